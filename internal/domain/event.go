@@ -1,0 +1,96 @@
+package domain
+
+import "time"
+
+// EventType names one kind of change that a room's members can see.
+type EventType string
+
+// The events of a room's log. Types are part of the protocol: add, never
+// rename.
+const (
+	RoomCreated    EventType = "room.created"
+	RoomUpdated    EventType = "room.updated" // name, topic, kind or archived
+	MemberJoined   EventType = "member.joined"
+	MemberLeft     EventType = "member.left"
+	MemberKicked   EventType = "member.kicked"
+	MemberBanned   EventType = "member.banned"
+	MemberUnbanned EventType = "member.unbanned"
+	MemberMuted    EventType = "member.muted" // also the end of a mute
+	MemberRole     EventType = "member.role"
+	MessageCreated EventType = "message.created"
+	MessageEdited  EventType = "message.edited"
+	MessageDeleted EventType = "message.deleted"
+)
+
+// Timeline reports whether events of type t have a line of their own in the
+// room's timeline; the others change a line above.
+func (t EventType) Timeline() bool { return t != MessageEdited && t != MessageDeleted }
+
+// Event is one entry of a room's log.
+type Event struct {
+	Room    string
+	Seq     int64 // 1, 2, 3 in each room, without gaps
+	Type    EventType
+	Actor   UserRef
+	At      time.Time
+	Subject *UserRef // member.*: whom it is about
+	Message *Message // message.*: the message as it is now
+	Detail  *Detail  // room.* and member.*: what is new
+}
+
+// Detail is what an event about a room or a member says. Zero values were not
+// changed.
+type Detail struct {
+	Name     *string    `json:"name,omitempty"`
+	Topic    *string    `json:"topic,omitempty"`
+	Kind     RoomKind   `json:"kind,omitempty"`
+	Archived *bool      `json:"archived,omitempty"`
+	Role     RoomRole   `json:"role,omitempty"`
+	Until    *time.Time `json:"until,omitempty"` // of a mute; absent: unmuted
+	Reason   string     `json:"reason,omitempty"`
+	Invite   string     `json:"invite,omitempty"` // joined by this link
+}
+
+// ContentMarkdown is the content type of a message that names none.
+const ContentMarkdown = "text/markdown"
+
+// Message is what someone said. Its name is its room and the sequence number
+// of the event that created it.
+type Message struct {
+	Room         string
+	Seq          int64
+	Sender       UserRef
+	Key          string // the sender's idempotency key
+	ContentType  string
+	Text         string   // empty once deleted
+	ReplyTo      *Quote   // the message it answers, nil if none
+	Mentions     []string // ids of the members it names
+	MentionsRoom bool     // it names @room
+	At           time.Time
+	EditedAt     time.Time // zero: never
+	Edits        int
+	DeletedAt    time.Time // zero: not deleted
+}
+
+// Quote is the message that a reply answers, as it is now.
+type Quote struct {
+	Seq     int64
+	Sender  UserRef
+	Excerpt string // at most 200 characters; empty if deleted
+	Deleted bool
+}
+
+// Version is one earlier text of an edited message.
+type Version struct {
+	Text string
+	At   time.Time // when this text was written
+}
+
+// Draft is a message that asks for its place in a room's log.
+type Draft struct {
+	Room        string
+	Key         string // chosen by the sender; the same key gives the same message
+	ContentType string
+	Text        string
+	ReplyTo     int64 // sequence number of the message it answers; 0: none
+}

@@ -1,0 +1,48 @@
+package domain
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"strings"
+	"time"
+)
+
+// Prefixes of ids: an id says what it names.
+const (
+	UserPrefix    = "usr"
+	RoomPrefix    = "room"
+	SessionPrefix = "ses"
+	InvitePrefix  = "inv"
+	FlowPrefix    = "flow"
+	ConnPrefix    = "conn"
+	DevicePrefix  = "dev"
+)
+
+// Crockford's alphabet, in lower case: sorts like the bytes that it encodes.
+var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// NewID returns prefix, "_" and a UUIDv7 (RFC 9562) in 26 characters of
+// base32. Ids made later sort later, to the millisecond. An id is a name, not
+// a secret: 62 of its bits are random.
+func NewID(prefix string) string {
+	var u [16]byte
+	_, _ = rand.Read(u[6:]) // never fails since Go 1.24
+	ms := time.Now().UnixMilli()
+	for i := range 6 {
+		u[i] = byte(ms >> (40 - 8*i))
+	}
+	u[6] = 0x70 | u[6]&0x0f
+	u[8] = 0x80 | u[8]&0x3f
+	return prefix + "_" + idEncoding.EncodeToString(u[:])
+}
+
+// ValidID reports whether id has the given prefix and the form that NewID
+// gives. It does not say that such a thing exists.
+func ValidID(prefix, id string) bool {
+	rest, ok := strings.CutPrefix(id, prefix+"_")
+	if !ok || len(rest) != 26 {
+		return false
+	}
+	_, err := idEncoding.DecodeString(rest)
+	return err == nil
+}

@@ -1,0 +1,159 @@
+package domain
+
+import (
+	"slices"
+	"time"
+)
+
+// RoomRole is a member's rank in one room. The empty role is that of someone
+// who is not a member.
+type RoomRole string
+
+// The roles of a room, highest first.
+const (
+	Owner     RoomRole = "owner"
+	Admin     RoomRole = "admin"
+	Moderator RoomRole = "moderator"
+	Plain     RoomRole = "member"
+	Outsider  RoomRole = ""
+)
+
+// Rank orders roles: a higher one may act upon a lower one.
+func (r RoomRole) Rank() int {
+	return len(ranks) - 1 - slices.Index(ranks, r)
+}
+
+var ranks = []RoomRole{Owner, Admin, Moderator, Plain, Outsider}
+
+// Permission is one thing that a role may allow in a room.
+type Permission string
+
+// The permissions.
+const (
+	ReadRoom      Permission = "room.read"
+	JoinRoom      Permission = "room.join"
+	UpdateRoom    Permission = "room.update" // name and topic
+	SetVisibility Permission = "room.visibility"
+	ArchiveRoom   Permission = "room.archive"
+	DeleteRoom    Permission = "room.delete"
+	HandOver      Permission = "room.hand_over"
+	SendMessage   Permission = "message.send"
+	EditOwn       Permission = "message.edit_own"
+	DeleteOwn     Permission = "message.delete_own"
+	DeleteAny     Permission = "message.delete_any"
+	MentionRoom   Permission = "message.mention_room"
+	LeaveRoom     Permission = "member.leave"
+	InviteMember  Permission = "member.invite"
+	KickMember    Permission = "member.kick"
+	BanMember     Permission = "member.ban"
+	MuteMember    Permission = "member.mute"
+	SetRole       Permission = "member.set_role"
+	ManageInvites Permission = "invite.manage"
+)
+
+// Rule is one row of the permission matrix.
+type Rule struct {
+	Permission Permission
+	Doc        string
+	Roles      []RoomRole // who may, in rooms that are not direct
+	Direct     bool       // whether members of a direct room may
+	Archived   bool       // whether it is still possible in an archived room
+}
+
+// Matrix is the whole of what roles allow. docs/permissions.md is printed from
+// it. Acting upon another member (kick, ban, mute, set role) also needs a
+// higher rank than theirs, and nobody gives a role as high as their own: see
+// AllowOn.
+func Matrix() []Rule {
+	all := []RoomRole{Owner, Admin, Moderator, Plain}
+	mods, admins, owner := all[:3], all[:2], all[:1]
+	return []Rule{
+		{ReadRoom, "read messages, members and search", all, true, true},
+		{JoinRoom, "join without an invitation (public rooms only)", []RoomRole{Outsider}, false, false},
+		{LeaveRoom, "leave (an owner hands over first)", all, true, true},
+		{SendMessage, "write messages", all, true, false},
+		{EditOwn, "edit own messages", all, true, false},
+		{DeleteOwn, "delete own messages", all, true, false},
+		{DeleteAny, "delete messages of others", mods, false, false},
+		{MentionRoom, "notify everyone with @room", mods, true, false},
+		{InviteMember, "add people by name", all, false, false},
+		{ManageInvites, "make and revoke invitation links", mods, false, false},
+		{KickMember, "remove members", mods, false, true},
+		{MuteMember, "mute members", mods, false, true},
+		{BanMember, "ban people and lift bans", mods, false, true},
+		{UpdateRoom, "change name and topic", admins, false, false},
+		{SetVisibility, "switch between public and private", admins, false, false},
+		{ArchiveRoom, "archive and reopen", admins, false, true},
+		{SetRole, "give and take roles", admins, false, true},
+		{HandOver, "hand over ownership", owner, false, true},
+		{DeleteRoom, "delete the room and all its messages", owner, false, true},
+	}
+}
+
+// matrix is Matrix by permission. It is never changed.
+var matrix = func() map[Permission]Rule {
+	m := make(map[Permission]Rule)
+	for _, r := range Matrix() {
+		m[r.Permission] = r
+	}
+	return m
+}()
+
+// Allow says whether someone with the place m in r may do p at the time now.
+// The zero Member is an outsider. Outsiders get not_found for rooms that they
+// may not see, so that the answer does not tell that the room exists.
+func Allow(r Room, m Member, p Permission, now time.Time) error {
+	if m.Role == Outsider {
+		return allowOutsider(r, p)
+	}
+	rule := matrix[p]
+	if p == JoinRoom {
+		return Conflict.Errorf("already_member", "you are a member of this room already")
+	}
+	if r.Kind == DirectRoom && !rule.Direct {
+		return Forbidden.Errorf("not_in_direct", "this is not possible in a direct conversation")
+	}
+	if r.Kind != DirectRoom && !slices.Contains(rule.Roles, m.Role) {
+		return Forbidden.Errorf("role_too_low", "your role in this room does not allow this (%s)", p)
+	}
+	if r.Archived && !rule.Archived {
+		return Conflict.Errorf("room_archived", "this room is archived; reopen it first")
+	}
+	if m.Muted(now) && (p == SendMessage || p == EditOwn) {
+		return Forbidden.Errorf("muted", "you are muted in this room until %s", m.MutedUntil.UTC().Format(time.RFC3339)).After(m.MutedUntil.Sub(now))
+	}
+	return nil
+}
+
+func allowOutsider(r Room, p Permission) error {
+	switch {
+	case r.Kind != PublicRoom:
+		return ErrNoRoom()
+	case p != JoinRoom:
+		return Forbidden.Errorf("not_a_member", "join this room first")
+	case r.Archived:
+		return Conflict.Errorf("room_archived", "this room is archived; it takes no new members")
+	}
+	return nil
+}
+
+// AllowOn says whether m may do p to another member of r, and, for SetRole,
+// give them the role to.
+func AllowOn(r Room, m, other Member, p Permission, to RoomRole, now time.Time) error {
+	if err := Allow(r, m, p, now); err != nil {
+		return err
+	}
+	if m.Role.Rank() <= other.Role.Rank() {
+		return Forbidden.Errorf("rank_too_low", "this needs a higher role than theirs")
+	}
+	if p == SetRole && m.Role.Rank() <= to.Rank() {
+		return Forbidden.Errorf("rank_too_low", "you can only give roles below your own")
+	}
+	return nil
+}
+
+// ErrNoRoom is the answer about a room that does not exist or that the caller
+// may not see: the two look the same.
+func ErrNoRoom() *Error {
+	return NotFound.Errorf("no_room", "there is no such room, or you may not see it")
+}

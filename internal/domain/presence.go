@@ -1,0 +1,33 @@
+package domain
+
+import "time"
+
+// Availability is what others see of someone.
+type Availability string
+
+// Offline is also what others see of someone invisible.
+const (
+	Online       Availability = "online"
+	Away         Availability = "away"
+	DoNotDisturb Availability = "dnd"
+	Invisible    Availability = "invisible" // only ever shown to oneself
+	Offline      Availability = "offline"
+)
+
+// Status is what a user chose to show, kept in the store.
+type Status struct {
+	Mode    Availability // "" (by activity), DoNotDisturb or Invisible
+	Text    string       // at most MaxStatusText characters
+	Emoji   string
+	Expires time.Time // when Text and Emoji end; zero: never
+}
+
+// Presence is what others see of a user at one moment.
+type Presence struct {
+	User     string
+	Is       Availability
+	Text     string
+	Emoji    string
+	Expires  time.Time // of Text and Emoji; zero: never
+	LastSeen time.Time // zero: never, or now
+}

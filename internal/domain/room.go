@@ -1,0 +1,87 @@
+package domain
+
+import "time"
+
+// RoomKind says who may find and enter a room.
+type RoomKind string
+
+// The kinds of room.
+const (
+	PublicRoom  RoomKind = "public"  // anyone finds it and joins
+	PrivateRoom RoomKind = "private" // by invitation
+	DirectRoom  RoomKind = "direct"  // between the people it was opened for; has no name
+)
+
+// Room is a durable, ordered log with members.
+type Room struct {
+	ID        string
+	Kind      RoomKind
+	Name      string // empty for direct rooms
+	Topic     string
+	Archived  bool
+	Head      int64 // the last sequence number; 0: empty log
+	Members   int   // how many
+	CreatedAt time.Time
+	LastAt    time.Time // when the log last grew
+}
+
+// Member is one principal's place in a room.
+type Member struct {
+	Room       string
+	User       UserRef
+	Role       RoomRole
+	MutedUntil time.Time // zero: not muted
+	JoinedAt   time.Time
+}
+
+// Muted reports whether m may not write at the time now.
+func (m Member) Muted(now time.Time) bool { return now.Before(m.MutedUntil) }
+
+// RoomState is a room as one of its members sees it in a list.
+type RoomState struct {
+	Room     Room
+	Role     RoomRole
+	Muted    time.Time // until when the member may not write; zero: may
+	Read     int64     // last sequence number the member has read, on any device
+	Unread   int       // messages of others after Read, at most UnreadCap
+	Mentions int       // of those, the ones that name the member or @room
+	Last     *Message  // latest message that still has content, nil if none
+	Peers    []UserRef // direct rooms: the other people, at most MaxDirect
+}
+
+// NewRoom asks for a room to be created.
+type NewRoom struct {
+	Kind    RoomKind
+	Name    string
+	Topic   string
+	Members []string // user ids, besides the creator
+}
+
+// RoomChange is a change to a room: nil leaves a value as it is.
+type RoomChange struct {
+	Name     *string
+	Topic    *string
+	Kind     *RoomKind // between public and private
+	Archived *bool
+}
+
+// Invite is a link into a room.
+type Invite struct {
+	ID        string
+	Room      string
+	Code      string // the secret part of the link; only known when it is made
+	CreatedBy string
+	CreatedAt time.Time
+	Expires   time.Time // zero: never
+	MaxUses   int       // 0: no limit
+	Uses      int
+}
+
+// Ban keeps a user out of a room.
+type Ban struct {
+	Room   string
+	User   UserRef
+	By     string
+	Reason string
+	At     time.Time
+}

@@ -1,0 +1,78 @@
+package domain
+
+import "time"
+
+// PrincipalKind says what sort of member someone is.
+type PrincipalKind string
+
+// People, programs and devices are members of rooms under the same rules.
+const (
+	KindUser   PrincipalKind = "user"
+	KindBot    PrincipalKind = "bot"
+	KindDevice PrincipalKind = "device"
+)
+
+// SystemRole is what someone may do to the server as a whole. It gives no
+// right in any room.
+type SystemRole string
+
+// The system roles.
+const (
+	SystemUser  SystemRole = "user"
+	SystemAdmin SystemRole = "admin"
+)
+
+// User is a person's (or a program's) account. Passwords and other secrets are
+// not in it.
+type User struct {
+	ID          string
+	Kind        PrincipalKind
+	Username    string // unique, lower case; what @mentions name
+	DisplayName string
+	Email       string // may be empty
+	About       string
+	Locale      string // BCP 47, may be empty
+	TimeZone    string // IANA name, may be empty
+	Avatar      string // content hash of the picture; empty: initials
+	Role        SystemRole
+	Disabled    bool
+	Epoch       int64 // bumped by whatever must end every access token at once
+	Status      Status
+	CreatedAt   time.Time
+	LastSeenAt  time.Time // zero: never
+}
+
+// Ref returns the part of u that goes wherever u's name is shown.
+func (u User) Ref() UserRef {
+	return UserRef{ID: u.ID, Kind: u.Kind, Username: u.Username, DisplayName: u.DisplayName, Avatar: u.Avatar}
+}
+
+// UserRef names a principal as others see it.
+type UserRef struct {
+	ID          string
+	Kind        PrincipalKind
+	Username    string
+	DisplayName string
+	Avatar      string
+}
+
+// Profile is a change to a user's own profile: nil leaves a value as it is.
+type Profile struct {
+	DisplayName *string
+	About       *string
+	Locale      *string
+	TimeZone    *string
+}
+
+// Principal is who is acting, proven by a token or a key.
+type Principal struct {
+	ID        string
+	Kind      PrincipalKind
+	Role      SystemRole
+	SessionID string    // empty for what has no session (device keys, scripts)
+	Epoch     int64     // of the user, when the token was issued
+	Expires   time.Time // when the proof ends; zero: not by time
+}
+
+// IsAdmin reports whether p administers the server.
+func (p Principal) IsAdmin() bool { return p.Role == SystemAdmin }

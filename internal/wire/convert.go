@@ -1,0 +1,141 @@
+package wire
+
+import (
+	"errors"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// FromUser is the wire's view of u.
+func FromUser(u domain.UserRef) User {
+	v := User{ID: u.ID, Kind: string(u.Kind), Username: u.Username, DisplayName: u.DisplayName}
+	if u.Avatar != "" {
+		v.Avatar = "/api/v1/avatars/" + u.Avatar
+	}
+	return v
+}
+
+func fromUsers(us []domain.UserRef) []User {
+	var vs []User
+	for _, u := range us {
+		vs = append(vs, FromUser(u))
+	}
+	return vs
+}
+
+// FromProfile is the wire's view of u for others.
+func FromProfile(u domain.User) Profile {
+	return Profile{User: FromUser(u.Ref()), About: u.About, TimeZone: u.TimeZone, CreatedAt: u.CreatedAt, Disabled: u.Disabled}
+}
+
+// FromMe is the wire's view of u for u.
+func FromMe(u domain.User) Me {
+	return Me{Profile: FromProfile(u), Email: u.Email, Locale: u.Locale, Role: string(u.Role), Status: FromStatus(u.Status)}
+}
+
+// FromStatus is the wire's view of s.
+func FromStatus(s domain.Status) Status {
+	return Status{Mode: string(s.Mode), Text: s.Text, Emoji: s.Emoji, Expires: opt(s.Expires)}
+}
+
+// FromPresence is the wire's view of p.
+func FromPresence(p domain.Presence) Presence {
+	return Presence{User: p.User, Is: string(p.Is), Text: p.Text, Emoji: p.Emoji, Expires: opt(p.Expires), LastSeen: opt(p.LastSeen)}
+}
+
+// FromRoom is the wire's view of r.
+func FromRoom(r domain.Room) Room {
+	return Room{
+		ID: r.ID, Kind: string(r.Kind), Name: r.Name, Topic: r.Topic, Archived: r.Archived,
+		Head: r.Head, Members: r.Members, CreatedAt: r.CreatedAt, LastAt: r.LastAt,
+	}
+}
+
+// FromRoomState is the wire's view of s.
+func FromRoomState(s domain.RoomState) RoomState {
+	v := RoomState{
+		Room: FromRoom(s.Room), Role: string(s.Role), MutedUntil: opt(s.Muted),
+		Read: s.Read, Unread: s.Unread, Mentions: s.Mentions, Peers: fromUsers(s.Peers),
+	}
+	if s.Last != nil {
+		m := FromMessage(*s.Last)
+		v.Last = &m
+	}
+	return v
+}
+
+// FromMember is the wire's view of m.
+func FromMember(m domain.Member) Member {
+	return Member{User: FromUser(m.User), Role: string(m.Role), MutedUntil: opt(m.MutedUntil), JoinedAt: m.JoinedAt}
+}
+
+// FromInvite is the wire's view of i.
+func FromInvite(i domain.Invite) Invite {
+	return Invite{
+		ID: i.ID, Code: i.Code, CreatedBy: i.CreatedBy, CreatedAt: i.CreatedAt,
+		Expires: opt(i.Expires), MaxUses: i.MaxUses, Uses: i.Uses,
+	}
+}
+
+// FromBan is the wire's view of b.
+func FromBan(b domain.Ban) Ban {
+	return Ban{User: FromUser(b.User), By: b.By, Reason: b.Reason, At: b.At}
+}
+
+// FromMessage is the wire's view of m.
+func FromMessage(m domain.Message) Message {
+	v := Message{
+		Room: m.Room, Seq: m.Seq, Sender: FromUser(m.Sender), Key: m.Key, Text: m.Text,
+		Mentions: m.Mentions, MentionsRoom: m.MentionsRoom,
+		At: m.At, EditedAt: opt(m.EditedAt), Edits: m.Edits, DeletedAt: opt(m.DeletedAt),
+	}
+	if m.ContentType != domain.ContentMarkdown {
+		v.ContentType = m.ContentType
+	}
+	if q := m.ReplyTo; q != nil {
+		v.ReplyTo = &Quote{Seq: q.Seq, Sender: FromUser(q.Sender), Excerpt: q.Excerpt, Deleted: q.Deleted}
+	}
+	return v
+}
+
+// FromEvent is the wire's view of e.
+func FromEvent(e domain.Event) Event {
+	v := Event{Room: e.Room, Seq: e.Seq, Type: string(e.Type), Actor: FromUser(e.Actor), At: e.At}
+	if e.Subject != nil {
+		s := FromUser(*e.Subject)
+		v.Subject = &s
+	}
+	if e.Message != nil {
+		m := FromMessage(*e.Message)
+		v.Message = &m
+	}
+	if d := e.Detail; d != nil {
+		v.Detail = &Detail{
+			Name: d.Name, Topic: d.Topic, Kind: string(d.Kind), Archived: d.Archived,
+			Role: string(d.Role), Until: d.Until, Reason: d.Reason, Invite: d.Invite,
+		}
+	}
+	return v
+}
+
+// FromError is what a client is told of err: nothing about the cause, and
+// nothing at all about an error that nobody classified.
+func FromError(err error) *ErrorBody {
+	var e *domain.Error
+	if !errors.As(err, &e) || e.Kind == domain.Internal {
+		return &ErrorBody{Kind: string(domain.Internal), Detail: "something went wrong on the server; try again later"}
+	}
+	b := &ErrorBody{Kind: string(e.Kind), Code: e.Code, Detail: e.Msg, RetryAfter: e.RetryAfter.Seconds()}
+	for _, f := range e.Fields {
+		b.Fields = append(b.Fields, Field(f))
+	}
+	return b
+}
+
+func opt(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

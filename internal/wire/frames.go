@@ -1,0 +1,209 @@
+package wire
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// MaxFrame is the largest frame, in bytes, that either side sends.
+const MaxFrame = 64 << 10
+
+// Types of frames that a client sends. Each has an id, and is answered by one
+// frame of type ok or error with the same id; typing alone is not answered.
+const (
+	TypeSend     = "message.send"   // Send -> Sent
+	TypeEdit     = "message.edit"   // Edit -> Sent
+	TypeDelete   = "message.delete" // Target -> Sent
+	TypeRead     = "read.mark"      // Mark -> Mark (where the mark stands now)
+	TypeTyping   = "typing"         // InRoom
+	TypeSync     = "sync"           // Sync -> Synced
+	TypeWatch    = "presence.watch" // Watch -> Presences
+	TypeActivity = "presence.set"   // Activity -> nothing
+	TypeRefresh  = "auth.refresh"   // Refresh -> Until
+	TypePing     = "ping"           // nothing -> nothing
+)
+
+// Types of frames that the server sends.
+const (
+	TypeOK         = "ok"
+	TypeError      = "error"
+	TypeHello      = "hello"        // Hello, first frame of a connection
+	TypeEvent      = "event"        // Event: one entry of a room's log
+	TypePresence   = "presence"     // Presences: what changed of the watched users
+	TypeIsTyping   = "typing"       // Typing
+	TypeReadMoved  = "read"         // Mark: the user's own mark moved, on any device
+	TypeRoomJoined = "room.joined"  // RoomState: the user is now a member
+	TypeRoomLeft   = "room.left"    // Left: the user is no longer a member, or the room is gone
+	TypeRoomReset  = "room.reset"   // InRoom: forget the room's events and load it again
+	TypeUser       = "user.updated" // Profile of a watched user, or Me: a new name or picture
+	TypeRevoked    = "auth.revoked" // Revoked: the connection closes next
+)
+
+// Request is a frame from a client.
+type Request struct {
+	ID   string          `json:"id,omitempty" maxLength:"64" doc:"chosen by the client; comes back in the answer"`
+	Type string          `json:"type"`
+	Data json.RawMessage `json:"data,omitempty"`
+}
+
+// Reply is a frame from the server: an answer if it has an id, news otherwise.
+type Reply struct {
+	ID    string     `json:"id,omitempty"`
+	Type  string     `json:"type"`
+	Data  any        `json:"data,omitempty"`
+	Error *ErrorBody `json:"error,omitempty"`
+}
+
+// ErrorBody says what was wrong with a request. Kind is one of a closed set;
+// code is narrower.
+type ErrorBody struct {
+	Kind       string  `json:"kind"`
+	Code       string  `json:"code,omitempty"`
+	Detail     string  `json:"detail"`
+	Fields     []Field `json:"fields,omitempty"`
+	RetryAfter float64 `json:"retry_after,omitempty" doc:"seconds"`
+}
+
+// Field names one bad value by its JSON pointer.
+type Field struct {
+	Pointer string `json:"pointer"`
+	Detail  string `json:"detail"`
+}
+
+// Hello opens a connection.
+type Hello struct {
+	Conn      string      `json:"conn" doc:"connection id"`
+	Server    string      `json:"server" doc:"version"`
+	Me        *Me         `json:"me"`
+	Limits    Limits      `json:"limits"`
+	Heartbeat int         `json:"heartbeat" doc:"seconds between the server's pings; a connection that is silent for two of them is dead"`
+	Expires   *time.Time  `json:"expires,omitempty" doc:"when the token ends; send auth.refresh before"`
+	Rooms     []RoomState `json:"rooms"`
+}
+
+// Limits are what the server accepts.
+type Limits struct {
+	Frame     int     `json:"frame" doc:"bytes of a frame"`
+	Text      int     `json:"text" doc:"bytes of a message's text"`
+	PerSecond float64 `json:"messages_per_second"`
+	Replay    int     `json:"replay" doc:"events in one answer to sync"`
+}
+
+// Send asks for a message to be written.
+type Send struct {
+	Room        string `json:"room"`
+	Key         string `json:"key" maxLength:"64" doc:"idempotency key: the same key gives the same message"`
+	Text        string `json:"text"`
+	ContentType string `json:"content_type,omitempty"`
+	ReplyTo     int64  `json:"reply_to,omitempty" doc:"seq of the message it answers"`
+}
+
+// Edit gives a message a new text.
+type Edit struct {
+	Room string `json:"room"`
+	Seq  int64  `json:"seq"`
+	Text string `json:"text"`
+}
+
+// Target names a message.
+type Target struct {
+	Room string `json:"room"`
+	Seq  int64  `json:"seq"`
+}
+
+// Sent acknowledges a durable change: seq is that of the event, the message
+// has its own.
+type Sent struct {
+	Seq     int64    `json:"seq"`
+	Message *Message `json:"message"`
+}
+
+// Mark is how far a user has read in a room. Marks only move forward.
+type Mark struct {
+	Room     string `json:"room"`
+	Seq      int64  `json:"seq"`
+	Unread   int    `json:"unread,omitempty"`
+	Mentions int    `json:"mentions,omitempty"`
+}
+
+// InRoom names a room.
+type InRoom struct {
+	Room string `json:"room"`
+}
+
+// Sync names the last event that the client has of each room.
+type Sync struct {
+	Rooms map[string]int64 `json:"rooms"`
+}
+
+// Synced holds what came after. Rooms that the client may not read, or that
+// are gone, are in Gone. More means: sync again from the last event.
+type Synced struct {
+	Rooms []Replay `json:"rooms"`
+	Gone  []string `json:"gone,omitempty"`
+}
+
+// Replay is a stretch of one room's log.
+type Replay struct {
+	Room   string  `json:"room"`
+	Events []Event `json:"events"`
+	Head   int64   `json:"head"`
+	More   bool    `json:"more,omitempty"`
+	Reset  bool    `json:"reset,omitempty" doc:"the client is too far behind: load the room again"`
+}
+
+// Watch replaces the set of users whose presence the client wants to be told.
+type Watch struct {
+	Users []string `json:"users" maxItems:"500"`
+}
+
+// Presences is a list of presences.
+type Presences struct {
+	Users []Presence `json:"users"`
+}
+
+// Activity tells that the person at this connection is there, or went away.
+type Activity struct {
+	Active bool `json:"active"`
+}
+
+// Typing tells that someone is writing. It is over after 6 seconds, or with
+// their next message.
+type Typing struct {
+	Room string `json:"room"`
+	User User   `json:"user"`
+}
+
+// Left tells that the user is no longer in a room.
+type Left struct {
+	Room   string `json:"room"`
+	Reason string `json:"reason" enum:"left,kicked,banned,deleted"`
+}
+
+// Refresh extends a connection with a new access token of the same session.
+type Refresh struct {
+	Token string `json:"token"`
+}
+
+// Until is when a token ends.
+type Until struct {
+	Expires time.Time `json:"expires"`
+}
+
+// Revoked tells why the connection is about to be closed.
+type Revoked struct {
+	Reason string `json:"reason"`
+}
+
+// Close codes of the WebSocket, beside those of RFC 6455. They say whether to
+// come back.
+const (
+	CloseBadFrame   = 4400 // not our protocol; do not return without a change
+	CloseToken      = 4401 // refresh the token, then return
+	CloseForbidden  = 4403 // do not return
+	CloseTimeout    = 4408 // silent for too long; return
+	CloseRevoked    = 4410 // the session was ended; do not return
+	CloseRate       = 4429 // return after the seconds in the reason
+	CloseSlow       = 4430 // too slow in reading; return and sync
+	CloseRestarting = 1012 // the server restarts; return after the seconds in the reason
+)

@@ -1,0 +1,58 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// Header is what a gateway needs to know of a frame before it hands it on. On
+// the bus a frame travels as the header's JSON, a line feed and the frame as
+// clients get it, so that an event is encoded once for everybody.
+type Header struct {
+	Seq     int64  `json:"seq,omitempty"`     // of the room's log; 0: not logged (typing)
+	Type    string `json:"type"`              // of the event, or of the frame if it is not an event
+	Subject string `json:"subject,omitempty"` // user id that a member.* event is about
+	Actor   string `json:"actor,omitempty"`   // user id of who did it
+}
+
+// Pack joins a header and an encoded frame for the bus.
+func Pack(h Header, frame []byte) ([]byte, error) {
+	head, err := json.Marshal(h)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(head, '\n'), frame...), nil
+}
+
+// Unpack splits what Pack joined. The frame shares b's memory.
+func Unpack(b []byte) (h Header, frame []byte, err error) {
+	head, frame, ok := bytes.Cut(b, []byte{'\n'})
+	if !ok {
+		return h, nil, fmt.Errorf("bus frame of %d bytes has no header", len(b))
+	}
+	return h, frame, json.Unmarshal(head, &h)
+}
+
+// PackEvent is Pack for an entry of a room's log.
+func PackEvent(e domain.Event) ([]byte, error) {
+	frame, err := json.Marshal(Reply{Type: TypeEvent, Data: FromEvent(e)})
+	if err != nil {
+		return nil, err
+	}
+	h := Header{Seq: e.Seq, Type: string(e.Type), Actor: e.Actor.ID}
+	if e.Subject != nil {
+		h.Subject = e.Subject.ID
+	}
+	return Pack(h, frame)
+}
+
+// Subjects of the bus.
+
+// RoomSubject is where a room's events and typing notices are published.
+func RoomSubject(room string) string { return "room." + room }
+
+// UserSubject is where frames for all of one user's connections are published.
+func UserSubject(user string) string { return "user." + user }

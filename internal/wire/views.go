@@ -1,0 +1,149 @@
+package wire
+
+import "time"
+
+// User is a principal as others see it.
+type User struct {
+	ID          string `json:"id" doc:"user id" example:"usr_01jd8m5q8re0t9v3x7k2p4s6za"`
+	Kind        string `json:"kind" enum:"user,bot,device"`
+	Username    string `json:"username" doc:"unique; what @mentions name"`
+	DisplayName string `json:"display_name"`
+	Avatar      string `json:"avatar,omitempty" doc:"path of the picture; absent: show initials"`
+}
+
+// Profile is a user's page as others see it.
+type Profile struct {
+	User
+	About     string    `json:"about,omitempty"`
+	TimeZone  string    `json:"time_zone,omitempty" doc:"IANA name"`
+	CreatedAt time.Time `json:"created_at"`
+	Disabled  bool      `json:"disabled,omitempty"`
+}
+
+// Me is a user's own account.
+type Me struct {
+	Profile
+	Email  string `json:"email,omitempty"`
+	Locale string `json:"locale,omitempty" doc:"BCP 47 language tag"`
+	Role   string `json:"role" enum:"user,admin"`
+	Status Status `json:"status"`
+}
+
+// Status is what a user chose to show.
+type Status struct {
+	Mode    string     `json:"mode,omitempty" enum:"dnd,invisible," doc:"empty: by activity"`
+	Text    string     `json:"text,omitempty" maxLength:"100"`
+	Emoji   string     `json:"emoji,omitempty" maxLength:"32"`
+	Expires *time.Time `json:"expires,omitempty" doc:"when text and emoji end; absent: never"`
+}
+
+// Presence is what others see of a user at one moment.
+type Presence struct {
+	User     string     `json:"user"`
+	Is       string     `json:"is" enum:"online,away,dnd,invisible,offline"`
+	Text     string     `json:"text,omitempty"`
+	Emoji    string     `json:"emoji,omitempty"`
+	Expires  *time.Time `json:"expires,omitempty"`
+	LastSeen *time.Time `json:"last_seen,omitempty"`
+}
+
+// Room is a room as anyone who may see it sees it.
+type Room struct {
+	ID        string    `json:"id" example:"room_01jd8m5q8re0t9v3x7k2p4s6za"`
+	Kind      string    `json:"kind" enum:"public,private,direct"`
+	Name      string    `json:"name,omitempty" doc:"absent in direct rooms"`
+	Topic     string    `json:"topic,omitempty"`
+	Archived  bool      `json:"archived,omitempty"`
+	Head      int64     `json:"head" doc:"last sequence number of the room's log"`
+	Members   int       `json:"members" doc:"how many"`
+	CreatedAt time.Time `json:"created_at"`
+	LastAt    time.Time `json:"last_at" doc:"when the log last grew"`
+}
+
+// RoomState is a room in its member's list.
+type RoomState struct {
+	Room
+	Role       string     `json:"role" enum:"owner,admin,moderator,member"`
+	MutedUntil *time.Time `json:"muted_until,omitempty"`
+	Read       int64      `json:"read" doc:"last sequence number read on any of the user's devices"`
+	Unread     int        `json:"unread" doc:"messages of others after read; stops at 1000"`
+	Mentions   int        `json:"mentions" doc:"of the unread ones, those that name the user or @room"`
+	Last       *Message   `json:"last,omitempty" doc:"latest message"`
+	Peers      []User     `json:"peers,omitempty" doc:"direct rooms: the other people"`
+}
+
+// Member is someone's place in a room.
+type Member struct {
+	User
+	Role       string     `json:"role" enum:"owner,admin,moderator,member"`
+	MutedUntil *time.Time `json:"muted_until,omitempty"`
+	JoinedAt   time.Time  `json:"joined_at"`
+}
+
+// Invite is a link into a room.
+type Invite struct {
+	ID        string     `json:"id"`
+	Code      string     `json:"code,omitempty" doc:"the secret part of the link; shown once, when it is made"`
+	CreatedBy string     `json:"created_by"`
+	CreatedAt time.Time  `json:"created_at"`
+	Expires   *time.Time `json:"expires,omitempty"`
+	MaxUses   int        `json:"max_uses,omitempty" doc:"absent: no limit"`
+	Uses      int        `json:"uses"`
+}
+
+// Ban keeps someone out of a room.
+type Ban struct {
+	User   User      `json:"user"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// Message is what someone said. Room and seq together are its name.
+type Message struct {
+	Room         string     `json:"room"`
+	Seq          int64      `json:"seq" doc:"place in the room's log; with room, the message's name"`
+	Sender       User       `json:"sender"`
+	Key          string     `json:"key,omitempty" doc:"the sender's idempotency key"`
+	ContentType  string     `json:"content_type,omitempty" doc:"absent: text/markdown"`
+	Text         string     `json:"text" doc:"empty once deleted"`
+	ReplyTo      *Quote     `json:"reply_to,omitempty"`
+	Mentions     []string   `json:"mentions,omitempty" doc:"ids of the members it names"`
+	MentionsRoom bool       `json:"mentions_room,omitempty"`
+	At           time.Time  `json:"at"`
+	EditedAt     *time.Time `json:"edited_at,omitempty"`
+	Edits        int        `json:"edits,omitempty"`
+	DeletedAt    *time.Time `json:"deleted_at,omitempty"`
+}
+
+// Quote is the message that a reply answers, as it is now.
+type Quote struct {
+	Seq     int64  `json:"seq"`
+	Sender  User   `json:"sender"`
+	Excerpt string `json:"excerpt,omitempty" doc:"at most 200 characters"`
+	Deleted bool   `json:"deleted,omitempty"`
+}
+
+// Event is one entry of a room's log.
+type Event struct {
+	Room    string    `json:"room"`
+	Seq     int64     `json:"seq" doc:"1, 2, 3 in each room, without gaps"`
+	Type    string    `json:"type" example:"message.created"`
+	Actor   User      `json:"actor"`
+	At      time.Time `json:"at"`
+	Subject *User     `json:"subject,omitempty" doc:"member.*: whom it is about"`
+	Message *Message  `json:"message,omitempty" doc:"message.*: the message as it is now; seq is that of the message, not of this event"`
+	Detail  *Detail   `json:"detail,omitempty" doc:"room.* and member.*: what is new"`
+}
+
+// Detail is what an event about a room or a member says.
+type Detail struct {
+	Name     *string    `json:"name,omitempty"`
+	Topic    *string    `json:"topic,omitempty"`
+	Kind     string     `json:"kind,omitempty"`
+	Archived *bool      `json:"archived,omitempty"`
+	Role     string     `json:"role,omitempty"`
+	Until    *time.Time `json:"until,omitempty"`
+	Reason   string     `json:"reason,omitempty"`
+	Invite   string     `json:"invite,omitempty"`
+}
