@@ -1,0 +1,50 @@
+// Package bus carries news and questions between the parts of the server, and
+// between its nodes. It may lose anything at any time: whoever needs
+// everything reads what it missed from the log. Local is the reference
+// implementation, within one process.
+package bus
+
+import "context"
+
+// Message is one piece of news. Data is shared with other subscribers and must
+// not be changed.
+type Message struct {
+	Subject string
+	Data    []byte
+}
+
+// Bus is what every implementation does.
+type Bus interface {
+	// Publish sends data to all who subscribe to subject, on any node, and
+	// does not wait for them. The caller must not change data afterwards.
+	Publish(subject string, data []byte) error
+
+	// Subscribe calls fn for each message on subject, one at a time, in the
+	// order in which one publisher sent them. A subscriber that is too slow
+	// loses messages. After unsubscribe returns, no new call of fn begins; one
+	// that is under way may still finish.
+	Subscribe(subject string, fn func(Message)) (unsubscribe func(), err error)
+
+	// Request asks whoever handles subject, and returns the answer. With
+	// nobody there it fails with domain.Unavailable.
+	Request(ctx context.Context, subject string, data []byte) ([]byte, error)
+
+	// Handle answers requests on subject. Calls of fn overlap.
+	Handle(subject string, fn func(context.Context, Message) ([]byte, error)) (remove func(), err error)
+}
+
+// Subjects that several parts of the server share; those of rooms and users
+// are in package wire.
+const (
+	PresenceSubject = "presence"    // changes of presence
+	RevokeSubject   = "auth.revoke" // JSON: Revocation
+)
+
+// Revocation ends sessions: the one named, or, with no session, every session
+// of the user that began before Epoch.
+type Revocation struct {
+	User    string `json:"user"`
+	Session string `json:"session,omitempty"`
+	Epoch   int64  `json:"epoch,omitempty"`
+	Reason  string `json:"reason"`
+}
