@@ -16,6 +16,7 @@ type Header struct {
 	Type    string `json:"type"`              // of the event, or of the frame if it is not an event
 	Subject string `json:"subject,omitempty"` // user id that a member.* event is about
 	Actor   string `json:"actor,omitempty"`   // user id of who did it
+	At      int64  `json:"at,omitempty"`      // when it was accepted, in Unix milliseconds: delivery is timed from here
 }
 
 // Pack joins a header and an encoded frame for the bus.
@@ -36,13 +37,18 @@ func Unpack(b []byte) (h Header, frame []byte, err error) {
 	return h, frame, json.Unmarshal(head, &h)
 }
 
+// EncodeEvent returns the frame that tells clients of e.
+func EncodeEvent(e domain.Event) ([]byte, error) {
+	return Encode(Reply{Type: TypeEvent, Data: FromEvent(e)})
+}
+
 // PackEvent is Pack for an entry of a room's log.
 func PackEvent(e domain.Event) ([]byte, error) {
-	frame, err := json.Marshal(Reply{Type: TypeEvent, Data: FromEvent(e)})
+	frame, err := EncodeEvent(e)
 	if err != nil {
 		return nil, err
 	}
-	h := Header{Seq: e.Seq, Type: string(e.Type), Actor: e.Actor.ID}
+	h := Header{Seq: e.Seq, Type: string(e.Type), Actor: e.Actor.ID, At: e.At.UnixMilli()}
 	if e.Subject != nil {
 		h.Subject = e.Subject.ID
 	}

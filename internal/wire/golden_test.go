@@ -1,0 +1,258 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// frame is one golden frame: a Request or a Reply.
+type frame struct {
+	name string
+	v    any // a Request whose data is of type data, or a Reply
+	data any // the value inside
+}
+
+var (
+	t0    = time.Date(2026, 3, 14, 9, 26, 53, 589_000_000, time.UTC)
+	t1    = t0.Add(90 * time.Second)
+	later = t0.Add(10 * time.Minute)
+
+	room1 = "room_01jd8m5q8re0t9v3x7k2p4s6za"
+	room2 = "room_01jd8m5q8re0t9v3x7k2p4s6zb"
+	ada   = User{ID: "usr_01jd8m5q8re0t9v3x7k2p4s6za", Kind: "user", Username: "ada", DisplayName: "Ada Lovelace", Avatar: "/api/v1/avatars/5f2a"}
+	lin   = User{ID: "usr_01jd8m5q8re0t9v3x7k2p4s6zb", Kind: "user", Username: "lin", DisplayName: "林 <3"}
+
+	hello1 = Message{Room: room1, Seq: 412, Sender: ada, Key: "c-19", Text: "hello **all**", At: t0}
+	reply1 = Message{
+		Room: room1, Seq: 413, Sender: lin, Key: "c-20", Text: "hi @ada & <all>",
+		ReplyTo: &Quote{Seq: 412, Sender: ada, Excerpt: "hello **all**"}, Mentions: []string{ada.ID}, At: t1,
+	}
+	edited = Message{Room: room1, Seq: 412, Sender: ada, Key: "c-19", Text: "hello everyone", At: t0, EditedAt: &t1, Edits: 1}
+	gone   = Message{Room: room1, Seq: 412, Sender: ada, Key: "c-19", At: t0, EditedAt: &t1, Edits: 1, DeletedAt: &later}
+	team   = Room{ID: room1, Kind: "public", Name: "Team", Topic: "what we do", Head: 413, Members: 2, CreatedAt: t0, LastAt: t1}
+	chat   = Room{ID: room2, Kind: "direct", Head: 3, Members: 2, CreatedAt: t0, LastAt: t0}
+	me     = Me{
+		Profile: Profile{User: ada, About: "Analyst", TimeZone: "Europe/London", CreatedAt: t0},
+		Email:   "ada@example.org", Locale: "en-GB", Role: "user",
+		Status: Status{Mode: "dnd", Text: "writing", Emoji: "✍", Expires: &later},
+	}
+)
+
+func ptr[T any](v T) *T { return &v }
+
+func goldenRequests() []frame {
+	req := func(typ string, data any) frame {
+		r := Request{ID: "7", Type: typ}
+		if data != nil {
+			r.Data, _ = Encode(data)
+		}
+		return frame{"client." + typ, r, data}
+	}
+	return []frame{
+		req(TypeSend, &Send{Room: room1, Key: "c-20", Text: "hi @ada & <all>", ReplyTo: 412}),
+		req(TypeEdit, &Edit{Room: room1, Seq: 412, Text: "hello everyone"}),
+		req(TypeDelete, &Target{Room: room1, Seq: 412}),
+		req(TypeRead, &Mark{Room: room1, Seq: 413}),
+		req(TypeTyping, &InRoom{Room: room1}),
+		req(TypeSync, &Sync{Rooms: map[string]int64{room1: 411, room2: 3}}),
+		req(TypeWatch, &Watch{Users: []string{ada.ID, lin.ID}}),
+		req(TypeActivity, &Activity{Active: true}),
+		req(TypeRefresh, &Refresh{Token: "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"}),
+		req(TypePing, nil),
+	}
+}
+
+func goldenReplies() []frame {
+	ok := func(of string, data any) frame {
+		return frame{"server.ok." + of, Reply{ID: "7", Type: TypeOK, Data: data}, data}
+	}
+	news := func(name, typ string, data any) frame {
+		return frame{"server." + name, Reply{Type: typ, Data: data}, data}
+	}
+	event := func(e Event) frame { return news("event."+e.Type, TypeEvent, &e) }
+	return []frame{
+		ok(TypeSend, &Sent{Seq: 413, Message: &reply1}),
+		ok(TypeEdit, &Sent{Seq: 414, Message: &edited}),
+		ok(TypeDelete, &Sent{Seq: 415, Message: &gone}),
+		ok(TypeRead, &Mark{Room: room1, Seq: 413, Unread: 2, Mentions: 1}),
+		ok(TypeSync, &Synced{
+			Rooms: []Replay{
+				{Room: room1, Events: []Event{{Room: room1, Seq: 412, Type: "message.created", Actor: ada, At: t0, Message: &hello1}}, Head: 413, More: true},
+			},
+			Gone: []string{room2},
+		}),
+		ok(TypeWatch, &Presences{Users: []Presence{
+			{User: ada.ID, Is: "dnd", Text: "writing", Emoji: "✍", Expires: &later},
+			{User: lin.ID, Is: "offline", LastSeen: &t0},
+		}}),
+		ok(TypeActivity, nil),
+		ok(TypeRefresh, &Until{Expires: later}),
+		ok(TypePing, nil),
+		{"server.error", Reply{ID: "8", Type: TypeError, Error: &ErrorBody{
+			Kind: "invalid", Code: "invalid_field", Detail: "must not be empty", Fields: []Field{{"/text", "must not be empty"}},
+		}}, nil},
+		{"server.error.rate_limited", Reply{ID: "9", Type: TypeError, Error: &ErrorBody{
+			Kind: "rate_limited", Code: "messages", Detail: "too many messages; wait a moment", RetryAfter: 0.02,
+		}}, nil},
+		{"server.error.frame", Reply{Type: TypeError, Error: &ErrorBody{
+			Kind: "invalid", Code: "bad_frame", Detail: "this is not a JSON object of the protocol",
+		}}, nil},
+		news(TypeHello, TypeHello, &Hello{
+			Conn: "conn_01jd8m5q8re0t9v3x7k2p4s6za", Server: "1.0.0", Me: &me,
+			Limits:    Limits{Frame: MaxFrame, Text: 16384, PerSecond: 50, Replay: 500},
+			Heartbeat: 25, Expires: &later,
+			Rooms: []RoomState{
+				{Room: team, Role: "owner", Read: 411, Unread: 1, Mentions: 1, Last: &reply1},
+				{Room: chat, Role: "member", MutedUntil: &later, Read: 3, Peers: []User{lin}},
+			},
+		}),
+		event(Event{Room: room1, Seq: 1, Type: "room.created", Actor: ada, At: t0, Detail: &Detail{Name: ptr("Team"), Kind: "public"}}),
+		event(Event{Room: room1, Seq: 420, Type: "room.updated", Actor: ada, At: t0, Detail: &Detail{Topic: ptr(""), Kind: "private", Archived: ptr(true)}}),
+		event(Event{Room: room1, Seq: 2, Type: "member.joined", Actor: lin, At: t0, Subject: &lin, Detail: &Detail{Role: "member", Invite: "inv_01jd8m5q8re0t9v3x7k2p4s6za"}}),
+		event(Event{Room: room1, Seq: 3, Type: "member.left", Actor: lin, At: t0, Subject: &lin}),
+		event(Event{Room: room1, Seq: 4, Type: "member.kicked", Actor: ada, At: t0, Subject: &lin, Detail: &Detail{Reason: "too loud"}}),
+		event(Event{Room: room1, Seq: 5, Type: "member.banned", Actor: ada, At: t0, Subject: &lin, Detail: &Detail{Reason: "too loud"}}),
+		event(Event{Room: room1, Seq: 6, Type: "member.unbanned", Actor: ada, At: t0, Subject: &lin}),
+		event(Event{Room: room1, Seq: 7, Type: "member.muted", Actor: ada, At: t0, Subject: &lin, Detail: &Detail{Until: &later}}),
+		event(Event{Room: room1, Seq: 8, Type: "member.role", Actor: ada, At: t0, Subject: &lin, Detail: &Detail{Role: "moderator"}}),
+		event(Event{Room: room1, Seq: 413, Type: "message.created", Actor: lin, At: t1, Message: &reply1}),
+		event(Event{Room: room1, Seq: 414, Type: "message.edited", Actor: ada, At: t1, Message: &edited}),
+		event(Event{Room: room1, Seq: 415, Type: "message.deleted", Actor: ada, At: later, Message: &gone}),
+		news(TypePresence, TypePresence, &Presences{Users: []Presence{{User: lin.ID, Is: "away"}}}),
+		news(TypeIsTyping, TypeIsTyping, &Typing{Room: room1, User: lin}),
+		news(TypeReadMoved, TypeReadMoved, &Mark{Room: room1, Seq: 413, Unread: 2, Mentions: 1}),
+		news(TypeRoomJoined, TypeRoomJoined, &RoomState{Room: team, Role: "member", Last: &reply1}),
+		news(TypeRoomLeft, TypeRoomLeft, &Left{Room: room1, Reason: "kicked"}),
+		news(TypeRoomReset, TypeRoomReset, &InRoom{Room: room1}),
+		news(TypeUser, TypeUser, &lin),
+		news(TypeRevoked, TypeRevoked, &Revoked{Reason: "signed_out"}),
+	}
+}
+
+// TestGolden holds that the frames in testdata/golden are what Go writes, and
+// that Go reads them back to the same values.
+func TestGolden(t *testing.T) {
+	want := make(map[string]bool)
+	for _, f := range append(goldenRequests(), goldenReplies()...) {
+		want[f.name+".json"] = true
+		t.Run(f.name, func(t *testing.T) { checkGolden(t, f) })
+	}
+	files, err := filepath.Glob("testdata/golden/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if !want[filepath.Base(file)] {
+			t.Errorf("%s belongs to no frame of this test", file)
+		}
+	}
+}
+
+func checkGolden(t *testing.T, f frame) {
+	wrote, err := Encode(f.v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(wrote) > MaxFrame {
+		t.Errorf("frame of %d bytes", len(wrote))
+	}
+	path := filepath.Join("testdata", "golden", f.name+".json")
+	if *update {
+		var b bytes.Buffer
+		if err := json.Indent(&b, wrote, "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		b.WriteByte('\n')
+		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, file); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := string(wrote), compact.String(); got != want {
+		t.Errorf("Go writes\n%s\nthe golden file says\n%s", got, want)
+	}
+	checkDecode(t, f, compact.Bytes())
+}
+
+func checkDecode(t *testing.T, f frame, file []byte) {
+	if want, ok := f.v.(Request); ok {
+		got, err := DecodeRequest(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("decoded %+v, want %+v", got, want)
+		}
+	}
+	if f.data == nil {
+		return
+	}
+	var outer struct{ Data json.RawMessage }
+	if err := json.Unmarshal(file, &outer); err != nil {
+		t.Fatal(err)
+	}
+	got := reflect.New(reflect.TypeOf(f.data).Elem()).Interface()
+	if err := Decode(outer.Data, got); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, f.data) {
+		t.Errorf("decoded %+v, want %+v", got, f.data)
+	}
+}
+
+// TestGoldenIsComplete holds that no frame type is without a golden frame.
+func TestGoldenIsComplete(t *testing.T) {
+	requests := []string{
+		TypeSend, TypeEdit, TypeDelete, TypeRead, TypeTyping, TypeSync, TypeWatch, TypeActivity, TypeRefresh, TypePing,
+	}
+	news := []string{
+		TypeHello, TypePresence, TypeIsTyping, TypeReadMoved, TypeRoomJoined, TypeRoomLeft, TypeRoomReset, TypeUser, TypeRevoked, TypeError,
+	}
+	names := make(map[string]bool)
+	for _, f := range append(goldenRequests(), goldenReplies()...) {
+		names[f.name] = true
+	}
+	for _, r := range requests {
+		if !names["client."+r] {
+			t.Errorf("no golden frame client.%s", r)
+		}
+		if r != TypeTyping && !names["server.ok."+r] {
+			t.Errorf("no golden frame server.ok.%s", r)
+		}
+	}
+	for _, n := range news {
+		if !names["server."+n] {
+			t.Errorf("no golden frame server.%s", n)
+		}
+	}
+}
+
+func TestLargestTextFitsAFrame(t *testing.T) {
+	for _, text := range []string{`"`, "<", "\n", "\u2028", "\\", "🙂"} {
+		m := hello1
+		m.Text = strings.Repeat(text, 16384/len(text))
+		b, err := Encode(Reply{Type: TypeEvent, Data: Event{Room: room1, Seq: 1, Type: "message.created", Actor: ada, Message: &m}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(b) > MaxFrame {
+			t.Errorf("a text of %q makes a frame of %d bytes", text, len(b))
+		}
+	}
+}
