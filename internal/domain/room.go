@@ -85,3 +85,11 @@ type Ban struct {
 	Reason string
 	At     time.Time
 }
+
+// ReadMark is how far a user has read in a room, on any device.
+type ReadMark struct {
+	Room     string
+	Seq      int64
+	Unread   int // messages of others after Seq, at most UnreadCap
+	Mentions int // of those, the ones that name the user or @room
+}
