@@ -1,0 +1,312 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/ratelimit"
+	"github.com/unhidra/unhidra/internal/wire"
+	"github.com/unhidra/unhidra/internal/ws"
+)
+
+// conn is one connection. While nothing happens it costs its own fields, a
+// socket and one goroutine that waits to read.
+type conn struct {
+	queue
+	g     *Service
+	nc    net.Conn
+	raw   syscall.RawConn // nil if nc is not a plain socket
+	id    string
+	user  domain.UserRef
+	addr  netip.Addr
+	agent string
+	since time.Time
+
+	expires atomic.Int64 // Unix nanoseconds; 0: never
+	proof   atomic.Pointer[domain.Principal]
+
+	// Of the reader alone.
+	parser    ws.Parser
+	box       *[]byte // the pooled buffer that buf is in
+	buf       []byte  // read, not parsed yet
+	need      int     // bytes that buf must be able to hold
+	readReady func(fd uintptr) bool
+	readErr   error
+	strikes   int  // malformed frames
+	refusals  int  // frames refused for their number, in a row
+	deaf      bool // what comes is not read as frames any more
+	perConn   ratelimit.Cell
+	requests  ratelimit.Cell
+	typing    ratelimit.Cell
+	pings     ratelimit.Cell
+
+	heard      atomic.Int64 // when something last came, Unix nanoseconds
+	pinged     atomic.Int64 // when it was last sent a ping
+	messagesIn atomic.Int64
+	bytesIn    atomic.Int64
+	closing    atomic.Bool
+	reason     atomic.Pointer[string] // why it ends, for the metrics
+
+	roomMu sync.Mutex
+	joined []*room
+	gone   bool
+}
+
+var (
+	smallBuffers = bufferPool{sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}}
+	bigBuffers   = bufferPool{sync.Pool{New: func() any { b := make([]byte, 0, wire.MaxFrame+ws.MaxHeader); return &b }}}
+)
+
+type bufferPool struct{ p sync.Pool }
+
+func (p *bufferPool) get() *[]byte  { return p.p.Get().(*[]byte) }
+func (p *bufferPool) put(b *[]byte) { p.p.Put(b) }
+
+// who returns whom the connection's last token proved.
+func (c *conn) who() domain.Principal { return *c.proof.Load() }
+
+func (c *conn) prove(p domain.Principal) {
+	c.proof.Store(&p)
+	if p.Expires.IsZero() {
+		c.expires.Store(0)
+		return
+	}
+	c.expires.Store(p.Expires.UnixNano())
+}
+
+// because records why the connection ends; the first reason counts.
+func (c *conn) because(reason string) { c.reason.CompareAndSwap(nil, &reason) }
+
+// read serves the connection until it ends.
+func (c *conn) read(early []byte) {
+	defer c.finish()
+	if len(early) > 0 {
+		c.need = len(early)
+		c.room()
+		c.buf = append(c.buf, early...)
+	}
+	for c.parse() {
+		if err := c.fill(); err != nil {
+			c.because(reasonOf(err))
+			return
+		}
+		c.heard.Store(c.g.Now().UnixNano())
+	}
+}
+
+func reasonOf(err error) string {
+	if errors.Is(err, io.EOF) {
+		return "gone"
+	}
+	return "lost"
+}
+
+// parse takes the whole frames out of the buffer. It reports whether to read
+// on.
+func (c *conn) parse() bool {
+	b := c.buf
+	for len(b) > 0 && !c.deaf {
+		m, n, need, err := c.parser.Next(b)
+		if err != nil {
+			c.breach(err)
+			break
+		}
+		if n == 0 {
+			c.need = need
+			break
+		}
+		c.bytesIn.Add(int64(n))
+		b = b[n:]
+		if !c.handle(m) {
+			return false
+		}
+	}
+	if c.deaf {
+		b = nil
+	}
+	c.buf = c.buf[:copy(c.buf, b)]
+	c.relax()
+	return true
+}
+
+// handle takes one message. It reports whether to go on.
+func (c *conn) handle(m ws.Message) bool {
+	switch m.Op {
+	case ws.Close:
+		c.because("client")
+		code, _, _ := ws.ParseClose(m.Payload)
+		if code == ws.CodeNone {
+			code = ws.CodeNormal
+		}
+		if c.closing.Load() {
+			return false
+		}
+		c.close(code, "", "client", false)
+		return false
+	case ws.Ping:
+		c.pong(m.Payload)
+	case ws.Text:
+		c.messagesIn.Add(1)
+		if !c.closing.Load() {
+			c.request(m.Payload)
+		}
+	case ws.Binary:
+		c.close(ws.CodeBadType, "frames are text", "protocol", false)
+	}
+	return true
+}
+
+// pingRate is how often a client may ask whether the server is there.
+var pingRate = ratelimit.NewRate(10, time.Second, 20)
+
+func (c *conn) pong(payload []byte) {
+	if ok, wait := c.pings.Allow(pingRate, c.g.Now()); !ok {
+		c.close(wire.CloseRate, seconds(wait), "rate", false)
+		return
+	}
+	c.push(ws.AppendFrame(nil, ws.Pong, payload))
+}
+
+// breach ends the connection of a client that does not keep to RFC 6455.
+func (c *conn) breach(err error) {
+	c.deaf = true
+	var e *ws.Error
+	if !errors.As(err, &e) {
+		e = &ws.Error{Code: ws.CodeInternal}
+	}
+	c.close(e.Code, e.Reason, "protocol", false)
+}
+
+// push queues an encoded frame and writes it if nobody else is writing.
+func (c *conn) push(frame []byte) {
+	if c.offer(frame) {
+		c.flush()
+	}
+}
+
+// offer queues an encoded frame, and reports whether the caller must see to it
+// that it is flushed. A connection that cannot take it is ended.
+func (c *conn) offer(frame []byte) (flush bool) {
+	flush, full := c.put(frame, c.g.Limits.Queue)
+	if full {
+		return c.endSlow()
+	}
+	return flush
+}
+
+func (c *conn) endSlow() (flush bool) {
+	frame := ws.AppendFrame(nil, ws.Close, ws.ClosePayload(wire.CloseSlow, "too slow in reading; come back and sync"))
+	flush, first := c.end(true, frame)
+	if first {
+		c.ends("slow")
+	}
+	return flush
+}
+
+// close says goodbye: what waits is sent first, unless it is to be dropped,
+// then a close frame. The other side has a short time to answer it.
+func (c *conn) close(code int, text, reason string, drop bool) {
+	flush, first := c.end(drop, ws.AppendFrame(nil, ws.Close, ws.ClosePayload(code, text)))
+	if first {
+		c.ends(reason)
+	}
+	if flush {
+		c.flush()
+	}
+}
+
+func (c *conn) revoke(reason string) {
+	news := encode(wire.Reply{Type: wire.TypeRevoked, Data: wire.Revoked{Reason: reason}})
+	bye := ws.AppendFrame(nil, ws.Close, ws.ClosePayload(wire.CloseRevoked, reason))
+	flush, first := c.end(true, news, bye)
+	if first {
+		c.ends("revoked")
+	}
+	if flush {
+		c.flush()
+	}
+}
+
+func (c *conn) ends(reason string) {
+	c.because(reason)
+	c.closing.Store(true)
+	_ = c.nc.SetReadDeadline(time.Now().Add(closeTime))
+}
+
+// finish lets go of everything.
+func (c *conn) finish() {
+	if !c.closing.Load() {
+		c.fail()
+	}
+	c.buf = c.buf[:0]
+	c.need = 0
+	c.parser = ws.Parser{}
+	c.relax()
+	c.leaveAll()
+	c.g.Presence.Disconnect(c.id)
+	c.g.conns.remove(c)
+	c.linger()
+	why := "lost"
+	if r := c.reason.Load(); r != nil {
+		why = *r
+	}
+	c.g.metrics.disconnects.WithLabelValues(why).Inc()
+}
+
+// linger closes the socket once a close frame that waits is written.
+func (c *conn) linger() {
+	c.mu.Lock()
+	busy := c.flushing && !c.broken
+	c.orphan = busy
+	c.mu.Unlock()
+	if !busy {
+		_ = c.nc.Close()
+	}
+}
+
+// room makes buf able to take more bytes, at least up to need.
+func (c *conn) room() {
+	if c.box == nil {
+		c.box = smallBuffers.get()
+		c.buf = (*c.box)[:0]
+	}
+	if len(c.buf) < cap(c.buf) && c.need <= cap(c.buf) {
+		return
+	}
+	old, read := c.box, c.buf
+	c.box = bigBuffers.get()
+	c.buf = append((*c.box)[:0], read...)
+	smallBuffers.put(old)
+}
+
+// relax gives an empty buffer back.
+func (c *conn) relax() {
+	if c.box == nil || len(c.buf) > 0 {
+		return
+	}
+	if cap(*c.box) > 4<<10 {
+		bigBuffers.put(c.box)
+	} else {
+		smallBuffers.put(c.box)
+	}
+	c.box, c.buf, c.need = nil, nil, 0
+}
+
+// fillBlocking is fill for connections that are not plain sockets: it holds a
+// buffer while it waits.
+func (c *conn) fillBlocking() error {
+	c.room()
+	n, err := c.nc.Read(c.buf[len(c.buf):cap(c.buf)])
+	c.buf = c.buf[:len(c.buf)+n]
+	if n > 0 {
+		return nil
+	}
+	return err
+}

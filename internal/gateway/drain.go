@@ -1,0 +1,38 @@
+package gateway
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/wire"
+)
+
+const (
+	returnWithin = 5               // seconds over which clients come back after a restart
+	drainGrace   = 6 * time.Second // for the last connections to go
+)
+
+// drain ends all connections, spread over the configured time. What waits for
+// them is sent first.
+func (g *Service) drain() {
+	g.draining.Store(true)
+	empty := g.conns.close()
+	all := g.conns.all()
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	start := time.Now()
+	for i, c := range all {
+		due := time.Duration(float64(g.Drain) * float64(i) / float64(len(all)))
+		if wait := due - time.Since(start); wait > 5*time.Millisecond {
+			time.Sleep(wait)
+		}
+		c.close(wire.CloseRestarting, strconv.Itoa(1+rand.IntN(returnWithin)), "restart", false)
+	}
+	select {
+	case <-empty:
+	case <-time.After(drainGrace):
+		for _, c := range g.conns.all() {
+			_ = c.nc.Close()
+		}
+	}
+}

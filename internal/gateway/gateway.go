@@ -1,0 +1,191 @@
+// Package gateway holds the WebSocket connections: it lets them in, hands each
+// one the events of its rooms, once, in order and without gaps, takes their
+// requests, and lets none of them hold up another.
+//
+// A room's log is the truth, and the bus only says early what is in it. A hub
+// per room with members here (room.go) compares sequence numbers, and reads
+// from the log whatever the bus has lost. An event is encoded once and its
+// bytes are shared by all connections; each has a queue bounded in bytes
+// (queue.go) and no goroutine, nor any buffer, for writing while it is silent.
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/ratelimit"
+)
+
+// Authenticator says whose an access token is.
+type Authenticator interface {
+	Authenticate(ctx context.Context, bearer string) (domain.Principal, error)
+}
+
+// Chat writes to rooms.
+type Chat interface {
+	Send(ctx context.Context, p domain.Principal, d domain.Draft) (domain.Event, error)
+	Edit(ctx context.Context, p domain.Principal, room string, seq int64, text string) (domain.Event, error)
+	Delete(ctx context.Context, p domain.Principal, room string, seq int64) (domain.Event, error)
+	MarkRead(ctx context.Context, p domain.Principal, room string, seq int64) (domain.ReadMark, error)
+}
+
+// Rooms says which rooms a user is in.
+type Rooms interface {
+	RoomStates(ctx context.Context, user string) ([]domain.RoomState, error)
+	RoomState(ctx context.Context, user, room string) (domain.RoomState, error)
+}
+
+// Log reads rooms' logs.
+type Log interface {
+	// Replay returns the events after a sequence number, in order.
+	Replay(ctx context.Context, room string, after int64, limit int) ([]domain.Event, error)
+	// Heads returns the last sequence number of each room that exists.
+	Heads(ctx context.Context, rooms []string) (map[string]int64, error)
+}
+
+// Users finds accounts.
+type Users interface {
+	UsersByID(ctx context.Context, ids []string) ([]domain.User, error)
+}
+
+// Presence is told who is connected, and tells connections of others. What
+// deliver gets is an encoded frame.
+type Presence interface {
+	Connect(conn string, u domain.User, deliver func(frame []byte))
+	Disconnect(conn string)
+	SetActive(conn string, active bool)
+	Watch(ctx context.Context, conn string, users []string) ([]domain.Presence, error)
+}
+
+// Limits bound what one address, one user and one connection may do. A zero
+// means no limit.
+type Limits struct {
+	HandshakesPerAddr int // a minute; an IPv6 address counts as its /64
+	HandshakesPerUser int // a minute
+	ConnsPerAddr      int
+	ConnsPerUser      int
+	MessagesPerSec    int // of one connection; a user has twice as many over all connections
+	Queue             int // bytes that wait for one slow reader; 0: 1 MiB
+}
+
+// Deps is what the gateway needs.
+type Deps struct {
+	Auth       Authenticator
+	Chat       Chat
+	Rooms      Rooms
+	Log        Log
+	Users      Users
+	Presence   Presence
+	Bus        bus.Bus
+	Logger     *slog.Logger
+	Metrics    prometheus.Registerer            // nil: none
+	ClientAddr func(r *http.Request) netip.Addr // nil: the peer's
+	Now        func() time.Time                 // nil: time.Now
+	Version    string                           // told to clients
+	Origins    []string                         // that may connect from a browser; empty: only the server's own
+	Limits     Limits
+	Drain      time.Duration // over how long connections are closed at the end
+}
+
+// Service is the gateway.
+type Service struct {
+	Deps
+	metrics  *metrics
+	conns    registry
+	rooms    rooms
+	flushers flushers
+
+	byAddr, byUser, messages *ratelimit.Limiter
+	perConn                  ratelimit.Rate
+
+	draining    atomic.Bool
+	revocations atomic.Int64 // how many there have been
+	tail     chan struct{} // asks for an early comparison of heads; in tests
+}
+
+const (
+	defaultQueue = 1 << 20
+	heartbeat    = 25 * time.Second
+	deadAfter    = 60 * time.Second
+	tokenGrace   = 30 * time.Second // after a token's end
+	tailEvery    = 3 * time.Second
+	requestTime  = 15 * time.Second
+)
+
+// New returns a gateway. It serves connections while Run runs.
+func New(d Deps) *Service {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Limits.Queue == 0 {
+		d.Limits.Queue = defaultQueue
+	}
+	if d.ClientAddr == nil {
+		d.ClientAddr = peerAddr
+	}
+	l := d.Limits
+	g := &Service{
+		Deps:     d,
+		byAddr:   ratelimit.New(l.HandshakesPerAddr, time.Minute, l.HandshakesPerAddr),
+		byUser:   ratelimit.New(l.HandshakesPerUser, time.Minute, l.HandshakesPerUser),
+		messages: ratelimit.New(2*l.MessagesPerSec, time.Second, 4*l.MessagesPerSec),
+		perConn:  ratelimit.NewRate(l.MessagesPerSec, time.Second, 2*l.MessagesPerSec),
+		tail:     make(chan struct{}, 1),
+	}
+	g.conns.init()
+	g.rooms.init(g)
+	g.flushers.init()
+	g.metrics = newMetrics(d.Metrics, g)
+	return g
+}
+
+// Run keeps the connections alive, compares what they were told with the log,
+// and ends them when ctx does: each is sent what waits for it and the time to
+// come back after.
+func (g *Service) Run(ctx context.Context) error {
+	stop, err := g.Bus.Subscribe(bus.RevokeSubject, g.onRevoke)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	var wg sync.WaitGroup
+	work, done := context.WithCancel(context.WithoutCancel(ctx))
+	g.flushers.start(work, &wg)
+	wg.Go(func() { g.sweepLoop(work) })
+	wg.Go(func() { g.tailLoop(work) })
+	<-ctx.Done()
+	g.drain()
+	done()
+	wg.Wait()
+	return nil
+}
+
+// onRevoke ends the connections of revoked sessions.
+func (g *Service) onRevoke(m bus.Message) {
+	var r bus.Revocation
+	if err := json.Unmarshal(m.Data, &r); err != nil {
+		g.Logger.Error("revocation that is not understood", "error", err)
+		return
+	}
+	g.revocations.Add(1)
+	for _, c := range g.conns.ofUser(r.User) {
+		p := c.who()
+		if r.Session != "" && p.SessionID != r.Session {
+			continue
+		}
+		if r.Session == "" && r.Epoch != 0 && p.Epoch >= r.Epoch {
+			continue
+		}
+		c.revoke(r.Reason)
+	}
+}

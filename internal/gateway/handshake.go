@@ -1,0 +1,257 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/wire"
+	"github.com/unhidra/unhidra/internal/ws"
+)
+
+const protocolBearer = "bearer"
+
+// ServeHTTP is GET /ws: it lets a connection in, or says why not with a problem
+// document before the upgrade.
+func (g *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	status, err := g.accept(w, r)
+	if err != nil {
+		status = refuse(w, err)
+	}
+	g.metrics.handshakes.WithLabelValues(strconv.Itoa(status)).Inc()
+}
+
+func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
+	if err := ws.CheckUpgrade(r); err != nil {
+		return 0, err
+	}
+	addr := g.ClientAddr(r)
+	now := g.Now()
+	if ok, wait := g.byAddr.Allow(addrKey(addr).String(), now); !ok {
+		return 0, domain.RateLimited.Errorf("handshakes", "too many connections were opened from your address; wait a moment").After(wait)
+	}
+	if err := g.checkOrigin(r); err != nil {
+		return 0, err
+	}
+	token, err := credentials(r)
+	if err != nil {
+		return 0, err
+	}
+	revocations := g.revocations.Load()
+	p, err := g.Auth.Authenticate(r.Context(), token)
+	if err != nil {
+		return 0, err
+	}
+	if ok, wait := g.byUser.Allow(p.ID, now); !ok {
+		return 0, domain.RateLimited.Errorf("handshakes", "you opened too many connections; wait a moment").After(wait)
+	}
+	users, err := g.Users.UsersByID(r.Context(), []string{p.ID})
+	if err != nil {
+		return 0, err
+	}
+	if len(users) == 0 {
+		return 0, domain.Unauthorized.Errorf("no_account", "this account does not exist any more")
+	}
+	c, err := g.admit(w, r, p, users[0], addr)
+	if err != nil {
+		return 0, err
+	}
+	if g.revocations.Load() != revocations { // perhaps of this very session, before it was known here
+		if _, err := g.Auth.Authenticate(r.Context(), token); err != nil {
+			c.revoke("revoked")
+		}
+	}
+	g.greet(c, users[0])
+	return http.StatusSwitchingProtocols, nil
+}
+
+// admit upgrades the connection. From here on it is ours, and errors can only
+// be said in a close frame.
+func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Principal, u domain.User, addr netip.Addr) (*conn, error) {
+	ok, draining := g.conns.admit(addrKey(addr), g.Limits.ConnsPerAddr)
+	if draining {
+		return nil, domain.Unavailable.Errorf("restarting", "the server restarts; come back in a moment").After(2 * time.Second)
+	}
+	if !ok {
+		return nil, domain.RateLimited.Errorf("connections", "too many connections are open from your address; close one").After(10 * time.Second)
+	}
+	if ok, err := g.conns.reserve(u.ID, g.Limits.ConnsPerUser, g.subscribeUser); !ok {
+		g.conns.release(addrKey(addr))
+		if err != nil {
+			return nil, err
+		}
+		return nil, domain.RateLimited.Errorf("connections", "you have too many connections open; close one").After(10 * time.Second)
+	}
+	c := &conn{g: g, id: domain.NewID(domain.ConnPrefix), user: u.Ref(), addr: addr, agent: agent(r), since: g.Now()}
+	c.held = true
+	c.parser.Max = wire.MaxFrame
+	c.prove(p)
+	c.heard.Store(c.since.UnixNano())
+	c.pinged.Store(c.since.Add(-rand.N(heartbeat)).UnixNano()) // spreads the pings of a reconnect storm
+	early, err := c.upgrade(w, r)
+	if err != nil {
+		g.conns.cancel(u.ID)
+		g.conns.release(addrKey(addr))
+		return nil, err
+	}
+	g.conns.add(c)
+	g.Presence.Connect(c.id, u, c.deliver)
+	go c.read(early)
+	return c, nil
+}
+
+// upgrade takes the connection from the HTTP server and answers the handshake.
+func (c *conn) upgrade(w http.ResponseWriter, r *http.Request) (early []byte, err error) {
+	nc, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, domain.Internal.Errorf("", "cannot take over the connection").Because(err)
+	}
+	if n := rw.Reader.Buffered(); n > 0 {
+		early, _ = rw.Reader.Peek(n)
+		early = slices.Clone(early)
+	}
+	c.nc = nc
+	_ = nc.SetDeadline(time.Time{})
+	if s, ok := nc.(syscall.Conn); ok {
+		if raw, err := s.SyscallConn(); err == nil {
+			c.raw = raw
+			c.readReady = c.readNow
+		}
+	}
+	_ = nc.SetWriteDeadline(time.Now().Add(writeTime))
+	if _, err := nc.Write(ws.AppendUpgrade(nil, r, protocolBearer)); err != nil {
+		_ = nc.Close()
+		return nil, domain.Unavailable.Errorf("", "the connection ended").Because(err)
+	}
+	_ = nc.SetWriteDeadline(time.Time{})
+	return early, nil
+}
+
+// deliver takes a frame from the presence service.
+func (c *conn) deliver(frame []byte) {
+	c.push(ws.AppendFrame(nil, ws.Text, frame))
+}
+
+// credentials returns the access token of a handshake: the second subprotocol
+// after "bearer", or, from programs, the Authorization header.
+func credentials(r *http.Request) (string, error) {
+	offered := ws.Protocols(r)
+	if len(offered) == 2 && offered[0] == protocolBearer {
+		return offered[1], nil
+	}
+	header, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if ok && len(offered) == 1 && offered[0] == protocolBearer {
+		return header, nil
+	}
+	return "", domain.Unauthorized.Errorf("no_credentials", `offer the subprotocols "bearer" and your access token, in this order`)
+}
+
+// checkOrigin holds browsers of other sites off. Programs send no Origin; they
+// prove themselves by a token that no browser would add by itself.
+func (g *Service) checkOrigin(r *http.Request) error {
+	origins := r.Header.Values("Origin")
+	if len(origins) == 0 {
+		return nil
+	}
+	if len(origins) == 1 && g.originAllowed(origins[0], r.Host) {
+		return nil
+	}
+	return domain.Forbidden.Errorf("origin", "pages of this origin may not connect; add it to ALLOWED_ORIGINS")
+}
+
+func (g *Service) originAllowed(origin, host string) bool {
+	if len(g.Origins) > 0 {
+		return slices.Contains(g.Origins, origin)
+	}
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return false
+	}
+	return strings.EqualFold(u.Host, host)
+}
+
+const maxAgent = 200 // bytes of a user agent that are kept
+
+func agent(r *http.Request) string {
+	a := r.UserAgent()
+	return strings.Clone(strings.ToValidUTF8(a[:min(len(a), maxAgent)], ""))
+}
+
+func peerAddr(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr, _ := netip.ParseAddr(host)
+	return addr.Unmap()
+}
+
+// problem is a problem document (RFC 9457).
+type problem struct {
+	Type       string  `json:"type"`
+	Title      string  `json:"title"`
+	Status     int     `json:"status"`
+	Detail     string  `json:"detail"`
+	Kind       string  `json:"kind"`
+	Code       string  `json:"code,omitempty"`
+	RetryAfter float64 `json:"retry_after,omitempty"`
+}
+
+// refuse answers a handshake that fails.
+func refuse(w http.ResponseWriter, err error) int {
+	body := wire.FromError(err)
+	p := problem{Type: "about:blank", Detail: body.Detail, Kind: body.Kind, Code: body.Code, RetryAfter: body.RetryAfter}
+	var h *ws.Handshake
+	if errors.As(err, &h) {
+		p.Status, p.Detail, p.Kind, p.Code = h.Status, h.Reason, string(domain.Invalid), "handshake"
+	} else {
+		p.Status = statusOf(domain.KindOf(err))
+	}
+	p.Title = http.StatusText(p.Status)
+	head := w.Header()
+	head.Set("Content-Type", "application/problem+json")
+	head.Set("Cache-Control", "no-store")
+	switch p.Status {
+	case http.StatusUpgradeRequired:
+		head.Set("Upgrade", "websocket")
+		head.Set("Connection", "Upgrade")
+		head.Set("Sec-WebSocket-Version", "13")
+	case http.StatusMethodNotAllowed:
+		head.Set("Allow", http.MethodGet)
+	case http.StatusUnauthorized:
+		head.Set("WWW-Authenticate", `Bearer realm="unhidra"`)
+	}
+	if p.RetryAfter > 0 {
+		head.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter))))
+	}
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p)
+	return p.Status
+}
+
+func statusOf(k domain.Kind) int {
+	switch k {
+	case domain.Invalid:
+		return http.StatusBadRequest
+	case domain.Unauthorized:
+		return http.StatusUnauthorized
+	case domain.Forbidden, domain.NotFound:
+		return http.StatusForbidden
+	case domain.RateLimited:
+		return http.StatusTooManyRequests
+	case domain.Unavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}

@@ -1,0 +1,69 @@
+package gateway
+
+import "github.com/prometheus/client_golang/prometheus"
+
+type metrics struct {
+	handshakes  *prometheus.CounterVec
+	disconnects *prometheus.CounterVec
+	delivery    prometheus.Histogram
+	events      prometheus.Counter
+	gaps        prometheus.Counter
+}
+
+// newMetrics makes the gateway's metrics and registers them with reg, if any.
+func newMetrics(reg prometheus.Registerer, g *Service) *metrics {
+	m := &metrics{
+		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gateway_handshakes_total", Help: "WebSocket handshakes by the HTTP status that answered them.",
+		}, []string{"code"}),
+		disconnects: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gateway_disconnects_total", Help: "Connections that ended, by the reason.",
+		}, []string{"reason"}),
+		delivery: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "gateway_message_delivery_duration_seconds",
+			Help:    "Time from an event's acceptance to its being written to members' sockets, once per event and 64 members.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}),
+		events: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "gateway_events_total", Help: "Events of rooms that were delivered to members on this node.",
+		}),
+		gaps: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "gateway_gap_events_total", Help: "Events that were read from the log because the bus had lost them.",
+		}),
+	}
+	g.flushers.delivered = m.delivery.Observe
+	if reg == nil {
+		return m
+	}
+	reg.MustRegister(m.handshakes, m.disconnects, m.delivery, m.events, m.gaps,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "gateway_connections", Help: "Open WebSocket connections.",
+		}, func() float64 { return float64(g.conns.count.Load()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "gateway_rooms", Help: "Rooms with members connected to this node.",
+		}, func() float64 { return float64(g.rooms.len()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "gateway_send_queue_bytes", Help: "Bytes that wait to be written to connections.",
+		}, func() float64 { return float64(g.queued()) }),
+	)
+	return m
+}
+
+func (rs *rooms) len() int {
+	n := 0
+	for i := range rs.shards {
+		s := &rs.shards[i]
+		s.mu.RLock()
+		n += len(s.rooms)
+		s.mu.RUnlock()
+	}
+	return n
+}
+
+func (g *Service) queued() int {
+	n := 0
+	for _, c := range g.conns.all() {
+		n += c.size()
+	}
+	return n
+}

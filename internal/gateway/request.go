@@ -1,0 +1,229 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/ratelimit"
+	"github.com/unhidra/unhidra/internal/wire"
+	"github.com/unhidra/unhidra/internal/ws"
+)
+
+const (
+	maxStrikes  = 5   // malformed frames, until the connection ends
+	maxRefusals = 200 // requests in a row that were too many
+	maxID       = 64  // bytes of a request's id
+)
+
+var (
+	requestRate = ratelimit.NewRate(50, time.Second, 100) // of everything that is not a message
+	typingRate  = ratelimit.NewRate(1, time.Second, 3)
+)
+
+// request answers one frame.
+func (c *conn) request(b []byte) {
+	var req wire.Request
+	err := wire.Decode(b, &req)
+	if err == nil && (req.Type == "" || len(req.ID) > maxID) {
+		err = domain.Invalid.Errorf("bad_frame", "a frame has a type, and an id of at most %d bytes", maxID)
+	}
+	if err != nil {
+		c.malformed(err)
+		return
+	}
+	if req.Type == wire.TypeTyping {
+		c.isTyping(req)
+		return
+	}
+	if err := c.limit(req.Type); err != nil {
+		c.fails(req.ID, err)
+		c.tooMany(err)
+		return
+	}
+	c.refusals = 0
+	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
+	defer cancel()
+	data, err := c.answer(ctx, req)
+	if err != nil {
+		c.fails(req.ID, err)
+		return
+	}
+	c.push(encode(wire.Reply{ID: req.ID, Type: wire.TypeOK, Data: data}))
+}
+
+// malformed tells the client what is wrong with a frame, and ends the
+// connection of one that does not learn.
+func (c *conn) malformed(err error) {
+	c.fails("", domain.Invalid.Errorf("bad_frame", "this is not a frame of the protocol: %v", err))
+	if c.strikes++; c.strikes >= maxStrikes {
+		c.close(wire.CloseBadFrame, "too many malformed frames", "malformed", false)
+	}
+}
+
+func (c *conn) fails(id string, err error) {
+	if domain.KindOf(err) == domain.Internal {
+		c.g.Logger.Error("request failed", "conn", c.id, "user", c.user.ID, "error", err)
+	}
+	c.push(encode(wire.Reply{ID: id, Type: wire.TypeError, Error: wire.FromError(err)}))
+}
+
+// limit says whether c may do one more thing now.
+func (c *conn) limit(typ string) error {
+	now := c.g.Now()
+	switch typ {
+	case wire.TypeSend, wire.TypeEdit, wire.TypeDelete:
+	default:
+		if ok, wait := c.requests.Allow(requestRate, now); !ok {
+			return domain.RateLimited.Errorf("requests", "too many requests; wait a moment").After(wait)
+		}
+		return nil
+	}
+	ok, wait := c.perConn.Allow(c.g.perConn, now)
+	if ok {
+		ok, wait = c.g.messages.Allow(c.user.ID, now)
+	}
+	if !ok {
+		return domain.RateLimited.Errorf("messages", "too many messages; wait a moment").After(wait)
+	}
+	return nil
+}
+
+// tooMany ends the connection of a client that does not slow down.
+func (c *conn) tooMany(err error) {
+	if c.refusals++; c.refusals >= maxRefusals {
+		c.close(wire.CloseRate, seconds(time.Second), "rate", false)
+	}
+}
+
+// seconds is a delay as close reasons say it.
+func seconds(d time.Duration) string {
+	return strconv.Itoa(int(math.Ceil(max(d, time.Second).Seconds())))
+}
+
+// answer does what a request asks for.
+func (c *conn) answer(ctx context.Context, req wire.Request) (any, error) {
+	switch req.Type {
+	case wire.TypeSend:
+		return with(req, func(d wire.Send) (any, error) {
+			return sent(c.g.Chat.Send(ctx, c.who(), domain.Draft{
+				Room: d.Room, Key: d.Key, Text: d.Text, ContentType: d.ContentType, ReplyTo: d.ReplyTo,
+			}))
+		})
+	case wire.TypeEdit:
+		return with(req, func(d wire.Edit) (any, error) { return sent(c.g.Chat.Edit(ctx, c.who(), d.Room, d.Seq, d.Text)) })
+	case wire.TypeDelete:
+		return with(req, func(d wire.Target) (any, error) { return sent(c.g.Chat.Delete(ctx, c.who(), d.Room, d.Seq)) })
+	case wire.TypeRead:
+		return with(req, func(d wire.Mark) (any, error) { return c.markRead(ctx, d) })
+	case wire.TypeSync:
+		return with(req, func(d wire.Sync) (any, error) { return c.sync(ctx, d) })
+	case wire.TypeWatch:
+		return with(req, func(d wire.Watch) (any, error) { return c.watch(ctx, d) })
+	case wire.TypeActivity:
+		return with(req, func(d wire.Activity) (any, error) {
+			c.g.Presence.SetActive(c.id, d.Active)
+			return nil, nil
+		})
+	case wire.TypeRefresh:
+		return with(req, func(d wire.Refresh) (any, error) { return c.refresh(ctx, d.Token) })
+	case wire.TypePing:
+		return nil, nil
+	}
+	return nil, domain.Invalid.Errorf("unknown_type", "this server knows no request of type %.40q", req.Type)
+}
+
+// with decodes a request's data.
+func with[T any](req wire.Request, do func(T) (any, error)) (any, error) {
+	var data T
+	if len(req.Data) == 0 {
+		return nil, domain.Invalid.Errorf("bad_data", "%s needs data", req.Type)
+	}
+	if err := wire.Decode(req.Data, &data); err != nil {
+		return nil, domain.Invalid.Errorf("bad_data", "the data of %s is wrong: %v", req.Type, err)
+	}
+	return do(data)
+}
+
+func sent(e domain.Event, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return wire.Sent{Seq: e.Seq, Message: wire.FromEvent(e).Message}, nil
+}
+
+func (c *conn) markRead(ctx context.Context, d wire.Mark) (any, error) {
+	m, err := c.g.Chat.MarkRead(ctx, c.who(), d.Room, d.Seq)
+	if err != nil {
+		return nil, err
+	}
+	return wire.Mark{Room: m.Room, Seq: m.Seq, Unread: m.Unread, Mentions: m.Mentions}, nil
+}
+
+const maxWatched = 500
+
+func (c *conn) watch(ctx context.Context, d wire.Watch) (any, error) {
+	if len(d.Users) > maxWatched {
+		return nil, domain.InvalidField("/users", "at most %d users can be watched", maxWatched)
+	}
+	seen, err := c.g.Presence.Watch(ctx, c.id, d.Users)
+	if err != nil {
+		return nil, err
+	}
+	ps := wire.Presences{Users: make([]wire.Presence, len(seen))}
+	for i, p := range seen {
+		ps.Users[i] = wire.FromPresence(p)
+	}
+	return ps, nil
+}
+
+// refresh extends the connection with a later token of the same session.
+func (c *conn) refresh(ctx context.Context, token string) (any, error) {
+	p, err := c.g.Auth.Authenticate(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	if old := c.who(); p.ID != old.ID || p.SessionID != old.SessionID {
+		return nil, domain.Forbidden.Errorf("other_session", "this token is not of the session that opened the connection")
+	}
+	c.prove(p)
+	return wire.Until{Expires: p.Expires}, nil
+}
+
+// isTyping tells the room's other members. It is not answered, and what is too
+// much is forgotten.
+func (c *conn) isTyping(req wire.Request) {
+	var in wire.InRoom
+	if err := wire.Decode(req.Data, &in); err != nil {
+		c.malformed(err)
+		return
+	}
+	if ok, _ := c.typing.Allow(typingRate, c.g.Now()); !ok || !c.g.rooms.get(in.Room).has(c) {
+		return
+	}
+	frame, err := wire.Encode(wire.Reply{Type: wire.TypeIsTyping, Data: wire.Typing{Room: in.Room, User: wire.FromUser(c.user)}})
+	if err != nil {
+		return
+	}
+	packed, err := wire.Pack(wire.Header{Type: wire.TypeIsTyping, Actor: c.user.ID}, frame)
+	if err != nil {
+		return
+	}
+	if err := c.g.Bus.Publish(wire.RoomSubject(in.Room), packed); err != nil {
+		c.g.Logger.Debug("typing notice was lost", "error", err)
+	}
+}
+
+// encode returns a frame of the wire in a frame of the socket.
+func encode(r wire.Reply) []byte {
+	b, err := wire.Encode(r)
+	if err != nil { // the wire's types can always be encoded
+		b = []byte(`{"type":"error","error":{"kind":"internal","detail":"something went wrong on the server; try again later"}}`)
+	}
+	return ws.AppendFrame(make([]byte, 0, len(b)+ws.MaxHeader), ws.Text, b)
+}
+
+func decodeLoose(b []byte, v any) error { return json.Unmarshal(b, v) }

@@ -1,0 +1,207 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/wire"
+)
+
+func TestHelloThenEvents(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	ada, h := n.enter(t, "ada")
+	if len(h.Rooms) != 1 || h.Rooms[0].ID != "r1" || h.Rooms[0].Head != 1 || h.Me.Username != "ada" || h.Server != "test" {
+		t.Fatalf("hello is %+v", h)
+	}
+	n.say("lin", "r1", "hello")
+	if e := ada.nextEvent(); e.Seq != 2 || e.Message.Text != "hello" {
+		t.Fatalf("got %+v", e)
+	}
+	var sent wire.Sent
+	ada.ask(wire.TypeSend, wire.Send{Room: "r1", Key: "k1", Text: "hi"}, &sent)
+	if sent.Seq != 3 || sent.Message.Text != "hi" {
+		t.Fatalf("the acknowledgement is %+v", sent)
+	}
+}
+
+// TestNothingIsLostAtTheStart connects while messages are written: what hello
+// says and what follows must join without a gap.
+func TestNothingIsLostAtTheStart(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	const last = 400
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := 2; i <= last; i++ {
+			n.say("lin", "r1", fmt.Sprint(i))
+		}
+	})
+	for range 20 {
+		wg.Go(func() {
+			p, h := n.enter(t, "ada")
+			at := h.Rooms[0].Head
+			for at < last {
+				e := p.nextEvent()
+				if e.Seq > at+1 {
+					t.Errorf("event %d came after %d", e.Seq, at)
+					return
+				}
+				at = max(at, e.Seq)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestGapIsReadFromTheLog(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	ada, _ := n.enter(t, "ada")
+	n.set(func(w *world) { w.lose = true })
+	for i := range 700 { // more than one page of the log
+		n.say("lin", "r1", fmt.Sprint(i))
+	}
+	n.set(func(w *world) { w.lose = false })
+	n.say("lin", "r1", "seen")
+	for want := int64(2); want <= 702; want++ {
+		if e := ada.nextEvent(); e.Seq != want {
+			t.Fatalf("got event %d, want %d", e.Seq, want)
+		}
+	}
+}
+
+func TestLostTailIsFound(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	ada, _ := n.enter(t, "ada")
+	n.set(func(w *world) { w.lose = true })
+	n.say("lin", "r1", "lost on the bus")
+	n.g.tail <- struct{}{} // not to wait for three seconds
+	if e := ada.nextEvent(); e.Seq != 2 {
+		t.Fatalf("got event %d, want 2", e.Seq)
+	}
+}
+
+func TestStoreFailureAtAGapIsMadeGood(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	ada, _ := n.enter(t, "ada")
+	n.set(func(w *world) { w.lose = true })
+	n.say("lin", "r1", "lost")
+	n.set(func(w *world) { w.lose, w.fail = false, errors.New("the disk is away") })
+	n.say("lin", "r1", "shows the gap")
+	n.set(func(w *world) { w.fail = nil })
+	n.g.tail <- struct{}{}
+	for want := int64(2); want <= 3; want++ {
+		if e := ada.nextEvent(); e.Seq != want {
+			t.Fatalf("got event %d, want %d", e.Seq, want)
+		}
+	}
+}
+
+func TestJoinAndKickWhileConnected(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	ada, _ := n.enter(t, "ada")
+	lin, h := n.enter(t, "lin")
+	if len(h.Rooms) != 0 {
+		t.Fatalf("lin is in %v", h.Rooms)
+	}
+	n.join("lin", "r1")
+	var st wire.RoomState
+	lin.expect(wire.TypeRoomJoined, &st)
+	n.say("ada", "r1", "welcome")
+	at := st.Head
+	for at < 3 {
+		e := lin.nextEvent()
+		if e.Seq > at+1 {
+			t.Fatalf("event %d came after %d", e.Seq, at)
+		}
+		at = max(at, e.Seq)
+	}
+	n.kick("lin", "r1")
+	if e := lin.nextEvent(); e.Type != string(domain.MemberKicked) {
+		t.Fatalf("got %+v", e)
+	}
+	var left wire.Left
+	lin.expect(wire.TypeRoomLeft, &left)
+	if left != (wire.Left{Room: "r1", Reason: "kicked"}) {
+		t.Fatalf("got %+v", left)
+	}
+	n.say("ada", "r1", "she is gone")
+	lin.ask(wire.TypePing, nil, nil)
+	for _, want := range []int64{2, 3, 4, 5} {
+		if e := ada.nextEvent(); e.Seq != want {
+			t.Fatalf("ada got event %d, want %d", e.Seq, want)
+		}
+	}
+	var s wire.Synced
+	lin.ask(wire.TypeSync, wire.Sync{Rooms: map[string]int64{"r1": 1}}, &s)
+	if len(s.Rooms) != 0 || len(s.Gone) != 1 {
+		t.Fatalf("someone who was kicked can sync: %+v", s)
+	}
+}
+
+func TestDeletedRoomIsFoundByItsTail(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	ada, _ := n.enter(t, "ada")
+	n.set(func(w *world) { delete(w.in, "r1"); delete(w.logs, "r1") })
+	n.g.tail <- struct{}{}
+	var left wire.Left
+	ada.expect(wire.TypeRoomLeft, &left)
+	if left.Reason != "deleted" {
+		t.Fatalf("got %+v", left)
+	}
+	eventually(t, "the hub ends", func() bool { return n.g.rooms.len() == 0 })
+}
+
+func TestSync(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	n.join("ada", "r2")
+	for i := range 600 {
+		n.say("lin", "r1", fmt.Sprint(i))
+	}
+	ada, _ := n.enter(t, "ada")
+	var got int64 = 1
+	for more := true; more; {
+		var s wire.Synced
+		ada.ask(wire.TypeSync, wire.Sync{Rooms: map[string]int64{"r1": got, "r2": 1, "r9": 4}}, &s)
+		if len(s.Gone) != 1 || s.Gone[0] != "r9" || len(s.Rooms) != 2 {
+			t.Fatalf("got %+v", s)
+		}
+		for _, e := range s.Rooms[0].Events {
+			if e.Seq != got+1 {
+				t.Fatalf("event %d came after %d", e.Seq, got)
+			}
+			got = e.Seq
+		}
+		more = s.Rooms[0].More
+	}
+	if got != 601 {
+		t.Fatalf("synced up to %d, want 601", got)
+	}
+	var s wire.Synced
+	ada.ask(wire.TypeSync, wire.Sync{Rooms: map[string]int64{"r1": 5000}}, &s)
+	if !s.Rooms[0].Reset {
+		t.Fatalf("a number that the log never gave: got %+v", s)
+	}
+}
+
+func TestHubsEndWithTheirMembers(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	ada, _ := n.enter(t, "ada")
+	if n.g.rooms.len() != 1 || n.g.conns.users() != 1 {
+		t.Fatalf("%d rooms, %d users", n.g.rooms.len(), n.g.conns.users())
+	}
+	_ = ada.nc.Close()
+	eventually(t, "everything is forgotten", func() bool {
+		return n.g.rooms.len() == 0 && n.g.conns.users() == 0 && n.g.conns.count.Load() == 0 && len(n.g.conns.addrs) == 0
+	})
+}

@@ -1,0 +1,59 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/wire"
+	"github.com/unhidra/unhidra/internal/ws"
+)
+
+const (
+	sweepTick   = 250 * time.Millisecond
+	sweepShards = 8 // at each tick; all 64 in two seconds
+)
+
+// sweepLoop looks at every connection every two seconds, instead of a timer
+// for each.
+func (g *Service) sweepLoop(ctx context.Context) {
+	tick := time.NewTicker(sweepTick)
+	defer tick.Stop()
+	var some []*conn
+	for at := 0; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for range sweepShards {
+			some = g.conns.slice(at, some[:0])
+			at = (at + 1) % len(g.conns.shards)
+			for _, c := range some {
+				c.sweep(g.Now())
+			}
+			clear(some)
+		}
+	}
+}
+
+var pingFrame = ws.AppendFrame(nil, ws.Ping, nil)
+
+// sweep ends c if it is dead or its token has ended, and pings it when it is
+// time.
+func (c *conn) sweep(now time.Time) {
+	if c.closing.Load() {
+		return
+	}
+	if now.UnixNano()-c.heard.Load() > int64(deadAfter) {
+		c.close(wire.CloseTimeout, "nothing was heard for too long", "timeout", true)
+		return
+	}
+	if end := c.expires.Load(); end != 0 && now.UnixNano() > end+int64(tokenGrace) {
+		c.close(wire.CloseToken, "the token has ended; refresh it", "token", false)
+		return
+	}
+	if now.UnixNano()-c.pinged.Load() >= int64(heartbeat) {
+		c.pinged.Store(now.UnixNano())
+		c.push(pingFrame)
+	}
+}

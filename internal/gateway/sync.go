@@ -1,0 +1,94 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/wire"
+)
+
+const (
+	maxSyncRooms = 1000
+	syncBytes    = wire.MaxFrame - 8<<10 // of events in one answer
+)
+
+// sync answers with what came after the client's last event in each room. What
+// does not fit in one frame is left for another request: More says so.
+func (c *conn) sync(ctx context.Context, want wire.Sync) (any, error) {
+	if len(want.Rooms) > maxSyncRooms {
+		return nil, domain.InvalidField("/rooms", "at most %d rooms at once", maxSyncRooms)
+	}
+	answer := wire.Synced{Rooms: []wire.Replay{}}
+	var ids []string
+	for id := range want.Rooms {
+		if c.g.rooms.get(id).has(c) {
+			ids = append(ids, id)
+		} else {
+			answer.Gone = append(answer.Gone, id)
+		}
+	}
+	slices.Sort(ids)
+	slices.Sort(answer.Gone)
+	heads, err := c.g.Log.Heads(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	left := budget{events: domain.MaxReplay, bytes: syncBytes}
+	for _, id := range ids {
+		head, ok := heads[id]
+		if !ok {
+			answer.Gone = append(answer.Gone, id)
+			continue
+		}
+		rep, err := c.g.replay(ctx, id, want.Rooms[id], head, &left)
+		if err != nil {
+			return nil, err
+		}
+		answer.Rooms = append(answer.Rooms, rep)
+	}
+	return answer, nil
+}
+
+// budget is what one answer may still hold.
+type budget struct{ events, bytes int }
+
+func (g *Service) replay(ctx context.Context, id string, after, head int64, left *budget) (wire.Replay, error) {
+	rep := wire.Replay{Room: id, Events: []wire.Event{}, Head: head}
+	switch {
+	case after < 0 || after > head:
+		rep.Reset = true // numbers that this log never gave
+		return rep, nil
+	case after == head:
+		return rep, nil
+	case left.events == 0 || left.bytes <= 0:
+		rep.More = true
+		return rep, nil
+	}
+	events, err := g.Log.Replay(ctx, id, after, left.events)
+	if err != nil {
+		return rep, err
+	}
+	if len(events) == 0 || events[0].Seq != after+1 {
+		rep.Reset = true
+		return rep, nil
+	}
+	for _, e := range events {
+		v := wire.FromEvent(e)
+		b, err := json.Marshal(v)
+		if err != nil {
+			return rep, err
+		}
+		if left.bytes -= len(b) + 1; left.bytes < 0 {
+			left.bytes = 0
+			break
+		}
+		left.events--
+		rep.Events = append(rep.Events, v)
+	}
+	if n := len(rep.Events); n == 0 || rep.Events[n-1].Seq < head {
+		rep.More = true
+	}
+	return rep, nil
+}
