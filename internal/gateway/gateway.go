@@ -109,8 +109,8 @@ type Service struct {
 	perConn                  ratelimit.Rate
 
 	draining    atomic.Bool
-	revocations atomic.Int64 // how many there have been
-	tail     chan struct{} // asks for an early comparison of heads; in tests
+	revocations atomic.Int64  // how many there have been
+	tail        chan struct{} // asks for an early comparison of heads; in tests
 }
 
 const (
