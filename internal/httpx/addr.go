@@ -1,0 +1,74 @@
+package httpx
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+const maxHops = 20
+
+// Proxies are the networks whose X-Forwarded-For is believed.
+type Proxies []netip.Prefix
+
+// ClientAddr returns the address that r came from. Without a trusted peer it
+// is the peer's, whatever the header fields say. Behind trusted proxies it is
+// the first address that is not one of them, read from right to left, because
+// only what the own proxies have added can be believed.
+func (ps Proxies) ClientAddr(r *http.Request) netip.Addr {
+	addr := peer(r)
+	if !ps.trust(addr) {
+		return addr
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && len(hops)-i <= maxHops; i-- {
+		hop, ok := parseHop(hops[i])
+		if !ok {
+			return addr
+		}
+		addr = hop
+		if !ps.trust(addr) {
+			return addr
+		}
+	}
+	return addr
+}
+
+// HTTPS reports whether the client speaks TLS, to this server or to a trusted
+// proxy before it.
+func (ps Proxies) HTTPS(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	return ps.trust(peer(r)) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
+func (ps Proxies) trust(addr netip.Addr) bool {
+	for _, p := range ps {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+func parseHop(s string) (netip.Addr, bool) {
+	s = strings.TrimSpace(s)
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return clean(ap.Addr()), true
+	}
+	addr, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	return clean(addr), err == nil
+}
+
+func peer(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr, _ := netip.ParseAddr(host)
+	return clean(addr)
+}
+
+func clean(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }

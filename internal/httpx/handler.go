@@ -1,0 +1,243 @@
+package httpx
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// HandlerOptions say how requests are received.
+type HandlerOptions struct {
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer // nil: none
+	Listener string                // its name in log and metrics: "public"
+	Proxies  Proxies               // whose X-Forwarded-For is believed
+	Origins  []string              // other origins whose pages may send requests that change something
+	Fallback http.Handler          // what mux does not know, outside of the API: the web client; nil: 404
+}
+
+// Handler returns the handler of a listener: mux behind everything that every
+// request passes. It names the request, finds the client's address, sets the
+// security headers, refuses requests that pages of other origins made browsers
+// send, catches panics, counts and logs. Errors of mux itself (404, 405) become
+// problem documents too.
+func Handler(mux *http.ServeMux, o HandlerOptions) (http.Handler, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	cross := http.NewCrossOriginProtection()
+	for _, origin := range o.Origins {
+		if err := cross.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("origin %q: %w", origin, err)
+		}
+	}
+	h := &handler{HandlerOptions: o, mux: mux, cross: cross}
+	h.count(o.Metrics)
+	return h, nil
+}
+
+type handler struct {
+	HandlerOptions
+	mux      *http.ServeMux
+	cross    *http.CrossOriginProtection
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+func (h *handler) count(reg prometheus.Registerer) {
+	listener := prometheus.Labels{"listener": h.Listener}
+	h.requests = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "http_requests_total", Help: "HTTP requests by route and status.", ConstLabels: listener,
+	}, []string{"code", "method", "route"})
+	h.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "http_request_duration_seconds", Help: "Time to answer HTTP requests, WebSockets excluded.", ConstLabels: listener,
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+	}, []string{"route"})
+	if reg != nil {
+		reg.MustRegister(h.requests, h.seconds)
+	}
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	m := &request{id: requestID(), addr: h.Proxies.ClientAddr(r), agent: agent(r), log: h.Log}
+	r = r.WithContext(with(r.Context(), m))
+	rec := &recorder{ResponseWriter: w}
+	h.secure(rec, r, m)
+	defer func() {
+		if v := recover(); v != nil {
+			h.panicked(rec, r, m, v)
+		}
+		h.done(rec, r, m, time.Since(start))
+	}()
+	h.serve(rec, r)
+}
+
+func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
+	if err := h.cross.Check(r); err != nil {
+		Fail(w, r, domain.Forbidden.Errorf("origin", "pages of another origin may not do this; an operator can add the origin to ALLOWED_ORIGINS").Because(err))
+		return
+	}
+	if r.Method == http.MethodTrace || r.Method == http.MethodConnect {
+		p := problem(http.StatusMethodNotAllowed, domain.Invalid.Errorf("method_not_allowed", "%s is not used here", r.Method))
+		p.write(w, r)
+		return
+	}
+	inner, pattern := h.mux.Handler(r)
+	if pattern != "" {
+		h.mux.ServeHTTP(w, r)
+		return
+	}
+	if h.Fallback != nil && !strings.HasPrefix(r.URL.Path, "/api/") && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		h.Fallback.ServeHTTP(w, r)
+		return
+	}
+	h.unrouted(w, r, inner)
+}
+
+// unrouted answers what no route takes, asking mux's own handler only for the
+// status and for the methods that would do.
+func (h *handler) unrouted(w http.ResponseWriter, r *http.Request, inner http.Handler) {
+	probe := &probe{header: http.Header{}, status: http.StatusNotFound}
+	inner.ServeHTTP(probe, r)
+	if probe.status == http.StatusMethodNotAllowed {
+		allow := probe.header.Get("Allow")
+		w.Header().Set("Allow", allow)
+		problem(probe.status, domain.Invalid.Errorf("method_not_allowed", "%s does not work here; use %s", r.Method, allow)).write(w, r)
+		return
+	}
+	Fail(w, r, domain.NotFound.Errorf("no_route", "there is nothing here; /docs lists what there is"))
+}
+
+// secure sets the header fields that every answer carries.
+func (h *handler) secure(w http.ResponseWriter, r *http.Request, m *request) {
+	head := w.Header()
+	head.Set("X-Request-ID", m.id)
+	head.Set("X-Content-Type-Options", "nosniff")
+	head.Set("Referrer-Policy", "no-referrer")
+	head.Set("Cross-Origin-Opener-Policy", "same-origin")
+	head.Set("Cross-Origin-Resource-Policy", "same-origin")
+	head.Set("X-Frame-Options", "DENY")
+	head.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+	head.Set("Content-Security-Policy", csp)
+	if h.Proxies.HTTPS(r) {
+		head.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	}
+}
+
+// Styles may be set on elements (the client positions rows of long lists), but
+// no script runs that is not a file of ours.
+const csp = "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; " +
+	"img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; " +
+	"media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+func (h *handler) panicked(w *recorder, r *http.Request, m *request, v any) {
+	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		return
+	}
+	if r.Context().Err() != nil && w.status != 0 {
+		return // the client left while its answer was written
+	}
+	h.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("request", m.id), slog.String("path", r.URL.Path),
+		slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+	if w.status == 0 && !w.hijacked {
+		Fail(w, r.WithContext(context.WithoutCancel(r.Context())), domain.Internal.Errorf("", "something went wrong"))
+	}
+}
+
+func (h *handler) done(w *recorder, r *http.Request, m *request, took time.Duration) {
+	if w.hijacked {
+		return // the gateway tells of its connections itself
+	}
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	route := r.Pattern
+	if _, path, ok := strings.Cut(route, " "); ok {
+		route = path
+	}
+	if route == "" {
+		route = "other"
+	}
+	h.requests.WithLabelValues(strconv.Itoa(w.status), method(r.Method), route).Inc()
+	h.seconds.WithLabelValues(route).Observe(took.Seconds())
+	level := slog.LevelDebug
+	if w.status >= http.StatusInternalServerError {
+		level = slog.LevelWarn
+	} else if strings.HasPrefix(r.URL.Path, "/api/") {
+		level = slog.LevelInfo
+	}
+	if !h.Log.Enabled(r.Context(), level) {
+		return
+	}
+	// The query is left out: it may hold what people search for.
+	h.Log.LogAttrs(r.Context(), level, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took),
+		slog.String("addr", m.addr.String()), slog.String("user", m.principal.ID), slog.String("request", m.id))
+}
+
+// method keeps invented methods from making metrics without end.
+func method(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "other"
+}
+
+func requestID() string { return domain.NewID("req") }
+
+// A recorder remembers how a request was answered.
+type recorder struct {
+	http.ResponseWriter
+	status   int
+	bytes    int64
+	hijacked bool
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 && status >= http.StatusOK {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}
+
+func (w *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	w.hijacked = err == nil
+	return c, rw, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// A probe takes an answer that nobody gets.
+type probe struct {
+	header http.Header
+	status int
+}
+
+func (p *probe) Header() http.Header         { return p.header }
+func (p *probe) Write(b []byte) (int, error) { return len(b), nil }
+func (p *probe) WriteHeader(status int)      { p.status = status }

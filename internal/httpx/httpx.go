@@ -1,0 +1,207 @@
+// Package httpx is the HTTP edge that all modules share: it decodes requests
+// into their types, refuses what does not fit, knows who is asking, and is the
+// one place where errors become HTTP statuses and problem documents (RFC 9457).
+// It decides nothing about accounts or rooms.
+package httpx
+
+import (
+	"context"
+	"log/slog"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// Prefix is where the REST API lives. Register puts it before the path of an
+// operation that does not have it yet.
+const Prefix = "/api/v1"
+
+// Limits of request bodies, in bytes.
+const (
+	maxBody     = 64 << 10
+	maxAuthBody = 16 << 10 // nobody's credentials are longer
+	bodyTime    = 15 * time.Second
+)
+
+// Bearer is the Security of operations that need a signed-in caller.
+var Bearer = []map[string][]string{{"bearer": {}}}
+
+// Authenticator says whose an access token is.
+type Authenticator interface {
+	Authenticate(ctx context.Context, bearer string) (domain.Principal, error)
+}
+
+// Options say what the API is called and who it asks.
+type Options struct {
+	Name    string        // in the document's title; empty: Unhidra
+	Version string        // of the server
+	Auth    Authenticator // nil: operations with Bearer always answer 401
+	Log     *slog.Logger  // for causes that clients do not see; nil: none
+}
+
+// New returns an API whose operations are served by mux, beside its document
+// at /openapi.json, readable pages at /docs and a page for each kind of problem.
+func New(mux *http.ServeMux, o Options) huma.API {
+	if o.Name == "" {
+		o.Name = "Unhidra"
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[Problem]())
+	api := huma.NewAPI(huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info:    &huma.Info{Title: o.Name, Version: o.Version, Description: apiDescription},
+			Components: &huma.Components{
+				Schemas: registry,
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token, from signing in."},
+				},
+			},
+		},
+		OpenAPIPath:   "/openapi",
+		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat: "application/json",
+		Transformers:  []huma.Transformer{translate},
+	}, &adapter{mux: mux, log: o.Log})
+	api.UseMiddleware(checkContentType, authenticate(o.Auth))
+	mux.HandleFunc("GET /docs", docs(api))
+	mux.HandleFunc("GET /docs/style.css", serveStyle)
+	mux.HandleFunc("GET /problems/{kind}", serveProblemPage)
+	return api
+}
+
+const apiDescription = "Rooms that never lose a message. Times are RFC 3339; ids say what they name (room_..., usr_...); " +
+	"lists are pages with an opaque cursor; errors are problem documents (RFC 9457) with a stable kind and code."
+
+// Register adds an operation to api. Errors that h returns become problem
+// documents: a domain.Error as it says, anything else as internal, its cause
+// going to the log only. Operations with Bearer find their caller by Principal.
+func Register[I, O any](api huma.API, op huma.Operation, h func(context.Context, *I) (*O, error)) {
+	if !strings.HasPrefix(op.Path, "/api/") {
+		op.Path = Prefix + op.Path
+	}
+	if op.MaxBodyBytes == 0 {
+		op.MaxBodyBytes = maxBody
+		if strings.HasPrefix(op.Path, Prefix+"/auth/") {
+			op.MaxBodyBytes = maxAuthBody
+		}
+	}
+	if op.BodyReadTimeout == 0 {
+		op.BodyReadTimeout = bodyTime
+	}
+	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := h(ctx, in)
+		if err != nil {
+			return nil, problemOf(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// Public is the Security of an operation that needs nobody signed in. It is
+// the default, and says so where a reader might wonder.
+func Public() []map[string][]string { return nil }
+
+// An adapter joins huma to the mux.
+type adapter struct {
+	mux *http.ServeMux
+	log *slog.Logger
+}
+
+func (a *adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
+	a.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
+		if from(r.Context()) == nil { // served without Handler, as small tests do
+			r = r.WithContext(with(r.Context(), &request{log: a.log, addr: peer(r), agent: agent(r)}))
+		}
+		h := w.Header()
+		if h.Get("Cache-Control") == "" {
+			h.Set("Cache-Control", "no-store")
+		}
+		handler(&operation{base: humago.NewContext(op, r, w)})
+	})
+}
+
+func (a *adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+
+// An operation is a request in progress. What the schema refuses is a bad
+// request like any other here.
+type operation struct{ base }
+
+type base huma.Context // by another name: the interface has a method Context
+
+func (o *operation) Unwrap() huma.Context { return o.base }
+
+func (o *operation) SetStatus(code int) {
+	if code == http.StatusUnprocessableEntity {
+		code = http.StatusBadRequest
+	}
+	o.base.SetStatus(code)
+}
+
+// checkContentType refuses bodies that are not of a type that the operation
+// takes. That also keeps forms of other sites from posting here.
+func checkContentType(ctx huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(ctx)
+	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
+		next(ctx)
+		return
+	}
+	got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	takes := "application/json"
+	if body := ctx.Operation().RequestBody; body != nil {
+		var types []string
+		for t := range body.Content {
+			if t == got || t == "application/octet-stream" {
+				next(ctx)
+				return
+			}
+			types = append(types, t)
+		}
+		takes = strings.Join(types, ", ")
+	} else if got == takes {
+		next(ctx)
+		return
+	}
+	_ = err // an unreadable type is one that does not fit
+	p := problem(http.StatusUnsupportedMediaType, domain.Invalid.Errorf("unsupported_media_type", "send the body as %s", takes))
+	p.write(w, r)
+}
+
+// authenticate finds the caller of operations that need one.
+func authenticate(auth Authenticator) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		if len(ctx.Operation().Security) == 0 {
+			next(ctx)
+			return
+		}
+		r, w := humago.Unwrap(ctx)
+		token, ok := bearer(r)
+		if !ok || auth == nil {
+			Fail(w, r, domain.Unauthorized.Errorf("no_credentials", "sign in first, and send the access token as \"Authorization: Bearer …\""))
+			return
+		}
+		p, err := auth.Authenticate(r.Context(), token)
+		if err != nil {
+			Fail(w, r, err)
+			return
+		}
+		m := from(r.Context())
+		m.principal, m.known = p, true
+		next(ctx)
+	}
+}
+
+func bearer(r *http.Request) (string, bool) {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer") && token != ""
+}

@@ -1,0 +1,203 @@
+package httpx
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// statuses is the one table from kinds to HTTP.
+func statuses() map[domain.Kind]int {
+	return map[domain.Kind]int{
+		domain.Invalid:      http.StatusBadRequest,
+		domain.Unauthorized: http.StatusUnauthorized,
+		domain.Forbidden:    http.StatusForbidden,
+		domain.NotFound:     http.StatusNotFound,
+		domain.Conflict:     http.StatusConflict,
+		domain.TooLarge:     http.StatusRequestEntityTooLarge,
+		domain.RateLimited:  http.StatusTooManyRequests,
+		domain.Unavailable:  http.StatusServiceUnavailable,
+		domain.Internal:     http.StatusInternalServerError,
+	}
+}
+
+// Status returns the HTTP status that answers an error of kind k.
+func Status(k domain.Kind) int {
+	if s, ok := statuses()[k]; ok {
+		return s
+	}
+	return http.StatusInternalServerError
+}
+
+// Problem is the body of every answer that is an error (RFC 9457).
+type Problem struct {
+	Type       string         `json:"type" doc:"A page that explains this kind of problem." example:"/problems/not_found"`
+	Title      string         `json:"title" doc:"The HTTP status in words."`
+	Status     int            `json:"status" doc:"The HTTP status."`
+	Kind       string         `json:"kind" doc:"What sort of failure it is; kinds are never renamed." example:"not_found"`
+	Code       string         `json:"code,omitempty" doc:"Narrower than the kind, and as stable." example:"no_room"`
+	Detail     string         `json:"detail,omitempty" doc:"What is wrong and what to do, for a person."`
+	Instance   string         `json:"instance,omitempty" doc:"The id of the request, by which the server's log knows it."`
+	RetryAfter float64        `json:"retry_after,omitempty" doc:"Seconds to wait before trying again."`
+	Errors     []domain.Field `json:"errors,omitempty" doc:"Each bad value: by JSON pointer into the body, or ?name for a query parameter, {name} for one of the path."`
+}
+
+func (p *Problem) Error() string { return p.Detail }
+
+// GetStatus returns the HTTP status.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType returns the media type of problem documents.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// GetHeaders returns the header fields that go with the problem.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter))))
+	}
+	if p.Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="unhidra"`)
+	}
+	return h
+}
+
+// Fail answers r with the problem that err amounts to. The cause of an internal
+// error goes to the log, and never to the client.
+func Fail(w http.ResponseWriter, r *http.Request, err error) {
+	problemOf(r.Context(), err).write(w, r)
+}
+
+func (p *Problem) write(w http.ResponseWriter, r *http.Request) {
+	if p.Instance == "" {
+		p.Instance = RequestID(r.Context())
+	}
+	h := w.Header()
+	for k, vs := range p.GetHeaders() {
+		h[k] = vs
+	}
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(p.Status)
+	if r.Method != http.MethodHead {
+		_ = json.NewEncoder(w).Encode(p)
+	}
+}
+
+// problem returns the document for e with an HTTP status of its own.
+func problem(status int, e *domain.Error) *Problem {
+	return &Problem{
+		Type: "/problems/" + string(e.Kind), Title: http.StatusText(status), Status: status,
+		Kind: string(e.Kind), Code: e.Code, Detail: e.Msg, RetryAfter: e.RetryAfter.Seconds(), Errors: e.Fields,
+	}
+}
+
+// problemOf returns the document for err, and logs what it does not tell.
+func problemOf(ctx context.Context, err error) *Problem {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	m := from(ctx)
+	var e *domain.Error
+	switch {
+	case errors.As(err, &e) && e.Kind != domain.Internal:
+		if e.Err != nil && m != nil {
+			m.log.LogAttrs(ctx, slog.LevelInfo, "request refused", slog.String("request", m.id), slog.String("kind", string(e.Kind)), slog.Any("err", err))
+		}
+	case errors.Is(err, context.Canceled):
+		e = domain.Unavailable.Errorf("cancelled", "the request was given up before it was done")
+	case errors.Is(err, context.DeadlineExceeded):
+		e = domain.Unavailable.Errorf("timeout", "this took too long; try again")
+	default:
+		if m != nil {
+			m.log.LogAttrs(ctx, slog.LevelError, "request failed", slog.String("request", m.id), slog.Any("err", err))
+		}
+		e = domain.Internal.Errorf("", "something went wrong on the server; its log has the request's id")
+	}
+	p = problem(Status(e.Kind), e)
+	p.Instance = RequestID(ctx)
+	return p
+}
+
+// translate turns the errors that huma makes into ours.
+func translate(ctx huma.Context, _ string, v any) (any, error) {
+	m, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	e := domain.Invalid.Errorf("invalid_request", "%s", m.Detail)
+	status := m.Status
+	switch status {
+	case http.StatusUnprocessableEntity, http.StatusBadRequest:
+		status = http.StatusBadRequest
+	case http.StatusRequestEntityTooLarge:
+		e = domain.TooLarge.Errorf("body_too_large", "%s", m.Detail)
+	case http.StatusRequestTimeout:
+		e = domain.Invalid.Errorf("body_timeout", "the request's body took too long to arrive")
+	case http.StatusUnsupportedMediaType:
+		e.Code = "unsupported_media_type"
+	default:
+		if status >= http.StatusInternalServerError {
+			e = domain.Internal.Errorf("", "something went wrong on the server; its log has the request's id")
+			if r := from(ctx.Context()); r != nil {
+				r.log.ErrorContext(ctx.Context(), "request failed", "request", r.id, "err", m)
+			}
+		}
+	}
+	if e.Kind == domain.Invalid {
+		// Values are not repeated: they may be somebody's password.
+		for _, d := range m.Errors {
+			e.Fields = append(e.Fields, domain.Field{Pointer: pointer(d.Location), Detail: d.Message})
+		}
+		if len(e.Fields) > 0 {
+			e.Msg = summary(e.Fields)
+		}
+	}
+	p := problem(status, e)
+	p.Instance = RequestID(ctx.Context())
+	return p, nil
+}
+
+func summary(fields []domain.Field) string {
+	f := fields[0]
+	msg := f.Detail
+	if f.Pointer != "" {
+		msg = f.Pointer + ": " + msg
+	}
+	if len(fields) > 1 {
+		msg += "; and " + strconv.Itoa(len(fields)-1) + " more"
+	}
+	return msg
+}
+
+// pointer turns huma's "body.items[3].name" into the JSON pointer
+// "/items/3/name"; "query.limit" becomes "?limit", and "path.room" "{room}".
+func pointer(location string) string {
+	where, rest, _ := strings.Cut(location, ".")
+	switch where {
+	case "query":
+		return "?" + rest
+	case "path":
+		return "{" + rest + "}"
+	case "body":
+		if rest == "" {
+			return ""
+		}
+		rest = strings.NewReplacer("[", "/", "]", "", ".", "/").Replace(rest)
+		return "/" + rest
+	}
+	if index, ok := strings.CutPrefix(where, "body["); ok {
+		return "/" + strings.NewReplacer("[", "/", "]", "", ".", "/").Replace(index+"."+rest)
+	}
+	return location
+}
