@@ -36,7 +36,7 @@ type Bus interface {
 // Subjects that several parts of the server share; those of rooms and users
 // are in package wire.
 const (
-	PresenceSubject = "presence"    // changes of presence
+	PresenceSubject = "presence"    // who came and went, and wire.PackUser: new names and statuses
 	RevokeSubject   = "auth.revoke" // JSON: Revocation
 )
 

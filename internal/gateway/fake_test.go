@@ -195,6 +195,7 @@ type watched struct {
 	mu        sync.Mutex
 	connected map[string]func([]byte)
 	active    map[string]bool
+	left      []string
 }
 
 func (p *watched) Connect(conn string, _ domain.User, deliver func([]byte)) {
@@ -213,6 +214,12 @@ func (p *watched) SetActive(conn string, active bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.active[conn] = active
+}
+
+func (p *watched) Left(_ context.Context, user string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left = append(p.left, user)
 }
 
 func (p *watched) Watch(_ context.Context, _ string, users []string) (ps []domain.Presence, _ error) {

@@ -65,6 +65,8 @@ type Presence interface {
 	Disconnect(conn string)
 	SetActive(conn string, active bool)
 	Watch(ctx context.Context, conn string, users []string) ([]domain.Presence, error)
+	// Left is told when a user is no longer in a room.
+	Left(ctx context.Context, user string)
 }
 
 // Limits bound what one address, one user and one connection may do. A zero
@@ -116,7 +118,7 @@ type Service struct {
 const (
 	defaultQueue = 1 << 20
 	heartbeat    = 25 * time.Second
-	deadAfter    = 60 * time.Second
+	deadAfter    = 2 * heartbeat
 	tokenGrace   = 30 * time.Second // after a token's end
 	tailEvery    = 3 * time.Second
 	requestTime  = 15 * time.Second

@@ -167,4 +167,7 @@ func (g *Service) leave(user string, frame []byte) {
 		}
 		c.push(framed)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
+	defer cancel()
+	g.Presence.Left(ctx, user)
 }

@@ -349,6 +349,9 @@ func (r *room) expel(user, reason string) {
 			go c.flush()
 		}
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
+	defer cancel()
+	r.g.Presence.Left(ctx, user)
 }
 
 // vanish is what happens when the room was deleted.

@@ -35,7 +35,7 @@ const (
 	TypeRoomJoined = "room.joined"  // RoomState: the user is now a member
 	TypeRoomLeft   = "room.left"    // Left: the user is no longer a member, or the room is gone
 	TypeRoomReset  = "room.reset"   // InRoom: forget the room's events and load it again
-	TypeUser       = "user.updated" // Profile of a watched user, or Me: a new name or picture
+	TypeUser       = "user.updated" // Profile: a watched user, or this one, has a new name, picture or text
 	TypeRevoked    = "auth.revoked" // Revoked: the connection closes next
 )
 

@@ -133,7 +133,7 @@ func goldenReplies() []frame {
 		news(TypeRoomJoined, TypeRoomJoined, &RoomState{Room: team, Role: "member", Last: &reply1}),
 		news(TypeRoomLeft, TypeRoomLeft, &Left{Room: room1, Reason: "kicked"}),
 		news(TypeRoomReset, TypeRoomReset, &InRoom{Room: room1}),
-		news(TypeUser, TypeUser, &lin),
+		news(TypeUser, TypeUser, &Profile{User: lin, About: "Poet", CreatedAt: t0}),
 		news(TypeRevoked, TypeRevoked, &Revoked{Reason: "signed_out"}),
 	}
 }

@@ -62,3 +62,17 @@ func RoomSubject(room string) string { return "room." + room }
 
 // UserSubject is where frames for all of one user's connections are published.
 func UserSubject(user string) string { return "user." + user }
+
+// UserHeader is the header of news about a user that go to whoever watches
+// them, on the bus's presence subject. The frame is of type TypeUser.
+func UserHeader(user string) Header { return Header{Type: TypeUser, Subject: user} }
+
+// PackUser tells, on the bus's presence subject, that a user has a new name,
+// picture or status.
+func PackUser(u domain.User) ([]byte, error) {
+	frame, err := Encode(Reply{Type: TypeUser, Data: FromProfile(u)})
+	if err != nil {
+		return nil, err
+	}
+	return Pack(UserHeader(u.ID), frame)
+}

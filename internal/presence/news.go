@@ -1,0 +1,264 @@
+package presence
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/wire"
+)
+
+// typeNotice is the header type of a notice on the bus.
+const typeNotice = "presence.notice"
+
+// notice is what a node says of its people. Without any it is a sign of life.
+type notice struct {
+	Node   string   `json:"node"`
+	Gone   bool     `json:"gone,omitempty"`   // the node stops
+	Ask    bool     `json:"ask,omitempty"`    // the node is new: tell it everything
+	People []report `json:"people,omitempty"` // who changed
+}
+
+// report is what one node says of one person.
+type report struct {
+	User   string              `json:"user"`
+	Is     domain.Availability `json:"is"` // by connections: online, away or offline
+	Status domain.Status       `json:"status"`
+	Seen   time.Time           `json:"seen,omitzero"` // offline: since when
+}
+
+const peopleAtOnce = 500 // in one notice
+
+// tell publishes the state of those who changed.
+func (s *Service) tell() {
+	s.mu.Lock()
+	now := s.Now()
+	var people []report
+	for user := range s.changed {
+		p := s.people[user]
+		if p == nil {
+			delete(s.changed, user)
+			continue
+		}
+		if len(p.conns) == 0 && now.Sub(p.left) < linger {
+			continue // perhaps only a page that is loaded again; the next beat looks
+		}
+		delete(s.changed, user)
+		people = append(people, p.report(user))
+		if len(p.conns) == 0 {
+			delete(s.people, user)
+		}
+	}
+	s.mu.Unlock()
+	s.publishPeople(people)
+}
+
+func (s *Service) publishPeople(people []report) {
+	for len(people) > 0 {
+		n := min(len(people), peopleAtOnce)
+		s.publish(notice{Node: s.Node, People: people[:n]})
+		people = people[n:]
+	}
+}
+
+// report is the person's state by the connections here.
+func (p *person) report(user string) report {
+	r := report{User: user, Is: domain.Offline, Status: p.status, Seen: p.left}
+	for _, c := range p.conns {
+		if c.active {
+			r.Is = domain.Online
+			break
+		}
+		r.Is = domain.Away
+	}
+	return r
+}
+
+func (s *Service) signOfLife() {
+	s.mu.Lock()
+	_, known := s.nodes[s.Node]
+	s.mu.Unlock()
+	s.publish(notice{Node: s.Node, Ask: !known})
+}
+
+func (s *Service) publish(n notice) {
+	body, err := json.Marshal(n)
+	if err == nil {
+		body, err = wire.Pack(wire.Header{Type: typeNotice}, body)
+	}
+	if err == nil {
+		err = s.Bus.Publish(bus.PresenceSubject, body)
+	}
+	if err != nil {
+		s.Logger.Warn("cannot tell other nodes who is here", "error", err)
+	}
+}
+
+// onBus takes what nodes, this one included, say.
+func (s *Service) onBus(m bus.Message) {
+	h, frame, err := wire.Unpack(m.Data)
+	if err != nil {
+		s.Logger.Error("bus message that is not understood", "subject", m.Subject, "error", err)
+		return
+	}
+	switch h.Type {
+	case typeNotice:
+		var n notice
+		if err := json.Unmarshal(frame, &n); err != nil {
+			s.Logger.Error("bus message that is not understood", "subject", m.Subject, "error", err)
+			return
+		}
+		s.onNotice(n)
+	case wire.TypeUser:
+		s.onUser(h.Subject, frame)
+	}
+}
+
+func (s *Service) onNotice(n notice) {
+	s.mu.Lock()
+	s.nodes[n.Node] = s.Now()
+	s.mu.Unlock()
+	if n.Gone {
+		s.dropNode(n.Node)
+		return
+	}
+	for _, r := range n.People {
+		s.update(n.Node, r)
+	}
+	if n.Ask && n.Node != s.Node {
+		s.tellAll()
+	}
+}
+
+// tellAll tells a new node who is here.
+func (s *Service) tellAll() {
+	s.mu.Lock()
+	var people []report
+	for user, p := range s.people {
+		if len(p.conns) > 0 {
+			people = append(people, p.report(user))
+		}
+	}
+	s.mu.Unlock()
+	s.publishPeople(people)
+}
+
+// update takes a node's report and tells the watchers if the person, over all
+// nodes, looks different now.
+func (s *Service) update(node string, r report) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.Now()
+	before, _ := s.present(r.User, now)
+	of := s.remote[r.User]
+	if of == nil {
+		of = make(map[string]report)
+		s.remote[r.User] = of
+	}
+	of[node] = r
+	for other, o := range of { // the status is one, whoever says it last
+		o.Status = r.Status
+		of[other] = o
+	}
+	if r.Is == domain.Offline {
+		delete(of, node)
+	}
+	if len(of) == 0 {
+		delete(s.remote, r.User)
+	}
+	after, _ := s.present(r.User, now)
+	if after.Is == domain.Offline {
+		if r.Status.Mode == domain.Invisible {
+			r.Seen = time.Time{}
+		}
+		after.LastSeen = r.Seen
+	}
+	if before.Is != after.Is || before.Text != after.Text || before.Emoji != after.Emoji || !before.Expires.Equal(after.Expires) {
+		s.announce(after, r.Status.Mode)
+	}
+}
+
+// present is what others see of someone who is connected somewhere.
+func (s *Service) present(user string, now time.Time) (p domain.Presence, connected bool) {
+	p = domain.Presence{User: user, Is: domain.Offline}
+	var status domain.Status
+	for _, r := range s.remote[user] {
+		status = r.Status
+		if p.Is != domain.Online {
+			p.Is = r.Is
+		}
+		connected = true
+	}
+	if connected {
+		p = show(p, status, now)
+	}
+	return p, connected
+}
+
+// show applies what someone chose to show.
+func show(p domain.Presence, status domain.Status, now time.Time) domain.Presence {
+	switch {
+	case status.Mode == domain.Invisible:
+		return domain.Presence{User: p.User, Is: domain.Offline}
+	case status.Mode == domain.DoNotDisturb && p.Is != domain.Offline:
+		p.Is = domain.DoNotDisturb
+	}
+	if status.Expires.IsZero() || now.Before(status.Expires) {
+		p.Text, p.Emoji, p.Expires = status.Text, status.Emoji, status.Expires
+	}
+	return p
+}
+
+// announce delivers a person's presence to those who watch them. To themselves
+// an invisible person is invisible, not offline. The caller holds s.mu.
+func (s *Service) announce(p domain.Presence, mode domain.Availability) {
+	frame := encode(p)
+	for c := range s.watchers[p.User] {
+		if c.user == p.User && mode == domain.Invisible {
+			mine := p
+			mine.Is = domain.Invisible
+			c.deliver(encode(mine))
+			continue
+		}
+		c.deliver(frame)
+	}
+}
+
+func encode(p domain.Presence) []byte {
+	b, err := wire.Encode(wire.Reply{Type: wire.TypePresence, Data: wire.Presences{Users: []wire.Presence{wire.FromPresence(p)}}})
+	if err != nil { // cannot happen: the type can always be encoded
+		return nil
+	}
+	return b
+}
+
+// forgetNodes forgets the people of nodes that have fallen silent.
+func (s *Service) forgetNodes() {
+	s.mu.Lock()
+	var dead []string
+	for node, heard := range s.nodes {
+		if node != s.Node && s.Now().Sub(heard) > nodeDead {
+			dead = append(dead, node)
+		}
+	}
+	s.mu.Unlock()
+	for _, node := range dead {
+		s.dropNode(node)
+	}
+}
+
+func (s *Service) dropNode(node string) {
+	s.mu.Lock()
+	delete(s.nodes, node)
+	var gone []report
+	for user, of := range s.remote {
+		if r, ok := of[node]; ok {
+			gone = append(gone, report{User: user, Is: domain.Offline, Status: r.Status, Seen: s.Now()})
+		}
+	}
+	s.mu.Unlock()
+	for _, r := range gone {
+		s.update(node, r)
+	}
+}
