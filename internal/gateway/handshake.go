@@ -3,7 +3,6 @@ package gateway
 import (
 	"encoding/json"
 	"errors"
-	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/wire"
 	"github.com/unhidra/unhidra/internal/ws"
 )
@@ -27,7 +27,7 @@ const protocolBearer = "bearer"
 func (g *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	status, err := g.accept(w, r)
 	if err != nil {
-		status = refuse(w, err)
+		status = refuse(w, r, err)
 	}
 	g.metrics.handshakes.WithLabelValues(strconv.Itoa(status)).Inc()
 }
@@ -197,61 +197,49 @@ func peerAddr(r *http.Request) netip.Addr {
 	return addr.Unmap()
 }
 
-// problem is a problem document (RFC 9457).
-type problem struct {
-	Type       string  `json:"type"`
-	Title      string  `json:"title"`
-	Status     int     `json:"status"`
-	Detail     string  `json:"detail"`
-	Kind       string  `json:"kind"`
-	Code       string  `json:"code,omitempty"`
-	RetryAfter float64 `json:"retry_after,omitempty"`
-}
-
-// refuse answers a handshake that fails.
-func refuse(w http.ResponseWriter, err error) int {
-	body := wire.FromError(err)
-	p := problem{Type: "about:blank", Detail: body.Detail, Kind: body.Kind, Code: body.Code, RetryAfter: body.RetryAfter}
+// refuse answers a handshake that fails, and returns the status.
+func refuse(w http.ResponseWriter, r *http.Request, err error) int {
 	var h *ws.Handshake
 	if errors.As(err, &h) {
-		p.Status, p.Detail, p.Kind, p.Code = h.Status, h.Reason, string(domain.Invalid), "handshake"
-	} else {
-		p.Status = statusOf(domain.KindOf(err))
+		return refuseUpgrade(w, r, h)
 	}
-	p.Title = http.StatusText(p.Status)
+	if domain.KindOf(err) == domain.Unauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="unhidra"`)
+	}
+	s := &statusWriter{ResponseWriter: w}
+	httpx.Fail(s, r, err)
+	return s.status
+}
+
+// statusWriter remembers the status.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// refuseUpgrade answers a request that is no WebSocket handshake, with the
+// statuses that RFC 6455 has for that.
+func refuseUpgrade(w http.ResponseWriter, r *http.Request, e *ws.Handshake) int {
 	head := w.Header()
-	head.Set("Content-Type", "application/problem+json")
-	head.Set("Cache-Control", "no-store")
-	switch p.Status {
+	switch e.Status {
 	case http.StatusUpgradeRequired:
 		head.Set("Upgrade", "websocket")
 		head.Set("Connection", "Upgrade")
 		head.Set("Sec-WebSocket-Version", "13")
 	case http.StatusMethodNotAllowed:
 		head.Set("Allow", http.MethodGet)
-	case http.StatusUnauthorized:
-		head.Set("WWW-Authenticate", `Bearer realm="unhidra"`)
 	}
-	if p.RetryAfter > 0 {
-		head.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter))))
-	}
-	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p)
-	return p.Status
-}
-
-func statusOf(k domain.Kind) int {
-	switch k {
-	case domain.Invalid:
-		return http.StatusBadRequest
-	case domain.Unauthorized:
-		return http.StatusUnauthorized
-	case domain.Forbidden, domain.NotFound:
-		return http.StatusForbidden
-	case domain.RateLimited:
-		return http.StatusTooManyRequests
-	case domain.Unavailable:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError
+	head.Set("Content-Type", "application/problem+json")
+	head.Set("Cache-Control", "no-store")
+	w.WriteHeader(e.Status)
+	_ = json.NewEncoder(w).Encode(httpx.Problem{
+		Type: "/problems/" + string(domain.Invalid), Title: http.StatusText(e.Status), Status: e.Status,
+		Kind: string(domain.Invalid), Code: "handshake", Detail: e.Reason, Instance: httpx.RequestID(r.Context()),
+	})
+	return e.Status
 }
