@@ -1,0 +1,116 @@
+// Package config reads every setting of the server from defaults, a file, the
+// environment and flags, in that order: the later wins. One table (options.go)
+// is behind the parsing, `unhidra config`, --help and docs/config.md.
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Config is every setting of the server. It is read once, in main, and passed
+// on by value: no package reads the environment itself.
+type Config struct {
+	Name         string // of the server, as people see it
+	Roles        []string
+	DataDir      string
+	DBPath       string // of SQLite; empty: unhidra.db in DataDir
+	DatabaseURL  Secret // of PostgreSQL; empty: SQLite
+	BindAddr     string // host that the gateway listens on; empty: all
+	GatewayPort  int
+	AuthAddr     string // empty: none
+	OperatorAddr string // empty: none
+	PublicURL    string // empty: by GatewayPort on localhost
+
+	JWTSecret    Secret // empty: made at the first start, kept in DataDir
+	Registration string // open, closed
+	PasswordMin  int
+
+	AllowedOrigins []string
+	TrustedProxies []netip.Prefix
+
+	LoginPerMinute  int
+	LoginBurst      int
+	RegisterPerHour int
+	IPPerMinute     int
+	UserPerMinute   int
+	MessagesPerSec  int
+	ConnsPerAddr    int
+	ConnsPerUser    int
+	SendQueue       int
+	Drain           time.Duration
+	ShutdownTimeout time.Duration
+	LogLevel        string
+	LogFormat       string
+	natsURL         string
+	settings        []Setting
+}
+
+// Roles that a process can have.
+const (
+	RoleAuth    = "auth"
+	RoleGateway = "gateway"
+)
+
+// Has reports whether this process has the role.
+func (c Config) Has(role string) bool {
+	return slices.Contains(c.Roles, "all") || slices.Contains(c.Roles, role)
+}
+
+// Database returns the SQLite file, which counts only without DatabaseURL.
+func (c Config) Database() string {
+	if c.DBPath != "" {
+		return c.DBPath
+	}
+	return filepath.Join(c.DataDir, "unhidra.db")
+}
+
+// SecretFile returns where the signing key is kept if none is given.
+func (c Config) SecretFile() string { return filepath.Join(c.DataDir, "jwt.key") }
+
+// URL returns where people reach the server, without a slash at the end.
+func (c Config) URL() string {
+	if c.PublicURL != "" {
+		return c.PublicURL
+	}
+	return "http://localhost:" + strconv.Itoa(c.GatewayPort)
+}
+
+// Settings returns every option with its effective value and origin, in the
+// order of the documentation.
+func (c Config) Settings() []Setting { return slices.Clone(c.settings) }
+
+// A Setting is the effective value of one option.
+type Setting struct {
+	Name   string
+	Value  string // secrets are redacted
+	Origin string // default, file:line, environment, --flag
+}
+
+// Secret is a string that does not print itself.
+type Secret string
+
+const redacted = "[redacted]"
+
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return redacted
+}
+
+// GoString keeps %#v from printing the secret.
+func (s Secret) GoString() string { return strconv.Quote(s.String()) }
+
+// Format keeps every other verb from printing the secret.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
+
+// MarshalText keeps encoders from printing the secret.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Reveal returns the secret.
+func (s Secret) Reveal() string { return string(s) }

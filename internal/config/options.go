@@ -1,0 +1,265 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// An option joins a field to its names. Names without the UNHIDRA_ prefix are
+// those of the first generation, or of everybody's, and stay as they are.
+type option struct {
+	group  string
+	env    string // also the key in the file
+	flag   string // empty: not a flag
+	def    string
+	doc    string
+	secret bool // also as NAME_FILE; not a flag, since others see a process's arguments
+	set    func(string) error
+}
+
+// options is the one table. Every row has an effect: a setting that does
+// nothing would be a lie.
+func (c *Config) options() []option {
+	const (
+		server  = "Server"
+		listen  = "Listening"
+		account = "Accounts"
+		browser = "Browsers and proxies"
+		limits  = "Limits"
+		logs    = "Log and shutdown"
+	)
+	return []option{
+		{server, "UNHIDRA_NAME", "name", "Unhidra", "name of the server, as people see it", false, text(&c.Name, 1, 60)},
+		{server, "UNHIDRA_DATA_DIR", "data-dir", "./data", "folder of everything that the server keeps: the database, the signing key", false, str(&c.DataDir)},
+		{server, "AUTH_DB_PATH", "db", "", "SQLite file; empty: `unhidra.db` in the data folder", false, str(&c.DBPath)},
+		{server, "DATABASE_URL", "", "", "PostgreSQL instead of SQLite: `postgres://user:password@host/database`; wins over AUTH_DB_PATH", true, postgres(&c.DatabaseURL)},
+		{server, "UNHIDRA_ROLES", "roles", "all", "what this process does: `all`, or some of `auth` (the account API), `gateway` (web client, REST API, WebSocket)", false, roles(&c.Roles)},
+		{server, "NATS_URL", "", "", "reserved for clusters of several nodes, which this version cannot form: setting it is refused", false, reserved(&c.natsURL)},
+
+		{listen, "GATEWAY_PORT", "port", "9000", "port of the web client, the REST API and the WebSocket; 0: any free one", false, num(&c.GatewayPort, 0, 65535)},
+		{listen, "UNHIDRA_BIND_ADDR", "bind", "", "address that this port is opened on; empty: all of the machine's; `127.0.0.1`: this machine only", false, host(&c.BindAddr)},
+		{listen, "AUTH_BIND_ADDR", "auth-addr", "", "further listener for the account API alone; empty: none, or `0.0.0.0:9200` where `auth` runs as a role of its own", false, addr(&c.AuthAddr)},
+		{listen, "UNHIDRA_OPERATOR_ADDR", "operator-addr", "127.0.0.1:9010", "listener for `/metrics`, `/stats` and profiles; `off`: none. It asks for no password: keep it off the network", false, addr(&c.OperatorAddr)},
+		{listen, "UNHIDRA_PUBLIC_URL", "public-url", "", "where people reach the server; empty: `http://localhost` and the port. Links start with it, and https here makes cookies Secure", false, base(&c.PublicURL)},
+
+		{account, "JWT_SECRET", "", "", "key that signs access tokens, 32 bytes or more; empty: a strong one is made at the first start and kept in the data folder (`jwt.key`, mode 0600)", true, signingKey(&c.JWTSecret)},
+		{account, "UNHIDRA_REGISTRATION", "registration", "open", "`open`: anyone who reaches the server may register; `closed`: only the operator makes accounts (`unhidra user create`)", false, oneOf(&c.Registration, "open", "closed")},
+		{account, "UNHIDRA_PASSWORD_MIN", "password-min", "15", "shortest password, in characters", false, num(&c.PasswordMin, 8, 64)},
+
+		{browser, "ALLOWED_ORIGINS", "allowed-origins", "", "origins, separated by commas, whose pages may open a WebSocket or send requests: `https://chat.example.org`; empty: only the server's own", false, origins(&c.AllowedOrigins)},
+		{browser, "UNHIDRA_TRUSTED_PROXIES", "trusted-proxies", "", "networks, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed: `127.0.0.1, 10.0.0.0/8`; empty: nobody's", false, networks(&c.TrustedProxies)},
+
+		{limits, "RATE_LIMIT_LOGIN_PER_MINUTE", "", "10", "attempts to sign in, from one address in a minute", false, num(&c.LoginPerMinute, 1, 1_000_000)},
+		{limits, "RATE_LIMIT_LOGIN_BURST", "", "15", "of these, at once", false, num(&c.LoginBurst, 1, 1_000_000)},
+		{limits, "RATE_LIMIT_REGISTER_PER_HOUR", "", "5", "registrations from one address in an hour", false, num(&c.RegisterPerHour, 1, 1_000_000)},
+		{limits, "RATE_LIMIT_IP_PER_MINUTE", "", "60", "WebSockets opened from one address in a minute; an IPv6 address counts as its /64", false, num(&c.IPPerMinute, 1, 1_000_000)},
+		{limits, "RATE_LIMIT_USER_PER_MINUTE", "", "30", "WebSockets opened by one user in a minute", false, num(&c.UserPerMinute, 1, 1_000_000)},
+		{limits, "RATE_LIMIT_MESSAGES_PER_SEC", "", "50", "requests on one WebSocket in a second; a user has twice as many over all of theirs", false, num(&c.MessagesPerSec, 1, 1_000_000)},
+		{limits, "UNHIDRA_CONNECTIONS_PER_ADDR", "", "200", "WebSockets open from one address at a time; raise it for an office behind one address", false, num(&c.ConnsPerAddr, 1, 1_000_000)},
+		{limits, "UNHIDRA_CONNECTIONS_PER_USER", "", "20", "WebSockets open for one user at a time", false, num(&c.ConnsPerUser, 1, 1_000_000)},
+		{limits, "UNHIDRA_SEND_QUEUE", "", "1048576", "bytes that may wait for a slow reader before it is disconnected; it resumes where it was", false, num(&c.SendQueue, 128<<10, 1<<30)},
+
+		{logs, "UNHIDRA_LOG_LEVEL", "log-level", "info", "`debug`, `info`, `warn` or `error`", false, oneOf(&c.LogLevel, "debug", "info", "warn", "error")},
+		{logs, "UNHIDRA_LOG_FORMAT", "log-format", "auto", "`text`, `json`, or `auto`: text on a terminal, JSON otherwise", false, oneOf(&c.LogFormat, "auto", "text", "json")},
+		{logs, "UNHIDRA_DRAIN", "", "2s", "over how long the WebSockets are closed at a stop, so that their clients do not come back all at once", false, dur(&c.Drain, 0, time.Hour)},
+		{logs, "UNHIDRA_SHUTDOWN_TIMEOUT", "", "15s", "time for each part of the server to finish its work at a stop; longer than UNHIDRA_DRAIN", false, dur(&c.ShutdownTimeout, time.Second, time.Hour)},
+	}
+}
+
+func str(p *string) func(string) error { return func(s string) error { *p = s; return nil } }
+
+func text(p *string, lo, hi int) func(string) error {
+	return func(s string) error {
+		*p = s
+		if n := len([]rune(s)); n < lo || n > hi {
+			return fmt.Errorf("has %d characters; use %d to %d", n, lo, hi)
+		}
+		return nil
+	}
+}
+
+func num(p *int, lo, hi int) func(string) error {
+	return func(s string) error {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return fmt.Errorf("%q is not a whole number", s)
+		}
+		if n < lo || n > hi {
+			return fmt.Errorf("%d is not in %d..%d", n, lo, hi)
+		}
+		*p = n
+		return nil
+	}
+}
+
+func dur(p *time.Duration, lo, hi time.Duration) func(string) error {
+	return func(s string) error {
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			return fmt.Errorf("%q is not a time; write it like 500ms, 15s or 2m", s)
+		}
+		if d < lo || d > hi {
+			return fmt.Errorf("%s is not in %s..%s", d, lo, hi)
+		}
+		*p = d
+		return nil
+	}
+}
+
+func oneOf(p *string, values ...string) func(string) error {
+	return func(s string) error {
+		*p = s
+		if !slices.Contains(values, s) {
+			return fmt.Errorf("%q is none of %s", s, strings.Join(values, ", "))
+		}
+		return nil
+	}
+}
+
+func list(s string) []string {
+	var items []string
+	for item := range strings.SplitSeq(s, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+func roles(p *[]string) func(string) error {
+	return func(s string) error {
+		*p = list(s)
+		for _, r := range *p {
+			if r != "all" && r != RoleAuth && r != RoleGateway {
+				return fmt.Errorf("%q is no role; use all, or some of %s,%s", r, RoleAuth, RoleGateway)
+			}
+		}
+		if len(*p) == 0 {
+			return errors.New("names no role; use all")
+		}
+		return nil
+	}
+}
+
+func reserved(p *string) func(string) error {
+	return func(s string) error {
+		*p = s
+		if s != "" {
+			return errors.New("this version runs as one node and cannot use it; remove the setting")
+		}
+		return nil
+	}
+}
+
+func postgres(p *Secret) func(string) error {
+	return func(s string) error {
+		if s == "" {
+			return nil
+		}
+		// The parser's error would repeat the value, with its password.
+		u, err := url.Parse(s)
+		if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+			return errors.New("is not of the form postgres://user:password@host/database")
+		}
+		*p = Secret(s)
+		return nil
+	}
+}
+
+const minSecret = 32
+
+func signingKey(p *Secret) func(string) error {
+	return func(s string) error {
+		*p = Secret(s)
+		if s != "" && len(s) < minSecret {
+			return fmt.Errorf("has %d bytes and needs %d or more; `openssl rand -base64 48` makes a good one, and without any the server makes its own", len(s), minSecret)
+		}
+		return nil
+	}
+}
+
+func host(p *string) func(string) error {
+	return func(s string) error {
+		*p = strings.Trim(s, "[]")
+		if strings.Contains(*p, ":") {
+			if _, err := netip.ParseAddr(*p); err != nil {
+				return fmt.Errorf("%q is not an address without a port; the port is GATEWAY_PORT", s)
+			}
+		}
+		return nil
+	}
+}
+
+func addr(p *string) func(string) error {
+	return func(s string) error {
+		*p = s
+		if s == "" || s == "off" {
+			*p = ""
+			return nil
+		}
+		_, port, err := net.SplitHostPort(s)
+		if err != nil {
+			return fmt.Errorf("%q is not of the form host:port", s)
+		}
+		if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+			return fmt.Errorf("%q is not a port", port)
+		}
+		return nil
+	}
+}
+
+func base(p *string) func(string) error {
+	return func(s string) error {
+		if s == "" {
+			return nil
+		}
+		u, err := url.Parse(s)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			return fmt.Errorf("%q is not of the form https://chat.example.org", s)
+		}
+		*p = u.Scheme + "://" + u.Host
+		return nil
+	}
+}
+
+func origins(p *[]string) func(string) error {
+	return func(s string) error {
+		*p = list(s)
+		for i, o := range *p {
+			if o == "*" {
+				return errors.New("\"*\" would let every site act for its visitors; name the origins")
+			}
+			u, err := url.Parse(o)
+			if err != nil || u.Scheme == "" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+				return fmt.Errorf("%q is not an origin; write it like https://chat.example.org", o)
+			}
+			(*p)[i] = u.Scheme + "://" + strings.ToLower(u.Host)
+		}
+		return nil
+	}
+}
+
+func networks(p *[]netip.Prefix) func(string) error {
+	return func(s string) error {
+		*p = nil
+		for _, item := range list(s) {
+			if a, err := netip.ParseAddr(item); err == nil {
+				*p = append(*p, netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()))
+				continue
+			}
+			n, err := netip.ParsePrefix(item)
+			if err != nil {
+				return fmt.Errorf("%q is neither an address nor a network like 10.0.0.0/8", item)
+			}
+			*p = append(*p, n.Masked())
+		}
+		return nil
+	}
+}
