@@ -1,0 +1,189 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	_ "github.com/jackc/pgx/v5/stdlib" // the PostgreSQL driver "pgx"
+	sqlitedriver "modernc.org/sqlite"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// A dialect is all that differs between the two databases. Queries are written
+// once, with $1 placeholders and in the SQL that both understand.
+type dialect struct {
+	name      string
+	forUpdate string // row lock in a SELECT; SQLite has none and needs none
+	// tables lists the names of tables, for the test that both schemas agree.
+	tables string
+	// conflict says what a driver's error means.
+	conflict func(err error) (unique, foreignKey bool)
+	// retry reports whether a transaction that failed so may simply run again.
+	retry func(err error) bool
+}
+
+var sqlite = &dialect{
+	name:     "sqlite",
+	tables:   `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`,
+	conflict: sqliteConflict,
+	retry:    func(error) bool { return false },
+}
+
+var postgres = &dialect{
+	name:      "postgres",
+	forUpdate: " FOR UPDATE",
+	tables:    `SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()`,
+	conflict:  postgresConflict,
+	retry:     postgresRetry,
+}
+
+// SQLite's result codes: https://www.sqlite.org/rescode.html
+const (
+	sqliteCorrupt    = 11
+	sqliteNotADB     = 26
+	sqliteForeignKey = 787
+	sqlitePrimaryKey = 1555
+	sqliteUnique     = 2067
+)
+
+func sqliteCode(err error) int {
+	var e *sqlitedriver.Error
+	if errors.As(err, &e) {
+		return e.Code()
+	}
+	return 0
+}
+
+func sqliteConflict(err error) (unique, foreignKey bool) {
+	code := sqliteCode(err)
+	return code == sqliteUnique || code == sqlitePrimaryKey, code == sqliteForeignKey
+}
+
+func postgresCode(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+func postgresConflict(err error) (unique, foreignKey bool) {
+	code := postgresCode(err)
+	return code == "23505", code == "23503"
+}
+
+// Serialization failure and deadlock: the other side won, run again.
+func postgresRetry(err error) bool {
+	code := postgresCode(err)
+	return code == "40001" || code == "40P01"
+}
+
+func (db *DB) openSQLite(ctx context.Context, o Options) (err error) {
+	db.dialect = sqlite
+	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	if !o.Tool {
+		if db.unlock, err = lockFile(o.Path + ".lock"); err != nil {
+			db.unlock = func() {}
+			return err
+		}
+	}
+	const pragmas = "?_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	if db.write1, err = sql.Open("sqlite", "file:"+o.Path+pragmas); err != nil {
+		return err
+	}
+	db.write1.SetMaxOpenConns(1)
+	if err := db.write1.PingContext(ctx); err != nil {
+		return sqliteOpenError(o.Path, err)
+	}
+	if db.read, err = sql.Open("sqlite", "file:"+o.Path+pragmas+"&_pragma=query_only(1)&_pragma=mmap_size(268435456)"); err != nil {
+		return err
+	}
+	n := max(4, runtime.GOMAXPROCS(0))
+	db.read.SetMaxOpenConns(n)
+	db.read.SetMaxIdleConns(n)
+	return nil
+}
+
+func sqliteOpenError(path string, err error) error {
+	switch sqliteCode(err) & 0xff {
+	case sqliteNotADB:
+		return fmt.Errorf("%s is not a SQLite database; move it away, or restore a backup with `unhidra restore`: %w", path, err)
+	case sqliteCorrupt:
+		return fmt.Errorf("%s is damaged; restore a backup with `unhidra restore`: %w", path, err)
+	}
+	return fmt.Errorf("open %s: %w", path, err)
+}
+
+func (db *DB) openPostgres(ctx context.Context, o Options) (err error) {
+	db.dialect = postgres
+	if db.read, err = sql.Open("pgx", o.URL); err != nil {
+		return fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	db.write1 = db.read
+	db.read.SetMaxOpenConns(20)
+	db.read.SetMaxIdleConns(10)
+	if err := db.read.PingContext(ctx); err != nil {
+		return fmt.Errorf("PostgreSQL at DATABASE_URL does not answer; check that it runs and that the name and password are right: %w", err)
+	}
+	return nil
+}
+
+// failed turns a driver's error into what a caller may act upon. Errors that
+// are classified already, and ends of contexts, pass through.
+func (db *DB) failed(err error) error {
+	var e *domain.Error
+	switch {
+	case err == nil, errors.As(err, &e), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, sql.ErrNoRows):
+		return err
+	}
+	if unique, foreign := db.dialect.conflict(err); unique || foreign {
+		return err
+	}
+	return domain.Unavailable.Errorf("store_unavailable", "the server cannot write to its storage just now; try again").After(retryWrite).Because(err)
+}
+
+// holders returns "$from,$from+1,..." for n values.
+func holders(from, n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(from + i))
+	}
+	return b.String()
+}
+
+// rowsOf returns "($1,$2),($3,$4),..." for n rows of width values.
+func rowsOf(n, width int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('(')
+		b.WriteString(holders(1+i*width, width))
+		b.WriteByte(')')
+	}
+	return b.String()
+}
+
+func anys[T any](vs []T) []any {
+	as := make([]any, len(vs))
+	for i, v := range vs {
+		as[i] = v
+	}
+	return as
+}

@@ -1,0 +1,296 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+const (
+	queueLength = 4096            // writes waiting for the writer; more are refused
+	batchLength = 512             // writes in one commit
+	retryWrite  = 2 * time.Second // what a refused caller is told to wait
+)
+
+// querier is a connection or a transaction.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// tx is a write in progress, with the events that it appended.
+type tx struct {
+	querier
+	d      *dialect
+	events []domain.Event
+}
+
+// job is one write on its way: either fn or one message to append.
+type job struct {
+	ctx    context.Context
+	fn     func(ctx context.Context, t *tx) error
+	append *appending
+	events []domain.Event
+	err    error
+	done   chan struct{}
+}
+
+// writer commits what is waiting, together. On SQLite it is the only writer of
+// the database and takes every job; on PostgreSQL it takes messages alone.
+type writer struct {
+	db     *DB
+	mu     sync.RWMutex // held for reading while a job is handed over
+	closed bool
+	jobs   chan *job
+	ended  chan struct{}
+	conn   *sql.Conn // SQLite: kept, so that a failed commit can be rolled back by hand
+}
+
+func newWriter(db *DB) *writer {
+	w := &writer{db: db, jobs: make(chan *job, queueLength), ended: make(chan struct{})}
+	go w.run()
+	return w
+}
+
+// stop commits what is waiting and ends the writer.
+func (w *writer) stop() {
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.jobs)
+	}
+	w.mu.Unlock()
+	<-w.ended
+}
+
+// do waits until j is durable, or has failed. A full queue is refused at once:
+// an early no is worth more than a late one. If ctx ends while j waits, j may
+// still be carried out, whole.
+func (w *writer) do(ctx context.Context, j *job) error {
+	j.ctx, j.done = ctx, make(chan struct{})
+	if err := w.enqueue(j); err != nil {
+		return err
+	}
+	select {
+	case <-j.done:
+		return w.db.failed(j.err)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (w *writer) enqueue(j *job) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return domain.Unavailable.Errorf("stopping", "the server is stopping; try again").After(retryWrite)
+	}
+	select {
+	case w.jobs <- j:
+		return nil
+	default:
+		return domain.Unavailable.Errorf("busy", "the server is busy; try again").After(retryWrite)
+	}
+}
+
+func (w *writer) run() {
+	defer close(w.ended)
+	batch := make([]*job, 0, batchLength)
+	for j := range w.jobs {
+		batch = append(batch[:0], j)
+		for len(batch) < batchLength {
+			select {
+			case j, ok := <-w.jobs:
+				if ok {
+					batch = append(batch, j)
+					continue
+				}
+			default:
+			}
+			break
+		}
+		w.commit(batch)
+	}
+	if w.conn != nil {
+		_ = w.conn.Close()
+	}
+}
+
+// commit carries the batch out in one transaction, and tells each job how it
+// went. A job that fails takes no other with it.
+func (w *writer) commit(batch []*job) {
+	live := batch[:0]
+	for _, j := range batch {
+		if j.err = j.ctx.Err(); j.err != nil {
+			close(j.done)
+			continue
+		}
+		live = append(live, j)
+	}
+	if len(live) == 0 {
+		return
+	}
+	ctx := context.Background()
+	err := w.transact(ctx, live)
+	if err != nil && len(live) > 1 && w.db.dialect == postgres {
+		// One bad statement ends a PostgreSQL transaction: find the bad job.
+		for _, j := range live {
+			w.finish([]*job{j}, w.transact(ctx, []*job{j}))
+		}
+		return
+	}
+	w.finish(live, err)
+}
+
+func (w *writer) finish(jobs []*job, err error) {
+	var events []domain.Event
+	for _, j := range jobs {
+		if err != nil {
+			j.err = err
+		}
+		if j.err == nil {
+			events = append(events, j.events...)
+		}
+	}
+	w.db.committed(events)
+	for _, j := range jobs {
+		close(j.done)
+	}
+}
+
+// transact runs jobs and commits. An error means that nothing was kept.
+func (w *writer) transact(ctx context.Context, jobs []*job) error {
+	for _, j := range jobs {
+		j.err, j.events = nil, nil
+	}
+	if w.db.dialect == postgres {
+		return w.transactPostgres(ctx, jobs)
+	}
+	conn, err := w.connection(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		w.drop(ctx)
+		return err
+	}
+	err = w.runAll(ctx, conn, jobs)
+	if err == nil {
+		_, err = conn.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
+		w.drop(ctx)
+	}
+	return err
+}
+
+// runAll runs each job in a savepoint of its own, and all messages in one.
+func (w *writer) runAll(ctx context.Context, conn querier, jobs []*job) error {
+	var appends []*job
+	for _, j := range jobs {
+		if j.append != nil {
+			appends = append(appends, j)
+			continue
+		}
+		if err := w.inSavepoint(ctx, conn, j, func(t *tx) error { return j.fn(context.WithoutCancel(j.ctx), t) }); err != nil {
+			return err
+		}
+	}
+	if len(appends) == 0 {
+		return nil
+	}
+	all := &job{}
+	err := w.inSavepoint(ctx, conn, all, func(t *tx) error { return t.appendAll(ctx, appends) })
+	if err != nil || all.err == nil {
+		return err
+	}
+	for _, j := range appends { // one of them is bad: find it
+		if err := w.inSavepoint(ctx, conn, j, func(t *tx) error { return t.appendAll(ctx, []*job{j}) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inSavepoint runs fn; if it fails, j takes the error and the transaction goes
+// on without it. An error of inSavepoint itself means that the transaction is
+// lost.
+func (w *writer) inSavepoint(ctx context.Context, conn querier, j *job, fn func(*tx) error) error {
+	if _, err := conn.ExecContext(ctx, "SAVEPOINT job"); err != nil {
+		return err
+	}
+	t := &tx{querier: conn, d: w.db.dialect}
+	if err := fn(t); err != nil {
+		j.err, j.events = err, nil
+		if _, err := conn.ExecContext(ctx, "ROLLBACK TO job"); err != nil {
+			return errors.Join(j.err, err)
+		}
+	} else if t.events != nil {
+		j.events = t.events
+	}
+	_, err := conn.ExecContext(ctx, "RELEASE job")
+	return err
+}
+
+// connection returns the writer's connection, made anew after a failure.
+func (w *writer) connection(ctx context.Context) (conn *sql.Conn, err error) {
+	if w.conn == nil {
+		w.conn, err = w.db.write1.Conn(ctx)
+	}
+	return w.conn, err
+}
+
+// drop rolls back what is open. The connection is kept only if it took that.
+func (w *writer) drop(ctx context.Context) {
+	if _, err := w.conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+		w.db.log.Warn("rollback", "err", err)
+	}
+	_ = w.conn.Close()
+	w.conn = nil
+}
+
+func (w *writer) transactPostgres(ctx context.Context, jobs []*job) error {
+	return w.db.inTx(ctx, func(t *tx) error { return t.appendAll(ctx, jobs) })
+}
+
+// inTx runs fn in a transaction of PostgreSQL.
+func (db *DB) inTx(ctx context.Context, fn func(*tx) error) error {
+	stx, err := db.write1.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := fn(&tx{querier: stx, d: db.dialect}); err != nil {
+		_ = stx.Rollback()
+		return err
+	}
+	return stx.Commit()
+}
+
+// write runs fn in a transaction and returns when it is durable. fn may run
+// more than once, and so must not keep what it found unless it succeeds. If ctx
+// ends while the write waits its turn, it may still be carried out, whole.
+func (db *DB) write(ctx context.Context, fn func(ctx context.Context, t *tx) error) error {
+	if db.dialect == sqlite {
+		return db.writer.do(ctx, &job{fn: fn})
+	}
+	for attempt := 0; ; attempt++ {
+		var events []domain.Event
+		err := db.inTx(ctx, func(t *tx) error {
+			err := fn(ctx, t)
+			events = t.events
+			return err
+		})
+		if err == nil {
+			db.committed(events)
+			return nil
+		}
+		if attempt == 5 || !db.dialect.retry(err) {
+			return db.failed(err)
+		}
+	}
+}
