@@ -1,0 +1,164 @@
+package client
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/unhidra/unhidra/internal/wire"
+	"github.com/unhidra/unhidra/internal/ws"
+)
+
+// take handles one frame.
+func (k *link) take(b []byte) error {
+	var f inbound
+	if err := json.Unmarshal(b, &f); err != nil {
+		return fmt.Errorf("the server sent what is not a frame: %w", err)
+	}
+	switch f.Type {
+	case wire.TypeOK, wire.TypeError:
+		if f.ID == syncID {
+			return k.synced(f)
+		}
+		k.answered(f)
+		return nil
+	case wire.TypeHello:
+		return then(f, k.hello)
+	case wire.TypeEvent:
+		return then(f, k.event)
+	case wire.TypeRoomJoined:
+		return then(f, k.joined)
+	case wire.TypeRoomLeft:
+		return then(f, call(k.l.o.OnLeft))
+	case wire.TypeRoomReset:
+		return then(f, func(in wire.InRoom) { k.reset(in.Room, k.l.high(in.Room)) })
+	case wire.TypeIsTyping:
+		return then(f, call(k.l.o.OnTyping))
+	case wire.TypeReadMoved:
+		return then(f, call(k.l.o.OnRead))
+	case wire.TypePresence:
+		return then(f, func(ps wire.Presences) {
+			for _, p := range ps.Users {
+				call(k.l.o.OnPresence)(p)
+			}
+		})
+	}
+	if k.l.o.OnOther != nil {
+		k.l.o.OnOther(f.Type, f.Data)
+	}
+	return nil
+}
+
+// then decodes the data of a frame for do.
+func then[T any](f inbound, do func(T)) error {
+	var v T
+	if err := json.Unmarshal(f.Data, &v); err != nil {
+		return fmt.Errorf("the server sent a frame %q that is not understood: %w", f.Type, err)
+	}
+	do(v)
+	return nil
+}
+
+// call is f, or nothing if there is none.
+func call[T any](f func(T)) func(T) {
+	if f == nil {
+		return func(T) {}
+	}
+	return f
+}
+
+// hello begins a connection: what was missed is asked for before it counts as
+// online.
+func (k *link) hello(h Hello) {
+	for _, st := range h.Rooms {
+		if k.l.begin(st.ID, st.Head) {
+			call(k.l.o.OnReset)(st.ID)
+		}
+	}
+	if h.Expires != nil && k.l.c.renewable() {
+		k.renew(*h.Expires)
+	}
+	call(k.l.o.OnHello)(h)
+	k.l.mu.Lock()
+	k.l.link = k
+	k.l.mu.Unlock()
+	k.l.become(Online, nil)
+	k.sync()
+}
+
+// renewable reports whether another token can be had.
+func (c *Client) renewable() bool {
+	return c.Source != nil || c.Tokens().Refresh != ""
+}
+
+func (k *link) joined(st RoomState) {
+	k.l.begin(st.ID, st.Head)
+	call(k.l.o.OnJoined)(st)
+	k.sync()
+}
+
+// event delivers an event if it is the next of its room. If not, what lies
+// between is asked for first, and brings this one as well.
+func (k *link) event(e Event) {
+	switch k.l.advance(e) {
+	case isNext:
+		call(k.l.o.OnEvent)(e)
+	case isAhead:
+		k.sync()
+	}
+}
+
+// reset skips what is no longer kept.
+func (k *link) reset(room string, head int64) {
+	k.l.skip(room, head)
+	call(k.l.o.OnReset)(room)
+}
+
+// syncID is the id of the requests that the link makes for itself: one at a
+// time. Others have numbers.
+const syncID = "sync"
+
+// sync asks for what was missed, if there is anything and the question is not
+// under way.
+func (k *link) sync() {
+	want := k.l.behind()
+	if k.syncing || len(want) == 0 {
+		return
+	}
+	b, err := wire.Encode(struct {
+		ID   string    `json:"id"`
+		Type string    `json:"type"`
+		Data wire.Sync `json:"data"`
+	}{syncID, wire.TypeSync, wire.Sync{Rooms: want}})
+	if err != nil {
+		return
+	}
+	k.syncing = true
+	k.writeFrame(ws.Text, b)
+}
+
+// synced delivers what was missed, and asks for the rest.
+func (k *link) synced(f inbound) error {
+	k.syncing = false
+	if f.Error != nil {
+		return fromBody(f.Error) // a new connection begins with a sync
+	}
+	var s wire.Synced
+	if err := json.Unmarshal(f.Data, &s); err != nil {
+		return fmt.Errorf("the server's answer to sync is not understood: %w", err)
+	}
+	for _, room := range s.Gone {
+		k.l.skip(room, 0)
+	}
+	for _, r := range s.Rooms {
+		if r.Reset {
+			k.reset(r.Room, r.Head)
+		}
+		for _, e := range r.Events {
+			if k.l.advance(e) == isNext {
+				call(k.l.o.OnEvent)(e)
+			}
+		}
+	}
+	k.sync()
+	return nil
+}

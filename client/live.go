@@ -1,0 +1,253 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	mrand "math/rand/v2"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/wire"
+	"github.com/unhidra/unhidra/internal/ws"
+)
+
+// State is what a Live is doing.
+type State int
+
+// The states.
+const (
+	Connecting State = iota
+	Online           // events flow
+	Waiting          // until the next attempt
+	Ended            // closed, or refused for good: see Err
+)
+
+func (s State) String() string {
+	return [...]string{"connecting", "online", "waiting", "ended"}[s]
+}
+
+// LiveOptions say what a Live does with what it hears. The functions are
+// called one at a time, in the order of things, and hold up the connection
+// while they run. All of them may be nil.
+type LiveOptions struct {
+	// Rooms are the sequence numbers of the last events known, by room: what
+	// came after is delivered. Other rooms begin at the moment of connecting.
+	Rooms map[string]int64
+
+	OnEvent    func(Event)                   // each event of each room once, in order
+	OnHello    func(Hello)                   // at each connection, before events
+	OnJoined   func(RoomState)               // the user is now a member
+	OnLeft     func(Left)                    // the user is no longer a member
+	OnReset    func(room string)             // events were missed that are no longer kept: load the room again
+	OnTyping   func(Typing)                  // someone writes
+	OnPresence func(Presence)                // of someone watched
+	OnRead     func(Mark)                    // the user read somewhere, on any device
+	OnState    func(State, error)            // with the reason
+	OnOther    func(string, json.RawMessage) // frames of other types
+}
+
+// Live is a connection that comes back by itself.
+type Live struct {
+	c      *Client
+	o      LiveOptions
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu      sync.Mutex
+	state   State
+	err     error         // why it ended
+	moved   chan struct{} // closed when the state changes
+	link    *link         // nil while not online
+	last    map[string]int64
+	highest map[string]int64 // highest number heard of, by room
+}
+
+// Live connects, and stays connected until ctx ends or Close is called. It
+// returns at once.
+func (c *Client) Live(ctx context.Context, o LiveOptions) *Live {
+	ctx, cancel := context.WithCancel(ctx)
+	l := &Live{
+		c: c, o: o, cancel: cancel, done: make(chan struct{}), moved: make(chan struct{}),
+		last: make(map[string]int64), highest: make(map[string]int64),
+	}
+	maps.Copy(l.last, o.Rooms)
+	go l.run(ctx)
+	return l
+}
+
+// Close ends the connection and waits for that. It must not be called from one
+// of the functions of LiveOptions.
+func (l *Live) Close() {
+	l.cancel()
+	<-l.done
+}
+
+// Ready waits until the connection is there. It fails if it has ended for
+// good.
+func (l *Live) Ready(ctx context.Context) error {
+	_, err := l.online(ctx)
+	return err
+}
+
+// State returns what the connection is doing.
+func (l *Live) State() State {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state
+}
+
+// Err returns why the connection has ended, nil before.
+func (l *Live) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+// Positions returns the sequence numbers of the last events delivered, by
+// room: what LiveOptions.Rooms continues from.
+func (l *Live) Positions() map[string]int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.last)
+}
+
+var errClosed = errors.New("the connection was closed")
+
+const (
+	firstWait = 500 * time.Millisecond
+	longest   = 30 * time.Second
+	patience  = 60 * time.Second // without a sign of life
+	handshake = 20 * time.Second
+)
+
+// run connects again and again.
+func (l *Live) run(ctx context.Context) {
+	defer close(l.done)
+	refused := "" // the token that was refused last
+	for failures := 0; ; failures++ {
+		l.become(Connecting, nil)
+		token, served, err := l.serve(ctx, refused)
+		if ctx.Err() != nil {
+			l.become(Ended, errClosed)
+			return
+		}
+		if served {
+			failures, refused = 0, ""
+		}
+		next := after(err)
+		if next.final {
+			l.become(Ended, err)
+			return
+		}
+		if next.token {
+			if refused == token && token != "" && !served { // a new one was refused as well
+				l.become(Ended, err)
+				return
+			}
+			refused = token
+			continue
+		}
+		// Full jitter: clients of a server that restarts come back spread out.
+		wait := mrand.N(min(longest, firstWait<<min(failures, 10)) + 1)
+		if next.wait > 0 {
+			wait = next.wait + mrand.N(next.wait/2+1)
+		}
+		l.become(Waiting, err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// plan is what to do after a connection ended.
+type plan struct {
+	final bool          // do not come back
+	token bool          // come back at once with another token
+	wait  time.Duration // that the server named
+}
+
+func after(err error) plan {
+	var no *Error
+	var refused *ws.Refused
+	var closed *closedBy
+	switch {
+	case errors.As(err, &refused):
+		no = problem(refused.Status, refused.Body)
+		fallthrough
+	case errors.As(err, &no):
+		switch no.Status {
+		case http.StatusUnauthorized:
+			return plan{token: no.Code != "signed_out", final: no.Code == "signed_out"}
+		case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusUpgradeRequired:
+			return plan{final: true}
+		}
+		return plan{wait: no.RetryAfter}
+	case errors.As(err, &closed):
+		switch closed.code {
+		case wire.CloseToken:
+			return plan{token: true}
+		case wire.CloseBadFrame, wire.CloseForbidden, wire.CloseRevoked:
+			return plan{final: true}
+		}
+		if s, err := strconv.Atoi(closed.reason); err == nil {
+			return plan{wait: time.Duration(s) * time.Second}
+		}
+	}
+	return plan{}
+}
+
+// closedBy is a close frame from the server.
+type closedBy struct {
+	code   int
+	reason string
+}
+
+func (e *closedBy) Error() string {
+	return fmt.Sprintf("the server closed the connection: %s (%d)", e.reason, e.code)
+}
+
+// become changes the state, and wakes whoever waits for that.
+func (l *Live) become(s State, err error) {
+	l.mu.Lock()
+	if s == Ended {
+		l.err = err
+	}
+	same := l.state == s && s != Ended
+	l.state = s
+	close(l.moved)
+	l.moved = make(chan struct{})
+	l.mu.Unlock()
+	if !same && l.o.OnState != nil {
+		l.o.OnState(s, err)
+	}
+}
+
+// online waits for a connection.
+func (l *Live) online(ctx context.Context) (*link, error) {
+	for {
+		l.mu.Lock()
+		link, state, err, moved := l.link, l.state, l.err, l.moved
+		l.mu.Unlock()
+		switch {
+		case state == Online && link != nil:
+			return link, nil
+		case state == Ended:
+			return nil, err
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// newKey makes an idempotency key.
+func newKey() string { return rand.Text() }

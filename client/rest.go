@@ -1,0 +1,190 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// Page is one page of a list. Next and Prev, if set, name the pages beside it.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next"`
+	Prev  string `json:"prev"`
+}
+
+// Me returns the user's own account.
+func (c *Client) Me(ctx context.Context) (me Me, err error) {
+	return me, c.Do(ctx, http.MethodGet, "/me", nil, &me)
+}
+
+// User returns someone's profile, by id or username.
+func (c *Client) User(ctx context.Context, user string) (p Profile, err error) {
+	return p, c.Do(ctx, http.MethodGet, "/users/"+url.PathEscape(user), nil, &p)
+}
+
+// Rooms returns the rooms that the user is in.
+func (c *Client) Rooms(ctx context.Context) ([]RoomState, error) {
+	var p Page[RoomState]
+	return p.Items, c.into(ctx, "/rooms", &p)
+}
+
+// Room returns one of the user's rooms.
+func (c *Client) Room(ctx context.Context, room string) (st RoomState, err error) {
+	return st, c.Do(ctx, http.MethodGet, roomPath(room), nil, &st)
+}
+
+func (c *Client) into(ctx context.Context, path string, out any) error {
+	return c.Do(ctx, http.MethodGet, path, nil, out)
+}
+
+// NewRoom is a room to be created. Kind is "public" or "private"; Members are
+// ids of users besides the creator.
+type NewRoom struct {
+	Kind    string   `json:"kind"`
+	Name    string   `json:"name"`
+	Topic   string   `json:"topic,omitempty"`
+	Members []string `json:"members,omitempty"`
+}
+
+// CreateRoom creates a room that the user owns.
+func (c *Client) CreateRoom(ctx context.Context, n NewRoom) (st RoomState, err error) {
+	return st, c.Do(ctx, http.MethodPost, "/rooms", n, &st)
+}
+
+// Direct returns the conversation with these users, and opens it if there is
+// none.
+func (c *Client) Direct(ctx context.Context, users ...string) (st RoomState, err error) {
+	return st, c.Do(ctx, http.MethodPost, "/direct", map[string][]string{"users": users}, &st)
+}
+
+// PublicRoom is a room that anyone may join.
+type PublicRoom struct {
+	Room   Room `json:"room"`
+	Joined bool `json:"joined"`
+}
+
+// PublicRooms finds public rooms by name. An empty cursor is the first page.
+func (c *Client) PublicRooms(ctx context.Context, q, cursor string) (p Page[PublicRoom], err error) {
+	return p, c.into(ctx, "/rooms/public?"+query("q", q, "cursor", cursor), &p)
+}
+
+// Join enters a public room.
+func (c *Client) Join(ctx context.Context, room string) error {
+	return c.Do(ctx, http.MethodPost, roomPath(room)+"/join", nil, nil)
+}
+
+// Leave leaves a room.
+func (c *Client) Leave(ctx context.Context, room string) error {
+	return c.Do(ctx, http.MethodPost, roomPath(room)+"/leave", nil, nil)
+}
+
+// Add makes someone, by id or username, a member of a room.
+func (c *Client) Add(ctx context.Context, room, user string) error {
+	return c.Do(ctx, http.MethodPost, roomPath(room)+"/members", map[string]string{"user": user}, nil)
+}
+
+// Kick removes a member.
+func (c *Client) Kick(ctx context.Context, room, user, reason string) error {
+	return c.Do(ctx, http.MethodDelete, roomPath(room)+"/members/"+url.PathEscape(user)+"?"+query("reason", reason), nil, nil)
+}
+
+// Members returns the members of a room.
+func (c *Client) Members(ctx context.Context, room, cursor string) (p Page[Member], err error) {
+	return p, c.into(ctx, roomPath(room)+"/members?"+query("cursor", cursor), &p)
+}
+
+// Invite makes a link into a room. Zeros mean no end and no limit.
+func (c *Client) Invite(ctx context.Context, room string, seconds, uses int) (i Invite, err error) {
+	in := map[string]int{}
+	if seconds > 0 {
+		in["expires_in"] = seconds
+	}
+	if uses > 0 {
+		in["max_uses"] = uses
+	}
+	return i, c.Do(ctx, http.MethodPost, roomPath(room)+"/invites", in, &i)
+}
+
+// Accept enters the room that an invitation's code leads to.
+func (c *Client) Accept(ctx context.Context, code string) (st RoomState, err error) {
+	return st, c.Do(ctx, http.MethodPost, "/invites/"+url.PathEscape(code)+"/accept", nil, &st)
+}
+
+// Timeline returns a page of a room's history, oldest first: the latest
+// without a cursor, and others by Prev and Next.
+func (c *Client) Timeline(ctx context.Context, room, cursor string, limit int) (p Page[Event], err error) {
+	return p, c.into(ctx, roomPath(room)+"/timeline?"+query("cursor", cursor, "limit", number(limit)), &p)
+}
+
+// Events returns all events of a room after a sequence number, as many as fit
+// in one answer.
+func (c *Client) Events(ctx context.Context, room string, after int64, limit int) (r Replay, err error) {
+	return r, c.into(ctx, roomPath(room)+"/events?"+query("after", strconv.FormatInt(after, 10), "limit", number(limit)), &r)
+}
+
+// Hit is a message that a search found.
+type Hit struct {
+	Message Message  `json:"message"`
+	Room    HitRoom  `json:"room"`
+	Snippet string   `json:"snippet"`
+	Marks   [][2]int `json:"marks"` // matched stretches of the snippet, in UTF-16 code units
+}
+
+// HitRoom names the room of a hit.
+type HitRoom struct {
+	ID   string `json:"id"`
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+}
+
+// Search finds messages in the user's rooms. Sort is "newest" or "relevance".
+func (c *Client) Search(ctx context.Context, q, sort, cursor string) (p Page[Hit], err error) {
+	return p, c.into(ctx, "/search?"+query("q", q, "sort", sort, "cursor", cursor), &p)
+}
+
+// Send writes a message without a Live. With an empty key one is made up; to
+// try again after a failure, send the same key.
+func (c *Client) Send(ctx context.Context, d Draft) (s Sent, err error) {
+	if d.Key == "" {
+		d.Key = newKey()
+	}
+	return s, c.Do(ctx, http.MethodPost, roomPath(d.Room)+"/messages", struct {
+		Key         string `json:"key"`
+		Text        string `json:"text"`
+		ContentType string `json:"content_type,omitempty"`
+		ReplyTo     int64  `json:"reply_to,omitempty"`
+	}{d.Key, d.Text, d.ContentType, d.ReplyTo}, &s)
+}
+
+// MarkRead tells how far the user has read in a room.
+func (c *Client) MarkRead(ctx context.Context, room string, seq int64) (m Mark, err error) {
+	return m, c.Do(ctx, http.MethodPut, roomPath(room)+"/read", map[string]int64{"seq": seq}, &m)
+}
+
+// Message returns one message as it is now.
+func (c *Client) Message(ctx context.Context, room string, seq int64) (m Message, err error) {
+	return m, c.into(ctx, fmt.Sprintf("%s/messages/%d", roomPath(room), seq), &m)
+}
+
+func roomPath(room string) string { return "/rooms/" + url.PathEscape(room) }
+
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+// query joins the pairs whose value is not empty.
+func query(pairs ...string) string {
+	v := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			v.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return v.Encode()
+}
