@@ -1,0 +1,60 @@
+// Package testkit gives tests real stores: a SQLite file, and a database of its
+// own on a PostgreSQL that is either named by UNHIDRA_TEST_POSTGRES or started
+// from the installed binaries and ended with the test process. Package live
+// beside it starts whole servers.
+package testkit
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+// EachStore runs fn once on SQLite and once on PostgreSQL, each time on a fresh
+// and empty database. Without a PostgreSQL the second part is skipped, and says
+// so; in CI it fails.
+func EachStore(t *testing.T, fn func(t *testing.T, db *store.DB)) {
+	t.Helper()
+	Each(t, func(t *testing.T, o store.Options) { fn(t, Open(t, o)) })
+}
+
+// Each is EachStore for tests that open the database themselves.
+func Each(t *testing.T, fn func(t *testing.T, o store.Options)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { fn(t, SQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { fn(t, Postgres(t)) })
+}
+
+// SQLite names a SQLite file that does not exist yet and goes with the test.
+func SQLite(tb testing.TB) store.Options {
+	tb.Helper()
+	return store.Options{Path: filepath.Join(tb.TempDir(), "unhidra.db"), Log: Logger(tb)}
+}
+
+// Open opens a store that is closed at the end of the test.
+func Open(tb testing.TB, o store.Options) *store.DB {
+	tb.Helper()
+	db, err := store.Open(tb.Context(), o)
+	if err != nil {
+		tb.Fatalf("open the store: %v", err)
+	}
+	tb.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			tb.Errorf("close the store: %v", err)
+		}
+	})
+	return db
+}
+
+// Logger logs to the test's own output, which shows only if the test fails or
+// with -v: warnings, or everything if UNHIDRA_TEST_LOG is set.
+func Logger(tb testing.TB) *slog.Logger {
+	level := slog.LevelWarn
+	if os.Getenv("UNHIDRA_TEST_LOG") != "" {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: level}))
+}

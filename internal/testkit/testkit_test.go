@@ -1,0 +1,16 @@
+package testkit
+
+import (
+	"testing"
+
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+func TestEachStore(t *testing.T) {
+	EachStore(t, func(t *testing.T, db *store.DB) {
+		if err := db.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		t.Log(db.Name())
+	})
+}
