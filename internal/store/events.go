@@ -1,0 +1,242 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// collect reads all rows, and closes them.
+func collect[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) ([]T, error) {
+	defer func() { _ = rows.Close() }()
+	var vs []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		vs = append(vs, v)
+	}
+	return vs, rows.Err()
+}
+
+func scanString(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) }
+
+// eventColumns are read by scanEvent. e is the event, c the message that it
+// creates, edits or deletes, a the actor, s the subject.
+const eventColumns = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos,
+	a.id, a.kind, a.username, a.display_name, a.avatar,
+	s.id, s.kind, s.username, s.display_name, s.avatar,
+	c.seq, c.at, c.key, c.content_type, c.text, c.reply_to, c.mentions, c.mention_room, c.edited_at, c.edits, c.deleted_at,
+	w.id, w.kind, w.username, w.display_name, w.avatar`
+
+const eventTables = ` FROM events e
+	JOIN users a ON a.id = e.actor_id
+	LEFT JOIN users s ON s.id = e.subject_id
+	LEFT JOIN events c ON c.room_id = e.room_id AND c.seq = CASE WHEN e.type = 'message.created' THEN e.seq ELSE e.target END
+	LEFT JOIN users w ON w.id = c.actor_id`
+
+// nullRef is a user that a LEFT JOIN may not have found.
+type nullRef struct{ id, kind, username, display, avatar sql.NullString }
+
+func (n *nullRef) dest() []any {
+	return []any{&n.id, &n.kind, &n.username, &n.display, &n.avatar}
+}
+
+func (n *nullRef) ref() domain.UserRef {
+	return domain.UserRef{ID: n.id.String, Kind: domain.PrincipalKind(n.kind.String), Username: n.username.String, DisplayName: n.display.String, Avatar: n.avatar.String}
+}
+
+// messageRow is a message as the log holds it; everything may be NULL.
+type messageRow struct {
+	seq, at, replyTo, editedAt, edits, deletedAt sql.NullInt64
+	key, contentType, text, mentions             sql.NullString
+	mentionRoom                                  sql.NullBool
+}
+
+func (r *messageRow) dest() []any {
+	return []any{&r.seq, &r.at, &r.key, &r.contentType, &r.text, &r.replyTo, &r.mentions, &r.mentionRoom, &r.editedAt, &r.edits, &r.deletedAt}
+}
+
+func (r *messageRow) message(room string, sender domain.UserRef) *domain.Message {
+	m := &domain.Message{
+		Room: room, Seq: r.seq.Int64, Sender: sender, Key: r.key.String, ContentType: r.contentType.String, Text: r.text.String,
+		MentionsRoom: r.mentionRoom.Bool, At: at(r.at.Int64),
+		EditedAt: at(r.editedAt.Int64), Edits: int(r.edits.Int64), DeletedAt: at(r.deletedAt.Int64),
+	}
+	if m.ContentType == "" {
+		m.ContentType = domain.ContentMarkdown
+	}
+	if f := strings.Fields(r.mentions.String); len(f) > 0 {
+		m.Mentions = f
+	}
+	if r.replyTo.Valid {
+		m.ReplyTo = &domain.Quote{Seq: r.replyTo.Int64}
+	}
+	return m
+}
+
+type eventRow struct {
+	domain.Event
+	pos int64
+}
+
+func scanEvent(rows *sql.Rows) (eventRow, error) {
+	var e eventRow
+	var when int64
+	var detail sql.NullString
+	var actor, subject, sender nullRef
+	var m messageRow
+	dest := []any{&e.Room, &e.Seq, &e.Type, &when, &detail, &e.pos}
+	dest = append(dest, actor.dest()...)
+	dest = append(dest, subject.dest()...)
+	dest = append(dest, m.dest()...)
+	dest = append(dest, sender.dest()...)
+	if err := rows.Scan(dest...); err != nil {
+		return e, err
+	}
+	e.At, e.Actor = at(when), actor.ref()
+	if subject.id.Valid {
+		s := subject.ref()
+		e.Subject = &s
+	}
+	if m.seq.Valid {
+		e.Message = m.message(e.Room, sender.ref())
+	}
+	if detail.Valid {
+		e.Detail = new(domain.Detail)
+		if err := json.Unmarshal([]byte(detail.String), e.Detail); err != nil {
+			return e, fmt.Errorf("detail of event %d of %s: %w", e.Seq, e.Room, err)
+		}
+	}
+	return e, nil
+}
+
+// eventsWhere reads events with their messages, and those with their quotes.
+// rest is what follows WHERE.
+func eventsWhere(ctx context.Context, q querier, rest string, args ...any) ([]domain.Event, error) {
+	rows, err := q.QueryContext(ctx, `SELECT `+eventColumns+eventTables+` WHERE `+rest, args...)
+	if err != nil {
+		return nil, err
+	}
+	found, err := collect(rows, scanEvent)
+	if err != nil {
+		return nil, err
+	}
+	events := make([]domain.Event, len(found))
+	byRoom := make(map[string][]*domain.Message)
+	for i := range found {
+		events[i] = found[i].Event
+		if m := events[i].Message; m != nil && m.ReplyTo != nil {
+			byRoom[m.Room] = append(byRoom[m.Room], m)
+		}
+	}
+	for room, messages := range byRoom {
+		if err := fillQuotes(ctx, q, room, messages); err != nil {
+			return nil, err
+		}
+	}
+	return events, nil
+}
+
+func (t *tx) eventsWhere(ctx context.Context, rest string, args ...any) ([]domain.Event, error) {
+	return eventsWhere(ctx, t, rest, args...)
+}
+
+func fillQuotes(ctx context.Context, q querier, room string, messages []*domain.Message) error {
+	var seqs []int64
+	for _, m := range messages {
+		seqs = append(seqs, m.ReplyTo.Seq)
+	}
+	found, err := quotes(ctx, q, room, seqs)
+	if err != nil {
+		return err
+	}
+	for _, m := range messages {
+		if quote := found[m.ReplyTo.Seq]; quote != nil {
+			m.ReplyTo = quote
+		} else {
+			m.ReplyTo = &domain.Quote{Seq: m.ReplyTo.Seq, Deleted: true}
+		}
+	}
+	return nil
+}
+
+const excerptLength = 200
+
+// quotes reads the messages of room that replies answer.
+func quotes(ctx context.Context, q querier, room string, seqs []int64) (map[int64]*domain.Quote, error) {
+	rows, err := q.QueryContext(ctx, `SELECT e.seq, e.text, e.deleted_at, u.id, u.kind, u.username, u.display_name, u.avatar
+		FROM events e JOIN users u ON u.id = e.actor_id
+		WHERE e.room_id = $1 AND e.type = 'message.created' AND e.seq IN (`+holders(2, len(seqs))+`)`, append([]any{room}, anys(seqs)...)...)
+	if err != nil {
+		return nil, err
+	}
+	found, err := collect(rows, scanQuote)
+	if err != nil {
+		return nil, err
+	}
+	bySeq := make(map[int64]*domain.Quote, len(found))
+	for i := range found {
+		bySeq[found[i].Seq] = &found[i]
+	}
+	return bySeq, nil
+}
+
+func scanQuote(rows *sql.Rows) (q domain.Quote, err error) {
+	var text sql.NullString
+	var deleted int64
+	var sender nullRef
+	err = rows.Scan(append([]any{&q.Seq, &text, &deleted}, sender.dest()...)...)
+	q.Sender, q.Deleted = sender.ref(), deleted != 0
+	q.Excerpt = excerpt(text.String)
+	return q, err
+}
+
+// excerpt is the beginning of text, cut between characters.
+func excerpt(text string) string {
+	n := 0
+	for i := range text {
+		if n == excerptLength {
+			return text[:i]
+		}
+		n++
+	}
+	return text
+}
+
+// appendEvent gives e the next number of its room and writes it, with its
+// target if it has one. The room must exist.
+func (t *tx) appendEvent(ctx context.Context, e *domain.Event, target any) error {
+	err := t.QueryRowContext(ctx, `UPDATE rooms SET head = head + 1, last_at = $2 WHERE id = $1 RETURNING head`, e.Room, ms(e.At)).Scan(&e.Seq)
+	if err != nil {
+		return err
+	}
+	var detail, subject any
+	if e.Detail != nil {
+		b, err := json.Marshal(e.Detail)
+		if err != nil {
+			return err
+		}
+		detail = string(b)
+	}
+	if e.Subject != nil {
+		subject = e.Subject.ID
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO events (room_id, seq, type, actor_id, at, subject_id, target, detail)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, e.Room, e.Seq, e.Type, e.Actor.ID, ms(e.At), subject, target, detail)
+	if err != nil {
+		return fmt.Errorf("append %s: %w", e.Type, err)
+	}
+	t.events = append(t.events, *e)
+	return nil
+}
+
+// now is a time as the log keeps it: to the millisecond, so that what an
+// acknowledgement says is what a replay says.
+func trim(now time.Time) time.Time { return at(ms(now)) }

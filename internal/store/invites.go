@@ -1,0 +1,126 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+const inviteColumns = `i.id, i.room_id, i.created_by, i.created_at, i.expires_at, i.max_uses, i.uses`
+
+func scanInvite(rows *sql.Rows) (i domain.Invite, err error) {
+	var created, expires int64
+	err = rows.Scan(&i.ID, &i.Room, &i.CreatedBy, &created, &expires, &i.MaxUses, &i.Uses)
+	i.CreatedAt, i.Expires = at(created), at(expires)
+	return i, err
+}
+
+// CreateInvite keeps a link into a room under the hash of its code.
+func (db *DB) CreateInvite(ctx context.Context, actor string, i domain.Invite, hash []byte, now time.Time) error {
+	return db.write(ctx, func(ctx context.Context, t *tx) error {
+		if _, _, err := t.placeFor(ctx, i.Room, actor, domain.ManageInvites, now); err != nil {
+			return err
+		}
+		_, err := t.ExecContext(ctx, `INSERT INTO invites (id, room_id, hash, created_by, created_at, expires_at, max_uses) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			i.ID, i.Room, hash, actor, ms(now), ms(i.Expires), i.MaxUses)
+		return err
+	})
+}
+
+// Invites lists the links into room, newest first.
+func (db *DB) Invites(ctx context.Context, room string) ([]domain.Invite, error) {
+	rows, err := db.read.QueryContext(ctx, `SELECT `+inviteColumns+` FROM invites i WHERE i.room_id = $1 ORDER BY i.id DESC`, room)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, scanInvite)
+}
+
+// RevokeInvite makes a link useless.
+func (db *DB) RevokeInvite(ctx context.Context, actor, room, id string, now time.Time) error {
+	return db.write(ctx, func(ctx context.Context, t *tx) error {
+		if _, _, err := t.placeFor(ctx, room, actor, domain.ManageInvites, now); err != nil {
+			return err
+		}
+		res, err := t.ExecContext(ctx, `DELETE FROM invites WHERE id = $1 AND room_id = $2`, id, room)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, errNoInvite())
+		}
+		return nil
+	})
+}
+
+// InviteByHash returns the link with this hash, if it is still good, and its
+// room.
+func (db *DB) InviteByHash(ctx context.Context, hash []byte, now time.Time) (domain.Invite, domain.Room, error) {
+	i, err := goodInvite(ctx, db.read, hash, now, "")
+	if err != nil {
+		return i, domain.Room{}, err
+	}
+	r, err := roomByID(ctx, db.read, i.Room, "")
+	return i, r, err
+}
+
+func goodInvite(ctx context.Context, q querier, hash []byte, now time.Time, lock string) (domain.Invite, error) {
+	rows, err := q.QueryContext(ctx, `SELECT `+inviteColumns+` FROM invites i WHERE i.hash = $1`+lock, hash)
+	if err != nil {
+		return domain.Invite{}, err
+	}
+	found, err := collect(rows, scanInvite)
+	if err != nil {
+		return domain.Invite{}, err
+	}
+	if len(found) == 0 {
+		return domain.Invite{}, errNoInvite()
+	}
+	i := found[0]
+	if !i.Expires.IsZero() && !now.Before(i.Expires) || i.MaxUses > 0 && i.Uses >= i.MaxUses {
+		return i, domain.NotFound.Errorf("invite_ended", "this invitation has expired or was used up; ask for a new one")
+	}
+	return i, nil
+}
+
+func errNoInvite() error {
+	return domain.NotFound.Errorf("no_invite", "there is no such invitation; ask for a new one")
+}
+
+// JoinByInvite lets user enter a room by a link, and counts its use. Someone
+// who is a member already uses nothing up.
+func (db *DB) JoinByInvite(ctx context.Context, user string, hash []byte, now time.Time) (room string, err error) {
+	now = trim(now)
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		i, err := goodInvite(ctx, t, hash, now, t.d.forUpdate)
+		if err != nil {
+			return err
+		}
+		room = i.Room
+		r, err := roomByID(ctx, t, i.Room, t.d.forUpdate)
+		if err != nil {
+			return err
+		}
+		if r.Archived {
+			return domain.Conflict.Errorf("room_archived", "this room is archived; it takes no new members")
+		}
+		u, err := t.newcomer(ctx, i.Room, user)
+		switch domain.CodeOf(err) {
+		case "already_member":
+			return nil
+		case "banned":
+			return domain.Forbidden.Errorf("banned", "you are banned from this room")
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := t.ExecContext(ctx, `UPDATE invites SET uses = uses + 1 WHERE id = $1`, i.ID); err != nil {
+			return err
+		}
+		return t.enter(ctx, i.Room, u, u, domain.Plain, i.ID, now)
+	})
+	return room, err
+}
