@@ -1,0 +1,79 @@
+package obs
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Health says whether the process lives, and whether it is ready for work.
+// Its zero value lives, and is ready for nothing.
+type Health struct {
+	ready  atomic.Bool
+	mu     sync.Mutex
+	checks []check
+}
+
+type check struct {
+	name string
+	ask  func(context.Context) error
+}
+
+// Check adds a question whose answer readiness needs. Ask is called at each
+// request and must honour its context.
+func (h *Health) Check(name string, ask func(context.Context) error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.checks = append(h.checks, check{name, ask})
+}
+
+// SetReady says whether new work is wanted: from the end of the start until the
+// beginning of the stop.
+func (h *Health) SetReady(ready bool) { h.ready.Store(ready) }
+
+// Ready returns what is in the way of readiness, by name; empty if nothing is.
+func (h *Health) Ready(ctx context.Context) map[string]string {
+	bad := map[string]string{}
+	if !h.ready.Load() {
+		bad["server"] = "starting or stopping"
+	}
+	h.mu.Lock()
+	checks := h.checks
+	h.mu.Unlock()
+	for _, c := range checks {
+		if err := c.ask(ctx); err != nil {
+			bad[c.name] = "does not answer" // the cause may name hosts and files
+		}
+	}
+	return bad
+}
+
+const checkTime = 2 * time.Second
+
+// ServeHealth is GET /health: the process answers. A supervisor restarts it
+// only if this fails.
+func (h *Health) ServeHealth(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, map[string]any{"status": "ok"})
+}
+
+// ServeReady is GET /ready: 200 if new work is wanted here, 503 if not.
+func (h *Health) ServeReady(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), checkTime)
+	defer cancel()
+	if bad := h.Ready(ctx); len(bad) > 0 {
+		w.Header().Set("Retry-After", "1")
+		answer(w, http.StatusServiceUnavailable, map[string]any{"status": "not ready", "checks": bad})
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"status": "ready"})
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}

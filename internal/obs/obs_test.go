@@ -1,0 +1,62 @@
+package obs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestLogger(t *testing.T) {
+	var b bytes.Buffer
+	log := NewLogger(&b, "warn", "auto")
+	log.Info("not this")
+	log.Warn("this", "took", time.Second, "from", "a\nb")
+	if got := b.String(); !strings.HasPrefix(got, "{") || strings.Contains(got, "not this") || strings.Count(got, "\n") != 1 {
+		t.Errorf("got %s", got)
+	}
+	b.Reset()
+	NewLogger(&b, "debug", "text").Debug("that", "took", 1234567*time.Nanosecond, "from", "a\nb\x1b[31m")
+	if got := b.String(); !strings.Contains(got, "took=1.23ms") || strings.Count(got, "\n") != 1 || strings.Contains(got, "\x1b") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	var h Health
+	ask := func(f http.HandlerFunc) (int, string) {
+		rec := httptest.NewRecorder()
+		f(rec, httptest.NewRequest("GET", "/", nil))
+		return rec.Code, rec.Body.String()
+	}
+	if code, _ := ask(h.ServeHealth); code != 200 {
+		t.Errorf("health: %d", code)
+	}
+	if code, _ := ask(h.ServeReady); code != 503 {
+		t.Errorf("ready before the start: %d", code)
+	}
+	var err error
+	h.Check("store", func(context.Context) error { return err })
+	h.SetReady(true)
+	if code, _ := ask(h.ServeReady); code != 200 {
+		t.Errorf("ready: %d", code)
+	}
+	err = errors.New("host db7 is away")
+	if code, body := ask(h.ServeReady); code != 503 || !strings.Contains(body, "store") || strings.Contains(body, "db7") {
+		t.Errorf("store away: %d %s", code, body)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	rec := httptest.NewRecorder()
+	Metrics(NewRegistry("1.2.3")).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	for _, want := range []string{`unhidra_build_info{version="1.2.3"} 1`, "go_goroutines", "process_open_fds"} {
+		if !strings.Contains(rec.Body.String(), want) {
+			t.Errorf("no %s", want)
+		}
+	}
+}
