@@ -31,7 +31,7 @@ type appending struct {
 // If ctx ends before the answer, the message may have been kept or not; asking
 // again with the same key tells.
 func (db *DB) AppendMessage(ctx context.Context, actor string, d domain.Draft, mentions []string, mentionRoom bool, now time.Time) (e domain.Event, repeat bool, err error) {
-	a := &appending{actor: actor, draft: d, mentions: mentions, mentionRoom: mentionRoom, now: now}
+	a := &appending{actor: actor, draft: d, mentions: mentions, mentionRoom: mentionRoom, now: trim(now)}
 	if err := db.writer.do(ctx, &job{append: a}); err != nil {
 		return domain.Event{}, false, err
 	}

@@ -237,6 +237,6 @@ func (t *tx) appendEvent(ctx context.Context, e *domain.Event, target any) error
 	return nil
 }
 
-// now is a time as the log keeps it: to the millisecond, so that what an
+// trim is a time as the log keeps it: to the millisecond, so that what an
 // acknowledgement says is what a replay says.
 func trim(now time.Time) time.Time { return at(ms(now)) }

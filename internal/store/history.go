@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// Replay returns up to limit events of room after a number, in order, each with
+// its message as it is now.
+func (db *DB) Replay(ctx context.Context, room string, after int64, limit int) ([]domain.Event, error) {
+	return eventsWhere(ctx, db.read, `e.room_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3`, room, after, limit)
+}
+
+// Timeline returns a page of the lines of a room's timeline: everything but the
+// events that change a line above. Its cost does not depend on the room's length.
+func (db *DB) Timeline(ctx context.Context, room string, q domain.PageQuery) (domain.Page, error) {
+	switch {
+	case q.After > 0:
+		return db.newer(ctx, room, q.After, q.Limit)
+	case q.Around > 0:
+		return db.around(ctx, room, q.Around, q.Limit)
+	case !q.At.IsZero():
+		seq, err := db.firstAt(ctx, room, q)
+		if err != nil {
+			return domain.Page{}, err
+		}
+		return db.around(ctx, room, seq, q.Limit)
+	}
+	return db.older(ctx, room, q.Before, q.Limit)
+}
+
+const latest = int64(1) << 62
+
+func (db *DB) older(ctx context.Context, room string, before int64, limit int) (domain.Page, error) {
+	if before <= 0 {
+		before = latest
+	}
+	events, err := eventsWhere(ctx, db.read, `e.room_id = $1 AND e.seq < $2 AND e.target IS NULL ORDER BY e.seq DESC LIMIT $3`, room, before, limit+1)
+	page := domain.Page{Older: len(events) > limit, Newer: before < latest}
+	page.Events = events[:min(limit, len(events))]
+	slices.Reverse(page.Events)
+	return page, err
+}
+
+func (db *DB) newer(ctx context.Context, room string, after int64, limit int) (domain.Page, error) {
+	events, err := eventsWhere(ctx, db.read, `e.room_id = $1 AND e.seq > $2 AND e.target IS NULL ORDER BY e.seq LIMIT $3`, room, after, limit+1)
+	return domain.Page{Events: events[:min(limit, len(events))], Older: true, Newer: len(events) > limit}, err
+}
+
+func (db *DB) around(ctx context.Context, room string, seq int64, limit int) (domain.Page, error) {
+	before, err := db.older(ctx, room, seq, limit/2)
+	if err != nil {
+		return before, err
+	}
+	from, err := db.newer(ctx, room, seq-1, limit-limit/2)
+	return domain.Page{Events: append(before.Events, from.Events...), Older: before.Older, Newer: from.Newer}, err
+}
+
+// firstAt is the first line at or after q.At, or the room's end.
+func (db *DB) firstAt(ctx context.Context, room string, q domain.PageQuery) (seq int64, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT seq FROM events WHERE room_id = $1 AND at >= $2 AND target IS NULL ORDER BY at, seq LIMIT 1`,
+		room, ms(q.At)).Scan(&seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		return latest, nil
+	}
+	return seq, err
+}

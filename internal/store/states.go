@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// RoomStates returns the rooms that user is in, the liveliest first.
+func (db *DB) RoomStates(ctx context.Context, user string) ([]domain.RoomState, error) {
+	return db.states(ctx, user, "")
+}
+
+// RoomState returns one room as user, who is in it, sees it in a list.
+func (db *DB) RoomState(ctx context.Context, user, room string) (domain.RoomState, error) {
+	states, err := db.states(ctx, user, room)
+	if err != nil {
+		return domain.RoomState{}, err
+	}
+	if len(states) == 0 {
+		return domain.RoomState{}, domain.ErrNoRoom()
+	}
+	return states[0], nil
+}
+
+func (db *DB) states(ctx context.Context, user, room string) ([]domain.RoomState, error) {
+	rows, err := db.read.QueryContext(ctx, `SELECT `+roomColumns+`, m.role, m.muted_until, m.read_seq
+		FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND ($2 = '' OR m.room_id = $2) ORDER BY r.last_at DESC, r.id`, user, room)
+	if err != nil {
+		return nil, err
+	}
+	states, err := collect(rows, scanState)
+	if err != nil {
+		return nil, err
+	}
+	for i := range states {
+		if err := db.fillState(ctx, user, &states[i]); err != nil {
+			return nil, err
+		}
+	}
+	return states, nil
+}
+
+func scanState(rows *sql.Rows) (s domain.RoomState, err error) {
+	var created, last, muted int64
+	err = rows.Scan(append(roomDest(&s.Room, &created, &last), &s.Role, &muted, &s.Read)...)
+	s.Room.CreatedAt, s.Room.LastAt, s.Muted = at(created), at(last), at(muted)
+	return s, err
+}
+
+func (db *DB) fillState(ctx context.Context, user string, s *domain.RoomState) (err error) {
+	if s.Read < s.Room.Head {
+		if s.Unread, s.Mentions, err = unread(ctx, db.read, user, s.Room.ID, s.Read); err != nil {
+			return err
+		}
+	}
+	// The latest message still there, if it is among the last lines.
+	last, err := eventsWhere(ctx, db.read, `e.pos = (SELECT pos FROM (SELECT pos, seq, type, deleted_at FROM events
+		WHERE room_id = $1 AND target IS NULL ORDER BY seq DESC LIMIT 20) AS tail WHERE type = 'message.created' AND deleted_at = 0 ORDER BY seq DESC LIMIT 1)`, s.Room.ID)
+	if err != nil {
+		return err
+	}
+	if len(last) > 0 {
+		s.Last = last[0].Message
+	}
+	if s.Room.Kind != domain.DirectRoom {
+		return nil
+	}
+	rows, err := db.read.QueryContext(ctx, `SELECT u.id, u.kind, u.username, u.display_name, u.avatar
+		FROM members m JOIN users u ON u.id = m.user_id WHERE m.room_id = $1 AND m.user_id <> $2 ORDER BY u.username`, s.Room.ID, user)
+	if err != nil {
+		return err
+	}
+	s.Peers, err = collect(rows, scanRef)
+	return err
+}
