@@ -66,7 +66,7 @@ func (p *Parser) check(h Header) error {
 		return protocolError("opcode %#x is reserved", byte(h.Op))
 	case h.Op.Control() && !h.Fin:
 		return protocolError("control frames must not be fragmented")
-	case h.Op.Control() && h.Length > maxControl:
+	case h.Op.Control() && h.code > maxControl:
 		return protocolError("control frames hold at most %d bytes", maxControl)
 	case h.Op == Continuation && p.op == 0:
 		return protocolError("there is no message to continue")
@@ -77,8 +77,11 @@ func (p *Parser) check(h Header) error {
 }
 
 func (p *Parser) checkLength(h Header) error {
-	if h.Length >= 1<<63 {
+	switch {
+	case h.Length >= 1<<63:
 		return protocolError("length has its highest bit set")
+	case h.code == 126 && h.Length < 126, h.code == 127 && h.Length < 1<<16:
+		return protocolError("length is longer than it needs to be")
 	}
 	if h.Op.Control() {
 		return nil

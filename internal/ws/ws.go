@@ -71,6 +71,8 @@ type Header struct {
 	Masked bool
 	Mask   [4]byte
 	Length uint64 // of the payload
+
+	code byte // the seven bits that say the length, or how long the length is
 }
 
 // ParseHeader reads the header at the start of b and returns its length: 0 if
@@ -79,9 +81,9 @@ func ParseHeader(b []byte) (h Header, n int) {
 	if len(b) < 2 {
 		return h, 0
 	}
-	h = Header{Fin: b[0]&0x80 != 0, RSV: b[0] >> 4 & 7, Op: Opcode(b[0] & 0xf), Masked: b[1]&0x80 != 0, Length: uint64(b[1] & 0x7f)}
+	h = Header{Fin: b[0]&0x80 != 0, RSV: b[0] >> 4 & 7, Op: Opcode(b[0] & 0xf), Masked: b[1]&0x80 != 0, Length: uint64(b[1] & 0x7f), code: b[1] & 0x7f}
 	n = 2
-	switch h.Length {
+	switch h.code {
 	case 126:
 		n += 2
 	case 127:
@@ -94,7 +96,7 @@ func ParseHeader(b []byte) (h Header, n int) {
 	if len(b) < need {
 		return h, 0
 	}
-	switch h.Length {
+	switch h.code {
 	case 126:
 		h.Length = uint64(binary.BigEndian.Uint16(b[2:]))
 	case 127:

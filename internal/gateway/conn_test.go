@@ -1,0 +1,366 @@
+package gateway
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/wire"
+	"github.com/unhidra/unhidra/internal/ws"
+)
+
+// TestBreaches holds that each breach of RFC 6455 is answered with its close
+// code, on a real socket. Package ws holds the cases one by one.
+func TestBreaches(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	mask := [4]byte{1, 2, 3, 4}
+	for _, c := range []struct {
+		name string
+		send []byte
+		code int
+	}{
+		{"not masked", ws.AppendFrame(nil, ws.Text, []byte("{}")), ws.CodeProtocol},
+		{"reserved bit", []byte{0xc1, 0x80, 0, 0, 0, 0}, ws.CodeProtocol},
+		{"reserved opcode", ws.AppendMasked(nil, 0x3, nil, mask), ws.CodeProtocol},
+		{"continuation of nothing", ws.AppendMasked(nil, ws.Continuation, []byte("x"), mask), ws.CodeProtocol},
+		{"long ping", ws.AppendMasked(nil, ws.Ping, make([]byte, 126), mask), ws.CodeProtocol},
+		{"bad close code", ws.AppendMasked(nil, ws.Close, []byte{0, 1}, mask), ws.CodeProtocol},
+		{"bad text", ws.AppendMasked(nil, ws.Text, []byte{0xff}, mask), ws.CodeBadUTF8},
+		{"too big", ws.AppendHeader(nil, ws.Header{Fin: true, Op: ws.Text, Masked: true, Length: wire.MaxFrame + 1}), ws.CodeTooBig},
+		{"binary", ws.AppendMasked(nil, ws.Binary, []byte("x"), mask), ws.CodeBadType},
+		{"goodbye", ws.AppendMasked(nil, ws.Close, ws.ClosePayload(1001, "bye"), mask), 1001},
+		{"goodbye without a code", ws.AppendMasked(nil, ws.Close, nil, mask), ws.CodeNormal},
+		{"many pings", []byte(strings.Repeat(string(ws.AppendMasked(nil, ws.Ping, nil, mask)), 50)), wire.CloseRate},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, _ := n.enter(t, "ada")
+			p.write(c.send)
+			if code, reason := p.closed(); code != c.code {
+				t.Errorf("closed with %d %q, want %d", code, reason, c.code)
+			}
+			if _, err := p.message(); err != io.EOF {
+				t.Errorf("after the close frame: %v, want the end", err)
+			}
+		})
+	}
+}
+
+func TestLargestFrameAndFragments(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	p, _ := n.enter(t, "ada")
+	// 64 KiB exactly, of which most is space, in fragments with a ping between.
+	body := `{"id":"a","type":"ping"` + strings.Repeat(" ", wire.MaxFrame-24) + "}"
+	mask := [4]byte{4, 3, 2, 1}
+	half := len(body) / 2
+	var b []byte
+	b = ws.AppendHeader(b, ws.Header{Op: ws.Text, Masked: true, Length: uint64(half)})
+	b = append(b, body[:half]...)
+	b = ws.AppendMasked(b, ws.Ping, []byte("between"), mask)
+	b = ws.AppendMasked(b, ws.Continuation, []byte(body[half:]), mask)
+	go p.write(b)
+	if m, err := p.message(); err != nil || m.Op != ws.Pong || string(m.Payload) != "between" {
+		t.Fatalf("got %v %q %v, want the pong", m.Op, m.Payload, err)
+	}
+	if f := p.expect(wire.TypeOK, nil); f.ID != "a" {
+		t.Fatalf("got %+v", f)
+	}
+}
+
+func TestFramesByteByByte(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	p, _ := n.enter(t, "ada")
+	for _, b := range ws.AppendMasked(nil, ws.Text, []byte(`{"id":"a","type":"ping"}`), [4]byte{1, 2, 3, 4}) {
+		p.write([]byte{b})
+	}
+	p.expect(wire.TypeOK, nil)
+}
+
+func TestBadRequests(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	p, _ := n.enter(t, "ada")
+	for _, c := range []struct{ send, code string }{
+		{`{"id":"1","type":"no.such"}`, "unknown_type"},
+		{`{"id":"1","type":"message.send"}`, "bad_data"},
+		{`{"id":"1","type":"message.send","data":{"room":"r1","key":"k","text":"x","colour":"red"}}`, "bad_data"},
+		{`{"id":"1","type":"message.send","data":{"room":7}}`, "bad_data"},
+		{`{"id":"1","type":"message.send","data":{"room":"r9","key":"k","text":"x"}}`, "no_room"},
+		{`{"id":"1","type":"sync","data":{"rooms":[]}}`, "bad_data"},
+		{`{"id":"1","type":"auth.refresh","data":{"token":"bad"}}`, "bad_token"},
+		{`{"id":"1","type":"auth.refresh","data":{"token":"lin"}}`, "other_session"},
+	} {
+		p.text(c.send)
+		if f := p.expect(wire.TypeError, nil); f.ID != "1" || f.Error.Code != c.code || f.Error.Detail == "" {
+			t.Errorf("%s: got %+v %+v, want %s", c.send, f, f.Error, c.code)
+		}
+	}
+	p.ask(wire.TypePing, nil, nil) // it survives all of that
+}
+
+func TestMalformedFramesEndAtTheFifth(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	p, _ := n.enter(t, "ada")
+	for i, bad := range []string{"no json", "[]", `{"type":""}`, `{"type":"ping","more":1}`, `{"type":"ping"} {}`} {
+		p.text(bad)
+		if f := p.expect(wire.TypeError, nil); f.Error.Code != "bad_frame" {
+			t.Fatalf("frame %d: %+v", i, f.Error)
+		}
+	}
+	if code, _ := p.closed(); code != wire.CloseBadFrame {
+		t.Errorf("closed with %d", code)
+	}
+}
+
+func TestMessageLimits(t *testing.T) {
+	n := start(t, newWorld(), func(d *Deps) { d.Limits.MessagesPerSec = 5 })
+	n.join("ada", "r1")
+	a, _ := n.enter(t, "ada")
+	for i := range 10 { // the burst of one connection
+		a.ask(wire.TypeSend, wire.Send{Room: "r1", Key: fmt.Sprint(i), Text: "x"}, nil)
+	}
+	if e := a.refused(wire.TypeSend, wire.Send{Room: "r1", Key: "k", Text: "x"}); e.Kind != "rate_limited" || e.RetryAfter <= 0 {
+		t.Errorf("got %+v", e)
+	}
+	a.ask(wire.TypePing, nil, nil)
+	// CHK-WS-07: more connections do not give a user more than twice as much.
+	sent := 10
+	for i := range 3 {
+		p, _ := n.enter(t, "ada")
+		for j := range 10 {
+			id := p.request(wire.TypeSend, wire.Send{Room: "r1", Key: fmt.Sprint(i, j), Text: "x"})
+			f := p.frame()
+			for f.ID != id {
+				f = p.frame()
+			}
+			if f.Type == wire.TypeOK {
+				sent++
+			}
+		}
+	}
+	if sent > 25 { // 20 at once, and what time has added
+		t.Errorf("%d messages of one user went through", sent)
+	}
+}
+
+func TestFloodEnds(t *testing.T) {
+	n := start(t, newWorld(), func(d *Deps) { d.Limits.MessagesPerSec = 1 })
+	n.join("ada", "r1")
+	p, _ := n.enter(t, "ada")
+	one := string(ws.AppendMasked(nil, ws.Text, []byte(`{"id":"1","type":"message.send","data":{"room":"r1","key":"k","text":"x"}}`), [4]byte{1, 2, 3, 4}))
+	go func() { _, _ = io.WriteString(p.nc, strings.Repeat(one, maxRefusals+10)) }()
+	code, reason := p.closed()
+	if _, err := strconv.Atoi(reason); code != wire.CloseRate || err != nil {
+		t.Errorf("closed with %d %q", code, reason)
+	}
+}
+
+func TestSlowReader(t *testing.T) {
+	n := start(t, newWorld(), func(d *Deps) { d.Limits.Queue = 256 << 10 })
+	n.join("ada", "r1")
+	n.join("lin", "r1")
+	slow, _ := n.enter(t, "ada")
+	quick, h := n.enter(t, "lin")
+	last := h.Rooms[0].Head
+	text := strings.Repeat("x", 15<<10)
+	for range 1000 { // far more than the sockets' buffers hold
+		e := n.say("bob", "r1", text)
+		for last < e.Seq {
+			last = quick.nextEvent().Seq // the other does not hold this one up
+		}
+		if n.g.conns.count.Load() == 2 && n.slowOnes() > 0 {
+			break
+		}
+	}
+	code, _ := slow.closed()
+	if code != wire.CloseSlow {
+		t.Errorf("the slow reader was closed with %d", code)
+	}
+	quick.ask(wire.TypePing, nil, nil)
+}
+
+func (n *node) slowOnes() (k int) {
+	for _, c := range n.g.conns.all() {
+		if c.closing.Load() {
+			k++
+		}
+	}
+	return k
+}
+
+func TestTokenEnds(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	p, h := n.enter(t, "ada/s1/1m")
+	if h.Expires == nil {
+		t.Fatal("hello does not say when the token ends")
+	}
+	c := n.g.conns.all()[0]
+	c.heard.Store(h.Expires.UnixNano())
+	c.sweep(h.Expires.Add(29 * time.Second))
+	var u wire.Until
+	p.ask(wire.TypeRefresh, wire.Refresh{Token: "ada/s1/2m"}, &u)
+	if !u.Expires.After(*h.Expires) {
+		t.Fatalf("extended to %v", u.Expires)
+	}
+	c.heard.Store(u.Expires.Add(time.Hour).UnixNano())
+	c.sweep(u.Expires.Add(31 * time.Second))
+	if code, _ := p.closed(); code != wire.CloseToken {
+		t.Errorf("closed with %d", code)
+	}
+}
+
+func TestPingsAndSilence(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	p, h := n.enter(t, "ada")
+	if h.Heartbeat != 25 {
+		t.Errorf("heartbeat is %d", h.Heartbeat)
+	}
+	c := n.g.conns.all()[0]
+	now := time.Now()
+	c.sweep(now.Add(heartbeat))
+	if m, err := p.message(); err != nil || m.Op != ws.Ping {
+		t.Fatalf("got %v %v, want a ping", m.Op, err)
+	}
+	c.sweep(now.Add(deadAfter + time.Second))
+	if code, _ := p.closed(); code != wire.CloseTimeout {
+		t.Errorf("closed with %d", code)
+	}
+}
+
+// TestRevocation is CHK-TK-04.
+func TestRevocation(t *testing.T) {
+	for _, c := range []struct {
+		name, revocation string
+		ends             bool
+	}{
+		{"of the session", `{"user":"ada","session":"s1","reason":"signed_out"}`, true},
+		{"of another session", `{"user":"ada","session":"s2","reason":"signed_out"}`, false},
+		{"of another user", `{"user":"lin","session":"s1","reason":"signed_out"}`, false},
+		{"of all earlier tokens", `{"user":"ada","epoch":2,"reason":"password_changed"}`, true},
+		{"of tokens that are earlier still", `{"user":"ada","epoch":1,"reason":"password_changed"}`, false},
+		{"of everything", `{"user":"ada","reason":"disabled"}`, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := start(t, newWorld(), nil)
+			p, _ := n.enter(t, "ada/s1")
+			n.bus.Publish(bus.RevokeSubject, []byte(c.revocation))
+			if !c.ends {
+				eventually(t, "it is handled", func() bool { return n.g.revocations.Load() == 1 })
+				p.ask(wire.TypePing, nil, nil)
+				return
+			}
+			var r wire.Revoked
+			p.expect(wire.TypeRevoked, &r)
+			if code, _ := p.closed(); code != wire.CloseRevoked || r.Reason == "" {
+				t.Errorf("closed with %d, reason %q", code, r.Reason)
+			}
+		})
+	}
+}
+
+func TestDrain(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	var peers []*peer
+	for range 5 {
+		p, _ := n.enter(t, "ada")
+		peers = append(peers, p)
+	}
+	n.say("lin", "r1", "last words")
+	go n.stop()
+	for _, p := range peers {
+		if e := p.nextEvent(); e.Message.Text != "last words" {
+			t.Errorf("got %+v", e)
+		}
+		code, reason := p.closed()
+		if s, err := strconv.Atoi(reason); code != wire.CloseRestarting || err != nil || s < 1 {
+			t.Errorf("closed with %d %q", code, reason)
+		}
+		_ = p.nc.Close()
+	}
+	n.stop()
+}
+
+func TestTyping(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	n.join("lin", "r1")
+	ada, _ := n.enter(t, "ada")
+	lin, _ := n.enter(t, "lin")
+	bob, _ := n.enter(t, "bob")
+	bob.request(wire.TypeTyping, wire.InRoom{Room: "r1"}) // not a member
+	bob.ask(wire.TypePing, nil, nil)
+	for range 50 {
+		ada.request(wire.TypeTyping, wire.InRoom{Room: "r1"})
+	}
+	ada.ask(wire.TypePing, nil, nil) // none of it comes back to her
+	var what wire.Typing
+	lin.expect(wire.TypeIsTyping, &what)
+	if what.User.ID != "ada" || what.Room != "r1" {
+		t.Fatalf("got %+v", what)
+	}
+	n.say("ada", "r1", "done")
+	for heard := 1; ; heard++ {
+		if f := lin.frame(); f.Type == wire.TypeEvent {
+			break
+		}
+		if heard > 5 {
+			t.Fatal("typing notices are not limited")
+		}
+	}
+}
+
+func TestReadMarksAndPresence(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	p, h := n.enter(t, "ada")
+	var m wire.Mark
+	p.ask(wire.TypeRead, wire.Mark{Room: "r1", Seq: 1}, &m)
+	if m != (wire.Mark{Room: "r1", Seq: 1, Unread: 1}) {
+		t.Errorf("got %+v", m)
+	}
+	var ps wire.Presences
+	p.ask(wire.TypeWatch, wire.Watch{Users: []string{"lin"}}, &ps)
+	if len(ps.Users) != 1 || ps.Users[0].Is != "online" {
+		t.Errorf("got %+v", ps)
+	}
+	p.ask(wire.TypeActivity, wire.Activity{Active: true}, nil)
+	n.presence.mu.Lock()
+	deliver := n.presence.connected[h.Conn]
+	active := n.presence.active[h.Conn]
+	n.presence.mu.Unlock()
+	if !active {
+		t.Error("activity is not passed on")
+	}
+	deliver([]byte(`{"type":"presence","data":{"users":[]}}`))
+	p.expect(wire.TypePresence, nil)
+	// What is said to a user reaches their connections as it stands.
+	b, _ := wire.Pack(wire.Header{Type: wire.TypeReadMoved}, []byte(`{"type":"read","data":{"room":"r1","seq":1}}`))
+	n.bus.Publish(wire.UserSubject("ada"), b)
+	p.expect(wire.TypeReadMoved, &m)
+	_ = p.nc.Close()
+	eventually(t, "presence knows of the end", func() bool {
+		n.presence.mu.Lock()
+		defer n.presence.mu.Unlock()
+		return len(n.presence.connected) == 0
+	})
+}
+
+func TestStats(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	p, _ := n.enter(t, "ada/s1")
+	p.ask(wire.TypePing, nil, nil)
+	s := n.g.Stats()
+	if s.Connections != 1 || s.Users != 1 || s.Rooms != 1 || len(s.List) != 1 {
+		t.Fatalf("got %+v", s)
+	}
+	c := s.List[0]
+	if c.User != "ada" || c.Session != "s1" || c.Addr != "127.0.0.1" || c.Rooms != 1 || c.MessagesIn != 1 || c.BytesIn == 0 || c.MessagesOut < 1 || c.BytesOut == 0 {
+		t.Errorf("got %+v", c)
+	}
+}

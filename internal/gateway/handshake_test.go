@@ -1,0 +1,218 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/ws"
+)
+
+func TestHandshakeRefusals(t *testing.T) {
+	n := start(t, newWorld(), func(d *Deps) { d.Origins = []string{"https://chat.example.org"} })
+	h := func(pairs ...string) http.Header {
+		header := make(http.Header)
+		for i := 0; i < len(pairs); i += 2 {
+			header.Set(pairs[i], pairs[i+1])
+		}
+		return header
+	}
+	for _, c := range []struct {
+		name      string
+		header    http.Header
+		protocols []string
+		status    int
+	}{
+		{"no credentials", nil, nil, 401},
+		{"no token", nil, []string{"bearer"}, 401},
+		{"another protocol", nil, []string{"chat", "ada"}, 401},
+		{"three protocols", nil, []string{"bearer", "ada", "x"}, 401},
+		{"case of the protocol", nil, []string{"Bearer", "ada"}, 401},
+		{"bad token", nil, []string{"bearer", "bad"}, 401},
+		{"token in the header alone", h("Authorization", "Bearer ada"), nil, 401},
+		{"token in the header", h("Authorization", "Bearer ada"), []string{"bearer"}, 101},
+		{"no origin", nil, []string{"bearer", "ada"}, 101},
+		{"listed origin", h("Origin", "https://chat.example.org"), []string{"bearer", "ada"}, 101},
+		// CHK-WS-01: the list is exact.
+		{"null origin", h("Origin", "null"), []string{"bearer", "ada"}, 403},
+		{"other scheme", h("Origin", "http://chat.example.org"), []string{"bearer", "ada"}, 403},
+		{"other port", h("Origin", "https://chat.example.org:8443"), []string{"bearer", "ada"}, 403},
+		{"suffix", h("Origin", "https://chat.example.org.evil.example"), []string{"bearer", "ada"}, 403},
+		{"own origin, not listed", h("Origin", "http://"+strings.TrimPrefix(n.url, "ws://")), []string{"bearer", "ada"}, 403},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := n.get(t, c.header, c.protocols...)
+			if c.status == 101 {
+				if r != nil {
+					t.Fatalf("refused: %d %s", r.Status, r.Body)
+				}
+				return
+			}
+			if r == nil {
+				t.Fatalf("let in, want %d", c.status)
+			}
+			checkProblem(t, r, c.status)
+		})
+	}
+}
+
+func checkProblem(t *testing.T, r *ws.Refused, status int) {
+	t.Helper()
+	var p httpx.Problem
+	if err := json.Unmarshal(r.Body, &p); err != nil {
+		t.Fatal(err)
+	}
+	if r.Status != status || p.Status != status || p.Detail == "" || p.Kind == "" || r.Header.Get("Content-Type") != "application/problem+json" {
+		t.Fatalf("got %d %s %+v, want %d", r.Status, r.Header.Get("Content-Type"), p, status)
+	}
+}
+
+func TestOwnOriginByDefault(t *testing.T) {
+	g := New(Deps{})
+	for origin, want := range map[string]bool{
+		"http://localhost:9000":       true,
+		"https://localhost:9000":      true,
+		"http://LOCALHOST:9000":       true,
+		"http://localhost":            false,
+		"http://localhost:9001":       false,
+		"http://localhost:9000.evil":  false,
+		"http://evil@localhost:9000":  false,
+		"http://localhost:9000/path":  false,
+		"file://localhost:9000":       false,
+		"null":                        false,
+		"":                            false,
+		"http://evil.example":         false,
+		"http://localhost:9000#x":     false,
+		"http://localhost:9000?x":     false,
+		"javascript://localhost:9000": false,
+	} {
+		if got := g.originAllowed(origin, "localhost:9000"); got != want {
+			t.Errorf("origin %q: allowed %v, want %v", origin, got, want)
+		}
+	}
+}
+
+func TestNotAHandshake(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	for _, c := range []struct {
+		name   string
+		change func(*http.Request)
+		status int
+	}{
+		{"post", func(r *http.Request) { r.Method = http.MethodPost }, 405},
+		{"no upgrade", func(r *http.Request) { r.Header.Del("Upgrade") }, 426},
+		{"no connection", func(r *http.Request) { r.Header.Del("Connection") }, 426},
+		{"old version", func(r *http.Request) { r.Header.Set("Sec-WebSocket-Version", "8") }, 426},
+		{"no key", func(r *http.Request) { r.Header.Del("Sec-WebSocket-Key") }, 400},
+		{"short key", func(r *http.Request) { r.Header.Set("Sec-WebSocket-Key", "AAAA") }, 400},
+		{"two keys", func(r *http.Request) { r.Header.Add("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==") }, 400},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http"+strings.TrimPrefix(n.url, "ws"), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for k, v := range map[string]string{
+				"Upgrade": "websocket", "Connection": "keep-alive, Upgrade", "Sec-WebSocket-Version": "13",
+				"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol": "bearer, ada",
+			} {
+				r.Header.Set(k, v)
+			}
+			c.change(r)
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			var p httpx.Problem
+			if err := json.NewDecoder(resp.Body).Decode(&p); err != nil {
+				t.Fatal(err)
+			}
+			if resp.StatusCode != c.status || p.Status != c.status {
+				t.Errorf("got %d %+v, want %d", resp.StatusCode, p, c.status)
+			}
+			if c.status == 426 && resp.Header.Get("Sec-WebSocket-Version") != "13" {
+				t.Error("the answer does not name the version")
+			}
+		})
+	}
+}
+
+// TestTokenIsNotEchoed is CHK-WS-02.
+func TestTokenIsNotEchoed(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http"+strings.TrimPrefix(n.url, "ws"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range map[string]string{
+		"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+		"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": "bearer, ada/secret",
+	} {
+		r.Header.Set(k, v)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got := resp.Header.Values("Sec-WebSocket-Protocol"); fmt.Sprint(got) != "[bearer]" {
+		t.Errorf("the protocol in the answer is %q", got)
+	}
+	// The example of RFC 6455, section 1.3.
+	if got := resp.Header.Get("Sec-WebSocket-Accept"); got != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
+		t.Errorf("the accept key is %s", got)
+	}
+}
+
+func TestHandshakeLimits(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		limits Limits
+		tokens []string // all but the last are let in
+	}{
+		{"of an address", Limits{HandshakesPerAddr: 2}, []string{"ada", "lin", "bob"}},
+		{"of a user", Limits{HandshakesPerUser: 2}, []string{"ada", "lin", "ada", "ada"}},
+		{"connections of an address", Limits{ConnsPerAddr: 2}, []string{"ada", "lin", "bob"}},
+		{"connections of a user", Limits{ConnsPerUser: 1}, []string{"ada", "lin", "ada"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := start(t, newWorld(), func(d *Deps) { d.Limits = c.limits })
+			last := len(c.tokens) - 1
+			for _, token := range c.tokens[:last] {
+				n.enter(t, token)
+			}
+			r := n.get(t, nil, "bearer", c.tokens[last])
+			if r == nil {
+				t.Fatal("one too many was let in")
+			}
+			checkProblem(t, r, http.StatusTooManyRequests)
+			if r.Header.Get("Retry-After") == "" {
+				t.Error("the answer does not say when to come back")
+			}
+		})
+	}
+}
+
+func TestConnectionsThatEndMakeRoom(t *testing.T) {
+	n := start(t, newWorld(), func(d *Deps) { d.Limits = Limits{ConnsPerAddr: 1, ConnsPerUser: 1} })
+	for range 5 {
+		p, _ := n.enter(t, "ada")
+		_ = p.nc.Close()
+		eventually(t, "it is forgotten", func() bool { return n.g.conns.count.Load() == 0 })
+	}
+}
+
+func TestStoreAwayAtHandshake(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	n.set(func(w *world) { w.fail = domain.Unavailable.Errorf("", "the store is away") })
+	p := n.dial(t, "ada")
+	if code, _ := p.closed(); code != ws.CodeInternal {
+		t.Errorf("closed with %d, want %d", code, ws.CodeInternal)
+	}
+}
