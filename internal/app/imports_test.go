@@ -1,0 +1,86 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/unhidra/unhidra/"
+
+// floors says which packages of the project each package may import. Modules
+// never import one another, nor the store: what they need of it they declare
+// themselves, and package app joins them.
+func floors() map[string][]string {
+	ground := []string{"internal/domain", "internal/config", "internal/ratelimit", "internal/obs"}
+	kits := append([]string{"internal/bus", "internal/httpx", "internal/wire", "internal/token", "internal/fulltext", "internal/ws"}, ground...)
+	return map[string][]string{
+		"internal/domain":    {},
+		"internal/config":    {},
+		"internal/ratelimit": {},
+		"internal/obs":       {},
+
+		"internal/fulltext": {},
+		"internal/wire":     {"internal/domain"},
+		"internal/ws":       {"internal/domain"},
+		"internal/bus":      ground,
+		"internal/token":    ground,
+		"internal/httpx":    ground,
+		"internal/store":    append([]string{"internal/fulltext"}, ground...),
+
+		"internal/auth":     kits,
+		"internal/gateway":  kits,
+		"internal/chat":     kits,
+		"internal/history":  kits,
+		"internal/presence": kits,
+
+		"web":    {},
+		"client": {"internal/wire", "internal/ws", "internal/domain"},
+	}
+}
+
+// free lists what may import anything: the composition root, the commands, and
+// what only tests and measurements use.
+var free = []string{"internal/app", "internal/testkit", "cmd/", "bench", "e2e"}
+
+func TestFloors(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", module+"...")
+	out, err := cmd.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("go list: %s", exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	allowed := floors()
+	d := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if slices.ContainsFunc(free, func(f string) bool { return strings.HasPrefix(name, f) }) {
+			continue
+		}
+		may, known := allowed[name]
+		if !known {
+			t.Errorf("%s has no floor; add it to the table", name)
+		}
+		for _, i := range p.Imports {
+			if i, ok := strings.CutPrefix(i, module); ok && !slices.Contains(may, i) {
+				t.Errorf("%s imports %s, which is not allowed on its floor", name, i)
+			}
+		}
+	}
+}

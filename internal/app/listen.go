@@ -1,0 +1,84 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/unhidra/unhidra/internal/obs"
+)
+
+// Times of the HTTP listeners. Bodies and answers are small; WebSockets leave
+// these servers at their handshake, and the gateway sets its own.
+const (
+	headerTime = 5 * time.Second
+	writeTime  = time.Minute
+	idleTime   = 2 * time.Minute
+	maxHeader  = 32 << 10
+)
+
+// listen opens addr now, so that a port in use is an error of the start.
+func listen(ctx context.Context, addr, setting string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is in use by another program, perhaps by a server that runs already; stop it, or choose another by %s: %w", addr, setting, err)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("this user may not open %s; choose a port above 1023 by %s: %w", addr, setting, err)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("%s is no address of this machine; see %s: %w", addr, setting, err)
+	case err != nil:
+		return nil, fmt.Errorf("open %s (%s): %w", addr, setting, err)
+	}
+	return l, nil
+}
+
+// serve is a part that answers requests on l. At the end it lets those under
+// way finish.
+func serve(name string, l net.Listener, h http.Handler, log *slog.Logger, grace time.Duration) part {
+	srv := &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTime, WriteTimeout: writeTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(log.With("listener", name).Handler(), slog.LevelDebug),
+	}
+	return part{name, func(ctx context.Context) error {
+		failed := make(chan error, 1)
+		go func() { failed <- srv.Serve(l) }()
+		select {
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+		}
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+		defer cancel()
+		if err := srv.Shutdown(stop); err != nil {
+			_ = srv.Close()
+			return fmt.Errorf("requests were still under way: %w", err)
+		}
+		return nil
+	}}
+}
+
+// operator returns what the operator's listener serves. Whoever reaches it may
+// read everything there, so it is kept off the network.
+func operator(reg *prometheus.Registry, health *obs.Health, stats http.HandlerFunc) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", obs.Metrics(reg))
+	mux.HandleFunc("GET /stats", stats)
+	mux.HandleFunc("GET /health", health.ServeHealth)
+	mux.HandleFunc("GET /ready", health.ServeReady)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
+}

@@ -1,0 +1,64 @@
+package app
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/unhidra/unhidra/internal/config"
+)
+
+// SigningKey returns the key of access tokens: the configured one, or the one
+// in the data folder, which is made if there is none.
+func SigningKey(c config.Config) ([]byte, error) {
+	if s := c.JWTSecret.Reveal(); s != "" {
+		return []byte(s), nil
+	}
+	path := c.SecretFile()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder (UNHIDRA_DATA_DIR): %w", err)
+	}
+	key, err := readKey(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	return makeKey(path)
+}
+
+func readKey(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the signing key: %w", err)
+	}
+	key := strings.TrimSpace(string(b))
+	if len(key) < 32 {
+		return nil, fmt.Errorf("the signing key in %s is too short to be one that Unhidra made; restore it from a backup, or remove the file: everyone then signs in anew", path)
+	}
+	return []byte(key), nil
+}
+
+// makeKey writes a new key under another name first, so that a server killed in
+// between leaves no half of one, and links it: of two servers one wins, and both
+// use that one's.
+func makeKey(path string) ([]byte, error) {
+	var b [48]byte
+	_, _ = rand.Read(b[:])                                   // never fails
+	f, err := os.CreateTemp(filepath.Dir(path), "jwt-*.tmp") // mode 0600
+	if err != nil {
+		return nil, fmt.Errorf("keep a signing key in the data folder: %w", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.WriteString(base64.RawStdEncoding.EncodeToString(b[:]) + "\n")
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return nil, fmt.Errorf("keep a signing key in the data folder: %w", err)
+	}
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("keep a signing key in the data folder: %w", err)
+	}
+	return readKey(path)
+}
