@@ -1,0 +1,42 @@
+package wire
+
+// Frame describes one type of frame.
+type Frame struct {
+	Type    string
+	Data    any    // zero value of what is inside, nil for nothing
+	Answer  any    // of a request: zero value of what is inside its ok
+	Silent  bool   // a request that is not answered
+	Summary string // one sentence
+}
+
+// Requests lists the frames that a client sends.
+func Requests() []Frame {
+	return []Frame{
+		{TypeSend, Send{}, Sent{}, false, "Write a message. The answer comes once it is on disk."},
+		{TypeEdit, Edit{}, Sent{}, false, "Give a message of one's own a new text."},
+		{TypeDelete, Target{}, Sent{}, false, "Delete a message: its text is gone everywhere."},
+		{TypeRead, Mark{}, Mark{}, false, "Tell how far the user has read in a room. Marks only move forward."},
+		{TypeTyping, InRoom{}, nil, true, "Tell a room that the user is writing. Not answered."},
+		{TypeSync, Sync{}, Synced{}, false, "Ask for what came after the last known event of each room."},
+		{TypeWatch, Watch{}, Presences{}, false, "Replace the users whose presence this connection is told, and learn it."},
+		{TypeActivity, Activity{}, nil, false, "Tell whether the person is there, or went away."},
+		{TypeRefresh, Refresh{}, Until{}, false, "Extend the connection with a later token of the same session."},
+		{TypePing, nil, nil, false, "Ask whether the server is there."},
+	}
+}
+
+// News lists the frames that the server sends by itself.
+func News() []Frame {
+	return []Frame{
+		{Type: TypeHello, Data: Hello{}, Summary: "The first frame of a connection."},
+		{Type: TypeEvent, Data: Event{}, Summary: "One entry of a room's log."},
+		{Type: TypePresence, Data: Presences{}, Summary: "What changed of the users who are watched."},
+		{Type: TypeIsTyping, Data: Typing{}, Summary: "Someone is writing."},
+		{Type: TypeReadMoved, Data: Mark{}, Summary: "The user's own read mark moved, on any device."},
+		{Type: TypeRoomJoined, Data: RoomState{}, Summary: "The user is now a member of a room."},
+		{Type: TypeRoomLeft, Data: Left{}, Summary: "The user is no longer a member, or the room is gone."},
+		{Type: TypeRoomReset, Data: InRoom{}, Summary: "Events were missed that are no longer kept: load the room again."},
+		{Type: TypeUser, Data: Profile{}, Summary: "A user has a new name, picture or text."},
+		{Type: TypeRevoked, Data: Revoked{}, Summary: "The session was ended; the connection closes next."},
+	}
+}
