@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -188,3 +189,6 @@ func (db *DB) MessageAt(ctx context.Context, room string, seq int64) (domain.Mes
 	}
 	return *m, nil
 }
+
+// joined is how a message's mentions are kept.
+func joined(ids []string) string { return strings.Join(ids, " ") }

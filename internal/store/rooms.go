@@ -247,8 +247,10 @@ func (db *DB) DeleteRoom(ctx context.Context, actor, room string, now time.Time)
 		if err := t.unindexRoom(ctx, room); err != nil {
 			return err
 		}
-		_, err := t.ExecContext(ctx, `DELETE FROM rooms WHERE id = $1`, room)
-		return err
+		if _, err := t.ExecContext(ctx, `DELETE FROM rooms WHERE id = $1`, room); err != nil {
+			return err
+		}
+		return t.lowerSearchHead(ctx)
 	})
 	return members, err
 }
