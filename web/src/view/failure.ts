@@ -1,3 +1,5 @@
+import { t } from './text';
+
 /** What a failed request says: one sentence, and what is wrong with which field. */
 export interface Failure {
   text: string;
@@ -5,3 +7,26 @@ export interface Failure {
 }
 
 export const noFailure: Failure = { text: '', fields: {} };
+
+interface Refusal {
+  detail?: string;
+  message?: string;
+  fields?: { pointer: string; detail: string }[];
+  errors?: { pointer: string; detail: string }[];
+}
+
+/** Reads what a request threw. A sentence that fields say already is not repeated. */
+export function failureOf(err: unknown): Failure {
+  const refusal = (typeof err === 'object' && err !== null ? err : {}) as Refusal;
+  const fields: Record<string, string> = {};
+  for (const f of refusal.fields ?? refusal.errors ?? []) fields[f.pointer] = sentence(f.detail);
+  const text = refusal.detail || (Object.keys(fields).length > 0 ? '' : t('error.unknown'));
+  return { text: Object.values(fields).includes(sentence(text)) ? '' : sentence(text), fields };
+}
+
+/** The server writes its reasons without a capital and a full stop. */
+export function sentence(s: string): string {
+  if (!s) return '';
+  const start = s.charAt(0).toLocaleUpperCase() + s.slice(1);
+  return /[.!?]$/u.test(start) ? start : `${start}.`;
+}

@@ -1,0 +1,53 @@
+import { t } from './text';
+
+// Formats are made once: making one costs more than using it a thousand times.
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
+const short = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+const both = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const weekday = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
+const withYear = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'long', year: 'numeric' });
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
+
+type Moment = string | number | Date;
+
+export const timeOf = (at: Moment): string => clock.format(new Date(at));
+export const exactly = (at: Moment): string => full.format(new Date(at));
+export const dateOf = (at: Moment): string => short.format(new Date(at));
+export const dateTimeOf = (at: Moment): string => both.format(new Date(at));
+
+/** A key that is the same for two moments of one local day. */
+export function dayKey(at: Moment): string {
+  const d = new Date(at);
+  return `${d.getFullYear()}-${d.getMonth() + 1}-${d.getDate()}`;
+}
+
+function daysAgo(at: Moment): number {
+  const midnight = (m: Moment) => new Date(m).setHours(0, 0, 0, 0);
+  return Math.round((midnight(Date.now()) - midnight(at)) / 86_400_000);
+}
+
+/** The name of a day as a separator shows it. */
+export function dayName(at: Moment): string {
+  const ago = daysAgo(at);
+  if (ago === 0) return t('room.today');
+  if (ago === 1) return t('room.yesterday');
+  return new Date(at).getFullYear() === new Date().getFullYear() ? weekday.format(new Date(at)) : withYear.format(new Date(at));
+}
+
+/** A moment as briefly as a list can say it: a time today, a day before. */
+export const briefly = (at: Moment): string => (daysAgo(at) === 0 ? timeOf(at) : dateOf(at));
+
+/** A moment from now or ago: "in 3 hours", "2 days ago". */
+export function distance(at: Moment): string {
+  const seconds = Math.round((new Date(at).getTime() - Date.now()) / 1000);
+  const steps: [Intl.RelativeTimeFormatUnit, number][] = [
+    ['day', 86_400],
+    ['hour', 3600],
+    ['minute', 60],
+  ];
+  for (const [unit, size] of steps) {
+    if (Math.abs(seconds) >= size) return relative.format(Math.round(seconds / size), unit);
+  }
+  return relative.format(Math.round(seconds / 60), 'minute');
+}
