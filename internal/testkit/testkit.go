@@ -1,16 +1,17 @@
 // Package testkit gives tests real stores: a SQLite file, and a database of its
-// own on a PostgreSQL that is either named by UNHIDRA_TEST_POSTGRES or started
-// from the installed binaries and ended with the test process. Package live
-// beside it starts whole servers.
+// own on a PostgreSQL (package pgtest). Package live beside it starts whole
+// servers.
 package testkit
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/testkit/pgtest"
 )
 
 // EachStore runs fn once on SQLite and once on PostgreSQL, each time on a fresh
@@ -32,6 +33,22 @@ func Each(t *testing.T, fn func(t *testing.T, o store.Options)) {
 func SQLite(tb testing.TB) store.Options {
 	tb.Helper()
 	return store.Options{Path: filepath.Join(tb.TempDir(), "unhidra.db"), Log: Logger(tb)}
+}
+
+// Postgres names an empty PostgreSQL database that goes with the test.
+func Postgres(tb testing.TB) store.Options {
+	tb.Helper()
+	return store.Options{URL: pgtest.Database(tb, migrated), Log: Logger(tb)}
+}
+
+// migrated makes the schema, so that a test's database costs a copy of files and
+// not a run of all migrations.
+func migrated(url string) error {
+	db, err := store.Open(context.Background(), store.Options{URL: url})
+	if err != nil {
+		return err
+	}
+	return db.Close()
 }
 
 // Open opens a store that is closed at the end of the test.

@@ -1,4 +1,7 @@
-package testkit
+// Package pgtest gives tests databases on a real PostgreSQL: the one that
+// UNHIDRA_TEST_POSTGRES names, or one that is started from the installed
+// binaries and ends with the test process, however that ends.
+package pgtest
 
 import (
 	"context"
@@ -19,8 +22,6 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver, to make and drop databases
-
-	"github.com/unhidra/unhidra/internal/store"
 )
 
 // The server is shared by all tests of the process; each has a database of its
@@ -34,13 +35,16 @@ var shared struct {
 
 type postgres struct {
 	base     *url.URL // of the maintenance database
-	template string   // with the schema in it; empty: none
+	template string   // copied for each database; empty: none
 }
 
-// Postgres makes an empty database that goes with the test.
-func Postgres(tb testing.TB) store.Options {
+// Database makes a database that goes with the test, and returns its URL.
+// Prepare, if any, makes what all databases of this process begin with, such as
+// the schema: it is called once, and what it made is copied. Without a PostgreSQL
+// the test is skipped, and says so; in CI it fails.
+func Database(tb testing.TB, prepare func(url string) error) string {
 	tb.Helper()
-	shared.once.Do(func() { shared.server, shared.err = connect() })
+	shared.once.Do(func() { shared.server, shared.err = connect(prepare) })
 	if shared.err != nil {
 		if os.Getenv("CI") != "" {
 			tb.Fatalf("no PostgreSQL, which CI must have: %v", shared.err)
@@ -61,7 +65,7 @@ func Postgres(tb testing.TB) store.Options {
 			tb.Errorf("drop the database: %v", err)
 		}
 	})
-	return store.Options{URL: p.url(name), Log: Logger(tb)}
+	return p.url(name)
 }
 
 func (p *postgres) url(database string) string {
@@ -82,7 +86,7 @@ func (p *postgres) exec(query string) error {
 	return err
 }
 
-func connect() (*postgres, error) {
+func connect(prepare func(url string) error) (*postgres, error) {
 	if given := os.Getenv("UNHIDRA_TEST_POSTGRES"); given != "" {
 		u, err := url.Parse(given)
 		if err != nil {
@@ -92,24 +96,20 @@ func connect() (*postgres, error) {
 		return p, p.exec("SELECT 1")
 	}
 	p, err := start()
-	if err != nil {
-		return nil, err
+	if err != nil || prepare == nil {
+		return p, err
 	}
-	return p, p.prepare()
+	return p, p.prepare(prepare)
 }
 
 // prepare makes the template, so that a test's database costs a copy of files
 // and not a run of all migrations.
-func (p *postgres) prepare() error {
+func (p *postgres) prepare(prepare func(url string) error) error {
 	const name = "unhidra_template"
 	if err := p.exec("CREATE DATABASE " + name); err != nil {
 		return err
 	}
-	db, err := store.Open(context.Background(), store.Options{URL: p.url(name)})
-	if err != nil {
-		return err
-	}
-	if err := db.Close(); err != nil {
+	if err := prepare(p.url(name)); err != nil {
 		return err
 	}
 	p.template = name
