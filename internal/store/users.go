@@ -1,0 +1,224 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+const userColumns = `u.id, u.kind, u.username, u.display_name, u.email, u.about, u.locale, u.time_zone, u.avatar, u.role, u.disabled, u.epoch,
+	u.status_mode, u.status_text, u.status_emoji, u.status_expires, u.created_at, u.last_seen_at`
+
+func userDest(u *domain.User, times *[3]int64) []any {
+	return []any{
+		&u.ID, &u.Kind, &u.Username, &u.DisplayName, &u.Email, &u.About, &u.Locale, &u.TimeZone, &u.Avatar, &u.Role, &u.Disabled, &u.Epoch,
+		&u.Status.Mode, &u.Status.Text, &u.Status.Emoji, &times[0], &times[1], &times[2],
+	}
+}
+
+func scanUser(rows *sql.Rows) (u domain.User, err error) {
+	var times [3]int64
+	err = rows.Scan(userDest(&u, &times)...)
+	u.Status.Expires, u.CreatedAt, u.LastSeenAt = at(times[0]), at(times[1]), at(times[2])
+	return u, err
+}
+
+func usersWhere(ctx context.Context, q querier, rest string, args ...any) ([]domain.User, error) {
+	rows, err := q.QueryContext(ctx, `SELECT `+userColumns+` FROM users u WHERE `+rest, args...)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, scanUser)
+}
+
+func oneUser(users []domain.User, err error) (domain.User, error) {
+	if err != nil {
+		return domain.User{}, err
+	}
+	if len(users) == 0 {
+		return domain.User{}, errNoUser()
+	}
+	return users[0], nil
+}
+
+// UsersByID returns those of ids that exist, in no particular order.
+func (db *DB) UsersByID(ctx context.Context, ids []string) ([]domain.User, error) {
+	var users []domain.User
+	for part := range slices.Chunk(ids, 500) {
+		found, err := usersWhere(ctx, db.read, `u.id IN (`+holders(1, len(part))+`)`, anys(part)...)
+		if err != nil {
+			return nil, err
+		}
+		users = append(users, found...)
+	}
+	return users, nil
+}
+
+// UserByUsername returns the user with this name, or not_found.
+func (db *DB) UserByUsername(ctx context.Context, name string) (domain.User, error) {
+	return oneUser(usersWhere(ctx, db.read, `u.username = $1`, strings.ToLower(name)))
+}
+
+// SearchUsers lists users who are not disabled by username, those whose names
+// begin with q, or have a word that does. after is the username of the last one
+// of the page before.
+func (db *DB) SearchUsers(ctx context.Context, q, after string, limit int) ([]domain.User, error) {
+	like := escapeLike(strings.ToLower(q))
+	return usersWhere(ctx, db.read, `NOT u.disabled AND u.username > $1
+		AND (u.username LIKE $2 ESCAPE '\' OR lower(u.display_name) LIKE $2 ESCAPE '\' OR lower(u.display_name) LIKE $3 ESCAPE '\')
+		ORDER BY u.username LIMIT $4`, after, like+"%", "% "+like+"%", limit)
+}
+
+// AllUsers lists every user by username, for the operator.
+func (db *DB) AllUsers(ctx context.Context) ([]domain.User, error) {
+	return usersWhere(ctx, db.read, `TRUE ORDER BY u.username`)
+}
+
+// Credentials returns the user whom someone signs in as, by username or e-mail
+// address, and the password's record. Nobody of that name is not_found.
+func (db *DB) Credentials(ctx context.Context, login string) (u domain.User, password string, err error) {
+	var times [3]int64
+	err = db.read.QueryRowContext(ctx, `SELECT `+userColumns+`, u.password FROM users u WHERE u.username = $1 OR (u.email <> '' AND u.email = $1)`,
+		strings.ToLower(login)).Scan(append(userDest(&u, &times), &password)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return u, "", errNoUser()
+	}
+	u.Status.Expires, u.CreatedAt, u.LastSeenAt = at(times[0]), at(times[1]), at(times[2])
+	return u, password, err
+}
+
+// CreateUser keeps a new account. If ticket is not nil, it must be the hash of a
+// good setup ticket, which is used up with the same commit: the account is an
+// administrator's.
+func (db *DB) CreateUser(ctx context.Context, u domain.User, password string, ticket []byte, now time.Time) error {
+	err := db.write(ctx, func(ctx context.Context, t *tx) error {
+		if ticket != nil {
+			if err := t.claimTicket(ctx, ticket, "setup", now); err != nil {
+				return err
+			}
+		}
+		_, err := t.ExecContext(ctx, `INSERT INTO users (id, kind, username, display_name, email, role, password, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			u.ID, u.Kind, u.Username, u.DisplayName, u.Email, u.Role, password, ms(now))
+		return err
+	})
+	if unique, _ := db.dialect.conflict(err); unique {
+		e := domain.Conflict.Errorf("name_taken", "this username or e-mail address is taken; choose another, or sign in")
+		e.Fields = []domain.Field{{Pointer: "/username", Detail: "taken"}}
+		return e.Because(err)
+	}
+	return err
+}
+
+// UpdateProfile changes a user's own profile and returns the account as it is
+// then.
+func (db *DB) UpdateProfile(ctx context.Context, user string, p domain.Profile) (domain.User, error) {
+	return db.changeUser(ctx, user, `display_name = COALESCE($2, display_name), about = COALESCE($3, about),
+		locale = COALESCE($4, locale), time_zone = COALESCE($5, time_zone)`, p.DisplayName, p.About, p.Locale, p.TimeZone)
+}
+
+// SetStatus changes what a user shows of themselves.
+func (db *DB) SetStatus(ctx context.Context, user string, s domain.Status) (domain.User, error) {
+	return db.changeUser(ctx, user, `status_mode = $2, status_text = $3, status_emoji = $4, status_expires = $5`, s.Mode, s.Text, s.Emoji, ms(s.Expires))
+}
+
+// SetUserRole makes someone an administrator, or no longer one. Every access
+// token of theirs ends.
+func (db *DB) SetUserRole(ctx context.Context, user string, role domain.SystemRole) (domain.User, error) {
+	return db.changeUser(ctx, user, `role = $2, epoch = epoch + 1`, role)
+}
+
+// SetUserDisabled keeps someone out, or lets them in again. Keeping out ends
+// every session.
+func (db *DB) SetUserDisabled(ctx context.Context, user string, disabled bool, now time.Time) (domain.User, error) {
+	u, err := db.changeUser(ctx, user, `disabled = $2, epoch = epoch + 1`, disabled)
+	if err != nil || !disabled {
+		return u, err
+	}
+	return u, db.RevokeSessions(ctx, user, "disabled", now)
+}
+
+// SetPassword replaces the password's record and ends every session.
+func (db *DB) SetPassword(ctx context.Context, user, password string, now time.Time) (domain.User, error) {
+	u, err := db.changeUser(ctx, user, `password = $2, epoch = epoch + 1`, password)
+	if err != nil {
+		return u, err
+	}
+	return u, db.RevokeSessions(ctx, user, "password_changed", now)
+}
+
+// UpgradePassword replaces the record of the same password.
+func (db *DB) UpgradePassword(ctx context.Context, user, password string) error {
+	_, err := db.changeUser(ctx, user, `password = $2`, password)
+	return err
+}
+
+func (db *DB) changeUser(ctx context.Context, user, set string, args ...any) (u domain.User, err error) {
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		if _, err := t.ExecContext(ctx, `UPDATE users SET `+set+` WHERE id = $1`, append([]any{user}, args...)...); err != nil {
+			return err
+		}
+		u, err = oneUser(usersWhere(ctx, t, `u.id = $1`, user))
+		return err
+	})
+	return u, err
+}
+
+// SetLastSeen keeps when users were last there.
+func (db *DB) SetLastSeen(ctx context.Context, seen map[string]time.Time) error {
+	return db.write(ctx, func(ctx context.Context, t *tx) error {
+		for user, when := range seen {
+			if _, err := t.ExecContext(ctx, `UPDATE users SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2`, user, ms(when)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// SetAvatar gives a user a picture, known by its hash; an empty hash takes it
+// away.
+func (db *DB) SetAvatar(ctx context.Context, user, hash, mime string, data []byte) (u domain.User, err error) {
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		if hash != "" {
+			_, err := t.ExecContext(ctx, `INSERT INTO avatars (hash, mime, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, hash, mime, data)
+			if err != nil {
+				return err
+			}
+		}
+		var old string
+		if err := t.QueryRowContext(ctx, `SELECT avatar FROM users WHERE id = $1`, user).Scan(&old); err != nil {
+			return err
+		}
+		if _, err := t.ExecContext(ctx, `UPDATE users SET avatar = $2 WHERE id = $1`, user, hash); err != nil {
+			return err
+		}
+		_, err := t.ExecContext(ctx, `DELETE FROM avatars WHERE hash = $1 AND NOT EXISTS (SELECT 1 FROM users WHERE avatar = $1)`, old)
+		if err != nil {
+			return err
+		}
+		u, err = oneUser(usersWhere(ctx, t, `u.id = $1`, user))
+		return err
+	})
+	return u, err
+}
+
+// Avatar returns a picture by its hash.
+func (db *DB) Avatar(ctx context.Context, hash string) (mime string, data []byte, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT mime, data FROM avatars WHERE hash = $1`, hash).Scan(&mime, &data)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil, domain.NotFound.Errorf("no_avatar", "there is no such picture")
+	}
+	return mime, data, err
+}
+
+// HasAdmin reports whether anybody administers this server.
+func (db *DB) HasAdmin(ctx context.Context) (bool, error) {
+	var n int
+	err := db.read.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE role = 'admin' AND NOT disabled`).Scan(&n)
+	return n > 0, err
+}

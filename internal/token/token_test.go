@@ -1,0 +1,146 @@
+package token
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+var secret = []byte(strings.Repeat("k", 32))
+
+func ring(t testing.TB) *Keyring {
+	t.Helper()
+	k, err := NewKeyring(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestSignAndVerify(t *testing.T) {
+	k, now := ring(t), time.Now()
+	want := Claims{User: "usr_1", Session: "ses_1", Role: "admin", Epoch: 3, AMR: []string{"pwd"}, AuthTime: now.Truncate(time.Second), Expires: now.Add(Lifetime).Truncate(time.Second)}
+	s, err := k.Sign(want, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := k.Verify(s, now)
+	if err != nil || got.User != want.User || got.Session != want.Session || got.Epoch != 3 || !got.Expires.Equal(want.Expires) || got.Role != "admin" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if _, err := k.Verify(s, now.Add(Lifetime+time.Minute)); !errors.Is(err, ErrInvalid) {
+		t.Fatalf("an expired token: %v", err)
+	}
+}
+
+func TestCHK_TK_01_ForeignTokensAreRefused(t *testing.T) {
+	k, now := ring(t), time.Now()
+	good := jwt.MapClaims{"iss": issuer, "aud": audience, "sub": "usr_1", "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}
+	make := func(m jwt.SigningMethod, key any, header map[string]any) string {
+		tok := jwt.NewWithClaims(m, good)
+		tok.Header["typ"], tok.Header["kid"] = kind, k.current
+		for name, v := range header {
+			tok.Header[name] = v
+		}
+		s, err := tok.SignedString(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	key := k.keys[k.current]
+	if _, err := k.Verify(make(jwt.SigningMethodHS256, key, nil), now); err != nil {
+		t.Fatalf("the good one: %v", err)
+	}
+	for name, s := range map[string]string{
+		"none":          make(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, nil),
+		"HS512":         make(jwt.SigningMethodHS512, key, nil),
+		"other key":     make(jwt.SigningMethodHS256, []byte(strings.Repeat("x", 32)), nil),
+		"raw secret":    make(jwt.SigningMethodHS256, secret, nil),
+		"unknown kid":   make(jwt.SigningMethodHS256, key, map[string]any{"kid": "00000000"}),
+		"kid of a path": make(jwt.SigningMethodHS256, key, map[string]any{"kid": "../../dev/null"}),
+		"jku":           make(jwt.SigningMethodHS256, key, map[string]any{"jku": "https://example.org"}),
+		"jwk":           make(jwt.SigningMethodHS256, key, map[string]any{"jwk": map[string]any{}}),
+		"crit":          make(jwt.SigningMethodHS256, key, map[string]any{"crit": []string{"x"}}),
+		"plain JWT":     make(jwt.SigningMethodHS256, key, map[string]any{"typ": "JWT"}),
+		"too long":      make(jwt.SigningMethodHS256, key, nil) + strings.Repeat("A", maxToken),
+		"empty":         "",
+		"two parts":     "a.b",
+	} {
+		if _, err := k.Verify(s, now); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: accepted (%v)", name, err)
+		}
+	}
+}
+
+func TestCHK_TK_02_ClaimsAreChecked(t *testing.T) {
+	k, now := ring(t), time.Now()
+	for name, change := range map[string]func(jwt.MapClaims){
+		"no exp":     func(c jwt.MapClaims) { delete(c, "exp") },
+		"expired":    func(c jwt.MapClaims) { c["exp"] = now.Add(-time.Minute).Unix() },
+		"not yet":    func(c jwt.MapClaims) { c["nbf"] = now.Add(time.Minute).Unix() },
+		"from later": func(c jwt.MapClaims) { c["iat"] = now.Add(time.Minute).Unix() },
+		"issuer":     func(c jwt.MapClaims) { c["iss"] = "other" },
+		"audience":   func(c jwt.MapClaims) { c["aud"] = "other" },
+		"no subject": func(c jwt.MapClaims) { delete(c, "sub") },
+	} {
+		c := jwt.MapClaims{"iss": issuer, "aud": audience, "sub": "usr_1", "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}
+		change(c)
+		tok := jwt.NewWithClaims(jwt.SigningMethodHS256, c)
+		tok.Header["typ"], tok.Header["kid"] = kind, k.current
+		s, err := tok.SignedString(k.keys[k.current])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := k.Verify(s, now); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestAnOldKeyIsStillAccepted(t *testing.T) {
+	now := time.Now()
+	s, err := ring(t).Sign(Claims{User: "usr_1", Expires: now.Add(time.Minute)}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := NewKeyring([]byte(strings.Repeat("n", 32)), secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Verify(s, now); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCHK_TK_10_SecretsHave256Bits(t *testing.T) {
+	b, err := base64.RawURLEncoding.DecodeString(Secret())
+	if err != nil || len(b) != 32 || Secret() == Secret() {
+		t.Fatal(b, err)
+	}
+}
+
+func TestShortKeysAreRefused(t *testing.T) {
+	if _, err := NewKeyring([]byte("short")); err == nil {
+		t.Fatal("a key of five bytes")
+	}
+}
+
+func FuzzVerify(f *testing.F) {
+	k, now := ring(f), time.Now()
+	s, err := k.Sign(Claims{User: "usr_1", Expires: now.Add(time.Minute)}, now)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(s)
+	f.Add("eyJhbGciOiJub25lIn0.e30.")
+	f.Fuzz(func(t *testing.T, in string) {
+		if c, err := k.Verify(in, now); err == nil && (c.User != "usr_1" || !strings.HasPrefix(in, s[:strings.LastIndex(s, ".")])) {
+			t.Fatalf("accepted %q", in)
+		}
+	})
+}
