@@ -1,0 +1,326 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/unhidra/unhidra/client"
+)
+
+const chatText = `chat [flags]
+
+Talks in a terminal. Each line that is typed goes to the room that was opened;
+what others say appears by itself, also after the connection was lost for a
+while. Without a terminal, lines are read from the standard input and the
+command ends, once all of them are acknowledged, with the input:
+
+  echo "backup done" | unhidra chat --login robot --room Operations
+
+The password is asked for, or taken from UNHIDRA_PASSWORD; UNHIDRA_TOKEN, as
+` + "`unhidra token issue`" + ` prints it, takes the place of both. Type /help for what else
+can be done.
+`
+
+const chatHelp = `/rooms             list your rooms
+/open NAME         open a room: by name, by id, or @user for a conversation
+/join NAME         enter a public room and open it
+/create NAME       create a public room and open it
+/more              what was said before
+/search WORDS      search in all your rooms
+/edit TEXT         change your last message here
+/delete            delete your last message here
+/quit              end`
+
+// chatCommand is `unhidra chat`.
+func chatCommand() command {
+	return command{"chat", "talk in a terminal", chat}
+}
+
+func chat(ctx context.Context, e *env, args []string) error {
+	fs := e.flags("chat", chatText)
+	server := fs.String("server", "http://localhost:9000", "address of the server")
+	login := fs.String("login", "", "username or e-mail address")
+	room := fs.String("room", "", "room to open: name, id, or @user")
+	list := fs.Bool("list", false, "list the rooms and end")
+	follow := fs.Bool("follow", false, "print what is said in all rooms, until interrupted; read no input")
+	if err := parse(fs, args, 0, 0); err != nil {
+		return err
+	}
+	t := &talk{c: client.New(*server), out: e.stdout, rooms: make(map[string]client.RoomState), mine: make(map[string]int64), follow: *follow}
+	in := bufio.NewReader(e.stdin)
+	if err := t.signIn(ctx, e, in, *login); err != nil {
+		return err
+	}
+	if *list {
+		return t.list(ctx)
+	}
+	return t.run(ctx, in, *room)
+}
+
+// talk is one conversation with a server.
+type talk struct {
+	c      *client.Client
+	live   *client.Live
+	follow bool
+	me     string
+
+	out   io.Writer
+	lines chan func() // what the connection hears, for the one goroutine that prints
+
+	rooms map[string]client.RoomState
+	open  string           // id of the room that lines go to
+	mine  map[string]int64 // own last message, by room
+	older string           // cursor of the page before what was shown
+}
+
+// signIn proves who is there, by a token or a password.
+func (t *talk) signIn(ctx context.Context, e *env, in *bufio.Reader, login string) error {
+	if token, ok := e.getenv("UNHIDRA_TOKEN"); ok && token != "" {
+		t.c.Token(token)
+		return nil
+	}
+	if login == "" {
+		fmt.Fprint(e.stderr, "Username: ")
+		line, err := in.ReadString('\n')
+		if login = strings.TrimSpace(line); login == "" {
+			return errors.Join(usagef("--login says who you are"), ignoreEOF(err))
+		}
+	}
+	password, ok := e.getenv("UNHIDRA_PASSWORD")
+	if !ok {
+		var err error
+		if password, err = askPassword(e, in); err != nil {
+			return err
+		}
+	}
+	return t.c.SignIn(ctx, login, password)
+}
+
+// askPassword reads a password, on a terminal without showing it.
+func askPassword(e *env, in *bufio.Reader) (string, error) {
+	fmt.Fprint(e.stderr, "Password: ")
+	if f, ok := e.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		b, err := term.ReadPassword(int(f.Fd()))
+		fmt.Fprintln(e.stderr)
+		return string(b), err
+	}
+	line, err := in.ReadString('\n')
+	return strings.TrimRight(line, "\r\n"), ignoreEOF(err)
+}
+
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// run connects and goes on until the input or ctx ends.
+func (t *talk) run(ctx context.Context, in *bufio.Reader, room string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	t.lines = make(chan func(), 64)
+	t.live = t.c.Live(ctx, t.hear(ctx))
+	defer t.live.Close()
+	defer cancel() // before Close: nobody takes what it still hears
+	if err := t.live.Ready(ctx); err != nil {
+		return err
+	}
+	me, err := t.c.Me(ctx)
+	if err != nil {
+		return err
+	}
+	t.me = me.ID
+	t.pending()
+	if room != "" {
+		if err := t.openRoom(ctx, room); err != nil {
+			return err
+		}
+	} else if !t.follow {
+		fmt.Fprintln(t.out, "Signed in as "+me.Username+". /rooms lists your rooms, /help what else there is.")
+	}
+	return t.loop(ctx, t.input(ctx, in))
+}
+
+// input reads lines until the input ends. With --follow there are none.
+func (t *talk) input(ctx context.Context, in *bufio.Reader) <-chan string {
+	typed := make(chan string)
+	if t.follow {
+		return typed
+	}
+	go func() {
+		defer close(typed)
+		for {
+			line, err := in.ReadString('\n')
+			if line = strings.TrimRight(line, "\r\n"); line != "" {
+				select {
+				case typed <- line:
+				case <-ctx.Done():
+					return
+				}
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return typed
+}
+
+func (t *talk) loop(ctx context.Context, typed <-chan string) error {
+	for {
+		select {
+		case do := <-t.lines:
+			do()
+		case line, ok := <-typed:
+			if !ok || line == "/quit" {
+				t.pending()
+				return nil
+			}
+			if err := t.typed(ctx, line); err != nil {
+				fmt.Fprintln(t.out, "! "+err.Error())
+			}
+		case <-ctx.Done():
+			return nil
+		}
+		if err := t.live.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// pending prints what has been heard so far.
+func (t *talk) pending() {
+	for {
+		select {
+		case do := <-t.lines:
+			do()
+		default:
+			return
+		}
+	}
+}
+
+// hear passes what the connection hears to the goroutine that prints.
+func (t *talk) hear(ctx context.Context) client.LiveOptions {
+	post := func(do func()) {
+		select {
+		case t.lines <- do:
+		case <-ctx.Done():
+		}
+	}
+	return client.LiveOptions{
+		OnHello: func(h client.Hello) {
+			post(func() {
+				for _, st := range h.Rooms {
+					t.rooms[st.ID] = st
+				}
+			})
+		},
+		OnJoined: func(st client.RoomState) {
+			post(func() {
+				t.rooms[st.ID] = st
+				fmt.Fprintln(t.out, "* you are now in "+roomName(st))
+			})
+		},
+		OnLeft: func(l client.Left) {
+			post(func() {
+				fmt.Fprintf(t.out, "* you are no longer in %s (%s)\n", roomName(t.rooms[l.Room]), l.Reason)
+				delete(t.rooms, l.Room)
+			})
+		},
+		OnEvent: func(ev client.Event) { post(func() { t.event(ev) }) },
+		OnState: func(s client.State, err error) {
+			if s == client.Waiting {
+				post(func() { fmt.Fprintln(t.out, "* no connection; trying again") })
+			}
+			if s == client.Ended && ctx.Err() == nil {
+				post(func() {}) // wakes the loop, which sees the reason
+			}
+		},
+	}
+}
+
+// event prints an event of the open room, or of any with --follow.
+func (t *talk) event(ev client.Event) {
+	if ev.Message != nil && ev.Actor.ID == t.me && ev.Type == "message.created" {
+		t.mine[ev.Room] = ev.Seq
+	}
+	if ev.Room != t.open && !t.follow {
+		return
+	}
+	prefix := ""
+	if t.follow {
+		prefix = "[" + roomName(t.rooms[ev.Room]) + "] "
+	}
+	if line := describe(ev); line != "" {
+		fmt.Fprintln(t.out, prefix+line)
+	}
+}
+
+// describe is an event as a line of text.
+func describe(ev client.Event) string {
+	at := ev.At.Local().Format(time.TimeOnly)
+	who, about := "@"+ev.Actor.Username, ""
+	if ev.Subject != nil {
+		about = "@" + ev.Subject.Username
+	}
+	switch ev.Type {
+	case "message.created":
+		if ev.Message.DeletedAt != nil {
+			return at + " " + who + ": (deleted)"
+		}
+		quote := ""
+		if q := ev.Message.ReplyTo; q != nil {
+			quote = "(to @" + q.Sender.Username + ") "
+		}
+		return at + " " + who + ": " + quote + plain(ev.Message.Text)
+	case "message.edited":
+		return at + " " + who + " changed: " + plain(ev.Message.Text)
+	case "message.deleted":
+		return at + " " + who + " deleted a message of @" + ev.Message.Sender.Username
+	case "member.joined":
+		return at + " * " + about + " is here"
+	case "member.left":
+		return at + " * " + about + " left"
+	case "member.kicked", "member.banned", "member.unbanned", "member.muted", "member.role":
+		return at + " * " + about + ": " + strings.TrimPrefix(ev.Type, "member.") + " by " + who
+	case "room.created", "room.updated":
+		return at + " * the room was " + strings.TrimPrefix(ev.Type, "room.") + " by " + who
+	}
+	return ""
+}
+
+// plain keeps a message from steering the terminal, and shows its further lines
+// indented.
+func plain(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || r >= 0x20 && r != 0x7f && (r < 0x80 || r > 0x9f) {
+			return r
+		}
+		return -1
+	}, s)
+	return strings.ReplaceAll(s, "\n", "\n    ")
+}
+
+func roomName(st client.RoomState) string {
+	if st.Name != "" {
+		return plain(st.Name)
+	}
+	var names []string
+	for _, p := range st.Peers {
+		names = append(names, "@"+p.Username)
+	}
+	if len(names) == 0 {
+		return st.ID
+	}
+	return strings.Join(names, " ")
+}

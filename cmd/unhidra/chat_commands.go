@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/unhidra/unhidra/client"
+)
+
+const shownAtOnce = 20 // lines of history
+
+// typed carries out one line: a message, or a command that begins with "/".
+func (t *talk) typed(ctx context.Context, line string) error {
+	name, rest, _ := strings.Cut(line, " ")
+	rest = strings.TrimSpace(rest)
+	switch name {
+	case "/help":
+		fmt.Fprintln(t.out, chatHelp)
+		return nil
+	case "/rooms":
+		return t.list(ctx)
+	case "/open":
+		return t.openRoom(ctx, rest)
+	case "/join":
+		return t.join(ctx, rest)
+	case "/create":
+		st, err := t.c.CreateRoom(ctx, client.NewRoom{Kind: "public", Name: rest})
+		if err != nil {
+			return err
+		}
+		return t.enter(ctx, st)
+	case "/search":
+		return t.search(ctx, rest)
+	}
+	if t.open == "" {
+		return errors.New("open a room first: /open NAME")
+	}
+	return t.inRoom(ctx, name, rest, line)
+}
+
+// inRoom carries out what needs an open room.
+func (t *talk) inRoom(ctx context.Context, name, rest, line string) error {
+	own := t.mine[t.open]
+	if (name == "/edit" || name == "/delete") && own == 0 {
+		return errors.New("you have said nothing here since you opened the room")
+	}
+	room := t.open
+	switch {
+	case name == "/more":
+		return t.more(ctx)
+	case name == "/edit":
+		return t.await(func() error { _, err := t.live.Edit(ctx, room, own, rest); return err })
+	case name == "/delete":
+		return t.await(func() error { _, err := t.live.Delete(ctx, room, own); return err })
+	case strings.HasPrefix(name, "/") && !strings.HasPrefix(line, "//"):
+		return fmt.Errorf("there is no command %s; /help lists them, and // begins a message with a slash", name)
+	}
+	d := client.Draft{Room: room, Text: strings.TrimPrefix(line, "/")}
+	return t.await(func() error { _, err := t.live.Send(ctx, d); return err })
+}
+
+// await does what needs an answer on the connection. What is heard meanwhile is
+// printed: the connection waits for that.
+func (t *talk) await(do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case heard := <-t.lines:
+			heard()
+		}
+	}
+}
+
+func (t *talk) list(ctx context.Context) error {
+	rooms, err := t.c.Rooms(ctx)
+	if err != nil {
+		return err
+	}
+	if len(rooms) == 0 {
+		fmt.Fprintln(t.out, "You are in no room yet. /join NAME enters a public one, /create NAME makes one.")
+	}
+	for _, st := range rooms {
+		unread := ""
+		if st.Unread > 0 {
+			unread = fmt.Sprintf("  %d unread", st.Unread)
+		}
+		fmt.Fprintf(t.out, "%-8s %s%s\n", st.Kind, roomName(st), unread)
+	}
+	return nil
+}
+
+// openRoom makes a room the one that lines go to.
+func (t *talk) openRoom(ctx context.Context, name string) error {
+	if user, ok := strings.CutPrefix(name, "@"); ok {
+		p, err := t.c.User(ctx, user)
+		if err != nil {
+			return err
+		}
+		st, err := t.c.Direct(ctx, p.ID)
+		if err != nil {
+			return err
+		}
+		return t.enter(ctx, st)
+	}
+	rooms, err := t.c.Rooms(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(rooms, func(st client.RoomState) bool {
+		return st.ID == name || strings.EqualFold(st.Name, strings.TrimPrefix(name, "#"))
+	})
+	if i < 0 {
+		return fmt.Errorf("you are in no room %q; /rooms lists yours", name)
+	}
+	return t.enter(ctx, rooms[i])
+}
+
+// enter shows the end of a room's history and opens it.
+func (t *talk) enter(ctx context.Context, st client.RoomState) error {
+	t.rooms[st.ID] = st
+	t.open, t.older = st.ID, ""
+	fmt.Fprintf(t.out, "--- %s\n", roomName(st))
+	if err := t.more(ctx); err != nil {
+		return err
+	}
+	return t.await(func() error { _, err := t.live.MarkRead(ctx, st.ID, st.Head); return err })
+}
+
+// more shows the page of history before what was shown.
+func (t *talk) more(ctx context.Context) error {
+	p, err := t.c.Timeline(ctx, t.open, t.older, shownAtOnce)
+	if err != nil {
+		return err
+	}
+	for _, ev := range p.Items {
+		if line := describe(ev); line != "" {
+			fmt.Fprintln(t.out, line)
+		}
+	}
+	if p.Prev != "" {
+		t.older = p.Prev
+	}
+	return nil
+}
+
+func (t *talk) join(ctx context.Context, name string) error {
+	p, err := t.c.PublicRooms(ctx, name, "")
+	if err != nil {
+		return err
+	}
+	for _, r := range p.Items {
+		if !strings.EqualFold(r.Room.Name, name) {
+			continue
+		}
+		if !r.Joined {
+			if err := t.c.Join(ctx, r.Room.ID); err != nil {
+				return err
+			}
+		}
+		return t.openRoom(ctx, r.Room.ID)
+	}
+	return fmt.Errorf("there is no public room %q", name)
+}
+
+func (t *talk) search(ctx context.Context, q string) error {
+	p, err := t.c.Search(ctx, q, "newest", "")
+	if err != nil {
+		return err
+	}
+	if len(p.Items) == 0 {
+		fmt.Fprintln(t.out, "Nothing found.")
+	}
+	for _, h := range p.Items {
+		fmt.Fprintf(t.out, "[%s] %s @%s: %s\n", plain(h.Room.Name), h.Message.At.Local().Format("2006-01-02 15:04"), h.Message.Sender.Username, plain(h.Snippet))
+	}
+	return nil
+}
