@@ -1,0 +1,43 @@
+package domain
+
+import "time"
+
+// Session is one sign-in of a user, on one device, for as long as its refresh
+// tokens are renewed.
+type Session struct {
+	ID        string
+	User      string
+	CreatedAt time.Time
+	LastSeen  time.Time
+	Idle      time.Time // ends then unless it is used
+	Expires   time.Time // ends then in any case
+	AuthTime  time.Time // last proof of identity
+	AMR       []string  // how it was proven (RFC 8176)
+	IP        string
+	UserAgent string
+}
+
+// Refreshed is what became of a refresh token that was presented.
+type Refreshed struct {
+	Session Session
+	User    User
+	Reused  bool // the token had been used before: the session is revoked now
+}
+
+// Flow is a sign-in on its way: what has been proven, and what is asked next.
+type Flow struct {
+	ID       string
+	User     string
+	State    string
+	AMR      []string
+	Attempts int
+	Expires  time.Time
+}
+
+// Revocation tells that access tokens ended before their time.
+type Revocation struct {
+	User    string
+	Session string // empty: all of the user's with an epoch before Epoch
+	Epoch   int64
+	Reason  string
+}

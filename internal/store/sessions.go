@@ -1,0 +1,175 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// refreshGrace is how long after its use a refresh token may turn up again
+// because two tabs raced, and not because somebody stole it.
+const refreshGrace = 20 * time.Second
+
+const sessionColumns = `s.id, s.user_id, s.created_at, s.last_seen_at, s.idle_expires, s.expires_at, s.auth_at, s.amr, s.ip, s.user_agent`
+
+func scanSession(rows *sql.Rows) (s domain.Session, err error) {
+	var created, seen, idle, expires, auth int64
+	var amr string
+	err = rows.Scan(&s.ID, &s.User, &created, &seen, &idle, &expires, &auth, &amr, &s.IP, &s.UserAgent)
+	s.CreatedAt, s.LastSeen, s.Idle, s.Expires, s.AuthTime = at(created), at(seen), at(idle), at(expires), at(auth)
+	s.AMR = strings.Fields(amr)
+	return s, err
+}
+
+// CreateSession keeps a new session with its first refresh token's hash.
+func (db *DB) CreateSession(ctx context.Context, s domain.Session, refresh []byte) error {
+	return db.write(ctx, func(ctx context.Context, t *tx) error { return t.createSession(ctx, s, refresh) })
+}
+
+func (t *tx) createSession(ctx context.Context, s domain.Session, refresh []byte) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO sessions (id, user_id, created_at, last_seen_at, idle_expires, expires_at, auth_at, amr, ip, user_agent)
+		VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9)`,
+		s.ID, s.User, ms(s.CreatedAt), ms(s.Idle), ms(s.Expires), ms(s.AuthTime), strings.Join(s.AMR, " "), s.IP, s.UserAgent)
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ($1, $2, $3)`, refresh, s.ID, ms(s.CreatedAt))
+	return err
+}
+
+// ClaimRefresh uses a refresh token up, and keeps next in its place. It is good
+// once: two that race get one success and one Conflict refresh_raced. A token
+// that turns up later than that was stolen from one side or the other: the
+// session ends, and Reused is set beside the error.
+func (db *DB) ClaimRefresh(ctx context.Context, hash, next []byte, idle time.Duration, now time.Time) (r domain.Refreshed, err error) {
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		r = domain.Refreshed{}
+		var session string
+		err := t.QueryRowContext(ctx, `UPDATE refresh_tokens SET used_at = $2 WHERE hash = $1 AND used_at = 0 RETURNING session_id`, hash, ms(now)).Scan(&session)
+		if errors.Is(err, sql.ErrNoRows) {
+			return t.reused(ctx, hash, &r, now)
+		}
+		if err != nil {
+			return err
+		}
+		if r.Session, r.User, err = t.liveSession(ctx, session, now); err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ($1, $2, $3)`, next, session, ms(now))
+		if err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `UPDATE sessions SET last_seen_at = $2, idle_expires = $3 WHERE id = $1`, session, ms(now), ms(now.Add(idle)))
+		return err
+	})
+	if err == nil && r.Reused {
+		err = errSignedOut()
+	}
+	return r, err
+}
+
+func (t *tx) reused(ctx context.Context, hash []byte, r *domain.Refreshed, now time.Time) error {
+	var session, user string
+	var used, revoked int64
+	err := t.QueryRowContext(ctx, `SELECT r.session_id, r.used_at, s.user_id, s.revoked_at FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id
+		WHERE r.hash = $1`, hash).Scan(&session, &used, &user, &revoked)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && revoked != 0 {
+		return errSignedOut()
+	}
+	if err != nil {
+		return err
+	}
+	if now.Sub(at(used)) < refreshGrace {
+		return domain.Conflict.Errorf("refresh_raced", "this token was renewed just now by another tab; use the new one")
+	}
+	r.Reused, r.Session.ID, r.Session.User = true, session, user
+	return t.revoke(ctx, `id = $3`, "refresh_reused", now, session)
+}
+
+func (t *tx) liveSession(ctx context.Context, id string, now time.Time) (s domain.Session, u domain.User, err error) {
+	rows, err := t.QueryContext(ctx, `SELECT `+sessionColumns+` FROM sessions s WHERE s.id = $1 AND s.revoked_at = 0 AND s.idle_expires > $2 AND s.expires_at > $2`, id, ms(now))
+	if err != nil {
+		return s, u, err
+	}
+	found, err := collect(rows, scanSession)
+	if err != nil {
+		return s, u, err
+	}
+	if len(found) == 0 {
+		return s, u, errSignedOut()
+	}
+	if u, err = oneUser(usersWhere(ctx, t, `u.id = $1`, found[0].User)); err != nil {
+		return s, u, err
+	}
+	if u.Disabled {
+		return s, u, errSignedOut()
+	}
+	return found[0], u, nil
+}
+
+func errSignedOut() error {
+	return domain.Unauthorized.Errorf("signed_out", "this session has ended; sign in again")
+}
+
+// SessionOf returns the id of the session that a refresh token belongs to, used
+// or not, and its user; empty strings for one that we never gave.
+func (db *DB) SessionOf(ctx context.Context, refresh []byte) (session, user string, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT s.id, s.user_id FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id WHERE r.hash = $1`, refresh).Scan(&session, &user)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return session, user, err
+}
+
+// RevokeSession ends one session.
+func (db *DB) RevokeSession(ctx context.Context, id, reason string, now time.Time) error {
+	return db.write(ctx, func(ctx context.Context, t *tx) error {
+		return t.revoke(ctx, `id = $3`, reason, now, id)
+	})
+}
+
+// RevokeSessions ends every session of user.
+func (db *DB) RevokeSessions(ctx context.Context, user, reason string, now time.Time) error {
+	return db.write(ctx, func(ctx context.Context, t *tx) error {
+		return t.revoke(ctx, `user_id = $3`, reason, now, user)
+	})
+}
+
+func (t *tx) revoke(ctx context.Context, which, reason string, now time.Time, arg string) error {
+	_, err := t.ExecContext(ctx, `UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND `+which, ms(now), reason, arg)
+	return err
+}
+
+// Revocations returns what ended access tokens since a time: sessions revoked,
+// by whichever server or command. It is how a server learns of what the bus did
+// not bring.
+func (db *DB) Revocations(ctx context.Context, since time.Time) ([]domain.Revocation, error) {
+	rows, err := db.read.QueryContext(ctx, `SELECT s.user_id, s.id, u.epoch, s.reason FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.revoked_at >= $1`, ms(since))
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(rows *sql.Rows) (r domain.Revocation, err error) {
+		return r, rows.Scan(&r.User, &r.Session, &r.Epoch, &r.Reason)
+	})
+}
+
+// Epochs returns each user's epoch; a disabled user's is above any that a token
+// can have.
+func (db *DB) Epochs(ctx context.Context, users []string) (map[string]int64, error) {
+	found, err := db.UsersByID(ctx, users)
+	if err != nil {
+		return nil, err
+	}
+	epochs := make(map[string]int64, len(found))
+	for _, u := range found {
+		epochs[u.ID] = u.Epoch
+		if u.Disabled {
+			epochs[u.ID] = 1 << 62
+		}
+	}
+	return epochs, nil
+}
