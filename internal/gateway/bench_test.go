@@ -193,7 +193,7 @@ func BenchmarkFanout(b *testing.B) {
 				if c.perSec > 0 {
 					events = min(events, 5*c.perSec/c.members) // five seconds
 				}
-				bare := bareWrites(n, c.members, events)
+				bare := bareWrites(n, c.members, c.perSec, events)
 				ours := fanout(n, c.rooms, c.members, c.perSec, events)
 				b.ReportMetric(bare, "bare-µs/delivery")
 				b.ReportMetric(ours, "µs/delivery")
@@ -230,20 +230,24 @@ func (n *node) outstanding(room string) bool {
 	return n.g.rooms.get(room).at() != head || len(n.g.flushers.work) > 0
 }
 
-// bareWrites writes a frame of the same size, once per member and event.
-func bareWrites(n *node, members, events int) float64 {
+// bareWrites writes a frame of the same size, once per member and event, at the
+// same pace.
+func bareWrites(n *node, members, perSec, events int) float64 {
 	frame := encodeSample()
 	all := n.g.conns.all()
 	var fds []int
 	for _, c := range all {
 		_ = c.raw.Control(func(fd uintptr) { fds = append(fds, int(fd)) })
 	}
-	used := cpu()
+	began, used := time.Now(), cpu()
 	at := 0
-	for range events {
+	for i := range events {
 		for range members {
 			_, _ = syscall.Write(fds[at%len(fds)], frame)
 			at++
+		}
+		if perSec > 0 {
+			time.Sleep(time.Until(began.Add(time.Duration(i+1) * time.Second * time.Duration(members) / time.Duration(perSec))))
 		}
 	}
 	return float64((cpu() - used).Microseconds()) / float64(events*members)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 const (
 	returnWithin = 5               // seconds over which clients come back after a restart
+	lastWords    = 2 * time.Second // for the events that have not been delivered
 	drainGrace   = 6 * time.Second // for the last connections to go
 )
 
@@ -18,6 +20,9 @@ const (
 func (g *Service) drain() {
 	g.draining.Store(true)
 	empty := g.conns.close()
+	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	g.checkTails(ctx, g.rooms.all()) // what is acknowledged and still on the bus
+	cancel()
 	all := g.conns.all()
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	start := time.Now()

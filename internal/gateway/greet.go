@@ -163,7 +163,7 @@ func (g *Service) leave(user string, frame []byte) {
 	framed := ws.AppendFrame(nil, ws.Text, frame)
 	for _, c := range g.conns.ofUser(user) {
 		if r := g.rooms.get(news.Data.Room); r != nil {
-			r.detach(c)
+			r.detach(c, forGood)
 		}
 		c.push(framed)
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"hash/maphash"
+	"math"
 	"slices"
 	"sync"
 
@@ -13,6 +14,16 @@ import (
 )
 
 const unknown = -1
+
+const forGood = math.MaxInt64 // no membership begins after this event
+
+// place is where a connection is in a room's members, and how far the snapshot
+// goes that showed it to be one: a departure before that was followed by a
+// return.
+type place struct {
+	at   int
+	seen int64
+}
 
 // room is the hub of one room on this node: it exists while a member is
 // connected here.
@@ -31,7 +42,7 @@ type room struct {
 
 	mu      sync.Mutex
 	members []*conn
-	index   map[*conn]int
+	index   map[*conn]place
 	last    int64 // the last event delivered; unknown before the first member
 	dead    bool  // no longer in the table of rooms
 }
@@ -76,7 +87,7 @@ func (rs *rooms) open(id string) (r *room, fresh bool, err error) {
 	if r := s.rooms[id]; r != nil {
 		return r, false, nil
 	}
-	r = &room{g: rs.g, id: id, index: make(map[*conn]int), last: unknown}
+	r = &room{g: rs.g, id: id, index: make(map[*conn]place), last: unknown}
 	r.unsub, err = rs.g.Bus.Subscribe(wire.RoomSubject(id), r.onBus)
 	if err != nil {
 		return nil, false, err
@@ -129,11 +140,12 @@ const (
 func (r *room) attach(c *conn, head int64, frame []byte) attached {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, known := r.index[c]
+	was, known := r.index[c]
 	switch {
 	case r.dead:
 		return closed
 	case known:
+		r.index[c] = place{was.at, max(was.seen, head)}
 		return wasIn
 	case r.last > head:
 		return stale
@@ -143,7 +155,7 @@ func (r *room) attach(c *conn, head int64, frame []byte) attached {
 	if r.last == unknown {
 		r.last = head
 	}
-	r.index[c] = len(r.members)
+	r.index[c] = place{len(r.members), head}
 	r.members = append(r.members, c)
 	if frame != nil {
 		if c.offer(frame) {
@@ -153,10 +165,11 @@ func (r *room) attach(c *conn, head int64, frame []byte) attached {
 	return isIn
 }
 
-// detach reports whether c was a member.
-func (r *room) detach(c *conn) bool {
+// detach ends the membership of c, but for one that is known to have begun
+// after the event seq. It reports whether c was a member.
+func (r *room) detach(c *conn, seq int64) bool {
 	r.mu.Lock()
-	was := r.remove(c)
+	was := r.remove(c, seq)
 	empty := len(r.members) == 0
 	r.mu.Unlock()
 	if empty {
@@ -165,14 +178,15 @@ func (r *room) detach(c *conn) bool {
 	return was
 }
 
-func (r *room) remove(c *conn) bool {
-	i, ok := r.index[c]
-	if !ok {
+func (r *room) remove(c *conn, seq int64) bool {
+	p, ok := r.index[c]
+	if !ok || p.seen >= seq {
 		return false
 	}
 	end := len(r.members) - 1
-	r.members[i] = r.members[end]
-	r.index[r.members[i]] = i
+	last := r.members[end]
+	r.members[p.at] = last
+	r.index[last] = place{p.at, r.index[last].seen}
 	r.members[end] = nil
 	r.members = r.members[:end]
 	delete(r.index, c)
@@ -214,7 +228,7 @@ func (c *conn) leaveAll() {
 	all := slices.Clone(c.joined)
 	c.roomMu.Unlock()
 	for _, r := range all {
-		r.detach(c)
+		r.detach(c, forGood)
 	}
 }
 
@@ -304,11 +318,11 @@ func (r *room) out(h wire.Header, frame []byte) {
 	r.g.metrics.events.Inc()
 	switch domain.EventType(h.Type) {
 	case domain.MemberLeft:
-		r.expel(h.Subject, "left")
+		r.expel(h.Subject, "left", h.Seq)
 	case domain.MemberKicked:
-		r.expel(h.Subject, "kicked")
+		r.expel(h.Subject, "kicked", h.Seq)
 	case domain.MemberBanned:
-		r.expel(h.Subject, "banned")
+		r.expel(h.Subject, "banned", h.Seq)
 	}
 }
 
@@ -341,11 +355,12 @@ func (r *room) spread(framed []byte, at int64, except string) {
 	f.hand(b)
 }
 
-// expel removes a user's connections and tells them.
-func (r *room) expel(user, reason string) {
+// expel removes the connections of a user who left by the event seq, and tells
+// them.
+func (r *room) expel(user, reason string, seq int64) {
 	frame := encode(wire.Reply{Type: wire.TypeRoomLeft, Data: wire.Left{Room: r.id, Reason: reason}})
 	for _, c := range r.g.conns.ofUser(user) {
-		if r.detach(c) && c.offer(frame) {
+		if r.detach(c, seq) && c.offer(frame) {
 			go c.flush()
 		}
 	}
@@ -361,7 +376,7 @@ func (r *room) vanish() {
 	all := slices.Clone(r.members)
 	r.mu.Unlock()
 	for _, c := range all {
-		if r.detach(c) && c.offer(frame) {
+		if r.detach(c, forGood) && c.offer(frame) {
 			go c.flush()
 		}
 	}

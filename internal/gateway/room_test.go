@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -143,6 +144,37 @@ func TestJoinAndKickWhileConnected(t *testing.T) {
 	lin.ask(wire.TypeSync, wire.Sync{Rooms: map[string]int64{"r1": 1}}, &s)
 	if len(s.Rooms) != 0 || len(s.Gone) != 1 {
 		t.Fatalf("someone who was kicked can sync: %+v", s)
+	}
+}
+
+// TestReturnBeforeTheDepartureIsHeardOf: the news that someone was kicked may
+// reach the hub after they have come back with a snapshot that knows better.
+func TestReturnBeforeTheDepartureIsHeardOf(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	n.join("lin", "r1")
+	ada, _ := n.enter(t, "ada")
+	n.set(func(w *world) { w.lose = true })
+	n.kick("lin", "r1")
+	n.join("lin", "r1")
+	lin, h := n.enter(t, "lin") // the hub has not heard of either
+	n.set(func(w *world) { w.lose = false })
+	n.say("ada", "r1", "so there you are")
+	for at := h.Rooms[0].Head; at < 5; {
+		f := lin.frame()
+		if f.Type == wire.TypeRoomLeft {
+			t.Fatal("expelled for a departure before the return")
+		}
+		var e wire.Event
+		if err := json.Unmarshal(f.Data, &e); err != nil {
+			t.Fatal(err)
+		}
+		at = max(at, e.Seq)
+	}
+	for _, want := range []int64{3, 4, 5} {
+		if e := ada.nextEvent(); e.Seq != want {
+			t.Fatalf("ada got event %d, want %d", e.Seq, want)
+		}
 	}
 }
 
