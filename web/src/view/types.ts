@@ -7,3 +7,11 @@ export interface Message {
 }
 export interface Detail { name?: string; topic?: string; kind?: string; archived?: boolean; role?: string; until?: string; reason?: string; invite?: string }
 export interface Event { room: string; seq: number; type: string; actor: User; at: string; subject?: User; message?: Message; detail?: Detail }
+export interface Member extends User { role: string; muted_until?: string; joined_at: string }
+export interface Room { id: string; kind: 'public' | 'private' | 'direct'; name?: string; topic?: string; archived?: boolean; head: number; members: number; created_at: string; last_at: string }
+export interface RoomState extends Room { role: string; muted_until?: string; read: number; unread: number; mentions: number; last?: Message; peers?: User[] }
+export interface Invite { id: string; code?: string; created_by: string; created_at: string; expires?: string; max_uses?: number; uses: number }
+export interface Ban { user: User; by: string; reason?: string; at: string }
+export interface Status { mode?: 'dnd' | 'invisible' | ''; text?: string; emoji?: string; expires?: string }
+export interface Profile extends User { about?: string; time_zone?: string; created_at: string; disabled?: boolean }
+export interface Me extends Profile { email?: string; locale?: string; role: string; status: Status }
