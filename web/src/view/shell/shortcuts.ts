@@ -1,0 +1,37 @@
+/** What the keyboard can ask for anywhere. */
+export interface Commands {
+  switcher: () => void;
+  step: (by: 1 | -1, unreadOnly: boolean) => void;
+  find: (everywhere: boolean) => boolean;
+  escape: () => void;
+  keys: () => void;
+}
+
+/** The first region after, or before, the one that has the focus gets it. */
+function nextRegion(back: boolean): void {
+  const regions = [...document.querySelectorAll<HTMLElement>('[data-region]')].filter((r) => r.offsetParent !== null);
+  const at = regions.findIndex((r) => r.contains(document.activeElement));
+  const n = regions.length;
+  if (n) enter(regions[(at + (back ? -1 : 1) + n) % n]);
+}
+
+function enter(region: HTMLElement | undefined): void {
+  const inside = region?.querySelector<HTMLElement>('[data-home-focus], [tabindex="0"], [aria-current="page"]');
+  (inside ?? region)?.focus();
+}
+
+/** Runs the command that a key stands for, and says whether there was one. */
+export function dispatch(e: KeyboardEvent, c: Commands): boolean {
+  const mod = e.ctrlKey || e.metaKey;
+  const key = e.key.toLowerCase();
+  // While a dialog is open, only what it does itself.
+  if (document.querySelector('dialog[open]')) return false;
+  if (mod && !e.altKey && key === 'k') c.switcher();
+  else if (mod && !e.altKey && key === '/') c.keys();
+  else if (mod && !e.altKey && key === 'f') return c.find(e.shiftKey);
+  else if (e.altKey && !mod && (e.key === 'ArrowDown' || e.key === 'ArrowUp')) c.step(e.key === 'ArrowDown' ? 1 : -1, e.shiftKey);
+  else if (e.key === 'F6' && !mod && !e.altKey) nextRegion(e.shiftKey);
+  else if (e.key === 'Escape' && !mod && !e.altKey) c.escape();
+  else return false;
+  return true;
+}
