@@ -1,0 +1,127 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/token"
+)
+
+// revocations remembers what ended access tokens, for as long as such a token
+// could still be shown.
+type revocations struct {
+	mu       sync.RWMutex
+	sessions map[string]time.Time // when the entry can be forgotten
+	epochs   map[string]epoch
+}
+
+type epoch struct {
+	least  int64 // tokens of an earlier epoch have ended
+	forget time.Time
+}
+
+func newRevocations() *revocations {
+	return &revocations{sessions: make(map[string]time.Time), epochs: make(map[string]epoch)}
+}
+
+func (r *revocations) add(v bus.Revocation, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	forget := now.Add(token.Lifetime + time.Minute)
+	if v.Session != "" {
+		r.sessions[v.Session] = forget
+		return
+	}
+	if v.Epoch >= r.epochs[v.User].least {
+		r.epochs[v.User] = epoch{v.Epoch, forget}
+	}
+}
+
+func (r *revocations) covers(c token.Claims) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	_, ended := r.sessions[c.Session]
+	return ended && c.Session != "" || c.Epoch < r.epochs[c.User].least
+}
+
+func (r *revocations) forget(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, at := range r.sessions {
+		if now.After(at) {
+			delete(r.sessions, id)
+		}
+	}
+	for user, e := range r.epochs {
+		if now.After(e.forget) {
+			delete(r.epochs, user)
+		}
+	}
+}
+
+const (
+	pollEvery   = 5 * time.Second
+	forgetEvery = time.Hour
+)
+
+// Run keeps the service informed of revocations by other nodes and commands: by
+// the bus at once, by the store where the bus lost something. It blocks until
+// ctx is done.
+func (s *Service) Run(ctx context.Context) error {
+	stop, err := s.Bus.Subscribe(bus.RevokeSubject, func(m bus.Message) {
+		var v bus.Revocation
+		if err := json.Unmarshal(m.Data, &v); err != nil {
+			s.Log.Error("read a revocation", "err", err)
+			return
+		}
+		s.revoked.add(v, s.Now())
+	})
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := s.poll(ctx, s.Now().Add(-token.Lifetime)); err != nil {
+		return err
+	}
+	poll, forget := time.NewTicker(pollEvery), time.NewTicker(forgetEvery)
+	defer poll.Stop()
+	defer forget.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-poll.C:
+			s.revoked.forget(s.Now())
+			if err := s.poll(ctx, s.Now().Add(-3*pollEvery)); err != nil && ctx.Err() == nil {
+				s.Log.Warn("look for revocations", "err", err)
+			}
+		case <-forget.C:
+			if err := s.Store.ForgetExpired(ctx, s.Now().Add(-24*time.Hour)); err != nil && ctx.Err() == nil {
+				s.Log.Warn("forget expired sessions", "err", err)
+			}
+		}
+	}
+}
+
+// poll finds sessions that ended since a time, and publishes those that this
+// node did not know of, so that its sockets close.
+func (s *Service) poll(ctx context.Context, since time.Time) error {
+	found, err := s.Store.Revocations(ctx, since)
+	if err != nil {
+		return err
+	}
+	for _, v := range found {
+		if !s.revoked.covers(token.Claims{User: v.User, Session: v.Session, Epoch: v.Epoch}) {
+			s.announce(revocation(v))
+		}
+	}
+	return nil
+}
+
+func revocation(v domain.Revocation) bus.Revocation {
+	return bus.Revocation{User: v.User, Session: v.Session, Epoch: v.Epoch, Reason: v.Reason}
+}
