@@ -1,0 +1,259 @@
+// Package chat is rooms: who is in them, who may do what there, and what is
+// said. Each change becomes an event of the room's log, and news of it goes
+// over the bus. Reading back is package history's.
+package chat
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/ratelimit"
+	"github.com/unhidra/unhidra/internal/wire"
+)
+
+// Store is what chat needs remembered. Permissions are checked where the change
+// is made, in one transaction with it.
+type Store interface {
+	CreateRoom(ctx context.Context, actor string, n domain.NewRoom, now time.Time) (s domain.RoomState, created bool, err error)
+	Place(ctx context.Context, room, user string) (domain.Room, domain.Member, error)
+	RoomState(ctx context.Context, user, room string) (domain.RoomState, error)
+	RoomStates(ctx context.Context, user string) ([]domain.RoomState, error)
+	PublicRooms(ctx context.Context, user, q, after string, limit int) ([]domain.Room, map[string]bool, error)
+	UpdateRoom(ctx context.Context, actor, room string, c domain.RoomChange, now time.Time) (domain.Event, error)
+	DeleteRoom(ctx context.Context, actor, room string, now time.Time) (members []string, err error)
+	Members
+	Messages
+	Invites
+	Users
+}
+
+// Members is what chat needs remembered of who is in a room.
+type Members interface {
+	Members(ctx context.Context, room, q, after string, limit int) ([]domain.Member, error)
+	AddMember(ctx context.Context, actor, room, user string, now time.Time) (domain.Event, error)
+	Join(ctx context.Context, user, room string, now time.Time) (domain.Event, error)
+	Leave(ctx context.Context, user, room string, now time.Time) (domain.Event, error)
+	Kick(ctx context.Context, actor, room, user, reason string, now time.Time) (domain.Event, error)
+	Mute(ctx context.Context, actor, room, user string, until, now time.Time) (domain.Event, error)
+	SetRole(ctx context.Context, actor, room, user string, role domain.RoomRole, now time.Time) (domain.Event, error)
+	HandOver(ctx context.Context, actor, room, user string, now time.Time) ([]domain.Event, error)
+	Ban(ctx context.Context, actor, room, user, reason string, now time.Time) (domain.Event, error)
+	Unban(ctx context.Context, actor, room, user string, now time.Time) (domain.Event, error)
+	Bans(ctx context.Context, room, after string, limit int) ([]domain.Ban, error)
+}
+
+// Messages is what chat needs of the log.
+type Messages interface {
+	AppendMessage(ctx context.Context, actor string, d domain.Draft, mentions []string, mentionRoom bool, now time.Time) (e domain.Event, repeat bool, err error)
+	EditMessage(ctx context.Context, actor, room string, seq int64, text string, mentions []string, mentionRoom bool, now time.Time) (domain.Event, error)
+	DeleteMessage(ctx context.Context, actor, room string, seq int64, now time.Time) (domain.Event, error)
+	MarkRead(ctx context.Context, user, room string, seq int64, now time.Time) (domain.ReadMark, error)
+}
+
+// Invites is what chat needs remembered of links.
+type Invites interface {
+	CreateInvite(ctx context.Context, actor string, i domain.Invite, hash []byte, now time.Time) error
+	Invites(ctx context.Context, room string) ([]domain.Invite, error)
+	RevokeInvite(ctx context.Context, actor, room, id string, now time.Time) error
+	InviteByHash(ctx context.Context, hash []byte, now time.Time) (domain.Invite, domain.Room, error)
+	JoinByInvite(ctx context.Context, user string, hash []byte, now time.Time) (room string, err error)
+}
+
+// Users finds people by name.
+type Users interface {
+	UserByUsername(ctx context.Context, name string) (domain.User, error)
+}
+
+// Deps are what the service needs.
+type Deps struct {
+	Store          Store
+	Bus            bus.Bus
+	Log            *slog.Logger
+	Metrics        prometheus.Registerer // nil: none
+	Now            func() time.Time      // nil: time.Now
+	UserPerMinute  int                   // rooms, invitations and the like, per user; 0: no limit
+	MessagesPerSec int                   // by REST, per user; 0: no limit
+}
+
+// Service is the chat module.
+type Service struct {
+	Deps
+	news     chan []domain.Event
+	writes   *ratelimit.Limiter
+	messages *ratelimit.Limiter
+	sent     *prometheus.CounterVec
+	unsaid   prometheus.Counter
+}
+
+// newsQueue bounds the lots of events that wait to be published. More are
+// dropped: gateways find them in the log.
+const newsQueue = 4096
+
+// New returns the service; Run publishes what it is told by Announce.
+func New(d Deps) *Service {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	s := &Service{Deps: d, news: make(chan []domain.Event, newsQueue)}
+	if d.UserPerMinute > 0 {
+		s.writes = ratelimit.New(d.UserPerMinute, time.Minute, d.UserPerMinute)
+	}
+	if d.MessagesPerSec > 0 {
+		s.messages = ratelimit.New(d.MessagesPerSec, time.Second, 2*d.MessagesPerSec)
+	}
+	s.sent = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chat_messages_total", Help: "Messages that somebody asked to write, by what became of them."}, []string{"result"})
+	s.unsaid = prometheus.NewCounter(prometheus.CounterOpts{Name: "chat_announcements_dropped_total", Help: "Lots of events that were not published live; gateways read them from the log."})
+	if d.Metrics != nil {
+		d.Metrics.MustRegister(s.sent, s.unsaid)
+	}
+	return s
+}
+
+// Send writes a message into a room. The same key from the same principal
+// returns the first message again.
+func (s *Service) Send(ctx context.Context, p domain.Principal, d domain.Draft) (domain.Event, error) {
+	e, err := s.send(ctx, p, d)
+	result := "ok"
+	if err != nil {
+		result = string(domain.KindOf(err))
+	}
+	s.sent.WithLabelValues(result).Inc()
+	return e, err
+}
+
+func (s *Service) send(ctx context.Context, p domain.Principal, d domain.Draft) (e domain.Event, err error) {
+	if err := roomID(d.Room); err != nil {
+		return e, err
+	}
+	if err := domain.CheckKey(d.Key); err != nil {
+		return e, err
+	}
+	if err := domain.CheckContentType(d.ContentType); err != nil {
+		return e, err
+	}
+	if d.Text, err = domain.CheckText(d.Text); err != nil {
+		return e, err
+	}
+	if d.ReplyTo < 0 {
+		return e, domain.InvalidField("/reply_to", "this is the number of a message in the room")
+	}
+	names, room := domain.Mentions(d.Text)
+	e, _, err = s.Store.AppendMessage(ctx, p.ID, d, names, room, s.Now())
+	return e, err
+}
+
+// Edit gives one's own message a new text.
+func (s *Service) Edit(ctx context.Context, p domain.Principal, room string, seq int64, text string) (e domain.Event, err error) {
+	if err := roomID(room); err != nil {
+		return e, err
+	}
+	if text, err = domain.CheckText(text); err != nil {
+		return e, err
+	}
+	names, everyone := domain.Mentions(text)
+	return s.Store.EditMessage(ctx, p.ID, room, seq, text, names, everyone, s.Now())
+}
+
+// Delete leaves a tombstone in place of a message.
+func (s *Service) Delete(ctx context.Context, p domain.Principal, room string, seq int64) (domain.Event, error) {
+	if err := roomID(room); err != nil {
+		return domain.Event{}, err
+	}
+	return s.Store.DeleteMessage(ctx, p.ID, room, seq, s.Now())
+}
+
+// MarkRead moves the reader's mark forward, and tells their other devices.
+func (s *Service) MarkRead(ctx context.Context, p domain.Principal, room string, seq int64) (domain.ReadMark, error) {
+	if err := roomID(room); err != nil {
+		return domain.ReadMark{}, err
+	}
+	mark, err := s.Store.MarkRead(ctx, p.ID, room, seq, s.Now())
+	if err == nil {
+		s.tell(p.ID, wire.TypeReadMoved, FromMark(mark))
+	}
+	return mark, err
+}
+
+// FromMark is the wire's view of m.
+func FromMark(m domain.ReadMark) wire.Mark { return wire.Mark(m) }
+
+// Place returns a room that p may read, and their place in it.
+func (s *Service) place(ctx context.Context, p domain.Principal, room string, need domain.Permission) (domain.Room, domain.Member, error) {
+	if err := roomID(room); err != nil {
+		return domain.Room{}, domain.Member{}, err
+	}
+	r, m, err := s.Store.Place(ctx, room, p.ID)
+	if err != nil {
+		return r, m, err
+	}
+	return r, m, domain.Allow(r, m, need, s.Now())
+}
+
+func roomID(id string) error {
+	if !domain.ValidID(domain.RoomPrefix, id) {
+		return domain.ErrNoRoom()
+	}
+	return nil
+}
+
+// slow counts a change that nobody makes often against its maker.
+func (s *Service) slow(p domain.Principal) error {
+	return within(s.writes, p, s.Now())
+}
+
+func within(l *ratelimit.Limiter, p domain.Principal, now time.Time) error {
+	if l == nil {
+		return nil
+	}
+	if ok, wait := l.Allow(p.ID, now); !ok {
+		return domain.RateLimited.Errorf("too_many_changes", "you are doing this too often; try again in a moment").After(wait)
+	}
+	return nil
+}
+
+// CreateRoom makes a room and puts its members in.
+func (s *Service) CreateRoom(ctx context.Context, p domain.Principal, n domain.NewRoom) (st domain.RoomState, err error) {
+	if err := s.slow(p); err != nil {
+		return st, err
+	}
+	direct := n.Kind == domain.DirectRoom
+	if n.Name, err = domain.CheckLine("/name", n.Name, domain.MaxRoomName, !direct); err != nil {
+		return st, err
+	}
+	if n.Topic, err = domain.CheckProse("/topic", n.Topic, domain.MaxTopic); err != nil {
+		return st, err
+	}
+	for _, id := range n.Members {
+		if !domain.ValidID(domain.UserPrefix, id) {
+			return st, domain.InvalidField("/members", "%q is not the id of a user", id)
+		}
+	}
+	if direct && (len(n.Members) == 0 || len(n.Members) >= domain.MaxDirect) {
+		return st, domain.InvalidField("/users", "a direct conversation has 2 to %d people, you among them", domain.MaxDirect)
+	}
+	st, _, err = s.Store.CreateRoom(ctx, p.ID, n, s.Now())
+	return st, err
+}
+
+// codes of invitation links: 130 random bits.
+var codes = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+func newCode() string {
+	var b [17]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return codes.EncodeToString(b[:])
+}
+
+func hashCode(code string) []byte {
+	sum := sha256.Sum256([]byte(strings.ToLower(strings.TrimSpace(code))))
+	return sum[:]
+}

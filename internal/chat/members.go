@@ -1,0 +1,158 @@
+package chat
+
+import (
+	"context"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/wire"
+)
+
+func (s *Service) memberRoutes(api huma.API) {
+	const tag = "members"
+	httpx.Register(api, op("list-members", "GET", "/rooms/{room}/members", tag, "Who is in a room, by username"), s.listMembers)
+	httpx.Register(api, status(op("add-member", "POST", "/rooms/{room}/members", tag, "Bring somebody in"), 201), s.postMember)
+	httpx.Register(api, op("update-member", "PATCH", "/rooms/{room}/members/{user}", tag, "Give a role, mute or unmute"), s.patchMember)
+	httpx.Register(api, status(op("remove-member", "DELETE", "/rooms/{room}/members/{user}", tag, "Remove somebody"), 204), s.deleteMember)
+	httpx.Register(api, op("list-bans", "GET", "/rooms/{room}/bans", tag, "Who is banned"), s.listBans)
+	httpx.Register(api, op("ban", "PUT", "/rooms/{room}/bans/{user}", tag, "Keep somebody out"), s.putBan)
+	httpx.Register(api, status(op("unban", "DELETE", "/rooms/{room}/bans/{user}", tag, "Let somebody back in"), 204), s.deleteBan)
+}
+
+type inRoomUser struct {
+	inRoom
+	User string `path:"user" maxLength:"64" doc:"id or username"`
+}
+
+// on checks the room's id and turns the user's name into an id.
+func (s *Service) on(ctx context.Context, in inRoomUser) (string, error) {
+	if err := roomID(in.Room); err != nil {
+		return "", err
+	}
+	return s.userID(ctx, in.User)
+}
+
+func (s *Service) listMembers(ctx context.Context, in *struct {
+	inRoom
+	paged
+}) (*body[httpx.Page[wire.Member]], error) {
+	after, err := in.after()
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := s.place(ctx, httpx.Principal(ctx), in.Room, domain.ReadRoom); err != nil {
+		return nil, err
+	}
+	members, err := s.Store.Members(ctx, in.Room, in.Q, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return &body[httpx.Page[wire.Member]]{page(members, in.Limit, func(m domain.Member) string { return m.User.Username }, wire.FromMember)}, nil
+}
+
+func (s *Service) postMember(ctx context.Context, in *whoInput) (*body[wire.Event], error) {
+	p := httpx.Principal(ctx)
+	if err := s.slow(p); err != nil {
+		return nil, err
+	}
+	user, err := s.on(ctx, inRoomUser{in.inRoom, in.Body.User})
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.Store.AddMember(ctx, p.ID, in.Room, user, s.Now())
+	return answer(e, err, wire.FromEvent)
+}
+
+type memberChangeInput struct {
+	inRoomUser
+	Body struct {
+		Role       *string    `json:"role,omitempty" enum:"admin,moderator,member"`
+		MutedUntil *time.Time `json:"muted_until,omitempty" doc:"a time that is past ends a mute"`
+	}
+}
+
+func (s *Service) patchMember(ctx context.Context, in *memberChangeInput) (*body[wire.Event], error) {
+	p := httpx.Principal(ctx)
+	user, err := s.on(ctx, in.inRoomUser)
+	if err != nil {
+		return nil, err
+	}
+	switch b := in.Body; {
+	case b.Role != nil && b.MutedUntil != nil, b.Role == nil && b.MutedUntil == nil:
+		return nil, domain.Invalid.Errorf("one_change", "send either role or muted_until")
+	case b.Role != nil:
+		e, err := s.Store.SetRole(ctx, p.ID, in.Room, user, domain.RoomRole(*b.Role), s.Now())
+		return answer(e, err, wire.FromEvent)
+	default:
+		until := future(b.MutedUntil)
+		if !until.After(s.Now()) {
+			until = time.Time{}
+		}
+		e, err := s.Store.Mute(ctx, p.ID, in.Room, user, until, s.Now())
+		return answer(e, err, wire.FromEvent)
+	}
+}
+
+func (s *Service) deleteMember(ctx context.Context, in *struct {
+	inRoomUser
+	Reason string `query:"reason" maxLength:"800"`
+}) (*struct{}, error) {
+	user, err := s.on(ctx, in.inRoomUser)
+	if err != nil {
+		return nil, err
+	}
+	reason, err := domain.CheckLine("/reason", in.Reason, domain.MaxReason, false)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.Store.Kick(ctx, httpx.Principal(ctx).ID, in.Room, user, reason, s.Now())
+	return nil, err
+}
+
+func (s *Service) listBans(ctx context.Context, in *struct {
+	inRoom
+	paged
+}) (*body[httpx.Page[wire.Ban]], error) {
+	after, err := in.after()
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := s.place(ctx, httpx.Principal(ctx), in.Room, domain.BanMember); err != nil {
+		return nil, err
+	}
+	bans, err := s.Store.Bans(ctx, in.Room, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return &body[httpx.Page[wire.Ban]]{page(bans, in.Limit, func(b domain.Ban) string { return b.User.Username }, wire.FromBan)}, nil
+}
+
+func (s *Service) putBan(ctx context.Context, in *struct {
+	inRoomUser
+	Body struct {
+		Reason string `json:"reason,omitempty"`
+	}
+}) (*body[wire.Event], error) {
+	user, err := s.on(ctx, in.inRoomUser)
+	if err != nil {
+		return nil, err
+	}
+	reason, err := domain.CheckLine("/reason", in.Body.Reason, domain.MaxReason, false)
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.Store.Ban(ctx, httpx.Principal(ctx).ID, in.Room, user, reason, s.Now())
+	return answer(e, err, wire.FromEvent)
+}
+
+func (s *Service) deleteBan(ctx context.Context, in *inRoomUser) (*struct{}, error) {
+	user, err := s.on(ctx, *in)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.Store.Unban(ctx, httpx.Principal(ctx).ID, in.Room, user, s.Now())
+	return nil, err
+}

@@ -1,0 +1,76 @@
+package chat
+
+import (
+	"context"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/wire"
+)
+
+func (s *Service) messageRoutes(api huma.API) {
+	const tag = "messages"
+	httpx.Register(api, status(op("send-message", "POST", "/rooms/{room}/messages", tag, "Write a message; the same key gives the same message"), 201), s.postMessage)
+	httpx.Register(api, op("edit-message", "PATCH", "/rooms/{room}/messages/{seq}", tag, "Give your message a new text"), s.patchMessage)
+	httpx.Register(api, op("delete-message", "DELETE", "/rooms/{room}/messages/{seq}", tag, "Delete a message"), s.deleteMessage)
+	httpx.Register(api, op("mark-read", "PUT", "/rooms/{room}/read", tag, "Say how far you have read"), s.putRead)
+}
+
+type inMessage struct {
+	inRoom
+	Seq int64 `path:"seq" minimum:"1"`
+}
+
+func sent(e domain.Event) wire.Sent {
+	m := wire.FromMessage(*e.Message)
+	return wire.Sent{Seq: e.Seq, Message: &m}
+}
+
+func (s *Service) postMessage(ctx context.Context, in *struct {
+	inRoom
+	Body struct {
+		Key         string `json:"key" doc:"idempotency key: 1 to 64 printable characters, such as a fresh UUID"`
+		Text        string `json:"text" example:"Tea is ready."`
+		ContentType string `json:"content_type,omitempty" doc:"absent: text/markdown"`
+		ReplyTo     int64  `json:"reply_to,omitempty" doc:"seq of the message it answers"`
+	}
+}) (*body[wire.Sent], error) {
+	p := httpx.Principal(ctx)
+	if err := within(s.messages, p, s.Now()); err != nil {
+		return nil, err
+	}
+	b := in.Body
+	e, err := s.Send(ctx, p, domain.Draft{Room: in.Room, Key: b.Key, Text: b.Text, ContentType: b.ContentType, ReplyTo: b.ReplyTo})
+	return answer(e, err, sent)
+}
+
+func (s *Service) patchMessage(ctx context.Context, in *struct {
+	inMessage
+	Body struct {
+		Text string `json:"text"`
+	}
+}) (*body[wire.Sent], error) {
+	p := httpx.Principal(ctx)
+	if err := within(s.messages, p, s.Now()); err != nil {
+		return nil, err
+	}
+	e, err := s.Edit(ctx, p, in.Room, in.Seq, in.Body.Text)
+	return answer(e, err, sent)
+}
+
+func (s *Service) deleteMessage(ctx context.Context, in *inMessage) (*body[wire.Sent], error) {
+	e, err := s.Delete(ctx, httpx.Principal(ctx), in.Room, in.Seq)
+	return answer(e, err, sent)
+}
+
+func (s *Service) putRead(ctx context.Context, in *struct {
+	inRoom
+	Body struct {
+		Seq int64 `json:"seq" minimum:"0"`
+	}
+}) (*body[wire.Mark], error) {
+	m, err := s.MarkRead(ctx, httpx.Principal(ctx), in.Room, in.Body.Seq)
+	return answer(m, err, FromMark)
+}

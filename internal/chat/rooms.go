@@ -1,0 +1,271 @@
+package chat
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/wire"
+)
+
+// Routes adds the module's operations to api.
+func (s *Service) Routes(api huma.API) {
+	s.roomRoutes(api)
+	s.memberRoutes(api)
+	s.inviteRoutes(api)
+	s.messageRoutes(api)
+}
+
+func op(id, method, path, tag, summary string) huma.Operation {
+	return huma.Operation{OperationID: id, Method: method, Path: path, Tags: []string{tag}, Summary: summary, Security: httpx.Bearer}
+}
+
+func status(o huma.Operation, code int) huma.Operation {
+	o.DefaultStatus = code
+	return o
+}
+
+// inRoom is the input of operations on a room.
+type inRoom struct {
+	Room string `path:"room" maxLength:"64" doc:"room id"`
+}
+
+type paged struct {
+	Q      string `query:"q" maxLength:"64" doc:"part of a name"`
+	Cursor string `query:"cursor"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+}
+
+// after is the place that a cursor names.
+func (p paged) after() (v string, err error) {
+	if p.Cursor != "" {
+		err = httpx.DecodeCursor(p.Cursor, &v)
+	}
+	return v, err
+}
+
+// page makes a page of one row more than was asked for.
+func page[T, V any](rows []T, limit int, key func(T) string, view func(T) V) httpx.Page[V] {
+	p := httpx.Page[V]{Items: []V{}}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		p.Next = httpx.EncodeCursor(key(rows[limit-1]))
+	}
+	for _, r := range rows {
+		p.Items = append(p.Items, view(r))
+	}
+	return p
+}
+
+type body[T any] struct{ Body T }
+
+func answer[D, V any](v D, err error, view func(D) V) (*body[V], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &body[V]{view(v)}, nil
+}
+
+func (s *Service) roomRoutes(api huma.API) {
+	const tag = "rooms"
+	httpx.Register(api, op("list-rooms", "GET", "/rooms", tag, "The rooms that you are in"), s.listRooms)
+	httpx.Register(api, status(op("create-room", "POST", "/rooms", tag, "Make a room"), 201), s.postRoom)
+	httpx.Register(api, op("list-public-rooms", "GET", "/rooms/public", tag, "Rooms that anyone may join"), s.listPublic)
+	httpx.Register(api, op("open-direct", "POST", "/direct", tag, "Open a direct conversation, or find the one there is"), s.postDirect)
+	httpx.Register(api, op("get-room", "GET", "/rooms/{room}", tag, "One room"), s.getRoom)
+	httpx.Register(api, op("update-room", "PATCH", "/rooms/{room}", tag, "Rename, retitle, open, close or archive a room"), s.patchRoom)
+	httpx.Register(api, status(op("delete-room", "DELETE", "/rooms/{room}", tag, "Delete a room with all that was said in it"), 204), s.deleteRoom)
+	httpx.Register(api, op("join-room", "POST", "/rooms/{room}/join", tag, "Join a public room"), s.postJoin)
+	httpx.Register(api, status(op("leave-room", "POST", "/rooms/{room}/leave", tag, "Leave a room"), 204), s.postLeave)
+	httpx.Register(api, op("hand-over-room", "POST", "/rooms/{room}/owner", tag, "Make somebody else the owner"), s.postOwner)
+}
+
+type roomList struct {
+	Items []wire.RoomState `json:"items" nullable:"false"`
+}
+
+func (s *Service) listRooms(ctx context.Context, _ *struct{}) (*body[roomList], error) {
+	states, err := s.Store.RoomStates(ctx, httpx.Principal(ctx).ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &body[roomList]{roomList{[]wire.RoomState{}}}
+	for _, st := range states {
+		out.Body.Items = append(out.Body.Items, wire.FromRoomState(st))
+	}
+	return out, nil
+}
+
+type newRoomInput struct {
+	Body struct {
+		Kind    string   `json:"kind" enum:"public,private"`
+		Name    string   `json:"name" example:"Workshop"`
+		Topic   string   `json:"topic,omitempty"`
+		Members []string `json:"members,omitempty" maxItems:"100" doc:"user ids, besides yourself"`
+	}
+}
+
+func (s *Service) postRoom(ctx context.Context, in *newRoomInput) (*body[wire.RoomState], error) {
+	n := domain.NewRoom{Kind: domain.RoomKind(in.Body.Kind), Name: in.Body.Name, Topic: in.Body.Topic, Members: in.Body.Members}
+	st, err := s.CreateRoom(ctx, httpx.Principal(ctx), n)
+	return answer(st, err, wire.FromRoomState)
+}
+
+func (s *Service) postDirect(ctx context.Context, in *struct {
+	Body struct {
+		Users []string `json:"users" minItems:"1" maxItems:"9" doc:"user ids, besides yourself"`
+	}
+}) (*body[wire.RoomState], error) {
+	p := httpx.Principal(ctx)
+	n := domain.NewRoom{Kind: domain.DirectRoom}
+	for _, id := range in.Body.Users {
+		if id != p.ID {
+			n.Members = append(n.Members, id)
+		}
+	}
+	st, err := s.CreateRoom(ctx, p, n)
+	return answer(st, err, wire.FromRoomState)
+}
+
+// publicRoom is a room in the directory.
+type publicRoom struct {
+	wire.Room
+	Joined bool `json:"joined" doc:"you are in it"`
+}
+
+func (s *Service) listPublic(ctx context.Context, in *paged) (*body[httpx.Page[publicRoom]], error) {
+	after, err := in.after()
+	if err != nil {
+		return nil, err
+	}
+	rooms, joined, err := s.Store.PublicRooms(ctx, httpx.Principal(ctx).ID, strings.TrimSpace(in.Q), after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return &body[httpx.Page[publicRoom]]{page(rooms, in.Limit, func(r domain.Room) string { return r.ID },
+		func(r domain.Room) publicRoom { return publicRoom{wire.FromRoom(r), joined[r.ID]} })}, nil
+}
+
+func (s *Service) getRoom(ctx context.Context, in *inRoom) (*body[wire.RoomState], error) {
+	p := httpx.Principal(ctx)
+	if _, _, err := s.place(ctx, p, in.Room, domain.ReadRoom); err != nil {
+		return nil, err
+	}
+	st, err := s.Store.RoomState(ctx, p.ID, in.Room)
+	return answer(st, err, wire.FromRoomState)
+}
+
+type roomChangeInput struct {
+	inRoom
+	Body struct {
+		Name     *string `json:"name,omitempty"`
+		Topic    *string `json:"topic,omitempty"`
+		Kind     *string `json:"kind,omitempty" enum:"public,private"`
+		Archived *bool   `json:"archived,omitempty"`
+	}
+}
+
+func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wire.Event], error) {
+	p := httpx.Principal(ctx)
+	if err := roomID(in.Room); err != nil {
+		return nil, err
+	}
+	c := domain.RoomChange{Name: in.Body.Name, Topic: in.Body.Topic, Archived: in.Body.Archived}
+	if c == (domain.RoomChange{}) && in.Body.Kind == nil {
+		return nil, domain.Invalid.Errorf("nothing_to_change", "say what to change: name, topic, kind or archived")
+	}
+	var err error
+	if c.Name != nil {
+		if *c.Name, err = domain.CheckLine("/name", *c.Name, domain.MaxRoomName, true); err != nil {
+			return nil, err
+		}
+	}
+	if c.Topic != nil {
+		if *c.Topic, err = domain.CheckProse("/topic", *c.Topic, domain.MaxTopic); err != nil {
+			return nil, err
+		}
+	}
+	if in.Body.Kind != nil {
+		kind := domain.RoomKind(*in.Body.Kind)
+		c.Kind = &kind
+	}
+	e, err := s.Store.UpdateRoom(ctx, p.ID, in.Room, c, s.Now())
+	return answer(e, err, wire.FromEvent)
+}
+
+func (s *Service) deleteRoom(ctx context.Context, in *inRoom) (*struct{}, error) {
+	if err := roomID(in.Room); err != nil {
+		return nil, err
+	}
+	members, err := s.Store.DeleteRoom(ctx, httpx.Principal(ctx).ID, in.Room, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range members {
+		s.tell(m, wire.TypeRoomLeft, wire.Left{Room: in.Room, Reason: "deleted"})
+	}
+	return nil, nil
+}
+
+func (s *Service) postJoin(ctx context.Context, in *inRoom) (*body[wire.RoomState], error) {
+	p := httpx.Principal(ctx)
+	if err := roomID(in.Room); err != nil {
+		return nil, err
+	}
+	if _, err := s.Store.Join(ctx, p.ID, in.Room, s.Now()); err != nil && domain.CodeOf(err) != "already_member" {
+		return nil, err
+	}
+	st, err := s.Store.RoomState(ctx, p.ID, in.Room)
+	return answer(st, err, wire.FromRoomState)
+}
+
+func (s *Service) postLeave(ctx context.Context, in *inRoom) (*struct{}, error) {
+	if err := roomID(in.Room); err != nil {
+		return nil, err
+	}
+	_, err := s.Store.Leave(ctx, httpx.Principal(ctx).ID, in.Room, s.Now())
+	return nil, err
+}
+
+type whoInput struct {
+	inRoom
+	Body struct {
+		User string `json:"user" doc:"id or username"`
+	}
+}
+
+func (s *Service) postOwner(ctx context.Context, in *whoInput) (*body[wire.RoomState], error) {
+	p := httpx.Principal(ctx)
+	if err := roomID(in.Room); err != nil {
+		return nil, err
+	}
+	user, err := s.userID(ctx, in.Body.User)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Store.HandOver(ctx, p.ID, in.Room, user, s.Now()); err != nil {
+		return nil, err
+	}
+	st, err := s.Store.RoomState(ctx, p.ID, in.Room)
+	return answer(st, err, wire.FromRoomState)
+}
+
+// userID turns the id or the username of somebody into an id.
+func (s *Service) userID(ctx context.Context, name string) (string, error) {
+	if domain.ValidID(domain.UserPrefix, name) {
+		return name, nil
+	}
+	u, err := s.Store.UserByUsername(ctx, strings.TrimPrefix(name, "@"))
+	return u.ID, err
+}
+
+func future(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}

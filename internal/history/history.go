@@ -1,0 +1,245 @@
+// Package history reads back what rooms' logs hold: pages of a timeline,
+// replays, single messages and searches. Only members read, and only what they
+// are members of at that moment.
+package history
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/fulltext"
+	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/wire"
+)
+
+// Store is where history is read from.
+type Store interface {
+	Place(ctx context.Context, room, user string) (domain.Room, domain.Member, error)
+	Timeline(ctx context.Context, room string, q domain.PageQuery) (domain.Page, error)
+	Replay(ctx context.Context, room string, after int64, limit int) ([]domain.Event, error)
+	MessageAt(ctx context.Context, room string, seq int64) (domain.Message, error)
+	Versions(ctx context.Context, room string, seq int64) ([]domain.Version, error)
+	Search(ctx context.Context, user string, q fulltext.Query, order domain.SearchOrder, c domain.SearchCursor, limit int) ([]domain.Hit, *domain.SearchCursor, error)
+}
+
+// Deps are what the service needs.
+type Deps struct {
+	Store Store
+	Now   func() time.Time // nil: time.Now
+}
+
+// Service is the history module.
+type Service struct{ Deps }
+
+// New returns the service.
+func New(d Deps) *Service {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	return &Service{d}
+}
+
+// Routes adds the module's operations to api.
+func (s *Service) Routes(api huma.API) {
+	op := func(id, path, summary string) huma.Operation {
+		return huma.Operation{OperationID: id, Method: "GET", Path: path, Tags: []string{"history"}, Summary: summary, Security: httpx.Bearer}
+	}
+	httpx.Register(api, op("get-timeline", "/rooms/{room}/timeline", "A page of a room's timeline, the latest unless you say otherwise"), s.getTimeline)
+	httpx.Register(api, op("replay-events", "/rooms/{room}/events", "A stretch of a room's log, edits and all"), s.getEvents)
+	httpx.Register(api, op("get-message", "/rooms/{room}/messages/{seq}", "One message as it is now"), s.getMessage)
+	httpx.Register(api, op("list-versions", "/rooms/{room}/messages/{seq}/versions", "The earlier texts of an edited message, for those who may read it"), s.getVersions)
+	httpx.Register(api, op("search", "/search", "Find messages in your rooms"), s.search)
+}
+
+// read lets members through and nobody else.
+func (s *Service) read(ctx context.Context, room string) (domain.Room, error) {
+	if !domain.ValidID(domain.RoomPrefix, room) {
+		return domain.Room{}, domain.ErrNoRoom()
+	}
+	r, m, err := s.Store.Place(ctx, room, httpx.Principal(ctx).ID)
+	if err != nil {
+		return r, err
+	}
+	return r, domain.Allow(r, m, domain.ReadRoom, s.Now())
+}
+
+type timelineInput struct {
+	Room   string    `path:"room" maxLength:"64"`
+	Before int64     `query:"before" minimum:"0" doc:"lines with lower numbers"`
+	After  int64     `query:"after" minimum:"0" doc:"lines with higher numbers"`
+	Around int64     `query:"around" minimum:"0" doc:"half a page on either side of this number"`
+	At     time.Time `query:"at" doc:"the lines around this time"`
+	Cursor string    `query:"cursor" doc:"prev or next of an earlier page"`
+	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
+}
+
+// place is a cursor of the timeline.
+type place struct {
+	Before int64 `json:"b,omitempty"`
+	After  int64 `json:"a,omitempty"`
+}
+
+func (in *timelineInput) query() (domain.PageQuery, error) {
+	q := domain.PageQuery{Before: in.Before, After: in.After, Around: in.Around, At: in.At, Limit: in.Limit}
+	n := 0
+	for _, set := range []bool{in.Before > 0, in.After > 0, in.Around > 0, !in.At.IsZero(), in.Cursor != ""} {
+		if set {
+			n++
+		}
+	}
+	if n > 1 {
+		return q, domain.Invalid.Errorf("one_place", "say only one of before, after, around, at and cursor")
+	}
+	if in.Cursor != "" {
+		var p place
+		if err := httpx.DecodeCursor(in.Cursor, &p); err != nil {
+			return q, err
+		}
+		q.Before, q.After = p.Before, p.After
+	}
+	return q, nil
+}
+
+type timelineOutput struct{ Body httpx.Page[wire.Event] }
+
+func (s *Service) getTimeline(ctx context.Context, in *timelineInput) (*timelineOutput, error) {
+	q, err := in.query()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.read(ctx, in.Room); err != nil {
+		return nil, err
+	}
+	page, err := s.Store.Timeline(ctx, in.Room, q)
+	if err != nil {
+		return nil, err
+	}
+	out := &timelineOutput{httpx.Page[wire.Event]{Items: events(page.Events)}}
+	if n := len(page.Events); n > 0 {
+		if page.Older {
+			out.Body.Prev = httpx.EncodeCursor(place{Before: page.Events[0].Seq})
+		}
+		if page.Newer {
+			out.Body.Next = httpx.EncodeCursor(place{After: page.Events[n-1].Seq})
+		}
+	}
+	return out, nil
+}
+
+func events(es []domain.Event) []wire.Event {
+	vs := make([]wire.Event, len(es))
+	for i, e := range es {
+		vs[i] = wire.FromEvent(e)
+	}
+	return vs
+}
+
+func (s *Service) getEvents(ctx context.Context, in *struct {
+	Room  string `path:"room" maxLength:"64"`
+	After int64  `query:"after" minimum:"0" doc:"the last number that you have"`
+	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"200"`
+}) (*struct{ Body wire.Replay }, error) {
+	r, err := s.read(ctx, in.Room)
+	if err != nil {
+		return nil, err
+	}
+	es, err := s.Store.Replay(ctx, in.Room, in.After, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := wire.Replay{Room: in.Room, Events: events(es), Head: r.Head}
+	if n := len(es); n > 0 {
+		out.Head = max(out.Head, es[n-1].Seq)
+		out.More = es[n-1].Seq < out.Head
+	}
+	return &struct{ Body wire.Replay }{out}, nil
+}
+
+type messageInput struct {
+	Room string `path:"room" maxLength:"64"`
+	Seq  int64  `path:"seq" minimum:"1"`
+}
+
+func (s *Service) getMessage(ctx context.Context, in *messageInput) (*struct{ Body wire.Message }, error) {
+	if _, err := s.read(ctx, in.Room); err != nil {
+		return nil, err
+	}
+	m, err := s.Store.MessageAt(ctx, in.Room, in.Seq)
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body wire.Message }{wire.FromMessage(m)}, nil
+}
+
+// version is one earlier text of a message.
+type version struct {
+	Text string    `json:"text"`
+	At   time.Time `json:"at" doc:"when it was written"`
+}
+
+type versionList struct {
+	Items []version `json:"items" nullable:"false"`
+}
+
+func (s *Service) getVersions(ctx context.Context, in *messageInput) (*struct{ Body versionList }, error) {
+	if _, err := s.read(ctx, in.Room); err != nil {
+		return nil, err
+	}
+	found, err := s.Store.Versions(ctx, in.Room, in.Seq)
+	if err != nil {
+		return nil, err
+	}
+	out := versionList{[]version{}}
+	for _, v := range found {
+		out.Items = append(out.Items, version(v))
+	}
+	return &struct{ Body versionList }{out}, nil
+}
+
+type searchInput struct {
+	Q      string `query:"q" required:"true" maxLength:"1024" doc:"words, \"phrases\", prefix*, -without, from:name, in:room, before:2026-01-31, after:2026-01-31, has:link"`
+	Sort   string `query:"sort" enum:"newest,relevance" default:"newest"`
+	Cursor string `query:"cursor"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
+}
+
+// hit is a message that was found. Marks are pairs of UTF-16 offsets in the
+// snippet, as browsers count.
+type hit struct {
+	Message wire.Message `json:"message"`
+	Snippet string       `json:"snippet" doc:"part of the text, on one line"`
+	Marks   [][2]int     `json:"marks" nullable:"false" doc:"what matched: [from, to) in UTF-16 code units of snippet"`
+}
+
+func (s *Service) search(ctx context.Context, in *searchInput) (*struct{ Body httpx.Page[hit] }, error) {
+	q, err := fulltext.Parse(strings.TrimSpace(in.Q))
+	if err != nil {
+		return nil, err
+	}
+	var c domain.SearchCursor
+	if in.Cursor != "" {
+		if err := httpx.DecodeCursor(in.Cursor, &c); err != nil {
+			return nil, err
+		}
+	}
+	hits, next, err := s.Store.Search(ctx, httpx.Principal(ctx).ID, q, domain.SearchOrder(in.Sort), c, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := httpx.Page[hit]{Items: []hit{}}
+	for _, h := range hits {
+		snippet, marks := q.Snippet(h.Message.Text)
+		if marks == nil {
+			marks = [][2]int{}
+		}
+		out.Items = append(out.Items, hit{wire.FromMessage(h.Message), snippet, marks})
+	}
+	if next != nil {
+		out.Next = httpx.EncodeCursor(*next)
+	}
+	return &struct{ Body httpx.Page[hit] }{out}, nil
+}
