@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// Lock takes the lock that a server holds on the SQLite file at path, or fails
+// because one holds it.
+func Lock(path string) (unlock func(), err error) { return lockFile(path + ".lock") }
+
+// Backup writes a copy of the database, as it is at one moment, to path, which
+// must not exist. Writes go on meanwhile. Only SQLite can do this.
+func (db *DB) Backup(ctx context.Context, path string) error {
+	if db.dialect != sqlite {
+		return errors.New("PostgreSQL is copied by pg_dump")
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s is there already", path)
+	}
+	c, err := db.read.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	// The reader's own guard against writing also holds for other files.
+	if _, err := c.ExecContext(ctx, "PRAGMA query_only = 0"); err != nil {
+		return err
+	}
+	defer func() { _, _ = c.ExecContext(context.WithoutCancel(ctx), "PRAGMA query_only = 1") }()
+	if _, err := c.ExecContext(ctx, "VACUUM INTO $1", path); err != nil {
+		_ = os.Remove(path)
+		return fmt.Errorf("copy the database: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Chmod(0o600), f.Sync(), f.Close())
+}
+
+// Check looks through the whole database for damage: its structure where that
+// can be seen, and the promises of the log.
+func (db *DB) Check(ctx context.Context) error {
+	if db.dialect == sqlite {
+		var verdict string
+		if err := db.read.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
+			return fmt.Errorf("the database cannot be read through; restore a backup with `unhidra restore`: %w", err)
+		}
+		if verdict != "ok" {
+			return fmt.Errorf("the database is damaged (%s); restore a backup with `unhidra restore`", verdict)
+		}
+	}
+	var room string
+	err := db.read.QueryRowContext(ctx, `SELECT COALESCE(MIN(id), '') FROM rooms r WHERE head <> (SELECT COALESCE(MAX(seq), 0) FROM events WHERE room_id = r.id)
+		OR head <> (SELECT COUNT(*) FROM events WHERE room_id = r.id)`).Scan(&room)
+	if err != nil {
+		return err
+	}
+	if room != "" {
+		return fmt.Errorf("the log of room %s has a gap; restore a backup with `unhidra restore`", room)
+	}
+	return nil
+}
+
+// Verify checks the SQLite file at path, which no server uses, and whether this
+// program can read it. It is brought to this program's schema for that.
+func Verify(ctx context.Context, path string) error {
+	db, err := Open(ctx, Options{Path: path, Tool: true})
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.Check(ctx), db.Close())
+}
