@@ -24,7 +24,7 @@ func floors() map[string][]string {
 		"internal/ratelimit": {},
 		"internal/obs":       {},
 
-		"internal/fulltext": {},
+		"internal/fulltext": {"internal/domain"},
 		"internal/wire":     {"internal/domain"},
 		"internal/ws":       {"internal/domain"},
 		"internal/bus":      ground,

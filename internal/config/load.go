@@ -14,7 +14,9 @@ import (
 const (
 	prefix     = "UNHIDRA_"
 	fileName   = "UNHIDRA_CONFIG"
-	testPrefix = "UNHIDRA_TEST_" // of the project's own tests
+	testPrefix = "UNHIDRA_TEST_"    // of the project's own tests
+	password   = "UNHIDRA_PASSWORD" // of unhidra chat and unhidra user
+	token      = "UNHIDRA_TOKEN"    // of unhidra chat
 )
 
 // Flags holds the values of flags, raw, by the option's name.
@@ -63,7 +65,7 @@ func Load(environ []string, flags Flags) (Config, error) {
 		switch {
 		case known(options, k):
 			set(values, k, value{env[k], "environment"}, complain)
-		case strings.HasPrefix(k, prefix) && k != fileName && !strings.HasPrefix(k, testPrefix):
+		case strings.HasPrefix(k, prefix) && k != fileName && k != password && k != token && !strings.HasPrefix(k, testPrefix):
 			complain("%s: there is no such setting%s", k, suggest(options, k))
 		}
 	}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/app"
+	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/obs"
+)
+
+const backupText = `backup [flags] <file>
+
+Copies everything that the server keeps to one file, also while it runs: the
+database as it was at one moment, and the key that signs access tokens, without
+which everyone would have to sign in anew. The file is as secret as the data
+folder; it is made readable for you alone. It is checked before the command
+ends, and appears under its name only then. Put it back with unhidra restore.
+
+With PostgreSQL (DATABASE_URL), use pg_dump, and keep the data folder's jwt.key
+beside it.
+`
+
+const restoreText = `restore [flags] <file>
+
+Puts a backup in place. The file is checked first: every byte, the database's
+own structure, and whether this version can read it. The server must not run.
+A database that is there already is replaced only with --force, and kept beside
+with the time at the end of its name.
+`
+
+var errPostgres = errors.New("the data is in PostgreSQL; use pg_dump and pg_restore, and keep jwt.key of the data folder beside the dump")
+
+func backup(ctx context.Context, e *env, args []string) error {
+	fs := e.flags("backup", backupText)
+	flags := config.NewFlags(fs)
+	if err := parse(fs, args, 1, 1); err != nil {
+		return err
+	}
+	c, err := e.load(flags)
+	if err != nil {
+		return err
+	}
+	if c.DatabaseURL != "" {
+		return errPostgres
+	}
+	if _, err := os.Stat(c.Database()); err != nil {
+		return fmt.Errorf("there is nothing to copy yet: %w", err)
+	}
+	path := fs.Arg(0)
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s is there already; name another file", path)
+	}
+	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: obs.NewLogger(e.stderr, c.LogLevel, c.LogFormat), Tool: true, NoMigrate: true})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".unhidra-backup-") // mode 0700, and on the disk that must have room anyway
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	copied := filepath.Join(dir, databaseEntry)
+	if err := db.Backup(ctx, copied); err != nil {
+		return err
+	}
+	archive := filepath.Join(dir, "archive")
+	files := map[string]string{databaseEntry: copied}
+	if _, err := os.Stat(c.SecretFile()); err == nil && c.JWTSecret == "" {
+		files[keyEntry] = c.SecretFile()
+	}
+	if err := writeArchive(archive, manifest{Version: version(), Created: time.Now().UTC()}, files); err != nil {
+		return err
+	}
+	if _, err := unpack(ctx, archive, filepath.Join(dir, "check")); err != nil {
+		return fmt.Errorf("the backup is not good, and was not kept: %w", err)
+	}
+	if err := os.Rename(archive, path); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.stdout, "%s: %d bytes, checked.\n", path, info.Size())
+	return err
+}
+
+func restore(ctx context.Context, e *env, args []string) error {
+	fs := e.flags("restore", restoreText)
+	force := fs.Bool("force", false, "replace the database that is there; it is kept under another name")
+	flags := config.NewFlags(fs)
+	if err := parse(fs, args, 1, 1); err != nil {
+		return err
+	}
+	c, err := e.load(flags)
+	if err != nil {
+		return err
+	}
+	if c.DatabaseURL != "" {
+		return errPostgres
+	}
+	if err := os.MkdirAll(filepath.Dir(c.Database()), 0o700); err != nil {
+		return err
+	}
+	unlock, err := app.LockStore(c)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	_, err = os.Stat(c.Database())
+	exists := err == nil
+	if exists && !*force {
+		return fmt.Errorf("there is a database at %s already; --force replaces it, and keeps it under another name", c.Database())
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(c.Database()), ".unhidra-restore-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	m, err := unpack(ctx, fs.Arg(0), dir)
+	if err != nil {
+		return err
+	}
+	if err := e.replace(c, dir, exists); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.stdout, "Restored the backup of %s (made by version %s).\n", m.Created.Format(time.RFC3339), m.Version)
+	return err
+}
+
+// replace puts the unpacked files in place and moves away what is there.
+func (e *env) replace(c config.Config, dir string, exists bool) error {
+	if exists {
+		kept := c.Database() + time.Now().UTC().Format(".20060102T150405Z")
+		// What a server that was killed had not yet moved from its log into the
+		// file belongs to the file.
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			if err := os.Rename(c.Database()+suffix, kept+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+		if _, err := fmt.Fprintf(e.stdout, "The database that was there is now %s\n", kept); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(filepath.Join(dir, databaseEntry), c.Database()); err != nil {
+		return err
+	}
+	key := filepath.Join(dir, keyEntry)
+	if _, err := os.Stat(key); err != nil || c.JWTSecret != "" {
+		return nil
+	}
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return err
+	}
+	b, err := os.ReadFile(key)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(c.SecretFile(), b, 0o600)
+}

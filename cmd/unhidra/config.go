@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/unhidra/unhidra/internal/config"
+)
+
+const configText = `config [flags]
+
+Prints every setting in effect and where it is from: default, file, environment
+or flag. Secrets are redacted. Fails if the configuration is not right, and
+then says all that is wrong with it.
+`
+
+func showConfig(_ context.Context, e *env, args []string) error {
+	fs := e.flags("config", configText)
+	docs := fs.Bool("docs", false, "print docs/config.md, the description of all settings")
+	flags := config.NewFlags(fs)
+	if err := parse(fs, args, 0, 0); err != nil {
+		return err
+	}
+	if *docs {
+		return config.WriteDocs(e.stdout)
+	}
+	c, err := e.load(flags)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(e.stdout, 0, 4, 2, ' ', 0)
+	for _, s := range c.Settings() {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, s.Value, s.Origin)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/app"
+	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/obs"
+)
+
+const doctorText = `doctor [flags]
+
+Looks at the configuration, the data folder, the disk, the clock, the ports and
+the database, and says of everything that is not right what to do. It changes
+nothing, and may be used while the server runs. Fails if something is broken; a
+warning is no failure.
+`
+
+// A diagnosis collects what the doctor finds.
+type diagnosis struct {
+	w      io.Writer
+	broken int
+}
+
+func (d *diagnosis) ok(what, format string, args ...any) { d.say("ok", what, format, args...) }
+func (d *diagnosis) warn(what, format string, args ...any) {
+	d.say("warn", what, format, args...)
+}
+func (d *diagnosis) fail(what, format string, args ...any) {
+	d.broken++
+	d.say("FAIL", what, format, args...)
+}
+
+func (d *diagnosis) say(grade, what, format string, args ...any) {
+	_, _ = fmt.Fprintf(d.w, "%-4s  %-13s %s\n", grade, what, fmt.Sprintf(format, args...))
+}
+
+func doctor(ctx context.Context, e *env, args []string) error {
+	set := e.flags("doctor", doctorText)
+	flags := config.NewFlags(set)
+	if err := parse(set, args, 0, 0); err != nil {
+		return err
+	}
+	d := &diagnosis{w: e.stdout}
+	c, err := config.Load(e.environ, flags)
+	if err != nil {
+		for line := range strings.Lines(err.Error()) {
+			d.fail("configuration", "%s", strings.TrimSpace(line))
+		}
+		return fmt.Errorf("%d of the settings are not right; the rest was not looked at", d.broken)
+	}
+	d.ok("configuration", "every setting is understood")
+	d.settings(c)
+	d.folder(c)
+	d.secret(c)
+	d.disk(c)
+	d.clock(c)
+	d.files()
+	running := d.ports(ctx, c)
+	d.store(ctx, c, running)
+	if d.broken > 0 {
+		return fmt.Errorf("%d findings need your attention", d.broken)
+	}
+	return nil
+}
+
+// settings looks for what is allowed and yet seldom meant.
+func (d *diagnosis) settings(c config.Config) {
+	if strings.HasPrefix(c.PublicURL, "https:") && len(c.TrustedProxies) == 0 {
+		d.warn("proxies", "UNHIDRA_PUBLIC_URL is https, so a proxy is in front; name it in UNHIDRA_TRUSTED_PROXIES, or every client has the proxy's address and all share one limit")
+	}
+	host, _, err := net.SplitHostPort(c.OperatorAddr)
+	if ip := net.ParseIP(host); err == nil && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		d.warn("operator", "UNHIDRA_OPERATOR_ADDR is open beyond this machine; it shows everything and asks for no password, so a firewall must be in front of it")
+	}
+}
+
+func (d *diagnosis) folder(c config.Config) {
+	info, err := os.Stat(c.DataDir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		d.ok("data folder", "%s is made at the first start", c.DataDir)
+		return
+	case err != nil:
+		d.fail("data folder", "%v", err)
+		return
+	case !info.IsDir():
+		d.fail("data folder", "%s is not a folder; name another by UNHIDRA_DATA_DIR", c.DataDir)
+		return
+	}
+	f, err := os.CreateTemp(c.DataDir, "doctor-*.tmp")
+	if err != nil {
+		d.fail("data folder", "cannot write in %s; give it to the user that the server runs as: %v", c.DataDir, err)
+		return
+	}
+	_ = f.Close()
+	_ = os.Remove(f.Name())
+	d.ok("data folder", "%s can be written", c.DataDir)
+}
+
+func (d *diagnosis) secret(c config.Config) {
+	if c.JWTSecret != "" {
+		d.ok("signing key", "given by JWT_SECRET")
+		return
+	}
+	info, err := os.Stat(c.SecretFile())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		d.ok("signing key", "is made at the first start")
+	case err != nil:
+		d.fail("signing key", "%v", err)
+	case info.Mode().Perm()&0o077 != 0:
+		d.fail("signing key", "others on this machine can read %s and sign in as anyone; run: chmod 600 %s", c.SecretFile(), c.SecretFile())
+	default:
+		if _, err := app.SigningKey(c); err != nil {
+			d.fail("signing key", "%v", err)
+			return
+		}
+		d.ok("signing key", "%s is yours alone", c.SecretFile())
+	}
+}
+
+const (
+	diskLow  = 1 << 30
+	diskFull = 100 << 20
+)
+
+func (d *diagnosis) disk(c config.Config) {
+	dir, err := filepath.Abs(c.DataDir)
+	if err != nil {
+		d.fail("disk", "%v", err)
+		return
+	}
+	for {
+		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
+			break
+		}
+		dir = filepath.Dir(dir) // the folder comes later; its disk is this one's
+	}
+	free, err := freeBytes(dir)
+	switch {
+	case err != nil:
+		d.warn("disk", "cannot tell how much room is left: %v", err)
+	case free < diskFull:
+		d.fail("disk", "%d MiB are left; without room nothing new is accepted. Make some", free>>20)
+	case free < diskLow:
+		d.warn("disk", "%d MiB are left", free>>20)
+	default:
+		d.ok("disk", "%d GiB are free", free>>30)
+	}
+}
+
+// released is a time that every right clock has passed.
+func released() time.Time { return time.Date(2026, time.November, 1, 0, 0, 0, 0, time.UTC) }
+
+func (d *diagnosis) clock(c config.Config) {
+	now := time.Now()
+	if now.Before(released()) {
+		d.fail("clock", "it is %s, they say; set the clock, or sessions and invitations end at the wrong time", now.Format(time.RFC3339))
+		return
+	}
+	// A data folder on another machine shows that machine's time.
+	if info, err := os.Stat(c.Database()); err == nil && info.ModTime().After(now.Add(time.Minute)) {
+		d.fail("clock", "the database was written at %s, which is still to come; set the clock of this machine", info.ModTime().Format(time.RFC3339))
+		return
+	}
+	d.ok("clock", "%s", now.UTC().Format(time.RFC3339))
+}
+
+const fewFiles = 4096
+
+func (d *diagnosis) files() {
+	n, err := openFiles()
+	switch {
+	case err != nil:
+		d.warn("open files", "cannot tell how many are allowed: %v", err)
+	case n < fewFiles:
+		d.warn("open files", "only %d are allowed, and each connection is one; raise the limit (ulimit -n, LimitNOFILE)", n)
+	default:
+		d.ok("open files", "%d are allowed", n)
+	}
+}
+
+// ports reports whether a server of ours runs on the public port.
+func (d *diagnosis) ports(ctx context.Context, c config.Config) (running bool) {
+	public := net.JoinHostPort(c.BindAddr, strconv.Itoa(c.GatewayPort))
+	for _, p := range []struct{ addr, setting string }{{public, "GATEWAY_PORT"}, {c.AuthAddr, "AUTH_BIND_ADDR"}, {c.OperatorAddr, "UNHIDRA_OPERATOR_ADDR"}} {
+		if p.addr == "" {
+			continue
+		}
+		var lc net.ListenConfig
+		l, err := lc.Listen(ctx, "tcp", p.addr)
+		switch {
+		case err == nil:
+			_ = l.Close()
+			d.ok("port", "%s (%s) is free", p.addr, p.setting)
+		case healthy(ctx, p.addr):
+			running = true
+			d.ok("port", "%s (%s): the server runs there", p.addr, p.setting)
+		default:
+			d.fail("port", "%s (%s) cannot be opened; stop the program that has it, or choose another: %v", p.addr, p.setting, err)
+		}
+	}
+	return running
+}
+
+// healthy asks a server on this machine whether it is well.
+func healthy(ctx context.Context, addr string) bool {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/health", nil)
+	if err != nil {
+		return false
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	_ = res.Body.Close()
+	return res.StatusCode == http.StatusOK && res.Header.Get("Content-Type") == "application/json"
+}
+
+func (d *diagnosis) store(ctx context.Context, c config.Config, running bool) {
+	if c.DatabaseURL == "" {
+		if _, err := os.Stat(c.Database()); errors.Is(err, fs.ErrNotExist) {
+			d.ok("database", "%s is made at the first start", c.Database())
+			return
+		}
+		if unlock, err := app.LockStore(c); err == nil {
+			unlock()
+		} else if !running {
+			d.warn("database", "a server is using it, though none answers on the ports: %v", err)
+		}
+	}
+	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: obs.NewLogger(d.w, "error", "text"), Tool: true, NoMigrate: true})
+	if err != nil {
+		d.fail("database", "%v", err)
+		return
+	}
+	defer db.Close()
+	if err := db.Check(ctx); err != nil {
+		d.fail("database", "%v", err)
+		return
+	}
+	d.ok("database", "%s is whole and of this version", db.Name())
+}

@@ -1,0 +1,139 @@
+// Command unhidra is the server and everything that goes with running it:
+// `unhidra serve` starts it, `unhidra help` lists the rest.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/unhidra/unhidra/internal/config"
+)
+
+func main() {
+	// The first signal asks for an orderly stop; from then on signals do what
+	// they do by themselves, and so the second one stops at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	e := &env{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
+	os.Exit(run(ctx, e, os.Args[1:]))
+}
+
+// Exit codes. A supervisor need not restart what exits with exitUsage.
+const (
+	exitOK    = 0
+	exitFail  = 1
+	exitUsage = 2 // wrong arguments or configuration
+)
+
+// An env is all that a command touches of the process it runs in.
+type env struct {
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
+	environ []string
+}
+
+// getenv returns the value of an environment variable.
+func (e *env) getenv(name string) (string, bool) {
+	for _, kv := range e.environ {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// A command is one subcommand.
+type command struct {
+	name     string
+	synopsis string // one line
+	run      func(ctx context.Context, e *env, args []string) error
+}
+
+// errUsage marks an error that is about the arguments or the settings.
+var errUsage = errors.New("usage")
+
+// usagef returns an error about the arguments.
+func usagef(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errUsage, fmt.Sprintf(format, args...))
+}
+
+func run(ctx context.Context, e *env, args []string) int {
+	if len(args) == 0 {
+		printHelp(e.stderr)
+		return exitUsage
+	}
+	name := args[0]
+	if name == "-h" || name == "--help" {
+		name = "help"
+	}
+	for _, c := range commands() {
+		if c.name == name {
+			return e.exit(c.name, c.run(ctx, e, args[1:]))
+		}
+	}
+	fmt.Fprintf(e.stderr, "unhidra: there is no command %q; `unhidra help` lists them\n", args[0])
+	return exitUsage
+}
+
+// exit tells of err and returns the exit code that it amounts to.
+func (e *env) exit(name string, err error) int {
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case errors.Is(err, errUsage):
+		fmt.Fprintf(e.stderr, "unhidra %s: %s\n", name, strings.TrimPrefix(err.Error(), errUsage.Error()+": "))
+		return exitUsage
+	}
+	fmt.Fprintf(e.stderr, "unhidra %s: %s\n", name, err)
+	return exitFail
+}
+
+// flags returns a flag set that explains the command by its text. The first
+// line is how to call it.
+func (e *env) flags(name, text string) *flag.FlagSet {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {
+		fmt.Fprintf(e.stdout, "Usage: unhidra %s\n", strings.TrimSpace(text))
+		n := 0
+		fs.VisitAll(func(*flag.Flag) { n++ })
+		if n > 0 {
+			fmt.Fprint(e.stdout, "\nFlags:\n")
+			fs.SetOutput(e.stdout)
+			fs.PrintDefaults()
+			fs.SetOutput(io.Discard)
+		}
+	}
+	return fs
+}
+
+// parse parses args and wants between lo and hi arguments after the flags.
+func parse(fs *flag.FlagSet, args []string, lo, hi int) error {
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return usagef("%v; see `unhidra %s --help`", err, fs.Name())
+	}
+	if n := fs.NArg(); n < lo || n > hi {
+		return usagef("wrong number of arguments; see `unhidra %s --help`", fs.Name())
+	}
+	return nil
+}
+
+// load reads the configuration; its complaints are about usage.
+func (e *env) load(flags config.Flags) (config.Config, error) {
+	c, err := config.Load(e.environ, flags)
+	if err != nil {
+		return c, usagef("the configuration is not right:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+	}
+	return c, nil
+}

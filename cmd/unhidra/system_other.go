@@ -1,0 +1,11 @@
+//go:build !unix
+
+package main
+
+import "errors"
+
+var errNotHere = errors.New("not known on this system")
+
+func freeBytes(string) (uint64, error) { return 0, errNotHere }
+
+func openFiles() (uint64, error) { return 0, errNotHere }

@@ -1,0 +1,214 @@
+// Package app is the composition root: it opens the store and the bus, builds
+// the modules that the roles of this process ask for, joins them, and starts and
+// stops them in order. It decides nothing else.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/web"
+)
+
+// Options are what Run needs beside the configuration.
+type Options struct {
+	Config  config.Config
+	Version string
+	Log     *slog.Logger
+	Out     io.Writer   // for what a person should read at the start; nil: nobody
+	Ready   func(Addrs) // called once the server takes requests; may be nil
+}
+
+// Addrs are the addresses that the server is reached at.
+type Addrs struct {
+	URL      string // of the web client, without a slash at the end
+	Public   string // host:port of each listener; empty: not open
+	Auth     string
+	Operator string
+	Setup    string // link for the first administrator; empty: there is one
+}
+
+// LockStore takes the lock that a server holds on its SQLite file, for commands
+// that must not run beside one.
+func LockStore(c config.Config) (unlock func(), err error) { return store.Lock(c.Database()) }
+
+// StoreOptions say how OpenStore opens.
+type StoreOptions struct {
+	Log       *slog.Logger
+	Tool      bool // beside a running server
+	NoMigrate bool
+}
+
+// OpenStore opens the database that c names.
+func OpenStore(ctx context.Context, c config.Config, o StoreOptions) (*store.DB, error) {
+	if c.DatabaseURL == "" {
+		if err := os.MkdirAll(filepath.Dir(c.Database()), 0o700); err != nil {
+			return nil, fmt.Errorf("make the folder of the database (UNHIDRA_DATA_DIR): %w", err)
+		}
+	}
+	return store.Open(ctx, store.Options{Path: c.Database(), URL: c.DatabaseURL.Reveal(), Log: o.Log, Tool: o.Tool, NoMigrate: o.NoMigrate})
+}
+
+// Run runs a server until ctx is done, and stops it in order: listeners close,
+// connections are drained, and what was accepted is committed.
+func Run(ctx context.Context, o Options) (err error) {
+	begin := time.Now()
+	db, err := OpenStore(ctx, o.Config, StoreOptions{Log: o.Log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	s := &server{Options: o, db: db, bus: bus.NewLocal(), reg: obs.NewRegistry(o.Version), health: &obs.Health{}}
+	s.health.Check("store", db.Ping)
+	defer s.closeListeners()
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	if err := s.build(ctx); err != nil {
+		return err
+	}
+	if err := s.handlers(); err != nil {
+		return err
+	}
+	s.announce(ctx, begin)
+	stopping := context.AfterFunc(ctx, func() { s.health.SetReady(false) })
+	defer stopping()
+	return runParts(ctx, o.Log, s.parts, o.Config.ShutdownTimeout)
+}
+
+// A server is a process under construction.
+type server struct {
+	Options
+	db      *store.DB
+	bus     bus.Bus
+	reg     *prometheus.Registry
+	health  *obs.Health
+	addrs   Addrs
+	modules modules
+	parts   []part // in start order
+
+	public, auth, operator net.Listener
+}
+
+// open opens the listeners, before anything runs that they would serve.
+func (s *server) open(ctx context.Context) (err error) {
+	c := s.Config
+	if c.Has(config.RoleGateway) {
+		if s.public, err = listen(ctx, net.JoinHostPort(c.BindAddr, strconv.Itoa(c.GatewayPort)), "GATEWAY_PORT"); err != nil {
+			return err
+		}
+		s.addrs.Public = s.public.Addr().String()
+	}
+	if c.AuthAddr != "" && c.Has(config.RoleAuth) {
+		if s.auth, err = listen(ctx, c.AuthAddr, "AUTH_BIND_ADDR"); err != nil {
+			return err
+		}
+		s.addrs.Auth = s.auth.Addr().String()
+	}
+	if c.OperatorAddr != "" {
+		if s.operator, err = listen(ctx, c.OperatorAddr, "UNHIDRA_OPERATOR_ADDR"); err != nil {
+			return err
+		}
+		s.addrs.Operator = s.operator.Addr().String()
+	}
+	s.addrs.URL = c.URL()
+	if c.PublicURL == "" && s.public != nil {
+		_, port, _ := net.SplitHostPort(s.addrs.Public) // the port may have been left to the system
+		s.addrs.URL = "http://localhost:" + port
+	}
+	return nil
+}
+
+// closeListeners closes those that no part has taken over.
+func (s *server) closeListeners() {
+	for _, l := range []net.Listener{s.public, s.auth, s.operator} {
+		if l != nil {
+			_ = l.Close() // closed already, where a part had it
+		}
+	}
+}
+
+// handlers builds what the listeners serve. They are the last parts to start
+// and the first to stop.
+func (s *server) handlers() error {
+	if s.operator != nil {
+		h := operator(s.reg, s.health, s.modules.serveStats)
+		s.parts = append(s.parts, serve("operator", s.operator, h, s.Log, s.Config.ShutdownTimeout))
+	}
+	if s.auth != nil {
+		mux := http.NewServeMux()
+		api := httpx.New(mux, s.api())
+		s.modules.auth.Routes(api)
+		if err := s.listener("auth", s.auth, mux, nil); err != nil {
+			return err
+		}
+	}
+	if s.public == nil {
+		return nil
+	}
+	mux := http.NewServeMux()
+	s.modules.routes(httpx.New(mux, s.api()), s.Config)
+	mux.Handle("GET /ws", s.modules.gateway)
+	client, err := httpx.Static(web.FS())
+	if err != nil {
+		return err
+	}
+	return s.listener("public", s.public, mux, client)
+}
+
+func (s *server) api() httpx.Options {
+	return httpx.Options{Name: s.Config.Name, Version: s.Version, Auth: s.modules.auth, Log: s.Log}
+}
+
+func (s *server) listener(name string, l net.Listener, mux *http.ServeMux, fallback http.Handler) error {
+	mux.HandleFunc("GET /health", s.health.ServeHealth)
+	mux.HandleFunc("GET /ready", s.health.ServeReady)
+	origins := append([]string{s.addrs.URL}, s.Config.AllowedOrigins...)
+	h, err := httpx.Handler(mux, httpx.HandlerOptions{
+		Log: s.Log, Metrics: s.reg, Listener: name, Proxies: s.Config.TrustedProxies, Origins: origins, Fallback: fallback,
+	})
+	if err != nil {
+		return err
+	}
+	s.parts = append(s.parts, serve(name, l, h, s.Log, s.Config.ShutdownTimeout))
+	return nil
+}
+
+// announce says that the server is there, and how to begin. The listeners are
+// open: who comes before their parts run waits for a moment.
+func (s *server) announce(ctx context.Context, begin time.Time) {
+	setup, err := s.modules.setupLink(ctx, s.addrs.URL)
+	if err != nil {
+		s.Log.Error("cannot make the setup link", "err", err)
+	}
+	s.addrs.Setup = setup
+	s.health.SetReady(true)
+	s.Log.Info("ready", "version", s.Version, "url", s.addrs.URL, "public", s.addrs.Public, "auth", s.addrs.Auth,
+		"operator", s.addrs.Operator, "store", s.db.Name(), "took", time.Since(begin))
+	if s.Out != nil {
+		_, _ = fmt.Fprintf(s.Out, "\n%s is on %s\n", s.Config.Name, s.addrs.URL)
+		if setup != "" {
+			_, _ = fmt.Fprintf(s.Out, "\nThere is no administrator yet. Open this link within an hour to become the first:\n\n    %s\n", setup)
+		}
+		_, _ = fmt.Fprintln(s.Out)
+	}
+	if s.Ready != nil {
+		s.Ready(s.addrs)
+	}
+}

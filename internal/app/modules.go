@@ -1,0 +1,123 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/unhidra/unhidra/internal/auth"
+	"github.com/unhidra/unhidra/internal/chat"
+	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/gateway"
+	"github.com/unhidra/unhidra/internal/history"
+	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/presence"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/token"
+)
+
+// The store satisfies the interfaces that the modules declare, and the services
+// those that the gateway declares.
+var (
+	_ auth.Store       = (*store.DB)(nil)
+	_ chat.Store       = (*store.DB)(nil)
+	_ history.Store    = (*store.DB)(nil)
+	_ presence.Users   = (*store.DB)(nil)
+	_ presence.Peers   = (*store.DB)(nil)
+	_ gateway.Rooms    = (*store.DB)(nil)
+	_ gateway.Log      = (*store.DB)(nil)
+	_ gateway.Users    = (*store.DB)(nil)
+	_ gateway.Chat     = (*chat.Service)(nil)
+	_ gateway.Presence = (*presence.Service)(nil)
+
+	_ httpx.Authenticator   = (*auth.Service)(nil)
+	_ gateway.Authenticator = (*auth.Service)(nil)
+)
+
+// modules are the services of this process. All are there in every process;
+// its roles say which of them are reached from outside.
+type modules struct {
+	auth     *auth.Service
+	chat     *chat.Service
+	history  *history.Service
+	presence *presence.Service
+	gateway  *gateway.Service
+}
+
+// build makes the modules and the parts that run them, in the order in which
+// they start: the store's news first, the gateway last.
+func (s *server) build(context.Context) error {
+	c, m := s.Config, &s.modules
+	secret, err := SigningKey(c)
+	if err != nil {
+		return err
+	}
+	keys, err := token.NewKeyring(secret)
+	if err != nil {
+		return err
+	}
+
+	m.chat = chat.New(chat.Deps{
+		Store: s.db, Bus: s.bus, Log: s.Log, Metrics: s.reg, UserPerMinute: c.UserPerMinute, MessagesPerSec: c.MessagesPerSec,
+	})
+	s.db.OnCommit(m.chat.Announce)
+	s.parts = append(s.parts, part{"chat", m.chat.Run})
+
+	m.auth = auth.New(auth.Deps{
+		Store: s.db, Keys: keys, Bus: s.bus, Log: s.Log, Name: c.Name, Version: s.Version,
+		Closed: c.Registration == "closed", PasswordMin: c.PasswordMin, LoginPerMinute: c.LoginPerMinute,
+		LoginBurst: c.LoginBurst, RegisterPerHour: c.RegisterPerHour, Secure: strings.HasPrefix(s.addrs.URL, "https:"),
+	})
+	s.parts = append(s.parts, part{"auth", m.auth.Run})
+
+	m.history = history.New(history.Deps{Store: s.db})
+
+	m.presence = presence.New(presence.Deps{Users: s.db, Peers: s.db, Bus: s.bus, Logger: s.Log})
+	s.parts = append(s.parts, part{"presence", m.presence.Run})
+
+	m.gateway = gateway.New(gateway.Deps{
+		Auth: m.auth, Chat: m.chat, Rooms: s.db, Log: s.db, Users: s.db, Presence: m.presence, Bus: s.bus, Logger: s.Log,
+		Metrics: s.reg, ClientAddr: httpx.Proxies(c.TrustedProxies).ClientAddr, Version: s.Version, Origins: s.origins(),
+		Limits: gateway.Limits{
+			HandshakesPerAddr: c.IPPerMinute, HandshakesPerUser: c.UserPerMinute, ConnsPerAddr: c.ConnsPerAddr,
+			ConnsPerUser: c.ConnsPerUser, MessagesPerSec: c.MessagesPerSec, Queue: c.SendQueue,
+		},
+		Drain: c.Drain,
+	})
+	s.parts = append(s.parts, part{"gateway", m.gateway.Run})
+	return nil
+}
+
+// origins are those whose pages may connect beside the host that they are asked
+// for. Behind a proxy that renames the host, the public URL is one of them.
+func (s *server) origins() []string {
+	o := s.Config.AllowedOrigins
+	if len(o) > 0 || s.Config.PublicURL != "" {
+		o = append([]string{s.addrs.URL}, o...)
+	}
+	return o
+}
+
+// routes adds what the public listener answers.
+func (m *modules) routes(api huma.API, c config.Config) {
+	if c.Has(config.RoleAuth) {
+		m.auth.Routes(api)
+	}
+	m.chat.Routes(api)
+	m.history.Routes(api)
+	m.presence.Routes(api)
+}
+
+func (m *modules) setupLink(ctx context.Context, url string) (string, error) {
+	return m.auth.SetupLink(ctx, url)
+}
+
+func (m *modules) serveStats(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	_ = e.Encode(map[string]any{"gateway": m.gateway.Stats()})
+}
