@@ -1,7 +1,6 @@
-package store
+package store_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,37 +10,22 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/testkit"
 )
 
-// open opens a fresh SQLite database with users a..n in it, and a room of a's
-// that all of them are in.
-func openLog(tb testing.TB, users int) (*DB, []string, string) {
+// openRoom makes users 0..n-1, and a room of the first that all of them are in.
+func openRoom(tb testing.TB, db *store.DB, users int) string {
 	tb.Helper()
-	db, err := Open(tb.Context(), Options{Path: filepath.Join(tb.TempDir(), "test.db")})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = db.Close() })
-	return db, nil, openRoom(tb, db, users)
-}
-
-func openRoom(tb testing.TB, db *DB, users int) string {
-	tb.Helper()
-	err := db.write(tb.Context(), func(ctx context.Context, t *tx) error {
-		for i := range users {
-			_, err := t.ExecContext(ctx, `INSERT INTO users (id, username, display_name, created_at) VALUES ($1, $2, $3, 1)`, userID(i), fmt.Sprintf("user%d", i), fmt.Sprintf("User %d", i))
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
 	n := domain.NewRoom{Kind: domain.PublicRoom, Name: "Lobby"}
-	for i := 1; i < users; i++ {
-		n.Members = append(n.Members, userID(i))
+	for i := range users {
+		u := domain.User{ID: userID(i), Kind: domain.KindUser, Role: domain.SystemUser, Username: fmt.Sprintf("user%d", i), DisplayName: fmt.Sprintf("User %d", i)}
+		if err := db.CreateUser(tb.Context(), u, "", nil, time.Now()); err != nil {
+			tb.Fatal(err)
+		}
+		if i > 0 {
+			n.Members = append(n.Members, u.ID)
+		}
 	}
 	s, _, err := db.CreateRoom(tb.Context(), userID(0), n, time.Now())
 	if err != nil {
@@ -52,7 +36,7 @@ func openRoom(tb testing.TB, db *DB, users int) string {
 
 func userID(i int) string { return fmt.Sprintf("usr_%026d", i) }
 
-func say(tb testing.TB, db *DB, user, room, key, text string) domain.Event {
+func say(tb testing.TB, db *store.DB, user, room, key, text string) domain.Event {
 	tb.Helper()
 	e, _, err := db.AppendMessage(tb.Context(), user, domain.Draft{Room: room, Key: key, Text: text}, nil, false, time.Now())
 	if err != nil {
@@ -62,137 +46,145 @@ func say(tb testing.TB, db *DB, user, room, key, text string) domain.Event {
 }
 
 func TestConcurrentAppendsAreGapless(t *testing.T) {
-	db, _, room := openLog(t, 8)
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	seen := make(map[int64]string)
-	for u := range 8 {
-		wg.Go(func() {
-			last := int64(0)
-			for i := range 50 {
-				key := fmt.Sprintf("k-%d-%d", u, i)
-				e, repeat, err := db.AppendMessage(t.Context(), userID(u), domain.Draft{Room: room, Key: key, Text: key}, nil, false, time.Now())
-				if err != nil || repeat {
-					t.Errorf("append %s: %v, repeat %v", key, err, repeat)
-					return
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		room := openRoom(t, db, 8)
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		seen := make(map[int64]string)
+		for u := range 8 {
+			wg.Go(func() {
+				last := int64(0)
+				for i := range 50 {
+					key := fmt.Sprintf("k-%d-%d", u, i)
+					e, repeat, err := db.AppendMessage(t.Context(), userID(u), domain.Draft{Room: room, Key: key, Text: key}, nil, false, time.Now())
+					if err != nil || repeat {
+						t.Errorf("append %s: %v, repeat %v", key, err, repeat)
+						return
+					}
+					if e.Seq <= last {
+						t.Errorf("%d after %d for one sender", e.Seq, last)
+					}
+					last = e.Seq
+					mu.Lock()
+					seen[e.Seq] = key
+					mu.Unlock()
 				}
-				if e.Seq <= last {
-					t.Errorf("%d after %d for one sender", e.Seq, last)
-				}
-				last = e.Seq
-				mu.Lock()
-				seen[e.Seq] = key
-				mu.Unlock()
+			})
+		}
+		wg.Wait()
+		if len(seen) != 400 {
+			t.Fatalf("%d different numbers for 400 messages", len(seen))
+		}
+		events, err := db.Replay(t.Context(), room, 0, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, e := range events {
+			if e.Seq != int64(i+1) {
+				t.Fatalf("event %d has number %d", i+1, e.Seq)
 			}
-		})
-	}
-	wg.Wait()
-	if len(seen) != 400 {
-		t.Fatalf("%d different numbers for 400 messages", len(seen))
-	}
-	events, err := db.Replay(t.Context(), room, 0, 1000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, e := range events {
-		if e.Seq != int64(i+1) {
-			t.Fatalf("event %d has number %d", i+1, e.Seq)
+			if e.Type == domain.MessageCreated && seen[e.Seq] != e.Message.Text {
+				t.Fatalf("event %d says %q, was acknowledged as %q", e.Seq, e.Message.Text, seen[e.Seq])
+			}
 		}
-		if e.Type == domain.MessageCreated && seen[e.Seq] != e.Message.Text {
-			t.Fatalf("event %d says %q, was acknowledged as %q", e.Seq, e.Message.Text, seen[e.Seq])
+		if len(events) != 409 {
+			t.Fatalf("%d events, want room.created, 8 joins and 400 messages", len(events))
 		}
-	}
-	if len(events) != 409 {
-		t.Fatalf("%d events, want room.created, 8 joins and 400 messages", len(events))
-	}
+	})
 }
 
 func TestAKeyGivesOneMessage(t *testing.T) {
-	db, _, room := openLog(t, 2)
-	var wg sync.WaitGroup
-	seqs := make([]int64, 20)
-	for i := range seqs {
-		wg.Go(func() { seqs[i] = say(t, db, userID(1), room, "same", fmt.Sprint(i)).Seq })
-	}
-	wg.Wait()
-	for _, s := range seqs {
-		if s != seqs[0] {
-			t.Fatalf("one key led to %v", seqs)
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		room := openRoom(t, db, 2)
+		var wg sync.WaitGroup
+		seqs := make([]int64, 20)
+		for i := range seqs {
+			wg.Go(func() { seqs[i] = say(t, db, userID(1), room, "same", fmt.Sprint(i)).Seq })
 		}
-	}
-	if e := say(t, db, userID(0), room, "same", "mine"); e.Seq == seqs[0] {
-		t.Fatal("another sender's key led to the same message")
-	}
+		wg.Wait()
+		for _, s := range seqs {
+			if s != seqs[0] {
+				t.Fatalf("one key led to %v", seqs)
+			}
+		}
+		if e := say(t, db, userID(0), room, "same", "mine"); e.Seq == seqs[0] {
+			t.Fatal("another sender's key led to the same message")
+		}
+	})
 }
 
 func TestARefusedMessageFailsAlone(t *testing.T) {
-	db, _, room := openLog(t, 3)
-	if _, err := db.Kick(t.Context(), userID(0), room, userID(2), "", time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	for i := range 30 {
-		wg.Go(func() {
-			_, _, err := db.AppendMessage(t.Context(), userID(i%3), domain.Draft{Room: room, Key: fmt.Sprint(i), Text: "x"}, nil, false, time.Now())
-			if refused := i%3 == 2; refused != (domain.CodeOf(err) == "not_a_member") || !refused && err != nil {
-				t.Errorf("message %d: %v", i, err)
-			}
-		})
-	}
-	wg.Wait()
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		room := openRoom(t, db, 3)
+		if _, err := db.Kick(t.Context(), userID(0), room, userID(2), "", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for i := range 30 {
+			wg.Go(func() {
+				_, _, err := db.AppendMessage(t.Context(), userID(i%3), domain.Draft{Room: room, Key: fmt.Sprint(i), Text: "x"}, nil, false, time.Now())
+				if refused := i%3 == 2; refused != (domain.CodeOf(err) == "not_a_member") || !refused && err != nil {
+					t.Errorf("message %d: %v", i, err)
+				}
+			})
+		}
+		wg.Wait()
+	})
 }
 
 func TestEditAndDelete(t *testing.T) {
-	db, _, room := openLog(t, 2)
-	ctx := t.Context()
-	e := say(t, db, userID(1), room, "1", "first text")
-	edited, err := db.EditMessage(ctx, userID(1), room, e.Seq, "second text", []string{"user0"}, false, time.Now())
-	if err != nil || edited.Seq != e.Seq+1 || edited.Message.Text != "second text" || edited.Message.Edits != 1 {
-		t.Fatalf("edit: %+v, %v", edited, err)
-	}
-	if _, err := db.EditMessage(ctx, userID(0), room, e.Seq, "not mine", nil, false, time.Now()); domain.CodeOf(err) != "not_yours" {
-		t.Fatalf("editing another's message: %v", err)
-	}
-	versions, err := db.Versions(ctx, room, e.Seq)
-	if err != nil || len(versions) != 1 || versions[0].Text != "first text" {
-		t.Fatalf("versions %v, %v", versions, err)
-	}
-	mark, err := db.MarkRead(ctx, userID(0), room, 1, time.Now())
-	if err != nil || mark.Unread != 1 || mark.Mentions != 1 {
-		t.Fatalf("unread before the deletion: %+v, %v", mark, err)
-	}
-	if _, err := db.DeleteMessage(ctx, userID(0), room, e.Seq, time.Now()); err != nil {
-		t.Fatalf("the owner deletes: %v", err)
-	}
-	state, err := db.RoomState(ctx, userID(0), room)
-	if err != nil || state.Unread != 0 || state.Mentions != 0 || state.Last != nil {
-		t.Fatalf("after the deletion: %+v, %v", state, err)
-	}
-	events, err := db.Replay(ctx, room, 0, 100)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range events {
-		if e.Message != nil && e.Message.Text != "" {
-			t.Fatalf("event %d still says %q", e.Seq, e.Message.Text)
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		room := openRoom(t, db, 2)
+		ctx := t.Context()
+		e := say(t, db, userID(1), room, "1", "first text")
+		edited, err := db.EditMessage(ctx, userID(1), room, e.Seq, "second text", []string{"user0"}, false, time.Now())
+		if err != nil || edited.Seq != e.Seq+1 || edited.Message.Text != "second text" || edited.Message.Edits != 1 {
+			t.Fatalf("edit: %+v, %v", edited, err)
 		}
-	}
-	if versions, err := db.Versions(ctx, room, e.Seq); err != nil || len(versions) != 0 {
-		t.Fatalf("versions of a deleted message: %v, %v", versions, err)
-	}
+		if _, err := db.EditMessage(ctx, userID(0), room, e.Seq, "not mine", nil, false, time.Now()); domain.CodeOf(err) != "not_yours" {
+			t.Fatalf("editing another's message: %v", err)
+		}
+		versions, err := db.Versions(ctx, room, e.Seq)
+		if err != nil || len(versions) != 1 || versions[0].Text != "first text" {
+			t.Fatalf("versions %v, %v", versions, err)
+		}
+		mark, err := db.MarkRead(ctx, userID(0), room, 1, time.Now())
+		if err != nil || mark.Unread != 1 || mark.Mentions != 1 {
+			t.Fatalf("unread before the deletion: %+v, %v", mark, err)
+		}
+		if _, err := db.DeleteMessage(ctx, userID(0), room, e.Seq, time.Now()); err != nil {
+			t.Fatalf("the owner deletes: %v", err)
+		}
+		state, err := db.RoomState(ctx, userID(0), room)
+		if err != nil || state.Unread != 0 || state.Mentions != 0 || state.Last != nil {
+			t.Fatalf("after the deletion: %+v, %v", state, err)
+		}
+		events, err := db.Replay(ctx, room, 0, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			if e.Message != nil && e.Message.Text != "" {
+				t.Fatalf("event %d still says %q", e.Seq, e.Message.Text)
+			}
+		}
+		if versions, err := db.Versions(ctx, room, e.Seq); err != nil || len(versions) != 0 {
+			t.Fatalf("versions of a deleted message: %v, %v", versions, err)
+		}
+	})
 }
 
 func TestASecondServerIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
-	db, err := Open(t.Context(), Options{Path: path})
+	db, err := store.Open(t.Context(), store.Options{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	if _, err := Open(t.Context(), Options{Path: path}); err == nil {
+	if _, err := store.Open(t.Context(), store.Options{Path: path}); err == nil {
 		t.Fatal("two servers on one file")
 	}
-	tool, err := Open(t.Context(), Options{Path: path, Tool: true})
+	tool, err := store.Open(t.Context(), store.Options{Path: path, Tool: true})
 	if err != nil {
 		t.Fatalf("a command beside the server: %v", err)
 	}
@@ -207,7 +199,7 @@ func TestNotADatabase(t *testing.T) {
 	if err := os.WriteFile(path, []byte("this is a text file, and a rather long one, "+fmt.Sprint(make([]int, 500))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Open(t.Context(), Options{Path: path})
+	_, err := store.Open(t.Context(), store.Options{Path: path})
 	if err == nil || errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("opened a text file: %v", err)
 	}
@@ -217,7 +209,12 @@ func TestNotADatabase(t *testing.T) {
 func BenchmarkAppend(b *testing.B) {
 	for _, senders := range []int{1, 32, 256} {
 		b.Run(fmt.Sprint(senders), func(b *testing.B) {
-			db, _, room := openLog(b, 32)
+			db, err := store.Open(b.Context(), store.Options{Path: filepath.Join(b.TempDir(), "bench.db")})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(func() { _ = db.Close() })
+			room := openRoom(b, db, 32)
 			var wg sync.WaitGroup
 			work := make(chan int)
 			for u := range senders {
