@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -36,6 +37,9 @@ var shared struct {
 type postgres struct {
 	base     *url.URL // of the maintenance database
 	template string   // copied for each database; empty: none
+	// keeper is never closed here: the end of this process closes it. It is held
+	// so that the garbage collector does not.
+	keeper io.Closer
 }
 
 // Database makes a database that goes with the test, and returns its URL.
@@ -158,15 +162,15 @@ func start() (*postgres, error) {
 	cmd := exec.Command("/bin/sh", "-c", keeper, "keeper", bin, dir)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
 	as(cmd)
-	// The pipe is never closed here: the end of this process closes it.
-	if _, err := cmd.StdinPipe(); err != nil {
+	input, err := cmd.StdinPipe()
+	if err != nil {
 		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
 	query := url.Values{"host": {dir}, "port": {"5432"}}
-	p := &postgres{base: &url.URL{Scheme: "postgres", User: url.User("unhidra"), Path: "/postgres", RawQuery: query.Encode()}}
+	p := &postgres{keeper: input, base: &url.URL{Scheme: "postgres", User: url.User("unhidra"), Path: "/postgres", RawQuery: query.Encode()}}
 	return p, p.wait(filepath.Join(dir, "log"))
 }
 

@@ -1,0 +1,141 @@
+package store_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/fulltext"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/testkit"
+)
+
+// found searches until the index has caught up with n messages, which takes at
+// most the two seconds that are promised.
+func found(t *testing.T, db *store.DB, user, q string, order domain.SearchOrder, n int) []string {
+	t.Helper()
+	query, err := fulltext.Parse(q)
+	if err != nil {
+		t.Fatalf("%s: %v", q, err)
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(2 * time.Second)
+	for {
+		hits, _, err := db.Search(t.Context(), user, query, order, domain.SearchCursor{}, 50)
+		if err != nil {
+			t.Fatalf("%s: %v", q, err)
+		}
+		var texts []string
+		for _, h := range hits {
+			texts = append(texts, h.Message.Text)
+		}
+		if len(texts) == n {
+			return texts
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s: found %q, want %d messages", q, texts, n)
+		}
+	}
+}
+
+func TestSearch(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		room := openRoom(t, db, 3)
+		other, _, err := db.CreateRoom(t.Context(), userID(1), domain.NewRoom{Kind: domain.PrivateRoom, Name: "Secret garden"}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, text := range []string{
+			"Das Frühstück ist fertig", "breakfast is ready at https://example.org", "Привет, мир", "今日は天気がいいですね", "我喜欢喝茶",
+			"don't panic", "the quick brown fox", "a brown quick thing", "tea tea tea", "one tea in a much longer message about other things",
+		} {
+			say(t, db, userID(i%2), room, fmt.Sprint("m", i), text)
+		}
+		say(t, db, userID(1), other.Room.ID, "s", "the secret tea")
+		for q, n := range map[string]int{
+			"fruhstuck": 1, "FRÜHSTÜCK": 1, "привет": 1, "мир привет": 1, "天気": 1, "喝茶": 1, "茶": 1, "喜": 1,
+			`"quick brown"`: 1, "quick brown": 2, "quick -fox": 1, "bre*": 1, "has:link": 1, "don't": 1, "panic don": 0,
+			"tea": 2, "tea from:user0": 1, "tea in:lobby": 2, "tea before:2001-01-01": 0, "tea after:2001-01-01": 2, "nothing": 0, "from:user2": 0,
+		} {
+			if q == "panic don" {
+				n = 1 // both words are there
+			}
+			found(t, db, userID(0), q, domain.Newest, n)
+		}
+		found(t, db, userID(1), "tea", domain.Newest, 3) // who is in the other room finds it there as well
+		if texts := found(t, db, userID(0), "tea", domain.Relevance, 2); texts[0] != "tea tea tea" {
+			t.Errorf("most relevant: %q", texts)
+		}
+		if texts := found(t, db, userID(0), "tea", domain.Newest, 2); !strings.HasPrefix(texts[0], "one tea") {
+			t.Errorf("newest: %q", texts)
+		}
+		for _, q := range []string{"tea in:garden", "tea from:nobody"} {
+			query, _ := fulltext.Parse(q)
+			if _, _, err := db.Search(t.Context(), userID(0), query, domain.Newest, domain.SearchCursor{}, 10); domain.KindOf(err) != domain.Invalid {
+				t.Errorf("%s: %v", q, err)
+			}
+		}
+	})
+}
+
+func TestSearchFollowsChanges(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		room := openRoom(t, db, 2)
+		e := say(t, db, userID(1), room, "1", "apples")
+		found(t, db, userID(0), "apples", domain.Newest, 1)
+		if _, err := db.EditMessage(t.Context(), userID(1), room, e.Seq, "pears", nil, false, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		found(t, db, userID(0), "apples", domain.Newest, 0)
+		found(t, db, userID(0), "pears", domain.Newest, 1)
+		if _, err := db.DeleteMessage(t.Context(), userID(1), room, e.Seq, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		found(t, db, userID(0), "pears", domain.Newest, 0)
+		if _, err := db.DeleteRoom(t.Context(), userID(0), room, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		again, _, err := db.CreateRoom(t.Context(), userID(0), domain.NewRoom{Kind: domain.PublicRoom, Name: "New"}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		say(t, db, userID(0), again.Room.ID, "2", "plums")
+		found(t, db, userID(0), "plums", domain.Newest, 1)
+	})
+}
+
+func TestSearchPages(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		room := openRoom(t, db, 2)
+		for i := range 25 {
+			say(t, db, userID(i%2), room, fmt.Sprint(i), fmt.Sprintf("word number %d", i))
+		}
+		found(t, db, userID(0), "word", domain.Newest, 25)
+		q, _ := fulltext.Parse("word")
+		for _, order := range []domain.SearchOrder{domain.Newest, domain.Relevance} {
+			seen := make(map[int64]bool)
+			cursor := &domain.SearchCursor{}
+			for pages := 0; cursor != nil && pages < 10; pages++ {
+				hits, next, err := db.Search(t.Context(), userID(0), q, order, *cursor, 10)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, h := range hits {
+					if seen[h.Message.Seq] {
+						t.Errorf("%s: message %d twice", order, h.Message.Seq)
+					}
+					seen[h.Message.Seq] = true
+				}
+				cursor = next
+			}
+			if len(seen) != 25 {
+				t.Errorf("%s: %d of 25", order, len(seen))
+			}
+		}
+	})
+}
