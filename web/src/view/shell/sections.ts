@@ -1,4 +1,9 @@
 import type { ComponentProps } from 'svelte';
+import { iconOf, nameOf } from '../roomname';
+import { href } from '../route.svelte';
+import { t } from '../text';
+import type { App } from '../port';
+import type { RoomState } from '../types';
 import type { MenuItem } from '../kit/Menu.svelte';
 import type RailRow from './RailRow.svelte';
 
@@ -16,4 +21,57 @@ export interface Section {
   empty?: string | undefined;
   /** what can be added here */
   add?: { label: string; items: MenuItem[] } | undefined;
+}
+
+const byName = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true });
+const latestFirst = (a: RoomState, b: RoomState) => Date.parse(b.last_at) - Date.parse(a.last_at);
+
+/** The rooms in the order of the rail: what is unread, rooms, people. */
+export function ordered(rooms: readonly RoomState[], current: string): { unread: RoomState[]; rooms: RoomState[]; direct: RoomState[] } {
+  // The open room stays where it is, so that it does not jump away when it is read.
+  const isUnread = (r: RoomState) => r.unread > 0 && r.id !== current;
+  const named = rooms.filter((r) => r.kind !== 'direct' && !isUnread(r));
+  return {
+    unread: rooms.filter(isUnread).sort((a, b) => Number(b.mentions > 0) - Number(a.mentions > 0) || latestFirst(a, b)),
+    rooms: named.sort((a, b) => Number(a.archived ?? false) - Number(b.archived ?? false) || byName.compare(nameOf(a), nameOf(b))),
+    direct: rooms.filter((r) => r.kind === 'direct' && !isUnread(r)).sort(latestFirst),
+  };
+}
+
+/** The room before or after the current one, in the order of the rail. */
+export function steps(rooms: readonly RoomState[], current: string | undefined, by: 1 | -1, unreadOnly: boolean): string | undefined {
+  const o = ordered(rooms, current ?? '');
+  const all = [...o.unread, ...o.rooms, ...o.direct];
+  const n = all.length;
+  const at = all.findIndex((r) => r.id === current);
+  for (let i = 1; i <= n; i++) {
+    const r = all[(at + by * i + (by < 0 && at < 0 ? 1 : 0) + n * 2) % n];
+    if (r && r.id !== current && (!unreadOnly || r.unread > 0)) return r.id;
+  }
+  return undefined;
+}
+
+/** A room as a row of the rail. */
+export function rowOf(app: App, r: RoomState, current: string): Row {
+  const peers = r.kind === 'direct' ? (r.peers ?? []) : [];
+  const peer = peers.length === 1 ? peers[0] : undefined;
+  const seen = peer && app.presence(peer.id);
+  const face = peer
+    ? { id: peer.id, name: peer.display_name, src: peer.avatar, presence: seen?.is ?? 'offline' }
+    : r.kind === 'direct'
+      ? { id: r.id, name: nameOf(r), src: undefined, presence: undefined }
+      : undefined;
+  return {
+    id: r.id,
+    href: href({ page: 'room', room: r.id }),
+    label: nameOf(r),
+    current: r.id === current,
+    unread: r.unread,
+    mentions: r.mentions,
+    icon: iconOf(r),
+    face,
+    emoji: seen?.emoji,
+    note: r.archived ? t('rail.archived') : r.kind === 'private' ? t('rail.private') : undefined,
+    draft: r.id !== current && app.draftIn(r.id),
+  };
 }

@@ -1,0 +1,71 @@
+import { failureOf } from '../failure';
+import type { App } from '../port';
+import { iconOf, nameOf } from '../roomname';
+import { router } from '../route.svelte';
+import { t } from '../text';
+import type { RoomState, User } from '../types';
+import { overlay } from '../ui.svelte';
+import type { Target } from './Switcher.svelte';
+
+/** A person one can write to. */
+export function personTarget(app: App, u: User): Target {
+  return {
+    id: u.id,
+    group: 'people',
+    label: u.display_name,
+    also: u.username,
+    note: `@${u.username}`,
+    face: { id: u.id, name: u.display_name, src: u.avatar, presence: app.presence(u.id)?.is },
+    run: () =>
+      void app.direct([u.id]).then(
+        (room) => router.go({ page: 'room', room }),
+        (err: unknown) => overlay.say(failureOf(err).text, true),
+      ),
+  };
+}
+
+function roomTarget(app: App, r: RoomState): Target {
+  const peer = r.kind === 'direct' && r.peers?.length === 1 ? r.peers[0] : undefined;
+  return {
+    id: peer?.id ?? r.id,
+    group: 'rooms',
+    label: nameOf(r),
+    also: peer?.username ?? r.topic ?? '',
+    note: peer ? `@${peer.username}` : r.topic,
+    icon: iconOf(r),
+    face: peer && { id: peer.id, name: peer.display_name, src: peer.avatar, presence: app.presence(peer.id)?.is },
+    unread: r.unread,
+    mentions: r.mentions,
+    run: () => router.go({ page: 'room', room: r.id }),
+  };
+}
+
+function actions(app: App): Target[] {
+  const one = (id: string, icon: NonNullable<Target['icon']>, run: () => void): Target => ({
+    id: `action/${id}`,
+    group: 'actions',
+    label: t(`action.${id}`),
+    icon,
+    run,
+  });
+  const dark = () => {
+    const { theme } = app.settings;
+    return theme === 'dark' || (theme === 'auto' && matchMedia('(prefers-color-scheme: dark)').matches);
+  };
+  return [
+    one('create', 'plus', () => overlay.open({ name: 'create' })),
+    one('browse', 'compass', () => overlay.open({ name: 'browse' })),
+    one('direct', 'message', () => overlay.open({ name: 'direct' })),
+    one('search', 'search', () => router.go({ page: 'search', q: '' })),
+    one('settings', 'gear', () => router.go({ page: 'settings', section: 'profile' })),
+    one('theme', 'eye', () => (app.settings.theme = dark() ? 'light' : 'dark')),
+    one('shortcuts', 'keyboard', () => overlay.open({ name: 'keys' })),
+    one('sign-out', 'leave', () => void app.signOut()),
+  ];
+}
+
+/** Everything to jump to, what was active last first. */
+export function targetsOf(app: App): Target[] {
+  const rooms = [...app.rooms].sort((a, b) => Number(b.unread > 0) - Number(a.unread > 0) || Date.parse(b.last_at) - Date.parse(a.last_at));
+  return [...rooms.map((r) => roomTarget(app, r)), ...actions(app)];
+}

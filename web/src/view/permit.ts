@@ -1,0 +1,33 @@
+import type { Member, RoomState } from './types';
+
+// The part of the server's permission matrix that decides what is offered.
+// The server decides what is done.
+const ranks = ['member', 'moderator', 'admin', 'owner'];
+const least = {
+  deleteAny: 'moderator',
+  invites: 'moderator',
+  kick: 'moderator',
+  mute: 'moderator',
+  ban: 'moderator',
+  mentionRoom: 'moderator',
+  update: 'admin',
+  visibility: 'admin',
+  archive: 'admin',
+  setRole: 'admin',
+  handOver: 'owner',
+  remove: 'owner',
+} as const;
+
+export const rank = (role: string): number => ranks.indexOf(role);
+
+/** Whether the user may do this in the room. */
+export function may(room: RoomState, what: keyof typeof least | 'add' | 'send'): boolean {
+  const afterArchive = ['kick', 'mute', 'ban', 'archive', 'setRole', 'handOver', 'remove'];
+  if (room.archived && !afterArchive.includes(what)) return false;
+  if (what === 'send') return !room.muted_until || Date.parse(room.muted_until) <= Date.now();
+  if (room.kind === 'direct') return what === 'mentionRoom';
+  return what === 'add' || rank(room.role) >= rank(least[what]);
+}
+
+/** Whether the user stands above a member, as acting upon them needs. */
+export const above = (room: RoomState, m: Member): boolean => rank(room.role) > rank(m.role);

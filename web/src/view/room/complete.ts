@@ -1,0 +1,41 @@
+import { fit } from '../dialog/fuzzy';
+import { may } from '../permit';
+import type { App, RoomModel } from '../port';
+import { t } from '../text';
+import type { RoomState } from '../types';
+import type { Choice } from './Completion.svelte';
+import type { Token } from './token';
+
+const most = 8;
+
+/** Offers members of a room after @ and emoji after a colon. */
+export function completer(app: App, model: RoomModel, room: () => RoomState): (token: Token) => Promise<Choice[]> {
+  return async ({ kind, typed }) => (kind === '@' ? people(app, model, room(), typed) : emoji(typed));
+}
+
+async function people(app: App, model: RoomModel, room: RoomState, typed: string): Promise<Choice[]> {
+  const everyone: Choice[] =
+    may(room, 'mentionRoom') && 'room'.startsWith(typed.toLowerCase())
+      ? [{ id: '@room', label: '@room', note: t('composer.everyone'), insert: '@room' }]
+      : [];
+  try {
+    const page = await model.members(typed, '');
+    const found = page.items
+      .filter((m) => m.id !== app.me.id)
+      .slice(0, most)
+      .map((m): Choice => ({ id: m.id, label: m.display_name, note: `@${m.username}`, insert: `@${m.username}`, user: m }));
+    return [...found, ...everyone];
+  } catch {
+    return everyone; // offline: typing goes on without help
+  }
+}
+
+async function emoji(typed: string): Promise<Choice[]> {
+  const { emoji: all } = await import('./emoji');
+  return all
+    .map(([char, ...names]) => [Math.max(...names.map((n) => fit(typed, n))), char, names[0] ?? ''] as const)
+    .filter(([score]) => score >= 50)
+    .sort(([a], [b]) => b - a)
+    .slice(0, most)
+    .map(([, char, name]): Choice => ({ id: name, label: `:${name}:`, emoji: char, insert: char }));
+}

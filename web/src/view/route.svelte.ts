@@ -1,0 +1,125 @@
+/** Where the client can be. Every place has an address. */
+export type Route =
+  | { page: 'home' }
+  | { page: 'room'; room: string; seq?: number; panel?: Panel; q?: string; everywhere?: boolean }
+  | { page: 'search'; q: string }
+  | { page: 'settings'; section: string }
+  | { page: 'sign-in' | 'sign-up' }
+  | { page: 'setup'; token: string }
+  | { page: 'join'; code: string }
+  | { page: 'nothing' };
+
+export type Panel = 'members' | 'search' | 'details';
+
+const panels: readonly string[] = ['members', 'search', 'details'];
+export const settingsPages = ['profile', 'status', 'notifications', 'appearance', 'account'] as const;
+
+/** Reads an address. */
+export function parse(url: URL): Route {
+  const [page = '', a = '', b = '', ...rest] = url.pathname.split('/').filter(Boolean);
+  const hash = url.hash.slice(1);
+  if (rest.length) return { page: 'nothing' };
+  switch (page) {
+    case '':
+      return { page: 'home' };
+    case 'rooms':
+      return a ? room(a, b, url.searchParams) : { page: 'home' };
+    case 'search':
+      return { page: 'search', q: url.searchParams.get('q') ?? '' };
+    case 'settings':
+      return { page: 'settings', section: a || 'profile' };
+    case 'sign-in':
+    case 'sign-up':
+      return { page };
+    case 'setup':
+      return { page: 'setup', token: new URLSearchParams(hash).get('token') ?? '' };
+    case 'join':
+      return { page: 'join', code: hash };
+    default:
+      return { page: 'nothing' };
+  }
+}
+
+function room(id: string, seq: string, q: URLSearchParams): Route {
+  const panel = q.get('panel') ?? '';
+  return {
+    page: 'room',
+    room: id,
+    ...(/^\d{1,15}$/.test(seq) && { seq: Number(seq) }),
+    ...(panels.includes(panel) && { panel: panel as Panel }),
+    ...(q.has('q') && { q: q.get('q') ?? '' }),
+    ...(q.has('all') && { everywhere: true }),
+  };
+}
+
+/** Writes an address. */
+export function href(r: Route): string {
+  switch (r.page) {
+    case 'room': {
+      const q = new URLSearchParams();
+      if (r.panel) q.set('panel', r.panel);
+      if (r.q) q.set('q', r.q);
+      if (r.everywhere) q.set('all', '');
+      const query = q.toString();
+      return `/rooms/${r.room}${r.seq ? `/${r.seq}` : ''}${query && `?${query}`}`;
+    }
+    case 'search':
+      return `/search${r.q ? `?q=${encodeURIComponent(r.q)}` : ''}`;
+    case 'settings':
+      return `/settings/${r.section}`;
+    case 'sign-in':
+    case 'sign-up':
+      return `/${r.page}`;
+    case 'join':
+      return `/join#${r.code}`;
+    case 'setup':
+      return `/setup#token=${r.token}`;
+    default:
+      return '/';
+  }
+}
+
+/** The address of the page, followed and changed. */
+export class Router {
+  #route: Route = $state.raw(parse(new URL(location.href)));
+
+  get current(): Route {
+    return this.#route;
+  }
+
+  /** Follows Back, Forward and links; returns how to stop. */
+  start(): () => void {
+    const moved = () => (this.#route = parse(new URL(location.href)));
+    const clicked = (e: MouseEvent) => {
+      const a = (e.target as Element | null)?.closest?.('a');
+      if (!a || e.defaultPrevented || e.button !== 0 || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
+      if (a.target || a.origin !== location.origin || a.hasAttribute('download')) return;
+      if (/^\/(api|docs|openapi)/.test(a.pathname)) return;
+      e.preventDefault();
+      this.go(parse(new URL(a.href)));
+    };
+    addEventListener('popstate', moved);
+    addEventListener('hashchange', moved);
+    document.addEventListener('click', clicked);
+    return () => {
+      removeEventListener('popstate', moved);
+      removeEventListener('hashchange', moved);
+      document.removeEventListener('click', clicked);
+    };
+  }
+
+  go(to: Route, replace = false): void {
+    const url = href(to);
+    if (url === location.pathname + location.search + location.hash) replace = true;
+    history[replace ? 'replaceState' : 'pushState']({ inside: true }, '', url);
+    this.#route = to;
+  }
+
+  /** Back if the place before was in the client; else to the given place. */
+  back(otherwise: Route): void {
+    if ((history.state as { inside?: boolean } | null)?.inside) history.back();
+    else this.go(otherwise, true);
+  }
+}
+
+export const router = new Router();

@@ -1,0 +1,39 @@
+import type { Toast } from './kit/Toasts.svelte';
+import type { RoomState, User } from './types';
+
+/** A dialog that is open, with what it is about. */
+export type Opened =
+  | { name: 'switcher' | 'create' | 'browse' | 'direct' | 'keys' | 'sign-out' }
+  | { name: 'add-people'; room: RoomState }
+  | { name: 'confirm'; title: string; text: string; action: string; reason?: boolean; typed?: { label: string; word: string }; run: (reason: string) => Promise<void> | void }
+  | { name: 'versions'; load: () => Promise<{ text: string; at: string }[]> };
+
+/** What lies over the page: one dialog, one card, some notices. */
+class Overlay {
+  dialog: Opened | undefined = $state.raw();
+  card: { user: User; anchor: HTMLElement } | undefined = $state.raw();
+  toasts: Toast[] = $state.raw([]);
+  #next = 1;
+
+  open(dialog: Opened): void {
+    this.card = undefined;
+    this.dialog = dialog;
+  }
+
+  close(): void {
+    this.dialog = undefined;
+  }
+
+  /** Says something for a few seconds; errors stay a little longer. */
+  say(text: string, bad = false, action?: Toast['action']): void {
+    const id = this.#next++;
+    this.toasts = [...this.toasts.slice(-2), { id, text, bad, action }];
+    setTimeout(() => this.dismiss(id), bad || action ? 8000 : 3000);
+  }
+
+  dismiss(id: number): void {
+    this.toasts = this.toasts.filter((toast) => toast.id !== id);
+  }
+}
+
+export const overlay = new Overlay();
