@@ -24,7 +24,7 @@ type inviteList struct {
 	Items []wire.Invite `json:"items" nullable:"false"`
 }
 
-func (s *Service) listInvites(ctx context.Context, in *inRoom) (*body[inviteList], error) {
+func (s *Service) listInvites(ctx context.Context, in *InRoom) (*body[inviteList], error) {
 	if _, _, err := s.place(ctx, httpx.Principal(ctx), in.Room, domain.ManageInvites); err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (s *Service) listInvites(ctx context.Context, in *inRoom) (*body[inviteList
 }
 
 type newInviteInput struct {
-	inRoom
+	InRoom
 	Body struct {
 		ExpiresIn int `json:"expires_in,omitempty" minimum:"0" maximum:"31536000" doc:"seconds; absent: never"`
 		MaxUses   int `json:"max_uses,omitempty" minimum:"0" maximum:"100000" doc:"absent: no limit"`
@@ -67,7 +67,7 @@ func (s *Service) postInvite(ctx context.Context, in *newInviteInput) (*body[wir
 }
 
 func (s *Service) deleteInvite(ctx context.Context, in *struct {
-	inRoom
+	InRoom
 	Invite string `path:"invite" maxLength:"64"`
 }) (*struct{}, error) {
 	if err := roomID(in.Room); err != nil {

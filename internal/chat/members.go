@@ -22,13 +22,14 @@ func (s *Service) memberRoutes(api huma.API) {
 	httpx.Register(api, status(op("unban", "DELETE", "/rooms/{room}/bans/{user}", tag, "Let somebody back in"), 204), s.deleteBan)
 }
 
-type inRoomUser struct {
-	inRoom
+// InRoomUser is the input of operations on somebody in a room.
+type InRoomUser struct {
+	InRoom
 	User string `path:"user" maxLength:"64" doc:"id or username"`
 }
 
 // on checks the room's id and turns the user's name into an id.
-func (s *Service) on(ctx context.Context, in inRoomUser) (string, error) {
+func (s *Service) on(ctx context.Context, in InRoomUser) (string, error) {
 	if err := roomID(in.Room); err != nil {
 		return "", err
 	}
@@ -36,8 +37,8 @@ func (s *Service) on(ctx context.Context, in inRoomUser) (string, error) {
 }
 
 func (s *Service) listMembers(ctx context.Context, in *struct {
-	inRoom
-	paged
+	InRoom
+	Paged
 }) (*body[httpx.Page[wire.Member]], error) {
 	after, err := in.after()
 	if err != nil {
@@ -58,7 +59,7 @@ func (s *Service) postMember(ctx context.Context, in *whoInput) (*body[wire.Even
 	if err := s.slow(p); err != nil {
 		return nil, err
 	}
-	user, err := s.on(ctx, inRoomUser{in.inRoom, in.Body.User})
+	user, err := s.on(ctx, InRoomUser{in.InRoom, in.Body.User})
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func (s *Service) postMember(ctx context.Context, in *whoInput) (*body[wire.Even
 }
 
 type memberChangeInput struct {
-	inRoomUser
+	InRoomUser
 	Body struct {
 		Role       *string    `json:"role,omitempty" enum:"admin,moderator,member"`
 		MutedUntil *time.Time `json:"muted_until,omitempty" doc:"a time that is past ends a mute"`
@@ -76,7 +77,7 @@ type memberChangeInput struct {
 
 func (s *Service) patchMember(ctx context.Context, in *memberChangeInput) (*body[wire.Event], error) {
 	p := httpx.Principal(ctx)
-	user, err := s.on(ctx, in.inRoomUser)
+	user, err := s.on(ctx, in.InRoomUser)
 	if err != nil {
 		return nil, err
 	}
@@ -97,10 +98,10 @@ func (s *Service) patchMember(ctx context.Context, in *memberChangeInput) (*body
 }
 
 func (s *Service) deleteMember(ctx context.Context, in *struct {
-	inRoomUser
+	InRoomUser
 	Reason string `query:"reason" maxLength:"800"`
 }) (*struct{}, error) {
-	user, err := s.on(ctx, in.inRoomUser)
+	user, err := s.on(ctx, in.InRoomUser)
 	if err != nil {
 		return nil, err
 	}
@@ -113,8 +114,8 @@ func (s *Service) deleteMember(ctx context.Context, in *struct {
 }
 
 func (s *Service) listBans(ctx context.Context, in *struct {
-	inRoom
-	paged
+	InRoom
+	Paged
 }) (*body[httpx.Page[wire.Ban]], error) {
 	after, err := in.after()
 	if err != nil {
@@ -131,12 +132,12 @@ func (s *Service) listBans(ctx context.Context, in *struct {
 }
 
 func (s *Service) putBan(ctx context.Context, in *struct {
-	inRoomUser
+	InRoomUser
 	Body struct {
 		Reason string `json:"reason,omitempty"`
 	}
 }) (*body[wire.Event], error) {
-	user, err := s.on(ctx, in.inRoomUser)
+	user, err := s.on(ctx, in.InRoomUser)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +149,7 @@ func (s *Service) putBan(ctx context.Context, in *struct {
 	return answer(e, err, wire.FromEvent)
 }
 
-func (s *Service) deleteBan(ctx context.Context, in *inRoomUser) (*struct{}, error) {
+func (s *Service) deleteBan(ctx context.Context, in *InRoomUser) (*struct{}, error) {
 	user, err := s.on(ctx, *in)
 	if err != nil {
 		return nil, err

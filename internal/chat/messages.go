@@ -18,8 +18,9 @@ func (s *Service) messageRoutes(api huma.API) {
 	httpx.Register(api, op("mark-read", "PUT", "/rooms/{room}/read", tag, "Say how far you have read"), s.putRead)
 }
 
-type inMessage struct {
-	inRoom
+// InMessage is the input of operations on a message.
+type InMessage struct {
+	InRoom
 	Seq int64 `path:"seq" minimum:"1"`
 }
 
@@ -29,7 +30,7 @@ func sent(e domain.Event) wire.Sent {
 }
 
 func (s *Service) postMessage(ctx context.Context, in *struct {
-	inRoom
+	InRoom
 	Body struct {
 		Key         string `json:"key" doc:"idempotency key: 1 to 64 printable characters, such as a fresh UUID"`
 		Text        string `json:"text" example:"Tea is ready."`
@@ -47,7 +48,7 @@ func (s *Service) postMessage(ctx context.Context, in *struct {
 }
 
 func (s *Service) patchMessage(ctx context.Context, in *struct {
-	inMessage
+	InMessage
 	Body struct {
 		Text string `json:"text"`
 	}
@@ -60,13 +61,13 @@ func (s *Service) patchMessage(ctx context.Context, in *struct {
 	return answer(e, err, sent)
 }
 
-func (s *Service) deleteMessage(ctx context.Context, in *inMessage) (*body[wire.Sent], error) {
+func (s *Service) deleteMessage(ctx context.Context, in *InMessage) (*body[wire.Sent], error) {
 	e, err := s.Delete(ctx, httpx.Principal(ctx), in.Room, in.Seq)
 	return answer(e, err, sent)
 }
 
 func (s *Service) putRead(ctx context.Context, in *struct {
-	inRoom
+	InRoom
 	Body struct {
 		Seq int64 `json:"seq" minimum:"0"`
 	}

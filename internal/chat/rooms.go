@@ -29,19 +29,21 @@ func status(o huma.Operation, code int) huma.Operation {
 	return o
 }
 
-// inRoom is the input of operations on a room.
-type inRoom struct {
+// InRoom is the input of operations on a room. It is exported for the decoder,
+// which only fills what is.
+type InRoom struct {
 	Room string `path:"room" maxLength:"64" doc:"room id"`
 }
 
-type paged struct {
+// Paged is the input of lists.
+type Paged struct {
 	Q      string `query:"q" maxLength:"64" doc:"part of a name"`
 	Cursor string `query:"cursor"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
 // after is the place that a cursor names.
-func (p paged) after() (v string, err error) {
+func (p Paged) after() (v string, err error) {
 	if p.Cursor != "" {
 		err = httpx.DecodeCursor(p.Cursor, &v)
 	}
@@ -137,7 +139,7 @@ type publicRoom struct {
 	Joined bool `json:"joined" doc:"you are in it"`
 }
 
-func (s *Service) listPublic(ctx context.Context, in *paged) (*body[httpx.Page[publicRoom]], error) {
+func (s *Service) listPublic(ctx context.Context, in *Paged) (*body[httpx.Page[publicRoom]], error) {
 	after, err := in.after()
 	if err != nil {
 		return nil, err
@@ -150,7 +152,7 @@ func (s *Service) listPublic(ctx context.Context, in *paged) (*body[httpx.Page[p
 		func(r domain.Room) publicRoom { return publicRoom{wire.FromRoom(r), joined[r.ID]} })}, nil
 }
 
-func (s *Service) getRoom(ctx context.Context, in *inRoom) (*body[wire.RoomState], error) {
+func (s *Service) getRoom(ctx context.Context, in *InRoom) (*body[wire.RoomState], error) {
 	p := httpx.Principal(ctx)
 	if _, _, err := s.place(ctx, p, in.Room, domain.ReadRoom); err != nil {
 		return nil, err
@@ -160,7 +162,7 @@ func (s *Service) getRoom(ctx context.Context, in *inRoom) (*body[wire.RoomState
 }
 
 type roomChangeInput struct {
-	inRoom
+	InRoom
 	Body struct {
 		Name     *string `json:"name,omitempty"`
 		Topic    *string `json:"topic,omitempty"`
@@ -197,7 +199,7 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 	return answer(e, err, wire.FromEvent)
 }
 
-func (s *Service) deleteRoom(ctx context.Context, in *inRoom) (*struct{}, error) {
+func (s *Service) deleteRoom(ctx context.Context, in *InRoom) (*struct{}, error) {
 	if err := roomID(in.Room); err != nil {
 		return nil, err
 	}
@@ -211,7 +213,7 @@ func (s *Service) deleteRoom(ctx context.Context, in *inRoom) (*struct{}, error)
 	return nil, nil
 }
 
-func (s *Service) postJoin(ctx context.Context, in *inRoom) (*body[wire.RoomState], error) {
+func (s *Service) postJoin(ctx context.Context, in *InRoom) (*body[wire.RoomState], error) {
 	p := httpx.Principal(ctx)
 	if err := roomID(in.Room); err != nil {
 		return nil, err
@@ -223,7 +225,7 @@ func (s *Service) postJoin(ctx context.Context, in *inRoom) (*body[wire.RoomStat
 	return answer(st, err, wire.FromRoomState)
 }
 
-func (s *Service) postLeave(ctx context.Context, in *inRoom) (*struct{}, error) {
+func (s *Service) postLeave(ctx context.Context, in *InRoom) (*struct{}, error) {
 	if err := roomID(in.Room); err != nil {
 		return nil, err
 	}
@@ -232,7 +234,7 @@ func (s *Service) postLeave(ctx context.Context, in *inRoom) (*struct{}, error) 
 }
 
 type whoInput struct {
-	inRoom
+	InRoom
 	Body struct {
 		User string `json:"user" doc:"id or username"`
 	}
