@@ -1,0 +1,62 @@
+# Unhidra. `make run` needs Go alone; `make test` installs what else it needs
+# where it may, and says what it left out where it may not.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+
+.PHONY: run build test unit crash crash-long e2e bench fuzz check fmt web web-check tools clean
+
+## run: build the server and start it on http://localhost:9000, this machine only
+run: build
+	UNHIDRA_BIND_ADDR=127.0.0.1 ./bin/unhidra serve
+
+build:
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/unhidra ./cmd/unhidra
+
+## test: set up, then run every test: both stores, race detector, crash harness, web client, browsers
+test: tools unit crash web-test e2e
+
+tools:
+	@.ci/tools
+
+unit:
+	$(GO) vet ./...
+	$(GO) test -race ./...
+
+## crash: kill the server five times under load; crash-long: fifty times
+crash:
+	$(GO) test -count=1 -timeout 15m ./e2e/crash
+
+crash-long:
+	UNHIDRA_CRASH_KILLS=50 $(GO) test -count=1 -timeout 60m -v ./e2e/crash
+
+## e2e: the story of two people in two browsers
+e2e: build
+	@.ci/e2e
+
+web-test:
+	@.ci/web test
+
+## web: build the web client into web/dist
+web:
+	@.ci/web build
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchtime 20000x ./internal/store
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./internal/gateway
+	$(GO) test -run '^$$' -bench . ./internal/ratelimit ./internal/ws ./internal/fulltext
+
+## fuzz: twenty seconds for each fuzz target
+fuzz:
+	@.ci/fuzz 20s
+
+## check: format, lint, known vulnerabilities, generated files
+check:
+	@.ci/check
+
+fmt:
+	gofmt -w $$(git ls-files '*.go')
+
+clean:
+	rm -rf bin
