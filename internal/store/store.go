@@ -110,9 +110,6 @@ func (db *DB) committed(events []domain.Event) {
 	}
 }
 
-// reader is where queries outside of a write go.
-func (db *DB) reader() *sql.DB { return db.read }
-
 // ms is the stored form of t: milliseconds since 1970, 0 for the zero time.
 func ms(t time.Time) int64 {
 	if t.IsZero() {

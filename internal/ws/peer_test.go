@@ -28,6 +28,7 @@ func TestAgainstAnotherCodec(t *testing.T) {
 		if err != nil || !bytes.Equal(m.Payload, payload) {
 			t.Errorf("%d bytes: we cannot read what the other wrote: %v", n, err)
 		}
+		//lint:ignore SA1019 the peer here is this test, which sends small frames
 		f, err := gobwas.ReadFrame(bytes.NewReader(AppendFrame(nil, Text, payload)))
 		if err != nil || !bytes.Equal(f.Payload, payload) || f.Header.OpCode != gobwas.OpText {
 			t.Errorf("%d bytes: the other cannot read what we wrote: %v", n, err)
@@ -52,6 +53,7 @@ func BenchmarkReadFrame(b *testing.B) {
 		r := bytes.NewReader(frame)
 		for b.Loop() {
 			r.Reset(frame)
+			//lint:ignore SA1019 the peer here is this test, which sends small frames
 			f, err := gobwas.ReadFrame(r)
 			if err != nil {
 				b.Fatal(err)
