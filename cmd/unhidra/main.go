@@ -17,10 +17,16 @@ import (
 )
 
 func main() {
-	// The first signal asks for an orderly stop; from then on signals do what
-	// they do by themselves, and so the second one stops at once.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		// The first signal asks for an orderly stop. From then on signals do what
+		// they do by themselves, and so the second one stops at once.
+		got := <-signals
+		signal.Stop(signals)
+		cancel(fmt.Errorf("%v", got))
+	}()
 	e := &env{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
 	os.Exit(run(ctx, e, os.Args[1:]))
 }

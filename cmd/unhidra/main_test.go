@@ -1,0 +1,236 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"unhidra": main,
+		"await":   await,
+		"damage":  damage,
+	})
+}
+
+// The scripts in testdata run the command as a person would. Each has a data
+// folder and free ports of its own.
+func TestScripts(t *testing.T) {
+	docs, err := filepath.Abs("../../docs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			port, operator, err := freePorts()
+			if err != nil {
+				return err
+			}
+			e.Setenv("DOCS", docs)
+			e.Setenv("URL", "http://127.0.0.1:"+port)
+			e.Setenv("GATEWAY_PORT", port)
+			e.Setenv("UNHIDRA_BIND_ADDR", "127.0.0.1")
+			e.Setenv("UNHIDRA_OPERATOR_ADDR", "127.0.0.1:"+operator)
+			e.Setenv("UNHIDRA_DRAIN", "10ms")
+			return nil
+		},
+	})
+}
+
+// freePorts finds two ports that nobody uses at this moment.
+func freePorts() (a, b string, err error) {
+	l1, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
+	}
+	defer l1.Close()
+	l2, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
+	}
+	defer l2.Close()
+	port := func(l net.Listener) string { return strconv.Itoa(l.Addr().(*net.TCPAddr).Port) }
+	return port(l1), port(l2), nil
+}
+
+// await is a command of the scripts: it waits until a URL answers with 200 (or,
+// with "gone" before it, no longer answers).
+func await() {
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer cancel()
+	ctx, cancel = context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	args := os.Args[1:]
+	gone := args[0] == "gone"
+	url := args[len(args)-1]
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			panic(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err == nil {
+			_, _ = io.Copy(io.Discard, res.Body)
+			_ = res.Body.Close()
+		}
+		if gone == (err != nil) && (gone || res.StatusCode == http.StatusOK) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			fmt.Fprintln(os.Stderr, "await: it did not happen:", url, err)
+			os.Exit(1)
+		}
+	}
+}
+
+// damage is a command of the scripts: it overwrites a page in a file's middle.
+func damage() {
+	f, err := os.OpenFile(os.Args[1], os.O_RDWR, 0)
+	if err != nil {
+		panic(err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		panic(err)
+	}
+	if _, err := f.WriteAt([]byte(strings.Repeat("\xff", 4096)), info.Size()/2/4096*4096); err != nil {
+		panic(err)
+	}
+	if err := f.Close(); err != nil {
+		panic(err)
+	}
+}
+
+// Every command explains itself, and fails with exit code 2 at what it does not
+// know.
+func TestHelp(t *testing.T) {
+	for _, c := range commands() {
+		if c.name == "help" {
+			continue
+		}
+		var out, errs strings.Builder
+		e := &env{stdin: strings.NewReader(""), stdout: &out, stderr: &errs}
+		if code := run(t.Context(), e, []string{c.name, "--help"}); code != exitOK || !strings.HasPrefix(out.String(), "Usage: unhidra "+c.name) || len(out.String()) < 60 {
+			t.Errorf("%s --help: %d\n%s%s", c.name, code, &out, &errs)
+		}
+		if code := run(t.Context(), e, []string{c.name, "--no-such-flag"}); code != exitUsage {
+			t.Errorf("%s --no-such-flag: %d", c.name, code)
+		}
+	}
+}
+
+// The server takes requests within 0.3 s of its start.
+func TestStartIsFast(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 3 { // the first makes the database, the others find a warm disk
+		begin := time.Now()
+		ctx, stop := context.WithCancel(t.Context())
+		ready, out := io.Pipe()
+		done := make(chan int, 1)
+		go func() {
+			e := &env{stdout: out, stderr: io.Discard, environ: []string{"UNHIDRA_DATA_DIR=" + dir, "GATEWAY_PORT=0", "UNHIDRA_BIND_ADDR=127.0.0.1", "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0", "UNHIDRA_DRAIN=0s"}}
+			done <- run(ctx, e, []string{"serve"})
+		}()
+		if _, err := ready.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		took := time.Since(begin)
+		go func() { _, _ = io.Copy(io.Discard, ready) }()
+		stop()
+		if code := <-done; code != exitOK {
+			t.Errorf("exit code %d", code)
+		}
+		if limit := 300 * time.Millisecond; i > 0 && took > limit {
+			t.Errorf("start %d took %v, more than %v", i, took, limit)
+		}
+		t.Logf("start %d took %v", i, took)
+	}
+}
+
+// SIGTERM stops in order, which waits for requests under way; the second one
+// does not wait.
+func TestSecondSignalStopsAtOnce(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	self := filepath.Join(dir, "unhidra") // under this name the test binary is the command
+	if err := os.Symlink(exe, self); err != nil {
+		t.Fatal(err)
+	}
+	port, operator, err := freePorts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, "serve", "--port", port, "--bind", "127.0.0.1", "--operator-addr", "127.0.0.1:"+operator)
+	cmd.Dir = dir
+	logged, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	log := bufio.NewScanner(logged)
+	until(t, log, `"msg":"ready"`)
+	c, err := net.Dial("tcp", "127.0.0.1:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	// A request whose body does not come keeps an orderly stop waiting.
+	const head = "POST /api/v1/auth/sign-in HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\nExpect: 100-continue\r\n\r\n"
+	if _, err := io.WriteString(c, head); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(c).ReadString('\n'); err != nil { // 100: the server reads the body
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	until(t, log, `"msg":"stopping"`)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	err = cmd.Wait()
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if s, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !s.Signaled() || s.Signal() != syscall.SIGTERM {
+		t.Errorf("ended by %v (%v), not by the second signal", cmd.ProcessState, err)
+	}
+}
+
+func until(t *testing.T, log *bufio.Scanner, want string) {
+	t.Helper()
+	for log.Scan() {
+		if strings.Contains(log.Text(), want) {
+			return
+		}
+	}
+	t.Fatalf("the log ended without %s", want)
+}
