@@ -197,6 +197,24 @@ func TestListeners(t *testing.T) {
 	}
 }
 
+// A process opens only the doors that its roles name.
+func TestRoles(t *testing.T) {
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_ROLES=auth", "AUTH_BIND_ADDR=127.0.0.1:0")
+	if s.Public != "" {
+		t.Errorf("the public listener is open: %s", s.Public)
+	}
+	if code, _ := get(t, "http://"+s.Auth+"/api/v1/server"); code != 200 {
+		t.Errorf("the account API answers %d", code)
+	}
+	s = live.Start(t, testkit.SQLite(t), "UNHIDRA_ROLES=gateway")
+	if code, _ := get(t, s.URL+"/api/v1/server"); code != 404 || s.Auth != "" {
+		t.Errorf("without the role, the account API answers %d (%s)", code, s.Auth)
+	}
+	if code, _ := get(t, s.URL+"/api/v1/rooms"); code != 401 {
+		t.Errorf("rooms: %d", code)
+	}
+}
+
 // The document and the server cannot differ, but the document can be poor.
 func TestEveryOperationIsDescribed(t *testing.T) {
 	s := live.Start(t, testkit.SQLite(t))

@@ -23,7 +23,16 @@ func NewLogger(w io.Writer, level, format string) *slog.Logger {
 		o.ReplaceAttr = short
 		return slog.New(slog.NewTextHandler(w, o))
 	}
+	o.ReplaceAttr = seconds
 	return slog.New(slog.NewJSONHandler(w, o))
+}
+
+// seconds writes durations in the unit of all metrics.
+func seconds(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		return slog.Float64(a.Key, a.Value.Duration().Seconds())
+	}
+	return a
 }
 
 func levelOf(name string) slog.Level {

@@ -16,7 +16,7 @@ func TestLogger(t *testing.T) {
 	log := NewLogger(&b, "warn", "auto")
 	log.Info("not this")
 	log.Warn("this", "took", time.Second, "from", "a\nb")
-	if got := b.String(); !strings.HasPrefix(got, "{") || strings.Contains(got, "not this") || strings.Count(got, "\n") != 1 {
+	if got := b.String(); !strings.HasPrefix(got, "{") || strings.Contains(got, "not this") || strings.Count(got, "\n") != 1 || !strings.Contains(got, `"took":1,`) {
 		t.Errorf("got %s", got)
 	}
 	b.Reset()
