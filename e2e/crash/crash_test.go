@@ -1,0 +1,276 @@
+// Package crash kills the server at random moments under load and checks that
+// nothing that was acknowledged is lost, doubled or out of order, for anybody.
+package crash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/testkit/pgtest"
+)
+
+const (
+	senders = 32
+	users   = 4
+	least   = 100 // messages acknowledged between two kills
+)
+
+// setting is a number from the environment, by which a run is made longer or
+// repeated.
+func setting(tb testing.TB, name string, def uint64) uint64 {
+	v := os.Getenv(name)
+	if v == "" {
+		return def
+	}
+	n, err := strconv.ParseUint(v, 10, 64)
+	if err != nil {
+		tb.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+func TestKillsLoseNothing(t *testing.T) {
+	bin := build(t)
+	t.Run("sqlite", func(t *testing.T) { crash(t, bin) })
+	t.Run("postgres", func(t *testing.T) { crash(t, bin, "DATABASE_URL="+pgtest.Database(t, nil)) })
+}
+
+func build(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "unhidra")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "../../cmd/unhidra").CombinedOutput(); err != nil {
+		t.Fatalf("build the server: %v\n%s", err, out)
+	}
+	return bin
+}
+
+// server is the process under test.
+type server struct {
+	t   *testing.T
+	bin string
+	url string
+	env []string
+	cmd *exec.Cmd
+}
+
+func newServer(t *testing.T, bin string, env ...string) *server {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_ = l.Close()
+	s := &server{t: t, bin: bin, url: "http://127.0.0.1:" + port}
+	s.env = append(os.Environ(), "UNHIDRA_DATA_DIR="+t.TempDir(), "GATEWAY_PORT="+port, "UNHIDRA_BIND_ADDR=127.0.0.1",
+		"UNHIDRA_OPERATOR_ADDR=off", "UNHIDRA_LOG_LEVEL=warn", "RATE_LIMIT_REGISTER_PER_HOUR=1000", "RATE_LIMIT_IP_PER_MINUTE=1000000",
+		"RATE_LIMIT_USER_PER_MINUTE=1000000", "RATE_LIMIT_MESSAGES_PER_SEC=1000000", "UNHIDRA_CONNECTIONS_PER_ADDR=10000",
+		"UNHIDRA_CONNECTIONS_PER_USER=10000", "RATE_LIMIT_LOGIN_PER_MINUTE=10000", "RATE_LIMIT_LOGIN_BURST=1000")
+	s.env = append(s.env, env...)
+	s.start()
+	t.Cleanup(s.kill)
+	return s
+}
+
+func (s *server) start() {
+	s.t.Helper()
+	s.cmd = exec.Command(s.bin, "serve")
+	s.cmd.Env, s.cmd.Stderr = s.env, os.Stderr
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *server) kill() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+}
+
+// ledger is what the senders were promised.
+type ledger struct {
+	mu    sync.Mutex
+	acked map[string]int64 // by key
+	count atomic.Int64
+}
+
+// reader is what one connection was shown.
+type reader struct {
+	mu   sync.Mutex
+	seen []client.Event
+}
+
+func (r *reader) add(e client.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen = append(r.seen, e)
+}
+
+func (r *reader) last() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.seen) == 0 {
+		return 0
+	}
+	return r.seen[len(r.seen)-1].Seq
+}
+
+func crash(t *testing.T, bin string, env ...string) {
+	kills := int(setting(t, "UNHIDRA_CRASH_KILLS", 5))
+	seed := setting(t, "UNHIDRA_CRASH_SEED", uint64(time.Now().UnixNano()))
+	t.Logf("%d kills, repeat with UNHIDRA_CRASH_SEED=%d", kills, seed)
+	rng := rand.New(rand.NewPCG(seed, seed))
+	s := newServer(t, bin, env...)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute+time.Duration(kills)*30*time.Second)
+	defer cancel()
+	people, room := settle(ctx, t, s)
+
+	var readers []*reader
+	for _, c := range people {
+		r := &reader{}
+		l := c.Live(ctx, client.LiveOptions{OnEvent: r.add, Rooms: map[string]int64{room: 0}})
+		t.Cleanup(l.Close)
+		readers = append(readers, r)
+	}
+	book := &ledger{acked: make(map[string]int64)}
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	for i := range senders {
+		wg.Go(func() { send(ctx, t, people[i%users], room, i, book, &stop) })
+	}
+	for range kills {
+		book.count.Store(0)
+		wait(ctx, t, "messages are acknowledged", func() bool { return book.count.Load() >= least })
+		moment := time.Duration(rng.Int64N(int64(300 * time.Millisecond)))
+		<-time.After(moment) // the random moment is the point
+		s.kill()
+		s.start()
+	}
+	book.count.Store(0)
+	wait(ctx, t, "the last start serves", func() bool { return book.count.Load() >= least })
+	stop.Store(true)
+	wg.Wait()
+	check(ctx, t, people[0], room, book, readers)
+}
+
+// settle makes users and a room that all are in.
+func settle(ctx context.Context, t *testing.T, s *server) (people []*client.Client, room string) {
+	t.Helper()
+	for i := range users {
+		c := client.New(s.url)
+		wait(ctx, t, "registration", func() bool {
+			err := c.Register(ctx, client.Registration{Username: fmt.Sprintf("user%d", i), Password: "an old song about rain"})
+			var refused *client.Error
+			if errors.As(err, &refused) {
+				t.Fatal(err)
+			}
+			return err == nil
+		})
+		people = append(people, c)
+	}
+	st, err := people[0].CreateRoom(ctx, client.NewRoom{Kind: "public", Name: "Storm"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range people[1:] {
+		if err := c.Join(ctx, st.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return people, st.ID
+}
+
+// send writes one message after the other until it is told to stop, and notes
+// each acknowledgement.
+func send(ctx context.Context, t *testing.T, c *client.Client, room string, sender int, book *ledger, stop *atomic.Bool) {
+	l := c.Live(ctx, client.LiveOptions{})
+	defer l.Close()
+	for i := 0; !stop.Load(); i++ {
+		key := fmt.Sprintf("s%d-%d", sender, i)
+		sent, err := l.Send(ctx, client.Draft{Room: room, Key: key, Text: key})
+		if err != nil {
+			t.Errorf("send %s: %v", key, err)
+			return
+		}
+		book.mu.Lock()
+		book.acked[key] = sent.Seq
+		book.mu.Unlock()
+		book.count.Add(1)
+	}
+}
+
+// check compares what was promised with what is in the log and with what each
+// reader was shown.
+func check(ctx context.Context, t *testing.T, c *client.Client, room string, book *ledger, readers []*reader) {
+	t.Helper()
+	var log []client.Event
+	for {
+		r, err := c.Events(ctx, room, int64(len(log)), 500)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log = append(log, r.Events...)
+		if !r.More {
+			break
+		}
+	}
+	stored := make(map[string]int64)
+	for i, e := range log {
+		if e.Seq != int64(i+1) {
+			t.Fatalf("event %d of the log has number %d", i+1, e.Seq)
+		}
+		if e.Message == nil {
+			continue
+		}
+		if first, ok := stored[e.Message.Key]; ok {
+			t.Errorf("%s is there twice: %d and %d", e.Message.Key, first, e.Seq)
+		}
+		stored[e.Message.Key] = e.Seq
+	}
+	for key, seq := range book.acked {
+		if stored[key] != seq {
+			t.Errorf("%s was acknowledged as %d and is %d", key, seq, stored[key])
+		}
+	}
+	head := int64(len(log))
+	for i, r := range readers {
+		wait(ctx, t, fmt.Sprintf("reader %d has all %d events", i, head), func() bool { return r.last() >= head })
+		r.mu.Lock()
+		if len(r.seen) != len(log) {
+			t.Errorf("reader %d was shown %d events of %d", i, len(r.seen), len(log))
+		}
+		for j := range min(len(r.seen), len(log)) {
+			if e := r.seen[j]; e.Seq != log[j].Seq || e.Message != nil && e.Message.Key != log[j].Message.Key {
+				t.Errorf("reader %d was shown %d in place %d", i, e.Seq, j+1)
+				break
+			}
+		}
+		r.mu.Unlock()
+	}
+	t.Logf("%d messages acknowledged, %d events, %d readers agree", len(book.acked), len(log), len(readers))
+}
+
+// wait waits until ok, which it asks often.
+func wait(ctx context.Context, t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("time is up; waited until %s", what)
+		case <-tick.C:
+		}
+	}
+}
