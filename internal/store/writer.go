@@ -245,10 +245,11 @@ func (w *writer) connection(ctx context.Context) (conn *sql.Conn, err error) {
 	return w.conn, err
 }
 
-// drop rolls back what is open. The connection is kept only if it took that.
+// drop rolls back what is open and takes a fresh connection for the next batch.
 func (w *writer) drop(ctx context.Context) {
+	// SQLite has rolled back by itself after a full disk, and then says so.
 	if _, err := w.conn.ExecContext(ctx, "ROLLBACK"); err != nil {
-		w.db.log.Warn("rollback", "err", err)
+		w.db.log.Debug("rollback", "err", err)
 	}
 	_ = w.conn.Close()
 	w.conn = nil
