@@ -11,8 +11,7 @@ export const enView = {
   copied: 'Copied',
   'try-again': 'Try again',
   'load-more': 'Load more',
-  'skip-to-messages': 'Skip to messages',
-  'skip-to-composer': 'Skip to the message box',
+  'skip-to-content': 'Skip to the content',
   you: 'you',
 
   'presence.online': 'Online',
@@ -55,6 +54,7 @@ export const enView = {
   'setup.title': 'Set up this server',
   'setup.text': 'You are the first. This account administers the server.',
   'setup.submit': 'Create administrator',
+  'setup.find-link': 'This server has no administrator yet. Its first start printed a set-up link: open that.',
   'setup.bad': 'This set-up link is not valid',
   'setup.bad-text': 'It was used, or it is older than an hour. Start the server again: it prints a new link while there is no administrator.',
   'join.title': 'Join {room}',

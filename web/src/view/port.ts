@@ -127,6 +127,27 @@ export interface App {
   saveStatus(s: Status): Promise<void>;
 }
 
+/** What an invitation link leads to. */
+export interface Invitation {
+  room: { id: string; name?: string | undefined; topic?: string | undefined; members: number };
+  member: boolean;
+}
+
+/** Who is here: a visitor, or someone who is signed in. */
+export interface Session {
+  readonly stage: 'starting' | 'unreachable' | 'out' | 'in';
+  readonly server: Server;
+  /** the session was ended from elsewhere */
+  readonly ended: boolean;
+  /** set while stage is in */
+  readonly app: App | undefined;
+  signIn(login: string, password: string): Promise<void>;
+  register(a: { username: string; display_name: string; email: string; password: string; setup_token?: string }): Promise<void>;
+  invitation(code: string): Promise<Invitation>;
+  /** joins by an invitation and returns the room */
+  accept(code: string): Promise<string>;
+}
+
 const key = Symbol('app');
 
 export const provideApp = (app: App): App => setContext(key, app);

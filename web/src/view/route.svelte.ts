@@ -4,7 +4,7 @@ export type Route =
   | { page: 'room'; room: string; seq?: number; panel?: Panel; q?: string; everywhere?: boolean }
   | { page: 'search'; q: string }
   | { page: 'settings'; section: string }
-  | { page: 'sign-in' | 'sign-up' }
+  | { page: 'sign-in' | 'sign-up'; next?: string }
   | { page: 'setup'; token: string }
   | { page: 'join'; code: string }
   | { page: 'nothing' };
@@ -29,8 +29,11 @@ export function parse(url: URL): Route {
     case 'settings':
       return { page: 'settings', section: a || 'profile' };
     case 'sign-in':
-    case 'sign-up':
-      return { page };
+    case 'sign-up': {
+      const next = url.searchParams.get('next') ?? '';
+      // Only a place of our own: an address that leaves the client is not followed.
+      return /^\/(?![/\\])/.test(next) ? { page, next } : { page };
+    }
     case 'setup':
       return { page: 'setup', token: new URLSearchParams(hash).get('token') ?? '' };
     case 'join':
@@ -69,7 +72,7 @@ export function href(r: Route): string {
       return `/settings/${r.section}`;
     case 'sign-in':
     case 'sign-up':
-      return `/${r.page}`;
+      return `/${r.page}${r.next ? `?next=${encodeURIComponent(r.next)}` : ''}`;
     case 'join':
       return `/join#${r.code}`;
     case 'setup':
