@@ -63,6 +63,7 @@ func (s *server) build(context.Context) error {
 	m.chat = chat.New(chat.Deps{
 		Store: s.db, Bus: s.bus, Log: s.Log, Metrics: s.reg, UserPerMinute: c.UserPerMinute, MessagesPerSec: c.MessagesPerSec,
 	})
+	s.parts = append(s.parts, part{"memory", giveBack})
 	s.db.OnCommit(m.chat.Announce)
 	s.parts = append(s.parts, part{"chat", m.chat.Run})
 
