@@ -432,6 +432,7 @@ export const enView = {
   'error.text': 'Reload the page. Nothing that was sent is lost.',
   'error.reload': 'Reload',
   'error.unknown': 'That did not work. Try again in a moment.',
+  'error.unreachable': 'The server cannot be reached. Check your connection, then try again.',
   'error.start': 'The server does not answer',
   'error.start-text': 'Check your connection. This page goes on by itself when the server is back.',
 } as const;

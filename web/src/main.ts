@@ -1,0 +1,10 @@
+import './styles/app.css';
+import { mount } from 'svelte';
+import { Visit } from './state/session.svelte';
+import { failureOf } from './view/failure';
+import Root from './view/Root.svelte';
+import { t } from './view/text';
+
+const session = new Visit(t('error.unreachable'), (err) => failureOf(err).text);
+const target = document.getElementById('app');
+if (target) mount(Root, { target, props: { session } });

@@ -1,0 +1,163 @@
+// The REST API: one function to call it, which keeps the access token fresh.
+// The refresh token is in a cookie that no script can read.
+
+/** What the server refused, in its own words. */
+export class Refusal extends Error {
+  readonly status: number;
+  readonly kind: string;
+  readonly code: string;
+  readonly detail: string;
+  readonly fields: { pointer: string; detail: string }[];
+  /** seconds to wait before another try; 0: nothing was said */
+  readonly retryAfter: number;
+
+  constructor(status: number, body: Problem, retryAfter = 0) {
+    super(body.detail ?? body.title ?? `status ${status}`);
+    this.status = status;
+    this.kind = body.kind ?? 'internal';
+    this.code = body.code ?? '';
+    this.detail = body.detail ?? '';
+    this.fields = body.errors ?? body.fields ?? [];
+    this.retryAfter = body.retry_after ?? retryAfter;
+  }
+}
+
+export interface Problem {
+  title?: string;
+  kind?: string;
+  code?: string;
+  detail?: string;
+  errors?: { pointer: string; detail: string }[];
+  fields?: { pointer: string; detail: string }[];
+  retry_after?: number;
+}
+
+/** The server could not be reached. */
+export class Unreachable extends Error {
+  readonly detail: string;
+
+  constructor(detail: string) {
+    super(detail);
+    this.detail = detail;
+  }
+}
+
+export interface Signed<Me> {
+  state: string;
+  access_token: string;
+  expires: string;
+  me: Me;
+}
+
+const hint = 'unhidra.signed-in';
+
+export class Api<Me> {
+  #token = '';
+  #expires = 0;
+  #refreshing: Promise<Signed<Me>> | undefined;
+  readonly #unreachable: string;
+  /** called when the session has ended, whoever ended it */
+  onEnd: () => void = () => {};
+
+  constructor(unreachable: string) {
+    this.#unreachable = unreachable;
+  }
+
+  /** whether this browser was signed in when it was last here */
+  get hinted(): boolean {
+    return localStorage.getItem(hint) !== null;
+  }
+
+  /** Sends one request as whoever is signed in. */
+  async call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const token = await this.token();
+    try {
+      return await this.#send<T>(method, path, body, token);
+    } catch (err) {
+      if (!(err instanceof Refusal) || err.status !== 401) throw err;
+      return this.#send<T>(method, path, body, await this.token(true));
+    }
+  }
+
+  /** Sends one request as nobody in particular. */
+  open<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return this.#send<T>(method, path, body, '');
+  }
+
+  /** An access token that is good for a while yet. */
+  async token(fresh = false): Promise<string> {
+    if (fresh || Date.now() > this.#expires - 60_000) await this.refresh();
+    return this.#token;
+  }
+
+  /** when the access token ends, in milliseconds since 1970 */
+  get expires(): number {
+    return this.#expires;
+  }
+
+  /** Gets a new access token. Of several tabs one does so at a time: the cookie is good once. */
+  refresh(): Promise<Signed<Me>> {
+    this.#refreshing ??= alone(() => this.#refresh()).finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
+  async #refresh(): Promise<Signed<Me>> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return this.keep(await this.open<Signed<Me>>('POST', '/auth/refresh', {}));
+      } catch (err) {
+        if (err instanceof Refusal && err.code === 'refresh_raced' && tries < 3) {
+          await new Promise((done) => setTimeout(done, 300));
+          continue;
+        }
+        if (err instanceof Refusal && err.status === 401) this.forget();
+        throw err;
+      }
+    }
+  }
+
+  /** Takes over what a sign-in gave. */
+  keep(s: Signed<Me>): Signed<Me> {
+    this.#token = s.access_token;
+    this.#expires = Date.parse(s.expires);
+    localStorage.setItem(hint, '1');
+    return s;
+  }
+
+  /** Forgets who was signed in. */
+  forget(): void {
+    this.#token = '';
+    this.#expires = 0;
+    localStorage.removeItem(hint);
+    this.onEnd();
+  }
+
+  async #send<T>(method: string, path: string, body: unknown, token: string): Promise<T> {
+    const headers: Record<string, string> = {};
+    if (token) headers['Authorization'] = `Bearer ${token}`;
+    let payload: BodyInit | null = null;
+    if (body instanceof Blob) {
+      headers['Content-Type'] = body.type;
+      payload = body;
+    } else if (body !== undefined) {
+      headers['Content-Type'] = 'application/json';
+      payload = JSON.stringify(body);
+    }
+    let answer: Response;
+    try {
+      answer = await fetch(`/api/v1${path}`, { method, headers, body: payload });
+    } catch {
+      throw new Unreachable(this.#unreachable);
+    }
+    const text = await answer.text();
+    const json: unknown = text && /json/.test(answer.headers.get('Content-Type') ?? '') ? JSON.parse(text) : undefined;
+    if (answer.ok) return json as T;
+    throw new Refusal(answer.status, (json ?? {}) as Problem, Number(answer.headers.get('Retry-After') ?? 0));
+  }
+}
+
+/** Runs work in one tab at a time, where the page is served in a way that browsers trust with locks. */
+function alone<T>(work: () => Promise<T>): Promise<T> {
+  if (!('locks' in navigator)) return work();
+  return navigator.locks.request('unhidra.refresh', work) as Promise<T>;
+}

@@ -1,0 +1,210 @@
+// The WebSocket: one connection that comes back by itself. docs/protocol.md
+// says what the frames mean.
+
+import { Refusal, type Problem } from './api';
+
+export type State = 'offline' | 'connecting' | 'syncing' | 'live' | 'waiting';
+
+export interface Frame {
+  id?: string;
+  type: string;
+  data?: unknown;
+  error?: Problem & { detail: string };
+}
+
+/** The connection ended before the answer came: nobody knows what became of the request. */
+export class Lost extends Error {}
+
+export interface Options {
+  /** an access token; fresh: the last one was refused */
+  token: (fresh: boolean) => Promise<string>;
+  /** the first frame of a connection; requests sent from here go before all others */
+  hello: (data: unknown) => Promise<void>;
+  frame: (f: Frame) => void;
+  state: (s: State, retryAt: number) => void;
+  /** the server said not to come back */
+  ended: (reason: string) => void;
+  socket?: (url: string, protocols: string[]) => WebSocket;
+  random?: () => number;
+}
+
+const baseDelay = 1_000;
+const maxDelay = 30_000;
+const quiet = 25_000; // after this without a frame, ask whether the server is there
+const patience = 10_000; // for that answer
+
+interface Waiting {
+  done: (data: unknown) => void;
+  failed: (err: Error) => void;
+}
+
+export class Connection {
+  readonly #o: Options;
+  #socket: WebSocket | undefined;
+  #state: State = 'offline';
+  #stopped = true;
+  #tries = 0;
+  #fresh = false;
+  #next = 0;
+  #waiting = new Map<string, Waiting>();
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #pulse: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(o: Options) {
+    this.#o = o;
+  }
+
+  get live(): boolean {
+    return this.#state === 'live';
+  }
+
+  start(): void {
+    this.#stopped = false;
+    addEventListener('online', this.#online);
+    addEventListener('offline', this.#offline);
+    void this.#connect();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    removeEventListener('online', this.#online);
+    removeEventListener('offline', this.#offline);
+    clearTimeout(this.#retry);
+    this.#drop(1000);
+  }
+
+  /** Does not wait any longer for the next try. */
+  tryNow(): void {
+    if (this.#stopped || this.#socket) return;
+    clearTimeout(this.#retry);
+    void this.#connect();
+  }
+
+  /** Sends a request and returns the data of its answer. */
+  request<T>(type: string, data?: unknown): Promise<T> {
+    if (!this.#socket || this.#socket.readyState !== WebSocket.OPEN) return Promise.reject(new Lost());
+    const id = String(++this.#next);
+    this.#socket.send(JSON.stringify(data === undefined ? { id, type } : { id, type, data }));
+    return new Promise<T>((done, failed) => this.#waiting.set(id, { done: (d) => done(d as T), failed }));
+  }
+
+  /** Sends something that is not answered, if there is a connection. */
+  tell(type: string, data: unknown): void {
+    if (this.live) this.#socket?.send(JSON.stringify({ type, data }));
+  }
+
+  #online = () => this.tryNow();
+
+  #offline = () => {
+    this.#drop(1000);
+    this.#set('offline');
+  };
+
+  #set(s: State, retryAt = 0): void {
+    this.#state = s;
+    this.#o.state(s, retryAt);
+  }
+
+  async #connect(): Promise<void> {
+    this.#set('connecting');
+    let token: string;
+    try {
+      token = await this.#o.token(this.#fresh);
+      this.#fresh = false;
+    } catch (err) {
+      if (err instanceof Refusal && err.status === 401) return; // signed out: the session knows
+      return this.#later();
+    }
+    if (this.#stopped || this.#socket) return;
+    const url = `${location.origin.replace(/^http/, 'ws')}/ws`;
+    const socket = (this.#o.socket ?? ((u, p) => new WebSocket(u, p)))(url, ['bearer', token]);
+    this.#socket = socket;
+    let greeted = false;
+    socket.onmessage = (e: MessageEvent<string>) => {
+      if (this.#socket !== socket) return;
+      this.#watch();
+      this.#take(JSON.parse(e.data) as Frame);
+      greeted = true;
+    };
+    socket.onclose = (e: CloseEvent) => {
+      if (this.#socket !== socket) return;
+      // A handshake that is refused looks like any failure: the token may be why.
+      if (!greeted && this.#tries % 3 === 1) this.#fresh = true;
+      this.#lost();
+      this.#after(e.code, e.reason);
+    };
+  }
+
+  #take(f: Frame): void {
+    if (f.id !== undefined && (f.type === 'ok' || f.type === 'error')) {
+      const w = this.#waiting.get(f.id);
+      this.#waiting.delete(f.id);
+      if (f.type === 'ok') w?.done(f.data);
+      else w?.failed(new Refusal(0, f.error ?? {}));
+      return;
+    }
+    if (f.type !== 'hello') return this.#o.frame(f);
+    this.#set('syncing');
+    const socket = this.#socket;
+    this.#o.hello(f.data).then(
+      () => {
+        if (this.#socket !== socket) return;
+        this.#tries = 0;
+        this.#set('live');
+      },
+      () => socket?.close(4408),
+    );
+  }
+
+  /** Decides what the end of a connection means. */
+  #after(code: number, reason: string): void {
+    if (this.#stopped) return;
+    if (code === 4410 || code === 4403 || code === 4400) {
+      this.#stopped = true;
+      this.#set('offline');
+      return this.#o.ended(reason);
+    }
+    if (code === 4401) {
+      this.#fresh = true;
+      if (this.#tries++ === 0) return void this.#connect();
+    }
+    const said = /\d+(\.\d+)?/.exec(reason);
+    this.#later((code === 1012 || code === 4429) && said ? Number(said[0]) * 1000 : 0);
+  }
+
+  /** Tries again after a random part of a time that doubles. */
+  #later(least = 0): void {
+    if (this.#stopped) return;
+    if (navigator.onLine === false) return this.#set('offline');
+    const ceiling = Math.min(maxDelay, baseDelay * 2 ** Math.min(this.#tries++, 10));
+    const wait = least + Math.max(100, (this.#o.random ?? Math.random)() * ceiling);
+    this.#set('waiting', Date.now() + wait);
+    this.#retry = setTimeout(() => void this.#connect(), wait);
+  }
+
+  /** Asks a server that says nothing whether it is there. */
+  #watch(): void {
+    clearTimeout(this.#pulse);
+    this.#pulse = setTimeout(() => {
+      this.request('ping').catch(() => {});
+      this.#pulse = setTimeout(() => {
+        this.#drop(4408);
+        this.#later();
+      }, patience);
+    }, quiet);
+  }
+
+  #drop(code: number): void {
+    const socket = this.#socket;
+    this.#lost();
+    if (socket && socket.readyState <= WebSocket.OPEN) socket.close(code);
+  }
+
+  #lost(): void {
+    clearTimeout(this.#pulse);
+    this.#socket = undefined;
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const w of waiting) w.failed(new Lost());
+  }
+}

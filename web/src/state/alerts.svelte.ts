@@ -1,0 +1,52 @@
+// What calls for attention outside of the page: notifications, and the counts in
+// the title.
+
+import type { Notifications } from '../view/port';
+import type { Message } from '../view/types';
+
+const store = 'unhidra.notifications';
+
+export class Alerts implements Notifications {
+  #wanted = $state(localStorage.getItem(store) === 'on');
+  #granted: NotificationPermission | 'unsupported' = $state('Notification' in window ? Notification.permission : 'unsupported');
+  readonly #title = document.title;
+
+  get permission() {
+    if (this.#granted !== 'granted') return this.#granted;
+    return this.#wanted ? 'on' : 'off';
+  }
+
+  /** Asks the browser: only ever after a click. */
+  async enable(): Promise<void> {
+    if (this.#granted === 'unsupported') return;
+    this.#granted = await Notification.requestPermission();
+    this.#want(this.#granted === 'granted');
+  }
+
+  disable(): void {
+    this.#want(false);
+  }
+
+  #want(on: boolean): void {
+    this.#wanted = on;
+    localStorage.setItem(store, on ? 'on' : 'off');
+  }
+
+  /** Shows a message, unless its reader is looking already. */
+  tell(title: string, m: Message): void {
+    if (this.permission !== 'on' || (document.visibilityState === 'visible' && document.hasFocus())) return;
+    const n = new Notification(title, { body: m.text.slice(0, 200), tag: m.room });
+    n.onclick = () => {
+      focus();
+      history.pushState({ inside: true }, '', `/rooms/${m.room}/${m.seq}`);
+      dispatchEvent(new PopStateEvent('popstate'));
+      n.close();
+    };
+  }
+
+  /** Says in the title what is unread. */
+  count(unread: number, mentions: number): void {
+    const n = mentions || unread;
+    document.title = n ? `(${mentions || '•'}) ${this.#title}` : this.#title;
+  }
+}

@@ -1,0 +1,478 @@
+// The state behind the signed-in views: the rooms, what is open, and who is
+// there, kept true by the connection.
+
+import { SvelteMap } from 'svelte/reactivity';
+import type { Api } from '../net/api';
+import { Connection, type Frame, type State } from '../net/connection';
+import type * as port from '../view/port';
+import type { Ban, Event, Invite, Me, Message, Profile, Room, RoomState, Status, User } from '../view/types';
+import { Outbox } from './outbox';
+import { Alerts } from './alerts.svelte';
+import { DeviceSettings } from './settings.svelte';
+import { draftKey, OpenRoom } from './room.svelte';
+
+interface Hello {
+  me: Me;
+  limits: { text: number };
+  rooms: RoomState[];
+}
+
+interface Replay {
+  room: string;
+  events: Event[];
+  head: number;
+  more?: boolean;
+  reset?: boolean;
+}
+
+interface Mark {
+  room: string;
+  seq: number;
+  unread?: number;
+  mentions?: number;
+}
+
+const bannerAfter = 2_000;
+const refreshBefore = 90_000;
+const roomsKept = 12; // open rooms whose timelines are kept
+
+export class SignedIn implements port.App {
+  readonly server: port.Server;
+  readonly settings = new DeviceSettings();
+  readonly notifications: Alerts;
+  readonly #api: Api<Me>;
+  readonly #connection: Connection;
+  readonly #outbox: Outbox;
+  readonly #words: (err: unknown) => string;
+  readonly #leave: () => Promise<void>;
+  #me: Me = $state.raw() as Me;
+  #rooms = new SvelteMap<string, RoomState>();
+  #presences = new SvelteMap<string, port.Seen>();
+  #gone = new SvelteMap<string, 'left' | 'kicked' | 'banned' | 'deleted'>();
+  #open = new Map<string, OpenRoom>();
+  #opening = new Map<string, Promise<void>>();
+  #filling = new Set<string>();
+  #link: { state: State; show: boolean; retryAt: number } = $state.raw({ state: 'connecting', show: false, retryAt: 0 });
+  #now = $state(Date.now());
+  #textLimit = $state(16384);
+  #watched: string[] = [];
+  #timers: ReturnType<typeof setInterval>[] = [];
+  #show: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(api: Api<Me>, me: Me, server: port.Server, words: (err: unknown) => string, leave: () => Promise<void>) {
+    this.#api = api;
+    this.#me = me;
+    this.server = server;
+    this.#words = words;
+    this.#leave = leave;
+    this.notifications = new Alerts();
+    this.#connection = new Connection({
+      token: (fresh) => api.token(fresh),
+      hello: (data) => this.#hello(data as Hello),
+      frame: (f) => this.#frame(f),
+      state: (s, retryAt) => this.#linked(s, retryAt),
+      ended: () => api.forget(),
+    });
+    this.#outbox = new Outbox(me, this.#connection, (room) => this.#open.get(room)?.showPending());
+    this.#connection.start();
+    this.#timers.push(setInterval(() => (this.#now = Date.now()), 1000), setInterval(() => void this.#renew(), 20_000));
+    document.addEventListener('visibilitychange', this.#active);
+  }
+
+  /** Lets go of everything: somebody signed out. */
+  close(): void {
+    this.#connection.stop();
+    this.#timers.forEach(clearInterval);
+    clearTimeout(this.#show);
+    document.removeEventListener('visibilitychange', this.#active);
+    this.notifications.count(0, 0);
+  }
+
+  get me() {
+    return this.#me;
+  }
+  get textLimit() {
+    return this.#textLimit;
+  }
+  get rooms(): readonly RoomState[] {
+    return [...this.#rooms.values()].sort((a, b) => (a.last_at < b.last_at ? 1 : -1));
+  }
+  get connection(): port.Connection {
+    const { state, show, retryAt } = this.#link;
+    return { state, show, seconds: Math.max(0, Math.ceil((retryAt - this.#now) / 1000)) };
+  }
+
+  // The connection.
+
+  #linked(state: State, retryAt: number): void {
+    const show = this.#link.show && state !== 'live';
+    this.#link = { state, show, retryAt };
+    if (state === 'live') {
+      clearTimeout(this.#show);
+      this.#show = undefined;
+      this.#outbox.flushAll();
+    } else {
+      this.#show ??= setTimeout(() => (this.#link = { ...this.#link, show: true }), bannerAfter);
+    }
+  }
+
+  /** A new connection: what came while we were away is asked for before anything else is shown. */
+  async #hello(h: Hello): Promise<void> {
+    this.#me = h.me;
+    this.#textLimit = h.limits.text;
+    const known = new Map(this.#rooms);
+    const behind: Record<string, number> = {};
+    for (const room of h.rooms) {
+      const had = known.get(room.id);
+      known.delete(room.id);
+      if (had && had.head < room.head && this.#open.has(room.id)) behind[room.id] = had.head;
+      // An open room is brought up to date event by event; the counts are the server's.
+      this.#rooms.set(room.id, room.id in behind ? { ...room, head: behind[room.id] ?? 0 } : room);
+    }
+    for (const id of known.keys()) this.#drop(id, 'left');
+    if (Object.keys(behind).length) await this.#sync(behind, true);
+    if (this.#watched.length) this.#watch();
+    this.#active();
+    this.#count();
+  }
+
+  /** Reads what came after these numbers; counted: the server's counts know of it already. */
+  async #sync(rooms: Record<string, number>, counted: boolean): Promise<void> {
+    for (let ask = rooms; Object.keys(ask).length; ) {
+      const got = await this.#connection.request<{ rooms: Replay[]; gone?: string[] }>('sync', { rooms: ask });
+      ask = {};
+      for (const r of got.rooms) {
+        if (r.reset) this.#reset(r.room, r.head);
+        for (const e of r.events) this.#apply(e, counted);
+        const last = r.events.at(-1);
+        if (r.more && last) ask[r.room] = last.seq;
+      }
+    }
+  }
+
+  #reset(room: string, head: number): void {
+    const state = this.#rooms.get(room);
+    if (state) this.#rooms.set(room, { ...state, head });
+    this.#open.get(room)?.reset();
+  }
+
+  #frame(f: Frame): void {
+    switch (f.type) {
+      case 'event':
+        return this.#event(f.data as Event);
+      case 'room.joined': {
+        const room = f.data as RoomState;
+        this.#gone.delete(room.id);
+        const had = this.#rooms.get(room.id);
+        if (!had || had.head < room.head) this.#rooms.set(room.id, room);
+        return this.#count();
+      }
+      case 'room.left': {
+        const left = f.data as { room: string; reason: 'left' | 'kicked' | 'banned' | 'deleted' };
+        return this.#drop(left.room, left.reason);
+      }
+      case 'room.reset':
+        return this.#reset((f.data as { room: string }).room, Number.MAX_SAFE_INTEGER);
+      case 'read':
+        return this.#marked(f.data as Mark);
+      case 'typing': {
+        const w = f.data as { room: string; user: User };
+        return this.#open.get(w.room)?.startTyping(w.user);
+      }
+      case 'presence':
+        for (const p of (f.data as { users: (port.Seen & { user: string })[] }).users) this.#presences.set(p.user, p);
+        return;
+      case 'user.updated':
+        return this.#renamed(f.data as Profile | Me);
+    }
+  }
+
+  /** One event as it happens. If there is a gap before it, the gap is filled first. */
+  #event(e: Event): void {
+    const state = this.#rooms.get(e.room);
+    if (!state || e.seq <= state.head) return;
+    if (e.seq === state.head + 1) return this.#apply(e, false);
+    if (this.#filling.has(e.room)) return; // the answer will hold this one too
+    this.#filling.add(e.room);
+    this.#sync({ [e.room]: state.head }, false)
+      .catch(() => {}) // the next connection asks again
+      .finally(() => this.#filling.delete(e.room));
+  }
+
+  /** Takes the next event of a room's log. */
+  #apply(e: Event, counted: boolean): void {
+    const state = this.#rooms.get(e.room);
+    if (!state || e.seq <= state.head) return;
+    const next: RoomState = { ...state, head: e.seq, last_at: e.at };
+    const m = e.message;
+    if (e.type === 'message.created' && m) {
+      next.last = m;
+      if (!counted) this.#unread(next, m, 1);
+    } else if (m && m.seq === next.last?.seq) {
+      next.last = m;
+    }
+    if (e.type === 'message.deleted' && m && m.seq > state.read && !counted) this.#unread(next, m, -1);
+    describe(next, e, this.#me.id);
+    this.#rooms.set(e.room, next);
+    this.#open.get(e.room)?.apply(e);
+    if (m?.key && m.sender.id === this.#me.id) this.#outbox.arrived(e.room, m.key);
+    if (e.type === 'message.created' && m && !counted) this.#alert(next, m);
+    this.#count();
+  }
+
+  #unread(room: RoomState, m: Message, by: 1 | -1): void {
+    if (m.sender.id === this.#me.id) return;
+    room.unread = Math.max(0, room.unread + by);
+    if (m.mentions_room || m.mentions?.includes(this.#me.id)) room.mentions = Math.max(0, room.mentions + by);
+  }
+
+  #alert(room: RoomState, m: Message): void {
+    if (m.sender.id === this.#me.id || this.#me.status.mode === 'dnd') return;
+    const forMe = room.kind === 'direct' || m.mentions_room || m.mentions?.includes(this.#me.id);
+    if (forMe) this.notifications.tell(room.kind === 'direct' ? m.sender.display_name : `${m.sender.display_name} · ${room.name ?? ''}`, m);
+  }
+
+  #marked(m: Mark): void {
+    const state = this.#rooms.get(m.room);
+    if (!state || m.seq < state.read) return;
+    this.#rooms.set(m.room, { ...state, read: m.seq, unread: m.unread ?? 0, mentions: m.mentions ?? 0 });
+    this.#count();
+  }
+
+  #renamed(u: Profile | Me): void {
+    if (u.id === this.#me.id && 'status' in u) this.#me = u;
+    for (const room of this.#rooms.values()) {
+      if (room.peers?.some((p) => p.id === u.id)) {
+        this.#rooms.set(room.id, { ...room, peers: room.peers.map((p) => (p.id === u.id ? { ...p, ...u } : p)) });
+      }
+    }
+  }
+
+  #drop(room: string, reason: 'left' | 'kicked' | 'banned' | 'deleted'): void {
+    this.#gone.set(room, reason);
+    this.#rooms.delete(room);
+    this.#open.delete(room);
+    this.#count();
+  }
+
+  #count(): void {
+    let unread = 0;
+    let mentions = 0;
+    for (const r of this.#rooms.values()) {
+      unread += r.unread;
+      mentions += r.kind === 'direct' ? r.unread : r.mentions;
+    }
+    this.notifications.count(unread, mentions);
+  }
+
+  async #renew(): Promise<void> {
+    if (!this.#connection.live || Date.now() < this.#api.expires - refreshBefore) return;
+    try {
+      await this.#connection.request('auth.refresh', { token: await this.#api.token(true) });
+    } catch {
+      // The server closes with 4401 when the token ends, and the next connection brings a new one.
+    }
+  }
+
+  #active = (): void => {
+    this.#connection.request('presence.set', { active: document.visibilityState === 'visible' }).catch(() => {});
+  };
+
+  tryNow(): void {
+    this.#connection.tryNow();
+  }
+
+  signOut(): Promise<void> {
+    return this.#leave();
+  }
+
+  // Rooms.
+
+  goneReason(room: string) {
+    return this.#gone.get(room);
+  }
+
+  draftIn(room: string): boolean {
+    void this.#now; // drafts change without telling
+    return localStorage.getItem(draftKey(room)) !== null;
+  }
+
+  open(room: string): port.RoomModel {
+    let model = this.#open.get(room);
+    if (model) {
+      this.#open.delete(room); // and to the end: the rooms seen last are kept
+    } else {
+      model = new OpenRoom(room, {
+        api: this.#api,
+        outbox: this.#outbox,
+        request: (type, data) => this.#connection.request(type, data),
+        tell: (type, data) => this.#connection.tell(type, data),
+        state: (id) => this.#rooms.get(id),
+        read: (id, seq) => this.#read(id, seq),
+        words: this.#words,
+      });
+    }
+    this.#open.set(room, model);
+    for (const id of [...this.#open.keys()].slice(0, -roomsKept)) this.#open.delete(id);
+    return model;
+  }
+
+  #read(room: string, seq: number): void {
+    const state = this.#rooms.get(room);
+    if (!state || this.#opening.has(room)) return;
+    this.#rooms.set(room, { ...state, unread: 0, mentions: 0, read: Math.max(state.read, seq) });
+    this.#count();
+    // One mark at a time; the next one says the latest.
+    const done = this.#connection
+      .request<Mark>('read.mark', { room, seq })
+      .then((m) => this.#marked(m))
+      .catch(() => {})
+      .finally(() => this.#opening.delete(room));
+    this.#opening.set(room, done);
+  }
+
+  presence(user: string): port.Seen | undefined {
+    return this.#presences.get(user);
+  }
+
+  watch(users: string[]): void {
+    const next = [...new Set(users)].sort().slice(0, 500);
+    if (next.join() === this.#watched.join()) return;
+    this.#watched = next;
+    this.#watch();
+  }
+
+  #watch(): void {
+    this.#connection
+      .request<{ users: (port.Seen & { user: string })[] }>('presence.watch', { users: this.#watched })
+      .then((got) => {
+        for (const p of got.users) this.#presences.set(p.user, p);
+      })
+      .catch(() => {}); // repeated at the next hello
+  }
+
+  #take(room: RoomState): string {
+    this.#gone.delete(room.id);
+    const had = this.#rooms.get(room.id);
+    if (!had || had.head < room.head) this.#rooms.set(room.id, room);
+    return room.id;
+  }
+
+  // What people do, by REST.
+
+  async findUsers(q: string): Promise<User[]> {
+    return (await this.#get<port.PageOf<Profile>>(`/users?${new URLSearchParams({ q, limit: '20' })}`)).items;
+  }
+  user(idOrName: string): Promise<Profile> {
+    return this.#get(`/users/${encodeURIComponent(idOrName)}`);
+  }
+  async createRoom(r: { kind: 'public' | 'private'; name: string; topic: string; members: string[] }): Promise<string> {
+    return this.#take(await this.#api.call<RoomState>('POST', '/rooms', r));
+  }
+  publicRooms(q: string, cursor: string): Promise<port.PageOf<Room & { joined: boolean }>> {
+    return this.#get(`/rooms/public?${new URLSearchParams({ q, cursor })}`);
+  }
+  lookUp(room: string): Promise<Room> {
+    return this.#get(`/rooms/${room}`);
+  }
+  async joinRoom(room: string): Promise<void> {
+    this.#take(await this.#api.call<RoomState>('POST', `/rooms/${room}/join`));
+  }
+  async direct(users: string[]): Promise<string> {
+    return this.#take(await this.#api.call<RoomState>('POST', '/direct', { users }));
+  }
+  async updateRoom(room: string, change: { name?: string; topic?: string; kind?: 'public' | 'private'; archived?: boolean }): Promise<void> {
+    await this.#api.call('PATCH', `/rooms/${room}`, change);
+  }
+  deleteRoom(room: string): Promise<void> {
+    return this.#api.call('DELETE', `/rooms/${room}`);
+  }
+  leaveRoom(room: string): Promise<void> {
+    return this.#api.call('POST', `/rooms/${room}/leave`);
+  }
+  addMember(room: string, user: string): Promise<void> {
+    return this.#api.call('POST', `/rooms/${room}/members`, { user });
+  }
+  setRole(room: string, user: string, role: string): Promise<void> {
+    return this.#api.call('PATCH', `/rooms/${room}/members/${user}`, { role });
+  }
+  mute(room: string, user: string, until: string | null): Promise<void> {
+    return this.#api.call('PATCH', `/rooms/${room}/members/${user}`, { muted_until: until ?? new Date(0).toISOString() });
+  }
+  kick(room: string, user: string, reason: string): Promise<void> {
+    return this.#api.call('DELETE', `/rooms/${room}/members/${user}?${new URLSearchParams({ reason })}`);
+  }
+  ban(room: string, user: string, reason: string): Promise<void> {
+    return this.#api.call('PUT', `/rooms/${room}/bans/${user}`, { reason });
+  }
+  unban(room: string, user: string): Promise<void> {
+    return this.#api.call('DELETE', `/rooms/${room}/bans/${user}`);
+  }
+  handOver(room: string, user: string): Promise<void> {
+    return this.#api.call('POST', `/rooms/${room}/owner`, { user });
+  }
+  async bans(room: string): Promise<Ban[]> {
+    return (await this.#get<port.PageOf<Ban>>(`/rooms/${room}/bans?limit=200`)).items;
+  }
+  async invites(room: string): Promise<Invite[]> {
+    return (await this.#get<port.PageOf<Invite>>(`/rooms/${room}/invites`)).items;
+  }
+  createInvite(room: string, o: { expires_in?: number; max_uses?: number }): Promise<Invite> {
+    return this.#api.call('POST', `/rooms/${room}/invites`, o);
+  }
+  revokeInvite(room: string, id: string): Promise<void> {
+    return this.#api.call('DELETE', `/rooms/${room}/invites/${id}`);
+  }
+
+  async search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<port.PageOf<port.SearchHit>> {
+    type Found = Omit<port.SearchHit, 'room'>;
+    const got = await this.#get<port.PageOf<Found>>(`/search?${new URLSearchParams({ q, sort, cursor })}`);
+    const items = got.items.flatMap((h) => {
+      const room = this.#rooms.get(h.message.room);
+      return room ? [{ ...h, room }] : [];
+    });
+    return { items, next: got.next };
+  }
+
+  async saveProfile(p: { display_name: string; about: string; locale: string; time_zone: string }): Promise<void> {
+    this.#me = await this.#api.call<Me>('PATCH', '/me', p);
+  }
+  async savePicture(file: File | null): Promise<void> {
+    this.#me = file ? await this.#api.call<Me>('PUT', '/me/avatar', file) : await this.#api.call<Me>('DELETE', '/me/avatar');
+  }
+  async saveStatus(s: Status): Promise<void> {
+    this.#me = await this.#api.call<Me>('PUT', '/me/status', s);
+  }
+
+  #get<T>(path: string): Promise<T> {
+    return this.#api.call<T>('GET', path);
+  }
+}
+
+/** What an event says of its room. */
+function describe(room: RoomState, e: Event, me: string): void {
+  const d = e.detail ?? {};
+  switch (e.type) {
+    case 'room.updated':
+      if (d.name !== undefined) room.name = d.name;
+      if (d.topic !== undefined) room.topic = d.topic;
+      if (d.kind) room.kind = d.kind as RoomState['kind'];
+      if (d.archived !== undefined) room.archived = d.archived;
+      return;
+    case 'member.joined':
+      room.members++;
+      return;
+    case 'member.left':
+    case 'member.kicked':
+      room.members--;
+      return;
+    case 'member.role':
+      if (e.subject?.id === me && d.role) room.role = d.role;
+      return;
+    case 'member.muted':
+      if (e.subject?.id !== me) return;
+      if (d.until) room.muted_until = d.until;
+      else delete room.muted_until;
+  }
+}
+

@@ -1,0 +1,51 @@
+// What this device remembers of its user's taste.
+
+import type { Settings } from '../view/port';
+
+const store = 'unhidra.settings';
+
+export class DeviceSettings implements Settings {
+  #values: Settings = $state(read());
+
+  get theme() {
+    return this.#values.theme;
+  }
+  set theme(v) {
+    this.#values.theme = v;
+    this.#save();
+  }
+  get enterSends() {
+    return this.#values.enterSends;
+  }
+  set enterSends(v) {
+    this.#values.enterSends = v;
+    this.#save();
+  }
+  get railOpen() {
+    return this.#values.railOpen;
+  }
+  set railOpen(v) {
+    this.#values.railOpen = v;
+    this.#save();
+  }
+  get closedSections() {
+    return this.#values.closedSections;
+  }
+  set closedSections(v) {
+    this.#values.closedSections = v;
+    this.#save();
+  }
+
+  #save(): void {
+    localStorage.setItem(store, JSON.stringify(this.#values));
+  }
+}
+
+function read(): Settings {
+  const defaults: Settings = { theme: 'auto', enterSends: true, railOpen: true, closedSections: [] };
+  try {
+    return { ...defaults, ...(JSON.parse(localStorage.getItem(store) ?? '{}') as Partial<Settings>) };
+  } catch {
+    return defaults;
+  }
+}
