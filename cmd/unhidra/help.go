@@ -12,6 +12,8 @@ func commands() []command {
 		{"serve", "start the server", serve},
 		{"migrate", "bring the database up to date, without serving", migrate},
 		{"config", "print the settings in effect and where each is from", showConfig},
+		userCommand(),
+		tokenCommand(),
 		{"backup", "copy everything to one file, also while the server runs", backup},
 		{"restore", "put a backup in place", restore},
 		chatCommand(),

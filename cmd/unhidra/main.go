@@ -135,6 +135,19 @@ func parse(fs *flag.FlagSet, args []string, lo, hi int) error {
 	return nil
 }
 
+// interspersed parses flags wherever they stand, and returns the other words.
+func interspersed(fs *flag.FlagSet, args []string) (words []string, err error) {
+	for {
+		if err := parse(fs, args, 0, len(args)); err != nil {
+			return nil, err
+		}
+		if args = fs.Args(); len(args) == 0 {
+			return words, nil
+		}
+		words, args = append(words, args[0]), args[1:]
+	}
+}
+
 // load reads the configuration; its complaints are about usage.
 func (e *env) load(flags config.Flags) (config.Config, error) {
 	c, err := config.Load(e.environ, flags)

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/app"
+	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/token"
+)
+
+const tokenText = `token issue [flags] <username>
+
+Prints an access token for someone, for a script. It works only where the key
+that signs tokens can be read, that is, with access to the data folder. The token
+cannot be refreshed, and ends early if the person's password or role changes:
+
+  UNHIDRA_TOKEN=$(unhidra token issue robot) unhidra chat --room Operations
+`
+
+const maxTokenLife = 24 * time.Hour
+
+func tokenCommand() command {
+	return command{"token", "print an access token for a script", issueToken}
+}
+
+func issueToken(ctx context.Context, e *env, args []string) error {
+	set := e.flags("token", tokenText)
+	life := set.Duration("for", 10*time.Minute, "how long the token is good, at most 24h")
+	flags := config.NewFlags(set)
+	words, err := interspersed(set, args)
+	if err != nil {
+		return err
+	}
+	if len(words) != 2 || words[0] != "issue" {
+		return usagef("see `unhidra token --help`")
+	}
+	if *life <= 0 || *life > maxTokenLife {
+		return usagef("--for is more than 0 and at most %v", maxTokenLife)
+	}
+	c, err := e.load(flags)
+	if err != nil {
+		return err
+	}
+	// A key made now would not be the server's.
+	if _, err := os.Stat(c.SecretFile()); c.JWTSecret == "" && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no signing key in %s; name the server's data folder by --data-dir", c.DataDir)
+	}
+	secret, err := app.SigningKey(c)
+	if err != nil {
+		return err
+	}
+	keys, err := token.NewKeyring(secret)
+	if err != nil {
+		return err
+	}
+	o, db, err := e.operator(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	t, err := o.IssueToken(ctx, keys, words[1], *life)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(e.stdout, t)
+	return err
+}

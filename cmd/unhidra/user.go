@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/app"
+	"github.com/unhidra/unhidra/internal/auth"
+	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+const userText = `user <action> [flags] [arguments]
+
+Manages accounts, with the rights of whoever can read the data folder. It may be
+used while the server runs, which notices within seconds.
+
+  user create <name>            make an account (--admin, --display-name, --email)
+  user list                     list all accounts
+  user set-role <name> <role>   admin, or user
+  user disable <name>           keep someone out; ends all their sessions
+  user enable <name>            let them in again
+  user reset-password <name>    give someone another password; ends all their sessions
+
+The password is taken from UNHIDRA_PASSWORD or asked for; with --generate a good
+one is made and printed.
+`
+
+// userFlags are the flags of all actions: one set, so that they can stand
+// anywhere.
+type userFlags struct {
+	admin, generate    bool
+	displayName, email string
+}
+
+func userCommand() command {
+	return command{"user", "make, list and change accounts", manageUsers}
+}
+
+func manageUsers(ctx context.Context, e *env, args []string) error {
+	var f userFlags
+	fs := e.flags("user", userText)
+	fs.BoolVar(&f.admin, "admin", false, "create: the account administers the server")
+	fs.BoolVar(&f.generate, "generate", false, "create, reset-password: make a password and print it")
+	fs.StringVar(&f.displayName, "display-name", "", "create: name as people see it")
+	fs.StringVar(&f.email, "email", "", "create: e-mail address")
+	flags := config.NewFlags(fs)
+	words, err := interspersed(fs, args)
+	if err != nil {
+		return err
+	}
+	c, err := e.load(flags)
+	if err != nil {
+		return err
+	}
+	if err := knownAction(words); err != nil {
+		return err
+	}
+	o, db, err := e.operator(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return e.userAction(ctx, o, f, words)
+}
+
+// knownAction checks the words before anything is opened for them.
+func knownAction(words []string) error {
+	want := map[string]int{"create": 2, "list": 1, "set-role": 3, "disable": 2, "enable": 2, "reset-password": 2}
+	if len(words) == 0 || want[words[0]] != len(words) {
+		return usagef("see `unhidra user --help`")
+	}
+	if words[0] == "set-role" && words[2] != string(domain.SystemAdmin) && words[2] != string(domain.SystemUser) {
+		return usagef("%q is no role of the server; use admin or user", words[2])
+	}
+	return nil
+}
+
+func (e *env) userAction(ctx context.Context, o *auth.Operator, f userFlags, words []string) (err error) {
+	var u domain.User
+	switch words[0] {
+	case "list":
+		return e.listUsers(ctx, o)
+	case "create":
+		role := domain.SystemUser
+		if f.admin {
+			role = domain.SystemAdmin
+		}
+		var password string
+		if password, err = e.newPassword(f.generate); err != nil {
+			return err
+		}
+		u, err = o.Create(ctx, auth.Registration{Username: words[1], DisplayName: f.displayName, Email: f.email, Password: password}, role)
+	case "reset-password":
+		var password string
+		if password, err = e.newPassword(f.generate); err != nil {
+			return err
+		}
+		u, err = o.ResetPassword(ctx, words[1], password)
+	case "set-role":
+		u, err = o.SetRole(ctx, words[1], domain.SystemRole(words[2]))
+	case "disable", "enable":
+		u, err = o.SetDisabled(ctx, words[1], words[0] == "disable")
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.stdout, "%s: %s, %s\n", u.Username, u.Role, state(u))
+	return err
+}
+
+func (e *env) listUsers(ctx context.Context, o *auth.Operator) error {
+	users, err := o.List(ctx)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(e.stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "USERNAME\tNAME\tROLE\tSTATE\tCREATED\tLAST SEEN")
+	for _, u := range users {
+		seen := "never"
+		if !u.LastSeenAt.IsZero() {
+			seen = u.LastSeenAt.Format(time.DateOnly)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", u.Username, plain(u.DisplayName), u.Role, state(u), u.CreatedAt.Format(time.DateOnly), seen)
+	}
+	return w.Flush()
+}
+
+func state(u domain.User) string {
+	if u.Disabled {
+		return "disabled"
+	}
+	return "active"
+}
+
+// newPassword makes, takes or asks for the password of an account.
+func (e *env) newPassword(generate bool) (string, error) {
+	if generate {
+		p := strings.ToLower(rand.Text()[:20])
+		p = p[:5] + "-" + p[5:10] + "-" + p[10:15] + "-" + p[15:]
+		_, err := fmt.Fprintf(e.stdout, "The password is %s\n", p)
+		return p, err
+	}
+	if p, ok := e.getenv("UNHIDRA_PASSWORD"); ok && p != "" {
+		return p, nil
+	}
+	p, err := askPassword(e, bufio.NewReader(e.stdin))
+	if err == nil && p == "" {
+		err = errors.New("no password was given; with --generate one is made")
+	}
+	return p, err
+}
+
+// operator opens the accounts, also beside a running server.
+func (e *env) operator(ctx context.Context, c config.Config) (*auth.Operator, *store.DB, error) {
+	log := obs.NewLogger(e.stderr, "warn", c.LogFormat)
+	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: log, Tool: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	return &auth.Operator{Store: db, Log: log, PasswordMin: c.PasswordMin}, db, nil
+}
