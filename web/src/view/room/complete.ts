@@ -32,6 +32,10 @@ async function people(app: App, model: RoomModel, room: RoomState, typed: string
 
 async function emoji(typed: string): Promise<Choice[]> {
   const { emoji: all } = await import('./emoji');
+  if (typed.endsWith(':')) {
+    const named = all.find(([, ...names]) => names.includes(typed.slice(0, -1).toLowerCase()));
+    return named ? [{ id: named[1] ?? '', label: named[1] ?? '', emoji: named[0], insert: named[0], whole: true }] : [];
+  }
   return all
     .map(([char, ...names]) => [Math.max(...names.map((n) => fit(typed, n))), char, names[0] ?? ''] as const)
     .filter(([score]) => score >= 50)

@@ -5,13 +5,13 @@ export interface Token {
   from: number;
 }
 
-const before = /(?:^|[\s([{"'])([@:])([\p{L}\p{N}_.+-]{0,32})$/u;
+const before = /(?:^|[\s([{"'])([@:])([\p{L}\p{N}_.+-]{0,32}:?)$/u;
 
 /** Reads the token that ends at the cursor. An emoji needs two letters, so that ":" and "8:" stay text. */
 export function tokenAt(text: string, cursor: number): Token | undefined {
   const m = before.exec(text.slice(Math.max(0, cursor - 40), cursor));
   if (!m) return undefined;
   const [, kind, typed = ''] = m;
-  if (kind === ':' && typed.length < 2) return undefined;
+  if (kind === ':' ? typed.length < 2 : typed.endsWith(':')) return undefined;
   return { kind: kind as Token['kind'], typed, from: cursor - typed.length - 1 };
 }

@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { onlyEmoji, parse, type Block, type Inline } from './markdown';
+
+const inline = (s: string): Inline[] => {
+  const [b] = parse(s);
+  return b?.type === 'paragraph' ? b.children : [];
+};
+
+/** The tree as a short text that a person can read. */
+function show(nodes: readonly Inline[]): string {
+  return nodes
+    .map((n) => {
+      switch (n.type) {
+        case 'text':
+          return n.text;
+        case 'break':
+          return '/';
+        case 'code':
+          return `{${n.text}}`;
+        case 'mention':
+          return `@[${n.name}]`;
+        case 'link':
+          return `<${show(n.children)}|${n.href}${n.host && `|${n.host}`}>`;
+        default:
+          return `${n.type}(${show(n.children)})`;
+      }
+    })
+    .join('');
+}
+
+function flat(blocks: readonly Block[]): string {
+  return blocks
+    .map((b) => {
+      switch (b.type) {
+        case 'paragraph':
+          return `p:${show(b.children)}`;
+        case 'code':
+          return `code(${b.language}):${b.text}`;
+        case 'quote':
+          return `quote[${flat(b.children)}]`;
+        case 'list':
+          return `${b.ordered ? `ol${b.start}` : 'ul'}[${b.items.map(flat).join('; ')}]`;
+      }
+    })
+    .join(' ');
+}
+
+describe('inline', () => {
+  it.each([
+    ['plain', 'plain'],
+    ['**bold** and *thin*', 'strong(bold) and em(thin)'],
+    ['__bold__ and _thin_', 'strong(bold) and em(thin)'],
+    ['~~gone~~', 'del(gone)'],
+    ['**bold *and thin* too**', 'strong(bold em(and thin) too)'],
+    ['2 * 3 * 4', '2 * 3 * 4'],
+    ['snake_case_name', 'snake_case_name'],
+    ['*open', '*open'],
+    ['\\*not\\*', '*not*'],
+    ['`a*b*`', '{a*b*}'],
+    ['`` a`b ``', '{a`b}'],
+    ['`open', '`open'],
+    ['one\ntwo', 'one/two'],
+    ['@ann, hi', '@[ann], hi'],
+    ['@Ann.', '@[ann].'],
+    ['ann@example.org', 'ann@example.org'],
+    ['`@ann`', '{@ann}'],
+    ['see https://example.org/a_(b), ok', 'see <https://example.org/a_(b)|https://example.org/a_(b)>, ok'],
+    ['(https://example.org/)', '(<https://example.org/|https://example.org/>)'],
+    ['[text](https://example.org)', '<text|https://example.org/>'],
+    ['[bank.com](https://evil.org)', '<bank.com|https://evil.org/|evil.org>'],
+    ['[www.bank.com](https://bank.com/x)', '<www.bank.com|https://bank.com/x>'],
+    ['[x](javascript:alert(1))', '[x](javascript:alert(1))'],
+    ['[x](data:text/html,y)', '[x](data:text/html,y)'],
+    ['[x](/api/v1/me)', '[x](/api/v1/me)'],
+    ['<script>alert(1)</script>', '<script>alert(1)</script>'],
+    ['[*a* https://b.org](https://c.org)', '<em(a) https://b.org|https://c.org/|c.org>'],
+  ])('%s', (given, want) => {
+    expect(show(inline(given))).toBe(want);
+  });
+});
+
+describe('blocks', () => {
+  it.each([
+    ['a\n\nb', 'p:a p:b'],
+    ['```go\nfunc main() {}\n```\nafter', 'code(go):func main() {} p:after'],
+    ['```\nnot closed\n\n*x*', 'code():not closed\n\n*x*'],
+    ['> one\n> two\nthree', 'quote[p:one/two] p:three'],
+    ['> > deep', 'quote[quote[p:deep]]'],
+    ['- a\n- b\n  - c', 'ul[p:a; p:b ul[p:c]]'],
+    ['3. a\n4. b', 'ol3[p:a; p:b]'],
+    ['-not a list', 'p:-not a list'],
+    ['# not a heading', 'p:# not a heading'],
+  ])('%j', (given, want) => {
+    expect(flat(parse(given))).toBe(want);
+  });
+});
+
+describe('bad input', () => {
+  it.each(['*', '**a ', '*a ', '_a', '`', '` `` ', '[', '[a](', '> ', '- ', '\\', '@', '<', 'https://', '~~a ', '***', '[](', '![', '1. '])(
+    '%j many times is not slow and loses nothing',
+    (unit) => {
+      const text = unit.repeat(Math.ceil(16_384 / unit.length));
+      const start = performance.now();
+      parse(text);
+      expect(performance.now() - start).toBeLessThan(500);
+    },
+  );
+});
+
+it('knows emoji from words', () => {
+  expect(onlyEmoji('🎉🎉')).toBe(true);
+  expect(onlyEmoji('👩‍💻 🇸🇪 ❤️')).toBe(true);
+  expect(onlyEmoji('ok 🎉')).toBe(false);
+  expect(onlyEmoji('12')).toBe(false);
+  expect(onlyEmoji(' ')).toBe(false);
+});
