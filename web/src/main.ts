@@ -4,7 +4,10 @@ import { Visit } from './state/session.svelte';
 import { failureOf } from './view/failure';
 import Root from './view/Root.svelte';
 import { t } from './view/text';
+import { followViewport } from './view/viewport';
 
 const session = new Visit(t('error.unreachable'), (err) => failureOf(err).text);
+followViewport();
+
 const target = document.getElementById('app');
 if (target) mount(Root, { target, props: { session } });
