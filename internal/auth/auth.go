@@ -75,6 +75,7 @@ type Service struct {
 	Deps
 	hasher  *hasher
 	revoked *revocations
+	epochs  epochs
 	logins  *ratelimit.Limiter
 	signups *ratelimit.Limiter
 }
@@ -293,13 +294,20 @@ func (s *Service) announce(r bus.Revocation) {
 
 // Authenticate returns whose an access token is. A token that has ended, by time
 // or by revocation, is unauthorized.
-func (s *Service) Authenticate(_ context.Context, bearer string) (domain.Principal, error) {
+func (s *Service) Authenticate(ctx context.Context, bearer string) (domain.Principal, error) {
 	c, err := s.Keys.Verify(bearer, s.Now())
 	if err != nil {
 		return domain.Principal{}, domain.Unauthorized.Errorf("bad_token", "the access token is not valid or has expired; refresh it or sign in").Because(err)
 	}
 	if s.revoked.covers(c) {
 		return domain.Principal{}, domain.Unauthorized.Errorf("signed_out", "this session has ended; sign in again")
+	}
+	epoch, err := s.currentEpoch(ctx, c.User)
+	if err != nil {
+		return domain.Principal{}, err
+	}
+	if c.Epoch < epoch {
+		return domain.Principal{}, domain.Unauthorized.Errorf("signed_out", "this account has changed since; sign in again")
 	}
 	return domain.Principal{
 		ID: c.User, Kind: domain.KindUser, Role: domain.SystemRole(c.Role), SessionID: c.Session, Epoch: c.Epoch, Expires: c.Expires,

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"sync"
 	"time"
 
@@ -96,7 +97,7 @@ func (s *Service) Run(ctx context.Context) error {
 			return ctx.Err()
 		case <-poll.C:
 			s.revoked.forget(s.Now())
-			if err := s.poll(ctx, s.Now().Add(-3*pollEvery)); err != nil && ctx.Err() == nil {
+			if err := errors.Join(s.poll(ctx, s.Now().Add(-3*pollEvery)), s.pollEpochs(ctx)); err != nil && ctx.Err() == nil {
 				s.Log.Warn("look for revocations", "err", err)
 			}
 		case <-forget.C:

@@ -1,0 +1,99 @@
+package auth
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// An account's epoch rises with whatever must end its tokens at once: another
+// password, another role, being disabled. That may happen in another process,
+// which has no bus to tell by, so the epochs of those who were here are read
+// from the store every few seconds.
+type epochs struct {
+	mu    sync.Mutex
+	known map[string]*lastEpoch
+}
+
+type lastEpoch struct {
+	epoch int64
+	used  time.Time
+}
+
+const (
+	epochKept  = 25 * time.Hour // longer than any token lives
+	epochBatch = 500
+)
+
+// current returns a user's epoch as it was a few seconds ago. Only the first
+// question about a user costs a read.
+func (s *Service) currentEpoch(ctx context.Context, user string) (int64, error) {
+	e := &s.epochs
+	e.mu.Lock()
+	if l := e.known[user]; l != nil {
+		defer e.mu.Unlock()
+		l.used = s.Now()
+		return l.epoch, nil
+	}
+	e.mu.Unlock()
+	found, err := s.Store.Epochs(ctx, []string{user})
+	if err != nil {
+		return 0, err
+	}
+	epoch, ok := found[user]
+	if !ok {
+		return 0, domain.Unauthorized.Errorf("signed_out", "this account does not exist any more")
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.known == nil {
+		e.known = make(map[string]*lastEpoch)
+	}
+	if l := e.known[user]; l != nil && l.epoch > epoch { // read while it rose
+		return l.epoch, nil
+	}
+	e.known[user] = &lastEpoch{epoch, s.Now()}
+	return epoch, nil
+}
+
+// pollEpochs looks for epochs that have risen, and publishes those, so that the
+// sockets of such users close.
+func (s *Service) pollEpochs(ctx context.Context) error {
+	e := &s.epochs
+	e.mu.Lock()
+	maps.DeleteFunc(e.known, func(_ string, l *lastEpoch) bool { return s.Now().Sub(l.used) > epochKept })
+	users := slices.Collect(maps.Keys(e.known))
+	e.mu.Unlock()
+	for batch := range slices.Chunk(users, epochBatch) {
+		found, err := s.Store.Epochs(ctx, batch)
+		if err != nil {
+			return err
+		}
+		for _, user := range batch {
+			if epoch, risen := e.raise(user, found); risen {
+				s.announce(bus.Revocation{User: user, Epoch: epoch, Reason: "account_changed"})
+			}
+		}
+	}
+	return nil
+}
+
+func (e *epochs) raise(user string, found map[string]int64) (epoch int64, risen bool) {
+	epoch, ok := found[user]
+	if !ok {
+		epoch = 1 << 62 // no such account any more
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l := e.known[user]
+	if l == nil || epoch <= l.epoch {
+		return epoch, false
+	}
+	l.epoch = epoch
+	return epoch, true
+}

@@ -1,0 +1,105 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/token"
+)
+
+// epochStore knows the epochs of accounts, and nothing else.
+type epochStore struct {
+	Store
+	epochs map[string]int64
+	asked  int
+}
+
+func (e *epochStore) Epochs(_ context.Context, users []string) (map[string]int64, error) {
+	e.asked++
+	found := map[string]int64{}
+	for _, u := range users {
+		if v, ok := e.epochs[u]; ok {
+			found[u] = v
+		}
+	}
+	return found, nil
+}
+
+func (e *epochStore) ForgetExpired(context.Context, time.Time) error { return nil }
+
+func (e *epochStore) Revocations(context.Context, time.Time) ([]domain.Revocation, error) {
+	return nil, nil
+}
+
+// CHK-TK: a change of the account by another process ends its tokens here
+// within seconds, tokens without a session included, for as long as they live.
+func TestEpochsOfOtherProcesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys, err := token.NewKeyring([]byte("0123456789abcdef0123456789abcdef"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		store := &epochStore{epochs: map[string]int64{"usr_1": 3}}
+		b := bus.NewLocal()
+		s := New(Deps{Store: store, Keys: keys, Bus: b, Log: slog.New(slog.DiscardHandler)})
+		told := make(chan bus.Revocation, 10)
+		stop, err := b.Subscribe(bus.RevokeSubject, func(m bus.Message) {
+			var r bus.Revocation
+			if err := json.Unmarshal(m.Data, &r); err != nil {
+				t.Error(err)
+			}
+			told <- r
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- s.Run(ctx) }()
+		issue := func(user string, epoch int64) string {
+			t.Helper()
+			issued, err := keys.Sign(token.Claims{User: user, Epoch: epoch, Expires: time.Now().Add(24 * time.Hour)}, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return issued
+		}
+		old := issue("usr_1", 3)
+		for range 100 {
+			if _, err := s.Authenticate(ctx, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if store.asked != 1 {
+			t.Errorf("the store was asked %d times", store.asked)
+		}
+		if _, err := s.Authenticate(ctx, issue("usr_2", 0)); domain.KindOf(err) != domain.Unauthorized {
+			t.Errorf("nobody: %v", err)
+		}
+		store.epochs["usr_1"] = 4
+		time.Sleep(pollEvery + time.Second)
+		if _, err := s.Authenticate(ctx, old); domain.CodeOf(err) != "signed_out" {
+			t.Errorf("after the change: %v", err)
+		}
+		if r := <-told; r.User != "usr_1" || r.Epoch != 4 || r.Session != "" {
+			t.Errorf("told %+v", r)
+		}
+		if _, err := s.Authenticate(ctx, issue("usr_1", 4)); err != nil {
+			t.Errorf("a token of the new epoch: %v", err)
+		}
+		time.Sleep(23 * time.Hour)
+		if _, err := s.Authenticate(ctx, old); domain.CodeOf(err) != "signed_out" {
+			t.Errorf("a day later: %v", err)
+		}
+		cancel()
+		<-done
+		stop()
+		synctest.Wait()
+	})
+}
