@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,11 +17,14 @@ import (
 // epochStore knows the epochs of accounts, and nothing else.
 type epochStore struct {
 	Store
+	mu     sync.Mutex
 	epochs map[string]int64
 	asked  int
 }
 
 func (e *epochStore) Epochs(_ context.Context, users []string) (map[string]int64, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.asked++
 	found := map[string]int64{}
 	for _, u := range users {
@@ -76,13 +80,17 @@ func TestEpochsOfOtherProcesses(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		store.mu.Lock()
 		if store.asked != 1 {
 			t.Errorf("the store was asked %d times", store.asked)
 		}
+		store.mu.Unlock()
 		if _, err := s.Authenticate(ctx, issue("usr_2", 0)); domain.KindOf(err) != domain.Unauthorized {
 			t.Errorf("nobody: %v", err)
 		}
+		store.mu.Lock()
 		store.epochs["usr_1"] = 4
+		store.mu.Unlock()
 		time.Sleep(pollEvery + time.Second)
 		if _, err := s.Authenticate(ctx, old); domain.CodeOf(err) != "signed_out" {
 			t.Errorf("after the change: %v", err)

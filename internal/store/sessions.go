@@ -157,8 +157,8 @@ func (db *DB) Revocations(ctx context.Context, since time.Time) ([]domain.Revoca
 	})
 }
 
-// Epochs returns each user's epoch; a disabled user's is above any that a token
-// can have.
+// Epochs returns each user's epoch. Disabling someone has raised theirs above that
+// of every token they have.
 func (db *DB) Epochs(ctx context.Context, users []string) (map[string]int64, error) {
 	found, err := db.UsersByID(ctx, users)
 	if err != nil {
@@ -167,9 +167,6 @@ func (db *DB) Epochs(ctx context.Context, users []string) (map[string]int64, err
 	epochs := make(map[string]int64, len(found))
 	for _, u := range found {
 		epochs[u.ID] = u.Epoch
-		if u.Disabled {
-			epochs[u.ID] = 1 << 62
-		}
 	}
 	return epochs, nil
 }
