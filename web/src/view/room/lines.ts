@@ -22,8 +22,10 @@ const together = 5 * 60_000;
 export const keyOf = (m: Message): string => (m.key ? `${m.sender.id}/${m.key}` : `#${m.seq}`);
 
 interface Context {
-  /** the last message that was read when the room was opened */
-  readTo: number;
+  /** what was unread when the reader came: after the one number, up to the other */
+  unread: { after: number; to: number };
+  /** between people who know each other: that they are here is not said */
+  direct: boolean;
   me: string;
 }
 
@@ -53,8 +55,11 @@ export function layOut(events: readonly Event[], pending: readonly Pending[], c:
     last = m;
   };
 
+  let before: Event | undefined;
   for (const e of events) {
-    if (!marked && e.seq > c.readTo && e.type === 'message.created' && e.actor.id !== c.me) {
+    const above = before;
+    before = e;
+    if (!marked && e.seq > c.unread.after && e.seq <= c.unread.to && e.type === 'message.created' && e.actor.id !== c.me) {
       startDay(e.at);
       lines.push({ type: 'new', key: 'new' });
       marked = true;
@@ -64,12 +69,20 @@ export function layOut(events: readonly Event[], pending: readonly Pending[], c:
       add(e.message);
       continue;
     }
+    if (obvious(e, above, c.direct)) continue;
     startDay(e.at);
     last = undefined;
-    const above = lines.at(-1);
-    if (above?.type === 'system') above.events.push(e);
+    const line = lines.at(-1);
+    if (line?.type === 'system') line.events.push(e);
     else lines.push({ type: 'system', key: `sys/${e.seq}`, events: [e] });
   }
   for (const p of pending) add(p.message, p);
   return lines;
+}
+
+/** Whether an event says nothing that is not plain already. */
+function obvious(e: Event, above: Event | undefined, direct: boolean): boolean {
+  if (e.type !== 'room.created' && e.type !== 'member.joined') return false;
+  // Whoever makes a room is in it.
+  return direct || (above?.type === 'room.created' && e.subject?.id === above.actor.id);
 }

@@ -300,3 +300,25 @@ const withoutLinks = (n: Inline): Inline => {
 export function onlyEmoji(text: string): boolean {
   return text.length <= 60 && /^(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}|\p{Regional_Indicator}|[\u200d\ufe0f\s])+$/u.test(text) && /\S/.test(text);
 }
+
+/** What a text says without its marks, in one line: for quotes and for reading out. */
+export function plain(text: string): string {
+  return parse(text).map(plainBlock).join(' ').replace(/\s+/g, ' ').trim();
+}
+
+function plainBlock(b: Block): string {
+  switch (b.type) {
+    case 'paragraph':
+      return plainInline(b.children);
+    case 'code':
+      return b.text;
+    case 'quote':
+      return b.children.map(plainBlock).join(' ');
+    case 'list':
+      return b.items.map((item) => item.map(plainBlock).join(' ')).join(', ');
+  }
+}
+
+function plainInline(nodes: readonly Inline[]): string {
+  return nodes.map((n) => ('text' in n ? n.text : 'children' in n ? plainInline(n.children) : ' ')).join('');
+}
