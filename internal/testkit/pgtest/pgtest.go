@@ -126,7 +126,8 @@ func (p *postgres) prepare(prepare func(url string) error) error {
 const keeper = `
 "$1"/postgres -D "$2/data" -k "$2" -c listen_addresses= -c max_connections=300 -c shared_buffers=64MB -c max_wal_size=4GB -c log_min_messages=warning &
 read -r _
-kill -INT $! 2>/dev/null
+kill -TERM $! 2>/dev/null # ends it even before it listens to signals
+kill -INT $! 2>/dev/null  # ends it though clients may seem to be there
 wait
 rm -rf "$2"
 `
