@@ -1,0 +1,71 @@
+// Starts the built server for the browser tests, and kills it when they ask.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { once } from 'node:events';
+
+const bin = new URL('../bin/unhidra', import.meta.url).pathname;
+
+/** A port that nobody uses just now. */
+async function freePort() {
+  const s = createServer().listen(0, '127.0.0.1');
+  await once(s, 'listening');
+  const { port } = s.address();
+  s.close();
+  return port;
+}
+
+export class Server {
+  #dir = mkdtempSync(join(tmpdir(), 'unhidra-e2e-'));
+  #process;
+  #said = '';
+
+  /** Starts the server and waits until it says that it is ready. */
+  async start() {
+    this.port ??= await freePort();
+    this.url = `http://localhost:${this.port}`;
+    this.#said = '';
+    this.#process = spawn(bin, ['serve'], {
+      env: {
+        ...process.env,
+        UNHIDRA_DATA_DIR: this.#dir,
+        UNHIDRA_BIND_ADDR: '127.0.0.1',
+        GATEWAY_PORT: String(this.port),
+        UNHIDRA_OPERATOR_ADDR: 'off',
+        RATE_LIMIT_REGISTER_PER_HOUR: '1000',
+        RATE_LIMIT_IP_PER_MINUTE: '10000',
+        RATE_LIMIT_USER_PER_MINUTE: '10000',
+      },
+    });
+    const ready = new Promise((done, failed) => {
+      const take = (chunk) => {
+        this.#said += chunk;
+        if (this.#said.includes(`is on ${this.url}`)) done();
+      };
+      this.#process.stdout.on('data', take);
+      this.#process.stderr.on('data', take);
+      this.#process.once('exit', (code) => failed(new Error(`the server ended with ${code}: ${this.#said}`)));
+    });
+    await ready;
+  }
+
+  /** The link for the first administrator. */
+  get setupLink() {
+    return /http:\S+\/setup#token=\S+/.exec(this.#said)?.[0];
+  }
+
+  /** Ends the server at once, as a power cut would. */
+  async kill() {
+    this.#process.removeAllListeners('exit');
+    const gone = once(this.#process, 'exit');
+    this.#process.kill('SIGKILL');
+    await gone;
+  }
+
+  async close() {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) await this.kill();
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+}

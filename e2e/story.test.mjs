@@ -1,0 +1,224 @@
+// The story of two people in two browsers, told to a real server: they register,
+// meet in a room, talk live, and lose nothing when the server is killed.
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { chromium } from 'playwright-core';
+import { Server } from './server.mjs';
+
+const shots = new URL('screenshots/', import.meta.url).pathname;
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const password = 'an old song about rain';
+
+const server = new Server();
+let browser;
+const people = {};
+
+before(async () => {
+  mkdirSync(shots, { recursive: true });
+  await server.start();
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+  for (const name of ['ann', 'bob']) {
+    const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, bypassCSP: false });
+    const page = await context.newPage();
+    page.setDefaultTimeout(15_000);
+    page.on('pageerror', (err) => (page.broken = err));
+    people[name] = page;
+  }
+});
+
+after(async () => {
+  await browser?.close();
+  await server.close();
+});
+
+const shot = (page, name) => page.screenshot({ path: `${shots}${name}.png` });
+
+async function signUp(page, name, display, button) {
+  await page.getByLabel('Name', { exact: true }).fill(display);
+  await page.getByLabel('Username').fill(name);
+  await page.getByRole('textbox', { name: 'Passphrase' }).fill(password);
+  await page.getByRole('button', { name: button }).click();
+}
+
+const composer = (page) => page.getByRole('textbox', { name: /^Message/ });
+
+async function say(page, text) {
+  await composer(page).fill(text);
+  await composer(page).press('Enter');
+}
+
+const line = (page, text) => page.getByRole('log').getByText(text, { exact: true });
+
+test('the first administrator registers by the link', async () => {
+  const { ann } = people;
+  await ann.goto(server.setupLink);
+  await ann.getByRole('heading', { name: 'Set up this server' }).waitFor();
+  await shot(ann, 'setup');
+  await signUp(ann, 'ann', 'Ann Smith', 'Create administrator');
+  await ann.getByRole('heading', { name: /^Welcome/ }).waitFor();
+  await shot(ann, 'empty');
+});
+
+test('a second person registers', async () => {
+  const { bob } = people;
+  await bob.goto(server.url);
+  await bob.getByRole('heading', { name: /sign in/i }).waitFor();
+  await shot(bob, 'sign-in');
+  await bob.getByRole('link', { name: /create|account|sign up/i }).first().click();
+  await shot(bob, 'sign-up');
+  await signUp(bob, 'bob', 'Bob Jones', /create account|sign up/i);
+  await bob.getByRole('heading', { name: /^Welcome/ }).waitFor();
+});
+
+test('they meet in a room by an invitation link and talk live', async () => {
+  const { ann, bob } = people;
+  await ann.getByRole('button', { name: 'Create room' }).click();
+  await ann.getByRole('dialog').getByLabel('Name').fill('Workshop');
+  await ann.getByRole('dialog').getByRole('radio', { name: /^Private/ }).check();
+  await ann.getByRole('dialog').getByRole('button', { name: 'Create room' }).click();
+  await composer(ann).waitFor();
+  await shot(ann, 'room-empty');
+  const room = new URL(ann.url()).pathname.split('/')[2];
+  people.room = room;
+
+  await ann.getByRole('button', { name: 'Room details' }).click();
+  await ann.getByRole('button', { name: 'Make a link' }).click();
+  const link = await ann.getByRole('textbox', { name: 'Invitation links' }).inputValue();
+  await shot(ann, 'details');
+  await ann.getByRole('complementary', { name: 'Room details' }).getByRole('button', { name: 'Close' }).click();
+
+  await bob.goto(link);
+  await bob.getByRole('heading', { name: /Workshop/ }).waitFor();
+  await shot(bob, 'join');
+  await bob.getByRole('button', { name: /join/i }).click();
+  await composer(bob).waitFor();
+  await ann.getByRole('log').getByText(/Bob Jones.*joined/).waitFor();
+
+  await say(ann, 'good morning');
+  await line(bob, 'good morning').waitFor();
+  await composer(bob).pressSequentially('good mor');
+  await ann.getByText(/Bob Jones is typing/).waitFor();
+  await composer(bob).fill('');
+  await say(bob, 'good morning, @ann!');
+  await ann.getByRole('log').getByText(/good morning, /).waitFor();
+});
+
+test('they edit, reply and delete', async () => {
+  const { ann, bob } = people;
+  await say(ann, 'see you at tne');
+  await line(bob, 'see you at tne').waitFor();
+  await composer(ann).press('ArrowUp');
+  const editor = ann.getByRole('log').getByRole('textbox');
+  await editor.fill('see you at ten');
+  await editor.press('Enter');
+  await line(bob, 'see you at ten').waitFor();
+  await bob.getByRole('log').getByText(/edited/).first().waitFor();
+
+  const message = bob.getByRole('article').filter({ hasText: 'see you at ten' });
+  await message.hover();
+  await message.getByRole('button', { name: 'Reply' }).click();
+  await say(bob, 'I will be there');
+  await line(ann, 'I will be there').waitFor();
+  assert.equal(await ann.getByRole('article').filter({ hasText: 'I will be there' }).getByText('see you at ten').count(), 1, 'the reply shows what it answers');
+
+  await say(bob, 'a mistake');
+  await line(ann, 'a mistake').waitFor();
+  const mistake = bob.getByRole('article').filter({ hasText: 'a mistake' });
+  await mistake.hover();
+  await mistake.getByRole('button', { name: /delete|more/i }).first().click();
+  const item = bob.getByRole('menuitem', { name: /delete/i });
+  if (await item.count()) await item.click();
+  await bob.getByRole('dialog').getByRole('button', { name: /delete/i }).click();
+  await line(ann, 'a mistake').waitFor({ state: 'detached' });
+});
+
+test('presence and unread counts follow', async () => {
+  const { ann, bob } = people;
+  await ann.getByRole('link', { name: 'Unhidra' }).click();
+  for (const text of ['one', 'two', 'three @ann!']) await say(bob, text);
+  await line(bob, 'two').waitFor();
+  await ann.getByRole('navigation').getByRole('link', { name: /Workshop.*3/ }).waitFor();
+  await shot(ann, 'unread');
+  await ann.getByRole('navigation').getByRole('link', { name: /Workshop/ }).click();
+  await line(ann, 'two').waitFor();
+  await shot(ann, 'room');
+  await ann.getByRole('navigation').getByRole('link', { name: /Workshop.*3/ }).waitFor({ state: 'detached' });
+});
+
+test('search finds what was said and jumps there', async () => {
+  const { ann } = people;
+  await ann.getByRole('button', { name: 'Search in this room' }).click();
+  await ann.getByRole('searchbox').fill('morn*');
+  await ann.getByRole('searchbox').press('Enter');
+  const panel = ann.getByRole('complementary', { name: /search/i });
+  await panel.getByText(/good morning/).first().waitFor();
+  await shot(ann, 'search');
+  await panel.getByText(/good morning/).first().click();
+  await line(ann, 'good morning').waitFor();
+  await panel.getByRole('button', { name: 'Close' }).click();
+});
+
+/** The numbered messages that a page shows, in their order. */
+async function shown(page) {
+  const texts = await page.getByRole('log').getByRole('article').allInnerTexts();
+  return texts.flatMap((t) => [...t.matchAll(/burst (\d+)/g)].map((m) => Number(m[1])));
+}
+
+test('nothing is lost when the server is killed in the middle of a burst', async () => {
+  const { ann, bob } = people;
+  const burst = 30;
+  for (let i = 0; i < burst; i++) {
+    await say(ann, `burst ${i}`);
+    if (i === 12) await server.kill();
+  }
+  await shot(ann, 'offline');
+  await server.start();
+  for (const page of [ann, bob]) {
+    await page.waitForFunction(
+      (n) => [...document.querySelectorAll('[role=log] article')].filter((a) => /burst \d+/.test(a.textContent)).length === n,
+      burst,
+      { timeout: 45_000 },
+    );
+  }
+  const expected = Array.from({ length: burst }, (_, i) => i);
+  assert.deepEqual(await shown(ann), expected, 'every message once, in order, for the one who wrote them');
+  assert.deepEqual(await shown(bob), expected, 'and for the other');
+  await shot(bob, 'after-the-kill');
+});
+
+test('a reload comes back to the same place, signed in', async () => {
+  const { ann } = people;
+  const at = ann.url();
+  await ann.reload();
+  await line(ann, 'burst 29').waitFor();
+  assert.equal(ann.url(), at);
+});
+
+test('every page is accessible, in both themes, and on a phone', async () => {
+  const { ann } = people;
+  const pages = { room: new URL(ann.url()).pathname, home: '/', settings: '/settings/profile', search: '/search?q=burst' };
+  for (const [name, path] of Object.entries(pages)) {
+    for (const [size, viewport] of Object.entries({ desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } })) {
+      for (const colorScheme of ['light', 'dark']) {
+        await ann.setViewportSize(viewport);
+        await ann.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+        await ann.goto(server.url + path);
+        await ann.getByRole('main').waitFor();
+        await ann.waitForLoadState('networkidle');
+        await shot(ann, `${name}-${size}-${colorScheme}`);
+        await ann.evaluate(axe);
+        const { violations } = await ann.evaluate(() => globalThis.axe.run());
+        assert.deepEqual(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join(', ')}`), [], `${name} ${size} ${colorScheme}`);
+      }
+    }
+  }
+});
+
+test('no page threw', () => {
+  for (const page of [people.ann, people.bob]) assert.equal(page.broken, undefined);
+});
