@@ -160,8 +160,9 @@ func (t *tx) places(ctx context.Context, jobs []*job) (map[place]domain.Member, 
 	for _, p := range ps {
 		args = append(args, p.room, p.user)
 	}
-	rows, err := t.QueryContext(ctx, `SELECT `+memberColumns+` FROM members m JOIN users u ON u.id = m.user_id
-		WHERE (m.room_id, m.user_id) IN (VALUES `+rowsOf(len(ps), 2)+`)`, args...)
+	rows, err := t.QueryContext(ctx, `WITH v (room_id, user_id) AS (VALUES `+rowsOf(len(ps), 2)+`)
+		SELECT `+memberColumns+` FROM v CROSS JOIN members m JOIN users u ON u.id = m.user_id
+		WHERE m.room_id = v.room_id AND m.user_id = v.user_id`, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -187,8 +188,11 @@ func (t *tx) earlier(ctx context.Context, jobs []*job) (map[actorKey]roomSeq, er
 	for _, j := range jobs {
 		args = append(args, j.append.actor, j.append.draft.Key)
 	}
-	rows, err := t.QueryContext(ctx, `SELECT actor_id, key, room_id, seq FROM events
-		WHERE (actor_id, key) IN (VALUES `+rowsOf(len(jobs), 2)+`)`, args...)
+	// Joined, and with the index's own condition, so that both databases look
+	// each key up instead of reading all that the actor ever wrote.
+	rows, err := t.QueryContext(ctx, `WITH v (actor_id, key) AS (VALUES `+rowsOf(len(jobs), 2)+`)
+		SELECT e.actor_id, e.key, e.room_id, e.seq FROM v CROSS JOIN events e
+		WHERE e.actor_id = v.actor_id AND e.key = v.key AND e.key IS NOT NULL`, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,264 @@
+// Command bench measures the store: acknowledged messages per second beside a
+// bare group commit of the same rows on the same store in the same run, and
+// pages of history and searches as the store grows. It prints Markdown tables.
+//
+//	go run ./bench -sizes 10000,100000,1000000 [-postgres postgres://...]
+package main
+
+import (
+	"context"
+	"database/sql"
+	"flag"
+	"fmt"
+	"log"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/fulltext"
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+const (
+	users = 32
+	rooms = 32
+)
+
+func main() {
+	log.SetFlags(0)
+	sends := flag.Int("sends", 20000, "messages for each figure of durable sends")
+	sizes := flag.String("sizes", "10000,100000", "sizes of the store for history and search")
+	postgres := flag.String("postgres", "", "URL of an empty PostgreSQL database; empty: SQLite only")
+	flag.Parse()
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "unhidra-bench-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+
+	fmt.Println("| store | in flight | rooms | acknowledged/s | p50 | p99 | bare group commit/s | ratio |\n|---|---|---|---|---|---|---|---|")
+	durable(ctx, store.Options{Path: filepath.Join(dir, "sends.db")}, "sqlite", filepath.Join(dir, "bare.db"), *sends)
+	if *postgres != "" {
+		durable(ctx, store.Options{URL: *postgres}, "pgx", *postgres, *sends)
+	}
+	fmt.Println("\n| messages | page p50 | page p95 | search p50 | search p95 | by relevance p95 | bytes/message |\n|---|---|---|---|---|---|---|")
+	path := filepath.Join(dir, "history.db")
+	b := open(ctx, store.Options{Path: path})
+	defer func() { _ = b.db.Close() }()
+	n := 0
+	for s := range strings.SplitSeq(*sizes, ",") {
+		size, err := strconv.Atoi(s)
+		if err != nil {
+			log.Fatal(err)
+		}
+		b.send(ctx, size-n, 256, rooms)
+		n = size
+		b.reading(ctx, n, path)
+	}
+}
+
+type bench struct {
+	db    *store.DB
+	rooms []string
+	sent  int
+	words *rand.Zipf
+	rng   *rand.Rand
+	mu    sync.Mutex
+}
+
+func user(i int) string { return fmt.Sprintf("usr_%026d", i) }
+
+func open(ctx context.Context, o store.Options) *bench {
+	db, err := store.Open(ctx, o)
+	if err != nil {
+		log.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	b := &bench{db: db, rng: rng, words: rand.NewZipf(rng, 1.1, 4, 20000)}
+	n := domain.NewRoom{Kind: domain.PublicRoom}
+	for i := range users {
+		u := domain.User{ID: user(i), Kind: domain.KindUser, Role: domain.SystemUser, Username: fmt.Sprintf("user%d", i), DisplayName: "User"}
+		if err := db.CreateUser(ctx, u, "", nil, time.Now()); err != nil {
+			log.Fatal(err)
+		}
+		if i > 0 {
+			n.Members = append(n.Members, u.ID)
+		}
+	}
+	for i := range rooms {
+		n.Name = fmt.Sprint("Room ", i)
+		s, _, err := db.CreateRoom(ctx, user(0), n, time.Now())
+		if err != nil {
+			log.Fatal(err)
+		}
+		b.rooms = append(b.rooms, s.Room.ID)
+	}
+	return b
+}
+
+// text is 6 to 23 words, some of them common and most rare, as in speech.
+func (b *bench) text() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var t strings.Builder
+	for range 6 + b.rng.IntN(18) {
+		fmt.Fprintf(&t, "word%d ", b.words.Uint64())
+	}
+	return t.String()
+}
+
+// send writes n messages with so many in flight, and returns how long each took.
+func (b *bench) send(ctx context.Context, n, inFlight, rooms int) []time.Duration {
+	took := make([]time.Duration, n)
+	work := make(chan int)
+	var wg sync.WaitGroup
+	for w := range inFlight {
+		wg.Go(func() {
+			for i := range work {
+				d := domain.Draft{Room: b.rooms[w%rooms], Key: fmt.Sprint("k", b.sent+i), Text: b.text()}
+				begin := time.Now()
+				if _, _, err := b.db.AppendMessage(ctx, user(w%users), d, nil, false, begin); err != nil {
+					log.Fatal(err)
+				}
+				took[i] = time.Since(begin)
+			}
+		})
+	}
+	for i := range n {
+		work <- i
+	}
+	close(work)
+	wg.Wait()
+	b.sent += n
+	return took
+}
+
+func durable(ctx context.Context, o store.Options, driver, dsn string, n int) {
+	b := open(ctx, o)
+	defer func() { _ = b.db.Close() }()
+	for _, c := range []struct{ inFlight, rooms int }{{1, 1}, {32, 1}, {256, 1}, {256, rooms}} {
+		count := n
+		if c.inFlight == 1 {
+			count = n / 10
+		}
+		begin := time.Now()
+		took := b.send(ctx, count, c.inFlight, c.rooms)
+		rate := float64(count) / time.Since(begin).Seconds()
+		bare := bareCommits(ctx, driver, dsn, count, c.inFlight, b.text())
+		p := percentiles(took)
+		fmt.Printf("| %s | %d | %d | %.0f | %v | %v | %.0f | %.2f |\n", b.db.Name(), c.inFlight, c.rooms, rate, p(50), p(99), bare, rate/bare)
+	}
+}
+
+// bareCommits inserts the same rows in lots as large as there are senders, and
+// does nothing else: what the database itself allows.
+func bareCommits(ctx context.Context, driver, dsn string, n, lot int, text string) float64 {
+	if driver == "sqlite" {
+		dsn = "file:" + dsn + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	db.SetMaxOpenConns(1)
+	exec := func(q querier, query string, args ...any) {
+		if _, err := q.ExecContext(ctx, query, args...); err != nil {
+			log.Fatal(err)
+		}
+	}
+	exec(db, `DROP TABLE IF EXISTS bare`)
+	exec(db, `CREATE TABLE bare (room TEXT, seq BIGINT, actor TEXT, at BIGINT, key TEXT, text TEXT, PRIMARY KEY (room, seq))`)
+	exec(db, `CREATE UNIQUE INDEX bare_key ON bare (actor, key)`)
+	begin := time.Now()
+	for i := 0; i < n; {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		for range min(lot, n-i) {
+			exec(tx, `INSERT INTO bare VALUES ($1, $2, $3, $4, $5, $6)`, "room", i, "actor", begin.UnixMilli(), fmt.Sprint("k", i), text)
+			i++
+		}
+		if err := tx.Commit(); err != nil {
+			log.Fatal(err)
+		}
+	}
+	return float64(n) / time.Since(begin).Seconds()
+}
+
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+func (b *bench) reading(ctx context.Context, n int, path string) {
+	b.indexed(ctx)
+	page := b.times(300, func() error {
+		_, err := b.db.Timeline(ctx, b.rooms[b.rng.IntN(rooms)], domain.PageQuery{Before: 1 + b.rng.Int64N(int64(n/rooms)), Limit: 50})
+		return err
+	})
+	find := func(order domain.SearchOrder) func() error {
+		return func() error {
+			q, err := fulltext.Parse(fmt.Sprintf("word%d word%d word%d", b.words.Uint64()%20, b.words.Uint64()%20, b.words.Uint64()%200))
+			if err != nil {
+				return err
+			}
+			_, _, err = b.db.Search(ctx, user(1), q, order, domain.SearchCursor{}, 20)
+			return err
+		}
+	}
+	newest, ranked := b.times(200, find(domain.Newest)), b.times(200, find(domain.Relevance))
+	var size int64
+	for _, suffix := range []string{"", "-wal"} {
+		if info, err := os.Stat(path + suffix); err == nil {
+			size += info.Size()
+		}
+	}
+	fmt.Printf("| %d | %v | %v | %v | %v | %v | %d |\n", n, page(50), page(95), newest(50), newest(95), ranked(95), size/int64(n))
+}
+
+// indexed waits until the last message is found.
+func (b *bench) indexed(ctx context.Context) {
+	mark := fmt.Sprintf("mark%d", b.sent)
+	if _, _, err := b.db.AppendMessage(ctx, user(0), domain.Draft{Room: b.rooms[0], Key: mark, Text: mark}, nil, false, time.Now()); err != nil {
+		log.Fatal(err)
+	}
+	q, err := fulltext.Parse(mark)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for {
+		hits, _, err := b.db.Search(ctx, user(0), q, domain.Newest, domain.SearchCursor{}, 1)
+		if err != nil {
+			log.Fatal(err)
+		}
+		if len(hits) == 1 {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func (b *bench) times(n int, fn func() error) func(p int) time.Duration {
+	took := make([]time.Duration, n)
+	for i := range took {
+		begin := time.Now()
+		if err := fn(); err != nil {
+			log.Fatal(err)
+		}
+		took[i] = time.Since(begin)
+	}
+	return percentiles(took)
+}
+
+func percentiles(took []time.Duration) func(p int) time.Duration {
+	slices.Sort(took)
+	return func(p int) time.Duration { return took[min(len(took)*p/100, len(took)-1)].Round(10 * time.Microsecond) }
+}
