@@ -14,8 +14,8 @@ run: build
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/unhidra ./cmd/unhidra
 
-## test: set up, then run every test: both stores, race detector, crash harness, web client, browsers
-test: tools unit crash web-test e2e
+## test: set up, then run every test: both stores with the race detector, the crash harness (five kills), web client, browsers
+test: tools unit web-test e2e
 
 tools:
 	@.ci/tools
@@ -24,7 +24,7 @@ unit:
 	$(GO) vet ./...
 	$(GO) test -race ./...
 
-## crash: kill the server five times under load; crash-long: fifty times
+## crash: kill the server five times under load (make test does so too); crash-long: fifty times
 crash:
 	$(GO) test -count=1 -timeout 15m ./e2e/crash
 
