@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import type { Event, User } from '../types';
+import { layOut, type Line } from './lines';
+
+const ann: User = { id: 'usr_a', kind: 'user', username: 'ann', display_name: 'Ann' };
+const bob: User = { id: 'usr_b', kind: 'user', username: 'bob', display_name: 'Bob' };
+const noon = new Date(2026, 4, 5, 12).getTime();
+const minutes = (n: number) => new Date(noon + n * 60_000).toISOString();
+
+function said(seq: number, sender: User, at: number, more: Partial<NonNullable<Event['message']>> = {}): Event {
+  const message = { room: 'r', seq, sender, text: `m${seq}`, at: minutes(at), ...more };
+  return { room: 'r', seq, type: 'message.created', actor: sender, at: minutes(at), message };
+}
+
+const joined = (seq: number, who: User, by = who): Event => ({ room: 'r', seq, type: 'member.joined', actor: by, subject: who, at: minutes(0) });
+
+const all = { unread: { after: 1000, to: 1000 }, me: ann.id, direct: false };
+
+const show = (lines: Line[]) =>
+  lines
+    .map((l) => {
+      if (l.type === 'message') return `${l.seq || l.message.key}${l.head ? '!' : ''}`;
+      return l.type === 'system' ? `sys(${l.events.map((e) => e.seq).join(',')})` : l.type;
+    })
+    .join(' ');
+
+describe('layOut', () => {
+  it('groups what one person says within five minutes', () => {
+    const events = [said(1, ann, 0), said(2, ann, 4), said(3, ann, 10), said(4, bob, 11), said(5, ann, 12)];
+    expect(show(layOut(events, [], all))).toBe('day 1! 2 3! 4! 5!');
+  });
+
+  it('starts a group at a reply and on a new day', () => {
+    const quote = { seq: 1, sender: bob };
+    const events = [said(1, ann, 0), said(2, ann, 1, { reply_to: quote }), said(3, ann, 24 * 60)];
+    expect(show(layOut(events, [], all))).toBe('day 1! 2! day 3!');
+  });
+
+  it('marks the first unread message of somebody else, once', () => {
+    const events = [said(1, bob, 0), said(2, ann, 1), said(3, bob, 2), said(4, bob, 3)];
+    expect(show(layOut(events, [], { ...all, unread: { after: 1, to: 4 } }))).toBe('day 1! 2! new 3! 4');
+  });
+
+  it('does not mark what comes while one is looking', () => {
+    expect(show(layOut([said(1, bob, 0), said(2, bob, 1)], [], { ...all, unread: { after: 1, to: 1 } }))).toBe('day 1! 2');
+  });
+
+  it('folds system lines, and leaves out what is plain', () => {
+    const created: Event = { room: 'r', seq: 1, type: 'room.created', actor: ann, at: minutes(0) };
+    const events = [created, joined(2, ann), joined(3, bob, ann), said(4, bob, 1)];
+    expect(show(layOut(events, [], all))).toBe('day sys(1,3) 4!');
+    expect(show(layOut(events, [], { ...all, direct: true }))).toBe('day 4!');
+  });
+
+  it('keeps the key of a message when it gets its number', () => {
+    const pending = { message: { room: 'r', seq: 0, key: 'k', sender: ann, text: 'x', at: minutes(1) }, state: 'pending' as const };
+    const before = layOut([said(1, bob, 0)], [pending], all).at(-1);
+    const after = layOut([said(1, bob, 0), said(2, ann, 1, { key: 'k' })], [], all).at(-1);
+    expect(before?.key).toBe(after?.key);
+  });
+});

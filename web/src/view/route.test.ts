@@ -1,0 +1,34 @@
+import { describe, expect, it, vi } from 'vitest';
+
+vi.stubGlobal('location', new URL('http://localhost:9000/'));
+const { parse, href } = await import('./route.svelte');
+
+const at = (path: string) => parse(new URL(path, 'http://localhost:9000'));
+
+describe('addresses', () => {
+  it.each([
+    '/',
+    '/rooms/room_1',
+    '/rooms/room_1/42',
+    '/rooms/room_1?panel=members',
+    '/rooms/room_1/7?panel=search&q=a+b&all=',
+    '/search?q=tea%20time',
+    '/settings/status',
+    '/sign-in?next=%2Frooms%2Froom_1',
+    '/join#abc',
+    '/setup#token=abc',
+  ])('%s is read and written the same', (path) => {
+    expect(href(at(path))).toBe(path);
+  });
+
+  it('knows when there is nothing', () => {
+    expect(at('/what').page).toBe('nothing');
+    expect(at('/rooms/a/b/c').page).toBe('nothing');
+  });
+
+  it('does not go on to another site after signing in', () => {
+    expect(at('/sign-in?next=//evil.example')).toEqual({ page: 'sign-in' });
+    expect(at('/sign-in?next=https://evil.example')).toEqual({ page: 'sign-in' });
+    expect(at('/sign-in?next=/%5Cevil.example')).toEqual({ page: 'sign-in' });
+  });
+});
