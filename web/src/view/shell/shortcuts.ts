@@ -16,6 +16,7 @@ function nextRegion(back: boolean): void {
 }
 
 function enter(region: HTMLElement | undefined): void {
+  if (region?.tabIndex === 0) return region.focus();
   const inside = region?.querySelector<HTMLElement>('[data-home-focus], [tabindex="0"], [aria-current="page"]');
   (inside ?? region)?.focus();
 }
