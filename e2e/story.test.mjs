@@ -36,6 +36,21 @@ after(async () => {
   await server.close();
 });
 
+/** One chapter. If it fails, what both people see is kept and printed. */
+function story(name, fn) {
+  test(name, async () => {
+    try {
+      await fn();
+    } catch (err) {
+      for (const who of ['ann', 'bob']) {
+        await shot(people[who], `failed-${who}`);
+        console.log(who, await people[who].locator('body').ariaSnapshot());
+      }
+      throw err;
+    }
+  });
+}
+
 const shot = (page, name) => page.screenshot({ path: `${shots}${name}.png` });
 
 async function signUp(page, name, display, button) {
@@ -52,9 +67,12 @@ async function say(page, text) {
   await composer(page).press('Enter');
 }
 
+/** Waits until the server has everything that a page has sent. */
+const delivered = (page) => page.getByRole('log').getByText('Sending').first().waitFor({ state: 'detached' });
+
 const line = (page, text) => page.getByRole('log').getByText(text, { exact: true });
 
-test('the first administrator registers by the link', async () => {
+story('the first administrator registers by the link', async () => {
   const { ann } = people;
   await ann.goto(server.setupLink);
   await ann.getByRole('heading', { name: 'Set up this server' }).waitFor();
@@ -64,7 +82,7 @@ test('the first administrator registers by the link', async () => {
   await shot(ann, 'empty');
 });
 
-test('a second person registers', async () => {
+story('a second person registers', async () => {
   const { bob } = people;
   await bob.goto(server.url);
   await bob.getByRole('heading', { name: /sign in/i }).waitFor();
@@ -75,7 +93,7 @@ test('a second person registers', async () => {
   await bob.getByRole('heading', { name: /^Welcome/ }).waitFor();
 });
 
-test('they meet in a room by an invitation link and talk live', async () => {
+story('they meet in a room by an invitation link and talk live', async () => {
   const { ann, bob } = people;
   await ann.getByRole('button', { name: 'Create room' }).click();
   await ann.getByRole('dialog').getByLabel('Name').fill('Workshop');
@@ -108,15 +126,16 @@ test('they meet in a room by an invitation link and talk live', async () => {
   await ann.getByRole('log').getByText(/good morning, /).waitFor();
 });
 
-test('they edit, reply and delete', async () => {
+story('they edit, reply and delete', async () => {
   const { ann, bob } = people;
   await say(ann, 'see you at tne');
   await line(bob, 'see you at tne').waitFor();
+  await delivered(ann);
   await composer(ann).press('ArrowUp');
   const editor = ann.getByRole('log').getByRole('textbox');
   await editor.fill('see you at ten');
   await editor.press('Enter');
-  await line(bob, 'see you at ten').waitFor();
+  await bob.getByRole('article').filter({ hasText: 'see you at ten' }).waitFor();
   await bob.getByRole('log').getByText(/edited/).first().waitFor();
 
   const message = bob.getByRole('article').filter({ hasText: 'see you at ten' });
@@ -137,7 +156,7 @@ test('they edit, reply and delete', async () => {
   await line(ann, 'a mistake').waitFor({ state: 'detached' });
 });
 
-test('presence and unread counts follow', async () => {
+story('presence and unread counts follow', async () => {
   const { ann, bob } = people;
   await ann.getByRole('link', { name: 'Unhidra' }).click();
   for (const text of ['one', 'two', 'three @ann!']) await say(bob, text);
@@ -150,7 +169,7 @@ test('presence and unread counts follow', async () => {
   await ann.getByRole('navigation').getByRole('link', { name: /Workshop.*3/ }).waitFor({ state: 'detached' });
 });
 
-test('search finds what was said and jumps there', async () => {
+story('search finds what was said and jumps there', async () => {
   const { ann } = people;
   await ann.getByRole('button', { name: 'Search in this room' }).click();
   await ann.getByRole('searchbox').fill('morn*');
@@ -169,7 +188,7 @@ async function shown(page) {
   return texts.flatMap((t) => [...t.matchAll(/burst (\d+)/g)].map((m) => Number(m[1])));
 }
 
-test('nothing is lost when the server is killed in the middle of a burst', async () => {
+story('nothing is lost when the server is killed in the middle of a burst', async () => {
   const { ann, bob } = people;
   const burst = 30;
   for (let i = 0; i < burst; i++) {
@@ -191,7 +210,7 @@ test('nothing is lost when the server is killed in the middle of a burst', async
   await shot(bob, 'after-the-kill');
 });
 
-test('a reload comes back to the same place, signed in', async () => {
+story('a reload comes back to the same place, signed in', async () => {
   const { ann } = people;
   const at = ann.url();
   await ann.reload();
@@ -199,7 +218,7 @@ test('a reload comes back to the same place, signed in', async () => {
   assert.equal(ann.url(), at);
 });
 
-test('every page is accessible, in both themes, and on a phone', async () => {
+story('every page is accessible, in both themes, and on a phone', async () => {
   const { ann } = people;
   const pages = { room: new URL(ann.url()).pathname, home: '/', settings: '/settings/profile', search: '/search?q=burst' };
   for (const [name, path] of Object.entries(pages)) {
