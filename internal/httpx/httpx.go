@@ -161,7 +161,8 @@ func checkContentType(ctx huma.Context, next func(huma.Context)) {
 	if body := ctx.Operation().RequestBody; body != nil {
 		var types []string
 		for t := range body.Content {
-			if t == got || t == "application/octet-stream" {
+			whole, wild := strings.CutSuffix(t, "*")
+			if t == got || t == "application/octet-stream" || wild && strings.HasPrefix(got, whole) {
 				next(ctx)
 				return
 			}
