@@ -464,6 +464,7 @@ function describe(room: RoomState, e: Event, me: string): void {
       return;
     case 'member.left':
     case 'member.kicked':
+    case 'member.banned':
       room.members--;
       return;
     case 'member.role':
