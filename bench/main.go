@@ -151,7 +151,7 @@ func durable(ctx context.Context, o store.Options, driver, dsn string, n int) {
 		begin := time.Now()
 		took := b.send(ctx, count, c.inFlight, c.rooms)
 		rate := float64(count) / time.Since(begin).Seconds()
-		bare := bareCommits(ctx, driver, dsn, count, c.inFlight, b.text())
+		bare := b.bareCommits(ctx, driver, dsn, count, c.inFlight)
 		p := percentiles(took)
 		fmt.Printf("| %s | %d | %d | %.0f | %v | %v | %.0f | %.2f |\n", b.db.Name(), c.inFlight, c.rooms, rate, p(50), p(99), bare, rate/bare)
 	}
@@ -159,7 +159,8 @@ func durable(ctx context.Context, o store.Options, driver, dsn string, n int) {
 
 // bareCommits inserts the same rows in lots as large as there are senders, and
 // does nothing else: what the database itself allows.
-func bareCommits(ctx context.Context, driver, dsn string, n, lot int, text string) float64 {
+func (b *bench) bareCommits(ctx context.Context, driver, dsn string, n, lot int) float64 {
+	text := b.text()
 	if driver == "sqlite" {
 		dsn = "file:" + dsn + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
 	}
@@ -175,8 +176,16 @@ func bareCommits(ctx context.Context, driver, dsn string, n, lot int, text strin
 		}
 	}
 	exec(db, `DROP TABLE IF EXISTS bare`)
-	exec(db, `CREATE TABLE bare (room TEXT, seq BIGINT, actor TEXT, at BIGINT, key TEXT, text TEXT, PRIMARY KEY (room, seq))`)
-	exec(db, `CREATE UNIQUE INDEX bare_key ON bare (actor, key)`)
+	// The columns and indexes of the log.
+	identity := "pos INTEGER PRIMARY KEY"
+	if driver != "sqlite" {
+		identity = "pos BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
+	}
+	exec(db, `CREATE TABLE bare (`+identity+`, room TEXT, seq BIGINT, type TEXT, actor TEXT, at BIGINT, key TEXT, text TEXT,
+		mentions TEXT, target BIGINT, edits BIGINT DEFAULT 0, deleted_at BIGINT DEFAULT 0, UNIQUE (room, seq))`)
+	exec(db, `CREATE UNIQUE INDEX bare_key ON bare (actor, key) WHERE key IS NOT NULL`)
+	exec(db, `CREATE INDEX bare_timeline ON bare (room, seq) WHERE target IS NULL`)
+	exec(db, `CREATE INDEX bare_time ON bare (room, at) WHERE target IS NULL`)
 	begin := time.Now()
 	for i := 0; i < n; {
 		tx, err := db.BeginTx(ctx, nil)
@@ -184,7 +193,8 @@ func bareCommits(ctx context.Context, driver, dsn string, n, lot int, text strin
 			log.Fatal(err)
 		}
 		for range min(lot, n-i) {
-			exec(tx, `INSERT INTO bare VALUES ($1, $2, $3, $4, $5, $6)`, "room", i, "actor", begin.UnixMilli(), fmt.Sprint("k", i), text)
+			exec(tx, `INSERT INTO bare (room, seq, type, actor, at, key, text, mentions) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+				b.rooms[0], i, domain.MessageCreated, user(i%users), begin.UnixMilli(), fmt.Sprint("k", i), text, "")
 			i++
 		}
 		if err := tx.Commit(); err != nil {

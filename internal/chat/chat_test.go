@@ -1,0 +1,237 @@
+package chat_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/testkit/live"
+)
+
+// ask sends one request and returns the status and the code of the refusal.
+func ask(t *testing.T, c *client.Client, method, path string, body any, out any) (status int, code string) {
+	t.Helper()
+	err := c.Do(t.Context(), method, path, body, out)
+	var refused *client.Error
+	if errors.As(err, &refused) {
+		return refused.Status, refused.Code
+	}
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return http.StatusOK, ""
+}
+
+type obj = map[string]any
+
+func TestRequestsAndRefusals(t *testing.T) {
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		owner, member, stranger := s.User("owner"), s.User("member"), s.User("stranger")
+		var room, open client.RoomState
+		ask(t, owner, "POST", "/rooms", obj{"kind": "private", "name": "Den"}, &room)
+		ask(t, owner, "POST", "/rooms", obj{"kind": "public", "name": "Yard"}, &open)
+		ask(t, owner, "POST", "/rooms/"+room.ID+"/members", obj{"user": "member"}, nil)
+		in, yard := "/rooms/"+room.ID, "/rooms/"+open.ID
+		ask(t, owner, "POST", in+"/messages", obj{"key": "1", "text": "first"}, nil) // number 4
+		for _, c := range []struct {
+			who          *client.Client
+			method, path string
+			body         any
+			status       int
+			code         string
+		}{
+			// What is wrong with the request itself.
+			{owner, "POST", "/rooms", obj{"kind": "private", "name": "x", "colour": "red"}, 400, "invalid_request"},
+			{owner, "POST", "/rooms", obj{"kind": "secret", "name": "x"}, 400, "invalid_request"},
+			{owner, "POST", "/rooms", obj{"kind": "public", "name": 7}, 400, "invalid_request"},
+			{owner, "POST", "/rooms", obj{"kind": "public", "name": "  "}, 400, "invalid_field"},
+			{owner, "POST", "/rooms", obj{"kind": "public", "name": "a\nb"}, 400, "invalid_field"},
+			{owner, "POST", "/rooms", obj{"kind": "public", "name": "x", "members": []string{"room_1"}}, 400, "invalid_field"},
+			{owner, "PATCH", in, obj{}, 400, "nothing_to_change"},
+			{owner, "POST", in + "/messages", obj{"key": "2", "text": ""}, 400, "invalid_field"},
+			{owner, "POST", in + "/messages", obj{"key": "2", "text": "bell\a"}, 400, "invalid_field"},
+			{owner, "POST", in + "/messages", obj{"key": "", "text": "x"}, 400, "invalid_field"},
+			{owner, "POST", in + "/messages", obj{"key": "a b", "text": "x"}, 400, "invalid_field"},
+			{owner, "POST", in + "/messages", obj{"key": "2", "text": "x", "reply_to": 99}, 400, "invalid_field"},
+			{owner, "POST", in + "/messages", obj{"key": "2", "text": strings.Repeat("x", 16<<10+1)}, 413, "text_too_long"},
+			{owner, "PATCH", in + "/members/member", obj{}, 400, "one_change"},
+			{owner, "PATCH", in + "/members/member", obj{"role": "owner"}, 400, "invalid_request"},
+			{owner, "GET", in + "/members?cursor=nonsense", nil, 400, "bad_cursor"},
+			{owner, "GET", in + "/members?limit=0", nil, 400, "invalid_request"},
+			// Names that lead nowhere.
+			{owner, "GET", "/rooms/room_nonsense", nil, 404, "no_room"},
+			{owner, "GET", "/rooms/usr_" + strings.TrimPrefix(room.ID, "room_"), nil, 404, "no_room"},
+			{owner, "POST", in + "/members", obj{"user": "nobody"}, 404, "no_user"},
+			{owner, "PATCH", in + "/messages/1", obj{"text": "x"}, 404, "no_message"},
+			{owner, "DELETE", in + "/messages/77", nil, 404, "no_message"},
+			{owner, "GET", "/invites/nonsense", nil, 404, "no_invite"},
+			{owner, "DELETE", in + "/bans/stranger", nil, 404, "not_banned"},
+			// A private room does not exist for strangers.
+			{stranger, "GET", in, nil, 404, "no_room"},
+			{stranger, "POST", in + "/join", nil, 404, "no_room"},
+			{stranger, "GET", in + "/members", nil, 404, "no_room"},
+			{stranger, "POST", in + "/messages", obj{"key": "1", "text": "x"}, 404, "no_room"},
+			{stranger, "PATCH", in + "/messages/4", obj{"text": "x"}, 404, "no_room"},
+			{stranger, "DELETE", in, nil, 404, "no_room"},
+			{stranger, "PUT", in + "/read", obj{"seq": 1}, 404, "no_room"},
+			{stranger, "POST", in + "/leave", nil, 404, "no_room"},
+			{stranger, "POST", in + "/invites", obj{}, 404, "no_room"},
+			// A public one does, and is entered first.
+			{stranger, "POST", yard + "/messages", obj{"key": "1", "text": "x"}, 403, "not_a_member"},
+			{stranger, "GET", yard + "/members", nil, 403, "not_a_member"},
+			// A plain member's bounds.
+			{member, "PATCH", in, obj{"name": "Mine"}, 403, "role_too_low"},
+			{member, "PATCH", in, obj{"archived": true}, 403, "role_too_low"},
+			{member, "DELETE", in, nil, 403, "role_too_low"},
+			{member, "PATCH", in + "/messages/4", obj{"text": "x"}, 403, "not_yours"},
+			{member, "DELETE", in + "/messages/4", nil, 403, "role_too_low"},
+			{member, "DELETE", in + "/members/owner", nil, 403, "role_too_low"},
+			{member, "PUT", in + "/bans/owner", obj{}, 403, "role_too_low"},
+			{member, "PATCH", in + "/members/owner", obj{"role": "member"}, 403, "role_too_low"},
+			{member, "POST", in + "/owner", obj{"user": "member"}, 403, "role_too_low"},
+			{member, "GET", in + "/invites", nil, 403, "role_too_low"},
+			{member, "GET", in + "/bans", nil, 403, "role_too_low"},
+			// An owner's.
+			{owner, "POST", in + "/leave", nil, 409, "last_owner"},
+			{owner, "POST", in + "/members", obj{"user": "member"}, 409, "already_member"},
+			{owner, "DELETE", in + "/members/owner", nil, 403, "rank_too_low"},
+			{owner, "DELETE", in + "/members/stranger", nil, 404, "not_a_member"},
+		} {
+			if status, code := ask(t, c.who, c.method, c.path, c.body, nil); status != c.status || code != c.code {
+				t.Errorf("%s %s %v: %d %s, want %d %s", c.method, c.path, c.body, status, code, c.status, c.code)
+			}
+		}
+	})
+}
+
+func TestLifeOfARoom(t *testing.T) {
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		owner, guest := s.User("owner"), s.User("guest")
+		var room client.RoomState
+		ask(t, owner, "POST", "/rooms", obj{"kind": "public", "name": "Yard", "topic": "Outside"}, &room)
+		in := "/rooms/" + room.ID
+		must := func(c *client.Client, method, path string, body, out any) {
+			t.Helper()
+			if status, code := ask(t, c, method, path, body, out); status != 200 {
+				t.Fatalf("%s %s: %d %s", method, path, status, code)
+			}
+		}
+		refused := func(want string, c *client.Client, method, path string, body any) {
+			t.Helper()
+			if status, code := ask(t, c, method, path, body, nil); code != want {
+				t.Fatalf("%s %s: %d %s, want %s", method, path, status, code, want)
+			}
+		}
+
+		// An invitation that is good once.
+		var invite client.Invite
+		must(owner, "POST", in+"/invites", obj{"max_uses": 1}, &invite)
+		must(guest, "POST", "/invites/"+invite.Code+"/accept", nil, nil)
+		must(guest, "POST", in+"/leave", nil, nil)
+		refused("invite_ended", guest, "POST", "/invites/"+invite.Code+"/accept", nil)
+		must(guest, "POST", in+"/join", nil, nil)
+		must(guest, "POST", in+"/join", nil, nil) // again is no error
+
+		// Unread and mentions, and marks that only move forward.
+		must(owner, "POST", in+"/messages", obj{"key": "1", "text": "hello @guest"}, nil)
+		must(owner, "POST", in+"/messages", obj{"key": "2", "text": "everyone: @room"}, nil)
+		var st client.RoomState
+		must(guest, "GET", in, nil, &st)
+		if st.Unread != 2 || st.Mentions != 2 || st.Last == nil || st.Last.Text != "everyone: @room" {
+			t.Errorf("unread %d, mentions %d, last %+v", st.Unread, st.Mentions, st.Last)
+		}
+		must(guest, "PUT", in+"/read", obj{"seq": st.Head}, nil)
+		var mark client.Mark
+		must(guest, "PUT", in+"/read", obj{"seq": 1}, &mark)
+		if mark.Seq != st.Head || mark.Unread != 0 {
+			t.Errorf("a mark moved back: %+v", mark)
+		}
+
+		// A mute, its end, a ban, its end.
+		must(owner, "PATCH", in+"/members/guest", obj{"muted_until": "2999-01-01T00:00:00Z"}, nil)
+		refused("muted", guest, "POST", in+"/messages", obj{"key": "g1", "text": "x"})
+		must(owner, "PATCH", in+"/members/guest", obj{"muted_until": "2000-01-01T00:00:00Z"}, nil)
+		must(guest, "POST", in+"/messages", obj{"key": "g1", "text": "x"}, nil)
+		must(owner, "PUT", in+"/bans/guest", obj{"reason": "noise"}, nil)
+		refused("not_a_member", guest, "POST", in+"/messages", obj{"key": "g2", "text": "x"})
+		refused("banned", guest, "POST", in+"/join", nil)
+		refused("banned", owner, "POST", in+"/members", obj{"user": "guest"})
+		must(owner, "DELETE", in+"/bans/guest", nil, nil)
+		must(guest, "POST", in+"/join", nil, nil)
+
+		// Roles and the hand-over.
+		must(owner, "PATCH", in+"/members/guest", obj{"role": "moderator"}, nil)
+		must(owner, "POST", in+"/owner", obj{"user": "guest"}, &st)
+		if st.Role != "admin" {
+			t.Errorf("the former owner is %s", st.Role)
+		}
+		must(owner, "POST", in+"/leave", nil, nil)
+
+		// The archive.
+		must(guest, "PATCH", in, obj{"archived": true}, nil)
+		refused("room_archived", guest, "POST", in+"/messages", obj{"key": "g3", "text": "x"})
+		refused("room_archived", owner, "POST", in+"/join", nil)
+		must(guest, "PATCH", in, obj{"archived": false, "name": "Garden"}, nil)
+		must(guest, "GET", in, nil, &st)
+		if st.Name != "Garden" || st.Archived {
+			t.Errorf("%+v", st.Room)
+		}
+		must(guest, "DELETE", in, nil, nil)
+		refused("no_room", guest, "GET", in, nil)
+	})
+}
+
+func TestDirectRoomsAreOne(t *testing.T) {
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		ann, bob := s.User("ann"), s.User("bob")
+		me, err := ann.Me(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := bob.Me(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var first, second client.RoomState
+		ask(t, ann, "POST", "/direct", obj{"users": []string{other.ID}}, &first)
+		ask(t, bob, "POST", "/direct", obj{"users": []string{me.ID}}, &second)
+		if first.ID == "" || first.ID != second.ID {
+			t.Errorf("two rooms for the same two people: %q, %q", first.ID, second.ID)
+		}
+		if len(first.Peers) != 1 || first.Peers[0].Username != "bob" {
+			t.Errorf("ann sees %+v", first.Peers)
+		}
+		if status, code := ask(t, ann, "PATCH", "/rooms/"+first.ID, obj{"name": "x"}, nil); code != "not_in_direct" {
+			t.Errorf("renaming: %d %s", status, code)
+		}
+	})
+}
+
+func TestMemberListPages(t *testing.T) {
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		owner := s.User("m0")
+		var room client.RoomState
+		ask(t, owner, "POST", "/rooms", obj{"kind": "public", "name": "Yard"}, &room)
+		for i := 1; i < 5; i++ {
+			ask(t, s.User(fmt.Sprint("m", i)), "POST", "/rooms/"+room.ID+"/join", nil, nil)
+		}
+		var names []string
+		cursor := ""
+		for range 5 {
+			var p client.Page[client.Member]
+			ask(t, owner, "GET", "/rooms/"+room.ID+"/members?limit=2&cursor="+cursor, nil, &p)
+			for _, m := range p.Items {
+				names = append(names, m.Username)
+			}
+			if cursor = p.Next; cursor == "" {
+				break
+			}
+		}
+		if strings.Join(names, " ") != "m0 m1 m2 m3 m4" {
+			t.Errorf("members: %v", names)
+		}
+	})
+}
