@@ -1,0 +1,311 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/testkit"
+	"github.com/unhidra/unhidra/internal/token"
+)
+
+const passphrase = "an old song about rain"
+
+// fixture is a service on a real store, with a clock that the test moves.
+type fixture struct {
+	*Service
+	db    *store.DB
+	clock time.Time
+}
+
+func each(t *testing.T, fn func(t *testing.T, f *fixture)) {
+	t.Helper()
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		f := &fixture{db: db, clock: time.Now()}
+		keys, err := token.NewKeyring(bytes.Repeat([]byte("k"), 32))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Service = New(Deps{
+			Store: db, Keys: keys, Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler), PasswordMin: 15,
+			Now: func() time.Time { return f.clock },
+		})
+		fn(t, f)
+	})
+}
+
+var here = Client{Addr: netip.MustParseAddr("192.0.2.1"), UserAgent: "test"}
+
+func (f *fixture) join(t *testing.T, name string) Signed {
+	t.Helper()
+	s, err := f.Register(t.Context(), Registration{Username: name, Password: passphrase}, here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func refused(t *testing.T, err error, code string) {
+	t.Helper()
+	if domain.CodeOf(err) != code {
+		t.Errorf("refused with %q (%v), want %q", domain.CodeOf(err), err, code)
+	}
+}
+
+func TestSignInAndOut(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		f.join(t, "ann")
+		_, err := f.Register(ctx, Registration{Username: "Ann", Password: passphrase}, here)
+		refused(t, err, "name_taken")
+		s, err := f.SignIn(ctx, "ANN", passphrase, here)
+		if err != nil || s.State != Complete {
+			t.Fatal(s, err)
+		}
+		p, err := f.Authenticate(ctx, s.Access)
+		if err != nil || p.ID != s.User.ID || p.SessionID == "" {
+			t.Fatal(p, err)
+		}
+		if err := f.SignOut(ctx, s.Refresh); err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.Authenticate(ctx, s.Access) // CHK-TK-04: at once, not when the token ends
+		refused(t, err, "signed_out")
+		_, err = f.Refresh(ctx, s.Refresh)
+		refused(t, err, "signed_out")
+	})
+}
+
+func TestCHK_LG_01_UnknownUserAndWrongPasswordLookTheSame(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		f.join(t, "ann")
+		_, wrong := f.SignIn(t.Context(), "ann", "not the passphrase", here)
+		_, nobody := f.SignIn(t.Context(), "nobody", "not the passphrase", here)
+		if wrong == nil || nobody == nil || wrong.Error() != nobody.Error() || domain.KindOf(wrong) != domain.KindOf(nobody) {
+			t.Errorf("%v and %v", wrong, nobody)
+		}
+		if _, err := f.db.SetUserDisabled(t.Context(), mustUser(t, f, "ann"), true, f.clock); err != nil {
+			t.Fatal(err)
+		}
+		_, disabled := f.SignIn(t.Context(), "ann", passphrase, here)
+		if disabled == nil || disabled.Error() != wrong.Error() {
+			t.Errorf("a disabled user is told %v", disabled)
+		}
+	})
+}
+
+func mustUser(t *testing.T, f *fixture, name string) string {
+	t.Helper()
+	u, err := f.db.UserByUsername(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.ID
+}
+
+func TestCHK_TK_05_RefreshTokensAreGoodOnce(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		first := f.join(t, "ann")
+		second, err := f.Refresh(ctx, first.Refresh)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.clock = f.clock.Add(5 * time.Second)
+		_, err = f.Refresh(ctx, first.Refresh) // another tab was as quick
+		refused(t, err, "refresh_raced")
+		if _, err := f.Authenticate(ctx, second.Access); err != nil {
+			t.Errorf("a race ended the session: %v", err)
+		}
+		f.clock = f.clock.Add(time.Minute)
+		_, err = f.Refresh(ctx, first.Refresh) // this late, somebody stole it
+		refused(t, err, "signed_out")
+		_, err = f.Refresh(ctx, second.Refresh)
+		refused(t, err, "signed_out")
+		_, err = f.Authenticate(ctx, second.Access)
+		refused(t, err, "signed_out")
+	})
+}
+
+func TestCHK_TK_07_SessionsEnd(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		idle := f.join(t, "ann")
+		used := f.join(t, "bob")
+		for day := 1; day <= 31; day++ {
+			f.clock = f.clock.Add(24 * time.Hour)
+			next, err := f.Refresh(ctx, used.Refresh)
+			if day == 30 {
+				refused(t, err, "signed_out")
+				break
+			}
+			if err != nil {
+				t.Fatalf("day %d: %v", day, err)
+			}
+			used = next
+		}
+		_, err := f.Refresh(ctx, idle.Refresh)
+		refused(t, err, "signed_out")
+	})
+}
+
+func TestCHK_LG_10_TheFirstAdministratorsLink(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		f.Closed = true
+		secret := func() string {
+			link, err := f.SetupLink(ctx, "http://localhost")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, s, _ := strings.Cut(link, "#token=")
+			return s
+		}
+		old := secret()
+		late := secret()
+		register := func(name, setup string) error {
+			_, err := f.Register(ctx, Registration{Username: name, Password: passphrase, SetupToken: setup}, here)
+			return err
+		}
+		refused(t, register("ann", ""), "registration_closed")
+		refused(t, register("ann", "guess"), "ticket_ended")
+		refused(t, register("ann", old), "ticket_ended") // a newer link takes its place
+		f.clock = f.clock.Add(61 * time.Minute)
+		refused(t, register("ann", late), "ticket_ended")
+		good := secret()
+		if err := register("ann", good); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, register("eve", good), "ticket_ended")
+		if s := secret(); s != "" {
+			t.Errorf("a link while there is an administrator: %q", s)
+		}
+	})
+}
+
+func TestCHK_PW_WhatAPasswordMayBe(t *testing.T) {
+	for _, good := range []string{passphrase, "aaaaaaaaaaaaaaaaaaaaaaa b", strings.Repeat("long ", 50), "пятнадцать знаков", " spaces count too ", "éèêëéèêëéèêëéèê"} {
+		if err := checkPassword(good, 15, "ann", "Ann Smith"); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"", "fourteen chars", "aaaaaaaaaaaaaaaaaa", "password12345678", "ann smith unhidra", strings.Repeat("x y", 90), strings.Repeat("é", 600), "\xff" + passphrase} {
+		if err := checkPassword(bad, 15, "ann", "Ann Smith"); domain.KindOf(err) != domain.Invalid {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+}
+
+func TestCHK_PW_08_Records(t *testing.T) {
+	h := newHasher()
+	record, err := h.hash(t.Context(), passphrase)
+	if err != nil || !strings.HasPrefix(record, "$argon2id$v=19$m=49152,t=3,p=1$") {
+		t.Fatal(record, err)
+	}
+	for password, want := range map[string]bool{passphrase: true, passphrase + " ": false, strings.ToUpper(passphrase): false} {
+		if ok, stale, err := h.verify(t.Context(), record, password); ok != want || stale || err != nil {
+			t.Errorf("%q: %v, %v, %v", password, ok, stale, err)
+		}
+	}
+	// What a poisoned row could ask for is not done, and fits nothing.
+	for _, poison := range []string{
+		"", "x", strings.Replace(record, "m=49152", "m=4194304", 1), strings.Replace(record, "t=3", "t=99", 1),
+		strings.Replace(record, "p=1", "p=200", 1), strings.Replace(record, "argon2id", "argon2i", 1), record[:len(record)-20],
+	} {
+		if _, err := decode(poison); err == nil && poison != record[:len(record)-20] {
+			t.Errorf("%q is read", poison)
+		}
+		if ok, _, err := h.verify(t.Context(), poison, passphrase); ok || err != nil {
+			t.Errorf("%q: %v, %v", poison, ok, err)
+		}
+	}
+}
+
+func TestTooManySignInsAreRefusedEarly(t *testing.T) {
+	h := newHasher()
+	for range cap(h.turns) {
+		h.turns <- struct{}{} // every turn is taken
+	}
+	for range cap(h.waiting) {
+		h.waiting <- struct{}{} // and so is the queue
+	}
+	begin := time.Now()
+	_, err := h.turn(t.Context())
+	if domain.KindOf(err) != domain.Unavailable || time.Since(begin) > hashWait/2 {
+		t.Errorf("%v after %v", err, time.Since(begin))
+	}
+}
+
+func TestRateLimits(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		limited := New(Deps{Store: f.db, Keys: f.Keys, Bus: f.Bus, Log: f.Log, PasswordMin: 15, LoginPerMinute: 2, LoginBurst: 2, RegisterPerHour: 1, Now: f.Now})
+		var err error
+		for range 3 {
+			_, err = limited.SignIn(context.Background(), "nobody", "wrong", here)
+		}
+		if domain.KindOf(err) != domain.RateLimited {
+			t.Errorf("the third attempt: %v", err)
+		}
+		elsewhere := Client{Addr: netip.MustParseAddr("2001:db8::1")}
+		if _, err := limited.SignIn(context.Background(), "nobody", "wrong", elsewhere); domain.KindOf(err) != domain.Unauthorized {
+			t.Errorf("from elsewhere: %v", err)
+		}
+	})
+}
+
+func TestCHK_AP_03_Cookies(t *testing.T) {
+	for _, secure := range []bool{true, false} {
+		s := &Service{Deps: Deps{Secure: secure}}
+		c := s.cookie("x")
+		if strings.HasPrefix(c.Name, "__Host-") != secure || c.Secure != secure || !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.Domain != "" {
+			t.Errorf("secure %v: %+v", secure, c)
+		}
+	}
+}
+
+func TestAvatars(t *testing.T) {
+	src := image.NewRGBA(image.Rect(0, 0, 300, 100))
+	for x := range 300 {
+		src.Set(x, 50, color.RGBA{255, 0, 0, 255})
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, src); err != nil {
+		t.Fatal(err)
+	}
+	made, err := avatar(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := jpeg.Decode(bytes.NewReader(made))
+	if err != nil || got.Bounds() != image.Rect(0, 0, avatarSize, avatarSize) {
+		t.Fatal(got.Bounds(), err)
+	}
+	for name, data := range map[string][]byte{"text": []byte("no picture"), "half": b.Bytes()[:40], "large": make([]byte, avatarBytes+1)} {
+		if _, err := avatar(data); domain.CodeOf(err) != "bad_picture" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add("$argon2id$v=19$m=49152,t=3,p=1$c2FsdHNhbHRzYWx0c2E$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g")
+	f.Add("$argon2id$v=19$m=-1,t=0,p=0$$")
+	f.Fuzz(func(t *testing.T, s string) {
+		r, err := decode(s)
+		if err == nil && (r.memory > maxMemory || r.time > maxTime || r.lanes > maxLanes || r.memory == 0 || len(r.sum) == 0) {
+			t.Fatalf("%q: %+v", s, r)
+		}
+	})
+}
