@@ -110,7 +110,7 @@ func back(text string, i, n int) int {
 		_, size := utf8.DecodeLastRuneInString(text[:j])
 		j -= size
 	}
-	if j > 0 {
+	if j > 0 && text[j-1] != ' ' && text[j-1] != '\n' { // in the middle of a word
 		if space := strings.IndexAny(text[j:i], " \n"); space >= 0 {
 			return j + space + 1
 		}
