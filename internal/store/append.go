@@ -28,8 +28,8 @@ type appending struct {
 // that the text names: those who are members are notified. mentionRoom notifies
 // everybody, if the actor's role allows it, and nobody otherwise.
 //
-// If ctx ends before the answer, the message may have been kept or not; asking
-// again with the same key tells.
+// An error of ctx means that the message was not kept, on this server; one of the
+// database may leave it open, and asking again with the same key tells.
 func (db *DB) AppendMessage(ctx context.Context, actor string, d domain.Draft, mentions []string, mentionRoom bool, now time.Time) (e domain.Event, repeat bool, err error) {
 	a := &appending{actor: actor, draft: d, mentions: mentions, mentionRoom: mentionRoom, now: trim(now)}
 	if err := db.writer.do(ctx, &job{append: a}); err != nil {

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +36,28 @@ func openLog(tb testing.TB, users int) (*DB, []string, string) {
 		tb.Fatal(err)
 	}
 	return db, nil, s.Room.ID
+}
+
+// A caller that gives up finds nothing still writing to what it had passed in:
+// the race detector watches.
+func TestGivingUp(t *testing.T) {
+	db, _, _ := openLog(t, 1)
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*20*time.Microsecond)
+			defer cancel()
+			result := 0
+			err := db.write(ctx, func(context.Context, *tx) error {
+				result++
+				return nil
+			})
+			if (err == nil) != (result == 1) {
+				t.Errorf("result %d with %v", result, err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func userID(i int) string { return fmt.Sprintf("usr_%026d", i) }

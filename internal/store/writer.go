@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -38,6 +39,9 @@ type job struct {
 	events []domain.Event
 	err    error
 	done   chan struct{}
+	// claimed goes to whoever comes first: the writer, which then carries the job
+	// out, or the caller, who no longer wants it.
+	claimed atomic.Bool
 }
 
 // writer commits what is waiting, together. On SQLite it is the only writer of
@@ -69,8 +73,9 @@ func (w *writer) stop() {
 }
 
 // do waits until j is durable, or has failed. A full queue is refused at once:
-// an early no is worth more than a late one. If ctx ends while j waits, j may
-// still be carried out, whole.
+// an early no is worth more than a late one. If ctx ends while j waits its turn,
+// j is not carried out. Once it has begun, do waits for its end: what j's
+// function sets belongs to the caller, who must not be gone by then.
 func (w *writer) do(ctx context.Context, j *job) error {
 	j.ctx, j.done = ctx, make(chan struct{})
 	if err := w.enqueue(j); err != nil {
@@ -80,8 +85,12 @@ func (w *writer) do(ctx context.Context, j *job) error {
 	case <-j.done:
 		return w.db.failed(j.err)
 	case <-ctx.Done():
+	}
+	if j.claimed.CompareAndSwap(false, true) {
 		return ctx.Err()
 	}
+	<-j.done
+	return w.db.failed(j.err)
 }
 
 func (w *writer) enqueue(j *job) error {
@@ -126,11 +135,9 @@ func (w *writer) run() {
 func (w *writer) commit(batch []*job) {
 	live := batch[:0]
 	for _, j := range batch {
-		if j.err = j.ctx.Err(); j.err != nil {
-			close(j.done)
-			continue
+		if j.claimed.CompareAndSwap(false, true) {
+			live = append(live, j)
 		}
-		live = append(live, j)
 	}
 	if len(live) == 0 {
 		return
@@ -274,7 +281,7 @@ func (db *DB) inTx(ctx context.Context, fn func(*tx) error) error {
 
 // write runs fn in a transaction and returns when it is durable. fn may run
 // more than once, and so must not keep what it found unless it succeeds. If ctx
-// ends while the write waits its turn, it may still be carried out, whole.
+// ends before its turn, it is not run.
 func (db *DB) write(ctx context.Context, fn func(ctx context.Context, t *tx) error) error {
 	if db.dialect == sqlite {
 		return db.writer.do(ctx, &job{fn: fn})
