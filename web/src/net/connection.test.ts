@@ -1,0 +1,171 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Refusal } from './api';
+import { Connection, Lost, type Frame, type State } from './connection';
+
+/** A socket whose other end is the test. */
+class Socket {
+  static all: Socket[] = [];
+  readyState = 1;
+  sent: Frame[] = [];
+  onmessage: ((e: { data: string }) => void) | null = null;
+  onclose: ((e: { code: number; reason: string }) => void) | null = null;
+
+  constructor(
+    readonly url: string,
+    readonly protocols: string[],
+  ) {
+    Socket.all.push(this);
+  }
+  send(text: string) {
+    this.sent.push(JSON.parse(text) as Frame);
+  }
+  close() {
+    this.readyState = 3;
+  }
+  say(f: Frame) {
+    this.onmessage?.({ data: JSON.stringify(f) });
+  }
+  end(code: number, reason = '') {
+    this.readyState = 3;
+    this.onclose?.({ code, reason });
+  }
+}
+
+let states: State[];
+let retryAt: number;
+let frames: Frame[];
+let ended: string[];
+let fresh: boolean[];
+let chance: number;
+let connection: Connection;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal('addEventListener', () => {});
+  vi.stubGlobal('removeEventListener', () => {});
+  vi.stubGlobal('location', { origin: 'http://localhost:9000' });
+  vi.stubGlobal('navigator', { onLine: true });
+  vi.stubGlobal('WebSocket', { OPEN: 1 });
+  Socket.all = [];
+  states = [];
+  frames = [];
+  ended = [];
+  fresh = [];
+  chance = 1;
+  connection = new Connection({
+    token: (f) => (fresh.push(f), Promise.resolve('token')),
+    hello: () => Promise.resolve(),
+    frame: (f) => frames.push(f),
+    state: (s, at) => (states.push(s), (retryAt = at)),
+    ended: (reason) => ended.push(reason),
+    socket: (url, protocols) => new Socket(url, protocols) as unknown as WebSocket,
+    random: () => chance,
+  });
+  connection.start();
+});
+
+afterEach(() => {
+  connection.stop();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+const settle = () => vi.advanceTimersByTimeAsync(0);
+
+async function live(): Promise<Socket> {
+  await settle();
+  const s = Socket.all.at(-1);
+  if (!s) throw new Error('no socket');
+  s.say({ type: 'hello', data: {} });
+  await settle();
+  return s;
+}
+
+test('it says who it is without a word in the address', async () => {
+  const s = await live();
+  expect(s.url).toBe('ws://localhost:9000/ws');
+  expect(s.protocols).toEqual(['bearer', 'token']);
+  expect(states).toEqual(['connecting', 'syncing', 'live']);
+});
+
+test('requests are answered by their number, or fail with what the server says', async () => {
+  const s = await live();
+  const a = connection.request('sync', {});
+  const b = connection.request('message.send', {});
+  const [first, second] = s.sent.slice(-2);
+  s.say({ id: second?.id ?? '', type: 'error', error: { kind: 'forbidden', code: 'muted', detail: 'no' } });
+  s.say({ id: first?.id ?? '', type: 'ok', data: 7 });
+  expect(await a).toBe(7);
+  await expect(b).rejects.toMatchObject({ kind: 'forbidden', code: 'muted', detail: 'no' });
+  await expect(b).rejects.toBeInstanceOf(Refusal);
+});
+
+test('a request whose connection ends is lost, not failed', async () => {
+  const s = await live();
+  const a = connection.request('message.send', {});
+  s.end(1006);
+  await expect(a).rejects.toBeInstanceOf(Lost);
+  await expect(connection.request('x')).rejects.toBeInstanceOf(Lost);
+});
+
+test('the waits between tries double, are random, and have a bound', async () => {
+  const waits: number[] = [];
+  for (let i = 0; i < 8; i++) {
+    await settle();
+    Socket.all.at(-1)?.end(1006);
+    waits.push(retryAt - Date.now());
+    await vi.advanceTimersByTimeAsync(waits.at(-1) ?? 0);
+  }
+  expect(waits).toEqual([1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
+  chance = 0;
+  await settle();
+  Socket.all.at(-1)?.end(1006);
+  expect(retryAt - Date.now()).toBe(100);
+});
+
+describe('close codes', () => {
+  test('4401 brings a new token at once', async () => {
+    const s = await live();
+    s.end(4401);
+    await settle();
+    expect(fresh.at(-1)).toBe(true);
+    expect(Socket.all.length).toBe(2);
+  });
+
+  test.each([4410, 4403, 4400])('%i ends it for good', async (code) => {
+    const s = await live();
+    s.end(code, 'why');
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(ended).toEqual(['why']);
+    expect(Socket.all.length).toBe(1);
+  });
+
+  test('1012 waits as long as it is told', async () => {
+    const s = await live();
+    chance = 0;
+    s.end(1012, 'retry after 5 seconds');
+    expect(retryAt - Date.now()).toBe(5100);
+  });
+});
+
+test('a server that says nothing is asked, and then given up', async () => {
+  const s = await live();
+  await vi.advanceTimersByTimeAsync(25_000);
+  expect(s.sent.at(-1)?.type).toBe('ping');
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(s.readyState).toBe(3);
+  expect(states.at(-1)).toBe('waiting');
+});
+
+test('every frame that the server can send is understood', async () => {
+  const s = await live();
+  const golden = new URL('../../../internal/wire/testdata/golden/', import.meta.url);
+  const names = readdirSync(golden).filter((n) => n.startsWith('server.') && !n.startsWith('server.ok') && !n.startsWith('server.error') && n !== 'server.hello.json');
+  expect(names.length).toBeGreaterThan(15);
+  for (const name of names) s.say(JSON.parse(readFileSync(new URL(name, golden), 'utf8')) as Frame);
+  expect(frames.length).toBe(names.length);
+  for (const f of frames.filter((f) => f.type === 'event')) {
+    expect(f.data).toMatchObject({ room: expect.stringMatching(/^room_/), seq: expect.any(Number), actor: { username: expect.any(String) } });
+  }
+});
