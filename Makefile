@@ -29,7 +29,7 @@ crash:
 	$(GO) test -count=1 -timeout 15m ./e2e/crash
 
 crash-long:
-	UNHIDRA_CRASH_KILLS=50 $(GO) test -count=1 -timeout 60m -v ./e2e/crash
+	CRASH_KILLS=50 $(GO) test -count=1 -timeout 60m -v ./e2e/crash
 
 ## e2e: the story of two people in two browsers
 e2e: build

@@ -127,9 +127,9 @@ func (r *reader) last() int64 {
 }
 
 func crash(t *testing.T, bin string, env ...string) {
-	kills := int(setting(t, "UNHIDRA_CRASH_KILLS", 5))
-	seed := setting(t, "UNHIDRA_CRASH_SEED", uint64(time.Now().UnixNano()))
-	t.Logf("%d kills, repeat with UNHIDRA_CRASH_SEED=%d", kills, seed)
+	kills := int(setting(t, "CRASH_KILLS", 5))
+	seed := setting(t, "CRASH_SEED", uint64(time.Now().UnixNano()))
+	t.Logf("%d kills, repeat with CRASH_SEED=%d", kills, seed)
 	rng := rand.New(rand.NewPCG(seed, seed))
 	s := newServer(t, bin, env...)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute+time.Duration(kills)*30*time.Second)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/ratelimit"
 	"github.com/unhidra/unhidra/internal/wire"
 	"github.com/unhidra/unhidra/internal/ws"
 )
@@ -38,7 +39,7 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 	}
 	addr := g.ClientAddr(r)
 	now := g.Now()
-	if ok, wait := g.byAddr.Allow(addrKey(addr).String(), now); !ok {
+	if ok, wait := g.byAddr.Allow(ratelimit.AddrKey(addr), now); !ok {
 		return 0, domain.RateLimited.Errorf("handshakes", "too many connections were opened from your address; wait a moment").After(wait)
 	}
 	if err := g.checkOrigin(r); err != nil {
@@ -79,7 +80,7 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 // admit upgrades the connection. From here on it is ours, and errors can only
 // be said in a close frame.
 func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Principal, u domain.User, addr netip.Addr) (*conn, error) {
-	ok, draining := g.conns.admit(addrKey(addr), g.Limits.ConnsPerAddr)
+	ok, draining := g.conns.admit(ratelimit.AddrKey(addr), g.Limits.ConnsPerAddr)
 	if draining {
 		return nil, domain.Unavailable.Errorf("restarting", "the server restarts; come back in a moment").After(2 * time.Second)
 	}
@@ -87,7 +88,7 @@ func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Princip
 		return nil, domain.RateLimited.Errorf("connections", "too many connections are open from your address; close one").After(10 * time.Second)
 	}
 	if ok, err := g.conns.reserve(u.ID, g.Limits.ConnsPerUser, g.subscribeUser); !ok {
-		g.conns.release(addrKey(addr))
+		g.conns.release(ratelimit.AddrKey(addr))
 		if err != nil {
 			return nil, err
 		}
@@ -102,7 +103,7 @@ func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Princip
 	early, err := c.upgrade(w, r)
 	if err != nil {
 		g.conns.cancel(u.ID)
-		g.conns.release(addrKey(addr))
+		g.conns.release(ratelimit.AddrKey(addr))
 		return nil, err
 	}
 	g.conns.add(c)

@@ -2,10 +2,11 @@ package gateway
 
 import (
 	"hash/maphash"
-	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/unhidra/unhidra/internal/ratelimit"
 )
 
 // registry knows every connection, by user and by address.
@@ -17,7 +18,7 @@ type registry struct {
 	mu     sync.Mutex
 	closed bool
 	empty  chan struct{} // closed when closed and without connections
-	addrs  map[netip.Addr]int
+	addrs  map[string]int
 }
 
 type userShard struct {
@@ -37,7 +38,7 @@ type userHub struct {
 func (rg *registry) init() {
 	rg.seed = maphash.MakeSeed()
 	rg.empty = make(chan struct{})
-	rg.addrs = make(map[netip.Addr]int)
+	rg.addrs = make(map[string]int)
 	for i := range rg.shards {
 		rg.shards[i].users = make(map[string]*userHub)
 	}
@@ -49,7 +50,7 @@ func (rg *registry) shard(user string) *userShard {
 
 // admit counts a connection from addr. It reports false if there are limit of
 // them already, or, with draining, if none is admitted any more.
-func (rg *registry) admit(addr netip.Addr, limit int) (ok, draining bool) {
+func (rg *registry) admit(addr string, limit int) (ok, draining bool) {
 	rg.mu.Lock()
 	defer rg.mu.Unlock()
 	if rg.closed {
@@ -64,7 +65,7 @@ func (rg *registry) admit(addr netip.Addr, limit int) (ok, draining bool) {
 }
 
 // release undoes admit.
-func (rg *registry) release(addr netip.Addr) {
+func (rg *registry) release(addr string) {
 	rg.mu.Lock()
 	defer rg.mu.Unlock()
 	if rg.addrs[addr]--; rg.addrs[addr] <= 0 {
@@ -141,7 +142,7 @@ func (rg *registry) remove(c *conn) {
 	h.conns = slices.Delete(h.conns, i, i+1)
 	s.tidy(h)
 	s.mu.Unlock()
-	rg.release(addrKey(c.addr))
+	rg.release(ratelimit.AddrKey(c.addr))
 }
 
 // tidy forgets a user without connections.
@@ -194,14 +195,4 @@ func (rg *registry) users() int {
 		s.mu.RUnlock()
 	}
 	return n
-}
-
-// addrKey is what counts as one address: of IPv6, a network of 64 bits.
-func addrKey(a netip.Addr) netip.Addr {
-	a = a.Unmap().WithZone("")
-	if !a.Is6() {
-		return a
-	}
-	p, _ := a.Prefix(64)
-	return p.Addr()
 }
