@@ -110,7 +110,8 @@ func TestRequestsAndRefusals(t *testing.T) {
 func TestLifeOfARoom(t *testing.T) {
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		owner, guest := s.User("owner"), s.User("guest")
-		var room client.RoomState
+		s.User("stranger")
+		var room, seen client.RoomState
 		ask(t, owner, "POST", "/rooms", obj{"kind": "public", "name": "Yard", "topic": "Outside"}, &room)
 		in := "/rooms/" + room.ID
 		must := func(c *client.Client, method, path string, body, out any) {
@@ -124,6 +125,13 @@ func TestLifeOfARoom(t *testing.T) {
 			if status, code := ask(t, c, method, path, body, nil); code != want {
 				t.Fatalf("%s %s: %d %s, want %s", method, path, status, code, want)
 			}
+		}
+
+		// Who is not in it sees what the directory tells, and no more.
+		must(owner, "POST", in+"/messages", obj{"key": "0", "text": "@room for members"}, nil)
+		must(guest, "GET", in, nil, &seen)
+		if seen.Name != "Yard" || seen.Members != 1 || seen.Role != "" || seen.Last != nil || seen.Unread != 0 {
+			t.Errorf("a stranger sees %+v", seen)
 		}
 
 		// An invitation that is good once.
@@ -155,7 +163,16 @@ func TestLifeOfARoom(t *testing.T) {
 		refused("muted", guest, "POST", in+"/messages", obj{"key": "g1", "text": "x"})
 		must(owner, "PATCH", in+"/members/guest", obj{"muted_until": "2000-01-01T00:00:00Z"}, nil)
 		must(guest, "POST", in+"/messages", obj{"key": "g1", "text": "x"}, nil)
-		must(owner, "PUT", in+"/bans/guest", obj{"reason": "noise"}, nil)
+		var banned client.Event
+		must(owner, "PUT", in+"/bans/guest", obj{"reason": "noise"}, &banned)
+		if banned.Detail == nil || banned.Detail.Role != "member" {
+			t.Errorf("the ban of a member tells %+v", banned.Detail)
+		}
+		banned = client.Event{}
+		must(owner, "PUT", in+"/bans/stranger", obj{}, &banned)
+		if banned.Detail != nil && banned.Detail.Role != "" {
+			t.Errorf("the ban of a stranger tells %+v", banned.Detail)
+		}
 		refused("not_a_member", guest, "POST", in+"/messages", obj{"key": "g2", "text": "x"})
 		refused("banned", guest, "POST", in+"/join", nil)
 		refused("banned", owner, "POST", in+"/members", obj{"user": "guest"})

@@ -78,7 +78,7 @@ func (s *Service) roomRoutes(api huma.API) {
 	httpx.Register(api, status(op("create-room", "POST", "/rooms", tag, "Make a room"), 201), s.postRoom)
 	httpx.Register(api, op("list-public-rooms", "GET", "/rooms/public", tag, "Rooms that anyone may join"), s.listPublic)
 	httpx.Register(api, op("open-direct", "POST", "/direct", tag, "Open a direct conversation, or find the one there is"), s.postDirect)
-	httpx.Register(api, op("get-room", "GET", "/rooms/{room}", tag, "One room"), s.getRoom)
+	httpx.Register(api, op("get-room", "GET", "/rooms/{room}", tag, "One room; of a public one that you are not in, what the directory tells"), s.getRoom)
 	httpx.Register(api, op("update-room", "PATCH", "/rooms/{room}", tag, "Rename, retitle, open, close or archive a room"), s.patchRoom)
 	httpx.Register(api, status(op("delete-room", "DELETE", "/rooms/{room}", tag, "Delete a room with all that was said in it"), 204), s.deleteRoom)
 	httpx.Register(api, op("join-room", "POST", "/rooms/{room}/join", tag, "Join a public room"), s.postJoin)
@@ -154,7 +154,11 @@ func (s *Service) listPublic(ctx context.Context, in *Paged) (*body[httpx.Page[p
 
 func (s *Service) getRoom(ctx context.Context, in *InRoom) (*body[wire.RoomState], error) {
 	p := httpx.Principal(ctx)
-	if _, _, err := s.place(ctx, p, in.Room, domain.ReadRoom); err != nil {
+	r, m, err := s.place(ctx, p, in.Room, domain.ReadRoom)
+	if r.Kind == domain.PublicRoom && m.Role == domain.Outsider {
+		return answer(domain.RoomState{Room: r}, nil, wire.FromRoomState) // what the directory tells of it
+	}
+	if err != nil {
 		return nil, err
 	}
 	st, err := s.Store.RoomState(ctx, p.ID, in.Room)

@@ -45,7 +45,7 @@ type Detail struct {
 	Topic    *string    `json:"topic,omitempty"`
 	Kind     RoomKind   `json:"kind,omitempty"`
 	Archived *bool      `json:"archived,omitempty"`
-	Role     RoomRole   `json:"role,omitempty"`
+	Role     RoomRole   `json:"role,omitempty"`  // the new one; of somebody banned, the one they had
 	Until    *time.Time `json:"until,omitempty"` // of a mute; absent: unmuted
 	Reason   string     `json:"reason,omitempty"`
 	Invite   string     `json:"invite,omitempty"` // joined by this link

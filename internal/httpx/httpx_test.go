@@ -74,6 +74,12 @@ func serve(t *testing.T, o HandlerOptions) (*httptest.Server, *bytes.Buffer) {
 			}
 			return nil, domain.Kind(in.Kind).Errorf("a_code", "what is wrong").Because(errors.New("the secret cause")).After(1500 * time.Millisecond)
 		})
+	Register(api, huma.Operation{OperationID: "set-picture", Method: http.MethodPut, Path: "/picture"},
+		func(_ context.Context, in *struct {
+			RawBody []byte `contentType:"image/*"`
+		}) (*answer, error) {
+			return &answer{Page[string]{Items: []string{string(in.RawBody)}}}, nil
+		})
 	Register(api, huma.Operation{OperationID: "sign-in", Method: http.MethodPost, Path: "/auth/sign-in"},
 		func(_ context.Context, in *things) (*answer, error) { return &answer{}, nil })
 	h, err := Handler(mux, o)
@@ -169,6 +175,7 @@ func TestRefusals(t *testing.T) {
 		"deep":               {call{method: "POST", path: "/api/v1/things", body: `{"name":"a","tags":[{"label":1}]}`}, 400, domain.Invalid, "invalid_request", "/tags/0/label"},
 		"query":              {call{method: "GET", path: "/api/v1/me?limit=x", header: http.Header{"Authorization": {"Bearer good"}}}, 400, domain.Invalid, "invalid_request", "?limit"},
 		"content type":       {call{method: "POST", path: "/api/v1/things", body: "name=a", header: text}, 415, domain.Invalid, "unsupported_media_type", ""},
+		"no picture":         {call{method: "PUT", path: "/api/v1/picture", body: "name=a", header: text}, 415, domain.Invalid, "unsupported_media_type", ""},
 		"large":              {call{method: "POST", path: "/api/v1/things", body: `{"name":"` + strings.Repeat("a", maxBody) + `"}`}, 413, domain.TooLarge, "body_too_large", ""},
 		"large for sign-in":  {call{method: "POST", path: "/api/v1/auth/sign-in", body: `{"name":"` + strings.Repeat("a", maxAuthBody) + `"}`}, 413, domain.TooLarge, "body_too_large", ""},
 		"nobody":             {call{method: "GET", path: "/api/v1/me"}, 401, domain.Unauthorized, "no_credentials", ""},
@@ -195,6 +202,16 @@ func TestRefusals(t *testing.T) {
 				t.Error("no WWW-Authenticate")
 			}
 		})
+	}
+}
+
+func TestAnyPicture(t *testing.T) {
+	srv, _ := serve(t, HandlerOptions{})
+	for _, kind := range []string{"image/png", "image/webp"} {
+		res, _, body := call{method: "PUT", path: "/api/v1/picture", body: "pixels", header: http.Header{"Content-Type": {kind}}}.do(t, srv)
+		if res.StatusCode != 200 || !strings.Contains(body, "pixels") {
+			t.Errorf("%s: %d %s", kind, res.StatusCode, body)
+		}
 	}
 }
 

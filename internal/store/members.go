@@ -285,7 +285,8 @@ func (db *DB) HandOver(ctx context.Context, actor, room, user string, now time.T
 	return events, err
 }
 
-// Ban keeps user out of room; if they are in it, it ends their membership.
+// Ban keeps user out of room; if they are in it, it ends their membership, and
+// the event tells the role that they had.
 func (db *DB) Ban(ctx context.Context, actor, room, user, reason string, now time.Time) (e domain.Event, err error) {
 	now = trim(now)
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
@@ -312,7 +313,7 @@ func (db *DB) Ban(ctx context.Context, actor, room, user, reason string, now tim
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, domain.Conflict.Errorf("already_banned", "%s is banned from this room already", u.DisplayName))
 		}
-		e = domain.Event{Room: room, Type: domain.MemberBanned, Actor: m.User, Subject: &u, At: now, Detail: &domain.Detail{Reason: reason}}
+		e = domain.Event{Room: room, Type: domain.MemberBanned, Actor: m.User, Subject: &u, At: now, Detail: &domain.Detail{Reason: reason, Role: other.Role}}
 		if other.Role == domain.Outsider {
 			return t.appendEvent(ctx, &e, nil)
 		}

@@ -63,7 +63,7 @@ type Room struct {
 // RoomState is a room in its member's list.
 type RoomState struct {
 	Room
-	Role       string     `json:"role" enum:"owner,admin,moderator,member"`
+	Role       string     `json:"role,omitempty" enum:"owner,admin,moderator,member" doc:"absent: you are not in the room"`
 	MutedUntil *time.Time `json:"muted_until,omitempty"`
 	Read       int64      `json:"read" doc:"last sequence number read on any of the user's devices"`
 	Unread     int        `json:"unread" doc:"messages of others after read; stops at 1000"`

@@ -464,8 +464,10 @@ function describe(room: RoomState, e: Event, me: string): void {
       return;
     case 'member.left':
     case 'member.kicked':
-    case 'member.banned':
       room.members--;
+      return;
+    case 'member.banned':
+      if (d.role) room.members--; // without one they were not in it
       return;
     case 'member.role':
       if (e.subject?.id === me && d.role) room.role = d.role;
