@@ -43,7 +43,7 @@ func main() {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 
-	fmt.Println("| store | in flight | rooms | acknowledged/s | p50 | p99 | bare group commit/s | ratio |\n|---|---|---|---|---|---|---|---|")
+	fmt.Println("| store | in flight | rooms | acknowledged/s | p50 | p99 | bare, same senders/s | ratio | bare, full lots/s |\n|---|---|---|---|---|---|---|---|---|")
 	durable(ctx, store.Options{Path: filepath.Join(dir, "sends.db")}, "sqlite", filepath.Join(dir, "bare.db"), *sends)
 	if *postgres != "" {
 		durable(ctx, store.Options{URL: *postgres}, "pgx", *postgres, *sends)
@@ -151,15 +151,16 @@ func durable(ctx context.Context, o store.Options, driver, dsn string, n int) {
 		begin := time.Now()
 		took := b.send(ctx, count, c.inFlight, c.rooms)
 		rate := float64(count) / time.Since(begin).Seconds()
-		bare := b.bareCommits(ctx, driver, dsn, count, c.inFlight)
+		fed, full := b.bareCommits(ctx, driver, dsn, count, c.inFlight)
 		p := percentiles(took)
-		fmt.Printf("| %s | %d | %d | %.0f | %v | %v | %.0f | %.2f |\n", b.db.Name(), c.inFlight, c.rooms, rate, p(50), p(99), bare, rate/bare)
+		fmt.Printf("| %s | %d | %d | %.0f | %v | %v | %.0f | %.2f | %.0f |\n", b.db.Name(), c.inFlight, c.rooms, rate, p(50), p(99), fed, rate/fed, full)
 	}
 }
 
-// bareCommits inserts the same rows in lots as large as there are senders, and
-// does nothing else: what the database itself allows.
-func (b *bench) bareCommits(ctx context.Context, driver, dsn string, n, lot int) float64 {
+// bareCommits inserts the same rows and does nothing else: what the database
+// itself allows. fed is for the same senders, who wait for each commit; full is
+// for one loop with lots as large as there are senders.
+func (b *bench) bareCommits(ctx context.Context, driver, dsn string, n, senders int) (fed, full float64) {
 	text := b.text()
 	if driver == "sqlite" {
 		dsn = "file:" + dsn + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
@@ -186,22 +187,65 @@ func (b *bench) bareCommits(ctx context.Context, driver, dsn string, n, lot int)
 	exec(db, `CREATE UNIQUE INDEX bare_key ON bare (actor, key) WHERE key IS NOT NULL`)
 	exec(db, `CREATE INDEX bare_timeline ON bare (room, seq) WHERE target IS NULL`)
 	exec(db, `CREATE INDEX bare_time ON bare (room, at) WHERE target IS NULL`)
-	begin := time.Now()
-	for i := 0; i < n; {
-		tx, err := db.BeginTx(ctx, nil)
-		if err != nil {
-			log.Fatal(err)
-		}
-		for range min(lot, n-i) {
-			exec(tx, `INSERT INTO bare (room, seq, type, actor, at, key, text, mentions) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-				b.rooms[0], i, domain.MessageCreated, user(i%users), begin.UnixMilli(), fmt.Sprint("k", i), text, "")
-			i++
-		}
-		if err := tx.Commit(); err != nil {
-			log.Fatal(err)
-		}
+	prepared, err := db.PrepareContext(ctx, `INSERT INTO bare (room, seq, type, actor, at, key, text, mentions) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`)
+	if err != nil {
+		log.Fatal(err)
 	}
-	return float64(n) / time.Since(begin).Seconds()
+	rate := func(next func(commit func(rows int))) float64 {
+		i, begin := 0, time.Now()
+		next(func(rows int) {
+			tx, err := db.BeginTx(ctx, nil)
+			if err != nil {
+				log.Fatal(err)
+			}
+			insert := tx.StmtContext(ctx, prepared)
+			for range rows {
+				_, err := insert.ExecContext(ctx, b.rooms[0], i, domain.MessageCreated, user(i%users), begin.UnixMilli(), fmt.Sprint("k", i), text, "")
+				if err != nil {
+					log.Fatal(err)
+				}
+				i++
+			}
+			if err := tx.Commit(); err != nil {
+				log.Fatal(err)
+			}
+		})
+		return float64(n) / time.Since(begin).Seconds()
+	}
+	fed = rate(func(commit func(int)) { closedLoop(n, senders, commit) })
+	exec(db, `DELETE FROM bare`)
+	full = rate(func(commit func(int)) {
+		for range n / senders {
+			commit(senders)
+		}
+	})
+	return fed, full
+}
+
+// closedLoop has senders who each wait for their row's commit before they ask
+// for the next, and commits what is waiting, together.
+func closedLoop(n, senders int, commit func(rows int)) {
+	waiting := make(chan chan struct{}, senders)
+	for range senders {
+		go func() {
+			done := make(chan struct{}, 1)
+			for range n / senders {
+				waiting <- done
+				<-done
+			}
+		}()
+	}
+	for sent := 0; sent < n/senders*senders; {
+		lot := []chan struct{}{<-waiting}
+		for range len(waiting) {
+			lot = append(lot, <-waiting)
+		}
+		commit(len(lot))
+		for _, done := range lot {
+			done <- struct{}{}
+		}
+		sent += len(lot)
+	}
 }
 
 type querier interface {

@@ -139,6 +139,7 @@ func (t *tx) found(ctx context.Context, a *appending, p roomSeq) error {
 func (t *tx) lockRooms(ctx context.Context, jobs []*job) (map[string]*domain.Room, error) {
 	ids := distinct(jobs, func(a *appending) string { return a.draft.Room })
 	slices.Sort(ids)
+	ids = padded(ids)
 	rows, err := t.QueryContext(ctx, `SELECT `+roomColumns+` FROM rooms r WHERE id IN (`+holders(1, len(ids))+`) ORDER BY id`+t.d.forUpdate, anys(ids)...)
 	if err != nil {
 		return nil, err
@@ -155,12 +156,12 @@ func (t *tx) lockRooms(ctx context.Context, jobs []*job) (map[string]*domain.Roo
 }
 
 func (t *tx) places(ctx context.Context, jobs []*job) (map[place]domain.Member, error) {
-	ps := distinct(jobs, func(a *appending) place { return place{a.draft.Room, a.actor} })
+	ps := padded(distinct(jobs, func(a *appending) place { return place{a.draft.Room, a.actor} }))
 	args := make([]any, 0, 2*len(ps))
 	for _, p := range ps {
 		args = append(args, p.room, p.user)
 	}
-	rows, err := t.QueryContext(ctx, `WITH v (room_id, user_id) AS (VALUES `+rowsOf(len(ps), 2)+`)
+	rows, err := t.QueryContext(ctx, `WITH v (room_id, user_id) AS (VALUES `+t.d.rowsOf(len(ps), 2)+`)
 		SELECT `+memberColumns+` FROM v CROSS JOIN members m JOIN users u ON u.id = m.user_id
 		WHERE m.room_id = v.room_id AND m.user_id = v.user_id`, args...)
 	if err != nil {
@@ -184,13 +185,14 @@ type roomSeq struct {
 
 // earlier finds the keys of jobs that are in the log already.
 func (t *tx) earlier(ctx context.Context, jobs []*job) (map[actorKey]roomSeq, error) {
-	args := make([]any, 0, 2*len(jobs))
-	for _, j := range jobs {
-		args = append(args, j.append.actor, j.append.draft.Key)
+	keys := padded(distinct(jobs, func(a *appending) actorKey { return actorKey{a.actor, a.draft.Key} }))
+	args := make([]any, 0, 2*len(keys))
+	for _, k := range keys {
+		args = append(args, k.actor, k.key)
 	}
 	// Joined, and with the index's own condition, so that both databases look
 	// each key up instead of reading all that the actor ever wrote.
-	rows, err := t.QueryContext(ctx, `WITH v (actor_id, key) AS (VALUES `+rowsOf(len(jobs), 2)+`)
+	rows, err := t.QueryContext(ctx, `WITH v (actor_id, key) AS (VALUES `+t.d.rowsOf(len(keys), 2)+`)
 		SELECT e.actor_id, e.key, e.room_id, e.seq FROM v CROSS JOIN events e
 		WHERE e.actor_id = v.actor_id AND e.key = v.key AND e.key IS NOT NULL`, args...)
 	if err != nil {
@@ -226,7 +228,7 @@ const insertWidth = 12
 
 // insertMessages writes new messages, many rows to a statement.
 func (t *tx) insertMessages(ctx context.Context, jobs []*job) error {
-	for part := range slices.Chunk(jobs, 64) {
+	for part := range lots(jobs) {
 		args := make([]any, 0, insertWidth*len(part))
 		for _, j := range part {
 			m := j.append.event.Message
@@ -235,7 +237,7 @@ func (t *tx) insertMessages(ctx context.Context, jobs []*job) error {
 		}
 		_, err := t.ExecContext(ctx, `INSERT INTO events
 			(room_id, seq, type, actor_id, at, key, content_type, text, reply_to, mentions, mention_room, edits)
-			VALUES `+rowsOf(len(part), insertWidth), args...)
+			VALUES `+t.d.rowsOf(len(part), insertWidth), args...)
 		if err != nil {
 			return fmt.Errorf("append messages: %w", err)
 		}
@@ -245,7 +247,12 @@ func (t *tx) insertMessages(ctx context.Context, jobs []*job) error {
 			return err
 		}
 	}
-	return t.index(ctx, jobs)
+	for part := range lots(jobs) {
+		if err := t.index(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *tx) insertMentions(ctx context.Context, m *domain.Message) error {

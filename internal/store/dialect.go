@@ -99,7 +99,9 @@ func (db *DB) openSQLite(ctx context.Context, o Options) (err error) {
 		}
 	}
 	const pragmas = "?_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
-	if db.write1, err = sql.Open("sqlite", "file:"+o.Path+pragmas); err != nil {
+	// What a savepoint would undo is kept in memory: in a file it costs a fifth of
+	// a group commit.
+	if db.write1, err = sql.Open("sqlite", "file:"+o.Path+pragmas+"&_pragma=temp_store(memory)"); err != nil {
 		return err
 	}
 	db.write1.SetMaxOpenConns(1)
@@ -166,15 +168,21 @@ func holders(from, n int) string {
 	return b.String()
 }
 
-// rowsOf returns "($1,$2),($3,$4),..." for n rows of width values.
-func rowsOf(n, width int) string {
+// rowsOf returns "($1,$2),($3,$4),..." for n rows of width values, which are a
+// statement's first arguments. SQLite gets unnumbered ones: it takes numbers for
+// names, and looks each up among all others.
+func (d *dialect) rowsOf(n, width int) string {
 	var b strings.Builder
 	for i := range n {
 		if i > 0 {
 			b.WriteByte(',')
 		}
 		b.WriteByte('(')
-		b.WriteString(holders(1+i*width, width))
+		if d == sqlite {
+			b.WriteString("?" + strings.Repeat(",?", width-1))
+		} else {
+			b.WriteString(holders(1+i*width, width))
+		}
 		b.WriteByte(')')
 	}
 	return b.String()

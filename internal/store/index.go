@@ -53,7 +53,7 @@ func tsVector(m *domain.Message) string {
 
 // index makes new messages findable, where that happens with the commit.
 func (t *tx) index(ctx context.Context, jobs []*job) error {
-	if t.d != postgres || len(jobs) == 0 {
+	if t.d != postgres {
 		return nil
 	}
 	args := make([]any, 0, 3*len(jobs))

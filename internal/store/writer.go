@@ -52,7 +52,7 @@ type writer struct {
 	closed bool
 	jobs   chan *job
 	ended  chan struct{}
-	conn   *sql.Conn // SQLite: kept, so that a failed commit can be rolled back by hand
+	conn   *prepared // SQLite: kept, so that a failed commit can be rolled back by hand
 }
 
 func newWriter(db *DB) *writer {
@@ -245,11 +245,15 @@ func (w *writer) inSavepoint(ctx context.Context, conn querier, j *job, fn func(
 }
 
 // connection returns the writer's connection, made anew after a failure.
-func (w *writer) connection(ctx context.Context) (conn *sql.Conn, err error) {
+func (w *writer) connection(ctx context.Context) (*prepared, error) {
 	if w.conn == nil {
-		w.conn, err = w.db.write1.Conn(ctx)
+		conn, err := w.db.write1.Conn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		w.conn = prepare(conn)
 	}
-	return w.conn, err
+	return w.conn, nil
 }
 
 // drop rolls back what is open and takes a fresh connection for the next batch.

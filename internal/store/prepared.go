@@ -1,0 +1,103 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"iter"
+)
+
+// preparedMax is how many statements a connection keeps. The writer's own are
+// fewer; what a rare write adds makes room for itself by starting anew.
+const preparedMax = 128
+
+// prepared is a connection that keeps its statements: parsing those of a group
+// commit again for each commit would take a quarter of the writer's time.
+type prepared struct {
+	*sql.Conn
+	stmts map[string]*sql.Stmt
+}
+
+func prepare(c *sql.Conn) *prepared { return &prepared{c, make(map[string]*sql.Stmt)} }
+
+func (p *prepared) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
+	if s := p.stmts[query]; s != nil {
+		return s, nil
+	}
+	if len(p.stmts) == preparedMax {
+		if err := p.forget(); err != nil {
+			return nil, err
+		}
+	}
+	s, err := p.PrepareContext(ctx, query)
+	if err == nil {
+		p.stmts[query] = s
+	}
+	return s, err
+}
+
+func (p *prepared) forget() (err error) {
+	for _, s := range p.stmts {
+		err = errors.Join(err, s.Close())
+	}
+	clear(p.stmts)
+	return err
+}
+
+// Close closes the statements and the connection.
+func (p *prepared) Close() error { return errors.Join(p.forget(), p.Conn.Close()) }
+
+// ExecContext shadows the connection's.
+func (p *prepared) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	s, err := p.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.ExecContext(ctx, args...)
+}
+
+// QueryContext shadows the connection's.
+func (p *prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	s, err := p.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(ctx, args...)
+}
+
+// QueryRowContext shadows the connection's.
+func (p *prepared) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	s, err := p.stmt(ctx, query)
+	if err != nil {
+		return p.Conn.QueryRowContext(ctx, query, args...) // which tells the same
+	}
+	return s.QueryRowContext(ctx, args...)
+}
+
+// padded repeats the last of vs until their number is a power of two, so that a
+// look-up of many has few texts, which both databases keep prepared. A repeated
+// argument finds the same row twice.
+func padded[T any](vs []T) []T {
+	n := 1
+	for n < len(vs) {
+		n *= 2
+	}
+	for len(vs) > 0 && len(vs) < n {
+		vs = append(vs, vs[len(vs)-1])
+	}
+	return vs
+}
+
+// lots cuts vs into pieces of 64, 16, 4 or 1, for the same reason.
+func lots[T any](vs []T) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
+		for n := 64; len(vs) > 0; n /= 4 {
+			for len(vs) >= n {
+				if !yield(vs[:n]) {
+					return
+				}
+				vs = vs[n:]
+			}
+		}
+	}
+}
