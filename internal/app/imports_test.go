@@ -28,6 +28,7 @@ func floors() map[string][]string {
 		"internal/wire":     {"internal/domain"},
 		"internal/ws":       {"internal/domain"},
 		"internal/bus":      ground,
+		"internal/certs":    ground,
 		"internal/token":    ground,
 		"internal/httpx":    ground,
 		"internal/store":    append([]string{"internal/fulltext"}, ground...),

@@ -1,0 +1,210 @@
+package certs
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/certmagic"
+	"github.com/mholt/acmez/v3"
+	"github.com/mholt/acmez/v3/acme"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+)
+
+// ACMEOptions say whose certificates to ask for, and where.
+type ACMEOptions struct {
+	Domains   []string
+	Email     string // for the ACME server's warnings; may be empty
+	Directory string // URL of the ACME server
+	CAFile    string // PEM of the authority that the ACME server itself is trusted by; empty: the system's
+	Folder    string // where certificates and the account are kept, without Storage
+	Storage   certmagic.Storage
+
+	Host     string // address that the listeners are on; empty: all
+	TLSPort  int    // of our TLS listener, for TLS-ALPN-01
+	HTTPPort int    // of our plain listener, for HTTP-01; 0: that challenge is not used
+
+	Log     *slog.Logger
+	Metrics prometheus.Registerer // nil: none
+	Every   time.Duration         // between two looks at what must be renewed; 0: 10 minutes
+}
+
+// ACME asks an ACME server for certificates and renews them when a third of
+// their life is left, or when that server says so.
+type ACME struct {
+	ACMEOptions
+	config   *certmagic.Config
+	cache    *certmagic.Cache
+	issuer   *certmagic.ACMEIssuer
+	renewals *prometheus.CounterVec
+
+	mu     sync.Mutex
+	failed map[string]string // the last complaint by name, so that it is told once
+}
+
+// NewACME prepares to ask. Nothing is sent before Run.
+func NewACME(o ACMEOptions) (*ACME, error) {
+	roots, err := roots(o.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	if o.Storage == nil {
+		if err := os.MkdirAll(o.Folder, 0o700); err != nil {
+			return nil, fmt.Errorf("make the folder of the certificates (UNHIDRA_DATA_DIR): %w", err)
+		}
+		o.Storage = &certmagic.FileStorage{Path: o.Folder}
+	}
+	a := &ACME{ACMEOptions: o, failed: map[string]string{}}
+	log := zap.New(bridge{o.Log})
+	a.cache = certmagic.NewCache(certmagic.CacheOptions{
+		GetConfigForCert:   func(certmagic.Certificate) (*certmagic.Config, error) { return a.config, nil },
+		RenewCheckInterval: o.Every, Logger: log,
+	})
+	a.config = certmagic.New(a.cache, certmagic.Config{
+		Storage: o.Storage, Logger: log, OnEvent: a.event, DefaultServerName: o.Domains[0], FallbackServerName: o.Domains[0],
+		OCSP: certmagic.OCSPConfig{DisableStapling: true}, // authorities have given OCSP up; it would be a call outside at each start
+	})
+	a.issuer = certmagic.NewACMEIssuer(a.config, certmagic.ACMEIssuer{
+		CA: o.Directory, TestCA: o.Directory, Email: o.Email, Agreed: true, TrustedRoots: roots, Logger: log,
+		ListenHost: o.Host, AltTLSALPNPort: o.TLSPort, AltHTTPPort: o.HTTPPort, DisableHTTPChallenge: o.HTTPPort == 0,
+	})
+	a.config.Issuers = []certmagic.Issuer{a.issuer}
+	a.renewals = newMetrics(o.Metrics, a.current)
+	return a, nil
+}
+
+func roots(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the authority of the ACME server (UNHIDRA_ACME_CA_FILE): %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("%s (UNHIDRA_ACME_CA_FILE) holds no certificate in PEM form", file)
+	}
+	return pool, nil
+}
+
+// TLS returns the configuration for listeners.
+func (a *ACME) TLS() *tls.Config {
+	c := base(a.get)
+	c.NextProtos = append(c.NextProtos, acmez.ACMETLS1Protocol)
+	return c
+}
+
+// get gives a certificate, or answers the challenge TLS-ALPN-01.
+func (a *ACME) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c, err := a.config.GetCertificate(hello)
+	if err != nil {
+		return nil, fmt.Errorf("there is no certificate for %q yet: %w", hello.ServerName, err)
+	}
+	return c, nil
+}
+
+// Challenge returns h behind the answers to the challenge HTTP-01.
+func (a *ACME) Challenge(h http.Handler) http.Handler { return a.issuer.HTTPChallengeHandler(h) }
+
+// Run loads what is kept, asks for what is missing, and renews until ctx is done.
+// While the ACME server is away it tries again, less and less often.
+func (a *ACME) Run(ctx context.Context) error {
+	defer a.cache.Stop()
+	if err := a.config.ManageAsync(ctx, a.Domains); err != nil {
+		return fmt.Errorf("manage certificates: %w", err)
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// event hears of what certmagic does.
+func (a *ACME) event(ctx context.Context, event string, data map[string]any) error {
+	name, _ := data["identifier"].(string)
+	renewal, _ := data["renewal"].(bool)
+	switch event {
+	case "cert_obtaining":
+		a.Log.Info("asking for a certificate", "name", name, "of", a.Directory, "renewal", renewal)
+	case "cert_obtained":
+		a.mu.Lock()
+		delete(a.failed, name)
+		a.mu.Unlock()
+		if renewal {
+			a.renewals.WithLabelValues("ok").Inc()
+		}
+		a.Log.Info("a certificate came", "name", name, "renewal", renewal)
+	case "cert_failed":
+		err, _ := data["error"].(error)
+		a.fail(name, err)
+	}
+	return nil
+}
+
+// current returns the certificates in use.
+func (a *ACME) current() []*x509.Certificate {
+	var leaves []*x509.Certificate
+	for _, d := range a.Domains {
+		for _, c := range a.cache.AllMatchingCertificates(d) {
+			if c.Leaf != nil {
+				leaves = append(leaves, c.Leaf)
+			}
+		}
+	}
+	return leaves
+}
+
+func (a *ACME) fail(name string, err error) {
+	a.renewals.WithLabelValues("failed").Inc()
+	advice := advise(name, a.Directory, err)
+	a.mu.Lock()
+	again := a.failed[name] == advice
+	a.failed[name] = advice
+	a.mu.Unlock()
+	if again {
+		a.Log.Debug("still no new certificate", "name", name, "err", err)
+		return
+	}
+	args := []any{"name", name, "do", advice, "err", err}
+	for _, c := range a.cache.AllMatchingCertificates(name) {
+		args = append(args, "running_until", c.Leaf.NotAfter)
+	}
+	a.Log.Error("no new certificate came; it is asked for again, and one that is there stays in use", args...)
+}
+
+// advise says what an operator can do about err.
+func advise(name, directory string, err error) string {
+	var p acme.Problem
+	if !errors.As(err, &p) {
+		return fmt.Sprintf("see whether this machine reaches %s, and whether that server works (UNHIDRA_ACME_DIRECTORY, UNHIDRA_ACME_CA_FILE)", directory)
+	}
+	switch kind := p.Type[strings.LastIndexByte(p.Type, ':')+1:]; kind {
+	case "rateLimited":
+		return "the ACME server limits how many certificates it gives; wait until the time in its answer, and use its staging directory (UNHIDRA_ACME_DIRECTORY) for trials"
+	case "dns":
+		return fmt.Sprintf("the domain name system has no address for %s; make an A or AAAA record that leads to this machine", name)
+	case "connection", "tls":
+		return fmt.Sprintf("the ACME server cannot reach this machine as %s; open ports 80 and 443 in the firewall, and see that the name leads here", name)
+	case "unauthorized", "incorrectResponse":
+		return fmt.Sprintf("another server answers for %s on port 80 or 443; see that the name leads to this machine alone, AAAA records too", name)
+	case "caa":
+		return fmt.Sprintf("a CAA record of %s forbids this authority; change the record", name)
+	case "rejectedIdentifier", "unsupportedIdentifier":
+		return fmt.Sprintf("the ACME server gives no certificate for %s; see UNHIDRA_ACME_DOMAINS for a misspelling", name)
+	case "invalidContact", "unsupportedContact":
+		return "the ACME server does not take the address in UNHIDRA_ACME_EMAIL"
+	}
+	return "the answer of the ACME server says why"
+}
+
+// CertificateFolder is where a server keeps what ACME gave it.
+func CertificateFolder(dataDir string) string { return filepath.Join(dataDir, "certificates") }

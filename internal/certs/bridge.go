@@ -1,0 +1,51 @@
+package certs
+
+import (
+	"context"
+	"log/slog"
+
+	"go.uber.org/zap/zapcore"
+)
+
+// bridge hands certmagic's log on, one level lower than it thinks of itself:
+// what matters to an operator is told by package certs.
+type bridge struct{ log *slog.Logger }
+
+// Enabled implements zapcore.Core.
+func (b bridge) Enabled(zapcore.Level) bool {
+	return b.log.Enabled(context.Background(), slog.LevelDebug)
+}
+
+// With implements zapcore.Core.
+func (b bridge) With(fields []zapcore.Field) zapcore.Core {
+	return bridge{b.log.With(attrs(fields)...)}
+}
+
+// Check implements zapcore.Core.
+func (b bridge) Check(e zapcore.Entry, c *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if b.Enabled(e.Level) {
+		return c.AddCore(e, b)
+	}
+	return c
+}
+
+// Write implements zapcore.Core.
+func (b bridge) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	b.log.Debug("certmagic: "+e.Message, attrs(fields)...)
+	return nil
+}
+
+// Sync implements zapcore.Core.
+func (b bridge) Sync() error { return nil }
+
+func attrs(fields []zapcore.Field) []any {
+	m := zapcore.NewMapObjectEncoder()
+	for _, f := range fields {
+		f.AddTo(m)
+	}
+	args := make([]any, 0, len(m.Fields))
+	for k, v := range m.Fields {
+		args = append(args, slog.Any(k, v))
+	}
+	return args
+}

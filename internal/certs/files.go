@@ -1,0 +1,191 @@
+package certs
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// FilesOptions say where a certificate is.
+type FilesOptions struct {
+	Cert, Key string // PEM; Cert has the whole chain, the server's own first
+	Log       *slog.Logger
+	Metrics   prometheus.Registerer // nil: none
+	Every     time.Duration         // between two looks at the files; 0: 10 s
+}
+
+// Files is a certificate and its key in two files.
+type Files struct {
+	FilesOptions
+	renewals *prometheus.CounterVec
+	current  atomic.Pointer[tls.Certificate]
+	seen     [sha256.Size]byte // what the files held at the last look
+	settled  bool              // what they hold is in use, or was complained of
+}
+
+// OpenFiles reads a certificate. An error says what to do.
+func OpenFiles(o FilesOptions) (*Files, error) {
+	if o.Every == 0 {
+		o.Every = 10 * time.Second
+	}
+	f := &Files{FilesOptions: o}
+	cert, key, err := read(o.Cert, o.Key)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := parse(o.Cert, o.Key, cert, key)
+	if err != nil {
+		return nil, err
+	}
+	f.seen, f.settled = sum(cert, key), true
+	f.current.Store(pair)
+	f.renewals = newMetrics(o.Metrics, func() []*x509.Certificate { return []*x509.Certificate{f.current.Load().Leaf} })
+	if left := time.Until(pair.Leaf.NotAfter); left < soon {
+		o.Log.Warn("the certificate ends soon, or has ended; put a new one into "+o.Cert, "ends", pair.Leaf.NotAfter)
+	}
+	return f, nil
+}
+
+// TLS returns the configuration for listeners.
+func (f *Files) TLS() *tls.Config {
+	return base(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return f.current.Load(), nil })
+}
+
+// Challenge returns h: nobody asks for anything.
+func (f *Files) Challenge(h http.Handler) http.Handler { return h }
+
+// Run looks at the files every few seconds, and takes what is new and good.
+// It compares what they hold, so that links that are turned round count too.
+// Open connections keep what they have negotiated.
+func (f *Files) Run(ctx context.Context) error {
+	t := time.NewTicker(f.Every)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+			f.look()
+		}
+	}
+}
+
+// look takes a new pair. What cannot be used is complained of once, at the second
+// look that finds it: the first may have come between the two files' renewal.
+func (f *Files) look() {
+	cert, key, err := read(f.Cert, f.Key)
+	now := sum(cert, key)
+	switch {
+	case now != f.seen:
+		f.seen, f.settled = now, false
+	case f.settled:
+		return
+	default:
+		f.settled = true
+	}
+	var pair *tls.Certificate
+	if err == nil {
+		pair, err = parse(f.Cert, f.Key, cert, key)
+	}
+	running := f.current.Load().Leaf
+	if err == nil && pair.Leaf.NotAfter.Before(time.Now()) && running.NotAfter.After(pair.Leaf.NotAfter) {
+		err = fmt.Errorf("the certificate in %s ended on %s; put one that is good into it", f.Cert, day(pair.Leaf.NotAfter))
+	}
+	switch {
+	case err == nil:
+		f.settled = true
+		f.current.Store(pair)
+		f.renewals.WithLabelValues("ok").Inc()
+		f.Log.Info("a new certificate is in use", "names", strings.Join(names(pair.Leaf), ","), "ends", pair.Leaf.NotAfter)
+	case f.settled:
+		f.renewals.WithLabelValues("failed").Inc()
+		f.Log.Error("the new certificate is not used, and the one before it stays in use", "err", err, "ends", running.NotAfter)
+	}
+}
+
+func read(certFile, keyFile string) (cert, key []byte, err error) {
+	if cert, err = readOne(certFile, "certificate", "UNHIDRA_TLS_CERT"); err != nil {
+		return nil, nil, err
+	}
+	key, err = readOne(keyFile, "key of the certificate", "UNHIDRA_TLS_KEY")
+	return cert, key, err
+}
+
+func readOne(path, what, setting string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("there is no %s in %s; see %s: %w", what, path, setting, err)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("the user that the server runs as may not read the %s in %s; give it the right to (chgrp and chmod 640, and chmod 750 for the folders above): %w", what, path, err)
+	case err != nil:
+		return nil, fmt.Errorf("read the %s (%s): %w", what, setting, err)
+	}
+	return b, nil
+}
+
+// parse makes a pair of what the files hold, or says what is wrong with it.
+func parse(certFile, keyFile string, cert, key []byte) (*tls.Certificate, error) {
+	pair, err := tls.X509KeyPair(cert, key)
+	if err == nil {
+		return &pair, nil
+	}
+	switch {
+	case !bytes.Contains(cert, []byte("-----BEGIN CERTIFICATE-----")) && bytes.Contains(key, []byte("-----BEGIN CERTIFICATE-----")):
+		return nil, fmt.Errorf("the certificate and its key are mixed up: exchange UNHIDRA_TLS_CERT (%s) and UNHIDRA_TLS_KEY (%s)", certFile, keyFile)
+	case !bytes.Contains(cert, []byte("-----BEGIN CERTIFICATE-----")):
+		return nil, fmt.Errorf("%s holds no certificate in PEM form; put the full chain into it, the server's own first", certFile)
+	case bytes.Contains(key, []byte("ENCRYPTED")):
+		return nil, fmt.Errorf("the key in %s needs a passphrase, which nobody could type at a restart; take it off: openssl pkey -in %s -out new.key", keyFile, keyFile)
+	case !bytes.Contains(key, []byte("PRIVATE KEY-----")):
+		return nil, fmt.Errorf("%s holds no private key in PEM form; put the key of the certificate into it", keyFile)
+	case whole(cert, key):
+		return nil, fmt.Errorf("the key in %s is not that of the first certificate in %s; replace both together, the server's own certificate first", keyFile, certFile)
+	}
+	return nil, fmt.Errorf("%s and %s cannot be used: %w", certFile, keyFile, err)
+}
+
+// whole reports whether each half can be read, so that only their not fitting
+// together is left to be wrong.
+func whole(cert, key []byte) bool {
+	c, _ := pem.Decode(cert)
+	if c == nil {
+		return false
+	}
+	if _, err := x509.ParseCertificate(c.Bytes); err != nil {
+		return false
+	}
+	for k, rest := pem.Decode(key); k != nil; k, rest = pem.Decode(rest) {
+		_, err8 := x509.ParsePKCS8PrivateKey(k.Bytes)
+		_, err1 := x509.ParsePKCS1PrivateKey(k.Bytes)
+		_, errEC := x509.ParseECPrivateKey(k.Bytes)
+		if err8 == nil || err1 == nil || errEC == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func sum(cert, key []byte) [sha256.Size]byte {
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "%d:", len(cert))
+	h.Write(cert)
+	h.Write(key)
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+func day(t time.Time) string { return t.UTC().Format("2 January 2006") }
