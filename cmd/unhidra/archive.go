@@ -23,7 +23,7 @@ import (
 const (
 	manifestEntry = "manifest.json"
 	databaseEntry = "unhidra.db"
-	keyEntry      = "jwt.key"
+	keyEntry      = "server.key"
 	format        = 1
 )
 

@@ -21,7 +21,7 @@ which everyone would have to sign in anew. The file is as secret as the data
 folder; it is made readable for you alone. It is checked before the command
 ends, and appears under its name only then. Put it back with unhidra restore.
 
-With PostgreSQL (DATABASE_URL), use pg_dump, and keep the data folder's jwt.key
+With PostgreSQL (DATABASE_URL), use pg_dump, and keep the data folder's server.key
 beside it.
 `
 
@@ -33,7 +33,7 @@ A database that is there already is replaced only with --force, and kept beside
 with the time at the end of its name.
 `
 
-var errPostgres = errors.New("the data is in PostgreSQL; use pg_dump and pg_restore, and keep jwt.key of the data folder beside the dump")
+var errPostgres = errors.New("the data is in PostgreSQL; use pg_dump and pg_restore, and keep server.key of the data folder beside the dump")
 
 func backup(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("backup", backupText)
@@ -71,8 +71,8 @@ func backup(ctx context.Context, e *env, args []string) error {
 	}
 	archive := filepath.Join(dir, "archive")
 	files := map[string]string{databaseEntry: copied}
-	if _, err := os.Stat(c.SecretFile()); err == nil && c.JWTSecret == "" {
-		files[keyEntry] = c.SecretFile()
+	if _, err := os.Stat(c.KeyFile()); err == nil && c.ServerKey == "" {
+		files[keyEntry] = c.KeyFile()
 	}
 	if err := writeArchive(archive, manifest{Version: version(), Created: time.Now().UTC()}, files); err != nil {
 		return err
@@ -153,7 +153,7 @@ func (e *env) replace(c config.Config, dir string, exists bool) error {
 		return err
 	}
 	key := filepath.Join(dir, keyEntry)
-	if _, err := os.Stat(key); err != nil || c.JWTSecret != "" {
+	if _, err := os.Stat(key); err != nil || c.ServerKey != "" {
 		return nil
 	}
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
@@ -163,5 +163,5 @@ func (e *env) replace(c config.Config, dir string, exists bool) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(c.SecretFile(), b, 0o600)
+	return os.WriteFile(c.KeyFile(), b, 0o600)
 }

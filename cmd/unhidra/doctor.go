@@ -110,24 +110,24 @@ func (d *diagnosis) folder(c config.Config) {
 }
 
 func (d *diagnosis) secret(c config.Config) {
-	if c.JWTSecret != "" {
-		d.ok("signing key", "given by JWT_SECRET")
+	if c.ServerKey != "" {
+		d.ok("server's key", "given by UNHIDRA_SERVER_KEY")
 		return
 	}
-	info, err := os.Stat(c.SecretFile())
+	info, err := os.Stat(c.KeyFile())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		d.ok("signing key", "is made at the first start")
+		d.ok("server's key", "is made at the first start")
 	case err != nil:
-		d.fail("signing key", "%v", err)
+		d.fail("server's key", "%v", err)
 	case info.Mode().Perm()&0o077 != 0:
-		d.fail("signing key", "others on this machine can read %s and sign in as anyone; run: chmod 600 %s", c.SecretFile(), c.SecretFile())
+		d.fail("server's key", "others on this machine can read %s and sign in as anyone; run: chmod 600 %s", c.KeyFile(), c.KeyFile())
 	default:
-		if _, err := app.SigningKey(c); err != nil {
-			d.fail("signing key", "%v", err)
+		if _, err := app.ServerKey(c); err != nil {
+			d.fail("server's key", "%v", err)
 			return
 		}
-		d.ok("signing key", "%s is yours alone", c.SecretFile())
+		d.ok("server's key", "%s is yours alone", c.KeyFile())
 	}
 }
 

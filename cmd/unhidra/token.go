@@ -10,7 +10,6 @@ import (
 
 	"github.com/unhidra/unhidra/internal/app"
 	"github.com/unhidra/unhidra/internal/config"
-	"github.com/unhidra/unhidra/internal/token"
 )
 
 const tokenText = `token issue [flags] <username>
@@ -47,14 +46,10 @@ func issueToken(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	// A key made now would not be the server's.
-	if _, err := os.Stat(c.SecretFile()); c.JWTSecret == "" && errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no signing key in %s; name the server's data folder by --data-dir", c.DataDir)
+	if _, err := os.Stat(c.KeyFile()); c.ServerKey == "" && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no server's key in %s; name the server's data folder by --data-dir", c.DataDir)
 	}
-	secret, err := app.SigningKey(c)
-	if err != nil {
-		return err
-	}
-	keys, err := token.NewKeyring(secret)
+	keys, err := app.Keyring(c)
 	if err != nil {
 		return err
 	}

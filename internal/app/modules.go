@@ -16,7 +16,6 @@ import (
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/presence"
 	"github.com/unhidra/unhidra/internal/store"
-	"github.com/unhidra/unhidra/internal/token"
 )
 
 // The store satisfies the interfaces that the modules declare, and the services
@@ -51,11 +50,7 @@ type modules struct {
 // they start: the store's news first, the gateway last.
 func (s *server) build(context.Context) error {
 	c, m := s.Config, &s.modules
-	secret, err := SigningKey(c)
-	if err != nil {
-		return err
-	}
-	keys, err := token.NewKeyring(secret)
+	keys, err := Keyring(c)
 	if err != nil {
 		return err
 	}

@@ -11,15 +11,31 @@ import (
 	"strings"
 
 	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/token"
 )
 
-// SigningKey returns the key of access tokens: the configured one, or the one
-// in the data folder, which is made if there is none.
-func SigningKey(c config.Config) ([]byte, error) {
-	if s := c.JWTSecret.Reveal(); s != "" {
+// Keyring returns the keys of the server that c describes.
+func Keyring(c config.Config) (*token.Keyring, error) {
+	data, err := ServerKey(c)
+	if err != nil {
+		return nil, err
+	}
+	var sign [][]byte
+	for _, s := range append([]config.Secret{c.JWTSecret}, c.JWTSecretsOld...) {
+		if s != "" {
+			sign = append(sign, []byte(s.Reveal()))
+		}
+	}
+	return token.NewKeyring(c.JWTAlg, data, sign...)
+}
+
+// ServerKey returns the key under which secrets are kept: the configured one, or
+// the one in the data folder, which is made if there is none.
+func ServerKey(c config.Config) ([]byte, error) {
+	if s := c.ServerKey.Reveal(); s != "" {
 		return []byte(s), nil
 	}
-	path := c.SecretFile()
+	path := c.KeyFile()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder (UNHIDRA_DATA_DIR): %w", err)
 	}
@@ -33,11 +49,11 @@ func SigningKey(c config.Config) ([]byte, error) {
 func readKey(path string) ([]byte, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the signing key: %w", err)
+		return nil, fmt.Errorf("read the server's key: %w", err)
 	}
 	key := strings.TrimSpace(string(b))
 	if len(key) < 32 {
-		return nil, fmt.Errorf("the signing key in %s is too short to be one that Unhidra made; restore it from a backup, or remove the file: everyone then signs in anew", path)
+		return nil, fmt.Errorf("the server's key in %s is too short to be one that Unhidra made; restore it from a backup, or remove the file: everyone then signs in anew", path)
 	}
 	return []byte(key), nil
 }
@@ -48,17 +64,17 @@ func readKey(path string) ([]byte, error) {
 func makeKey(path string) ([]byte, error) {
 	var b [48]byte
 	_, _ = rand.Read(b[:])                                   // never fails
-	f, err := os.CreateTemp(filepath.Dir(path), "jwt-*.tmp") // mode 0600
+	f, err := os.CreateTemp(filepath.Dir(path), "key-*.tmp") // mode 0600
 	if err != nil {
-		return nil, fmt.Errorf("keep a signing key in the data folder: %w", err)
+		return nil, fmt.Errorf("keep the server's key in the data folder: %w", err)
 	}
 	defer os.Remove(f.Name())
 	_, err = f.WriteString(base64.RawStdEncoding.EncodeToString(b[:]) + "\n")
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return nil, fmt.Errorf("keep a signing key in the data folder: %w", err)
+		return nil, fmt.Errorf("keep the server's key in the data folder: %w", err)
 	}
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("keep a signing key in the data folder: %w", err)
+		return nil, fmt.Errorf("keep the server's key in the data folder: %w", err)
 	}
 	return readKey(path)
 }

@@ -34,7 +34,7 @@ func each(t *testing.T, fn func(t *testing.T, f *fixture)) {
 	t.Helper()
 	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
 		f := &fixture{db: db, clock: time.Now()}
-		keys, err := token.NewKeyring(bytes.Repeat([]byte("k"), 32))
+		keys, err := token.NewKeyring("HS256", bytes.Repeat([]byte("k"), 32))
 		if err != nil {
 			t.Fatal(err)
 		}

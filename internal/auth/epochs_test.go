@@ -45,7 +45,7 @@ func (e *epochStore) Revocations(context.Context, time.Time) ([]domain.Revocatio
 // within seconds, tokens without a session included, for as long as they live.
 func TestEpochsOfOtherProcesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		keys, err := token.NewKeyring([]byte("0123456789abcdef0123456789abcdef"))
+		keys, err := token.NewKeyring("HS256", []byte("0123456789abcdef0123456789abcdef"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,7 +26,7 @@ func TestOperator(t *testing.T) {
 		if _, err := o.Create(ctx, auth.Registration{Username: "Ann", Password: "seven quiet otters row"}, domain.SystemUser); domain.KindOf(err) != domain.Conflict {
 			t.Errorf("the same name again: %v", err)
 		}
-		keys, err := token.NewKeyring([]byte("0123456789abcdef0123456789abcdef"))
+		keys, err := token.NewKeyring("HS256", []byte("0123456789abcdef0123456789abcdef"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,9 +26,13 @@ type Config struct {
 	OperatorAddr string // empty: none
 	PublicURL    string // empty: by GatewayPort on localhost
 
-	JWTSecret    Secret // empty: made at the first start, kept in DataDir
-	Registration string // open, closed
-	PasswordMin  int
+	ServerKey     Secret   // empty: made at the first start, kept in DataDir
+	JWTSecret     Secret   // empty: derived from the server's key
+	JWTSecretsOld []Secret // still accepted
+	JWTAlg        string   // HS256, EdDSA
+	Registration  string   // open, invite, closed
+	SecondFactor  string   // who must have one: none, admins, everyone
+	PasswordMin   int
 
 	AllowedOrigins []string
 	TrustedProxies []netip.Prefix
@@ -69,8 +73,8 @@ func (c Config) Database() string {
 	return filepath.Join(c.DataDir, "unhidra.db")
 }
 
-// SecretFile returns where the signing key is kept if none is given.
-func (c Config) SecretFile() string { return filepath.Join(c.DataDir, "jwt.key") }
+// KeyFile returns where the server's key is kept if none is given.
+func (c Config) KeyFile() string { return filepath.Join(c.DataDir, "server.key") }
 
 // URL returns where people reach the server, without a slash at the end.
 func (c Config) URL() string {

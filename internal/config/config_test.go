@@ -146,3 +146,17 @@ func write(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+func TestCHK_TK_09_SampleKeysAreRefused(t *testing.T) {
+	for _, key := range []string{
+		"your-secret-key-your-secret-key-1234", "changeme-changeme-changeme-0123456789", strings.Repeat("a1", 20), "short",
+	} {
+		if _, err := Load([]string{"JWT_SECRET=" + key}, nil); err == nil || strings.Contains(err.Error(), key) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	c, err := Load([]string{"JWT_SECRETS_OLD=0123456789abcdef0123456789abcdef, fedcba9876543210fedcba9876543210"}, nil)
+	if err != nil || len(c.JWTSecretsOld) != 2 {
+		t.Error(c.JWTSecretsOld, err)
+	}
+}

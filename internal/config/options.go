@@ -49,8 +49,12 @@ func (c *Config) options() []option {
 		{listen, "UNHIDRA_OPERATOR_ADDR", "operator-addr", "127.0.0.1:9010", "listener for `/metrics`, `/stats` and profiles; `off`: none. It asks for no password: keep it off the network", false, addr(&c.OperatorAddr)},
 		{listen, "UNHIDRA_PUBLIC_URL", "public-url", "", "where people reach the server; empty: `http://localhost` and the port. Links start with it, and https here makes cookies Secure", false, base(&c.PublicURL)},
 
-		{account, "JWT_SECRET", "", "", "key that signs access tokens, 32 bytes or more; empty: a strong one is made at the first start and kept in the data folder (`jwt.key`, mode 0600)", true, signingKey(&c.JWTSecret)},
-		{account, "UNHIDRA_REGISTRATION", "registration", "open", "`open`: anyone who reaches the server may register; `closed`: only the operator makes accounts (`unhidra user create`)", false, oneOf(&c.Registration, "open", "closed")},
+		{account, "UNHIDRA_SERVER_KEY", "", "", "key under which secrets are hashed and sealed in the database, 32 bytes or more, for good; empty: a strong one is made at the first start and kept in the data folder (`server.key`, mode 0600). Several servers with one database need the same", true, signingKey(&c.ServerKey)},
+		{account, "JWT_SECRET", "", "", "key that signs access tokens, 32 bytes or more; empty: one derived from the server's key", true, signingKey(&c.JWTSecret)},
+		{account, "JWT_SECRETS_OLD", "", "", "former values of JWT_SECRET, separated by commas, whose tokens are still accepted: change JWT_SECRET, keep the old one here for as long as its tokens live, and nobody is signed out", true, signingKeys(&c.JWTSecretsOld)},
+		{account, "JWT_ALG", "", "HS256", "`HS256`; or `EdDSA`: access tokens are signed with an Ed25519 key derived from JWT_SECRET, whose public half is on `/.well-known/jwks.json` for others to verify them with", false, oneOf(&c.JWTAlg, "HS256", "EdDSA")},
+		{account, "UNHIDRA_REGISTRATION", "registration", "open", "`open`: anyone who reaches the server may register; `invite`: with an invitation of an administrator; `closed`: only the operator makes accounts (`unhidra user create`). Administrators can change it while the server runs", false, oneOf(&c.Registration, "open", "invite", "closed")},
+		{account, "UNHIDRA_REQUIRE_SECOND_FACTOR", "", "none", "who must have a second factor: `none`, `admins`, `everyone`. Administrators can change it while the server runs", false, oneOf(&c.SecondFactor, "none", "admins", "everyone")},
 		{account, "UNHIDRA_PASSWORD_MIN", "password-min", "15", "shortest password, in characters", false, num(&c.PasswordMin, 8, 64)},
 
 		{browser, "ALLOWED_ORIGINS", "allowed-origins", "", "origins, separated by commas, whose pages may open a WebSocket or send requests: `https://chat.example.org`; empty: only the server's own", false, origins(&c.AllowedOrigins)},
@@ -180,6 +184,35 @@ func signingKey(p *Secret) func(string) error {
 		*p = Secret(s)
 		if s != "" && len(s) < minSecret {
 			return fmt.Errorf("has %d bytes and needs %d or more; `openssl rand -base64 48` makes a good one, and without any the server makes its own", len(s), minSecret)
+		}
+		if s != "" && sample(s) {
+			return errors.New("looks like an example; `openssl rand -base64 48` makes a good one, and without any the server makes its own")
+		}
+		return nil
+	}
+}
+
+// sample reports whether a key looks like one that somebody copied from a page or
+// typed to be done with it.
+func sample(key string) bool {
+	distinct := make(map[rune]bool)
+	for _, r := range key {
+		distinct[r] = true
+	}
+	lower := strings.ToLower(key)
+	return len(distinct) < 10 || strings.Contains(lower, "your-") || strings.Contains(lower, "changeme") || strings.Contains(lower, "change-me") || strings.Contains(lower, "secret-key")
+}
+
+func signingKeys(p *[]Secret) func(string) error {
+	return func(s string) error {
+		for _, one := range strings.Split(s, ",") {
+			var k Secret
+			if err := signingKey(&k)(strings.TrimSpace(one)); err != nil {
+				return err
+			}
+			if k != "" {
+				*p = append(*p, k)
+			}
 		}
 		return nil
 	}

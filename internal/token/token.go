@@ -3,16 +3,20 @@
 // their hash.
 //
 // Access tokens are JWTs (RFC 7519) of type at+jwt (RFC 9068), signed with
-// HMAC-SHA256. A key is known by its kid, and each kid has one algorithm.
+// HMAC-SHA256 or Ed25519. A key is known by its kid, and each kid has one
+// algorithm.
 package token
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -42,6 +46,7 @@ type Claims struct {
 	AMR      []string
 	AuthTime time.Time
 	Expires  time.Time
+	Limited  bool // good for adding a second factor, and for nothing else
 }
 
 type claims struct {
@@ -51,32 +56,98 @@ type claims struct {
 	Epoch    int64    `json:"epoch"`
 	AMR      []string `json:"amr,omitempty"`
 	AuthTime int64    `json:"auth_time,omitempty"`
+	Limited  bool     `json:"limited,omitempty"`
 }
 
-// Keyring signs with its first key and accepts the tokens of all.
+// Keyring signs with its first key and accepts the tokens of all. Beside them it
+// has the server's own key, under which secrets are kept.
 type Keyring struct {
 	current string
-	keys    map[string][]byte
+	keys    map[string]key
+	public  []jwk
+	data    []byte
 	hashKey []byte
 }
 
-// NewKeyring takes the key that signs, and older ones that are still accepted.
-// Every key has at least 32 bytes.
-func NewKeyring(current []byte, old ...[]byte) (*Keyring, error) {
-	k := &Keyring{keys: make(map[string][]byte)}
-	for i, secret := range append([][]byte{current}, old...) {
+// A key belongs to one algorithm: a token of another that names it is refused.
+type key struct {
+	method         jwt.SigningMethod
+	sign, validate any
+}
+
+// NewKeyring takes the server's key; the secrets that access tokens are signed
+// with, the current one first and those after it still accepted; and how the
+// current one signs: HS256, or EdDSA with an Ed25519 key derived from it. Without
+// a secret the server's key takes its place. Each has at least 32 bytes.
+func NewKeyring(alg string, data []byte, sign ...[]byte) (*Keyring, error) {
+	k := &Keyring{keys: make(map[string]key), data: data}
+	for i, secret := range append([][]byte{data}, sign...) {
 		if len(secret) < minKey {
-			return nil, fmt.Errorf("a signing key has %d bytes; it needs %d (JWT_SECRET)", len(secret), minKey)
+			return nil, fmt.Errorf("a key has %d bytes; it needs %d (JWT_SECRET, UNHIDRA_SERVER_KEY)", len(secret), minKey)
 		}
-		sum := sha256.Sum256(secret)
-		kid := hex.EncodeToString(sum[:4])
-		k.keys[kid] = derive(secret, "access-token")
-		if i == 0 {
-			k.current, k.hashKey = kid, derive(secret, "opaque-secret")
+		if i > 0 && bytes.Equal(secret, data) {
+			return nil, errors.New("JWT_SECRET is the server's key; give it a value of its own")
 		}
 	}
+	if len(sign) == 0 {
+		sign = [][]byte{data}
+	}
+	for i, secret := range sign {
+		hs, ed := k.addHMAC(secret), k.addEd25519(secret)
+		if i == 0 {
+			k.current = hs
+			if alg == "EdDSA" {
+				k.current = ed
+			}
+		}
+	}
+	k.hashKey = k.Derive("opaque-secret")
 	return k, nil
 }
+
+func (k *Keyring) addHMAC(secret []byte) (kid string) {
+	sum := sha256.Sum256(secret)
+	kid = hex.EncodeToString(sum[:4])
+	shared := derive(secret, "access-token")
+	k.keys[kid] = key{jwt.SigningMethodHS256, shared, shared}
+	return kid
+}
+
+func (k *Keyring) addEd25519(secret []byte) (kid string) {
+	private := ed25519.NewKeyFromSeed(derive(secret, "access-token ed25519"))
+	public := private.Public().(ed25519.PublicKey)
+	j := jwk{Type: "OKP", Curve: "Ed25519", X: base64.RawURLEncoding.EncodeToString(public), Alg: "EdDSA", Use: "sig"}
+	j.ID = j.thumbprint()
+	k.keys[j.ID] = key{jwt.SigningMethodEdDSA, private, public}
+	k.public = append(k.public, j)
+	return j.ID
+}
+
+// A jwk is a public key as RFC 8037 writes it.
+type jwk struct {
+	Type  string `json:"kty"`
+	Curve string `json:"crv"`
+	X     string `json:"x"`
+	ID    string `json:"kid"`
+	Alg   string `json:"alg"`
+	Use   string `json:"use"`
+}
+
+// thumbprint is the key's name (RFC 7638).
+func (j jwk) thumbprint() string {
+	sum := sha256.Sum256([]byte(`{"crv":"` + j.Curve + `","kty":"` + j.Type + `","x":"` + j.X + `"}`))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// JWKS is the set of public keys (RFC 7517) that others may verify our tokens
+// with. It is of use where tokens are signed with EdDSA.
+func (k *Keyring) JWKS() ([]byte, error) {
+	return json.Marshal(map[string]any{"keys": k.public})
+}
+
+// Derive makes a key of 32 bytes for one purpose from the server's key, the same
+// each time.
+func (k *Keyring) Derive(label string) []byte { return derive(k.data, label) }
 
 // derive makes a key for one purpose (HKDF, RFC 5869), so that nothing made
 // for one purpose is of use for another.
@@ -90,15 +161,16 @@ func derive(secret []byte, label string) []byte {
 
 // Sign returns an access token that says c, from now until c.Expires.
 func (k *Keyring) Sign(c Claims, now time.Time) (string, error) {
-	t := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
+	current := k.keys[k.current]
+	t := jwt.NewWithClaims(current.method, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: issuer, Audience: jwt.ClaimStrings{audience}, Subject: c.User, ID: Secret(),
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(c.Expires),
 		},
-		Session: c.Session, Role: c.Role, Epoch: c.Epoch, AMR: c.AMR, AuthTime: c.AuthTime.Unix(),
+		Session: c.Session, Role: c.Role, Epoch: c.Epoch, AMR: c.AMR, AuthTime: c.AuthTime.Unix(), Limited: c.Limited,
 	})
 	t.Header["kid"], t.Header["typ"] = k.current, kind
-	return t.SignedString(k.keys[k.current])
+	return t.SignedString(current.sign)
 }
 
 // ErrInvalid is what every bad token leads to; its cause is for the log.
@@ -110,24 +182,24 @@ func (k *Keyring) Verify(token string, now time.Time) (Claims, error) {
 		return Claims{}, fmt.Errorf("%w: %d bytes long", ErrInvalid, len(token))
 	}
 	var c claims
-	p := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
+	p := jwt.NewParser(jwt.WithValidMethods([]string{"HS256", "EdDSA"}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway), jwt.WithStrictDecoding(),
 		jwt.WithTimeFunc(func() time.Time { return now }))
-	if _, err := p.ParseWithClaims(token, &c, k.key); err != nil {
+	if _, err := p.ParseWithClaims(token, &c, k.find); err != nil {
 		return Claims{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	if c.Subject == "" {
 		return Claims{}, fmt.Errorf("%w: no subject", ErrInvalid)
 	}
 	return Claims{
-		User: c.Subject, Session: c.Session, Role: c.Role, Epoch: c.Epoch, AMR: c.AMR,
+		User: c.Subject, Session: c.Session, Role: c.Role, Epoch: c.Epoch, AMR: c.AMR, Limited: c.Limited,
 		AuthTime: time.Unix(c.AuthTime, 0), Expires: c.ExpiresAt.Time,
 	}, nil
 }
 
-// key picks the key by kid alone, from those we have. Header fields that name
+// find picks the key by kid alone, from those we have. Header fields that name
 // or carry keys elsewhere are refused, and so is anything called critical.
-func (k *Keyring) key(t *jwt.Token) (any, error) {
+func (k *Keyring) find(t *jwt.Token) (any, error) {
 	for name := range t.Header {
 		if name != "alg" && name != "kid" && name != "typ" {
 			return nil, fmt.Errorf("header %q", name)
@@ -138,10 +210,10 @@ func (k *Keyring) key(t *jwt.Token) (any, error) {
 	}
 	kid, _ := t.Header["kid"].(string)
 	key, ok := k.keys[kid]
-	if !ok {
+	if !ok || t.Method != key.method {
 		return nil, errors.New("unknown key")
 	}
-	return key, nil
+	return key.validate, nil
 }
 
 // Hash is how the store knows an opaque secret: HMAC-SHA256 under a key of our

@@ -1,7 +1,9 @@
 package token
 
 import (
+	"crypto/ed25519"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -14,7 +16,7 @@ var secret = []byte(strings.Repeat("k", 32))
 
 func ring(t testing.TB) *Keyring {
 	t.Helper()
-	k, err := NewKeyring(secret)
+	k, err := NewKeyring("HS256", secret)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +94,7 @@ func TestCHK_TK_02_ClaimsAreChecked(t *testing.T) {
 		change(c)
 		tok := jwt.NewWithClaims(jwt.SigningMethodHS256, c)
 		tok.Header["typ"], tok.Header["kid"] = kind, k.current
-		s, err := tok.SignedString(k.keys[k.current])
+		s, err := tok.SignedString(k.keys[k.current].sign)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +110,7 @@ func TestAnOldKeyIsStillAccepted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := NewKeyring([]byte(strings.Repeat("n", 32)), secret)
+	k, err := NewKeyring("HS256", []byte(strings.Repeat("d", 32)), []byte(strings.Repeat("n", 32)), secret)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +128,7 @@ func TestCHK_TK_10_SecretsHave256Bits(t *testing.T) {
 }
 
 func TestShortKeysAreRefused(t *testing.T) {
-	if _, err := NewKeyring([]byte("short")); err == nil {
+	if _, err := NewKeyring("HS256", []byte("short")); err == nil {
 		t.Fatal("a key of five bytes")
 	}
 }
@@ -156,4 +158,77 @@ func FuzzVerify(f *testing.F) {
 			t.Fatalf("accepted %q, which is %q changed at %d", changed, in, at)
 		}
 	})
+}
+
+func TestEdDSA(t *testing.T) {
+	now := time.Now()
+	k, err := NewKeyring("EdDSA", []byte(strings.Repeat("d", 32)), secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := k.Sign(Claims{User: "usr_1", Expires: now.Add(time.Minute)}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Verify(s, now); err != nil {
+		t.Fatal(err)
+	}
+	// Somebody else verifies it with what we publish.
+	b, err := k.JWKS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set struct{ Keys []jwk }
+	if err := json.Unmarshal(b, &set); err != nil || len(set.Keys) != 1 {
+		t.Fatal(string(b), err)
+	}
+	x, err := base64.RawURLEncoding.DecodeString(set.Keys[0].X)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := jwt.Parse(s, func(*jwt.Token) (any, error) { return ed25519.PublicKey(x), nil })
+	if err != nil || parsed.Header["kid"] != set.Keys[0].ID {
+		t.Fatal(parsed.Header, err)
+	}
+	// A server that has moved on to EdDSA still takes what it signed before.
+	hs, err := NewKeyring("HS256", []byte(strings.Repeat("d", 32)), secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err = hs.Sign(Claims{User: "usr_1", Expires: now.Add(time.Minute)}, now); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Verify(s, now); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The public key is known to everybody; as an HMAC secret it must open nothing.
+func TestCHK_TK_01_APublicKeyIsNoSecret(t *testing.T) {
+	now := time.Now()
+	k, err := NewKeyring("EdDSA", []byte(strings.Repeat("d", 32)), secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := base64.RawURLEncoding.DecodeString(k.public[0].X)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kid := range []string{k.public[0].ID, k.current} {
+		tok := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"iss": issuer, "aud": audience, "sub": "usr_1", "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()})
+		tok.Header["typ"], tok.Header["kid"] = kind, kid
+		s, err := tok.SignedString(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := k.Verify(s, now); err == nil {
+			t.Error("accepted")
+		}
+	}
+}
+
+func TestCHK_TK_09_OneKeyForEachPurpose(t *testing.T) {
+	if _, err := NewKeyring("HS256", secret, secret); err == nil {
+		t.Error("the server's key signs tokens")
+	}
 }
