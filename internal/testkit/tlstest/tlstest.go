@@ -86,6 +86,17 @@ func (a *Authority) Client() *tls.Config {
 	return &tls.Config{RootCAs: pool, ServerName: "localhost"}
 }
 
+// Server returns the configuration of a server with a certificate for the
+// loopback.
+func (a *Authority) Server(life time.Duration, names ...string) *tls.Config {
+	a.tb.Helper()
+	pair, err := tls.X509KeyPair(a.Issue(life, names...))
+	if err != nil {
+		a.tb.Fatal(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}}
+}
+
 func newKey(tb testing.TB) *ecdsa.PrivateKey {
 	tb.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
