@@ -1,0 +1,68 @@
+package domain
+
+import "time"
+
+// MailTemplate says what a mail is about. Its text is package mail's.
+type MailTemplate string
+
+// The mails that the server sends, and which fields of MailData each needs.
+const (
+	MailVerifyEmail         MailTemplate = "verify_email"          // Username, Link, Expires
+	MailEmailTaken          MailTemplate = "email_taken"           // Username, Link (to sign in or reset)
+	MailResetPassword       MailTemplate = "reset_password"        // Username, Link, Expires
+	MailPasswordChanged     MailTemplate = "password_changed"      // Username, Link (to reset), At, Address, Device
+	MailEmailChanged        MailTemplate = "email_changed"         // to the old address: Username, NewEmail, Link (undo), Expires
+	MailConfirmEmail        MailTemplate = "confirm_email"         // to the new address: Username, Link, Expires
+	MailLocked              MailTemplate = "locked"                // Username, Link (unlock), Expires
+	MailNewSignIn           MailTemplate = "new_sign_in"           // Username, Link (sessions), At, Address, Device
+	MailSecondFactorAdded   MailTemplate = "second_factor_added"   // Username, Link (security page), Factor, At
+	MailSecondFactorRemoved MailTemplate = "second_factor_removed" // Username, Link (security page), Factor, At
+	MailRecoveryCodeUsed    MailTemplate = "recovery_code_used"    // Username, Link (security page), At, Left
+	MailInvitation          MailTemplate = "invitation"            // From, Link, Expires
+)
+
+// MailTemplates lists every template.
+func MailTemplates() []MailTemplate {
+	return []MailTemplate{
+		MailVerifyEmail, MailEmailTaken, MailResetPassword, MailPasswordChanged, MailEmailChanged, MailConfirmEmail, MailLocked,
+		MailNewSignIn, MailSecondFactorAdded, MailSecondFactorRemoved, MailRecoveryCodeUsed, MailInvitation,
+	}
+}
+
+// Mail is one mail to one address, to be queued.
+type Mail struct {
+	To       string // a bare address
+	Template MailTemplate
+	Data     MailData
+	// Once names a notice of which nobody wants more than one in 24 hours, such
+	// as "locked:usr_01...": a second mail with the same name is dropped, without
+	// an error. Empty: every mail is sent.
+	Once string
+}
+
+// MailData fills in a template. The name in a mail is the username and never the
+// display name: who registers with a stranger's address must not choose what the
+// stranger reads.
+type MailData struct {
+	Username string    `json:"username,omitempty"`
+	Link     string    `json:"link,omitempty"` // absolute; a secret where it holds a ticket
+	Expires  time.Time `json:"expires,omitzero"`
+	NewEmail string    `json:"new_email,omitempty"`
+	At       time.Time `json:"at,omitzero"`
+	Address  string    `json:"address,omitempty"` // where the request came from
+	Device   string    `json:"device,omitempty"`  // "Firefox on Linux"
+	Factor   string    `json:"factor,omitempty"`  // "an authenticator app", "the passkey “phone”"
+	Left     int       `json:"left,omitempty"`    // recovery codes
+	From     string    `json:"from,omitempty"`    // who invites
+}
+
+// QueuedMail is a mail that waits in the store.
+type QueuedMail struct {
+	ID       string
+	To       string
+	Template MailTemplate
+	Data     []byte // sealed; empty once it was sent or given up
+	Attempts int    // with the one that it was claimed for
+	Created  time.Time
+	GiveUp   time.Time // not sent after that
+}
