@@ -1,13 +1,18 @@
 import './styles/app.css';
 import { mount } from 'svelte';
 import { Visit } from './state/session.svelte';
+import { language, remembered } from './text/language.svelte';
 import { failureOf } from './view/failure';
 import Root from './view/Root.svelte';
 import { t } from './view/text';
 import { followViewport } from './view/viewport';
 
-const session = new Visit(t('error.unreachable'), (err) => failureOf(err).text);
-followViewport();
+function start(): void {
+  const session = new Visit(t('error.unreachable'), (err) => failureOf(err).text);
+  followViewport();
+  const target = document.getElementById('app');
+  if (target) mount(Root, { target, props: { session } });
+}
 
-const target = document.getElementById('app');
-if (target) mount(Root, { target, props: { session } });
+// In the right language from the first word on; English does not wait.
+void language.use(remembered()).then(start);

@@ -1,7 +1,8 @@
 // What calls for attention outside of the page: notifications, and the counts in
-// the title.
+// the title and the tab.
 
 import type { Notifications } from '../view/port';
+import { badgeOf, Favicon, titleOf } from './favicon';
 import type { Message } from '../view/types';
 
 const store = 'unhidra.notifications';
@@ -10,6 +11,7 @@ export class Alerts implements Notifications {
   #wanted = $state(localStorage.getItem(store) === 'on');
   #granted: NotificationPermission | 'unsupported' = $state('Notification' in window ? Notification.permission : 'unsupported');
   readonly #title = document.title;
+  readonly #favicon = new Favicon();
 
   get permission() {
     if (this.#granted !== 'granted') return this.#granted;
@@ -44,9 +46,9 @@ export class Alerts implements Notifications {
     };
   }
 
-  /** Says in the title what is unread. */
+  /** Says in the title and in the tab's picture what is unread. */
   count(unread: number, mentions: number): void {
-    const n = mentions || unread;
-    document.title = n ? `(${mentions || '•'}) ${this.#title}` : this.#title;
+    document.title = titleOf(this.#title, unread, mentions);
+    void this.#favicon.show(badgeOf(unread, mentions));
   }
 }

@@ -1,14 +1,13 @@
+import { language } from '../text/language.svelte';
 import { t } from './text';
 import type { IconName } from './kit/Icon.svelte';
 import type { Room, RoomState } from './types';
-
-const list = new Intl.ListFormat(undefined, { type: 'conjunction' });
 
 /** What a room is called: its name, or the people in it. */
 export function nameOf(r: Room | RoomState): string {
   if (r.kind !== 'direct') return r.name ?? '';
   const peers = ('peers' in r && r.peers) || [];
-  return peers.length ? list.format(peers.map((u) => u.display_name)) : t('room.note-to-self');
+  return peers.length ? new Intl.ListFormat(language.locale, { type: 'conjunction' }).format(peers.map((u) => u.display_name)) : t('room.note-to-self');
 }
 
 export function iconOf(r: Room): IconName {

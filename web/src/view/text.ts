@@ -1,13 +1,4 @@
-import { enView } from '../text/en-view';
+import { language } from '../text/language.svelte';
 
-type Values = Record<string, string | number>;
-
-const table: Record<string, string> = enView;
-const plural = new Intl.PluralRules('en');
-
-/** The text with this key, filled in. */
-export function t(key: string, values: Values = {}): string {
-  const form = typeof values['count'] === 'number' ? table[`${key}_${plural.select(values['count'])}`] : undefined;
-  const text = form ?? table[key] ?? table[`${key}_other`] ?? key;
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
-}
+/** The text with this key, filled in: {count} chooses the plural form. */
+export const t = (key: string, values: Record<string, string | number> = {}): string => language.say(key, values);

@@ -1,20 +1,33 @@
+import { language } from '../text/language.svelte';
 import { t } from './text';
 
+type Style = Intl.DateTimeFormatOptions;
+
+const clock: Style = { timeStyle: 'short' };
+const full: Style = { dateStyle: 'full', timeStyle: 'medium' };
+const short: Style = { dateStyle: 'medium' };
+const both: Style = { dateStyle: 'medium', timeStyle: 'short' };
+const weekday: Style = { weekday: 'long', day: 'numeric', month: 'long' };
+const withYear: Style = { day: 'numeric', month: 'long', year: 'numeric' };
+
 // Formats are made once: making one costs more than using it a thousand times.
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
-const short = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
-const both = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
-const weekday = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
-const withYear = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'long', year: 'numeric' });
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
+let made = new Map<Style, Intl.DateTimeFormat>();
+let madeFor = '';
+
+function write(style: Style, at: Moment): string {
+  if (madeFor !== language.locale) made = new Map();
+  madeFor = language.locale;
+  let format = made.get(style);
+  if (!format) made.set(style, (format = new Intl.DateTimeFormat(madeFor, style)));
+  return format.format(new Date(at));
+}
 
 type Moment = string | number | Date;
 
-export const timeOf = (at: Moment): string => clock.format(new Date(at));
-export const exactly = (at: Moment): string => full.format(new Date(at));
-export const dateOf = (at: Moment): string => short.format(new Date(at));
-export const dateTimeOf = (at: Moment): string => both.format(new Date(at));
+export const timeOf = (at: Moment): string => write(clock, at);
+export const exactly = (at: Moment): string => write(full, at);
+export const dateOf = (at: Moment): string => write(short, at);
+export const dateTimeOf = (at: Moment): string => write(both, at);
 
 /** A key that is the same for two moments of one local day. */
 export function dayKey(at: Moment): string {
@@ -32,7 +45,7 @@ export function dayName(at: Moment): string {
   const ago = daysAgo(at);
   if (ago === 0) return t('room.today');
   if (ago === 1) return t('room.yesterday');
-  return new Date(at).getFullYear() === new Date().getFullYear() ? weekday.format(new Date(at)) : withYear.format(new Date(at));
+  return new Date(at).getFullYear() === new Date().getFullYear() ? write(weekday, at) : write(withYear, at);
 }
 
 /** A moment as briefly as a list can say it: a time today, a day before. */
@@ -40,6 +53,7 @@ export const briefly = (at: Moment): string => (daysAgo(at) === 0 ? timeOf(at) :
 
 /** A moment from now or ago: "in 3 hours", "2 days ago". */
 export function distance(at: Moment): string {
+  const relative = new Intl.RelativeTimeFormat(language.locale, { numeric: 'auto' });
   const seconds = Math.round((new Date(at).getTime() - Date.now()) / 1000);
   const steps: [Intl.RelativeTimeFormatUnit, number][] = [
     ['day', 86_400],

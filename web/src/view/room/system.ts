@@ -30,7 +30,7 @@ export function systemText(e: Event): string {
           ? t('system.muted', { actor, subject, when: dateTimeOf(e.detail.until) })
           : t('system.unmuted', { actor, subject });
       case 'member.role':
-        return t('system.role', { actor, subject, role: t(`role.${e.detail?.role ?? 'member'}`).toLocaleLowerCase() });
+        return t(`system.role-${e.detail?.role ?? 'member'}`, { actor, subject });
       case 'member.left':
       case 'member.kicked':
       case 'member.banned':
