@@ -17,7 +17,7 @@ const module = "github.com/unhidra/unhidra/"
 // themselves, and package app joins them.
 func floors() map[string][]string {
 	ground := []string{"internal/domain", "internal/config", "internal/ratelimit", "internal/obs"}
-	kits := append([]string{"internal/bus", "internal/httpx", "internal/wire", "internal/token", "internal/fulltext", "internal/ws"}, ground...)
+	kits := append([]string{"internal/password", "internal/totp", "internal/passkey", "internal/oidc", "internal/bus", "internal/httpx", "internal/wire", "internal/token", "internal/fulltext", "internal/ws"}, ground...)
 	return map[string][]string{
 		"internal/domain":    {},
 		"internal/config":    {},
@@ -31,6 +31,10 @@ func floors() map[string][]string {
 		"internal/certs":    ground,
 		"internal/token":    ground,
 		"internal/httpx":    ground,
+		"internal/password": ground,
+		"internal/totp":     ground,
+		"internal/passkey":  ground,
+		"internal/oidc":     ground,
 		"internal/store":    append([]string{"internal/fulltext"}, ground...),
 
 		"internal/auth":     kits,
