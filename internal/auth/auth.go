@@ -49,7 +49,7 @@ type Sessions interface {
 	RevokeSession(ctx context.Context, id, reason string, now time.Time) error
 	Revocations(ctx context.Context, since time.Time) ([]domain.Revocation, error)
 	Epochs(ctx context.Context, users []string) (map[string]int64, error)
-	CreateTicket(ctx context.Context, hash []byte, kind string, expires, now time.Time) error
+	CreateTicket(ctx context.Context, hash []byte, k domain.Ticket, now time.Time) error
 	ForgetExpired(ctx context.Context, before time.Time) error
 }
 
@@ -323,7 +323,7 @@ func (s *Service) SetupLink(ctx context.Context, base string) (string, error) {
 		return "", err
 	}
 	secret := token.Secret()
-	if err := s.Store.CreateTicket(ctx, s.Keys.Hash(secret), "setup", s.Now().Add(setupLife), s.Now()); err != nil {
+	if err := s.Store.CreateTicket(ctx, s.Keys.Hash(secret), domain.Ticket{Kind: domain.SetupTicket, Expires: s.Now().Add(setupLife)}, s.Now()); err != nil {
 		return "", err
 	}
 	return base + "/setup#token=" + secret, nil // a fragment is never sent to a server, nor logged by one

@@ -30,6 +30,7 @@ type Flow struct {
 	User     string
 	State    string
 	AMR      []string
+	Data     string // of the next step
 	Attempts int
 	Expires  time.Time
 }

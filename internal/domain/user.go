@@ -36,6 +36,7 @@ type User struct {
 	Avatar      string // content hash of the picture; empty: initials
 	Role        SystemRole
 	Disabled    bool
+	Pending     bool  // waits for the e-mail address to be proven; cannot sign in
 	Epoch       int64 // bumped by whatever must end every access token at once
 	Status      Status
 	CreatedAt   time.Time
@@ -72,6 +73,9 @@ type Principal struct {
 	SessionID string    // empty for what has no session (device keys, scripts)
 	Epoch     int64     // of the user, when the token was issued
 	Expires   time.Time // when the proof ends; zero: not by time
+	AuthTime  time.Time // last proof of identity
+	AMR       []string  // how it was proven (RFC 8176)
+	Limited   bool      // must add a second factor, and may do nothing else before
 }
 
 // IsAdmin reports whether p administers the server.

@@ -11,12 +11,12 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-const userColumns = `u.id, u.kind, u.username, u.display_name, u.email, u.about, u.locale, u.time_zone, u.avatar, u.role, u.disabled, u.epoch,
+const userColumns = `u.id, u.kind, u.username, u.display_name, u.email, u.about, u.locale, u.time_zone, u.avatar, u.role, u.disabled, u.pending, u.epoch,
 	u.status_mode, u.status_text, u.status_emoji, u.status_expires, u.created_at, u.last_seen_at`
 
 func userDest(u *domain.User, times *[3]int64) []any {
 	return []any{
-		&u.ID, &u.Kind, &u.Username, &u.DisplayName, &u.Email, &u.About, &u.Locale, &u.TimeZone, &u.Avatar, &u.Role, &u.Disabled, &u.Epoch,
+		&u.ID, &u.Kind, &u.Username, &u.DisplayName, &u.Email, &u.About, &u.Locale, &u.TimeZone, &u.Avatar, &u.Role, &u.Disabled, &u.Pending, &u.Epoch,
 		&u.Status.Mode, &u.Status.Text, &u.Status.Emoji, &times[0], &times[1], &times[2],
 	}
 }
@@ -69,7 +69,7 @@ func (db *DB) UserByUsername(ctx context.Context, name string) (domain.User, err
 // of the page before.
 func (db *DB) SearchUsers(ctx context.Context, q, after string, limit int) ([]domain.User, error) {
 	like := escapeLike(strings.ToLower(q))
-	return usersWhere(ctx, db.read, `NOT u.disabled AND u.username > $1
+	return usersWhere(ctx, db.read, `NOT u.disabled AND NOT u.pending AND u.username > $1
 		AND (u.username LIKE $2 ESCAPE '\' OR lower(u.display_name) LIKE $2 ESCAPE '\' OR lower(u.display_name) LIKE $3 ESCAPE '\')
 		ORDER BY u.username LIMIT $4`, after, like+"%", "% "+like+"%", limit)
 }
@@ -98,12 +98,12 @@ func (db *DB) Credentials(ctx context.Context, login string) (u domain.User, pas
 func (db *DB) CreateUser(ctx context.Context, u domain.User, password string, ticket []byte, now time.Time) error {
 	err := db.write(ctx, func(ctx context.Context, t *tx) error {
 		if ticket != nil {
-			if err := t.claimTicket(ctx, ticket, "setup", now); err != nil {
+			if _, err := t.claimTicket(ctx, ticket, domain.SetupTicket, now); err != nil {
 				return err
 			}
 		}
-		_, err := t.ExecContext(ctx, `INSERT INTO users (id, kind, username, display_name, email, role, password, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			u.ID, u.Kind, u.Username, u.DisplayName, u.Email, u.Role, password, ms(now))
+		_, err := t.ExecContext(ctx, `INSERT INTO users (id, kind, username, display_name, email, role, pending, password, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			u.ID, u.Kind, u.Username, u.DisplayName, u.Email, u.Role, u.Pending, password, ms(now))
 		return err
 	})
 	if unique, _ := db.dialect.conflict(err); unique {
@@ -159,13 +159,17 @@ func (db *DB) UpgradePassword(ctx context.Context, user, password string) error 
 
 func (db *DB) changeUser(ctx context.Context, user, set string, args ...any) (u domain.User, err error) {
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
-		if _, err := t.ExecContext(ctx, `UPDATE users SET `+set+` WHERE id = $1`, append([]any{user}, args...)...); err != nil {
-			return err
-		}
-		u, err = oneUser(usersWhere(ctx, t, `u.id = $1`, user))
+		u, err = t.changeUser(ctx, user, set, args...)
 		return err
 	})
 	return u, err
+}
+
+func (t *tx) changeUser(ctx context.Context, user, set string, args ...any) (domain.User, error) {
+	if _, err := t.ExecContext(ctx, `UPDATE users SET `+set+` WHERE id = $1`, append([]any{user}, args...)...); err != nil {
+		return domain.User{}, err
+	}
+	return oneUser(usersWhere(ctx, t, `u.id = $1`, user))
 }
 
 // SetLastSeen keeps when users were last there.

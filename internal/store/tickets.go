@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// CreateTicket keeps a single-use secret, in place of earlier ones of its kind
+// for the same user.
+func (db *DB) CreateTicket(ctx context.Context, hash []byte, k domain.Ticket, now time.Time) error {
+	return db.write(ctx, func(ctx context.Context, t *tx) error { return t.createTicket(ctx, hash, k, now) })
+}
+
+func (t *tx) createTicket(ctx context.Context, hash []byte, k domain.Ticket, now time.Time) error {
+	if _, err := t.ExecContext(ctx, `DELETE FROM tickets WHERE kind = $1 AND user_id = $2`, k.Kind, k.User); err != nil {
+		return err
+	}
+	_, err := t.ExecContext(ctx, `INSERT INTO tickets (hash, kind, user_id, data, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		hash, k.Kind, k.User, k.Data, ms(now), ms(k.Expires))
+	return err
+}
+
+// claimTicket uses a ticket up. Of two who try, one gets it.
+func (t *tx) claimTicket(ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time) (k domain.Ticket, err error) {
+	k.Kind = kind
+	err = t.QueryRowContext(ctx, `DELETE FROM tickets WHERE hash = $1 AND kind = $2 AND expires_at > $3 RETURNING user_id, data`, hash, kind, ms(now)).Scan(&k.User, &k.Data)
+	if errors.Is(err, sql.ErrNoRows) {
+		how := "ask for a new one"
+		if kind == domain.SetupTicket {
+			how = "restart the server for a new one"
+		}
+		err = domain.Forbidden.Errorf("ticket_ended", "this link was used already or has expired; %s", how)
+	}
+	return k, err
+}
+
+// VerifyEmail uses up a link to a new account's address: the account is open.
+func (db *DB) VerifyEmail(ctx context.Context, hash []byte, now time.Time) (u domain.User, err error) {
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		k, err := t.claimTicket(ctx, hash, domain.VerifyTicket, now)
+		if err != nil {
+			return err
+		}
+		if _, err := t.ExecContext(ctx, `UPDATE users SET pending = FALSE WHERE id = $1 AND email = $2`, k.User, k.Data); err != nil {
+			return err
+		}
+		u, err = oneUser(usersWhere(ctx, t, `u.id = $1`, k.User))
+		return err
+	})
+	return u, err
+}
+
+// ResetPassword uses up a link: the account has another password, its address is
+// proven, and every session, and every browser that was remembered, is out.
+func (db *DB) ResetPassword(ctx context.Context, hash []byte, password string, now time.Time) (u domain.User, err error) {
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		k, err := t.claimTicket(ctx, hash, domain.ResetTicket, now)
+		if err != nil {
+			return err
+		}
+		if u, err = t.changeUser(ctx, k.User, `password = $2, pending = FALSE, epoch = epoch + 1`, password); err != nil {
+			return err
+		}
+		return t.revoke(ctx, `user_id = $3`, "password_reset", now, u.ID)
+	})
+	return u, err
+}
+
+// TicketUser returns whom a ticket is about, without using it up.
+func (db *DB) TicketUser(ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time) (domain.User, error) {
+	u, err := oneUser(usersWhere(ctx, db.read, `u.id = (SELECT user_id FROM tickets WHERE hash = $1 AND kind = $2 AND expires_at > $3)`, hash, kind, ms(now)))
+	if domain.KindOf(err) == domain.NotFound {
+		err = domain.Forbidden.Errorf("ticket_ended", "this link was used already or has expired; ask for a new one")
+	}
+	return u, err
+}
+
+// UseTicket uses up a ticket that changes nothing in the store by itself.
+func (db *DB) UseTicket(ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time) (k domain.Ticket, err error) {
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		k, err = t.claimTicket(ctx, hash, kind, now)
+		return err
+	})
+	return k, err
+}
+
+// ChangeEmail uses up a link to a new address, which becomes the account's, and
+// keeps undo, by whose link the old one comes back. It returns the old address.
+func (db *DB) ChangeEmail(ctx context.Context, hash, undo []byte, until, now time.Time) (u domain.User, old string, err error) {
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		k, err := t.claimTicket(ctx, hash, domain.EmailTicket, now)
+		if err != nil {
+			return err
+		}
+		if u, err = oneUser(usersWhere(ctx, t, `u.id = $1`, k.User)); err != nil {
+			return err
+		}
+		old = u.Email
+		if u, err = t.changeUser(ctx, k.User, `email = $2`, k.Data); err != nil || old == "" {
+			return err
+		}
+		return t.createTicket(ctx, undo, domain.Ticket{Kind: domain.EmailUndoTicket, User: u.ID, Data: old, Expires: until}, now)
+	})
+	return u, old, db.emailTaken(err)
+}
+
+// UndoEmail uses up the link that went to an account's old address: it is the
+// account's again, and every session ends, for somebody else may have made the
+// change.
+func (db *DB) UndoEmail(ctx context.Context, hash []byte, now time.Time) (u domain.User, err error) {
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		k, err := t.claimTicket(ctx, hash, domain.EmailUndoTicket, now)
+		if err != nil {
+			return err
+		}
+		if u, err = t.changeUser(ctx, k.User, `email = $2, epoch = epoch + 1`, k.Data); err != nil {
+			return err
+		}
+		return t.revoke(ctx, `user_id = $3`, "email_undone", now, u.ID)
+	})
+	return u, db.emailTaken(err)
+}
+
+func (db *DB) emailTaken(err error) error {
+	if unique, _ := db.dialect.conflict(err); unique {
+		return domain.Conflict.Errorf("email_taken", "another account has this address").Because(err)
+	}
+	return err
+}
