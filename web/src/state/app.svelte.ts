@@ -7,6 +7,8 @@ import { Connection, type Frame, type State } from '../net/connection';
 import type * as port from '../view/port';
 import type { Ban, Event, Invite, Me, Message, Profile, Room, RoomState, Status, User } from '../view/types';
 import { Outbox } from './outbox';
+import { Gaps } from './gaps';
+import { Tally } from './tally';
 import { Alerts } from './alerts.svelte';
 import { DeviceSettings } from './settings.svelte';
 import { draftKey, OpenRoom } from './room.svelte';
@@ -51,7 +53,11 @@ export class SignedIn implements port.App {
   #gone = new SvelteMap<string, 'left' | 'kicked' | 'banned' | 'deleted'>();
   #open = new Map<string, OpenRoom>();
   #opening = new Map<string, Promise<void>>();
-  #filling = new Set<string>();
+  #tallies = new Map<string, Tally>();
+  #gaps = new Gaps({
+    head: (room) => this.#rooms.get(room)?.head,
+    read: (room, after) => this.#sync({ [room]: after }),
+  });
   #link: { state: State; show: boolean; retryAt: number } = $state.raw({ state: 'connecting', show: false, retryAt: 0 });
   #now = $state(Date.now());
   #textLimit = $state(16384);
@@ -126,34 +132,45 @@ export class SignedIn implements port.App {
       const had = known.get(room.id);
       known.delete(room.id);
       if (had && had.head < room.head && this.#open.has(room.id)) behind[room.id] = had.head;
+      this.#tally(room);
       // An open room is brought up to date event by event; the counts are the server's.
       this.#rooms.set(room.id, room.id in behind ? { ...room, head: behind[room.id] ?? 0 } : room);
     }
     for (const id of known.keys()) this.#drop(id, 'left');
-    if (Object.keys(behind).length) await this.#sync(behind, true);
+    if (Object.keys(behind).length) await this.#sync(behind);
     if (this.#watched.length) this.#watch();
     this.#active();
     this.#count();
   }
 
-  /** Reads what came after these numbers; counted: the server's counts know of it already. */
-  async #sync(rooms: Record<string, number>, counted: boolean): Promise<void> {
+  /** Reads what came after these numbers. */
+  async #sync(rooms: Record<string, number>): Promise<void> {
     for (let ask = rooms; Object.keys(ask).length; ) {
       const got = await this.#connection.request<{ rooms: Replay[]; gone?: string[] }>('sync', { rooms: ask });
       ask = {};
       for (const r of got.rooms) {
-        if (r.reset) this.#reset(r.room, r.head);
-        for (const e of r.events) this.#apply(e, counted);
+        if (r.reset) await this.#reset(r.room);
+        for (const e of r.events) this.#apply(e);
         const last = r.events.at(-1);
         if (r.more && last) ask[r.room] = last.seq;
       }
     }
   }
 
-  #reset(room: string, head: number): void {
-    const state = this.#rooms.get(room);
-    if (state) this.#rooms.set(room, { ...state, head });
+  /** Starts anew with a room whose events cannot be caught up with. */
+  async #reset(room: string): Promise<void> {
+    const now = await this.#get<RoomState>(`/rooms/${room}`);
+    if (!this.#rooms.has(room)) return;
+    this.#rooms.set(room, now);
+    this.#tally(now);
     this.#open.get(room)?.reset();
+    this.#count();
+  }
+
+  /** Takes the server's count of what is unread. */
+  #tally(room: RoomState): void {
+    const tally = this.#tallies.get(room.id) ?? new Tally();
+    this.#tallies.set(room.id, tally.start(room));
   }
 
   #frame(f: Frame): void {
@@ -164,7 +181,10 @@ export class SignedIn implements port.App {
         const room = f.data as RoomState;
         this.#gone.delete(room.id);
         const had = this.#rooms.get(room.id);
-        if (!had || had.head < room.head) this.#rooms.set(room.id, room);
+        if (!had || had.head < room.head) {
+          this.#rooms.set(room.id, room);
+          this.#tally(room);
+        }
         return this.#count();
       }
       case 'room.left': {
@@ -172,7 +192,7 @@ export class SignedIn implements port.App {
         return this.#drop(left.room, left.reason);
       }
       case 'room.reset':
-        return this.#reset((f.data as { room: string }).room, Number.MAX_SAFE_INTEGER);
+        return void this.#reset((f.data as { room: string }).room).catch(() => {}); // the next event or connection asks again
       case 'read':
         return this.#marked(f.data as Mark);
       case 'typing': {
@@ -191,39 +211,36 @@ export class SignedIn implements port.App {
   #event(e: Event): void {
     const state = this.#rooms.get(e.room);
     if (!state || e.seq <= state.head) return;
-    if (e.seq === state.head + 1) return this.#apply(e, false);
-    if (this.#filling.has(e.room)) return; // the answer will hold this one too
-    this.#filling.add(e.room);
-    this.#sync({ [e.room]: state.head }, false)
-      .catch(() => {}) // the next connection asks again
-      .finally(() => this.#filling.delete(e.room));
+    if (e.seq === state.head + 1) return this.#apply(e);
+    void this.#gaps.fill(e.room, e.seq);
   }
 
   /** Takes the next event of a room's log. */
-  #apply(e: Event, counted: boolean): void {
+  #apply(e: Event): void {
     const state = this.#rooms.get(e.room);
     if (!state || e.seq <= state.head) return;
     const next: RoomState = { ...state, head: e.seq, last_at: e.at };
     const m = e.message;
-    if (e.type === 'message.created' && m) {
-      next.last = m;
-      if (!counted) this.#unread(next, m, 1);
-    } else if (m && m.seq === next.last?.seq) {
-      next.last = m;
-    }
-    if (e.type === 'message.deleted' && m && m.seq > state.read && !counted) this.#unread(next, m, -1);
+    if (m && (e.type === 'message.created' || m.seq === next.last?.seq)) next.last = m;
+    const news = m !== undefined && this.#unread(next, e, m);
     describe(next, e, this.#me.id);
     this.#rooms.set(e.room, next);
     this.#open.get(e.room)?.apply(e);
     if (m?.key && m.sender.id === this.#me.id) this.#outbox.arrived(e.room, m.key);
-    if (e.type === 'message.created' && m && !counted) this.#alert(next, m);
+    if (news) this.#alert(next, m);
     this.#count();
   }
 
-  #unread(room: RoomState, m: Message, by: 1 | -1): void {
-    if (m.sender.id === this.#me.id) return;
-    room.unread = Math.max(0, room.unread + by);
-    if (m.mentions_room || m.mentions?.includes(this.#me.id)) room.mentions = Math.max(0, room.mentions + by);
+  /** Counts an event of somebody else's message. True if it is a message that was not counted yet. */
+  #unread(room: RoomState, e: Event, m: Message): boolean {
+    const tally = this.#tallies.get(room.id);
+    if (!tally || m.sender.id === this.#me.id) return false;
+    const mention = Boolean(m.mentions_room || m.mentions?.includes(this.#me.id));
+    const news = e.type === 'message.created' && tally.created(m.seq, mention);
+    if (e.type === 'message.deleted') tally.deleted(e.seq, m.seq, mention);
+    room.unread = tally.unread;
+    room.mentions = tally.mentions;
+    return news;
   }
 
   #alert(room: RoomState, m: Message): void {
@@ -234,8 +251,10 @@ export class SignedIn implements port.App {
 
   #marked(m: Mark): void {
     const state = this.#rooms.get(m.room);
-    if (!state || m.seq < state.read) return;
-    this.#rooms.set(m.room, { ...state, read: m.seq, unread: m.unread ?? 0, mentions: m.mentions ?? 0 });
+    const tally = this.#tallies.get(m.room);
+    if (!state || !tally || m.seq < state.read) return;
+    tally.marked(m.seq, m.unread, m.mentions);
+    this.#rooms.set(m.room, { ...state, read: m.seq, unread: tally.unread, mentions: tally.mentions });
     this.#count();
   }
 
@@ -251,6 +270,7 @@ export class SignedIn implements port.App {
   #drop(room: string, reason: 'left' | 'kicked' | 'banned' | 'deleted'): void {
     this.#gone.set(room, reason);
     this.#rooms.delete(room);
+    this.#tallies.delete(room);
     this.#open.delete(room);
     this.#count();
   }
@@ -320,8 +340,7 @@ export class SignedIn implements port.App {
   #read(room: string, seq: number): void {
     const state = this.#rooms.get(room);
     if (!state || this.#opening.has(room)) return;
-    this.#rooms.set(room, { ...state, unread: 0, mentions: 0, read: Math.max(state.read, seq) });
-    this.#count();
+    this.#marked({ room, seq: Math.max(state.read, seq) });
     // One mark at a time; the next one says the latest.
     const done = this.#connection
       .request<Mark>('read.mark', { room, seq })
@@ -354,7 +373,10 @@ export class SignedIn implements port.App {
   #take(room: RoomState): string {
     this.#gone.delete(room.id);
     const had = this.#rooms.get(room.id);
-    if (!had || had.head < room.head) this.#rooms.set(room.id, room);
+    if (!had || had.head < room.head) {
+      this.#rooms.set(room.id, room);
+      this.#tally(room);
+    }
     return room.id;
   }
 
