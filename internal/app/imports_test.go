@@ -30,6 +30,11 @@ func floors() map[string][]string {
 		"internal/bus":      ground,
 		"internal/certs":    ground,
 		"internal/token":    ground,
+		"internal/mail":     ground,
+		"internal/captcha":  ground,
+
+		"internal/proxyproto": ground,
+
 		"internal/httpx":    ground,
 		"internal/password": ground,
 		"internal/totp":     ground,

@@ -1,0 +1,67 @@
+package mail
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	netmail "net/mail"
+	"net/textproto"
+	"strings"
+	"time"
+)
+
+// compose writes a mail of two parts, text and HTML, of which a reader's program
+// shows the one it likes better (RFC 2046, 5.1.4). The id is the same each time
+// that the mail is tried, so that a mail which came twice can be known.
+func compose(from netmail.Address, to, id, subject string, text, html []byte, at time.Time) ([]byte, error) {
+	var parts bytes.Buffer
+	w := multipart.NewWriter(&parts)
+	for _, p := range []struct {
+		kind string
+		body []byte
+	}{{"text/plain", text}, {"text/html", html}} {
+		part, err := w.CreatePart(textproto.MIMEHeader{
+			"Content-Type":              {p.kind + "; charset=utf-8"},
+			"Content-Transfer-Encoding": {"quoted-printable"},
+		})
+		if err != nil {
+			return nil, err
+		}
+		q := quotedprintable.NewWriter(part)
+		if _, err := q.Write(p.body); err != nil {
+			return nil, err
+		}
+		if err := q.Close(); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	_, domain, _ := strings.Cut(from.Address, "@")
+	var m bytes.Buffer
+	for _, h := range [][2]string{
+		{"From", from.String()},
+		{"To", "<" + to + ">"},
+		{"Subject", mime.QEncoding.Encode("utf-8", subject)},
+		{"Date", at.Format(time.RFC1123Z)},
+		{"Message-ID", "<" + id + "@" + domain + ">"},
+		{"MIME-Version", "1.0"},
+		{"Content-Type", mime.FormatMediaType("multipart/alternative", map[string]string{"boundary": w.Boundary()})},
+		{"Auto-Submitted", "auto-generated"}, // RFC 3834: no holiday notes, please
+		{"X-Auto-Response-Suppress", "All"},
+	} {
+		if strings.ContainsAny(strings.ReplaceAll(h[1], "\r\n ", ""), "\r\n") {
+			return nil, fmt.Errorf("the header %s of a mail would have several lines", h[0])
+		}
+		fmt.Fprintf(&m, "%s: %s\r\n", h[0], h[1])
+	}
+	m.WriteString("\r\n")
+	if _, err := io.Copy(&m, &parts); err != nil {
+		return nil, err
+	}
+	return m.Bytes(), nil
+}

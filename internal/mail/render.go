@@ -1,0 +1,203 @@
+package mail
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/url"
+	"reflect"
+	"strings"
+	texttemplate "text/template"
+	"time"
+	"unicode"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+//go:embed templates
+var files embed.FS
+
+// A template is one mail, written once: a subject, and blocks that become
+// paragraphs and buttons of the HTML part and paragraphs of the text part.
+type mailTemplate struct {
+	subject *texttemplate.Template
+	blocks  []blockTemplate
+}
+
+// A blockTemplate is a paragraph, or, with a link, a button. Blocks are told
+// apart before anything is filled in, so that no value can become a button.
+type blockTemplate struct {
+	text, link *texttemplate.Template // link may be nil
+}
+
+// Block is a block that was filled in.
+type block struct{ Text, Link string }
+
+// content is what the layouts show.
+type content struct {
+	Subject string
+	Blocks  []block
+	Footer  string
+}
+
+// A renderer fills templates in.
+type renderer struct {
+	mails  map[domain.MailTemplate]*mailTemplate
+	layout *template.Template
+	server string // its name
+	url    string // where it is
+}
+
+func newRenderer(server, url string) (*renderer, error) {
+	r := &renderer{mails: make(map[domain.MailTemplate]*mailTemplate), server: oneLine(server), url: url}
+	var err error
+	if r.layout, err = template.ParseFS(files, "templates/layout.html"); err != nil {
+		return nil, err
+	}
+	for _, name := range domain.MailTemplates() {
+		text, err := files.ReadFile("templates/" + string(name) + ".txt")
+		if err != nil {
+			return nil, err
+		}
+		if r.mails[name], err = parse(string(text)); err != nil {
+			return nil, fmt.Errorf("mail %s: %w", name, err)
+		}
+	}
+	return r, nil
+}
+
+// parse reads a template: its first line is the subject, and blank lines part
+// the blocks. A block "-> label: link" is a button.
+func parse(text string) (*mailTemplate, error) {
+	var errs []error
+	compile := func(s string) *texttemplate.Template {
+		t, err := texttemplate.New("").Option("missingkey=error").Funcs(texttemplate.FuncMap{"time": longTime}).Parse(s)
+		errs = append(errs, err)
+		return t
+	}
+	subject, rest, _ := strings.Cut(text, "\n")
+	m := &mailTemplate{subject: compile(subject)}
+	for b := range strings.SplitSeq(strings.TrimSpace(rest), "\n\n") {
+		button, ok := strings.CutPrefix(b, "-> ")
+		if !ok {
+			m.blocks = append(m.blocks, blockTemplate{text: compile(b)})
+			continue
+		}
+		label, link, ok := strings.Cut(button, ": ")
+		if !ok {
+			return nil, fmt.Errorf("the button %q has no link", b)
+		}
+		m.blocks = append(m.blocks, blockTemplate{compile(label), compile(link)})
+	}
+	return m, errors.Join(errs...)
+}
+
+// longTime is a time as a person reads it, wherever they are.
+func longTime(t time.Time) string { return t.UTC().Format("2 January 2006 at 15:04 UTC") }
+
+// render returns the two parts of a mail and its subject.
+func (r *renderer) render(name domain.MailTemplate, d domain.MailData) (subject string, text, html []byte, err error) {
+	m, ok := r.mails[name]
+	if !ok {
+		return "", nil, nil, fmt.Errorf("there is no mail %q", name)
+	}
+	data, err := r.data(d)
+	if err != nil {
+		return "", nil, nil, err
+	}
+	fill := func(t *texttemplate.Template) string {
+		var b strings.Builder
+		if e := t.Execute(&b, data); e != nil && err == nil {
+			err = e
+		}
+		return b.String()
+	}
+	c := content{Subject: fill(m.subject), Footer: "This mail is from " + r.server + " at " + r.url + ". Nobody reads answers to it."}
+	for _, b := range m.blocks {
+		filled := block{Text: fill(b.text)}
+		if b.link != nil {
+			filled.Link = fill(b.link)
+		}
+		c.Blocks = append(c.Blocks, filled)
+	}
+	if err != nil {
+		return "", nil, nil, err
+	}
+	var page bytes.Buffer
+	if err := r.layout.Execute(&page, c); err != nil {
+		return "", nil, nil, err
+	}
+	return c.Subject, c.text(), page.Bytes(), nil
+}
+
+func (c content) text() []byte {
+	var b strings.Builder
+	for _, block := range c.Blocks {
+		if block.Link != "" {
+			fmt.Fprintf(&b, "%s:\r\n%s\r\n\r\n", block.Text, block.Link) // never folded: it must stay one word
+			continue
+		}
+		b.WriteString(fold(block.Text, 76) + "\r\n\r\n")
+	}
+	b.WriteString("-- \r\n" + fold(c.Footer, 76) + "\r\n")
+	return []byte(b.String())
+}
+
+// fold breaks text into lines of at most width characters, at spaces.
+func fold(text string, width int) string {
+	var b strings.Builder
+	n := 0
+	for word := range strings.FieldsSeq(text) {
+		length := len([]rune(word))
+		switch {
+		case n > 0 && n+1+length > width:
+			b.WriteString("\r\n")
+			n = 0
+		case n > 0:
+			b.WriteByte(' ')
+			n++
+		}
+		b.WriteString(word)
+		n += length
+	}
+	return b.String()
+}
+
+// data is what a template sees. A field that is missing is an error where the
+// template names it without asking first, never an empty place in a mail.
+func (r *renderer) data(d domain.MailData) (map[string]any, error) {
+	values := map[string]any{"Server": r.server, "Left": d.Left, "Address": "", "Device": ""}
+	fields := reflect.ValueOf(d)
+	for i := range fields.NumField() {
+		name, f := fields.Type().Field(i).Name, fields.Field(i)
+		if f.IsZero() {
+			continue
+		}
+		if s, ok := f.Interface().(string); ok {
+			values[name] = oneLine(s)
+			continue
+		}
+		values[name] = f.Interface()
+	}
+	if d.Link != "" {
+		u, err := url.Parse(d.Link)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return nil, errors.New("the link of a mail is not an absolute http or https address")
+		}
+	}
+	return values, nil
+}
+
+// oneLine keeps what others wrote (names, browsers) from looking like more than
+// a word of ours.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	return strings.Join(strings.Fields(s), " ")
+}

@@ -1,0 +1,39 @@
+package mail
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/json"
+	"fmt"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// A sealer keeps what waiting mails say from whoever reads the database or a
+// backup of it: the links in them reset passwords.
+type sealer struct{ aead cipher.AEAD }
+
+func newSealer(key []byte) (sealer, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return sealer{}, err
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	return sealer{aead}, err
+}
+
+func (s sealer) seal(id string, d domain.MailData) ([]byte, error) {
+	b, err := json.Marshal(d)
+	if err != nil {
+		return nil, err
+	}
+	return s.aead.Seal(nil, nil, b, []byte(id)), nil
+}
+
+func (s sealer) open(id string, sealed []byte) (d domain.MailData, err error) {
+	b, err := s.aead.Open(nil, nil, sealed, []byte(id))
+	if err != nil {
+		return d, fmt.Errorf("open a queued mail; it was sealed under another server key: %w", err)
+	}
+	return d, json.Unmarshal(b, &d)
+}
