@@ -15,6 +15,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -35,6 +36,8 @@ type Client struct {
 	// set before the first call.
 	Source func(ctx context.Context, refresh bool) (token string, err error)
 
+	tls *tls.Config // of the WebSocket; nil: the system's authorities
+
 	mu         sync.Mutex
 	tokens     Tokens
 	refreshing chan struct{} // closed when a refresh that is under way has ended
@@ -50,6 +53,15 @@ type Tokens struct {
 // New returns a client for the server at base, such as http://localhost:9000.
 func New(base string) *Client {
 	return &Client{base: strings.TrimSuffix(base, "/"), http: &http.Client{Timeout: 30 * time.Second}}
+}
+
+// Trust makes c use config for https, for servers with certificates of an
+// authority of one's own. It must be called before the first request.
+func (c *Client) Trust(config *tls.Config) {
+	c.tls = config
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = config.Clone()
+	c.http.Transport = t
 }
 
 // Token gives c an access token that was issued in another way, as by `unhidra

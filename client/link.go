@@ -55,7 +55,7 @@ func (l *Live) serve(ctx context.Context, refused string) (token string, served 
 	if err != nil {
 		return token, false, err
 	}
-	nc, early, err := ws.Dial(dialing, l.c.base+"/ws", nil, []string{"bearer", token}, nil)
+	nc, early, err := ws.Dial(dialing, l.c.base+"/ws", nil, []string{"bearer", token}, l.c.tls)
 	if err != nil {
 		return token, false, err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/certs"
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/obs"
@@ -41,6 +42,7 @@ type Addrs struct {
 	Public   string // host:port of each listener; empty: not open
 	Auth     string
 	Operator string
+	Redirect string // of the plain listener beside a TLS one
 	Setup    string // link for the first administrator; empty: there is one
 }
 
@@ -103,12 +105,17 @@ type server struct {
 	modules modules
 	parts   []part // in start order
 
-	public, auth, operator net.Listener
+	certs certs.Source // nil: plain http
+
+	public, auth, operator, plain net.Listener
 }
 
 // open opens the listeners, before anything runs that they would serve.
 func (s *server) open(ctx context.Context) (err error) {
 	c := s.Config
+	if err := s.openFiles(); err != nil {
+		return err
+	}
 	if c.Has(config.RoleGateway) {
 		if s.public, err = listen(ctx, net.JoinHostPort(c.BindAddr, strconv.Itoa(c.GatewayPort)), "GATEWAY_PORT"); err != nil {
 			return err
@@ -127,17 +134,22 @@ func (s *server) open(ctx context.Context) (err error) {
 		}
 		s.addrs.Operator = s.operator.Addr().String()
 	}
-	s.addrs.URL = c.URL()
-	if c.PublicURL == "" && s.public != nil {
-		_, port, _ := net.SplitHostPort(s.addrs.Public) // the port may have been left to the system
-		s.addrs.URL = "http://localhost:" + port
+	if c.TLS.HTTPAddr != "" {
+		if s.plain, err = listen(ctx, c.TLS.HTTPAddr, "UNHIDRA_HTTP_ADDR"); err != nil {
+			return err
+		}
+		s.addrs.Redirect = s.plain.Addr().String()
 	}
-	return nil
+	if s.public != nil {
+		c.GatewayPort = port(s.public) // may have been left to the system
+	}
+	s.addrs.URL = c.URL()
+	return s.openACME()
 }
 
 // closeListeners closes those that no part has taken over.
 func (s *server) closeListeners() {
-	for _, l := range []net.Listener{s.public, s.auth, s.operator} {
+	for _, l := range []net.Listener{s.public, s.auth, s.operator, s.plain} {
 		if l != nil {
 			_ = l.Close() // closed already, where a part had it
 		}
@@ -149,7 +161,14 @@ func (s *server) closeListeners() {
 func (s *server) handlers() error {
 	if s.operator != nil {
 		h := operator(s.reg, s.health, s.modules.serveStats)
-		s.parts = append(s.parts, serve("operator", s.operator, h, s.Log, s.Config.ShutdownTimeout))
+		s.parts = append(s.parts, serve("operator", s.operator, nil, h, s.Log, s.Config.ShutdownTimeout))
+	}
+	if s.certs != nil {
+		s.parts = append(s.parts, part{"certificates", s.certs.Run})
+	}
+	if s.plain != nil {
+		h := s.certs.Challenge(redirect(s.addrs.URL))
+		s.parts = append(s.parts, serve("http", s.plain, nil, h, s.Log, s.Config.ShutdownTimeout))
 	}
 	if s.auth != nil {
 		mux := http.NewServeMux()
@@ -186,7 +205,7 @@ func (s *server) listener(name string, l net.Listener, mux *http.ServeMux, fallb
 	if err != nil {
 		return err
 	}
-	s.parts = append(s.parts, serve(name, l, h, s.Log, s.Config.ShutdownTimeout))
+	s.parts = append(s.parts, serve(name, s.behindProxy(l), s.tls(), h, s.Log, s.Config.ShutdownTimeout))
 	return nil
 }
 

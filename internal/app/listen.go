@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,7 +34,7 @@ func listen(ctx context.Context, addr, setting string) (net.Listener, error) {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%s is in use by another program, perhaps by a server that runs already; stop it, or choose another by %s: %w", addr, setting, err)
 	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("this user may not open %s; choose a port above 1023 by %s: %w", addr, setting, err)
+		return nil, fmt.Errorf("this user may not open %s; give the program the right (setcap cap_net_bind_service=+ep, or AmbientCapabilities in the systemd unit), or choose a port above 1023 by %s: %w", addr, setting, err)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return nil, fmt.Errorf("%s is no address of this machine; see %s: %w", addr, setting, err)
 	case err != nil:
@@ -42,16 +43,22 @@ func listen(ctx context.Context, addr, setting string) (net.Listener, error) {
 	return l, nil
 }
 
-// serve is a part that answers requests on l. At the end it lets those under
-// way finish.
-func serve(name string, l net.Listener, h http.Handler, log *slog.Logger, grace time.Duration) part {
+// serve is a part that answers requests on l, encrypted if there is a secure. At
+// the end it lets those under way finish.
+func serve(name string, l net.Listener, secure *tls.Config, h http.Handler, log *slog.Logger, grace time.Duration) part {
 	srv := &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTime, WriteTimeout: writeTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		Handler: h, TLSConfig: secure, ReadHeaderTimeout: headerTime, WriteTimeout: writeTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(log.With("listener", name).Handler(), slog.LevelDebug),
 	}
 	return part{name, func(ctx context.Context) error {
 		failed := make(chan error, 1)
-		go func() { failed <- srv.Serve(l) }()
+		go func() {
+			if secure == nil {
+				failed <- srv.Serve(l)
+				return
+			}
+			failed <- srv.ServeTLS(l, "", "") // HTTP/2 too, and HTTP/1.1 for WebSockets
+		}()
 		select {
 		case err := <-failed:
 			return err

@@ -24,7 +24,8 @@ type Config struct {
 	GatewayPort  int
 	AuthAddr     string // empty: none
 	OperatorAddr string // empty: none
-	PublicURL    string // empty: by GatewayPort on localhost
+	PublicURL    string // empty: by the certificate's domain, or localhost
+	TLS          TLS
 
 	ServerKey     Secret   // empty: made at the first start, kept in DataDir
 	JWTSecret     Secret   // empty: derived from the server's key
@@ -81,7 +82,7 @@ func (c Config) URL() string {
 	if c.PublicURL != "" {
 		return c.PublicURL
 	}
-	return "http://localhost:" + strconv.Itoa(c.GatewayPort)
+	return c.TLS.url(c.GatewayPort)
 }
 
 // Settings returns every option with its effective value and origin, in the

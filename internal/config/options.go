@@ -31,6 +31,7 @@ func (c *Config) options() []option {
 		server  = "Server"
 		listen  = "Listening"
 		account = "Accounts"
+		secure  = "HTTPS"
 		browser = "Browsers and proxies"
 		limits  = "Limits"
 		logs    = "Log and shutdown"
@@ -57,8 +58,17 @@ func (c *Config) options() []option {
 		{account, "UNHIDRA_REQUIRE_SECOND_FACTOR", "", "none", "who must have a second factor: `none`, `admins`, `everyone`. Administrators can change it while the server runs", false, oneOf(&c.SecondFactor, "none", "admins", "everyone")},
 		{account, "UNHIDRA_PASSWORD_MIN", "password-min", "15", "shortest password, in characters", false, num(&c.PasswordMin, 8, 64)},
 
+		{secure, "UNHIDRA_ACME_DOMAINS", "acme-domains", "", "domain names, separated by commas, that the server fetches and renews certificates for by itself (HTTP-01 on port 80, TLS-ALPN-01 on port 443); setting it agrees to the terms of the ACME server", false, domains(&c.TLS.Domains)},
+		{secure, "UNHIDRA_ACME_EMAIL", "", "", "address that the ACME server may write to", false, str(&c.TLS.Email)},
+		{secure, "UNHIDRA_ACME_DIRECTORY", "", "https://acme-v02.api.letsencrypt.org/directory", "the ACME server; for trials `https://acme-staging-v02.api.letsencrypt.org/directory`, whose certificates browsers do not trust", false, directory(&c.TLS.Directory)},
+		{secure, "UNHIDRA_ACME_CA_FILE", "", "", "PEM file of the authority that the ACME server itself is trusted by; empty: the system's", false, str(&c.TLS.CAFile)},
+		{secure, "UNHIDRA_TLS_CERT", "tls-cert", "", "instead: PEM file of a certificate and its chain; a new one is taken without a restart", false, str(&c.TLS.Cert)},
+		{secure, "UNHIDRA_TLS_KEY", "tls-key", "", "PEM file of its key", false, str(&c.TLS.Key)},
+		{secure, "UNHIDRA_HTTP_ADDR", "http-addr", "auto", "plain listener that answers HTTP-01 and redirects everything else to https; `auto`: port 80 with UNHIDRA_ACME_DOMAINS, none otherwise; `off`: none", false, httpAddr(&c.TLS.HTTPAddr)},
+
 		{browser, "ALLOWED_ORIGINS", "allowed-origins", "", "origins, separated by commas, whose pages may open a WebSocket or send requests: `https://chat.example.org`; empty: only the server's own", false, origins(&c.AllowedOrigins)},
 		{browser, "UNHIDRA_TRUSTED_PROXIES", "trusted-proxies", "", "networks, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed: `127.0.0.1, 10.0.0.0/8`; empty: nobody's", false, networks(&c.TrustedProxies)},
+		{browser, "UNHIDRA_PROXY_PROTOCOL", "", "off", "`on`: connections from UNHIDRA_TRUSTED_PROXIES begin with a PROXY protocol header (version 1 or 2) that says who the client is; others' connections are as ever", false, onOff(&c.TLS.ProxyProtocol)},
 
 		{limits, "RATE_LIMIT_LOGIN_PER_MINUTE", "", "10", "attempts to sign in, from one address in a minute", false, num(&c.LoginPerMinute, 1, 1_000_000)},
 		{limits, "RATE_LIMIT_LOGIN_BURST", "", "15", "of these, at once", false, num(&c.LoginBurst, 1, 1_000_000)},

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -80,7 +81,9 @@ func StartLogged(tb testing.TB, o store.Options, log *slog.Logger, settings ...s
 	case <-time.After(time.Minute):
 		tb.Fatal("the server did not start within a minute")
 	}
-	s.URL = "http://" + s.Public // localhost may be another address
+	if !strings.HasPrefix(s.URL, "https:") {
+		s.URL = "http://" + s.Public // localhost may be another address
+	}
 	return s
 }
 

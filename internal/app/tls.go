@@ -1,0 +1,77 @@
+package app
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/unhidra/unhidra/internal/certs"
+	"github.com/unhidra/unhidra/internal/proxyproto"
+)
+
+// openFiles reads the certificate of the configuration, if it names files: what
+// is wrong with them is an error of the start.
+func (s *server) openFiles() (err error) {
+	c := s.Config.TLS
+	if c.Cert == "" {
+		return nil
+	}
+	s.certs, err = certs.OpenFiles(certs.FilesOptions{Cert: c.Cert, Key: c.Key, Log: s.Log, Metrics: s.reg})
+	return err
+}
+
+// openACME prepares to ask for certificates, once the ports are known.
+func (s *server) openACME() (err error) {
+	c := s.Config.TLS
+	if !c.ACME() {
+		return nil
+	}
+	s.certs, err = certs.NewACME(certs.ACMEOptions{
+		Domains: c.Domains, Email: c.Email, Directory: c.Directory, CAFile: c.CAFile, Folder: s.Config.CertificateFolder(),
+		Host: s.Config.BindAddr, TLSPort: port(s.public), HTTPPort: port(s.plain), Log: s.Log, Metrics: s.reg,
+	})
+	return err
+}
+
+// port returns the port of l, or 0 without one.
+func port(l net.Listener) int {
+	if l == nil {
+		return 0
+	}
+	a, _ := l.Addr().(*net.TCPAddr)
+	return a.Port
+}
+
+// tls returns how listeners are encrypted; nil: not at all.
+func (s *server) tls() *tls.Config {
+	if s.certs == nil {
+		return nil
+	}
+	return s.certs.TLS()
+}
+
+// behindProxy returns l, with clients' addresses from the PROXY protocol if the
+// configuration wants it.
+func (s *server) behindProxy(l net.Listener) net.Listener {
+	if !s.Config.TLS.ProxyProtocol {
+		return l
+	}
+	return proxyproto.Listen(l, proxyproto.Options{Trusted: s.Config.TrustedProxies, Log: s.Log})
+}
+
+// redirect returns what the plain listener serves: whoever reads is sent to base.
+// Who writes is refused, because what they wrote has crossed the network
+// unprotected already and must not go on doing so unnoticed.
+func redirect(base string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			http.Error(w, "use "+base, http.StatusForbidden)
+			return
+		}
+		path := "/" + strings.TrimLeft((&url.URL{Path: r.URL.Path, RawQuery: r.URL.RawQuery}).String(), "/")
+		w.Header().Set("Connection", "close")
+		http.Redirect(w, r, base+path, http.StatusPermanentRedirect)
+	})
+}
