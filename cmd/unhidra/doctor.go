@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -21,8 +22,8 @@ import (
 
 const doctorText = `doctor [flags]
 
-Looks at the configuration, the data folder, the disk, the clock, the ports and
-the database, and says of everything that is not right what to do. It changes
+Looks at the configuration, the data folder, the disk, the clock, the certificate,
+the ports and the database, and says of everything that is not right what to do. It changes
 nothing, and may be used while the server runs. Fails if something is broken; a
 warning is no failure.
 `
@@ -67,6 +68,7 @@ func doctor(ctx context.Context, e *env, args []string) error {
 	d.disk(c)
 	d.clock(c)
 	d.files()
+	d.certificate(ctx, c)
 	running := d.ports(ctx, c)
 	d.store(ctx, c, running)
 	if d.broken > 0 {
@@ -77,7 +79,7 @@ func doctor(ctx context.Context, e *env, args []string) error {
 
 // settings looks for what is allowed and yet seldom meant.
 func (d *diagnosis) settings(c config.Config) {
-	if strings.HasPrefix(c.PublicURL, "https:") && len(c.TrustedProxies) == 0 {
+	if strings.HasPrefix(c.PublicURL, "https:") && !c.TLS.On() && len(c.TrustedProxies) == 0 {
 		d.warn("proxies", "UNHIDRA_PUBLIC_URL is https, so a proxy is in front; name it in UNHIDRA_TRUSTED_PROXIES, or every client has the proxy's address and all share one limit")
 	}
 	host, _, err := net.SplitHostPort(c.OperatorAddr)
@@ -195,7 +197,7 @@ func (d *diagnosis) files() {
 // ports reports whether a server of ours runs on the public port.
 func (d *diagnosis) ports(ctx context.Context, c config.Config) (running bool) {
 	public := net.JoinHostPort(c.BindAddr, strconv.Itoa(c.GatewayPort))
-	for _, p := range []struct{ addr, setting string }{{public, "GATEWAY_PORT"}, {c.AuthAddr, "AUTH_BIND_ADDR"}, {c.OperatorAddr, "UNHIDRA_OPERATOR_ADDR"}} {
+	for _, p := range []struct{ addr, setting string }{{public, "GATEWAY_PORT"}, {c.AuthAddr, "AUTH_BIND_ADDR"}, {c.OperatorAddr, "UNHIDRA_OPERATOR_ADDR"}, {c.TLS.HTTPAddr, "UNHIDRA_HTTP_ADDR"}} {
 		if p.addr == "" {
 			continue
 		}
@@ -216,7 +218,10 @@ func (d *diagnosis) ports(ctx context.Context, c config.Config) (running bool) {
 }
 
 // healthy asks a server on this machine whether it is well.
-func healthy(ctx context.Context, addr string) bool {
+func healthy(ctx context.Context, addr string) bool { return asks(ctx, addr, "/health") }
+
+// asks reports whether a server of ours on this machine answers path with 200.
+func asks(ctx context.Context, addr, path string) bool {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return false
@@ -224,13 +229,20 @@ func healthy(ctx context.Context, addr string) bool {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/health", nil)
+	return answers(ctx, "http://"+net.JoinHostPort(host, port)+path) || answers(ctx, "https://"+net.JoinHostPort(host, port)+path)
+}
+
+// answers reports whether a server of ours is at url. It only asks who is there,
+// so that any certificate will do.
+func answers(ctx context.Context, url string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return false
 	}
-	res, err := http.DefaultClient.Do(req)
+	tr := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}
+	res, err := (&http.Client{Transport: tr, Timeout: 2 * time.Second}).Do(req)
 	if err != nil {
 		return false
 	}

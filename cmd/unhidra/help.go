@@ -18,6 +18,7 @@ func commands() []command {
 		{"restore", "put a backup in place", restore},
 		chatCommand(),
 		{"doctor", "look for what is wrong, and say what to do", doctor},
+		{"health", "ask the server on this machine whether it takes requests", health},
 		{"version", "print the version", printVersion},
 		{"help", "print this text", help},
 	}

@@ -167,7 +167,7 @@ func (s *server) handlers() error {
 		s.parts = append(s.parts, part{"certificates", s.certs.Run})
 	}
 	if s.plain != nil {
-		h := s.certs.Challenge(redirect(s.addrs.URL))
+		h := s.certs.Challenge(redirect(s.addrs.URL, s.health.ServeHealth))
 		s.parts = append(s.parts, serve("http", s.plain, nil, h, s.Log, s.Config.ShutdownTimeout))
 	}
 	if s.auth != nil {

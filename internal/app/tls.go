@@ -64,8 +64,12 @@ func (s *server) behindProxy(l net.Listener) net.Listener {
 // redirect returns what the plain listener serves: whoever reads is sent to base.
 // Who writes is refused, because what they wrote has crossed the network
 // unprotected already and must not go on doing so unnoticed.
-func redirect(base string) http.Handler {
+func redirect(base string, health http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/health" { // balancers do not follow
+			health(w, r)
+			return
+		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			http.Error(w, "use "+base, http.StatusForbidden)
 			return

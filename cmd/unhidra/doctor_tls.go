@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/certs"
+	"github.com/unhidra/unhidra/internal/config"
+)
+
+// certificate looks at what browsers will see.
+func (d *diagnosis) certificate(ctx context.Context, c config.Config) {
+	host := ""
+	if u, err := url.Parse(c.PublicURL); err == nil {
+		host = u.Hostname()
+	}
+	switch {
+	case c.TLS.Cert != "":
+		d.certificateFiles(c, host)
+	case c.TLS.ACME():
+		for _, domain := range c.TLS.Domains {
+			d.certificateOf(ctx, c, domain)
+		}
+	}
+}
+
+func (d *diagnosis) certificateFiles(c config.Config, host string) {
+	if _, err := certs.OpenFiles(certs.FilesOptions{Cert: c.TLS.Cert, Key: c.TLS.Key, Log: slog.New(slog.DiscardHandler)}); err != nil {
+		d.fail("certificate", "%v", err)
+		return
+	}
+	if info, err := os.Stat(c.TLS.Key); err == nil && info.Mode().Perm()&0o007 != 0 {
+		d.fail("certificate", "everyone on this machine can read the key in %s and pass for this server; run: chmod o= %s", c.TLS.Key, c.TLS.Key)
+	}
+	d.chain(c.TLS.Cert, host)
+}
+
+// chain looks at the certificate in a file.
+func (d *diagnosis) chain(path, host string) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		d.fail("certificate", "%v", err)
+		return
+	}
+	now := time.Now()
+	switch f := certs.Check(b, host, nil, now); {
+	case f.Broken:
+		d.fail("certificate", "%s %s", path, f.Text)
+	case f.Soon(now):
+		d.warn("certificate", "%s %s", path, f.Text)
+	default:
+		d.ok("certificate", "%s %s", path, f.Text)
+	}
+}
+
+// certificateOf looks for what ACME has brought, and, if that is nothing yet, at
+// what it needs.
+func (d *diagnosis) certificateOf(ctx context.Context, c config.Config, domain string) {
+	found := ""
+	_ = filepath.WalkDir(c.CertificateFolder(), func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.Name() == domain+".crt" {
+			found = path
+		}
+		return nil
+	})
+	if found != "" {
+		d.chain(found, domain)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	addrs, err := net.DefaultResolver.LookupHost(ctx, domain)
+	if err != nil {
+		d.warn("certificate", "%s has no address as seen from here; make an A or AAAA record that leads to this machine: %v", domain, err)
+		return
+	}
+	d.ok("certificate", "for %s it is fetched at the start; the name leads to %s, where ports 80 and 443 must be open to the internet", domain, strings.Join(addrs, ", "))
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/config"
+)
+
+const healthText = `health [flags]
+
+Asks the server on this machine whether it takes requests, and fails if it does
+not. It finds the server by the same settings as serve, and is meant for
+supervisors of containers that have no other program in them.
+`
+
+func health(ctx context.Context, e *env, args []string) error {
+	set := e.flags("health", healthText)
+	flags := config.NewFlags(set)
+	if err := parse(set, args, 0, 0); err != nil {
+		return err
+	}
+	c, err := e.load(flags)
+	if err != nil {
+		return err
+	}
+	addr := c.OperatorAddr
+	switch {
+	case addr != "":
+	case c.Has(config.RoleGateway):
+		addr = net.JoinHostPort(c.BindAddr, strconv.Itoa(c.GatewayPort))
+	case c.AuthAddr != "":
+		addr = c.AuthAddr
+	default:
+		return errors.New("this server listens nowhere, so nobody can ask it")
+	}
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
+	defer cancel()
+	if !asks(ctx, addr, "/ready") {
+		return fmt.Errorf("no server takes requests on %s", addr)
+	}
+	fmt.Fprintln(e.stdout, "ready")
+	return nil
+}
