@@ -1,34 +1,22 @@
 // The story of two people in two browsers, told to a real server: they register,
 // meet in a room, talk live, and lose nothing when the server is killed.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { composer, launch, line, shot, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
-const shots = new URL('screenshots/', import.meta.url).pathname;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const password = 'an old song about rain';
 
 const server = new Server();
 let browser;
 const people = {};
 
 before(async () => {
-  mkdirSync(shots, { recursive: true });
   await server.start();
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-  });
-  for (const name of ['ann', 'bob']) {
-    const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, bypassCSP: false });
-    const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
-    page.on('pageerror', (err) => (page.broken = err));
-    people[name] = page;
-  }
+  browser = await launch();
+  for (const name of ['ann', 'bob']) people[name] = await visitor(browser);
 });
 
 after(async () => {
@@ -51,17 +39,6 @@ function story(name, fn) {
   });
 }
 
-const shot = (page, name) => page.screenshot({ path: `${shots}${name}.png` });
-
-async function signUp(page, name, display, button) {
-  await page.getByLabel('Name', { exact: true }).fill(display);
-  await page.getByLabel('Username').fill(name);
-  await page.getByRole('textbox', { name: 'Passphrase' }).fill(password);
-  await page.getByRole('button', { name: button }).click();
-}
-
-const composer = (page) => page.getByRole('textbox', { name: /^Message/ });
-
 async function say(page, text) {
   await composer(page).fill(text);
   await composer(page).press('Enter');
@@ -69,8 +46,6 @@ async function say(page, text) {
 
 /** Waits until the server has everything that a page has sent. */
 const delivered = (page) => page.getByRole('log').getByText('Sending').first().waitFor({ state: 'detached' });
-
-const line = (page, text) => page.getByRole('log').getByText(text, { exact: true });
 
 story('the first administrator registers by the link', async () => {
   const { ann } = people;
@@ -162,11 +137,14 @@ story('presence and unread counts follow', async () => {
   for (const text of ['one', 'two', 'three @ann!']) await say(bob, text);
   await line(bob, 'two').waitFor();
   await ann.getByRole('navigation').getByRole('link', { name: /Workshop.*3/ }).waitFor();
+  await ann.waitForFunction(() => document.title.startsWith('(1) • 2 '));
+  await ann.waitForFunction(() => document.querySelector('link[rel=icon]').href.startsWith('data:image/png'));
   await shot(ann, 'unread');
   await ann.getByRole('navigation').getByRole('link', { name: /Workshop/ }).click();
   await line(ann, 'two').waitFor();
   await shot(ann, 'room');
   await ann.getByRole('navigation').getByRole('link', { name: /Workshop.*3/ }).waitFor({ state: 'detached' });
+  await ann.waitForFunction(() => document.title === 'Unhidra' && document.querySelector('link[rel=icon]').href.endsWith('/favicon.svg'));
 });
 
 story('search finds what was said and jumps there', async () => {

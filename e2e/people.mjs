@@ -1,0 +1,36 @@
+// What every browser test does: open browsers, register, write.
+import { mkdirSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+
+export const shots = new URL('screenshots/', import.meta.url).pathname;
+export const password = 'an old song about rain';
+
+export function launch() {
+  mkdirSync(shots, { recursive: true });
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+}
+
+/** A browser of its own, which remembers what its page threw. */
+export async function visitor(browser, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  page.on('pageerror', (err) => (page.broken = err));
+  return page;
+}
+
+export const shot = (page, name) => page.screenshot({ path: `${shots}${name}.png` });
+
+export async function signUp(page, name, display, button) {
+  await page.getByLabel('Name', { exact: true }).fill(display);
+  await page.getByLabel('Username').fill(name);
+  await page.getByRole('textbox', { name: 'Passphrase' }).fill(password);
+  await page.getByRole('button', { name: button }).click();
+}
+
+export const composer = (page) => page.getByRole('textbox', { name: /^Message/ });
+
+export const line = (page, text) => page.getByRole('log').getByText(text, { exact: true });
