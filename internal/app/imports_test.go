@@ -39,12 +39,16 @@ func floors() map[string][]string {
 		"internal/password": ground,
 		"internal/totp":     ground,
 		"internal/passkey":  ground,
+
+		"internal/passkey/softkey": {}, // for tests alone
+
 		"internal/oidc":     ground,
 		"internal/store":    append([]string{"internal/fulltext"}, ground...),
 
 		"internal/auth":     kits,
 		"internal/gateway":  kits,
 		"internal/chat":     kits,
+		"internal/device":   kits,
 		"internal/history":  kits,
 		"internal/presence": kits,
 

@@ -41,10 +41,13 @@ const (
 )
 
 // Revocation ends sessions: the one named, or, with no session, every session
-// of the user that began before Epoch.
+// of the user that began before Epoch. With a device, it ends that device's
+// connections instead, or those by one of its keys.
 type Revocation struct {
-	User    string `json:"user"`
+	User    string `json:"user,omitempty"`
 	Session string `json:"session,omitempty"`
 	Epoch   int64  `json:"epoch,omitempty"`
+	Device  string `json:"device,omitempty"`
+	Key     string `json:"key,omitempty"`
 	Reason  string `json:"reason"`
 }

@@ -76,6 +76,8 @@ type Principal struct {
 	AuthTime  time.Time // last proof of identity
 	AMR       []string  // how it was proven (RFC 8176)
 	Limited   bool      // must add a second factor, and may do nothing else before
+	Key       string    // of a device: the id of the key that it came with
+	Owner     string    // of a device: whose it is
 }
 
 // IsAdmin reports whether p administers the server.

@@ -1,0 +1,228 @@
+// Package device knows devices: whose they are, and the keys by which they
+// connect. A device is a member of rooms like anybody else; what it may do there
+// is not decided here. A key opens a WebSocket and nothing else.
+package device
+
+import (
+	"context"
+	"crypto/hmac"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/ratelimit"
+)
+
+// Store is what the module needs remembered.
+type Store interface {
+	CreateDevice(ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, limit int, now time.Time) error
+	Devices(ctx context.Context, owner, after string, limit int) ([]domain.Device, error)
+	DeviceByID(ctx context.Context, id string) (domain.Device, error)
+	ChangeDevice(ctx context.Context, owner, id string, c domain.DeviceChange, now time.Time) (domain.Device, error)
+	RotateDeviceKey(ctx context.Context, owner string, k domain.DeviceKey, secret domain.DeviceSecret, until, now time.Time) (domain.Device, error)
+	RevokeDevice(ctx context.Context, id, reason string, now time.Time) error
+	RevokeDeviceKey(ctx context.Context, device, key, reason string, now time.Time) error
+	Logins
+}
+
+// Logins is what is needed to let devices in, and to notice when they must go.
+type Logins interface {
+	DeviceLogin(ctx context.Context, key string) (domain.DeviceLogin, error)
+	UsedDeviceKeys(ctx context.Context, uses []domain.DeviceUse) error
+	EndedDevices(ctx context.Context, since, until time.Time) ([]domain.DeviceEnd, error)
+	BarredOwners(ctx context.Context, owners []string) ([]string, error)
+	ForgetDeviceKeys(ctx context.Context, before time.Time) error
+}
+
+// Deps are what the service needs.
+type Deps struct {
+	Store           Store
+	Bus             bus.Bus // nil: nobody to tell, as in a command beside the server
+	Log             *slog.Logger
+	Pepper          []byte           // the key that the store's hashes are made under
+	Now             func() time.Time // nil: time.Now
+	Max             int              // devices of one user; 0: no limit
+	RegisterPerHour int              // of one user; 0: no limit
+}
+
+// Service is the device module.
+type Service struct {
+	Deps
+	registrations *ratelimit.Limiter
+	live          live
+	mu            sync.Mutex
+	used          map[string]domain.DeviceUse // by key, not yet in the store
+}
+
+// New returns the service; Run keeps it informed.
+func New(d Deps) *Service {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	return &Service{
+		Deps: d, registrations: ratelimit.New(d.RegisterPerHour, time.Hour, d.RegisterPerHour),
+		live: newLive(), used: make(map[string]domain.DeviceUse),
+	}
+}
+
+// Registration is what an owner says of a new device.
+type Registration struct {
+	Name       string
+	Expires    time.Time // of the device; zero: never
+	KeyExpires time.Time // of its first key; zero: with the device
+}
+
+// Issued is a device with the key that was made for it just now. Nobody sees the
+// key again.
+type Issued struct {
+	Device domain.Device
+	KeyID  string
+	Key    string
+}
+
+// Register makes a device of owner and its first key.
+func (s *Service) Register(ctx context.Context, owner string, r Registration) (Issued, error) {
+	now := s.Now()
+	name, err := domain.CheckLine("/name", r.Name, domain.MaxDeviceName, true)
+	if err == nil {
+		err = errors.Join(later("/expires", r.Expires, now), later("/key_expires", r.KeyExpires, now))
+	}
+	if err != nil {
+		return Issued{}, err
+	}
+	if ok, wait := s.registrations.Allow(owner, now); !ok {
+		return Issued{}, domain.RateLimited.Errorf("registrations", "you registered many devices in a short time; try again later").After(wait)
+	}
+	d := domain.Device{ID: domain.NewID(domain.DevicePrefix), Owner: domain.UserRef{ID: owner}, Name: name, CreatedAt: now, Expires: r.Expires}
+	key, k, secret := s.issue(d.ID, r.KeyExpires)
+	if err := s.Store.CreateDevice(ctx, d, k, secret, s.Max, now); err != nil {
+		return Issued{}, err
+	}
+	s.Log.Info("device.register", "user", owner, "device", d.ID, "key", k.ID)
+	d, err = s.Store.DeviceByID(ctx, d.ID)
+	return Issued{d, k.ID, key}, err
+}
+
+func (s *Service) issue(device string, expires time.Time) (key string, k domain.DeviceKey, secret domain.DeviceSecret) {
+	key, id := newKey()
+	k = domain.DeviceKey{ID: id, Device: device, CreatedAt: s.Now(), Expires: expires}
+	return key, k, domain.DeviceSecret{Hash: hash(s.Pepper, key), Pepper: pepperVersion}
+}
+
+func later(pointer string, t, now time.Time) error {
+	if !t.IsZero() && !t.After(now) {
+		return domain.InvalidField(pointer, "this time is past")
+	}
+	return nil
+}
+
+// Rotate gives a device of owner another key. The one before stays good until a
+// time, so that the device can be given the new one meanwhile; the zero time is
+// a day from now.
+func (s *Service) Rotate(ctx context.Context, owner, id string, oldUntil, expires time.Time) (Issued, error) {
+	now := s.Now()
+	if oldUntil.IsZero() {
+		oldUntil = now.Add(domain.KeyOverlap)
+	}
+	if oldUntil.Before(now) {
+		oldUntil = now
+	}
+	if oldUntil.After(now.Add(domain.MaxOverlap)) {
+		return Issued{}, domain.InvalidField("/old_until", "the old key can stay good for %d days at most", domain.MaxOverlap/(24*time.Hour))
+	}
+	if err := later("/expires", expires, now); err != nil {
+		return Issued{}, err
+	}
+	key, k, secret := s.issue(id, expires)
+	d, err := s.Store.RotateDeviceKey(ctx, owner, k, secret, oldUntil, now)
+	if err != nil {
+		return Issued{}, err
+	}
+	s.Log.Info("device.rotate", "user", owner, "device", id, "key", k.ID)
+	for _, old := range d.Keys {
+		if old.Ended(now) {
+			s.announce(domain.DeviceEnd{Device: id, Key: old.ID, Reason: "rotated"})
+		}
+	}
+	return Issued{d, k.ID, key}, nil
+}
+
+// Revoke ends a device, or one of its keys if key is not empty, for good. Its
+// connections close.
+func (s *Service) Revoke(ctx context.Context, by, id, key string) (err error) {
+	if key == "" {
+		err = s.Store.RevokeDevice(ctx, id, "revoked", s.Now())
+	} else {
+		err = s.Store.RevokeDeviceKey(ctx, id, key, "revoked", s.Now())
+	}
+	if err != nil {
+		return err
+	}
+	s.Log.Info("device.revoke", "user", by, "device", id, "key", key)
+	s.announce(domain.DeviceEnd{Device: id, Key: key, Reason: "revoked"})
+	return nil
+}
+
+// Change renames a device of owner, or sets when it ends.
+func (s *Service) Change(ctx context.Context, owner, id string, c domain.DeviceChange) (d domain.Device, err error) {
+	if c.Name != nil {
+		name, err := domain.CheckLine("/name", *c.Name, domain.MaxDeviceName, true)
+		if err != nil {
+			return d, err
+		}
+		c.Name = &name
+	}
+	if c.Expires != nil {
+		if err := later("/expires", *c.Expires, s.Now()); err != nil {
+			return d, err
+		}
+	}
+	return s.Store.ChangeDevice(ctx, owner, id, c, s.Now())
+}
+
+// visible returns a device that p may see: their own, or any if they administer
+// the server.
+func (s *Service) visible(ctx context.Context, p domain.Principal, id string) (domain.Device, error) {
+	d, err := s.Store.DeviceByID(ctx, id)
+	if err == nil && d.Owner.ID != p.ID && !p.IsAdmin() {
+		return domain.Device{}, domain.NotFound.Errorf("no_device", "there is no such device, or it is not yours")
+	}
+	return d, err
+}
+
+// AuthenticateDevice returns the device that key belongs to, if it is good. A
+// key that is not tells nothing of why.
+func (s *Service) AuthenticateDevice(ctx context.Context, key string, from netip.Addr) (domain.Principal, error) {
+	id, ok := keyID(key)
+	if !ok {
+		return s.refused("", "malformed", from)
+	}
+	l, err := s.Store.DeviceLogin(ctx, id)
+	if domain.KindOf(err) == domain.NotFound {
+		return s.refused(id, "unknown", from)
+	}
+	if err != nil {
+		return domain.Principal{}, err
+	}
+	now := s.Now()
+	switch {
+	case l.Secret.Pepper != pepperVersion || !hmac.Equal(l.Secret.Hash, hash(s.Pepper, key)):
+		return s.refused(id, "wrong secret", from)
+	case l.Key.Ended(now) || l.Device.Ended(now):
+		return s.refused(id, "ended", from)
+	case l.Barred:
+		return s.refused(id, "owner disabled", from)
+	}
+	return domain.Principal{
+		ID: l.Device.ID, Kind: domain.KindDevice, Role: domain.SystemUser, Key: id, Owner: l.Device.Owner.ID, Expires: l.Until(),
+	}, nil
+}
+
+func (s *Service) refused(key, why string, from netip.Addr) (domain.Principal, error) {
+	s.Log.Info("device.auth_failed", "key", key, "because", why, "addr", from)
+	return domain.Principal{}, domain.Unauthorized.Errorf("bad_device_key", "this device key is not valid, or is revoked or expired")
+}

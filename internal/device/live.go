@@ -1,0 +1,195 @@
+package device
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// live knows the devices that are connected to this process.
+type live struct {
+	mu      sync.Mutex
+	devices map[string]*connected
+}
+
+type connected struct {
+	owner string
+	conns int
+}
+
+func newLive() live { return live{devices: make(map[string]*connected)} }
+
+// DeviceConnected is told that a device was let in.
+func (s *Service) DeviceConnected(p domain.Principal, from netip.Addr) {
+	s.live.mu.Lock()
+	c := s.live.devices[p.ID]
+	if c == nil {
+		c = &connected{owner: p.Owner}
+		s.live.devices[p.ID] = c
+	}
+	c.conns++
+	s.live.mu.Unlock()
+	s.mu.Lock()
+	s.used[p.Key] = domain.DeviceUse{Key: p.Key, At: s.Now(), IP: from.String()}
+	s.mu.Unlock()
+	s.Log.Info("device.connect", "device", p.ID, "key", p.Key, "addr", from)
+}
+
+// DeviceDisconnected is told that a connection of a device has ended.
+func (s *Service) DeviceDisconnected(p domain.Principal, from netip.Addr, because string) {
+	s.live.mu.Lock()
+	if c := s.live.devices[p.ID]; c != nil {
+		if c.conns--; c.conns <= 0 {
+			delete(s.live.devices, p.ID)
+		}
+	}
+	s.live.mu.Unlock()
+	s.Log.Info("device.disconnect", "device", p.ID, "key", p.Key, "addr", from, "because", because)
+}
+
+func (l *live) has(device string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.devices[device] != nil
+}
+
+// of returns the connected devices of each owner.
+func (l *live) of(owners ...string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var ids []string
+	for id, c := range l.devices {
+		if slices.Contains(owners, c.owner) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func (l *live) owners() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	owners := make(map[string]bool)
+	for _, c := range l.devices {
+		owners[c.owner] = true
+	}
+	return slices.Collect(maps.Keys(owners))
+}
+
+func (l *live) none() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.devices) == 0
+}
+
+// announce tells all nodes that connections of a device must close.
+func (s *Service) announce(e domain.DeviceEnd) {
+	if s.Bus == nil {
+		return
+	}
+	b, err := json.Marshal(bus.Revocation{Device: e.Device, Key: e.Key, Reason: e.Reason})
+	if err == nil {
+		err = s.Bus.Publish(bus.RevokeSubject, b)
+	}
+	if err != nil {
+		s.Log.Error("announce that a device has ended", "err", err) // other nodes find it in the store
+	}
+}
+
+const (
+	pollEvery   = time.Second
+	flushEvery  = time.Minute
+	forgetEvery = time.Hour
+	keptFor     = 90 * 24 * time.Hour // keys that ended, for their owner to read
+	slack       = 10 * pollEvery      // between the clocks of nodes, and for a poll that failed
+)
+
+// Run closes what must not stay open, where the bus did not say so: keys and
+// devices that another node or a command revoked, those that expired, and those
+// of owners who were disabled. It also keeps when keys were used. It blocks until
+// ctx is done.
+func (s *Service) Run(ctx context.Context) error {
+	stop, err := s.Bus.Subscribe(bus.RevokeSubject, func(m bus.Message) { s.onRevoke(ctx, m) })
+	if err != nil {
+		return err
+	}
+	defer stop()
+	poll, flush, forget := time.NewTicker(pollEvery), time.NewTicker(flushEvery), time.NewTicker(forgetEvery)
+	defer poll.Stop()
+	defer flush.Stop()
+	defer forget.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			return s.flush(ctx)
+		case <-poll.C:
+			err = s.poll(ctx)
+		case <-flush.C:
+			err = s.flush(ctx)
+		case <-forget.C:
+			err = s.Store.ForgetDeviceKeys(ctx, s.Now().Add(-keptFor))
+		}
+		if err != nil && ctx.Err() == nil {
+			s.Log.Warn("look after devices", "err", err)
+		}
+	}
+}
+
+// onRevoke looks at once at the devices of someone who was kept out.
+func (s *Service) onRevoke(ctx context.Context, m bus.Message) {
+	var v bus.Revocation
+	if err := json.Unmarshal(m.Data, &v); err != nil || v.Device != "" || v.Session != "" || len(s.live.of(v.User)) == 0 {
+		return // one that cannot be read is told of by others
+	}
+	if err := s.closeBarred(ctx, []string{v.User}); err != nil && ctx.Err() == nil {
+		s.Log.Warn("look after devices", "err", err)
+	}
+}
+
+// poll looks for connected devices that have ended.
+func (s *Service) poll(ctx context.Context) error {
+	if s.live.none() {
+		return nil
+	}
+	now := s.Now()
+	ended, err := s.Store.EndedDevices(ctx, now.Add(-slack), now)
+	if err != nil {
+		return err
+	}
+	for _, e := range ended {
+		if s.live.has(e.Device) {
+			s.announce(e)
+		}
+	}
+	return s.closeBarred(ctx, s.live.owners())
+}
+
+func (s *Service) closeBarred(ctx context.Context, owners []string) error {
+	barred, err := s.Store.BarredOwners(ctx, owners)
+	if err != nil {
+		return err
+	}
+	for _, id := range s.live.of(barred...) {
+		s.announce(domain.DeviceEnd{Device: id, Reason: "owner_disabled"})
+	}
+	return nil
+}
+
+// flush keeps when and from where keys were used, each at most once a minute.
+func (s *Service) flush(ctx context.Context) error {
+	s.mu.Lock()
+	used := s.used
+	s.used = make(map[string]domain.DeviceUse)
+	s.mu.Unlock()
+	return s.Store.UsedDeviceKeys(ctx, slices.Collect(maps.Values(used)))
+}

@@ -1,0 +1,221 @@
+package device
+
+import (
+	"context"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
+)
+
+// deviceView is a device as the API shows it.
+type deviceView struct {
+	ID        string     `json:"id" doc:"also names the device as a member of rooms"`
+	Owner     ownerView  `json:"owner"`
+	Name      string     `json:"name"`
+	CreatedAt time.Time  `json:"created_at"`
+	Expires   *time.Time `json:"expires,omitempty" doc:"cannot connect after this time; absent: no end"`
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+	LastUsed  *time.Time `json:"last_used,omitempty" doc:"when it last connected, to the minute"`
+	LastIP    string     `json:"last_ip,omitempty"`
+	Keys      []keyView  `json:"keys" nullable:"false" doc:"newest first"`
+}
+
+type ownerView struct {
+	ID          string `json:"id"`
+	Username    string `json:"username"`
+	DisplayName string `json:"display_name"`
+}
+
+// keyView is a key without its secret.
+type keyView struct {
+	ID        string     `json:"id" doc:"stands in the key itself, after dk_"`
+	CreatedAt time.Time  `json:"created_at"`
+	Expires   *time.Time `json:"expires,omitempty"`
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+	LastUsed  *time.Time `json:"last_used,omitempty"`
+	LastIP    string     `json:"last_ip,omitempty"`
+	Live      bool       `json:"live" doc:"it would be let in now"`
+}
+
+// issuedView is the one answer that a key is in.
+type issuedView struct {
+	Device deviceView `json:"device"`
+	KeyID  string     `json:"key_id"`
+	Key    string     `json:"key" doc:"the device's secret; this is the only time that it is shown"`
+}
+
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func timeOf(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+func (s *Service) view(d domain.Device) deviceView {
+	now := s.Now()
+	v := deviceView{
+		ID: d.ID, Owner: ownerView{d.Owner.ID, d.Owner.Username, d.Owner.DisplayName}, Name: d.Name, CreatedAt: d.CreatedAt,
+		Expires: when(d.Expires), RevokedAt: when(d.RevokedAt), LastUsed: when(d.LastUsed), LastIP: d.LastIP, Keys: []keyView{},
+	}
+	for _, k := range d.Keys {
+		v.Keys = append(v.Keys, keyView{
+			ID: k.ID, CreatedAt: k.CreatedAt, Expires: when(k.Expires), RevokedAt: when(k.RevokedAt),
+			LastUsed: when(k.LastUsed), LastIP: k.LastIP, Live: !d.Ended(now) && !k.Ended(now),
+		})
+	}
+	return v
+}
+
+type deviceOutput struct{ Body deviceView }
+
+type issuedOutput struct{ Body issuedView }
+
+func (s *Service) issued(i Issued, err error) (*issuedOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &issuedOutput{issuedView{s.view(i.Device), i.KeyID, i.Key}}, nil
+}
+
+// Routes adds the module's operations to api.
+func (s *Service) Routes(api huma.API) {
+	op := func(id, method, path, summary string, status int) huma.Operation {
+		return huma.Operation{OperationID: id, Method: method, Path: path, Tags: []string{"devices"}, Security: httpx.Bearer, Summary: summary, DefaultStatus: status}
+	}
+	httpx.Register(api, op("register-device", "POST", "/devices", "Register a device, and get its key", 201), s.postDevice)
+	httpx.Register(api, op("list-devices", "GET", "/devices", "Your devices, the oldest first", 200), s.listDevices)
+	httpx.Register(api, op("get-device", "GET", "/devices/{device}", "One device", 200), s.getDevice)
+	httpx.Register(api, op("update-device", "PATCH", "/devices/{device}", "Rename a device, or set when it ends", 200), s.patchDevice)
+	httpx.Register(api, op("revoke-device", "DELETE", "/devices/{device}", "Keep a device out for good", 204), s.deleteDevice)
+	httpx.Register(api, op("rotate-device-key", "POST", "/devices/{device}/keys", "Give a device another key", 201), s.postKey)
+	httpx.Register(api, op("revoke-device-key", "DELETE", "/devices/{device}/keys/{key}", "End one key of a device for good", 204), s.deleteKey)
+}
+
+type registerInput struct {
+	Body struct {
+		Name       string     `json:"name" example:"Kitchen thermometer"`
+		Expires    *time.Time `json:"expires,omitempty" doc:"end of the device; absent: none"`
+		KeyExpires *time.Time `json:"key_expires,omitempty" doc:"end of its first key; absent: with the device"`
+	}
+}
+
+func (s *Service) postDevice(ctx context.Context, in *registerInput) (*issuedOutput, error) {
+	b := in.Body
+	return s.issued(s.Register(ctx, httpx.Principal(ctx).ID, Registration{b.Name, timeOf(b.Expires), timeOf(b.KeyExpires)}))
+}
+
+type listInput struct {
+	All    bool   `query:"all" doc:"everybody's; for administrators"`
+	Cursor string `query:"cursor"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+}
+
+func (s *Service) listDevices(ctx context.Context, in *listInput) (*struct{ Body httpx.Page[deviceView] }, error) {
+	p := httpx.Principal(ctx)
+	owner, after := p.ID, ""
+	if in.All {
+		if !p.IsAdmin() {
+			return nil, domain.Forbidden.Errorf("not_admin", "only administrators see everybody's devices")
+		}
+		owner = ""
+	}
+	if in.Cursor != "" {
+		if err := httpx.DecodeCursor(in.Cursor, &after); err != nil {
+			return nil, err
+		}
+	}
+	devices, err := s.Store.Devices(ctx, owner, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &struct{ Body httpx.Page[deviceView] }{}
+	if len(devices) > in.Limit {
+		devices = devices[:in.Limit]
+		out.Body.Next = httpx.EncodeCursor(devices[in.Limit-1].ID)
+	}
+	for _, d := range devices {
+		out.Body.Items = append(out.Body.Items, s.view(d))
+	}
+	return out, nil
+}
+
+// onDevice is the input of operations on one device.
+type onDevice struct {
+	Device string `path:"device" maxLength:"64"`
+}
+
+func (s *Service) getDevice(ctx context.Context, in *onDevice) (*deviceOutput, error) {
+	d, err := s.visible(ctx, httpx.Principal(ctx), in.Device)
+	return s.shown(d, err)
+}
+
+func (s *Service) shown(d domain.Device, err error) (*deviceOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &deviceOutput{s.view(d)}, nil
+}
+
+func (s *Service) patchDevice(ctx context.Context, in *struct {
+	onDevice
+	Body struct {
+		Name    *string    `json:"name,omitempty"`
+		Expires *time.Time `json:"expires,omitempty" doc:"when it cannot connect any more"`
+		Endless bool       `json:"endless,omitempty" doc:"true: takes the end away"`
+	}
+}) (*deviceOutput, error) {
+	c := domain.DeviceChange{Name: in.Body.Name, Expires: in.Body.Expires}
+	if in.Body.Endless {
+		if c.Expires != nil {
+			return nil, domain.InvalidField("/endless", "send either expires or endless")
+		}
+		c.Expires = &time.Time{}
+	}
+	d, err := s.Change(ctx, httpx.Principal(ctx).ID, in.Device, c)
+	return s.shown(d, err)
+}
+
+func (s *Service) deleteDevice(ctx context.Context, in *onDevice) (*struct{}, error) {
+	return nil, s.end(ctx, in.Device, "")
+}
+
+// end revokes what the caller may see.
+func (s *Service) end(ctx context.Context, device, key string) error {
+	p := httpx.Principal(ctx)
+	d, err := s.visible(ctx, p, device)
+	if err != nil {
+		return err
+	}
+	return s.Revoke(ctx, p.ID, d.ID, key)
+}
+
+func (s *Service) postKey(ctx context.Context, in *struct {
+	onDevice
+	Body struct {
+		OldUntil *time.Time `json:"old_until,omitempty" doc:"until when the key before stays good; absent: a day from now; past: not at all"`
+		Expires  *time.Time `json:"expires,omitempty" doc:"end of the new key; absent: with the device"`
+	}
+}) (*issuedOutput, error) {
+	b := in.Body
+	return s.issued(s.Rotate(ctx, httpx.Principal(ctx).ID, in.Device, timeOf(b.OldUntil), timeOf(b.Expires)))
+}
+
+func (s *Service) deleteKey(ctx context.Context, in *struct {
+	onDevice
+	Key string `path:"key" maxLength:"32"`
+}) (*struct{}, error) {
+	if in.Key == "" {
+		return nil, domain.NotFound.Errorf("no_device_key", "this device has no such key")
+	}
+	return nil, s.end(ctx, in.Device, in.Key)
+}
