@@ -34,6 +34,8 @@ type Config struct {
 	Registration  string   // open, invite, closed
 	SecondFactor  string   // who must have one: none, admins, everyone
 	PasswordMin   int
+	Mail          Mail
+	Captcha       Captcha
 
 	AllowedOrigins []string
 	TrustedProxies []netip.Prefix

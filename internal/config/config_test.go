@@ -160,3 +160,29 @@ func TestCHK_TK_09_SampleKeysAreRefused(t *testing.T) {
 		t.Error(c.JWTSecretsOld, err)
 	}
 }
+
+func TestMailAndCaptcha(t *testing.T) {
+	for name, env := range map[string][]string{
+		"UNHIDRA_MAIL_FROM":        {"UNHIDRA_SMTP_URL=smtps://a:hunter2@host"},
+		"UNHIDRA_SMTP_URL":         {"UNHIDRA_MAIL_FROM=a@example.org"},
+		"smtps://":                 {"UNHIDRA_SMTP_URL=https://a:hunter2@host", "UNHIDRA_MAIL_FROM=a@example.org"},
+		"is not a sender":          {"UNHIDRA_SMTP_URL=smtps://a:hunter2@host", "UNHIDRA_MAIL_FROM=a b"},
+		"UNHIDRA_CAPTCHA_SITE_KEY": {"UNHIDRA_CAPTCHA=turnstile", "UNHIDRA_CAPTCHA_SECRET=hunter2"},
+		"takes no site key":        {"UNHIDRA_CAPTCHA_SECRET=hunter2"},
+		"none of pow":              {"UNHIDRA_CAPTCHA=none"},
+	} {
+		if _, err := Load(env, nil); err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%v: %v", env, err)
+		}
+	}
+	c, err := Load([]string{"UNHIDRA_SMTP_URL=smtps://a:hunter2@host", "UNHIDRA_MAIL_FROM=Team <a@example.org>", "UNHIDRA_CAPTCHA=off"}, nil)
+	if err != nil || !c.Mail.On() || c.Captcha.Kind != "off" {
+		t.Errorf("%+v, %v", c.Mail, err)
+	}
+	if strings.Contains(fmt.Sprintf("%v %+v", c.Mail, c.Settings()), "hunter2") {
+		t.Error("the mail server's password prints itself")
+	}
+	if c, err := Load(nil, nil); err != nil || c.Mail.On() || c.Captcha.Kind != "pow" {
+		t.Errorf("by default: %+v, %v", c, err)
+	}
+}

@@ -32,6 +32,7 @@ func (c *Config) options() []option {
 		listen  = "Listening"
 		account = "Accounts"
 		secure  = "HTTPS"
+		mails   = "Mail and CAPTCHA"
 		browser = "Browsers and proxies"
 		limits  = "Limits"
 		logs    = "Log and shutdown"
@@ -65,6 +66,12 @@ func (c *Config) options() []option {
 		{secure, "UNHIDRA_TLS_CERT", "tls-cert", "", "instead: PEM file of a certificate and its chain; a new one is taken without a restart", false, str(&c.TLS.Cert)},
 		{secure, "UNHIDRA_TLS_KEY", "tls-key", "", "PEM file of its key", false, str(&c.TLS.Key)},
 		{secure, "UNHIDRA_HTTP_ADDR", "http-addr", "auto", "plain listener that answers HTTP-01 and redirects everything else to https; `auto`: port 80 with UNHIDRA_ACME_DOMAINS, none otherwise; `off`: none", false, httpAddr(&c.TLS.HTTPAddr)},
+
+		{mails, "UNHIDRA_SMTP_URL", "", "", "mail server: `smtps://user:password@host:465` (TLS), or `smtp://user:password@host:587` (STARTTLS, which must then be offered; `?tls=off` does without, on a network that you trust). With one, new accounts confirm their e-mail address, forgotten passwords can be reset, and people are told of what happens to their account; empty: none of that", true, smtpURL(&c.Mail.SMTP)},
+		{mails, "UNHIDRA_MAIL_FROM", "", "", "sender of these mails: `Unhidra <chat@example.org>`; needed with UNHIDRA_SMTP_URL", false, sender(&c.Mail.From)},
+		{mails, "UNHIDRA_CAPTCHA", "", "pow", "what tells people from programs at registration, at a password reset, and at sign-in after failures. `pow`: the browser works for a moment, and nobody else is asked; `turnstile`, `hcaptcha`, `recaptcha` (v2), `recaptcha3` (v3): that provider, which sees who comes; `off`: nothing", false, oneOf(&c.Captcha.Kind, "pow", "turnstile", "hcaptcha", "recaptcha", "recaptcha3", "off")},
+		{mails, "UNHIDRA_CAPTCHA_SITE_KEY", "", "", "public key that the CAPTCHA's provider gave", false, str(&c.Captcha.SiteKey)},
+		{mails, "UNHIDRA_CAPTCHA_SECRET", "", "", "secret key that the CAPTCHA's provider gave", true, secret(&c.Captcha.Secret)},
 
 		{browser, "ALLOWED_ORIGINS", "allowed-origins", "", "origins, separated by commas, whose pages may open a WebSocket or send requests: `https://chat.example.org`; empty: only the server's own", false, origins(&c.AllowedOrigins)},
 		{browser, "UNHIDRA_TRUSTED_PROXIES", "trusted-proxies", "", "networks, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed: `127.0.0.1, 10.0.0.0/8`; empty: nobody's", false, networks(&c.TrustedProxies)},
