@@ -39,9 +39,6 @@ func floors() map[string][]string {
 		"internal/password": ground,
 		"internal/totp":     ground,
 		"internal/passkey":  ground,
-
-		"internal/passkey/softkey": {}, // for tests alone
-
 		"internal/oidc":     ground,
 		"internal/store":    append([]string{"internal/fulltext"}, ground...),
 
@@ -51,6 +48,8 @@ func floors() map[string][]string {
 		"internal/device":   kits,
 		"internal/history":  kits,
 		"internal/presence": kits,
+
+		"internal/passkey/softkey": {}, // for tests alone
 
 		"web":    {},
 		"client": {"internal/wire", "internal/ws", "internal/domain"},
