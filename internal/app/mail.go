@@ -1,0 +1,35 @@
+package app
+
+import (
+	"fmt"
+
+	"github.com/unhidra/unhidra/internal/mail"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/token"
+)
+
+var _ mail.Store = (*store.DB)(nil)
+
+// mail returns the queue that sends the server's mails, or nil without a mail
+// server, and adds the part that runs it.
+func (s *server) mail(keys *token.Keyring) (*mail.Queue, error) {
+	c := s.Config
+	if !c.Mail.On() {
+		return nil, nil
+	}
+	sender, err := mail.NewSender(mail.Options{URL: c.Mail.SMTP.Reveal(), From: c.Mail.From})
+	if err != nil {
+		return nil, fmt.Errorf("UNHIDRA_SMTP_URL, UNHIDRA_MAIL_FROM: %w", err)
+	}
+	if c.PublicURL == "" && !c.TLS.On() {
+		s.Log.Warn("mails will have links that lead to this machine; set UNHIDRA_PUBLIC_URL to where people reach the server", "url", s.addrs.URL)
+	}
+	q, err := mail.New(mail.Deps{
+		Store: s.db, Sender: sender, Key: keys.Derive("mail"), Name: c.Name, URL: s.addrs.URL, Log: s.Log, Metrics: s.reg,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.parts = append(s.parts, part{"mail", q.Run})
+	return q, nil
+}
