@@ -1,0 +1,77 @@
+package domain
+
+// AuditType says what happened.
+type AuditType string
+
+// What the audit log knows.
+const (
+	AuditLogin            AuditType = "auth.login"
+	AuditMFA              AuditType = "auth.mfa"
+	AuditLogout           AuditType = "auth.logout"
+	AuditRefresh          AuditType = "auth.refresh"
+	AuditRefreshReuse     AuditType = "auth.refresh_reuse"
+	AuditLock             AuditType = "auth.lock"
+	AuditUnlock           AuditType = "auth.unlock"
+	AuditStepUp           AuditType = "auth.step_up"
+	AuditPasswordChange   AuditType = "auth.password_change"
+	AuditResetStart       AuditType = "auth.password_reset_start"
+	AuditResetDone        AuditType = "auth.password_reset_done"
+	AuditRegister         AuditType = "auth.register"
+	AuditVerifyEmail      AuditType = "auth.verify_email"
+	AuditEmailChange      AuditType = "auth.email_change"
+	AuditDelete           AuditType = "auth.delete"
+	AuditDataExport       AuditType = "auth.export"
+	AuditTOTPEnroll       AuditType = "auth.totp_enroll"
+	AuditTOTPDisable      AuditType = "auth.totp_disable"
+	AuditRecoveryGenerate AuditType = "auth.recovery_generate"
+	AuditRecoveryUse      AuditType = "auth.recovery_use"
+	AuditRememberAdd      AuditType = "auth.remember_add"
+	AuditRememberUse      AuditType = "auth.remember_use"
+	AuditRememberRevoke   AuditType = "auth.remember_revoke"
+	AuditPasskeyAdd       AuditType = "auth.passkey_add"
+	AuditPasskeyRemove    AuditType = "auth.passkey_remove"
+	AuditOIDCLink         AuditType = "auth.oidc_link"
+	AuditOIDCLogin        AuditType = "auth.oidc_login"
+	AuditSessionRevoke    AuditType = "session.revoke"
+
+	AuditDeviceRegister   AuditType = "device.register"
+	AuditDeviceRotate     AuditType = "device.rotate"
+	AuditDeviceRevoke     AuditType = "device.revoke"
+	AuditDeviceConnect    AuditType = "device.connect"
+	AuditDeviceDisconnect AuditType = "device.disconnect"
+	AuditDeviceAuthFailed AuditType = "device.auth_failed"
+
+	AuditOpenDenied   AuditType = "ws.open_denied"
+	AuditOriginDenied AuditType = "ws.origin_denied"
+	AuditClosedPolicy AuditType = "ws.closed_policy"
+
+	AuditRateLimited   AuditType = "ratelimit.exceeded"
+	AuditCaptchaFailed AuditType = "captcha.failed"
+
+	// AdminPrefix begins what administrators do; the rest names it.
+	AdminPrefix = "admin."
+
+	AuditAdminUserCreate    AuditType = "admin.user_create"
+	AuditAdminUserUpdate    AuditType = "admin.user_update"
+	AuditAdminUserDisable   AuditType = "admin.user_disable"
+	AuditAdminUserEnable    AuditType = "admin.user_enable"
+	AuditAdminUserDelete    AuditType = "admin.user_delete"
+	AuditAdminUserRole      AuditType = "admin.user_role"
+	AuditAdminPasswordReset AuditType = "admin.password_reset"
+	AuditAdminFactorsReset  AuditType = "admin.factors_reset"
+	AuditAdminInvite        AuditType = "admin.invite"
+	AuditAdminInviteRevoke  AuditType = "admin.invite_revoke"
+	AuditAdminRoom          AuditType = "admin.room"
+
+	AuditConfigChange AuditType = "config.change"
+
+	AuditStart        AuditType = "audit.start"      // the server began to record
+	AuditStop         AuditType = "audit.stop"       // and stopped
+	AuditExport       AuditType = "audit.export"     // somebody took records away
+	AuditRead         AuditType = "audit.read"       // an administrator looked at them
+	AuditVerify       AuditType = "audit.verify"     // somebody checked the chain
+	AuditCheckpointed AuditType = "audit.checkpoint" // where the chain stands, signed
+	AuditGap          AuditType = "audit.gap"        // records could not be kept, or not be sent
+	AuditRetention    AuditType = "audit.retention"  // old records were deleted
+	AuditErase        AuditType = "audit.erase"      // personal data were erased
+)
