@@ -1,0 +1,159 @@
+package oidc
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	coreos "github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// Identity is who somebody is at the provider. Issuer and Subject together
+// never change and never pass to another person; the rest may do both, so an
+// account is never found by it alone.
+type Identity struct {
+	Issuer, Subject string
+	Email           string
+	EmailVerified   bool // the provider says that the address is this person's
+	Name            string
+	Username        string // what the provider calls them, to suggest
+}
+
+// claims are what is read of a token or of the userinfo endpoint.
+type claims struct {
+	Subject  string   `json:"sub"`
+	Email    string   `json:"email"`
+	Verified flexible `json:"email_verified"`
+	Name     string   `json:"name"`
+	Username string   `json:"preferred_username"`
+	Party    string   `json:"azp"`
+}
+
+// flexible is a truth that some providers write as a string.
+type flexible bool
+
+func (f *flexible) UnmarshalJSON(b []byte) error {
+	*f = string(b) == "true" || string(b) == `"true"`
+	return nil
+}
+
+// Finish ends an attempt with what the provider sent the browser back with.
+// The caller has taken the attempt out of its store: it serves once.
+func (p *Provider) Finish(ctx context.Context, a Attempt, back url.Values) (Identity, error) {
+	if a.State == "" || subtle.ConstantTimeCompare([]byte(back.Get("state")), []byte(a.State)) != 1 {
+		return Identity{}, refused(errors.New("state is not the attempt's"))
+	}
+	d, err := p.discover(ctx)
+	if err != nil {
+		return Identity{}, err
+	}
+	// Who answers must be who was asked (RFC 9207), whatever it answers.
+	if iss := back.Get("iss"); iss != p.Issuer && (iss != "" || d.answer.NamesIssuer) {
+		return Identity{}, refused(fmt.Errorf("answer comes from %q", short(iss)))
+	}
+	switch code := back.Get("error"); {
+	case code == "access_denied":
+		return Identity{}, domain.Unauthorized.Errorf("oidc_denied", "the sign-in was broken off there")
+	case code != "":
+		return Identity{}, refused(fmt.Errorf("provider says %q: %q", short(code), short(back.Get("error_description"))))
+	case back.Get("code") == "":
+		return Identity{}, refused(errors.New("no code"))
+	}
+	ctx = coreos.ClientContext(ctx, p.http)
+	token, err := d.oauth.Exchange(ctx, back.Get("code"), oauth2.VerifierOption(a.Verifier))
+	if err != nil {
+		return Identity{}, exchange(err)
+	}
+	return p.identity(ctx, d, a, token)
+}
+
+// exchange tells a provider that refuses the code from one that is away.
+func exchange(err error) error {
+	if e, ok := errors.AsType[*oauth2.RetrieveError](err); ok && e.Response.StatusCode < 500 {
+		// Not the answer itself: nobody knows what a provider repeats in it.
+		return refused(fmt.Errorf("code: status %d, %q: %q", e.Response.StatusCode, short(e.ErrorCode), short(e.ErrorDescription)))
+	}
+	return away(fmt.Errorf("code: %q", short(err.Error())))
+}
+
+// identity reads the id token, and asks for what it does not say.
+func (p *Provider) identity(ctx context.Context, d *discovered, a Attempt, token *oauth2.Token) (Identity, error) {
+	raw, _ := token.Extra("id_token").(string)
+	if raw == "" {
+		return Identity{}, refused(errors.New("no id token"))
+	}
+	id, err := d.Verifier(&coreos.Config{ClientID: p.ClientID, Now: p.Now}).Verify(ctx, raw)
+	if err != nil {
+		return Identity{}, refused(fmt.Errorf("id token: %q", short(err.Error())))
+	}
+	var c claims
+	if err := id.Claims(&c); err != nil {
+		return Identity{}, refused(errors.New("id token: claims cannot be read"))
+	}
+	switch {
+	case a.Nonce == "" || subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(a.Nonce)) != 1:
+		return Identity{}, refused(errors.New("id token: nonce is not the attempt's"))
+	case c.Subject == "" || len(c.Subject) > 255:
+		return Identity{}, refused(errors.New("id token: bad subject"))
+	case c.Party != "" && c.Party != p.ClientID, c.Party == "" && len(id.Audience) > 1:
+		return Identity{}, refused(errors.New("id token: made for another party"))
+	}
+	if id.AccessTokenHash != "" {
+		if err := id.VerifyAccessToken(token.AccessToken); err != nil {
+			return Identity{}, refused(errors.New("id token: the access token is not its own"))
+		}
+	}
+	if c.Email == "" && d.UserInfoEndpoint() != "" {
+		if err := more(ctx, d, token, &c); err != nil {
+			return Identity{}, err
+		}
+	}
+	return Identity{
+		Issuer: p.Issuer, Subject: c.Subject, Email: strings.TrimSpace(c.Email), EmailVerified: bool(c.Verified) && c.Email != "",
+		Name: c.Name, Username: c.Username,
+	}, nil
+}
+
+// more asks the userinfo endpoint, which must speak of the same person.
+func more(ctx context.Context, d *discovered, token *oauth2.Token, c *claims) error {
+	info, err := d.UserInfo(ctx, oauth2.StaticTokenSource(token))
+	if err != nil {
+		return away(fmt.Errorf("userinfo: %q", short(err.Error())))
+	}
+	var u claims
+	if err := info.Claims(&u); err != nil {
+		return refused(errors.New("userinfo: claims cannot be read"))
+	}
+	if u.Subject != c.Subject {
+		return refused(errors.New("userinfo: of another subject"))
+	}
+	c.Email, c.Verified = u.Email, u.Verified
+	if c.Name == "" {
+		c.Name = u.Name
+	}
+	if c.Username == "" {
+		c.Username = u.Username
+	}
+	return nil
+}
+
+// refused is the answer to whatever is wrong with what came back: what it was
+// is for the log.
+func refused(cause error) error {
+	return domain.Unauthorized.Errorf("oidc_refused", "the sign-in did not work; begin it again").Because(cause)
+}
+
+// short is what of a stranger's text goes to the log.
+func short(s string) string {
+	const most = 200
+	if len(s) > most {
+		s = s[:most]
+	}
+	return strings.ToValidUTF8(s, "")
+}

@@ -1,0 +1,207 @@
+// Package oidc signs people in with an account they have elsewhere: OpenID
+// Connect's code flow, with PKCE, against any provider that can be discovered.
+// It says who somebody is there; whose account that is here, and whether there
+// shall be one, others decide.
+package oidc
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	coreos "github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+const (
+	timeout  = 10 * time.Second // for each request to the provider
+	pause    = 5 * time.Second  // after a discovery that failed, before the next
+	fresh    = time.Hour        // how long what was discovered holds
+	maxBytes = 1 << 20          // of any answer of the provider
+)
+
+// Config is how we are known to a provider.
+type Config struct {
+	Issuer   string // exactly as the provider writes it
+	ClientID string
+	Secret   string   // empty: we are a public client
+	Redirect string   // where the provider sends people back to
+	Scopes   []string // beside openid, email and profile
+
+	Now       func() time.Time  // nil: time.Now
+	Transport http.RoundTripper // nil: http.DefaultTransport
+}
+
+// Provider is one that people can sign in with. Its methods may be called by
+// many at once.
+type Provider struct {
+	Config
+	http *http.Client
+
+	mu    sync.Mutex
+	known *discovered
+	at    time.Time // of the last discovery, or try
+	err   error     // of that try
+	busy  chan struct{}
+}
+
+// discovered is what a provider says of itself.
+type discovered struct {
+	*coreos.Provider
+	oauth  oauth2.Config
+	answer struct {
+		NamesIssuer bool     `json:"authorization_response_iss_parameter_supported"`
+		Methods     []string `json:"token_endpoint_auth_methods_supported"`
+	}
+}
+
+// New returns a provider. It asks nothing yet: a provider that is away when we
+// start is asked again when somebody wants to sign in with it.
+func New(c Config) (*Provider, error) {
+	if c.ClientID == "" {
+		return nil, errors.New("OpenID Connect needs a client id")
+	}
+	for what, s := range map[string]string{"issuer": c.Issuer, "redirect": c.Redirect} {
+		u, err := url.Parse(s)
+		if err != nil || u.Host == "" || u.Fragment != "" || u.User != nil {
+			return nil, fmt.Errorf("OpenID Connect's %s is no address of a site: %q", what, s)
+		}
+		if u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+			return nil, fmt.Errorf("OpenID Connect's %s must begin with https://", what)
+		}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Transport == nil {
+		c.Transport = http.DefaultTransport
+	}
+	p := &Provider{Config: c, busy: make(chan struct{}, 1)}
+	p.http = &http.Client{Timeout: timeout, Transport: bounded{c.Transport}}
+	return p, nil
+}
+
+// loopback reports whether host is this machine, where http does.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// bounded reads no more of an answer than any provider has to say.
+type bounded struct{ http.RoundTripper }
+
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := b.RoundTripper.RoundTrip(r)
+	if err == nil {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(resp.Body, maxBytes), resp.Body}
+	}
+	return resp, err
+}
+
+// Attempt is a sign-in that was begun. It is kept, where nobody but the
+// browser that began it can name it, until the provider sends the person back.
+type Attempt struct {
+	State    string `json:"state"`
+	Nonce    string `json:"nonce"`
+	Verifier string `json:"verifier"`
+}
+
+// Begin returns an attempt, and where to send the browser.
+func (p *Provider) Begin(ctx context.Context) (Attempt, string, error) {
+	d, err := p.discover(ctx)
+	if err != nil {
+		return Attempt{}, "", err
+	}
+	a := Attempt{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier()}
+	return a, d.oauth.AuthCodeURL(a.State, coreos.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier)), nil
+}
+
+// Healthy reports why the provider could not be discovered when it was last
+// asked; nil if it could, or was not asked yet.
+func (p *Provider) Healthy() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+// discover returns what the provider says of itself, asking it at most once at
+// a time, and not again for a pause after it failed.
+func (p *Provider) discover(ctx context.Context) (*discovered, error) {
+	if d, err := p.remembered(); d != nil || err != nil {
+		return d, err
+	}
+	select {
+	case p.busy <- struct{}{}:
+		defer func() { <-p.busy }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if d, err := p.remembered(); d != nil || err != nil {
+		return d, err // somebody asked while we waited
+	}
+	// Others may wait for this answer: that one of them goes away does not
+	// make it a failure.
+	d, err := p.ask(context.WithoutCancel(ctx))
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at, p.err = p.Now(), err
+	if err == nil {
+		p.known = d
+	}
+	if p.known == nil {
+		return nil, away(err)
+	}
+	return p.known, nil // what was known before does until the provider is back
+}
+
+func (p *Provider) remembered() (*discovered, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	age := p.Now().Sub(p.at)
+	switch {
+	case p.err != nil && age < pause && p.known == nil:
+		return nil, away(p.err)
+	case p.err != nil && age < pause, p.err == nil && age < fresh:
+		return p.known, nil
+	}
+	return nil, nil
+}
+
+func (p *Provider) ask(ctx context.Context) (*discovered, error) {
+	found, err := coreos.NewProvider(coreos.ClientContext(ctx, p.http), p.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("discover %s: %w", p.Issuer, err)
+	}
+	d := &discovered{Provider: found}
+	if err := found.Claims(&d.answer); err != nil {
+		return nil, fmt.Errorf("discover %s: %w", p.Issuer, err)
+	}
+	d.oauth = oauth2.Config{
+		ClientID: p.ClientID, ClientSecret: p.Secret, RedirectURL: p.Redirect, Endpoint: found.Endpoint(),
+		Scopes: append([]string{coreos.ScopeOpenID, "email", "profile"}, p.Scopes...),
+	}
+	// The library would find out by trying, and a try may use up the code.
+	d.oauth.Endpoint.AuthStyle = oauth2.AuthStyleInHeader
+	if p.Secret == "" || len(d.answer.Methods) > 0 && !slices.Contains(d.answer.Methods, "client_secret_basic") {
+		d.oauth.Endpoint.AuthStyle = oauth2.AuthStyleInParams
+	}
+	return d, nil
+}
+
+func away(cause error) error {
+	return domain.Unavailable.Errorf("oidc_away", "the sign-in service does not answer; try again in a moment, or sign in another way").After(pause).Because(cause)
+}
