@@ -44,6 +44,9 @@ func newNginx(t *testing.T) *nginx {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	return &nginx{t: t, dir: dir, plain: freePort(t), secure: freePort(t)}
 }
 
