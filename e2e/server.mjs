@@ -1,5 +1,5 @@
 // Starts the built server for the browser tests, and kills it when they ask.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -62,6 +62,12 @@ export class Server {
     const gone = once(this.#process, 'exit');
     this.#process.kill('SIGKILL');
     await gone;
+  }
+
+  /** Fills a room with messages while the server is down. */
+  seed(room, user, n) {
+    const args = ['run', './e2e/seed', '-db', join(this.#dir, 'unhidra.db'), '-room', room, '-user', user, '-n', String(n)];
+    execFileSync('go', args, { cwd: new URL('..', import.meta.url).pathname, stdio: 'inherit' });
   }
 
   async close() {

@@ -1,0 +1,138 @@
+// A long history in the browser: what is in the page stays small, nothing moves
+// under the reader, and opening a room costs little beside a bare page.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { composer, launch, shot, signUp, visitor } from './people.mjs';
+import { Server } from './server.mjs';
+
+const server = new Server();
+const sizes = { Small: 10_000, Large: 100_000 };
+const rooms = {};
+let browser;
+let page;
+
+before(async () => {
+  await server.start();
+  browser = await launch();
+  page = await visitor(browser, { reducedMotion: 'reduce' });
+  let me;
+  page.on('response', async (r) => {
+    if (r.url().endsWith('/auth/register')) me = r.json();
+  });
+  await page.goto(server.setupLink);
+  await signUp(page, 'ann', 'Ann Smith', 'Create administrator');
+  for (const name of Object.keys(sizes)) {
+    await page.getByRole('button', { name: 'Create room' }).or(page.getByRole('button', { name: 'Add a room' })).first().click();
+    const item = page.getByRole('menuitem', { name: 'Create room' });
+    if (await item.count()) await item.click();
+    await page.getByRole('dialog').getByLabel('Name').fill(name);
+    await page.getByRole('dialog').getByRole('button', { name: 'Create room' }).click();
+    await page.getByRole('main', { name }).waitFor();
+    await composer(page).waitFor();
+    rooms[name] = new URL(page.url()).pathname.split('/')[2];
+  }
+  await server.kill();
+  for (const [name, n] of Object.entries(sizes)) server.seed(rooms[name], (await me).me.id, n);
+  await server.start();
+});
+
+after(async () => {
+  await browser?.close();
+  await server.close();
+});
+
+const messages = (where) => where.getByRole('log').getByRole('article');
+
+/** Scrolls by steps; after each, watches a line in the middle for some frames. Returns the most lines there were, and the farthest that one moved by itself. */
+const scroll = (where, steps, by) =>
+  where.evaluate(
+    async ([steps, by]) => {
+      const box = document.querySelector('[role=log]');
+      // After the frame is painted: what is seen, not what the page is still working out.
+      const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+      let most = 0;
+      let jump = 0;
+      const numbers = new Set();
+      for (let i = 0; i < steps; i++) {
+        box.scrollBy(0, by);
+        await frame();
+        await frame();
+        const { top, height } = box.getBoundingClientRect();
+        const lines = [...box.querySelectorAll('[data-line]')];
+        const line = lines.find((l) => l.getBoundingClientRect().bottom > top + height / 2);
+        for (const a of box.querySelectorAll('article')) numbers.add(a.textContent.match(/entry (\d+)/)?.[1]);
+        const key = line?.dataset.line;
+        const was = line?.getBoundingClientRect().top;
+        for (let n = 0; n < 8; n++) {
+          await frame();
+          most = Math.max(most, document.querySelectorAll('*').length);
+          const now = key && box.querySelector(`[data-line="${CSS.escape(key)}"]`)?.getBoundingClientRect().top;
+          jump = Math.max(jump, now === undefined ? Infinity : Math.abs(now - was));
+        }
+      }
+      return { most, jump, seen: numbers.size };
+    },
+    [steps, by],
+  );
+
+test('a hundred thousand messages scroll: few nodes, and nothing moves under the reader', async () => {
+  await page.goto(`${server.url}/rooms/${rooms.Large}`);
+  await messages(page).first().waitFor();
+  for (const by of [-900, 900]) {
+    await page.getByRole('log').hover();
+    await page.mouse.wheel(0, Math.sign(by));
+    const got = await scroll(page, 60, by);
+    console.log(`# by ${by}: ${JSON.stringify(got)}`);
+    assert.ok(got.seen > 100, `only ${got.seen} messages came by`);
+    assert.ok(got.most < 3000, `${got.most} nodes in the page`);
+    // A line that opens or closes a group of messages grows by its name; more than that must never show.
+    assert.ok(got.jump <= 40, `a line moved by ${got.jump} pixels`);
+  }
+  await shot(page, 'history');
+});
+
+/** The work of the page's process while fn runs, in seconds, and the tasks over 50 ms. */
+async function work(cdp, where, fn) {
+  const spent = async () => (await cdp.send('Performance.getMetrics')).metrics.find((m) => m.name === 'TaskDuration').value;
+  await where.evaluate(() => {
+    globalThis.long = 0;
+    globalThis.watching?.disconnect();
+    globalThis.watching = new PerformanceObserver((list) => (globalThis.long += list.getEntries().length));
+    globalThis.watching.observe({ type: 'longtask' });
+  });
+  const begin = await spent();
+  await fn();
+  await where.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  return { seconds: (await spent()) - begin, long: await where.evaluate(() => globalThis.long) };
+}
+
+test('opening a long room on a slow machine costs little more than its bare page', async () => {
+  await page.goto(`${server.url}/`);
+  await page.getByRole('navigation').getByRole('link', { name: 'Small' }).waitFor();
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send('Performance.enable');
+  await cdp.send('Emulation.setCPUThrottlingRate', { rate: 4 });
+  const open = {};
+  for (const name of Object.keys(sizes)) {
+    open[name] = await work(cdp, page, async () => {
+      await page.getByRole('navigation').getByRole('link', { name }).click();
+      await page.getByRole('main', { name }).waitFor();
+      await messages(page).last().waitFor();
+    });
+  }
+  // The bare page: the same screen again, as nothing but markup.
+  const bare = await work(cdp, page, () =>
+    page.evaluate(() => {
+      const markup = document.body.innerHTML;
+      document.body.innerHTML = '';
+      document.body.innerHTML = markup;
+    }),
+  );
+  console.log('#', JSON.stringify({ ...open, bare }));
+  assert.ok(open.Small.seconds < 12 * bare.seconds, `a room of 10,000: ${open.Small.seconds / bare.seconds} times the bare page`);
+  assert.ok(open.Large.seconds < 2 * open.Small.seconds, 'a room ten times as long costs the same');
+  assert.ok(open.Large.long <= bare.long + 8, `${open.Large.long} long tasks`);
+  await cdp.send('Emulation.setCPUThrottlingRate', { rate: 1 });
+});
+
+test('no page threw', () => assert.equal(page.broken, undefined));
