@@ -11,6 +11,7 @@ import (
 	"github.com/unhidra/unhidra/internal/auth"
 	"github.com/unhidra/unhidra/internal/chat"
 	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/device"
 	"github.com/unhidra/unhidra/internal/gateway"
 	"github.com/unhidra/unhidra/internal/history"
 	"github.com/unhidra/unhidra/internal/httpx"
@@ -27,11 +28,13 @@ var (
 	_ history.Store    = (*store.DB)(nil)
 	_ presence.Users   = (*store.DB)(nil)
 	_ presence.Peers   = (*store.DB)(nil)
+	_ device.Store     = (*store.DB)(nil)
 	_ gateway.Rooms    = (*store.DB)(nil)
 	_ gateway.Log      = (*store.DB)(nil)
 	_ gateway.Users    = (*store.DB)(nil)
 	_ gateway.Chat     = (*chat.Service)(nil)
 	_ gateway.Presence = (*presence.Service)(nil)
+	_ gateway.Devices  = (*device.Service)(nil)
 
 	_ httpx.Authenticator   = (*auth.Service)(nil)
 	_ gateway.Authenticator = (*auth.Service)(nil)
@@ -44,6 +47,7 @@ type modules struct {
 	chat     *chat.Service
 	history  *history.Service
 	presence *presence.Service
+	device   *device.Service
 	gateway  *gateway.Service
 	mail     *mail.Queue // nil: there is no mail server
 }
@@ -80,8 +84,13 @@ func (s *server) build(context.Context) error {
 	m.presence = presence.New(presence.Deps{Users: s.db, Peers: s.db, Bus: s.bus, Logger: s.Log})
 	s.parts = append(s.parts, part{"presence", m.presence.Run})
 
+	m.device = device.New(device.Deps{
+		Store: s.db, Bus: s.bus, Log: s.Log, Pepper: keys.Derive(DevicePepper), Max: c.DevicesPerUser, RegisterPerHour: c.DevicesPerHour,
+	})
+	s.parts = append(s.parts, part{"devices", m.device.Run})
+
 	m.gateway = gateway.New(gateway.Deps{
-		Auth: m.auth, Chat: m.chat, Rooms: s.db, Log: s.db, Users: s.db, Presence: m.presence, Bus: s.bus, Logger: s.Log,
+		Auth: m.auth, Devices: m.device, Secure: s.secure(), Chat: m.chat, Rooms: s.db, Log: s.db, Users: s.db, Presence: m.presence, Bus: s.bus, Logger: s.Log,
 		Metrics: s.reg, ClientAddr: httpx.Proxies(c.TrustedProxies).ClientAddr, Version: s.Version, Origins: s.origins(),
 		Limits: gateway.Limits{
 			HandshakesPerAddr: c.IPPerMinute, HandshakesPerUser: c.UserPerMinute, ConnsPerAddr: c.ConnsPerAddr,
@@ -103,6 +112,20 @@ func (s *server) origins() []string {
 	return o
 }
 
+// DevicePepper is what the key is derived for under which device keys are kept.
+const DevicePepper = "device-key"
+
+// secure says, of a server that people reach by https, which connections nobody
+// can listen to: those with TLS, those that a trusted proxy took with it, and
+// those from this very machine.
+func (s *server) secure() func(*http.Request) bool {
+	if !strings.HasPrefix(s.addrs.URL, "https:") {
+		return nil
+	}
+	proxies := httpx.Proxies(s.Config.TrustedProxies)
+	return func(r *http.Request) bool { return proxies.HTTPS(r) || httpx.FromHere(r) }
+}
+
 // routes adds what the public listener answers.
 func (m *modules) routes(api huma.API, c config.Config) {
 	if c.Has(config.RoleAuth) {
@@ -111,6 +134,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.chat.Routes(api)
 	m.history.Routes(api)
 	m.presence.Routes(api)
+	m.device.Routes(api)
 }
 
 func (m *modules) setupLink(ctx context.Context, url string) (string, error) {

@@ -40,6 +40,10 @@ const (
 	RevokeSubject   = "auth.revoke" // JSON: Revocation
 )
 
+// Renewed is the reason of a revocation whose session goes on under another id:
+// who is connected comes back with new tokens.
+const Renewed = "renewed"
+
 // Revocation ends sessions: the one named, or, with no session, every session
 // of the user that began before Epoch. With a device, it ends that device's
 // connections instead, or those by one of its keys.

@@ -48,6 +48,8 @@ type Config struct {
 	MessagesPerSec  int
 	ConnsPerAddr    int
 	ConnsPerUser    int
+	DevicesPerHour  int
+	DevicesPerUser  int
 	SendQueue       int
 	Drain           time.Duration
 	ShutdownTimeout time.Duration

@@ -85,6 +85,8 @@ func (c *Config) options() []option {
 		{limits, "RATE_LIMIT_MESSAGES_PER_SEC", "", "50", "requests on one WebSocket in a second; a user has twice as many over all of theirs", false, num(&c.MessagesPerSec, 1, 1_000_000)},
 		{limits, "UNHIDRA_CONNECTIONS_PER_ADDR", "", "200", "WebSockets open from one address at a time; raise it for an office behind one address", false, num(&c.ConnsPerAddr, 1, 1_000_000)},
 		{limits, "UNHIDRA_CONNECTIONS_PER_USER", "", "20", "WebSockets open for one user at a time", false, num(&c.ConnsPerUser, 1, 1_000_000)},
+		{limits, "RATE_LIMIT_DEVICE_REGISTER_PER_HOUR", "", "10", "devices that one user may register in an hour", false, num(&c.DevicesPerHour, 1, 1_000_000)},
+		{limits, "UNHIDRA_DEVICES_PER_USER", "", "100", "devices of one user that can connect; those that were revoked or have expired do not count", false, num(&c.DevicesPerUser, 1, 1_000_000)},
 		{limits, "UNHIDRA_SEND_QUEUE", "", "1048576", "bytes that may wait for a slow reader before it is disconnected; it resumes where it was", false, num(&c.SendQueue, 128<<10, 1<<30)},
 
 		{logs, "UNHIDRA_LOG_LEVEL", "log-level", "info", "`debug`, `info`, `warn` or `error`", false, oneOf(&c.LogLevel, "debug", "info", "warn", "error")},

@@ -10,27 +10,27 @@ import (
 	"github.com/unhidra/unhidra/internal/httpx"
 )
 
-// deviceView is a device as the API shows it.
-type deviceView struct {
-	ID        string     `json:"id" doc:"also names the device as a member of rooms"`
-	Owner     ownerView  `json:"owner"`
-	Name      string     `json:"name"`
-	CreatedAt time.Time  `json:"created_at"`
-	Expires   *time.Time `json:"expires,omitempty" doc:"cannot connect after this time; absent: no end"`
-	RevokedAt *time.Time `json:"revoked_at,omitempty"`
-	LastUsed  *time.Time `json:"last_used,omitempty" doc:"when it last connected, to the minute"`
-	LastIP    string     `json:"last_ip,omitempty"`
-	Keys      []keyView  `json:"keys" nullable:"false" doc:"newest first"`
+// device is a device as the API shows it.
+type device struct {
+	ID        string      `json:"id" doc:"also names the device as a member of rooms"`
+	Owner     deviceOwner `json:"owner"`
+	Name      string      `json:"name"`
+	CreatedAt time.Time   `json:"created_at"`
+	Expires   *time.Time  `json:"expires,omitempty" doc:"cannot connect after this time; absent: no end"`
+	RevokedAt *time.Time  `json:"revoked_at,omitempty"`
+	LastUsed  *time.Time  `json:"last_used,omitempty" doc:"when it last connected, to the minute"`
+	LastIP    string      `json:"last_ip,omitempty"`
+	Keys      []deviceKey `json:"keys" nullable:"false" doc:"newest first"`
 }
 
-type ownerView struct {
+type deviceOwner struct {
 	ID          string `json:"id"`
 	Username    string `json:"username"`
 	DisplayName string `json:"display_name"`
 }
 
-// keyView is a key without its secret.
-type keyView struct {
+// deviceKey is a key without its secret.
+type deviceKey struct {
 	ID        string     `json:"id" doc:"stands in the key itself, after dk_"`
 	CreatedAt time.Time  `json:"created_at"`
 	Expires   *time.Time `json:"expires,omitempty"`
@@ -40,11 +40,11 @@ type keyView struct {
 	Live      bool       `json:"live" doc:"it would be let in now"`
 }
 
-// issuedView is the one answer that a key is in.
-type issuedView struct {
-	Device deviceView `json:"device"`
-	KeyID  string     `json:"key_id"`
-	Key    string     `json:"key" doc:"the device's secret; this is the only time that it is shown"`
+// issuedDevice is the one answer that a key is in.
+type issuedDevice struct {
+	Device device `json:"device"`
+	KeyID  string `json:"key_id"`
+	Key    string `json:"key" doc:"the device's secret; this is the only time that it is shown"`
 }
 
 func when(t time.Time) *time.Time {
@@ -61,14 +61,14 @@ func timeOf(t *time.Time) time.Time {
 	return *t
 }
 
-func (s *Service) view(d domain.Device) deviceView {
+func (s *Service) view(d domain.Device) device {
 	now := s.Now()
-	v := deviceView{
-		ID: d.ID, Owner: ownerView{d.Owner.ID, d.Owner.Username, d.Owner.DisplayName}, Name: d.Name, CreatedAt: d.CreatedAt,
-		Expires: when(d.Expires), RevokedAt: when(d.RevokedAt), LastUsed: when(d.LastUsed), LastIP: d.LastIP, Keys: []keyView{},
+	v := device{
+		ID: d.ID, Owner: deviceOwner{d.Owner.ID, d.Owner.Username, d.Owner.DisplayName}, Name: d.Name, CreatedAt: d.CreatedAt,
+		Expires: when(d.Expires), RevokedAt: when(d.RevokedAt), LastUsed: when(d.LastUsed), LastIP: d.LastIP, Keys: []deviceKey{},
 	}
 	for _, k := range d.Keys {
-		v.Keys = append(v.Keys, keyView{
+		v.Keys = append(v.Keys, deviceKey{
 			ID: k.ID, CreatedAt: k.CreatedAt, Expires: when(k.Expires), RevokedAt: when(k.RevokedAt),
 			LastUsed: when(k.LastUsed), LastIP: k.LastIP, Live: !d.Ended(now) && !k.Ended(now),
 		})
@@ -76,15 +76,15 @@ func (s *Service) view(d domain.Device) deviceView {
 	return v
 }
 
-type deviceOutput struct{ Body deviceView }
+type deviceOutput struct{ Body device }
 
-type issuedOutput struct{ Body issuedView }
+type issuedOutput struct{ Body issuedDevice }
 
 func (s *Service) issued(i Issued, err error) (*issuedOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &issuedOutput{issuedView{s.view(i.Device), i.KeyID, i.Key}}, nil
+	return &issuedOutput{issuedDevice{s.view(i.Device), i.KeyID, i.Key}}, nil
 }
 
 // Routes adds the module's operations to api.
@@ -101,7 +101,7 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, op("revoke-device-key", "DELETE", "/devices/{device}/keys/{key}", "End one key of a device for good", 204), s.deleteKey)
 }
 
-type registerInput struct {
+type newDeviceInput struct {
 	Body struct {
 		Name       string     `json:"name" example:"Kitchen thermometer"`
 		Expires    *time.Time `json:"expires,omitempty" doc:"end of the device; absent: none"`
@@ -109,18 +109,18 @@ type registerInput struct {
 	}
 }
 
-func (s *Service) postDevice(ctx context.Context, in *registerInput) (*issuedOutput, error) {
+func (s *Service) postDevice(ctx context.Context, in *newDeviceInput) (*issuedOutput, error) {
 	b := in.Body
 	return s.issued(s.Register(ctx, httpx.Principal(ctx).ID, Registration{b.Name, timeOf(b.Expires), timeOf(b.KeyExpires)}))
 }
 
-type listInput struct {
+type devicesInput struct {
 	All    bool   `query:"all" doc:"everybody's; for administrators"`
 	Cursor string `query:"cursor"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
-func (s *Service) listDevices(ctx context.Context, in *listInput) (*struct{ Body httpx.Page[deviceView] }, error) {
+func (s *Service) listDevices(ctx context.Context, in *devicesInput) (*struct{ Body httpx.Page[device] }, error) {
 	p := httpx.Principal(ctx)
 	owner, after := p.ID, ""
 	if in.All {
@@ -138,7 +138,7 @@ func (s *Service) listDevices(ctx context.Context, in *listInput) (*struct{ Body
 	if err != nil {
 		return nil, err
 	}
-	out := &struct{ Body httpx.Page[deviceView] }{}
+	out := &struct{ Body httpx.Page[device] }{}
 	if len(devices) > in.Limit {
 		devices = devices[:in.Limit]
 		out.Body.Next = httpx.EncodeCursor(devices[in.Limit-1].ID)

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/ratelimit"
 	"github.com/unhidra/unhidra/internal/wire"
@@ -222,7 +223,13 @@ func (c *conn) close(code int, text, reason string, drop bool) {
 	}
 }
 
+// revoke ends a connection whose session has ended. One that was renewed returns
+// with its new tokens.
 func (c *conn) revoke(reason string) {
+	if reason == bus.Renewed {
+		c.close(wire.CloseToken, reason, "renewed", true)
+		return
+	}
 	news := encode(wire.Reply{Type: wire.TypeRevoked, Data: wire.Revoked{Reason: reason}})
 	bye := ws.AppendFrame(nil, ws.Close, ws.ClosePayload(wire.CloseRevoked, reason))
 	flush, first := c.end(true, news, bye)
@@ -258,6 +265,9 @@ func (c *conn) finish() {
 		why = *r
 	}
 	c.g.metrics.disconnects.WithLabelValues(why).Inc()
+	if p := c.who(); p.Kind == domain.KindDevice {
+		c.g.Devices.DeviceDisconnected(p, c.addr, why)
+	}
 }
 
 // linger closes the socket once a close frame that waits is written.

@@ -31,6 +31,13 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, bearer string) (domain.Principal, error)
 }
 
+// Devices knows devices by their keys, and is told when they come and go.
+type Devices interface {
+	AuthenticateDevice(ctx context.Context, key string, from netip.Addr) (domain.Principal, error)
+	DeviceConnected(p domain.Principal, from netip.Addr)
+	DeviceDisconnected(p domain.Principal, from netip.Addr, because string)
+}
+
 // Chat writes to rooms.
 type Chat interface {
 	Send(ctx context.Context, p domain.Principal, d domain.Draft) (domain.Event, error)
@@ -83,6 +90,7 @@ type Limits struct {
 // Deps is what the gateway needs.
 type Deps struct {
 	Auth       Authenticator
+	Devices    Devices // nil: none can connect
 	Chat       Chat
 	Rooms      Rooms
 	Log        Log
@@ -92,6 +100,7 @@ type Deps struct {
 	Logger     *slog.Logger
 	Metrics    prometheus.Registerer            // nil: none
 	ClientAddr func(r *http.Request) netip.Addr // nil: the peer's
+	Secure     func(r *http.Request) bool       // whether nobody can listen to r; nil: does not matter
 	Now        func() time.Time                 // nil: time.Now
 	Version    string                           // told to clients
 	Origins    []string                         // that may connect from a browser; empty: only the server's own
@@ -172,7 +181,7 @@ func (g *Service) Run(ctx context.Context) error {
 	return nil
 }
 
-// onRevoke ends the connections of revoked sessions.
+// onRevoke ends the connections of revoked sessions and devices.
 func (g *Service) onRevoke(m bus.Message) {
 	var r bus.Revocation
 	if err := json.Unmarshal(m.Data, &r); err != nil {
@@ -180,6 +189,14 @@ func (g *Service) onRevoke(m bus.Message) {
 		return
 	}
 	g.revocations.Add(1)
+	if r.Device != "" {
+		for _, c := range g.conns.ofUser(r.Device) {
+			if r.Key == "" || c.who().Key == r.Key {
+				c.revoke(r.Reason)
+			}
+		}
+		return
+	}
 	for _, c := range g.conns.ofUser(r.User) {
 		p := c.who()
 		if r.Session != "" && p.SessionID != r.Session {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
@@ -21,7 +22,11 @@ import (
 	"github.com/unhidra/unhidra/internal/ws"
 )
 
-const protocolBearer = "bearer"
+// Subprotocols that a credential comes after.
+const (
+	protocolBearer = "bearer"
+	protocolDevice = "device"
+)
 
 // ServeHTTP is GET /ws: it lets a connection in, or says why not with a problem
 // document before the upgrade.
@@ -42,15 +47,18 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 	if ok, wait := g.byAddr.Allow(ratelimit.AddrKey(addr), now); !ok {
 		return 0, domain.RateLimited.Errorf("handshakes", "too many connections were opened from your address; wait a moment").After(wait)
 	}
+	if err := g.checkSecure(r); err != nil {
+		return 0, err
+	}
 	if err := g.checkOrigin(r); err != nil {
 		return 0, err
 	}
-	token, err := credentials(r)
+	proof, err := credentials(r)
 	if err != nil {
 		return 0, err
 	}
 	revocations := g.revocations.Load()
-	p, err := g.Auth.Authenticate(r.Context(), token)
+	p, err := g.authenticate(r.Context(), proof.secret, addr)
 	if err != nil {
 		return 0, err
 	}
@@ -64,12 +72,12 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 	if len(users) == 0 {
 		return 0, domain.Unauthorized.Errorf("no_account", "this account does not exist any more")
 	}
-	c, err := g.admit(w, r, p, users[0], addr)
+	c, err := g.admit(w, r, p, users[0], proof.protocol)
 	if err != nil {
 		return 0, err
 	}
 	if g.revocations.Load() != revocations { // perhaps of this very session, before it was known here
-		if _, err := g.Auth.Authenticate(r.Context(), token); err != nil {
+		if _, err := g.authenticate(r.Context(), proof.secret, addr); err != nil {
 			c.revoke("revoked")
 		}
 	}
@@ -79,7 +87,8 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 
 // admit upgrades the connection. From here on it is ours, and errors can only
 // be said in a close frame.
-func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Principal, u domain.User, addr netip.Addr) (*conn, error) {
+func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Principal, u domain.User, protocol string) (*conn, error) {
+	addr := g.ClientAddr(r)
 	ok, draining := g.conns.admit(ratelimit.AddrKey(addr), g.Limits.ConnsPerAddr)
 	if draining {
 		return nil, domain.Unavailable.Errorf("restarting", "the server restarts; come back in a moment").After(2 * time.Second)
@@ -100,7 +109,7 @@ func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Princip
 	c.prove(p)
 	c.heard.Store(c.since.UnixNano())
 	c.pinged.Store(c.since.Add(-rand.N(heartbeat)).UnixNano()) // spreads the pings of a reconnect storm
-	early, err := c.upgrade(w, r)
+	early, err := c.upgrade(w, r, protocol)
 	if err != nil {
 		g.conns.cancel(u.ID)
 		g.conns.release(ratelimit.AddrKey(addr))
@@ -108,12 +117,15 @@ func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Princip
 	}
 	g.conns.add(c)
 	g.Presence.Connect(c.id, u, c.deliver)
+	if p.Kind == domain.KindDevice {
+		g.Devices.DeviceConnected(p, addr)
+	}
 	go c.read(early)
 	return c, nil
 }
 
 // upgrade takes the connection from the HTTP server and answers the handshake.
-func (c *conn) upgrade(w http.ResponseWriter, r *http.Request) (early []byte, err error) {
+func (c *conn) upgrade(w http.ResponseWriter, r *http.Request, protocol string) (early []byte, err error) {
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, domain.Internal.Errorf("", "cannot take over the connection").Because(err)
@@ -131,7 +143,7 @@ func (c *conn) upgrade(w http.ResponseWriter, r *http.Request) (early []byte, er
 		}
 	}
 	_ = nc.SetWriteDeadline(time.Now().Add(writeTime))
-	if _, err := nc.Write(ws.AppendUpgrade(nil, r, protocolBearer)); err != nil {
+	if _, err := nc.Write(ws.AppendUpgrade(nil, r, protocol)); err != nil {
 		_ = nc.Close()
 		return nil, domain.Unavailable.Errorf("", "the connection ended").Because(err)
 	}
@@ -144,18 +156,48 @@ func (c *conn) deliver(frame []byte) {
 	c.push(ws.AppendFrame(nil, ws.Text, frame))
 }
 
-// credentials returns the access token of a handshake: the second subprotocol
-// after "bearer", or, from programs, the Authorization header.
-func credentials(r *http.Request) (string, error) {
+// authenticate returns whose an access token or a device key is.
+func (g *Service) authenticate(ctx context.Context, secret string, from netip.Addr) (domain.Principal, error) {
+	if g.Devices != nil && isKey(secret) {
+		return g.Devices.AuthenticateDevice(ctx, secret, from)
+	}
+	return g.Auth.Authenticate(ctx, secret)
+}
+
+// A proof is what a handshake proves itself with, and the subprotocol to answer
+// it by: never the secret itself.
+type proof struct{ secret, protocol string }
+
+// credentials returns the access token or device key of a handshake. It is the
+// second subprotocol, after its kind, or stands in the Authorization header of a
+// program. A device may also offer its key alone, or no subprotocol at all.
+func credentials(r *http.Request) (proof, error) {
 	offered := ws.Protocols(r)
-	if len(offered) == 2 && offered[0] == protocolBearer {
-		return offered[1], nil
+	header, inHeader := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	device := inHeader && isKey(header)
+	switch {
+	case len(offered) == 2 && (offered[0] == protocolBearer || offered[0] == protocolDevice && isKey(offered[1])):
+		return proof{offered[1], offered[0]}, nil
+	case len(offered) == 1 && isKey(offered[0]):
+		return proof{offered[0], ""}, nil
+	case inHeader && len(offered) == 1 && offered[0] == protocolBearer, device && len(offered) == 1 && offered[0] == protocolDevice:
+		return proof{header, offered[0]}, nil
+	case device && len(offered) == 0:
+		return proof{header, ""}, nil
 	}
-	header, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if ok && len(offered) == 1 && offered[0] == protocolBearer {
-		return header, nil
+	return proof{}, domain.Unauthorized.Errorf("no_credentials",
+		`offer the subprotocols "bearer" and your access token, in this order; a device: "device" and its key`)
+}
+
+func isKey(secret string) bool { return strings.HasPrefix(secret, domain.DeviceKeyPrefix) }
+
+// checkSecure refuses connections that come in the clear to a server that people
+// reach by https: a key would be read on the way. This machine's own are none.
+func (g *Service) checkSecure(r *http.Request) error {
+	if g.Secure == nil || g.Secure(r) {
+		return nil
 	}
-	return "", domain.Unauthorized.Errorf("no_credentials", `offer the subprotocols "bearer" and your access token, in this order`)
+	return domain.Forbidden.Errorf("insecure", "this server is reached by wss:// only; a proxy before it must be named in UNHIDRA_TRUSTED_PROXIES and say X-Forwarded-Proto: https")
 }
 
 // checkOrigin holds browsers of other sites off. Programs send no Origin; they

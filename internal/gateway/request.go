@@ -180,16 +180,28 @@ func (c *conn) watch(ctx context.Context, d wire.Watch) (any, error) {
 	return ps, nil
 }
 
-// refresh extends the connection with a later token of the same session.
+// refresh extends the connection with a later token of the same session, or with
+// another key of the same device.
 func (c *conn) refresh(ctx context.Context, token string) (any, error) {
-	p, err := c.g.Auth.Authenticate(ctx, token)
+	revocations := c.g.revocations.Load()
+	p, err := c.g.authenticate(ctx, token, c.addr)
 	if err != nil {
 		return nil, err
 	}
 	if old := c.who(); p.ID != old.ID || p.SessionID != old.SessionID {
 		return nil, domain.Forbidden.Errorf("other_session", "this token is not of the session that opened the connection")
 	}
+	if p.Kind == domain.KindDevice {
+		c.g.Devices.DeviceConnected(p, c.addr)
+		c.g.Devices.DeviceDisconnected(c.who(), c.addr, "new key")
+	}
 	c.prove(p)
+	if c.g.revocations.Load() != revocations { // perhaps of this very proof, before it was the connection's
+		if _, err := c.g.authenticate(ctx, token, c.addr); err != nil {
+			c.revoke("revoked")
+			return nil, err
+		}
+	}
 	return wire.Until{Expires: p.Expires}, nil
 }
 

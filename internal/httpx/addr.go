@@ -44,6 +44,12 @@ func (ps Proxies) HTTPS(r *http.Request) bool {
 	return ps.trust(peer(r)) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
+// FromHere reports whether r comes from this very machine, and not by way of a
+// proxy on it that was asked in the clear.
+func FromHere(r *http.Request) bool {
+	return peer(r).IsLoopback() && !strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "http")
+}
+
 func (ps Proxies) trust(addr netip.Addr) bool {
 	for _, p := range ps {
 		if p.Contains(addr) {

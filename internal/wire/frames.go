@@ -187,7 +187,7 @@ type Refresh struct {
 
 // Until is when a token ends.
 type Until struct {
-	Expires time.Time `json:"expires"`
+	Expires time.Time `json:"expires,omitzero"` // absent: not by time
 }
 
 // Revoked tells why the connection is about to be closed.
