@@ -1,0 +1,209 @@
+package captcha
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+const (
+	askTimeout  = 3 * time.Second
+	maxToken    = 8 << 10 // reCAPTCHA's are the longest, some 2 KiB
+	maxAnswer   = 64 << 10
+	maxAge      = 10 * time.Minute // since it was solved; providers end theirs after 2 to 5
+	leastScore  = 0.5              // of reCAPTCHA v3, as its documentation advises
+	clockLeeway = time.Minute
+)
+
+// A provider is what differs between those who host CAPTCHAs. All are asked in
+// the same way: a form by POST, answered with JSON.
+type provider struct {
+	verify  string   // URL
+	origins []string // that a page must be allowed to load from, and to show frames of
+	script  string
+	actions bool // says which action it was solved for
+	scores  bool
+	siteKey bool // wants to be told the site key
+}
+
+var turnstile = provider{
+	verify: "https://challenges.cloudflare.com/turnstile/v0/siteverify", origins: []string{"https://challenges.cloudflare.com"},
+	script: "https://challenges.cloudflare.com/turnstile/v0/api.js?render=explicit", actions: true,
+}
+
+var hCaptcha = provider{
+	verify: "https://api.hcaptcha.com/siteverify", origins: []string{"https://hcaptcha.com", "https://*.hcaptcha.com"},
+	script: "https://js.hcaptcha.com/1/api.js?render=explicit", siteKey: true,
+}
+
+var reCaptcha = provider{
+	verify: "https://www.google.com/recaptcha/api/siteverify", origins: []string{"https://www.google.com", "https://www.gstatic.com"},
+	script: "https://www.google.com/recaptcha/api.js?render=explicit",
+}
+
+var reCaptcha3 = provider{
+	verify: "https://www.google.com/recaptcha/api/siteverify", origins: []string{"https://www.google.com", "https://www.gstatic.com"},
+	script: "https://www.google.com/recaptcha/api.js?render=", actions: true, scores: true,
+}
+
+// HostedOptions are what a provider's CAPTCHA needs.
+type HostedOptions struct {
+	Kind     string // KindTurnstile, KindHCaptcha, KindReCaptcha, KindReCaptcha3
+	SiteKey  string
+	Secret   string
+	Hosts    []string         // names that this server's page may have; answers from other pages are refused
+	Endpoint string           // where to ask; empty: the provider's
+	Now      func() time.Time // nil: the clock
+}
+
+// Hosted is a CAPTCHA of a provider. If the provider cannot be asked within three
+// seconds, nobody gets in.
+type Hosted struct {
+	o      HostedOptions
+	p      provider
+	client *http.Client
+}
+
+// NewHosted returns one, or says that there is no such kind.
+func NewHosted(o HostedOptions) (*Hosted, error) {
+	h := &Hosted{o: o}
+	switch o.Kind {
+	case KindTurnstile:
+		h.p = turnstile
+	case KindHCaptcha:
+		h.p = hCaptcha
+	case KindReCaptcha:
+		h.p = reCaptcha
+	case KindReCaptcha3:
+		h.p = reCaptcha3
+		h.p.script += url.QueryEscape(o.SiteKey)
+	default:
+		return nil, fmt.Errorf("there is no CAPTCHA of the kind %q", o.Kind)
+	}
+	if o.Endpoint != "" {
+		h.p.verify = o.Endpoint
+	}
+	if o.Now == nil {
+		h.o.Now = time.Now
+	}
+	h.client = &http.Client{Timeout: askTimeout, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // the secret goes where it was meant to go, or nowhere
+	}}
+	return h, nil
+}
+
+// Kind implements Captcha.
+func (h *Hosted) Kind() string { return h.o.Kind }
+
+// ClientConfig implements Captcha.
+func (h *Hosted) ClientConfig(action string) map[string]any {
+	return map[string]any{"kind": h.o.Kind, "site_key": h.o.SiteKey, "action": action, "script": h.p.script}
+}
+
+// Origins returns what the page's content security policy must allow for scripts,
+// frames and connections.
+func (h *Hosted) Origins() []string { return slices.Clone(h.p.origins) }
+
+// Challenge implements Captcha: the provider gives challenges.
+func (h *Hosted) Challenge(context.Context, string, netip.Addr) (any, error) {
+	return nil, domain.NotFound.Errorf("captcha_hosted", "this server's CAPTCHA is given by its provider")
+}
+
+// answer is what the providers say, of which each says a part.
+type answer struct {
+	Success     bool      `json:"success"`
+	Errors      []string  `json:"error-codes"`
+	Hostname    string    `json:"hostname"`
+	ChallengeTS time.Time `json:"challenge_ts"`
+	Action      string    `json:"action"`
+	Score       float64   `json:"score"`
+}
+
+// Verify implements Captcha. The provider uses the token up.
+func (h *Hosted) Verify(ctx context.Context, token, action string, addr netip.Addr) (Result, error) {
+	if token == "" || len(token) > maxToken {
+		return refuse("malformed"), nil
+	}
+	a, err := h.ask(ctx, token, addr)
+	if err != nil {
+		return Result{}, unavailable(err)
+	}
+	r := Result{Hostname: a.Hostname, Action: a.Action, Score: a.Score, At: a.ChallengeTS}
+	if r.Reason, err = h.judge(a, action); err != nil {
+		return Result{}, unavailable(err)
+	}
+	r.OK = r.Reason == ""
+	return r, nil
+}
+
+// judge returns why an answer is refused; empty for a good one. An error is a
+// fault of ours or the provider's, not of whoever solved it.
+func (h *Hosted) judge(a answer, action string) (string, error) {
+	if !a.Success {
+		for _, code := range a.Errors {
+			switch code {
+			case "timeout-or-duplicate", "already-seen-response", "expired-input-response":
+				return "reused", nil
+			case "missing-input-secret", "invalid-input-secret", "sitekey-secret-mismatch", "not-using-dummy-secret", "internal-error", "bad-request":
+				return "", fmt.Errorf("the provider says %s; check UNHIDRA_CAPTCHA_SITE_KEY and UNHIDRA_CAPTCHA_SECRET", code)
+			}
+		}
+		return "wrong", nil
+	}
+	now := h.o.Now()
+	switch {
+	case !slices.ContainsFunc(h.o.Hosts, func(host string) bool { return strings.EqualFold(host, a.Hostname) }):
+		return "wrong_host", nil
+	case h.p.actions && a.Action != action:
+		return "wrong_action", nil
+	case a.ChallengeTS.Before(now.Add(-maxAge)) || a.ChallengeTS.After(now.Add(clockLeeway)):
+		return "expired", nil
+	case h.p.scores && a.Score < leastScore:
+		return "low_score", nil
+	}
+	return "", nil
+}
+
+func (h *Hosted) ask(ctx context.Context, token string, addr netip.Addr) (a answer, err error) {
+	form := url.Values{"secret": {h.o.Secret}, "response": {token}}
+	if addr.IsValid() {
+		form.Set("remoteip", addr.Unmap().WithZone("").String())
+	}
+	if h.p.siteKey {
+		form.Set("sitekey", h.o.SiteKey)
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, h.p.verify, strings.NewReader(form.Encode()))
+	if err != nil {
+		return a, err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Accept", "application/json")
+	resp, err := h.client.Do(r)
+	if err != nil {
+		return a, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return a, err
+	}
+	// Some providers say with 400 what is wrong; all say it in JSON.
+	if err := json.Unmarshal(b, &a); err != nil || resp.StatusCode >= 500 {
+		return a, fmt.Errorf("the provider answered %s", resp.Status)
+	}
+	if resp.StatusCode != http.StatusOK && a.Success {
+		return a, fmt.Errorf("the provider answered %s, and success", resp.Status)
+	}
+	return a, nil
+}

@@ -1,0 +1,192 @@
+package captcha
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/ratelimit"
+)
+
+const (
+	lifetime = 20 * time.Minute
+	// leastCost rounds for one try, and 256 tries on average: about a quarter of a
+	// second for the browser of a laptop, and at level 5 some eight seconds.
+	leastCost    = 2000
+	keyPrefix    = "00"
+	perMinute    = 30 // challenges for one address
+	maxSeen      = 100_000
+	forgetEvery  = 10 * time.Minute
+	actionInData = "action"
+)
+
+// Uses remembers what was used, for all nodes. *store.DB does.
+type Uses interface {
+	UseCaptcha(ctx context.Context, id []byte, expires time.Time) (first bool, err error)
+	ForgetCaptchas(ctx context.Context, now time.Time) error
+}
+
+// PoWOptions are what a proof of work needs.
+type PoWOptions struct {
+	Key  []byte // that signs challenges, the same on every node
+	Uses Uses
+	Log  *slog.Logger
+	Now  func() time.Time // nil: the clock
+}
+
+// PoW is a proof of work: it asks the browser to find a number that takes some
+// while to find and no time to check. It tells nobody who comes. Challenges are
+// not kept: they are signed, with the action that they are for and the time when
+// they end, and only the ones that were used are remembered, until then. How hard
+// they are rises with what is asked for; see type pressure.
+type PoW struct {
+	o        PoWOptions
+	pressure *pressure
+	limit    *ratelimit.Limiter
+
+	mu   sync.Mutex
+	seen map[string]time.Time // signatures this node has spent a try on, and when they end
+}
+
+// NewPoW returns one.
+func NewPoW(o PoWOptions) *PoW {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &PoW{o: o, pressure: newPressure(), limit: ratelimit.New(perMinute, time.Minute, perMinute), seen: make(map[string]time.Time)}
+}
+
+// Kind implements Captcha.
+func (p *PoW) Kind() string { return KindPoW }
+
+// ClientConfig implements Captcha.
+func (p *PoW) ClientConfig(action string) map[string]any {
+	return map[string]any{"kind": KindPoW, "action": action}
+}
+
+// Challenge implements Captcha: it returns a Challenge. One address gets 30 in a
+// minute.
+func (p *PoW) Challenge(_ context.Context, action string, addr netip.Addr) (any, error) {
+	now := p.o.Now()
+	if ok, after := p.limit.Allow(ratelimit.AddrKey(addr), now); !ok {
+		return nil, domain.RateLimited.Errorf("captcha_rate", "too many challenges; try again later").After(after)
+	}
+	c := Challenge{Parameters: Parameters{
+		Algorithm: algorithm, Cost: leastCost << p.pressure.add(addr, now), Data: map[string]string{actionInData: action},
+		ExpiresAt: now.Add(lifetime).Unix(), KeyLength: keyLength, KeyPrefix: keyPrefix, Nonce: random(), Salt: random(),
+	}}
+	var err error
+	c.Signature, err = c.Parameters.sign(p.o.Key)
+	return c, err
+}
+
+func random() string {
+	var b [12]byte
+	_, _ = rand.Read(b[:]) // never fails since Go 1.24
+	return hex.EncodeToString(b[:])
+}
+
+// Verify implements Captcha. What costs nothing is checked first, and the
+// signature before anything of the challenge is believed, so that nobody chooses
+// how much work the server has: one challenge of ours buys one try, right or
+// wrong.
+func (p *PoW) Verify(ctx context.Context, token, action string, addr netip.Addr) (Result, error) {
+	now := p.o.Now()
+	r, err := p.verify(ctx, token, action, now)
+	if err == nil && !r.OK {
+		p.pressure.add(addr, now)
+	}
+	return r, err
+}
+
+func (p *PoW) verify(ctx context.Context, token, action string, now time.Time) (Result, error) {
+	payload, err := decode(token)
+	if err != nil {
+		return refuse("malformed"), nil
+	}
+	params, signature := payload.Challenge.Parameters, payload.Challenge.Signature
+	expires := time.Unix(params.ExpiresAt, 0)
+	if !now.Before(expires) {
+		return refuse("expired"), nil
+	}
+	want, err := params.sign(p.o.Key)
+	if err != nil {
+		return Result{}, err
+	}
+	if !hmac.Equal([]byte(want), []byte(signature)) {
+		return refuse("forged"), nil
+	}
+	if params.Data[actionInData] != action {
+		return refuse("wrong_action"), nil
+	}
+	if !p.first(signature, expires, now) {
+		return refuse("reused"), nil
+	}
+	if !params.solvedBy(payload.Solution) {
+		return refuse("wrong"), nil
+	}
+	id, err := hex.DecodeString(signature)
+	if err != nil {
+		return Result{}, err
+	}
+	switch first, err := p.o.Uses.UseCaptcha(ctx, id, expires); {
+	case err != nil:
+		return Result{}, unavailable(err)
+	case !first:
+		return refuse("reused"), nil // on another node
+	}
+	return Result{OK: true, Action: action, At: now}, nil
+}
+
+// first reports whether this node sees a signature for the first time. The
+// number that it remembers is bounded: past that, new answers wait until old ones
+// expire, and the store still sees what is used twice.
+func (p *PoW) first(signature string, expires, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, again := p.seen[signature]; again {
+		return false
+	}
+	if len(p.seen) >= maxSeen {
+		p.forget(now)
+	}
+	if len(p.seen) < maxSeen {
+		p.seen[signature] = expires
+	}
+	return true
+}
+
+func (p *PoW) forget(now time.Time) {
+	for s, expires := range p.seen {
+		if !now.Before(expires) {
+			delete(p.seen, s)
+		}
+	}
+}
+
+// Run forgets what has expired until ctx is done.
+func (p *PoW) Run(ctx context.Context) error {
+	tick := time.NewTicker(forgetEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		now := p.o.Now()
+		p.mu.Lock()
+		p.forget(now)
+		p.mu.Unlock()
+		if err := p.o.Uses.ForgetCaptchas(ctx, now); err != nil && !errors.Is(err, context.Canceled) {
+			p.o.Log.Warn("forget used CAPTCHAs", "err", err)
+		}
+	}
+}
