@@ -170,6 +170,7 @@ test('a browser that prefers German gets German, and a choice outlives the visit
   await german.getByRole('navigation', { name: 'Räume und Personen' }).waitFor();
   await shot(german, 'german');
   await german.goto(`${server.url}/settings/profile`);
+  await german.getByLabel('Sprache').waitFor();
   await shot(german, 'german-settings');
   await german.getByLabel('Sprache').selectOption('en');
   await german.getByRole('button', { name: 'Speichern' }).click();
