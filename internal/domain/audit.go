@@ -98,14 +98,20 @@ const (
 
 // AuditRecord is an event as the log has it.
 type AuditRecord struct {
-	Seq  int64
-	Time time.Time
-	Hash []byte // of the chain, up to and with this record
+	Seq    int64
+	Day    int64 // segment that it is in: days since 1970
+	Time   time.Time
+	Type   string
+	Actor  string // id
+	Target string // id
+	Hash   []byte // of the chain, up to and with this record
 	// Body is the record in canonical JSON: what the hash is over. In place of
 	// personal data it has their salted hashes.
 	Body []byte
-	// Personal has the personal data by name; nil once erased.
+	// Personal has the personal data by name, and Salt that of their hashes; nil
+	// once erased.
 	Personal map[string]string
+	Salt     []byte
 }
 
 // AuditHead is where the chain stands.
@@ -155,7 +161,8 @@ type AuditFilter struct {
 	Actor    string   // id
 	Target   string   // id
 	From, To time.Time
-	After    int64 // records with a greater number, oldest first
-	Before   int64 // records with a smaller number, newest first, unless After is given
+	After    int64 // records with a greater number
+	Before   int64 // records with a smaller number
+	Oldest   bool  // oldest first; otherwise newest first
 	Limit    int
 }
