@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/unhidra/unhidra/internal/auth"
+	"github.com/unhidra/unhidra/internal/captcha"
 	"github.com/unhidra/unhidra/internal/chat"
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/device"
@@ -49,7 +50,8 @@ type modules struct {
 	presence *presence.Service
 	device   *device.Service
 	gateway  *gateway.Service
-	mail     *mail.Queue // nil: there is no mail server
+	mail     *mail.Queue     // nil: there is no mail server
+	captcha  captcha.Captcha // nil: nobody is asked
 }
 
 // build makes the modules and the parts that run them, in the order in which
@@ -69,6 +71,9 @@ func (s *server) build(context.Context) error {
 	s.parts = append(s.parts, part{"chat", m.chat.Run})
 
 	if m.mail, err = s.mail(keys); err != nil {
+		return err
+	}
+	if m.captcha, err = s.captcha(keys); err != nil {
 		return err
 	}
 

@@ -18,7 +18,8 @@ import (
 const (
 	lifetime = 20 * time.Minute
 	// leastCost rounds for one try, and 256 tries on average: about a quarter of a
-	// second for the browser of a laptop, and at level 5 some eight seconds.
+	// leastCost rounds for one try, and 256 tries on average: an eighth of a second
+	// on a laptop, and at level 5 some four seconds. The server's part is one try.
 	leastCost    = 2000
 	keyPrefix    = "00"
 	perMinute    = 30 // challenges for one address
