@@ -78,6 +78,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer func() { err = errors.Join(err, db.Close()) }()
 	s := &server{Options: o, db: db, bus: bus.NewLocal(), reg: obs.NewRegistry(o.Version), health: &obs.Health{}}
 	s.health.Check("store", db.Ping)
+	obs.WatchDisk(s.reg, o.Config.DataDir)
 	defer s.closeListeners()
 	if err := s.open(ctx); err != nil {
 		return err

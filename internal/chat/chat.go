@@ -16,6 +16,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/ratelimit"
 	"github.com/unhidra/unhidra/internal/wire"
 )
@@ -114,6 +115,12 @@ func New(d Deps) *Service {
 	s.unsaid = prometheus.NewCounter(prometheus.CounterOpts{Name: "chat_announcements_dropped_total", Help: "Lots of events that were not published live; gateways read them from the log."})
 	if d.Metrics != nil {
 		d.Metrics.MustRegister(s.sent, s.unsaid)
+		if s.writes != nil {
+			obs.CountLimit(d.Metrics, "changes_of_user", s.writes)
+		}
+		if s.messages != nil {
+			obs.CountLimit(d.Metrics, "messages_of_user_by_http", s.messages)
+		}
 	}
 	return s
 }

@@ -1,6 +1,10 @@
 package gateway
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/unhidra/unhidra/internal/obs"
+)
 
 type metrics struct {
 	handshakes  *prometheus.CounterVec
@@ -8,6 +12,18 @@ type metrics struct {
 	delivery    prometheus.Histogram
 	events      prometheus.Counter
 	gaps        prometheus.Counter
+	requests    decisions // of one connection
+}
+
+// decisions count what a limit let through and refused.
+type decisions struct{ allowed, denied prometheus.Counter }
+
+func (d decisions) count(allowed bool) {
+	if allowed {
+		d.allowed.Inc()
+		return
+	}
+	d.denied.Inc()
 }
 
 // newMetrics makes the gateway's metrics and registers them with reg, if any.
@@ -31,11 +47,15 @@ func newMetrics(reg prometheus.Registerer, g *Service) *metrics {
 			Name: "gateway_gap_events_total", Help: "Events that were read from the log because the bus had lost them.",
 		}),
 	}
+	m.requests.allowed, m.requests.denied = obs.NewDecisions("requests_of_connection")
 	g.flushers.delivered = m.delivery.Observe
 	if reg == nil {
 		return m
 	}
-	reg.MustRegister(m.handshakes, m.disconnects, m.delivery, m.events, m.gaps,
+	obs.CountLimit(reg, "handshakes_of_address", g.byAddr)
+	obs.CountLimit(reg, "handshakes_of_user", g.byUser)
+	obs.CountLimit(reg, "messages_of_user", g.messages)
+	reg.MustRegister(m.handshakes, m.disconnects, m.delivery, m.events, m.gaps, m.requests.allowed, m.requests.denied,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "gateway_connections", Help: "Open WebSocket connections.",
 		}, func() float64 { return float64(g.conns.count.Load()) }),

@@ -77,12 +77,15 @@ func (c *conn) limit(typ string) error {
 	switch typ {
 	case wire.TypeSend, wire.TypeEdit, wire.TypeDelete:
 	default:
-		if ok, wait := c.requests.Allow(requestRate, now); !ok {
+		ok, wait := c.requests.Allow(requestRate, now)
+		c.g.metrics.requests.count(ok)
+		if !ok {
 			return domain.RateLimited.Errorf("requests", "too many requests; wait a moment").After(wait)
 		}
 		return nil
 	}
 	ok, wait := c.perConn.Allow(c.g.perConn, now)
+	c.g.metrics.requests.count(ok)
 	if ok {
 		ok, wait = c.g.messages.Allow(c.user.ID, now)
 	}

@@ -6,6 +6,7 @@ package ratelimit
 import (
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -65,6 +66,8 @@ type Limiter struct {
 	cap    int // keys of one shard
 	seed   maphash.Seed
 	shards [shardCount]shard
+
+	allowed, denied atomic.Uint64
 }
 
 type shard struct {
@@ -93,14 +96,19 @@ func (l *Limiter) Allow(key string, now time.Time) (ok bool, retryAfter time.Dur
 	defer s.mu.Unlock()
 	c, known := s.cells[key]
 	if ok, retryAfter = c.Allow(l.rate, now); !ok {
+		l.denied.Add(1)
 		return false, retryAfter
 	}
+	l.allowed.Add(1)
 	if !known {
 		s.evict(now, l.cap)
 	}
 	s.cells[key] = c
 	return true, 0
 }
+
+// Decisions returns how often Allow said yes and no.
+func (l *Limiter) Decisions() (allowed, denied uint64) { return l.allowed.Load(), l.denied.Load() }
 
 // Len returns the number of keys that are remembered.
 func (l *Limiter) Len() int {
