@@ -149,15 +149,19 @@ func (h *Hasher) timed(a argon, password string) []byte {
 // another system did, so that imported accounts do not stand out by answering
 // soon. One that took longer still does.
 func (h *Hasher) fill(spent time.Duration) {
-	typical := time.Duration(h.typical.Load())
 	a := newArgon()
-	if typical > 0 {
-		left := max(0, float64(typical-spent)/float64(typical))
-		a.mem = uint32(float64(argonMemory) * left)
-	}
-	if a.mem >= 8 { // the least that Argon2 knows
+	if a.mem = rest(time.Duration(h.typical.Load()), spent); a.mem >= 8 { // the least that Argon2 knows
 		a.sum(nil)
 	}
+}
+
+// rest is the memory, in KiB, with which a hash of ours takes what is left of
+// the typical time: the one is as the other.
+func rest(typical, spent time.Duration) uint32 {
+	if typical == 0 {
+		return argonMemory // nobody has hashed yet
+	}
+	return uint32(argonMemory * max(0, float64(typical-spent)/float64(typical)))
 }
 
 // turn waits for a turn at the processor. A server that is asked for too much

@@ -111,25 +111,33 @@ func TestRecordsOfOtherSystems(t *testing.T) {
 }
 
 // A wrong password of an imported account takes as long as that of an unknown
-// one, though its record is a cheap one.
+// one, though its record is a cheap one. The bounds are wide and the best of
+// several counts, as the machine has other things to do.
 func TestCHK_LG_01_ImportedAccountsDoNotStandOut(t *testing.T) {
+	for _, row := range []struct {
+		typical, spent time.Duration
+		want           uint32
+	}{{0, time.Second, argonMemory}, {time.Second, 0, argonMemory}, {time.Second, time.Second / 4, argonMemory * 3 / 4}, {time.Second, time.Second, 0}, {time.Second, time.Hour, 0}} {
+		if got := rest(row.typical, row.spent); got != row.want {
+			t.Errorf("%v of %v: %d KiB, want %d", row.spent, row.typical, got, row.want)
+		}
+	}
 	h := New(Options{})
-	took := func(record string) time.Duration {
-		best := time.Hour // the best of three: the machine has other things to do
-		for range 3 {
+	best := map[string]time.Duration{"": time.Hour, "$2b$05$8CAD7cmnV942OUNuaf3IM.2l5Wce1LlAYuKI0.WRmnzHGQGV9gcu.": time.Hour}
+	for range 4 {
+		for record, least := range best {
 			start := time.Now()
 			if ok, _, err := h.Verify(t.Context(), record, passphrase, Stranger); ok || err != nil {
 				t.Fatal(ok, err)
 			}
-			best = min(best, time.Since(start))
+			best[record] = min(least, time.Since(start))
 		}
-		return best
 	}
-	unknown := took("")
-	imported := took("$2b$05$8CAD7cmnV942OUNuaf3IM.2l5Wce1LlAYuKI0.WRmnzHGQGV9gcu.")
-	t.Logf("unknown %v, imported %v", unknown, imported)
-	if imported < unknown/2 || imported > 2*unknown {
-		t.Errorf("unknown %v, imported %v", unknown, imported)
+	t.Log(best)
+	for _, took := range best {
+		if took < best[""]/3 || took > 3*best[""] {
+			t.Error("an imported account and an unknown one differ:", best)
+		}
 	}
 }
 
@@ -262,24 +270,5 @@ func TestMemoryBoundsTheTurns(t *testing.T) {
 		if got := [2]int{cap(h.turns), cap(h.kept)}; got != want {
 			t.Errorf("%d MiB: %v, want %v", memory>>20, got, want)
 		}
-	}
-}
-
-func BenchmarkHash(b *testing.B) {
-	h := New(Options{})
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := h.Hash(b.Context(), passphrase, Stranger); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// The bare limit, to compare BenchmarkHash with.
-func BenchmarkArgon2(b *testing.B) {
-	a := newArgon()
-	b.ReportAllocs()
-	for b.Loop() {
-		a.sum([]byte(passphrase))
 	}
 }
