@@ -242,7 +242,7 @@ func TestWideRecordsGoOneAtATime(t *testing.T) {
 // A caller that goes away while its hash runs does not give its turn to the
 // next before the hash has ended.
 func TestATurnIsHeldUntilTheWorkEnds(t *testing.T) {
-	h := New(Options{Turns: 1, Memory: 1})
+	h := New(Options{Turns: 1, Memory: 1, Wait: time.Minute})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
