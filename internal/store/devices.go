@@ -217,3 +217,56 @@ func (t *tx) endDevices(ctx context.Context, which, arg, reason string, now time
 	_, err = t.ExecContext(ctx, `UPDATE users SET disabled = TRUE, epoch = epoch + $1 WHERE kind = $2 AND id IN (`+which+`)`, 1, domain.KindDevice, arg)
 	return err
 }
+
+// mayBring says whether a member may bring u into the room. A device comes with
+// its owner, or with an admin of a room that its owner is in; to others it does
+// not exist.
+func (t *tx) mayBring(ctx context.Context, m domain.Member, u domain.UserRef) error {
+	if u.Kind != domain.KindDevice {
+		return nil
+	}
+	var owner string
+	if err := t.QueryRowContext(ctx, `SELECT owner_id FROM devices WHERE id = $1`, u.ID).Scan(&owner); err != nil {
+		return err
+	}
+	if owner == m.User.ID {
+		return nil
+	}
+	if m.Role.Rank() < domain.Admin.Rank() {
+		return errNoUser()
+	}
+	o, err := memberOf(ctx, t, m.Room, owner)
+	if err == nil && o.Role == domain.Outsider {
+		err = errNoUser()
+	}
+	return err
+}
+
+// devicesIn returns those of owner's devices that are in room.
+func (t *tx) devicesIn(ctx context.Context, room, owner string) ([]domain.UserRef, error) {
+	rows, err := t.QueryContext(ctx, `SELECT u.id, u.kind, u.username, u.display_name, u.avatar
+		FROM devices d JOIN members m ON m.user_id = d.id AND m.room_id = $1 JOIN users u ON u.id = d.id WHERE d.owner_id = $2 ORDER BY d.id`, room, owner)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, scanRef)
+}
+
+// dropDevices takes the devices of someone who is not in the room any more out
+// of it. e is the event of their own departure.
+func (t *tx) dropDevices(ctx context.Context, e domain.Event) error {
+	devices, err := t.devicesIn(ctx, e.Room, e.Subject.ID)
+	if err != nil {
+		return err
+	}
+	for _, d := range devices {
+		gone := domain.Event{Room: e.Room, Type: domain.MemberKicked, Actor: e.Actor, Subject: &d, At: e.At, Detail: &domain.Detail{}}
+		if e.Type == domain.MemberLeft {
+			gone.Type, gone.Actor, gone.Detail = domain.MemberLeft, d, nil
+		}
+		if err := t.drop(ctx, &gone); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -90,7 +90,8 @@ func (t *tx) enter(ctx context.Context, room string, actor, user domain.UserRef,
 	return err
 }
 
-// drop ends a membership and says so in the log.
+// drop ends a membership and says so in the log. The member's own devices go as
+// well: nobody reads on through a machine.
 func (t *tx) drop(ctx context.Context, e *domain.Event) error {
 	_, err := t.ExecContext(ctx, `DELETE FROM members WHERE room_id = $1 AND user_id = $2`, e.Room, e.Subject.ID)
 	if err != nil {
@@ -99,7 +100,10 @@ func (t *tx) drop(ctx context.Context, e *domain.Event) error {
 	if _, err := t.ExecContext(ctx, `UPDATE rooms SET members = members - 1 WHERE id = $1`, e.Room); err != nil {
 		return err
 	}
-	return t.appendEvent(ctx, e, nil)
+	if err := t.appendEvent(ctx, e, nil); err != nil {
+		return err
+	}
+	return t.dropDevices(ctx, *e)
 }
 
 func (t *tx) notBanned(ctx context.Context, room, user string) error {
@@ -144,6 +148,9 @@ func (db *DB) AddMember(ctx context.Context, actor, room, user string, now time.
 		if err != nil {
 			return err
 		}
+		if err := t.mayBring(ctx, m, u); err != nil {
+			return err
+		}
 		if err := t.enter(ctx, room, m.User, u, domain.Plain, "", now); err != nil {
 			return err
 		}
@@ -179,25 +186,31 @@ func (db *DB) Join(ctx context.Context, user, room string, now time.Time) (e dom
 // Leave ends user's own membership. The last owner hands over first, unless
 // nobody else is there: then the room is archived.
 func (db *DB) Leave(ctx context.Context, user, room string, now time.Time) (e domain.Event, err error) {
-	now = trim(now)
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
-		r, m, err := t.placeFor(ctx, room, user, domain.LeaveRoom, now)
-		if err != nil {
-			return err
-		}
-		if m.Role == domain.Owner && r.Members > 1 {
-			return domain.Conflict.Errorf("last_owner", "you own this room; hand it over to somebody before you leave")
-		}
-		e = domain.Event{Room: room, Type: domain.MemberLeft, Actor: m.User, Subject: &m.User, At: now}
-		if err := t.drop(ctx, &e); err != nil {
-			return err
-		}
-		if r.Members > 1 {
-			return nil
-		}
-		_, err = t.ExecContext(ctx, `UPDATE rooms SET archived = TRUE WHERE id = $1`, room)
+		e, err = t.leave(ctx, user, room, trim(now))
 		return err
 	})
+	return e, err
+}
+
+func (t *tx) leave(ctx context.Context, user, room string, now time.Time) (e domain.Event, err error) {
+	r, m, err := t.placeFor(ctx, room, user, domain.LeaveRoom, now)
+	if err != nil {
+		return e, err
+	}
+	own, err := t.devicesIn(ctx, room, user)
+	if err != nil {
+		return e, err
+	}
+	others := r.Members - 1 - len(own)
+	if m.Role == domain.Owner && others > 0 {
+		return e, domain.Conflict.Errorf("last_owner", "you own this room; hand it over to somebody before you leave")
+	}
+	e = domain.Event{Room: room, Type: domain.MemberLeft, Actor: m.User, Subject: &m.User, At: now}
+	if err := t.drop(ctx, &e); err != nil || others > 0 {
+		return e, err
+	}
+	_, err = t.ExecContext(ctx, `UPDATE rooms SET archived = TRUE WHERE id = $1`, room)
 	return e, err
 }
 
@@ -274,6 +287,9 @@ func (t *tx) setRole(ctx context.Context, room string, actor, user domain.UserRe
 func (db *DB) HandOver(ctx context.Context, actor, room, user string, now time.Time) (events []domain.Event, err error) {
 	now = trim(now)
 	err = db.upon(ctx, actor, room, user, domain.HandOver, "", now, func(ctx context.Context, t *tx, m, other domain.Member) error {
+		if other.User.Kind == domain.KindDevice {
+			return domain.Conflict.Errorf("device_owner", "a device cannot own a room; hand it over to a person")
+		}
 		up, err := t.setRole(ctx, room, m.User, other.User, domain.Owner, now)
 		if err != nil {
 			return err

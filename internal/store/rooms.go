@@ -86,6 +86,11 @@ func (db *DB) CreateRoom(ctx context.Context, actor string, n domain.NewRoom, no
 		if len(users) != len(people) {
 			return domain.InvalidField("/members", "one of these people does not exist or is disabled")
 		}
+		for _, u := range users {
+			if err := t.mayBring(ctx, domain.Member{User: domain.UserRef{ID: actor}}, u); err != nil {
+				return err
+			}
+		}
 		id, made = domain.NewID(domain.RoomPrefix), true
 		var key any
 		if n.Kind == domain.DirectRoom {
