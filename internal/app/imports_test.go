@@ -42,6 +42,7 @@ func floors() map[string][]string {
 		"internal/oidc":     ground,
 		"internal/store":    append([]string{"internal/fulltext"}, ground...),
 
+		"internal/audit":    kits,
 		"internal/auth":     kits,
 		"internal/gateway":  kits,
 		"internal/chat":     kits,

@@ -1,0 +1,214 @@
+package audit
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// Limits of what one record takes, so that nobody can fill the disk by a header.
+const (
+	maxText    = 512
+	maxDetail  = 2048
+	maxDetails = 32
+)
+
+// Names of personal data in a record.
+const (
+	personalName  = "actor_name"
+	personalAddr  = "src_ip"
+	personalAgent = "user_agent"
+	personalTyped = "typed"
+)
+
+// row makes the record number seq of e.
+func (s *Service) row(e domain.AuditEvent, seq, day int64, before []byte) domain.AuditRow {
+	personal := s.personal(e)
+	o := s.fields(e)
+	o["seq"] = seq
+	r := domain.AuditRow{
+		Seq: seq, Day: max(day, dayOf(e.Time)), Time: e.Time, Type: string(e.Type), Actor: o.str("actor_id"), Target: o.str("target_id"),
+	}
+	if len(personal) > 0 {
+		r.Salt = make([]byte, 16)
+		_, _ = rand.Read(r.Salt) // never fails
+		hashes, plain := object{}, object{}
+		for k, v := range personal {
+			hashes[k], plain[k] = salted(r.Salt, k, v), v
+		}
+		o["personal"] = hashes
+		r.Personal = canonical(plain)
+	}
+	r.Body = canonical(o)
+	r.Hash = link(before, r.Body)
+	return r
+}
+
+// salted is what stands for personal data in a record. Without the salt, which
+// is erased with them, nobody can try values until one fits.
+func salted(salt []byte, name, value string) string {
+	h := sha256.New()
+	_, _ = h.Write(salt)
+	_, _ = h.Write([]byte(name + "\x00" + value))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// fields are the values of e that stay for good.
+func (s *Service) fields(e domain.AuditEvent) object {
+	o := object{
+		"time": stamp(e.Time), "id": e.ID, "type": string(e.Type), "outcome": string(outcome(e)), "severity": int64(severity(e)),
+		"actor_kind": actorKind(e), "node": cut(e.Node, maxText),
+	}
+	o.put("actor_id", cut(e.Actor.ID, maxText))
+	o.put("target_kind", cut(e.Target.Kind, maxText))
+	o.put("target_id", cut(e.Target.ID, maxText))
+	o.put("reason", cut(e.Reason, maxText))
+	o.put("request_id", cut(e.RequestID, maxText))
+	o.put("method", cut(e.Method, maxText))
+	o.put("factors", cut(strings.Join(e.Factors, " "), maxText))
+	o.put("src_ip_source", cut(e.AddrSource, maxText))
+	if e.Port != 0 {
+		o["src_port"] = int64(e.Port)
+	}
+	if e.Session != "" {
+		o["session_hash"] = s.keyed("session", e.Session)
+	}
+	if e.Typed != "" {
+		o["typed_hash"] = s.keyed("typed", fold(e.Typed))
+	}
+	if e.Rate.Policy != "" {
+		o["rate_policy"] = cut(e.Rate.Policy, maxText)
+		o["rate_limit"] = int64(e.Rate.Limit)
+		o["rate_window_ms"] = e.Rate.Window.Milliseconds()
+		o.put("rate_key_kind", cut(e.Rate.KeyKind, maxText))
+		if e.Rate.Key != "" {
+			o["rate_key_hash"] = s.keyed("rate", e.Rate.Key)
+		}
+	}
+	if d := details(e.Details); len(d) > 0 {
+		o["details"] = d
+	}
+	return o
+}
+
+func (s *Service) personal(e domain.AuditEvent) map[string]string {
+	p := make(map[string]string)
+	for k, v := range details(e.Personal) {
+		p["personal_"+k] = v.(string)
+	}
+	set := func(k, v string) {
+		if v != "" {
+			p[k] = cut(v, maxText)
+		}
+	}
+	set(personalName, e.Actor.Name)
+	if e.Addr.IsValid() {
+		set(personalAddr, e.Addr.Unmap().WithZone("").String())
+	}
+	set(personalAgent, e.UserAgent)
+	if e.Typed != "" {
+		set(personalTyped, masked(e.Typed))
+	}
+	return p
+}
+
+// details takes as many details as a record has room for, in the order of their
+// names.
+func details(m map[string]string) object {
+	o := make(object, len(m))
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		if len(o) == maxDetails {
+			break
+		}
+		o[key(k)] = cut(m[k], maxDetail)
+	}
+	return o
+}
+
+// key keeps names of details to what every receiver can take.
+func key(k string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '_':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '_'
+	}, cut(k, 64))
+}
+
+// keyed is a hash under the server's key: the same for the same value, and of
+// no use to who has only the log.
+func (s *Service) keyed(label, v string) string {
+	h := hmac.New(sha256.New, s.hashKey)
+	_, _ = h.Write([]byte(label + "\x00" + v))
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+// masked shows as much of what was typed for a name as helps to recognise a
+// typing error: its first letter. The domain of an address would be of more
+// help, but passwords have an @ in them as well.
+func masked(s string) string {
+	first, _ := utf8.DecodeRuneInString(s)
+	return string(first) + "***"
+}
+
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return strings.ToValidUTF8(s, "\uFFFD")
+	}
+	return strings.ToValidUTF8(s[:n], "")
+}
+
+func actorKind(e domain.AuditEvent) string {
+	if e.Actor.Kind != "" {
+		return cut(e.Actor.Kind, maxText)
+	}
+	if e.Actor.ID != "" {
+		return string(domain.KindUser)
+	}
+	return domain.ActorAnonymous
+}
+
+func outcome(e domain.AuditEvent) domain.AuditOutcome {
+	if e.Outcome == "" {
+		return domain.AuditSuccess
+	}
+	return e.Outcome
+}
+
+func severity(e domain.AuditEvent) domain.AuditSeverity {
+	if e.Severity != 0 {
+		return e.Severity
+	}
+	switch e.Type {
+	case domain.AuditRefreshReuse, domain.AuditGap:
+		return domain.AuditHigh
+	case domain.AuditLock, domain.AuditAdminFactorsReset, domain.AuditAdminUserRole, domain.AuditConfigChange, domain.AuditErase:
+		return domain.AuditMedium
+	}
+	if outcome(e) != domain.AuditSuccess || strings.HasPrefix(string(e.Type), domain.AdminPrefix) {
+		return domain.AuditLow
+	}
+	return domain.AuditInfo
+}
+
+func dayOf(t time.Time) int64 { return t.Unix() / 86400 }
+
+// addrOf is the address in personal data.
+func addrOf(p map[string]string) netip.Addr {
+	a, _ := netip.ParseAddr(p[personalAddr])
+	return a
+}

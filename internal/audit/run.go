@@ -1,0 +1,230 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// Run commits what is recorded until ctx is done, and then what is left, with a
+// last checkpoint.
+func (s *Service) Run(ctx context.Context) error {
+	s.running.Store(true)
+	var wg sync.WaitGroup
+	inner, cancel := context.WithCancel(ctx)
+	wg.Go(func() { s.tick(inner) })
+	wg.Go(func() { s.retain(inner) })
+	for _, sink := range s.Sinks {
+		wg.Go(func() { s.feed(inner, sink) })
+	}
+	s.Record(ctx, s.own(domain.AuditStart, s.Now()))
+	s.write(ctx)
+	cancel()
+	wg.Wait()
+	s.running.Store(false)
+	last, done := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer done()
+	for _, e := range s.rates.summaries(s.Now(), 0) {
+		s.enqueue(e)
+	}
+	s.enqueue(s.own(domain.AuditStop, s.Now()))
+	err := s.flush(last)
+	if err == nil {
+		err = s.Checkpoint(last)
+	}
+	if err != nil {
+		s.Log.Error("the end of the audit log could not be kept", "err", err, "waiting", s.waiting.Load())
+	}
+	return ctx.Err()
+}
+
+func (s *Service) enqueue(e domain.AuditEvent) {
+	s.waiting.Add(1)
+	select {
+	case s.queue <- entry{event: e}:
+	default:
+		s.waiting.Add(-1)
+		s.drop(1)
+	}
+}
+
+// write is the one writer of this process: what it is given is committed in that
+// order, as much at a time as there is.
+func (s *Service) write(ctx context.Context) {
+	for {
+		select {
+		case e := <-s.queue:
+			s.commit(ctx, s.batch(e))
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// batch takes what waits behind first.
+func (s *Service) batch(first entry) []entry {
+	batch := append(make([]entry, 0, 16), first)
+	for len(batch) < batchLength {
+		select {
+		case e := <-s.queue:
+			batch = append(batch, e)
+			continue
+		default:
+		}
+		break
+	}
+	return batch
+}
+
+// flush commits what is left in the queue.
+func (s *Service) flush(ctx context.Context) error {
+	for {
+		select {
+		case e := <-s.queue:
+			s.commit(ctx, s.batch(e))
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+// commit tries until the batch is durable. Who waits for an entry of it is told
+// of the first failure, and the entry is left out: what it would record is not
+// done.
+func (s *Service) commit(ctx context.Context, batch []entry) {
+	gap := s.takeDropped()
+	wait := firstRetry
+	for {
+		// The batch is committed even while the server stops.
+		err := s.append(context.WithoutCancel(ctx), s.events(batch, gap))
+		left := answer(batch, err)
+		s.waiting.Add(int64(len(left) - len(batch)))
+		if batch = left; len(batch) == 0 && (err == nil || gap == 0) {
+			return
+		}
+		s.Metrics.failures.Inc()
+		s.Log.Error("the audit log cannot be written; trying again", "err", err, "waiting", s.waiting.Load())
+		if !pause(ctx, wait) {
+			s.lose(batch, gap)
+			return
+		}
+		wait = min(2*wait, lastRetry)
+	}
+}
+
+// lose gives up a batch when the server stops without a store: the ordinary log
+// has what the audit log cannot.
+func (s *Service) lose(batch []entry, gap int64) {
+	s.waiting.Add(-int64(len(batch)))
+	s.drop(int64(len(batch)) + gap)
+	for _, e := range batch {
+		s.Log.Error("lost to the audit log", "type", e.event.Type, "id", e.event.ID, "outcome", outcome(e.event), "actor", e.event.Actor.ID)
+	}
+}
+
+// events are those of a batch, and one more if some were lost before.
+func (s *Service) events(batch []entry, gap int64) []domain.AuditEvent {
+	events := make([]domain.AuditEvent, 0, len(batch)+1)
+	for _, e := range batch {
+		events = append(events, e.event)
+	}
+	if gap > 0 {
+		e := s.own(domain.AuditGap, s.Now())
+		e.Reason = "queue_full"
+		e.Details = map[string]string{"lost": strconv.FormatInt(gap, 10)}
+		events = append(events, e)
+	}
+	return events
+}
+
+// answer tells those who wait, and returns what is to be tried again.
+func answer(batch []entry, err error) (left []entry) {
+	for _, e := range batch {
+		if e.done != nil {
+			e.done <- err
+		} else if err != nil {
+			left = append(left, e)
+		}
+	}
+	return left
+}
+
+func (s *Service) takeDropped() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.dropped
+	s.dropped = 0
+	return n
+}
+
+// tick signs checkpoints, and tells of limits that go on being hit.
+func (s *Service) tick(ctx context.Context) {
+	t := time.NewTicker(checkpointEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		for _, e := range s.rates.summaries(s.Now(), coalesceFor) {
+			s.enqueue(e)
+		}
+		if err := s.Checkpoint(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			s.Log.Warn("sign a checkpoint of the audit log", "err", err)
+		}
+	}
+}
+
+// pause waits, and reports false if ctx ends before.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}
+
+// A broadcast wakes everyone who waits for news.
+type broadcast struct {
+	mu sync.Mutex
+	c  chan struct{}
+}
+
+// next returns a channel that closes with the next news.
+func (b *broadcast) next() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.c == nil {
+		b.c = make(chan struct{})
+	}
+	return b.c
+}
+
+func (b *broadcast) tell() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.c != nil {
+		close(b.c)
+		b.c = nil
+	}
+}
