@@ -68,6 +68,10 @@ func (c *Client) Trust(config *tls.Config) {
 // token issue`. It cannot be refreshed.
 func (c *Client) Token(access string) { c.SetTokens(Tokens{Access: access}) }
 
+// Device makes c a device, by the key that it was registered with. A key opens a
+// WebSocket and nothing else: of c's methods, only Live works.
+func (c *Client) Device(key string) { c.SetTokens(Tokens{Access: key}) }
+
 // Tokens returns the session's tokens, to be kept for SetTokens.
 func (c *Client) Tokens() Tokens {
 	c.mu.Lock()

@@ -7,9 +7,11 @@ import (
 	mrand "math/rand/v2"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/wire"
 	"github.com/unhidra/unhidra/internal/ws"
 )
@@ -55,7 +57,11 @@ func (l *Live) serve(ctx context.Context, refused string) (token string, served 
 	if err != nil {
 		return token, false, err
 	}
-	nc, early, err := ws.Dial(dialing, l.c.base+"/ws", nil, []string{"bearer", token}, l.c.tls)
+	kind := "bearer"
+	if strings.HasPrefix(token, domain.DeviceKeyPrefix) {
+		kind = "device"
+	}
+	nc, early, err := ws.Dial(dialing, l.c.base+"/ws", nil, []string{kind, token}, l.c.tls)
 	if err != nil {
 		return token, false, err
 	}

@@ -149,12 +149,12 @@ func (s *Service) listDevices(ctx context.Context, in *devicesInput) (*struct{ B
 	return out, nil
 }
 
-// onDevice is the input of operations on one device.
-type onDevice struct {
+// OnDevice is the input of operations on one device.
+type OnDevice struct {
 	Device string `path:"device" maxLength:"64"`
 }
 
-func (s *Service) getDevice(ctx context.Context, in *onDevice) (*deviceOutput, error) {
+func (s *Service) getDevice(ctx context.Context, in *OnDevice) (*deviceOutput, error) {
 	d, err := s.visible(ctx, httpx.Principal(ctx), in.Device)
 	return s.shown(d, err)
 }
@@ -167,7 +167,7 @@ func (s *Service) shown(d domain.Device, err error) (*deviceOutput, error) {
 }
 
 func (s *Service) patchDevice(ctx context.Context, in *struct {
-	onDevice
+	OnDevice
 	Body struct {
 		Name    *string    `json:"name,omitempty"`
 		Expires *time.Time `json:"expires,omitempty" doc:"when it cannot connect any more"`
@@ -185,7 +185,7 @@ func (s *Service) patchDevice(ctx context.Context, in *struct {
 	return s.shown(d, err)
 }
 
-func (s *Service) deleteDevice(ctx context.Context, in *onDevice) (*struct{}, error) {
+func (s *Service) deleteDevice(ctx context.Context, in *OnDevice) (*struct{}, error) {
 	return nil, s.end(ctx, in.Device, "")
 }
 
@@ -200,7 +200,7 @@ func (s *Service) end(ctx context.Context, device, key string) error {
 }
 
 func (s *Service) postKey(ctx context.Context, in *struct {
-	onDevice
+	OnDevice
 	Body struct {
 		OldUntil *time.Time `json:"old_until,omitempty" doc:"until when the key before stays good; absent: a day from now; past: not at all"`
 		Expires  *time.Time `json:"expires,omitempty" doc:"end of the new key; absent: with the device"`
@@ -211,7 +211,7 @@ func (s *Service) postKey(ctx context.Context, in *struct {
 }
 
 func (s *Service) deleteKey(ctx context.Context, in *struct {
-	onDevice
+	OnDevice
 	Key string `path:"key" maxLength:"32"`
 }) (*struct{}, error) {
 	if in.Key == "" {

@@ -1,0 +1,469 @@
+package app_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/testkit"
+	"github.com/unhidra/unhidra/internal/testkit/live"
+	"github.com/unhidra/unhidra/internal/ws"
+)
+
+type issued struct {
+	Device struct {
+		ID       string     `json:"id"`
+		Name     string     `json:"name"`
+		LastUsed *time.Time `json:"last_used"`
+		LastIP   string     `json:"last_ip"`
+		Keys     []struct {
+			ID      string     `json:"id"`
+			Live    bool       `json:"live"`
+			Expires *time.Time `json:"expires"`
+		} `json:"keys"`
+	} `json:"device"`
+	KeyID string `json:"key_id"`
+	Key   string `json:"key"`
+}
+
+func registerDevice(t *testing.T, owner *client.Client, name string) issued {
+	t.Helper()
+	var out issued
+	if err := owner.Do(t.Context(), "POST", "/devices", map[string]any{"name": name}, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// connectDevice returns a device's connection, which is there, and a channel of
+// what it ends with.
+func connectDevice(t *testing.T, s *live.Server, key string, o client.LiveOptions) (*client.Live, <-chan error) {
+	t.Helper()
+	ended := make(chan error, 100)
+	o.OnState = func(st client.State, err error) {
+		if st == client.Ended || st == client.Waiting {
+			ended <- err
+		}
+	}
+	c := client.New(s.URL)
+	c.Device(key)
+	l := c.Live(t.Context(), o)
+	t.Cleanup(l.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := l.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return l, ended
+}
+
+func status(err error) int {
+	var e *client.Error
+	if errors.As(err, &e) {
+		return e.Status
+	}
+	var r *ws.Refused
+	if errors.As(err, &r) {
+		return r.Status
+	}
+	return 0
+}
+
+// dial opens a WebSocket as any program might, and returns the status of the
+// refusal, or 101.
+func dial(t *testing.T, s *live.Server, h http.Header, protocols ...string) int {
+	t.Helper()
+	nc, _, err := ws.Dial(t.Context(), s.URL+"/ws", h, protocols, nil)
+	if err != nil {
+		if n := status(err); n != 0 {
+			return n
+		}
+		t.Fatal(err)
+	}
+	_ = nc.Close()
+	return http.StatusSwitchingProtocols
+}
+
+// A device takes part in its rooms like anybody else: it is a member under the
+// permission matrix, hears what is said, and says something.
+func TestDeviceTakesPart(t *testing.T) {
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		ctx := t.Context()
+		ann := s.User("ann")
+		room, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Greenhouse"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := registerDevice(t, ann, "Thermometer")
+		heard, joined := make(chan client.Event, 100), make(chan client.RoomState, 1)
+		hello := make(chan client.Hello, 1)
+		device, _ := connectDevice(t, s, d.Key, client.LiveOptions{
+			OnEvent: func(e client.Event) { heard <- e }, OnJoined: func(r client.RoomState) { joined <- r }, OnHello: func(h client.Hello) { hello <- h },
+		})
+		if h := next(t, hello); h.Me == nil || h.Me.ID != d.Device.ID || h.Me.Kind != "device" || h.Me.DisplayName != "Thermometer" {
+			t.Errorf("hello to %+v", h.Me)
+		}
+		if _, err := device.Send(ctx, client.Draft{Room: room.ID, Key: "k0", Text: "let me in"}); err == nil {
+			t.Error("a device writes to a room that it is not in")
+		}
+		if err := ann.Do(ctx, "POST", "/rooms/"+room.ID+"/members", map[string]string{"user": d.Device.ID}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if r := next(t, joined); r.ID != room.ID {
+			t.Errorf("joined %+v", r)
+		}
+		if _, err := ann.Send(ctx, client.Draft{Room: room.ID, Key: "a1", Text: "how warm is it?"}); err != nil {
+			t.Fatal(err)
+		}
+		if e := created(t, heard); e.Message.Text != "how warm is it?" {
+			t.Errorf("heard %+v", e.Message)
+		}
+		sent, err := device.Send(ctx, client.Draft{Room: room.ID, Key: "k1", Text: "21.5 °C"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		log, err := ann.Events(ctx, room.ID, sent.Seq-1, 10)
+		if err != nil || len(log.Events) != 1 || log.Events[0].Message.Sender.Kind != "device" || log.Events[0].Message.Sender.ID != d.Device.ID {
+			t.Errorf("%+v, %v", log, err)
+		}
+
+		// The matrix holds for it: it may not delete what others wrote, nor write
+		// while it is muted, nor stay when it is removed.
+		if _, err := device.Delete(ctx, room.ID, sent.Seq-1); err == nil {
+			t.Error("a plain device deletes another's message")
+		}
+		muted := map[string]any{"muted_until": time.Now().Add(time.Hour)}
+		if err := ann.Do(ctx, "PATCH", "/rooms/"+room.ID+"/members/"+d.Device.ID, muted, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := device.Send(ctx, client.Draft{Room: room.ID, Key: "k2", Text: "22 °C"}); err == nil {
+			t.Error("a muted device writes")
+		}
+		if err := ann.Do(ctx, "DELETE", "/rooms/"+room.ID+"/members/"+d.Device.ID, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := device.Send(ctx, client.Draft{Room: room.ID, Key: "k3", Text: "22 °C"}); err == nil {
+			t.Error("a device writes to a room that it was removed from")
+		}
+
+		// When it was last there is kept, soon after.
+		var seen issued
+		if err := ann.Do(ctx, "GET", "/devices/"+d.Device.ID, nil, &seen.Device); err != nil || len(seen.Device.Keys) != 1 || !seen.Device.Keys[0].Live {
+			t.Errorf("%+v, %v", seen.Device, err)
+		}
+	})
+}
+
+func TestCHK_DV_01_KeyIsShownOnceAndOpensASocket(t *testing.T) {
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		ann := s.User("ann")
+		d := registerDevice(t, ann, "Door")
+		if !strings.HasPrefix(d.Key, "dk_"+d.KeyID+"_") || len(d.Key) != 52 {
+			t.Errorf("key %q, id %q", d.Key, d.KeyID)
+		}
+		for _, path := range []string{"/devices", "/devices/" + d.Device.ID} {
+			var raw json.RawMessage
+			if err := ann.Do(t.Context(), "GET", path, nil, &raw); err != nil || strings.Contains(string(raw), d.Key[14:46]) {
+				t.Errorf("%s shows the key, or fails: %s, %v", path, raw, err)
+			}
+		}
+		header := func(v string) http.Header { return http.Header{"Authorization": {"Bearer " + v}} }
+		broken := d.Key[:20] + flip(d.Key[20]) + d.Key[21:]
+		for _, tt := range []struct {
+			name      string
+			h         http.Header
+			protocols []string
+			want      int
+		}{
+			{"after device", nil, []string{"device", d.Key}, 101},
+			{"after bearer", nil, []string{"bearer", d.Key}, 101},
+			{"in the header", header(d.Key), nil, 101},
+			{"in the header, with a subprotocol", header(d.Key), []string{"device"}, 101},
+			{"an access token as a device key", nil, []string{"device", ann.Tokens().Access}, 401},
+			{"an access token in the header alone", header(ann.Tokens().Access), nil, 401},
+			{"one character changed", nil, []string{"device", broken}, 401},
+			{"cut short", nil, []string{"device", d.Key[:51]}, 401},
+			{"the prefix alone", nil, []string{"device", "dk_"}, 401},
+			{"from another site's page", http.Header{"Origin": {"https://evil.example"}}, []string{"device", d.Key}, 403},
+		} {
+			if got := dial(t, s, tt.h, tt.protocols...); got != tt.want {
+				t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+			}
+		}
+	})
+}
+
+func flip(c byte) string {
+	if c == 'x' {
+		return "y"
+	}
+	return "x"
+}
+
+// A device key opens a WebSocket and nothing else: every operation of the
+// document refuses it.
+func TestCHK_DV_03_KeyIsGoodForNoOperation(t *testing.T) {
+	s := live.Start(t, testkit.SQLite(t))
+	ann := s.User("ann")
+	d := registerDevice(t, ann, "Door")
+	_, body := get(t, s.URL+"/openapi.json")
+	var doc struct {
+		Paths map[string]map[string]struct {
+			Security []any `json:"security"`
+		} `json:"paths"`
+	}
+	if err := json.Unmarshal([]byte(body), &doc); err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for path, methods := range doc.Paths {
+		path = regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(path, d.Device.ID)
+		for method, op := range methods {
+			if len(op.Security) == 0 {
+				continue
+			}
+			tried++
+			req, err := http.NewRequestWithContext(t.Context(), strings.ToUpper(method), s.URL+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", "Bearer "+d.Key)
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != 401 && res.StatusCode != 403 {
+				t.Errorf("%s %s takes a device key: %d", method, path, res.StatusCode)
+			}
+		}
+	}
+	if tried < 40 {
+		t.Errorf("only %d operations were tried", tried)
+	}
+}
+
+func TestCHK_DV_03_ForeignDevicesDoNotExist(t *testing.T) {
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		ctx := t.Context()
+		ann, eve := s.User("ann"), s.User("eve")
+		d := registerDevice(t, ann, "Door")
+		at := "/devices/" + d.Device.ID
+		later := time.Now().Add(time.Hour)
+		for _, tt := range []struct {
+			method, path string
+			body         any
+		}{
+			{"GET", at, nil},
+			{"PATCH", at, map[string]string{"name": "mine"}},
+			{"DELETE", at, nil},
+			{"POST", at + "/keys", map[string]any{"old_until": later}},
+			{"DELETE", at + "/keys/" + d.KeyID, nil},
+		} {
+			if err := eve.Do(ctx, tt.method, tt.path, tt.body, nil); status(err) != 404 {
+				t.Errorf("%s %s by another: %v", tt.method, tt.path, err)
+			}
+			none := strings.Replace(tt.path, d.Device.ID, "dev_00000000000000000000000000", 1)
+			if err := eve.Do(ctx, tt.method, none, tt.body, nil); status(err) != 404 {
+				t.Errorf("%s %s, which there is not: %v", tt.method, none, err)
+			}
+		}
+		var list struct {
+			Items []json.RawMessage `json:"items"`
+		}
+		if err := eve.Do(ctx, "GET", "/devices", nil, &list); err != nil || len(list.Items) != 0 {
+			t.Errorf("another's list: %s, %v", list.Items, err)
+		}
+		if err := eve.Do(ctx, "GET", "/devices?all=true", nil, nil); status(err) != 403 {
+			t.Errorf("everybody's, by no administrator: %v", err)
+		}
+		room, err := eve.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Trap"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := eve.Do(ctx, "POST", "/rooms/"+room.ID+"/members", map[string]string{"user": d.Device.ID}, nil); status(err) != 404 {
+			t.Errorf("another's device in eve's room: %v", err)
+		}
+		if dial(t, s, nil, "device", d.Key) != 101 {
+			t.Error("the key does not work any more")
+		}
+	})
+}
+
+// ends waits for a connection that is closed for good, and returns how long it
+// took.
+func ends(t *testing.T, ended <-chan error, since time.Time) {
+	t.Helper()
+	if err := next(t, ended); err == nil || !strings.Contains(err.Error(), "4410") {
+		t.Errorf("it ends with %v", err)
+	}
+	if took := time.Since(since); took > 2*time.Second {
+		t.Errorf("it ended after %v", took)
+	}
+}
+
+func TestCHK_DV_02_RevocationClosesSockets(t *testing.T) {
+	testkit.Each(t, func(t *testing.T, o store.Options) {
+		s := live.Start(t, o)
+		ctx := t.Context()
+		ann := s.User("ann")
+		d, other := registerDevice(t, ann, "Door"), registerDevice(t, ann, "Window")
+		_, ended := connectDevice(t, s, d.Key, client.LiveOptions{})
+		stays, _ := connectDevice(t, s, other.Key, client.LiveOptions{})
+
+		begin := time.Now()
+		if err := ann.Do(ctx, "DELETE", "/devices/"+d.Device.ID, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		ends(t, ended, begin)
+		if dial(t, s, nil, "device", d.Key) != 401 {
+			t.Error("a revoked device comes back")
+		}
+		if stays.State() != client.Online {
+			t.Error("another device of the same owner is closed as well")
+		}
+
+		// Another process, which has no bus to tell by: the poll finds it.
+		tool := o
+		tool.Tool = true
+		db := testkit.Open(t, tool)
+		d = registerDevice(t, ann, "Gate")
+		_, ended = connectDevice(t, s, d.Key, client.LiveOptions{})
+		begin = time.Now()
+		if err := db.RevokeDeviceKey(ctx, d.Device.ID, d.KeyID, "revoked", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		ends(t, ended, begin)
+
+		// An owner who is kept out has no eyes and ears left.
+		me, err := ann.Me(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d = registerDevice(t, ann, "Camera")
+		_, ended = connectDevice(t, s, d.Key, client.LiveOptions{})
+		begin = time.Now()
+		if _, err := db.SetUserDisabled(ctx, me.ID, true, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		ends(t, ended, begin)
+		if dial(t, s, nil, "device", d.Key) != 401 {
+			t.Error("the device of someone who is disabled comes back")
+		}
+	})
+}
+
+func TestCHK_DV_04_KeysRotateWithAnOverlap(t *testing.T) {
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		ctx := t.Context()
+		ann := s.User("ann")
+		first := registerDevice(t, ann, "Door")
+		at := "/devices/" + first.Device.ID
+		_, ended := connectDevice(t, s, first.Key, client.LiveOptions{})
+		var second issued
+		if err := ann.Do(ctx, "POST", at+"/keys", map[string]any{}, &second); err != nil {
+			t.Fatal(err)
+		}
+		if k := second.Device.Keys; len(k) != 2 || !k[0].Live || !k[1].Live || k[1].Expires == nil || time.Until(*k[1].Expires).Round(time.Hour) != 24*time.Hour {
+			t.Errorf("keys: %+v", k)
+		}
+		for _, key := range []string{first.Key, second.Key} {
+			if dial(t, s, nil, "device", key) != 101 {
+				t.Errorf("%s… is not good during the overlap", key[:13])
+			}
+		}
+		_, stays := connectDevice(t, s, second.Key, client.LiveOptions{})
+
+		// The old key ends by itself, and its connections with it.
+		var third issued
+		if err := ann.Do(ctx, "POST", at+"/keys", map[string]any{"old_until": time.Now().Add(-time.Second)}, &third); err != nil {
+			t.Fatal(err)
+		}
+		if err := next(t, ended); !strings.Contains(fmt.Sprint(err), "4410") {
+			t.Errorf("the first key's connection ends with %v", err)
+		}
+		if err := next(t, stays); !strings.Contains(fmt.Sprint(err), "4410") {
+			t.Errorf("the second key's connection ends with %v", err)
+		}
+		for key, want := range map[string]int{first.Key: 401, second.Key: 401, third.Key: 101} {
+			if got := dial(t, s, nil, "device", key); got != want {
+				t.Errorf("%s…: %d, want %d", key[:13], got, want)
+			}
+		}
+		if err := ann.Do(ctx, "POST", at+"/keys", map[string]any{"old_until": time.Now().Add(31 * 24 * time.Hour)}, nil); status(err) != 400 {
+			t.Errorf("an overlap of 31 days: %v", err)
+		}
+	})
+}
+
+func TestDevicesExpire(t *testing.T) {
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		ctx := t.Context()
+		ann := s.User("ann")
+		d := registerDevice(t, ann, "Guest badge")
+		_, ended := connectDevice(t, s, d.Key, client.LiveOptions{})
+		soon := time.Now().Add(500 * time.Millisecond)
+		if err := ann.Do(ctx, "PATCH", "/devices/"+d.Device.ID, map[string]any{"name": "Old badge", "expires": soon}, &d.Device); err != nil || d.Device.Name != "Old badge" {
+			t.Fatalf("%+v, %v", d.Device, err)
+		}
+		ends(t, ended, soon)
+		if dial(t, s, nil, "device", d.Key) != 401 {
+			t.Error("an expired device comes back")
+		}
+		if err := ann.Do(ctx, "PATCH", "/devices/"+d.Device.ID, map[string]any{"endless": true}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if dial(t, s, nil, "device", d.Key) != 101 {
+			t.Error("a device whose end was taken away stays out")
+		}
+		for _, bad := range []map[string]any{{"name": ""}, {"name": "a\nb"}, {"name": strings.Repeat("x", 65)}, {"expires": time.Now().Add(-time.Hour)}, {"owner": "eve"}} {
+			if err := ann.Do(ctx, "PATCH", "/devices/"+d.Device.ID, bad, nil); status(err) != 400 {
+				t.Errorf("%v: %v", bad, err)
+			}
+			if err := ann.Do(ctx, "POST", "/devices", bad, nil); status(err) != 400 {
+				t.Errorf("register %v: %v", bad, err)
+			}
+		}
+	})
+}
+
+func TestDeviceLimits(t *testing.T) {
+	s := live.Start(t, testkit.SQLite(t), "RATE_LIMIT_DEVICE_REGISTER_PER_HOUR=3", "UNHIDRA_DEVICES_PER_USER=2")
+	ann, bob := s.User("ann"), s.User("bob")
+	for range 2 {
+		registerDevice(t, ann, "Door")
+	}
+	err := ann.Do(t.Context(), "POST", "/devices", map[string]string{"name": "Door"}, nil)
+	if status(err) != 409 {
+		t.Errorf("a third device: %v", err)
+	}
+	err = ann.Do(t.Context(), "POST", "/devices", map[string]string{"name": "Door"}, nil)
+	if status(err) != 429 {
+		t.Errorf("a fourth attempt: %v", err)
+	}
+	registerDevice(t, bob, "Door")
+}
+
+// CHK-WS-03: behind https, nothing may come in the clear from elsewhere.
+func TestCHK_WS_03_PlainSocketsAreRefusedBehindHTTPS(t *testing.T) {
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_PUBLIC_URL=https://chat.example.org", "UNHIDRA_TRUSTED_PROXIES=127.0.0.1")
+	s.URL = "http://" + s.Public // past the proxy that there is none of
+	d := registerDevice(t, s.User("ann"), "Door")
+	for proto, want := range map[string]int{"": 101, "https": 101, "http": 403} {
+		h := http.Header{}
+		if proto != "" {
+			h.Set("X-Forwarded-Proto", proto)
+		}
+		if got := dial(t, s, h, "device", d.Key); got != want {
+			t.Errorf("X-Forwarded-Proto %q: %d, want %d", proto, got, want)
+		}
+	}
+}
