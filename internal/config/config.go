@@ -36,6 +36,7 @@ type Config struct {
 	PasswordMin   int
 	Mail          Mail
 	Captcha       Captcha
+	Audit         Audit
 
 	AllowedOrigins []string
 	TrustedProxies []netip.Prefix

@@ -87,7 +87,7 @@ func Load(environ []string, flags Flags) (Config, error) {
 	if c.ShutdownTimeout <= c.Drain {
 		return Config{}, fmt.Errorf("UNHIDRA_SHUTDOWN_TIMEOUT (%s) must be longer than UNHIDRA_DRAIN (%s), or sockets are cut off", c.ShutdownTimeout, c.Drain)
 	}
-	if err := errors.Join(c.complete(), c.Mail.complete(), c.Captcha.complete()); err != nil {
+	if err := errors.Join(c.complete(), c.Mail.complete(), c.Captcha.complete(), c.Audit.complete()); err != nil {
 		return Config{}, err
 	}
 	if c.AuthAddr == "" && c.Has(RoleAuth) && !c.Has(RoleGateway) {

@@ -35,6 +35,7 @@ func (c *Config) options() []option {
 		mails   = "Mail and CAPTCHA"
 		browser = "Browsers and proxies"
 		limits  = "Limits"
+		audits  = "Audit log"
 		logs    = "Log and shutdown"
 	)
 	return []option{
@@ -88,6 +89,24 @@ func (c *Config) options() []option {
 		{limits, "RATE_LIMIT_DEVICE_REGISTER_PER_HOUR", "", "10", "devices that one user may register in an hour", false, num(&c.DevicesPerHour, 1, 1_000_000)},
 		{limits, "UNHIDRA_DEVICES_PER_USER", "", "100", "devices of one user that can connect; those that were revoked or have expired do not count", false, num(&c.DevicesPerUser, 1, 1_000_000)},
 		{limits, "UNHIDRA_SEND_QUEUE", "", "1048576", "bytes that may wait for a slow reader before it is disconnected; it resumes where it was", false, num(&c.SendQueue, 128<<10, 1<<30)},
+
+		{audits, "UNHIDRA_AUDIT_KEEP", "", "8760h", "how long records of the audit log are kept; they go by whole days, and a signed statement of how the day ended stays; 0: for good", false, dur(&c.Audit.Keep, 0, 100*8760*time.Hour)},
+		{audits, "UNHIDRA_AUDIT_KEEP_PERSONAL", "", "2160h", "how long addresses, names and browsers in them are kept; 0: as long as the records", false, dur(&c.Audit.KeepPersonal, 0, 100*8760*time.Hour)},
+		{audits, "UNHIDRA_AUDIT_LOG", "", "", "file that the audit log is also written to, one line of JSON for each record; empty: none", false, str(&c.Audit.Log)},
+		{audits, "UNHIDRA_AUDIT_LOG_FORMAT", "", "native", "form of these lines: `native`, `ecs` (Elastic), `ocsf`, `cef` (ArcSight, QRadar, Sentinel)", false, oneOf(&c.Audit.LogFormat, "native", "ecs", "ocsf", "cef")},
+		{audits, "UNHIDRA_AUDIT_LOG_SIZE", "", "100", "size in MiB at which a new file is begun", false, num(&c.Audit.LogSize, 1, 1<<20)},
+		{audits, "UNHIDRA_AUDIT_LOG_COUNT", "", "10", "full files that are kept beside it; 0: all", false, num(&c.Audit.LogCount, 0, 1_000_000)},
+		{audits, "UNHIDRA_AUDIT_WEBHOOK", "", "", "URL that records are posted to, signed: `https://siem.example.org/unhidra`; empty: none", false, receiver(&c.Audit.Webhook)},
+		{audits, "UNHIDRA_AUDIT_WEBHOOK_SECRET", "", "", "key of these signatures, 32 bytes or more", true, signingKey(&c.Audit.WebhookSecret)},
+		{audits, "UNHIDRA_AUDIT_WEBHOOK_FORMAT", "", "native", "`native`, `ecs`, `ocsf` or `cef`", false, oneOf(&c.Audit.WebhookFormat, "native", "ecs", "ocsf", "cef")},
+		{audits, "UNHIDRA_AUDIT_SYSLOG", "", "", "syslog server that records are sent to, over TLS (RFC 5425): `siem.example.org:6514`; empty: none", false, syslogAddr(&c.Audit.Syslog)},
+		{audits, "UNHIDRA_AUDIT_SYSLOG_FORMAT", "", "native", "`native`, `ecs`, `ocsf` or `cef`", false, oneOf(&c.Audit.SyslogFormat, "native", "ecs", "ocsf", "cef")},
+		{audits, "UNHIDRA_AUDIT_SYSLOG_CERT", "", "", "PEM file of a certificate to show to the syslog server, if it asks for one", false, str(&c.Audit.SyslogCert)},
+		{audits, "UNHIDRA_AUDIT_SYSLOG_KEY", "", "", "PEM file of its key", false, str(&c.Audit.SyslogKey)},
+		{audits, "UNHIDRA_AUDIT_HEC", "", "", "Splunk's HTTP Event Collector: `https://splunk.example.org:8088`; empty: none", false, receiver(&c.Audit.HEC)},
+		{audits, "UNHIDRA_AUDIT_HEC_TOKEN", "", "", "token of the collector", true, secret(&c.Audit.HECToken)},
+		{audits, "UNHIDRA_AUDIT_HEC_FORMAT", "", "native", "`native`, `ecs`, `ocsf` or `cef`", false, oneOf(&c.Audit.HECFormat, "native", "ecs", "ocsf", "cef")},
+		{audits, "UNHIDRA_AUDIT_CA", "", "", "PEM file of the authorities that these receivers' certificates are checked against; empty: the system's", false, str(&c.Audit.CA)},
 
 		{logs, "UNHIDRA_LOG_LEVEL", "log-level", "info", "`debug`, `info`, `warn` or `error`", false, oneOf(&c.LogLevel, "debug", "info", "warn", "error")},
 		{logs, "UNHIDRA_LOG_FORMAT", "log-format", "auto", "`text`, `json`, or `auto`: text on a terminal, JSON otherwise", false, oneOf(&c.LogFormat, "auto", "text", "json")},
