@@ -85,7 +85,7 @@ func open(ctx context.Context, o store.Options) *bench {
 	n := domain.NewRoom{Kind: domain.PublicRoom}
 	for i := range users {
 		u := domain.User{ID: user(i), Kind: domain.KindUser, Role: domain.SystemUser, Username: fmt.Sprintf("user%d", i), DisplayName: "User"}
-		if err := db.CreateUser(ctx, u, "", nil, time.Now()); err != nil {
+		if err := db.CreateUser(ctx, u, "", domain.Signup{}, time.Now()); err != nil {
 			log.Fatal(err)
 		}
 		if i > 0 {

@@ -2,8 +2,11 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
+
+	"github.com/unhidra/unhidra/internal/captcha"
 )
 
 // Registration is a new account.
@@ -18,22 +21,44 @@ type Registration struct {
 // signed is the answer to everything that signs in.
 type signed struct {
 	State   string    `json:"state"`
+	Ticket  string    `json:"ticket"`
 	Access  string    `json:"access_token"`
 	Expires time.Time `json:"expires"`
 	Refresh string    `json:"refresh_token"`
 }
 
-// Register makes an account and signs in.
+// Register makes an account and signs in, unless an e-mail address must be proven
+// first: then the error's code is "verify_email". A proof of work that the server
+// asks for is done on the way.
 func (c *Client) Register(ctx context.Context, r Registration) error {
-	return c.sign(ctx, "/auth/register", struct {
+	in := struct {
 		Registration
-		Client string `json:"client"`
-	}{r, "native"})
+		Captcha string `json:"captcha,omitempty"`
+		Client  string `json:"client"`
+	}{r, "", "native"}
+	return c.paid(ctx, "register", &in.Captcha, func() error { return c.sign(ctx, "/auth/register", in) })
 }
 
-// SignIn begins a session. The login is a username or an e-mail address.
+// SignIn begins a session. The login is a username or an e-mail address. If a
+// second factor is asked for, the error's code is "second_factor", and Factor
+// goes on.
 func (c *Client) SignIn(ctx context.Context, login, password string) error {
-	return c.sign(ctx, "/auth/sign-in", map[string]string{"login": login, "password": password, "client": "native"})
+	in := struct {
+		Login    string `json:"login"`
+		Password string `json:"password"`
+		Captcha  string `json:"captcha,omitempty"`
+		Client   string `json:"client"`
+	}{login, password, "", "native"}
+	return c.paid(ctx, "sign_in", &in.Captcha, func() error { return c.sign(ctx, "/auth/sign-in", in) })
+}
+
+// Factor goes on with a sign-in that asked for a second factor: with a code of an
+// authenticator app, or a recovery code.
+func (c *Client) Factor(ctx context.Context, code string) error {
+	c.mu.Lock()
+	ticket := c.ticket
+	c.mu.Unlock()
+	return c.sign(ctx, "/auth/sign-in/factor", map[string]string{"ticket": ticket, "code": code, "client": "native"})
 }
 
 // SignOut ends the session.
@@ -43,16 +68,52 @@ func (c *Client) SignOut(ctx context.Context) error {
 	return err
 }
 
+// paid does something, and, if the server asks for a proof of work, does it once
+// more with one.
+func (c *Client) paid(ctx context.Context, action string, proof *string, do func() error) error {
+	err := do()
+	var e *Error
+	if !errors.As(err, &e) || e.Code != "captcha_required" {
+		return err
+	}
+	var asked struct {
+		Kind      string
+		Challenge captcha.Challenge
+	}
+	if err := c.call(ctx, http.MethodGet, "/auth/captcha?action="+action, "", nil, &asked); err != nil {
+		return err
+	}
+	if asked.Kind != captcha.KindPoW {
+		return err // a program cannot solve it: use the web client
+	}
+	solved, err := asked.Challenge.Solve()
+	if err != nil {
+		return err
+	}
+	if *proof, err = solved.Encode(); err != nil {
+		return err
+	}
+	return do()
+}
+
 func (c *Client) sign(ctx context.Context, path string, in any) error {
 	var s signed
 	if err := c.call(ctx, http.MethodPost, path, "", in, &s); err != nil {
 		return err
 	}
-	if s.State != "complete" {
-		return &Error{Kind: "unauthorized", Code: s.State, Detail: "this account asks for another step that this client does not know; sign in with the web client"}
+	switch s.State {
+	case "complete":
+		c.SetTokens(Tokens{Access: s.Access, Expires: s.Expires, Refresh: s.Refresh})
+		return nil
+	case "second_factor":
+		c.mu.Lock()
+		c.ticket = s.Ticket
+		c.mu.Unlock()
+		return &Error{Kind: "unauthorized", Code: s.State, Detail: "a code of your authenticator app, or a recovery code, is needed as well"}
+	case "verify_email":
+		return &Error{Kind: "unauthorized", Code: s.State, Detail: "open the link in the mail that was sent to you, then sign in"}
 	}
-	c.SetTokens(Tokens{Access: s.Access, Expires: s.Expires, Refresh: s.Refresh})
-	return nil
+	return &Error{Kind: "unauthorized", Code: s.State, Detail: "this account asks for another step that this client does not know; sign in with the web client"}
 }
 
 const early = 30 * time.Second // before its end a token is renewed

@@ -40,6 +40,7 @@ type Client struct {
 
 	mu         sync.Mutex
 	tokens     Tokens
+	ticket     string        // of a sign-in that asks for a second factor
 	refreshing chan struct{} // closed when a refresh that is under way has ended
 }
 

@@ -101,7 +101,24 @@ func (t *talk) signIn(ctx context.Context, e *env, in *bufio.Reader, login strin
 			return err
 		}
 	}
-	return t.c.SignIn(ctx, login, password)
+	return askFactor(ctx, t.c.SignIn(ctx, login, password), t.c, e, in)
+}
+
+// askFactor goes on with a sign-in that asks for a second factor.
+func askFactor(ctx context.Context, err error, c *client.Client, e *env, in *bufio.Reader) error {
+	for range 3 {
+		var refused *client.Error
+		if !errors.As(err, &refused) || refused.Code != "second_factor" && refused.Code != "wrong_code" {
+			return err
+		}
+		fmt.Fprint(e.stderr, "Code of your authenticator app, or a recovery code: ")
+		code, readErr := in.ReadString('\n')
+		if readErr := ignoreEOF(readErr); readErr != nil {
+			return readErr
+		}
+		err = c.Factor(ctx, strings.TrimSpace(code))
+	}
+	return err
 }
 
 // askPassword reads a password, on a terminal without showing it.

@@ -53,7 +53,7 @@ func floors() map[string][]string {
 		"internal/passkey/softkey": {}, // for tests alone
 
 		"web":    {},
-		"client": {"internal/wire", "internal/ws", "internal/domain"},
+		"client": {"internal/wire", "internal/ws", "internal/domain", "internal/captcha"},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/auth"
 	"github.com/unhidra/unhidra/internal/captcha"
 	"github.com/unhidra/unhidra/internal/chat"
@@ -44,6 +45,7 @@ var (
 // modules are the services of this process. All are there in every process;
 // its roles say which of them are reached from outside.
 type modules struct {
+	audit    *audit.Service
 	auth     *auth.Service
 	chat     *chat.Service
 	history  *history.Service
@@ -67,6 +69,8 @@ func (s *server) build(context.Context) error {
 		Store: s.db, Bus: s.bus, Log: s.Log, Metrics: s.reg, UserPerMinute: c.UserPerMinute, MessagesPerSec: c.MessagesPerSec,
 	})
 	s.parts = append(s.parts, part{"memory", giveBack})
+	m.audit = s.audit(keys)
+	s.parts = append(s.parts, part{"audit", m.audit.Run})
 	s.db.OnCommit(m.chat.Announce)
 	s.parts = append(s.parts, part{"chat", m.chat.Run})
 
@@ -77,11 +81,9 @@ func (s *server) build(context.Context) error {
 		return err
 	}
 
-	m.auth = auth.New(auth.Deps{
-		Store: s.db, Keys: keys, Bus: s.bus, Log: s.Log, Name: c.Name, Version: s.Version,
-		Closed: c.Registration == "closed", PasswordMin: c.PasswordMin, LoginPerMinute: c.LoginPerMinute,
-		LoginBurst: c.LoginBurst, RegisterPerHour: c.RegisterPerHour, Secure: strings.HasPrefix(s.addrs.URL, "https:"),
-	})
+	if m.auth, err = s.accounts(keys); err != nil {
+		return err
+	}
 	s.parts = append(s.parts, part{"auth", m.auth.Run})
 
 	m.history = history.New(history.Deps{Store: s.db})

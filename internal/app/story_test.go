@@ -229,7 +229,7 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &doc); err != nil {
 		t.Fatal(err)
 	}
-	open := map[string]bool{"get-server": true, "register": true, "sign-in": true, "refresh": true, "sign-out": true, "get-avatar": true}
+	open := map[string]bool{"get-server": true, "get-avatar": true}
 	seen := map[string]string{}
 	for path, methods := range doc.Paths {
 		for method, op := range methods {
@@ -240,7 +240,7 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 				t.Errorf("%s %s and %s have the same id %s", method, path, other, op.OperationID)
 			}
 			seen[op.OperationID] = method + " " + path
-			if len(op.Security) == 0 && !open[op.OperationID] {
+			if len(op.Security) == 0 && !open[op.OperationID] && !strings.HasPrefix(path, "/api/v1/auth/") {
 				t.Errorf("%s %s (%s) asks for nobody signed in", method, path, op.OperationID)
 			}
 		}

@@ -22,6 +22,8 @@ type epochStore struct {
 	asked  int
 }
 
+func (*epochStore) Settings(context.Context) ([]domain.Setting, error) { return nil, nil }
+
 func (e *epochStore) Epochs(_ context.Context, users []string) (map[string]int64, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -51,7 +53,10 @@ func TestEpochsOfOtherProcesses(t *testing.T) {
 		}
 		store := &epochStore{epochs: map[string]int64{"usr_1": 3}}
 		b := bus.NewLocal()
-		s := New(Deps{Store: store, Keys: keys, Bus: b, Log: slog.New(slog.DiscardHandler)})
+		s, err := New(Deps{Store: store, Keys: keys, Bus: b, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
 		told := make(chan bus.Revocation, 10)
 		stop, err := b.Subscribe(bus.RevokeSubject, func(m bus.Message) {
 			var r bus.Revocation

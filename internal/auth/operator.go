@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/password"
 	"github.com/unhidra/unhidra/internal/token"
 )
 
@@ -13,7 +14,7 @@ import (
 type OperatorStore interface {
 	UserByUsername(ctx context.Context, name string) (domain.User, error)
 	AllUsers(ctx context.Context) ([]domain.User, error)
-	CreateUser(ctx context.Context, u domain.User, password string, ticket []byte, now time.Time) error
+	CreateUser(ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time) error
 	SetPassword(ctx context.Context, user, password string, now time.Time) (domain.User, error)
 	SetUserRole(ctx context.Context, user string, role domain.SystemRole) (domain.User, error)
 	SetUserDisabled(ctx context.Context, user string, disabled bool, now time.Time) (domain.User, error)
@@ -35,11 +36,11 @@ func (o *Operator) Create(ctx context.Context, r Registration, role domain.Syste
 		return u, err
 	}
 	u.Role = role
-	record, err := newHasher().hash(ctx, r.Password)
+	record, err := o.hash(ctx, r.Password)
 	if err != nil {
 		return u, err
 	}
-	if err := o.Store.CreateUser(ctx, u, record, nil, time.Now()); err != nil {
+	if err := o.Store.CreateUser(ctx, u, record, domain.Signup{}, time.Now()); err != nil {
 		return u, err
 	}
 	o.Log.Info("auth.operator_create", "user", u.ID, "role", role)
@@ -65,17 +66,21 @@ func (o *Operator) SetDisabled(ctx context.Context, username string, disabled bo
 }
 
 // ResetPassword gives someone another password and ends all their sessions.
-func (o *Operator) ResetPassword(ctx context.Context, username, password string) (domain.User, error) {
+func (o *Operator) ResetPassword(ctx context.Context, username, pass string) (domain.User, error) {
 	return o.change(ctx, username, "auth.operator_reset_password", func(u domain.User) (domain.User, error) {
-		if err := checkPassword(password, o.PasswordMin, u.Username, u.DisplayName); err != nil {
+		if err := password.Check(pass, o.PasswordMin, names(u)...); err != nil {
 			return u, err
 		}
-		record, err := newHasher().hash(ctx, password)
+		record, err := o.hash(ctx, pass)
 		if err != nil {
 			return u, err
 		}
 		return o.Store.SetPassword(ctx, u.ID, record, time.Now())
 	})
+}
+
+func (o *Operator) hash(ctx context.Context, pass string) (string, error) {
+	return password.New(password.Options{}).Hash(ctx, pass, password.Known)
 }
 
 func (o *Operator) change(ctx context.Context, username, what string, do func(domain.User) (domain.User, error)) (domain.User, error) {

@@ -85,9 +85,12 @@ func (s *Service) Run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	if err := s.poll(ctx, s.Now().Add(-token.Lifetime)); err != nil {
+	if err := errors.Join(s.loadRules(ctx), s.poll(ctx, s.Now().Add(-token.Lifetime))); err != nil {
 		return err
 	}
+	var tasks sync.WaitGroup
+	tasks.Go(func() { s.work(ctx) })
+	defer tasks.Wait()
 	poll, forget := time.NewTicker(pollEvery), time.NewTicker(forgetEvery)
 	defer poll.Stop()
 	defer forget.Stop()
@@ -97,7 +100,7 @@ func (s *Service) Run(ctx context.Context) error {
 			return ctx.Err()
 		case <-poll.C:
 			s.revoked.forget(s.Now())
-			if err := errors.Join(s.poll(ctx, s.Now().Add(-3*pollEvery)), s.pollEpochs(ctx)); err != nil && ctx.Err() == nil {
+			if err := errors.Join(s.loadRules(ctx), s.poll(ctx, s.Now().Add(-3*pollEvery)), s.pollEpochs(ctx)); err != nil && ctx.Err() == nil {
 				s.Log.Warn("look for revocations", "err", err)
 			}
 		case <-forget.C:

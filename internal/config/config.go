@@ -27,12 +27,14 @@ type Config struct {
 	PublicURL    string // empty: by the certificate's domain, or localhost
 	TLS          TLS
 
-	ServerKey     Secret   // empty: made at the first start, kept in DataDir
-	JWTSecret     Secret   // empty: derived from the server's key
-	JWTSecretsOld []Secret // still accepted
-	JWTAlg        string   // HS256, EdDSA
-	Registration  string   // open, invite, closed
-	SecondFactor  string   // who must have one: none, admins, everyone
+	ServerKey     Secret        // empty: made at the first start, kept in DataDir
+	JWTSecret     Secret        // empty: derived from the server's key
+	JWTSecretsOld []Secret      // still accepted
+	JWTAlg        string        // HS256, EdDSA
+	Registration  string        // open, invite, closed
+	SecondFactor  string        // who must have one: none, admins, everyone
+	SessionIdle   time.Duration // a session that is not used for so long ends
+	SessionMax    time.Duration // every session ends after so long
 	PasswordMin   int
 	Mail          Mail
 	Captcha       Captcha

@@ -58,6 +58,8 @@ func (c *Config) options() []option {
 		{account, "JWT_ALG", "", "HS256", "`HS256`; or `EdDSA`: access tokens are signed with an Ed25519 key derived from JWT_SECRET, whose public half is on `/.well-known/jwks.json` for others to verify them with", false, oneOf(&c.JWTAlg, "HS256", "EdDSA")},
 		{account, "UNHIDRA_REGISTRATION", "registration", "open", "`open`: anyone who reaches the server may register; `invite`: with an invitation of an administrator; `closed`: only the operator makes accounts (`unhidra user create`). Administrators can change it while the server runs", false, oneOf(&c.Registration, "open", "invite", "closed")},
 		{account, "UNHIDRA_REQUIRE_SECOND_FACTOR", "", "none", "who must have a second factor: `none`, `admins`, `everyone`. Administrators can change it while the server runs", false, oneOf(&c.SecondFactor, "none", "admins", "everyone")},
+		{account, "UNHIDRA_SESSION_IDLE", "", "168h", "a session that is not used for so long ends", false, dur(&c.SessionIdle, time.Minute, 8760*time.Hour)},
+		{account, "UNHIDRA_SESSION_MAX", "", "720h", "every session ends after so long: one signs in again", false, dur(&c.SessionMax, time.Minute, 8760*time.Hour)},
 		{account, "UNHIDRA_PASSWORD_MIN", "password-min", "15", "shortest password, in characters", false, num(&c.PasswordMin, 8, 64)},
 
 		{secure, "UNHIDRA_ACME_DOMAINS", "acme-domains", "", "domain names, separated by commas, that the server fetches and renews certificates for by itself (HTTP-01 on port 80, TLS-ALPN-01 on port 443); setting it agrees to the terms of the ACME server", false, domains(&c.TLS.Domains)},

@@ -21,6 +21,8 @@ const (
 	UnlockTicket    TicketKind = "unlock"       // end a lock
 	EmailTicket     TicketKind = "email"        // prove a new address of an account
 	EmailUndoTicket TicketKind = "email_undo"   // go back to the address before
+	PasskeyTicket   TicketKind = "passkey"      // answer a challenge
+	ProviderTicket  TicketKind = "oidc"         // come back from an OpenID provider
 )
 
 // Factors are the second factors that a user has.

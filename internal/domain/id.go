@@ -9,13 +9,15 @@ import (
 
 // Prefixes of ids: an id says what it names.
 const (
-	UserPrefix    = "usr"
-	RoomPrefix    = "room"
-	SessionPrefix = "ses"
-	InvitePrefix  = "inv"
-	FlowPrefix    = "flow"
-	ConnPrefix    = "conn"
-	DevicePrefix  = "dev"
+	UserPrefix     = "usr"
+	RoomPrefix     = "room"
+	SessionPrefix  = "ses"
+	InvitePrefix   = "inv"
+	FlowPrefix     = "flow"
+	ConnPrefix     = "conn"
+	DevicePrefix   = "dev"
+	RememberPrefix = "rem"
+	SignupPrefix   = "sgn"
 )
 
 // Crockford's alphabet, in lower case: sorts like the bytes that it encodes.

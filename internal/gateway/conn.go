@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -266,7 +267,7 @@ func (c *conn) finish() {
 	}
 	c.g.metrics.disconnects.WithLabelValues(why).Inc()
 	if p := c.who(); p.Kind == domain.KindDevice {
-		c.g.Devices.DeviceDisconnected(p, c.addr, why)
+		c.g.Devices.DeviceDisconnected(context.Background(), p, c.addr, why)
 	}
 }
 

@@ -118,7 +118,7 @@ func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Princip
 	g.conns.add(c)
 	g.Presence.Connect(c.id, u, c.deliver)
 	if p.Kind == domain.KindDevice {
-		g.Devices.DeviceConnected(p, addr)
+		g.Devices.DeviceConnected(r.Context(), p, addr)
 	}
 	go c.read(early)
 	return c, nil
@@ -161,7 +161,11 @@ func (g *Service) authenticate(ctx context.Context, secret string, from netip.Ad
 	if g.Devices != nil && isKey(secret) {
 		return g.Devices.AuthenticateDevice(ctx, secret, from)
 	}
-	return g.Auth.Authenticate(ctx, secret)
+	p, err := g.Auth.Authenticate(ctx, secret)
+	if err == nil && p.Limited {
+		err = domain.Forbidden.Errorf("second_factor_required", "this server asks you for a second factor; add one first")
+	}
+	return p, err
 }
 
 // A proof is what a handshake proves itself with, and the subprotocol to answer

@@ -195,8 +195,8 @@ func (c *conn) refresh(ctx context.Context, token string) (any, error) {
 		return nil, domain.Forbidden.Errorf("other_session", "this token is not of the session that opened the connection")
 	}
 	if p.Kind == domain.KindDevice {
-		c.g.Devices.DeviceConnected(p, c.addr)
-		c.g.Devices.DeviceDisconnected(c.who(), c.addr, "new key")
+		c.g.Devices.DeviceConnected(ctx, p, c.addr)
+		c.g.Devices.DeviceDisconnected(ctx, c.who(), c.addr, "new key")
 	}
 	c.prove(p)
 	if c.g.revocations.Load() != revocations { // perhaps of this very proof, before it was the connection's

@@ -15,6 +15,7 @@ type request struct {
 	id        string
 	addr      netip.Addr
 	agent     string
+	header    http.Header
 	log       *slog.Logger
 	principal domain.Principal
 	known     bool // principal is set
@@ -56,6 +57,18 @@ func UserAgent(ctx context.Context) string {
 		return m.agent
 	}
 	return ""
+}
+
+// Cookies returns the cookies of the request, by name.
+func Cookies(ctx context.Context) map[string]string {
+	cookies := make(map[string]string)
+	if m := from(ctx); m != nil {
+		r := http.Request{Header: m.header}
+		for _, c := range r.Cookies() {
+			cookies[c.Name] = c.Value
+		}
+	}
+	return cookies
 }
 
 // RequestID returns the name of the request in the log and in problem

@@ -72,7 +72,7 @@ func (h *handler) count(reg prometheus.Registerer) {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	m := &request{id: requestID(), addr: h.Proxies.ClientAddr(r), agent: agent(r), log: h.Log}
+	m := &request{id: requestID(), addr: h.Proxies.ClientAddr(r), agent: agent(r), header: r.Header, log: h.Log}
 	r = r.WithContext(with(r.Context(), m))
 	rec := &recorder{ResponseWriter: w}
 	h.secure(rec, r, m)

@@ -33,6 +33,12 @@ const (
 // Bearer is the Security of operations that need a signed-in caller.
 var Bearer = []map[string][]string{{"bearer": {}}}
 
+const limited = "limited"
+
+// ForLimited marks an operation, in its Metadata, that a caller may use who must
+// add a second factor before anything else.
+func ForLimited() map[string]any { return map[string]any{limited: true} }
+
 // Authenticator says whose an access token is.
 type Authenticator interface {
 	Authenticate(ctx context.Context, bearer string) (domain.Principal, error)
@@ -121,7 +127,7 @@ type adapter struct {
 func (a *adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 	a.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
 		if from(r.Context()) == nil { // served without Handler, as small tests do
-			r = r.WithContext(with(r.Context(), &request{log: a.log, addr: peer(r), agent: agent(r)}))
+			r = r.WithContext(with(r.Context(), &request{log: a.log, addr: peer(r), agent: agent(r), header: r.Header}))
 		}
 		h := w.Header()
 		if h.Get("Cache-Control") == "" {
@@ -194,6 +200,10 @@ func authenticate(auth Authenticator) func(huma.Context, func(huma.Context)) {
 		p, err := auth.Authenticate(r.Context(), token)
 		if err != nil {
 			Fail(w, r, err)
+			return
+		}
+		if p.Limited && ctx.Operation().Metadata[limited] == nil {
+			Fail(w, r, domain.Forbidden.Errorf("second_factor_required", "this server asks you for a second factor; add one first"))
 			return
 		}
 		m := from(r.Context())

@@ -128,3 +128,13 @@ func (db *DB) Refund(ctx context.Context, hashes ...[]byte) error {
 		return err
 	})
 }
+
+// Release takes one failure back from each of hashes: what was reserved was not
+// tried after all. A lock that it brought stays.
+func (db *DB) Release(ctx context.Context, hashes ...[]byte) error {
+	return db.write(ctx, func(ctx context.Context, t *tx) error {
+		_, err := t.ExecContext(ctx, `UPDATE attempts SET failures = CASE WHEN failures > 0 THEN failures - 1 ELSE 0 END,
+			streak = CASE WHEN streak > 0 THEN streak - 1 ELSE 0 END WHERE hash IN (`+holders(1, len(hashes))+`)`, anys(hashes)...)
+		return err
+	})
+}

@@ -24,7 +24,7 @@ func openLog(tb testing.TB, users int) (*DB, []string, string) {
 	n := domain.NewRoom{Kind: domain.PublicRoom, Name: "Lobby"}
 	for i := range users {
 		u := domain.User{ID: userID(i), Kind: domain.KindUser, Role: domain.SystemUser, Username: fmt.Sprintf("user%d", i), DisplayName: "User"}
-		if err := db.CreateUser(tb.Context(), u, "", nil, time.Now()); err != nil {
+		if err := db.CreateUser(tb.Context(), u, "", domain.Signup{}, time.Now()); err != nil {
 			tb.Fatal(err)
 		}
 		if i > 0 {

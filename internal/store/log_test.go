@@ -20,7 +20,7 @@ func openRoom(tb testing.TB, db *store.DB, users int) string {
 	n := domain.NewRoom{Kind: domain.PublicRoom, Name: "Lobby"}
 	for i := range users {
 		u := domain.User{ID: userID(i), Kind: domain.KindUser, Role: domain.SystemUser, Username: fmt.Sprintf("user%d", i), DisplayName: fmt.Sprintf("User %d", i)}
-		if err := db.CreateUser(tb.Context(), u, "", nil, time.Now()); err != nil {
+		if err := db.CreateUser(tb.Context(), u, "", domain.Signup{}, time.Now()); err != nil {
 			tb.Fatal(err)
 		}
 		if i > 0 {

@@ -84,7 +84,7 @@ func (t *tx) reused(ctx context.Context, hash []byte, r *domain.Refreshed, now t
 		return err
 	}
 	if now.Sub(at(used)) < refreshGrace {
-		return domain.Conflict.Errorf("refresh_raced", "this token was renewed just now by another tab; use the new one")
+		return errRaced()
 	}
 	r.Reused, r.Session.ID, r.Session.User = true, session, user
 	return t.revoke(ctx, `id = $3`, "refresh_reused", now, session)
@@ -100,15 +100,30 @@ func (t *tx) liveSession(ctx context.Context, id string, now time.Time) (s domai
 		return s, u, err
 	}
 	if len(found) == 0 {
-		return s, u, errSignedOut()
+		return s, u, t.ended(ctx, id, now)
 	}
 	if u, err = oneUser(usersWhere(ctx, t, `u.id = $1`, found[0].User)); err != nil {
 		return s, u, err
 	}
-	if u.Disabled {
+	if u.Disabled || u.Pending {
 		return s, u, errSignedOut()
 	}
 	return found[0], u, nil
+}
+
+// ended says why a session is not alive. One that was renewed just now is asked
+// for by a tab that has not seen its new tokens yet.
+func (t *tx) ended(ctx context.Context, id string, now time.Time) error {
+	var n int
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM sessions WHERE id = $1 AND reason = $2 AND revoked_at > $3`, id, RenewedReason, ms(now.Add(-refreshGrace))).Scan(&n)
+	if err == nil && n > 0 {
+		return errRaced()
+	}
+	return errors.Join(err, errSignedOut())
+}
+
+func errRaced() error {
+	return domain.Conflict.Errorf("refresh_raced", "this token was renewed just now by another tab; use the new one")
 }
 
 func errSignedOut() error {
@@ -123,6 +138,67 @@ func (db *DB) SessionOf(ctx context.Context, refresh []byte) (session, user stri
 		err = nil
 	}
 	return session, user, err
+}
+
+// Sessions lists a user's sign-ins that are alive, the last used first.
+func (db *DB) Sessions(ctx context.Context, user string, now time.Time) ([]domain.Session, error) {
+	rows, err := db.read.QueryContext(ctx, `SELECT `+sessionColumns+` FROM sessions s WHERE s.user_id = $1 AND s.revoked_at = 0 AND s.idle_expires > $2 AND s.expires_at > $2
+		ORDER BY s.last_seen_at DESC, s.id`, user, ms(now))
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, scanSession)
+}
+
+// RenewSession puts a session in the place of another: the same person, proven
+// anew. The old one ends with the same commit, and the new one ends when the old
+// one would have.
+func (db *DB) RenewSession(ctx context.Context, old string, s domain.Session, refresh []byte, now time.Time) (domain.Session, error) {
+	err := db.write(ctx, func(ctx context.Context, t *tx) error {
+		before, _, err := t.liveSession(ctx, old, now)
+		if err != nil {
+			return err
+		}
+		if before.User != s.User {
+			return errSignedOut()
+		}
+		s.Expires, s.CreatedAt = before.Expires, before.CreatedAt
+		if err := t.revoke(ctx, `id = $3`, RenewedReason, now, old); err != nil {
+			return err
+		}
+		return t.createSession(ctx, s, refresh)
+	})
+	return s, err
+}
+
+// RenewedReason is why a session ended that RenewSession replaced.
+const RenewedReason = "renewed"
+
+// RevokeOthers ends every session of user but one, and returns which.
+func (db *DB) RevokeOthers(ctx context.Context, user, keep, reason string, now time.Time) (ended []string, err error) {
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		rows, err := t.QueryContext(ctx, `UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND user_id = $3 AND id <> $4 RETURNING id`, ms(now), reason, user, keep)
+		if err != nil {
+			return err
+		}
+		ended, err = collect(rows, scanString)
+		return err
+	})
+	return ended, err
+}
+
+// RevokeSessionOf ends one session of user, or not_found.
+func (db *DB) RevokeSessionOf(ctx context.Context, user, id, reason string, now time.Time) error {
+	return db.write(ctx, func(ctx context.Context, t *tx) error {
+		res, err := t.ExecContext(ctx, `UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND user_id = $3 AND id = $4`, ms(now), reason, user, id)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, domain.NotFound.Errorf("no_session", "there is no such session, or it has ended"))
+		}
+		return nil
+	})
 }
 
 // RevokeSession ends one session.

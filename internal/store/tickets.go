@@ -16,8 +16,10 @@ func (db *DB) CreateTicket(ctx context.Context, hash []byte, k domain.Ticket, no
 }
 
 func (t *tx) createTicket(ctx context.Context, hash []byte, k domain.Ticket, now time.Time) error {
-	if _, err := t.ExecContext(ctx, `DELETE FROM tickets WHERE kind = $1 AND user_id = $2`, k.Kind, k.User); err != nil {
-		return err
+	if k.User != "" || k.Kind == domain.SetupTicket { // nobody's other tickets are for different people
+		if _, err := t.ExecContext(ctx, `DELETE FROM tickets WHERE kind = $1 AND user_id = $2`, k.Kind, k.User); err != nil {
+			return err
+		}
 	}
 	_, err := t.ExecContext(ctx, `INSERT INTO tickets (hash, kind, user_id, data, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 		hash, k.Kind, k.User, k.Data, ms(now), ms(k.Expires))

@@ -64,19 +64,24 @@ func (db *DB) UserByUsername(ctx context.Context, name string) (domain.User, err
 	return oneUser(usersWhere(ctx, db.read, `u.username = $1`, strings.ToLower(name)))
 }
 
-// SearchUsers lists users who are not disabled by username, those whose names
+// UserByEmail returns the user with this address, or not_found.
+func (db *DB) UserByEmail(ctx context.Context, email string) (domain.User, error) {
+	return oneUser(usersWhere(ctx, db.read, `u.email = $1 AND u.email <> ''`, strings.ToLower(email)))
+}
+
+// SearchUsers lists people who are not disabled by username, those whose names
 // begin with q, or have a word that does. after is the username of the last one
-// of the page before.
+// of the page before. Devices are not people.
 func (db *DB) SearchUsers(ctx context.Context, q, after string, limit int) ([]domain.User, error) {
 	like := escapeLike(strings.ToLower(q))
-	return usersWhere(ctx, db.read, `NOT u.disabled AND NOT u.pending AND u.username > $1
+	return usersWhere(ctx, db.read, `NOT u.disabled AND NOT u.pending AND u.kind <> 'device' AND u.username > $1
 		AND (u.username LIKE $2 ESCAPE '\' OR lower(u.display_name) LIKE $2 ESCAPE '\' OR lower(u.display_name) LIKE $3 ESCAPE '\')
 		ORDER BY u.username LIMIT $4`, after, like+"%", "% "+like+"%", limit)
 }
 
-// AllUsers lists every user by username, for the operator.
+// AllUsers lists every user by username, without devices, for the operator.
 func (db *DB) AllUsers(ctx context.Context) ([]domain.User, error) {
-	return usersWhere(ctx, db.read, `TRUE ORDER BY u.username`)
+	return usersWhere(ctx, db.read, `u.kind <> 'device' ORDER BY u.username`)
 }
 
 // Credentials returns the user whom someone signs in as, by username or e-mail
@@ -92,13 +97,17 @@ func (db *DB) Credentials(ctx context.Context, login string) (u domain.User, pas
 	return u, password, err
 }
 
-// CreateUser keeps a new account. If ticket is not nil, it must be the hash of a
-// good setup ticket, which is used up with the same commit: the account is an
-// administrator's.
-func (db *DB) CreateUser(ctx context.Context, u domain.User, password string, ticket []byte, now time.Time) error {
+// CreateUser keeps a new account, with the same commit that uses up what let it
+// be made.
+func (db *DB) CreateUser(ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time) error {
 	err := db.write(ctx, func(ctx context.Context, t *tx) error {
-		if ticket != nil {
-			if _, err := t.claimTicket(ctx, ticket, domain.SetupTicket, now); err != nil {
+		if by.Setup != nil {
+			if _, err := t.claimTicket(ctx, by.Setup, domain.SetupTicket, now); err != nil {
+				return err
+			}
+		}
+		if by.Invite != nil {
+			if err := t.claimSignupInvite(ctx, by.Invite, now); err != nil {
 				return err
 			}
 		}
@@ -107,7 +116,10 @@ func (db *DB) CreateUser(ctx context.Context, u domain.User, password string, ti
 		return err
 	})
 	if unique, _ := db.dialect.conflict(err); unique {
-		e := domain.Conflict.Errorf("name_taken", "this username or e-mail address is taken; choose another, or sign in")
+		if strings.Contains(err.Error(), "users_email") || strings.Contains(err.Error(), "users.email") { // the index, or its column
+			return domain.Conflict.Errorf("email_taken", "another account has this e-mail address; sign in, or ask for a new password").Because(err)
+		}
+		e := domain.Conflict.Errorf("name_taken", "this username is taken; choose another, or sign in")
 		e.Fields = []domain.Field{{Pointer: "/username", Detail: "taken"}}
 		return e.Because(err)
 	}
@@ -140,6 +152,43 @@ func (db *DB) SetUserDisabled(ctx context.Context, user string, disabled bool, n
 		return u, err
 	}
 	return u, db.RevokeSessions(ctx, user, "disabled", now)
+}
+
+// EndSessions ends every session and every token of a user.
+func (db *DB) EndSessions(ctx context.Context, user, reason string, now time.Time) (u domain.User, err error) {
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		if u, err = t.changeUser(ctx, user, `epoch = epoch + 1`); err != nil {
+			return err
+		}
+		return t.revoke(ctx, `user_id = $3`, reason, now, user)
+	})
+	return u, err
+}
+
+// ReplacePassword gives a user another password: every session ends, and s is
+// begun in place of old, which asked for it.
+func (db *DB) ReplacePassword(ctx context.Context, user, password, old string, s domain.Session, refresh []byte, now time.Time) (u domain.User, err error) {
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		if u, err = t.changeUser(ctx, user, `password = $2, epoch = epoch + 1`, password); err != nil {
+			return err
+		}
+		if err := t.revoke(ctx, `id = $3`, RenewedReason, now, old); err != nil {
+			return err
+		}
+		if err := t.revoke(ctx, `user_id = $3`, "password_changed", now, user); err != nil {
+			return err
+		}
+		return t.createSession(ctx, s, refresh)
+	})
+	return u, err
+}
+
+// Accounts lists users for administrators, by username, after a given one; with
+// q those of whom a name or the e-mail address begins with it.
+func (db *DB) Accounts(ctx context.Context, q, after string, limit int) ([]domain.User, error) {
+	like := escapeLike(strings.ToLower(q)) + "%"
+	return usersWhere(ctx, db.read, `u.username > $1 AND (u.username LIKE $2 ESCAPE '\' OR lower(u.display_name) LIKE $2 ESCAPE '\' OR u.email LIKE $2 ESCAPE '\')
+		ORDER BY u.username LIMIT $3`, after, like, limit)
 }
 
 // SetPassword replaces the password's record and ends every session.

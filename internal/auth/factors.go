@@ -1,0 +1,234 @@
+package auth
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/totp"
+)
+
+const (
+	ticketTries = 5 // answers to one question for a second factor
+	trialLife   = 10 * time.Minute
+)
+
+// Answer is what somebody shows for a second factor: one of these.
+type Answer struct {
+	Code     string // of an authenticator app, or a recovery code
+	Passkey  []byte // the browser's answer, JSON
+	Remember bool   // do not ask this browser again for a while
+}
+
+// AnswerFactor goes on with a sign-in that asks for a second factor.
+func (s *Service) AnswerFactor(ctx context.Context, ticket string, a Answer, c Client) (Signed, error) {
+	f, err := s.Store.TryFlow(ctx, s.Keys.Hash(ticket), SecondFactor, ticketTries, s.Now())
+	if err != nil {
+		return Signed{}, err
+	}
+	u, err := s.user(ctx, f.User)
+	if err != nil {
+		return Signed{}, err
+	}
+	amr, err := s.checkFactor(ctx, u, a, f.Data, c)
+	if err != nil {
+		return Signed{}, err
+	}
+	f.AMR = append(f.AMR, amr...)
+	if !slices.Contains(f.AMR, amrMFA) {
+		f.AMR = append(f.AMR, amrMFA)
+	}
+	signed, err := s.finish(ctx, f, u, guard{}, c)
+	if err == nil && a.Remember && !slices.Contains(amr, amrRecovery) {
+		signed.Remember, err = s.remember(ctx, u, c)
+	}
+	return signed, err
+}
+
+// checkFactor finds out whether an answer is right. Its failures are counted
+// apart from those of passwords: whoever guesses here has the password, so that
+// a hundred in a row lock for good, until the password is another.
+func (s *Service) checkFactor(ctx context.Context, u domain.User, a Answer, challenge string, c Client) (amr []string, err error) {
+	counter := domain.Counter{
+		Hash: s.Keys.Hash("attempts\x00factor\x00" + u.ID), Limit: strangerFailures, Window: strangerWindow, Lock: time.Hour, Most: time.Hour, Streak: mostFailures,
+	}
+	r, err := s.Store.Reserve(ctx, []domain.Counter{counter}, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	if !r.Locked.IsZero() {
+		s.record(ctx, c, event{kind: domain.AuditMFA, user: u, outcome: domain.AuditBlocked, reason: "locked"})
+		return nil, locked(r, s.Now())
+	}
+	method, amr, err := s.tryFactor(ctx, u, a, challenge, c)
+	if err != nil {
+		return nil, err
+	}
+	if amr == nil {
+		s.record(ctx, c, event{kind: domain.AuditMFA, user: u, outcome: domain.AuditFailure, reason: "wrong_code", method: method})
+		if r.Began {
+			s.record(ctx, c, event{kind: domain.AuditLock, user: u, reason: "second_factor"})
+		}
+		return nil, domain.Unauthorized.Errorf("wrong_code", "this code is not right, was used already, or is too old; try the next one")
+	}
+	s.record(ctx, c, event{kind: domain.AuditMFA, user: u, method: method, factors: amr})
+	return amr, s.Store.Refund(ctx, counter.Hash)
+}
+
+// tryFactor returns what an answer proves, or nil.
+func (s *Service) tryFactor(ctx context.Context, u domain.User, a Answer, challenge string, c Client) (method string, amr []string, err error) {
+	switch {
+	case a.Passkey != nil:
+		return s.tryPasskey(ctx, u, a.Passkey, challenge)
+	case totp.IsCode(a.Code):
+		return s.tryRecovery(ctx, u, a.Code, c)
+	}
+	v, err := s.Store.TOTP(ctx, u.ID)
+	if domain.KindOf(err) == domain.NotFound || err == nil && v.Confirmed.IsZero() {
+		return "totp", nil, nil
+	}
+	if err != nil {
+		return "totp", nil, err
+	}
+	step, ok, err := s.checkCode(v, a.Code)
+	if err == nil && ok {
+		ok, err = s.Store.UseTOTP(ctx, u.ID, step)
+	}
+	if err != nil || !ok {
+		return "totp", nil, err
+	}
+	return "totp", []string{amrOTP, amrMFA}, nil
+}
+
+func (s *Service) checkCode(v domain.TOTP, code string) (step int64, ok bool, err error) {
+	seed, _, err := s.seeds.Open(v.User, string(v.Seed))
+	if err != nil {
+		return 0, false, err
+	}
+	step, ok = totp.Check(seed, code, s.Now(), 0)
+	return step, ok, nil
+}
+
+func (s *Service) tryRecovery(ctx context.Context, u domain.User, code string, c Client) (method string, amr []string, err error) {
+	hash, ok := totp.HashCode(s.Keys.Derive("recovery-codes"), u.ID, code)
+	left := 0
+	if ok {
+		ok, left, err = s.Store.UseRecoveryCode(ctx, u.ID, hash, s.Now())
+	}
+	if err != nil || !ok {
+		return "recovery", nil, err
+	}
+	s.record(ctx, c, event{kind: domain.AuditRecoveryUse, user: u})
+	s.notify(u, domain.MailRecoveryCodeUsed, "", func(d *domain.MailData) { d.Left = left })
+	return "recovery", []string{amrRecovery, amrMFA}, nil
+}
+
+// Enrolment is what an authenticator app needs.
+type Enrolment struct {
+	Secret  string
+	URI     string
+	Picture totp.Picture
+}
+
+// EnrolTOTP begins to add an authenticator app. It counts once ConfirmTOTP has
+// seen a code of it.
+func (s *Service) EnrolTOTP(ctx context.Context, p domain.Principal) (Enrolment, error) {
+	if err := s.fresh(p); err != nil {
+		return Enrolment{}, err
+	}
+	u, err := s.me(ctx, p)
+	if err != nil {
+		return Enrolment{}, err
+	}
+	seed := totp.NewSecret()
+	err = s.Store.TryTOTP(ctx, domain.TOTP{User: u.ID, Seed: []byte(s.seeds.Seal(u.ID, seed)), Expires: s.Now().Add(trialLife)})
+	if err != nil {
+		return Enrolment{}, err
+	}
+	e := Enrolment{Secret: totp.Text(seed), URI: totp.URI(s.Name, u.Username, seed)}
+	e.Picture, err = totp.Draw(e.URI)
+	return e, err
+}
+
+// ConfirmTOTP ends adding an app with a code of it. It returns the recovery
+// codes, which are shown this once, and new tokens, whose session has shown two
+// factors.
+func (s *Service) ConfirmTOTP(ctx context.Context, p domain.Principal, code string, c Client) (codes []string, signed Signed, err error) {
+	if err := s.fresh(p); err != nil {
+		return nil, Signed{}, err
+	}
+	v, err := s.Store.TOTP(ctx, p.ID)
+	if err != nil {
+		return nil, Signed{}, err
+	}
+	step, ok, err := s.checkCode(v, code)
+	if err != nil {
+		return nil, Signed{}, err
+	}
+	if !ok {
+		return nil, Signed{}, domain.InvalidField("/code", "this code is not right; is the clock of the device right?")
+	}
+	codes, hashes := s.newCodes(p.ID)
+	if err := s.Store.ConfirmTOTP(ctx, p.ID, step, hashes, s.Now()); err != nil {
+		return nil, Signed{}, err
+	}
+	u, err := s.factorChanged(ctx, p, c, domain.AuditTOTPEnroll, domain.MailSecondFactorAdded, "an authenticator app")
+	if err != nil {
+		return nil, Signed{}, err
+	}
+	signed, err = s.renew(ctx, p, u, []string{amrPassword, amrOTP, amrMFA}, c)
+	return codes, signed, err
+}
+
+func (s *Service) newCodes(user string) (codes []string, hashes [][]byte) {
+	codes = totp.NewCodes()
+	for _, code := range codes {
+		hash, _ := totp.HashCode(s.Keys.Derive("recovery-codes"), user, code)
+		hashes = append(hashes, hash)
+	}
+	return codes, hashes
+}
+
+// factorChanged tells the user and the audit log.
+func (s *Service) factorChanged(ctx context.Context, p domain.Principal, c Client, kind domain.AuditType, template domain.MailTemplate, factor string) (domain.User, error) {
+	u, err := s.me(ctx, p)
+	if err != nil {
+		return u, err
+	}
+	s.record(ctx, c, event{kind: kind, user: u, session: p.SessionID})
+	s.notify(u, template, "", func(d *domain.MailData) { d.Factor = factor })
+	return u, nil
+}
+
+// RemoveTOTP takes the authenticator app away.
+func (s *Service) RemoveTOTP(ctx context.Context, p domain.Principal, c Client) error {
+	if err := s.fresh(p); err != nil {
+		return err
+	}
+	if err := s.Store.DeleteTOTP(ctx, p.ID); err != nil {
+		return err
+	}
+	_, err := s.factorChanged(ctx, p, c, domain.AuditTOTPDisable, domain.MailSecondFactorRemoved, "an authenticator app")
+	return err
+}
+
+// NewRecoveryCodes gives the user codes in place of those they have.
+func (s *Service) NewRecoveryCodes(ctx context.Context, p domain.Principal, c Client) ([]string, error) {
+	if err := s.fresh(p); err != nil {
+		return nil, err
+	}
+	has, err := s.Store.Factors(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !has.Any() {
+		return nil, domain.Conflict.Errorf("no_factor", "recovery codes stand in for a second factor; add one first")
+	}
+	codes, hashes := s.newCodes(p.ID)
+	if err := s.Store.ReplaceRecoveryCodes(ctx, p.ID, hashes); err != nil {
+		return nil, err
+	}
+	s.record(ctx, c, event{kind: domain.AuditRecoveryGenerate, user: domain.User{ID: p.ID}, session: p.SessionID})
+	return codes, nil
+}

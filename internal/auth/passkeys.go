@@ -1,0 +1,252 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/passkey"
+	"github.com/unhidra/unhidra/internal/token"
+)
+
+// Ceremony is a question for a browser's authenticator, and the ticket that its
+// answer comes with.
+type Ceremony struct {
+	Ticket  string
+	Options json.RawMessage
+}
+
+func errNoPasskeys() error {
+	return domain.Unavailable.Errorf("no_passkeys", "passkeys need the server to be reached by a name, not an address (UNHIDRA_PUBLIC_URL)")
+}
+
+func (s *Service) party(ctx context.Context, u domain.User) (passkey.User, error) {
+	keys, err := s.Store.Passkeys(ctx, u.ID)
+	if err != nil {
+		return passkey.User{}, err
+	}
+	v := passkey.User{ID: u.ID, Name: u.Username, DisplayName: u.DisplayName}
+	for _, k := range keys {
+		var c passkey.Credential
+		if err := json.Unmarshal(k.Credential, &c); err != nil {
+			return v, err
+		}
+		v.Credentials = append(v.Credentials, c)
+	}
+	return v, nil
+}
+
+// ask keeps a ceremony until it is answered, once.
+func (s *Service) ask(ctx context.Context, user string, v passkey.Ceremony, err error) (Ceremony, error) {
+	if err != nil {
+		return Ceremony{}, err
+	}
+	secret := token.Secret()
+	k := domain.Ticket{Kind: domain.PasskeyTicket, User: user, Data: string(v.State), Expires: s.Now().Add(passkey.Life)}
+	return Ceremony{secret, v.Options}, s.Store.CreateTicket(ctx, s.Keys.Hash(secret), k, s.Now())
+}
+
+// BeginPasskey begins to add a passkey to the caller's account.
+func (s *Service) BeginPasskey(ctx context.Context, p domain.Principal) (Ceremony, error) {
+	if s.Passkeys == nil {
+		return Ceremony{}, errNoPasskeys()
+	}
+	if err := s.fresh(p); err != nil {
+		return Ceremony{}, err
+	}
+	u, err := s.me(ctx, p)
+	if err != nil {
+		return Ceremony{}, err
+	}
+	v, err := s.party(ctx, u)
+	if err != nil {
+		return Ceremony{}, err
+	}
+	c, err := s.Passkeys.BeginRegistration(v, s.Now())
+	return s.ask(ctx, u.ID, c, err)
+}
+
+// AddPasskey ends it with what the browser made. Whoever had no second factor
+// before gets recovery codes, and new tokens, whose session has shown two.
+func (s *Service) AddPasskey(ctx context.Context, p domain.Principal, ticket, name string, response []byte, c Client) (codes []string, signed Signed, err error) {
+	if s.Passkeys == nil {
+		return nil, signed, errNoPasskeys()
+	}
+	if name, err = domain.CheckLine("/name", name, domain.MaxDisplayName, true); err != nil {
+		return nil, signed, err
+	}
+	k, err := s.Store.UseTicket(ctx, s.Keys.Hash(ticket), domain.PasskeyTicket, s.Now())
+	if err != nil {
+		return nil, signed, err
+	}
+	if k.User != p.ID {
+		return nil, signed, errFlow()
+	}
+	u, err := s.me(ctx, p)
+	if err != nil {
+		return nil, signed, err
+	}
+	v, err := s.party(ctx, u)
+	if err != nil {
+		return nil, signed, err
+	}
+	cred, err := s.Passkeys.FinishRegistration(v, []byte(k.Data), response, s.Now())
+	if err != nil {
+		return nil, signed, err
+	}
+	has, err := s.Store.Factors(ctx, u.ID)
+	if err != nil {
+		return nil, signed, err
+	}
+	var hashes [][]byte
+	if !has.Any() {
+		codes, hashes = s.newCodes(u.ID)
+	}
+	b, err := json.Marshal(cred)
+	if err != nil {
+		return nil, signed, err
+	}
+	if err := s.Store.AddPasskey(ctx, domain.Passkey{ID: cred.ID, User: u.ID, Name: name, Credential: b}, hashes, s.Now()); err != nil {
+		return nil, signed, err
+	}
+	if _, err := s.factorChanged(ctx, p, c, domain.AuditPasskeyAdd, domain.MailSecondFactorAdded, "the passkey “"+name+"”"); err != nil {
+		return nil, signed, err
+	}
+	signed, err = s.renew(ctx, p, u, []string{amrKey, amrMFA}, c)
+	return codes, signed, err
+}
+
+func errFlow() error {
+	return domain.Unauthorized.Errorf("flow_ended", "this took too long, or was begun by somebody else; start again")
+}
+
+// RemovePasskey takes a passkey of the caller's away.
+func (s *Service) RemovePasskey(ctx context.Context, p domain.Principal, id string, c Client) error {
+	if err := s.fresh(p); err != nil {
+		return err
+	}
+	if err := s.Store.DeletePasskey(ctx, p.ID, id); err != nil {
+		return err
+	}
+	_, err := s.factorChanged(ctx, p, c, domain.AuditPasskeyRemove, domain.MailSecondFactorRemoved, "a passkey")
+	return err
+}
+
+// BeginPasskeySignIn begins a sign-in with nothing but a passkey: nobody has said
+// who they are yet.
+func (s *Service) BeginPasskeySignIn(ctx context.Context, c Client) (Ceremony, error) {
+	if s.Passkeys == nil {
+		return Ceremony{}, errNoPasskeys()
+	}
+	if err := limit(s.logins, c.Addr, s.Now()); err != nil {
+		return Ceremony{}, err
+	}
+	v, err := s.Passkeys.BeginSignIn(s.Now())
+	return s.ask(ctx, "", v, err)
+}
+
+// PasskeySignIn ends it. A passkey whose authenticator has verified its user is
+// two factors; no password is asked for, and no lock of the name counts.
+func (s *Service) PasskeySignIn(ctx context.Context, ticket string, response []byte, c Client) (Signed, error) {
+	if s.Passkeys == nil {
+		return Signed{}, errNoPasskeys()
+	}
+	k, err := s.Store.UseTicket(ctx, s.Keys.Hash(ticket), domain.PasskeyTicket, s.Now())
+	if err != nil || k.User != "" {
+		return Signed{}, errFlow()
+	}
+	var u domain.User
+	_, use, err := s.Passkeys.FinishSignIn([]byte(k.Data), response, func(id string) (passkey.User, error) {
+		var err error
+		if u, err = s.user(ctx, id); err != nil {
+			return passkey.User{}, err
+		}
+		return s.party(ctx, u)
+	}, s.Now())
+	if err == nil && (u.Disabled || u.Pending) {
+		err = domain.Unauthorized.Errorf("wrong_passkey", "this passkey signs nobody in here")
+	}
+	if err != nil {
+		s.record(ctx, c, event{kind: domain.AuditLogin, user: u, outcome: domain.AuditFailure, reason: domain.CodeOf(err), method: "passkey"})
+		return Signed{}, err
+	}
+	if err := s.usedPasskey(ctx, u, use); err != nil {
+		return Signed{}, err
+	}
+	return s.complete(ctx, u, guard{}, []string{amrKey, amrMFA}, c)
+}
+
+// BeginPasskeyFactor asks for a passkey as the second factor of a sign-in.
+func (s *Service) BeginPasskeyFactor(ctx context.Context, ticket string) (Ceremony, error) {
+	if s.Passkeys == nil {
+		return Ceremony{}, errNoPasskeys()
+	}
+	f, err := s.Store.TryFlow(ctx, s.Keys.Hash(ticket), SecondFactor, ticketTries, s.Now())
+	if err != nil {
+		return Ceremony{}, err
+	}
+	u, err := s.user(ctx, f.User)
+	if err != nil {
+		return Ceremony{}, err
+	}
+	v, err := s.party(ctx, u)
+	if err != nil {
+		return Ceremony{}, err
+	}
+	c, err := s.Passkeys.BeginSecond(v, s.Now())
+	if err != nil {
+		return Ceremony{}, err
+	}
+	return Ceremony{ticket, c.Options}, s.Store.SetFlowData(ctx, f.ID, string(c.State))
+}
+
+// BeginPasskeyStepUp asks somebody who is signed in for a passkey.
+func (s *Service) BeginPasskeyStepUp(ctx context.Context, p domain.Principal) (Ceremony, error) {
+	if s.Passkeys == nil {
+		return Ceremony{}, errNoPasskeys()
+	}
+	u, err := s.me(ctx, p)
+	if err != nil {
+		return Ceremony{}, err
+	}
+	v, err := s.party(ctx, u)
+	if err != nil {
+		return Ceremony{}, err
+	}
+	c, err := s.Passkeys.BeginSecond(v, s.Now())
+	return s.ask(ctx, u.ID, c, err)
+}
+
+// tryPasskey returns what an answer to challenge proves about u, or nil.
+func (s *Service) tryPasskey(ctx context.Context, u domain.User, response []byte, challenge string) (method string, amr []string, err error) {
+	if s.Passkeys == nil {
+		return "passkey", nil, errNoPasskeys()
+	}
+	v, err := s.party(ctx, u)
+	if err != nil {
+		return "passkey", nil, err
+	}
+	use, err := s.Passkeys.FinishSecond(v, []byte(challenge), response, s.Now())
+	if kind := domain.KindOf(err); err != nil && (kind == domain.Invalid || kind == domain.Unauthorized || kind == domain.Forbidden) {
+		return "passkey", nil, nil
+	}
+	if err == nil {
+		err = s.usedPasskey(ctx, u, use)
+	}
+	amr = []string{amrKey}
+	if use.Verified {
+		amr = append(amr, amrMFA)
+	}
+	return "passkey", amr, err
+}
+
+func (s *Service) usedPasskey(ctx context.Context, u domain.User, use passkey.Use) error {
+	if use.Suspect {
+		s.Log.Warn("the counter of a passkey went back: there may be a copy of it", "user", u.ID, "passkey", use.Credential.ID)
+	}
+	b, err := json.Marshal(use.Credential)
+	if err != nil {
+		return err
+	}
+	return s.Store.UsePasskey(ctx, domain.Passkey{ID: use.Credential.ID, User: u.ID, Credential: b}, s.Now())
+}

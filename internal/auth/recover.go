@@ -1,0 +1,205 @@
+package auth
+
+import (
+	"context"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/password"
+	"github.com/unhidra/unhidra/internal/token"
+)
+
+const (
+	resetLife = time.Hour
+	emailLife = 24 * time.Hour
+	undoLife  = 72 * time.Hour
+)
+
+// ForgotPassword mails a link by which a user chooses another password. The
+// answer is the same whether there is such a user or not, and is given before
+// anybody looks.
+func (s *Service) ForgotPassword(ctx context.Context, login string, c Client) error {
+	if err := limit(s.mails, c.Addr, s.Now()); err != nil {
+		return err
+	}
+	if s.Mail == nil {
+		return errNoMail()
+	}
+	if err := s.human(ctx, "reset", c); err != nil {
+		return err
+	}
+	s.record(ctx, c, event{kind: domain.AuditResetStart, typed: login})
+	s.later("reset a password", func(ctx context.Context) error {
+		u, _, err := s.Store.Credentials(ctx, login)
+		if domain.KindOf(err) == domain.NotFound || err == nil && (u.Email == "" || u.Disabled) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return s.sendReset(ctx, u)
+	})
+	return nil
+}
+
+// sendReset mails a link, of which a user gets at most one in ten minutes.
+func (s *Service) sendReset(ctx context.Context, u domain.User) error {
+	link, expires, err := s.link(ctx, domain.ResetTicket, u.ID, "", "/reset", resetLife)
+	if err != nil {
+		return err
+	}
+	return s.Mail.Queue(ctx, domain.Mail{
+		To: u.Email, Template: domain.MailResetPassword, Data: domain.MailData{Username: u.Username, Link: link, Expires: expires},
+	})
+}
+
+// ResetLink returns a link by which a user chooses another password, for an
+// administrator to pass on, and mails it where that is possible.
+func (s *Service) ResetLink(ctx context.Context, u domain.User) (link string, mailed bool, err error) {
+	if s.Mail != nil && u.Email != "" {
+		return "", true, s.sendReset(ctx, u)
+	}
+	link, _, err = s.link(ctx, domain.ResetTicket, u.ID, "", "/reset", resetLife)
+	return link, false, err
+}
+
+// ResetPassword uses the link of a mail. Every session ends; a second factor is
+// asked for at the next sign-in as before.
+func (s *Service) ResetPassword(ctx context.Context, secret, pass string, c Client) (Device, error) {
+	hash := s.Keys.Hash(secret)
+	u, err := s.Store.TicketUser(ctx, hash, domain.ResetTicket, s.Now())
+	if err != nil {
+		return Device{}, err
+	}
+	if err := password.Check(pass, s.PasswordMin, names(u)...); err != nil {
+		return Device{}, err
+	}
+	record, err := s.Hasher.Hash(ctx, pass, password.Known)
+	if err != nil {
+		return Device{}, err
+	}
+	if u, err = s.Store.ResetPassword(ctx, hash, record, s.Now()); err != nil {
+		return Device{}, err
+	}
+	s.announce(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "password_reset"})
+	s.record(ctx, c, event{kind: domain.AuditResetDone, user: u})
+	s.passwordChanged(u, c)
+	if err := s.Store.Refund(ctx, s.Keys.Hash("attempts\x00factor\x00"+u.ID)); err != nil {
+		return Device{}, err
+	}
+	return s.letIn(ctx, u.ID, c, "password_reset")
+}
+
+func (s *Service) passwordChanged(u domain.User, c Client) {
+	s.notify(u, domain.MailPasswordChanged, "", func(d *domain.MailData) {
+		d.Link, d.Address, d.Device = s.URL+"/forgot", c.Addr.String(), deviceLabel(c.UserAgent)
+	})
+}
+
+// ChangePassword gives the caller another password. Every other session ends,
+// and this one goes on with new tokens.
+func (s *Service) ChangePassword(ctx context.Context, p domain.Principal, current, next string, c Client) (Signed, error) {
+	if ok, wait := s.changes.Allow(p.ID, s.Now()); !ok {
+		return Signed{}, domain.RateLimited.Errorf("too_many_attempts", "you changed your password often just now; wait").After(wait)
+	}
+	u, err := s.me(ctx, p)
+	if err != nil {
+		return Signed{}, err
+	}
+	has, err := s.Store.Factors(ctx, u.ID)
+	if err != nil {
+		return Signed{}, err
+	}
+	if !strong(p, has) || has.Any() && s.fresh(p) != nil {
+		return Signed{}, domain.Forbidden.Errorf("step_up_required", "confirm that it is you first, with your second factor")
+	}
+	if err := password.Check(next, s.PasswordMin, names(u)...); err != nil {
+		return Signed{}, err
+	}
+	if err := s.confirmPassword(ctx, u, current, c); err != nil {
+		return Signed{}, err
+	}
+	record, err := s.Hasher.Hash(ctx, next, password.Known)
+	if err != nil {
+		return Signed{}, err
+	}
+	amr := p.AMR
+	if len(amr) == 0 {
+		amr = []string{amrPassword}
+	}
+	session, refresh := s.newSession(u, amr, c), token.Secret()
+	if u, err = s.Store.ReplacePassword(ctx, u.ID, record, p.SessionID, session, s.Keys.Hash(refresh), s.Now()); err != nil {
+		return Signed{}, err
+	}
+	s.announce(bus.Revocation{User: u.ID, Session: p.SessionID, Reason: bus.Renewed})
+	s.announce(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "password_changed"})
+	s.record(ctx, c, event{kind: domain.AuditPasswordChange, user: u, session: session.ID})
+	s.passwordChanged(u, c)
+	return s.sign(u, session, refresh)
+}
+
+// ChangeEmail begins to change the caller's address. With a mail server the new
+// one is proven first; without one it counts at once.
+func (s *Service) ChangeEmail(ctx context.Context, p domain.Principal, email string, c Client) (pending bool, err error) {
+	if err := s.fresh(p); err != nil {
+		return false, err
+	}
+	if email, err = checkEmail(email); err != nil {
+		return false, err
+	}
+	if email == "" {
+		return false, domain.InvalidField("/email", "an e-mail address looks like ann@example.org")
+	}
+	u, err := s.me(ctx, p)
+	if err != nil {
+		return false, err
+	}
+	secret := token.Secret()
+	expires := s.Now().Add(emailLife)
+	if err := s.Store.CreateTicket(ctx, s.Keys.Hash(secret), domain.Ticket{Kind: domain.EmailTicket, User: u.ID, Data: email, Expires: expires}, s.Now()); err != nil {
+		return false, err
+	}
+	if s.Mail == nil {
+		_, err := s.ConfirmEmail(ctx, secret, c)
+		return false, err
+	}
+	s.later("prove a new address", func(ctx context.Context) error {
+		return s.Mail.Queue(ctx, domain.Mail{
+			To: email, Template: domain.MailConfirmEmail, Data: domain.MailData{Username: u.Username, Link: s.URL + "/confirm-email#token=" + secret, Expires: expires},
+		})
+	})
+	return true, nil
+}
+
+// ConfirmEmail uses the link that went to a new address. The old one is sent a
+// link that undoes the change.
+func (s *Service) ConfirmEmail(ctx context.Context, secret string, c Client) (domain.User, error) {
+	undo := token.Secret()
+	until := s.Now().Add(undoLife)
+	u, old, err := s.Store.ChangeEmail(ctx, s.Keys.Hash(secret), s.Keys.Hash(undo), until, s.Now())
+	if err != nil {
+		return u, err
+	}
+	s.record(ctx, c, event{kind: domain.AuditEmailChange, user: u})
+	s.tellOwn(u)
+	if s.Mail != nil && old != "" {
+		s.later("tell the old address", func(ctx context.Context) error {
+			return s.Mail.Queue(ctx, domain.Mail{To: old, Template: domain.MailEmailChanged, Data: domain.MailData{
+				Username: u.Username, NewEmail: u.Email, Link: s.URL + "/undo-email#token=" + undo, Expires: until,
+			}})
+		})
+	}
+	return u, nil
+}
+
+// UndoEmail uses the link that went to the old address, and ends all sessions.
+func (s *Service) UndoEmail(ctx context.Context, secret string, c Client) (domain.User, error) {
+	u, err := s.Store.UndoEmail(ctx, s.Keys.Hash(secret), s.Now())
+	if err != nil {
+		return u, err
+	}
+	s.announce(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "email_undone"})
+	s.record(ctx, c, event{kind: domain.AuditEmailChange, user: u, reason: "undone"})
+	return u, nil
+}

@@ -1,0 +1,185 @@
+package auth
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/password"
+)
+
+// Registration is what a new person says.
+type Registration struct {
+	Username, DisplayName, Email, Password string
+	SetupToken                             string // of the first administrator's link
+	Invite                                 string // code of an invitation to the server
+}
+
+const verifyLife = 24 * time.Hour
+
+// Register makes an account. With a mail server, the person proves their address
+// first; without one they are signed in at once. With the first administrator's
+// setup token the account is an administrator's, even while registration is
+// closed, and needs no proof.
+func (s *Service) Register(ctx context.Context, r Registration, c Client) (Signed, error) {
+	if err := limit(s.signups, c.Addr, s.Now()); err != nil {
+		return Signed{}, err
+	}
+	by, err := s.signup(r)
+	if err != nil {
+		return Signed{}, err
+	}
+	if by.Setup == nil {
+		if err := s.human(ctx, "register", c); err != nil {
+			return Signed{}, err
+		}
+	}
+	u, err := s.newUser(r)
+	if err != nil {
+		return Signed{}, err
+	}
+	if by.Setup != nil {
+		u.Role = domain.SystemAdmin
+	} else if s.Mail != nil {
+		if u.Pending = true; u.Email == "" {
+			return Signed{}, domain.InvalidField("/email", "an e-mail address is needed: a mail with a link goes there")
+		}
+	}
+	record, err := s.Hasher.Hash(ctx, r.Password, password.Stranger)
+	if err != nil {
+		return Signed{}, err
+	}
+	err = s.Store.CreateUser(ctx, u, record, by, s.Now())
+	if u.Pending && domain.CodeOf(err) == "email_taken" {
+		return s.taken(ctx, u, c) // the same answer: whose address it is is nobody's business
+	}
+	if err != nil {
+		return Signed{}, err
+	}
+	s.record(ctx, c, event{kind: domain.AuditRegister, user: u, details: map[string]string{"role": string(u.Role)}})
+	if u.Pending {
+		s.sendVerification(u)
+		return Signed{State: verifyEmail}, nil
+	}
+	return s.complete(ctx, u, guard{}, []string{amrPassword}, c)
+}
+
+// signup is what a registration rests on.
+func (s *Service) signup(r Registration) (by domain.Signup, err error) {
+	switch mode := s.rules.Load().Registration; {
+	case r.SetupToken != "":
+		by.Setup = s.Keys.Hash(r.SetupToken)
+	case mode == RegisterClosed:
+		return by, domain.Forbidden.Errorf("registration_closed", "this server takes no new accounts; ask its administrator")
+	case mode == RegisterInvite && r.Invite == "":
+		return by, domain.Forbidden.Errorf("invite_needed", "registration here needs an invitation; ask an administrator for one")
+	case r.Invite != "":
+		by.Invite = s.Keys.Hash(r.Invite)
+	}
+	return by, nil
+}
+
+func (s *Service) taken(ctx context.Context, u domain.User, c Client) (Signed, error) {
+	s.record(ctx, c, event{kind: domain.AuditRegister, outcome: domain.AuditFailure, reason: "email_taken"})
+	s.later("address taken", func(ctx context.Context) error {
+		owner, err := s.Store.UserByEmail(ctx, u.Email)
+		if err != nil {
+			return err
+		}
+		if owner.Pending { // perhaps the first mail was lost
+			s.sendVerification(owner)
+			return nil
+		}
+		return s.Mail.Queue(ctx, domain.Mail{
+			To: owner.Email, Template: domain.MailEmailTaken, Once: "taken:" + owner.ID, Data: domain.MailData{Username: owner.Username, Link: s.URL + "/forgot"},
+		})
+	})
+	return Signed{State: verifyEmail}, nil
+}
+
+func (s *Service) sendVerification(u domain.User) {
+	s.later("verify an address", func(ctx context.Context) error {
+		link, expires, err := s.link(ctx, domain.VerifyTicket, u.ID, u.Email, "/verify", verifyLife)
+		if err != nil {
+			return err
+		}
+		return s.Mail.Queue(ctx, domain.Mail{
+			To: u.Email, Template: domain.MailVerifyEmail, Data: domain.MailData{Username: u.Username, Link: link, Expires: expires},
+		})
+	})
+}
+
+// ResendVerification sends the mail to a new account's address once more, if
+// there is such an account. Nobody learns whether there is.
+func (s *Service) ResendVerification(ctx context.Context, email string, c Client) error {
+	if err := limit(s.mails, c.Addr, s.Now()); err != nil {
+		return err
+	}
+	if s.Mail == nil {
+		return errNoMail()
+	}
+	email, err := checkEmail(email)
+	if err != nil {
+		return err
+	}
+	s.later("verify an address again", func(ctx context.Context) error {
+		u, err := s.Store.UserByEmail(ctx, email)
+		if err == nil && u.Pending {
+			s.sendVerification(u)
+		}
+		if domain.KindOf(err) == domain.NotFound {
+			err = nil
+		}
+		return err
+	})
+	return nil
+}
+
+func errNoMail() error {
+	return domain.Unavailable.Errorf("no_mail", "this server cannot send mail; ask its administrator")
+}
+
+// VerifyEmail uses the link of a mail: the account is open.
+func (s *Service) VerifyEmail(ctx context.Context, secret string, c Client) (domain.User, error) {
+	u, err := s.Store.VerifyEmail(ctx, s.Keys.Hash(secret), s.Now())
+	if err == nil {
+		s.record(ctx, c, event{kind: domain.AuditVerifyEmail, user: u})
+	}
+	return u, err
+}
+
+func (s *Service) newUser(r Registration) (u domain.User, err error) {
+	u = domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, CreatedAt: s.Now()}
+	if u.Username, err = domain.CheckUsername(r.Username); err != nil {
+		return u, err
+	}
+	if u.DisplayName, err = domain.CheckLine("/display_name", r.DisplayName, domain.MaxDisplayName, false); err != nil {
+		return u, err
+	}
+	if u.DisplayName == "" {
+		u.DisplayName = u.Username
+	}
+	if u.Email, err = checkEmail(r.Email); err != nil {
+		return u, err
+	}
+	return u, password.Check(r.Password, s.PasswordMin, names(u)...)
+}
+
+// names are what a password must not be made of.
+func names(u domain.User) []string {
+	local, _, _ := strings.Cut(u.Email, "@")
+	return []string{u.Username, u.DisplayName, local}
+}
+
+func checkEmail(email string) (string, error) {
+	email, err := domain.CheckLine("/email", strings.ToLower(email), 254, false)
+	if err != nil || email == "" {
+		return "", err
+	}
+	local, host, ok := strings.Cut(email, "@")
+	if !ok || local == "" || !strings.Contains(host, ".") || strings.ContainsAny(email, " <>,;\"") {
+		return "", domain.InvalidField("/email", "an e-mail address looks like ann@example.org")
+	}
+	return email, nil
+}

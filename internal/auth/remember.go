@@ -1,0 +1,68 @@
+package auth
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/token"
+)
+
+const rememberLife = 30 * 24 * time.Hour // from the second factor on, however often it is used
+
+// Remember is the cookie of a browser that is not asked for a second factor.
+type Remember struct {
+	Cookie string // name, without the prefix that https adds
+	Value  string
+	Until  time.Time
+}
+
+func rememberName(user string) string {
+	return strings.Replace(deviceName(user), "_d_", "_r_", 1)
+}
+
+// remember has the browser not asked again. It is done after a second factor
+// only, and never after a recovery code.
+func (s *Service) remember(ctx context.Context, u domain.User, c Client) (Remember, error) {
+	now, secret := s.Now(), token.Secret()
+	r := domain.Remembered{
+		ID: domain.NewID(domain.RememberPrefix), User: u.ID, Epoch: u.Epoch, CreatedAt: now, UsedAt: now, Expires: now.Add(rememberLife),
+		IP: c.Addr.String(), UserAgent: c.UserAgent,
+	}
+	if err := s.Store.Remember(ctx, r, s.Keys.Hash(secret)); err != nil {
+		return Remember{}, err
+	}
+	s.record(ctx, c, event{kind: domain.AuditRememberAdd, user: u})
+	return Remember{rememberName(u.ID), r.ID + "." + secret, r.Expires}, nil
+}
+
+// remembered reports whether the browser need not be asked, and gives it another
+// secret for the next time.
+func (s *Service) remembered(ctx context.Context, u domain.User, c Client) (Remember, bool, error) {
+	name := rememberName(u.ID)
+	id, secret, found := strings.Cut(c.Cookies[s.cookieName(name)], ".")
+	if !found {
+		return Remember{}, false, nil
+	}
+	next := token.Secret()
+	ok, fresh, err := s.Store.UseRemembered(ctx, id, u.ID, u.Epoch, s.Keys.Hash(secret), s.Keys.Hash(next), s.Now())
+	if err != nil || !ok {
+		return Remember{}, false, err
+	}
+	s.record(ctx, c, event{kind: domain.AuditRememberUse, user: u})
+	if !fresh {
+		return Remember{}, true, nil // another tab has the next secret
+	}
+	return Remember{name, id + "." + next, s.Now().Add(rememberLife)}, true, nil
+}
+
+// ForgetBrowser has one of the caller's browsers asked again, or all with an
+// empty id.
+func (s *Service) ForgetBrowser(ctx context.Context, p domain.Principal, id string, c Client) error {
+	if err := s.Store.ForgetRemembered(ctx, p.ID, id); err != nil {
+		return err
+	}
+	s.record(ctx, c, event{kind: domain.AuditRememberRevoke, user: domain.User{ID: p.ID}, session: p.SessionID})
+	return nil
+}

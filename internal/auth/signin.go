@@ -1,0 +1,257 @@
+package auth
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/password"
+	"github.com/unhidra/unhidra/internal/token"
+)
+
+// Signed is where a sign-in stands. Tokens are there once it is complete; a
+// ticket is there while more is asked for.
+type Signed struct {
+	State   string
+	Ticket  string   // for the next step
+	Methods []string // that it can be done by: totp, recovery, passkey
+	Access  string
+	Expires time.Time
+	Refresh string
+	User    domain.User
+	Limited bool // a second factor must be added before anything else
+
+	Device   Device   // the browser is known by it from now on
+	Remember Remember // and not asked for a second factor
+}
+
+// States of a sign-in.
+const (
+	stateProven  = "password_ok"   // by a password, or what counts as one
+	SecondFactor = "second_factor" // is asked for
+	Complete     = "complete"
+	verifyEmail  = "verify_email" // a mail is on its way
+)
+
+// Methods by which an identity is proven (RFC 8176, but for the last two).
+const (
+	amrPassword   = "pwd"
+	amrOTP        = "otp"
+	amrKey        = "hwk" // a passkey
+	amrMFA        = "mfa"
+	amrRecovery   = "rec"        // a recovery code
+	amrRemembered = "remembered" // a browser that showed a second factor before
+)
+
+// SignIn begins a sign-in with a username or e-mail address and a password, and
+// goes as far as that leads. Nobody learns whether such a user exists: the
+// answer and its cost are the same.
+func (s *Service) SignIn(ctx context.Context, login, pass string, c Client) (Signed, error) {
+	if err := limit(s.logins, c.Addr, s.Now()); err != nil {
+		return Signed{}, err
+	}
+	login = strings.TrimSpace(login)
+	if len(login) > 254 || len(pass) > password.MaxBytes {
+		return Signed{}, errCredentials()
+	}
+	u, g, err := s.checkPassword(ctx, login, pass, c)
+	if err != nil {
+		return Signed{}, err
+	}
+	if u.Pending {
+		s.record(ctx, c, event{kind: domain.AuditLogin, user: u, outcome: domain.AuditFailure, reason: "email_not_verified", method: amrPassword})
+		return Signed{}, domain.Forbidden.Errorf("email_not_verified", "open the link in the mail that was sent to you first")
+	}
+	return s.proven(ctx, u, g, []string{amrPassword}, c)
+}
+
+func errCredentials() error {
+	return domain.Unauthorized.Errorf("invalid_credentials", "the name or the password is wrong")
+}
+
+// checkPassword finds out whose password this is. A wrong one, nobody's, and one
+// of somebody who is kept out look the same, take as long, and count alike.
+func (s *Service) checkPassword(ctx context.Context, login, pass string, c Client) (domain.User, guard, error) {
+	u, record, err := s.Store.Credentials(ctx, login)
+	if err != nil && domain.KindOf(err) != domain.NotFound {
+		return u, guard{}, err
+	}
+	g, err := s.reserve(ctx, u, login, c)
+	if err != nil {
+		return u, g, err
+	}
+	ok, stale, err := s.Hasher.Verify(ctx, record, pass, password.Trust(g.known))
+	if err != nil {
+		if e := s.Store.Release(context.WithoutCancel(ctx), g.hashes...); e != nil {
+			s.Log.Error("give an attempt back", "err", e)
+		}
+		return u, g, err
+	}
+	if !ok || u.Disabled {
+		reason := "invalid_credentials"
+		if ok {
+			reason = "disabled"
+		}
+		s.failed(ctx, u, login, g, c, reason)
+		return u, g, errCredentials()
+	}
+	if stale {
+		s.rehash(ctx, u.ID, pass)
+	}
+	return u, g, s.Store.Refund(ctx, g.hashes...)
+}
+
+func (s *Service) rehash(ctx context.Context, user, pass string) {
+	record, err := s.Hasher.Hash(ctx, pass, password.Known)
+	if err == nil {
+		err = s.Store.UpgradePassword(ctx, user, record)
+	}
+	if err != nil {
+		s.Log.Warn("a password's record stays as it was", "user", user, "err", err)
+	}
+}
+
+// proven goes on with a user whose identity has been proven by one factor: to
+// the end, or to the second.
+func (s *Service) proven(ctx context.Context, u domain.User, g guard, amr []string, c Client) (Signed, error) {
+	has, err := s.Store.Factors(ctx, u.ID)
+	if err != nil {
+		return Signed{}, err
+	}
+	if !has.Any() {
+		return s.complete(ctx, u, g, amr, c)
+	}
+	remember, ok, err := s.remembered(ctx, u, c)
+	if err != nil {
+		return Signed{}, err
+	}
+	if ok {
+		signed, err := s.complete(ctx, u, g, append(amr, amrRemembered), c)
+		signed.Remember = remember
+		return signed, err
+	}
+	f := domain.Flow{ID: domain.NewID(domain.FlowPrefix), User: u.ID, State: SecondFactor, AMR: amr, Expires: s.Now().Add(flowLife)}
+	secret := token.Secret()
+	if err := s.Store.CreateFlow(ctx, f, s.Keys.Hash(secret), s.Now()); err != nil {
+		return Signed{}, err
+	}
+	s.record(ctx, c, event{kind: domain.AuditLogin, user: u, reason: SecondFactor, method: amr[0]})
+	return Signed{State: SecondFactor, Ticket: secret, Methods: methods(has)}, nil
+}
+
+func methods(f domain.Factors) []string {
+	var m []string
+	if f.Passkeys > 0 {
+		m = append(m, "passkey")
+	}
+	if f.TOTP {
+		m = append(m, "totp")
+	}
+	if f.RecoveryCodes > 0 {
+		m = append(m, "recovery")
+	}
+	return m
+}
+
+// complete ends a sign-in that lacks nothing any more. The flow is kept in the
+// store until its session is there, so that no step can be skipped or repeated.
+func (s *Service) complete(ctx context.Context, u domain.User, g guard, amr []string, c Client) (Signed, error) {
+	f := domain.Flow{ID: domain.NewID(domain.FlowPrefix), User: u.ID, State: stateProven, AMR: amr, Expires: s.Now().Add(flowLife)}
+	if err := s.Store.CreateFlow(ctx, f, s.Keys.Hash(token.Secret()), s.Now()); err != nil {
+		return Signed{}, err
+	}
+	return s.finish(ctx, f, u, g, c)
+}
+
+func (s *Service) finish(ctx context.Context, f domain.Flow, u domain.User, g guard, c Client) (Signed, error) {
+	session, refresh := s.newSession(u, f.AMR, c), token.Secret()
+	if err := s.Store.CompleteFlow(ctx, f.ID, session, s.Keys.Hash(refresh), s.Now()); err != nil {
+		return Signed{}, err
+	}
+	s.record(ctx, c, event{kind: domain.AuditLogin, user: u, session: session.ID, method: f.AMR[0], factors: f.AMR})
+	if _, known := s.deviceCookie(u.ID, c); !known && !u.LastSeenAt.IsZero() || g.failed >= pairFailures {
+		s.notify(u, domain.MailNewSignIn, "new_sign_in:"+u.ID, func(d *domain.MailData) { d.Address, d.Device = c.Addr.String(), deviceLabel(c.UserAgent) })
+	}
+	signed, err := s.sign(u, session, refresh)
+	signed.Device = s.newDevice(u.ID)
+	return signed, err
+}
+
+func (s *Service) newSession(u domain.User, amr []string, c Client) domain.Session {
+	now := s.Now()
+	return domain.Session{
+		ID: domain.NewID(domain.SessionPrefix), User: u.ID, CreatedAt: now, LastSeen: now, Idle: now.Add(s.SessionIdle), Expires: now.Add(s.SessionMax),
+		AuthTime: now, AMR: amr, IP: c.Addr.String(), UserAgent: c.UserAgent,
+	}
+}
+
+// sign makes the access token of a session. Whoever must have a second factor,
+// and has shown none, gets one that is good for adding it.
+func (s *Service) sign(u domain.User, session domain.Session, refresh string) (Signed, error) {
+	expires := s.Now().Add(token.Lifetime).Truncate(time.Second)
+	if session.Expires.Before(expires) {
+		expires = session.Expires
+	}
+	limited := s.rules.Load().SecondFactor.Asks(u.Role) && !slices.Contains(session.AMR, amrMFA) && !slices.Contains(session.AMR, amrRemembered)
+	access, err := s.Keys.Sign(token.Claims{
+		User: u.ID, Session: session.ID, Role: string(u.Role), Epoch: u.Epoch, AMR: session.AMR, AuthTime: session.AuthTime, Expires: expires, Limited: limited,
+	}, s.Now())
+	return Signed{State: Complete, Access: access, Expires: expires, Refresh: refresh, User: u, Limited: limited}, err
+}
+
+// Refresh gives new tokens for a refresh token, which is good once.
+func (s *Service) Refresh(ctx context.Context, refresh string, c Client) (Signed, error) {
+	if refresh == "" {
+		return Signed{}, domain.Unauthorized.Errorf("signed_out", "you are not signed in")
+	}
+	next := token.Secret()
+	r, err := s.Store.ClaimRefresh(ctx, s.Keys.Hash(refresh), s.Keys.Hash(next), s.SessionIdle, s.Now())
+	if r.Reused {
+		s.record(ctx, c, event{kind: domain.AuditRefreshReuse, user: domain.User{ID: r.Session.User}, session: r.Session.ID, outcome: domain.AuditBlocked, method: "refresh"})
+		s.announce(bus.Revocation{User: r.Session.User, Session: r.Session.ID, Reason: "refresh_reused"})
+	}
+	if err != nil {
+		return Signed{}, err
+	}
+	return s.sign(r.User, r.Session, next)
+}
+
+// SignOut ends the session of a refresh token. A token that is not ours is no
+// error: whoever has it is signed out.
+func (s *Service) SignOut(ctx context.Context, refresh string, c Client) error {
+	session, user, err := s.Store.SessionOf(ctx, s.Keys.Hash(refresh))
+	if err != nil || session == "" {
+		return err
+	}
+	if err := s.Store.RevokeSession(ctx, session, "signed_out", s.Now()); err != nil {
+		return err
+	}
+	s.record(ctx, c, event{kind: domain.AuditLogout, user: domain.User{ID: user}, session: session})
+	s.announce(bus.Revocation{User: user, Session: session, Reason: "signed_out"})
+	return nil
+}
+
+// deviceLabel is a browser and a system as people call them, from a User-Agent.
+func deviceLabel(agent string) string {
+	browser, system := "A program", ""
+	for _, b := range []struct{ mark, name string }{
+		{"Firefox/", "Firefox"}, {"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"}, {"unhidra", "Unhidra"}, {"curl/", "curl"},
+	} {
+		if strings.Contains(agent, b.mark) {
+			browser = b.name
+			break
+		}
+	}
+	for _, b := range []struct{ mark, name string }{
+		{"Android", "Android"}, {"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Windows", "Windows"}, {"Mac OS X", "macOS"}, {"CrOS", "ChromeOS"}, {"Linux", "Linux"},
+	} {
+		if strings.Contains(agent, b.mark) {
+			system = " on " + b.name
+			break
+		}
+	}
+	return browser + system
+}

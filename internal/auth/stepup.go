@@ -1,0 +1,93 @@
+package auth
+
+import (
+	"context"
+	"slices"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/password"
+	"github.com/unhidra/unhidra/internal/token"
+)
+
+// fresh refuses what is dangerous to somebody who proved who they are too long
+// ago: the session may have been left open on a table.
+func (s *Service) fresh(p domain.Principal) error {
+	if s.Now().Sub(p.AuthTime) > freshFor {
+		return domain.Forbidden.Errorf("step_up_required", "confirm that it is you first: this was done more than five minutes ago")
+	}
+	return nil
+}
+
+// StepUp proves anew who the caller is: by the password, and by the second factor
+// if there is one; or by a passkey alone, which is both. The session goes on
+// under another id, with new tokens.
+func (s *Service) StepUp(ctx context.Context, p domain.Principal, pass string, a Answer, ticket string, c Client) (Signed, error) {
+	u, err := s.me(ctx, p)
+	if err != nil {
+		return Signed{}, err
+	}
+	if a.Passkey != nil {
+		k, err := s.Store.UseTicket(ctx, s.Keys.Hash(ticket), domain.PasskeyTicket, s.Now())
+		if err != nil {
+			return Signed{}, err
+		}
+		amr, err := s.checkFactor(ctx, u, a, k.Data, c)
+		if err != nil {
+			return Signed{}, err
+		}
+		return s.renew(ctx, p, u, amr, c)
+	}
+	if err := s.confirmPassword(ctx, u, pass, c); err != nil {
+		return Signed{}, err
+	}
+	amr := []string{amrPassword}
+	has, err := s.Store.Factors(ctx, u.ID)
+	if err != nil {
+		return Signed{}, err
+	}
+	if has.Any() {
+		if a.Code == "" {
+			return Signed{}, domain.Forbidden.Errorf("second_factor", "a code is needed as well")
+		}
+		more, err := s.checkFactor(ctx, u, a, "", c)
+		if err != nil {
+			return Signed{}, err
+		}
+		amr = append(amr, more...)
+	}
+	return s.renew(ctx, p, u, amr, c)
+}
+
+// confirmPassword asks a signed-in user for their password, and counts failures
+// as a sign-in does.
+func (s *Service) confirmPassword(ctx context.Context, u domain.User, pass string, c Client) error {
+	if len(pass) > password.MaxBytes {
+		return errCredentials()
+	}
+	_, _, err := s.checkPassword(ctx, u.Username, pass, c)
+	if domain.CodeOf(err) == "invalid_credentials" {
+		err = domain.Forbidden.Errorf("wrong_password", "this is not your password")
+	}
+	return err
+}
+
+// renew puts a new session in the place of p's.
+func (s *Service) renew(ctx context.Context, p domain.Principal, u domain.User, amr []string, c Client) (Signed, error) {
+	if p.SessionID == "" {
+		return Signed{}, domain.Forbidden.Errorf("no_session", "a script's token cannot be renewed")
+	}
+	session, refresh := s.newSession(u, amr, c), token.Secret()
+	session, err := s.Store.RenewSession(ctx, p.SessionID, session, s.Keys.Hash(refresh), s.Now())
+	if err != nil {
+		return Signed{}, err
+	}
+	s.record(ctx, c, event{kind: domain.AuditStepUp, user: u, session: session.ID, method: amr[0], factors: amr})
+	s.announce(bus.Revocation{User: u.ID, Session: p.SessionID, Reason: bus.Renewed})
+	return s.sign(u, session, refresh)
+}
+
+// strong reports whether p's session has shown all the factors that there are.
+func strong(p domain.Principal, has domain.Factors) bool {
+	return !has.Any() || slices.Contains(p.AMR, amrMFA)
+}

@@ -1,0 +1,95 @@
+package auth
+
+import (
+	"context"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// Store is what auth needs remembered.
+type Store interface {
+	Users
+	Sessions
+	Links
+	Attempts
+	Factors
+	Settings(ctx context.Context) ([]domain.Setting, error)
+}
+
+// Users is what auth needs remembered of accounts.
+type Users interface {
+	UsersByID(ctx context.Context, ids []string) ([]domain.User, error)
+	UserByUsername(ctx context.Context, name string) (domain.User, error)
+	UserByEmail(ctx context.Context, email string) (domain.User, error)
+	SearchUsers(ctx context.Context, q, after string, limit int) ([]domain.User, error)
+	Credentials(ctx context.Context, login string) (domain.User, string, error)
+	CreateUser(ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time) error
+	DeleteUser(ctx context.Context, user string, now time.Time) error
+	UpgradePassword(ctx context.Context, user, password string) error
+	ReplacePassword(ctx context.Context, user, password, old string, s domain.Session, refresh []byte, now time.Time) (domain.User, error)
+	UpdateProfile(ctx context.Context, user string, p domain.Profile) (domain.User, error)
+	SetStatus(ctx context.Context, user string, s domain.Status) (domain.User, error)
+	SetAvatar(ctx context.Context, user, hash, mime string, data []byte) (domain.User, error)
+	Avatar(ctx context.Context, hash string) (mime string, data []byte, err error)
+	HasAdmin(ctx context.Context) (bool, error)
+}
+
+// Sessions is what auth needs remembered of sign-ins.
+type Sessions interface {
+	CreateFlow(ctx context.Context, f domain.Flow, ticket []byte, now time.Time) error
+	TryFlow(ctx context.Context, ticket []byte, state string, most int, now time.Time) (domain.Flow, error)
+	SetFlowData(ctx context.Context, flow, data string) error
+	CompleteFlow(ctx context.Context, flow string, s domain.Session, refresh []byte, now time.Time) error
+	ClaimRefresh(ctx context.Context, hash, next []byte, idle time.Duration, now time.Time) (domain.Refreshed, error)
+	SessionOf(ctx context.Context, refresh []byte) (session, user string, err error)
+	Sessions(ctx context.Context, user string, now time.Time) ([]domain.Session, error)
+	RenewSession(ctx context.Context, old string, s domain.Session, refresh []byte, now time.Time) (domain.Session, error)
+	RevokeSession(ctx context.Context, id, reason string, now time.Time) error
+	RevokeSessionOf(ctx context.Context, user, id, reason string, now time.Time) error
+	RevokeOthers(ctx context.Context, user, keep, reason string, now time.Time) ([]string, error)
+	Revocations(ctx context.Context, since time.Time) ([]domain.Revocation, error)
+	Epochs(ctx context.Context, users []string) (map[string]int64, error)
+	ForgetExpired(ctx context.Context, before time.Time) error
+}
+
+// Links is what auth needs remembered of the links in mails.
+type Links interface {
+	CreateTicket(ctx context.Context, hash []byte, k domain.Ticket, now time.Time) error
+	TicketUser(ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time) (domain.User, error)
+	UseTicket(ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time) (domain.Ticket, error)
+	VerifyEmail(ctx context.Context, hash []byte, now time.Time) (domain.User, error)
+	ResetPassword(ctx context.Context, hash []byte, password string, now time.Time) (domain.User, error)
+	ChangeEmail(ctx context.Context, hash, undo []byte, until, now time.Time) (u domain.User, old string, err error)
+	UndoEmail(ctx context.Context, hash []byte, now time.Time) (domain.User, error)
+}
+
+// Attempts is what auth needs remembered of failures.
+type Attempts interface {
+	Failures(ctx context.Context, counters []domain.Counter, now time.Time) (int, error)
+	Reserve(ctx context.Context, counters []domain.Counter, now time.Time) (domain.Reserved, error)
+	Release(ctx context.Context, hashes ...[]byte) error
+	Refund(ctx context.Context, hashes ...[]byte) error
+}
+
+// Factors is what auth needs remembered of second factors.
+type Factors interface {
+	Factors(ctx context.Context, user string) (domain.Factors, error)
+	TryTOTP(ctx context.Context, v domain.TOTP) error
+	TOTP(ctx context.Context, user string) (domain.TOTP, error)
+	ConfirmTOTP(ctx context.Context, user string, step int64, codes [][]byte, now time.Time) error
+	UseTOTP(ctx context.Context, user string, step int64) (bool, error)
+	DeleteTOTP(ctx context.Context, user string) error
+	ReplaceRecoveryCodes(ctx context.Context, user string, codes [][]byte) error
+	UseRecoveryCode(ctx context.Context, user string, hash []byte, now time.Time) (ok bool, left int, err error)
+	Remember(ctx context.Context, r domain.Remembered, hash []byte) error
+	UseRemembered(ctx context.Context, id, user string, epoch int64, hash, next []byte, now time.Time) (ok, fresh bool, err error)
+	RememberedOf(ctx context.Context, user string, now time.Time) ([]domain.Remembered, error)
+	ForgetRemembered(ctx context.Context, user, id string) error
+	AddPasskey(ctx context.Context, p domain.Passkey, codes [][]byte, now time.Time) error
+	Passkeys(ctx context.Context, user string) ([]domain.Passkey, error)
+	UsePasskey(ctx context.Context, p domain.Passkey, now time.Time) error
+	RenamePasskey(ctx context.Context, user, id, name string) error
+	DeletePasskey(ctx context.Context, user, id string) error
+	Identities(ctx context.Context, user string) ([]domain.Identity, error)
+}
