@@ -49,6 +49,22 @@ func TestReferenceVector(t *testing.T) {
 	}
 }
 
+// made is a challenge with data that ALTCHA's library (2.8.0, for JavaScript) made
+// with the key "test-key", and its solution.
+const made = `{"challenge":{"parameters":{"algorithm":"PBKDF2/SHA-256","cost":2000,"data":{"a<b&c":"ü \"x\"","action":"register"},` +
+	`"expiresAt":2000000000,"keyLength":32,"keyPrefix":"00","nonce":"55bcd10932457a2ae6f3ed32ad791c35","salt":"c9661b88c6e2e7cbfb877c6a4cc177ba"},` +
+	`"signature":"c6817e5a3826ee2841cdb20eb59be3f7108cbe342b979efdc99af509ca2b3f80"},` +
+	`"solution":{"counter":79,"derivedKey":"00f1b8590bc504983703a43d06a52f17e7c7756cc6cde0788e28bf5f64df392a","time":53.9}}`
+
+func TestAnAnswerOfAltchasLibraryIsTaken(t *testing.T) {
+	p, c := newPoW(t, &memory{used: map[string]bool{}})
+	p.o.Key, c.now = []byte("test-key"), time.Unix(1_999_999_000, 0)
+	token := base64.StdEncoding.EncodeToString([]byte(made))
+	if got := reason(t, p, token, "register"); got != "" {
+		t.Errorf("refused: %q", got)
+	}
+}
+
 // memory remembers uses as the store does.
 type memory struct {
 	mu   sync.Mutex

@@ -84,22 +84,24 @@ func (q *Queue) deliver(ctx context.Context, m domain.QueuedMail) {
 	next := now.Add(backoff(m.Attempts))
 	_, host, _ := strings.Cut(m.To, "@")
 	log := q.Log.With("mail", m.ID, "template", m.Template, "to_domain", host, "attempt", m.Attempts)
+	// What is said of a mail is true already: it is recorded first.
+	var lost error
 	switch {
 	case err == nil:
+		lost = q.Store.EndMail(record, m.ID, true, now)
 		q.sent.WithLabelValues("sent").Inc()
 		log.Info("mail sent")
-		err = q.Store.EndMail(record, m.ID, true, now)
 	case permanent(err) || errors.Is(err, errHopeless) || next.After(m.GiveUp):
+		lost = q.Store.EndMail(record, m.ID, false, now)
 		q.sent.WithLabelValues("given_up").Inc()
 		log.Error("mail given up", "err", cleaned(err, m.To))
-		err = q.Store.EndMail(record, m.ID, false, now)
 	default:
+		lost = q.Store.RetryMail(record, m.ID, m.Attempts, next)
 		q.sent.WithLabelValues("retried").Inc()
 		log.Warn("mail not sent yet", "err", cleaned(err, m.To), "next", next)
-		err = q.Store.RetryMail(record, m.ID, m.Attempts, next)
 	}
-	if err != nil {
-		log.Warn("record what became of a mail", "err", err)
+	if lost != nil {
+		log.Warn("record what became of a mail; it may be tried again too early", "err", lost)
 	}
 }
 
