@@ -43,6 +43,7 @@ type Deps struct {
 	Store           Store
 	Bus             bus.Bus // nil: nobody to tell, as in a command beside the server
 	Log             *slog.Logger
+	Audit           Recorder         // nil: nothing is recorded but in the log
 	Pepper          []byte           // the key that the store's hashes are made under
 	Now             func() time.Time // nil: time.Now
 	Max             int              // devices of one user; 0: no limit
@@ -102,7 +103,7 @@ func (s *Service) Register(ctx context.Context, owner string, r Registration) (I
 	if err := s.Store.CreateDevice(ctx, d, k, secret, s.Max, now); err != nil {
 		return Issued{}, err
 	}
-	s.Log.Info("device.register", "user", owner, "device", d.ID, "key", k.ID)
+	s.record(ctx, domain.AuditDeviceRegister, d.ID, k.ID, domain.AuditEvent{Actor: person(owner)})
 	d, err = s.Store.DeviceByID(ctx, d.ID)
 	return Issued{d, k.ID, key}, err
 }
@@ -142,7 +143,7 @@ func (s *Service) Rotate(ctx context.Context, owner, id string, oldUntil, expire
 	if err != nil {
 		return Issued{}, err
 	}
-	s.Log.Info("device.rotate", "user", owner, "device", id, "key", k.ID)
+	s.record(ctx, domain.AuditDeviceRotate, id, k.ID, domain.AuditEvent{Actor: person(owner)})
 	for _, old := range d.Keys {
 		if old.Ended(now) {
 			s.announce(domain.DeviceEnd{Device: id, Key: old.ID, Reason: "rotated"})
@@ -153,7 +154,7 @@ func (s *Service) Rotate(ctx context.Context, owner, id string, oldUntil, expire
 
 // Revoke ends a device, or one of its keys if key is not empty, for good. Its
 // connections close.
-func (s *Service) Revoke(ctx context.Context, by, id, key string) (err error) {
+func (s *Service) Revoke(ctx context.Context, by domain.AuditActor, id, key string) (err error) {
 	if key == "" {
 		err = s.Store.RevokeDevice(ctx, id, "revoked", s.Now())
 	} else {
@@ -162,7 +163,7 @@ func (s *Service) Revoke(ctx context.Context, by, id, key string) (err error) {
 	if err != nil {
 		return err
 	}
-	s.Log.Info("device.revoke", "user", by, "device", id, "key", key)
+	s.record(ctx, domain.AuditDeviceRevoke, id, key, domain.AuditEvent{Actor: by})
 	s.announce(domain.DeviceEnd{Device: id, Key: key, Reason: "revoked"})
 	return nil
 }
@@ -199,11 +200,11 @@ func (s *Service) visible(ctx context.Context, p domain.Principal, id string) (d
 func (s *Service) AuthenticateDevice(ctx context.Context, key string, from netip.Addr) (domain.Principal, error) {
 	id, ok := keyID(key)
 	if !ok {
-		return s.refused("", "malformed", from)
+		return s.refused(ctx, "", "", "malformed", from)
 	}
 	l, err := s.Store.DeviceLogin(ctx, id)
 	if domain.KindOf(err) == domain.NotFound {
-		return s.refused(id, "unknown", from)
+		return s.refused(ctx, "", id, "unknown_key", from)
 	}
 	if err != nil {
 		return domain.Principal{}, err
@@ -211,18 +212,25 @@ func (s *Service) AuthenticateDevice(ctx context.Context, key string, from netip
 	now := s.Now()
 	switch {
 	case l.Secret.Pepper != pepperVersion || !hmac.Equal(l.Secret.Hash, hash(s.Pepper, key)):
-		return s.refused(id, "wrong secret", from)
+		return s.refused(ctx, l.Device.ID, id, wrongSecret, from)
 	case l.Key.Ended(now) || l.Device.Ended(now):
-		return s.refused(id, "ended", from)
+		return s.refused(ctx, l.Device.ID, id, "key_ended", from)
 	case l.Barred:
-		return s.refused(id, "owner disabled", from)
+		return s.refused(ctx, l.Device.ID, id, "owner_disabled", from)
 	}
 	return domain.Principal{
 		ID: l.Device.ID, Kind: domain.KindDevice, Role: domain.SystemUser, Key: id, Owner: l.Device.Owner.ID, Expires: l.Until(),
 	}, nil
 }
 
-func (s *Service) refused(key, why string, from netip.Addr) (domain.Principal, error) {
-	s.Log.Info("device.auth_failed", "key", key, "because", why, "addr", from)
+const wrongSecret = "wrong_secret"
+
+func (s *Service) refused(ctx context.Context, device, key, why string, from netip.Addr) (domain.Principal, error) {
+	e := itself(device, from)
+	e.Outcome, e.Reason = domain.AuditFailure, why
+	if device == "" || why == wrongSecret { // nobody has shown to be that device
+		e.Actor = domain.AuditActor{Kind: domain.ActorAnonymous}
+	}
+	s.record(ctx, domain.AuditDeviceAuthFailed, device, key, e)
 	return domain.Principal{}, domain.Unauthorized.Errorf("bad_device_key", "this device key is not valid, or is revoked or expired")
 }

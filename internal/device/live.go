@@ -27,7 +27,7 @@ type connected struct {
 func newLive() live { return live{devices: make(map[string]*connected)} }
 
 // DeviceConnected is told that a device was let in.
-func (s *Service) DeviceConnected(p domain.Principal, from netip.Addr) {
+func (s *Service) DeviceConnected(ctx context.Context, p domain.Principal, from netip.Addr) {
 	s.live.mu.Lock()
 	c := s.live.devices[p.ID]
 	if c == nil {
@@ -39,11 +39,11 @@ func (s *Service) DeviceConnected(p domain.Principal, from netip.Addr) {
 	s.mu.Lock()
 	s.used[p.Key] = domain.DeviceUse{Key: p.Key, At: s.Now(), IP: from.String()}
 	s.mu.Unlock()
-	s.Log.Info("device.connect", "device", p.ID, "key", p.Key, "addr", from)
+	s.record(ctx, domain.AuditDeviceConnect, p.ID, p.Key, itself(p.ID, from))
 }
 
 // DeviceDisconnected is told that a connection of a device has ended.
-func (s *Service) DeviceDisconnected(p domain.Principal, from netip.Addr, because string) {
+func (s *Service) DeviceDisconnected(ctx context.Context, p domain.Principal, from netip.Addr, because string) {
 	s.live.mu.Lock()
 	if c := s.live.devices[p.ID]; c != nil {
 		if c.conns--; c.conns <= 0 {
@@ -51,7 +51,9 @@ func (s *Service) DeviceDisconnected(p domain.Principal, from netip.Addr, becaus
 		}
 	}
 	s.live.mu.Unlock()
-	s.Log.Info("device.disconnect", "device", p.ID, "key", p.Key, "addr", from, "because", because)
+	e := itself(p.ID, from)
+	e.Reason = because
+	s.record(ctx, domain.AuditDeviceDisconnect, p.ID, p.Key, e)
 }
 
 func (l *live) has(device string) bool {

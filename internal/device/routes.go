@@ -196,7 +196,11 @@ func (s *Service) end(ctx context.Context, device, key string) error {
 	if err != nil {
 		return err
 	}
-	return s.Revoke(ctx, p.ID, d.ID, key)
+	by := person(p.ID)
+	if d.Owner.ID != p.ID {
+		by.Kind = domain.ActorAdmin
+	}
+	return s.Revoke(ctx, by, d.ID, key)
 }
 
 func (s *Service) postKey(ctx context.Context, in *struct {
