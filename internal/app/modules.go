@@ -81,9 +81,11 @@ func (s *server) build(context.Context) error {
 		return err
 	}
 
-	if m.auth, err = s.accounts(keys); err != nil {
-		return err
-	}
+	m.auth = auth.New(auth.Deps{
+		Store: s.db, Keys: keys, Bus: s.bus, Log: s.Log, Name: c.Name, Version: s.Version,
+		Closed: c.Registration == "closed", PasswordMin: c.PasswordMin, LoginPerMinute: c.LoginPerMinute,
+		LoginBurst: c.LoginBurst, RegisterPerHour: c.RegisterPerHour, Secure: strings.HasPrefix(s.addrs.URL, "https:"),
+	})
 	s.parts = append(s.parts, part{"auth", m.auth.Run})
 
 	m.history = history.New(history.Deps{Store: s.db})
