@@ -23,9 +23,9 @@ import (
 const doctorText = `doctor [flags]
 
 Looks at the configuration, the data folder, the disk, the clock, the certificate,
-the ports and the database, and says of everything that is not right what to do. It changes
-nothing, and may be used while the server runs. Fails if something is broken; a
-warning is no failure.
+the mail server, the ports and the database, and says of everything that is not
+right what to do. It changes nothing, and may be used while the server runs. Fails
+if something is broken; a warning is no failure.
 `
 
 // A diagnosis collects what the doctor finds.
@@ -69,6 +69,7 @@ func doctor(ctx context.Context, e *env, args []string) error {
 	d.clock(c)
 	d.files()
 	d.certificate(ctx, c)
+	d.mail(ctx, c)
 	running := d.ports(ctx, c)
 	d.store(ctx, c, running)
 	if d.broken > 0 {

@@ -76,6 +76,7 @@ func Start(tb testing.TB, o Options) *Server {
 	scheme, user := "smtp", ""
 	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &session{s: s, conn: c}, nil }))
 	server.Domain, server.ErrorLog = "localhost", log.New(io.Discard, "", 0)
+	server.AllowInsecureAuth = o.Clear
 	server.MaxRecipients, server.MaxLineLength, server.MaxMessageBytes = 1, 1000, 1<<20
 	if !o.Clear {
 		ca := tlstest.NewAuthority(tb)
