@@ -8,7 +8,7 @@ type MailTemplate string
 // The mails that the server sends, and which fields of MailData each needs.
 const (
 	MailVerifyEmail         MailTemplate = "verify_email"          // Username, Link, Expires
-	MailEmailTaken          MailTemplate = "email_taken"           // Username, Link (to sign in or reset)
+	MailEmailTaken          MailTemplate = "email_taken"           // Username, Link (to reset the password)
 	MailResetPassword       MailTemplate = "reset_password"        // Username, Link, Expires
 	MailPasswordChanged     MailTemplate = "password_changed"      // Username, Link (to reset), At, Address, Device
 	MailEmailChanged        MailTemplate = "email_changed"         // to the old address: Username, NewEmail, Link (undo), Expires

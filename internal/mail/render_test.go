@@ -20,7 +20,7 @@ func full() domain.MailData {
 	now := time.Now()
 	return domain.MailData{
 		Username: "ann", Link: "https://chat.example.org/x#t=" + canary, Expires: now.Add(20 * time.Hour), NewEmail: "new@example.org", At: now,
-		Address: "192.0.2.7", Device: "Firefox on Linux", Factor: "An authenticator app", Left: 3, From: "Ben",
+		Address: "192.0.2.7", Device: "Firefox on Linux", Factor: "an authenticator app", Left: 3, From: "Ben",
 	}
 }
 
