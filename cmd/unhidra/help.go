@@ -14,6 +14,7 @@ func commands() []command {
 		{"config", "print the settings in effect and where each is from", showConfig},
 		userCommand(),
 		tokenCommand(),
+		deviceCommand(),
 		{"backup", "copy everything to one file, also while the server runs", backup},
 		{"restore", "put a backup in place", restore},
 		chatCommand(),

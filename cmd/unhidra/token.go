@@ -10,6 +10,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/app"
 	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/token"
 )
 
 const tokenText = `token issue [flags] <username>
@@ -45,11 +46,7 @@ func issueToken(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	// A key made now would not be the server's.
-	if _, err := os.Stat(c.KeyFile()); c.ServerKey == "" && errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no server's key in %s; name the server's data folder by --data-dir", c.DataDir)
-	}
-	keys, err := app.Keyring(c)
+	keys, err := keyring(c)
 	if err != nil {
 		return err
 	}
@@ -64,4 +61,13 @@ func issueToken(ctx context.Context, e *env, args []string) error {
 	}
 	_, err = fmt.Fprintln(e.stdout, t)
 	return err
+}
+
+// keyring returns the keys of the server that c describes, which must have been
+// started before: one made now would not be the server's.
+func keyring(c config.Config) (*token.Keyring, error) {
+	if _, err := os.Stat(c.KeyFile()); c.ServerKey == "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no server's key in %s; name the server's data folder by --data-dir", c.DataDir)
+	}
+	return app.Keyring(c)
 }

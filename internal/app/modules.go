@@ -81,11 +81,9 @@ func (s *server) build(context.Context) error {
 		return err
 	}
 
-	m.auth = auth.New(auth.Deps{
-		Store: s.db, Keys: keys, Bus: s.bus, Log: s.Log, Name: c.Name, Version: s.Version,
-		Closed: c.Registration == "closed", PasswordMin: c.PasswordMin, LoginPerMinute: c.LoginPerMinute,
-		LoginBurst: c.LoginBurst, RegisterPerHour: c.RegisterPerHour, Secure: strings.HasPrefix(s.addrs.URL, "https:"),
-	})
+	if m.auth, err = s.accounts(keys); err != nil {
+		return err
+	}
 	s.parts = append(s.parts, part{"auth", m.auth.Run})
 
 	m.history = history.New(history.Deps{Store: s.db})
@@ -94,7 +92,7 @@ func (s *server) build(context.Context) error {
 	s.parts = append(s.parts, part{"presence", m.presence.Run})
 
 	m.device = device.New(device.Deps{
-		Store: s.db, Bus: s.bus, Log: s.Log, Pepper: keys.Derive(DevicePepper), Max: c.DevicesPerUser, RegisterPerHour: c.DevicesPerHour,
+		Store: s.db, Bus: s.bus, Log: s.Log, Audit: m.audit, Pepper: keys.Derive(DevicePepper), Max: c.DevicesPerUser, RegisterPerHour: c.DevicesPerHour,
 	})
 	s.parts = append(s.parts, part{"devices", m.device.Run})
 

@@ -72,6 +72,7 @@ func New(d Deps) *Service {
 
 // Registration is what an owner says of a new device.
 type Registration struct {
+	By         domain.AuditActor // who registers it; empty: the owner
 	Name       string
 	Expires    time.Time // of the device; zero: never
 	KeyExpires time.Time // of its first key; zero: with the device
@@ -88,6 +89,9 @@ type Issued struct {
 // Register makes a device of owner and its first key.
 func (s *Service) Register(ctx context.Context, owner string, r Registration) (Issued, error) {
 	now := s.Now()
+	if r.By.Kind == "" {
+		r.By = person(owner)
+	}
 	name, err := domain.CheckLine("/name", r.Name, domain.MaxDeviceName, true)
 	if err == nil {
 		err = errors.Join(later("/expires", r.Expires, now), later("/key_expires", r.KeyExpires, now))
@@ -103,7 +107,7 @@ func (s *Service) Register(ctx context.Context, owner string, r Registration) (I
 	if err := s.Store.CreateDevice(ctx, d, k, secret, s.Max, now); err != nil {
 		return Issued{}, err
 	}
-	s.record(ctx, domain.AuditDeviceRegister, d.ID, k.ID, domain.AuditEvent{Actor: person(owner)})
+	s.record(ctx, domain.AuditDeviceRegister, d.ID, k.ID, domain.AuditEvent{Actor: r.By})
 	d, err = s.Store.DeviceByID(ctx, d.ID)
 	return Issued{d, k.ID, key}, err
 }

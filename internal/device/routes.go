@@ -111,7 +111,7 @@ type newDeviceInput struct {
 
 func (s *Service) postDevice(ctx context.Context, in *newDeviceInput) (*issuedOutput, error) {
 	b := in.Body
-	return s.issued(s.Register(ctx, httpx.Principal(ctx).ID, Registration{b.Name, timeOf(b.Expires), timeOf(b.KeyExpires)}))
+	return s.issued(s.Register(ctx, httpx.Principal(ctx).ID, Registration{Name: b.Name, Expires: timeOf(b.Expires), KeyExpires: timeOf(b.KeyExpires)}))
 }
 
 type devicesInput struct {

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"text/tabwriter"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/app"
+	"github.com/unhidra/unhidra/internal/audit"
+	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/device"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+const deviceText = `device <action> [flags] [arguments]
+
+Manages devices, with the rights of whoever can read the data folder. It may be
+used while the server runs, which notices within seconds.
+
+  device register <owner> <name>   make a device of someone, and print its key
+  device list [owner]              list devices, of someone or of all
+  device revoke <device> [key]     keep a device out for good, or end one key
+
+The key is printed once, on the last line, and is nowhere else: the server knows
+only a hash of it.
+`
+
+func deviceCommand() command {
+	return command{"device", "register, list and revoke devices", manageDevices}
+}
+
+// devices is what the command works on.
+type devices struct {
+	*env
+	db      *store.DB
+	service *device.Service
+	life    time.Duration // of a new device; 0: for good
+}
+
+func manageDevices(ctx context.Context, e *env, args []string) error {
+	fs := e.flags("device", deviceText)
+	life := fs.Duration("for", 0, "register: how long the device may connect; 0: for good")
+	flags := config.NewFlags(fs)
+	words, err := interspersed(fs, args)
+	if err != nil {
+		return err
+	}
+	least, most := map[string]int{"register": 3, "list": 1, "revoke": 2}, map[string]int{"register": 3, "list": 2, "revoke": 3}
+	if len(words) == 0 || len(words) < least[words[0]] || len(words) > most[words[0]] {
+		return usagef("see `unhidra device --help`")
+	}
+	if *life < 0 {
+		return usagef("--for is not less than 0")
+	}
+	c, err := e.load(flags)
+	if err != nil {
+		return err
+	}
+	d, err := e.devices(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer d.db.Close()
+	d.life = *life
+	switch words[0] {
+	case "register":
+		return d.register(ctx, words[1], words[2])
+	case "revoke":
+		return d.revoke(ctx, words[1], words[2:])
+	}
+	return d.list(ctx, words[1:])
+}
+
+// devices opens the devices, also beside a running server.
+func (e *env) devices(ctx context.Context, c config.Config) (*devices, error) {
+	keys, err := keyring(c)
+	if err != nil {
+		return nil, err
+	}
+	log := obs.NewLogger(e.stderr, "warn", c.LogFormat)
+	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: log, Tool: true})
+	if err != nil {
+		return nil, err
+	}
+	return &devices{env: e, db: db, service: device.New(device.Deps{
+		Store: db, Log: log, Audit: recordNow{app.Audit(db, keys), log}, Pepper: keys.Derive(app.DevicePepper), Max: c.DevicesPerUser,
+	})}, nil
+}
+
+// recordNow keeps records before it returns: a command has no time later.
+type recordNow struct {
+	log *audit.Service
+	err *slog.Logger
+}
+
+// Record implements device.Recorder.
+func (r recordNow) Record(ctx context.Context, e domain.AuditEvent) {
+	if err := r.log.RecordSync(ctx, e); err != nil {
+		r.err.Error("this is not in the audit log", "type", e.Type, "err", err)
+	}
+}
+
+func (d *devices) register(ctx context.Context, owner, name string) error {
+	u, err := d.db.UserByUsername(ctx, owner)
+	if err != nil {
+		return err
+	}
+	r := device.Registration{Name: name, By: domain.AuditActor{Kind: domain.ActorOperator}}
+	if d.life > 0 {
+		r.Expires = time.Now().Add(d.life)
+	}
+	made, err := d.service.Register(ctx, u.ID, r)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(d.stdout, "%s is %s of %s. Its key, which is not shown again:\n%s\n", made.Device.ID, plain(made.Device.Name), u.Username, made.Key)
+	return err
+}
+
+func (d *devices) revoke(ctx context.Context, id string, key []string) error {
+	found, err := d.db.DeviceByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	one := ""
+	if len(key) == 1 {
+		one = key[0]
+	}
+	if err := d.service.Revoke(ctx, domain.AuditActor{Kind: domain.ActorOperator}, id, one); err != nil {
+		return err
+	}
+	what := "the device"
+	if one != "" {
+		what = "the key " + one
+	}
+	_, err = fmt.Fprintf(d.stdout, "%s (%s of %s): %s is revoked\n", id, plain(found.Name), found.Owner.Username, what)
+	return err
+}
+
+const devicePage = 200
+
+func (d *devices) list(ctx context.Context, owner []string) error {
+	id := ""
+	if len(owner) == 1 {
+		u, err := d.db.UserByUsername(ctx, owner[0])
+		if err != nil {
+			return err
+		}
+		id = u.ID
+	}
+	w := tabwriter.NewWriter(d.stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "DEVICE\tNAME\tOWNER\tSTATE\tKEYS\tLAST USED\tFROM")
+	for after := ""; ; {
+		page, err := d.db.Devices(ctx, id, after, devicePage)
+		if err != nil {
+			return err
+		}
+		for _, v := range page {
+			after = v.ID
+			used := "never"
+			if !v.LastUsed.IsZero() {
+				used = v.LastUsed.Format(time.DateTime)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", v.ID, plain(v.Name), v.Owner.Username, deviceState(v), goodKeys(v), used, v.LastIP)
+		}
+		if len(page) < devicePage {
+			return w.Flush()
+		}
+	}
+}
+
+func deviceState(d domain.Device) string {
+	switch {
+	case !d.RevokedAt.IsZero():
+		return "revoked"
+	case d.Ended(time.Now()):
+		return "expired"
+	}
+	return "active"
+}
+
+func goodKeys(d domain.Device) (n int) {
+	for _, k := range d.Keys {
+		if !k.Ended(time.Now()) && !d.Ended(time.Now()) {
+			n++
+		}
+	}
+	return n
+}
