@@ -201,7 +201,8 @@ func (s *server) listener(name string, l net.Listener, mux *http.ServeMux, fallb
 	mux.HandleFunc("GET /ready", s.health.ServeReady)
 	origins := append([]string{s.addrs.URL}, s.Config.AllowedOrigins...)
 	h, err := httpx.Handler(mux, httpx.HandlerOptions{
-		Log: s.Log, Metrics: s.reg, Listener: name, Proxies: s.Config.TrustedProxies, Origins: origins, Fallback: fallback,
+		Log: s.Log, Metrics: s.reg, Listener: name, Proxies: s.Config.TrustedProxies, Origins: origins, Partners: partners(s.modules.captcha),
+		Fallback: fallback,
 	})
 	if err != nil {
 		return err

@@ -37,3 +37,11 @@ func hosts(base string, c config.Config) []string {
 	}
 	return names
 }
+
+// partners are the origins that our pages must load a provider's CAPTCHA from.
+func partners(c captcha.Captcha) []string {
+	if h, ok := c.(*captcha.Hosted); ok {
+		return h.Origins()
+	}
+	return nil
+}

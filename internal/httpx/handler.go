@@ -25,6 +25,7 @@ type HandlerOptions struct {
 	Listener string                // its name in log and metrics: "public"
 	Proxies  Proxies               // whose X-Forwarded-For is believed
 	Origins  []string              // other origins whose pages may send requests that change something
+	Partners []string              // origins whose scripts and frames our pages may load: a CAPTCHA's provider, or nobody
 	Fallback http.Handler          // what mux does not know, outside of the API: the web client; nil: 404
 }
 
@@ -43,7 +44,7 @@ func Handler(mux *http.ServeMux, o HandlerOptions) (http.Handler, error) {
 			return nil, fmt.Errorf("origin %q: %w", origin, err)
 		}
 	}
-	h := &handler{HandlerOptions: o, mux: mux, cross: cross}
+	h := &handler{HandlerOptions: o, mux: mux, cross: cross, csp: policy(o.Partners)}
 	h.count(o.Metrics)
 	return h, nil
 }
@@ -52,6 +53,7 @@ type handler struct {
 	HandlerOptions
 	mux      *http.ServeMux
 	cross    *http.CrossOriginProtection
+	csp      string
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 }
@@ -131,17 +133,24 @@ func (h *handler) secure(w http.ResponseWriter, r *http.Request, m *request) {
 	head.Set("Cross-Origin-Resource-Policy", "same-origin")
 	head.Set("X-Frame-Options", "DENY")
 	head.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
-	head.Set("Content-Security-Policy", csp)
+	head.Set("Content-Security-Policy", h.csp)
 	if h.Proxies.HTTPS(r) {
 		head.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	}
 }
 
-// Styles may be set on elements (the client positions rows of long lists), but
-// no script runs that is not a file of ours.
-const csp = "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; " +
-	"img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; " +
-	"media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+// policy is the content security policy. Styles may be set on elements (the
+// client positions rows of long lists), but no script runs that is not a file of
+// ours, or of those whom the operator chose.
+func policy(partners []string) string {
+	with, frames := strings.Join(append([]string{""}, partners...), " "), ""
+	if len(partners) > 0 {
+		frames = "frame-src" + with + "; "
+	}
+	return "default-src 'none'; script-src 'self'" + with + "; style-src 'self'" + with + "; style-src-attr 'unsafe-inline'; " +
+		"img-src 'self' data: blob:; font-src 'self'; connect-src 'self'" + with + "; manifest-src 'self'; worker-src 'self'; " + frames +
+		"media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+}
 
 func (h *handler) panicked(w *recorder, r *http.Request, m *request, v any) {
 	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
