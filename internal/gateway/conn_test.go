@@ -13,9 +13,9 @@ import (
 	"github.com/unhidra/unhidra/internal/ws"
 )
 
-// TestBreaches holds that each breach of RFC 6455 is answered with its close
+// TestCHK_WS_04_Breaches holds that each breach of RFC 6455 is answered with its close
 // code, on a real socket. Package ws holds the cases one by one.
-func TestBreaches(t *testing.T) {
+func TestCHK_WS_04_Breaches(t *testing.T) {
 	n := start(t, newWorld(), nil)
 	mask := [4]byte{1, 2, 3, 4}
 	for _, c := range []struct {
@@ -116,7 +116,7 @@ func TestMalformedFramesEndAtTheFifth(t *testing.T) {
 	}
 }
 
-func TestMessageLimits(t *testing.T) {
+func TestCHK_WS_07_MessageLimits(t *testing.T) {
 	n := start(t, newWorld(), func(d *Deps) { d.Limits.MessagesPerSec = 5 })
 	n.join("ada", "r1")
 	a, _ := n.enter(t, "ada")
@@ -159,7 +159,7 @@ func TestFloodEnds(t *testing.T) {
 	}
 }
 
-func TestSlowReader(t *testing.T) {
+func TestCHK_WS_05_SlowReader(t *testing.T) {
 	n := start(t, newWorld(), func(d *Deps) { d.Limits.Queue = 256 << 10 })
 	n.join("ada", "r1")
 	n.join("lin", "r1")
@@ -192,7 +192,7 @@ func (n *node) slowOnes() (k int) {
 	return k
 }
 
-func TestTokenEnds(t *testing.T) {
+func TestCHK_WS_06_TokenEnds(t *testing.T) {
 	n := start(t, newWorld(), nil)
 	p, h := n.enter(t, "ada/s1/1m")
 	if h.Expires == nil {
@@ -213,7 +213,7 @@ func TestTokenEnds(t *testing.T) {
 	}
 }
 
-func TestPingsAndSilence(t *testing.T) {
+func TestCHK_WS_05_PingsAndSilence(t *testing.T) {
 	n := start(t, newWorld(), nil)
 	p, h := n.enter(t, "ada")
 	if h.Heartbeat != 25 {
@@ -231,8 +231,8 @@ func TestPingsAndSilence(t *testing.T) {
 	}
 }
 
-// TestRevocation is CHK-TK-04.
-func TestRevocation(t *testing.T) {
+// What is revoked ends at once, and nothing else does.
+func TestCHK_TK_04_Revocation(t *testing.T) {
 	for _, c := range []struct {
 		name, revocation string
 		ends             bool

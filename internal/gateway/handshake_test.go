@@ -1,18 +1,23 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/wire"
 	"github.com/unhidra/unhidra/internal/ws"
 )
 
-func TestHandshakeRefusals(t *testing.T) {
+func TestCHK_WS_01_OriginsAndCredentials(t *testing.T) {
 	n := start(t, newWorld(), func(d *Deps) { d.Origins = []string{"https://chat.example.org"} })
 	h := func(pairs ...string) http.Header {
 		header := make(http.Header)
@@ -71,7 +76,7 @@ func checkProblem(t *testing.T, r *ws.Refused, status int) {
 	}
 }
 
-func TestOwnOriginByDefault(t *testing.T) {
+func TestCHK_WS_01_OwnOriginByDefault(t *testing.T) {
 	g := New(Deps{})
 	for origin, want := range map[string]bool{
 		"http://localhost:9000":       true,
@@ -142,34 +147,123 @@ func TestNotAHandshake(t *testing.T) {
 	}
 }
 
-// TestTokenIsNotEchoed is CHK-WS-02.
-func TestTokenIsNotEchoed(t *testing.T) {
-	n := start(t, newWorld(), nil)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http"+strings.TrimPrefix(n.url, "ws"), nil)
-	if err != nil {
-		t.Fatal(err)
+// devices lets in whoever's key is dk_ and a name, and counts them.
+type devices struct{ here atomic.Int64 }
+
+func (d *devices) AuthenticateDevice(_ context.Context, key string, from netip.Addr) (domain.Principal, error) {
+	name, ok := strings.CutPrefix(key, domain.DeviceKeyPrefix)
+	if !ok || name == "bad" || !from.IsValid() {
+		return domain.Principal{}, domain.Unauthorized.Errorf("bad_device_key", "no")
 	}
-	for k, v := range map[string]string{
-		"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
-		"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": "bearer, ada/secret",
+	id, k, _ := strings.Cut(name, "-")
+	return domain.Principal{ID: id, Kind: domain.KindDevice, Key: k}, nil
+}
+
+func (d *devices) DeviceConnected(context.Context, domain.Principal, netip.Addr) { d.here.Add(1) }
+func (d *devices) DeviceDisconnected(context.Context, domain.Principal, netip.Addr, string) {
+	d.here.Add(-1)
+}
+
+// The answer names the subprotocol, and never the secret after it. A device that
+// offers its key alone is answered without one, as RFC 6455 allows.
+func TestCHK_WS_02_SecretsAreNotEchoed(t *testing.T) {
+	d := &devices{}
+	n := start(t, newWorld(), func(deps *Deps) { deps.Devices = d })
+	for _, c := range []struct{ offer, authorization, want string }{
+		{"bearer, ada/secret", "", "[bearer]"},
+		{"bearer", "Bearer ada/secret", "[bearer]"},
+		{"bearer, dk_lin-k1", "", "[bearer]"},
+		{"device, dk_lin-k1", "", "[device]"},
+		{"device", "Bearer dk_lin-k1", "[device]"},
+		{"dk_lin-k1", "", "[]"},
+		{"", "Bearer dk_lin-k1", "[]"},
 	} {
-		r.Header.Set(k, v)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http"+strings.TrimPrefix(n.url, "ws"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, v := range map[string]string{
+			"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+			"Sec-WebSocket-Protocol": c.offer, "Authorization": c.authorization,
+		} {
+			if v != "" {
+				r.Header.Set(k, v)
+			}
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if got := fmt.Sprint(resp.Header.Values("Sec-WebSocket-Protocol")); resp.StatusCode != 101 || got != c.want {
+			t.Errorf("%q: %d, the protocol in the answer is %s, want %s", c.offer, resp.StatusCode, got, c.want)
+		}
+		// The example of RFC 6455, section 1.3.
+		if got := resp.Header.Get("Sec-WebSocket-Accept"); got != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
+			t.Errorf("the accept key is %s", got)
+		}
 	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if got := resp.Header.Values("Sec-WebSocket-Protocol"); fmt.Sprint(got) != "[bearer]" {
-		t.Errorf("the protocol in the answer is %q", got)
-	}
-	// The example of RFC 6455, section 1.3.
-	if got := resp.Header.Get("Sec-WebSocket-Accept"); got != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
-		t.Errorf("the accept key is %s", got)
+	eventually(t, "all have gone", func() bool { return d.here.Load() == 0 && n.g.conns.count.Load() == 0 })
+}
+
+func TestDeviceCredentials(t *testing.T) {
+	n := start(t, newWorld(), func(d *Deps) { d.Devices = &devices{} })
+	for _, protocols := range [][]string{
+		{"device"}, {"device", "ada"}, {"Device", "dk_lin"}, {"device", "dk_bad"}, {"dk_bad"}, {"dk_lin", "device"}, {"dk_lin", "dk_lin"},
+		{"device", "dk_lin", "x"}, {"bearer", "device", "dk_lin"},
+	} {
+		if r := n.get(t, nil, protocols...); r == nil || r.Status != 401 {
+			t.Errorf("%q: %+v, want 401", protocols, r)
+		}
 	}
 }
 
-func TestHandshakeLimits(t *testing.T) {
+// A device that was given another key goes on with it on the same connection,
+// which then ends with that key, and not with the one before.
+func TestDeviceChangesItsKey(t *testing.T) {
+	d := &devices{}
+	n := start(t, newWorld(), func(deps *Deps) { deps.Devices = d })
+	p, _ := n.enter(t, "dk_lin-old")
+	if e := p.refused(wire.TypeRefresh, wire.Refresh{Token: "dk_ada-k"}); e.Code != "other_session" {
+		t.Errorf("the key of another device: %+v", e)
+	}
+	if e := p.refused(wire.TypeRefresh, wire.Refresh{Token: "lin"}); e.Code != "other_session" && e.Code != "bad_token" {
+		t.Errorf("an access token: %+v", e)
+	}
+	p.ask(wire.TypeRefresh, wire.Refresh{Token: "dk_lin-new"}, nil)
+	revoke := func(text string) {
+		before := n.g.revocations.Load()
+		eventually(t, "it is handled", func() bool {
+			n.bus.Publish(bus.RevokeSubject, []byte(text))
+			return n.g.revocations.Load() > before
+		})
+	}
+	revoke(`{"device":"lin","key":"old","reason":"rotated"}`)
+	revoke(`{"device":"ada","reason":"revoked"}`)
+	p.ask(wire.TypePing, nil, nil)
+	revoke(`{"device":"lin","key":"new","reason":"revoked"}`)
+	p.expect(wire.TypeRevoked, nil)
+	if code, _ := p.closed(); code != wire.CloseRevoked {
+		t.Errorf("closed with %d", code)
+	}
+	eventually(t, "it has gone", func() bool { return d.here.Load() == 0 })
+}
+
+func TestCHK_WS_03_PlainConnections(t *testing.T) {
+	n := start(t, newWorld(), func(d *Deps) {
+		d.Secure = func(r *http.Request) bool { return r.Header.Get("X-Forwarded-Proto") == "https" }
+	})
+	r := n.get(t, nil, "bearer", "ada")
+	if r == nil {
+		t.Fatal("let in")
+	}
+	checkProblem(t, r, http.StatusForbidden)
+	if r := n.get(t, http.Header{"X-Forwarded-Proto": {"https"}}, "bearer", "ada"); r != nil {
+		t.Errorf("refused with %d", r.Status)
+	}
+}
+
+func TestCHK_WS_05_HandshakeAndConnectionLimits(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		limits Limits

@@ -191,7 +191,7 @@ func (c *conn) refresh(ctx context.Context, token string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if old := c.who(); p.ID != old.ID || p.SessionID != old.SessionID {
+	if old := c.who(); p.ID != old.ID || p.Kind != old.Kind || p.SessionID != old.SessionID {
 		return nil, domain.Forbidden.Errorf("other_session", "this token is not of the session that opened the connection")
 	}
 	if p.Kind == domain.KindDevice {
