@@ -1,0 +1,407 @@
+package auth
+
+import (
+	"encoding/base32"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/passkey"
+	"github.com/unhidra/unhidra/internal/passkey/softkey"
+)
+
+// who returns the principal of a sign-in.
+func (f *fixture) who(t *testing.T, s Signed) domain.Principal {
+	t.Helper()
+	p, err := f.Authenticate(t.Context(), s.Access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// enrol gives somebody an authenticator app, and returns its codes.
+func (f *fixture) enrol(t *testing.T, s Signed) (code func() string, recovery []string, next Signed) {
+	t.Helper()
+	e, err := f.EnrolTOTP(t.Context(), f.who(t, s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := base32.StdEncoding.DecodeString(e.Secret); err != nil || e.Picture.Path == "" {
+		t.Fatal(e, err)
+	}
+	code = func() string {
+		c, err := totp.GenerateCode(e.Secret, f.clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	recovery, next, err = f.ConfirmTOTP(t.Context(), f.who(t, s), code(), here)
+	if err != nil || len(recovery) != 10 {
+		t.Fatal(recovery, err)
+	}
+	f.clock = f.clock.Add(30 * time.Second)
+	return code, recovery, next
+}
+
+func TestAuthenticatorApp(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		first := f.join(t, "ann")
+		code, _, next := f.enrol(t, first)
+		// CHK-TK-06: the session goes on under another id.
+		if _, err := f.Authenticate(ctx, first.Access); err == nil {
+			t.Error("the old session is alive")
+		}
+		if p := f.who(t, next); !slices.Contains(p.AMR, amrMFA) {
+			t.Errorf("%+v", p)
+		}
+		s, err := f.SignIn(ctx, "ann", passphrase, here)
+		if err != nil || s.State != SecondFactor || s.Access != "" || s.Ticket == "" || !slices.Equal(s.Methods, []string{"totp", "recovery"}) {
+			t.Fatal(s, err)
+		}
+		used := code()
+		done, err := f.AnswerFactor(ctx, s.Ticket, Answer{Code: used}, here)
+		if err != nil || done.State != Complete {
+			t.Fatal(done, err)
+		}
+		_, err = f.AnswerFactor(ctx, s.Ticket, Answer{Code: used}, here)
+		refused(t, err, "flow_ended") // CHK-RG-07
+		// CHK-MF-01: the code was used.
+		if s, err = f.SignIn(ctx, "ann", passphrase, here); err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.AnswerFactor(ctx, s.Ticket, Answer{Code: used}, here)
+		refused(t, err, "wrong_code")
+		// CHK-MF-02: a code of two steps before is too old.
+		old := code()
+		f.clock = f.clock.Add(61 * time.Second)
+		_, err = f.AnswerFactor(ctx, s.Ticket, Answer{Code: old}, here)
+		refused(t, err, "wrong_code")
+		// Five answers to one question.
+		for range 3 {
+			_, err = f.AnswerFactor(ctx, s.Ticket, Answer{Code: "000000"}, here)
+			refused(t, err, "wrong_code")
+		}
+		_, err = f.AnswerFactor(ctx, s.Ticket, Answer{Code: code()}, here)
+		refused(t, err, "flow_ended")
+	})
+}
+
+func TestCHK_MF_01_ARecoveryCodeWorksOnce(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		_, recovery, _ := f.enrol(t, f.join(t, "ann"))
+		var signed atomic.Int32
+		var wg sync.WaitGroup
+		for range 2 {
+			s, err := f.SignIn(t.Context(), "ann", passphrase, here)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wg.Go(func() {
+				if _, err := f.AnswerFactor(t.Context(), s.Ticket, Answer{Code: recovery[3]}, here); err == nil {
+					signed.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if signed.Load() != 1 {
+			t.Fatalf("it signed in %d times", signed.Load())
+		}
+		has, err := f.db.Factors(t.Context(), mustUser(t, f, "ann"))
+		if err != nil || has.RecoveryCodes != 9 {
+			t.Fatal(has, err)
+		}
+	})
+}
+
+func TestCHK_MF_05_AnAppOnTrial(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		s := f.join(t, "ann")
+		e, err := f.EnrolTOTP(t.Context(), f.who(t, s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if in, err := f.SignIn(t.Context(), "ann", passphrase, here); err != nil || in.State != Complete {
+			t.Fatal("an app on trial is asked for", in.State, err)
+		}
+		p := f.who(t, s)
+		f.clock = f.clock.Add(11 * time.Minute)
+		p.AuthTime = f.clock // stepped up
+		code, err := totp.GenerateCode(e.Secret, f.clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = f.ConfirmTOTP(t.Context(), p, code, here)
+		refused(t, err, "no_trial")
+	})
+}
+
+func TestCHK_MF_07_FailuresOfCodesAreCountedApart(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		code, _, _ := f.enrol(t, f.join(t, "ann"))
+		var last error
+		for range 3 {
+			s, err := f.SignIn(ctx, "ann", passphrase, here) // right every time
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range ticketTries {
+				_, last = f.AnswerFactor(ctx, s.Ticket, Answer{Code: "000000"}, here)
+			}
+		}
+		refused(t, last, "locked")
+		s, err := f.SignIn(ctx, "ann", passphrase, here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.AnswerFactor(ctx, s.Ticket, Answer{Code: code()}, here)
+		refused(t, err, "locked")
+	})
+}
+
+func TestCHK_MF_08_RememberedBrowsers(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		code, recovery, next := f.enrol(t, f.join(t, "ann"))
+		begin := func(c Client) Signed {
+			t.Helper()
+			s, err := f.SignIn(ctx, "ann", passphrase, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		done, err := f.AnswerFactor(ctx, begin(here).Ticket, Answer{Code: recovery[0], Remember: true}, here)
+		if err != nil || done.Remember.Value != "" {
+			t.Fatal("a recovery code is remembered", err)
+		}
+		done, err = f.AnswerFactor(ctx, begin(here).Ticket, Answer{Code: code(), Remember: true}, here)
+		if err != nil || done.Remember.Value == "" {
+			t.Fatal(err)
+		}
+		show := func(r Remember) Client {
+			c := here
+			c.Cookies = map[string]string{f.cookieName(r.Cookie): r.Value}
+			return c
+		}
+		again := begin(show(done.Remember))
+		if again.State != Complete || again.Remember.Value == done.Remember.Value {
+			t.Fatalf("%+v", again)
+		}
+		if p := f.who(t, again); slices.Contains(p.AMR, amrMFA) || !slices.Contains(p.AMR, amrRemembered) {
+			t.Errorf("%v", p.AMR)
+		}
+		// Two tabs at once: the secret before is good for a moment, and no longer.
+		if s := begin(show(done.Remember)); s.State != Complete {
+			t.Error("the other tab is asked")
+		}
+		f.clock = f.clock.Add(time.Minute)
+		if s := begin(show(done.Remember)); s.State != SecondFactor {
+			t.Error("a stolen secret is good")
+		}
+		if err := f.ForgetBrowser(ctx, f.who(t, next), "", here); err != nil {
+			t.Fatal(err)
+		}
+		if s := begin(show(again.Remember)); s.State != SecondFactor {
+			t.Error("a browser that was forgotten is not asked")
+		}
+	})
+}
+
+func TestCHK_MF_04_StepUp(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		code, _, s := f.enrol(t, f.join(t, "ann"))
+		f.clock = f.clock.Add(6 * time.Minute)
+		p := f.who(t, s)
+		for what, err := range map[string]error{
+			"remove the app": f.RemoveTOTP(ctx, p, here), "delete": f.Delete(ctx, p, here),
+		} {
+			if domain.CodeOf(err) != "step_up_required" {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		_, err := f.NewRecoveryCodes(ctx, p, here)
+		refused(t, err, "step_up_required")
+		_, err = f.ChangePassword(ctx, p, passphrase, "another song, about snow", here)
+		refused(t, err, "step_up_required")
+		_, err = f.StepUp(ctx, p, "a wrong guess", Answer{Code: code()}, "", here)
+		refused(t, err, "wrong_password")
+		_, err = f.StepUp(ctx, p, passphrase, Answer{}, "", here)
+		refused(t, err, "second_factor")
+		next, err := f.StepUp(ctx, p, passphrase, Answer{Code: code()}, "", here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Authenticate(ctx, s.Access); err == nil {
+			t.Error("the old session is alive") // CHK-TK-06
+		}
+		_, err = f.Refresh(ctx, s.Refresh, here)
+		refused(t, err, "refresh_raced") // another tab: it finds the new cookie
+		if err := f.RemoveTOTP(ctx, f.who(t, next), here); err != nil {
+			t.Fatal(err)
+		}
+		if in, err := f.SignIn(ctx, "ann", passphrase, here); err != nil || in.State != Complete {
+			t.Fatal(in.State, err)
+		}
+	})
+}
+
+func TestChangedPasswordEndsOtherSessions(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		mine, other := f.join(t, "ann"), Signed{}
+		var err error
+		if other, err = f.SignIn(ctx, "ann", passphrase, here); err != nil {
+			t.Fatal(err)
+		}
+		p := f.who(t, mine)
+		_, err = f.ChangePassword(ctx, p, "a wrong guess", "another song, about snow", here)
+		refused(t, err, "wrong_password") // CHK-PW-06
+		next, err := f.ChangePassword(ctx, p, passphrase, "another song, about snow", here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.who(t, next)
+		_, err = f.Authenticate(ctx, other.Access)
+		refused(t, err, "signed_out")
+		_, err = f.Refresh(ctx, other.Refresh, here)
+		refused(t, err, "signed_out")
+		if _, err := f.Refresh(ctx, next.Refresh, here); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestWhoMustHaveASecondFactor(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		f.rules.Store(&Rules{Registration: RegisterOpen, SecondFactor: domain.FactorAll})
+		s := f.join(t, "ann")
+		if !s.Limited || !f.who(t, s).Limited {
+			t.Fatal("not asked")
+		}
+		_, _, next := f.enrol(t, s)
+		if next.Limited || f.who(t, next).Limited {
+			t.Fatal("asked still")
+		}
+		if r, err := f.Refresh(t.Context(), next.Refresh, here); err != nil || r.Limited {
+			t.Fatal(r.Limited, err)
+		}
+	})
+}
+
+func TestPasskeys(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		var err error
+		if f.Passkeys, err = passkey.New("Unhidra", "chat.example.org", []string{"https://chat.example.org"}); err != nil {
+			t.Fatal(err)
+		}
+		s := f.join(t, "ann")
+		key := softkey.New("https://chat.example.org")
+		key.Verified = true
+		c, err := f.BeginPasskey(ctx, f.who(t, s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := key.Make(c.Options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		codes, next, err := f.AddPasskey(ctx, f.who(t, s), c.Ticket, "phone", made, here)
+		if err != nil || len(codes) != 10 {
+			t.Fatal(err)
+		}
+		_, _, err = f.AddPasskey(ctx, f.who(t, next), c.Ticket, "phone", made, here)
+		refused(t, err, "ticket_ended")
+
+		// Alone.
+		if c, err = f.BeginPasskeySignIn(ctx, here); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := key.Sign(c.Options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := f.PasskeySignIn(ctx, c.Ticket, answer, here)
+		if err != nil || in.State != Complete || !slices.Contains(f.who(t, in).AMR, amrMFA) {
+			t.Fatal(in, err)
+		}
+		_, err = f.PasskeySignIn(ctx, c.Ticket, answer, here)
+		refused(t, err, "flow_ended")
+
+		// After the password.
+		in, err = f.SignIn(ctx, "ann", passphrase, here)
+		if err != nil || in.State != SecondFactor || in.Methods[0] != "passkey" {
+			t.Fatal(in, err)
+		}
+		if c, err = f.BeginPasskeyFactor(ctx, in.Ticket); err != nil {
+			t.Fatal(err)
+		}
+		if answer, err = key.Sign(c.Options); err != nil {
+			t.Fatal(err)
+		}
+		if in, err = f.AnswerFactor(ctx, in.Ticket, Answer{Passkey: answer}, here); err != nil || in.State != Complete {
+			t.Fatal(in, err)
+		}
+
+		// To prove anew who one is.
+		p := f.who(t, in)
+		f.clock = f.clock.Add(6 * time.Minute)
+		if c, err = f.BeginPasskeyStepUp(ctx, p); err != nil {
+			t.Fatal(err)
+		}
+		if answer, err = key.Sign(c.Options); err != nil {
+			t.Fatal(err)
+		}
+		if in, err = f.StepUp(ctx, p, "", Answer{Passkey: answer}, c.Ticket, here); err != nil {
+			t.Fatal(err)
+		}
+		keys, err := f.db.Passkeys(ctx, p.ID)
+		if err != nil || len(keys) != 1 || keys[0].UsedAt.IsZero() {
+			t.Fatal(keys, err)
+		}
+		if err := f.RemovePasskey(ctx, f.who(t, in), keys[0].ID, here); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestDeletedAccount(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		s := f.join(t, "ann")
+		p := f.who(t, s)
+		st, _, err := f.db.CreateRoom(ctx, p.ID, domain.NewRoom{Kind: domain.PublicRoom, Name: "Yard", Members: []string{f.who(t, f.join(t, "bob")).ID}}, f.clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := f.db.AppendMessage(ctx, p.ID, domain.Draft{Room: st.Room.ID, Key: "1", Text: "hello"}, nil, false, f.clock); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, f.Delete(ctx, p, here), "last_owner")
+		if _, err := f.db.HandOver(ctx, p.ID, st.Room.ID, mustUser(t, f, "bob"), f.clock); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Delete(ctx, p, here); err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.SignIn(ctx, "ann", passphrase, here)
+		refused(t, err, "invalid_credentials")
+		_, err = f.Authenticate(ctx, s.Access)
+		refused(t, err, "signed_out")
+		page, err := f.db.Timeline(ctx, st.Room.ID, domain.PageQuery{Limit: 10})
+		if err != nil || len(page.Events) == 0 {
+			t.Fatal(page, err)
+		}
+		f.join(t, "ann") // the name is free
+	})
+}

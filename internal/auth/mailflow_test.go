@@ -1,0 +1,179 @@
+package auth
+
+import (
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+func TestCHK_RG_02_AnAddressIsProvenFirst(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		f.Mail = f.mails
+		_, err := f.Register(ctx, Registration{Username: "ann", Password: passphrase}, here)
+		if domain.KindOf(err) != domain.Invalid {
+			t.Fatalf("without an address: %v", err)
+		}
+		s, err := f.Register(ctx, Registration{Username: "ann", Email: "Ann@Example.org", Password: passphrase}, here)
+		if err != nil || s.State != verifyEmail || s.Access != "" {
+			t.Fatal(s, err)
+		}
+		_, first := f.oneMail(t, domain.MailVerifyEmail)
+		_, err = f.SignIn(ctx, "ann", passphrase, here)
+		refused(t, err, "email_not_verified")
+		_, err = f.SignIn(ctx, "ann", "a wrong guess", here)
+		refused(t, err, "invalid_credentials") // nobody else learns of it
+		if err := f.ResendVerification(ctx, "ann@example.org", here); err != nil {
+			t.Fatal(err)
+		}
+		_, second := f.oneMail(t, domain.MailVerifyEmail)
+		_, err = f.VerifyEmail(ctx, first, here)
+		refused(t, err, "ticket_ended")
+		if _, err := f.VerifyEmail(ctx, second, here); err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.VerifyEmail(ctx, second, here)
+		refused(t, err, "ticket_ended") // CHK-RG-01
+		if _, err := f.SignIn(ctx, "ANN@example.org", passphrase, here); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestCHK_LG_02_ATakenAddressIsNobodysBusiness(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		f.Mail = f.mails
+		f.mailUser(t, "ann")
+		s, err := f.Register(t.Context(), Registration{Username: "eve", Email: "ann@example.org", Password: passphrase}, here)
+		if err != nil || s.State != verifyEmail {
+			t.Fatal(s, err)
+		}
+		mail, secret := f.oneMail(t, domain.MailEmailTaken)
+		if mail.To != "ann@example.org" || secret != "" {
+			t.Errorf("%+v", mail)
+		}
+		if _, err := f.db.UserByUsername(t.Context(), "eve"); domain.KindOf(err) != domain.NotFound {
+			t.Error("eve has an account")
+		}
+	})
+}
+
+func TestCHK_RG_02_AccountsThatNobodyProvesGo(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		f.Mail = f.mails
+		if _, err := f.Register(t.Context(), Registration{Username: "ann", Email: "ann@example.org", Password: passphrase}, here); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.db.ForgetExpired(t.Context(), f.clock.Add(6*24*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.db.UserByUsername(t.Context(), "ann"); err != nil {
+			t.Fatal("gone too early", err)
+		}
+		if err := f.db.ForgetExpired(t.Context(), f.clock.Add(8*24*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.db.UserByUsername(t.Context(), "ann"); domain.KindOf(err) != domain.NotFound {
+			t.Fatal("still there", err)
+		}
+	})
+}
+
+func TestForgottenPassword(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		f.Mail = f.mails
+		f.mailUser(t, "ann")
+		before, err := f.SignIn(ctx, "ann", passphrase, here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.mailed(t)
+		// CHK-LG-03: the same answer for everybody.
+		for _, login := range []string{"nobody", "ann@example.org"} {
+			if err := f.ForgotPassword(ctx, login, here); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, secret := f.oneMail(t, domain.MailResetPassword)
+		_, err = f.ResetPassword(ctx, secret, "short", here)
+		if domain.KindOf(err) != domain.Invalid {
+			t.Fatal(err) // and the link is still good
+		}
+		const other = "another song, about snow"
+		d, err := f.ResetPassword(ctx, secret, other, here)
+		if err != nil || d.Value == "" {
+			t.Fatal(err)
+		}
+		f.oneMail(t, domain.MailPasswordChanged)
+		_, err = f.ResetPassword(ctx, secret, other, here)
+		refused(t, err, "ticket_ended")
+		_, err = f.Authenticate(ctx, before.Access)
+		refused(t, err, "signed_out")
+		_, err = f.SignIn(ctx, "ann", passphrase, here)
+		refused(t, err, "invalid_credentials")
+		if _, err := f.SignIn(ctx, "ann", other, here); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestCHK_RG_06_ANewAddress(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		f.Mail = f.mails
+		f.mailUser(t, "ann")
+		s, err := f.SignIn(ctx, "ann", passphrase, here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := f.Authenticate(ctx, s.Access)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.mailed(t)
+		if pending, err := f.ChangeEmail(ctx, p, "new@example.org", here); err != nil || !pending {
+			t.Fatal(pending, err)
+		}
+		mail, secret := f.oneMail(t, domain.MailConfirmEmail)
+		if mail.To != "new@example.org" {
+			t.Fatalf("%+v", mail)
+		}
+		u, err := f.ConfirmEmail(ctx, secret, here)
+		if err != nil || u.Email != "new@example.org" {
+			t.Fatal(u, err)
+		}
+		mail, undo := f.oneMail(t, domain.MailEmailChanged)
+		if mail.To != "ann@example.org" {
+			t.Fatalf("%+v", mail)
+		}
+		f.clock = f.clock.Add(71 * time.Hour)
+		if u, err = f.UndoEmail(ctx, undo, here); err != nil || u.Email != "ann@example.org" {
+			t.Fatal(u, err)
+		}
+		_, err = f.Refresh(ctx, s.Refresh, here)
+		refused(t, err, "signed_out")
+	})
+}
+
+func TestInvitationsToTheServer(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		f.rules.Store(&Rules{Registration: RegisterInvite})
+		register := func(name, invite string) error {
+			_, err := f.Register(ctx, Registration{Username: name, Password: passphrase, Invite: invite}, here)
+			return err
+		}
+		refused(t, register("ann", ""), "invite_needed")
+		refused(t, register("ann", "guess"), "invite_ended")
+		err := f.db.CreateSignupInvite(ctx, domain.SignupInvite{ID: "sgn_1", CreatedBy: "usr_1", CreatedAt: f.clock, Expires: f.clock.Add(time.Hour), MaxUses: 1}, f.Keys.Hash("code"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := register("ann", "code"); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, register("bob", "code"), "invite_ended")
+	})
+}
