@@ -1,0 +1,230 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+const (
+	maxSyslog    = 8 << 10          // bytes of one message
+	syslogResend = 10 * time.Second // what was sent so long before a connection broke is sent again
+	facility     = 13               // log audit
+)
+
+// SyslogOptions say where a syslog server is, and how to know it.
+type SyslogOptions struct {
+	Addr      string         // host:port
+	Roots     *x509.CertPool // nil: the system's
+	Cert, Key string         // PEM files; empty: none is shown
+	Host      string         // that this server is known by
+	Format    Format
+}
+
+// Syslog is a sink: a server that takes RFC 5424 messages over TLS (RFC 5425).
+//
+// The protocol has no acknowledgements. What counts as sent is what the
+// receiver's system has acknowledged; and when a connection breaks, what went
+// over it in the last seconds is sent again.
+type Syslog struct {
+	SyslogOptions
+	tls    *tls.Config
+	proc   string
+	conn   *tls.Conn
+	raw    net.Conn
+	broken *brokenness
+	recent []sentBatch
+}
+
+// A sentBatch is what may have to be sent again.
+type sentBatch struct {
+	at      time.Time
+	records []domain.AuditRecord
+}
+
+// brokenness is when a connection was found to have ended.
+type brokenness struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+// NewSyslog returns a sink that sends to a syslog server.
+func NewSyslog(o SyslogOptions) (*Syslog, error) {
+	host, _, err := net.SplitHostPort(o.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("UNHIDRA_AUDIT_SYSLOG: %w", err)
+	}
+	c := &tls.Config{RootCAs: o.Roots, ServerName: host, MinVersion: tls.VersionTLS12}
+	if o.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(o.Cert, o.Key)
+		if err != nil {
+			return nil, fmt.Errorf("UNHIDRA_AUDIT_SYSLOG_CERT: %w", err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return &Syslog{SyslogOptions: o, tls: c, proc: strconv.Itoa(os.Getpid())}, nil
+}
+
+// Name names the sink after its receiver.
+func (s *Syslog) Name() string { return "syslog:" + s.Addr }
+
+// Send sends records and waits until the receiver's system has them.
+func (s *Syslog) Send(ctx context.Context, records []domain.AuditRecord) error {
+	if s.conn != nil && !s.broken.when().IsZero() {
+		_ = s.Close()
+	}
+	if s.conn == nil {
+		again := s.again()
+		if err := s.connect(ctx); err != nil {
+			return err
+		}
+		if len(again) > 0 {
+			if err := s.write(ctx, again); err != nil {
+				return err
+			}
+		}
+	}
+	if err := s.write(ctx, records); err != nil {
+		return err
+	}
+	s.remember(records)
+	return nil
+}
+
+func (s *Syslog) connect(ctx context.Context) error {
+	d := &net.Dialer{Timeout: sinkTimeout / 2, KeepAlive: 15 * time.Second}
+	raw, err := d.DialContext(ctx, "tcp", s.Addr)
+	if err != nil {
+		return err
+	}
+	conn := tls.Client(raw, s.tls)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return errors.Join(err, raw.Close())
+	}
+	s.conn, s.raw = conn, raw
+	s.broken = new(brokenness)
+	go s.broken.watch(conn)
+	return nil
+}
+
+// watch waits for the end of conn: a syslog server says nothing else.
+func (b *brokenness) watch(conn net.Conn) {
+	var buf [512]byte
+	for {
+		if _, err := conn.Read(buf[:]); err != nil {
+			b.mu.Lock()
+			b.at = time.Now()
+			b.mu.Unlock()
+			return
+		}
+	}
+}
+
+func (b *brokenness) when() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.at
+}
+
+func (s *Syslog) write(ctx context.Context, records []domain.AuditRecord) error {
+	var b bytes.Buffer
+	for _, r := range records {
+		m := s.message(r)
+		b.WriteString(strconv.Itoa(len(m)) + " ")
+		b.Write(m)
+	}
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(sinkTimeout)
+	}
+	err := s.conn.SetWriteDeadline(deadline)
+	if err == nil {
+		_, err = s.conn.Write(b.Bytes())
+	}
+	if err == nil {
+		err = acknowledged(ctx, s.raw)
+	}
+	if err == nil && !s.broken.when().IsZero() {
+		err = errors.New("it closed the connection")
+	}
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	return nil
+}
+
+// message is one message of RFC 5424.
+func (s *Syslog) message(r domain.AuditRecord) []byte {
+	v := open(r)
+	level := 5 // notice
+	switch domain.AuditSeverity(v.o.int("severity")) {
+	case domain.AuditMedium:
+		level = 4
+	case domain.AuditHigh:
+		level = 3
+	case domain.AuditCritical:
+		level = 2
+	}
+	head := fmt.Sprintf(`<%d>1 %s %s unhidra %s %s [audit@32473 seq="%d" hash="%x" format="%s"] `, facility*8+level,
+		time.UnixMilli(v.millis()).UTC().Format("2006-01-02T15:04:05.000Z"), graphic(s.Host, 255), s.proc, graphic(v.o.str("type"), 32), v.Seq, v.Hash, s.Format.Name())
+	return append([]byte(head), s.Format.Short(r, maxSyslog-len(head))...)
+}
+
+// graphic is a value as a header of RFC 5424 can have it.
+func graphic(v string, n int) string {
+	v = strings.Map(func(r rune) rune {
+		if r <= ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, v)
+	if v == "" {
+		return "-"
+	}
+	return v[:min(len(v), n)]
+}
+
+// remember keeps what may not have reached the disk of the receiver yet.
+func (s *Syslog) remember(records []domain.AuditRecord) {
+	now := time.Now()
+	for len(s.recent) > 0 && (now.Sub(s.recent[0].at) > syslogResend || len(s.recent) >= 8) {
+		s.recent = s.recent[1:]
+	}
+	s.recent = append(s.recent, sentBatch{now, records})
+}
+
+// again is what went over the connection shortly before it broke.
+func (s *Syslog) again() []domain.AuditRecord {
+	var records []domain.AuditRecord
+	if s.broken == nil {
+		return nil
+	}
+	broke := s.broken.when()
+	for _, b := range s.recent {
+		if broke.IsZero() || broke.Sub(b.at) <= syslogResend {
+			records = append(records, b.records...)
+		}
+	}
+	return records
+}
+
+// Close closes the connection.
+func (s *Syslog) Close() error {
+	if s.conn == nil {
+		return nil
+	}
+	conn := s.conn
+	s.conn = nil
+	return conn.Close()
+}
