@@ -1,7 +1,10 @@
 package app
 
 import (
+	"net/url"
+
 	"github.com/unhidra/unhidra/internal/audit"
+	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/token"
 )
@@ -28,10 +31,51 @@ func auditDeps(db *store.DB, keys *token.Keyring) audit.Deps {
 }
 
 // audit makes the log of this process, with its receivers.
-func (s *server) audit(keys *token.Keyring) *audit.Service {
+func (s *server) audit(keys *token.Keyring) (*audit.Service, error) {
 	c := s.Config
 	d := auditDeps(s.db, keys)
 	d.Version, d.Log, d.Metrics = s.Version, s.Log, audit.NewMetrics(s.reg)
 	d.Keep, d.KeepPersonal = c.Audit.Keep, c.Audit.KeepPersonal
-	return audit.New(d)
+	var err error
+	if d.Sinks, err = auditSinks(c, s.Version); err != nil {
+		return nil, err
+	}
+	return audit.New(d), nil
+}
+
+func auditSinks(c config.Config, version string) ([]audit.Sink, error) {
+	a := c.Audit
+	host := hostOf(c.URL())
+	format := func(name string) audit.Format { return audit.NewFormat(name, version, host) }
+	var sinks []audit.Sink
+	if a.Log != "" {
+		sinks = append(sinks, audit.NewFile(a.Log, int64(a.LogSize)<<20, a.LogCount, format(a.LogFormat)))
+	}
+	roots, err := audit.Roots(a.CA)
+	if err != nil {
+		return nil, err
+	}
+	if a.Webhook != "" {
+		sinks = append(sinks, audit.NewWebhook(a.Webhook, []byte(a.WebhookSecret.Reveal()), roots, format(a.WebhookFormat)))
+	}
+	if a.HEC != "" {
+		sinks = append(sinks, audit.NewHEC(a.HEC, a.HECToken.Reveal(), roots, host, format(a.HECFormat)))
+	}
+	if a.Syslog != "" {
+		syslog, err := audit.NewSyslog(audit.SyslogOptions{Addr: a.Syslog, Roots: roots, Cert: a.SyslogCert, Key: a.SyslogKey, Host: host, Format: format(a.SyslogFormat)})
+		if err != nil {
+			return nil, err
+		}
+		sinks = append(sinks, syslog)
+	}
+	return sinks, nil
+}
+
+// hostOf is the name of the host that people reach a URL by.
+func hostOf(base string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }

@@ -69,7 +69,9 @@ func (s *server) build(context.Context) error {
 		Store: s.db, Bus: s.bus, Log: s.Log, Metrics: s.reg, UserPerMinute: c.UserPerMinute, MessagesPerSec: c.MessagesPerSec,
 	})
 	s.parts = append(s.parts, part{"memory", giveBack})
-	m.audit = s.audit(keys)
+	if m.audit, err = s.audit(keys); err != nil {
+		return err
+	}
 	s.parts = append(s.parts, part{"audit", m.audit.Run})
 	s.db.OnCommit(m.chat.Announce)
 	s.parts = append(s.parts, part{"chat", m.chat.Run})
