@@ -2,10 +2,10 @@
 # where it may, and says what it left out where it may not.
 
 GO      ?= go
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS  = -s -w -X main.version=$(VERSION)
+RELEASE ?= $(patsubst v%,%,$(shell git describe --tags --exact-match 2>/dev/null))
+LDFLAGS  = -s -w -X main.release=$(RELEASE)
 
-.PHONY: run build test unit crash crash-long e2e bench fuzz check fmt web web-check tools clean
+.PHONY: run build test unit crash crash-long e2e bench fuzz verify-deploy check fmt web web-check tools clean
 
 ## run: build the server and start it on http://localhost:9000, this machine only
 run: build
@@ -51,6 +51,10 @@ bench:
 ## fuzz: twenty seconds for each fuzz target
 fuzz:
 	@.ci/fuzz 20s
+
+## verify-deploy: everything under deploy/, by the tools that read it in production
+verify-deploy:
+	@.ci/deploy
 
 ## check: format, lint, known vulnerabilities, generated files
 check:

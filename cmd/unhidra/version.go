@@ -10,6 +10,9 @@ import (
 // release is set by the linker for a release: -X main.release=1.2.3
 var release string
 
+// commit is set where the build cannot know it by itself, as in an image.
+var commit string
+
 // version is that of the release or, without one, what the build knows.
 func version() string {
 	if release != "" {
@@ -18,6 +21,17 @@ func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "dev"
+	}
+	if revision := revision(info); revision != "" {
+		return "dev-" + revision
+	}
+	return "dev"
+}
+
+// revision is the commit that the program was built from, if that is known.
+func revision(info *debug.BuildInfo) string {
+	if commit != "" {
+		return commit[:min(12, len(commit))]
 	}
 	revision, dirty := "", ""
 	for _, s := range info.Settings {
@@ -28,10 +42,7 @@ func version() string {
 			dirty = "-dirty"
 		}
 	}
-	if revision == "" {
-		return "dev"
-	}
-	return "dev-" + revision + dirty
+	return revision + dirty
 }
 
 func printVersion(_ context.Context, e *env, args []string) error {
@@ -39,6 +50,10 @@ func printVersion(_ context.Context, e *env, args []string) error {
 	if err := parse(fs, args, 0, 0); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(e.stdout, "unhidra %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	from := "unknown commit"
+	if info, ok := debug.ReadBuildInfo(); ok && revision(info) != "" {
+		from = "commit " + revision(info)
+	}
+	_, err := fmt.Fprintf(e.stdout, "unhidra %s (%s, %s, %s/%s)\n", version(), from, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }

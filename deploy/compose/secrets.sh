@@ -1,0 +1,13 @@
+#!/bin/sh
+# Makes the secrets of the profile cluster, once.
+set -eu
+cd "$(dirname "$0")"
+mkdir -p secrets
+chmod 0700 secrets
+for name in postgres_password server_key; do
+  [ -e "secrets/$name" ] || openssl rand -hex 32 > "secrets/$name"
+done
+[ -e secrets/database_url ] ||
+  printf 'postgres://unhidra:%s@postgres/unhidra?sslmode=disable\n' "$(cat secrets/postgres_password)" > secrets/database_url
+# The server in its container is another user than you; the folder keeps others out.
+chmod 0644 secrets/*

@@ -1,0 +1,83 @@
+// Writes dashboards/*.json: `node generate.mjs`. `node generate.mjs --check` fails
+// if they differ from what is written here.
+import { readFileSync, writeFileSync } from "node:fs";
+
+const panel = (title, unit, ...targets) => ({ title, unit, targets });
+const line = (expr, legend) => ({ expr, legend });
+const rate = (metric, by, filter = "") => `sum by (${by}) (rate(${metric}{job="unhidra",instance=~"$instance"${filter}}[$__rate_interval]))`;
+const sum = (metric) => `sum by (instance) (${metric}{job="unhidra",instance=~"$instance"})`;
+const quantile = (q, metric, by = "") => `histogram_quantile(${q}, sum by (le${by}) (rate(${metric}_bucket{job="unhidra",instance=~"$instance"}[$__rate_interval])))`;
+
+const dashboards = {
+  "realtime": ["Unhidra: real-time", [
+    panel("Connections", "short", line(sum("gateway_connections"), "{{instance}}")),
+    panel("Handshakes by status", "reqps", line(rate("gateway_handshakes_total", "code"), "{{code}}")),
+    panel("Connections that ended, by reason", "ops", line(rate("gateway_disconnects_total", "reason"), "{{reason}}")),
+    panel("Events delivered", "ops", line(rate("gateway_events_total", "instance"), "{{instance}}")),
+    panel("From acceptance to the socket", "s",
+      ...[0.5, 0.95, 0.99].map((q) => line(quantile(q, "gateway_message_delivery_duration_seconds"), `p${q * 100}`))),
+    panel("Messages by result", "ops", line(rate("chat_messages_total", "result"), "{{result}}")),
+    panel("Waiting to be sent", "bytes", line(sum("gateway_send_queue_bytes"), "{{instance}}")),
+    panel("Read from the log, because the bus lost them", "ops", line(rate("gateway_gap_events_total", "instance"), "{{instance}}")),
+    panel("Error budget burn, one hour (1 = as fast as allowed)", "short", line("slo:errors:ratio_rate1h / slo:budget:ratio", "{{slo}}")),
+    panel("Rooms with members here", "short", line(sum("gateway_rooms"), "{{instance}}")),
+  ]],
+  "limits": ["Unhidra: rate limits", [
+    panel("Allowed, by rule", "ops", line(rate("rate_limit_decisions_total", "rule", ',decision="allowed"'), "{{rule}}")),
+    panel("Refused, by rule", "ops", line(rate("rate_limit_decisions_total", "rule", ',decision="denied"'), "{{rule}}")),
+    panel("Share refused, by rule", "percentunit", line(
+      `${rate("rate_limit_decisions_total", "rule", ',decision="denied"')} / ${rate("rate_limit_decisions_total", "rule")}`, "{{rule}}")),
+    panel("Handshakes answered 429", "reqps", line(`${rate("gateway_handshakes_total", "instance", ',code="429"')} or 0 * ${sum("gateway_connections")}`, "{{instance}}")),
+    panel("API requests answered 429", "reqps", line(`${rate("http_requests_total", "instance", ',code="429"')} or 0 * ${sum("gateway_connections")}`, "{{instance}}")),
+  ]],
+  "services": ["Unhidra: API by route", [
+    panel("Requests by route", "reqps", line(rate("http_requests_total", "route"), "{{route}}")),
+    panel("Requests by status", "reqps", line(rate("http_requests_total", "code"), "{{code}}")),
+    panel("Share of errors by route", "percentunit", line(
+      `(${rate("http_requests_total", "route", ',code=~"5.."')} or 0 * ${rate("http_requests_total", "route")}) / ${rate("http_requests_total", "route")}`, "{{route}}")),
+    panel("Time to answer, p99 by route", "s", line(quantile(0.99, "http_request_duration_seconds", ", route"), "{{route}}")),
+    panel("Time to answer", "s", ...[0.5, 0.95, 0.99].map((q) => line(quantile(q, "http_request_duration_seconds"), `p${q * 100}`))),
+    panel("Requests by listener", "reqps", line(rate("http_requests_total", "listener"), "{{listener}}")),
+  ]],
+  "resources": ["Unhidra: resources", [
+    panel("Processor", "percentunit", line(rate("process_cpu_seconds_total", "instance"), "{{instance}}")),
+    panel("Memory", "bytes", line(sum("process_resident_memory_bytes"), "{{instance}} resident"), line(sum("go_memstats_heap_inuse_bytes"), "{{instance}} heap")),
+    panel("File descriptors in use", "percentunit", line(`${sum("process_open_fds")} / ${sum("process_max_fds")}`, "{{instance}}")),
+    panel("Goroutines", "short", line(sum("go_goroutines"), "{{instance}}")),
+    panel("Garbage collection, time a second", "s", line(rate("go_gc_duration_seconds_sum", "instance"), "{{instance}}")),
+    panel("Room on the disk", "bytes", line(sum("unhidra_data_disk_free_bytes"), "{{instance}} free"), line(sum("unhidra_data_disk_size_bytes"), "{{instance}} size")),
+    panel("Days until certificates end (none: TLS is off)", "d", line(`((tls_certificate_expiry_timestamp_seconds{job="unhidra",instance=~"$instance"} - time()) / 86400) or 0 * ${sum("gateway_connections")}`, "{{instance}} {{names}}")),
+    panel("Versions", "short", line('count by (version) (unhidra_build_info{job="unhidra",instance=~"$instance"})', "{{version}}")),
+    panel("Up", "short", line('up{job="unhidra",instance=~"$instance"}', "{{instance}}")),
+  ]],
+};
+
+const source = { type: "prometheus", uid: "prometheus" };
+
+function render(name, [title, panels]) {
+  return {
+    uid: `unhidra-${name}`, title, tags: ["unhidra"], schemaVersion: 39, version: 1, editable: false,
+    refresh: "30s", time: { from: "now-1h", to: "now" }, timezone: "browser",
+    templating: { list: [{
+      name: "instance", label: "Node", type: "query", datasource: source, refresh: 2, multi: true, includeAll: true, allValue: ".*",
+      current: { text: "All", value: "$__all" }, query: { query: 'label_values(up{job="unhidra"}, instance)', refId: "instance" },
+    }] },
+    links: [{ type: "dashboards", tags: ["unhidra"], title: "Unhidra", asDropdown: true }],
+    panels: panels.map((p, i) => ({
+      id: i + 1, type: "timeseries", title: p.title, datasource: source,
+      gridPos: { h: 8, w: 12, x: 12 * (i % 2), y: 8 * Math.floor(i / 2) },
+      fieldConfig: { defaults: { unit: p.unit, min: 0, custom: { fillOpacity: 10, showPoints: "never" } }, overrides: [] },
+      options: { legend: { displayMode: "list", placement: "bottom" }, tooltip: { mode: "multi", sort: "desc" } },
+      targets: p.targets.map((t, j) => ({ refId: String.fromCharCode(65 + j), datasource: source, expr: t.expr, legendFormat: t.legend })),
+    })),
+  };
+}
+
+let differs = false;
+for (const [name, d] of Object.entries(dashboards)) {
+  const file = new URL(`dashboards/${name}.json`, import.meta.url);
+  const text = JSON.stringify(render(name, d), null, 2) + "\n";
+  if (!process.argv.includes("--check")) writeFileSync(file, text);
+  else if (readFileSync(file, "utf8") !== text) { console.error(`${name}.json is not what generate.mjs writes; run node deploy/grafana/generate.mjs`); differs = true; }
+}
+process.exit(differs ? 1 : 0);
