@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/auth"
 	"github.com/unhidra/unhidra/internal/captcha"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/oidc"
 	"github.com/unhidra/unhidra/internal/passkey"
 	"github.com/unhidra/unhidra/internal/password"
 	"github.com/unhidra/unhidra/internal/token"
@@ -29,6 +31,13 @@ func (s *server) accounts(keys *token.Keyring) (*auth.Service, error) {
 	}
 	if s.modules.captcha != nil {
 		d.Human = captcha.Gate{Captcha: s.modules.captcha}
+	}
+	if c.OIDC.Issuer != "" {
+		p, err := oidc.New(oidc.Config{Issuer: c.OIDC.Issuer, ClientID: c.OIDC.ClientID, Secret: c.OIDC.Secret.Reveal(), Redirect: s.addrs.URL + "/signed-in"})
+		if err != nil {
+			return nil, fmt.Errorf("UNHIDRA_OIDC_ISSUER: %w", err)
+		}
+		d.Providers = []auth.Provider{{ID: "oidc", Label: c.OIDC.Label, Provider: p}}
 	}
 	var err error
 	if d.Passkeys, err = party(c.Name, s.addrs.URL, s.origins()); err != nil {

@@ -52,6 +52,7 @@ type Deps struct {
 	Mail            Mailer         // nil: there is no mail server
 	Human           Human          // nil: no CAPTCHA is asked for
 	Passkeys        *passkey.Party // nil: the server is not reached by a name
+	Providers       []Provider     // that people may sign in with
 	Audit           Recorder       // nil: nothing is recorded but in the log
 	Log             *slog.Logger
 	Now             func() time.Time // nil: time.Now
@@ -81,6 +82,7 @@ type Service struct {
 	mails   *ratelimit.Limiter // asked for by an address
 	changes *ratelimit.Limiter // of a password, by a user
 	puzzles *ratelimit.Limiter // CAPTCHAs asked for by an address
+	letters *ratelimit.Limiter // mails that anybody can have sent to a user
 }
 
 // New returns the service; Run keeps it informed.
@@ -108,6 +110,7 @@ func New(d Deps) (*Service, error) {
 	}
 	s.mails = ratelimit.New(10, time.Hour, 10)
 	s.changes = ratelimit.New(5, time.Hour, 5)
+	s.letters = ratelimit.New(3, time.Hour, 3)
 	s.puzzles = ratelimit.New(30, time.Minute, 30)
 	return s, nil
 }

@@ -38,12 +38,15 @@ func (s *Service) ForgotPassword(ctx context.Context, login string, c Client) er
 		if err != nil {
 			return err
 		}
+		if ok, _ := s.letters.Allow(u.ID, s.Now()); !ok {
+			return nil
+		}
 		return s.sendReset(ctx, u)
 	})
 	return nil
 }
 
-// sendReset mails a link, of which a user gets at most one in ten minutes.
+// sendReset mails a link. Earlier ones end.
 func (s *Service) sendReset(ctx context.Context, u domain.User) error {
 	link, expires, err := s.link(ctx, domain.ResetTicket, u.ID, "", "/reset", resetLife)
 	if err != nil {

@@ -126,7 +126,9 @@ func (s *Service) ResendVerification(ctx context.Context, email string, c Client
 	s.later("verify an address again", func(ctx context.Context) error {
 		u, err := s.Store.UserByEmail(ctx, email)
 		if err == nil && u.Pending {
-			s.sendVerification(u)
+			if ok, _ := s.letters.Allow(u.ID, s.Now()); ok {
+				s.sendVerification(u)
+			}
 		}
 		if domain.KindOf(err) == domain.NotFound {
 			err = nil

@@ -20,6 +20,7 @@ func (s *Service) Routes(api huma.API) {
 	s.linkRoutes(api)
 	s.securityRoutes(api)
 	s.passkeyRoutes(api)
+	s.providerRoutes(api)
 	httpx.Register(api, huma.Operation{OperationID: "get-me", Method: "GET", Path: "/me", Tags: tag, Security: httpx.Bearer, Metadata: httpx.ForLimited(), Summary: "Your own account"}, s.getMe)
 	httpx.Register(api, huma.Operation{OperationID: "update-me", Method: "PATCH", Path: "/me", Tags: tag, Security: httpx.Bearer, Summary: "Change your profile"}, s.patchMe)
 	httpx.Register(api, huma.Operation{OperationID: "set-status", Method: "PUT", Path: "/me/status", Tags: tag, Security: httpx.Bearer, Summary: "Say what you are doing"}, s.putStatus)

@@ -34,7 +34,14 @@ type serverOutput struct {
 		Mail         bool   `json:"mail" doc:"a new account's address is proven by mail, and a forgotten password is replaced by one"`
 		Captcha      string `json:"captcha,omitempty" doc:"kind of CAPTCHA that is asked for; absent: none"`
 		Passkeys     bool   `json:"passkeys" doc:"one can sign in with a passkey"`
+
+		Providers []providerView `json:"providers,omitempty" doc:"OpenID providers that one can sign in with"`
 	}
+}
+
+type providerView struct {
+	ID    string `json:"id"`
+	Label string `json:"label"`
 }
 
 func (s *Service) getServer(ctx context.Context, _ *struct{}) (*serverOutput, error) {
@@ -46,6 +53,9 @@ func (s *Service) getServer(ctx context.Context, _ *struct{}) (*serverOutput, er
 	b := &out.Body
 	b.Name, b.Version, b.Setup, b.PasswordMin = s.Name, s.Version, !has, s.PasswordMin
 	b.Registration, b.Mail, b.Passkeys = s.rules.Load().Registration, s.Mail != nil, s.Passkeys != nil
+	for _, p := range s.Providers {
+		b.Providers = append(b.Providers, providerView{p.ID, p.Label})
+	}
 	if s.Human != nil {
 		b.Captcha = s.Human.Kind()
 	}

@@ -42,6 +42,7 @@ const (
 	amrOTP        = "otp"
 	amrKey        = "hwk" // a passkey
 	amrMFA        = "mfa"
+	amrProvider   = "fed"        // an OpenID provider (RFC 8176 has no name for it)
 	amrRecovery   = "rec"        // a recovery code
 	amrRemembered = "remembered" // a browser that showed a second factor before
 )

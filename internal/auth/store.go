@@ -92,4 +92,8 @@ type Factors interface {
 	RenamePasskey(ctx context.Context, user, id, name string) error
 	DeletePasskey(ctx context.Context, user, id string) error
 	Identities(ctx context.Context, user string) ([]domain.Identity, error)
+	IdentityUser(ctx context.Context, issuer, subject string) (domain.User, error)
+	LinkIdentity(ctx context.Context, i domain.Identity) error
+	UnlinkIdentities(ctx context.Context, user, issuer string) error
+	CreateLinkedUser(ctx context.Context, u domain.User, i domain.Identity, now time.Time) error
 }

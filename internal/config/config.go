@@ -27,12 +27,13 @@ type Config struct {
 	PublicURL    string // empty: by the certificate's domain, or localhost
 	TLS          TLS
 
-	ServerKey     Secret        // empty: made at the first start, kept in DataDir
-	JWTSecret     Secret        // empty: derived from the server's key
-	JWTSecretsOld []Secret      // still accepted
-	JWTAlg        string        // HS256, EdDSA
-	Registration  string        // open, invite, closed
-	SecondFactor  string        // who must have one: none, admins, everyone
+	ServerKey     Secret   // empty: made at the first start, kept in DataDir
+	JWTSecret     Secret   // empty: derived from the server's key
+	JWTSecretsOld []Secret // still accepted
+	JWTAlg        string   // HS256, EdDSA
+	Registration  string   // open, invite, closed
+	SecondFactor  string   // who must have one: none, admins, everyone
+	OIDC          OIDC
 	SessionIdle   time.Duration // a session that is not used for so long ends
 	SessionMax    time.Duration // every session ends after so long
 	PasswordMin   int
@@ -60,6 +61,14 @@ type Config struct {
 	LogFormat       string
 	natsURL         string
 	settings        []Setting
+}
+
+// OIDC is an OpenID provider that people may sign in with.
+type OIDC struct {
+	Issuer   string // empty: none
+	ClientID string
+	Secret   Secret
+	Label    string
 }
 
 // Roles that a process can have.

@@ -111,10 +111,31 @@ func (db *DB) CreateUser(ctx context.Context, u domain.User, password string, by
 				return err
 			}
 		}
-		_, err := t.ExecContext(ctx, `INSERT INTO users (id, kind, username, display_name, email, role, pending, password, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			u.ID, u.Kind, u.Username, u.DisplayName, u.Email, u.Role, u.Pending, password, ms(now))
-		return err
+		return t.createUser(ctx, u, password, now)
 	})
+	return db.nameTaken(err)
+}
+
+// CreateLinkedUser keeps a new account that signs in by a provider, and has no
+// password.
+func (db *DB) CreateLinkedUser(ctx context.Context, u domain.User, i domain.Identity, now time.Time) error {
+	err := db.write(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.createUser(ctx, u, "", now); err != nil {
+			return err
+		}
+		return t.linkIdentity(ctx, i)
+	})
+	return db.nameTaken(err)
+}
+
+func (t *tx) createUser(ctx context.Context, u domain.User, password string, now time.Time) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO users (id, kind, username, display_name, email, role, pending, password, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		u.ID, u.Kind, u.Username, u.DisplayName, u.Email, u.Role, u.Pending, password, ms(now))
+	return err
+}
+
+// nameTaken says what a new account collided with.
+func (db *DB) nameTaken(err error) error {
 	if unique, _ := db.dialect.conflict(err); unique {
 		if strings.Contains(err.Error(), "users_email") || strings.Contains(err.Error(), "users.email") { // the index, or its column
 			return domain.Conflict.Errorf("email_taken", "another account has this e-mail address; sign in, or ask for a new password").Because(err)

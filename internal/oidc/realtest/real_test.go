@@ -14,7 +14,7 @@ import (
 	"github.com/unhidra/unhidra/internal/oidc"
 )
 
-const redirect = "https://chat.example.org/auth/oidc/callback"
+const redirect = "https://chat.example.org/signed-in"
 
 // start runs the provider and returns us, as it knows us.
 func start(t *testing.T, change func(*oidc.Config)) *oidc.Provider {

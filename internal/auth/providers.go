@@ -1,0 +1,190 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/oidc"
+	"github.com/unhidra/unhidra/internal/token"
+)
+
+// Provider is an OpenID provider that people sign in with.
+type Provider struct {
+	ID    string // in URLs
+	Label string // on the button
+	*oidc.Provider
+}
+
+const attemptLife = 10 * time.Minute
+
+// attempt is a sign-in by a provider that was begun.
+type attempt struct {
+	Provider string       `json:"provider"`
+	Link     string       `json:"link,omitempty"` // id of the user who links an account, instead of signing in
+	Attempt  oidc.Attempt `json:"attempt"`
+}
+
+func (s *Service) provider(id string) (Provider, error) {
+	for _, p := range s.Providers {
+		if p.ID == id {
+			return p, nil
+		}
+	}
+	return Provider{}, domain.NotFound.Errorf("no_provider", "there is no such provider")
+}
+
+// BeginProvider begins to sign in by a provider. It returns where to send the
+// browser, and a secret that the browser keeps: only with it the way back counts,
+// so that nobody can be signed in as somebody else by a link.
+func (s *Service) BeginProvider(ctx context.Context, id, link string, c Client) (location, secret string, err error) {
+	if err := limit(s.logins, c.Addr, s.Now()); err != nil {
+		return "", "", err
+	}
+	p, err := s.provider(id)
+	if err != nil {
+		return "", "", err
+	}
+	a, location, err := p.Begin(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	data, err := json.Marshal(attempt{id, link, a})
+	if err != nil {
+		return "", "", err
+	}
+	secret = token.Secret()
+	k := domain.Ticket{Kind: domain.ProviderTicket, Data: string(data), Expires: s.Now().Add(attemptLife)}
+	return location, secret, s.Store.CreateTicket(ctx, s.Keys.Hash(secret), k, s.Now())
+}
+
+// FinishProvider goes on where the provider sent the browser back. An account at
+// the provider that is linked signs in; one that is not makes a new account here,
+// if that is open. An account here is never found by an e-mail address alone: its
+// owner signs in and links it.
+func (s *Service) FinishProvider(ctx context.Context, secret string, back url.Values, c Client) (Signed, error) {
+	k, err := s.Store.UseTicket(ctx, s.Keys.Hash(secret), domain.ProviderTicket, s.Now())
+	if err != nil {
+		return Signed{}, errFlow()
+	}
+	var a attempt
+	if err := json.Unmarshal([]byte(k.Data), &a); err != nil {
+		return Signed{}, err
+	}
+	p, err := s.provider(a.Provider)
+	if err != nil {
+		return Signed{}, err
+	}
+	who, err := p.Finish(ctx, a.Attempt, back)
+	if err != nil {
+		s.record(ctx, c, event{kind: domain.AuditOIDCLogin, outcome: domain.AuditFailure, reason: domain.CodeOf(err), method: "oidc"})
+		return Signed{}, err
+	}
+	if a.Link != "" {
+		return Signed{State: Complete}, s.linkIdentity(ctx, a.Link, who, c)
+	}
+	u, err := s.Store.IdentityUser(ctx, who.Issuer, who.Subject)
+	if domain.KindOf(err) == domain.NotFound {
+		u, err = s.welcome(ctx, who, c)
+	}
+	if err != nil {
+		return Signed{}, err
+	}
+	if u.Disabled {
+		s.record(ctx, c, event{kind: domain.AuditOIDCLogin, user: u, outcome: domain.AuditFailure, reason: "disabled", method: "oidc"})
+		return Signed{}, domain.Forbidden.Errorf("disabled", "this account is disabled; ask the administrator")
+	}
+	s.record(ctx, c, event{kind: domain.AuditOIDCLogin, user: u, method: "oidc"})
+	return s.proven(ctx, u, guard{}, []string{amrProvider}, c)
+}
+
+func (s *Service) linkIdentity(ctx context.Context, user string, who oidc.Identity, c Client) error {
+	err := s.Store.LinkIdentity(ctx, domain.Identity{Issuer: who.Issuer, Subject: who.Subject, User: user, Email: who.Email, CreatedAt: s.Now()})
+	if err == nil {
+		s.record(ctx, c, event{kind: domain.AuditOIDCLink, user: domain.User{ID: user}, details: map[string]string{"issuer": who.Issuer}})
+	}
+	return err
+}
+
+// welcome makes an account for somebody whom a provider vouches for.
+func (s *Service) welcome(ctx context.Context, who oidc.Identity, c Client) (domain.User, error) {
+	if s.rules.Load().Registration != RegisterOpen {
+		return domain.User{}, domain.Forbidden.Errorf("registration_closed", "this server takes no new accounts by itself; sign in with your password and link this account in the settings, or ask the administrator")
+	}
+	u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, CreatedAt: s.Now(), DisplayName: strings.TrimSpace(who.Name)}
+	if len([]rune(u.DisplayName)) > domain.MaxDisplayName {
+		u.DisplayName = ""
+	}
+	if email, err := checkEmail(who.Email); err == nil && who.EmailVerified {
+		u.Email = email
+	}
+	for _, name := range usernames(who) {
+		var err error
+		if u.Username, err = domain.CheckUsername(name); err != nil {
+			continue
+		}
+		if u.DisplayName == "" {
+			u.DisplayName = u.Username
+		}
+		i := domain.Identity{Issuer: who.Issuer, Subject: who.Subject, User: u.ID, Email: who.Email, CreatedAt: s.Now()}
+		err = s.Store.CreateLinkedUser(ctx, u, i, s.Now())
+		if domain.CodeOf(err) == "name_taken" {
+			continue
+		}
+		if domain.CodeOf(err) == "email_taken" {
+			return u, domain.Conflict.Errorf("email_taken", "there is an account with this e-mail address; sign in to it, and link this one in the settings").Because(err)
+		}
+		if err == nil {
+			s.record(ctx, c, event{kind: domain.AuditRegister, user: u, method: "oidc", details: map[string]string{"issuer": who.Issuer}})
+		}
+		return u, err
+	}
+	return u, domain.Conflict.Errorf("name_taken", "no username could be found for you; register with one, and link this account in the settings")
+}
+
+// usernames are what somebody may be called here: as at the provider, or nearly.
+func usernames(who oidc.Identity) []string {
+	local, _, _ := strings.Cut(who.Email, "@")
+	var names []string
+	for _, name := range []string{who.Username, local, "user"} {
+		name, _, _ = strings.Cut(strings.ToLower(name), "@")
+		name = strings.Trim(strings.Map(usernameRune, name), "._-")
+		if len(name) > 24 {
+			name = strings.Trim(name[:24], "._-")
+		}
+		if name != "" {
+			names = append(names, name, name+"-"+strings.ToLower(token.Secret()[:4]))
+		}
+	}
+	return names
+}
+
+func usernameRune(r rune) rune {
+	switch {
+	case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '.', r == '-', r == '_':
+		return r
+	case r == ' ':
+		return '.'
+	}
+	return -1
+}
+
+// Unlink ends the caller's sign-in by a provider. Whoever has no other way in
+// keeps it.
+func (s *Service) Unlink(ctx context.Context, p domain.Principal, id string, c Client) error {
+	if err := s.fresh(p); err != nil {
+		return err
+	}
+	provider, err := s.provider(id)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.UnlinkIdentities(ctx, p.ID, provider.Issuer); err != nil {
+		return err
+	}
+	s.record(ctx, c, event{kind: domain.AuditOIDCLink, user: domain.User{ID: p.ID}, reason: "unlinked", details: map[string]string{"issuer": provider.Issuer}})
+	return nil
+}
