@@ -90,7 +90,8 @@ type Service struct {
 	waiting atomic.Int64 // in queue, or on its way into the store
 
 	mu      sync.Mutex
-	dropped int64 // events that no record was made of, not told of yet
+	dropped int64                // events that no record was made of, not told of yet
+	readers map[string]time.Time // when it was recorded that an administrator reads
 }
 
 // An entry is an event on its way. done, if any, hears of its end.
@@ -114,7 +115,7 @@ func New(d Deps) *Service {
 	if d.Metrics == nil {
 		d.Metrics = NewMetrics(nil)
 	}
-	s := &Service{Deps: d, queue: make(chan entry, queueLength), hashKey: d.HashKey}
+	s := &Service{Deps: d, queue: make(chan entry, queueLength), hashKey: d.HashKey, readers: make(map[string]time.Time)}
 	s.sign = ed25519.NewKeyFromSeed(d.Seed)
 	s.public = s.sign.Public().(ed25519.PublicKey)
 	s.keyID = KeyID(s.public)
