@@ -1,10 +1,12 @@
 package app_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"regexp"
 	"strings"
@@ -206,6 +208,95 @@ func flip(c byte) string {
 		return "y"
 	}
 	return "x"
+}
+
+// CHK-WS-02: neither keys nor tokens are in any log, at the finest level.
+func TestCHK_WS_02_KeysAreNotLogged(t *testing.T) {
+	var logged bytes.Buffer
+	s := live.StartLogged(t, testkit.SQLite(t), slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	ann := s.User("ann")
+	d := registerDevice(t, ann, "Door")
+	broken := d.Key[:20] + flip(d.Key[20]) + d.Key[21:]
+	for _, key := range []string{d.Key, broken} {
+		dial(t, s, nil, "device", key)
+		dial(t, s, http.Header{"Authorization": {"Bearer " + key}})
+	}
+	s.Stop()
+	for _, secret := range []string{d.Key[14:46], broken[14:46], ann.Tokens().Access} {
+		if strings.Contains(logged.String(), secret) {
+			t.Error("a secret is in the log")
+		}
+	}
+	for _, what := range []string{"device.connect", "device.disconnect", "device.auth_failed", d.KeyID} {
+		if !strings.Contains(logged.String(), what) {
+			t.Errorf("the log does not have %s", what)
+		}
+	}
+}
+
+// An administrator sees everybody's devices and revokes them, and cannot act as
+// one: keys are their owners' to make.
+func TestAdministratorsAndDevices(t *testing.T) {
+	testkit.Each(t, func(t *testing.T, o store.Options) {
+		s := live.Start(t, o)
+		ctx := t.Context()
+		ann, root := s.User("ann"), s.User("root")
+		d := registerDevice(t, ann, "Door")
+		me, err := root.Me(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tool := o
+		tool.Tool = true
+		if _, err := testkit.Open(t, tool).SetUserRole(ctx, me.ID, "admin"); err != nil {
+			t.Fatal(err)
+		}
+		root = client.New(s.URL)
+		if err := root.SignIn(ctx, "root", live.Password); err != nil {
+			t.Fatal(err)
+		}
+		var page struct {
+			Items []struct {
+				ID    string `json:"id"`
+				Owner struct {
+					Username string `json:"username"`
+				} `json:"owner"`
+			} `json:"items"`
+			Next string `json:"next"`
+		}
+		registerDevice(t, ann, "Window")
+		if err := root.Do(ctx, "GET", "/devices?all=true&limit=1", nil, &page); err != nil || len(page.Items) != 1 || page.Items[0].Owner.Username != "ann" || page.Next == "" {
+			t.Fatalf("%+v, %v", page, err)
+		}
+		first := page.Items[0].ID
+		if err := root.Do(ctx, "GET", "/devices?all=true&limit=1&cursor="+page.Next, nil, &page); err != nil || len(page.Items) != 1 || page.Items[0].ID == first {
+			t.Errorf("second page: %+v, %v", page, err)
+		}
+		if err := root.Do(ctx, "GET", "/devices", nil, &page); err != nil || len(page.Items) != 0 {
+			t.Errorf("an administrator's own: %+v, %v", page, err)
+		}
+		at := "/devices/" + d.Device.ID
+		for _, tt := range []struct {
+			method, path string
+			body         any
+			want         int
+		}{
+			{"GET", at, nil, 0},
+			{"PATCH", at, map[string]string{"name": "mine"}, 404},
+			{"POST", at + "/keys", map[string]any{}, 404},
+			{"DELETE", at + "/keys/nothing", nil, 404},
+			{"DELETE", at + "/keys/" + d.KeyID, nil, 0},
+			{"DELETE", at, nil, 0},
+			{"DELETE", at, nil, 0},
+		} {
+			if err := root.Do(ctx, tt.method, tt.path, tt.body, nil); status(err) != tt.want {
+				t.Errorf("%s %s: %v, want %d", tt.method, tt.path, err, tt.want)
+			}
+		}
+		if dial(t, s, nil, "device", d.Key) != 401 {
+			t.Error("a revoked device comes back")
+		}
+	})
 }
 
 // A device key opens a WebSocket and nothing else: every operation of the
