@@ -45,7 +45,7 @@ func (s *server) audit(keys *token.Keyring) (*audit.Service, error) {
 
 func auditSinks(c config.Config, version string) ([]audit.Sink, error) {
 	a := c.Audit
-	host := hostOf(c.URL())
+	host := Host(c)
 	format := func(name string) audit.Format { return audit.NewFormat(name, version, host) }
 	var sinks []audit.Sink
 	if a.Log != "" {
@@ -71,9 +71,9 @@ func auditSinks(c config.Config, version string) ([]audit.Sink, error) {
 	return sinks, nil
 }
 
-// hostOf is the name of the host that people reach a URL by.
-func hostOf(base string) string {
-	u, err := url.Parse(base)
+// Host is the name that people reach the server of c by.
+func Host(c config.Config) string {
+	u, err := url.Parse(c.URL())
 	if err != nil {
 		return ""
 	}

@@ -140,6 +140,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	if c.Has(config.RoleAuth) {
 		m.auth.Routes(api)
 	}
+	m.audit.Routes(api)
 	m.chat.Routes(api)
 	m.history.Routes(api)
 	m.presence.Routes(api)

@@ -70,7 +70,7 @@ func (f Format) ocsfWho(v view, class int, o object) {
 		user["type_id"] = 2
 	}
 	if len(user) == 1 {
-		user = object{"type_id": 0, "name": "unknown"}
+		user = object{"type_id": 3, "name": v.o.str("actor_kind")} // the system, or nobody known
 	}
 	actor := object{"user": user}
 	request := object{}
@@ -101,7 +101,11 @@ func (f Format) ocsfWho(v view, class int, o object) {
 		o["entity"] = object{"type": v.o.str("target_kind"), "uid": v.o.str("target_id")}
 	default:
 		o["actor"] = actor
-		o["api"] = object{"operation": v.o.str("type"), "request": object{"uid": v.o.str("request_id")}}
+		api := object{"operation": v.o.str("type")}
+		if id := v.o.str("request_id"); id != "" {
+			api["request"] = object{"uid": id}
+		}
+		o["api"] = api
 		if v.personal(personalAddr) == "" {
 			o["src_endpoint"] = object{"hostname": v.o.str("node")}
 		}

@@ -64,16 +64,16 @@ func (s *Service) Forget(ctx context.Context) error {
 
 // Erase erases the personal data in what one actor did, as they may ask for.
 // The records stay, and the chain holds.
-func (s *Service) Erase(ctx context.Context, actor, reason string) error {
+func (s *Service) Erase(ctx context.Context, actor, reason string) (records int64, err error) {
 	n, err := s.Store.EraseAuditActor(ctx, actor)
 	if err != nil || n == 0 {
-		return err
+		return 0, err
 	}
 	e := s.own(domain.AuditErase, s.Now())
 	e.Reason = reason
 	e.Target = domain.AuditTarget{Kind: "user", ID: actor}
 	e.Details = map[string]string{"records": strconv.FormatInt(n, 10)}
-	return s.RecordSync(ctx, e)
+	return n, s.RecordSync(ctx, e)
 }
 
 // forgetDay deletes the oldest day of the log if it is before a day, and leaves

@@ -37,6 +37,10 @@ func (s *Service) Run(ctx context.Context) error {
 	if err == nil {
 		err = s.Checkpoint(last)
 	}
+	for _, sink := range s.Sinks {
+		wg.Go(func() { s.finish(last, sink) })
+	}
+	wg.Wait()
 	if err != nil {
 		s.Log.Error("the end of the audit log could not be kept", "err", err, "waiting", s.waiting.Load())
 	}

@@ -29,6 +29,7 @@ const (
 	sinkLook    = 5 * time.Second // for what other nodes recorded
 	sinkFirst   = time.Second
 	sinkLast    = 5 * time.Minute
+	sinkFinish  = 3 * time.Second // for what is left when the server stops
 )
 
 // feed brings the log to sink until ctx is done: in order, and each record at
@@ -37,12 +38,7 @@ const (
 // feeds each sink.
 func (s *Service) feed(ctx context.Context, sink Sink) {
 	f := &feeder{Service: s, sink: sink, owner: domain.NewID("feed")}
-	defer func() {
-		_ = sink.Close()
-		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), sinkLook)
-		defer cancel()
-		_ = s.Store.ReleaseAuditSink(release, sink.Name(), f.owner)
-	}()
+	defer f.end(ctx)
 	wait := sinkFirst
 	for ctx.Err() == nil {
 		news := s.news.next()
@@ -74,6 +70,20 @@ func (s *Service) feed(ctx context.Context, sink Sink) {
 	}
 }
 
+// finish brings the end of the log to sink, if it takes it at once: what it
+// does not take is sent after the next start.
+func (s *Service) finish(ctx context.Context, sink Sink) {
+	ctx, cancel := context.WithTimeout(ctx, sinkFinish)
+	defer cancel()
+	f := &feeder{Service: s, sink: sink, owner: domain.NewID("feed")}
+	defer f.end(ctx)
+	for {
+		if sent, err := f.once(ctx); err != nil || !sent {
+			return
+		}
+	}
+}
+
 // A feeder is the state of feeding one sink.
 type feeder struct {
 	*Service
@@ -81,6 +91,17 @@ type feeder struct {
 	owner   string
 	seq     int64
 	claimed time.Time
+	others  time.Time // until then another node has it, for all we know
+}
+
+// end leaves the sink to others.
+func (f *feeder) end(ctx context.Context) {
+	_ = f.sink.Close()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sinkLook)
+	defer cancel()
+	if err := f.Store.ReleaseAuditSink(ctx, f.sink.Name(), f.owner); err != nil {
+		f.Log.Debug("leave a receiver to others", "sink", f.sink.Name(), "err", err)
+	}
 }
 
 var errTaken = errors.New("another node feeds this receiver now")
@@ -90,8 +111,12 @@ func (f *feeder) once(ctx context.Context) (sent bool, err error) {
 	now := f.Now()
 	name := f.sink.Name()
 	if now.Sub(f.claimed) > sinkLease/2 {
+		if now.Before(f.others) {
+			return false, nil
+		}
 		seq, ok, err := f.Store.ClaimAuditSink(ctx, name, f.owner, now.Add(sinkLease), now)
 		if err != nil || !ok {
+			f.others = now.Add(sinkLook)
 			return false, err
 		}
 		f.seq, f.claimed = seq, now

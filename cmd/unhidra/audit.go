@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/ed25519"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/app"
+	"github.com/unhidra/unhidra/internal/audit"
+	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+const auditText = `audit <action> [flags]
+
+Checks the audit log, or takes it away. It may be used while the server runs.
+
+  audit verify    read the whole log and look for what was changed, deleted,
+                  exchanged or cut off; exits with 1 if anything was
+  audit export    write records to standard output, one on each line
+  audit key       print the key that checkpoints are verified with
+  audit erase <user id>
+                  erase the personal data in what one user did; the records stay
+
+The end of the log can be cut off together with everything in the database that
+knew of it. Only somebody who has seen later records can tell: give their number
+and hash, from a receiver of the log or from the last check, as --expect-seq and
+--expect-hash.
+`
+
+type auditFlags struct {
+	expectSeq    int64
+	expectHash   string
+	publicKey    string
+	format       string
+	types, actor string
+	from, to     string
+	after        int64
+}
+
+func auditCommand() command {
+	return command{"audit", "check the audit log, or export it", manageAudit}
+}
+
+func manageAudit(ctx context.Context, e *env, args []string) error {
+	var f auditFlags
+	fs := e.flags("audit", auditText)
+	f.register(fs)
+	flags := config.NewFlags(fs)
+	words, err := interspersed(fs, args)
+	if err != nil {
+		return err
+	}
+	want := map[string]int{"verify": 1, "export": 1, "key": 1, "erase": 2}
+	if len(words) == 0 || want[words[0]] != len(words) {
+		return usagef("see `unhidra audit --help`")
+	}
+	if err := f.check(); err != nil {
+		return err
+	}
+	c, err := e.load(flags)
+	if err != nil {
+		return err
+	}
+	db, log, err := e.auditLog(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	switch words[0] {
+	case "export":
+		return e.auditExport(ctx, c, db, log, f)
+	case "key":
+		_, err := fmt.Fprintln(e.stdout, log.PublicKeyHex())
+		return err
+	case "erase":
+		return e.auditErase(ctx, log, words[1])
+	}
+	return e.auditVerify(ctx, db, log, f)
+}
+
+func (f *auditFlags) register(fs *flag.FlagSet) {
+	fs.Int64Var(&f.expectSeq, "expect-seq", 0, "verify: `number` of a record that must be there")
+	fs.StringVar(&f.expectHash, "expect-hash", "", "verify: its `hash`")
+	fs.StringVar(&f.publicKey, "public-key", "", "verify: `key` of the checkpoints, instead of this server's")
+	fs.StringVar(&f.format, "format", "native", "export: native, ecs, ocsf or cef")
+	fs.StringVar(&f.types, "type", "", "export: only these types, separated by commas; `auth.*` means all that begin so")
+	fs.StringVar(&f.actor, "actor", "", "export: only what the one with this `id` did")
+	fs.StringVar(&f.from, "from", "", "export: not before this `time` (2026-01-31, or RFC 3339)")
+	fs.StringVar(&f.to, "to", "", "export: before this `time`")
+	fs.Int64Var(&f.after, "after", 0, "export: only records with a greater `number`")
+}
+
+func (f *auditFlags) check() error {
+	if !slices.Contains(audit.Formats(), f.format) {
+		return usagef("%q is no format; use one of %s", f.format, strings.Join(audit.Formats(), ", "))
+	}
+	if b, err := hex.DecodeString(f.expectHash); err != nil || len(b) != 0 && len(b) != 32 {
+		return usagef("--expect-hash has 64 hexadecimal digits")
+	}
+	if f.expectHash != "" && f.expectSeq == 0 {
+		return usagef("--expect-hash needs --expect-seq: the number of the record that has it")
+	}
+	if b, err := hex.DecodeString(f.publicKey); err != nil || len(b) != 0 && len(b) != ed25519.PublicKeySize {
+		return usagef("--public-key has 64 hexadecimal digits")
+	}
+	for _, s := range []string{f.from, f.to} {
+		if _, err := when(s); err != nil {
+			return usagef("%q is not a time like 2026-01-31 or 2026-01-31T12:00:00Z", s)
+		}
+	}
+	return nil
+}
+
+func when(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.Parse(time.DateOnly, s); err == nil {
+		return t, nil
+	}
+	return time.Parse(time.RFC3339, s)
+}
+
+// auditLog opens the log beside a running server, or without one.
+func (e *env) auditLog(ctx context.Context, c config.Config) (*store.DB, *audit.Service, error) {
+	keys, err := keyring(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: obs.NewLogger(e.stderr, "warn", c.LogFormat), Tool: true, NoMigrate: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	return db, app.Audit(db, keys), nil
+}
+
+func (e *env) auditVerify(ctx context.Context, db *store.DB, log *audit.Service, f auditFlags) error {
+	var expect *audit.Expect
+	if f.expectSeq > 0 {
+		expect = &audit.Expect{Seq: f.expectSeq}
+		if f.expectHash != "" {
+			expect.Hash, _ = hex.DecodeString(f.expectHash)
+		}
+	}
+	key := log.PublicKey()
+	if f.publicKey != "" {
+		b, _ := hex.DecodeString(f.publicKey)
+		key = ed25519.PublicKey(b)
+	}
+	r, err := audit.Verify(ctx, db, key, expect)
+	if err != nil {
+		return err
+	}
+	for _, p := range r.Problems {
+		fmt.Fprintln(e.stdout, p)
+	}
+	if r.More {
+		fmt.Fprintln(e.stdout, "and more")
+	}
+	fmt.Fprintf(e.stdout, "%d records (%d to %d), %d checkpoints (the last is of record %d), %d days deleted for their age, %d records without their personal data\n",
+		r.Records, r.First, r.Last, r.Checkpoints, r.Checked, r.Segments, r.Erased)
+	if !r.Intact() {
+		err = fmt.Errorf("the audit log was changed: %d problems", len(r.Problems))
+	} else {
+		fmt.Fprintf(e.stdout, "intact. To see next time that its end was not cut off, keep: --expect-seq %d --expect-hash %x\n", r.Last, r.Hash)
+	}
+	event := operatorEvent(domain.AuditVerify)
+	event.Details = map[string]string{"last": strconv.FormatInt(r.Last, 10), "problems": strconv.Itoa(len(r.Problems))}
+	if !r.Intact() {
+		event.Outcome, event.Severity = domain.AuditFailure, domain.AuditCritical
+	}
+	return errors.Join(err, log.RecordSync(ctx, event))
+}
+
+func (e *env) auditExport(ctx context.Context, c config.Config, db *store.DB, log *audit.Service, f auditFlags) error {
+	filter := domain.AuditFilter{Actor: f.actor, After: f.after, Oldest: true, Limit: 1000}
+	if f.types != "" {
+		filter.Types = strings.Split(f.types, ",")
+	}
+	filter.From, _ = when(f.from)
+	filter.To, _ = when(f.to)
+	// Recorded first: nothing leaves that the log does not know of.
+	event := operatorEvent(domain.AuditExport)
+	event.Details = map[string]string{"format": f.format, "types": f.types, "actor": f.actor, "from": f.from, "to": f.to, "after": strconv.FormatInt(f.after, 10)}
+	if err := log.RecordSync(ctx, event); err != nil {
+		return err
+	}
+	head, err := db.AuditHead(ctx)
+	if err != nil {
+		return err
+	}
+	filter.Before = head.Seq + 1 // what is recorded from now on is left for the next time
+	format := audit.NewFormat(f.format, version(), app.Host(c))
+	w := bufio.NewWriter(e.stdout)
+	for {
+		records, err := db.AuditRecords(ctx, filter)
+		if err != nil {
+			return err
+		}
+		for _, r := range records {
+			_, _ = w.Write(format.Line(r))
+			if err := w.WriteByte('\n'); err != nil {
+				return err
+			}
+			filter.After = r.Seq
+		}
+		if len(records) < filter.Limit {
+			return w.Flush()
+		}
+	}
+}
+
+func (e *env) auditErase(ctx context.Context, log *audit.Service, user string) error {
+	if !domain.ValidID(domain.UserPrefix, user) {
+		return usagef("%q is not the id of a user", user)
+	}
+	n, err := log.Erase(ctx, user, "operator")
+	if err == nil {
+		_, err = fmt.Fprintf(e.stdout, "erased from %d records\n", n)
+	}
+	return err
+}
+
+// operatorEvent is something that was done at the machine.
+func operatorEvent(t domain.AuditType) domain.AuditEvent {
+	return domain.AuditEvent{Type: t, Actor: domain.AuditActor{Kind: domain.ActorOperator, Name: os.Getenv("USER")}}
+}
