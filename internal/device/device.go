@@ -54,6 +54,7 @@ type Deps struct {
 type Service struct {
 	Deps
 	registrations *ratelimit.Limiter
+	rotations     *ratelimit.Limiter
 	live          live
 	mu            sync.Mutex
 	used          map[string]domain.DeviceUse // by key, not yet in the store
@@ -66,9 +67,14 @@ func New(d Deps) *Service {
 	}
 	return &Service{
 		Deps: d, registrations: ratelimit.New(d.RegisterPerHour, time.Hour, d.RegisterPerHour),
-		live: newLive(), used: make(map[string]domain.DeviceUse),
+		rotations: ratelimit.New(rotationsPerHour, time.Hour, rotationsPerHour),
+		live:      newLive(), used: make(map[string]domain.DeviceUse),
 	}
 }
+
+// rotationsPerHour is how many keys one owner may have made for the devices that
+// they have: all of 100, three times.
+const rotationsPerHour = 300
 
 // Registration is what an owner says of a new device.
 type Registration struct {
@@ -141,6 +147,9 @@ func (s *Service) Rotate(ctx context.Context, owner, id string, oldUntil, expire
 	}
 	if err := later("/expires", expires, now); err != nil {
 		return Issued{}, err
+	}
+	if ok, wait := s.rotations.Allow(owner, now); !ok {
+		return Issued{}, domain.RateLimited.Errorf("rotations", "you made many keys in a short time; try again later").After(wait)
 	}
 	key, k, secret := s.issue(id, expires)
 	d, err := s.Store.RotateDeviceKey(ctx, owner, k, secret, oldUntil, now)

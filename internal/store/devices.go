@@ -192,29 +192,27 @@ func (db *DB) RevokeDevice(ctx context.Context, id, reason string, now time.Time
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return err
 		}
-		return t.endDevices(ctx, `$3`, id, reason, now)
-	})
-}
-
-// RevokeDevicesOf ends all devices of owner, as when their account is deleted.
-func (db *DB) RevokeDevicesOf(ctx context.Context, owner, reason string, now time.Time) error {
-	return db.write(ctx, func(ctx context.Context, t *tx) error {
-		_, err := t.ExecContext(ctx, `UPDATE devices SET revoked_at = $2, reason = $3 WHERE owner_id = $1 AND revoked_at = 0`, owner, ms(now), reason)
-		if err != nil {
+		if err := t.revokeKeys(ctx, `device_id = $3`, reason, now, id); err != nil {
 			return err
 		}
-		return t.endDevices(ctx, `SELECT id FROM devices WHERE owner_id = $3`, owner, reason, now)
+		// Nobody brings it into another room.
+		_, err = t.ExecContext(ctx, `UPDATE users SET disabled = TRUE WHERE id = $1`, id)
+		return err
 	})
 }
 
-// endDevices ends the keys of the devices that which selects by arg, and keeps
-// them out of rooms that they are not in yet.
-func (t *tx) endDevices(ctx context.Context, which, arg, reason string, now time.Time) error {
-	_, err := t.ExecContext(ctx, `UPDATE device_keys SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND device_id IN (`+which+`)`, ms(now), reason, arg)
+// eraseDevices ends all devices of someone whose account is deleted, and leaves of
+// them what their messages point to.
+func (t *tx) eraseDevices(ctx context.Context, owner string, now time.Time) error {
+	_, err := t.ExecContext(ctx, `UPDATE devices SET revoked_at = $2, reason = 'account_deleted' WHERE owner_id = $1 AND revoked_at = 0`, owner, ms(now))
 	if err != nil {
 		return err
 	}
-	_, err = t.ExecContext(ctx, `UPDATE users SET disabled = TRUE, epoch = epoch + $1 WHERE kind = $2 AND id IN (`+which+`)`, 1, domain.KindDevice, arg)
+	const theirs = `(SELECT id FROM devices WHERE owner_id = $1)`
+	if _, err := t.ExecContext(ctx, `DELETE FROM device_keys WHERE device_id IN `+theirs, owner); err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `UPDATE users SET display_name = 'Deleted device', disabled = TRUE, last_seen_at = $2 WHERE id IN `+theirs, owner, ms(now))
 	return err
 }
 

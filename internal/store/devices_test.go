@@ -97,7 +97,7 @@ func TestCHK_DV_04_TwoKeysOverlap(t *testing.T) {
 
 func TestCHK_DV_02_RevokedForGood(t *testing.T) {
 	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
-		openRoom(t, db, 1)
+		openRoom(t, db, 2)
 		now := time.Now().Truncate(time.Second)
 		id := mustDevice(t, db, userID(0), 1, now)
 		if err := db.RevokeDevice(t.Context(), id, "revoked", now); err != nil {
@@ -121,17 +121,24 @@ func TestCHK_DV_02_RevokedForGood(t *testing.T) {
 		if err != nil || len(ended) != 1 {
 			t.Errorf("ended: %+v, %v", ended, err)
 		}
-		other := mustDevice(t, db, userID(0), 2, now)
-		if err := db.RevokeDevicesOf(t.Context(), userID(0), "account_deleted", now); err != nil {
+		other := mustDevice(t, db, userID(1), 2, now)
+		if err := db.DeleteUser(t.Context(), userID(1), now); err != nil {
 			t.Fatal(err)
 		}
-		if d, err := db.DeviceByID(t.Context(), other); err != nil || !d.Ended(now) || len(liveKeys(d, now)) != 0 {
-			t.Errorf("%+v, %v", d, err)
+		if d, err := db.DeviceByID(t.Context(), other); err != nil || !d.Ended(now) || len(d.Keys) != 0 || d.Name != "Deleted device" {
+			t.Errorf("the device of a deleted account: %+v, %v", d, err)
+		}
+		if barred, err := db.BarredOwners(t.Context(), []string{userID(1)}); err != nil || len(barred) != 1 {
+			t.Errorf("its owner: %v, %v", barred, err)
+		}
+		id = mustDevice(t, db, userID(0), 3, now)
+		if err := db.RevokeDeviceKey(t.Context(), id, "key3", "revoked", now); err != nil {
+			t.Fatal(err)
 		}
 		if err := db.ForgetDeviceKeys(t.Context(), now.Add(time.Second)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := db.DeviceLogin(t.Context(), "key1"); domain.CodeOf(err) != "no_device_key" {
+		if _, err := db.DeviceLogin(t.Context(), "key3"); domain.CodeOf(err) != "no_device_key" {
 			t.Errorf("a forgotten key: %v", err)
 		}
 	})
