@@ -17,6 +17,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -98,7 +99,8 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 		return err
 	}
 	err = c.call(ctx, method, path, token, in, out)
-	if e, ok := err.(*Error); ok && e.Status == http.StatusUnauthorized && token != "" {
+	var e *Error
+	if errors.As(err, &e) && e.Status == http.StatusUnauthorized && token != "" {
 		if token, err = c.token(ctx, token); err != nil {
 			return err
 		}

@@ -258,9 +258,9 @@ func TestCHK_MF_04_StepUp(t *testing.T) {
 func TestChangedPasswordEndsOtherSessions(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
-		mine, other := f.join(t, "ann"), Signed{}
-		var err error
-		if other, err = f.SignIn(ctx, "ann", passphrase, here); err != nil {
+		mine := f.join(t, "ann")
+		other, err := f.SignIn(ctx, "ann", passphrase, here)
+		if err != nil {
 			t.Fatal(err)
 		}
 		p := f.who(t, mine)

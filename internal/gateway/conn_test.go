@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -42,7 +43,7 @@ func TestCHK_WS_04_Breaches(t *testing.T) {
 			if code, reason := p.closed(); code != c.code {
 				t.Errorf("closed with %d %q, want %d", code, reason, c.code)
 			}
-			if _, err := p.message(); err != io.EOF {
+			if _, err := p.message(); !errors.Is(err, io.EOF) {
 				t.Errorf("after the close frame: %v, want the end", err)
 			}
 		})

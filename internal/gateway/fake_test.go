@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -483,8 +484,8 @@ func (n *node) get(t testing.TB, header http.Header, protocols ...string) *ws.Re
 		_ = nc.Close()
 		return nil
 	}
-	r, ok := err.(*ws.Refused)
-	if !ok {
+	var r *ws.Refused
+	if !errors.As(err, &r) {
 		t.Fatal(err)
 	}
 	return r

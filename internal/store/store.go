@@ -55,11 +55,11 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		open = db.openPostgres
 	}
 	if err := open(ctx, o); err != nil {
-		db.release()
+		_ = db.release() // what went wrong is told already
 		return nil, err
 	}
 	if err := db.migrate(ctx, !o.NoMigrate); err != nil {
-		db.release()
+		_ = db.release() // what went wrong is told already
 		return nil, err
 	}
 	db.writer = newWriter(db)
