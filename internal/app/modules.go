@@ -58,10 +58,13 @@ type modules struct {
 
 // build makes the modules and the parts that run them, in the order in which
 // they start: the store's news first, the gateway last.
-func (s *server) build(context.Context) error {
+func (s *server) build(ctx context.Context) error {
 	c, m := s.Config, &s.modules
 	keys, err := Keyring(c)
 	if err != nil {
+		return err
+	}
+	if err := checkKey(ctx, s.db, keys); err != nil {
 		return err
 	}
 

@@ -1,16 +1,21 @@
 package app
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/token"
 )
 
@@ -44,6 +49,20 @@ func ServerKey(c config.Config) ([]byte, error) {
 		return key, err
 	}
 	return makeKey(path)
+}
+
+// checkKey refuses a key other than the one that the database was used with: all
+// that is sealed or hashed in it would be lost on whoever starts with another.
+func checkKey(ctx context.Context, db *store.DB, keys *token.Keyring) error {
+	mark := hex.EncodeToString(keys.Derive("fingerprint")[:8])
+	kept, err := db.KeepSetting(ctx, domain.Setting{Name: "server_key", Value: mark, By: "server", At: time.Now()})
+	if err != nil {
+		return err
+	}
+	if kept != mark {
+		return errors.New("this database was used with another server's key; give the one it was used with, as server.key in the data folder or as UNHIDRA_SERVER_KEY, or restore both from one backup")
+	}
+	return nil
 }
 
 func readKey(path string) ([]byte, error) {
