@@ -152,11 +152,11 @@ func unlock(t *testing.T, raw *sql.DB, name string) {
 		if name == "postgres" {
 			q += " ON " + x.table
 		}
-		exec(t, raw, q)
+		statement(t, raw, q)
 	}
 }
 
-func exec(t *testing.T, raw *sql.DB, q string) {
+func statement(t *testing.T, raw *sql.DB, q string) {
 	t.Helper()
 	if _, err := raw.ExecContext(t.Context(), q); err != nil {
 		t.Fatalf("%s: %v", q, err)
@@ -218,7 +218,7 @@ func TestCHK_AU_03_VerifyFindsTampering(t *testing.T) {
 					if db.Name() == "postgres" {
 						q = strings.NewReplacer("'{\"", "'{\"", "'{}', 'x'", "'{}'::bytea, 'x'::bytea").Replace(q)
 					}
-					exec(t, raw, q)
+					statement(t, raw, q)
 				}
 				r := verify(t, db, s, nil)
 				if c.want == "" != r.Intact() || !strings.Contains(fmt.Sprint(r.Problems), c.want) {
