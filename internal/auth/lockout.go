@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -179,12 +178,22 @@ func (s *Service) deviceCookie(name string, c Client) (nonce string, ok bool) {
 	return nonce, hmac.Equal([]byte(mac), []byte(s.deviceMAC(name, nonce)))
 }
 
-func limit(l *ratelimit.Limiter, addr netip.Addr, now time.Time) error {
+// within refuses an address that asks too often, and tells the audit log, which
+// counts the rest of a flood for itself.
+func (s *Service) within(ctx context.Context, l *ratelimit.Limiter, policy string, c Client) error {
 	if l == nil {
 		return nil
 	}
-	if ok, wait := l.Allow(ratelimit.AddrKey(addr), now); !ok {
-		return domain.RateLimited.Errorf("too_many_attempts", "too many attempts from your address; try again later").After(wait)
+	key := ratelimit.AddrKey(c.Addr)
+	ok, wait := l.Allow(key, s.Now())
+	if ok {
+		return nil
 	}
-	return nil
+	if s.Audit != nil {
+		s.Audit.Record(ctx, domain.AuditEvent{
+			Type: domain.AuditRateLimited, Outcome: domain.AuditBlocked, Addr: c.Addr, UserAgent: c.UserAgent, RequestID: c.RequestID,
+			Rate: domain.AuditRate{Policy: policy, KeyKind: "addr", Key: key},
+		})
+	}
+	return domain.RateLimited.Errorf("too_many_attempts", "too many attempts from your address; try again later").After(wait)
 }

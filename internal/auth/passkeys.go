@@ -138,7 +138,7 @@ func (s *Service) BeginPasskeySignIn(ctx context.Context, c Client) (Ceremony, e
 	if s.Passkeys == nil {
 		return Ceremony{}, errNoPasskeys()
 	}
-	if err := limit(s.logins, c.Addr, s.Now()); err != nil {
+	if err := s.within(ctx, s.logins, "login", c); err != nil {
 		return Ceremony{}, err
 	}
 	v, err := s.Passkeys.BeginSignIn(s.Now())

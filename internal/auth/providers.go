@@ -41,7 +41,7 @@ func (s *Service) provider(id string) (Provider, error) {
 // browser, and a secret that the browser keeps: only with it the way back counts,
 // so that nobody can be signed in as somebody else by a link.
 func (s *Service) BeginProvider(ctx context.Context, id, link string, c Client) (location, secret string, err error) {
-	if err := limit(s.logins, c.Addr, s.Now()); err != nil {
+	if err := s.within(ctx, s.logins, "login", c); err != nil {
 		return "", "", err
 	}
 	p, err := s.provider(id)

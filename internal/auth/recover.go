@@ -20,7 +20,7 @@ const (
 // answer is the same whether there is such a user or not, and is given before
 // anybody looks.
 func (s *Service) ForgotPassword(ctx context.Context, login string, c Client) error {
-	if err := limit(s.mails, c.Addr, s.Now()); err != nil {
+	if err := s.within(ctx, s.mails, "mail", c); err != nil {
 		return err
 	}
 	if s.Mail == nil {

@@ -23,7 +23,7 @@ const verifyLife = 24 * time.Hour
 // setup token the account is an administrator's, even while registration is
 // closed, and needs no proof.
 func (s *Service) Register(ctx context.Context, r Registration, c Client) (Signed, error) {
-	if err := limit(s.signups, c.Addr, s.Now()); err != nil {
+	if err := s.within(ctx, s.signups, "register", c); err != nil {
 		return Signed{}, err
 	}
 	by, err := s.signup(r)
@@ -113,7 +113,7 @@ func (s *Service) sendVerification(u domain.User) {
 // ResendVerification sends the mail to a new account's address once more, if
 // there is such an account. Nobody learns whether there is.
 func (s *Service) ResendVerification(ctx context.Context, email string, c Client) error {
-	if err := limit(s.mails, c.Addr, s.Now()); err != nil {
+	if err := s.within(ctx, s.mails, "mail", c); err != nil {
 		return err
 	}
 	if s.Mail == nil {

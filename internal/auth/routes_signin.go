@@ -79,13 +79,13 @@ func (s *Service) getCaptcha(ctx context.Context, in *captchaInput) (*captchaOut
 	if out.Body.Kind = "none"; s.Human == nil {
 		return out, nil
 	}
-	addr := httpx.ClientAddr(ctx)
-	if err := limit(s.puzzles, addr, s.Now()); err != nil {
+	c := client(ctx)
+	if err := s.within(ctx, s.puzzles, "captcha", c); err != nil {
 		return nil, err
 	}
 	out.Body.Kind, out.Body.Config = s.Human.Kind(), s.Human.ClientConfig(in.Action)
 	var err error
-	if out.Body.Challenge, err = s.Human.Challenge(ctx, in.Action, addr); domain.KindOf(err) == domain.NotFound {
+	if out.Body.Challenge, err = s.Human.Challenge(ctx, in.Action, c.Addr); domain.KindOf(err) == domain.NotFound {
 		err = nil
 	}
 	return out, err

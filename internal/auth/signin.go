@@ -51,7 +51,7 @@ const (
 // goes as far as that leads. Nobody learns whether such a user exists: the
 // answer and its cost are the same.
 func (s *Service) SignIn(ctx context.Context, login, pass string, c Client) (Signed, error) {
-	if err := limit(s.logins, c.Addr, s.Now()); err != nil {
+	if err := s.within(ctx, s.logins, "login", c); err != nil {
 		return Signed{}, err
 	}
 	login = strings.TrimSpace(login)
