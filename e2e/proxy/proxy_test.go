@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -57,10 +58,10 @@ func site(t *testing.T, edits ...string) (n *nginx, nodes []*live.Server, trust 
 	ca := tlstest.NewAuthority(t)
 	ca.Files(n.dir, 1000*time.Hour)
 	log = &record{}
-	o := testkit.Postgres(t)
+	o, secret := testkit.Postgres(t), rand.Text()+rand.Text()
 	for range 2 {
 		s := live.StartLogged(t, o, slog.New(slog.NewJSONHandler(log, nil)), "UNHIDRA_PUBLIC_URL="+n.url(), "UNHIDRA_TRUSTED_PROXIES=127.0.0.1",
-			"UNHIDRA_SERVER_KEY=0123456789abcdef0123456789abcdef")
+			"UNHIDRA_SERVER_KEY="+secret)
 		nodes, n.nodes = append(nodes, s), append(n.nodes, s.Public)
 	}
 	n.configure()

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -31,12 +32,12 @@ func TestTraefik(t *testing.T) {
 	n := &nginx{t: t, dir: t.TempDir(), plain: freePort(t), secure: freePort(t)} // for its ports and paths alone
 	ca := acmetest.Start(t, n.plain, n.secure, 1000*time.Hour)
 	log := &record{}
-	o := testkit.Postgres(t)
+	o, secret := testkit.Postgres(t), rand.Text()+rand.Text()
 	var nodes []*live.Server
 	var servers strings.Builder
 	for range 2 {
 		s := live.StartLogged(t, o, slog.New(slog.NewJSONHandler(log, nil)), "UNHIDRA_PUBLIC_URL="+n.url(), "UNHIDRA_TRUSTED_PROXIES=127.0.0.1",
-			"UNHIDRA_SERVER_KEY=0123456789abcdef0123456789abcdef")
+			"UNHIDRA_SERVER_KEY="+secret)
 		nodes = append(nodes, s)
 		_, _ = fmt.Fprintf(&servers, "- url: http://%s\n          ", s.Public)
 	}

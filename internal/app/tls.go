@@ -28,10 +28,20 @@ func (s *server) openACME() (err error) {
 	if !c.ACME() {
 		return nil
 	}
-	s.certs, err = certs.NewACME(certs.ACMEOptions{
+	o := certs.ACMEOptions{
 		Domains: c.Domains, Email: c.Email, Directory: c.Directory, CAFile: c.CAFile, Folder: s.Config.CertificateFolder(),
 		Host: s.Config.BindAddr, TLSPort: port(s.public), HTTPPort: port(s.plain), Log: s.Log, Metrics: s.reg,
-	})
+	}
+	if s.Config.DatabaseURL != "" { // perhaps one of several nodes
+		keys, err := Keyring(s.Config)
+		if err != nil {
+			return err
+		}
+		if o.Storage, err = certs.NewShared(s.db, keys.Derive("certificates")); err != nil {
+			return err
+		}
+	}
+	s.certs, err = certs.NewACME(o)
 	return err
 }
 

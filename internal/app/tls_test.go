@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"io"
 	"net"
@@ -170,23 +171,37 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// With a domain name the server fetches its certificate by itself.
+// With a domain name the server fetches its certificate by itself, once for all
+// nodes of a database.
 func TestTLSByACME(t *testing.T) {
-	plain, secure := freePort(t), freePort(t)
-	ca := acmetest.Start(t, plain, secure, time.Hour)
-	s := live.Start(t, store.Options{Path: t.TempDir() + "/unhidra.db"}, "UNHIDRA_ACME_DOMAINS=localhost", "UNHIDRA_ACME_DIRECTORY="+ca.Directory,
-		"UNHIDRA_ACME_CA_FILE="+ca.CAFile, "GATEWAY_PORT="+strconv.Itoa(secure), "UNHIDRA_HTTP_ADDR=127.0.0.1:"+strconv.Itoa(plain))
-	trust := &tls.Config{RootCAs: ca.Roots, ServerName: "localhost"}
-	wait(t, func() bool {
-		conn, err := (&tls.Dialer{Config: trust}).DialContext(t.Context(), "tcp", s.Public)
-		if err == nil {
-			_ = conn.Close()
+	testkit.Each(t, func(t *testing.T, o store.Options) {
+		plain, secure, secret := freePort(t), freePort(t), rand.Text()+rand.Text()
+		ca := acmetest.Start(t, plain, secure, time.Hour)
+		trust := &tls.Config{RootCAs: ca.Roots, ServerName: "localhost"}
+		node := func(plain, secure int) *live.Server {
+			s := live.Start(t, o, "UNHIDRA_ACME_DOMAINS=localhost", "UNHIDRA_ACME_DIRECTORY="+ca.Directory, "UNHIDRA_ACME_CA_FILE="+ca.CAFile,
+				"GATEWAY_PORT="+strconv.Itoa(secure), "UNHIDRA_HTTP_ADDR=127.0.0.1:"+strconv.Itoa(plain), "UNHIDRA_SERVER_KEY="+secret)
+			wait(t, func() bool {
+				conn, err := (&tls.Dialer{Config: trust}).DialContext(t.Context(), "tcp", s.Public)
+				if err == nil {
+					_ = conn.Close()
+				}
+				return err == nil
+			})
+			return s
 		}
-		return err == nil
+		if err := talk(t, node(plain, secure), trust)("hello"); err != nil {
+			t.Error(err)
+		}
+		if o.URL == "" {
+			return
+		}
+		orders := ca.Orders()
+		node(freePort(t), freePort(t)) // where the ACME server does not look
+		if ca.Orders() != orders {
+			t.Error("the second node asked for a certificate of its own")
+		}
 	})
-	if err := talk(t, s, trust)("hello"); err != nil {
-		t.Error(err)
-	}
 }
 
 // A broken certificate is an error of the start, which says what to do.
