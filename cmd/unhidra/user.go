@@ -166,5 +166,9 @@ func (e *env) operator(ctx context.Context, c config.Config) (*auth.Operator, *s
 	if err != nil {
 		return nil, nil, err
 	}
-	return &auth.Operator{Store: db, Log: log, PasswordMin: c.PasswordMin}, db, nil
+	keys, err := app.Keyring(c)
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return &auth.Operator{Store: db, Log: log, Audit: recordNow{app.Audit(db, keys), log}, PasswordMin: c.PasswordMin}, db, nil
 }

@@ -25,6 +25,7 @@ type OperatorStore interface {
 type Operator struct {
 	Store       OperatorStore
 	Log         *slog.Logger
+	Audit       Recorder // nil: nothing is recorded but in the log
 	PasswordMin int
 }
 
@@ -43,7 +44,7 @@ func (o *Operator) Create(ctx context.Context, r Registration, role domain.Syste
 	if err := o.Store.CreateUser(ctx, u, record, domain.Signup{}, time.Now()); err != nil {
 		return u, err
 	}
-	o.Log.Info("auth.operator_create", "user", u.ID, "role", role)
+	o.record(ctx, domain.AuditAdminUserCreate, u, "role", string(role))
 	return u, nil
 }
 
@@ -52,7 +53,7 @@ func (o *Operator) List(ctx context.Context) ([]domain.User, error) { return o.S
 
 // SetRole makes someone an administrator of the server, or no longer one.
 func (o *Operator) SetRole(ctx context.Context, username string, role domain.SystemRole) (domain.User, error) {
-	return o.change(ctx, username, "auth.operator_set_role", func(u domain.User) (domain.User, error) {
+	return o.change(ctx, username, domain.AuditAdminUserRole, func(u domain.User) (domain.User, error) {
 		return o.Store.SetUserRole(ctx, u.ID, role)
 	})
 }
@@ -60,14 +61,18 @@ func (o *Operator) SetRole(ctx context.Context, username string, role domain.Sys
 // SetDisabled keeps someone out, ending all their sessions, or lets them in
 // again.
 func (o *Operator) SetDisabled(ctx context.Context, username string, disabled bool) (domain.User, error) {
-	return o.change(ctx, username, "auth.operator_set_disabled", func(u domain.User) (domain.User, error) {
+	what := domain.AuditAdminUserEnable
+	if disabled {
+		what = domain.AuditAdminUserDisable
+	}
+	return o.change(ctx, username, what, func(u domain.User) (domain.User, error) {
 		return o.Store.SetUserDisabled(ctx, u.ID, disabled, time.Now())
 	})
 }
 
 // ResetPassword gives someone another password and ends all their sessions.
 func (o *Operator) ResetPassword(ctx context.Context, username, pass string) (domain.User, error) {
-	return o.change(ctx, username, "auth.operator_reset_password", func(u domain.User) (domain.User, error) {
+	return o.change(ctx, username, domain.AuditAdminPasswordReset, func(u domain.User) (domain.User, error) {
 		if err := password.Check(pass, o.PasswordMin, names(u)...); err != nil {
 			return u, err
 		}
@@ -79,17 +84,28 @@ func (o *Operator) ResetPassword(ctx context.Context, username, pass string) (do
 	})
 }
 
+// record tells the logs what the operator has done to u.
+func (o *Operator) record(ctx context.Context, what domain.AuditType, u domain.User, name, value string) {
+	o.Log.Info(string(what), "user", u.ID, name, value)
+	if o.Audit != nil {
+		o.Audit.Record(ctx, domain.AuditEvent{
+			Type: what, Actor: domain.AuditActor{Kind: domain.ActorOperator}, Target: domain.AuditTarget{Kind: string(domain.KindUser), ID: u.ID},
+			Details: map[string]string{name: value},
+		})
+	}
+}
+
 func (o *Operator) hash(ctx context.Context, pass string) (string, error) {
 	return password.New(password.Options{}).Hash(ctx, pass, password.Known)
 }
 
-func (o *Operator) change(ctx context.Context, username, what string, do func(domain.User) (domain.User, error)) (domain.User, error) {
+func (o *Operator) change(ctx context.Context, username string, what domain.AuditType, do func(domain.User) (domain.User, error)) (domain.User, error) {
 	u, err := o.Store.UserByUsername(ctx, username)
 	if err != nil {
 		return u, err
 	}
 	if u, err = do(u); err == nil {
-		o.Log.Info(what, "user", u.ID)
+		o.record(ctx, what, u, "role", string(u.Role))
 	}
 	return u, err
 }
@@ -105,6 +121,6 @@ func (o *Operator) IssueToken(ctx context.Context, keys *token.Keyring, username
 		return "", domain.Forbidden.Errorf("disabled", "the account of %s is disabled", u.Username)
 	}
 	now := time.Now()
-	o.Log.Info("auth.operator_issue_token", "user", u.ID, "life", life)
+	o.record(ctx, domain.AuditAdminUserUpdate, u, "token_for", life.String())
 	return keys.Sign(token.Claims{User: u.ID, Role: string(u.Role), Epoch: u.Epoch, AMR: []string{"operator"}, AuthTime: now, Expires: now.Add(life)}, now)
 }
