@@ -36,6 +36,16 @@ func (s *Service) party(ctx context.Context, u domain.User) (passkey.User, error
 	return v, nil
 }
 
+// holder is the caller, with their passkeys.
+func (s *Service) holder(ctx context.Context, p domain.Principal) (domain.User, passkey.User, error) {
+	u, err := s.me(ctx, p)
+	if err != nil {
+		return u, passkey.User{}, err
+	}
+	v, err := s.party(ctx, u)
+	return u, v, err
+}
+
 // ask keeps a ceremony until it is answered, once.
 func (s *Service) ask(ctx context.Context, user string, v passkey.Ceremony, err error) (Ceremony, error) {
 	if err != nil {
@@ -54,11 +64,7 @@ func (s *Service) BeginPasskey(ctx context.Context, p domain.Principal) (Ceremon
 	if err := s.fresh(p); err != nil {
 		return Ceremony{}, err
 	}
-	u, err := s.me(ctx, p)
-	if err != nil {
-		return Ceremony{}, err
-	}
-	v, err := s.party(ctx, u)
+	u, v, err := s.holder(ctx, p)
 	if err != nil {
 		return Ceremony{}, err
 	}
@@ -82,11 +88,7 @@ func (s *Service) AddPasskey(ctx context.Context, p domain.Principal, ticket, na
 	if k.User != p.ID {
 		return nil, signed, errFlow()
 	}
-	u, err := s.me(ctx, p)
-	if err != nil {
-		return nil, signed, err
-	}
-	v, err := s.party(ctx, u)
+	u, v, err := s.holder(ctx, p)
 	if err != nil {
 		return nil, signed, err
 	}
@@ -205,11 +207,7 @@ func (s *Service) BeginPasskeyStepUp(ctx context.Context, p domain.Principal) (C
 	if s.Passkeys == nil {
 		return Ceremony{}, errNoPasskeys()
 	}
-	u, err := s.me(ctx, p)
-	if err != nil {
-		return Ceremony{}, err
-	}
-	v, err := s.party(ctx, u)
+	u, v, err := s.holder(ctx, p)
 	if err != nil {
 		return Ceremony{}, err
 	}
