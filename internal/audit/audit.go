@@ -85,6 +85,7 @@ type Service struct {
 
 	queue   chan entry
 	news    broadcast // something was committed
+	trouble broadcast // something was not
 	rates   coalescer
 	running atomic.Bool
 	waiting atomic.Int64 // in queue, or on its way into the store
@@ -94,11 +95,20 @@ type Service struct {
 	readers map[string]time.Time // when it was recorded that an administrator reads
 }
 
-// An entry is an event on its way. done, if any, hears of its end.
+// An entry is an event on its way. Somebody may wait for its end.
 type entry struct {
 	event domain.AuditEvent
-	done  chan error
+	*wait
 }
+
+// A wait goes to whoever comes first: the writer, which then says how it ended,
+// or the one who waits, and no longer wants it.
+type wait struct {
+	done    chan error
+	claimed atomic.Bool
+}
+
+func (w *wait) claim() bool { return w.claimed.CompareAndSwap(false, true) }
 
 // New returns a log. Records can be made at once; Run commits them in groups,
 // signs checkpoints and serves receivers.
@@ -158,20 +168,28 @@ func (s *Service) RecordSync(ctx context.Context, e domain.AuditEvent) error {
 		// A command beside the server, or a server on its way up or down.
 		return s.failed(s.append(ctx, []domain.AuditEvent{e}))
 	}
-	done := make(chan error, 1)
+	trouble := s.trouble.next()
+	w := &wait{done: make(chan error, 1)}
 	s.waiting.Add(1)
 	select {
-	case s.queue <- entry{e, done}:
+	case s.queue <- entry{e, w}:
 	default:
 		s.waiting.Add(-1)
 		return s.failed(errors.New("the queue is full"))
 	}
+	var err error
 	select {
-	case err := <-done:
+	case err = <-w.done:
 		return s.failed(err)
+	case <-trouble:
+		err = s.failed(errors.New("the store is away"))
 	case <-ctx.Done():
-		return ctx.Err()
+		err = ctx.Err()
 	}
+	if w.claim() {
+		return err
+	}
+	return s.failed(<-w.done)
 }
 
 func (s *Service) failed(err error) error {

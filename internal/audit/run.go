@@ -23,7 +23,7 @@ func (s *Service) Run(ctx context.Context) error {
 		wg.Go(func() { s.feed(inner, sink) })
 	}
 	s.Record(ctx, s.own(domain.AuditStart, s.Now()))
-	s.write(ctx)
+	left := s.write(ctx)
 	cancel()
 	wg.Wait()
 	s.running.Store(false)
@@ -33,7 +33,7 @@ func (s *Service) Run(ctx context.Context) error {
 		s.enqueue(e)
 	}
 	s.enqueue(s.own(domain.AuditStop, s.Now()))
-	err := s.flush(last)
+	err := s.flush(last, left)
 	if err == nil {
 		err = s.Checkpoint(last)
 	}
@@ -58,14 +58,17 @@ func (s *Service) enqueue(e domain.AuditEvent) {
 }
 
 // write is the one writer of this process: what it is given is committed in that
-// order, as much at a time as there is.
-func (s *Service) write(ctx context.Context) {
+// order, as much at a time as there is. It returns what it was about to commit
+// when ctx ended.
+func (s *Service) write(ctx context.Context) (left []entry) {
 	for {
 		select {
 		case e := <-s.queue:
-			s.commit(ctx, s.batch(e))
+			if left := s.commit(ctx, s.batch(e)); left != nil {
+				return left
+			}
 		case <-ctx.Done():
-			return
+			return nil
 		}
 	}
 }
@@ -85,15 +88,19 @@ func (s *Service) batch(first entry) []entry {
 	return batch
 }
 
-// flush commits what is left in the queue.
-func (s *Service) flush(ctx context.Context) error {
+// flush commits what is left, there and in the queue. What it cannot commit is
+// lost to the audit log, and told to the ordinary one.
+func (s *Service) flush(ctx context.Context, left []entry) error {
 	for {
+		if left != nil {
+			if left = s.commit(ctx, left); left != nil {
+				s.lose(left)
+				return ctx.Err()
+			}
+		}
 		select {
 		case e := <-s.queue:
-			s.commit(ctx, s.batch(e))
-			if err := ctx.Err(); err != nil {
-				return err
-			}
+			left = s.batch(e)
 		default:
 			return nil
 		}
@@ -102,23 +109,31 @@ func (s *Service) flush(ctx context.Context) error {
 
 // commit tries until the batch is durable. Who waits for an entry of it is told
 // of the first failure, and the entry is left out: what it would record is not
-// done.
-func (s *Service) commit(ctx context.Context, batch []entry) {
+// done. When ctx ends first, commit returns what is not durable.
+func (s *Service) commit(ctx context.Context, batch []entry) (left []entry) {
 	gap := s.takeDropped()
 	wait := firstRetry
 	for {
+		live := claimed(batch)
+		s.waiting.Add(int64(len(live) - len(batch)))
+		if batch = live; len(batch) == 0 && gap == 0 {
+			return nil
+		}
 		// The batch is committed even while the server stops.
 		err := s.append(context.WithoutCancel(ctx), s.events(batch, gap))
 		left := answer(batch, err)
 		s.waiting.Add(int64(len(left) - len(batch)))
 		if batch = left; len(batch) == 0 && (err == nil || gap == 0) {
-			return
+			return nil
 		}
 		s.Metrics.failures.Inc()
+		s.trouble.tell()
 		s.Log.Error("the audit log cannot be written; trying again", "err", err, "waiting", s.waiting.Load())
 		if !pause(ctx, wait) {
-			s.lose(batch, gap)
-			return
+			s.mu.Lock()
+			s.dropped += gap // to be told of yet
+			s.mu.Unlock()
+			return batch
 		}
 		wait = min(2*wait, lastRetry)
 	}
@@ -126,9 +141,8 @@ func (s *Service) commit(ctx context.Context, batch []entry) {
 
 // lose gives up a batch when the server stops without a store: the ordinary log
 // has what the audit log cannot.
-func (s *Service) lose(batch []entry, gap int64) {
-	s.waiting.Add(-int64(len(batch)))
-	s.drop(int64(len(batch)) + gap)
+func (s *Service) lose(batch []entry) {
+	s.drop(int64(len(batch)))
 	for _, e := range batch {
 		s.Log.Error("lost to the audit log", "type", e.event.Type, "id", e.event.ID, "outcome", outcome(e.event), "actor", e.event.Actor.ID)
 	}
@@ -149,10 +163,20 @@ func (s *Service) events(batch []entry, gap int64) []domain.AuditEvent {
 	return events
 }
 
+// claimed leaves out what nobody waits for any more.
+func claimed(batch []entry) (live []entry) {
+	for _, e := range batch {
+		if e.wait == nil || e.claim() {
+			live = append(live, e)
+		}
+	}
+	return live
+}
+
 // answer tells those who wait, and returns what is to be tried again.
 func answer(batch []entry, err error) (left []entry) {
 	for _, e := range batch {
-		if e.done != nil {
+		if e.wait != nil {
 			e.done <- err
 		} else if err != nil {
 			left = append(left, e)
