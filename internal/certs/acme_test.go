@@ -184,6 +184,42 @@ func TestACMERefusal(t *testing.T) {
 	}
 }
 
+// An ACME server that is down keeps nothing from starting: the log says what to
+// look at, and handshakes say that there is no certificate yet.
+func TestACMEDown(t *testing.T) {
+	gone := listen(t)
+	log := &syncBuffer{}
+	a, err := NewACME(ACMEOptions{Domains: []string{"localhost"}, Directory: "https://" + gone.Addr().String() + "/dir", Folder: t.TempDir(),
+		Host: "127.0.0.1", TLSPort: port(listen(t)), Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = gone.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = a.Run(ctx) }()
+	log.waitFor(t, "see whether this machine reaches https://"+gone.Addr().String())
+	l := listen(t)
+	go func() {
+		if c, err := (&tls.Dialer{Config: &tls.Config{ServerName: "localhost"}}).DialContext(ctx, "tcp", l.Addr().String()); err == nil {
+			_ = c.Close()
+		}
+	}()
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := tls.Server(c, a.TLS()).HandshakeContext(ctx); err == nil || !strings.Contains(err.Error(), `there is no certificate for "localhost" yet`) {
+		t.Errorf("%v", err)
+	}
+	cancel()
+	<-done
+	if _, err := NewACME(ACMEOptions{Domains: []string{"a"}, CAFile: "/nowhere"}); err == nil || !strings.Contains(err.Error(), "UNHIDRA_ACME_CA_FILE") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestAdvice(t *testing.T) {
 	for kind, want := range map[string]string{
 		"rateLimited": "staging", "dns": "A or AAAA", "connection": "ports 80 and 443", "unauthorized": "another server", "caa": "CAA",
