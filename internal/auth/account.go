@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/bus"
@@ -27,8 +29,8 @@ func (s *Service) Delete(ctx context.Context, p domain.Principal, c Client) erro
 	return nil
 }
 
-// Export is everything that the server has about a user's account.
-type Export struct {
+// export is everything that the server has about a user's account.
+type export struct {
 	Me         wire.Me      `json:"me"`
 	Sessions   []session    `json:"sessions"`
 	Passkeys   []passkeyKey `json:"passkeys"`
@@ -44,32 +46,56 @@ type identity struct {
 	Created time.Time `json:"created_at"`
 }
 
-// Export returns what the server has about the caller's account. What they said
-// is in their rooms, and read by the history API.
-func (s *Service) Export(ctx context.Context, p domain.Principal, c Client) (Export, error) {
+// exported returns what the server has about the caller's account.
+func (s *Service) exported(ctx context.Context, p domain.Principal, c Client) (export, error) {
 	if err := s.fresh(p); err != nil {
-		return Export{}, err
+		return export{}, err
 	}
 	u, err := s.me(ctx, p)
 	if err != nil {
-		return Export{}, err
+		return export{}, err
 	}
-	sessions, err := s.getSessions(ctx, nil)
+	sessions, err := s.sessionsOf(ctx, p)
 	if err != nil {
-		return Export{}, err
+		return export{}, err
 	}
-	factors, err := s.getFactors(ctx, nil)
+	factors, err := s.factorsOf(ctx, p)
 	if err != nil {
-		return Export{}, err
+		return export{}, err
 	}
 	found, err := s.Store.Identities(ctx, p.ID)
 	if err != nil {
-		return Export{}, err
+		return export{}, err
 	}
 	ids := []identity{}
 	for _, i := range found {
 		ids = append(ids, identity{i.Issuer, i.Subject, i.Email, i.CreatedAt})
 	}
 	s.record(ctx, c, event{kind: domain.AuditDataExport, user: u, session: p.SessionID})
-	return Export{wire.FromMe(u), sessions.Body.Items, factors.Body.Passkeys, factors.Body.Remembered, ids, s.Now()}, nil
+	return export{wire.FromMe(u), sessions.Body.Items, factors.Body.Passkeys, factors.Body.Remembered, ids, s.Now()}, nil
+}
+
+// writeExport writes the account on the first line, and each message that its
+// owner wrote on one more. An error in the middle ends the lines before their end:
+// the last one tells that it is the last.
+func (s *Service) writeExport(ctx context.Context, w io.Writer, account export) error {
+	e := json.NewEncoder(w)
+	if err := e.Encode(map[string]export{"account": account}); err != nil {
+		return err
+	}
+	count := 0
+	for after, more := int64(0), true; more; more = after != 0 {
+		messages, next, err := s.Store.MessagesBy(ctx, account.Me.ID, after)
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			if err := e.Encode(map[string]wire.Message{"message": wire.FromMessage(m)}); err != nil {
+				return err
+			}
+		}
+		count += len(messages)
+		after = next
+	}
+	return e.Encode(map[string]int{"messages": count})
 }

@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"bytes"
 	"encoding/base32"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -386,6 +388,14 @@ func TestDeletedAccount(t *testing.T) {
 		}
 		if _, _, err := f.db.AppendMessage(ctx, p.ID, domain.Draft{Room: st.Room.ID, Key: "1", Text: "hello"}, nil, false, f.clock); err != nil {
 			t.Fatal(err)
+		}
+		account, err := f.exported(ctx, p, here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines bytes.Buffer
+		if err := f.writeExport(ctx, &lines, account); err != nil || !strings.Contains(lines.String(), `"text":"hello"`) || !strings.HasSuffix(lines.String(), "{\"messages\":1}\n") {
+			t.Fatal(lines.String(), err)
 		}
 		refused(t, f.Delete(ctx, p, here), "last_owner")
 		if _, err := f.db.HandOver(ctx, p.ID, st.Room.ID, mustUser(t, f, "bob"), f.clock); err != nil {

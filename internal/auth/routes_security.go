@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/totp"
 )
@@ -40,7 +41,9 @@ func (s *Service) securityRoutes(api huma.API) {
 	httpx.Register(api, gone(own("remove-totp", "DELETE", "/me/totp", "Remove the authenticator app")), s.deleteTOTP)
 	httpx.Register(api, own("new-recovery-codes", "POST", "/me/recovery-codes", "Get recovery codes in place of those you have"), s.postCodes)
 	httpx.Register(api, gone(own("forget-browser", "DELETE", "/me/remembered/{browser}", "Have a browser asked for the second factor again")), s.deleteBrowser)
-	httpx.Register(api, own("export-me", "GET", "/me/export", "Everything that the server has about you, but messages"), s.getExport)
+	export := own("export-me", "GET", "/me/export", "Everything that the server has about you, and all that you wrote, a JSON object to a line")
+	export.Responses = map[string]*huma.Response{"200": {Description: "account, then messages, then their number", Content: map[string]*huma.MediaType{"application/x-ndjson": {}}}}
+	httpx.Register(api, export, s.getExport)
 	httpx.Register(api, gone(own("delete-me", "DELETE", "/me", "Delete your account; what you said stays, under no name")), s.deleteMe)
 }
 
@@ -107,7 +110,10 @@ type list[T any] struct {
 }
 
 func (s *Service) getSessions(ctx context.Context, _ *struct{}) (*list[session], error) {
-	p := httpx.Principal(ctx)
+	return s.sessionsOf(ctx, httpx.Principal(ctx))
+}
+
+func (s *Service) sessionsOf(ctx context.Context, p domain.Principal) (*list[session], error) {
 	found, err := s.Store.Sessions(ctx, p.ID, s.Now())
 	if err != nil {
 		return nil, err
@@ -163,7 +169,10 @@ type browser struct {
 }
 
 func (s *Service) getFactors(ctx context.Context, _ *struct{}) (*factorsOutput, error) {
-	p := httpx.Principal(ctx)
+	return s.factorsOf(ctx, httpx.Principal(ctx))
+}
+
+func (s *Service) factorsOf(ctx context.Context, p domain.Principal) (*factorsOutput, error) {
 	has, err := s.Store.Factors(ctx, p.ID)
 	if err != nil {
 		return nil, err
@@ -270,17 +279,18 @@ func (s *Service) deleteBrowser(ctx context.Context, in *struct {
 	return nil, s.ForgetBrowser(ctx, httpx.Principal(ctx), in.Browser, client(ctx))
 }
 
-type exportOutput struct {
-	Disposition string `header:"Content-Disposition"`
-	Body        Export
-}
-
-func (s *Service) getExport(ctx context.Context, _ *struct{}) (*exportOutput, error) {
-	e, err := s.Export(ctx, httpx.Principal(ctx), client(ctx))
+func (s *Service) getExport(ctx context.Context, _ *struct{}) (*huma.StreamResponse, error) {
+	account, err := s.exported(ctx, httpx.Principal(ctx), client(ctx))
 	if err != nil {
 		return nil, err
 	}
-	return &exportOutput{`attachment; filename="unhidra.json"`, e}, nil
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		hc.SetHeader("Content-Type", "application/x-ndjson")
+		hc.SetHeader("Content-Disposition", `attachment; filename="unhidra.jsonl"`)
+		if err := s.writeExport(ctx, hc.BodyWriter(), account); err != nil {
+			s.Log.Warn("an export broke off", "user", account.Me.ID, "err", err)
+		}
+	}}, nil
 }
 
 func (s *Service) deleteMe(ctx context.Context, _ *struct{}) (*cookieOutput, error) {

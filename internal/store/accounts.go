@@ -51,3 +51,27 @@ func (t *tx) erase(ctx context.Context, user string, now time.Time) error {
 	_, err = t.ExecContext(ctx, `DELETE FROM avatars WHERE NOT EXISTS (SELECT 1 FROM users WHERE avatar = avatars.hash)`)
 	return err
 }
+
+const exportLot = 500
+
+// MessagesBy returns messages that user wrote and that are still there, in the
+// order they were written, after a place in the log; and the place to go on from,
+// or 0 at the end.
+func (db *DB) MessagesBy(ctx context.Context, user string, after int64) (messages []domain.Message, next int64, err error) {
+	rows, err := db.read.QueryContext(ctx, `SELECT `+eventColumns+eventTables+` WHERE e.actor_id = $1 AND e.pos > $2 AND e.type = 'message.created' AND e.deleted_at = 0
+		ORDER BY e.pos LIMIT $3`, user, after, exportLot)
+	if err != nil {
+		return nil, 0, err
+	}
+	events, err := collect(rows, scanEvent)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, e := range events {
+		messages = append(messages, *e.Message)
+	}
+	if len(events) == exportLot {
+		next = events[len(events)-1].pos
+	}
+	return messages, next, nil
+}
