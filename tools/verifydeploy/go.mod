@@ -1,4 +1,4 @@
-module github.com/unhidra/unhidra/.ci/verifydeploy
+module github.com/unhidra/unhidra/tools/verifydeploy
 
 go 1.26.8
 
