@@ -40,7 +40,9 @@ func (s *server) audit(keys *token.Keyring) (*audit.Service, error) {
 	if d.Sinks, err = auditSinks(c, s.Version); err != nil {
 		return nil, err
 	}
-	return audit.New(d), nil
+	log := audit.New(d)
+	s.health.Check("audit", log.Health)
+	return log, nil
 }
 
 func auditSinks(c config.Config, version string) ([]audit.Sink, error) {

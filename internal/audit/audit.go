@@ -12,6 +12,7 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -72,6 +73,7 @@ const (
 	checkpointAfter = 1000 // records
 	firstRetry      = 100 * time.Millisecond
 	lastRetry       = 10 * time.Second
+	unhealthyAfter  = 10 * time.Second
 	stopTime        = 10 * time.Second // for what is waiting when the server stops
 )
 
@@ -89,6 +91,7 @@ type Service struct {
 	rates   coalescer
 	running atomic.Bool
 	waiting atomic.Int64 // in queue, or on its way into the store
+	failing atomic.Int64 // since when the store takes nothing, in milliseconds; 0: it does
 
 	mu      sync.Mutex
 	dropped int64                // events that no record was made of, not told of yet
@@ -243,8 +246,19 @@ func (s *Service) append(ctx context.Context, events []domain.AuditEvent) error 
 	}
 	s.Metrics.records.Add(float64(made))
 	s.Metrics.seconds.Observe(time.Since(begin).Seconds())
+	s.failing.Store(0)
 	s.news.tell()
 	return nil
+}
+
+// Health reports an error if nothing could be recorded for a while. A server that
+// cannot say what happens on it should not be sent people.
+func (s *Service) Health(context.Context) error {
+	since := s.failing.Load()
+	if since == 0 || s.Now().Sub(time.UnixMilli(since)) < unhealthyAfter {
+		return nil
+	}
+	return fmt.Errorf("nothing was recorded since %s", stamp(time.UnixMilli(since)))
 }
 
 // seal makes the records that follow on h, and a checkpoint if one is due: after

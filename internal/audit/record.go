@@ -36,7 +36,7 @@ func (s *Service) row(e domain.AuditEvent, seq, day int64, before []byte) domain
 	o := s.fields(e)
 	o["seq"] = seq
 	r := domain.AuditRow{
-		Seq: seq, Day: max(day, dayOf(e.Time)), Time: e.Time, Type: string(e.Type), Actor: o.str("actor_id"), Target: o.str("target_id"),
+		Seq: seq, Day: max(day, dayOf(e.Time)), Time: e.Time, Type: o.str("type"), Actor: o.str("actor_id"), Target: o.str("target_id"),
 	}
 	if len(personal) > 0 {
 		r.Salt = make([]byte, 16)
@@ -65,7 +65,7 @@ func salted(salt []byte, name, value string) string {
 // fields are the values of e that stay for good.
 func (s *Service) fields(e domain.AuditEvent) object {
 	o := object{
-		"time": stamp(e.Time), "id": e.ID, "type": string(e.Type), "outcome": string(outcome(e)), "severity": int64(severity(e)),
+		"time": stamp(e.Time), "id": cut(e.ID, 64), "type": cut(string(e.Type), 64), "outcome": cut(string(outcome(e)), 64), "severity": int64(severity(e)),
 		"actor_kind": actorKind(e), "node": cut(e.Node, maxText),
 	}
 	o.put("actor_id", cut(e.Actor.ID, maxText))
@@ -165,7 +165,10 @@ func masked(s string) string {
 	return string(first) + "***"
 }
 
+// cut bounds a value. PostgreSQL takes no text with a zero in it, and a record
+// that could not be kept would hold up all behind it.
 func cut(s string, n int) string {
+	s = strings.ReplaceAll(s, "\x00", "\uFFFD")
 	if len(s) <= n {
 		return strings.ToValidUTF8(s, "\uFFFD")
 	}

@@ -100,7 +100,11 @@ func (s *Service) forgetDay(ctx context.Context, before int64, now time.Time) (m
 		"chain": head.Chain, "day": day, "first": first, "last": last, "before": hex.EncodeToString(start), "hash": hex.EncodeToString(end),
 		"time": stamp(now), "key": s.keyID,
 	})
-	if err := s.Store.DropAuditSegment(ctx, domain.AuditSegment{First: first, Last: last, Body: body, Sig: sign(s.sign, segmentLabel, body)}); err != nil {
+	err = s.Store.DropAuditSegment(ctx, domain.AuditSegment{First: first, Last: last, Body: body, Sig: sign(s.sign, segmentLabel, body)})
+	if domain.KindOf(err) == domain.Conflict {
+		return false, nil // another node is at it
+	}
+	if err != nil {
 		return false, err
 	}
 	e := s.own(domain.AuditRetention, now)

@@ -128,6 +128,7 @@ func (s *Service) commit(ctx context.Context, batch []entry) (left []entry) {
 		}
 		s.Metrics.failures.Inc()
 		s.trouble.tell()
+		s.failing.CompareAndSwap(0, s.Now().UnixMilli())
 		s.Log.Error("the audit log cannot be written; trying again", "err", err, "waiting", s.waiting.Load())
 		if !pause(ctx, wait) {
 			s.mu.Lock()

@@ -180,12 +180,19 @@ func TestStoreAway(t *testing.T) {
 				t.Errorf("RecordSync: %v", err)
 			}
 		}
+		time.Sleep(15 * time.Second)
+		if s.Health(ctx) == nil {
+			t.Error("healthy, though nothing is recorded")
+		}
 		const more = 70_000 // than are held in memory
 		for range more {
 			s.Record(ctx, login(3))
 		}
 		mem.setFail(nil)
 		time.Sleep(time.Minute)
+		if err := s.Health(ctx); err != nil {
+			t.Error(err)
+		}
 		cancel()
 		<-done
 		var ones, twos, threes, lost int
@@ -221,29 +228,31 @@ func records2(t *testing.T, mem *memory) []domain.AuditRecord {
 // Whatever an attacker puts into a name, a header or a reason, no line of any
 // format has a control character in it, nor more lines than one.
 func TestCHK_AU_02_NothingBreaksOutOfALine(t *testing.T) {
-	db := testkit.Open(t, testkit.SQLite(t))
-	s := audit.New(deps(t, db))
-	nasty := "x\r\n<109>1 forged\x1b[2J|a=b\\c\" ]\u2028\x00\xff"
-	e := login(1)
-	e.UserAgent, e.Reason, e.Typed, e.Actor.Name, e.RequestID, e.Actor.Kind = nasty, nasty, "pa$$word\r\nx", nasty, nasty, nasty
-	e.Details, e.Personal = map[string]string{nasty: nasty}, map[string]string{nasty: nasty}
-	if err := s.RecordSync(t.Context(), e); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range audit.Formats() {
-		for _, r := range records(t, db) {
-			line := string(audit.NewFormat(name, "1|2\n", "host").Line(r))
-			if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-				t.Errorf("%s: %q", name, line)
-			}
-			if strings.Contains(line, "pa$$word") {
-				t.Errorf("%s has what was typed: %s", name, line)
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		s := audit.New(deps(t, db))
+		nasty := "x\r\n<109>1 forged\x1b[2J|a=b\\c\" ]\u2028\x00\xff"
+		e := login(1)
+		e.UserAgent, e.Reason, e.Typed, e.Actor.Name, e.RequestID, e.Actor.Kind = nasty, nasty, "pa$$word\r\nx", nasty, nasty, nasty
+		e.Actor.ID, e.Target.ID, e.Target.Kind, e.Method, e.Node, e.Session, e.AddrSource = nasty, nasty, nasty, nasty, nasty, nasty, nasty
+		e.Details, e.Personal = map[string]string{nasty: nasty}, map[string]string{nasty: nasty}
+		if err := s.RecordSync(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range audit.Formats() {
+			for _, r := range records(t, db) {
+				line := string(audit.NewFormat(name, "1|2\n", "host").Line(r))
+				if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+					t.Errorf("%s: %q", name, line)
+				}
+				if strings.Contains(line, "pa$$word") {
+					t.Errorf("%s has what was typed: %s", name, line)
+				}
 			}
 		}
-	}
-	if r := verify(t, db, s, nil); !r.Intact() {
-		t.Errorf("%v", r.Problems)
-	}
+		if r := verify(t, db, s, nil); !r.Intact() {
+			t.Errorf("%v", r.Problems)
+		}
+	})
 }
 
 // BenchmarkRecord is what the log takes in a second with all of its work: the
