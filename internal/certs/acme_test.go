@@ -265,6 +265,12 @@ func (b *syncBuffer) String() string {
 	return b.b.String()
 }
 
+func (b *syncBuffer) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.b.Reset()
+}
+
 func (b *syncBuffer) waitFor(t *testing.T, text string) {
 	t.Helper()
 	end := time.After(30 * time.Second)

@@ -1,7 +1,6 @@
 package certs
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"log/slog"
@@ -41,9 +40,9 @@ func TestFilesReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := tlstest.NewAuthority(t)
 		cert, key := ca.Files(t.TempDir(), 1000*time.Hour)
-		var log bytes.Buffer
+		log := &syncBuffer{}
 		reg := prometheus.NewPedanticRegistry()
-		f, err := OpenFiles(FilesOptions{Cert: cert, Key: key, Log: slog.New(slog.NewTextHandler(&log, nil)), Metrics: reg, Every: time.Second})
+		f, err := OpenFiles(FilesOptions{Cert: cert, Key: key, Log: slog.New(slog.NewTextHandler(log, nil)), Metrics: reg, Every: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,8 +59,8 @@ func TestFilesReload(t *testing.T) {
 		write(t, key, k)
 		wait()
 		second := served(t, f)
-		if second == first || log.Len() == 0 || strings.Contains(log.String(), "ERROR") {
-			t.Errorf("the new pair is not in use:\n%s", &log)
+		if second == first || log.String() == "" || strings.Contains(log.String(), "ERROR") {
+			t.Errorf("the new pair is not in use:\n%s", log)
 		}
 		log.Reset()
 
@@ -69,7 +68,7 @@ func TestFilesReload(t *testing.T) {
 		write(t, key, other)
 		wait()
 		if served(t, f) != second || strings.Count(log.String(), "ERROR") != 1 || !strings.Contains(log.String(), "is not that of the first certificate") {
-			t.Errorf("a wrong key: %s", &log)
+			t.Errorf("a wrong key: %s", log)
 		}
 		log.Reset()
 		if err := os.Remove(key); err != nil {
@@ -77,7 +76,7 @@ func TestFilesReload(t *testing.T) {
 		}
 		wait()
 		if served(t, f) != second || strings.Count(log.String(), "ERROR") != 1 {
-			t.Errorf("no key: %s", &log)
+			t.Errorf("no key: %s", log)
 		}
 		log.Reset()
 		old, oldKey := ca.Issue(-time.Hour)
@@ -85,7 +84,7 @@ func TestFilesReload(t *testing.T) {
 		write(t, key, oldKey)
 		wait()
 		if served(t, f) != second || !strings.Contains(log.String(), "ended on") {
-			t.Errorf("an old certificate: %s", &log)
+			t.Errorf("an old certificate: %s", log)
 		}
 		c, k = ca.Issue(3000 * time.Hour)
 		write(t, cert, c)
