@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/pem"
 	"io/fs"
 	"log/slog"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,6 +52,11 @@ func (d *diagnosis) chain(path, host string) {
 		d.fail("certificate", "%v", err)
 		return
 	}
+	d.judge(path, b, host)
+}
+
+// judge says what browsers will think of a chain that was found somewhere.
+func (d *diagnosis) judge(path string, b []byte, host string) {
 	now := time.Now()
 	switch f := certs.Check(b, host, nil, now); {
 	case f.Broken:
@@ -58,6 +66,29 @@ func (d *diagnosis) chain(path, host string) {
 	default:
 		d.ok("certificate", "%s %s", path, f.Text)
 	}
+}
+
+// served returns the chain that the server on this machine shows for a domain,
+// whatever it is worth.
+func served(ctx context.Context, c config.Config, domain string) (chain []byte) {
+	host := c.BindAddr
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	dialer := &tls.Dialer{Config: &tls.Config{ServerName: domain, InsecureSkipVerify: true}}
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(c.GatewayPort)))
+	if err != nil {
+		return nil
+	}
+	defer conn.Close()
+	t, ok := conn.(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	for _, c := range t.ConnectionState().PeerCertificates {
+		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
+	}
+	return chain
 }
 
 // certificateOf looks for what ACME has brought, and, if that is nothing yet, at
@@ -76,6 +107,10 @@ func (d *diagnosis) certificateOf(ctx context.Context, c config.Config, domain s
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
+	if b := served(ctx, c, domain); b != nil { // from the database that it shares with other nodes
+		d.judge("what the server on this machine shows for "+domain, b, domain)
+		return
+	}
 	addrs, err := net.DefaultResolver.LookupHost(ctx, domain)
 	if err != nil {
 		d.warn("certificate", "%s has no address as seen from here; make an A or AAAA record that leads to this machine: %v", domain, err)

@@ -89,6 +89,7 @@ func (s *server) build(ctx context.Context) error {
 	if m.auth, err = s.accounts(keys); err != nil {
 		return err
 	}
+	m.auth.CountLimits(s.reg)
 	s.parts = append(s.parts, part{"auth", m.auth.Run})
 
 	m.history = history.New(history.Deps{Store: s.db})

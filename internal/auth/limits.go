@@ -1,0 +1,20 @@
+package auth
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/ratelimit"
+)
+
+// CountLimits registers what the limits of this service decide.
+func (s *Service) CountLimits(reg prometheus.Registerer) {
+	for rule, l := range map[string]*ratelimit.Limiter{
+		"sign_ins_of_address": s.logins, "registrations_of_address": s.signups, "mails_of_address": s.mails,
+		"mails_to_user": s.letters, "passwords_of_user": s.changes, "puzzles_of_address": s.puzzles,
+	} {
+		if l != nil {
+			obs.CountLimit(reg, rule, l)
+		}
+	}
+}
