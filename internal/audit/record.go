@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -209,9 +208,3 @@ func severity(e domain.AuditEvent) domain.AuditSeverity {
 }
 
 func dayOf(t time.Time) int64 { return t.Unix() / 86400 }
-
-// addrOf is the address in personal data.
-func addrOf(p map[string]string) netip.Addr {
-	a, _ := netip.ParseAddr(p[personalAddr])
-	return a
-}
