@@ -169,7 +169,7 @@ func (s *server) handlers() error {
 	}
 	if s.plain != nil {
 		h := s.certs.Challenge(redirect(s.addrs.URL, s.health.ServeHealth))
-		s.parts = append(s.parts, serve("http", s.plain, nil, h, s.Log, s.Config.ShutdownTimeout))
+		s.parts = append(s.parts, serve("http", s.behindProxy(s.plain), nil, h, s.Log, s.Config.ShutdownTimeout))
 	}
 	if s.auth != nil {
 		mux := http.NewServeMux()
