@@ -139,7 +139,10 @@ func (f *feeder) once(ctx context.Context) (sent bool, err error) {
 		return false, err
 	}
 	last := records[len(records)-1].Seq
-	ok, err := f.Store.AdvanceAuditSink(ctx, name, f.owner, last, missed, f.Now().Add(sinkLease), f.Now())
+	// What was sent counts, even if the server stops now.
+	advance, cancel := context.WithTimeout(context.WithoutCancel(ctx), sinkTimeout)
+	defer cancel()
+	ok, err := f.Store.AdvanceAuditSink(advance, name, f.owner, last, missed, f.Now().Add(sinkLease), f.Now())
 	if err == nil && !ok {
 		err = errTaken
 	}

@@ -167,9 +167,11 @@ func TestCHK_AU_04_TenMinutesOfOutageLoseNothing(t *testing.T) {
 		if n := len(sink.all()); n != 0 {
 			t.Errorf("%d records arrived while the receiver was away", n)
 		}
+		sink.mu.Lock()
 		if sink.tries > 60 {
 			t.Errorf("%d tries in ten minutes", sink.tries)
 		}
+		sink.mu.Unlock()
 		time.Sleep(6 * time.Minute) // at most five minutes until the next try
 		head, _ := mem.AuditHead(ctx)
 		if head.Seq < 1000 {
