@@ -1,6 +1,7 @@
 // Who is here: a visitor, or somebody who is signed in.
 
-import { Api, Unreachable, type Signed } from '../net/api';
+import { Api, Refusal, Unreachable, type Signed } from '../net/api';
+import { solveCaptcha, type Challenge } from '../platform/captcha';
 import type { Invitation, Server, Session } from '../view/port';
 import type { Me, RoomState } from '../view/types';
 import { SignedIn } from './app.svelte';
@@ -84,11 +85,23 @@ export class Visit implements Session {
   }
 
   async signIn(login: string, password: string): Promise<void> {
-    this.#enter(await this.#api.open('POST', '/auth/sign-in', { login, password, client: 'web' }));
+    this.#enter(await this.#paid('sign_in', '/auth/sign-in', { login, password, client: 'web' }));
   }
 
   async register(a: { username: string; display_name: string; email: string; password: string; setup_token?: string }): Promise<void> {
-    this.#enter(await this.#api.open('POST', '/auth/register', { ...a, client: 'web' }));
+    this.#enter(await this.#paid('register', '/auth/register', { ...a, client: 'web' }));
+  }
+
+  /** Sends a form; if the server asks for a proof of work, once more with one. */
+  async #paid(action: string, path: string, form: object): Promise<Signed<Me>> {
+    try {
+      return await this.#api.open('POST', path, form);
+    } catch (err) {
+      if (!(err instanceof Refusal) || err.code !== 'captcha_required') throw err;
+      const asked = await this.#api.open<{ kind: string; challenge?: Challenge }>('GET', `/auth/captcha?action=${action}`);
+      if (!asked.challenge) throw err;
+      return this.#api.open('POST', path, { ...form, captcha: await solveCaptcha(asked.challenge) });
+    }
   }
 
   invitation(code: string): Promise<Invitation> {
