@@ -21,6 +21,12 @@ export class Server {
   #dir = mkdtempSync(join(tmpdir(), 'unhidra-e2e-'));
   #process;
   #said = '';
+  #settings;
+
+  /** @param settings more of the environment that it reads */
+  constructor(settings = {}) {
+    this.#settings = settings;
+  }
 
   /** Starts the server and waits until it says that it is ready. */
   async start() {
@@ -37,6 +43,7 @@ export class Server {
         RATE_LIMIT_REGISTER_PER_HOUR: '1000',
         RATE_LIMIT_IP_PER_MINUTE: '10000',
         RATE_LIMIT_USER_PER_MINUTE: '10000',
+        ...this.#settings,
       },
     });
     const ready = new Promise((done, failed) => {

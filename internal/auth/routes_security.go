@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -226,8 +227,8 @@ func (s *Service) postTOTP(ctx context.Context, _ *struct{}) (*enrolOutput, erro
 
 // addedOutput is what follows a new second factor.
 type addedOutput struct {
-	signedOutput
-	Body struct {
+	SetCookie []http.Cookie `header:"Set-Cookie"`
+	Body      struct {
 		signed
 		Codes []string `json:"recovery_codes,omitempty" doc:"shown this once"`
 	}
@@ -238,7 +239,7 @@ func (s *Service) added(codes []string, v Signed, web bool, err error) (*addedOu
 	if err != nil {
 		return nil, err
 	}
-	out := &addedOutput{signedOutput: *a}
+	out := &addedOutput{SetCookie: a.SetCookie}
 	out.Body.signed, out.Body.Codes = a.Body, codes
 	return out, nil
 }

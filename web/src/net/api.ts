@@ -47,6 +47,11 @@ export interface Signed<Me> {
   access_token: string;
   expires: string;
   me: Me;
+  /** a second factor must be added before anything else */
+  limited?: boolean;
+  /** for the next step, where more is asked for */
+  ticket?: string;
+  methods?: string[];
 }
 
 const hint = 'unhidra.signed-in';
@@ -77,6 +82,13 @@ export class Api<Me> {
       if (!(err instanceof Refusal) || err.status !== 401) throw err;
       return this.#send<T>(method, path, body, await this.token(true));
     }
+  }
+
+  /** Fetches a file as whoever is signed in. */
+  async download(path: string): Promise<Blob> {
+    const answer = await fetch(`/api/v1${path}`, { headers: { Authorization: `Bearer ${await this.token()}` } });
+    if (answer.ok) return answer.blob();
+    throw new Refusal(answer.status, (await answer.json()) as Problem);
   }
 
   /** Sends one request as nobody in particular. */

@@ -2,25 +2,44 @@
 
 import { Api, Refusal, Unreachable, type Signed } from '../net/api';
 import { solveCaptcha, type Challenge } from '../platform/captcha';
-import type { Invitation, Server, Session } from '../view/port';
+import { showPasskey } from '../platform/passkey';
+import type { Invitation, MailLink, Registration, Server, Session, Step } from '../view/port';
 import type { Me, RoomState } from '../view/types';
 import { SignedIn } from './app.svelte';
+import { Security } from './security';
 
 const again = 3_000;
 
 interface ServerInfo {
   name: string;
-  registration: string;
+  registration: Server['registration'];
   setup_required: boolean;
+  mail: boolean;
+  passkeys: boolean;
+  providers?: Server['providers'];
 }
+
+interface Ceremony {
+  ticket: string;
+  options: unknown;
+}
+
+const linkPaths: Record<MailLink, string> = {
+  verify: '/auth/email/verify',
+  unlock: '/auth/unlock',
+  'confirm-email': '/auth/email/confirm',
+  'undo-email': '/auth/email/undo',
+};
 
 export class Visit implements Session {
   readonly #api: Api<Me>;
   readonly #words: (err: unknown) => string;
   #stage: Session['stage'] = $state('starting');
-  #server: Server = $state.raw({ name: '', registration: true, setup: false });
+  #server: Server = $state.raw({ name: '', registration: 'open', setup: false, mail: false, passkeys: false, providers: [] });
   #ended = $state(false);
   #app: SignedIn | undefined = $state.raw();
+  #security: Security | undefined = $state.raw();
+  #confirming: ((done: boolean) => void) | undefined = $state.raw();
 
   /** unreachable: what to say when there is no way to the server; words: what to say of a failure */
   constructor(unreachable: string, words: (err: unknown) => string) {
@@ -42,6 +61,12 @@ export class Visit implements Session {
   get app() {
     return this.#app;
   }
+  get security() {
+    return this.#security;
+  }
+  get confirming() {
+    return this.#confirming;
+  }
 
   async #start(): Promise<void> {
     try {
@@ -60,36 +85,115 @@ export class Visit implements Session {
 
   async #ask(): Promise<void> {
     const s = await this.#api.open<ServerInfo>('GET', '/server');
-    this.#server = { name: s.name, registration: s.registration === 'open', setup: s.setup_required };
+    this.#server = { name: s.name, registration: s.registration, setup: s.setup_required, mail: s.mail, passkeys: s.passkeys, providers: s.providers ?? [] };
   }
 
   #enter(s: Signed<Me>): void {
     this.#api.keep(s);
     this.#ended = false;
-    this.#app = new SignedIn(this.#api, s.me, this.#server, this.#words, () => this.#signOut());
+    this.#security ??= new Security(
+      this.#api,
+      () => this.#confirm(),
+      (next) => this.#renewed(next),
+    );
+    if (s.limited) {
+      this.#stage = 'limited';
+      return;
+    }
+    this.#app ??= new SignedIn(this.#api, s.me, this.#server, this.#words, () => this.signOut());
     this.#stage = 'in';
   }
 
-  #end(unasked: boolean): void {
-    this.#ended = unasked && this.#stage === 'in';
-    this.#app?.close();
-    this.#app = undefined;
-    if (this.#stage === 'in') this.#stage = 'out';
+  /** Takes new tokens over; whoever had to add a second factor may have done so. */
+  #renewed(s: Signed<Me>): void {
+    this.#api.keep(s);
+    if (this.#stage === 'limited') this.#enter(s);
   }
 
-  async #signOut(): Promise<void> {
+  /** Has the page ask who is there. */
+  #confirm(): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#confirming = (done) => {
+        this.#confirming = undefined;
+        resolve(done);
+      };
+    });
+  }
+
+  /** Goes on with what a sign-in led to. */
+  #next(s: Signed<Me>): Step | undefined {
+    if (s.state === 'second_factor') return { ticket: s.ticket ?? '', methods: s.methods ?? [] };
+    this.#enter(s);
+    return undefined;
+  }
+
+  #end(unasked: boolean): void {
+    const was = this.#stage === 'in' || this.#stage === 'limited';
+    this.#ended = unasked && was;
+    this.#confirming?.(false);
+    this.#app?.close();
+    this.#app = undefined;
+    this.#security = undefined;
+    if (was) this.#stage = 'out';
+  }
+
+  async signOut(): Promise<void> {
     await this.#api.open('POST', '/auth/sign-out', {});
     this.#end(false);
     this.#api.forget();
     this.#ended = false;
   }
 
-  async signIn(login: string, password: string): Promise<void> {
-    this.#enter(await this.#paid('sign_in', '/auth/sign-in', { login, password, client: 'web' }));
+  async signIn(login: string, password: string): Promise<Step | undefined> {
+    return this.#next(await this.#paid('sign_in', '/auth/sign-in', { login, password, client: 'web' }));
   }
 
-  async register(a: { username: string; display_name: string; email: string; password: string; setup_token?: string }): Promise<void> {
-    this.#enter(await this.#paid('register', '/auth/register', { ...a, client: 'web' }));
+  async answer(step: Step, code: string, remember: boolean): Promise<void> {
+    this.#next(await this.#api.open('POST', '/auth/sign-in/factor', { ticket: step.ticket, code, remember, client: 'web' }));
+  }
+
+  async answerByPasskey(step: Step, remember: boolean): Promise<void> {
+    const asked = await this.#api.open<Ceremony>('POST', '/auth/sign-in/passkey', { ticket: step.ticket });
+    const passkey = await showPasskey(asked.options);
+    this.#next(await this.#api.open('POST', '/auth/sign-in/factor', { ticket: step.ticket, passkey, remember, client: 'web' }));
+  }
+
+  async passkeySignIn(): Promise<void> {
+    const asked = await this.#api.open<Ceremony>('POST', '/auth/passkey');
+    const passkey = await showPasskey(asked.options);
+    this.#next(await this.#api.open('POST', '/auth/passkey/finish', { ticket: asked.ticket, passkey, client: 'web' }));
+  }
+
+  async provider(id: string): Promise<string> {
+    return (await this.#api.open<{ location: string }>('POST', `/auth/provider/${encodeURIComponent(id)}`)).location;
+  }
+
+  async providerBack(query: string): Promise<Step | undefined> {
+    const s = await this.#api.open<Signed<Me>>('POST', '/auth/provider', { query, client: 'web' });
+    return s.access_token || s.ticket ? this.#next(s) : undefined; // an account was linked by somebody who is signed in
+  }
+
+  async register(a: Registration): Promise<boolean> {
+    const s = await this.#paid('register', '/auth/register', { ...a, client: 'web' });
+    if (s.state === 'verify_email') return true;
+    this.#enter(s);
+    return false;
+  }
+
+  resend(email: string): Promise<void> {
+    return this.#api.open('POST', '/auth/email/resend', { email });
+  }
+
+  async forgot(login: string): Promise<void> {
+    await this.#paid('reset', '/auth/password/forgot', { login });
+  }
+
+  reset(token: string, password: string): Promise<void> {
+    return this.#api.open('POST', '/auth/password/reset', { token, password });
+  }
+
+  use(link: MailLink, token: string): Promise<void> {
+    return this.#api.open('POST', linkPaths[link], { token });
   }
 
   /** Sends a form; if the server asks for a proof of work, once more with one. */

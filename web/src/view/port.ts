@@ -14,8 +14,68 @@ export interface PageOf<T> {
 /** What a visitor may know of the server. */
 export interface Server {
   name: string;
-  registration: boolean;
+  registration: 'open' | 'invite' | 'closed';
   setup: boolean;
+  /** a new account's address is proven by mail, and a forgotten password replaced by one */
+  mail: boolean;
+  passkeys: boolean;
+  providers: { id: string; label: string }[];
+}
+
+/** What a sign-in asks for after the password. */
+export interface Step {
+  ticket: string;
+  methods: string[];
+}
+
+/** A user's second factors. */
+export interface Factors {
+  totp?: string;
+  passkeys: { id: string; name: string; created_at: string; used_at?: string }[];
+  recovery_codes: number;
+  remembered: { id: string; device: string; ip: string; used_at: string; expires_at: string }[];
+  required: boolean;
+}
+
+/** A sign-in that is alive. */
+export interface SessionView {
+  id: string;
+  device: string;
+  ip: string;
+  created_at: string;
+  last_seen_at: string;
+  current: boolean;
+}
+
+/** What an authenticator app is set up with. */
+export interface Enrolment {
+  secret: string;
+  uri: string;
+  picture: { size: number; path: string };
+}
+
+/** The user's own account, as far as it is about who they are. */
+export interface Security {
+  factors(): Promise<Factors>;
+  sessions(): Promise<SessionView[]>;
+  endSession(id: string): Promise<void>;
+  endOthers(): Promise<void>;
+  forgetBrowser(id: string): Promise<void>;
+  changePassword(current: string, next: string): Promise<void>;
+  /** whether a mail must be answered first */
+  changeEmail(email: string): Promise<boolean>;
+  enrol(): Promise<Enrolment>;
+  /** recovery codes, to be shown this once; none if there were some before */
+  confirmApp(code: string): Promise<string[]>;
+  removeApp(): Promise<void>;
+  newCodes(): Promise<string[]>;
+  addPasskey(name: string): Promise<string[]>;
+  renamePasskey(id: string, name: string): Promise<void>;
+  removePasskey(id: string): Promise<void>;
+  exportAll(): Promise<Blob>;
+  deleteAccount(): Promise<void>;
+  stepUp(proof: { password: string; code: string }): Promise<void>;
+  stepUpByPasskey(): Promise<void>;
 }
 
 export interface Seen {
@@ -133,22 +193,62 @@ export interface Invitation {
   member: boolean;
 }
 
+export interface Registration {
+  username: string;
+  display_name: string;
+  email: string;
+  password: string;
+  setup_token?: string;
+  invite?: string;
+}
+
+export type MailLink = 'verify' | 'unlock' | 'confirm-email' | 'undo-email';
+
 /** Who is here: a visitor, or someone who is signed in. */
 export interface Session {
-  readonly stage: 'starting' | 'unreachable' | 'out' | 'in';
+  readonly stage: 'starting' | 'unreachable' | 'out' | 'limited' | 'in';
   readonly server: Server;
   /** the session was ended from elsewhere */
   readonly ended: boolean;
   /** set while stage is in */
   readonly app: App | undefined;
-  signIn(login: string, password: string): Promise<void>;
-  register(a: { username: string; display_name: string; email: string; password: string; setup_token?: string }): Promise<void>;
+  /** set while stage is in or limited */
+  readonly security: Security | undefined;
+  /** somebody must prove who they are before they go on: with true, they have */
+  readonly confirming: ((done: boolean) => void) | undefined;
+  signOut(): Promise<void>;
+  /** what is asked for next, or nothing: signed in */
+  signIn(login: string, password: string): Promise<Step | undefined>;
+  answer(step: Step, code: string, remember: boolean): Promise<void>;
+  answerByPasskey(step: Step, remember: boolean): Promise<void>;
+  passkeySignIn(): Promise<void>;
+  /** the address of the provider's page */
+  provider(id: string): Promise<string>;
+  providerBack(query: string): Promise<Step | undefined>;
+  /** whether a mail must be answered first */
+  register(a: Registration): Promise<boolean>;
+  resend(email: string): Promise<void>;
+  forgot(login: string): Promise<void>;
+  reset(token: string, password: string): Promise<void>;
+  /** uses the link of a mail */
+  use(link: MailLink, token: string): Promise<void>;
   invitation(code: string): Promise<Invitation>;
   /** joins by an invitation and returns the room */
   accept(code: string): Promise<string>;
 }
 
 const key = Symbol('app');
+
+const securityKey = Symbol('security');
+
+interface OwnSecurity {
+  security: Security | undefined;
+  /** the server and this browser can have passkeys */
+  passkeys: boolean;
+}
+
+export const provideSecurity = (s: OwnSecurity): OwnSecurity => setContext(securityKey, s);
+export const useSecurity = (): OwnSecurity => getContext<OwnSecurity>(securityKey);
 
 export const provideApp = (app: App): App => setContext(key, app);
 export const useApp = (): App => getContext<App>(key);

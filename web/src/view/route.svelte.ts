@@ -4,7 +4,10 @@ export type Route =
   | { page: 'room'; room: string; seq?: number; panel?: Panel; q?: string; everywhere?: boolean }
   | { page: 'search'; q: string }
   | { page: 'settings'; section: string }
-  | { page: 'sign-in' | 'sign-up'; next?: string }
+  | { page: 'sign-in' | 'sign-up'; next?: string; invite?: string }
+  | { page: 'forgot' }
+  | { page: 'signed-in'; query: string }
+  | { page: 'verify' | 'unlock' | 'confirm-email' | 'undo-email' | 'reset'; token: string }
   | { page: 'setup'; token: string }
   | { page: 'join'; code: string }
   | { page: 'nothing' };
@@ -12,7 +15,7 @@ export type Route =
 export type Panel = 'members' | 'search' | 'details';
 
 const panels: readonly string[] = ['members', 'search', 'details'];
-export const settingsPages = ['profile', 'status', 'notifications', 'appearance', 'account'] as const;
+export const settingsPages = ['profile', 'status', 'notifications', 'appearance', 'account', 'security'] as const;
 
 /** Reads an address. */
 export function parse(url: URL): Route {
@@ -32,8 +35,21 @@ export function parse(url: URL): Route {
     case 'sign-up': {
       const next = url.searchParams.get('next') ?? '';
       // Only a place of our own: an address that leaves the client is not followed.
-      return /^\/(?![/\\])/.test(next) ? { page, next } : { page };
+      const invite = new URLSearchParams(hash).get('invite') ?? '';
+      return { page, ...(/^\/(?![/\\])/.test(next) && { next }), ...(invite && { invite }) };
     }
+    case 'register':
+      return { page: 'sign-up', invite: new URLSearchParams(hash).get('invite') ?? '' };
+    case 'forgot':
+      return { page: 'forgot' };
+    case 'signed-in':
+      return { page: 'signed-in', query: url.search.slice(1) };
+    case 'verify':
+    case 'unlock':
+    case 'confirm-email':
+    case 'undo-email':
+    case 'reset':
+      return { page, token: new URLSearchParams(hash).get('token') ?? '' };
     case 'setup':
       return { page: 'setup', token: new URLSearchParams(hash).get('token') ?? '' };
     case 'join':
@@ -72,7 +88,17 @@ export function href(r: Route): string {
       return `/settings/${r.section}`;
     case 'sign-in':
     case 'sign-up':
-      return `/${r.page}${r.next ? `?next=${encodeURIComponent(r.next)}` : ''}`;
+      return `/${r.page}${r.next ? `?next=${encodeURIComponent(r.next)}` : ''}${r.invite ? `#invite=${r.invite}` : ''}`;
+    case 'forgot':
+      return '/forgot';
+    case 'signed-in':
+      return '/signed-in';
+    case 'verify':
+    case 'unlock':
+    case 'confirm-email':
+    case 'undo-email':
+    case 'reset':
+      return `/${r.page}`; // without the secret: it has been read
     case 'join':
       return `/join#${r.code}`;
     case 'setup':

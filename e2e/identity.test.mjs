@@ -1,0 +1,242 @@
+// Who somebody is, in a real browser with a real mail server: a mail proves an
+// address, an app and a passkey stand beside the passphrase, and sessions end.
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { Mailbox } from './mailbox.mjs';
+import { launch, password, shot, visitor } from './people.mjs';
+import { Server } from './server.mjs';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const mailbox = new Mailbox();
+let server;
+let browser;
+let page;
+let secret;
+let recovery;
+let current = password;
+
+before(async () => {
+  await mailbox.open();
+  server = new Server({ UNHIDRA_SMTP_URL: mailbox.url, UNHIDRA_MAIL_FROM: 'Unhidra <chat@example.org>', RATE_LIMIT_LOGIN_PER_MINUTE: '1000', RATE_LIMIT_LOGIN_BURST: '1000' });
+  await server.start();
+  browser = await launch();
+  page = await visitor(browser);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.close();
+  mailbox.close();
+});
+
+function chapter(name, fn) {
+  test(name, async () => {
+    try {
+      await fn();
+    } catch (err) {
+      await shot(page, 'failed-identity');
+      console.log(page.url(), await page.locator('body').ariaSnapshot());
+      throw err;
+    }
+  });
+}
+
+/** The code of an authenticator app (RFC 6238), now or some steps from now. */
+function code(step = 0) {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+  const bits = [...secret].map((c) => alphabet.indexOf(c).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + step));
+  const mac = createHmac('sha1', key).update(counter).digest();
+  const at = mac[19] & 15;
+  return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0');
+}
+
+const welcome = (p = page) => p.getByRole('heading', { name: /^Welcome/ }).waitFor();
+
+async function fillSignIn(p, name, pass = current) {
+  await p.goto(`${server.url}/sign-in`);
+  await p.getByLabel('Username or e-mail').fill(name);
+  await p.getByRole('textbox', { name: 'Passphrase' }).fill(pass);
+  await p.getByRole('button', { name: 'Sign in', exact: true }).click();
+}
+
+async function signOut(p = page) {
+  await p.goto(`${server.url}/settings/account`);
+  await p.getByRole('button', { name: 'Sign out' }).click();
+  await p.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click().catch(() => {});
+  await p.getByRole('heading', { name: 'Sign in' }).waitFor();
+}
+
+async function confirm(answer) {
+  const dialog = page.getByRole('dialog', { name: 'Is it you?' });
+  await dialog.getByRole('textbox', { name: 'Passphrase' }).fill(current);
+  if (answer) await dialog.getByLabel(/^Code of your/).fill(answer);
+  await dialog.getByRole('button', { name: 'Confirm' }).click();
+  await dialog.waitFor({ state: 'detached' });
+}
+
+chapter('a mail proves the address', async () => {
+  await page.goto(`${server.url}/sign-up`);
+  await page.getByLabel('Name', { exact: true }).fill('Ann Smith');
+  await page.getByLabel('Username').fill('ann');
+  await page.getByLabel('E-mail').fill('ann@example.org');
+  await page.getByRole('textbox', { name: 'Passphrase' }).fill(password);
+  await page.getByRole('button', { name: 'Create account' }).click();
+  await page.getByRole('heading', { name: 'Look into your mail' }).waitFor();
+  await shot(page, 'mail-sent');
+  const { link } = await mailbox.take('ann@example.org', /./);
+  await page.goto(link);
+  assert.ok(!page.url().includes('token'), 'the secret leaves the address bar');
+  await shot(page, 'mail-link');
+  await page.getByRole('button', { name: 'Confirm' }).click();
+  await page.getByText('Your address is confirmed').waitFor();
+  await fillSignIn(page, 'ann');
+  await welcome();
+});
+
+chapter('an authenticator app and recovery codes', async () => {
+  await page.goto(`${server.url}/settings/security`);
+  const app = page.getByRole('listitem').filter({ hasText: 'Authenticator app' });
+  await app.getByRole('button', { name: 'Add' }).click();
+  await page.getByRole('img', { name: /QR code/ }).waitFor();
+  secret = (await page.locator('code').first().innerText()).replace(/\s/g, '');
+  await shot(page, 'security-app');
+  await page.getByLabel('Code of your authenticator app').fill(code());
+  await page.getByRole('button', { name: 'Turn on' }).click();
+  await page.getByText('They are not shown again').waitFor();
+  recovery = (await page.locator('ul code').allInnerTexts()).map((c) => c.trim());
+  assert.equal(recovery.length, 10);
+  await shot(page, 'security-codes');
+  await page.getByRole('button', { name: 'I have kept them' }).click();
+  await page.getByText('10 are left').waitFor();
+  await mailbox.take('ann@example.org', /factor/i);
+});
+
+chapter('the sign-in asks for the app, and remembers this browser', async () => {
+  await signOut();
+  await fillSignIn(page, 'ann');
+  await page.getByRole('heading', { name: 'One more step' }).waitFor();
+  await shot(page, 'factor');
+  await page.getByLabel('Code of your authenticator app').fill('000000');
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByText('This code is not right').waitFor();
+  await page.getByLabel('Code of your authenticator app').fill(code(1)); // the one before was used
+  await page.getByLabel('Do not ask this browser again').check();
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await welcome();
+  await signOut();
+  await fillSignIn(page, 'ann');
+  await welcome(); // not asked
+});
+
+chapter('a recovery code signs in elsewhere, and that session is ended from here', async () => {
+  const other = await visitor(browser, { viewport: { width: 390, height: 844 } });
+  await fillSignIn(other, 'ann');
+  await other.getByRole('button', { name: 'Use a recovery code' }).click();
+  await other.getByLabel('Recovery code').fill(recovery[0].toLowerCase());
+  await shot(other, 'factor-phone');
+  await other.getByRole('button', { name: 'Go on' }).click();
+  await other.getByRole('heading', { name: 'Rooms', exact: true }).waitFor();
+  await page.goto(`${server.url}/settings/security`);
+  const theirs = page.getByRole('listitem').filter({ hasText: 'last there' }).first();
+  const began = Date.now();
+  await theirs.getByRole('button', { name: 'Sign out' }).click();
+  await other.getByText('You were signed out').waitFor();
+  assert.ok(Date.now() - began < 2000, 'its socket closes within two seconds');
+  await shot(other, 'ended');
+  await other.context().close();
+});
+
+chapter('a passkey, alone and to confirm', async () => {
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send('WebAuthn.enable');
+  await cdp.send('WebAuthn.addVirtualAuthenticator', {
+    options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
+  });
+  await page.goto(`${server.url}/settings/security`);
+  const passkey = page.getByRole('listitem').filter({ hasText: 'Sign in by finger' });
+  await passkey.getByRole('button', { name: 'Add' }).click();
+  await page.getByLabel('Name of the passkey').fill('My laptop');
+  await page.getByLabel('Name of the passkey').press('Enter');
+  // This session was begun without a second factor shown: it is asked.
+  const dialog = page.getByRole('dialog', { name: 'Is it you?' });
+  const mine = page.getByText('My laptop');
+  await dialog.or(mine).first().waitFor();
+  if (await dialog.isVisible()) await confirm(recovery[1]);
+  await mine.waitFor();
+  await shot(page, 'security');
+  await signOut();
+  await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
+  await page.getByRole('heading', { name: 'Settings' }).waitFor(); // goes on where it was
+});
+
+chapter('a new passphrase ends what was', async () => {
+  await page.goto(`${server.url}/settings/security`);
+  const next = 'another song, about snow';
+  await page.getByRole('textbox', { name: 'Your passphrase' }).fill(current);
+  await page.getByRole('textbox', { name: 'New passphrase' }).fill(next);
+  await page.getByRole('button', { name: 'Change the passphrase' }).click();
+  await page.getByText('Your passphrase is changed').waitFor();
+  current = next;
+  await mailbox.take('ann@example.org', /passphrase|password/i);
+  await page.reload();
+  await page.getByRole('heading', { name: 'Security' }).waitFor(); // still signed in
+});
+
+chapter('a forgotten passphrase', async () => {
+  await signOut();
+  await page.getByRole('link', { name: 'Forgot your passphrase?' }).click();
+  await page.getByLabel('Username or e-mail').fill('ann');
+  await page.getByRole('button', { name: 'Send the mail' }).click();
+  await page.getByText('a mail is on its way').waitFor();
+  const { link } = await mailbox.take('ann@example.org', /new pass|reset|choose/i);
+  await page.goto(link);
+  current = 'a third song, about the sea';
+  await page.getByRole('textbox', { name: 'Passphrase' }).fill(current);
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Your new passphrase is saved').waitFor();
+  await fillSignIn(page, 'ann');
+  await page.getByRole('heading', { name: 'One more step' }).waitFor(); // a reset skips no factor
+  await page.getByRole('button', { name: 'Use a passkey' }).click();
+  await welcome();
+});
+
+chapter('a lock, and the link that ends it', async () => {
+  const stranger = await visitor(browser);
+  for (let i = 0; i < 5; i++) {
+    await fillSignIn(stranger, 'ann', `a wrong guess, number ${i}`);
+    await stranger.getByText('The name or the password is wrong').waitFor();
+  }
+  await fillSignIn(stranger, 'ann');
+  await stranger.getByText('Too many failed attempts').waitFor();
+  await shot(stranger, 'locked');
+  const { link } = await mailbox.take('ann@example.org', /too many/i);
+  await stranger.goto(link);
+  await stranger.getByRole('button', { name: 'Unlock' }).click();
+  await stranger.getByText('You can sign in from this browser now').waitFor();
+  await fillSignIn(stranger, 'ann');
+  await stranger.getByRole('heading', { name: 'One more step' }).waitFor();
+  await stranger.context().close();
+});
+
+chapter('the pages are accessible, in both themes, and on a phone', async () => {
+  for (const [colorScheme, size] of [
+    ['light', { width: 1440, height: 900 }],
+    ['dark', { width: 390, height: 844 }],
+  ]) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize(size);
+    await page.goto(`${server.url}/settings/security`);
+    await page.getByText('This browser', { exact: false }).first().waitFor();
+    await page.evaluate(axe);
+    const { violations } = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }));
+    assert.deepEqual(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join(' ')}`), []);
+    await shot(page, `security-${colorScheme}-${size.width}`);
+  }
+  assert.equal(page.broken, undefined);
+});

@@ -1,0 +1,65 @@
+// Passkeys: what the server asks in JSON, asked of the browser (WebAuthn, level 3,
+// has these conversions; not every browser that has passkeys has them).
+
+interface Descriptor {
+  id: string;
+  type: 'public-key';
+  transports?: AuthenticatorTransport[];
+}
+
+interface Asked {
+  publicKey: Record<string, unknown> & { challenge: string; user?: { id: string }; excludeCredentials?: Descriptor[]; allowCredentials?: Descriptor[] };
+}
+
+/** whether this browser and this page can have passkeys at all */
+export const passkeysHere = (): boolean => 'credentials' in navigator && 'PublicKeyCredential' in window;
+
+/** Has the browser make a passkey. */
+export async function makePasskey(asked: unknown): Promise<unknown> {
+  const made = await navigator.credentials.create({ publicKey: read(asked) as unknown as PublicKeyCredentialCreationOptions });
+  return write(made as PublicKeyCredential);
+}
+
+/** Has the browser show one. */
+export async function showPasskey(asked: unknown): Promise<unknown> {
+  const shown = await navigator.credentials.get({ publicKey: read(asked) as unknown as PublicKeyCredentialRequestOptions });
+  return write(shown as PublicKeyCredential);
+}
+
+function read(asked: unknown): object {
+  const { publicKey: o } = asked as Asked;
+  const list = (ds?: Descriptor[]) => ds?.map((d) => ({ ...d, id: bytes(d.id) }));
+  return {
+    ...o,
+    challenge: bytes(o.challenge),
+    ...(o.user && { user: { ...o.user, id: bytes(o.user.id) } }),
+    ...(o.excludeCredentials && { excludeCredentials: list(o.excludeCredentials) }),
+    ...(o.allowCredentials && { allowCredentials: list(o.allowCredentials) }),
+  };
+}
+
+function write(c: PublicKeyCredential): object {
+  const r = c.response as AuthenticatorAttestationResponse & AuthenticatorAssertionResponse;
+  const response: Record<string, unknown> = { clientDataJSON: text(r.clientDataJSON) };
+  if (r.attestationObject) {
+    response['attestationObject'] = text(r.attestationObject);
+    response['transports'] = r.getTransports?.() ?? [];
+  } else {
+    response['authenticatorData'] = text(r.authenticatorData);
+    response['signature'] = text(r.signature);
+    if (r.userHandle) response['userHandle'] = text(r.userHandle);
+  }
+  return { id: c.id, rawId: text(c.rawId), type: c.type, response, clientExtensionResults: c.getClientExtensionResults() };
+}
+
+function bytes(base64url: string): Uint8Array {
+  const s = atob(base64url.replace(/-/g, '+').replace(/_/g, '/'));
+  return Uint8Array.from(s, (c) => c.charCodeAt(0));
+}
+
+function text(buffer: ArrayBuffer): string {
+  return btoa(String.fromCharCode(...new Uint8Array(buffer)))
+    .replace(/\+/g, '-')
+    .replace(/\//g, '_')
+    .replace(/=+$/, '');
+}

@@ -1,0 +1,122 @@
+// The user's own account, as far as it is about who they are: factors, sessions,
+// password. What is dangerous may ask them to confirm first.
+
+import { Refusal, type Api, type Signed } from '../net/api';
+import { makePasskey, showPasskey } from '../platform/passkey';
+import type * as port from '../view/port';
+import type { Me } from '../view/types';
+
+interface Ceremony {
+  ticket: string;
+  options: unknown;
+}
+
+type Added = Signed<Me> & { recovery_codes?: string[] };
+
+export class Security implements port.Security {
+  readonly #api: Api<Me>;
+  readonly #confirm: () => Promise<boolean>;
+  readonly #signed: (s: Signed<Me>) => void;
+
+  /** confirm: asks the user to prove who they are; signed: takes new tokens over */
+  constructor(api: Api<Me>, confirm: () => Promise<boolean>, signed: (s: Signed<Me>) => void) {
+    this.#api = api;
+    this.#confirm = confirm;
+    this.#signed = signed;
+  }
+
+  factors(): Promise<port.Factors> {
+    return this.#api.call('GET', '/me/factors');
+  }
+
+  async sessions(): Promise<port.SessionView[]> {
+    return (await this.#api.call<{ items: port.SessionView[] }>('GET', '/me/sessions')).items;
+  }
+
+  endSession(id: string): Promise<void> {
+    return this.#api.call('DELETE', `/me/sessions/${encodeURIComponent(id)}`);
+  }
+
+  endOthers(): Promise<void> {
+    return this.#api.call('DELETE', '/me/sessions');
+  }
+
+  forgetBrowser(id: string): Promise<void> {
+    return this.#api.call('DELETE', `/me/remembered/${encodeURIComponent(id)}`);
+  }
+
+  async changePassword(current: string, next: string): Promise<void> {
+    this.#signed(await this.#guarded('POST', '/me/password', { current_password: current, password: next, client: 'web' }));
+  }
+
+  async changeEmail(email: string): Promise<boolean> {
+    return (await this.#guarded<{ pending: boolean }>('PUT', '/me/email', { email })).pending;
+  }
+
+  enrol(): Promise<port.Enrolment> {
+    return this.#guarded('POST', '/me/totp');
+  }
+
+  async confirmApp(code: string): Promise<string[]> {
+    return this.#added(await this.#guarded<Added>('POST', '/me/totp/confirm', { code, client: 'web' }));
+  }
+
+  removeApp(): Promise<void> {
+    return this.#guarded('DELETE', '/me/totp');
+  }
+
+  async newCodes(): Promise<string[]> {
+    return (await this.#guarded<{ recovery_codes: string[] }>('POST', '/me/recovery-codes')).recovery_codes;
+  }
+
+  async addPasskey(name: string): Promise<string[]> {
+    const asked = await this.#guarded<Ceremony>('POST', '/me/passkeys');
+    const passkey = await makePasskey(asked.options);
+    return this.#added(await this.#guarded<Added>('POST', '/me/passkeys/finish', { ticket: asked.ticket, name, passkey, client: 'web' }));
+  }
+
+  renamePasskey(id: string, name: string): Promise<void> {
+    return this.#api.call('PATCH', `/me/passkeys/${encodeURIComponent(id)}`, { name });
+  }
+
+  removePasskey(id: string): Promise<void> {
+    return this.#guarded('DELETE', `/me/passkeys/${encodeURIComponent(id)}`);
+  }
+
+  async exportAll(): Promise<Blob> {
+    return this.#ask(() => this.#api.download('/me/export'));
+  }
+
+  deleteAccount(): Promise<void> {
+    return this.#guarded('DELETE', '/me');
+  }
+
+  async stepUp(proof: { password: string; code: string }): Promise<void> {
+    this.#signed(await this.#api.call('POST', '/me/step-up', { password: proof.password, ...(proof.code && { code: proof.code }), client: 'web' }));
+  }
+
+  async stepUpByPasskey(): Promise<void> {
+    const asked = await this.#api.call<Ceremony>('POST', '/me/step-up/passkey');
+    const passkey = await showPasskey(asked.options);
+    this.#signed(await this.#api.call('POST', '/me/step-up', { ticket: asked.ticket, passkey, client: 'web' }));
+  }
+
+  #added(s: Added): string[] {
+    this.#signed(s);
+    return s.recovery_codes ?? [];
+  }
+
+  #guarded<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return this.#ask(() => this.#api.call<T>(method, path, body));
+  }
+
+  /** Does something; if the server wants to know first that it is still the same person, asks them. */
+  async #ask<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (err) {
+      if (!(err instanceof Refusal) || err.code !== 'step_up_required' || !(await this.#confirm())) throw err;
+      return work();
+    }
+  }
+}
