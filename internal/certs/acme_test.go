@@ -118,6 +118,7 @@ func TestACMEChallenges(t *testing.T) {
 				t.Errorf("%d expiries, %v", n, err)
 			}
 			stop()
+			orders := s.acme.Orders() // more than one where the first failed on a busy machine
 			s.reg = prometheus.NewPedanticRegistry()
 			b, err := NewACME(ACMEOptions{Domains: []string{"localhost"}, Directory: s.acme.Directory, CAFile: s.acme.CAFile, Folder: s.dir,
 				Log: slog.New(slog.NewTextHandler(s.log, nil)), Metrics: s.reg})
@@ -128,8 +129,8 @@ func TestACMEChallenges(t *testing.T) {
 			done := make(chan struct{})
 			go func() { defer close(done); _ = b.Run(ctx) }()
 			defer func() { cancel(); <-done }()
-			if c := wait(t, b); !c.Equal(first) || s.acme.Orders() != 1 {
-				t.Errorf("another certificate after a restart, or %d orders", s.acme.Orders())
+			if c := wait(t, b); !c.Equal(first) || s.acme.Orders() != orders {
+				t.Errorf("another certificate after a restart, or %d orders more", s.acme.Orders()-orders)
 			}
 		})
 	}

@@ -54,7 +54,7 @@ func TestCHK_TK_01_ForeignTokensAreRefused(t *testing.T) {
 		}
 		return s
 	}
-	key := k.keys[k.current]
+	key := k.keys[k.current].sign
 	if _, err := k.Verify(make(jwt.SigningMethodHS256, key, nil), now); err != nil {
 		t.Fatalf("the good one: %v", err)
 	}
