@@ -107,7 +107,7 @@ func (s *site) leaf(ok func(*x509.Certificate) bool) *x509.Certificate {
 func anyLeaf(*x509.Certificate) bool { return true }
 
 // Each challenge alone leads to a certificate, which is there again after a
-// restart without another order.
+// restart.
 func TestACMEChallenges(t *testing.T) {
 	for _, http01 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("http01=%v", http01), func(t *testing.T) {
@@ -118,7 +118,6 @@ func TestACMEChallenges(t *testing.T) {
 				t.Errorf("%d expiries, %v", n, err)
 			}
 			stop()
-			orders := s.acme.Orders() // more than one where the first failed on a busy machine
 			s.reg = prometheus.NewPedanticRegistry()
 			b, err := NewACME(ACMEOptions{Domains: []string{"localhost"}, Directory: s.acme.Directory, CAFile: s.acme.CAFile, Folder: s.dir,
 				Log: slog.New(slog.NewTextHandler(s.log, nil)), Metrics: s.reg})
@@ -129,8 +128,8 @@ func TestACMEChallenges(t *testing.T) {
 			done := make(chan struct{})
 			go func() { defer close(done); _ = b.Run(ctx) }()
 			defer func() { cancel(); <-done }()
-			if c := wait(t, b); !c.Equal(first) || s.acme.Orders() != orders {
-				t.Errorf("another certificate after a restart, or %d orders more", s.acme.Orders()-orders)
+			if c := wait(t, b); !c.Equal(first) { // it may be renewed soon after, if the ACME server says so (RFC 9773)
+				t.Error("another certificate after a restart")
 			}
 		})
 	}
