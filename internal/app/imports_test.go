@@ -43,6 +43,7 @@ func floors() map[string][]string {
 		"internal/store":    append([]string{"internal/fulltext"}, ground...),
 
 		"internal/audit":    kits,
+		"internal/admin":    kits,
 		"internal/auth":     kits,
 		"internal/gateway":  kits,
 		"internal/chat":     kits,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/unhidra/unhidra/internal/admin"
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/auth"
 	"github.com/unhidra/unhidra/internal/captcha"
@@ -46,6 +47,7 @@ var (
 // its roles say which of them are reached from outside.
 type modules struct {
 	audit    *audit.Service
+	admin    *admin.Service
 	auth     *auth.Service
 	chat     *chat.Service
 	history  *history.Service
@@ -92,6 +94,10 @@ func (s *server) build(ctx context.Context) error {
 	m.auth.CountLimits(s.reg)
 	s.parts = append(s.parts, part{"auth", m.auth.Run})
 
+	m.admin = admin.New(admin.Deps{
+		Store: s.db, Passwords: m.auth, Audit: m.audit, Bus: s.bus, Hash: keys.Hash, Log: s.Log, URL: s.addrs.URL,
+		Defaults: map[string]string{auth.SettingRegistration: c.Registration, auth.SettingSecondFactor: c.SecondFactor},
+	})
 	m.history = history.New(history.Deps{Store: s.db})
 
 	m.presence = presence.New(presence.Deps{Users: s.db, Peers: s.db, Bus: s.bus, Logger: s.Log})
@@ -145,6 +151,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 		m.auth.Routes(api)
 	}
 	m.audit.Routes(api)
+	m.admin.Routes(api)
 	m.chat.Routes(api)
 	m.history.Routes(api)
 	m.presence.Routes(api)

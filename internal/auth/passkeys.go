@@ -195,6 +195,9 @@ func (s *Service) BeginPasskeyFactor(ctx context.Context, ticket string) (Ceremo
 	if err != nil {
 		return Ceremony{}, err
 	}
+	if len(v.Credentials) == 0 {
+		return Ceremony{}, domain.Conflict.Errorf("no_passkey", "this account has no passkey; use another way")
+	}
 	c, err := s.Passkeys.BeginSecond(v, s.Now())
 	if err != nil {
 		return Ceremony{}, err
@@ -210,6 +213,9 @@ func (s *Service) BeginPasskeyStepUp(ctx context.Context, p domain.Principal) (C
 	u, v, err := s.holder(ctx, p)
 	if err != nil {
 		return Ceremony{}, err
+	}
+	if len(v.Credentials) == 0 {
+		return Ceremony{}, domain.Conflict.Errorf("no_passkey", "this account has no passkey")
 	}
 	c, err := s.Passkeys.BeginSecond(v, s.Now())
 	return s.ask(ctx, u.ID, c, err)

@@ -75,3 +75,9 @@ func (db *DB) MessagesBy(ctx context.Context, user string, after int64) (message
 	}
 	return messages, next, nil
 }
+
+// Admins returns how many people administer this server.
+func (db *DB) Admins(ctx context.Context) (n int, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE role = 'admin' AND NOT disabled`).Scan(&n)
+	return n, err
+}

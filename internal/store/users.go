@@ -292,7 +292,6 @@ func (db *DB) Avatar(ctx context.Context, hash string) (mime string, data []byte
 
 // HasAdmin reports whether anybody administers this server.
 func (db *DB) HasAdmin(ctx context.Context) (bool, error) {
-	var n int
-	err := db.read.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE role = 'admin' AND NOT disabled`).Scan(&n)
+	n, err := db.Admins(ctx)
 	return n > 0, err
 }

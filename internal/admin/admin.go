@@ -1,0 +1,291 @@
+// Package admin is what administrators do to the server as a whole: accounts,
+// invitations to it, and the settings that are safe to change while it runs. It
+// gives nobody a way to read what is said in rooms, nor to know a password.
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/token"
+)
+
+// freshFor is how long a proof of identity opens what is dangerous.
+const freshFor = 5 * time.Minute
+
+// Store is what admin needs remembered.
+type Store interface {
+	Accounts(ctx context.Context, q, after string, limit int) ([]domain.User, error)
+	UsersByID(ctx context.Context, ids []string) ([]domain.User, error)
+	Admins(ctx context.Context) (int, error)
+	SetUserRole(ctx context.Context, user string, role domain.SystemRole) (domain.User, error)
+	SetUserDisabled(ctx context.Context, user string, disabled bool, now time.Time) (domain.User, error)
+	EndSessions(ctx context.Context, user, reason string, now time.Time) (domain.User, error)
+	ResetFactors(ctx context.Context, user string, now time.Time) (domain.User, error)
+	DeleteUser(ctx context.Context, user string, now time.Time) error
+	Sessions(ctx context.Context, user string, now time.Time) ([]domain.Session, error)
+	Factors(ctx context.Context, user string) (domain.Factors, error)
+	SignupInvites(ctx context.Context, now time.Time) ([]domain.SignupInvite, error)
+	CreateSignupInvite(ctx context.Context, i domain.SignupInvite, hash []byte) error
+	DeleteSignupInvite(ctx context.Context, id string) error
+	Settings(ctx context.Context) ([]domain.Setting, error)
+	SetSetting(ctx context.Context, s domain.Setting) error
+}
+
+// Passwords has somebody choose another password, by a link.
+type Passwords interface {
+	ResetLink(ctx context.Context, u domain.User) (link string, mailed bool, err error)
+}
+
+// Recorder is the audit log. What cannot be recorded there is not done.
+type Recorder interface {
+	RecordSync(ctx context.Context, e domain.AuditEvent) error
+}
+
+// Deps are what the service needs.
+type Deps struct {
+	Store     Store
+	Passwords Passwords
+	Audit     Recorder
+	Bus       bus.Bus
+	Hash      func(secret string) []byte // how the store knows a secret
+	Log       *slog.Logger
+	URL       string            // where people reach the server
+	Defaults  map[string]string // settings, until somebody changes them
+	Now       func() time.Time  // nil: time.Now
+}
+
+// Service is the admin module.
+type Service struct{ Deps }
+
+// New returns the service.
+func New(d Deps) *Service {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	return &Service{d}
+}
+
+// By is who does something, and from where.
+type By struct {
+	domain.Principal
+	Addr      netip.Addr
+	UserAgent string
+	RequestID string
+}
+
+// allowed refuses everybody but administrators, and, where fresh is set, those
+// who proved who they are too long ago.
+func (s *Service) allowed(by By, fresh bool) error {
+	if !by.IsAdmin() {
+		return domain.Forbidden.Errorf("not_admin", "this is for administrators of the server")
+	}
+	if fresh && s.Now().Sub(by.AuthTime) > freshFor {
+		return domain.Forbidden.Errorf("step_up_required", "confirm that it is you first: this was done more than five minutes ago")
+	}
+	return nil
+}
+
+// record writes what by is about to do into the audit log, before it is done.
+func (s *Service) record(ctx context.Context, by By, kind domain.AuditType, target domain.AuditTarget, details map[string]string) error {
+	s.Log.Info(string(kind), "admin", by.ID, "target", target.ID, "details", details)
+	return s.Audit.RecordSync(ctx, domain.AuditEvent{
+		Type: kind, Actor: domain.AuditActor{Kind: domain.ActorAdmin, ID: by.ID}, Target: target, Session: by.SessionID,
+		Addr: by.Addr, UserAgent: by.UserAgent, RequestID: by.RequestID, Details: details,
+	})
+}
+
+// user returns the account that is to be changed.
+func (s *Service) user(ctx context.Context, id string) (domain.User, error) {
+	users, err := s.Store.UsersByID(ctx, []string{id})
+	if err != nil {
+		return domain.User{}, err
+	}
+	if len(users) == 0 || users[0].Kind != domain.KindUser {
+		return domain.User{}, domain.NotFound.Errorf("no_user", "there is no such account")
+	}
+	return users[0], nil
+}
+
+// change does something dangerous to an account: recorded first, and told to
+// every node afterwards, whose sockets of that user close.
+func (s *Service) change(ctx context.Context, by By, id string, kind domain.AuditType, details map[string]string, do func(u domain.User) (domain.User, error)) (domain.User, error) {
+	if err := s.allowed(by, true); err != nil {
+		return domain.User{}, err
+	}
+	u, err := s.user(ctx, id)
+	if err != nil {
+		return u, err
+	}
+	if err := s.record(ctx, by, kind, domain.AuditTarget{Kind: string(domain.KindUser), ID: u.ID}, details); err != nil {
+		return u, err
+	}
+	if u, err = do(u); err != nil {
+		return u, err
+	}
+	b, err := json.Marshal(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "account_changed"})
+	if err == nil {
+		err = s.Bus.Publish(bus.RevokeSubject, b)
+	}
+	if err != nil {
+		s.Log.Error("announce a revocation", "err", err) // other nodes find it in the store
+	}
+	return u, nil
+}
+
+// keepOne refuses to take the last administrator away.
+func (s *Service) keepOne(ctx context.Context, u domain.User) error {
+	if u.Role != domain.SystemAdmin || u.Disabled {
+		return nil
+	}
+	n, err := s.Store.Admins(ctx)
+	if err == nil && n <= 1 {
+		err = domain.Conflict.Errorf("last_admin", "this is the last administrator; make somebody else one first")
+	}
+	return err
+}
+
+// SetRole makes somebody an administrator, or no longer one.
+func (s *Service) SetRole(ctx context.Context, by By, id string, role domain.SystemRole) (domain.User, error) {
+	return s.change(ctx, by, id, domain.AuditAdminUserRole, map[string]string{"role": string(role)}, func(u domain.User) (domain.User, error) {
+		if role != domain.SystemAdmin {
+			if err := s.keepOne(ctx, u); err != nil {
+				return u, err
+			}
+		}
+		return s.Store.SetUserRole(ctx, u.ID, role)
+	})
+}
+
+// SetDisabled keeps somebody out, ending all their sessions, or lets them in.
+func (s *Service) SetDisabled(ctx context.Context, by By, id string, disabled bool) (domain.User, error) {
+	kind := domain.AuditAdminUserEnable
+	if disabled {
+		kind = domain.AuditAdminUserDisable
+	}
+	return s.change(ctx, by, id, kind, nil, func(u domain.User) (domain.User, error) {
+		if disabled {
+			if err := s.keepOne(ctx, u); err != nil {
+				return u, err
+			}
+		}
+		return s.Store.SetUserDisabled(ctx, u.ID, disabled, s.Now())
+	})
+}
+
+// EndSessions signs somebody out everywhere.
+func (s *Service) EndSessions(ctx context.Context, by By, id string) error {
+	_, err := s.change(ctx, by, id, domain.AuditSessionRevoke, nil, func(u domain.User) (domain.User, error) {
+		return s.Store.EndSessions(ctx, u.ID, "ended_by_admin", s.Now())
+	})
+	return err
+}
+
+// ResetFactors takes all second factors of somebody away, who has proven to the
+// administrator by other means who they are.
+func (s *Service) ResetFactors(ctx context.Context, by By, id string) error {
+	_, err := s.change(ctx, by, id, domain.AuditAdminFactorsReset, nil, func(u domain.User) (domain.User, error) {
+		return s.Store.ResetFactors(ctx, u.ID, s.Now())
+	})
+	return err
+}
+
+// ResetPassword signs somebody out everywhere and has them choose another
+// password: by a mail, or by a link that the administrator passes on.
+func (s *Service) ResetPassword(ctx context.Context, by By, id string) (link string, mailed bool, err error) {
+	_, err = s.change(ctx, by, id, domain.AuditAdminPasswordReset, nil, func(u domain.User) (domain.User, error) {
+		if u, err = s.Store.EndSessions(ctx, u.ID, "password_reset_by_admin", s.Now()); err == nil {
+			link, mailed, err = s.Passwords.ResetLink(ctx, u)
+		}
+		return u, err
+	})
+	return link, mailed, err
+}
+
+// Delete ends somebody's account. What they said stays, under no name.
+func (s *Service) Delete(ctx context.Context, by By, id string) error {
+	_, err := s.change(ctx, by, id, domain.AuditAdminUserDelete, nil, func(u domain.User) (domain.User, error) {
+		if err := s.keepOne(ctx, u); err != nil {
+			return u, err
+		}
+		u.Epoch++
+		return u, s.Store.DeleteUser(ctx, u.ID, s.Now())
+	})
+	return err
+}
+
+// Invite makes an invitation to the server. Its code is shown once.
+func (s *Service) Invite(ctx context.Context, by By, note string, life time.Duration, uses int) (i domain.SignupInvite, link string, err error) {
+	if err := s.allowed(by, false); err != nil {
+		return i, "", err
+	}
+	if note, err = domain.CheckLine("/note", note, domain.MaxDisplayName, false); err != nil {
+		return i, "", err
+	}
+	code := token.Secret()
+	i = domain.SignupInvite{
+		ID: domain.NewID(domain.SignupPrefix), Note: note, CreatedBy: by.ID, CreatedAt: s.Now(), Expires: s.Now().Add(life), MaxUses: uses,
+	}
+	if err := s.record(ctx, by, domain.AuditAdminInvite, domain.AuditTarget{Kind: "invite", ID: i.ID}, nil); err != nil {
+		return i, "", err
+	}
+	return i, s.URL + "/register#invite=" + code, s.Store.CreateSignupInvite(ctx, i, s.Hash(code))
+}
+
+// Uninvite ends an invitation.
+func (s *Service) Uninvite(ctx context.Context, by By, id string) error {
+	if err := s.allowed(by, false); err != nil {
+		return err
+	}
+	if err := s.record(ctx, by, domain.AuditAdminInviteRevoke, domain.AuditTarget{Kind: "invite", ID: id}, nil); err != nil {
+		return err
+	}
+	return s.Store.DeleteSignupInvite(ctx, id)
+}
+
+// values are the settings that may be changed here, and what each may be.
+func values() map[string][]string {
+	return map[string][]string{
+		"registration":  {"open", "invite", "closed"},
+		"second_factor": {"none", "admins", "everyone"},
+	}
+}
+
+// Settings returns every setting that may be changed here, with its value.
+func (s *Service) Settings(ctx context.Context) (map[string]string, error) {
+	kept, err := s.Store.Settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := make(map[string]string)
+	for name := range values() {
+		now[name] = s.Defaults[name]
+	}
+	for _, v := range kept {
+		if _, ok := now[v.Name]; ok {
+			now[v.Name] = v.Value
+		}
+	}
+	return now, nil
+}
+
+// Set changes a setting. Every node follows within seconds.
+func (s *Service) Set(ctx context.Context, by By, name, value string) error {
+	if err := s.allowed(by, true); err != nil {
+		return err
+	}
+	before, err := s.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	details := map[string]string{"setting": name, "from": before[name], "to": value}
+	if err := s.record(ctx, by, domain.AuditConfigChange, domain.AuditTarget{Kind: "setting", ID: name}, details); err != nil {
+		return err
+	}
+	return s.Store.SetSetting(ctx, domain.Setting{Name: name, Value: value, By: by.ID, At: s.Now()})
+}
