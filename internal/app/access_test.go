@@ -186,7 +186,9 @@ func TestAdministration(t *testing.T) {
 				t.Errorf("%s %s: %q (%v), want %q", method, path, code, err, want)
 			}
 		}
-		var users struct{ Items []struct{ Username, Role string } }
+		var users struct {
+			Items []struct{ Username, Role string }
+		}
 		do("", "GET", "/users?q=bo", nil, &users)
 		if len(users.Items) != 1 || users.Items[0].Username != "bob" {
 			t.Errorf("%+v", users)
