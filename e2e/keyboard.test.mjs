@@ -166,15 +166,15 @@ test('a browser that prefers German gets German, and a choice outlives the visit
   assert.equal(await german.evaluate(() => document.documentElement.lang), 'de');
   await german.getByLabel('Benutzername oder E-Mail').fill('kim');
   await german.getByRole('textbox', { name: 'Passphrase' }).fill(password);
-  await german.getByRole('button', { name: 'Anmelden' }).click();
+  await german.getByRole('button', { name: 'Anmelden', exact: true }).click();
   await german.getByRole('navigation', { name: 'Räume und Personen' }).waitFor();
   await shot(german, 'german');
   await german.goto(`${server.url}/settings/profile`);
   await german.getByLabel('Sprache').waitFor();
   await shot(german, 'german-settings');
   await german.getByLabel('Sprache').selectOption('en');
-  await german.getByRole('button', { name: 'Speichern' }).click();
-  await german.getByRole('button', { name: 'Save' }).waitFor();
+  await german.getByRole('button', { name: 'Speichern', exact: true }).click();
+  await german.getByRole('button', { name: 'Save', exact: true }).waitFor();
   await german.reload();
   await german.getByRole('heading', { name: 'Settings' }).waitFor();
   assert.equal(german.broken, undefined);
