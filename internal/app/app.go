@@ -76,10 +76,11 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	s := &server{Options: o, db: db, bus: bus.NewLocal(), reg: obs.NewRegistry(o.Version), health: &obs.Health{}}
+	s := &server{Options: o, db: db, reg: obs.NewRegistry(o.Version), health: &obs.Health{}}
 	s.health.Check("store", db.Ping)
 	obs.WatchDisk(s.reg, o.Config.DataDir)
 	defer s.closeListeners()
+	defer s.closeBus()
 	if err := s.open(ctx); err != nil {
 		return err
 	}
@@ -100,6 +101,7 @@ type server struct {
 	Options
 	db      *store.DB
 	bus     bus.Bus
+	node    string // name of this process among those with the same store
 	reg     *prometheus.Registry
 	health  *obs.Health
 	addrs   Addrs

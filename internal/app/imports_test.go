@@ -28,6 +28,7 @@ func floors() map[string][]string {
 		"internal/wire":     {"internal/domain"},
 		"internal/ws":       {"internal/domain"},
 		"internal/bus":      ground,
+		"internal/natsbus":  append([]string{"internal/bus"}, ground...),
 		"internal/certs":    ground,
 		"internal/token":    ground,
 		"internal/mail":     ground,
@@ -52,6 +53,7 @@ func floors() map[string][]string {
 		"internal/presence": kits,
 
 		"internal/passkey/softkey": {}, // for tests alone
+		"internal/bus/bustest":     {"internal/bus", "internal/domain"},
 
 		"web":    {},
 		"client": {"internal/wire", "internal/ws", "internal/domain", "internal/captcha"},

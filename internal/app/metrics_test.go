@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,10 +15,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/obs"
-	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/tlstest"
 )
 
@@ -127,15 +126,17 @@ func everything(t *testing.T) *prometheus.Registry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := testkit.Logger(t)
+	c.NATS.Servers = "nats://127.0.0.1:1" // nobody is there, and that is no error
+	log := slog.New(slog.DiscardHandler)
 	db, err := OpenStore(t.Context(), c, StoreOptions{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	s := &server{Options: Options{Config: c, Version: "test", Log: log}, db: db, bus: bus.NewLocal(), reg: obs.NewRegistry("test"), health: &obs.Health{}}
+	s := &server{Options: Options{Config: c, Version: "test", Log: log}, db: db, reg: obs.NewRegistry("test"), health: &obs.Health{}}
 	obs.WatchDisk(s.reg, c.DataDir)
 	t.Cleanup(s.closeListeners)
+	t.Cleanup(s.closeBus)
 	if err := s.open(t.Context()); err != nil {
 		t.Fatal(err)
 	}

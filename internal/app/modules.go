@@ -69,6 +69,9 @@ func (s *server) build(ctx context.Context) error {
 	if err := checkKey(ctx, s.db, keys); err != nil {
 		return err
 	}
+	if err := s.openBus(keys); err != nil {
+		return err
+	}
 
 	m.chat = chat.New(chat.Deps{
 		Store: s.db, Bus: s.bus, Log: s.Log, Metrics: s.reg, UserPerMinute: c.UserPerMinute, MessagesPerSec: c.MessagesPerSec,
@@ -100,7 +103,7 @@ func (s *server) build(ctx context.Context) error {
 	})
 	m.history = history.New(history.Deps{Store: s.db})
 
-	m.presence = presence.New(presence.Deps{Users: s.db, Peers: s.db, Bus: s.bus, Logger: s.Log})
+	m.presence = presence.New(presence.Deps{Users: s.db, Peers: s.db, Bus: s.bus, Logger: s.Log, Node: s.node})
 	s.parts = append(s.parts, part{"presence", m.presence.Run})
 
 	m.device = device.New(device.Deps{

@@ -38,6 +38,10 @@ type Bus interface {
 const (
 	PresenceSubject = "presence"    // who came and went, and wire.PackUser: new names and statuses
 	RevokeSubject   = "auth.revoke" // JSON: Revocation
+
+	// GapSubject says, to this node alone and without data, that messages of
+	// other nodes may have been lost: whoever must know them asks the store now.
+	GapSubject = "bus.gap"
 )
 
 // Renewed is the reason of a revocation whose session goes on under another id:

@@ -20,6 +20,7 @@ type Config struct {
 	DataDir      string
 	DBPath       string // of SQLite; empty: unhidra.db in DataDir
 	DatabaseURL  Secret // of PostgreSQL; empty: SQLite
+	NATS         NATS   // none: one process
 	BindAddr     string // host that the gateway listens on; empty: all
 	GatewayPort  int
 	AuthAddr     string // empty: none
@@ -59,7 +60,6 @@ type Config struct {
 	ShutdownTimeout time.Duration
 	LogLevel        string
 	LogFormat       string
-	natsURL         string
 	settings        []Setting
 }
 

@@ -60,7 +60,7 @@ func TestComplaints(t *testing.T) {
 	write(t, file, "GATEWAY_PROT=9\nhunter2\nUNHIDRA_NAME=a\nUNHIDRA_NAME=b\n")
 	_, err := Load([]string{
 		"UNHIDRA_CONFIG=" + file, "GATEWAY_PORT=99999", "RATE_LIMIT_LOGIN_PER_MINUTE=ten", "JWT_SECRET=hunter2", "UNHIDRA_REGISTRATIN=open",
-		"DATABASE_URL=postgres://me:hunter2@[bad/x", "NATS_URL=nats://x", "ALLOWED_ORIGINS=*", "UNHIDRA_TRUSTED_PROXIES=10.0.0.0/40",
+		"DATABASE_URL=postgres://me:hunter2@[bad/x", "NATS_URL=nats:x", "ALLOWED_ORIGINS=*", "UNHIDRA_TRUSTED_PROXIES=10.0.0.0/40",
 		"UNHIDRA_ROLES=auth,cook", "UNHIDRA_LOG_FORMAT=xml", "UNHIDRA_DRAIN=5", "UNHIDRA_PUBLIC_URL=chat.example.org", "AUTH_BIND_ADDR=9200",
 		"UNHIDRA_BIND_ADDR=127.0.0.1:9000", "UNHIDRA_TEST_POSTGRES=x", "HOME=/",
 	}, nil)

@@ -87,6 +87,9 @@ func Load(environ []string, flags Flags) (Config, error) {
 	if c.ShutdownTimeout <= c.Drain {
 		return Config{}, fmt.Errorf("UNHIDRA_SHUTDOWN_TIMEOUT (%s) must be longer than UNHIDRA_DRAIN (%s), or sockets are cut off", c.ShutdownTimeout, c.Drain)
 	}
+	if c.NATS.Servers != "" && c.DatabaseURL == "" {
+		return Config{}, errors.New("NATS_URL joins several nodes, which need one PostgreSQL; set DATABASE_URL as well")
+	}
 	if err := errors.Join(c.complete(), c.Mail.complete(), c.Captcha.complete(), c.Audit.complete()); err != nil {
 		return Config{}, err
 	}

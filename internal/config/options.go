@@ -44,7 +44,7 @@ func (c *Config) options() []option {
 		{server, "AUTH_DB_PATH", "db", "", "SQLite file; empty: `unhidra.db` in the data folder", false, str(&c.DBPath)},
 		{server, "DATABASE_URL", "", "", "PostgreSQL instead of SQLite: `postgres://user:password@host/database`; wins over AUTH_DB_PATH", true, postgres(&c.DatabaseURL)},
 		{server, "UNHIDRA_ROLES", "roles", "all", "what this process does: `all`, or some of `auth` (the account API), `gateway` (web client, REST API, WebSocket)", false, roles(&c.Roles)},
-		{server, "NATS_URL", "", "", "reserved for clusters of several nodes, which this version cannot form: setting it is refused", false, reserved(&c.natsURL)},
+		{server, "NATS_URL", "", "", "NATS servers, separated by commas, that nodes with one PostgreSQL hear of each other by: `nats://user:password@a:4222, nats://b:4222`; `tls://` for TLS. Files are named after a question mark: `tls://a:4222?ca=ca.pem&cert=node.pem&key=node.key`, or `creds=` or `nkey=`. Empty: this process is the only one", true, nats(&c.NATS)},
 
 		{listen, "GATEWAY_PORT", "port", "9000", "port of the web client, the REST API and the WebSocket; 0: any free one", false, num(&c.GatewayPort, 0, 65535)},
 		{listen, "UNHIDRA_BIND_ADDR", "bind", "", "address that this port is opened on; empty: all of the machine's; `127.0.0.1`: this machine only", false, host(&c.BindAddr)},
@@ -191,16 +191,6 @@ func roles(p *[]string) func(string) error {
 		}
 		if len(*p) == 0 {
 			return errors.New("names no role; use all")
-		}
-		return nil
-	}
-}
-
-func reserved(p *string) func(string) error {
-	return func(s string) error {
-		*p = s
-		if s != "" {
-			return errors.New("this version runs as one node and cannot use it; remove the setting")
 		}
 		return nil
 	}

@@ -121,7 +121,7 @@ type Service struct {
 
 	draining    atomic.Bool
 	revocations atomic.Int64  // how many there have been
-	tail        chan struct{} // asks for an early comparison of heads; in tests
+	tail        chan struct{} // asks for an early comparison of heads
 }
 
 const (
@@ -169,6 +169,11 @@ func (g *Service) Run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	stopGaps, err := g.Bus.Subscribe(bus.GapSubject, func(bus.Message) { g.compareSoon() })
+	if err != nil {
+		return err
+	}
+	defer stopGaps()
 	var wg sync.WaitGroup
 	work, done := context.WithCancel(context.WithoutCancel(ctx))
 	g.flushers.start(work, &wg)

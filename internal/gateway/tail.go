@@ -24,6 +24,14 @@ func (g *Service) tailLoop(ctx context.Context) {
 	}
 }
 
+// compareSoon has the next comparison begin now.
+func (g *Service) compareSoon() {
+	select {
+	case g.tail <- struct{}{}:
+	default: // it is asked for already
+	}
+}
+
 // checkTails brings hubs up to the heads of their rooms.
 func (g *Service) checkTails(ctx context.Context, all []*room) {
 	for some := range slices.Chunk(all, headsAtOnce) {

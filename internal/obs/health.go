@@ -15,6 +15,7 @@ type Health struct {
 	ready  atomic.Bool
 	mu     sync.Mutex
 	checks []check
+	hints  []check
 }
 
 type check struct {
@@ -30,6 +31,14 @@ func (h *Health) Check(name string, ask func(context.Context) error) {
 	h.checks = append(h.checks, check{name, ask})
 }
 
+// Hint adds a question whose answer is told, and is in nobody's way: work is still
+// wanted here, though it goes less well.
+func (h *Health) Hint(name string, ask func(context.Context) error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.hints = append(h.hints, check{name, ask})
+}
+
 // SetReady says whether new work is wanted: from the end of the start until the
 // beginning of the stop.
 func (h *Health) SetReady(ready bool) { h.ready.Store(ready) }
@@ -43,12 +52,26 @@ func (h *Health) Ready(ctx context.Context) map[string]string {
 	h.mu.Lock()
 	checks := h.checks
 	h.mu.Unlock()
+	ask(ctx, checks, bad)
+	return bad
+}
+
+// Degraded returns what goes less well, by name; empty if nothing does.
+func (h *Health) Degraded(ctx context.Context) map[string]string {
+	bad := map[string]string{}
+	h.mu.Lock()
+	hints := h.hints
+	h.mu.Unlock()
+	ask(ctx, hints, bad)
+	return bad
+}
+
+func ask(ctx context.Context, checks []check, bad map[string]string) {
 	for _, c := range checks {
 		if err := c.ask(ctx); err != nil {
 			bad[c.name] = "does not answer" // the cause may name hosts and files
 		}
 	}
-	return bad
 }
 
 const checkTime = 2 * time.Second
@@ -68,7 +91,11 @@ func (h *Health) ServeReady(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusServiceUnavailable, map[string]any{"status": "not ready", "checks": bad})
 		return
 	}
-	answer(w, http.StatusOK, map[string]any{"status": "ready"})
+	body := map[string]any{"status": "ready"}
+	if bad := h.Degraded(ctx); len(bad) > 0 {
+		body["degraded"] = bad
+	}
+	answer(w, http.StatusOK, body)
 }
 
 func answer(w http.ResponseWriter, status int, body any) {

@@ -1,0 +1,275 @@
+// Package natsbus is a bus between nodes, over NATS. What is published reaches
+// this process at once, through a bus.Local, and the other nodes by way of a
+// NATS server: with the servers away a node still serves all who are connected to
+// it, and the log fills what the other nodes did not hear.
+//
+// A subject has one NATS subscription on a node, however many listen to it here.
+// No caller ever waits for the network: what goes out stands in a bounded queue,
+// and a goroutine of its own writes it.
+package natsbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/unhidra/unhidra/internal/bus"
+)
+
+// Options say which servers to use, and how to be known there.
+type Options struct {
+	Servers string // URLs, separated by commas, with user and password where they ask for them
+	CA      string // PEM file of the authority of the servers' certificates; empty: the system's
+	Cert    string // PEM files of a certificate to show, and its key; empty: none
+	Key     string
+	Creds   string // file with a user's JWT and seed; empty: none
+	NKey    string // file with an NKey's seed; empty: none
+
+	Name    string // of this node, for the servers' monitoring
+	Prefix  string // of all subjects, so that systems can share servers
+	Log     *slog.Logger
+	Metrics prometheus.Registerer // nil: none
+}
+
+const (
+	dialTime    = 2 * time.Second
+	stalled     = 3 * time.Second // a write that takes so long has failed
+	pingEvery   = 3 * time.Second // a server that answers two of them not is away
+	pingsMissed = 2
+	inbound     = 8192            // messages that NATS has delivered and nobody has seen; more are dropped
+	lastWords   = 2 * time.Second // at Close, for what waits
+)
+
+// Bus implements bus.Bus over NATS.
+type Bus struct {
+	log     *slog.Logger
+	prefix  string
+	local   *bus.Local
+	nc      *nats.Conn
+	in      chan *nats.Msg
+	out     queue
+	metrics metrics
+	running sync.WaitGroup
+	ctx     context.Context // of requests being answered; ends with Close
+	cancel  context.CancelFunc
+	closed  chan struct{}
+
+	handling requests
+}
+
+// Connect returns a bus that keeps connecting to o's servers for as long as it is
+// open. Servers that are away are no error: the node works without them, and
+// Check says so. An error is one of the options.
+func Connect(o Options) (*Bus, error) {
+	b := &Bus{log: o.Log, prefix: o.Prefix, local: bus.NewLocal(), in: make(chan *nats.Msg, inbound), closed: make(chan struct{})}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.out.init()
+	b.handling.init()
+	b.metrics = newMetrics()
+	options, err := b.options(o)
+	if err != nil {
+		return nil, err
+	}
+	if b.nc, err = nats.Connect(o.Servers, options...); err != nil {
+		return nil, fmt.Errorf("NATS_URL: %w", err)
+	}
+	if !b.nc.IsConnected() {
+		b.log.Warn("no NATS server answers; this node works without the others until one does", "err", b.nc.LastError())
+	}
+	b.register(o.Metrics)
+	b.running.Go(b.send)
+	b.running.Go(b.receive)
+	return b, nil
+}
+
+func (b *Bus) options(o Options) ([]nats.Option, error) {
+	options := []nats.Option{
+		nats.Name("unhidra " + o.Name), nats.NoEcho(), nats.Timeout(dialTime), nats.FlusherTimeout(stalled),
+		nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(pingsMissed),
+		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
+		nats.CustomReconnectDelay(func(int) time.Duration { return 250*time.Millisecond + rand.N(500*time.Millisecond) }),
+		nats.ReconnectBufSize(-1), // news that is late is no news
+		nats.ConnectHandler(b.onConnect), nats.ReconnectHandler(b.onReconnect), nats.DisconnectErrHandler(b.onDisconnect),
+		nats.ErrorHandler(b.onError), nats.LameDuckModeHandler(b.onLameDuck),
+	}
+	if o.CA != "" {
+		options = append(options, nats.RootCAs(o.CA))
+	}
+	if o.Cert != "" {
+		options = append(options, nats.ClientCert(o.Cert, o.Key))
+	}
+	if o.Creds != "" {
+		options = append(options, nats.UserCredentials(o.Creds))
+	}
+	if o.NKey != "" {
+		option, err := nats.NkeyOptionFromSeed(o.NKey)
+		if err != nil {
+			return nil, fmt.Errorf("NATS_URL: nkey: %w", err)
+		}
+		options = append(options, option)
+	}
+	return options, nil
+}
+
+// Close publishes what waits, if a server is there, and ends the bus.
+func (b *Bus) Close() {
+	b.cancel()
+	b.out.close()
+	// The writer ends by itself; a server that does not read holds it up for no
+	// longer than a write may take.
+	done := make(chan struct{})
+	go func() { <-b.out.ended; _ = b.nc.FlushTimeout(lastWords); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(lastWords):
+	}
+	b.nc.Close()
+	close(b.closed)
+	b.running.Wait()
+}
+
+// ErrAway is what Check returns while no server is connected.
+var ErrAway = errors.New("no NATS server is connected")
+
+// Check says whether other nodes are reached.
+func (b *Bus) Check(context.Context) error {
+	if !b.nc.IsConnected() {
+		return ErrAway
+	}
+	return nil
+}
+
+// Publish implements bus.Bus. It never fails: what cannot be sent is lost, and
+// counted.
+func (b *Bus) Publish(subject string, data []byte) error {
+	_ = b.local.Publish(subject, data) // never fails
+	if !b.out.publish(subject, data) {
+		b.metrics.full.Inc()
+	}
+	return nil
+}
+
+// Subscribe implements bus.Bus. It never fails.
+func (b *Bus) Subscribe(subject string, fn func(bus.Message)) (func(), error) {
+	unsubscribe, err := b.local.Subscribe(subject, fn)
+	if err != nil {
+		return nil, err
+	}
+	b.out.follow(subject)
+	var once sync.Once
+	return func() {
+		unsubscribe()
+		once.Do(func() { b.out.unfollow(subject) })
+	}, nil
+}
+
+// receive hands what NATS delivers to those who listen here. It never waits for
+// them.
+func (b *Bus) receive() {
+	for {
+		select {
+		case m := <-b.in:
+			b.metrics.received.Inc()
+			_ = b.local.Publish(m.Subject[len(b.prefix):], m.Data) // never fails
+		case <-b.closed:
+			return
+		}
+	}
+}
+
+// send writes what goes out, until the queue is closed and empty.
+func (b *Bus) send() {
+	defer close(b.out.ended)
+	following := make(map[string]*nats.Subscription)
+	for {
+		changes, news, more := b.out.take()
+		for subject, follow := range changes {
+			b.follow(following, subject, follow)
+		}
+		for _, m := range news {
+			if err := b.nc.Publish(b.prefix+m.Subject, m.Data); err != nil {
+				b.metrics.unsent.Inc()
+				continue
+			}
+			b.metrics.published.Inc()
+		}
+		if !more {
+			return
+		}
+	}
+}
+
+func (b *Bus) follow(following map[string]*nats.Subscription, subject string, follow bool) {
+	sub := following[subject]
+	var err error
+	switch {
+	case follow && sub == nil:
+		if sub, err = b.nc.ChanSubscribe(b.prefix+subject, b.in); err == nil {
+			following[subject] = sub
+		}
+	case !follow && sub != nil:
+		delete(following, subject)
+		err = sub.Unsubscribe()
+	}
+	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+		b.log.Error("follow a subject of the bus", "subject", subject, "err", err)
+	}
+}
+
+// gap tells this node that messages may have been lost.
+func (b *Bus) gap() { _ = b.local.Publish(bus.GapSubject, nil) } // never fails
+
+func (b *Bus) onConnect(nc *nats.Conn) {
+	b.log.Info("the NATS server is there", "server", nc.ConnectedUrlRedacted())
+	b.gap()
+}
+
+func (b *Bus) onReconnect(nc *nats.Conn) {
+	b.metrics.reconnects.Inc()
+	b.onConnect(nc)
+}
+
+func (b *Bus) onDisconnect(_ *nats.Conn, err error) {
+	if b.ctx.Err() == nil {
+		b.log.Warn("the NATS server is away; this node works without the others until one answers", "err", err)
+	}
+}
+
+func (b *Bus) onError(_ *nats.Conn, sub *nats.Subscription, err error) {
+	if errors.Is(err, nats.ErrSlowConsumer) {
+		b.metrics.slow.Inc()
+		b.gap()
+		return
+	}
+	subject := ""
+	if sub != nil {
+		subject = sub.Subject
+	}
+	b.log.Error("NATS", "subject", subject, "err", err)
+}
+
+// onLameDuck leaves a server that is about to stop, while there are others. Nodes
+// do so one after the other.
+func (b *Bus) onLameDuck(nc *nats.Conn) {
+	if len(nc.Servers()) < 2 {
+		b.log.Warn("the NATS server is about to stop, and no other is known")
+		return
+	}
+	b.log.Info("the NATS server is about to stop; going to another", "server", nc.ConnectedUrlRedacted())
+	time.AfterFunc(rand.N(time.Second), func() {
+		if err := nc.ForceReconnect(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+			b.log.Warn("go to another NATS server", "err", err)
+		}
+	})
+}
+
+// Dropped returns how many messages were not delivered because a subscriber here
+// was too slow.
+func (b *Bus) Dropped() int64 { return b.local.Dropped() }
