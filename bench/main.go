@@ -28,6 +28,9 @@ import (
 const (
 	users = 32
 	rooms = 32
+	// A store that grows by more than this gets its messages in lots that are not
+	// waited for. The rows, and what is read of them, are the same.
+	sentAtMost = 1_000_000
 )
 
 func main() {
@@ -35,13 +38,17 @@ func main() {
 	sends := flag.Int("sends", 20000, "messages for each figure of durable sends")
 	sizes := flag.String("sizes", "10000,100000", "sizes of the store for history and search")
 	postgres := flag.String("postgres", "", "URL of an empty PostgreSQL database; empty: SQLite only")
+	keep := flag.String("dir", "", "folder that the stores are made in and stay; empty: a temporary one")
 	flag.Parse()
 	ctx := context.Background()
-	dir, err := os.MkdirTemp("", "unhidra-bench-")
-	if err != nil {
-		log.Fatal(err)
+	dir := *keep
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "unhidra-bench-"); err != nil {
+			log.Fatal(err)
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
 
 	fmt.Println("| store | in flight | rooms | acknowledged/s | p50 | p99 | bare, same senders/s | ratio | bare, full lots/s |\n|---|---|---|---|---|---|---|---|---|")
 	durable(ctx, store.Options{Path: filepath.Join(dir, "sends.db")}, "sqlite", filepath.Join(dir, "bare.db"), *sends)
@@ -58,7 +65,11 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		b.send(ctx, size-n, 256, rooms)
+		if size-n <= sentAtMost {
+			b.send(ctx, size-n, 256, rooms)
+		} else {
+			b.fill(ctx, path, size-n)
+		}
 		n = size
 		b.reading(ctx, n, path)
 	}

@@ -51,6 +51,7 @@ type writer struct {
 	mu     sync.RWMutex // held for reading while a job is handed over
 	closed bool
 	jobs   chan *job
+	load   load
 	ended  chan struct{}
 	conn   *prepared // SQLite: kept, so that a failed commit can be rolled back by hand
 }
@@ -72,8 +73,8 @@ func (w *writer) stop() {
 	<-w.ended
 }
 
-// do waits until j is durable, or has failed. A full queue is refused at once:
-// an early no is worth more than a late one. If ctx ends while j waits its turn,
+// do waits until j is durable, or has failed. A queue that is full, or would take
+// too long, is refused at once: an early no is worth more than a late one. If ctx ends while j waits its turn,
 // j is not carried out. Once it has begun, do waits for its end: what j's
 // function sets belongs to the caller, who must not be gone by then.
 func (w *writer) do(ctx context.Context, j *job) error {
@@ -99,11 +100,15 @@ func (w *writer) enqueue(j *job) error {
 	if w.closed {
 		return domain.Unavailable.Errorf("stopping", "the server is stopping; try again").After(retryWrite)
 	}
+	wait := w.load.wait(len(w.jobs), time.Now())
+	if wait > longestWait {
+		return w.load.refuse(wait)
+	}
 	select {
 	case w.jobs <- j:
 		return nil
 	default:
-		return domain.Unavailable.Errorf("busy", "the server is busy; try again").After(retryWrite)
+		return w.load.refuse(wait)
 	}
 }
 
@@ -143,6 +148,7 @@ func (w *writer) commit(batch []*job) {
 		return
 	}
 	ctx := context.Background()
+	defer w.load.begin(time.Now())()
 	err := w.transact(ctx, live)
 	if err != nil && len(live) > 1 && w.db.dialect == postgres {
 		// One bad statement ends a PostgreSQL transaction: find the bad job.
@@ -289,6 +295,11 @@ func (db *DB) inTx(ctx context.Context, fn func(*tx) error) error {
 func (db *DB) write(ctx context.Context, fn func(ctx context.Context, t *tx) error) error {
 	if db.dialect == sqlite {
 		return db.writer.do(ctx, &job{fn: fn})
+	}
+	l := &db.writer.load
+	defer l.others.Add(-1)
+	if l.others.Add(1) > writesAtOnce {
+		return l.refuse(0)
 	}
 	for attempt := 0; ; attempt++ {
 		var events []domain.Event

@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+func TestExpectedWait(t *testing.T) {
+	now := time.Unix(1000, 0)
+	for _, c := range []struct {
+		name   string
+		batch  time.Duration
+		begun  time.Duration // before now; 0: no commit is under way
+		before int
+		want   time.Duration
+	}{
+		{"idle, after commits that were slow", 4 * time.Second, 0, 0, 0},
+		{"behind one commit", 10 * time.Millisecond, 5 * time.Millisecond, 3, 10 * time.Millisecond},
+		{"behind a full queue", 100 * time.Millisecond, time.Millisecond, queueLength, 900 * time.Millisecond},
+		{"the disk hangs", 10 * time.Millisecond, 7 * time.Second, 0, 7 * time.Second},
+	} {
+		var l load
+		l.batch.Store(int64(c.batch))
+		if c.begun > 0 {
+			l.begun.Store(now.Add(-c.begun).UnixNano())
+		}
+		if got := l.wait(c.before, now); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// A server that cannot keep up says so at once and names a time, instead of
+// letting callers wait until they give up; reads go on.
+func TestOverloadIsRefusedEarly(t *testing.T) {
+	db, _, room := openLog(t, 1)
+	held, release := make(chan struct{}), make(chan struct{})
+	go func() {
+		_ = db.write(context.Background(), func(context.Context, *tx) error {
+			close(held)
+			<-release
+			return nil
+		})
+	}()
+	<-held
+	db.writer.load.begun.Store(time.Now().Add(-8 * time.Second).UnixNano()) // it hangs for eight seconds now
+	start := time.Now()
+	_, _, err := db.AppendMessage(t.Context(), userID(0), domain.Draft{Room: room, Key: "late", Text: "late"}, nil, false, time.Now())
+	var refused *domain.Error
+	if !errors.As(err, &refused) || refused.Kind != domain.Unavailable || refused.Code != "busy" || refused.RetryAfter < 5*time.Second {
+		t.Errorf("behind a commit that hangs: %v", err)
+	}
+	if l := db.Load(); l.Refused != 1 || l.Wait < longestWait {
+		t.Errorf("load %+v", l)
+	}
+	if _, err := db.Replay(t.Context(), room, 0, 10); err != nil {
+		t.Errorf("reading meanwhile: %v", err)
+	}
+	if took := time.Since(start); took > longestWait {
+		t.Errorf("the refusal took %s", took)
+	}
+
+	// As many as may wait, and one more.
+	db.writer.load.begun.Store(0)
+	ctx, cancel := context.WithCancel(t.Context())
+	for range queueLength {
+		j := &job{ctx: ctx, done: make(chan struct{}), fn: func(context.Context, *tx) error { return nil }}
+		if err := db.writer.enqueue(j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.write(ctx, func(context.Context, *tx) error { return nil }); domain.CodeOf(err) != "busy" {
+		t.Errorf("behind a full queue: %v", err)
+	}
+	cancel()
+	close(release)
+	for end := time.Now().Add(30 * time.Second); db.Load().Waiting > 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	say(t, db, userID(0), room, "late", "in time")
+	if l := db.Load(); l.Waiting != 0 || l.Refused != 2 {
+		t.Errorf("afterwards: %+v", l)
+	}
+}
