@@ -33,6 +33,10 @@ type Store interface {
 	SignupInvites(ctx context.Context, now time.Time) ([]domain.SignupInvite, error)
 	CreateSignupInvite(ctx context.Context, i domain.SignupInvite, hash []byte) error
 	DeleteSignupInvite(ctx context.Context, id string) error
+	RevokeSessionOf(ctx context.Context, user, id, reason string, now time.Time) error
+	AllRooms(ctx context.Context, q string, order domain.RoomOrder, after string, limit int) ([]domain.OwnedRoom, error)
+	Room(ctx context.Context, room string) (domain.Room, error)
+	ArchiveRoom(ctx context.Context, actor, room string, archived bool, now time.Time) error
 	Settings(ctx context.Context) ([]domain.Setting, error)
 	SetSetting(ctx context.Context, s domain.Setting) error
 }
@@ -40,6 +44,11 @@ type Store interface {
 // Passwords has somebody choose another password, by a link.
 type Passwords interface {
 	ResetLink(ctx context.Context, u domain.User) (link string, mailed bool, err error)
+}
+
+// Rooms deletes rooms, and tells those who are in them.
+type Rooms interface {
+	RemoveRoom(ctx context.Context, room string) error
 }
 
 // Recorder is the audit log. What cannot be recorded there is not done.
@@ -51,7 +60,9 @@ type Recorder interface {
 type Deps struct {
 	Store     Store
 	Passwords Passwords
+	Rooms     Rooms
 	Audit     Recorder
+	Health    func(ctx context.Context) Health // how this process stands
 	Bus       bus.Bus
 	Hash      func(secret string) []byte // how the store knows a secret
 	Log       *slog.Logger
@@ -128,14 +139,18 @@ func (s *Service) change(ctx context.Context, by By, id string, kind domain.Audi
 	if u, err = do(u); err != nil {
 		return u, err
 	}
-	b, err := json.Marshal(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "account_changed"})
+	s.announce(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "account_changed"})
+	return u, nil
+}
+
+func (s *Service) announce(r bus.Revocation) {
+	b, err := json.Marshal(r)
 	if err == nil {
 		err = s.Bus.Publish(bus.RevokeSubject, b)
 	}
 	if err != nil {
 		s.Log.Error("announce a revocation", "err", err) // other nodes find it in the store
 	}
-	return u, nil
 }
 
 // keepOne refuses to take the last administrator away.
@@ -184,6 +199,26 @@ func (s *Service) EndSessions(ctx context.Context, by By, id string) error {
 		return s.Store.EndSessions(ctx, u.ID, "ended_by_admin", s.Now())
 	})
 	return err
+}
+
+// EndSession signs somebody out of one browser or program.
+func (s *Service) EndSession(ctx context.Context, by By, id, session string) error {
+	if err := s.allowed(by, true); err != nil {
+		return err
+	}
+	u, err := s.user(ctx, id)
+	if err != nil {
+		return err
+	}
+	target := domain.AuditTarget{Kind: string(domain.KindUser), ID: u.ID}
+	if err := s.record(ctx, by, domain.AuditSessionRevoke, target, map[string]string{"sessions": "one"}); err != nil {
+		return err
+	}
+	if err := s.Store.RevokeSessionOf(ctx, u.ID, session, "ended_by_admin", s.Now()); err != nil {
+		return err
+	}
+	s.announce(bus.Revocation{User: u.ID, Session: session, Reason: "ended_by_admin"})
+	return nil
 }
 
 // ResetFactors takes all second factors of somebody away, who has proven to the

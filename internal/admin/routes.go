@@ -26,11 +26,16 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, op("admin-update-user", "PATCH", "/users/{user}", "Change a role, or keep somebody out"), s.patchUser)
 	httpx.Register(api, gone(op("admin-delete-user", "DELETE", "/users/{user}", "Delete an account; what it said stays, under no name")), s.deleteUser)
 	httpx.Register(api, gone(op("admin-end-sessions", "DELETE", "/users/{user}/sessions", "Sign somebody out everywhere")), s.deleteSessions)
+	httpx.Register(api, gone(op("admin-end-session", "DELETE", "/users/{user}/sessions/{session}", "Sign somebody out of one browser or program")), s.deleteSession)
 	httpx.Register(api, gone(op("admin-reset-factors", "DELETE", "/users/{user}/factors", "Take somebody's second factors away")), s.deleteFactors)
 	httpx.Register(api, op("admin-reset-password", "POST", "/users/{user}/password", "Sign somebody out and have them choose another password"), s.postPassword)
 	httpx.Register(api, op("admin-list-invites", "GET", "/invites", "Invitations to the server that are still good"), s.listInvites)
 	httpx.Register(api, op("admin-create-invite", "POST", "/invites", "Invite somebody to the server"), s.postInvite)
 	httpx.Register(api, gone(op("admin-delete-invite", "DELETE", "/invites/{invite}", "End an invitation to the server")), s.deleteInvite)
+	httpx.Register(api, op("admin-list-rooms", "GET", "/rooms", "Rooms, without direct conversations"), s.listRooms)
+	httpx.Register(api, gone(op("admin-update-room", "PATCH", "/rooms/{room}", "Archive a room, or reopen it")), s.patchRoom)
+	httpx.Register(api, gone(op("admin-delete-room", "DELETE", "/rooms/{room}", "Delete a room with all that was said in it")), s.deleteRoom)
+	httpx.Register(api, op("admin-get-health", "GET", "/health", "How the server stands"), s.getHealth)
 	httpx.Register(api, op("admin-get-settings", "GET", "/settings", "What can be changed while the server runs"), s.getSettings)
 	httpx.Register(api, op("admin-set-settings", "PATCH", "/settings", "Change it; every server follows within seconds"), s.patchSettings)
 }
@@ -167,6 +172,13 @@ func (s *Service) deleteSessions(ctx context.Context, in *struct {
 	User string `path:"user" maxLength:"64" doc:"id"`
 }) (*struct{}, error) {
 	return nil, s.EndSessions(ctx, by(ctx), in.User)
+}
+
+func (s *Service) deleteSession(ctx context.Context, in *struct {
+	User    string `path:"user" maxLength:"64" doc:"id"`
+	Session string `path:"session" maxLength:"64"`
+}) (*struct{}, error) {
+	return nil, s.EndSession(ctx, by(ctx), in.User, in.Session)
 }
 
 func (s *Service) deleteFactors(ctx context.Context, in *struct {

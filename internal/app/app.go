@@ -76,7 +76,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	s := &server{Options: o, db: db, reg: obs.NewRegistry(o.Version), health: &obs.Health{}}
+	s := &server{Options: o, db: db, reg: obs.NewRegistry(o.Version), health: &obs.Health{}, started: begin}
 	s.health.Check("store", db.Ping)
 	obs.WatchDisk(s.reg, o.Config.DataDir)
 	defer s.closeListeners()
@@ -105,6 +105,7 @@ type server struct {
 	reg     *prometheus.Registry
 	health  *obs.Health
 	addrs   Addrs
+	started time.Time
 	modules modules
 	parts   []part // in start order
 

@@ -34,6 +34,7 @@ func auditDeps(db *store.DB, keys *token.Keyring) audit.Deps {
 func (s *server) audit(keys *token.Keyring) (*audit.Service, error) {
 	c := s.Config
 	d := auditDeps(s.db, keys)
+	d.People = s.db
 	d.Version, d.Log, d.Metrics = s.Version, s.Log, audit.NewMetrics(s.reg)
 	d.Keep, d.KeepPersonal = c.Audit.Keep, c.Audit.KeepPersonal
 	var err error

@@ -47,6 +47,11 @@ type Cursors interface {
 	ReleaseAuditSink(ctx context.Context, name, owner string) error
 }
 
+// People knows how accounts are called.
+type People interface {
+	UsersByID(ctx context.Context, ids []string) ([]domain.User, error)
+}
+
 // Deps are what the service needs.
 type Deps struct {
 	Store Store
@@ -63,6 +68,7 @@ type Deps struct {
 	Keep         time.Duration
 	KeepPersonal time.Duration
 	Sinks        []Sink
+	People       People   // nil: records name nobody but by id
 	Metrics      *Metrics // nil: nothing is counted
 }
 

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +28,7 @@ type Entry struct {
 	ActorName  string            `json:"actor_name,omitempty"`
 	TargetKind string            `json:"target_kind,omitempty"`
 	TargetID   string            `json:"target_id,omitempty"`
+	Target     string            `json:"target_name,omitempty" doc:"what it is called now, if it is an account"`
 	Addr       string            `json:"src_ip,omitempty"`
 	UserAgent  string            `json:"user_agent,omitempty"`
 	Method     string            `json:"method,omitempty"`
@@ -45,6 +47,7 @@ type listInput struct {
 	Type   []string `query:"type" doc:"types, separated by commas; auth.* means all that begin so"`
 	Actor  string   `query:"actor" maxLength:"100" doc:"id of who did it"`
 	Target string   `query:"target" maxLength:"100" doc:"id of what it was done to"`
+	Result string   `query:"outcome" enum:"success,failure,blocked" doc:"how it ended"`
 	From   string   `query:"from" doc:"not before this time (RFC 3339)"`
 	To     string   `query:"to" doc:"before this time (RFC 3339)"`
 	After  int64    `query:"after" minimum:"0" doc:"records with a greater seq, oldest first: ask again with the last one seen to follow the log"`
@@ -104,11 +107,47 @@ func (s *Service) list(ctx context.Context, in *listInput) (*listOutput, error) 
 	for _, r := range records {
 		out.Body.Records = append(out.Body.Records, entryOf(r))
 	}
+	if err := s.name(ctx, out.Body.Records); err != nil {
+		return nil, err
+	}
 	if len(records) == in.Limit {
 		out.Body.Next = records[len(records)-1].Seq
 	}
 	s.seen(ctx, in)
 	return out, nil
+}
+
+// name says how the accounts are called that records are about. It is not of the
+// record: names change. Where personal data were erased, nobody is named.
+func (s *Service) name(ctx context.Context, records []Entry) error {
+	if s.People == nil {
+		return nil
+	}
+	var ids []string
+	for _, e := range records {
+		ids = append(ids, e.ActorID, e.TargetID)
+	}
+	slices.Sort(ids)
+	ids = slices.DeleteFunc(slices.Compact(ids), func(id string) bool { return !strings.HasPrefix(id, domain.UserPrefix+"_") })
+	if len(ids) == 0 {
+		return nil
+	}
+	users, err := s.People.UsersByID(ctx, ids)
+	if err != nil {
+		return err
+	}
+	names := make(map[string]string, len(users))
+	for _, u := range users {
+		names[u.ID] = u.Username
+	}
+	for i := range records {
+		e := &records[i]
+		if e.ActorName == "" && !e.Erased {
+			e.ActorName = names[e.ActorID]
+		}
+		e.Target = names[e.TargetID]
+	}
+	return nil
 }
 
 func (s *Service) admin(ctx context.Context) error {
@@ -119,7 +158,7 @@ func (s *Service) admin(ctx context.Context) error {
 }
 
 func filter(in *listInput) (domain.AuditFilter, error) {
-	f := domain.AuditFilter{Actor: in.Actor, Target: in.Target, After: in.After, Before: in.Before, Oldest: in.After > 0, Limit: in.Limit}
+	f := domain.AuditFilter{Actor: in.Actor, Target: in.Target, Outcome: domain.AuditOutcome(in.Result), After: in.After, Before: in.Before, Oldest: in.After > 0, Limit: in.Limit}
 	for _, t := range in.Type {
 		if t != "" {
 			f.Types = append(f.Types, t)
@@ -195,7 +234,7 @@ func (s *Service) seen(ctx context.Context, in *listInput) {
 	}
 	e := s.by(ctx, p, domain.AuditRead)
 	e.Details = make(map[string]string)
-	for k, v := range map[string]string{"types": strings.Join(in.Type, " "), "actor": in.Actor, "target": in.Target, "from": in.From, "to": in.To} {
+	for k, v := range map[string]string{"types": strings.Join(in.Type, " "), "actor": in.Actor, "target": in.Target, "outcome": in.Result, "from": in.From, "to": in.To} {
 		if v != "" {
 			e.Details[k] = v
 		}

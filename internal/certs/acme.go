@@ -79,7 +79,7 @@ func NewACME(o ACMEOptions) (*ACME, error) {
 		ListenHost: o.Host, AltTLSALPNPort: o.TLSPort, AltHTTPPort: o.HTTPPort, DisableHTTPChallenge: o.HTTPPort == 0,
 	})
 	a.config.Issuers = []certmagic.Issuer{a.issuer}
-	a.renewals = newMetrics(o.Metrics, a.current)
+	a.renewals = newMetrics(o.Metrics, a.Current)
 	return a, nil
 }
 
@@ -150,8 +150,8 @@ func (a *ACME) event(ctx context.Context, event string, data map[string]any) err
 	return nil
 }
 
-// current returns the certificates in use.
-func (a *ACME) current() []*x509.Certificate {
+// Current implements Source.
+func (a *ACME) Current() []*x509.Certificate {
 	var leaves []*x509.Certificate
 	for _, d := range a.Domains {
 		for _, c := range a.cache.AllMatchingCertificates(d) {

@@ -139,7 +139,7 @@ func TestACMEChallenges(t *testing.T) {
 func wait(t *testing.T, a *ACME) *x509.Certificate {
 	t.Helper()
 	for tick := time.NewTicker(20 * time.Millisecond); ; {
-		if all := a.current(); len(all) > 0 {
+		if all := a.Current(); len(all) > 0 {
 			tick.Stop()
 			return all[0]
 		}

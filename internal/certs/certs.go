@@ -23,6 +23,8 @@ type Source interface {
 	TLS() *tls.Config
 	// Challenge returns h behind what an ACME server asks for over plain HTTP.
 	Challenge(h http.Handler) http.Handler
+	// Current returns the certificates in use, without their chains.
+	Current() []*x509.Certificate
 	// Run keeps the certificates fresh until ctx is done.
 	Run(ctx context.Context) error
 }
@@ -67,7 +69,7 @@ func (e expiry) Describe(c chan<- *prometheus.Desc) { c <- e.desc() }
 func (e expiry) Collect(c chan<- prometheus.Metric) {
 	ends := map[string]time.Time{} // one for each set of names, and of several the one that is newest
 	for _, leaf := range e.current() {
-		if n := strings.Join(names(leaf), ","); ends[n].Before(leaf.NotAfter) {
+		if n := strings.Join(Names(leaf), ","); ends[n].Before(leaf.NotAfter) {
 			ends[n] = leaf.NotAfter
 		}
 	}
@@ -81,8 +83,8 @@ func (expiry) desc() *prometheus.Desc {
 		"When the certificate in use ends, in seconds since 1970, by the names that it is for.", []string{"names"}, nil)
 }
 
-// names returns what leaf is for, in order.
-func names(leaf *x509.Certificate) []string {
+// Names returns what leaf is for, in order.
+func Names(leaf *x509.Certificate) []string {
 	all := slices.Clone(leaf.DNSNames)
 	for _, ip := range leaf.IPAddresses {
 		all = append(all, ip.String())

@@ -32,7 +32,7 @@ func Check(chain []byte, host string, roots *x509.CertPool, now time.Time) Findi
 	case now.Before(leaf.NotBefore):
 		return Finding{true, fmt.Sprintf("begins on %s, or the clock is wrong", day(leaf.NotBefore)), leaf}
 	case host != "" && leaf.VerifyHostname(host) != nil:
-		return Finding{true, fmt.Sprintf("is for %s, and people ask for %s (UNHIDRA_PUBLIC_URL); get one for that name", strings.Join(names(leaf), ", "), host), leaf}
+		return Finding{true, fmt.Sprintf("is for %s, and people ask for %s (UNHIDRA_PUBLIC_URL); get one for that name", strings.Join(Names(leaf), ", "), host), leaf}
 	}
 	between := x509.NewCertPool()
 	for _, c := range all[1:] {
@@ -49,7 +49,7 @@ func Check(chain []byte, host string, roots *x509.CertPool, now time.Time) Findi
 	if left < soon {
 		return Finding{false, fmt.Sprintf("ends on %s, which is soon; renew it", day(leaf.NotAfter)), leaf}
 	}
-	return Finding{false, fmt.Sprintf("is good for %s until %s", strings.Join(names(leaf), ", "), day(leaf.NotAfter)), leaf}
+	return Finding{false, fmt.Sprintf("is good for %s until %s", strings.Join(Names(leaf), ", "), day(leaf.NotAfter)), leaf}
 }
 
 // Soon reports whether the certificate wants somebody's attention.

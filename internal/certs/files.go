@@ -53,7 +53,7 @@ func OpenFiles(o FilesOptions) (*Files, error) {
 	}
 	f.seen, f.settled = sum(cert, key), true
 	f.current.Store(pair)
-	f.renewals = newMetrics(o.Metrics, func() []*x509.Certificate { return []*x509.Certificate{f.current.Load().Leaf} })
+	f.renewals = newMetrics(o.Metrics, f.Current)
 	if left := time.Until(pair.Leaf.NotAfter); left < soon {
 		o.Log.Warn("the certificate ends soon, or has ended; put a new one into "+o.Cert, "ends", pair.Leaf.NotAfter)
 	}
@@ -64,6 +64,9 @@ func OpenFiles(o FilesOptions) (*Files, error) {
 func (f *Files) TLS() *tls.Config {
 	return base(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return f.current.Load(), nil })
 }
+
+// Current implements Source.
+func (f *Files) Current() []*x509.Certificate { return []*x509.Certificate{f.current.Load().Leaf} }
 
 // Challenge returns h: nobody asks for anything.
 func (f *Files) Challenge(h http.Handler) http.Handler { return h }
@@ -110,7 +113,7 @@ func (f *Files) look() {
 		f.settled = true
 		f.current.Store(pair)
 		f.renewals.WithLabelValues("ok").Inc()
-		f.Log.Info("a new certificate is in use", "names", strings.Join(names(pair.Leaf), ","), "ends", pair.Leaf.NotAfter)
+		f.Log.Info("a new certificate is in use", "names", strings.Join(Names(pair.Leaf), ","), "ends", pair.Leaf.NotAfter)
 	case f.settled:
 		f.renewals.WithLabelValues("failed").Inc()
 		f.Log.Error("the new certificate is not used, and the one before it stays in use", "err", err, "ends", running.NotAfter)

@@ -31,6 +31,7 @@ type Store interface {
 	PublicRooms(ctx context.Context, user, q, after string, limit int) ([]domain.Room, map[string]bool, error)
 	UpdateRoom(ctx context.Context, actor, room string, c domain.RoomChange, now time.Time) (domain.Event, error)
 	DeleteRoom(ctx context.Context, actor, room string, now time.Time) (members []string, err error)
+	RemoveRoom(ctx context.Context, room string) (members []string, err error)
 	Members
 	Messages
 	Invites

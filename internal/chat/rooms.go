@@ -211,10 +211,25 @@ func (s *Service) deleteRoom(ctx context.Context, in *InRoom) (*struct{}, error)
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range members {
-		s.tell(m, wire.TypeRoomLeft, wire.Left{Room: in.Room, Reason: "deleted"})
-	}
+	s.tellDeleted(members, in.Room)
 	return nil, nil
+}
+
+func (s *Service) tellDeleted(members []string, room string) {
+	for _, m := range members {
+		s.tell(m, wire.TypeRoomLeft, wire.Left{Room: room, Reason: "deleted"})
+	}
+}
+
+// RemoveRoom deletes a room for an administrator of the server, who need not be
+// in it, and tells those who are.
+func (s *Service) RemoveRoom(ctx context.Context, room string) error {
+	members, err := s.Store.RemoveRoom(ctx, room)
+	if err != nil {
+		return err
+	}
+	s.tellDeleted(members, room)
+	return nil
 }
 
 func (s *Service) postJoin(ctx context.Context, in *InRoom) (*body[wire.RoomState], error) {

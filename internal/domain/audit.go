@@ -155,11 +155,19 @@ type AuditSegment struct {
 	Sig         []byte
 }
 
+// AuditReceiver is how far a receiver of the records has come.
+type AuditReceiver struct {
+	Name    string
+	Seq     int64 // of the last record that it has
+	Dropped int64 // records that were gone before it could be sent them
+}
+
 // AuditFilter selects records. The zero value of a field does not restrict.
 type AuditFilter struct {
 	Types    []string // "auth.*" means all that begin so
 	Actor    string   // id
 	Target   string   // id
+	Outcome  AuditOutcome
 	From, To time.Time
 	After    int64 // records with a greater number
 	Before   int64 // records with a smaller number

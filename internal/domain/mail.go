@@ -66,3 +66,10 @@ type QueuedMail struct {
 	Created  time.Time
 	GiveUp   time.Time // not sent after that
 }
+
+// MailState is how the queue of mails stands.
+type MailState struct {
+	Waiting int
+	Oldest  time.Time // of those that wait; zero: none does
+	Failed  int       // given up, and not forgotten yet
+}

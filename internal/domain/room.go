@@ -49,6 +49,22 @@ type RoomState struct {
 	Peers    []UserRef // direct rooms: the other people, at most MaxDirect
 }
 
+// OwnedRoom is a room as administrators of the server see it.
+type OwnedRoom struct {
+	Room
+	Owner UserRef // zero: it has none
+}
+
+// RoomOrder is what a list of rooms is sorted by.
+type RoomOrder string
+
+// The orders.
+const (
+	RoomsByName     RoomOrder = "name"
+	RoomsByActivity RoomOrder = "activity" // the latest first
+	RoomsBySize     RoomOrder = "size"     // the most events first
+)
+
 // NewRoom asks for a room to be created.
 type NewRoom struct {
 	Kind    RoomKind

@@ -4,5 +4,8 @@ package obs
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// WatchDisk registers nothing: this system has no way that we know.
+// DiskOf knows of no disk: this system has no way that we know.
+func DiskOf(string) (d Disk, ok bool) { return d, false }
+
+// WatchDisk registers nothing.
 func WatchDisk(prometheus.Registerer, string) {}

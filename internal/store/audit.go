@@ -113,7 +113,7 @@ const auditColumns = `r.seq, r.day, r.at, r.type, r.actor, r.target, r.hash, r.b
 
 // AuditRecords returns the records that f selects.
 func (db *DB) AuditRecords(ctx context.Context, f domain.AuditFilter) ([]domain.AuditRecord, error) {
-	where, args, order := auditWhere(f)
+	where, args, order := db.dialect.auditWhere(f)
 	query := `SELECT ` + auditColumns
 	if len(where) > 0 {
 		query += ` WHERE ` + strings.Join(where, " AND ")
@@ -125,7 +125,7 @@ func (db *DB) AuditRecords(ctx context.Context, f domain.AuditFilter) ([]domain.
 	return collect(rows, scanAudit)
 }
 
-func auditWhere(f domain.AuditFilter) (where []string, args []any, order string) {
+func (d *dialect) auditWhere(f domain.AuditFilter) (where []string, args []any, order string) {
 	args = []any{[]byte{}} // $1, for what was erased
 	add := func(condition string, v any) {
 		args = append(args, v)
@@ -160,6 +160,9 @@ func auditWhere(f domain.AuditFilter) (where []string, args []any, order string)
 	}
 	if f.Target != "" {
 		add("r.target = ?", f.Target)
+	}
+	if f.Outcome != "" {
+		add(d.within, []byte(`"outcome":"`+string(f.Outcome)+`"`)) // quotes in values have a backslash before them
 	}
 	if !f.From.IsZero() {
 		add("r.at >= ?", ms(f.From))

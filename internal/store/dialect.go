@@ -25,6 +25,9 @@ type dialect struct {
 	forUpdate string // row lock in a SELECT; SQLite has none and needs none
 	// tables lists the names of tables, for the test that both schemas agree.
 	tables string
+	size   string // asks how many bytes the database takes
+	// within is true of audit records whose body has some bytes.
+	within string
 	// conflict says what a driver's error means.
 	conflict func(err error) (unique, foreignKey bool)
 	// retry reports whether a transaction that failed so may simply run again.
@@ -34,6 +37,8 @@ type dialect struct {
 var sqlite = &dialect{
 	name:     "sqlite",
 	tables:   `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`,
+	size:     `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`,
+	within:   `instr(r.body, ?) > 0`,
 	conflict: sqliteConflict,
 	retry:    func(error) bool { return false },
 }
@@ -42,6 +47,8 @@ var postgres = &dialect{
 	name:      "postgres",
 	forUpdate: " FOR UPDATE",
 	tables:    `SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()`,
+	size:      `SELECT pg_database_size(current_database())`,
+	within:    `position(?::bytea in r.body) > 0`,
 	conflict:  postgresConflict,
 	retry:     postgresRetry,
 }

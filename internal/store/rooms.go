@@ -246,18 +246,23 @@ func (db *DB) DeleteRoom(ctx context.Context, actor, room string, now time.Time)
 		if _, _, err := t.placeFor(ctx, room, actor, domain.DeleteRoom, now); err != nil {
 			return err
 		}
-		if members, err = memberIDs(ctx, t, room); err != nil {
-			return err
-		}
-		if err := t.unindexRoom(ctx, room); err != nil {
-			return err
-		}
-		if _, err := t.ExecContext(ctx, `DELETE FROM rooms WHERE id = $1`, room); err != nil {
-			return err
-		}
-		return t.lowerSearchHead(ctx)
+		members, err = t.deleteRoom(ctx, room)
+		return err
 	})
 	return members, err
+}
+
+func (t *tx) deleteRoom(ctx context.Context, room string) (members []string, err error) {
+	if members, err = memberIDs(ctx, t, room); err != nil {
+		return nil, err
+	}
+	if err := t.unindexRoom(ctx, room); err != nil {
+		return nil, err
+	}
+	if _, err := t.ExecContext(ctx, `DELETE FROM rooms WHERE id = $1`, room); err != nil {
+		return nil, err
+	}
+	return members, t.lowerSearchHead(ctx)
 }
 
 // PublicRooms lists public rooms whose name or topic contains q, by name. after

@@ -1,0 +1,76 @@
+package admin
+
+import (
+	"context"
+	"time"
+)
+
+// Health is how the process that answers stands, and what it shares with others.
+// What could not be found out is absent, and named in Problems.
+type Health struct {
+	Version     string        `json:"version"`
+	Started     time.Time     `json:"started_at"`
+	URL         string        `json:"url" doc:"where people reach the server"`
+	Connections int64         `json:"connections" doc:"open WebSockets of this process"`
+	Store       StoreHealth   `json:"store"`
+	Disk        *DiskHealth   `json:"disk,omitempty" doc:"absent: this system does not tell"`
+	Mail        MailHealth    `json:"mail"`
+	Audit       AuditHealth   `json:"audit"`
+	Certs       []Certificate `json:"certificates" nullable:"false" doc:"in use; empty: this process speaks plain http"`
+	// Problems are codes of what is worth a look, the worst first.
+	Problems []Concern `json:"problems" nullable:"false"`
+}
+
+// StoreHealth is the database.
+type StoreHealth struct {
+	Kind  string `json:"kind" enum:"sqlite,postgres"`
+	Bytes int64  `json:"bytes"`
+}
+
+// DiskHealth is the disk of the data folder.
+type DiskHealth struct {
+	Free  uint64 `json:"free_bytes"`
+	Total uint64 `json:"total_bytes"`
+}
+
+// MailHealth is the queue of mails.
+type MailHealth struct {
+	On      bool       `json:"on" doc:"false: no mail server is configured"`
+	Waiting int        `json:"waiting"`
+	Oldest  *time.Time `json:"oldest,omitempty" doc:"since when the oldest of them waits"`
+	Failed  int        `json:"failed" doc:"given up lately"`
+}
+
+// AuditHealth is the audit log.
+type AuditHealth struct {
+	Head      int64      `json:"head" doc:"seq of the last record"`
+	Signed    int64      `json:"signed" doc:"seq that the last checkpoint is about"`
+	Receivers []Receiver `json:"receivers" nullable:"false"`
+}
+
+// Receiver is one that the audit log is sent to.
+type Receiver struct {
+	Name    string `json:"name"`
+	Behind  int64  `json:"behind" doc:"records that it has not got yet"`
+	Dropped int64  `json:"dropped" doc:"records that were deleted before it got them"`
+}
+
+// Certificate is one that browsers are shown.
+type Certificate struct {
+	Names []string  `json:"names" nullable:"false"`
+	Ends  time.Time `json:"ends_at"`
+}
+
+// Concern is something that is worth a look.
+type Concern struct {
+	Code string `json:"code" example:"mail_off"`
+	Bad  bool   `json:"bad" doc:"true: something does not work; false: it may, soon"`
+	Name string `json:"name,omitempty" doc:"of what it is about, if there is more than one"`
+}
+
+func (s *Service) getHealth(ctx context.Context, _ *struct{}) (*struct{ Body Health }, error) {
+	if err := s.allowed(by(ctx), false); err != nil {
+		return nil, err
+	}
+	return &struct{ Body Health }{s.Health(ctx)}, nil
+}
