@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/client"
-	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 	"github.com/unhidra/unhidra/internal/ws"
@@ -237,8 +236,8 @@ func TestCHK_WS_02_KeysAreNotLogged(t *testing.T) {
 // An administrator sees everybody's devices and revokes them, and cannot act as
 // one: keys are their owners' to make.
 func TestAdministratorsAndDevices(t *testing.T) {
-	testkit.Each(t, func(t *testing.T, o store.Options) {
-		s := live.Start(t, o)
+	live.EachSetup(t, func(t *testing.T, start live.Starter) {
+		s := start()
 		ctx := t.Context()
 		ann, root := s.User("ann"), s.User("root")
 		d := registerDevice(t, ann, "Door")
@@ -246,7 +245,7 @@ func TestAdministratorsAndDevices(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tool := o
+		tool := s.Store
 		tool.Tool = true
 		if _, err := testkit.Open(t, tool).SetUserRole(ctx, me.ID, "admin"); err != nil {
 			t.Fatal(err)
@@ -402,8 +401,8 @@ func ends(t *testing.T, ended <-chan error, since time.Time) {
 }
 
 func TestCHK_DV_02_RevocationClosesSockets(t *testing.T) {
-	testkit.Each(t, func(t *testing.T, o store.Options) {
-		s := live.Start(t, o)
+	live.EachSetup(t, func(t *testing.T, start live.Starter) {
+		s := start()
 		ctx := t.Context()
 		ann := s.User("ann")
 		d, other := registerDevice(t, ann, "Door"), registerDevice(t, ann, "Window")
@@ -423,7 +422,7 @@ func TestCHK_DV_02_RevocationClosesSockets(t *testing.T) {
 		}
 
 		// Another process, which has no bus to tell by: the poll finds it.
-		tool := o
+		tool := s.Store
 		tool.Tool = true
 		db := testkit.Open(t, tool)
 		d = registerDevice(t, ann, "Gate")

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/client"
-	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 )
@@ -20,8 +19,8 @@ import (
 // The whole story on a whole server: people register, make a room, invite each
 // other, talk live, edit, search, and find everything after a restart.
 func TestStory(t *testing.T) {
-	testkit.Each(t, func(t *testing.T, o store.Options) {
-		s := live.Start(t, o)
+	live.EachSetup(t, func(t *testing.T, start live.Starter) {
+		s := start()
 		ctx := t.Context()
 		ann, bob := s.User("ann"), s.User("bob")
 		room, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Operations"})
@@ -104,7 +103,7 @@ func TestStory(t *testing.T) {
 		anns.Close()
 		s.Stop()
 
-		s = live.Start(t, o)
+		s = start()
 		back := client.New(s.URL)
 		if err := back.SignIn(ctx, "bob", live.Password); err != nil {
 			t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/acmetest"
 	"github.com/unhidra/unhidra/internal/testkit/live"
+	"github.com/unhidra/unhidra/internal/testkit/natstest"
 	"github.com/unhidra/unhidra/internal/testkit/tlstest"
 )
 
@@ -178,8 +179,12 @@ func TestTLSByACME(t *testing.T) {
 		plain, secure, secret := freePort(t), freePort(t), rand.Text()+rand.Text()
 		ca := acmetest.Start(t, plain, secure, time.Hour)
 		trust := &tls.Config{RootCAs: ca.Roots, ServerName: "localhost"}
+		bus := ""
+		if o.URL != "" {
+			bus = natstest.Start(t).URL()
+		}
 		node := func(plain, secure int) *live.Server {
-			s := live.Start(t, o, "UNHIDRA_ACME_DOMAINS=localhost", "UNHIDRA_ACME_DIRECTORY="+ca.Directory, "UNHIDRA_ACME_CA_FILE="+ca.CAFile,
+			s := live.Start(t, o, "NATS_URL="+bus, "UNHIDRA_ACME_DOMAINS=localhost", "UNHIDRA_ACME_DIRECTORY="+ca.Directory, "UNHIDRA_ACME_CA_FILE="+ca.CAFile,
 				"GATEWAY_PORT="+strconv.Itoa(secure), "UNHIDRA_HTTP_ADDR=127.0.0.1:"+strconv.Itoa(plain), "UNHIDRA_SERVER_KEY="+secret)
 			wait(t, func() bool {
 				conn, err := (&tls.Dialer{Config: trust}).DialContext(t.Context(), "tcp", s.Public)

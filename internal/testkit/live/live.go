@@ -26,17 +26,12 @@ const Password = "seven quiet otters row north"
 // A Server is one that runs.
 type Server struct {
 	app.Addrs
+	Store  store.Options // what it keeps everything in
 	tb     testing.TB
 	stop   context.CancelFunc
 	once   sync.Once
 	done   chan struct{}
 	failed error
-}
-
-// Each starts a server on SQLite and one on PostgreSQL, and runs fn with each.
-func Each(t *testing.T, fn func(t *testing.T, s *Server)) {
-	t.Helper()
-	testkit.Each(t, func(t *testing.T, o store.Options) { fn(t, Start(t, o)) })
 }
 
 // Start starts a server that stops at the end of the test. Settings are added to
@@ -68,7 +63,7 @@ func StartLogged(tb testing.TB, o store.Options, log *slog.Logger, settings ...s
 		tb.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(tb.Context()))
-	s := &Server{tb: tb, stop: stop, done: make(chan struct{})}
+	s := &Server{Store: o, tb: tb, stop: stop, done: make(chan struct{})}
 	ready := make(chan app.Addrs, 1)
 	go func() {
 		defer close(s.done)

@@ -1,0 +1,70 @@
+package live
+
+import (
+	"net/http/httptest"
+	"testing"
+
+	"github.com/unhidra/unhidra/internal/app"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/testkit"
+	"github.com/unhidra/unhidra/internal/testkit/natstest"
+)
+
+// Each runs fn with a server on SQLite, one on PostgreSQL, and one that is a
+// cluster: two nodes on PostgreSQL and NATS, which take requests in turn.
+func Each(t *testing.T, fn func(t *testing.T, s *Server)) {
+	t.Helper()
+	EachSetup(t, func(t *testing.T, start Starter) { fn(t, start()) })
+}
+
+// A Starter starts a server; a second one, once the first has stopped, finds
+// what that kept.
+type Starter func(settings ...string) *Server
+
+// EachSetup is Each for tests that start the server themselves.
+func EachSetup(t *testing.T, fn func(t *testing.T, start Starter)) {
+	t.Helper()
+	testkit.Each(t, func(t *testing.T, o store.Options) {
+		fn(t, func(settings ...string) *Server { return Start(t, o, settings...) })
+	})
+	t.Run("cluster", func(t *testing.T) {
+		o, bus := testkit.Postgres(t), natstest.Start(t)
+		fn(t, func(settings ...string) *Server { return &StartCluster(t, o, bus.URL(), 2, settings...).Server })
+	})
+}
+
+// A Cluster is several nodes behind a balancer, which Server's addresses name.
+type Cluster struct {
+	Server
+	Nodes    []*Server
+	Balancer *Balancer
+}
+
+// StartCluster starts nodes on one store and the NATS servers at bus. They stop
+// at the end of the test, and the balancer goes on until then.
+func StartCluster(tb testing.TB, o store.Options, bus string, nodes int, settings ...string) *Cluster {
+	tb.Helper()
+	c := &Cluster{Balancer: newBalancer()}
+	front := httptest.NewServer(c.Balancer)
+	tb.Cleanup(front.Close)
+	settings = append([]string{"NATS_URL=" + bus, "UNHIDRA_PUBLIC_URL=" + front.URL, "UNHIDRA_TRUSTED_PROXIES=127.0.0.1"}, settings...)
+	for range nodes {
+		s := Start(tb, o, settings...)
+		s.URL = "http://" + s.Public
+		c.Nodes = append(c.Nodes, s)
+		c.Balancer.Add(s.Public)
+	}
+	first := c.Nodes[0]
+	c.Server = Server{
+		Addrs: app.Addrs{URL: front.URL, Public: front.Listener.Addr().String(), Auth: first.Auth, Operator: first.Operator, Setup: first.Setup},
+		Store: o, tb: tb, done: make(chan struct{}),
+	}
+	c.Server.stop = func() {
+		for _, s := range c.Nodes {
+			s.Stop()
+		}
+		close(c.Server.done)
+	}
+	tb.Cleanup(c.Stop)
+	return c
+}
