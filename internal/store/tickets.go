@@ -16,7 +16,7 @@ func (db *DB) CreateTicket(ctx context.Context, hash []byte, k domain.Ticket, no
 }
 
 func (t *tx) createTicket(ctx context.Context, hash []byte, k domain.Ticket, now time.Time) error {
-	if k.User != "" || k.Kind == domain.SetupTicket { // nobody's other tickets are for different people
+	if k.User != "" { // nobody's other tickets are for different people, or of different nodes
 		if _, err := t.ExecContext(ctx, `DELETE FROM tickets WHERE kind = $1 AND user_id = $2`, k.Kind, k.User); err != nil {
 			return err
 		}
@@ -38,6 +38,16 @@ func (t *tx) claimTicket(ctx context.Context, hash []byte, kind domain.TicketKin
 		err = domain.Forbidden.Errorf("ticket_ended", "this link was used already or has expired; %s", how)
 	}
 	return k, err
+}
+
+// claimSetup uses up the links for a first administrator, of which each node has
+// printed one.
+func (t *tx) claimSetup(ctx context.Context, hash []byte, now time.Time) error {
+	if _, err := t.claimTicket(ctx, hash, domain.SetupTicket, now); err != nil {
+		return err
+	}
+	_, err := t.ExecContext(ctx, `DELETE FROM tickets WHERE kind = $1`, domain.SetupTicket)
+	return err
 }
 
 // VerifyEmail uses up a link to a new account's address: the account is open.

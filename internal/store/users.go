@@ -102,7 +102,7 @@ func (db *DB) Credentials(ctx context.Context, login string) (u domain.User, pas
 func (db *DB) CreateUser(ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time) error {
 	err := db.write(ctx, func(ctx context.Context, t *tx) error {
 		if by.Setup != nil {
-			if _, err := t.claimTicket(ctx, by.Setup, domain.SetupTicket, now); err != nil {
+			if err := t.claimSetup(ctx, by.Setup, now); err != nil {
 				return err
 			}
 		}
