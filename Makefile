@@ -5,7 +5,7 @@ GO      ?= go
 RELEASE ?= $(patsubst v%,%,$(shell git describe --tags --exact-match 2>/dev/null))
 LDFLAGS  = -s -w -X main.release=$(RELEASE)
 
-.PHONY: run build test unit crash crash-long e2e bench fuzz verify-deploy check fmt web web-check tools clean
+.PHONY: run build test unit crash crash-long e2e bench fuzz fuzz-api verify-deploy check fmt web web-check tools clean
 
 ## run: build the server and start it on http://localhost:9000, this machine only
 run: build
@@ -14,8 +14,9 @@ run: build
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/unhidra ./cmd/unhidra
 
-## test: set up, then run every test: both stores with the race detector, the crash harness (five kills), web client, browsers
+## test: set up, then run every test: both stores with the race detector, the crash harness (five kills), web client, browsers, the API
 test: tools unit web-test e2e
+	@.ci/fuzz-api 40 1
 
 tools:
 	@.ci/tools
@@ -51,6 +52,10 @@ bench:
 ## fuzz: twenty seconds for each fuzz target
 fuzz:
 	@.ci/fuzz 20s
+
+## fuzz-api: ten minutes of requests made from the OpenAPI document (make test: forty seconds)
+fuzz-api: build
+	@.ci/fuzz-api 600
 
 ## verify-deploy: everything under deploy/, by the tools that read it in production
 verify-deploy:

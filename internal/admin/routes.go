@@ -44,8 +44,8 @@ func by(ctx context.Context) By {
 	return By{httpx.Principal(ctx), httpx.ClientAddr(ctx), httpx.UserAgent(ctx), httpx.RequestID(ctx)}
 }
 
-// account is a user as administrators see them.
-type account struct {
+// Account is a user as administrators see them.
+type Account struct {
 	wire.Profile
 	Email    string     `json:"email,omitempty"`
 	Role     string     `json:"role" enum:"user,admin"`
@@ -54,21 +54,21 @@ type account struct {
 	Seen     *time.Time `json:"last_seen_at,omitempty"`
 }
 
-func view(u domain.User) account {
-	a := account{Profile: wire.FromProfile(u), Email: u.Email, Role: string(u.Role), Disabled: u.Disabled, Pending: u.Pending}
+func view(u domain.User) Account {
+	a := Account{Profile: wire.FromProfile(u), Email: u.Email, Role: string(u.Role), Disabled: u.Disabled, Pending: u.Pending}
 	if !u.LastSeenAt.IsZero() {
 		a.Seen = &u.LastSeenAt
 	}
 	return a
 }
 
-type accountOutput struct{ Body account }
+type accountOutput struct{ Body Account }
 
 func (s *Service) listUsers(ctx context.Context, in *struct {
 	Q      string `query:"q" maxLength:"64" doc:"beginning of a name or of an e-mail address"`
 	Cursor string `query:"cursor"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
-}) (*struct{ Body httpx.Page[account] }, error) {
+}) (*struct{ Body httpx.Page[Account] }, error) {
 	if err := s.allowed(by(ctx), false); err != nil {
 		return nil, err
 	}
@@ -82,8 +82,8 @@ func (s *Service) listUsers(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	out := &struct{ Body httpx.Page[account] }{}
-	out.Body.Items = []account{}
+	out := &struct{ Body httpx.Page[Account] }{}
+	out.Body.Items = []Account{}
 	if len(users) > in.Limit {
 		users = users[:in.Limit]
 		out.Body.Next = httpx.EncodeCursor(users[in.Limit-1].Username)
@@ -104,7 +104,7 @@ type signIn struct {
 
 type detailOutput struct {
 	Body struct {
-		account
+		Account
 		TOTP          bool     `json:"totp"`
 		Passkeys      int      `json:"passkeys"`
 		RecoveryCodes int      `json:"recovery_codes"`
@@ -132,7 +132,7 @@ func (s *Service) getUser(ctx context.Context, in *struct {
 	}
 	out := &detailOutput{}
 	b := &out.Body
-	b.account, b.TOTP, b.Passkeys, b.RecoveryCodes, b.Sessions = view(u), has.TOTP, has.Passkeys, has.RecoveryCodes, []signIn{}
+	b.Account, b.TOTP, b.Passkeys, b.RecoveryCodes, b.Sessions = view(u), has.TOTP, has.Passkeys, has.RecoveryCodes, []signIn{}
 	for _, v := range sessions {
 		b.Sessions = append(b.Sessions, signIn{v.ID, v.UserAgent, v.IP, v.CreatedAt, v.LastSeen})
 	}

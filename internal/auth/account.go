@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -20,6 +21,11 @@ func (s *Service) Delete(ctx context.Context, p domain.Principal, c Client) erro
 	u, err := s.me(ctx, p)
 	if err != nil {
 		return err
+	}
+	if u.Role == domain.SystemAdmin {
+		if n, err := s.Store.Admins(ctx); err != nil || n <= 1 {
+			return cmp.Or(err, error(domain.Conflict.Errorf("last_admin", "you are the last administrator; make somebody else one first")))
+		}
 	}
 	if err := s.Store.DeleteUser(ctx, u.ID, s.Now()); err != nil {
 		return err

@@ -17,7 +17,7 @@ type Ceremony struct {
 }
 
 func errNoPasskeys() error {
-	return domain.Unavailable.Errorf("no_passkeys", "passkeys need the server to be reached by a name, not an address (UNHIDRA_PUBLIC_URL)")
+	return domain.Conflict.Errorf("no_passkeys", "passkeys need the server to be reached by a name, not an address (UNHIDRA_PUBLIC_URL)")
 }
 
 func (s *Service) party(ctx context.Context, u domain.User) (passkey.User, error) {

@@ -139,7 +139,7 @@ func (s *Service) ResendVerification(ctx context.Context, email string, c Client
 }
 
 func errNoMail() error {
-	return domain.Unavailable.Errorf("no_mail", "this server cannot send mail; ask its administrator")
+	return domain.Conflict.Errorf("no_mail", "this server cannot send mail; ask its administrator")
 }
 
 // VerifyEmail uses the link of a mail: the account is open.

@@ -64,7 +64,7 @@ func (s *Service) postProviderBack(ctx context.Context, in *struct {
 	}
 	var out *signedOutput
 	if v.Access == "" && v.State == Complete { // an account was linked; who asked is signed in as before
-		out = &signedOutput{Body: signed{State: Complete}}
+		out = &signedOutput{Body: Step{State: Complete}}
 	} else if out, err = s.answer(v, in.Body.Client == "web", nil); err != nil {
 		return nil, err
 	}

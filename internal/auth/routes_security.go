@@ -229,7 +229,7 @@ func (s *Service) postTOTP(ctx context.Context, _ *struct{}) (*enrolOutput, erro
 type addedOutput struct {
 	SetCookie []http.Cookie `header:"Set-Cookie"`
 	Body      struct {
-		signed
+		Step
 		Codes []string `json:"recovery_codes,omitempty" doc:"shown this once"`
 	}
 }
@@ -240,7 +240,7 @@ func (s *Service) added(codes []string, v Signed, web bool, err error) (*addedOu
 		return nil, err
 	}
 	out := &addedOutput{SetCookie: a.SetCookie}
-	out.Body.signed, out.Body.Codes = a.Body, codes
+	out.Body.Step, out.Body.Codes = a.Body, codes
 	return out, nil
 }
 

@@ -16,7 +16,7 @@ import (
 func (s *Service) signInRoutes(api huma.API) {
 	tag := []string{"accounts"}
 	httpx.Register(api, huma.Operation{OperationID: "get-server", Method: "GET", Path: "/server", Tags: tag, Summary: "What this server is"}, s.getServer)
-	httpx.Register(api, huma.Operation{OperationID: "get-captcha", Method: "GET", Path: "/auth/captcha", Tags: tag, Summary: "A challenge that tells people from programs"}, s.getCaptcha)
+	httpx.Register(api, huma.Operation{OperationID: "get-captcha", Method: "GET", Path: "/auth/captcha", Tags: tag, Summary: "A challenge that tells people from programs", Errors: []int{http.StatusTooManyRequests}}, s.getCaptcha)
 	httpx.Register(api, huma.Operation{OperationID: "register", Method: "POST", Path: "/auth/register", Tags: tag, Summary: "Make an account", DefaultStatus: 201}, s.register)
 	httpx.Register(api, huma.Operation{OperationID: "sign-in", Method: "POST", Path: "/auth/sign-in", Tags: tag, Summary: "Sign in with a password"}, s.signIn)
 	httpx.Register(api, huma.Operation{OperationID: "sign-in-factor", Method: "POST", Path: "/auth/sign-in/factor", Tags: tag, Summary: "Go on with a second factor"}, s.signInFactor)
@@ -139,8 +139,8 @@ type refreshInput struct {
 	}
 }
 
-// signed is where a sign-in stands.
-type signed struct {
+// Step is where a sign-in stands.
+type Step struct {
 	State   string     `json:"state" enum:"complete,second_factor,verify_email" doc:"complete, or what is asked next"`
 	Ticket  string     `json:"ticket,omitempty" doc:"for the next step; good for five minutes"`
 	Methods []string   `json:"methods,omitempty" doc:"second factors that there are: passkey, totp, recovery"`
@@ -153,7 +153,7 @@ type signed struct {
 
 type signedOutput struct {
 	SetCookie []http.Cookie `header:"Set-Cookie"`
-	Body      signed
+	Body      Step
 }
 
 type cookieOutput struct {
@@ -205,7 +205,7 @@ func (s *Service) answer(v Signed, web bool, err error) (*signedOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &signedOutput{Body: signed{State: v.State, Ticket: v.Ticket, Methods: v.Methods, Limited: v.Limited}}
+	out := &signedOutput{Body: Step{State: v.State, Ticket: v.Ticket, Methods: v.Methods, Limited: v.Limited}}
 	if v.State != Complete {
 		return out, nil
 	}

@@ -93,6 +93,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodTrace || r.Method == http.MethodConnect {
+		w.Header().Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE")
 		p := problem(http.StatusMethodNotAllowed, domain.Invalid.Errorf("method_not_allowed", "%s is not used here", r.Method))
 		p.write(w, r)
 		return

@@ -68,7 +68,8 @@ func New(mux *http.ServeMux, o Options) huma.API {
 			OpenAPI: "3.1.0",
 			Info:    &huma.Info{Title: o.Name, Version: o.Version, Description: apiDescription},
 			Components: &huma.Components{
-				Schemas: registry,
+				Schemas:   registry,
+				Responses: describeProblems(registry),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token, from signing in."},
 				},
@@ -105,6 +106,7 @@ func Register[I, O any](api huma.API, op huma.Operation, h func(context.Context,
 	if op.BodyReadTimeout == 0 {
 		op.BodyReadTimeout = bodyTime
 	}
+	document(&op)
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
 		if err != nil {

@@ -1,0 +1,54 @@
+package httpx
+
+import (
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// problems is the one answer of the document that every refusal has.
+const problems = "Problem"
+
+func describeProblems(registry huma.Registry) map[string]*huma.Response {
+	return map[string]*huma.Response{problems: {
+		Description: "A problem document (RFC 9457); its kind and code say what to do.",
+		Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: registry.Schema(reflect.TypeFor[Problem](), true, problems)}},
+	}}
+}
+
+// document writes into op every status that it may be refused with: those that
+// follow from what it is, and those that it names itself (Errors). A client may
+// rely on there being no other; make fuzz-api looks for one.
+func document(op *huma.Operation) {
+	if op.Responses == nil {
+		op.Responses = map[string]*huma.Response{}
+	}
+	for _, status := range append(refusals(op), op.Errors...) {
+		op.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + problems}
+	}
+	op.Errors = nil
+}
+
+func refusals(op *huma.Operation) []int {
+	all := []int{http.StatusBadRequest, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	if len(op.Security) > 0 {
+		all = append(all, http.StatusUnauthorized, http.StatusForbidden)
+	}
+	if strings.Contains(op.Path, "{") || op.Method != http.MethodGet && len(op.Security) > 0 { // what it names may not be there
+		all = append(all, http.StatusNotFound)
+	}
+	if op.Method != http.MethodGet {
+		all = append(all, http.StatusForbidden, http.StatusConflict, http.StatusTooManyRequests)
+		if len(op.Security) == 0 { // it takes credentials of another kind
+			all = append(all, http.StatusUnauthorized)
+		}
+	}
+	if slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch}, op.Method) {
+		all = append(all, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	return all
+}
