@@ -34,9 +34,9 @@ export class Alerts implements Notifications {
     localStorage.setItem(store, on ? 'on' : 'off');
   }
 
-  /** Shows a message, unless its reader is looking already. */
+  /** Shows a message that its reader has not seen. */
   tell(title: string, m: Message): void {
-    if (this.permission !== 'on' || (document.visibilityState === 'visible' && document.hasFocus())) return;
+    if (this.permission !== 'on') return;
     const n = new Notification(title, { body: m.text.slice(0, 200), tag: m.room });
     n.onclick = () => {
       focus();

@@ -8,6 +8,8 @@ import type * as port from '../view/port';
 import type { Ban, Event, Invite, Me, Message, Profile, Room, RoomState, Status, User } from '../view/types';
 import { Outbox } from './outbox';
 import { Gaps } from './gaps';
+import { Idle } from './idle';
+import { Marks } from './marks';
 import { Tally } from './tally';
 import { Alerts } from './alerts.svelte';
 import { DeviceSettings } from './settings.svelte';
@@ -36,6 +38,7 @@ interface Mark {
 
 const bannerAfter = 2_000;
 const refreshBefore = 90_000;
+const readWithin = 1_000;
 const roomsKept = 12; // open rooms whose timelines are kept
 
 export class SignedIn implements port.App {
@@ -52,12 +55,13 @@ export class SignedIn implements port.App {
   #presences = new SvelteMap<string, port.Seen>();
   #gone = new SvelteMap<string, 'left' | 'kicked' | 'banned' | 'deleted'>();
   #open = new Map<string, OpenRoom>();
-  #opening = new Map<string, Promise<void>>();
   #tallies = new Map<string, Tally>();
   #gaps = new Gaps({
     head: (room) => this.#rooms.get(room)?.head,
     read: (room, after) => this.#sync({ [room]: after }),
   });
+  #marks = new Marks(async (room, seq) => this.#marked(await this.#connection.request<Mark>('read.mark', { room, seq })));
+  #idle = new Idle(() => this.#active());
   #link: { state: State; show: boolean; retryAt: number } = $state.raw({ state: 'connecting', show: false, retryAt: 0 });
   #now = $state(Date.now());
   #textLimit = $state(16384);
@@ -82,7 +86,6 @@ export class SignedIn implements port.App {
     this.#outbox = new Outbox(me, this.#connection, (room) => this.#open.get(room)?.showPending());
     this.#connection.start();
     this.#timers.push(setInterval(() => (this.#now = Date.now()), 1000), setInterval(() => void this.#renew(), 20_000));
-    document.addEventListener('visibilitychange', this.#active);
   }
 
   /** Lets go of everything: somebody signed out. */
@@ -90,7 +93,7 @@ export class SignedIn implements port.App {
     this.#connection.stop();
     this.#timers.forEach(clearInterval);
     clearTimeout(this.#show);
-    document.removeEventListener('visibilitychange', this.#active);
+    this.#idle.stop();
     this.notifications.count(0, 0);
   }
 
@@ -246,7 +249,12 @@ export class SignedIn implements port.App {
   #alert(room: RoomState, m: Message): void {
     if (m.sender.id === this.#me.id || this.#me.status.mode === 'dnd') return;
     const forMe = room.kind === 'direct' || m.mentions_room || m.mentions?.includes(this.#me.id);
-    if (forMe) this.notifications.tell(room.kind === 'direct' ? m.sender.display_name : `${m.sender.display_name} · ${room.name ?? ''}`, m);
+    if (!forMe) return;
+    const title = room.kind === 'direct' ? m.sender.display_name : `${m.sender.display_name} · ${room.name ?? ''}`;
+    // Somebody who reads it at once, here, in another tab or on another device, need not be told.
+    setTimeout(() => {
+      if ((this.#rooms.get(m.room)?.read ?? m.seq) < m.seq) this.notifications.tell(title, m);
+    }, readWithin);
   }
 
   #marked(m: Mark): void {
@@ -294,9 +302,9 @@ export class SignedIn implements port.App {
     }
   }
 
-  #active = (): void => {
-    this.#connection.request('presence.set', { active: document.visibilityState === 'visible' }).catch(() => {});
-  };
+  #active(): void {
+    this.#connection.request('presence.set', { active: this.#idle.active }).catch(() => {}); // repeated at the next hello
+  }
 
   tryNow(): void {
     this.#connection.tryNow();
@@ -314,7 +322,7 @@ export class SignedIn implements port.App {
 
   draftIn(room: string): boolean {
     void this.#now; // drafts change without telling
-    return localStorage.getItem(draftKey(room)) !== null;
+    return localStorage.getItem(draftKey(this.#me.id, room)) !== null;
   }
 
   open(room: string): port.RoomModel {
@@ -323,6 +331,7 @@ export class SignedIn implements port.App {
       this.#open.delete(room); // and to the end: the rooms seen last are kept
     } else {
       model = new OpenRoom(room, {
+        me: this.#me.id,
         api: this.#api,
         outbox: this.#outbox,
         request: (type, data) => this.#connection.request(type, data),
@@ -339,15 +348,9 @@ export class SignedIn implements port.App {
 
   #read(room: string, seq: number): void {
     const state = this.#rooms.get(room);
-    if (!state || this.#opening.has(room)) return;
+    if (!state) return;
     this.#marked({ room, seq: Math.max(state.read, seq) });
-    // One mark at a time; the next one says the latest.
-    const done = this.#connection
-      .request<Mark>('read.mark', { room, seq })
-      .then((m) => this.#marked(m))
-      .catch(() => {})
-      .finally(() => this.#opening.delete(room));
-    this.#opening.set(room, done);
+    void this.#marks.mark(room, seq);
   }
 
   presence(user: string): port.Seen | undefined {

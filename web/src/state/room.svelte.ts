@@ -8,7 +8,7 @@ import type { Event, Me, Member, Message, RoomState, User } from '../view/types'
 import type { Outbox } from './outbox';
 
 const page = 50;
-const keep = 600; // lines kept while only the end of the room is read
+const keep = 1000; // events kept while only the end of the room is read
 const typingFor = 6_000;
 const typingEvery = 3_000;
 
@@ -20,6 +20,7 @@ interface Timeline {
 
 /** What a room needs of the whole. */
 export interface Around {
+  me: string;
   api: Api<Me>;
   outbox: Outbox;
   request<T>(type: string, data: unknown): Promise<T>;
@@ -50,7 +51,7 @@ export class OpenRoom implements RoomModel {
   constructor(id: string, a: Around) {
     this.id = id;
     this.#a = a;
-    this.#draft = localStorage.getItem(draftKey(id)) ?? '';
+    this.#draft = localStorage.getItem(draftKey(a.me, id)) ?? '';
     this.showPending();
     void this.#load(`limit=${page}`);
   }
@@ -84,8 +85,9 @@ export class OpenRoom implements RoomModel {
   }
   set draft(text: string) {
     this.#draft = text;
-    if (text) localStorage.setItem(draftKey(this.id), text);
-    else localStorage.removeItem(draftKey(this.id));
+    const key = draftKey(this.#a.me, this.id);
+    if (text) localStorage.setItem(key, text);
+    else localStorage.removeItem(key);
   }
 
   showPending(): void {
@@ -192,9 +194,8 @@ export class OpenRoom implements RoomModel {
     this.#events = [...this.#events, e];
   }
 
-  /** Lets go of old lines once nobody looks at this room. */
   trim(): void {
-    if (this.#events.length <= keep || this.hasNewer) return;
+    if (this.#events.length <= keep || this.hasNewer || this.#loading || this.#meanwhile) return;
     void this.#load(`limit=${page}`).catch(() => {});
   }
 
@@ -258,4 +259,5 @@ function changed(line: Event, m: Message): Event {
   return { ...line, message: { ...have, reply_to: quote } };
 }
 
-export const draftKey = (room: string): string => `unhidra.draft.${room}`;
+// Of several people at one browser, each has their own.
+export const draftKey = (user: string, room: string): string => `unhidra.draft.${user}.${room}`;

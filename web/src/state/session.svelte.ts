@@ -1,6 +1,6 @@
 // Who is here: a visitor, or somebody who is signed in.
 
-import { Api, Refusal, Unreachable, type Signed } from '../net/api';
+import { Api, Refusal, type Signed } from '../net/api';
 import { solveCaptcha, type Challenge } from '../platform/captcha';
 import { showPasskey } from '../platform/passkey';
 import type { Invitation, MailLink, Registration, Server, Session, Step } from '../view/port';
@@ -74,12 +74,10 @@ export class Visit implements Session {
       if (this.#api.hinted) this.#enter(await this.#api.refresh());
       else this.#stage = 'out';
     } catch (err) {
-      if (err instanceof Unreachable) {
-        this.#stage = 'unreachable';
-        setTimeout(() => void this.#start(), again);
-      } else {
-        this.#stage = 'out';
-      }
+      // A server that is busy or about to stop has ended nothing.
+      const ended = err instanceof Refusal && err.status < 500 && err.status !== 429;
+      this.#stage = ended ? 'out' : 'unreachable';
+      if (!ended) setTimeout(() => void this.#start(), again);
     }
   }
 

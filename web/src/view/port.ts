@@ -124,6 +124,8 @@ export interface RoomModel {
   remove(seq: number): Promise<void>;
   versions(seq: number): Promise<{ text: string; at: string }[]>;
   markRead(): void;
+  /** lets go of the older part of a long timeline whose end is shown */
+  trim(): void;
   writing(): void;
   members(q: string, cursor: string): Promise<PageOf<Member>>;
 }

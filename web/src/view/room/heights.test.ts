@@ -26,8 +26,8 @@ it('keeps what was measured when lines come before', () => {
 
 it('lays out 100,000 lines quickly', () => {
   const h = new Heights(() => 24);
-  const start = performance.now();
+  const start = process.cpuUsage();
   h.set(Array.from({ length: 100_000 }, (_, i) => `k${i}`));
-  expect(performance.now() - start).toBeLessThan(500);
+  expect(process.cpuUsage(start).user / 1000).toBeLessThan(500);
   expect(h.at(24 * 70_000)).toBe(70_000);
 });

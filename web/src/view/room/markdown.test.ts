@@ -83,11 +83,13 @@ describe('blocks', () => {
   it.each([
     ['a\n\nb', 'p:a p:b'],
     ['```go\nfunc main() {}\n```\nafter', 'code(go):func main() {} p:after'],
+    ['``` two words\nx\n```', 'code():two words\nx'],
     ['```\nnot closed\n\n*x*', 'code():not closed\n\n*x*'],
     ['> one\n> two\nthree', 'quote[p:one/two] p:three'],
     ['> > deep', 'quote[quote[p:deep]]'],
     ['- a\n- b\n  - c', 'ul[p:a; p:b ul[p:c]]'],
     ['3. a\n4. b', 'ol3[p:a; p:b]'],
+    ['  - a\n  - b', 'ul[p:a; p:b]'],
     ['-not a list', 'p:-not a list'],
     ['# not a heading', 'p:# not a heading'],
   ])('%j', (given, want) => {
@@ -100,9 +102,9 @@ describe('bad input', () => {
     '%j many times is not slow and loses nothing',
     (unit) => {
       const text = unit.repeat(Math.ceil(16_384 / unit.length));
-      const start = performance.now();
+      const start = process.cpuUsage();
       parse(text);
-      expect(performance.now() - start).toBeLessThan(500);
+      expect(process.cpuUsage(start).user / 1000).toBeLessThan(500);
     },
   );
 });

@@ -27,7 +27,8 @@ export function parse(text: string): Block[] {
   return blocks(text.replace(/\r\n?/g, '\n').split('\n'), 0);
 }
 
-const fence = /^ {0,3}(`{3,})[ \t]*([\w+#.-]*)[^`]*$/;
+const fence = /^ {0,3}(`{3,})[ \t]*([^`]*)$/;
+const language = /^[\w+#.-]*$/;
 const quoted = /^ {0,3}> ?/;
 const bullet = /^( {0,3})([-*+]|\d{1,9}[.)])( {1,4})(?=\S)/;
 
@@ -45,7 +46,11 @@ function blocks(lines: readonly string[], depth: number): Block[] {
     if (open) {
       flush();
       const end = closing(lines, i + 1, open[1] ?? '```');
-      out.push({ type: 'code', language: open[2] ?? '', text: lines.slice(i + 1, end).join('\n') });
+      const info = (open[2] ?? '').trimEnd();
+      const text = lines.slice(i + 1, end);
+      // Words behind the fence are no language: they were meant to be seen.
+      if (language.test(info)) out.push({ type: 'code', language: info, text: text.join('\n') });
+      else out.push({ type: 'code', language: '', text: [info, ...text].join('\n') });
       i = end + 1;
     } else if (depth < deepest && quoted.test(line)) {
       flush();
@@ -89,7 +94,7 @@ function listAt(lines: readonly string[], from: number, depth: number): [Block, 
     const line = lines[i] ?? '';
     const m = bullet.exec(line);
     const lead = line.length - line.trimStart().length;
-    if (m && lead < Math.max(2, indent) && /\d/.test(m[2] ?? '') === ordered) {
+    if (m && (!items.length || lead < Math.max(2, indent)) && /\d/.test(m[2] ?? '') === ordered) {
       indent = m[0].length;
       items.push([line.slice(indent)]);
     } else if (line.trim() && lead >= Math.min(2, indent)) {

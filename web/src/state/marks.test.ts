@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { Marks } from './marks';
+
+test('what is read while a mark is on its way is marked after it', async () => {
+  const sent: number[] = [];
+  const answers: (() => void)[] = [];
+  const marks = new Marks((_, seq) => {
+    sent.push(seq);
+    return new Promise((done) => answers.push(done));
+  });
+  const done = marks.mark('room', 1);
+  void marks.mark('room', 2);
+  void marks.mark('room', 3);
+  expect(sent).toEqual([1]);
+  answers.shift()?.();
+  await Promise.resolve();
+  await Promise.resolve();
+  expect(sent).toEqual([1, 3]);
+  answers.shift()?.();
+  await done;
+  expect(sent).toEqual([1, 3]);
+});
+
+test('after a failure the next mark is sent again', async () => {
+  let fail = true;
+  const sent: number[] = [];
+  const marks = new Marks((_, seq) => {
+    sent.push(seq);
+    return fail ? Promise.reject(new Error('away')) : Promise.resolve();
+  });
+  await marks.mark('room', 1);
+  fail = false;
+  await marks.mark('room', 1);
+  expect(sent).toEqual([1, 1]);
+});
