@@ -1,0 +1,142 @@
+package pgtest
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+)
+
+// An Own is a PostgreSQL that belongs to one test, which may crash it. It listens
+// on the loopback.
+type Own struct {
+	tb     testing.TB
+	dir    string
+	port   int
+	orders io.WriteCloser
+	done   *bufio.Reader
+}
+
+// The minder starts the server, and obeys: "crash" ends it without a shutdown, as
+// `pg_ctl stop -m immediate` does, and "start" starts it again. The end of its
+// orders, which is that of the test process, ends it all.
+const minder = `
+serve() { "$1"/postgres -D "$2/data" -k "$2" -p "$3" -c listen_addresses=127.0.0.1 -c max_connections=300 -c shared_buffers=64MB -c log_min_messages=warning >>"$2/log" 2>&1 & }
+serve "$@"
+echo started
+while read -r order; do
+	case $order in
+	crash) kill -QUIT $! 2>/dev/null; wait ;;
+	start) serve "$@" ;;
+	esac
+	echo "$order"
+done
+kill -INT $! 2>/dev/null
+wait
+rm -rf "$2/data" "$2/log" "$2"/.s.*
+rmdir "$2" 2>/dev/null
+`
+
+// Start starts a PostgreSQL for one test, whose files are in a new folder, or, if
+// named, in dir: a file system that a test fills. Without an installed one the
+// test is skipped, and says so; in CI it fails.
+func Start(tb testing.TB, port int, dir string) *Own {
+	tb.Helper()
+	o := &Own{tb: tb, dir: dir, port: port}
+	if err := o.start(); err != nil {
+		if os.Getenv("CI") != "" {
+			tb.Fatalf("no PostgreSQL, which CI must have: %v", err)
+		}
+		tb.Skipf("no PostgreSQL to test on: %v", err)
+	}
+	return o
+}
+
+func (o *Own) start() error {
+	bin, err := binaries()
+	if err != nil {
+		return err
+	}
+	if o.dir == "" {
+		if o.dir, err = os.MkdirTemp(socketRoot(), "unhidra-pg-"); err != nil {
+			return err
+		}
+	}
+	as, err := unprivileged(o.dir)
+	if err != nil {
+		return err
+	}
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", filepath.Join(o.dir, "data"), "-U", "unhidra", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+	initdb.Dir = o.dir
+	as(initdb)
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	cmd := exec.Command("/bin/sh", "-c", minder, "minder", bin, o.dir, strconv.Itoa(o.port))
+	cmd.Dir = o.dir
+	as(cmd)
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		return err
+	}
+	o.orders, o.done = in, bufio.NewReader(out)
+	o.tb.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+	})
+	if _, err := o.done.ReadString('\n'); err != nil {
+		return err
+	}
+	return o.wait()
+}
+
+func (o *Own) wait() error {
+	u, err := url.Parse(o.URL())
+	if err != nil {
+		return err
+	}
+	return (&postgres{base: u}).wait(filepath.Join(o.dir, "log"))
+}
+
+// URL returns where the database is.
+func (o *Own) URL() string { return Through(o.Addr()) }
+
+// Through returns the database's URL by way of another address.
+func Through(addr string) string {
+	return "postgres://unhidra@" + addr + "/postgres?sslmode=disable"
+}
+
+// Addr returns the host and port that it listens on.
+func (o *Own) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(o.port)) }
+
+// Crash ends it without a shutdown: connections break, and what was not yet in its
+// files is read again from its own log at the next start.
+func (o *Own) Crash() { o.order("crash") }
+
+// Restart starts it after a crash, and waits until it answers.
+func (o *Own) Restart() {
+	o.tb.Helper()
+	o.order("start")
+	if err := o.wait(); err != nil {
+		o.tb.Errorf("PostgreSQL after a crash: %v", err)
+	}
+}
+
+func (o *Own) order(what string) {
+	o.tb.Helper()
+	if _, err := fmt.Fprintln(o.orders, what); err != nil {
+		o.tb.Errorf("PostgreSQL: %s: %v", what, err)
+		return
+	}
+	if _, err := o.done.ReadString('\n'); err != nil {
+		o.tb.Errorf("PostgreSQL: %s: %v", what, err)
+	}
+}
