@@ -77,9 +77,7 @@ func (db *DB) migrate(ctx context.Context, apply bool) error {
 
 func (db *DB) applied(ctx context.Context, create bool) (map[int]string, error) {
 	if create {
-		_, err := db.write1.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS schema_migrations (
-			version BIGINT PRIMARY KEY, sum TEXT NOT NULL, at BIGINT NOT NULL)`)
-		if err != nil {
+		if err := db.begin(ctx); err != nil {
 			return nil, fmt.Errorf("read the schema's version: %w", err)
 		}
 	}
@@ -101,6 +99,30 @@ func (db *DB) applied(ctx context.Context, create bool) (map[int]string, error) 
 		done[version] = sum
 	}
 	return done, rows.Err()
+}
+
+// migrating is the lock that nodes which start at once take in turn: PostgreSQL's
+// own CREATE TABLE IF NOT EXISTS fails if another's is not committed yet.
+const migrating = 0x756e6864
+
+// begin makes the table of the steps that were taken, unless it is there.
+func (db *DB) begin(ctx context.Context) error {
+	tx, err := db.write1.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after Commit
+	if db.dialect == postgres {
+		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, migrating); err != nil {
+			return err
+		}
+	}
+	_, err = tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS schema_migrations (
+		version BIGINT PRIMARY KEY, sum TEXT NOT NULL, at BIGINT NOT NULL)`)
+	if err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 // step applies one migration. Two servers that start at once both try; the one

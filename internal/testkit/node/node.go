@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -89,7 +90,7 @@ func (p *Process) Signal(s os.Signal) {
 // Stop asks it to end, waits, and after a while kills it. It reports whether it
 // ended by itself.
 func (p *Process) Stop(patience time.Duration) bool {
-	p.Signal(os.Interrupt)
+	p.Signal(syscall.SIGTERM)
 	select {
 	case <-p.Exited():
 		return true
