@@ -1,0 +1,234 @@
+//go:build unix
+
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/testkit/node"
+)
+
+// setting is a number from the environment, by which a run is made longer or
+// repeated.
+func setting(tb testing.TB, name string, def uint64) uint64 {
+	v := os.Getenv(name)
+	if v == "" {
+		return def
+	}
+	n, err := strconv.ParseUint(v, 10, 64)
+	if err != nil {
+		tb.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+func TestChaos(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: three minutes of faults are left out")
+	}
+	length := time.Duration(setting(t, "CHAOS_SECONDS", 180)) * time.Second
+	seed := setting(t, "CHAOS_SEED", uint64(time.Now().UnixNano()))
+	t.Logf("%s of faults; repeat with CHAOS_SEED=%d", length, seed)
+	ctx, cancel := context.WithTimeout(t.Context(), length+10*time.Minute)
+	defer cancel()
+	c := startCluster(t, node.Build(t))
+	w := &crowd{h: NewHistory()}
+	w.settle(ctx, t, seed, func(i int) string { return "http://" + c.clients[i].Addr() })
+
+	var loops, watching sync.WaitGroup
+	for _, p := range w.people {
+		p.connect(ctx, nil)
+		loops.Go(func() { p.run(ctx, t) })
+	}
+	watched, unwatch := context.WithCancel(ctx)
+	defer unwatch()
+	g := &growth{c: c}
+	watching.Go(func() { c.watch(watched) })
+	watching.Go(func() { g.sample(watched) })
+
+	c.play(ctx, Schedule(seed, length))
+	mended := time.Now()
+	for i, n := range c.nodes {
+		c.wait(fmt.Sprintf("node %d is ready at the end", i), n.Ready)
+	}
+	w.stop.Store(true)
+	loops.Wait()
+	w.converge(ctx, t, c, mended)
+	w.final(ctx, t, c)
+	g.check(ctx, t)
+	unwatch()
+	watching.Wait()
+	for _, p := range w.people {
+		p.live.Close()
+	}
+	for _, v := range Check(w.h) {
+		t.Error(v)
+	}
+	for _, s := range c.complaints() {
+		t.Error(s)
+	}
+	w.report(t)
+}
+
+// play carries out a schedule, and waits until everything is mended.
+func (c *cluster) play(ctx context.Context, faults []Fault) {
+	begin := time.Now()
+	var broken sync.WaitGroup
+	locks := make(map[string]*sync.Mutex) // the same fault waits for itself
+	for _, f := range faults {
+		select {
+		case <-time.After(f.At - time.Since(begin)): // the schedule says when
+		case <-ctx.Done():
+			c.t.Fatal("time is up")
+		}
+		c.t.Log(f)
+		noun := f.What[strings.LastIndexByte(f.What, ' ')+1:]
+		if strings.Contains(f.What, "nats") && !strings.Contains(f.What, "node") && !strings.Contains(f.What, "route") {
+			noun = "nats"
+		}
+		if locks[noun] == nil {
+			locks[noun] = new(sync.Mutex)
+		}
+		broken.Go(func() {
+			locks[noun].Lock()
+			defer locks[noun].Unlock()
+			c.Break(f)
+		})
+	}
+	broken.Wait()
+}
+
+// converge waits until everybody has been shown everything. Those who were not by
+// then are the checker's to tell.
+func (w *crowd) converge(ctx context.Context, t *testing.T, c *cluster, mended time.Time) {
+	t.Helper()
+	for _, room := range w.all() {
+		w.h.Members[room] = w.members(ctx, t, room)
+	}
+	deadline := time.Now().Add(time.Minute)
+	for time.Now().Before(deadline) {
+		if behind := w.behind(ctx, t); len(behind) == 0 {
+			t.Logf("everybody had everything %s after the last fault was mended", time.Since(mended).Round(time.Millisecond))
+			return
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	t.Errorf("a minute after the end there are behind: %v", w.behind(ctx, t))
+}
+
+func (w *crowd) behind(ctx context.Context, t *testing.T) (behind []string) {
+	t.Helper()
+	for room, members := range w.h.Members {
+		st, err := w.insider(room).c.Room(ctx, room)
+		if err != nil {
+			t.Errorf("the head of %s: %v", room, err)
+			continue
+		}
+		w.h.mu.Lock()
+		for _, who := range members {
+			if n := len(w.h.Seen[Stretch{who, room}]); int64(n) < st.Head {
+				behind = append(behind, fmt.Sprintf("%s in %s: %d of %d", who, room, n, st.Head))
+			}
+		}
+		w.h.mu.Unlock()
+	}
+	return behind
+}
+
+// insider is a member of a room who never leaves it.
+func (w *crowd) insider(room string) *person {
+	for _, p := range w.people {
+		if slices.Contains(w.h.Stable[room], p.id) {
+			return p
+		}
+	}
+	panic("nobody stays in " + room)
+}
+
+func (w *crowd) members(ctx context.Context, t *testing.T, room string) (ids []string) {
+	t.Helper()
+	for cursor := ""; ; {
+		page, err := w.insider(room).c.Members(ctx, room, cursor)
+		if err != nil {
+			t.Fatalf("the members of %s: %v", room, err)
+		}
+		for _, m := range page.Items {
+			ids = append(ids, m.ID)
+		}
+		if cursor = page.Next; cursor == "" {
+			return ids
+		}
+	}
+}
+
+// final reads, from each node, the whole log of each room, and where the marks
+// stand.
+func (w *crowd) final(ctx context.Context, t *testing.T, c *cluster) {
+	t.Helper()
+	for _, room := range w.all() {
+		for i, n := range c.nodes {
+			reader := client.New(n.URL())
+			reader.SetTokens(client.Tokens{Access: w.insider(room).c.Tokens().Access})
+			var log []Entry
+			for more := true; more; {
+				r, err := reader.Events(ctx, room, int64(len(log)), 500)
+				if err != nil {
+					t.Fatalf("the log of %s from node %d: %v", room, i, err)
+				}
+				for _, e := range r.Events {
+					log = append(log, entry(e))
+				}
+				more = r.More && len(r.Events) > 0
+			}
+			if i > 0 && !slices.Equal(log, w.h.Logs[room]) {
+				t.Errorf("the nodes 0 and %d differ about the log of %s", i, room)
+			}
+			w.h.Logs[room] = log
+		}
+	}
+	for _, p := range w.people {
+		rooms, err := p.c.Rooms(ctx)
+		if err != nil {
+			t.Errorf("the rooms of %s: %v", p.name, err)
+		}
+		for _, st := range rooms {
+			if slices.Contains(p.halls, st.ID) {
+				w.h.Marks[Stretch{p.id, st.ID}] = st.Read
+			}
+		}
+	}
+}
+
+// report says how much was proven.
+func (w *crowd) report(t *testing.T) {
+	t.Helper()
+	counts := make(map[string]int)
+	for _, op := range w.h.Ops {
+		counts[fmt.Sprintf("%s %s", op.Kind, [...]string{"without an answer", "acknowledged", "refused"}[op.Outcome])]++
+	}
+	lines := make([]string, 0, len(counts))
+	for what, n := range counts {
+		lines = append(lines, fmt.Sprintf("%7d %s", n, what))
+	}
+	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[8:], b[8:]) })
+	shown, events := 0, 0
+	for _, seen := range w.h.Seen {
+		shown += len(seen)
+	}
+	for _, log := range w.h.Logs {
+		events += len(log)
+	}
+	t.Logf("%d events, shown %d times; %d sessions begun anew\n%s", events, shown, w.retries.Load(), strings.Join(lines, "\n"))
+	if acked := counts["send acknowledged"]; acked < 100 {
+		t.Errorf("only %d messages were acknowledged: that proves nothing", acked)
+	}
+}

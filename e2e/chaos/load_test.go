@@ -1,0 +1,362 @@
+//go:build unix
+
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/client"
+)
+
+const (
+	password  = "an old song about rain"
+	halls     = 6 // public rooms whose members stay
+	clubs     = 4 // private rooms whose owner lets people in and throws them out
+	openClubs = 2 // public ones, whose members come and go by themselves as well
+	guests    = 8 // who may be members of each club
+	think     = 700 * time.Millisecond
+	patience  = 45 * time.Second // for an answer
+)
+
+// A crowd is the 64 people and the rooms that they are in.
+type crowd struct {
+	h       *History
+	people  []*person
+	halls   []string
+	clubs   []string // the open ones last
+	stop    atomic.Bool
+	retries atomic.Int64 // sessions that ended and were begun anew
+}
+
+// A person does one thing after the other, on one connection that moves about.
+type person struct {
+	*crowd
+	name, id string
+	c        *client.Client
+	rng      *rand.Rand
+	halls    []string
+	club     string // perhaps a member of; empty: of none
+	guests   []*person
+	said     []*said
+	since    atomic.Int64 // when the connection that there is was begun
+
+	mu   sync.Mutex
+	live *client.Live
+}
+
+// said is a message of one's own.
+type said struct {
+	room, key string
+	seq       int64
+	version   int
+	gone      bool // or perhaps
+}
+
+func (w *crowd) settle(ctx context.Context, t *testing.T, seed uint64, url func(i int) string) {
+	t.Helper()
+	var wg sync.WaitGroup
+	turn := make(chan struct{}, 4) // hashing a password is dear
+	for i := range people {
+		p := &person{crowd: w, name: fmt.Sprintf("person%02d", i), c: client.New(url(i)), rng: rand.New(rand.NewPCG(seed, uint64(i+100)))}
+		w.people = append(w.people, p)
+		wg.Go(func() {
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			if err := p.c.Register(ctx, client.Registration{Username: p.name, Password: password}); err != nil {
+				t.Errorf("register %s: %v", p.name, err)
+				return
+			}
+			me, err := p.c.Me(ctx)
+			if err != nil {
+				t.Errorf("who is %s: %v", p.name, err)
+			}
+			p.id = me.ID
+		})
+	}
+	wg.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	for i := range halls {
+		w.halls = append(w.halls, w.open(ctx, t, w.people[i], "public", fmt.Sprint("Hall ", i)))
+	}
+	for i := range clubs + openClubs {
+		kind := "private"
+		if i >= clubs {
+			kind = "public"
+		}
+		w.clubs = append(w.clubs, w.open(ctx, t, w.people[i], kind, fmt.Sprint("Club ", i)))
+		w.people[i].club = w.clubs[i]
+	}
+	for i, p := range w.people {
+		for _, j := range []int{i % halls, (i + 1) % halls, (i + 3) % halls} {
+			p.halls = append(p.halls, w.halls[j])
+			if i != j {
+				if p.do(ctx, Op{Kind: Join, Room: w.halls[j]}, func(ctx context.Context, _ *Op) error { return p.c.Join(ctx, w.halls[j]) }) != Acked {
+					t.Fatalf("%s cannot join a hall", p.name)
+				}
+			}
+			w.h.Stable[w.halls[j]] = append(w.h.Stable[w.halls[j]], p.id)
+		}
+		if club := i/guests - 1; club >= 0 && club < len(w.clubs) {
+			p.club = w.clubs[club]
+			w.people[club].guests = append(w.people[club].guests, p)
+		}
+	}
+}
+
+func (w *crowd) open(ctx context.Context, t *testing.T, owner *person, kind, name string) string {
+	t.Helper()
+	begin := w.h.Now()
+	st, err := owner.c.CreateRoom(ctx, client.NewRoom{Kind: kind, Name: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.h.Add(Op{Kind: Join, Who: owner.id, Room: st.ID, Start: begin, End: w.h.Now(), Outcome: Acked})
+	w.h.Stable[st.ID] = append(w.h.Stable[st.ID], owner.id)
+	return st.ID
+}
+
+// all are all rooms.
+func (w *crowd) all() []string { return slices.Concat(w.halls, w.clubs) }
+
+// connect begins to read, from the first event of each room or from where the
+// connection before was.
+func (p *person) connect(ctx context.Context, from map[string]int64) {
+	if from == nil {
+		from = make(map[string]int64)
+		for _, room := range p.all() {
+			from[room] = 0
+		}
+	}
+	l := p.c.Live(ctx, client.LiveOptions{
+		Rooms:   from,
+		OnEvent: func(e client.Event) { p.h.Saw(p.id, e) },
+		OnReset: func(room string) { p.h.Reset(p.id, room) },
+		OnState: func(s client.State, _ error) {
+			if s == client.Connecting {
+				p.since.Store(int64(p.h.Now()))
+			}
+		},
+		OnHello: func(h client.Hello) {
+			for _, r := range h.Rooms {
+				if slices.Contains(p.halls, r.ID) {
+					p.h.Add(Op{Kind: Look, Who: p.id, Room: r.ID, Start: time.Duration(p.since.Load()), End: p.h.Now(), Outcome: Acked, Seq: r.Read})
+				}
+			}
+		},
+	})
+	p.mu.Lock()
+	p.live = l
+	p.mu.Unlock()
+}
+
+// again begins another connection where the last one ended.
+func (p *person) again(ctx context.Context) {
+	p.live.Close()
+	p.connect(ctx, p.live.Positions())
+}
+
+// do asks for something and writes down what came of it.
+func (p *person) do(ctx context.Context, op Op, ask func(context.Context, *Op) error) Outcome {
+	op.Who, op.Start = p.id, p.h.Now()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := ask(ctx, &op)
+	op.End = p.h.Now()
+	var no *client.Error
+	switch {
+	case err == nil:
+		op.Outcome = Acked
+	case errors.As(err, &no) && slices.Contains([]string{"invalid", "forbidden", "not_found", "conflict", "too_large"}, no.Kind) && no.Code != "refresh_raced":
+		op.Outcome = Refused
+		op.Errors = append(op.Errors, err.Error())
+	default:
+		op.Errors = append(op.Errors, err.Error())
+	}
+	p.h.Add(op)
+	return op.Outcome
+}
+
+// run does things until it is told to stop.
+func (p *person) run(ctx context.Context, t *testing.T) {
+	for n := 0; !p.stop.Load(); n++ {
+		select {
+		case <-time.After(time.Duration(p.rng.ExpFloat64() * float64(think))): // people think between two things
+		case <-ctx.Done():
+			return
+		}
+		if p.live.State() == client.Ended || p.c.Tokens().Refresh == "" {
+			p.retries.Add(1)
+			if err := p.c.SignIn(ctx, p.name, password); err != nil {
+				continue
+			}
+			p.again(ctx)
+		}
+		p.step(ctx, n)
+	}
+}
+
+func (p *person) step(ctx context.Context, n int) {
+	room := p.halls[p.rng.IntN(len(p.halls))]
+	if p.club != "" && p.rng.IntN(3) == 0 {
+		room = p.club
+	}
+	if len(p.guests) > 0 && p.rng.IntN(3) == 0 {
+		p.membership(ctx)
+		return
+	}
+	switch roll := p.rng.IntN(100); {
+	case roll < 55:
+		p.send(ctx, room, n)
+	case roll < 65:
+		p.edit(ctx)
+	case roll < 69:
+		p.remove(ctx)
+	case roll < 79:
+		p.mark(ctx)
+	case roll < 83:
+		p.look(ctx)
+	case roll < 91:
+		p.fetch(ctx, room)
+	case roll < 93:
+		p.again(ctx)
+	default:
+		p.membership(ctx)
+	}
+}
+
+func (p *person) send(ctx context.Context, room string, n int) {
+	m := &said{room: room, key: fmt.Sprintf("%s-%d", p.name, n)}
+	how := p.rng.IntN(4)
+	if p.do(ctx, Op{Kind: Send, Room: room, Key: m.key, Again: true}, func(ctx context.Context, op *Op) (err error) {
+		d := client.Draft{Room: room, Key: m.key, Text: text(m.key, 0)}
+		var s client.Sent
+		if how == 0 {
+			s, err = p.stubborn(ctx, d)
+		} else {
+			s, err = p.live.Send(ctx, d)
+		}
+		op.Seq, m.seq = s.Seq, s.Seq
+		return err
+	}) == Acked {
+		p.said = append(p.said, m)
+		if len(p.said) > 20 {
+			p.said = p.said[1:]
+		}
+	}
+}
+
+// stubborn sends by REST, and with the same key again until there is an answer.
+func (p *person) stubborn(ctx context.Context, d client.Draft) (client.Sent, error) {
+	for {
+		s, err := p.c.Send(ctx, d)
+		var no *client.Error
+		if err == nil || errors.As(err, &no) && no.Kind != "unavailable" && no.Kind != "internal" {
+			return s, err
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return s, err
+		}
+	}
+}
+
+// one picks a message of one's own that is there for sure.
+func (p *person) one() *said {
+	if len(p.said) == 0 {
+		return nil
+	}
+	if m := p.said[p.rng.IntN(len(p.said))]; !m.gone {
+		return m
+	}
+	return nil
+}
+
+func (p *person) edit(ctx context.Context) {
+	m := p.one()
+	if m == nil {
+		return
+	}
+	m.version++
+	p.do(ctx, Op{Kind: Edit, Room: m.room, Key: m.key, Version: m.version}, func(ctx context.Context, op *Op) error {
+		s, err := p.live.Edit(ctx, m.room, m.seq, text(m.key, m.version))
+		op.Seq = s.Seq
+		return err
+	})
+}
+
+func (p *person) remove(ctx context.Context) {
+	m := p.one()
+	if m == nil {
+		return
+	}
+	m.gone = true
+	p.do(ctx, Op{Kind: Delete, Room: m.room, Key: m.key}, func(ctx context.Context, op *Op) error {
+		s, err := p.live.Delete(ctx, m.room, m.seq)
+		op.Seq = s.Seq
+		return err
+	})
+}
+
+func (p *person) mark(ctx context.Context) {
+	room := p.halls[p.rng.IntN(len(p.halls))]
+	at := p.live.Positions()[room]
+	if p.rng.IntN(4) == 0 {
+		at = max(1, at-50) // an old device does not know better
+	}
+	p.do(ctx, Op{Kind: Mark, Room: room}, func(ctx context.Context, op *Op) error {
+		m, err := p.live.MarkRead(ctx, room, at)
+		op.Seq = m.Seq
+		return err
+	})
+}
+
+func (p *person) look(ctx context.Context) {
+	room := p.halls[p.rng.IntN(len(p.halls))]
+	p.do(ctx, Op{Kind: Look, Room: room}, func(ctx context.Context, op *Op) error {
+		st, err := p.c.Room(ctx, room)
+		op.Seq = st.Read
+		return err
+	})
+}
+
+func (p *person) fetch(ctx context.Context, room string) {
+	after := max(0, p.live.Positions()[room]-20)
+	p.do(ctx, Op{Kind: Fetch, Room: room, After: after}, func(ctx context.Context, op *Op) error {
+		r, err := p.c.Events(ctx, room, after, 50)
+		op.Head = r.Head
+		for _, e := range r.Events {
+			op.Events = append(op.Events, sight(e))
+		}
+		return err
+	})
+}
+
+// membership: owners let people in and throw them out; guests leave, and come back
+// where they may.
+func (p *person) membership(ctx context.Context) {
+	switch {
+	case len(p.guests) > 0:
+		g := p.guests[p.rng.IntN(len(p.guests))]
+		if p.rng.IntN(2) == 0 {
+			p.do(ctx, Op{Kind: Kick, Room: p.club, Subject: g.id}, func(ctx context.Context, _ *Op) error { return p.c.Kick(ctx, p.club, g.id, "") })
+		} else {
+			p.do(ctx, Op{Kind: Add, Room: p.club, Subject: g.id}, func(ctx context.Context, _ *Op) error { return p.c.Add(ctx, p.club, g.id) })
+		}
+	case p.club == "":
+	case p.rng.IntN(2) == 0:
+		p.do(ctx, Op{Kind: Leave, Room: p.club}, func(ctx context.Context, _ *Op) error { return p.c.Leave(ctx, p.club) })
+	default:
+		p.do(ctx, Op{Kind: Join, Room: p.club}, func(ctx context.Context, _ *Op) error { return p.c.Join(ctx, p.club) })
+	}
+}
