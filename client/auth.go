@@ -63,7 +63,7 @@ func (c *Client) Factor(ctx context.Context, code string) error {
 
 // SignOut ends the session.
 func (c *Client) SignOut(ctx context.Context) error {
-	err := c.Do(ctx, http.MethodPost, "/auth/sign-out", nil, nil)
+	err := c.Do(ctx, http.MethodPost, "/auth/sign-out", map[string]string{"refresh_token": c.Tokens().Refresh}, nil)
 	c.SetTokens(Tokens{})
 	return err
 }

@@ -295,3 +295,17 @@ func get(t *testing.T, url string) (int, string) {
 	}
 	return res.StatusCode, string(b)
 }
+
+// TestSignOut: the Go client ends its session, and the session's tokens are good
+// for nothing.
+func TestSignOut(t *testing.T) {
+	c := live.Start(t, testkit.SQLite(t)).User("ann")
+	kept := c.Tokens()
+	if err := c.SignOut(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.SetTokens(kept)
+	if _, err := c.Me(t.Context()); err == nil {
+		t.Error("a session that has ended goes on")
+	}
+}
