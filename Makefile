@@ -5,7 +5,7 @@ GO      ?= go
 RELEASE ?= $(patsubst v%,%,$(shell git describe --tags --exact-match 2>/dev/null))
 LDFLAGS  = -s -w -X main.release=$(RELEASE)
 
-.PHONY: run build test unit crash crash-long chaos e2e bench fuzz fuzz-api verify-deploy check fmt web web-check tools clean
+.PHONY: run build test unit crash crash-long chaos soak e2e bench fuzz fuzz-api verify-deploy check fmt web web-check tools clean
 
 ## run: build the server and start it on http://localhost:9000, this machine only
 run: build
@@ -36,6 +36,10 @@ crash-long:
 ## chaos: three nodes under faults for half an hour (make test: three minutes); repeat a run with CHAOS_SEED
 chaos:
 	CHAOS_SECONDS=$${CHAOS_SECONDS:-1800} $(GO) test -count=1 -timeout 90m -v -run TestChaos ./e2e/chaos
+
+## soak: a server with churn for an hour, drawn to docs/soak.svg (make test: twenty seconds)
+soak:
+	SOAK_SECONDS=$${SOAK_SECONDS:-3600} SOAK_OUT=$${SOAK_OUT:-$(CURDIR)/docs} $(GO) test -count=1 -timeout 8h -v -run TestSoak ./e2e/soak
 
 ## e2e: the story of two people in two browsers
 e2e: build

@@ -259,24 +259,37 @@ func (c *cluster) roll(i int) {
 		c.t.Errorf("node %d did not stop within a minute", i)
 	}
 	c.nodes[i].Start()
-	c.wait(fmt.Sprintf("node %d is ready after a restart", i), c.nodes[i].Ready)
+	c.wait(fmt.Sprintf("node %d is ready after a restart", i), func(ctx context.Context) bool {
+		c.supervise(i)
+		return c.nodes[i].Ready(ctx)
+	})
 }
 
-// watch says if a node ends that nobody ended.
+// supervise starts a node again that has ended, as a supervisor does. A node ends
+// by itself if it finds no PostgreSQL when it starts; it must not for any other
+// reason.
+func (c *cluster) supervise(i int) {
+	select {
+	case <-c.nodes[i].Exited():
+	default:
+		return
+	}
+	if tail := c.tail(i); !bytes.Contains(tail[max(0, len(tail)-1000):], []byte("PostgreSQL at DATABASE_URL does not answer")) {
+		c.t.Errorf("node %d ended by itself; its log:\n%s", i, tail)
+	}
+	c.nodes[i].Start()
+}
+
+// watch looks after nodes that nothing is done to.
 func (c *cluster) watch(ctx context.Context) {
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		for i, n := range c.nodes {
+		for i := range c.nodes {
 			if !c.down[i].TryLock() {
 				continue
 			}
-			select {
-			case <-n.Exited():
-				c.t.Errorf("node %d ended by itself; its log:\n%s", i, c.tail(i))
-				n.Start()
-			default:
-			}
+			c.supervise(i)
 			c.down[i].Unlock()
 		}
 		select {
