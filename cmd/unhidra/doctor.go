@@ -202,8 +202,7 @@ func (d *diagnosis) ports(ctx context.Context, c config.Config) (running bool) {
 		if p.addr == "" {
 			continue
 		}
-		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, "tcp", p.addr)
+		l, err := app.Listen(ctx, p.addr, p.setting)
 		switch {
 		case err == nil:
 			_ = l.Close()
@@ -212,7 +211,7 @@ func (d *diagnosis) ports(ctx context.Context, c config.Config) (running bool) {
 			running = true
 			d.ok("port", "%s (%s): the server runs there", p.addr, p.setting)
 		default:
-			d.fail("port", "%s (%s) cannot be opened; stop the program that has it, or choose another: %v", p.addr, p.setting, err)
+			d.fail("port", "%v", err)
 		}
 	}
 	return running

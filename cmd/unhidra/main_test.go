@@ -22,9 +22,10 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"unhidra": main,
-		"await":   await,
-		"damage":  damage,
+		"unhidra":      main,
+		"await":        await,
+		"damage":       damage,
+		"unprivileged": unprivileged,
 	})
 }
 
@@ -120,6 +121,20 @@ func damage() {
 	if err := f.Close(); err != nil {
 		panic(err)
 	}
+}
+
+// unprivileged is a command of the scripts: it runs another without what root
+// may do beyond others.
+func unprivileged() {
+	args := os.Args[1:]
+	if os.Geteuid() == 0 {
+		args = append([]string{"setpriv", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"}, args...)
+	}
+	path, err := exec.LookPath(args[0])
+	if err != nil {
+		panic(err)
+	}
+	panic(syscall.Exec(path, args, os.Environ()))
 }
 
 // Every command explains itself, and fails with exit code 2 at what it does not

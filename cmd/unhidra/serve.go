@@ -31,8 +31,6 @@ func serve(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	return app.Run(ctx, app.Options{
-		Config: c, Version: version(), Out: e.stdout,
-		Log: obs.NewLogger(e.stderr, c.LogLevel, c.LogFormat),
-	})
+	log := obs.NewLogger(e.stderr, c.LogLevel, c.LogFormat)
+	return app.Run(ctx, app.Options{Config: c, Version: version(), Out: e.stdout, Log: log, Ready: e.supervised(ctx, log)})
 }

@@ -121,25 +121,25 @@ func (s *server) open(ctx context.Context) (err error) {
 		return err
 	}
 	if c.Has(config.RoleGateway) {
-		if s.public, err = listen(ctx, net.JoinHostPort(c.BindAddr, strconv.Itoa(c.GatewayPort)), "GATEWAY_PORT"); err != nil {
+		if s.public, err = Listen(ctx, net.JoinHostPort(c.BindAddr, strconv.Itoa(c.GatewayPort)), "GATEWAY_PORT"); err != nil {
 			return err
 		}
 		s.addrs.Public = s.public.Addr().String()
 	}
 	if c.AuthAddr != "" && c.Has(config.RoleAuth) {
-		if s.auth, err = listen(ctx, c.AuthAddr, "AUTH_BIND_ADDR"); err != nil {
+		if s.auth, err = Listen(ctx, c.AuthAddr, "AUTH_BIND_ADDR"); err != nil {
 			return err
 		}
 		s.addrs.Auth = s.auth.Addr().String()
 	}
 	if c.OperatorAddr != "" {
-		if s.operator, err = listen(ctx, c.OperatorAddr, "UNHIDRA_OPERATOR_ADDR"); err != nil {
+		if s.operator, err = Listen(ctx, c.OperatorAddr, "UNHIDRA_OPERATOR_ADDR"); err != nil {
 			return err
 		}
 		s.addrs.Operator = s.operator.Addr().String()
 	}
 	if c.TLS.HTTPAddr != "" {
-		if s.plain, err = listen(ctx, c.TLS.HTTPAddr, "UNHIDRA_HTTP_ADDR"); err != nil {
+		if s.plain, err = Listen(ctx, c.TLS.HTTPAddr, "UNHIDRA_HTTP_ADDR"); err != nil {
 			return err
 		}
 		s.addrs.Redirect = s.plain.Addr().String()

@@ -26,8 +26,8 @@ const (
 	maxHeader  = 32 << 10
 )
 
-// listen opens addr now, so that a port in use is an error of the start.
-func listen(ctx context.Context, addr, setting string) (net.Listener, error) {
+// Listen opens addr, which setting chose. Its errors say what to do.
+func Listen(ctx context.Context, addr, setting string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	switch {

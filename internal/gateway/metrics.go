@@ -26,6 +26,11 @@ func (d decisions) count(allowed bool) {
 	d.denied.Inc()
 }
 
+// reasons are those for which connections end; alerts tell them apart.
+var reasons = []string{
+	"client", "error", "gone", "lost", "malformed", "protocol", "rate", "renewed", "restart", "revoked", "slow", "timeout", "token",
+}
+
 // newMetrics makes the gateway's metrics and registers them with reg, if any.
 func newMetrics(reg prometheus.Registerer, g *Service) *metrics {
 	m := &metrics{
@@ -46,6 +51,9 @@ func newMetrics(reg prometheus.Registerer, g *Service) *metrics {
 		gaps: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "gateway_gap_events_total", Help: "Events that were read from the log because the bus had lost them.",
 		}),
+	}
+	for _, why := range reasons { // so that the first of a kind is an increase
+		m.disconnects.WithLabelValues(why)
 	}
 	m.requests.allowed, m.requests.denied = obs.NewDecisions("requests_of_connection")
 	g.flushers.delivered = m.delivery.Observe

@@ -3,8 +3,11 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -12,7 +15,9 @@ import (
 // it when the process ends, however it ends.
 func lockFile(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("the user that the server runs as may not write in %s; give it the folder (chown), or name another by UNHIDRA_DATA_DIR: %w", filepath.Dir(path), err)
+	} else if err != nil {
 		return nil, fmt.Errorf("lock the database: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {

@@ -3,8 +3,8 @@
 //
 //	compose FILE...      reads compose files as `docker compose config` would
 //	dashboards URL DIR   every expression of every dashboard gives a series
-//	rules URL FILE...    every recording rule gives a series, and every metric
-//	                     that an alert names is there
+//	rules URL FILE...    every recording rule gives a series, and so does every
+//	                     alert once its comparisons do not choose
 //	runbooks FILE DIR    every alert has its page
 //
 // It has a module of its own, so that the server does not depend on what it needs.
