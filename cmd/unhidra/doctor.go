@@ -23,9 +23,9 @@ import (
 const doctorText = `doctor [flags]
 
 Looks at the configuration, the data folder, the disk, the clock, the certificate,
-the mail server, the ports and the database, and says of everything that is not
-right what to do. It changes nothing, and may be used while the server runs. Fails
-if something is broken; a warning is no failure.
+the mail server, the ports, the public address and the database, and says of
+everything that is not right what to do. It changes nothing, and may be used while
+the server runs. Fails if something is broken; a warning is no failure.
 `
 
 // A diagnosis collects what the doctor finds.
@@ -71,6 +71,9 @@ func doctor(ctx context.Context, e *env, args []string) error {
 	d.certificate(ctx, c)
 	d.mail(ctx, c)
 	running := d.ports(ctx, c)
+	if running {
+		d.public(ctx, c)
+	}
 	d.store(ctx, c, running)
 	if d.broken > 0 {
 		return fmt.Errorf("%d findings need your attention", d.broken)

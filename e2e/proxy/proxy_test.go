@@ -18,6 +18,7 @@ import (
 	"github.com/unhidra/unhidra/client"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
+	"github.com/unhidra/unhidra/internal/testkit/natstest"
 	"github.com/unhidra/unhidra/internal/testkit/tlstest"
 	"github.com/unhidra/unhidra/internal/ws"
 )
@@ -50,7 +51,7 @@ func (r *record) has(words ...string) bool {
 	return false
 }
 
-// site is nginx in front of two nodes on one PostgreSQL.
+// site is nginx in front of two nodes on one PostgreSQL, joined by NATS.
 func site(t *testing.T, edits ...string) (n *nginx, nodes []*live.Server, trust *tls.Config, log *record) {
 	t.Helper()
 	n = newNginx(t)
@@ -58,10 +59,10 @@ func site(t *testing.T, edits ...string) (n *nginx, nodes []*live.Server, trust 
 	ca := tlstest.NewAuthority(t)
 	ca.Files(n.dir, 1000*time.Hour)
 	log = &record{}
-	o, secret := testkit.Postgres(t), rand.Text()+rand.Text()
+	o, secret, bus := testkit.Postgres(t), rand.Text()+rand.Text(), natstest.Start(t).URL()
 	for range 2 {
 		s := live.StartLogged(t, o, slog.New(slog.NewJSONHandler(log, nil)), "UNHIDRA_PUBLIC_URL="+n.url(), "UNHIDRA_TRUSTED_PROXIES=127.0.0.1",
-			"UNHIDRA_SERVER_KEY="+secret)
+			"UNHIDRA_SERVER_KEY="+secret, "NATS_URL="+bus)
 		nodes, n.nodes = append(nodes, s), append(n.nodes, s.Public)
 	}
 	n.configure()

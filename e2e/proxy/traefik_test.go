@@ -19,6 +19,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/acmetest"
 	"github.com/unhidra/unhidra/internal/testkit/live"
+	"github.com/unhidra/unhidra/internal/testkit/natstest"
 )
 
 // Traefik with the files in deploy/traefik fetches its certificate by
@@ -32,12 +33,12 @@ func TestTraefik(t *testing.T) {
 	n := &nginx{t: t, dir: t.TempDir(), plain: freePort(t), secure: freePort(t)} // for its ports and paths alone
 	ca := acmetest.Start(t, n.plain, n.secure, 1000*time.Hour)
 	log := &record{}
-	o, secret := testkit.Postgres(t), rand.Text()+rand.Text()
+	o, secret, bus := testkit.Postgres(t), rand.Text()+rand.Text(), natstest.Start(t).URL()
 	var nodes []*live.Server
 	var servers strings.Builder
 	for range 2 {
 		s := live.StartLogged(t, o, slog.New(slog.NewJSONHandler(log, nil)), "UNHIDRA_PUBLIC_URL="+n.url(), "UNHIDRA_TRUSTED_PROXIES=127.0.0.1",
-			"UNHIDRA_SERVER_KEY="+secret)
+			"UNHIDRA_SERVER_KEY="+secret, "NATS_URL="+bus)
 		nodes = append(nodes, s)
 		_, _ = fmt.Fprintf(&servers, "- url: http://%s\n          ", s.Public)
 	}
