@@ -36,6 +36,8 @@ type Store interface {
 	RevokeSessionOf(ctx context.Context, user, id, reason string, now time.Time) error
 	AllRooms(ctx context.Context, q string, order domain.RoomOrder, after string, limit int) ([]domain.OwnedRoom, error)
 	Room(ctx context.Context, room string) (domain.Room, error)
+	HoldRoom(ctx context.Context, actor, room string, held bool, now time.Time) (domain.Event, error)
+	RoomUse(ctx context.Context, r domain.Room) (domain.RoomUse, error)
 	ArchiveRoom(ctx context.Context, actor, room string, archived bool, now time.Time) error
 	Settings(ctx context.Context) ([]domain.Setting, error)
 	SetSetting(ctx context.Context, s domain.Setting) error
@@ -291,6 +293,15 @@ func values() map[string][]string {
 	}
 }
 
+// numbers are the settings that are numbers, and the highest that each may be. All
+// begin with 0, which means: no such bound.
+func numbers() map[string]int {
+	return map[string]int{
+		"retention_days": domain.MaxRetentionDays, "retention_lines": domain.MaxRetentionLines,
+		"retention_min_days": domain.MaxRetentionDays, "retention_max_days": domain.MaxRetentionDays,
+	}
+}
+
 // Settings returns every setting that may be changed here, with its value.
 func (s *Service) Settings(ctx context.Context) (map[string]string, error) {
 	kept, err := s.Store.Settings(ctx)
@@ -299,6 +310,9 @@ func (s *Service) Settings(ctx context.Context) (map[string]string, error) {
 	}
 	now := make(map[string]string)
 	for name := range values() {
+		now[name] = s.Defaults[name]
+	}
+	for name := range numbers() {
 		now[name] = s.Defaults[name]
 	}
 	for _, v := range kept {

@@ -24,7 +24,8 @@ type Health struct {
 // StoreHealth is the database.
 type StoreHealth struct {
 	Kind  string `json:"kind" enum:"sqlite,postgres"`
-	Bytes int64  `json:"bytes"`
+	Bytes int64  `json:"bytes" doc:"what is free in it included"`
+	Free  int64  `json:"free_bytes" doc:"of these, what the next messages are written to; -1: unknown"`
 }
 
 // DiskHealth is the disk of the data folder.

@@ -35,6 +35,8 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, op("admin-list-rooms", "GET", "/rooms", "Rooms, without direct conversations"), s.listRooms)
 	httpx.Register(api, gone(op("admin-update-room", "PATCH", "/rooms/{room}", "Archive a room, or reopen it")), s.patchRoom)
 	httpx.Register(api, gone(op("admin-delete-room", "DELETE", "/rooms/{room}", "Delete a room with all that was said in it")), s.deleteRoom)
+	httpx.Register(api, gone(op("admin-hold-room", "PUT", "/rooms/{room}/hold", "Put a legal hold on a room, or end it: nothing of the room goes, and what is deleted is kept for the record")), s.putHold)
+	httpx.Register(api, op("admin-get-room-use", "GET", "/rooms/{room}/use", "How much of a room is kept"), s.getRoomUse)
 	httpx.Register(api, op("admin-get-health", "GET", "/health", "How the server stands"), s.getHealth)
 	httpx.Register(api, op("admin-get-settings", "GET", "/settings", "What can be changed while the server runs"), s.getSettings)
 	httpx.Register(api, op("admin-set-settings", "PATCH", "/settings", "Change it; every server follows within seconds"), s.patchSettings)
@@ -277,6 +279,10 @@ func (s *Service) patchSettings(ctx context.Context, in *struct {
 	Body struct {
 		Registration *string `json:"registration,omitempty" enum:"open,invite,closed"`
 		SecondFactor *string `json:"second_factor,omitempty" enum:"none,admins,everyone" doc:"who must have one"`
+		Days         *int    `json:"retention_days,omitempty" minimum:"0" maximum:"36500" doc:"messages of rooms that chose nothing are kept for so many days; 0: for good"`
+		Lines        *int    `json:"retention_lines,omitempty" minimum:"0" maximum:"100000000" doc:"and so many of them; 0: all"`
+		MinDays      *int    `json:"retention_min_days,omitempty" minimum:"0" maximum:"36500" doc:"no room may let messages go earlier; 0: no such bound"`
+		MaxDays      *int    `json:"retention_max_days,omitempty" minimum:"0" maximum:"36500" doc:"no room may keep messages longer; 0: no such bound"`
 	}
 }) (*settingsOutput, error) {
 	for name, v := range map[string]*string{"registration": in.Body.Registration, "second_factor": in.Body.SecondFactor} {
@@ -289,6 +295,12 @@ func (s *Service) patchSettings(ctx context.Context, in *struct {
 		if err := s.Set(ctx, by(ctx), name, *v); err != nil {
 			return nil, err
 		}
+	}
+	b := in.Body
+	if err := s.setNumbers(ctx, by(ctx), map[string]*int{
+		"retention_days": b.Days, "retention_lines": b.Lines, "retention_min_days": b.MinDays, "retention_max_days": b.MaxDays,
+	}); err != nil {
+		return nil, err
 	}
 	return s.getSettings(ctx, nil)
 }

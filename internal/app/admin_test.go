@@ -64,6 +64,8 @@ func TestEveryAdministratorsActionIsAudited(t *testing.T) {
 		{"admin-create-invite", "POST", func() string { return "/invites" }, map[string]any{"note": "Cy"}, &invite, domain.AuditAdminInvite},
 		{"admin-delete-invite", "DELETE", func() string { return "/invites/" + invite.ID }, nil, nil, domain.AuditAdminInviteRevoke},
 		{"admin-update-room", "PATCH", func() string { return room }, map[string]any{"archived": true}, nil, domain.AuditAdminRoom},
+		{"admin-hold-room", "PUT", func() string { return room + "/hold" }, map[string]any{"held": true, "reason": "case 7"}, nil, domain.AuditAdminRoom},
+		{"admin-hold-room", "PUT", func() string { return room + "/hold" }, map[string]any{"held": false, "reason": "case 7"}, nil, domain.AuditAdminRoom},
 		{"admin-delete-room", "DELETE", func() string { return room }, nil, nil, domain.AuditAdminRoom},
 		{"admin-set-settings", "PATCH", func() string { return "/settings" }, map[string]any{"registration": "closed"}, nil, domain.AuditConfigChange},
 		{"verify-audit", "POST", func() string { return "/audit/verify" }, nil, nil, domain.AuditVerify},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,6 +16,7 @@ import (
 	"github.com/unhidra/unhidra/internal/chat"
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/device"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/gateway"
 	"github.com/unhidra/unhidra/internal/history"
 	"github.com/unhidra/unhidra/internal/httpx"
@@ -73,14 +75,22 @@ func (s *server) build(ctx context.Context) error {
 		return err
 	}
 
-	m.chat = chat.New(chat.Deps{
-		Store: s.db, Bus: s.bus, Log: s.Log, Metrics: s.reg, UserPerMinute: c.UserPerMinute, MessagesPerSec: c.MessagesPerSec,
-	})
 	s.parts = append(s.parts, part{"memory", giveBack})
 	if m.audit, err = s.audit(keys); err != nil {
 		return err
 	}
 	s.parts = append(s.parts, part{"audit", m.audit.Run})
+	m.history = history.New(history.Deps{
+		Store: s.db, Bus: s.bus, Audit: m.audit, Log: s.Log, Metrics: s.reg,
+		Retention: domain.RetentionRules{
+			Default: domain.Retention{Days: c.Retention.Days, Lines: c.Retention.Lines}, MinDays: c.Retention.MinDays, MaxDays: c.Retention.MaxDays,
+		},
+	})
+	watchStore(s.reg, s.db)
+	m.chat = chat.New(chat.Deps{
+		Store: s.db, Bus: s.bus, Log: s.Log, Metrics: s.reg, UserPerMinute: c.UserPerMinute, MessagesPerSec: c.MessagesPerSec,
+		Audit: m.audit, Retention: m.history.Rules, Full: s.full(),
+	})
 	s.db.OnCommit(m.chat.Announce)
 	s.parts = append(s.parts, part{"chat", m.chat.Run})
 
@@ -99,9 +109,13 @@ func (s *server) build(ctx context.Context) error {
 
 	m.admin = admin.New(admin.Deps{
 		Store: s.db, Passwords: m.auth, Rooms: m.chat, Audit: m.audit, Health: s.stand, Bus: s.bus, Hash: keys.Hash, Log: s.Log, URL: s.addrs.URL,
-		Defaults: map[string]string{auth.SettingRegistration: c.Registration, auth.SettingSecondFactor: c.SecondFactor},
+		Defaults: map[string]string{
+			auth.SettingRegistration: c.Registration, auth.SettingSecondFactor: c.SecondFactor,
+			history.SettingRetentionDays: strconv.Itoa(c.Retention.Days), history.SettingRetentionLines: strconv.Itoa(c.Retention.Lines),
+			history.SettingRetentionMinDays: strconv.Itoa(c.Retention.MinDays), history.SettingRetentionMaxDays: strconv.Itoa(c.Retention.MaxDays),
+		},
 	})
-	m.history = history.New(history.Deps{Store: s.db})
+	s.parts = append(s.parts, part{"retention", m.history.Run})
 
 	m.presence = presence.New(presence.Deps{Users: s.db, Peers: s.db, Bus: s.bus, Logger: s.Log, Node: s.node})
 	s.parts = append(s.parts, part{"presence", m.presence.Run})

@@ -35,11 +35,12 @@ func (s *server) stand(ctx context.Context) admin.Health {
 		Store: admin.StoreHealth{Kind: s.db.Name()}, Audit: admin.AuditHealth{Receivers: []admin.Receiver{}},
 		Certs: []admin.Certificate{}, Problems: []admin.Concern{},
 	}, now: time.Now()}
-	var err error
-	if st.Store.Bytes, err = s.db.Size(ctx); err != nil {
+	use, err := s.db.Use(ctx)
+	if err != nil {
 		st.problem("store_away", true, "")
 		return st.Health // nothing else can be asked
 	}
+	st.Store.Bytes, st.Store.Free = use.Bytes, use.Free
 	if d, ok := obs.DiskOf(s.Config.DataDir); ok {
 		st.disk(d)
 	}

@@ -75,6 +75,11 @@ type Users interface {
 	UserByUsername(ctx context.Context, name string) (domain.User, error)
 }
 
+// Recorder is the audit log.
+type Recorder interface {
+	Record(ctx context.Context, e domain.AuditEvent)
+}
+
 // Deps are what the service needs.
 type Deps struct {
 	Store          Store
@@ -84,6 +89,9 @@ type Deps struct {
 	Now            func() time.Time      // nil: time.Now
 	UserPerMinute  int                   // rooms, invitations and the like, per user; 0: no limit
 	MessagesPerSec int                   // by REST, per user; 0: no limit
+	Audit          Recorder              // nil: nobody is told of a room's choice of retention
+	Retention      func(context.Context) (domain.RetentionRules, error)
+	Full           func() error // why nothing new can be kept, nil: it can; nil: never
 }
 
 // Service is the chat module.
@@ -154,6 +162,9 @@ func (s *Service) send(ctx context.Context, p domain.Principal, d domain.Draft) 
 	if d.ReplyTo < 0 {
 		return e, domain.InvalidField("/reply_to", "this is the number of a message in the room")
 	}
+	if err := s.room(); err != nil {
+		return e, err
+	}
 	names, room := domain.Mentions(d.Text)
 	e, _, err = s.Store.AppendMessage(ctx, p.ID, d, names, room, s.Now())
 	return e, err
@@ -165,6 +176,9 @@ func (s *Service) Edit(ctx context.Context, p domain.Principal, room string, seq
 		return e, err
 	}
 	if text, err = domain.CheckText(text); err != nil {
+		return e, err
+	}
+	if err := s.room(); err != nil {
 		return e, err
 	}
 	names, everyone := domain.Mentions(text)
@@ -204,6 +218,15 @@ func (s *Service) place(ctx context.Context, p domain.Principal, room string, ne
 		return r, m, err
 	}
 	return r, m, domain.Allow(r, m, need, s.Now())
+}
+
+// room refuses what would be kept while the disk is nearly full. Deleting goes on,
+// and so does all that an administrator needs to make room.
+func (s *Service) room() error {
+	if s.Full == nil {
+		return nil
+	}
+	return s.Full()
 }
 
 func roomID(id string) error {
@@ -247,6 +270,9 @@ func (s *Service) CreateRoom(ctx context.Context, p domain.Principal, n domain.N
 	}
 	if direct && (len(n.Members) == 0 || len(n.Members) >= domain.MaxDirect) {
 		return st, domain.InvalidField("/users", "a direct conversation has 2 to %d people, you among them", domain.MaxDirect)
+	}
+	if err := s.room(); err != nil {
+		return st, err
 	}
 	st, _, err = s.Store.CreateRoom(ctx, p.ID, n, s.Now())
 	return st, err

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -172,6 +173,8 @@ type roomChangeInput struct {
 		Topic    *string `json:"topic,omitempty"`
 		Kind     *string `json:"kind,omitempty" enum:"public,private"`
 		Archived *bool   `json:"archived,omitempty"`
+
+		Retention *wire.KeepOf `json:"retention,omitempty" doc:"how long messages are kept; for the owner, within the server's rules"`
 	}
 }
 
@@ -181,8 +184,14 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 		return nil, err
 	}
 	c := domain.RoomChange{Name: in.Body.Name, Topic: in.Body.Topic, Archived: in.Body.Archived}
+	if k := in.Body.Retention; k != nil {
+		c.Keep = &domain.KeepOf{Own: !k.Server, Retention: domain.Retention(k.Keep)}
+		if k.Server {
+			c.Keep.Retention = domain.Retention{}
+		}
+	}
 	if c == (domain.RoomChange{}) && in.Body.Kind == nil {
-		return nil, domain.Invalid.Errorf("nothing_to_change", "say what to change: name, topic, kind or archived")
+		return nil, domain.Invalid.Errorf("nothing_to_change", "say what to change: name, topic, kind, archived or retention")
 	}
 	var err error
 	if c.Name != nil {
@@ -199,8 +208,33 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 		kind := domain.RoomKind(*in.Body.Kind)
 		c.Kind = &kind
 	}
+	if c.Keep != nil {
+		rules, err := s.Retention(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := rules.Check(*c.Keep); err != nil {
+			return nil, err
+		}
+	}
 	e, err := s.Store.UpdateRoom(ctx, p.ID, in.Room, c, s.Now())
+	if err == nil && c.Keep != nil {
+		s.recordKeep(ctx, p, in.Room, *c.Keep)
+	}
 	return answer(e, err, wire.FromEvent)
+}
+
+// recordKeep writes a room's choice of retention into the audit log: it decides on
+// what others wrote.
+func (s *Service) recordKeep(ctx context.Context, p domain.Principal, room string, k domain.KeepOf) {
+	if s.Audit == nil {
+		return
+	}
+	details := map[string]string{"own": strconv.FormatBool(k.Own), "days": strconv.Itoa(k.Days), "lines": strconv.Itoa(k.Lines)}
+	s.Audit.Record(ctx, domain.AuditEvent{
+		Type: domain.AuditRoomRetention, Actor: domain.AuditActor{Kind: string(p.Kind), ID: p.ID}, Target: domain.AuditTarget{Kind: "room", ID: room},
+		Session: p.SessionID, Addr: httpx.ClientAddr(ctx), UserAgent: httpx.UserAgent(ctx), RequestID: httpx.RequestID(ctx), Details: details,
+	})
 }
 
 func (s *Service) deleteRoom(ctx context.Context, in *InRoom) (*struct{}, error) {

@@ -42,6 +42,9 @@ type Config struct {
 	Captcha       Captcha
 	Audit         Audit
 
+	Retention   Retention
+	DiskReserve int // MiB of the data folder's disk that messages leave free; 0: none
+
 	AllowedOrigins []string
 	TrustedProxies []netip.Prefix
 

@@ -35,6 +35,7 @@ func (c *Config) options() []option {
 		mails   = "Mail and CAPTCHA"
 		browser = "Browsers and proxies"
 		limits  = "Limits"
+		keeps   = "How long messages are kept"
 		audits  = "Audit log"
 		logs    = "Log and shutdown"
 	)
@@ -95,6 +96,12 @@ func (c *Config) options() []option {
 		{limits, "RATE_LIMIT_DEVICE_REGISTER_PER_HOUR", "", "10", "devices that one user may register in an hour", false, num(&c.DevicesPerHour, 1, 1_000_000)},
 		{limits, "UNHIDRA_DEVICES_PER_USER", "", "100", "devices of one user that can connect; those that were revoked or have expired do not count", false, num(&c.DevicesPerUser, 1, 1_000_000)},
 		{limits, "UNHIDRA_SEND_QUEUE", "", "1048576", "bytes that may wait for a slow reader before it is disconnected; it resumes where it was", false, num(&c.SendQueue, 128<<10, 1<<30)},
+
+		{keeps, "UNHIDRA_RETENTION_DAYS", "", "0", "messages of rooms that have chosen nothing themselves are kept for so many days; 0: for good. Administrators can change this and the next three while the server runs; see [retention](retention.md)", false, num(&c.Retention.Days, 0, 36500)},
+		{keeps, "UNHIDRA_RETENTION_LINES", "", "0", "of such rooms, at most so many lines are kept, the newest; 0: all", false, num(&c.Retention.Lines, 0, 100_000_000)},
+		{keeps, "UNHIDRA_RETENTION_MIN_DAYS", "", "0", "no room lets messages go earlier, whatever its owner chooses; 0: no such bound", false, num(&c.Retention.MinDays, 0, 36500)},
+		{keeps, "UNHIDRA_RETENTION_MAX_DAYS", "", "0", "no room keeps messages longer, whatever its owner chooses; 0: no such bound", false, num(&c.Retention.MaxDays, 0, 36500)},
+		{keeps, "UNHIDRA_DISK_RESERVE", "", "100", "MiB of the data folder's disk that are left free: with less, a server with SQLite takes no new messages and says so (503, `disk_full`), while reading, deleting and signing in go on; 0: until the disk is full", false, num(&c.DiskReserve, 0, 1<<20)},
 
 		{audits, "UNHIDRA_AUDIT_KEEP", "", "8760h", "how long records of the audit log are kept; they go by whole days, and a signed statement of how the day ended stays; 0: for good", false, dur(&c.Audit.Keep, 0, 100*8760*time.Hour)},
 		{audits, "UNHIDRA_AUDIT_KEEP_PERSONAL", "", "2160h", "how long addresses, names and browsers in them are kept; 0: as long as the records", false, dur(&c.Audit.KeepPersonal, 0, 100*8760*time.Hour)},

@@ -65,6 +65,9 @@ const (
 
 	AuditConfigChange AuditType = "config.change"
 
+	AuditRoomRetention AuditType = "room.retention" // a room chose how long it keeps its messages
+	AuditPurge         AuditType = "room.purge"     // what is kept no longer was forgotten
+
 	AuditStart        AuditType = "audit.start"      // the server began to record
 	AuditStop         AuditType = "audit.stop"       // and stopped
 	AuditExport       AuditType = "audit.export"     // somebody took records away

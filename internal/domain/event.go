@@ -9,7 +9,7 @@ type EventType string
 // rename.
 const (
 	RoomCreated    EventType = "room.created"
-	RoomUpdated    EventType = "room.updated" // name, topic, kind or archived
+	RoomUpdated    EventType = "room.updated" // name, topic, kind, archived, retention or legal hold
 	MemberJoined   EventType = "member.joined"
 	MemberLeft     EventType = "member.left"
 	MemberKicked   EventType = "member.kicked"
@@ -45,6 +45,8 @@ type Detail struct {
 	Topic    *string    `json:"topic,omitempty"`
 	Kind     RoomKind   `json:"kind,omitempty"`
 	Archived *bool      `json:"archived,omitempty"`
+	Keep     *KeepOf    `json:"keep,omitempty"`  // retention
+	Held     *bool      `json:"held,omitempty"`  // legal hold
 	Role     RoomRole   `json:"role,omitempty"`  // the new one; of somebody banned, the one they had
 	Until    *time.Time `json:"until,omitempty"` // of a mute; absent: unmuted
 	Reason   string     `json:"reason,omitempty"`

@@ -35,6 +35,7 @@ const (
 	UpdateRoom    Permission = "room.update" // name and topic
 	SetVisibility Permission = "room.visibility"
 	ArchiveRoom   Permission = "room.archive"
+	SetRetention  Permission = "room.retention"
 	DeleteRoom    Permission = "room.delete"
 	HandOver      Permission = "room.hand_over"
 	SendMessage   Permission = "message.send"
@@ -86,6 +87,7 @@ func Matrix() []Rule {
 		{ArchiveRoom, "archive and reopen", admins, false, true},
 		{SetRole, "give and take roles", admins, false, true},
 		{HandOver, "hand over ownership", owner, false, true},
+		{SetRetention, "choose how long messages are kept", owner, false, true},
 		{DeleteRoom, "delete the room and all its messages", owner, false, true},
 	}
 }

@@ -19,7 +19,7 @@ var want = map[Permission]string{
 	ReadRoom: "oamp d r", LeaveRoom: "oamp d r", SendMessage: "oamp d", EditOwn: "oamp d", DeleteOwn: "oamp d",
 	DeleteAny: "oam", MentionRoom: "oam d", InviteMember: "oamp", ManageInvites: "oam",
 	KickMember: "oam r", MuteMember: "oam r", BanMember: "oam r",
-	UpdateRoom: "oa", SetVisibility: "oa", ArchiveRoom: "oa r", SetRole: "oa r", HandOver: "o r", DeleteRoom: "o r",
+	UpdateRoom: "oa", SetVisibility: "oa", ArchiveRoom: "oa r", SetRole: "oa r", HandOver: "o r", SetRetention: "o r", DeleteRoom: "o r",
 }
 
 func TestPermissionMatrix(t *testing.T) {

@@ -20,7 +20,10 @@ type Room struct {
 	Topic     string
 	Archived  bool
 	Head      int64 // the last sequence number; 0: empty log
-	Members   int   // how many
+	Floor     int64 // the last sequence number that is no longer kept; 0: all are
+	Keep      KeepOf
+	HeldAt    time.Time // since when a legal hold is on it; zero: none is
+	Members   int       // how many
 	CreatedAt time.Time
 	LastAt    time.Time // when the log last grew
 }
@@ -79,6 +82,7 @@ type RoomChange struct {
 	Topic    *string
 	Kind     *RoomKind // between public and private
 	Archived *bool
+	Keep     *KeepOf
 }
 
 // Invite is a link into a room.

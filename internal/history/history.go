@@ -1,15 +1,18 @@
 // Package history reads back what rooms' logs hold: pages of a timeline,
 // replays, single messages and searches. Only members read, and only what they
-// are members of at that moment.
+// are members of at that moment. It also forgets what is kept no longer.
 package history
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/fulltext"
 	"github.com/unhidra/unhidra/internal/httpx"
@@ -24,23 +27,51 @@ type Store interface {
 	MessageAt(ctx context.Context, room string, seq int64) (domain.Message, error)
 	Versions(ctx context.Context, room string, seq int64) ([]domain.Version, error)
 	Search(ctx context.Context, user string, q fulltext.Query, order domain.SearchOrder, c domain.SearchCursor, limit int) ([]domain.Hit, *domain.SearchCursor, error)
+	Retained
+}
+
+// Retained is what history needs of a store to forget.
+type Retained interface {
+	Settings(ctx context.Context) ([]domain.Setting, error)
+	Purgeable(ctx context.Context, after string, limit int) ([]domain.Purgeable, error)
+	LineBefore(ctx context.Context, room string, lines int) (seq int64, err error)
+	Purge(ctx context.Context, room string, step domain.PurgeStep) (domain.Purged, error)
+	Compact(ctx context.Context) (more bool, err error)
+}
+
+// Recorder is the audit log.
+type Recorder interface {
+	Record(ctx context.Context, e domain.AuditEvent)
 }
 
 // Deps are what the service needs.
 type Deps struct {
-	Store Store
-	Now   func() time.Time // nil: time.Now
+	Store     Store
+	Bus       bus.Bus
+	Audit     Recorder
+	Log       *slog.Logger
+	Metrics   prometheus.Registerer // nil: none
+	Retention domain.RetentionRules // until administrators lay down others
+	Now       func() time.Time      // nil: time.Now
 }
 
 // Service is the history module.
-type Service struct{ Deps }
+type Service struct {
+	Deps
+	purged prometheus.Counter
+}
 
 // New returns the service.
 func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	return &Service{d}
+	s := &Service{Deps: d}
+	s.purged = prometheus.NewCounter(prometheus.CounterOpts{Name: "history_purged_events_total", Help: "Events that this node forgot since they are kept no longer."})
+	if d.Metrics != nil {
+		d.Metrics.MustRegister(s.purged)
+	}
+	return s
 }
 
 // Routes adds the module's operations to api.
@@ -52,6 +83,7 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, op("replay-events", "/rooms/{room}/events", "A stretch of a room's log, edits and all"), s.getEvents)
 	httpx.Register(api, op("get-message", "/rooms/{room}/messages/{seq}", "One message as it is now"), s.getMessage)
 	httpx.Register(api, op("list-versions", "/rooms/{room}/messages/{seq}/versions", "The earlier texts of an edited message, for those who may read it"), s.getVersions)
+	httpx.Register(api, op("get-retention", "/retention", "How long rooms keep their messages, and what a room may choose"), s.getRetention)
 	httpx.Register(api, op("search", "/search", "Find messages in your rooms"), s.search)
 }
 
@@ -151,10 +183,13 @@ func (s *Service) getEvents(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	out := wire.Replay{Room: in.Room, Events: events(es), Head: r.Head}
+	out := wire.Replay{Room: in.Room, Events: events(es), Head: r.Head, Floor: r.Floor, Reset: in.After < r.Floor}
 	if n := len(es); n > 0 {
 		out.Head = max(out.Head, es[n-1].Seq)
 		out.More = es[n-1].Seq < out.Head
+		if first := es[0].Seq; first > in.After+1 { // perhaps it was purged just now
+			out.Floor, out.Reset = first-1, true
+		}
 	}
 	return &struct{ Body wire.Replay }{out}, nil
 }

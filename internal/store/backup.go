@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -45,22 +46,44 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 // can be seen, and the promises of the log.
 func (db *DB) Check(ctx context.Context) error {
 	if db.dialect == sqlite {
-		var verdict string
-		if err := db.read.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
-			return fmt.Errorf("the database cannot be read through; restore a backup with `unhidra restore`: %w", err)
-		}
-		if verdict != "ok" {
-			return fmt.Errorf("the database is damaged (%s); restore a backup with `unhidra restore`", verdict)
+		if err := db.integrity(ctx); err != nil {
+			return err
 		}
 	}
 	var room string
-	err := db.read.QueryRowContext(ctx, `SELECT COALESCE(MIN(id), '') FROM rooms r WHERE head <> (SELECT COALESCE(MAX(seq), 0) FROM events WHERE room_id = r.id)
-		OR head <> (SELECT COUNT(*) FROM events WHERE room_id = r.id)`).Scan(&room)
+	err := db.read.QueryRowContext(ctx, `SELECT COALESCE(MIN(id), '') FROM rooms r WHERE head <> (SELECT COALESCE(MAX(seq), r.floor) FROM events WHERE room_id = r.id)
+		OR head - floor <> (SELECT COUNT(*) FROM events WHERE room_id = r.id)`).Scan(&room)
 	if err != nil {
 		return err
 	}
 	if room != "" {
 		return fmt.Errorf("the log of room %s has a gap; restore a backup with `unhidra restore`", room)
+	}
+	return nil
+}
+
+// integrity has SQLite look through its file. A connection that has searched
+// remembers how the index was then, and takes what it finds now for damage: it
+// searches first, in the same snapshot.
+func (db *DB) integrity(ctx context.Context) error {
+	unread := func(err error) error {
+		return fmt.Errorf("the database cannot be read through; restore a backup with `unhidra restore`: %w", err)
+	}
+	snapshot, err := db.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return unread(err)
+	}
+	defer func() { _ = snapshot.Rollback() }() // nothing was written
+	var found int
+	if err := snapshot.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT rowid FROM search WHERE search MATCH 'words : x' LIMIT 1)`).Scan(&found); err != nil {
+		return unread(err)
+	}
+	var verdict string
+	if err := snapshot.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
+		return unread(err)
+	}
+	if verdict != "ok" {
+		return fmt.Errorf("the database is damaged (%s); restore a backup with `unhidra restore`", verdict)
 	}
 	return nil
 }

@@ -109,14 +109,14 @@ func (t *tx) indexOne(ctx context.Context, pos int64, m *domain.Message) error {
 	return err
 }
 
-// unindexRoom forgets all of a room's messages. On PostgreSQL they go with their
-// events.
-func (t *tx) unindexRoom(ctx context.Context, room string) error {
+// unindexRoom forgets a room's messages up to a number. On PostgreSQL they go with
+// their events.
+func (t *tx) unindexRoom(ctx context.Context, room string, to int64) error {
 	if t.d == postgres {
 		return nil
 	}
-	_, err := t.ExecContext(ctx, `DELETE FROM search WHERE rowid IN (SELECT pos FROM events WHERE room_id = $1 AND type = 'message.created' AND deleted_at = 0
-		AND pos <= (SELECT pos FROM search_head))`, room)
+	_, err := t.ExecContext(ctx, `DELETE FROM search WHERE rowid IN (SELECT pos FROM events WHERE room_id = $1 AND seq <= $2 AND type = 'message.created' AND deleted_at = 0
+		AND pos <= (SELECT pos FROM search_head))`, room, to)
 	return err
 }
 
@@ -126,7 +126,7 @@ func (t *tx) lowerSearchHead(ctx context.Context) error {
 	if t.d == postgres {
 		return nil
 	}
-	_, err := t.ExecContext(ctx, `UPDATE search_head SET pos = min(pos, (SELECT COALESCE(max(pos), 0) FROM events))`)
+	_, err := t.ExecContext(ctx, `UPDATE search_head SET pos = (SELECT COALESCE(max(pos), 0) FROM events) WHERE pos > (SELECT COALESCE(max(pos), 0) FROM events)`)
 	return err
 }
 

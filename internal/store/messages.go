@@ -69,7 +69,8 @@ func (db *DB) EditMessage(ctx context.Context, actor, room string, seq int64, te
 }
 
 // DeleteMessage leaves a tombstone in place of a message: its text, its earlier
-// versions and its place in the search index are gone with the same commit.
+// versions and its place in the search index are gone with the same commit. Of a
+// room under a legal hold they are kept for the record, where nobody sees them.
 func (db *DB) DeleteMessage(ctx context.Context, actor, room string, seq int64, now time.Time) (e domain.Event, err error) {
 	now = trim(now)
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
@@ -86,6 +87,11 @@ func (db *DB) DeleteMessage(ctx context.Context, actor, room string, seq int64, 
 		}
 		if !msg.DeletedAt.IsZero() {
 			return domain.Conflict.Errorf("message_deleted", "this message was deleted already")
+		}
+		if !r.HeldAt.IsZero() {
+			if err := t.hold(ctx, msg, actor, now); err != nil {
+				return err
+			}
 		}
 		if _, err := t.ExecContext(ctx, `DELETE FROM versions WHERE room_id = $1 AND seq = $2`, room, seq); err != nil {
 			return err

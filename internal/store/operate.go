@@ -14,7 +14,7 @@ import (
 var orders = map[domain.RoomOrder]struct{ key, after, direction string }{
 	domain.RoomsByName:     {"lower(r.name)", ">", "ASC"},
 	domain.RoomsByActivity: {"r.last_at", "<", "DESC"},
-	domain.RoomsBySize:     {"r.head", "<", "DESC"},
+	domain.RoomsBySize:     {"(r.head - r.floor)", "<", "DESC"},
 }
 
 // AllRooms lists rooms for administrators, whose name contains q, after the room
@@ -34,10 +34,10 @@ func (db *DB) AllRooms(ctx context.Context, q string, order domain.RoomOrder, af
 		return nil, err
 	}
 	return collect(rows, func(rows *sql.Rows) (r domain.OwnedRoom, err error) {
-		var created, last int64
+		var row roomRow
 		var owner nullRef
-		err = rows.Scan(append(roomDest(&r.Room, &created, &last), owner.dest()...)...)
-		r.CreatedAt, r.LastAt, r.Owner = at(created), at(last), owner.ref()
+		err = rows.Scan(append(row.dest(), owner.dest()...)...)
+		r.Room, r.Owner = row.room(), owner.ref()
 		return r, err
 	})
 }
@@ -74,10 +74,11 @@ func (db *DB) ArchiveRoom(ctx context.Context, actor, room string, archived bool
 // RemoveRoom removes a room as DeleteRoom does, whoever asks.
 func (db *DB) RemoveRoom(ctx context.Context, room string) (members []string, err error) {
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
-		if _, err := t.openRoom(ctx, room); err != nil {
+		r, err := t.openRoom(ctx, room)
+		if err != nil {
 			return err
 		}
-		members, err = t.deleteRoom(ctx, room)
+		members, err = t.deleteRoom(ctx, r)
 		return err
 	})
 	return members, err
@@ -101,10 +102,4 @@ func (db *DB) AuditReceivers(ctx context.Context) ([]domain.AuditReceiver, error
 	return collect(rows, func(rows *sql.Rows) (r domain.AuditReceiver, err error) {
 		return r, rows.Scan(&r.Name, &r.Seq, &r.Dropped)
 	})
-}
-
-// Size returns how many bytes the database takes.
-func (db *DB) Size(ctx context.Context) (n int64, err error) {
-	err = db.read.QueryRowContext(ctx, db.dialect.size).Scan(&n)
-	return n, err
 }

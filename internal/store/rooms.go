@@ -11,17 +11,37 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-const roomColumns = `r.id, r.kind, r.name, r.topic, r.archived, r.head, r.members, r.created_at, r.last_at`
+const roomColumns = `r.id, r.kind, r.name, r.topic, r.archived, r.head, r.members, r.created_at, r.last_at,
+	r.floor, r.keep_days, r.keep_lines, r.held_at`
 
-func scanRoom(rows *sql.Rows) (r domain.Room, err error) {
-	var created, last int64
-	err = rows.Scan(roomDest(&r, &created, &last)...)
-	r.CreatedAt, r.LastAt = at(created), at(last)
-	return r, err
+// roomRow is a room as the database has it.
+type roomRow struct {
+	domain.Room
+	created, last, held int64
+	days, lines         sql.NullInt64
 }
 
-func roomDest(r *domain.Room, created, last *int64) []any {
-	return []any{&r.ID, &r.Kind, &r.Name, &r.Topic, &r.Archived, &r.Head, &r.Members, created, last}
+func (r *roomRow) dest() []any {
+	return []any{
+		&r.ID, &r.Kind, &r.Name, &r.Topic, &r.Archived, &r.Head, &r.Members, &r.created, &r.last,
+		&r.Floor, &r.days, &r.lines, &r.held,
+	}
+}
+
+func (r *roomRow) room() domain.Room {
+	r.CreatedAt, r.LastAt, r.HeldAt = at(r.created), at(r.last), at(r.held)
+	r.Keep = keepOf(r.days, r.lines)
+	return r.Room
+}
+
+func keepOf(days, lines sql.NullInt64) domain.KeepOf {
+	return domain.KeepOf{Own: days.Valid, Retention: domain.Retention{Days: int(days.Int64), Lines: int(lines.Int64)}}
+}
+
+func scanRoom(rows *sql.Rows) (domain.Room, error) {
+	var r roomRow
+	err := rows.Scan(r.dest()...)
+	return r.room(), err
 }
 
 // Room returns a room by its id, or domain.ErrNoRoom. It does not ask who wants
@@ -198,7 +218,7 @@ func (db *DB) UpdateRoom(ctx context.Context, actor, room string, c domain.RoomC
 		if err := allowChange(r, m, c, now); err != nil {
 			return err
 		}
-		detail := &domain.Detail{Name: c.Name, Topic: c.Topic, Archived: c.Archived}
+		detail := &domain.Detail{Name: c.Name, Topic: c.Topic, Archived: c.Archived, Keep: c.Keep}
 		if c.Name != nil {
 			r.Name = *c.Name
 		}
@@ -214,6 +234,11 @@ func (db *DB) UpdateRoom(ctx context.Context, actor, room string, c domain.RoomC
 		_, err = t.ExecContext(ctx, `UPDATE rooms SET name = $2, topic = $3, kind = $4, archived = $5 WHERE id = $1`, room, r.Name, r.Topic, r.Kind, r.Archived)
 		if err != nil {
 			return err
+		}
+		if c.Keep != nil {
+			if err := t.setKeep(ctx, room, *c.Keep); err != nil {
+				return err
+			}
 		}
 		e = domain.Event{Room: room, Type: domain.RoomUpdated, Actor: m.User, At: now, Detail: detail}
 		return t.appendEvent(ctx, &e, nil)
@@ -233,6 +258,11 @@ func allowChange(r domain.Room, m domain.Member, c domain.RoomChange, now time.T
 			return err
 		}
 	}
+	if c.Keep != nil {
+		if err := domain.Allow(r, m, domain.SetRetention, now); err != nil {
+			return err
+		}
+	}
 	if c.Kind != nil {
 		return domain.Allow(r, m, domain.SetVisibility, now)
 	}
@@ -243,23 +273,27 @@ func allowChange(r domain.Room, m domain.Member, c domain.RoomChange, now time.T
 // of those who were in it.
 func (db *DB) DeleteRoom(ctx context.Context, actor, room string, now time.Time) (members []string, err error) {
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
-		if _, _, err := t.placeFor(ctx, room, actor, domain.DeleteRoom, now); err != nil {
+		r, _, err := t.placeFor(ctx, room, actor, domain.DeleteRoom, now)
+		if err != nil {
 			return err
 		}
-		members, err = t.deleteRoom(ctx, room)
+		members, err = t.deleteRoom(ctx, r)
 		return err
 	})
 	return members, err
 }
 
-func (t *tx) deleteRoom(ctx context.Context, room string) (members []string, err error) {
-	if members, err = memberIDs(ctx, t, room); err != nil {
+func (t *tx) deleteRoom(ctx context.Context, r domain.Room) (members []string, err error) {
+	if !r.HeldAt.IsZero() {
+		return nil, domain.Conflict.Errorf("room_held", "an administrator has put this room under a legal hold; nothing of it may go")
+	}
+	if members, err = memberIDs(ctx, t, r.ID); err != nil {
 		return nil, err
 	}
-	if err := t.unindexRoom(ctx, room); err != nil {
+	if err := t.unindexRoom(ctx, r.ID, r.Head); err != nil {
 		return nil, err
 	}
-	if _, err := t.ExecContext(ctx, `DELETE FROM rooms WHERE id = $1`, room); err != nil {
+	if _, err := t.ExecContext(ctx, `DELETE FROM rooms WHERE id = $1`, r.ID); err != nil {
 		return nil, err
 	}
 	return members, t.lowerSearchHead(ctx)

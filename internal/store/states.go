@@ -43,9 +43,10 @@ func (db *DB) states(ctx context.Context, user, room string) ([]domain.RoomState
 }
 
 func scanState(rows *sql.Rows) (s domain.RoomState, err error) {
-	var created, last, muted int64
-	err = rows.Scan(append(roomDest(&s.Room, &created, &last), &s.Role, &muted, &s.Read)...)
-	s.Room.CreatedAt, s.Room.LastAt, s.Muted = at(created), at(last), at(muted)
+	var r roomRow
+	var muted int64
+	err = rows.Scan(append(r.dest(), &s.Role, &muted, &s.Read)...)
+	s.Room, s.Muted = r.room(), at(muted)
 	return s, err
 }
 

@@ -33,6 +33,7 @@ type Options struct {
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
 	dialect  *dialect
+	path     string // of a SQLite file
 	log      *slog.Logger
 	read     *sql.DB
 	write1   *sql.DB // SQLite: the writer's connection. PostgreSQL: the same as read

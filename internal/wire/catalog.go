@@ -36,6 +36,7 @@ func News() []Frame {
 		{Type: TypeRoomJoined, Data: RoomState{}, Summary: "The user is now a member of a room."},
 		{Type: TypeRoomLeft, Data: Left{}, Summary: "The user is no longer a member, or the room is gone."},
 		{Type: TypeRoomReset, Data: InRoom{}, Summary: "Events were missed that are no longer kept: load the room again."},
+		{Type: TypePurged, Data: Purged{}, Summary: "The room's oldest events are no longer kept: forget them."},
 		{Type: TypeUser, Data: Profile{}, Summary: "A user has a new name, picture or text."},
 		{Type: TypeRevoked, Data: Revoked{}, Summary: "The session was ended; the connection closes next."},
 	}

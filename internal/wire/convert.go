@@ -46,11 +46,19 @@ func FromPresence(p domain.Presence) Presence {
 
 // FromRoom is the wire's view of r.
 func FromRoom(r domain.Room) Room {
-	return Room{
+	v := Room{
 		ID: r.ID, Kind: string(r.Kind), Name: r.Name, Topic: r.Topic, Archived: r.Archived,
-		Head: r.Head, Members: r.Members, CreatedAt: r.CreatedAt, LastAt: r.LastAt,
+		Head: r.Head, Members: r.Members, CreatedAt: r.CreatedAt, LastAt: r.LastAt, Floor: r.Floor, Held: !r.HeldAt.IsZero(),
 	}
+	if r.Keep.Own {
+		k := Keep(r.Keep.Retention)
+		v.Keep = &k
+	}
+	return v
 }
+
+// FromKeepOf is the wire's view of k.
+func FromKeepOf(k domain.KeepOf) KeepOf { return KeepOf{Keep(k.Retention), !k.Own} }
 
 // FromRoomState is the wire's view of s.
 func FromRoomState(s domain.RoomState) RoomState {
@@ -114,6 +122,11 @@ func FromEvent(e domain.Event) Event {
 		v.Detail = &Detail{
 			Name: d.Name, Topic: d.Topic, Kind: string(d.Kind), Archived: d.Archived,
 			Role: string(d.Role), Until: d.Until, Reason: d.Reason, Invite: d.Invite,
+			Held: d.Held,
+		}
+		if d.Keep != nil {
+			k := FromKeepOf(*d.Keep)
+			v.Detail.Keep = &k
 		}
 	}
 	return v

@@ -35,6 +35,7 @@ const (
 	TypeRoomJoined = "room.joined"  // RoomState: the user is now a member
 	TypeRoomLeft   = "room.left"    // Left: the user is no longer a member, or the room is gone
 	TypeRoomReset  = "room.reset"   // InRoom: forget the room's events and load it again
+	TypePurged     = "room.purged"  // Purged: the room's oldest events are no longer kept
 	TypeUser       = "user.updated" // Profile: a watched user, or this one, has a new name, picture or text
 	TypeRevoked    = "auth.revoked" // Revoked: the connection closes next
 )
@@ -131,6 +132,12 @@ type InRoom struct {
 	Room string `json:"room"`
 }
 
+// Purged tells that the events of a room up to a number are no longer kept.
+type Purged struct {
+	Room  string `json:"room"`
+	Floor int64  `json:"floor" doc:"the last number that is gone"`
+}
+
 // Sync names the last event that the client has of each room.
 type Sync struct {
 	Rooms map[string]int64 `json:"rooms"`
@@ -149,7 +156,8 @@ type Replay struct {
 	Events []Event `json:"events"`
 	Head   int64   `json:"head"`
 	More   bool    `json:"more,omitempty"`
-	Reset  bool    `json:"reset,omitempty" doc:"the client is too far behind: load the room again"`
+	Reset  bool    `json:"reset,omitempty" doc:"events between the client's number and these are no longer kept: forget what came before"`
+	Floor  int64   `json:"floor,omitempty" doc:"last sequence number that is no longer kept"`
 }
 
 // Watch replaces the set of users whose presence the client wants to be told.

@@ -117,6 +117,7 @@ func goldenReplies() []frame {
 		}),
 		event(Event{Room: room1, Seq: 1, Type: "room.created", Actor: ada, At: t0, Detail: &Detail{Name: ptr("Team"), Kind: "public"}}),
 		event(Event{Room: room1, Seq: 420, Type: "room.updated", Actor: ada, At: t0, Detail: &Detail{Topic: ptr(""), Kind: "private", Archived: ptr(true)}}),
+		news("event.room.updated.retention", TypeEvent, &Event{Room: room1, Seq: 421, Type: "room.updated", Actor: ada, At: t0, Detail: &Detail{Keep: &KeepOf{Keep: Keep{Days: 30}}, Held: ptr(true)}}),
 		event(Event{Room: room1, Seq: 2, Type: "member.joined", Actor: lin, At: t0, Subject: &lin, Detail: &Detail{Role: "member", Invite: "inv_01jd8m5q8re0t9v3x7k2p4s6za"}}),
 		event(Event{Room: room1, Seq: 3, Type: "member.left", Actor: lin, At: t0, Subject: &lin}),
 		event(Event{Room: room1, Seq: 4, Type: "member.kicked", Actor: ada, At: t0, Subject: &lin, Detail: &Detail{Reason: "too loud"}}),
@@ -133,6 +134,7 @@ func goldenReplies() []frame {
 		news(TypeRoomJoined, TypeRoomJoined, &RoomState{Room: team, Role: "member", Last: &reply1}),
 		news(TypeRoomLeft, TypeRoomLeft, &Left{Room: room1, Reason: "kicked"}),
 		news(TypeRoomReset, TypeRoomReset, &InRoom{Room: room1}),
+		news(TypePurged, TypePurged, &Purged{Room: room1, Floor: 300}),
 		news(TypeUser, TypeUser, &Profile{User: lin, About: "Poet", CreatedAt: t0}),
 		news(TypeRevoked, TypeRevoked, &Revoked{Reason: "signed_out"}),
 	}
@@ -222,7 +224,7 @@ func TestGoldenIsComplete(t *testing.T) {
 		TypeSend, TypeEdit, TypeDelete, TypeRead, TypeTyping, TypeSync, TypeWatch, TypeActivity, TypeRefresh, TypePing,
 	}
 	news := []string{
-		TypeHello, TypePresence, TypeIsTyping, TypeReadMoved, TypeRoomJoined, TypeRoomLeft, TypeRoomReset, TypeUser, TypeRevoked, TypeError,
+		TypeHello, TypePresence, TypeIsTyping, TypeReadMoved, TypeRoomJoined, TypeRoomLeft, TypeRoomReset, TypePurged, TypeUser, TypeRevoked, TypeError,
 	}
 	names := make(map[string]bool)
 	for _, f := range append(goldenRequests(), goldenReplies()...) {

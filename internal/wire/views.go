@@ -55,9 +55,24 @@ type Room struct {
 	Topic     string    `json:"topic,omitempty"`
 	Archived  bool      `json:"archived,omitempty"`
 	Head      int64     `json:"head" doc:"last sequence number of the room's log"`
+	Floor     int64     `json:"floor,omitempty" doc:"last sequence number that is no longer kept; absent: all are"`
+	Keep      *Keep     `json:"retention,omitempty" doc:"how long this room keeps its messages; absent: as long as the server's rules say"`
+	Held      bool      `json:"held,omitempty" doc:"a legal hold is on the room: nothing of it goes, and what is deleted is kept for the record"`
 	Members   int       `json:"members" doc:"how many"`
 	CreatedAt time.Time `json:"created_at"`
 	LastAt    time.Time `json:"last_at" doc:"when the log last grew"`
+}
+
+// Keep says how long messages are kept. A message goes once either is over.
+type Keep struct {
+	Days  int `json:"days,omitempty" minimum:"0" maximum:"36500" doc:"0: of any age"`
+	Lines int `json:"lines,omitempty" minimum:"0" maximum:"100000000" doc:"of the timeline, joins and the like counted; 0: any number"`
+}
+
+// KeepOf is a choice between the server's rules and one's own.
+type KeepOf struct {
+	Keep
+	Server bool `json:"server,omitempty" doc:"as the server's rules say; the other values do not count"`
 }
 
 // RoomState is a room in its member's list.
@@ -142,6 +157,8 @@ type Detail struct {
 	Topic    *string    `json:"topic,omitempty"`
 	Kind     string     `json:"kind,omitempty"`
 	Archived *bool      `json:"archived,omitempty"`
+	Keep     *KeepOf    `json:"retention,omitempty" doc:"how long messages are kept from now on"`
+	Held     *bool      `json:"held,omitempty" doc:"a legal hold began, or ended"`
 	Role     string     `json:"role,omitempty"`
 	Until    *time.Time `json:"until,omitempty"`
 	Reason   string     `json:"reason,omitempty"`

@@ -1,0 +1,139 @@
+package domain
+
+import "time"
+
+// Retention says how much of a room is kept. A line of the timeline goes once it
+// is older than Days, or once Lines newer ones are there. A zero keeps.
+type Retention struct {
+	Days  int `json:"days,omitempty"`  // 0: of any age
+	Lines int `json:"lines,omitempty"` // 0: any number
+}
+
+// KeepOf is a room's own choice of retention. Without one, the server's is used.
+type KeepOf struct {
+	Own bool `json:"own,omitempty"`
+	Retention
+}
+
+// RetentionRules are what administrators lay down for every room.
+type RetentionRules struct {
+	Default Retention // of rooms that have chosen nothing
+	MinDays int       // nothing goes before; 0: no such bound
+	MaxDays int       // nothing stays longer; 0: no such bound
+}
+
+const (
+	// MaxRetentionDays and MaxRetentionLines bound what may be chosen.
+	MaxRetentionDays  = 36500
+	MaxRetentionLines = 100_000_000
+	// MinRetention is how long everything is kept, whatever is chosen: a sender
+	// whose acknowledgement was lost asks again with the same key, and is to find
+	// its message.
+	MinRetention = time.Hour
+)
+
+// Of is what counts for a room that chose k: bounds that were laid down later
+// count at once.
+func (r RetentionRules) Of(k KeepOf) Retention {
+	keep := r.Default
+	if k.Own {
+		keep = k.Retention
+	}
+	if keep.Days > 0 {
+		keep.Days = max(keep.Days, r.MinDays)
+	}
+	if r.MaxDays > 0 && (keep.Days == 0 || keep.Days > r.MaxDays) {
+		keep.Days = r.MaxDays
+	}
+	return keep
+}
+
+// Check says whether a room may choose k.
+func (r RetentionRules) Check(k KeepOf) error {
+	switch {
+	case !k.Own:
+		return nil
+	case k.Days < 0 || k.Days > MaxRetentionDays:
+		return InvalidField("/retention/days", "use 0, which keeps, to %d", MaxRetentionDays)
+	case k.Lines < 0 || k.Lines > MaxRetentionLines:
+		return InvalidField("/retention/lines", "use 0, which keeps, to %d", MaxRetentionLines)
+	case k.Days > 0 && k.Days < r.MinDays:
+		return InvalidField("/retention/days", "the administrators of this server want everything to be kept for %d days or longer", r.MinDays)
+	case r.MaxDays > 0 && (k.Days == 0 || k.Days > r.MaxDays):
+		return InvalidField("/retention/days", "the administrators of this server want nothing to be kept for longer than %d days", r.MaxDays)
+	}
+	return nil
+}
+
+// Before is the time that everything older than k's days is before; zero if age
+// does not matter.
+func (k Retention) Before(now time.Time) time.Time {
+	if k.Days == 0 {
+		return time.Time{}
+	}
+	return now.Add(-max(days(k.Days), MinRetention))
+}
+
+// Spared is the time after which nothing goes, however many lines came since.
+func (r RetentionRules) Spared(now time.Time) time.Time {
+	return now.Add(-max(days(r.MinDays), MinRetention))
+}
+
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
+
+// Purgeable is a room of whose log something might go.
+type Purgeable struct {
+	Room   string
+	Floor  int64
+	Head   int64
+	Keep   KeepOf
+	Oldest time.Time // of the first event that is kept
+}
+
+// PurgeStep says what one step may forget: the room's oldest events, as long as
+// each is older than Before, or has a number up to To and is older than Spared.
+type PurgeStep struct {
+	Before time.Time
+	To     int64
+	Spared time.Time
+	Limit  int // events
+}
+
+// Goes reports whether an event goes.
+func (p PurgeStep) Goes(seq int64, at time.Time) bool {
+	return at.Before(p.Before) || seq <= p.To && at.Before(p.Spared)
+}
+
+// Purged is what came of a step.
+type Purged struct {
+	Floor  int64 // the last number that is gone
+	Events int
+	More   bool // perhaps: the limit ended the step
+}
+
+// StoreUse is how much room the database takes.
+type StoreUse struct {
+	Kind     string // sqlite or postgres
+	Bytes    int64  // of the database, what is free in it included
+	Free     int64  // of that, what the next messages will be written to; -1: unknown
+	Log      int64  // bytes of the write-ahead log beside it; -1: unknown
+	Shrinks  bool   // free room is given back to the disk
+	DeadRows int64  // PostgreSQL: rows that wait for autovacuum
+}
+
+// RoomUse is how much of a room is kept.
+type RoomUse struct {
+	Events int64 // kept: messages, changes of them, and who came and went
+	Text   int64 // bytes of texts, about: a sample of the room is measured
+}
+
+// HeldText is a text that was taken from everyone's view in a room under a legal
+// hold, and is kept for the record.
+type HeldText struct {
+	Seq       int64
+	Version   int // 0: the first text
+	Text      string
+	At        time.Time
+	DeletedBy string
+	DeletedAt time.Time
+}

@@ -1,0 +1,48 @@
+package domain
+
+import (
+	"testing"
+	"time"
+)
+
+func TestRetentionRules(t *testing.T) {
+	own := func(days, lines int) KeepOf { return KeepOf{true, Retention{days, lines}} }
+	for _, c := range []struct {
+		name  string
+		rules RetentionRules
+		room  KeepOf
+		want  Retention
+		ok    bool // may the room choose this
+	}{
+		{"nothing said", RetentionRules{}, KeepOf{}, Retention{}, true},
+		{"the server's", RetentionRules{Default: Retention{30, 5}}, KeepOf{}, Retention{30, 5}, true},
+		{"the room's own", RetentionRules{Default: Retention{30, 5}}, own(7, 0), Retention{7, 0}, true},
+		{"for good, against the default", RetentionRules{Default: Retention{30, 5}}, own(0, 0), Retention{}, true},
+		{"too short", RetentionRules{MinDays: 10}, own(7, 0), Retention{10, 0}, false},
+		{"too long", RetentionRules{MaxDays: 10}, own(11, 3), Retention{10, 3}, false},
+		{"for good, which is too long", RetentionRules{MaxDays: 10}, own(0, 0), Retention{10, 0}, false},
+		{"the server's, bound as well", RetentionRules{MaxDays: 10}, KeepOf{}, Retention{10, 0}, true},
+		{"negative", RetentionRules{}, own(-1, 0), Retention{-1, 0}, false},
+	} {
+		if got := c.rules.Of(c.room); got != c.want {
+			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+		if err := c.rules.Check(c.room); (err == nil) != c.ok {
+			t.Errorf("%s: may be chosen: %v", c.name, err)
+		}
+	}
+
+	now := time.Unix(1_000_000_000, 0)
+	step := PurgeStep{Before: Retention{Days: 1}.Before(now), To: 10, Spared: RetentionRules{}.Spared(now)}
+	for _, c := range []struct {
+		seq  int64
+		age  time.Duration
+		goes bool
+	}{
+		{50, 25 * time.Hour, true}, {50, 23 * time.Hour, false}, {10, 2 * time.Hour, true}, {11, 2 * time.Hour, false}, {10, time.Minute, false},
+	} {
+		if got := step.Goes(c.seq, now.Add(-c.age)); got != c.goes {
+			t.Errorf("number %d, %s old: goes %v", c.seq, c.age, got)
+		}
+	}
+}

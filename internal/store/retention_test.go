@@ -1,0 +1,360 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/fulltext"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/testkit"
+)
+
+// keepLines is a step that leaves the newest lines of a room, whatever their age.
+func keepLines(t *testing.T, db *store.DB, room string, lines, limit int) domain.PurgeStep {
+	t.Helper()
+	to, err := db.LineBefore(t.Context(), room, lines)
+	if err != nil {
+		t.Error(err)
+	}
+	return domain.PurgeStep{To: to, Spared: time.Now().Add(time.Hour), Limit: limit}
+}
+
+func floor(t *testing.T, db *store.DB, room string) int64 {
+	t.Helper()
+	r, err := db.Room(t.Context(), room)
+	if err != nil {
+		t.Error(err)
+	}
+	return r.Floor
+}
+
+func find(t *testing.T, db *store.DB, user, q string) (seqs []int64) {
+	t.Helper()
+	query, err := fulltext.Parse(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hits, _, err := db.Search(t.Context(), user, query, domain.Newest, domain.SearchCursor{}, 1000)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, h := range hits {
+		seqs = append(seqs, h.Message.Seq)
+	}
+	return seqs
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within half a minute: %s", what)
+		}
+	}
+}
+
+// What goes is gone everywhere: the log, earlier texts, mentions, the search
+// index and the counts of what is unread; what stays is as it was.
+func TestPurge(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		room := openRoom(t, db, 2) // 1: created, 2 and 3: joined
+		for i := 4; i <= 13; i++ {
+			d := domain.Draft{Room: room, Key: fmt.Sprint(i), Text: fmt.Sprintf("needle %d", i)}
+			if i == 13 {
+				d.ReplyTo = 5
+			}
+			if _, _, err := db.AppendMessage(ctx, userID(0), d, []string{"user1"}, false, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := db.EditMessage(ctx, userID(0), room, 5, "needle five", nil, false, time.Now()); err != nil { // 14
+			t.Fatal(err)
+		}
+		eventually(t, "all are found", func() bool { return len(find(t, db, userID(1), "needle")) == 10 })
+		if _, err := db.MarkRead(ctx, userID(1), room, 4, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+
+		p, err := db.Purge(ctx, room, domain.PurgeStep{Before: time.Now().Add(-time.Hour), Limit: 100})
+		if err != nil || p.Events != 0 || p.Floor != 0 {
+			t.Fatalf("nothing is that old: %+v, %v", p, err)
+		}
+		p, err = db.Purge(ctx, room, domain.PurgeStep{To: 9, Spared: time.Now().Add(-time.Hour), Limit: 100})
+		if err != nil || p.Events != 0 {
+			t.Fatalf("what is new is spared: %+v, %v", p, err)
+		}
+		// Three lines newer than 10 stay: 11, 12 and 13.
+		p, err = db.Purge(ctx, room, keepLines(t, db, room, 3, 6))
+		if err != nil || p.Events != 6 || p.Floor != 6 || !p.More {
+			t.Fatalf("first step: %+v, %v", p, err)
+		}
+		p, err = db.Purge(ctx, room, keepLines(t, db, room, 3, 6))
+		if err != nil || p.Floor != 10 || p.More {
+			t.Fatalf("second step: %+v, %v", p, err)
+		}
+
+		events, err := db.Replay(ctx, room, 0, 100)
+		if err != nil || len(events) != 4 || events[0].Seq != 11 || events[3].Type != domain.MessageEdited {
+			t.Fatalf("%d events are left, %v", len(events), err)
+		}
+		if m := events[3].Message; m != nil {
+			t.Errorf("an edit of a message that is gone shows %+v", m)
+		}
+		if q := events[2].Message.ReplyTo; q == nil || q.Seq != 5 || !q.Deleted || q.Excerpt != "" {
+			t.Errorf("the reply quotes %+v", q)
+		}
+		if got := find(t, db, userID(1), "needle"); fmt.Sprint(got) != "[13 12 11]" {
+			t.Errorf("found %v", got)
+		}
+		if v, err := db.Versions(ctx, room, 5); err != nil || len(v) != 0 {
+			t.Errorf("earlier texts: %v, %v", v, err)
+		}
+		if _, err := db.MessageAt(ctx, room, 10); domain.CodeOf(err) != "no_message" {
+			t.Errorf("a message that is gone: %v", err)
+		}
+		s, err := db.RoomState(ctx, userID(1), room)
+		if err != nil || s.Unread != 3 || s.Mentions != 3 || s.Room.Floor != 10 || s.Room.Head != 14 {
+			t.Errorf("state %+v, %v", s, err)
+		}
+		if err := db.Check(ctx); err != nil {
+			t.Error(err)
+		}
+		if _, err := db.EditMessage(ctx, userID(0), room, 6, "late", nil, false, time.Now()); domain.CodeOf(err) != "no_message" {
+			t.Errorf("an edit of a message that is gone: %v", err)
+		}
+
+		// Everything goes; numbers go on.
+		p, err = db.Purge(ctx, room, domain.PurgeStep{Before: time.Now().Add(time.Hour), Limit: 100})
+		if err != nil || p.Floor != 14 {
+			t.Fatalf("all: %+v, %v", p, err)
+		}
+		if err := db.Check(ctx); err != nil {
+			t.Error(err)
+		}
+		if e := say(t, db, userID(0), room, "again", "needle again"); e.Seq != 15 {
+			t.Errorf("the next number is %d", e.Seq)
+		}
+		eventually(t, "what comes after is found", func() bool { return fmt.Sprint(find(t, db, userID(1), "needle")) == "[15]" })
+	})
+}
+
+// Purging beside appends, edits, deletions, replays and searches: whoever reads
+// gets an unbroken stretch of the log or is beyond the floor, and in the end what
+// is kept is exactly what was acknowledged after the floor.
+func TestPurgeRaces(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		t.Logf("seed %d", seed)
+		const writers, each, keep = 4, 120, 60
+		room := openRoom(t, db, writers+1)
+		reader := userID(writers)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		var writing, watching sync.WaitGroup
+		var mu sync.Mutex
+		now := make(map[int64]string) // what each acknowledged message says; "" once deleted
+		for w := range writers {
+			rng := rand.New(rand.NewPCG(seed, uint64(w)))
+			writing.Go(func() {
+				var mine []int64
+				for i := range each {
+					text := fmt.Sprintf("needle w%d i%d", w, i)
+					e, _, err := db.AppendMessage(ctx, userID(w), domain.Draft{Room: room, Key: fmt.Sprint("k", i), Text: text}, []string{fmt.Sprint("user", writers)}, false, time.Now())
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					mine = append(mine, e.Seq)
+					mu.Lock()
+					now[e.Seq] = text
+					mu.Unlock()
+					seq := mine[rng.IntN(len(mine))]
+					if rng.IntN(2) == 0 {
+						seq = mine[max(0, len(mine)-1-rng.IntN(keep/writers*2))] // near the floor
+					}
+					switch rng.IntN(5) {
+					case 0:
+						text = fmt.Sprintf("needle w%d edit%d", w, i)
+						_, err = db.EditMessage(ctx, userID(w), room, seq, text, nil, false, time.Now())
+					case 1:
+						text = ""
+						_, err = db.DeleteMessage(ctx, userID(w), room, seq, time.Now())
+					default:
+						continue
+					}
+					switch domain.CodeOf(err) {
+					case "no_message", "message_deleted":
+					case "":
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						mu.Lock()
+						now[seq] = text
+						mu.Unlock()
+					default:
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		until := func(fn func()) {
+			watching.Go(func() {
+				for ctx.Err() == nil && !t.Failed() {
+					fn()
+				}
+			})
+		}
+		var purged atomic.Int64
+		for range 2 { // as two nodes would
+			until(func() {
+				p, err := db.Purge(ctx, room, keepLines(t, db, room, keep, 7))
+				if err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+				purged.Add(int64(p.Events))
+			})
+		}
+		until(func() {
+			after := floor(t, db, room)
+			events, err := db.Replay(t.Context(), room, after, 50)
+			if err != nil || len(events) == 0 {
+				return
+			}
+			for i, e := range events {
+				if e.Seq != events[0].Seq+int64(i) {
+					t.Errorf("%d follows on %d", e.Seq, events[0].Seq+int64(i)-1)
+				}
+			}
+			if first := events[0].Seq; first != after+1 && floor(t, db, room) < first-1 {
+				t.Errorf("a reader who has %d gets %d, with a floor of %d", after, first, floor(t, db, room))
+			}
+		})
+		last := int64(0)
+		until(func() {
+			for _, seq := range find(t, db, reader, "needle") {
+				if seq < last {
+					t.Errorf("%d was found after the floor was at %d", seq, last)
+				}
+			}
+			last = floor(t, db, room) // what is searched for later is after it
+			if _, err := db.MarkRead(t.Context(), reader, room, last, time.Now()); err != nil {
+				t.Error(err)
+			}
+		})
+		writing.Wait()
+		stop()
+		watching.Wait()
+		if t.Failed() {
+			return
+		}
+		for p, err := (domain.Purged{More: true}), error(nil); p.More; {
+			if p, err = db.Purge(t.Context(), room, keepLines(t, db, room, keep, 7)); err != nil {
+				t.Fatal(err)
+			}
+			purged.Add(int64(p.Events))
+		}
+
+		r, err := db.Room(t.Context(), room)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if purged.Load() != r.Floor || r.Floor == 0 {
+			t.Errorf("%d events went in steps, the floor is %d", purged.Load(), r.Floor)
+		}
+		if err := db.Check(t.Context()); err != nil {
+			t.Error(err)
+		}
+		kept, lines := replay(t, db, room, r.Floor, lines{}), 0
+		want := make(map[int64]bool)
+		for seq, text := range now {
+			if seq <= r.Floor {
+				continue
+			}
+			lines++
+			if m, ok := kept[seq]; !ok || m.Text != text {
+				t.Errorf("message %d says %q, was acknowledged as %q", seq, m.Text, text)
+			}
+			if text != "" {
+				want[seq] = true
+			}
+		}
+		if lines != keep {
+			t.Errorf("%d lines are kept, want %d", lines, keep)
+		}
+		eventually(t, "exactly what is kept is found", func() bool {
+			found := find(t, db, reader, "needle")
+			for _, seq := range found {
+				if !want[seq] {
+					t.Fatalf("found %d, of which nothing is kept", seq)
+				}
+			}
+			return len(found) == len(want)
+		})
+		mark, err := db.MarkRead(t.Context(), reader, room, r.Floor, time.Now())
+		if err != nil || mark.Unread != len(want) {
+			t.Errorf("%d unread after the floor, want %d, %v", mark.Unread, len(want), err)
+		}
+	})
+}
+
+// A legal hold stops what would go, by age and by hand, and is seen by members;
+// what they delete goes from view alone.
+func TestLegalHold(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		ctx, now := t.Context(), time.Now()
+		room := openRoom(t, db, 2)
+		said := say(t, db, userID(1), room, "1", "first text")
+		if _, err := db.EditMessage(ctx, userID(1), room, said.Seq, "second text", nil, false, now); err != nil {
+			t.Fatal(err)
+		}
+		boss := domain.User{ID: userID(9), Kind: domain.KindUser, Role: domain.SystemAdmin, Username: "boss", DisplayName: "Boss"}
+		if err := db.CreateUser(ctx, boss, "", domain.Signup{}, now); err != nil {
+			t.Fatal(err)
+		}
+		e, err := db.HoldRoom(ctx, boss.ID, room, true, now)
+		if err != nil || e.Detail.Held == nil || !*e.Detail.Held {
+			t.Fatalf("hold: %+v, %v", e, err)
+		}
+		if _, err := db.HoldRoom(ctx, boss.ID, room, true, now); domain.CodeOf(err) != "hold_unchanged" {
+			t.Errorf("held twice: %v", err)
+		}
+		if p, err := db.Purge(ctx, room, domain.PurgeStep{Before: now.Add(time.Hour), Limit: 10}); err != nil || p.Events != 0 {
+			t.Errorf("purged under a hold: %+v, %v", p, err)
+		}
+		if _, err := db.DeleteRoom(ctx, userID(0), room, now); domain.CodeOf(err) != "room_held" {
+			t.Errorf("deleted under a hold: %v", err)
+		}
+		if _, err := db.DeleteMessage(ctx, userID(1), room, said.Seq, now); err != nil {
+			t.Fatal(err)
+		}
+		m, err := db.MessageAt(ctx, room, said.Seq)
+		if err != nil || m.Text != "" || m.DeletedAt.IsZero() {
+			t.Errorf("the deleted message: %+v, %v", m, err)
+		}
+		if v, err := db.Versions(ctx, room, said.Seq); err != nil || len(v) != 0 {
+			t.Errorf("its earlier texts: %v, %v", v, err)
+		}
+		held, err := db.HeldTexts(ctx, room, 0, 10)
+		if err != nil || len(held) != 2 || held[0].Text != "first text" || held[1].Text != "second text" || held[1].DeletedBy != userID(1) {
+			t.Errorf("for the record: %+v, %v", held, err)
+		}
+		if _, err := db.HoldRoom(ctx, boss.ID, room, false, now); err != nil {
+			t.Fatal(err)
+		}
+		if held, err := db.HeldTexts(ctx, room, 0, 10); err != nil || len(held) != 0 {
+			t.Errorf("after the hold: %+v, %v", held, err)
+		}
+		if p, err := db.Purge(ctx, room, domain.PurgeStep{Before: now.Add(time.Hour), Limit: 100}); err != nil || p.Events == 0 {
+			t.Errorf("after the hold: %+v, %v", p, err)
+		}
+	})
+}
