@@ -76,6 +76,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := db.Attend(ctx, o.Config.NATS.Servers != ""); err != nil {
+		return err
+	}
 	s := &server{Options: o, db: db, reg: obs.NewRegistry(o.Version), health: &obs.Health{}, started: begin}
 	s.health.Check("store", db.Ping)
 	obs.WatchDisk(s.reg, o.Config.DataDir)
@@ -91,9 +94,23 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	s.announce(ctx, begin)
-	stopping := context.AfterFunc(ctx, func() { s.health.SetReady(false) })
-	defer stopping()
+	ctx, done := s.untilDrain(ctx)
+	defer done()
 	return runParts(ctx, o.Log, s.parts, o.Config.ShutdownTimeout)
+}
+
+// untilDrain returns a context that ends a while after ctx: until then the server
+// says that it is not ready, and goes on serving those who have not heard.
+func (s *server) untilDrain(ctx context.Context) (context.Context, context.CancelFunc) {
+	longer, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		s.health.SetReady(false)
+		if s.Config.DrainDelay > 0 {
+			s.Log.Info("not ready any more; stopping soon", "because", context.Cause(ctx), "in", s.Config.DrainDelay)
+		}
+		time.AfterFunc(s.Config.DrainDelay, func() { end(context.Cause(ctx)) })
+	})
+	return longer, func() { stop(); end(nil) }
 }
 
 // A server is a process under construction.

@@ -30,6 +30,8 @@ func (s *server) mail(keys *token.Keyring) (*mail.Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.parts = append(s.parts, part{"mail", q.Run})
+	if c.Works() {
+		s.parts = append(s.parts, part{"mail", q.Run})
+	}
 	return q, nil
 }

@@ -132,7 +132,7 @@ func (s *server) build(ctx context.Context) error {
 			HandshakesPerAddr: c.IPPerMinute, HandshakesPerUser: c.UserPerMinute, ConnsPerAddr: c.ConnsPerAddr,
 			ConnsPerUser: c.ConnsPerUser, MessagesPerSec: c.MessagesPerSec, Queue: c.SendQueue,
 		},
-		Drain: c.Drain,
+		Drain: c.Drain, Others: c.NATS.Servers != "",
 	})
 	s.parts = append(s.parts, part{"gateway", m.gateway.Run})
 	return nil

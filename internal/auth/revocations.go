@@ -85,6 +85,17 @@ func (s *Service) Run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	lost := make(chan struct{}, 1)
+	stopGaps, err := s.Bus.Subscribe(bus.GapSubject, func(bus.Message) {
+		select {
+		case lost <- struct{}{}:
+		default: // it is known already
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer stopGaps()
 	if err := errors.Join(s.loadRules(ctx), s.poll(ctx, s.Now().Add(-token.Lifetime))); err != nil {
 		return err
 	}
@@ -99,15 +110,22 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-poll.C:
-			s.revoked.forget(s.Now())
-			if err := errors.Join(s.loadRules(ctx), s.poll(ctx, s.Now().Add(-3*pollEvery)), s.pollEpochs(ctx)); err != nil && ctx.Err() == nil {
-				s.Log.Warn("look for revocations", "err", err)
-			}
+			s.look(ctx)
+		case <-lost:
+			s.look(ctx)
 		case <-forget.C:
 			if err := s.Store.ForgetExpired(ctx, s.Now().Add(-24*time.Hour)); err != nil && ctx.Err() == nil {
 				s.Log.Warn("forget expired sessions", "err", err)
 			}
 		}
+	}
+}
+
+// look finds in the store what the bus may not have told.
+func (s *Service) look(ctx context.Context) {
+	s.revoked.forget(s.Now())
+	if err := errors.Join(s.loadRules(ctx), s.poll(ctx, s.Now().Add(-3*pollEvery)), s.pollEpochs(ctx)); err != nil && ctx.Err() == nil {
+		s.Log.Warn("look for revocations", "err", err)
 	}
 }
 

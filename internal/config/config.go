@@ -60,6 +60,7 @@ type Config struct {
 	DevicesPerUser  int
 	SendQueue       int
 	Drain           time.Duration
+	DrainDelay      time.Duration // before anything stops, not ready any more
 	ShutdownTimeout time.Duration
 	LogLevel        string
 	LogFormat       string
@@ -78,12 +79,17 @@ type OIDC struct {
 const (
 	RoleAuth    = "auth"
 	RoleGateway = "gateway"
+	RoleWorker  = "worker"
 )
 
 // Has reports whether this process has the role.
 func (c Config) Has(role string) bool {
 	return slices.Contains(c.Roles, "all") || slices.Contains(c.Roles, role)
 }
+
+// Works reports whether this process does what happens in the background. With
+// SQLite there is no other that could.
+func (c Config) Works() bool { return c.Has(RoleWorker) || c.DatabaseURL == "" }
 
 // Database returns the SQLite file, which counts only without DatabaseURL.
 func (c Config) Database() string {

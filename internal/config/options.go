@@ -44,7 +44,7 @@ func (c *Config) options() []option {
 		{server, "UNHIDRA_DATA_DIR", "data-dir", "./data", "folder of everything that the server keeps: the database, the signing key", false, str(&c.DataDir)},
 		{server, "AUTH_DB_PATH", "db", "", "SQLite file; empty: `unhidra.db` in the data folder", false, str(&c.DBPath)},
 		{server, "DATABASE_URL", "", "", "PostgreSQL instead of SQLite: `postgres://user:password@host/database`; wins over AUTH_DB_PATH", true, postgres(&c.DatabaseURL)},
-		{server, "UNHIDRA_ROLES", "roles", "all", "what this process does: `all`, or some of `auth` (the account API), `gateway` (web client, REST API, WebSocket)", false, roles(&c.Roles)},
+		{server, "UNHIDRA_ROLES", "roles", "all", "what this process does: `all`, or some of `auth` (the account API), `gateway` (web client, REST API, WebSocket), `worker` (what happens in the background: mails, receivers of the audit log, what is deleted for its age)", false, roles(&c.Roles)},
 		{server, "NATS_URL", "", "", "NATS servers, separated by commas, that nodes with one PostgreSQL hear of each other by: `nats://user:password@a:4222, nats://b:4222`; `tls://` for TLS. Files are named after a question mark: `tls://a:4222?ca=ca.pem&cert=node.pem&key=node.key`, or `creds=` or `nkey=`. Empty: this process is the only one", true, nats(&c.NATS)},
 
 		{listen, "GATEWAY_PORT", "port", "9000", "port of the web client, the REST API and the WebSocket; 0: any free one", false, num(&c.GatewayPort, 0, 65535)},
@@ -123,6 +123,7 @@ func (c *Config) options() []option {
 
 		{logs, "UNHIDRA_LOG_LEVEL", "log-level", "info", "`debug`, `info`, `warn` or `error`", false, oneOf(&c.LogLevel, "debug", "info", "warn", "error")},
 		{logs, "UNHIDRA_LOG_FORMAT", "log-format", "auto", "`text`, `json`, or `auto`: text on a terminal, JSON otherwise", false, oneOf(&c.LogFormat, "auto", "text", "json")},
+		{logs, "UNHIDRA_DRAIN_DELAY", "", "0s", "how long a stop waits after `/ready` has begun to say no, so that balancers send nobody here any more; longer than the time between two of their checks", false, dur(&c.DrainDelay, 0, time.Hour)},
 		{logs, "UNHIDRA_DRAIN", "", "2s", "over how long the WebSockets are closed at a stop, so that their clients do not come back all at once", false, dur(&c.Drain, 0, time.Hour)},
 		{logs, "UNHIDRA_SHUTDOWN_TIMEOUT", "", "15s", "time for each part of the server to finish its work at a stop; longer than UNHIDRA_DRAIN", false, dur(&c.ShutdownTimeout, time.Second, time.Hour)},
 	}
@@ -192,8 +193,8 @@ func roles(p *[]string) func(string) error {
 	return func(s string) error {
 		*p = list(s)
 		for _, r := range *p {
-			if r != "all" && r != RoleAuth && r != RoleGateway {
-				return fmt.Errorf("%q is no role; use all, or some of %s,%s", r, RoleAuth, RoleGateway)
+			if !slices.Contains([]string{"all", RoleAuth, RoleGateway, RoleWorker}, r) {
+				return fmt.Errorf("%q is no role; use all, or some of %s,%s,%s", r, RoleAuth, RoleGateway, RoleWorker)
 			}
 		}
 		if len(*p) == 0 {

@@ -11,6 +11,7 @@ import (
 
 const (
 	returnWithin = 5               // seconds over which clients come back after a restart
+	moveWithin   = 1               // and to another node, which they are spread over already by Drain
 	lastWords    = 2 * time.Second // for the events that have not been delivered
 	drainGrace   = 6 * time.Second // for the last connections to go
 )
@@ -25,13 +26,17 @@ func (g *Service) drain() {
 	cancel()
 	all := g.conns.all()
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	within := returnWithin
+	if g.Others {
+		within = moveWithin
+	}
 	start := time.Now()
 	for i, c := range all {
 		due := time.Duration(float64(g.Drain) * float64(i) / float64(len(all)))
 		if wait := due - time.Since(start); wait > 5*time.Millisecond {
 			time.Sleep(wait)
 		}
-		c.close(wire.CloseRestarting, strconv.Itoa(1+rand.IntN(returnWithin)), "restart", false)
+		c.close(wire.CloseRestarting, strconv.Itoa(1+rand.IntN(within)), "restart", false)
 	}
 	select {
 	case <-empty:

@@ -106,6 +106,7 @@ type Deps struct {
 	Origins    []string                         // that may connect from a browser; empty: only the server's own
 	Limits     Limits
 	Drain      time.Duration // over how long connections are closed at the end
+	Others     bool          // other nodes are there for those whose connections are closed
 }
 
 // Service is the gateway.

@@ -2,6 +2,7 @@ package presence
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/bus"
@@ -15,9 +16,20 @@ const typeNotice = "presence.notice"
 // notice is what a node says of its people. Without any it is a sign of life.
 type notice struct {
 	Node   string   `json:"node"`
+	N      int64    `json:"n,omitempty"`      // counts the node's notices; a missing one is asked for
 	Gone   bool     `json:"gone,omitempty"`   // the node stops
-	Ask    bool     `json:"ask,omitempty"`    // the node is new: tell it everything
+	Ask    bool     `json:"ask,omitempty"`    // tell everything
+	Of     string   `json:"of,omitempty"`     // Ask: which node should; empty: all
+	First  bool     `json:"first,omitempty"`  // everything begins
+	Last   bool     `json:"last,omitempty"`   // everything ends: who was not named since is not here
 	People []report `json:"people,omitempty"` // who changed
+}
+
+// node is another node, or this one, as it was heard.
+type node struct {
+	at    time.Time
+	n     int64           // its last notice
+	named map[string]bool // while it tells everything: who is there
 }
 
 // report is what one node says of one person.
@@ -32,6 +44,8 @@ const peopleAtOnce = 500 // in one notice
 
 // tell publishes the state of those who changed.
 func (s *Service) tell() {
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	s.mu.Lock()
 	now := s.Now()
 	var people []report
@@ -51,14 +65,8 @@ func (s *Service) tell() {
 		}
 	}
 	s.mu.Unlock()
-	s.publishPeople(people)
-}
-
-func (s *Service) publishPeople(people []report) {
-	for len(people) > 0 {
-		n := min(len(people), peopleAtOnce)
-		s.publish(notice{Node: s.Node, People: people[:n]})
-		people = people[n:]
+	for some := range slices.Chunk(people, peopleAtOnce) {
+		s.send(notice{People: some})
 	}
 }
 
@@ -75,14 +83,20 @@ func (p *person) report(user string) report {
 	return r
 }
 
-func (s *Service) signOfLife() {
-	s.mu.Lock()
-	_, known := s.nodes[s.Node]
-	s.mu.Unlock()
-	s.publish(notice{Node: s.Node, Ask: !known})
-}
+// ask asks a node, or all of them, who is there.
+func (s *Service) ask(node string) { s.publish(notice{Ask: true, Of: node}) }
 
 func (s *Service) publish(n notice) {
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	s.send(n)
+}
+
+// send publishes a notice. The caller holds s.telling, from when it looked at
+// what the notice says, so that the last one heard is the last one true.
+func (s *Service) send(n notice) {
+	s.said++
+	n.Node, n.N = s.Node, s.said
 	body, err := json.Marshal(n)
 	if err == nil {
 		body, err = wire.Pack(wire.Header{Type: typeNotice}, body)
@@ -116,23 +130,83 @@ func (s *Service) onBus(m bus.Message) {
 }
 
 func (s *Service) onNotice(n notice) {
-	s.mu.Lock()
-	s.nodes[n.Node] = s.Now()
-	s.mu.Unlock()
 	if n.Gone {
 		s.dropNode(n.Node)
 		return
 	}
+	missed := s.hear(n)
 	for _, r := range n.People {
 		s.update(n.Node, r)
 	}
-	if n.Ask && n.Node != s.Node {
+	if n.Last {
+		s.settle(n.Node)
+	}
+	if n.Ask && n.Node != s.Node && (n.Of == "" || n.Of == s.Node) {
 		s.tellAll()
+	}
+	if missed {
+		s.ask(n.Node)
 	}
 }
 
-// tellAll tells a new node who is here.
+// hear notes a node's sign of life. It reports whether notices of it were lost,
+// or all there were if it was not known: what they said must be asked for.
+func (s *Service) hear(n notice) (missed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	of := s.nodes[n.Node]
+	if of == nil {
+		of = &node{}
+		s.nodes[n.Node] = of
+		missed = n.N > 1
+	} else {
+		missed = of.n != 0 && n.N > of.n+1
+	}
+	switch {
+	case n.First:
+		of.named, missed = make(map[string]bool), false
+	case missed:
+		of.named = nil
+	}
+	of.at, of.n = s.Now(), n.N
+	if of.named != nil {
+		for _, r := range n.People {
+			of.named[r.User] = true
+		}
+	}
+	return missed && n.Node != s.Node
+}
+
+// settle forgets those whom a node did not name when it told everything.
+func (s *Service) settle(name string) {
+	s.mu.Lock()
+	var gone []report
+	if of := s.nodes[name]; of != nil && of.named != nil {
+		gone = s.reported(name, func(user string) bool { return !of.named[user] })
+		of.named = nil
+	}
+	s.mu.Unlock()
+	for _, r := range gone {
+		s.update(name, r)
+	}
+}
+
+// reported returns, as gone, those whom a node has reported. The caller holds
+// s.mu.
+func (s *Service) reported(name string, which func(user string) bool) []report {
+	var gone []report
+	for user, of := range s.remote {
+		if r, ok := of[name]; ok && which(user) {
+			gone = append(gone, report{User: user, Is: domain.Offline, Status: r.Status, Seen: s.Now()})
+		}
+	}
+	return gone
+}
+
+// tellAll tells the other nodes who is here, and so who is not.
 func (s *Service) tellAll() {
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	s.mu.Lock()
 	var people []report
 	for user, p := range s.people {
@@ -141,7 +215,13 @@ func (s *Service) tellAll() {
 		}
 	}
 	s.mu.Unlock()
-	s.publishPeople(people)
+	all := slices.Collect(slices.Chunk(people, peopleAtOnce))
+	if len(all) == 0 {
+		all = [][]report{nil}
+	}
+	for i, some := range all {
+		s.send(notice{First: i == 0, Last: i == len(all)-1, People: some})
+	}
 }
 
 // update takes a node's report and tells the watchers if the person, over all
@@ -237,9 +317,9 @@ func encode(p domain.Presence) []byte {
 func (s *Service) forgetNodes() {
 	s.mu.Lock()
 	var dead []string
-	for node, heard := range s.nodes {
-		if node != s.Node && s.Now().Sub(heard) > nodeDead {
-			dead = append(dead, node)
+	for name, of := range s.nodes {
+		if name != s.Node && s.Now().Sub(of.at) > nodeDead {
+			dead = append(dead, name)
 		}
 	}
 	s.mu.Unlock()
@@ -248,17 +328,12 @@ func (s *Service) forgetNodes() {
 	}
 }
 
-func (s *Service) dropNode(node string) {
+func (s *Service) dropNode(name string) {
 	s.mu.Lock()
-	delete(s.nodes, node)
-	var gone []report
-	for user, of := range s.remote {
-		if r, ok := of[node]; ok {
-			gone = append(gone, report{User: user, Is: domain.Offline, Status: r.Status, Seen: s.Now()})
-		}
-	}
+	delete(s.nodes, name)
+	gone := s.reported(name, func(string) bool { return true })
 	s.mu.Unlock()
 	for _, r := range gone {
-		s.update(node, r)
+		s.update(name, r)
 	}
 }

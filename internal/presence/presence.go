@@ -39,21 +39,23 @@ type Deps struct {
 const (
 	window    = 250 * time.Millisecond // changes that are told together
 	linger    = 3 * time.Second        // after the last connection, until someone is offline
-	beat      = 5 * time.Second        // between signs of life of a node
-	nodeDead  = 15 * time.Second       // without a sign of life
+	beat      = 3 * time.Second        // between signs of life of a node
+	nodeDead  = 9 * time.Second        // without a sign of life; noticed a beat later
 	storeTime = 10 * time.Second
 )
 
 // Service is the presence service. It tells of changes while Run runs.
 type Service struct {
 	Deps
+	telling sync.Mutex // held while a notice is made and goes out; before mu
+	said    int64      // notices of this node
 
 	mu       sync.Mutex
 	conns    map[string]*conn
 	people   map[string]*person           // connected here
 	watchers map[string]map[*conn]bool    // by whom they watch
 	remote   map[string]map[string]report // by user and node; this one too
-	nodes    map[string]time.Time         // when each was last heard
+	nodes    map[string]*node             // that were heard, this one too
 	changed  map[string]bool              // people whose state is to be told
 	seen     map[string]time.Time         // to be stored
 	wake     chan struct{}
@@ -84,7 +86,7 @@ func New(d Deps) *Service {
 	}
 	return &Service{
 		Deps: d, conns: make(map[string]*conn), people: make(map[string]*person), watchers: make(map[string]map[*conn]bool),
-		remote: make(map[string]map[string]report), nodes: make(map[string]time.Time),
+		remote: make(map[string]map[string]report), nodes: make(map[string]*node),
 		changed: make(map[string]bool), seen: make(map[string]time.Time), wake: make(chan struct{}, 1),
 	}
 }
@@ -152,16 +154,21 @@ func (s *Service) Run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	stopGaps, err := s.Bus.Subscribe(bus.GapSubject, func(bus.Message) { s.ask(""); s.tellAll() })
+	if err != nil {
+		return err
+	}
+	defer stopGaps()
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
-	s.signOfLife()
+	s.ask("")
 	for {
 		select {
 		case <-ctx.Done():
 			s.farewell()
 			return nil
 		case <-tick.C:
-			s.signOfLife()
+			s.publish(notice{})
 			s.forgetNodes()
 			s.store(ctx)
 			s.tell()
@@ -208,6 +215,6 @@ func (s *Service) farewell() {
 		}
 	}
 	s.mu.Unlock()
-	s.publish(notice{Node: s.Node, Gone: true})
+	s.publish(notice{Gone: true})
 	s.store(context.Background())
 }

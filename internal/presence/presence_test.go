@@ -8,11 +8,13 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/bus/bustest"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/wire"
 )
@@ -306,7 +308,57 @@ func TestSilentNodeIsForgotten(t *testing.T) {
 		dead.Connect("l1", user(w, "lin"), nothing)
 		dead.tell() // and never again
 		ada.want(t, time.Second, "lin online")
-		ada.want(t, 20*time.Second, "lin offline")
+		ada.want(t, 15*time.Second, "lin offline")
+	})
+}
+
+// What the bus lost is asked for: a single notice, and all that was said while a
+// node heard nothing.
+func TestLostNoticesAreAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTown()
+		b := bus.NewLocal()
+		var deaf atomic.Bool
+		one, stop1 := run(t, w, &bustest.Lossy{Bus: b, Lose: func(bus.Message) bool { return deaf.Load() }})
+		defer stop1()
+		two, stop2 := run(t, w, b)
+		defer stop2()
+		two.Connect("b1", user(w, "bob"), nothing)
+		time.Sleep(time.Second)
+		sees := func(want string) {
+			t.Helper()
+			ps, err := one.Presences(context.Background(), "ada", []string{"bob", "lin"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, p := range ps {
+				got = append(got, p.User+" "+string(p.Is))
+			}
+			slices.Sort(got)
+			if fmt.Sprint(got) != want {
+				t.Errorf("the first node sees %v, want %s", got, want)
+			}
+		}
+		sees("[bob online lin offline]")
+
+		deaf.Store(true)
+		two.Connect("l1", user(w, "lin"), nothing)
+		two.Disconnect("b1")
+		time.Sleep(6 * time.Second)
+		deaf.Store(false)
+		time.Sleep(beat + time.Second)
+		sees("[bob offline lin online]")
+
+		deaf.Store(true)
+		two.Disconnect("l1")
+		time.Sleep(time.Minute) // the node is taken for dead
+		sees("[bob offline lin offline]")
+		two.Connect("b2", user(w, "bob"), nothing)
+		time.Sleep(6 * time.Second)
+		deaf.Store(false)
+		time.Sleep(beat + time.Second)
+		sees("[bob online lin offline]")
 	})
 }
 

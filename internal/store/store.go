@@ -39,7 +39,8 @@ type DB struct {
 	write1   *sql.DB // SQLite: the writer's connection. PostgreSQL: the same as read
 	writer   *writer
 	indexer  *indexer // SQLite only
-	unlock   func()
+	unlock   func()   // of the SQLite file
+	leave    func()   // the servers of a PostgreSQL database
 	onCommit atomic.Pointer[func([]domain.Event)]
 }
 
@@ -47,7 +48,7 @@ type DB struct {
 // A file that is not a database, a schema from a newer version and a file that
 // another server holds are refused with a sentence that says so.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	db := &DB{log: o.Log, unlock: func() {}}
+	db := &DB{log: o.Log, unlock: func() {}, leave: func() {}}
 	if db.log == nil {
 		db.log = slog.New(slog.DiscardHandler)
 	}
@@ -81,6 +82,7 @@ func (db *DB) Close() error {
 }
 
 func (db *DB) release() (err error) {
+	db.leave()
 	if db.read != nil {
 		err = db.read.Close()
 	}
