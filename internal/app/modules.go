@@ -115,7 +115,9 @@ func (s *server) build(ctx context.Context) error {
 			history.SettingRetentionMinDays: strconv.Itoa(c.Retention.MinDays), history.SettingRetentionMaxDays: strconv.Itoa(c.Retention.MaxDays),
 		},
 	})
-	s.parts = append(s.parts, part{"retention", m.history.Run})
+	if c.Works() {
+		s.parts = append(s.parts, part{"retention", m.history.Run})
+	}
 
 	m.presence = presence.New(presence.Deps{Users: s.db, Peers: s.db, Bus: s.bus, Logger: s.Log, Node: s.node})
 	s.parts = append(s.parts, part{"presence", m.presence.Run})

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -15,12 +16,18 @@ import (
 //go:embed sql
 var migrations embed.FS
 
+// A migration is one step of the schema. Nodes are upgraded one by one, so that
+// programs from before a step meet it: a step that they can live with names the
+// oldest of them in its first line.
 type migration struct {
 	version int
+	oldest  int // schema that a program must know; version itself: all nodes stop first
 	name    string
 	text    string
 	sum     string
 }
+
+var oldestLine = regexp.MustCompile(`\A-- oldest: (\d+)\n`)
 
 func (d *dialect) migrations() ([]migration, error) {
 	dir := "sql/" + d.name
@@ -40,7 +47,11 @@ func (d *dialect) migrations() ([]migration, error) {
 			return nil, err
 		}
 		sum := sha256.Sum256(text)
-		ms = append(ms, migration{version, f.Name(), string(text), hex.EncodeToString(sum[:])})
+		oldest := version
+		if m := oldestLine.FindSubmatch(text); m != nil {
+			oldest, _ = strconv.Atoi(string(m[1])) // digits they are
+		}
+		ms = append(ms, migration{version, oldest, f.Name(), string(text), hex.EncodeToString(sum[:])})
 	}
 	return ms, nil
 }
@@ -58,11 +69,14 @@ func (db *DB) migrate(ctx context.Context, apply bool) error {
 	}
 	for version, sum := range done {
 		if version > len(steps) {
-			return fmt.Errorf("this database was used by a newer Unhidra (schema %d, this program knows %d); run that version, or restore a backup from before the upgrade", version, len(steps))
+			continue
 		}
 		if steps[version-1].sum != sum {
 			return fmt.Errorf("schema step %s is not the one that this database was made with; run the Unhidra release that made it", steps[version-1].name)
 		}
+	}
+	if len(done) > len(steps) {
+		return db.foretold(ctx, len(done), len(steps))
 	}
 	for _, step := range steps[len(done):] {
 		if !apply {
@@ -73,6 +87,21 @@ func (db *DB) migrate(ctx context.Context, apply bool) error {
 		}
 	}
 	return nil
+}
+
+// foretold decides whether this program can work with a schema that has more steps
+// than it knows: a newer one has declared so of each of them, or it cannot.
+func (db *DB) foretold(ctx context.Context, has, knows int) error {
+	var declared int
+	err := db.write1.QueryRowContext(ctx, `SELECT count(*) FROM schema_compatible WHERE version > $1 AND oldest <= $1`, knows).Scan(&declared)
+	if err == nil && declared == has-knows {
+		db.log.Info("this database was used by a newer Unhidra, which says that this one can go on with it", "schema", has, "known", knows)
+		return nil
+	}
+	if err == nil {
+		return fmt.Errorf("this database was used by a newer Unhidra (schema %d, this program knows %d); run that version, or restore a backup from before the upgrade", has, knows)
+	}
+	return fmt.Errorf("read which programs the schema is for: %w", err)
 }
 
 func (db *DB) applied(ctx context.Context, create bool) (map[int]string, error) {
@@ -147,6 +176,11 @@ func (db *DB) step(ctx context.Context, m migration) error {
 	}
 	if _, err := tx.ExecContext(ctx, `INSERT INTO schema_migrations VALUES ($1, $2, $3)`, m.version, m.sum, ms(time.Now())); err != nil {
 		return err
+	}
+	if m.oldest < m.version {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO schema_compatible VALUES ($1, $2)`, m.version, m.oldest); err != nil {
+			return err
+		}
 	}
 	return tx.Commit()
 }
