@@ -11,8 +11,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	_ "github.com/jackc/pgx/v5/stdlib" // the PostgreSQL driver "pgx"
+	"github.com/jackc/pgx/v5/stdlib"
 	sqlitedriver "modernc.org/sqlite"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -134,9 +135,11 @@ func sqliteOpenError(path string, err error) error {
 
 func (db *DB) openPostgres(ctx context.Context, o Options) (err error) {
 	db.dialect = postgres
-	if db.read, err = sql.Open("pgx", o.URL); err != nil {
+	config, err := pgx.ParseConfig(o.URL)
+	if err != nil {
 		return fmt.Errorf("DATABASE_URL: %w", err)
 	}
+	db.read = sql.OpenDB(connector{stdlib.GetConnector(*config)})
 	db.write1 = db.read
 	db.read.SetMaxOpenConns(20)
 	db.read.SetMaxIdleConns(10)

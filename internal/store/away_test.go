@@ -1,0 +1,46 @@
+package store_test
+
+import (
+	"database/sql"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/testkit"
+)
+
+// TestAwayIsUnavailable: who reads while the database cannot be reached is told
+// to come back, not that the server is broken; and once it is reached, reads on.
+func TestAwayIsUnavailable(t *testing.T) {
+	o := testkit.Postgres(t)
+	db := testkit.Open(t, store.Options{URL: o.URL, Log: o.Log})
+	u, err := url.Parse(o.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.TrimPrefix(u.Path, "/")
+	u.Path = "/postgres"
+	operator, err := sql.Open("pgx", u.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer operator.Close()
+	do := func(query string) {
+		t.Helper()
+		if _, err := operator.ExecContext(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(`UPDATE pg_database SET datallowconn = false WHERE datname = '` + name + `'`)
+	do(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '` + name + `'`)
+	_, err = db.Heads(t.Context(), []string{"room_none"})
+	if domain.KindOf(err) != domain.Unavailable {
+		t.Errorf("reading while the database is away: %v", err)
+	}
+	do(`UPDATE pg_database SET datallowconn = true WHERE datname = '` + name + `'`)
+	if _, err := db.Heads(t.Context(), []string{"room_none"}); err != nil {
+		t.Errorf("reading after it: %v", err)
+	}
+}
