@@ -98,7 +98,7 @@ func (s *Service) listUsers(ctx context.Context, in *struct {
 
 type signIn struct {
 	ID      string    `json:"id"`
-	Agent   string    `json:"user_agent"`
+	Device  string    `json:"device" doc:"browser and system, as far as they say" example:"Firefox on Linux"`
 	IP      string    `json:"ip"`
 	Created time.Time `json:"created_at"`
 	Seen    time.Time `json:"last_seen_at"`
@@ -136,7 +136,7 @@ func (s *Service) getUser(ctx context.Context, in *struct {
 	b := &out.Body
 	b.Account, b.TOTP, b.Passkeys, b.RecoveryCodes, b.Sessions = view(u), has.TOTP, has.Passkeys, has.RecoveryCodes, []signIn{}
 	for _, v := range sessions {
-		b.Sessions = append(b.Sessions, signIn{v.ID, v.UserAgent, v.IP, v.CreatedAt, v.LastSeen})
+		b.Sessions = append(b.Sessions, signIn{v.ID, domain.DeviceLabel(v.UserAgent), v.IP, v.CreatedAt, v.LastSeen})
 	}
 	return out, nil
 }

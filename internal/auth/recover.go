@@ -96,7 +96,7 @@ func (s *Service) ResetPassword(ctx context.Context, secret, pass string, c Clie
 
 func (s *Service) passwordChanged(u domain.User, c Client) {
 	s.notify(u, domain.MailPasswordChanged, "", func(d *domain.MailData) {
-		d.Link, d.Address, d.Device = s.URL+"/forgot", c.Addr.String(), deviceLabel(c.UserAgent)
+		d.Link, d.Address, d.Device = s.URL+"/forgot", c.Addr.String(), domain.DeviceLabel(c.UserAgent)
 	})
 }
 

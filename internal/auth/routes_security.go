@@ -122,7 +122,7 @@ func (s *Service) sessionsOf(ctx context.Context, p domain.Principal) (*list[ses
 	out := &list[session]{}
 	out.Body.Items = []session{}
 	for _, v := range found {
-		out.Body.Items = append(out.Body.Items, session{v.ID, deviceLabel(v.UserAgent), v.IP, v.CreatedAt, v.LastSeen, earlier(v.Idle, v.Expires), v.AMR, v.ID == p.SessionID})
+		out.Body.Items = append(out.Body.Items, session{v.ID, domain.DeviceLabel(v.UserAgent), v.IP, v.CreatedAt, v.LastSeen, earlier(v.Idle, v.Expires), v.AMR, v.ID == p.SessionID})
 	}
 	return out, nil
 }
@@ -202,7 +202,7 @@ func (s *Service) factorsOf(ctx context.Context, p domain.Principal) (*factorsOu
 	}
 	b.Remembered = []browser{}
 	for _, v := range browsers {
-		b.Remembered = append(b.Remembered, browser{v.ID, deviceLabel(v.UserAgent), v.IP, v.UsedAt, v.Expires})
+		b.Remembered = append(b.Remembered, browser{v.ID, domain.DeviceLabel(v.UserAgent), v.IP, v.UsedAt, v.Expires})
 	}
 	return out, nil
 }

@@ -174,7 +174,7 @@ func (s *Service) finish(ctx context.Context, f domain.Flow, u domain.User, g gu
 	}
 	s.record(ctx, c, event{kind: domain.AuditLogin, user: u, session: session.ID, method: f.AMR[0], factors: f.AMR})
 	if _, known := s.deviceCookie(u.ID, c); !known && !u.LastSeenAt.IsZero() || g.failed >= pairFailures {
-		s.notify(u, domain.MailNewSignIn, "new_sign_in:"+u.ID, func(d *domain.MailData) { d.Address, d.Device = c.Addr.String(), deviceLabel(c.UserAgent) })
+		s.notify(u, domain.MailNewSignIn, "new_sign_in:"+u.ID, func(d *domain.MailData) { d.Address, d.Device = c.Addr.String(), domain.DeviceLabel(c.UserAgent) })
 	}
 	signed, err := s.sign(u, session, refresh)
 	signed.Device = s.newDevice(u.ID)
@@ -233,26 +233,4 @@ func (s *Service) SignOut(ctx context.Context, refresh string, c Client) error {
 	s.record(ctx, c, event{kind: domain.AuditLogout, user: domain.User{ID: user}, session: session})
 	s.announce(bus.Revocation{User: user, Session: session, Reason: "signed_out"})
 	return nil
-}
-
-// deviceLabel is a browser and a system as people call them, from a User-Agent.
-func deviceLabel(agent string) string {
-	browser, system := "A program", ""
-	for _, b := range []struct{ mark, name string }{
-		{"Firefox/", "Firefox"}, {"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"}, {"unhidra", "Unhidra"}, {"curl/", "curl"},
-	} {
-		if strings.Contains(agent, b.mark) {
-			browser = b.name
-			break
-		}
-	}
-	for _, b := range []struct{ mark, name string }{
-		{"Android", "Android"}, {"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Windows", "Windows"}, {"Mac OS X", "macOS"}, {"CrOS", "ChromeOS"}, {"Linux", "Linux"},
-	} {
-		if strings.Contains(agent, b.mark) {
-			system = " on " + b.name
-			break
-		}
-	}
-	return browser + system
 }

@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Session is one sign-in of a user, on one device, for as long as its refresh
 // tokens are renewed.
@@ -41,4 +44,26 @@ type Revocation struct {
 	Session string // empty: all of the user's with an epoch before Epoch
 	Epoch   int64
 	Reason  string
+}
+
+// DeviceLabel is a browser and a system as people call them, from a User-Agent.
+func DeviceLabel(agent string) string {
+	browser, system := "A program", ""
+	for _, b := range []struct{ mark, name string }{
+		{"Firefox/", "Firefox"}, {"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"}, {"unhidra", "Unhidra"}, {"curl/", "curl"},
+	} {
+		if strings.Contains(agent, b.mark) {
+			browser = b.name
+			break
+		}
+	}
+	for _, b := range []struct{ mark, name string }{
+		{"Android", "Android"}, {"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Windows", "Windows"}, {"Mac OS X", "macOS"}, {"CrOS", "ChromeOS"}, {"Linux", "Linux"},
+	} {
+		if strings.Contains(agent, b.mark) {
+			system = " on " + b.name
+			break
+		}
+	}
+	return browser + system
 }

@@ -1,10 +1,11 @@
 // The user's own account, as far as it is about who they are: factors, sessions,
 // password. What is dangerous may ask them to confirm first.
 
-import { Refusal, type Api, type Signed } from '../net/api';
+import type { Api, Signed } from '../net/api';
 import { makePasskey, showPasskey } from '../platform/passkey';
 import type * as port from '../view/port';
 import type { Me } from '../view/types';
+import type { Asker } from './asker';
 
 interface Ceremony {
   ticket: string;
@@ -15,13 +16,13 @@ type Added = Signed<Me> & { recovery_codes?: string[] };
 
 export class Security implements port.Security {
   readonly #api: Api<Me>;
-  readonly #confirm: () => Promise<boolean>;
+  readonly #ask: Asker;
   readonly #signed: (s: Signed<Me>) => void;
 
-  /** confirm: asks the user to prove who they are; signed: takes new tokens over */
-  constructor(api: Api<Me>, confirm: () => Promise<boolean>, signed: (s: Signed<Me>) => void) {
+  /** signed: takes new tokens over */
+  constructor(api: Api<Me>, ask: Asker, signed: (s: Signed<Me>) => void) {
     this.#api = api;
-    this.#confirm = confirm;
+    this.#ask = ask;
     this.#signed = signed;
   }
 
@@ -108,15 +109,5 @@ export class Security implements port.Security {
 
   #guarded<T>(method: string, path: string, body?: unknown): Promise<T> {
     return this.#ask(() => this.#api.call<T>(method, path, body));
-  }
-
-  /** Does something; if the server wants to know first that it is still the same person, asks them. */
-  async #ask<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (err) {
-      if (!(err instanceof Refusal) || err.code !== 'step_up_required' || !(await this.#confirm())) throw err;
-      return work();
-    }
   }
 }

@@ -5,7 +5,10 @@ import { solveCaptcha, type Challenge } from '../platform/captcha';
 import { showPasskey } from '../platform/passkey';
 import type { Invitation, MailLink, Registration, Server, Session, Step } from '../view/port';
 import type { Me, RoomState } from '../view/types';
+import { Administration } from './administration';
 import { SignedIn } from './app.svelte';
+import { asker } from './asker';
+import { Devices } from './devices';
 import { Security } from './security';
 
 const again = 3_000;
@@ -39,6 +42,8 @@ export class Visit implements Session {
   #ended = $state(false);
   #app: SignedIn | undefined = $state.raw();
   #security: Security | undefined = $state.raw();
+  #administration: Administration | undefined = $state.raw();
+  #devices: Devices | undefined = $state.raw();
   #confirming: ((done: boolean) => void) | undefined = $state.raw();
 
   /** unreachable: what to say when there is no way to the server; words: what to say of a failure */
@@ -63,6 +68,12 @@ export class Visit implements Session {
   }
   get security() {
     return this.#security;
+  }
+  get administration() {
+    return this.#administration;
+  }
+  get devices() {
+    return this.#devices;
   }
   get confirming() {
     return this.#confirming;
@@ -89,15 +100,14 @@ export class Visit implements Session {
   #enter(s: Signed<Me>): void {
     this.#api.keep(s);
     this.#ended = false;
-    this.#security ??= new Security(
-      this.#api,
-      () => this.#confirm(),
-      (next) => this.#renewed(next),
-    );
+    const ask = asker(() => this.#confirm());
+    this.#security ??= new Security(this.#api, ask, (next) => this.#renewed(next));
     if (s.limited) {
       this.#stage = 'limited';
       return;
     }
+    this.#administration ??= new Administration(this.#api, ask);
+    this.#devices ??= new Devices(this.#api);
     this.#app ??= new SignedIn(this.#api, s.me, this.#server, this.#words, () => this.signOut());
     this.#stage = 'in';
   }
@@ -132,6 +142,8 @@ export class Visit implements Session {
     this.#app?.close();
     this.#app = undefined;
     this.#security = undefined;
+    this.#administration = undefined;
+    this.#devices = undefined;
     if (was) this.#stage = 'out';
   }
 

@@ -2,6 +2,7 @@
 // is reactive: reading it in a component follows it.
 
 import { getContext, setContext } from 'svelte';
+import type { Administration } from './adminport';
 import type { Pending } from './room/lines';
 import type { Event, Invite, Ban, Me, Member, Message, Profile, Room, RoomState, Status, User } from './types';
 
@@ -76,6 +77,46 @@ export interface Security {
   deleteAccount(): Promise<void>;
   stepUp(proof: { password: string; code: string }): Promise<void>;
   stepUpByPasskey(): Promise<void>;
+}
+
+/** A key of a device, without its secret. */
+export interface DeviceKey {
+  id: string;
+  created_at: string;
+  expires?: string;
+  revoked_at?: string;
+  last_used?: string;
+  live: boolean;
+}
+
+export interface Device {
+  id: string;
+  name: string;
+  created_at: string;
+  expires?: string;
+  revoked_at?: string;
+  last_used?: string;
+  last_ip?: string;
+  /** the newest first */
+  keys: DeviceKey[];
+}
+
+/** The one answer that a key is in. */
+export interface IssuedKey {
+  device: Device;
+  key_id: string;
+  key: string;
+}
+
+/** The user's own devices. Times are RFC 3339; empty: the server's choice. */
+export interface Devices {
+  list(): Promise<Device[]>;
+  register(name: string, expires: string): Promise<IssuedKey>;
+  rename(id: string, name: string): Promise<void>;
+  /** another key; the one before stays good until a time */
+  rotate(id: string, oldUntil: string): Promise<IssuedKey>;
+  revokeKey(id: string, key: string): Promise<void>;
+  revoke(id: string): Promise<void>;
 }
 
 export interface Seen {
@@ -214,6 +255,10 @@ export interface Session {
   readonly ended: boolean;
   /** set while stage is in */
   readonly app: App | undefined;
+  /** set while stage is in; the server refuses it to all but administrators */
+  readonly administration: Administration | undefined;
+  /** set while stage is in */
+  readonly devices: Devices | undefined;
   /** set while stage is in or limited */
   readonly security: Security | undefined;
   /** somebody must prove who they are before they go on: with true, they have */
@@ -241,16 +286,19 @@ export interface Session {
 
 const key = Symbol('app');
 
-const securityKey = Symbol('security');
+const ownKey = Symbol('own');
 
-interface OwnSecurity {
+/** What is behind the pages about the account and the server. */
+export interface Own {
   security: Security | undefined;
+  administration: Administration | undefined;
+  devices: Devices | undefined;
   /** the server and this browser can have passkeys */
   passkeys: boolean;
 }
 
-export const provideSecurity = (s: OwnSecurity): OwnSecurity => setContext(securityKey, s);
-export const useSecurity = (): OwnSecurity => getContext<OwnSecurity>(securityKey);
+export const provideOwn = (own: Own): Own => setContext(ownKey, own);
+export const useOwn = (): Own => getContext<Own>(ownKey);
 
 export const provideApp = (app: App): App => setContext(key, app);
 export const useApp = (): App => getContext<App>(key);

@@ -4,6 +4,7 @@ export type Route =
   | { page: 'room'; room: string; seq?: number; panel?: Panel; q?: string; everywhere?: boolean }
   | { page: 'search'; q: string }
   | { page: 'settings'; section: string }
+  | { page: 'admin'; section: string; id?: string; query?: string }
   | { page: 'sign-in' | 'sign-up'; next?: string; invite?: string }
   | { page: 'forgot' }
   | { page: 'signed-in'; query: string }
@@ -15,7 +16,8 @@ export type Route =
 export type Panel = 'members' | 'search' | 'details';
 
 const panels: readonly string[] = ['members', 'search', 'details'];
-export const settingsPages = ['profile', 'status', 'notifications', 'appearance', 'account', 'security'] as const;
+export const settingsPages = ['profile', 'status', 'notifications', 'appearance', 'account', 'security', 'devices'] as const;
+export const adminPages = ['users', 'invites', 'rooms', 'audit', 'server', 'health'] as const;
 
 /** Reads an address. */
 export function parse(url: URL): Route {
@@ -31,6 +33,8 @@ export function parse(url: URL): Route {
       return { page: 'search', q: url.searchParams.get('q') ?? '' };
     case 'settings':
       return { page: 'settings', section: a || 'profile' };
+    case 'admin':
+      return { page: 'admin', section: a || 'users', ...(b && { id: b }), ...(url.search.length > 1 && { query: url.search.slice(1) }) };
     case 'sign-in':
     case 'sign-up': {
       const next = url.searchParams.get('next') ?? '';
@@ -86,6 +90,8 @@ export function href(r: Route): string {
       return `/search${r.q ? `?q=${encodeURIComponent(r.q)}` : ''}`;
     case 'settings':
       return `/settings/${r.section}`;
+    case 'admin':
+      return `/admin/${r.section}${r.id ? `/${r.id}` : ''}${r.query ? `?${r.query}` : ''}`;
     case 'sign-in':
     case 'sign-up':
       return `/${r.page}${r.next ? `?next=${encodeURIComponent(r.next)}` : ''}${r.invite ? `#invite=${r.invite}` : ''}`;

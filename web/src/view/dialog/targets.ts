@@ -58,6 +58,7 @@ function actions(app: App): Target[] {
     one('direct', 'message', () => overlay.open({ name: 'direct' })),
     one('search', 'search', () => router.go({ page: 'search', q: '' })),
     one('settings', 'gear', () => router.go({ page: 'settings', section: 'profile' })),
+    ...(app.me.role === 'admin' ? [one('admin', 'shield', () => router.go({ page: 'admin', section: 'users' }))] : []),
     one('theme', 'eye', () => (app.settings.theme = dark() ? 'light' : 'dark')),
     one('shortcuts', 'keyboard', () => overlay.open({ name: 'keys' })),
     one('sign-out', 'leave', () => void app.signOut()),

@@ -1,0 +1,292 @@
+// What an administrator does, in one browser, and what others see of it, in
+// theirs: each of it is in the audit log while one looks on.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { accessibleEverywhere } from './axe.mjs';
+import { launch, password, shot, signUp, visitor } from './people.mjs';
+import { Server } from './server.mjs';
+
+const server = new Server({ RATE_LIMIT_LOGIN_PER_MINUTE: '1000', RATE_LIMIT_LOGIN_BURST: '1000' });
+let browser;
+let page; // the administrator's
+let bob;
+
+before(async () => {
+  await server.start();
+  browser = await launch();
+  page = await visitor(browser, { acceptDownloads: true });
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  bob = await visitor(browser);
+});
+
+after(async () => {
+  await browser?.close();
+  await server.close();
+});
+
+function chapter(name, fn) {
+  test(name, async () => {
+    try {
+      await fn();
+    } catch (err) {
+      await shot(page, 'failed-admin');
+      await shot(bob, 'failed-admin-bob');
+      console.log(page.url(), await page.locator('body').ariaSnapshot());
+      throw err;
+    }
+  });
+}
+
+const at = (p, section) => p.goto(`${server.url}/admin/${section}`);
+const dialog = (p = page) => p.getByRole('dialog').last();
+const row = (text, p = page) => p.getByRole('main').getByRole('listitem').filter({ hasText: text }).first();
+const account = async (name) => {
+  await at(page, 'users');
+  await row(name).getByRole('link').click();
+  await page.getByRole('heading', { name: 'Signing in' }).waitFor();
+};
+const signIn = async (p, name, pass = password) => {
+  await p.goto(`${server.url}/sign-in`);
+  await p.getByLabel('Username or e-mail').fill(name);
+  await p.getByRole('textbox', { name: 'Passphrase' }).fill(pass);
+  await p.getByRole('button', { name: 'Sign in', exact: true }).click();
+};
+
+/** The log, with what the last seconds brought, has such a record. */
+const logged = (what, who = 'root') => page.getByRole('list', { name: 'Audit log' }).getByRole('listitem').filter({ hasText: what }).filter({ hasText: who }).first().waitFor();
+
+chapter('the way there, for administrators alone', async () => {
+  await page.goto(server.setupLink);
+  await signUp(page, 'root', 'Ada Root', 'Create administrator');
+  await page.getByRole('heading', { name: /^Welcome/ }).waitFor();
+  await page.getByRole('button', { name: 'Your account' }).click();
+  await page.getByRole('menuitem', { name: 'Administration' }).click();
+  await page.getByRole('heading', { name: 'Accounts' }).waitFor();
+  await bob.goto(`${server.url}/sign-up`);
+  await signUp(bob, 'bob', 'Bob Jones', 'Create account');
+  await bob.getByRole('heading', { name: /^Welcome/ }).waitFor();
+  await bob.getByRole('button', { name: 'Your account' }).click();
+  await bob.getByRole('menuitem', { name: 'Settings' }).waitFor();
+  assert.equal(await bob.getByRole('menuitem', { name: 'Administration' }).count(), 0);
+  await at(bob, 'users');
+  await bob.getByText('This is for administrators').waitFor();
+  await bob.goto(server.url);
+  await bob.getByRole('heading', { name: /^Welcome/ }).waitFor();
+});
+
+chapter('accounts are found by name, without a mouse', async () => {
+  await at(page, 'users');
+  await row('Bob Jones').waitFor();
+  await page.getByRole('searchbox').fill('nobody at all');
+  await page.getByText('No account by that name').waitFor();
+  await page.getByRole('searchbox').fill('bo');
+  await row('Bob Jones').waitFor();
+  assert.equal(await row('Ada Root').count(), 0);
+  await accessibleEverywhere(page, 'admin-users');
+  await page.getByRole('searchbox').focus();
+  for (let i = 0; i < 10 && !(await row('Bob Jones').getByRole('link').evaluate((a) => a === document.activeElement)); i++) await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Bob Jones' }).waitFor();
+  await accessibleEverywhere(page, 'admin-user');
+});
+
+chapter('whoever is disabled is signed out while they look, and comes back when enabled', async () => {
+  await account('Bob Jones');
+  await page.getByRole('button', { name: 'Disable' }).click();
+  await shot(page, 'admin-disable');
+  const began = Date.now();
+  await dialog().getByRole('button', { name: 'Disable' }).click();
+  await bob.getByText('You were signed out').waitFor();
+  const took = Date.now() - began;
+  assert.ok(took < 2000, `it took ${took} ms`);
+  await page.getByText('Cannot sign in').waitFor();
+  await signIn(bob, 'bob');
+  await bob.getByRole('alert').getByText(/disabled|wrong/).waitFor();
+  await page.getByRole('button', { name: 'Enable' }).click();
+  await page.getByText('Can sign in').waitFor();
+  await signIn(bob, 'bob');
+  await bob.getByRole('heading', { name: /^Welcome/ }).waitFor();
+});
+
+chapter('one session is ended, and its page says so', async () => {
+  await account('Bob Jones');
+  const sessions = page.getByRole('list', { name: 'Where they are signed in' });
+  const began = Date.now();
+  await sessions.getByRole('button', { name: 'End' }).first().click();
+  await bob.getByText('You were signed out').waitFor();
+  assert.ok(Date.now() - began < 2000, 'its socket closes within two seconds');
+  await page.getByText('Nowhere.').waitFor();
+});
+
+chapter('a new passphrase is required, by a link where there is no mail', async () => {
+  await account('Bob Jones');
+  await page.getByRole('button', { name: 'Require a new one' }).click();
+  await dialog().getByRole('button', { name: 'Require a new one' }).click();
+  const link = await page.getByLabel('Link to a new passphrase').inputValue();
+  await bob.goto(link);
+  const next = 'a second song, about snow and stars';
+  await bob.getByRole('textbox', { name: 'Passphrase' }).fill(next);
+  await bob.getByRole('button', { name: 'Save' }).click();
+  await bob.getByText('Your new passphrase is saved').waitFor();
+  await signIn(bob, 'bob', next);
+  await bob.getByRole('heading', { name: /^Welcome/ }).waitFor();
+});
+
+chapter('an invitation is made, used by somebody, and revoked', async () => {
+  await at(page, 'server');
+  await page.getByLabel('By invitation').check();
+  await page.getByText('Saved').waitFor();
+  await accessibleEverywhere(page, 'admin-server');
+  await at(page, 'invites');
+  await page.getByText('No invitations in use').waitFor();
+  await page.getByLabel('For whom').fill('Cy');
+  await page.getByLabel('Accounts').selectOption({ label: '5 accounts' });
+  await page.getByRole('button', { name: 'Make an invitation' }).click();
+  const link = await page.getByLabel('Link of the invitation').inputValue();
+  await row('Cy').getByText('Used 0 of 5').waitFor();
+  await accessibleEverywhere(page, 'admin-invites');
+  const cy = await visitor(browser);
+  await cy.goto(link);
+  // A server follows a change of its settings within seconds.
+  await cy.getByRole('heading', { name: 'Create your account' }).waitFor();
+  await signUp(cy, 'cy', 'Cy Brown', 'Create account');
+  await cy.getByRole('heading', { name: /^Welcome/ }).waitFor();
+  await cy.context().close();
+  await page.reload();
+  await row('Cy').getByText('Used 1 of 5').waitFor();
+  await row('Cy').getByRole('button', { name: 'Revoke' }).click();
+  await page.getByText('No invitations in use').waitFor();
+});
+
+chapter('rooms are archived and deleted, and nothing in them is read', async () => {
+  await bob.getByRole('button', { name: 'Create room' }).first().click();
+  await bob.getByRole('dialog').getByLabel('Name').fill('Den');
+  await bob.getByRole('dialog').getByRole('button', { name: 'Create room' }).click();
+  await bob.getByRole('textbox', { name: /^Message/ }).waitFor();
+  await at(page, 'rooms');
+  await row('Den').getByText('owned by Bob Jones').waitFor();
+  await accessibleEverywhere(page, 'admin-rooms');
+  await page.getByRole('button', { name: 'Actions for Den' }).click();
+  await page.getByRole('menuitem', { name: 'Archive room' }).click();
+  await bob.getByText('This room is archived').waitFor();
+  await row('Den').getByText('archived').waitFor();
+  await page.getByRole('button', { name: 'Actions for Den' }).click();
+  await page.getByRole('menuitem', { name: 'Delete room' }).click();
+  await dialog().getByLabel('Name of the room').fill('Den');
+  await dialog().getByRole('button', { name: 'Delete room' }).click();
+  await bob.getByText('This room was deleted').or(bob.getByText('This room is not here')).first().waitFor();
+  await page.getByText('No rooms by that name').waitFor();
+});
+
+chapter('the log is followed, filtered, downloaded and checked', async () => {
+  await at(page, 'audit');
+  for (const what of ['Account disabled', 'Account enabled', 'Session ended', 'New passphrase required', 'Setting changed', 'Invitation made', 'Invitation revoked', 'Room archived, reopened or deleted']) await logged(what);
+  // What happens now comes by itself.
+  const stranger = await visitor(browser);
+  await signIn(stranger, 'cy', 'not the passphrase at all');
+  await stranger.getByText('The name or the password is wrong').waitFor();
+  await stranger.context().close();
+  await page.getByRole('list', { name: 'Audit log' }).getByRole('listitem').filter({ hasText: 'Signed in' }).filter({ hasText: 'Failed' }).first().waitFor();
+  await accessibleEverywhere(page, 'admin-audit');
+
+  await page.getByLabel('Outcome').selectOption('failure');
+  await page.waitForURL(/outcome=failure/);
+  await page.getByRole('list', { name: 'Audit log' }).getByText('Failed').first().waitFor();
+  assert.equal(await page.getByRole('list', { name: 'Audit log' }).getByText('Account disabled').count(), 0);
+  await page.goBack();
+  await logged('Account disabled');
+  await page.getByLabel('Who', { exact: true }).fill('bob');
+  await page.getByLabel('Who', { exact: true }).press('Enter');
+  await page.waitForURL(/actor=usr_/);
+  await logged('Signed in', 'bob');
+  assert.equal(await page.getByRole('list', { name: 'Audit log' }).getByText('Account disabled').count(), 0);
+  await page.getByRole('button', { name: 'Clear filters' }).click();
+  await page.getByLabel('What').selectOption({ label: 'Administration' });
+  await logged('Account disabled');
+  const first = page.getByRole('list', { name: 'Audit log' }).getByRole('listitem').first();
+  await first.getByText('root').first().click();
+  await first.getByText('request_id').waitFor();
+  await accessibleEverywhere(page, 'admin-audit-record');
+
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download what is shown' }).click()]);
+  const lines = readFileSync(await file.path(), 'utf8').trim().split('\n').map((l) => JSON.parse(l));
+  assert.ok(lines.length > 5 && lines.every((r) => /^(admin|config)\./.test(r.type) && r.hash), 'the file has what was shown');
+  await page.getByRole('button', { name: 'Check the log' }).click();
+  await page.getByText('Nobody edited the log').waitFor();
+  await shot(page, 'admin-verify');
+});
+
+chapter('how the server stands', async () => {
+  await at(page, 'health');
+  await page.getByText('No mail server is configured').waitFor();
+  await page.getByText('SQLite').waitFor();
+  await accessibleEverywhere(page, 'admin-health');
+});
+
+chapter('somebody else administers, and then no longer', async () => {
+  await account('Bob Jones');
+  await page.getByRole('button', { name: 'Make administrator' }).click();
+  await dialog().getByRole('button', { name: 'Make administrator' }).click();
+  await page.getByRole('button', { name: 'Take administration away' }).waitFor();
+  await signIn(bob, 'bob', 'a second song, about snow and stars');
+  await bob.getByRole('heading', { name: /^Welcome/ }).waitFor();
+  await at(bob, 'users');
+  await row('Cy Brown', bob).getByRole('link').click();
+  await bob.getByRole('button', { name: 'Delete account' }).click();
+  await dialog(bob).getByLabel('Type cy to confirm').fill('cy');
+  await dialog(bob).getByRole('button', { name: 'Delete account' }).click();
+  await bob.getByRole('heading', { name: 'Accounts' }).waitFor();
+  await page.getByRole('button', { name: 'Take administration away' }).click();
+  await dialog().getByRole('button', { name: 'Take administration away' }).click();
+  await page.getByRole('button', { name: 'Make administrator' }).waitFor();
+  // Nobody takes the last one away.
+  await account('Ada Root');
+  await page.getByText('This is your own account').waitFor();
+  await page.getByRole('button', { name: 'Disable' }).click();
+  await dialog().getByRole('button', { name: 'Disable' }).click();
+  await dialog().getByText(/last administrator/).waitFor();
+  await dialog().getByRole('button', { name: 'Cancel' }).click();
+});
+
+chapter('a device gets a key, another one, and none any more', async () => {
+  await page.goto(`${server.url}/settings/devices`);
+  await page.getByText('No devices yet').waitFor();
+  await page.getByLabel('Name of the device').fill('Kitchen thermometer');
+  await page.getByRole('button', { name: 'Register' }).click();
+  const field = page.getByLabel('Key of Kitchen thermometer');
+  const key = await field.inputValue();
+  assert.match(key, /^dk_/);
+  await page.getByRole('button', { name: 'Copy' }).click();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), key);
+  const opens = (k) => page.evaluate(([k]) => new Promise((done) => {
+    const ws = new WebSocket(`${location.origin.replace('http', 'ws')}/ws`, ['device', k]);
+    ws.onmessage = () => (done(true), ws.close());
+    ws.onclose = () => done(false);
+  }), [k]);
+  assert.ok(await opens(key), 'it connects');
+  await page.getByRole('button', { name: 'Actions for Kitchen thermometer' }).click();
+  await page.getByRole('menuitem', { name: 'New key, the old one stays a day' }).click();
+  await page.getByRole('list', { name: 'Keys' }).waitFor();
+  const second = await field.inputValue();
+  assert.notEqual(second, key);
+  assert.ok((await opens(key)) && (await opens(second)), 'both connect');
+  await accessibleEverywhere(page, 'devices');
+  await page.getByRole('list', { name: 'Keys' }).getByRole('button', { name: 'Revoke' }).last().click();
+  await page.getByRole('list', { name: 'Keys' }).waitFor({ state: 'detached' });
+  assert.ok(!(await opens(key)), 'the old key is refused');
+  await page.getByRole('button', { name: 'Actions for Kitchen thermometer' }).click();
+  await page.getByRole('menuitem', { name: 'Rename' }).click();
+  await page.getByLabel('Name of the device').last().fill('Oven');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('button', { name: 'Actions for Oven' }).click();
+  await page.getByRole('menuitem', { name: 'Revoke' }).click();
+  await dialog().getByRole('button', { name: 'Revoke' }).click();
+  await row('Oven').getByText('revoked').waitFor();
+  assert.ok(!(await opens(second)), 'a revoked device is refused');
+  await page.reload();
+  await row('Oven').waitFor();
+  assert.equal(await page.getByLabel(/^Key of/).count(), 0, 'a key is shown once');
+  assert.equal(page.broken, undefined);
+  assert.equal(bob.broken, undefined);
+});

@@ -1,0 +1,94 @@
+// What administrators do to the server as a whole.
+
+import type { Api } from '../net/api';
+import type * as port from '../view/adminport';
+import type { PageOf } from '../view/port';
+import type { Me } from '../view/types';
+import type { Asker } from './asker';
+
+const enc = encodeURIComponent;
+const pageSize = '50';
+
+export class Administration implements port.Administration {
+  readonly #api: Api<Me>;
+  readonly #ask: Asker;
+
+  constructor(api: Api<Me>, ask: Asker) {
+    this.#api = api;
+    this.#ask = ask;
+  }
+
+  accounts(q: string, cursor: string): Promise<PageOf<port.Account>> {
+    return this.#get(`/users?${new URLSearchParams({ q, cursor, limit: pageSize })}`);
+  }
+  account(id: string): Promise<port.AccountDetail> {
+    return this.#get(`/users/${enc(id)}`);
+  }
+  setRole(id: string, role: port.SystemRole): Promise<void> {
+    return this.#do('PATCH', `/users/${enc(id)}`, { role });
+  }
+  setDisabled(id: string, disabled: boolean): Promise<void> {
+    return this.#do('PATCH', `/users/${enc(id)}`, { disabled });
+  }
+  resetPassword(id: string): Promise<{ mailed: boolean; link?: string }> {
+    return this.#do('POST', `/users/${enc(id)}/password`);
+  }
+  resetFactors(id: string): Promise<void> {
+    return this.#do('DELETE', `/users/${enc(id)}/factors`);
+  }
+  endSession(id: string, session: string): Promise<void> {
+    return this.#do('DELETE', `/users/${enc(id)}/sessions/${enc(session)}`);
+  }
+  endSessions(id: string): Promise<void> {
+    return this.#do('DELETE', `/users/${enc(id)}/sessions`);
+  }
+  deleteAccount(id: string): Promise<void> {
+    return this.#do('DELETE', `/users/${enc(id)}`);
+  }
+
+  async invites(): Promise<port.ServerInvite[]> {
+    return (await this.#get<{ items: port.ServerInvite[] }>('/invites')).items;
+  }
+  invite(o: { note: string; days: number; max_uses: number }): Promise<port.ServerInvite> {
+    return this.#do('POST', '/invites', o);
+  }
+  uninvite(id: string): Promise<void> {
+    return this.#do('DELETE', `/invites/${enc(id)}`);
+  }
+
+  rooms(q: string, order: port.RoomOrder, cursor: string): Promise<PageOf<port.OwnedRoom>> {
+    return this.#get(`/rooms?${new URLSearchParams({ q, order, cursor, limit: pageSize })}`);
+  }
+  archiveRoom(id: string, archived: boolean): Promise<void> {
+    return this.#do('PATCH', `/rooms/${enc(id)}`, { archived });
+  }
+  deleteRoom(id: string): Promise<void> {
+    return this.#do('DELETE', `/rooms/${enc(id)}`);
+  }
+
+  audit(f: port.AuditFilter, place: { before?: number; after?: number }): Promise<port.AuditPage> {
+    const asked = new URLSearchParams();
+    for (const [name, value] of Object.entries({ ...f, ...place })) if (value) asked.set(name, String(value));
+    return this.#get(`/audit?${asked}`);
+  }
+  verify(): Promise<port.Verdict> {
+    return this.#do('POST', '/audit/verify');
+  }
+
+  settings(): Promise<port.ServerSettings> {
+    return this.#get('/settings');
+  }
+  setSettings(s: Partial<port.ServerSettings>): Promise<port.ServerSettings> {
+    return this.#do('PATCH', '/settings', s);
+  }
+  health(): Promise<port.Health> {
+    return this.#get('/health');
+  }
+
+  #get<T>(path: string): Promise<T> {
+    return this.#api.call<T>('GET', `/admin${path}`);
+  }
+  #do<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return this.#ask(() => this.#api.call<T>(method, `/admin${path}`, body));
+  }
+}
