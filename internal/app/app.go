@@ -222,7 +222,7 @@ func (s *server) listener(name string, l net.Listener, mux *http.ServeMux, fallb
 	origins := append([]string{s.addrs.URL}, s.Config.AllowedOrigins...)
 	h, err := httpx.Handler(mux, httpx.HandlerOptions{
 		Log: s.Log, Metrics: s.reg, Listener: name, Proxies: s.Config.TrustedProxies, Origins: origins, Partners: partners(s.modules.captcha),
-		Fallback: fallback,
+		Fallback: fallback, AtOnce: requestsAtOnce,
 	})
 	if err != nil {
 		return err

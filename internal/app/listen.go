@@ -24,6 +24,9 @@ const (
 	writeTime  = time.Minute
 	idleTime   = 2 * time.Minute
 	maxHeader  = 32 << 10
+	// requestsAtOnce bounds what requests may hold of memory, and how long a queue
+	// for the database they make.
+	requestsAtOnce = 1024
 )
 
 // Listen opens addr, which setting chose. Its errors say what to do.

@@ -137,6 +137,7 @@ func (s *server) build(ctx context.Context) error {
 		Drain: c.Drain, Others: c.NATS.Servers != "",
 	})
 	s.parts = append(s.parts, part{"gateway", m.gateway.Run})
+	s.watchQueues()
 	return nil
 }
 

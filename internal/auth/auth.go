@@ -77,6 +77,7 @@ type Service struct {
 	revoked *revocations
 	epochs  epochs
 	tasks   chan task
+	leftOut atomic.Int64 // tasks that found the queue full
 	logins  *ratelimit.Limiter
 	signups *ratelimit.Limiter
 	mails   *ratelimit.Limiter // asked for by an address

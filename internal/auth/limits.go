@@ -7,6 +7,15 @@ import (
 	"github.com/unhidra/unhidra/internal/ratelimit"
 )
 
+// Queues are where passwords wait for their turn, and where what follows an answer
+// waits.
+func (s *Service) Queues() []obs.Queue {
+	return []obs.Queue{
+		{Name: "passwords", Limit: s.Hasher.Limit(), Depth: func() int { return s.Hasher.Load().Waiting }, Full: func() int64 { return s.Hasher.Load().Refused }},
+		{Name: "after_answers", Limit: tasksWaiting, Depth: func() int { return len(s.tasks) }, Full: s.leftOut.Load},
+	}
+}
+
 // CountLimits registers what the limits of this service decide.
 func (s *Service) CountLimits(reg prometheus.Registerer) {
 	for rule, l := range map[string]*ratelimit.Limiter{

@@ -81,6 +81,7 @@ func (s *Service) later(name string, do func(ctx context.Context) error) {
 	select {
 	case s.tasks <- task{name, do}:
 	default:
+		s.leftOut.Add(1)
 		s.Log.Error("too much is waiting: left out", "task", name)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -15,8 +16,13 @@ func (s *Service) Announce(events []domain.Event) {
 	select {
 	case s.news <- events:
 	default:
-		s.unsaid.Inc()
+		s.unsaid.Add(1)
 	}
+}
+
+// Queues are where events wait to be published.
+func (s *Service) Queues() []obs.Queue {
+	return []obs.Queue{{Name: "announcements", Limit: newsQueue, Depth: func() int { return len(s.news) }, Full: s.unsaid.Load}}
 }
 
 // Run publishes until ctx is done, and then what is left.

@@ -10,6 +10,7 @@ import (
 	"encoding/base32"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -101,7 +102,7 @@ type Service struct {
 	writes   *ratelimit.Limiter
 	messages *ratelimit.Limiter
 	sent     *prometheus.CounterVec
-	unsaid   prometheus.Counter
+	unsaid   atomic.Int64 // lots that were dropped
 }
 
 // newsQueue bounds the lots of events that wait to be published. More are
@@ -121,9 +122,8 @@ func New(d Deps) *Service {
 		s.messages = ratelimit.New(d.MessagesPerSec, time.Second, 2*d.MessagesPerSec)
 	}
 	s.sent = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chat_messages_total", Help: "Messages that somebody asked to write, by what became of them."}, []string{"result"})
-	s.unsaid = prometheus.NewCounter(prometheus.CounterOpts{Name: "chat_announcements_dropped_total", Help: "Lots of events that were not published live; gateways read them from the log."})
 	if d.Metrics != nil {
-		d.Metrics.MustRegister(s.sent, s.unsaid)
+		d.Metrics.MustRegister(s.sent)
 		if s.writes != nil {
 			obs.CountLimit(d.Metrics, "changes_of_user", s.writes)
 		}

@@ -4,7 +4,10 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/unhidra/unhidra/internal/obs"
 )
 
 const (
@@ -26,6 +29,7 @@ type batch struct {
 type flushers struct {
 	work      chan *batch
 	free      sync.Pool
+	behind    atomic.Int64          // batches that no flusher had time for
 	delivered func(seconds float64) // called once per batch
 }
 
@@ -62,8 +66,15 @@ func (f *flushers) hand(b *batch) {
 	select {
 	case f.work <- b:
 	default:
+		f.behind.Add(1)
 		f.flush(b)
 	}
+}
+
+// Queues are where events wait for their members' sockets.
+func (g *Service) Queues() []obs.Queue {
+	f := &g.flushers
+	return []obs.Queue{{Name: "fan_out", Limit: batchQueue, Depth: func() int { return len(f.work) }, Full: f.behind.Load}}
 }
 
 func (f *flushers) flush(b *batch) {

@@ -11,11 +11,13 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/obs"
 )
 
 // HandlerOptions say how requests are received.
@@ -26,6 +28,7 @@ type HandlerOptions struct {
 	Proxies  Proxies               // whose X-Forwarded-For is believed
 	Origins  []string              // other origins whose pages may send requests that change something
 	Partners []string              // origins whose scripts and frames our pages may load: a CAPTCHA's provider, or nobody
+	AtOnce   int                   // requests that are answered at a time, WebSockets' handshakes excepted; more are refused; 0: any number
 	Fallback http.Handler          // what mux does not know, outside of the API: the web client; nil: 404
 }
 
@@ -54,6 +57,8 @@ type handler struct {
 	mux      *http.ServeMux
 	cross    *http.CrossOriginProtection
 	csp      string
+	busy     atomic.Int64 // requests that are being answered
+	refused  atomic.Int64 // since there were too many
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 }
@@ -69,6 +74,11 @@ func (h *handler) count(reg prometheus.Registerer) {
 	}, []string{"route"})
 	if reg != nil {
 		reg.MustRegister(h.requests, h.seconds)
+		if h.AtOnce > 0 {
+			obs.WatchQueues(reg, obs.Queue{
+				Name: "http_" + h.Listener, Limit: h.AtOnce, Depth: func() int { return int(h.busy.Load()) }, Full: h.refused.Load,
+			})
+		}
 	}
 }
 
@@ -84,8 +94,26 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		h.done(rec, r, m, time.Since(start))
 	}()
+	if r.URL.Path == socketPath || h.AtOnce == 0 {
+		h.serve(rec, r)
+		return
+	}
+	defer h.busy.Add(-1)
+	if h.busy.Add(1) > int64(h.AtOnce) && !exempt(r) {
+		h.refused.Add(1)
+		Fail(rec, r, domain.Unavailable.Errorf("busy", "the server is busy; try again").After(retryBusy))
+		return
+	}
 	h.serve(rec, r)
 }
+
+// The gateway limits handshakes by itself: thousands come at once after a restart.
+const socketPath = "/ws"
+
+const retryBusy = 2 * time.Second
+
+// exempt lets those ask who decide by the answer whether to send more.
+func exempt(r *http.Request) bool { return r.URL.Path == "/health" || r.URL.Path == "/ready" }
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 	if err := h.cross.Check(r); err != nil {

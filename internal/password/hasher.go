@@ -87,6 +87,9 @@ type Load struct {
 	Refused          int64 // since the start
 }
 
+// Limit is how many may wait at most.
+func (h *Hasher) Limit() int { return cap(h.strangers) + cap(h.known) }
+
 // Load returns the hasher's load.
 func (h *Hasher) Load() Load {
 	return Load{Running: len(h.turns) + len(h.kept), Waiting: len(h.strangers) + len(h.known), Refused: h.refused.Load()}

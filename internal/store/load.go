@@ -21,6 +21,7 @@ type load struct {
 	begun   atomic.Int64 // when the commit under way began, Unix nanoseconds; 0: none
 	others  atomic.Int64 // PostgreSQL: writes under way that do not pass the writer
 	refused atomic.Int64
+	turned  atomic.Int64 // of the others, away
 }
 
 // begin is called when a commit begins, and what it returns when it has ended.
@@ -52,6 +53,10 @@ func (l *load) wait(before int, now time.Time) time.Duration {
 
 func (l *load) refuse(wait time.Duration) error {
 	l.refused.Add(1)
+	return busy(wait)
+}
+
+func busy(wait time.Duration) error {
 	return domain.Unavailable.Errorf("busy", "the server is busy; try again").After(max(wait.Round(time.Second), retryWrite))
 }
 
@@ -62,6 +67,7 @@ type Load struct {
 	OthersLimit    int           // 0: there are none
 	Wait           time.Duration // that a write is expected to wait that comes now
 	Refused        int64         // since the start
+	OthersRefused  int64
 }
 
 // Load returns how busy the writer is.
@@ -70,7 +76,7 @@ func (db *DB) Load() Load {
 	n := len(w.jobs)
 	l := Load{Waiting: n, Limit: queueLength, Wait: w.load.wait(n, time.Now()), Refused: w.load.refused.Load()}
 	if db.dialect == postgres {
-		l.Others, l.OthersLimit = int(w.load.others.Load()), writesAtOnce
+		l.Others, l.OthersLimit, l.OthersRefused = int(w.load.others.Load()), writesAtOnce, w.load.turned.Load()
 	}
 	return l
 }

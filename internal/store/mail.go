@@ -9,8 +9,10 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// noticeEvery is how often a notice of one name may be sent.
-const noticeEvery = 24 * time.Hour
+const (
+	noticeEvery = 24 * time.Hour // how often a notice of one name may be sent
+	mailsAtMost = 10_000         // wait at a time
+)
 
 // QueueMail keeps a mail until it is sent. With a name in once, it reports false
 // and keeps nothing if a mail of that name was queued in the last 24 hours,
@@ -28,7 +30,15 @@ func (db *DB) QueueMail(ctx context.Context, m domain.QueuedMail, once string) (
 				return err
 			}
 		}
-		_, err := t.ExecContext(ctx, `INSERT INTO mails (id, recipient, template, data, created_at, next_at, give_up_at) VALUES ($1, $2, $3, $4, $5, $5, $6)`,
+		var waiting int
+		err := t.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM mails WHERE state = 'waiting' LIMIT $1) AS w`, mailsAtMost).Scan(&waiting)
+		if err != nil {
+			return err
+		}
+		if waiting >= mailsAtMost {
+			return domain.Unavailable.Errorf("mail_queue_full", "too many mails wait to be sent; see why the mail server takes none").After(time.Minute)
+		}
+		_, err = t.ExecContext(ctx, `INSERT INTO mails (id, recipient, template, data, created_at, next_at, give_up_at) VALUES ($1, $2, $3, $4, $5, $5, $6)`,
 			m.ID, m.To, m.Template, m.Data, ms(m.Created), ms(m.GiveUp))
 		queued = err == nil
 		return err

@@ -24,6 +24,9 @@ func (db *DB) Use(ctx context.Context) (u domain.StoreUse, err error) {
 	}
 	p, err := db.pages(ctx)
 	u.Bytes, u.Free, u.Shrinks = p.all*p.size, p.free*p.size, p.mode == incremental
+	if err == nil {
+		err = db.read.QueryRowContext(ctx, `SELECT max(0, (SELECT COALESCE(max(pos), 0) FROM events) - (SELECT pos FROM search_head))`).Scan(&u.Unfound)
+	}
 	if info, err := os.Stat(db.path + "-wal"); err == nil {
 		u.Log = info.Size()
 	}

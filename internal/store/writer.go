@@ -299,7 +299,8 @@ func (db *DB) write(ctx context.Context, fn func(ctx context.Context, t *tx) err
 	l := &db.writer.load
 	defer l.others.Add(-1)
 	if l.others.Add(1) > writesAtOnce {
-		return l.refuse(0)
+		l.turned.Add(1)
+		return busy(0)
 	}
 	for attempt := 0; ; attempt++ {
 		var events []domain.Event

@@ -1,0 +1,30 @@
+package app
+
+import (
+	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+// watchQueues registers what waits in this process. The bus, mail and the audit
+// log tell of their queues by themselves.
+func (s *server) watchQueues() {
+	m := s.modules
+	qs := storeQueues(s.db)
+	qs = append(qs, m.chat.Queues()...)
+	qs = append(qs, m.gateway.Queues()...)
+	qs = append(qs, m.auth.Queues()...)
+	obs.WatchQueues(s.reg, qs...)
+}
+
+func storeQueues(db *store.DB) []obs.Queue {
+	load := db.Load()
+	qs := []obs.Queue{{
+		Name: "writes", Limit: load.Limit, Depth: func() int { return db.Load().Waiting }, Full: func() int64 { return db.Load().Refused },
+	}}
+	if load.OthersLimit > 0 {
+		qs = append(qs, obs.Queue{
+			Name: "transactions", Limit: load.OthersLimit, Depth: func() int { return db.Load().Others }, Full: func() int64 { return db.Load().OthersRefused },
+		})
+	}
+	return qs
+}
