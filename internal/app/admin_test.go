@@ -82,8 +82,7 @@ func TestEveryAdministratorsActionIsAudited(t *testing.T) {
 		wait(t, func() bool { return recorded(t, admin, "actor="+who.ID)[string(step.want)] == before+1 })
 		done[step.id] = true
 	}
-	fill := map[string]string{"user": "x", "room": "x", "session": "x", "invite": "x", "code": "x", "seq": "1", "hash": "x", "device": "x", "key": "x", "browser": "x", "passkey": "x", "provider": "x"}
-	for _, o := range operations(t, s, fill) {
+	for _, o := range operations(t, s, anything) {
 		if strings.HasPrefix(o.path, "/api/v1/admin/") && o.method != http.MethodGet && !done[o.id] {
 			t.Errorf("%s is not tried here", o.id)
 		}

@@ -45,7 +45,7 @@ func TestCHK_TK_03_OtherSecretsAreNoAccessTokens(t *testing.T) {
 		if secret == "" {
 			t.Fatalf("no %s", name)
 		}
-		if status, _ := try(t, s, operation{method: "GET", path: "/api/v1/me"}, secret); status != http.StatusUnauthorized {
+		if status, _ := try(t, s, operation{method: "GET", path: "/api/v1/me"}, "", secret); status != http.StatusUnauthorized {
 			t.Errorf("%s: %d", name, status)
 		}
 		if res := send(t, s, "/auth/sign-in/factor", map[string]any{"ticket": secret, "code": "000000"}, nil); res.StatusCode != http.StatusUnauthorized {
@@ -71,7 +71,7 @@ func TestCHK_TK_11_RolesChangeAtOnce(t *testing.T) {
 	old := bob.Tokens().Access
 	must(t, bob.Do(t.Context(), "GET", "/admin/users", nil, nil))
 	must(t, root.Do(t.Context(), "PATCH", "/admin/users/"+me.ID, map[string]any{"role": "user"}, nil))
-	if status, _ := try(t, s, operation{method: "GET", path: "/api/v1/admin/users"}, old); status != http.StatusUnauthorized {
+	if status, _ := try(t, s, operation{method: "GET", path: "/api/v1/admin/users"}, "", old); status != http.StatusUnauthorized {
 		t.Errorf("the old token: %d", status)
 	}
 }

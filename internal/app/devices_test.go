@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -296,49 +295,6 @@ func TestAdministratorsAndDevices(t *testing.T) {
 			t.Error("a revoked device comes back")
 		}
 	})
-}
-
-// A device key opens a WebSocket and nothing else: every operation of the
-// document refuses it.
-func TestCHK_DV_03_KeyIsGoodForNoOperation(t *testing.T) {
-	s := live.Start(t, testkit.SQLite(t))
-	ann := s.User("ann")
-	d := registerDevice(t, ann, "Door")
-	_, body := get(t, s.URL+"/openapi.json")
-	var doc struct {
-		Paths map[string]map[string]struct {
-			Security []any `json:"security"`
-		} `json:"paths"`
-	}
-	if err := json.Unmarshal([]byte(body), &doc); err != nil {
-		t.Fatal(err)
-	}
-	tried := 0
-	for path, methods := range doc.Paths {
-		path = regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(path, d.Device.ID)
-		for method, op := range methods {
-			if len(op.Security) == 0 {
-				continue
-			}
-			tried++
-			req, err := http.NewRequestWithContext(t.Context(), strings.ToUpper(method), s.URL+path, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			req.Header.Set("Authorization", "Bearer "+d.Key)
-			res, err := http.DefaultClient.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = res.Body.Close()
-			if res.StatusCode != 401 && res.StatusCode != 403 {
-				t.Errorf("%s %s takes a device key: %d", method, path, res.StatusCode)
-			}
-		}
-	}
-	if tried < 40 {
-		t.Errorf("only %d operations were tried", tried)
-	}
 }
 
 func TestCHK_DV_03_ForeignDevicesDoNotExist(t *testing.T) {

@@ -1,0 +1,272 @@
+package app_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/testkit"
+	"github.com/unhidra/unhidra/internal/testkit/live"
+)
+
+// An operation of the OpenAPI document, its path filled in with what is Ann's.
+type operation struct {
+	id, method, path string
+	open             bool
+	fields           []string // of its body, if that is JSON
+}
+
+// operations reads them, in the order of their names.
+func operations(t *testing.T, s *live.Server, fill func(string) string) []operation {
+	t.Helper()
+	_, body := get(t, s.URL+"/openapi.json")
+	type schema struct {
+		Ref        string         `json:"$ref"`
+		Properties map[string]any `json:"properties"`
+	}
+	var doc struct {
+		Paths map[string]map[string]struct {
+			OperationID string `json:"operationId"`
+			Security    []any  `json:"security"`
+			RequestBody struct {
+				Content map[string]struct{ Schema schema }
+			} `json:"requestBody"`
+		}
+		Components struct{ Schemas map[string]schema }
+	}
+	if err := json.Unmarshal([]byte(body), &doc); err != nil {
+		t.Fatal(err)
+	}
+	var ops []operation
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			o := operation{id: op.OperationID, method: strings.ToUpper(method), path: fill(path), open: len(op.Security) == 0}
+			if strings.ContainsAny(o.path, "{}") {
+				t.Errorf("%s: nothing to put into %s; add it to the test", o.id, o.path)
+			}
+			if b, ok := op.RequestBody.Content["application/json"]; ok {
+				name := b.Schema.Ref[strings.LastIndexByte(b.Schema.Ref, '/')+1:]
+				for field := range doc.Components.Schemas[name].Properties {
+					o.fields = append(o.fields, field)
+				}
+			}
+			ops = append(ops, o)
+		}
+	}
+	slices.SortFunc(ops, func(a, b operation) int { return strings.Compare(a.id, b.id) })
+	return ops
+}
+
+// anything puts a number into every place of a path.
+func anything(path string) string { return regexp.MustCompile(`\{\w+\}`).ReplaceAllString(path, "1") }
+
+// try calls an operation and returns the answer.
+func try(t *testing.T, s *live.Server, o operation, body, bearer string) (status int, code string) {
+	t.Helper()
+	if body == "" && o.fields != nil {
+		body = "{}"
+	}
+	req, err := http.NewRequestWithContext(t.Context(), o.method, s.URL+o.path, strings.NewReader(body))
+	must(t, err)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if o.id == "set-avatar" {
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader([]byte("x"))), 1
+		req.Header.Set("Content-Type", "image/png")
+	}
+	if bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	res, err := http.DefaultClient.Do(req)
+	must(t, err)
+	defer res.Body.Close()
+	var p struct{ Code string }
+	_ = json.NewDecoder(res.Body).Decode(&p) // not every answer is JSON
+	return res.StatusCode, p.Code
+}
+
+// A house is what belongs to Ann: Bob is a plain member of her room.
+type house struct {
+	*live.Server
+	ann, bob *client.Client
+	fixed    []string // pairs for a replacer: what is there once
+	bobID    string
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	o := testkit.SQLite(t)
+	h := &house{Server: live.Start(t, o)}
+	h.ann, h.bob = h.User("ann"), h.User("bob")
+	me, err := h.ann.Me(t.Context())
+	must(t, err)
+	bob, err := h.bob.Me(t.Context())
+	must(t, err)
+	banned, err := h.User("cy").Me(t.Context())
+	must(t, err)
+	var sessions struct{ Items []struct{ ID string } }
+	must(t, h.ann.Do(t.Context(), "GET", "/me/sessions", nil, &sessions))
+	o.Tool = true
+	db := testkit.Open(t, o)
+	now := time.Now()
+	must(t, db.AddPasskey(t.Context(), domain.Passkey{ID: "anns-key", User: me.ID, Name: "Phone", Credential: []byte("{}")}, nil, now))
+	must(t, db.Remember(t.Context(), domain.Remembered{ID: "rem_anns", User: me.ID, CreatedAt: now, UsedAt: now, Expires: now.Add(time.Hour)}, []byte("hash")))
+	h.bobID = bob.ID
+	h.fixed = []string{
+		"{user}", me.ID, "{bob}", bob.ID, "{banned}", banned.ID, "{session}", sessions.Items[0].ID,
+		"{browser}", "rem_anns", "{passkey}", "anns-key", "{hash}", "nothing", "{provider}", "oidc",
+	}
+	return h
+}
+
+// fill makes a room, a message, an invitation and a device of Ann's, and returns
+// what puts them into paths and bodies.
+func (h *house) fill(t *testing.T) func(string) string {
+	t.Helper()
+	ctx := t.Context()
+	var room struct{ ID string }
+	must(t, h.ann.Do(ctx, "POST", "/rooms", map[string]any{"kind": "private", "name": "Den", "members": []string{h.bobID}}, &room))
+	at := "/rooms/" + room.ID
+	banned := h.fixed[5]
+	must(t, h.ann.Do(ctx, "PUT", at+"/bans/"+banned, map[string]any{}, nil))
+	var message struct{ Seq json.Number }
+	must(t, h.ann.Do(ctx, "POST", at+"/messages", map[string]any{"key": room.ID, "text": "a secret of Ann's"}, &message))
+	var invite struct{ ID, Code string }
+	must(t, h.ann.Do(ctx, "POST", at+"/invites", map[string]any{}, &invite))
+	var made issued
+	must(t, h.ann.Do(ctx, "POST", "/devices", map[string]any{"name": "Door"}, &made))
+	pairs := append(slices.Clone(h.fixed), "{room}", room.ID, "{seq}", message.Seq.String(), "{invite}", invite.ID, "{code}", invite.Code,
+		"{device}", made.Device.ID, "{key}", made.KeyID)
+	return strings.NewReplacer(pairs...).Replace
+}
+
+// Every operation is called by nobody, by a device with its key, by a stranger and
+// by a plain member, with a body that would do if it were theirs.
+func TestCHK_DV_03_NobodyReachesWhatIsNotTheirs(t *testing.T) {
+	h := newHouse(t)
+	eve := h.User("eve").Tokens().Access
+	door := registerDevice(t, h.ann, "Door").Key
+	table := rows()
+	ids := map[string]bool{}
+	for _, o := range operations(t, h.Server, h.fill(t)) {
+		ids[o.id] = true
+		r, ok := table[o.id]
+		if !ok || r.open != o.open {
+			t.Errorf("%s (%s %s): no row, or not the right one, in the table of idor_table_test.go: who may call it?", o.id, o.method, o.path)
+			continue
+		}
+		if o.open {
+			continue
+		}
+		fill := h.fill(t)
+		for _, now := range operations(t, h.Server, fill) {
+			if now.id == o.id {
+				o = now
+			}
+		}
+		o.path += fill(r.more)
+		body := fill(r.body)
+		if status, code := try(t, h.Server, o, body, ""); status != http.StatusUnauthorized || code != "no_credentials" {
+			t.Errorf("%s by nobody: %d %s", o.id, status, code)
+		}
+		if status, code := try(t, h.Server, o, body, door); status != http.StatusUnauthorized || code != "bad_token" {
+			t.Errorf("%s by a device: %d %s", o.id, status, code)
+		}
+		if r.own {
+			continue
+		}
+		for _, c := range []struct {
+			name, token string
+			want        int
+		}{{"a stranger", eve, r.eve}, {"a plain member", h.bob.Tokens().Access, max(r.bob, 0)}} {
+			if c.want == 0 {
+				c.want = r.eve
+			}
+			if status, code := try(t, h.Server, o, body, c.token); status != c.want {
+				t.Errorf("%s by %s: %d %s, want %d", o.id, c.name, status, code, c.want)
+			}
+		}
+	}
+	for id := range table {
+		if !ids[id] {
+			t.Errorf("the table has %s, which there is not", id)
+		}
+	}
+	h.untouched(t)
+}
+
+// untouched checks that what is Ann's is as it was.
+func (h *house) untouched(t *testing.T) {
+	t.Helper()
+	var factors struct{ Passkeys, Remembered []any }
+	must(t, h.ann.Do(t.Context(), "GET", "/me/factors", nil, &factors))
+	if len(factors.Passkeys) != 1 || len(factors.Remembered) != 1 {
+		t.Errorf("Ann's factors are %+v", factors)
+	}
+	var rooms struct {
+		Items []struct{ Name, Role string }
+	}
+	must(t, h.ann.Do(t.Context(), "GET", "/rooms", nil, &rooms))
+	for _, r := range rooms.Items {
+		if r.Name != "Den" || r.Role != "owner" {
+			t.Errorf("a room of Ann's is %+v", r)
+		}
+	}
+}
+
+// What is about the caller alone shows nothing of Ann's.
+func TestCHK_DV_03_ListsShowOnesOwn(t *testing.T) {
+	h := newHouse(t)
+	fill := h.fill(t)
+	eve := h.User("eve")
+	for _, path := range []string{"/search?q=secret", "/rooms", "/rooms/public", "/devices", "/me/factors"} {
+		var raw json.RawMessage
+		must(t, eve.Do(t.Context(), "GET", path, nil, &raw))
+		for _, mine := range []string{fill("{room}"), fill("{device}"), "anns-key", "rem_anns", "a secret of Ann's"} {
+			if strings.Contains(string(raw), mine) {
+				t.Errorf("%s shows %s to a stranger", path, mine)
+			}
+		}
+	}
+}
+
+// Mass assignment: no operation takes a field that it does not name, so that
+// nobody makes themself an administrator on the way.
+func TestCHK_RG_07_NoFieldBesideThoseThatAreNamed(t *testing.T) {
+	h := newHouse(t)
+	fill := h.fill(t)
+	table := rows()
+	tried := 0
+	for _, o := range operations(t, h.Server, fill) {
+		if o.fields == nil {
+			continue
+		}
+		for _, field := range []string{"role", "id", "disabled", "epoch", "owner", "is_admin"} {
+			if slices.Contains(o.fields, field) {
+				continue
+			}
+			tried++
+			var body map[string]any
+			must(t, json.Unmarshal([]byte(fill(max(table[o.id].body, "{}"))), &body))
+			body[field] = "admin"
+			b, err := json.Marshal(body)
+			must(t, err)
+			if status, code := try(t, h.Server, o, string(b), h.ann.Tokens().Access); status != http.StatusBadRequest || code != "invalid_request" {
+				t.Errorf("%s with %q: %d %s", o.id, field, status, code)
+			}
+		}
+	}
+	if tried < 100 {
+		t.Errorf("only %d were tried", tried)
+	}
+	h.untouched(t)
+}
