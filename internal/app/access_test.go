@@ -54,7 +54,7 @@ func TestCHK_MF_06_ALimitedSession(t *testing.T) {
 }
 
 // What an administrator does, and what nobody can.
-func TestAdministration(t *testing.T) {
+func TestCHK_RG_04_TK_08_Administration(t *testing.T) {
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		admin := client.New(s.URL)
 		_, setup, _ := strings.Cut(s.Setup, "#token=")

@@ -168,7 +168,7 @@ func wait(t *testing.T, done func() bool) {
 }
 
 // What a process says of itself is on the operator's listener, and nowhere else.
-func TestListeners(t *testing.T) {
+func TestCHK_AP_05_Listeners(t *testing.T) {
 	s := live.Start(t, testkit.SQLite(t), "AUTH_BIND_ADDR=127.0.0.1:0")
 	operator := "http://" + s.Operator
 	account := "http://" + s.Auth
@@ -250,7 +250,7 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 }
 
 // CHK-AU-02: passwords and tokens are in no log.
-func TestNoSecretsInTheLog(t *testing.T) {
+func TestCHK_AU_02_NoSecretsInTheLog(t *testing.T) {
 	var logged bytes.Buffer
 	s := live.StartLogged(t, testkit.SQLite(t), slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	c := s.User("ann")

@@ -200,7 +200,7 @@ func TestCHK_LG_10_TheFirstAdministratorsLink(t *testing.T) {
 	})
 }
 
-func TestRateLimits(t *testing.T) {
+func TestCHK_LG_04_RateLimitsOfAnAddress(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		d := f.Deps
 		d.LoginPerMinute, d.LoginBurst, d.RegisterPerHour = 2, 2, 1

@@ -229,6 +229,6 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, p domain.Principal, c Cl
 	if err := s.Store.ReplaceRecoveryCodes(ctx, p.ID, hashes); err != nil {
 		return nil, err
 	}
-	s.record(ctx, c, event{kind: domain.AuditRecoveryGenerate, user: domain.User{ID: p.ID}, session: p.SessionID})
-	return codes, nil
+	_, err = s.factorChanged(ctx, p, c, domain.AuditRecoveryGenerate, domain.MailSecondFactorAdded, "a new set of recovery codes")
+	return codes, err
 }

@@ -52,7 +52,7 @@ func (f *fixture) enrol(t *testing.T, s Signed) (code func() string, recovery []
 	return code, recovery, next
 }
 
-func TestAuthenticatorApp(t *testing.T) {
+func TestCHK_TK_06_RG_07_AuthenticatorApp(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
 		first := f.join(t, "ann")
@@ -257,7 +257,7 @@ func TestCHK_MF_04_StepUp(t *testing.T) {
 	})
 }
 
-func TestChangedPasswordEndsOtherSessions(t *testing.T) {
+func TestCHK_PW_06_ChangedPasswordEndsOtherSessions(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
 		mine := f.join(t, "ann")

@@ -80,7 +80,7 @@ func TestCHK_RG_02_AccountsThatNobodyProvesGo(t *testing.T) {
 	})
 }
 
-func TestForgottenPassword(t *testing.T) {
+func TestCHK_LG_03_ForgottenPassword(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
 		f.Mail = f.mails

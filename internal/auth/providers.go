@@ -103,10 +103,22 @@ func (s *Service) FinishProvider(ctx context.Context, secret string, back url.Va
 
 func (s *Service) linkIdentity(ctx context.Context, user string, who oidc.Identity, c Client) error {
 	err := s.Store.LinkIdentity(ctx, domain.Identity{Issuer: who.Issuer, Subject: who.Subject, User: user, Email: who.Email, CreatedAt: s.Now()})
-	if err == nil {
-		s.record(ctx, c, event{kind: domain.AuditOIDCLink, user: domain.User{ID: user}, details: map[string]string{"issuer": who.Issuer}})
+	if err != nil {
+		return err
 	}
-	return err
+	return s.providerChanged(ctx, user, domain.MailSecondFactorAdded, "", who.Issuer, c)
+}
+
+// providerChanged tells the user and the audit log: a provider is a way in, as a
+// second factor is.
+func (s *Service) providerChanged(ctx context.Context, user string, template domain.MailTemplate, reason, issuer string, c Client) error {
+	u, err := s.user(ctx, user)
+	if err != nil {
+		return err
+	}
+	s.record(ctx, c, event{kind: domain.AuditOIDCLink, user: u, reason: reason, details: map[string]string{"issuer": issuer}})
+	s.notify(u, template, "", func(d *domain.MailData) { d.Factor = "the sign-in by " + issuer })
+	return nil
 }
 
 // welcome makes an account for somebody whom a provider vouches for.
@@ -185,6 +197,5 @@ func (s *Service) Unlink(ctx context.Context, p domain.Principal, id string, c C
 	if err := s.Store.UnlinkIdentities(ctx, p.ID, provider.Issuer); err != nil {
 		return err
 	}
-	s.record(ctx, c, event{kind: domain.AuditOIDCLink, user: domain.User{ID: p.ID}, reason: "unlinked", details: map[string]string{"issuer": provider.Issuer}})
-	return nil
+	return s.providerChanged(ctx, p.ID, domain.MailSecondFactorRemoved, "unlinked", provider.Issuer, c)
 }

@@ -125,7 +125,7 @@ func reason(t *testing.T, p *PoW, token, action string) string {
 	return r.Reason
 }
 
-func TestCHKRG03IsVerifiedOnceForItsActionUntilItExpires(t *testing.T) {
+func TestCHK_RG_03_IsVerifiedOnceForItsActionUntilItExpires(t *testing.T) {
 	p, c := newPoW(t, &memory{used: map[string]bool{}})
 	good := solve(t, p, "register")
 	token := encode(t, good)

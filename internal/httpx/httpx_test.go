@@ -153,7 +153,7 @@ func TestEveryKindHasAStatusAndAPage(t *testing.T) {
 
 // Whatever is wrong with a request, the answer is a problem document that says
 // what, and the connection stays good.
-func TestRefusals(t *testing.T) {
+func TestCHK_AP_05_Refusals(t *testing.T) {
 	srv, _ := serve(t, HandlerOptions{})
 	text := http.Header{"Content-Type": {"text/plain"}}
 	for name, tt := range map[string]struct {
@@ -215,7 +215,7 @@ func TestAnyPicture(t *testing.T) {
 	}
 }
 
-func TestHeadersAndContext(t *testing.T) {
+func TestCHK_AP_04_HeadersAndContext(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	srv, logged := serve(t, HandlerOptions{Proxies: Proxies{netip.MustParsePrefix("127.0.0.0/8")}, Metrics: reg, Listener: "public"})
 	h := http.Header{"Authorization": {"bearer good"}, "User-Agent": {"probe/1"}, "X-Forwarded-For": {"203.0.113.9"}, "X-Forwarded-Proto": {"https"}}
@@ -227,9 +227,18 @@ func TestHeadersAndContext(t *testing.T) {
 	if got.Items[0] != "usr_1" || got.Items[1] != "203.0.113.9" || got.Items[2] != "probe/1" || got.Items[3] != res.Header.Get("X-Request-ID") {
 		t.Errorf("got %q", got.Items)
 	}
-	for _, name := range []string{"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy", "Strict-Transport-Security"} {
-		if res.Header.Get(name) == "" {
-			t.Errorf("no %s", name)
+	for name, want := range map[string]string{
+		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+		"X-Frame-Options": "DENY", "Strict-Transport-Security": "max-age=31536000; includeSubDomains", "Access-Control-Allow-Origin": "",
+	} {
+		if got := res.Header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	csp := res.Header.Get("Content-Security-Policy")
+	for _, want := range []string{"default-src 'none'", "script-src 'self';", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"} {
+		if !strings.Contains(csp, want) {
+			t.Errorf("no %s in the policy %s", want, csp)
 		}
 	}
 	if c := res.Header.Get("Cache-Control"); c != "no-store" {
@@ -270,7 +279,7 @@ func TestDocument(t *testing.T) {
 
 // CHK-AP-01: forwarding headers count only from trusted peers, and from right
 // to left.
-func TestClientAddr(t *testing.T) {
+func TestCHK_AP_01_ClientAddr(t *testing.T) {
 	trusted := Proxies{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
 	for _, tt := range []struct {
 		peer string
