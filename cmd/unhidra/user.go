@@ -29,6 +29,14 @@ used while the server runs, which notices within seconds.
   user disable <name>           keep someone out; ends all their sessions
   user enable <name>            let them in again
   user reset-password <name>    give someone another password; ends all their sessions
+  user import <file>            make accounts of another system's; - reads them from
+                                the standard input
+
+A file to import has one JSON object to a line: {"username": "ann", "display_name":
+"Ann", "email": "ann@example.org", "password_hash": "$2b$12$...", "admin": false}.
+The hash may be of bcrypt, scrypt, PBKDF2 or Argon2, as PHC strings or as Django
+writes them; it is made anew when its owner signs in for the first time. A line that
+cannot be used is named and left out.
 
 The password is taken from UNHIDRA_PASSWORD or asked for; with --generate a good
 one is made and printed.
@@ -74,7 +82,7 @@ func manageUsers(ctx context.Context, e *env, args []string) error {
 
 // knownAction checks the words before anything is opened for them.
 func knownAction(words []string) error {
-	want := map[string]int{"create": 2, "list": 1, "set-role": 3, "disable": 2, "enable": 2, "reset-password": 2}
+	want := map[string]int{"create": 2, "list": 1, "set-role": 3, "disable": 2, "enable": 2, "reset-password": 2, "import": 2}
 	if len(words) == 0 || want[words[0]] != len(words) {
 		return usagef("see `unhidra user --help`")
 	}
@@ -89,6 +97,8 @@ func (e *env) userAction(ctx context.Context, o *auth.Operator, f userFlags, wor
 	switch words[0] {
 	case "list":
 		return e.listUsers(ctx, o)
+	case "import":
+		return e.importUsers(ctx, o, words[1])
 	case "create":
 		role := domain.SystemUser
 		if f.admin {

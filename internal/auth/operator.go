@@ -48,6 +48,25 @@ func (o *Operator) Create(ctx context.Context, r Registration, role domain.Syste
 	return u, nil
 }
 
+// Import makes an account of another system, with that system's record of the
+// password. It is compared with what its owner types, and made anew as one of ours
+// at their first sign-in.
+func (o *Operator) Import(ctx context.Context, r Registration, record string, role domain.SystemRole) (domain.User, error) {
+	u, err := person(r, time.Now())
+	if err != nil {
+		return u, err
+	}
+	if err := password.CheckRecord(record); err != nil {
+		return u, err
+	}
+	u.Role = role
+	if err := o.Store.CreateUser(ctx, u, record, domain.Signup{}, time.Now()); err != nil {
+		return u, err
+	}
+	o.record(ctx, domain.AuditAdminUserCreate, u, "imported_as", string(role))
+	return u, nil
+}
+
 // List returns all accounts by username.
 func (o *Operator) List(ctx context.Context) ([]domain.User, error) { return o.Store.AllUsers(ctx) }
 

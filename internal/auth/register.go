@@ -152,7 +152,15 @@ func (s *Service) VerifyEmail(ctx context.Context, secret string, c Client) (dom
 }
 
 func (s *Service) newUser(r Registration) (u domain.User, err error) {
-	u = domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, CreatedAt: s.Now()}
+	if u, err = person(r, s.Now()); err != nil {
+		return u, err
+	}
+	return u, password.Check(r.Password, s.PasswordMin, names(u)...)
+}
+
+// person is who somebody says that they are.
+func person(r Registration, now time.Time) (u domain.User, err error) {
+	u = domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, CreatedAt: now}
 	if u.Username, err = domain.CheckUsername(r.Username); err != nil {
 		return u, err
 	}
@@ -162,10 +170,8 @@ func (s *Service) newUser(r Registration) (u domain.User, err error) {
 	if u.DisplayName == "" {
 		u.DisplayName = u.Username
 	}
-	if u.Email, err = checkEmail(r.Email); err != nil {
-		return u, err
-	}
-	return u, password.Check(r.Password, s.PasswordMin, names(u)...)
+	u.Email, err = checkEmail(r.Email)
+	return u, err
 }
 
 // names are what a password must not be made of.
