@@ -95,12 +95,14 @@ func (c *cluster) play(ctx context.Context, faults []Fault) {
 		if strings.Contains(f.What, "nats") && !strings.Contains(f.What, "node") && !strings.Contains(f.What, "route") {
 			noun = "nats"
 		}
-		if locks[noun] == nil {
-			locks[noun] = new(sync.Mutex)
+		lock := locks[noun]
+		if lock == nil {
+			lock = new(sync.Mutex)
+			locks[noun] = lock
 		}
 		broken.Go(func() {
-			locks[noun].Lock()
-			defer locks[noun].Unlock()
+			lock.Lock()
+			defer lock.Unlock()
 			c.Break(f)
 		})
 	}
