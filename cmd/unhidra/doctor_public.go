@@ -15,10 +15,10 @@ import (
 // public asks for the server as people do: by its public address, and through
 // the proxy before it if there is one.
 func (d *diagnosis) public(ctx context.Context, c config.Config) {
-	if c.PublicURL == "" {
+	if c.PublicURL == "" && !c.TLS.ACME() {
 		return
 	}
-	base := strings.TrimSuffix(c.PublicURL, "/")
+	base := strings.TrimSuffix(c.URL(), "/")
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	res, err := fetch(ctx, base+"/health", nil)
