@@ -23,8 +23,8 @@ import (
 const doctorText = `doctor [flags]
 
 Looks at the configuration, the data folder, the disk, the clock, the certificate,
-the mail server, the ports, the public address and the database, and says of
-everything that is not right what to do. It changes nothing, and may be used while
+the mail server, the ports, the public address, the database and the bus, and says
+of everything that is not right what to do. It changes nothing, and may be used while
 the server runs. Fails if something is broken; a warning is no failure.
 `
 
@@ -75,6 +75,7 @@ func doctor(ctx context.Context, e *env, args []string) error {
 		d.public(ctx, c)
 	}
 	d.store(ctx, c, running)
+	d.bus(c)
 	if d.broken > 0 {
 		return fmt.Errorf("%d findings need your attention", d.broken)
 	}
@@ -276,4 +277,16 @@ func (d *diagnosis) store(ctx context.Context, c config.Config, running bool) {
 		return
 	}
 	d.ok("database", "%s is whole and of this version", db.Name())
+}
+
+// bus looks for the NATS servers that join this node with others.
+func (d *diagnosis) bus(c config.Config) {
+	if c.NATS.Servers == "" {
+		return
+	}
+	if err := app.CheckBus(c); err != nil {
+		d.fail("bus", "no NATS server takes this node in, so that it hears of others seconds late; see NATS_URL, and whether the servers run: %v", err)
+		return
+	}
+	d.ok("bus", "a NATS server takes this node in")
 }

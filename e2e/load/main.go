@@ -1,5 +1,6 @@
-// Command load keeps a server busy a little, so that every metric moves: people
-// register, talk over HTTP and WebSockets, and run into limits.
+// Command load keeps a server busy a little, so that every metric moves: ann, whom
+// `unhidra user create` made with the password in UNHIDRA_PASSWORD, talks over HTTP
+// and WebSockets, and runs into limits.
 package main
 
 import (
@@ -40,7 +41,7 @@ func load(ctx context.Context, url, ca string) error {
 	}
 	ann := client.New(url)
 	ann.Trust(trust)
-	if err := ann.Register(ctx, client.Registration{Username: "ann", Password: "seven quiet otters row north"}); err != nil {
+	if err := ann.SignIn(ctx, "ann", os.Getenv("UNHIDRA_PASSWORD")); err != nil {
 		return err
 	}
 	room, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Operations"})

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/natsbus"
 	"github.com/unhidra/unhidra/internal/token"
@@ -21,10 +22,9 @@ func (s *server) openBus(keys *token.Keyring) error {
 		local := bus.NewLocal()
 		s.bus, drops = local, local.Dropped
 	} else {
-		b, err := natsbus.Connect(natsbus.Options{
-			Servers: n.Servers.Reveal(), CA: n.CA, Cert: n.Cert, Key: n.Key, Creds: n.Creds, NKey: n.NKey,
-			Name: s.node, Prefix: "unhidra." + hex.EncodeToString(keys.Derive("bus")[:8]) + ".", Log: s.Log, Metrics: s.reg,
-		})
+		o := busOptions(n)
+		o.Name, o.Prefix, o.Log, o.Metrics = s.node, "unhidra."+hex.EncodeToString(keys.Derive("bus")[:8])+".", s.Log, s.reg
+		b, err := natsbus.Connect(o)
 		if err != nil {
 			return err
 		}
@@ -36,6 +36,13 @@ func (s *server) openBus(keys *token.Keyring) error {
 	}, func() float64 { return float64(drops()) }))
 	return nil
 }
+
+func busOptions(n config.NATS) natsbus.Options {
+	return natsbus.Options{Servers: n.Servers.Reveal(), CA: n.CA, Cert: n.Cert, Key: n.Key, Creds: n.Creds, NKey: n.NKey}
+}
+
+// CheckBus reports why a node would not reach the others; nil: it would.
+func CheckBus(c config.Config) error { return natsbus.Probe(busOptions(c.NATS)) }
 
 // closeBus ends the bus, if it is one that must end.
 func (s *server) closeBus() {

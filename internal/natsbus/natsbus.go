@@ -89,6 +89,20 @@ func Connect(o Options) (*Bus, error) {
 	return b, nil
 }
 
+// Probe reports why none of o's servers takes a node in; nil: one does.
+func Probe(o Options) error {
+	o.Log, o.Metrics = slog.New(slog.DiscardHandler), nil
+	b, err := Connect(o)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if last := b.nc.LastError(); last != nil && !b.nc.IsConnected() {
+		return last
+	}
+	return b.Check(b.ctx)
+}
+
 func (b *Bus) options(o Options) ([]nats.Option, error) {
 	options := []nats.Option{
 		nats.Name("unhidra " + o.Name), nats.NoEcho(), nats.Timeout(dialTime), nats.FlusherTimeout(stalled),
