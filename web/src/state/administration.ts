@@ -78,7 +78,7 @@ export class Administration implements port.Administration {
   settings(): Promise<port.ServerSettings> {
     return this.#get('/settings');
   }
-  setSettings(s: Partial<port.ServerSettings>): Promise<port.ServerSettings> {
+  setSettings(s: Partial<Record<keyof port.ServerSettings, string | number>>): Promise<port.ServerSettings> {
     return this.#do('PATCH', '/settings', s);
   }
   health(): Promise<port.Health> {

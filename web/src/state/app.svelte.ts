@@ -5,7 +5,7 @@ import { SvelteMap } from 'svelte/reactivity';
 import type { Api } from '../net/api';
 import { Connection, type Frame, type State } from '../net/connection';
 import type * as port from '../view/port';
-import type { Ban, Event, Invite, Me, Message, Profile, Room, RoomState, Status, User } from '../view/types';
+import type { Ban, Event, Invite, KeepOf, Me, Message, Profile, RetentionRules, Room, RoomState, Status, User } from '../view/types';
 import { Outbox } from './outbox';
 import { Gaps } from './gaps';
 import { Idle } from './idle';
@@ -170,6 +170,27 @@ export class SignedIn implements port.App {
     this.#count();
   }
 
+  /** The oldest events of a room are no longer kept. */
+  #purged({ room, floor }: { room: string; floor: number }): void {
+    const state = this.#rooms.get(room);
+    if (!state || floor <= (state.floor ?? 0)) return;
+    const next: RoomState = { ...state, floor };
+    if (next.last && next.last.seq <= floor) delete next.last;
+    this.#rooms.set(room, next);
+    this.#open.get(room)?.forget(floor);
+    if (state.unread && state.read < floor) void this.#recount(room).catch(() => {}); // the next connection brings the counts
+  }
+
+  /** Asks how much is unread: some of it may be gone. */
+  async #recount(room: string): Promise<void> {
+    const now = await this.#get<RoomState>(`/rooms/${room}`);
+    const state = this.#rooms.get(room);
+    if (!state || state.head !== now.head) return;
+    this.#rooms.set(room, { ...state, unread: now.unread, mentions: now.mentions });
+    this.#tally(now);
+    this.#count();
+  }
+
   /** Takes the server's count of what is unread. */
   #tally(room: RoomState): void {
     const tally = this.#tallies.get(room.id) ?? new Tally();
@@ -196,6 +217,8 @@ export class SignedIn implements port.App {
       }
       case 'room.reset':
         return void this.#reset((f.data as { room: string }).room).catch(() => {}); // the next event or connection asks again
+      case 'room.purged':
+        return this.#purged(f.data as { room: string; floor: number });
       case 'read':
         return this.#marked(f.data as Mark);
       case 'typing': {
@@ -406,8 +429,11 @@ export class SignedIn implements port.App {
   async direct(users: string[]): Promise<string> {
     return this.#take(await this.#api.call<RoomState>('POST', '/direct', { users }));
   }
-  async updateRoom(room: string, change: { name?: string; topic?: string; kind?: 'public' | 'private'; archived?: boolean }): Promise<void> {
+  async updateRoom(room: string, change: { name?: string; topic?: string; kind?: 'public' | 'private'; archived?: boolean; retention?: KeepOf }): Promise<void> {
     await this.#api.call('PATCH', `/rooms/${room}`, change);
+  }
+  retention(): Promise<RetentionRules> {
+    return this.#get('/retention');
   }
   deleteRoom(room: string): Promise<void> {
     return this.#api.call('DELETE', `/rooms/${room}`);
@@ -483,6 +509,9 @@ function describe(room: RoomState, e: Event, me: string): void {
       if (d.topic !== undefined) room.topic = d.topic;
       if (d.kind) room.kind = d.kind as RoomState['kind'];
       if (d.archived !== undefined) room.archived = d.archived;
+      if (d.held !== undefined) room.held = d.held;
+      if (d.retention?.server) delete room.retention;
+      else if (d.retention) room.retention = d.retention;
       return;
     case 'member.joined':
       room.members++;

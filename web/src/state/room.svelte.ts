@@ -134,6 +134,14 @@ export class OpenRoom implements RoomModel {
     void this.#load(`limit=${page}`).catch(() => {});
   }
 
+  /** Drops what is no longer kept. */
+  forget(floor: number): void {
+    if (this.#events.some((e) => e.seq <= floor)) {
+      this.#events = this.#events.filter((e) => e.seq > floor);
+      this.#prev = undefined;
+    }
+  }
+
   older(): void {
     void this.#more('older', this.#prev);
   }

@@ -44,6 +44,11 @@ export type RoomOrder = 'name' | 'activity' | 'size';
 export interface ServerSettings {
   registration: 'open' | 'invite' | 'closed';
   second_factor: 'none' | 'admins' | 'everyone';
+  /** numbers; 0: no bound */
+  retention_days: string;
+  retention_lines: string;
+  retention_min_days: string;
+  retention_max_days: string;
 }
 
 export interface Health {
@@ -127,6 +132,6 @@ export interface Administration {
   audit(f: AuditFilter, place: { before?: number; after?: number }): Promise<AuditPage>;
   verify(): Promise<Verdict>;
   settings(): Promise<ServerSettings>;
-  setSettings(s: Partial<ServerSettings>): Promise<ServerSettings>;
+  setSettings(s: Partial<Record<keyof ServerSettings, string | number>>): Promise<ServerSettings>;
   health(): Promise<Health>;
 }

@@ -15,6 +15,7 @@ const least = {
   archive: 'admin',
   setRole: 'admin',
   handOver: 'owner',
+  retention: 'owner',
   remove: 'owner',
 } as const;
 
@@ -22,7 +23,7 @@ export const rank = (role: string): number => ranks.indexOf(role);
 
 /** Whether the user may do this in the room. */
 export function may(room: RoomState, what: keyof typeof least | 'add' | 'send'): boolean {
-  const afterArchive = ['kick', 'mute', 'ban', 'archive', 'setRole', 'handOver', 'remove'];
+  const afterArchive = ['kick', 'mute', 'ban', 'archive', 'setRole', 'handOver', 'retention', 'remove'];
   if (room.archived && !afterArchive.includes(what)) return false;
   if (what === 'send') return !room.muted_until || Date.parse(room.muted_until) <= Date.now();
   if (room.kind === 'direct') return what === 'mentionRoom';

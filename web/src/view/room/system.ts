@@ -1,3 +1,4 @@
+import { keepText } from '../keep';
 import { t } from '../text';
 import { dateTimeOf } from '../when';
 import type { Event } from '../types';
@@ -8,6 +9,8 @@ function change(e: Event, actor: string): string {
   if (d.topic !== undefined) return d.topic ? t('system.topic', { actor, topic: d.topic }) : t('system.topic-removed', { actor });
   if (d.kind === 'public' || d.kind === 'private') return t(`system.${d.kind}`, { actor });
   if (d.archived !== undefined) return t(d.archived ? 'system.archived' : 'system.reopened', { actor });
+  if (d.held !== undefined) return t(d.held ? 'system.held' : 'system.released', { actor });
+  if (d.retention) return t('system.retention', { actor, keep: keepText(d.retention) });
   return t('system.changed', { actor });
 }
 
