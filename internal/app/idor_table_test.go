@@ -27,7 +27,7 @@ func rows() map[string]row {
 		"admin-update-room": with(admin, `{"archived":true}`), "admin-get-settings": admin, "admin-set-settings": with(admin, `{"registration":"closed"}`),
 		"admin-list-invites": admin, "admin-create-invite": with(admin, `{}`), "admin-delete-invite": admin,
 		"admin-list-users": admin, "admin-get-user": admin, "admin-update-user": with(admin, `{"role":"admin"}`), "admin-delete-user": admin,
-		"admin-reset-factors": admin, "admin-reset-password": admin, "admin-end-sessions": admin, "admin-end-session": admin,
+		"admin-hold-room": with(admin, `{"held":true,"reason":"x"}`), "admin-get-room-use": admin, "admin-reset-factors": admin, "admin-reset-password": admin, "admin-end-sessions": admin, "admin-end-session": admin,
 
 		"get-me": own, "update-me": with(own, `{"about":"x"}`), "delete-me": own, "set-avatar": own, "delete-avatar": own, "set-status": with(own, `{"text":"x"}`),
 		"change-email": with(own, `{"email":"x@example.org"}`), "change-password": with(own, `{"current_password":"x","password":"seven other otters row"}`),
@@ -37,7 +37,7 @@ func rows() map[string]row {
 		"end-session": theirs(""), "remove-passkey": theirs(""), "rename-passkey": theirs(`{"name":"mine"}`), "forget-browser": {eve: 204}, // a browser of the caller's, or none
 		"link-provider": theirs(""), "unlink-provider": theirs(""), // there is no such provider here
 
-		"list-users": own, "get-user": {eve: 200}, "get-presence": {own: true, more: "?users={user}"}, "search": {own: true, more: "?q=secret"},
+		"get-retention": own, "list-users": own, "get-user": {eve: 200}, "get-presence": {own: true, more: "?users={user}"}, "search": {own: true, more: "?q=secret"},
 		"list-rooms": own, "list-public-rooms": own, "create-room": with(own, `{"kind":"private","name":"Mine"}`), "open-direct": with(own, `{"users":["{user}"]}`),
 		"get-invite": {eve: 200}, "accept-invite": {eve: 200}, // whoever has the code is invited
 
