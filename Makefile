@@ -5,7 +5,7 @@ GO      ?= go
 RELEASE ?= $(patsubst v%,%,$(shell git describe --tags --exact-match 2>/dev/null))
 LDFLAGS  = -s -w -X main.release=$(RELEASE)
 
-.PHONY: run build test unit crash crash-long chaos soak e2e bench fuzz fuzz-api verify-deploy check fmt web web-check tools clean
+.PHONY: run build test unit integration crash crash-long chaos soak e2e bench fuzz fuzz-api verify-deploy check fmt web web-check tools clean
 
 ## run: build the server and start it on http://localhost:9000, this machine only
 run: build
@@ -25,6 +25,10 @@ unit:
 	$(GO) vet ./...
 	$(GO) test -race -timeout 20m ./...
 	cd internal/oidc/realtest && $(GO) vet ./... && $(GO) test -race -timeout 20m ./...
+
+## integration: whole servers on SQLite, on PostgreSQL, and as a cluster with NATS: sockets, accounts, devices, chat, history, presence (part of make test)
+integration:
+	$(GO) test -count=1 -timeout 20m ./internal/app ./internal/chat ./internal/history ./internal/natsbus ./e2e/upgrade
 
 ## crash: kill the server five times under load (make test does so too); crash-long: fifty times
 crash:

@@ -1,0 +1,278 @@
+//go:build unix
+
+// Package upgrade runs the program from before beside that of now: on one
+// PostgreSQL and one NATS, with people at both.
+package upgrade
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/testkit/live"
+	"github.com/unhidra/unhidra/internal/testkit/natstest"
+	"github.com/unhidra/unhidra/internal/testkit/node"
+	"github.com/unhidra/unhidra/internal/testkit/pgtest"
+)
+
+const (
+	patience = time.Minute
+	root     = "../.."
+	key      = "UNHIDRA_SERVER_KEY=the same key for every node of the cluster"
+)
+
+// A node of the version before and one of this version serve one room, while each
+// is restarted as in an upgrade and, in the end, the way back.
+func TestTwoVersionsSideBySide(t *testing.T) {
+	before, source := previous(t)
+	now := node.Build(t)
+	bus := natstest.Start(t)
+	var oldLog, newLog output
+	settings := []string{"DATABASE_URL=" + pgtest.Database(t, nil), "NATS_URL=" + bus.URL(), key, "UNHIDRA_DRAIN=200ms"}
+	older, newer := node.New(t, before, &oldLog, settings...), node.New(t, now, &newLog, settings...)
+	older.Start()
+	ready(t, older, &oldLog)
+	ctx := t.Context()
+	ann := client.New(older.URL())
+	must(t, ann.Register(ctx, client.Registration{Username: "ann", Password: live.Password}))
+	r, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Upgrade"})
+	must(t, err)
+
+	newer.Start() // and change the schema, under the older one's feet
+	ready(t, newer, &newLog)
+	bob := client.New(newer.URL())
+	must(t, bob.Register(ctx, client.Registration{Username: "bob", Password: live.Password}))
+	me, err := bob.Me(ctx)
+	must(t, err)
+	must(t, ann.Add(ctx, r.ID, me.ID))
+	a, b := listen(t, ann), listen(t, bob)
+	talk := func(when string) {
+		t.Helper()
+		for i := range 10 {
+			from := []*hearer{a, b}[i%2]
+			sent, err := from.Send(ctx, client.Draft{Room: r.ID, Text: fmt.Sprint(when, " ", i)})
+			must(t, err)
+			for _, h := range []*hearer{a, b} {
+				await(t, when+": everybody to hear it", func() bool { return h.last() >= sent.Seq })
+			}
+		}
+	}
+	talk("beside each other")
+	newer.Kill()
+	newer.Start()
+	ready(t, newer, &newLog)
+	talk("after the new one came back")
+
+	older.Stop(patience)
+	older.Start()
+	if lives(t, source) {
+		ready(t, older, &oldLog)
+		talk("after the old one came back")
+	} else {
+		await(t, "the old one to refuse the schema", func() bool { return strings.Contains(oldLog.String(), "was used by a newer Unhidra") })
+	}
+	a.whole(t, "ann, at the old one")
+	b.whole(t, "bob, at the new one")
+}
+
+// A node that is killed takes its people's presence with it within 15 seconds.
+func TestAKilledNodeTakesItsPeopleWithIt(t *testing.T) {
+	bin := node.Build(t)
+	settings := []string{"DATABASE_URL=" + pgtest.Database(t, nil), "NATS_URL=" + natstest.Start(t).URL(), key}
+	var log output
+	nodes := []*node.Node{node.New(t, bin, &log, settings...), node.New(t, bin, &log, settings...)}
+	var people []*client.Client
+	for i, n := range nodes {
+		n.Start()
+		ready(t, n, &log)
+		c := client.New(n.URL())
+		must(t, c.Register(t.Context(), client.Registration{Username: fmt.Sprint("user", i), Password: live.Password}))
+		people = append(people, c)
+	}
+	me, err := people[1].Me(t.Context())
+	must(t, err)
+	r, err := people[0].CreateRoom(t.Context(), client.NewRoom{Kind: "private", Name: "Two"})
+	must(t, err)
+	must(t, people[0].Add(t.Context(), r.ID, me.ID))
+	a := listen(t, people[0])
+	listen(t, people[1])
+	is := func(want string) func() bool {
+		return func() bool {
+			ps, err := a.Watch(t.Context(), me.ID)
+			return err == nil && len(ps) == 1 && ps[0].Is == want
+		}
+	}
+	await(t, "the other to be online", is("online"))
+	nodes[1].Kill()
+	begin := time.Now()
+	await(t, "the other to be gone", is("offline"))
+	if took := time.Since(begin); took > 15*time.Second {
+		t.Errorf("it took %v", took)
+	} else {
+		t.Logf("it took %v", took)
+	}
+}
+
+// previous builds the program from before: the newest release before this commit,
+// or else the commit before. Without that history there is none.
+func previous(t *testing.T) (bin, source string) {
+	t.Helper()
+	git := func(args ...string) (string, error) {
+		out, err := exec.CommandContext(t.Context(), "git", append([]string{"-C", root}, args...)...).Output()
+		return strings.TrimSpace(string(out)), err
+	}
+	commit, err := git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", "HEAD^")
+	if err != nil {
+		commit, err = git("rev-parse", "--verify", "--quiet", "HEAD^")
+	}
+	if err != nil {
+		shallow, _ := git("rev-parse", "--is-shallow-repository")
+		if os.Getenv("CI") != "" && shallow != "true" {
+			t.Fatalf("the commit before this one is not there, and this is no shallow clone: %v", err)
+		}
+		t.Skip("no version from before to run: the history is not here (a shallow clone, or no git); fetch it with `git fetch --unshallow`")
+	}
+	t.Logf("the version before is %s", commit)
+	source, bin = t.TempDir(), filepath.Join(t.TempDir(), "unhidra-before")
+	archive := exec.CommandContext(t.Context(), "git", "-C", root, "archive", "--format=tar", commit)
+	unpack := exec.CommandContext(t.Context(), "tar", "-x", "-C", source)
+	if unpack.Stdin, err = archive.StdoutPipe(); err != nil {
+		t.Fatal(err)
+	}
+	must(t, unpack.Start())
+	must(t, archive.Run())
+	must(t, unpack.Wait())
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./cmd/unhidra")
+	build.Dir = source
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", commit, err, out)
+	}
+	return bin, source
+}
+
+var oldest = regexp.MustCompile(`\A-- oldest: (\d+)\n`)
+
+// lives reports whether this version declares that the one from before, whose source
+// is given, can go on with its schema.
+func lives(t *testing.T, source string) bool {
+	t.Helper()
+	steps := func(at string) []string {
+		files, err := filepath.Glob(filepath.Join(at, "internal/store/sql/postgres/*.sql"))
+		must(t, err)
+		slices.Sort(files)
+		return files
+	}
+	knows := len(steps(source))
+	for _, f := range steps(root)[knows:] {
+		text, err := os.ReadFile(f)
+		must(t, err)
+		m := oldest.FindSubmatch(text)
+		if m == nil {
+			return false
+		}
+		if n, _ := strconv.Atoi(string(m[1])); n > knows {
+			return false
+		}
+	}
+	return true
+}
+
+// hearer keeps the numbers of the events that one connection got.
+type hearer struct {
+	*client.Live
+	mu   sync.Mutex
+	seqs []int64
+}
+
+func listen(t *testing.T, c *client.Client) *hearer {
+	t.Helper()
+	h := &hearer{}
+	h.Live = c.Live(t.Context(), client.LiveOptions{OnEvent: func(e client.Event) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.seqs = append(h.seqs, e.Seq)
+	}})
+	t.Cleanup(h.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	must(t, h.Ready(ctx))
+	return h
+}
+
+func (h *hearer) last() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.seqs) == 0 {
+		return 0
+	}
+	return h.seqs[len(h.seqs)-1]
+}
+
+func (h *hearer) whole(t *testing.T, who string) {
+	t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i, n := range h.seqs {
+		if n != h.seqs[0]+int64(i) {
+			t.Fatalf("%s, got %v", who, h.seqs)
+		}
+	}
+}
+
+func ready(t *testing.T, n *node.Node, log *output) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for !n.Ready(t.Context()) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the node is not ready:\n%s", log)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func await(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for !done() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %v for %s", patience, what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// output is what processes say, which may be read meanwhile.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
