@@ -173,7 +173,10 @@ func TestTheBusIsAway(t *testing.T) {
 	}
 
 	bus.Start()
-	wait(t, func() bool { _, body := get(t, "http://"+c.Nodes[0].Public+"/ready"); return !strings.Contains(body, "degraded") })
+	wait(t, func() bool {
+		_, body := get(t, "http://"+c.Nodes[0].Public+"/ready")
+		return !strings.Contains(body, "degraded")
+	})
 }
 
 // CHK-TK-04: what is signed out at one node is out at all of them at once.
