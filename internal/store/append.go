@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +16,7 @@ type appending struct {
 	mentions    []string // usernames
 	mentionRoom bool
 	now         time.Time
+	words       string // PostgreSQL: what the search index will hold
 
 	event  domain.Event // the answer
 	repeat bool         // the event was there before
@@ -32,6 +32,9 @@ type appending struct {
 // database may leave it open, and asking again with the same key tells.
 func (db *DB) AppendMessage(ctx context.Context, actor string, d domain.Draft, mentions []string, mentionRoom bool, now time.Time) (e domain.Event, repeat bool, err error) {
 	a := &appending{actor: actor, draft: d, mentions: mentions, mentionRoom: mentionRoom, now: trim(now)}
+	if db.dialect == postgres {
+		a.words = tsVector(d.Room, actor, d.Text)
+	}
 	if err := db.writer.do(ctx, &job{append: a}); err != nil {
 		return domain.Event{}, false, err
 	}
@@ -42,28 +45,48 @@ type place struct{ room, user string }
 
 type actorKey struct{ actor, key string }
 
+func roomOf(a *appending) string  { return a.draft.Room }
+func placeOf(a *appending) place  { return place{a.draft.Room, a.actor} }
+func keyOf(a *appending) actorKey { return actorKey{a.actor, a.draft.Key} }
+
+// known is what the database says about a lot of messages before it is appended.
+type known struct {
+	rooms   map[string]*domain.Room
+	places  map[place]domain.Member
+	earlier map[actorKey]roomSeq
+}
+
 // appendAll appends the messages of jobs in one go. A message that is refused
 // fails alone: it is refused before anything of it is written. An error means
 // that the whole lot is to be undone.
 func (t *tx) appendAll(ctx context.Context, jobs []*job) error {
-	rooms, err := t.lockRooms(ctx, jobs)
-	if err != nil {
+	var k known
+	var err error
+	if k.rooms, err = t.roomsOf(ctx, jobs); err != nil {
 		return err
 	}
-	places, err := t.places(ctx, jobs)
-	if err != nil {
+	if k.places, err = t.places(ctx, jobs); err != nil {
 		return err
 	}
-	earlier, err := t.earlier(ctx, jobs)
-	if err != nil {
+	if k.earlier, err = t.earlier(ctx, jobs); err != nil {
 		return err
 	}
-	var fresh, again []*job
-	first := make(map[actorKey]*job)
+	fresh := t.placeAll(ctx, jobs, k)
+	if err := t.insertMessages(ctx, fresh); err != nil {
+		return err
+	}
+	return t.raiseHeads(ctx, fresh)
+}
+
+// placeAll decides on the messages of jobs, and returns those that are to be
+// written.
+func (t *tx) placeAll(ctx context.Context, jobs []*job, known known) (fresh []*job) {
+	var again []*job
+	first := make(map[actorKey]*job, len(jobs))
 	for _, j := range jobs {
 		a := j.append
-		k := actorKey{a.actor, a.draft.Key}
-		if at, ok := earlier[k]; ok {
+		k := keyOf(a)
+		if at, ok := known.earlier[k]; ok {
 			j.err = t.found(ctx, a, at)
 			continue
 		}
@@ -71,7 +94,7 @@ func (t *tx) appendAll(ctx context.Context, jobs []*job) error {
 			again = append(again, j)
 			continue
 		}
-		if j.err = t.place(ctx, a, rooms[a.draft.Room], places[place{a.draft.Room, a.actor}]); j.err != nil {
+		if j.err = t.place(ctx, a, known.rooms[a.draft.Room], known.places[placeOf(a)]); j.err != nil {
 			continue
 		}
 		first[k] = j
@@ -79,13 +102,10 @@ func (t *tx) appendAll(ctx context.Context, jobs []*job) error {
 		j.events = []domain.Event{a.event}
 	}
 	for _, j := range again {
-		winner := first[actorKey{j.append.actor, j.append.draft.Key}]
+		winner := first[keyOf(j.append)]
 		j.append.event, j.append.repeat = winner.append.event, true
 	}
-	if err := t.insertMessages(ctx, fresh); err != nil {
-		return err
-	}
-	return t.raiseHeads(ctx, fresh)
+	return fresh
 }
 
 // place decides on one message, and gives it its number.
@@ -134,13 +154,9 @@ func (t *tx) found(ctx context.Context, a *appending, p roomSeq) error {
 	return nil
 }
 
-// lockRooms reads the rooms of jobs, and on PostgreSQL locks them in the order
-// of their ids, so that two servers never wait for each other in a circle.
-func (t *tx) lockRooms(ctx context.Context, jobs []*job) (map[string]*domain.Room, error) {
-	ids := distinct(jobs, func(a *appending) string { return a.draft.Room })
-	slices.Sort(ids)
-	ids = padded(ids)
-	rows, err := t.QueryContext(ctx, `SELECT `+roomColumns+` FROM rooms r WHERE id IN (`+holders(1, len(ids))+`) ORDER BY id`+t.d.forUpdate, anys(ids)...)
+func (t *tx) roomsOf(ctx context.Context, jobs []*job) (map[string]*domain.Room, error) {
+	ids := padded(distinct(jobs, roomOf))
+	rows, err := t.QueryContext(ctx, `SELECT `+roomColumns+` FROM rooms r WHERE id IN (`+holders(1, len(ids))+`)`, anys(ids)...)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +172,7 @@ func (t *tx) lockRooms(ctx context.Context, jobs []*job) (map[string]*domain.Roo
 }
 
 func (t *tx) places(ctx context.Context, jobs []*job) (map[place]domain.Member, error) {
-	ps := padded(distinct(jobs, func(a *appending) place { return place{a.draft.Room, a.actor} }))
+	ps := padded(distinct(jobs, placeOf))
 	args := make([]any, 0, 2*len(ps))
 	for _, p := range ps {
 		args = append(args, p.room, p.user)
@@ -185,7 +201,7 @@ type roomSeq struct {
 
 // earlier finds the keys of jobs that are in the log already.
 func (t *tx) earlier(ctx context.Context, jobs []*job) (map[actorKey]roomSeq, error) {
-	keys := padded(distinct(jobs, func(a *appending) actorKey { return actorKey{a.actor, a.draft.Key} }))
+	keys := padded(distinct(jobs, keyOf))
 	args := make([]any, 0, 2*len(keys))
 	for _, k := range keys {
 		args = append(args, k.actor, k.key)
@@ -247,11 +263,6 @@ func (t *tx) insertMessages(ctx context.Context, jobs []*job) error {
 			return err
 		}
 	}
-	for part := range lots(jobs) {
-		if err := t.index(ctx, part); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
@@ -266,16 +277,21 @@ func (t *tx) insertMentions(ctx context.Context, m *domain.Message) error {
 }
 
 func (t *tx) raiseHeads(ctx context.Context, jobs []*job) error {
-	heads := make(map[string]domain.Event)
-	for _, j := range jobs {
-		heads[j.append.event.Room] = j.append.event // the last one wins
-	}
-	for room, e := range heads {
+	for room, e := range headsOf(jobs) {
 		if _, err := t.ExecContext(ctx, `UPDATE rooms SET head = $2, last_at = $3 WHERE id = $1`, room, e.Seq, ms(e.At)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// headsOf returns the last event of each room.
+func headsOf(jobs []*job) map[string]domain.Event {
+	heads := make(map[string]domain.Event)
+	for _, j := range jobs {
+		heads[j.append.event.Room] = j.append.event
+	}
+	return heads
 }
 
 func orNull(v, def string) any {

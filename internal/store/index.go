@@ -30,9 +30,9 @@ func words(text string) []string {
 	return ws
 }
 
-func scopeOf(m *domain.Message) []string {
-	s := []string{m.Room, m.Sender.ID}
-	if fulltext.HasLink(m.Text) {
+func scopeOf(room, sender, text string) []string {
+	s := []string{room, sender}
+	if fulltext.HasLink(text) {
 		s = append(s, hasLink)
 	}
 	return s
@@ -40,43 +40,16 @@ func scopeOf(m *domain.Message) []string {
 
 // tsVector is the literal of a message's tsvector. PostgreSQL keeps positions up
 // to 16383 and 256 of each word.
-func tsVector(m *domain.Message) string {
-	var b strings.Builder
-	for i, w := range words(m.Text) {
-		b.WriteString("'" + w + "':" + strconv.Itoa(min(i+1, 16383)) + " ")
+func tsVector(room, sender, text string) string {
+	b := make([]byte, 0, 2*len(text)+128)
+	for i, w := range words(text) {
+		b = append(append(b, '\''), w...)
+		b = append(strconv.AppendInt(append(b, "':"...), int64(min(i+1, 16383)), 10), ' ')
 	}
-	for _, id := range scopeOf(m) {
-		b.WriteString("'" + id + "' ")
+	for _, id := range scopeOf(room, sender, text) {
+		b = append(append(append(b, '\''), id...), "' "...)
 	}
-	return b.String()
-}
-
-// index makes new messages findable, where that happens with the commit.
-func (t *tx) index(ctx context.Context, jobs []*job) error {
-	if t.d != postgres {
-		return nil
-	}
-	args := make([]any, 0, 3*len(jobs))
-	for _, j := range jobs {
-		m := j.append.event.Message
-		args = append(args, m.Room, m.Seq, tsVector(m))
-	}
-	_, err := t.ExecContext(ctx, `INSERT INTO search (pos, words)
-		SELECT e.pos, v.words::tsvector FROM (VALUES `+castRows(len(jobs))+`) AS v (room, seq, words)
-		JOIN events e ON e.room_id = v.room AND e.seq = v.seq`, args...)
-	return err
-}
-
-func castRows(n int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		k := 3 * i
-		b.WriteString("($" + strconv.Itoa(k+1) + ",$" + strconv.Itoa(k+2) + "::bigint,$" + strconv.Itoa(k+3) + ")")
-	}
-	return b.String()
+	return string(b)
 }
 
 // reindex replaces what the index holds of a changed message; of a deleted one
@@ -90,7 +63,7 @@ func (t *tx) reindex(ctx context.Context, m *domain.Message) error {
 		if _, err := t.ExecContext(ctx, `DELETE FROM search WHERE pos = $1`, pos); err != nil || !m.DeletedAt.IsZero() {
 			return err
 		}
-		_, err := t.ExecContext(ctx, `INSERT INTO search (pos, words) VALUES ($1, $2::tsvector)`, pos, tsVector(m))
+		_, err := t.ExecContext(ctx, `INSERT INTO search (pos, words) VALUES ($1, $2::tsvector)`, pos, tsVector(m.Room, m.Sender.ID, m.Text))
 		return err
 	}
 	var head int64
@@ -105,7 +78,7 @@ func (t *tx) reindex(ctx context.Context, m *domain.Message) error {
 
 func (t *tx) indexOne(ctx context.Context, pos int64, m *domain.Message) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO search (rowid, words, scope) VALUES ($1, $2, $3)`,
-		pos, strings.Join(words(m.Text), " "), strings.Join(scopeOf(m), " "))
+		pos, strings.Join(words(m.Text), " "), strings.Join(scopeOf(m.Room, m.Sender.ID, m.Text), " "))
 	return err
 }
 

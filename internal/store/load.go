@@ -17,21 +17,21 @@ const (
 
 // load is what the writer knows of its own speed.
 type load struct {
-	batch   atomic.Int64 // nanoseconds of a commit, a moving average
-	begun   atomic.Int64 // when the commit under way began, Unix nanoseconds; 0: none
-	others  atomic.Int64 // PostgreSQL: writes under way that do not pass the writer
+	batch   atomic.Int64        // nanoseconds of a commit, a moving average
+	begun   [lanes]atomic.Int64 // when each lane's commit under way began, Unix nanoseconds; 0: none
+	others  atomic.Int64        // PostgreSQL: writes under way that do not pass the writer
 	refused atomic.Int64
 	turned  atomic.Int64 // of the others, away
 }
 
 // begin is called when a commit begins, and what it returns when it has ended.
-func (l *load) begin(now time.Time) (end func()) {
-	l.begun.Store(now.UnixNano())
+func (l *load) begin(lane int, now time.Time) (end func()) {
+	l.begun[lane].Store(now.UnixNano())
 	return func() {
 		old := l.batch.Load()
 		took := min(time.Since(now), longestWait) // one that is out of all proportion is no measure
 		l.batch.Store(old + (int64(took)-old)/4)
-		l.begun.Store(0)
+		l.begun[lane].Store(0)
 	}
 }
 
@@ -39,7 +39,7 @@ func (l *load) begin(now time.Time) (end func()) {
 // commit that takes longer than commits do, since the disk hangs, counts as it
 // goes on.
 func (l *load) wait(before int, now time.Time) time.Duration {
-	begun := l.begun.Load()
+	begun := l.oldest()
 	if before == 0 && begun == 0 {
 		return 0
 	}
@@ -49,6 +49,16 @@ func (l *load) wait(before int, now time.Time) time.Duration {
 		wait += max(0, now.Sub(time.Unix(0, begun))-batch)
 	}
 	return wait
+}
+
+// oldest is when the commit began that is under way for longest; 0: none is.
+func (l *load) oldest() (begun int64) {
+	for i := range l.begun {
+		if b := l.begun[i].Load(); b != 0 && (begun == 0 || b < begun) {
+			begun = b
+		}
+	}
+	return begun
 }
 
 func (l *load) refuse(wait time.Duration) error {

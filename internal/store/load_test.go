@@ -26,7 +26,7 @@ func TestExpectedWait(t *testing.T) {
 		var l load
 		l.batch.Store(int64(c.batch))
 		if c.begun > 0 {
-			l.begun.Store(now.Add(-c.begun).UnixNano())
+			l.begun[0].Store(now.Add(-c.begun).UnixNano())
 		}
 		if got := l.wait(c.before, now); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
@@ -47,7 +47,7 @@ func TestOverloadIsRefusedEarly(t *testing.T) {
 		})
 	}()
 	<-held
-	db.writer.load.begun.Store(time.Now().Add(-8 * time.Second).UnixNano()) // it hangs for eight seconds now
+	db.writer.load.begun[0].Store(time.Now().Add(-8 * time.Second).UnixNano()) // it hangs for eight seconds now
 	start := time.Now()
 	_, _, err := db.AppendMessage(t.Context(), userID(0), domain.Draft{Room: room, Key: "late", Text: "late"}, nil, false, time.Now())
 	var refused *domain.Error
@@ -65,7 +65,7 @@ func TestOverloadIsRefusedEarly(t *testing.T) {
 	}
 
 	// As many as may wait, and one more.
-	db.writer.load.begun.Store(0)
+	db.writer.load.begun[0].Store(0)
 	ctx, cancel := context.WithCancel(t.Context())
 	for range queueLength {
 		j := &job{ctx: ctx, done: make(chan struct{}), fn: func(context.Context, *tx) error { return nil }}

@@ -12,10 +12,10 @@ import (
 
 const memberColumns = `m.room_id, m.role, m.muted_until, m.joined_at, u.id, u.kind, u.username, u.display_name, u.avatar`
 
-func scanMember(rows *sql.Rows) (m domain.Member, err error) {
+func scanMember[R interface{ Scan(...any) error }](row R) (m domain.Member, err error) {
 	var muted, joined int64
 	var u nullRef
-	err = rows.Scan(append([]any{&m.Room, &m.Role, &muted, &joined}, u.dest()...)...)
+	err = row.Scan(append([]any{&m.Room, &m.Role, &muted, &joined}, u.dest()...)...)
 	m.MutedUntil, m.JoinedAt, m.User = at(muted), at(joined), u.ref()
 	return m, err
 }

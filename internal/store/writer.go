@@ -45,20 +45,28 @@ type job struct {
 }
 
 // writer commits what is waiting, together. On SQLite it is the only writer of
-// the database and takes every job; on PostgreSQL it takes messages alone.
+// the database and takes every job; on PostgreSQL it takes messages alone, and
+// gathers the next lot while the last one's commit is on its way.
 type writer struct {
 	db     *DB
 	mu     sync.RWMutex // held for reading while a job is handed over
 	closed bool
 	jobs   chan *job
 	load   load
-	ended  chan struct{}
+	turn   sync.Mutex // of whoever gathers a lot, until it is written but for the commit
+	ended  sync.WaitGroup
 	conn   *prepared // SQLite: kept, so that a failed commit can be rolled back by hand
 }
 
 func newWriter(db *DB) *writer {
-	w := &writer{db: db, jobs: make(chan *job, queueLength), ended: make(chan struct{})}
-	go w.run()
+	w := &writer{db: db, jobs: make(chan *job, queueLength)}
+	n := 1
+	if db.dialect == postgres {
+		n = lanes
+	}
+	for i := range n {
+		w.ended.Go(func() { w.run(&lane{db: db, number: i}) })
+	}
 	return w
 }
 
@@ -70,13 +78,14 @@ func (w *writer) stop() {
 		close(w.jobs)
 	}
 	w.mu.Unlock()
-	<-w.ended
+	w.ended.Wait()
 }
 
 // do waits until j is durable, or has failed. A queue that is full, or would take
-// too long, is refused at once: an early no is worth more than a late one. If ctx ends while j waits its turn,
-// j is not carried out. Once it has begun, do waits for its end: what j's
-// function sets belongs to the caller, who must not be gone by then.
+// too long, is refused at once: an early no is worth more than a late one. If ctx
+// ends while j waits its turn, j is not carried out. Once it has begun, do waits
+// for its end: what j's function sets belongs to the caller, who must not be gone
+// by then.
 func (w *writer) do(ctx context.Context, j *job) error {
 	j.ctx, j.done = ctx, make(chan struct{})
 	if err := w.enqueue(j); err != nil {
@@ -112,32 +121,46 @@ func (w *writer) enqueue(j *job) error {
 	}
 }
 
-func (w *writer) run() {
-	defer close(w.ended)
+func (w *writer) run(l *lane) {
+	defer l.close(nil)
 	batch := make([]*job, 0, batchLength)
-	for j := range w.jobs {
-		batch = append(batch[:0], j)
-		for len(batch) < batchLength {
-			select {
-			case j, ok := <-w.jobs:
-				if ok {
-					batch = append(batch, j)
-					continue
-				}
-			default:
-			}
+	for {
+		w.turn.Lock()
+		next := sync.OnceFunc(w.turn.Unlock)
+		if batch = w.gather(batch[:0]); len(batch) > 0 {
+			w.commit(l, batch, next)
+		}
+		next()
+		if len(batch) == 0 {
 			break
 		}
-		w.commit(batch)
 	}
 	if w.conn != nil {
 		_ = w.conn.Close()
 	}
 }
 
+// gather waits for a job, and takes all that wait with it. None means that the
+// writer was stopped.
+func (w *writer) gather(batch []*job) []*job {
+	j, ok := <-w.jobs
+	for ok {
+		if batch = append(batch, j); len(batch) == batchLength {
+			break
+		}
+		select {
+		case j, ok = <-w.jobs:
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
 // commit carries the batch out in one transaction, and tells each job how it
-// went. A job that fails takes no other with it.
-func (w *writer) commit(batch []*job) {
+// went. A job that fails takes no other with it. next is called once another
+// batch may begin.
+func (w *writer) commit(l *lane, batch []*job, next func()) {
 	live := batch[:0]
 	for _, j := range batch {
 		if j.claimed.CompareAndSwap(false, true) {
@@ -148,16 +171,20 @@ func (w *writer) commit(batch []*job) {
 		return
 	}
 	ctx := context.Background()
-	defer w.load.begin(time.Now())()
-	err := w.transact(ctx, live)
-	if err != nil && len(live) > 1 && w.db.dialect == postgres {
-		// One bad statement ends a PostgreSQL transaction: find the bad job.
-		for _, j := range live {
-			w.finish([]*job{j}, w.transact(ctx, []*job{j}))
-		}
+	defer w.load.begin(l.number, time.Now())()
+	if w.db.dialect == sqlite {
+		w.finish(live, w.transact(ctx, live))
 		return
 	}
-	w.finish(live, err)
+	err := l.append(ctx, live, next)
+	if err == nil || len(live) == 1 || l.conn == nil {
+		w.finish(live, err)
+		return
+	}
+	for _, j := range live { // one bad statement ends the transaction: find the bad job
+		one := []*job{j}
+		w.finish(one, l.append(ctx, one, next))
+	}
 }
 
 func (w *writer) finish(jobs []*job, err error) {
@@ -178,12 +205,6 @@ func (w *writer) finish(jobs []*job, err error) {
 
 // transact runs jobs and commits. An error means that nothing was kept.
 func (w *writer) transact(ctx context.Context, jobs []*job) error {
-	for _, j := range jobs {
-		j.err, j.events = nil, nil
-	}
-	if w.db.dialect == postgres {
-		return w.transactPostgres(ctx, jobs)
-	}
 	conn, err := w.connection(ctx)
 	if err != nil {
 		return err
@@ -270,10 +291,6 @@ func (w *writer) drop(ctx context.Context) {
 	}
 	_ = w.conn.Close()
 	w.conn = nil
-}
-
-func (w *writer) transactPostgres(ctx context.Context, jobs []*job) error {
-	return w.db.inTx(ctx, func(t *tx) error { return t.appendAll(ctx, jobs) })
 }
 
 // inTx runs fn in a transaction of PostgreSQL.
