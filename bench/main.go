@@ -14,6 +14,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,10 +37,23 @@ const (
 func main() {
 	log.SetFlags(0)
 	sends := flag.Int("sends", 20000, "messages for each figure of durable sends")
-	sizes := flag.String("sizes", "10000,100000", "sizes of the store for history and search")
+	sizes := flag.String("sizes", "10000,100000", "sizes of the store for history and search; empty: none")
+	sqlite := flag.Bool("sqlite", true, "measure durable sends on SQLite as well")
 	postgres := flag.String("postgres", "", "URL of an empty PostgreSQL database; empty: SQLite only")
 	keep := flag.String("dir", "", "folder that the stores are made in and stay; empty: a temporary one")
+	cases := flag.String("cases", "1/1,32/1,256/1,256/32", "figures of durable sends: messages in flight/rooms")
+	profile := flag.String("cpuprofile", "", "file for a profile of this process")
 	flag.Parse()
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			log.Fatal(err)
+		}
+		defer pprof.StopCPUProfile()
+	}
 	ctx := context.Background()
 	dir := *keep
 	if dir == "" {
@@ -50,10 +64,15 @@ func main() {
 		defer func() { _ = os.RemoveAll(dir) }()
 	}
 
-	fmt.Println("| store | in flight | rooms | acknowledged/s | p50 | p99 | bare, same senders/s | ratio | bare, full lots/s |\n|---|---|---|---|---|---|---|---|---|")
-	durable(ctx, store.Options{Path: filepath.Join(dir, "sends.db")}, "sqlite", filepath.Join(dir, "bare.db"), *sends)
+	fmt.Println("| store | in flight | rooms | acknowledged/s | p50 | p99 | CPU µs/message | bare, same senders/s | ratio | bare CPU µs | bare, full lots/s |\n|---|---|---|---|---|---|---|---|---|---|---|")
+	if *sqlite {
+		durable(ctx, store.Options{Path: filepath.Join(dir, "sends.db")}, "sqlite", filepath.Join(dir, "bare.db"), *cases, *sends)
+	}
 	if *postgres != "" {
-		durable(ctx, store.Options{URL: *postgres}, "pgx", *postgres, *sends)
+		durable(ctx, store.Options{URL: *postgres}, "pgx", *postgres, *cases, *sends)
+	}
+	if *sizes == "" {
+		return
 	}
 	fmt.Println("\n| messages | page p50 | page p95 | search p50 | search p95 | by relevance p95 | bytes/message |\n|---|---|---|---|---|---|---|")
 	path := filepath.Join(dir, "history.db")
@@ -151,117 +170,44 @@ func (b *bench) send(ctx context.Context, n, inFlight, rooms int) []time.Duratio
 	return took
 }
 
-func durable(ctx context.Context, o store.Options, driver, dsn string, n int) {
+func durable(ctx context.Context, o store.Options, driver, bareDSN, cases string, n int) {
 	b := open(ctx, o)
 	defer func() { _ = b.db.Close() }()
-	for _, c := range []struct{ inFlight, rooms int }{{1, 1}, {32, 1}, {256, 1}, {256, rooms}} {
-		count := n
-		if c.inFlight == 1 {
-			count = n / 10
-		}
-		begin := time.Now()
-		took := b.send(ctx, count, c.inFlight, c.rooms)
-		rate := float64(count) / time.Since(begin).Seconds()
-		fed, full := b.bareCommits(ctx, driver, dsn, count, c.inFlight)
-		p := percentiles(took)
-		fmt.Printf("| %s | %d | %d | %.0f | %v | %v | %.0f | %.2f | %.0f |\n", b.db.Name(), c.inFlight, c.rooms, rate, p(50), p(99), fed, rate/fed, full)
-	}
-}
-
-// bareCommits inserts the same rows and does nothing else: what the database
-// itself allows. fed is for the same senders, who wait for each commit; full is
-// for one loop with lots as large as there are senders.
-func (b *bench) bareCommits(ctx context.Context, driver, dsn string, n, senders int) (fed, full float64) {
-	text := b.text()
-	if driver == "sqlite" {
-		dsn = "file:" + dsn + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
-	}
-	db, err := sql.Open(driver, dsn)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	db.SetMaxOpenConns(1)
-	exec := func(q querier, query string, args ...any) {
-		if _, err := q.ExecContext(ctx, query, args...); err != nil {
+	var server *sql.DB // to ask which processes are its
+	if o.URL != "" {
+		var err error
+		if server, err = sql.Open(driver, bareDSN); err != nil {
 			log.Fatal(err)
 		}
+		defer func() { _ = server.Close() }()
 	}
-	exec(db, `DROP TABLE IF EXISTS bare`)
-	// The columns and indexes of the log.
-	identity := "pos INTEGER PRIMARY KEY"
-	if driver != "sqlite" {
-		identity = "pos BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
-	}
-	exec(db, `CREATE TABLE bare (`+identity+`, room TEXT, seq BIGINT, type TEXT, actor TEXT, at BIGINT, key TEXT, text TEXT,
-		mentions TEXT, target BIGINT, edits BIGINT DEFAULT 0, deleted_at BIGINT DEFAULT 0, UNIQUE (room, seq))`)
-	exec(db, `CREATE UNIQUE INDEX bare_key ON bare (actor, key) WHERE key IS NOT NULL`)
-	exec(db, `CREATE INDEX bare_timeline ON bare (room, seq) WHERE target IS NULL`)
-	exec(db, `CREATE INDEX bare_time ON bare (room, at) WHERE target IS NULL`)
-	prepared, err := db.PrepareContext(ctx, `INSERT INTO bare (room, seq, type, actor, at, key, text, mentions) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`)
-	if err != nil {
-		log.Fatal(err)
-	}
-	rate := func(next func(commit func(rows int))) float64 {
-		i, begin := 0, time.Now()
-		next(func(rows int) {
-			tx, err := db.BeginTx(ctx, nil)
-			if err != nil {
-				log.Fatal(err)
-			}
-			insert := tx.StmtContext(ctx, prepared)
-			for range rows {
-				_, err := insert.ExecContext(ctx, b.rooms[0], i, domain.MessageCreated, user(i%users), begin.UnixMilli(), fmt.Sprint("k", i), text, "")
-				if err != nil {
-					log.Fatal(err)
-				}
-				i++
-			}
-			if err := tx.Commit(); err != nil {
-				log.Fatal(err)
+	for c := range strings.SplitSeq(cases, ",") {
+		var inFlight, rooms int
+		if _, err := fmt.Sscanf(c, "%d/%d", &inFlight, &rooms); err != nil {
+			log.Fatalf("-cases %s: %v", c, err)
+		}
+		count := n
+		if inFlight == 1 {
+			count = n / 10
+		}
+		begin, cpu := time.Now(), used(ctx, server)
+		took := b.send(ctx, count, inFlight, rooms)
+		rate := float64(count) / time.Since(begin).Seconds()
+		ours := perMessage(used(ctx, server)-cpu, count)
+		bare := openBare(ctx, driver, bareDSN, b.rooms[0], b.text())
+		fed, bareCPU := bare.rate(ctx, count, server, func(commit func(int)) { closedLoop(count, inFlight, commit) })
+		full, _ := bare.rate(ctx, count, server, func(commit func(int)) {
+			for range count / inFlight {
+				commit(inFlight)
 			}
 		})
-		return float64(n) / time.Since(begin).Seconds()
-	}
-	fed = rate(func(commit func(int)) { closedLoop(n, senders, commit) })
-	exec(db, `DELETE FROM bare`)
-	full = rate(func(commit func(int)) {
-		for range n / senders {
-			commit(senders)
-		}
-	})
-	return fed, full
-}
-
-// closedLoop has senders who each wait for their row's commit before they ask
-// for the next, and commits what is waiting, together.
-func closedLoop(n, senders int, commit func(rows int)) {
-	waiting := make(chan chan struct{}, senders)
-	for range senders {
-		go func() {
-			done := make(chan struct{}, 1)
-			for range n / senders {
-				waiting <- done
-				<-done
-			}
-		}()
-	}
-	for sent := 0; sent < n/senders*senders; {
-		lot := []chan struct{}{<-waiting}
-		for range len(waiting) {
-			lot = append(lot, <-waiting)
-		}
-		commit(len(lot))
-		for _, done := range lot {
-			done <- struct{}{}
-		}
-		sent += len(lot)
+		_ = bare.db.Close()
+		p := percentiles(took)
+		fmt.Printf("| %s | %d | %d | %.0f | %v | %v | %.0f | %.0f | %.2f | %.0f | %.0f |\n", b.db.Name(), inFlight, rooms, rate, p(50), p(99), ours, fed, rate/fed, bareCPU, full)
 	}
 }
 
-type querier interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-}
+func perMessage(d time.Duration, n int) float64 { return float64(d.Microseconds()) / float64(n) }
 
 func (b *bench) reading(ctx context.Context, n int, path string) {
 	b.indexed(ctx)

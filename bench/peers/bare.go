@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"github.com/unhidra/unhidra/internal/ws"
+)
+
+// The bare server is the limit that the kernel sets: it takes a frame from a
+// publisher and writes it to each member's socket, one system call for each, and
+// does nothing else. It knows no names, no order, no slow readers and no end.
+
+type bareTalk struct{ rooms int }
+
+func (bareTalk) path() string      { return "/" }
+func (bareTalk) header(int) string { return "" }
+func (b bareTalk) opening(client int) [][]byte {
+	return [][]byte{[]byte(strconv.Itoa(client % b.rooms))}
+}
+func (bareTalk) joined() string       { return "joined" }
+func (bareTalk) answer([]byte) []byte { return nil }
+
+// publish sends what is about as long as the product's frame of an event.
+func (b bareTalk) publish(_, _ int, text string) []byte {
+	return fmt.Appendf(nil, `{"text":%q,"pad":"%s"}`, text, bytes.Repeat([]byte("x"), 300))
+}
+
+func startBare(rooms int) (*target, error) {
+	t := &target{name: "bare writes", addrs: []string{freeAddr()}, language: bareTalk{rooms}}
+	p, err := self("bare", t.addrs[0], strconv.Itoa(rooms))
+	if err != nil {
+		return nil, err
+	}
+	t.servers = []*process{p}
+	return t, t.await()
+}
+
+type bareRoom struct {
+	mu      sync.Mutex
+	members []syscall.RawConn
+}
+
+func beBare(addr string, n int) error {
+	rooms := make([]bareRoom, n)
+	return http.ListenAndServe(addr, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		nc, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		if _, err := nc.Write(ws.AppendUpgrade(nil, r, "")); err != nil {
+			return
+		}
+		go serveBare(nc, rooms)
+	}))
+}
+
+func serveBare(nc net.Conn, rooms []bareRoom) {
+	s := &socket{nc: nc, p: ws.Parser{Max: 64 << 10}}
+	raw, err := nc.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		return
+	}
+	var room *bareRoom
+	_ = s.read(func(text []byte) bool { // it ends with the client
+		if room == nil {
+			i, _ := strconv.Atoi(string(text))
+			room = &rooms[i]
+			room.mu.Lock()
+			room.members = append(room.members, raw)
+			room.mu.Unlock()
+			_, err := nc.Write(ws.AppendFrame(nil, ws.Text, []byte("joined")))
+			return err == nil
+		}
+		room.spread(ws.AppendFrame(nil, ws.Text, text))
+		return true
+	})
+}
+
+func (r *bareRoom) spread(frame []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range r.members {
+		_ = m.Control(func(fd uintptr) { _, _ = syscall.Write(int(fd), frame) })
+	}
+}

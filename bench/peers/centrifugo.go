@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const centrifugoKey = "a key for measurements alone, of no use elsewhere"
+
+// centrifugoTalk is its JSON protocol.
+type centrifugoTalk struct{ rooms int }
+
+func (centrifugoTalk) path() string      { return "/connection/websocket" }
+func (centrifugoTalk) header(int) string { return "" }
+func (centrifugoTalk) joined() string    { return `"id":2,"subscribe"` }
+
+func (c centrifugoTalk) opening(client int) [][]byte {
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": fmt.Sprint("u", client), "exp": time.Now().Add(2 * time.Hour).Unix()}).
+		SignedString([]byte(centrifugoKey))
+	if err != nil {
+		fail(err)
+	}
+	return [][]byte{
+		fmt.Appendf(nil, `{"id":1,"connect":{"token":%q}}`, token),
+		fmt.Appendf(nil, `{"id":2,"subscribe":{"channel":"room%d"}}`, client%c.rooms),
+	}
+}
+
+func (c centrifugoTalk) publish(n, client int, text string) []byte {
+	return fmt.Appendf(nil, `{"id":%d,"publish":{"channel":"room%d","data":{"text":%q}}}`, n+3, client%c.rooms, text)
+}
+
+// answer returns the server's ping, which is an empty object.
+func (centrifugoTalk) answer(text []byte) []byte {
+	if bytes.Equal(bytes.TrimSpace(text), []byte("{}")) {
+		return []byte("{}")
+	}
+	return nil
+}
+
+// startCentrifugo starts it as its documentation does for a chat: the memory
+// engine, JSON, everything else by default.
+func startCentrifugo(binary, dir string, rooms int) (*target, error) {
+	addr := freeAddr()
+	_, port, _ := net.SplitHostPort(addr)
+	config := map[string]any{
+		"client": map[string]any{
+			"token": map[string]any{"hmac_secret_key": centrifugoKey}, "allowed_origins": []string{"*"},
+		},
+		"channel":     map[string]any{"without_namespace": map[string]any{"allow_subscribe_for_client": true, "allow_publish_for_subscriber": true}},
+		"log":         map[string]any{"level": "warn"},
+		"http_server": map[string]any{"address": "127.0.0.1", "port": port},
+	}
+	b, err := json.Marshal(config)
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "centrifugo.json")
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		return nil, err
+	}
+	p, err := run(nil, binary, "--config", file)
+	if err != nil {
+		return nil, err
+	}
+	t := &target{name: "Centrifugo 6.9.1", addrs: []string{addr}, language: centrifugoTalk{rooms}, servers: []*process{p}}
+	return t, t.await()
+}
