@@ -1,8 +1,9 @@
 // A long history in the browser: what is in the page stays small, nothing moves
-// under the reader, and opening a room costs little beside a bare page.
+// under the reader, opening a room costs little beside a bare page, and who was
+// away finds the first message that they missed.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { composer, launch, shot, signUp, visitor } from './people.mjs';
+import { composer, launch, line, password, shot, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
 const server = new Server();
@@ -133,6 +134,30 @@ test('opening a long room on a slow machine costs little more than its bare page
   assert.ok(open.Large.seconds < 2 * open.Small.seconds, 'a room ten times as long costs the same');
   assert.ok(open.Large.long <= bare.long + 8, `${open.Large.long} long tasks`);
   await cdp.send('Emulation.setCPUThrottlingRate', { rate: 1 });
+});
+
+test('who was away goes to the first message that they missed, however far above', async () => {
+  const call = async (path, body, token) => {
+    const headers = { 'Content-Type': 'application/json', ...(token && { Authorization: `Bearer ${token}` }) };
+    const answer = await fetch(`${server.url}/api/v1${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    assert.ok(answer.ok, `${path}: ${answer.status} ${await answer.clone().text()}`);
+    return answer.json();
+  };
+  await page.goto(`${server.url}/`);
+  await page.getByRole('navigation').getByRole('link', { name: 'Small' }).waitFor();
+  const bob = await call('/auth/register', { username: 'bob', display_name: 'Bob Jones', password });
+  await call(`/rooms/${rooms.Small}/join`, {}, bob.access_token);
+  for (let i = 0; i < 120; i++) await call(`/rooms/${rooms.Small}/messages`, { key: `missed-${i}`, text: `missed ${i}` }, bob.access_token);
+  await page.getByRole('navigation').getByRole('link', { name: /Small.*unread/ }).click();
+  await line(page, 'missed 119').waitFor();
+  assert.equal(await page.getByRole('log').getByText('New', { exact: true }).count(), 0, 'the line of the first unread message stands where it does not belong');
+  await page.getByRole('button', { name: '120 new messages above' }).click();
+  await line(page, 'missed 0').waitFor();
+  await page.getByRole('log').getByText('New', { exact: true }).waitFor();
+  await page.getByRole('button', { name: '120 new messages above' }).waitFor({ state: 'detached' });
+  await shot(page, 'first-unread');
+  await page.getByRole('button', { name: 'Jump to latest' }).click();
+  await line(page, 'missed 119').waitFor();
 });
 
 test('no page threw', () => assert.equal(page.broken, undefined));

@@ -1,7 +1,7 @@
 // The state behind the signed-in views: the rooms, what is open, and who is
 // there, kept true by the connection.
 
-import { SvelteMap } from 'svelte/reactivity';
+import { SvelteMap, SvelteSet } from 'svelte/reactivity';
 import type { Api } from '../net/api';
 import { Connection, type Frame, type State } from '../net/connection';
 import type * as port from '../view/port';
@@ -13,7 +13,7 @@ import { Marks } from './marks';
 import { Tally } from './tally';
 import { Alerts } from './alerts.svelte';
 import { DeviceSettings } from './settings.svelte';
-import { draftKey, OpenRoom } from './room.svelte';
+import { draftsOf, OpenRoom } from './room.svelte';
 
 interface Hello {
   me: Me;
@@ -54,6 +54,7 @@ export class SignedIn implements port.App {
   #rooms = new SvelteMap<string, RoomState>();
   #presences = new SvelteMap<string, port.Seen>();
   #gone = new SvelteMap<string, 'left' | 'kicked' | 'banned' | 'deleted'>();
+  #drafts: SvelteSet<string>;
   #open = new Map<string, OpenRoom>();
   #tallies = new Map<string, Tally>();
   #gaps = new Gaps({
@@ -72,6 +73,7 @@ export class SignedIn implements port.App {
   constructor(api: Api<Me>, me: Me, server: port.Server, words: (err: unknown) => string, leave: () => Promise<void>) {
     this.#api = api;
     this.#me = me;
+    this.#drafts = new SvelteSet(draftsOf(me.id));
     this.server = server;
     this.#words = words;
     this.#leave = leave;
@@ -344,8 +346,7 @@ export class SignedIn implements port.App {
   }
 
   draftIn(room: string): boolean {
-    void this.#now; // drafts change without telling
-    return localStorage.getItem(draftKey(this.#me.id, room)) !== null;
+    return this.#drafts.has(room);
   }
 
   open(room: string): port.RoomModel {
@@ -361,6 +362,7 @@ export class SignedIn implements port.App {
         tell: (type, data) => this.#connection.tell(type, data),
         state: (id) => this.#rooms.get(id),
         read: (id, seq) => this.#read(id, seq),
+        drafted: (id, there) => (there ? this.#drafts.add(id) : this.#drafts.delete(id)),
         words: this.#words,
       });
     }

@@ -28,6 +28,8 @@ export interface Around {
   state(room: string): RoomState | undefined;
   /** the user has read up to here */
   read(room: string, seq: number): void;
+  /** there is a draft in a room now, or none any more */
+  drafted(room: string, there: boolean): void;
   words: (err: unknown) => string;
 }
 
@@ -88,6 +90,7 @@ export class OpenRoom implements RoomModel {
     const key = draftKey(this.#a.me, this.id);
     if (text) localStorage.setItem(key, text);
     else localStorage.removeItem(key);
+    this.#a.drafted(this.id, text !== '');
   }
 
   showPending(): void {
@@ -268,4 +271,11 @@ function changed(line: Event, m: Message): Event {
 }
 
 // Of several people at one browser, each has their own.
-export const draftKey = (user: string, room: string): string => `unhidra.draft.${user}.${room}`;
+const drafts = (user: string): string => `unhidra.draft.${user}.`;
+const draftKey = (user: string, room: string): string => drafts(user) + room;
+
+/** The rooms in which a user has begun to write. */
+export function draftsOf(user: string): string[] {
+  const own = Object.keys(localStorage).filter((key) => key.startsWith(drafts(user)));
+  return own.map((key) => key.slice(drafts(user).length));
+}

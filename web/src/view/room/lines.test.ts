@@ -14,7 +14,7 @@ function said(seq: number, sender: User, at: number, more: Partial<NonNullable<E
 
 const joined = (seq: number, who: User, by = who): Event => ({ room: 'r', seq, type: 'member.joined', actor: by, subject: who, at: minutes(0) });
 
-const all = { unread: { after: 1000, to: 1000 }, me: ann.id, direct: false };
+const all = { unread: { after: 1000, to: 1000 }, older: false, me: ann.id, direct: false };
 
 const show = (lines: Line[]) =>
   lines
@@ -34,6 +34,13 @@ describe('layOut', () => {
     const quote = { seq: 1, sender: bob };
     const events = [said(1, ann, 0), said(2, ann, 1, { reply_to: quote }), said(3, ann, 24 * 60)];
     expect(show(layOut(events, [], all))).toBe('day 1! 2! day 3!');
+  });
+
+  it('marks no message as the first unread one while that may be above what is loaded', () => {
+    const events = [said(7, bob, 0), said(8, bob, 6)];
+    expect(show(layOut(events, [], { ...all, older: true, unread: { after: 3, to: 8 } }))).toBe('day 7! 8!');
+    expect(show(layOut(events, [], { ...all, older: true, unread: { after: 6, to: 8 } }))).toBe('day new 7! 8!');
+    expect(show(layOut(events, [], { ...all, unread: { after: 3, to: 8 } }))).toBe('day new 7! 8!');
   });
 
   it('marks the first unread message of somebody else, once', () => {

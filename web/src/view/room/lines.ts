@@ -24,6 +24,8 @@ export const keyOf = (m: Message): string => (m.key ? `${m.sender.id}/${m.key}` 
 interface Context {
   /** what was unread when the reader came: after the one number, up to the other */
   unread: { after: number; to: number };
+  /** what is loaded goes on above: the first unread may be there */
+  older: boolean;
   /** between people who know each other: that they are here is not said */
   direct: boolean;
   me: string;
@@ -34,7 +36,7 @@ export function layOut(events: readonly Event[], pending: readonly Pending[], c:
   const lines: Line[] = [];
   let day = '';
   let last: Message | undefined; // the message right above, if it may be joined
-  let marked = false;
+  let marked = c.older && (events[0]?.seq ?? 0) > c.unread.after + 1;
 
   const startDay = (at: string) => {
     const key = dayKey(at);
