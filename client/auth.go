@@ -148,7 +148,9 @@ func (c *Client) token(ctx context.Context, bad string) (string, error) {
 		done := make(chan struct{})
 		c.refreshing = done
 		c.mu.Unlock()
-		err := c.sign(ctx, "/auth/refresh", map[string]string{"refresh_token": t.Refresh})
+		// Whoever asked may give up meanwhile. The answer must not be lost by that:
+		// the token is used up, and one that turns up twice ends the session.
+		err := c.sign(context.WithoutCancel(ctx), "/auth/refresh", map[string]string{"refresh_token": t.Refresh})
 		c.mu.Lock()
 		c.refreshing = nil
 		c.mu.Unlock()

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,6 +49,33 @@ func TestRefreshIsDoneOnce(t *testing.T) {
 	wg.Wait()
 	if refreshes.Load() != 1 || c.Tokens().Refresh != "r2" {
 		t.Errorf("%d refreshes, then %+v", refreshes.Load(), c.Tokens())
+	}
+}
+
+// TestRefreshOutlivesItsAsker: who asked for a refresh gives up before the answer;
+// the session goes on with what the answer brought.
+func TestRefreshOutlivesItsAsker(t *testing.T) {
+	asked := make(chan context.CancelFunc, 1)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v1/auth/refresh" {
+			(<-asked)()
+			_ = json.NewEncoder(w).Encode(map[string]any{
+				"state": "complete", "access_token": "new", "expires": time.Now().Add(time.Hour), "refresh_token": "r2",
+			})
+			return
+		}
+		_, _ = w.Write([]byte(`{"items":[]}`))
+	}))
+	defer srv.Close()
+	c := New(srv.URL)
+	c.SetTokens(Tokens{Access: "old", Expires: time.Now(), Refresh: "r1"})
+	ctx, cancel := context.WithCancel(t.Context())
+	asked <- cancel
+	if _, err := c.Rooms(ctx); err == nil {
+		t.Error("somebody who gave up got an answer")
+	}
+	if got := c.Tokens(); got.Refresh != "r2" {
+		t.Errorf("the session has %+v", got)
 	}
 }
 

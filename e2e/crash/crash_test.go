@@ -7,10 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -18,6 +15,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/testkit/node"
 	"github.com/unhidra/unhidra/internal/testkit/pgtest"
 )
 
@@ -42,60 +40,17 @@ func setting(tb testing.TB, name string, def uint64) uint64 {
 }
 
 func TestKillsLoseNothing(t *testing.T) {
-	bin := build(t)
+	bin := node.Build(t)
 	t.Run("sqlite", func(t *testing.T) { crash(t, bin) })
 	t.Run("postgres", func(t *testing.T) { crash(t, bin, "DATABASE_URL="+pgtest.Database(t, nil)) })
 }
 
-func build(t *testing.T) string {
+// newServer starts a server that ends with the test.
+func newServer(t *testing.T, bin string, env ...string) *node.Node {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "unhidra")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "../../cmd/unhidra").CombinedOutput(); err != nil {
-		t.Fatalf("build the server: %v\n%s", err, out)
-	}
-	return bin
-}
-
-// server is the process under test.
-type server struct {
-	t   *testing.T
-	bin string
-	url string
-	env []string
-	cmd *exec.Cmd
-}
-
-func newServer(t *testing.T, bin string, env ...string) *server {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	_ = l.Close()
-	s := &server{t: t, bin: bin, url: "http://127.0.0.1:" + port}
-	s.env = append(os.Environ(), "UNHIDRA_DATA_DIR="+t.TempDir(), "GATEWAY_PORT="+port, "UNHIDRA_BIND_ADDR=127.0.0.1",
-		"UNHIDRA_OPERATOR_ADDR=off", "UNHIDRA_CAPTCHA=off", "UNHIDRA_LOG_LEVEL=warn", "RATE_LIMIT_REGISTER_PER_HOUR=1000", "RATE_LIMIT_IP_PER_MINUTE=1000000",
-		"RATE_LIMIT_USER_PER_MINUTE=1000000", "RATE_LIMIT_MESSAGES_PER_SEC=1000000", "UNHIDRA_CONNECTIONS_PER_ADDR=10000",
-		"UNHIDRA_CONNECTIONS_PER_USER=10000", "RATE_LIMIT_LOGIN_PER_MINUTE=10000", "RATE_LIMIT_LOGIN_BURST=1000")
-	s.env = append(s.env, env...)
-	s.start()
-	t.Cleanup(s.kill)
+	s := node.New(t, bin, os.Stderr, env...)
+	s.Start()
 	return s
-}
-
-func (s *server) start() {
-	s.t.Helper()
-	s.cmd = exec.Command(s.bin, "serve")
-	s.cmd.Env, s.cmd.Stderr = s.env, os.Stderr
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-func (s *server) kill() {
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
 }
 
 // ledger is what the senders were promised.
@@ -154,8 +109,8 @@ func crash(t *testing.T, bin string, env ...string) {
 		wait(ctx, t, "messages are acknowledged", func() bool { return book.count.Load() >= least })
 		moment := time.Duration(rng.Int64N(int64(300 * time.Millisecond)))
 		<-time.After(moment) // the random moment is the point
-		s.kill()
-		s.start()
+		s.Kill()
+		s.Start()
 	}
 	book.count.Store(0)
 	wait(ctx, t, "the last start serves", func() bool { return book.count.Load() >= least })
@@ -165,10 +120,10 @@ func crash(t *testing.T, bin string, env ...string) {
 }
 
 // settle makes users and a room that all are in.
-func settle(ctx context.Context, t *testing.T, s *server) (people []*client.Client, room string) {
+func settle(ctx context.Context, t *testing.T, s *node.Node) (people []*client.Client, room string) {
 	t.Helper()
 	for i := range users {
-		c := client.New(s.url)
+		c := client.New(s.URL())
 		wait(ctx, t, "registration", func() bool {
 			err := c.Register(ctx, client.Registration{Username: fmt.Sprintf("user%d", i), Password: "an old song about rain"})
 			var refused *client.Error

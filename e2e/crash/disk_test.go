@@ -1,127 +1,100 @@
+//go:build linux
+
 package crash
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/testkit/node"
+	"github.com/unhidra/unhidra/internal/testkit/pgtest"
 )
 
-// small returns the folder of a small file system that goes with the test.
-func small(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", dir).CombinedOutput(); err != nil {
-		t.Skipf("cannot mount a small file system here (needs root): %v: %s", err, out)
-	}
-	t.Cleanup(func() { _ = exec.Command("umount", "-l", dir).Run() })
-	return dir
-}
-
-// With a reserve, a disk that is nearly full is told of before anything fails:
-// messages are refused, and reading, deleting and signing in go on.
-func TestDiskReserve(t *testing.T) {
-	dir := small(t)
-	s := newServer(t, build(t), "UNHIDRA_DATA_DIR="+dir, "UNHIDRA_DISK_RESERVE=4")
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	people, room := settle(ctx, t, s)
-	c := people[0]
-	sent, err := c.Send(ctx, client.Draft{Room: room, Key: "before", Text: "before"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ballast := filepath.Join(dir, "ballast")
-	fill(t, ballast)
-	if err := os.Truncate(ballast, 0); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(ballast, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	var disk syscall.Statfs_t
-	for block := make([]byte, 64<<10); disk.Bavail == 0 || int64(disk.Bavail)*disk.Bsize > 3<<20; {
-		if _, err := f.Write(block); err != nil {
-			t.Fatal(err)
-		}
-		if err := syscall.Statfs(dir, &disk); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var e *client.Error
-	if _, err := c.Send(ctx, client.Draft{Room: room, Key: "full", Text: "full"}); !errors.As(err, &e) || e.Code != "disk_full" || e.Status != 503 || e.RetryAfter == 0 {
-		t.Errorf("writing with a nearly full disk: %v", err)
-	}
-	if _, err := c.Events(ctx, room, 0, 10); err != nil {
-		t.Errorf("reading with a nearly full disk: %v", err)
-	}
-	if err := c.Do(ctx, "DELETE", fmt.Sprintf("/rooms/%s/messages/%d", room, sent.Seq), nil, nil); err != nil {
-		t.Errorf("deleting with a nearly full disk: %v", err)
-	}
-	if err := os.Remove(ballast); err != nil {
-		t.Fatal(err)
-	}
-	_ = f.Close()
-	wait(ctx, t, "messages are taken again", func() bool {
-		_, err := c.Send(ctx, client.Draft{Room: room, Key: "full", Text: "full"})
-		return err == nil
+// TestDisk: a disk that is full, a file that may not grow, a sync that fails.
+// Meanwhile messages are refused with unavailable; afterwards they are taken
+// again, without a hand; and all that were acknowledged, before and after, are
+// there once the server has been killed on top of it.
+func TestDisk(t *testing.T) {
+	bin := node.Build(t)
+	t.Run("sqlite", func(t *testing.T) {
+		t.Run("full", func(t *testing.T) {
+			dir := small(t, 24)
+			endure(t, newServer(t, bin, "UNHIDRA_DATA_DIR="+dir, "UNHIDRA_DISK_RESERVE=0"), true, func() func() { return fill(t, dir) })
+		})
+		t.Run("limit", func(t *testing.T) {
+			s := newServer(t, bin)
+			endure(t, s, true, func() func() { return limit(t, s.PID()) })
+		})
+		t.Run("sync", func(t *testing.T) {
+			s := newServer(t, bin)
+			endure(t, s, true, func() func() { return failSync(t, s.PID()) })
+		})
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Run("full", func(t *testing.T) {
+			dir := small(t, 200)
+			pg := pgtest.Start(t, node.Port(t), dir)
+			endure(t, newServer(t, bin, "DATABASE_URL="+pg.URL()), false, func() func() { return fill(t, dir) })
+		})
+		t.Run("sync", func(t *testing.T) {
+			pg := pgtest.Start(t, node.Port(t), "")
+			endure(t, newServer(t, bin, "DATABASE_URL="+pg.URL()), false, func() func() { return failSync(t, family(t, pg.PID())...) })
+		})
 	})
 }
 
-// A full disk refuses messages with unavailable, keeps on reading, and is over
-// as soon as there is room again.
-func TestFullDisk(t *testing.T) {
-	dir := small(t)
-	s := newServer(t, build(t), "UNHIDRA_DATA_DIR="+dir, "UNHIDRA_DISK_RESERVE=0")
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+// endure is the story of one trouble. PostgreSQL ends and recovers by itself when
+// it cannot write its log, so that with it reads fail for a moment as well.
+func endure(t *testing.T, s *node.Node, reads bool, begin func() (end func())) {
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	people, room := settle(ctx, t, s)
 	c := people[0]
 	book := make(map[string]int64)
-	say := func(i int) error {
-		key := fmt.Sprint("k", i)
-		sent, err := c.Send(ctx, client.Draft{Room: room, Key: key, Text: fmt.Sprintf("%d %01000d", i, i)})
+	n := 0
+	say := func() error {
+		n++
+		key := fmt.Sprint("k", n)
+		sent, err := c.Send(ctx, client.Draft{Room: room, Key: key, Text: fmt.Sprintf("%d %010000d", n, n)})
 		if err == nil {
 			book[key] = sent.Seq
 		}
 		return err
 	}
-	for i := range 20 {
-		if err := say(i); err != nil {
+	for range 20 {
+		if err := say(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	ballast := filepath.Join(dir, "ballast")
-	fill(t, ballast)
-
+	end := begin()
 	refused := 0
-	for i := 20; refused < 5 && i < 20000; i++ {
+	wait(ctx, t, "messages are refused", func() bool {
 		var e *client.Error
-		if err := say(i); errors.As(err, &e) && e.Kind == "unavailable" {
+		if err := say(); errors.As(err, &e) && e.Kind == "unavailable" {
 			refused++
 		} else if err != nil {
-			t.Fatalf("message %d: %v", i, err)
+			t.Fatalf("message %d: %v", n, err)
 		}
+		return refused >= 5
+	})
+	if r, err := c.Events(ctx, room, 0, 10); reads && (err != nil || len(r.Events) == 0) {
+		t.Errorf("reading meanwhile: %d events, %v", len(r.Events), err)
 	}
-	if refused == 0 {
-		t.Fatal("the disk is full and every message was taken")
-	}
-	if r, err := c.Events(ctx, room, 0, 10); err != nil || len(r.Events) == 0 {
-		t.Fatalf("reading while the disk is full: %d events, %v", len(r.Events), err)
-	}
-	if err := os.Remove(ballast); err != nil {
-		t.Fatal(err)
-	}
-	wait(ctx, t, "messages are taken again", func() bool { return say(30000) == nil })
+	end()
+	wait(ctx, t, "messages are taken again", func() bool { return say() == nil })
+	s.Kill()
+	s.Start()
+	wait(ctx, t, "the server is there again", func() bool { return s.Ready(ctx) })
 	for key, seq := range book {
 		if m, err := c.Message(ctx, room, seq); err != nil || m.Key != key {
 			t.Errorf("%s was acknowledged as %d: %q, %v", key, seq, m.Key, err)
@@ -130,23 +103,135 @@ func TestFullDisk(t *testing.T) {
 	t.Logf("%d acknowledged, %d refused", len(book), refused)
 }
 
-// fill writes until the file system has no room.
-func fill(t *testing.T, path string) {
+// small mounts a file system of a few MiB.
+func small(t *testing.T, size int) string {
 	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "unhidra-disk-") // a PostgreSQL's socket goes there, whose path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dm", size), "tmpfs", dir).CombinedOutput(); err != nil {
+		_ = os.Remove(dir)
+		t.Skipf("cannot mount a small file system here (needs root): %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		_ = exec.Command("umount", "-l", dir).Run()
+		_ = os.Remove(dir)
+	})
+	return dir
+}
+
+// fill writes until the file system has no room. The end makes room again.
+func fill(t *testing.T, dir string) (end func()) {
+	t.Helper()
+	path := filepath.Join(dir, "ballast")
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = f.Close() }()
-	block := make([]byte, 64<<10)
-	for {
-		if _, err := f.Write(block); err != nil {
-			break
+	for size := 64 << 10; size >= 512; size /= 128 {
+		for block := make([]byte, size); err == nil; {
+			_, err = f.Write(block)
+		}
+		err = nil
+	}
+	_ = f.Close()
+	return func() {
+		if err := os.Remove(path); err != nil {
+			t.Error(err)
 		}
 	}
-	for block = block[:512]; ; {
-		if _, err := f.Write(block); err != nil {
-			return
+}
+
+// limit lets no file of a process grow (RLIMIT_FSIZE).
+func limit(t *testing.T, pid int) (end func()) {
+	t.Helper()
+	set := func(size string) {
+		if out, err := exec.Command("prlimit", "--pid", strconv.Itoa(pid), "--fsize="+size+":").CombinedOutput(); err != nil {
+			t.Fatalf("prlimit: %v: %s", err, out)
 		}
 	}
+	set("65536")
+	return func() { set("unlimited") }
+}
+
+// failSync makes every sync of some processes, and of those that they start, fail
+// with EIO, until the end.
+func failSync(t *testing.T, pids ...int) (end func()) {
+	t.Helper()
+	if _, err := exec.LookPath("strace"); err != nil {
+		without(t, "strace is not installed, by which a sync is made to fail")
+	}
+	args := []string{"-f", "-q", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO", "-o", "/dev/null"}
+	for _, pid := range pids {
+		args = append(args, "-p", strconv.Itoa(pid))
+	}
+	cmd := exec.Command("strace", args...)
+	messages, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	refused := make(chan string, 1)
+	go func() {
+		for lines := bufio.NewScanner(messages); lines.Scan(); {
+			if strings.Contains(lines.Text(), "not permitted") {
+				refused <- lines.Text()
+				return
+			}
+		}
+	}()
+	end = func() {
+		_ = cmd.Process.Signal(os.Interrupt) // lets go of them
+		_ = cmd.Wait()
+	}
+	t.Cleanup(end)
+	for tracer := 0; tracer == 0; tracer = tracedBy(pids[0]) {
+		select {
+		case why := <-refused:
+			t.Skipf("may not trace other processes here: %s", why)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return end
+}
+
+// without skips a test for want of something that CI must have.
+func without(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+func tracedBy(pid int) int { return status(pid, "TracerPid:") }
+
+// status reads a number about a process.
+func status(pid int, field string) (n int) {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // gone: 0
+	for line := range strings.Lines(string(b)) {
+		if rest, ok := strings.CutPrefix(line, field); ok {
+			n, _ = strconv.Atoi(strings.TrimSpace(rest))
+		}
+	}
+	return n
+}
+
+// family are a process and its children.
+func family(t *testing.T, pid int) []int {
+	t.Helper()
+	all := []int{pid}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if child, err := strconv.Atoi(e.Name()); err == nil && status(child, "PPid:") == pid {
+			all = append(all, child)
+		}
+	}
+	return all
 }

@@ -69,7 +69,8 @@ func TestSoak(t *testing.T) {
 	all.Go(func() { w.signIns(busy, t) })
 	s := sample(busy, t, n, length)
 	all.Wait()
-	t.Logf("%d messages, %d connections, %d rooms made, %d sign-ins", w.messages.Load(), w.connections.Load(), w.made.Load(), w.signed.Load())
+	t.Logf("%d messages, %d connections, %d rooms made, %d sign-ins; %d requests were not answered in time, or with unavailable",
+		w.messages.Load(), w.connections.Load(), w.made.Load(), w.signed.Load(), w.failures.Load())
 	if w.messages.Load() < int64(seconds) || w.connections.Load() < slots || w.made.Load() == 0 || w.signed.Load() == 0 {
 		t.Error("so little happened that this proves nothing")
 	}
@@ -163,8 +164,9 @@ func (s *samples) save(t *testing.T, dir string, w *churn) {
 		Connections int64   `json:"connections"`
 		Rooms       int64   `json:"rooms_made"`
 		SignIns     int64   `json:"sign_ins"`
+		Failures    int64   `json:"unanswered"`
 		Rows        []row   `json:"figures"`
-	}{s.at[len(s.at)-1], runtime.NumCPU(), w.messages.Load(), w.connections.Load(), w.made.Load(), w.signed.Load(), nil}
+	}{s.at[len(s.at)-1], runtime.NumCPU(), w.messages.Load(), w.connections.Load(), w.made.Load(), w.signed.Load(), w.failures.Load(), nil}
 	var panels []plot.Panel
 	for _, m := range watched {
 		before, after := s.halves(m.metric)

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -139,4 +140,19 @@ func (o *Own) order(what string) {
 	if _, err := o.done.ReadString('\n'); err != nil {
 		o.tb.Errorf("PostgreSQL: %s: %v", what, err)
 	}
+}
+
+// PID returns the number of its first process.
+func (o *Own) PID() int {
+	o.tb.Helper()
+	b, err := os.ReadFile(filepath.Join(o.dir, "data", "postmaster.pid"))
+	if err != nil {
+		o.tb.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(b), "\n")
+	pid, err := strconv.Atoi(first)
+	if err != nil {
+		o.tb.Fatal(err)
+	}
+	return pid
 }
