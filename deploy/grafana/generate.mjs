@@ -54,6 +54,10 @@ const dashboards = {
     panel("Goroutines", "short", line(sum("go_goroutines"), "{{instance}}")),
     panel("Garbage collection, time a second", "s", line(rate("go_gc_duration_seconds_sum", "instance"), "{{instance}}")),
     panel("Room on the disk", "bytes", line(sum("unhidra_data_disk_free_bytes"), "{{instance}} free"), line(sum("unhidra_data_disk_size_bytes"), "{{instance}} size")),
+    panel("Size of the database", "bytes", line('max by (instance) (store_size_bytes{job="unhidra",instance=~"$instance"})', "{{instance}}")),
+    panel("Queues, share of their limits", "percentunit", line(
+      'max by (queue) (queue_depth{job="unhidra",instance=~"$instance"} / queue_limit{job="unhidra",instance=~"$instance"})', "{{queue}}")),
+    panel("Refused, because a queue was full", "ops", line(rate("queue_full_total", "queue"), "{{queue}}")),
     panel("Days until certificates end (none: TLS is off)", "d", line(`((tls_certificate_expiry_timestamp_seconds{job="unhidra",instance=~"$instance"} - time()) / 86400) or 0 * ${sum("gateway_connections")}`, "{{instance}} {{names}}")),
     panel("Versions", "short", line('count by (version) (unhidra_build_info{job="unhidra",instance=~"$instance"})', "{{version}}")),
     panel("Connected to NATS (none: one node alone)", "short", line(sum("bus_connected"), "{{instance}}")),
