@@ -144,10 +144,8 @@ chapter('a recovery code signs in elsewhere, and that session is ended from here
   await other.getByRole('heading', { name: 'Rooms', exact: true }).waitFor();
   await page.goto(`${server.url}/settings/security`);
   const theirs = page.getByRole('listitem').filter({ hasText: 'last there' }).first();
-  const began = Date.now();
   await theirs.getByRole('button', { name: 'Sign out' }).click();
-  await other.getByText('You were signed out').waitFor();
-  assert.ok(Date.now() - began < 2000, 'its socket closes within two seconds');
+  await other.getByText('You were signed out').waitFor(); // how soon its socket closes is held in Go
   await shot(other, 'ended');
   await other.context().close();
 });
