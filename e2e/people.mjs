@@ -17,9 +17,16 @@ export function launch() {
 export async function visitor(browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000);
   page.on('pageerror', (err) => (page.broken = err));
   return page;
+}
+
+/** How long a page waits for an answer just now: on a busy machine what is promised within seconds takes as much longer. */
+export async function lag(page) {
+  const began = Date.now();
+  for (let i = 0; i < 5; i++) await page.evaluate(() => fetch('/health').then((r) => r.text()));
+  return Date.now() - began;
 }
 
 export const shot = (page, name) => page.screenshot({ path: `${shots}${name}.png` });

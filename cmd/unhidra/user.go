@@ -82,7 +82,7 @@ func manageUsers(ctx context.Context, e *env, args []string) error {
 
 // knownAction checks the words before anything is opened for them.
 func knownAction(words []string) error {
-	want := map[string]int{"create": 2, "list": 1, "set-role": 3, "disable": 2, "enable": 2, "reset-password": 2, "import": 2}
+	want := map[string]int{"create": 2, "list": 1, "set-role": 3, "disable": 2, "enable": 2, "reset-password": 2, "import": 2, "reset-factors": 2}
 	if len(words) == 0 || want[words[0]] != len(words) {
 		return usagef("see `unhidra user --help`")
 	}
@@ -115,6 +115,8 @@ func (e *env) userAction(ctx context.Context, o *auth.Operator, f userFlags, wor
 			return err
 		}
 		u, err = o.ResetPassword(ctx, words[1], password)
+	case "reset-factors":
+		u, err = o.ResetFactors(ctx, words[1])
 	case "set-role":
 		u, err = o.SetRole(ctx, words[1], domain.SystemRole(words[2]))
 	case "disable", "enable":

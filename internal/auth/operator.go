@@ -18,6 +18,7 @@ type OperatorStore interface {
 	SetPassword(ctx context.Context, user, password string, now time.Time) (domain.User, error)
 	SetUserRole(ctx context.Context, user string, role domain.SystemRole) (domain.User, error)
 	SetUserDisabled(ctx context.Context, user string, disabled bool, now time.Time) (domain.User, error)
+	ResetFactors(ctx context.Context, user string, now time.Time) (domain.User, error)
 }
 
 // Operator manages accounts with the rights of whoever has access to the data:
@@ -100,6 +101,15 @@ func (o *Operator) ResetPassword(ctx context.Context, username, pass string) (do
 			return u, err
 		}
 		return o.Store.SetPassword(ctx, u.ID, record, time.Now())
+	})
+}
+
+// ResetFactors takes all second factors of someone away, and ends all their
+// sessions: the way back for an administrator who lost theirs, and whom no other
+// one can help.
+func (o *Operator) ResetFactors(ctx context.Context, username string) (domain.User, error) {
+	return o.change(ctx, username, domain.AuditAdminFactorsReset, func(u domain.User) (domain.User, error) {
+		return o.Store.ResetFactors(ctx, u.ID, time.Now())
 	})
 }
 
