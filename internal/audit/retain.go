@@ -89,10 +89,16 @@ func (s *Service) forgetDay(ctx context.Context, before int64, now time.Time) (m
 		return false, err
 	}
 	start, err := s.hashBefore(ctx, first)
+	if err != nil && s.moved(ctx, first) {
+		return false, nil // another node was at it meanwhile
+	}
 	if err != nil {
 		return false, err
 	}
 	end, err := s.follow(ctx, first, last, start)
+	if err != nil && s.moved(ctx, first) {
+		return false, nil // another node was at it meanwhile
+	}
 	if err != nil {
 		return false, fmt.Errorf("a day of the audit log is kept, since it was tampered with; see `unhidra audit verify`: %w", err)
 	}
@@ -114,6 +120,12 @@ func (s *Service) forgetDay(ctx context.Context, before int64, now time.Time) (m
 	}
 	s.Record(ctx, e)
 	return true, nil
+}
+
+// moved reports whether the log begins later than a moment ago.
+func (s *Service) moved(ctx context.Context, first int64) bool {
+	_, now, _, err := s.Store.OldestAuditDay(ctx)
+	return err == nil && now > first
 }
 
 // hashBefore returns the hash that the first record still there follows on.
