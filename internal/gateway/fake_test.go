@@ -95,6 +95,17 @@ func (w *world) RoomState(_ context.Context, user, room string) (domain.RoomStat
 	return w.state(room), w.fail
 }
 
+func (w *world) JoinedSince(context.Context, time.Time) (ms []domain.Member, _ error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for room, in := range w.in {
+		for user := range in {
+			ms = append(ms, domain.Member{Room: room, User: ref(user)})
+		}
+	}
+	return ms, w.fail
+}
+
 func (w *world) Replay(_ context.Context, room string, after int64, limit int) ([]domain.Event, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -148,7 +159,16 @@ func (w *world) join(user, room string) {
 	e := w.add(room, domain.Event{Type: domain.MemberJoined, Actor: s, Subject: &s})
 	frame, _ := json.Marshal(wire.InRoom{Room: room})
 	b, _ := wire.Pack(wire.Header{Seq: e.Seq, Type: string(domain.MemberJoined), Subject: user}, frame)
+	if w.loses() {
+		return
+	}
 	w.bus.Publish(wire.UserSubject(user), b)
+}
+
+func (w *world) loses() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lose
 }
 
 func (w *world) kick(user, room string) {

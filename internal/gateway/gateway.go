@@ -50,6 +50,8 @@ type Chat interface {
 type Rooms interface {
 	RoomStates(ctx context.Context, user string) ([]domain.RoomState, error)
 	RoomState(ctx context.Context, user, room string) (domain.RoomState, error)
+	// JoinedSince returns who came into which room since a time.
+	JoinedSince(ctx context.Context, since time.Time) ([]domain.Member, error)
 }
 
 // Log reads rooms' logs.

@@ -147,6 +147,42 @@ func TestJoinAndKickWhileConnected(t *testing.T) {
 	}
 }
 
+// TestLostJoinIsFound: the bus loses the news that someone is now a member, of a
+// room that nobody here was in. Their connection hears of it all the same.
+func TestLostJoinIsFound(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	lin, _ := n.enter(t, "lin")
+	n.set(func(w *world) { w.lose = true })
+	n.join("lin", "r1")
+	var st wire.RoomState
+	lin.expect(wire.TypeRoomJoined, &st)
+	if st.ID != "r1" || st.Head != 1 {
+		t.Errorf("got %+v", st)
+	}
+	n.set(func(w *world) { w.lose = false })
+	n.say("lin", "r1", "here I am")
+	if e := lin.nextEvent(); e.Seq != 2 {
+		t.Errorf("got %+v", e)
+	}
+}
+
+// TestSyncAfterALostKick: the bus loses the news that someone was removed. What was
+// written since is not theirs to read, not even for a moment.
+func TestSyncAfterALostKick(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	n.join("lin", "r1")
+	lin, _ := n.enter(t, "lin")
+	n.set(func(w *world) { w.lose = true })
+	n.kick("lin", "r1")
+	n.say("ada", "r1", "she is gone")
+	var s wire.Synced
+	lin.ask(wire.TypeSync, wire.Sync{Rooms: map[string]int64{"r1": 1}}, &s)
+	if len(s.Rooms) != 0 || len(s.Gone) != 1 {
+		t.Errorf("someone who was removed can sync: %+v", s)
+	}
+}
+
 // TestReturnBeforeTheDepartureIsHeardOf: the news that someone was kicked may
 // reach the hub after they have come back with a snapshot that knows better.
 func TestReturnBeforeTheDepartureIsHeardOf(t *testing.T) {

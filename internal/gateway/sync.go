@@ -38,7 +38,11 @@ func (c *conn) sync(ctx context.Context, want wire.Sync) (any, error) {
 	left := budget{events: domain.MaxReplay, bytes: syncBytes}
 	for _, id := range ids {
 		head, ok := heads[id]
-		if !ok {
+		r := c.g.rooms.get(id)
+		if ok && r != nil {
+			r.compare(heads) // if the bus has lost that c's user was removed, it shows now
+		}
+		if !ok || !r.has(c) {
 			answer.Gone = append(answer.Gone, id)
 			continue
 		}
@@ -75,6 +79,9 @@ func (g *Service) replay(ctx context.Context, id string, after, head int64, left
 		return rep, nil
 	}
 	for _, e := range events {
+		if e.Seq > head {
+			break // what has happened since may be a removal
+		}
 		v := wire.FromEvent(e)
 		b, err := json.Marshal(v)
 		if err != nil {

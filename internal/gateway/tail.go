@@ -6,13 +6,17 @@ import (
 	"time"
 )
 
-const headsAtOnce = 500 // rooms in one question to the log
+const (
+	headsAtOnce = 500              // rooms in one question to the log
+	joinSlack   = 30 * time.Second // for other nodes' clocks, and what is about to be committed
+)
 
 // tailLoop compares, every few seconds, what was delivered with what the log
 // holds: if the bus loses the last event of a room, no later one shows the gap.
 func (g *Service) tailLoop(ctx context.Context) {
 	tick := time.NewTicker(tailEvery)
 	defer tick.Stop()
+	joined := g.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -21,7 +25,29 @@ func (g *Service) tailLoop(ctx context.Context) {
 		case <-g.tail:
 		}
 		g.checkTails(ctx, g.rooms.all())
+		joined = g.checkJoins(ctx, joined)
 	}
+}
+
+// checkJoins finds who came into a room since the last time that it did, and whose
+// connections here have not heard of it: that news goes to a person, and no room's
+// numbers show that it was lost. It returns the time of this one.
+func (g *Service) checkJoins(ctx context.Context, last time.Time) time.Time {
+	now := g.Now()
+	members, err := g.Rooms.JoinedSince(ctx, last.Add(-joinSlack))
+	if err != nil {
+		if ctx.Err() == nil {
+			g.Logger.Warn("cannot look for new members of rooms; will try again", "error", err)
+		}
+		return last
+	}
+	for _, m := range members {
+		r := g.rooms.get(m.Room)
+		if slices.ContainsFunc(g.conns.ofUser(m.User.ID), func(c *conn) bool { return !r.has(c) }) {
+			g.join(m.User.ID, m.Room)
+		}
+	}
+	return now
 }
 
 // compareSoon has the next comparison begin now.

@@ -47,6 +47,18 @@ func (db *DB) Members(ctx context.Context, room, q, after string, limit int) ([]
 	return collect(rows, scanMember)
 }
 
+const joinedMax = 2000
+
+// JoinedSince returns who came into which room since a time, the latest first; of
+// each only these two.
+func (db *DB) JoinedSince(ctx context.Context, since time.Time) ([]domain.Member, error) {
+	rows, err := db.read.QueryContext(ctx, `SELECT room_id, user_id FROM members WHERE joined_at >= $1 ORDER BY joined_at DESC LIMIT $2`, ms(since), joinedMax)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(row *sql.Rows) (m domain.Member, err error) { return m, row.Scan(&m.Room, &m.User.ID) })
+}
+
 // MemberIDs returns the ids of all members of room.
 func (db *DB) MemberIDs(ctx context.Context, room string) ([]string, error) {
 	return memberIDs(ctx, db.read, room)
