@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -56,6 +57,7 @@ type Bus struct {
 	in      chan *nats.Msg
 	out     queue
 	metrics metrics
+	slow    atomic.Int64 // when others were last told that NATS was faster than this node
 	running sync.WaitGroup
 	ctx     context.Context // of requests being answered; ends with Close
 	cancel  context.CancelFunc
@@ -259,7 +261,11 @@ func (b *Bus) onDisconnect(_ *nats.Conn, err error) {
 func (b *Bus) onError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	if errors.Is(err, nats.ErrSlowConsumer) {
 		b.metrics.slow.Inc()
-		b.gap()
+		// A node that cannot keep up is not given more to do each time.
+		if now := time.Now().UnixNano(); now-b.slow.Load() > int64(time.Second) {
+			b.slow.Store(now)
+			b.gap()
+		}
 		return
 	}
 	subject := ""
