@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
-import { lag, launch, password, shot, signUp, visitor } from './people.mjs';
+import { launch, password, shot, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
 const server = new Server({ RATE_LIMIT_LOGIN_PER_MINUTE: '1000', RATE_LIMIT_LOGIN_BURST: '1000' });
@@ -103,12 +103,8 @@ chapter('whoever is disabled is signed out while they look, and comes back when 
   await account('Bob Jones');
   await page.getByRole('button', { name: 'Disable' }).click();
   await shot(page, 'admin-disable');
-  const slow = await lag(page);
-  const began = Date.now();
   await dialog().getByRole('button', { name: 'Disable' }).click();
-  await bob.getByText('You were signed out').waitFor();
-  const took = Date.now() - began;
-  assert.ok(took < 2000 + slow, `it took ${took} ms`);
+  await bob.getByText('You were signed out').waitFor(); // how soon its socket closes is held in Go
   await page.getByText('Cannot sign in').waitFor();
   await signIn(bob, 'bob');
   await bob.getByRole('alert').getByText(/disabled|wrong/).waitFor();
@@ -121,11 +117,8 @@ chapter('whoever is disabled is signed out while they look, and comes back when 
 chapter('one session is ended, and its page says so', async () => {
   await account('Bob Jones');
   const sessions = page.getByRole('list', { name: 'Where they are signed in' });
-  const slow = await lag(page);
-  const began = Date.now();
   await sessions.getByRole('button', { name: 'End' }).first().click();
   await bob.getByText('You were signed out').waitFor();
-  assert.ok(Date.now() - began < 2000 + slow, 'its socket closes within two seconds');
   await page.getByText('Nowhere.').waitFor();
 });
 

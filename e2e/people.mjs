@@ -22,13 +22,6 @@ export async function visitor(browser, options = {}) {
   return page;
 }
 
-/** How long a page waits for an answer just now: on a busy machine what is promised within seconds takes as much longer. */
-export async function lag(page) {
-  const began = Date.now();
-  for (let i = 0; i < 5; i++) await page.evaluate(() => fetch('/health').then((r) => r.text()));
-  return Date.now() - began;
-}
-
 export const shot = (page, name) => page.screenshot({ path: `${shots}${name}.png` });
 
 export async function signUp(page, name, display, button) {

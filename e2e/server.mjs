@@ -28,10 +28,20 @@ export class Server {
     this.#settings = settings;
   }
 
+  /** Takes a port, for whoever must know the address before the start. */
+  async reserve() {
+    this.port ??= await freePort();
+    return (this.url = `http://localhost:${this.port}`);
+  }
+
+  /** Reads more of the environment at the next start. */
+  set(settings) {
+    this.#settings = { ...this.#settings, ...settings };
+  }
+
   /** Starts the server and waits until it says that it is ready. */
   async start() {
-    this.port ??= await freePort();
-    this.url = `http://localhost:${this.port}`;
+    await this.reserve();
     this.#said = '';
     this.#process = spawn(bin, ['serve'], {
       env: {
