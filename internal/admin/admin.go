@@ -43,8 +43,10 @@ type Store interface {
 	SetSetting(ctx context.Context, s domain.Setting) error
 }
 
-// Passwords has somebody choose another password, by a link.
+// Passwords has somebody choose another password, by a link, and tells them when
+// their second factors were taken away.
 type Passwords interface {
+	FactorsReset(u domain.User)
 	ResetLink(ctx context.Context, u domain.User) (link string, mailed bool, err error)
 }
 
@@ -226,9 +228,12 @@ func (s *Service) EndSession(ctx context.Context, by By, id, session string) err
 // ResetFactors takes all second factors of somebody away, who has proven to the
 // administrator by other means who they are.
 func (s *Service) ResetFactors(ctx context.Context, by By, id string) error {
-	_, err := s.change(ctx, by, id, domain.AuditAdminFactorsReset, nil, func(u domain.User) (domain.User, error) {
+	u, err := s.change(ctx, by, id, domain.AuditAdminFactorsReset, nil, func(u domain.User) (domain.User, error) {
 		return s.Store.ResetFactors(ctx, u.ID, s.Now())
 	})
+	if err == nil {
+		s.Passwords.FactorsReset(u)
+	}
 	return err
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/unhidra/unhidra/internal/auth"
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/certs"
 	"github.com/unhidra/unhidra/internal/config"
@@ -195,6 +196,7 @@ func (s *server) handlers() error {
 		mux := http.NewServeMux()
 		api := httpx.New(mux, s.api())
 		s.modules.auth.Routes(api)
+		mux.HandleFunc("GET "+auth.KeysPath, s.modules.auth.ServeKeys)
 		if err := s.listener("auth", s.auth, mux, nil); err != nil {
 			return err
 		}
@@ -205,6 +207,9 @@ func (s *server) handlers() error {
 	mux := http.NewServeMux()
 	s.modules.routes(httpx.New(mux, s.api()), s.Config)
 	mux.Handle("GET /ws", s.modules.gateway)
+	if s.Config.Has(config.RoleAuth) {
+		mux.HandleFunc("GET "+auth.KeysPath, s.modules.auth.ServeKeys)
+	}
 	client, err := httpx.Static(web.FS())
 	if err != nil {
 		return err

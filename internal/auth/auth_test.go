@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -247,6 +248,19 @@ func TestAvatars(t *testing.T) {
 	got, err := jpeg.Decode(bytes.NewReader(made))
 	if err != nil || got.Bounds() != image.Rect(0, 0, avatarSize, avatarSize) {
 		t.Fatal(got.Bounds(), err)
+	}
+	// What cameras write beside the picture is gone: where it was taken.
+	var photo bytes.Buffer
+	if err := jpeg.Encode(&photo, src, nil); err != nil {
+		t.Fatal(err)
+	}
+	const place = "Exif\x00\x00GPS 52.5200N 13.4050E"
+	data := slices.Insert(photo.Bytes(), 2, append([]byte{0xff, 0xe1, 0, 2 + byte(len(place))}, place...)...)
+	if made, err = avatar(data); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(made, []byte("Exif")) || bytes.Contains(made, []byte("GPS")) {
+		t.Error("where the picture was taken is in it")
 	}
 	for name, data := range map[string][]byte{"text": []byte("no picture"), "half": b.Bytes()[:40], "large": make([]byte, avatarBytes+1)} {
 		if _, err := avatar(data); domain.CodeOf(err) != "bad_picture" {

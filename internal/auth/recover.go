@@ -67,6 +67,11 @@ func (s *Service) ResetLink(ctx context.Context, u domain.User) (link string, ma
 	return link, false, err
 }
 
+// FactorsReset mails a user that an administrator took their second factors away.
+func (s *Service) FactorsReset(u domain.User) {
+	s.notify(u, domain.MailSecondFactorRemoved, "", func(d *domain.MailData) { d.Factor = "every second factor" })
+}
+
 // ResetPassword uses the link of a mail. Every session ends; a second factor is
 // asked for at the next sign-in as before.
 func (s *Service) ResetPassword(ctx context.Context, secret, pass string, c Client) (Device, error) {

@@ -330,6 +330,12 @@ func TestFactorsAreToldOf(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.oneMail(t, domain.MailSecondFactorRemoved)
+		u, err := f.user(ctx, "ann")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.FactorsReset(u) // by an administrator
+		f.oneMail(t, domain.MailSecondFactorRemoved)
 		for _, kind := range []domain.AuditType{domain.AuditTOTPEnroll, domain.AuditRecoveryGenerate, domain.AuditTOTPDisable} {
 			if log.count(kind, "") != 1 {
 				t.Errorf("%d records of %s", log.count(kind, ""), kind)
