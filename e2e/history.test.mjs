@@ -148,7 +148,7 @@ test('who was away goes to the first message that they missed, however far above
   const bob = await call('/auth/register', { username: 'bob', display_name: 'Bob Jones', password });
   await call(`/rooms/${rooms.Small}/join`, {}, bob.access_token);
   for (let i = 0; i < 120; i++) await call(`/rooms/${rooms.Small}/messages`, { key: `missed-${i}`, text: `missed ${i}` }, bob.access_token);
-  await page.getByRole('navigation').getByRole('link', { name: /Small.*unread/ }).click();
+  await page.getByRole('navigation').getByRole('link', { name: /Small.*120 unread/ }).click();
   await line(page, 'missed 119').waitFor();
   assert.equal(await page.getByRole('log').getByText('New', { exact: true }).count(), 0, 'the line of the first unread message stands where it does not belong');
   await page.getByRole('button', { name: '120 new messages above' }).click();
