@@ -5,7 +5,7 @@ GO      ?= go
 RELEASE ?= $(patsubst v%,%,$(shell git describe --tags --exact-match 2>/dev/null))
 LDFLAGS  = -s -w -X main.release=$(RELEASE)
 
-.PHONY: run build test unit integration crash crash-long chaos soak e2e bench fuzz fuzz-api verify-deploy check fmt web web-check tools clean
+.PHONY: run build test unit integration crash crash-long chaos soak e2e bench fuzz fuzz-api verify-deploy check fmt web web-check tools clean load
 
 ## run: build the server and start it on http://localhost:9000, this machine only
 run: build
@@ -72,6 +72,10 @@ fuzz-api: build
 ## verify-deploy: everything under deploy/, by the tools that read it in production
 verify-deploy:
 	@.ci/deploy
+
+## load: load tests with k6, in a short form, against a server of their own (docs/operations.md)
+load: build
+	@.ci/load
 
 ## check: format, lint, known vulnerabilities, generated files
 check:

@@ -40,7 +40,7 @@ func main() {
 	sizes := flag.String("sizes", "10000,100000", "sizes of the store for history and search; empty: none")
 	sqlite := flag.Bool("sqlite", true, "measure durable sends on SQLite as well")
 	postgres := flag.String("postgres", "", "URL of an empty PostgreSQL database; empty: SQLite only")
-	keep := flag.String("dir", "", "folder that the stores are made in and stay; empty: a temporary one")
+	keep := flag.String("dir", "", "folder that the stores are made in and stay; if one for history is there, it is measured as it is; empty: a temporary one")
 	cases := flag.String("cases", "1/1,32/1,256/1,256/32", "figures of durable sends: messages in flight/rooms")
 	profile := flag.String("cpuprofile", "", "file for a profile of this process")
 	flag.Parse()
@@ -64,6 +64,15 @@ func main() {
 		defer func() { _ = os.RemoveAll(dir) }()
 	}
 
+	path := filepath.Join(dir, "history.db")
+	if _, err := os.Stat(path); err == nil { // what was begun goes on
+		b, n := resume(ctx, path)
+		fmt.Println(readingHead)
+		b.reading(ctx, n, path)
+		b.purging(ctx)
+		return
+	}
+
 	fmt.Println("| store | in flight | rooms | acknowledged/s | p50 | p99 | CPU µs/message | bare, same senders/s | ratio | bare CPU µs | bare, full lots/s |\n|---|---|---|---|---|---|---|---|---|---|---|")
 	if *sqlite {
 		durable(ctx, store.Options{Path: filepath.Join(dir, "sends.db")}, "sqlite", filepath.Join(dir, "bare.db"), *cases, *sends)
@@ -74,8 +83,7 @@ func main() {
 	if *sizes == "" {
 		return
 	}
-	fmt.Println("\n| messages | page p50 | page p95 | search p50 | search p95 | by relevance p95 | bytes/message |\n|---|---|---|---|---|---|---|")
-	path := filepath.Join(dir, "history.db")
+	fmt.Println(readingHead)
 	b := open(ctx, store.Options{Path: path})
 	defer func() { _ = b.db.Close() }()
 	n := 0
@@ -92,7 +100,10 @@ func main() {
 		n = size
 		b.reading(ctx, n, path)
 	}
+	b.purging(ctx)
 }
+
+const readingHead = "\n| messages | page p50 | page p95 | search p50 | search p95 | by relevance p95 | bytes/message |\n|---|---|---|---|---|---|---|"
 
 type bench struct {
 	db    *store.DB
