@@ -153,7 +153,7 @@ func previous(t *testing.T) (bin, source string) {
 	must(t, unpack.Start())
 	must(t, archive.Run())
 	must(t, unpack.Wait())
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./cmd/unhidra")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", bin, "./cmd/unhidra") // not to compile anew what is in another folder each time
 	build.Dir = source
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", commit, err, out)

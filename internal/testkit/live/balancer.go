@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// A Balancer passes each request, WebSockets among them, to the next of its nodes
+// A balancer passes each request, WebSockets among them, to the next of its nodes
 // that says it is ready, as those that people use in production do.
-type Balancer struct {
+type balancer struct {
 	proxy *httputil.ReverseProxy
 
 	mu    sync.Mutex
@@ -24,8 +24,8 @@ type Balancer struct {
 	next  int
 }
 
-func newBalancer() *Balancer {
-	b := &Balancer{}
+func newBalancer() *balancer {
+	b := &balancer{}
 	b.proxy = &httputil.ReverseProxy{
 		Transport: &http.Transport{DialContext: b.dial, DisableKeepAlives: true},
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -40,24 +40,17 @@ func newBalancer() *Balancer {
 }
 
 // ServeHTTP implements http.Handler.
-func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.proxy.ServeHTTP(w, r) }
+func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.proxy.ServeHTTP(w, r) }
 
-// Add adds a node by its host and port; Remove takes one out.
-func (b *Balancer) Add(addr string) {
+// add adds a node by its host and port.
+func (b *balancer) add(addr string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.nodes = append(b.nodes, addr)
 }
 
-// Remove takes a node out. Connections to it stay.
-func (b *Balancer) Remove(addr string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.nodes = slices.DeleteFunc(b.nodes, func(a string) bool { return a == addr })
-}
-
 // turn returns the nodes in the order in which to try them.
-func (b *Balancer) turn() []string {
+func (b *balancer) turn() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.nodes) == 0 {
@@ -67,7 +60,7 @@ func (b *Balancer) turn() []string {
 	return append(slices.Clone(b.nodes[b.next:]), b.nodes[:b.next]...)
 }
 
-func (b *Balancer) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+func (b *balancer) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	var d net.Dialer
 	err := errors.New("there are no nodes")
 	for _, addr := range b.turn() {

@@ -36,23 +36,22 @@ func EachSetup(t *testing.T, fn func(t *testing.T, start Starter)) {
 // A Cluster is several nodes behind a balancer, which Server's addresses name.
 type Cluster struct {
 	Server
-	Nodes    []*Server
-	Balancer *Balancer
+	Nodes []*Server
 }
 
 // StartCluster starts nodes on one store and the NATS servers at bus. They stop
 // at the end of the test, and the balancer goes on until then.
 func StartCluster(tb testing.TB, o store.Options, bus string, nodes int, settings ...string) *Cluster {
 	tb.Helper()
-	c := &Cluster{Balancer: newBalancer()}
-	front := httptest.NewServer(c.Balancer)
+	c, balancer := &Cluster{}, newBalancer()
+	front := httptest.NewServer(balancer)
 	tb.Cleanup(front.Close)
 	settings = append([]string{"NATS_URL=" + bus, "UNHIDRA_PUBLIC_URL=" + front.URL, "UNHIDRA_TRUSTED_PROXIES=127.0.0.1"}, settings...)
 	for range nodes {
 		s := Start(tb, o, settings...)
 		s.URL = "http://" + s.Public
 		c.Nodes = append(c.Nodes, s)
-		c.Balancer.Add(s.Public)
+		balancer.add(s.Public)
 	}
 	first := c.Nodes[0]
 	c.Server = Server{

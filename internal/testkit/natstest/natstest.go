@@ -85,9 +85,6 @@ func (s *Server) URL() string {
 	return "nats://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(s.options.Port))
 }
 
-// Addr returns its host and port.
-func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.options.Port)) }
-
 // Start starts a server that was stopped.
 func (s *Server) Start() {
 	s.tb.Helper()
