@@ -29,6 +29,7 @@ import (
 const (
 	patience = time.Minute
 	root     = "../.."
+	busy     = 3 * time.Second // that a machine with other work may add
 	key      = "UNHIDRA_SERVER_KEY=the same key for every node of the cluster"
 )
 
@@ -117,10 +118,10 @@ func TestAKilledNodeTakesItsPeopleWithIt(t *testing.T) {
 	nodes[1].Kill()
 	begin := time.Now()
 	await(t, "the other to be gone", is("offline"))
-	if took := time.Since(begin); took > 15*time.Second {
-		t.Errorf("it took %v", took)
-	} else {
-		t.Logf("it took %v", took)
+	took := time.Since(begin)
+	t.Logf("it took %v", took)
+	if took > 15*time.Second+busy {
+		t.Error("that is more than 15 seconds")
 	}
 }
 
