@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { composer, launch, line, password, shot, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
-const server = new Server({ RATE_LIMIT_MESSAGES_PER_SEC: '1000' });
+const server = new Server({ RATE_LIMIT_MESSAGES_PER_SEC: '1000', UNHIDRA_CAPTCHA: 'off' });
 const sizes = { Small: 10_000, Large: 100_000 };
 const rooms = {};
 let browser;
