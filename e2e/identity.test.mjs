@@ -2,14 +2,12 @@
 // address, an app and a passkey stand beside the passphrase, and sessions end.
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
+import { accessibleEverywhere } from './axe.mjs';
 import { Mailbox } from './mailbox.mjs';
 import { launch, password, shot, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const mailbox = new Mailbox();
 let server;
 let browser;
@@ -249,18 +247,17 @@ chapter('a lock, and the link that ends it', async () => {
 });
 
 chapter('the pages are accessible, in both themes, and on a phone', async () => {
-  for (const [colorScheme, size] of [
-    ['light', { width: 1440, height: 900 }],
-    ['dark', { width: 390, height: 844 }],
-  ]) {
-    await page.emulateMedia({ colorScheme });
-    await page.setViewportSize(size);
-    await page.goto(`${server.url}/settings/security`);
-    await page.getByText('This browser', { exact: false }).first().waitFor();
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }));
-    assert.deepEqual(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join(' ')}`), []);
-    await shot(page, `security-${colorScheme}-${size.width}`);
+  for (const path of ['profile', 'status', 'notifications', 'appearance', 'account', 'security']) {
+    await page.goto(`${server.url}/settings/${path}`);
+    await page.getByRole('heading', { level: 2 }).first().waitFor();
+    await accessibleEverywhere(page, `settings-${path}`);
   }
+  const visits = await visitor(browser);
+  for (const path of ['sign-in', 'sign-up', 'forgot']) {
+    await visits.goto(`${server.url}/${path}`);
+    await visits.getByRole('heading').first().waitFor();
+    await accessibleEverywhere(visits, path);
+  }
+  await visits.context().close();
   assert.equal(page.broken, undefined);
 });
