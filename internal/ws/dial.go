@@ -35,21 +35,22 @@ func Dial(ctx context.Context, address string, header http.Header, protocols []s
 	if err != nil {
 		return nil, nil, err
 	}
-	conn, err = connect(ctx, u, tlsConfig)
+	nc, err := connect(ctx, u, tlsConfig)
 	if err != nil {
 		return nil, nil, err
 	}
-	// A context that ends makes the handshake fail at once.
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	early, err = handshake(conn, u, header, protocols)
+	// A context that ends makes the handshake fail at once. That may run beside
+	// the return, and so must not look at the results.
+	stop := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Unix(1, 0)) })
+	early, err = handshake(nc, u, header, protocols)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		_ = conn.Close()
+		_ = nc.Close()
 		return nil, nil, err
 	}
-	return conn, early, nil
+	return nc, early, nil
 }
 
 func connect(ctx context.Context, u *url.URL, tlsConfig *tls.Config) (net.Conn, error) {
