@@ -71,6 +71,8 @@ const compatibleFrom = 10
 // same.
 func TestStepsExpandOrContract(t *testing.T) {
 	takes := regexp.MustCompile(`(?i)\b(DROP|RENAME|ALTER COLUMN)\b`)
+	// A foreign key that goes takes nothing: what it let pass, passes without it.
+	gives := regexp.MustCompile(`(?i)\bDROP CONSTRAINT \w+_fkey\b`)
 	declares := regexp.MustCompile(`\A-- oldest: (\d+)\n`)
 	said := map[string]string{}
 	for _, database := range []string{"sqlite", "postgres"} {
@@ -93,7 +95,7 @@ func TestStepsExpandOrContract(t *testing.T) {
 				continue
 			}
 			oldest, _ := strconv.Atoi(string(m[1]))
-			if oldest < version && takes.Match(text) {
+			if oldest < version && takes.Match(gives.ReplaceAll(text, nil)) {
 				t.Errorf("%s takes something away that programs of step %d use; expand first, contract in a later release", f, oldest)
 			}
 			if oldest > version || oldest < compatibleFrom-1 {
