@@ -5,7 +5,7 @@ GO      ?= go
 RELEASE ?= $(patsubst v%,%,$(shell git describe --tags --exact-match 2>/dev/null))
 LDFLAGS  = -s -w -X main.release=$(RELEASE)
 
-.PHONY: run build test unit integration crash crash-long chaos soak e2e bench fuzz fuzz-api verify-deploy check fmt web web-check tools clean load
+.PHONY: run build test unit integration crash crash-long chaos soak e2e bench bench-cluster fuzz fuzz-api verify-deploy check fmt web web-check tools clean load
 
 ## run: build the server and start it on http://localhost:9000, this machine only
 run: build
@@ -55,6 +55,11 @@ web-test:
 ## web: build the web client into web/dist
 web:
 	@.ci/web build
+
+## bench-cluster: whole servers beside Centrifugo and the bare limits, durable sends, growth; about 40 minutes of a quiet
+## machine. BENCH_POSTGRES=postgres://... names a server on which it may make databases, and Centrifugo's binary is built
+bench-cluster: build
+	@.ci/bench
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 20000x ./internal/store

@@ -42,6 +42,8 @@ func main() {
 	postgres := flag.String("postgres", "", "URL of an empty PostgreSQL database; empty: SQLite only")
 	keep := flag.String("dir", "", "folder that the stores are made in and stay; if one for history is there, it is measured as it is; empty: a temporary one")
 	cases := flag.String("cases", "1/1,32/1,256/1,256/32", "figures of durable sends: messages in flight/rooms")
+	growth := flag.String("rooms", "", "numbers of rooms, for the cost of an append by them: 1,10,100,1000,10000; empty: none. It wants a PostgreSQL database of its own")
+	plots := flag.String("plots", "", "folder for plots; empty: none")
 	profile := flag.String("cpuprofile", "", "file for a profile of this process")
 	flag.Parse()
 	if *profile != "" {
@@ -73,6 +75,14 @@ func main() {
 		return
 	}
 
+	if *growth != "" {
+		stores := []store.Options{{Path: filepath.Join(dir, "rooms.db")}}
+		if *postgres != "" {
+			stores = append(stores, store.Options{URL: *postgres})
+		}
+		grow(ctx, stores, *growth, *sends, *plots)
+		return
+	}
 	fmt.Println("| store | in flight | rooms | acknowledged/s | p50 | p99 | CPU µs/message | bare, same senders/s | ratio | bare CPU µs | bare, full lots/s |\n|---|---|---|---|---|---|---|---|---|---|---|")
 	if *sqlite {
 		durable(ctx, store.Options{Path: filepath.Join(dir, "sends.db")}, "sqlite", filepath.Join(dir, "bare.db"), *cases, *sends)
@@ -155,17 +165,22 @@ func (b *bench) text() string {
 	return t.String()
 }
 
-// send writes n messages with so many in flight, and returns how long each took.
-func (b *bench) send(ctx context.Context, n, inFlight, rooms int) []time.Duration {
+// send writes n messages with so many in flight, over so many rooms in turn, and
+// returns how long each took.
+func (b *bench) send(ctx context.Context, n, inFlight, over int) []time.Duration {
 	took := make([]time.Duration, n)
 	work := make(chan int)
 	var wg sync.WaitGroup
 	for w := range inFlight {
 		wg.Go(func() {
 			for i := range work {
-				d := domain.Draft{Room: b.rooms[w%rooms], Key: fmt.Sprint("k", b.sent+i), Text: b.text()}
+				room, who := i%over, w%users
+				if room >= rooms { // not everybody is in it
+					who = room % users
+				}
+				d := domain.Draft{Room: b.rooms[room], Key: fmt.Sprint("k", b.sent+i), Text: b.text()}
 				begin := time.Now()
-				if _, _, err := b.db.AppendMessage(ctx, user(w%users), d, nil, false, begin); err != nil {
+				if _, _, err := b.db.AppendMessage(ctx, user(who), d, nil, false, begin); err != nil {
 					log.Fatal(err)
 				}
 				took[i] = time.Since(begin)
@@ -184,14 +199,7 @@ func (b *bench) send(ctx context.Context, n, inFlight, rooms int) []time.Duratio
 func durable(ctx context.Context, o store.Options, driver, bareDSN, cases string, n int) {
 	b := open(ctx, o)
 	defer func() { _ = b.db.Close() }()
-	var server *sql.DB // to ask which processes are its
-	if o.URL != "" {
-		var err error
-		if server, err = sql.Open(driver, bareDSN); err != nil {
-			log.Fatal(err)
-		}
-		defer func() { _ = server.Close() }()
-	}
+	server := serverOf(o)
 	for c := range strings.SplitSeq(cases, ",") {
 		var inFlight, rooms int
 		if _, err := fmt.Sscanf(c, "%d/%d", &inFlight, &rooms); err != nil {
@@ -216,6 +224,19 @@ func durable(ctx context.Context, o store.Options, driver, bareDSN, cases string
 		p := percentiles(took)
 		fmt.Printf("| %s | %d | %d | %.0f | %v | %v | %.0f | %.0f | %.2f | %.0f | %.0f |\n", b.db.Name(), inFlight, rooms, rate, p(50), p(99), ours, fed, rate/fed, bareCPU, full)
 	}
+}
+
+// serverOf is a way to ask a PostgreSQL which processes are its; nil for SQLite.
+func serverOf(o store.Options) *sql.DB {
+	if o.URL == "" {
+		return nil
+	}
+	db, err := sql.Open("pgx", o.URL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	return db
 }
 
 func perMessage(d time.Duration, n int) float64 { return float64(d.Microseconds()) / float64(n) }

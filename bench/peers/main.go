@@ -26,6 +26,7 @@ type settings struct {
 	rounds                        int
 	length                        time.Duration
 	clients                       int
+	loads                         string
 	plots                         string
 	dir                           string
 }
@@ -39,6 +40,7 @@ func main() {
 	flag.IntVar(&s.rounds, "rounds", 3, "how often each load is put on each server; the median counts")
 	flag.DurationVar(&s.length, "length", 8*time.Second, "of each load")
 	flag.IntVar(&s.clients, "clients", 10_000, "for idle, storm and members")
+	flag.StringVar(&s.loads, "loads", "1x1000@10000,1x1000@50000,100x50@10000", "for fanout: rooms, members of each, deliveries a second")
 	flag.StringVar(&s.plots, "plots", "", "folder for plots; empty: none")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -136,7 +138,12 @@ func (s *settings) compare(ctx context.Context, l load) (names []string, all map
 func (s *settings) fanouts(ctx context.Context) error {
 	fmt.Println("| rooms × members, deliveries/s | server | CPU-s per million, median (all) | of Centrifugo | of bare | achieved/s | p50 | p99 | driver CPU-s per million | lost, strange |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
-	for _, l := range []load{{1, 1000, 10, 10_000, s.length}, {1, 1000, 10, 50_000, s.length}, {100, 50, 1, 10_000, s.length}} {
+	for each := range strings.SplitSeq(s.loads, ",") {
+		l := load{length: s.length}
+		if _, err := fmt.Sscanf(each, "%dx%d@%d", &l.rooms, &l.members, &l.perSecond); err != nil {
+			return fmt.Errorf("-loads %s: %w", each, err)
+		}
+		l.publishers = max(1, 10/l.rooms)
 		names, all, err := s.compare(ctx, l)
 		if err != nil {
 			return err
