@@ -96,19 +96,21 @@ func TestCHK_LG_11_RefusalsAreNoFailures(t *testing.T) {
 		var all sync.WaitGroup
 		var mu sync.Mutex
 		busy := 0
-		for range 40 {
-			all.Go(func() {
-				_, err := f.SignIn(ctx, "ann", passphrase, here)
-				mu.Lock()
-				defer mu.Unlock()
-				if domain.CodeOf(err) == "busy" {
-					busy++
-				}
-			})
+		for round := 0; busy < strangerFailures && round < 30; round++ { // how many depends on the machine
+			for range 40 {
+				all.Go(func() {
+					_, err := f.SignIn(ctx, "ann", passphrase, here)
+					mu.Lock()
+					defer mu.Unlock()
+					if domain.CodeOf(err) == "busy" {
+						busy++
+					}
+				})
+			}
+			all.Wait()
 		}
-		all.Wait()
 		if busy < strangerFailures {
-			t.Fatalf("only %d of 40 were told that the server is busy", busy)
+			t.Fatalf("only %d were told that the server is busy", busy)
 		}
 		f.Hasher = good
 		if _, err := f.SignIn(ctx, "ann", passphrase, from("203.0.113.77")); err != nil {
