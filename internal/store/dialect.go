@@ -114,9 +114,11 @@ func (db *DB) openSQLite(ctx context.Context, o Options) (err error) {
 	if err := db.write1.PingContext(ctx); err != nil {
 		return sqliteOpenError(o.Path, err)
 	}
-	if db.read, err = sql.Open("sqlite", "file:"+o.Path+pragmas+"&_pragma=query_only(1)&_pragma=mmap_size(268435456)"); err != nil {
+	read, err := sql.Open("sqlite", "file:"+o.Path+pragmas+"&_pragma=query_only(1)&_pragma=mmap_size(268435456)")
+	if err != nil {
 		return err
 	}
+	db.read = &reader{DB: read, keep: true}
 	n := max(4, runtime.GOMAXPROCS(0))
 	db.read.SetMaxOpenConns(n)
 	db.read.SetMaxIdleConns(n)
@@ -139,8 +141,8 @@ func (db *DB) openPostgres(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	db.read = sql.OpenDB(connector{stdlib.GetConnector(*config)})
-	db.write1 = db.read
+	db.write1 = sql.OpenDB(connector{stdlib.GetConnector(*config)})
+	db.read = &reader{DB: db.write1}
 	db.read.SetMaxOpenConns(20)
 	db.read.SetMaxIdleConns(10)
 	if err := db.read.PingContext(ctx); err != nil {

@@ -35,7 +35,7 @@ type DB struct {
 	dialect  *dialect
 	path     string // of a SQLite file
 	log      *slog.Logger
-	read     *sql.DB
+	read     *reader
 	write1   *sql.DB // SQLite: the writer's connection. PostgreSQL: the same as read
 	writer   *writer
 	indexer  *indexer // SQLite only
@@ -86,7 +86,7 @@ func (db *DB) release() (err error) {
 	if db.read != nil {
 		err = db.read.Close()
 	}
-	if db.write1 != nil && db.write1 != db.read {
+	if db.write1 != nil && (db.read == nil || db.write1 != db.read.DB) {
 		if e := db.write1.Close(); err == nil {
 			err = e
 		}

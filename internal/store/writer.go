@@ -238,9 +238,7 @@ func (w *writer) runAll(ctx context.Context, conn querier, jobs []*job) error {
 	if len(appends) == 0 {
 		return nil
 	}
-	all := &job{}
-	err := w.inSavepoint(ctx, conn, all, func(t *tx) error { return t.appendAll(ctx, appends) })
-	if err != nil || all.err == nil {
+	if whole, err := w.appendWhole(ctx, conn, appends, len(appends) == len(jobs)); whole || err != nil {
 		return err
 	}
 	for _, j := range appends { // one of them is bad: find it
@@ -249,6 +247,28 @@ func (w *writer) runAll(ctx context.Context, conn querier, jobs []*job) error {
 		}
 	}
 	return nil
+}
+
+// appendWhole appends all messages of a batch, or none of them, and reports
+// which. If they are alone in it, the transaction takes the place of a savepoint,
+// which would copy what it may have to undo.
+func (w *writer) appendWhole(ctx context.Context, conn querier, jobs []*job, alone bool) (bool, error) {
+	fn := func(t *tx) error { return t.appendAll(ctx, jobs) }
+	if !alone {
+		all := &job{}
+		err := w.inSavepoint(ctx, conn, all, fn)
+		return all.err == nil, err
+	}
+	err := fn(&tx{querier: conn, d: w.db.dialect})
+	if err == nil {
+		return true, nil
+	}
+	for _, query := range []string{"ROLLBACK", "BEGIN IMMEDIATE"} {
+		if _, failed := conn.ExecContext(ctx, query); failed != nil {
+			return false, errors.Join(err, failed)
+		}
+	}
+	return false, nil
 }
 
 // inSavepoint runs fn; if it fails, j takes the error and the transaction goes
