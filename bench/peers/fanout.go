@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -64,14 +65,18 @@ func newListeners(l load) *listeners {
 	return h
 }
 
-var markStart, ownAnswer, newline = []byte("~b"), []byte(`{"id":`), []byte("\n")
+var (
+	markStart = []byte("~b")
+	newline   = []byte("\n")
+	noEvents  = [][]byte{[]byte(`{"id":`), []byte(`{"type":"room.joined"`)} // what begins so may repeat a message
+)
 
 // hear takes a text, which may hold several lines. The answer to a request is no
-// delivery, though it may repeat the message.
+// delivery, nor is the view of a room with its last message in it.
 func (h *listeners) hear(client int, text []byte) {
 	now := time.Now().UnixNano()
 	for line := range bytes.SplitSeq(text, newline) {
-		if bytes.HasPrefix(line, ownAnswer) {
+		if slices.ContainsFunc(noEvents, func(start []byte) bool { return bytes.HasPrefix(line, start) }) {
 			continue
 		}
 		_, mark, found := bytes.Cut(line, markStart)
