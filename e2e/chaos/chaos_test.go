@@ -5,38 +5,23 @@ package chaos
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/node"
 )
-
-// setting is a number from the environment, by which a run is made longer or
-// repeated.
-func setting(tb testing.TB, name string, def uint64) uint64 {
-	v := os.Getenv(name)
-	if v == "" {
-		return def
-	}
-	n, err := strconv.ParseUint(v, 10, 64)
-	if err != nil {
-		tb.Fatalf("%s: %v", name, err)
-	}
-	return n
-}
 
 func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: three minutes of faults are left out")
 	}
-	length := time.Duration(setting(t, "CHAOS_SECONDS", 180)) * time.Second
-	seed := setting(t, "CHAOS_SEED", uint64(time.Now().UnixNano()))
+	length := time.Duration(testkit.Setting(t, "CHAOS_SECONDS", 180)) * time.Second
+	seed := testkit.Setting(t, "CHAOS_SEED", uint64(time.Now().UnixNano()))
 	t.Logf("%s of faults; repeat with CHAOS_SEED=%d", length, seed)
 	ctx, cancel := context.WithTimeout(t.Context(), length+10*time.Minute)
 	defer cancel()

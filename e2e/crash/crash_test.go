@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/node"
 	"github.com/unhidra/unhidra/internal/testkit/pgtest"
 )
@@ -24,20 +24,6 @@ const (
 	users   = 4
 	least   = 100 // messages acknowledged between two kills
 )
-
-// setting is a number from the environment, by which a run is made longer or
-// repeated.
-func setting(tb testing.TB, name string, def uint64) uint64 {
-	v := os.Getenv(name)
-	if v == "" {
-		return def
-	}
-	n, err := strconv.ParseUint(v, 10, 64)
-	if err != nil {
-		tb.Fatalf("%s: %v", name, err)
-	}
-	return n
-}
 
 func TestKillsLoseNothing(t *testing.T) {
 	bin := node.Build(t)
@@ -82,8 +68,8 @@ func (r *reader) last() int64 {
 }
 
 func crash(t *testing.T, bin string, env ...string) {
-	kills := int(setting(t, "CRASH_KILLS", 5))
-	seed := setting(t, "CRASH_SEED", uint64(time.Now().UnixNano()))
+	kills := int(testkit.Setting(t, "CRASH_KILLS", 5))
+	seed := testkit.Setting(t, "CRASH_SEED", uint64(time.Now().UnixNano()))
 	t.Logf("%d kills, repeat with CRASH_SEED=%d", kills, seed)
 	rng := rand.New(rand.NewPCG(seed, seed))
 	s := newServer(t, bin, env...)

@@ -9,11 +9,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/node"
 	"github.com/unhidra/unhidra/internal/testkit/plot"
 )
@@ -37,13 +37,9 @@ var watched = []struct {
 // it, to the folder SOAK_OUT if there is one. The short form in make test checks
 // that the harness measures; an hour's is what says something of the server.
 func TestSoak(t *testing.T) {
-	seconds := 20
-	if v := os.Getenv("SOAK_SECONDS"); v != "" {
-		n, err := strconv.Atoi(v)
-		if err != nil || n < 10 {
-			t.Fatalf("SOAK_SECONDS: %q is not a number of 10 or more", v)
-		}
-		seconds = n
+	seconds := testkit.Setting(t, "SOAK_SECONDS", 20)
+	if seconds < 10 {
+		t.Fatal("SOAK_SECONDS: less than 10 shows nothing")
 	}
 	length := time.Duration(seconds) * time.Second
 	ctx, cancel := context.WithTimeout(t.Context(), length+5*time.Minute)

@@ -32,26 +32,15 @@ func (s *Service) listRooms(ctx context.Context, in *struct {
 	if err := s.allowed(by(ctx), false); err != nil {
 		return nil, err
 	}
-	var after string
-	if in.Cursor != "" {
-		if err := httpx.DecodeCursor(in.Cursor, &after); err != nil {
-			return nil, err
-		}
+	after, err := httpx.After(in.Cursor)
+	if err != nil {
+		return nil, err
 	}
 	rooms, err := s.Store.AllRooms(ctx, in.Q, domain.RoomOrder(in.Order), after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	out := &struct{ Body httpx.Page[listedRoom] }{}
-	out.Body.Items = []listedRoom{}
-	if len(rooms) > in.Limit {
-		rooms = rooms[:in.Limit]
-		out.Body.Next = httpx.EncodeCursor(rooms[in.Limit-1].ID)
-	}
-	for _, r := range rooms {
-		out.Body.Items = append(out.Body.Items, viewRoom(r))
-	}
-	return out, nil
+	return &struct{ Body httpx.Page[listedRoom] }{httpx.PageOf(rooms, in.Limit, func(r domain.OwnedRoom) string { return r.ID }, viewRoom)}, nil
 }
 
 // changeRoom does something to a room that anybody may be in, recorded first.

@@ -74,26 +74,15 @@ func (s *Service) listUsers(ctx context.Context, in *struct {
 	if err := s.allowed(by(ctx), false); err != nil {
 		return nil, err
 	}
-	var after string
-	if in.Cursor != "" {
-		if err := httpx.DecodeCursor(in.Cursor, &after); err != nil {
-			return nil, err
-		}
+	after, err := httpx.After(in.Cursor)
+	if err != nil {
+		return nil, err
 	}
 	users, err := s.Store.Accounts(ctx, in.Q, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	out := &struct{ Body httpx.Page[Account] }{}
-	out.Body.Items = []Account{}
-	if len(users) > in.Limit {
-		users = users[:in.Limit]
-		out.Body.Next = httpx.EncodeCursor(users[in.Limit-1].Username)
-	}
-	for _, u := range users {
-		out.Body.Items = append(out.Body.Items, view(u))
-	}
-	return out, nil
+	return &struct{ Body httpx.Page[Account] }{httpx.PageOf(users, in.Limit, func(u domain.User) string { return u.Username }, view)}, nil
 }
 
 type signIn struct {

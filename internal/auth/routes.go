@@ -111,23 +111,15 @@ func (s *Service) listUsers(ctx context.Context, in *usersInput) (*usersOutput, 
 		}
 		return out, err
 	}
-	var after string
-	if in.Cursor != "" {
-		if err := httpx.DecodeCursor(in.Cursor, &after); err != nil {
-			return nil, err
-		}
+	after, err := httpx.After(in.Cursor)
+	if err != nil {
+		return nil, err
 	}
 	users, err := s.Store.SearchUsers(ctx, strings.TrimPrefix(strings.TrimSpace(in.Q), "@"), after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	if len(users) > in.Limit {
-		users = users[:in.Limit]
-		out.Body.Next = httpx.EncodeCursor(users[in.Limit-1].Username)
-	}
-	for _, u := range users {
-		out.Body.Items = append(out.Body.Items, wire.FromProfile(u))
-	}
+	out.Body = httpx.PageOf(users, in.Limit, func(u domain.User) string { return u.Username }, wire.FromProfile)
 	return out, nil
 }
 

@@ -40,7 +40,7 @@ func (s *Service) listMembers(ctx context.Context, in *struct {
 	InRoom
 	Paged
 }) (*body[httpx.Page[wire.Member]], error) {
-	after, err := in.after()
+	after, err := httpx.After(in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (s *Service) listMembers(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &body[httpx.Page[wire.Member]]{page(members, in.Limit, func(m domain.Member) string { return m.User.Username }, wire.FromMember)}, nil
+	return &body[httpx.Page[wire.Member]]{httpx.PageOf(members, in.Limit, func(m domain.Member) string { return m.User.Username }, wire.FromMember)}, nil
 }
 
 func (s *Service) postMember(ctx context.Context, in *whoInput) (*body[wire.Event], error) {
@@ -117,7 +117,7 @@ func (s *Service) listBans(ctx context.Context, in *struct {
 	InRoom
 	Paged
 }) (*body[httpx.Page[wire.Ban]], error) {
-	after, err := in.after()
+	after, err := httpx.After(in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (s *Service) listBans(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &body[httpx.Page[wire.Ban]]{page(bans, in.Limit, func(b domain.Ban) string { return b.User.Username }, wire.FromBan)}, nil
+	return &body[httpx.Page[wire.Ban]]{httpx.PageOf(bans, in.Limit, func(b domain.Ban) string { return b.User.Username }, wire.FromBan)}, nil
 }
 
 func (s *Service) putBan(ctx context.Context, in *struct {

@@ -43,27 +43,6 @@ type Paged struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
-// after is the place that a cursor names.
-func (p Paged) after() (v string, err error) {
-	if p.Cursor != "" {
-		err = httpx.DecodeCursor(p.Cursor, &v)
-	}
-	return v, err
-}
-
-// page makes a page of one row more than was asked for.
-func page[T, V any](rows []T, limit int, key func(T) string, view func(T) V) httpx.Page[V] {
-	p := httpx.Page[V]{Items: []V{}}
-	if len(rows) > limit {
-		rows = rows[:limit]
-		p.Next = httpx.EncodeCursor(key(rows[limit-1]))
-	}
-	for _, r := range rows {
-		p.Items = append(p.Items, view(r))
-	}
-	return p
-}
-
 type body[T any] struct{ Body T }
 
 func answer[D, V any](v D, err error, view func(D) V) (*body[V], error) {
@@ -141,7 +120,7 @@ type publicRoom struct {
 }
 
 func (s *Service) listPublic(ctx context.Context, in *Paged) (*body[httpx.Page[publicRoom]], error) {
-	after, err := in.after()
+	after, err := httpx.After(in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +128,7 @@ func (s *Service) listPublic(ctx context.Context, in *Paged) (*body[httpx.Page[p
 	if err != nil {
 		return nil, err
 	}
-	return &body[httpx.Page[publicRoom]]{page(rooms, in.Limit, func(r domain.Room) string { return r.ID },
+	return &body[httpx.Page[publicRoom]]{httpx.PageOf(rooms, in.Limit, func(r domain.Room) string { return r.ID },
 		func(r domain.Room) publicRoom { return publicRoom{wire.FromRoom(r), joined[r.ID]} })}, nil
 }
 

@@ -122,31 +122,22 @@ type devicesInput struct {
 
 func (s *Service) listDevices(ctx context.Context, in *devicesInput) (*struct{ Body httpx.Page[device] }, error) {
 	p := httpx.Principal(ctx)
-	owner, after := p.ID, ""
+	owner := p.ID
 	if in.All {
 		if !p.IsAdmin() {
 			return nil, domain.Forbidden.Errorf("not_admin", "only administrators see everybody's devices")
 		}
 		owner = ""
 	}
-	if in.Cursor != "" {
-		if err := httpx.DecodeCursor(in.Cursor, &after); err != nil {
-			return nil, err
-		}
+	after, err := httpx.After(in.Cursor)
+	if err != nil {
+		return nil, err
 	}
 	devices, err := s.Store.Devices(ctx, owner, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	out := &struct{ Body httpx.Page[device] }{}
-	if len(devices) > in.Limit {
-		devices = devices[:in.Limit]
-		out.Body.Next = httpx.EncodeCursor(devices[in.Limit-1].ID)
-	}
-	for _, d := range devices {
-		out.Body.Items = append(out.Body.Items, s.view(d))
-	}
-	return out, nil
+	return &struct{ Body httpx.Page[device] }{httpx.PageOf(devices, in.Limit, func(d domain.Device) string { return d.ID }, s.view)}, nil
 }
 
 // OnDevice is the input of operations on one device.

@@ -25,6 +25,29 @@ func (p Page[T]) MarshalJSON() ([]byte, error) {
 	return json.Marshal(page(p))
 }
 
+// PageOf makes a page of rows in the order of their keys, which are one more than
+// limit where there is a next page. After reads its cursor.
+func PageOf[T, V any](rows []T, limit int, key func(T) string, view func(T) V) Page[V] {
+	var p Page[V]
+	if len(rows) > limit {
+		rows = rows[:limit]
+		p.Next = EncodeCursor(key(rows[limit-1]))
+	}
+	for _, r := range rows {
+		p.Items = append(p.Items, view(r))
+	}
+	return p
+}
+
+// After returns the key after which the page begins that a cursor of PageOf leads
+// to; none, without a cursor.
+func After(cursor string) (key string, err error) {
+	if cursor != "" {
+		err = DecodeCursor(cursor, &key)
+	}
+	return key, err
+}
+
 const (
 	cursorVersion = "1"
 	maxCursor     = 1 << 10

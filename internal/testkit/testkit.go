@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/unhidra/unhidra/internal/store"
@@ -64,6 +65,21 @@ func Open(tb testing.TB, o store.Options) *store.DB {
 		}
 	})
 	return db
+}
+
+// Setting is a number from the environment, by which a run is made longer or
+// repeated.
+func Setting(tb testing.TB, name string, def uint64) uint64 {
+	tb.Helper()
+	v := os.Getenv(name)
+	if v == "" {
+		return def
+	}
+	n, err := strconv.ParseUint(v, 10, 64)
+	if err != nil {
+		tb.Fatalf("%s: %v", name, err)
+	}
+	return n
 }
 
 // Logger logs to the test's own output, which shows only if the test fails or
