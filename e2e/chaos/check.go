@@ -270,8 +270,9 @@ func (c *checker) shown(at Stretch, seen []Sight) {
 			if s.Seq <= a.from || a.to != 0 && s.Seq >= a.to {
 				continue
 			}
-			if a.to == 0 || c.admitted(at, s.At) < a.joins || !c.may(at, s.At, s.At) {
-				c.bad("members read", "%s was shown %d of %s at %s, after leaving by %d", at.Who, s.Seq, at.Room, s.At, a.from)
+			if n := c.admitted(at, s.At); a.to == 0 || n < a.joins {
+				c.bad("members read", "%s was shown %d of %s at %s, after leaving by %d; they came back by %d (0: never), %d times let in of %d that it takes",
+					at.Who, s.Seq, at.Room, s.At, a.from, a.to, n, a.joins)
 			}
 		}
 	}
@@ -279,7 +280,8 @@ func (c *checker) shown(at Stretch, seen []Sight) {
 
 // absence is a time out of a room, by the numbers of its log. To is 0 if it
 // does not end; joins are how often they had come in when it did. Who came back
-// may read what was written meanwhile.
+// may read what was written meanwhile, and be shown it late, when they have left
+// once more.
 type absence struct {
 	from, to int64
 	joins    int

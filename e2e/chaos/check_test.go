@@ -127,6 +127,17 @@ func TestUncertaintyIsAllowed(t *testing.T) {
 		"an edit in flight when it was shown": func(h *History) {
 			h.find(Edit, "k1").End = h.Seen[Stretch{"bob", "r"}][3].At + time.Hour
 		},
+		"late news of a first absence after a second removal": func(h *History) {
+			last := Entry{Sight: Sight{Seq: 12, At: time.Hour, Same: 1011}, Type: "member.kicked", Actor: "ada", Subject: "eve"}
+			h.Logs["r"], h.Members["r"] = append(h.Logs["r"], last), []string{"ada", "bob"}
+			h.Add(Op{Kind: Kick, Who: "ada", Subject: "eve", Room: "r", Outcome: Acked, Start: time.Hour - 2, End: time.Hour - 1})
+			for at, seen := range h.Seen {
+				h.Seen[at] = append(seen, last.Sight)
+			}
+			for i := range h.Seen[Stretch{"eve", "r"}] {
+				h.Seen[Stretch{"eve", "r"}][i].At = time.Hour
+			}
+		},
 		"an older text in a live frame": func(h *History) { h.Seen[Stretch{"bob", "r"}][3].Version = 0 },
 	}
 	for name, change := range cases {

@@ -31,6 +31,7 @@ type world struct {
 	in    map[string]map[string]bool // room, user
 	lose  bool                       // the bus loses what is published
 	fail  error                      // of every read
+	blind error                      // of every replay
 	ended map[string]bool            // sessions
 }
 
@@ -109,6 +110,9 @@ func (w *world) JoinedSince(context.Context, time.Time) (ms []domain.Member, _ e
 func (w *world) Replay(_ context.Context, room string, after int64, limit int) ([]domain.Event, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.blind != nil {
+		return nil, w.blind
+	}
 	log := w.logs[room]
 	if w.fail != nil || int(after) >= len(log) {
 		return nil, w.fail

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/wire"
@@ -39,8 +40,8 @@ func (c *conn) sync(ctx context.Context, want wire.Sync) (any, error) {
 	for _, id := range ids {
 		head, ok := heads[id]
 		r := c.g.rooms.get(id)
-		if ok && r != nil {
-			r.compare(heads) // if the bus has lost that c's user was removed, it shows now
+		if ok && r != nil && !r.compare(heads) { // if the bus has lost that c's user was removed, it shows now
+			return nil, domain.Unavailable.Errorf("behind", "the server cannot read what this room missed just now; try again").After(time.Second)
 		}
 		if !ok || !r.has(c) {
 			answer.Gone = append(answer.Gone, id)

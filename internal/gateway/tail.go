@@ -78,7 +78,8 @@ func (g *Service) checkTails(ctx context.Context, all []*room) {
 	}
 }
 
-func (r *room) compare(heads map[string]int64) {
+// compare brings the hub up to its room's head. It reports false if it could not.
+func (r *room) compare(heads map[string]int64) bool {
 	head, exists := heads[r.id]
 	last := r.at()
 	switch {
@@ -88,6 +89,7 @@ func (r *room) compare(heads map[string]int64) {
 	default:
 		r.deliver.Lock()
 		defer r.deliver.Unlock()
-		r.catchUp(head)
+		return r.catchUp(head)
 	}
+	return true
 }
