@@ -28,7 +28,7 @@ func giveBack(ctx context.Context) error {
 		case <-tick.C:
 		}
 		now := allocated()
-		quiet := now-before < memoryWorth/4
+		quiet := now-before < memoryWorth/2
 		before = now
 		if quiet && now-returned > memoryWorth {
 			debug.FreeOSMemory()

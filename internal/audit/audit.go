@@ -106,7 +106,7 @@ type Service struct {
 
 // An entry is an event on its way. Somebody may wait for its end.
 type entry struct {
-	event domain.AuditEvent
+	event *domain.AuditEvent // by reference: the queue's memory is set aside for good
 	*wait
 }
 
@@ -162,7 +162,7 @@ func (s *Service) Record(_ context.Context, e domain.AuditEvent) {
 	}
 	s.waiting.Add(1)
 	select {
-	case s.queue <- entry{event: e}:
+	case s.queue <- entry{event: &e}:
 	default:
 		s.waiting.Add(-1)
 		s.drop(1)
@@ -181,7 +181,7 @@ func (s *Service) RecordSync(ctx context.Context, e domain.AuditEvent) error {
 	w := &wait{done: make(chan error, 1)}
 	s.waiting.Add(1)
 	select {
-	case s.queue <- entry{e, w}:
+	case s.queue <- entry{&e, w}:
 	default:
 		s.waiting.Add(-1)
 		return s.failed(errors.New("the queue is full"))

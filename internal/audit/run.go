@@ -50,7 +50,7 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) enqueue(e domain.AuditEvent) {
 	s.waiting.Add(1)
 	select {
-	case s.queue <- entry{event: e}:
+	case s.queue <- entry{event: &e}:
 	default:
 		s.waiting.Add(-1)
 		s.drop(1)
@@ -145,7 +145,7 @@ func (s *Service) commit(ctx context.Context, batch []entry) (left []entry) {
 func (s *Service) lose(batch []entry) {
 	s.drop(int64(len(batch)))
 	for _, e := range batch {
-		s.Log.Error("lost to the audit log", "type", e.event.Type, "id", e.event.ID, "outcome", outcome(e.event), "actor", e.event.Actor.ID)
+		s.Log.Error("lost to the audit log", "type", e.event.Type, "id", e.event.ID, "outcome", outcome(*e.event), "actor", e.event.Actor.ID)
 	}
 }
 
@@ -153,7 +153,7 @@ func (s *Service) lose(batch []entry) {
 func (s *Service) events(batch []entry, gap int64) []domain.AuditEvent {
 	events := make([]domain.AuditEvent, 0, len(batch)+1)
 	for _, e := range batch {
-		events = append(events, e.event)
+		events = append(events, *e.event)
 	}
 	if gap > 0 {
 		e := s.own(domain.AuditGap, s.Now())

@@ -41,12 +41,12 @@ func (s *Service) currentEpoch(ctx context.Context, user string) (int64, error) 
 		return l.epoch, nil
 	}
 	e.mu.Unlock()
-	found, err := s.Store.Epochs(ctx, []string{user})
+	found, err := s.Store.Risen(ctx, map[string]int64{user: -1})
 	if err != nil {
 		return 0, err
 	}
-	epoch, ok := found[user]
-	if !ok {
+	epoch := found[user]
+	if epoch == domain.NoEpoch {
 		return 0, domain.Unauthorized.Errorf("signed_out", "this account does not exist any more")
 	}
 	e.mu.Lock()
@@ -67,15 +67,17 @@ func (s *Service) pollEpochs(ctx context.Context) error {
 	e := &s.epochs
 	e.mu.Lock()
 	maps.DeleteFunc(e.known, func(_ string, l *lastEpoch) bool { return s.Now().Sub(l.used) > epochKept })
-	users := slices.Collect(maps.Keys(e.known))
+	users := slices.AppendSeq(make([]string, 0, len(e.known)), maps.Keys(e.known))
 	e.mu.Unlock()
+	known := make(map[string]int64, epochBatch)
 	for batch := range slices.Chunk(users, epochBatch) {
-		found, err := s.Store.Epochs(ctx, batch)
+		e.fill(known, batch)
+		risen, err := s.Store.Risen(ctx, known)
 		if err != nil {
 			return err
 		}
-		for _, user := range batch {
-			if epoch, risen := e.raise(user, found); risen {
+		for user, epoch := range risen {
+			if e.raise(user, epoch) {
 				s.announce(bus.Revocation{User: user, Epoch: epoch, Reason: "account_changed"})
 			}
 		}
@@ -83,17 +85,26 @@ func (s *Service) pollEpochs(ctx context.Context) error {
 	return nil
 }
 
-func (e *epochs) raise(user string, found map[string]int64) (epoch int64, risen bool) {
-	epoch, ok := found[user]
-	if !ok {
-		epoch = 1 << 62 // no such account any more
+// fill makes known the epochs of these users and no others.
+func (e *epochs) fill(known map[string]int64, users []string) {
+	clear(known)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, user := range users {
+		if l := e.known[user]; l != nil {
+			known[user] = l.epoch
+		}
 	}
+}
+
+// raise reports whether it was lower before.
+func (e *epochs) raise(user string, epoch int64) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	l := e.known[user]
 	if l == nil || epoch <= l.epoch {
-		return epoch, false
+		return false
 	}
 	l.epoch = epoch
-	return epoch, true
+	return true
 }

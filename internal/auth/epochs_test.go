@@ -24,13 +24,17 @@ type epochStore struct {
 
 func (*epochStore) Settings(context.Context) ([]domain.Setting, error) { return nil, nil }
 
-func (e *epochStore) Epochs(_ context.Context, users []string) (map[string]int64, error) {
+func (e *epochStore) Risen(_ context.Context, known map[string]int64) (map[string]int64, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.asked++
 	found := map[string]int64{}
-	for _, u := range users {
-		if v, ok := e.epochs[u]; ok {
+	for u, last := range known {
+		v, ok := e.epochs[u]
+		if !ok {
+			v = domain.NoEpoch
+		}
+		if v > last {
 			found[u] = v
 		}
 	}

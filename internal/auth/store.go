@@ -51,7 +51,7 @@ type Sessions interface {
 	RevokeSessionOf(ctx context.Context, user, id, reason string, now time.Time) error
 	RevokeOthers(ctx context.Context, user, keep, reason string, now time.Time) ([]string, error)
 	Revocations(ctx context.Context, since time.Time) ([]domain.Revocation, error)
-	Epochs(ctx context.Context, users []string) (map[string]int64, error)
+	Risen(ctx context.Context, known map[string]int64) (map[string]int64, error)
 	ForgetExpired(ctx context.Context, before time.Time) error
 }
 

@@ -46,6 +46,10 @@ type Revocation struct {
 	Reason  string
 }
 
+// NoEpoch is the epoch of an account that does not exist any more: above that of
+// every token.
+const NoEpoch int64 = 1 << 62
+
 // DeviceLabel is a browser and a system as people call them, from a User-Agent.
 func DeviceLabel(agent string) string {
 	browser, system := "A program", ""

@@ -196,8 +196,8 @@ func (s *Service) settle(name string) {
 func (s *Service) reported(name string, which func(user string) bool) []report {
 	var gone []report
 	for user, of := range s.remote {
-		if r, ok := of[name]; ok && which(user) {
-			gone = append(gone, report{User: user, Is: domain.Offline, Status: r.Status, Seen: s.Now()})
+		if i := slices.IndexFunc(of, func(h heard) bool { return h.node == name }); i >= 0 && which(user) {
+			gone = append(gone, report{User: user, Is: domain.Offline, Status: of[i].Status, Seen: s.Now()})
 		}
 	}
 	return gone
@@ -231,20 +231,14 @@ func (s *Service) update(node string, r report) {
 	defer s.mu.Unlock()
 	now := s.Now()
 	before, _ := s.present(r.User, now)
-	of := s.remote[r.User]
-	if of == nil {
-		of = make(map[string]report)
-		s.remote[r.User] = of
+	of := slices.DeleteFunc(s.remote[r.User], func(h heard) bool { return h.node == node })
+	for i := range of { // the status is one, whoever says it last
+		of[i].Status = r.Status
 	}
-	of[node] = r
-	for other, o := range of { // the status is one, whoever says it last
-		o.Status = r.Status
-		of[other] = o
+	if r.Is != domain.Offline {
+		of = append(of, heard{node, r})
 	}
-	if r.Is == domain.Offline {
-		delete(of, node)
-	}
-	if len(of) == 0 {
+	if s.remote[r.User] = of; len(of) == 0 {
 		delete(s.remote, r.User)
 	}
 	after, _ := s.present(r.User, now)

@@ -52,12 +52,12 @@ type Service struct {
 
 	mu       sync.Mutex
 	conns    map[string]*conn
-	people   map[string]*person           // connected here
-	watchers map[string]map[*conn]bool    // by whom they watch
-	remote   map[string]map[string]report // by user and node; this one too
-	nodes    map[string]*node             // that were heard, this one too
-	changed  map[string]bool              // people whose state is to be told
-	seen     map[string]time.Time         // to be stored
+	people   map[string]*person        // connected here
+	watchers map[string]map[*conn]bool // by whom they watch
+	remote   map[string][]heard        // by user, of each node where they are; this one too
+	nodes    map[string]*node          // that were heard, this one too
+	changed  map[string]bool           // people whose state is to be told
+	seen     map[string]time.Time      // to be stored
 	wake     chan struct{}
 }
 
@@ -67,6 +67,12 @@ type conn struct {
 	active   bool
 	deliver  func(frame []byte)
 	watching []string
+}
+
+// heard is what a node has told of someone.
+type heard struct {
+	node string
+	report
 }
 
 // person is someone with a connection here, or who had one a moment ago.
@@ -86,7 +92,7 @@ func New(d Deps) *Service {
 	}
 	return &Service{
 		Deps: d, conns: make(map[string]*conn), people: make(map[string]*person), watchers: make(map[string]map[*conn]bool),
-		remote: make(map[string]map[string]report), nodes: make(map[string]*node),
+		remote: make(map[string][]heard), nodes: make(map[string]*node),
 		changed: make(map[string]bool), seen: make(map[string]time.Time), wake: make(chan struct{}, 1),
 	}
 }

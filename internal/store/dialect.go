@@ -26,6 +26,8 @@ type dialect struct {
 	forUpdate string // row lock in a SELECT; SQLite has none and needs none
 	// tables lists the names of tables, for the test that both schemas agree.
 	tables string
+	// pairs is the function that makes rows of a JSON object.
+	pairs string
 	// within is true of audit records whose body has some bytes.
 	within string
 	// conflict says what a driver's error means.
@@ -37,6 +39,7 @@ type dialect struct {
 var sqlite = &dialect{
 	name:     "sqlite",
 	tables:   `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`,
+	pairs:    "json_each",
 	within:   `instr(r.body, ?) > 0`,
 	conflict: sqliteConflict,
 	retry:    func(error) bool { return false },
@@ -46,6 +49,7 @@ var postgres = &dialect{
 	name:      "postgres",
 	forUpdate: " FOR UPDATE",
 	tables:    `SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()`,
+	pairs:     "json_each_text",
 	within:    `position(?::bytea in r.body) > 0`,
 	conflict:  postgresConflict,
 	retry:     postgresRetry,

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -233,16 +234,28 @@ func (db *DB) Revocations(ctx context.Context, since time.Time) ([]domain.Revoca
 	})
 }
 
-// Epochs returns each user's epoch. Disabling someone has raised theirs above that
-// of every token they have.
-func (db *DB) Epochs(ctx context.Context, users []string) (map[string]int64, error) {
-	found, err := db.UsersByID(ctx, users)
+// Risen returns the epochs of users that are higher than the ones known. Disabling
+// someone has raised theirs above that of every token they have. It costs a look-up
+// for each that is known, and memory only for those that have risen.
+func (db *DB) Risen(ctx context.Context, known map[string]int64) (map[string]int64, error) {
+	b, err := json.Marshal(known)
 	if err != nil {
 		return nil, err
 	}
-	epochs := make(map[string]int64, len(found))
-	for _, u := range found {
-		epochs[u.ID] = u.Epoch
+	rows, err := db.read.QueryContext(ctx, `SELECT k.key, COALESCE(u.epoch, $2) FROM `+db.dialect.pairs+`($1) k LEFT JOIN users u ON u.id = k.key
+		WHERE u.epoch IS NULL OR u.epoch > CAST(k.value AS BIGINT)`, string(b), domain.NoEpoch)
+	if err != nil {
+		return nil, err
 	}
-	return epochs, nil
+	defer rows.Close()
+	risen := make(map[string]int64)
+	for rows.Next() {
+		var user string
+		var epoch int64
+		if err := rows.Scan(&user, &epoch); err != nil {
+			return nil, err
+		}
+		risen[user] = epoch
+	}
+	return risen, rows.Err()
 }

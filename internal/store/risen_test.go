@@ -1,0 +1,33 @@
+package store_test
+
+import (
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/testkit"
+)
+
+func TestRisen(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		openRoom(t, db, 2)
+		ctx := t.Context()
+		first, err := db.Risen(ctx, map[string]int64{userID(0): -1, userID(1): -1, "usr_nobody": -1})
+		if err != nil || len(first) != 3 || first["usr_nobody"] != domain.NoEpoch {
+			t.Fatalf("at first: %v, %v", first, err)
+		}
+		delete(first, "usr_nobody")
+		if again, err := db.Risen(ctx, first); err != nil || len(again) != 0 {
+			t.Errorf("nothing happened: %v, %v", again, err)
+		}
+		if _, err := db.SetUserDisabled(ctx, userID(1), true, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]int64{userID(1): first[userID(1)] + 1}
+		if risen, err := db.Risen(ctx, first); err != nil || !maps.Equal(risen, want) {
+			t.Errorf("after the change: %v, %v; want %v", risen, err, want)
+		}
+	})
+}
