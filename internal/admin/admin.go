@@ -22,7 +22,6 @@ const freshFor = 5 * time.Minute
 type Store interface {
 	Accounts(ctx context.Context, q, after string, limit int) ([]domain.User, error)
 	UsersByID(ctx context.Context, ids []string) ([]domain.User, error)
-	Admins(ctx context.Context) (int, error)
 	SetUserRole(ctx context.Context, user string, role domain.SystemRole) (domain.User, error)
 	SetUserDisabled(ctx context.Context, user string, disabled bool, now time.Time) (domain.User, error)
 	EndSessions(ctx context.Context, user, reason string, now time.Time) (domain.User, error)
@@ -157,26 +156,9 @@ func (s *Service) announce(r bus.Revocation) {
 	}
 }
 
-// keepOne refuses to take the last administrator away.
-func (s *Service) keepOne(ctx context.Context, u domain.User) error {
-	if u.Role != domain.SystemAdmin || u.Disabled {
-		return nil
-	}
-	n, err := s.Store.Admins(ctx)
-	if err == nil && n <= 1 {
-		err = domain.Conflict.Errorf("last_admin", "this is the last administrator; make somebody else one first")
-	}
-	return err
-}
-
 // SetRole makes somebody an administrator, or no longer one.
 func (s *Service) SetRole(ctx context.Context, by By, id string, role domain.SystemRole) (domain.User, error) {
 	return s.change(ctx, by, id, domain.AuditAdminUserRole, map[string]string{"role": string(role)}, func(u domain.User) (domain.User, error) {
-		if role != domain.SystemAdmin {
-			if err := s.keepOne(ctx, u); err != nil {
-				return u, err
-			}
-		}
 		return s.Store.SetUserRole(ctx, u.ID, role)
 	})
 }
@@ -188,11 +170,6 @@ func (s *Service) SetDisabled(ctx context.Context, by By, id string, disabled bo
 		kind = domain.AuditAdminUserDisable
 	}
 	return s.change(ctx, by, id, kind, nil, func(u domain.User) (domain.User, error) {
-		if disabled {
-			if err := s.keepOne(ctx, u); err != nil {
-				return u, err
-			}
-		}
 		return s.Store.SetUserDisabled(ctx, u.ID, disabled, s.Now())
 	})
 }
@@ -252,9 +229,6 @@ func (s *Service) ResetPassword(ctx context.Context, by By, id string) (link str
 // Delete ends somebody's account. What they said stays, under no name.
 func (s *Service) Delete(ctx context.Context, by By, id string) error {
 	_, err := s.change(ctx, by, id, domain.AuditAdminUserDelete, nil, func(u domain.User) (domain.User, error) {
-		if err := s.keepOne(ctx, u); err != nil {
-			return u, err
-		}
 		u.Epoch++
 		return u, s.Store.DeleteUser(ctx, u.ID, s.Now())
 	})

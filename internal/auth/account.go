@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -21,11 +20,6 @@ func (s *Service) Delete(ctx context.Context, p domain.Principal, c Client) erro
 	u, err := s.me(ctx, p)
 	if err != nil {
 		return err
-	}
-	if u.Role == domain.SystemAdmin {
-		if n, err := s.Store.Admins(ctx); err != nil || n <= 1 {
-			return cmp.Or(err, error(domain.Conflict.Errorf("last_admin", "you are the last administrator; make somebody else one first")))
-		}
 	}
 	if err := s.Store.DeleteUser(ctx, u.ID, s.Now()); err != nil {
 		return err

@@ -38,6 +38,12 @@ func TestOperator(t *testing.T) {
 		if err != nil || c.User != u.ID || c.Session != "" || c.Role != "admin" {
 			t.Errorf("%+v %v", c, err)
 		}
+		if _, err := o.SetDisabled(ctx, "ann", true); domain.CodeOf(err) != "last_admin" {
+			t.Errorf("the only administrator: %v", err)
+		}
+		if _, err := o.Create(ctx, auth.Registration{Username: "bob", Password: "seven quiet otters row"}, domain.SystemAdmin); err != nil {
+			t.Fatal(err)
+		}
 		for what, do := range map[string]func() (domain.User, error){
 			"role":     func() (domain.User, error) { return o.SetRole(ctx, "ann", domain.SystemUser) },
 			"password": func() (domain.User, error) { return o.ResetPassword(ctx, "ann", "nine loud badgers swim") },
@@ -57,7 +63,7 @@ func TestOperator(t *testing.T) {
 		if _, err := o.SetRole(ctx, "nobody", domain.SystemUser); domain.KindOf(err) != domain.NotFound {
 			t.Errorf("nobody: %v", err)
 		}
-		if all, err := o.List(ctx); err != nil || len(all) != 1 || !all[0].Disabled {
+		if all, err := o.List(ctx); err != nil || len(all) != 2 || !all[0].Disabled {
 			t.Errorf("%+v %v", all, err)
 		}
 	})

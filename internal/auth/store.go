@@ -26,7 +26,6 @@ type Users interface {
 	Credentials(ctx context.Context, login string) (domain.User, string, error)
 	CreateUser(ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time) error
 	DeleteUser(ctx context.Context, user string, now time.Time) error
-	Admins(ctx context.Context) (int, error)
 	MessagesBy(ctx context.Context, user string, after int64) (messages []domain.Message, next int64, err error)
 	UpgradePassword(ctx context.Context, user, password string) error
 	ReplacePassword(ctx context.Context, user, password, old string, s domain.Session, refresh []byte, now time.Time) (domain.User, error)

@@ -14,6 +14,9 @@ import (
 func (db *DB) DeleteUser(ctx context.Context, user string, now time.Time) error {
 	now = trim(now)
 	return db.write(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.keepAdmin(ctx, user); err != nil {
+			return err
+		}
 		rows, err := t.QueryContext(ctx, `SELECT room_id FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND r.kind <> 'direct' ORDER BY room_id`, user)
 		if err != nil {
 			return err
@@ -76,8 +79,22 @@ func (db *DB) MessagesBy(ctx context.Context, user string, after int64) (message
 	return messages, next, nil
 }
 
-// Admins returns how many people administer this server.
-func (db *DB) Admins(ctx context.Context) (n int, err error) {
-	err = db.read.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE role = 'admin' AND NOT disabled`).Scan(&n)
-	return n, err
+// HasAdmin reports whether anybody administers this server.
+func (db *DB) HasAdmin(ctx context.Context) (has bool, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND NOT disabled)`).Scan(&has)
+	return has, err
+}
+
+// keepAdmin refuses to take the last administrator away. It locks all of them, so
+// that no two take away each other.
+func (t *tx) keepAdmin(ctx context.Context, user string) error {
+	rows, err := t.QueryContext(ctx, `SELECT id FROM users WHERE role = 'admin' AND NOT disabled ORDER BY id`+t.d.forUpdate)
+	if err != nil {
+		return err
+	}
+	admins, err := collect(rows, scanString)
+	if err == nil && len(admins) == 1 && admins[0] == user {
+		err = domain.Conflict.Errorf("last_admin", "this is the last administrator; make somebody else one first")
+	}
+	return err
 }

@@ -160,19 +160,36 @@ func (db *DB) SetStatus(ctx context.Context, user string, s domain.Status) (doma
 }
 
 // SetUserRole makes someone an administrator, or no longer one. Every access
-// token of theirs ends.
-func (db *DB) SetUserRole(ctx context.Context, user string, role domain.SystemRole) (domain.User, error) {
-	return db.changeUser(ctx, user, `role = $2, epoch = epoch + 1`, role)
+// token of theirs ends. The last administrator stays one: conflict.
+func (db *DB) SetUserRole(ctx context.Context, user string, role domain.SystemRole) (u domain.User, err error) {
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		if role != domain.SystemAdmin {
+			if err := t.keepAdmin(ctx, user); err != nil {
+				return err
+			}
+		}
+		u, err = t.changeUser(ctx, user, `role = $2, epoch = epoch + 1`, role)
+		return err
+	})
+	return u, err
 }
 
 // SetUserDisabled keeps someone out, or lets them in again. Keeping out ends
-// every session.
-func (db *DB) SetUserDisabled(ctx context.Context, user string, disabled bool, now time.Time) (domain.User, error) {
-	u, err := db.changeUser(ctx, user, `disabled = $2, epoch = epoch + 1`, disabled)
-	if err != nil || !disabled {
-		return u, err
-	}
-	return u, db.RevokeSessions(ctx, user, "disabled", now)
+// every session. The last administrator is not kept out: conflict.
+func (db *DB) SetUserDisabled(ctx context.Context, user string, disabled bool, now time.Time) (u domain.User, err error) {
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		if disabled {
+			if err := t.keepAdmin(ctx, user); err != nil {
+				return err
+			}
+			if err := t.revoke(ctx, `user_id = $3`, "disabled", now, user); err != nil {
+				return err
+			}
+		}
+		u, err = t.changeUser(ctx, user, `disabled = $2, epoch = epoch + 1`, disabled)
+		return err
+	})
+	return u, err
 }
 
 // EndSessions ends every session and every token of a user.
@@ -288,10 +305,4 @@ func (db *DB) Avatar(ctx context.Context, hash string) (mime string, data []byte
 		return "", nil, domain.NotFound.Errorf("no_avatar", "there is no such picture")
 	}
 	return mime, data, err
-}
-
-// HasAdmin reports whether anybody administers this server.
-func (db *DB) HasAdmin(ctx context.Context) (bool, error) {
-	n, err := db.Admins(ctx)
-	return n > 0, err
 }
