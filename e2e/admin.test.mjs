@@ -191,7 +191,7 @@ chapter('the log is followed, filtered, downloaded and checked', async () => {
   // What happens now comes by itself.
   const stranger = await visitor(browser);
   await signIn(stranger, 'cy', 'not the passphrase at all');
-  await stranger.getByText('The name or the password is wrong').waitFor();
+  await stranger.getByText('The name or the passphrase is wrong').waitFor();
   await stranger.context().close();
   await page.getByRole('list', { name: 'Audit log' }).getByRole('listitem').filter({ hasText: 'Signed in' }).filter({ hasText: 'Failed' }).first().waitFor();
   await accessibleEverywhere(page, 'admin-audit');

@@ -232,7 +232,7 @@ chapter('a lock, and the link that ends it', async () => {
   const stranger = await visitor(browser);
   for (let i = 0; i < 5; i++) {
     await fillSignIn(stranger, 'ann', `a wrong guess, number ${i}`);
-    await stranger.getByText('The name or the password is wrong').waitFor();
+    await stranger.getByText('The name or the passphrase is wrong').waitFor();
   }
   await fillSignIn(stranger, 'ann');
   await stranger.getByText('Too many failed attempts').waitFor();

@@ -9,6 +9,7 @@ export interface Failure {
 export const noFailure: Failure = { text: '', fields: {} };
 
 interface Refusal {
+  code?: string;
   detail?: string;
   message?: string;
   fields?: { pointer: string; detail: string }[];
@@ -20,8 +21,15 @@ export function failureOf(err: unknown): Failure {
   const refusal = (typeof err === 'object' && err !== null ? err : {}) as Refusal;
   const fields: Record<string, string> = {};
   for (const f of refusal.fields ?? refusal.errors ?? []) fields[f.pointer] = sentence(f.detail);
-  const text = refusal.detail || (Object.keys(fields).length > 0 ? '' : t('error.unknown'));
+  const text = known(refusal.code) || refusal.detail || (Object.keys(fields).length > 0 ? '' : t('error.unknown'));
   return { text: Object.values(fields).includes(sentence(text)) ? '' : sentence(text), fields };
+}
+
+/** What people often meet is said in their language; the server speaks English. */
+function known(code: string | undefined): string {
+  const key = `refused.${code}`;
+  const text = t(key);
+  return text === key ? '' : text;
 }
 
 /** The server writes its reasons without a capital and a full stop. */

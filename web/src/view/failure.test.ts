@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { failureOf } from './failure';
+
+test('a reason that is met often is said in the words of the client', () => {
+  const err = { code: 'invalid_credentials', detail: 'the name or the password is wrong' };
+  expect(failureOf(err)).toEqual({ text: 'The name or the passphrase is wrong.', fields: {} });
+});
+
+test('any other reason is the sentence of the server', () => {
+  expect(failureOf({ code: 'rare', detail: 'the moon is full' }).text).toBe('The moon is full.');
+  expect(failureOf(new Error()).text).not.toBe('');
+});
+
+test('what a field says is not said twice', () => {
+  const err = { detail: 'too short', errors: [{ pointer: '/name', detail: 'too short' }] };
+  expect(failureOf(err)).toEqual({ text: '', fields: { '/name': 'Too short.' } });
+});
