@@ -154,7 +154,7 @@ type crowd struct {
 
 const dialers = 32
 
-// gather connects n clients and waits until each has joined. What comes after
+// gather connects n clients and waits until each has joined. What a client gets after
 // that goes to heard.
 func gather(ctx context.Context, t *target, n int, heard func(client int, text []byte)) (*crowd, error) {
 	c := &crowd{t: t, sockets: make([]*socket, n)}
@@ -168,6 +168,7 @@ func gather(ctx context.Context, t *target, n int, heard func(client int, text [
 					failed <- fmt.Errorf("client %d: %w", i, err)
 					return
 				}
+				go c.listen(i, heard) // at once: the server pings
 			}
 		})
 	}
@@ -178,22 +179,22 @@ func gather(ctx context.Context, t *target, n int, heard func(client int, text [
 		return nil, err
 	default:
 	}
-	for i, s := range c.sockets {
-		go func() {
-			err := s.read(func(text []byte) bool {
-				if answer := t.language.answer(text); answer != nil {
-					return s.send(ws.Text, answer) == nil
-				}
-				heard(i, text)
-				return true
-			})
-			if !c.closing.Load() {
-				c.lost.Add(1)
-				complain("client %d: %v", i, err)
-			}
-		}()
-	}
 	return c, nil
+}
+
+func (c *crowd) listen(client int, heard func(client int, text []byte)) {
+	s := c.sockets[client]
+	err := s.read(func(text []byte) bool {
+		if answer := c.t.language.answer(text); answer != nil {
+			return s.send(ws.Text, answer) == nil
+		}
+		heard(client, text)
+		return true
+	})
+	if !c.closing.Load() {
+		c.lost.Add(1)
+		complain("client %d: %v", client, err)
+	}
 }
 
 func (c *crowd) join(ctx context.Context, client int) error {
