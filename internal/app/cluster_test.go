@@ -281,7 +281,8 @@ func TestHotRoom(t *testing.T) {
 	ann := c.User("ann")
 	r, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Hot"})
 	must(t, err)
-	const each, senders = 100, 8
+	const each = 100
+	senders := int64(testkit.Setting(t, "HOT_SENDERS", 8)) // to each node
 	reader := listen(t, at(t, ann, c.Nodes[2]))
 	var wg sync.WaitGroup
 	var acked, turns [3]atomic.Int64
@@ -310,8 +311,8 @@ func TestHotRoom(t *testing.T) {
 	}
 	begin := time.Now()
 	wg.Wait()
-	shared := (each + 2) / 3
-	want := int64(3*senders*(each-shared) + senders*shared)
+	const shared = (each + 2) / 3
+	want := 3*senders*(each-shared) + senders*shared
 	state, err := ann.Room(ctx, r.ID)
 	must(t, err)
 	if got := state.Head - r.Head; got != want {

@@ -57,6 +57,7 @@ type Bus struct {
 	in      chan *nats.Msg
 	out     queue
 	metrics metrics
+	refusal atomic.Value // string: why no server let this node in last
 	slow    atomic.Int64 // when others were last told that NATS was faster than this node
 	running sync.WaitGroup
 	ctx     context.Context // of requests being answered; ends with Close
@@ -83,7 +84,7 @@ func Connect(o Options) (*Bus, error) {
 		return nil, fmt.Errorf("NATS_URL: %w", err)
 	}
 	if !b.nc.IsConnected() {
-		b.log.Warn("no NATS server answers; this node works without the others until one does", "err", b.nc.LastError())
+		b.log.Warn("no NATS server answers; this node works without the others until one does")
 	}
 	b.register(o.Metrics)
 	b.running.Go(b.send)
@@ -93,16 +94,16 @@ func Connect(o Options) (*Bus, error) {
 
 // Probe reports why none of o's servers takes a node in; nil: one does.
 func Probe(o Options) error {
-	o.Log, o.Metrics = slog.New(slog.DiscardHandler), nil
-	b, err := Connect(o)
+	options, err := o.proofs()
 	if err != nil {
 		return err
 	}
-	defer b.Close()
-	if last := b.nc.LastError(); last != nil && !b.nc.IsConnected() {
-		return last
+	nc, err := nats.Connect(o.Servers, append(options, nats.Timeout(dialTime))...)
+	if err != nil {
+		return err
 	}
-	return b.Check(b.ctx)
+	nc.Close()
+	return nil
 }
 
 func (b *Bus) options(o Options) ([]nats.Option, error) {
@@ -113,8 +114,14 @@ func (b *Bus) options(o Options) ([]nats.Option, error) {
 		nats.CustomReconnectDelay(func(int) time.Duration { return 250*time.Millisecond + rand.N(500*time.Millisecond) }),
 		nats.ReconnectBufSize(-1), // news that is late is no news
 		nats.ConnectHandler(b.onConnect), nats.ReconnectHandler(b.onReconnect), nats.DisconnectErrHandler(b.onDisconnect),
-		nats.ErrorHandler(b.onError), nats.LameDuckModeHandler(b.onLameDuck),
+		nats.ReconnectErrHandler(b.onRefused), nats.ErrorHandler(b.onError), nats.LameDuckModeHandler(b.onLameDuck),
 	}
+	proofs, err := o.proofs()
+	return append(options, proofs...), err
+}
+
+// proofs are what the node and a server prove themselves to each other by.
+func (o Options) proofs() (options []nats.Option, err error) {
 	if o.CA != "" {
 		options = append(options, nats.RootCAs(o.CA))
 	}
@@ -243,6 +250,7 @@ func (b *Bus) follow(following map[string]*nats.Subscription, subject string, fo
 func (b *Bus) gap() { _ = b.local.Publish(bus.GapSubject, nil) } // never fails
 
 func (b *Bus) onConnect(nc *nats.Conn) {
+	b.refusal.Store("")
 	b.log.Info("the NATS server is there", "server", nc.ConnectedUrlRedacted())
 	b.gap()
 }
@@ -255,6 +263,13 @@ func (b *Bus) onReconnect(nc *nats.Conn) {
 func (b *Bus) onDisconnect(_ *nats.Conn, err error) {
 	if b.ctx.Err() == nil {
 		b.log.Warn("the NATS server is away; this node works without the others until one answers", "err", err)
+	}
+}
+
+// onRefused says why an attempt to connect failed, once for each reason.
+func (b *Bus) onRefused(_ *nats.Conn, err error) {
+	if why := err.Error(); b.ctx.Err() == nil && b.refusal.Swap(why) != any(why) {
+		b.log.Warn("no NATS server takes this node in; it works without the others and tries again", "err", err)
 	}
 }
 
