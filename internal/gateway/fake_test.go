@@ -32,6 +32,7 @@ type world struct {
 	lose  bool                       // the bus loses what is published
 	fail  error                      // of every read
 	blind error                      // of every replay
+	reads int                        // replays
 	ended map[string]bool            // sessions
 }
 
@@ -110,6 +111,7 @@ func (w *world) JoinedSince(context.Context, time.Time) (ms []domain.Member, _ e
 func (w *world) Replay(_ context.Context, room string, after int64, limit int) ([]domain.Event, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.reads++
 	if w.blind != nil {
 		return nil, w.blind
 	}

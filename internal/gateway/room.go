@@ -39,6 +39,7 @@ type room struct {
 	unsub func()
 
 	deliver sync.Mutex // held while events go out, so that they go in order
+	early   []early    // heard before those that come before them; under deliver
 
 	mu      sync.Mutex
 	members []*conn
@@ -250,14 +251,11 @@ func (r *room) onBus(m bus.Message) {
 	case last == unknown || h.Seq <= last:
 		return
 	case h.Seq > last+1:
-		if !r.catchUp(h.Seq - 1) {
-			return // the tail is compared soon
-		}
-		if r.at() != h.Seq-1 {
-			return // it had what the bus says as well
-		}
+		r.hold(early{h, frame})
+		return
 	}
 	r.out(h, frame)
+	r.release()
 }
 
 // at returns the number of the last event delivered.
