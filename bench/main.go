@@ -41,6 +41,7 @@ func main() {
 	sqlite := flag.Bool("sqlite", true, "measure durable sends on SQLite as well")
 	postgres := flag.String("postgres", "", "URL of an empty PostgreSQL database; empty: SQLite only")
 	keep := flag.String("dir", "", "folder that the stores are made in and stay; if one for history is there, it is measured as it is; empty: a temporary one")
+	nodes := flag.Int("nodes", 1, "servers that send into the PostgreSQL database at the same time")
 	cases := flag.String("cases", "1/1,32/1,256/1,256/32", "figures of durable sends: messages in flight/rooms")
 	growth := flag.String("rooms", "", "numbers of rooms, for the cost of an append by them: 1,10,100,1000,10000; empty: none. It wants a PostgreSQL database of its own")
 	plots := flag.String("plots", "", "folder for plots; empty: none")
@@ -85,10 +86,10 @@ func main() {
 	}
 	fmt.Println("| store | in flight | rooms | acknowledged/s | p50 | p99 | CPU µs/message | bare, same senders/s | ratio | bare CPU µs | bare, full lots/s |\n|---|---|---|---|---|---|---|---|---|---|---|")
 	if *sqlite {
-		durable(ctx, store.Options{Path: filepath.Join(dir, "sends.db")}, "sqlite", filepath.Join(dir, "bare.db"), *cases, *sends)
+		durable(ctx, store.Options{Path: filepath.Join(dir, "sends.db")}, "sqlite", filepath.Join(dir, "bare.db"), *cases, *sends, 1)
 	}
 	if *postgres != "" {
-		durable(ctx, store.Options{URL: *postgres}, "pgx", *postgres, *cases, *sends)
+		durable(ctx, store.Options{URL: *postgres}, "pgx", *postgres, *cases, *sends, *nodes)
 	}
 	if *sizes == "" {
 		return
@@ -117,6 +118,7 @@ const readingHead = "\n| messages | page p50 | page p95 | search p50 | search p9
 
 type bench struct {
 	db    *store.DB
+	nodes []*store.DB // that send, db first
 	rooms []string
 	sent  int
 	words *rand.Zipf
@@ -132,7 +134,7 @@ func open(ctx context.Context, o store.Options) *bench {
 		log.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	b := &bench{db: db, rng: rng, words: rand.NewZipf(rng, 1.1, 4, 20000)}
+	b := &bench{db: db, nodes: []*store.DB{db}, rng: rng, words: rand.NewZipf(rng, 1.1, 4, 20000)}
 	n := domain.NewRoom{Kind: domain.PublicRoom}
 	for i := range users {
 		u := domain.User{ID: user(i), Kind: domain.KindUser, Role: domain.SystemUser, Username: fmt.Sprintf("user%d", i), DisplayName: "User"}
@@ -180,7 +182,7 @@ func (b *bench) send(ctx context.Context, n, inFlight, over int) []time.Duration
 				}
 				d := domain.Draft{Room: b.rooms[room], Key: fmt.Sprint("k", b.sent+i), Text: b.text()}
 				begin := time.Now()
-				if _, _, err := b.db.AppendMessage(ctx, user(who), d, nil, false, begin); err != nil {
+				if _, _, err := b.nodes[w%len(b.nodes)].AppendMessage(ctx, user(who), d, nil, false, begin); err != nil {
 					log.Fatal(err)
 				}
 				took[i] = time.Since(begin)
@@ -196,8 +198,16 @@ func (b *bench) send(ctx context.Context, n, inFlight, over int) []time.Duration
 	return took
 }
 
-func durable(ctx context.Context, o store.Options, driver, bareDSN, cases string, n int) {
+func durable(ctx context.Context, o store.Options, driver, bareDSN, cases string, n, nodes int) {
 	b := open(ctx, o)
+	for range nodes - 1 {
+		db, err := store.Open(ctx, o)
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer func() { _ = db.Close() }()
+		b.nodes = append(b.nodes, db)
+	}
 	defer func() { _ = b.db.Close() }()
 	server := serverOf(o)
 	for c := range strings.SplitSeq(cases, ",") {
@@ -222,7 +232,11 @@ func durable(ctx context.Context, o store.Options, driver, bareDSN, cases string
 		})
 		_ = bare.db.Close()
 		p := percentiles(took)
-		fmt.Printf("| %s | %d | %d | %.0f | %v | %v | %.0f | %.0f | %.2f | %.0f | %.0f |\n", b.db.Name(), inFlight, rooms, rate, p(50), p(99), ours, fed, rate/fed, bareCPU, full)
+		name := b.db.Name()
+		if nodes > 1 {
+			name += fmt.Sprintf(", %d nodes", nodes)
+		}
+		fmt.Printf("| %s | %d | %d | %.0f | %v | %v | %.0f | %.0f | %.2f | %.0f | %.0f |\n", name, inFlight, rooms, rate, p(50), p(99), ours, fed, rate/fed, bareCPU, full)
 	}
 }
 
