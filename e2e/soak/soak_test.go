@@ -115,9 +115,9 @@ func sample(ctx context.Context, t *testing.T, n *node.Node, length time.Duratio
 	}
 }
 
-// halves returns the medians of the second and of the last third of the run: the
+// thirds returns the medians of the second and of the last third of the run: the
 // first is for warming up.
-func (s *samples) halves(metric string) (before, after float64) {
+func (s *samples) thirds(metric string) (before, after float64) {
 	v := s.values[metric]
 	third := len(v) / 3
 	return median(v[third : 2*third]), median(v[2*third:])
@@ -141,7 +141,7 @@ func (s *samples) report(t *testing.T, strict bool) {
 		t.Fatalf("only %d samples", len(s.at))
 	}
 	for _, w := range watched {
-		before, after := s.halves(w.metric)
+		before, after := s.thirds(w.metric)
 		t.Logf("%-36s %10.1f then %10.1f, at most %.1f", w.title, before, after, slices.Max(s.values[w.metric]))
 		if strict && !flat(before, after, w.slack) {
 			t.Errorf("%s grows: %.1f in the second third, %.1f in the last", w.title, before, after)
@@ -169,7 +169,7 @@ func (s *samples) save(t *testing.T, dir string, w *churn) {
 	}{s.at[len(s.at)-1], runtime.NumCPU(), w.messages.Load(), w.connections.Load(), w.made.Load(), w.signed.Load(), w.failures.Load(), nil}
 	var panels []plot.Panel
 	for _, m := range watched {
-		before, after := s.halves(m.metric)
+		before, after := s.thirds(m.metric)
 		figures.Rows = append(figures.Rows, row{m.title, before, after, slices.Max(s.values[m.metric])})
 		panels = append(panels, plot.Panel{Title: m.title, X: s.at, Lines: []plot.Line{{Name: m.metric, Y: s.values[m.metric]}}})
 	}
@@ -191,10 +191,10 @@ func TestGrowthIsFound(t *testing.T) {
 		rising.values["m"] = append(rising.values["m"], float64(100+i))
 		level.values["m"] = append(level.values["m"], float64(100+i%7))
 	}
-	if before, after := rising.halves("m"); flat(before, after, 25) {
+	if before, after := rising.thirds("m"); flat(before, after, 25) {
 		t.Errorf("%g, then %g, was taken for flat", before, after)
 	}
-	if before, after := level.halves("m"); !flat(before, after, 0) {
+	if before, after := level.thirds("m"); !flat(before, after, 0) {
 		t.Errorf("%g, then %g, was taken for growth", before, after)
 	}
 }
