@@ -117,13 +117,13 @@ func main() {
 const readingHead = "\n| messages | page p50 | page p95 | search p50 | search p95 | by relevance p95 | bytes/message |\n|---|---|---|---|---|---|---|"
 
 type bench struct {
-	db    *store.DB
-	nodes []*store.DB // that send, db first
-	rooms []string
-	sent  int
-	words *rand.Zipf
-	rng   *rand.Rand
-	mu    sync.Mutex
+	db     *store.DB
+	others []*store.DB // that send as well
+	rooms  []string
+	sent   int
+	words  *rand.Zipf
+	rng    *rand.Rand
+	mu     sync.Mutex
 }
 
 func user(i int) string { return fmt.Sprintf("usr_%026d", i) }
@@ -134,7 +134,7 @@ func open(ctx context.Context, o store.Options) *bench {
 		log.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	b := &bench{db: db, nodes: []*store.DB{db}, rng: rng, words: rand.NewZipf(rng, 1.1, 4, 20000)}
+	b := &bench{db: db, rng: rng, words: rand.NewZipf(rng, 1.1, 4, 20000)}
 	n := domain.NewRoom{Kind: domain.PublicRoom}
 	for i := range users {
 		u := domain.User{ID: user(i), Kind: domain.KindUser, Role: domain.SystemUser, Username: fmt.Sprintf("user%d", i), DisplayName: "User"}
@@ -171,6 +171,7 @@ func (b *bench) text() string {
 // returns how long each took.
 func (b *bench) send(ctx context.Context, n, inFlight, over int) []time.Duration {
 	took := make([]time.Duration, n)
+	nodes := append([]*store.DB{b.db}, b.others...)
 	work := make(chan int)
 	var wg sync.WaitGroup
 	for w := range inFlight {
@@ -182,7 +183,7 @@ func (b *bench) send(ctx context.Context, n, inFlight, over int) []time.Duration
 				}
 				d := domain.Draft{Room: b.rooms[room], Key: fmt.Sprint("k", b.sent+i), Text: b.text()}
 				begin := time.Now()
-				if _, _, err := b.nodes[w%len(b.nodes)].AppendMessage(ctx, user(who), d, nil, false, begin); err != nil {
+				if _, _, err := nodes[w%len(nodes)].AppendMessage(ctx, user(who), d, nil, false, begin); err != nil {
 					log.Fatal(err)
 				}
 				took[i] = time.Since(begin)
@@ -206,7 +207,7 @@ func durable(ctx context.Context, o store.Options, driver, bareDSN, cases string
 			log.Fatal(err)
 		}
 		defer func() { _ = db.Close() }()
-		b.nodes = append(b.nodes, db)
+		b.others = append(b.others, db)
 	}
 	defer func() { _ = b.db.Close() }()
 	server := serverOf(o)

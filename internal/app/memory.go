@@ -28,7 +28,7 @@ func giveBack(ctx context.Context) error {
 		case <-tick.C:
 		}
 		now := allocated()
-		quiet := now-before < memoryWorth/2
+		quiet := now-before < memoryWorth
 		before = now
 		if quiet && now-returned > memoryWorth {
 			debug.FreeOSMemory()
