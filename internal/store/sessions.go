@@ -209,13 +209,6 @@ func (db *DB) RevokeSession(ctx context.Context, id, reason string, now time.Tim
 	})
 }
 
-// RevokeSessions ends every session of user.
-func (db *DB) RevokeSessions(ctx context.Context, user, reason string, now time.Time) error {
-	return db.write(ctx, func(ctx context.Context, t *tx) error {
-		return t.revoke(ctx, `user_id = $3`, reason, now, user)
-	})
-}
-
 func (t *tx) revoke(ctx context.Context, which, reason string, now time.Time, arg string) error {
 	_, err := t.ExecContext(ctx, `UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND `+which, ms(now), reason, arg)
 	return err

@@ -230,12 +230,14 @@ func (db *DB) Accounts(ctx context.Context, q, after string, limit int) ([]domai
 }
 
 // SetPassword replaces the password's record and ends every session.
-func (db *DB) SetPassword(ctx context.Context, user, password string, now time.Time) (domain.User, error) {
-	u, err := db.changeUser(ctx, user, `password = $2, epoch = epoch + 1`, password)
-	if err != nil {
-		return u, err
-	}
-	return u, db.RevokeSessions(ctx, user, "password_changed", now)
+func (db *DB) SetPassword(ctx context.Context, user, password string, now time.Time) (u domain.User, err error) {
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		if u, err = t.changeUser(ctx, user, `password = $2, epoch = epoch + 1`, password); err != nil {
+			return err
+		}
+		return t.revoke(ctx, `user_id = $3`, "password_changed", now, user)
+	})
+	return u, err
 }
 
 // UpgradePassword replaces the record of the same password.
