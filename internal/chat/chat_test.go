@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 )
 
@@ -251,4 +253,33 @@ func TestMemberListPages(t *testing.T) {
 			t.Errorf("members: %v", names)
 		}
 	})
+}
+
+// A store that fails between its answers is not taken for one that says no.
+func TestAFaultMakesNobodyAStranger(t *testing.T) {
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		owner := s.User("owner")
+		var room client.RoomState
+		ask(t, owner, "POST", "/rooms", obj{"kind": "public", "name": "Yard"}, &room)
+		raw, err := sql.Open(driver(s.Store))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = raw.Close() }()
+		if _, err := raw.ExecContext(t.Context(), `ALTER TABLE members RENAME TO elsewhere`); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"", "/members", "/timeline", "/events?after=0"} {
+			if status, code := ask(t, owner, "GET", "/rooms/"+room.ID+path, nil, nil); status < 500 {
+				t.Errorf("%s: answered %d %s without knowing who is in the room", path, status, code)
+			}
+		}
+	})
+}
+
+func driver(o store.Options) (name, dsn string) {
+	if o.URL != "" {
+		return "pgx", o.URL
+	}
+	return "sqlite", "file:" + o.Path + "?_pragma=busy_timeout(10000)"
 }

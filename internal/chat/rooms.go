@@ -134,8 +134,8 @@ func (s *Service) listPublic(ctx context.Context, in *Paged) (*body[httpx.Page[p
 
 func (s *Service) getRoom(ctx context.Context, in *InRoom) (*body[wire.RoomState], error) {
 	p := httpx.Principal(ctx)
-	r, m, err := s.place(ctx, p, in.Room, domain.ReadRoom)
-	if r.Kind == domain.PublicRoom && m.Role == domain.Outsider {
+	r, _, err := s.place(ctx, p, in.Room, domain.ReadRoom)
+	if domain.CodeOf(err) == "not_a_member" {
 		return answer(domain.RoomState{Room: r}, nil, wire.FromRoomState) // what the directory tells of it
 	}
 	if err != nil {
