@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"strconv"
 	"strings"
 	"time"
@@ -73,12 +74,15 @@ func (t *tx) reindex(ctx context.Context, m *domain.Message) error {
 	if _, err := t.ExecContext(ctx, `DELETE FROM search WHERE rowid = $1`, pos); err != nil || !m.DeletedAt.IsZero() {
 		return err
 	}
-	return t.indexOne(ctx, pos, m)
+	e, err := t.entryAt(ctx, pos)
+	if err != nil {
+		return err
+	}
+	return t.indexOne(ctx, e)
 }
 
-func (t *tx) indexOne(ctx context.Context, pos int64, m *domain.Message) error {
-	_, err := t.ExecContext(ctx, `INSERT INTO search (rowid, words, scope) VALUES ($1, $2, $3)`,
-		pos, strings.Join(words(m.Text), " "), strings.Join(scopeOf(m.Room, m.Sender.ID, m.Text), " "))
+func (t *tx) indexOne(ctx context.Context, e entry) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO search (rowid, words, scope) VALUES ($1, $2, $3)`, e.pos, e.words, e.scope)
 	return err
 }
 
@@ -142,34 +146,107 @@ func (x *indexer) run(ctx context.Context) {
 	}
 }
 
+// entry is what the index is to hold of one message, as it was at some edit.
+type entry struct {
+	pos   int64
+	at    roomSeq
+	edits int64
+	words string
+	scope string
+}
+
+const entryColumns = `pos, room_id, seq, edits, actor_id, text`
+
+// live is true of messages that are there to be found.
+const live = `type = 'message.created' AND deleted_at = 0`
+
+func scanEntry(rows *sql.Rows) (e entry, err error) {
+	var sender, text string
+	if err := rows.Scan(&e.pos, &e.at.room, &e.at.seq, &e.edits, &sender, &text); err != nil {
+		return e, err
+	}
+	e.words, e.scope = strings.Join(words(text), " "), strings.Join(scopeOf(e.at.room, sender, text), " ")
+	return e, nil
+}
+
+// lot is a piece of the log that is not indexed yet.
+type lot struct {
+	entries []entry
+	last    int64 // place of its last event
+	events  int
+}
+
 // indexLot indexes the next messages of the log, and reports whether there may
-// be more. It asks before it writes, so that an idle server writes nothing.
+// be more. It reads them, and finds their words, before it writes: what the
+// writer does for the index, it does not do for those who wait for their commit.
 func (db *DB) indexLot(ctx context.Context) (more bool, err error) {
-	var head, end int64
-	err = db.read.QueryRowContext(ctx, `SELECT pos, (SELECT COALESCE(max(pos), 0) FROM events) FROM search_head`).Scan(&head, &end)
-	if err != nil || head >= end {
+	l, err := db.nextLot(ctx)
+	if err != nil || l.events == 0 {
 		return false, err
 	}
-	err = db.write(ctx, func(ctx context.Context, t *tx) error {
-		rows, err := t.QueryContext(ctx, `SELECT `+eventColumns+eventTables+` WHERE e.pos > (SELECT pos FROM search_head) ORDER BY e.pos LIMIT $1`, indexLot)
-		if err != nil {
-			return err
-		}
-		events, err := collect(rows, scanEvent)
-		if err != nil || len(events) == 0 {
-			return err
-		}
-		for _, e := range events {
-			if e.Type != domain.MessageCreated || !e.Message.DeletedAt.IsZero() {
-				continue
-			}
-			if err := t.indexOne(ctx, e.pos, e.Message); err != nil {
-				return err
-			}
-		}
-		more = len(events) == indexLot
-		_, err = t.ExecContext(ctx, `UPDATE search_head SET pos = $1`, events[len(events)-1].pos)
+	return l.events == indexLot, db.write(ctx, func(ctx context.Context, t *tx) error { return t.index(ctx, l) })
+}
+
+func (db *DB) nextLot(ctx context.Context) (l lot, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT count(*), COALESCE(max(pos), 0)
+		FROM (SELECT pos FROM events WHERE pos > (SELECT pos FROM search_head) ORDER BY pos LIMIT $1)`, indexLot).Scan(&l.events, &l.last)
+	if err != nil || l.events == 0 {
+		return l, err
+	}
+	rows, err := db.read.QueryContext(ctx, `SELECT `+entryColumns+` FROM events WHERE pos > (SELECT pos FROM search_head) AND pos <= $1 AND `+live+` ORDER BY pos`, l.last)
+	if err != nil {
+		return l, err
+	}
+	l.entries, err = collect(rows, scanEntry)
+	return l, err
+}
+
+// index brings the index up to the end of l, which was read before, and counts as
+// far as it is still true: a message may have been edited or deleted since, and
+// its place given to another.
+func (t *tx) index(ctx context.Context, l lot) error {
+	ready := make(map[int64]entry, len(l.entries))
+	for _, e := range l.entries {
+		ready[e.pos] = e
+	}
+	rows, err := t.QueryContext(ctx, `SELECT pos, room_id, seq, edits FROM events WHERE pos > (SELECT pos FROM search_head) AND pos <= $1 AND `+live+` ORDER BY pos`, l.last)
+	if err != nil {
 		return err
+	}
+	now, err := collect(rows, func(rows *sql.Rows) (e entry, err error) {
+		return e, rows.Scan(&e.pos, &e.at.room, &e.at.seq, &e.edits)
 	})
-	return more, err
+	if err != nil {
+		return err
+	}
+	for i, e := range now {
+		if was, ok := ready[e.pos]; ok && was.at == e.at && was.edits == e.edits {
+			now[i] = was
+			continue
+		}
+		if now[i], err = t.entryAt(ctx, e.pos); err != nil {
+			return err
+		}
+	}
+	for _, e := range now {
+		// One at a time: FTS5 writes out what it has gathered at the end of a
+		// statement of many rows.
+		if err := t.indexOne(ctx, e); err != nil {
+			return err
+		}
+	}
+	_, err = t.ExecContext(ctx, `UPDATE search_head SET pos = min($1, (SELECT COALESCE(max(pos), 0) FROM events))`, l.last)
+	return err
+}
+
+func (t *tx) entryAt(ctx context.Context, pos int64) (entry, error) {
+	rows, err := t.QueryContext(ctx, `SELECT `+entryColumns+` FROM events WHERE pos = $1`, pos)
+	if err != nil {
+		return entry{}, err
+	}
+	found, err := collect(rows, scanEntry)
+	if err != nil {
+		return entry{}, err
+	}
+	return found[0], nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,7 +56,7 @@ func appendLot(b *testing.B, db *DB, room string, from, n int, index bool) {
 			return err
 		}
 		for i, j := range jobs {
-			if err := t.indexOne(ctx, int64(from+i+1), j.append.event.Message); err != nil {
+			if err := t.indexOne(ctx, entry{pos: int64(from + i + 1), words: strings.Join(words(j.append.draft.Text), " "), scope: strings.Join(scopeOf(room, userID(i), j.append.draft.Text), " ")}); err != nil {
 				return err
 			}
 		}
