@@ -54,6 +54,6 @@ func watchStore(reg prometheus.Registerer, db *store.DB) {
 	gauge("store_size_bytes", "Size of the database, what is free in it included.", func(u domain.StoreUse) int64 { return u.Bytes })
 	gauge("store_free_bytes", "Of the database, what the next messages are written to; -1: unknown, on PostgreSQL.", func(u domain.StoreUse) int64 { return u.Free })
 	gauge("store_log_bytes", "Size of SQLite's write-ahead log; -1: unknown, on PostgreSQL.", func(u domain.StoreUse) int64 { return u.Log })
-	gauge("search_unindexed_events", "SQLite: events that the search index does not have yet; they never hold up a message.", func(u domain.StoreUse) int64 { return u.Unfound })
+	gauge("search_unindexed_events", "Events that the search index does not have yet; they never hold up a message.", func(u domain.StoreUse) int64 { return u.Unfound })
 	gauge("store_dead_rows", "PostgreSQL: rows that wait for autovacuum.", func(u domain.StoreUse) int64 { return u.DeadRows })
 }

@@ -119,7 +119,7 @@ type StoreUse struct {
 	Log      int64  // bytes of the write-ahead log beside it; -1: unknown
 	Shrinks  bool   // free room is given back to the disk
 	DeadRows int64  // PostgreSQL: rows that wait for autovacuum
-	Unfound  int64  // SQLite: events that the search index does not have yet
+	Unfound  int64  // events that the search index does not have yet
 }
 
 // RoomUse is how much of a room is kept.

@@ -16,7 +16,6 @@ type appending struct {
 	mentions    []string // usernames
 	mentionRoom bool
 	now         time.Time
-	words       string // PostgreSQL: what the search index will hold
 
 	event  domain.Event // the answer
 	repeat bool         // the event was there before
@@ -32,9 +31,6 @@ type appending struct {
 // database may leave it open, and asking again with the same key tells.
 func (db *DB) AppendMessage(ctx context.Context, actor string, d domain.Draft, mentions []string, mentionRoom bool, now time.Time) (e domain.Event, repeat bool, err error) {
 	a := &appending{actor: actor, draft: d, mentions: mentions, mentionRoom: mentionRoom, now: trim(now)}
-	if db.dialect == postgres {
-		a.words = tsVector(d.Room, actor, d.Text)
-	}
 	if err := db.writer.do(ctx, &job{append: a}); err != nil {
 		return domain.Event{}, false, err
 	}

@@ -5,20 +5,23 @@ import (
 	"database/sql"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/fulltext"
 )
 
-// On PostgreSQL a message is indexed with the commit that appends it. On SQLite
-// an indexer follows the log a moment later, in larger lots than commits have:
-// a full-text index costs five times what the row does, and less the more rows
-// share a lot.
+// A message is indexed a moment after its commit, in larger lots than commits have:
+// a full-text index costs more than the row does, and less the more rows share a
+// lot. On SQLite an indexer follows the log. On PostgreSQL, where places in the log
+// can commit out of order, each commit leaves a row that says what it appended, and
+// the indexers of all servers take those.
 
 const (
 	indexLot  = 1000
 	indexWait = 200 * time.Millisecond // how old a message may get before its lot begins
+	lookEvery = 25                     // ticks
 )
 
 // words and scope are what the index holds of a message.
@@ -107,11 +110,12 @@ func (t *tx) lowerSearchHead(ctx context.Context) error {
 	return err
 }
 
-// indexer follows the log of a SQLite database.
+// indexer brings the search index up to the log.
 type indexer struct {
-	db     *DB
-	cancel context.CancelFunc
-	ended  chan struct{}
+	db       *DB
+	appended atomic.Bool // there may be something to do
+	cancel   context.CancelFunc
+	ended    chan struct{}
 }
 
 func newIndexer(db *DB) *indexer {
@@ -126,22 +130,34 @@ func (x *indexer) stop() {
 	<-x.ended
 }
 
+// run indexes what this server appends, and at every so many ticks whatever there
+// is: what a server left that is gone.
 func (x *indexer) run(ctx context.Context) {
 	defer close(x.ended)
 	tick := time.NewTicker(indexWait)
 	defer tick.Stop()
-	for {
+	for n := 0; ; n++ {
+		if x.appended.Swap(false) || n%lookEvery == 0 {
+			x.catchUp(ctx)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		for more := true; more && ctx.Err() == nil; {
-			var err error
-			if more, err = x.db.indexLot(ctx); err != nil && ctx.Err() == nil {
-				x.db.log.Error("index messages for search", "err", err)
-				break
-			}
+	}
+}
+
+func (x *indexer) catchUp(ctx context.Context) {
+	next := x.db.indexLot
+	if x.db.dialect == postgres {
+		next = x.db.indexCommits
+	}
+	for more := true; more && ctx.Err() == nil; {
+		var err error
+		if more, err = next(ctx); err != nil && ctx.Err() == nil {
+			x.db.log.Error("index messages for search", "err", err)
+			return
 		}
 	}
 }

@@ -194,17 +194,16 @@ func (l *lane) end(ctx context.Context, jobs []*job, written func()) error {
 	})
 }
 
-// queueMessages writes the messages together with what the search index holds of
-// them.
+// queueMessages writes the messages, and that they are to be indexed.
 func queueMessages(b *pgx.Batch, jobs []*job) {
 	n := len(jobs)
-	rooms, actors, keys, texts, mentions, words := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	rooms, actors, keys, texts, mentions := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	seqs, ats, mentionRoom := make([]int64, n), make([]int64, n), make([]bool, n)
 	types, replies := make([]*string, n), make([]*int64, n)
 	for i, j := range jobs {
 		m := j.append.event.Message
 		rooms[i], seqs[i], actors[i], ats[i], keys[i], texts[i] = m.Room, m.Seq, m.Sender.ID, ms(m.At), m.Key, m.Text
-		mentions[i], mentionRoom[i], words[i] = strings.Join(m.Mentions, " "), m.MentionsRoom, j.append.words
+		mentions[i], mentionRoom[i] = strings.Join(m.Mentions, " "), m.MentionsRoom
 		if m.ContentType != domain.ContentMarkdown {
 			types[i] = &m.ContentType
 		}
@@ -212,12 +211,13 @@ func queueMessages(b *pgx.Batch, jobs []*job) {
 			replies[i] = &m.ReplyTo.Seq
 		}
 	}
-	b.Queue(`WITH v AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::boolean[], $11::text[])
-			AS v (room_id, seq, actor_id, at, key, content_type, text, reply_to, mentions, mention_room, words)),
-		e AS (INSERT INTO events (room_id, seq, type, actor_id, at, key, content_type, text, reply_to, mentions, mention_room)
-			SELECT room_id, seq, '`+string(domain.MessageCreated)+`', actor_id, at, key, content_type, text, reply_to, mentions, mention_room FROM v RETURNING pos, room_id, seq)
-		INSERT INTO search (pos, words) SELECT e.pos, v.words::tsvector FROM e JOIN v ON v.room_id = e.room_id AND v.seq = e.seq`,
-		rooms, seqs, actors, ats, keys, types, texts, replies, mentions, mentionRoom, words)
+	b.Queue(`WITH e AS (INSERT INTO events (room_id, seq, type, actor_id, at, key, content_type, text, reply_to, mentions, mention_room)
+			SELECT room_id, seq, '`+string(domain.MessageCreated)+`', actor_id, at, key, content_type, text, reply_to, mentions, mention_room
+			FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::boolean[])
+				AS v (room_id, seq, actor_id, at, key, content_type, text, reply_to, mentions, mention_room)
+			RETURNING pos)
+		INSERT INTO unindexed (pos) SELECT array_agg(pos) FROM e`,
+		rooms, seqs, actors, ats, keys, types, texts, replies, mentions, mentionRoom)
 }
 
 func queueMentions(b *pgx.Batch, jobs []*job) {

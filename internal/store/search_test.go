@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -135,6 +136,84 @@ func TestSearchPages(t *testing.T) {
 			}
 			if len(seen) != 25 {
 				t.Errorf("%s: %d of 25", order, len(seen))
+			}
+		}
+	})
+}
+
+// indexed waits until the index has caught up with the log.
+func indexed(t *testing.T, db *store.DB) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		use, err := db.Use(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if use.Unfound == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d events are not indexed", use.Unfound)
+		}
+		<-tick.C
+	}
+}
+
+// What a server appended and did not live to index is found by the next one, as it
+// is by then.
+func TestIndexOfAServerThatIsGone(t *testing.T) {
+	testkit.Each(t, func(t *testing.T, o store.Options) {
+		left := o
+		left.Tool = true // has no indexer
+		gone := testkit.Open(t, left)
+		room := openRoom(t, gone, 1)
+		say(t, gone, userID(0), room, "1", "kept")
+		edited, deleted := say(t, gone, userID(0), room, "2", "before"), say(t, gone, userID(0), room, "3", "deleted")
+		if _, err := gone.EditMessage(t.Context(), userID(0), room, edited.Seq, "after", nil, false, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := gone.DeleteMessage(t.Context(), userID(0), room, deleted.Seq, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		db := testkit.Open(t, o)
+		indexed(t, db)
+		for q, n := range map[string]int{"kept": 1, "after": 1, "before": 0, "deleted": 0} {
+			found(t, db, userID(0), q, domain.Newest, n)
+		}
+	})
+}
+
+// Messages that are edited and deleted while they are being indexed are found by
+// what they say in the end, and by nothing else.
+func TestIndexFollowsEdits(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		const people, each = 4, 60
+		room := openRoom(t, db, people)
+		var wg sync.WaitGroup
+		for who := range people {
+			wg.Go(func() {
+				for i := range each {
+					e := say(t, db, userID(who), room, fmt.Sprint(i), fmt.Sprintf("old%dx%d", who, i))
+					if _, err := db.EditMessage(t.Context(), userID(who), room, e.Seq, fmt.Sprintf("new%dx%d everywhere", who, i), nil, false, time.Now()); err != nil {
+						t.Error(err)
+					}
+					if i%3 > 0 {
+						continue
+					}
+					if _, err := db.DeleteMessage(t.Context(), userID(who), room, e.Seq, time.Now()); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		indexed(t, db)
+		for who := range people {
+			for i := range each {
+				found(t, db, userID(0), fmt.Sprintf("old%dx%d", who, i), domain.Newest, 0)
+				found(t, db, userID(0), fmt.Sprintf("new%dx%d", who, i), domain.Newest, min(i%3, 1))
 			}
 		}
 	})

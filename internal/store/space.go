@@ -19,7 +19,8 @@ const (
 func (db *DB) Use(ctx context.Context) (u domain.StoreUse, err error) {
 	u = domain.StoreUse{Kind: db.dialect.name, Free: -1, Log: -1}
 	if db.dialect == postgres {
-		err = db.read.QueryRowContext(ctx, `SELECT pg_database_size(current_database()), (SELECT COALESCE(sum(n_dead_tup), 0) FROM pg_stat_user_tables)`).Scan(&u.Bytes, &u.DeadRows)
+		err = db.read.QueryRowContext(ctx, `SELECT pg_database_size(current_database()), (SELECT COALESCE(sum(n_dead_tup), 0) FROM pg_stat_user_tables),
+			(SELECT COALESCE(sum(cardinality(pos)), 0) FROM unindexed)`).Scan(&u.Bytes, &u.DeadRows, &u.Unfound)
 		return u, err
 	}
 	p, err := db.pages(ctx)

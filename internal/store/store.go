@@ -38,7 +38,7 @@ type DB struct {
 	read     *reader
 	write1   *sql.DB // SQLite: the writer's connection. PostgreSQL: the same as read
 	writer   *writer
-	indexer  *indexer // SQLite only
+	indexer  *indexer // none in a tool
 	unlock   func()   // of the SQLite file
 	leave    func()   // the servers of a PostgreSQL database
 	onCommit atomic.Pointer[func([]domain.Event)]
@@ -65,7 +65,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	db.writer = newWriter(db)
-	if db.dialect == sqlite && !o.Tool {
+	if !o.Tool {
 		db.indexer = newIndexer(db)
 	}
 	return db, nil
@@ -108,6 +108,9 @@ func (db *DB) Ping(ctx context.Context) error { return db.read.PingContext(ctx) 
 func (db *DB) OnCommit(fn func([]domain.Event)) { db.onCommit.Store(&fn) }
 
 func (db *DB) committed(events []domain.Event) {
+	if db.indexer != nil && len(events) > 0 {
+		db.indexer.appended.Store(true)
+	}
 	if fn := db.onCommit.Load(); fn != nil && len(events) > 0 {
 		(*fn)(events)
 	}

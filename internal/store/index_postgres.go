@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+)
+
+// commitsAtOnce is how many commits one transaction indexes. None has more than
+// batchLength messages.
+const commitsAtOnce = 16
+
+// indexCommits indexes what the oldest commits appended that no other server is
+// about to, and reports whether there may be more.
+func (db *DB) indexCommits(ctx context.Context) (more bool, err error) {
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		// What a crash takes back is still to be indexed: nobody waits for the disk.
+		if _, err := t.ExecContext(ctx, `SET LOCAL synchronous_commit = off`); err != nil {
+			return err
+		}
+		commits, places, err := t.takeCommits(ctx)
+		if err != nil || commits == 0 {
+			return err
+		}
+		more = commits == commitsAtOnce
+		return t.indexPlaces(ctx, places)
+	})
+	return more, err
+}
+
+// takeCommits returns the places of messages that some commits appended.
+func (t *tx) takeCommits(ctx context.Context) (commits int, places []int64, err error) {
+	rows, err := t.QueryContext(ctx, `WITH mine AS (SELECT id FROM unindexed ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED),
+		taken AS (DELETE FROM unindexed u USING mine WHERE u.id = mine.id RETURNING u.id, u.pos)
+		SELECT t.id, p.pos FROM taken t CROSS JOIN unnest(t.pos) p (pos)`, commitsAtOnce)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	seen := make(map[int64]bool)
+	for rows.Next() {
+		var id, pos int64
+		if err := rows.Scan(&id, &pos); err != nil {
+			return 0, nil, err
+		}
+		seen[id] = true
+		places = append(places, pos)
+	}
+	return len(seen), places, rows.Err()
+}
+
+// indexPlaces indexes the messages at places that are still there. It locks them:
+// whoever edits or deletes one writes its event first, and so comes either before,
+// and is read here, or after, and finds the entry.
+func (t *tx) indexPlaces(ctx context.Context, places []int64) error {
+	rows, err := t.QueryContext(ctx, `SELECT pos, room_id, actor_id, text FROM events WHERE pos = ANY ($1::bigint[]) AND `+live+` ORDER BY pos FOR SHARE`, places)
+	if err != nil {
+		return err
+	}
+	var at []int64
+	var vectors []string
+	_, err = collect(rows, func(rows *sql.Rows) (struct{}, error) {
+		var pos int64
+		var room, sender, text string
+		err := rows.Scan(&pos, &room, &sender, &text)
+		at, vectors = append(at, pos), append(vectors, tsVector(room, sender, text))
+		return struct{}{}, err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO search (pos, words) SELECT pos, words::tsvector FROM unnest($1::bigint[], $2::text[]) v (pos, words)
+		ON CONFLICT (pos) DO NOTHING`, at, vectors) // an edit has written it
+	return err
+}
