@@ -17,23 +17,27 @@ func (l *Live) Send(ctx context.Context, d Draft) (s Sent, err error) {
 	if d.Key == "" {
 		d.Key = newKey()
 	}
-	return s, l.again(ctx, wire.TypeSend, d, &s)
+	err = l.again(ctx, wire.TypeSend, d, &s)
+	return s, err
 }
 
 // Edit gives a message of the user's own a new text.
 func (l *Live) Edit(ctx context.Context, room string, seq int64, text string) (s Sent, err error) {
-	return s, l.Request(ctx, wire.TypeEdit, wire.Edit{Room: room, Seq: seq, Text: text}, &s)
+	err = l.Request(ctx, wire.TypeEdit, wire.Edit{Room: room, Seq: seq, Text: text}, &s)
+	return s, err
 }
 
 // Delete deletes a message.
 func (l *Live) Delete(ctx context.Context, room string, seq int64) (s Sent, err error) {
-	return s, l.Request(ctx, wire.TypeDelete, wire.Target{Room: room, Seq: seq}, &s)
+	err = l.Request(ctx, wire.TypeDelete, wire.Target{Room: room, Seq: seq}, &s)
+	return s, err
 }
 
 // MarkRead tells how far the user has read in a room, and returns where the
 // mark stands: it never moves back.
 func (l *Live) MarkRead(ctx context.Context, room string, seq int64) (m Mark, err error) {
-	return m, l.again(ctx, wire.TypeRead, wire.Mark{Room: room, Seq: seq}, &m)
+	err = l.again(ctx, wire.TypeRead, wire.Mark{Room: room, Seq: seq}, &m)
+	return m, err
 }
 
 // Watch asks to be told of the presence of these users, and of no others, and

@@ -17,23 +17,27 @@ type Page[T any] struct {
 
 // Me returns the user's own account.
 func (c *Client) Me(ctx context.Context) (me Me, err error) {
-	return me, c.Do(ctx, http.MethodGet, "/me", nil, &me)
+	err = c.Do(ctx, http.MethodGet, "/me", nil, &me)
+	return me, err
 }
 
 // User returns someone's profile, by id or username.
 func (c *Client) User(ctx context.Context, user string) (p Profile, err error) {
-	return p, c.Do(ctx, http.MethodGet, "/users/"+url.PathEscape(user), nil, &p)
+	err = c.Do(ctx, http.MethodGet, "/users/"+url.PathEscape(user), nil, &p)
+	return p, err
 }
 
 // Rooms returns the rooms that the user is in.
 func (c *Client) Rooms(ctx context.Context) ([]RoomState, error) {
 	var p Page[RoomState]
-	return p.Items, c.into(ctx, "/rooms", &p)
+	err := c.into(ctx, "/rooms", &p)
+	return p.Items, err
 }
 
 // Room returns one of the user's rooms.
 func (c *Client) Room(ctx context.Context, room string) (st RoomState, err error) {
-	return st, c.Do(ctx, http.MethodGet, roomPath(room), nil, &st)
+	err = c.Do(ctx, http.MethodGet, roomPath(room), nil, &st)
+	return st, err
 }
 
 func (c *Client) into(ctx context.Context, path string, out any) error {
@@ -51,13 +55,15 @@ type NewRoom struct {
 
 // CreateRoom creates a room that the user owns.
 func (c *Client) CreateRoom(ctx context.Context, n NewRoom) (st RoomState, err error) {
-	return st, c.Do(ctx, http.MethodPost, "/rooms", n, &st)
+	err = c.Do(ctx, http.MethodPost, "/rooms", n, &st)
+	return st, err
 }
 
 // Direct returns the conversation with these users, and opens it if there is
 // none.
 func (c *Client) Direct(ctx context.Context, users ...string) (st RoomState, err error) {
-	return st, c.Do(ctx, http.MethodPost, "/direct", map[string][]string{"users": users}, &st)
+	err = c.Do(ctx, http.MethodPost, "/direct", map[string][]string{"users": users}, &st)
+	return st, err
 }
 
 // PublicRoom is a room that anyone may join.
@@ -68,7 +74,8 @@ type PublicRoom struct {
 
 // PublicRooms finds public rooms by name. An empty cursor is the first page.
 func (c *Client) PublicRooms(ctx context.Context, q, cursor string) (p Page[PublicRoom], err error) {
-	return p, c.into(ctx, "/rooms/public?"+query("q", q, "cursor", cursor), &p)
+	err = c.into(ctx, "/rooms/public?"+query("q", q, "cursor", cursor), &p)
+	return p, err
 }
 
 // Join enters a public room.
@@ -93,7 +100,8 @@ func (c *Client) Kick(ctx context.Context, room, user, reason string) error {
 
 // Members returns the members of a room.
 func (c *Client) Members(ctx context.Context, room, cursor string) (p Page[Member], err error) {
-	return p, c.into(ctx, roomPath(room)+"/members?"+query("cursor", cursor), &p)
+	err = c.into(ctx, roomPath(room)+"/members?"+query("cursor", cursor), &p)
+	return p, err
 }
 
 // Invite makes a link into a room. Zeros mean no end and no limit.
@@ -105,24 +113,28 @@ func (c *Client) Invite(ctx context.Context, room string, seconds, uses int) (i 
 	if uses > 0 {
 		in["max_uses"] = uses
 	}
-	return i, c.Do(ctx, http.MethodPost, roomPath(room)+"/invites", in, &i)
+	err = c.Do(ctx, http.MethodPost, roomPath(room)+"/invites", in, &i)
+	return i, err
 }
 
 // Accept enters the room that an invitation's code leads to.
 func (c *Client) Accept(ctx context.Context, code string) (st RoomState, err error) {
-	return st, c.Do(ctx, http.MethodPost, "/invites/"+url.PathEscape(code)+"/accept", nil, &st)
+	err = c.Do(ctx, http.MethodPost, "/invites/"+url.PathEscape(code)+"/accept", nil, &st)
+	return st, err
 }
 
 // Timeline returns a page of a room's history, oldest first: the latest
 // without a cursor, and others by Prev and Next.
 func (c *Client) Timeline(ctx context.Context, room, cursor string, limit int) (p Page[Event], err error) {
-	return p, c.into(ctx, roomPath(room)+"/timeline?"+query("cursor", cursor, "limit", number(limit)), &p)
+	err = c.into(ctx, roomPath(room)+"/timeline?"+query("cursor", cursor, "limit", number(limit)), &p)
+	return p, err
 }
 
 // Events returns all events of a room after a sequence number, as many as fit
 // in one answer.
 func (c *Client) Events(ctx context.Context, room string, after int64, limit int) (r Replay, err error) {
-	return r, c.into(ctx, roomPath(room)+"/events?"+query("after", strconv.FormatInt(after, 10), "limit", number(limit)), &r)
+	err = c.into(ctx, roomPath(room)+"/events?"+query("after", strconv.FormatInt(after, 10), "limit", number(limit)), &r)
+	return r, err
 }
 
 // Hit is a message that a search found.
@@ -142,7 +154,8 @@ type HitRoom struct {
 
 // Search finds messages in the user's rooms. Sort is "newest" or "relevance".
 func (c *Client) Search(ctx context.Context, q, sort, cursor string) (p Page[Hit], err error) {
-	return p, c.into(ctx, "/search?"+query("q", q, "sort", sort, "cursor", cursor), &p)
+	err = c.into(ctx, "/search?"+query("q", q, "sort", sort, "cursor", cursor), &p)
+	return p, err
 }
 
 // Send writes a message without a Live. With an empty key one is made up; to
@@ -161,12 +174,14 @@ func (c *Client) Send(ctx context.Context, d Draft) (s Sent, err error) {
 
 // MarkRead tells how far the user has read in a room.
 func (c *Client) MarkRead(ctx context.Context, room string, seq int64) (m Mark, err error) {
-	return m, c.Do(ctx, http.MethodPut, roomPath(room)+"/read", map[string]int64{"seq": seq}, &m)
+	err = c.Do(ctx, http.MethodPut, roomPath(room)+"/read", map[string]int64{"seq": seq}, &m)
+	return m, err
 }
 
 // Message returns one message as it is now.
 func (c *Client) Message(ctx context.Context, room string, seq int64) (m Message, err error) {
-	return m, c.into(ctx, fmt.Sprintf("%s/messages/%d", roomPath(room), seq), &m)
+	err = c.into(ctx, fmt.Sprintf("%s/messages/%d", roomPath(room), seq), &m)
+	return m, err
 }
 
 func roomPath(room string) string { return "/rooms/" + url.PathEscape(room) }

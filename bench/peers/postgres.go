@@ -17,5 +17,6 @@ func backendOf(ctx context.Context, url string) (pid int, err error) {
 		return 0, err
 	}
 	kept.SetMaxOpenConns(1)
-	return pid, kept.QueryRowContext(ctx, `SELECT pg_backend_pid()`).Scan(&pid)
+	err = kept.QueryRowContext(ctx, `SELECT pg_backend_pid()`).Scan(&pid)
+	return pid, err
 }

@@ -133,5 +133,6 @@ func decode(token string) (p Payload, err error) {
 	if err != nil {
 		return p, err
 	}
-	return p, json.Unmarshal(b, &p)
+	err = json.Unmarshal(b, &p)
+	return p, err
 }

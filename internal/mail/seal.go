@@ -35,5 +35,6 @@ func (s sealer) open(id string, sealed []byte) (d domain.MailData, err error) {
 	if err != nil {
 		return d, fmt.Errorf("open a queued mail; it was sealed under another server key: %w", err)
 	}
-	return d, json.Unmarshal(b, &d)
+	err = json.Unmarshal(b, &d)
+	return d, err
 }

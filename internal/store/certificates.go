@@ -36,7 +36,10 @@ func (db *DB) Certificates(ctx context.Context, path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) })
+	return collect(rows, func(rows *sql.Rows) (name string, err error) {
+		err = rows.Scan(&name)
+		return name, err
+	})
 }
 
 // DeleteCertificates removes a name and all below it.

@@ -133,7 +133,8 @@ func (db *DB) EndedDevices(ctx context.Context, since, until time.Time) ([]domai
 		return nil, err
 	}
 	return collect(rows, func(rows *sql.Rows) (e domain.DeviceEnd, err error) {
-		return e, rows.Scan(&e.Device, &e.Key, &e.Reason)
+		err = rows.Scan(&e.Device, &e.Key, &e.Reason)
+		return e, err
 	})
 }
 

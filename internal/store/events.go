@@ -25,7 +25,10 @@ func collect[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) ([]T, error
 	return vs, rows.Err()
 }
 
-func scanString(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) }
+func scanString(rows *sql.Rows) (s string, err error) {
+	err = rows.Scan(&s)
+	return s, err
+}
 
 // eventColumns are read by scanEvent. e is the event, c the message that it
 // creates, edits or deletes, a the actor, s the subject.

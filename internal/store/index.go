@@ -230,7 +230,8 @@ func (t *tx) index(ctx context.Context, l lot) error {
 		return err
 	}
 	now, err := collect(rows, func(rows *sql.Rows) (e entry, err error) {
-		return e, rows.Scan(&e.pos, &e.at.room, &e.at.seq, &e.edits)
+		err = rows.Scan(&e.pos, &e.at.room, &e.at.seq, &e.edits)
+		return e, err
 	})
 	if err != nil {
 		return err

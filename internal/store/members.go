@@ -56,7 +56,10 @@ func (db *DB) JoinedSince(ctx context.Context, since time.Time) ([]domain.Member
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(row *sql.Rows) (m domain.Member, err error) { return m, row.Scan(&m.Room, &m.User.ID) })
+	return collect(rows, func(row *sql.Rows) (m domain.Member, err error) {
+		err = row.Scan(&m.Room, &m.User.ID)
+		return m, err
+	})
 }
 
 // MemberIDs returns the ids of all members of room.

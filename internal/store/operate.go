@@ -100,6 +100,7 @@ func (db *DB) AuditReceivers(ctx context.Context) ([]domain.AuditReceiver, error
 		return nil, err
 	}
 	return collect(rows, func(rows *sql.Rows) (r domain.AuditReceiver, err error) {
-		return r, rows.Scan(&r.Name, &r.Seq, &r.Dropped)
+		err = rows.Scan(&r.Name, &r.Seq, &r.Dropped)
+		return r, err
 	})
 }

@@ -342,7 +342,10 @@ func (db *DB) Heads(ctx context.Context, rooms []string) (map[string]int64, erro
 		if err != nil {
 			return nil, err
 		}
-		found, err := collect(rows, func(rows *sql.Rows) (p roomSeq, err error) { return p, rows.Scan(&p.room, &p.seq) })
+		found, err := collect(rows, func(rows *sql.Rows) (p roomSeq, err error) {
+			err = rows.Scan(&p.room, &p.seq)
+			return p, err
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -125,7 +125,10 @@ func (db *DB) matches(ctx context.Context, user string, q fulltext.Query, scope 
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", err)
 	}
-	found, err := collect(rows, func(rows *sql.Rows) (pos int64, err error) { return pos, rows.Scan(&pos) })
+	found, err := collect(rows, func(rows *sql.Rows) (pos int64, err error) {
+		err = rows.Scan(&pos)
+		return pos, err
+	})
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}

@@ -223,7 +223,8 @@ func (db *DB) Revocations(ctx context.Context, since time.Time) ([]domain.Revoca
 		return nil, err
 	}
 	return collect(rows, func(rows *sql.Rows) (r domain.Revocation, err error) {
-		return r, rows.Scan(&r.User, &r.Session, &r.Epoch, &r.Reason)
+		err = rows.Scan(&r.User, &r.Session, &r.Epoch, &r.Reason)
+		return r, err
 	})
 }
 

@@ -34,7 +34,8 @@ func Unpack(b []byte) (h Header, frame []byte, err error) {
 	if !ok {
 		return h, nil, fmt.Errorf("bus frame of %d bytes has no header", len(b))
 	}
-	return h, frame, json.Unmarshal(head, &h)
+	err = json.Unmarshal(head, &h)
+	return h, frame, err
 }
 
 // EncodeEvent returns the frame that tells clients of e.
