@@ -44,6 +44,19 @@ const eventTables = ` FROM events e
 	LEFT JOIN events c ON c.room_id = e.room_id AND c.seq = CASE WHEN e.type = 'message.created' THEN e.seq ELSE e.target END
 	LEFT JOIN users w ON w.id = c.actor_id`
 
+// lineColumns are the same of a line of the timeline, which is no edit and no
+// deletion, and so is itself the message, if there is one: a page need not look
+// each row up twice.
+const lineColumns = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos,
+	a.id, a.kind, a.username, a.display_name, a.avatar,
+	s.id, s.kind, s.username, s.display_name, s.avatar,
+	CASE WHEN e.type = 'message.created' THEN e.seq END, e.at, e.key, e.content_type, e.text, e.reply_to, e.mentions, e.mention_room, e.edited_at, e.edits, e.deleted_at,
+	a.id, a.kind, a.username, a.display_name, a.avatar`
+
+const lineTables = ` FROM events e
+	JOIN users a ON a.id = e.actor_id
+	LEFT JOIN users s ON s.id = e.subject_id`
+
 // nullRef is a user that a LEFT JOIN may not have found.
 type nullRef struct{ id, kind, username, display, avatar sql.NullString }
 
@@ -123,7 +136,16 @@ func scanEvent(rows *sql.Rows) (eventRow, error) {
 // eventsWhere reads events with their messages, and those with their quotes.
 // rest is what follows WHERE.
 func eventsWhere(ctx context.Context, q querier, rest string, args ...any) ([]domain.Event, error) {
-	rows, err := q.QueryContext(ctx, `SELECT `+eventColumns+eventTables+` WHERE `+rest, args...)
+	return readEvents(ctx, q, `SELECT `+eventColumns+eventTables+` WHERE `+rest, args)
+}
+
+// linesWhere is eventsWhere for lines of the timeline.
+func linesWhere(ctx context.Context, q querier, rest string, args ...any) ([]domain.Event, error) {
+	return readEvents(ctx, q, `SELECT `+lineColumns+lineTables+` WHERE e.target IS NULL AND `+rest, args)
+}
+
+func readEvents(ctx context.Context, q querier, query string, args []any) ([]domain.Event, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

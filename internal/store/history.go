@@ -39,7 +39,7 @@ func (db *DB) older(ctx context.Context, room string, before int64, limit int) (
 	if before <= 0 {
 		before = latest
 	}
-	events, err := eventsWhere(ctx, db.read, `e.room_id = $1 AND e.seq < $2 AND e.target IS NULL ORDER BY e.seq DESC LIMIT $3`, room, before, limit+1)
+	events, err := linesWhere(ctx, db.read, `e.room_id = $1 AND e.seq < $2 ORDER BY e.seq DESC LIMIT $3`, room, before, limit+1)
 	page := domain.Page{Older: len(events) > limit, Newer: before < latest}
 	page.Events = events[:min(limit, len(events))]
 	slices.Reverse(page.Events)
@@ -47,7 +47,7 @@ func (db *DB) older(ctx context.Context, room string, before int64, limit int) (
 }
 
 func (db *DB) newer(ctx context.Context, room string, after int64, limit int) (domain.Page, error) {
-	events, err := eventsWhere(ctx, db.read, `e.room_id = $1 AND e.seq > $2 AND e.target IS NULL ORDER BY e.seq LIMIT $3`, room, after, limit+1)
+	events, err := linesWhere(ctx, db.read, `e.room_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3`, room, after, limit+1)
 	return domain.Page{Events: events[:min(limit, len(events))], Older: true, Newer: len(events) > limit}, err
 }
 
