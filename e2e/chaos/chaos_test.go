@@ -49,9 +49,9 @@ func TestChaos(t *testing.T) {
 	loops.Wait()
 	w.converge(ctx, t, c, mended)
 	w.final(ctx, t, c)
-	g.check(ctx, t)
 	unwatch()
 	watching.Wait()
+	g.check(ctx, t)
 	for _, p := range w.people {
 		p.live.Close()
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/certs"
 	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/store"
@@ -68,9 +69,37 @@ func OpenStore(ctx context.Context, c config.Config, o StoreOptions) (*store.DB,
 	return store.Open(ctx, store.Options{Path: c.Database(), URL: c.DatabaseURL.Reveal(), Log: o.Log, Tool: o.Tool, NoMigrate: o.NoMigrate})
 }
 
+const (
+	startPatience = time.Minute // how long a start waits for a database that is away
+	startPause    = time.Second
+)
+
 // Run runs a server until ctx is done, and stops it in order: listeners close,
-// connections are drained, and what was accepted is committed.
-func Run(ctx context.Context, o Options) (err error) {
+// connections are drained, and what was accepted is committed. A PostgreSQL that is
+// away while the server starts is waited for, a minute long.
+func Run(ctx context.Context, o Options) error {
+	begin, started, ready := time.Now(), false, o.Ready
+	o.Ready = func(a Addrs) {
+		started = true
+		if ready != nil {
+			ready(a)
+		}
+	}
+	for {
+		err := run(ctx, o)
+		if started || domain.CodeOf(err) != "store_unavailable" || time.Since(begin) > startPatience {
+			return err
+		}
+		o.Log.Warn("cannot start while the database is away; will try again", "err", err)
+		select {
+		case <-time.After(startPause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func run(ctx context.Context, o Options) (err error) {
 	begin := time.Now()
 	db, err := OpenStore(ctx, o.Config, StoreOptions{Log: o.Log})
 	if err != nil {
@@ -254,7 +283,5 @@ func (s *server) announce(ctx context.Context, begin time.Time) {
 		}
 		_, _ = fmt.Fprintln(s.Out)
 	}
-	if s.Ready != nil {
-		s.Ready(s.addrs)
-	}
+	s.Ready(s.addrs)
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -36,6 +37,12 @@ func (c awayConn) QueryContext(ctx context.Context, query string, args []driver.
 	return rows, away(err)
 }
 
+// ExecContext shadows the connection's.
+func (c awayConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	res, err := c.Conn.ExecContext(ctx, query, args)
+	return res, away(err)
+}
+
 // BeginTx shadows the connection's.
 func (c awayConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
 	tx, err := c.Conn.BeginTx(ctx, o)
@@ -49,7 +56,7 @@ func away(err error) error {
 	switch {
 	case err == nil, errors.Is(err, driver.ErrBadConn), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
-	case errors.As(err, &network), errors.Is(err, io.ErrUnexpectedEOF),
+	case errors.As(err, &network), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, pgconn.ErrConnClosed),
 		slices.Contains([]string{"57P01", "57P02", "57P03", "53300", "08006"}, postgresCode(err)):
 		return domain.Unavailable.Errorf("store_unavailable", "the server cannot reach its database just now; try again").After(retryWrite).Because(err)
 	}
