@@ -37,9 +37,9 @@ crash:
 crash-long:
 	CRASH_KILLS=50 $(GO) test -count=1 -timeout 60m -v ./e2e/crash
 
-## chaos: three nodes under faults for half an hour (make test: three minutes); repeat a run with CHAOS_SEED
+## chaos: three nodes under faults of chance for half an hour (make test: the same three minutes each time); repeat a run with CHAOS_SEED
 chaos:
-	CHAOS_SECONDS=$${CHAOS_SECONDS:-1800} $(GO) test -count=1 -timeout 90m -v -run TestChaos ./e2e/chaos
+	CHAOS_SEED=$${CHAOS_SEED:-$$(date +%s)} CHAOS_SECONDS=$${CHAOS_SECONDS:-1800} $(GO) test -count=1 -timeout 90m -v -run TestChaos ./e2e/chaos
 
 ## soak: a server with churn for an hour, drawn to docs/soak.svg (make test: twenty seconds)
 soak:
