@@ -89,7 +89,7 @@ func (s *server) build(ctx context.Context) error {
 	watchStore(s.reg, s.db)
 	m.chat = chat.New(chat.Deps{
 		Store: s.db, Bus: s.bus, Log: s.Log, Metrics: s.reg, UserPerMinute: c.UserPerMinute, MessagesPerSec: c.MessagesPerSec,
-		Audit: m.audit, Retention: m.history.Rules, Full: s.full(),
+		Audit: m.audit, Retention: m.history.Rules, Full: s.full(), Deleted: m.history.Wake,
 	})
 	s.db.OnCommit(m.chat.Announce)
 	s.parts = append(s.parts, part{"chat", m.chat.Run})
@@ -102,6 +102,9 @@ func (s *server) build(ctx context.Context) error {
 	}
 
 	if m.auth, err = s.accounts(keys); err != nil {
+		return err
+	}
+	if err := m.auth.Load(ctx); err != nil {
 		return err
 	}
 	m.auth.CountLimits(s.reg)

@@ -93,6 +93,7 @@ type Deps struct {
 	Audit          Recorder              // nil: nobody is told of a room's choice of retention
 	Retention      func(context.Context) (domain.RetentionRules, error)
 	Full           func() error // why nothing new can be kept, nil: it can; nil: never
+	Deleted        func()       // is told that a room was deleted; nil: nobody
 }
 
 // Service is the chat module.

@@ -229,6 +229,9 @@ func (s *Service) deleteRoom(ctx context.Context, in *InRoom) (*struct{}, error)
 }
 
 func (s *Service) tellDeleted(members []string, room string) {
+	if s.Deleted != nil {
+		s.Deleted()
+	}
 	for _, m := range members {
 		s.tell(m, wire.TypeRoomLeft, wire.Left{Room: room, Reason: "deleted"})
 	}

@@ -83,11 +83,12 @@ func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 
 // Purgeable is a room of whose log something might go.
 type Purgeable struct {
-	Room   string
-	Floor  int64
-	Head   int64
-	Keep   KeepOf
-	Oldest time.Time // of the first event that is kept
+	Room    string
+	Deleted bool
+	Floor   int64
+	Head    int64
+	Keep    KeepOf
+	Oldest  time.Time // of the first event that is kept
 }
 
 // PurgeStep says what one step may forget: the room's oldest events, as long as

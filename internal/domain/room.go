@@ -10,6 +10,7 @@ const (
 	PublicRoom  RoomKind = "public"  // anyone finds it and joins
 	PrivateRoom RoomKind = "private" // by invitation
 	DirectRoom  RoomKind = "direct"  // between the people it was opened for; has no name
+	// The store has one more, "gone": deleted, and not yet forgotten.
 )
 
 // Room is a durable, ordered log with members.

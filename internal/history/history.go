@@ -36,6 +36,7 @@ type Retained interface {
 	Purgeable(ctx context.Context, after string, limit int) ([]domain.Purgeable, error)
 	LineBefore(ctx context.Context, room string, lines int) (seq int64, err error)
 	Purge(ctx context.Context, room string, step domain.PurgeStep) (domain.Purged, error)
+	Forget(ctx context.Context, room string, limit int) (domain.Purged, error)
 	Compact(ctx context.Context) (more bool, err error)
 }
 
@@ -58,6 +59,7 @@ type Deps struct {
 // Service is the history module.
 type Service struct {
 	Deps
+	wake   chan struct{}
 	purged prometheus.Counter
 }
 
@@ -66,8 +68,8 @@ func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	s := &Service{Deps: d}
-	s.purged = prometheus.NewCounter(prometheus.CounterOpts{Name: "history_purged_events_total", Help: "Events that this node forgot since they are kept no longer."})
+	s := &Service{Deps: d, wake: make(chan struct{}, 1)}
+	s.purged = prometheus.NewCounter(prometheus.CounterOpts{Name: "history_purged_events_total", Help: "Events that this node forgot since they are kept no longer, or their room was deleted."})
 	if d.Metrics != nil {
 		d.Metrics.MustRegister(s.purged)
 	}

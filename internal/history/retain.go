@@ -77,12 +77,23 @@ func (s *Service) getRetention(ctx context.Context, _ *struct{}) (*rulesOutput, 
 func (s *Service) Run(ctx context.Context) error {
 	for wait := time.Minute; ; wait = retainEvery {
 		// Nodes take turns by chance; two at once do no harm.
-		if !pause(ctx, wait/2+rand.N(wait)) {
+		select {
+		case <-time.After(wait/2 + rand.N(wait)):
+		case <-s.wake:
+		case <-ctx.Done():
 			return ctx.Err()
 		}
 		if err := s.Retain(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Error("purge what is no longer kept; will try again", "err", err)
 		}
+	}
+}
+
+// Wake has Run look now, since a room was deleted.
+func (s *Service) Wake() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -120,8 +131,13 @@ func (s *Service) Retain(ctx context.Context) error {
 	return s.compact(ctx)
 }
 
-// purge forgets what one room keeps no longer, step by step.
+// purge forgets what one room keeps no longer, step by step: of one that was
+// deleted, everything.
 func (s *Service) purge(ctx context.Context, rules domain.RetentionRules, p domain.Purgeable) (events int, err error) {
+	if p.Deleted {
+		events, _, err = s.steps(ctx, func() (domain.Purged, error) { return s.Store.Forget(ctx, p.Room, stepEvents) })
+		return events, err
+	}
 	keep, now := rules.Of(p.Keep), s.Now()
 	step := domain.PurgeStep{Before: keep.Before(now), Spared: rules.Spared(now), Limit: stepEvents}
 	if keep.Lines > 0 && p.Head-p.Floor > int64(keep.Lines) {
@@ -132,15 +148,24 @@ func (s *Service) purge(ctx context.Context, rules domain.RetentionRules, p doma
 	if !step.Goes(p.Floor+1, p.Oldest) {
 		return 0, nil
 	}
-	floor := p.Floor
+	events, floor, err := s.steps(ctx, func() (domain.Purged, error) { return s.Store.Purge(ctx, p.Room, step) })
+	if domain.KindOf(err) == domain.NotFound {
+		return events, nil // the room was deleted meanwhile
+	}
+	if events > 0 {
+		s.tell(p.Room, floor)
+	}
+	return events, err
+}
+
+// steps repeats step until nothing is left for it, with rests, and returns how many
+// events went, and the last that did.
+func (s *Service) steps(ctx context.Context, step func() (domain.Purged, error)) (events int, floor int64, err error) {
 	for more := true; more; {
 		start := time.Now()
-		done, err := s.Store.Purge(ctx, p.Room, step)
-		if domain.KindOf(err) == domain.NotFound {
-			return events, nil // the room was deleted meanwhile
-		}
+		done, err := step()
 		if err != nil {
-			return events, err
+			return events, floor, err
 		}
 		events += done.Events
 		s.purged.Add(float64(done.Events))
@@ -149,10 +174,7 @@ func (s *Service) purge(ctx context.Context, rules domain.RetentionRules, p doma
 			break
 		}
 	}
-	if events > 0 {
-		s.tell(p.Room, floor)
-	}
-	return events, ctx.Err()
+	return events, floor, ctx.Err()
 }
 
 // tell has connected members forget what is gone.

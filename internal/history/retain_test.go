@@ -192,3 +192,37 @@ func TestRoomChoosesRetention(t *testing.T) {
 		}
 	})
 }
+
+// The server forgets a room soon after it was deleted, and not at its next round.
+func TestDeletedRoomGoes(t *testing.T) {
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		owner := s.User("owner")
+		room, err := owner.CreateRoom(t.Context(), client.NewRoom{Kind: "private", Name: "Den"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := owner.Send(t.Context(), client.Draft{Room: room.ID, Key: "1", Text: "text"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := owner.Do(t.Context(), "DELETE", "/rooms/"+room.ID, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		o := s.Store
+		o.Tool = true
+		db := testkit.Open(t, o)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for deadline := time.Now().Add(20 * time.Second); ; <-tick.C {
+			left, err := db.Purgeable(t.Context(), "", 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(left) == 0 {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("still there: %+v", left)
+			}
+		}
+	})
+}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -13,18 +14,18 @@ import (
 var besides = []string{"versions", "mentions"}
 
 // Purgeable lists rooms, in the order of their ids and after a given one, that
-// have something left and are under no legal hold.
+// have something left and are under no legal hold, and those that were deleted.
 func (db *DB) Purgeable(ctx context.Context, after string, limit int) ([]domain.Purgeable, error) {
-	rows, err := db.read.QueryContext(ctx, `SELECT r.id, r.floor, r.head, r.keep_days, r.keep_lines,
+	rows, err := db.read.QueryContext(ctx, `SELECT r.id, r.kind = 'gone', r.floor, r.head, r.keep_days, r.keep_lines,
 		COALESCE((SELECT e.at FROM events e WHERE e.room_id = r.id AND e.seq = r.floor + 1), 0)
-		FROM rooms r WHERE r.id > $1 AND r.head > r.floor AND r.held_at = 0 ORDER BY r.id LIMIT $2`, after, limit)
+		FROM rooms r WHERE r.id > $1 AND (r.head > r.floor OR r.kind = 'gone') AND r.held_at = 0 ORDER BY r.id LIMIT $2`, after, limit)
 	if err != nil {
 		return nil, err
 	}
 	return collect(rows, func(rows *sql.Rows) (p domain.Purgeable, err error) {
 		var days, lines sql.NullInt64
 		var oldest int64
-		err = rows.Scan(&p.Room, &p.Floor, &p.Head, &days, &lines, &oldest)
+		err = rows.Scan(&p.Room, &p.Deleted, &p.Floor, &p.Head, &days, &lines, &oldest)
 		p.Keep, p.Oldest = keepOf(days, lines), at(oldest)
 		return p, err
 	})
@@ -60,6 +61,30 @@ func (db *DB) Purge(ctx context.Context, room string, step domain.PurgeStep) (p 
 		p.Floor += int64(p.Events) // the log has no gaps
 		p.More = p.Events == step.Limit
 		return t.forget(ctx, room, p.Floor)
+	})
+	return p, err
+}
+
+// Forget forgets the oldest events of a deleted room, at most limit of them, and
+// with the last one the room. Several nodes may do this at once.
+func (db *DB) Forget(ctx context.Context, room string, limit int) (p domain.Purged, err error) {
+	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		p = domain.Purged{}
+		var floor, head int64
+		err := t.QueryRowContext(ctx, `SELECT floor, head FROM rooms WHERE id = $1 AND kind = 'gone'`+t.d.forUpdate, room).Scan(&floor, &head)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p.Floor = min(floor+int64(limit), head) // the log has no gaps
+		p.Events, p.More = int(p.Floor-floor), p.Floor < head
+		if err := t.forget(ctx, room, p.Floor); err != nil || p.More {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `DELETE FROM rooms WHERE id = $1`, room)
+		return err
 	})
 	return p, err
 }

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -355,6 +356,79 @@ func TestLegalHold(t *testing.T) {
 		}
 		if p, err := db.Purge(ctx, room, domain.PurgeStep{Before: now.Add(time.Hour), Limit: 100}); err != nil || p.Events == 0 {
 			t.Errorf("after the hold: %+v, %v", p, err)
+		}
+	})
+}
+
+// A deleted room is there for nobody at once, and what was said in it goes in small
+// steps.
+func TestDeletedRoomIsForgotten(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		ctx, now := t.Context(), time.Now()
+		room := openRoom(t, db, 2)
+		for i := range 25 {
+			say(t, db, userID(i%2), room, fmt.Sprint(i), "word")
+		}
+		r, err := db.Room(ctx, room)
+		if err != nil {
+			t.Fatal(err)
+		}
+		members, err := db.DeleteRoom(ctx, userID(0), room, now)
+		if err != nil || len(members) != 2 {
+			t.Fatalf("delete: %v, %v", members, err)
+		}
+		for what, try := range map[string]func() error{
+			"read":  func() error { _, err := db.Room(ctx, room); return err },
+			"place": func() error { _, _, err := db.Place(ctx, room, userID(0)); return err },
+			"write": func() error {
+				_, _, err := db.AppendMessage(ctx, userID(0), domain.Draft{Room: room, Key: "x", Text: "x"}, nil, false, now)
+				return err
+			},
+			"mark":    func() error { _, err := db.MarkRead(ctx, userID(0), room, 1, now); return err },
+			"join":    func() error { _, err := db.Join(ctx, userID(1), room, now); return err },
+			"delete":  func() error { _, err := db.DeleteRoom(ctx, userID(0), room, now); return err },
+			"remove":  func() error { _, err := db.RemoveRoom(ctx, room); return err },
+			"archive": func() error { return db.ArchiveRoom(ctx, userID(0), room, true, now) },
+			"hold":    func() error { _, err := db.HoldRoom(ctx, userID(0), room, true, now); return err },
+			"purge": func() error {
+				_, err := db.Purge(ctx, room, domain.PurgeStep{Before: now.Add(time.Hour), Limit: 10})
+				return err
+			},
+		} {
+			if err := try(); domain.CodeOf(err) != "no_room" {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		states, err1 := db.RoomStates(ctx, userID(0))
+		all, err2 := db.AllRooms(ctx, "", domain.RoomsByName, "", 10)
+		heads, err3 := db.Heads(ctx, []string{room})
+		if err := errors.Join(err1, err2, err3); err != nil || len(states)+len(all)+len(heads) != 0 {
+			t.Errorf("listed: %v, %v, %v, %v", states, all, heads, err)
+		}
+		found(t, db, userID(0), "word", domain.Newest, 0)
+
+		left, err := db.Purgeable(ctx, "", 10)
+		if err != nil || len(left) != 1 || !left[0].Deleted {
+			t.Fatalf("to be forgotten: %+v, %v", left, err)
+		}
+		events, steps := 0, 0
+		for more := true; more; steps++ {
+			p, err := db.Forget(ctx, room, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			events, more = events+p.Events, p.More
+		}
+		if want := int(r.Head); events != want || steps != (want+9)/10 {
+			t.Errorf("%d events went in %d steps; there were %d", events, steps, want)
+		}
+		rest, err1 := db.Replay(ctx, room, 0, 100)
+		left, err2 = db.Purgeable(ctx, "", 10)
+		if err := errors.Join(err1, err2); err != nil || len(rest)+len(left) != 0 {
+			t.Errorf("left: %v, %v, %v", rest, left, err)
+		}
+		if p, err := db.Forget(ctx, room, 10); err != nil || p.Events != 0 || p.More {
+			t.Errorf("forgotten twice: %+v, %v", p, err)
 		}
 	})
 }

@@ -51,7 +51,7 @@ func (db *DB) Room(ctx context.Context, room string) (domain.Room, error) {
 }
 
 func roomByID(ctx context.Context, q querier, room, lock string) (domain.Room, error) {
-	rows, err := q.QueryContext(ctx, `SELECT `+roomColumns+` FROM rooms r WHERE r.id = $1`+lock, room)
+	rows, err := q.QueryContext(ctx, `SELECT `+roomColumns+` FROM rooms r WHERE r.id = $1 AND r.kind <> 'gone'`+lock, room)
 	if err != nil {
 		return domain.Room{}, err
 	}
@@ -269,8 +269,9 @@ func allowChange(r domain.Room, m domain.Member, c domain.RoomChange, now time.T
 	return nil
 }
 
-// DeleteRoom removes a room with all that was said in it, and returns the ids
-// of those who were in it.
+// DeleteRoom deletes a room with all that was said in it, and returns the ids of
+// those who were in it. From then on it is there for nobody; its log goes step by
+// step, by Forget, so that a large one does not hold up every other write.
 func (db *DB) DeleteRoom(ctx context.Context, actor, room string, now time.Time) (members []string, err error) {
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
 		r, _, err := t.placeFor(ctx, room, actor, domain.DeleteRoom, now)
@@ -290,13 +291,13 @@ func (t *tx) deleteRoom(ctx context.Context, r domain.Room) (members []string, e
 	if members, err = memberIDs(ctx, t, r.ID); err != nil {
 		return nil, err
 	}
-	if err := t.unindexRoom(ctx, r.ID, r.Head); err != nil {
-		return nil, err
+	for _, table := range []string{"members", "invites", "bans"} {
+		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE room_id = $1`, r.ID); err != nil {
+			return nil, err
+		}
 	}
-	if _, err := t.ExecContext(ctx, `DELETE FROM rooms WHERE id = $1`, r.ID); err != nil {
-		return nil, err
-	}
-	return members, t.lowerSearchHead(ctx)
+	_, err = t.ExecContext(ctx, `UPDATE rooms SET kind = 'gone', name = '', topic = '', members = 0, direct_key = NULL WHERE id = $1`, r.ID)
+	return members, err
 }
 
 // PublicRooms lists public rooms whose name or topic contains q, by name. after
@@ -338,7 +339,7 @@ func escapeLike(s string) string {
 func (db *DB) Heads(ctx context.Context, rooms []string) (map[string]int64, error) {
 	heads := make(map[string]int64, len(rooms))
 	for part := range slices.Chunk(rooms, 500) {
-		rows, err := db.read.QueryContext(ctx, `SELECT id, head FROM rooms WHERE id IN (`+holders(1, len(part))+`)`, anys(part)...)
+		rows, err := db.read.QueryContext(ctx, `SELECT id, head FROM rooms WHERE kind <> 'gone' AND id IN (`+holders(1, len(part))+`)`, anys(part)...)
 		if err != nil {
 			return nil, err
 		}
