@@ -75,6 +75,7 @@ type Service struct {
 	rules   atomic.Pointer[Rules]
 	seeds   *totp.Ring
 	revoked *revocations
+	looked  time.Time // when the store last told of revocations
 	epochs  epochs
 	tasks   chan task
 	leftOut atomic.Int64 // tasks that found the queue full
@@ -86,7 +87,8 @@ type Service struct {
 	letters *ratelimit.Limiter // mails that anybody can have sent to a user
 }
 
-// New returns the service; Run keeps it informed.
+// New returns the service. Load informs it, before anything is served, and Run
+// keeps it informed.
 func New(d Deps) (*Service, error) {
 	if d.Now == nil {
 		d.Now = time.Now
@@ -101,7 +103,7 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{Deps: d, seeds: seeds, revoked: newRevocations(), tasks: make(chan task, tasksWaiting)}
+	s := &Service{Deps: d, seeds: seeds, revoked: newRevocations(), looked: d.Now().Add(-token.Lifetime), tasks: make(chan task, tasksWaiting)}
 	s.rules.Store(&d.Rules)
 	if d.LoginPerMinute > 0 {
 		s.logins = ratelimit.New(d.LoginPerMinute, time.Minute, max(d.LoginBurst, 1))

@@ -96,9 +96,6 @@ func (s *Service) Run(ctx context.Context) error {
 		return err
 	}
 	defer stopGaps()
-	if err := errors.Join(s.loadRules(ctx), s.poll(ctx, s.Now().Add(-token.Lifetime))); err != nil {
-		return err
-	}
 	var tasks sync.WaitGroup
 	tasks.Go(func() { s.work(ctx) })
 	defer tasks.Wait()
@@ -121,10 +118,22 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
+// Load learns the rules from the store, and who was signed out since it last did:
+// at first, while any token that is still good may have been. Run and Load are not
+// for use at the same time.
+func (s *Service) Load(ctx context.Context) error {
+	begin := s.Now()
+	err := errors.Join(s.loadRules(ctx), s.poll(ctx, s.looked.Add(-3*pollEvery)))
+	if err == nil {
+		s.looked = begin
+	}
+	return err
+}
+
 // look finds in the store what the bus may not have told.
 func (s *Service) look(ctx context.Context) {
 	s.revoked.forget(s.Now())
-	if err := errors.Join(s.loadRules(ctx), s.poll(ctx, s.Now().Add(-3*pollEvery)), s.pollEpochs(ctx)); err != nil && ctx.Err() == nil {
+	if err := errors.Join(s.Load(ctx), s.pollEpochs(ctx)); err != nil && ctx.Err() == nil {
 		s.Log.Warn("look for revocations", "err", err)
 	}
 }
