@@ -197,7 +197,7 @@ func (s *Service) reported(name string, which func(user string) bool) []report {
 	var gone []report
 	for user, of := range s.remote {
 		if i := slices.IndexFunc(of, func(h heard) bool { return h.node == name }); i >= 0 && which(user) {
-			gone = append(gone, report{User: user, Is: domain.Offline, Status: of[i].Status, Seen: s.Now()})
+			gone = append(gone, report{User: user, Is: domain.Offline, Status: of[i].status, Seen: s.Now()})
 		}
 	}
 	return gone
@@ -233,10 +233,10 @@ func (s *Service) update(node string, r report) {
 	before, _ := s.present(r.User, now)
 	of := slices.DeleteFunc(s.remote[r.User], func(h heard) bool { return h.node == node })
 	for i := range of { // the status is one, whoever says it last
-		of[i].Status = r.Status
+		of[i].status = r.Status
 	}
 	if r.Is != domain.Offline {
-		of = append(of, heard{node, r})
+		of = append(of, heard{node, r.Is, r.Status})
 	}
 	if s.remote[r.User] = of; len(of) == 0 {
 		delete(s.remote, r.User)
@@ -258,9 +258,9 @@ func (s *Service) present(user string, now time.Time) (p domain.Presence, connec
 	p = domain.Presence{User: user, Is: domain.Offline}
 	var status domain.Status
 	for _, r := range s.remote[user] {
-		status = r.Status
+		status = r.status
 		if p.Is != domain.Online {
-			p.Is = r.Is
+			p.Is = r.is
 		}
 		connected = true
 	}

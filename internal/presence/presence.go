@@ -8,6 +8,7 @@ package presence
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -71,14 +72,15 @@ type conn struct {
 
 // heard is what a node has told of someone.
 type heard struct {
-	node string
-	report
+	node   string
+	is     domain.Availability
+	status domain.Status
 }
 
 // person is someone with a connection here, or who had one a moment ago.
 type person struct {
 	status domain.Status
-	conns  map[string]*conn
+	conns  []*conn   // nearly always one
 	left   time.Time // when the last connection ended; zero: connected
 }
 
@@ -106,10 +108,10 @@ func (s *Service) Connect(id string, u domain.User, deliver func(frame []byte)) 
 	s.conns[id] = c
 	p := s.people[u.ID]
 	if p == nil {
-		p = &person{conns: make(map[string]*conn)}
+		p = &person{}
 		s.people[u.ID] = p
 	}
-	p.conns[id], p.status, p.left = c, u.Status, time.Time{}
+	p.conns, p.status, p.left = append(p.conns, c), u.Status, time.Time{}
 	s.change(u.ID)
 }
 
@@ -124,7 +126,7 @@ func (s *Service) Disconnect(id string) {
 	delete(s.conns, id)
 	s.unwatch(c)
 	p := s.people[c.user]
-	delete(p.conns, id)
+	p.conns = slices.DeleteFunc(p.conns, func(x *conn) bool { return x == c })
 	if len(p.conns) == 0 {
 		p.left = s.Now()
 		if p.status.Mode != domain.Invisible { // that would tell

@@ -169,7 +169,7 @@ func (s *Service) part(user string, strangers map[string]bool) {
 }
 
 // here returns a user's connections to this node. The caller holds s.mu.
-func (s *Service) here(user string) map[string]*conn {
+func (s *Service) here(user string) []*conn {
 	if p := s.people[user]; p != nil {
 		return p.conns
 	}
