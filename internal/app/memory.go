@@ -9,10 +9,11 @@ import (
 
 // Hashing a password takes 48 MiB for a moment, and the Go runtime keeps such
 // memory for long on a server that is quiet otherwise. Between its rare
-// requests the server gives it back.
+// requests the server gives it back, and what its own rounds have left over.
 const (
 	memoryEvery = 20 * time.Second
-	memoryWorth = 32 << 20 // bytes allocated since the last time
+	memoryQuiet = 32 << 20 // bytes allocated in that time; more are not quiet
+	memoryWorth = 4 << 20  // bytes allocated since the last time
 )
 
 // giveBack is a part that returns memory to the system in quiet moments: after
@@ -28,7 +29,7 @@ func giveBack(ctx context.Context) error {
 		case <-tick.C:
 		}
 		now := allocated()
-		quiet := now-before < memoryWorth
+		quiet := now-before < memoryQuiet
 		before = now
 		if quiet && now-returned > memoryWorth {
 			debug.FreeOSMemory()
