@@ -41,9 +41,10 @@ type conn struct {
 	need      int     // bytes that buf must be able to hold
 	readReady func(fd uintptr) bool
 	readErr   error
-	strikes   int  // malformed frames
-	refusals  int  // frames refused for their number, in a row
-	deaf      bool // what comes is not read as frames any more
+	strikes   int     // malformed frames
+	refusals  int     // frames refused for their number, in a row
+	deaf      bool    // what comes is not read as frames any more
+	first     [1]byte // of what comes, if that must be waited for with a buffer
 	perConn   ratelimit.Cell
 	requests  ratelimit.Cell
 	typing    ratelimit.Cell
@@ -310,9 +311,19 @@ func (c *conn) relax() {
 	c.box, c.buf, c.need = nil, nil, 0
 }
 
-// fillBlocking is fill for connections that are not plain sockets: it holds a
-// buffer while it waits.
+// fillBlocking is fill for connections that are not plain sockets, which can only
+// be waited for with somewhere to read to. A byte will do: the rest of what came
+// is there at once, for a buffer.
 func (c *conn) fillBlocking() error {
+	if c.box == nil && !c.deaf {
+		n, err := c.nc.Read(c.first[:])
+		if n == 0 {
+			return err
+		}
+		c.room()
+		c.buf = append(c.buf, c.first[0])
+		return nil
+	}
 	c.room()
 	n, err := c.nc.Read(c.buf[len(c.buf):cap(c.buf)])
 	c.buf = c.buf[:len(c.buf)+n]
