@@ -85,7 +85,12 @@ export class SignedIn implements port.App {
       state: (s, retryAt) => this.#linked(s, retryAt),
       ended: () => api.forget(),
     });
-    this.#outbox = new Outbox(me, this.#connection, (room) => this.#open.get(room)?.showPending());
+    this.#outbox = new Outbox(
+      me,
+      this.#connection,
+      (room) => this.#open.get(room)?.showPending(),
+      (room) => this.#rooms.get(room)?.head ?? 0,
+    );
     this.#connection.start();
     this.#timers.push(setInterval(() => (this.#now = Date.now()), 1000), setInterval(() => void this.#renew(), 20_000));
   }

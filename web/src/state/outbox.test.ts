@@ -15,7 +15,7 @@ interface Asked {
 class Server {
   live = true;
   asked: Asked[] = [];
-  answer: (a: Asked) => Promise<unknown> = () => Promise.resolve({});
+  answer: (a: Asked) => Promise<unknown> = () => Promise.resolve({ seq: this.asked.length });
 
   request(_type: string, data: Asked) {
     this.asked.push(data);
@@ -26,7 +26,13 @@ class Server {
 let server: Server;
 let kept: Map<string, string>;
 
-const outbox = () => new Outbox(me, server as unknown as Connection, () => {});
+const outbox = (head = 0) =>
+  new Outbox(
+    me,
+    server as unknown as Connection,
+    () => {},
+    () => head,
+  );
 const settle = () => vi.waitFor(() => new Promise((done) => setTimeout(done)));
 
 beforeEach(() => {
@@ -62,6 +68,18 @@ test('what was lost on the way is sent again under the same key, after a reload 
   await settle();
   expect(new Set(server.asked.map((a) => a.key)).size).toBe(1);
   expect(server.asked.length).toBe(2);
+});
+
+test('what was written before the page was loaded anew is not shown below what is loaded', async () => {
+  server.answer = () => Promise.reject(new Lost()); // only the answer is
+  outbox().add('room_1', 'one');
+  await settle();
+  server.answer = () => Promise.resolve({ seq: 7 });
+  const o = outbox(8);
+  o.flushAll();
+  await settle();
+  expect(o.of('room_1')).toEqual([]);
+  expect(kept.size).toBe(0);
 });
 
 test('nothing is sent while there is no connection', async () => {

@@ -24,23 +24,28 @@ export class Outbox {
   readonly #me: User;
   readonly #connection: Connection;
   readonly #changed: (room: string) => void;
+  readonly #head: (room: string) => number;
   readonly #store: string;
   #kept: Kept[];
   /** acknowledged, and shown until the event itself arrives */
-  #sent = new Map<string, Kept>();
+  #sent = new Map<string, Kept & { seq: number }>();
   #sending = new Set<string>();
 
-  constructor(me: User, connection: Connection, changed: (room: string) => void) {
+  /** head: the last event that was taken of a room */
+  constructor(me: User, connection: Connection, changed: (room: string) => void, head: (room: string) => number) {
     this.#me = me;
     this.#connection = connection;
     this.#changed = changed;
+    this.#head = head;
     this.#store = `unhidra.outbox.${me.id}`;
     this.#kept = read(this.#store);
   }
 
   /** What a room shows below its last line. */
   of(room: string): Pending[] {
-    return [...this.#sent.values(), ...this.#kept]
+    // One that was written before the page was loaded brings no event any more.
+    const sent = [...this.#sent.values()].filter((k) => k.seq > this.#head(room));
+    return [...sent, ...this.#kept]
       .filter((k) => k.room === room)
       .map((k) => ({ message: this.#message(k), state: k.failed === undefined ? 'pending' : 'failed', why: k.failed }));
   }
@@ -98,13 +103,13 @@ export class Outbox {
   /** Reports whether the next one may go. */
   async #send(k: Kept): Promise<boolean> {
     try {
-      await this.#connection.request<Sent>('message.send', {
+      const { seq } = await this.#connection.request<Sent>('message.send', {
         room: k.room,
         key: k.key,
         text: k.text,
         ...(k.reply_to && { reply_to: k.reply_to.seq }),
       });
-      if (this.#kept.includes(k)) this.#sent.set(k.key, k); // the event may have been faster
+      if (this.#kept.includes(k)) this.#sent.set(k.key, { ...k, seq }); // the event may have been faster
       this.#kept = this.#kept.filter((other) => other !== k);
       this.#save(k.room);
       return true;

@@ -65,4 +65,10 @@ describe('layOut', () => {
     const after = layOut([said(1, bob, 0), said(2, ann, 1, { key: 'k' })], [], all).at(-1);
     expect(before?.key).toBe(after?.key);
   });
+
+  it('shows a message once that is loaded while it still counts as being on its way', () => {
+    const pending = { message: { room: 'r', seq: 0, key: 'k', sender: ann, text: 'x', at: minutes(1) }, state: 'pending' as const };
+    const events = [said(1, bob, 0), said(2, ann, 1, { key: 'k' })];
+    expect(show(layOut(events, [pending], all))).toBe('day 1! 2!');
+  });
 });

@@ -78,7 +78,10 @@ export function layOut(events: readonly Event[], pending: readonly Pending[], c:
     if (line?.type === 'system') line.events.push(e);
     else lines.push({ type: 'system', key: `sys/${e.seq}`, events: [e] });
   }
-  for (const p of pending) add(p.message, p);
+  for (const p of pending) {
+    // What was written may be loaded before, or without, the news that it was.
+    if (!lines.some((l) => l.key === keyOf(p.message))) add(p.message, p);
+  }
   return lines;
 }
 
