@@ -1,5 +1,6 @@
 // Starts the built server for the browser tests, and kills it when they ask.
 import { execFileSync, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,13 +9,22 @@ import { once } from 'node:events';
 
 const bin = new URL('../bin/unhidra', import.meta.url).pathname;
 
-/** A port that nobody uses just now. */
-async function freePort() {
-  const s = createServer().listen(0, '127.0.0.1');
-  await once(s, 'listening');
-  const { port } = s.address();
-  s.close();
-  return port;
+/**
+ * A port that nobody uses just now. It is from below those that systems give to
+ * outgoing connections, so that it is still free when a server comes back to it.
+ */
+export async function freePort() {
+  for (;;) {
+    const port = randomInt(12_000, 32_000);
+    const s = createServer().listen(port, '127.0.0.1');
+    try {
+      await once(s, 'listening');
+    } catch {
+      continue; // somebody has it
+    }
+    s.close();
+    return port;
+  }
 }
 
 export class Server {
@@ -56,10 +66,11 @@ export class Server {
         ...this.#settings,
       },
     });
+    const says = `is on ${this.#settings.UNHIDRA_PUBLIC_URL ?? this.url}`;
     const ready = new Promise((done, failed) => {
       const take = (chunk) => {
         this.#said += chunk;
-        if (this.#said.includes(`is on ${this.url}`)) done();
+        if (this.#said.includes(says)) done();
       };
       this.#process.stdout.on('data', take);
       this.#process.stderr.on('data', take);
@@ -75,10 +86,20 @@ export class Server {
 
   /** Ends the server at once, as a power cut would. */
   async kill() {
+    await this.#end('SIGKILL');
+  }
+
+  /** Asks the server to end in order, and returns its exit code once it has. */
+  async stop() {
+    const [code] = await this.#end('SIGTERM');
+    return code;
+  }
+
+  #end(signal) {
     this.#process.removeAllListeners('exit');
     const gone = once(this.#process, 'exit');
-    this.#process.kill('SIGKILL');
-    await gone;
+    this.#process.kill(signal);
+    return gone;
   }
 
   /** Fills a room with messages while the server is down. */
@@ -88,7 +109,7 @@ export class Server {
   }
 
   async close() {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) await this.kill();
+    if (this.#process?.exitCode === null && this.#process.signalCode === null) await this.kill();
     rmSync(this.#dir, { recursive: true, force: true });
   }
 }
