@@ -118,11 +118,11 @@ type indexer struct {
 	ended    chan struct{}
 }
 
-func newIndexer(db *DB) *indexer {
+// startIndexer starts the indexer of db, which its commits tell of what they append.
+func (db *DB) startIndexer() {
 	ctx, cancel := context.WithCancel(context.Background())
-	x := &indexer{db: db, cancel: cancel, ended: make(chan struct{})}
-	go x.run(ctx)
-	return x
+	db.indexer = &indexer{db: db, cancel: cancel, ended: make(chan struct{})}
+	go db.indexer.run(ctx)
 }
 
 func (x *indexer) stop() {

@@ -66,7 +66,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	db.writer = newWriter(db)
 	if !o.Tool {
-		db.indexer = newIndexer(db)
+		db.startIndexer()
 	}
 	return db, nil
 }
