@@ -236,3 +236,46 @@ func BenchmarkAppend(b *testing.B) {
 		})
 	}
 }
+
+// A key that goes to two servers at the same moment, as when a client comes back on
+// another one, is one message, and takes none down that shares its commit.
+func TestAKeyAtTwoServers(t *testing.T) {
+	o := testkit.Postgres(t)
+	dbs := []*store.DB{testkit.Open(t, o), testkit.Open(t, o)}
+	room := openRoom(t, dbs[0], 8)
+	const keys = 60
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	seqs := make(map[string]int64)
+	for who := range 8 {
+		for _, db := range dbs {
+			wg.Go(func() {
+				for i := range keys {
+					key := fmt.Sprint(who, "-", i)
+					e, _, err := db.AppendMessage(t.Context(), userID(who), domain.Draft{Room: room, Key: key, Text: key}, nil, false, time.Now())
+					if err != nil {
+						t.Errorf("%s: %v", key, err)
+						return
+					}
+					mu.Lock()
+					if at, ok := seqs[key]; ok && at != e.Seq {
+						t.Errorf("%s has the numbers %d and %d", key, at, e.Seq)
+					}
+					seqs[key] = e.Seq
+					mu.Unlock()
+				}
+			})
+		}
+	}
+	wg.Wait()
+	events, err := dbs[0].Replay(t.Context(), room, 0, 1000)
+	messages := 0
+	for _, e := range events {
+		if e.Type == domain.MessageCreated {
+			messages++
+		}
+	}
+	if err != nil || messages != 8*keys {
+		t.Errorf("%d messages, want %d, %v", messages, 8*keys, err)
+	}
+}
