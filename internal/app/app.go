@@ -85,12 +85,14 @@ func Run(ctx context.Context, o Options) error {
 			ready(a)
 		}
 	}
-	for {
+	for waits := false; ; waits = true {
 		err := run(ctx, o)
 		if started || domain.CodeOf(err) != "store_unavailable" || time.Since(begin) > startPatience {
 			return err
 		}
-		o.Log.Warn("cannot start while the database is away; will try again", "err", err)
+		if !waits {
+			o.Log.Warn("cannot start while the database is away; will try again", "for", startPatience, "err", err)
+		}
 		select {
 		case <-time.After(startPause):
 		case <-ctx.Done():

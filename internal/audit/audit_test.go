@@ -163,20 +163,6 @@ func statement(t *testing.T, raw *sql.DB, q string) {
 	}
 }
 
-func rawDB(t *testing.T, o store.Options) *sql.DB {
-	t.Helper()
-	driver, dsn := "sqlite", "file:"+o.Path+"?_pragma=busy_timeout(10000)"
-	if o.URL != "" {
-		driver, dsn = "pgx", o.URL
-	}
-	raw, err := sql.Open(driver, dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = raw.Close() })
-	return raw
-}
-
 func TestCHK_AU_03_VerifyFindsTampering(t *testing.T) {
 	const swap = `UPDATE audit_records SET body = (SELECT body FROM audit_records WHERE seq = %d), hash = (SELECT hash FROM audit_records WHERE seq = %d) WHERE seq = %d`
 	cut := []string{`DELETE FROM audit_records WHERE seq > 20`, `DELETE FROM audit_personal WHERE seq > 20`}
@@ -212,7 +198,7 @@ func TestCHK_AU_03_VerifyFindsTampering(t *testing.T) {
 				if !before.Intact() || before.Records < 24 || before.Checkpoints == 0 {
 					t.Fatalf("before: %+v", before)
 				}
-				raw := rawDB(t, o)
+				raw := testkit.Raw(t, o)
 				unlock(t, raw, db.Name())
 				for _, q := range c.sql {
 					if db.Name() == "postgres" {
@@ -242,7 +228,7 @@ func TestCHK_AU_03_VerifyFindsEveryFlippedByte(t *testing.T) {
 		if err := s.Checkpoint(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		raw := rawDB(t, o)
+		raw := testkit.Raw(t, o)
 		unlock(t, raw, db.Name())
 		for _, column := range []struct{ table, name string }{{"audit_records", "body"}, {"audit_records", "hash"}, {"audit_personal", "data"}, {"audit_personal", "salt"}, {"audit_checkpoints", "body"}, {"audit_checkpoints", "sig"}} {
 			var seq int64

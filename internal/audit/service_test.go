@@ -60,7 +60,7 @@ func TestRetentionKeepsTheChain(t *testing.T) {
 			t.Fatalf("two days later: %+v", r)
 		}
 		// What stands for deleted days cannot be changed either.
-		raw := rawDB(t, o)
+		raw := testkit.Raw(t, o)
 		unlock(t, raw, db.Name())
 		statement(t, raw, `DELETE FROM audit_segments WHERE last_seq = (SELECT MIN(last_seq) FROM audit_segments)`)
 		if r := verify(t, db, s, nil); r.Intact() {
@@ -81,7 +81,7 @@ func TestRetentionKeepsEvidence(t *testing.T) {
 		fill(t, s, 10)
 		now = now.Add(5 * day)
 		fill(t, s, 1)
-		raw := rawDB(t, o)
+		raw := testkit.Raw(t, o)
 		unlock(t, raw, db.Name())
 		statement(t, raw, `UPDATE audit_records SET hash = (SELECT hash FROM audit_records WHERE seq = 4) WHERE seq = 5`)
 		if err := s.Forget(t.Context()); err == nil || !strings.Contains(err.Error(), "tampered") {

@@ -1,7 +1,6 @@
 package chat_test
 
 import (
-	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/unhidra/unhidra/client"
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 )
 
@@ -261,12 +260,7 @@ func TestAFaultMakesNobodyAStranger(t *testing.T) {
 		owner := s.User("owner")
 		var room client.RoomState
 		ask(t, owner, "POST", "/rooms", obj{"kind": "public", "name": "Yard"}, &room)
-		raw, err := sql.Open(driver(s.Store))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = raw.Close() }()
-		if _, err := raw.ExecContext(t.Context(), `ALTER TABLE members RENAME TO elsewhere`); err != nil {
+		if _, err := testkit.Raw(t, s.Store).ExecContext(t.Context(), `ALTER TABLE members RENAME TO elsewhere`); err != nil {
 			t.Fatal(err)
 		}
 		for _, path := range []string{"", "/members", "/timeline", "/events?after=0"} {
@@ -275,11 +269,4 @@ func TestAFaultMakesNobodyAStranger(t *testing.T) {
 			}
 		}
 	})
-}
-
-func driver(o store.Options) (name, dsn string) {
-	if o.URL != "" {
-		return "pgx", o.URL
-	}
-	return "sqlite", "file:" + o.Path + "?_pragma=busy_timeout(10000)"
 }

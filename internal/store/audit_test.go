@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"database/sql"
 	"fmt"
 	"strings"
 	"sync"
@@ -72,15 +71,7 @@ func TestAuditIsOnlyAddedTo(t *testing.T) {
 		if err := db.DropAuditSegment(t.Context(), segment); err != nil {
 			t.Fatal(err)
 		}
-		driver, dsn := "sqlite", "file:"+o.Path+"?_pragma=busy_timeout(10000)"
-		if o.URL != "" {
-			driver, dsn = "pgx", o.URL
-		}
-		raw, err := sql.Open(driver, dsn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer raw.Close()
+		raw := testkit.Raw(t, o)
 		statements := []string{
 			`UPDATE audit_records SET body = body`, `UPDATE audit_records SET actor = 'usr_x' WHERE seq = 4`, `DELETE FROM audit_records`, `DELETE FROM audit_records WHERE seq = 6`,
 			`DELETE FROM audit_segments`, `UPDATE audit_segments SET last_seq = 6`,

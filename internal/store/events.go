@@ -32,9 +32,7 @@ func scanString(rows *sql.Rows) (s string, err error) {
 
 // eventColumns are read by scanEvent. e is the event, c the message that it
 // creates, edits or deletes, a the actor, s the subject.
-const eventColumns = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos,
-	a.id, a.kind, a.username, a.display_name, a.avatar,
-	s.id, s.kind, s.username, s.display_name, s.avatar,
+const eventColumns = eventItself + `
 	c.seq, c.at, c.key, c.content_type, c.text, c.reply_to, c.mentions, c.mention_room, c.edited_at, c.edits, c.deleted_at,
 	w.id, w.kind, w.username, w.display_name, w.avatar`
 
@@ -44,12 +42,14 @@ const eventTables = ` FROM events e
 	LEFT JOIN events c ON c.room_id = e.room_id AND c.seq = CASE WHEN e.type = 'message.created' THEN e.seq ELSE e.target END
 	LEFT JOIN users w ON w.id = c.actor_id`
 
+const eventItself = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos,
+	a.id, a.kind, a.username, a.display_name, a.avatar,
+	s.id, s.kind, s.username, s.display_name, s.avatar,`
+
 // lineColumns are the same of a line of the timeline, which is no edit and no
 // deletion, and so is itself the message, if there is one: a page need not look
 // each row up twice.
-const lineColumns = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos,
-	a.id, a.kind, a.username, a.display_name, a.avatar,
-	s.id, s.kind, s.username, s.display_name, s.avatar,
+const lineColumns = eventItself + `
 	CASE WHEN e.type = 'message.created' THEN e.seq END, e.at, e.key, e.content_type, e.text, e.reply_to, e.mentions, e.mention_room, e.edited_at, e.edits, e.deleted_at,
 	a.id, a.kind, a.username, a.display_name, a.avatar`
 

@@ -18,10 +18,10 @@ func (db *DB) indexCommits(ctx context.Context) (more bool, err error) {
 			return err
 		}
 		commits, places, err := t.takeCommits(ctx)
+		more = commits == commitsAtOnce
 		if err != nil || commits == 0 {
 			return err
 		}
-		more = commits == commitsAtOnce
 		return t.indexPlaces(ctx, places)
 	})
 	return more, err
@@ -35,17 +35,14 @@ func (t *tx) takeCommits(ctx context.Context) (commits int, places []int64, err 
 	if err != nil {
 		return 0, nil, err
 	}
-	defer func() { _ = rows.Close() }()
 	seen := make(map[int64]bool)
-	for rows.Next() {
-		var id, pos int64
-		if err := rows.Scan(&id, &pos); err != nil {
-			return 0, nil, err
-		}
+	places, err = collect(rows, func(rows *sql.Rows) (pos int64, err error) {
+		var id int64
+		err = rows.Scan(&id, &pos)
 		seen[id] = true
-		places = append(places, pos)
-	}
-	return len(seen), places, rows.Err()
+		return pos, err
+	})
+	return len(seen), places, err
 }
 
 // indexPlaces indexes the messages at places that are still there. It locks them:

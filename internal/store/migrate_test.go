@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"database/sql"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -34,16 +33,7 @@ func TestNewerSchema(t *testing.T) {
 		}
 		newer := func(statement string, args ...any) {
 			t.Helper()
-			driver, name := "sqlite", o.Path
-			if o.URL != "" {
-				driver, name = "pgx", o.URL
-			}
-			db, err := sql.Open(driver, name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer db.Close()
-			if _, err := db.ExecContext(t.Context(), statement, args...); err != nil {
+			if _, err := testkit.Raw(t, o).ExecContext(t.Context(), statement, args...); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -5,6 +5,7 @@ package testkit
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -62,6 +63,26 @@ func Open(tb testing.TB, o store.Options) *store.DB {
 	tb.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			tb.Errorf("close the store: %v", err)
+		}
+	})
+	return db
+}
+
+// Raw opens the database itself, for a test that breaks what the store would not or
+// looks at what it does not tell. It is closed at the end of the test.
+func Raw(tb testing.TB, o store.Options) *sql.DB {
+	tb.Helper()
+	driver, dsn := "sqlite", "file:"+o.Path+"?_pragma=busy_timeout(10000)"
+	if o.URL != "" {
+		driver, dsn = "pgx", o.URL
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			tb.Errorf("close the database: %v", err)
 		}
 	})
 	return db
