@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"sync"
 	"syscall"
 	"time"
 
@@ -53,6 +54,9 @@ func serve(name string, l net.Listener, secure *tls.Config, h http.Handler, log 
 		Handler: h, TLSConfig: secure, ReadHeaderTimeout: headerTime, WriteTimeout: writeTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(log.With("listener", name).Handler(), slog.LevelDebug),
 	}
+	var u unused
+	srv.ConnState = u.follow
+	srv.RegisterOnShutdown(u.end)
 	return part{name, func(ctx context.Context) error {
 		failed := make(chan error, 1)
 		go func() {
@@ -75,6 +79,40 @@ func serve(name string, l net.Listener, secure *tls.Config, h http.Handler, log 
 		}
 		return nil
 	}}
+}
+
+// unused are connections that no request has come on. Browsers open them in advance,
+// and http.Server waits at its end for five seconds whether one comes.
+type unused struct {
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+}
+
+// unusedTime is for a request that is on its way when the server ends.
+const unusedTime = 200 * time.Millisecond
+
+// follow is a server's ConnState.
+func (u *unused) follow(c net.Conn, state http.ConnState) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if state != http.StateNew {
+		delete(u.conns, c)
+		return
+	}
+	if u.conns == nil {
+		u.conns = make(map[net.Conn]struct{})
+	}
+	u.conns[c] = struct{}{}
+}
+
+// end closes them after a moment.
+func (u *unused) end() {
+	time.Sleep(unusedTime)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for c := range u.conns {
+		_ = c.Close()
+	}
 }
 
 // operator returns what the operator's listener serves. Whoever reaches it may
