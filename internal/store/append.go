@@ -49,25 +49,22 @@ func keyOf(a *appending) actorKey { return actorKey{a.actor, a.draft.Key} }
 type known struct {
 	rooms   map[string]*domain.Room
 	places  map[place]domain.Member
-	earlier map[actorKey]roomSeq
+	earlier map[actorKey]roomSeq // nil: not looked for
 }
 
 // appendAll appends the messages of jobs in one go. A message that is refused
 // fails alone: it is refused before anything of it is written. An error means
-// that the whole lot is to be undone.
-func (t *tx) appendAll(ctx context.Context, jobs []*job) error {
-	var k known
-	var err error
-	if k.rooms, err = t.roomsOf(ctx, jobs); err != nil {
+// that the whole lot is to be undone. Keys are new but for a few: without keyed they
+// are not looked for, and one that is not new is such an error.
+func (t *tx) appendAll(ctx context.Context, jobs []*job, keyed bool) error {
+	k, err := t.know(ctx, jobs)
+	if err != nil {
 		return err
 	}
-	if k.places, err = t.places(ctx, jobs); err != nil {
+	fresh, err := t.placeAll(ctx, jobs, k, keyed)
+	if err != nil {
 		return err
 	}
-	if k.earlier, err = t.earlier(ctx, jobs); err != nil {
-		return err
-	}
-	fresh := t.placeAll(ctx, jobs, k)
 	if err := t.insertMessages(ctx, fresh); err != nil {
 		return err
 	}
@@ -76,12 +73,18 @@ func (t *tx) appendAll(ctx context.Context, jobs []*job) error {
 
 // placeAll decides on the messages of jobs, and returns those that are to be
 // written.
-func (t *tx) placeAll(ctx context.Context, jobs []*job, known known) (fresh []*job) {
-	var again []*job
+func (t *tx) placeAll(ctx context.Context, jobs []*job, known known, keyed bool) (fresh []*job, err error) {
+	if keyed {
+		if known.earlier, err = t.earlier(ctx, jobs); err != nil {
+			return nil, err
+		}
+	}
+	var again, refused []*job
 	first := make(map[actorKey]*job, len(jobs))
 	for _, j := range jobs {
 		a := j.append
 		k := keyOf(a)
+		j.err, j.events, a.repeat = nil, nil, false
 		if at, ok := known.earlier[k]; ok {
 			j.err = t.found(ctx, a, at)
 			continue
@@ -91,6 +94,7 @@ func (t *tx) placeAll(ctx context.Context, jobs []*job, known known) (fresh []*j
 			continue
 		}
 		if j.err = t.place(ctx, a, known.rooms[a.draft.Room], known.places[placeOf(a)]); j.err != nil {
+			refused = append(refused, j)
 			continue
 		}
 		first[k] = j
@@ -101,7 +105,24 @@ func (t *tx) placeAll(ctx context.Context, jobs []*job, known known) (fresh []*j
 		winner := first[keyOf(j.append)]
 		j.append.event, j.append.repeat = winner.append.event, true
 	}
-	return fresh
+	if keyed || len(refused) == 0 {
+		return fresh, nil
+	}
+	return fresh, t.recall(ctx, refused)
+}
+
+// recall answers those of jobs that were refused and yet are in the log already.
+func (t *tx) recall(ctx context.Context, jobs []*job) error {
+	earlier, err := t.earlier(ctx, jobs)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if at, ok := earlier[keyOf(j.append)]; ok {
+			j.err = t.found(ctx, j.append, at)
+		}
+	}
+	return nil
 }
 
 // place decides on one message, and gives it its number.
@@ -150,25 +171,23 @@ func (t *tx) found(ctx context.Context, a *appending, p roomSeq) error {
 	return nil
 }
 
-func (t *tx) roomsOf(ctx context.Context, jobs []*job) (map[string]*domain.Room, error) {
-	ids := padded(distinct(jobs, roomOf))
+// roomsOf adds the rooms of ids that there are.
+func (t *tx) roomsOf(ctx context.Context, ids []string, to map[string]*domain.Room) error {
+	ids = padded(ids)
 	rows, err := t.QueryContext(ctx, `SELECT `+roomColumns+` FROM rooms r WHERE id IN (`+holders(1, len(ids))+`)`, anys(ids)...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	rooms, err := collect(rows, scanRoom)
-	if err != nil {
-		return nil, err
-	}
-	byID := make(map[string]*domain.Room, len(rooms))
 	for i := range rooms {
-		byID[rooms[i].ID] = &rooms[i]
+		to[rooms[i].ID] = &rooms[i]
 	}
-	return byID, nil
+	return err
 }
 
-func (t *tx) places(ctx context.Context, jobs []*job) (map[place]domain.Member, error) {
-	ps := padded(distinct(jobs, placeOf))
+// placesOf adds the places that somebody has.
+func (t *tx) placesOf(ctx context.Context, ps []place, to map[place]domain.Member) error {
+	ps = padded(ps)
 	args := make([]any, 0, 2*len(ps))
 	for _, p := range ps {
 		args = append(args, p.room, p.user)
@@ -177,17 +196,13 @@ func (t *tx) places(ctx context.Context, jobs []*job) (map[place]domain.Member, 
 		SELECT `+memberColumns+` FROM v CROSS JOIN members m JOIN users u ON u.id = m.user_id
 		WHERE m.room_id = v.room_id AND m.user_id = v.user_id`, args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	members, err := collect(rows, scanMember)
-	if err != nil {
-		return nil, err
-	}
-	byPlace := make(map[place]domain.Member, len(members))
 	for _, m := range members {
-		byPlace[place{m.Room, m.User.ID}] = m
+		to[place{m.Room, m.User.ID}] = m
 	}
-	return byPlace, nil
+	return err
 }
 
 type roomSeq struct {
@@ -202,11 +217,11 @@ func (t *tx) earlier(ctx context.Context, jobs []*job) (map[actorKey]roomSeq, er
 	for _, k := range keys {
 		args = append(args, k.actor, k.key)
 	}
-	// Joined, and with the index's own condition, so that both databases look
-	// each key up instead of reading all that the actor ever wrote.
+	// So that both databases look each key up, instead of reading all that the actors
+	// ever wrote; the index holds only rows with a key.
 	rows, err := t.QueryContext(ctx, `WITH v (actor_id, key) AS (VALUES `+t.d.rowsOf(len(keys), 2)+`)
-		SELECT e.actor_id, e.key, e.room_id, e.seq FROM v CROSS JOIN events e
-		WHERE e.actor_id = v.actor_id AND e.key = v.key AND e.key IS NOT NULL`, args...)
+		SELECT e.actor_id, e.key, e.room_id, e.seq FROM v JOIN events e ON e.pos =
+			(SELECT pos FROM events WHERE actor_id = v.actor_id AND key = v.key AND key IS NOT NULL LIMIT 1)`, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -274,7 +289,7 @@ func (t *tx) insertMentions(ctx context.Context, m *domain.Message) error {
 
 func (t *tx) raiseHeads(ctx context.Context, jobs []*job) error {
 	for room, e := range headsOf(jobs) {
-		if _, err := t.ExecContext(ctx, `UPDATE rooms SET head = $2, last_at = $3 WHERE id = $1`, room, e.Seq, ms(e.At)); err != nil {
+		if _, err := t.ExecContext(ctx, raiseHead, room, e.Seq, ms(e.At)); err != nil {
 			return err
 		}
 	}

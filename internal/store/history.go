@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 )
@@ -24,7 +25,7 @@ func (db *DB) Timeline(ctx context.Context, room string, q domain.PageQuery) (do
 	case q.Around > 0:
 		return db.around(ctx, room, q.Around, q.Limit)
 	case !q.At.IsZero():
-		seq, err := db.firstAt(ctx, room, q)
+		seq, err := db.firstAt(ctx, room, q.At)
 		if err != nil {
 			return domain.Page{}, err
 		}
@@ -60,12 +61,23 @@ func (db *DB) around(ctx context.Context, room string, seq int64, limit int) (do
 	return domain.Page{Events: append(before.Events, from.Events...), Older: before.Older, Newer: from.Newer}, err
 }
 
-// firstAt is the first line at or after q.At, or the room's end.
-func (db *DB) firstAt(ctx context.Context, room string, q domain.PageQuery) (seq int64, err error) {
-	err = db.read.QueryRowContext(ctx, `SELECT seq FROM events WHERE room_id = $1 AND at >= $2 AND target IS NULL ORDER BY at, seq LIMIT 1`,
-		room, ms(q.At)).Scan(&seq)
-	if errors.Is(err, sql.ErrNoRows) {
-		return latest, nil
+// firstAt is the number from which on a room's lines are of the time or later. Times
+// follow the numbers, but for what the clocks of servers differ by; so the log is
+// halved until the place is found.
+func (db *DB) firstAt(ctx context.Context, room string, from time.Time) (int64, error) {
+	r, err := roomByID(ctx, db.read, room, "")
+	low, high := r.Floor, r.Head+1 // before it; it, if nothing earlier is
+	for err == nil && low+1 < high {
+		middle := low + (high-low)/2
+		var seq, when int64
+		err = db.read.QueryRowContext(ctx, `SELECT seq, at FROM events WHERE room_id = $1 AND seq >= $2 AND target IS NULL ORDER BY seq LIMIT 1`,
+			room, middle).Scan(&seq, &when)
+		switch {
+		case err == nil && when < ms(from):
+			low = seq
+		case err == nil || errors.Is(err, sql.ErrNoRows): // from the middle on all is later, or nothing is
+			high, err = middle, nil
+		}
 	}
-	return seq, err
+	return high, err
 }

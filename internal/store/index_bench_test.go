@@ -52,7 +52,7 @@ func appendLot(b *testing.B, db *DB, room string, from, n int, index bool) {
 		jobs[i] = &job{append: &appending{actor: userID(i), now: time.Now(), draft: domain.Draft{Room: room, Key: fmt.Sprint(from + i), Text: text}}}
 	}
 	err := db.write(b.Context(), func(ctx context.Context, t *tx) error {
-		if err := t.appendAll(ctx, jobs); err != nil || !index {
+		if err := t.appendAll(ctx, jobs, true); err != nil || !index {
 			return err
 		}
 		for i, j := range jobs {

@@ -32,30 +32,30 @@ const lanes = 2
 
 // append carries out jobs, and calls written once only the commit is left to
 // wait for. A connection that had been idle and turns out to be dead is replaced:
-// nothing was written by it, and were it so, the keys would tell. A key that was
-// written elsewhere while this lot waited for its room is found the second time.
+// nothing was written by it, and were it so, the keys would tell. They are looked
+// for the second time.
 func (l *lane) append(ctx context.Context, jobs []*job, written func()) error {
 	had := l.conn != nil
-	err := l.try(ctx, jobs, written)
+	err := l.try(ctx, jobs, false, written)
 	repeated, _ := postgresConflict(err)
 	if repeated || had && l.conn == nil {
-		err = l.try(ctx, jobs, written)
+		err = l.try(ctx, jobs, true, written)
 	}
 	return err
 }
 
 // try loses the connection if it cannot be used again.
-func (l *lane) try(ctx context.Context, jobs []*job, written func()) (err error) {
-	for _, j := range jobs {
-		j.err, j.events = nil, nil
-	}
+func (l *lane) try(ctx context.Context, jobs []*job, keyed bool, written func()) error {
 	if err := l.connect(ctx); err != nil {
 		return err
 	}
 	known, err := l.begin(ctx, jobs)
 	if err == nil {
 		t := &tx{querier: l.conn, d: l.db.dialect}
-		err = l.end(ctx, t.placeAll(ctx, jobs, known), written)
+		jobs, err = t.placeAll(ctx, jobs, known, keyed)
+	}
+	if err == nil {
+		err = l.end(ctx, jobs, written)
 	}
 	if err == nil {
 		return nil
@@ -103,36 +103,27 @@ func (l *lane) pipeline(ctx context.Context, b *pgx.Batch, sent func(), read fun
 	})
 }
 
-// begin opens a transaction, looks for the keys of jobs, locks their rooms in the
-// order of their ids, so that two servers never wait for each other in a circle, and
-// reads what the places were once nobody else could change them. The keys need no
-// lock, and so are looked for while another lot has it: that no key is there twice,
-// their index sees to.
+// begin opens a transaction, locks the rooms of jobs in the order of their ids, so
+// that two servers never wait for each other in a circle, and reads what the places
+// were once nobody else could change them.
 func (l *lane) begin(ctx context.Context, jobs []*job) (known, error) {
 	rooms := distinct(jobs, roomOf)
 	slices.Sort(rooms)
-	var in, who, actors, keys []string
+	var in, who []string
 	for _, p := range distinct(jobs, placeOf) {
 		in, who = append(in, p.room), append(who, p.user)
 	}
-	for _, k := range distinct(jobs, keyOf) {
-		actors, keys = append(actors, k.actor), append(keys, k.key)
-	}
 	b := &pgx.Batch{}
 	b.Queue(`BEGIN`)
-	// LIMIT makes it look up each key, instead of reading all that the actors ever
-	// wrote; the index holds only rows with a key.
-	b.Queue(`SELECT v.actor_id, v.key, e.room_id, e.seq FROM unnest($1::text[], $2::text[]) v (actor_id, key) CROSS JOIN LATERAL
-		(SELECT room_id, seq FROM events WHERE actor_id = v.actor_id AND key = v.key AND key IS NOT NULL LIMIT 1) e`, actors, keys)
 	b.Queue(`SELECT `+roomColumns+` FROM rooms r WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE`, rooms)
 	b.Queue(`SELECT `+memberColumns+` FROM unnest($1::text[], $2::text[]) v (room_id, user_id)
 		JOIN members m ON m.room_id = v.room_id AND m.user_id = v.user_id JOIN users u ON u.id = m.user_id`, in, who)
-	k := known{make(map[string]*domain.Room), make(map[place]domain.Member), make(map[actorKey]roomSeq)}
+	k := known{rooms: make(map[string]*domain.Room), places: make(map[place]domain.Member)}
 	err := l.pipeline(ctx, b, func() {}, func(results pgx.BatchResults) error {
 		if _, err := results.Exec(); err != nil {
 			return err
 		}
-		return errors.Join(each(results, k.addKey), each(results, k.addRoom), each(results, k.addPlace))
+		return errors.Join(each(results, k.addRoom), each(results, k.addPlace))
 	})
 	return k, err
 }
@@ -163,14 +154,6 @@ func (k *known) addRoom(rows pgx.Rows) error {
 func (k *known) addPlace(rows pgx.Rows) error {
 	m, err := scanMember(rows)
 	k.places[place{m.Room, m.User.ID}] = m
-	return err
-}
-
-func (k *known) addKey(rows pgx.Rows) error {
-	var key actorKey
-	var at roomSeq
-	err := rows.Scan(&key.actor, &key.key, &at.room, &at.seq)
-	k.earlier[key] = at
 	return err
 }
 

@@ -279,3 +279,127 @@ func TestAKeyAtTwoServers(t *testing.T) {
 		t.Errorf("%d messages, want %d, %v", messages, 8*keys, err)
 	}
 }
+
+// A page at a time begins where a walk through the log would find that time, after
+// edits, deletions and a purge, and before the first line and after the last one.
+func TestPageAtATime(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		room := openRoom(t, db, 1)
+		begin := time.Now().Add(time.Hour)
+		for i := range 40 {
+			now := begin.Add(time.Duration(i/3) * time.Minute) // three lines of each minute
+			d := domain.Draft{Room: room, Key: fmt.Sprint(i), Text: "line"}
+			e, _, err := db.AppendMessage(t.Context(), userID(0), d, nil, false, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := range i % 4 { // no lines of their own
+				if _, err := db.EditMessage(t.Context(), userID(0), room, e.Seq, fmt.Sprint("edit ", n), nil, false, now); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if _, err := db.Purge(t.Context(), room, domain.PurgeStep{To: 20, Spared: begin.Add(time.Hour), Limit: 100}); err != nil {
+			t.Fatal(err)
+		}
+		all, err := db.Timeline(t.Context(), room, domain.PageQuery{Limit: 100})
+		if err != nil || len(all.Events) < 20 || len(all.Events) >= 40 {
+			t.Fatalf("%d lines of 40 after a purge: %v", len(all.Events), err)
+		}
+		for half := range 40 {
+			when := begin.Add(time.Duration(half) * 30 * time.Second)
+			want := int64(0)
+			for _, e := range all.Events {
+				if want == 0 && !e.At.Before(when.Truncate(time.Millisecond)) {
+					want = e.Seq
+				}
+			}
+			p, err := db.Timeline(t.Context(), room, domain.PageQuery{At: when, Limit: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := int64(0)
+			if n := len(p.Events); n > 0 && (want != 0 || !p.Events[n-1].At.Before(when)) {
+				got = p.Events[n-1].Seq
+			}
+			if got != want {
+				t.Errorf("%d half minutes on: the page ends with %d, the first line of then is %d", half, got, want)
+			}
+		}
+	})
+}
+
+// What the writer knows of rooms and members is never older than the last change of
+// it, whether the server or a command beside it made that.
+func TestAMessageIsPlacedByWhatIsSoNow(t *testing.T) {
+	testkit.Each(t, func(t *testing.T, o store.Options) {
+		db := testkit.Open(t, o)
+		o.Tool = true
+		for by, other := range map[string]*store.DB{"server": db, "command": testkit.Open(t, o)} {
+			t.Run(by, func(t *testing.T) { placed(t, db, other, by) })
+		}
+	})
+}
+
+func placed(t *testing.T, db, other *store.DB, by string) {
+	u := domain.User{ID: "usr_" + by, Kind: domain.KindUser, Role: domain.SystemUser, Username: by, DisplayName: "Old name"}
+	owner := domain.User{ID: "own_" + by, Kind: domain.KindUser, Role: domain.SystemUser, Username: "owner." + by}
+	for _, u := range []domain.User{owner, u} {
+		if err := db.CreateUser(t.Context(), u, "", domain.Signup{}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, _, err := db.CreateRoom(t.Context(), owner.ID, domain.NewRoom{Kind: domain.PublicRoom, Name: "Lobby", Members: []string{u.ID}}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	room, yes, no, name := s.Room.ID, true, false, "New name"
+	for i, step := range []struct {
+		change func() error
+		code   string
+	}{
+		{func() error { return nil }, ""},
+		{func() error { return mute(t, other, owner.ID, room, u.ID, time.Now().Add(time.Hour)) }, "muted"},
+		{func() error { return mute(t, other, owner.ID, room, u.ID, time.Time{}) }, ""},
+		{func() error { _, err := other.Leave(t.Context(), u.ID, room, time.Now()); return err }, "not_a_member"},
+		{func() error { _, err := other.Join(t.Context(), u.ID, room, time.Now()); return err }, ""},
+		{func() error {
+			_, err := other.UpdateRoom(t.Context(), owner.ID, room, domain.RoomChange{Archived: &yes}, time.Now())
+			return err
+		}, "room_archived"},
+		{func() error {
+			_, err := other.UpdateRoom(t.Context(), owner.ID, room, domain.RoomChange{Archived: &no}, time.Now())
+			return err
+		}, ""},
+		{func() error { _, err := other.MarkRead(t.Context(), u.ID, room, 2, time.Now()); return err }, ""},
+		{func() error {
+			_, err := other.UpdateProfile(t.Context(), u.ID, domain.Profile{DisplayName: &name})
+			return err
+		}, ""},
+	} {
+		if err := step.change(); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+		r, err := db.Room(t.Context(), room)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 2 { // asked, and known
+			e, _, err := db.AppendMessage(t.Context(), u.ID, domain.Draft{Room: room, Key: fmt.Sprint(i, n), Text: "hello"}, nil, false, time.Now())
+			if code := domain.CodeOf(err); code != step.code || code == "" && err != nil {
+				t.Errorf("step %d: %v, want %q", i, err, step.code)
+			}
+			if err == nil && (e.Seq != r.Head+int64(n)+1 || i == 8 && e.Actor.DisplayName != name) {
+				t.Errorf("step %d: message %d of %q in a room with %d events", i, e.Seq, e.Actor.DisplayName, r.Head)
+			}
+		}
+		if e, repeat, err := db.AppendMessage(t.Context(), u.ID, domain.Draft{Room: room, Key: "0 0", Text: "hello"}, nil, false, time.Now()); err != nil || !repeat {
+			t.Errorf("step %d: what was sent before is not known: %v, %v", i, e, err)
+		}
+	}
+}
+
+func mute(t *testing.T, db *store.DB, by, room, user string, until time.Time) error {
+	_, err := db.Mute(t.Context(), by, room, user, until, time.Now())
+	return err
+}

@@ -145,7 +145,7 @@ func (db *DB) MarkRead(ctx context.Context, user, room string, seq int64, now ti
 		if err := domain.Allow(r, m, domain.ReadRoom, now); err != nil {
 			return err
 		}
-		_, err = t.ExecContext(ctx, `UPDATE members SET read_seq = $3 WHERE room_id = $1 AND user_id = $2 AND read_seq < $3`, room, user, min(seq, r.Head))
+		_, err = t.ExecContext(ctx, raiseRead, room, user, min(seq, r.Head))
 		if err != nil {
 			return err
 		}

@@ -16,21 +16,36 @@ const preparedMax = 128
 // commit again for each commit would take a quarter of the writer's time.
 type prepared struct {
 	*sql.Conn
-	stmts map[string]*sql.Stmt
+	stmts map[string]statement
+	kept  kept
 }
 
-func prepare(c *sql.Conn) *prepared { return &prepared{c, make(map[string]*sql.Stmt)} }
+type statement struct {
+	*sql.Stmt
+	changes bool // what is kept
+}
 
-func (p *prepared) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
-	if s := p.stmts[query]; s != nil {
+func prepare(c *sql.Conn) *prepared { return &prepared{Conn: c, stmts: make(map[string]statement)} }
+
+func (p *prepared) stmt(ctx context.Context, query string) (statement, error) {
+	s, err := p.known(ctx, query)
+	if s.changes {
+		p.kept.forget()
+	}
+	return s, err
+}
+
+func (p *prepared) known(ctx context.Context, query string) (statement, error) {
+	if s, ok := p.stmts[query]; ok {
 		return s, nil
 	}
 	if len(p.stmts) == preparedMax {
 		if err := p.forget(); err != nil {
-			return nil, err
+			return statement{}, err
 		}
 	}
-	s, err := p.PrepareContext(ctx, query)
+	fresh, err := p.PrepareContext(ctx, query)
+	s := statement{fresh, changesPlaces(query)}
 	if err == nil {
 		p.stmts[query] = s
 	}

@@ -28,6 +28,7 @@ type querier interface {
 type tx struct {
 	querier
 	d      *dialect
+	kept   *kept // SQLite
 	events []domain.Event
 }
 
@@ -224,7 +225,7 @@ func (w *writer) transact(ctx context.Context, jobs []*job) error {
 }
 
 // runAll runs each job in a savepoint of its own, and all messages in one.
-func (w *writer) runAll(ctx context.Context, conn querier, jobs []*job) error {
+func (w *writer) runAll(ctx context.Context, conn *prepared, jobs []*job) error {
 	var appends []*job
 	for _, j := range jobs {
 		if j.append != nil {
@@ -238,11 +239,13 @@ func (w *writer) runAll(ctx context.Context, conn querier, jobs []*job) error {
 	if len(appends) == 0 {
 		return nil
 	}
-	if whole, err := w.appendWhole(ctx, conn, appends, len(appends) == len(jobs)); whole || err != nil {
-		return err
+	for _, keyed := range []bool{false, true} {
+		if whole, err := w.appendWhole(ctx, conn, appends, keyed, len(appends) == len(jobs)); whole || err != nil {
+			return err
+		}
 	}
 	for _, j := range appends { // one of them is bad: find it
-		if err := w.inSavepoint(ctx, conn, j, func(t *tx) error { return t.appendAll(ctx, []*job{j}) }); err != nil {
+		if err := w.inSavepoint(ctx, conn, j, func(t *tx) error { return t.appendAll(ctx, []*job{j}, true) }); err != nil {
 			return err
 		}
 	}
@@ -252,17 +255,18 @@ func (w *writer) runAll(ctx context.Context, conn querier, jobs []*job) error {
 // appendWhole appends all messages of a batch, or none of them, and reports
 // which. If they are alone in it, the transaction takes the place of a savepoint,
 // which would copy what it may have to undo.
-func (w *writer) appendWhole(ctx context.Context, conn querier, jobs []*job, alone bool) (bool, error) {
-	fn := func(t *tx) error { return t.appendAll(ctx, jobs) }
+func (w *writer) appendWhole(ctx context.Context, conn *prepared, jobs []*job, keyed, alone bool) (bool, error) {
+	fn := func(t *tx) error { return t.appendAll(ctx, jobs, keyed) }
 	if !alone {
 		all := &job{}
 		err := w.inSavepoint(ctx, conn, all, fn)
 		return all.err == nil, err
 	}
-	err := fn(&tx{querier: conn, d: w.db.dialect})
+	err := fn(w.tx(conn))
 	if err == nil {
 		return true, nil
 	}
+	conn.kept.forget()
 	for _, query := range []string{"ROLLBACK", "BEGIN IMMEDIATE"} {
 		if _, failed := conn.ExecContext(ctx, query); failed != nil {
 			return false, errors.Join(err, failed)
@@ -271,16 +275,21 @@ func (w *writer) appendWhole(ctx context.Context, conn querier, jobs []*job, alo
 	return false, nil
 }
 
+func (w *writer) tx(conn *prepared) *tx {
+	return &tx{querier: conn, d: w.db.dialect, kept: &conn.kept}
+}
+
 // inSavepoint runs fn; if it fails, j takes the error and the transaction goes
 // on without it. An error of inSavepoint itself means that the transaction is
 // lost.
-func (w *writer) inSavepoint(ctx context.Context, conn querier, j *job, fn func(*tx) error) error {
+func (w *writer) inSavepoint(ctx context.Context, conn *prepared, j *job, fn func(*tx) error) error {
 	if _, err := conn.ExecContext(ctx, "SAVEPOINT job"); err != nil {
 		return err
 	}
-	t := &tx{querier: conn, d: w.db.dialect}
+	t := w.tx(conn)
 	if err := fn(t); err != nil {
 		j.err, j.events = err, nil
+		conn.kept.forget()
 		if _, err := conn.ExecContext(ctx, "ROLLBACK TO job"); err != nil {
 			return errors.Join(j.err, err)
 		}
