@@ -42,10 +42,11 @@ func (f *flushers) init() {
 func (f *flushers) start(ctx context.Context, wg *sync.WaitGroup) {
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
+			w := newWriter()
 			for {
 				select {
 				case b := <-f.work:
-					f.flush(b)
+					f.flush(b, w)
 				case <-ctx.Done():
 					return
 				}
@@ -67,7 +68,7 @@ func (f *flushers) hand(b *batch) {
 	case f.work <- b:
 	default:
 		f.behind.Add(1)
-		f.flush(b)
+		f.flush(b, newWriter())
 	}
 }
 
@@ -77,11 +78,12 @@ func (g *Service) Queues() []obs.Queue {
 	return []obs.Queue{{Name: "fan_out", Limit: batchQueue, Depth: func() int { return len(f.work) }, Full: f.behind.Load}}
 }
 
-func (f *flushers) flush(b *batch) {
+func (f *flushers) flush(b *batch, w *writer) {
 	for i, c := range b.conns[:b.n] {
-		c.flush()
+		c.flushWith(w)
 		b.conns[i] = nil
 	}
+	w.b = nil
 	if b.at != 0 && b.n > 0 {
 		f.delivered(max(time.Since(time.UnixMilli(b.at)).Seconds(), 0))
 	}

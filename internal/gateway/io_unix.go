@@ -52,7 +52,9 @@ func (c *conn) tryWrite(w *writer, b []byte) (n int, again bool, err error) {
 		return 0, true, nil
 	}
 	w.b = b
-	if err := c.raw.Write(w.ready); err != nil {
+	// Not its Write, which gets ready to wait and keeps others out: a queue has one
+	// flusher, and none waits here.
+	if err := c.raw.Control(w.ready); err != nil {
 		return 0, false, err
 	}
 	if w.err == syscall.EAGAIN {
@@ -62,12 +64,12 @@ func (c *conn) tryWrite(w *writer, b []byte) (n int, again bool, err error) {
 	return n, w.err == nil && n < len(b), w.err
 }
 
-// writeNow writes once. It never asks to be called again.
-func (w *writer) writeNow(fd uintptr) bool {
+// writeNow writes once.
+func (w *writer) writeNow(fd uintptr) {
 	for {
 		w.n, w.err = syscall.Write(int(fd), w.b)
 		if w.err != syscall.EINTR {
-			return true
+			return
 		}
 	}
 }

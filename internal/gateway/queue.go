@@ -36,14 +36,15 @@ type queue struct {
 // frame was too much for the bound.
 func (q *queue) put(frame []byte, bound int) (flush, full bool) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.ending || q.broken {
-		return false, false
+	switch {
+	case q.ending || q.broken:
+	case q.bytes+len(frame) > bound:
+		full = true
+	default:
+		flush = q.add(frame)
 	}
-	if q.bytes+len(frame) > bound {
-		return false, true
-	}
-	return q.add(frame), false
+	q.mu.Unlock()
+	return flush, full
 }
 
 func (q *queue) add(frame []byte) (flush bool) {
@@ -187,15 +188,18 @@ type writer struct {
 	b     []byte // to be written
 	n     int    // what the socket took of it
 	err   error
-	ready func(fd uintptr) bool // w.writeNow
-	join  []byte                // where frames are joined
+	ready func(fd uintptr) // w.writeNow
+	join  []byte           // where frames are joined
 }
 
-var writers = sync.Pool{New: func() any {
+func newWriter() *writer {
 	w := new(writer)
 	w.ready = w.writeNow
 	return w
-}}
+}
+
+// writers are for those who flush one connection.
+var writers = sync.Pool{New: func() any { return newWriter() }}
 
 // flush writes what waits, without ever blocking: a connection whose socket is
 // full goes on in a goroutine of its own.

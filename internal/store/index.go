@@ -20,8 +20,8 @@ import (
 
 const (
 	indexLot  = 1000
-	indexWait = 200 * time.Millisecond // how old a message may get before its lot begins
-	lookEvery = 25                     // ticks
+	indexWait = time.Second // how old a message may get before its lot begins
+	lookEvery = 5           // ticks
 )
 
 // words and scope are what the index holds of a message.
