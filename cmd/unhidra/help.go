@@ -15,6 +15,7 @@ func commands() []command {
 		userCommand(),
 		tokenCommand(),
 		deviceCommand(),
+		roomCommand(),
 		auditCommand(),
 		{"backup", "copy everything to one file, also while the server runs", backup},
 		{"restore", "put a backup in place", restore},

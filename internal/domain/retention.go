@@ -129,13 +129,12 @@ type RoomUse struct {
 	Text   int64 // bytes of texts, about: a sample of the room is measured
 }
 
-// HeldText is a text that was taken from everyone's view in a room under a legal
-// hold, and is kept for the record.
-type HeldText struct {
-	Seq       int64
+// EarlierText is what a message said before it was edited or, if the room was under
+// a legal hold, before it was deleted: then it is kept for the record.
+type EarlierText struct {
 	Version   int // 0: the first text
 	Text      string
-	At        time.Time
-	DeletedBy string
+	At        time.Time // when it was written
+	DeletedBy UserRef   // zero, as the time: the message was edited, and is there
 	DeletedAt time.Time
 }

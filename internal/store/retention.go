@@ -185,17 +185,23 @@ func (t *tx) hold(ctx context.Context, m *domain.Message, by string, now time.Ti
 	return err
 }
 
-// HeldTexts lists what is kept for the record of room, after a number.
-func (db *DB) HeldTexts(ctx context.Context, room string, after int64, limit int) ([]domain.HeldText, error) {
-	rows, err := db.read.QueryContext(ctx, `SELECT seq, version, text, at, by_id, deleted_at FROM held_texts
-		WHERE room_id = $1 AND seq > $2 ORDER BY seq, version LIMIT $3`, room, after, limit)
+// EarlierTexts lists what a message said before, after a version (-1: from the
+// first on). Of a message that was deleted under a legal hold, that is all that it
+// ever said.
+func (db *DB) EarlierTexts(ctx context.Context, room string, seq int64, after, limit int) ([]domain.EarlierText, error) {
+	rows, err := db.read.QueryContext(ctx, `SELECT version, text, at, deleted_at, by_id, u.kind, u.username, u.display_name, u.avatar FROM (
+			SELECT version, text, at, 0 AS deleted_at, NULL AS by_id FROM versions WHERE room_id = $1 AND seq = $2
+			UNION ALL
+			SELECT version, text, at, deleted_at, by_id FROM held_texts WHERE room_id = $1 AND seq = $2
+		) AS texts LEFT JOIN users u ON u.id = by_id WHERE version > $3 ORDER BY version LIMIT $4`, room, seq, after, limit)
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(rows *sql.Rows) (h domain.HeldText, err error) {
+	return collect(rows, func(rows *sql.Rows) (t domain.EarlierText, err error) {
 		var written, deleted int64
-		err = rows.Scan(&h.Seq, &h.Version, &h.Text, &written, &h.DeletedBy, &deleted)
-		h.At, h.DeletedAt = at(written), at(deleted)
-		return h, err
+		var by nullRef
+		err = rows.Scan(append([]any{&t.Version, &t.Text, &written, &deleted}, by.dest()...)...)
+		t.At, t.DeletedAt, t.DeletedBy = at(written), at(deleted), by.ref()
+		return t, err
 	})
 }

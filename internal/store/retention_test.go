@@ -344,14 +344,14 @@ func TestLegalHold(t *testing.T) {
 		if v, err := db.Versions(ctx, room, said.Seq); err != nil || len(v) != 0 {
 			t.Errorf("its earlier texts: %v, %v", v, err)
 		}
-		held, err := db.HeldTexts(ctx, room, 0, 10)
-		if err != nil || len(held) != 2 || held[0].Text != "first text" || held[1].Text != "second text" || held[1].DeletedBy != userID(1) {
+		held, err := db.EarlierTexts(ctx, room, said.Seq, -1, 10)
+		if err != nil || len(held) != 2 || held[0].Text != "first text" || held[1].Text != "second text" || held[1].DeletedBy.ID != userID(1) || held[1].DeletedAt.IsZero() {
 			t.Errorf("for the record: %+v, %v", held, err)
 		}
 		if _, err := db.HoldRoom(ctx, boss.ID, room, false, now); err != nil {
 			t.Fatal(err)
 		}
-		if held, err := db.HeldTexts(ctx, room, 0, 10); err != nil || len(held) != 0 {
+		if held, err := db.EarlierTexts(ctx, room, said.Seq, -1, 10); err != nil || len(held) != 0 {
 			t.Errorf("after the hold: %+v, %v", held, err)
 		}
 		if p, err := db.Purge(ctx, room, domain.PurgeStep{Before: now.Add(time.Hour), Limit: 100}); err != nil || p.Events == 0 {

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/app"
+	"github.com/unhidra/unhidra/internal/audit"
+	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/wire"
+)
+
+const roomText = `room <action> [flags] [arguments]
+
+Lists rooms, or takes the log of one away, with the rights of whoever can read the
+data folder. It may be used while the server runs. An export is recorded in the
+audit log before anything is written.
+
+  room list           list all rooms but direct conversations, with their ids
+  room export <id>    write all that is kept of a room to standard output, direct
+                      conversations included, a JSON object to a line
+
+Lines of an export, in this order:
+
+  {"export": ...}     which room, how far its log goes, when it was exported
+  {"event": ...}      each event of the log, with its message as it is now
+  {"earlier": ...}    after a message: what it said before it was edited, or before
+                      it was deleted under a legal hold, and then by whom and when
+  {"end": ...}        how many there were: without this line, something is missing
+
+docs/retention.md explains every field.
+`
+
+func roomCommand() command {
+	return command{"room", "list rooms, or export the log of one", manageRooms}
+}
+
+func manageRooms(ctx context.Context, e *env, args []string) error {
+	fs := e.flags("room", roomText)
+	flags := config.NewFlags(fs)
+	words, err := interspersed(fs, args)
+	if err != nil {
+		return err
+	}
+	want := map[string]int{"list": 1, "export": 2}
+	if len(words) == 0 || want[words[0]] != len(words) {
+		return usagef("see `unhidra room --help`")
+	}
+	c, err := e.load(flags)
+	if err != nil {
+		return err
+	}
+	db, log, err := e.auditLog(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if words[0] == "list" {
+		return e.listRooms(ctx, db)
+	}
+	return e.exportRoom(ctx, c, db, log, words[1])
+}
+
+const roomPage = 200
+
+func (e *env) listRooms(ctx context.Context, db *store.DB) error {
+	w := tabwriter.NewWriter(e.stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "ROOM\tNAME\tKIND\tOWNER\tLAST USED\tHELD SINCE")
+	for after := ""; ; {
+		page, err := db.AllRooms(ctx, "", domain.RoomsByName, after, roomPage)
+		if err != nil {
+			return err
+		}
+		for _, r := range page {
+			after = r.ID
+			held := "-"
+			if !r.HeldAt.IsZero() {
+				held = r.HeldAt.Format(time.DateTime)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, plain(r.Name), r.Kind, r.Owner.Username, r.LastAt.Format(time.DateTime), held)
+		}
+		if len(page) < roomPage {
+			return w.Flush()
+		}
+	}
+}
+
+func (e *env) exportRoom(ctx context.Context, c config.Config, db *store.DB, log *audit.Service, id string) error {
+	r, err := db.Room(ctx, id)
+	if err != nil {
+		return err
+	}
+	// Recorded first, as with the audit log's own export.
+	event := operatorEvent(domain.AuditAdminRoom)
+	event.Target = domain.AuditTarget{Kind: "room", ID: r.ID}
+	event.Details = map[string]string{"change": "export"}
+	if err := log.RecordSync(ctx, event); err != nil {
+		return err
+	}
+	w := bufio.NewWriter(e.stdout)
+	x := newRoomExport(db, w)
+	if err := x.room(ctx, r, exportHead{Program: "unhidra " + version(), Server: app.Host(c), At: time.Now().UTC()}); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// A roomExport writes a room's log. It reads page by page, so that a long log
+// needs no more memory than a short one, and holds no transaction open meanwhile.
+type roomExport struct {
+	db  *store.DB
+	to  *json.Encoder
+	end exportEnd
+}
+
+// exportFormat is the format of what is written. Fields may be added to it; a
+// change of what is there needs the next number.
+const exportFormat = 1
+
+// exportHead is the first line.
+type exportHead struct {
+	Format    int        `json:"format"`
+	Program   string     `json:"program"`
+	Server    string     `json:"server"`
+	At        time.Time  `json:"exported_at"`
+	Room      wire.Room  `json:"room"`
+	HeldSince *time.Time `json:"held_since,omitempty"`
+}
+
+// exportEarlier is what a message said before.
+type exportEarlier struct {
+	Seq       int64      `json:"seq"` // of the message
+	Version   int        `json:"version"`
+	Text      string     `json:"text"`
+	At        time.Time  `json:"at"`
+	DeletedBy *wire.User `json:"deleted_by,omitempty"`
+	DeletedAt *time.Time `json:"deleted_at,omitempty"`
+}
+
+// exportEnd is the last line.
+type exportEnd struct {
+	Events  int `json:"events"`
+	Earlier int `json:"earlier"`
+}
+
+func newRoomExport(db *store.DB, w io.Writer) *roomExport {
+	to := json.NewEncoder(w)
+	to.SetEscapeHTML(false) // for people who read it as it is
+	return &roomExport{db: db, to: to}
+}
+
+// room writes what is kept of r up to its head.
+func (x *roomExport) room(ctx context.Context, r domain.Room, head exportHead) error {
+	head.Format, head.Room = exportFormat, wire.FromRoom(r)
+	if !r.HeldAt.IsZero() {
+		head.HeldSince = &r.HeldAt
+	}
+	if err := x.line("export", head); err != nil {
+		return err
+	}
+	for after := r.Floor; after < r.Head; {
+		events, err := x.db.Replay(ctx, r.ID, after, roomPage)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			if e.Seq > r.Head {
+				break // said since
+			}
+			if err := x.event(ctx, e); err != nil {
+				return err
+			}
+		}
+		if len(events) == 0 {
+			break // purged since
+		}
+		after = events[len(events)-1].Seq
+	}
+	return x.line("end", x.end)
+}
+
+func (x *roomExport) event(ctx context.Context, e domain.Event) error {
+	x.end.Events++
+	if err := x.line("event", wire.FromEvent(e)); err != nil || e.Type != domain.MessageCreated {
+		return err
+	}
+	if e.Message.Edits == 0 && e.Message.DeletedAt.IsZero() {
+		return nil
+	}
+	for after := -1; ; {
+		texts, err := x.db.EarlierTexts(ctx, e.Room, e.Seq, after, roomPage)
+		if err != nil {
+			return err
+		}
+		for _, t := range texts {
+			if err := x.earlier(e.Seq, t); err != nil {
+				return err
+			}
+			after = t.Version
+		}
+		if len(texts) < roomPage {
+			return nil
+		}
+	}
+}
+
+func (x *roomExport) earlier(seq int64, t domain.EarlierText) error {
+	x.end.Earlier++
+	v := exportEarlier{Seq: seq, Version: t.Version, Text: t.Text, At: t.At}
+	if !t.DeletedAt.IsZero() {
+		by := wire.FromUser(t.DeletedBy)
+		v.DeletedBy, v.DeletedAt = &by, &t.DeletedAt
+	}
+	return x.line("earlier", v)
+}
+
+func (x *roomExport) line(what string, v any) error {
+	return x.to.Encode(map[string]any{what: v})
+}

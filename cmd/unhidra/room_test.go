@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/testkit"
+)
+
+// An export has each event once and in order, over several pages, and every text
+// that was ever said while the room was under a legal hold.
+func TestRoomExport(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		ctx, now := t.Context(), time.Now()
+		ann := domain.User{ID: fmt.Sprintf("usr_%026d", 1), Kind: domain.KindUser, Role: domain.SystemAdmin, Username: "ann", DisplayName: "Ann"}
+		if err := db.CreateUser(ctx, ann, "", domain.Signup{}, now); err != nil {
+			t.Fatal(err)
+		}
+		made, _, err := db.CreateRoom(ctx, ann.ID, domain.NewRoom{Kind: domain.PublicRoom, Name: "Lobby"}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		room := made.Room.ID
+		say := func(text string) int64 {
+			e, _, err := db.AppendMessage(ctx, ann.ID, domain.Draft{Room: room, Key: text, Text: text}, nil, false, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return e.Seq
+		}
+		edit := func(seq int64, text string) {
+			if _, err := db.EditMessage(ctx, ann.ID, room, seq, text, nil, false, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := db.HoldRoom(ctx, ann.ID, room, true, now); err != nil {
+			t.Fatal(err)
+		}
+		for i := range roomPage {
+			say(fmt.Sprint("line ", i))
+		}
+		stays, goes := say("stays"), say("goes")
+		for i := range roomPage + 1 {
+			edit(stays, fmt.Sprint("stays ", i))
+		}
+		edit(goes, "<goes & is kept>")
+		if _, err := db.DeleteMessage(ctx, ann.ID, room, goes, now); err != nil {
+			t.Fatal(err)
+		}
+		r, err := db.Room(ctx, room)
+		if err != nil {
+			t.Fatal(err)
+		}
+		say("said since")
+
+		var out bytes.Buffer
+		if err := newRoomExport(db, &out).room(ctx, r, exportHead{Program: "unhidra 1.0"}); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+		if len(lines) != int(r.Head)+roomPage+1+2+2 {
+			t.Fatalf("%d lines for %d events", len(lines), r.Head)
+		}
+		if !strings.HasPrefix(lines[0], `{"export":{"format":1,`) || !strings.Contains(lines[0], `"name":"Lobby"`) || !strings.Contains(lines[0], `"held_since":"`) {
+			t.Errorf("first line: %s", lines[0])
+		}
+		if want := fmt.Sprintf(`{"end":{"events":%d,"earlier":%d}}`, r.Head, roomPage+1+2); lines[len(lines)-1] != want {
+			t.Errorf("last line: %s, want %s", lines[len(lines)-1], want)
+		}
+		seq, texts := int64(0), map[int64][]string{}
+		for _, line := range lines {
+			var l struct {
+				Event   *struct{ Seq int64 }
+				Earlier *exportEarlier
+			}
+			if err := json.Unmarshal([]byte(line), &l); err != nil {
+				t.Fatal(err)
+			}
+			if l.Event != nil {
+				if seq++; l.Event.Seq != seq {
+					t.Fatalf("event %d instead of %d", l.Event.Seq, seq)
+				}
+			}
+			if e := l.Earlier; e != nil {
+				if e.Seq != seq || e.Version != len(texts[seq]) {
+					t.Errorf("version %d of %d after event %d", e.Version, e.Seq, seq)
+				}
+				if deleted := e.DeletedBy != nil && e.DeletedBy.Username == "ann" && e.DeletedAt != nil; deleted != (seq == goes) {
+					t.Errorf("deleted by %v at %v: %q", e.DeletedBy, e.DeletedAt, e.Text)
+				}
+				texts[seq] = append(texts[seq], e.Text)
+			}
+		}
+		if got := fmt.Sprint(texts[goes]); got != "[goes <goes & is kept>]" || len(texts[stays]) != roomPage+1 || texts[stays][0] != "stays" {
+			t.Errorf("earlier texts: %v and %d, the first %q", got, len(texts[stays]), texts[stays][0])
+		}
+		if strings.Contains(out.String(), "said since") {
+			t.Error("it goes on after the head that its first line names")
+		}
+	})
+}
