@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
-import { launch, password, shot, signUp, visitor } from './people.mjs';
+import { composer, launch, line, password, shot, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
 const server = new Server({ RATE_LIMIT_LOGIN_PER_MINUTE: '1000', RATE_LIMIT_LOGIN_BURST: '1000' });
@@ -163,11 +163,54 @@ chapter('an invitation is made, used by somebody, and revoked', async () => {
   await page.getByText('No invitations in use').waitFor();
 });
 
-chapter('rooms are archived and deleted, and nothing in them is read', async () => {
+chapter('a room is put under a legal hold, and exported with what was deleted in it', async () => {
   await bob.getByRole('button', { name: 'Create room' }).first().click();
   await bob.getByRole('dialog').getByLabel('Name').fill('Den');
   await bob.getByRole('dialog').getByRole('button', { name: 'Create room' }).click();
-  await bob.getByRole('textbox', { name: /^Message/ }).waitFor();
+  await composer(bob).fill('nobody will ever know');
+  await composer(bob).press('Enter');
+  const said = line(bob, 'nobody will ever know');
+  await said.waitFor();
+  await fresh();
+  await at(page, 'rooms');
+  const actions = page.getByRole('button', { name: 'Actions for Den' });
+  const choose = async (item) => {
+    await actions.click();
+    await page.getByRole('menuitem', { name: item }).click();
+  };
+  await choose('Put under legal hold');
+  await page.keyboard.type('case 7'); // the reason has the focus
+  await accessibleEverywhere(page, 'admin-hold');
+  await page.keyboard.press('Enter');
+  await row('Den').getByText('Legal hold').waitFor();
+  await accessibleEverywhere(page, 'admin-held');
+  await bob.getByText('put the room under a legal hold').waitFor();
+  const message = bob.getByRole('article').filter({ hasText: 'nobody will ever know' });
+  await message.hover();
+  await message.getByRole('button', { name: /more/i }).click();
+  await bob.getByRole('menuitem', { name: /delete/i }).click();
+  await dialog(bob).getByRole('button', { name: 'Delete' }).click();
+  await said.waitFor({ state: 'detached' });
+
+  const room = new URL(bob.url()).pathname.split('/').pop();
+  const lines = server.command('room', 'export', room).trim().split('\n').map((l) => JSON.parse(l));
+  assert.ok(lines[0].export.room.held, 'the first line says that the room is held');
+  const kept = lines.filter((l) => l.earlier).map((l) => l.earlier);
+  assert.deepEqual(kept.map((e) => [e.text, e.deleted_by.username]), [['nobody will ever know', 'bob']]);
+  assert.deepEqual(lines.at(-1), { end: { events: lines[0].export.room.head, earlier: 1 } });
+
+  await actions.click();
+  assert.ok(await page.getByRole('menuitem', { name: 'Delete room' }).isDisabled(), 'it cannot be deleted');
+  await page.getByRole('menuitem', { name: 'End legal hold' }).click();
+  await dialog().getByLabel('Reason').fill('case 7 is closed');
+  await accessibleEverywhere(page, 'admin-release');
+  await dialog().getByRole('button', { name: 'End legal hold' }).click();
+  await row('Den').getByText('Legal hold').waitFor({ state: 'detached' });
+  await bob.getByText('ended the legal hold').waitFor();
+  assert.ok(!server.command('room', 'export', room).includes('nobody will ever know'), 'what was kept is gone with the hold');
+});
+
+chapter('rooms are archived and deleted, and nothing in them is read', async () => {
   await at(page, 'rooms');
   await row('Den').getByText('owned by Bob Jones').waitFor();
   await accessibleEverywhere(page, 'admin-rooms');
@@ -187,7 +230,7 @@ chapter('rooms are archived and deleted, and nothing in them is read', async () 
 
 chapter('the log is followed, filtered, downloaded and checked', async () => {
   await at(page, 'audit');
-  for (const what of ['Account disabled', 'Account enabled', 'Session ended', 'New passphrase required', 'Setting changed', 'Invitation made', 'Invitation revoked', 'Room archived, reopened or deleted']) await logged(what);
+  for (const what of ['Account disabled', 'Account enabled', 'Session ended', 'New passphrase required', 'Setting changed', 'Invitation made', 'Invitation revoked', 'Room archived, deleted, held or exported']) await logged(what);
   // What happens now comes by itself.
   const stranger = await visitor(browser);
   await signIn(stranger, 'cy', 'not the passphrase at all');

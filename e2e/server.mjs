@@ -53,19 +53,7 @@ export class Server {
   async start() {
     await this.reserve();
     this.#said = '';
-    this.#process = spawn(bin, ['serve'], {
-      env: {
-        ...process.env,
-        UNHIDRA_DATA_DIR: this.#dir,
-        UNHIDRA_BIND_ADDR: '127.0.0.1',
-        GATEWAY_PORT: String(this.port),
-        UNHIDRA_OPERATOR_ADDR: 'off',
-        RATE_LIMIT_REGISTER_PER_HOUR: '1000',
-        RATE_LIMIT_IP_PER_MINUTE: '10000',
-        RATE_LIMIT_USER_PER_MINUTE: '10000',
-        ...this.#settings,
-      },
-    });
+    this.#process = spawn(bin, ['serve'], { env: this.#env });
     const says = `is on ${this.#settings.UNHIDRA_PUBLIC_URL ?? this.url}`;
     const ready = new Promise((done, failed) => {
       const take = (chunk) => {
@@ -77,6 +65,25 @@ export class Server {
       this.#process.once('exit', (code) => failed(new Error(`the server ended with ${code}: ${this.#said}`)));
     });
     await ready;
+  }
+
+  get #env() {
+    return {
+      ...process.env,
+      UNHIDRA_DATA_DIR: this.#dir,
+      UNHIDRA_BIND_ADDR: '127.0.0.1',
+      GATEWAY_PORT: String(this.port),
+      UNHIDRA_OPERATOR_ADDR: 'off',
+      RATE_LIMIT_REGISTER_PER_HOUR: '1000',
+      RATE_LIMIT_IP_PER_MINUTE: '10000',
+      RATE_LIMIT_USER_PER_MINUTE: '10000',
+      ...this.#settings,
+    };
+  }
+
+  /** Runs another command beside the server, and returns what it writes. */
+  command(...args) {
+    return execFileSync(bin, args, { env: this.#env, encoding: 'utf8' });
   }
 
   /** The link for the first administrator. */

@@ -62,6 +62,9 @@ export class Administration implements port.Administration {
   archiveRoom(id: string, archived: boolean): Promise<void> {
     return this.#do('PATCH', `/rooms/${enc(id)}`, { archived });
   }
+  holdRoom(id: string, held: boolean, reason: string): Promise<void> {
+    return this.#do('PUT', `/rooms/${enc(id)}/hold`, { held, reason });
+  }
   deleteRoom(id: string): Promise<void> {
     return this.#do('DELETE', `/rooms/${enc(id)}`);
   }

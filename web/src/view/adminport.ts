@@ -128,6 +128,8 @@ export interface Administration {
   uninvite(id: string): Promise<void>;
   rooms(q: string, order: RoomOrder, cursor: string): Promise<PageOf<OwnedRoom>>;
   archiveRoom(id: string, archived: boolean): Promise<void>;
+  /** puts a room under a legal hold, or ends it */
+  holdRoom(id: string, held: boolean, reason: string): Promise<void>;
   deleteRoom(id: string): Promise<void>;
   audit(f: AuditFilter, place: { before?: number; after?: number }): Promise<AuditPage>;
   verify(): Promise<Verdict>;
