@@ -113,6 +113,51 @@ func TestAKeyGivesOneMessage(t *testing.T) {
 	})
 }
 
+// Messages that are sent again share their commits with new ones, as when clients come
+// back after a break: each gets the event that it had.
+func TestRepeatsAmongNewMessages(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		room := openRoom(t, db, 8)
+		var mu sync.Mutex
+		first := make(map[string]int64)
+		for round := range 6 {
+			var wg sync.WaitGroup
+			for u := range 8 {
+				for i := range 2 * (round + 1) { // two of them new
+					wg.Go(func() {
+						key := fmt.Sprint(u, "-", i)
+						e, repeat, err := db.AppendMessage(t.Context(), userID(u), domain.Draft{Room: room, Key: key, Text: key}, nil, false, time.Now())
+						if err != nil {
+							t.Errorf("%s: %v", key, err)
+							return
+						}
+						mu.Lock()
+						defer mu.Unlock()
+						if was, ok := first[key]; ok != repeat || ok && was != e.Seq {
+							t.Errorf("%s: number %d, repeat %v; was %d, known %v", key, e.Seq, repeat, was, ok)
+						}
+						first[key] = e.Seq
+					})
+				}
+			}
+			wg.Wait()
+		}
+		events, err := db.Replay(t.Context(), room, 0, 1000)
+		messages := 0
+		for i, e := range events {
+			if e.Seq != int64(i+1) {
+				t.Fatalf("event %d has the number %d", i, e.Seq)
+			}
+			if e.Type == domain.MessageCreated {
+				messages++
+			}
+		}
+		if err != nil || messages != len(first) {
+			t.Errorf("%d messages, want %d, %v", messages, len(first), err)
+		}
+	})
+}
+
 func TestARefusedMessageFailsAlone(t *testing.T) {
 	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
 		room := openRoom(t, db, 3)
