@@ -20,16 +20,7 @@ func Encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
 }
 
-// DecodeRequest reads a frame from a client. What it returns shares b's memory.
-func DecodeRequest(b []byte) (Request, error) {
-	var r Request
-	if err := json.Unmarshal(b, &r); err != nil {
-		return Request{}, err
-	}
-	return r, nil
-}
-
-// Decode reads data, the inside of a frame, into v. Unknown fields and
+// Decode reads a frame of a client, or the data inside it, into v. Unknown fields and
 // anything after the value are errors.
 func Decode(data []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(data))

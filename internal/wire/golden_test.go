@@ -194,8 +194,8 @@ func checkGolden(t *testing.T, f frame) {
 
 func checkDecode(t *testing.T, f frame, file []byte) {
 	if want, ok := f.v.(Request); ok {
-		got, err := DecodeRequest(file)
-		if err != nil {
+		var got Request
+		if err := Decode(file, &got); err != nil {
 			t.Fatal(err)
 		}
 		if !reflect.DeepEqual(got, want) {
