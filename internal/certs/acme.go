@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -205,6 +204,3 @@ func advise(name, directory string, err error) string {
 	}
 	return "the answer of the ACME server says why"
 }
-
-// CertificateFolder is where a server keeps what ACME gave it.
-func CertificateFolder(dataDir string) string { return filepath.Join(dataDir, "certificates") }

@@ -116,10 +116,6 @@ func Register[I, O any](api huma.API, op huma.Operation, h func(context.Context,
 	})
 }
 
-// Public is the Security of an operation that needs nobody signed in. It is
-// the default, and says so where a reader might wonder.
-func Public() []map[string][]string { return nil }
-
 // An adapter joins huma to the mux.
 type adapter struct {
 	mux *http.ServeMux
