@@ -45,18 +45,24 @@ func (centrifugoTalk) answer(text []byte) []byte {
 	return nil
 }
 
-// startCentrifugo starts it as its documentation does for a chat: the memory
-// engine, JSON, everything else by default.
-func startCentrifugo(binary, dir string, rooms int) (*target, error) {
+// startCentrifugo starts it as its documentation does for a chat: JSON, and the
+// memory engine, which keeps no message, or with a url streams in PostgreSQL, which
+// keep the last hundred of each room; everything else by default.
+func startCentrifugo(binary, dir string, rooms int, url string) (*target, error) {
 	addr := freeAddr()
 	_, port, _ := net.SplitHostPort(addr)
+	channel := map[string]any{"allow_subscribe_for_client": true, "allow_publish_for_subscriber": true}
 	config := map[string]any{
 		"client": map[string]any{
 			"token": map[string]any{"hmac_secret_key": centrifugoKey}, "allowed_origins": []string{"*"},
 		},
-		"channel":     map[string]any{"without_namespace": map[string]any{"allow_subscribe_for_client": true, "allow_publish_for_subscriber": true}},
+		"channel":     map[string]any{"without_namespace": channel},
 		"log":         map[string]any{"level": "warn"},
 		"http_server": map[string]any{"address": "127.0.0.1", "port": port},
+	}
+	if url != "" {
+		config["broker"] = map[string]any{"enabled": true, "type": "postgres", "postgres": map[string]any{"dsn": url, "use_notify": true}}
+		channel["history_size"], channel["history_ttl"] = 100, "300s"
 	}
 	b, err := json.Marshal(config)
 	if err != nil {

@@ -47,6 +47,15 @@ type outcome struct {
 	lost, strange int64 // not received; twice or out of order
 }
 
+// whole is the processor time of a delivery with that of what the server needs.
+func (o outcome) whole() float64 {
+	all := o.cpu
+	for _, each := range o.beside {
+		all += each
+	}
+	return all
+}
+
 // listeners count what clients hear. Each message has a mark: who published it,
 // its number, and when it was due.
 type listeners struct {

@@ -20,7 +20,7 @@ func (s *settings) members(ctx context.Context) error {
 			break
 		}
 		l := load{1, m, min(m, 10), 10_000, max(s.length/2, 4*time.Second)}
-		names, all, err := s.compare(ctx, l)
+		names, all, err := s.compare(ctx, l, false)
 		if err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func (s *settings) idle(ctx context.Context) error {
 			},
 		}
 		if s.centrifugo != "" && n != manyMore {
-			starts = append(starts, func() (*target, error) { return startCentrifugo(s.centrifugo, s.fresh(), n/100) })
+			starts = append(starts, func() (*target, error) { return startCentrifugo(s.centrifugo, s.fresh(), n/100, "") })
 		}
 		for _, start := range starts {
 			t, err := start()

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ func main() {
 	part := flag.String("part", "", "for this program's own use: what to be")
 	flag.StringVar(&s.unhidra, "unhidra", "bin/unhidra", "the server's binary")
 	flag.StringVar(&s.centrifugo, "centrifugo", "", "Centrifugo's binary (go install github.com/centrifugal/centrifugo/v6@v6.9.1); empty: left out")
-	flag.StringVar(&s.postgres, "postgres", "", "URL of an empty PostgreSQL database, for cluster; empty: left out")
+	flag.StringVar(&s.postgres, "postgres", "", "URL of an empty PostgreSQL database, for cluster, and for a Centrifugo that keeps messages in fanout; empty: left out")
 	flag.IntVar(&s.rounds, "rounds", 3, "how often each load is put on each server; the median counts")
 	flag.DurationVar(&s.length, "length", 8*time.Second, "of each load")
 	flag.IntVar(&s.clients, "clients", 10_000, "for idle, storm and members")
@@ -92,27 +93,52 @@ func (s *settings) fresh() string {
 	return dir
 }
 
-// starters are the servers that are compared, for rooms and clients of l.
-func (s *settings) starters(ctx context.Context, l load) (names []string, start map[string]func() (*target, error), err error) {
+// Servers that have each message on disk before they deliver it, as Unhidra has.
+const (
+	bareKeeping       = "bare commits and writes"
+	centrifugoKeeping = "Centrifugo, PostgreSQL"
+)
+
+// starters are the servers that are compared, for rooms and clients of l, and with
+// keeping those that keep messages too.
+func (s *settings) starters(ctx context.Context, l load, keeping bool) (names []string, start map[string]func() (*target, error), err error) {
 	w, err := makeWorld(ctx, s.fresh(), "", l.clients(), l.rooms)
 	if err != nil {
 		return nil, nil, err
 	}
-	start = map[string]func() (*target, error){
-		"Unhidra":     func() (*target, error) { return w.start(s.unhidra, 1, "", "") },
-		"bare writes": func() (*target, error) { return startBare(l.rooms) },
+	start = make(map[string]func() (*target, error))
+	add := func(name string, fn func() (*target, error)) {
+		names = append(names, name)
+		start[name] = fn
 	}
-	names = []string{"Unhidra", "bare writes"}
+	add("Unhidra", func() (*target, error) { return w.start(s.unhidra, 1, "", "") })
 	if s.centrifugo != "" {
-		start["Centrifugo"] = func() (*target, error) { return startCentrifugo(s.centrifugo, s.fresh(), l.rooms) }
-		names = []string{"Unhidra", "Centrifugo", "bare writes"}
+		add("Centrifugo", func() (*target, error) { return startCentrifugo(s.centrifugo, s.fresh(), l.rooms, "") })
+	}
+	add("bare writes", func() (*target, error) { return startBare(l.rooms, "") })
+	if !keeping {
+		return names, start, nil
+	}
+	add(bareKeeping, func() (*target, error) { return startBare(l.rooms, filepath.Join(s.fresh(), "bare.db")) })
+	if s.centrifugo != "" && s.postgres != "" {
+		backend, err := backendOf(ctx, s.postgres)
+		if err != nil {
+			return nil, nil, err
+		}
+		add(centrifugoKeeping, func() (*target, error) {
+			t, err := startCentrifugo(s.centrifugo, s.fresh(), l.rooms, s.postgres)
+			if err == nil {
+				t.beside = map[string]func() time.Duration{"PostgreSQL": func() time.Duration { return family(backend) }}
+			}
+			return t, err
+		})
 	}
 	return names, start, nil
 }
 
 // compare puts l on each server in turn, again and again.
-func (s *settings) compare(ctx context.Context, l load) (names []string, all map[string][]outcome, err error) {
-	names, start, err := s.starters(ctx, l)
+func (s *settings) compare(ctx context.Context, l load, keeping bool) (names []string, all map[string][]outcome, err error) {
+	names, start, err := s.starters(ctx, l, keeping)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -128,7 +154,7 @@ func (s *settings) compare(ctx context.Context, l load) (names []string, all map
 			if err != nil {
 				return nil, nil, fmt.Errorf("%s: %w\n%s", name, err, tail(t.servers))
 			}
-			complain("%s: %s: %.1f µs, driver %.1f µs, %.0f/s, p50 %v, p99 %v", l, name, o.cpu, o.driver, o.achieved, o.p50, o.p99)
+			complain("%s: %s: %.1f µs, driver %.1f µs, %.0f/s, p50 %v, p99 %v", l, name, o.whole(), o.driver, o.achieved, o.p50, o.p99)
 			all[name] = append(all[name], o)
 		}
 	}
@@ -144,13 +170,13 @@ func (s *settings) fanouts(ctx context.Context) error {
 			return fmt.Errorf("-loads %s: %w", each, err)
 		}
 		l.publishers = max(1, 10/l.rooms)
-		names, all, err := s.compare(ctx, l)
+		names, all, err := s.compare(ctx, l, true)
 		if err != nil {
 			return err
 		}
 		for _, name := range names {
 			o := all[name]
-			cpu := median(o, func(o outcome) float64 { return o.cpu })
+			cpu := median(o, outcome.whole)
 			fmt.Printf("| %s | %s | **%.1f** (%s) | %s | %s | %.0f | %v | %v | %.1f | %.0f, %.0f |\n", l, name, cpu, list(o),
 				ratio(cpu, all["Centrifugo"]), ratio(cpu, all["bare writes"]),
 				median(o, func(o outcome) float64 { return o.achieved }),
@@ -182,7 +208,7 @@ func total(os []outcome, of func(outcome) int64) (sum float64) {
 func list(os []outcome) string {
 	var vs []string
 	for _, o := range os {
-		vs = append(vs, fmt.Sprintf("%.1f", o.cpu))
+		vs = append(vs, fmt.Sprintf("%.1f", o.whole()))
 	}
 	return strings.Join(vs, ", ")
 }
@@ -191,5 +217,5 @@ func ratio(cpu float64, to []outcome) string {
 	if len(to) == 0 {
 		return "–"
 	}
-	return fmt.Sprintf("%.2f", cpu/median(to, func(o outcome) float64 { return o.cpu }))
+	return fmt.Sprintf("%.2f", cpu/median(to, outcome.whole))
 }

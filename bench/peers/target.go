@@ -182,9 +182,9 @@ func fail(err error) {
 // parts are what this program can be as another process.
 func playPart(ctx context.Context, part string, args []string) error {
 	switch {
-	case part == "bare" && len(args) == 2:
+	case part == "bare" && len(args) == 3:
 		rooms, err := strconv.Atoi(args[1])
-		return errors.Join(err, beBare(args[0], rooms))
+		return errors.Join(err, beBare(args[0], rooms, args[2]))
 	case part == "nats" && len(args) == 1:
 		return beNATS(ctx, args[0], os.Stdout)
 	}

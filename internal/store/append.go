@@ -47,9 +47,8 @@ func keyOf(a *appending) actorKey { return actorKey{a.actor, a.draft.Key} }
 
 // known is what the database says about a lot of messages before it is appended.
 type known struct {
-	rooms   map[string]*domain.Room
-	places  map[place]domain.Member
-	earlier map[actorKey]roomSeq // nil: not looked for
+	rooms  map[string]*domain.Room
+	places map[place]domain.Member
 }
 
 // appendAll appends the messages of jobs in one go. A message that is refused
@@ -74,8 +73,9 @@ func (t *tx) appendAll(ctx context.Context, jobs []*job, keyed bool) error {
 // placeAll decides on the messages of jobs, and returns those that are to be
 // written.
 func (t *tx) placeAll(ctx context.Context, jobs []*job, known known, keyed bool) (fresh []*job, err error) {
+	var earlier map[actorKey]roomSeq
 	if keyed {
-		if known.earlier, err = t.earlier(ctx, jobs); err != nil {
+		if earlier, err = t.earlier(ctx, jobs); err != nil {
 			return nil, err
 		}
 	}
@@ -85,7 +85,7 @@ func (t *tx) placeAll(ctx context.Context, jobs []*job, known known, keyed bool)
 		a := j.append
 		k := keyOf(a)
 		j.err, j.events, a.repeat = nil, nil, false
-		if at, ok := known.earlier[k]; ok {
+		if at, ok := earlier[k]; ok {
 			j.err = t.found(ctx, a, at)
 			continue
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// keptMost is how many members' places are kept.
+// keptMost is how many rooms and places are kept.
 const keptMost = 4096
 
 // kept is what the writer of SQLite has read of rooms and of who is in them, so that
@@ -44,7 +44,7 @@ func (t *tx) know(ctx context.Context, jobs []*job) (known, error) {
 	if err := t.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&version); err != nil {
 		return known{}, err
 	}
-	if k.version != version || k.rooms == nil || len(k.places) > keptMost {
+	if k.version != version || k.rooms == nil || len(k.rooms)+len(k.places) > keptMost {
 		*k = kept{version, make(map[string]*domain.Room), make(map[place]domain.Member)}
 	}
 	if missing := without(distinct(jobs, roomOf), k.rooms); len(missing) > 0 {

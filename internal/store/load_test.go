@@ -38,6 +38,7 @@ func TestExpectedWait(t *testing.T) {
 // letting callers wait until they give up; reads go on.
 func TestOverloadIsRefusedEarly(t *testing.T) {
 	db, _, room := openLog(t, 1)
+	db.indexer.stop() // whose writes would be refused as well, and counted
 	held, release := make(chan struct{}), make(chan struct{})
 	go func() {
 		_ = db.write(context.Background(), func(context.Context, *tx) error {
