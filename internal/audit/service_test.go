@@ -134,7 +134,7 @@ func TestRateLimitsAreToldOfOnceAMinute(t *testing.T) {
 		if got := counts(t, mem); len(got) != 2 || got[0] != "" || got[1] != "" {
 			t.Fatalf("at once: %q", got)
 		}
-		time.Sleep(2 * time.Minute)
+		time.Sleep(2*time.Minute + 30*time.Second) // not when the service looks, every minute
 		for range 5 {
 			s.Record(ctx, limited("192.0.2.1"))
 		}
@@ -143,7 +143,7 @@ func TestRateLimitsAreToldOfOnceAMinute(t *testing.T) {
 		<-done
 		// The first of each, 999 more, and then five: a limit that was quiet for a
 		// while is told of at once again.
-		if got := strings.Join(counts(t, mem), " "); got != "  999 5" && got != "  999  4" {
+		if got := strings.Join(counts(t, mem), " "); got != "  999  4" {
 			t.Errorf("counts: %q", got)
 		}
 	})
