@@ -42,11 +42,10 @@ func (f *flushers) init() {
 func (f *flushers) start(ctx context.Context, wg *sync.WaitGroup) {
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			w := newWriter()
 			for {
 				select {
 				case b := <-f.work:
-					f.flush(b, w)
+					f.flush(b)
 				case <-ctx.Done():
 					return
 				}
@@ -68,7 +67,7 @@ func (f *flushers) hand(b *batch) {
 	case f.work <- b:
 	default:
 		f.behind.Add(1)
-		f.flush(b, newWriter())
+		f.flush(b)
 	}
 }
 
@@ -78,12 +77,14 @@ func (g *Service) Queues() []obs.Queue {
 	return []obs.Queue{{Name: "fan_out", Limit: batchQueue, Depth: func() int { return len(f.work) }, Full: f.behind.Load}}
 }
 
-func (f *flushers) flush(b *batch, w *writer) {
+func (f *flushers) flush(b *batch) {
+	w := writers.Get().(*writer)
 	for i, c := range b.conns[:b.n] {
 		c.flushWith(w)
 		b.conns[i] = nil
 	}
 	w.b = nil
+	writers.Put(w)
 	if b.at != 0 && b.n > 0 {
 		f.delivered(max(time.Since(time.UnixMilli(b.at)).Seconds(), 0))
 	}

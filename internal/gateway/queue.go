@@ -183,7 +183,7 @@ func (q *queue) size() int {
 	return q.bytes
 }
 
-// writer is what it takes to write: a flusher has one, a connection does not.
+// writer is what it takes to write: whoever flushes has one, a connection does not.
 type writer struct {
 	b     []byte // to be written
 	n     int    // what the socket took of it
@@ -192,14 +192,11 @@ type writer struct {
 	join  []byte           // where frames are joined
 }
 
-func newWriter() *writer {
+var writers = sync.Pool{New: func() any {
 	w := new(writer)
 	w.ready = w.writeNow
 	return w
-}
-
-// writers are for those who flush one connection.
-var writers = sync.Pool{New: func() any { return newWriter() }}
+}}
 
 // flush writes what waits, without ever blocking: a connection whose socket is
 // full goes on in a goroutine of its own.

@@ -22,20 +22,21 @@ type prepared struct {
 
 type statement struct {
 	*sql.Stmt
-	changes bool // what is kept
+	changes bool // rooms, members or users, of which the connection keeps some
 }
 
 func prepare(c *sql.Conn) *prepared { return &prepared{Conn: c, stmts: make(map[string]statement)} }
 
+// stmt returns the statement of query, which is about to be carried out.
 func (p *prepared) stmt(ctx context.Context, query string) (statement, error) {
-	s, err := p.known(ctx, query)
+	s, err := p.parsed(ctx, query)
 	if s.changes {
 		p.kept.forget()
 	}
 	return s, err
 }
 
-func (p *prepared) known(ctx context.Context, query string) (statement, error) {
+func (p *prepared) parsed(ctx context.Context, query string) (statement, error) {
 	if s, ok := p.stmts[query]; ok {
 		return s, nil
 	}

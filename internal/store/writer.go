@@ -239,7 +239,7 @@ func (w *writer) runAll(ctx context.Context, conn *prepared, jobs []*job) error 
 	if len(appends) == 0 {
 		return nil
 	}
-	for _, keyed := range []bool{false, true} {
+	for _, keyed := range []bool{false, true} { // the second time, as one may have a key that is there
 		if whole, err := w.appendWhole(ctx, conn, appends, keyed, len(appends) == len(jobs)); whole || err != nil {
 			return err
 		}
