@@ -94,6 +94,9 @@ func (e *env) listRooms(ctx context.Context, db *store.DB) error {
 
 func (e *env) exportRoom(ctx context.Context, c config.Config, db *store.DB, log *audit.Service, id string) error {
 	r, err := db.Room(ctx, id)
+	if domain.KindOf(err) == domain.NotFound {
+		return fmt.Errorf("there is no room %q; `unhidra room list` says the ids", id)
+	}
 	if err != nil {
 		return err
 	}
