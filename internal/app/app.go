@@ -156,7 +156,8 @@ type server struct {
 	addrs   Addrs
 	started time.Time
 	modules modules
-	parts   []part // in start order
+	limits  httpx.Limits // of the REST API, on all listeners together
+	parts   []part       // in start order
 
 	certs certs.Source // nil: plain http
 
@@ -249,7 +250,7 @@ func (s *server) handlers() error {
 }
 
 func (s *server) api() httpx.Options {
-	return httpx.Options{Name: s.Config.Name, Version: s.Version, Auth: s.modules.auth, Log: s.Log}
+	return httpx.Options{Name: s.Config.Name, Version: s.Version, Auth: s.modules.auth, Limits: s.limits, Log: s.Log}
 }
 
 func (s *server) listener(name string, l net.Listener, mux *http.ServeMux, fallback http.Handler) error {

@@ -75,6 +75,8 @@ func (s *server) build(ctx context.Context) error {
 		return err
 	}
 
+	s.limits = writeLimits(c)
+	s.limits.Count(s.reg)
 	s.parts = append(s.parts, part{"memory", giveBack})
 	if m.audit, err = s.audit(keys); err != nil {
 		return err
@@ -88,7 +90,7 @@ func (s *server) build(ctx context.Context) error {
 	})
 	watchStore(s.reg, s.db)
 	m.chat = chat.New(chat.Deps{
-		Store: s.db, Bus: s.bus, Log: s.Log, Metrics: s.reg, UserPerMinute: c.UserPerMinute, MessagesPerSec: c.MessagesPerSec,
+		Store: s.db, Bus: s.bus, Log: s.Log, Metrics: s.reg,
 		Audit: m.audit, Retention: m.history.Rules, Full: s.full(), Deleted: m.history.Wake,
 	})
 	s.db.OnCommit(m.chat.Announce)

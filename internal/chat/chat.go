@@ -17,8 +17,6 @@ import (
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
-	"github.com/unhidra/unhidra/internal/obs"
-	"github.com/unhidra/unhidra/internal/ratelimit"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -83,27 +81,23 @@ type Recorder interface {
 
 // Deps are what the service needs.
 type Deps struct {
-	Store          Store
-	Bus            bus.Bus
-	Log            *slog.Logger
-	Metrics        prometheus.Registerer // nil: none
-	Now            func() time.Time      // nil: time.Now
-	UserPerMinute  int                   // rooms, invitations and the like, per user; 0: no limit
-	MessagesPerSec int                   // by REST, per user; 0: no limit
-	Audit          Recorder              // nil: nobody is told of a room's choice of retention
-	Retention      func(context.Context) (domain.RetentionRules, error)
-	Full           func() error // why nothing new can be kept, nil: it can; nil: never
-	Deleted        func()       // is told that a room was deleted; nil: nobody
+	Store     Store
+	Bus       bus.Bus
+	Log       *slog.Logger
+	Metrics   prometheus.Registerer // nil: none
+	Now       func() time.Time      // nil: time.Now
+	Audit     Recorder              // nil: nobody is told of a room's choice of retention
+	Retention func(context.Context) (domain.RetentionRules, error)
+	Full      func() error // why nothing new can be kept, nil: it can; nil: never
+	Deleted   func()       // is told that a room was deleted; nil: nobody
 }
 
 // Service is the chat module.
 type Service struct {
 	Deps
-	news     chan []domain.Event
-	writes   *ratelimit.Limiter
-	messages *ratelimit.Limiter
-	sent     *prometheus.CounterVec
-	unsaid   atomic.Int64 // lots that were dropped
+	news   chan []domain.Event
+	sent   *prometheus.CounterVec
+	unsaid atomic.Int64 // lots that were dropped
 }
 
 // newsQueue bounds the lots of events that wait to be published. More are
@@ -116,21 +110,9 @@ func New(d Deps) *Service {
 		d.Now = time.Now
 	}
 	s := &Service{Deps: d, news: make(chan []domain.Event, newsQueue)}
-	if d.UserPerMinute > 0 {
-		s.writes = ratelimit.New(d.UserPerMinute, time.Minute, d.UserPerMinute)
-	}
-	if d.MessagesPerSec > 0 {
-		s.messages = ratelimit.New(d.MessagesPerSec, time.Second, 2*d.MessagesPerSec)
-	}
 	s.sent = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chat_messages_total", Help: "Messages that somebody asked to write, by what became of them."}, []string{"result"})
 	if d.Metrics != nil {
 		d.Metrics.MustRegister(s.sent)
-		if s.writes != nil {
-			obs.CountLimit(d.Metrics, "changes_of_user", s.writes)
-		}
-		if s.messages != nil {
-			obs.CountLimit(d.Metrics, "messages_of_user_by_http", s.messages)
-		}
 	}
 	return s
 }
@@ -237,26 +219,8 @@ func roomID(id string) error {
 	return nil
 }
 
-// slow counts a change that nobody makes often against its maker.
-func (s *Service) slow(p domain.Principal) error {
-	return within(s.writes, p, s.Now())
-}
-
-func within(l *ratelimit.Limiter, p domain.Principal, now time.Time) error {
-	if l == nil {
-		return nil
-	}
-	if ok, wait := l.Allow(p.ID, now); !ok {
-		return domain.RateLimited.Errorf("too_many_changes", "you are doing this too often; try again in a moment").After(wait)
-	}
-	return nil
-}
-
 // CreateRoom makes a room and puts its members in.
 func (s *Service) CreateRoom(ctx context.Context, p domain.Principal, n domain.NewRoom) (st domain.RoomState, err error) {
-	if err := s.slow(p); err != nil {
-		return st, err
-	}
 	direct := n.Kind == domain.DirectRoom
 	if n.Name, err = domain.CheckLine("/name", n.Name, domain.MaxRoomName, !direct); err != nil {
 		return st, err

@@ -89,7 +89,7 @@ func (c *Config) options() []option {
 		{limits, "RATE_LIMIT_LOGIN_BURST", "", "15", "of these, at once", false, num(&c.LoginBurst, 1, 1_000_000)},
 		{limits, "RATE_LIMIT_REGISTER_PER_HOUR", "", "5", "registrations from one address in an hour", false, num(&c.RegisterPerHour, 1, 1_000_000)},
 		{limits, "RATE_LIMIT_IP_PER_MINUTE", "", "60", "WebSockets opened from one address in a minute; an IPv6 address counts as its /64", false, num(&c.IPPerMinute, 1, 1_000_000)},
-		{limits, "RATE_LIMIT_USER_PER_MINUTE", "", "30", "WebSockets that one user may open in a minute; and, counted apart, rooms, invitations and the like that one user may make or change", false, num(&c.UserPerMinute, 1, 1_000_000)},
+		{limits, "RATE_LIMIT_USER_PER_MINUTE", "", "30", "WebSockets that one user may open in a minute. Counted apart, as often: rooms, invitations and devices made or changed; profile and status; changes of the own sign-in. Joining, leaving, topics, roles, mutes and bans: twice as often. All users of one address: ten times as often as one; all who join or change one room: twenty times", false, num(&c.UserPerMinute, 1, 1_000_000)},
 		{limits, "RATE_LIMIT_MESSAGES_PER_SEC", "", "50", "requests on one WebSocket in a second; a user has twice as many over all of theirs", false, num(&c.MessagesPerSec, 1, 1_000_000)},
 		{limits, "UNHIDRA_CONNECTIONS_PER_ADDR", "", "200", "WebSockets open from one address at a time; raise it for an office behind one address", false, num(&c.ConnsPerAddr, 1, 1_000_000)},
 		{limits, "UNHIDRA_CONNECTIONS_PER_USER", "", "20", "WebSockets open for one user at a time", false, num(&c.ConnsPerUser, 1, 1_000_000)},

@@ -119,8 +119,9 @@ type Service struct {
 	rooms    rooms
 	flushers flushers
 
-	byAddr, byUser, messages *ratelimit.Limiter
-	perConn                  ratelimit.Rate
+	byAddr, byUser             *ratelimit.Limiter // handshakes
+	messages, requests, typing *ratelimit.Limiter // of one user, over all connections
+	perConn                    ratelimit.Rate     // messages of one connection
 
 	draining    atomic.Bool
 	revocations atomic.Int64  // how many there have been
@@ -153,6 +154,8 @@ func New(d Deps) *Service {
 		byAddr:   ratelimit.New(l.HandshakesPerAddr, time.Minute, l.HandshakesPerAddr),
 		byUser:   ratelimit.New(l.HandshakesPerUser, time.Minute, l.HandshakesPerUser),
 		messages: ratelimit.New(2*l.MessagesPerSec, time.Second, 4*l.MessagesPerSec),
+		requests: ratelimit.New(2*requestsPerSec, time.Second, 4*requestsPerSec),
+		typing:   ratelimit.New(2*typingPerSec, time.Second, 6*typingPerSec),
 		perConn:  ratelimit.NewRate(l.MessagesPerSec, time.Second, 2*l.MessagesPerSec),
 		tail:     make(chan struct{}, 1),
 	}

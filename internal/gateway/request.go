@@ -19,10 +19,32 @@ const (
 	maxID       = 64  // bytes of a request's id
 )
 
+// What one connection may ask; its user has twice as much over all connections.
 var (
-	requestRate = ratelimit.NewRate(50, time.Second, 100) // of everything that is not a message
-	typingRate  = ratelimit.NewRate(1, time.Second, 3)
+	requestRate = ratelimit.NewRate(requestsPerSec, time.Second, 2*requestsPerSec)
+	typingRate  = ratelimit.NewRate(typingPerSec, time.Second, 3*typingPerSec)
 )
+
+const (
+	requestsPerSec = 50 // of everything that is not a message
+	typingPerSec   = 1
+)
+
+// allowance is what a request of a type is counted against.
+type allowance int
+
+const (
+	forRequests allowance = iota // also what is of no known type
+	forMessages
+	forTyping
+)
+
+// allowances has every type of request.
+var allowances = map[string]allowance{
+	wire.TypeSend: forMessages, wire.TypeEdit: forMessages, wire.TypeDelete: forMessages, wire.TypeTyping: forTyping,
+	wire.TypeRead: forRequests, wire.TypeSync: forRequests, wire.TypeWatch: forRequests, wire.TypeActivity: forRequests,
+	wire.TypeRefresh: forRequests, wire.TypePing: forRequests,
+}
 
 // request answers one frame.
 func (c *conn) request(b []byte) {
@@ -74,23 +96,20 @@ func (c *conn) fails(id string, err error) {
 // limit says whether c may do one more thing now.
 func (c *conn) limit(typ string) error {
 	now := c.g.Now()
-	switch typ {
-	case wire.TypeSend, wire.TypeEdit, wire.TypeDelete:
-	default:
-		ok, wait := c.requests.Allow(requestRate, now)
-		c.g.metrics.requests.count(ok)
-		if !ok {
-			return domain.RateLimited.Errorf("requests", "too many requests; wait a moment").After(wait)
-		}
-		return nil
+	cell, rate, all, what := &c.requests, requestRate, c.g.requests, "requests"
+	switch allowances[typ] {
+	case forMessages:
+		cell, rate, all, what = &c.perConn, c.g.perConn, c.g.messages, "messages"
+	case forTyping:
+		cell, rate, all, what = &c.typing, typingRate, c.g.typing, "typing"
 	}
-	ok, wait := c.perConn.Allow(c.g.perConn, now)
+	ok, wait := cell.Allow(rate, now)
 	c.g.metrics.requests.count(ok)
 	if ok {
-		ok, wait = c.g.messages.Allow(c.user.ID, now)
+		ok, wait = all.Allow(c.user.ID, now)
 	}
 	if !ok {
-		return domain.RateLimited.Errorf("messages", "too many messages; wait a moment").After(wait)
+		return domain.RateLimited.Errorf(what, "too many %s; wait a moment", what).After(wait)
 	}
 	return nil
 }
@@ -216,7 +235,7 @@ func (c *conn) isTyping(req wire.Request) {
 		c.malformed(err)
 		return
 	}
-	if ok, _ := c.typing.Allow(typingRate, c.g.Now()); !ok || !c.g.rooms.get(in.Room).has(c) {
+	if c.limit(req.Type) != nil || !c.g.rooms.get(in.Room).has(c) {
 		return
 	}
 	frame, err := wire.Encode(wire.Reply{Type: wire.TypeIsTyping, Data: wire.Typing{Room: in.Room, User: wire.FromUser(c.user)}})

@@ -49,6 +49,7 @@ type Options struct {
 	Name    string        // in the document's title; empty: Unhidra
 	Version string        // of the server
 	Auth    Authenticator // nil: operations with Bearer always answer 401
+	Limits  Limits        // how often operations may be called; nil: as often as one likes
 	Log     *slog.Logger  // for causes that clients do not see; nil: none
 }
 
@@ -80,7 +81,7 @@ func New(mux *http.ServeMux, o Options) huma.API {
 		DefaultFormat: "application/json",
 		Transformers:  []huma.Transformer{translate},
 	}, &adapter{mux: mux, log: o.Log})
-	api.UseMiddleware(checkContentType, authenticate(o.Auth))
+	api.UseMiddleware(checkContentType, authenticate(o.Auth), limit(o.Limits))
 	mux.HandleFunc("GET /docs", docs(api))
 	mux.HandleFunc("GET /docs/style.css", serveStyle)
 	mux.HandleFunc("GET /problems/{kind}", serveProblemPage)

@@ -1,0 +1,53 @@
+package app
+
+import (
+	"time"
+
+	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/ratelimit"
+)
+
+// minute allows n in a minute, all of them at once.
+func minute(n int) *ratelimit.Limiter { return ratelimit.New(n, time.Minute, n) }
+
+// writeLimits is the table of what may be written how often: every operation of the
+// REST API that changes something is in it. Passwords, mails and registrations have
+// limits of package auth besides, those of WebSockets are the gateway's.
+func writeLimits(c config.Config) httpx.Limits {
+	n := c.UserPerMinute
+	limits := httpx.Limits{}
+	shared := func(l httpx.Limit, operations ...string) {
+		for _, op := range operations {
+			limits[op] = &l
+		}
+	}
+	// What is made and stays: seldom, and by many from one address in an office.
+	shared(httpx.Limit{Name: "changes", User: minute(n), Addr: minute(10 * n)},
+		"create-room", "open-direct", "delete-room", "create-invite", "revoke-invite", "add-member", "hand-over-room",
+		"register-device", "update-device", "revoke-device", "rotate-device-key", "revoke-device-key")
+	// What everybody in a room is told. A room that is open to all fills quickly once.
+	shared(httpx.Limit{Name: "members", User: minute(2 * n), Addr: minute(20 * n), Room: minute(20 * n)},
+		"join-room", "leave-room", "accept-invite", "update-room", "update-member", "remove-member", "ban", "unban")
+	// What all who share a room with somebody are told.
+	shared(httpx.Limit{Name: "profiles", User: minute(n), Addr: minute(10 * n)},
+		"update-me", "set-status", "set-avatar", "delete-avatar")
+	shared(httpx.Limit{Name: "messages_by_http", User: ratelimit.New(c.MessagesPerSec, time.Second, 2*c.MessagesPerSec)},
+		"send-message", "edit-message", "delete-message", "mark-read")
+	// One's own way to sign in.
+	shared(httpx.Limit{Name: "account_changes", User: minute(n), Addr: minute(10 * n)},
+		"change-password", "change-email", "delete-me", "end-session", "end-sessions", "forget-browser", "new-recovery-codes",
+		"step-up", "begin-passkey-step-up", "enrol-totp", "confirm-totp", "remove-totp",
+		"begin-passkey", "add-passkey", "rename-passkey", "remove-passkey", "link-provider", "unlink-provider")
+	// Of nobody who is known yet. All browsers behind one address come here to go on,
+	// hundreds after an outage.
+	shared(httpx.Limit{Name: "strangers", Addr: minute(20 * n)},
+		"register", "sign-in", "sign-in-factor", "refresh", "sign-out", "begin-passkey-sign-in", "passkey-sign-in", "begin-passkey-factor",
+		"begin-provider", "finish-provider", "confirm-email", "undo-email", "verify-email", "resend-verification", "forgot-password",
+		"reset-password", "unlock")
+	shared(httpx.Limit{Name: "administration", User: minute(10 * n)},
+		"admin-update-user", "admin-delete-user", "admin-end-sessions", "admin-end-session", "admin-reset-factors", "admin-reset-password",
+		"admin-create-invite", "admin-delete-invite", "admin-update-room", "admin-delete-room", "admin-hold-room", "admin-set-settings",
+		"verify-audit")
+	return limits
+}
