@@ -17,7 +17,7 @@ const module = "github.com/unhidra/unhidra/"
 // themselves, and package app joins them.
 func floors() map[string][]string {
 	ground := []string{"internal/domain", "internal/config", "internal/ratelimit", "internal/obs"}
-	kits := append([]string{"internal/password", "internal/totp", "internal/passkey", "internal/oidc", "internal/bus", "internal/httpx", "internal/wire", "internal/token", "internal/fulltext", "internal/ws", "internal/captcha"}, ground...)
+	kits := append([]string{"internal/password", "internal/totp", "internal/passkey", "internal/oidc", "internal/bus", "internal/httpx", "internal/wire", "internal/token", "internal/fulltext", "internal/ws", "internal/captcha", "internal/picture"}, ground...)
 	return map[string][]string{
 		"internal/domain":    {},
 		"internal/config":    {},
@@ -33,6 +33,7 @@ func floors() map[string][]string {
 		"internal/token":    ground,
 		"internal/mail":     ground,
 		"internal/captcha":  ground,
+		"internal/picture":  {"internal/domain"},
 
 		"internal/proxyproto": ground,
 

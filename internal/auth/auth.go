@@ -14,6 +14,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/passkey"
 	"github.com/unhidra/unhidra/internal/password"
+	"github.com/unhidra/unhidra/internal/picture"
 	"github.com/unhidra/unhidra/internal/ratelimit"
 	"github.com/unhidra/unhidra/internal/token"
 	"github.com/unhidra/unhidra/internal/totp"
@@ -83,8 +84,11 @@ type Service struct {
 	signups *ratelimit.Limiter
 	mails   *ratelimit.Limiter // asked for by an address
 	changes *ratelimit.Limiter // of a password, by a user
+	avatars *ratelimit.Limiter // of a picture, by a user
 	puzzles *ratelimit.Limiter // CAPTCHAs asked for by an address
 	letters *ratelimit.Limiter // mails that anybody can have sent to a user
+
+	pictures *picture.Maker
 }
 
 // New returns the service. Load informs it, before anything is served, and Run
@@ -103,7 +107,7 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{Deps: d, seeds: seeds, revoked: newRevocations(), looked: d.Now().Add(-token.Lifetime), tasks: make(chan task, tasksWaiting)}
+	s := &Service{Deps: d, seeds: seeds, revoked: newRevocations(), looked: d.Now().Add(-token.Lifetime), tasks: make(chan task, tasksWaiting), pictures: picture.NewMaker()}
 	s.rules.Store(&d.Rules)
 	if d.LoginPerMinute > 0 {
 		s.logins = ratelimit.New(d.LoginPerMinute, time.Minute, max(d.LoginBurst, 1))
@@ -113,6 +117,7 @@ func New(d Deps) (*Service, error) {
 	}
 	s.mails = ratelimit.New(10, time.Hour, 10)
 	s.changes = ratelimit.New(5, time.Hour, 5)
+	s.avatars = ratelimit.New(20, time.Hour, 10)
 	s.letters = ratelimit.New(3, time.Hour, 3)
 	s.puzzles = ratelimit.New(30, time.Minute, 30)
 	return s, nil

@@ -3,14 +3,9 @@ package auth
 import (
 	"bytes"
 	"context"
-	"image"
-	"image/color"
-	"image/jpeg"
-	"image/png"
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -232,39 +227,19 @@ func TestCHK_AP_03_Cookies(t *testing.T) {
 	}
 }
 
-func TestAvatars(t *testing.T) {
-	src := image.NewRGBA(image.Rect(0, 0, 300, 100))
-	for x := range 300 {
-		src.Set(x, 50, color.RGBA{255, 0, 0, 255})
-	}
-	var b bytes.Buffer
-	if err := png.Encode(&b, src); err != nil {
-		t.Fatal(err)
-	}
-	made, err := avatar(b.Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := jpeg.Decode(bytes.NewReader(made))
-	if err != nil || got.Bounds() != image.Rect(0, 0, avatarSize, avatarSize) {
-		t.Fatal(got.Bounds(), err)
-	}
-	// What cameras write beside the picture is gone: where it was taken.
-	var photo bytes.Buffer
-	if err := jpeg.Encode(&photo, src, nil); err != nil {
-		t.Fatal(err)
-	}
-	const place = "Exif\x00\x00GPS 52.5200N 13.4050E"
-	data := slices.Insert(photo.Bytes(), 2, append([]byte{0xff, 0xe1, 0, 2 + byte(len(place))}, place...)...)
-	if made, err = avatar(data); err != nil {
-		t.Fatal(err)
-	}
-	if bytes.Contains(made, []byte("Exif")) || bytes.Contains(made, []byte("GPS")) {
-		t.Error("where the picture was taken is in it")
-	}
-	for name, data := range map[string][]byte{"text": []byte("no picture"), "half": b.Bytes()[:40], "large": make([]byte, avatarBytes+1)} {
-		if _, err := avatar(data); domain.CodeOf(err) != "bad_picture" {
-			t.Errorf("%s: %v", name, err)
+// TestPicturesOfOneUserHaveALimit: reading a picture is work, which nobody may ask for
+// without end.
+func TestPicturesOfOneUserHaveALimit(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ann, bob := f.join(t, "ann").User, f.join(t, "bob").User
+		set := func(user domain.User) error {
+			_, err := f.SetAvatar(t.Context(), user.ID, []byte("no picture"))
+			return err
 		}
-	}
+		for range 10 {
+			refused(t, set(ann), "bad_picture")
+		}
+		refused(t, set(ann), "too_many_attempts")
+		refused(t, set(bob), "bad_picture")
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/picture"
 	"github.com/unhidra/unhidra/internal/ratelimit"
 )
 
@@ -12,6 +13,7 @@ import (
 func (s *Service) Queues() []obs.Queue {
 	return []obs.Queue{
 		{Name: "passwords", Limit: s.Hasher.Limit(), Depth: func() int { return s.Hasher.Load().Waiting }, Full: func() int64 { return s.Hasher.Load().Refused }},
+		{Name: "pictures", Limit: picture.MaxWaiting, Depth: s.pictures.Waiting, Full: s.pictures.Refused},
 		{Name: "after_answers", Limit: tasksWaiting, Depth: func() int { return len(s.tasks) }, Full: s.leftOut.Load},
 	}
 }
@@ -20,7 +22,7 @@ func (s *Service) Queues() []obs.Queue {
 func (s *Service) CountLimits(reg prometheus.Registerer) {
 	for rule, l := range map[string]*ratelimit.Limiter{
 		"sign_ins_of_address": s.logins, "registrations_of_address": s.signups, "mails_of_address": s.mails,
-		"mails_to_user": s.letters, "passwords_of_user": s.changes, "puzzles_of_address": s.puzzles,
+		"mails_to_user": s.letters, "passwords_of_user": s.changes, "pictures_of_user": s.avatars, "puzzles_of_address": s.puzzles,
 	} {
 		if l != nil {
 			obs.CountLimit(reg, rule, l)

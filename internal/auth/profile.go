@@ -1,28 +1,16 @@
 package auth
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"image"
-	_ "image/gif" // pictures that people have
-	"image/jpeg"
-	_ "image/png"
-
-	"golang.org/x/image/draw"
-	_ "golang.org/x/image/webp"
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
-const (
-	avatarSize   = 256     // pixels, either way
-	avatarBytes  = 1 << 20 // of an upload
-	avatarPixels = 40 << 20
-)
+const avatarSize = 256 // pixels, either way
 
 // UpdateProfile changes a user's own profile.
 func (s *Service) UpdateProfile(ctx context.Context, user string, p domain.Profile) (domain.User, error) {
@@ -49,45 +37,15 @@ func (s *Service) SetAvatar(ctx context.Context, user string, data []byte) (doma
 	if len(data) == 0 {
 		return s.told(s.Store.SetAvatar(ctx, user, "", "", nil))
 	}
-	made, err := avatar(data)
+	if ok, wait := s.avatars.Allow(user, s.Now()); !ok {
+		return domain.User{}, domain.RateLimited.Errorf("too_many_attempts", "you changed your picture often just now; wait").After(wait)
+	}
+	made, err := s.pictures.Square(ctx, data, avatarSize)
 	if err != nil {
 		return domain.User{}, err
 	}
 	sum := sha256.Sum256(made)
 	return s.told(s.Store.SetAvatar(ctx, user, hex.EncodeToString(sum[:16]), "image/jpeg", made))
-}
-
-func avatar(data []byte) ([]byte, error) {
-	bad := domain.Invalid.Errorf("bad_picture", "this is not a picture that can be read; send a PNG, JPEG, GIF or WebP of at most 1 MiB")
-	if len(data) > avatarBytes {
-		return nil, bad
-	}
-	head, _, err := image.DecodeConfig(bytes.NewReader(data))
-	if err != nil {
-		return nil, bad.Because(err)
-	}
-	if head.Width <= 0 || head.Height <= 0 || head.Width*head.Height > avatarPixels {
-		return nil, bad
-	}
-	src, _, err := image.Decode(bytes.NewReader(data))
-	if err != nil {
-		return nil, bad.Because(err)
-	}
-	dst := image.NewRGBA(image.Rect(0, 0, avatarSize, avatarSize))
-	draw.Draw(dst, dst.Bounds(), image.White, image.Point{}, draw.Src) // behind what is transparent
-	draw.CatmullRom.Scale(dst, dst.Bounds(), src, square(src.Bounds()), draw.Over, nil)
-	var out bytes.Buffer
-	if err := jpeg.Encode(&out, dst, &jpeg.Options{Quality: 88}); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
-}
-
-// square is the largest square in the middle of r.
-func square(r image.Rectangle) image.Rectangle {
-	side := min(r.Dx(), r.Dy())
-	x, y := r.Min.X+(r.Dx()-side)/2, r.Min.Y+(r.Dy()-side)/2
-	return image.Rect(x, y, x+side, y+side)
 }
 
 // told tells everyone who looks at u, and u's own connections, what is new.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/picture"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -24,7 +25,7 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, huma.Operation{OperationID: "get-me", Method: "GET", Path: "/me", Tags: tag, Security: httpx.Bearer, Metadata: httpx.ForLimited(), Summary: "Your own account"}, s.getMe)
 	httpx.Register(api, huma.Operation{OperationID: "update-me", Method: "PATCH", Path: "/me", Tags: tag, Security: httpx.Bearer, Summary: "Change your profile"}, s.patchMe)
 	httpx.Register(api, huma.Operation{OperationID: "set-status", Method: "PUT", Path: "/me/status", Tags: tag, Security: httpx.Bearer, Summary: "Say what you are doing"}, s.putStatus)
-	httpx.Register(api, huma.Operation{OperationID: "set-avatar", Method: "PUT", Path: "/me/avatar", Tags: tag, Security: httpx.Bearer, Summary: "Give yourself a picture", MaxBodyBytes: avatarBytes + 1}, s.putAvatar)
+	httpx.Register(api, huma.Operation{OperationID: "set-avatar", Method: "PUT", Path: "/me/avatar", Tags: tag, Security: httpx.Bearer, Summary: "Give yourself a picture", MaxBodyBytes: picture.MaxBytes + 1}, s.putAvatar)
 	httpx.Register(api, huma.Operation{OperationID: "delete-avatar", Method: "DELETE", Path: "/me/avatar", Tags: tag, Security: httpx.Bearer, Summary: "Take your picture away"}, s.deleteAvatar)
 	httpx.Register(api, huma.Operation{OperationID: "get-avatar", Method: "GET", Path: "/avatars/{hash}", Tags: tag, Summary: "A picture, which never changes"}, s.getAvatar)
 	httpx.Register(api, huma.Operation{OperationID: "list-users", Method: "GET", Path: "/users", Tags: tag, Security: httpx.Bearer, Summary: "Find people by name, or several by id"}, s.listUsers)
