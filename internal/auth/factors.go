@@ -31,6 +31,9 @@ func (s *Service) AnswerFactor(ctx context.Context, ticket string, a Answer, c C
 	if err != nil {
 		return Signed{}, err
 	}
+	if u.Epoch != f.Epoch || u.Disabled { // no guesses for what cannot be completed
+		return Signed{}, errFlow()
+	}
 	amr, err := s.checkFactor(ctx, u, a, f.Data, c)
 	if err != nil {
 		return Signed{}, err
@@ -39,7 +42,7 @@ func (s *Service) AnswerFactor(ctx context.Context, ticket string, a Answer, c C
 	if !slices.Contains(f.AMR, amrMFA) {
 		f.AMR = append(f.AMR, amrMFA)
 	}
-	signed, err := s.finish(ctx, f, u, guard{}, c)
+	signed, err := s.completeFlow(ctx, f, u, c)
 	if err == nil && a.Remember && !slices.Contains(amr, amrRecovery) {
 		signed.Remember, err = s.remember(ctx, u, c)
 	}

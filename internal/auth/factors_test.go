@@ -415,3 +415,45 @@ func TestDeletedAccount(t *testing.T) {
 		f.join(t, "ann") // the name is free
 	})
 }
+
+func TestATicketForASecondFactorEndsWithWhatItStoodOn(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, f *fixture, u domain.User){
+		"disabled": func(t *testing.T, f *fixture, u domain.User) {
+			if _, err := f.db.SetUserDisabled(t.Context(), u.ID, true, f.clock); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"password reset": func(t *testing.T, f *fixture, u domain.User) {
+			secret, _, err := f.link(t.Context(), domain.ResetTicket, u, "", "/reset", resetLife)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, secret, _ = strings.Cut(secret, "#token=")
+			if _, err := f.ResetPassword(t.Context(), secret, "another song, about snow", here); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"sessions ended": func(t *testing.T, f *fixture, u domain.User) {
+			if err := f.EndOthers(t.Context(), domain.Principal{ID: u.ID}, here); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, f *fixture) {
+				code, _, _ := f.enrol(t, f.join(t, "ann"))
+				s, err := f.SignIn(t.Context(), "ann", passphrase, here)
+				if err != nil || s.Ticket == "" {
+					t.Fatal(s, err)
+				}
+				u, err := f.db.UserByUsername(t.Context(), "ann")
+				if err != nil {
+					t.Fatal(err)
+				}
+				end(t, f, u)
+				_, err = f.AnswerFactor(t.Context(), s.Ticket, Answer{Code: code()}, here)
+				refused(t, err, "flow_ended")
+			})
+		})
+	}
+}

@@ -116,7 +116,7 @@ func (s *Service) failed(ctx context.Context, u domain.User, login string, g gua
 		return
 	}
 	s.later("lock notice", func(ctx context.Context) error {
-		link, expires, err := s.link(ctx, domain.UnlockTicket, u.ID, "", "/unlock", time.Hour)
+		link, expires, err := s.link(ctx, domain.UnlockTicket, u, "", "/unlock", time.Hour)
 		if err != nil {
 			return err
 		}

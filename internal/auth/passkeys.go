@@ -47,12 +47,12 @@ func (s *Service) holder(ctx context.Context, p domain.Principal) (domain.User, 
 }
 
 // ask keeps a ceremony until it is answered, once.
-func (s *Service) ask(ctx context.Context, user string, v passkey.Ceremony, err error) (Ceremony, error) {
+func (s *Service) ask(ctx context.Context, u domain.User, v passkey.Ceremony, err error) (Ceremony, error) {
 	if err != nil {
 		return Ceremony{}, err
 	}
 	secret := token.Secret()
-	k := domain.Ticket{Kind: domain.PasskeyTicket, User: user, Data: string(v.State), Expires: s.Now().Add(passkey.Life)}
+	k := domain.Ticket{Kind: domain.PasskeyTicket, User: u.ID, Epoch: u.Epoch, Data: string(v.State), Expires: s.Now().Add(passkey.Life)}
 	return Ceremony{secret, v.Options}, s.Store.CreateTicket(ctx, s.Keys.Hash(secret), k, s.Now())
 }
 
@@ -69,7 +69,7 @@ func (s *Service) BeginPasskey(ctx context.Context, p domain.Principal) (Ceremon
 		return Ceremony{}, err
 	}
 	c, err := s.Passkeys.BeginRegistration(v, s.Now())
-	return s.ask(ctx, u.ID, c, err)
+	return s.ask(ctx, u, c, err)
 }
 
 // AddPasskey ends it with what the browser made. Whoever had no second factor
@@ -108,7 +108,7 @@ func (s *Service) AddPasskey(ctx context.Context, p domain.Principal, ticket, na
 	if err != nil {
 		return nil, signed, err
 	}
-	if err := s.Store.AddPasskey(ctx, domain.Passkey{ID: cred.ID, User: u.ID, Name: name, Credential: b}, hashes, s.Now()); err != nil {
+	if err := s.Store.AddPasskey(ctx, domain.Passkey{ID: cred.ID, User: u.ID, Name: name, Credential: b}, k.Epoch, hashes, s.Now()); err != nil {
 		return nil, signed, err
 	}
 	if _, err := s.factorChanged(ctx, p, c, domain.AuditPasskeyAdd, domain.MailSecondFactorAdded, "the passkey “"+name+"”"); err != nil {
@@ -144,7 +144,7 @@ func (s *Service) BeginPasskeySignIn(ctx context.Context, c Client) (Ceremony, e
 		return Ceremony{}, err
 	}
 	v, err := s.Passkeys.BeginSignIn(s.Now())
-	return s.ask(ctx, "", v, err)
+	return s.ask(ctx, domain.User{}, v, err)
 }
 
 // PasskeySignIn ends it. A passkey whose authenticator has verified its user is
@@ -218,7 +218,7 @@ func (s *Service) BeginPasskeyStepUp(ctx context.Context, p domain.Principal) (C
 		return Ceremony{}, domain.Conflict.Errorf("no_passkey", "this account has no passkey")
 	}
 	c, err := s.Passkeys.BeginSecond(v, s.Now())
-	return s.ask(ctx, u.ID, c, err)
+	return s.ask(ctx, u, c, err)
 }
 
 // tryPasskey returns what an answer to challenge proves about u, or nil.

@@ -24,7 +24,6 @@ const attemptLife = 10 * time.Minute
 // attempt is a sign-in by a provider that was begun.
 type attempt struct {
 	Provider string       `json:"provider"`
-	Link     string       `json:"link,omitempty"` // id of the user who links an account, instead of signing in
 	Attempt  oidc.Attempt `json:"attempt"`
 }
 
@@ -39,8 +38,9 @@ func (s *Service) provider(id string) (Provider, error) {
 
 // BeginProvider begins to sign in by a provider. It returns where to send the
 // browser, and a secret that the browser keeps: only with it the way back counts,
-// so that nobody can be signed in as somebody else by a link.
-func (s *Service) BeginProvider(ctx context.Context, id, link string, c Client) (location, secret string, err error) {
+// so that nobody can be signed in as somebody else by a link. Whoever is signed in as
+// link does not sign in, but links the account there.
+func (s *Service) BeginProvider(ctx context.Context, id string, link domain.Principal, c Client) (location, secret string, err error) {
 	if err := s.within(ctx, s.logins, "login", c); err != nil {
 		return "", "", err
 	}
@@ -52,12 +52,12 @@ func (s *Service) BeginProvider(ctx context.Context, id, link string, c Client) 
 	if err != nil {
 		return "", "", err
 	}
-	data, err := json.Marshal(attempt{id, link, a})
+	data, err := json.Marshal(attempt{id, a})
 	if err != nil {
 		return "", "", err
 	}
 	secret = token.Secret()
-	k := domain.Ticket{Kind: domain.ProviderTicket, Data: string(data), Expires: s.Now().Add(attemptLife)}
+	k := domain.Ticket{Kind: domain.ProviderTicket, User: link.ID, Epoch: link.Epoch, Data: string(data), Expires: s.Now().Add(attemptLife)}
 	return location, secret, s.Store.CreateTicket(ctx, s.Keys.Hash(secret), k, s.Now())
 }
 
@@ -83,8 +83,8 @@ func (s *Service) FinishProvider(ctx context.Context, secret string, back url.Va
 		s.record(ctx, c, event{kind: domain.AuditOIDCLogin, outcome: domain.AuditFailure, reason: domain.CodeOf(err), method: "oidc"})
 		return Signed{}, err
 	}
-	if a.Link != "" {
-		return Signed{State: Complete}, s.linkIdentity(ctx, a.Link, who, c)
+	if k.User != "" {
+		return Signed{State: Complete}, s.linkIdentity(ctx, k, who, c)
 	}
 	u, err := s.Store.IdentityUser(ctx, who.Issuer, who.Subject)
 	if domain.KindOf(err) == domain.NotFound {
@@ -101,12 +101,12 @@ func (s *Service) FinishProvider(ctx context.Context, secret string, back url.Va
 	return s.proven(ctx, u, guard{}, []string{amrProvider}, c)
 }
 
-func (s *Service) linkIdentity(ctx context.Context, user string, who oidc.Identity, c Client) error {
-	err := s.Store.LinkIdentity(ctx, domain.Identity{Issuer: who.Issuer, Subject: who.Subject, User: user, Email: who.Email, CreatedAt: s.Now()})
+func (s *Service) linkIdentity(ctx context.Context, k domain.Ticket, who oidc.Identity, c Client) error {
+	err := s.Store.LinkIdentity(ctx, domain.Identity{Issuer: who.Issuer, Subject: who.Subject, User: k.User, Email: who.Email, CreatedAt: s.Now()}, k.Epoch)
 	if err != nil {
 		return err
 	}
-	return s.providerChanged(ctx, user, domain.MailSecondFactorAdded, "", who.Issuer, c)
+	return s.providerChanged(ctx, k.User, domain.MailSecondFactorAdded, "", who.Issuer, c)
 }
 
 // providerChanged tells the user and the audit log: a provider is a way in, as a

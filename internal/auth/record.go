@@ -115,10 +115,10 @@ func (s *Service) perform(ctx context.Context, t task) {
 // link makes a ticket and the link that a mail has of it. The secret is in the
 // fragment: no server is sent it by following the link, nor logs it, and what
 // reads mails ahead of people uses nothing up.
-func (s *Service) link(ctx context.Context, kind domain.TicketKind, user, data, path string, life time.Duration) (link string, expires time.Time, err error) {
+func (s *Service) link(ctx context.Context, kind domain.TicketKind, u domain.User, data, path string, life time.Duration) (link string, expires time.Time, err error) {
 	secret := token.Secret()
 	expires = s.Now().Add(life)
-	err = s.Store.CreateTicket(ctx, s.Keys.Hash(secret), domain.Ticket{Kind: kind, User: user, Data: data, Expires: expires}, s.Now())
+	err = s.Store.CreateTicket(ctx, s.Keys.Hash(secret), domain.Ticket{Kind: kind, User: u.ID, Epoch: u.Epoch, Data: data, Expires: expires}, s.Now())
 	return s.URL + path + "#token=" + secret, expires, err
 }
 

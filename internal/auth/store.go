@@ -41,7 +41,8 @@ type Sessions interface {
 	CreateFlow(ctx context.Context, f domain.Flow, ticket []byte, now time.Time) error
 	TryFlow(ctx context.Context, ticket []byte, state string, most int, now time.Time) (domain.Flow, error)
 	SetFlowData(ctx context.Context, flow, data string) error
-	CompleteFlow(ctx context.Context, flow string, s domain.Session, refresh []byte, now time.Time) error
+	BeginSession(ctx context.Context, s domain.Session, epoch int64, refresh []byte) error
+	CompleteFlow(ctx context.Context, f domain.Flow, s domain.Session, refresh []byte, now time.Time) error
 	ClaimRefresh(ctx context.Context, hash, next []byte, idle time.Duration, now time.Time) (domain.Refreshed, error)
 	SessionOf(ctx context.Context, refresh []byte) (session, user string, err error)
 	Sessions(ctx context.Context, user string, now time.Time) ([]domain.Session, error)
@@ -87,14 +88,14 @@ type Factors interface {
 	UseRemembered(ctx context.Context, id, user string, epoch int64, hash, next []byte, now time.Time) (ok, fresh bool, err error)
 	RememberedOf(ctx context.Context, user string, now time.Time) ([]domain.Remembered, error)
 	ForgetRemembered(ctx context.Context, user, id string) error
-	AddPasskey(ctx context.Context, p domain.Passkey, codes [][]byte, now time.Time) error
+	AddPasskey(ctx context.Context, p domain.Passkey, epoch int64, codes [][]byte, now time.Time) error
 	Passkeys(ctx context.Context, user string) ([]domain.Passkey, error)
 	UsePasskey(ctx context.Context, p domain.Passkey, now time.Time) error
 	RenamePasskey(ctx context.Context, user, id, name string) error
 	DeletePasskey(ctx context.Context, user, id string) error
 	Identities(ctx context.Context, user string) ([]domain.Identity, error)
 	IdentityUser(ctx context.Context, issuer, subject string) (domain.User, error)
-	LinkIdentity(ctx context.Context, i domain.Identity) error
+	LinkIdentity(ctx context.Context, i domain.Identity, epoch int64) error
 	UnlinkIdentities(ctx context.Context, user, issuer string) error
 	CreateLinkedUser(ctx context.Context, u domain.User, i domain.Identity, now time.Time) error
 }

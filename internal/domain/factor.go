@@ -6,6 +6,7 @@ import "time"
 type Ticket struct {
 	Kind    TicketKind
 	User    string // whom it is about; may be empty
+	Epoch   int64  // of the user; where something is changed, another one ends it
 	Data    string // what it was made for: an e-mail address
 	Expires time.Time
 }

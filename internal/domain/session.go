@@ -31,6 +31,7 @@ type Refreshed struct {
 type Flow struct {
 	ID       string
 	User     string
+	Epoch    int64 // of the user; another one ends it
 	State    string
 	AMR      []string
 	Data     string // of the next step

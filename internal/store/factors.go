@@ -141,7 +141,7 @@ func (db *DB) ResetFactors(ctx context.Context, user string, now time.Time) (u d
 		if err := t.factorsChanged(ctx, user); err != nil {
 			return err
 		}
-		if u, err = t.changeUser(ctx, user, `epoch = epoch + 1`); err != nil {
+		if u, err = t.raiseEpoch(ctx, user, ``); err != nil {
 			return err
 		}
 		return t.revoke(ctx, `user_id = $3`, "factors_reset", now, user)

@@ -13,8 +13,9 @@ import (
 // CreateFlow keeps a sign-in on its way under its ticket's hash.
 func (db *DB) CreateFlow(ctx context.Context, f domain.Flow, ticket []byte, now time.Time) error {
 	return db.write(ctx, func(ctx context.Context, t *tx) error {
-		_, err := t.ExecContext(ctx, `INSERT INTO flows (id, hash, kind, user_id, state, amr, data, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			f.ID, ticket, "sign_in", f.User, f.State, strings.Join(f.AMR, " "), f.Data, ms(now), ms(f.Expires))
+		_, err := t.ExecContext(ctx, `INSERT INTO flows (id, hash, kind, user_id, epoch, state, amr, data, created_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			f.ID, ticket, "sign_in", f.User, f.Epoch, f.State, strings.Join(f.AMR, " "), f.Data, ms(now), ms(f.Expires))
 		return err
 	})
 }
@@ -28,8 +29,8 @@ func (db *DB) TryFlow(ctx context.Context, ticket []byte, state string, most int
 		var amr string
 		var expires int64
 		err := t.QueryRowContext(ctx, `UPDATE flows SET attempts = attempts + 1 WHERE hash = $1 AND state = $2 AND attempts < $3 AND expires_at > $4
-			RETURNING id, user_id, state, amr, data, attempts, expires_at`, ticket, state, most, ms(now)).
-			Scan(&f.ID, &f.User, &f.State, &amr, &f.Data, &f.Attempts, &expires)
+			RETURNING id, user_id, epoch, state, amr, data, attempts, expires_at`, ticket, state, most, ms(now)).
+			Scan(&f.ID, &f.User, &f.Epoch, &f.State, &amr, &f.Data, &f.Attempts, &expires)
 		f.AMR, f.Expires = strings.Fields(amr), at(expires)
 		if errors.Is(err, sql.ErrNoRows) {
 			return errFlowEnded()
@@ -52,17 +53,19 @@ func errFlowEnded() error {
 }
 
 // CompleteFlow ends a flow and begins its session, with one commit. A flow that
-// has ended, or was completed before, leads to unauthorized.
-func (db *DB) CompleteFlow(ctx context.Context, flow string, s domain.Session, refresh []byte, now time.Time) error {
+// has ended, or was completed before, or whose user is disabled or has another
+// epoch by now, leads to unauthorized.
+func (db *DB) CompleteFlow(ctx context.Context, f domain.Flow, s domain.Session, refresh []byte, now time.Time) error {
 	return db.write(ctx, func(ctx context.Context, t *tx) error {
-		res, err := t.ExecContext(ctx, `DELETE FROM flows WHERE id = $1 AND expires_at > $2`, flow, ms(now))
+		if _, err := t.standing(ctx, f.User, f.Epoch); err != nil {
+			return err
+		}
+		res, err := t.ExecContext(ctx, `DELETE FROM flows WHERE id = $1 AND expires_at > $2`, f.ID, ms(now))
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil {
-			return err
-		} else if n == 0 {
-			return errFlowEnded()
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, errFlowEnded())
 		}
 		return t.createSession(ctx, s, refresh)
 	})

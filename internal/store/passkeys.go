@@ -21,10 +21,13 @@ func scanPasskey(rows *sql.Rows) (p domain.Passkey, err error) {
 // maxPasskeys is how many a user may have.
 const maxPasskeys = 10
 
-// AddPasskey keeps a new credential of a user; codes, where the account had no
+// AddPasskey keeps a new credential of a user of this epoch; codes, where the account had no
 // second factor before, are its recovery codes.
-func (db *DB) AddPasskey(ctx context.Context, p domain.Passkey, codes [][]byte, now time.Time) error {
+func (db *DB) AddPasskey(ctx context.Context, p domain.Passkey, epoch int64, codes [][]byte, now time.Time) error {
 	err := db.write(ctx, func(ctx context.Context, t *tx) error {
+		if _, err := t.standing(ctx, p.User, epoch); err != nil {
+			return err
+		}
 		var n int
 		if err := t.QueryRowContext(ctx, `SELECT count(*) FROM passkeys WHERE user_id = $1`, p.User).Scan(&n); err != nil {
 			return err
@@ -53,11 +56,18 @@ func (db *DB) Passkeys(ctx context.Context, user string) ([]domain.Passkey, erro
 	return collect(rows, scanPasskey)
 }
 
-// UsePasskey keeps what a sign-in changed of a credential: its counter.
+// UsePasskey keeps what a sign-in changed of a credential: its counter. One that was
+// removed in the meantime is not_found.
 func (db *DB) UsePasskey(ctx context.Context, p domain.Passkey, now time.Time) error {
 	return db.write(ctx, func(ctx context.Context, t *tx) error {
-		_, err := t.ExecContext(ctx, `UPDATE passkeys SET credential = $3, used_at = $4 WHERE id = $1 AND user_id = $2`, p.ID, p.User, string(p.Credential), ms(now))
-		return err
+		res, err := t.ExecContext(ctx, `UPDATE passkeys SET credential = $3, used_at = $4 WHERE id = $1 AND user_id = $2`, p.ID, p.User, string(p.Credential), ms(now))
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, errNoPasskey())
+		}
+		return nil
 	})
 }
 
@@ -71,6 +81,10 @@ func (db *DB) DeletePasskey(ctx context.Context, user, id string) error {
 	return db.passkeyChange(ctx, `DELETE FROM passkeys WHERE id = $1 AND user_id = $2`, id, user)
 }
 
+func errNoPasskey() error {
+	return domain.NotFound.Errorf("no_passkey", "there is no such passkey")
+}
+
 func (db *DB) passkeyChange(ctx context.Context, query, id, user string, args ...any) error {
 	return db.write(ctx, func(ctx context.Context, t *tx) error {
 		res, err := t.ExecContext(ctx, query, append([]any{id, user}, args...)...)
@@ -78,7 +92,7 @@ func (db *DB) passkeyChange(ctx context.Context, query, id, user string, args ..
 			return err
 		}
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, domain.NotFound.Errorf("no_passkey", "there is no such passkey"))
+			return errors.Join(err, errNoPasskey())
 		}
 		if len(args) > 0 {
 			return nil
@@ -87,9 +101,14 @@ func (db *DB) passkeyChange(ctx context.Context, query, id, user string, args ..
 	})
 }
 
-// LinkIdentity lets an account at a provider sign in as a user.
-func (db *DB) LinkIdentity(ctx context.Context, i domain.Identity) error {
-	err := db.write(ctx, func(ctx context.Context, t *tx) error { return t.linkIdentity(ctx, i) })
+// LinkIdentity lets an account at a provider sign in as a user of this epoch.
+func (db *DB) LinkIdentity(ctx context.Context, i domain.Identity, epoch int64) error {
+	err := db.write(ctx, func(ctx context.Context, t *tx) error {
+		if _, err := t.standing(ctx, i.User, epoch); err != nil {
+			return err
+		}
+		return t.linkIdentity(ctx, i)
+	})
 	if unique, _ := db.dialect.conflict(err); unique {
 		return domain.Conflict.Errorf("identity_taken", "this account at the provider signs in as somebody else").Because(err)
 	}

@@ -26,9 +26,16 @@ func scanSession(rows *sql.Rows) (s domain.Session, err error) {
 	return s, err
 }
 
-// CreateSession keeps a new session with its first refresh token's hash.
-func (db *DB) CreateSession(ctx context.Context, s domain.Session, refresh []byte) error {
-	return db.write(ctx, func(ctx context.Context, t *tx) error { return t.createSession(ctx, s, refresh) })
+// BeginSession keeps a new session with its first refresh token's hash, for a user
+// who was proven to be who they are. One who is disabled, or has another epoch by
+// now, is unauthorized.
+func (db *DB) BeginSession(ctx context.Context, s domain.Session, epoch int64, refresh []byte) error {
+	return db.write(ctx, func(ctx context.Context, t *tx) error {
+		if _, err := t.standing(ctx, s.User, epoch); err != nil {
+			return err
+		}
+		return t.createSession(ctx, s, refresh)
+	})
 }
 
 func (t *tx) createSession(ctx context.Context, s domain.Session, refresh []byte) error {
@@ -156,6 +163,9 @@ func (db *DB) Sessions(ctx context.Context, user string, now time.Time) ([]domai
 // one would have.
 func (db *DB) RenewSession(ctx context.Context, old string, s domain.Session, refresh []byte, now time.Time) (domain.Session, error) {
 	err := db.write(ctx, func(ctx context.Context, t *tx) error {
+		if _, err := t.lockUser(ctx, s.User); err != nil {
+			return err
+		}
 		before, _, err := t.liveSession(ctx, old, now)
 		if err != nil {
 			return err
@@ -175,20 +185,30 @@ func (db *DB) RenewSession(ctx context.Context, old string, s domain.Session, re
 // RenewedReason is why a session ended that RenewSession replaced.
 const RenewedReason = "renewed"
 
-// RevokeOthers ends every session of user but one, and returns which.
+// RevokeOthers ends every session of user but one, and returns which. What was
+// begun ends as well, and every browser is asked for the second factor again.
 func (db *DB) RevokeOthers(ctx context.Context, user, keep, reason string, now time.Time) (ended []string, err error) {
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
+		if _, err := t.lockUser(ctx, user); err != nil {
+			return err
+		}
 		rows, err := t.QueryContext(ctx, `UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND user_id = $3 AND id <> $4 RETURNING id`, ms(now), reason, user, keep)
 		if err != nil {
 			return err
 		}
-		ended, err = collect(rows, scanString)
-		return err
+		if ended, err = collect(rows, scanString); err != nil {
+			return err
+		}
+		if _, err := t.ExecContext(ctx, `DELETE FROM remembered WHERE user_id = $1`, user); err != nil {
+			return err
+		}
+		return t.endBegun(ctx, user)
 	})
 	return ended, err
 }
 
-// RevokeSessionOf ends one session of user, or not_found.
+// RevokeSessionOf ends one session of user, or not_found. What was begun ends as
+// well: that session may have begun it.
 func (db *DB) RevokeSessionOf(ctx context.Context, user, id, reason string, now time.Time) error {
 	return db.write(ctx, func(ctx context.Context, t *tx) error {
 		res, err := t.ExecContext(ctx, `UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND user_id = $3 AND id = $4`, ms(now), reason, user, id)
@@ -198,7 +218,7 @@ func (db *DB) RevokeSessionOf(ctx context.Context, user, id, reason string, now 
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, domain.NotFound.Errorf("no_session", "there is no such session, or it has ended"))
 		}
-		return nil
+		return t.endBegun(ctx, user)
 	})
 }
 

@@ -21,23 +21,41 @@ func (t *tx) createTicket(ctx context.Context, hash []byte, k domain.Ticket, now
 			return err
 		}
 	}
-	_, err := t.ExecContext(ctx, `INSERT INTO tickets (hash, kind, user_id, data, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-		hash, k.Kind, k.User, k.Data, ms(now), ms(k.Expires))
+	_, err := t.ExecContext(ctx, `INSERT INTO tickets (hash, kind, user_id, epoch, data, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		hash, k.Kind, k.User, k.Epoch, k.Data, ms(now), ms(k.Expires))
 	return err
 }
 
 // claimTicket uses a ticket up. Of two who try, one gets it.
 func (t *tx) claimTicket(ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time) (k domain.Ticket, err error) {
 	k.Kind = kind
-	err = t.QueryRowContext(ctx, `DELETE FROM tickets WHERE hash = $1 AND kind = $2 AND expires_at > $3 RETURNING user_id, data`, hash, kind, ms(now)).Scan(&k.User, &k.Data)
+	err = t.QueryRowContext(ctx, `DELETE FROM tickets WHERE hash = $1 AND kind = $2 AND expires_at > $3 RETURNING user_id, epoch, data`, hash, kind, ms(now)).
+		Scan(&k.User, &k.Epoch, &k.Data)
 	if errors.Is(err, sql.ErrNoRows) {
-		how := "ask for a new one"
-		if kind == domain.SetupTicket {
-			how = "restart the server for a new one"
-		}
-		err = domain.Forbidden.Errorf("ticket_ended", "this link was used already or has expired; %s", how)
+		err = errTicketEnded(kind)
 	}
 	return k, err
+}
+
+func errTicketEnded(kind domain.TicketKind) error {
+	how := "ask for a new one"
+	if kind == domain.SetupTicket {
+		how = "restart the server for a new one"
+	}
+	return domain.Forbidden.Errorf("ticket_ended", "this link was used already or has expired; %s", how)
+}
+
+// claimAsBefore uses a ticket up for a user who is as they were when it was made:
+// enabled, and of the same epoch. It locks the user.
+func (t *tx) claimAsBefore(ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time) (k domain.Ticket, u domain.User, err error) {
+	if k, err = t.claimTicket(ctx, hash, kind, now); err != nil {
+		return k, u, err
+	}
+	u, err = t.lockUser(ctx, k.User)
+	if err == nil && (u.Disabled || u.Epoch != k.Epoch) {
+		err = errTicketEnded(kind)
+	}
+	return k, u, err
 }
 
 // claimSetup uses up the links for a first administrator, of which each node has
@@ -70,11 +88,11 @@ func (db *DB) VerifyEmail(ctx context.Context, hash []byte, now time.Time) (u do
 // proven, and every session, and every browser that was remembered, is out.
 func (db *DB) ResetPassword(ctx context.Context, hash []byte, password string, now time.Time) (u domain.User, err error) {
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
-		k, err := t.claimTicket(ctx, hash, domain.ResetTicket, now)
+		k, _, err := t.claimAsBefore(ctx, hash, domain.ResetTicket, now)
 		if err != nil {
 			return err
 		}
-		if u, err = t.changeUser(ctx, k.User, `password = $2, pending = FALSE, epoch = epoch + 1`, password); err != nil {
+		if u, err = t.raiseEpoch(ctx, k.User, `password = $2, pending = FALSE`, password); err != nil {
 			return err
 		}
 		return t.revoke(ctx, `user_id = $3`, "password_reset", now, u.ID)
@@ -86,7 +104,7 @@ func (db *DB) ResetPassword(ctx context.Context, hash []byte, password string, n
 func (db *DB) TicketUser(ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time) (domain.User, error) {
 	u, err := oneUser(usersWhere(ctx, db.read, `u.id = (SELECT user_id FROM tickets WHERE hash = $1 AND kind = $2 AND expires_at > $3)`, hash, kind, ms(now)))
 	if domain.KindOf(err) == domain.NotFound {
-		err = domain.Forbidden.Errorf("ticket_ended", "this link was used already or has expired; ask for a new one")
+		err = errTicketEnded(kind)
 	}
 	return u, err
 }
@@ -104,14 +122,11 @@ func (db *DB) UseTicket(ctx context.Context, hash []byte, kind domain.TicketKind
 // keeps undo, by whose link the old one comes back. It returns the old address.
 func (db *DB) ChangeEmail(ctx context.Context, hash, undo []byte, until, now time.Time) (u domain.User, old string, err error) {
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
-		k, err := t.claimTicket(ctx, hash, domain.EmailTicket, now)
+		k, before, err := t.claimAsBefore(ctx, hash, domain.EmailTicket, now)
 		if err != nil {
 			return err
 		}
-		if u, err = oneUser(usersWhere(ctx, t, `u.id = $1`, k.User)); err != nil {
-			return err
-		}
-		old = u.Email
+		old = before.Email
 		if u, err = t.changeUser(ctx, k.User, `email = $2`, k.Data); err != nil || old == "" {
 			return err
 		}
@@ -129,7 +144,7 @@ func (db *DB) UndoEmail(ctx context.Context, hash []byte, now time.Time) (u doma
 		if err != nil {
 			return err
 		}
-		if u, err = t.changeUser(ctx, k.User, `email = $2, epoch = epoch + 1`, k.Data); err != nil {
+		if u, err = t.raiseEpoch(ctx, k.User, `email = $2`, k.Data); err != nil {
 			return err
 		}
 		return t.revoke(ctx, `user_id = $3`, "email_undone", now, u.ID)

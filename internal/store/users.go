@@ -168,7 +168,7 @@ func (db *DB) SetUserRole(ctx context.Context, user string, role domain.SystemRo
 				return err
 			}
 		}
-		u, err = t.changeUser(ctx, user, `role = $2, epoch = epoch + 1`, role)
+		u, err = t.raiseEpoch(ctx, user, `role = $2`, role)
 		return err
 	})
 	return u, err
@@ -182,12 +182,11 @@ func (db *DB) SetUserDisabled(ctx context.Context, user string, disabled bool, n
 			if err := t.keepAdmin(ctx, user); err != nil {
 				return err
 			}
-			if err := t.revoke(ctx, `user_id = $3`, "disabled", now, user); err != nil {
-				return err
-			}
 		}
-		u, err = t.changeUser(ctx, user, `disabled = $2, epoch = epoch + 1`, disabled)
-		return err
+		if u, err = t.raiseEpoch(ctx, user, `disabled = $2`, disabled); err != nil || !disabled {
+			return err
+		}
+		return t.revoke(ctx, `user_id = $3`, "disabled", now, user)
 	})
 	return u, err
 }
@@ -195,7 +194,7 @@ func (db *DB) SetUserDisabled(ctx context.Context, user string, disabled bool, n
 // EndSessions ends every session and every token of a user.
 func (db *DB) EndSessions(ctx context.Context, user, reason string, now time.Time) (u domain.User, err error) {
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
-		if u, err = t.changeUser(ctx, user, `epoch = epoch + 1`); err != nil {
+		if u, err = t.raiseEpoch(ctx, user, ``); err != nil {
 			return err
 		}
 		return t.revoke(ctx, `user_id = $3`, reason, now, user)
@@ -207,8 +206,13 @@ func (db *DB) EndSessions(ctx context.Context, user, reason string, now time.Tim
 // begun in place of old, which asked for it.
 func (db *DB) ReplacePassword(ctx context.Context, user, password, old string, s domain.Session, refresh []byte, now time.Time) (u domain.User, err error) {
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
-		if u, err = t.changeUser(ctx, user, `password = $2, epoch = epoch + 1`, password); err != nil {
+		if u, err = t.raiseEpoch(ctx, user, `password = $2`, password); err != nil {
 			return err
+		}
+		if old != "" { // a script's token has no session
+			if _, _, err := t.liveSession(ctx, old, now); err != nil {
+				return err
+			}
 		}
 		if err := t.revoke(ctx, `id = $3`, RenewedReason, now, old); err != nil {
 			return err
@@ -232,7 +236,7 @@ func (db *DB) Accounts(ctx context.Context, q, after string, limit int) ([]domai
 // SetPassword replaces the password's record and ends every session.
 func (db *DB) SetPassword(ctx context.Context, user, password string, now time.Time) (u domain.User, err error) {
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
-		if u, err = t.changeUser(ctx, user, `password = $2, epoch = epoch + 1`, password); err != nil {
+		if u, err = t.raiseEpoch(ctx, user, `password = $2`, password); err != nil {
 			return err
 		}
 		return t.revoke(ctx, `user_id = $3`, "password_changed", now, user)
