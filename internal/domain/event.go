@@ -26,6 +26,9 @@ const (
 // room's timeline; the others change a line above.
 func (t EventType) Timeline() bool { return t != MessageEdited && t != MessageDeleted }
 
+// Quiet reports whether a run of events of type t may be shown as one line.
+func (t EventType) Quiet() bool { return t == MemberJoined || t == MemberLeft }
+
 // Event is one entry of a room's log.
 type Event struct {
 	Room    string

@@ -10,13 +10,31 @@ type PageQuery struct {
 	Around int64     // half of the page on either side of this number
 	At     time.Time // the first line at or after this time, and those around it
 	Limit  int
+	Fold   bool // a run of joins and departures is one line
 }
 
 // Page is a stretch of a room's timeline in ascending order.
 type Page struct {
 	Events []Event
-	Older  bool // there are lines before the first
-	Newer  bool // there are lines after the last
+	Older  bool           // there are lines before the first
+	Newer  bool           // there are lines after the last
+	Folds  map[int64]Fold // by the number of the event that stands for others
+}
+
+// Start is the number of the first event that the page covers, shown or folded.
+// The page must not be empty.
+func (p Page) Start() int64 {
+	first := p.Events[0].Seq
+	if f, ok := p.Folds[first]; ok {
+		return f.From
+	}
+	return first
+}
+
+// Fold is a run of joins and departures of which only the last is shown.
+type Fold struct {
+	From  int64 // number of the first that is left out
+	Count int   // how many are left out
 }
 
 // SearchOrder says which hits come first.

@@ -109,6 +109,7 @@ type timelineInput struct {
 	At     time.Time `query:"at" doc:"the lines around this time"`
 	Cursor string    `query:"cursor" doc:"prev or next of an earlier page"`
 	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Fold   bool      `query:"fold" doc:"a run of four or more joins and departures comes as its last one, with how many it stands for; pages may be shorter"`
 }
 
 // place is a cursor of the timeline.
@@ -118,7 +119,7 @@ type place struct {
 }
 
 func (in *timelineInput) query() (domain.PageQuery, error) {
-	q := domain.PageQuery{Before: in.Before, After: in.After, Around: in.Around, At: in.At, Limit: in.Limit}
+	q := domain.PageQuery{Before: in.Before, After: in.After, Around: in.Around, At: in.At, Limit: in.Limit, Fold: in.Fold}
 	n := 0
 	for _, set := range []bool{in.Before > 0, in.After > 0, in.Around > 0, !in.At.IsZero(), in.Cursor != ""} {
 		if set {
@@ -138,7 +139,18 @@ func (in *timelineInput) query() (domain.PageQuery, error) {
 	return q, nil
 }
 
-type timelineOutput struct{ Body httpx.Page[wire.Event] }
+// timelineLine is an event of a timeline.
+type timelineLine struct {
+	wire.Event
+	Folded *foldedRun `json:"folded,omitempty" doc:"with fold: the joins and departures right before this one that are left out"`
+}
+
+type foldedRun struct {
+	From  int64 `json:"from" doc:"number of the first that is left out"`
+	Count int   `json:"count" doc:"how many are left out"`
+}
+
+type timelineOutput struct{ Body httpx.Page[timelineLine] }
 
 func (s *Service) getTimeline(ctx context.Context, in *timelineInput) (*timelineOutput, error) {
 	q, err := in.query()
@@ -152,16 +164,28 @@ func (s *Service) getTimeline(ctx context.Context, in *timelineInput) (*timeline
 	if err != nil {
 		return nil, err
 	}
-	out := &timelineOutput{httpx.Page[wire.Event]{Items: events(page.Events)}}
+	out := &timelineOutput{httpx.Page[timelineLine]{Items: lines(page)}}
 	if n := len(page.Events); n > 0 {
 		if page.Older {
-			out.Body.Prev = httpx.EncodeCursor(place{Before: page.Events[0].Seq})
+			out.Body.Prev = httpx.EncodeCursor(place{Before: page.Start()})
 		}
 		if page.Newer {
 			out.Body.Next = httpx.EncodeCursor(place{After: page.Events[n-1].Seq})
 		}
 	}
 	return out, nil
+}
+
+func lines(p domain.Page) []timelineLine {
+	vs := make([]timelineLine, len(p.Events))
+	for i, e := range p.Events {
+		vs[i] = timelineLine{Event: wire.FromEvent(e)}
+		if f, ok := p.Folds[e.Seq]; ok {
+			run := foldedRun(f)
+			vs[i].Folded = &run
+		}
+	}
+	return vs
 }
 
 func events(es []domain.Event) []wire.Event {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -21,44 +22,56 @@ func (db *DB) Replay(ctx context.Context, room string, after int64, limit int) (
 func (db *DB) Timeline(ctx context.Context, room string, q domain.PageQuery) (domain.Page, error) {
 	switch {
 	case q.After > 0:
-		return db.newer(ctx, room, q.After, q.Limit)
+		return db.newer(ctx, room, q.After, q.Limit, q.Fold)
 	case q.Around > 0:
-		return db.around(ctx, room, q.Around, q.Limit)
+		return db.around(ctx, room, q.Around, q.Limit, q.Fold)
 	case !q.At.IsZero():
 		seq, err := db.firstAt(ctx, room, q.At)
 		if err != nil {
 			return domain.Page{}, err
 		}
-		return db.around(ctx, room, seq, q.Limit)
+		return db.around(ctx, room, seq, q.Limit, q.Fold)
 	}
-	return db.older(ctx, room, q.Before, q.Limit)
+	return db.older(ctx, room, q.Before, q.Limit, q.Fold)
 }
 
 const latest = int64(1) << 62
 
-func (db *DB) older(ctx context.Context, room string, before int64, limit int) (domain.Page, error) {
+func (db *DB) older(ctx context.Context, room string, before int64, limit int, fold bool) (domain.Page, error) {
 	if before <= 0 {
 		before = latest
 	}
 	events, err := linesWhere(ctx, db.read, `e.room_id = $1 AND e.seq < $2 ORDER BY e.seq DESC LIMIT $3`, room, before, limit+1)
+	if err == nil && fold && foldable(events) {
+		return db.folded(ctx, room, before, true, limit)
+	}
 	page := domain.Page{Older: len(events) > limit, Newer: before < latest}
 	page.Events = events[:min(limit, len(events))]
 	slices.Reverse(page.Events)
 	return page, err
 }
 
-func (db *DB) newer(ctx context.Context, room string, after int64, limit int) (domain.Page, error) {
+func (db *DB) newer(ctx context.Context, room string, after int64, limit int, fold bool) (domain.Page, error) {
 	events, err := linesWhere(ctx, db.read, `e.room_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3`, room, after, limit+1)
+	if err == nil && fold && foldable(events) {
+		return db.folded(ctx, room, after, false, limit)
+	}
 	return domain.Page{Events: events[:min(limit, len(events))], Older: true, Newer: len(events) > limit}, err
 }
 
-func (db *DB) around(ctx context.Context, room string, seq int64, limit int) (domain.Page, error) {
-	before, err := db.older(ctx, room, seq, limit/2)
+func (db *DB) around(ctx context.Context, room string, seq int64, limit int, fold bool) (domain.Page, error) {
+	before, err := db.older(ctx, room, seq, limit/2, fold)
 	if err != nil {
 		return before, err
 	}
-	from, err := db.newer(ctx, room, seq-1, limit-limit/2)
-	return domain.Page{Events: append(before.Events, from.Events...), Older: before.Older, Newer: from.Newer}, err
+	from, err := db.newer(ctx, room, seq-1, limit-limit/2, fold)
+	page := domain.Page{Events: append(before.Events, from.Events...), Older: before.Older, Newer: from.Newer, Folds: from.Folds}
+	if page.Folds == nil {
+		page.Folds = before.Folds
+	} else {
+		maps.Copy(page.Folds, before.Folds)
+	}
+	return page, err
 }
 
 // firstAt is the number from which on a room's lines are of the time or later. Times

@@ -258,7 +258,7 @@ export class SignedIn implements port.App {
     const news = m !== undefined && this.#unread(next, e, m);
     describe(next, e, this.#me.id);
     this.#rooms.set(e.room, next);
-    this.#open.get(e.room)?.apply(e);
+    this.#open.get(e.room)?.apply([e]);
     if (m?.key && m.sender.id === this.#me.id) this.#outbox.arrived(e.room, m.key);
     if (news) this.#alert(next, m);
     this.#count();

@@ -6,17 +6,13 @@ import type { PageOf, RoomModel } from '../view/port';
 import type { Pending } from '../view/room/lines';
 import type { Event, Me, Member, Message, RoomState, User } from '../view/types';
 import type { Outbox } from './outbox';
+import * as win from './window';
 
 const page = 50;
-const keep = 1000; // events kept while only the end of the room is read
+const keep = 300; // events kept while only the end of the room is read
+const keepLeast = 150; // and those that are left of more
 const typingFor = 6_000;
 const typingEvery = 3_000;
-
-interface Timeline {
-  items: Event[];
-  prev?: string;
-  next?: string;
-}
 
 /** What a room needs of the whole. */
 export interface Around {
@@ -36,18 +32,15 @@ export interface Around {
 export class OpenRoom implements RoomModel {
   readonly id: string;
   readonly #a: Around;
-  #events: Event[] = $state.raw([]);
+  #window: win.Window = $state.raw(win.empty);
   #pending: Pending[] = $state.raw([]);
   #typing: { user: User; timer: ReturnType<typeof setTimeout> }[] = $state.raw([]);
   #phase: 'loading' | 'ready' | 'failed' = $state('loading');
   #error = $state('');
   #loading: 'older' | 'newer' | '' = $state('');
-  #prev: string | undefined = $state();
-  #next: string | undefined = $state();
   #draft: string = $state('');
-  /** events that came while a page was on its way */
-  #meanwhile: Event[] | undefined;
-  #generation = 0;
+  /** the load that is on its way, with the events that came meanwhile */
+  #load: { meanwhile: Event[] } | undefined;
   #wrote = 0;
 
   constructor(id: string, a: Around) {
@@ -55,11 +48,11 @@ export class OpenRoom implements RoomModel {
     this.#a = a;
     this.#draft = localStorage.getItem(draftKey(a.me, id)) ?? '';
     this.showPending();
-    void this.#load(`limit=${page}`);
+    this.retryLoad();
   }
 
   get events(): readonly Event[] {
-    return this.#events;
+    return this.#window.events;
   }
   get pending(): readonly Pending[] {
     return this.#pending;
@@ -71,10 +64,10 @@ export class OpenRoom implements RoomModel {
     return this.#error;
   }
   get hasOlder() {
-    return this.#prev !== undefined;
+    return this.#window.older;
   }
   get hasNewer() {
-    return this.#next !== undefined;
+    return this.#window.newer;
   }
   get loading() {
     return this.#loading;
@@ -97,117 +90,93 @@ export class OpenRoom implements RoomModel {
     this.#pending = this.#a.outbox.of(this.id);
   }
 
-  /** Replaces what is loaded by a page. */
-  async #load(query: string): Promise<void> {
-    const mine = ++this.#generation;
-    this.#meanwhile = [];
+  /**
+   * Loads a page and puts it where it belongs. Of loads the last one counts: the
+   * answer of one before it is dropped.
+   */
+  async #fetch(query: string, put: (w: win.Window, p: win.Page) => win.Window): Promise<void> {
+    const mine = { meanwhile: [] as Event[] };
+    this.#load = mine;
     try {
-      const p = await this.#page(query);
-      if (mine !== this.#generation) return;
-      this.#events = p.items;
-      this.#prev = p.prev;
-      this.#next = p.next;
+      const p = await this.#a.api.call<win.Page>('GET', `/rooms/${this.id}/timeline?fold=true&limit=${page}${query}`);
+      if (mine !== this.#load) return;
+      const floor = this.#a.state(this.id)?.floor ?? 0;
+      this.#window = win.apply(win.forget(put(this.#window, p), floor), mine.meanwhile);
       this.#phase = 'ready';
-      this.#error = '';
-    } catch (err) {
-      if (mine !== this.#generation) return;
-      if (this.#phase === 'ready') throw err; // what was there stays
-      this.#phase = 'failed';
-      this.#error = this.#a.words(err);
     } finally {
-      if (mine === this.#generation) {
-        const missed = this.#meanwhile ?? [];
-        this.#meanwhile = undefined;
-        for (const e of missed) this.apply(e);
+      if (mine === this.#load) {
+        this.#load = undefined;
+        this.#loading = '';
       }
     }
   }
 
-  #page(query: string): Promise<Timeline> {
-    return this.#a.api.call<Timeline>('GET', `/rooms/${this.id}/timeline?${query}`);
+  /** Shows another part of the timeline. If that fails, what was there stays. */
+  #show(query: string): Promise<void> {
+    this.#loading = '';
+    return this.#fetch(query, (_, p) => win.of(p));
   }
 
   retryLoad(): void {
     this.#phase = 'loading';
-    void this.#load(`limit=${page}`);
+    this.#show('').catch((err: unknown) => {
+      if (this.#load || this.#phase === 'ready') return;
+      this.#phase = 'failed';
+      this.#error = this.#a.words(err);
+    });
   }
 
   /** Forgets what is loaded: too much was missed to fill the gap. */
   reset(): void {
-    void this.#load(`limit=${page}`).catch(() => {});
+    this.#window = win.empty;
+    this.retryLoad();
   }
 
   /** Drops what is no longer kept. */
   forget(floor: number): void {
-    if (this.#events.some((e) => e.seq <= floor)) {
-      this.#events = this.#events.filter((e) => e.seq > floor);
-      this.#prev = undefined;
-    }
+    this.#window = win.forget(this.#window, floor);
+    if (this.hasNewer && !this.#window.events.length) this.reset();
   }
 
   older(): void {
-    void this.#more('older', this.#prev);
+    const before = win.startOf(this.#window);
+    if (this.hasOlder) this.#more('older', `&before=${before}`, (w, p) => win.prepend(w, p, before));
   }
 
   newer(): void {
-    void this.#more('newer', this.#next);
+    const after = win.endOf(this.#window);
+    if (this.hasNewer) this.#more('newer', `&after=${after}`, (w, p) => win.append(w, p, after));
   }
 
-  async #more(way: 'older' | 'newer', cursor: string | undefined): Promise<void> {
-    if (!cursor || this.#loading) return;
-    const mine = this.#generation;
+  #more(way: 'older' | 'newer', query: string, put: (w: win.Window, p: win.Page) => win.Window): void {
+    if (this.#load || this.#phase !== 'ready') return;
     this.#loading = way;
-    this.#meanwhile ??= [];
-    try {
-      const p = await this.#page(`limit=${page}&cursor=${encodeURIComponent(cursor)}`);
-      if (mine !== this.#generation) return;
-      if (way === 'older') {
-        this.#events = [...p.items, ...this.#events];
-        this.#prev = p.prev;
-      } else {
-        this.#events = [...this.#events, ...p.items];
-        this.#next = p.next;
-      }
-    } catch {
-      // The next scroll tries again.
-    } finally {
-      this.#loading = '';
-      if (mine === this.#generation) {
-        const missed = this.#meanwhile ?? [];
-        this.#meanwhile = undefined;
-        for (const e of missed) this.apply(e);
-      }
-    }
+    this.#fetch(query, put).catch(() => {}); // the next scroll tries again
   }
 
   async latest(): Promise<void> {
-    if (this.hasNewer) await this.#load(`limit=${page}`);
+    if (this.hasNewer) await this.#show('');
   }
 
   around(seq: number): Promise<void> {
-    return this.#load(`limit=${page}&around=${seq}`);
+    return this.#show(`&around=${seq}`);
   }
 
-  /** Takes one event of the log, which comes after all that were taken before. */
-  apply(e: Event): void {
-    if (e.type === 'message.created' && e.message) this.#stopTyping(e.actor.id);
-    if (this.#meanwhile) {
-      this.#meanwhile.push(e);
-      return;
-    }
-    if (e.type === 'message.edited' || e.type === 'message.deleted') {
-      const m = e.message;
-      if (m) this.#events = this.#events.map((old) => changed(old, m));
-      return;
-    }
-    const last = this.#events.at(-1)?.seq ?? 0;
-    if (e.seq <= last || this.hasNewer) return;
-    this.#events = [...this.#events, e];
+  async unfold(seq: number): Promise<void> {
+    const p = await this.#a.api.call<win.Page>('GET', `/rooms/${this.id}/timeline?limit=200&before=${seq}`);
+    this.#window = win.unfold(this.#window, seq, p);
+  }
+
+  /** Takes events of the log, which come after all that were taken before. */
+  apply(events: readonly Event[]): void {
+    for (const e of events) if (e.type === 'message.created') this.#stopTyping(e.actor.id);
+    this.#load?.meanwhile.push(...events);
+    if (this.#phase === 'ready') this.#window = win.apply(this.#window, events);
   }
 
   trim(): void {
-    if (this.#events.length <= keep || this.hasNewer || this.#loading || this.#meanwhile) return;
-    void this.#load(`limit=${page}`).catch(() => {});
+    if (this.hasNewer || this.#load || this.#window.events.length <= keep) return;
+    this.#window = win.trim(this.#window, keepLeast);
   }
 
   send(text: string, replyTo?: Message): void {
@@ -257,17 +226,6 @@ export class OpenRoom implements RoomModel {
   members(q: string, cursor: string): Promise<PageOf<Member>> {
     return this.#a.api.call('GET', `/rooms/${this.id}/members?${new URLSearchParams({ q, cursor, limit: '100' })}`);
   }
-}
-
-/** A line as it is once a message has changed: the message itself, or a quote of it. */
-function changed(line: Event, m: Message): Event {
-  const have = line.message;
-  if (!have) return line;
-  if (have.seq === m.seq) return { ...line, message: m };
-  if (have.reply_to?.seq !== m.seq) return line;
-  const quote = { ...have.reply_to, excerpt: m.text.slice(0, 200) };
-  if (m.deleted_at) Object.assign(quote, { deleted: true, excerpt: '' });
-  return { ...line, message: { ...have, reply_to: quote } };
 }
 
 // Of several people at one browser, each has their own.

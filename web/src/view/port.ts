@@ -165,6 +165,8 @@ export interface RoomModel {
   remove(seq: number): Promise<void>;
   versions(seq: number): Promise<{ text: string; at: string }[]>;
   markRead(): void;
+  /** loads what an event stands for: joins and departures that were left out before it */
+  unfold(seq: number): Promise<void>;
   /** lets go of the older part of a long timeline whose end is shown */
   trim(): void;
   writing(): void;

@@ -10,7 +10,9 @@ export interface Detail { name?: string; topic?: string; kind?: string; archived
 export interface Keep { days?: number; lines?: number }
 export interface KeepOf extends Keep { server?: boolean }
 export interface RetentionRules { default: Keep; min_days: number; max_days: number }
-export interface Event { room: string; seq: number; type: string; actor: User; at: string; subject?: User; message?: Message; detail?: Detail }
+export interface Event { room: string; seq: number; type: string; actor: User; at: string; subject?: User; message?: Message; detail?: Detail; folded?: Folded }
+/** joins and departures right before an event that a page leaves out: how many, and the number of the first */
+export interface Folded { from: number; count: number }
 export interface Member extends User { role: string; muted_until?: string; joined_at: string }
 export interface Room { id: string; kind: 'public' | 'private' | 'direct'; name?: string; topic?: string; archived?: boolean; head: number; floor?: number; retention?: Keep; held?: boolean; members: number; created_at: string; last_at: string }
 export interface RoomState extends Room { role: string; muted_until?: string; read: number; unread: number; mentions: number; last?: Message; peers?: User[] }

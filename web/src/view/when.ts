@@ -35,9 +35,11 @@ export function dayKey(at: Moment): string {
   return `${d.getFullYear()}-${d.getMonth() + 1}-${d.getDate()}`;
 }
 
+/** The local midnight before a moment, in milliseconds since 1970. */
+export const dayOf = (at: Moment): number => new Date(at).setHours(0, 0, 0, 0);
+
 function daysAgo(at: Moment): number {
-  const midnight = (m: Moment) => new Date(m).setHours(0, 0, 0, 0);
-  return Math.round((midnight(Date.now()) - midnight(at)) / 86_400_000);
+  return Math.round((dayOf(Date.now()) - dayOf(at)) / 86_400_000);
 }
 
 /** The name of a day as a separator shows it. */

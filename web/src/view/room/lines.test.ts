@@ -71,4 +71,30 @@ describe('layOut', () => {
     const events = [said(1, bob, 0), said(2, ann, 1, { key: 'k' })];
     expect(show(layOut(events, [pending], all))).toBe('day 1! 2!');
   });
+
+  const waiting = (key: string, at: number) => {
+    const message = { room: 'r', seq: 0, key, sender: ann, text: 'x', at: minutes(at) };
+    return { message, state: 'failed' as const };
+  };
+  const unique = (lines: Line[]) => new Set(lines.map((l) => l.key)).size === lines.length;
+
+  it('gives no key twice when a waiting line is of another day than the end', () => {
+    const yesterday = -24 * 60;
+    const lines = layOut([said(1, bob, yesterday), said(2, bob, 0)], [waiting('a', yesterday), waiting('b', 0), waiting('a', 1)], all);
+    expect(show(lines)).toBe('day 1! day 2! a! b!');
+    expect(unique(lines)).toBe(true);
+  });
+
+  it('gives no key twice when the clocks of two servers differ at midnight', () => {
+    const midnight = 12 * 60;
+    const lines = layOut([said(1, bob, midnight - 1), said(2, ann, midnight), said(3, bob, midnight - 1), said(4, ann, midnight + 1)], [], all);
+    expect(show(lines)).toBe('day 1! day 2! 3! 4!');
+    expect(unique(lines)).toBe(true);
+  });
+
+  it('shows a run of joins that stands for more as one line, under the same key when it is unfolded', () => {
+    const folded = { ...joined(9, bob), folded: { from: 3, count: 6 } };
+    const whole = [3, 4, 5, 6, 7, 8, 9].map((seq) => joined(seq, bob));
+    expect(layOut([said(2, bob, 0), folded], [], all).map((l) => l.key)).toEqual(layOut([said(2, bob, 0), ...whole], [], all).map((l) => l.key));
+  });
 });

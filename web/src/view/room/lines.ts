@@ -1,5 +1,5 @@
 import type { Event, Message } from '../types';
-import { dayKey, dayName } from '../when';
+import { dayKey, dayName, dayOf } from '../when';
 
 /** A message that is on its way, or did not get through. */
 export interface Pending {
@@ -31,29 +31,38 @@ interface Context {
   me: string;
 }
 
-/** Lays out a room's events, oldest first, as lines. */
+/** Lays out a room's events, oldest first, as lines. No two lines have one key. */
 export function layOut(events: readonly Event[], pending: readonly Pending[], c: Context): Line[] {
   const lines: Line[] = [];
-  let day = '';
+  const used = new Set<string>();
+  let day = -Infinity;
   let last: Message | undefined; // the message right above, if it may be joined
-  let marked = c.older && (events[0]?.seq ?? 0) > c.unread.after + 1;
+  let marked = c.older && (events[0] ? fromOf(events[0]) : 0) > c.unread.after + 1;
 
+  const put = (line: Line) => {
+    if (used.has(line.key)) return;
+    used.add(line.key);
+    lines.push(line);
+  };
+
+  // Days only go on: what waits since yesterday, and what a clock that is behind
+  // dated, stands under the day that is begun.
   const startDay = (at: string) => {
-    const key = dayKey(at);
-    if (key === day) return;
-    day = key;
+    const begun = dayOf(at);
+    if (begun <= day) return;
+    day = begun;
     last = undefined;
-    lines.push({ type: 'day', key: `day/${key}`, label: dayName(at) });
+    put({ type: 'day', key: `day/${dayKey(at)}`, label: dayName(at) });
   };
 
   const add = (m: Message, sent?: Pending) => {
     startDay(m.at);
     const joins =
       last?.sender.id === m.sender.id &&
-      Date.parse(m.at) - Date.parse(last.at) < together &&
+      Math.abs(Date.parse(m.at) - Date.parse(last.at)) < together &&
       !m.reply_to &&
       !(last.deleted_at && !m.deleted_at);
-    lines.push({ type: 'message', key: keyOf(m), seq: m.seq, message: m, head: !joins, pending: sent });
+    put({ type: 'message', key: keyOf(m), seq: m.seq, message: m, head: !joins, pending: sent });
     last = m;
   };
 
@@ -61,9 +70,10 @@ export function layOut(events: readonly Event[], pending: readonly Pending[], c:
   for (const e of events) {
     const above = before;
     before = e;
-    if (!marked && e.seq > c.unread.after && e.seq <= c.unread.to && e.type === 'message.created' && e.actor.id !== c.me) {
+    const fresh = e.seq > c.unread.after && e.seq <= c.unread.to;
+    if (!marked && fresh && e.type === 'message.created' && e.actor.id !== c.me) {
       startDay(e.at);
-      lines.push({ type: 'new', key: 'new' });
+      put({ type: 'new', key: 'new' });
       marked = true;
       last = undefined;
     }
@@ -76,18 +86,19 @@ export function layOut(events: readonly Event[], pending: readonly Pending[], c:
     last = undefined;
     const line = lines.at(-1);
     if (line?.type === 'system') line.events.push(e);
-    else lines.push({ type: 'system', key: `sys/${e.seq}`, events: [e] });
+    else put({ type: 'system', key: `sys/${fromOf(e)}`, events: [e] });
   }
-  for (const p of pending) {
-    // What was written may be loaded before, or without, the news that it was.
-    if (!lines.some((l) => l.key === keyOf(p.message))) add(p.message, p);
-  }
+  // What was written may be loaded before, or without, the news that it was.
+  for (const p of pending) if (!used.has(keyOf(p.message))) add(p.message, p);
   return lines;
 }
 
+/** The number from which on an event stands for what happened. */
+const fromOf = (e: Event): number => e.folded?.from ?? e.seq;
+
 /** Whether an event says nothing that is not plain already. */
 function obvious(e: Event, above: Event | undefined, direct: boolean): boolean {
-  if (e.type !== 'room.created' && e.type !== 'member.joined') return false;
+  if (e.folded || (e.type !== 'room.created' && e.type !== 'member.joined')) return false;
   // Whoever makes a room is in it.
   return direct || (above?.type === 'room.created' && e.subject?.id === above.actor.id);
 }

@@ -1,0 +1,122 @@
+// The part of a room's timeline that is loaded: a stretch without a hole. All
+// functions are pure; what does not fit leaves the window as it was.
+
+import type { Event, Message } from '../view/types';
+
+export interface Window {
+  readonly events: readonly Event[];
+  /** the timeline goes on above */
+  readonly older: boolean;
+  /** the timeline goes on below */
+  readonly newer: boolean;
+}
+
+/** A page as the server sends it. */
+export interface Page {
+  items: Event[];
+  prev?: string;
+  next?: string;
+}
+
+export const empty: Window = { events: [], older: false, newer: false };
+
+/** The number from which on an event stands for what happened. */
+export const fromOf = (e: Event): number => e.folded?.from ?? e.seq;
+
+/** The first number that is loaded; 0: nothing is. */
+export const startOf = (w: Window): number => (w.events[0] ? fromOf(w.events[0]) : 0);
+
+/** The last number that is loaded; 0: nothing is. */
+export const endOf = (w: Window): number => w.events.at(-1)?.seq ?? 0;
+
+/** A window of one page. */
+export const of = (p: Page): Window => ({ events: p.items, older: p.prev !== undefined, newer: p.next !== undefined });
+
+/** Adds the page of what is before a number, if the window still begins there. */
+export function prepend(w: Window, p: Page, before: number): Window {
+  if (startOf(w) !== before) return w;
+  return { ...w, events: [...p.items, ...w.events], older: p.prev !== undefined };
+}
+
+/** Adds the page of what is after a number, if the window still ends there. */
+export function append(w: Window, p: Page, after: number): Window {
+  if (endOf(w) !== after) return w;
+  return { ...w, events: [...w.events, ...p.items], newer: p.next !== undefined };
+}
+
+/** Takes events of the log, in order, of which none before them is missing. */
+export function apply(w: Window, news: readonly Event[]): Window {
+  let events = w.events;
+  let last = endOf(w);
+  const lines: Event[] = [];
+  const changes = new Map<number, Message>();
+  for (const e of news) {
+    if (e.type === 'message.edited' || e.type === 'message.deleted') {
+      if (e.message) changes.set(e.message.seq, e.message);
+    } else if (e.seq > last && !w.newer) {
+      lines.push(e);
+      last = e.seq;
+    }
+  }
+  if (lines.length) events = [...events, ...lines];
+  if (changes.size) events = events.map((e) => changed(e, changes));
+  return events === w.events ? w : { ...w, events };
+}
+
+/** Drops what is no longer kept: all up to a number. */
+export function forget(w: Window, floor: number): Window {
+  if (!w.events.length || startOf(w) > floor) return w;
+  const events = w.events.filter((e) => e.seq > floor).map((e) => shortened(e, floor));
+  return { ...w, events, older: false };
+}
+
+/** Lets go of the older part of a long window, but for its last n events. */
+export function trim(w: Window, n: number): Window {
+  return w.events.length <= n ? w : { ...w, events: w.events.slice(-n), older: true };
+}
+
+/** Puts what an event stands for in its place; page: the lines right before it. */
+export function unfold(w: Window, seq: number, page: Page): Window {
+  const i = w.events.findIndex((e) => e.seq === seq);
+  const e = w.events[i];
+  if (!e?.folded) return w;
+  const { from, count } = e.folded;
+  const found = page.items.filter((other) => other.seq >= from && other.seq < seq);
+  const [first, ...rest] = [...found, { ...e }];
+  if (!first) return w;
+  delete rest.at(-1)?.folded;
+  const whole = page.prev === undefined || page.items.length > found.length;
+  const left = whole ? 0 : count - found.length;
+  if (left > 0 && found.length) first.folded = { from, count: left };
+  else delete first.folded;
+  return { ...w, events: [...w.events.slice(0, i), first, ...rest, ...w.events.slice(i + 1)] };
+}
+
+/** An event that stands for others of which some are no longer kept; at most so many are left. */
+function shortened(e: Event, floor: number): Event {
+  if (!e.folded || e.folded.from > floor) return e;
+  const { folded, ...bare } = e;
+  const count = Math.min(folded.count, e.seq - floor - 1);
+  return count > 0 ? { ...bare, folded: { from: floor + 1, count } } : bare;
+}
+
+/** A line as it is once messages have changed: the message itself, or a quote of one. */
+function changed(line: Event, changes: ReadonlyMap<number, Message>): Event {
+  const have = line.message;
+  if (!have) return line;
+  const now = changes.get(have.seq);
+  const quoted = have.reply_to && changes.get(have.reply_to.seq);
+  if (!now && !quoted) return line;
+  const message = { ...(now && !isOlder(now, have) ? now : have) };
+  const quote = message.reply_to;
+  if (quote && quoted) {
+    message.reply_to = { ...quote, excerpt: quoted.text.slice(0, 200) };
+    if (quoted.deleted_at) Object.assign(message.reply_to, { deleted: true, excerpt: '' });
+  }
+  return { ...line, message };
+}
+
+/** Whether a message is what was before another state of it: a page may be newer than an event that comes after it. */
+function isOlder(a: Message, b: Message): boolean {
+  return Boolean(b.deleted_at && !a.deleted_at) || (!a.deleted_at && (a.edits ?? 0) < (b.edits ?? 0));
+}
