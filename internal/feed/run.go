@@ -1,0 +1,267 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// Run runs consumer c until ctx is done. bell rings when the source has more; without
+// it Run looks each second. When ctx is done Run stores how far it has come, and lets
+// go of the consumer.
+func Run[T any](ctx context.Context, d Deps[T], c Consumer[T], bell *Bell) {
+	r := newRunner(d, c)
+	defer r.release(ctx)
+	wait := firstRetry
+	for ctx.Err() == nil {
+		news := bell.Next()
+		more, err := r.once(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, errTaken):
+			sleep(ctx, nil, takenWait)
+		case err != nil:
+			r.Observer.Failed(c.Name, err)
+			r.Log.Warn("a consumer of the feed is behind; trying again", "consumer", c.Name, "err", err, "in", wait)
+			sleep(ctx, nil, wait/2+rand.N(wait/2))
+			wait = min(2*wait, lastRetry)
+			continue
+		case !more:
+			sleep(ctx, news, lookEvery)
+		}
+		wait = firstRetry
+	}
+}
+
+// Drain runs consumer c until there is nothing left, it fails, or ctx is done.
+func Drain[T any](ctx context.Context, d Deps[T], c Consumer[T]) {
+	r := newRunner(d, c)
+	defer r.release(ctx)
+	for {
+		if more, err := r.once(ctx); err != nil || !more {
+			return
+		}
+	}
+}
+
+// sleep returns after a time, or when news come.
+func sleep(ctx context.Context, news <-chan struct{}, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-news:
+	case <-t.C:
+	}
+}
+
+var errTaken = errors.New("another node runs this consumer")
+
+// A runner is the state of one consumer on this node.
+type runner[T any] struct {
+	Deps[T]
+	c      Consumer[T]
+	owner  string
+	cursor Cursor    // how far it has come; its Until is zero without a lease
+	stored int64     // the place that the store knows
+	at     time.Time // when the store was told
+	looked time.Time // for asides
+	tries  int       // of the page that is next
+}
+
+func newRunner[T any](d Deps[T], c Consumer[T]) *runner[T] {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Batch == 0 {
+		c.Batch = batchLength
+	}
+	if c.Timeout == 0 || c.Timeout > handleTimeout {
+		c.Timeout = handleTimeout
+	}
+	return &runner[T]{Deps: d, c: c, owner: domain.NewID("feed")}
+}
+
+// once handles one page, and reports whether there may be more.
+func (r *runner[T]) once(ctx context.Context) (more bool, err error) {
+	if held, err := r.hold(ctx); err != nil || !held {
+		return true, err
+	}
+	page, err := r.Source.Next(ctx, r.cursor.Pos, r.c.Batch)
+	if err != nil {
+		return false, err
+	}
+	if page.Version != r.cursor.Version {
+		r.cursor.Until = time.Time{} // the store knows where to go on
+		return true, nil
+	}
+	if len(page.Entries) == 0 {
+		r.Observer.Lag(r.c.Name, time.Time{})
+		r.cursor.Pos = max(r.cursor.Pos, page.Last)
+		return false, errors.Join(r.advance(ctx, advanceEvery), r.retryAsides(ctx))
+	}
+	r.Observer.Lag(r.c.Name, page.Entries[0].Time)
+	if err := r.page(ctx, page.Entries); err != nil {
+		r.tries++
+		return false, err
+	}
+	r.tries = 0
+	r.cursor.Pos = page.Last
+	r.Observer.Handled(r.c.Name, len(page.Entries))
+	return true, r.advance(ctx, advanceEvery)
+}
+
+// hold sees to it that this node has the consumer for longer than a call of Handle
+// takes. It reports false if this node has lost it, and may have it again.
+func (r *runner[T]) hold(ctx context.Context) (bool, error) {
+	now := r.Now()
+	if r.cursor.Until.Sub(now) > lease/2 {
+		return true, nil
+	}
+	if r.cursor.Until.After(now) {
+		err := r.store(ctx)
+		return !r.cursor.Until.IsZero(), err
+	}
+	c, ok, err := r.Cursors.ClaimCursor(ctx, r.c.Name, r.owner, r.c.From, now.Add(lease), now)
+	if err != nil {
+		return false, err
+	}
+	if !ok {
+		return false, errTaken
+	}
+	r.cursor, r.stored, r.at = c, c.Pos, now
+	return true, nil
+}
+
+// advance tells the store how far the consumer has come, if there is something to
+// tell and the last time is so long ago.
+func (r *runner[T]) advance(ctx context.Context, every time.Duration) error {
+	if r.cursor.Pos == r.stored || r.Now().Sub(r.at) < every {
+		return nil
+	}
+	return r.store(ctx)
+}
+
+func (r *runner[T]) store(ctx context.Context) error {
+	now := r.Now()
+	next := r.cursor
+	next.Until = now.Add(lease)
+	until, ok, err := r.Cursors.AdvanceCursor(ctx, r.c.Name, r.owner, next, now)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		r.cursor.Until = time.Time{}
+		return nil // hold finds out who has it
+	}
+	r.cursor.Until, r.stored, r.at = until, next.Pos, now
+	return nil
+}
+
+// release stores how far the consumer has come, and leaves it to other nodes.
+func (r *runner[T]) release(ctx context.Context) {
+	if r.cursor.Until.IsZero() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takenWait)
+	defer cancel()
+	err := r.advance(ctx, 0)
+	if err = errors.Join(err, r.Cursors.ReleaseCursor(ctx, r.c.Name, r.owner)); err != nil {
+		r.Log.Debug("leave a consumer to others", "consumer", r.c.Name, "err", err)
+	}
+}
+
+// page handles entries together. Once that has failed some times, it finds out which
+// of them it cannot handle.
+func (r *runner[T]) page(ctx context.Context, entries []Entry[T]) error {
+	err := r.handle(ctx, entries)
+	if err == nil || r.c.Keep || Temporary(err) || ctx.Err() != nil || r.tries+1 < batchTries {
+		return err
+	}
+	version := r.cursor.Version
+	for _, e := range entries {
+		if held, err := r.hold(ctx); err != nil {
+			return err
+		} else if !held || r.cursor.Version != version {
+			return errTaken
+		}
+		if err := r.one(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// one handles one entry, or sets it aside.
+func (r *runner[T]) one(ctx context.Context, e Entry[T]) error {
+	for try := 1; ; try++ {
+		err := r.handle(ctx, []Entry[T]{e})
+		if err == nil {
+			return nil
+		}
+		if Temporary(err) || ctx.Err() != nil {
+			return err
+		}
+		if try < entryTries {
+			sleep(ctx, nil, firstRetry)
+			continue
+		}
+		r.Observer.Aside(r.c.Name, e.Key, err)
+		r.Log.Error("a consumer of the feed cannot handle an entry, which is set aside", "consumer", r.c.Name, "entry", e.Key, "err", err)
+		return r.Cursors.SetAside(ctx, Aside{Consumer: r.c.Name, Key: e.Key, Cause: err.Error(), At: r.Now()})
+	}
+}
+
+// handle calls the consumer. A panic is an error: it must not end the server.
+func (r *runner[T]) handle(ctx context.Context, entries []Entry[T]) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, r.c.Timeout)
+	defer cancel()
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	return r.c.Handle(ctx, entries)
+}
+
+// retryAsides handles again what an operator asked for.
+func (r *runner[T]) retryAsides(ctx context.Context) error {
+	if r.c.Keep || r.Now().Sub(r.looked) < takenWait {
+		return nil
+	}
+	r.looked = r.Now()
+	asides, err := r.Cursors.AsidesToRetry(ctx, r.c.Name, r.c.Batch)
+	if err != nil {
+		return err
+	}
+	for _, a := range asides {
+		e, ok, err := r.Source.Get(ctx, a.Key)
+		if err != nil {
+			return err
+		}
+		if ok {
+			if err := r.handle(ctx, []Entry[T]{e}); Temporary(err) || ctx.Err() != nil {
+				return err
+			} else if err != nil {
+				a.Cause, a.At = err.Error(), r.Now()
+				if err := r.Cursors.SetAside(ctx, a); err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		if err := r.Cursors.DropAside(ctx, a.Consumer, a.Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
