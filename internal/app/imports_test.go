@@ -17,7 +17,7 @@ const module = "github.com/unhidra/unhidra/"
 // themselves, and package app joins them.
 func floors() map[string][]string {
 	ground := []string{"internal/domain", "internal/config", "internal/ratelimit", "internal/obs"}
-	kits := append([]string{"internal/password", "internal/totp", "internal/passkey", "internal/oidc", "internal/bus", "internal/httpx", "internal/wire", "internal/token", "internal/fulltext", "internal/ws", "internal/captcha", "internal/picture"}, ground...)
+	kits := append([]string{"internal/password", "internal/totp", "internal/passkey", "internal/oidc", "internal/bus", "internal/httpx", "internal/wire", "internal/token", "internal/fulltext", "internal/ws", "internal/captcha", "internal/picture", "internal/feed"}, ground...)
 	return map[string][]string{
 		"internal/domain":    {},
 		"internal/config":    {},
@@ -28,6 +28,7 @@ func floors() map[string][]string {
 		"internal/wire":     {"internal/domain"},
 		"internal/ws":       {"internal/domain"},
 		"internal/bus":      ground,
+		"internal/feed":     ground,
 		"internal/natsbus":  append([]string{"internal/bus"}, ground...),
 		"internal/certs":    ground,
 		"internal/token":    ground,

@@ -20,7 +20,7 @@ func (s *Service) Run(ctx context.Context) error {
 	wg.Go(func() { s.tick(inner) })
 	wg.Go(func() { s.retain(inner) })
 	for _, sink := range s.Sinks {
-		wg.Go(func() { s.feed(inner, sink) })
+		wg.Go(func() { s.deliver(inner, sink) })
 	}
 	s.Record(ctx, s.own(domain.AuditStart, s.Now()))
 	left := s.write(ctx)
@@ -127,7 +127,7 @@ func (s *Service) commit(ctx context.Context, batch []entry) (left []entry) {
 			return nil
 		}
 		s.Metrics.failures.Inc()
-		s.trouble.tell()
+		s.trouble.Ring()
 		s.failing.CompareAndSwap(0, s.Now().UnixMilli())
 		s.Log.Error("the audit log cannot be written; trying again", "err", err, "waiting", s.waiting.Load())
 		if !pause(ctx, wait) {
@@ -231,29 +231,4 @@ func hostname() string {
 		return "unknown"
 	}
 	return name
-}
-
-// A broadcast wakes everyone who waits for news.
-type broadcast struct {
-	mu sync.Mutex
-	c  chan struct{}
-}
-
-// next returns a channel that closes with the next news.
-func (b *broadcast) next() <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.c == nil {
-		b.c = make(chan struct{})
-	}
-	return b.c
-}
-
-func (b *broadcast) tell() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.c != nil {
-		close(b.c)
-		b.c = nil
-	}
 }

@@ -2,12 +2,11 @@ package audit
 
 import (
 	"context"
-	"errors"
-	"math/rand/v2"
 	"strconv"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/feed"
 )
 
 // A Sink is a receiver of records: a file, or a system that watches over others.
@@ -24,50 +23,18 @@ type Sink interface {
 
 const (
 	sinkBatch   = 500
-	sinkLease   = 2 * time.Minute // longer than any Send
 	sinkTimeout = 30 * time.Second
-	sinkLook    = 5 * time.Second // for what other nodes recorded
-	sinkFirst   = time.Second
-	sinkLast    = 5 * time.Minute
 	sinkFinish  = 3 * time.Second // for what is left when the server stops
 )
 
-// feed brings the log to sink until ctx is done: in order, and each record at
-// least once. The log itself is what waits while the receiver is away, so that
-// there is no other place where records could be lost. Of several nodes one
-// feeds each sink.
-func (s *Service) feed(ctx context.Context, sink Sink) {
-	f := &feeder{Service: s, sink: sink, owner: domain.NewID("feed")}
-	defer f.end(ctx)
-	wait := sinkFirst
-	for ctx.Err() == nil {
-		news := s.news.next()
-		sent, err := f.once(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			s.Metrics.retries.WithLabelValues(sink.Name()).Inc()
-			s.Log.Warn("the audit log does not reach a receiver; trying again", "sink", sink.Name(), "err", err, "in", wait)
-			f.claimed = time.Time{}
-			if !pause(ctx, wait/2+rand.N(wait/2)) {
-				return
-			}
-			wait = min(2*wait, sinkLast)
-			continue
-		}
-		wait = sinkFirst
-		if sent {
-			continue
-		}
-		t := time.NewTimer(sinkLook)
-		select {
-		case <-ctx.Done():
-		case <-news:
-		case <-t.C:
-		}
-		t.Stop()
-	}
+// deliver brings the log to sink until ctx is done: in order, and each record at
+// least once. The log itself is what waits while the receiver is away, so that there
+// is no other place where records could be lost. Of several nodes one serves each
+// sink.
+func (s *Service) deliver(ctx context.Context, sink Sink) {
+	defer sink.Close()
+	d, c := s.sinkFeed(sink)
+	feed.Run(ctx, d, c, &s.news)
 }
 
 // finish brings the end of the log to sink, if it takes it at once: what it
@@ -75,96 +42,69 @@ func (s *Service) feed(ctx context.Context, sink Sink) {
 func (s *Service) finish(ctx context.Context, sink Sink) {
 	ctx, cancel := context.WithTimeout(ctx, sinkFinish)
 	defer cancel()
-	f := &feeder{Service: s, sink: sink, owner: domain.NewID("feed")}
-	defer f.end(ctx)
-	for {
-		if sent, err := f.once(ctx); err != nil || !sent {
-			return
-		}
-	}
+	defer sink.Close()
+	d, c := s.sinkFeed(sink)
+	feed.Drain(ctx, d, c)
 }
 
-// A feeder is the state of feeding one sink.
-type feeder struct {
+func (s *Service) sinkFeed(sink Sink) (feed.Deps[domain.AuditRecord], feed.Consumer[domain.AuditRecord]) {
+	f := &sinkFeed{Service: s, sink: sink}
+	return feed.Deps[domain.AuditRecord]{Source: f, Cursors: f, Observer: f, Log: s.Log.With("sink", sink.Name()), Now: s.Now},
+		feed.Consumer[domain.AuditRecord]{
+			Name: sink.Name(), From: feed.Beginning, Batch: sinkBatch, Timeout: sinkTimeout, Handle: f.send,
+		}
+}
+
+// A sinkFeed is the audit log as the feed of one sink.
+type sinkFeed struct {
 	*Service
-	sink    Sink
-	owner   string
-	seq     int64
-	claimed time.Time
-	others  time.Time // until then another node has it, for all we know
+	sink   Sink
+	gap    int64 // records between the page and the one before it that were deleted
+	missed int64 // of those before, not told to the store yet
 }
 
-// end leaves the sink to others.
-func (f *feeder) end(ctx context.Context) {
-	_ = f.sink.Close()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sinkLook)
-	defer cancel()
-	if err := f.Store.ReleaseAuditSink(ctx, f.sink.Name(), f.owner); err != nil {
-		f.Log.Debug("leave a receiver to others", "sink", f.sink.Name(), "err", err)
+// Next returns records, and notes those that were deleted before they could be sent.
+// A sink that is new begins with what there is.
+func (f *sinkFeed) Next(ctx context.Context, after int64, limit int) (feed.Page[domain.AuditRecord], error) {
+	page := feed.Page[domain.AuditRecord]{Last: after}
+	records, err := f.Store.AuditRecords(ctx, domain.AuditFilter{After: after, Oldest: true, Limit: limit})
+	if err != nil || len(records) == 0 {
+		f.Metrics.lag.WithLabelValues(f.sink.Name()).Set(0)
+		return page, err
 	}
+	if head, err := f.Store.AuditHead(ctx); err == nil {
+		f.Metrics.lag.WithLabelValues(f.sink.Name()).Set(float64(head.Seq - after))
+	}
+	f.gap = records[0].Seq - after - 1
+	if after == 0 {
+		f.gap = 0
+	}
+	for _, r := range records {
+		page.Entries = append(page.Entries, feed.Entry[domain.AuditRecord]{
+			Pos: r.Seq, Key: strconv.FormatInt(r.Seq, 10), Time: r.Time, Value: r,
+		})
+		page.Last = r.Seq
+	}
+	return page, nil
 }
 
-var errTaken = errors.New("another node feeds this receiver now")
-
-// once sends one batch, and reports whether there was any.
-func (f *feeder) once(ctx context.Context) (sent bool, err error) {
-	now := f.Now()
-	name := f.sink.Name()
-	if now.Sub(f.claimed) > sinkLease/2 {
-		if now.Before(f.others) {
-			return false, nil
-		}
-		seq, ok, err := f.Store.ClaimAuditSink(ctx, name, f.owner, now.Add(sinkLease), now)
-		if err != nil || !ok {
-			f.others = now.Add(sinkLook)
-			return false, err
-		}
-		f.seq, f.claimed = seq, now
+func (f *sinkFeed) send(ctx context.Context, entries []feed.Entry[domain.AuditRecord]) error {
+	records := make([]domain.AuditRecord, len(entries))
+	for i, e := range entries {
+		records[i] = e.Value
 	}
-	records, err := f.Store.AuditRecords(ctx, domain.AuditFilter{After: f.seq, Oldest: true, Limit: sinkBatch})
-	if err != nil {
-		return false, err
+	if err := f.sink.Send(ctx, records); err != nil {
+		return err
 	}
-	if len(records) == 0 {
-		f.lag(0, time.Time{})
-		return false, nil
+	if f.gap > 0 {
+		f.tellGap(ctx, f.gap)
+		f.missed, f.gap = f.missed+f.gap, 0
 	}
-	f.lag(records[len(records)-1].Seq-f.seq, records[0].Time)
-	missed := records[0].Seq - f.seq - 1
-	if missed > 0 && f.seq == 0 {
-		missed = 0 // a new receiver begins with what there is
-	}
-	if err := f.send(ctx, records); err != nil {
-		f.behind(ctx, records[0].Time)
-		return false, err
-	}
-	last := records[len(records)-1].Seq
-	// What was sent counts, even if the server stops now.
-	advance, cancel := context.WithTimeout(context.WithoutCancel(ctx), sinkTimeout)
-	defer cancel()
-	ok, err := f.Store.AdvanceAuditSink(advance, name, f.owner, last, missed, f.Now().Add(sinkLease), f.Now())
-	if err == nil && !ok {
-		err = errTaken
-	}
-	if err != nil {
-		return false, err
-	}
-	f.seq, f.claimed = last, f.Now()
-	f.Metrics.sent.WithLabelValues(name).Add(float64(len(records)))
-	if missed > 0 {
-		f.missed(ctx, missed)
-	}
-	return true, nil
+	return nil
 }
 
-func (f *feeder) send(ctx context.Context, records []domain.AuditRecord) error {
-	ctx, cancel := context.WithTimeout(ctx, sinkTimeout)
-	defer cancel()
-	return f.sink.Send(ctx, records)
-}
-
-// missed tells of records that were deleted before they could be sent.
-func (f *feeder) missed(ctx context.Context, n int64) {
+// tellGap tells of records that were deleted before they could be sent.
+func (f *sinkFeed) tellGap(ctx context.Context, n int64) {
 	f.Metrics.missed.WithLabelValues(f.sink.Name()).Add(float64(n))
 	f.Log.Error("records were deleted for their age before a receiver had them", "sink", f.sink.Name(), "records", n)
 	e := f.own(domain.AuditGap, f.Now())
@@ -174,19 +114,41 @@ func (f *feeder) missed(ctx context.Context, n int64) {
 	f.Record(ctx, e)
 }
 
-// behind measures how far a receiver that is away has fallen behind.
-func (f *feeder) behind(ctx context.Context, oldest time.Time) {
-	if head, err := f.Store.AuditHead(ctx); err == nil {
-		f.lag(head.Seq-f.seq, oldest)
-	}
+func (f *sinkFeed) ClaimCursor(
+	ctx context.Context, name, owner string, _ feed.From, until, now time.Time,
+) (feed.Cursor, bool, error) {
+	seq, ok, err := f.Store.ClaimAuditSink(ctx, name, owner, until, now)
+	return feed.Cursor{Pos: seq, Until: until}, ok, err
 }
 
-func (f *feeder) lag(records int64, oldest time.Time) {
-	name := f.sink.Name()
-	f.Metrics.lag.WithLabelValues(name).Set(float64(records))
+func (f *sinkFeed) AdvanceCursor(
+	ctx context.Context, name, owner string, c feed.Cursor, now time.Time,
+) (time.Time, bool, error) {
+	ok, err := f.Store.AdvanceAuditSink(ctx, name, owner, c.Pos, f.missed, c.Until, now)
+	if err == nil {
+		f.missed = 0
+	}
+	return c.Until, ok, err
+}
+
+func (f *sinkFeed) ReleaseCursor(ctx context.Context, name, owner string) error {
+	return f.Store.ReleaseAuditSink(ctx, name, owner)
+}
+
+// Lag says how old the oldest record is that the receiver has not been sent.
+func (f *sinkFeed) Lag(name string, oldest time.Time) {
 	age := 0.0
 	if !oldest.IsZero() {
 		age = max(0, f.Now().Sub(oldest).Seconds())
 	}
 	f.Metrics.lagTime.WithLabelValues(name).Set(age)
 }
+
+// Handled counts what the receiver took.
+func (f *sinkFeed) Handled(name string, n int) { f.Metrics.sent.WithLabelValues(name).Add(float64(n)) }
+
+// Failed counts a try that failed.
+func (f *sinkFeed) Failed(name string, _ error) { f.Metrics.retries.WithLabelValues(name).Inc() }
+
+// Aside is never called: a receiver is told of a record until it has it.
+func (f *sinkFeed) Aside(string, string, error) {}

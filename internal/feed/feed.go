@@ -45,8 +45,6 @@ type Source[T any] interface {
 	// Next returns the entries behind a place, in order: about limit of them, and all
 	// that share a place.
 	Next(ctx context.Context, after int64, limit int) (Page[T], error)
-	// Get returns the entry with a key, and false if it is gone.
-	Get(ctx context.Context, key string) (Entry[T], bool, error)
 }
 
 // A Cursor says how far a consumer has come, and for how long its owner may run it.
@@ -66,7 +64,7 @@ const (
 	Beginning
 )
 
-// Cursors keep cursors and what was set aside.
+// Cursors keep how far consumers have come.
 type Cursors interface {
 	// ClaimCursor makes owner the one that runs the consumer called name, until a
 	// time. ok is false if another owner has it.
@@ -77,12 +75,18 @@ type Cursors interface {
 	AdvanceCursor(ctx context.Context, name, owner string, c Cursor, now time.Time) (until time.Time, ok bool, err error)
 	// ReleaseCursor lets another node run the consumer at once.
 	ReleaseCursor(ctx context.Context, name, owner string) error
+}
+
+// Asides keep what was set aside.
+type Asides[T any] interface {
 	// SetAside keeps an entry for later. Setting it aside again changes its cause.
 	SetAside(ctx context.Context, a Aside) error
 	// AsidesToRetry returns what an operator asked to be tried again, at most limit.
-	AsidesToRetry(ctx context.Context, name string, limit int) ([]Aside, error)
+	AsidesToRetry(ctx context.Context, consumer string, limit int) ([]Aside, error)
 	// DropAside forgets an entry that was set aside, as it was handled or is gone.
-	DropAside(ctx context.Context, name, key string) error
+	DropAside(ctx context.Context, consumer, key string) error
+	// Get returns the entry with a key, and false if it is gone.
+	Get(ctx context.Context, key string) (Entry[T], bool, error)
 }
 
 // An Aside is an entry that its consumer could not handle.
@@ -105,8 +109,6 @@ type Consumer[T any] struct {
 	// Handle does what must happen because of the entries. When it returns nil they
 	// are done with. After an error they come again.
 	Handle func(ctx context.Context, entries []Entry[T]) error
-	// Keep never sets anything aside: the consumer is told of an entry until it has it.
-	Keep bool
 }
 
 // An Observer is told how a consumer does. Calls come from one goroutine for each
@@ -122,8 +124,10 @@ type Observer interface {
 
 // Deps are what a Runner needs.
 type Deps[T any] struct {
-	Source   Source[T]
-	Cursors  Cursors
+	Source  Source[T]
+	Cursors Cursors
+	// Asides may be nil: then a consumer is told of an entry until it has handled it.
+	Asides   Asides[T]
 	Observer Observer
 	Log      *slog.Logger
 	Now      func() time.Time // nil: time.Now

@@ -163,7 +163,7 @@ func (silent) Failed(string, error)        {}
 func (silent) Aside(string, string, error) {}
 
 func deps(m *memory) feed.Deps[int] {
-	return feed.Deps[int]{Source: m, Cursors: m, Observer: silent{}}
+	return feed.Deps[int]{Source: m, Cursors: m, Asides: m, Observer: silent{}}
 }
 
 // A witness is a consumer that notes what it was told.

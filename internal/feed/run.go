@@ -184,7 +184,7 @@ func (r *runner[T]) release(ctx context.Context) {
 // of them it cannot handle.
 func (r *runner[T]) page(ctx context.Context, entries []Entry[T]) error {
 	err := r.handle(ctx, entries)
-	if err == nil || r.c.Keep || Temporary(err) || ctx.Err() != nil || r.tries+1 < batchTries {
+	if err == nil || r.Asides == nil || Temporary(err) || ctx.Err() != nil || r.tries+1 < batchTries {
 		return err
 	}
 	version := r.cursor.Version
@@ -217,7 +217,7 @@ func (r *runner[T]) one(ctx context.Context, e Entry[T]) error {
 		}
 		r.Observer.Aside(r.c.Name, e.Key, err)
 		r.Log.Error("a consumer of the feed cannot handle an entry, which is set aside", "consumer", r.c.Name, "entry", e.Key, "err", err)
-		return r.Cursors.SetAside(ctx, Aside{Consumer: r.c.Name, Key: e.Key, Cause: err.Error(), At: r.Now()})
+		return r.Asides.SetAside(ctx, Aside{Consumer: r.c.Name, Key: e.Key, Cause: err.Error(), At: r.Now()})
 	}
 }
 
@@ -235,16 +235,16 @@ func (r *runner[T]) handle(ctx context.Context, entries []Entry[T]) (err error) 
 
 // retryAsides handles again what an operator asked for.
 func (r *runner[T]) retryAsides(ctx context.Context) error {
-	if r.c.Keep || r.Now().Sub(r.looked) < takenWait {
+	if r.Asides == nil || r.Now().Sub(r.looked) < takenWait {
 		return nil
 	}
 	r.looked = r.Now()
-	asides, err := r.Cursors.AsidesToRetry(ctx, r.c.Name, r.c.Batch)
+	asides, err := r.Asides.AsidesToRetry(ctx, r.c.Name, r.c.Batch)
 	if err != nil {
 		return err
 	}
 	for _, a := range asides {
-		e, ok, err := r.Source.Get(ctx, a.Key)
+		e, ok, err := r.Asides.Get(ctx, a.Key)
 		if err != nil {
 			return err
 		}
@@ -253,13 +253,13 @@ func (r *runner[T]) retryAsides(ctx context.Context) error {
 				return err
 			} else if err != nil {
 				a.Cause, a.At = err.Error(), r.Now()
-				if err := r.Cursors.SetAside(ctx, a); err != nil {
+				if err := r.Asides.SetAside(ctx, a); err != nil {
 					return err
 				}
 				continue
 			}
 		}
-		if err := r.Cursors.DropAside(ctx, a.Consumer, a.Key); err != nil {
+		if err := r.Asides.DropAside(ctx, a.Consumer, a.Key); err != nil {
 			return err
 		}
 	}
