@@ -29,6 +29,8 @@ func (k *link) take(b []byte) error {
 		return then(f, k.joined)
 	case wire.TypeRoomLeft:
 		return then(f, call(k.l.o.OnLeft))
+	case wire.TypeRequested:
+		return then(f, call(k.l.o.OnAsked))
 	case wire.TypeRoomReset:
 		return then(f, func(in wire.InRoom) { k.reset(in.Room, k.l.high(in.Room)) })
 	case wire.TypeIsTyping:

@@ -44,6 +44,7 @@ type LiveOptions struct {
 	OnHello    func(Hello)                   // at each connection, before events
 	OnJoined   func(RoomState)               // the user is now a member
 	OnLeft     func(Left)                    // the user is no longer a member
+	OnAsked    func(RoomRequest)             // a stranger wants the user in a room: see Client.AcceptRequest
 	OnReset    func(room string)             // events were missed that are no longer kept: load the room again
 	OnTyping   func(Typing)                  // someone writes
 	OnPresence func(Presence)                // of someone watched

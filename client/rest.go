@@ -88,7 +88,7 @@ func (c *Client) Leave(ctx context.Context, room string) error {
 	return c.Do(ctx, http.MethodPost, roomPath(room)+"/leave", nil, nil)
 }
 
-// Add makes someone, by id or username, a member of a room.
+// Add makes someone, by id or username, a member of a room, or has them asked.
 func (c *Client) Add(ctx context.Context, room, user string) error {
 	return c.Do(ctx, http.MethodPost, roomPath(room)+"/members", map[string]string{"user": user}, nil)
 }
@@ -121,6 +121,24 @@ func (c *Client) Invite(ctx context.Context, room string, seconds, uses int) (i 
 func (c *Client) Accept(ctx context.Context, code string) (st RoomState, err error) {
 	err = c.Do(ctx, http.MethodPost, "/invites/"+url.PathEscape(code)+"/accept", nil, &st)
 	return st, err
+}
+
+// Requests returns the rooms that strangers want the caller in.
+func (c *Client) Requests(ctx context.Context) ([]RoomRequest, error) {
+	var p Page[RoomRequest]
+	err := c.into(ctx, "/requests", &p)
+	return p.Items, err
+}
+
+// AcceptRequest enters such a room.
+func (c *Client) AcceptRequest(ctx context.Context, room string) (st RoomState, err error) {
+	err = c.Do(ctx, http.MethodPost, "/requests/"+url.PathEscape(room)+"/accept", nil, &st)
+	return st, err
+}
+
+// DeclineRequest answers no. With block, who asked cannot ask again for any room.
+func (c *Client) DeclineRequest(ctx context.Context, room string, block bool) error {
+	return c.Do(ctx, http.MethodPost, "/requests/"+url.PathEscape(room)+"/decline", map[string]bool{"block": block}, nil)
 }
 
 // Timeline returns a page of a room's history, oldest first: the latest

@@ -9,25 +9,26 @@ import (
 
 // The views of the protocol, which docs/protocol.md describes.
 type (
-	Event     = wire.Event
-	Message   = wire.Message
-	Quote     = wire.Quote
-	Detail    = wire.Detail
-	User      = wire.User
-	Profile   = wire.Profile
-	Me        = wire.Me
-	Room      = wire.Room
-	RoomState = wire.RoomState
-	Member    = wire.Member
-	Invite    = wire.Invite
-	Presence  = wire.Presence
-	Mark      = wire.Mark
-	Sent      = wire.Sent
-	Typing    = wire.Typing
-	Left      = wire.Left
-	Hello     = wire.Hello
-	Replay    = wire.Replay
-	Field     = wire.Field
+	Event       = wire.Event
+	Message     = wire.Message
+	Quote       = wire.Quote
+	Detail      = wire.Detail
+	User        = wire.User
+	Profile     = wire.Profile
+	Me          = wire.Me
+	Room        = wire.Room
+	RoomState   = wire.RoomState
+	RoomRequest = wire.RoomRequest
+	Member      = wire.Member
+	Invite      = wire.Invite
+	Presence    = wire.Presence
+	Mark        = wire.Mark
+	Sent        = wire.Sent
+	Typing      = wire.Typing
+	Left        = wire.Left
+	Hello       = wire.Hello
+	Replay      = wire.Replay
+	Field       = wire.Field
 )
 
 // Draft is a message to be written.

@@ -74,6 +74,7 @@ export class Server {
       UNHIDRA_BIND_ADDR: '127.0.0.1',
       GATEWAY_PORT: String(this.port),
       UNHIDRA_OPERATOR_ADDR: 'off',
+      UNHIDRA_ROOM_REQUESTS: 'nobody',
       RATE_LIMIT_REGISTER_PER_HOUR: '1000',
       RATE_LIMIT_IP_PER_MINUTE: '10000',
       RATE_LIMIT_USER_PER_MINUTE: '10000',

@@ -66,7 +66,8 @@ func OpenStore(ctx context.Context, c config.Config, o StoreOptions) (*store.DB,
 			return nil, fmt.Errorf("make the folder of the database (UNHIDRA_DATA_DIR): %w", err)
 		}
 	}
-	return store.Open(ctx, store.Options{Path: c.Database(), URL: c.DatabaseURL.Reveal(), Log: o.Log, Tool: o.Tool, NoMigrate: o.NoMigrate})
+	return store.Open(ctx, store.Options{Path: c.Database(), URL: c.DatabaseURL.Reveal(), Log: o.Log, Tool: o.Tool, NoMigrate: o.NoMigrate,
+		Rooms: domain.RoomBounds{PerUser: c.RoomsPerUser, Members: c.RoomMembers, Made: c.RoomsMade, Asking: domain.Asking(c.RoomRequests)}})
 }
 
 const (

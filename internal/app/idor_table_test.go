@@ -41,6 +41,9 @@ func rows() map[string]row {
 		"list-rooms": own, "list-public-rooms": own, "create-room": with(own, `{"kind":"private","name":"Mine"}`), "open-direct": with(own, `{"users":["{user}"]}`),
 		"get-invite": {eve: 200}, "accept-invite": {eve: 200}, // whoever has the code is invited
 
+		"list-requests": own, "list-blocked": own, "set-requests": with(own, `{"asked_by":"everyone"}`), "unblock": {eve: 204}, // nobody whom the caller had blocked
+		"accept-request": room(404, ""), "decline-request": room(404, `{}`),
+
 		"list-devices": own, "register-device": with(own, `{"name":"Mine"}`), "get-device": theirs(""), "update-device": theirs(`{"name":"Mine"}`),
 		"revoke-device": theirs(""), "rotate-device-key": theirs(`{}`), "revoke-device-key": theirs(""),
 

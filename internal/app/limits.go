@@ -25,6 +25,7 @@ func writeLimits(c config.Config) httpx.Limits {
 	// What is made and stays: seldom, and by many from one address in an office.
 	shared(httpx.Limit{Name: "changes", User: minute(n), Addr: minute(10 * n)},
 		"create-room", "open-direct", "delete-room", "create-invite", "revoke-invite", "add-member", "hand-over-room",
+		"accept-request", "decline-request", "set-requests", "unblock",
 		"register-device", "update-device", "revoke-device", "rotate-device-key", "revoke-device-key")
 	// What everybody in a room is told. A room that is open to all fills quickly once.
 	shared(httpx.Limit{Name: "members", User: minute(2 * n), Addr: minute(20 * n), Room: minute(20 * n)},

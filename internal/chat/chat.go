@@ -34,6 +34,7 @@ type Store interface {
 	Members
 	Messages
 	Invites
+	Requests
 	Users
 }
 
@@ -239,7 +240,9 @@ func (s *Service) CreateRoom(ctx context.Context, p domain.Principal, n domain.N
 	if err := s.room(); err != nil {
 		return st, err
 	}
-	st, _, err = s.Store.CreateRoom(ctx, p.ID, n, s.Now())
+	if st, _, err = s.Store.CreateRoom(ctx, p.ID, n, s.Now()); err == nil {
+		s.tellAsked(ctx, st.Room.ID, n.Members...)
+	}
 	return st, err
 }
 

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -14,7 +15,9 @@ import (
 func (s *Service) memberRoutes(api huma.API) {
 	const tag = "members"
 	httpx.Register(api, op("list-members", "GET", "/rooms/{room}/members", tag, "Who is in a room, by username"), s.listMembers)
-	httpx.Register(api, status(op("add-member", "POST", "/rooms/{room}/members", tag, "Bring somebody in"), 201), s.postMember)
+	add := status(op("add-member", "POST", "/rooms/{room}/members", tag, "Bring somebody in, or have them asked"), 201)
+	add.Responses = map[string]*huma.Response{"202": {Description: "They are asked first: the event is a member.asked, which is in no log and has no number."}}
+	httpx.Register(api, add, s.postMember)
 	httpx.Register(api, op("update-member", "PATCH", "/rooms/{room}/members/{user}", tag, "Give a role, mute or unmute"), s.patchMember)
 	httpx.Register(api, status(op("remove-member", "DELETE", "/rooms/{room}/members/{user}", tag, "Remove somebody"), 204), s.deleteMember)
 	httpx.Register(api, op("list-bans", "GET", "/rooms/{room}/bans", tag, "Who is banned"), s.listBans)
@@ -54,14 +57,27 @@ func (s *Service) listMembers(ctx context.Context, in *struct {
 	return &body[httpx.Page[wire.Member]]{httpx.PageOf(members, in.Limit, func(m domain.Member) string { return m.User.Username }, wire.FromMember)}, nil
 }
 
-func (s *Service) postMember(ctx context.Context, in *whoInput) (*body[wire.Event], error) {
+type addedOutput struct {
+	Status int
+	Body   wire.Event
+}
+
+func (s *Service) postMember(ctx context.Context, in *whoInput) (*addedOutput, error) {
 	p := httpx.Principal(ctx)
 	user, err := s.on(ctx, InRoomUser{in.InRoom, in.Body.User})
 	if err != nil {
 		return nil, err
 	}
 	e, err := s.Store.AddMember(ctx, p.ID, in.Room, user, s.Now())
-	return answer(e, err, wire.FromEvent)
+	if err != nil {
+		return nil, err
+	}
+	out := &addedOutput{http.StatusCreated, wire.FromEvent(e)}
+	if e.Type == domain.MemberAsked {
+		out.Status = http.StatusAccepted
+		s.tellAsked(ctx, in.Room, user)
+	}
+	return out, nil
 }
 
 type memberChangeInput struct {

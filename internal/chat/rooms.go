@@ -18,6 +18,7 @@ func (s *Service) Routes(api huma.API) {
 	s.roomRoutes(api)
 	s.memberRoutes(api)
 	s.inviteRoutes(api)
+	s.requestRoutes(api)
 	s.messageRoutes(api)
 }
 

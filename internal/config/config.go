@@ -57,6 +57,10 @@ type Config struct {
 	ConnsPerAddr    int
 	ConnsPerUser    int
 	DevicesPerHour  int
+	RoomsPerUser    int // 0: any number, as of the next two
+	RoomsMade       int
+	RoomMembers     int
+	RoomRequests    string
 	DevicesPerUser  int
 	SendQueue       int
 	Drain           time.Duration

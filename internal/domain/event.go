@@ -11,6 +11,7 @@ const (
 	RoomCreated    EventType = "room.created"
 	RoomUpdated    EventType = "room.updated" // name, topic, kind, archived, retention or legal hold
 	MemberJoined   EventType = "member.joined"
+	MemberAsked    EventType = "member.asked" // never in a log: the answer to who adds somebody that is asked first
 	MemberLeft     EventType = "member.left"
 	MemberKicked   EventType = "member.kicked"
 	MemberBanned   EventType = "member.banned"

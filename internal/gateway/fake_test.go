@@ -77,6 +77,8 @@ func (w *world) state(room string) domain.RoomState {
 	}
 }
 
+func (w *world) RequestsWaiting(context.Context, string) (int, error) { return 0, nil }
+
 func (w *world) RoomStates(_ context.Context, user string) (sts []domain.RoomState, _ error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

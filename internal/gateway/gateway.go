@@ -49,6 +49,8 @@ type Chat interface {
 // Rooms says which rooms a user is in.
 type Rooms interface {
 	RoomStates(ctx context.Context, user string) ([]domain.RoomState, error)
+	// RequestsWaiting counts the rooms that strangers want the user in.
+	RequestsWaiting(ctx context.Context, user string) (int, error)
 	RoomState(ctx context.Context, user, room string) (domain.RoomState, error)
 	// JoinedSince returns who came into which room since a time.
 	JoinedSince(ctx context.Context, since time.Time) ([]domain.Member, error)

@@ -40,6 +40,11 @@ func (g *Service) greet(c *conn, u domain.User) {
 		Conn: c.id, Server: g.Version, Me: &me, Heartbeat: int(heartbeat / time.Second), Rooms: rooms,
 		Limits: wire.Limits{Frame: wire.MaxFrame, Text: domain.MaxText, PerSecond: float64(g.Limits.MessagesPerSec), Replay: domain.MaxReplay},
 	}
+	if u.Kind == domain.KindUser {
+		if hello.Requests, err = g.Rooms.RequestsWaiting(ctx, u.ID); err != nil {
+			g.Logger.Warn("cannot count what a user is asked", "user", u.ID, "error", err)
+		}
+	}
 	if e := c.who().Expires; !e.IsZero() {
 		hello.Expires = &e
 	}

@@ -36,10 +36,13 @@ func (db *DB) DeleteUser(ctx context.Context, user string, now time.Time) error 
 
 // erase leaves of a user what their messages point to.
 func (t *tx) erase(ctx context.Context, user string, now time.Time) error {
-	for _, table := range []string{"sessions", "flows", "totp", "recovery_codes", "remembered", "passkeys", "identities", "tickets", "bans", "mentions"} {
+	for _, table := range []string{"sessions", "flows", "totp", "recovery_codes", "remembered", "passkeys", "identities", "tickets", "bans", "mentions", "room_requests", "blocks"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE user_id = $1`, user); err != nil {
 			return err
 		}
+	}
+	if _, err := t.ExecContext(ctx, `DELETE FROM room_requests WHERE by_user = $1`, user); err != nil {
+		return err
 	}
 	if err := t.eraseDevices(ctx, user, now); err != nil {
 		return err

@@ -117,6 +117,9 @@ func (db *DB) JoinByInvite(ctx context.Context, user string, hash []byte, now ti
 		if err != nil {
 			return err
 		}
+		if err := db.mayEnter(ctx, t, r, u); err != nil {
+			return err
+		}
 		if _, err := t.ExecContext(ctx, `UPDATE invites SET uses = uses + 1 WHERE id = $1`, i.ID); err != nil {
 			return err
 		}

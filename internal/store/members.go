@@ -101,7 +101,10 @@ func (t *tx) enter(ctx context.Context, room string, actor, user domain.UserRef,
 	if err != nil {
 		return err
 	}
-	_, err = t.ExecContext(ctx, `UPDATE rooms SET members = members + 1 WHERE id = $1`, room)
+	if _, err := t.ExecContext(ctx, `UPDATE rooms SET members = members + 1 WHERE id = $1`, room); err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `DELETE FROM room_requests WHERE room_id = $1 AND user_id = $2`, room, user.ID)
 	return err
 }
 
@@ -151,11 +154,12 @@ func (t *tx) newcomer(ctx context.Context, room, user string) (domain.UserRef, e
 	return u, t.notBanned(ctx, room, user)
 }
 
-// AddMember lets actor bring user into room.
+// AddMember lets actor bring user into room. If user is asked first, the event is a
+// domain.MemberAsked without a number.
 func (db *DB) AddMember(ctx context.Context, actor, room, user string, now time.Time) (e domain.Event, err error) {
 	now = trim(now)
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
-		_, m, err := t.placeFor(ctx, room, actor, domain.InviteMember, now)
+		r, m, err := t.placeFor(ctx, room, actor, domain.InviteMember, now)
 		if err != nil {
 			return err
 		}
@@ -166,8 +170,13 @@ func (db *DB) AddMember(ctx context.Context, actor, room, user string, now time.
 		if err := t.mayBring(ctx, m, u); err != nil {
 			return err
 		}
-		if err := t.enter(ctx, room, m.User, u, domain.Plain, "", now); err != nil {
+		asked, err := db.bring(ctx, t, r, m.User, u, now)
+		if err != nil {
 			return err
+		}
+		if asked {
+			e = domain.Event{Room: room, Type: domain.MemberAsked, Actor: m.User, Subject: &u, At: now}
+			return nil
 		}
 		e = t.events[len(t.events)-1]
 		return nil
@@ -179,7 +188,8 @@ func (db *DB) AddMember(ctx context.Context, actor, room, user string, now time.
 func (db *DB) Join(ctx context.Context, user, room string, now time.Time) (e domain.Event, err error) {
 	now = trim(now)
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
-		if _, _, err := t.placeFor(ctx, room, user, domain.JoinRoom, now); err != nil {
+		r, _, err := t.placeFor(ctx, room, user, domain.JoinRoom, now)
+		if err != nil {
 			return err
 		}
 		u, err := t.newcomer(ctx, room, user)
@@ -187,6 +197,9 @@ func (db *DB) Join(ctx context.Context, user, room string, now time.Time) (e dom
 			return domain.Forbidden.Errorf("banned", "you are banned from this room")
 		}
 		if err != nil {
+			return err
+		}
+		if err := db.mayEnter(ctx, t, r, u); err != nil {
 			return err
 		}
 		if err := t.enter(ctx, room, u, u, domain.Plain, "", now); err != nil {
@@ -223,6 +236,9 @@ func (t *tx) leave(ctx context.Context, user, room string, now time.Time) (e dom
 	}
 	e = domain.Event{Room: room, Type: domain.MemberLeft, Actor: m.User, Subject: &m.User, At: now}
 	if err := t.drop(ctx, &e); err != nil || others > 0 {
+		return e, err
+	}
+	if _, err := t.ExecContext(ctx, `DELETE FROM room_requests WHERE room_id = $1`, room); err != nil {
 		return e, err
 	}
 	_, err = t.ExecContext(ctx, `UPDATE rooms SET archived = TRUE WHERE id = $1`, room)

@@ -89,9 +89,9 @@ func (t *tx) placeFor(ctx context.Context, room, user string, p domain.Permissio
 	return r, m, domain.Allow(r, m, p, now)
 }
 
-// CreateRoom makes a room with actor as its owner, and n.Members in it. A
-// direct room between the same people is made only once: asking again returns
-// it, with created false.
+// CreateRoom makes a room with actor as its owner, and n.Members in it, or asked
+// whether they want to be. A direct room between the same people is made only once:
+// asking again returns it, with created false, and takes back in who had left it.
 func (db *DB) CreateRoom(ctx context.Context, actor string, n domain.NewRoom, now time.Time) (s domain.RoomState, created bool, err error) {
 	now = trim(now)
 	people := append([]string{actor}, n.Members...)
@@ -116,17 +116,23 @@ func (db *DB) CreateRoom(ctx context.Context, actor string, n domain.NewRoom, no
 		if n.Kind == domain.DirectRoom {
 			key = strings.Join(people, " ")
 			err := t.QueryRowContext(ctx, `SELECT id FROM rooms WHERE direct_key = $1`, key).Scan(&id)
-			if !errors.Is(err, sql.ErrNoRows) {
+			if err == nil {
 				made = false
+				return db.reopen(ctx, t, id, actor, users, now)
+			}
+			if !errors.Is(err, sql.ErrNoRows) {
 				return err
 			}
 		}
-		_, err = t.ExecContext(ctx, `INSERT INTO rooms (id, kind, name, topic, direct_key, created_at, last_at) VALUES ($1, $2, $3, $4, $5, $6, $6)`,
-			id, n.Kind, n.Name, n.Topic, key, ms(now))
+		if err := db.mayMake(ctx, t, actor); err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `INSERT INTO rooms (id, kind, name, topic, direct_key, made_by, created_at, last_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`,
+			id, n.Kind, n.Name, n.Topic, key, actor, ms(now))
 		if err != nil {
 			return err
 		}
-		return t.firstEvents(ctx, id, actor, n, users, now)
+		return db.firstEvents(ctx, t, id, actor, n, users, now)
 	})
 	if unique, _ := db.dialect.conflict(err); unique && n.Kind == domain.DirectRoom {
 		return db.CreateRoom(ctx, actor, n, now) // another server made it just now
@@ -139,7 +145,7 @@ func (db *DB) CreateRoom(ctx context.Context, actor string, n domain.NewRoom, no
 }
 
 // firstEvents opens a new room's log: it was created, and who is in it.
-func (t *tx) firstEvents(ctx context.Context, room, actor string, n domain.NewRoom, users map[string]domain.UserRef, now time.Time) error {
+func (db *DB) firstEvents(ctx context.Context, t *tx, room, actor string, n domain.NewRoom, users map[string]domain.UserRef, now time.Time) error {
 	detail := &domain.Detail{Kind: n.Kind}
 	if n.Name != "" {
 		detail.Name = &n.Name
@@ -155,14 +161,54 @@ func (t *tx) firstEvents(ctx context.Context, room, actor string, n domain.NewRo
 	if n.Kind == domain.DirectRoom {
 		owner = domain.Plain
 	}
+	r := domain.Room{ID: room, Kind: n.Kind}
+	if err := db.mayEnter(ctx, t, r, users[actor]); err != nil {
+		return err
+	}
 	if err := t.enter(ctx, room, users[actor], users[actor], owner, "", now); err != nil {
 		return err
 	}
+	r.Members = 1
 	for id, u := range users {
 		if id == actor {
 			continue
 		}
-		if err := t.enter(ctx, room, users[actor], u, domain.Plain, "", now); err != nil {
+		asked, err := db.bring(ctx, t, r, users[actor], u, now)
+		if err != nil {
+			return err
+		}
+		if !asked {
+			r.Members++
+		}
+	}
+	return nil
+}
+
+// reopen takes actor back into a direct room, and asks those who are not in it.
+func (db *DB) reopen(ctx context.Context, t *tx, room, actor string, users map[string]domain.UserRef, now time.Time) error {
+	r, err := roomByID(ctx, t, room, t.d.forUpdate)
+	if err != nil {
+		return err
+	}
+	in, err := memberIDs(ctx, t, room)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(in, actor) {
+		if err := db.consent(ctx, t, r, users[actor], now); err != nil {
+			return err
+		}
+	}
+	if r.Archived {
+		if _, err := t.ExecContext(ctx, `UPDATE rooms SET archived = FALSE WHERE id = $1`, room); err != nil {
+			return err
+		}
+	}
+	for id, u := range users {
+		if id == actor || slices.Contains(in, id) {
+			continue
+		}
+		if err := t.ask(ctx, room, actor, u, now); err != nil && domain.CodeOf(err) != "already_asked" {
 			return err
 		}
 	}
@@ -291,7 +337,7 @@ func (t *tx) deleteRoom(ctx context.Context, r domain.Room) (members []string, e
 	if members, err = memberIDs(ctx, t, r.ID); err != nil {
 		return nil, err
 	}
-	for _, table := range []string{"members", "invites", "bans"} {
+	for _, table := range []string{"members", "invites", "bans", "room_requests"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE room_id = $1`, r.ID); err != nil {
 			return nil, err
 		}

@@ -69,7 +69,8 @@ func (db *DB) fillState(ctx context.Context, user string, s *domain.RoomState) (
 		return nil
 	}
 	rows, err := db.read.QueryContext(ctx, `SELECT u.id, u.kind, u.username, u.display_name, u.avatar
-		FROM members m JOIN users u ON u.id = m.user_id WHERE m.room_id = $1 AND m.user_id <> $2 ORDER BY u.username`, s.Room.ID, user)
+		FROM users u WHERE u.id <> $2 AND u.id IN (SELECT user_id FROM members WHERE room_id = $1
+		UNION SELECT user_id FROM room_requests WHERE room_id = $1) ORDER BY u.username`, s.Room.ID, user)
 	if err != nil {
 		return err
 	}

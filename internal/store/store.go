@@ -28,6 +28,8 @@ type Options struct {
 	Tool bool
 	// NoMigrate leaves the schema as it is, and refuses one that is too old.
 	NoMigrate bool
+	// Rooms bounds rooms and members; the zero value does not.
+	Rooms domain.RoomBounds
 }
 
 // DB is an open database. It is safe for concurrent use.
@@ -35,6 +37,7 @@ type DB struct {
 	dialect  *dialect
 	path     string // of a SQLite file
 	log      *slog.Logger
+	rooms    domain.RoomBounds
 	read     *reader
 	write1   *sql.DB // SQLite: the writer's connection. PostgreSQL: the same as read
 	writer   *writer
@@ -48,7 +51,7 @@ type DB struct {
 // A file that is not a database, a schema from a newer version and a file that
 // another server holds are refused with a sentence that says so.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	db := &DB{log: o.Log, unlock: func() {}, leave: func() {}}
+	db := &DB{log: o.Log, rooms: o.Rooms, unlock: func() {}, leave: func() {}}
 	if db.log == nil {
 		db.log = slog.New(slog.DiscardHandler)
 	}

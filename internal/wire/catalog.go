@@ -35,6 +35,8 @@ func News() []Frame {
 		{Type: TypeReadMoved, Data: Mark{}, Summary: "The user's own read mark moved, on any device."},
 		{Type: TypeRoomJoined, Data: RoomState{}, Summary: "The user is now a member of a room."},
 		{Type: TypeRoomLeft, Data: Left{}, Summary: "The user is no longer a member, or the room is gone."},
+		{Type: TypeRequested, Data: RoomRequest{}, Summary: "Somebody asks whether the user wants to be in a room."},
+		{Type: TypeAnswered, Data: InRoom{}, Summary: "The user has answered that, on any device."},
 		{Type: TypeRoomReset, Data: InRoom{}, Summary: "Events were missed that are no longer kept: load the room again."},
 		{Type: TypePurged, Data: Purged{}, Summary: "The room's oldest events are no longer kept: forget them."},
 		{Type: TypeUser, Data: Profile{}, Summary: "A user has a new name, picture or text."},

@@ -86,6 +86,12 @@ func FromInvite(i domain.Invite) Invite {
 	}
 }
 
+// FromRoomRequest is the wire's view of q.
+func FromRoomRequest(q domain.RoomRequest) RoomRequest {
+	r := q.Room
+	return RoomRequest{Room: r.ID, Kind: string(r.Kind), Name: r.Name, Topic: r.Topic, Members: r.Members, By: FromUser(q.By), At: q.At}
+}
+
 // FromBan is the wire's view of b.
 func FromBan(b domain.Ban) Ban {
 	return Ban{User: FromUser(b.User), By: b.By, Reason: b.Reason, At: b.At}

@@ -27,17 +27,19 @@ const (
 const (
 	TypeOK         = "ok"
 	TypeError      = "error"
-	TypeHello      = "hello"        // Hello, first frame of a connection
-	TypeEvent      = "event"        // Event: one entry of a room's log
-	TypePresence   = "presence"     // Presences: what changed of the watched users
-	TypeIsTyping   = "typing"       // Typing
-	TypeReadMoved  = "read"         // Mark: the user's own mark moved, on any device
-	TypeRoomJoined = "room.joined"  // RoomState: the user is now a member
-	TypeRoomLeft   = "room.left"    // Left: the user is no longer a member, or the room is gone
-	TypeRoomReset  = "room.reset"   // InRoom: forget the room's events and load it again
-	TypePurged     = "room.purged"  // Purged: the room's oldest events are no longer kept
-	TypeUser       = "user.updated" // Profile: a watched user, or this one, has a new name, picture or text
-	TypeRevoked    = "auth.revoked" // Revoked: the connection closes next
+	TypeHello      = "hello"          // Hello, first frame of a connection
+	TypeEvent      = "event"          // Event: one entry of a room's log
+	TypePresence   = "presence"       // Presences: what changed of the watched users
+	TypeIsTyping   = "typing"         // Typing
+	TypeReadMoved  = "read"           // Mark: the user's own mark moved, on any device
+	TypeRoomJoined = "room.joined"    // RoomState: the user is now a member
+	TypeRoomLeft   = "room.left"      // Left: the user is no longer a member, or the room is gone
+	TypeRequested  = "room.requested" // RoomRequest: a stranger wants the user in a room
+	TypeAnswered   = "room.answered"  // InRoom: the user has answered such a request, on any device
+	TypeRoomReset  = "room.reset"     // InRoom: forget the room's events and load it again
+	TypePurged     = "room.purged"    // Purged: the room's oldest events are no longer kept
+	TypeUser       = "user.updated"   // Profile: a watched user, or this one, has a new name, picture or text
+	TypeRevoked    = "auth.revoked"   // Revoked: the connection closes next
 )
 
 // Request is a frame from a client.
@@ -80,6 +82,7 @@ type Hello struct {
 	Heartbeat int         `json:"heartbeat" doc:"seconds between the server's pings; a connection that is silent for two of them is dead"`
 	Expires   *time.Time  `json:"expires,omitempty" doc:"when the token ends; send auth.refresh before"`
 	Rooms     []RoomState `json:"rooms"`
+	Requests  int         `json:"requests,omitempty" doc:"rooms that strangers want the user in: GET /requests"`
 }
 
 // Limits are what the server accepts.

@@ -115,6 +115,8 @@ func goldenReplies() []frame {
 				{Room: chat, Role: "member", MutedUntil: &later, Read: 3, Peers: []User{lin}},
 			},
 		}),
+		news(TypeRequested, TypeRequested, &RoomRequest{Room: room1, Kind: "private", Name: "Team", Topic: "what we do", Members: 2, By: ada, At: t0}),
+		news(TypeAnswered, TypeAnswered, &InRoom{Room: room1}),
 		event(Event{Room: room1, Seq: 1, Type: "room.created", Actor: ada, At: t0, Detail: &Detail{Name: ptr("Team"), Kind: "public"}}),
 		event(Event{Room: room1, Seq: 420, Type: "room.updated", Actor: ada, At: t0, Detail: &Detail{Topic: ptr(""), Kind: "private", Archived: ptr(true)}}),
 		news("event.room.updated.retention", TypeEvent, &Event{Room: room1, Seq: 421, Type: "room.updated", Actor: ada, At: t0, Detail: &Detail{Keep: &KeepOf{Keep: Keep{Days: 30}}, Held: ptr(true)}}),

@@ -106,6 +106,17 @@ type Invite struct {
 	Uses      int        `json:"uses"`
 }
 
+// RoomRequest asks somebody whether they want to be in a room.
+type RoomRequest struct {
+	Room    string    `json:"room"`
+	Kind    string    `json:"kind" enum:"public,private,direct"`
+	Name    string    `json:"name,omitempty" doc:"absent in direct rooms"`
+	Topic   string    `json:"topic,omitempty"`
+	Members int       `json:"members" doc:"how many are in it"`
+	By      User      `json:"by" doc:"who asks"`
+	At      time.Time `json:"at"`
+}
+
 // Ban keeps someone out of a room.
 type Ban struct {
 	User   User      `json:"user"`

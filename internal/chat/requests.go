@@ -1,0 +1,134 @@
+package chat
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/wire"
+)
+
+// Requests is what chat needs remembered of whom strangers want in their rooms.
+type Requests interface {
+	RoomRequests(ctx context.Context, user, room string) ([]domain.RoomRequest, error)
+	AcceptRequest(ctx context.Context, user, room string, now time.Time) error
+	DeclineRequest(ctx context.Context, user, room string, block bool) error
+	Blocked(ctx context.Context, user string) ([]domain.UserRef, error)
+	Unblock(ctx context.Context, user, other string) error
+	AskedBy(ctx context.Context, user string) (domain.Asking, error)
+	SetAskedBy(ctx context.Context, user string, a domain.Asking) error
+}
+
+func (s *Service) requestRoutes(api huma.API) {
+	const tag = "requests"
+	httpx.Register(api, op("list-requests", "GET", "/requests", tag, "Rooms that strangers want you in, and who must ask you"), s.listRequests)
+	httpx.Register(api, op("accept-request", "POST", "/requests/{room}/accept", tag, "Be in the room"), s.acceptRequest)
+	httpx.Register(api, status(op("decline-request", "POST", "/requests/{room}/decline", tag, "Do not; who asked is not told"), http.StatusNoContent), s.declineRequest)
+	httpx.Register(api, status(op("set-requests", "PUT", "/me/requests", tag, "Choose who must ask you"), http.StatusNoContent), s.putAskedBy)
+	httpx.Register(api, op("list-blocked", "GET", "/me/blocked", tag, "Those whose requests you do not see"), s.listBlocked)
+	httpx.Register(api, status(op("unblock", "DELETE", "/me/blocked/{user}", tag, "Let somebody ask you again"), http.StatusNoContent), s.deleteBlocked)
+}
+
+type requestList struct {
+	Items   []wire.RoomRequest `json:"items" nullable:"false"`
+	AskedBy string             `json:"asked_by" enum:"nobody,strangers,everyone" doc:"who must ask before you are in a room: those who are in no room with you, or everyone"`
+}
+
+func (s *Service) listRequests(ctx context.Context, _ *struct{}) (*body[requestList], error) {
+	p := httpx.Principal(ctx)
+	found, err := s.Store.RoomRequests(ctx, p.ID, "")
+	if err != nil {
+		return nil, err
+	}
+	asking, err := s.Store.AskedBy(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &body[requestList]{requestList{[]wire.RoomRequest{}, string(asking)}}
+	for _, q := range found {
+		out.Body.Items = append(out.Body.Items, wire.FromRoomRequest(q))
+	}
+	return out, nil
+}
+
+func (s *Service) acceptRequest(ctx context.Context, in *InRoom) (*body[wire.RoomState], error) {
+	p := httpx.Principal(ctx)
+	if err := roomID(in.Room); err != nil {
+		return nil, err
+	}
+	if err := s.Store.AcceptRequest(ctx, p.ID, in.Room, s.Now()); err != nil {
+		return nil, err
+	}
+	s.tell(p.ID, wire.TypeAnswered, wire.InRoom{Room: in.Room})
+	st, err := s.Store.RoomState(ctx, p.ID, in.Room)
+	return answer(st, err, wire.FromRoomState)
+}
+
+func (s *Service) declineRequest(ctx context.Context, in *struct {
+	InRoom
+	Body struct {
+		Block bool `json:"block,omitempty" doc:"do not let them ask again, for any room"`
+	}
+}) (*struct{}, error) {
+	p := httpx.Principal(ctx)
+	if err := roomID(in.Room); err != nil {
+		return nil, err
+	}
+	if err := s.Store.DeclineRequest(ctx, p.ID, in.Room, in.Body.Block); err != nil {
+		return nil, err
+	}
+	s.tell(p.ID, wire.TypeAnswered, wire.InRoom{Room: in.Room})
+	return nil, nil
+}
+
+func (s *Service) putAskedBy(ctx context.Context, in *struct {
+	Body struct {
+		AskedBy string `json:"asked_by" enum:"nobody,strangers,everyone"`
+	}
+}) (*struct{}, error) {
+	return nil, s.Store.SetAskedBy(ctx, httpx.Principal(ctx).ID, domain.Asking(in.Body.AskedBy))
+}
+
+type userList struct {
+	Items []wire.User `json:"items" nullable:"false"`
+}
+
+func (s *Service) listBlocked(ctx context.Context, _ *struct{}) (*body[userList], error) {
+	found, err := s.Store.Blocked(ctx, httpx.Principal(ctx).ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &body[userList]{userList{[]wire.User{}}}
+	for _, u := range found {
+		out.Body.Items = append(out.Body.Items, wire.FromUser(u))
+	}
+	return out, nil
+}
+
+func (s *Service) deleteBlocked(ctx context.Context, in *struct {
+	User string `path:"user" maxLength:"64" doc:"id or username"`
+}) (*struct{}, error) {
+	user, err := s.userID(ctx, in.User)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.Store.Unblock(ctx, httpx.Principal(ctx).ID, user)
+}
+
+// tellAsked tells those of users who were asked about a room, unless they do not
+// want to see who asked.
+func (s *Service) tellAsked(ctx context.Context, room string, users ...string) {
+	for _, user := range users {
+		found, err := s.Store.RoomRequests(ctx, user, room)
+		if err != nil {
+			s.Log.Warn("tell somebody of a request", "room", room, "user", user, "err", err)
+		}
+		for _, q := range found {
+			s.tell(user, wire.TypeRequested, wire.FromRoomRequest(q))
+		}
+	}
+}
