@@ -5,13 +5,14 @@ import { SvelteMap, SvelteSet } from 'svelte/reactivity';
 import type { Api } from '../net/api';
 import { Connection, type Frame, type State } from '../net/connection';
 import type * as port from '../view/port';
-import type { Ban, Event, Invite, KeepOf, Me, Message, Profile, RetentionRules, Room, RoomState, Status, User } from '../view/types';
+import type { Ban, Event, Invite, KeepOf, Me, Message, Profile, RetentionRules, Room, RoomRequest, RoomState, Status, User } from '../view/types';
 import { Outbox } from './outbox';
 import { Gaps } from './gaps';
 import { Idle } from './idle';
 import { Marks } from './marks';
 import { Tally } from './tally';
 import { Alerts } from './alerts.svelte';
+import { Requests } from './requests.svelte';
 import { DeviceSettings } from './settings.svelte';
 import { draftsOf, OpenRoom } from './room.svelte';
 
@@ -19,6 +20,7 @@ interface Hello {
   me: Me;
   limits: { text: number };
   rooms: RoomState[];
+  requests?: number;
 }
 
 interface Replay {
@@ -45,6 +47,7 @@ export class SignedIn implements port.App {
   readonly server: port.Server;
   readonly settings = new DeviceSettings();
   readonly notifications: Alerts;
+  readonly requests: Requests;
   readonly #api: Api<Me>;
   readonly #connection: Connection;
   readonly #outbox: Outbox;
@@ -78,6 +81,7 @@ export class SignedIn implements port.App {
     this.#words = words;
     this.#leave = leave;
     this.notifications = new Alerts();
+    this.requests = new Requests(api, (room) => this.#take(room));
     this.#connection = new Connection({
       token: (fresh) => api.token(fresh),
       hello: (data) => this.#hello(data as Hello),
@@ -136,6 +140,7 @@ export class SignedIn implements port.App {
   async #hello(h: Hello): Promise<void> {
     this.#me = h.me;
     this.#textLimit = h.limits.text;
+    this.requests.count(h.requests ?? 0);
     const known = new Map(this.#rooms);
     const behind: Record<string, number> = {};
     for (const room of h.rooms) {
@@ -222,6 +227,10 @@ export class SignedIn implements port.App {
         const left = f.data as { room: string; reason: 'left' | 'kicked' | 'banned' | 'deleted' };
         return this.#drop(left.room, left.reason);
       }
+      case 'room.requested':
+        return this.requests.asked(f.data as RoomRequest);
+      case 'room.answered':
+        return this.requests.answered((f.data as { room: string }).room);
       case 'room.reset':
         return void this.#reset((f.data as { room: string }).room).catch(() => {}); // the next event or connection asks again
       case 'room.purged':
@@ -448,8 +457,8 @@ export class SignedIn implements port.App {
   leaveRoom(room: string): Promise<void> {
     return this.#api.call('POST', `/rooms/${room}/leave`);
   }
-  addMember(room: string, user: string): Promise<void> {
-    return this.#api.call('POST', `/rooms/${room}/members`, { user });
+  async addMember(room: string, user: string): Promise<boolean> {
+    return (await this.#api.call<Event>('POST', `/rooms/${room}/members`, { user })).type !== 'member.asked';
   }
   setRole(room: string, user: string, role: string): Promise<void> {
     return this.#api.call('PATCH', `/rooms/${room}/members/${user}`, { role });

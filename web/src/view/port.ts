@@ -4,7 +4,7 @@
 import { getContext, setContext } from 'svelte';
 import type { Administration } from './adminport';
 import type { Pending } from './room/lines';
-import type { Ban, Event, Invite, KeepOf, Me, Member, Message, Profile, RetentionRules, Room, RoomState, Status, User } from './types';
+import type { Ban, Event, Invite, KeepOf, Me, Member, Message, Profile, RetentionRules, Room, RoomRequest, RoomState, Status, User } from './types';
 
 /** A page of a list and where to go on. */
 export interface PageOf<T> {
@@ -187,6 +187,23 @@ export interface Notifications {
   disable(): void;
 }
 
+/** Who must ask before they bring the user into a room. */
+export type AskedBy = 'nobody' | 'strangers' | 'everyone';
+
+/** Rooms that strangers want the user in. */
+export interface Requests {
+  readonly items: readonly RoomRequest[];
+  readonly askedBy: AskedBy;
+  load(): Promise<void>;
+  /** returns the room */
+  accept(room: string): Promise<string>;
+  /** with block, who asked cannot ask again for any room */
+  decline(room: string, block: boolean): Promise<void>;
+  choose(askedBy: AskedBy): Promise<void>;
+  blocked(): Promise<User[]>;
+  unblock(user: string): Promise<void>;
+}
+
 /** The state behind the signed-in views. */
 export interface App {
   readonly server: Server;
@@ -196,6 +213,7 @@ export interface App {
   readonly textLimit: number;
   readonly settings: Settings;
   readonly notifications: Notifications;
+  readonly requests: Requests;
   /** why the user is no longer in a room that was here */
   goneReason(room: string): 'left' | 'kicked' | 'banned' | 'deleted' | undefined;
   draftIn(room: string): boolean;
@@ -217,7 +235,8 @@ export interface App {
   retention(): Promise<RetentionRules>;
   deleteRoom(room: string): Promise<void>;
   leaveRoom(room: string): Promise<void>;
-  addMember(room: string, user: string): Promise<void>;
+  /** false: they are asked first */
+  addMember(room: string, user: string): Promise<boolean>;
   setRole(room: string, user: string, role: string): Promise<void>;
   mute(room: string, user: string, until: string | null): Promise<void>;
   kick(room: string, user: string, reason: string): Promise<void>;

@@ -16,6 +16,17 @@ export interface Folded { from: number; count: number }
 export interface Member extends User { role: string; muted_until?: string; joined_at: string }
 export interface Room { id: string; kind: 'public' | 'private' | 'direct'; name?: string; topic?: string; archived?: boolean; head: number; floor?: number; retention?: Keep; held?: boolean; members: number; created_at: string; last_at: string }
 export interface RoomState extends Room { role: string; muted_until?: string; read: number; unread: number; mentions: number; last?: Message; peers?: User[] }
+/** Somebody asks whether the user wants to be in a room. */
+export interface RoomRequest {
+  room: string;
+  kind: 'public' | 'private' | 'direct';
+  name?: string;
+  topic?: string;
+  members: number;
+  by: User;
+  at: string;
+}
+
 export interface Invite { id: string; code?: string; created_by: string; created_at: string; expires?: string; max_uses?: number; uses: number }
 export interface Ban { user: User; by: string; reason?: string; at: string }
 export interface Status { mode?: 'dnd' | 'invisible' | ''; text?: string; emoji?: string; expires?: string }
