@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/obs"
 )
 
 const chatText = `chat [flags]
@@ -320,7 +321,7 @@ func describe(ev client.Event) string {
 // indented.
 func plain(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || r >= 0x20 && r != 0x7f && (r < 0x80 || r > 0x9f) {
+		if r == '\n' || r == '\t' || !obs.Steers(r) {
 			return r
 		}
 		return -1

@@ -13,6 +13,7 @@ import (
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/wire"
 )
@@ -154,7 +155,7 @@ type exportEnd struct {
 }
 
 func newRoomExport(db *store.DB, w io.Writer) *roomExport {
-	to := json.NewEncoder(w)
+	to := json.NewEncoder(obs.JSONLines(w))
 	to.SetEscapeHTML(false) // for people who read it as it is
 	return &roomExport{db: db, to: to}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/obs"
 )
 
 // A Format writes records as some receiver wants them, each on one line.
@@ -35,18 +36,19 @@ func (f Format) ContentType() string {
 	return "application/x-ndjson"
 }
 
-// Line returns r without a line's end.
+// Line returns r without a line's end. No name in it can end the line, whatever the
+// receiver takes for an end: JSON has escapes for that, CEF gets blanks.
 func (f Format) Line(r domain.AuditRecord) []byte {
 	v := open(r)
 	switch f.name {
 	case "ecs":
-		return canonical(f.ecs(v))
+		return obs.EscapeJSON(canonical(f.ecs(v)))
 	case "ocsf":
-		return canonical(f.ocsf(v))
+		return obs.EscapeJSON(canonical(f.ocsf(v)))
 	case "cef":
 		return []byte(f.cef(v))
 	}
-	return canonical(native(v))
+	return obs.EscapeJSON(canonical(native(v)))
 }
 
 // Short is Line for a receiver that takes no more than max bytes: of a record
@@ -90,8 +92,9 @@ func open(r domain.AuditRecord) view {
 }
 
 // native is the record itself, with the personal data that are left, and its
-// hash. Whoever takes away src_ip, user_agent and the like (the names are those
-// in "personal") and the hash has the text that the hash is over.
+// hash. Whoever reads it, takes away src_ip, user_agent and the like (the names are
+// those in "personal") and the hash, and writes the rest in canonical form, has the text
+// that the hash is over.
 func native(v view) object {
 	o := make(object, len(v.o)+len(v.Personal)+2)
 	for k, x := range v.o {
@@ -138,8 +141,10 @@ const (
 // cef is ArcSight's Common Event Format, version 0.
 func (f Format) cef(v view) string {
 	var b strings.Builder
-	head := strings.NewReplacer(`\`, `\\`, `|`, `\|`, "\n", " ", "\r", " ")
-	fmt.Fprintf(&b, "CEF:0|%s|%s|%s|%s|%s|%d|", vendor, product, head.Replace(f.version), head.Replace(v.o.str("type")), head.Replace(v.title()), min(10, 2*v.o.int("severity")))
+	escape := strings.NewReplacer(`\`, `\\`, `|`, `\|`)
+	head := func(s string) string { return escape.Replace(strings.Map(blank, s)) }
+	fmt.Fprintf(&b, "CEF:0|%s|%s|%s|%s|%s|%d|", vendor, product,
+		head(f.version), head(v.o.str("type")), head(v.title()), min(10, 2*v.o.int("severity")))
 	value := strings.NewReplacer(`\`, `\\`, `=`, `\=`, "\n", `\n`, "\r", `\r`)
 	first := true
 	put := func(k, s string) {
@@ -187,10 +192,17 @@ func (f Format) cef(v view) string {
 	return b.String()
 }
 
-// printable keeps control characters out of lines that are not JSON; those with
-// an escape of their own come later.
+// printable keeps what steers a line out of it; line feeds and returns have an escape
+// of their own, which comes later.
 func printable(r rune) rune {
-	if r < 0x20 && r != '\n' && r != '\r' || r == 0x7f {
+	if r == '\n' || r == '\r' {
+		return r
+	}
+	return blank(r)
+}
+
+func blank(r rune) rune {
+	if obs.Steers(r) {
 		return ' '
 	}
 	return r

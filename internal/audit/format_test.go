@@ -8,6 +8,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
@@ -102,6 +103,38 @@ func TestNativeLinesCarryTheChain(t *testing.T) {
 		text, err := json.Marshal(m)
 		if err != nil || string(text) != string(r.Body) && r.Type != string(domain.AuditCheckpointed) {
 			t.Errorf("%s\nis not\n%s", text, r.Body)
+		}
+	}
+}
+
+// TestNobodysNameEndsALine: whatever stands in a name or a browser's, a line of any
+// format is one line for every reader, keeps its direction, and says the same to a
+// parser; so is a message of syslog and an event of Splunk.
+func TestNobodysNameEndsALine(t *testing.T) {
+	db := testkit.Open(t, testkit.SQLite(t))
+	s := audit.New(deps(t, db))
+	const steers = "a\n\r\t\v\f\x1b\x7f\u0085\u009b\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeffz"
+	e := login(1)
+	e.Actor.Name, e.UserAgent, e.Details = steers, steers, map[string]string{"note": steers}
+	if err := s.RecordSync(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	r := records(t, db)[0]
+	for _, name := range audit.Formats() {
+		line := string(audit.NewFormat(name, steers, steers).Line(r))
+		if i := strings.IndexFunc(line, obs.Steers); i >= 0 {
+			t.Errorf("%s: raw %q in %q", name, line[i:min(i+3, len(line))], line)
+		}
+		if name == "cef" {
+			continue
+		}
+		var v map[string]any
+		if err := json.Unmarshal([]byte(line), &v); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		path := map[string]string{"native": "user_agent", "ecs": "user_agent.original", "ocsf": "http_request.user_agent"}[name]
+		if got := at(v, path); got != steers {
+			t.Errorf("%s: a parser reads %q", name, got)
 		}
 	}
 }

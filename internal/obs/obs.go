@@ -24,7 +24,7 @@ func NewLogger(w io.Writer, level, format string) *slog.Logger {
 		return slog.New(slog.NewTextHandler(w, o))
 	}
 	o.ReplaceAttr = seconds
-	return slog.New(slog.NewJSONHandler(w, o))
+	return slog.New(slog.NewJSONHandler(JSONLines(w), o))
 }
 
 // seconds writes durations in the unit of all metrics.

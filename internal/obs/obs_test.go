@@ -3,6 +3,7 @@ package obs
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -23,6 +24,23 @@ func TestLogger(t *testing.T) {
 	NewLogger(&b, "debug", "text").Debug("that", "took", 1234567*time.Nanosecond, "from", "a\nb\x1b[31m")
 	if got := b.String(); !strings.Contains(got, "took=1.23ms") || strings.Count(got, "\n") != 1 || strings.Contains(got, "\x1b") {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestALogLineIsOneLine: for every reader, whatever stands in a value.
+func TestALogLineIsOneLine(t *testing.T) {
+	const steers = "a\n\r\v\x1b\x7f\u0085\u009b\u2028\u2029\u202e\u2066\ufeffz"
+	for _, format := range []string{"json", "text"} {
+		var b bytes.Buffer
+		NewLogger(&b, "info", format).With("who", steers).Info(steers, "from", steers, "err", errors.New(steers))
+		line, end := strings.CutSuffix(b.String(), "\n")
+		if i := strings.IndexFunc(line, Steers); i >= 0 || !end {
+			t.Errorf("%s: raw %q in %q", format, line[max(i, 0):], line)
+		}
+		var v map[string]string
+		if err := json.Unmarshal([]byte(line), &v); format == "json" && (err != nil || v["from"] != steers || v["who"] != steers) {
+			t.Errorf("a parser reads %q, %v", v, err)
+		}
 	}
 }
 
