@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -134,34 +135,64 @@ func restore(ctx context.Context, e *env, args []string) error {
 	return err
 }
 
-// replace puts the unpacked files in place and moves away what is there.
+// replace puts the unpacked files in place and moves away what is there: a database
+// together with its key, without which nobody could use it again.
 func (e *env) replace(c config.Config, dir string, exists bool) error {
+	suffix := time.Now().UTC().Format(".20060102T150405Z")
 	if exists {
-		kept := c.Database() + time.Now().UTC().Format(".20060102T150405Z")
 		// What a server that was killed had not yet moved from its log into the
 		// file belongs to the file.
-		for _, suffix := range []string{"", "-wal", "-shm"} {
-			if err := os.Rename(c.Database()+suffix, kept+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+		for _, part := range []string{"", "-wal", "-shm"} {
+			if err := moveAway(c.Database()+part, c.Database()+suffix+part); err != nil {
 				return err
 			}
 		}
-		if _, err := fmt.Fprintf(e.stdout, "The database that was there is now %s\n", kept); err != nil {
+		if _, err := fmt.Fprintf(e.stdout, "The database that was there is now %s\n", c.Database()+suffix); err != nil {
 			return err
 		}
 	}
 	if err := os.Rename(filepath.Join(dir, databaseEntry), c.Database()); err != nil {
 		return err
 	}
-	key := filepath.Join(dir, keyEntry)
-	if _, err := os.Stat(key); err != nil || c.ServerKey != "" {
+	if c.ServerKey != "" {
 		return nil
 	}
-	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+	return e.replaceKey(c.KeyFile(), filepath.Join(dir, keyEntry), suffix)
+}
+
+// replaceKey puts the key of the backup at path, if the backup has one, and keeps
+// another one that is there.
+func (e *env) replaceKey(path, from, suffix string) error {
+	key, err := os.ReadFile(from)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
 		return err
 	}
-	b, err := os.ReadFile(key)
-	if err != nil {
+	if there, err := os.ReadFile(path); err == nil {
+		if bytes.Equal(there, key) {
+			return nil
+		}
+		if err := moveAway(path, path+suffix); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(e.stdout, "The server's key that was there is now %s; that database needs it\n", path+suffix); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(c.KeyFile(), b, 0o600)
+	return os.WriteFile(path, key, 0o600)
+}
+
+// moveAway gives a file another name, which nobody but its owner can read it by.
+func moveAway(path, to string) error {
+	err := os.Rename(path, to)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return os.Chmod(to, 0o600)
 }

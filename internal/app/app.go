@@ -59,9 +59,13 @@ type StoreOptions struct {
 	NoMigrate bool
 }
 
-// OpenStore opens the database that c names.
+// OpenStore opens the database that c names. Without one it makes a new one, but where
+// the server's key says that there was one.
 func OpenStore(ctx context.Context, c config.Config, o StoreOptions) (*store.DB, error) {
 	if c.DatabaseURL == "" {
+		if err := checkLost(c); err != nil {
+			return nil, err
+		}
 		if err := os.MkdirAll(filepath.Dir(c.Database()), 0o700); err != nil {
 			return nil, fmt.Errorf("make the folder of the database (UNHIDRA_DATA_DIR): %w", err)
 		}
@@ -111,6 +115,9 @@ func run(ctx context.Context, o Options) (err error) {
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := db.Attend(ctx, o.Config.NATS.Servers != ""); err != nil {
 		return err
+	}
+	if o.Config.ServerKey == "" {
+		store.Restrict(o.Log, o.Config.KeyFile())
 	}
 	s := &server{Options: o, db: db, reg: obs.NewRegistry(o.Version), health: &obs.Health{}, started: begin}
 	s.health.Check("store", db.Ping)

@@ -65,6 +65,24 @@ func checkKey(ctx context.Context, db *store.DB, keys *token.Keyring) error {
 	return nil
 }
 
+// checkLost refuses to begin anew where a key is and its database is not: somebody lost
+// it, or named another folder.
+func checkLost(c config.Config) error {
+	if c.ServerKey != "" {
+		return nil
+	}
+	if _, err := os.Stat(c.KeyFile()); err != nil {
+		return nil // a first start, or one that fails when it reads the key
+	}
+	info, err := os.Stat(c.Database())
+	if err == nil && info.Size() > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil // it is there, or the store says what is wrong with it
+	}
+	return fmt.Errorf("there is a server's key (%s) and no database (%s), so that this is no first start; "+
+		"see that its disk is mounted and that UNHIDRA_DATA_DIR is right, put the database back, or restore a backup with `unhidra restore`; "+
+		"to begin with an empty server, move the key away and keep it: backups without a key need it", c.KeyFile(), c.Database())
+}
+
 func readKey(path string) ([]byte, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {

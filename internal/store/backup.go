@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // Lock takes the lock that a server holds on the SQLite file at path, or fails
@@ -18,9 +20,23 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 	if db.dialect != sqlite {
 		return errors.New("PostgreSQL is copied by pg_dump")
 	}
-	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s is there already", path)
+	path, err := filepath.Abs(path) // a relative one could look like a URI
+	if err != nil {
+		return err
 	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) // SQLite fills an empty one
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s is there already", path)
+	} else if err != nil {
+		return err
+	}
+	if err := db.vacuumInto(ctx, path); err != nil {
+		return errors.Join(fmt.Errorf("copy the database: %w", err), f.Close(), os.Remove(path))
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func (db *DB) vacuumInto(ctx context.Context, path string) error {
 	c, err := db.read.Conn(ctx)
 	if err != nil {
 		return err
@@ -31,15 +47,8 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 		return err
 	}
 	defer func() { _, _ = c.ExecContext(context.WithoutCancel(ctx), "PRAGMA query_only = 1") }()
-	if _, err := c.ExecContext(ctx, "VACUUM INTO $1", path); err != nil {
-		_ = os.Remove(path)
-		return fmt.Errorf("copy the database: %w", err)
-	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Chmod(0o600), f.Sync(), f.Close())
+	_, err = c.ExecContext(ctx, "VACUUM INTO $1", path)
+	return err
 }
 
 // Check looks through the whole database for damage: its structure where that

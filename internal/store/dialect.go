@@ -113,18 +113,25 @@ func (db *DB) openSQLite(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
+	if err := claimFile(db.log, o.Path); err != nil {
+		return err
+	}
+	name, err := uri(o.Path)
+	if err != nil {
+		return err
+	}
 	// The mode of vacuuming counts for a file that is made now, and for a copy.
 	const pragmas = "?_pragma=busy_timeout(10000)&_pragma=auto_vacuum(incremental)&_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
 	// What a savepoint would undo is kept in memory: in a file it costs a fifth of
 	// a group commit.
-	if db.write1, err = sql.Open("sqlite", "file:"+o.Path+pragmas+"&_pragma=temp_store(memory)"); err != nil {
+	if db.write1, err = sql.Open("sqlite", name+pragmas+"&_pragma=temp_store(memory)"); err != nil {
 		return err
 	}
 	db.write1.SetMaxOpenConns(1)
 	if err := db.write1.PingContext(ctx); err != nil {
 		return sqliteOpenError(o.Path, err)
 	}
-	read, err := sql.Open("sqlite", "file:"+o.Path+pragmas+"&_pragma=query_only(1)&_pragma=mmap_size(268435456)")
+	read, err := sql.Open("sqlite", name+pragmas+"&_pragma=query_only(1)&_pragma=mmap_size(268435456)")
 	if err != nil {
 		return err
 	}

@@ -26,3 +26,6 @@ func lockFile(path string) (unlock func(), err error) {
 	}
 	return func() { _ = f.Close() }, nil
 }
+
+// readable reports whether others than its owner may do something with a file.
+func readable(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
