@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -133,8 +134,8 @@ func TestCHK_RG_06_ANewAddress(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.mailed(t)
-		if pending, err := f.ChangeEmail(ctx, p, "new@example.org", here); err != nil || !pending {
-			t.Fatal(pending, err)
+		if err := f.ChangeEmail(ctx, p, "new@example.org"); err != nil {
+			t.Fatal(err)
 		}
 		mail, secret := f.oneMail(t, domain.MailConfirmEmail)
 		if mail.To != "new@example.org" {
@@ -154,6 +155,164 @@ func TestCHK_RG_06_ANewAddress(t *testing.T) {
 		}
 		_, err = f.Refresh(ctx, s.Refresh, here)
 		refused(t, err, "signed_out")
+		// Whoever made the change knew the password.
+		_, err = f.SignIn(ctx, "ann", passphrase, here)
+		refused(t, err, "invalid_credentials")
+		mail, _ = f.oneMail(t, domain.MailResetPassword)
+		if mail.To != "ann@example.org" {
+			t.Fatalf("%+v", mail)
+		}
+	})
+}
+
+// moveTo changes the address of who is signed in, and returns the secret by which
+// the change is undone.
+func (f *fixture) moveTo(t *testing.T, s Signed, email string) (undo string) {
+	t.Helper()
+	f.mailed(t)
+	if err := f.ChangeEmail(t.Context(), f.who(t, s), email); err != nil {
+		t.Fatal(err)
+	}
+	_, secret := f.oneMail(t, domain.MailConfirmEmail)
+	f.clock = f.clock.Add(time.Second)
+	if _, err := f.ConfirmEmail(t.Context(), secret, here); err != nil {
+		t.Fatal(err)
+	}
+	_, undo = f.oneMail(t, domain.MailEmailChanged)
+	return undo
+}
+
+func TestEachEarlierAddressHasItsWayBack(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		f.Mail = f.mails
+		f.mailUser(t, "ann")
+		thief, err := f.SignIn(ctx, "ann", passphrase, here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := f.moveTo(t, thief, "thief@example.org")
+		second := f.moveTo(t, thief, "thief2@example.org")
+		// Nobody else gets the address, and whoever waits for a proof blocks nothing.
+		eve, err := f.Register(ctx, Registration{Username: "eve", Email: "ann@example.org", Password: passphrase}, here)
+		if err != nil || eve.State != verifyEmail { // the same answer as ever
+			t.Fatal(eve, err)
+		}
+		if sent := f.mailed(t); len(sent) != 0 {
+			t.Errorf("%+v", sent)
+		}
+		if err := f.ChangeEmail(ctx, f.who(t, thief), "thief3@example.org"); err != nil {
+			t.Fatal(err)
+		}
+		_, begun := f.oneMail(t, domain.MailConfirmEmail)
+		u, err := f.UndoEmail(ctx, first, here)
+		if err != nil || u.Email != "ann@example.org" {
+			t.Fatal(u, err)
+		}
+		_, err = f.UndoEmail(ctx, second, here)
+		refused(t, err, "ticket_ended")
+		_, err = f.ConfirmEmail(ctx, begun, here)
+		refused(t, err, "ticket_ended")
+		_, err = f.SignIn(ctx, "ann", passphrase, here)
+		refused(t, err, "invalid_credentials")
+	})
+}
+
+func TestAnEarlierAddressIsKeptForThreeDays(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		f.Mail = f.mails
+		f.mailUser(t, "ann")
+		s, err := f.SignIn(ctx, "ann", passphrase, here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.moveTo(t, s, "new@example.org")
+		bob := f.mailUser(t, "bob")
+		take := func() error {
+			secret, _, err := f.link(ctx, domain.EmailTicket, bob, "ann@example.org", "/confirm-email", emailLife)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, secret, _ = strings.Cut(secret, "#token=")
+			_, err = f.ConfirmEmail(ctx, secret, here)
+			return err
+		}
+		refused(t, take(), "email_taken")
+		f.clock = f.clock.Add(undoLife + time.Second)
+		if err := take(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAProofBelongsToOneRegistration(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		f.Mail = f.mails
+		register := func(name, pass string) string {
+			t.Helper()
+			if _, err := f.Register(ctx, Registration{Username: name, Email: "ann@example.org", Password: pass}, here); err != nil {
+				t.Fatal(err)
+			}
+			mail, secret := f.oneMail(t, domain.MailVerifyEmail)
+			if mail.Data.Username != name {
+				t.Errorf("the mail is about %s, not %s", mail.Data.Username, name)
+			}
+			return secret
+		}
+		thiefs := register("eve", "a password of the thief")
+		anns := register("ann", passphrase)
+		_, err := f.VerifyEmail(ctx, thiefs, here)
+		refused(t, err, "ticket_ended")
+		if u, err := f.VerifyEmail(ctx, anns, here); err != nil || u.Username != "ann" {
+			t.Fatal(u, err)
+		}
+		for _, login := range []string{"eve", "ann@example.org", "ann"} {
+			_, err := f.SignIn(ctx, login, "a password of the thief", here)
+			refused(t, err, "invalid_credentials")
+		}
+		if _, err := f.SignIn(ctx, "ann@example.org", passphrase, here); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// An address that nobody can prove is nobody's: else whoever asks learns whose it is.
+func TestWithoutMailNobodyHasAnAddress(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		err := f.db.CreateUser(ctx, domain.User{ID: "usr_ann", Username: "ann", Email: "ann@example.org", CreatedAt: f.clock}, "", domain.Signup{}, f.clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, email := range []string{"ann@example.org", "free@example.org"} {
+			_, err := f.Register(ctx, Registration{Username: "bob", Email: email, Password: passphrase}, here)
+			if domain.KindOf(err) != domain.Invalid {
+				t.Errorf("%s: %v", email, err)
+			}
+		}
+		refused(t, f.ChangeEmail(ctx, f.who(t, f.join(t, "cleo")), "ann@example.org"), "no_mail")
+	})
+}
+
+func TestAUsernameIsFreeWhenItsProofIsOver(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		f.Mail = f.mails
+		register := func(email string) error {
+			_, err := f.Register(ctx, Registration{Username: "ann", Email: email, Password: passphrase}, here)
+			f.mailed(t)
+			return err
+		}
+		if err := register("eve@example.org"); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, register("ann@example.org"), "name_taken")
+		f.clock = f.clock.Add(verifyLife + time.Second)
+		if err := register("ann@example.org"); err != nil {
+			t.Error(err)
+		}
 	})
 }
 

@@ -147,37 +147,37 @@ func (s *Service) ChangePassword(ctx context.Context, p domain.Principal, curren
 	return s.sign(u, session, refresh)
 }
 
-// ChangeEmail begins to change the caller's address. With a mail server the new
-// one is proven first; without one it counts at once.
-func (s *Service) ChangeEmail(ctx context.Context, p domain.Principal, email string, c Client) (pending bool, err error) {
-	if err := s.fresh(p); err != nil {
-		return false, err
+// ChangeEmail begins to change the caller's address: a mail with a link goes to the
+// new one. Without a mail server nobody can prove an address, and none is changed.
+func (s *Service) ChangeEmail(ctx context.Context, p domain.Principal, email string) error {
+	if s.Mail == nil {
+		return errNoMail()
 	}
-	if email, err = checkEmail(email); err != nil {
-		return false, err
+	if err := s.fresh(p); err != nil {
+		return err
+	}
+	email, err := checkEmail(email)
+	if err != nil {
+		return err
 	}
 	if email == "" {
-		return false, domain.InvalidField("/email", "an e-mail address looks like ann@example.org")
+		return domain.InvalidField("/email", "an e-mail address looks like ann@example.org")
 	}
 	u, err := s.me(ctx, p)
 	if err != nil {
-		return false, err
+		return err
 	}
 	secret := token.Secret()
 	expires := s.Now().Add(emailLife)
 	if err := s.Store.CreateTicket(ctx, s.Keys.Hash(secret), domain.Ticket{Kind: domain.EmailTicket, User: u.ID, Epoch: p.Epoch, Data: email, Expires: expires}, s.Now()); err != nil {
-		return false, err
-	}
-	if s.Mail == nil {
-		_, err := s.ConfirmEmail(ctx, secret, c)
-		return false, err
+		return err
 	}
 	s.later("prove a new address", func(ctx context.Context) error {
 		return s.Mail.Queue(ctx, domain.Mail{
 			To: email, Template: domain.MailConfirmEmail, Data: domain.MailData{Username: u.Username, Link: s.URL + "/confirm-email#token=" + secret, Expires: expires},
 		})
 	})
-	return true, nil
+	return nil
 }
 
 // ConfirmEmail uses the link that went to a new address. The old one is sent a
@@ -185,7 +185,11 @@ func (s *Service) ChangeEmail(ctx context.Context, p domain.Principal, email str
 func (s *Service) ConfirmEmail(ctx context.Context, secret string, c Client) (domain.User, error) {
 	undo := token.Secret()
 	until := s.Now().Add(undoLife)
-	u, old, err := s.Store.ChangeEmail(ctx, s.Keys.Hash(secret), s.Keys.Hash(undo), until, s.Now())
+	var kept []byte
+	if s.Mail != nil { // else nobody gets the link
+		kept = s.Keys.Hash(undo)
+	}
+	u, old, err := s.Store.ChangeEmail(ctx, s.Keys.Hash(secret), kept, until, s.Now())
 	if err != nil {
 		return u, err
 	}
@@ -201,7 +205,9 @@ func (s *Service) ConfirmEmail(ctx context.Context, secret string, c Client) (do
 	return u, nil
 }
 
-// UndoEmail uses the link that went to the old address, and ends all sessions.
+// UndoEmail uses the link that went to an earlier address, and ends all sessions.
+// Somebody else may know the password: it is good no more, and a link by which to
+// choose another one goes to the address that is the account's again.
 func (s *Service) UndoEmail(ctx context.Context, secret string, c Client) (domain.User, error) {
 	u, err := s.Store.UndoEmail(ctx, s.Keys.Hash(secret), s.Now())
 	if err != nil {
@@ -209,5 +215,8 @@ func (s *Service) UndoEmail(ctx context.Context, secret string, c Client) (domai
 	}
 	s.announce(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "email_undone"})
 	s.record(ctx, c, event{kind: domain.AuditEmailChange, user: u, reason: "undone"})
+	if s.Mail != nil {
+		s.later("reset after an undone change", func(ctx context.Context) error { return s.sendReset(ctx, u) })
+	}
 	return u, nil
 }

@@ -45,6 +45,8 @@ func (s *Service) Register(ctx context.Context, r Registration, c Client) (Signe
 		if u.Pending = true; u.Email == "" {
 			return Signed{}, domain.InvalidField("/email", "an e-mail address is needed: a mail with a link goes there")
 		}
+	} else if u.Email != "" {
+		return Signed{}, domain.InvalidField("/email", "this server sends no mail and cannot prove an address; leave it out")
 	}
 	record, err := s.Hasher.Hash(ctx, r.Password, password.Stranger)
 	if err != nil {
@@ -84,12 +86,11 @@ func (s *Service) taken(ctx context.Context, u domain.User, c Client) (Signed, e
 	s.record(ctx, c, event{kind: domain.AuditRegister, outcome: domain.AuditFailure, reason: "email_taken"})
 	s.later("address taken", func(ctx context.Context) error {
 		owner, err := s.Store.UserByEmail(ctx, u.Email)
+		if domain.KindOf(err) == domain.NotFound {
+			return nil // it was somebody's until lately, and is kept for them
+		}
 		if err != nil {
 			return err
-		}
-		if owner.Pending { // perhaps the first mail was lost
-			s.sendVerification(owner)
-			return nil
 		}
 		return s.Mail.Queue(ctx, domain.Mail{
 			To: owner.Email, Template: domain.MailEmailTaken, Once: "taken:" + owner.ID, Data: domain.MailData{Username: owner.Username, Link: s.URL + "/forgot"},

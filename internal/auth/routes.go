@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -107,6 +108,9 @@ func (s *Service) listUsers(ctx context.Context, in *usersInput) (*usersOutput, 
 	out.Body.Items = []wire.Profile{}
 	if len(in.IDs) > 0 {
 		users, err := s.Store.UsersByID(ctx, in.IDs)
+		if err == nil {
+			users, err = s.visible(ctx, httpx.Principal(ctx), users)
+		}
 		for _, u := range users {
 			out.Body.Items = append(out.Body.Items, wire.FromProfile(u))
 		}
@@ -131,8 +135,37 @@ func (s *Service) getUser(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	seen, err := s.visible(ctx, httpx.Principal(ctx), []domain.User{u})
+	if err == nil && len(seen) == 0 {
+		err = errNoUser()
+	}
+	if err != nil {
+		return nil, err
+	}
 	return &struct{ Body wire.Profile }{wire.FromProfile(u)}, nil
 }
+
+// visible returns those of users whom p may look at. Nobody sees an account whose
+// address is not proven yet. One that is disabled is seen by who shares a room with
+// it, and by administrators.
+func (s *Service) visible(ctx context.Context, p domain.Principal, users []domain.User) ([]domain.User, error) {
+	var disabled []string
+	users = slices.DeleteFunc(users, func(u domain.User) bool { return u.Pending })
+	for _, u := range users {
+		if u.Disabled && u.ID != p.ID {
+			disabled = append(disabled, u.ID)
+		}
+	}
+	if len(disabled) == 0 || p.IsAdmin() {
+		return users, nil
+	}
+	shared, err := s.Store.SharesRoom(ctx, p.ID, disabled)
+	return slices.DeleteFunc(users, func(u domain.User) bool {
+		return slices.Contains(disabled, u.ID) && !slices.Contains(shared, u.ID)
+	}), err
+}
+
+func errNoUser() error { return domain.NotFound.Errorf("no_user", "there is no such user") }
 
 // user returns somebody by id or username.
 func (s *Service) user(ctx context.Context, name string) (domain.User, error) {
@@ -144,7 +177,7 @@ func (s *Service) user(ctx context.Context, name string) (domain.User, error) {
 		return domain.User{}, err
 	}
 	if len(users) == 0 {
-		return domain.User{}, domain.NotFound.Errorf("no_user", "there is no such user")
+		return domain.User{}, errNoUser()
 	}
 	return users[0], nil
 }

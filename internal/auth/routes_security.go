@@ -73,23 +73,23 @@ func (s *Service) postPassword(ctx context.Context, in *struct {
 	return s.answer(v, in.Body.Client == "web", err)
 }
 
+type emailOutput struct {
+	Body struct {
+		Pending bool `json:"pending" doc:"a mail with a link went to the new address"`
+	}
+}
+
 func (s *Service) putEmail(ctx context.Context, in *struct {
 	Body struct {
 		Email string `json:"email" maxLength:"254"`
 	}
-}) (*struct {
-	Body struct {
-		Pending bool `json:"pending" doc:"a mail with a link went to the new address"`
+}) (*emailOutput, error) {
+	if err := s.ChangeEmail(ctx, httpx.Principal(ctx), in.Body.Email); err != nil {
+		return nil, err
 	}
-}, error) {
-	out := &struct {
-		Body struct {
-			Pending bool `json:"pending" doc:"a mail with a link went to the new address"`
-		}
-	}{}
-	var err error
-	out.Body.Pending, err = s.ChangeEmail(ctx, httpx.Principal(ctx), in.Body.Email, client(ctx))
-	return out, err
+	out := &emailOutput{}
+	out.Body.Pending = true
+	return out, nil
 }
 
 // session is a sign-in as its owner sees it.

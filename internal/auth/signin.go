@@ -99,15 +99,15 @@ func (s *Service) checkPassword(ctx context.Context, login, pass string, c Clien
 		return u, g, errCredentials()
 	}
 	if stale {
-		s.rehash(ctx, u.ID, pass)
+		s.rehash(ctx, u.ID, record, pass)
 	}
 	return u, g, s.Store.Refund(ctx, g.hashes...)
 }
 
-func (s *Service) rehash(ctx context.Context, user, pass string) {
+func (s *Service) rehash(ctx context.Context, user, old, pass string) {
 	record, err := s.Hasher.Hash(ctx, pass, password.Known)
 	if err == nil {
-		err = s.Store.UpgradePassword(ctx, user, record)
+		err = s.Store.UpgradePassword(ctx, user, old, record)
 	}
 	if err != nil {
 		s.Log.Warn("a password's record stays as it was", "user", user, "err", err)

@@ -22,12 +22,13 @@ type Users interface {
 	UsersByID(ctx context.Context, ids []string) ([]domain.User, error)
 	UserByUsername(ctx context.Context, name string) (domain.User, error)
 	UserByEmail(ctx context.Context, email string) (domain.User, error)
+	SharesRoom(ctx context.Context, user string, others []string) ([]string, error)
 	SearchUsers(ctx context.Context, q, after string, limit int) ([]domain.User, error)
 	Credentials(ctx context.Context, login string) (domain.User, string, error)
 	CreateUser(ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time) error
 	DeleteUser(ctx context.Context, user string, now time.Time) error
 	MessagesBy(ctx context.Context, user string, after int64) (messages []domain.Message, next int64, err error)
-	UpgradePassword(ctx context.Context, user, password string) error
+	UpgradePassword(ctx context.Context, user, old, password string) error
 	ReplacePassword(ctx context.Context, user, password, old string, s domain.Session, refresh []byte, now time.Time) (domain.User, error)
 	UpdateProfile(ctx context.Context, user string, p domain.Profile) (domain.User, error)
 	SetStatus(ctx context.Context, user string, s domain.Status) (domain.User, error)

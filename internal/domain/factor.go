@@ -5,9 +5,10 @@ import "time"
 // A Ticket is a single-use secret that somebody was given: a link in a mail.
 type Ticket struct {
 	Kind    TicketKind
-	User    string // whom it is about; may be empty
-	Epoch   int64  // of the user; where something is changed, another one ends it
-	Data    string // what it was made for: an e-mail address
+	User    string    // whom it is about; may be empty
+	Epoch   int64     // of the user; where something is changed, another one ends it
+	Data    string    // what it was made for: an e-mail address
+	Created time.Time // set by the store
 	Expires time.Time
 }
 

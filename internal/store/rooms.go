@@ -218,7 +218,7 @@ func (db *DB) reopen(ctx context.Context, t *tx, room, actor string, users map[s
 // refs returns the users of ids that exist and are not disabled.
 func (t *tx) refs(ctx context.Context, ids []string) (map[string]domain.UserRef, error) {
 	rows, err := t.QueryContext(ctx, `SELECT id, kind, username, display_name, avatar FROM users
-		WHERE NOT disabled AND id IN (`+holders(1, len(ids))+`)`, anys(ids)...)
+		WHERE NOT disabled AND NOT pending AND id IN (`+holders(1, len(ids))+`)`, anys(ids)...)
 	if err != nil {
 		return nil, err
 	}

@@ -10,14 +10,16 @@ import (
 )
 
 // CreateTicket keeps a single-use secret, in place of earlier ones of its kind
-// for the same user.
+// for the same user. Of those that undo a change of address there is one for each
+// earlier address.
 func (db *DB) CreateTicket(ctx context.Context, hash []byte, k domain.Ticket, now time.Time) error {
 	return db.write(ctx, func(ctx context.Context, t *tx) error { return t.createTicket(ctx, hash, k, now) })
 }
 
 func (t *tx) createTicket(ctx context.Context, hash []byte, k domain.Ticket, now time.Time) error {
 	if k.User != "" { // nobody's other tickets are for different people, or of different nodes
-		if _, err := t.ExecContext(ctx, `DELETE FROM tickets WHERE kind = $1 AND user_id = $2`, k.Kind, k.User); err != nil {
+		if _, err := t.ExecContext(ctx, `DELETE FROM tickets WHERE kind = $1 AND user_id = $2 AND (kind <> $3 OR data = $4)`,
+			k.Kind, k.User, domain.EmailUndoTicket, k.Data); err != nil {
 			return err
 		}
 	}
@@ -29,8 +31,10 @@ func (t *tx) createTicket(ctx context.Context, hash []byte, k domain.Ticket, now
 // claimTicket uses a ticket up. Of two who try, one gets it.
 func (t *tx) claimTicket(ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time) (k domain.Ticket, err error) {
 	k.Kind = kind
-	err = t.QueryRowContext(ctx, `DELETE FROM tickets WHERE hash = $1 AND kind = $2 AND expires_at > $3 RETURNING user_id, epoch, data`, hash, kind, ms(now)).
-		Scan(&k.User, &k.Epoch, &k.Data)
+	var created int64
+	err = t.QueryRowContext(ctx, `DELETE FROM tickets WHERE hash = $1 AND kind = $2 AND expires_at > $3 RETURNING user_id, epoch, data, created_at`, hash, kind, ms(now)).
+		Scan(&k.User, &k.Epoch, &k.Data, &created)
+	k.Created = at(created)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = errTicketEnded(kind)
 	}
@@ -68,15 +72,21 @@ func (t *tx) claimSetup(ctx context.Context, hash []byte, now time.Time) error {
 	return err
 }
 
-// VerifyEmail uses up a link to a new account's address: the account is open.
+// VerifyEmail uses up a link to a new account's address: the account is open. The
+// link belongs to one registration, with its name and password: once another one of
+// the same address has replaced it, the link is good no more.
 func (db *DB) VerifyEmail(ctx context.Context, hash []byte, now time.Time) (u domain.User, err error) {
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
 		k, err := t.claimTicket(ctx, hash, domain.VerifyTicket, now)
 		if err != nil {
 			return err
 		}
-		if _, err := t.ExecContext(ctx, `UPDATE users SET pending = FALSE WHERE id = $1 AND email = $2`, k.User, k.Data); err != nil {
+		res, err := t.ExecContext(ctx, `UPDATE users SET pending = FALSE WHERE id = $1 AND email = $2 AND pending`, k.User, k.Data)
+		if err != nil {
 			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, errTicketEnded(k.Kind))
 		}
 		u, err = oneUser(usersWhere(ctx, t, `u.id = $1`, k.User))
 		return err
@@ -116,45 +126,4 @@ func (db *DB) UseTicket(ctx context.Context, hash []byte, kind domain.TicketKind
 		return err
 	})
 	return k, err
-}
-
-// ChangeEmail uses up a link to a new address, which becomes the account's, and
-// keeps undo, by whose link the old one comes back. It returns the old address.
-func (db *DB) ChangeEmail(ctx context.Context, hash, undo []byte, until, now time.Time) (u domain.User, old string, err error) {
-	err = db.write(ctx, func(ctx context.Context, t *tx) error {
-		k, before, err := t.claimAsBefore(ctx, hash, domain.EmailTicket, now)
-		if err != nil {
-			return err
-		}
-		old = before.Email
-		if u, err = t.changeUser(ctx, k.User, `email = $2`, k.Data); err != nil || old == "" {
-			return err
-		}
-		return t.createTicket(ctx, undo, domain.Ticket{Kind: domain.EmailUndoTicket, User: u.ID, Data: old, Expires: until}, now)
-	})
-	return u, old, db.emailTaken(err)
-}
-
-// UndoEmail uses up the link that went to an account's old address: it is the
-// account's again, and every session ends, for somebody else may have made the
-// change.
-func (db *DB) UndoEmail(ctx context.Context, hash []byte, now time.Time) (u domain.User, err error) {
-	err = db.write(ctx, func(ctx context.Context, t *tx) error {
-		k, err := t.claimTicket(ctx, hash, domain.EmailUndoTicket, now)
-		if err != nil {
-			return err
-		}
-		if u, err = t.raiseEpoch(ctx, k.User, `email = $2`, k.Data); err != nil {
-			return err
-		}
-		return t.revoke(ctx, `user_id = $3`, "email_undone", now, u.ID)
-	})
-	return u, db.emailTaken(err)
-}
-
-func (db *DB) emailTaken(err error) error {
-	if unique, _ := db.dialect.conflict(err); unique {
-		return domain.Conflict.Errorf("email_taken", "another account has this address").Because(err)
-	}
-	return err
 }

@@ -98,7 +98,7 @@ func (db *DB) Credentials(ctx context.Context, login string) (u domain.User, pas
 }
 
 // CreateUser keeps a new account, with the same commit that uses up what let it
-// be made.
+// be made. It replaces one of the same address that nobody has proven.
 func (db *DB) CreateUser(ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time) error {
 	err := db.write(ctx, func(ctx context.Context, t *tx) error {
 		if by.Setup != nil {
@@ -129,6 +129,12 @@ func (db *DB) CreateLinkedUser(ctx context.Context, u domain.User, i domain.Iden
 }
 
 func (t *tx) createUser(ctx context.Context, u domain.User, password string, now time.Time) error {
+	if err := t.freeEmail(ctx, u.ID, u.Email, now); err != nil {
+		return err
+	}
+	if err := t.freeUsername(ctx, u.Username, now); err != nil {
+		return err
+	}
 	_, err := t.ExecContext(ctx, `INSERT INTO users (id, kind, username, display_name, email, role, pending, password, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		u.ID, u.Kind, u.Username, u.DisplayName, u.Email, u.Role, u.Pending, password, ms(now))
 	return err
@@ -138,7 +144,7 @@ func (t *tx) createUser(ctx context.Context, u domain.User, password string, now
 func (db *DB) nameTaken(err error) error {
 	if unique, _ := db.dialect.conflict(err); unique {
 		if strings.Contains(err.Error(), "users_email") || strings.Contains(err.Error(), "users.email") { // the index, or its column
-			return domain.Conflict.Errorf("email_taken", "another account has this e-mail address; sign in, or ask for a new password").Because(err)
+			return errEmailTaken().Because(err)
 		}
 		e := domain.Conflict.Errorf("name_taken", "this username is taken; choose another, or sign in")
 		e.Fields = []domain.Field{{Pointer: "/username", Detail: "taken"}}
@@ -244,10 +250,13 @@ func (db *DB) SetPassword(ctx context.Context, user, password string, now time.T
 	return u, err
 }
 
-// UpgradePassword replaces the record of the same password.
-func (db *DB) UpgradePassword(ctx context.Context, user, password string) error {
-	_, err := db.changeUser(ctx, user, `password = $2`, password)
-	return err
+// UpgradePassword replaces old by another record of the same password. If the
+// user's record is not old any more, nothing is changed.
+func (db *DB) UpgradePassword(ctx context.Context, user, old, password string) error {
+	return db.write(ctx, func(ctx context.Context, t *tx) error {
+		_, err := t.ExecContext(ctx, `UPDATE users SET password = $3 WHERE id = $1 AND password = $2`, user, old, password)
+		return err
+	})
 }
 
 func (db *DB) changeUser(ctx context.Context, user, set string, args ...any) (u domain.User, err error) {
