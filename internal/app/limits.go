@@ -12,7 +12,7 @@ import (
 func minute(n int) *ratelimit.Limiter { return ratelimit.New(n, time.Minute, n) }
 
 // writeLimits is the table of what may be written how often: every operation of the
-// REST API that changes something is in it. Passwords, mails and registrations have
+// REST API that changes something is in it, and searches are. Passwords, mails and registrations have
 // limits of package auth besides, those of WebSockets are the gateway's.
 func writeLimits(c config.Config) httpx.Limits {
 	n := c.UserPerMinute
@@ -46,6 +46,8 @@ func writeLimits(c config.Config) httpx.Limits {
 		"register", "sign-in", "sign-in-factor", "refresh", "sign-out", "begin-passkey-sign-in", "passkey-sign-in", "begin-passkey-factor",
 		"begin-provider", "finish-provider", "confirm-email", "undo-email", "verify-email", "resend-verification", "forgot-password",
 		"reset-password", "unlock")
+	// What looks through much to answer little.
+	shared(httpx.Limit{Name: "searches", User: minute(2 * n), Addr: minute(20 * n)}, "search")
 	shared(httpx.Limit{Name: "administration", User: minute(10 * n)},
 		"admin-update-user", "admin-delete-user", "admin-end-sessions", "admin-end-session", "admin-reset-factors", "admin-reset-password",
 		"admin-create-invite", "admin-delete-invite", "admin-update-room", "admin-delete-room", "admin-hold-room", "admin-set-settings",

@@ -13,6 +13,7 @@ func (s *server) watchQueues() {
 	qs = append(qs, m.chat.Queues()...)
 	qs = append(qs, m.gateway.Queues()...)
 	qs = append(qs, m.auth.Queues()...)
+	qs = append(qs, m.history.Queues()...)
 	obs.WatchQueues(s.reg, qs...)
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/fulltext"
 	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -26,6 +27,7 @@ type Store interface {
 	Replay(ctx context.Context, room string, after int64, limit int) ([]domain.Event, error)
 	MessageAt(ctx context.Context, room string, seq int64) (domain.Message, error)
 	Versions(ctx context.Context, room string, seq int64) ([]domain.Version, error)
+	Indexed(ctx context.Context) (all bool, err error)
 	Search(ctx context.Context, user string, q fulltext.Query, order domain.SearchOrder, c domain.SearchCursor, limit int) ([]domain.Hit, *domain.SearchCursor, error)
 	Retained
 }
@@ -59,8 +61,9 @@ type Deps struct {
 // Service is the history module.
 type Service struct {
 	Deps
-	wake   chan struct{}
-	purged prometheus.Counter
+	wake     chan struct{}
+	purged   prometheus.Counter
+	searches *turns
 }
 
 // New returns the service.
@@ -68,7 +71,7 @@ func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	s := &Service{Deps: d, wake: make(chan struct{}, 1)}
+	s := &Service{Deps: d, wake: make(chan struct{}, 1), searches: newTurns()}
 	s.purged = prometheus.NewCounter(prometheus.CounterOpts{Name: "history_purged_events_total", Help: "Events that this node forgot since they are kept no longer, or their room was deleted."})
 	if d.Metrics != nil {
 		d.Metrics.MustRegister(s.purged)
@@ -276,7 +279,13 @@ type hit struct {
 	Marks   [][2]int     `json:"marks" nullable:"false" doc:"what matched: [from, to) in UTF-16 code units of snippet"`
 }
 
-func (s *Service) search(ctx context.Context, in *searchInput) (*struct{ Body httpx.Page[hit] }, error) {
+// searchOutput is a page of hits.
+type searchOutput struct {
+	httpx.Page[hit]
+	Incomplete bool `json:"incomplete,omitempty" doc:"older messages are still being indexed, and not found yet"`
+}
+
+func (s *Service) search(ctx context.Context, in *searchInput) (*struct{ Body searchOutput }, error) {
 	q, err := fulltext.Parse(strings.TrimSpace(in.Q))
 	if err != nil {
 		return nil, err
@@ -287,20 +296,39 @@ func (s *Service) search(ctx context.Context, in *searchInput) (*struct{ Body ht
 			return nil, err
 		}
 	}
-	hits, next, err := s.Store.Search(ctx, httpx.Principal(ctx).ID, q, domain.SearchOrder(in.Sort), c, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	out := httpx.Page[hit]{Items: []hit{}}
-	for _, h := range hits {
-		snippet, marks := q.Snippet(h.Message.Text)
-		if marks == nil {
-			marks = [][2]int{}
+	user, out := httpx.Principal(ctx).ID, searchOutput{Page: httpx.Page[hit]{Items: []hit{}}}
+	err = s.searches.do(ctx, user, func(ctx context.Context) error {
+		all, err := s.Store.Indexed(ctx) // before: what is indexed meanwhile may be missing
+		if err != nil {
+			return err
 		}
-		out.Items = append(out.Items, hit{wire.FromMessage(h.Message), snippet, marks})
+		hits, next, err := s.Store.Search(ctx, user, q, domain.SearchOrder(in.Sort), c, in.Limit)
+		if err != nil {
+			return err
+		}
+		for _, h := range hits {
+			out.Items = append(out.Items, found(q, h.Message))
+		}
+		if out.Incomplete = !all; next != nil {
+			out.Next = httpx.EncodeCursor(*next)
+		}
+		return nil
+	})
+	return &struct{ Body searchOutput }{out}, err
+}
+
+func found(q fulltext.Query, m domain.Message) hit {
+	snippet, marks := q.Snippet(m.Text)
+	if marks == nil {
+		marks = [][2]int{}
 	}
-	if next != nil {
-		out.Next = httpx.EncodeCursor(*next)
-	}
-	return &struct{ Body httpx.Page[hit] }{out}, nil
+	return hit{wire.FromMessage(m), snippet, marks}
+}
+
+// Queues are what waits in the module, for the metrics.
+func (s *Service) Queues() []obs.Queue {
+	return []obs.Queue{{
+		Name: "searches", Limit: searchesWaiting,
+		Depth: func() int { return int(s.searches.waiting.Load()) }, Full: s.searches.refused.Load,
+	}}
 }

@@ -83,9 +83,11 @@ func (db *DB) integrity(ctx context.Context) error {
 		return unread(err)
 	}
 	defer func() { _ = snapshot.Rollback() }() // nothing was written
-	var found int
-	if err := snapshot.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT rowid FROM search WHERE search MATCH 'words : x' LIMIT 1)`).Scan(&found); err != nil {
-		return unread(err)
+	for _, index := range []string{"search", "search_words"} {
+		var found int
+		if err := snapshot.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT rowid FROM `+index+` WHERE `+index+` MATCH 'words : x' LIMIT 1)`).Scan(&found); err != nil {
+			return unread(err)
+		}
 	}
 	var verdict string
 	if err := snapshot.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {

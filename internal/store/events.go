@@ -30,6 +30,11 @@ func scanString(rows *sql.Rows) (s string, err error) {
 	return s, err
 }
 
+func scanInt64(rows *sql.Rows) (n int64, err error) {
+	err = rows.Scan(&n)
+	return n, err
+}
+
 // eventColumns are read by scanEvent. e is the event, c the message that it
 // creates, edits or deletes, a the actor, s the subject.
 const eventColumns = eventItself + `

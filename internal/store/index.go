@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"strconv"
-	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,35 +24,55 @@ const (
 	lookEvery = 5           // ticks
 )
 
-// words and scope are what the index holds of a message.
-func words(text string) []string {
-	tokens := fulltext.Tokens(text)
-	ws := make([]string, len(tokens))
-	for i, t := range tokens {
-		ws[i] = t.Word
+// indexFormat says how entries are made. Whoever changes that, here or in package
+// fulltext, raises it: then all messages are indexed anew, beside what else is to do.
+const indexFormat = 2
+
+// A term is what the index holds: the number of the message's room, a sign, and what
+// stands behind it. So a search reads what its own rooms have of a word, and neither
+// its time nor its order says anything about other rooms.
+const (
+	termWord   = "_"     // and a word, as package fulltext makes it
+	termSender = "@"     // and the sender's id
+	termLink   = "#link" // the message has a link
+	termAny    = "#"     // every message has it
+)
+
+// term is the beginning of all terms of a room.
+func term(room int64) string { return strconv.FormatInt(room, 36) }
+
+// eachTerm calls add with what the index holds of a message, each term in two parts:
+// its words in their order, and then what else it is found by.
+func eachTerm(room int64, sender, text string, add func(kind, value string)) {
+	n := term(room)
+	word := n + termWord
+	for _, t := range fulltext.Tokens(text) {
+		add(word, t.Word)
 	}
-	return ws
+	add(n+termSender, sender)
+	add(n+termAny, "")
+	if fulltext.HasLink(text) {
+		add(n+termLink, "")
+	}
 }
 
-func scopeOf(room, sender, text string) []string {
-	s := []string{room, sender}
-	if fulltext.HasLink(text) {
-		s = append(s, hasLink)
-	}
-	return s
+// terms are those of a message, as FTS5 takes them.
+func terms(room int64, sender, text string) string {
+	b := make([]byte, 0, 2*len(text)+64)
+	eachTerm(room, sender, text, func(kind, value string) { b = append(append(append(b, kind...), value...), ' ') })
+	return string(b)
 }
 
 // tsVector is the literal of a message's tsvector. PostgreSQL keeps positions up
 // to 16383 and 256 of each word.
-func tsVector(room, sender, text string) string {
-	b := make([]byte, 0, 2*len(text)+128)
-	for i, w := range words(text) {
-		b = append(append(b, '\''), w...)
-		b = append(strconv.AppendInt(append(b, "':"...), int64(min(i+1, 16383)), 10), ' ')
-	}
-	for _, id := range scopeOf(room, sender, text) {
-		b = append(append(append(b, '\''), id...), "' "...)
-	}
+func tsVector(room int64, sender, text string) string {
+	b := make([]byte, 0, 3*len(text)+128)
+	at := 0
+	eachTerm(room, sender, text, func(kind, value string) {
+		at++
+		b = append(append(append(b, '\''), kind...), value...)
+		b = append(strconv.AppendInt(append(b, "':"...), int64(min(at, 16383)), 10), ' ')
+	})
 	return string(b)
 }
 
@@ -67,14 +87,13 @@ func (t *tx) reindex(ctx context.Context, m *domain.Message) error {
 		if _, err := t.ExecContext(ctx, `DELETE FROM search WHERE pos = $1`, pos); err != nil || !m.DeletedAt.IsZero() {
 			return err
 		}
-		_, err := t.ExecContext(ctx, `INSERT INTO search (pos, words) VALUES ($1, $2::tsvector)`, pos, tsVector(m.Room, m.Sender.ID, m.Text))
-		return err
+		return t.indexPlaces(ctx, []int64{pos})
 	}
-	var head int64
-	if err := t.QueryRowContext(ctx, `SELECT pos FROM search_head`).Scan(&head); err != nil || pos > head {
+	var head, todo int64
+	if err := t.QueryRowContext(ctx, `SELECT head, todo FROM search_build`).Scan(&head, &todo); err != nil || pos > head || pos <= todo {
 		return err // the indexer comes by, and takes it as it is then
 	}
-	if _, err := t.ExecContext(ctx, `DELETE FROM search WHERE rowid = $1`, pos); err != nil || !m.DeletedAt.IsZero() {
+	if _, err := t.ExecContext(ctx, `DELETE FROM search_words WHERE rowid = $1`, pos); err != nil || !m.DeletedAt.IsZero() {
 		return err
 	}
 	e, err := t.entryAt(ctx, pos)
@@ -85,7 +104,7 @@ func (t *tx) reindex(ctx context.Context, m *domain.Message) error {
 }
 
 func (t *tx) indexOne(ctx context.Context, e entry) error {
-	_, err := t.ExecContext(ctx, `INSERT INTO search (rowid, words, scope) VALUES ($1, $2, $3)`, e.pos, e.words, e.scope)
+	_, err := t.ExecContext(ctx, `INSERT INTO search_words (rowid, words) VALUES ($1, $2)`, e.pos, e.words)
 	return err
 }
 
@@ -95,8 +114,8 @@ func (t *tx) unindexRoom(ctx context.Context, room string, to int64) error {
 	if t.d == postgres {
 		return nil
 	}
-	_, err := t.ExecContext(ctx, `DELETE FROM search WHERE rowid IN (SELECT pos FROM events WHERE room_id = $1 AND seq <= $2 AND type = 'message.created' AND deleted_at = 0
-		AND pos <= (SELECT pos FROM search_head))`, room, to)
+	_, err := t.ExecContext(ctx, `DELETE FROM search_words WHERE rowid IN (SELECT pos FROM events WHERE room_id = $1 AND seq <= $2 AND type = 'message.created' AND deleted_at = 0
+		AND pos <= (SELECT head FROM search_build))`, room, to)
 	return err
 }
 
@@ -106,7 +125,8 @@ func (t *tx) lowerSearchHead(ctx context.Context) error {
 	if t.d == postgres {
 		return nil
 	}
-	_, err := t.ExecContext(ctx, `UPDATE search_head SET pos = (SELECT COALESCE(max(pos), 0) FROM events) WHERE pos > (SELECT COALESCE(max(pos), 0) FROM events)`)
+	_, err := t.ExecContext(ctx, `WITH last AS (SELECT COALESCE(max(pos), 0) AS pos FROM events)
+		UPDATE search_build SET head = min(head, last.pos), todo = min(todo, last.pos) FROM last WHERE head > last.pos`)
 	return err
 }
 
@@ -115,25 +135,29 @@ type indexer struct {
 	db       *DB
 	appended atomic.Bool // there may be something to do
 	cancel   context.CancelFunc
-	ended    chan struct{}
+	running  sync.WaitGroup
 }
 
 // startIndexer starts the indexer of db, which its commits tell of what they append.
-func (db *DB) startIndexer() {
+func (db *DB) startIndexer(ctx context.Context) error {
+	if err := db.beginRebuild(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	db.indexer = &indexer{db: db, cancel: cancel, ended: make(chan struct{})}
-	go db.indexer.run(ctx)
+	db.indexer = &indexer{db: db, cancel: cancel}
+	db.indexer.running.Go(func() { db.indexer.run(ctx) })
+	db.indexer.running.Go(func() { db.indexer.rebuild(ctx) })
+	return nil
 }
 
 func (x *indexer) stop() {
 	x.cancel()
-	<-x.ended
+	x.running.Wait()
 }
 
 // run indexes what this server appends, and at every so many ticks whatever there
 // is: what a server left that is gone.
 func (x *indexer) run(ctx context.Context) {
-	defer close(x.ended)
 	tick := time.NewTicker(indexWait)
 	defer tick.Stop()
 	for n := 0; ; n++ {
@@ -168,20 +192,20 @@ type entry struct {
 	at    roomSeq
 	edits int64
 	words string
-	scope string
 }
 
-const entryColumns = `pos, room_id, seq, edits, actor_id, text`
+const entryColumns = `pos, room_id, seq, edits, (SELECT number FROM search_rooms s WHERE s.room_id = events.room_id), actor_id, text`
 
 // live is true of messages that are there to be found.
 const live = `type = 'message.created' AND deleted_at = 0`
 
 func scanEntry(rows *sql.Rows) (e entry, err error) {
+	var room int64
 	var sender, text string
-	if err := rows.Scan(&e.pos, &e.at.room, &e.at.seq, &e.edits, &sender, &text); err != nil {
+	if err := rows.Scan(&e.pos, &e.at.room, &e.at.seq, &e.edits, &room, &sender, &text); err != nil {
 		return e, err
 	}
-	e.words, e.scope = strings.Join(words(text), " "), strings.Join(scopeOf(e.at.room, sender, text), " ")
+	e.words = terms(room, sender, text)
 	return e, nil
 }
 
@@ -205,11 +229,11 @@ func (db *DB) indexLot(ctx context.Context) (more bool, err error) {
 
 func (db *DB) nextLot(ctx context.Context) (l lot, err error) {
 	err = db.read.QueryRowContext(ctx, `SELECT count(*), COALESCE(max(pos), 0)
-		FROM (SELECT pos FROM events WHERE pos > (SELECT pos FROM search_head) ORDER BY pos LIMIT $1)`, indexLot).Scan(&l.events, &l.last)
+		FROM (SELECT pos FROM events WHERE pos > (SELECT head FROM search_build) ORDER BY pos LIMIT $1)`, indexLot).Scan(&l.events, &l.last)
 	if err != nil || l.events == 0 {
 		return l, err
 	}
-	rows, err := db.read.QueryContext(ctx, `SELECT `+entryColumns+` FROM events WHERE pos > (SELECT pos FROM search_head) AND pos <= $1 AND `+live+` ORDER BY pos`, l.last)
+	rows, err := db.read.QueryContext(ctx, `SELECT `+entryColumns+` FROM events WHERE pos > (SELECT head FROM search_build) AND pos <= $1 AND `+live+` ORDER BY pos`, l.last)
 	if err != nil {
 		return l, err
 	}
@@ -221,13 +245,22 @@ func (db *DB) nextLot(ctx context.Context) (l lot, err error) {
 // far as it is still true: a message may have been edited or deleted since, and
 // its place given to another.
 func (t *tx) index(ctx context.Context, l lot) error {
+	rows, err := t.QueryContext(ctx, `SELECT pos, room_id, seq, edits FROM events WHERE pos > (SELECT head FROM search_build) AND pos <= $1 AND `+live+` ORDER BY pos`, l.last)
+	if err != nil {
+		return err
+	}
+	if err := t.indexRows(ctx, rows, l); err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `UPDATE search_build SET head = min($1, (SELECT COALESCE(max(pos), 0) FROM events))`, l.last)
+	return err
+}
+
+// indexRows indexes the messages of rows by what l has of them.
+func (t *tx) indexRows(ctx context.Context, rows *sql.Rows, l lot) error {
 	ready := make(map[int64]entry, len(l.entries))
 	for _, e := range l.entries {
 		ready[e.pos] = e
-	}
-	rows, err := t.QueryContext(ctx, `SELECT pos, room_id, seq, edits FROM events WHERE pos > (SELECT pos FROM search_head) AND pos <= $1 AND `+live+` ORDER BY pos`, l.last)
-	if err != nil {
-		return err
 	}
 	now, err := collect(rows, func(rows *sql.Rows) (e entry, err error) {
 		err = rows.Scan(&e.pos, &e.at.room, &e.at.seq, &e.edits)
@@ -236,24 +269,19 @@ func (t *tx) index(ctx context.Context, l lot) error {
 	if err != nil {
 		return err
 	}
-	for i, e := range now {
+	for _, e := range now {
 		if was, ok := ready[e.pos]; ok && was.at == e.at && was.edits == e.edits {
-			now[i] = was
-			continue
-		}
-		if now[i], err = t.entryAt(ctx, e.pos); err != nil {
+			e = was
+		} else if e, err = t.entryAt(ctx, e.pos); err != nil {
 			return err
 		}
-	}
-	for _, e := range now {
 		// One at a time: FTS5 writes out what it has gathered at the end of a
 		// statement of many rows.
 		if err := t.indexOne(ctx, e); err != nil {
 			return err
 		}
 	}
-	_, err = t.ExecContext(ctx, `UPDATE search_head SET pos = min($1, (SELECT COALESCE(max(pos), 0) FROM events))`, l.last)
-	return err
+	return nil
 }
 
 func (t *tx) entryAt(ctx context.Context, pos int64) (entry, error) {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -56,7 +55,7 @@ func appendLot(b *testing.B, db *DB, room string, from, n int, index bool) {
 			return err
 		}
 		for i, j := range jobs {
-			if err := t.indexOne(ctx, entry{pos: int64(from + i + 1), words: strings.Join(words(j.append.draft.Text), " "), scope: strings.Join(scopeOf(room, userID(i), j.append.draft.Text), " ")}); err != nil {
+			if err := t.indexOne(ctx, entry{pos: int64(from + i + 1), words: terms(1, userID(i), j.append.draft.Text)}); err != nil {
 				return err
 			}
 		}

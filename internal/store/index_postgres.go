@@ -49,15 +49,16 @@ func (t *tx) takeCommits(ctx context.Context) (commits int, places []int64, err 
 // whoever edits or deletes one writes its event first, and so comes either before,
 // and is read here, or after, and finds the entry.
 func (t *tx) indexPlaces(ctx context.Context, places []int64) error {
-	rows, err := t.QueryContext(ctx, `SELECT pos, room_id, actor_id, text FROM events WHERE pos = ANY ($1::bigint[]) AND `+live+` ORDER BY pos FOR SHARE`, places)
+	rows, err := t.QueryContext(ctx, `SELECT pos, s.number, actor_id, text FROM events JOIN search_rooms s USING (room_id)
+		WHERE pos = ANY ($1::bigint[]) AND `+live+` ORDER BY pos FOR SHARE OF events`, places)
 	if err != nil {
 		return err
 	}
 	var at []int64
 	var vectors []string
 	_, err = collect(rows, func(rows *sql.Rows) (struct{}, error) {
-		var pos int64
-		var room, sender, text string
+		var pos, room int64
+		var sender, text string
 		err := rows.Scan(&pos, &room, &sender, &text)
 		at, vectors = append(at, pos), append(vectors, tsVector(room, sender, text))
 		return struct{}{}, err
@@ -65,7 +66,8 @@ func (t *tx) indexPlaces(ctx context.Context, places []int64) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO search (pos, words) SELECT pos, words::tsvector FROM unnest($1::bigint[], $2::text[]) v (pos, words)
-		ON CONFLICT (pos) DO NOTHING`, at, vectors) // an edit has written it
+	// An edit may have written it, and a server from before.
+	_, err = t.ExecContext(ctx, `INSERT INTO search (pos, words, format) SELECT pos, words::tsvector, $3 FROM unnest($1::bigint[], $2::text[]) v (pos, words)
+		ON CONFLICT (pos) DO UPDATE SET words = EXCLUDED.words, format = EXCLUDED.format WHERE search.format < EXCLUDED.format`, at, vectors, indexFormat)
 	return err
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -16,21 +17,22 @@ import (
 // ranking all that match a common word would take seconds in a large store.
 const rankedHits = 400
 
-const hasLink = "has_link"
+// roomsAtOnce is how many rooms one question to the index asks about.
+const roomsAtOnce = 64
 
 // Search finds messages in the rooms that user is in now, and nowhere else. In
 // order Newest it stops as soon as the page is full. In order Relevance it ranks
 // the newest 400 matches, and says nothing of those before. next is nil at the
-// end.
+// end. Messages of other rooms have no part in how long it takes.
 func (db *DB) Search(ctx context.Context, user string, q fulltext.Query, order domain.SearchOrder, c domain.SearchCursor, limit int) (hits []domain.Hit, next *domain.SearchCursor, err error) {
-	scope, err := db.scope(ctx, user, q)
+	s, err := db.scope(ctx, user, q)
 	if err != nil {
 		return nil, nil, err
 	}
 	if order == domain.Relevance {
-		return db.ranked(ctx, user, q, scope, c, limit)
+		return db.ranked(ctx, s, c, limit)
 	}
-	hits, err = db.matches(ctx, user, q, scope, c.Pos, limit+1)
+	hits, err = db.matches(ctx, s, c.Pos, limit+1)
 	if len(hits) > limit {
 		hits = hits[:limit]
 		next = &domain.SearchCursor{Pos: hits[limit-1].Pos}
@@ -38,24 +40,16 @@ func (db *DB) Search(ctx context.Context, user string, q fulltext.Query, order d
 	return hits, next, err
 }
 
-func (db *DB) ranked(ctx context.Context, user string, q fulltext.Query, scope []string, c domain.SearchCursor, limit int) ([]domain.Hit, *domain.SearchCursor, error) {
-	hits, err := db.matches(ctx, user, q, scope, 0, rankedHits)
+func (db *DB) ranked(ctx context.Context, s scope, c domain.SearchCursor, limit int) ([]domain.Hit, *domain.SearchCursor, error) {
+	hits, err := db.matches(ctx, s, 0, rankedHits)
 	if err != nil {
 		return nil, nil, err
 	}
 	scores := make(map[int64]float64, len(hits))
 	for _, h := range hits {
-		scores[h.Pos] = q.Score(h.Message.Text)
+		scores[h.Pos] = s.q.Score(h.Message.Text)
 	}
-	slices.SortStableFunc(hits, func(a, b domain.Hit) int {
-		switch {
-		case scores[a.Pos] > scores[b.Pos]:
-			return -1
-		case scores[a.Pos] < scores[b.Pos]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(hits, func(a, b domain.Hit) int { return cmp.Compare(scores[b.Pos], scores[a.Pos]) })
 	hits = hits[min(c.Skip, len(hits)):]
 	if len(hits) <= limit {
 		return hits, nil, nil
@@ -63,35 +57,43 @@ func (db *DB) ranked(ctx context.Context, user string, q fulltext.Query, scope [
 	return hits[:limit], &domain.SearchCursor{Skip: c.Skip + limit}, nil
 }
 
-// scope resolves the names in from: and in: to ids, which the index knows.
-func (db *DB) scope(ctx context.Context, user string, q fulltext.Query) (ids []string, err error) {
+// scope is what a search looks for and where.
+type scope struct {
+	q      fulltext.Query
+	user   string
+	sender string  // an id; empty: anybody
+	rooms  []int64 // by their numbers, that of the last message first
+}
+
+// scope resolves the names in from: and in:.
+func (db *DB) scope(ctx context.Context, user string, q fulltext.Query) (s scope, err error) {
+	s = scope{q: q, user: user}
 	if q.From != "" {
-		var id string
-		err := db.read.QueryRowContext(ctx, `SELECT id FROM users WHERE username = $1 OR id = $1`, q.From).Scan(&id)
+		err := db.read.QueryRowContext(ctx, `SELECT id FROM users WHERE username = $1 OR id = $1`, q.From).Scan(&s.sender)
 		if errors.Is(err, sql.ErrNoRows) {
-			return nil, badQuery("from: there is no user %q", q.From)
+			return s, badQuery("from: there is no user %q", q.From)
 		}
 		if err != nil {
-			return nil, err
+			return s, err
 		}
-		ids = append(ids, id)
 	}
-	if q.In != "" {
-		var id string
-		err := db.read.QueryRowContext(ctx, `SELECT r.id FROM members m JOIN rooms r ON r.id = m.room_id
-			WHERE m.user_id = $1 AND (r.id = $2 OR lower(r.name) = lower($2)) ORDER BY r.id = $2 DESC, r.last_at DESC LIMIT 1`, user, q.In).Scan(&id)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil, badQuery("in: you are in no room called %q", q.In)
-		}
+	if q.In == "" {
+		rows, err := db.read.QueryContext(ctx, `SELECT s.number FROM members m JOIN rooms r ON r.id = m.room_id JOIN search_rooms s ON s.room_id = r.id
+			WHERE m.user_id = $1 ORDER BY r.last_at DESC, s.number`, user)
 		if err != nil {
-			return nil, err
+			return s, err
 		}
-		ids = append(ids, id)
+		s.rooms, err = collect(rows, scanInt64)
+		return s, err
 	}
-	if q.HasLink {
-		ids = append(ids, hasLink)
+	var room int64
+	err = db.read.QueryRowContext(ctx, `SELECT s.number FROM members m JOIN rooms r ON r.id = m.room_id JOIN search_rooms s ON s.room_id = r.id
+		WHERE m.user_id = $1 AND (r.id = $2 OR lower(r.name) = lower($2)) ORDER BY r.id = $2 DESC, r.last_at DESC LIMIT 1`, user, q.In).Scan(&room)
+	if errors.Is(err, sql.ErrNoRows) {
+		return s, badQuery("in: you are in no room called %q", q.In)
 	}
-	return ids, nil
+	s.rooms = []int64{room}
+	return s, err
 }
 
 func badQuery(format string, args ...any) error {
@@ -101,38 +103,28 @@ func badQuery(format string, args ...any) error {
 }
 
 // matches returns the newest messages that match, before a place in the log.
-func (db *DB) matches(ctx context.Context, user string, q fulltext.Query, scope []string, before int64, limit int) ([]domain.Hit, error) {
+func (db *DB) matches(ctx context.Context, s scope, before int64, limit int) ([]domain.Hit, error) {
 	if before <= 0 {
 		before = latest
 	}
-	first, last := ms(q.After), ms(q.Before)
-	if last == 0 {
-		last = latest
+	var found []int64
+	after := int64(0)
+	for part := range slices.Chunk(s.rooms, roomsAtOnce) {
+		more, err := db.places(ctx, s, part, after, before, limit)
+		if err != nil {
+			return nil, fmt.Errorf("search: %w", err)
+		}
+		found = append(found, more...)
+		slices.SortFunc(found, func(a, b int64) int { return cmp.Compare(b, a) })
+		if len(found) >= limit { // older ones are of no use
+			found = found[:limit]
+			after = found[limit-1]
+		}
 	}
-	positions := `SELECT f.rowid FROM search f JOIN events e ON e.pos = f.rowid
-		JOIN members mb ON mb.room_id = e.room_id AND mb.user_id = $2
-		WHERE f.search MATCH $1 AND f.rowid < $3 AND e.at >= $4 AND e.at < $5 AND e.deleted_at = 0
-		ORDER BY f.rowid DESC LIMIT $6`
-	match := ftsQuery(q, scope)
-	if db.dialect == postgres {
-		positions = `SELECT f.pos FROM search f JOIN events e ON e.pos = f.pos
-			JOIN members mb ON mb.room_id = e.room_id AND mb.user_id = $2
-			WHERE f.words @@ $1::tsquery AND f.pos < $3 AND e.at >= $4 AND e.at < $5 AND e.deleted_at = 0
-			ORDER BY f.pos DESC LIMIT $6`
-		match = tsQuery(q, scope)
+	if len(found) == 0 {
+		return nil, nil
 	}
-	rows, err := db.read.QueryContext(ctx, positions, match, user, before, first, last, limit)
-	if err != nil {
-		return nil, fmt.Errorf("search: %w", err)
-	}
-	found, err := collect(rows, func(rows *sql.Rows) (pos int64, err error) {
-		err = rows.Scan(&pos)
-		return pos, err
-	})
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
-	rows, err = db.read.QueryContext(ctx, `SELECT `+eventColumns+eventTables+` WHERE e.pos IN (`+holders(1, len(found))+`) ORDER BY e.pos DESC`, anys(found)...)
+	rows, err := db.read.QueryContext(ctx, `SELECT `+eventColumns+eventTables+` WHERE e.pos IN (`+holders(1, len(found))+`) ORDER BY e.pos DESC`, anys(found)...)
 	if err != nil {
 		return nil, err
 	}
@@ -147,50 +139,95 @@ func (db *DB) matches(ctx context.Context, user string, q fulltext.Query, scope 
 	return hits, nil
 }
 
-// ftsQuery is q in FTS5's language. Words hold letters and digits only, so that
-// quoting them is enough.
-func ftsQuery(q fulltext.Query, scope []string) string {
-	var want, without []string
-	for _, c := range q.Clauses {
-		phrase := `words : "` + strings.Join(c.Words, " ") + `"`
-		if c.Prefix {
-			phrase += "*"
-		}
-		if c.Not {
-			without = append(without, "("+phrase+")")
-		} else {
-			want = append(want, "("+phrase+")")
-		}
+// places returns the newest places in the log where messages of some rooms match.
+func (db *DB) places(ctx context.Context, s scope, rooms []int64, after, before int64, limit int) ([]int64, error) {
+	first, last := ms(s.q.After), ms(s.q.Before)
+	if last == 0 {
+		last = latest
 	}
-	for _, id := range scope {
-		want = append(want, `(scope : "`+strings.ReplaceAll(id, `"`, "")+`")`)
+	query, match := `SELECT f.rowid FROM search_words f JOIN events e ON e.pos = f.rowid
+		JOIN members mb ON mb.room_id = e.room_id AND mb.user_id = $2
+		WHERE f.search_words MATCH $1 AND f.rowid > $3 AND f.rowid < $4 AND e.at >= $5 AND e.at < $6 AND e.deleted_at = 0
+		ORDER BY f.rowid DESC LIMIT $7`, ftsQuery(s, rooms)
+	if db.dialect == postgres {
+		query, match = `SELECT f.pos FROM search f JOIN events e ON e.pos = f.pos
+			JOIN members mb ON mb.room_id = e.room_id AND mb.user_id = $2
+			WHERE f.words @@ $1::tsquery AND f.pos > $3 AND f.pos < $4 AND e.at >= $5 AND e.at < $6 AND e.deleted_at = 0
+			ORDER BY f.pos DESC LIMIT $7`, tsQuery(s, rooms)
 	}
-	s := strings.Join(want, " AND ")
-	if len(without) > 0 {
-		s = "(" + s + ") NOT (" + strings.Join(without, " OR ") + ")"
+	rows, err := db.read.QueryContext(ctx, query, match, s.user, after, before, first, last, limit)
+	if err != nil {
+		return nil, err
 	}
-	return s
+	return collect(rows, scanInt64)
 }
 
-// tsQuery is q in the language of PostgreSQL's tsquery.
-func tsQuery(q fulltext.Query, scope []string) string {
-	var all []string
-	for _, c := range q.Clauses {
-		words := make([]string, len(c.Words))
-		for i, w := range c.Words {
-			words[i] = "'" + w + "'"
-		}
-		if c.Prefix {
-			words[len(words)-1] += ":*"
-		}
-		s := "(" + strings.Join(words, " <-> ") + ")"
-		if c.Not {
-			s = "!" + s
-		}
-		all = append(all, s)
+// wanted are the terms of one room that a message must have, beside the words.
+func (s scope) wanted(room string) []string {
+	var ts []string
+	if s.sender != "" {
+		ts = append(ts, room+termSender+s.sender)
 	}
-	for _, id := range scope {
-		all = append(all, "'"+strings.ReplaceAll(id, "'", "")+"'")
+	if s.q.HasLink {
+		ts = append(ts, room+termLink)
 	}
-	return strings.Join(all, " & ")
+	if len(ts) == 0 && !slices.ContainsFunc(s.q.Clauses, func(c fulltext.Clause) bool { return !c.Not }) {
+		ts = append(ts, room+termAny)
+	}
+	return ts
+}
+
+// ftsQuery is s in FTS5's language. Words hold no quotation marks, so that quoting
+// them is enough.
+func ftsQuery(s scope, rooms []int64) string {
+	each := make([]string, len(rooms))
+	for i, number := range rooms {
+		room := term(number)
+		var want, without []string
+		for _, c := range s.q.Clauses {
+			phrase := `"` + room + termWord + strings.Join(c.Words, " "+room+termWord) + `"`
+			if c.Prefix {
+				phrase += "*"
+			}
+			if c.Not {
+				without = append(without, phrase)
+			} else {
+				want = append(want, phrase)
+			}
+		}
+		for _, t := range s.wanted(room) {
+			want = append(want, `"`+t+`"`)
+		}
+		each[i] = strings.Join(want, " AND ")
+		if len(without) > 0 {
+			each[i] = "(" + each[i] + ") NOT (" + strings.Join(without, " OR ") + ")"
+		}
+	}
+	return "(" + strings.Join(each, ") OR (") + ")"
+}
+
+// tsQuery is s in the language of PostgreSQL's tsquery.
+func tsQuery(s scope, rooms []int64) string {
+	each := make([]string, len(rooms))
+	for i, number := range rooms {
+		room := term(number)
+		var all []string
+		for _, c := range s.q.Clauses {
+			phrase := "'" + room + termWord + strings.Join(c.Words, "' <-> '"+room+termWord) + "'"
+			if c.Prefix {
+				phrase += ":*"
+			}
+			if c.Not {
+				phrase = "!(" + phrase + ")"
+			} else {
+				phrase = "(" + phrase + ")"
+			}
+			all = append(all, phrase)
+		}
+		for _, t := range s.wanted(room) {
+			all = append(all, "'"+t+"'")
+		}
+		each[i] = strings.Join(all, " & ")
+	}
+	return "(" + strings.Join(each, ") | (") + ")"
 }

@@ -20,13 +20,13 @@ func (db *DB) Use(ctx context.Context) (u domain.StoreUse, err error) {
 	u = domain.StoreUse{Kind: db.dialect.name, Free: -1, Log: -1}
 	if db.dialect == postgres {
 		err = db.read.QueryRowContext(ctx, `SELECT pg_database_size(current_database()), (SELECT COALESCE(sum(n_dead_tup), 0) FROM pg_stat_user_tables),
-			(SELECT COALESCE(sum(cardinality(pos)), 0) FROM unindexed)`).Scan(&u.Bytes, &u.DeadRows, &u.Unfound)
+			(SELECT COALESCE(sum(cardinality(pos)), 0) FROM unindexed) + (SELECT count(*) FROM search_outdated) + (SELECT todo FROM search_build)`).Scan(&u.Bytes, &u.DeadRows, &u.Unfound)
 		return u, err
 	}
 	p, err := db.pages(ctx)
 	u.Bytes, u.Free, u.Shrinks = p.all*p.size, p.free*p.size, p.mode == incremental
 	if err == nil {
-		err = db.read.QueryRowContext(ctx, `SELECT max(0, (SELECT COALESCE(max(pos), 0) FROM events) - (SELECT pos FROM search_head))`).Scan(&u.Unfound)
+		err = db.read.QueryRowContext(ctx, `SELECT max(0, (SELECT COALESCE(max(pos), 0) FROM events) - head) + todo FROM search_build`).Scan(&u.Unfound)
 	}
 	if info, err := os.Stat(db.path + "-wal"); err == nil {
 		u.Log = info.Size()

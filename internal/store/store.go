@@ -11,6 +11,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -69,7 +70,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	db.writer = newWriter(db)
 	if !o.Tool {
-		db.startIndexer()
+		if err := db.startIndexer(ctx); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
 	}
 	return db, nil
 }

@@ -491,14 +491,14 @@ export class SignedIn implements port.App {
     return this.#api.call('DELETE', `/rooms/${room}/invites/${id}`);
   }
 
-  async search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<port.PageOf<port.SearchHit>> {
+  async search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<port.SearchPage> {
     type Found = Omit<port.SearchHit, 'room'>;
-    const got = await this.#get<port.PageOf<Found>>(`/search?${new URLSearchParams({ q, sort, cursor })}`);
+    const got = await this.#get<port.PageOf<Found> & { incomplete?: boolean }>(`/search?${new URLSearchParams({ q, sort, cursor })}`);
     const items = got.items.flatMap((h) => {
       const room = this.#rooms.get(h.message.room);
       return room ? [{ ...h, room }] : [];
     });
-    return { items, next: got.next };
+    return { items, next: got.next, incomplete: got.incomplete };
   }
 
   async saveProfile(p: { display_name: string; about: string; locale: string; time_zone: string }): Promise<void> {

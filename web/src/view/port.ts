@@ -135,6 +135,11 @@ export interface Connection {
   seconds: number;
 }
 
+/** A page of hits. While older messages are being indexed it is not complete. */
+export interface SearchPage extends PageOf<SearchHit> {
+  incomplete?: boolean | undefined;
+}
+
 export interface SearchHit {
   message: Message;
   room: Room;
@@ -247,7 +252,7 @@ export interface App {
   invites(room: string): Promise<Invite[]>;
   createInvite(room: string, o: { expires_in?: number; max_uses?: number }): Promise<Invite>;
   revokeInvite(room: string, id: string): Promise<void>;
-  search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<PageOf<SearchHit>>;
+  search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<SearchPage>;
   saveProfile(p: { display_name: string; about: string; locale: string; time_zone: string }): Promise<void>;
   savePicture(file: File | null): Promise<void>;
   saveStatus(s: Status): Promise<void>;
