@@ -124,6 +124,7 @@ type Service struct {
 	byAddr, byUser             *ratelimit.Limiter // handshakes
 	messages, requests, typing *ratelimit.Limiter // of one user, over all connections
 	perConn                    ratelimit.Rate     // messages of one connection
+	deviceRequests             *ratelimit.Limiter // of all devices of one owner
 
 	draining    atomic.Bool
 	revocations atomic.Int64  // how many there have been
@@ -158,8 +159,10 @@ func New(d Deps) *Service {
 		messages: ratelimit.New(2*l.MessagesPerSec, time.Second, 4*l.MessagesPerSec),
 		requests: ratelimit.New(2*requestsPerSec, time.Second, 4*requestsPerSec),
 		typing:   ratelimit.New(2*typingPerSec, time.Second, 6*typingPerSec),
-		perConn:  ratelimit.NewRate(l.MessagesPerSec, time.Second, 2*l.MessagesPerSec),
-		tail:     make(chan struct{}, 1),
+		// After an outage all devices of an owner come at once.
+		deviceRequests: ratelimit.New(10*requestsPerSec, time.Second, 40*requestsPerSec),
+		perConn:        ratelimit.NewRate(l.MessagesPerSec, time.Second, 2*l.MessagesPerSec),
+		tail:           make(chan struct{}, 1),
 	}
 	g.conns.init()
 	g.rooms.init(g)

@@ -156,7 +156,7 @@ func (d *devices) AuthenticateDevice(_ context.Context, key string, from netip.A
 		return domain.Principal{}, domain.Unauthorized.Errorf("bad_device_key", "no")
 	}
 	id, k, _ := strings.Cut(name, "-")
-	return domain.Principal{ID: id, Kind: domain.KindDevice, Key: k}, nil
+	return domain.Principal{ID: id, Kind: domain.KindDevice, Key: k, Owner: "someone"}, nil
 }
 
 func (d *devices) DeviceConnected(context.Context, domain.Principal, netip.Addr) { d.here.Add(1) }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/unhidra/unhidra/internal/wire"
@@ -20,5 +21,28 @@ func TestEveryRequestTypeHasALimit(t *testing.T) {
 		if !known[typ] {
 			t.Errorf("there is no request of type %q", typ)
 		}
+	}
+}
+
+func TestDevicesOfAnOwnerShareABudget(t *testing.T) {
+	n := start(t, newWorld(), func(d *Deps) { d.Limits.MessagesPerSec, d.Devices = 5, &devices{} })
+	sent := 0
+	for i := range 5 { // 10 at once for each
+		name := fmt.Sprintf("dev%d", i)
+		n.join(name, "r1")
+		p, _ := n.enter(t, "dk_"+name)
+		for j := range 10 {
+			id := p.request(wire.TypeSend, wire.Send{Room: "r1", Key: fmt.Sprint(i, j), Text: "x"})
+			f := p.frame()
+			for f.ID != id {
+				f = p.frame()
+			}
+			if f.Type == wire.TypeOK {
+				sent++
+			}
+		}
+	}
+	if sent < 20 || sent > 35 { // 20 at once, and what time has added
+		t.Errorf("%d messages of one owner's devices went through", sent)
 	}
 }

@@ -64,6 +64,7 @@ func newMetrics(reg prometheus.Registerer, g *Service) *metrics {
 	obs.CountLimit(reg, "handshakes_of_user", g.byUser)
 	obs.CountLimit(reg, "messages_of_user", g.messages)
 	obs.CountLimit(reg, "requests_of_user", g.requests)
+	obs.CountLimit(reg, "requests_of_devices", g.deviceRequests)
 	obs.CountLimit(reg, "typing_of_user", g.typing)
 	reg.MustRegister(m.handshakes, m.disconnects, m.delivery, m.events, m.gaps, m.requests.allowed, m.requests.denied,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -97,6 +97,10 @@ func (c *conn) fails(id string, err error) {
 func (c *conn) limit(typ string) error {
 	now := c.g.Now()
 	cell, rate, all, what := &c.requests, requestRate, c.g.requests, "requests"
+	who := c.user.ID
+	if owner := c.who().Owner; owner != "" { // the devices of one owner share what one more person would have
+		who, all = "devices of "+owner, c.g.deviceRequests
+	}
 	switch allowances[typ] {
 	case forMessages:
 		cell, rate, all, what = &c.perConn, c.g.perConn, c.g.messages, "messages"
@@ -106,7 +110,7 @@ func (c *conn) limit(typ string) error {
 	ok, wait := cell.Allow(rate, now)
 	c.g.metrics.requests.count(ok)
 	if ok {
-		ok, wait = all.Allow(c.user.ID, now)
+		ok, wait = all.Allow(who, now)
 	}
 	if !ok {
 		return domain.RateLimited.Errorf(what, "too many %s; wait a moment", what).After(wait)

@@ -36,7 +36,7 @@ func (db *DB) DeleteUser(ctx context.Context, user string, now time.Time) error 
 
 // erase leaves of a user what their messages point to.
 func (t *tx) erase(ctx context.Context, user string, now time.Time) error {
-	for _, table := range []string{"sessions", "flows", "totp", "recovery_codes", "remembered", "passkeys", "identities", "tickets", "bans", "mentions", "room_requests", "blocks"} {
+	for _, table := range []string{"sessions", "flows", "totp", "recovery_codes", "remembered", "passkeys", "identities", "tickets", "bans", "mentions", "room_requests", "blocks", "mutes"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE user_id = $1`, user); err != nil {
 			return err
 		}

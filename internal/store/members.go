@@ -95,8 +95,11 @@ func (t *tx) enter(ctx context.Context, room string, actor, user domain.UserRef,
 	if err := t.appendEvent(ctx, &e, nil); err != nil {
 		return err
 	}
-	// What was said before is history to a newcomer, not unread.
-	_, err := t.ExecContext(ctx, `INSERT INTO members (room_id, user_id, role, read_seq, joined_at) VALUES ($1, $2, $3, $4, $5)`,
+	// What was said before is history to a newcomer, not unread. A mute is theirs still,
+	// and a device has that of its owner.
+	_, err := t.ExecContext(ctx, `INSERT INTO members (room_id, user_id, role, read_seq, joined_at, muted_until) VALUES ($1, $2, $3, $4, $5,
+		coalesce((SELECT max(until) FROM mutes WHERE room_id = $1 AND until > $5
+			AND (user_id = $2 OR user_id = (SELECT owner_id FROM devices WHERE id = $2))), 0))`,
 		room, user.ID, role, e.Seq, ms(now))
 	if err != nil {
 		return err
@@ -276,21 +279,45 @@ func (db *DB) Kick(ctx context.Context, actor, room, user, reason string, now ti
 	return e, err
 }
 
-// Mute keeps another from writing until a time; the zero time ends a mute.
+// Mute keeps another from writing until a time; the zero time ends a mute. Their
+// devices in the room are muted with them, and it lasts if they leave and come back.
 func (db *DB) Mute(ctx context.Context, actor, room, user string, until, now time.Time) (e domain.Event, err error) {
 	now, until = trim(now), trim(until)
 	err = db.upon(ctx, actor, room, user, domain.MuteMember, "", now, func(ctx context.Context, t *tx, m, other domain.Member) error {
-		detail := &domain.Detail{}
-		if !until.IsZero() {
-			detail.Until = &until
-		}
-		_, err := t.ExecContext(ctx, `UPDATE members SET muted_until = $3 WHERE room_id = $1 AND user_id = $2`, room, user, ms(until))
+		devices, err := t.devicesIn(ctx, room, user)
 		if err != nil {
 			return err
 		}
-		e = domain.Event{Room: room, Type: domain.MemberMuted, Actor: m.User, Subject: &other.User, At: now, Detail: detail}
-		return t.appendEvent(ctx, &e, nil)
+		if e, err = t.mute(ctx, room, m.User, other.User, until, now); err != nil {
+			return err
+		}
+		for _, d := range devices {
+			if _, err := t.mute(ctx, room, m.User, d, until, now); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
+	return e, err
+}
+
+func (t *tx) mute(ctx context.Context, room string, actor, user domain.UserRef, until, now time.Time) (domain.Event, error) {
+	detail := &domain.Detail{}
+	keep, args := `DELETE FROM mutes WHERE room_id = $1 AND user_id = $2`, []any{room, user.ID}
+	if !until.IsZero() {
+		detail.Until = &until
+		keep = `INSERT INTO mutes (room_id, user_id, until) VALUES ($1, $2, $3) ON CONFLICT (room_id, user_id) DO UPDATE SET until = excluded.until`
+		args = append(args, ms(until))
+	}
+	if _, err := t.ExecContext(ctx, keep, args...); err != nil {
+		return domain.Event{}, err
+	}
+	_, err := t.ExecContext(ctx, `UPDATE members SET muted_until = $3 WHERE room_id = $1 AND user_id = $2`, room, user.ID, ms(until))
+	if err != nil {
+		return domain.Event{}, err
+	}
+	e := domain.Event{Room: room, Type: domain.MemberMuted, Actor: actor, Subject: &user, At: now, Detail: detail}
+	err = t.appendEvent(ctx, &e, nil)
 	return e, err
 }
 
