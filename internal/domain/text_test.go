@@ -1,7 +1,6 @@
 package domain
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -32,31 +31,6 @@ func TestCheckText(t *testing.T) {
 	}
 }
 
-func TestMentions(t *testing.T) {
-	for _, c := range []struct {
-		text  string
-		names []string
-		room  bool
-	}{
-		{"hi @ann, @Bob. and @ann", []string{"ann", "bob"}, false},
-		{"@room: lunch", nil, true},
-		{"mail ann@example.org", nil, false},
-		{"code `@ann` and ``@b `c` d`` but @eve", []string{"eve"}, false},
-		{"```\n@ann\n``` @eve", []string{"eve"}, false},
-		{"an open ` tick @ann", []string{"ann"}, false},
-		{"```\n@ann is in an open fence", nil, false},
-		{`\@ann`, nil, false},
-		{"(@a.b-c_d)", []string{"a.b-c_d"}, false},
-		{"@", nil, false},
-		{"@@ann", []string{"ann"}, false},
-	} {
-		names, room := Mentions(c.text)
-		if !slices.Equal(names, c.names) || room != c.room {
-			t.Errorf("%q: %v, %v", c.text, names, room)
-		}
-	}
-}
-
 func TestCheckUsername(t *testing.T) {
 	for in, want := range map[string]string{"Ann": "ann", "a.b-c_9": "a.b-c_9", " bo ": "bo"} {
 		if got, err := CheckUsername(in); err != nil || got != want {
@@ -68,22 +42,6 @@ func TestCheckUsername(t *testing.T) {
 			t.Errorf("%q: accepted as %q", in, got)
 		}
 	}
-}
-
-func FuzzMentions(f *testing.F) {
-	f.Add("hi @ann `code @b` @room")
-	f.Add("``` @x")
-	f.Fuzz(func(t *testing.T, text string) {
-		names, _ := Mentions(text)
-		if len(names) > MaxMentions {
-			t.Fatal(len(names))
-		}
-		for _, n := range names {
-			if !strings.Contains(strings.ToLower(text), "@"+n) {
-				t.Fatalf("%q does not name %q", text, n)
-			}
-		}
-	})
 }
 
 func FuzzCheckText(f *testing.F) {

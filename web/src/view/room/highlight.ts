@@ -40,7 +40,7 @@ const sql: Language = {
 const data: Language = { words: set('true false null yes no on off'), line: '#', quotes: '"\'' };
 const style: Language = { words: set('important media import supports layer keyframes'), block: true, quotes: '"\'' };
 
-const languages: Record<string, Language> = {
+export const languages: Record<string, Language> = {
   bash: script, c, cpp: c, 'c++': c, cs: c, csharp: c, css: style, go: c, golang: c, h: c, ini: data, java: c,
   javascript: c, js: c, json: data, jsx: c, kotlin: c, kt: c, makefile: script, php: c, py: script, python: script,
   rb: script, rs: c, ruby: script, rust: c, sh: script, shell: script, sql, svelte: c, swift: c, toml: data,
@@ -49,7 +49,8 @@ const languages: Record<string, Language> = {
 
 const escape = (s: string) => s.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
-function patternOf(l: Language): RegExp {
+/** The pattern of what stands out in a language. */
+export function patternOf(l: Language): RegExp {
   const comments = [l.line && `${escape(l.line)}[^\\n]*`, l.block && '/\\*[\\s\\S]*?(?:\\*/|$)'].filter(Boolean).join('|');
   const strings = [...l.quotes]
     .map((q) => (q === '`' ? '`(?:[^`\\\\]|\\\\[\\s\\S])*`?' : `${q}(?:[^${q}\\\\\\n]|\\\\.)*${q}?`))

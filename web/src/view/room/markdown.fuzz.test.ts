@@ -51,7 +51,7 @@ function show(blocks: readonly Block[], into: Shown): Shown {
   for (const b of blocks) {
     if (b.type === 'paragraph') inlines(b.children);
     else if (b.type === 'quote') show(b.children, into);
-    else if (b.type === 'list') for (const item of b.items) show(item, into);
+    else if (b.type === 'list') for (const item of b.items) show(item.blocks, into);
     else [into.text, into.languages] = [into.text + b.text, into.languages + b.language];
   }
   return into;

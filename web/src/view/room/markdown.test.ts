@@ -39,7 +39,7 @@ function flat(blocks: readonly Block[]): string {
         case 'quote':
           return `quote[${flat(b.children)}]`;
         case 'list':
-          return `${b.ordered ? `ol${b.start}` : 'ul'}[${b.items.map(flat).join('; ')}]`;
+          return `${b.ordered ? 'ol' : 'ul'}[${b.items.map((item) => `${b.ordered ? item.number : ''}${flat(item.blocks)}`).join('; ')}]`;
       }
     })
     .join(' ');
@@ -88,7 +88,7 @@ describe('blocks', () => {
     ['> one\n> two\nthree', 'quote[p:one/two] p:three'],
     ['> > deep', 'quote[quote[p:deep]]'],
     ['- a\n- b\n  - c', 'ul[p:a; p:b ul[p:c]]'],
-    ['3. a\n4. b', 'ol3[p:a; p:b]'],
+    ['3. a\n4. b', 'ol[3p:a; 4p:b]'],
     ['  - a\n  - b', 'ul[p:a; p:b]'],
     ['-not a list', 'p:-not a list'],
     ['# not a heading', 'p:# not a heading'],
