@@ -1,6 +1,8 @@
 // The REST API: one function to call it, which keeps the access token fresh.
 // The refresh token is in a cookie that no script can read.
 
+import { storage } from '../platform/storage.svelte';
+
 /** What the server refused, in its own words. */
 export class Refusal extends Error {
   readonly status: number;
@@ -70,7 +72,7 @@ export class Api<Me> {
 
   /** whether this browser was signed in when it was last here */
   get hinted(): boolean {
-    return localStorage.getItem(hint) !== null;
+    return storage.get(hint) !== undefined;
   }
 
   /** Sends one request as whoever is signed in. */
@@ -132,7 +134,7 @@ export class Api<Me> {
   keep(s: Signed<Me>): Signed<Me> {
     this.#token = s.access_token;
     this.#expires = Date.parse(s.expires);
-    localStorage.setItem(hint, '1');
+    storage.set(hint, '1');
     return s;
   }
 
@@ -140,7 +142,7 @@ export class Api<Me> {
   forget(): void {
     this.#token = '';
     this.#expires = 0;
-    localStorage.removeItem(hint);
+    storage.remove(hint);
     this.onEnd();
   }
 

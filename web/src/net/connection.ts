@@ -21,6 +21,8 @@ export interface Options {
   /** the first frame of a connection; requests sent from here go before all others */
   hello: (data: unknown) => Promise<void>;
   frame: (f: Frame) => void;
+  /** an answer came, and is given out next: frames that were put off came before it */
+  answered?: () => void;
   state: (s: State, retryAt: number) => void;
   /** the server said not to come back */
   ended: (reason: string) => void;
@@ -137,6 +139,7 @@ export class Connection {
 
   #take(f: Frame): void {
     if (f.id !== undefined && (f.type === 'ok' || f.type === 'error')) {
+      this.#o.answered?.();
       const w = this.#waiting.get(f.id);
       this.#waiting.delete(f.id);
       if (f.type === 'ok') w?.done(f.data);
@@ -144,6 +147,7 @@ export class Connection {
       return;
     }
     if (f.type !== 'hello') return this.#o.frame(f);
+    this.#o.answered?.();
     this.#set('syncing');
     const socket = this.#socket;
     this.#o.hello(f.data).then(

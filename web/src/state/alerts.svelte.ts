@@ -1,6 +1,7 @@
 // What calls for attention outside of the page: notifications, and the counts in
 // the title and the tab.
 
+import { storage } from '../platform/storage.svelte';
 import type { Notifications } from '../view/port';
 import { badgeOf, Favicon, titleOf } from './favicon';
 import type { Message } from '../view/types';
@@ -8,7 +9,7 @@ import type { Message } from '../view/types';
 const store = 'unhidra.notifications';
 
 export class Alerts implements Notifications {
-  #wanted = $state(localStorage.getItem(store) === 'on');
+  #wanted = $state(storage.get(store) === 'on');
   #granted: NotificationPermission | 'unsupported' = $state('Notification' in window ? Notification.permission : 'unsupported');
   readonly #title = document.title;
   readonly #favicon = new Favicon();
@@ -31,7 +32,7 @@ export class Alerts implements Notifications {
 
   #want(on: boolean): void {
     this.#wanted = on;
-    localStorage.setItem(store, on ? 'on' : 'off');
+    storage.set(store, on ? 'on' : 'off');
   }
 
   /** Shows a message that its reader has not seen. */

@@ -1,7 +1,8 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import { Refusal } from '../net/api';
-import { Lost, type Connection } from '../net/connection';
+import { Lost } from '../net/connection';
 import type { User } from '../view/types';
+import { MemoryBrowser } from './memorystore';
 import { Outbox } from './outbox';
 
 const me: User = { id: 'usr_1', kind: 'user', username: 'ann', display_name: 'Ann' };
@@ -17,32 +18,22 @@ class Server {
   asked: Asked[] = [];
   answer: (a: Asked) => Promise<unknown> = () => Promise.resolve({ seq: this.asked.length });
 
-  request(_type: string, data: Asked) {
-    this.asked.push(data);
-    return this.answer(data);
+  request<T>(_type: string, data: unknown): Promise<T> {
+    this.asked.push(data as Asked);
+    return this.answer(data as Asked) as Promise<T>;
   }
 }
 
 let server: Server;
-let kept: Map<string, string>;
+let browser: MemoryBrowser;
 
-const outbox = (head = 0) =>
-  new Outbox(
-    me,
-    server as unknown as Connection,
-    () => {},
-    () => head,
-  );
+const outbox = (head = 0, link = server) => new Outbox({ me, store: browser.tab(), link, changed: () => {}, head: () => head });
+const texts = (o: Outbox) => o.of('room_1').map((p) => p.message.text);
 const settle = () => vi.waitFor(() => new Promise((done) => setTimeout(done)));
 
 beforeEach(() => {
   server = new Server();
-  kept = new Map();
-  vi.stubGlobal('localStorage', {
-    getItem: (k: string) => kept.get(k) ?? null,
-    setItem: (k: string, v: string) => kept.set(k, v),
-    removeItem: (k: string) => kept.delete(k),
-  });
+  browser = new MemoryBrowser();
 });
 
 test('messages go one after the other, and stay visible until their event arrives', async () => {
@@ -52,7 +43,7 @@ test('messages go one after the other, and stay visible until their event arrive
   await settle();
   expect(server.asked.map((a) => a.text)).toEqual(['one', 'two']);
   expect(o.of('room_1').map((p) => p.message.text)).toEqual(['one', 'two']);
-  expect(kept.size).toBe(0);
+  expect(browser.disk.size).toBe(0);
   for (const a of server.asked) o.arrived('room_1', a.key);
   expect(o.of('room_1')).toEqual([]);
 });
@@ -79,7 +70,7 @@ test('what was written before the page was loaded anew is not shown below what i
   o.flushAll();
   await settle();
   expect(o.of('room_1')).toEqual([]);
-  expect(kept.size).toBe(0);
+  expect(browser.disk.size).toBe(0);
 });
 
 test('nothing is sent while there is no connection', async () => {
@@ -115,5 +106,66 @@ test('a message can be dropped', async () => {
   o.add('room_1', 'one');
   o.discard(o.of('room_1')[0]?.message.key ?? '');
   expect(o.of('room_1')).toEqual([]);
-  expect(kept.size).toBe(0);
+  expect(browser.disk.size).toBe(0);
+});
+
+test('two tabs keep both of what is written in them without a connection', async () => {
+  server.live = false;
+  const [first, second] = [outbox(), outbox()];
+  first.add('room_1', 'one');
+  second.add('room_1', 'two');
+  second.discard(second.of('room_1').at(-1)?.message.key ?? '');
+  second.add('room_1', 'three');
+  for (const o of [first, second, outbox()]) expect(texts(o)).toEqual(['one', 'three']);
+  server.live = true;
+  second.flushAll();
+  await settle();
+  expect(server.asked.map((a) => a.text)).toEqual(['one', 'three']);
+  expect(browser.disk.size).toBe(0);
+  expect(texts(first)).toEqual([]);
+});
+
+test('what a tab wrote that was closed is sent by another, and once only when both send it', async () => {
+  const away = new Server();
+  away.live = false;
+  const closed = outbox(0, away);
+  closed.add('room_1', 'one');
+  closed.close();
+  const other = outbox();
+  other.flushAll();
+  away.live = true;
+  away.answer = () => Promise.reject(new Lost());
+  closed.flushAll();
+  await settle();
+  expect(new Set([...server.asked, ...away.asked].map((a) => a.key)).size).toBe(1);
+});
+
+test('a refusal in one tab can be dropped in another', async () => {
+  server.answer = () => Promise.reject(new Refusal(0, { kind: 'forbidden', detail: 'you are muted' }));
+  const [first, second] = [outbox(), outbox()];
+  first.add('room_1', 'bad');
+  await settle();
+  const [failed] = second.of('room_1');
+  expect(failed?.why).toBe('you are muted');
+  second.discard(failed?.message.key ?? '');
+  expect(texts(first)).toEqual([]);
+});
+
+test('a message that the browser has no space for is sent, and once', async () => {
+  browser.full = true;
+  const o = outbox();
+  o.add('room_1', 'one');
+  await settle();
+  expect(server.asked.map((a) => a.text)).toEqual(['one']);
+  o.flushAll();
+  await settle();
+  expect(server.asked.length).toBe(1);
+});
+
+test('what an earlier version kept in one entry is taken over', () => {
+  server.live = false;
+  const old = ['a', 'b'].map((key, i) => ({ room: 'room_1', key, text: key, at: new Date(i).toISOString() }));
+  browser.disk.set('unhidra.outbox.usr_1', JSON.stringify(old));
+  expect(texts(outbox())).toEqual(['a', 'b']);
+  expect([...browser.disk.keys()]).toEqual(['unhidra.outbox.usr_1.a', 'unhidra.outbox.usr_1.b']);
 });

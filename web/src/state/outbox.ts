@@ -1,8 +1,10 @@
-// Messages on their way. They are kept in the browser until the server has
-// them, and each has a key, so that sending twice writes once.
+// Messages on their way. Each is kept in the browser by itself until the server has
+// it, so that tabs do not overwrite each other's; and each has a key, so that
+// sending twice, from two tabs too, writes once.
 
-import { Lost, type Connection } from '../net/connection';
+import { Lost } from '../net/connection';
 import { Refusal } from '../net/api';
+import type { Store } from '../platform/storage.svelte';
 import type { Pending } from '../view/room/lines';
 import type { Message, User } from '../view/types';
 
@@ -20,72 +22,116 @@ interface Sent {
   message: Message;
 }
 
+/** What the outbox needs of what is around it. */
+export interface Around {
+  me: User;
+  store: Store;
+  link: { readonly live: boolean; request<T>(type: string, data: unknown): Promise<T> };
+  /** what a room shows has changed */
+  changed: (room: string) => void;
+  /** the last event that was taken of a room */
+  head: (room: string) => number;
+}
+
+const othersWait = 5_000; // so long a message of another tab is left to that tab
+
 export class Outbox {
-  readonly #me: User;
-  readonly #connection: Connection;
-  readonly #changed: (room: string) => void;
-  readonly #head: (room: string) => number;
-  readonly #store: string;
-  #kept: Kept[];
+  readonly #a: Around;
+  readonly #prefix: string;
+  readonly #unfollow: () => void;
+  #waiting: Kept[];
   /** acknowledged, and shown until the event itself arrives */
   #sent = new Map<string, Kept & { seq: number }>();
   #sending = new Set<string>();
+  #last = 0;
 
-  /** head: the last event that was taken of a room */
-  constructor(me: User, connection: Connection, changed: (room: string) => void, head: (room: string) => number) {
-    this.#me = me;
-    this.#connection = connection;
-    this.#changed = changed;
-    this.#head = head;
-    this.#store = `unhidra.outbox.${me.id}`;
-    this.#kept = read(this.#store);
+  constructor(a: Around) {
+    this.#a = a;
+    this.#prefix = `unhidra.outbox.${a.me.id}.`;
+    this.#split();
+    const kept = a.store.keys(this.#prefix).flatMap((key) => read(a.store.get(key)));
+    this.#waiting = kept.sort((x, y) => (x.at < y.at ? -1 : x.at > y.at ? 1 : x.key < y.key ? -1 : 1));
+    this.#unfollow = a.store.follow((key, value) => this.#told(key, value));
+  }
+
+  /** Lets go of the store. */
+  close(): void {
+    this.#unfollow();
+  }
+
+  /** Takes over what an earlier version kept in one entry. */
+  #split(): void {
+    const { store, me } = this.#a;
+    const old = store.get(`unhidra.outbox.${me.id}`);
+    if (old === undefined) return;
+    for (const k of readAll(old)) store.set(this.#prefix + k.key, JSON.stringify(k));
+    store.remove(`unhidra.outbox.${me.id}`);
+  }
+
+  /** Another tab has written a message, or is rid of one. */
+  #told(key: string, value: string | undefined): void {
+    if (!key.startsWith(this.#prefix)) return;
+    const name = key.slice(this.#prefix.length);
+    const had = this.#find(name);
+    const [now] = read(value);
+    if (now && had) this.#waiting = this.#waiting.map((k) => (k.key === name ? now : k));
+    else if (now) this.#waiting.push(now);
+    else this.#waiting = this.#waiting.filter((k) => k.key !== name);
+    const room = (now ?? had)?.room;
+    if (room) this.#a.changed(room);
+    if (now) setTimeout(() => void this.flush(now.room), othersWait);
+  }
+
+  #find(key: string): Kept | undefined {
+    return this.#waiting.find((k) => k.key === key);
   }
 
   /** What a room shows below its last line. */
   of(room: string): Pending[] {
     // One that was written before the page was loaded brings no event any more.
-    const sent = [...this.#sent.values()].filter((k) => k.seq > this.#head(room));
-    return [...sent, ...this.#kept]
+    const sent = [...this.#sent.values()].filter((k) => k.seq > this.#a.head(room));
+    return [...sent, ...this.#waiting]
       .filter((k) => k.room === room)
       .map((k) => ({ message: this.#message(k), state: k.failed === undefined ? 'pending' : 'failed', why: k.failed }));
   }
 
   add(room: string, text: string, replyTo?: Message): void {
-    const k: Kept = { room, key: newKey(), text, at: new Date().toISOString() };
+    this.#last = Math.max(Date.now(), this.#last + 1); // the order outlives the page
+    const k: Kept = { room, key: newKey(this.#last), text, at: new Date(this.#last).toISOString() };
     if (replyTo) k.reply_to = { seq: replyTo.seq, sender: replyTo.sender, excerpt: replyTo.text.slice(0, 200) };
-    this.#kept.push(k);
-    this.#save(room);
+    this.#waiting.push(k);
+    this.#keep(k);
     void this.flush(room);
   }
 
   retry(key: string): void {
-    const k = this.#kept.find((k) => k.key === key);
+    const k = this.#find(key);
     if (!k) return;
     delete k.failed;
-    this.#save(k.room);
+    this.#keep(k);
     void this.flush(k.room);
   }
 
   discard(key: string): void {
-    const k = this.#kept.find((k) => k.key === key);
-    this.#kept = this.#kept.filter((k) => k.key !== key);
-    if (k) this.#save(k.room);
+    const k = this.#find(key);
+    if (k) this.#done(k);
   }
 
   /** Forgets a message whose event has arrived. */
   arrived(room: string, key: string): void {
-    const had = this.#sent.delete(key) || this.#kept.some((k) => k.key === key);
-    this.#kept = this.#kept.filter((k) => k.key !== key);
-    if (had) this.#save(room);
+    const k = this.#find(key);
+    const had = this.#sent.delete(key);
+    if (k) this.#done(k);
+    else if (had) this.#a.changed(room);
   }
 
   /** Sends what waits, room by room in its order. */
   flushAll(): void {
-    for (const room of new Set(this.#kept.map((k) => k.room))) void this.flush(room);
+    for (const room of new Set(this.#waiting.map((k) => k.room))) void this.flush(room);
   }
 
   async flush(room: string): Promise<void> {
-    if (this.#sending.has(room) || !this.#connection.live) return;
+    if (this.#sending.has(room) || !this.#a.link.live) return;
     this.#sending.add(room);
     try {
       for (let k = this.#first(room); k; k = this.#first(room)) {
@@ -97,52 +143,60 @@ export class Outbox {
   }
 
   #first(room: string): Kept | undefined {
-    return this.#kept.find((k) => k.room === room && k.failed === undefined);
+    return this.#waiting.find((k) => k.room === room && k.failed === undefined);
   }
 
   /** Reports whether the next one may go. */
   async #send(k: Kept): Promise<boolean> {
     try {
-      const { seq } = await this.#connection.request<Sent>('message.send', {
+      const { seq } = await this.#a.link.request<Sent>('message.send', {
         room: k.room,
         key: k.key,
         text: k.text,
         ...(k.reply_to && { reply_to: k.reply_to.seq }),
       });
-      if (this.#kept.includes(k)) this.#sent.set(k.key, { ...k, seq }); // the event may have been faster
-      this.#kept = this.#kept.filter((other) => other !== k);
-      this.#save(k.room);
+      if (this.#find(k.key)) this.#sent.set(k.key, { ...k, seq }); // the event may have been faster
+      this.#done(k);
       return true;
     } catch (err) {
       if (err instanceof Lost) return false; // sent again at the next hello
       if (err instanceof Refusal && (err.kind === 'rate_limited' || err.kind === 'unavailable')) {
         await new Promise((done) => setTimeout(done, Math.max(1, err.retryAfter) * 1000));
-        return this.#connection.live;
+        return this.#a.link.live;
       }
-      k.failed = err instanceof Refusal ? err.detail : String(err);
-      this.#save(k.room);
+      const failed = this.#find(k.key); // unless it is gone by now
+      if (!failed) return true;
+      failed.failed = err instanceof Refusal ? err.detail : String(err);
+      this.#keep(failed);
       return true;
     }
   }
 
   #message(k: Kept): Message {
-    return { room: k.room, seq: 0, sender: this.#me, key: k.key, text: k.text, at: k.at, ...(k.reply_to && { reply_to: k.reply_to }) };
+    return { room: k.room, seq: 0, sender: this.#a.me, key: k.key, text: k.text, at: k.at, ...(k.reply_to && { reply_to: k.reply_to }) };
   }
 
-  #save(room: string): void {
-    if (this.#kept.length) localStorage.setItem(this.#store, JSON.stringify(this.#kept));
-    else localStorage.removeItem(this.#store);
-    this.#changed(room);
+  #keep(k: Kept): void {
+    this.#a.store.set(this.#prefix + k.key, JSON.stringify(k));
+    this.#a.changed(k.room);
+  }
+
+  #done(k: Kept): void {
+    this.#waiting = this.#waiting.filter((other) => other.key !== k.key);
+    this.#a.store.remove(this.#prefix + k.key);
+    this.#a.changed(k.room);
   }
 }
 
-function read(store: string): Kept[] {
+function readAll(text: string): Kept[] {
   try {
-    return JSON.parse(localStorage.getItem(store) ?? '[]') as Kept[];
+    return JSON.parse(text) as Kept[];
   } catch {
     return [];
   }
 }
 
+const read = (text: string | undefined): Kept[] => (text === undefined ? [] : readAll(`[${text}]`));
+
 // Ordered by time, so that the server's index of keys grows at its end.
-const newKey = (): string => `${Date.now().toString(36)}-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;
+const newKey = (at: number): string => `${at.toString(36)}-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;

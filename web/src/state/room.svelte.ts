@@ -2,6 +2,7 @@
 // being written in it.
 
 import type { Api } from '../net/api';
+import type { Store } from '../platform/storage.svelte';
 import type { PageOf, RoomModel } from '../view/port';
 import type { Pending } from '../view/room/lines';
 import type { Event, Me, Member, Message, RoomState, User } from '../view/types';
@@ -19,6 +20,7 @@ export interface Around {
   me: string;
   api: Api<Me>;
   outbox: Outbox;
+  store: Store;
   request<T>(type: string, data: unknown): Promise<T>;
   tell(type: string, data: unknown): void;
   state(room: string): RoomState | undefined;
@@ -46,7 +48,7 @@ export class OpenRoom implements RoomModel {
   constructor(id: string, a: Around) {
     this.id = id;
     this.#a = a;
-    this.#draft = localStorage.getItem(draftKey(a.me, id)) ?? '';
+    this.#draft = a.store.get(draftKey(a.me, id)) ?? '';
     this.showPending();
     this.retryLoad();
   }
@@ -81,9 +83,14 @@ export class OpenRoom implements RoomModel {
   set draft(text: string) {
     this.#draft = text;
     const key = draftKey(this.#a.me, this.id);
-    if (text) localStorage.setItem(key, text);
-    else localStorage.removeItem(key);
+    if (text) this.#a.store.set(key, text);
+    else this.#a.store.remove(key);
     this.#a.drafted(this.id, text !== '');
+  }
+
+  /** Takes over what another tab keeps as the draft, unless one writes here. */
+  draftElsewhere(text: string): void {
+    if (!document.hasFocus()) this.#draft = text;
   }
 
   showPending(): void {
@@ -233,7 +240,11 @@ const drafts = (user: string): string => `unhidra.draft.${user}.`;
 const draftKey = (user: string, room: string): string => drafts(user) + room;
 
 /** The rooms in which a user has begun to write. */
-export function draftsOf(user: string): string[] {
-  const own = Object.keys(localStorage).filter((key) => key.startsWith(drafts(user)));
-  return own.map((key) => key.slice(drafts(user).length));
+export function draftsOf(store: Store, user: string): string[] {
+  return store.keys(drafts(user)).map((key) => key.slice(drafts(user).length));
+}
+
+/** The room whose draft is kept under a key. */
+export function draftRoom(user: string, key: string): string | undefined {
+  return key.startsWith(drafts(user)) ? key.slice(drafts(user).length) : undefined;
 }

@@ -1,7 +1,8 @@
-import { beforeEach, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Api } from '../net/api';
 import type { Event, Me, Message, RoomState, User } from '../view/types';
 import type { Outbox } from './outbox';
+import { MemoryBrowser } from './memorystore';
 import { OpenRoom } from './room.svelte';
 import { fromOf, type Page } from './window';
 
@@ -112,6 +113,7 @@ class World {
       me: ann.id,
       api: { call } as unknown as Api<Me>,
       outbox: { of: () => [] } as unknown as Outbox,
+      store: new MemoryBrowser().tab(),
       request: () => Promise.reject(new Error('not asked for here')),
       tell: () => {},
       state: () => ({ floor: this.known }) as RoomState,
@@ -223,10 +225,6 @@ class World {
     throw new Error('there is no end');
   }
 }
-
-beforeEach(() => {
-  vi.stubGlobal('localStorage', { getItem: () => null, setItem: () => {}, removeItem: () => {} });
-});
 
 test('a room shows a fold of its log without a hole, whatever comes in whatever order', async () => {
   for (let seed = 1; seed <= 150; seed++) {

@@ -1,5 +1,6 @@
 // What this device remembers of its user's taste.
 
+import { storage } from '../platform/storage.svelte';
 import type { Settings } from '../view/port';
 
 const store = 'unhidra.settings';
@@ -37,14 +38,14 @@ export class DeviceSettings implements Settings {
   }
 
   #save(): void {
-    localStorage.setItem(store, JSON.stringify(this.#values));
+    storage.set(store, JSON.stringify(this.#values));
   }
 }
 
 function read(): Settings {
   const defaults: Settings = { theme: 'auto', enterSends: true, railOpen: true, closedSections: [] };
   try {
-    return { ...defaults, ...(JSON.parse(localStorage.getItem(store) ?? '{}') as Partial<Settings>) };
+    return { ...defaults, ...(JSON.parse(storage.get(store) ?? '{}') as Partial<Settings>) };
   } catch {
     return defaults;
   }

@@ -1,6 +1,7 @@
 // The languages of the client. Each is one JSON file beside this one, named by
 // its tag: who adds a file has added a language.
 
+import { storage } from '../platform/storage.svelte';
 import english from './en.json';
 
 type Catalogue = Record<string, string>;
@@ -111,11 +112,11 @@ export const language = new Language();
 // the moment until the profile is here, are in the same language.
 const store = 'unhidra.locale';
 
-export const remembered = (): string => localStorage.getItem(store) ?? '';
+export const remembered = (): string => storage.get(store) ?? '';
 
 /** Speaks the language of a profile from now on. */
 export function speak(saved: string): void {
-  if (saved) localStorage.setItem(store, saved);
-  else localStorage.removeItem(store);
+  if (saved) storage.set(store, saved);
+  else storage.remove(store);
   void language.use(saved);
 }

@@ -209,25 +209,32 @@ export interface Requests {
   unblock(user: string): Promise<void>;
 }
 
-/** The state behind the signed-in views. */
-export interface App {
-  readonly server: Server;
-  readonly me: Me;
-  readonly connection: Connection;
-  readonly rooms: readonly RoomState[];
-  readonly textLimit: number;
-  readonly settings: Settings;
-  readonly notifications: Notifications;
-  readonly requests: Requests;
+/** The user's rooms. */
+export interface Rooms {
+  /** the latest first */
+  readonly list: readonly RoomState[];
   /** why the user is no longer in a room that was here */
   goneReason(room: string): 'left' | 'kicked' | 'banned' | 'deleted' | undefined;
   draftIn(room: string): boolean;
-  presence(user: string): Seen | undefined;
-  watch(users: string[]): void;
   open(room: string): RoomModel;
-  tryNow(): void;
-  signOut(): Promise<void>;
+  /** what was written in a room and is not sent, also in one that is gone */
+  unsent(room: string): readonly Pending[];
+  discard(key: string): void;
+}
 
+/** Who is there. */
+export interface People {
+  presence(user: string): Seen | undefined;
+  watch(users: readonly string[]): void;
+}
+
+/** The connection. */
+export interface Link extends Connection {
+  tryNow(): void;
+}
+
+/** What people do with rooms and with each other. */
+export interface RoomApi {
   findUsers(q: string): Promise<User[]>;
   user(idOrName: string): Promise<Profile>;
   createRoom(r: { kind: 'public' | 'private'; name: string; topic: string; members: string[] }): Promise<string>;
@@ -253,6 +260,23 @@ export interface App {
   createInvite(room: string, o: { expires_in?: number; max_uses?: number }): Promise<Invite>;
   revokeInvite(room: string, id: string): Promise<void>;
   search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<SearchPage>;
+}
+
+/** The state behind the signed-in views. */
+export interface App {
+  readonly server: Server;
+  readonly me: Me;
+  readonly textLimit: number;
+  readonly settings: Settings;
+  readonly notifications: Notifications;
+  /** why this browser keeps nothing for the page, if it does not */
+  readonly storageTrouble: '' | 'blocked' | 'full';
+  readonly link: Link;
+  readonly rooms: Rooms;
+  readonly people: People;
+  readonly api: RoomApi;
+  readonly requests: Requests;
+  signOut(): Promise<void>;
   saveProfile(p: { display_name: string; about: string; locale: string; time_zone: string }): Promise<void>;
   savePicture(file: File | null): Promise<void>;
   saveStatus(s: Status): Promise<void>;

@@ -10,5 +10,5 @@ export function watchFor(part: string, app: App, users: readonly string[]): void
   wanted.set(app, parts);
   if (users.length) parts.set(part, users);
   else parts.delete(part);
-  app.watch([...new Set([...parts.values()].flat())]);
+  app.people.watch([...new Set([...parts.values()].flat())]);
 }

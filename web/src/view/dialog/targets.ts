@@ -15,9 +15,9 @@ export function personTarget(app: App, u: User): Target {
     label: u.display_name,
     also: u.username,
     note: `@${u.username}`,
-    face: { id: u.id, name: u.display_name, src: u.avatar, presence: app.presence(u.id)?.is },
+    face: { id: u.id, name: u.display_name, src: u.avatar, presence: app.people.presence(u.id)?.is },
     run: () =>
-      void app.direct([u.id]).then(
+      void app.api.direct([u.id]).then(
         (room) => router.go({ page: 'room', room }),
         (err: unknown) => overlay.say(failureOf(err).text, true),
       ),
@@ -33,7 +33,7 @@ function roomTarget(app: App, r: RoomState): Target {
     also: peer?.username ?? r.topic ?? '',
     note: peer ? `@${peer.username}` : r.topic,
     icon: iconOf(r),
-    face: peer && { id: peer.id, name: peer.display_name, src: peer.avatar, presence: app.presence(peer.id)?.is },
+    face: peer && { id: peer.id, name: peer.display_name, src: peer.avatar, presence: app.people.presence(peer.id)?.is },
     unread: r.unread,
     mentions: r.mentions,
     run: () => router.go({ page: 'room', room: r.id }),
@@ -67,6 +67,6 @@ function actions(app: App): Target[] {
 
 /** Everything to jump to, what was active last first. */
 export function targetsOf(app: App): Target[] {
-  const rooms = [...app.rooms].sort((a, b) => Number(b.unread > 0) - Number(a.unread > 0) || Date.parse(b.last_at) - Date.parse(a.last_at));
+  const rooms = [...app.rooms.list].sort((a, b) => Number(b.unread > 0) - Number(a.unread > 0) || Date.parse(b.last_at) - Date.parse(a.last_at));
   return [...rooms.map((r) => roomTarget(app, r)), ...actions(app)];
 }

@@ -1,5 +1,6 @@
 import type { ComponentProps } from 'svelte';
 import { iconOf, nameOf } from '../roomname';
+import { latestFirst } from '../order';
 import { href } from '../route.svelte';
 import { t } from '../text';
 import type { App } from '../port';
@@ -24,7 +25,6 @@ export interface Section {
 }
 
 const byName = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true });
-const latestFirst = (a: RoomState, b: RoomState) => Date.parse(b.last_at) - Date.parse(a.last_at);
 
 /** The rooms in the order of the rail: what is unread, rooms, people. */
 export function ordered(rooms: readonly RoomState[], current: string): { unread: RoomState[]; rooms: RoomState[]; direct: RoomState[] } {
@@ -33,7 +33,7 @@ export function ordered(rooms: readonly RoomState[], current: string): { unread:
   const named = rooms.filter((r) => r.kind !== 'direct' && !isUnread(r));
   return {
     unread: rooms.filter(isUnread).sort((a, b) => Number(b.mentions > 0) - Number(a.mentions > 0) || latestFirst(a, b)),
-    rooms: named.sort((a, b) => Number(a.archived ?? false) - Number(b.archived ?? false) || byName.compare(nameOf(a), nameOf(b))),
+    rooms: named.sort((a, b) => Number(a.archived ?? false) - Number(b.archived ?? false) || byName.compare(nameOf(a), nameOf(b)) || latestFirst(a, b)),
     direct: rooms.filter((r) => r.kind === 'direct' && !isUnread(r)).sort(latestFirst),
   };
 }
@@ -55,7 +55,7 @@ export function steps(rooms: readonly RoomState[], current: string | undefined, 
 export function rowOf(app: App, r: RoomState, current: string): Row {
   const peers = r.kind === 'direct' ? (r.peers ?? []) : [];
   const peer = peers.length === 1 ? peers[0] : undefined;
-  const seen = peer && app.presence(peer.id);
+  const seen = peer && app.people.presence(peer.id);
   const face = peer
     ? { id: peer.id, name: peer.display_name, src: peer.avatar, presence: seen?.is ?? 'offline' }
     : r.kind === 'direct'
@@ -72,6 +72,6 @@ export function rowOf(app: App, r: RoomState, current: string): Row {
     face,
     emoji: seen?.emoji,
     note: r.archived ? t('rail.archived') : r.kind === 'private' ? t('rail.private') : undefined,
-    draft: r.id !== current && app.draftIn(r.id),
+    draft: r.id !== current && app.rooms.draftIn(r.id),
   };
 }

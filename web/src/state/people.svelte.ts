@@ -1,0 +1,59 @@
+// The user, and who is there of the others.
+
+import { SvelteMap } from 'svelte/reactivity';
+import type * as port from '../view/port';
+import type { Me, Profile } from '../view/types';
+
+type Presence = port.Seen & { user: string };
+
+const most = 500; // people whose presence the server follows for one connection
+
+export class People implements port.People {
+  readonly #request: <T>(type: string, data: unknown) => Promise<T>;
+  #me: Me = $state.raw() as Me;
+  #presences = new SvelteMap<string, port.Seen>();
+  #watched: string[] = [];
+
+  constructor(me: Me, request: <T>(type: string, data: unknown) => Promise<T>) {
+    this.#me = me;
+    this.#request = request;
+  }
+
+  get me(): Me {
+    return this.#me;
+  }
+  set me(me: Me) {
+    this.#me = me;
+  }
+
+  presence(user: string): port.Seen | undefined {
+    return this.#presences.get(user);
+  }
+
+  watch(users: readonly string[]): void {
+    const next = [...new Set(users)].sort().slice(0, most);
+    if (next.join() === this.#watched.join()) return;
+    this.#watched = next;
+    this.#ask();
+  }
+
+  /** Asks again, on a new connection. */
+  rewatch(): void {
+    if (this.#watched.length) this.#ask();
+  }
+
+  seen(users: readonly Presence[]): void {
+    for (const p of users) this.#presences.set(p.user, p);
+  }
+
+  /** Somebody has changed what they are called. */
+  renamed(u: Profile | Me): void {
+    if (u.id === this.#me.id && 'status' in u) this.#me = u;
+  }
+
+  #ask(): void {
+    this.#request<{ users: Presence[] }>('presence.watch', { users: this.#watched })
+      .then((got) => this.seen(got.users))
+      .catch(() => {}); // repeated at the next hello
+  }
+}

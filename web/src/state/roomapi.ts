@@ -1,0 +1,106 @@
+// What people do with rooms and with each other, by REST.
+
+import type { Api } from '../net/api';
+import type * as port from '../view/port';
+import type { Ban, Event, Invite, KeepOf, Me, Profile, RetentionRules, Room, RoomState, User } from '../view/types';
+
+/** The rooms as far as an answer can change them. */
+export interface Known {
+  get(room: string): RoomState | undefined;
+  /** takes a room that the user is in now, and returns its id */
+  enter(room: RoomState): string;
+  /** done once the rooms are known */
+  readonly ready: Promise<void>;
+}
+
+export class RoomApi implements port.RoomApi {
+  readonly #api: Api<Me>;
+  readonly #rooms: Known;
+
+  constructor(api: Api<Me>, rooms: Known) {
+    this.#api = api;
+    this.#rooms = rooms;
+  }
+
+  async findUsers(q: string): Promise<User[]> {
+    return (await this.#get<port.PageOf<Profile>>(`/users?${new URLSearchParams({ q, limit: '20' })}`)).items;
+  }
+  user(idOrName: string): Promise<Profile> {
+    return this.#get(`/users/${encodeURIComponent(idOrName)}`);
+  }
+  async createRoom(r: { kind: 'public' | 'private'; name: string; topic: string; members: string[] }): Promise<string> {
+    return this.#rooms.enter(await this.#api.call<RoomState>('POST', '/rooms', r));
+  }
+  publicRooms(q: string, cursor: string): Promise<port.PageOf<Room & { joined: boolean }>> {
+    return this.#get(`/rooms/public?${new URLSearchParams({ q, cursor })}`);
+  }
+  lookUp(room: string): Promise<Room> {
+    return this.#get(`/rooms/${room}`);
+  }
+  async joinRoom(room: string): Promise<void> {
+    this.#rooms.enter(await this.#api.call<RoomState>('POST', `/rooms/${room}/join`));
+  }
+  async direct(users: string[]): Promise<string> {
+    return this.#rooms.enter(await this.#api.call<RoomState>('POST', '/direct', { users }));
+  }
+  async updateRoom(room: string, change: { name?: string; topic?: string; kind?: 'public' | 'private'; archived?: boolean; retention?: KeepOf }): Promise<void> {
+    await this.#api.call('PATCH', `/rooms/${room}`, change);
+  }
+  retention(): Promise<RetentionRules> {
+    return this.#get('/retention');
+  }
+  deleteRoom(room: string): Promise<void> {
+    return this.#api.call('DELETE', `/rooms/${room}`);
+  }
+  leaveRoom(room: string): Promise<void> {
+    return this.#api.call('POST', `/rooms/${room}/leave`);
+  }
+  async addMember(room: string, user: string): Promise<boolean> {
+    return (await this.#api.call<Event>('POST', `/rooms/${room}/members`, { user })).type !== 'member.asked';
+  }
+  setRole(room: string, user: string, role: string): Promise<void> {
+    return this.#api.call('PATCH', `/rooms/${room}/members/${user}`, { role });
+  }
+  mute(room: string, user: string, until: string | null): Promise<void> {
+    return this.#api.call('PATCH', `/rooms/${room}/members/${user}`, { muted_until: until ?? new Date(0).toISOString() });
+  }
+  kick(room: string, user: string, reason: string): Promise<void> {
+    return this.#api.call('DELETE', `/rooms/${room}/members/${user}?${new URLSearchParams({ reason })}`);
+  }
+  ban(room: string, user: string, reason: string): Promise<void> {
+    return this.#api.call('PUT', `/rooms/${room}/bans/${user}`, { reason });
+  }
+  unban(room: string, user: string): Promise<void> {
+    return this.#api.call('DELETE', `/rooms/${room}/bans/${user}`);
+  }
+  handOver(room: string, user: string): Promise<void> {
+    return this.#api.call('POST', `/rooms/${room}/owner`, { user });
+  }
+  async bans(room: string): Promise<Ban[]> {
+    return (await this.#get<port.PageOf<Ban>>(`/rooms/${room}/bans?limit=200`)).items;
+  }
+  async invites(room: string): Promise<Invite[]> {
+    return (await this.#get<port.PageOf<Invite>>(`/rooms/${room}/invites`)).items;
+  }
+  createInvite(room: string, o: { expires_in?: number; max_uses?: number }): Promise<Invite> {
+    return this.#api.call('POST', `/rooms/${room}/invites`, o);
+  }
+  revokeInvite(room: string, id: string): Promise<void> {
+    return this.#api.call('DELETE', `/rooms/${room}/invites/${id}`);
+  }
+
+  async search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<port.SearchPage> {
+    type Found = Omit<port.SearchHit, 'room'>;
+    const got = await this.#get<port.PageOf<Found> & { incomplete?: boolean }>(`/search?${new URLSearchParams({ q, sort, cursor })}`);
+    await this.#rooms.ready; // a hit without its room cannot be shown
+    const items = got.items.flatMap((h) => {
+      const room = this.#rooms.get(h.message.room);
+      return room ? [{ ...h, room }] : [];
+    });
+    return { items, next: got.next, incomplete: got.incomplete };
+  }
+
+  #get<T>(path: string): Promise<T> {
+    return this.#api.call<T>('GET', path);
+  }
+}

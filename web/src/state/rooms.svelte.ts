@@ -1,0 +1,322 @@
+// The user's rooms, kept true by the events of their logs. What an event makes of a
+// room is in reduce.ts; here is which events are taken, and who is told.
+
+import { SvelteMap, SvelteSet } from 'svelte/reactivity';
+import type { Frame } from '../net/connection';
+import type { Store } from '../platform/storage.svelte';
+import { latestFirst } from '../view/order';
+import type * as port from '../view/port';
+import type { Event, Message, Profile, RoomState, User } from '../view/types';
+import { Gaps } from './gaps';
+import { Marks } from './marks';
+import { purge, reduce } from './reduce';
+import { draftsOf, draftRoom, OpenRoom, type Around as RoomAround } from './room.svelte';
+import { Tally } from './tally';
+
+interface Replay {
+  room: string;
+  events: Event[];
+  more?: boolean;
+  reset?: boolean;
+}
+
+interface Mark {
+  room: string;
+  seq: number;
+  unread?: number;
+  mentions?: number;
+}
+
+type Reason = 'left' | 'kicked' | 'banned' | 'deleted';
+
+/** What the rooms need of what is around them. */
+export interface Around extends Pick<RoomAround, 'me' | 'api' | 'outbox' | 'request' | 'tell' | 'words'> {
+  store: Store;
+  /** somebody else's message that is new */
+  news(room: RoomState, m: Message): void;
+  /** how much is unread, and how much of it is meant for the user */
+  counted(unread: number, mentions: number): void;
+}
+
+const roomsKept = 12; // open rooms whose timelines are kept
+
+export class Rooms implements port.Rooms {
+  readonly #a: Around;
+  #rooms = new SvelteMap<string, RoomState>();
+  #gone = new SvelteMap<string, Reason>();
+  #drafts: SvelteSet<string>;
+  #open = new Map<string, OpenRoom>();
+  #tallies = new Map<string, Tally>();
+  /** events that were taken, and not yet given to the open rooms */
+  #news = new Map<string, Event[]>();
+  #known!: () => void;
+  /** done once the rooms are known */
+  readonly ready = new Promise<void>((done) => (this.#known = done));
+  readonly #list = $derived([...this.#rooms.values()].sort(latestFirst));
+  readonly #unfollow: () => void;
+  #gaps = new Gaps({
+    head: (room) => this.#rooms.get(room)?.head,
+    read: (room, after) => this.#sync({ [room]: after }),
+  });
+  #marks = new Marks(async (room, seq) => this.#marked(await this.#a.request<Mark>('read.mark', { room, seq })));
+
+  constructor(a: Around) {
+    this.#a = a;
+    this.#drafts = new SvelteSet(draftsOf(a.store, a.me));
+    this.#unfollow = a.store.follow((key, value) => this.#drafted(draftRoom(a.me, key), value));
+  }
+
+  close(): void {
+    this.#unfollow();
+  }
+
+  get list(): readonly RoomState[] {
+    return this.#list;
+  }
+
+  get(room: string): RoomState | undefined {
+    return this.#rooms.get(room);
+  }
+
+  goneReason(room: string): Reason | undefined {
+    return this.#gone.get(room);
+  }
+
+  draftIn(room: string): boolean {
+    return this.#drafts.has(room);
+  }
+
+  unsent(room: string) {
+    return this.#a.outbox.of(room);
+  }
+
+  discard(key: string): void {
+    this.#a.outbox.discard(key);
+  }
+
+  open(room: string): port.RoomModel {
+    let model = this.#open.get(room);
+    if (model) this.#open.delete(room); // and to the end: the rooms seen last are kept
+    model ??= new OpenRoom(room, {
+      ...this.#a,
+      state: (id) => this.#rooms.get(id),
+      read: (id, seq) => this.#read(id, seq),
+      drafted: (id, there) => (there ? this.#drafts.add(id) : this.#drafts.delete(id)),
+    });
+    this.#open.set(room, model);
+    for (const id of [...this.#open.keys()].slice(0, -roomsKept)) this.#open.delete(id);
+    return model;
+  }
+
+  /** What waits to be sent has changed in a room. */
+  showPending(room: string): void {
+    this.#open.get(room)?.showPending();
+  }
+
+  /** Another tab has changed a draft. */
+  #drafted(room: string | undefined, text: string | undefined): void {
+    if (!room) return;
+    if (text) this.#drafts.add(room);
+    else this.#drafts.delete(room);
+    this.#open.get(room)?.draftElsewhere(text ?? '');
+  }
+
+  /** A new connection: what came while we were away is asked for before anything else is shown. */
+  async hello(rooms: readonly RoomState[]): Promise<void> {
+    const known = new Map(this.#rooms);
+    const behind: Record<string, number> = {};
+    for (const room of rooms) {
+      const had = known.get(room.id);
+      known.delete(room.id);
+      const missed = had && had.head < room.head && this.#open.has(room.id) ? had.head : undefined;
+      if (missed !== undefined) behind[room.id] = missed;
+      this.#tally(room);
+      // An open room is brought up to date event by event; the counts are the server's.
+      this.#rooms.set(room.id, missed === undefined ? room : { ...room, head: missed });
+    }
+    for (const id of known.keys()) this.#drop(id, 'left');
+    this.#known();
+    if (Object.keys(behind).length) await this.#sync(behind);
+    this.#count();
+  }
+
+  /** Takes what the server tells, in its order. */
+  take(frames: readonly Frame[]): void {
+    for (const f of frames) this.#frame(f);
+    this.#show();
+    this.#count();
+  }
+
+  #frame(f: Frame): void {
+    switch (f.type) {
+      case 'event':
+        return this.#event(f.data as Event);
+      case 'room.joined':
+        return void this.enter(f.data as RoomState);
+      case 'room.left': {
+        const left = f.data as { room: string; reason: Reason };
+        return this.#drop(left.room, left.reason);
+      }
+      case 'room.reset':
+        return void this.#reset((f.data as { room: string }).room).catch(() => {}); // the next event or connection asks again
+      case 'room.purged':
+        return this.#purged(f.data as { room: string; floor: number });
+      case 'read':
+        return this.#marked(f.data as Mark);
+      case 'typing': {
+        const w = f.data as { room: string; user: User };
+        return this.#open.get(w.room)?.startTyping(w.user);
+      }
+    }
+  }
+
+  /** Takes a room that the user is in now, and returns its id. */
+  enter(room: RoomState): string {
+    this.#gone.delete(room.id);
+    const had = this.#rooms.get(room.id);
+    if (had && had.head >= room.head) return room.id;
+    if (had && this.#open.has(room.id)) {
+      void this.#gaps.fill(room.id, room.head); // event by event: no line of it is left out
+    } else {
+      this.#rooms.set(room.id, room);
+      this.#tally(room);
+    }
+    this.#count();
+    return room.id;
+  }
+
+  /** One event as it happens. If there is a gap before it, the gap is filled first. */
+  #event(e: Event): void {
+    const state = this.#rooms.get(e.room);
+    if (!state || e.seq <= state.head) return;
+    if (e.seq === state.head + 1) return this.#apply(e);
+    void this.#gaps.fill(e.room, e.seq);
+  }
+
+  /** Takes the next event of a room's log. */
+  #apply(e: Event): void {
+    const state = this.#rooms.get(e.room);
+    if (!state || e.seq <= state.head) return;
+    const next = reduce(state, e, this.#a.me);
+    const m = e.message;
+    const news = m !== undefined && this.#unread(next, e, m);
+    this.#rooms.set(e.room, next);
+    const waiting = this.#news.get(e.room);
+    if (waiting) waiting.push(e);
+    else this.#news.set(e.room, [e]);
+    if (m?.key && m.sender.id === this.#a.me) this.#a.outbox.arrived(e.room, m.key);
+    if (news) this.#a.news(next, m);
+  }
+
+  /** Gives the open rooms what was taken. */
+  #show(): void {
+    for (const [room, events] of this.#news) this.#open.get(room)?.apply(events);
+    this.#news.clear();
+  }
+
+  /** Reads what came after these numbers. */
+  async #sync(rooms: Record<string, number>): Promise<void> {
+    for (let ask = rooms; Object.keys(ask).length; ) {
+      const got = await this.#a.request<{ rooms: Replay[] }>('sync', { rooms: ask });
+      ask = {};
+      for (const r of got.rooms) {
+        if (r.reset) await this.#reset(r.room);
+        for (const e of r.events) this.#apply(e);
+        const last = r.events.at(-1);
+        if (r.more && last) ask[r.room] = last.seq;
+      }
+      this.#show();
+      this.#count();
+    }
+  }
+
+  /** Starts anew with a room whose events cannot be caught up with. */
+  async #reset(room: string): Promise<void> {
+    const now = await this.#a.api.call<RoomState>('GET', `/rooms/${room}`);
+    if (!this.#rooms.has(room)) return;
+    this.#rooms.set(room, now);
+    this.#tally(now);
+    this.#open.get(room)?.reset();
+    this.#count();
+  }
+
+  /** The oldest events of a room are no longer kept. */
+  #purged({ room, floor }: { room: string; floor: number }): void {
+    const state = this.#rooms.get(room);
+    if (!state || floor <= (state.floor ?? 0)) return;
+    this.#show();
+    this.#rooms.set(room, purge(state, floor));
+    this.#open.get(room)?.forget(floor);
+    if (state.unread && state.read < floor) void this.#recount(room).catch(() => {}); // the next connection brings the counts
+  }
+
+  /** Asks how much is unread: some of it may be gone. */
+  async #recount(room: string): Promise<void> {
+    const now = await this.#a.api.call<RoomState>('GET', `/rooms/${room}`);
+    const state = this.#rooms.get(room);
+    if (!state || state.head !== now.head) return;
+    this.#rooms.set(room, { ...state, unread: now.unread, mentions: now.mentions });
+    this.#tally(now);
+    this.#count();
+  }
+
+  /** Takes the server's count of what is unread. */
+  #tally(room: RoomState): void {
+    const tally = this.#tallies.get(room.id) ?? new Tally();
+    this.#tallies.set(room.id, tally.start(room));
+  }
+
+  /** Counts an event of somebody else's message. True if it is a message that was not counted yet. */
+  #unread(room: RoomState, e: Event, m: Message): boolean {
+    const tally = this.#tallies.get(room.id);
+    if (!tally || m.sender.id === this.#a.me) return false;
+    const mention = Boolean(m.mentions_room || m.mentions?.includes(this.#a.me));
+    const news = e.type === 'message.created' && tally.created(m.seq, mention);
+    if (e.type === 'message.deleted') tally.deleted(e.seq, m.seq, mention);
+    room.unread = tally.unread;
+    room.mentions = tally.mentions;
+    return news;
+  }
+
+  #read(room: string, seq: number): void {
+    const state = this.#rooms.get(room);
+    if (!state) return;
+    this.#marked({ room, seq: Math.max(state.read, seq) });
+    void this.#marks.mark(room, seq);
+  }
+
+  #marked(m: Mark): void {
+    const state = this.#rooms.get(m.room);
+    const tally = this.#tallies.get(m.room);
+    if (!state || !tally || m.seq < state.read) return;
+    tally.marked(m.seq, m.unread, m.mentions);
+    this.#rooms.set(m.room, { ...state, read: m.seq, unread: tally.unread, mentions: tally.mentions });
+    this.#count();
+  }
+
+  /** Somebody has changed what they are called. */
+  renamed(u: Profile): void {
+    for (const room of this.#rooms.values()) {
+      if (!room.peers?.some((p) => p.id === u.id)) continue;
+      this.#rooms.set(room.id, { ...room, peers: room.peers.map((p) => (p.id === u.id ? { ...p, ...u } : p)) });
+    }
+  }
+
+  #drop(room: string, reason: Reason): void {
+    this.#gone.set(room, reason);
+    this.#rooms.delete(room);
+    this.#tallies.delete(room);
+    this.#news.delete(room);
+    this.#open.delete(room);
+  }
+
+  #count(): void {
+    let unread = 0;
+    let mentions = 0;
+    for (const r of this.#rooms.values()) {
+      unread += r.unread;
+      mentions += r.kind === 'direct' ? r.unread : r.mentions;
+    }
+    this.#a.counted(unread, mentions);
+  }
+}
