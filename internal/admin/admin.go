@@ -15,9 +15,6 @@ import (
 	"github.com/unhidra/unhidra/internal/token"
 )
 
-// freshFor is how long a proof of identity opens what is dangerous.
-const freshFor = 5 * time.Minute
-
 // Store is what admin needs remembered.
 type Store interface {
 	Accounts(ctx context.Context, q, after string, limit int) ([]domain.User, error)
@@ -42,6 +39,11 @@ type Store interface {
 	SetSetting(ctx context.Context, s domain.Setting) error
 }
 
+// Proofs knows who has just proven who they are; others get step_up_required.
+type Proofs interface {
+	Fresh(ctx context.Context, p domain.Principal) error
+}
+
 // Passwords has somebody choose another password, by a link, and tells them when
 // their second factors were taken away.
 type Passwords interface {
@@ -63,6 +65,7 @@ type Recorder interface {
 type Deps struct {
 	Store     Store
 	Passwords Passwords
+	Proofs    Proofs
 	Rooms     Rooms
 	Audit     Recorder
 	Health    func(ctx context.Context) Health // how this process stands
@@ -94,15 +97,15 @@ type By struct {
 }
 
 // allowed refuses everybody but administrators, and, where fresh is set, those
-// who proved who they are too long ago.
-func (s *Service) allowed(by By, fresh bool) error {
+// who have not proven just now who they are.
+func (s *Service) allowed(ctx context.Context, by By, fresh bool) error {
 	if !by.IsAdmin() {
 		return domain.Forbidden.Errorf("not_admin", "this is for administrators of the server")
 	}
-	if fresh && s.Now().Sub(by.AuthTime) > freshFor {
-		return domain.Forbidden.Errorf("step_up_required", "confirm that it is you first: this was done more than five minutes ago")
+	if !fresh {
+		return nil
 	}
-	return nil
+	return s.Proofs.Fresh(ctx, by.Principal)
 }
 
 // record writes what by is about to do into the audit log, before it is done.
@@ -129,7 +132,7 @@ func (s *Service) user(ctx context.Context, id string) (domain.User, error) {
 // change does something dangerous to an account: recorded first, and told to
 // every node afterwards, whose sockets of that user close.
 func (s *Service) change(ctx context.Context, by By, id string, kind domain.AuditType, details map[string]string, do func(u domain.User) (domain.User, error)) (domain.User, error) {
-	if err := s.allowed(by, true); err != nil {
+	if err := s.allowed(ctx, by, true); err != nil {
 		return domain.User{}, err
 	}
 	u, err := s.user(ctx, id)
@@ -184,7 +187,7 @@ func (s *Service) EndSessions(ctx context.Context, by By, id string) error {
 
 // EndSession signs somebody out of one browser or program.
 func (s *Service) EndSession(ctx context.Context, by By, id, session string) error {
-	if err := s.allowed(by, true); err != nil {
+	if err := s.allowed(ctx, by, true); err != nil {
 		return err
 	}
 	u, err := s.user(ctx, id)
@@ -237,7 +240,7 @@ func (s *Service) Delete(ctx context.Context, by By, id string) error {
 
 // Invite makes an invitation to the server. Its code is shown once.
 func (s *Service) Invite(ctx context.Context, by By, note string, life time.Duration, uses int) (i domain.SignupInvite, link string, err error) {
-	if err := s.allowed(by, false); err != nil {
+	if err := s.allowed(ctx, by, false); err != nil {
 		return i, "", err
 	}
 	if note, err = domain.CheckLine("/note", note, domain.MaxDisplayName, false); err != nil {
@@ -255,7 +258,7 @@ func (s *Service) Invite(ctx context.Context, by By, note string, life time.Dura
 
 // Uninvite ends an invitation.
 func (s *Service) Uninvite(ctx context.Context, by By, id string) error {
-	if err := s.allowed(by, false); err != nil {
+	if err := s.allowed(ctx, by, false); err != nil {
 		return err
 	}
 	if err := s.record(ctx, by, domain.AuditAdminInviteRevoke, domain.AuditTarget{Kind: "invite", ID: id}, nil); err != nil {
@@ -304,7 +307,7 @@ func (s *Service) Settings(ctx context.Context) (map[string]string, error) {
 
 // Set changes a setting. Every node follows within seconds.
 func (s *Service) Set(ctx context.Context, by By, name, value string) error {
-	if err := s.allowed(by, true); err != nil {
+	if err := s.allowed(ctx, by, true); err != nil {
 		return err
 	}
 	before, err := s.Settings(ctx)

@@ -70,7 +70,7 @@ type Concern struct {
 }
 
 func (s *Service) getHealth(ctx context.Context, _ *struct{}) (*struct{ Body Health }, error) {
-	if err := s.allowed(by(ctx), false); err != nil {
+	if err := s.allowed(ctx, by(ctx), false); err != nil {
 		return nil, err
 	}
 	return &struct{ Body Health }{s.Health(ctx)}, nil

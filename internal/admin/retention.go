@@ -43,7 +43,7 @@ func (s *Service) setNumbers(ctx context.Context, by By, to map[string]*int) err
 // Hold puts a legal hold on a room, or ends it. Direct conversations can be held
 // as well: that tells nothing of what is said in them.
 func (s *Service) Hold(ctx context.Context, by By, id string, held bool, reason string) error {
-	if err := s.allowed(by, true); err != nil {
+	if err := s.allowed(ctx, by, true); err != nil {
 		return err
 	}
 	reason, err := domain.CheckLine("/reason", reason, 200, true)
@@ -83,7 +83,7 @@ type roomUse struct {
 func (s *Service) getRoomUse(ctx context.Context, in *struct {
 	Room string `path:"room" maxLength:"64" doc:"id"`
 }) (*struct{ Body roomUse }, error) {
-	if err := s.allowed(by(ctx), false); err != nil {
+	if err := s.allowed(ctx, by(ctx), false); err != nil {
 		return nil, err
 	}
 	r, err := s.Store.Room(ctx, in.Room)

@@ -29,7 +29,7 @@ func (s *Service) listRooms(ctx context.Context, in *struct {
 	Cursor string `query:"cursor"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }) (*struct{ Body httpx.Page[listedRoom] }, error) {
-	if err := s.allowed(by(ctx), false); err != nil {
+	if err := s.allowed(ctx, by(ctx), false); err != nil {
 		return nil, err
 	}
 	after, err := httpx.After(in.Cursor)
@@ -45,7 +45,7 @@ func (s *Service) listRooms(ctx context.Context, in *struct {
 
 // changeRoom does something to a room that anybody may be in, recorded first.
 func (s *Service) changeRoom(ctx context.Context, by By, id, change string, do func() error) error {
-	if err := s.allowed(by, true); err != nil {
+	if err := s.allowed(ctx, by, true); err != nil {
 		return err
 	}
 	r, err := s.Store.Room(ctx, id)

@@ -71,7 +71,7 @@ func (s *Service) listUsers(ctx context.Context, in *struct {
 	Cursor string `query:"cursor"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }) (*struct{ Body httpx.Page[Account] }, error) {
-	if err := s.allowed(by(ctx), false); err != nil {
+	if err := s.allowed(ctx, by(ctx), false); err != nil {
 		return nil, err
 	}
 	after, err := httpx.After(in.Cursor)
@@ -106,7 +106,7 @@ type detailOutput struct {
 func (s *Service) getUser(ctx context.Context, in *struct {
 	User string `path:"user" maxLength:"64" doc:"id"`
 }) (*detailOutput, error) {
-	if err := s.allowed(by(ctx), false); err != nil {
+	if err := s.allowed(ctx, by(ctx), false); err != nil {
 		return nil, err
 	}
 	u, err := s.user(ctx, in.User)
@@ -213,7 +213,7 @@ func (s *Service) listInvites(ctx context.Context, _ *struct{}) (*struct {
 		Items []serverInvite `json:"items" nullable:"false"`
 	}
 }, error) {
-	if err := s.allowed(by(ctx), false); err != nil {
+	if err := s.allowed(ctx, by(ctx), false); err != nil {
 		return nil, err
 	}
 	found, err := s.Store.SignupInvites(ctx, s.Now())
@@ -257,7 +257,7 @@ type settingsOutput struct {
 }
 
 func (s *Service) getSettings(ctx context.Context, _ *struct{}) (*settingsOutput, error) {
-	if err := s.allowed(by(ctx), false); err != nil {
+	if err := s.allowed(ctx, by(ctx), false); err != nil {
 		return nil, err
 	}
 	v, err := s.Settings(ctx)

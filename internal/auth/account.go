@@ -14,7 +14,7 @@ import (
 // Delete ends the caller's account. What they said stays in its rooms, under no
 // name; rooms that they own are handed over first.
 func (s *Service) Delete(ctx context.Context, p domain.Principal, c Client) error {
-	if err := s.fresh(p); err != nil {
+	if err := s.Fresh(ctx, p); err != nil {
 		return err
 	}
 	u, err := s.me(ctx, p)
@@ -48,7 +48,7 @@ type identity struct {
 
 // exported returns what the server has about the caller's account.
 func (s *Service) exported(ctx context.Context, p domain.Principal, c Client) (export, error) {
-	if err := s.fresh(p); err != nil {
+	if err := s.Fresh(ctx, p); err != nil {
 		return export{}, err
 	}
 	u, err := s.me(ctx, p)

@@ -137,7 +137,7 @@ type Enrolment struct {
 // EnrolTOTP begins to add an authenticator app. It counts once ConfirmTOTP has
 // seen a code of it.
 func (s *Service) EnrolTOTP(ctx context.Context, p domain.Principal) (Enrolment, error) {
-	if err := s.fresh(p); err != nil {
+	if err := s.Fresh(ctx, p); err != nil {
 		return Enrolment{}, err
 	}
 	u, err := s.me(ctx, p)
@@ -158,7 +158,7 @@ func (s *Service) EnrolTOTP(ctx context.Context, p domain.Principal) (Enrolment,
 // codes, which are shown this once, and new tokens, whose session has shown two
 // factors.
 func (s *Service) ConfirmTOTP(ctx context.Context, p domain.Principal, code string, c Client) (codes []string, signed Signed, err error) {
-	if err := s.fresh(p); err != nil {
+	if err := s.Fresh(ctx, p); err != nil {
 		return nil, Signed{}, err
 	}
 	v, err := s.Store.TOTP(ctx, p.ID)
@@ -206,7 +206,7 @@ func (s *Service) factorChanged(ctx context.Context, p domain.Principal, c Clien
 
 // RemoveTOTP takes the authenticator app away.
 func (s *Service) RemoveTOTP(ctx context.Context, p domain.Principal, c Client) error {
-	if err := s.fresh(p); err != nil {
+	if err := s.Fresh(ctx, p); err != nil {
 		return err
 	}
 	if err := s.Store.DeleteTOTP(ctx, p.ID); err != nil {
@@ -218,7 +218,7 @@ func (s *Service) RemoveTOTP(ctx context.Context, p domain.Principal, c Client) 
 
 // NewRecoveryCodes gives the user codes in place of those they have.
 func (s *Service) NewRecoveryCodes(ctx context.Context, p domain.Principal, c Client) ([]string, error) {
-	if err := s.fresh(p); err != nil {
+	if err := s.Fresh(ctx, p); err != nil {
 		return nil, err
 	}
 	has, err := s.Store.Factors(ctx, p.ID)

@@ -151,5 +151,5 @@ func (o *Operator) IssueToken(ctx context.Context, keys *token.Keyring, username
 	}
 	now := time.Now()
 	o.record(ctx, domain.AuditAdminUserUpdate, u, "token_for", life.String())
-	return keys.Sign(token.Claims{User: u.ID, Role: string(u.Role), Epoch: u.Epoch, AMR: []string{"operator"}, AuthTime: now, Expires: now.Add(life)}, now)
+	return keys.Sign(token.Claims{User: u.ID, Role: string(u.Role), Epoch: u.Epoch, AMR: []string{amrOperator}, AuthTime: now, Expires: now.Add(life)}, now)
 }

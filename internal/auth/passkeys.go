@@ -61,7 +61,7 @@ func (s *Service) BeginPasskey(ctx context.Context, p domain.Principal) (Ceremon
 	if s.Passkeys == nil {
 		return Ceremony{}, errNoPasskeys()
 	}
-	if err := s.fresh(p); err != nil {
+	if err := s.Fresh(ctx, p); err != nil {
 		return Ceremony{}, err
 	}
 	u, v, err := s.holder(ctx, p)
@@ -124,7 +124,7 @@ func errFlow() error {
 
 // RemovePasskey takes a passkey of the caller's away.
 func (s *Service) RemovePasskey(ctx context.Context, p domain.Principal, id string, c Client) error {
-	if err := s.fresh(p); err != nil {
+	if err := s.Fresh(ctx, p); err != nil {
 		return err
 	}
 	if err := s.Store.DeletePasskey(ctx, p.ID, id); err != nil {

@@ -187,7 +187,7 @@ func usernameRune(r rune) rune {
 // Unlink ends the caller's sign-in by a provider. Whoever has no other way in
 // keeps it.
 func (s *Service) Unlink(ctx context.Context, p domain.Principal, id string, c Client) error {
-	if err := s.fresh(p); err != nil {
+	if err := s.Fresh(ctx, p); err != nil {
 		return err
 	}
 	provider, err := s.provider(id)

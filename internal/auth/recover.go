@@ -119,8 +119,10 @@ func (s *Service) ChangePassword(ctx context.Context, p domain.Principal, curren
 	if err != nil {
 		return Signed{}, err
 	}
-	if !strong(p, has) || has.Any() && s.fresh(p) != nil {
-		return Signed{}, domain.Forbidden.Errorf("step_up_required", "confirm that it is you first, with your second factor")
+	if has.Any() { // else the password that is asked for is all there is
+		if err := s.Fresh(ctx, p); err != nil {
+			return Signed{}, err
+		}
 	}
 	if err := password.Check(next, s.PasswordMin, names(u)...); err != nil {
 		return Signed{}, err
@@ -153,7 +155,7 @@ func (s *Service) ChangeEmail(ctx context.Context, p domain.Principal, email str
 	if s.Mail == nil {
 		return errNoMail()
 	}
-	if err := s.fresh(p); err != nil {
+	if err := s.Fresh(ctx, p); err != nil {
 		return err
 	}
 	email, err := checkEmail(email)

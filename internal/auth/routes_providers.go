@@ -76,7 +76,7 @@ func (s *Service) postLink(ctx context.Context, in *struct {
 	Provider string `path:"provider" maxLength:"32"`
 }) (*locationOutput, error) {
 	p := httpx.Principal(ctx)
-	if err := s.fresh(p); err != nil {
+	if err := s.Fresh(ctx, p); err != nil {
 		return nil, err
 	}
 	return s.begin(ctx, in.Provider, p)

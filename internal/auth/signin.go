@@ -44,6 +44,7 @@ const (
 	amrProvider   = "fed"        // an OpenID provider (RFC 8176 has no name for it)
 	amrRecovery   = "rec"        // a recovery code
 	amrRemembered = "remembered" // a browser that showed a second factor before
+	amrOperator   = "operator"   // a token that an operator made
 )
 
 // SignIn begins a sign-in with a username or e-mail address and a password, and

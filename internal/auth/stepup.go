@@ -10,17 +10,24 @@ import (
 	"github.com/unhidra/unhidra/internal/token"
 )
 
-// fresh refuses what is dangerous to somebody who proved who they are too long
-// ago: the session may have been left open on a table.
-func (s *Service) fresh(p domain.Principal) error {
+// Fresh refuses what is dangerous to somebody who proved who they are too long ago:
+// the session may have been left open on a table. The proof must cover the factors
+// that the account has now: neither a browser that was remembered nor a session from
+// before a factor was added does. The error is step_up_required.
+func (s *Service) Fresh(ctx context.Context, p domain.Principal) error {
 	if s.Now().Sub(p.AuthTime) > freshFor {
 		return domain.Forbidden.Errorf("step_up_required", "confirm that it is you first: this was done more than five minutes ago")
 	}
-	return nil
+	has, err := s.Store.Factors(ctx, p.ID)
+	if err == nil && !strong(p, has) {
+		err = domain.Forbidden.Errorf("step_up_required", "confirm that it is you first, with your second factor")
+	}
+	return err
 }
 
 // StepUp proves anew who the caller is: by the password, and by the second factor
-// if there is one; or by a passkey alone, which is both. The session goes on
+// if there is one; or by a passkey alone, which is both if it has verified its user
+// (by a PIN or a fingerprint), and wants the password as well if not. The session goes on
 // under another id, with new tokens.
 func (s *Service) StepUp(ctx context.Context, p domain.Principal, pass string, a Answer, ticket string, c Client) (Signed, error) {
 	u, err := s.me(ctx, p)
@@ -39,7 +46,16 @@ func (s *Service) StepUp(ctx context.Context, p domain.Principal, pass string, a
 		if err != nil {
 			return Signed{}, err
 		}
-		return s.renew(ctx, p, u, amr, c)
+		if slices.Contains(amr, amrMFA) {
+			return s.renew(ctx, p, u, amr, c)
+		}
+		if pass == "" {
+			return Signed{}, domain.Forbidden.Errorf("password_needed", "this passkey asked for no PIN or fingerprint; type your passphrase, then use it again")
+		}
+		if err := s.confirmPassword(ctx, u, pass, c); err != nil {
+			return Signed{}, err
+		}
+		return s.renew(ctx, p, u, []string{amrPassword, amrKey, amrMFA}, c)
 	}
 	if err := s.confirmPassword(ctx, u, pass, c); err != nil {
 		return Signed{}, err
@@ -90,7 +106,8 @@ func (s *Service) renew(ctx context.Context, p domain.Principal, u domain.User, 
 	return s.sign(u, session, refresh)
 }
 
-// strong reports whether p's session has shown all the factors that there are.
+// strong reports whether p's session has shown all the factors that there are. An
+// operator's token needs none: whoever makes it has access to the data.
 func strong(p domain.Principal, has domain.Factors) bool {
-	return !has.Any() || slices.Contains(p.AMR, amrMFA)
+	return !has.Any() || slices.Contains(p.AMR, amrMFA) || slices.Contains(p.AMR, amrOperator)
 }

@@ -96,10 +96,10 @@ export class Security implements port.Security {
     this.#signed(await this.#api.call('POST', '/me/step-up', { password: proof.password, ...(proof.code && { code: proof.code }), client: 'web' }));
   }
 
-  async stepUpByPasskey(): Promise<void> {
+  async stepUpByPasskey(password: string): Promise<void> {
     const asked = await this.#api.call<Ceremony>('POST', '/me/step-up/passkey');
     const passkey = await showPasskey(asked.options);
-    this.#signed(await this.#api.call('POST', '/me/step-up', { ticket: asked.ticket, passkey, client: 'web' }));
+    this.#signed(await this.#api.call('POST', '/me/step-up', { ticket: asked.ticket, passkey, ...(password && { password }), client: 'web' }));
   }
 
   #added(s: Added): string[] {

@@ -76,7 +76,8 @@ export interface Security {
   exportAll(): Promise<Blob>;
   deleteAccount(): Promise<void>;
   stepUp(proof: { password: string; code: string }): Promise<void>;
-  stepUpByPasskey(): Promise<void>;
+  /** password: needed where the passkey verifies nobody; may be empty */
+  stepUpByPasskey(password: string): Promise<void>;
 }
 
 /** A key of a device, without its secret. */

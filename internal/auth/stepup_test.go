@@ -1,0 +1,100 @@
+package auth
+
+import (
+	"testing"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/passkey"
+	"github.com/unhidra/unhidra/internal/passkey/softkey"
+)
+
+// notStrong checks that what is dangerous is refused to a session that is seconds old.
+func (f *fixture) notStrong(t *testing.T, p domain.Principal) {
+	t.Helper()
+	ctx := t.Context()
+	refused(t, f.Fresh(ctx, p), "step_up_required")
+	refused(t, f.Delete(ctx, p, here), "step_up_required")
+	refused(t, f.RemoveTOTP(ctx, p, here), "step_up_required")
+	_, err := f.EnrolTOTP(ctx, p)
+	refused(t, err, "step_up_required")
+	_, err = f.NewRecoveryCodes(ctx, p, here)
+	refused(t, err, "step_up_required")
+	_, err = f.exported(ctx, p, here)
+	refused(t, err, "step_up_required")
+	_, err = f.ChangePassword(ctx, p, passphrase, "another song, about snow", here)
+	refused(t, err, "step_up_required")
+	f.Mail = f.mails
+	refused(t, f.ChangeEmail(ctx, p, "thief@example.org"), "step_up_required")
+	f.Mail = nil
+}
+
+func TestAProofCoversTheFactorsThatThereAreNow(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		before := f.join(t, "ann")
+		enrolling, err := f.SignIn(ctx, "ann", passphrase, here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := f.who(t, before)
+		if err := f.Fresh(ctx, p); err != nil {
+			t.Fatal(err)
+		}
+		code, _, _ := f.enrol(t, enrolling)
+		f.notStrong(t, p) // a session from before the factor
+
+		browser := f.rememberedBrowser(t, code())
+		s, err := f.SignIn(ctx, "ann", passphrase, browser)
+		if err != nil || s.State != Complete {
+			t.Fatal(s.State, err)
+		}
+		f.notStrong(t, f.who(t, s)) // a browser that was not asked
+	})
+}
+
+func TestATouchAloneIsNoProof(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		var err error
+		if f.Passkeys, err = passkey.New("Unhidra", "chat.example.org", []string{"https://chat.example.org"}); err != nil {
+			t.Fatal(err)
+		}
+		s := f.join(t, "ann")
+		key := softkey.New("https://chat.example.org")
+		key.Verified = false
+		c, err := f.BeginPasskey(ctx, f.who(t, s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := key.Make(c.Options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, s, err = f.AddPasskey(ctx, f.who(t, s), c.Ticket, "key", made, here); err != nil {
+			t.Fatal(err)
+		}
+		stepUp := func(pass string) (Signed, error) {
+			t.Helper()
+			c, err := f.BeginPasskeyStepUp(ctx, f.who(t, s))
+			if err != nil {
+				t.Fatal(err)
+			}
+			touched, err := key.Sign(c.Options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return f.StepUp(ctx, f.who(t, s), pass, Answer{Passkey: touched}, c.Ticket, here)
+		}
+		f.clock = f.clock.Add(freshFor + 1)
+		_, err = stepUp("")
+		refused(t, err, "password_needed")
+		_, err = stepUp("a wrong guess")
+		refused(t, err, "wrong_password")
+		if s, err = stepUp(passphrase); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Fresh(ctx, f.who(t, s)); err != nil {
+			t.Error(err)
+		}
+	})
+}
