@@ -223,14 +223,14 @@ func (s *server) closeListeners() {
 func (s *server) handlers() error {
 	if s.operator != nil {
 		h := operator(s.reg, s.health, s.modules.serveStats)
-		s.parts = append(s.parts, serve("operator", s.operator, nil, h, s.Log, s.Config.ShutdownTimeout))
+		s.parts = append(s.parts, s.serve("operator", s.operator, nil, httpx.Bound(h)))
 	}
 	if s.certs != nil {
 		s.parts = append(s.parts, part{"certificates", s.certs.Run})
 	}
 	if s.plain != nil {
 		h := s.certs.Challenge(redirect(s.addrs.URL, s.health.ServeHealth))
-		s.parts = append(s.parts, serve("http", s.behindProxy(s.plain), nil, h, s.Log, s.Config.ShutdownTimeout))
+		s.parts = append(s.parts, s.serve("http", s.behindProxy(s.plain), nil, httpx.Bound(h)))
 	}
 	if s.auth != nil {
 		mux := http.NewServeMux()
@@ -267,12 +267,12 @@ func (s *server) listener(name string, l net.Listener, mux *http.ServeMux, fallb
 	origins := append([]string{s.addrs.URL}, s.Config.AllowedOrigins...)
 	h, err := httpx.Handler(mux, httpx.HandlerOptions{
 		Log: s.Log, Metrics: s.reg, Listener: name, Proxies: s.Config.TrustedProxies, Origins: origins, Partners: partners(s.modules.captcha),
-		Fallback: fallback, AtOnce: requestsAtOnce,
+		Fallback: fallback, AtOnce: requestsAtOnce, OfAddr: s.Config.RequestsPerAddr,
 	})
 	if err != nil {
 		return err
 	}
-	s.parts = append(s.parts, serve(name, s.behindProxy(l), s.tls(), h, s.Log, s.Config.ShutdownTimeout))
+	s.parts = append(s.parts, s.serve(name, s.behindProxy(l), s.tls(), h))
 	return nil
 }
 

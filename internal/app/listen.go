@@ -28,6 +28,9 @@ const (
 	// requestsAtOnce bounds what requests may hold of memory, and how long a queue
 	// for the database they make.
 	requestsAtOnce = 1024
+	// connsFactor is how many connections of every kind an address may have open for
+	// each WebSocket that it may: browsers open up to six.
+	connsFactor = 4
 )
 
 // Listen opens addr, which setting chose. Its errors say what to do.
@@ -49,13 +52,18 @@ func Listen(ctx context.Context, addr, setting string) (net.Listener, error) {
 
 // serve is a part that answers requests on l, encrypted if there is a secure. At
 // the end it lets those under way finish.
-func serve(name string, l net.Listener, secure *tls.Config, h http.Handler, log *slog.Logger, grace time.Duration) part {
+func (s *server) serve(name string, l net.Listener, secure *tls.Config, h http.Handler) part {
+	log, grace := s.Log, s.Config.ShutdownTimeout
 	srv := &http.Server{
 		Handler: h, TLSConfig: secure, ReadHeaderTimeout: headerTime, WriteTimeout: writeTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(log.With("listener", name).Handler(), slog.LevelDebug),
 	}
 	var u unused
-	srv.ConnState = u.follow
+	most := newCrowd(connsFactor*s.Config.ConnsPerAddr, s.Config.TrustedProxies)
+	srv.ConnState = func(c net.Conn, state http.ConnState) {
+		u.follow(c, state)
+		most.follow(c, state)
+	}
 	srv.RegisterOnShutdown(u.end)
 	return part{name, func(ctx context.Context) error {
 		failed := make(chan error, 1)

@@ -184,15 +184,14 @@ func (s *Service) within(ctx context.Context, l *ratelimit.Limiter, policy strin
 	if l == nil {
 		return nil
 	}
-	key := ratelimit.AddrKey(c.Addr)
-	ok, wait := l.Allow(key, s.Now())
+	ok, wait := l.AllowAddr(c.Addr, s.Now())
 	if ok {
 		return nil
 	}
 	if s.Audit != nil {
 		s.Audit.Record(ctx, domain.AuditEvent{
 			Type: domain.AuditRateLimited, Outcome: domain.AuditBlocked, Addr: c.Addr, UserAgent: c.UserAgent, RequestID: c.RequestID,
-			Rate: domain.AuditRate{Policy: policy, KeyKind: "addr", Key: key},
+			Rate: domain.AuditRate{Policy: policy, KeyKind: "addr", Key: ratelimit.AddrKey(c.Addr)},
 		})
 	}
 	return domain.RateLimited.Errorf("too_many_attempts", "too many attempts from your address; try again later").After(wait)

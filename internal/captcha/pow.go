@@ -76,7 +76,7 @@ func (p *PoW) ClientConfig(action string) map[string]any {
 // minute.
 func (p *PoW) Challenge(_ context.Context, action string, addr netip.Addr) (any, error) {
 	now := p.o.Now()
-	if ok, after := p.limit.Allow(ratelimit.AddrKey(addr), now); !ok {
+	if ok, after := p.limit.AllowAddr(addr, now); !ok {
 		return nil, domain.RateLimited.Errorf("captcha_rate", "too many challenges; try again later").After(after)
 	}
 	c := Challenge{Parameters: Parameters{

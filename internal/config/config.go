@@ -56,6 +56,7 @@ type Config struct {
 	MessagesPerSec  int
 	ConnsPerAddr    int
 	ConnsPerUser    int
+	RequestsPerAddr int // answered at a time
 	DevicesPerHour  int
 	RoomsPerUser    int // 0: any number, as of the next two
 	RoomsMade       int

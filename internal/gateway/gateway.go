@@ -164,7 +164,7 @@ func New(d Deps) *Service {
 		perConn:        ratelimit.NewRate(l.MessagesPerSec, time.Second, 2*l.MessagesPerSec),
 		tail:           make(chan struct{}, 1),
 	}
-	g.conns.init()
+	g.conns.init(l.ConnsPerAddr)
 	g.rooms.init(g)
 	g.flushers.init()
 	g.metrics = newMetrics(d.Metrics, g)

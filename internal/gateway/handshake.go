@@ -17,7 +17,6 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
-	"github.com/unhidra/unhidra/internal/ratelimit"
 	"github.com/unhidra/unhidra/internal/wire"
 	"github.com/unhidra/unhidra/internal/ws"
 )
@@ -44,7 +43,7 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 	}
 	addr := g.ClientAddr(r)
 	now := g.Now()
-	if ok, wait := g.byAddr.Allow(ratelimit.AddrKey(addr), now); !ok {
+	if ok, wait := g.byAddr.AllowAddr(addr, now); !ok {
 		return 0, domain.RateLimited.Errorf("handshakes", "too many connections were opened from your address; wait a moment").After(wait)
 	}
 	if err := g.checkSecure(r); err != nil {
@@ -89,7 +88,7 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 // be said in a close frame.
 func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Principal, u domain.User, protocol string) (*conn, error) {
 	addr := g.ClientAddr(r)
-	ok, draining := g.conns.admit(ratelimit.AddrKey(addr), g.Limits.ConnsPerAddr)
+	ok, draining := g.conns.admit(addr)
 	if draining {
 		return nil, domain.Unavailable.Errorf("restarting", "the server restarts; come back in a moment").After(2 * time.Second)
 	}
@@ -97,7 +96,7 @@ func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Princip
 		return nil, domain.RateLimited.Errorf("connections", "too many connections are open from your address; close one").After(10 * time.Second)
 	}
 	if ok, err := g.conns.reserve(u.ID, g.Limits.ConnsPerUser, g.subscribeUser); !ok {
-		g.conns.release(ratelimit.AddrKey(addr))
+		g.conns.release(addr)
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +111,7 @@ func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Princip
 	early, err := c.upgrade(w, r, protocol)
 	if err != nil {
 		g.conns.cancel(u.ID)
-		g.conns.release(ratelimit.AddrKey(addr))
+		g.conns.release(addr)
 		return nil, err
 	}
 	g.conns.add(c)
@@ -276,7 +275,7 @@ func refuseUpgrade(w http.ResponseWriter, r *http.Request, e *ws.Handshake) int 
 	switch e.Status {
 	case http.StatusUpgradeRequired:
 		head.Set("Upgrade", "websocket")
-		head.Set("Connection", "Upgrade")
+		head.Add("Connection", "Upgrade") // beside "close", of a request with a body
 		head.Set("Sec-WebSocket-Version", "13")
 	case http.StatusMethodNotAllowed:
 		head.Set("Allow", http.MethodGet)

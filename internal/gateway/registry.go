@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"hash/maphash"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,7 +19,7 @@ type registry struct {
 	mu     sync.Mutex
 	closed bool
 	empty  chan struct{} // closed when closed and without connections
-	addrs  map[string]int
+	addrs  *ratelimit.Tally
 }
 
 type userShard struct {
@@ -35,10 +36,10 @@ type userHub struct {
 	unsub  func()
 }
 
-func (rg *registry) init() {
+func (rg *registry) init(perAddr int) {
 	rg.seed = maphash.MakeSeed()
 	rg.empty = make(chan struct{})
-	rg.addrs = make(map[string]int)
+	rg.addrs = ratelimit.NewTally(perAddr)
 	for i := range rg.shards {
 		rg.shards[i].users = make(map[string]*userHub)
 	}
@@ -48,29 +49,26 @@ func (rg *registry) shard(user string) *userShard {
 	return &rg.shards[maphash.String(rg.seed, user)%uint64(len(rg.shards))]
 }
 
-// admit counts a connection from addr. It reports false if there are limit of
+// admit counts a connection from addr. It reports false if there are too many of
 // them already, or, with draining, if none is admitted any more.
-func (rg *registry) admit(addr string, limit int) (ok, draining bool) {
+func (rg *registry) admit(addr netip.Addr) (ok, draining bool) {
 	rg.mu.Lock()
 	defer rg.mu.Unlock()
 	if rg.closed {
 		return false, true
 	}
-	if limit > 0 && rg.addrs[addr] >= limit {
+	if !rg.addrs.Take(addr) {
 		return false, false
 	}
-	rg.addrs[addr]++
 	rg.count.Add(1)
 	return true, false
 }
 
 // release undoes admit.
-func (rg *registry) release(addr string) {
+func (rg *registry) release(addr netip.Addr) {
 	rg.mu.Lock()
 	defer rg.mu.Unlock()
-	if rg.addrs[addr]--; rg.addrs[addr] <= 0 {
-		delete(rg.addrs, addr)
-	}
+	rg.addrs.Give(addr)
 	if rg.count.Add(-1) == 0 && rg.closed {
 		close(rg.empty)
 	}
@@ -142,7 +140,7 @@ func (rg *registry) remove(c *conn) {
 	h.conns = slices.Delete(h.conns, i, i+1)
 	s.tidy(h)
 	s.mu.Unlock()
-	rg.release(ratelimit.AddrKey(c.addr))
+	rg.release(c.addr)
 }
 
 // tidy forgets a user without connections.

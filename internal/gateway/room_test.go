@@ -276,6 +276,6 @@ func TestHubsEndWithTheirMembers(t *testing.T) {
 	}
 	_ = ada.nc.Close()
 	eventually(t, "everything is forgotten", func() bool {
-		return n.g.rooms.len() == 0 && n.g.conns.users() == 0 && n.g.conns.count.Load() == 0 && len(n.g.conns.addrs) == 0
+		return n.g.rooms.len() == 0 && n.g.conns.users() == 0 && n.g.conns.count.Load() == 0 && n.g.conns.addrs.Len() == 0
 	})
 }

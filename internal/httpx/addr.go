@@ -18,7 +18,7 @@ type Proxies []netip.Prefix
 // only what the own proxies have added can be believed.
 func (ps Proxies) ClientAddr(r *http.Request) netip.Addr {
 	addr := peer(r)
-	if !ps.trust(addr) {
+	if !ps.Trust(addr) {
 		return addr
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
@@ -28,7 +28,7 @@ func (ps Proxies) ClientAddr(r *http.Request) netip.Addr {
 			return addr
 		}
 		addr = hop
-		if !ps.trust(addr) {
+		if !ps.Trust(addr) {
 			return addr
 		}
 	}
@@ -41,7 +41,7 @@ func (ps Proxies) HTTPS(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
 	}
-	return ps.trust(peer(r)) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+	return ps.Trust(peer(r)) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
 // FromHere reports whether r comes from this very machine, and not by way of a
@@ -50,7 +50,8 @@ func FromHere(r *http.Request) bool {
 	return peer(r).IsLoopback() && !strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "http")
 }
 
-func (ps Proxies) trust(addr netip.Addr) bool {
+// Trust reports whether addr is a proxy of ours.
+func (ps Proxies) Trust(addr netip.Addr) bool {
 	for _, p := range ps {
 		if p.Contains(addr) {
 			return true

@@ -3,7 +3,9 @@ package httpx
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -55,5 +57,71 @@ func TestTooManyRequestsAtOnce(t *testing.T) {
 	go func() { <-entered }()
 	if rec := ask("/slow"); rec.Code != http.StatusNoContent || full != 1 {
 		t.Errorf("afterwards: %d; %d metrics", rec.Code, full)
+	}
+}
+
+// One address takes only its part of the places, and bodies that are still on their
+// way take none.
+func TestRequestsOfOneAddressAreLimited(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan struct{}), make(chan struct{})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /slow", func(w http.ResponseWriter, _ *http.Request) {
+		entered <- struct{}{}
+		<-release
+		w.WriteHeader(http.StatusNoContent)
+	})
+	h, err := Handler(mux, HandlerOptions{AtOnce: 10, OfAddr: 2, Proxies: Proxies{netip.MustParsePrefix("192.0.2.0/24")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(client string) int {
+		r := httptest.NewRequest(http.MethodGet, "/slow", nil)
+		r.RemoteAddr = "192.0.2.9:1234"
+		r.Header.Set("X-Forwarded-For", client)
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		return rec.Code
+	}
+	done := make(chan int, 3)
+	for range 2 {
+		go func() { done <- ask("2001:db8::1") }()
+		<-entered
+	}
+	if code := ask("2001:db8::2"); code != http.StatusServiceUnavailable {
+		t.Errorf("a third request of one household: %d", code)
+	}
+	go func() { done <- ask("198.51.100.7") }() // behind the same proxy
+	<-entered
+	close(release)
+	for range 3 {
+		if code := <-done; code != http.StatusNoContent {
+			t.Errorf("one under way: %d", code)
+		}
+	}
+}
+
+// stalled counts the deadlines that it is given.
+type stalled struct {
+	http.ResponseWriter
+	deadlines int
+}
+
+func (s *stalled) SetWriteDeadline(time.Time) error { s.deadlines++; return nil }
+
+// Who reads a long answer slowly is given time for each part of it.
+func TestWritesHaveTimeByProgress(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /long", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 10*writeStep+1)) })
+	h, err := Handler(mux, HandlerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := httptest.NewRecorder()
+	s := &stalled{ResponseWriter: rec}
+	h.ServeHTTP(s, httptest.NewRequest(http.MethodGet, "/long", nil))
+	if s.deadlines != 11 || rec.Body.Len() != 10*writeStep+1 {
+		t.Errorf("%d deadlines, %d bytes; want one for each of 11 steps", s.deadlines, rec.Body.Len())
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,6 +28,7 @@ type HandlerOptions struct {
 	Origins  []string              // other origins whose pages may send requests that change something
 	Partners []string              // origins whose scripts and frames our pages may load: a CAPTCHA's provider, or nobody
 	AtOnce   int                   // requests that are answered at a time, WebSockets' handshakes excepted; more are refused; 0: any number
+	OfAddr   int                   // of these, how many may be of one address; 0: all
 	Fallback http.Handler          // what mux does not know, outside of the API: the web client; nil: 404
 }
 
@@ -47,7 +47,7 @@ func Handler(mux *http.ServeMux, o HandlerOptions) (http.Handler, error) {
 			return nil, fmt.Errorf("origin %q: %w", origin, err)
 		}
 	}
-	h := &handler{HandlerOptions: o, mux: mux, cross: cross, csp: policy(o.Partners)}
+	h := &handler{HandlerOptions: o, mux: mux, cross: cross, csp: policy(o.Partners), gate: newGate(o.AtOnce, o.OfAddr)}
 	h.count(o.Metrics)
 	return h, nil
 }
@@ -57,8 +57,7 @@ type handler struct {
 	mux      *http.ServeMux
 	cross    *http.CrossOriginProtection
 	csp      string
-	busy     atomic.Int64 // requests that are being answered
-	refused  atomic.Int64 // since there were too many
+	gate     *gate
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 }
@@ -76,7 +75,7 @@ func (h *handler) count(reg prometheus.Registerer) {
 		reg.MustRegister(h.requests, h.seconds)
 		if h.AtOnce > 0 {
 			obs.WatchQueues(reg, obs.Queue{
-				Name: "http_" + h.Listener, Limit: h.AtOnce, Depth: func() int { return int(h.busy.Load()) }, Full: h.refused.Load,
+				Name: "http_" + h.Listener, Limit: h.AtOnce, Depth: func() int { return int(h.gate.busy.Load()) }, Full: h.gate.refused.Load,
 			})
 		}
 	}
@@ -84,7 +83,7 @@ func (h *handler) count(reg prometheus.Registerer) {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	m := &request{id: requestID(), addr: h.Proxies.ClientAddr(r), agent: agent(r), header: r.Header, log: h.Log}
+	m := &request{id: requestID(), addr: h.Proxies.ClientAddr(r), agent: agent(r), header: r.Header, log: h.Log, gate: h.gate}
 	r = r.WithContext(with(r.Context(), m))
 	rec := &recorder{ResponseWriter: w}
 	h.secure(rec, r, m)
@@ -94,28 +93,22 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		h.done(rec, r, m, time.Since(start))
 	}()
-	if r.URL.Path == socketPath || h.AtOnce == 0 {
-		h.serve(rec, r)
-		return
-	}
-	defer h.busy.Add(-1)
-	if h.busy.Add(1) > int64(h.AtOnce) && !exempt(r) {
-		h.refused.Add(1)
-		Fail(rec, r, domain.Unavailable.Errorf("busy", "the server is busy; try again").After(retryBusy))
-		return
-	}
-	h.serve(rec, r)
+	h.serve(rec, r, m)
 }
 
 // The gateway limits handshakes by itself: thousands come at once after a restart.
 const socketPath = "/ws"
 
-const retryBusy = 2 * time.Second
+// exempt says who takes no place among the requests that are answered: handshakes,
+// and those who decide by the answer whether to send more.
+func exempt(r *http.Request) bool {
+	return r.URL.Path == socketPath || r.URL.Path == "/health" || r.URL.Path == "/ready"
+}
 
-// exempt lets those ask who decide by the answer whether to send more.
-func exempt(r *http.Request) bool { return r.URL.Path == "/health" || r.URL.Path == "/ready" }
-
-func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
+func (h *handler) serve(w http.ResponseWriter, r *http.Request, m *request) {
+	inner, pattern := h.mux.Handler(r)
+	op, known := inner.(*route)
+	bound(w, r, known && op.RequestBody != nil)
 	if err := h.cross.Check(r); err != nil {
 		Fail(w, r, domain.Forbidden.Errorf("origin", "pages of another origin may not do this; an operator can add the origin to ALLOWED_ORIGINS").Because(err))
 		return
@@ -126,7 +119,14 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 		p.write(w, r)
 		return
 	}
-	inner, pattern := h.mux.Handler(r)
+	if !known && !exempt(r) { // an operation takes its place when it has read its body
+		leave, err := m.gate.enter(m.addr)
+		if err != nil {
+			Fail(w, r, err)
+			return
+		}
+		defer leave()
+	}
 	if pattern != "" {
 		h.mux.ServeHTTP(w, r)
 		return
@@ -256,9 +256,17 @@ func (w *recorder) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	n, err := w.ResponseWriter.Write(b)
-	w.bytes += int64(n)
-	return n, err
+	n := 0
+	for { // by steps, so that who reads slowly, and reads, gets all of it
+		step := b[n:min(n+writeStep, len(b))]
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeStall))
+		m, err := w.ResponseWriter.Write(step)
+		n += m
+		w.bytes += int64(m)
+		if err != nil || n == len(b) {
+			return n, err
+		}
+	}
 }
 
 func (w *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {

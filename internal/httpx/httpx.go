@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -27,7 +26,6 @@ const Prefix = "/api/v1"
 const (
 	maxBody     = 64 << 10
 	maxAuthBody = 16 << 10 // nobody's credentials are longer
-	bodyTime    = 15 * time.Second
 )
 
 // Bearer is the Security of operations that need a signed-in caller.
@@ -81,7 +79,7 @@ func New(mux *http.ServeMux, o Options) huma.API {
 		DefaultFormat: "application/json",
 		Transformers:  []huma.Transformer{translate},
 	}, &adapter{mux: mux, log: o.Log})
-	api.UseMiddleware(checkContentType, authenticate(o.Auth), limit(o.Limits))
+	api.UseMiddleware(checkContentType, authenticate(o.Auth), limit(o.Limits), receive)
 	mux.HandleFunc("GET /docs", docs(api))
 	mux.HandleFunc("GET /docs/style.css", serveStyle)
 	mux.HandleFunc("GET /problems/{kind}", serveProblemPage)
@@ -104,9 +102,7 @@ func Register[I, O any](api huma.API, op huma.Operation, h func(context.Context,
 			op.MaxBodyBytes = maxAuthBody
 		}
 	}
-	if op.BodyReadTimeout == 0 {
-		op.BodyReadTimeout = bodyTime
-	}
+	op.BodyReadTimeout = -1 // it is here when the operation reads it: see receive
 	document(&op)
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
@@ -124,16 +120,26 @@ type adapter struct {
 }
 
 func (a *adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
-	a.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
-		if from(r.Context()) == nil { // served without Handler, as small tests do
-			r = r.WithContext(with(r.Context(), &request{log: a.log, addr: peer(r), agent: agent(r), header: r.Header}))
-		}
-		h := w.Header()
-		if h.Get("Cache-Control") == "" {
-			h.Set("Cache-Control", "no-store")
-		}
-		handler(&operation{base: humago.NewContext(op, r, w)})
-	})
+	a.mux.Handle(op.Method+" "+op.Path, &route{op, handler, a.log})
+}
+
+// A route serves one operation.
+type route struct {
+	*huma.Operation
+	handler func(huma.Context)
+	log     *slog.Logger
+}
+
+func (o *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if from(r.Context()) == nil { // served without Handler, as small tests do
+		m := &request{log: o.log, addr: peer(r), agent: agent(r), header: r.Header, gate: newGate(0, 0)}
+		r = r.WithContext(with(r.Context(), m))
+	}
+	h := w.Header()
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-store")
+	}
+	o.handler(&operation{base: humago.NewContext(o.Operation, r, w)})
 }
 
 func (a *adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }

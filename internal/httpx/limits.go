@@ -64,7 +64,7 @@ func (l *Limit) take(m *request, room string, now time.Time) error {
 			return nil
 		}
 		if ok, wait := limiter.Allow(key, now); !ok {
-			return domain.RateLimited.Errorf("too_many_changes", "you are doing this too often; try again in a moment").After(wait)
+			return tooOften(wait)
 		}
 		return nil
 	}
@@ -73,11 +73,17 @@ func (l *Limit) take(m *request, room string, now time.Time) error {
 			return err
 		}
 	}
-	if err := refused(l.Addr, ratelimit.AddrKey(m.addr)); err != nil {
-		return err
+	if l.Addr != nil {
+		if ok, wait := l.Addr.AllowAddr(m.addr, now); !ok {
+			return tooOften(wait)
+		}
 	}
 	if !domain.ValidID(domain.RoomPrefix, room) {
 		return nil
 	}
 	return refused(l.Room, room)
+}
+
+func tooOften(wait time.Duration) error {
+	return domain.RateLimited.Errorf("too_many_changes", "you are doing this too often; try again in a moment").After(wait)
 }

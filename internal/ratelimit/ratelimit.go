@@ -88,6 +88,10 @@ func New(limit int, per time.Duration, burst int) *Limiter {
 // Allow takes one event from what key may do, if it may. If not, it takes
 // nothing and says how long to wait.
 func (l *Limiter) Allow(key string, now time.Time) (ok bool, retryAfter time.Duration) {
+	return l.allow(key, l.rate, now)
+}
+
+func (l *Limiter) allow(key string, rate Rate, now time.Time) (ok bool, retryAfter time.Duration) {
 	if l.rate.interval == 0 {
 		return true, 0
 	}
@@ -95,7 +99,7 @@ func (l *Limiter) Allow(key string, now time.Time) (ok bool, retryAfter time.Dur
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c, known := s.cells[key]
-	if ok, retryAfter = c.Allow(l.rate, now); !ok {
+	if ok, retryAfter = c.Allow(rate, now); !ok {
 		l.denied.Add(1)
 		return false, retryAfter
 	}

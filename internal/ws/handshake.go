@@ -33,6 +33,8 @@ func CheckUpgrade(r *http.Request) error {
 		return &Handshake{http.StatusUpgradeRequired, "this address speaks WebSocket; ask for an upgrade"}
 	case r.Header.Get("Sec-Websocket-Version") != "13":
 		return &Handshake{http.StatusUpgradeRequired, "this server speaks version 13 of the WebSocket protocol"}
+	case r.ContentLength != 0: // its bytes would be read as frames
+		return &Handshake{http.StatusBadRequest, "a WebSocket's handshake has no body"}
 	}
 	keys := r.Header.Values("Sec-Websocket-Key")
 	if len(keys) != 1 {

@@ -1,0 +1,72 @@
+package httpx
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/ratelimit"
+)
+
+const (
+	retryBusy = 2 * time.Second
+	largeMost = 4 // large bodies of one caller that are read at a time
+)
+
+// A gate bounds how many requests are answered at a time: of all together, and of
+// one address. A request comes in once its body is read, so that who sends none
+// takes no place.
+type gate struct {
+	most    int // 0: any number
+	busy    atomic.Int64
+	refused atomic.Int64 // since there were too many
+	addrs   *ratelimit.Tally
+
+	mu    sync.Mutex
+	large map[string]int // large bodies that are being read, by who sends them
+}
+
+func newGate(most, ofAddr int) *gate {
+	return &gate{most: most, addrs: ratelimit.NewTally(ofAddr), large: make(map[string]int)}
+}
+
+// enter takes a place, for which leave must be called, or says why there is none.
+func (g *gate) enter(addr netip.Addr) (leave func(), err error) {
+	if g.most == 0 {
+		return func() {}, nil
+	}
+	if !g.addrs.Take(addr) {
+		g.refused.Add(1)
+		return nil, domain.Unavailable.Errorf("busy_address", "too many requests of your address are under way; wait for some of them").After(retryBusy)
+	}
+	if g.busy.Add(1) > int64(g.most) {
+		g.busy.Add(-1)
+		g.addrs.Give(addr)
+		g.refused.Add(1)
+		return nil, domain.Unavailable.Errorf("busy", "the server is busy; try again").After(retryBusy)
+	}
+	return func() {
+		g.addrs.Give(addr)
+		g.busy.Add(-1)
+	}, nil
+}
+
+// begin takes a place for a large body of caller, for which the returned function
+// must be called. It reports false if there are enough of theirs already.
+func (g *gate) begin(caller string) (end func(), ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.large[caller] >= largeMost {
+		return nil, false
+	}
+	g.large[caller]++
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.large[caller]--; g.large[caller] == 0 {
+			delete(g.large, caller)
+		}
+	}, true
+}

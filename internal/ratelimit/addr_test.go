@@ -1,0 +1,69 @@
+package ratelimit
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+func addr(n, host int) netip.Addr {
+	return netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 1, byte(n >> 8), byte(n), 15: byte(host)})
+}
+
+// One IPv6 network of 64 bits is one client; who hops from one to the next of a /48
+// gets 16 times as much, and not 65,536 times.
+func TestWideNetworksAreLimited(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	l := New(10, time.Minute, 10)
+	allowed := 0
+	for n := range 1000 {
+		for host := range 20 {
+			if ok, _ := l.AllowAddr(addr(n, host), now); ok {
+				allowed++
+			}
+		}
+	}
+	if allowed != 160 {
+		t.Errorf("a /48 was allowed %d of 20,000 events at once, want 160", allowed)
+	}
+	if ok, _ := l.AllowAddr(netip.MustParseAddr("2001:db8:2::1"), now); !ok {
+		t.Error("another /48 was refused")
+	}
+	for i := range 300 { // IPv4 has no wider network that belongs to one client
+		if ok, _ := l.AllowAddr(netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)}), now); !ok {
+			t.Fatal("an IPv4 address was refused for others'")
+		}
+	}
+}
+
+func TestTally(t *testing.T) {
+	t.Parallel()
+	tally := NewTally(2)
+	four := netip.MustParseAddr("192.0.2.1")
+	if !tally.Take(four) || !tally.Take(netip.MustParseAddr("::ffff:192.0.2.1")) || tally.Take(four) {
+		t.Error("an IPv4 address has not two places, however it is written")
+	}
+	if !tally.Take(netip.MustParseAddr("192.0.2.2")) {
+		t.Error("another address was refused")
+	}
+	tally.Give(four)
+	if !tally.Take(four) {
+		t.Error("a place that was given back is not there")
+	}
+	taken := 0
+	for n := range 100 {
+		for host := range 3 {
+			if tally.Take(addr(n, host)) {
+				taken++
+				defer tally.Give(addr(n, host))
+			}
+		}
+	}
+	if taken != 32 {
+		t.Errorf("a /48 took %d places, want 32", taken)
+	}
+	if !NewTally(0).Take(four) {
+		t.Error("a limit of 0 refuses")
+	}
+}
