@@ -91,7 +91,7 @@ func (s *server) build(ctx context.Context) error {
 	watchStore(s.reg, s.db)
 	m.chat = chat.New(chat.Deps{
 		Store: s.db, Bus: s.bus, Log: s.Log, Metrics: s.reg,
-		Audit: m.audit, Retention: m.history.Rules, Full: s.full(), Deleted: m.history.Wake,
+		Audit: m.audit, Retention: m.history.Rules, Full: s.full(), Quota: int64(c.UserStorage) << 20, Deleted: m.history.Wake,
 	})
 	s.db.OnCommit(m.chat.Announce)
 	s.parts = append(s.parts, part{"chat", m.chat.Run})

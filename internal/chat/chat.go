@@ -58,6 +58,7 @@ type Messages interface {
 	AppendMessage(ctx context.Context, actor string, d domain.Draft, mentions []string, mentionRoom bool, now time.Time) (e domain.Event, repeat bool, err error)
 	EditMessage(ctx context.Context, actor, room string, seq int64, text string, mentions []string, mentionRoom bool, now time.Time) (domain.Event, error)
 	DeleteMessage(ctx context.Context, actor, room string, seq int64, now time.Time) (domain.Event, error)
+	StoredBy(ctx context.Context, user string, each int64) (bytes int64, err error)
 	MarkRead(ctx context.Context, user, room string, seq int64, now time.Time) (domain.ReadMark, error)
 }
 
@@ -90,6 +91,7 @@ type Deps struct {
 	Audit     Recorder              // nil: nobody is told of a room's choice of retention
 	Retention func(context.Context) (domain.RetentionRules, error)
 	Full      func() error // why nothing new can be kept, nil: it can; nil: never
+	Quota     int64        // bytes of messages that one user and their devices keep; 0: no bound
 	Deleted   func()       // is told that a room was deleted; nil: nobody
 }
 
@@ -99,6 +101,7 @@ type Service struct {
 	news   chan []domain.Event
 	sent   *prometheus.CounterVec
 	unsaid atomic.Int64 // lots that were dropped
+	quota  *quota
 }
 
 // newsQueue bounds the lots of events that wait to be published. More are
@@ -112,8 +115,14 @@ func New(d Deps) *Service {
 	}
 	s := &Service{Deps: d, news: make(chan []domain.Event, newsQueue)}
 	s.sent = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chat_messages_total", Help: "Messages that somebody asked to write, by what became of them."}, []string{"result"})
+	s.quota = &quota{
+		most: d.Quota, now: d.Now, turn: make(chan struct{}, 1), used: make(map[string]*usage),
+		sum:     func(ctx context.Context, user string) (int64, error) { return d.Store.StoredBy(ctx, user, messageCost) },
+		failed:  func(user string, err error) { d.Log.Warn("add up what a user has stored", "user", user, "err", err) },
+		refused: prometheus.NewCounter(prometheus.CounterOpts{Name: "chat_quota_refused_total", Help: "Messages and edits that were refused because their writer keeps as much as one may."}),
+	}
 	if d.Metrics != nil {
-		d.Metrics.MustRegister(s.sent)
+		d.Metrics.MustRegister(s.sent, s.quota.refused)
 	}
 	return s
 }
@@ -149,6 +158,9 @@ func (s *Service) send(ctx context.Context, p domain.Principal, d domain.Draft) 
 	if err := s.room(); err != nil {
 		return e, err
 	}
+	if err := s.quota.take(p, d.Text); err != nil {
+		return e, err
+	}
 	names, room := domain.Mentions(d.Text)
 	e, _, err = s.Store.AppendMessage(ctx, p.ID, d, names, room, s.Now())
 	return e, err
@@ -163,6 +175,9 @@ func (s *Service) Edit(ctx context.Context, p domain.Principal, room string, seq
 		return e, err
 	}
 	if err := s.room(); err != nil {
+		return e, err
+	}
+	if err := s.quota.take(p, text); err != nil {
 		return e, err
 	}
 	names, everyone := domain.Mentions(text)

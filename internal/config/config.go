@@ -62,6 +62,7 @@ type Config struct {
 	RoomsMade       int
 	RoomMembers     int
 	RoomRequests    string
+	UserStorage     int // MiB; 0: no bound
 	DevicesPerUser  int
 	SendQueue       int
 	Drain           time.Duration

@@ -1,0 +1,39 @@
+package chat_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/testkit/live"
+)
+
+func TestOnePersonsMessagesAreBounded(t *testing.T) {
+	live.EachSetup(t, func(t *testing.T, start live.Starter) {
+		s := start("UNHIDRA_USER_STORAGE=1")
+		ann, bob := s.User("ann"), s.User("bob")
+		var room client.RoomState
+		ask(t, ann, "POST", "/rooms", obj{"kind": "public", "name": "Yard"}, &room)
+		ask(t, bob, "POST", "/rooms/"+room.ID+"/join", nil, nil)
+		at := "/rooms/" + room.ID + "/messages"
+		text := strings.Repeat("x", 16<<10)
+		code, first := "", client.Sent{}
+		for i := 0; code == "" && i < 400; i++ { // 62 are 1 MiB; on two nodes, which count apart, twice as many
+			var sent client.Sent
+			_, code = ask(t, ann, "POST", at, obj{"key": fmt.Sprint(i), "text": text}, &sent)
+			if i == 0 {
+				first = sent
+			}
+		}
+		if code != "quota" {
+			t.Fatalf("the last answer was %q", code)
+		}
+		if _, code := ask(t, ann, "PATCH", fmt.Sprintf("%s/%d", at, first.Seq), obj{"text": text[1:]}, nil); code != "quota" {
+			t.Errorf("an edit: %q", code)
+		}
+		if _, code := ask(t, bob, "POST", at, obj{"key": "1", "text": "hello"}, nil); code != "" {
+			t.Errorf("somebody else: %q", code)
+		}
+	})
+}
