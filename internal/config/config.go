@@ -15,18 +15,19 @@ import (
 // Config is every setting of the server. It is read once, in main, and passed
 // on by value: no package reads the environment itself.
 type Config struct {
-	Name         string // of the server, as people see it
-	Roles        []string
-	DataDir      string
-	DBPath       string // of SQLite; empty: unhidra.db in DataDir
-	DatabaseURL  Secret // of PostgreSQL; empty: SQLite
-	NATS         NATS   // none: one process
-	BindAddr     string // host that the gateway listens on; empty: all
-	GatewayPort  int
-	AuthAddr     string // empty: none
-	OperatorAddr string // empty: none
-	PublicURL    string // empty: by the certificate's domain, or localhost
-	TLS          TLS
+	Name                string // of the server, as people see it
+	Roles               []string
+	DataDir             string
+	DBPath              string // of SQLite; empty: unhidra.db in DataDir
+	DatabaseURL         Secret // of PostgreSQL; empty: SQLite
+	DatabaseConnections int    // to PostgreSQL, at most
+	NATS                NATS   // none: one process
+	BindAddr            string // host that the gateway listens on; empty: all
+	GatewayPort         int
+	AuthAddr            string // empty: none
+	OperatorAddr        string // empty: none
+	PublicURL           string // empty: by the certificate's domain, or localhost
+	TLS                 TLS
 
 	ServerKey     Secret   // empty: made at the first start, kept in DataDir
 	JWTSecret     Secret   // empty: derived from the server's key

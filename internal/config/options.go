@@ -44,6 +44,7 @@ func (c *Config) options() []option {
 		{server, "UNHIDRA_DATA_DIR", "data-dir", "./data", "folder of everything that the server keeps: the database, the signing key", false, str(&c.DataDir)},
 		{server, "AUTH_DB_PATH", "db", "", "SQLite file; empty: `unhidra.db` in the data folder", false, str(&c.DBPath)},
 		{server, "DATABASE_URL", "", "", "PostgreSQL instead of SQLite: `postgres://user:password@host/database`; wins over AUTH_DB_PATH", true, postgres(&c.DatabaseURL)},
+		{server, "UNHIDRA_DATABASE_CONNECTIONS", "", "20", "how many connections to PostgreSQL this process opens at most; all nodes together must stay below its `max_connections`. Where that is used up, requests wait for a free one", false, num(&c.DatabaseConnections, 6, 1000)},
 		{server, "UNHIDRA_ROLES", "roles", "all", "what this process does: `all`, or some of `auth` (the account API), `gateway` (web client, REST API, WebSocket), `worker` (what happens in the background: mails, receivers of the audit log, what is deleted for its age)", false, roles(&c.Roles)},
 		{server, "NATS_URL", "", "", "NATS servers, separated by commas, that nodes with one PostgreSQL hear of each other by: `nats://user:password@a:4222, nats://b:4222`; `tls://` for TLS. Files are named after a question mark: `tls://a:4222?ca=ca.pem&cert=node.pem&key=node.key`, or `creds=` or `nkey=`. Empty: this process is the only one", true, nats(&c.NATS)},
 

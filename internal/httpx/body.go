@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -18,7 +19,10 @@ const (
 	bodyTime  = 15 * time.Second
 	bodyPace  = 16 << 10 // bytes a second of what is announced are waited for in addition
 	largeBody = 64 << 10 // from here on a body counts as large
-	writeStep = 32 << 10 // bytes of an answer that must leave in writeStall
+	// answerTime is how long an operation may take once its body is here, whatever it
+	// waits for: a password's turn, a database that is silent.
+	answerTime = 30 * time.Second
+	writeStep  = 32 << 10 // bytes of an answer that must leave in writeStall
 	// writeStall is how long a client may take nothing of its answer. Slow ones may
 	// take all the time that they need.
 	writeStall = 20 * time.Second
@@ -68,7 +72,9 @@ func receive(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	defer leave()
-	next(ctx)
+	within, cancel := context.WithTimeout(ctx.Context(), answerTime)
+	defer cancel()
+	next(huma.WithContext(ctx, within))
 }
 
 // readBody replaces the body of r by what came of it.

@@ -12,9 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 	sqlitedriver "modernc.org/sqlite"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -151,22 +149,6 @@ func sqliteOpenError(path string, err error) error {
 		return fmt.Errorf("%s is damaged; restore a backup with `unhidra restore`: %w", path, err)
 	}
 	return fmt.Errorf("open %s: %w", path, err)
-}
-
-func (db *DB) openPostgres(ctx context.Context, o Options) (err error) {
-	db.dialect = postgres
-	config, err := pgx.ParseConfig(o.URL)
-	if err != nil {
-		return fmt.Errorf("DATABASE_URL: %w", err)
-	}
-	db.write1 = sql.OpenDB(connector{stdlib.GetConnector(*config)})
-	db.read = &reader{DB: db.write1}
-	db.read.SetMaxOpenConns(20)
-	db.read.SetMaxIdleConns(10)
-	if err := db.read.PingContext(ctx); err != nil {
-		return fmt.Errorf("PostgreSQL at DATABASE_URL does not answer; check that it runs and that the name and password are right: %w", err)
-	}
-	return nil
 }
 
 // failed turns a driver's error into what a caller may act upon. Errors that

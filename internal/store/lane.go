@@ -35,11 +35,16 @@ const lanes = 2
 // nothing was written by it, and were it so, the keys would tell. They are looked
 // for the second time.
 func (l *lane) append(ctx context.Context, jobs []*job, written func()) error {
+	ctx, cancel := context.WithTimeout(ctx, statementPatience) // whoever sends waits for its end
+	defer cancel()
 	had := l.conn != nil
 	err := l.try(ctx, jobs, false, written)
 	repeated, _ := postgresConflict(err)
 	if repeated || had && l.conn == nil {
 		err = l.try(ctx, jobs, true, written)
+	}
+	if ctx.Err() != nil {
+		return unavailable(err) // written or not: the keys will tell
 	}
 	return err
 }
@@ -97,7 +102,7 @@ func (l *lane) close(bad error) {
 // called in between.
 func (l *lane) pipeline(ctx context.Context, b *pgx.Batch, sent func(), read func(pgx.BatchResults) error) error {
 	return l.conn.Raw(func(c any) error {
-		results := c.(awayConn).Conn.Conn().SendBatch(ctx, b)
+		results := pgxConn(c).SendBatch(ctx, b)
 		sent()
 		return errors.Join(read(results), results.Close())
 	})

@@ -24,6 +24,8 @@ type Options struct {
 	Path string // SQLite file; made if missing
 	URL  string // postgres://...; wins over Path
 	Log  *slog.Logger
+	// Connections is how many a process opens to PostgreSQL at most; 0: 20.
+	Connections int
 	// Tool opens the database beside a running server, for a command of an
 	// administrator: the server's lock on a SQLite file is not taken.
 	Tool bool
@@ -40,7 +42,8 @@ type DB struct {
 	log      *slog.Logger
 	rooms    domain.RoomBounds
 	read     *reader
-	write1   *sql.DB // SQLite: the writer's connection. PostgreSQL: the same as read
+	pool     *connector // PostgreSQL
+	write1   *sql.DB    // SQLite: the writer's connection. PostgreSQL: the same as read
 	writer   *writer
 	indexer  *indexer // none in a tool
 	unlock   func()   // of the SQLite file
@@ -72,6 +75,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if !o.Tool {
 		if err := db.startIndexer(ctx); err != nil {
 			return nil, errors.Join(err, db.Close())
+		}
+		if db.pool != nil {
+			db.pool.serve()
 		}
 	}
 	return db, nil

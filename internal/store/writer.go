@@ -348,16 +348,21 @@ func (db *DB) write(ctx context.Context, fn func(ctx context.Context, t *tx) err
 		l.turned.Add(1)
 		return busy(0)
 	}
+	within, cancel := db.pool.patient(ctx, writePatience)
+	defer cancel()
 	for attempt := 0; ; attempt++ {
 		var events []domain.Event
-		err := db.inTx(ctx, func(t *tx) error {
-			err := fn(ctx, t)
+		err := db.inTx(within, func(t *tx) error {
+			err := fn(within, t)
 			events = t.events
 			return err
 		})
 		if err == nil {
 			db.committed(events)
 			return nil
+		}
+		if within.Err() != nil && ctx.Err() == nil {
+			return unavailable(err)
 		}
 		if attempt == 5 || !db.dialect.retry(err) {
 			return db.failed(err)

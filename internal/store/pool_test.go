@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// A fakePostgres is one that answers as a test wants.
+type fakePostgres struct {
+	refuse  string // code that every connection is refused with
+	silent  bool   // nothing is answered
+	fail    string // code that every statement fails with
+	frozen  bool   // statements are not answered
+	midway  bool   // fail comes after the first row
+	dropped bool   // the connection breaks at the first statement
+}
+
+// pool opens a pool to it, whose connections are pipes: time may be a test's own.
+func (f fakePostgres) pool(t *testing.T) *connector {
+	t.Helper()
+	config, err := pgx.ParseConfig("postgres://me@fake/db?sslmode=disable&default_query_exec_mode=simple_protocol")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
+	config.DialFunc = func(context.Context, string, string) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		go f.serve(theirs)
+		return ours, nil
+	}
+	c := openPool(config, defaultPool, slog.New(slog.DiscardHandler))
+	c.serve()
+	t.Cleanup(func() { _ = c.pool.Close() })
+	return c
+}
+
+func (f fakePostgres) serve(c net.Conn) {
+	defer func() { _ = c.Close() }()
+	b := pgproto3.NewBackend(c, c)
+	if _, err := b.ReceiveStartupMessage(); err != nil {
+		return
+	}
+	switch {
+	case f.silent:
+		_, _ = b.Receive() // until it is given up
+		return
+	case f.refuse != "":
+		b.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: f.refuse, Message: "no"})
+		_ = b.Flush()
+		return
+	}
+	b.Send(&pgproto3.AuthenticationOk{})
+	b.Send(&pgproto3.ParameterStatus{Name: "standard_conforming_strings", Value: "on"})
+	b.Send(&pgproto3.ParameterStatus{Name: "client_encoding", Value: "UTF8"})
+	b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+	for b.Flush() == nil {
+		m, err := b.Receive()
+		if _, query := m.(*pgproto3.Query); err != nil || !query || f.dropped {
+			return
+		}
+		if f.frozen {
+			continue
+		}
+		if f.midway {
+			b.Send(&pgproto3.RowDescription{Fields: []pgproto3.FieldDescription{{Name: []byte("a"), DataTypeOID: 25}}})
+			b.Send(&pgproto3.DataRow{Values: [][]byte{[]byte("x")}})
+		}
+		b.Send(&pgproto3.ErrorResponse{Severity: "ERROR", Code: f.fail, Message: "no"})
+		b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+	}
+}
+
+func (c *connector) rows(ctx context.Context) error {
+	rows, err := c.pool.QueryContext(ctx, `SELECT a`)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+	}
+	return rows.Err()
+}
+
+// TestWhateverConnectReturnsIsAway: whoever asks while the server runs and gets no
+// connection is told to come back, whatever PostgreSQL's reason is.
+func TestWhateverConnectReturnsIsAway(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{
+		"08000", "08P01", "0A000", "25006", "28000", "28P01", "3D000", "42501", "42P01", "53000", "53100", "53200", "53300", "53400",
+		"55000", "55006", "55P03", "57014", "57P01", "57P02", "57P03", "57P04", "57P05", "58000", "58030", "58P01", "XX000", "XX001",
+	} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			err := fakePostgres{refuse: code}.pool(t).rows(t.Context())
+			if domain.CodeOf(err) != "store_unavailable" || postgresCode(err) != code {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// TestStatementsOfAnAwayDatabase: what a statement fails with says whether the database
+// is away or the statement is wrong; also once rows have come.
+func TestStatementsOfAnAwayDatabase(t *testing.T) {
+	t.Parallel()
+	for code, is := range map[string]bool{
+		"08006": true, "25006": true, "28000": true, "3D000": true, "42501": true, "42P01": true, "53100": true, "53200": true, "53300": true,
+		"55000": true, "55P03": true, "57014": true, "57P01": true, "57P05": true, "58030": true,
+		"22P02": false, "23505": false, "25001": false, "42601": false, "42703": false, "40001": false,
+	} {
+		for _, midway := range []bool{false, true} {
+			t.Run(code, func(t *testing.T) {
+				t.Parallel()
+				c := fakePostgres{fail: code, midway: midway}.pool(t)
+				err := c.rows(t.Context())
+				_, exec := c.pool.ExecContext(t.Context(), `UPDATE a`)
+				for _, err := range []error{err, exec} {
+					if (domain.CodeOf(err) == "store_unavailable") != is || postgresCode(err) != code {
+						t.Errorf("after a row %v: %v", midway, err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestASilentDatabaseIsGivenUp: one that accepts and says nothing, or freezes, holds up
+// nobody for longer than some seconds; and whoever gives up first hears their own reason.
+func TestASilentDatabaseIsGivenUp(t *testing.T) {
+	for name, f := range map[string]fakePostgres{"silent": {silent: true}, "frozen": {frozen: true}, "dropped": {dropped: true}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := f.pool(t)
+				defer func() { _ = c.pool.Close() }()
+				begin := time.Now()
+				err := c.rows(t.Context())
+				if d := time.Since(begin); domain.CodeOf(err) != "store_unavailable" || d > 12*time.Second {
+					t.Errorf("after %v: %v", d, err)
+				}
+				short, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				err = c.rows(short)
+				if name != "dropped" && (domain.KindOf(err) == domain.Unavailable || short.Err() == nil) {
+					t.Errorf("given up by the caller: %v", err)
+				}
+				time.Sleep(time.Minute) // the driver's own farewells
+			})
+		})
+	}
+}
