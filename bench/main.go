@@ -264,7 +264,7 @@ func (b *bench) reading(ctx context.Context, n int, path string) {
 	})
 	find := func(order domain.SearchOrder) func() error {
 		return func() error {
-			q, err := fulltext.Parse(fmt.Sprintf("word%d word%d word%d", b.words.Uint64()%20, b.words.Uint64()%20, b.words.Uint64()%200))
+			q, err := fulltext.Parse(fmt.Sprintf("word%d word%d word%d", b.words.Uint64()%20, b.words.Uint64()%20, b.words.Uint64()%200), time.UTC)
 			if err != nil {
 				return err
 			}
@@ -288,7 +288,7 @@ func (b *bench) indexed(ctx context.Context) {
 	if _, _, err := b.db.AppendMessage(ctx, user(0), domain.Draft{Room: b.rooms[0], Key: mark, Text: mark}, nil, false, time.Now()); err != nil {
 		log.Fatal(err)
 	}
-	q, err := fulltext.Parse(mark)
+	q, err := fulltext.Parse(mark, time.UTC)
 	if err != nil {
 		log.Fatal(err)
 	}

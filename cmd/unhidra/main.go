@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // time zones where the system has none
 
 	"github.com/unhidra/unhidra/internal/config"
 )

@@ -49,7 +49,7 @@ const (
 // SearchCursor is the place in a list of hits after which the next page
 // begins. The zero cursor is the beginning.
 type SearchCursor struct {
-	Pos  int64 `json:"p,omitempty"` // Newest: the last hit's place in the log
+	Pos  int64 `json:"p,omitempty"` // Newest: the last hit's place in the log; Relevance: all hits are before it
 	Skip int   `json:"s,omitempty"` // Relevance: hits shown so far
 }
 

@@ -3,10 +3,11 @@
 // words in the same way, so that neither database's own idea of a language
 // matters.
 //
-// Words are runs of letters and digits, without case, diacritics and
+// Words are runs of letters, digits and marks, without case, accents and
 // compatibility forms (Unicode NFKD). Scripts that are written without spaces
-// (Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese) are cut into
-// overlapping pairs of characters.
+// (Chinese, Japanese, Thai, Lao, Khmer, Burmese and others), and Korean, which puts
+// its particles right behind a word, are cut into overlapping pairs of characters. A
+// symbol such as an emoji is a word.
 package fulltext
 
 import (
@@ -15,22 +16,26 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/unicode/rangetable"
 )
-
-// maxWord bounds a word, in bytes: what is longer is cut, here as in a query.
-const maxWord = 64
 
 // Token is one word of a text and where it stands, in bytes.
 type Token struct {
 	Word       string
 	Start, End int
+
+	unspaced bool
+	last     bool // the last character of a run of an unspaced script, alone
 }
 
-// unspaced are the scripts written without spaces between words.
-var unspaced = []*unicode.RangeTable{
-	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul,
-	unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar,
-}
+// unspaced are the scripts that are cut into pairs. Some signs of Japanese are of no
+// script, or of several.
+var unspaced = rangetable.Merge(
+	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Bopomofo, unicode.Hangul, unicode.Yi,
+	unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tai_Le, unicode.New_Tai_Lue, unicode.Tai_Tham, unicode.Tai_Viet,
+	unicode.Javanese, unicode.Balinese,
+	rangetable.New('〆', '〱', '〲', '〳', '〴', '〵', '〼', 'ー', 'ｰ', 'ﾞ', 'ﾟ'),
+)
 
 type class int
 
@@ -38,24 +43,48 @@ const (
 	gap class = iota
 	letter
 	pair // of a script without spaces
+	sign // a symbol: a word by itself
 )
 
 func classOf(r rune) class {
 	switch {
+	case r < utf8.RuneSelf:
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return letter
+		}
+		return gap
 	case r == utf8.RuneError:
 		return gap
-	case r >= 0x0e00 && unicode.In(r, unspaced...) && (unicode.IsLetter(r) || unicode.IsMark(r)):
-		return pair
-	case unicode.IsLetter(r), unicode.IsDigit(r), unicode.IsNumber(r):
+	case unicode.IsLetter(r), unicode.IsNumber(r), unicode.IsMark(r) && !dropped(r):
+		if unicode.Is(unspaced, r) {
+			return pair
+		}
 		return letter
+	case symbol(r):
+		return sign
 	}
 	return gap
 }
 
-// Tokens returns the words of text in the order in which they stand. It takes
-// time linear in the length of text.
-func Tokens(text string) []Token {
-	var tokens []Token
+// symbol is true of emoji and their like. Those that say something in ASCII by NFKD
+// are left out.
+func symbol(r rune) bool { return r > 0xff && unicode.Is(unicode.So, r) }
+
+// joins reports whether r, in the middle of a word, is a part of it: marks, and what
+// tells letters to join or not.
+func joins(r rune) bool {
+	return r >= utf8.RuneSelf && (unicode.IsMark(r) || r == '\u200c' || r == '\u200d' || r == '\u00ad' || r == '\u2060')
+}
+
+// run is a stretch of text of one class.
+type run struct {
+	start, end int
+	class      class
+}
+
+// runs cuts text into its words and what is cut further. It takes time linear in the
+// length of text.
+func runs(text string) (rs []run) {
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])
 		c := classOf(r)
@@ -63,65 +92,70 @@ func Tokens(text string) []Token {
 			i += size
 			continue
 		}
-		end := runEnd(text, i+size, c)
-		if c == letter {
-			if w := fold(text[i:end]); w != "" {
-				tokens = append(tokens, Token{w, i, end})
+		end := i + size
+		for end < len(text) {
+			r, size := utf8.DecodeRuneInString(text[end:])
+			if !joins(r) && (c == sign || classOf(r) != c) {
+				break
 			}
-		} else {
-			tokens = append(tokens, pairs(text[i:end], i)...)
+			end += size
 		}
+		rs = append(rs, run{i, end, c})
 		i = end
+	}
+	return rs
+}
+
+// Tokens returns the words of text in the order in which they stand. It takes
+// time linear in the length of text.
+func Tokens(text string) []Token {
+	var tokens []Token
+	for _, r := range runs(text) {
+		if r.class == pair {
+			tokens = append(tokens, pairs(clusters(text, r))...)
+		} else if w := fold(text[r.start:r.end]); w != "" {
+			tokens = append(tokens, Token{Word: w, Start: r.start, End: r.end})
+		}
 	}
 	return tokens
 }
 
-// runEnd is the end of the run of class c that text[i:] goes on with. Marks
-// belong to the letter before them.
-func runEnd(text string, i int, c class) int {
-	for i < len(text) {
-		r, size := utf8.DecodeRuneInString(text[i:])
-		if classOf(r) != c && !unicode.Is(unicode.Mn, r) {
-			break
-		}
-		i += size
-	}
-	return i
+// cluster is what reads as one character, in bytes of a text, and its searched form.
+type cluster struct {
+	start, end int
+	word       string
 }
 
-// fold makes the searched form of a word.
-func fold(word string) string {
-	if len(word) > 4*maxWord {
-		word = strings.ToValidUTF8(word[:4*maxWord], "")
-	}
-	var b strings.Builder
-	for _, r := range norm.NFKD.String(word) {
-		if unicode.IsLetter(r) || unicode.IsNumber(r) {
-			if b.Len()+utf8.RuneLen(r) > maxWord {
+// clusters cuts a run of an unspaced script into characters: a letter with its marks, a
+// syllable of Korean however it is written.
+func clusters(text string, r run) (cs []cluster) {
+	for i := r.start; i < r.end; {
+		end := i + norm.NFKC.NextBoundaryInString(text[i:r.end], true)
+		for end < r.end { // what NFKC keeps apart, and yet is no character by itself
+			next, size := utf8.DecodeRuneInString(text[end:])
+			if !joins(next) {
 				break
 			}
-			b.WriteRune(unicode.ToLower(r))
+			end += size
 		}
+		if w := fold(text[i:end]); w != "" {
+			cs = append(cs, cluster{i, end, w})
+		}
+		i = end
 	}
-	return b.String()
+	return cs
 }
 
-// pairs cuts a run of an unspaced script into overlapping pairs, and ends with
-// its last character alone, so that every character begins some token.
-func pairs(run string, offset int) []Token {
-	var starts []int
-	for i, r := range run {
-		if !unicode.Is(unicode.Mn, r) || i == 0 {
-			starts = append(starts, i)
+// pairs are overlapping pairs of characters, and the last one alone, so that every
+// character begins some token.
+func pairs(cs []cluster) []Token {
+	tokens := make([]Token, 0, len(cs))
+	for i, c := range cs {
+		t := Token{Word: c.word, Start: c.start, End: c.end, unspaced: true, last: true}
+		if i+1 < len(cs) {
+			t.Word, t.End, t.last = cut(c.word+cs[i+1].word), cs[i+1].end, false
 		}
-	}
-	starts = append(starts, len(run))
-	var tokens []Token
-	for i := range len(starts) - 1 {
-		end := starts[min(i+2, len(starts)-1)]
-		if w := fold(run[starts[i]:end]); w != "" {
-			tokens = append(tokens, Token{w, offset + starts[i], offset + end})
-		}
+		tokens = append(tokens, t)
 	}
 	return tokens
 }

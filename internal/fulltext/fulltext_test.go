@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -32,7 +33,7 @@ func TestTokens(t *testing.T) {
 		"a\u0301 b":        "a b",
 		"":                 "",
 		"...":              "",
-		"😀 smile":          "smile",
+		"😀 smile":          "😀 smile",
 		"עִבְרִית العربية": "עברית العربية",
 	} {
 		if got := strings.Join(wordsOf(text), " "); got != want {
@@ -42,7 +43,7 @@ func TestTokens(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	q, err := Parse(`hello "two words" pre* -not from:@Ann in:"My room" before:2026-02-01 after:2026-01-01 has:link don't`)
+	q, err := Parse(`hello "two words" pre* -not from:@ann in:"My room" before:2026-02-01 after:2026-01-01 has:link don't`, time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,15 +59,127 @@ func TestParse(t *testing.T) {
 	if q.From != "ann" || q.In != "My room" || !q.HasLink || q.Before.Day() != 1 || q.After.Month() != 1 {
 		t.Errorf("%+v", q)
 	}
-	for _, bad := range []string{"", "-only", "before:soon", "has:tail", "from:", strings.Repeat("x", MaxQuery+1), strings.Repeat("x ", 20), "...", "before:2026-01-01"} {
-		if q, err := Parse(bad); domain.CodeOf(err) != "bad_query" {
+	for _, bad := range []string{"", " ", "before:soon", "has:tail", strings.Repeat("x", MaxQuery+1), strings.Repeat("x ", 20)} {
+		if q, err := Parse(bad, time.UTC); domain.CodeOf(err) != "bad_query" {
 			t.Errorf("%q is accepted: %+v, %v", bad, q, err)
 		}
 	}
 }
 
+// What is no filter and no operator is text.
+func TestParseTakesTextAsText(t *testing.T) {
+	for s, want := range map[string]string{
+		"C++": "c", "--force": "force", "-only": "only", "-a -b": "a b", "error in: foo": "error in foo", "from:": "from",
+		"😀": "😀", "👩‍💻": "👩 💻", "❤️": "❤", "w*": "w", "wo*": "wo*", "...": "", "-": "", "-> x": "x", `"`: "", "a -b": "a !b", "a --b": "a b",
+	} {
+		q, err := Parse(s, time.UTC)
+		if err != nil {
+			t.Errorf("%q is refused: %v", s, err)
+			continue
+		}
+		var got []string
+		for _, c := range q.Clauses {
+			w := strings.Join(c.Words, " ")
+			if c.Prefix {
+				w += "*"
+			}
+			if c.Not {
+				w = "!" + w
+			}
+			got = append(got, w)
+		}
+		if strings.Join(got, " ") != want || q.Nothing() != (want == "") {
+			t.Errorf("%q: %q, want %q", s, got, want)
+		}
+	}
+}
+
+// Days are those of the reader.
+func TestParseTakesDaysOfTheReader(t *testing.T) {
+	zone, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := Parse("x after:2026-03-08 before:2026-03-09", zone) // a day of 23 hours
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q.After.UTC().Hour() != 5 || q.Before.Sub(q.After) != 23*time.Hour {
+		t.Errorf("from %v to %v", q.After.UTC(), q.Before.UTC())
+	}
+}
+
+func TestFound(t *testing.T) {
+	for _, c := range []struct{ text, q string }{
+		{"한국어를 배워요", "한국"}, {"책을 읽다", "책"}, {"\u1112\u1161\u11ab\u1100\u116e\u11a8\u110b\u1165", "한국"}, {"한국어", "\u1112\u1161\u11ab\u1100\u116e\u11a8"},
+		{"エラーが出た", "エラー"}, {"データベース", "ベース"}, {"ﾃﾞｰﾀﾍﾞｰｽ", "データ"}, {"東京2020大会", "東京2020"}, {"会议2024", "会议2024"}, {"会议2024", "2024"}, {"v2版本", "v2版"},
+		{"Анна Каренина", "анна"}, {"Mesut Özil", "oz*"}, {"Straße", "strasse"}, {"Strasse", "straße"}, {"STRASSE", "Straße"}, {"Łódź", "lodz"}, {"ὈΔΥΣΣΕΎΣ", "οδυσσευς"},
+		{"लड़की है", "लड़की"}, {"kimi \u0e01\u0e34\u0e19\u0e02\u0e49\u0e32\u0e27", "กิน"}, {"می\u200cخواهم", "میخواهم"}, {"مُحَمَّد", "محمد"}, {"soft\u00adware", "software"},
+		{"great 👍🏽 work", "👍"}, {"I ❤️ it", "❤"}, {"İstanbul", "istanbul"}, {"ışık", "isik"}, {"二〇二四年", "〇二四"}, {"がか", "が"},
+	} {
+		q, err := Parse(c.q, time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q.Score(c.text) == 0 {
+			t.Errorf("%q does not find %q: %v, %q", c.q, c.text, q.Clauses, wordsOf(c.text))
+		}
+	}
+	for _, c := range []struct{ text, q string }{{"का", "की"}, {"กน", "กิน"}, {"か", "が"}, {"tea", "teas"}, {"京都", "東京"}, {"한", "하"}} {
+		q, err := Parse(c.q, time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q.Score(c.text) != 0 {
+			t.Errorf("%q finds %q", c.q, c.text)
+		}
+	}
+}
+
+// Whatever stands in a text between two edges of a word is found by itself.
+func FuzzFound(f *testing.F) {
+	for _, s := range []string{"Hello, wörld", "今日は天気2020大会", "a\u0301\xff漢", "한국어를 \u1112\u1161\u11ab", "エラー ﾃﾞｰﾀ", "की का กินข้าว ខ្មែរ မြန်မာ", "می\u200cخواهم", "👩‍💻❤️🇩🇪", "ﬁ½㍿℃"} {
+		f.Add(s, uint(0), uint(3))
+	}
+	f.Fuzz(func(t *testing.T, text string, from, to uint) {
+		var starts, ends []int
+		for _, r := range runs(text) {
+			if r.class != pair {
+				starts, ends = append(starts, r.start), append(ends, r.end)
+				continue
+			}
+			for _, c := range clusters(text, r) {
+				starts, ends = append(starts, c.start), append(ends, c.end)
+			}
+		}
+		if len(starts) == 0 {
+			return
+		}
+		i, j := starts[from%uint(len(starts))], ends[to%uint(len(ends))]
+		if i >= j {
+			return
+		}
+		var q Query
+		q.add(text[i:j], false)
+		if len(q.Clauses) > 0 && q.Score(text) == 0 {
+			t.Fatalf("%q does not find %q: %v in %q", text[i:j], text, q.Clauses, wordsOf(text))
+		}
+	})
+}
+
+func TestName(t *testing.T) {
+	for _, c := range []struct{ name, q string }{{"anna Анна Каренина", "карен"}, {"mesut Özil", "oz"}, {"Łódź office", "lod"}, {"王小明", "小明"}, {"김철수", "철수"}, {"Straße 5", "strasse 5"}} {
+		if !strings.Contains(Name(c.name), Name(c.q)) {
+			t.Errorf("%q does not find %q: %q in %q", c.q, c.name, Name(c.q), Name(c.name))
+		}
+	}
+	if strings.Contains(Name("hanna"), Name("anna")) {
+		t.Error("the middle of a word is found")
+	}
+}
+
 func TestSnippet(t *testing.T) {
-	q, err := Parse("tea")
+	q, err := Parse("tea", time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,6 +193,22 @@ func TestSnippet(t *testing.T) {
 	} {
 		snippet, marks := q.Snippet(text)
 		if got := marked(snippet, marks); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestSnippetsHaveNoMarksOfMarkdown(t *testing.T) {
+	for text, want := range map[string]string{
+		"**bold** _and_ `code` ~~gone~~":         "bold and code gone",
+		"# Title\n> a quote\n```go\nx := 1\n```": "Title a quote  x := 1 ",
+		"see [the docs](https://x/y) now":        "see the docs now",
+		"snake_case_name 2*3*4 a * b * c":        "snake_case_name 2*3*4 a * b * c",
+		"a ~ b `` x ` y [z] (w) f(x)[0](":        "a ~ b `` x ` y [z] (w) f(x)[0](",
+		"***both***, **a** **b**":                "both, a b",
+		"-- #hash ## x":                          "-- #hash ## x",
+	} {
+		if got, _ := (Query{}).Snippet(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
@@ -120,7 +249,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(s, "a text to look in 漢字")
 	}
 	f.Fuzz(func(t *testing.T, s, text string) {
-		q, err := Parse(s)
+		q, err := Parse(s, time.UTC)
 		if err != nil {
 			if domain.KindOf(err) != domain.Invalid {
 				t.Fatalf("%q: %v", s, err)

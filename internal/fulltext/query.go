@@ -1,6 +1,7 @@
 package fulltext
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -35,25 +36,34 @@ type Query struct {
 
 // Parse reads a query: words, "phrases", prefix*, -without, from:name,
 // in:room, in:"a room", before:2026-01-31, after:2026-01-31 and has:link.
-// Days are in UTC; before: excludes the day, after: includes it.
-func Parse(s string) (Query, error) {
+// Days are those of zone; before: excludes the day, after: includes it.
+//
+// What is none of these is text: C++, --force, a colon with nothing behind it. A
+// query of nothing but exclusions looks for what they exclude. One of punctuation
+// alone finds nothing; see Nothing.
+func Parse(s string, zone *time.Location) (Query, error) {
 	var q Query
 	if utf8.RuneCountInString(s) > MaxQuery {
 		return q, invalid("a search has at most %d characters", MaxQuery)
 	}
+	if strings.TrimSpace(s) == "" {
+		return q, invalid("say what to look for: a word, a \"phrase\", or a beginning*")
+	}
 	for s = strings.TrimSpace(s); s != ""; s = strings.TrimSpace(s) {
 		var not bool
-		if rest, ok := strings.CutPrefix(s, "-"); ok && rest != "" && !unicode.IsSpace(rune(rest[0])) {
-			not, s = true, rest
+		if rest, ok := strings.CutPrefix(s, "-"); ok && rest != "" {
+			next, _ := utf8.DecodeRuneInString(rest)
+			not = next == '"' || classOf(next) != gap
+			s = s[1:]
 		}
 		name, rest, isFilter := cutFilter(s)
-		if !isFilter {
+		if !isFilter || not {
 			rest = s
 		}
 		value, after := cutValue(rest)
 		s = after
 		if isFilter && !not {
-			if err := q.filter(name, value); err != nil {
+			if err := q.filter(name, value, zone); err != nil {
 				return q, err
 			}
 			continue
@@ -63,25 +73,27 @@ func Parse(s string) (Query, error) {
 	if len(q.Clauses) > maxClauses {
 		return q, invalid("a search has at most %d words and phrases", maxClauses)
 	}
-	return q, q.check()
-}
-
-func (q *Query) check() error {
-	for _, c := range q.Clauses {
-		if !c.Not {
-			return nil
+	if !q.filters() && !slices.ContainsFunc(q.Clauses, func(c Clause) bool { return !c.Not }) {
+		for i := range q.Clauses {
+			q.Clauses[i].Not = false
 		}
 	}
-	if len(q.Clauses) == 0 && (q.From != "" || q.In != "" || q.HasLink) {
-		return nil
-	}
-	return invalid("say what to look for: a word, a \"phrase\", or a beginning*")
+	return q, nil
 }
+
+func (q *Query) filters() bool {
+	return q.From != "" || q.In != "" || q.HasLink || !q.Before.IsZero() || !q.After.IsZero()
+}
+
+// Nothing reports whether q says nothing that a message could hold: it finds none.
+func (q *Query) Nothing() bool { return len(q.Clauses) == 0 && !q.filters() }
 
 func cutFilter(s string) (name, rest string, ok bool) {
 	for _, name := range []string{"from", "in", "before", "after", "has"} {
 		if len(s) > len(name) && s[len(name)] == ':' && strings.EqualFold(s[:len(name)], name) {
-			return name, s[len(name)+1:], true
+			value := s[len(name)+1:]
+			next, _ := utf8.DecodeRuneInString(value)
+			return name, value, value != "" && !unicode.IsSpace(next)
 		}
 	}
 	return "", "", false
@@ -103,19 +115,16 @@ func cutValue(s string) (value, rest string) {
 	return s, ""
 }
 
-func (q *Query) filter(name, value string) (err error) {
-	if value == "" {
-		return invalid("%s: needs a value right after the colon", name)
-	}
+func (q *Query) filter(name, value string, zone *time.Location) (err error) {
 	switch name {
 	case "from":
-		q.From = strings.ToLower(strings.TrimPrefix(value, "@"))
+		q.From = strings.TrimPrefix(value, "@")
 	case "in":
 		q.In = strings.TrimPrefix(value, "#")
 	case "before":
-		q.Before, err = day(name, value)
+		q.Before, err = day(name, value, zone)
 	case "after":
-		q.After, err = day(name, value)
+		q.After, err = day(name, value, zone)
 	case "has":
 		if !strings.EqualFold(value, "link") {
 			return invalid("has: knows only has:link")
@@ -125,35 +134,38 @@ func (q *Query) filter(name, value string) (err error) {
 	return err
 }
 
-func day(name, value string) (time.Time, error) {
-	t, err := time.Parse(time.DateOnly, value)
+func day(name, value string, zone *time.Location) (time.Time, error) {
+	t, err := time.ParseInLocation(time.DateOnly, value, zone)
 	if err != nil {
 		return t, invalid("%s: takes a day such as 2026-01-31", name)
 	}
 	return t, nil
 }
 
-// add makes a clause of a word or phrase. A word such as don't or a-b is made
-// of several: they must stand together. A lone character of a script without
-// spaces looks for every pair that begins with it.
+// minPrefix is how many characters a beginning* has at least; a shorter one is taken
+// for the word itself.
+const minPrefix = 2
+
+// add makes a clause of a word or phrase. A word such as don't or a-b is made of
+// several: they must stand together. The last character of a script without spaces
+// begins every pair that goes on with it.
 func (q *Query) add(text string, not bool) {
-	prefix := strings.HasSuffix(text, "*")
 	tokens := Tokens(text)
-	c := Clause{Prefix: prefix, Not: not}
-	for i, t := range tokens {
-		single := utf8.RuneCountInString(t.Word) == 1
-		last, _ := utf8.DecodeLastRuneInString(t.Word)
-		if unspacedWord := classOf(last) == pair; unspacedWord && single {
-			if i > 0 && tokens[i-1].End == t.End {
-				continue // the end of a run whose pairs say it all
-			}
-			c.Prefix = true
+	if len(tokens) == 0 {
+		return
+	}
+	end := tokens[len(tokens)-1]
+	c := Clause{Not: not, Prefix: strings.HasSuffix(text, "*") && utf8.RuneCountInString(end.Word) >= minPrefix}
+	if end.last {
+		c.Prefix = true
+		if n := len(tokens); n > 1 && tokens[n-2].End == end.End {
+			tokens, c.Prefix = tokens[:n-1], false // the pairs before say it all
 		}
+	}
+	for _, t := range tokens {
 		c.Words = append(c.Words, t.Word)
 	}
-	if len(c.Words) > 0 {
-		q.Clauses = append(q.Clauses, c)
-	}
+	q.Clauses = append(q.Clauses, c)
 }
 
 func invalid(format string, args ...any) error {

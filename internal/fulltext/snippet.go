@@ -59,9 +59,11 @@ func (q Query) Score(text string) float64 {
 	return score
 }
 
-// Snippet returns the part of text around the first match, on one line, and the
-// matches in it as pairs of UTF-16 offsets, which is how browsers count.
+// Snippet returns the part of text around the first match, on one line, without the
+// marks of Markdown, and the matches in it as pairs of UTF-16 offsets, which is how
+// browsers count.
 func (q Query) Snippet(text string) (snippet string, marks [][2]int) {
+	text = plain(text)
 	spans, _ := q.matches(text)
 	from := 0
 	if len(spans) > 0 {

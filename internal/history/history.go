@@ -6,7 +6,6 @@ package history
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -27,6 +26,7 @@ type Store interface {
 	Replay(ctx context.Context, room string, after int64, limit int) ([]domain.Event, error)
 	MessageAt(ctx context.Context, room string, seq int64) (domain.Message, error)
 	Versions(ctx context.Context, room string, seq int64) ([]domain.Version, error)
+	UsersByID(ctx context.Context, ids []string) ([]domain.User, error)
 	Indexed(ctx context.Context) (all bool, err error)
 	Search(ctx context.Context, user string, q fulltext.Query, order domain.SearchOrder, c domain.SearchCursor, limit int) ([]domain.Hit, *domain.SearchCursor, error)
 	Retained
@@ -265,6 +265,7 @@ func (s *Service) getVersions(ctx context.Context, in *messageInput) (*struct{ B
 }
 
 type searchInput struct {
+	Zone   string `query:"zone" maxLength:"64" example:"Europe/Vienna" doc:"whose days before: and after: mean, as an IANA name; that of your profile unless you say, or else UTC"`
 	Q      string `query:"q" required:"true" maxLength:"1024" doc:"words, \"phrases\", prefix*, -without, from:name, in:room, before:2026-01-31, after:2026-01-31, has:link"`
 	Sort   string `query:"sort" enum:"newest,relevance" default:"newest"`
 	Cursor string `query:"cursor"`
@@ -286,7 +287,11 @@ type searchOutput struct {
 }
 
 func (s *Service) search(ctx context.Context, in *searchInput) (*struct{ Body searchOutput }, error) {
-	q, err := fulltext.Parse(strings.TrimSpace(in.Q))
+	zone, err := s.zone(ctx, in.Zone)
+	if err != nil {
+		return nil, err
+	}
+	q, err := fulltext.Parse(in.Q, zone)
 	if err != nil {
 		return nil, err
 	}
@@ -315,6 +320,25 @@ func (s *Service) search(ctx context.Context, in *searchInput) (*struct{ Body se
 		return nil
 	})
 	return &struct{ Body searchOutput }{out}, err
+}
+
+// zone is the one that the reader asks for, or that of the reader's profile.
+func (s *Service) zone(ctx context.Context, name string) (*time.Location, error) {
+	if name == "" {
+		us, err := s.Store.UsersByID(ctx, []string{httpx.Principal(ctx).ID})
+		if err != nil || len(us) == 0 {
+			return time.UTC, err
+		}
+		if zone, err := time.LoadLocation(us[0].TimeZone); err == nil {
+			return zone, nil
+		}
+		return time.UTC, nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		return nil, domain.InvalidField("?zone", "a time zone is an IANA name such as Europe/Vienna")
+	}
+	return zone, nil
 }
 
 func found(q fulltext.Query, m domain.Message) hit {

@@ -26,7 +26,7 @@ const (
 
 // indexFormat says how entries are made. Whoever changes that, here or in package
 // fulltext, raises it: then all messages are indexed anew, beside what else is to do.
-const indexFormat = 2
+const indexFormat = 3
 
 // A term is what the index holds: the number of the message's room, a sign, and what
 // stands behind it. So a search reads what its own rooms have of a word, and neither

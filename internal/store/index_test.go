@@ -54,7 +54,7 @@ func TestIndexerWritesWhatIsTrueByThen(t *testing.T) {
 	}
 	var found []string
 	for _, q := range []string{"kept", "before", "after", "deleted", "purged", "newcomer"} {
-		query, err := fulltext.Parse(q)
+		query, err := fulltext.Parse(q, time.UTC)
 		if err != nil {
 			t.Fatal(err)
 		}

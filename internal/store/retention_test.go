@@ -37,7 +37,7 @@ func floor(t *testing.T, db *store.DB, room string) int64 {
 
 func find(t *testing.T, db *store.DB, user, q string) (seqs []int64) {
 	t.Helper()
-	query, err := fulltext.Parse(q)
+	query, err := fulltext.Parse(q, time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,9 @@ const roomsAtOnce = 64
 // the newest 400 matches, and says nothing of those before. next is nil at the
 // end. Messages of other rooms have no part in how long it takes.
 func (db *DB) Search(ctx context.Context, user string, q fulltext.Query, order domain.SearchOrder, c domain.SearchCursor, limit int) (hits []domain.Hit, next *domain.SearchCursor, err error) {
+	if q.Nothing() {
+		return nil, nil, nil
+	}
 	s, err := db.scope(ctx, user, q)
 	if err != nil {
 		return nil, nil, err
@@ -41,10 +44,11 @@ func (db *DB) Search(ctx context.Context, user string, q fulltext.Query, order d
 }
 
 func (db *DB) ranked(ctx context.Context, s scope, c domain.SearchCursor, limit int) ([]domain.Hit, *domain.SearchCursor, error) {
-	hits, err := db.matches(ctx, s, 0, rankedHits)
-	if err != nil {
+	hits, err := db.matches(ctx, s, c.Pos, rankedHits)
+	if err != nil || len(hits) == 0 {
 		return nil, nil, err
 	}
+	top := hits[0].Pos + 1 // later pages rank the same hits, whatever came meanwhile
 	scores := make(map[int64]float64, len(hits))
 	for _, h := range hits {
 		scores[h.Pos] = s.q.Score(h.Message.Text)
@@ -54,7 +58,7 @@ func (db *DB) ranked(ctx context.Context, s scope, c domain.SearchCursor, limit 
 	if len(hits) <= limit {
 		return hits, nil, nil
 	}
-	return hits[:limit], &domain.SearchCursor{Skip: c.Skip + limit}, nil
+	return hits[:limit], &domain.SearchCursor{Pos: top, Skip: c.Skip + limit}, nil
 }
 
 // scope is what a search looks for and where.
@@ -69,7 +73,7 @@ type scope struct {
 func (db *DB) scope(ctx context.Context, user string, q fulltext.Query) (s scope, err error) {
 	s = scope{q: q, user: user}
 	if q.From != "" {
-		err := db.read.QueryRowContext(ctx, `SELECT id FROM users WHERE username = $1 OR id = $1`, q.From).Scan(&s.sender)
+		err := db.read.QueryRowContext(ctx, `SELECT id FROM users WHERE username = $1 OR id = $1`, strings.ToLower(q.From)).Scan(&s.sender)
 		if errors.Is(err, sql.ErrNoRows) {
 			return s, badQuery("from: there is no user %q", q.From)
 		}

@@ -17,7 +17,7 @@ import (
 // most the two seconds that are promised.
 func found(t *testing.T, db *store.DB, user, q string, order domain.SearchOrder, n int) []string {
 	t.Helper()
-	query, err := fulltext.Parse(q)
+	query, err := fulltext.Parse(q, time.UTC)
 	if err != nil {
 		t.Fatalf("%s: %v", q, err)
 	}
@@ -76,7 +76,7 @@ func TestSearch(t *testing.T) {
 			t.Errorf("newest: %q", texts)
 		}
 		for _, q := range []string{"tea in:garden", "tea from:nobody"} {
-			query, _ := fulltext.Parse(q)
+			query, _ := fulltext.Parse(q, time.UTC)
 			if _, _, err := db.Search(t.Context(), userID(0), query, domain.Newest, domain.SearchCursor{}, 10); domain.KindOf(err) != domain.Invalid {
 				t.Errorf("%s: %v", q, err)
 			}
@@ -117,8 +117,10 @@ func TestSearchPages(t *testing.T) {
 			say(t, db, userID(i%2), room, fmt.Sprint(i), fmt.Sprintf("word number %d", i))
 		}
 		found(t, db, userID(0), "word", domain.Newest, 25)
-		q, _ := fulltext.Parse("word")
+		q, _ := fulltext.Parse("word", time.UTC)
+		came := 0 // between the pages, and so not in them
 		for _, order := range []domain.SearchOrder{domain.Newest, domain.Relevance} {
+			all := 25 + came
 			seen := make(map[int64]bool)
 			cursor := &domain.SearchCursor{}
 			for pages := 0; cursor != nil && pages < 10; pages++ {
@@ -133,9 +135,12 @@ func TestSearchPages(t *testing.T) {
 					seen[h.Message.Seq] = true
 				}
 				cursor = next
+				say(t, db, userID(0), room, fmt.Sprint(order, pages), "word word word between the pages")
+				indexed(t, db)
+				came++
 			}
-			if len(seen) != 25 {
-				t.Errorf("%s: %d of 25", order, len(seen))
+			if len(seen) != all {
+				t.Errorf("%s: %d of %d", order, len(seen), all)
 			}
 		}
 	})

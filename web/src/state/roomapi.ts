@@ -91,7 +91,7 @@ export class RoomApi implements port.RoomApi {
 
   async search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<port.SearchPage> {
     type Found = Omit<port.SearchHit, 'room'>;
-    const got = await this.#get<port.PageOf<Found> & { incomplete?: boolean }>(`/search?${new URLSearchParams({ q, sort, cursor })}`);
+    const got = await this.#get<port.PageOf<Found> & { incomplete?: boolean }>(`/search?${new URLSearchParams({ q, sort, cursor, zone: Intl.DateTimeFormat().resolvedOptions().timeZone })}`);
     await this.#rooms.ready; // a hit without its room cannot be shown
     const items = got.items.flatMap((h) => {
       const room = this.#rooms.get(h.message.room);
