@@ -146,6 +146,7 @@ type Step struct {
 	Methods []string   `json:"methods,omitempty" doc:"second factors that there are: passkey, totp, recovery"`
 	Access  string     `json:"access_token,omitempty"`
 	Expires *time.Time `json:"expires,omitempty" doc:"of the access token"`
+	Life    int64      `json:"expires_in,omitempty" doc:"seconds that the access token is good for, whatever the client's clock says"`
 	Refresh string     `json:"refresh_token,omitempty" doc:"good once; native clients only"`
 	Limited bool       `json:"limited,omitempty" doc:"a second factor must be added before anything else"`
 	Me      *wire.Me   `json:"me,omitempty"`
@@ -211,6 +212,7 @@ func (s *Service) answer(v Signed, web bool, err error) (*signedOutput, error) {
 	}
 	me := wire.FromMe(v.User)
 	out.Body.Access, out.Body.Expires, out.Body.Me = v.Access, &v.Expires, &me
+	out.Body.Life = int64(v.Expires.Sub(s.Now()).Round(time.Second) / time.Second)
 	if !web {
 		out.Body.Refresh = v.Refresh
 		return out, nil

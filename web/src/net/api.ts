@@ -47,7 +47,8 @@ export class Unreachable extends Error {
 export interface Signed<Me> {
   state: string;
   access_token: string;
-  expires: string;
+  /** seconds that the access token is good for */
+  expires_in: number;
   me: Me;
   /** a second factor must be added before anything else */
   limited?: boolean;
@@ -133,7 +134,8 @@ export class Api<Me> {
   /** Takes over what a sign-in gave. */
   keep(s: Signed<Me>): Signed<Me> {
     this.#token = s.access_token;
-    this.#expires = Date.parse(s.expires);
+    // By the lifetime: the clock here may be minutes ahead of the server's.
+    this.#expires = Date.now() + s.expires_in * 1000;
     storage.set(hint, '1');
     return s;
   }

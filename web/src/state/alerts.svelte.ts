@@ -3,6 +3,7 @@
 
 import { storage } from '../platform/storage.svelte';
 import type { Notifications } from '../view/port';
+import { plain } from '../view/room/markdown';
 import { badgeOf, Favicon, titleOf } from './favicon';
 import type { Message } from '../view/types';
 
@@ -19,11 +20,24 @@ export class Alerts implements Notifications {
     return this.#wanted ? 'on' : 'off';
   }
 
-  /** Asks the browser: only ever after a click. */
-  async enable(): Promise<void> {
+  /** Asks the browser, and shows title as the first notification: only ever after a click. */
+  async enable(title: string): Promise<void> {
     if (this.#granted === 'unsupported') return;
     this.#granted = await Notification.requestPermission();
     this.#want(this.#granted === 'granted');
+    // Chrome on Android grants, and then throws: better found out at once.
+    if (this.#wanted) this.#show(title, { tag: 'unhidra' });
+  }
+
+  /** Shows a notification, also when the one before it in the same place is still there. */
+  #show(title: string, options: NotificationOptions): Notification | undefined {
+    try {
+      return new Notification(title, { ...options, renotify: true } as NotificationOptions);
+    } catch {
+      this.#granted = 'unsupported';
+      this.#want(false);
+      return undefined;
+    }
   }
 
   disable(): void {
@@ -38,7 +52,8 @@ export class Alerts implements Notifications {
   /** Shows a message that its reader has not seen. */
   tell(title: string, m: Message): void {
     if (this.permission !== 'on') return;
-    const n = new Notification(title, { body: m.text.slice(0, 200), tag: m.room });
+    const n = this.#show(title, { body: plain(m.text).slice(0, 200), tag: m.room });
+    if (!n) return;
     n.onclick = () => {
       focus();
       history.pushState({ inside: true }, '', `/rooms/${m.room}/${m.seq}`);

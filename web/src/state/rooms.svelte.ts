@@ -199,7 +199,7 @@ export class Rooms implements port.Rooms {
     if (!state || e.seq <= state.head) return;
     const next = reduce(state, e, this.#a.me);
     const m = e.message;
-    const news = m !== undefined && this.#unread(next, e, m);
+    const news = m !== undefined && this.#unread(next, e, m, this.#before(state, m));
     this.#rooms.set(e.room, next);
     const waiting = this.#news.get(e.room);
     if (waiting) waiting.push(e);
@@ -267,15 +267,28 @@ export class Rooms implements port.Rooms {
   }
 
   /** Counts an event of somebody else's message. True if it is a message that was not counted yet. */
-  #unread(room: RoomState, e: Event, m: Message): boolean {
+  #unread(room: RoomState, e: Event, m: Message, before: Message | undefined): boolean {
     const tally = this.#tallies.get(room.id);
     if (!tally || m.sender.id === this.#a.me) return false;
-    const mention = Boolean(m.mentions_room || m.mentions?.includes(this.#a.me));
-    const news = e.type === 'message.created' && tally.created(m.seq, mention);
+    const mention = this.#mentions(m);
+    const news =
+      e.type === 'message.created'
+        ? tally.created(m.seq, mention)
+        : e.type === 'message.edited' && tally.edited(e.seq, m.seq, mention, before && this.#mentions(before));
     if (e.type === 'message.deleted') tally.deleted(e.seq, m.seq, mention);
     room.unread = tally.unread;
     room.mentions = tally.mentions;
     return news;
+  }
+
+  #mentions(m: Message): boolean {
+    return Boolean(m.mentions_room || m.mentions?.includes(this.#a.me));
+  }
+
+  /** A message as it was before an event, if it is known here. */
+  #before(room: RoomState, m: Message): Message | undefined {
+    if (room.last?.seq === m.seq) return room.last;
+    return this.#open.get(m.room)?.events.find((e) => e.seq === m.seq)?.message;
   }
 
   #read(room: string, seq: number): void {

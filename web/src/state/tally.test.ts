@@ -68,3 +68,17 @@ test('an event that comes while the answer without it is on its way is asked for
   await filled;
   expect(asked).toEqual([5, 7]);
 });
+
+test('a mention that an edit adds counts at once, and one that it takes away no more', () => {
+  const t = at(10, 5, 3, 0);
+  t.created(11, false);
+  expect(t.edited(12, 11, true, undefined)).toBe(true); // came since the count
+  expect(counts(t)).toEqual([4, 1]);
+  expect(t.edited(13, 11, true, true)).toBe(false); // mentioned already
+  expect(t.edited(14, 9, true, false)).toBe(true); // counted by the server
+  expect(counts(t)).toEqual([4, 2]);
+  expect(t.edited(15, 9, false, true)).toBe(false);
+  expect(counts(t)).toEqual([4, 1]);
+  expect(t.edited(16, 4, true, false)).toBe(false); // read
+  expect(t.edited(10, 9, true, false)).toBe(false); // in the server's count
+});

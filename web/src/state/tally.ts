@@ -35,6 +35,20 @@ export class Tally {
     return true;
   }
 
+  /**
+   * Takes an edit of somebody else's message, by the event seq. was says whether
+   * the earlier text mentioned the reader, undefined if nobody here knows it. True
+   * if the reader is mentioned now, and was not before, in a message not yet read.
+   */
+  edited(seq: number, message: number, mention: boolean, was: boolean | undefined): boolean {
+    if (seq <= this.#head || message <= this.#read) return false;
+    const before = this.#since.get(message) ?? was;
+    if (before === undefined || before === mention) return false;
+    if (this.#since.has(message)) this.#since.set(message, mention);
+    else this.#mentions = Math.max(0, this.#mentions + (mention ? 1 : -1));
+    return mention;
+  }
+
   /** Takes back a message of somebody else, which the event seq deleted. */
   deleted(seq: number, message: number, mention: boolean): void {
     if (this.#since.delete(message) || seq <= this.#head || message <= this.#read) return;

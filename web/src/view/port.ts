@@ -189,7 +189,7 @@ export interface Settings {
 
 export interface Notifications {
   readonly permission: 'on' | 'off' | 'default' | 'denied' | 'unsupported';
-  enable(): Promise<void>;
+  enable(title: string): Promise<void>;
   disable(): void;
 }
 

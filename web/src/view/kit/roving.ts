@@ -1,3 +1,4 @@
+import { keyOf } from './keys';
 /**
  * Makes a list one stop of the Tab key: arrows, Home and End move within it.
  * Items are what matches `selector`; the one that had the focus last keeps it.
@@ -23,7 +24,7 @@ export function roving(selector: string, horizontal = false) {
       const all = items();
       const at = all.indexOf(document.activeElement as HTMLElement);
       if (at < 0) return;
-      const to = { [next]: at + 1, [prev]: at - 1, Home: 0, End: all.length - 1 }[e.key];
+      const to = { [next]: at + 1, [prev]: at - 1, Home: 0, End: all.length - 1 }[keyOf(e)];
       const item = to === undefined ? undefined : all[to];
       if (to !== undefined) e.preventDefault();
       item?.focus();

@@ -5,7 +5,7 @@ export interface Token {
   from: number;
 }
 
-const before = /(?:^|[\s([{"'])([@:])([\p{L}\p{N}_.+-]{0,32}:?)$/u;
+const before = /(?:^|[^\w@:/.+-])([@:])([\p{L}\p{N}_.+-]{0,32}:?)$/u;
 
 /** Reads the token that ends at the cursor. An emoji needs two letters, so that ":" and "8:" stay text. */
 export function tokenAt(text: string, cursor: number): Token | undefined {

@@ -1,3 +1,4 @@
+import { keyOf } from '../kit/keys';
 /** What the keyboard can ask for anywhere. */
 export interface Commands {
   switcher: () => void;
@@ -24,15 +25,15 @@ function enter(region: HTMLElement | undefined): void {
 /** Runs the command that a key stands for, and says whether there was one. */
 export function dispatch(e: KeyboardEvent, c: Commands): boolean {
   const mod = e.ctrlKey || e.metaKey;
-  const key = e.key.toLowerCase();
+  const key = keyOf(e).toLowerCase();
   // While a dialog is open, only what it does itself.
   if (document.querySelector('dialog[open]')) return false;
   if (mod && !e.altKey && key === 'k') c.switcher();
   else if (mod && !e.altKey && key === '/') c.keys();
   else if (mod && !e.altKey && key === 'f') return c.find(e.shiftKey);
-  else if (e.altKey && !mod && (e.key === 'ArrowDown' || e.key === 'ArrowUp')) c.step(e.key === 'ArrowDown' ? 1 : -1, e.shiftKey);
-  else if (e.key === 'F6' && !mod && !e.altKey) nextRegion(e.shiftKey);
-  else if (e.key === 'Escape' && !mod && !e.altKey) c.escape();
+  else if (e.altKey && !mod && (keyOf(e) === 'ArrowDown' || keyOf(e) === 'ArrowUp')) c.step(keyOf(e) === 'ArrowDown' ? 1 : -1, e.shiftKey);
+  else if (keyOf(e) === 'F6' && !mod && !e.altKey) nextRegion(e.shiftKey);
+  else if (keyOf(e) === 'Escape' && !mod && !e.altKey) c.escape();
   else return false;
   return true;
 }

@@ -1,0 +1,38 @@
+import { afterEach, expect, it, vi } from 'vitest';
+
+afterEach(() => void vi.unstubAllGlobals());
+
+async function alerts(make: (title: string, options: object) => object) {
+  class Notice {
+    static permission = 'granted';
+    static requestPermission = () => Promise.resolve('granted');
+    constructor(title: string, options: object) {
+      Object.assign(this, make(title, options));
+    }
+  }
+  const link = { rel: '', href: '', getAttribute: () => '' };
+  vi.stubGlobal('window', { Notification: Notice });
+  vi.stubGlobal('Notification', Notice);
+  vi.stubGlobal('document', { title: 'Unhidra', querySelector: () => link, createElement: () => link });
+  const { Alerts } = await import('./alerts.svelte');
+  return new Alerts();
+}
+
+const message = { room: 'r', seq: 7, text: '**Hi** `@ann`' } as never;
+
+it('says that a browser cannot notify whose notifications throw', async () => {
+  const a = await alerts(() => {
+    throw new TypeError('Illegal constructor');
+  });
+  await a.enable('on');
+  expect(a.permission).toBe('unsupported');
+  expect(() => a.tell('Ann', message)).not.toThrow();
+});
+
+it('notifies of the second message of a room too, without marks of Markdown', async () => {
+  const shown: object[] = [];
+  const a = await alerts((title, options) => (shown.push({ title, ...options }), {}));
+  await a.enable('on');
+  a.tell('Ann', message);
+  expect(shown.at(-1)).toMatchObject({ title: 'Ann', body: 'Hi @ann', tag: 'r', renotify: true });
+});

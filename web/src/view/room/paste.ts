@@ -1,0 +1,34 @@
+import { t } from '../text';
+import { overlay } from '../ui.svelte';
+import { clean, cut, sizeOf } from './clean';
+
+/** Puts text in place of what is selected, so that the browser can undo it. */
+export function insert(box: HTMLTextAreaElement, text: string): void {
+  if (!document.execCommand('insertText', false, text)) box.setRangeText(text, box.selectionStart, box.selectionEnd, 'end');
+}
+
+/**
+ * Pastes text as a message may have it, and no more than fits into limit bytes:
+ * a text of megabytes would keep the page busy before the server refuses it. Says
+ * what was left out, and that pictures and files cannot be sent.
+ */
+export function paste(e: ClipboardEvent, limit: number): void {
+  const box = e.currentTarget;
+  const data = e.clipboardData;
+  if (!data || !(box instanceof HTMLTextAreaElement)) return;
+  const text = data.getData('text/plain');
+  if (!text) return void (data.files.length && refuseFiles(e));
+  const around = box.value.slice(0, box.selectionStart) + box.value.slice(box.selectionEnd);
+  const whole = clean(text.slice(0, 2 * limit));
+  const fits = cut(whole, limit - sizeOf(around));
+  if (fits === text) return;
+  e.preventDefault();
+  insert(box, fits);
+  if (fits.length < whole.length || text.length > 2 * limit) overlay.say(t('composer.cut', { count: limit }), true);
+}
+
+/** Keeps the browser from opening a file that is dropped on the page, and says why nothing happens. */
+export function refuseFiles(e: ClipboardEvent | DragEvent): void {
+  e.preventDefault();
+  overlay.say(t('composer.no-files'), true);
+}
