@@ -129,6 +129,9 @@ func (db *DB) openSQLite(ctx context.Context, o Options) (err error) {
 	if err := db.write1.PingContext(ctx); err != nil {
 		return sqliteOpenError(o.Path, err)
 	}
+	if db.guard, err = guardFile(db.log, o.Path); err != nil {
+		return sqliteOpenError(o.Path, err)
+	}
 	read, err := sql.Open("sqlite", name+pragmas+"&_pragma=query_only(1)&_pragma=mmap_size(268435456)")
 	if err != nil {
 		return err

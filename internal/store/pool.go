@@ -164,12 +164,22 @@ func (c *awayConn) away(ctx context.Context, err error) error {
 	return away(err)
 }
 
+// ended reports whether PostgreSQL ended the connection, which carried nothing out then:
+// it stopped, and may be back already, while the pool still has connections from before.
+func ended(err error) bool {
+	code := postgresCode(err)
+	return code == "57P01" || code == "57P02" || code == "57P05"
+}
+
 // QueryContext shadows the connection's.
 func (c *awayConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	within, cancel := c.patient(ctx)
 	rows, err := c.Conn.QueryContext(within, query, args)
 	if err != nil {
 		cancel()
+		if c.used && ended(err) {
+			return nil, driver.ErrBadConn // the pool takes another one
+		}
 		return nil, c.away(ctx, err)
 	}
 	return &awayRows{Rows: rows.(*stdlib.Rows), conn: c, ctx: ctx, cancel: cancel}, nil

@@ -2,12 +2,15 @@ package store_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
@@ -87,5 +90,54 @@ func TestDatabaseFilesAreForTheirOwnerAlone(t *testing.T) {
 	check()
 	if strings.Count(log.String(), "could read") != 1 || !strings.Contains(log.String(), o.Path) {
 		t.Errorf("the log says: %s", &log)
+	}
+}
+
+// TestNothingIsAcknowledgedIntoALostFile: once a file of the database is removed or
+// replaced under a server, it accepts nothing and says that it is not well, until the
+// file is back.
+func TestNothingIsAcknowledgedIntoALostFile(t *testing.T) {
+	t.Parallel()
+	for _, part := range []string{"", "-wal"} {
+		t.Run("unhidra.db"+part, func(t *testing.T) {
+			t.Parallel()
+			o := testkit.SQLite(t)
+			db, err := store.Open(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = db.Close() }()
+			n := 0
+			write := func() error {
+				n++
+				return db.SetSetting(t.Context(), domain.Setting{Name: "s" + strconv.Itoa(n)})
+			}
+			if err := write(); err != nil {
+				t.Fatal(err)
+			}
+			path := o.Path + part
+			if err := os.Rename(path, path+"~"); err != nil {
+				t.Fatal(err)
+			}
+			for _, what := range []string{"removed", "replaced"} {
+				if what == "replaced" {
+					if err := os.WriteFile(path, nil, 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := write(); domain.CodeOf(err) != "store_lost" || domain.KindOf(err) != domain.Unavailable {
+					t.Errorf("%s: %v", what, err)
+				}
+				if err := db.Ping(t.Context()); domain.CodeOf(err) != "store_lost" {
+					t.Errorf("%s: ping: %v", what, err)
+				}
+			}
+			if err := os.Rename(path+"~", path); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(write(), db.Ping(t.Context())); err != nil {
+				t.Errorf("back: %v", err)
+			}
+		})
 	}
 }

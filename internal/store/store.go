@@ -43,6 +43,7 @@ type DB struct {
 	rooms    domain.RoomBounds
 	read     *reader
 	pool     *connector // PostgreSQL
+	guard    *fileGuard // SQLite
 	write1   *sql.DB    // SQLite: the writer's connection. PostgreSQL: the same as read
 	writer   *writer
 	indexer  *indexer // none in a tool
@@ -110,8 +111,15 @@ func (db *DB) release() (err error) {
 // Name is the kind of database: "sqlite" or "postgres".
 func (db *DB) Name() string { return db.dialect.name }
 
-// Ping reports whether the database answers.
-func (db *DB) Ping(ctx context.Context) error { return db.read.PingContext(ctx) }
+// Ping reports whether the database answers, and is still where it was.
+func (db *DB) Ping(ctx context.Context) error {
+	if db.guard != nil {
+		if err := db.guard.present(); err != nil {
+			return err
+		}
+	}
+	return db.read.PingContext(ctx)
+}
 
 // OnCommit sets the function that is told of events once they are durable. On
 // SQLite the order is that of the log; on PostgreSQL two transactions may report

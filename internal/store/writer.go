@@ -204,9 +204,13 @@ func (w *writer) finish(jobs []*job, err error) {
 	}
 }
 
-// transact runs jobs and commits. An error means that nothing was kept.
+// transact runs jobs and commits. An error means that nothing was kept, or that it was
+// kept in a file that nobody will find again.
 func (w *writer) transact(ctx context.Context, jobs []*job) error {
 	conn, err := w.connection(ctx)
+	if err == nil {
+		err = w.db.guard.check()
+	}
 	if err != nil {
 		return err
 	}
@@ -220,8 +224,9 @@ func (w *writer) transact(ctx context.Context, jobs []*job) error {
 	}
 	if err != nil {
 		w.drop(ctx)
+		return err
 	}
-	return err
+	return w.db.guard.check()
 }
 
 // runAll runs each job in a savepoint of its own, and all messages in one.
@@ -308,6 +313,7 @@ func (w *writer) connection(ctx context.Context) (*prepared, error) {
 			return nil, err
 		}
 		w.conn = prepare(conn)
+		w.db.guard.reopened()
 	}
 	return w.conn, nil
 }
