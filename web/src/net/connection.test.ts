@@ -39,10 +39,13 @@ let ended: string[];
 let fresh: boolean[];
 let chance: number;
 let connection: Connection;
+let listeners: Map<string, () => void>;
 
 beforeEach(() => {
   vi.useFakeTimers();
-  vi.stubGlobal('addEventListener', () => {});
+  listeners = new Map();
+  vi.stubGlobal('addEventListener', (type: string, fn: () => void) => listeners.set(type, fn));
+  vi.stubGlobal('document', { visibilityState: 'visible' });
   vi.stubGlobal('removeEventListener', () => {});
   vi.stubGlobal('location', { origin: 'http://localhost:9000' });
   vi.stubGlobal('navigator', { onLine: true });
@@ -155,6 +158,55 @@ test('a server that says nothing is asked, and then given up', async () => {
   expect(s.sent.at(-1)?.type).toBe('ping');
   await vi.advanceTimersByTimeAsync(10_000);
   expect(s.readyState).toBe(3);
+  expect(states.at(-1)).toBe('waiting');
+});
+
+test('what the browser says of the network is a hint: a good socket stays, and tries go on', async () => {
+  const s = await live();
+  vi.stubGlobal('navigator', { onLine: false });
+  await vi.advanceTimersByTimeAsync(2000);
+  listeners.get('offline')?.();
+  expect(s.sent.at(-1)?.type).toBe('ping');
+  s.say({ id: s.sent.at(-1)?.id ?? '', type: 'ok' });
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(s.readyState).toBe(1);
+  expect(states.at(-1)).toBe('live');
+  s.end(1006);
+  expect(states.at(-1)).toBe('offline');
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(Socket.all.length).toBe(2);
+});
+
+test.each(['focus', 'visibilitychange', 'online', 'pageshow'])('a socket that died is found within seconds at %s', async (sign) => {
+  const s = await live();
+  await vi.advanceTimersByTimeAsync(5000);
+  listeners.get(sign)?.();
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(s.readyState).toBe(3);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(Socket.all.length).toBe(2);
+});
+
+test('a socket that died in the sleep of the machine is found within seconds', async () => {
+  const s = await live();
+  vi.setSystemTime(Date.now() + 3_600_000);
+  await vi.advanceTimersByTimeAsync(5000 + 3000);
+  expect(s.readyState).toBe(3);
+});
+
+test('a look at the page does not wait for the next try, and asks once', async () => {
+  await settle();
+  Socket.all.at(-1)?.end(1006);
+  listeners.get('focus')?.();
+  listeners.get('visibilitychange')?.();
+  await settle();
+  expect(Socket.all.length).toBe(2);
+});
+
+test('a handshake that is not answered is given up', async () => {
+  await settle();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(Socket.all[0]?.readyState).toBe(3);
   expect(states.at(-1)).toBe('waiting');
 });
 

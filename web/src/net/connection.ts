@@ -33,7 +33,12 @@ export interface Options {
 const baseDelay = 1_000;
 const maxDelay = 30_000;
 const quiet = 25_000; // after this without a frame, ask whether the server is there
-const patience = 10_000; // for that answer
+const patience = 10_000; // for that answer, and for the first frame
+const soon = 3_000; // for the answer when there is a reason to doubt
+const tick = 5_000; // a clock that goes on by much more has slept
+
+/** What says that the way to the server may be another, or cut. */
+const doubts = ['online', 'offline', 'focus', 'pageshow', 'visibilitychange'] as const;
 
 interface Waiting {
   done: (data: unknown) => void;
@@ -51,6 +56,9 @@ export class Connection {
   #waiting = new Map<string, Waiting>();
   #retry: ReturnType<typeof setTimeout> | undefined;
   #pulse: ReturnType<typeof setTimeout> | undefined;
+  #heard = 0; // when the last frame came
+  #ticked = 0;
+  #ticker: ReturnType<typeof setInterval> | undefined;
 
   constructor(o: Options) {
     this.#o = o;
@@ -62,15 +70,18 @@ export class Connection {
 
   start(): void {
     this.#stopped = false;
-    addEventListener('online', this.#online);
-    addEventListener('offline', this.#offline);
+    for (const sign of doubts) addEventListener(sign, this.#doubt);
+    network()?.addEventListener('change', this.#doubt);
+    this.#ticked = Date.now();
+    this.#ticker = setInterval(() => this.#tick(), tick);
     void this.#connect();
   }
 
   stop(): void {
     this.#stopped = true;
-    removeEventListener('online', this.#online);
-    removeEventListener('offline', this.#offline);
+    for (const sign of doubts) removeEventListener(sign, this.#doubt);
+    network()?.removeEventListener('change', this.#doubt);
+    clearInterval(this.#ticker);
     clearTimeout(this.#retry);
     this.#drop(1000);
   }
@@ -79,6 +90,7 @@ export class Connection {
   tryNow(): void {
     if (this.#stopped || this.#socket) return;
     clearTimeout(this.#retry);
+    this.#retry = undefined;
     void this.#connect();
   }
 
@@ -95,12 +107,18 @@ export class Connection {
     if (this.live) this.#socket?.send(JSON.stringify({ type, data }));
   }
 
-  #online = () => this.tryNow();
-
-  #offline = () => {
-    this.#drop(1000);
-    this.#set('offline');
+  // What the browser says of the network is a hint: it is often wrong both ways.
+  #doubt = () => {
+    if (document.visibilityState === 'hidden') return;
+    if (this.#retry !== undefined) return this.tryNow();
+    if (this.#socket?.readyState === WebSocket.OPEN && Date.now() - this.#heard > 1000) this.#ask(soon);
   };
+
+  #tick(): void {
+    const slept = Date.now() - this.#ticked > 3 * tick;
+    this.#ticked = Date.now();
+    if (slept) this.#doubt();
+  }
 
   #set(s: State, retryAt = 0): void {
     this.#state = s;
@@ -121,6 +139,7 @@ export class Connection {
     const url = `${location.origin.replace(/^http/, 'ws')}/ws`;
     const socket = (this.#o.socket ?? ((u, p) => new WebSocket(u, p)))(url, ['bearer', token]);
     this.#socket = socket;
+    this.#give(patience);
     let greeted = false;
     socket.onmessage = (e: MessageEvent<string>) => {
       if (this.#socket !== socket) return;
@@ -179,23 +198,32 @@ export class Connection {
   /** Tries again after a random part of a time that doubles. */
   #later(least = 0): void {
     if (this.#stopped) return;
-    if (navigator.onLine === false) return this.#set('offline');
     const ceiling = Math.min(maxDelay, baseDelay * 2 ** Math.min(this.#tries++, 10));
     const wait = least + Math.max(100, (this.#o.random ?? Math.random)() * ceiling);
-    this.#set('waiting', Date.now() + wait);
-    this.#retry = setTimeout(() => void this.#connect(), wait);
+    this.#set(navigator.onLine === false ? 'offline' : 'waiting', Date.now() + wait);
+    this.#retry = setTimeout(() => this.tryNow(), wait);
   }
 
   /** Asks a server that says nothing whether it is there. */
   #watch(): void {
+    this.#heard = Date.now();
+    clearTimeout(this.#pulse);
+    this.#pulse = setTimeout(() => this.#ask(patience), quiet);
+  }
+
+  /** Asks the server whether it is there. */
+  #ask(wait: number): void {
+    this.request('ping').catch(() => {});
+    this.#give(wait);
+  }
+
+  /** Gives the connection up unless a frame comes in time. */
+  #give(wait: number): void {
     clearTimeout(this.#pulse);
     this.#pulse = setTimeout(() => {
-      this.request('ping').catch(() => {});
-      this.#pulse = setTimeout(() => {
-        this.#drop(4408);
-        this.#later();
-      }, patience);
-    }, quiet);
+      this.#drop(4408);
+      this.#later();
+    }, wait);
   }
 
   #drop(code: number): void {
@@ -211,4 +239,9 @@ export class Connection {
     this.#waiting.clear();
     for (const w of waiting) w.failed(new Lost());
   }
+}
+
+/** The browser's view of the network, where there is one. */
+function network(): EventTarget | undefined {
+  return (navigator as Navigator & { connection?: EventTarget }).connection;
 }

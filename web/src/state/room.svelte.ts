@@ -99,7 +99,7 @@ export class OpenRoom implements RoomModel {
 
   /**
    * Loads a page and puts it where it belongs. Of loads the last one counts: the
-   * answer of one before it is dropped.
+   * answer or the failure of one before it is dropped.
    */
   async #fetch(query: string, put: (w: win.Window, p: win.Page) => win.Window): Promise<void> {
     const mine = { meanwhile: [] as Event[] };
@@ -110,6 +110,8 @@ export class OpenRoom implements RoomModel {
       const floor = this.#a.state(this.id)?.floor ?? 0;
       this.#window = win.apply(win.forget(put(this.#window, p), floor), mine.meanwhile);
       this.#phase = 'ready';
+    } catch (err) {
+      if (mine === this.#load) throw err;
     } finally {
       if (mine === this.#load) {
         this.#load = undefined;
@@ -119,18 +121,20 @@ export class OpenRoom implements RoomModel {
   }
 
   /** Shows another part of the timeline. If that fails, what was there stays. */
-  #show(query: string): Promise<void> {
+  async #show(query: string): Promise<void> {
     this.#loading = '';
-    return this.#fetch(query, (_, p) => win.of(p));
+    try {
+      await this.#fetch(query, (_, p) => win.of(p));
+    } catch (err) {
+      if (this.#phase === 'ready') throw err;
+      this.#phase = 'failed';
+      this.#error = this.#a.words(err);
+    }
   }
 
   retryLoad(): void {
     this.#phase = 'loading';
-    this.#show('').catch((err: unknown) => {
-      if (this.#load || this.#phase === 'ready') return;
-      this.#phase = 'failed';
-      this.#error = this.#a.words(err);
-    });
+    void this.#show(''); // it does not fail: nothing is shown yet
   }
 
   /** Forgets what is loaded: too much was missed to fill the gap. */

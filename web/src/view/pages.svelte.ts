@@ -1,8 +1,9 @@
 import { failureOf } from './failure';
+import { listed } from './listed';
 import type { PageOf } from './port';
 
 /** A list that comes page by page. The latest question counts; answers to earlier ones are dropped. */
-export class Pages<T> {
+export class Pages<T extends { id: string }> {
   items: T[] = $state.raw([]);
   error = $state('');
   busy = $state(true);
@@ -34,7 +35,7 @@ export class Pages<T> {
     try {
       const page = await this.#load(cursor);
       if (mine !== this.#asked) return;
-      this.items = cursor ? [...this.items, ...page.items] : page.items;
+      this.items = cursor ? listed(this.items, page.items, (one) => one.id) : page.items;
       this.#next = page.next || undefined;
     } catch (err) {
       if (mine === this.#asked) this.error = failureOf(err).text;

@@ -114,9 +114,22 @@ export function href(r: Route): string {
   }
 }
 
+/** What an entry of the browser's history says besides its address. */
+interface Entry {
+  /** the place before is in the client */
+  inside?: boolean;
+  /** it lies over the place before, which has the same page: a panel */
+  over?: boolean;
+  /** how many dialogs lie over the place */
+  covers?: number;
+}
+
+const entry = (): Entry => (history.state as Entry | null) ?? {};
+
 /** The address of the page, followed and changed. */
 export class Router {
   #route: Route = $state.raw(parse(new URL(location.href)));
+  #covers: (() => void)[] = [];
 
   get current(): Route {
     return this.#route;
@@ -124,7 +137,10 @@ export class Router {
 
   /** Follows Back, Forward and links; returns how to stop. */
   start(): () => void {
-    const moved = () => (this.#route = parse(new URL(location.href)));
+    const moved = () => {
+      for (const close of this.#covers.slice(entry().covers ?? 0).reverse()) close();
+      this.#route = parse(new URL(location.href));
+    };
     const clicked = (e: MouseEvent) => {
       const a = (e.target as Element | null)?.closest?.('a');
       if (!a || e.defaultPrevented || e.button !== 0 || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
@@ -145,15 +161,44 @@ export class Router {
 
   go(to: Route, replace = false): void {
     const url = href(to);
-    if (url === location.pathname + location.search + location.hash) replace = true;
-    history[replace ? 'replaceState' : 'pushState']({ inside: true }, '', url);
+    const { covers, over } = entry();
+    // A dialog that leads elsewhere is no place to come back to.
+    if (covers || url === location.pathname + location.search + location.hash) replace = true;
+    this.#write({ inside: true, ...(replace && over && { over }) }, url, replace);
     this.#route = to;
+  }
+
+  /** Opens something over the current page, which Back and close take away. */
+  open(to: Route): void {
+    this.#write({ inside: true, over: true }, href(to), false);
+    this.#route = to;
+  }
+
+  /** Takes away what open opened; bare: the page without it. */
+  close(bare: Route): void {
+    if (entry().over) history.back();
+    else this.go(bare, true);
   }
 
   /** Back if the place before was in the client; else to the given place. */
   back(otherwise: Route): void {
-    if ((history.state as { inside?: boolean } | null)?.inside) history.back();
+    if (entry().inside) history.back();
     else this.go(otherwise, true);
+  }
+
+  /** Lets Back close a dialog; returns what to do once it is closed. */
+  cover(close: () => void): () => void {
+    this.#covers.push(close);
+    if ((entry().covers ?? 0) < this.#covers.length) this.#write({ ...entry(), inside: true, covers: this.#covers.length }, location.href, false);
+    return () => {
+      this.#covers = this.#covers.filter((other) => other !== close);
+      // Whatever comes instead, a place or another dialog, takes the entry over first.
+      setTimeout(() => (entry().covers ?? 0) > this.#covers.length && history.back());
+    };
+  }
+
+  #write(state: Entry, url: string, replace: boolean): void {
+    history[replace ? 'replaceState' : 'pushState'](state, '', url);
   }
 }
 

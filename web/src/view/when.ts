@@ -1,5 +1,6 @@
 import { language } from '../text/language.svelte';
 import { t } from './text';
+import { today } from './today.svelte';
 
 type Style = Intl.DateTimeFormatOptions;
 
@@ -39,7 +40,7 @@ export function dayKey(at: Moment): string {
 export const dayOf = (at: Moment): number => new Date(at).setHours(0, 0, 0, 0);
 
 function daysAgo(at: Moment): number {
-  return Math.round((dayOf(Date.now()) - dayOf(at)) / 86_400_000);
+  return Math.round((today.day - dayOf(at)) / 86_400_000);
 }
 
 /** The name of a day as a separator shows it. */
