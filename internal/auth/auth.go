@@ -66,7 +66,7 @@ type Deps struct {
 	SessionMax      time.Duration // every session ends after so long; 0: 30 days
 	LoginPerMinute  int           // per address; 0: no limit
 	LoginBurst      int
-	RegisterPerHour int  // per address; 0: no limit
+	RegisterPerHour int  // per address, without an invitation; 0: no limit
 	Secure          bool // reached by https: cookies are Secure and __Host-
 }
 
@@ -84,6 +84,11 @@ type Service struct {
 	signups *ratelimit.Limiter
 	mails   *ratelimit.Limiter // asked for by an address
 	changes *ratelimit.Limiter // of a password, by a user
+	checks  *ratelimit.Limiter // of a password, asked for by a user who is signed in
+	moves   *ratelimit.Limiter // of an e-mail address, by a user
+	targets *ratelimit.Limiter // mails to an address that nobody has proven
+	forms   *ratelimit.Limiter // registrations of an address for which a password is hashed
+	shares  shares             // of the turns at hashing
 	avatars *ratelimit.Limiter // of a picture, by a user
 	puzzles *ratelimit.Limiter // CAPTCHAs asked for by an address
 	letters *ratelimit.Limiter // mails that anybody can have sent to a user
@@ -114,9 +119,13 @@ func New(d Deps) (*Service, error) {
 	}
 	if d.RegisterPerHour > 0 {
 		s.signups = ratelimit.New(d.RegisterPerHour, time.Hour, d.RegisterPerHour)
+		s.forms = ratelimit.New(10*d.RegisterPerHour, time.Hour, 10*d.RegisterPerHour)
 	}
 	s.mails = ratelimit.New(10, time.Hour, 10)
 	s.changes = ratelimit.New(5, time.Hour, 5)
+	s.checks = ratelimit.New(10, time.Minute, 10)
+	s.moves = ratelimit.New(5, time.Hour, 5)
+	s.targets = ratelimit.New(5, time.Hour, 5)
 	s.avatars = ratelimit.New(20, time.Hour, 10)
 	s.letters = ratelimit.New(3, time.Hour, 3)
 	s.puzzles = ratelimit.New(30, time.Minute, 30)

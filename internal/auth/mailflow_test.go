@@ -134,7 +134,7 @@ func TestCHK_RG_06_ANewAddress(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.mailed(t)
-		if err := f.ChangeEmail(ctx, p, "new@example.org"); err != nil {
+		if err := f.ChangeEmail(ctx, p, "new@example.org", here); err != nil {
 			t.Fatal(err)
 		}
 		mail, secret := f.oneMail(t, domain.MailConfirmEmail)
@@ -170,7 +170,7 @@ func TestCHK_RG_06_ANewAddress(t *testing.T) {
 func (f *fixture) moveTo(t *testing.T, s Signed, email string) (undo string) {
 	t.Helper()
 	f.mailed(t)
-	if err := f.ChangeEmail(t.Context(), f.who(t, s), email); err != nil {
+	if err := f.ChangeEmail(t.Context(), f.who(t, s), email, here); err != nil {
 		t.Fatal(err)
 	}
 	_, secret := f.oneMail(t, domain.MailConfirmEmail)
@@ -201,7 +201,7 @@ func TestEachEarlierAddressHasItsWayBack(t *testing.T) {
 		if sent := f.mailed(t); len(sent) != 0 {
 			t.Errorf("%+v", sent)
 		}
-		if err := f.ChangeEmail(ctx, f.who(t, thief), "thief3@example.org"); err != nil {
+		if err := f.ChangeEmail(ctx, f.who(t, thief), "thief3@example.org", here); err != nil {
 			t.Fatal(err)
 		}
 		_, begun := f.oneMail(t, domain.MailConfirmEmail)
@@ -292,7 +292,7 @@ func TestWithoutMailNobodyHasAnAddress(t *testing.T) {
 				t.Errorf("%s: %v", email, err)
 			}
 		}
-		refused(t, f.ChangeEmail(ctx, f.who(t, f.join(t, "cleo")), "ann@example.org"), "no_mail")
+		refused(t, f.ChangeEmail(ctx, f.who(t, f.join(t, "cleo")), "ann@example.org", here), "no_mail")
 	})
 }
 

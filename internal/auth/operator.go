@@ -32,8 +32,10 @@ type Operator struct {
 
 // Create makes an account.
 func (o *Operator) Create(ctx context.Context, r Registration, role domain.SystemRole) (domain.User, error) {
-	s := &Service{Deps: Deps{PasswordMin: o.PasswordMin, Now: time.Now}}
-	u, err := s.newUser(r)
+	u, err := person(r, time.Now())
+	if err == nil {
+		err = password.Check(r.Password, o.PasswordMin, names(u)...)
+	}
 	if err != nil {
 		return u, err
 	}

@@ -20,13 +20,13 @@ const (
 // answer is the same whether there is such a user or not, and is given before
 // anybody looks.
 func (s *Service) ForgotPassword(ctx context.Context, login string, c Client) error {
-	if err := s.within(ctx, s.mails, "mail", c); err != nil {
-		return err
-	}
 	if s.Mail == nil {
 		return errNoMail()
 	}
 	if err := s.human(ctx, "reset", c); err != nil {
+		return err
+	}
+	if err := s.within(ctx, s.mails, "mail", c); err != nil {
 		return err
 	}
 	s.record(ctx, c, event{kind: domain.AuditResetStart, typed: login})
@@ -151,7 +151,7 @@ func (s *Service) ChangePassword(ctx context.Context, p domain.Principal, curren
 
 // ChangeEmail begins to change the caller's address: a mail with a link goes to the
 // new one. Without a mail server nobody can prove an address, and none is changed.
-func (s *Service) ChangeEmail(ctx context.Context, p domain.Principal, email string) error {
+func (s *Service) ChangeEmail(ctx context.Context, p domain.Principal, email string, c Client) error {
 	if s.Mail == nil {
 		return errNoMail()
 	}
@@ -169,6 +169,9 @@ func (s *Service) ChangeEmail(ctx context.Context, p domain.Principal, email str
 	if err != nil {
 		return err
 	}
+	if err := s.mayMove(ctx, u, email, c); err != nil {
+		return err
+	}
 	secret := token.Secret()
 	expires := s.Now().Add(emailLife)
 	if err := s.Store.CreateTicket(ctx, s.Keys.Hash(secret), domain.Ticket{Kind: domain.EmailTicket, User: u.ID, Epoch: p.Epoch, Data: email, Expires: expires}, s.Now()); err != nil {
@@ -179,6 +182,22 @@ func (s *Service) ChangeEmail(ctx context.Context, p domain.Principal, email str
 			To: email, Template: domain.MailConfirmEmail, Data: domain.MailData{Username: u.Username, Link: s.URL + "/confirm-email#token=" + secret, Expires: expires},
 		})
 	})
+	return nil
+}
+
+// mayMove bounds the mails that somebody can have sent to addresses of strangers: by
+// user, by client address, and by the address that gets them.
+func (s *Service) mayMove(ctx context.Context, u domain.User, email string, c Client) error {
+	ok, wait := s.moves.Allow(u.ID, s.Now())
+	if ok {
+		if err := s.within(ctx, s.mails, "mail", c); err != nil {
+			return err
+		}
+		ok, wait = s.targets.Allow(email, s.Now())
+	}
+	if !ok {
+		return domain.RateLimited.Errorf("too_many_attempts", "enough mails went there just now; try again later").After(wait)
+	}
 	return nil
 }
 

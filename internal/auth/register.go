@@ -23,10 +23,11 @@ const verifyLife = 24 * time.Hour
 // setup token the account is an administrator's, even while registration is
 // closed, and needs no proof.
 func (s *Service) Register(ctx context.Context, r Registration, c Client) (Signed, error) {
-	if err := s.within(ctx, s.signups, "register", c); err != nil {
+	by, err := s.signup(r)
+	if err != nil {
 		return Signed{}, err
 	}
-	by, err := s.signup(r)
+	u, err := s.newUser(r, by)
 	if err != nil {
 		return Signed{}, err
 	}
@@ -35,24 +36,7 @@ func (s *Service) Register(ctx context.Context, r Registration, c Client) (Signe
 			return Signed{}, err
 		}
 	}
-	u, err := s.newUser(r)
-	if err != nil {
-		return Signed{}, err
-	}
-	if by.Setup != nil {
-		u.Role = domain.SystemAdmin
-	} else if s.Mail != nil {
-		if u.Pending = true; u.Email == "" {
-			return Signed{}, domain.InvalidField("/email", "an e-mail address is needed: a mail with a link goes there")
-		}
-	} else if u.Email != "" {
-		return Signed{}, domain.InvalidField("/email", "this server sends no mail and cannot prove an address; leave it out")
-	}
-	record, err := s.Hasher.Hash(ctx, r.Password, password.Stranger)
-	if err != nil {
-		return Signed{}, err
-	}
-	err = s.Store.CreateUser(ctx, u, record, by, s.Now())
+	err = s.createUser(ctx, u, r.Password, by, c)
 	if u.Pending && domain.CodeOf(err) == "email_taken" {
 		return s.taken(ctx, u, c) // the same answer: whose address it is is nobody's business
 	}
@@ -67,17 +51,40 @@ func (s *Service) Register(ctx context.Context, r Registration, c Client) (Signe
 	return s.complete(ctx, u, guard{}, []string{amrPassword}, c)
 }
 
+// createUser keeps a new account. How many an address makes is limited, but for those
+// whom somebody has invited; a form that is refused costs nothing but a part of what an
+// address may try.
+func (s *Service) createUser(ctx context.Context, u domain.User, pass string, by domain.Signup, c Client) error {
+	if err := s.within(ctx, s.forms, "register", c); err != nil {
+		return err
+	}
+	limited := by.Invite == nil && by.Setup == nil
+	if limited {
+		if err := s.within(ctx, s.signups, "register", c); err != nil {
+			return err
+		}
+	}
+	record, err := s.Hasher.Hash(ctx, pass, password.Stranger)
+	if err == nil {
+		err = s.Store.CreateUser(ctx, u, record, by, s.Now())
+	}
+	if err != nil && limited && s.signups != nil && domain.CodeOf(err) != "email_taken" {
+		s.signups.GiveBackAddr(c.Addr)
+	}
+	return err
+}
+
 // signup is what a registration rests on.
 func (s *Service) signup(r Registration) (by domain.Signup, err error) {
 	switch mode := s.rules.Load().Registration; {
 	case r.SetupToken != "":
 		by.Setup = s.Keys.Hash(r.SetupToken)
+	case r.Invite != "": // an administrator made it, and may have closed the rest since
+		by.Invite = s.Keys.Hash(r.Invite)
 	case mode == RegisterClosed:
 		return by, domain.Forbidden.Errorf("registration_closed", "this server takes no new accounts; ask its administrator")
-	case mode == RegisterInvite && r.Invite == "":
+	case mode == RegisterInvite:
 		return by, domain.Forbidden.Errorf("invite_needed", "registration here needs an invitation; ask an administrator for one")
-	case r.Invite != "":
-		by.Invite = s.Keys.Hash(r.Invite)
 	}
 	return by, nil
 }
@@ -100,6 +107,10 @@ func (s *Service) taken(ctx context.Context, u domain.User, c Client) (Signed, e
 }
 
 func (s *Service) sendVerification(u domain.User) {
+	if ok, _ := s.targets.Allow(u.Email, s.Now()); !ok {
+		s.Log.Warn("enough mails went to this address just now: left out", "user", u.ID)
+		return
+	}
 	s.later("verify an address", func(ctx context.Context) error {
 		link, expires, err := s.link(ctx, domain.VerifyTicket, u, u.Email, "/verify", verifyLife)
 		if err != nil {
@@ -114,14 +125,14 @@ func (s *Service) sendVerification(u domain.User) {
 // ResendVerification sends the mail to a new account's address once more, if
 // there is such an account. Nobody learns whether there is.
 func (s *Service) ResendVerification(ctx context.Context, email string, c Client) error {
-	if err := s.within(ctx, s.mails, "mail", c); err != nil {
-		return err
-	}
 	if s.Mail == nil {
 		return errNoMail()
 	}
 	email, err := checkEmail(email)
 	if err != nil {
+		return err
+	}
+	if err := s.within(ctx, s.mails, "mail", c); err != nil {
 		return err
 	}
 	s.later("verify an address again", func(ctx context.Context) error {
@@ -152,9 +163,21 @@ func (s *Service) VerifyEmail(ctx context.Context, secret string, c Client) (dom
 	return u, err
 }
 
-func (s *Service) newUser(r Registration) (u domain.User, err error) {
+// newUser is the account that a registration asks for. An address is taken where a
+// mail can prove it, and believed of who sets the server up.
+func (s *Service) newUser(r Registration, by domain.Signup) (u domain.User, err error) {
 	if u, err = person(r, s.Now()); err != nil {
 		return u, err
+	}
+	switch {
+	case by.Setup != nil:
+		u.Role = domain.SystemAdmin
+	case s.Mail == nil && u.Email != "":
+		return u, domain.InvalidField("/email", "this server sends no mail and cannot prove an address; leave it out")
+	case s.Mail != nil && u.Email == "":
+		return u, domain.InvalidField("/email", "an e-mail address is needed: a mail with a link goes there")
+	default:
+		u.Pending = s.Mail != nil
 	}
 	return u, password.Check(r.Password, s.PasswordMin, names(u)...)
 }

@@ -84,7 +84,7 @@ func (s *Service) putEmail(ctx context.Context, in *struct {
 		Email string `json:"email" maxLength:"254"`
 	}
 }) (*emailOutput, error) {
-	if err := s.ChangeEmail(ctx, httpx.Principal(ctx), in.Body.Email); err != nil {
+	if err := s.ChangeEmail(ctx, httpx.Principal(ctx), in.Body.Email, client(ctx)); err != nil {
 		return nil, err
 	}
 	out := &emailOutput{}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -84,7 +85,7 @@ func (s *Service) checkPassword(ctx context.Context, login, pass string, c Clien
 	if err != nil {
 		return u, g, err
 	}
-	ok, stale, err := s.Hasher.Verify(ctx, record, pass, password.Trust(g.known))
+	ok, stale, err := s.verify(ctx, fmt.Sprint(g.known, name(u, login)), record, pass, g.known)
 	if err != nil {
 		if e := s.Store.Release(context.WithoutCancel(ctx), g.hashes...); e != nil {
 			s.Log.Error("give an attempt back", "err", e)
@@ -103,6 +104,16 @@ func (s *Service) checkPassword(ctx context.Context, login, pass string, c Clien
 		s.rehash(ctx, u.ID, record, pass)
 	}
 	return u, g, s.Store.Refund(ctx, g.hashes...)
+}
+
+// verify compares a password in the turn of who is named.
+func (s *Service) verify(ctx context.Context, who, record, pass string, known bool) (ok, stale bool, err error) {
+	done, err := s.shares.take(who)
+	if err != nil {
+		return false, false, err
+	}
+	defer done()
+	return s.Hasher.Verify(ctx, record, pass, password.Trust(known))
 }
 
 func (s *Service) rehash(ctx context.Context, user, old, pass string) {

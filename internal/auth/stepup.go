@@ -84,6 +84,9 @@ func (s *Service) confirmPassword(ctx context.Context, u domain.User, pass strin
 	if len(pass) > password.MaxBytes {
 		return errCredentials()
 	}
+	if ok, wait := s.checks.Allow(u.ID, s.Now()); !ok {
+		return domain.RateLimited.Errorf("too_many_attempts", "your password was asked for often just now; wait").After(wait)
+	}
 	_, _, err := s.checkPassword(ctx, u.Username, pass, c)
 	if domain.CodeOf(err) == "invalid_credentials" {
 		err = domain.Forbidden.Errorf("wrong_password", "this is not your password")

@@ -24,7 +24,7 @@ func (f *fixture) notStrong(t *testing.T, p domain.Principal) {
 	_, err = f.ChangePassword(ctx, p, passphrase, "another song, about snow", here)
 	refused(t, err, "step_up_required")
 	f.Mail = f.mails
-	refused(t, f.ChangeEmail(ctx, p, "thief@example.org"), "step_up_required")
+	refused(t, f.ChangeEmail(ctx, p, "thief@example.org", here), "step_up_required")
 	f.Mail = nil
 }
 

@@ -20,7 +20,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.GatewayPort != 9000 || c.AuthAddr != "" || c.OperatorAddr != "127.0.0.1:9010" || c.Database() != filepath.Join("data", "unhidra.db") ||
-		c.LoginPerMinute != 10 || c.RegisterPerHour != 5 || c.IPPerMinute != 60 || c.UserPerMinute != 30 || c.MessagesPerSec != 50 || !c.Has(RoleAuth) ||
+		c.LoginPerMinute != 10 || c.RegisterPerHour != 30 || c.IPPerMinute != 60 || c.UserPerMinute != 30 || c.MessagesPerSec != 50 || !c.Has(RoleAuth) ||
 		c.URL() != "http://localhost:9000" || c.PasswordMin != 15 {
 		t.Errorf("%+v", c)
 	}

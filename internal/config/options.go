@@ -88,7 +88,7 @@ func (c *Config) options() []option {
 
 		{limits, "RATE_LIMIT_LOGIN_PER_MINUTE", "", "10", "attempts to sign in, from one address in a minute", false, num(&c.LoginPerMinute, 1, 1_000_000)},
 		{limits, "RATE_LIMIT_LOGIN_BURST", "", "15", "of these, at once", false, num(&c.LoginBurst, 1, 1_000_000)},
-		{limits, "RATE_LIMIT_REGISTER_PER_HOUR", "", "5", "registrations from one address in an hour", false, num(&c.RegisterPerHour, 1, 1_000_000)},
+		{limits, "RATE_LIMIT_REGISTER_PER_HOUR", "", "30", "accounts that people at one address make in an hour, without those who were invited", false, num(&c.RegisterPerHour, 1, 1_000_000)},
 		{limits, "RATE_LIMIT_IP_PER_MINUTE", "", "60", "WebSockets opened from one address in a minute; for this and other limits an IPv6 address counts as its /64, and the /48 around it may do 16 times as much", false, num(&c.IPPerMinute, 1, 1_000_000)},
 		{limits, "RATE_LIMIT_USER_PER_MINUTE", "", "30", "WebSockets that one user may open in a minute. Counted apart, as often: rooms, invitations and devices made or changed; profile and status; changes of the own sign-in. Joining, leaving, topics, roles, mutes and bans: twice as often. All users of one address: ten times as often as one; all who join or change one room: twenty times", false, num(&c.UserPerMinute, 1, 1_000_000)},
 		{limits, "RATE_LIMIT_MESSAGES_PER_SEC", "", "50", "requests on one WebSocket in a second; a user has twice as many over all of theirs", false, num(&c.MessagesPerSec, 1, 1_000_000)},

@@ -41,6 +41,14 @@ func (l *Limiter) AllowAddr(a netip.Addr, now time.Time) (ok bool, retryAfter ti
 	return l.allow(network(a, wideBits).String(), Rate{l.rate.interval / wideFactor, l.rate.burst}, now)
 }
 
+// GiveBackAddr returns what AllowAddr took once: what it was for was refused.
+func (l *Limiter) GiveBackAddr(a netip.Addr) {
+	l.giveBack(AddrKey(a), l.rate)
+	if a = a.Unmap().WithZone(""); a.Is6() {
+		l.giveBack(network(a, wideBits).String(), Rate{l.rate.interval / wideFactor, l.rate.burst})
+	}
+}
+
 // A Tally counts what clients have open at a time, and says when it is too much:
 // more than a limit for one address, or more than 16 times that for the /48 around
 // an IPv6 address. Its methods may be called at the same time.

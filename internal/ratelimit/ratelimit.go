@@ -111,6 +111,16 @@ func (l *Limiter) allow(key string, rate Rate, now time.Time) (ok bool, retryAft
 	return true, 0
 }
 
+func (l *Limiter) giveBack(key string, rate Rate) {
+	s := &l.shards[maphash.String(l.seed, key)%shardCount]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c, known := s.cells[key]; known {
+		c.tat -= int64(rate.interval)
+		s.cells[key] = c
+	}
+}
+
 // Decisions returns how often Allow said yes and no.
 func (l *Limiter) Decisions() (allowed, denied uint64) { return l.allowed.Load(), l.denied.Load() }
 

@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"fmt"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -126,5 +127,24 @@ func BenchmarkAllow(b *testing.B) {
 	for b.Loop() {
 		i++
 		l.Allow(keys[i%len(keys)], now.Add(time.Duration(i)))
+	}
+}
+
+func TestWhatIsGivenBackMayBeTakenAgain(t *testing.T) {
+	now := time.Now()
+	for _, addr := range []string{"192.0.2.1", "2001:db8::1"} {
+		a := netip.MustParseAddr(addr)
+		l := New(2, time.Hour, 2)
+		for i := range 40 { // more than the /48 of an IPv6 address may do
+			if ok, _ := l.AllowAddr(a, now); !ok {
+				t.Fatalf("%s: refused at %d", addr, i)
+			}
+			l.GiveBackAddr(a)
+		}
+		for want := 2; want >= 0; want-- {
+			if ok, _ := l.AllowAddr(a, now); ok != (want > 0) {
+				t.Errorf("%s: %v with %d left", addr, ok, want)
+			}
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,7 +37,7 @@ type Server struct {
 
 // Start starts a server that stops at the end of the test. Settings are added to
 // the environment that it reads, KEY=value; its limits are so high that no test
-// meets them by accident.
+// meets them by accident. An empty one, KEY=, stands for the default of a server.
 func Start(tb testing.TB, o store.Options, settings ...string) *Server {
 	tb.Helper()
 	return StartLogged(tb, o, testkit.Logger(tb), settings...)
@@ -53,6 +54,10 @@ func StartLogged(tb testing.TB, o store.Options, log *slog.Logger, settings ...s
 		"UNHIDRA_ROOM_REQUESTS=nobody", "RATE_LIMIT_IP_PER_MINUTE=100000", "RATE_LIMIT_USER_PER_MINUTE=100000", "RATE_LIMIT_MESSAGES_PER_SEC=100000",
 		"UNHIDRA_CONNECTIONS_PER_ADDR=100000", "UNHIDRA_CONNECTIONS_PER_USER=1000", "RATE_LIMIT_DEVICE_REGISTER_PER_HOUR=100000",
 	}, settings...)
+	environ = slices.DeleteFunc(environ, func(v string) bool {
+		key, _, _ := strings.Cut(v, "=")
+		return slices.Contains(settings, key+"=")
+	})
 	if o.URL != "" {
 		environ = append(environ, "UNHIDRA_DATA_DIR="+dir, "DATABASE_URL="+o.URL)
 	} else {
