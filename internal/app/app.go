@@ -108,6 +108,10 @@ func Run(ctx context.Context, o Options) error {
 
 func run(ctx context.Context, o Options) (err error) {
 	begin := time.Now()
+	room := newReserve(o.Config, o.Log)
+	if room != nil {
+		room.giveUp() // a start writes
+	}
 	db, err := OpenStore(ctx, o.Config, StoreOptions{Log: o.Log})
 	if err != nil {
 		return err
@@ -121,6 +125,11 @@ func run(ctx context.Context, o Options) (err error) {
 	}
 	s := &server{Options: o, db: db, reg: obs.NewRegistry(o.Version), health: &obs.Health{}, started: begin}
 	s.health.Check("store", db.Ping)
+	if room != nil {
+		s.health.Check("disk", room.writable)
+		s.health.Hint("disk", room.ample)
+		s.parts = append(s.parts, part{"disk", room.run})
+	}
 	obs.WatchDisk(s.reg, o.Config.DataDir)
 	defer s.closeListeners()
 	defer s.closeBus()

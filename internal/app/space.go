@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -22,7 +23,7 @@ func (s *server) full() func() error {
 		return nil
 	}
 	return func() error {
-		if d, ok := obs.DiskOf(s.Config.DataDir); !ok || d.Free >= reserve {
+		if d, ok := obs.DiskOf(filepath.Dir(s.Config.Database())); !ok || d.Free >= reserve {
 			return nil
 		}
 		return domain.Unavailable.Errorf("disk_full", "the server's disk is nearly full; it takes nothing new until somebody has made room").After(fullRetry)

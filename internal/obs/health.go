@@ -3,6 +3,7 @@ package obs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,11 @@ type Health struct {
 	checks []check
 	hints  []check
 }
+
+// Told is an error whose text everybody may read who asks whether the server is well.
+type Told string
+
+func (t Told) Error() string { return string(t) }
 
 type check struct {
 	name string
@@ -70,6 +76,10 @@ func ask(ctx context.Context, checks []check, bad map[string]string) {
 	for _, c := range checks {
 		if err := c.ask(ctx); err != nil {
 			bad[c.name] = "does not answer" // the cause may name hosts and files
+			var told Told
+			if errors.As(err, &told) {
+				bad[c.name] = string(told)
+			}
 		}
 	}
 }

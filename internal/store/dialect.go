@@ -56,7 +56,9 @@ var postgres = &dialect{
 
 // SQLite's result codes: https://www.sqlite.org/rescode.html
 const (
+	sqliteIO         = 10
 	sqliteCorrupt    = 11
+	sqliteFull       = 13
 	sqliteNotADB     = 26
 	sqliteForeignKey = 787
 	sqlitePrimaryKey = 1555
@@ -148,6 +150,8 @@ func sqliteOpenError(path string, err error) error {
 	switch sqliteCode(err) & 0xff {
 	case sqliteNotADB:
 		return fmt.Errorf("%s is not a SQLite database; move it away, or restore a backup with `unhidra restore`: %w", path, err)
+	case sqliteFull, sqliteIO:
+		return fmt.Errorf("%s cannot be opened: its disk is full, or fails; make some room, and start again: %w", path, err)
 	case sqliteCorrupt:
 		return fmt.Errorf("%s is damaged; restore a backup with `unhidra restore`: %w", path, err)
 	}

@@ -1,0 +1,108 @@
+//go:build linux
+
+package app_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/testkit"
+	"github.com/unhidra/unhidra/internal/testkit/live"
+)
+
+// smallDisk mounts a file system of some MiB.
+func smallDisk(t *testing.T, size int) string {
+	t.Helper()
+	dir := t.TempDir()
+	out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dm", size), "tmpfs", dir).CombinedOutput()
+	if err != nil {
+		t.Skipf("cannot mount a small file system here (needs root): %v: %s", err, out)
+	}
+	t.Cleanup(func() { _ = exec.Command("umount", "-l", dir).Run() })
+	return dir
+}
+
+// fillDisk writes until there is no room. The end makes room again.
+func fillDisk(t *testing.T, dir string) (end func()) {
+	t.Helper()
+	path := filepath.Join(dir, "ballast")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size := 64 << 10; size >= 512; size /= 128 {
+		for err = nil; err == nil; {
+			_, err = f.Write(make([]byte, size))
+		}
+	}
+	_ = f.Close()
+	return func() {
+		if err := os.Remove(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestAFullDiskStopsOnlyWhatIsNew: a server starts on a disk that others have filled, by
+// the room that it kept; people sign in, read, mark as read and delete, new messages are
+// refused, and /ready tells. With room again, all goes on.
+func TestAFullDiskStopsOnlyWhatIsNew(t *testing.T) {
+	dir := smallDisk(t, 40)
+	o := store.Options{Path: filepath.Join(dir, "unhidra.db"), Log: testkit.Logger(t)}
+	first := live.Start(t, o, "UNHIDRA_DISK_RESERVE=8")
+	ann := first.User("ann")
+	room, err := ann.CreateRoom(t.Context(), client.NewRoom{Kind: "public", Name: "Room"})
+	must(t, err)
+	sent, err := ann.Send(t.Context(), client.Draft{Room: room.ID, Key: "k1", Text: "hello"})
+	must(t, err)
+	first.Stop()
+	must(t, os.WriteFile(o.Path+".reserve", make([]byte, 8<<20), 0o600)) // as a server of some seconds does
+	end := fillDisk(t, dir)
+
+	s := live.Start(t, o, "UNHIDRA_DISK_RESERVE=8")
+	if _, err := os.Stat(o.Path + ".reserve"); err == nil {
+		t.Error("the reserve was kept on a full disk")
+	}
+	again := client.New(s.URL)
+	must(t, again.SignIn(t.Context(), "ann", live.Password))
+	if p, err := again.Events(t.Context(), room.ID, 0, 10); err != nil || len(p.Events) == 0 {
+		t.Errorf("reading: %v", err)
+	}
+	_, err = again.Send(t.Context(), client.Draft{Room: room.ID, Key: "k2", Text: "more"})
+	var refused *client.Error
+	if !errors.As(err, &refused) || refused.Code != "disk_full" {
+		t.Errorf("a new message: %v", err)
+	}
+	must(t, again.Do(t.Context(), "PUT", "/rooms/"+room.ID+"/read", map[string]any{"seq": sent.Seq}, nil))
+	must(t, again.Do(t.Context(), "DELETE", fmt.Sprintf("/rooms/%s/messages/%d", room.ID, sent.Seq), nil, nil))
+	if status, body := ready(t, s); status != http.StatusOK || body.Degraded["disk"] == "" {
+		t.Errorf("/ready: %d %+v", status, body)
+	}
+	end()
+	if _, err := again.Send(t.Context(), client.Draft{Room: room.ID, Key: "k2", Text: "more"}); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+	defer fillDisk(t, dir)() // and nothing is kept this time
+	if status, body := ready(t, s); status != http.StatusServiceUnavailable || body.Checks["disk"] == "" {
+		t.Errorf("/ready without any room: %d %+v", status, body)
+	}
+}
+
+type readiness struct{ Checks, Degraded map[string]string }
+
+func ready(t *testing.T, s *live.Server) (status int, body readiness) {
+	t.Helper()
+	res, err := http.Get(s.URL + "/ready")
+	must(t, err)
+	defer res.Body.Close()
+	must(t, json.NewDecoder(res.Body).Decode(&body))
+	return res.StatusCode, body
+}
