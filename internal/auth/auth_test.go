@@ -125,19 +125,53 @@ func TestCHK_TK_05_RefreshTokensAreGoodOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		third, err := f.Refresh(ctx, second.Refresh, here)
+		if err != nil {
+			t.Fatal(err)
+		}
 		f.clock = f.clock.Add(5 * time.Second)
-		_, err = f.Refresh(ctx, first.Refresh, here) // another tab was as quick
+		_, err = f.Refresh(ctx, first.Refresh, here) // another tab, which is late
 		refused(t, err, "refresh_raced")
-		if _, err := f.Authenticate(ctx, second.Access); err != nil {
+		if _, err := f.Authenticate(ctx, third.Access); err != nil {
 			t.Errorf("a race ended the session: %v", err)
 		}
 		f.clock = f.clock.Add(time.Minute)
 		_, err = f.Refresh(ctx, first.Refresh, here) // this late, somebody stole it
 		refused(t, err, "signed_out")
-		_, err = f.Refresh(ctx, second.Refresh, here)
+		_, err = f.Refresh(ctx, third.Refresh, here)
 		refused(t, err, "signed_out")
-		_, err = f.Authenticate(ctx, second.Access)
+		_, err = f.Authenticate(ctx, third.Access)
 		refused(t, err, "signed_out")
+	})
+}
+
+func TestALostAnswerOfARefreshIsGivenAgain(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		first := f.join(t, "ann")
+		lost, err := f.Refresh(ctx, first.Refresh, here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, late := range []time.Duration{0, time.Second, time.Minute, time.Hour} {
+			f.clock = f.clock.Add(late)
+			again, err := f.Refresh(ctx, first.Refresh, here)
+			if err != nil || again.Refresh != lost.Refresh {
+				t.Fatalf("after %v: another one (%v)", late, err)
+			}
+			f.who(t, again)
+		}
+		next, err := f.Refresh(ctx, lost.Refresh, here)
+		if err != nil || next.Refresh == lost.Refresh {
+			t.Fatal(err)
+		}
+		if err := f.EndSession(ctx, f.who(t, next), f.who(t, next).SessionID, here); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range []Signed{first, lost, next} { // no token brings an ended session back
+			_, err := f.Refresh(ctx, s.Refresh, here)
+			refused(t, err, "signed_out")
+		}
 	})
 }
 

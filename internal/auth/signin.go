@@ -221,12 +221,14 @@ func (s *Service) sign(u domain.User, session domain.Session, refresh string) (S
 	return Signed{State: Complete, Access: access, Expires: expires, Refresh: refresh, User: u, Limited: limited}, err
 }
 
-// Refresh gives new tokens for a refresh token, which is good once.
+// Refresh gives new tokens for a refresh token. Until the new one is used, the old one
+// gives the same again: an answer may be lost. After that it is a stolen one, and the
+// session ends.
 func (s *Service) Refresh(ctx context.Context, refresh string, c Client) (Signed, error) {
 	if refresh == "" {
 		return Signed{}, domain.Unauthorized.Errorf("signed_out", "you are not signed in")
 	}
-	next := token.Secret()
+	next := s.Keys.Successor(refresh)
 	r, err := s.Store.ClaimRefresh(ctx, s.Keys.Hash(refresh), s.Keys.Hash(next), s.SessionIdle, s.Now())
 	if r.Reused {
 		s.record(ctx, c, event{kind: domain.AuditRefreshReuse, user: domain.User{ID: r.Session.User}, session: r.Session.ID, outcome: domain.AuditBlocked, method: "refresh"})

@@ -12,7 +12,8 @@ import (
 )
 
 // refreshGrace is how long after its use a refresh token may turn up again
-// because two tabs raced, and not because somebody stole it.
+// because tabs raced, although the next one was used, and not because somebody stole
+// it.
 const refreshGrace = 20 * time.Second
 
 const sessionColumns = `s.id, s.user_id, s.created_at, s.last_seen_at, s.idle_expires, s.expires_at, s.auth_at, s.amr, s.ip, s.user_agent`
@@ -49,17 +50,18 @@ func (t *tx) createSession(ctx context.Context, s domain.Session, refresh []byte
 	return err
 }
 
-// ClaimRefresh uses a refresh token up, and keeps next in its place. It is good
-// once: two that race get one success and one Conflict refresh_raced. A token
-// that turns up later than that was stolen from one side or the other: the
-// session ends, and Reused is set beside the error.
+// ClaimRefresh uses a refresh token up, and keeps next in its place. Until next is
+// used, the same may be done again, if an answer was lost. Next must follow from the
+// token, so that it is the same one. A token that turns up after next was used was
+// stolen from one side or the other: the session ends, and Reused is set beside the
+// error. Within 20 s of its use it is a Conflict refresh_raced: tabs may be late.
 func (db *DB) ClaimRefresh(ctx context.Context, hash, next []byte, idle time.Duration, now time.Time) (r domain.Refreshed, err error) {
 	err = db.write(ctx, func(ctx context.Context, t *tx) error {
 		r = domain.Refreshed{}
 		var session string
 		err := t.QueryRowContext(ctx, `UPDATE refresh_tokens SET used_at = $2 WHERE hash = $1 AND used_at = 0 RETURNING session_id`, hash, ms(now)).Scan(&session)
 		if errors.Is(err, sql.ErrNoRows) {
-			return t.reused(ctx, hash, &r, now)
+			return t.reused(ctx, hash, next, &r, now)
 		}
 		if err != nil {
 			return err
@@ -80,7 +82,8 @@ func (db *DB) ClaimRefresh(ctx context.Context, hash, next []byte, idle time.Dur
 	return r, err
 }
 
-func (t *tx) reused(ctx context.Context, hash []byte, r *domain.Refreshed, now time.Time) error {
+// reused is a token that was used before.
+func (t *tx) reused(ctx context.Context, hash, next []byte, r *domain.Refreshed, now time.Time) error {
 	var session, user string
 	var used, revoked int64
 	err := t.QueryRowContext(ctx, `SELECT r.session_id, r.used_at, s.user_id, s.revoked_at FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id
@@ -89,6 +92,15 @@ func (t *tx) reused(ctx context.Context, hash []byte, r *domain.Refreshed, now t
 		return errSignedOut()
 	}
 	if err != nil {
+		return err
+	}
+	var unused int
+	err = t.QueryRowContext(ctx, `SELECT count(*) FROM refresh_tokens WHERE hash = $1 AND session_id = $2 AND used_at = 0`, next, session).Scan(&unused)
+	if err != nil {
+		return err
+	}
+	if unused > 0 {
+		r.Session, r.User, err = t.liveSession(ctx, session, now)
 		return err
 	}
 	if now.Sub(at(used)) < refreshGrace {

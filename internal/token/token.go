@@ -224,6 +224,15 @@ func (k *Keyring) Hash(secret string) []byte {
 	return h.Sum(nil)
 }
 
+// Successor returns the secret that follows another one, always the same: whoever
+// shows the first one again, since the answer was lost, is given no second one. It
+// tells nothing to who has no key of the server.
+func (k *Keyring) Successor(secret string) string {
+	h := hmac.New(sha256.New, k.Derive("successor"))
+	h.Write([]byte(secret))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}
+
 // Secret returns 256 random bits in 43 characters of base64url.
 func Secret() string {
 	var b [32]byte
