@@ -28,6 +28,7 @@ type Store interface {
 	RoomState(ctx context.Context, user, room string) (domain.RoomState, error)
 	RoomStates(ctx context.Context, user string) ([]domain.RoomState, error)
 	PublicRooms(ctx context.Context, user, q, after string, limit int) ([]domain.Room, map[string]bool, error)
+	LastWords(ctx context.Context, user string, rooms []string) (map[string]domain.Message, error)
 	UpdateRoom(ctx context.Context, actor, room string, c domain.RoomChange, now time.Time) (domain.Event, error)
 	DeleteRoom(ctx context.Context, actor, room string, now time.Time) (members []string, err error)
 	RemoveRoom(ctx context.Context, room string) (members []string, err error)

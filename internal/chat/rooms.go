@@ -117,7 +117,8 @@ func (s *Service) postDirect(ctx context.Context, in *struct {
 // publicRoom is a room in the directory.
 type publicRoom struct {
 	wire.Room
-	Joined bool `json:"joined" doc:"you are in it"`
+	Joined bool          `json:"joined" doc:"you are in it"`
+	Last   *wire.Message `json:"last,omitempty" doc:"its latest message, as anyone may read who joins; long ones are cut"`
 }
 
 func (s *Service) listPublic(ctx context.Context, in *Paged) (*body[httpx.Page[publicRoom]], error) {
@@ -129,8 +130,22 @@ func (s *Service) listPublic(ctx context.Context, in *Paged) (*body[httpx.Page[p
 	if err != nil {
 		return nil, err
 	}
-	return &body[httpx.Page[publicRoom]]{httpx.PageOf(rooms, in.Limit, func(r domain.Room) string { return r.ID },
-		func(r domain.Room) publicRoom { return publicRoom{wire.FromRoom(r), joined[r.ID]} })}, nil
+	ids := make([]string, len(rooms))
+	for i, r := range rooms {
+		ids[i] = r.ID
+	}
+	last, err := s.Store.LastWords(ctx, httpx.Principal(ctx).ID, ids)
+	if err != nil {
+		return nil, err
+	}
+	return &body[httpx.Page[publicRoom]]{httpx.PageOf(rooms, in.Limit, func(r domain.Room) string { return r.ID }, func(r domain.Room) publicRoom {
+		v := publicRoom{Room: wire.FromRoom(r), Joined: joined[r.ID]}
+		if m, ok := last[r.ID]; ok {
+			words := wire.FromMessage(m)
+			v.Last = &words
+		}
+		return v
+	})}, nil
 }
 
 func (s *Service) getRoom(ctx context.Context, in *InRoom) (*body[wire.RoomState], error) {

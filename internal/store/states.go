@@ -50,6 +50,9 @@ func scanState(rows *sql.Rows) (s domain.RoomState, err error) {
 	return s, err
 }
 
+const lastMessage = `e.pos = (SELECT pos FROM (SELECT pos, seq, type, deleted_at FROM events
+	WHERE room_id = $1 AND target IS NULL ORDER BY seq DESC LIMIT 20) AS tail WHERE type = 'message.created' AND deleted_at = 0 ORDER BY seq DESC LIMIT 1)`
+
 func (db *DB) fillState(ctx context.Context, user string, s *domain.RoomState) (err error) {
 	if s.Read < s.Room.Head {
 		if s.Unread, s.Mentions, err = unread(ctx, db.read, user, s.Room.ID, s.Read); err != nil {
@@ -57,8 +60,7 @@ func (db *DB) fillState(ctx context.Context, user string, s *domain.RoomState) (
 		}
 	}
 	// The latest message still there, if it is among the last lines.
-	last, err := eventsWhere(ctx, db.read, `e.pos = (SELECT pos FROM (SELECT pos, seq, type, deleted_at FROM events
-		WHERE room_id = $1 AND target IS NULL ORDER BY seq DESC LIMIT 20) AS tail WHERE type = 'message.created' AND deleted_at = 0 ORDER BY seq DESC LIMIT 1)`, s.Room.ID)
+	last, err := eventsWhere(ctx, db.read, lastMessage, s.Room.ID)
 	if err != nil {
 		return err
 	}
@@ -76,4 +78,22 @@ func (db *DB) fillState(ctx context.Context, user string, s *domain.RoomState) (
 	}
 	s.Peers, err = collect(rows, scanRef)
 	return err
+}
+
+// LastWords returns the latest message, cut to an excerpt, of each of rooms that has one, but for those
+// that user is banned from. It does not ask whether user may read the others.
+func (db *DB) LastWords(ctx context.Context, user string, rooms []string) (map[string]domain.Message, error) {
+	last := make(map[string]domain.Message)
+	for _, room := range rooms {
+		found, err := eventsWhere(ctx, db.read, lastMessage+` AND NOT EXISTS (SELECT 1 FROM bans WHERE room_id = $1 AND user_id = $2)`, room, user)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) > 0 {
+			m := *found[0].Message
+			m.Text = excerpt(m.Text)
+			last[room] = m
+		}
+	}
+	return last, nil
 }

@@ -2,7 +2,7 @@
 
 import type { Api } from '../net/api';
 import type * as port from '../view/port';
-import type { Ban, Event, Invite, KeepOf, Me, Profile, RetentionRules, Room, RoomState, User } from '../view/types';
+import type { Ban, Event, Invite, KeepOf, Me, Profile, RetentionRules, PublicRoom, Room, RoomState, User } from '../view/types';
 
 /** The rooms as far as an answer can change them. */
 export interface Known {
@@ -31,7 +31,7 @@ export class RoomApi implements port.RoomApi {
   async createRoom(r: { kind: 'public' | 'private'; name: string; topic: string; members: string[] }): Promise<string> {
     return this.#rooms.enter(await this.#api.call<RoomState>('POST', '/rooms', r));
   }
-  publicRooms(q: string, cursor: string): Promise<port.PageOf<Room & { joined: boolean }>> {
+  publicRooms(q: string, cursor: string): Promise<port.PageOf<PublicRoom>> {
     return this.#get(`/rooms/public?${new URLSearchParams({ q, cursor })}`);
   }
   lookUp(room: string): Promise<Room> {

@@ -4,7 +4,7 @@
 import { getContext, setContext } from 'svelte';
 import type { Administration } from './adminport';
 import type { Pending } from './room/lines';
-import type { Ban, Event, Invite, KeepOf, Me, Member, Message, Profile, RetentionRules, Room, RoomRequest, RoomState, Status, User } from './types';
+import type { Ban, Event, Invite, KeepOf, Me, Member, Message, Profile, RetentionRules, PublicRoom, Room, RoomRequest, RoomState, Status, User } from './types';
 
 /** A page of a list and where to go on. */
 export interface PageOf<T> {
@@ -239,7 +239,7 @@ export interface RoomApi {
   findUsers(q: string): Promise<User[]>;
   user(idOrName: string): Promise<Profile>;
   createRoom(r: { kind: 'public' | 'private'; name: string; topic: string; members: string[] }): Promise<string>;
-  publicRooms(q: string, cursor: string): Promise<PageOf<Room & { joined: boolean }>>;
+  publicRooms(q: string, cursor: string): Promise<PageOf<PublicRoom>>;
   lookUp(room: string): Promise<Room>;
   joinRoom(room: string): Promise<void>;
   direct(users: string[]): Promise<string>;
