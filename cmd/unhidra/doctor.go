@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -86,6 +87,12 @@ func doctor(ctx context.Context, e *env, args []string) error {
 func (d *diagnosis) settings(c config.Config) {
 	if strings.HasPrefix(c.PublicURL, "https:") && !c.TLS.On() && len(c.TrustedProxies) == 0 {
 		d.warn("proxies", "UNHIDRA_PUBLIC_URL is https, so a proxy is in front; name it in UNHIDRA_TRUSTED_PROXIES, or every client has the proxy's address and all share one limit")
+	}
+	if c.OpenToAll() {
+		d.warn("open to all", "anybody who reaches this machine may register (UNHIDRA_REGISTRATION), and what people send crosses the network in the clear; use https, or UNHIDRA_BIND_ADDR=127.0.0.1")
+	}
+	if u, err := url.Parse(c.URL()); err == nil && u.Hostname() == "localhost" && c.BindAddr == "" {
+		d.warn("public URL", "links in mails and invitations lead to %s, which works on this machine alone; set UNHIDRA_PUBLIC_URL to what other machines reach it by", c.URL())
 	}
 	host, _, err := net.SplitHostPort(c.OperatorAddr)
 	if ip := net.ParseIP(host); err == nil && host != "localhost" && (ip == nil || !ip.IsLoopback()) {

@@ -232,7 +232,7 @@ func (s *server) closeListeners() {
 func (s *server) handlers() error {
 	if s.operator != nil {
 		h := operator(s.reg, s.health, s.modules.serveStats)
-		s.parts = append(s.parts, s.serve("operator", s.operator, nil, httpx.Bound(h)))
+		s.parts = append(s.parts, s.serve("operator", s.operator, nil, httpx.Bound(onlyHosts(s.Config.OperatorHosts, h))))
 	}
 	if s.certs != nil {
 		s.parts = append(s.parts, part{"certificates", s.certs.Run})
@@ -276,7 +276,7 @@ func (s *server) listener(name string, l net.Listener, mux *http.ServeMux, fallb
 	origins := append([]string{s.addrs.URL}, s.Config.AllowedOrigins...)
 	h, err := httpx.Handler(mux, httpx.HandlerOptions{
 		Log: s.Log, Metrics: s.reg, Listener: name, Proxies: s.Config.TrustedProxies, Origins: origins, Partners: partners(s.modules.captcha),
-		Fallback: fallback, AtOnce: requestsAtOnce, OfAddr: s.Config.RequestsPerAddr,
+		Fallback: fallback, AtOnce: requestsAtOnce, OfAddr: s.Config.RequestsPerAddr, Wide: s.Config.TLS.Subdomains,
 	})
 	if err != nil {
 		return err
@@ -284,6 +284,10 @@ func (s *server) listener(name string, l net.Listener, mux *http.ServeMux, fallb
 	s.parts = append(s.parts, s.serve(name, s.behindProxy(l), s.tls(), h))
 	return nil
 }
+
+// openToAll is what an operator should know who has set nothing.
+const openToAll = "anybody who reaches this machine may register, and what people send crosses the network for all to read; " +
+	"for a trial set UNHIDRA_BIND_ADDR=127.0.0.1, and to go on UNHIDRA_REGISTRATION=invite and https (UNHIDRA_ACME_DOMAINS, or a proxy and UNHIDRA_PUBLIC_URL)"
 
 // announce says that the server is there, and how to begin. The listeners are
 // open: who comes before their parts run waits for a moment.
@@ -296,6 +300,9 @@ func (s *server) announce(ctx context.Context, begin time.Time) {
 	s.health.SetReady(true)
 	s.Log.Info("ready", "version", s.Version, "url", s.addrs.URL, "public", s.addrs.Public, "auth", s.addrs.Auth,
 		"operator", s.addrs.Operator, "store", s.db.Name(), "took", time.Since(begin))
+	if s.Config.OpenToAll() {
+		s.Log.Warn(openToAll)
+	}
 	if s.Out != nil {
 		_, _ = fmt.Fprintf(s.Out, "\n%s is on %s\n", s.Config.Name, s.addrs.URL)
 		if setup != "" {

@@ -9,6 +9,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -137,4 +140,26 @@ func operator(reg *prometheus.Registry, health *obs.Health, stats http.HandlerFu
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return mux
+}
+
+// onlyHosts refuses requests by a name that is neither in hosts nor one that a web
+// page's owner cannot have: a page can make its own name lead to this machine, and
+// then read what a browser on it may read (DNS rebinding).
+func onlyHosts(hosts []string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !ownHost(hosts, r.Host) {
+			http.Error(w, "this name is not known here; ask by an address, or add it to UNHIDRA_OPERATOR_HOSTS", http.StatusMisdirectedRequest)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+func ownHost(hosts []string, host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	_, err := netip.ParseAddr(host)
+	return err == nil || !strings.Contains(host, ".") || slices.Contains(hosts, host)
 }

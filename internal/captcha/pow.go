@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"log/slog"
@@ -26,6 +27,7 @@ const (
 	maxSeen      = 100_000
 	forgetEvery  = 10 * time.Minute
 	actionInData = "action"
+	addrInData   = "from"
 )
 
 // Uses remembers what was used, for all nodes. *store.DB does.
@@ -80,12 +82,20 @@ func (p *PoW) Challenge(_ context.Context, action string, addr netip.Addr) (any,
 		return nil, domain.RateLimited.Errorf("captcha_rate", "too many challenges; try again later").After(after)
 	}
 	c := Challenge{Parameters: Parameters{
-		Algorithm: algorithm, Cost: leastCost << p.pressure.add(addr, now), Data: map[string]string{actionInData: action},
+		Algorithm: algorithm, Cost: leastCost << p.pressure.add(addr, now), Data: map[string]string{actionInData: action, addrInData: p.from(addr)},
 		ExpiresAt: now.Add(lifetime).Unix(), KeyLength: keyLength, KeyPrefix: keyPrefix, Nonce: random(), Salt: random(),
 	}}
 	var err error
 	c.Signature, err = c.Parameters.sign(p.o.Key)
 	return c, err
+}
+
+// from says whom a challenge is for without naming the address: work that was done
+// elsewhere, by a farm of machines, is not good here.
+func (p *PoW) from(addr netip.Addr) string {
+	h := hmac.New(sha256.New, p.o.Key)
+	_, _ = h.Write([]byte("address\x00" + ratelimit.AddrKey(addr))) // never fails
+	return hex.EncodeToString(h.Sum(nil)[:12])
 }
 
 func random() string {
@@ -100,14 +110,14 @@ func random() string {
 // wrong.
 func (p *PoW) Verify(ctx context.Context, token, action string, addr netip.Addr) (Result, error) {
 	now := p.o.Now()
-	r, err := p.verify(ctx, token, action, now)
+	r, err := p.verify(ctx, token, action, addr, now)
 	if err == nil && !r.OK {
 		p.pressure.add(addr, now)
 	}
 	return r, err
 }
 
-func (p *PoW) verify(ctx context.Context, token, action string, now time.Time) (Result, error) {
+func (p *PoW) verify(ctx context.Context, token, action string, addr netip.Addr, now time.Time) (Result, error) {
 	payload, err := decode(token)
 	if err != nil {
 		return refuse("malformed"), nil
@@ -126,6 +136,9 @@ func (p *PoW) verify(ctx context.Context, token, action string, now time.Time) (
 	}
 	if params.Data[actionInData] != action {
 		return refuse("wrong_action"), nil
+	}
+	if params.Data[addrInData] != p.from(addr) {
+		return refuse("other_address"), nil
 	}
 	if !p.first(signature, expires, now) {
 		return refuse("reused"), nil

@@ -57,11 +57,33 @@ const made = `{"challenge":{"parameters":{"algorithm":"PBKDF2/SHA-256","cost":20
 	`"solution":{"counter":79,"derivedKey":"00f1b8590bc504983703a43d06a52f17e7c7756cc6cde0788e28bf5f64df392a","time":53.9}}`
 
 func TestAnAnswerOfAltchasLibraryIsTaken(t *testing.T) {
-	p, c := newPoW(t, &memory{used: map[string]bool{}})
-	p.o.Key, c.now = []byte("test-key"), time.Unix(1_999_999_000, 0)
-	token := base64.StdEncoding.EncodeToString([]byte(made))
-	if got := reason(t, p, token, "register"); got != "" {
-		t.Errorf("refused: %q", got)
+	payload, err := decode(base64.StdEncoding.EncodeToString([]byte(made)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	params := payload.Challenge.Parameters
+	if got, err := params.sign([]byte("test-key")); err != nil || got != payload.Challenge.Signature {
+		t.Errorf("signature %q, %v; want %q", got, err, payload.Challenge.Signature)
+	}
+	if !params.solvedBy(payload.Solution) {
+		t.Error("the solution is refused")
+	}
+}
+
+// Work that was done for one address is not good from another; a household's IPv6
+// addresses are one.
+func TestWorkIsGoodFromItsAddressAlone(t *testing.T) {
+	t.Parallel()
+	p, _ := newPoW(t, &memory{used: map[string]bool{}})
+	token := encode(t, solve(t, p, "register"))
+	if r, err := p.Verify(t.Context(), token, "register", netip.MustParseAddr("192.0.2.8")); err != nil || r.OK {
+		t.Errorf("from another address: %+v %v", r, err)
+	}
+	if r, err := p.Verify(t.Context(), token, "register", home); err != nil || !r.OK {
+		t.Errorf("from its own address: %+v %v", r, err)
+	}
+	if a, b := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::ffff"); p.from(a) != p.from(b) {
+		t.Error("two addresses of a household are two")
 	}
 }
 

@@ -68,7 +68,7 @@ type Invites interface {
 	CreateInvite(ctx context.Context, actor string, i domain.Invite, hash []byte, now time.Time) error
 	Invites(ctx context.Context, room string) ([]domain.Invite, error)
 	RevokeInvite(ctx context.Context, actor, room, id string, now time.Time) error
-	InviteByHash(ctx context.Context, hash []byte, now time.Time) (domain.Invite, domain.Room, error)
+	InviteByHash(ctx context.Context, user string, hash []byte, now time.Time) (domain.Invite, domain.Room, error)
 	JoinByInvite(ctx context.Context, user string, hash []byte, now time.Time) (room string, err error)
 }
 

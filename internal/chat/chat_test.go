@@ -135,6 +135,19 @@ func TestLifeOfARoom(t *testing.T) {
 			t.Errorf("a stranger sees %+v", seen)
 		}
 
+		// A link shows its room, but not to whom the room has banned.
+		var link client.Invite
+		must(owner, "POST", in+"/invites", obj{"max_uses": 5}, &link)
+		must(guest, "GET", "/invites/"+link.Code, nil, nil)
+		stranger, err := guest.Me(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := stranger.ID
+		must(owner, "PUT", in+"/bans/"+id, obj{}, nil)
+		refused("banned", guest, "GET", "/invites/"+link.Code, nil)
+		must(owner, "DELETE", in+"/bans/"+id, nil, nil)
+
 		// An invitation that is good once.
 		var invite client.Invite
 		must(owner, "POST", in+"/invites", obj{"max_uses": 1}, &invite)

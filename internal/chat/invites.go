@@ -93,7 +93,7 @@ type previewRoom struct {
 }
 
 func (s *Service) getInvite(ctx context.Context, in *byCode) (*body[preview], error) {
-	i, r, err := s.Store.InviteByHash(ctx, hashCode(in.Code), s.Now())
+	i, r, err := s.Store.InviteByHash(ctx, httpx.Principal(ctx).ID, hashCode(in.Code), s.Now())
 	if err != nil {
 		return nil, err
 	}

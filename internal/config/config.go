@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -24,9 +25,10 @@ type Config struct {
 	NATS                NATS   // none: one process
 	BindAddr            string // host that the gateway listens on; empty: all
 	GatewayPort         int
-	AuthAddr            string // empty: none
-	OperatorAddr        string // empty: none
-	PublicURL           string // empty: by the certificate's domain, or localhost
+	AuthAddr            string   // empty: none
+	OperatorAddr        string   // empty: none
+	OperatorHosts       []string // names that it is asked by, beside addresses and names without a dot
+	PublicURL           string   // empty: by the certificate's domain, or localhost
 	TLS                 TLS
 
 	ServerKey     Secret   // empty: made at the first start, kept in DataDir
@@ -115,6 +117,12 @@ func (c Config) URL() string {
 		return c.PublicURL
 	}
 	return c.TLS.url(c.GatewayPort)
+}
+
+// OpenToAll reports whether whoever reaches this machine may register, and what they
+// send crosses the network for all to read.
+func (c Config) OpenToAll() bool {
+	return c.Registration == "open" && !loopback(c.BindAddr) && !strings.HasPrefix(c.URL(), "https:")
 }
 
 // Settings returns every option with its effective value and origin, in the

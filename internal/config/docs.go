@@ -19,7 +19,10 @@ Every setting can be given in four places; the later wins:
 
 An empty value counts as none. Unknown names that start with ` + "`UNHIDRA_`" + `, unknown
 names in the file and malformed values are errors: the server does not start, and
-names all of them at once. Secrets are never flags, because everyone on a machine
+names all of them at once. Only the variables that Kubernetes and container links set for a
+Service named ` + "`unhidra`" + ` are ignored: ` + "`UNHIDRA_SERVICE_HOST`, `UNHIDRA_SERVICE_PORT`" + ` (and
+` + "`_<name>`), `UNHIDRA_PORT` with a URL, `UNHIDRA_PORT_<n>_TCP`" + ` (and ` + "`_ADDR`, `_PORT`, `_PROTO`" + `),
+and those of a Service ` + "`unhidra-<name>`" + `. Secrets are never flags, because everyone on a machine
 sees the arguments of its processes; instead each can also be read from a file,
 by the name with ` + "`_FILE`" + ` at the end (` + "`JWT_SECRET_FILE=/run/secrets/jwt`" + `).
 

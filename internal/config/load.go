@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -65,6 +66,7 @@ func Load(environ []string, flags Flags) (Config, error) {
 		switch {
 		case known(options, k):
 			set(values, k, value{env[k], "environment"}, complain)
+		case serviceLink(k, env[k]): // before it is called a mistake
 		case strings.HasPrefix(k, prefix) && k != fileName && k != password && k != token && !strings.HasPrefix(k, testPrefix):
 			complain("%s: there is no such setting%s", k, suggest(options, k))
 		}
@@ -177,6 +179,24 @@ func readFile(path string, options []option, values map[string]value) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Kubernetes tells each pod of every Service by variables that begin with its name,
+// and container links of Docker and Compose do it alike. For a Service named unhidra,
+// or unhidra-auth, they look like settings.
+var (
+	linkName = regexp.MustCompile(`^UNHIDRA_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR|PORT_START|PORT_END))?)?)$`)
+	linkURL  = regexp.MustCompile(`^(tcp|udp|sctp)://`)
+)
+
+// serviceLink reports whether a variable is one of these. UNHIDRA_PORT alone is one
+// only with a URL: with a number somebody means GATEWAY_PORT.
+func serviceLink(name, value string) bool {
+	if !linkName.MatchString(name) {
+		return false
+	}
+	return !strings.HasSuffix(name, "_PORT") || strings.HasSuffix(name, "_SERVICE_PORT") || linkURL.MatchString(value) ||
+		strings.Contains(name, "_TCP_") || strings.Contains(name, "_UDP_") || strings.Contains(name, "_SCTP_")
 }
 
 func known(options []option, name string) bool {

@@ -52,6 +52,7 @@ func (c *Config) options() []option {
 		{listen, "UNHIDRA_BIND_ADDR", "bind", "", "address that this port is opened on; empty: all of the machine's; `127.0.0.1`: this machine only", false, host(&c.BindAddr)},
 		{listen, "AUTH_BIND_ADDR", "auth-addr", "", "further listener for the account API alone; empty: none, or `0.0.0.0:9200` where `auth` runs as a role of its own", false, addr(&c.AuthAddr)},
 		{listen, "UNHIDRA_OPERATOR_ADDR", "operator-addr", "127.0.0.1:9010", "listener for `/metrics`, `/stats` and profiles; `off`: none. It asks for no password: keep it off the network", false, addr(&c.OperatorAddr)},
+		{listen, "UNHIDRA_OPERATOR_HOSTS", "", "", "further names, separated by commas, that the operator's listener may be asked by: `metrics.example.org`. Addresses, `localhost`, and names without a dot always work; others are refused, since a web page can make a name lead here", false, hostNames(&c.OperatorHosts)},
 		{listen, "UNHIDRA_PUBLIC_URL", "public-url", "", "where people reach the server; empty: `http://localhost` and the port. Links start with it, and https here makes cookies Secure", false, base(&c.PublicURL)},
 
 		{account, "UNHIDRA_SERVER_KEY", "", "", "key under which secrets are hashed and sealed in the database, 32 bytes or more, for good; empty: a strong one is made at the first start and kept in the data folder (`server.key`, mode 0600). Several servers with one database need the same", true, signingKey(&c.ServerKey)},
@@ -76,6 +77,8 @@ func (c *Config) options() []option {
 		{secure, "UNHIDRA_TLS_KEY", "tls-key", "", "PEM file of its key", false, str(&c.TLS.Key)},
 		{secure, "UNHIDRA_HTTP_ADDR", "http-addr", "auto", "plain listener that answers HTTP-01 and redirects everything else to https; `auto`: port 80 with UNHIDRA_ACME_DOMAINS, none otherwise; `off`: none", false, httpAddr(&c.TLS.HTTPAddr)},
 
+		{secure, "UNHIDRA_HSTS_SUBDOMAINS", "", "off", "`on`: browsers that were here by https use it for every name below this one as well, for a year (HSTS `includeSubDomains`); only if all of them speak it", false, onOff(&c.TLS.Subdomains)},
+
 		{mails, "UNHIDRA_SMTP_URL", "", "", "mail server: `smtps://user:password@host:465` (TLS), or `smtp://user:password@host:587` (STARTTLS, which must then be offered; `?tls=off` does without, on a network that you trust). With one, new accounts confirm their e-mail address, forgotten passwords can be reset, and people are told of what happens to their account; empty: none of that", true, smtpURL(&c.Mail.SMTP)},
 		{mails, "UNHIDRA_MAIL_FROM", "", "", "sender of these mails: `Unhidra <chat@example.org>`; needed with UNHIDRA_SMTP_URL", false, sender(&c.Mail.From)},
 		{mails, "UNHIDRA_CAPTCHA", "", "pow", "what tells people from programs at registration, at a password reset, and at sign-in after failures. `pow`: the browser works for a moment, and nobody else is asked; `turnstile`, `hcaptcha`, `recaptcha` (v2), `recaptcha3` (v3): that provider, which sees who comes; `off`: nothing", false, oneOf(&c.Captcha.Kind, "pow", "turnstile", "hcaptcha", "recaptcha", "recaptcha3", "off")},
@@ -89,7 +92,7 @@ func (c *Config) options() []option {
 		{limits, "RATE_LIMIT_LOGIN_PER_MINUTE", "", "10", "attempts to sign in, from one address in a minute", false, num(&c.LoginPerMinute, 1, 1_000_000)},
 		{limits, "RATE_LIMIT_LOGIN_BURST", "", "15", "of these, at once", false, num(&c.LoginBurst, 1, 1_000_000)},
 		{limits, "RATE_LIMIT_REGISTER_PER_HOUR", "", "30", "accounts that people at one address make in an hour, without those who were invited", false, num(&c.RegisterPerHour, 1, 1_000_000)},
-		{limits, "RATE_LIMIT_IP_PER_MINUTE", "", "60", "WebSockets opened from one address in a minute; for this and other limits an IPv6 address counts as its /64, and the /48 around it may do 16 times as much", false, num(&c.IPPerMinute, 1, 1_000_000)},
+		{limits, "RATE_LIMIT_IP_PER_MINUTE", "", "60", "WebSockets from one address in a minute that are refused, for a bad token and the like; further ones are told to wait, and good tokens are let in meanwhile; for this and other limits an IPv6 address counts as its /64, and the /48 around it may do 16 times as much", false, num(&c.IPPerMinute, 1, 1_000_000)},
 		{limits, "RATE_LIMIT_USER_PER_MINUTE", "", "30", "WebSockets that one user may open in a minute. Counted apart, as often: rooms, invitations and devices made or changed; profile and status; changes of the own sign-in. Joining, leaving, topics, roles, mutes and bans: twice as often. All users of one address: ten times as often as one; all who join or change one room: twenty times", false, num(&c.UserPerMinute, 1, 1_000_000)},
 		{limits, "RATE_LIMIT_MESSAGES_PER_SEC", "", "50", "requests on one WebSocket in a second; a user has twice as many over all of theirs", false, num(&c.MessagesPerSec, 1, 1_000_000)},
 		{limits, "UNHIDRA_ROOMS_PER_USER", "", "1000", "rooms, conversations among them, that one user may be in; 0: any number", false, num(&c.RoomsPerUser, 0, 1_000_000)},
@@ -297,13 +300,29 @@ func addr(p *string) func(string) error {
 	}
 }
 
+func hostNames(p *[]string) func(string) error {
+	return func(s string) error {
+		*p = nil
+		for _, h := range list(s) {
+			if strings.ContainsAny(h, "/:@* ") {
+				return fmt.Errorf("%q is not a name; write it like metrics.example.org, without http:// and port", h)
+			}
+			*p = append(*p, strings.ToLower(h))
+		}
+		return nil
+	}
+}
+
 func base(p *string) func(string) error {
 	return func(s string) error {
 		if s == "" {
 			return nil
 		}
 		u, err := url.Parse(s)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		if err == nil && u.Host != "" && strings.Trim(u.Path, "/") != "" {
+			return fmt.Errorf("%q has a path, and the server needs a name of its own: its cookies, and what the browser stores, are shared by all paths of a name, so another program beside it could read them; use one like https://chat.%s", s, u.Hostname())
+		}
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 			return fmt.Errorf("%q is not of the form https://chat.example.org", s)
 		}
 		*p = u.Scheme + "://" + u.Host

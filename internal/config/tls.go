@@ -20,6 +20,7 @@ type TLS struct {
 	Directory     string   // URL of the ACME server
 	CAFile        string   // PEM of the authority that it is trusted by; empty: the system's
 	HTTPAddr      string   // plain listener that redirects and answers challenges; empty: none
+	Subdomains    bool     // HSTS is for all names below the own too
 	ProxyProtocol bool     // trusted proxies put the client's address before the bytes
 }
 

@@ -83,7 +83,7 @@ type Presence interface {
 // Limits bound what one address, one user and one connection may do. A zero
 // means no limit.
 type Limits struct {
-	HandshakesPerAddr int // a minute; an IPv6 address counts as its /64
+	HandshakesPerAddr int // a minute, that were refused; an IPv6 address counts as its /64
 	HandshakesPerUser int // a minute
 	ConnsPerAddr      int
 	ConnsPerUser      int
@@ -107,7 +107,7 @@ type Deps struct {
 	Secure     func(r *http.Request) bool       // whether nobody can listen to r; nil: does not matter
 	Now        func() time.Time                 // nil: time.Now
 	Version    string                           // told to clients
-	Origins    []string                         // that may connect from a browser; empty: only the server's own
+	Origins    []string                         // whose pages may connect, beside those of the host that is asked
 	Limits     Limits
 	Drain      time.Duration // over how long connections are closed at the end
 	Others     bool          // other nodes are there for those whose connections are closed

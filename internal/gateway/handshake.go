@@ -42,26 +42,12 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 		return 0, err
 	}
 	addr := g.ClientAddr(r)
-	now := g.Now()
-	if ok, wait := g.byAddr.AllowAddr(addr, now); !ok {
-		return 0, domain.RateLimited.Errorf("handshakes", "too many connections were opened from your address; wait a moment").After(wait)
-	}
-	if err := g.checkSecure(r); err != nil {
-		return 0, err
-	}
-	if err := g.checkOrigin(r); err != nil {
-		return 0, err
-	}
-	proof, err := credentials(r)
-	if err != nil {
-		return 0, err
-	}
 	revocations := g.revocations.Load()
-	p, err := g.authenticate(r.Context(), proof.secret, addr)
+	p, proof, err := g.identify(r, addr)
 	if err != nil {
-		return 0, err
+		return 0, g.failed(addr, err)
 	}
-	if ok, wait := g.byUser.Allow(p.ID, now); !ok {
+	if ok, wait := g.byUser.Allow(p.ID, g.Now()); !ok {
 		return 0, domain.RateLimited.Errorf("handshakes", "you opened too many connections; wait a moment").After(wait)
 	}
 	users, err := g.Users.UsersByID(r.Context(), []string{p.ID})
@@ -82,6 +68,36 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 	}
 	g.greet(c, users[0])
 	return http.StatusSwitchingProtocols, nil
+}
+
+// identify says who opens a connection, if they may.
+func (g *Service) identify(r *http.Request, addr netip.Addr) (p domain.Principal, proof proof, err error) {
+	if err := g.checkSecure(r); err != nil {
+		return p, proof, err
+	}
+	if err := g.checkOrigin(r); err != nil {
+		return p, proof, err
+	}
+	if proof, err = credentials(r); err != nil {
+		return p, proof, err
+	}
+	p, err = g.authenticate(r.Context(), proof.secret, addr)
+	return p, proof, err
+}
+
+// failed counts a handshake that proved nobody, and returns what to answer. Those of
+// others behind the same address are no reason to keep a good token waiting: 150
+// people of one office come back at once after a restart.
+func (g *Service) failed(addr netip.Addr, err error) error {
+	switch domain.KindOf(err) {
+	case domain.Unauthorized, domain.Forbidden, domain.Invalid:
+	default:
+		return err // not the client's doing
+	}
+	if ok, wait := g.byAddr.AllowAddr(addr, g.Now()); !ok {
+		return domain.RateLimited.Errorf("handshakes", "too many connections from your address were refused; wait a moment").After(wait)
+	}
+	return err
 }
 
 // admit upgrades the connection. From here on it is ours, and errors can only
@@ -217,14 +233,22 @@ func (g *Service) checkOrigin(r *http.Request) error {
 }
 
 func (g *Service) originAllowed(origin, host string) bool {
-	if len(g.Origins) > 0 {
-		return slices.Contains(g.Origins, origin)
+	if slices.Contains(g.Origins, origin) {
+		return true
 	}
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return false
 	}
-	return strings.EqualFold(u.Host, host)
+	if g.Secure != nil && u.Scheme != "https" && !loopbackHost(u.Hostname()) {
+		return false // a page that came in the clear
+	}
+	return strings.EqualFold(u.Host, host) // the page is from here, by whatever name
+}
+
+func loopbackHost(name string) bool {
+	a, err := netip.ParseAddr(name)
+	return name == "localhost" || err == nil && a.IsLoopback()
 }
 
 const maxAgent = 200 // bytes of a user agent that are kept

@@ -47,7 +47,8 @@ func TestCHK_WS_01_OriginsAndCredentials(t *testing.T) {
 		{"other scheme", h("Origin", "http://chat.example.org"), []string{"bearer", "ada"}, 403},
 		{"other port", h("Origin", "https://chat.example.org:8443"), []string{"bearer", "ada"}, 403},
 		{"suffix", h("Origin", "https://chat.example.org.evil.example"), []string{"bearer", "ada"}, 403},
-		{"own origin, not listed", h("Origin", "http://"+strings.TrimPrefix(n.url, "ws://")), []string{"bearer", "ada"}, 403},
+		// A page of this server by another of its names, as by the address of a LAN.
+		{"own origin, not listed", h("Origin", "http://"+strings.TrimPrefix(n.url, "ws://")), []string{"bearer", "ada"}, 101},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := n.get(t, c.header, c.protocols...)
@@ -269,7 +270,6 @@ func TestCHK_WS_05_HandshakeAndConnectionLimits(t *testing.T) {
 		limits Limits
 		tokens []string // all but the last are let in
 	}{
-		{"of an address", Limits{HandshakesPerAddr: 2}, []string{"ada", "lin", "bob"}},
 		{"of a user", Limits{HandshakesPerUser: 2}, []string{"ada", "lin", "ada", "ada"}},
 		{"connections of an address", Limits{ConnsPerAddr: 2}, []string{"ada", "lin", "bob"}},
 		{"connections of a user", Limits{ConnsPerUser: 1}, []string{"ada", "lin", "ada"}},
@@ -289,6 +289,37 @@ func TestCHK_WS_05_HandshakeAndConnectionLimits(t *testing.T) {
 				t.Error("the answer does not say when to come back")
 			}
 		})
+	}
+}
+
+// Handshakes that prove nobody are limited by address, and they are no reason to keep
+// those out who come back with good tokens, however many share the address.
+func TestGoodTokensDoNotWaitForBadOnes(t *testing.T) {
+	n := start(t, newWorld(), func(d *Deps) { d.Limits = Limits{HandshakesPerAddr: 2} })
+	for i := range 4 {
+		r := n.get(t, nil, "bearer", "bad")
+		if r == nil {
+			t.Fatal("a bad token was let in")
+		}
+		want := http.StatusUnauthorized
+		if i >= 2 {
+			want = http.StatusTooManyRequests
+		}
+		checkProblem(t, r, want)
+	}
+	for range 10 {
+		n.enter(t, "ada")
+	}
+}
+
+// On a server that people reach by https, its own host is no origin by plain http.
+func TestOwnOriginOfASecureServerIsHTTPS(t *testing.T) {
+	t.Parallel()
+	g := New(Deps{Secure: func(*http.Request) bool { return true }, Origins: []string{"https://chat.example.org"}})
+	for origin, want := range map[string]bool{"https://192.0.2.1": true, "http://192.0.2.1": false, "https://chat.example.org": true} {
+		if got := g.originAllowed(origin, "192.0.2.1"); got != want {
+			t.Errorf("origin %q: allowed %v, want %v", origin, got, want)
+		}
 	}
 }
 

@@ -41,13 +41,27 @@ func (ps Proxies) HTTPS(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
 	}
-	return ps.Trust(peer(r)) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+	return ps.Trust(peer(r)) && askedBy(r) == "https"
+}
+
+// askedBy returns the scheme that the client used by what X-Forwarded-Proto says: of
+// several proxies, each of which may add its own, the first one saw the client. Some
+// say ws and wss of a WebSocket. A client that sets it itself deceives only itself.
+func askedBy(r *http.Request) string {
+	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	switch first = strings.ToLower(strings.TrimSpace(first)); first {
+	case "wss":
+		return "https"
+	case "ws":
+		return "http"
+	}
+	return first
 }
 
 // FromHere reports whether r comes from this very machine, and not by way of a
 // proxy on it that was asked in the clear.
 func FromHere(r *http.Request) bool {
-	return peer(r).IsLoopback() && !strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "http")
+	return peer(r).IsLoopback() && askedBy(r) != "http"
 }
 
 // Trust reports whether addr is a proxy of ours.

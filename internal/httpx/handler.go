@@ -28,6 +28,7 @@ type HandlerOptions struct {
 	Origins  []string              // other origins whose pages may send requests that change something
 	Partners []string              // origins whose scripts and frames our pages may load: a CAPTCHA's provider, or nobody
 	AtOnce   int                   // requests that are answered at a time, WebSockets' handshakes excepted; more are refused; 0: any number
+	Wide     bool                  // HSTS is for all names below the own as well
 	OfAddr   int                   // of these, how many may be of one address; 0: all
 	Fallback http.Handler          // what mux does not know, outside of the API: the web client; nil: 404
 }
@@ -164,7 +165,11 @@ func (h *handler) secure(w http.ResponseWriter, r *http.Request, m *request) {
 	head.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 	head.Set("Content-Security-Policy", h.csp)
 	if h.Proxies.HTTPS(r) {
-		head.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+		hsts := "max-age=31536000"
+		if h.Wide {
+			hsts += "; includeSubDomains"
+		}
+		head.Set("Strict-Transport-Security", hsts)
 	}
 }
 

@@ -56,12 +56,19 @@ func (db *DB) RevokeInvite(ctx context.Context, actor, room, id string, now time
 	})
 }
 
-// InviteByHash returns the link with this hash, if it is still good, and its
-// room.
-func (db *DB) InviteByHash(ctx context.Context, hash []byte, now time.Time) (domain.Invite, domain.Room, error) {
+// InviteByHash returns the link with this hash, if it is still good, and its room. To
+// a user whom the room has banned it says no more than that.
+func (db *DB) InviteByHash(ctx context.Context, user string, hash []byte, now time.Time) (domain.Invite, domain.Room, error) {
 	i, err := goodInvite(ctx, db.read, hash, now, "")
 	if err != nil {
 		return i, domain.Room{}, err
+	}
+	var bans int
+	if err := db.read.QueryRowContext(ctx, `SELECT count(*) FROM bans WHERE room_id = $1 AND user_id = $2`, i.Room, user).Scan(&bans); err != nil {
+		return i, domain.Room{}, err
+	}
+	if bans > 0 {
+		return i, domain.Room{}, domain.Forbidden.Errorf("banned", "you are banned from this room")
 	}
 	r, err := roomByID(ctx, db.read, i.Room, "")
 	return i, r, err
