@@ -17,13 +17,15 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/app"
+	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/store"
 )
 
 const doctorText = `doctor [flags]
 
-Looks at the configuration, the data folder, the disk, the clock, the certificate,
+Looks at the configuration, the data folder and its files, the disk, the clock, the certificate,
 the mail server, the ports, the public address, the database and the bus, and says
 of everything that is not right what to do. It changes nothing, and may be used while
 the server runs. Fails if something is broken; a warning is no failure.
@@ -66,6 +68,8 @@ func doctor(ctx context.Context, e *env, args []string) error {
 	d.settings(c)
 	d.folder(c)
 	d.secret(c)
+	d.owners(c)
+	d.auditFile(c)
 	d.disk(c)
 	d.clock(c)
 	d.files()
@@ -131,7 +135,9 @@ func (d *diagnosis) secret(c config.Config) {
 	info, err := os.Stat(c.KeyFile())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		d.ok("server's key", "is made at the first start")
+		if _, err := os.Stat(c.Database()); c.DatabaseURL == "" && errors.Is(err, fs.ErrNotExist) {
+			d.ok("server's key", "is made at the first start")
+		} // else the database says whether it was used with one
 	case err != nil:
 		d.fail("server's key", "%v", err)
 	case info.Mode().Perm()&0o077 != 0:
@@ -142,6 +148,41 @@ func (d *diagnosis) secret(c config.Config) {
 			return
 		}
 		d.ok("server's key", "%s is yours alone", c.KeyFile())
+	}
+}
+
+// owners looks for files of somebody else than the folder is of: a command that root ran
+// made them, and the server may not use them. Whoever is not root finds them unusable.
+func (d *diagnosis) owners(c config.Config) {
+	of, ok := owner(c.DataDir)
+	if !ok {
+		return
+	}
+	files, err := os.ReadDir(c.DataDir)
+	if err != nil {
+		d.fail("owners", "%v", err)
+		return
+	}
+	for _, f := range files {
+		path := filepath.Join(c.DataDir, f.Name())
+		if other, ok := owner(path); ok && other != of {
+			d.fail("owners", "%s belongs to another user than its folder, who runs the server; run: chown -R %d %s", path, of, c.DataDir)
+		}
+	}
+}
+
+func (d *diagnosis) auditFile(c config.Config) {
+	if c.Audit.Log == "" {
+		return
+	}
+	err := audit.CheckFile(c.Audit.Log)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		d.fail("audit log", "nothing would be written to UNHIDRA_AUDIT_LOG: %v", store.Denied(c.Audit.Log, err))
+	case err != nil:
+		d.fail("audit log", "nothing would be written to UNHIDRA_AUDIT_LOG: %v", err)
+	default:
+		d.ok("audit log", "%s can be written", c.Audit.Log)
 	}
 }
 
@@ -263,12 +304,19 @@ func answers(ctx context.Context, url string) bool {
 
 func (d *diagnosis) store(ctx context.Context, c config.Config, running bool) {
 	if c.DatabaseURL == "" {
+		if err := app.CheckLost(c); err != nil {
+			d.fail("database", "%v", err)
+			return
+		}
 		if _, err := os.Stat(c.Database()); errors.Is(err, fs.ErrNotExist) {
 			d.ok("database", "%s is made at the first start", c.Database())
 			return
 		}
 		if unlock, err := app.LockStore(c); err == nil {
 			unlock()
+		} else if errors.Is(err, fs.ErrPermission) {
+			d.fail("database", "%v", err)
+			return
 		} else if !running {
 			d.warn("database", "a server is using it, though none answers on the ports: %v", err)
 		}
@@ -284,6 +332,9 @@ func (d *diagnosis) store(ctx context.Context, c config.Config, running bool) {
 		return
 	}
 	d.ok("database", "%s is whole and of this version", db.Name())
+	if err := app.CheckKey(ctx, db, c); err != nil {
+		d.fail("server's key", "%v", err)
+	}
 }
 
 // bus looks for the NATS servers that join this node with others.

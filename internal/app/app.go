@@ -63,7 +63,7 @@ type StoreOptions struct {
 // the server's key says that there was one.
 func OpenStore(ctx context.Context, c config.Config, o StoreOptions) (*store.DB, error) {
 	if c.DatabaseURL == "" {
-		if err := checkLost(c); err != nil {
+		if err := CheckLost(c); err != nil {
 			return nil, err
 		}
 		if err := os.MkdirAll(filepath.Dir(c.Database()), 0o700); err != nil {

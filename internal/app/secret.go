@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,20 +55,52 @@ func ServerKey(c config.Config) ([]byte, error) {
 // checkKey refuses a key other than the one that the database was used with: all
 // that is sealed or hashed in it would be lost on whoever starts with another.
 func checkKey(ctx context.Context, db *store.DB, keys *token.Keyring) error {
-	mark := hex.EncodeToString(keys.Derive("fingerprint")[:8])
-	kept, err := db.KeepSetting(ctx, domain.Setting{Name: "server_key", Value: mark, By: "server", At: time.Now()})
+	mark := fingerprint(keys)
+	kept, err := db.KeepSetting(ctx, domain.Setting{Name: keySetting, Value: mark, By: "server", At: time.Now()})
 	if err != nil {
 		return err
 	}
 	if kept != mark {
-		return errors.New("this database was used with another server's key; give the one it was used with, as server.key in the data folder or as UNHIDRA_SERVER_KEY, or restore both from one backup")
+		return errAnotherKey
 	}
 	return nil
 }
 
-// checkLost refuses to begin anew where a key is and its database is not: somebody lost
+var (
+	errAnotherKey = errors.New("this database was used with another server's key; give the one it was used with, as server.key in the data folder or as UNHIDRA_SERVER_KEY, or restore both from one backup")
+	errNoKey      = errors.New("there is no server's key, and this database was used with one; put it back as server.key into the data folder, or give it as UNHIDRA_SERVER_KEY, or restore both from one backup: with a new one nobody's second factor and no link would work")
+)
+
+// CheckKey fails if c's server would be refused by the database, or would make a key that
+// is. It changes nothing.
+func CheckKey(ctx context.Context, db *store.DB, c config.Config) error {
+	settings, err := db.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(settings, func(s domain.Setting) bool { return s.Name == keySetting })
+	if i < 0 {
+		return nil // nobody used it yet
+	}
+	if _, err := os.Stat(c.KeyFile()); c.ServerKey == "" && errors.Is(err, fs.ErrNotExist) {
+		return errNoKey
+	}
+	keys, err := Keyring(c)
+	if err == nil && settings[i].Value != fingerprint(keys) {
+		err = errAnotherKey
+	}
+	return err
+}
+
+const keySetting = "server_key"
+
+func fingerprint(keys *token.Keyring) string {
+	return hex.EncodeToString(keys.Derive("fingerprint")[:8])
+}
+
+// CheckLost refuses to begin anew where a key is and its database is not: somebody lost
 // it, or named another folder.
-func checkLost(c config.Config) error {
+func CheckLost(c config.Config) error {
 	if c.ServerKey != "" {
 		return nil
 	}
@@ -85,7 +118,9 @@ func checkLost(c config.Config) error {
 
 func readKey(path string) ([]byte, error) {
 	b, err := os.ReadFile(path)
-	if err != nil {
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, store.Denied(path, err)
+	} else if err != nil {
 		return nil, fmt.Errorf("read the server's key: %w", err)
 	}
 	key := strings.TrimSpace(string(b))

@@ -56,6 +56,27 @@ func (s *File) Send(_ context.Context, records []domain.AuditRecord) error {
 	return nil
 }
 
+// CheckFile reports whether records could be written to the file at path. It changes
+// nothing.
+func CheckFile(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		f, err := os.OpenFile(path, os.O_RDWR, 0) // as it is opened later; half a line is taken back
+		if err != nil {
+			return err
+		}
+		return f.Close()
+	}
+	dir := filepath.Dir(path)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil // it is made with the file
+	}
+	f, err := os.CreateTemp(dir, "doctor-*.tmp")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 // ready opens the file, anew if somebody moved it away, and begins another if it
 // is full.
 func (s *File) ready() error {

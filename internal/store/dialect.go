@@ -113,6 +113,9 @@ func (db *DB) openSQLite(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
+	if err := errors.Join(denied(o.Path), denied(o.Path+"-wal"), denied(o.Path+"-shm")); err != nil {
+		return err
+	}
 	if err := claimFile(db.log, o.Path); err != nil {
 		return err
 	}

@@ -20,3 +20,10 @@ func lockFile(path string) (unlock func(), err error) {
 
 // readable cannot be told by the mode of a file here.
 func readable(fs.FileInfo) bool { return false }
+
+func denied(string) error { return nil } // opening tells
+
+// Denied says of a file that this process may not use that it may not.
+func Denied(path string, cause error) error {
+	return fmt.Errorf("this user may not use %s; give it to the one that the server runs as: %w", path, cause)
+}
