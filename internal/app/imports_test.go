@@ -17,7 +17,7 @@ const module = "github.com/unhidra/unhidra/"
 // themselves, and package app joins them.
 func floors() map[string][]string {
 	ground := []string{"internal/domain", "internal/config", "internal/ratelimit", "internal/obs"}
-	kits := append([]string{"internal/password", "internal/totp", "internal/passkey", "internal/oidc", "internal/bus", "internal/httpx", "internal/wire", "internal/token", "internal/fulltext", "internal/ws", "internal/captcha", "internal/picture", "internal/feed"}, ground...)
+	kits := append([]string{"internal/password", "internal/totp", "internal/passkey", "internal/oidc", "internal/bus", "internal/httpx", "internal/wire", "internal/token", "internal/fulltext", "internal/names", "internal/ws", "internal/captcha", "internal/picture", "internal/feed"}, ground...)
 	return map[string][]string{
 		"internal/domain":    {},
 		"internal/config":    {},
@@ -25,6 +25,7 @@ func floors() map[string][]string {
 		"internal/obs":       {},
 
 		"internal/fulltext": {"internal/domain"},
+		"internal/names":    {"internal/domain"},
 		"internal/wire":     {"internal/domain"},
 		"internal/ws":       {"internal/domain"},
 		"internal/bus":      ground,
@@ -43,7 +44,7 @@ func floors() map[string][]string {
 		"internal/totp":     ground,
 		"internal/passkey":  ground,
 		"internal/oidc":     ground,
-		"internal/store":    append([]string{"internal/fulltext"}, ground...),
+		"internal/store":    append([]string{"internal/fulltext", "internal/names"}, ground...),
 
 		"internal/audit":    kits,
 		"internal/admin":    kits,

@@ -34,7 +34,7 @@ type Operator struct {
 func (o *Operator) Create(ctx context.Context, r Registration, role domain.SystemRole) (domain.User, error) {
 	u, err := person(r, time.Now())
 	if err == nil {
-		err = password.Check(r.Password, o.PasswordMin, names(u)...)
+		err = password.Check(r.Password, o.PasswordMin, notInPassword(u)...)
 	}
 	if err != nil {
 		return u, err
@@ -95,7 +95,7 @@ func (o *Operator) SetDisabled(ctx context.Context, username string, disabled bo
 // ResetPassword gives someone another password and ends all their sessions.
 func (o *Operator) ResetPassword(ctx context.Context, username, pass string) (domain.User, error) {
 	return o.change(ctx, username, domain.AuditAdminPasswordReset, func(u domain.User) (domain.User, error) {
-		if err := password.Check(pass, o.PasswordMin, names(u)...); err != nil {
+		if err := password.Check(pass, o.PasswordMin, notInPassword(u)...); err != nil {
 			return u, err
 		}
 		record, err := o.hash(ctx, pass)

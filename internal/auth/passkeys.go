@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/names"
 	"github.com/unhidra/unhidra/internal/passkey"
 	"github.com/unhidra/unhidra/internal/token"
 )
@@ -78,7 +79,7 @@ func (s *Service) AddPasskey(ctx context.Context, p domain.Principal, ticket, na
 	if s.Passkeys == nil {
 		return nil, signed, errNoPasskeys()
 	}
-	if name, err = domain.CheckLine("/name", name, domain.MaxDisplayName, true); err != nil {
+	if name, err = names.Check("/name", name, domain.MaxDisplayName, true); err != nil {
 		return nil, signed, err
 	}
 	k, err := s.Store.UseTicket(ctx, s.Keys.Hash(ticket), domain.PasskeyTicket, s.Now())

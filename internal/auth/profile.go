@@ -7,6 +7,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/names"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -15,10 +16,24 @@ const avatarSize = 256 // pixels, either way
 // UpdateProfile changes a user's own profile.
 func (s *Service) UpdateProfile(ctx context.Context, user string, p domain.Profile) (domain.User, error) {
 	p, err := domain.CheckProfile(p)
+	if err == nil && p.DisplayName != nil {
+		err = s.checkDisplayName(ctx, user, p.DisplayName)
+	}
 	if err != nil {
 		return domain.User{}, err
 	}
 	return s.told(s.Store.UpdateProfile(ctx, user, p))
+}
+
+// checkDisplayName brings a display name into the form in which it is kept. One that
+// the account has already stays as it is.
+func (s *Service) checkDisplayName(ctx context.Context, user string, name *string) error {
+	u, err := s.user(ctx, user)
+	if err != nil || u.DisplayName == *name {
+		return err
+	}
+	*name, err = names.CheckPrincipal("/display_name", *name, domain.MaxDisplayName, true)
+	return err
 }
 
 // SetStatus changes what a user shows of themselves.

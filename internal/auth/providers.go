@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/names"
 	"github.com/unhidra/unhidra/internal/oidc"
 	"github.com/unhidra/unhidra/internal/token"
 )
@@ -126,16 +127,16 @@ func (s *Service) welcome(ctx context.Context, who oidc.Identity, c Client) (dom
 	if s.rules.Load().Registration != RegisterOpen {
 		return domain.User{}, domain.Forbidden.Errorf("registration_closed", "this server takes no new accounts by itself; sign in with your password and link this account in the settings, or ask the administrator")
 	}
-	u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, CreatedAt: s.Now(), DisplayName: strings.TrimSpace(who.Name)}
-	if len([]rune(u.DisplayName)) > domain.MaxDisplayName {
-		u.DisplayName = ""
+	u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, CreatedAt: s.Now()}
+	if name, err := names.CheckPrincipal("/name", who.Name, domain.MaxDisplayName, true); err == nil {
+		u.DisplayName = name // else it is the username
 	}
 	if email, err := checkEmail(who.Email); err == nil && who.EmailVerified {
 		u.Email = email
 	}
 	for _, name := range usernames(who) {
 		var err error
-		if u.Username, err = domain.CheckUsername(name); err != nil {
+		if u.Username, err = names.CheckUsername(name); err != nil {
 			continue
 		}
 		if u.DisplayName == "" {

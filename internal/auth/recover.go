@@ -80,7 +80,7 @@ func (s *Service) ResetPassword(ctx context.Context, secret, pass string, c Clie
 	if err != nil {
 		return Device{}, err
 	}
-	if err := password.Check(pass, s.PasswordMin, names(u)...); err != nil {
+	if err := password.Check(pass, s.PasswordMin, notInPassword(u)...); err != nil {
 		return Device{}, err
 	}
 	record, err := s.Hasher.Hash(ctx, pass, password.Known)
@@ -124,7 +124,7 @@ func (s *Service) ChangePassword(ctx context.Context, p domain.Principal, curren
 			return Signed{}, err
 		}
 	}
-	if err := password.Check(next, s.PasswordMin, names(u)...); err != nil {
+	if err := password.Check(next, s.PasswordMin, notInPassword(u)...); err != nil {
 		return Signed{}, err
 	}
 	if err := s.confirmPassword(ctx, u, current, c); err != nil {

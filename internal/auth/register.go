@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/names"
 	"github.com/unhidra/unhidra/internal/password"
 )
 
@@ -179,16 +180,16 @@ func (s *Service) newUser(r Registration, by domain.Signup) (u domain.User, err 
 	default:
 		u.Pending = s.Mail != nil
 	}
-	return u, password.Check(r.Password, s.PasswordMin, names(u)...)
+	return u, password.Check(r.Password, s.PasswordMin, notInPassword(u)...)
 }
 
 // person is who somebody says that they are.
 func person(r Registration, now time.Time) (u domain.User, err error) {
 	u = domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, CreatedAt: now}
-	if u.Username, err = domain.CheckUsername(r.Username); err != nil {
+	if u.Username, err = names.CheckUsername(r.Username); err != nil {
 		return u, err
 	}
-	if u.DisplayName, err = domain.CheckLine("/display_name", r.DisplayName, domain.MaxDisplayName, false); err != nil {
+	if u.DisplayName, err = names.CheckPrincipal("/display_name", r.DisplayName, domain.MaxDisplayName, false); err != nil {
 		return u, err
 	}
 	if u.DisplayName == "" {
@@ -198,8 +199,8 @@ func person(r Registration, now time.Time) (u domain.User, err error) {
 	return u, err
 }
 
-// names are what a password must not be made of.
-func names(u domain.User) []string {
+// notInPassword are what a password must not be made of.
+func notInPassword(u domain.User) []string {
 	local, _, _ := strings.Cut(u.Email, "@")
 	return []string{u.Username, u.DisplayName, local}
 }

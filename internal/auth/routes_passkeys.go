@@ -8,6 +8,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/names"
 )
 
 func (s *Service) passkeyRoutes(api huma.API) {
@@ -89,7 +90,7 @@ func (s *Service) patchPasskey(ctx context.Context, in *struct {
 		Name string `json:"name"`
 	}
 }) (*struct{}, error) {
-	name, err := domain.CheckLine("/name", in.Body.Name, domain.MaxDisplayName, true)
+	name, err := names.Check("/name", in.Body.Name, domain.MaxDisplayName, true)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/names"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -239,7 +240,7 @@ func roomID(id string) error {
 // CreateRoom makes a room and puts its members in.
 func (s *Service) CreateRoom(ctx context.Context, p domain.Principal, n domain.NewRoom) (st domain.RoomState, err error) {
 	direct := n.Kind == domain.DirectRoom
-	if n.Name, err = domain.CheckLine("/name", n.Name, domain.MaxRoomName, !direct); err != nil {
+	if n.Name, err = names.Check("/name", n.Name, domain.MaxRoomName, !direct); err != nil {
 		return st, err
 	}
 	if n.Topic, err = domain.CheckProse("/topic", n.Topic, domain.MaxTopic); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/names"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -190,7 +191,7 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 	}
 	var err error
 	if c.Name != nil {
-		if *c.Name, err = domain.CheckLine("/name", *c.Name, domain.MaxRoomName, true); err != nil {
+		if c.Name, err = s.checkName(ctx, p.ID, in.Room, *c.Name); err != nil {
 			return nil, err
 		}
 	}
@@ -217,6 +218,18 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 		s.recordKeep(ctx, p, in.Room, *c.Keep)
 	}
 	return answer(e, err, wire.FromEvent)
+}
+
+// checkName returns a room's new name as it is kept. One that the room has already stays
+// as it is.
+func (s *Service) checkName(ctx context.Context, user, room, name string) (*string, error) {
+	kept, err := names.Check("/name", name, domain.MaxRoomName, true)
+	if err != nil {
+		if r, _, failed := s.Store.Place(ctx, room, user); failed == nil && r.Name == name {
+			return &name, nil
+		}
+	}
+	return &kept, err
 }
 
 // recordKeep writes a room's choice of retention into the audit log: it decides on

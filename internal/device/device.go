@@ -14,6 +14,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/names"
 	"github.com/unhidra/unhidra/internal/ratelimit"
 )
 
@@ -98,7 +99,7 @@ func (s *Service) Register(ctx context.Context, owner string, r Registration) (I
 	if r.By.Kind == "" {
 		r.By = person(owner)
 	}
-	name, err := domain.CheckLine("/name", r.Name, domain.MaxDeviceName, true)
+	name, err := names.CheckPrincipal("/name", r.Name, domain.MaxDeviceName, true)
 	if err == nil {
 		err = errors.Join(later("/expires", r.Expires, now), later("/key_expires", r.KeyExpires, now))
 	}
@@ -184,7 +185,7 @@ func (s *Service) Revoke(ctx context.Context, by domain.AuditActor, id, key stri
 // Change renames a device of owner, or sets when it ends.
 func (s *Service) Change(ctx context.Context, owner, id string, c domain.DeviceChange) (d domain.Device, err error) {
 	if c.Name != nil {
-		name, err := domain.CheckLine("/name", *c.Name, domain.MaxDeviceName, true)
+		name, err := names.CheckPrincipal("/name", *c.Name, domain.MaxDeviceName, true)
 		if err != nil {
 			return d, err
 		}

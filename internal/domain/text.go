@@ -44,7 +44,7 @@ func CheckLine(pointer, text string, limit int, required bool) (string, error) {
 	switch n := utf8.RuneCountInString(text); {
 	case !utf8.ValidString(text):
 		return "", InvalidField(pointer, "this is not valid UTF-8")
-	case strings.ContainsFunc(text, unicode.IsControl):
+	case strings.ContainsFunc(text, unicode.IsControl), strings.ContainsAny(text, "\u2028\u2029"):
 		return "", InvalidField(pointer, "control characters and line breaks are not allowed here")
 	case n > limit:
 		return "", InvalidField(pointer, "at most %d characters, this has %d", limit, n)
@@ -98,6 +98,17 @@ var reservedNames = map[string]bool{
 	"room": true, "all": true, "here": true, "everyone": true, "channel": true, "me": true, "system": true, "unhidra": true,
 }
 
+// ReservedName reports whether name is the form of a reserved name: what looks like one
+// has the same form.
+func ReservedName(name string, form func(string) string) bool {
+	for reserved := range reservedNames {
+		if name == form(reserved) {
+			return true
+		}
+	}
+	return false
+}
+
 // CheckUsername returns a username in the form in which it is kept: lower case.
 func CheckUsername(name string) (string, error) {
 	name = strings.ToLower(strings.TrimSpace(name))
@@ -110,14 +121,10 @@ func CheckUsername(name string) (string, error) {
 	return name, nil
 }
 
-// CheckProfile returns p as it is kept.
+// CheckProfile returns p as it is kept, but for the display name, which package names
+// checks.
 func CheckProfile(p Profile) (Profile, error) {
 	var err error
-	if p.DisplayName != nil {
-		if *p.DisplayName, err = CheckLine("/display_name", *p.DisplayName, MaxDisplayName, true); err != nil {
-			return p, err
-		}
-	}
 	if p.About != nil {
 		if *p.About, err = CheckProse("/about", *p.About, MaxAbout); err != nil {
 			return p, err

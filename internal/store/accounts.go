@@ -48,7 +48,7 @@ func (t *tx) erase(ctx context.Context, user string, now time.Time) error {
 		return err
 	}
 	name := "deleted-" + strings.TrimPrefix(user, domain.UserPrefix+"_")
-	_, err := t.ExecContext(ctx, `UPDATE users SET username = $2, display_name = $3, email = '', about = '', locale = '', time_zone = '', avatar = '', role = 'user',
+	_, err := t.ExecContext(ctx, `UPDATE users SET username = $2, display_name = $3, folded = '', skeleton = '', email = '', about = '', locale = '', time_zone = '', avatar = '', role = 'user',
 		disabled = TRUE, password = '', status_mode = '', status_text = '', status_emoji = '', last_seen_at = $4, epoch = epoch + 1 WHERE id = $1`,
 		user, name, "Deleted account", ms(now))
 	if err != nil {

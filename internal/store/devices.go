@@ -84,6 +84,9 @@ func (db *DB) CreateDevice(ctx context.Context, d domain.Device, k domain.Device
 		if err != nil {
 			return err
 		}
+		if err := t.foldUser(ctx, d.ID); err != nil {
+			return err
+		}
 		_, err = t.ExecContext(ctx, `INSERT INTO devices (id, owner_id, created_at, expires_at) VALUES ($1, $2, $3, $4)`, d.ID, owner, ms(now), ms(d.Expires))
 		if err != nil {
 			return err
@@ -165,6 +168,9 @@ func (db *DB) ChangeDevice(ctx context.Context, owner, id string, c domain.Devic
 			if _, err := t.ExecContext(ctx, `UPDATE users SET display_name = $2 WHERE id = $1`, id, *c.Name); err != nil {
 				return err
 			}
+			if err := t.foldUser(ctx, id); err != nil {
+				return err
+			}
 		}
 		if c.Expires != nil {
 			if _, err := t.ExecContext(ctx, `UPDATE devices SET expires_at = $2 WHERE id = $1`, id, ms(*c.Expires)); err != nil {
@@ -212,7 +218,7 @@ func (t *tx) eraseDevices(ctx context.Context, owner string, now time.Time) erro
 	if _, err := t.ExecContext(ctx, `DELETE FROM device_keys WHERE device_id IN `+theirs, owner); err != nil {
 		return err
 	}
-	_, err = t.ExecContext(ctx, `UPDATE users SET display_name = 'Deleted device', disabled = TRUE, last_seen_at = $2 WHERE id IN `+theirs, owner, ms(now))
+	_, err = t.ExecContext(ctx, `UPDATE users SET display_name = 'Deleted device', folded = '', disabled = TRUE, last_seen_at = $2 WHERE id IN `+theirs, owner, ms(now))
 	return err
 }
 

@@ -147,6 +147,7 @@ func (db *DB) startIndexer(ctx context.Context) error {
 	db.indexer = &indexer{db: db, cancel: cancel}
 	db.indexer.running.Go(func() { db.indexer.run(ctx) })
 	db.indexer.running.Go(func() { db.indexer.rebuild(ctx) })
+	db.indexer.running.Go(func() { db.indexer.keepNames(ctx) })
 	return nil
 }
 

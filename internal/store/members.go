@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -37,10 +36,13 @@ func memberOf(ctx context.Context, q querier, room, user string) (domain.Member,
 // Members lists a room's members by username, those whose names contain q. after
 // is the username of the last one of the page before.
 func (db *DB) Members(ctx context.Context, room, q, after string, limit int) ([]domain.Member, error) {
+	like, some := likeWithin(q)
+	if !some {
+		return nil, nil
+	}
 	rows, err := db.read.QueryContext(ctx, `SELECT `+memberColumns+` FROM members m JOIN users u ON u.id = m.user_id
-		WHERE m.room_id = $1 AND u.username > $2
-		AND ($3 = '' OR u.username LIKE $4 ESCAPE '\' OR lower(u.display_name) LIKE $4 ESCAPE '\')
-		ORDER BY u.username LIMIT $5`, room, after, q, "%"+escapeLike(strings.ToLower(q))+"%", limit)
+		WHERE m.room_id = $1 AND u.username > $2 AND ($3 = '' OR u.folded LIKE $4 ESCAPE '\')
+		ORDER BY u.username LIMIT $5`, room, after, q, like, limit)
 	if err != nil {
 		return nil, err
 	}

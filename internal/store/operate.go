@@ -24,12 +24,16 @@ func (db *DB) AllRooms(ctx context.Context, q string, order domain.RoomOrder, af
 	if !ok {
 		return nil, domain.InvalidField("?order", "%q is no order", order)
 	}
+	like, some := likeWithin(q)
+	if !some {
+		return nil, nil
+	}
 	place := strings.ReplaceAll(o.key, "r.", "a.")
 	rows, err := db.read.QueryContext(ctx, `SELECT `+roomColumns+`, u.id, u.kind, u.username, u.display_name, u.avatar FROM rooms r
 		LEFT JOIN members m ON m.room_id = r.id AND m.role = 'owner' LEFT JOIN users u ON u.id = m.user_id
-		WHERE r.kind NOT IN ('direct', 'gone') AND ($1 = '' OR lower(r.name) LIKE $2 ESCAPE '\')
+		WHERE r.kind NOT IN ('direct', 'gone') AND ($1 = '' OR r.folded LIKE $2 ESCAPE '\')
 		AND ($3 = '' OR (`+o.key+`, r.id) `+o.after+` (SELECT `+place+`, a.id FROM rooms a WHERE a.id = $3))
-		ORDER BY `+o.key+` `+o.direction+`, r.id `+o.direction+` LIMIT $4`, q, "%"+escapeLike(strings.ToLower(q))+"%", after, limit)
+		ORDER BY `+o.key+` `+o.direction+`, r.id `+o.direction+` LIMIT $4`, q, like, after, limit)
 	if err != nil {
 		return nil, err
 	}

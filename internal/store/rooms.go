@@ -132,6 +132,9 @@ func (db *DB) CreateRoom(ctx context.Context, actor string, n domain.NewRoom, no
 		if err != nil {
 			return err
 		}
+		if err := t.foldRoom(ctx, id); err != nil {
+			return err
+		}
 		return db.firstEvents(ctx, t, id, actor, n, users, now)
 	})
 	if unique, _ := db.dialect.conflict(err); unique && n.Kind == domain.DirectRoom {
@@ -281,6 +284,9 @@ func (db *DB) UpdateRoom(ctx context.Context, actor, room string, c domain.RoomC
 		if err != nil {
 			return err
 		}
+		if err := t.foldRoom(ctx, room); err != nil {
+			return err
+		}
 		if c.Keep != nil {
 			if err := t.setKeep(ctx, room, *c.Keep); err != nil {
 				return err
@@ -350,11 +356,15 @@ func (t *tx) deleteRoom(ctx context.Context, r domain.Room) (members []string, e
 // is the id of the last room of the page before. joined tells which of them
 // user is in.
 func (db *DB) PublicRooms(ctx context.Context, user, q, after string, limit int) (rooms []domain.Room, joined map[string]bool, err error) {
+	like, some := likeWithin(q)
+	if !some {
+		return nil, nil, nil
+	}
 	rows, err := db.read.QueryContext(ctx, `SELECT `+roomColumns+` FROM rooms r
 		WHERE r.kind = 'public' AND NOT r.archived
-		AND ($1 = '' OR lower(r.name) LIKE $2 ESCAPE '\' OR lower(r.topic) LIKE $2 ESCAPE '\')
+		AND ($1 = '' OR r.folded LIKE $2 ESCAPE '\')
 		AND ($3 = '' OR (lower(r.name), r.id) > (SELECT lower(a.name), a.id FROM rooms a WHERE a.id = $3))
-		ORDER BY lower(r.name), r.id LIMIT $4`, q, "%"+escapeLike(strings.ToLower(q))+"%", after, limit)
+		ORDER BY lower(r.name), r.id LIMIT $4`, q, like, after, limit)
 	if err != nil {
 		return nil, nil, err
 	}

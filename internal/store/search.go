@@ -63,21 +63,17 @@ func (db *DB) ranked(ctx context.Context, s scope, c domain.SearchCursor, limit 
 
 // scope is what a search looks for and where.
 type scope struct {
-	q      fulltext.Query
-	user   string
-	sender string  // an id; empty: anybody
-	rooms  []int64 // by their numbers, that of the last message first
+	q       fulltext.Query
+	user    string
+	senders []string // ids of which any will do; none: anybody
+	rooms   []int64  // by their numbers, that of the last message first
 }
 
 // scope resolves the names in from: and in:.
 func (db *DB) scope(ctx context.Context, user string, q fulltext.Query) (s scope, err error) {
 	s = scope{q: q, user: user}
 	if q.From != "" {
-		err := db.read.QueryRowContext(ctx, `SELECT id FROM users WHERE username = $1 OR id = $1`, strings.ToLower(q.From)).Scan(&s.sender)
-		if errors.Is(err, sql.ErrNoRows) {
-			return s, badQuery("from: there is no user %q", q.From)
-		}
-		if err != nil {
+		if s.senders, err = db.sendersCalled(ctx, q.From); err != nil {
 			return s, err
 		}
 	}
@@ -92,12 +88,42 @@ func (db *DB) scope(ctx context.Context, user string, q fulltext.Query) (s scope
 	}
 	var room int64
 	err = db.read.QueryRowContext(ctx, `SELECT s.number FROM members m JOIN rooms r ON r.id = m.room_id JOIN search_rooms s ON s.room_id = r.id
-		WHERE m.user_id = $1 AND (r.id = $2 OR lower(r.name) = lower($2)) ORDER BY r.id = $2 DESC, r.last_at DESC LIMIT 1`, user, q.In).Scan(&room)
+		WHERE m.user_id = $1 AND (r.id = $2 OR r.name <> '' AND r.folded LIKE $3 ESCAPE '\') ORDER BY r.id = $2 DESC, r.name = $2 DESC, r.last_at DESC LIMIT 1`,
+		user, q.In, escapeLike(fulltext.Name(q.In))+"\n%").Scan(&room)
 	if errors.Is(err, sql.ErrNoRows) {
 		return s, badQuery("in: you are in no room called %q", q.In)
 	}
 	s.rooms = []int64{room}
 	return s, err
+}
+
+const sendersMax = 32 // whom a display name may name
+
+// sendersCalled returns who has a username or an id, or else those whose display name
+// has words that begin so.
+func (db *DB) sendersCalled(ctx context.Context, name string) ([]string, error) {
+	rows, err := db.read.QueryContext(ctx, `SELECT id FROM users WHERE username = $1 OR id = $1`, strings.ToLower(name))
+	if err != nil {
+		return nil, err
+	}
+	ids, err := collect(rows, scanString)
+	if err != nil || len(ids) > 0 {
+		return ids, err
+	}
+	like, some := likeName(name)
+	if some {
+		rows, err := db.read.QueryContext(ctx, `SELECT id FROM users WHERE folded LIKE $1 ESCAPE '\' AND NOT pending ORDER BY last_seen_at DESC, id LIMIT $2`, like, sendersMax)
+		if err != nil {
+			return nil, err
+		}
+		if ids, err = collect(rows, scanString); err != nil {
+			return nil, err
+		}
+	}
+	if len(ids) == 0 {
+		return nil, badQuery("from: there is no user %q", name)
+	}
+	return ids, nil
 }
 
 func badQuery(format string, args ...any) error {
@@ -166,17 +192,20 @@ func (db *DB) places(ctx context.Context, s scope, rooms []int64, after, before 
 	return collect(rows, scanInt64)
 }
 
-// wanted are the terms of one room that a message must have, beside the words.
-func (s scope) wanted(room string) []string {
-	var ts []string
-	if s.sender != "" {
-		ts = append(ts, room+termSender+s.sender)
+// wanted are what a message of one room must have, beside the words: a term of each.
+func (s scope) wanted(room string) (ts [][]string) {
+	if len(s.senders) > 0 {
+		var any []string
+		for _, id := range s.senders {
+			any = append(any, room+termSender+id)
+		}
+		ts = append(ts, any)
 	}
 	if s.q.HasLink {
-		ts = append(ts, room+termLink)
+		ts = append(ts, []string{room + termLink})
 	}
 	if len(ts) == 0 && !slices.ContainsFunc(s.q.Clauses, func(c fulltext.Clause) bool { return !c.Not }) {
-		ts = append(ts, room+termAny)
+		ts = append(ts, []string{room + termAny})
 	}
 	return ts
 }
@@ -200,7 +229,7 @@ func ftsQuery(s scope, rooms []int64) string {
 			}
 		}
 		for _, t := range s.wanted(room) {
-			want = append(want, `"`+t+`"`)
+			want = append(want, `("`+strings.Join(t, `" OR "`)+`")`)
 		}
 		each[i] = strings.Join(want, " AND ")
 		if len(without) > 0 {
@@ -229,7 +258,7 @@ func tsQuery(s scope, rooms []int64) string {
 			all = append(all, phrase)
 		}
 		for _, t := range s.wanted(room) {
-			all = append(all, "'"+t+"'")
+			all = append(all, "('"+strings.Join(t, "' | '")+"')")
 		}
 		each[i] = strings.Join(all, " & ")
 	}

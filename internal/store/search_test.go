@@ -223,3 +223,105 @@ func TestIndexFollowsEdits(t *testing.T) {
 		}
 	})
 }
+
+// People, members and rooms are found without case and accents in every script, on both
+// databases.
+func TestNamesAreFoundInEveryScript(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		room := openRoom(t, db, 1)
+		people := map[string]string{"mesut": "Mesut Özil", "anna": "Анна Каренина", "xm": "王小明", "lodz": "Łukasz", "stra": "Straßer"}
+		for username, display := range people {
+			u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, Username: username, DisplayName: display}
+			if err := db.CreateUser(t.Context(), u, "", domain.Signup{}, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.AddMember(t.Context(), userID(0), room, u.ID, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			say(t, db, u.ID, room, username, "hello")
+		}
+		for q, want := range map[string]string{"öz": "mesut", "OZ": "mesut", "анна": "anna", "КАРЕН": "anna", "小明": "xm", "lukasz": "lodz", "strasser": "stra", "!": "", "nobody": ""} {
+			var got []string
+			users, err := db.SearchUsers(t.Context(), q, "", 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, u := range users {
+				got = append(got, u.Username)
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("people %q: %q, want %q", q, got, want)
+			}
+			members, err := db.Members(t.Context(), room, q, "", 10)
+			if err != nil || len(members) != len(got) {
+				t.Errorf("members %q: %d, %v", q, len(members), err)
+			}
+			if want != "" {
+				found(t, db, userID(0), "from:"+q, domain.Newest, 1)
+			}
+		}
+		garden, _, err := db.CreateRoom(t.Context(), userID(0), domain.NewRoom{Kind: domain.PublicRoom, Name: "Кофейня Łódź", Topic: "Über alles"}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		say(t, db, userID(0), garden.Room.ID, "1", "tea")
+		for _, q := range []string{"кофе", "lodz", "uber", "ФЕЙН"} {
+			rooms, _, err := db.PublicRooms(t.Context(), userID(0), q, "", 10)
+			if err != nil || len(rooms) != 1 {
+				t.Errorf("rooms %q: %d, %v", q, len(rooms), err)
+			}
+		}
+		found(t, db, userID(0), `in:"кофейня lodz" tea`, domain.Newest, 1)
+	})
+}
+
+// A username that could be taken for another's is taken.
+func TestUsernamesThatLookAlike(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		for _, c := range []struct{ name, code string }{{"bill", ""}, {"bi11", "name_taken"}, {"modern", ""}, {"modem", "name_taken"}, {"bill2", ""}} {
+			u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, Username: c.name, DisplayName: c.name}
+			if err := db.CreateUser(t.Context(), u, "", domain.Signup{}, time.Now()); domain.CodeOf(err) != c.code {
+				t.Errorf("%s: %v, want %q", c.name, err, c.code)
+			}
+		}
+	})
+}
+
+// Names that a program from before has written are found once this one has started.
+func TestNamesFromBeforeAreFound(t *testing.T) {
+	testkit.Each(t, func(t *testing.T, o store.Options) {
+		db, err := store.Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		openRoom(t, db, 3)
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		raw := testkit.Raw(t, o)
+		for _, statement := range []string{`UPDATE users SET folded = '', skeleton = ''`, `UPDATE users SET display_name = 'Özil' WHERE username = 'user1'`, `UPDATE rooms SET folded = ''`} {
+			if _, err := raw.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		db = testkit.Open(t, o)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for deadline := time.Now().Add(10 * time.Second); ; <-tick.C {
+			users, err := db.SearchUsers(t.Context(), "oz", "", 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rooms, _, err := db.PublicRooms(t.Context(), userID(0), "lobby", "", 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(users) == 1 && len(rooms) == 1 {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("found %d users and %d rooms", len(users), len(rooms))
+			}
+		}
+	})
+}

@@ -73,10 +73,12 @@ func (db *DB) UserByEmail(ctx context.Context, email string) (domain.User, error
 // begin with q, or have a word that does. after is the username of the last one
 // of the page before. Devices are not people.
 func (db *DB) SearchUsers(ctx context.Context, q, after string, limit int) ([]domain.User, error) {
-	like := escapeLike(strings.ToLower(q))
+	like, some := likeName(q)
+	if !some {
+		return nil, nil
+	}
 	return usersWhere(ctx, db.read, `NOT u.disabled AND NOT u.pending AND u.kind <> 'device' AND u.username > $1
-		AND (u.username LIKE $2 ESCAPE '\' OR lower(u.display_name) LIKE $2 ESCAPE '\' OR lower(u.display_name) LIKE $3 ESCAPE '\')
-		ORDER BY u.username LIMIT $4`, after, like+"%", "% "+like+"%", limit)
+		AND u.folded LIKE $2 ESCAPE '\' ORDER BY u.username LIMIT $3`, after, like, limit)
 }
 
 // AllUsers lists every user by username, without devices, for the operator.
@@ -135,9 +137,15 @@ func (t *tx) createUser(ctx context.Context, u domain.User, password string, now
 	if err := t.freeUsername(ctx, u.Username, now); err != nil {
 		return err
 	}
+	if err := t.freeLook(ctx, u.Username); err != nil {
+		return err
+	}
 	_, err := t.ExecContext(ctx, `INSERT INTO users (id, kind, username, display_name, email, role, pending, password, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		u.ID, u.Kind, u.Username, u.DisplayName, u.Email, u.Role, u.Pending, password, ms(now))
-	return err
+	if err != nil {
+		return err
+	}
+	return t.foldUser(ctx, u.ID)
 }
 
 // nameTaken says what a new account collided with.
@@ -234,9 +242,12 @@ func (db *DB) ReplacePassword(ctx context.Context, user, password, old string, s
 // Accounts lists users for administrators, by username, after a given one; with
 // q those of whom a name or the e-mail address begins with it.
 func (db *DB) Accounts(ctx context.Context, q, after string, limit int) ([]domain.User, error) {
-	like := escapeLike(strings.ToLower(q)) + "%"
-	return usersWhere(ctx, db.read, `u.username > $1 AND (u.username LIKE $2 ESCAPE '\' OR lower(u.display_name) LIKE $2 ESCAPE '\' OR u.email LIKE $2 ESCAPE '\')
-		ORDER BY u.username LIMIT $3`, after, like, limit)
+	like, some := likeName(q)
+	if !some {
+		return nil, nil
+	}
+	return usersWhere(ctx, db.read, `u.username > $1 AND (u.folded LIKE $2 ESCAPE '\' OR u.email LIKE $3 ESCAPE '\')
+		ORDER BY u.username LIMIT $4`, after, like, escapeLike(strings.ToLower(q))+"%", limit)
 }
 
 // SetPassword replaces the password's record and ends every session.
@@ -270,6 +281,11 @@ func (db *DB) changeUser(ctx context.Context, user, set string, args ...any) (u 
 func (t *tx) changeUser(ctx context.Context, user, set string, args ...any) (domain.User, error) {
 	if _, err := t.ExecContext(ctx, `UPDATE users SET `+set+` WHERE id = $1`, append([]any{user}, args...)...); err != nil {
 		return domain.User{}, err
+	}
+	if strings.Contains(set, "display_name") {
+		if err := t.foldUser(ctx, user); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return domain.User{}, err
+		}
 	}
 	return oneUser(usersWhere(ctx, t, `u.id = $1`, user))
 }
