@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,7 +23,9 @@ type importedUser struct {
 	Admin        bool   `json:"admin"`
 }
 
-const longestLine = 64 << 10
+const longestLine = 1 << 20
+
+var errLongLine = fmt.Errorf("it has more than %d bytes, and no account has so many", longestLine)
 
 // importUsers makes an account of each line. What cannot be used is named by its
 // line, and the rest goes on; errors never repeat a hash.
@@ -36,22 +39,33 @@ func (e *env) importUsers(ctx context.Context, o *auth.Operator, name string) er
 		defer f.Close()
 		in = f
 	}
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, longestLine)
+	lines := bufio.NewReaderSize(in, longestLine)
 	made, left := 0, 0
-	for n := 1; lines.Scan() && ctx.Err() == nil; n++ {
-		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
-			continue
+	for n := 1; ctx.Err() == nil; n++ {
+		line, err := nextLine(lines)
+		if errors.Is(err, io.EOF) {
+			break
 		}
-		if err := importUser(ctx, o, lines.Bytes()); err != nil {
+		if n == 1 {
+			line = bytes.TrimPrefix(line, []byte("\ufeff")) // editors of Windows begin a file so
+			if bytes.HasPrefix(line, []byte("\xff\xfe")) || bytes.HasPrefix(line, []byte("\xfe\xff")) {
+				return errors.New("this is UTF-16; save the file as UTF-8")
+			}
+		}
+		switch {
+		case err == nil && len(bytes.TrimSpace(line)) == 0:
+			continue
+		case err == nil:
+			err = importUser(ctx, o, line)
+		case !errors.Is(err, errLongLine):
+			return fmt.Errorf("after %d accounts: %w", made, err)
+		}
+		if err != nil {
 			left++
 			fmt.Fprintf(e.stderr, "line %d: %v\n", n, err)
 			continue
 		}
 		made++
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("after %d accounts: %w", made, err)
 	}
 	if _, err := fmt.Fprintf(e.stdout, "%d accounts were imported\n", made); err != nil {
 		return err
@@ -60,6 +74,25 @@ func (e *env) importUsers(ctx context.Context, o *auth.Operator, name string) er
 		return fmt.Errorf("%d lines were left out", left)
 	}
 	return ctx.Err()
+}
+
+// nextLine returns the next line, good until the next call. One that is too long is
+// skipped, and is errLongLine.
+func nextLine(r *bufio.Reader) ([]byte, error) {
+	line, err := r.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		if errors.Is(err, io.EOF) && len(line) > 0 {
+			err = nil // the last one
+		}
+		return line, err
+	}
+	for errors.Is(err, bufio.ErrBufferFull) {
+		_, err = r.ReadSlice('\n')
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return nil, errLongLine
 }
 
 func importUser(ctx context.Context, o *auth.Operator, line []byte) error {

@@ -186,3 +186,15 @@ func TestMailAndCaptcha(t *testing.T) {
 		t.Errorf("by default: %+v, %v", c, err)
 	}
 }
+
+// TestAFileMayBeginWithAByteOrderMark: as editors of Windows write it.
+func TestAFileMayBeginWithAByteOrderMark(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "unhidra.conf")
+	if err := os.WriteFile(file, []byte("\ufeffUNHIDRA_NAME=Home\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := Load([]string{"UNHIDRA_CONFIG=" + file}, nil); err != nil || c.Name != "Home" {
+		t.Errorf("%q, %v", c.Name, err)
+	}
+}

@@ -155,7 +155,8 @@ func readFile(path string, options []option, values map[string]value) error {
 	complain := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	seen := map[string]int{}
 	n := 0
-	for line := range strings.Lines(string(b)) {
+	text := strings.TrimPrefix(string(b), "\ufeff") // editors of Windows begin a file so
+	for line := range strings.Lines(text) {
 		n++
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
