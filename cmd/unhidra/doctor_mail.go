@@ -10,7 +10,7 @@ import (
 
 const mailTimeout = 10 * time.Second
 
-// mail signs in to the mail server, and sends nothing.
+// mail signs in to the mail server and names the sender, and sends nothing.
 func (d *diagnosis) mail(ctx context.Context, c config.Config) {
 	if c.Captcha.Kind == "off" && c.Registration == "open" {
 		d.warn("CAPTCHA", "is off while anyone may register: programs may, too; UNHIDRA_CAPTCHA=pow asks nobody else")
@@ -22,7 +22,7 @@ func (d *diagnosis) mail(ctx context.Context, c config.Config) {
 	if c.PublicURL == "" && !c.TLS.On() {
 		d.warn("mail", "the links in mails lead to %s, which is this machine; set UNHIDRA_PUBLIC_URL to where people reach the server", c.URL())
 	}
-	s, err := mail.NewSender(mail.Options{URL: c.Mail.SMTP.Reveal(), From: c.Mail.From})
+	s, err := mail.NewSender(mail.Options{URL: c.Mail.SMTP.Reveal(), From: c.Mail.From, CAFile: c.Mail.CAFile})
 	if err != nil {
 		d.fail("mail", "UNHIDRA_SMTP_URL, UNHIDRA_MAIL_FROM: %v", err)
 		return
@@ -33,5 +33,5 @@ func (d *diagnosis) mail(ctx context.Context, c config.Config) {
 		d.fail("mail", "mails wait until this is right: %v", err)
 		return
 	}
-	d.ok("mail", "the mail server lets us in; mails are from %s", c.Mail.From)
+	d.ok("mail", "the mail server lets us in and takes mails from %s", c.Mail.From)
 }

@@ -17,7 +17,7 @@ func (s *server) mail(keys *token.Keyring) (*mail.Queue, error) {
 	if !c.Mail.On() {
 		return nil, nil
 	}
-	sender, err := mail.NewSender(mail.Options{URL: c.Mail.SMTP.Reveal(), From: c.Mail.From})
+	sender, err := mail.NewSender(mail.Options{URL: c.Mail.SMTP.Reveal(), From: c.Mail.From, CAFile: c.Mail.CAFile})
 	if err != nil {
 		return nil, fmt.Errorf("UNHIDRA_SMTP_URL, UNHIDRA_MAIL_FROM: %w", err)
 	}

@@ -9,8 +9,9 @@ import (
 
 // Mail says how mails are sent.
 type Mail struct {
-	SMTP Secret // URL of the mail server; empty: no mails
-	From string
+	SMTP   Secret // URL of the mail server; empty: no mails
+	From   string
+	CAFile string // PEM of authorities that its certificate may be of, beside the system's
 }
 
 // On reports whether there is a mail server.

@@ -80,6 +80,7 @@ func (c *Config) options() []option {
 		{secure, "UNHIDRA_HSTS_SUBDOMAINS", "", "off", "`on`: browsers that were here by https use it for every name below this one as well, for a year (HSTS `includeSubDomains`); only if all of them speak it", false, onOff(&c.TLS.Subdomains)},
 
 		{mails, "UNHIDRA_SMTP_URL", "", "", "mail server: `smtps://user:password@host:465` (TLS), or `smtp://user:password@host:587` (STARTTLS, which must then be offered; `?tls=off` does without, on a network that you trust). With one, new accounts confirm their e-mail address, forgotten passwords can be reset, and people are told of what happens to their account; empty: none of that", true, smtpURL(&c.Mail.SMTP)},
+		{mails, "UNHIDRA_SMTP_CA_FILE", "", "", "PEM file of an authority that the mail server's certificate may be of, beside the system's", false, str(&c.Mail.CAFile)},
 		{mails, "UNHIDRA_MAIL_FROM", "", "", "sender of these mails: `Unhidra <chat@example.org>`; needed with UNHIDRA_SMTP_URL", false, sender(&c.Mail.From)},
 		{mails, "UNHIDRA_CAPTCHA", "", "pow", "what tells people from programs at registration, at a password reset, and at sign-in after failures. `pow`: the browser works for a moment, and nobody else is asked; `turnstile`, `hcaptcha`, `recaptcha` (v2), `recaptcha3` (v3): that provider, which sees who comes; `off`: nothing", false, oneOf(&c.Captcha.Kind, "pow", "turnstile", "hcaptcha", "recaptcha", "recaptcha3", "off")},
 		{mails, "UNHIDRA_CAPTCHA_SITE_KEY", "", "", "public key that the CAPTCHA's provider gave", false, str(&c.Captcha.SiteKey)},

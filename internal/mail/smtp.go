@@ -9,7 +9,6 @@ import (
 	netmail "net/mail"
 	"net/netip"
 	"net/smtp"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
@@ -40,8 +39,11 @@ type Options struct {
 	// server on a network that you trust, it stays in the clear, and on the
 	// loopback it does if no STARTTLS is offered.
 	URL  string
-	From string      // "Unhidra <chat@example.org>"
-	TLS  *tls.Config // for tests: whom to trust; nil: the system's authorities
+	From string // "Unhidra <chat@example.org>"
+	// CAFile is a PEM file of authorities that a mail server's certificate may be of,
+	// beside the system's.
+	CAFile string
+	TLS    *tls.Config // for tests: whom to trust
 }
 
 // NewSender returns a sender, or says what is wrong with its options. It does
@@ -66,6 +68,11 @@ func NewSender(o Options) (*Sender, error) {
 		return nil, errors.New("?tls=off would send the mail server's password in the clear; use smtps or STARTTLS")
 	}
 	s.plain = s.plain || loopback(s.host)
+	if s.tls == nil {
+		if s.tls, err = trusting(o.CAFile); err != nil {
+			return nil, err
+		}
+	}
 	from, err := netmail.ParseAddress(o.From)
 	if err != nil {
 		return nil, fmt.Errorf("%q is not a sender; write it like Unhidra <chat@example.org>", o.From)
@@ -92,21 +99,6 @@ func checkAddress(s string) error {
 	return nil
 }
 
-// A refusal is what the mail server said against one mail.
-type refusal struct {
-	code int
-	text string
-}
-
-func (r *refusal) Error() string { return fmt.Sprintf("%d %s", r.code, r.text) }
-
-// permanent reports whether the server will never take this mail. A server that
-// is away, or that does not know our password, may do so later.
-func permanent(err error) bool {
-	var r *refusal
-	return errors.As(err, &r) && r.code >= 500
-}
-
 // Send hands one mail to the server.
 func (s *Sender) Send(ctx context.Context, to string, message []byte) error {
 	if err := checkAddress(to); err != nil {
@@ -124,40 +116,39 @@ func (s *Sender) Send(ctx context.Context, to string, message []byte) error {
 	return nil
 }
 
-// Check connects, signs in and leaves: whether mails could be sent now.
+// Check connects, signs in, names the sender of a mail, and leaves before it names
+// anybody who would get it: whether mails could be sent now.
 func (s *Sender) Check(ctx context.Context) error {
 	c, hangUp, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer hangUp()
+	if err := c.Mail(s.from.Address); err != nil {
+		return senderRefused(s.from.Address, err)
+	}
+	if err := c.Reset(); err != nil {
+		return said("to begin anew", err)
+	}
 	return c.Quit()
 }
 
-// say tells the server of one mail. Its answers to that are refusals.
+// say tells the server of one mail.
 func say(c *smtp.Client, from, to string, message []byte) error {
 	if err := c.Mail(from); err != nil {
-		return refused(err)
+		return senderRefused(from, err)
 	}
 	if err := c.Rcpt(to); err != nil {
-		return refused(err)
+		return recipientRefused(err)
 	}
 	w, err := c.Data()
 	if err != nil {
-		return refused(err)
+		return said("the mail", err)
 	}
 	if _, err := w.Write(message); err != nil {
 		return err
 	}
-	return refused(w.Close())
-}
-
-func refused(err error) error {
-	var t *textproto.Error
-	if errors.As(err, &t) {
-		return &refusal{t.Code, t.Msg}
-	}
-	return err
+	return said("the mail", w.Close())
 }
 
 // connect dials, changes to TLS, and signs in. All of it, and what follows, must
@@ -188,13 +179,13 @@ func (s *Sender) greet(ctx context.Context, conn net.Conn) (*smtp.Client, error)
 	if s.implicit {
 		secure := tls.Client(conn, t)
 		if err := secure.HandshakeContext(ctx); err != nil {
-			return nil, fmt.Errorf("TLS with the mail server: %w", err)
+			return nil, noTLS(err)
 		}
 		conn = secure
 	}
 	c, err := smtp.NewClient(conn, s.host)
 	if err != nil {
-		return nil, fmt.Errorf("greet the mail server: %w", err)
+		return nil, notGreeted(ctx, err)
 	}
 	_, domain, _ := strings.Cut(s.from.Address, "@")
 	if err := c.Hello(domain); err != nil {
@@ -203,7 +194,7 @@ func (s *Sender) greet(ctx context.Context, conn net.Conn) (*smtp.Client, error)
 	if !s.implicit && !s.off {
 		if offered, _ := c.Extension("STARTTLS"); offered {
 			if err := c.StartTLS(t); err != nil {
-				return nil, fmt.Errorf("TLS with the mail server: %w", err)
+				return nil, noTLS(err)
 			}
 		} else if !s.plain {
 			return nil, errors.New("the mail server does not offer STARTTLS; use smtps if it takes TLS from the start, or ?tls=off on a network that you trust")
@@ -213,7 +204,7 @@ func (s *Sender) greet(ctx context.Context, conn net.Conn) (*smtp.Client, error)
 		return c, nil
 	}
 	if err := s.signIn(c); err != nil {
-		return nil, fmt.Errorf("sign in to the mail server: %w", err)
+		return nil, notSignedIn(err)
 	}
 	return c, nil
 }

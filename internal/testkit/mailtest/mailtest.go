@@ -31,9 +31,13 @@ type Options struct {
 	Implicit bool   // TLS from the first byte
 	Clear    bool   // no TLS at all
 	Auth     string // "PLAIN" or "LOGIN": asks for User and Password that way alone
+	// Authority issues the server's certificate; nil: one of its own.
+	Authority *tlstest.Authority
 	// Refuse may answer a mail with an *smtp.SMTPError; nil takes it. It may also
 	// wait, to be a slow server.
 	Refuse func(to string, try int) error
+	// RefuseSender may answer MAIL FROM in the same way.
+	RefuseSender func(from string) error
 }
 
 // User and Password are what a server with Auth asks for.
@@ -79,7 +83,10 @@ func Start(tb testing.TB, o Options) *Server {
 	server.AllowInsecureAuth = o.Clear
 	server.MaxRecipients, server.MaxLineLength, server.MaxMessageBytes = 1, 1000, 1<<20
 	if !o.Clear {
-		ca := tlstest.NewAuthority(tb)
+		ca := o.Authority
+		if ca == nil {
+			ca = tlstest.NewAuthority(tb)
+		}
 		s.TLS, server.TLSConfig = ca.Client(), ca.Server(time.Hour)
 	}
 	if o.Implicit {
@@ -192,6 +199,11 @@ func (l *loginServer) Next(response []byte) (challenge []byte, done bool, err er
 func (c *session) Mail(from string, _ *smtp.MailOptions) error {
 	if c.s.o.Auth != "" && !c.signedIn {
 		return smtp.ErrAuthRequired
+	}
+	if c.s.o.RefuseSender != nil {
+		if err := c.s.o.RefuseSender(from); err != nil {
+			return err
+		}
 	}
 	c.from = from
 	return nil
