@@ -20,7 +20,17 @@ import (
 )
 
 func deps(t testing.TB, s audit.Store) audit.Deps {
-	return audit.Deps{Store: s, Seed: bytes.Repeat([]byte{7}, 32), HashKey: bytes.Repeat([]byte{8}, 32), Node: "test", Log: testkit.Logger(t)}
+	return audit.Deps{
+		Store: s, Seed: bytes.Repeat([]byte{7}, 32), HashKey: bytes.Repeat([]byte{8}, 32), Node: "test", Log: testkit.Logger(t),
+		Now: midday(time.Now()),
+	}
+}
+
+// midday returns a clock that goes on from noon of begin's day: where a day ends, the log
+// signs itself, which is a record more, and no test but those of that shall meet it.
+func midday(begin time.Time) func() time.Time {
+	noon := begin.UTC().Truncate(24 * time.Hour).Add(12 * time.Hour)
+	return func() time.Time { return noon.Add(time.Since(begin)) }
 }
 
 // run runs s until the returned function is called, or the test ends.

@@ -59,10 +59,11 @@ func list(t *testing.T, h http.Handler, query string) page {
 
 func TestListing(t *testing.T) {
 	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
-		s := audit.New(deps(t, db))
+		d := deps(t, db)
+		s := audit.New(d)
 		mux := http.NewServeMux()
 		s.Routes(httpx.New(mux, httpx.Options{Auth: names{}}))
-		begin := time.Now().Add(-time.Minute)
+		begin := d.Now().Add(-time.Minute)
 		for i := range 30 {
 			e := login(i)
 			e.Time = begin.Add(time.Duration(i) * time.Second)
