@@ -1,11 +1,12 @@
-// News that are dealt with together, once for each frame of the screen: the page is
-// laid out once for all of them.
+// News that are dealt with together: the page is laid out once for all of them.
 
+const apart = 100; // milliseconds between two batches: what comes alone waits for a frame only
 const hidden = 250; // a page that nobody sees has no frames
 
 export class Batch<T> {
   readonly #take: (all: readonly T[]) => void;
   #waiting: T[] = [];
+  #last = -Infinity;
   #frame = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -16,7 +17,13 @@ export class Batch<T> {
   add(one: T): void {
     this.#waiting.push(one);
     if (this.#waiting.length > 1) return;
-    // Whichever is first: frames stop while the page is hidden.
+    const wait = this.#last + apart - performance.now();
+    if (wait <= 0) this.#next();
+    else this.#timer = setTimeout(() => this.#next(), wait);
+  }
+
+  /** Takes what waits at the next frame, or soon if there is none. */
+  #next(): void {
     this.#timer = setTimeout(() => this.flush(), hidden);
     this.#frame = requestAnimationFrame(() => this.flush());
   }
@@ -25,7 +32,9 @@ export class Batch<T> {
   flush(): void {
     const all = this.#waiting;
     this.stop();
-    if (all.length) this.#take(all);
+    if (!all.length) return;
+    this.#last = performance.now();
+    this.#take(all);
   }
 
   /** Drops what waits. */
