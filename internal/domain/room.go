@@ -26,7 +26,7 @@ type Room struct {
 	HeldAt    time.Time // since when a legal hold is on it; zero: none is
 	Members   int       // how many
 	CreatedAt time.Time
-	LastAt    time.Time // when the log last grew
+	LastAt    time.Time // when the last message was written, or else the room made
 }
 
 // Member is one principal's place in a room.

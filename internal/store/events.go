@@ -241,9 +241,10 @@ func excerpt(text string) string {
 }
 
 // appendEvent gives e the next number of its room and writes it, with its
-// target if it has one. The room must exist.
+// target if it has one. The room must exist. Its place among the rooms stays: messages
+// alone move it.
 func (t *tx) appendEvent(ctx context.Context, e *domain.Event, target any) error {
-	err := t.QueryRowContext(ctx, `UPDATE rooms SET head = head + 1, last_at = $2 WHERE id = $1 RETURNING head`, e.Room, ms(e.At)).Scan(&e.Seq)
+	err := t.QueryRowContext(ctx, `UPDATE rooms SET head = head + 1 WHERE id = $1 RETURNING head`, e.Room).Scan(&e.Seq)
 	if err != nil {
 		return err
 	}

@@ -448,3 +448,54 @@ func mute(t *testing.T, db *store.DB, by, room, user string, until time.Time) er
 	_, err := db.Mute(t.Context(), by, room, user, until, time.Now())
 	return err
 }
+
+// Messages alone change the order of a user's rooms: no edit, topic, mute or newcomer
+// moves a room up.
+func TestMessagesAloneMoveARoom(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+		quiet := openRoom(t, db, 3)
+		began := time.Now()
+		e := say(t, db, userID(0), quiet, "1", "first")
+		busy, _, err := db.CreateRoom(t.Context(), userID(0), domain.NewRoom{Kind: domain.PublicRoom, Name: "Busy"}, began.Add(time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := func() string {
+			t.Helper()
+			states, err := db.RoomStates(t.Context(), userID(0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return states[0].Room.ID
+		}
+		later := began.Add(time.Hour)
+		topic := "another"
+		for what, change := range map[string]func() error{
+			"an edit": func() error {
+				_, err := db.EditMessage(t.Context(), userID(0), quiet, e.Seq, "changed", nil, false, later)
+				return err
+			},
+			"a topic": func() error {
+				_, err := db.UpdateRoom(t.Context(), userID(0), quiet, domain.RoomChange{Topic: &topic}, later)
+				return err
+			},
+			"somebody who leaves": func() error {
+				_, err := db.Leave(t.Context(), userID(2), quiet, later)
+				return err
+			},
+		} {
+			if err := change(); err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+			if first() != busy.Room.ID {
+				t.Errorf("%s moved the room up", what)
+			}
+		}
+		if _, _, err := db.AppendMessage(t.Context(), userID(1), domain.Draft{Room: quiet, Key: "2", Text: "second"}, nil, false, later); err != nil {
+			t.Fatal(err)
+		}
+		if first() != quiet {
+			t.Error("a message did not move the room up")
+		}
+	})
+}

@@ -60,7 +60,7 @@ type Room struct {
 	Held      bool      `json:"held,omitempty" doc:"a legal hold is on the room: nothing of it goes, and what is deleted is kept for the record"`
 	Members   int       `json:"members" doc:"how many"`
 	CreatedAt time.Time `json:"created_at"`
-	LastAt    time.Time `json:"last_at" doc:"when the log last grew"`
+	LastAt    time.Time `json:"last_at" doc:"when the last message was written, or else the room made"`
 }
 
 // Keep says how long messages are kept. A message goes once either is over.
