@@ -42,13 +42,14 @@ type conn struct {
 	readReady func(fd uintptr) bool
 	readErr   error
 	strikes   int     // malformed frames
-	refusals  int     // frames refused for their number, in a row
+	refusals  int     // frames refused for their number, less those accepted since
 	deaf      bool    // what comes is not read as frames any more
 	first     [1]byte // of what comes, if that must be waited for with a buffer
 	perConn   ratelimit.Cell
 	requests  ratelimit.Cell
 	typing    ratelimit.Cell
 	pings     ratelimit.Cell
+	volume    ratelimit.Cell
 
 	heard      atomic.Int64 // when something last came, Unix nanoseconds
 	pinged     atomic.Int64 // when it was last sent a ping
@@ -126,6 +127,9 @@ func (c *conn) parse() bool {
 			break
 		}
 		c.bytesIn.Add(int64(n))
+		if !c.affords(n) {
+			break
+		}
 		b = b[n:]
 		if !c.handle(m) {
 			return false

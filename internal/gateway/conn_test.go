@@ -160,6 +160,50 @@ func TestFloodEnds(t *testing.T) {
 	}
 }
 
+// What is refused, thrown away or only accepted now and then costs too: a connection
+// that floods ends, whatever the frames are.
+func TestFloodsOfEveryKindEnd(t *testing.T) {
+	for name, payload := range map[string]string{
+		"typing": `{"type":"typing","data":{"room":"r1"}}`,
+		"large":  `{"id":"1","type":"watch","data":{"users":["` + strings.Repeat("x", 60<<10) + `"]}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := start(t, newWorld(), func(d *Deps) { d.Limits.MessagesPerSec = 1 })
+			n.join("ada", "r1")
+			p, _ := n.enter(t, "ada")
+			one := string(ws.AppendMasked(nil, ws.Text, []byte(payload), [4]byte{1, 2, 3, 4}))
+			go func() {
+				for range 3000 {
+					if _, err := io.WriteString(p.nc, one); err != nil {
+						return
+					}
+				}
+			}()
+			if code, _ := p.closed(); code != wire.CloseRate {
+				t.Errorf("closed with %d", code)
+			}
+		})
+	}
+}
+
+// A first frame that is larger than the queue's bound, as the hello of somebody in many
+// rooms, is no reason to end a connection whose client reads it slowly.
+func TestLargeGreetingsCountAgainstNoBound(t *testing.T) {
+	t.Parallel()
+	q := queue{held: true}
+	q.open(make([]byte, 5000))
+	if _, full := q.put(make([]byte, 900), 1000); full {
+		t.Error("an event does not fit behind a large greeting")
+	}
+	if _, full := q.put(make([]byte, 900), 1000); !full {
+		t.Error("what waits has no bound")
+	}
+	q.wrote(5000)
+	if _, full := q.put(make([]byte, 200), 1000); !full {
+		t.Error("the greeting has gone, and its allowance has not")
+	}
+}
+
 func TestCHK_WS_05_SlowReader(t *testing.T) {
 	n := start(t, newWorld(), func(d *Deps) { d.Limits.Queue = 256 << 10 })
 	n.join("ada", "r1")

@@ -126,6 +126,9 @@ type Service struct {
 	perConn                    ratelimit.Rate     // messages of one connection
 	deviceRequests             *ratelimit.Limiter // of all devices of one owner
 
+	volume    *ratelimit.Limiter // of frames of every kind, by who sends them
+	perVolume ratelimit.Rate     // the same of one connection
+
 	draining    atomic.Bool
 	revocations atomic.Int64  // how many there have been
 	tail        chan struct{} // asks for an early comparison of heads
@@ -162,6 +165,8 @@ func New(d Deps) *Service {
 		// After an outage all devices of an owner come at once.
 		deviceRequests: ratelimit.New(10*requestsPerSec, time.Second, 40*requestsPerSec),
 		perConn:        ratelimit.NewRate(l.MessagesPerSec, time.Second, 2*l.MessagesPerSec),
+		volume:         ratelimit.New(2*volumePerSec(l.MessagesPerSec), time.Second, 2*volumeBurst*volumePerSec(l.MessagesPerSec)),
+		perVolume:      ratelimit.NewRate(volumePerSec(l.MessagesPerSec), time.Second, volumeBurst*volumePerSec(l.MessagesPerSec)),
 		tail:           make(chan struct{}, 1),
 	}
 	g.conns.init(l.ConnsPerAddr)

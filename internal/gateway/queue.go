@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	writeTime = 10 * time.Second // for one blocked write
+	writeTime = 10 * time.Second // for a step of a blocked write
+	writeStep = 32 << 10         // bytes that the other side must take in that time
 	closeTime = 5 * time.Second  // for the other side to take a close frame
 	coalesce  = 64 << 10         // bytes joined into one write
 	keepQueue = 4                // frames whose slots an empty queue keeps
@@ -23,6 +24,7 @@ type queue struct {
 	sent     int  // bytes of frames[0] that are written
 	taken    int  // frames that are being written
 	bytes    int  // in frames, not written
+	greeting int  // of these, in the first frame of all, which may be large and counts against no bound
 	held     bool // nothing may go out yet: the first frame is still to come
 	flushing bool
 	ending   bool // a close frame is the last one in frames, or has been sent
@@ -38,7 +40,7 @@ func (q *queue) put(frame []byte, bound int) (flush, full bool) {
 	q.mu.Lock()
 	switch {
 	case q.ending || q.broken:
-	case q.bytes+len(frame) > bound:
+	case q.bytes+len(frame) > bound+q.greeting:
 		full = true
 	default:
 		flush = q.add(frame)
@@ -71,6 +73,7 @@ func (q *queue) open(first []byte) (flush bool) {
 		q.frames = append([][]byte{first}, q.frames...)
 	}
 	q.bytes += len(first)
+	q.greeting = len(first)
 	q.flushing = true
 	return true
 }
@@ -151,6 +154,9 @@ func (q *queue) wrote(n int) (done, ending bool) {
 		gone++
 	}
 	q.messagesOut += int64(gone)
+	if gone > 0 {
+		q.greeting = 0
+	}
 	q.sent, q.taken = n, 0
 	rest := copy(q.frames, q.frames[gone:])
 	clear(q.frames[rest:])
@@ -248,7 +254,7 @@ func (c *conn) flushSlowly() {
 			limit = closeTime
 		}
 		_ = c.nc.SetWriteDeadline(time.Now().Add(limit))
-		n, err := c.nc.Write(b)
+		n, err := c.nc.Write(b[:min(len(b), writeStep)])
 		if done, ending := c.wrote(n); done && err == nil {
 			c.flushed(ending)
 			return

@@ -15,7 +15,7 @@ import (
 
 const (
 	maxStrikes  = 5   // malformed frames, until the connection ends
-	maxRefusals = 200 // requests in a row that were too many
+	maxRefusals = 200 // requests that were too many, less those that were not
 	maxID       = 64  // bytes of a request's id
 )
 
@@ -66,7 +66,7 @@ func (c *conn) request(b []byte) {
 		c.tooMany(err)
 		return
 	}
-	c.refusals = 0
+	c.refusals = max(c.refusals-1, 0)
 	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
 	defer cancel()
 	data, err := c.answer(ctx, req)
@@ -97,9 +97,9 @@ func (c *conn) fails(id string, err error) {
 func (c *conn) limit(typ string) error {
 	now := c.g.Now()
 	cell, rate, all, what := &c.requests, requestRate, c.g.requests, "requests"
-	who := c.user.ID
-	if owner := c.who().Owner; owner != "" { // the devices of one owner share what one more person would have
-		who, all = "devices of "+owner, c.g.deviceRequests
+	who := c.payer()
+	if c.who().Owner != "" {
+		all = c.g.deviceRequests
 	}
 	switch allowances[typ] {
 	case forMessages:
@@ -116,6 +116,46 @@ func (c *conn) limit(typ string) error {
 		return domain.RateLimited.Errorf(what, "too many %s; wait a moment", what).After(wait)
 	}
 	return nil
+}
+
+// payer is whose allowance c uses: its user's, or, of a device, what the devices of
+// one owner share, as much as one more person would have.
+func (c *conn) payer() string {
+	if owner := c.who().Owner; owner != "" {
+		return "devices of " + owner
+	}
+	return c.user.ID
+}
+
+// What comes costs a unit for each frame, whatever it is, and one for each KiB of it:
+// refusing frames and reading what is thrown away is work too. A connection may send
+// as much as messages of full length at the allowed rate, with all other requests,
+// and so much in four seconds at once; who sends more is no client of ours.
+const (
+	volumeUnit    = 1 << 10
+	volumeMessage = 20 // units: a text of 16 KiB with all around it
+	volumeBurst   = 4
+)
+
+func volumePerSec(messages int) int {
+	if messages <= 0 {
+		return 0
+	}
+	return max(volumeMessage*messages, wire.MaxFrame/volumeUnit) + requestsPerSec
+}
+
+// affords counts n bytes of a frame, and ends a connection that sends too much.
+func (c *conn) affords(n int) bool {
+	units, now := 1+n/volumeUnit, c.g.Now()
+	ok, wait := c.volume.AllowN(c.g.perVolume, units, now)
+	if ok {
+		ok, wait = c.g.volume.AllowN(c.payer(), units, now)
+	}
+	if !ok {
+		c.deaf = true
+		c.close(wire.CloseRate, seconds(wait), "rate", false)
+	}
+	return ok
 }
 
 // tooMany ends the connection of a client that does not slow down.

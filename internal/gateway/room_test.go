@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/wire"
+	"github.com/unhidra/unhidra/internal/ws"
 )
 
 func TestHelloThenEvents(t *testing.T) {
@@ -264,6 +266,54 @@ func TestSync(t *testing.T) {
 	ada.ask(wire.TypeSync, wire.Sync{Rooms: map[string]int64{"r1": 5000}}, &s)
 	if !s.Rooms[0].Reset {
 		t.Fatalf("a number that the log never gave: got %+v", s)
+	}
+}
+
+// However many rooms are asked for, an answer fits in a frame, and asking for what it
+// leaves out leads to all of them.
+func TestSyncOfManyRoomsFitsInFrames(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	want, left := map[string]int64{}, map[string]bool{}
+	for i := range maxSyncRooms {
+		room := fmt.Sprintf("room_%026d", i)
+		n.join("ada", room)
+		n.say("lin", room, strings.Repeat("x", 100))
+		if i%300 == 7 {
+			n.say("lin", room, strings.Repeat("\x01", 8<<10)) // 48 KiB as JSON
+		}
+		want[room], left[room] = 1, true
+	}
+	ada, _ := n.enter(t, "ada")
+	for asked := 0; len(want) > 0; asked++ {
+		if asked > 100 {
+			t.Fatalf("%d rooms are left after %d answers", len(want), asked)
+		}
+		id := ada.request(wire.TypeSync, wire.Sync{Rooms: want})
+		m, err := ada.message()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Op == ws.Ping {
+			continue
+		}
+		var f struct {
+			ID   string      `json:"id"`
+			Data wire.Synced `json:"data"`
+		}
+		if err := json.Unmarshal(m.Payload, &f); err != nil || f.ID != id || len(m.Payload) > wire.MaxFrame {
+			t.Fatalf("an answer of %d bytes: %v", len(m.Payload), err)
+		}
+		for _, r := range f.Data.Rooms {
+			for _, e := range r.Events {
+				want[r.Room] = e.Seq
+			}
+			if !r.More {
+				delete(want, r.Room)
+			}
+		}
+		if !f.Data.More && len(f.Data.Rooms) == 0 {
+			t.Fatal("an answer without rooms")
+		}
 	}
 }
 

@@ -12,31 +12,41 @@ import (
 
 const (
 	maxSyncRooms = 1000
-	syncBytes    = wire.MaxFrame - 8<<10 // of events in one answer
+	syncBytes    = wire.MaxFrame - 8<<10 // of events and rooms in one answer
+	roomBytes    = 160                   // of a room in it, without its events
 )
 
 // sync answers with what came after the client's last event in each room. What
-// does not fit in one frame is left for another request: More says so.
+// does not fit in one frame is left for another request: More says so, of a room or
+// of rooms that were not looked at.
 func (c *conn) sync(ctx context.Context, want wire.Sync) (any, error) {
 	if len(want.Rooms) > maxSyncRooms {
 		return nil, domain.InvalidField("/rooms", "at most %d rooms at once", maxSyncRooms)
 	}
 	answer := wire.Synced{Rooms: []wire.Replay{}}
+	left := budget{events: domain.MaxReplay, bytes: syncBytes}
 	var ids []string
 	for id := range want.Rooms {
-		if c.g.rooms.get(id).has(c) {
+		switch {
+		case len(id) > maxID: // as long as an answer may repeat
+			return nil, domain.InvalidField("/rooms", "%.40q is no room", id)
+		case c.g.rooms.get(id).has(c):
 			ids = append(ids, id)
-		} else {
+		default:
 			answer.Gone = append(answer.Gone, id)
+			left.bytes -= len(id) + 3
 		}
 	}
 	slices.Sort(ids)
 	slices.Sort(answer.Gone)
+	if most := max(left.bytes/2/roomBytes, 1); len(ids) > most { // the other half is for events
+		ids, answer.More = ids[:most], true
+	}
+	left.bytes -= len(ids) * roomBytes
 	heads, err := c.g.Log.Heads(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	left := budget{events: domain.MaxReplay, bytes: syncBytes}
 	for _, id := range ids {
 		head, ok := heads[id]
 		r := c.g.rooms.get(id)
@@ -50,6 +60,11 @@ func (c *conn) sync(ctx context.Context, want wire.Sync) (any, error) {
 		rep, err := c.g.replay(ctx, id, want.Rooms[id], head, &left)
 		if err != nil {
 			return nil, err
+		}
+		if rep.More && left.events == domain.MaxReplay { // its next event needs a frame of its own
+			alone := budget{events: 1, bytes: wire.MaxFrame}
+			rep, err = c.g.replay(ctx, id, want.Rooms[id], head, &alone)
+			return wire.Synced{Rooms: []wire.Replay{rep}, More: true}, err
 		}
 		answer.Rooms = append(answer.Rooms, rep)
 	}

@@ -38,7 +38,7 @@ func (l *Limiter) AllowAddr(a netip.Addr, now time.Time) (ok bool, retryAfter ti
 	if a = a.Unmap().WithZone(""); !ok || !a.Is6() {
 		return ok, retryAfter
 	}
-	return l.allow(network(a, wideBits).String(), Rate{l.rate.interval / wideFactor, l.rate.burst}, now)
+	return l.allow(network(a, wideBits).String(), Rate{l.rate.interval / wideFactor, l.rate.burst}, 1, now)
 }
 
 // GiveBackAddr returns what AllowAddr took once: what it was for was refused.

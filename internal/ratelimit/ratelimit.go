@@ -42,11 +42,16 @@ type Cell struct {
 // Allow takes one event from c if r allows it now. If not, it takes nothing
 // and says how long to wait.
 func (c *Cell) Allow(r Rate, now time.Time) (ok bool, retryAfter time.Duration) {
+	return c.AllowN(r, 1, now)
+}
+
+// AllowN is Allow for n events, which are taken all or not at all.
+func (c *Cell) AllowN(r Rate, n int, now time.Time) (ok bool, retryAfter time.Duration) {
 	if r.interval == 0 {
 		return true, 0
 	}
 	at := now.UnixNano()
-	next := max(at, c.tat) + int64(r.interval)
+	next := max(at, c.tat) + int64(n)*int64(r.interval)
 	if ahead := time.Duration(next - at); ahead > r.burst {
 		return false, ahead - r.burst
 	}
@@ -88,10 +93,15 @@ func New(limit int, per time.Duration, burst int) *Limiter {
 // Allow takes one event from what key may do, if it may. If not, it takes
 // nothing and says how long to wait.
 func (l *Limiter) Allow(key string, now time.Time) (ok bool, retryAfter time.Duration) {
-	return l.allow(key, l.rate, now)
+	return l.allow(key, l.rate, 1, now)
 }
 
-func (l *Limiter) allow(key string, rate Rate, now time.Time) (ok bool, retryAfter time.Duration) {
+// AllowN is Allow for n events, which are taken all or not at all.
+func (l *Limiter) AllowN(key string, n int, now time.Time) (ok bool, retryAfter time.Duration) {
+	return l.allow(key, l.rate, n, now)
+}
+
+func (l *Limiter) allow(key string, rate Rate, n int, now time.Time) (ok bool, retryAfter time.Duration) {
 	if l.rate.interval == 0 {
 		return true, 0
 	}
@@ -99,7 +109,7 @@ func (l *Limiter) allow(key string, rate Rate, now time.Time) (ok bool, retryAft
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c, known := s.cells[key]
-	if ok, retryAfter = c.Allow(rate, now); !ok {
+	if ok, retryAfter = c.AllowN(rate, n, now); !ok {
 		l.denied.Add(1)
 		return false, retryAfter
 	}

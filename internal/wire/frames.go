@@ -151,6 +151,7 @@ type Sync struct {
 type Synced struct {
 	Rooms []Replay `json:"rooms"`
 	Gone  []string `json:"gone,omitempty"`
+	More  bool     `json:"more,omitempty" doc:"rooms that are neither here nor gone did not fit: ask for them again"`
 }
 
 // Replay is a stretch of one room's log.

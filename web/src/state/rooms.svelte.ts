@@ -20,6 +20,12 @@ interface Replay {
   reset?: boolean;
 }
 
+interface Synced {
+  rooms: Replay[];
+  gone?: string[];
+  more?: boolean; // not all rooms that were asked for are in either
+}
+
 interface Mark {
   room: string;
   seq: number;
@@ -38,6 +44,7 @@ export interface Around extends Pick<RoomAround, 'me' | 'api' | 'outbox' | 'requ
   counted(unread: number, mentions: number): void;
 }
 
+const syncRooms = 1000; // that one question may name
 const roomsKept = 12; // open rooms whose timelines are kept
 
 export class Rooms implements port.Rooms {
@@ -216,14 +223,15 @@ export class Rooms implements port.Rooms {
 
   /** Reads what came after these numbers. */
   async #sync(rooms: Record<string, number>): Promise<void> {
-    for (let ask = rooms; Object.keys(ask).length; ) {
-      const got = await this.#a.request<{ rooms: Replay[] }>('sync', { rooms: ask });
-      ask = {};
+    for (let rest = { ...rooms }; Object.keys(rest).length; ) {
+      const ask = Object.fromEntries(Object.entries(rest).slice(0, syncRooms));
+      const got = await this.#a.request<Synced>('sync', { rooms: ask });
+      const known = new Set(got.rooms.map((r) => r.room));
+      for (const room of Object.keys(ask)) if (!got.more || known.has(room) || got.gone?.includes(room)) delete rest[room];
       for (const r of got.rooms) {
         if (r.reset) await this.#reset(r.room);
         for (const e of r.events) this.#apply(e);
-        const last = r.events.at(-1);
-        if (r.more && last) ask[r.room] = last.seq;
+        if (r.more && !r.reset) rest[r.room] = r.events.at(-1)?.seq ?? ask[r.room]!;
       }
       this.#show();
       this.#count();
