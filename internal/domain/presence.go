@@ -22,6 +22,14 @@ type Status struct {
 	Expires time.Time // when Text and Emoji end; zero: never
 }
 
+// At is the status as it is at a time: what has ended is gone from it.
+func (s Status) At(now time.Time) Status {
+	if s.Expires.IsZero() || now.Before(s.Expires) {
+		return s
+	}
+	return Status{Mode: s.Mode}
+}
+
 // Presence is what others see of a user at one moment.
 type Presence struct {
 	User     string

@@ -278,10 +278,21 @@ func show(p domain.Presence, status domain.Status, now time.Time) domain.Presenc
 	case status.Mode == domain.DoNotDisturb && p.Is != domain.Offline:
 		p.Is = domain.DoNotDisturb
 	}
-	if status.Expires.IsZero() || now.Before(status.Expires) {
-		p.Text, p.Emoji, p.Expires = status.Text, status.Emoji, status.Expires
-	}
+	status = status.At(now)
+	p.Text, p.Emoji, p.Expires = status.Text, status.Emoji, status.Expires
 	return p
+}
+
+// expire tells the watchers of those whose status has ended since a time.
+func (s *Service) expire(since, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for user, of := range s.remote {
+		if status := of[len(of)-1].status; status.Expires.After(since) && !status.Expires.After(now) {
+			p, _ := s.present(user, now)
+			s.announce(p, status.Mode)
+		}
+	}
 }
 
 // announce delivers a person's presence to those who watch them. To themselves

@@ -170,6 +170,7 @@ func (s *Service) Run(ctx context.Context) error {
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
 	s.ask("")
+	looked := s.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -180,6 +181,9 @@ func (s *Service) Run(ctx context.Context) error {
 			s.forgetNodes()
 			s.store(ctx)
 			s.tell()
+			now := s.Now()
+			s.expire(looked, now)
+			looked = now
 		case <-s.wake:
 			select { // gather what else changes
 			case <-time.After(window):

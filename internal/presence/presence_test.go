@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -227,8 +228,10 @@ func TestStatusTextEnds(t *testing.T) {
 		defer stop()
 		w.status["lin"] = domain.Status{Text: " lunch", Expires: time.Now().Add(time.Hour)}
 		s.Connect("l1", user(w, "lin"), nothing)
-		s.Connect("a1", user(w, "ada"), nothing)
-		time.Sleep(time.Second)
+		var ada ear
+		s.Connect("a1", user(w, "ada"), ada.deliver)
+		watch(t, s, "a1", "lin")
+		ada.next(time.Second)
 		text := func() string {
 			ps, err := s.Presences(context.Background(), "ada", []string{"lin"})
 			if err != nil || len(ps) != 1 {
@@ -239,7 +242,9 @@ func TestStatusTextEnds(t *testing.T) {
 		if text() != " lunch" {
 			t.Errorf("text is %q", text())
 		}
-		time.Sleep(time.Hour)
+		if told := ada.next(time.Hour + beat); len(told) != 1 || strings.Contains(told[0], "lunch") {
+			t.Errorf("at its end those who watch are told %q, want once without it", told)
+		}
 		if text() != "" {
 			t.Errorf("after its end the text is %q", text())
 		}
