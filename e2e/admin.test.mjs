@@ -44,7 +44,7 @@ const row = (text, p = page) => p.getByRole('main').getByRole('listitem').filter
 const account = async (name) => {
   await at(page, 'users');
   await row(name).getByRole('link').click();
-  await page.getByRole('heading', { name: 'Signing in' }).waitFor();
+  await page.getByRole('heading', { name: 'Sign-in' }).waitFor();
 };
 const signIn = async (p, name, pass = password) => {
   await p.goto(`${server.url}/sign-in`);
@@ -65,7 +65,7 @@ const logged = (what, who = 'root') => page.getByRole('list', { name: 'Audit log
 
 chapter('the way there, for administrators alone', async () => {
   await page.goto(server.setupLink);
-  await signUp(page, 'root', 'Ada Root', 'Create administrator');
+  await signUp(page, 'root', 'Ada Root', 'Create administrator account');
   await page.getByRole('heading', { name: /^Welcome/ }).waitFor();
   await page.getByRole('button', { name: 'Your account' }).click();
   await page.getByRole('menuitem', { name: 'Administration' }).click();
@@ -77,7 +77,7 @@ chapter('the way there, for administrators alone', async () => {
   await bob.getByRole('menuitem', { name: 'Settings' }).waitFor();
   assert.equal(await bob.getByRole('menuitem', { name: 'Administration' }).count(), 0);
   await at(bob, 'users');
-  await bob.getByText('This is for administrators').waitFor();
+  await bob.getByText('Administrators only').waitFor();
   await bob.goto(server.url);
   await bob.getByRole('heading', { name: /^Welcome/ }).waitFor();
 });
@@ -86,7 +86,7 @@ chapter('accounts are found by name, without a mouse', async () => {
   await at(page, 'users');
   await row('Bob Jones').waitFor();
   await page.getByRole('searchbox').fill('nobody at all');
-  await page.getByText('No account by that name').waitFor();
+  await page.getByText('No accounts found').waitFor();
   await page.getByRole('searchbox').fill('bo');
   await row('Bob Jones').waitFor();
   assert.equal(await row('Ada Root').count(), 0);
@@ -107,7 +107,7 @@ chapter('whoever is disabled is signed out while they look, and comes back when 
   await bob.getByText('You were signed out').waitFor(); // how soon its socket closes is held in Go
   await page.getByText('Cannot sign in').waitFor();
   await signIn(bob, 'bob');
-  await bob.getByRole('alert').getByText(/disabled|wrong/).waitFor();
+  await bob.getByRole('alert').getByText(/disabled|wrong/i).waitFor();
   await page.getByRole('button', { name: 'Enable' }).click();
   await page.getByText('Can sign in').waitFor();
   await signIn(bob, 'bob');
@@ -116,17 +116,17 @@ chapter('whoever is disabled is signed out while they look, and comes back when 
 
 chapter('one session is ended, and its page says so', async () => {
   await account('Bob Jones');
-  const sessions = page.getByRole('list', { name: 'Where they are signed in' });
-  await sessions.getByRole('button', { name: 'End' }).first().click();
+  const sessions = page.getByRole('list', { name: 'Active sessions' });
+  await sessions.getByRole('button', { name: 'Revoke' }).first().click();
   await bob.getByText('You were signed out').waitFor();
-  await page.getByText('Nowhere.').waitFor();
+  await page.getByText('No active sessions').waitFor();
 });
 
 chapter('a new passphrase is required, by a link where there is no mail', async () => {
   await account('Bob Jones');
-  await page.getByRole('button', { name: 'Require a new one' }).click();
-  await dialog().getByRole('button', { name: 'Require a new one' }).click();
-  const link = await page.getByLabel('Link to a new passphrase').inputValue();
+  await page.getByRole('button', { name: 'Reset' }).click();
+  await dialog().getByRole('button', { name: 'Reset' }).click();
+  const link = await page.getByLabel('Passphrase reset link').inputValue();
   await bob.goto(link);
   const next = 'a second song, about snow and stars';
   await bob.getByRole('textbox', { name: 'Passphrase' }).fill(next);
@@ -143,12 +143,12 @@ chapter('an invitation is made, used by somebody, and revoked', async () => {
   await page.getByText('Saved').waitFor();
   await accessibleEverywhere(page, 'admin-server');
   await at(page, 'invites');
-  await page.getByText('No invitations in use').waitFor();
-  await page.getByLabel('For whom').fill('Cy');
+  await page.getByText('No active invitations').waitFor();
+  await page.getByLabel('Note').fill('Cy');
   await page.getByLabel('Accounts').selectOption({ label: '5 accounts' });
-  await page.getByRole('button', { name: 'Make an invitation' }).click();
-  const link = await page.getByLabel('Link of the invitation').inputValue();
-  await row('Cy').getByText('Used 0 of 5').waitFor();
+  await page.getByRole('button', { name: 'Create invitation' }).click();
+  const link = await page.getByLabel('Invitation link').inputValue();
+  await row('Cy').getByText('Not used yet').waitFor();
   await accessibleEverywhere(page, 'admin-invites');
   const cy = await visitor(browser);
   await cy.goto(link);
@@ -160,7 +160,7 @@ chapter('an invitation is made, used by somebody, and revoked', async () => {
   await page.reload();
   await row('Cy').getByText('Used 1 of 5').waitFor();
   await row('Cy').getByRole('button', { name: 'Revoke' }).click();
-  await page.getByText('No invitations in use').waitFor();
+  await page.getByText('No active invitations').waitFor();
 });
 
 chapter('a room is put under a legal hold, and exported with what was deleted in it', async () => {
@@ -224,17 +224,17 @@ chapter('rooms are archived and deleted, and nothing in them is read', async () 
   await page.getByRole('menuitem', { name: 'Delete room' }).click();
   await dialog().getByLabel('Name of the room').fill('Den');
   await dialog().getByRole('button', { name: 'Delete room' }).click();
-  await bob.getByText('This room was deleted').or(bob.getByText('This room is not here')).first().waitFor();
-  await page.getByText('No rooms by that name').waitFor();
+  await bob.getByText('This room was deleted').or(bob.getByText('Room not found')).first().waitFor();
+  await page.getByText('No rooms found').waitFor();
 });
 
 chapter('the log is followed, filtered, downloaded and checked', async () => {
   await at(page, 'audit');
-  for (const what of ['Account disabled', 'Account enabled', 'Session ended', 'New passphrase required', 'Setting changed', 'Invitation made', 'Invitation revoked', 'Room archived, deleted, held or exported']) await logged(what);
+  for (const what of ['Account disabled', 'Account enabled', 'Session revoked', 'Passphrase reset by an administrator', 'Setting changed', 'Invitation created', 'Invitation revoked', 'Room archived, deleted, held or exported']) await logged(what);
   // What happens now comes by itself.
   const stranger = await visitor(browser);
   await signIn(stranger, 'cy', 'not the passphrase at all');
-  await stranger.getByText('The name or the passphrase is wrong').waitFor();
+  await stranger.getByText('Wrong username or passphrase').waitFor();
   await stranger.context().close();
   await page.getByRole('list', { name: 'Audit log' }).getByRole('listitem').filter({ hasText: 'Signed in' }).filter({ hasText: 'Failed' }).first().waitFor();
   await accessibleEverywhere(page, 'admin-audit');
@@ -245,24 +245,24 @@ chapter('the log is followed, filtered, downloaded and checked', async () => {
   assert.equal(await page.getByRole('list', { name: 'Audit log' }).getByText('Account disabled').count(), 0);
   await page.goBack();
   await logged('Account disabled');
-  await page.getByLabel('Who', { exact: true }).fill('bob');
-  await page.getByLabel('Who', { exact: true }).press('Enter');
+  await page.getByLabel('User', { exact: true }).fill('bob');
+  await page.getByLabel('User', { exact: true }).press('Enter');
   await page.waitForURL(/actor=usr_/);
   await logged('Signed in', 'bob');
   assert.equal(await page.getByRole('list', { name: 'Audit log' }).getByText('Account disabled').count(), 0);
   await page.getByRole('button', { name: 'Clear filters' }).click();
-  await page.getByLabel('What').selectOption({ label: 'Administration' });
+  await page.getByLabel('Event').selectOption({ label: 'Administration' });
   await logged('Account disabled');
   const first = page.getByRole('list', { name: 'Audit log' }).getByRole('listitem').first();
   await first.getByText('root').first().click();
   await first.getByText('request_id').waitFor();
   await accessibleEverywhere(page, 'admin-audit-record');
 
-  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download what is shown' }).click()]);
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download results' }).click()]);
   const lines = readFileSync(await file.path(), 'utf8').trim().split('\n').map((l) => JSON.parse(l));
   assert.ok(lines.length > 5 && lines.every((r) => /^(admin|config)\./.test(r.type) && r.hash), 'the file has what was shown');
-  await page.getByRole('button', { name: 'Check the log' }).click();
-  await page.getByText('Nobody edited the log').waitFor();
+  await page.getByRole('button', { name: 'Verify log' }).click();
+  await page.getByText('The log is intact').waitFor();
   await shot(page, 'admin-verify');
 });
 
@@ -278,7 +278,7 @@ chapter('somebody else administers, and then no longer', async () => {
   await account('Bob Jones');
   await page.getByRole('button', { name: 'Make administrator' }).click();
   await dialog().getByRole('button', { name: 'Make administrator' }).click();
-  await page.getByRole('button', { name: 'Take administration away' }).waitFor();
+  await page.getByRole('button', { name: 'Remove administrator' }).waitFor();
   await signIn(bob, 'bob', 'a second song, about snow and stars');
   await bob.getByRole('heading', { name: /^Welcome/ }).waitFor();
   await at(bob, 'users');
@@ -287,12 +287,12 @@ chapter('somebody else administers, and then no longer', async () => {
   await dialog(bob).getByLabel('Type cy to confirm').fill('cy');
   await dialog(bob).getByRole('button', { name: 'Delete account' }).click();
   await bob.getByRole('heading', { name: 'Accounts' }).waitFor();
-  await page.getByRole('button', { name: 'Take administration away' }).click();
-  await dialog().getByRole('button', { name: 'Take administration away' }).click();
+  await page.getByRole('button', { name: 'Remove administrator' }).click();
+  await dialog().getByRole('button', { name: 'Remove administrator' }).click();
   await page.getByRole('button', { name: 'Make administrator' }).waitFor();
   // Nobody takes the last one away.
   await account('Ada Root');
-  await page.getByText('This is your own account').waitFor();
+  await page.getByText('This is your account').waitFor();
   await page.getByRole('button', { name: 'Disable' }).click();
   await dialog().getByRole('button', { name: 'Disable' }).click();
   await dialog().getByText(/last administrator/).waitFor();
@@ -302,9 +302,9 @@ chapter('somebody else administers, and then no longer', async () => {
 chapter('a device gets a key, another one, and none any more', async () => {
   await page.goto(`${server.url}/settings/devices`);
   await page.getByText('No devices yet').waitFor();
-  await page.getByLabel('Name of the device').fill('Kitchen thermometer');
+  await page.getByLabel('Device name').fill('Kitchen thermometer');
   await page.getByRole('button', { name: 'Register' }).click();
-  const field = page.getByLabel('Key of Kitchen thermometer');
+  const field = page.getByLabel('Key for Kitchen thermometer');
   const key = await field.inputValue();
   assert.match(key, /^dk_/);
   await page.getByRole('button', { name: 'Copy' }).click();
@@ -316,7 +316,7 @@ chapter('a device gets a key, another one, and none any more', async () => {
   }), [k]);
   assert.ok(await opens(key), 'it connects');
   await page.getByRole('button', { name: 'Actions for Kitchen thermometer' }).click();
-  await page.getByRole('menuitem', { name: 'New key, the old one stays a day' }).click();
+  await page.getByRole('menuitem', { name: 'New key, keep the old one for a day' }).click();
   await page.getByRole('list', { name: 'Keys' }).waitFor();
   const second = await field.inputValue();
   assert.notEqual(second, key);
@@ -327,7 +327,7 @@ chapter('a device gets a key, another one, and none any more', async () => {
   assert.ok(!(await opens(key)), 'the old key is refused');
   await page.getByRole('button', { name: 'Actions for Kitchen thermometer' }).click();
   await page.getByRole('menuitem', { name: 'Rename' }).click();
-  await page.getByLabel('Name of the device').last().fill('Oven');
+  await page.getByLabel('Device name').last().fill('Oven');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByRole('button', { name: 'Actions for Oven' }).click();
   await page.getByRole('menuitem', { name: 'Revoke' }).click();
@@ -336,7 +336,7 @@ chapter('a device gets a key, another one, and none any more', async () => {
   assert.ok(!(await opens(second)), 'a revoked device is refused');
   await page.reload();
   await row('Oven').waitFor();
-  assert.equal(await page.getByLabel(/^Key of/).count(), 0, 'a key is shown once');
+  assert.equal(await page.getByLabel(/^Key for/).count(), 0, 'a key is shown once');
   assert.equal(page.broken, undefined);
   assert.equal(bob.broken, undefined);
 });

@@ -21,7 +21,7 @@ before(async () => {
     if (r.url().endsWith('/auth/register')) me = r.json();
   });
   await page.goto(server.setupLink);
-  await signUp(page, 'ann', 'Ann Smith', 'Create administrator');
+  await signUp(page, 'ann', 'Ann Smith', 'Create administrator account');
   for (const name of Object.keys(sizes)) {
     await page.getByRole('button', { name: 'Create room' }).or(page.getByRole('button', { name: 'Add a room' })).first().click();
     const item = page.getByRole('menuitem', { name: 'Create room' });

@@ -62,7 +62,7 @@ before(async () => {
   page.sockets = 0;
   page.on('websocket', () => page.sockets++);
   await page.goto(link);
-  await signUp(page, 'ann', 'Ann Smith', 'Create administrator');
+  await signUp(page, 'ann', 'Ann Smith', 'Create administrator account');
   await page.getByRole('heading', { name: /^Welcome/ }).waitFor();
 });
 

@@ -71,9 +71,9 @@ async function signOut(p = page) {
 }
 
 async function confirm(answer) {
-  const dialog = page.getByRole('dialog', { name: 'Is it you?' });
+  const dialog = page.getByRole('dialog', { name: 'Confirm it’s you' });
   await dialog.getByRole('textbox', { name: 'Passphrase' }).fill(current);
-  if (answer) await dialog.getByLabel(/^Code of your/).fill(answer);
+  if (answer) await dialog.getByLabel(/^Code from your/).fill(answer);
   await dialog.getByRole('button', { name: 'Confirm' }).click();
   await dialog.waitFor({ state: 'detached' });
 }
@@ -88,7 +88,7 @@ chapter('a mail proves the address', async () => {
   const tries = [];
   page.on('request', (r) => r.url().endsWith('/auth/register') && tries.push(r.postDataJSON()));
   await page.getByRole('button', { name: 'Create account' }).click();
-  await page.getByRole('heading', { name: 'Look into your mail' }).waitFor();
+  await page.getByRole('heading', { name: 'Check your mail' }).waitFor();
   assert.equal(tries.length, 2);
   assert.ok(!tries[0].captcha && tries[1].captcha, 'the CAPTCHA is solved by the browser');
   await shot(page, 'mail-sent');
@@ -109,14 +109,14 @@ chapter('an authenticator app and recovery codes', async () => {
   await page.getByRole('img', { name: /QR code/ }).waitFor();
   secret = (await page.locator('code').first().innerText()).replace(/\s/g, '');
   await shot(page, 'security-app');
-  await page.getByLabel('Code of your authenticator app').fill(code());
+  await page.getByLabel('Code from your authenticator app').fill(code());
   await page.getByRole('button', { name: 'Turn on' }).click();
-  await page.getByText('They are not shown again').waitFor();
+  await page.getByText('You won’t see them again').waitFor();
   recovery = (await page.locator('ul code').allInnerTexts()).map((c) => c.trim());
   assert.equal(recovery.length, 10);
   await shot(page, 'security-codes');
-  await page.getByRole('button', { name: 'I have kept them' }).click();
-  await page.getByText('10 are left').waitFor();
+  await page.getByRole('button', { name: 'I’ve saved them' }).click();
+  await page.getByText('10 left').waitFor();
   await mailbox.take('ann@example.org', /factor/i);
 });
 
@@ -125,12 +125,12 @@ chapter('the sign-in asks for the app, and remembers this browser', async () => 
   await fillSignIn(page, 'ann');
   await page.getByRole('heading', { name: 'One more step' }).waitFor();
   await shot(page, 'factor');
-  await page.getByLabel('Code of your authenticator app').fill('000000');
-  await page.getByRole('button', { name: 'Go on' }).click();
-  await page.getByText('This code is not right').waitFor();
-  await page.getByLabel('Code of your authenticator app').fill(code(1)); // the one before was used
-  await page.getByLabel('Do not ask this browser again').check();
-  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByLabel('Code from your authenticator app').fill('000000');
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByText('This code is wrong').waitFor();
+  await page.getByLabel('Code from your authenticator app').fill(code(1)); // the one before was used
+  await page.getByLabel('Don’t ask again on this browser').check();
+  await page.getByRole('button', { name: 'Continue' }).click();
   await welcome();
   await signOut();
   await fillSignIn(page, 'ann');
@@ -143,13 +143,13 @@ chapter('a recovery code signs in elsewhere, and that session is ended from here
   await other.getByRole('button', { name: 'Use a recovery code' }).click();
   await other.getByLabel('Recovery code').fill(recovery[0].toLowerCase());
   await shot(other, 'factor-phone');
-  await other.getByRole('button', { name: 'Go on' }).click();
+  await other.getByRole('button', { name: 'Continue' }).click();
   await other.getByRole('heading', { name: 'Rooms', exact: true }).waitFor();
   await page.goto(`${server.url}/settings/security`);
-  const theirs = page.getByRole('listitem').filter({ hasText: 'last there' }).first();
+  const theirs = page.getByRole('listitem').filter({ hasText: 'last active' }).first();
   await theirs.getByRole('button', { name: 'Sign out' }).click();
   await other.getByText('You were signed out').waitFor(); // how soon its socket closes is held in Go
-  await shot(other, 'ended');
+  await shot(other, 'expired');
   await other.context().close();
 });
 
@@ -160,12 +160,12 @@ chapter('a passkey, alone and to confirm', async () => {
     options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
   });
   await page.goto(`${server.url}/settings/security`);
-  const passkey = page.getByRole('listitem').filter({ hasText: 'Sign in by finger' });
+  const passkey = page.getByRole('listitem').filter({ hasText: 'Sign in with your fingerprint' });
   await passkey.getByRole('button', { name: 'Add' }).click();
   await page.getByLabel('Name of the passkey').fill('My laptop');
   await page.getByLabel('Name of the passkey').press('Enter');
   // This session was begun without a second factor shown: it is asked.
-  const dialog = page.getByRole('dialog', { name: 'Is it you?' });
+  const dialog = page.getByRole('dialog', { name: 'Confirm it’s you' });
   const mine = page.getByText('My laptop');
   await dialog.or(mine).first().waitFor();
   if (await dialog.isVisible()) await confirm(recovery[1]);
@@ -179,10 +179,10 @@ chapter('a passkey, alone and to confirm', async () => {
 chapter('a new passphrase ends what was', async () => {
   await page.goto(`${server.url}/settings/security`);
   const next = 'another song, about snow';
-  await page.getByRole('textbox', { name: 'Your passphrase' }).fill(current);
+  await page.getByRole('textbox', { name: 'Current passphrase' }).fill(current);
   await page.getByRole('textbox', { name: 'New passphrase' }).fill(next);
-  await page.getByRole('button', { name: 'Change the passphrase' }).click();
-  await page.getByText('Your passphrase is changed').waitFor();
+  await page.getByRole('button', { name: 'Change passphrase' }).click();
+  await page.getByText('Passphrase changed').waitFor();
   current = next;
   await mailbox.take('ann@example.org', /passphrase|password/i);
   await page.reload();
@@ -193,8 +193,8 @@ chapter('a forgotten passphrase', async () => {
   await signOut();
   await page.getByRole('link', { name: 'Forgot your passphrase?' }).click();
   await page.getByLabel('Username or e-mail').fill('ann');
-  await page.getByRole('button', { name: 'Send the mail' }).click();
-  await page.getByText('a mail is on its way').waitFor();
+  await page.getByRole('button', { name: 'Send link' }).click();
+  await page.getByText('we’ve sent it a link').waitFor();
   const { link } = await mailbox.take('ann@example.org', /new pass|reset|choose/i);
   await page.goto(link);
   current = 'a third song, about the sea';
@@ -213,9 +213,9 @@ chapter('a passkey gets another name, and is revoked', async () => {
   await page.getByLabel('Name of the passkey').fill('The old laptop');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByRole('button', { name: 'Remove The old laptop' }).click();
-  const dialog = page.getByRole('dialog', { name: 'Is it you?' });
+  const dialog = page.getByRole('dialog', { name: 'Confirm it’s you' });
   const left = page.getByText('The old laptop');
-  await dialog.or(page.getByText('Sign in by finger')).first().waitFor();
+  await dialog.or(page.getByText('Sign in with your fingerprint')).first().waitFor();
   if (await dialog.isVisible()) await confirm(recovery[2]);
   await left.waitFor({ state: 'detached' });
   await signOut();
@@ -224,7 +224,7 @@ chapter('a passkey gets another name, and is revoked', async () => {
   await fillSignIn(page, 'ann');
   await page.getByRole('button', { name: 'Use a recovery code' }).click();
   await page.getByLabel('Recovery code').fill(recovery[3]);
-  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByRole('button', { name: 'Continue' }).click();
   await welcome();
 });
 
@@ -232,7 +232,7 @@ chapter('a lock, and the link that ends it', async () => {
   const stranger = await visitor(browser);
   for (let i = 0; i < 5; i++) {
     await fillSignIn(stranger, 'ann', `a wrong guess, number ${i}`);
-    await stranger.getByText('The name or the passphrase is wrong').waitFor();
+    await stranger.getByText('Wrong username or passphrase').waitFor();
   }
   await fillSignIn(stranger, 'ann');
   await stranger.getByText('Too many failed attempts').waitFor();
@@ -240,7 +240,7 @@ chapter('a lock, and the link that ends it', async () => {
   const { link } = await mailbox.take('ann@example.org', /too many/i);
   await stranger.goto(link);
   await stranger.getByRole('button', { name: 'Unlock' }).click();
-  await stranger.getByText('You can sign in from this browser now').waitFor();
+  await stranger.getByText('You can now sign in from this browser').waitFor();
   await fillSignIn(stranger, 'ann');
   await stranger.getByRole('heading', { name: 'One more step' }).waitFor();
   await stranger.context().close();

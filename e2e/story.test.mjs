@@ -52,7 +52,7 @@ story('the first administrator registers by the link', async () => {
   await ann.goto(server.setupLink);
   await ann.getByRole('heading', { name: 'Set up this server' }).waitFor();
   await shot(ann, 'setup');
-  await signUp(ann, 'ann', 'Ann Smith', 'Create administrator');
+  await signUp(ann, 'ann', 'Ann Smith', 'Create administrator account');
   await ann.getByRole('heading', { name: /^Welcome/ }).waitFor();
   await shot(ann, 'empty');
 });
@@ -80,7 +80,7 @@ story('they meet in a room by an invitation link and talk live', async () => {
   people.room = room;
 
   await ann.getByRole('button', { name: 'Room details' }).click();
-  await ann.getByRole('button', { name: 'Make a link' }).click();
+  await ann.getByRole('button', { name: 'Create link' }).click();
   const link = await ann.getByRole('textbox', { name: 'Invitation links' }).inputValue();
   await shot(ann, 'details');
   await ann.getByRole('complementary', { name: 'Room details' }).getByRole('button', { name: 'Close' }).click();

@@ -73,7 +73,7 @@ func (s *Service) checkFactor(ctx context.Context, u domain.User, a Answer, chal
 		if r.Began {
 			s.record(ctx, c, event{kind: domain.AuditLock, user: u, reason: "second_factor"})
 		}
-		return nil, domain.Unauthorized.Errorf("wrong_code", "this code is not right, was used already, or is too old; try the next one")
+		return nil, domain.Unauthorized.Errorf("wrong_code", "this code is wrong, already used or expired; try the next one")
 	}
 	s.record(ctx, c, event{kind: domain.AuditMFA, user: u, method: method, factors: amr})
 	return amr, s.Store.Refund(ctx, counter.Hash)
@@ -170,7 +170,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, p domain.Principal, code stri
 		return nil, Signed{}, err
 	}
 	if !ok {
-		return nil, Signed{}, domain.InvalidField("/code", "this code is not right; is the clock of the device right?")
+		return nil, Signed{}, domain.InvalidField("/code", "this code is wrong; check that the clock of your device is right")
 	}
 	codes, hashes := s.newCodes(p.ID)
 	if err := s.Store.ConfirmTOTP(ctx, p.ID, step, hashes, s.Now()); err != nil {

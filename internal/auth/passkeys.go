@@ -120,7 +120,7 @@ func (s *Service) AddPasskey(ctx context.Context, p domain.Principal, ticket, na
 }
 
 func errFlow() error {
-	return domain.Unauthorized.Errorf("flow_ended", "this took too long, or was begun by somebody else; start again")
+	return domain.Unauthorized.Errorf("flow_ended", "this took too long, or was started by someone else; start again")
 }
 
 // RemovePasskey takes a passkey of the caller's away.
@@ -167,7 +167,7 @@ func (s *Service) PasskeySignIn(ctx context.Context, ticket string, response []b
 		return s.party(ctx, u)
 	}, s.Now())
 	if err == nil && (u.Disabled || u.Pending) {
-		err = domain.Unauthorized.Errorf("wrong_passkey", "this passkey signs nobody in here")
+		err = domain.Unauthorized.Errorf("wrong_passkey", "no account here uses this passkey")
 	}
 	if err != nil {
 		s.record(ctx, c, event{kind: domain.AuditLogin, user: u, outcome: domain.AuditFailure, reason: domain.CodeOf(err), method: "passkey"})

@@ -53,7 +53,7 @@ func (s *Service) SetAvatar(ctx context.Context, user string, data []byte) (doma
 		return s.told(s.Store.SetAvatar(ctx, user, "", "", nil))
 	}
 	if ok, wait := s.avatars.Allow(user, s.Now()); !ok {
-		return domain.User{}, domain.RateLimited.Errorf("too_many_attempts", "you changed your picture often just now; wait").After(wait)
+		return domain.User{}, domain.RateLimited.Errorf("too_many_attempts", "you changed your picture too often; try again later").After(wait)
 	}
 	made, err := s.pictures.Square(ctx, data, avatarSize)
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *Service) me(ctx context.Context, p domain.Principal) (domain.User, erro
 		return domain.User{}, err
 	}
 	if len(users) == 0 {
-		return domain.User{}, domain.Unauthorized.Errorf("signed_out", "this account is gone")
+		return domain.User{}, domain.Unauthorized.Errorf("signed_out", "this account was deleted")
 	}
 	return users[0], nil
 }

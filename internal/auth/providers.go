@@ -96,7 +96,7 @@ func (s *Service) FinishProvider(ctx context.Context, secret string, back url.Va
 	}
 	if u.Disabled {
 		s.record(ctx, c, event{kind: domain.AuditOIDCLogin, user: u, outcome: domain.AuditFailure, reason: "disabled", method: "oidc"})
-		return Signed{}, domain.Forbidden.Errorf("disabled", "this account is disabled; ask the administrator")
+		return Signed{}, domain.Forbidden.Errorf("disabled", "this account is disabled; contact an administrator")
 	}
 	s.record(ctx, c, event{kind: domain.AuditOIDCLogin, user: u, method: "oidc"})
 	return s.proven(ctx, u, guard{}, []string{amrProvider}, c)

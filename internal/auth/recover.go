@@ -109,7 +109,7 @@ func (s *Service) passwordChanged(u domain.User, c Client) {
 // and this one goes on with new tokens.
 func (s *Service) ChangePassword(ctx context.Context, p domain.Principal, current, next string, c Client) (Signed, error) {
 	if ok, wait := s.changes.Allow(p.ID, s.Now()); !ok {
-		return Signed{}, domain.RateLimited.Errorf("too_many_attempts", "you changed your password often just now; wait").After(wait)
+		return Signed{}, domain.RateLimited.Errorf("too_many_attempts", "you changed your password too often; try again later").After(wait)
 	}
 	u, err := s.me(ctx, p)
 	if err != nil {

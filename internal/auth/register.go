@@ -176,7 +176,7 @@ func (s *Service) newUser(r Registration, by domain.Signup) (u domain.User, err 
 	case s.Mail == nil && u.Email != "":
 		return u, domain.InvalidField("/email", "this server sends no mail and cannot prove an address; leave it out")
 	case s.Mail != nil && u.Email == "":
-		return u, domain.InvalidField("/email", "an e-mail address is needed: a mail with a link goes there")
+		return u, domain.InvalidField("/email", "an e-mail address is required; a link is sent to it")
 	default:
 		u.Pending = s.Mail != nil
 	}

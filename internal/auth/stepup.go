@@ -16,11 +16,11 @@ import (
 // before a factor was added does. The error is step_up_required.
 func (s *Service) Fresh(ctx context.Context, p domain.Principal) error {
 	if s.Now().Sub(p.AuthTime) > freshFor {
-		return domain.Forbidden.Errorf("step_up_required", "confirm that it is you first: this was done more than five minutes ago")
+		return domain.Forbidden.Errorf("step_up_required", "confirm it's you first: the last time was more than five minutes ago")
 	}
 	has, err := s.Store.Factors(ctx, p.ID)
 	if err == nil && !strong(p, has) {
-		err = domain.Forbidden.Errorf("step_up_required", "confirm that it is you first, with your second factor")
+		err = domain.Forbidden.Errorf("step_up_required", "confirm it's you first, with your second factor")
 	}
 	return err
 }
@@ -89,7 +89,7 @@ func (s *Service) confirmPassword(ctx context.Context, u domain.User, pass strin
 	}
 	_, _, err := s.checkPassword(ctx, u.Username, pass, c)
 	if domain.CodeOf(err) == "invalid_credentials" {
-		err = domain.Forbidden.Errorf("wrong_password", "this is not your password")
+		err = domain.Forbidden.Errorf("wrong_password", "wrong password")
 	}
 	return err
 }

@@ -107,7 +107,7 @@ func (s *Service) Register(ctx context.Context, owner string, r Registration) (I
 		return Issued{}, err
 	}
 	if ok, wait := s.registrations.Allow(owner, now); !ok {
-		return Issued{}, domain.RateLimited.Errorf("registrations", "you registered many devices in a short time; try again later").After(wait)
+		return Issued{}, domain.RateLimited.Errorf("registrations", "you registered too many devices in a short time; try again later").After(wait)
 	}
 	d := domain.Device{ID: domain.NewID(domain.DevicePrefix), Owner: domain.UserRef{ID: owner}, Name: name, CreatedAt: now, Expires: r.Expires}
 	key, k, secret := s.issue(d.ID, r.KeyExpires)
@@ -150,7 +150,7 @@ func (s *Service) Rotate(ctx context.Context, owner, id string, oldUntil, expire
 		return Issued{}, err
 	}
 	if ok, wait := s.rotations.Allow(owner, now); !ok {
-		return Issued{}, domain.RateLimited.Errorf("rotations", "you made many keys in a short time; try again later").After(wait)
+		return Issued{}, domain.RateLimited.Errorf("rotations", "you created too many keys in a short time; try again later").After(wait)
 	}
 	key, k, secret := s.issue(id, expires)
 	d, err := s.Store.RotateDeviceKey(ctx, owner, k, secret, oldUntil, now)

@@ -110,7 +110,7 @@ func Allow(r Room, m Member, p Permission, now time.Time) error {
 	}
 	rule := matrix[p]
 	if p == JoinRoom {
-		return Conflict.Errorf("already_member", "you are a member of this room already")
+		return Conflict.Errorf("already_member", "you are already a member of this room")
 	}
 	if r.Kind == DirectRoom && !rule.Direct {
 		return Forbidden.Errorf("not_in_direct", "this is not possible in a direct conversation")
@@ -157,5 +157,5 @@ func AllowOn(r Room, m, other Member, p Permission, to RoomRole, now time.Time) 
 // ErrNoRoom is the answer about a room that does not exist or that the caller
 // may not see: the two look the same.
 func ErrNoRoom() *Error {
-	return NotFound.Errorf("no_room", "there is no such room, or you may not see it")
+	return NotFound.Errorf("no_room", "there is no such room, or you don't have access to it")
 }

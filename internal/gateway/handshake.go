@@ -55,7 +55,7 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 		return 0, err
 	}
 	if len(users) == 0 {
-		return 0, domain.Unauthorized.Errorf("no_account", "this account does not exist any more")
+		return 0, domain.Unauthorized.Errorf("no_account", "this account was deleted")
 	}
 	c, err := g.admit(w, r, p, users[0], proof.protocol)
 	if err != nil {

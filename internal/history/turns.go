@@ -51,7 +51,7 @@ func (ts *turns) do(ctx context.Context, user string, fn func(context.Context) e
 	defer cancel()
 	err = fn(bounded)
 	if err != nil && ctx.Err() == nil && errors.Is(bounded.Err(), context.DeadlineExceeded) {
-		return domain.Invalid.Errorf("search_too_broad", "this takes too long to look for; add a word, or name a room with in:").Because(err)
+		return domain.Invalid.Errorf("search_too_broad", "this search takes too long; add a word, or a room with in:").Because(err)
 	}
 	return err
 }

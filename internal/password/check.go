@@ -34,17 +34,17 @@ func Check(password string, least int, names ...string) error {
 	folded := fold(password)
 	unit := period(folded)
 	if isCommon(folded) || isCommon(unit) {
-		return domain.InvalidField("/password", "this password is one that everybody tries; choose another")
+		return domain.InvalidField("/password", "this password is too common; choose another")
 	}
 	if utf8.RuneCountInString(unit) == 1 {
-		return domain.InvalidField("/password", "this is one character many times; choose another")
+		return domain.InvalidField("/password", "this password repeats one character; choose another")
 	}
 	rest := folded
 	for _, name := range parts(append([]string{"unhidra"}, names...)) {
 		rest = strings.ReplaceAll(rest, name, "")
 	}
 	if utf8.RuneCountInString(rest) < min(8, least) {
-		return domain.InvalidField("/password", "this is little more than your name; choose another")
+		return domain.InvalidField("/password", "this password is too close to your name; choose another")
 	}
 	return nil
 }

@@ -3,7 +3,7 @@ import { failureOf } from './failure';
 
 test('a reason that is met often is said in the words of the client', () => {
   const err = { code: 'invalid_credentials', detail: 'the name or the password is wrong' };
-  expect(failureOf(err)).toEqual({ text: 'The name or the passphrase is wrong.', fields: {} });
+  expect(failureOf(err)).toEqual({ text: 'Wrong username or passphrase.', fields: {} });
 });
 
 test('any other reason is the sentence of the server', () => {
