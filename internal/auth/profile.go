@@ -22,7 +22,7 @@ func (s *Service) UpdateProfile(ctx context.Context, user string, p domain.Profi
 	if err != nil {
 		return domain.User{}, err
 	}
-	return s.told(s.Store.UpdateProfile(ctx, user, p))
+	return s.renamed(s.told(s.Store.UpdateProfile(ctx, user, p)))
 }
 
 // checkDisplayName brings a display name into the form in which it is kept. One that
@@ -50,7 +50,7 @@ func (s *Service) SetStatus(ctx context.Context, user string, st domain.Status) 
 // picture away.
 func (s *Service) SetAvatar(ctx context.Context, user string, data []byte) (domain.User, error) {
 	if len(data) == 0 {
-		return s.told(s.Store.SetAvatar(ctx, user, "", "", nil))
+		return s.renamed(s.told(s.Store.SetAvatar(ctx, user, "", "", nil)))
 	}
 	if ok, wait := s.avatars.Allow(user, s.Now()); !ok {
 		return domain.User{}, domain.RateLimited.Errorf("too_many_attempts", "you changed your picture too often; try again later").After(wait)
@@ -60,7 +60,7 @@ func (s *Service) SetAvatar(ctx context.Context, user string, data []byte) (doma
 		return domain.User{}, err
 	}
 	sum := sha256.Sum256(made)
-	return s.told(s.Store.SetAvatar(ctx, user, hex.EncodeToString(sum[:16]), "image/jpeg", made))
+	return s.renamed(s.told(s.Store.SetAvatar(ctx, user, hex.EncodeToString(sum[:16]), "image/jpeg", made)))
 }
 
 // told tells everyone who looks at u, and u's own connections, what is new.
@@ -76,6 +76,21 @@ func (s *Service) told(u domain.User, err error) (domain.User, error) {
 		s.Log.Warn("tell of a changed user", "user", u.ID, "err", err)
 	}
 	s.tellOwn(u)
+	return u, nil
+}
+
+// renamed tells all who share a room with u what they are called now.
+func (s *Service) renamed(u domain.User, err error) (domain.User, error) {
+	if err != nil {
+		return u, err
+	}
+	packed, err := wire.PackUser(u)
+	if err == nil {
+		err = s.Bus.Publish(bus.ProfileSubject, packed)
+	}
+	if err != nil {
+		s.Log.Warn("tell of a new name", "user", u.ID, "err", err)
+	}
 	return u, nil
 }
 

@@ -37,6 +37,7 @@ type Bus interface {
 // are in package wire.
 const (
 	PresenceSubject = "presence"    // who came and went, and wire.PackUser: new names and statuses
+	ProfileSubject  = "profiles"    // wire.PackUser: a new name or picture, for all who share a room
 	RevokeSubject   = "auth.revoke" // JSON: Revocation
 
 	// GapSubject says, to this node alone and without data, that messages of

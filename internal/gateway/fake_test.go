@@ -77,6 +77,20 @@ func (w *world) state(room string) domain.RoomState {
 	}
 }
 
+func (w *world) SharesRoom(_ context.Context, user string, others []string) (ids []string, _ error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, other := range others {
+		for _, members := range w.in {
+			if members[user] && members[other] {
+				ids = append(ids, other)
+				break
+			}
+		}
+	}
+	return ids, nil
+}
+
 func (w *world) RequestsWaiting(context.Context, string) (int, error) { return 0, nil }
 
 func (w *world) RoomStates(_ context.Context, user string) (sts []domain.RoomState, _ error) {

@@ -49,6 +49,8 @@ type Chat interface {
 // Rooms says which rooms a user is in.
 type Rooms interface {
 	RoomStates(ctx context.Context, user string) ([]domain.RoomState, error)
+	// SharesRoom returns those of others who are in a room with the user.
+	SharesRoom(ctx context.Context, user string, others []string) ([]string, error)
 	// RequestsWaiting counts the rooms that strangers want the user in.
 	RequestsWaiting(ctx context.Context, user string) (int, error)
 	RoomState(ctx context.Context, user, room string) (domain.RoomState, error)
@@ -185,6 +187,11 @@ func (g *Service) Run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	stopProfiles, err := g.Bus.Subscribe(bus.ProfileSubject, g.onProfile)
+	if err != nil {
+		return err
+	}
+	defer stopProfiles()
 	stopGaps, err := g.Bus.Subscribe(bus.GapSubject, func(bus.Message) { g.compareSoon() })
 	if err != nil {
 		return err

@@ -13,12 +13,16 @@ export class People implements port.People {
   #me: Me = $state.raw() as Me;
   #presences = new SvelteMap<string, port.Seen>();
   #watched: string[] = [];
+  #renames = $state(0);
 
   constructor(me: Me, request: <T>(type: string, data: unknown) => Promise<T>) {
     this.#me = me;
     this.#request = request;
   }
 
+  get renames(): number {
+    return this.#renames;
+  }
   get me(): Me {
     return this.#me;
   }
@@ -48,6 +52,7 @@ export class People implements port.People {
 
   /** Somebody has changed what they are called. */
   renamed(u: Profile | Me): void {
+    this.#renames++;
     if (u.id === this.#me.id && 'status' in u) this.#me = u;
   }
 

@@ -185,6 +185,11 @@ export class OpenRoom implements RoomModel {
     if (this.#phase === 'ready') this.#window = win.apply(this.#window, events);
   }
 
+  /** Somebody has a new name or picture. */
+  renamed(u: User): void {
+    this.#window = win.renamed(this.#window, u);
+  }
+
   trim(): void {
     if (this.hasNewer || this.#load || this.#window.events.length <= keep) return;
     this.#window = win.trim(this.#window, keepLeast);

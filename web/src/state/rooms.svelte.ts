@@ -317,6 +317,7 @@ export class Rooms implements port.Rooms {
 
   /** Somebody has changed what they are called. */
   renamed(u: Profile): void {
+    for (const open of this.#open.values()) open.renamed(u);
     for (const room of this.#rooms.values()) {
       if (!room.peers?.some((p) => p.id === u.id)) continue;
       this.#rooms.set(room.id, { ...room, peers: room.peers.map((p) => (p.id === u.id ? { ...p, ...u } : p)) });

@@ -1,7 +1,7 @@
 // The part of a room's timeline that is loaded: a stretch without a hole. All
 // functions are pure; what does not fit leaves the window as it was.
 
-import type { Event, Message } from '../view/types';
+import type { Event, Message, User } from '../view/types';
 
 export interface Window {
   readonly events: readonly Event[];
@@ -61,6 +61,24 @@ export function apply(w: Window, news: readonly Event[]): Window {
   if (lines.length) events = [...events, ...lines];
   if (changes.size) events = events.map((e) => changed(e, changes));
   return events === w.events ? w : { ...w, events };
+}
+
+/** Calls somebody what they are called now. */
+export function renamed(w: Window, u: User): Window {
+  const now = <T extends User>(who: T): T => {
+    const { avatar: _, ...rest } = who;
+    return who.id === u.id ? ({ ...rest, display_name: u.display_name, username: u.username, ...(u.avatar && { avatar: u.avatar }) } as T) : who;
+  };
+  const events = w.events.map((e) => {
+    if (e.actor.id !== u.id && e.subject?.id !== u.id && e.message?.sender.id !== u.id) return e;
+    return {
+      ...e,
+      actor: now(e.actor),
+      ...(e.subject && { subject: now(e.subject) }),
+      ...(e.message && { message: { ...e.message, sender: now(e.message.sender) } }),
+    };
+  });
+  return events.some((e, i) => e !== w.events[i]) ? { ...w, events } : w;
 }
 
 /** Drops what is no longer kept: all up to a number. */

@@ -225,6 +225,8 @@ export interface Rooms {
 
 /** Who is there. */
 export interface People {
+  /** grows whenever somebody has a new name or picture */
+  readonly renames: number;
   presence(user: string): Seen | undefined;
   watch(users: readonly string[]): void;
 }
