@@ -9,6 +9,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 )
 
 const fillLot = 10_000
@@ -39,7 +40,7 @@ func (b *bench) fill(ctx context.Context, path string, n int) {
 	if err := db.Close(); err != nil {
 		log.Fatal(err)
 	}
-	if b.db, err = store.Open(ctx, store.Options{Path: path}); err != nil {
+	if b.db, err = all.Open(ctx, store.Options{Path: path}); err != nil {
 		log.Fatal(err)
 	}
 }

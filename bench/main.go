@@ -24,6 +24,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/fulltext"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 )
 
 const (
@@ -117,8 +118,8 @@ func main() {
 const readingHead = "\n| messages | page p50 | page p95 | search p50 | search p95 | by relevance p95 | bytes/message |\n|---|---|---|---|---|---|---|"
 
 type bench struct {
-	db     *store.DB
-	others []*store.DB // that send as well
+	db     *all.Store
+	others []*all.Store // that send as well
 	rooms  []string
 	sent   int
 	words  *rand.Zipf
@@ -129,7 +130,7 @@ type bench struct {
 func user(i int) string { return fmt.Sprintf("usr_%026d", i) }
 
 func open(ctx context.Context, o store.Options) *bench {
-	db, err := store.Open(ctx, o)
+	db, err := all.Open(ctx, o)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -138,7 +139,7 @@ func open(ctx context.Context, o store.Options) *bench {
 	n := domain.NewRoom{Kind: domain.PublicRoom}
 	for i := range users {
 		u := domain.User{ID: user(i), Kind: domain.KindUser, Role: domain.SystemUser, Username: fmt.Sprintf("user%d", i), DisplayName: "User"}
-		if err := db.CreateUser(ctx, u, "", domain.Signup{}, time.Now()); err != nil {
+		if err := db.Accounts.CreateUser(ctx, u, "", domain.Signup{}, time.Now()); err != nil {
 			log.Fatal(err)
 		}
 		if i > 0 {
@@ -147,7 +148,7 @@ func open(ctx context.Context, o store.Options) *bench {
 	}
 	for i := range rooms {
 		n.Name = fmt.Sprint("Room ", i)
-		s, _, err := db.CreateRoom(ctx, user(0), n, time.Now())
+		s, _, err := db.Rooms.CreateRoom(ctx, user(0), n, time.Now())
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -171,7 +172,7 @@ func (b *bench) text() string {
 // returns how long each took.
 func (b *bench) send(ctx context.Context, n, inFlight, over int) []time.Duration {
 	took := make([]time.Duration, n)
-	nodes := append([]*store.DB{b.db}, b.others...)
+	nodes := append([]*all.Store{b.db}, b.others...)
 	work := make(chan int)
 	var wg sync.WaitGroup
 	for w := range inFlight {
@@ -183,7 +184,7 @@ func (b *bench) send(ctx context.Context, n, inFlight, over int) []time.Duration
 				}
 				d := domain.Draft{Room: b.rooms[room], Key: fmt.Sprint("k", b.sent+i), Text: b.text()}
 				begin := time.Now()
-				if _, _, err := nodes[w%len(nodes)].AppendMessage(ctx, user(who), d, nil, false, begin); err != nil {
+				if _, _, err := nodes[w%len(nodes)].Messages.AppendMessage(ctx, user(who), d, nil, false, begin); err != nil {
 					log.Fatal(err)
 				}
 				took[i] = time.Since(begin)
@@ -202,7 +203,7 @@ func (b *bench) send(ctx context.Context, n, inFlight, over int) []time.Duration
 func durable(ctx context.Context, o store.Options, driver, bareDSN, cases string, n, nodes int) {
 	b := open(ctx, o)
 	for range nodes - 1 {
-		db, err := store.Open(ctx, o)
+		db, err := all.Open(ctx, o)
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -259,7 +260,7 @@ func perMessage(d time.Duration, n int) float64 { return float64(d.Microseconds(
 func (b *bench) reading(ctx context.Context, n int, path string) {
 	b.indexed(ctx)
 	page := b.times(300, func() error {
-		_, err := b.db.Timeline(ctx, b.rooms[b.rng.IntN(rooms)], domain.PageQuery{Before: 1 + b.rng.Int64N(int64(n/rooms)), Limit: 50})
+		_, err := b.db.Log.Timeline(ctx, b.rooms[b.rng.IntN(rooms)], domain.PageQuery{Before: 1 + b.rng.Int64N(int64(n/rooms)), Limit: 50})
 		return err
 	})
 	find := func(order domain.SearchOrder) func() error {
@@ -268,7 +269,7 @@ func (b *bench) reading(ctx context.Context, n int, path string) {
 			if err != nil {
 				return err
 			}
-			_, _, err = b.db.Search(ctx, user(1), q, order, domain.SearchCursor{}, 20)
+			_, _, err = b.db.Search.Search(ctx, user(1), q, order, domain.SearchCursor{}, 20)
 			return err
 		}
 	}
@@ -285,7 +286,7 @@ func (b *bench) reading(ctx context.Context, n int, path string) {
 // indexed waits until the last message is found.
 func (b *bench) indexed(ctx context.Context) {
 	mark := fmt.Sprintf("mark%d", b.sent)
-	if _, _, err := b.db.AppendMessage(ctx, user(0), domain.Draft{Room: b.rooms[0], Key: mark, Text: mark}, nil, false, time.Now()); err != nil {
+	if _, _, err := b.db.Messages.AppendMessage(ctx, user(0), domain.Draft{Room: b.rooms[0], Key: mark, Text: mark}, nil, false, time.Now()); err != nil {
 		log.Fatal(err)
 	}
 	q, err := fulltext.Parse(mark, time.UTC)
@@ -293,7 +294,7 @@ func (b *bench) indexed(ctx context.Context) {
 		log.Fatal(err)
 	}
 	for {
-		hits, _, err := b.db.Search(ctx, user(0), q, domain.Newest, domain.SearchCursor{}, 1)
+		hits, _, err := b.db.Search.Search(ctx, user(0), q, domain.Newest, domain.SearchCursor{}, 1)
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 )
 
 // purging measures sends alone, and beside a purge in the steps and at the pace of
@@ -25,7 +26,7 @@ func (b *bench) purging(ctx context.Context) {
 	wg.Go(func() {
 		for at := 0; purge.Err() == nil; at++ {
 			start := time.Now()
-			p, err := b.db.Purge(ctx, b.rooms[at%rooms], domain.PurgeStep{Before: time.Now().Add(-time.Second), Limit: 200})
+			p, err := b.db.Messages.Purge(ctx, b.rooms[at%rooms], domain.PurgeStep{Before: time.Now().Add(-time.Second), Limit: 200})
 			if err != nil {
 				log.Fatal(err)
 			}
@@ -46,11 +47,11 @@ func (b *bench) purging(ctx context.Context) {
 
 // resume opens a store that an earlier run made.
 func resume(ctx context.Context, path string) (*bench, int) {
-	db, err := store.Open(ctx, store.Options{Path: path})
+	db, err := all.Open(ctx, store.Options{Path: path})
 	if err != nil {
 		log.Fatal(err)
 	}
-	found, _, err := db.PublicRooms(ctx, user(0), "", "", rooms)
+	found, _, err := db.Rooms.PublicRooms(ctx, user(0), "", "", rooms)
 	if err != nil || len(found) != rooms {
 		log.Fatalf("%s is not a store of this program: %d rooms, %v", path, len(found), err)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/token"
 )
 
@@ -46,7 +47,7 @@ func makeWorld(ctx context.Context, dir, url string, users, rooms int) (*world, 
 		return nil, err
 	}
 	w := &world{dir: dir, url: url, keys: keys}
-	db, err := store.Open(ctx, w.options())
+	db, err := all.Open(ctx, w.options())
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +60,7 @@ func makeWorld(ctx context.Context, dir, url string, users, rooms int) (*world, 
 		for i := r + rooms; i < users; i += rooms {
 			n.Members = append(n.Members, userID(i))
 		}
-		s, _, err := db.CreateRoom(ctx, userID(r), n, time.Now())
+		s, _, err := db.Rooms.CreateRoom(ctx, userID(r), n, time.Now())
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +69,7 @@ func makeWorld(ctx context.Context, dir, url string, users, rooms int) (*world, 
 	return w, nil
 }
 
-func makeUsers(ctx context.Context, db *store.DB, n int) error {
+func makeUsers(ctx context.Context, db *all.Store, n int) error {
 	var wg sync.WaitGroup
 	work := make(chan int)
 	errs := make([]error, 64)
@@ -76,7 +77,7 @@ func makeUsers(ctx context.Context, db *store.DB, n int) error {
 		wg.Go(func() {
 			for i := range work {
 				u := domain.User{ID: userID(i), Kind: domain.KindUser, Role: domain.SystemUser, Username: fmt.Sprint("user", i), DisplayName: fmt.Sprint("User ", i)}
-				errs[k] = errors.Join(errs[k], db.CreateUser(ctx, u, "", domain.Signup{}, time.Now()))
+				errs[k] = errors.Join(errs[k], db.Accounts.CreateUser(ctx, u, "", domain.Signup{}, time.Now()))
 			}
 		})
 	}

@@ -16,7 +16,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 )
 
 // A backup is a tar file: the manifest first, then what it lists.
@@ -111,7 +111,7 @@ func unpack(ctx context.Context, path, dir string) (manifest, error) {
 			return m, fmt.Errorf("%s is damaged: %w", path, err)
 		}
 	}
-	if err := store.Verify(ctx, filepath.Join(dir, databaseEntry)); err != nil {
+	if err := all.Verify(ctx, filepath.Join(dir, databaseEntry)); err != nil {
 		return m, fmt.Errorf("the database in %s: %w", path, err)
 	}
 	return m, nil

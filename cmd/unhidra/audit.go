@@ -19,7 +19,7 @@ import (
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/obs"
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 )
 
 const auditText = `audit <action> [flags]
@@ -134,7 +134,7 @@ func when(s string) (time.Time, error) {
 }
 
 // auditLog opens the log beside a running server, or without one.
-func (e *env) auditLog(ctx context.Context, c config.Config) (*store.DB, *audit.Service, error) {
+func (e *env) auditLog(ctx context.Context, c config.Config) (*all.Store, *audit.Service, error) {
 	keys, err := keyring(c)
 	if err != nil {
 		return nil, nil, err
@@ -146,7 +146,7 @@ func (e *env) auditLog(ctx context.Context, c config.Config) (*store.DB, *audit.
 	return db, app.Audit(db, keys), nil
 }
 
-func (e *env) auditVerify(ctx context.Context, db *store.DB, log *audit.Service, f auditFlags) error {
+func (e *env) auditVerify(ctx context.Context, db *all.Store, log *audit.Service, f auditFlags) error {
 	var expect *audit.Expect
 	if f.expectSeq > 0 {
 		expect = &audit.Expect{Seq: f.expectSeq}
@@ -159,7 +159,7 @@ func (e *env) auditVerify(ctx context.Context, db *store.DB, log *audit.Service,
 		b, _ := hex.DecodeString(f.publicKey)
 		key = ed25519.PublicKey(b)
 	}
-	r, err := audit.Verify(ctx, db, key, expect)
+	r, err := audit.Verify(ctx, db.Audit, key, expect)
 	if err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ func (e *env) auditVerify(ctx context.Context, db *store.DB, log *audit.Service,
 	return errors.Join(err, log.RecordSync(ctx, event))
 }
 
-func (e *env) auditExport(ctx context.Context, c config.Config, db *store.DB, log *audit.Service, f auditFlags) error {
+func (e *env) auditExport(ctx context.Context, c config.Config, db *all.Store, log *audit.Service, f auditFlags) error {
 	filter := domain.AuditFilter{Actor: f.actor, After: f.after, Oldest: true, Limit: 1000}
 	if f.types != "" {
 		filter.Types = strings.Split(f.types, ",")
@@ -197,7 +197,7 @@ func (e *env) auditExport(ctx context.Context, c config.Config, db *store.DB, lo
 	if err := log.RecordSync(ctx, event); err != nil {
 		return err
 	}
-	head, err := db.AuditHead(ctx)
+	head, err := db.Audit.AuditHead(ctx)
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (e *env) auditExport(ctx context.Context, c config.Config, db *store.DB, lo
 	format := audit.NewFormat(f.format, version(), app.Host(c))
 	w := bufio.NewWriter(e.stdout)
 	for {
-		records, err := db.AuditRecords(ctx, filter)
+		records, err := db.Audit.AuditRecords(ctx, filter)
 		if err != nil {
 			return err
 		}

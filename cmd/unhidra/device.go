@@ -13,7 +13,7 @@ import (
 	"github.com/unhidra/unhidra/internal/device"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/obs"
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 )
 
 const deviceText = `device <action> [flags] [arguments]
@@ -36,7 +36,7 @@ func deviceCommand() command {
 // devices is what the command works on.
 type devices struct {
 	*env
-	db      *store.DB
+	db      *all.Store
 	service *device.Service
 	life    time.Duration // of a new device; 0: for good
 }
@@ -87,7 +87,7 @@ func (e *env) devices(ctx context.Context, c config.Config) (*devices, error) {
 		return nil, err
 	}
 	return &devices{env: e, db: db, service: device.New(device.Deps{
-		Store: db, Log: log, Audit: recordNow{app.Audit(db, keys), log}, Pepper: keys.Derive(app.DevicePepper), Max: c.DevicesPerUser,
+		Store: db.Devices, Log: log, Audit: recordNow{app.Audit(db, keys), log}, Pepper: keys.Derive(app.DevicePepper), Max: c.DevicesPerUser,
 	})}, nil
 }
 
@@ -105,7 +105,7 @@ func (r recordNow) Record(ctx context.Context, e domain.AuditEvent) {
 }
 
 func (d *devices) register(ctx context.Context, owner, name string) error {
-	u, err := d.db.UserByUsername(ctx, owner)
+	u, err := d.db.Accounts.UserByUsername(ctx, owner)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (d *devices) register(ctx context.Context, owner, name string) error {
 }
 
 func (d *devices) revoke(ctx context.Context, id string, key []string) error {
-	found, err := d.db.DeviceByID(ctx, id)
+	found, err := d.db.Devices.DeviceByID(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ const devicePage = 200
 func (d *devices) list(ctx context.Context, owner []string) error {
 	id := ""
 	if len(owner) == 1 {
-		u, err := d.db.UserByUsername(ctx, owner[0])
+		u, err := d.db.Accounts.UserByUsername(ctx, owner[0])
 		if err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (d *devices) list(ctx context.Context, owner []string) error {
 	w := tabwriter.NewWriter(d.stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "DEVICE\tNAME\tOWNER\tSTATE\tKEYS\tLAST USED\tFROM")
 	for after := ""; ; {
-		page, err := d.db.Devices(ctx, id, after, devicePage)
+		page, err := d.db.Devices.Devices(ctx, id, after, devicePage)
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/obs"
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -71,11 +71,11 @@ func manageRooms(ctx context.Context, e *env, args []string) error {
 
 const roomPage = 200
 
-func (e *env) listRooms(ctx context.Context, db *store.DB) error {
+func (e *env) listRooms(ctx context.Context, db *all.Store) error {
 	w := tabwriter.NewWriter(e.stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "ROOM\tNAME\tKIND\tOWNER\tLAST USED\tHELD SINCE")
 	for after := ""; ; {
-		page, err := db.AllRooms(ctx, "", domain.RoomsByName, after, roomPage)
+		page, err := db.Rooms.AllRooms(ctx, "", domain.RoomsByName, after, roomPage)
 		if err != nil {
 			return err
 		}
@@ -93,8 +93,8 @@ func (e *env) listRooms(ctx context.Context, db *store.DB) error {
 	}
 }
 
-func (e *env) exportRoom(ctx context.Context, c config.Config, db *store.DB, log *audit.Service, id string) error {
-	r, err := db.Room(ctx, id)
+func (e *env) exportRoom(ctx context.Context, c config.Config, db *all.Store, log *audit.Service, id string) error {
+	r, err := db.Rooms.Room(ctx, id)
 	if domain.KindOf(err) == domain.NotFound {
 		return fmt.Errorf("there is no room %q; `unhidra room list` says the ids", id)
 	}
@@ -119,7 +119,7 @@ func (e *env) exportRoom(ctx context.Context, c config.Config, db *store.DB, log
 // A roomExport writes a room's log. It reads page by page, so that a long log
 // needs no more memory than a short one, and holds no transaction open meanwhile.
 type roomExport struct {
-	db  *store.DB
+	db  *all.Store
 	to  *json.Encoder
 	end exportEnd
 }
@@ -154,7 +154,7 @@ type exportEnd struct {
 	Earlier int `json:"earlier"`
 }
 
-func newRoomExport(db *store.DB, w io.Writer) *roomExport {
+func newRoomExport(db *all.Store, w io.Writer) *roomExport {
 	to := json.NewEncoder(obs.JSONLines(w))
 	to.SetEscapeHTML(false) // for people who read it as it is
 	return &roomExport{db: db, to: to}
@@ -170,7 +170,7 @@ func (x *roomExport) room(ctx context.Context, r domain.Room, head exportHead) e
 		return err
 	}
 	for after := r.Floor; after < r.Head; {
-		events, err := x.db.Replay(ctx, r.ID, after, roomPage)
+		events, err := x.db.Log.Replay(ctx, r.ID, after, roomPage)
 		if err != nil {
 			return err
 		}
@@ -199,7 +199,7 @@ func (x *roomExport) event(ctx context.Context, e domain.Event) error {
 		return nil
 	}
 	for after := -1; ; {
-		texts, err := x.db.EarlierTexts(ctx, e.Room, e.Seq, after, roomPage)
+		texts, err := x.db.Log.EarlierTexts(ctx, e.Room, e.Seq, after, roomPage)
 		if err != nil {
 			return err
 		}

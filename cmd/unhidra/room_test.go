@@ -9,37 +9,37 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
 // An export has each event once and in order, over several pages, and every text
 // that was ever said while the room was under a legal hold.
 func TestRoomExport(t *testing.T) {
-	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, now := t.Context(), time.Now()
 		ann := domain.User{ID: fmt.Sprintf("usr_%026d", 1), Kind: domain.KindUser, Role: domain.SystemAdmin, Username: "ann", DisplayName: "Ann"}
-		if err := db.CreateUser(ctx, ann, "", domain.Signup{}, now); err != nil {
+		if err := db.Accounts.CreateUser(ctx, ann, "", domain.Signup{}, now); err != nil {
 			t.Fatal(err)
 		}
-		made, _, err := db.CreateRoom(ctx, ann.ID, domain.NewRoom{Kind: domain.PublicRoom, Name: "Lobby"}, now)
+		made, _, err := db.Rooms.CreateRoom(ctx, ann.ID, domain.NewRoom{Kind: domain.PublicRoom, Name: "Lobby"}, now)
 		if err != nil {
 			t.Fatal(err)
 		}
 		room := made.Room.ID
 		say := func(text string) int64 {
-			e, _, err := db.AppendMessage(ctx, ann.ID, domain.Draft{Room: room, Key: text, Text: text}, nil, false, now)
+			e, _, err := db.Messages.AppendMessage(ctx, ann.ID, domain.Draft{Room: room, Key: text, Text: text}, nil, false, now)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return e.Seq
 		}
 		edit := func(seq int64, text string) {
-			if _, err := db.EditMessage(ctx, ann.ID, room, seq, text, nil, false, now); err != nil {
+			if _, err := db.Messages.EditMessage(ctx, ann.ID, room, seq, text, nil, false, now); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := db.HoldRoom(ctx, ann.ID, room, true, now); err != nil {
+		if _, err := db.Rooms.HoldRoom(ctx, ann.ID, room, true, now); err != nil {
 			t.Fatal(err)
 		}
 		for i := range roomPage {
@@ -50,10 +50,10 @@ func TestRoomExport(t *testing.T) {
 			edit(stays, fmt.Sprint("stays ", i))
 		}
 		edit(goes, "<goes & is kept>")
-		if _, err := db.DeleteMessage(ctx, ann.ID, room, goes, now); err != nil {
+		if _, err := db.Messages.DeleteMessage(ctx, ann.ID, room, goes, now); err != nil {
 			t.Fatal(err)
 		}
-		r, err := db.Room(ctx, room)
+		r, err := db.Rooms.Room(ctx, room)
 		if err != nil {
 			t.Fatal(err)
 		}

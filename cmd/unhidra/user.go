@@ -15,7 +15,7 @@ import (
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/obs"
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 )
 
 const userText = `user <action> [flags] [arguments]
@@ -172,7 +172,7 @@ func (e *env) newPassword(generate bool) (string, error) {
 }
 
 // operator opens the accounts, also beside a running server.
-func (e *env) operator(ctx context.Context, c config.Config) (*auth.Operator, *store.DB, error) {
+func (e *env) operator(ctx context.Context, c config.Config) (*auth.Operator, *all.Store, error) {
 	log := obs.NewLogger(e.stderr, "warn", c.LogFormat)
 	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: log, Tool: true})
 	if err != nil {
@@ -182,5 +182,5 @@ func (e *env) operator(ctx context.Context, c config.Config) (*auth.Operator, *s
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
-	return &auth.Operator{Store: db, Log: log, Audit: recordNow{app.Audit(db, keys), log}, PasswordMin: c.PasswordMin}, db, nil
+	return &auth.Operator{Store: app.OperatorStore(db), Log: log, Audit: recordNow{app.Audit(db, keys), log}, PasswordMin: c.PasswordMin}, db, nil
 }

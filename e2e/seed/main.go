@@ -13,6 +13,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 )
 
 const inFlight = 256
@@ -29,7 +30,7 @@ func main() {
 }
 
 func seed(ctx context.Context, path, room, user string, n int) error {
-	db, err := store.Open(ctx, store.Options{Path: path})
+	db, err := all.Open(ctx, store.Options{Path: path})
 	if err != nil {
 		return err
 	}
@@ -40,7 +41,7 @@ func seed(ctx context.Context, path, room, user string, n int) error {
 		wg.Go(func() {
 			for i := range work {
 				d := domain.Draft{Room: room, Key: fmt.Sprint("seed-", i), Text: text(i)}
-				if _, _, err := db.AppendMessage(ctx, user, d, nil, false, time.Now()); err != nil {
+				if _, _, err := db.Messages.AppendMessage(ctx, user, d, nil, false, time.Now()); err != nil {
 					failed <- err
 					return
 				}

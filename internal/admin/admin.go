@@ -16,27 +16,62 @@ import (
 )
 
 // Store is what admin needs remembered.
-type Store interface {
+type Store struct {
+	AccountStore
+	SessionStore
+	FactorStore
+	DepartureStore
+	RoomStore
+	LogStore
+	SettingStore
+}
+
+// SessionStore ends and lists sessions.
+type SessionStore interface {
+	EndSessions(ctx context.Context, user, reason string, now time.Time) (domain.User, error)
+	Sessions(ctx context.Context, user string, now time.Time) ([]domain.Session, error)
+	RevokeSessionOf(ctx context.Context, user, id, reason string, now time.Time) error
+}
+
+// FactorStore knows second factors.
+type FactorStore interface {
+	ResetFactors(ctx context.Context, user string, now time.Time) (domain.User, error)
+	Factors(ctx context.Context, user string) (domain.Factors, error)
+}
+
+// DepartureStore ends accounts.
+type DepartureStore interface {
+	DeleteUser(ctx context.Context, user string, now time.Time) error
+}
+
+// RoomStore is what administrators do with rooms.
+type RoomStore interface {
+	AllRooms(ctx context.Context, q string, order domain.RoomOrder, after string, limit int) ([]domain.OwnedRoom, error)
+	Room(ctx context.Context, room string) (domain.Room, error)
+	HoldRoom(ctx context.Context, actor, room string, held bool, now time.Time) (domain.Event, error)
+	ArchiveRoom(ctx context.Context, actor, room string, archived bool, now time.Time) error
+}
+
+// LogStore says how much a room keeps.
+type LogStore interface {
+	RoomUse(ctx context.Context, r domain.Room) (domain.RoomUse, error)
+}
+
+// SettingStore keeps what administrators have changed.
+type SettingStore interface {
+	Settings(ctx context.Context) ([]domain.Setting, error)
+	SetSetting(ctx context.Context, s domain.Setting) error
+}
+
+// AccountStore is what administrators do with accounts.
+type AccountStore interface {
 	Accounts(ctx context.Context, q, after string, limit int) ([]domain.User, error)
 	UsersByID(ctx context.Context, ids []string) ([]domain.User, error)
 	SetUserRole(ctx context.Context, user string, role domain.SystemRole) (domain.User, error)
 	SetUserDisabled(ctx context.Context, user string, disabled bool, now time.Time) (domain.User, error)
-	EndSessions(ctx context.Context, user, reason string, now time.Time) (domain.User, error)
-	ResetFactors(ctx context.Context, user string, now time.Time) (domain.User, error)
-	DeleteUser(ctx context.Context, user string, now time.Time) error
-	Sessions(ctx context.Context, user string, now time.Time) ([]domain.Session, error)
-	Factors(ctx context.Context, user string) (domain.Factors, error)
 	SignupInvites(ctx context.Context, now time.Time) ([]domain.SignupInvite, error)
 	CreateSignupInvite(ctx context.Context, i domain.SignupInvite, hash []byte) error
 	DeleteSignupInvite(ctx context.Context, id string) error
-	RevokeSessionOf(ctx context.Context, user, id, reason string, now time.Time) error
-	AllRooms(ctx context.Context, q string, order domain.RoomOrder, after string, limit int) ([]domain.OwnedRoom, error)
-	Room(ctx context.Context, room string) (domain.Room, error)
-	HoldRoom(ctx context.Context, actor, room string, held bool, now time.Time) (domain.Event, error)
-	RoomUse(ctx context.Context, r domain.Room) (domain.RoomUse, error)
-	ArchiveRoom(ctx context.Context, actor, room string, archived bool, now time.Time) error
-	Settings(ctx context.Context) ([]domain.Setting, error)
-	SetSetting(ctx context.Context, s domain.Setting) error
 }
 
 // Proofs knows who has just proven who they are; others get step_up_required.

@@ -26,6 +26,7 @@ import (
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/web"
 )
 
@@ -61,7 +62,7 @@ type StoreOptions struct {
 
 // OpenStore opens the database that c names. Without one it makes a new one, but where
 // the server's key says that there was one.
-func OpenStore(ctx context.Context, c config.Config, o StoreOptions) (*store.DB, error) {
+func OpenStore(ctx context.Context, c config.Config, o StoreOptions) (*all.Store, error) {
 	if c.DatabaseURL == "" {
 		if err := CheckLost(c); err != nil {
 			return nil, err
@@ -70,7 +71,7 @@ func OpenStore(ctx context.Context, c config.Config, o StoreOptions) (*store.DB,
 			return nil, fmt.Errorf("make the folder of the database (UNHIDRA_DATA_DIR): %w", err)
 		}
 	}
-	return store.Open(ctx, store.Options{Path: c.Database(), URL: c.DatabaseURL.Reveal(), Log: o.Log, Tool: o.Tool, NoMigrate: o.NoMigrate,
+	return all.Open(ctx, store.Options{Path: c.Database(), URL: c.DatabaseURL.Reveal(), Log: o.Log, Tool: o.Tool, NoMigrate: o.NoMigrate,
 		Rooms: domain.RoomBounds{PerUser: c.RoomsPerUser, Members: c.RoomMembers, Made: c.RoomsMade, Asking: domain.Asking(c.RoomRequests)}})
 }
 
@@ -165,7 +166,7 @@ func (s *server) untilDrain(ctx context.Context) (context.Context, context.Cance
 // A server is a process under construction.
 type server struct {
 	Options
-	db      *store.DB
+	db      *all.Store
 	bus     bus.Bus
 	node    string // name of this process among those with the same store
 	reg     *prometheus.Registry

@@ -14,10 +14,12 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/app"
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/auth"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 )
@@ -129,12 +131,12 @@ func TestCHK_AU_01_AuditOfAWholeServer(t *testing.T) {
 func admin(t *testing.T, o store.Options, name string) {
 	t.Helper()
 	o.Tool = true
-	db, err := store.Open(t.Context(), o)
+	db, err := all.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	op := &auth.Operator{Store: db, Log: testkit.Logger(t)}
+	op := &auth.Operator{Store: app.OperatorStore(db), Log: testkit.Logger(t)}
 	if _, err := op.SetRole(t.Context(), name, domain.SystemAdmin); err != nil {
 		t.Fatal(err)
 	}

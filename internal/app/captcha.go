@@ -5,11 +5,8 @@ import (
 
 	"github.com/unhidra/unhidra/internal/captcha"
 	"github.com/unhidra/unhidra/internal/config"
-	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/token"
 )
-
-var _ captcha.Uses = (*store.DB)(nil)
 
 // captcha returns what tells people from programs, or nil if that is off, and
 // adds the part that it needs.
@@ -19,7 +16,7 @@ func (s *server) captcha(keys *token.Keyring) (captcha.Captcha, error) {
 	case "off":
 		return nil, nil
 	case captcha.KindPoW:
-		p := captcha.NewPoW(captcha.PoWOptions{Key: keys.Derive("captcha"), Uses: s.db, Log: s.Log})
+		p := captcha.NewPoW(captcha.PoWOptions{Key: keys.Derive("captcha"), Uses: s.db.Server, Log: s.Log})
 		s.parts = append(s.parts, part{"captcha", p.Run})
 		return p, nil
 	}

@@ -246,7 +246,7 @@ func TestAdministratorsAndDevices(t *testing.T) {
 		}
 		tool := s.Store
 		tool.Tool = true
-		if _, err := testkit.Open(t, tool).SetUserRole(ctx, me.ID, "admin"); err != nil {
+		if _, err := testkit.Open(t, tool).Accounts.SetUserRole(ctx, me.ID, "admin"); err != nil {
 			t.Fatal(err)
 		}
 		root = client.New(s.URL)
@@ -384,7 +384,7 @@ func TestCHK_DV_02_RevocationClosesSockets(t *testing.T) {
 		d = registerDevice(t, ann, "Gate")
 		_, ended = connectDevice(t, s, d.Key, client.LiveOptions{})
 		begin = time.Now()
-		if err := db.RevokeDeviceKey(ctx, d.Device.ID, d.KeyID, "revoked", time.Now()); err != nil {
+		if err := db.Devices.RevokeDeviceKey(ctx, d.Device.ID, d.KeyID, "revoked", time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		ends(t, ended, begin)
@@ -397,7 +397,7 @@ func TestCHK_DV_02_RevocationClosesSockets(t *testing.T) {
 		d = registerDevice(t, ann, "Camera")
 		_, ended = connectDevice(t, s, d.Key, client.LiveOptions{})
 		begin = time.Now()
-		if _, err := db.SetUserDisabled(ctx, me.ID, true, time.Now()); err != nil {
+		if _, err := db.Accounts.SetUserDisabled(ctx, me.ID, true, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		ends(t, ended, begin)

@@ -118,8 +118,8 @@ func newHouse(t *testing.T) *house {
 	o.Tool = true
 	db := testkit.Open(t, o)
 	now := time.Now()
-	must(t, db.AddPasskey(t.Context(), domain.Passkey{ID: "anns-key", User: me.ID, Name: "Phone", Credential: []byte("{}")}, 0, nil, now))
-	must(t, db.Remember(t.Context(), domain.Remembered{ID: "rem_anns", User: me.ID, CreatedAt: now, UsedAt: now, Expires: now.Add(time.Hour)}, []byte("hash")))
+	must(t, db.Factors.AddPasskey(t.Context(), domain.Passkey{ID: "anns-key", User: me.ID, Name: "Phone", Credential: []byte("{}")}, 0, nil, now))
+	must(t, db.Factors.Remember(t.Context(), domain.Remembered{ID: "rem_anns", User: me.ID, CreatedAt: now, UsedAt: now, Expires: now.Add(time.Hour)}, []byte("hash")))
 	h.bobID = bob.ID
 	h.fixed = []string{
 		"{user}", me.ID, "{bob}", bob.ID, "{banned}", banned.ID, "{session}", sessions.Items[0].ID,

@@ -18,6 +18,14 @@ const module = "github.com/unhidra/unhidra/"
 func floors() map[string][]string {
 	ground := []string{"internal/domain", "internal/config", "internal/ratelimit", "internal/obs"}
 	kits := append([]string{"internal/password", "internal/totp", "internal/passkey", "internal/oidc", "internal/bus", "internal/httpx", "internal/wire", "internal/token", "internal/fulltext", "internal/names", "internal/ws", "internal/captcha", "internal/picture", "internal/feed"}, ground...)
+	// A part of the store stands on the engine, and on these other parts.
+	part := func(others ...string) []string {
+		may := append([]string{"internal/store"}, ground...)
+		for _, other := range others {
+			may = append(may, "internal/store/"+other)
+		}
+		return may
+	}
 	return map[string][]string{
 		"internal/domain":    {},
 		"internal/config":    {},
@@ -44,7 +52,20 @@ func floors() map[string][]string {
 		"internal/totp":     ground,
 		"internal/passkey":  ground,
 		"internal/oidc":     ground,
-		"internal/store":    append([]string{"internal/fulltext", "internal/names"}, ground...),
+		// The store's engine, and above it one package for each part of the data.
+		"internal/store":           ground,
+		"internal/store/accounts":  part("naming"),
+		"internal/store/audit":     part(),
+		"internal/store/mails":     part(),
+		"internal/store/server":    part(),
+		"internal/store/naming":    append(part(), "internal/fulltext", "internal/names"),
+		"internal/store/devices":   part("accounts", "naming"),
+		"internal/store/roomlog":   part("accounts"),
+		"internal/store/search":    append(part("naming", "roomlog"), "internal/fulltext"),
+		"internal/store/rooms":     part("accounts", "devices", "naming", "roomlog"),
+		"internal/store/messages":  part("accounts", "rooms", "roomlog", "search"),
+		"internal/store/departure": part("accounts", "devices", "messages", "rooms", "roomlog"), // where they cross
+		"internal/store/all":       part("accounts", "audit", "departure", "devices", "mails", "messages", "rooms", "roomlog", "search", "server"),
 
 		"internal/audit":    kits,
 		"internal/admin":    kits,

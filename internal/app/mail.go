@@ -4,11 +4,8 @@ import (
 	"fmt"
 
 	"github.com/unhidra/unhidra/internal/mail"
-	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/token"
 )
-
-var _ mail.Store = (*store.DB)(nil)
 
 // mail returns the queue that sends the server's mails, or nil without a mail
 // server, and adds the part that runs it.
@@ -25,7 +22,7 @@ func (s *server) mail(keys *token.Keyring) (*mail.Queue, error) {
 		s.Log.Warn("mails will have links that lead to this machine; set UNHIDRA_PUBLIC_URL to where people reach the server", "url", s.addrs.URL)
 	}
 	q, err := mail.New(mail.Deps{
-		Store: s.db, Sender: sender, Key: keys.Derive("mail"), Name: c.Name, URL: s.addrs.URL, Log: s.Log, Metrics: s.reg,
+		Store: s.db.Mails, Sender: sender, Key: keys.Derive("mail"), Name: c.Name, URL: s.addrs.URL, Log: s.Log, Metrics: s.reg,
 	})
 	if err != nil {
 		return nil, err

@@ -22,21 +22,11 @@ import (
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/mail"
 	"github.com/unhidra/unhidra/internal/presence"
-	"github.com/unhidra/unhidra/internal/store"
 )
 
-// The store satisfies the interfaces that the modules declare, and the services
-// those that the gateway declares.
+// The services satisfy the interfaces that the gateway and others declare; stores.go
+// says the same of the store.
 var (
-	_ auth.Store       = (*store.DB)(nil)
-	_ chat.Store       = (*store.DB)(nil)
-	_ history.Store    = (*store.DB)(nil)
-	_ presence.Users   = (*store.DB)(nil)
-	_ presence.Peers   = (*store.DB)(nil)
-	_ device.Store     = (*store.DB)(nil)
-	_ gateway.Rooms    = (*store.DB)(nil)
-	_ gateway.Log      = (*store.DB)(nil)
-	_ gateway.Users    = (*store.DB)(nil)
 	_ gateway.Chat     = (*chat.Service)(nil)
 	_ gateway.Presence = (*presence.Service)(nil)
 	_ gateway.Devices  = (*device.Service)(nil)
@@ -83,14 +73,14 @@ func (s *server) build(ctx context.Context) error {
 	}
 	s.parts = append(s.parts, part{"audit", m.audit.Run})
 	m.history = history.New(history.Deps{
-		Store: s.db, Bus: s.bus, Audit: m.audit, Log: s.Log, Metrics: s.reg,
+		Store: historyStore(s.db), Bus: s.bus, Audit: m.audit, Log: s.Log, Metrics: s.reg,
 		Retention: domain.RetentionRules{
 			Default: domain.Retention{Days: c.Retention.Days, Lines: c.Retention.Lines}, MinDays: c.Retention.MinDays, MaxDays: c.Retention.MaxDays,
 		},
 	})
 	watchStore(s.reg, s.db)
 	m.chat = chat.New(chat.Deps{
-		Store: s.db, Bus: s.bus, Log: s.Log, Metrics: s.reg,
+		Store: chatStore(s.db), Bus: s.bus, Log: s.Log, Metrics: s.reg,
 		Audit: m.audit, Retention: m.history.Rules, Full: s.full(), Quota: int64(c.UserStorage) << 20, Deleted: m.history.Wake,
 	})
 	s.db.OnCommit(m.chat.Announce)
@@ -113,7 +103,7 @@ func (s *server) build(ctx context.Context) error {
 	s.parts = append(s.parts, part{"auth", m.auth.Run})
 
 	m.admin = admin.New(admin.Deps{
-		Store: s.db, Passwords: m.auth, Proofs: m.auth, Rooms: m.chat, Audit: m.audit, Health: s.stand, Bus: s.bus, Hash: keys.Hash, Log: s.Log, URL: s.addrs.URL,
+		Store: adminStore(s.db), Passwords: m.auth, Proofs: m.auth, Rooms: m.chat, Audit: m.audit, Health: s.stand, Bus: s.bus, Hash: keys.Hash, Log: s.Log, URL: s.addrs.URL,
 		Defaults: map[string]string{
 			auth.SettingRegistration: c.Registration, auth.SettingSecondFactor: c.SecondFactor,
 			history.SettingRetentionDays: strconv.Itoa(c.Retention.Days), history.SettingRetentionLines: strconv.Itoa(c.Retention.Lines),
@@ -124,16 +114,16 @@ func (s *server) build(ctx context.Context) error {
 		s.parts = append(s.parts, part{"retention", m.history.Run})
 	}
 
-	m.presence = presence.New(presence.Deps{Users: s.db, Peers: s.db, Bus: s.bus, Logger: s.Log, Node: s.node})
+	m.presence = presence.New(presence.Deps{Users: s.db.Accounts, Peers: s.db.Rooms, Bus: s.bus, Logger: s.Log, Node: s.node})
 	s.parts = append(s.parts, part{"presence", m.presence.Run})
 
 	m.device = device.New(device.Deps{
-		Store: s.db, Bus: s.bus, Log: s.Log, Audit: m.audit, Pepper: keys.Derive(DevicePepper), Max: c.DevicesPerUser, RegisterPerHour: c.DevicesPerHour,
+		Store: s.db.Devices, Bus: s.bus, Log: s.Log, Audit: m.audit, Pepper: keys.Derive(DevicePepper), Max: c.DevicesPerUser, RegisterPerHour: c.DevicesPerHour,
 	})
 	s.parts = append(s.parts, part{"devices", m.device.Run})
 
 	m.gateway = gateway.New(gateway.Deps{
-		Auth: m.auth, Devices: m.device, Secure: s.secure(), Chat: m.chat, Rooms: s.db, Log: s.db, Users: s.db, Presence: m.presence, Bus: s.bus, Logger: s.Log,
+		Auth: m.auth, Devices: m.device, Secure: s.secure(), Chat: m.chat, Rooms: s.db.Rooms, Log: s.db.Log, Users: s.db.Accounts, Presence: m.presence, Bus: s.bus, Logger: s.Log,
 		Metrics: s.reg, ClientAddr: httpx.Proxies(c.TrustedProxies).ClientAddr, Version: s.Version, Origins: s.origins(),
 		Limits: gateway.Limits{
 			HandshakesPerAddr: c.IPPerMinute, HandshakesPerUser: c.UserPerMinute, ConnsPerAddr: c.ConnsPerAddr,

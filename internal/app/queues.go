@@ -2,7 +2,7 @@ package app
 
 import (
 	"github.com/unhidra/unhidra/internal/obs"
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 )
 
 // watchQueues registers what waits in this process. The bus, mail and the audit
@@ -17,7 +17,7 @@ func (s *server) watchQueues() {
 	obs.WatchQueues(s.reg, qs...)
 }
 
-func storeQueues(db *store.DB) []obs.Queue {
+func storeQueues(db *all.Store) []obs.Queue {
 	load := db.Load()
 	qs := []obs.Queue{{
 		Name: "writes", Limit: load.Limit, Depth: func() int { return db.Load().Waiting }, Full: func() int64 { return db.Load().Refused },

@@ -17,6 +17,7 @@ import (
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/token"
 )
 
@@ -54,9 +55,9 @@ func ServerKey(c config.Config) ([]byte, error) {
 
 // checkKey refuses a key other than the one that the database was used with: all
 // that is sealed or hashed in it would be lost on whoever starts with another.
-func checkKey(ctx context.Context, db *store.DB, keys *token.Keyring) error {
+func checkKey(ctx context.Context, db *all.Store, keys *token.Keyring) error {
 	mark := fingerprint(keys)
-	kept, err := db.KeepSetting(ctx, domain.Setting{Name: keySetting, Value: mark, By: "server", At: time.Now()})
+	kept, err := db.Server.KeepSetting(ctx, domain.Setting{Name: keySetting, Value: mark, By: "server", At: time.Now()})
 	if err != nil {
 		return err
 	}
@@ -73,8 +74,8 @@ var (
 
 // CheckKey fails if c's server would be refused by the database, or would make a key that
 // is. It changes nothing.
-func CheckKey(ctx context.Context, db *store.DB, c config.Config) error {
-	settings, err := db.Settings(ctx)
+func CheckKey(ctx context.Context, db *all.Store, c config.Config) error {
+	settings, err := db.Server.Settings(ctx)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/unhidra/unhidra/internal/app"
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
@@ -101,7 +102,7 @@ func TestTheKeyIsForItsOwnerAlone(t *testing.T) {
 		t.Fatal("a key without a database was taken for a first start")
 	}
 	database := filepath.Join(dir, "unhidra.db")
-	db, err := store.Open(t.Context(), store.Options{Path: database})
+	db, err := all.Open(t.Context(), store.Options{Path: database})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/obs"
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 )
 
 const fullRetry = 30 * time.Second // somebody has to make room first
@@ -33,7 +33,7 @@ func (s *server) full() func() error {
 const useFor = 15 * time.Second // that an answer about the database's size is good
 
 // watchStore registers how much room the database takes.
-func watchStore(reg prometheus.Registerer, db *store.DB) {
+func watchStore(reg prometheus.Registerer, db *all.Store) {
 	var mu sync.Mutex
 	var last domain.StoreUse
 	var asked time.Time

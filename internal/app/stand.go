@@ -10,13 +10,9 @@ import (
 	"github.com/unhidra/unhidra/internal/chat"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/obs"
-	"github.com/unhidra/unhidra/internal/store"
 )
 
-var (
-	_ admin.Store = (*store.DB)(nil)
-	_ admin.Rooms = (*chat.Service)(nil)
-)
+var _ admin.Rooms = (*chat.Service)(nil)
 
 // From here on something is worth a look.
 const (
@@ -81,7 +77,7 @@ func (st *standing) mail(ctx context.Context, s *server) {
 		return
 	}
 	st.Mail.On = true
-	m, err := s.db.Mails(ctx)
+	m, err := s.db.Mails.Mails(ctx)
 	if err != nil {
 		st.problem("store_away", true, "")
 		return
@@ -100,7 +96,7 @@ func (st *standing) audit(ctx context.Context, s *server) {
 	if s.modules.audit.Health(ctx) != nil {
 		st.problem("audit_stuck", true, "")
 	}
-	head, err := s.db.AuditHead(ctx)
+	head, err := s.db.Audit.AuditHead(ctx)
 	if err != nil {
 		st.problem("store_away", true, "")
 		return
@@ -109,7 +105,7 @@ func (st *standing) audit(ctx context.Context, s *server) {
 	if head.Seq-head.Check > unsigned {
 		st.problem("audit_unsigned", true, "")
 	}
-	kept, err := s.db.AuditReceivers(ctx)
+	kept, err := s.db.Audit.AuditReceivers(ctx)
 	if err != nil {
 		st.problem("store_away", true, "")
 		return
@@ -121,7 +117,7 @@ func (st *standing) audit(ctx context.Context, s *server) {
 		}
 		r := admin.Receiver{Name: sink.Name(), Behind: max(0, head.Seq-has.Seq), Dropped: has.Dropped}
 		st.Audit.Receivers = append(st.Audit.Receivers, r)
-		next, err := s.db.AuditRecords(ctx, domain.AuditFilter{After: has.Seq, Oldest: true, Limit: 1})
+		next, err := s.db.Audit.AuditRecords(ctx, domain.AuditFilter{After: has.Seq, Oldest: true, Limit: 1})
 		if err == nil && len(next) > 0 && st.now.Sub(next[0].Time) > receiverLate {
 			st.problem("receiver_late", true, r.Name)
 		}

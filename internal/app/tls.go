@@ -37,7 +37,7 @@ func (s *server) openACME() (err error) {
 		if err != nil {
 			return err
 		}
-		if o.Storage, err = certs.NewShared(s.db, keys.Derive("certificates")); err != nil {
+		if o.Storage, err = certs.NewShared(s.db.Server, keys.Derive("certificates")); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
@@ -99,8 +100,8 @@ func body(t testing.TB, r domain.AuditRecord) map[string]any {
 }
 
 func TestCHK_AU_01_RecordsSayWhoWhatAndWhence(t *testing.T) {
-	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
-		s := audit.New(deps(t, db))
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		s := audit.New(deps(t, db.Audit))
 		stop := run(t, s)
 		e := login(1)
 		e.Outcome, e.Reason, e.Session = domain.AuditFailure, "wrong_password", "ses_secret"
@@ -111,7 +112,7 @@ func TestCHK_AU_01_RecordsSayWhoWhatAndWhence(t *testing.T) {
 		e.Rate = domain.AuditRate{Policy: "login", Limit: 10, Window: time.Minute, KeyKind: "addr", Key: "192.0.2.7"}
 		s.Record(t.Context(), e)
 		stop()
-		rs, err := db.AuditRecords(t.Context(), domain.AuditFilter{Types: []string{"auth.*"}, Limit: 2})
+		rs, err := db.Audit.AuditRecords(t.Context(), domain.AuditFilter{Types: []string{"auth.*"}, Limit: 2})
 		if err != nil || len(rs) != 1 {
 			t.Fatalf("%d records, %v", len(rs), err)
 		}
@@ -137,7 +138,7 @@ func TestCHK_AU_01_RecordsSayWhoWhatAndWhence(t *testing.T) {
 		if strings.ContainsAny(text, "\r\n\x1b") {
 			t.Errorf("raw control characters in %q", text)
 		}
-		if r := verify(t, db, s, nil); !r.Intact() {
+		if r := verify(t, db.Audit, s, nil); !r.Intact() {
 			t.Errorf("problems: %v", r.Problems)
 		}
 	})
@@ -202,9 +203,9 @@ func TestCHK_AU_03_VerifyFindsTampering(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			testkit.Each(t, func(t *testing.T, o store.Options) {
 				db := testkit.Open(t, o)
-				s := audit.New(deps(t, db))
+				s := audit.New(deps(t, db.Audit))
 				fill(t, s, 24)
-				before := verify(t, db, s, nil)
+				before := verify(t, db.Audit, s, nil)
 				if !before.Intact() || before.Records < 24 || before.Checkpoints == 0 {
 					t.Fatalf("before: %+v", before)
 				}
@@ -216,12 +217,12 @@ func TestCHK_AU_03_VerifyFindsTampering(t *testing.T) {
 					}
 					statement(t, raw, q)
 				}
-				r := verify(t, db, s, nil)
+				r := verify(t, db.Audit, s, nil)
 				if c.want == "" != r.Intact() || !strings.Contains(fmt.Sprint(r.Problems), c.want) {
 					t.Errorf("found %v, want %q", r.Problems, c.want)
 				}
 				// Whatever was done, it is not what a receiver has seen.
-				r = verify(t, db, s, &audit.Expect{Seq: before.Last, Hash: before.Hash})
+				r = verify(t, db.Audit, s, &audit.Expect{Seq: before.Last, Hash: before.Hash})
 				if c.name != "nothing" && r.Intact() {
 					t.Error("nothing was found, though the last record was known")
 				}
@@ -233,7 +234,7 @@ func TestCHK_AU_03_VerifyFindsTampering(t *testing.T) {
 func TestCHK_AU_03_VerifyFindsEveryFlippedByte(t *testing.T) {
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		db := testkit.Open(t, o)
-		s := audit.New(deps(t, db))
+		s := audit.New(deps(t, db.Audit))
 		fill(t, s, 3)
 		if err := s.Checkpoint(t.Context()); err != nil {
 			t.Fatal(err)
@@ -255,13 +256,13 @@ func TestCHK_AU_03_VerifyFindsEveryFlippedByte(t *testing.T) {
 				bad := bytes.Clone(value)
 				bad[i] ^= 1 << (i % 8)
 				set(bad)
-				if r := verify(t, db, s, nil); r.Intact() {
+				if r := verify(t, db.Audit, s, nil); r.Intact() {
 					t.Errorf("byte %d of %s.%s was flipped unnoticed", i, column.table, column.name)
 				}
 			}
 			set(value)
 		}
-		if r := verify(t, db, s, nil); !r.Intact() {
+		if r := verify(t, db.Audit, s, nil); !r.Intact() {
 			t.Errorf("put back: %v", r.Problems)
 		}
 	})

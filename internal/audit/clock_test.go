@@ -6,7 +6,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/domain"
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
@@ -35,8 +35,8 @@ func TestWhereADayEnds(t *testing.T) {
 		"set back":      {time.Date(2026, 11, 28, 0, 0, 1, 0, time.UTC), -time.Second, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			testkit.EachStore(t, func(t *testing.T, db *store.DB) {
-				now, d := c.begin, deps(t, db)
+			testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+				now, d := c.begin, deps(t, db.Audit)
 				d.Now = func() time.Time { return now }
 				s := audit.New(d)
 				for i := range 6 {
@@ -46,7 +46,7 @@ func TestWhereADayEnds(t *testing.T) {
 					now = now.Add(c.step)
 				}
 				signs := 0
-				for _, r := range records(t, db) {
+				for _, r := range records(t, db.Audit) {
 					if r.Type == string(domain.AuditCheckpointed) {
 						signs++
 					}
@@ -54,7 +54,7 @@ func TestWhereADayEnds(t *testing.T) {
 				if signs != c.signs {
 					t.Errorf("%d checkpoints, want %d", signs, c.signs)
 				}
-				if r, err := audit.Verify(t.Context(), db, s.PublicKey(), nil); err != nil || !r.Intact() {
+				if r, err := audit.Verify(t.Context(), db.Audit, s.PublicKey(), nil); err != nil || !r.Intact() {
 					t.Errorf("%v, %+v", err, r.Problems)
 				}
 			})

@@ -29,7 +29,7 @@ func at(v any, path string) any {
 
 func TestFormats(t *testing.T) {
 	db := testkit.Open(t, testkit.SQLite(t))
-	s := audit.New(deps(t, db))
+	s := audit.New(deps(t, db.Audit))
 	when := time.Date(2026, 1, 2, 3, 4, 5, 678_900_000, time.UTC)
 	failed := login(1)
 	failed.Time, failed.Outcome, failed.Reason, failed.Session, failed.Port = when, domain.AuditFailure, "wrong_password", "ses_1", 4711
@@ -42,7 +42,7 @@ func TestFormats(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	rs := records(t, db)
+	rs := records(t, db.Audit)
 	for _, c := range []struct {
 		format string
 		record int
@@ -86,9 +86,9 @@ func TestFormats(t *testing.T) {
 // What a receiver of native lines has is enough to follow the chain by.
 func TestNativeLinesCarryTheChain(t *testing.T) {
 	db := testkit.Open(t, testkit.SQLite(t))
-	s := audit.New(deps(t, db))
+	s := audit.New(deps(t, db.Audit))
 	fill(t, s, 8)
-	for _, r := range records(t, db) {
+	for _, r := range records(t, db.Audit) {
 		var m map[string]any
 		if err := json.Unmarshal(native().Line(r), &m); err != nil {
 			t.Fatal(err)
@@ -112,14 +112,14 @@ func TestNativeLinesCarryTheChain(t *testing.T) {
 // parser; so is a message of syslog and an event of Splunk.
 func TestNobodysNameEndsALine(t *testing.T) {
 	db := testkit.Open(t, testkit.SQLite(t))
-	s := audit.New(deps(t, db))
+	s := audit.New(deps(t, db.Audit))
 	const steers = "a\n\r\t\v\f\x1b\x7f\u0085\u009b\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeffz"
 	e := login(1)
 	e.Actor.Name, e.UserAgent, e.Details = steers, steers, map[string]string{"note": steers}
 	if err := s.RecordSync(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	r := records(t, db)[0]
+	r := records(t, db.Audit)[0]
 	for _, name := range audit.Formats() {
 		line := string(audit.NewFormat(name, steers, steers).Line(r))
 		if i := strings.IndexFunc(line, obs.Steers); i >= 0 {

@@ -14,7 +14,7 @@ import (
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
@@ -58,8 +58,8 @@ func list(t *testing.T, h http.Handler, query string) page {
 }
 
 func TestListing(t *testing.T) {
-	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
-		d := deps(t, db)
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		d := deps(t, db.Audit)
 		s := audit.New(d)
 		mux := http.NewServeMux()
 		s.Routes(httpx.New(mux, httpx.Options{Auth: names{}}))

@@ -12,6 +12,7 @@ import (
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
@@ -23,7 +24,7 @@ func TestRetentionKeepsTheChain(t *testing.T) {
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		db := testkit.Open(t, o)
 		now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-		d := deps(t, db)
+		d := deps(t, db.Audit)
 		d.Keep, d.KeepPersonal = 10*day, 3*day
 		d.Now = func() time.Time { return now }
 		s := audit.New(d)
@@ -31,21 +32,21 @@ func TestRetentionKeepsTheChain(t *testing.T) {
 			fill(t, s, 10)
 			now = now.Add(day)
 		}
-		if r := verify(t, db, s, nil); !r.Intact() || r.Segments != 0 {
+		if r := verify(t, db.Audit, s, nil); !r.Intact() || r.Segments != 0 {
 			t.Fatalf("before: %+v", r)
 		}
-		before := verify(t, db, s, nil)
+		before := verify(t, db.Audit, s, nil)
 		if err := s.Forget(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		r := verify(t, db, s, nil)
+		r := verify(t, db.Audit, s, nil)
 		if !r.Intact() || r.Segments != 4 || r.First <= 40 || r.Erased == 0 {
 			t.Fatalf("after: %+v", r)
 		}
-		if r := verify(t, db, s, &audit.Expect{Seq: before.Last, Hash: before.Hash}); !r.Intact() {
+		if r := verify(t, db.Audit, s, &audit.Expect{Seq: before.Last, Hash: before.Hash}); !r.Intact() {
 			t.Errorf("with the last record known: %v", r.Problems)
 		}
-		for _, rec := range records(t, db) {
+		for _, rec := range records(t, db.Audit) {
 			if old := now.Sub(rec.Time) > 3*day; old && rec.Personal != nil || !old && rec.Personal == nil && rec.Type == "auth.login" {
 				t.Errorf("record %d of %v has personal data %v", rec.Seq, rec.Time, rec.Personal)
 			}
@@ -56,14 +57,14 @@ func TestRetentionKeepsTheChain(t *testing.T) {
 		if err := s.Forget(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if r = verify(t, db, s, nil); !r.Intact() || r.Segments != 6 {
+		if r = verify(t, db.Audit, s, nil); !r.Intact() || r.Segments != 6 {
 			t.Fatalf("two days later: %+v", r)
 		}
 		// What stands for deleted days cannot be changed either.
 		raw := testkit.Raw(t, o)
 		unlock(t, raw, db.Name())
 		statement(t, raw, `DELETE FROM audit_segments WHERE last_seq = (SELECT MIN(last_seq) FROM audit_segments)`)
-		if r := verify(t, db, s, nil); r.Intact() {
+		if r := verify(t, db.Audit, s, nil); r.Intact() {
 			t.Error("a segment was deleted unnoticed")
 		}
 	})
@@ -74,7 +75,7 @@ func TestRetentionKeepsEvidence(t *testing.T) {
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		db := testkit.Open(t, o)
 		now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-		d := deps(t, db)
+		d := deps(t, db.Audit)
 		d.Keep = day
 		d.Now = func() time.Time { return now }
 		s := audit.New(d)
@@ -87,26 +88,26 @@ func TestRetentionKeepsEvidence(t *testing.T) {
 		if err := s.Forget(t.Context()); err == nil || !strings.Contains(err.Error(), "tampered") {
 			t.Errorf("Forget: %v", err)
 		}
-		if n := len(records(t, db)); n < 11 {
+		if n := len(records(t, db.Audit)); n < 11 {
 			t.Errorf("%d records are left", n)
 		}
 	})
 }
 
 func TestErasureOfOnePerson(t *testing.T) {
-	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
-		s := audit.New(deps(t, db))
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		s := audit.New(deps(t, db.Audit))
 		fill(t, s, 9)
 		n, err := s.Erase(t.Context(), "usr_1", "account_deleted")
 		if err != nil || n != 3 {
 			t.Fatalf("erased %d, %v", n, err)
 		}
-		for _, r := range records(t, db) {
+		for _, r := range records(t, db.Audit) {
 			if r.Actor == "usr_1" && r.Personal != nil || r.Actor == "usr_2" && r.Personal == nil {
 				t.Errorf("record %d of %s has %v", r.Seq, r.Actor, r.Personal)
 			}
 		}
-		if r := verify(t, db, s, nil); !r.Intact() || r.Erased != 3 {
+		if r := verify(t, db.Audit, s, nil); !r.Intact() || r.Erased != 3 {
 			t.Errorf("%+v", r)
 		}
 	})
@@ -228,8 +229,8 @@ func records2(t *testing.T, mem *memory) []domain.AuditRecord {
 // Whatever an attacker puts into a name, a header or a reason, no line of any
 // format has a control character in it, nor more lines than one.
 func TestCHK_AU_02_NothingBreaksOutOfALine(t *testing.T) {
-	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
-		s := audit.New(deps(t, db))
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		s := audit.New(deps(t, db.Audit))
 		nasty := "x\r\n<109>1 forged\x1b[2J|a=b\\c\" ]\u2028\x00\xff"
 		e := login(1)
 		e.UserAgent, e.Reason, e.Typed, e.Actor.Name, e.RequestID, e.Actor.Kind = nasty, nasty, "pa$$word\r\nx", nasty, nasty, nasty
@@ -239,7 +240,7 @@ func TestCHK_AU_02_NothingBreaksOutOfALine(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, name := range audit.Formats() {
-			for _, r := range records(t, db) {
+			for _, r := range records(t, db.Audit) {
 				line := string(audit.NewFormat(name, "1|2\n", "host").Line(r))
 				if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 					t.Errorf("%s: %q", name, line)
@@ -249,7 +250,7 @@ func TestCHK_AU_02_NothingBreaksOutOfALine(t *testing.T) {
 				}
 			}
 		}
-		if r := verify(t, db, s, nil); !r.Intact() {
+		if r := verify(t, db.Audit, s, nil); !r.Intact() {
 			t.Errorf("%v", r.Problems)
 		}
 	})
@@ -259,7 +260,7 @@ func TestCHK_AU_02_NothingBreaksOutOfALine(t *testing.T) {
 // chain, the hashes of personal data, and commits that wait for the disk.
 func BenchmarkRecord(b *testing.B) {
 	db := testkit.Open(b, testkit.SQLite(b))
-	s := audit.New(deps(b, db))
+	s := audit.New(deps(b, db.Audit))
 	run(b, s)
 	b.Run("waiting for each, 64 at a time", func(b *testing.B) {
 		b.SetParallelism(32)

@@ -18,7 +18,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/domain"
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
@@ -92,7 +92,7 @@ func seqOf(t *testing.T, line string) int64 {
 }
 
 func TestWebhookIsSigned(t *testing.T) {
-	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		secret := []byte("a secret of more than thirty-two bytes")
 		got := newReceiver()
 		srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -107,12 +107,12 @@ func TestWebhookIsSigned(t *testing.T) {
 		}))
 		defer srv.Close()
 		pool := srv.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-		d := deps(t, db)
+		d := deps(t, db.Audit)
 		d.Sinks = []audit.Sink{audit.NewWebhook(srv.URL+"/hook", secret, pool, native())}
 		s := audit.New(d)
 		run(t, s)
 		fill(t, s, 1200)
-		head, err := db.AuditHead(t.Context())
+		head, err := db.Audit.AuditHead(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -185,20 +185,20 @@ func TestCHK_AU_04_TenMinutesOfOutageLoseNothing(t *testing.T) {
 
 // A sink of a second node takes over where the first one was.
 func TestOneNodeFeedsASink(t *testing.T) {
-	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		got := newReceiver()
-		d := deps(t, db)
+		d := deps(t, db.Audit)
 		d.Sinks = []audit.Sink{&outage{receiver: got}}
 		first, second := audit.New(d), audit.New(d)
 		stop := run(t, first)
 		fill(t, first, 30)
-		head, _ := db.AuditHead(t.Context())
+		head, _ := db.Audit.AuditHead(t.Context())
 		got.waitFor(t, head.Seq)
 		run(t, second)
 		fill(t, second, 30)
 		stop()
 		fill(t, second, 30)
-		head, _ = db.AuditHead(t.Context())
+		head, _ = db.Audit.AuditHead(t.Context())
 		got.waitFor(t, head.Seq)
 		seqs := got.all()
 		for i, s := range seqs {
@@ -206,7 +206,7 @@ func TestOneNodeFeedsASink(t *testing.T) {
 				t.Fatalf("place %d has record %d", i, s)
 			}
 		}
-		if r := verify(t, db, second, nil); !r.Intact() {
+		if r := verify(t, db.Audit, second, nil); !r.Intact() {
 			t.Errorf("two nodes broke the chain: %v", r.Problems)
 		}
 	})
@@ -290,7 +290,7 @@ func TestHEC(t *testing.T) {
 	}))
 	defer srv.Close()
 	db := testkit.Open(t, testkit.SQLite(t))
-	d := deps(t, db)
+	d := deps(t, db.Audit)
 	d.Sinks = []audit.Sink{audit.NewHEC(srv.URL, "the-token", nil, "chat.example.org", native())}
 	s := audit.New(d)
 	run(t, s)

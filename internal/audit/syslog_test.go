@@ -48,7 +48,7 @@ func TestSyslogFrames(t *testing.T) {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	sink := syslogTo(t, ca, "localhost:"+port)
 	db := testkit.Open(t, testkit.SQLite(t))
-	d := deps(t, db)
+	d := deps(t, db.Audit)
 	d.Sinks = []audit.Sink{sink}
 	s := audit.New(d)
 	run(t, s)
@@ -58,7 +58,7 @@ func TestSyslogFrames(t *testing.T) {
 	if err := s.RecordSync(t.Context(), long); err != nil {
 		t.Fatal(err)
 	}
-	head, err := db.AuditHead(t.Context())
+	head, err := db.Audit.AuditHead(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,12 +249,12 @@ func TestRsyslogOverTLS(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	r := newRsyslog(t, ca)
 	db := testkit.Open(t, testkit.SQLite(t))
-	d := deps(t, db)
+	d := deps(t, db.Audit)
 	d.Sinks = []audit.Sink{syslogTo(t, ca, "localhost:"+r.port)}
 	s := audit.New(d)
 	run(t, s)
 	fill(t, s, 300)
-	head, err := db.AuditHead(t.Context())
+	head, err := db.Audit.AuditHead(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestRsyslogOverTLS(t *testing.T) {
 	fill(t, s, 300)
 	r.start(path)
 	fill(t, s, 10)
-	if head, err = db.AuditHead(t.Context()); err != nil {
+	if head, err = db.Audit.AuditHead(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r.waitFor(head.Seq)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/token"
 )
@@ -22,14 +22,21 @@ const passphrase = "an old song about rain"
 // fixture is a service on a real store, with a clock that the test moves.
 type fixture struct {
 	*Service
-	db    *store.DB
+	db    *all.Store
 	clock time.Time
 	mails *mails
 }
 
+func storeOf(db *all.Store) Store {
+	return Store{
+		UserStore: db.Accounts, LinkStore: db.Accounts, DepartureStore: db.Departure, MessageStore: db.Log, PeerStore: db.Rooms,
+		SessionStore: db.Sessions, AttemptStore: db.Sessions, FactorStore: db.Factors, SettingStore: db.Server,
+	}
+}
+
 func each(t *testing.T, fn func(t *testing.T, f *fixture)) {
 	t.Helper()
-	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		f := &fixture{db: db, clock: time.Now()}
 		keys, err := token.NewKeyring("HS256", bytes.Repeat([]byte("k"), 32))
 		if err != nil {
@@ -37,7 +44,7 @@ func each(t *testing.T, fn func(t *testing.T, f *fixture)) {
 		}
 		f.mails = &mails{}
 		f.Service, err = New(Deps{
-			Store: db, Keys: keys, Hasher: hasher(), Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler), PasswordMin: 15,
+			Store: storeOf(db), Keys: keys, Hasher: hasher(), Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler), PasswordMin: 15,
 			Name: "Unhidra", URL: "https://chat.example.org", Rules: Rules{Registration: RegisterOpen, SecondFactor: domain.FactorNobody},
 			Now: func() time.Time { return f.clock },
 		})
@@ -98,7 +105,7 @@ func TestCHK_LG_01_UnknownUserAndWrongPasswordLookTheSame(t *testing.T) {
 		if wrong == nil || nobody == nil || wrong.Error() != nobody.Error() || domain.KindOf(wrong) != domain.KindOf(nobody) {
 			t.Errorf("%v and %v", wrong, nobody)
 		}
-		if _, err := f.db.SetUserDisabled(t.Context(), mustUser(t, f, "ann"), true, f.clock); err != nil {
+		if _, err := f.db.Accounts.SetUserDisabled(t.Context(), mustUser(t, f, "ann"), true, f.clock); err != nil {
 			t.Fatal(err)
 		}
 		_, disabled := f.SignIn(t.Context(), "ann", passphrase, here)
@@ -110,7 +117,7 @@ func TestCHK_LG_01_UnknownUserAndWrongPasswordLookTheSame(t *testing.T) {
 
 func mustUser(t *testing.T, f *fixture, name string) string {
 	t.Helper()
-	u, err := f.db.UserByUsername(t.Context(), name)
+	u, err := f.db.Accounts.UserByUsername(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}

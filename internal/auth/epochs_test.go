@@ -16,7 +16,7 @@ import (
 
 // epochStore knows the epochs of accounts, and nothing else.
 type epochStore struct {
-	Store
+	SessionStore
 	mu     sync.Mutex
 	epochs map[string]int64
 	asked  int
@@ -57,7 +57,7 @@ func TestEpochsOfOtherProcesses(t *testing.T) {
 		}
 		store := &epochStore{epochs: map[string]int64{"usr_1": 3}}
 		b := bus.NewLocal()
-		s, err := New(Deps{Store: store, Keys: keys, Bus: b, Log: slog.New(slog.DiscardHandler)})
+		s, err := New(Deps{Store: Store{SessionStore: store, SettingStore: store}, Keys: keys, Bus: b, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}

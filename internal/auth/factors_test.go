@@ -116,7 +116,7 @@ func TestCHK_MF_01_ARecoveryCodeWorksOnce(t *testing.T) {
 		if signed.Load() != 1 {
 			t.Fatalf("it signed in %d times", signed.Load())
 		}
-		has, err := f.db.Factors(t.Context(), mustUser(t, f, "ann"))
+		has, err := f.db.Factors.Factors(t.Context(), mustUser(t, f, "ann"))
 		if err != nil || has.RecoveryCodes != 9 {
 			t.Fatal(has, err)
 		}
@@ -367,7 +367,7 @@ func TestPasskeys(t *testing.T) {
 		if in, err = f.StepUp(ctx, p, "", Answer{Passkey: answer}, c.Ticket, here); err != nil {
 			t.Fatal(err)
 		}
-		keys, err := f.db.Passkeys(ctx, p.ID)
+		keys, err := f.db.Factors.Passkeys(ctx, p.ID)
 		if err != nil || len(keys) != 1 || keys[0].UsedAt.IsZero() {
 			t.Fatal(keys, err)
 		}
@@ -382,11 +382,11 @@ func TestDeletedAccount(t *testing.T) {
 		ctx := t.Context()
 		s := f.join(t, "ann")
 		p := f.who(t, s)
-		st, _, err := f.db.CreateRoom(ctx, p.ID, domain.NewRoom{Kind: domain.PublicRoom, Name: "Yard", Members: []string{f.who(t, f.join(t, "bob")).ID}}, f.clock)
+		st, _, err := f.db.Rooms.CreateRoom(ctx, p.ID, domain.NewRoom{Kind: domain.PublicRoom, Name: "Yard", Members: []string{f.who(t, f.join(t, "bob")).ID}}, f.clock)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := f.db.AppendMessage(ctx, p.ID, domain.Draft{Room: st.Room.ID, Key: "1", Text: "hello"}, nil, false, f.clock); err != nil {
+		if _, _, err := f.db.Messages.AppendMessage(ctx, p.ID, domain.Draft{Room: st.Room.ID, Key: "1", Text: "hello"}, nil, false, f.clock); err != nil {
 			t.Fatal(err)
 		}
 		account, err := f.exported(ctx, p, here)
@@ -398,7 +398,7 @@ func TestDeletedAccount(t *testing.T) {
 			t.Fatal(lines.String(), err)
 		}
 		refused(t, f.Delete(ctx, p, here), "last_owner")
-		if _, err := f.db.HandOver(ctx, p.ID, st.Room.ID, mustUser(t, f, "bob"), f.clock); err != nil {
+		if _, err := f.db.Rooms.HandOver(ctx, p.ID, st.Room.ID, mustUser(t, f, "bob"), f.clock); err != nil {
 			t.Fatal(err)
 		}
 		if err := f.Delete(ctx, p, here); err != nil {
@@ -408,7 +408,7 @@ func TestDeletedAccount(t *testing.T) {
 		refused(t, err, "invalid_credentials")
 		_, err = f.Authenticate(ctx, s.Access)
 		refused(t, err, "signed_out")
-		page, err := f.db.Timeline(ctx, st.Room.ID, domain.PageQuery{Limit: 10})
+		page, err := f.db.Log.Timeline(ctx, st.Room.ID, domain.PageQuery{Limit: 10})
 		if err != nil || len(page.Events) == 0 {
 			t.Fatal(page, err)
 		}
@@ -419,7 +419,7 @@ func TestDeletedAccount(t *testing.T) {
 func TestATicketForASecondFactorEndsWithWhatItStoodOn(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, f *fixture, u domain.User){
 		"disabled": func(t *testing.T, f *fixture, u domain.User) {
-			if _, err := f.db.SetUserDisabled(t.Context(), u.ID, true, f.clock); err != nil {
+			if _, err := f.db.Accounts.SetUserDisabled(t.Context(), u.ID, true, f.clock); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -446,7 +446,7 @@ func TestATicketForASecondFactorEndsWithWhatItStoodOn(t *testing.T) {
 				if err != nil || s.Ticket == "" {
 					t.Fatal(s, err)
 				}
-				u, err := f.db.UserByUsername(t.Context(), "ann")
+				u, err := f.db.Accounts.UserByUsername(t.Context(), "ann")
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -43,7 +43,7 @@ func TestRefusedFormsCostNothing(t *testing.T) {
 		// An invitation opens the way, also while the rest is closed.
 		f.Service.rules.Store(&Rules{Registration: RegisterClosed})
 		i := domain.SignupInvite{ID: "sgn_1", CreatedBy: "usr_1", CreatedAt: f.clock, Expires: f.clock.Add(time.Hour), MaxUses: 1}
-		if err := f.db.CreateSignupInvite(ctx, i, f.Keys.Hash("code")); err != nil {
+		if err := f.db.Accounts.CreateSignupInvite(ctx, i, f.Keys.Hash("code")); err != nil {
 			t.Fatal(err)
 		}
 		refused(t, register(Registration{Username: "dora", Password: passphrase}), "registration_closed")

@@ -54,7 +54,7 @@ func TestCHK_LG_02_ATakenAddressIsNobodysBusiness(t *testing.T) {
 		if mail.To != "ann@example.org" || secret != "" {
 			t.Errorf("%+v", mail)
 		}
-		if _, err := f.db.UserByUsername(t.Context(), "eve"); domain.KindOf(err) != domain.NotFound {
+		if _, err := f.db.Accounts.UserByUsername(t.Context(), "eve"); domain.KindOf(err) != domain.NotFound {
 			t.Error("eve has an account")
 		}
 	})
@@ -66,16 +66,16 @@ func TestCHK_RG_02_AccountsThatNobodyProvesGo(t *testing.T) {
 		if _, err := f.Register(t.Context(), Registration{Username: "ann", Email: "ann@example.org", Password: passphrase}, here); err != nil {
 			t.Fatal(err)
 		}
-		if err := f.db.ForgetExpired(t.Context(), f.clock.Add(6*24*time.Hour)); err != nil {
+		if err := f.db.Sessions.ForgetExpired(t.Context(), f.clock.Add(6*24*time.Hour)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.db.UserByUsername(t.Context(), "ann"); err != nil {
+		if _, err := f.db.Accounts.UserByUsername(t.Context(), "ann"); err != nil {
 			t.Fatal("gone too early", err)
 		}
-		if err := f.db.ForgetExpired(t.Context(), f.clock.Add(8*24*time.Hour)); err != nil {
+		if err := f.db.Sessions.ForgetExpired(t.Context(), f.clock.Add(8*24*time.Hour)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.db.UserByUsername(t.Context(), "ann"); domain.KindOf(err) != domain.NotFound {
+		if _, err := f.db.Accounts.UserByUsername(t.Context(), "ann"); domain.KindOf(err) != domain.NotFound {
 			t.Fatal("still there", err)
 		}
 	})
@@ -282,7 +282,7 @@ func TestAProofBelongsToOneRegistration(t *testing.T) {
 func TestWithoutMailNobodyHasAnAddress(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
-		err := f.db.CreateUser(ctx, domain.User{ID: "usr_ann", Username: "ann", Email: "ann@example.org", CreatedAt: f.clock}, "", domain.Signup{}, f.clock)
+		err := f.db.Accounts.CreateUser(ctx, domain.User{ID: "usr_ann", Username: "ann", Email: "ann@example.org", CreatedAt: f.clock}, "", domain.Signup{}, f.clock)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -326,7 +326,7 @@ func TestInvitationsToTheServer(t *testing.T) {
 		}
 		refused(t, register("ann", ""), "invite_needed")
 		refused(t, register("ann", "guess"), "invite_ended")
-		err := f.db.CreateSignupInvite(ctx, domain.SignupInvite{ID: "sgn_1", CreatedBy: "usr_1", CreatedAt: f.clock, Expires: f.clock.Add(time.Hour), MaxUses: 1}, f.Keys.Hash("code"))
+		err := f.db.Accounts.CreateSignupInvite(ctx, domain.SignupInvite{ID: "sgn_1", CreatedBy: "usr_1", CreatedAt: f.clock, Expires: f.clock.Add(time.Hour), MaxUses: 1}, f.Keys.Hash("code"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,15 +10,25 @@ import (
 	"github.com/unhidra/unhidra/internal/token"
 )
 
-// OperatorStore is what an operator's commands need of accounts.
-type OperatorStore interface {
+// OperatorStore is what an operator's commands need of the store.
+type OperatorStore struct {
+	OperatorUsers
+	OperatorFactors
+}
+
+// OperatorFactors is what an operator's commands need of second factors.
+type OperatorFactors interface {
+	ResetFactors(ctx context.Context, user string, now time.Time) (domain.User, error)
+}
+
+// OperatorUsers is what an operator's commands need of accounts.
+type OperatorUsers interface {
 	UserByUsername(ctx context.Context, name string) (domain.User, error)
 	AllUsers(ctx context.Context) ([]domain.User, error)
 	CreateUser(ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time) error
 	SetPassword(ctx context.Context, user, password string, now time.Time) (domain.User, error)
 	SetUserRole(ctx context.Context, user string, role domain.SystemRole) (domain.User, error)
 	SetUserDisabled(ctx context.Context, user string, disabled bool, now time.Time) (domain.User, error)
-	ResetFactors(ctx context.Context, user string, now time.Time) (domain.User, error)
 }
 
 // Operator manages accounts with the rights of whoever has access to the data:

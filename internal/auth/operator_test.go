@@ -7,15 +7,15 @@ import (
 
 	"github.com/unhidra/unhidra/internal/auth"
 	"github.com/unhidra/unhidra/internal/domain"
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/token"
 )
 
 func TestOperator(t *testing.T) {
-	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx := t.Context()
-		o := &auth.Operator{Store: db, Log: slog.New(slog.DiscardHandler), PasswordMin: 15}
+		o := &auth.Operator{Store: auth.OperatorStore{OperatorUsers: db.Accounts, OperatorFactors: db.Factors}, Log: slog.New(slog.DiscardHandler), PasswordMin: 15}
 		if _, err := o.Create(ctx, auth.Registration{Username: "ann", Password: "short"}, domain.SystemUser); domain.KindOf(err) != domain.Invalid {
 			t.Errorf("a short password: %v", err)
 		}
@@ -49,7 +49,7 @@ func TestOperator(t *testing.T) {
 			"password": func() (domain.User, error) { return o.ResetPassword(ctx, "ann", "nine loud badgers swim") },
 			"disabled": func() (domain.User, error) { return o.SetDisabled(ctx, "ann", true) },
 		} {
-			before, err := db.UserByUsername(ctx, "ann")
+			before, err := db.Accounts.UserByUsername(ctx, "ann")
 			if err != nil {
 				t.Fatal(err)
 			}

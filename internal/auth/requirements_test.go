@@ -239,7 +239,7 @@ func TestCHK_MF_08_WhatForgetsBrowsers(t *testing.T) {
 			if err := f.RemoveTOTP(context.Background(), p, here); err != nil {
 				return err
 			}
-			return f.db.TryTOTP(context.Background(), domain.TOTP{User: p.ID, Seed: []byte("x"), Expires: f.clock.Add(time.Hour)})
+			return f.db.Factors.TryTOTP(context.Background(), domain.TOTP{User: p.ID, Seed: []byte("x"), Expires: f.clock.Add(time.Hour)})
 		},
 		"all other sessions end": func(f *fixture, p domain.Principal) error { return f.EndOthers(context.Background(), p, here) },
 		"thirty days pass":       func(f *fixture, _ domain.Principal) error { f.clock = f.clock.Add(rememberLife); return nil },

@@ -54,7 +54,7 @@ func TestRevocationsOfATimeApart(t *testing.T) {
 			ended:      domain.Revocation{User: "usr_1", Session: "ses_1", Reason: "signed_out"},
 			endedAt:    time.Now().Add(time.Minute),
 		}
-		s, err := New(Deps{Store: store, Keys: keys, Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler)})
+		s, err := New(Deps{Store: Store{SessionStore: store, SettingStore: store}, Keys: keys, Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}

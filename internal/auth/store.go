@@ -7,27 +7,47 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Store is what auth needs remembered.
-type Store interface {
-	Users
-	Sessions
-	Links
-	Attempts
-	Factors
+// Store is what auth needs remembered, by the repositories that do it.
+type Store struct {
+	UserStore
+	LinkStore
+	DepartureStore
+	MessageStore
+	PeerStore
+	SessionStore
+	AttemptStore
+	FactorStore
+	SettingStore
+}
+
+// SettingStore knows what administrators have changed.
+type SettingStore interface {
 	Settings(ctx context.Context) ([]domain.Setting, error)
 }
 
-// Users is what auth needs remembered of accounts.
-type Users interface {
+// DepartureStore ends accounts.
+type DepartureStore interface {
+	DeleteUser(ctx context.Context, user string, now time.Time) error
+}
+
+// PeerStore says who is in a room with somebody.
+type PeerStore interface {
+	SharesRoom(ctx context.Context, user string, others []string) ([]string, error)
+}
+
+// MessageStore finds what somebody wrote.
+type MessageStore interface {
+	MessagesBy(ctx context.Context, user string, after int64) (messages []domain.Message, next int64, err error)
+}
+
+// UserStore is what auth needs remembered of accounts.
+type UserStore interface {
 	UsersByID(ctx context.Context, ids []string) ([]domain.User, error)
 	UserByUsername(ctx context.Context, name string) (domain.User, error)
 	UserByEmail(ctx context.Context, email string) (domain.User, error)
-	SharesRoom(ctx context.Context, user string, others []string) ([]string, error)
 	SearchUsers(ctx context.Context, q, after string, limit int) ([]domain.User, error)
 	Credentials(ctx context.Context, login string) (domain.User, string, error)
 	CreateUser(ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time) error
-	DeleteUser(ctx context.Context, user string, now time.Time) error
-	MessagesBy(ctx context.Context, user string, after int64) (messages []domain.Message, next int64, err error)
 	UpgradePassword(ctx context.Context, user, old, password string) error
 	ReplacePassword(ctx context.Context, user, password, old string, s domain.Session, refresh []byte, now time.Time) (domain.User, error)
 	UpdateProfile(ctx context.Context, user string, p domain.Profile) (domain.User, error)
@@ -37,8 +57,8 @@ type Users interface {
 	HasAdmin(ctx context.Context) (bool, error)
 }
 
-// Sessions is what auth needs remembered of sign-ins.
-type Sessions interface {
+// SessionStore is what auth needs remembered of sign-ins.
+type SessionStore interface {
 	CreateFlow(ctx context.Context, f domain.Flow, ticket []byte, now time.Time) error
 	TryFlow(ctx context.Context, ticket []byte, state string, most int, now time.Time) (domain.Flow, error)
 	SetFlowData(ctx context.Context, flow, data string) error
@@ -56,8 +76,8 @@ type Sessions interface {
 	ForgetExpired(ctx context.Context, before time.Time) error
 }
 
-// Links is what auth needs remembered of the links in mails.
-type Links interface {
+// LinkStore is what auth needs remembered of the links in mails.
+type LinkStore interface {
 	CreateTicket(ctx context.Context, hash []byte, k domain.Ticket, now time.Time) error
 	TicketUser(ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time) (domain.User, error)
 	UseTicket(ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time) (domain.Ticket, error)
@@ -67,16 +87,16 @@ type Links interface {
 	UndoEmail(ctx context.Context, hash []byte, now time.Time) (domain.User, error)
 }
 
-// Attempts is what auth needs remembered of failures.
-type Attempts interface {
+// AttemptStore is what auth needs remembered of failures.
+type AttemptStore interface {
 	Failures(ctx context.Context, counters []domain.Counter, now time.Time) (int, error)
 	Reserve(ctx context.Context, counters []domain.Counter, now time.Time) (domain.Reserved, error)
 	Release(ctx context.Context, hashes ...[]byte) error
 	Refund(ctx context.Context, hashes ...[]byte) error
 }
 
-// Factors is what auth needs remembered of second factors.
-type Factors interface {
+// FactorStore is what auth needs remembered of second factors.
+type FactorStore interface {
 	Factors(ctx context.Context, user string) (domain.Factors, error)
 	TryTOTP(ctx context.Context, v domain.TOTP) error
 	TOTP(ctx context.Context, user string) (domain.TOTP, error)

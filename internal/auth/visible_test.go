@@ -16,16 +16,16 @@ func TestWhoSeesWhichAccounts(t *testing.T) {
 			{ID: "usr_colleague", Username: "colleague"},
 		} {
 			u.Kind, u.CreatedAt, u.Role = domain.KindUser, f.clock, domain.SystemUser
-			if err := f.db.CreateUser(ctx, u, "", domain.Signup{}, f.clock); err != nil {
+			if err := f.db.Accounts.CreateUser(ctx, u, "", domain.Signup{}, f.clock); err != nil {
 				t.Fatal(err)
 			}
 		}
-		_, _, err := f.db.CreateRoom(ctx, ann.ID, domain.NewRoom{Kind: domain.PrivateRoom, Name: "Yard", Members: []string{"usr_colleague"}}, f.clock)
+		_, _, err := f.db.Rooms.CreateRoom(ctx, ann.ID, domain.NewRoom{Kind: domain.PrivateRoom, Name: "Yard", Members: []string{"usr_colleague"}}, f.clock)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, id := range []string{"usr_stranger", "usr_colleague"} {
-			if _, err := f.db.SetUserDisabled(ctx, id, true, f.clock); err != nil {
+			if _, err := f.db.Accounts.SetUserDisabled(ctx, id, true, f.clock); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -36,7 +36,7 @@ func TestWhoSeesWhichAccounts(t *testing.T) {
 			who  domain.Principal
 			sees int
 		}{{ann, 2}, {bob, 1}, {admin, 3}} {
-			users, err := f.db.UsersByID(ctx, all)
+			users, err := f.db.Accounts.UsersByID(ctx, all)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
@@ -219,9 +219,9 @@ func TestAWrongAnswerUsesTheChallengeUp(t *testing.T) {
 }
 
 func TestNodesAgreeOnWhatWasUsed(t *testing.T) {
-	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
-		a, _ := newPoW(t, db)
-		b, _ := newPoW(t, db)
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		a, _ := newPoW(t, db.Server)
+		b, _ := newPoW(t, db.Server)
 		token := encode(t, solve(t, a, "register"))
 		if got := reason(t, b, token, "register"); got != "" {
 			t.Fatalf("a challenge of one node at another: %q", got)

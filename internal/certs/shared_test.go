@@ -10,24 +10,25 @@ import (
 
 	"github.com/caddyserver/certmagic"
 
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
+	"github.com/unhidra/unhidra/internal/store/server"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
 var (
 	_ certmagic.Storage = (*Shared)(nil)
-	_ Store             = (*store.DB)(nil)
+	_ Store             = (*server.Repository)(nil)
 )
 
 func TestShared(t *testing.T) {
-	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx := t.Context()
 		key := bytes.Repeat([]byte{1}, 32)
-		one, err := NewShared(db, key)
+		one, err := NewShared(db.Server, key)
 		if err != nil {
 			t.Fatal(err)
 		}
-		two, err := NewShared(db, key)
+		two, err := NewShared(db.Server, key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +40,7 @@ func TestShared(t *testing.T) {
 		if b, err := two.Load(ctx, "certificates/ca/a/a.key"); err != nil || string(b) != "secret certificates/ca/a/a.key" {
 			t.Errorf("%q %v", b, err)
 		}
-		if raw, _, err := db.Certificate(ctx, "certificates/ca/a/a.key"); err != nil || bytes.Contains(raw, []byte("secret")) {
+		if raw, _, err := db.Server.Certificate(ctx, "certificates/ca/a/a.key"); err != nil || bytes.Contains(raw, []byte("secret")) {
 			t.Errorf("a key can be read in the database: %q %v", raw, err)
 		}
 		if _, err := two.Load(ctx, "nothing"); !errors.Is(err, fs.ErrNotExist) {

@@ -23,7 +23,15 @@ import (
 
 // Store is what chat needs remembered. Permissions are checked where the change
 // is made, in one transaction with it.
-type Store interface {
+type Store struct {
+	RoomStore
+	DepartureStore
+	MessageStore
+	UserStore
+}
+
+// RoomStore is what chat needs remembered of rooms.
+type RoomStore interface {
 	CreateRoom(ctx context.Context, actor string, n domain.NewRoom, now time.Time) (s domain.RoomState, created bool, err error)
 	Place(ctx context.Context, room, user string) (domain.Room, domain.Member, error)
 	RoomState(ctx context.Context, user, room string) (domain.RoomState, error)
@@ -34,10 +42,15 @@ type Store interface {
 	DeleteRoom(ctx context.Context, actor, room string, now time.Time) (members []string, err error)
 	RemoveRoom(ctx context.Context, room string) (members []string, err error)
 	Members
-	Messages
 	Invites
 	Requests
-	Users
+}
+
+// DepartureStore ends memberships, and those of devices with their owners'.
+type DepartureStore interface {
+	Leave(ctx context.Context, user, room string, now time.Time) (domain.Event, error)
+	Kick(ctx context.Context, actor, room, user, reason string, now time.Time) (domain.Event, error)
+	Ban(ctx context.Context, actor, room, user, reason string, now time.Time) (domain.Event, error)
 }
 
 // Members is what chat needs remembered of who is in a room.
@@ -45,18 +58,15 @@ type Members interface {
 	Members(ctx context.Context, room, q, after string, limit int) ([]domain.Member, error)
 	AddMember(ctx context.Context, actor, room, user string, now time.Time) (domain.Event, error)
 	Join(ctx context.Context, user, room string, now time.Time) (domain.Event, error)
-	Leave(ctx context.Context, user, room string, now time.Time) (domain.Event, error)
-	Kick(ctx context.Context, actor, room, user, reason string, now time.Time) (domain.Event, error)
 	Mute(ctx context.Context, actor, room, user string, until, now time.Time) (domain.Event, error)
 	SetRole(ctx context.Context, actor, room, user string, role domain.RoomRole, now time.Time) (domain.Event, error)
 	HandOver(ctx context.Context, actor, room, user string, now time.Time) ([]domain.Event, error)
-	Ban(ctx context.Context, actor, room, user, reason string, now time.Time) (domain.Event, error)
 	Unban(ctx context.Context, actor, room, user string, now time.Time) (domain.Event, error)
 	Bans(ctx context.Context, room, after string, limit int) ([]domain.Ban, error)
 }
 
-// Messages is what chat needs of the log.
-type Messages interface {
+// MessageStore is what chat needs of the log.
+type MessageStore interface {
 	AppendMessage(ctx context.Context, actor string, d domain.Draft, mentions []string, mentionRoom bool, now time.Time) (e domain.Event, repeat bool, err error)
 	EditMessage(ctx context.Context, actor, room string, seq int64, text string, mentions []string, mentionRoom bool, now time.Time) (domain.Event, error)
 	DeleteMessage(ctx context.Context, actor, room string, seq int64, now time.Time) (domain.Event, error)
@@ -73,8 +83,8 @@ type Invites interface {
 	JoinByInvite(ctx context.Context, user string, hash []byte, now time.Time) (room string, err error)
 }
 
-// Users finds people by name.
-type Users interface {
+// UserStore finds people by name.
+type UserStore interface {
 	UserByUsername(ctx context.Context, name string) (domain.User, error)
 }
 

@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
 // fleet registers n devices of people who have 100 each, as many at once as the
 // writer takes together, and returns their keys.
-func fleet(b *testing.B, s *Service, db *store.DB, n int) []string {
+func fleet(b *testing.B, s *Service, db *all.Store, n int) []string {
 	b.Helper()
 	const each = 100
 	keys := make([]string, n)

@@ -17,7 +17,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
@@ -47,26 +47,26 @@ func (a *audit) said() (out []string) {
 var here = netip.MustParseAddr("192.0.2.7")
 
 // open returns the service on a store, with a user "ann".
-func open(tb testing.TB, db *store.DB) (*Service, *audit) {
+func open(tb testing.TB, db *all.Store) (*Service, *audit) {
 	tb.Helper()
 	a := &audit{}
-	s := New(Deps{Store: db, Bus: bus.NewLocal(), Log: testkit.Logger(tb), Audit: a, Pepper: bytes.Repeat([]byte{7}, 32)})
+	s := New(Deps{Store: db.Devices, Bus: bus.NewLocal(), Log: testkit.Logger(tb), Audit: a, Pepper: bytes.Repeat([]byte{7}, 32)})
 	user(tb, db, "ann")
 	return s, a
 }
 
-func user(tb testing.TB, db *store.DB, name string) string {
+func user(tb testing.TB, db *all.Store, name string) string {
 	tb.Helper()
 	u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, Username: name, DisplayName: name}
-	if err := db.CreateUser(tb.Context(), u, "", domain.Signup{}, time.Now()); err != nil {
+	if err := db.Accounts.CreateUser(tb.Context(), u, "", domain.Signup{}, time.Now()); err != nil {
 		tb.Fatal(err)
 	}
 	return u.ID
 }
 
-func idOf(tb testing.TB, db *store.DB, name string) string {
+func idOf(tb testing.TB, db *all.Store, name string) string {
 	tb.Helper()
-	u, err := db.UserByUsername(tb.Context(), name)
+	u, err := db.Accounts.UserByUsername(tb.Context(), name)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -119,14 +119,14 @@ func TestCHK_DV_01_OnlyAHashIsKept(t *testing.T) {
 	}
 
 	// Another pepper, as of another server, knows no key.
-	other := New(Deps{Store: db, Log: testkit.Logger(t), Pepper: bytes.Repeat([]byte{8}, 32)})
+	other := New(Deps{Store: db.Devices, Log: testkit.Logger(t), Pepper: bytes.Repeat([]byte{8}, 32)})
 	if _, err := other.AuthenticateDevice(t.Context(), made.Key, here); domain.KindOf(err) != domain.Unauthorized {
 		t.Errorf("under another pepper: %v", err)
 	}
 }
 
 func TestEverythingIsRecorded(t *testing.T) {
-	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		s, a := open(t, db)
 		ctx, ann := t.Context(), idOf(t, db, "ann")
 		want := func(events ...string) {
@@ -167,7 +167,7 @@ func TestEverythingIsRecorded(t *testing.T) {
 		refused("dk_nonsense")
 		want("device.auth_failed anonymous unknown_key", "device.auth_failed anonymous wrong_secret", "device.auth_failed anonymous malformed")
 
-		if _, err := db.SetUserDisabled(ctx, ann, true, s.Now()); err != nil {
+		if _, err := db.Accounts.SetUserDisabled(ctx, ann, true, s.Now()); err != nil {
 			t.Fatal(err)
 		}
 		refused(next.Key)

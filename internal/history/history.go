@@ -20,26 +20,56 @@ import (
 )
 
 // Store is where history is read from.
-type Store interface {
+type Store struct {
+	RoomStore
+	LogStore
+	SearchStore
+	UserStore
+	RetentionStore
+	SettingStore
+	Database
+}
+
+// RoomStore says who is in a room.
+type RoomStore interface {
 	Place(ctx context.Context, room, user string) (domain.Room, domain.Member, error)
+}
+
+// SearchStore finds messages.
+type SearchStore interface {
+	Search(ctx context.Context, user string, q fulltext.Query, order domain.SearchOrder, c domain.SearchCursor, limit int) ([]domain.Hit, *domain.SearchCursor, error)
+	Indexed(ctx context.Context) (all bool, err error)
+}
+
+// UserStore knows people.
+type UserStore interface {
+	UsersByID(ctx context.Context, ids []string) ([]domain.User, error)
+}
+
+// SettingStore knows what administrators have changed.
+type SettingStore interface {
+	Settings(ctx context.Context) ([]domain.Setting, error)
+}
+
+// Database gives room back to the disk.
+type Database interface {
+	Compact(ctx context.Context) (more bool, err error)
+}
+
+// LogStore is what history reads.
+type LogStore interface {
 	Timeline(ctx context.Context, room string, q domain.PageQuery) (domain.Page, error)
 	Replay(ctx context.Context, room string, after int64, limit int) ([]domain.Event, error)
 	MessageAt(ctx context.Context, room string, seq int64) (domain.Message, error)
 	Versions(ctx context.Context, room string, seq int64) ([]domain.Version, error)
-	UsersByID(ctx context.Context, ids []string) ([]domain.User, error)
-	Indexed(ctx context.Context) (all bool, err error)
-	Search(ctx context.Context, user string, q fulltext.Query, order domain.SearchOrder, c domain.SearchCursor, limit int) ([]domain.Hit, *domain.SearchCursor, error)
-	Retained
 }
 
-// Retained is what history needs of a store to forget.
-type Retained interface {
-	Settings(ctx context.Context) ([]domain.Setting, error)
+// RetentionStore is what history needs of a store to forget.
+type RetentionStore interface {
 	Purgeable(ctx context.Context, after string, limit int) ([]domain.Purgeable, error)
 	LineBefore(ctx context.Context, room string, lines int) (seq int64, err error)
 	Purge(ctx context.Context, room string, step domain.PurgeStep) (domain.Purged, error)
 	Forget(ctx context.Context, room string, limit int) (domain.Purged, error)
-	Compact(ctx context.Context) (more bool, err error)
 }
 
 // Recorder is the audit log.

@@ -15,6 +15,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/history"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 	"github.com/unhidra/unhidra/internal/wire"
@@ -34,10 +35,10 @@ func (r *records) Record(_ context.Context, e domain.AuditEvent) {
 // Each room loses what its own choice or the server's rules say, members who are
 // connected are told, and the audit log says how much went.
 func TestRetain(t *testing.T) {
-	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, start := t.Context(), time.Now()
 		owner := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, Username: "owner", DisplayName: "Owner"}
-		if err := db.CreateUser(ctx, owner, "", domain.Signup{}, start); err != nil {
+		if err := db.Accounts.CreateUser(ctx, owner, "", domain.Signup{}, start); err != nil {
 			t.Fatal(err)
 		}
 		rooms := map[string]string{}
@@ -45,24 +46,24 @@ func TestRetain(t *testing.T) {
 			"server's": nil, "week": {Own: true, Retention: domain.Retention{Days: 7}}, "five": {Own: true, Retention: domain.Retention{Lines: 5}},
 			"all": {Own: true}, "held": nil,
 		} {
-			s, _, err := db.CreateRoom(ctx, owner.ID, domain.NewRoom{Kind: domain.PrivateRoom, Name: name}, start)
+			s, _, err := db.Rooms.CreateRoom(ctx, owner.ID, domain.NewRoom{Kind: domain.PrivateRoom, Name: name}, start)
 			if err != nil {
 				t.Fatal(err)
 			}
 			rooms[name] = s.Room.ID
 			if keep != nil {
-				if _, err := db.UpdateRoom(ctx, owner.ID, s.Room.ID, domain.RoomChange{Keep: keep}, start); err != nil {
+				if _, err := db.Rooms.UpdateRoom(ctx, owner.ID, s.Room.ID, domain.RoomChange{Keep: keep}, start); err != nil {
 					t.Fatal(err)
 				}
 			}
 			for i := range 40 { // one each day
 				d := domain.Draft{Room: s.Room.ID, Key: fmt.Sprint(name, i), Text: "text"}
-				if _, _, err := db.AppendMessage(ctx, owner.ID, d, nil, false, start.Add(time.Duration(i)*24*time.Hour)); err != nil {
+				if _, _, err := db.Messages.AppendMessage(ctx, owner.ID, d, nil, false, start.Add(time.Duration(i)*24*time.Hour)); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
-		if _, err := db.HoldRoom(ctx, owner.ID, rooms["held"], true, start); err != nil {
+		if _, err := db.Rooms.HoldRoom(ctx, owner.ID, rooms["held"], true, start); err != nil {
 			t.Fatal(err)
 		}
 		news := bus.NewLocal()
@@ -83,14 +84,17 @@ func TestRetain(t *testing.T) {
 		log := &records{}
 		now := start.Add(39*24*time.Hour + time.Minute)
 		s := history.New(history.Deps{
-			Store: db, Bus: news, Audit: log, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
+			Store: history.Store{
+				RoomStore: db.Rooms, LogStore: db.Log, SearchStore: db.Search, UserStore: db.Accounts, RetentionStore: db.Messages, SettingStore: db.Server, Database: db,
+			},
+			Bus: news, Audit: log, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
 			Retention: domain.RetentionRules{Default: domain.Retention{Days: 30}},
 		})
 		if err := s.Retain(ctx); err != nil {
 			t.Fatal(err)
 		}
 		kept := func(name string) int {
-			es, err := db.Replay(ctx, rooms[name], 0, 100)
+			es, err := db.Log.Replay(ctx, rooms[name], 0, 100)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -120,7 +124,7 @@ func TestRetain(t *testing.T) {
 		}
 
 		// Bounds that administrators lay down later count for what rooms chose before.
-		if err := db.SetSetting(ctx, domain.Setting{Name: history.SettingRetentionMaxDays, Value: "20", By: owner.ID, At: now}); err != nil {
+		if err := db.Server.SetSetting(ctx, domain.Setting{Name: history.SettingRetentionMaxDays, Value: "20", By: owner.ID, At: now}); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Retain(ctx); err != nil {
@@ -213,7 +217,7 @@ func TestDeletedRoomGoes(t *testing.T) {
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
 		for deadline := time.Now().Add(20 * time.Second); ; <-tick.C {
-			left, err := db.Purgeable(t.Context(), "", 10)
+			left, err := db.Messages.Purgeable(t.Context(), "", 10)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,7 +17,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/mail"
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/mailtest"
 )
@@ -57,7 +57,7 @@ func (n *node) advance(d time.Duration) {
 	n.Poke()
 }
 
-func start(t *testing.T, db *store.DB, server *mailtest.Server) *node {
+func start(t *testing.T, db *all.Store, server *mailtest.Server) *node {
 	t.Helper()
 	n := &node{log: &logbook{}, clock: &atomic.Int64{}}
 	n.clock.Store(time.Now().UnixNano())
@@ -66,7 +66,7 @@ func start(t *testing.T, db *store.DB, server *mailtest.Server) *node {
 		t.Fatal(err)
 	}
 	n.Queue, err = mail.New(mail.Deps{
-		Store: db, Sender: s, Key: bytes.Repeat([]byte{7}, 32), Name: "Team chat", URL: "https://chat.example.org",
+		Store: db.Mails, Sender: s, Key: bytes.Repeat([]byte{7}, 32), Name: "Team chat", URL: "https://chat.example.org",
 		Log: slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now: func() time.Time { return time.Unix(0, n.clock.Load()) },
 	})
@@ -107,9 +107,9 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func waiting(t *testing.T, db *store.DB) int {
+func waiting(t *testing.T, db *all.Store) int {
 	t.Helper()
-	n, err := db.WaitingMails(t.Context())
+	n, err := db.Mails.WaitingMails(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +294,7 @@ func TestAWrongPasswordOrCertificateSendsNothing(t *testing.T) {
 }
 
 func TestTwoNodesSendEachMailOnce(t *testing.T) {
-	testkit.EachStore(t, func(t *testing.T, db *store.DB) {
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		server := mailtest.Start(t, mailtest.Options{})
 		a, b := start(t, db, server), start(t, db, server)
 		const mails = 30

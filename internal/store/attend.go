@@ -26,13 +26,7 @@ var (
 	errLoner    = errors.New("an Unhidra server without NATS_URL is using this PostgreSQL database, and would not hear of this one; stop it, and start it with the same NATS_URL")
 )
 
-// Attend makes this process one of the servers of the database. With others it
-// shares it with servers that do the same; without, it refuses to start beside any
-// other. On SQLite the lock of the file has decided already.
-func (db *DB) Attend(ctx context.Context, others bool) error {
-	if db.dialect != postgres {
-		return nil
-	}
+func attendPostgres(ctx context.Context, db *DB, others bool) error {
 	deadline := time.Now().Add(attendGrace)
 	for {
 		conn, err := db.attend(ctx, others)

@@ -36,22 +36,22 @@ func TestAwayIsUnavailable(t *testing.T) {
 	}
 	do(`UPDATE pg_database SET datallowconn = false WHERE datname = '` + name + `'`)
 	do(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '` + name + `'`)
-	_, err = db.Heads(t.Context(), []string{"room_none"})
+	_, err = db.Log.Heads(t.Context(), []string{"room_none"})
 	if domain.KindOf(err) != domain.Unavailable {
 		t.Errorf("reading while the database is away: %v", err)
 	}
 	do(`UPDATE pg_database SET datallowconn = true WHERE datname = '` + name + `'`)
-	if _, err := db.Heads(t.Context(), []string{"room_none"}); err != nil {
+	if _, err := db.Log.Heads(t.Context(), []string{"room_none"}); err != nil {
 		t.Errorf("reading after it: %v", err)
 	}
 	var wg sync.WaitGroup
 	for range 10 { // as many idle connections as the pool keeps
-		wg.Go(func() { _, _ = db.Heads(t.Context(), []string{"room_none"}) })
+		wg.Go(func() { _, _ = db.Log.Heads(t.Context(), []string{"room_none"}) })
 	}
 	wg.Wait()
 	do(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '` + name + `'`)
 	for range 10 {
-		if _, err := db.Heads(t.Context(), []string{"room_none"}); err != nil {
+		if _, err := db.Log.Heads(t.Context(), []string{"room_none"}); err != nil {
 			t.Errorf("reading after all connections ended: %v", err)
 		}
 	}

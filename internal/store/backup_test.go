@@ -1,4 +1,4 @@
-package store
+package store_test
 
 import (
 	"context"
@@ -8,11 +8,16 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
+	"github.com/unhidra/unhidra/internal/testkit"
 )
 
 // A copy that is made while others write is whole, and is of one moment.
 func TestBackupWhileWriting(t *testing.T) {
-	db, _, room := openLog(t, 2)
+	db := testkit.Open(t, testkit.SQLite(t))
+	room := testkit.Room(t, db, 2)
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -21,7 +26,7 @@ func TestBackupWhileWriting(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				say(t, db, userID(1), room, "k"+strconv.Itoa(i), "hello")
+				testkit.Say(t, db, testkit.UserID(1), room, "k"+strconv.Itoa(i), "hello")
 			}
 		}
 	})
@@ -32,7 +37,7 @@ func TestBackupWhileWriting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Verify(t.Context(), path); err != nil {
+	if err := all.Verify(t.Context(), path); err != nil {
 		t.Error(err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -41,13 +46,14 @@ func TestBackupWhileWriting(t *testing.T) {
 	if err := db.Backup(t.Context(), path); err == nil {
 		t.Error("a file was overwritten")
 	}
-	say(t, db, userID(1), room, "last", "readers work on after a backup")
+	testkit.Say(t, db, testkit.UserID(1), room, "last", "readers work on after a backup")
 }
 
 func TestCheckFindsDamage(t *testing.T) {
-	db, _, room := openLog(t, 2)
+	db := testkit.Open(t, testkit.SQLite(t))
+	room := testkit.Room(t, db, 2)
 	for i := range 50 {
-		say(t, db, userID(1), room, "k"+strconv.Itoa(i), strings.Repeat("hello ", 500))
+		testkit.Say(t, db, testkit.UserID(1), room, "k"+strconv.Itoa(i), strings.Repeat("hello ", 500))
 	}
 	if err := db.Check(t.Context()); err != nil {
 		t.Fatal(err)
@@ -66,10 +72,10 @@ func TestCheckFindsDamage(t *testing.T) {
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := Verify(t.Context(), path); err == nil {
+	if err := all.Verify(t.Context(), path); err == nil {
 		t.Error("damage is not seen")
 	}
-	err = db.write(t.Context(), func(ctx context.Context, t *tx) error {
+	err = db.Write(t.Context(), func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, "DELETE FROM events WHERE seq = 7")
 		return err
 	})
@@ -83,15 +89,15 @@ func TestCheckFindsDamage(t *testing.T) {
 
 func TestLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
-	unlock, err := Lock(path)
+	unlock, err := store.Lock(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), Options{Path: path}); err == nil || !strings.Contains(err.Error(), "another Unhidra server") {
+	if _, err := store.Open(t.Context(), store.Options{Path: path}); err == nil || !strings.Contains(err.Error(), "another Unhidra server") {
 		t.Errorf("opened beside the lock: %v", err)
 	}
 	unlock()
-	db, err := Open(t.Context(), Options{Path: path})
+	db, err := store.Open(t.Context(), store.Options{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}

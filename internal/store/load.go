@@ -17,21 +17,21 @@ const (
 
 // load is what the writer knows of its own speed.
 type load struct {
-	batch   atomic.Int64        // nanoseconds of a commit, a moving average
-	begun   [lanes]atomic.Int64 // when each lane's commit under way began, Unix nanoseconds; 0: none
-	others  atomic.Int64        // PostgreSQL: writes under way that do not pass the writer
+	batch   atomic.Int64            // nanoseconds of a commit, a moving average
+	begun   [appenders]atomic.Int64 // when each appender's commit under way began, Unix nanoseconds; 0: none
+	others  atomic.Int64            // PostgreSQL: writes under way that do not pass the writer
 	refused atomic.Int64
 	turned  atomic.Int64 // of the others, away
 }
 
 // begin is called when a commit begins, and what it returns when it has ended.
-func (l *load) begin(lane int, now time.Time) (end func()) {
-	l.begun[lane].Store(now.UnixNano())
+func (l *load) begin(appender int, now time.Time) (end func()) {
+	l.begun[appender].Store(now.UnixNano())
 	return func() {
 		old := l.batch.Load()
 		took := min(time.Since(now), longestWait) // one that is out of all proportion is no measure
 		l.batch.Store(old + (int64(took)-old)/4)
-		l.begun[lane].Store(0)
+		l.begun[appender].Store(0)
 	}
 }
 
@@ -85,7 +85,7 @@ func (db *DB) Load() Load {
 	w := db.writer
 	n := len(w.jobs)
 	l := Load{Waiting: n, Limit: queueLength, Wait: w.load.wait(n, time.Now()), Refused: w.load.refused.Load()}
-	if db.dialect == postgres {
+	if !db.dialect.oneWriter {
 		l.Others, l.OthersLimit, l.OthersRefused = int(w.load.others.Load()), writesAtOnce, w.load.turned.Load()
 	}
 	return l

@@ -37,11 +37,15 @@ func TestExpectedWait(t *testing.T) {
 // A server that cannot keep up says so at once and names a time, instead of
 // letting callers wait until they give up; reads go on.
 func TestOverloadIsRefusedEarly(t *testing.T) {
-	db, _, room := openLog(t, 1)
-	db.indexer.stop() // whose writes would be refused as well, and counted
+	db := open(t)
+	nothing := func(context.Context, *Tx) error { return nil }
+	var rooms int
+	if err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM rooms`).Scan(&rooms); err != nil { // connects
+		t.Fatal(err)
+	}
 	held, release := make(chan struct{}), make(chan struct{})
 	go func() {
-		_ = db.write(context.Background(), func(context.Context, *tx) error {
+		_ = db.Write(context.Background(), func(context.Context, *Tx) error {
 			close(held)
 			<-release
 			return nil
@@ -50,7 +54,7 @@ func TestOverloadIsRefusedEarly(t *testing.T) {
 	<-held
 	db.writer.load.begun[0].Store(time.Now().Add(-8 * time.Second).UnixNano()) // it hangs for eight seconds now
 	start := time.Now()
-	_, _, err := db.AppendMessage(t.Context(), userID(0), domain.Draft{Room: room, Key: "late", Text: "late"}, nil, false, time.Now())
+	err := db.Write(t.Context(), nothing)
 	var refused *domain.Error
 	if !errors.As(err, &refused) || refused.Kind != domain.Unavailable || refused.Code != "busy" || refused.RetryAfter < 5*time.Second {
 		t.Errorf("behind a commit that hangs: %v", err)
@@ -58,7 +62,7 @@ func TestOverloadIsRefusedEarly(t *testing.T) {
 	if l := db.Load(); l.Refused != 1 || l.Wait < longestWait {
 		t.Errorf("load %+v", l)
 	}
-	if _, err := db.Replay(t.Context(), room, 0, 10); err != nil {
+	if err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM rooms`).Scan(&rooms); err != nil {
 		t.Errorf("reading meanwhile: %v", err)
 	}
 	if took := time.Since(start); took > longestWait {
@@ -69,12 +73,12 @@ func TestOverloadIsRefusedEarly(t *testing.T) {
 	db.writer.load.begun[0].Store(0)
 	ctx, cancel := context.WithCancel(t.Context())
 	for range queueLength {
-		j := &job{ctx: ctx, done: make(chan struct{}), fn: func(context.Context, *tx) error { return nil }}
+		j := &job{Item: &Item{}, ctx: ctx, done: make(chan struct{}), fn: nothing}
 		if err := db.writer.enqueue(j); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := db.write(ctx, func(context.Context, *tx) error { return nil }); domain.CodeOf(err) != "busy" {
+	if err := db.Write(ctx, nothing); domain.CodeOf(err) != "busy" {
 		t.Errorf("behind a full queue: %v", err)
 	}
 	cancel()
@@ -82,7 +86,9 @@ func TestOverloadIsRefusedEarly(t *testing.T) {
 	for end := time.Now().Add(30 * time.Second); db.Load().Waiting > 0 && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
 	}
-	say(t, db, userID(0), room, "late", "in time")
+	if err := db.Write(t.Context(), nothing); err != nil {
+		t.Errorf("in time: %v", err)
+	}
 	if l := db.Load(); l.Waiting != 0 || l.Refused != 2 {
 		t.Errorf("afterwards: %+v", l)
 	}

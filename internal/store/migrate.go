@@ -130,10 +130,6 @@ func (db *DB) applied(ctx context.Context, create bool) (map[int]string, error) 
 	return done, rows.Err()
 }
 
-// migrating is the lock that nodes which start at once take in turn: PostgreSQL's
-// own CREATE TABLE IF NOT EXISTS fails if another's is not committed yet.
-const migrating = 0x756e6864
-
 // begin makes the table of the steps that were taken, unless it is there.
 func (db *DB) begin(ctx context.Context) error {
 	tx, err := db.write1.BeginTx(ctx, nil)
@@ -141,8 +137,8 @@ func (db *DB) begin(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
-	if db.dialect == postgres {
-		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, migrating); err != nil {
+	if lock := db.dialect.createLock; lock != "" {
+		if _, err := tx.ExecContext(ctx, lock); err != nil {
 			return err
 		}
 	}
@@ -162,8 +158,8 @@ func (db *DB) step(ctx context.Context, m migration) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
-	if db.dialect == postgres {
-		if _, err := tx.ExecContext(ctx, `LOCK TABLE schema_migrations IN EXCLUSIVE MODE`); err != nil {
+	if lock := db.dialect.stepLock; lock != "" {
+		if _, err := tx.ExecContext(ctx, lock); err != nil {
 			return err
 		}
 	}
@@ -174,7 +170,7 @@ func (db *DB) step(ctx context.Context, m migration) error {
 	if _, err := tx.ExecContext(ctx, m.text); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO schema_migrations VALUES ($1, $2, $3)`, m.version, m.sum, ms(time.Now())); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO schema_migrations VALUES ($1, $2, $3)`, m.version, m.sum, Millis(time.Now())); err != nil {
 		return err
 	}
 	if m.oldest < m.version {

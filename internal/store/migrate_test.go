@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
@@ -22,7 +23,7 @@ func TestNewerSchema(t *testing.T) {
 		}
 		knows := len(steps)
 		open := func() error {
-			db, err := store.Open(t.Context(), o)
+			db, err := all.Open(t.Context(), o)
 			if err != nil {
 				return err
 			}

@@ -26,9 +26,9 @@ const (
 
 const (
 	defaultPool = 20
-	// keptConns are held for as long as the server runs: those of the lanes, and the one
+	// keptConns are held for as long as the server runs: those of the appenders, and the one
 	// that holds the lock of the database.
-	keptConns = lanes + 1
+	keptConns = appenders + 1
 )
 
 // A connector opens the connections of the pool. It says of a PostgreSQL that cannot be

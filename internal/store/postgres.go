@@ -11,8 +11,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-func (db *DB) openPostgres(ctx context.Context, o Options) error {
-	db.dialect = postgres
+func openPostgres(ctx context.Context, db *DB, o Options) error {
 	config, err := pgx.ParseConfig(o.URL)
 	if err != nil {
 		return fmt.Errorf("DATABASE_URL: %w", err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/node"
 	"github.com/unhidra/unhidra/internal/testkit/pgtest"
@@ -47,7 +48,7 @@ func TestAFullPostgresIsWaitedFor(t *testing.T) {
 	}
 	do(`CREATE ROLE ` + role + ` LOGIN CONNECTION LIMIT 7 IN ROLE CURRENT_USER`)
 	t.Cleanup(func() { do(`DROP ROLE ` + role) })
-	db, err := store.Open(t.Context(), as(t, o, func(u *url.URL) { u.User = url.User(role) }))
+	db, err := all.Open(t.Context(), as(t, o, func(u *url.URL) { u.User = url.User(role) }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,10 +63,10 @@ func TestAFullPostgresIsWaitedFor(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 100 {
 		wg.Go(func() {
-			if _, err := db.Heads(t.Context(), []string{"room_none"}); err != nil {
+			if _, err := db.Log.Heads(t.Context(), []string{"room_none"}); err != nil {
 				t.Errorf("read: %v", err)
 			}
-			if err := db.SetSetting(t.Context(), domain.Setting{Name: "s" + strconv.Itoa(i), At: time.Now()}); err != nil {
+			if err := db.Server.SetSetting(t.Context(), domain.Setting{Name: "s" + strconv.Itoa(i), At: time.Now()}); err != nil {
 				t.Errorf("write: %v", err)
 			}
 		})
@@ -89,7 +90,7 @@ func TestOnlyUTF8IsAccepted(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	db, err := store.Open(t.Context(), as(t, o, func(u *url.URL) { u.Path = "/" + name }))
+	db, err := all.Open(t.Context(), as(t, o, func(u *url.URL) { u.Path = "/" + name }))
 	if err == nil {
 		_ = db.Close()
 	}
@@ -106,7 +107,7 @@ func TestWrongCredentialsAreNotWaitedFor(t *testing.T) {
 		"no such role":     func(u *url.URL) { u.User = url.User("nobody_of_this_name") },
 		"no such database": func(u *url.URL) { u.Path = "/no_such_database" },
 	} {
-		if _, err := store.Open(t.Context(), as(t, o, change)); err == nil || domain.CodeOf(err) == "store_unavailable" {
+		if _, err := all.Open(t.Context(), as(t, o, change)); err == nil || domain.CodeOf(err) == "store_unavailable" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -124,7 +125,7 @@ func TestPoolersThatShareConnectionsAreRefused(t *testing.T) {
 	for mode, refused := range map[string]bool{"session": false, "transaction": true, "statement": true} {
 		t.Run(mode, func(t *testing.T) {
 			o := store.Options{URL: pgtest.Through(bouncer(t, bin, mode, pg)), Log: testkit.Logger(t)}
-			db, err := store.Open(t.Context(), o)
+			db, err := all.Open(t.Context(), o)
 			if err == nil {
 				_ = db.Close()
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"iter"
 	"sync"
 )
 
@@ -16,37 +15,23 @@ const preparedMax = 128
 // commit again for each commit would take a quarter of the writer's time.
 type prepared struct {
 	*sql.Conn
-	stmts map[string]statement
-	kept  kept
+	stmts map[string]*sql.Stmt
+	cache cache
 }
 
-type statement struct {
-	*sql.Stmt
-	changes bool // rooms, members or users, of which the connection keeps some
-}
+func prepare(c *sql.Conn) *prepared { return &prepared{Conn: c, stmts: make(map[string]*sql.Stmt)} }
 
-func prepare(c *sql.Conn) *prepared { return &prepared{Conn: c, stmts: make(map[string]statement)} }
-
-// stmt returns the statement of query, which is about to be carried out.
-func (p *prepared) stmt(ctx context.Context, query string) (statement, error) {
-	s, err := p.parsed(ctx, query)
-	if s.changes {
-		p.kept.forget()
-	}
-	return s, err
-}
-
-func (p *prepared) parsed(ctx context.Context, query string) (statement, error) {
+// stmt returns the statement of query.
+func (p *prepared) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	if s, ok := p.stmts[query]; ok {
 		return s, nil
 	}
 	if len(p.stmts) == preparedMax {
 		if err := p.forget(); err != nil {
-			return statement{}, err
+			return nil, err
 		}
 	}
-	fresh, err := p.PrepareContext(ctx, query)
-	s := statement{fresh, changesPlaces(query)}
+	s, err := p.PrepareContext(ctx, query)
 	if err == nil {
 		p.stmts[query] = s
 	}
@@ -156,32 +141,4 @@ func (r *reader) Close() error {
 	clear(r.stmts)
 	r.keep = false
 	return errors.Join(err, r.DB.Close())
-}
-
-// padded repeats the last of vs until their number is a power of two, so that a
-// look-up of many has few texts, which both databases keep prepared. A repeated
-// argument finds the same row twice.
-func padded[T any](vs []T) []T {
-	n := 1
-	for n < len(vs) {
-		n *= 2
-	}
-	for len(vs) > 0 && len(vs) < n {
-		vs = append(vs, vs[len(vs)-1])
-	}
-	return vs
-}
-
-// lots cuts vs into pieces of 64, 16, 4 or 1, for the same reason.
-func lots[T any](vs []T) iter.Seq[[]T] {
-	return func(yield func([]T) bool) {
-		for n := 64; len(vs) > 0; n /= 4 {
-			for len(vs) >= n {
-				if !yield(vs[:n]) {
-					return
-				}
-				vs = vs[n:]
-			}
-		}
-	}
 }

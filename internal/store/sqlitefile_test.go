@@ -12,6 +12,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
@@ -33,7 +34,7 @@ func TestAFolderMayHaveAnyName(t *testing.T) {
 		if len(name) > 100 {
 			path = filepath.Join(parent, name, "unhidra.db") // a file beside it has a longer name
 		}
-		db, err := store.Open(t.Context(), store.Options{Path: path})
+		db, err := all.Open(t.Context(), store.Options{Path: path})
 		if err != nil {
 			t.Errorf("%q: %v", name, err)
 			continue
@@ -44,7 +45,7 @@ func TestAFolderMayHaveAnyName(t *testing.T) {
 		}
 		if err := db.Backup(t.Context(), path+"~"); err != nil {
 			t.Errorf("%q: copy: %v", name, err)
-		} else if err := store.Verify(t.Context(), path+"~"); err != nil {
+		} else if err := all.Verify(t.Context(), path+"~"); err != nil {
 			t.Errorf("%q: copy: %v", name, err)
 		}
 		if err := db.Close(); err != nil {
@@ -73,7 +74,7 @@ func TestDatabaseFilesAreForTheirOwnerAlone(t *testing.T) {
 			}
 		}
 	}
-	db, err := store.Open(t.Context(), o)
+	db, err := all.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +103,7 @@ func TestNothingIsAcknowledgedIntoALostFile(t *testing.T) {
 		t.Run("unhidra.db"+part, func(t *testing.T) {
 			t.Parallel()
 			o := testkit.SQLite(t)
-			db, err := store.Open(t.Context(), o)
+			db, err := all.Open(t.Context(), o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -110,7 +111,7 @@ func TestNothingIsAcknowledgedIntoALostFile(t *testing.T) {
 			n := 0
 			write := func() error {
 				n++
-				return db.SetSetting(t.Context(), domain.Setting{Name: "s" + strconv.Itoa(n)})
+				return db.Server.SetSetting(t.Context(), domain.Setting{Name: "s" + strconv.Itoa(n)})
 			}
 			if err := write(); err != nil {
 				t.Fatal(err)

@@ -1,7 +1,8 @@
-// Package store keeps everything that must outlive the process, in SQLite or
-// in PostgreSQL. It offers use cases (append a message, kick a member), never
-// transactions: whatever a use case must check, it checks inside its own
-// transaction on fresh rows.
+// Package store opens a database, SQLite or PostgreSQL, keeps its schema up to date,
+// and carries out reads and transactions. It knows no table but its own; the packages
+// below it, one for each part of the data, have all other SQL. They offer use cases
+// (append a message, kick a member), never transactions: whatever a use case must
+// check, it checks inside its own transaction on fresh rows.
 //
 // On SQLite every write of the server goes through one group-committing writer;
 // on PostgreSQL only the appends of messages are grouped. Reads never wait for
@@ -13,8 +14,9 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"slices"
+	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 )
@@ -31,7 +33,11 @@ type Options struct {
 	Tool bool
 	// NoMigrate leaves the schema as it is, and refuses one that is too old.
 	NoMigrate bool
-	// Rooms bounds rooms and members; the zero value does not.
+	// VerifyCache is for tests: on SQLite, before every commit, what transactions keep
+	// of what they read is compared with the tables, and a commit is refused that
+	// changed one of these without Tx.Invalidate.
+	VerifyCache bool
+	// Rooms bounds rooms and members, for package rooms; the zero value does not.
 	Rooms domain.RoomBounds
 }
 
@@ -40,31 +46,30 @@ type DB struct {
 	dialect  *dialect
 	path     string // of a SQLite file
 	log      *slog.Logger
-	rooms    domain.RoomBounds
+	verify   bool
 	read     *reader
 	pool     *connector // PostgreSQL
 	guard    *fileGuard // SQLite
 	write1   *sql.DB    // SQLite: the writer's connection. PostgreSQL: the same as read
 	writer   *writer
-	indexer  *indexer // none in a tool
-	unlock   func()   // of the SQLite file
-	leave    func()   // the servers of a PostgreSQL database
-	onCommit atomic.Pointer[func([]domain.Event)]
+	unlock   func() // of the SQLite file
+	leave    func() // the servers of a PostgreSQL database
+	mu       sync.Mutex
+	onCommit atomic.Pointer[[]func([]domain.Event)]
 }
 
 // Open opens the database, brings its schema up to date, and starts the writer.
 // A file that is not a database, a schema from a newer version and a file that
 // another server holds are refused with a sentence that says so.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	db := &DB{log: o.Log, rooms: o.Rooms, unlock: func() {}, leave: func() {}}
+	db := &DB{dialect: sqlite, log: o.Log, verify: o.VerifyCache, unlock: func() {}, leave: func() {}}
+	if o.URL != "" {
+		db.dialect = postgres
+	}
 	if db.log == nil {
 		db.log = slog.New(slog.DiscardHandler)
 	}
-	open := db.openSQLite
-	if o.URL != "" {
-		open = db.openPostgres
-	}
-	if err := open(ctx, o); err != nil {
+	if err := db.dialect.open(ctx, db, o); err != nil {
 		_ = db.release() // what went wrong is told already
 		return nil, err
 	}
@@ -74,9 +79,6 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	db.writer = newWriter(db)
 	if !o.Tool {
-		if err := db.startIndexer(ctx); err != nil {
-			return nil, errors.Join(err, db.Close())
-		}
 		if db.pool != nil {
 			db.pool.serve()
 		}
@@ -87,9 +89,6 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 // Close commits what was accepted, stops the writer and lets go of the
 // database. No other method may be called after it.
 func (db *DB) Close() error {
-	if db.indexer != nil {
-		db.indexer.stop()
-	}
 	db.writer.stop()
 	return db.release()
 }
@@ -121,33 +120,66 @@ func (db *DB) Ping(ctx context.Context) error {
 	return db.read.PingContext(ctx)
 }
 
-// OnCommit sets the function that is told of events once they are durable. On
-// SQLite the order is that of the log; on PostgreSQL two transactions may report
-// in either order. It runs on the writer, and so must not block. Set it once,
-// before the first write.
-func (db *DB) OnCommit(fn func([]domain.Event)) { db.onCommit.Store(&fn) }
+// OnCommit has fn told of events once they are durable. On SQLite the order is that of
+// the log; on PostgreSQL two transactions may report in either order. It runs on the
+// writer, and so must not block. Set all before the first write.
+func (db *DB) OnCommit(fn func([]domain.Event)) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	var all []func([]domain.Event)
+	if before := db.onCommit.Load(); before != nil {
+		all = *before
+	}
+	all = append(slices.Clone(all), fn)
+	db.onCommit.Store(&all)
+}
 
 func (db *DB) committed(events []domain.Event) {
-	if db.indexer != nil && len(events) > 0 {
-		db.indexer.appended.Store(true)
+	fns := db.onCommit.Load()
+	if fns == nil || len(events) == 0 {
+		return
 	}
-	if fn := db.onCommit.Load(); fn != nil && len(events) > 0 {
-		(*fn)(events)
+	for _, fn := range *fns {
+		fn(events)
 	}
 }
 
-// ms is the stored form of t: milliseconds since 1970, 0 for the zero time.
-func ms(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
+// Attend makes this process one of the servers of the database. With others it
+// shares it with servers that do the same; without, it refuses to start beside any
+// other. On SQLite the lock of the file has decided already.
+func (db *DB) Attend(ctx context.Context, others bool) error {
+	return db.dialect.attend(ctx, db, others)
 }
 
-// at is the time whose stored form is v.
-func at(v int64) time.Time {
-	if v == 0 {
-		return time.Time{}
+// Use returns how much room the database takes, on the disk.
+func (db *DB) Use(ctx context.Context) (domain.StoreUse, error) { return db.dialect.use(ctx, db) }
+
+// Compact gives some of what is free in a SQLite file back to the disk, in one
+// small step, and reports whether there is more. PostgreSQL sees to itself.
+func (db *DB) Compact(ctx context.Context) (more bool, err error) { return db.dialect.compact(ctx, db) }
+
+// Backup writes a copy of the database, as it is at one moment, to path, which
+// must not exist. Writes go on meanwhile. Only SQLite can do this.
+func (db *DB) Backup(ctx context.Context, path string) error { return db.dialect.backup(ctx, db, path) }
+
+// Integrity looks through the whole database for damage of its structure, where that
+// can be seen: on SQLite.
+func (db *DB) Integrity(ctx context.Context) error { return db.dialect.integrity(ctx, db) }
+
+// Lock takes the lock that a server holds on the SQLite file at path, or fails
+// because one holds it.
+func Lock(path string) (unlock func(), err error) { return lockFile(path + ".lock") }
+
+// failed turns a driver's error into what a caller may act rooms.On. Errors that
+// are classified already, and ends of contexts, pass through.
+func (db *DB) failed(err error) error {
+	var e *domain.Error
+	switch {
+	case err == nil, errors.As(err, &e), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, sql.ErrNoRows):
+		return err
 	}
-	return time.UnixMilli(v).UTC()
+	if unique, foreign := db.dialect.conflict(err); unique || foreign {
+		return err
+	}
+	return domain.Unavailable.Errorf("store_unavailable", "the server cannot write to its storage just now; try again").After(retryWrite).Because(err)
 }

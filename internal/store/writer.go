@@ -2,8 +2,8 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,56 +17,36 @@ const (
 	retryWrite  = 2 * time.Second // what a refused caller is told to wait
 )
 
-// querier is a connection or a transaction.
-type querier interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
-// tx is a write in progress, with the events that it appended.
-type tx struct {
-	querier
-	d      *dialect
-	kept   *kept // SQLite
-	events []domain.Event
-}
-
-// job is one write on its way: either fn or one message to append.
+// job is one write on its way: fn, or an item of a batch.
 type job struct {
-	ctx    context.Context
-	fn     func(ctx context.Context, t *tx) error
-	append *appending
-	events []domain.Event
-	err    error
-	done   chan struct{}
+	*Item
+	ctx   context.Context
+	fn    func(ctx context.Context, t *Tx) error
+	batch BatchWriter
+	done  chan struct{}
 	// claimed goes to whoever comes first: the writer, which then carries the job
 	// out, or the caller, who no longer wants it.
 	claimed atomic.Bool
 }
 
 // writer commits what is waiting, together. On SQLite it is the only writer of
-// the database and takes every job; on PostgreSQL it takes messages alone, and
-// gathers the next lot while the last one's commit is on its way.
+// the database and takes every job; on PostgreSQL it takes items of batches alone, and
+// gathers the next batch while the last one's commit is on its way.
 type writer struct {
 	db     *DB
 	mu     sync.RWMutex // held for reading while a job is handed over
 	closed bool
 	jobs   chan *job
 	load   load
-	turn   sync.Mutex // of whoever gathers a lot, until it is written but for the commit
+	turn   sync.Mutex // of whoever gathers a batch, until it is written but for the commit
 	ended  sync.WaitGroup
 	conn   *prepared // SQLite: kept, so that a failed commit can be rolled back by hand
 }
 
 func newWriter(db *DB) *writer {
 	w := &writer{db: db, jobs: make(chan *job, queueLength)}
-	n := 1
-	if db.dialect == postgres {
-		n = lanes
-	}
-	for i := range n {
-		w.ended.Go(func() { w.run(&lane{db: db, number: i}) })
+	for i := range db.dialect.appenders {
+		w.ended.Go(func() { w.run(&appender{db: db, number: i}) })
 	}
 	return w
 }
@@ -94,14 +74,14 @@ func (w *writer) do(ctx context.Context, j *job) error {
 	}
 	select {
 	case <-j.done:
-		return w.db.failed(j.err)
+		return w.db.failed(j.Err)
 	case <-ctx.Done():
 	}
 	if j.claimed.CompareAndSwap(false, true) {
 		return ctx.Err()
 	}
 	<-j.done
-	return w.db.failed(j.err)
+	return w.db.failed(j.Err)
 }
 
 func (w *writer) enqueue(j *job) error {
@@ -122,14 +102,14 @@ func (w *writer) enqueue(j *job) error {
 	}
 }
 
-func (w *writer) run(l *lane) {
-	defer l.close(nil)
+func (w *writer) run(a *appender) {
+	defer a.close(nil)
 	batch := make([]*job, 0, batchLength)
 	for {
 		w.turn.Lock()
 		next := sync.OnceFunc(w.turn.Unlock)
 		if batch = w.gather(batch[:0]); len(batch) > 0 {
-			w.commit(l, batch, next)
+			w.commit(a, batch, next)
 		}
 		next()
 		if len(batch) == 0 {
@@ -161,7 +141,7 @@ func (w *writer) gather(batch []*job) []*job {
 // commit carries the batch out in one transaction, and tells each job how it
 // went. A job that fails takes no other with it. next is called once another
 // batch may begin.
-func (w *writer) commit(l *lane, batch []*job, next func()) {
+func (w *writer) commit(a *appender, batch []*job, next func()) {
 	live := batch[:0]
 	for _, j := range batch {
 		if j.claimed.CompareAndSwap(false, true) {
@@ -172,30 +152,59 @@ func (w *writer) commit(l *lane, batch []*job, next func()) {
 		return
 	}
 	ctx := context.Background()
-	defer w.load.begin(l.number, time.Now())()
-	if w.db.dialect == sqlite {
+	defer w.load.begin(a.number, time.Now())()
+	if w.db.dialect.oneWriter {
 		w.finish(live, w.transact(ctx, live))
 		return
 	}
-	err := l.append(ctx, live, next)
-	if err == nil || len(live) == 1 || l.conn == nil {
-		w.finish(live, err)
+	for _, jobs := range byBatch(live) {
+		w.append(ctx, a, jobs, next)
+	}
+}
+
+// append carries out jobs of one batch on PostgreSQL.
+func (w *writer) append(ctx context.Context, a *appender, jobs []*job, written func()) {
+	b := jobs[0].batch
+	err := a.append(ctx, b, itemsOf(jobs), written)
+	if err == nil || len(jobs) == 1 || a.conn == nil {
+		w.finish(jobs, err)
 		return
 	}
-	for _, j := range live { // one bad statement ends the transaction: find the bad job
+	for _, j := range jobs { // one bad statement ends the transaction: find the bad job
 		one := []*job{j}
-		w.finish(one, l.append(ctx, one, next))
+		w.finish(one, a.append(ctx, b, itemsOf(one), written))
 	}
+}
+
+// byBatch returns the items of jobs by the batch that they belong to.
+func byBatch(jobs []*job) [][]*job {
+	var groups [][]*job
+	for _, j := range jobs {
+		i := slices.IndexFunc(groups, func(g []*job) bool { return g[0].batch == j.batch })
+		if i < 0 {
+			i, groups = len(groups), append(groups, nil)
+		}
+		groups[i] = append(groups[i], j)
+	}
+	return groups
+}
+
+func itemsOf(jobs []*job) []*Item {
+	items := make([]*Item, len(jobs))
+	for i, j := range jobs {
+		items[i] = j.Item
+	}
+	return items
 }
 
 func (w *writer) finish(jobs []*job, err error) {
 	var events []domain.Event
 	for _, j := range jobs {
 		if err != nil {
-			j.err = err
+			j.Err = err
 		}
-		if j.err == nil {
-			events = append(events, j.events...)
+		if j.Err == nil {
+			events = append(events, j.Events...)
 		}
 	}
 	w.db.committed(events)
@@ -219,6 +228,9 @@ func (w *writer) transact(ctx context.Context, jobs []*job) error {
 		return err
 	}
 	err = w.runAll(ctx, conn, jobs)
+	if err == nil && w.db.verify {
+		err = w.tx(conn).verify(ctx)
+	}
 	if err == nil {
 		_, err = conn.ExecContext(ctx, "COMMIT")
 	}
@@ -229,49 +241,57 @@ func (w *writer) transact(ctx context.Context, jobs []*job) error {
 	return w.db.guard.check()
 }
 
-// runAll runs each job in a savepoint of its own, and all messages in one.
+// runAll runs each job in a savepoint of its own, and the items of a batch in one.
 func (w *writer) runAll(ctx context.Context, conn *prepared, jobs []*job) error {
-	var appends []*job
+	var batched []*job
 	for _, j := range jobs {
-		if j.append != nil {
-			appends = append(appends, j)
+		if j.batch != nil {
+			batched = append(batched, j)
 			continue
 		}
-		if err := w.inSavepoint(ctx, conn, j, func(t *tx) error { return j.fn(context.WithoutCancel(j.ctx), t) }); err != nil {
+		if err := w.inSavepoint(ctx, conn, j.Item, func(t *Tx) error { return j.fn(context.WithoutCancel(j.ctx), t) }); err != nil {
 			return err
 		}
 	}
-	if len(appends) == 0 {
-		return nil
-	}
-	for _, keyed := range []bool{false, true} { // the second time, as one may have a key that is there
-		if whole, err := w.appendWhole(ctx, conn, appends, keyed, len(appends) == len(jobs)); whole || err != nil {
-			return err
-		}
-	}
-	for _, j := range appends { // one of them is bad: find it
-		if err := w.inSavepoint(ctx, conn, j, func(t *tx) error { return t.appendAll(ctx, []*job{j}, true) }); err != nil {
+	for _, group := range byBatch(batched) {
+		if err := w.runBatch(ctx, conn, group[0].batch, itemsOf(group), len(group) == len(jobs)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// appendWhole appends all messages of a batch, or none of them, and reports
-// which. If they are alone in it, the transaction takes the place of a savepoint,
-// which would copy what it may have to undo.
-func (w *writer) appendWhole(ctx context.Context, conn *prepared, jobs []*job, keyed, alone bool) (bool, error) {
-	fn := func(t *tx) error { return t.appendAll(ctx, jobs, keyed) }
+// runBatch writes items, which are alone in the transaction or not.
+func (w *writer) runBatch(ctx context.Context, conn *prepared, b BatchWriter, items []*Item, alone bool) error {
+	for _, again := range []bool{false, true} {
+		fn := func(t *Tx) error { return b.WriteBatch(ctx, t, items, again) }
+		if whole, err := w.runWhole(ctx, conn, fn, alone); whole || err != nil {
+			return err
+		}
+	}
+	for _, item := range items { // one of them is bad: find it
+		fn := func(t *Tx) error { return b.WriteBatch(ctx, t, []*Item{item}, true) }
+		if err := w.inSavepoint(ctx, conn, item, fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runWhole writes all items of a batch, or none of them, and reports which. If they
+// are alone, the transaction takes the place of a savepoint, which would copy what it
+// may have to undo.
+func (w *writer) runWhole(ctx context.Context, conn *prepared, fn func(*Tx) error, alone bool) (bool, error) {
 	if !alone {
-		all := &job{}
+		all := &Item{}
 		err := w.inSavepoint(ctx, conn, all, fn)
-		return all.err == nil, err
+		return all.Err == nil, err
 	}
 	err := fn(w.tx(conn))
 	if err == nil {
 		return true, nil
 	}
-	conn.kept.forget()
+	conn.cache.kept = nil
 	for _, query := range []string{"ROLLBACK", "BEGIN IMMEDIATE"} {
 		if _, failed := conn.ExecContext(ctx, query); failed != nil {
 			return false, errors.Join(err, failed)
@@ -280,26 +300,26 @@ func (w *writer) appendWhole(ctx context.Context, conn *prepared, jobs []*job, k
 	return false, nil
 }
 
-func (w *writer) tx(conn *prepared) *tx {
-	return &tx{querier: conn, d: w.db.dialect, kept: &conn.kept}
+func (w *writer) tx(conn *prepared) *Tx {
+	return &Tx{querier: conn, d: w.db.dialect, cache: &conn.cache}
 }
 
-// inSavepoint runs fn; if it fails, j takes the error and the transaction goes
+// inSavepoint runs fn; if it fails, item takes the error and the transaction goes
 // on without it. An error of inSavepoint itself means that the transaction is
 // lost.
-func (w *writer) inSavepoint(ctx context.Context, conn *prepared, j *job, fn func(*tx) error) error {
+func (w *writer) inSavepoint(ctx context.Context, conn *prepared, item *Item, fn func(*Tx) error) error {
 	if _, err := conn.ExecContext(ctx, "SAVEPOINT job"); err != nil {
 		return err
 	}
 	t := w.tx(conn)
 	if err := fn(t); err != nil {
-		j.err, j.events = err, nil
-		conn.kept.forget()
+		item.Err, item.Events = err, nil
+		conn.cache.kept = nil
 		if _, err := conn.ExecContext(ctx, "ROLLBACK TO job"); err != nil {
-			return errors.Join(j.err, err)
+			return errors.Join(item.Err, err)
 		}
 	} else if t.events != nil {
-		j.events = t.events
+		item.Events = t.events
 	}
 	_, err := conn.ExecContext(ctx, "RELEASE job")
 	return err
@@ -326,52 +346,4 @@ func (w *writer) drop(ctx context.Context) {
 	}
 	_ = w.conn.Close()
 	w.conn = nil
-}
-
-// inTx runs fn in a transaction of PostgreSQL.
-func (db *DB) inTx(ctx context.Context, fn func(*tx) error) error {
-	stx, err := db.write1.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := fn(&tx{querier: stx, d: db.dialect}); err != nil {
-		_ = stx.Rollback()
-		return err
-	}
-	return stx.Commit()
-}
-
-// write runs fn in a transaction and returns when it is durable. fn may run
-// more than once, and so must not keep what it found unless it succeeds. If ctx
-// ends before its turn, it is not run.
-func (db *DB) write(ctx context.Context, fn func(ctx context.Context, t *tx) error) error {
-	if db.dialect == sqlite {
-		return db.writer.do(ctx, &job{fn: fn})
-	}
-	l := &db.writer.load
-	defer l.others.Add(-1)
-	if l.others.Add(1) > writesAtOnce {
-		l.turned.Add(1)
-		return busy(0)
-	}
-	within, cancel := db.pool.patient(ctx, writePatience)
-	defer cancel()
-	for attempt := 0; ; attempt++ {
-		var events []domain.Event
-		err := db.inTx(within, func(t *tx) error {
-			err := fn(within, t)
-			events = t.events
-			return err
-		})
-		if err == nil {
-			db.committed(events)
-			return nil
-		}
-		if within.Err() != nil && ctx.Err() == nil {
-			return unavailable(err)
-		}
-		if attempt == 5 || !db.dialect.retry(err) {
-			return db.failed(err)
-		}
-	}
 }

@@ -13,13 +13,14 @@ import (
 	"testing"
 
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit/pgtest"
 )
 
 // EachStore runs fn once on SQLite and once on PostgreSQL, each time on a fresh
 // and empty database. Without a PostgreSQL the second part is skipped, and says
 // so; in CI it fails.
-func EachStore(t *testing.T, fn func(t *testing.T, db *store.DB)) {
+func EachStore(t *testing.T, fn func(t *testing.T, db *all.Store)) {
 	t.Helper()
 	Each(t, func(t *testing.T, o store.Options) { fn(t, Open(t, o)) })
 }
@@ -46,7 +47,7 @@ func Postgres(tb testing.TB) store.Options {
 // migrated makes the schema, so that a test's database costs a copy of files and
 // not a run of all migrations.
 func migrated(url string) error {
-	db, err := store.Open(context.Background(), store.Options{URL: url})
+	db, err := all.Open(context.Background(), store.Options{URL: url})
 	if err != nil {
 		return err
 	}
@@ -54,9 +55,11 @@ func migrated(url string) error {
 }
 
 // Open opens a store that is closed at the end of the test.
-func Open(tb testing.TB, o store.Options) *store.DB {
+func Open(tb testing.TB, o store.Options) *all.Store {
 	tb.Helper()
-	db, err := store.Open(tb.Context(), o)
+	_, bench := tb.(*testing.B)
+	o.VerifyCache = !bench
+	db, err := all.Open(tb.Context(), o)
 	if err != nil {
 		tb.Fatalf("open the store: %v", err)
 	}

@@ -3,11 +3,11 @@ package testkit
 import (
 	"testing"
 
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 )
 
 func TestEachStore(t *testing.T) {
-	EachStore(t, func(t *testing.T, db *store.DB) {
+	EachStore(t, func(t *testing.T, db *all.Store) {
 		if err := db.Ping(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,68 @@
+package app
+
+import (
+	"github.com/unhidra/unhidra/internal/admin"
+	"github.com/unhidra/unhidra/internal/audit"
+	"github.com/unhidra/unhidra/internal/auth"
+	"github.com/unhidra/unhidra/internal/captcha"
+	"github.com/unhidra/unhidra/internal/certs"
+	"github.com/unhidra/unhidra/internal/chat"
+	"github.com/unhidra/unhidra/internal/device"
+	"github.com/unhidra/unhidra/internal/gateway"
+	"github.com/unhidra/unhidra/internal/history"
+	"github.com/unhidra/unhidra/internal/mail"
+	"github.com/unhidra/unhidra/internal/presence"
+	"github.com/unhidra/unhidra/internal/store/accounts"
+	"github.com/unhidra/unhidra/internal/store/all"
+	storeaudit "github.com/unhidra/unhidra/internal/store/audit"
+	"github.com/unhidra/unhidra/internal/store/devices"
+	"github.com/unhidra/unhidra/internal/store/mails"
+	"github.com/unhidra/unhidra/internal/store/roomlog"
+	"github.com/unhidra/unhidra/internal/store/rooms"
+	storeserver "github.com/unhidra/unhidra/internal/store/server"
+)
+
+// What one repository is to a module, whole.
+var (
+	_ presence.Users = (*accounts.Repository)(nil)
+	_ presence.Peers = (*rooms.Repository)(nil)
+	_ device.Store   = (*devices.Repository)(nil)
+	_ gateway.Rooms  = (*rooms.Repository)(nil)
+	_ gateway.Log    = (*roomlog.Repository)(nil)
+	_ gateway.Users  = (*accounts.Repository)(nil)
+	_ audit.Store    = (*storeaudit.Repository)(nil)
+	_ audit.Reader   = (*storeaudit.Repository)(nil)
+	_ mail.Store     = (*mails.Repository)(nil)
+	_ captcha.Uses   = (*storeserver.Repository)(nil)
+	_ certs.Store    = (*storeserver.Repository)(nil)
+)
+
+func authStore(db *all.Store) auth.Store {
+	return auth.Store{
+		UserStore: db.Accounts, LinkStore: db.Accounts, DepartureStore: db.Departure, MessageStore: db.Log, PeerStore: db.Rooms,
+		SessionStore: db.Sessions, AttemptStore: db.Sessions, FactorStore: db.Factors, SettingStore: db.Server,
+	}
+}
+
+// OperatorStore is what the commands that manage accounts work on.
+func OperatorStore(db *all.Store) auth.OperatorStore {
+	return auth.OperatorStore{OperatorUsers: db.Accounts, OperatorFactors: db.Factors}
+}
+
+func chatStore(db *all.Store) chat.Store {
+	return chat.Store{RoomStore: db.Rooms, DepartureStore: db.Departure, MessageStore: db.Messages, UserStore: db.Accounts}
+}
+
+func historyStore(db *all.Store) history.Store {
+	return history.Store{
+		RoomStore: db.Rooms, LogStore: db.Log, SearchStore: db.Search, UserStore: db.Accounts,
+		RetentionStore: db.Messages, SettingStore: db.Server, Database: db,
+	}
+}
+
+func adminStore(db *all.Store) admin.Store {
+	return admin.Store{
+		AccountStore: db.Accounts, SessionStore: db.Sessions, FactorStore: db.Factors, DepartureStore: db.Departure,
+		RoomStore: db.Rooms, LogStore: db.Log, SettingStore: db.Server,
+	}
+}

@@ -1,0 +1,162 @@
+package accounts
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+// Factors returns which second factors a user has.
+func (repo *Factors) Factors(ctx context.Context, user string) (f domain.Factors, err error) {
+	var since int64
+	err = repo.db.QueryRowContext(ctx, `SELECT COALESCE((SELECT confirmed FROM totp WHERE user_id = $1), 0),
+		(SELECT count(*) FROM passkeys WHERE user_id = $1), (SELECT count(*) FROM recovery_codes WHERE user_id = $1 AND used_at = 0)`, user).
+		Scan(&since, &f.Passkeys, &f.RecoveryCodes)
+	f.TOTP, f.TOTPSince = since > 0, store.Time(since)
+	return f, err
+}
+
+// TryTOTP keeps a seed on trial, in place of an earlier one on trial. An app that
+// is confirmed stays: conflict.
+func (repo *Factors) TryTOTP(ctx context.Context, v domain.TOTP) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		res, err := t.ExecContext(ctx, `INSERT INTO totp (user_id, seed, expires) VALUES ($1, $2, $3)
+			ON CONFLICT (user_id) DO UPDATE SET seed = excluded.seed, expires = excluded.expires WHERE totp.confirmed = 0`, v.User, v.Seed, store.Millis(v.Expires))
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, domain.Conflict.Errorf("has_totp", "this account has an authenticator app already; remove it first"))
+		}
+		return nil
+	})
+}
+
+// TOTP returns a user's seed, confirmed or on trial. None is not_found.
+func (repo *Factors) TOTP(ctx context.Context, user string) (v domain.TOTP, err error) {
+	var confirmed, expires int64
+	err = repo.db.QueryRowContext(ctx, `SELECT user_id, seed, confirmed, expires FROM totp WHERE user_id = $1`, user).Scan(&v.User, &v.Seed, &confirmed, &expires)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = errNoTOTP()
+	}
+	v.Confirmed, v.Expires = store.Time(confirmed), store.Time(expires)
+	return v, err
+}
+
+func errNoTOTP() error {
+	return domain.NotFound.Errorf("no_totp", "this account has no authenticator app")
+}
+
+// ConfirmTOTP ends a trial with its first code, whose step is used up with it,
+// and gives the account its recovery codes.
+func (repo *Factors) ConfirmTOTP(ctx context.Context, user string, step int64, codes [][]byte, now time.Time) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		res, err := t.ExecContext(ctx, `UPDATE totp SET confirmed = $2, last_step = $3 WHERE user_id = $1 AND confirmed = 0 AND expires > $2`, user, store.Millis(now), step)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, domain.Conflict.Errorf("no_trial", "this set-up took too long; begin again"))
+		}
+		return replaceCodes(ctx, t, user, codes)
+	})
+}
+
+// UseTOTP uses a step up. A code is good once, and none before it is good any
+// more: then it reports false.
+func (repo *Factors) UseTOTP(ctx context.Context, user string, step int64) (ok bool, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		res, err := t.ExecContext(ctx, `UPDATE totp SET last_step = $2 WHERE user_id = $1 AND confirmed > 0 AND last_step < $2`, user, step)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		ok = n == 1
+		return err
+	})
+	return ok, err
+}
+
+// DeleteTOTP takes an authenticator app away. Without any second factor the
+// recovery codes are of no use, and go as well.
+func (repo *Factors) DeleteTOTP(ctx context.Context, user string) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		res, err := t.ExecContext(ctx, `DELETE FROM totp WHERE user_id = $1 AND confirmed > 0`, user)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, errNoTOTP())
+		}
+		return factorsChanged(ctx, t, user)
+	})
+}
+
+// ReplaceRecoveryCodes gives an account new codes; the old ones end.
+func (repo *Factors) ReplaceRecoveryCodes(ctx context.Context, user string, codes [][]byte) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return replaceCodes(ctx, t, user, codes) })
+}
+
+func replaceCodes(ctx context.Context, t *store.Tx, user string, codes [][]byte) error {
+	if _, err := t.ExecContext(ctx, `DELETE FROM recovery_codes WHERE user_id = $1`, user); err != nil {
+		return err
+	}
+	for _, hash := range codes {
+		if _, err := t.ExecContext(ctx, `INSERT INTO recovery_codes (user_id, hash) VALUES ($1, $2)`, user, hash); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// UseRecoveryCode uses a code up: of two who try, one gets it. It returns how
+// many are left.
+func (repo *Factors) UseRecoveryCode(ctx context.Context, user string, hash []byte, now time.Time) (ok bool, left int, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		res, err := t.ExecContext(ctx, `UPDATE recovery_codes SET used_at = $3 WHERE user_id = $1 AND hash = $2 AND used_at = 0`, user, hash, store.Millis(now))
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		if ok = n == 1; err != nil {
+			return err
+		}
+		return t.QueryRowContext(ctx, `SELECT count(*) FROM recovery_codes WHERE user_id = $1 AND used_at = 0`, user).Scan(&left)
+	})
+	return ok, left, err
+}
+
+// ResetFactors takes all second factors of a user away, who then signs in with
+// the password alone, and ends all sessions.
+func (repo *Factors) ResetFactors(ctx context.Context, user string, now time.Time) (u domain.User, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		for _, table := range []string{"totp", "passkeys"} {
+			if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE user_id = $1`, user); err != nil {
+				return err
+			}
+		}
+		if err := factorsChanged(ctx, t, user); err != nil {
+			return err
+		}
+		if u, err = raiseEpoch(ctx, t, user, ``); err != nil {
+			return err
+		}
+		return revoke(ctx, t, `user_id = $3`, "factors_reset", now, user)
+	})
+	return u, err
+}
+
+// factorsChanged ends what stood on the factors that a user had: browsers that
+// were remembered, and the codes for a factor that is not there any more.
+func factorsChanged(ctx context.Context, t *store.Tx, user string) error {
+	if _, err := t.ExecContext(ctx, `DELETE FROM remembered WHERE user_id = $1`, user); err != nil {
+		return err
+	}
+	_, err := t.ExecContext(ctx, `DELETE FROM recovery_codes WHERE user_id = $1
+		AND NOT EXISTS (SELECT 1 FROM totp WHERE user_id = $1 AND confirmed > 0) AND NOT EXISTS (SELECT 1 FROM passkeys WHERE user_id = $1)`, user)
+	return err
+}

@@ -1,0 +1,66 @@
+package accounts
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+// RefRow is a user that a LEFT JOIN may not have found.
+type RefRow struct{ id, kind, username, display, avatar sql.NullString }
+
+// Dest is what the columns id, kind, username, display_name and avatar are scanned into.
+func (n *RefRow) Dest() []any {
+	return []any{&n.id, &n.kind, &n.username, &n.display, &n.avatar}
+}
+
+// Valid reports whether the user was found.
+func (n *RefRow) Valid() bool { return n.id.Valid }
+
+// Ref returns the user, or the zero UserRef.
+func (n *RefRow) Ref() domain.UserRef {
+	return domain.UserRef{ID: n.id.String, Kind: domain.PrincipalKind(n.kind.String), Username: n.username.String, DisplayName: n.display.String, Avatar: n.avatar.String}
+}
+
+// Refs returns the users of ids that exist and are not disabled.
+func Refs(ctx context.Context, t *store.Tx, ids []string) (map[string]domain.UserRef, error) {
+	rows, err := t.QueryContext(ctx, `SELECT id, kind, username, display_name, avatar FROM users
+		WHERE NOT disabled AND NOT pending AND id IN (`+store.Placeholders(1, len(ids))+`)`, store.Args(ids)...)
+	if err != nil {
+		return nil, err
+	}
+	found, err := store.Collect(rows, ScanRef)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[string]domain.UserRef, len(found))
+	for _, u := range found {
+		byID[u.ID] = u
+	}
+	return byID, nil
+}
+
+// Ref returns one user as others see them, disabled or not.
+func Ref(ctx context.Context, t *store.Tx, id string) (domain.UserRef, error) {
+	var n RefRow
+	err := t.QueryRowContext(ctx, `SELECT id, kind, username, display_name, avatar FROM users WHERE id = $1`, id).Scan(n.Dest()...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return domain.UserRef{}, ErrNoUser()
+	}
+	return n.Ref(), err
+}
+
+// ErrNoUser says that there is no such user.
+func ErrNoUser() error {
+	return domain.NotFound.Errorf("no_user", "there is no such user")
+}
+
+// ScanRef reads a row of these columns.
+func ScanRef(rows *sql.Rows) (domain.UserRef, error) {
+	var n RefRow
+	err := rows.Scan(n.Dest()...)
+	return n.Ref(), err
+}

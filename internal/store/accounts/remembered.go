@@ -1,0 +1,86 @@
+package accounts
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+const (
+	maxRemembered   = 10 // browsers of a user; the oldest goes
+	rememberedGrace = 30 * time.Second
+)
+
+const rememberedColumns = `id, user_id, epoch, created_at, used_at, expires_at, ip, user_agent`
+
+func scanRemembered(rows *sql.Rows) (r domain.Remembered, err error) {
+	var created, used, expires int64
+	err = rows.Scan(&r.ID, &r.User, &r.Epoch, &created, &used, &expires, &r.IP, &r.UserAgent)
+	r.CreatedAt, r.UsedAt, r.Expires = store.Time(created), store.Time(used), store.Time(expires)
+	return r, err
+}
+
+// Remember keeps a browser that is not to be asked for a second factor.
+func (repo *Factors) Remember(ctx context.Context, r domain.Remembered, hash []byte) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		_, err := t.ExecContext(ctx, `INSERT INTO remembered (id, user_id, hash, previous, epoch, created_at, used_at, expires_at, ip, user_agent)
+			VALUES ($1, $2, $3, $3, $4, $5, $5, $6, $7, $8)`, r.ID, r.User, hash, r.Epoch, store.Millis(r.CreatedAt), store.Millis(r.Expires), r.IP, r.UserAgent)
+		if err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `DELETE FROM remembered WHERE user_id = $1 AND id NOT IN (SELECT id FROM remembered WHERE user_id = $1 ORDER BY created_at DESC, id LIMIT $2)`,
+			r.User, maxRemembered)
+		return err
+	})
+}
+
+// UseRemembered reports whether a browser shows the secret that it was given,
+// and replaces that by next. The one before is good for half a minute more: two
+// tabs may ask at once. fresh is false then: next was not kept.
+func (repo *Factors) UseRemembered(ctx context.Context, id, user string, epoch int64, hash, next []byte, now time.Time) (ok, fresh bool, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		ok, fresh = false, false
+		res, err := t.ExecContext(ctx, `UPDATE remembered SET previous = hash, hash = $5, used_at = $6
+			WHERE id = $1 AND user_id = $2 AND epoch = $3 AND hash = $4 AND expires_at > $6`, id, user, epoch, hash, next, store.Millis(now))
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 1 {
+			ok, fresh = n == 1, n == 1
+			return err
+		}
+		var used int64
+		err = t.QueryRowContext(ctx, `SELECT used_at FROM remembered WHERE id = $1 AND user_id = $2 AND epoch = $3 AND previous = $4 AND expires_at > $5`,
+			id, user, epoch, hash, store.Millis(now)).Scan(&used)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		ok = now.Sub(store.Time(used)) < rememberedGrace
+		return err
+	})
+	return ok, fresh, err
+}
+
+// RememberedOf lists the browsers of a user that are remembered, the last used
+// first.
+func (repo *Factors) RememberedOf(ctx context.Context, user string, now time.Time) ([]domain.Remembered, error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+rememberedColumns+` FROM remembered r WHERE user_id = $1 AND expires_at > $2
+		AND epoch = (SELECT epoch FROM users WHERE id = $1) ORDER BY used_at DESC, id`, user, store.Millis(now))
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, scanRemembered)
+}
+
+// ForgetRemembered has one of a user's browsers asked again, or all with an
+// empty id.
+func (repo *Factors) ForgetRemembered(ctx context.Context, user, id string) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		_, err := t.ExecContext(ctx, `DELETE FROM remembered WHERE user_id = $1 AND ($2 = '' OR id = $2)`, user, id)
+		return err
+	})
+}

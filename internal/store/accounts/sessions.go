@@ -1,0 +1,299 @@
+package accounts
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+// refreshGrace is how long after its use a refresh token may turn up again
+// because tabs raced, although the next one was used, and not because somebody stole
+// it.
+const refreshGrace = 20 * time.Second
+
+const sessionColumns = `s.id, s.user_id, s.created_at, s.last_seen_at, s.idle_expires, s.expires_at, s.auth_at, s.amr, s.ip, s.user_agent`
+
+func scanSession(rows *sql.Rows) (s domain.Session, err error) {
+	var created, seen, idle, expires, auth int64
+	var amr string
+	err = rows.Scan(&s.ID, &s.User, &created, &seen, &idle, &expires, &auth, &amr, &s.IP, &s.UserAgent)
+	s.CreatedAt, s.LastSeen, s.Idle, s.Expires, s.AuthTime = store.Time(created), store.Time(seen), store.Time(idle), store.Time(expires), store.Time(auth)
+	s.AMR = strings.Fields(amr)
+	return s, err
+}
+
+// BeginSession keeps a new session with its first refresh token's hash, for a user
+// who was proven to be who they are. One who is disabled, or has another epoch by
+// now, is unauthorized.
+func (repo *Sessions) BeginSession(ctx context.Context, s domain.Session, epoch int64, refresh []byte) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if _, err := standing(ctx, t, s.User, epoch); err != nil {
+			return err
+		}
+		return createSession(ctx, t, s, refresh)
+	})
+}
+
+func createSession(ctx context.Context, t *store.Tx, s domain.Session, refresh []byte) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO sessions (id, user_id, created_at, last_seen_at, idle_expires, expires_at, auth_at, amr, ip, user_agent)
+		VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9)`,
+		s.ID, s.User, store.Millis(s.CreatedAt), store.Millis(s.Idle), store.Millis(s.Expires), store.Millis(s.AuthTime), strings.Join(s.AMR, " "), s.IP, s.UserAgent)
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ($1, $2, $3)`, refresh, s.ID, store.Millis(s.CreatedAt))
+	return err
+}
+
+// ClaimRefresh uses a refresh token up, and keeps next in its place. Until next is
+// used, the same may be done again, if an answer was lost. Next must follow from the
+// token, so that it is the same one. A token that turns up after next was used was
+// stolen from one side or the other: the session ends, and Reused is set beside the
+// error. Within 20 s of its use it is a Conflict refresh_raced: tabs may be late.
+func (repo *Sessions) ClaimRefresh(ctx context.Context, hash, next []byte, idle time.Duration, now time.Time) (r domain.Refreshed, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r = domain.Refreshed{}
+		var session string
+		err := t.QueryRowContext(ctx, `UPDATE refresh_tokens SET used_at = $2 WHERE hash = $1 AND used_at = 0 RETURNING session_id`, hash, store.Millis(now)).Scan(&session)
+		if errors.Is(err, sql.ErrNoRows) {
+			return reused(ctx, t, hash, next, &r, now)
+		}
+		if err != nil {
+			return err
+		}
+		if r.Session, r.User, err = liveSession(ctx, t, session, now); err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ($1, $2, $3)`, next, session, store.Millis(now))
+		if err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `UPDATE sessions SET last_seen_at = $2, idle_expires = $3 WHERE id = $1`, session, store.Millis(now), store.Millis(now.Add(idle)))
+		return err
+	})
+	if err == nil && r.Reused {
+		err = errSignedOut()
+	}
+	return r, err
+}
+
+// reused is a token that was used before.
+func reused(ctx context.Context, t *store.Tx, hash, next []byte, r *domain.Refreshed, now time.Time) error {
+	var session, user string
+	var used, revoked int64
+	err := t.QueryRowContext(ctx, `SELECT r.session_id, r.used_at, s.user_id, s.revoked_at FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id
+		WHERE r.hash = $1`, hash).Scan(&session, &used, &user, &revoked)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && revoked != 0 {
+		return errSignedOut()
+	}
+	if err != nil {
+		return err
+	}
+	var unused int
+	err = t.QueryRowContext(ctx, `SELECT count(*) FROM refresh_tokens WHERE hash = $1 AND session_id = $2 AND used_at = 0`, next, session).Scan(&unused)
+	if err != nil {
+		return err
+	}
+	if unused > 0 {
+		r.Session, r.User, err = liveSession(ctx, t, session, now)
+		return err
+	}
+	if now.Sub(store.Time(used)) < refreshGrace {
+		return errRaced()
+	}
+	r.Reused, r.Session.ID, r.Session.User = true, session, user
+	return revoke(ctx, t, `id = $3`, "refresh_reused", now, session)
+}
+
+func liveSession(ctx context.Context, t *store.Tx, id string, now time.Time) (s domain.Session, u domain.User, err error) {
+	rows, err := t.QueryContext(ctx, `SELECT `+sessionColumns+` FROM sessions s WHERE s.id = $1 AND s.revoked_at = 0 AND s.idle_expires > $2 AND s.expires_at > $2`, id, store.Millis(now))
+	if err != nil {
+		return s, u, err
+	}
+	found, err := store.Collect(rows, scanSession)
+	if err != nil {
+		return s, u, err
+	}
+	if len(found) == 0 {
+		return s, u, ended(ctx, t, id, now)
+	}
+	if u, err = oneUser(usersWhere(ctx, t, `u.id = $1`, found[0].User)); err != nil {
+		return s, u, err
+	}
+	if u.Disabled || u.Pending {
+		return s, u, errSignedOut()
+	}
+	return found[0], u, nil
+}
+
+// ended says why a session is not alive. One that was renewed just now is asked
+// for by a tab that has not seen its new tokens yet.
+func ended(ctx context.Context, t *store.Tx, id string, now time.Time) error {
+	var n int
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM sessions WHERE id = $1 AND reason = $2 AND revoked_at > $3`, id, RenewedReason, store.Millis(now.Add(-refreshGrace))).Scan(&n)
+	if err == nil && n > 0 {
+		return errRaced()
+	}
+	return errors.Join(err, errSignedOut())
+}
+
+func errRaced() error {
+	return domain.Conflict.Errorf("refresh_raced", "this token was renewed just now by another tab; use the new one")
+}
+
+func errSignedOut() error {
+	return domain.Unauthorized.Errorf("signed_out", "this session has ended; sign in again")
+}
+
+// SessionOf returns the id of the session that a refresh token belongs to, used
+// or not, and its user; empty strings for one that we never gave.
+func (repo *Sessions) SessionOf(ctx context.Context, refresh []byte) (session, user string, err error) {
+	err = repo.db.QueryRowContext(ctx, `SELECT s.id, s.user_id FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id WHERE r.hash = $1`, refresh).Scan(&session, &user)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return session, user, err
+}
+
+// Sessions lists a user's sign-ins that are alive, the last used first.
+func (repo *Sessions) Sessions(ctx context.Context, user string, now time.Time) ([]domain.Session, error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+sessionColumns+` FROM sessions s WHERE s.user_id = $1 AND s.revoked_at = 0 AND s.idle_expires > $2 AND s.expires_at > $2
+		ORDER BY s.last_seen_at DESC, s.id`, user, store.Millis(now))
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, scanSession)
+}
+
+// RenewSession puts a session in the place of another: the same person, proven
+// anew. The old one ends with the same commit, and the new one ends when the old
+// one would have.
+func (repo *Sessions) RenewSession(ctx context.Context, old string, s domain.Session, refresh []byte, now time.Time) (domain.Session, error) {
+	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if _, err := lockUser(ctx, t, s.User); err != nil {
+			return err
+		}
+		before, _, err := liveSession(ctx, t, old, now)
+		if err != nil {
+			return err
+		}
+		if before.User != s.User {
+			return errSignedOut()
+		}
+		s.Expires, s.CreatedAt = before.Expires, before.CreatedAt
+		if err := revoke(ctx, t, `id = $3`, RenewedReason, now, old); err != nil {
+			return err
+		}
+		return createSession(ctx, t, s, refresh)
+	})
+	return s, err
+}
+
+// RenewedReason is why a session ended that RenewSession replaced.
+const RenewedReason = "renewed"
+
+// RevokeOthers ends every session of user but one, and returns which. What was
+// begun ends as well, and every browser is asked for the second factor again.
+func (repo *Sessions) RevokeOthers(ctx context.Context, user, keep, reason string, now time.Time) (ended []string, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if _, err := lockUser(ctx, t, user); err != nil {
+			return err
+		}
+		rows, err := t.QueryContext(ctx, `UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND user_id = $3 AND id <> $4 RETURNING id`, store.Millis(now), reason, user, keep)
+		if err != nil {
+			return err
+		}
+		if ended, err = store.Collect(rows, store.ScanString); err != nil {
+			return err
+		}
+		if _, err := t.ExecContext(ctx, `DELETE FROM remembered WHERE user_id = $1`, user); err != nil {
+			return err
+		}
+		return endBegun(ctx, t, user)
+	})
+	return ended, err
+}
+
+// RevokeSessionOf ends one session of user, or not_found. What was begun ends as
+// well: that session may have begun it.
+func (repo *Sessions) RevokeSessionOf(ctx context.Context, user, id, reason string, now time.Time) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		res, err := t.ExecContext(ctx, `UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND user_id = $3 AND id = $4`, store.Millis(now), reason, user, id)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, domain.NotFound.Errorf("no_session", "there is no such session, or it has ended"))
+		}
+		return endBegun(ctx, t, user)
+	})
+}
+
+// RevokeSession ends one session.
+func (repo *Sessions) RevokeSession(ctx context.Context, id, reason string, now time.Time) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		return revoke(ctx, t, `id = $3`, reason, now, id)
+	})
+}
+
+func revoke(ctx context.Context, t *store.Tx, which, reason string, now time.Time, arg string) error {
+	_, err := t.ExecContext(ctx, `UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND `+which, store.Millis(now), reason, arg)
+	return err
+}
+
+// Revocations returns what ended access tokens since a time: sessions revoked,
+// by whichever server or command. It is how a server learns of what the bus did
+// not bring.
+func (repo *Sessions) Revocations(ctx context.Context, since time.Time) ([]domain.Revocation, error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT s.user_id, s.id, u.epoch, s.reason FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.revoked_at >= $1`, store.Millis(since))
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, func(rows *sql.Rows) (r domain.Revocation, err error) {
+		err = rows.Scan(&r.User, &r.Session, &r.Epoch, &r.Reason)
+		return r, err
+	})
+}
+
+// Risen returns the epochs of users that are higher than the ones known. Disabling
+// someone has raised theirs above that of every token they have. It costs a look-up
+// for each that is known, and memory only for those that have risen.
+func (repo *Sessions) Risen(ctx context.Context, known map[string]int64) (map[string]int64, error) {
+	b, err := json.Marshal(known)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := repo.db.QueryContext(ctx, `SELECT k.key, COALESCE(u.epoch, $2) FROM `+repo.db.JSONPairs("$1")+` k LEFT JOIN users u ON u.id = k.key
+		WHERE u.epoch IS NULL OR u.epoch > CAST(k.value AS BIGINT)`, string(b), domain.NoEpoch)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	risen := make(map[string]int64)
+	for rows.Next() {
+		var user string
+		var epoch int64
+		if err := rows.Scan(&user, &epoch); err != nil {
+			return nil, err
+		}
+		risen[user] = epoch
+	}
+	return risen, rows.Err()
+}
+
+// EndSessions ends every session and every token of a user.
+func (repo *Sessions) EndSessions(ctx context.Context, user, reason string, now time.Time) (u domain.User, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if u, err = raiseEpoch(ctx, t, user, ``); err != nil {
+			return err
+		}
+		return revoke(ctx, t, `user_id = $3`, reason, now, user)
+	})
+	return u, err
+}

@@ -1,0 +1,325 @@
+package accounts
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/naming"
+)
+
+const userColumns = `u.id, u.kind, u.username, u.display_name, u.email, u.about, u.locale, u.time_zone, u.avatar, u.role, u.disabled, u.pending, u.epoch,
+	u.status_mode, u.status_text, u.status_emoji, u.status_expires, u.created_at, u.last_seen_at`
+
+func userDest(u *domain.User, times *[3]int64) []any {
+	return []any{
+		&u.ID, &u.Kind, &u.Username, &u.DisplayName, &u.Email, &u.About, &u.Locale, &u.TimeZone, &u.Avatar, &u.Role, &u.Disabled, &u.Pending, &u.Epoch,
+		&u.Status.Mode, &u.Status.Text, &u.Status.Emoji, &times[0], &times[1], &times[2],
+	}
+}
+
+func scanUser(rows *sql.Rows) (u domain.User, err error) {
+	var times [3]int64
+	err = rows.Scan(userDest(&u, &times)...)
+	u.Status.Expires, u.CreatedAt, u.LastSeenAt = store.Time(times[0]), store.Time(times[1]), store.Time(times[2])
+	return u, err
+}
+
+func usersWhere(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.User, error) {
+	rows, err := q.QueryContext(ctx, `SELECT `+userColumns+` FROM users u WHERE `+rest, args...)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, scanUser)
+}
+
+func oneUser(users []domain.User, err error) (domain.User, error) {
+	if err != nil {
+		return domain.User{}, err
+	}
+	if len(users) == 0 {
+		return domain.User{}, ErrNoUser()
+	}
+	return users[0], nil
+}
+
+// UsersByID returns those of ids that exist, in no particular order.
+func (repo *Repository) UsersByID(ctx context.Context, ids []string) ([]domain.User, error) {
+	return ByIDs(ctx, repo.db, ids)
+}
+
+// ByIDs returns those of ids that exist, in no particular order.
+func ByIDs(ctx context.Context, q store.Queryer, ids []string) ([]domain.User, error) {
+	var users []domain.User
+	for part := range slices.Chunk(ids, 500) {
+		found, err := usersWhere(ctx, q, `u.id IN (`+store.Placeholders(1, len(part))+`)`, store.Args(part)...)
+		if err != nil {
+			return nil, err
+		}
+		users = append(users, found...)
+	}
+	return users, nil
+}
+
+// UserByUsername returns the user with this name, or not_found.
+func (repo *Repository) UserByUsername(ctx context.Context, name string) (domain.User, error) {
+	return oneUser(usersWhere(ctx, repo.db, `u.username = $1`, strings.ToLower(name)))
+}
+
+// UserByEmail returns the user with this address, or not_found.
+func (repo *Repository) UserByEmail(ctx context.Context, email string) (domain.User, error) {
+	return oneUser(usersWhere(ctx, repo.db, `u.email = $1 AND u.email <> ''`, strings.ToLower(email)))
+}
+
+// SearchUsers lists people who are not disabled by username, those whose names
+// begin with q, or have a word that does. after is the username of the last one
+// of the page before. Devices are not people.
+func (repo *Repository) SearchUsers(ctx context.Context, q, after string, limit int) ([]domain.User, error) {
+	like, some := naming.Like(q)
+	if !some {
+		return nil, nil
+	}
+	return usersWhere(ctx, repo.db, `NOT u.disabled AND NOT u.pending AND u.kind <> 'device' AND u.username > $1
+		AND u.folded LIKE $2 ESCAPE '\' ORDER BY u.username LIMIT $3`, after, like, limit)
+}
+
+// AllUsers lists every user by username, without devices, for the operator.
+func (repo *Repository) AllUsers(ctx context.Context) ([]domain.User, error) {
+	return usersWhere(ctx, repo.db, `u.kind <> 'device' ORDER BY u.username`)
+}
+
+// Credentials returns the user whom someone signs in as, by username or e-mail
+// address, and the password's record. Nobody of that name is not_found.
+func (repo *Repository) Credentials(ctx context.Context, login string) (u domain.User, password string, err error) {
+	var times [3]int64
+	err = repo.db.QueryRowContext(ctx, `SELECT `+userColumns+`, u.password FROM users u WHERE u.username = $1 OR (u.email <> '' AND u.email = $1)`,
+		strings.ToLower(login)).Scan(append(userDest(&u, &times), &password)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return u, "", ErrNoUser()
+	}
+	u.Status.Expires, u.CreatedAt, u.LastSeenAt = store.Time(times[0]), store.Time(times[1]), store.Time(times[2])
+	return u, password, err
+}
+
+// CreateUser keeps a new account, with the same commit that uses up what let it
+// be made. It replaces one of the same address that nobody has proven.
+func (repo *Repository) CreateUser(ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time) error {
+	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if by.Setup != nil {
+			if err := claimSetup(ctx, t, by.Setup, now); err != nil {
+				return err
+			}
+		}
+		if by.Invite != nil {
+			if err := claimSignupInvite(ctx, t, by.Invite, now); err != nil {
+				return err
+			}
+		}
+		return createUser(ctx, t, u, password, now)
+	})
+	return nameTaken(err)
+}
+
+func createUser(ctx context.Context, t *store.Tx, u domain.User, password string, now time.Time) error {
+	if err := freeEmail(ctx, t, u.ID, u.Email, now); err != nil {
+		return err
+	}
+	if err := freeUsername(ctx, t, u.Username, now); err != nil {
+		return err
+	}
+	if err := naming.FreeLook(ctx, t, u.Username); err != nil {
+		return err
+	}
+	_, err := t.ExecContext(ctx, `INSERT INTO users (id, kind, username, display_name, email, role, pending, password, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		u.ID, u.Kind, u.Username, u.DisplayName, u.Email, u.Role, u.Pending, password, store.Millis(now))
+	if err != nil {
+		return err
+	}
+	return naming.FoldUser(ctx, t, u.ID)
+}
+
+// nameTaken says what a new account collided with.
+func nameTaken(err error) error {
+	if store.IsUnique(err) {
+		if strings.Contains(err.Error(), "users_email") || strings.Contains(err.Error(), "users.email") { // the index, or its column
+			return errEmailTaken().Because(err)
+		}
+		e := domain.Conflict.Errorf("name_taken", "this username is taken; choose another, or sign in")
+		e.Fields = []domain.Field{{Pointer: "/username", Detail: "taken"}}
+		return e.Because(err)
+	}
+	return err
+}
+
+// UpdateProfile changes a user's own profile and returns the account as it is
+// then.
+func (repo *Repository) UpdateProfile(ctx context.Context, user string, p domain.Profile) (domain.User, error) {
+	return repo.changeUser(ctx, user, `display_name = COALESCE($2, display_name), about = COALESCE($3, about),
+		locale = COALESCE($4, locale), time_zone = COALESCE($5, time_zone)`, p.DisplayName, p.About, p.Locale, p.TimeZone)
+}
+
+// SetStatus changes what a user shows of themselves.
+func (repo *Repository) SetStatus(ctx context.Context, user string, s domain.Status) (domain.User, error) {
+	return repo.changeUser(ctx, user, `status_mode = $2, status_text = $3, status_emoji = $4, status_expires = $5`, s.Mode, s.Text, s.Emoji, store.Millis(s.Expires))
+}
+
+// SetUserRole makes someone an administrator, or no longer one. Every access
+// token of theirs ends. The last administrator stays one: conflict.
+func (repo *Repository) SetUserRole(ctx context.Context, user string, role domain.SystemRole) (u domain.User, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if role != domain.SystemAdmin {
+			if err := KeepAdmin(ctx, t, user); err != nil {
+				return err
+			}
+		}
+		u, err = raiseEpoch(ctx, t, user, `role = $2`, role)
+		return err
+	})
+	return u, err
+}
+
+// SetUserDisabled keeps someone out, or lets them in again. Keeping out ends
+// every session. The last administrator is not kept out: conflict.
+func (repo *Repository) SetUserDisabled(ctx context.Context, user string, disabled bool, now time.Time) (u domain.User, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if disabled {
+			if err := KeepAdmin(ctx, t, user); err != nil {
+				return err
+			}
+		}
+		if u, err = raiseEpoch(ctx, t, user, `disabled = $2`, disabled); err != nil || !disabled {
+			return err
+		}
+		return revoke(ctx, t, `user_id = $3`, "disabled", now, user)
+	})
+	return u, err
+}
+
+// ReplacePassword gives a user another password: every session ends, and s is
+// begun in place of old, which asked for it.
+func (repo *Repository) ReplacePassword(ctx context.Context, user, password, old string, s domain.Session, refresh []byte, now time.Time) (u domain.User, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if u, err = raiseEpoch(ctx, t, user, `password = $2`, password); err != nil {
+			return err
+		}
+		if old != "" { // a script's token has no session
+			if _, _, err := liveSession(ctx, t, old, now); err != nil {
+				return err
+			}
+		}
+		if err := revoke(ctx, t, `id = $3`, RenewedReason, now, old); err != nil {
+			return err
+		}
+		if err := revoke(ctx, t, `user_id = $3`, "password_changed", now, user); err != nil {
+			return err
+		}
+		return createSession(ctx, t, s, refresh)
+	})
+	return u, err
+}
+
+// Accounts lists users for administrators, by username, after a given one; with
+// q those of whom a name or the e-mail address begins with it.
+func (repo *Repository) Accounts(ctx context.Context, q, after string, limit int) ([]domain.User, error) {
+	like, some := naming.Like(q)
+	if !some {
+		return nil, nil
+	}
+	return usersWhere(ctx, repo.db, `u.username > $1 AND (u.folded LIKE $2 ESCAPE '\' OR u.email LIKE $3 ESCAPE '\')
+		ORDER BY u.username LIMIT $4`, after, like, store.EscapeLike(strings.ToLower(q))+"%", limit)
+}
+
+// SetPassword replaces the password's record and ends every session.
+func (repo *Repository) SetPassword(ctx context.Context, user, password string, now time.Time) (u domain.User, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if u, err = raiseEpoch(ctx, t, user, `password = $2`, password); err != nil {
+			return err
+		}
+		return revoke(ctx, t, `user_id = $3`, "password_changed", now, user)
+	})
+	return u, err
+}
+
+// UpgradePassword replaces old by another record of the same password. If the
+// user's record is not old any more, nothing is changed.
+func (repo *Repository) UpgradePassword(ctx context.Context, user, old, password string) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		_, err := t.ExecContext(ctx, `UPDATE users SET password = $3 WHERE id = $1 AND password = $2`, user, old, password)
+		return err
+	})
+}
+
+func (repo *Repository) changeUser(ctx context.Context, user, set string, args ...any) (u domain.User, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		u, err = changeUser(ctx, t, user, set, args...)
+		return err
+	})
+	return u, err
+}
+
+func changeUser(ctx context.Context, t *store.Tx, user, set string, args ...any) (domain.User, error) {
+	t.Invalidate()
+	if _, err := t.ExecContext(ctx, `UPDATE users SET `+set+` WHERE id = $1`, append([]any{user}, args...)...); err != nil {
+		return domain.User{}, err
+	}
+	if strings.Contains(set, "display_name") {
+		if err := naming.FoldUser(ctx, t, user); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return domain.User{}, err
+		}
+	}
+	return oneUser(usersWhere(ctx, t, `u.id = $1`, user))
+}
+
+// SetLastSeen keeps when users were last there.
+func (repo *Repository) SetLastSeen(ctx context.Context, seen map[string]time.Time) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		for user, when := range seen {
+			if _, err := t.ExecContext(ctx, `UPDATE users SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2`, user, store.Millis(when)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// SetAvatar gives a user a picture, known by its hash; an empty hash takes it
+// away.
+func (repo *Repository) SetAvatar(ctx context.Context, user, hash, mime string, data []byte) (u domain.User, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if hash != "" {
+			_, err := t.ExecContext(ctx, `INSERT INTO avatars (hash, mime, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, hash, mime, data)
+			if err != nil {
+				return err
+			}
+		}
+		var old string
+		if err := t.QueryRowContext(ctx, `SELECT avatar FROM users WHERE id = $1`, user).Scan(&old); err != nil {
+			return err
+		}
+		t.Invalidate()
+		if _, err := t.ExecContext(ctx, `UPDATE users SET avatar = $2 WHERE id = $1`, user, hash); err != nil {
+			return err
+		}
+		_, err := t.ExecContext(ctx, `DELETE FROM avatars WHERE hash = $1 AND NOT EXISTS (SELECT 1 FROM users WHERE avatar = $1)`, old)
+		if err != nil {
+			return err
+		}
+		u, err = oneUser(usersWhere(ctx, t, `u.id = $1`, user))
+		return err
+	})
+	return u, err
+}
+
+// Avatar returns a picture by its hash.
+func (repo *Repository) Avatar(ctx context.Context, hash string) (mime string, data []byte, err error) {
+	err = repo.db.QueryRowContext(ctx, `SELECT mime, data FROM avatars WHERE hash = $1`, hash).Scan(&mime, &data)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil, domain.NotFound.Errorf("no_avatar", "there is no such picture")
+	}
+	return mime, data, err
+}

@@ -1,0 +1,94 @@
+// Package all opens a database with all its repositories.
+package all
+
+import (
+	"context"
+	"errors"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/accounts"
+	"github.com/unhidra/unhidra/internal/store/audit"
+	"github.com/unhidra/unhidra/internal/store/departure"
+	"github.com/unhidra/unhidra/internal/store/devices"
+	"github.com/unhidra/unhidra/internal/store/mails"
+	"github.com/unhidra/unhidra/internal/store/messages"
+	"github.com/unhidra/unhidra/internal/store/roomlog"
+	"github.com/unhidra/unhidra/internal/store/rooms"
+	"github.com/unhidra/unhidra/internal/store/search"
+	"github.com/unhidra/unhidra/internal/store/server"
+)
+
+// A Store is an open database with the repositories on it.
+type Store struct {
+	*store.DB
+	Accounts  *accounts.Repository
+	Sessions  *accounts.Sessions
+	Factors   *accounts.Factors
+	Devices   *devices.Repository
+	Rooms     *rooms.Repository
+	Log       *roomlog.Repository
+	Messages  *messages.Repository
+	Search    *search.Repository
+	Departure *departure.Repository
+	Audit     *audit.Repository
+	Mails     *mails.Repository
+	Server    *server.Repository
+}
+
+// Open opens a database as store.Open does, and starts what works on it beside
+// requests: the indexer of the search, but not for a command beside a server.
+func Open(ctx context.Context, o store.Options) (*Store, error) {
+	db, err := store.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		DB:       db,
+		Accounts: accounts.New(db), Sessions: accounts.NewSessions(db), Factors: accounts.NewFactors(db), Devices: devices.New(db),
+		Rooms: rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
+		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),
+	}
+	if !o.Tool {
+		if err := s.Search.Start(ctx, o.Log); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+	}
+	return s, nil
+}
+
+// Close commits what was accepted and lets go of the database. No other method may be
+// called after it.
+func (s *Store) Close() error {
+	s.Search.Stop()
+	return s.DB.Close()
+}
+
+// Use returns how much room the database takes, and how far the search is behind.
+func (s *Store) Use(ctx context.Context) (domain.StoreUse, error) {
+	u, err := s.DB.Use(ctx)
+	if err != nil {
+		return u, err
+	}
+	u.Unfound, err = s.Search.Unindexed(ctx)
+	return u, err
+}
+
+// Check looks through the whole database for damage: its structure where that
+// can be seen, and the promises of the log.
+func (s *Store) Check(ctx context.Context) error {
+	if err := s.Integrity(ctx); err != nil {
+		return err
+	}
+	return s.Log.Check(ctx)
+}
+
+// Verify checks the SQLite file at path, which no server uses, and whether this
+// program can read it. It is brought to this program's schema for that.
+func Verify(ctx context.Context, path string) error {
+	s, err := Open(ctx, store.Options{Path: path, Tool: true})
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Check(ctx), s.Close())
+}

@@ -1,0 +1,10 @@
+// Package audit has the SQL of the audit log, and of how far its receivers have come.
+package audit
+
+import "github.com/unhidra/unhidra/internal/store"
+
+// A Repository keeps the audit log.
+type Repository struct{ db *store.DB }
+
+// New returns the repository on db.
+func New(db *store.DB) *Repository { return &Repository{db} }

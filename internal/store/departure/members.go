@@ -1,0 +1,113 @@
+package departure
+
+import (
+	"context"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/accounts"
+	"github.com/unhidra/unhidra/internal/store/devices"
+	"github.com/unhidra/unhidra/internal/store/roomlog"
+	"github.com/unhidra/unhidra/internal/store/rooms"
+)
+
+// dropDevices takes the devices of someone who is not in the room any more out
+// of it. e is the event of their own departure.
+func dropDevices(ctx context.Context, t *store.Tx, e domain.Event) error {
+	own, err := devices.In(ctx, t, e.Room, e.Subject.ID)
+	if err != nil {
+		return err
+	}
+	for _, d := range own {
+		gone := domain.Event{Room: e.Room, Type: domain.MemberKicked, Actor: e.Actor, Subject: &d, At: e.At, Detail: &domain.Detail{}}
+		if e.Type == domain.MemberLeft {
+			gone.Type, gone.Actor, gone.Detail = domain.MemberLeft, d, nil
+		}
+		if err := drop(ctx, t, &gone); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drop ends a membership and says so in the log. The member's own devices go as
+// well: nobody reads on through a machine.
+func drop(ctx context.Context, t *store.Tx, e *domain.Event) error {
+	if err := rooms.Remove(ctx, t, e); err != nil {
+		return err
+	}
+	return dropDevices(ctx, t, *e)
+}
+
+// Leave ends user's own membership. The last owner hands over first, unless
+// nobody else is there: then the room is archived.
+func (repo *Repository) Leave(ctx context.Context, user, room string, now time.Time) (e domain.Event, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		e, err = leave(ctx, t, user, room, store.Trim(now))
+		return err
+	})
+	return e, err
+}
+
+func leave(ctx context.Context, t *store.Tx, user, room string, now time.Time) (e domain.Event, err error) {
+	r, m, err := rooms.For(ctx, t, room, user, domain.LeaveRoom, now)
+	if err != nil {
+		return e, err
+	}
+	own, err := devices.In(ctx, t, room, user)
+	if err != nil {
+		return e, err
+	}
+	others := r.Members - 1 - len(own)
+	if m.Role == domain.Owner && others > 0 {
+		return e, domain.Conflict.Errorf("last_owner", "you own this room; hand it over to somebody before you leave")
+	}
+	e = domain.Event{Room: room, Type: domain.MemberLeft, Actor: m.User, Subject: &m.User, At: now}
+	if err := drop(ctx, t, &e); err != nil || others > 0 {
+		return e, err
+	}
+	return e, rooms.Empty(ctx, t, room)
+}
+
+// Kick ends another's membership.
+func (repo *Repository) Kick(ctx context.Context, actor, room, user, reason string, now time.Time) (e domain.Event, err error) {
+	now = store.Trim(now)
+	err = rooms.On(ctx, repo.db, actor, room, user, domain.KickMember, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
+		e = domain.Event{Room: room, Type: domain.MemberKicked, Actor: m.User, Subject: &other.User, At: now, Detail: &domain.Detail{Reason: reason}}
+		return drop(ctx, t, &e)
+	})
+	return e, err
+}
+
+// Ban keeps user out of room; if they are in it, it ends their membership, and
+// the event tells the role that they had.
+func (repo *Repository) Ban(ctx context.Context, actor, room, user, reason string, now time.Time) (e domain.Event, err error) {
+	now = store.Trim(now)
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r, m, err := rooms.For(ctx, t, room, actor, domain.BanMember, now)
+		if err != nil {
+			return err
+		}
+		other, err := rooms.MemberOf(ctx, t, room, user)
+		if err != nil {
+			return err
+		}
+		if err := domain.AllowOn(r, m, other, domain.BanMember, "", now); err != nil {
+			return err
+		}
+		u, err := accounts.Ref(ctx, t, user)
+		if err != nil {
+			return err
+		}
+		if err := rooms.AddBan(ctx, t, room, u, actor, reason, now); err != nil {
+			return err
+		}
+		e = domain.Event{Room: room, Type: domain.MemberBanned, Actor: m.User, Subject: &u, At: now, Detail: &domain.Detail{Reason: reason, Role: other.Role}}
+		if other.Role == domain.Outsider {
+			return roomlog.Append(ctx, t, &e, nil)
+		}
+		return drop(ctx, t, &e)
+	})
+	return e, err
+}

@@ -1,0 +1,244 @@
+package devices
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/accounts"
+	"github.com/unhidra/unhidra/internal/store/naming"
+)
+
+// A device's row in users has its name and stands for it in rooms.
+const deviceColumns = `d.id, u.display_name, d.created_at, d.expires_at, d.revoked_at, o.id, o.kind, o.username, o.display_name, o.avatar`
+
+const deviceTables = `devices d JOIN users u ON u.id = d.id JOIN users o ON o.id = d.owner_id`
+
+type deviceRow struct {
+	d                         domain.Device
+	created, expires, revoked int64
+	owner                     accounts.RefRow
+}
+
+func (r *deviceRow) dest() []any {
+	return append([]any{&r.d.ID, &r.d.Name, &r.created, &r.expires, &r.revoked}, r.owner.Dest()...)
+}
+
+func (r *deviceRow) device() domain.Device {
+	r.d.CreatedAt, r.d.Expires, r.d.RevokedAt, r.d.Owner = store.Time(r.created), store.Time(r.expires), store.Time(r.revoked), r.owner.Ref()
+	return r.d
+}
+
+func devicesWhere(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.Device, error) {
+	rows, err := q.QueryContext(ctx, `SELECT `+deviceColumns+` FROM `+deviceTables+` WHERE `+rest, args...)
+	if err != nil {
+		return nil, err
+	}
+	devices, err := store.Collect(rows, func(rows *sql.Rows) (domain.Device, error) {
+		var r deviceRow
+		err := rows.Scan(r.dest()...)
+		return r.device(), err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return devices, addKeys(ctx, q, devices)
+}
+
+// addKeys gives devices their keys, and when they were last used.
+func addKeys(ctx context.Context, q store.Queryer, devices []domain.Device) error {
+	if len(devices) == 0 {
+		return nil
+	}
+	byID := make(map[string]*domain.Device, len(devices))
+	var ids []string
+	for i := range devices {
+		byID[devices[i].ID] = &devices[i]
+		ids = append(ids, devices[i].ID)
+	}
+	rows, err := q.QueryContext(ctx, `SELECT `+deviceKeyColumns+` FROM device_keys k WHERE k.device_id IN (`+store.Placeholders(1, len(ids))+`) ORDER BY k.created_at DESC, k.id`, store.Args(ids)...)
+	if err != nil {
+		return err
+	}
+	keys, err := store.Collect(rows, scanDeviceKey)
+	for _, k := range keys {
+		d := byID[k.Device]
+		d.Keys = append(d.Keys, k)
+		if k.LastUsed.After(d.LastUsed) {
+			d.LastUsed, d.LastIP = k.LastUsed, k.LastIP
+		}
+	}
+	return err
+}
+
+// CreateDevice keeps a new device with its first key, unless its owner has limit
+// devices that can still connect; a limit of 0 is none.
+func (repo *Repository) CreateDevice(ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, limit int, now time.Time) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		owner := d.Owner.ID
+		if err := mayOwn(ctx, t, owner, limit, now); err != nil {
+			return err
+		}
+		_, err := t.ExecContext(ctx, `INSERT INTO users (id, kind, username, display_name, created_at) VALUES ($1, $2, $1, $3, $4)`,
+			d.ID, domain.KindDevice, d.Name, store.Millis(now))
+		if err != nil {
+			return err
+		}
+		if err := naming.FoldUser(ctx, t, d.ID); err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `INSERT INTO devices (id, owner_id, created_at, expires_at) VALUES ($1, $2, $3, $4)`, d.ID, owner, store.Millis(now), store.Millis(d.Expires))
+		if err != nil {
+			return err
+		}
+		return insertDeviceKey(ctx, t, k, secret)
+	})
+}
+
+// mayOwn holds the owner's row, so that two registrations at once do not both
+// find room for one.
+func mayOwn(ctx context.Context, t *store.Tx, owner string, limit int, now time.Time) error {
+	var kind domain.PrincipalKind
+	err := t.QueryRowContext(ctx, `SELECT kind FROM users WHERE id = $1 AND NOT disabled`+t.ForUpdate(), owner).Scan(&kind)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && kind == domain.KindDevice {
+		return accounts.ErrNoUser()
+	}
+	if err != nil || limit == 0 {
+		return err
+	}
+	var n int
+	err = t.QueryRowContext(ctx, `SELECT count(*) FROM devices WHERE owner_id = $1 AND revoked_at = 0 AND (expires_at = 0 OR expires_at > $2)`, owner, store.Millis(now)).Scan(&n)
+	if err == nil && n >= limit {
+		err = domain.Conflict.Errorf("too_many_devices", "there are %d devices already, which is as many as one person may have; revoke one", n)
+	}
+	return err
+}
+
+// Devices lists devices by id, which is the order in which they were registered,
+// those of owner, or all if it is empty. after is the id of the last one of the
+// page before.
+func (repo *Repository) Devices(ctx context.Context, owner, after string, limit int) ([]domain.Device, error) {
+	return devicesWhere(ctx, repo.db, `($1 = '' OR d.owner_id = $1) AND d.id > $2 ORDER BY d.id LIMIT $3`, owner, after, limit)
+}
+
+// DeviceByID returns a device with its keys.
+func (repo *Repository) DeviceByID(ctx context.Context, id string) (domain.Device, error) {
+	return oneDevice(ctx, repo.db, id)
+}
+
+func oneDevice(ctx context.Context, q store.Queryer, id string) (domain.Device, error) {
+	found, err := devicesWhere(ctx, q, `d.id = $1`, id)
+	if err != nil {
+		return domain.Device{}, err
+	}
+	if len(found) == 0 {
+		return domain.Device{}, errNoDevice()
+	}
+	return found[0], nil
+}
+
+func errNoDevice() error {
+	return domain.NotFound.Errorf("no_device", "there is no such device, or it is not yours")
+}
+
+// ownDevice holds a device of owner, so that what is found out about it stays
+// true until the end of the transaction.
+func ownDevice(ctx context.Context, t *store.Tx, owner, id string) (domain.Device, error) {
+	var n string
+	err := t.QueryRowContext(ctx, `SELECT id FROM devices WHERE id = $1 AND owner_id = $2`+t.ForUpdate(), id, owner).Scan(&n)
+	if errors.Is(err, sql.ErrNoRows) {
+		return domain.Device{}, errNoDevice()
+	}
+	if err != nil {
+		return domain.Device{}, err
+	}
+	return oneDevice(ctx, t, id)
+}
+
+// ChangeDevice changes a device of owner, unless it is revoked.
+func (repo *Repository) ChangeDevice(ctx context.Context, owner, id string, c domain.DeviceChange, now time.Time) (d domain.Device, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if d, err = ownDevice(ctx, t, owner, id); err != nil {
+			return err
+		}
+		if !d.RevokedAt.IsZero() {
+			return errDeviceRevoked()
+		}
+		if c.Name != nil {
+			t.Invalidate()
+			if _, err := t.ExecContext(ctx, `UPDATE users SET display_name = $2 WHERE id = $1`, id, *c.Name); err != nil {
+				return err
+			}
+			if err := naming.FoldUser(ctx, t, id); err != nil {
+				return err
+			}
+		}
+		if c.Expires != nil {
+			if _, err := t.ExecContext(ctx, `UPDATE devices SET expires_at = $2 WHERE id = $1`, id, store.Millis(*c.Expires)); err != nil {
+				return err
+			}
+		}
+		d, err = oneDevice(ctx, t, id)
+		return err
+	})
+	return d, err
+}
+
+func errDeviceRevoked() error {
+	return domain.Conflict.Errorf("device_revoked", "this device is revoked, for good; register it anew")
+}
+
+// RevokeDevice ends a device and its keys for good. It stays in the list, and
+// what it said in rooms stays said. Doing it again changes nothing.
+func (repo *Repository) RevokeDevice(ctx context.Context, id, reason string, now time.Time) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		res, err := t.ExecContext(ctx, `UPDATE devices SET revoked_at = $2, reason = $3 WHERE id = $1 AND revoked_at = 0`, id, store.Millis(now), reason)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		if err := revokeKeys(ctx, t, `device_id = $3`, reason, now, id); err != nil {
+			return err
+		}
+		// Nobody brings it into another room.
+		_, err = t.ExecContext(ctx, `UPDATE users SET disabled = TRUE WHERE id = $1`, id)
+		return err
+	})
+}
+
+// Erase ends all devices of someone whose account is deleted, and leaves of
+// them what their messages point to.
+func Erase(ctx context.Context, t *store.Tx, owner string, now time.Time) error {
+	_, err := t.ExecContext(ctx, `UPDATE devices SET revoked_at = $2, reason = 'account_deleted' WHERE owner_id = $1 AND revoked_at = 0`, owner, store.Millis(now))
+	if err != nil {
+		return err
+	}
+	const theirs = `(SELECT id FROM devices WHERE owner_id = $1)`
+	if _, err := t.ExecContext(ctx, `DELETE FROM device_keys WHERE device_id IN `+theirs, owner); err != nil {
+		return err
+	}
+	t.Invalidate()
+	_, err = t.ExecContext(ctx, `UPDATE users SET display_name = 'Deleted device', folded = '', disabled = TRUE, last_seen_at = $2 WHERE id IN `+theirs, owner, store.Millis(now))
+	return err
+}
+
+// In returns those of owner's devices that are in room.
+func In(ctx context.Context, t *store.Tx, room, owner string) ([]domain.UserRef, error) {
+	rows, err := t.QueryContext(ctx, `SELECT u.id, u.kind, u.username, u.display_name, u.avatar
+		FROM devices d JOIN members m ON m.user_id = d.id AND m.room_id = $1 JOIN users u ON u.id = d.id WHERE d.owner_id = $2 ORDER BY d.id`, room, owner)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, accounts.ScanRef)
+}
+
+// OwnerOf returns whose a device is.
+func OwnerOf(ctx context.Context, q store.Queryer, device string) (owner string, err error) {
+	err = q.QueryRowContext(ctx, `SELECT owner_id FROM devices WHERE id = $1`, device).Scan(&owner)
+	return owner, err
+}

@@ -1,0 +1,170 @@
+package devices
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/accounts"
+)
+
+const deviceKeyColumns = `k.id, k.device_id, k.created_at, k.expires_at, k.revoked_at, k.last_used_at, k.last_ip`
+
+type deviceKeyRow struct {
+	k                               domain.DeviceKey
+	created, expires, revoked, used int64
+}
+
+func (r *deviceKeyRow) dest() []any {
+	return []any{&r.k.ID, &r.k.Device, &r.created, &r.expires, &r.revoked, &r.used, &r.k.LastIP}
+}
+
+func (r *deviceKeyRow) key() domain.DeviceKey {
+	r.k.CreatedAt, r.k.Expires, r.k.RevokedAt, r.k.LastUsed = store.Time(r.created), store.Time(r.expires), store.Time(r.revoked), store.Time(r.used)
+	return r.k
+}
+
+func scanDeviceKey(rows *sql.Rows) (domain.DeviceKey, error) {
+	var r deviceKeyRow
+	err := rows.Scan(r.dest()...)
+	return r.key(), err
+}
+
+func insertDeviceKey(ctx context.Context, t *store.Tx, k domain.DeviceKey, secret domain.DeviceSecret) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO device_keys (id, device_id, hash, pepper, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		k.ID, k.Device, secret.Hash, secret.Pepper, store.Millis(k.CreatedAt), store.Millis(k.Expires))
+	return err
+}
+
+// DeviceLogin returns what is to be known about a key by its id, whether it is
+// still good or not.
+func (repo *Repository) DeviceLogin(ctx context.Context, key string) (l domain.DeviceLogin, err error) {
+	var d deviceRow
+	var k deviceKeyRow
+	dest := append(append(d.dest(), k.dest()...), &l.Secret.Hash, &l.Secret.Pepper, &l.Barred)
+	err = repo.db.QueryRowContext(ctx, `SELECT `+deviceColumns+`, `+deviceKeyColumns+`, k.hash, k.pepper, o.disabled
+		FROM `+deviceTables+` JOIN device_keys k ON k.device_id = d.id WHERE k.id = $1`, key).Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return l, domain.NotFound.Errorf("no_device_key", "there is no such key")
+	}
+	l.Device, l.Key = d.device(), k.key()
+	return l, err
+}
+
+// RotateDeviceKey gives a device of owner another key. Those that it had end at
+// until, if they would not end before; of three, only the two newest stay good.
+func (repo *Repository) RotateDeviceKey(ctx context.Context, owner string, k domain.DeviceKey, secret domain.DeviceSecret, until, now time.Time) (d domain.Device, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if d, err = ownDevice(ctx, t, owner, k.Device); err != nil {
+			return err
+		}
+		if !d.RevokedAt.IsZero() {
+			return errDeviceRevoked()
+		}
+		live := 1 // the new one
+		for _, old := range d.Keys {
+			if old.Ended(now) {
+				continue
+			}
+			if live++; live > domain.MaxDeviceKeys {
+				err = revokeKeys(ctx, t, `id = $3`, "rotated", now, old.ID)
+			} else {
+				_, err = t.ExecContext(ctx, `UPDATE device_keys SET expires_at = $2 WHERE id = $1 AND (expires_at = 0 OR expires_at > $2)`, old.ID, store.Millis(until))
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := insertDeviceKey(ctx, t, k, secret); err != nil {
+			return err
+		}
+		d, err = oneDevice(ctx, t, k.Device)
+		return err
+	})
+	return d, err
+}
+
+func revokeKeys(ctx context.Context, t *store.Tx, which, reason string, now time.Time, arg string) error {
+	_, err := t.ExecContext(ctx, `UPDATE device_keys SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND `+which, store.Millis(now), reason, arg)
+	return err
+}
+
+// RevokeDeviceKey ends one key of a device for good. Doing it again changes
+// nothing.
+func (repo *Repository) RevokeDeviceKey(ctx context.Context, device, key, reason string, now time.Time) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		var n string
+		err := t.QueryRowContext(ctx, `SELECT id FROM device_keys WHERE id = $1 AND device_id = $2`, key, device).Scan(&n)
+		if errors.Is(err, sql.ErrNoRows) {
+			return domain.NotFound.Errorf("no_device_key", "this device has no such key")
+		}
+		if err != nil {
+			return err
+		}
+		return revokeKeys(ctx, t, `id = $3`, reason, now, key)
+	})
+}
+
+// UsedDeviceKeys keeps when and from where keys were last used.
+func (repo *Repository) UsedDeviceKeys(ctx context.Context, uses []domain.DeviceUse) error {
+	if len(uses) == 0 {
+		return nil
+	}
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		for _, u := range uses {
+			_, err := t.ExecContext(ctx, `UPDATE device_keys SET last_used_at = $2, last_ip = $3 WHERE id = $1 AND last_used_at < $2`, u.Key, store.Millis(u.At), u.IP)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// EndedDevices returns the keys and devices that were revoked or expired in a
+// span of time, by whichever server or command.
+func (repo *Repository) EndedDevices(ctx context.Context, since, until time.Time) ([]domain.DeviceEnd, error) {
+	rows, err := repo.db.QueryContext(ctx, `
+		SELECT k.device_id, k.id, k.reason FROM device_keys k WHERE k.revoked_at <> 0 AND k.revoked_at >= $1
+		UNION ALL SELECT k.device_id, k.id, 'expired' FROM device_keys k WHERE k.expires_at <> 0 AND k.expires_at >= $1 AND k.expires_at <= $2
+		UNION ALL SELECT d.id, '', 'expired' FROM devices d WHERE d.expires_at <> 0 AND d.expires_at >= $1 AND d.expires_at <= $2`, store.Millis(since), store.Millis(until))
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, func(rows *sql.Rows) (e domain.DeviceEnd, err error) {
+		err = rows.Scan(&e.Device, &e.Key, &e.Reason)
+		return e, err
+	})
+}
+
+// BarredOwners returns those of owners who are disabled, or do not exist any
+// more.
+func (repo *Repository) BarredOwners(ctx context.Context, owners []string) ([]string, error) {
+	users, err := accounts.ByIDs(ctx, repo.db, owners)
+	if err != nil {
+		return nil, err
+	}
+	good := make(map[string]bool, len(users))
+	for _, u := range users {
+		good[u.ID] = !u.Disabled
+	}
+	var barred []string
+	for _, id := range owners {
+		if !good[id] {
+			barred = append(barred, id)
+		}
+	}
+	return barred, nil
+}
+
+// ForgetDeviceKeys drops the keys that ended before a time, and are of no more
+// interest to anyone.
+func (repo *Repository) ForgetDeviceKeys(ctx context.Context, before time.Time) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		_, err := t.ExecContext(ctx, `DELETE FROM device_keys WHERE revoked_at <> 0 AND revoked_at < $1 OR expires_at <> 0 AND expires_at < $1`, store.Millis(before))
+		return err
+	})
+}

@@ -1,0 +1,125 @@
+package mails
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+const (
+	noticeEvery = 24 * time.Hour // how often a notice of one name may be sent
+	mailsAtMost = 10_000         // wait at a time
+)
+
+// QueueMail keeps a mail until it is sent. With a name in once, it reports false
+// and keeps nothing if a mail of that name was queued in the last 24 hours,
+// by whichever node.
+func (repo *Repository) QueueMail(ctx context.Context, m domain.QueuedMail, once string) (queued bool, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		queued = false
+		if once != "" {
+			res, err := t.ExecContext(ctx, `INSERT INTO mail_notices (name, at) VALUES ($1, $2)
+				ON CONFLICT (name) DO UPDATE SET at = excluded.at WHERE mail_notices.at <= $3`, once, store.Millis(m.Created), store.Millis(m.Created.Add(-noticeEvery)))
+			if err != nil {
+				return err
+			}
+			if n, err := res.RowsAffected(); err != nil || n == 0 {
+				return err
+			}
+		}
+		var waiting int
+		err := t.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM mails WHERE state = 'waiting' LIMIT $1) AS w`, mailsAtMost).Scan(&waiting)
+		if err != nil {
+			return err
+		}
+		if waiting >= mailsAtMost {
+			return domain.Unavailable.Errorf("mail_queue_full", "too many mails wait to be sent; see why the mail server takes none").After(time.Minute)
+		}
+		_, err = t.ExecContext(ctx, `INSERT INTO mails (id, recipient, template, data, created_at, next_at, give_up_at) VALUES ($1, $2, $3, $4, $5, $5, $6)`,
+			m.ID, m.To, m.Template, m.Data, store.Millis(m.Created), store.Millis(m.GiveUp))
+		queued = err == nil
+		return err
+	})
+	return queued, err
+}
+
+// ClaimMail takes the mail that has waited longest and is due, for the time of
+// lease: no other worker, on this node or another, gets it before then. Nil
+// means that none is due.
+func (repo *Repository) ClaimMail(ctx context.Context, lease time.Duration, now time.Time) (*domain.QueuedMail, error) {
+	const due = `SELECT id FROM mails WHERE state = 'waiting' AND next_at <= $1 ORDER BY next_at, id LIMIT 1`
+	var id string
+	// Most of the time none is due: then nothing is written.
+	if err := repo.db.QueryRowContext(ctx, due, store.Millis(now)).Scan(&id); errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	var m domain.QueuedMail
+	var created, giveUp int64
+	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		return t.QueryRowContext(ctx, `UPDATE mails SET next_at = $2, attempts = attempts + 1 WHERE id = (`+due+t.SkipLocked()+`)
+			RETURNING id, recipient, template, data, attempts, created_at, give_up_at`, store.Millis(now), store.Millis(now.Add(lease))).
+			Scan(&m.ID, &m.To, &m.Template, &m.Data, &m.Attempts, &created, &giveUp)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil // another worker was quicker
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.Created, m.GiveUp = store.Time(created), store.Time(giveUp)
+	return &m, nil
+}
+
+// RetryMail lets a claimed mail wait until next. Attempt is the one that it was
+// claimed for: a claim that has passed to another worker is left alone.
+func (repo *Repository) RetryMail(ctx context.Context, id string, attempt int, next time.Time) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		_, err := t.ExecContext(ctx, `UPDATE mails SET next_at = $3 WHERE id = $1 AND attempts = $2 AND state = 'waiting'`, id, attempt, store.Millis(next))
+		return err
+	})
+}
+
+// EndMail records that a mail was sent, or else given up, and drops what it said.
+func (repo *Repository) EndMail(ctx context.Context, id string, sent bool, now time.Time) error {
+	state := "failed"
+	if sent {
+		state = "sent"
+	}
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		_, err := t.ExecContext(ctx, `UPDATE mails SET state = $2, data = $3, ended_at = $4 WHERE id = $1`, id, state, []byte{}, store.Millis(now))
+		return err
+	})
+}
+
+// WaitingMails returns how many mails wait to be sent.
+func (repo *Repository) WaitingMails(ctx context.Context) (n int, err error) {
+	err = repo.db.QueryRowContext(ctx, `SELECT count(*) FROM mails WHERE state = 'waiting'`).Scan(&n)
+	return n, err
+}
+
+// ForgetMails removes the mails that ended before a time, with their addresses,
+// and notices that hold nothing back any more.
+func (repo *Repository) ForgetMails(ctx context.Context, before, now time.Time) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if _, err := t.ExecContext(ctx, `DELETE FROM mails WHERE state <> 'waiting' AND ended_at < $1`, store.Millis(before)); err != nil {
+			return err
+		}
+		_, err := t.ExecContext(ctx, `DELETE FROM mail_notices WHERE at < $1`, store.Millis(now.Add(-noticeEvery)))
+		return err
+	})
+}
+
+// Mails returns what the queue of mails holds, and what was given up lately.
+func (repo *Repository) Mails(ctx context.Context) (m domain.MailState, err error) {
+	var oldest int64
+	err = repo.db.QueryRowContext(ctx, `SELECT COALESCE(SUM(CASE WHEN state = 'waiting' THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN state = 'failed' THEN 1 ELSE 0 END), 0),
+		COALESCE(MIN(CASE WHEN state = 'waiting' THEN created_at END), 0) FROM mails`).Scan(&m.Waiting, &m.Failed, &oldest)
+	m.Oldest = store.Time(oldest)
+	return m, err
+}

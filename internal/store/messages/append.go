@@ -1,0 +1,340 @@
+package messages
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/roomlog"
+	"github.com/unhidra/unhidra/internal/store/rooms"
+)
+
+// appending is one message on its way into the log.
+type appending struct {
+	actor       string
+	draft       domain.Draft
+	mentions    []string // usernames
+	mentionRoom bool
+	now         time.Time
+
+	item   *store.Item  // takes the error, or the event for whoever is told of commits
+	event  domain.Event // the answer
+	repeat bool         // the event was there before
+}
+
+// appendings are the messages of a batch.
+func appendings(items []*store.Item) []*appending {
+	as := make([]*appending, len(items))
+	for i, item := range items {
+		as[i] = item.Value.(*appending)
+	}
+	return as
+}
+
+// AppendMessage gives d the next place in its room's log, and returns its event
+// once it is durable. The same key from the same actor returns the first event
+// again, with repeat true, whatever else the draft says. mentions are usernames
+// that the text names: those who are members are notified. mentionRoom notifies
+// everybody, if the actor's role allows it, and nobody otherwise.
+//
+// An error of ctx means that the message was not kept, on this server; one of the
+// database may leave it open, and asking again with the same key tells.
+func (repo *Repository) AppendMessage(ctx context.Context, actor string, d domain.Draft, mentions []string, mentionRoom bool, now time.Time) (e domain.Event, repeat bool, err error) {
+	a := &appending{actor: actor, draft: d, mentions: mentions, mentionRoom: mentionRoom, now: store.Trim(now)}
+	a.item = &store.Item{Value: a}
+	if err := repo.db.WriteItem(ctx, repo, a.item); err != nil {
+		return domain.Event{}, false, err
+	}
+	return a.event, a.repeat, nil
+}
+
+type place struct{ room, user string }
+
+type actorKey struct{ actor, key string }
+
+func roomOf(a *appending) string { return a.draft.Room }
+
+func placeOf(a *appending) place { return place{a.draft.Room, a.actor} }
+
+func keyOf(a *appending) actorKey { return actorKey{a.actor, a.draft.Key} }
+
+// known is what the database says about a batch of messages before it is appended.
+type known struct {
+	rooms  map[string]*domain.Room
+	places map[place]domain.Member
+}
+
+// WriteBatch implements store.BatchWriter on SQLite. Keys are new but for a few: the
+// first time they are not looked for, and one that is not new is an error.
+func (repo *Repository) WriteBatch(ctx context.Context, t *store.Tx, items []*store.Item, again bool) error {
+	as := appendings(items)
+	k, err := cached(ctx, t, as)
+	if err != nil {
+		return err
+	}
+	fresh, err := placeAll(ctx, t, as, k, again)
+	if err != nil {
+		return err
+	}
+	if err := insertMessages(ctx, t, fresh); err != nil {
+		return err
+	}
+	return raiseHeads(ctx, t, fresh)
+}
+
+// placeAll decides on messages, and returns those that are to be written. With keyed
+// it looks for their keys in the log first.
+func placeAll(ctx context.Context, t *store.Tx, as []*appending, known *known, keyed bool) (fresh []*appending, err error) {
+	var earlier map[actorKey]roomlog.Position
+	if keyed {
+		if earlier, err = earlierOf(ctx, t, as); err != nil {
+			return nil, err
+		}
+	}
+	var repeated, refused []*appending
+	first := make(map[actorKey]*appending, len(as))
+	for _, a := range as {
+		k := keyOf(a)
+		a.item.Err, a.item.Events, a.repeat = nil, nil, false
+		if at, ok := earlier[k]; ok {
+			a.item.Err = found(ctx, t, a, at)
+			continue
+		}
+		if first[k] != nil {
+			repeated = append(repeated, a)
+			continue
+		}
+		if a.item.Err = placeOne(ctx, t, a, known.rooms[a.draft.Room], known.places[placeOf(a)]); a.item.Err != nil {
+			refused = append(refused, a)
+			continue
+		}
+		first[k] = a
+		fresh = append(fresh, a)
+		a.item.Events = []domain.Event{a.event}
+	}
+	for _, a := range repeated {
+		a.event, a.repeat = first[keyOf(a)].event, true
+	}
+	if keyed || len(refused) == 0 {
+		return fresh, nil
+	}
+	return fresh, recall(ctx, t, refused)
+}
+
+// recall answers those that were refused and yet are in the log already.
+func recall(ctx context.Context, t *store.Tx, as []*appending) error {
+	earlier, err := earlierOf(ctx, t, as)
+	if err != nil {
+		return err
+	}
+	for _, a := range as {
+		if at, ok := earlier[keyOf(a)]; ok {
+			a.item.Err = found(ctx, t, a, at)
+		}
+	}
+	return nil
+}
+
+// placeOne decides on one message, and gives it its number.
+func placeOne(ctx context.Context, t *store.Tx, a *appending, room *domain.Room, m domain.Member) error {
+	if room == nil {
+		return domain.ErrNoRoom()
+	}
+	if err := domain.Allow(*room, m, domain.SendMessage, a.now); err != nil {
+		return err
+	}
+	msg := domain.Message{
+		Room: room.ID, Sender: m.User, Key: a.draft.Key, ContentType: a.draft.ContentType, Text: a.draft.Text, At: a.now,
+	}
+	if msg.ContentType == "" {
+		msg.ContentType = domain.ContentMarkdown
+	}
+	if a.draft.ReplyTo != 0 {
+		quotes, err := roomlog.Quotes(ctx, t, room.ID, []int64{a.draft.ReplyTo})
+		if err != nil {
+			return err
+		}
+		if msg.ReplyTo = quotes[a.draft.ReplyTo]; msg.ReplyTo == nil {
+			return domain.InvalidField("/reply_to", "there is no message %d in this room", a.draft.ReplyTo)
+		}
+	}
+	msg.MentionsRoom = a.mentionRoom && domain.Allow(*room, m, domain.MentionRoom, a.now) == nil
+	ids, err := mentioned(ctx, t, room.ID, a.mentions)
+	if err != nil {
+		return err
+	}
+	msg.Mentions = ids
+	room.Head++
+	room.LastAt = a.now
+	msg.Seq = room.Head
+	a.event = domain.Event{Room: room.ID, Seq: msg.Seq, Type: domain.MessageCreated, Actor: m.User, At: a.now, Message: &msg}
+	return nil
+}
+
+// found answers a repeated key with the event that it led to.
+func found(ctx context.Context, t *store.Tx, a *appending, p roomlog.Position) error {
+	events, err := roomlog.Where(ctx, t, `e.room_id = $1 AND e.seq = $2`, p.Room, p.Seq)
+	if err != nil {
+		return err
+	}
+	a.event, a.repeat = events[0], true
+	return nil
+}
+
+// roomsOf adds the rooms of ids that there are.
+func roomsOf(ctx context.Context, t *store.Tx, ids []string, to map[string]*domain.Room) error {
+	ids = store.Padded(ids)
+	rows, err := t.QueryContext(ctx, `SELECT `+rooms.Columns+` FROM rooms r WHERE id IN (`+store.Placeholders(1, len(ids))+`)`, store.Args(ids)...)
+	if err != nil {
+		return err
+	}
+	rooms, err := store.Collect(rows, rooms.Scan)
+	for i := range rooms {
+		to[rooms[i].ID] = &rooms[i]
+	}
+	return err
+}
+
+// placesOf adds the places that somebody has.
+func placesOf(ctx context.Context, t *store.Tx, ps []place, to map[place]domain.Member) error {
+	ps = store.Padded(ps)
+	args := make([]any, 0, 2*len(ps))
+	for _, p := range ps {
+		args = append(args, p.room, p.user)
+	}
+	rows, err := t.QueryContext(ctx, `WITH v (room_id, user_id) AS (VALUES `+t.Rows(len(ps), 2)+`)
+		SELECT `+rooms.MemberColumns+` FROM v CROSS JOIN members m JOIN users u ON u.id = m.user_id
+		WHERE m.room_id = v.room_id AND m.user_id = v.user_id`, args...)
+	if err != nil {
+		return err
+	}
+	members, err := store.Collect(rows, rooms.ScanMember)
+	for _, m := range members {
+		to[place{m.Room, m.User.ID}] = m
+	}
+	return err
+}
+
+// earlierOf finds the keys of messages that are in the log already.
+func earlierOf(ctx context.Context, t *store.Tx, as []*appending) (map[actorKey]roomlog.Position, error) {
+	keys := store.Padded(distinct(as, keyOf))
+	args := make([]any, 0, 2*len(keys))
+	for _, k := range keys {
+		args = append(args, k.actor, k.key)
+	}
+	// So that both databases look each key up, instead of reading all that the actors
+	// ever wrote; the index holds only rows with a key.
+	rows, err := t.QueryContext(ctx, `WITH v (actor_id, key) AS (VALUES `+t.Rows(len(keys), 2)+`)
+		SELECT e.actor_id, e.key, e.room_id, e.seq FROM v JOIN events e ON e.pos =
+			(SELECT pos FROM events WHERE actor_id = v.actor_id AND key = v.key AND key IS NOT NULL LIMIT 1)`, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	found := make(map[actorKey]roomlog.Position)
+	for rows.Next() {
+		var k actorKey
+		var p roomlog.Position
+		if err := rows.Scan(&k.actor, &k.key, &p.Room, &p.Seq); err != nil {
+			return nil, err
+		}
+		found[k] = p
+	}
+	return found, rows.Err()
+}
+
+// mentioned returns the ids of those members of room whom names name.
+func mentioned(ctx context.Context, t *store.Tx, room string, names []string) ([]string, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	rows, err := t.QueryContext(ctx, `SELECT u.id FROM users u JOIN members m ON m.user_id = u.id AND m.room_id = $1
+		WHERE u.username IN (`+store.Placeholders(2, len(names))+`) ORDER BY u.id`, append([]any{room}, store.Args(names)...)...)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, store.ScanString)
+}
+
+const insertWidth = 12
+
+// insertMessages writes new messages, many rows to a statement.
+func insertMessages(ctx context.Context, t *store.Tx, as []*appending) error {
+	for part := range store.Chunks(as) {
+		args := make([]any, 0, insertWidth*len(part))
+		for _, a := range part {
+			m := a.event.Message
+			args = append(args, m.Room, m.Seq, domain.MessageCreated, m.Sender.ID, store.Millis(m.At), m.Key,
+				orNull(m.ContentType, domain.ContentMarkdown), m.Text, replyTo(m), strings.Join(m.Mentions, " "), m.MentionsRoom, 0)
+		}
+		_, err := t.ExecContext(ctx, `INSERT INTO events
+			(room_id, seq, type, actor_id, at, key, content_type, text, reply_to, mentions, mention_room, edits)
+			VALUES `+t.Rows(len(part), insertWidth), args...)
+		if err != nil {
+			return fmt.Errorf("append messages: %w", err)
+		}
+	}
+	for _, a := range as {
+		if err := insertMentions(ctx, t, a.event.Message); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insertMentions(ctx context.Context, t *store.Tx, m *domain.Message) error {
+	for _, user := range m.Mentions {
+		_, err := t.ExecContext(ctx, `INSERT INTO mentions (user_id, room_id, seq) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, user, m.Room, m.Seq)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func raiseHeads(ctx context.Context, t *store.Tx, as []*appending) error {
+	for room, e := range headsOf(as) {
+		if _, err := t.ExecContext(ctx, raiseHead, room, e.Seq, store.Millis(e.At)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// headsOf returns the last event of each room.
+func headsOf(as []*appending) map[string]domain.Event {
+	heads := make(map[string]domain.Event)
+	for _, a := range as {
+		heads[a.event.Room] = a.event
+	}
+	return heads
+}
+
+func orNull(v, def string) any {
+	if v == def {
+		return nil
+	}
+	return v
+}
+
+func replyTo(m *domain.Message) any {
+	if m.ReplyTo == nil {
+		return nil
+	}
+	return m.ReplyTo.Seq
+}
+
+func distinct[K comparable](as []*appending, key func(*appending) K) []K {
+	seen := make(map[K]bool, len(as))
+	var keys []K
+	for _, a := range as {
+		if k := key(a); !seen[k] {
+			seen[k] = true
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}

@@ -1,0 +1,162 @@
+package messages
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/rooms"
+)
+
+// PipelineBatch implements store.BatchWriter on PostgreSQL, in two round trips: one
+// that opens a transaction and reads all that decides on the batch, with the rooms
+// locked, and one that writes and commits. Columns go as arrays, so that a batch of any
+// size is the same few statements.
+func (repo *Repository) PipelineBatch(ctx context.Context, t *store.Tx, items []*store.Item, again bool, written func()) error {
+	as := appendings(items)
+	known, err := lockAndRead(ctx, t, as)
+	if err != nil {
+		return err
+	}
+	fresh, err := placeAll(ctx, t, as, known, again)
+	if err != nil {
+		return err
+	}
+	return writeAndCommit(ctx, t, fresh, written)
+}
+
+// lockAndRead opens a transaction, locks the rooms of messages in the order of their ids, so
+// that two servers never wait for each other in a circle, and reads what the places
+// were once nobody else could change them.
+func lockAndRead(ctx context.Context, t *store.Tx, as []*appending) (*known, error) {
+	ids := distinct(as, roomOf)
+	slices.Sort(ids)
+	var in, who []string
+	for _, p := range distinct(as, placeOf) {
+		in, who = append(in, p.room), append(who, p.user)
+	}
+	b := &pgx.Batch{}
+	b.Queue(`BEGIN`)
+	b.Queue(`SELECT `+rooms.Columns+` FROM rooms r WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE`, ids)
+	b.Queue(`SELECT `+rooms.MemberColumns+` FROM unnest($1::text[], $2::text[]) v (room_id, user_id)
+		JOIN members m ON m.room_id = v.room_id AND m.user_id = v.user_id JOIN users u ON u.id = m.user_id`, in, who)
+	k := &known{rooms: make(map[string]*domain.Room), places: make(map[place]domain.Member)}
+	err := t.Pipeline(ctx, b, func() {}, func(results pgx.BatchResults) error {
+		if _, err := results.Exec(); err != nil {
+			return err
+		}
+		return errors.Join(each(results, k.addRoom), each(results, k.addPlace))
+	})
+	return k, err
+}
+
+// each reads the rows of the next answer.
+func each(results pgx.BatchResults, add func(pgx.Rows) error) error {
+	rows, err := results.Query()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := add(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (k *known) addRoom(rows pgx.Rows) error {
+	var row rooms.Row
+	err := rows.Scan(row.Dest()...)
+	r := row.Value()
+	k.rooms[r.ID] = &r
+	return err
+}
+
+func (k *known) addPlace(rows pgx.Rows) error {
+	m, err := rooms.ScanMember(rows)
+	k.places[place{m.Room, m.User.ID}] = m
+	return err
+}
+
+// writeAndCommit writes messages and commits.
+func writeAndCommit(ctx context.Context, t *store.Tx, as []*appending, written func()) error {
+	b := &pgx.Batch{}
+	if len(as) > 0 {
+		queueMessages(b, as)
+		queueMentions(b, as)
+		queueHeads(b, as)
+	}
+	b.Queue(`COMMIT`)
+	return t.Pipeline(ctx, b, written, func(results pgx.BatchResults) error {
+		var tag pgconn.CommandTag
+		for range b.Len() {
+			var err error
+			if tag, err = results.Exec(); err != nil {
+				return fmt.Errorf("append messages: %w", err)
+			}
+		}
+		if tag.String() != "COMMIT" {
+			return fmt.Errorf("append messages: the database answered %q to a commit", tag)
+		}
+		return nil
+	})
+}
+
+// queueMessages writes the messages, and that they are to be indexed.
+func queueMessages(b *pgx.Batch, as []*appending) {
+	n := len(as)
+	rooms, actors, keys, texts, mentions := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	seqs, ats, mentionRoom := make([]int64, n), make([]int64, n), make([]bool, n)
+	types, replies := make([]*string, n), make([]*int64, n)
+	for i, a := range as {
+		m := a.event.Message
+		rooms[i], seqs[i], actors[i], ats[i], keys[i], texts[i] = m.Room, m.Seq, m.Sender.ID, store.Millis(m.At), m.Key, m.Text
+		mentions[i], mentionRoom[i] = strings.Join(m.Mentions, " "), m.MentionsRoom
+		if m.ContentType != domain.ContentMarkdown {
+			types[i] = &m.ContentType
+		}
+		if m.ReplyTo != nil {
+			replies[i] = &m.ReplyTo.Seq
+		}
+	}
+	b.Queue(`WITH e AS (INSERT INTO events (room_id, seq, type, actor_id, at, key, content_type, text, reply_to, mentions, mention_room)
+			SELECT room_id, seq, '`+string(domain.MessageCreated)+`', actor_id, at, key, content_type, text, reply_to, mentions, mention_room
+			FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::boolean[])
+				AS v (room_id, seq, actor_id, at, key, content_type, text, reply_to, mentions, mention_room)
+			RETURNING pos)
+		INSERT INTO unindexed (pos) SELECT array_agg(pos) FROM e`,
+		rooms, seqs, actors, ats, keys, types, texts, replies, mentions, mentionRoom)
+}
+
+func queueMentions(b *pgx.Batch, as []*appending) {
+	var users, rooms []string
+	var seqs []int64
+	for _, a := range as {
+		m := a.event.Message
+		for _, user := range m.Mentions {
+			users, rooms, seqs = append(users, user), append(rooms, m.Room), append(seqs, m.Seq)
+		}
+	}
+	if len(users) > 0 {
+		b.Queue(`INSERT INTO mentions (user_id, room_id, seq) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[]) ON CONFLICT DO NOTHING`, users, rooms, seqs)
+	}
+}
+
+func queueHeads(b *pgx.Batch, as []*appending) {
+	heads := headsOf(as)
+	var seqs, ats []int64
+	rooms := slices.Sorted(maps.Keys(heads))
+	for _, room := range rooms {
+		seqs, ats = append(seqs, heads[room].Seq), append(ats, store.Millis(heads[room].At))
+	}
+	b.Queue(`UPDATE rooms SET head = v.head, last_at = v.last_at FROM unnest($1::text[], $2::bigint[], $3::bigint[]) v (id, head, last_at) WHERE rooms.id = v.id`, rooms, seqs, ats)
+}

@@ -1,0 +1,33 @@
+package messages
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+// A table that names messages by room and number loses its rows with them:
+// whoever adds one says so in besides.
+func TestEveryTableOfMessagesIsPurged(t *testing.T) {
+	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "test.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	rows, err := db.QueryContext(t.Context(), `SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c
+		WHERE m.type = 'table' AND c.name IN ('room_id', 'seq') GROUP BY m.name HAVING count(*) = 2 ORDER BY m.name`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := store.Collect(rows, store.ScanString)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := append([]string{"events", "held_texts"}, besides...) // held_texts end with the hold
+	slices.Sort(want)
+	if !slices.Equal(found, want) {
+		t.Errorf("tables with room_id and seq: %v; purged are %v", found, want)
+	}
+}

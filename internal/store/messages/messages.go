@@ -1,0 +1,172 @@
+package messages
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/roomlog"
+	"github.com/unhidra/unhidra/internal/store/rooms"
+	"github.com/unhidra/unhidra/internal/store/search"
+)
+
+// messageFor reads a message inside a write, with its room locked, and the
+// place of the one who wants to change it.
+func messageFor(ctx context.Context, t *store.Tx, actor, room string, seq int64, now time.Time) (domain.Room, domain.Member, *domain.Message, error) {
+	r, m, err := rooms.For(ctx, t, room, actor, domain.ReadRoom, now)
+	if err != nil {
+		return r, m, nil, err
+	}
+	msg, err := roomlog.Message(ctx, t, room, seq)
+	return r, m, msg, err
+}
+
+// EditMessage gives actor's own message a new text; the earlier one is kept as
+// a version. The same text again changes nothing and returns the last event.
+func (repo *Repository) EditMessage(ctx context.Context, actor, room string, seq int64, text string, mentions []string, mentionRoom bool, now time.Time) (e domain.Event, err error) {
+	now = store.Trim(now)
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r, m, msg, err := messageFor(ctx, t, actor, room, seq, now)
+		if err != nil {
+			return err
+		}
+		if msg.Sender.ID != actor {
+			return domain.Forbidden.Errorf("not_yours", "you can only edit your own messages")
+		}
+		if err := domain.Allow(r, m, domain.EditOwn, now); err != nil {
+			return err
+		}
+		if !msg.DeletedAt.IsZero() {
+			return domain.Conflict.Errorf("message_deleted", "this message was deleted")
+		}
+		written := msg.At
+		if !msg.EditedAt.IsZero() {
+			written = msg.EditedAt
+		}
+		_, err = t.ExecContext(ctx, `INSERT INTO versions (room_id, seq, version, text, at) VALUES ($1, $2, $3, $4, $5)`, room, seq, msg.Edits, msg.Text, store.Millis(written))
+		if err != nil {
+			return err
+		}
+		msg.Text, msg.EditedAt, msg.Edits = text, now, msg.Edits+1
+		msg.MentionsRoom = mentionRoom && domain.Allow(r, m, domain.MentionRoom, now) == nil
+		if msg.Mentions, err = mentioned(ctx, t, room, mentions); err != nil {
+			return err
+		}
+		e = domain.Event{Room: room, Type: domain.MessageEdited, Actor: m.User, At: now, Message: msg}
+		return change(ctx, t, &e)
+	})
+	return e, err
+}
+
+// DeleteMessage leaves a tombstone in place of a message: its text, its earlier
+// versions and its place in the search index are gone with the same commit. Of a
+// room under a legal hold they are kept for the record, where nobody sees them.
+func (repo *Repository) DeleteMessage(ctx context.Context, actor, room string, seq int64, now time.Time) (e domain.Event, err error) {
+	now = store.Trim(now)
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r, m, msg, err := messageFor(ctx, t, actor, room, seq, now)
+		if err != nil {
+			return err
+		}
+		need := domain.DeleteAny
+		if msg.Sender.ID == actor {
+			need = domain.DeleteOwn
+		}
+		if err := domain.Allow(r, m, need, now); err != nil {
+			return err
+		}
+		if !msg.DeletedAt.IsZero() {
+			return domain.Conflict.Errorf("message_deleted", "this message was deleted already")
+		}
+		if !r.HeldAt.IsZero() {
+			if err := hold(ctx, t, msg, actor, now); err != nil {
+				return err
+			}
+		}
+		if _, err := t.ExecContext(ctx, `DELETE FROM versions WHERE room_id = $1 AND seq = $2`, room, seq); err != nil {
+			return err
+		}
+		*msg = domain.Message{
+			Room: room, Seq: seq, Sender: msg.Sender, Key: msg.Key, ContentType: msg.ContentType, ReplyTo: msg.ReplyTo,
+			At: msg.At, EditedAt: msg.EditedAt, Edits: msg.Edits, DeletedAt: now,
+		}
+		e = domain.Event{Room: room, Type: domain.MessageDeleted, Actor: m.User, At: now, Message: msg}
+		return change(ctx, t, &e)
+	})
+	return e, err
+}
+
+// change writes a message as e has it, and appends e.
+func change(ctx context.Context, t *store.Tx, e *domain.Event) error {
+	m := e.Message
+	var text any
+	if m.DeletedAt.IsZero() {
+		text = m.Text
+	}
+	_, err := t.ExecContext(ctx, `UPDATE events SET text = $3, mentions = $4, mention_room = $5, edited_at = $6, edits = $7, deleted_at = $8
+		WHERE room_id = $1 AND seq = $2`, m.Room, m.Seq, text, joined(m.Mentions), m.MentionsRoom, store.Millis(m.EditedAt), m.Edits, store.Millis(m.DeletedAt))
+	if err != nil {
+		return err
+	}
+	if _, err := t.ExecContext(ctx, `DELETE FROM mentions WHERE room_id = $1 AND seq = $2`, m.Room, m.Seq); err != nil {
+		return err
+	}
+	if err := insertMentions(ctx, t, m); err != nil {
+		return err
+	}
+	if err := search.Update(ctx, t, m); err != nil {
+		return err
+	}
+	return roomlog.Append(ctx, t, e, m.Seq)
+}
+
+// MarkRead moves user's read mark forward to seq, at most to the room's head. A
+// mark never moves back.
+func (repo *Repository) MarkRead(ctx context.Context, user, room string, seq int64, now time.Time) (mark domain.ReadMark, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r, err := rooms.ByID(ctx, t, room, "")
+		if err != nil {
+			return err
+		}
+		m, err := rooms.MemberOf(ctx, t, room, user)
+		if err != nil {
+			return err
+		}
+		if err := domain.Allow(r, m, domain.ReadRoom, now); err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, raiseRead, room, user, min(seq, r.Head))
+		if err != nil {
+			return err
+		}
+		mark = domain.ReadMark{Room: room}
+		err = t.QueryRowContext(ctx, `SELECT read_seq FROM members WHERE room_id = $1 AND user_id = $2`, room, user).Scan(&mark.Seq)
+		if err != nil {
+			return err
+		}
+		mark.Unread, mark.Mentions, err = roomlog.Unread(ctx, t, user, room, mark.Seq)
+		return err
+	})
+	return mark, err
+}
+
+// joined is how a message's mentions are kept.
+func joined(ids []string) string { return strings.Join(ids, " ") }
+
+// hold keeps the texts of a message that is about to be deleted.
+func hold(ctx context.Context, t *store.Tx, m *domain.Message, by string, now time.Time) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO held_texts (room_id, seq, version, text, at, by_id, deleted_at)
+		SELECT room_id, seq, version, text, at, $3, $4 FROM versions WHERE room_id = $1 AND seq = $2`, m.Room, m.Seq, by, store.Millis(now))
+	if err != nil {
+		return err
+	}
+	written := m.At
+	if !m.EditedAt.IsZero() {
+		written = m.EditedAt
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO held_texts (room_id, seq, version, text, at, by_id, deleted_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		m.Room, m.Seq, m.Edits, m.Text, store.Millis(written), by, store.Millis(now))
+	return err
+}

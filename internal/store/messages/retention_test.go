@@ -1,0 +1,434 @@
+package messages_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/fulltext"
+	"github.com/unhidra/unhidra/internal/store/all"
+	"github.com/unhidra/unhidra/internal/testkit"
+)
+
+// keepLines is a step that leaves the newest lines of a room, whatever their age.
+func keepLines(t *testing.T, db *all.Store, room string, lines, limit int) domain.PurgeStep {
+	t.Helper()
+	to, err := db.Messages.LineBefore(t.Context(), room, lines)
+	if err != nil {
+		t.Error(err)
+	}
+	return domain.PurgeStep{To: to, Spared: time.Now().Add(time.Hour), Limit: limit}
+}
+
+func floor(t *testing.T, db *all.Store, room string) int64 {
+	t.Helper()
+	r, err := db.Rooms.Room(t.Context(), room)
+	if err != nil {
+		t.Error(err)
+	}
+	return r.Floor
+}
+
+func find(t *testing.T, db *all.Store, user, q string) (seqs []int64) {
+	t.Helper()
+	query, err := fulltext.Parse(q, time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hits, _, err := db.Search.Search(t.Context(), user, query, domain.Newest, domain.SearchCursor{}, 1000)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, h := range hits {
+		seqs = append(seqs, h.Message.Seq)
+	}
+	return seqs
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within half a minute: %s", what)
+		}
+	}
+}
+
+// What goes is gone everywhere: the log, earlier texts, mentions, the search
+// index and the counts of what is unread; what stays is as it was.
+func TestPurge(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx := t.Context()
+		room := testkit.Room(t, db, 2) // 1: created, 2 and 3: joined
+		for i := 4; i <= 13; i++ {
+			d := domain.Draft{Room: room, Key: fmt.Sprint(i), Text: fmt.Sprintf("needle %d", i)}
+			if i == 13 {
+				d.ReplyTo = 5
+			}
+			if _, _, err := db.Messages.AppendMessage(ctx, testkit.UserID(0), d, []string{"user1"}, false, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := db.Messages.EditMessage(ctx, testkit.UserID(0), room, 5, "needle five", nil, false, time.Now()); err != nil { // 14
+			t.Fatal(err)
+		}
+		eventually(t, "all are found", func() bool { return len(find(t, db, testkit.UserID(1), "needle")) == 10 })
+		if _, err := db.Messages.MarkRead(ctx, testkit.UserID(1), room, 4, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+
+		p, err := db.Messages.Purge(ctx, room, domain.PurgeStep{Before: time.Now().Add(-time.Hour), Limit: 100})
+		if err != nil || p.Events != 0 || p.Floor != 0 {
+			t.Fatalf("nothing is that old: %+v, %v", p, err)
+		}
+		p, err = db.Messages.Purge(ctx, room, domain.PurgeStep{To: 9, Spared: time.Now().Add(-time.Hour), Limit: 100})
+		if err != nil || p.Events != 0 {
+			t.Fatalf("what is new is spared: %+v, %v", p, err)
+		}
+		// Three lines newer than 10 stay: 11, 12 and 13.
+		p, err = db.Messages.Purge(ctx, room, keepLines(t, db, room, 3, 6))
+		if err != nil || p.Events != 6 || p.Floor != 6 || !p.More {
+			t.Fatalf("first step: %+v, %v", p, err)
+		}
+		p, err = db.Messages.Purge(ctx, room, keepLines(t, db, room, 3, 6))
+		if err != nil || p.Floor != 10 || p.More {
+			t.Fatalf("second step: %+v, %v", p, err)
+		}
+
+		events, err := db.Log.Replay(ctx, room, 0, 100)
+		if err != nil || len(events) != 4 || events[0].Seq != 11 || events[3].Type != domain.MessageEdited {
+			t.Fatalf("%d events are left, %v", len(events), err)
+		}
+		if m := events[3].Message; m != nil {
+			t.Errorf("an edit of a message that is gone shows %+v", m)
+		}
+		if q := events[2].Message.ReplyTo; q == nil || q.Seq != 5 || !q.Deleted || q.Excerpt != "" {
+			t.Errorf("the reply quotes %+v", q)
+		}
+		if got := find(t, db, testkit.UserID(1), "needle"); fmt.Sprint(got) != "[13 12 11]" {
+			t.Errorf("found %v", got)
+		}
+		if v, err := db.Log.Versions(ctx, room, 5); err != nil || len(v) != 0 {
+			t.Errorf("earlier texts: %v, %v", v, err)
+		}
+		if _, err := db.Log.MessageAt(ctx, room, 10); domain.CodeOf(err) != "no_message" {
+			t.Errorf("a message that is gone: %v", err)
+		}
+		s, err := db.Rooms.RoomState(ctx, testkit.UserID(1), room)
+		if err != nil || s.Unread != 3 || s.Mentions != 3 || s.Room.Floor != 10 || s.Room.Head != 14 {
+			t.Errorf("state %+v, %v", s, err)
+		}
+		if err := db.Check(ctx); err != nil {
+			t.Error(err)
+		}
+		if _, err := db.Messages.EditMessage(ctx, testkit.UserID(0), room, 6, "late", nil, false, time.Now()); domain.CodeOf(err) != "no_message" {
+			t.Errorf("an edit of a message that is gone: %v", err)
+		}
+
+		// Everything goes; numbers go on.
+		p, err = db.Messages.Purge(ctx, room, domain.PurgeStep{Before: time.Now().Add(time.Hour), Limit: 100})
+		if err != nil || p.Floor != 14 {
+			t.Fatalf("all: %+v, %v", p, err)
+		}
+		if err := db.Check(ctx); err != nil {
+			t.Error(err)
+		}
+		if e := testkit.Say(t, db, testkit.UserID(0), room, "again", "needle again"); e.Seq != 15 {
+			t.Errorf("the next number is %d", e.Seq)
+		}
+		eventually(t, "what comes after is found", func() bool { return fmt.Sprint(find(t, db, testkit.UserID(1), "needle")) == "[15]" })
+	})
+}
+
+// Purging beside appends, edits, deletions, replays and searches: whoever reads
+// gets an unbroken stretch of the log or is beyond the floor, and in the end what
+// is kept is exactly what was acknowledged after the floor.
+func TestPurgeRaces(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		t.Logf("seed %d", seed)
+		const writers, each, keep = 4, 120, 60
+		room := testkit.Room(t, db, writers+1)
+		reader := testkit.UserID(writers)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		var writing, watching sync.WaitGroup
+		var mu sync.Mutex
+		now := make(map[int64]string) // what each acknowledged message says; "" once deleted
+		for w := range writers {
+			rng := rand.New(rand.NewPCG(seed, uint64(w)))
+			writing.Go(func() {
+				var mine []int64
+				for i := range each {
+					text := fmt.Sprintf("needle w%d i%d", w, i)
+					e, _, err := db.Messages.AppendMessage(ctx, testkit.UserID(w), domain.Draft{Room: room, Key: fmt.Sprint("k", i), Text: text}, []string{fmt.Sprint("user", writers)}, false, time.Now())
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					mine = append(mine, e.Seq)
+					mu.Lock()
+					now[e.Seq] = text
+					mu.Unlock()
+					seq := mine[rng.IntN(len(mine))]
+					if rng.IntN(2) == 0 {
+						seq = mine[max(0, len(mine)-1-rng.IntN(keep/writers*2))] // near the floor
+					}
+					switch rng.IntN(5) {
+					case 0:
+						text = fmt.Sprintf("needle w%d edit%d", w, i)
+						_, err = db.Messages.EditMessage(ctx, testkit.UserID(w), room, seq, text, nil, false, time.Now())
+					case 1:
+						text = ""
+						_, err = db.Messages.DeleteMessage(ctx, testkit.UserID(w), room, seq, time.Now())
+					default:
+						continue
+					}
+					switch domain.CodeOf(err) {
+					case "no_message", "message_deleted":
+					case "":
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						mu.Lock()
+						now[seq] = text
+						mu.Unlock()
+					default:
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		until := func(fn func()) {
+			watching.Go(func() {
+				for ctx.Err() == nil && !t.Failed() {
+					fn()
+				}
+			})
+		}
+		var purged atomic.Int64
+		for range 2 { // as two nodes would
+			until(func() {
+				p, err := db.Messages.Purge(t.Context(), room, keepLines(t, db, room, keep, 7)) // not ctx, which would leave open what went
+				if err != nil {
+					t.Error(err)
+				}
+				purged.Add(int64(p.Events))
+			})
+		}
+		until(func() {
+			after := floor(t, db, room)
+			events, err := db.Log.Replay(t.Context(), room, after, 50)
+			if err != nil || len(events) == 0 {
+				return
+			}
+			for i, e := range events {
+				if e.Seq != events[0].Seq+int64(i) {
+					t.Errorf("%d follows on %d", e.Seq, events[0].Seq+int64(i)-1)
+				}
+			}
+			if first := events[0].Seq; first != after+1 && floor(t, db, room) < first-1 {
+				t.Errorf("a reader who has %d gets %d, with a floor of %d", after, first, floor(t, db, room))
+			}
+		})
+		last := int64(0)
+		until(func() {
+			for _, seq := range find(t, db, reader, "needle") {
+				if seq < last {
+					t.Errorf("%d was found after the floor was at %d", seq, last)
+				}
+			}
+			last = floor(t, db, room) // what is searched for later is after it
+			if _, err := db.Messages.MarkRead(t.Context(), reader, room, last, time.Now()); err != nil {
+				t.Error(err)
+			}
+		})
+		writing.Wait()
+		stop()
+		watching.Wait()
+		if t.Failed() {
+			return
+		}
+		for p, err := (domain.Purged{More: true}), error(nil); p.More; {
+			if p, err = db.Messages.Purge(t.Context(), room, keepLines(t, db, room, keep, 7)); err != nil {
+				t.Fatal(err)
+			}
+			purged.Add(int64(p.Events))
+		}
+
+		r, err := db.Rooms.Room(t.Context(), room)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if purged.Load() != r.Floor || r.Floor == 0 {
+			t.Errorf("%d events went in steps, the floor is %d", purged.Load(), r.Floor)
+		}
+		if err := db.Check(t.Context()); err != nil {
+			t.Error(err)
+		}
+		kept, lines := replay(t, db, room, r.Floor, lines{}), 0
+		want := make(map[int64]bool)
+		for seq, text := range now {
+			if seq <= r.Floor {
+				continue
+			}
+			lines++
+			if m, ok := kept[seq]; !ok || m.Text != text {
+				t.Errorf("message %d says %q, was acknowledged as %q", seq, m.Text, text)
+			}
+			if text != "" {
+				want[seq] = true
+			}
+		}
+		if lines != keep {
+			t.Errorf("%d lines are kept, want %d", lines, keep)
+		}
+		eventually(t, "exactly what is kept is found", func() bool {
+			found := find(t, db, reader, "needle")
+			for _, seq := range found {
+				if !want[seq] {
+					t.Fatalf("found %d, of which nothing is kept", seq)
+				}
+			}
+			return len(found) == len(want)
+		})
+		mark, err := db.Messages.MarkRead(t.Context(), reader, room, r.Floor, time.Now())
+		if err != nil || mark.Unread != len(want) {
+			t.Errorf("%d unread after the floor, want %d, %v", mark.Unread, len(want), err)
+		}
+	})
+}
+
+// A legal hold stops what would go, by age and by hand, and is seen by members;
+// what they delete goes from view alone.
+func TestLegalHold(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, now := t.Context(), time.Now()
+		room := testkit.Room(t, db, 2)
+		said := testkit.Say(t, db, testkit.UserID(1), room, "1", "first text")
+		if _, err := db.Messages.EditMessage(ctx, testkit.UserID(1), room, said.Seq, "second text", nil, false, now); err != nil {
+			t.Fatal(err)
+		}
+		boss := domain.User{ID: testkit.UserID(9), Kind: domain.KindUser, Role: domain.SystemAdmin, Username: "boss", DisplayName: "Boss"}
+		if err := db.Accounts.CreateUser(ctx, boss, "", domain.Signup{}, now); err != nil {
+			t.Fatal(err)
+		}
+		e, err := db.Rooms.HoldRoom(ctx, boss.ID, room, true, now)
+		if err != nil || e.Detail.Held == nil || !*e.Detail.Held {
+			t.Fatalf("hold: %+v, %v", e, err)
+		}
+		if _, err := db.Rooms.HoldRoom(ctx, boss.ID, room, true, now); domain.CodeOf(err) != "hold_unchanged" {
+			t.Errorf("held twice: %v", err)
+		}
+		if p, err := db.Messages.Purge(ctx, room, domain.PurgeStep{Before: now.Add(time.Hour), Limit: 10}); err != nil || p.Events != 0 {
+			t.Errorf("purged under a hold: %+v, %v", p, err)
+		}
+		if _, err := db.Rooms.DeleteRoom(ctx, testkit.UserID(0), room, now); domain.CodeOf(err) != "room_held" {
+			t.Errorf("deleted under a hold: %v", err)
+		}
+		if _, err := db.Messages.DeleteMessage(ctx, testkit.UserID(1), room, said.Seq, now); err != nil {
+			t.Fatal(err)
+		}
+		m, err := db.Log.MessageAt(ctx, room, said.Seq)
+		if err != nil || m.Text != "" || m.DeletedAt.IsZero() {
+			t.Errorf("the deleted message: %+v, %v", m, err)
+		}
+		if v, err := db.Log.Versions(ctx, room, said.Seq); err != nil || len(v) != 0 {
+			t.Errorf("its earlier texts: %v, %v", v, err)
+		}
+		held, err := db.Log.EarlierTexts(ctx, room, said.Seq, -1, 10)
+		if err != nil || len(held) != 2 || held[0].Text != "first text" || held[1].Text != "second text" || held[1].DeletedBy.ID != testkit.UserID(1) || held[1].DeletedAt.IsZero() {
+			t.Errorf("for the record: %+v, %v", held, err)
+		}
+		if _, err := db.Rooms.HoldRoom(ctx, boss.ID, room, false, now); err != nil {
+			t.Fatal(err)
+		}
+		if held, err := db.Log.EarlierTexts(ctx, room, said.Seq, -1, 10); err != nil || len(held) != 0 {
+			t.Errorf("after the hold: %+v, %v", held, err)
+		}
+		if p, err := db.Messages.Purge(ctx, room, domain.PurgeStep{Before: now.Add(time.Hour), Limit: 100}); err != nil || p.Events == 0 {
+			t.Errorf("after the hold: %+v, %v", p, err)
+		}
+	})
+}
+
+// A deleted room is there for nobody at once, and what was said in it goes in small
+// steps.
+func TestDeletedRoomIsForgotten(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, now := t.Context(), time.Now()
+		room := testkit.Room(t, db, 2)
+		for i := range 25 {
+			testkit.Say(t, db, testkit.UserID(i%2), room, fmt.Sprint(i), "word")
+		}
+		r, err := db.Rooms.Room(ctx, room)
+		if err != nil {
+			t.Fatal(err)
+		}
+		members, err := db.Rooms.DeleteRoom(ctx, testkit.UserID(0), room, now)
+		if err != nil || len(members) != 2 {
+			t.Fatalf("delete: %v, %v", members, err)
+		}
+		for what, try := range map[string]func() error{
+			"read":  func() error { _, err := db.Rooms.Room(ctx, room); return err },
+			"place": func() error { _, _, err := db.Rooms.Place(ctx, room, testkit.UserID(0)); return err },
+			"write": func() error {
+				_, _, err := db.Messages.AppendMessage(ctx, testkit.UserID(0), domain.Draft{Room: room, Key: "x", Text: "x"}, nil, false, now)
+				return err
+			},
+			"mark":    func() error { _, err := db.Messages.MarkRead(ctx, testkit.UserID(0), room, 1, now); return err },
+			"join":    func() error { _, err := db.Rooms.Join(ctx, testkit.UserID(1), room, now); return err },
+			"delete":  func() error { _, err := db.Rooms.DeleteRoom(ctx, testkit.UserID(0), room, now); return err },
+			"remove":  func() error { _, err := db.Rooms.RemoveRoom(ctx, room); return err },
+			"archive": func() error { return db.Rooms.ArchiveRoom(ctx, testkit.UserID(0), room, true, now) },
+			"hold":    func() error { _, err := db.Rooms.HoldRoom(ctx, testkit.UserID(0), room, true, now); return err },
+			"purge": func() error {
+				_, err := db.Messages.Purge(ctx, room, domain.PurgeStep{Before: now.Add(time.Hour), Limit: 10})
+				return err
+			},
+		} {
+			if err := try(); domain.CodeOf(err) != "no_room" {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		states, err1 := db.Rooms.RoomStates(ctx, testkit.UserID(0))
+		all, err2 := db.Rooms.AllRooms(ctx, "", domain.RoomsByName, "", 10)
+		heads, err3 := db.Log.Heads(ctx, []string{room})
+		if err := errors.Join(err1, err2, err3); err != nil || len(states)+len(all)+len(heads) != 0 {
+			t.Errorf("listed: %v, %v, %v, %v", states, all, heads, err)
+		}
+		eventually(t, "nothing of it is found", func() bool { return len(find(t, db, testkit.UserID(0), "word")) == 0 })
+
+		left, err := db.Messages.Purgeable(ctx, "", 10)
+		if err != nil || len(left) != 1 || !left[0].Deleted {
+			t.Fatalf("to be forgotten: %+v, %v", left, err)
+		}
+		events, steps := 0, 0
+		for more := true; more; steps++ {
+			p, err := db.Messages.Forget(ctx, room, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			events, more = events+p.Events, p.More
+		}
+		if want := int(r.Head); events != want || steps != (want+9)/10 {
+			t.Errorf("%d events went in %d steps; there were %d", events, steps, want)
+		}
+		rest, err1 := db.Log.Replay(ctx, room, 0, 100)
+		left, err2 = db.Messages.Purgeable(ctx, "", 10)
+		if err := errors.Join(err1, err2); err != nil || len(rest)+len(left) != 0 {
+			t.Errorf("left: %v, %v, %v", rest, left, err)
+		}
+		if p, err := db.Messages.Forget(ctx, room, 10); err != nil || p.Events != 0 || p.More {
+			t.Errorf("forgotten twice: %+v, %v", p, err)
+		}
+	})
+}

@@ -1,0 +1,149 @@
+// Package naming has the SQL of what stands beside the names of users and rooms: the
+// forms that they are found by, and the skeletons of usernames.
+package naming
+
+import (
+	"context"
+	"database/sql"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/fulltext"
+	"github.com/unhidra/unhidra/internal/names"
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+// Beside a name stands the form that it is found by (package fulltext), which no
+// database's idea of letters has a part in, and beside a username its skeleton (package
+// names).
+
+const namesLot = 500
+
+// FoldUser fills in what stands beside the names of a user.
+func FoldUser(ctx context.Context, t *store.Tx, id string) error {
+	var username, display string
+	if err := t.QueryRowContext(ctx, `SELECT username, display_name FROM users WHERE id = $1`, id).Scan(&username, &display); err != nil {
+		return err
+	}
+	_, err := t.ExecContext(ctx, `UPDATE users SET folded = $2, skeleton = $3 WHERE id = $1`, id, fulltext.Name(username+" "+display), names.Skeleton(username))
+	return err
+}
+
+// FoldRoom fills in what stands beside the name and the topic of a room.
+func FoldRoom(ctx context.Context, t *store.Tx, id string) error {
+	var name, topic string
+	if err := t.QueryRowContext(ctx, `SELECT name, topic FROM rooms WHERE id = $1`, id).Scan(&name, &topic); err != nil {
+		return err
+	}
+	_, err := t.ExecContext(ctx, `UPDATE rooms SET folded = $2 WHERE id = $1`, id, roomFold(name, topic))
+	return err
+}
+
+// roomFold has the topic on a line of its own.
+func roomFold(name, topic string) string { return fulltext.Name(name) + "\n" + fulltext.Name(topic) }
+
+// FreeLook refuses a username that could be taken for another's.
+func FreeLook(ctx context.Context, t *store.Tx, username string) error {
+	skeleton := names.Skeleton(username)
+	if err := t.LockKey(ctx, skeleton); err != nil { // two that register at once come one by one
+		return err
+	}
+	var other string
+	err := t.QueryRowContext(ctx, `SELECT username FROM users WHERE skeleton = $1 AND username <> $2 AND NOT pending LIMIT 1`, skeleton, username).Scan(&other)
+	if err == nil {
+		e := domain.Conflict.Errorf("name_taken", "this username looks like one that is taken; choose another")
+		e.Fields = []domain.Field{{Pointer: "/username", Detail: "looks like one that is taken"}}
+		return e
+	}
+	if err == sql.ErrNoRows {
+		return nil
+	}
+	return err
+}
+
+// fillNames fills in what stands beside all names, where it is not what this program
+// makes of them: after an upgrade. It takes small steps.
+func fillNames(ctx context.Context, db *store.DB) error {
+	users := func(row named) (string, string) {
+		return fulltext.Name(row.name + " " + row.more), names.Skeleton(row.name)
+	}
+	if err := fill(ctx, db, `SELECT id, username, display_name, folded, skeleton FROM users WHERE id > $1 ORDER BY id LIMIT $2`,
+		`UPDATE users SET folded = $2, skeleton = $3 WHERE id = $1 AND username = $4 AND display_name = $5`, users); err != nil {
+		return err
+	}
+	rooms := func(row named) (string, string) { return roomFold(row.name, row.more), "" }
+	return fill(ctx, db, `SELECT id, name, topic, folded, '' FROM rooms WHERE id > $1 ORDER BY id LIMIT $2`,
+		`UPDATE rooms SET folded = $2 || $3 WHERE id = $1 AND name = $4 AND topic = $5`, rooms)
+}
+
+// named is a row with names, and what stands beside them.
+type named struct{ id, name, more, folded, skeleton string }
+
+func fill(ctx context.Context, db *store.DB, read, write string, want func(named) (folded, skeleton string)) error {
+	for after := ""; ; {
+		rows, err := db.QueryContext(ctx, read, after, namesLot)
+		if err != nil {
+			return err
+		}
+		found, err := store.Collect(rows, func(rows *sql.Rows) (n named, err error) {
+			err = rows.Scan(&n.id, &n.name, &n.more, &n.folded, &n.skeleton)
+			return n, err
+		})
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		after = found[len(found)-1].id
+		var stale []named
+		for _, n := range found {
+			if folded, skeleton := want(n); folded != n.folded || skeleton != n.skeleton {
+				n.folded, n.skeleton = folded, skeleton
+				stale = append(stale, n)
+			}
+		}
+		if len(stale) == 0 {
+			continue
+		}
+		err = db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+			for _, n := range stale {
+				if _, err := t.ExecContext(ctx, write, n.id, n.folded, n.skeleton, n.name, n.more); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// Keep fills in what stands beside names until it has succeeded, or ctx is done.
+func Keep(ctx context.Context, db *store.DB, log *slog.Logger, pause time.Duration) {
+	for {
+		err := fillNames(ctx, db)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		log.Error("fill in what names are found by", "err", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+// LikeWithin is Like for what may also stand within a word.
+func LikeWithin(q string) (pattern string, some bool) {
+	form := strings.TrimSpace(fulltext.Name(q))
+	return "%" + store.EscapeLike(form) + "%", q == "" || form != ""
+}
+
+// Like is the pattern of names that q finds, and whether it finds any: those with a
+// word that begins so.
+func Like(q string) (pattern string, some bool) {
+	form := fulltext.Name(q)
+	return "%" + store.EscapeLike(form) + "%", q == "" || strings.TrimSpace(form) != ""
+}

@@ -1,0 +1,235 @@
+package roomlog
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/accounts"
+)
+
+// Columns are read by Scan. e is the event, c the message that it
+// creates, edits or deletes, a the actor, s the subject.
+const Columns = eventItself + `
+	c.seq, c.at, c.key, c.content_type, c.text, c.reply_to, c.mentions, c.mention_room, c.edited_at, c.edits, c.deleted_at,
+	w.id, w.kind, w.username, w.display_name, w.avatar`
+
+// Tables are what Columns are columns of.
+const Tables = ` FROM events e
+	JOIN users a ON a.id = e.actor_id
+	LEFT JOIN users s ON s.id = e.subject_id
+	LEFT JOIN events c ON c.room_id = e.room_id AND c.seq = CASE WHEN e.type = 'message.created' THEN e.seq ELSE e.target END
+	LEFT JOIN users w ON w.id = c.actor_id`
+
+const eventItself = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos,
+	a.id, a.kind, a.username, a.display_name, a.avatar,
+	s.id, s.kind, s.username, s.display_name, s.avatar,`
+
+// lineColumns are the same of a line of the timeline, which is no edit and no
+// deletion, and so is itself the message, if there is one: a page need not look
+// each row up twice.
+const lineColumns = eventItself + `
+	CASE WHEN e.type = 'message.created' THEN e.seq END, e.at, e.key, e.content_type, e.text, e.reply_to, e.mentions, e.mention_room, e.edited_at, e.edits, e.deleted_at,
+	a.id, a.kind, a.username, a.display_name, a.avatar`
+
+const lineTables = ` FROM events e
+	JOIN users a ON a.id = e.actor_id
+	LEFT JOIN users s ON s.id = e.subject_id`
+
+// messageRow is a message as the log holds it; everything may be NULL.
+type messageRow struct {
+	seq, at, replyTo, editedAt, edits, deletedAt sql.NullInt64
+	key, contentType, text, mentions             sql.NullString
+	mentionRoom                                  sql.NullBool
+}
+
+func (r *messageRow) dest() []any {
+	return []any{&r.seq, &r.at, &r.key, &r.contentType, &r.text, &r.replyTo, &r.mentions, &r.mentionRoom, &r.editedAt, &r.edits, &r.deletedAt}
+}
+
+func (r *messageRow) message(room string, sender domain.UserRef) *domain.Message {
+	m := &domain.Message{
+		Room: room, Seq: r.seq.Int64, Sender: sender, Key: r.key.String, ContentType: r.contentType.String, Text: r.text.String,
+		MentionsRoom: r.mentionRoom.Bool, At: store.Time(r.at.Int64),
+		EditedAt: store.Time(r.editedAt.Int64), Edits: int(r.edits.Int64), DeletedAt: store.Time(r.deletedAt.Int64),
+	}
+	if m.ContentType == "" {
+		m.ContentType = domain.ContentMarkdown
+	}
+	if f := strings.Fields(r.mentions.String); len(f) > 0 {
+		m.Mentions = f
+	}
+	if r.replyTo.Valid {
+		m.ReplyTo = &domain.Quote{Seq: r.replyTo.Int64}
+	}
+	return m
+}
+
+// A Row is an event with its place in the table, which is that in the order of commits.
+type Row struct {
+	domain.Event
+	Pos int64
+}
+
+// Scan reads a row of Columns.
+func Scan(rows *sql.Rows) (Row, error) {
+	var e Row
+	var when int64
+	var detail sql.NullString
+	var actor, subject, sender accounts.RefRow
+	var m messageRow
+	dest := []any{&e.Room, &e.Seq, &e.Type, &when, &detail, &e.Pos}
+	dest = append(dest, actor.Dest()...)
+	dest = append(dest, subject.Dest()...)
+	dest = append(dest, m.dest()...)
+	dest = append(dest, sender.Dest()...)
+	if err := rows.Scan(dest...); err != nil {
+		return e, err
+	}
+	e.At, e.Actor = store.Time(when), actor.Ref()
+	if subject.Valid() {
+		s := subject.Ref()
+		e.Subject = &s
+	}
+	if m.seq.Valid {
+		e.Message = m.message(e.Room, sender.Ref())
+	}
+	if detail.Valid {
+		e.Detail = new(domain.Detail)
+		if err := json.Unmarshal([]byte(detail.String), e.Detail); err != nil {
+			return e, fmt.Errorf("detail of event %d of %s: %w", e.Seq, e.Room, err)
+		}
+	}
+	return e, nil
+}
+
+// Where reads events with their messages, and those with their quotes.
+// rest is what follows WHERE.
+func Where(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.Event, error) {
+	return readEvents(ctx, q, `SELECT `+Columns+Tables+` WHERE `+rest, args)
+}
+
+// linesWhere is Where for lines of the timeline.
+func linesWhere(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.Event, error) {
+	return readEvents(ctx, q, `SELECT `+lineColumns+lineTables+` WHERE e.target IS NULL AND `+rest, args)
+}
+
+func readEvents(ctx context.Context, q store.Queryer, query string, args []any) ([]domain.Event, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	found, err := store.Collect(rows, Scan)
+	if err != nil {
+		return nil, err
+	}
+	events := make([]domain.Event, len(found))
+	byRoom := make(map[string][]*domain.Message)
+	for i := range found {
+		events[i] = found[i].Event
+		if m := events[i].Message; m != nil && m.ReplyTo != nil {
+			byRoom[m.Room] = append(byRoom[m.Room], m)
+		}
+	}
+	for room, messages := range byRoom {
+		if err := fillQuotes(ctx, q, room, messages); err != nil {
+			return nil, err
+		}
+	}
+	return events, nil
+}
+
+func fillQuotes(ctx context.Context, q store.Queryer, room string, messages []*domain.Message) error {
+	var seqs []int64
+	for _, m := range messages {
+		seqs = append(seqs, m.ReplyTo.Seq)
+	}
+	found, err := Quotes(ctx, q, room, seqs)
+	if err != nil {
+		return err
+	}
+	for _, m := range messages {
+		if quote := found[m.ReplyTo.Seq]; quote != nil {
+			m.ReplyTo = quote
+		} else {
+			m.ReplyTo = &domain.Quote{Seq: m.ReplyTo.Seq, Deleted: true}
+		}
+	}
+	return nil
+}
+
+const excerptLength = 200
+
+// Quotes reads the messages of room that replies answer.
+func Quotes(ctx context.Context, q store.Queryer, room string, seqs []int64) (map[int64]*domain.Quote, error) {
+	rows, err := q.QueryContext(ctx, `SELECT e.seq, e.text, e.deleted_at, u.id, u.kind, u.username, u.display_name, u.avatar
+		FROM events e JOIN users u ON u.id = e.actor_id
+		WHERE e.room_id = $1 AND e.type = 'message.created' AND e.seq IN (`+store.Placeholders(2, len(seqs))+`)`, append([]any{room}, store.Args(seqs)...)...)
+	if err != nil {
+		return nil, err
+	}
+	found, err := store.Collect(rows, scanQuote)
+	if err != nil {
+		return nil, err
+	}
+	bySeq := make(map[int64]*domain.Quote, len(found))
+	for i := range found {
+		bySeq[found[i].Seq] = &found[i]
+	}
+	return bySeq, nil
+}
+
+func scanQuote(rows *sql.Rows) (q domain.Quote, err error) {
+	var text sql.NullString
+	var deleted int64
+	var sender accounts.RefRow
+	err = rows.Scan(append([]any{&q.Seq, &text, &deleted}, sender.Dest()...)...)
+	q.Sender, q.Deleted = sender.Ref(), deleted != 0
+	q.Excerpt = Excerpt(text.String)
+	return q, err
+}
+
+// Excerpt is the beginning of text, cut between characters.
+func Excerpt(text string) string {
+	n := 0
+	for i := range text {
+		if n == excerptLength {
+			return text[:i]
+		}
+		n++
+	}
+	return text
+}
+
+// Append gives e the next number of its room and writes it, with its
+// target if it has one. The room must exist. Its place among the rooms stays: messages
+// alone move it.
+func Append(ctx context.Context, t *store.Tx, e *domain.Event, target any) error {
+	t.Invalidate()
+	err := t.QueryRowContext(ctx, `UPDATE rooms SET head = head + 1 WHERE id = $1 RETURNING head`, e.Room).Scan(&e.Seq)
+	if err != nil {
+		return err
+	}
+	var detail, subject any
+	if e.Detail != nil {
+		b, err := json.Marshal(e.Detail)
+		if err != nil {
+			return err
+		}
+		detail = string(b)
+	}
+	if e.Subject != nil {
+		subject = e.Subject.ID
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO events (room_id, seq, type, actor_id, at, subject_id, target, detail)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, e.Room, e.Seq, e.Type, e.Actor.ID, store.Millis(e.At), subject, target, detail)
+	if err != nil {
+		return fmt.Errorf("append %s: %w", e.Type, err)
+	}
+	t.Added(*e)
+	return nil
+}

@@ -1,0 +1,98 @@
+package roomlog
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+const (
+	foldRun  = 4     // a shorter run of joins and departures is shown as it is
+	foldScan = 2_000 // events that one page looks at; a longer run goes on in the next page
+)
+
+// stub is what folding needs to know of a line.
+type stub struct {
+	seq   int64
+	quiet bool // somebody joined or left: may be folded
+}
+
+func scanStub(rows *sql.Rows) (s stub, err error) {
+	err = rows.Scan(&s.seq, &s.quiet)
+	return s, err
+}
+
+// foldable reports whether a page has a run that folding would shorten.
+func foldable(events []domain.Event) bool {
+	run := 0
+	for _, e := range events {
+		if !e.Type.Quiet() {
+			run = 0
+		} else if run++; run >= foldRun {
+			return true
+		}
+	}
+	return false
+}
+
+// folded returns a page of up to limit lines on one side of a number, in which a
+// run of joins and departures is one line: its last. It looks at foldScan events at
+// most, so a page may be shorter, and a run may go on in the next.
+func (repo *Repository) folded(ctx context.Context, room string, from int64, back bool, limit int) (domain.Page, error) {
+	side := `seq > $2 ORDER BY seq`
+	if back {
+		side = `seq < $2 ORDER BY seq DESC`
+	}
+	rows, err := repo.db.QueryContext(ctx, `SELECT seq, type IN ('member.joined', 'member.left') FROM events
+		WHERE room_id = $1 AND target IS NULL AND `+side+` LIMIT $3`, room, from, foldScan+1)
+	if err != nil {
+		return domain.Page{}, err
+	}
+	seen, err := store.Collect(rows, scanStub)
+	if err != nil {
+		return domain.Page{}, err
+	}
+	shown, folds, n := fold(seen[:min(foldScan, len(seen))], limit, back)
+	more := n < len(seen)
+	page := domain.Page{Folds: folds, Older: !back || more, Newer: back && from < latest || !back && more}
+	if len(shown) == 0 {
+		return page, nil
+	}
+	page.Events, err = linesWhere(ctx, repo.db, `e.room_id = $1 AND e.seq IN (`+store.Placeholders(2, len(shown))+`) ORDER BY e.seq`,
+		append([]any{room}, store.Args(shown)...)...)
+	return page, err
+}
+
+// fold takes lines from stubs, which go up or with back down, until it has limit. It
+// returns the numbers of those to show, what each of them stands for, and how many
+// stubs it used.
+func fold(stubs []stub, limit int, back bool) (shown []int64, folds map[int64]domain.Fold, used int) {
+	folds = make(map[int64]domain.Fold)
+	for used < len(stubs) && len(shown) < limit {
+		end := used
+		for end < len(stubs) && stubs[end].quiet {
+			end++
+		}
+		end = max(end, used+1)
+		if end-used < foldRun {
+			end = min(end, used+limit-len(shown))
+		}
+		run := slices.Clone(stubs[used:end])
+		used = end
+		if back {
+			slices.Reverse(run)
+		}
+		last := run[len(run)-1].seq
+		if len(run) >= foldRun {
+			folds[last] = domain.Fold{From: run[0].seq, Count: len(run) - 1}
+			run = run[len(run)-1:]
+		}
+		for _, s := range run {
+			shown = append(shown, s.seq)
+		}
+	}
+	return shown, folds, used
+}

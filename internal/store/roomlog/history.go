@@ -1,0 +1,207 @@
+package roomlog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/accounts"
+)
+
+// A Position is an event's name: its room and its number.
+type Position struct {
+	Room string
+	Seq  int64
+}
+
+// Replay returns up to limit events of room after a number, in order, each with
+// its message as it is now.
+func (repo *Repository) Replay(ctx context.Context, room string, after int64, limit int) ([]domain.Event, error) {
+	return Where(ctx, repo.db, `e.room_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3`, room, after, limit)
+}
+
+// Timeline returns a page of the lines of a room's timeline: everything but the
+// events that change a line above. Its cost does not depend on the room's length.
+func (repo *Repository) Timeline(ctx context.Context, room string, q domain.PageQuery) (domain.Page, error) {
+	switch {
+	case q.After > 0:
+		return repo.newer(ctx, room, q.After, q.Limit, q.Fold)
+	case q.Around > 0:
+		return repo.around(ctx, room, q.Around, q.Limit, q.Fold)
+	case !q.At.IsZero():
+		seq, err := repo.firstAt(ctx, room, q.At)
+		if err != nil {
+			return domain.Page{}, err
+		}
+		return repo.around(ctx, room, seq, q.Limit, q.Fold)
+	}
+	return repo.older(ctx, room, q.Before, q.Limit, q.Fold)
+}
+
+const latest = int64(1) << 62
+
+func (repo *Repository) older(ctx context.Context, room string, before int64, limit int, fold bool) (domain.Page, error) {
+	if before <= 0 {
+		before = latest
+	}
+	events, err := linesWhere(ctx, repo.db, `e.room_id = $1 AND e.seq < $2 ORDER BY e.seq DESC LIMIT $3`, room, before, limit+1)
+	if err == nil && fold && foldable(events) {
+		return repo.folded(ctx, room, before, true, limit)
+	}
+	page := domain.Page{Older: len(events) > limit, Newer: before < latest}
+	page.Events = events[:min(limit, len(events))]
+	slices.Reverse(page.Events)
+	return page, err
+}
+
+func (repo *Repository) newer(ctx context.Context, room string, after int64, limit int, fold bool) (domain.Page, error) {
+	events, err := linesWhere(ctx, repo.db, `e.room_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3`, room, after, limit+1)
+	if err == nil && fold && foldable(events) {
+		return repo.folded(ctx, room, after, false, limit)
+	}
+	return domain.Page{Events: events[:min(limit, len(events))], Older: true, Newer: len(events) > limit}, err
+}
+
+func (repo *Repository) around(ctx context.Context, room string, seq int64, limit int, fold bool) (domain.Page, error) {
+	before, err := repo.older(ctx, room, seq, limit/2, fold)
+	if err != nil {
+		return before, err
+	}
+	from, err := repo.newer(ctx, room, seq-1, limit-limit/2, fold)
+	page := domain.Page{Events: append(before.Events, from.Events...), Older: before.Older, Newer: from.Newer, Folds: from.Folds}
+	if page.Folds == nil {
+		page.Folds = before.Folds
+	} else {
+		maps.Copy(page.Folds, before.Folds)
+	}
+	return page, err
+}
+
+// firstAt is the number from which on a room's lines are of the time or later. Times
+// follow the numbers, but for what the clocks of servers differ by; so the log is
+// halved until the place is found.
+func (repo *Repository) firstAt(ctx context.Context, room string, from time.Time) (int64, error) {
+	low, high, err := repo.bounds(ctx, room)
+	high++ // low is before it, high is it if nothing earlier is
+	for err == nil && low+1 < high {
+		middle := low + (high-low)/2
+		var seq, when int64
+		err = repo.db.QueryRowContext(ctx, `SELECT seq, at FROM events WHERE room_id = $1 AND seq >= $2 AND target IS NULL ORDER BY seq LIMIT 1`,
+			room, middle).Scan(&seq, &when)
+		switch {
+		case err == nil && when < store.Millis(from):
+			low = seq
+		case err == nil || errors.Is(err, sql.ErrNoRows): // from the middle on all is later, or nothing is
+			high, err = middle, nil
+		}
+	}
+	return high, err
+}
+
+// bounds returns the last number of room that is forgotten, and the last one.
+func (repo *Repository) bounds(ctx context.Context, room string) (floor, head int64, err error) {
+	err = repo.db.QueryRowContext(ctx, `SELECT floor, head FROM rooms WHERE id = $1 AND kind <> 'gone'`, room).Scan(&floor, &head)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = domain.ErrNoRoom()
+	}
+	return floor, head, err
+}
+
+// Message returns a message as it is now, or not_found.
+func Message(ctx context.Context, q store.Queryer, room string, seq int64) (*domain.Message, error) {
+	events, err := Where(ctx, q, `e.room_id = $1 AND e.seq = $2 AND e.type = 'message.created'`, room, seq)
+	if err != nil {
+		return nil, err
+	}
+	if len(events) == 0 {
+		return nil, domain.NotFound.Errorf("no_message", "there is no message %d in this room", seq)
+	}
+	return events[0].Message, nil
+}
+
+// Versions returns the earlier texts of a message, the oldest first.
+func (repo *Repository) Versions(ctx context.Context, room string, seq int64) ([]domain.Version, error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT text, at FROM versions WHERE room_id = $1 AND seq = $2 ORDER BY version`, room, seq)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, func(rows *sql.Rows) (v domain.Version, err error) {
+		var when int64
+		err = rows.Scan(&v.Text, &when)
+		v.At = store.Time(when)
+		return v, err
+	})
+}
+
+// MessageAt returns a message as it is now.
+func (repo *Repository) MessageAt(ctx context.Context, room string, seq int64) (domain.Message, error) {
+	m, err := Message(ctx, repo.db, room, seq)
+	if err != nil {
+		return domain.Message{}, err
+	}
+	return *m, nil
+}
+
+// EarlierTexts lists what a message said before, after a version (-1: from the
+// first on). Of a message that was deleted under a legal hold, that is all that it
+// ever said.
+func (repo *Repository) EarlierTexts(ctx context.Context, room string, seq int64, after, limit int) ([]domain.EarlierText, error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT version, text, at, deleted_at, by_id, u.kind, u.username, u.display_name, u.avatar FROM (
+			SELECT version, text, at, 0 AS deleted_at, NULL AS by_id FROM versions WHERE room_id = $1 AND seq = $2
+			UNION ALL
+			SELECT version, text, at, deleted_at, by_id FROM held_texts WHERE room_id = $1 AND seq = $2
+		) AS texts LEFT JOIN users u ON u.id = by_id WHERE version > $3 ORDER BY version LIMIT $4`, room, seq, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, func(rows *sql.Rows) (t domain.EarlierText, err error) {
+		var written, deleted int64
+		var by accounts.RefRow
+		err = rows.Scan(append([]any{&t.Version, &t.Text, &written, &deleted}, by.Dest()...)...)
+		t.At, t.DeletedAt, t.DeletedBy = store.Time(written), store.Time(deleted), by.Ref()
+		return t, err
+	})
+}
+
+// Heads returns the last number of each of the rooms that still exist.
+func (repo *Repository) Heads(ctx context.Context, rooms []string) (map[string]int64, error) {
+	heads := make(map[string]int64, len(rooms))
+	for part := range slices.Chunk(rooms, 500) {
+		rows, err := repo.db.QueryContext(ctx, `SELECT id, head FROM rooms WHERE kind <> 'gone' AND id IN (`+store.Placeholders(1, len(part))+`)`, store.Args(part)...)
+		if err != nil {
+			return nil, err
+		}
+		found, err := store.Collect(rows, func(rows *sql.Rows) (p Position, err error) {
+			err = rows.Scan(&p.Room, &p.Seq)
+			return p, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range found {
+			heads[p.Room] = p.Seq
+		}
+	}
+	return heads, nil
+}
+
+// Check reads all rooms and compares where their logs begin and end with what is in
+// them: a log has no gap.
+func (repo *Repository) Check(ctx context.Context) error {
+	var room string
+	err := repo.db.QueryRowContext(ctx, `SELECT COALESCE(MIN(id), '') FROM rooms r WHERE head <> (SELECT COALESCE(MAX(seq), r.floor) FROM events WHERE room_id = r.id)
+		OR head - floor <> (SELECT COUNT(*) FROM events WHERE room_id = r.id)`).Scan(&room)
+	if err != nil {
+		return err
+	}
+	if room != "" {
+		return fmt.Errorf("the log of room %s has a gap; restore a backup with `unhidra restore`", room)
+	}
+	return nil
+}

@@ -1,0 +1,439 @@
+package rooms
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/accounts"
+	"github.com/unhidra/unhidra/internal/store/devices"
+	"github.com/unhidra/unhidra/internal/store/naming"
+	"github.com/unhidra/unhidra/internal/store/roomlog"
+)
+
+// mayBring says whether a member may bring u into the room. A device comes with
+// its owner, or with an admin of a room that its owner is in; to others it does
+// not exist.
+func mayBring(ctx context.Context, t *store.Tx, m domain.Member, u domain.UserRef) error {
+	if u.Kind != domain.KindDevice {
+		return nil
+	}
+	owner, err := devices.OwnerOf(ctx, t, u.ID)
+	if err != nil {
+		return err
+	}
+	if owner == m.User.ID {
+		return nil
+	}
+	if m.Role.Rank() < domain.Admin.Rank() {
+		return accounts.ErrNoUser()
+	}
+	o, err := MemberOf(ctx, t, m.Room, owner)
+	if err == nil && o.Role == domain.Outsider {
+		err = accounts.ErrNoUser()
+	}
+	return err
+}
+
+// MemberColumns are read by ScanMember; the tables are m and u.
+const MemberColumns = `m.room_id, m.role, m.muted_until, m.joined_at, u.id, u.kind, u.username, u.display_name, u.avatar`
+
+// ScanMember reads a row of MemberColumns.
+func ScanMember[R interface{ Scan(...any) error }](row R) (m domain.Member, err error) {
+	var muted, joined int64
+	var u accounts.RefRow
+	err = row.Scan(append([]any{&m.Room, &m.Role, &muted, &joined}, u.Dest()...)...)
+	m.MutedUntil, m.JoinedAt, m.User = store.Time(muted), store.Time(joined), u.Ref()
+	return m, err
+}
+
+// MemberOf returns the zero Member for someone who is none.
+func MemberOf(ctx context.Context, q store.Queryer, room, user string) (domain.Member, error) {
+	rows, err := q.QueryContext(ctx, `SELECT `+MemberColumns+` FROM members m JOIN users u ON u.id = m.user_id
+		WHERE m.room_id = $1 AND m.user_id = $2`, room, user)
+	if err != nil {
+		return domain.Member{}, err
+	}
+	found, err := store.Collect(rows, ScanMember)
+	if err != nil || len(found) == 0 {
+		return domain.Member{}, err
+	}
+	return found[0], nil
+}
+
+// Members lists a room's members by username, those whose names contain q. after
+// is the username of the last one of the page before.
+func (repo *Repository) Members(ctx context.Context, room, q, after string, limit int) ([]domain.Member, error) {
+	like, some := naming.LikeWithin(q)
+	if !some {
+		return nil, nil
+	}
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+MemberColumns+` FROM members m JOIN users u ON u.id = m.user_id
+		WHERE m.room_id = $1 AND u.username > $2 AND ($3 = '' OR u.folded LIKE $4 ESCAPE '\')
+		ORDER BY u.username LIMIT $5`, room, after, q, like, limit)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, ScanMember)
+}
+
+const joinedMax = 2000
+
+// JoinedSince returns who came into which room since a time, the latest first; of
+// each only these two.
+func (repo *Repository) JoinedSince(ctx context.Context, since time.Time) ([]domain.Member, error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT room_id, user_id FROM members WHERE joined_at >= $1 ORDER BY joined_at DESC LIMIT $2`, store.Millis(since), joinedMax)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, func(row *sql.Rows) (m domain.Member, err error) {
+		err = row.Scan(&m.Room, &m.User.ID)
+		return m, err
+	})
+}
+
+// MemberIDs returns the ids of all members of room.
+func (repo *Repository) MemberIDs(ctx context.Context, room string) ([]string, error) {
+	return memberIDs(ctx, repo.db, room)
+}
+
+func memberIDs(ctx context.Context, q store.Queryer, room string) ([]string, error) {
+	rows, err := q.QueryContext(ctx, `SELECT user_id FROM members WHERE room_id = $1`, room)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, store.ScanString)
+}
+
+// SharesRoom returns those of others who are in a room with user.
+func (repo *Repository) SharesRoom(ctx context.Context, user string, others []string) ([]string, error) {
+	if len(others) == 0 {
+		return nil, nil
+	}
+	rows, err := repo.db.QueryContext(ctx, `SELECT DISTINCT b.user_id FROM members a JOIN members b ON b.room_id = a.room_id
+		WHERE a.user_id = $1 AND b.user_id IN (`+store.Placeholders(2, len(others))+`)`, append([]any{user}, store.Args(others)...)...)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, store.ScanString)
+}
+
+// enter makes user a member and says so in the log.
+func enter(ctx context.Context, t *store.Tx, room string, actor, user domain.UserRef, role domain.RoomRole, invite string, now time.Time) error {
+	detail := &domain.Detail{Role: role, Invite: invite}
+	e := domain.Event{Room: room, Type: domain.MemberJoined, Actor: actor, Subject: &user, At: now, Detail: detail}
+	if err := roomlog.Append(ctx, t, &e, nil); err != nil {
+		return err
+	}
+	// What was said before is history to a newcomer, not unread. A mute is theirs still,
+	// and a device has that of its owner.
+	_, err := t.ExecContext(ctx, `INSERT INTO members (room_id, user_id, role, read_seq, joined_at, muted_until) VALUES ($1, $2, $3, $4, $5,
+		coalesce((SELECT max(until) FROM mutes WHERE room_id = $1 AND until > $5
+			AND (user_id = $2 OR user_id = (SELECT owner_id FROM devices WHERE id = $2))), 0))`,
+		room, user.ID, role, e.Seq, store.Millis(now))
+	if err != nil {
+		return err
+	}
+	t.Invalidate()
+	if _, err := t.ExecContext(ctx, `UPDATE rooms SET members = members + 1 WHERE id = $1`, room); err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `DELETE FROM room_requests WHERE room_id = $1 AND user_id = $2`, room, user.ID)
+	return err
+}
+
+func notBanned(ctx context.Context, t *store.Tx, room, user string) error {
+	var n int
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM bans WHERE room_id = $1 AND user_id = $2`, room, user).Scan(&n)
+	if err == nil && n > 0 {
+		err = domain.Forbidden.Errorf("banned", "this person is banned from the room; lift the ban first")
+	}
+	return err
+}
+
+// newcomer returns the one who is to enter room: someone who exists, is not
+// disabled, not banned and not in it.
+func newcomer(ctx context.Context, t *store.Tx, room, user string) (domain.UserRef, error) {
+	users, err := accounts.Refs(ctx, t, []string{user})
+	if err != nil {
+		return domain.UserRef{}, err
+	}
+	u, ok := users[user]
+	if !ok {
+		return u, accounts.ErrNoUser()
+	}
+	m, err := MemberOf(ctx, t, room, user)
+	if err != nil {
+		return u, err
+	}
+	if m.Role != domain.Outsider {
+		return u, domain.Conflict.Errorf("already_member", "%s is a member of this room already", u.DisplayName)
+	}
+	return u, notBanned(ctx, t, room, user)
+}
+
+// AddMember lets actor bring user into room. If user is asked first, the event is a
+// domain.MemberAsked without a number.
+func (repo *Repository) AddMember(ctx context.Context, actor, room, user string, now time.Time) (e domain.Event, err error) {
+	now = store.Trim(now)
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r, m, err := For(ctx, t, room, actor, domain.InviteMember, now)
+		if err != nil {
+			return err
+		}
+		u, err := newcomer(ctx, t, room, user)
+		if err != nil {
+			return err
+		}
+		if err := mayBring(ctx, t, m, u); err != nil {
+			return err
+		}
+		asked, err := repo.bring(ctx, t, r, m.User, u, now)
+		if err != nil {
+			return err
+		}
+		if asked {
+			e = domain.Event{Room: room, Type: domain.MemberAsked, Actor: m.User, Subject: &u, At: now}
+			return nil
+		}
+		e = t.LastAdded()
+		return nil
+	})
+	return e, err
+}
+
+// Join lets user enter a public room.
+func (repo *Repository) Join(ctx context.Context, user, room string, now time.Time) (e domain.Event, err error) {
+	now = store.Trim(now)
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r, _, err := For(ctx, t, room, user, domain.JoinRoom, now)
+		if err != nil {
+			return err
+		}
+		u, err := newcomer(ctx, t, room, user)
+		if domain.CodeOf(err) == "banned" {
+			return domain.Forbidden.Errorf("banned", "you are banned from this room")
+		}
+		if err != nil {
+			return err
+		}
+		if err := repo.mayEnter(ctx, t, r, u); err != nil {
+			return err
+		}
+		if err := enter(ctx, t, room, u, u, domain.Plain, "", now); err != nil {
+			return err
+		}
+		e = t.LastAdded()
+		return nil
+	})
+	return e, err
+}
+
+// On runs fn on another member, On whom actor may do p.
+func On(ctx context.Context, db *store.DB, actor, room, user string, p domain.Permission, role domain.RoomRole, now time.Time, fn func(ctx context.Context, t *store.Tx, m, other domain.Member) error) error {
+	return db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r, m, err := For(ctx, t, room, actor, p, now)
+		if err != nil {
+			return err
+		}
+		other, err := MemberOf(ctx, t, room, user)
+		if err != nil {
+			return err
+		}
+		if other.Role == domain.Outsider {
+			return domain.NotFound.Errorf("not_a_member", "this person is not a member of the room")
+		}
+		if err := domain.AllowOn(r, m, other, p, role, now); err != nil {
+			return err
+		}
+		return fn(ctx, t, m, other)
+	})
+}
+
+// Mute keeps another from writing until a time; the zero time ends a mute. Their
+// devices in the room are muted with them, and it lasts if they leave and come back.
+func (repo *Repository) Mute(ctx context.Context, actor, room, user string, until, now time.Time) (e domain.Event, err error) {
+	now, until = store.Trim(now), store.Trim(until)
+	err = On(ctx, repo.db, actor, room, user, domain.MuteMember, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
+		devices, err := devices.In(ctx, t, room, user)
+		if err != nil {
+			return err
+		}
+		if e, err = mute(ctx, t, room, m.User, other.User, until, now); err != nil {
+			return err
+		}
+		for _, d := range devices {
+			if _, err := mute(ctx, t, room, m.User, d, until, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return e, err
+}
+
+func mute(ctx context.Context, t *store.Tx, room string, actor, user domain.UserRef, until, now time.Time) (domain.Event, error) {
+	detail := &domain.Detail{}
+	keep, args := `DELETE FROM mutes WHERE room_id = $1 AND user_id = $2`, []any{room, user.ID}
+	if !until.IsZero() {
+		detail.Until = &until
+		keep = `INSERT INTO mutes (room_id, user_id, until) VALUES ($1, $2, $3) ON CONFLICT (room_id, user_id) DO UPDATE SET until = excluded.until`
+		args = append(args, store.Millis(until))
+	}
+	if _, err := t.ExecContext(ctx, keep, args...); err != nil {
+		return domain.Event{}, err
+	}
+	t.Invalidate()
+	_, err := t.ExecContext(ctx, `UPDATE members SET muted_until = $3 WHERE room_id = $1 AND user_id = $2`, room, user.ID, store.Millis(until))
+	if err != nil {
+		return domain.Event{}, err
+	}
+	e := domain.Event{Room: room, Type: domain.MemberMuted, Actor: actor, Subject: &user, At: now, Detail: detail}
+	err = roomlog.Append(ctx, t, &e, nil)
+	return e, err
+}
+
+// SetRole gives another member a role below the actor's own.
+func (repo *Repository) SetRole(ctx context.Context, actor, room, user string, role domain.RoomRole, now time.Time) (e domain.Event, err error) {
+	now = store.Trim(now)
+	err = On(ctx, repo.db, actor, room, user, domain.SetRole, role, now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
+		e, err = setRole(ctx, t, room, m.User, other.User, role, now)
+		return err
+	})
+	return e, err
+}
+
+func setRole(ctx context.Context, t *store.Tx, room string, actor, user domain.UserRef, role domain.RoomRole, now time.Time) (domain.Event, error) {
+	t.Invalidate()
+	_, err := t.ExecContext(ctx, `UPDATE members SET role = $3 WHERE room_id = $1 AND user_id = $2`, room, user.ID, role)
+	if err != nil {
+		return domain.Event{}, err
+	}
+	e := domain.Event{Room: room, Type: domain.MemberRole, Actor: actor, Subject: &user, At: now, Detail: &domain.Detail{Role: role}}
+	err = roomlog.Append(ctx, t, &e, nil)
+	return e, err
+}
+
+// HandOver makes another member the owner, and the actor an admin.
+func (repo *Repository) HandOver(ctx context.Context, actor, room, user string, now time.Time) (events []domain.Event, err error) {
+	now = store.Trim(now)
+	err = On(ctx, repo.db, actor, room, user, domain.HandOver, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
+		if other.User.Kind == domain.KindDevice {
+			return domain.Conflict.Errorf("device_owner", "a device cannot own a room; hand it over to a person")
+		}
+		up, err := setRole(ctx, t, room, m.User, other.User, domain.Owner, now)
+		if err != nil {
+			return err
+		}
+		down, err := setRole(ctx, t, room, m.User, m.User, domain.Admin, now)
+		events = []domain.Event{up, down}
+		return err
+	})
+	return events, err
+}
+
+// Unban lets user back in; it does not bring them back.
+func (repo *Repository) Unban(ctx context.Context, actor, room, user string, now time.Time) (e domain.Event, err error) {
+	now = store.Trim(now)
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		_, m, err := For(ctx, t, room, actor, domain.BanMember, now)
+		if err != nil {
+			return err
+		}
+		res, err := t.ExecContext(ctx, `DELETE FROM bans WHERE room_id = $1 AND user_id = $2`, room, user)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, domain.NotFound.Errorf("not_banned", "this person is not banned from the room"))
+		}
+		u, err := accounts.Ref(ctx, t, user)
+		if err != nil {
+			return err
+		}
+		e = domain.Event{Room: room, Type: domain.MemberUnbanned, Actor: m.User, Subject: &u, At: now}
+		return roomlog.Append(ctx, t, &e, nil)
+	})
+	return e, err
+}
+
+// Bans lists who is banned from room, by username, after a given one.
+func (repo *Repository) Bans(ctx context.Context, room, after string, limit int) ([]domain.Ban, error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT b.room_id, b.by_user, b.reason, b.at, u.id, u.kind, u.username, u.display_name, u.avatar
+		FROM bans b JOIN users u ON u.id = b.user_id WHERE b.room_id = $1 AND u.username > $2 ORDER BY u.username LIMIT $3`, room, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, func(rows *sql.Rows) (b domain.Ban, err error) {
+		var when int64
+		var u accounts.RefRow
+		err = rows.Scan(append([]any{&b.Room, &b.By, &b.Reason, &when}, u.Dest()...)...)
+		b.At, b.User = store.Time(when), u.Ref()
+		return b, err
+	})
+}
+
+// Joined returns the rooms that user is in, but for direct conversations, in the order
+// of their ids.
+func Joined(ctx context.Context, t *store.Tx, user string) ([]string, error) {
+	rows, err := t.QueryContext(ctx, `SELECT room_id FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND r.kind <> 'direct' ORDER BY room_id`, user)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, store.ScanString)
+}
+
+// Remove ends a membership and says so in the log, by e.
+func Remove(ctx context.Context, t *store.Tx, e *domain.Event) error {
+	t.Invalidate()
+	_, err := t.ExecContext(ctx, `DELETE FROM members WHERE room_id = $1 AND user_id = $2`, e.Room, e.Subject.ID)
+	if err != nil {
+		return err
+	}
+	t.Invalidate()
+	if _, err := t.ExecContext(ctx, `UPDATE rooms SET members = members - 1 WHERE id = $1`, e.Room); err != nil {
+		return err
+	}
+	return roomlog.Append(ctx, t, e, nil)
+}
+
+// AddBan keeps user out of room from now on.
+func AddBan(ctx context.Context, t *store.Tx, room string, user domain.UserRef, by, reason string, now time.Time) error {
+	res, err := t.ExecContext(ctx, `INSERT INTO bans (room_id, user_id, by_user, reason, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+		room, user.ID, by, reason, store.Millis(now))
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, domain.Conflict.Errorf("already_banned", "%s is banned from this room already", user.DisplayName))
+	}
+	return nil
+}
+
+// Erase forgets where a user was banned or muted, what they were asked and whom they blocked.
+func Erase(ctx context.Context, t *store.Tx, user string) error {
+	for _, query := range []string{
+		`DELETE FROM bans WHERE user_id = $1`,
+		`DELETE FROM room_requests WHERE user_id = $1`,
+		`DELETE FROM blocks WHERE user_id = $1`,
+		`DELETE FROM mutes WHERE user_id = $1`,
+		`DELETE FROM room_requests WHERE by_user = $1`,
+	} {
+		if _, err := t.ExecContext(ctx, query, user); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Empty archives a room that nobody is in any more; who was asked to come need not
+// answer.
+func Empty(ctx context.Context, t *store.Tx, room string) error {
+	if _, err := t.ExecContext(ctx, `DELETE FROM room_requests WHERE room_id = $1`, room); err != nil {
+		return err
+	}
+	return Archive(ctx, t, room, true)
+}

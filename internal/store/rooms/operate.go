@@ -1,0 +1,126 @@
+package rooms
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/accounts"
+	"github.com/unhidra/unhidra/internal/store/naming"
+	"github.com/unhidra/unhidra/internal/store/roomlog"
+)
+
+// orders are what lists of rooms are sorted by: a column, and how to go on from
+// the room before.
+var orders = map[domain.RoomOrder]struct{ key, after, direction string }{
+	domain.RoomsByName:     {"lower(r.name)", ">", "ASC"},
+	domain.RoomsByActivity: {"r.last_at", "<", "DESC"},
+	domain.RoomsBySize:     {"(r.head - r.floor)", "<", "DESC"},
+}
+
+// AllRooms lists rooms for administrators, whose name contains q, after the room
+// with a given id. Direct conversations are nobody's business.
+func (repo *Repository) AllRooms(ctx context.Context, q string, order domain.RoomOrder, after string, limit int) ([]domain.OwnedRoom, error) {
+	o, ok := orders[order]
+	if !ok {
+		return nil, domain.InvalidField("?order", "%q is no order", order)
+	}
+	like, some := naming.LikeWithin(q)
+	if !some {
+		return nil, nil
+	}
+	place := strings.ReplaceAll(o.key, "r.", "a.")
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+`, u.id, u.kind, u.username, u.display_name, u.avatar FROM rooms r
+		LEFT JOIN members m ON m.room_id = r.id AND m.role = 'owner' LEFT JOIN users u ON u.id = m.user_id
+		WHERE r.kind NOT IN ('direct', 'gone') AND ($1 = '' OR r.folded LIKE $2 ESCAPE '\')
+		AND ($3 = '' OR (`+o.key+`, r.id) `+o.after+` (SELECT `+place+`, a.id FROM rooms a WHERE a.id = $3))
+		ORDER BY `+o.key+` `+o.direction+`, r.id `+o.direction+` LIMIT $4`, q, like, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, func(rows *sql.Rows) (r domain.OwnedRoom, err error) {
+		var row Row
+		var owner accounts.RefRow
+		err = rows.Scan(append(row.Dest(), owner.Dest()...)...)
+		r.Room, r.Owner = row.Value(), owner.Ref()
+		return r, err
+	})
+}
+
+// openRoom locks a room that administrators may act On.
+func openRoom(ctx context.Context, t *store.Tx, room string) (domain.Room, error) {
+	r, err := ByID(ctx, t, room, t.ForUpdate())
+	if err == nil && r.Kind == domain.DirectRoom {
+		err = domain.ErrNoRoom()
+	}
+	return r, err
+}
+
+// ArchiveRoom archives a room or reopens it, for actor, who need not be in it.
+// Its members read of that in its log. A room that is so already is left alone.
+func (repo *Repository) ArchiveRoom(ctx context.Context, actor, room string, archived bool, now time.Time) error {
+	now = store.Trim(now)
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r, err := openRoom(ctx, t, room)
+		if err != nil || r.Archived == archived {
+			return err
+		}
+		by, err := accounts.Ref(ctx, t, actor)
+		if err != nil {
+			return err
+		}
+		if err := Archive(ctx, t, room, archived); err != nil {
+			return err
+		}
+		return roomlog.Append(ctx, t, &domain.Event{Room: room, Type: domain.RoomUpdated, Actor: by, At: now, Detail: &domain.Detail{Archived: &archived}}, nil)
+	})
+}
+
+// RemoveRoom removes a room as DeleteRoom does, whoever asks.
+func (repo *Repository) RemoveRoom(ctx context.Context, room string) (members []string, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r, err := openRoom(ctx, t, room)
+		if err != nil {
+			return err
+		}
+		members, err = deleteRoom(ctx, t, r)
+		return err
+	})
+	return members, err
+}
+
+// HoldRoom puts a legal hold on a room, or ends it, in the name of an
+// administrator who need not be a member. Members are told by an event. What was
+// kept for the record goes with the hold.
+func (repo *Repository) HoldRoom(ctx context.Context, actor, room string, held bool, now time.Time) (e domain.Event, err error) {
+	now = store.Trim(now)
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r, err := ByID(ctx, t, room, t.ForUpdate())
+		if err != nil {
+			return err
+		}
+		if held != r.HeldAt.IsZero() {
+			return domain.Conflict.Errorf("hold_unchanged", "the legal hold on this room is like that already")
+		}
+		by, err := accounts.Ref(ctx, t, actor)
+		if err != nil {
+			return err
+		}
+		since := time.Time{}
+		if held {
+			since = now
+		} else if _, err := t.ExecContext(ctx, `DELETE FROM held_texts WHERE room_id = $1`, room); err != nil {
+			return err
+		}
+		t.Invalidate()
+		if _, err := t.ExecContext(ctx, `UPDATE rooms SET held_at = $2 WHERE id = $1`, room, store.Millis(since)); err != nil {
+			return err
+		}
+		e = domain.Event{Room: room, Type: domain.RoomUpdated, Actor: by, At: now, Detail: &domain.Detail{Held: &held}}
+		return roomlog.Append(ctx, t, &e, nil)
+	})
+	return e, err
+}

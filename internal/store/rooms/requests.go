@@ -1,0 +1,238 @@
+package rooms
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/accounts"
+)
+
+// mayEnter says whether room has a place for user, and user for another room. Two
+// that enter at the same moment may both find the last place of a user.
+func (repo *Repository) mayEnter(ctx context.Context, t *store.Tx, r domain.Room, user domain.UserRef) error {
+	if most := repo.bounds.Members; most > 0 && r.Members >= most {
+		return domain.Conflict.Errorf("room_full", "this room has %d members, which is as many as a room may have", r.Members)
+	}
+	most := repo.bounds.PerUser
+	if most == 0 {
+		return nil
+	}
+	var n int
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM members WHERE user_id = $1`, user.ID).Scan(&n)
+	if err == nil && n >= most {
+		err = domain.Conflict.Errorf("too_many_rooms", "%s is in %d rooms, which is as many as one may be in; leave one first", user.DisplayName, n)
+	}
+	return err
+}
+
+// mayMake says whether actor may have one more room.
+func (repo *Repository) mayMake(ctx context.Context, t *store.Tx, actor string) error {
+	if repo.bounds.Made == 0 {
+		return nil
+	}
+	var n int
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM rooms WHERE made_by = $1 AND made_by <> '' AND kind <> 'gone'`, actor).Scan(&n)
+	if err == nil && n >= repo.bounds.Made {
+		err = domain.Conflict.Errorf("too_many_rooms_made", "you have made %d rooms, which is as many as one may make; delete one first", n)
+	}
+	return err
+}
+
+// mustAsk says whether u is asked before actor brings them in.
+func (repo *Repository) mustAsk(ctx context.Context, t *store.Tx, actor string, u domain.UserRef) (ask bool, err error) {
+	if u.Kind != domain.KindUser || u.ID == actor {
+		return false, nil
+	}
+	var asking domain.Asking
+	var role domain.SystemRole
+	var blocked bool
+	err = t.QueryRowContext(ctx, `SELECT u.asked_by, a.role, EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = u.id AND b.other_id = a.id)
+		FROM users u CROSS JOIN users a WHERE u.id = $1 AND a.id = $2`, u.ID, actor).Scan(&asking, &role, &blocked)
+	if err != nil || role == domain.SystemAdmin || blocked {
+		return blocked && role != domain.SystemAdmin, err
+	}
+	if asking == "" {
+		asking = repo.bounds.Asking
+	}
+	switch asking {
+	case domain.AskEveryone:
+		return true, nil
+	case domain.AskStrangers:
+		err = t.QueryRowContext(ctx, `SELECT NOT EXISTS (SELECT 1 FROM members a JOIN members b ON b.room_id = a.room_id WHERE a.user_id = $1 AND b.user_id = $2)`,
+			actor, u.ID).Scan(&ask)
+	}
+	return ask, err
+}
+
+// ask keeps the question whether u wants to be in room. Of somebody whom u blocked
+// it is kept as declined, which looks the same to them.
+func ask(ctx context.Context, t *store.Tx, room, by string, u domain.UserRef, now time.Time) error {
+	var here, waiting, mine int
+	var blocked bool
+	err := t.QueryRowContext(ctx, `SELECT count(CASE WHEN room_id = $2 THEN 1 END), count(CASE WHEN state = '' THEN 1 END), count(CASE WHEN by_user = $3 THEN 1 END),
+		EXISTS (SELECT 1 FROM blocks WHERE user_id = $1 AND other_id = $3)
+		FROM room_requests WHERE user_id = $1`, u.ID, room, by).Scan(&here, &waiting, &mine, &blocked)
+	switch {
+	case err != nil:
+		return err
+	case here > 0, mine >= domain.MaxRequestsByUser:
+		return domain.Conflict.Errorf("already_asked", "%s has been asked already; wait for the answer, or send an invitation link", u.DisplayName)
+	case waiting >= domain.MaxRequests:
+		return domain.Conflict.Errorf("too_many_requests", "%s has too many requests to answer; send an invitation link", u.DisplayName)
+	}
+	state := ""
+	if blocked {
+		state = "declined"
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO room_requests (room_id, user_id, by_user, state, at) VALUES ($1, $2, $3, $4, $5)`, room, u.ID, by, state, store.Millis(now))
+	return err
+}
+
+// bring makes u a member whom actor brings, or asks them first.
+func (repo *Repository) bring(ctx context.Context, t *store.Tx, r domain.Room, actor, u domain.UserRef, now time.Time) (asked bool, err error) {
+	if asked, err = repo.mustAsk(ctx, t, actor.ID, u); err != nil {
+		return false, err
+	}
+	if asked {
+		return true, ask(ctx, t, r.ID, actor.ID, u, now)
+	}
+	if err := repo.mayEnter(ctx, t, r, u); err != nil {
+		return false, err
+	}
+	return false, enter(ctx, t, r.ID, actor, u, domain.Plain, "", now)
+}
+
+// RoomRequests returns what user is asked, the latest first. With a room it is only
+// about that one.
+func (repo *Repository) RoomRequests(ctx context.Context, user, room string) ([]domain.RoomRequest, error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+`, q.at, u.id, u.kind, u.username, u.display_name, u.avatar
+		FROM room_requests q JOIN rooms r ON r.id = q.room_id JOIN users u ON u.id = q.by_user
+		WHERE q.user_id = $1 AND ($2 = '' OR q.room_id = $2) AND q.state = '' AND r.kind <> 'gone' AND NOT r.archived AND NOT u.disabled
+		ORDER BY q.at DESC, q.room_id LIMIT $3`, user, room, domain.MaxRequests)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, func(rows *sql.Rows) (q domain.RoomRequest, err error) {
+		var r Row
+		var when int64
+		var by accounts.RefRow
+		err = rows.Scan(append(append(r.Dest(), &when), by.Dest()...)...)
+		q.Room, q.At, q.By = r.Value(), store.Time(when), by.Ref()
+		return q, err
+	})
+}
+
+// RequestsWaiting returns how many there are.
+func (repo *Repository) RequestsWaiting(ctx context.Context, user string) (int, error) {
+	found, err := repo.RoomRequests(ctx, user, "")
+	return len(found), err
+}
+
+// AcceptRequest makes user a member of the room that they were asked about. What
+// was written in a direct conversation before is unread to them.
+func (repo *Repository) AcceptRequest(ctx context.Context, user, room string, now time.Time) error {
+	now = store.Trim(now)
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r, err := ByID(ctx, t, room, t.ForUpdate())
+		if err != nil {
+			return err
+		}
+		if err := waits(ctx, t, user, room); err != nil {
+			return err
+		}
+		if r.Archived {
+			return domain.Conflict.Errorf("room_archived", "this room is archived; it takes no new members")
+		}
+		u, err := newcomer(ctx, t, room, user)
+		if err != nil {
+			return err
+		}
+		return repo.consent(ctx, t, r, u, now)
+	})
+}
+
+// consent lets u into a room that they want to be in.
+func (repo *Repository) consent(ctx context.Context, t *store.Tx, r domain.Room, u domain.UserRef, now time.Time) error {
+	if err := repo.mayEnter(ctx, t, r, u); err != nil {
+		return err
+	}
+	if err := enter(ctx, t, r.ID, u, u, domain.Plain, "", now); err != nil || r.Kind != domain.DirectRoom {
+		return err
+	}
+	_, err := t.ExecContext(ctx, `UPDATE members SET read_seq = 0 WHERE room_id = $1 AND user_id = $2`, r.ID, u.ID)
+	return err
+}
+
+func waits(ctx context.Context, t *store.Tx, user, room string) error {
+	var state string
+	err := t.QueryRowContext(ctx, `SELECT state FROM room_requests WHERE room_id = $1 AND user_id = $2`, room, user).Scan(&state)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && state != "" {
+		err = domain.NotFound.Errorf("no_request", "there is no such request; perhaps you answered it elsewhere")
+	}
+	return err
+}
+
+// DeclineRequest answers no. With block, who asked asks in vain from then on.
+func (repo *Repository) DeclineRequest(ctx context.Context, user, room string, block bool) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if err := waits(ctx, t, user, room); err != nil {
+			return err
+		}
+		_, err := t.ExecContext(ctx, `UPDATE room_requests SET state = 'declined' WHERE room_id = $1 AND user_id = $2`, room, user)
+		if err != nil || !block {
+			return err
+		}
+		const by = `(SELECT by_user FROM room_requests WHERE room_id = $2 AND user_id = $1)`
+		if _, err := t.ExecContext(ctx, `INSERT INTO blocks (user_id, other_id) VALUES ($1, `+by+`) ON CONFLICT DO NOTHING`, user, room); err != nil {
+			return err
+		}
+		// The others of the same person need no answer any more.
+		_, err = t.ExecContext(ctx, `UPDATE room_requests SET state = 'declined' WHERE user_id = $1 AND state = '' AND by_user = `+by, user, room)
+		return err
+	})
+}
+
+// Blocked returns those whom user blocked.
+func (repo *Repository) Blocked(ctx context.Context, user string) ([]domain.UserRef, error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT u.id, u.kind, u.username, u.display_name, u.avatar FROM users u
+		WHERE u.id IN (SELECT other_id FROM blocks WHERE user_id = $1) ORDER BY u.username`, user)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, accounts.ScanRef)
+}
+
+// Unblock lets other ask again.
+func (repo *Repository) Unblock(ctx context.Context, user, other string) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if _, err := t.ExecContext(ctx, `DELETE FROM blocks WHERE user_id = $1 AND other_id = $2`, user, other); err != nil {
+			return err
+		}
+		_, err := t.ExecContext(ctx, `DELETE FROM room_requests WHERE user_id = $1 AND by_user = $2 AND state <> ''`, user, other)
+		return err
+	})
+}
+
+// AskedBy returns who must ask user: what they chose, or what the server says.
+func (repo *Repository) AskedBy(ctx context.Context, user string) (a domain.Asking, err error) {
+	err = repo.db.QueryRowContext(ctx, `SELECT asked_by FROM users WHERE id = $1`, user).Scan(&a)
+	if err == nil && a == "" {
+		a = repo.bounds.Asking
+	}
+	if a == "" {
+		a = domain.AskNobody
+	}
+	return a, err
+}
+
+// SetAskedBy keeps a user's choice.
+func (repo *Repository) SetAskedBy(ctx context.Context, user string, a domain.Asking) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		_, err := t.ExecContext(ctx, `UPDATE users SET asked_by = $2 WHERE id = $1`, user, a)
+		return err
+	})
+}

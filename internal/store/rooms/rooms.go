@@ -1,0 +1,379 @@
+package rooms
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/accounts"
+	"github.com/unhidra/unhidra/internal/store/naming"
+	"github.com/unhidra/unhidra/internal/store/roomlog"
+)
+
+func setKeep(ctx context.Context, t *store.Tx, room string, k domain.KeepOf) error {
+	var days, lines any
+	if k.Own {
+		days, lines = k.Days, k.Lines
+	}
+	t.Invalidate()
+	_, err := t.ExecContext(ctx, `UPDATE rooms SET keep_days = $2, keep_lines = $3 WHERE id = $1`, room, days, lines)
+	return err
+}
+
+// Columns are read by Scan; the table is r.
+const Columns = `r.id, r.kind, r.name, r.topic, r.archived, r.head, r.members, r.created_at, r.last_at,
+	r.floor, r.keep_days, r.keep_lines, r.held_at`
+
+// Row is a room as the database has it.
+type Row struct {
+	domain.Room
+	created, last, held int64
+	days, lines         sql.NullInt64
+}
+
+// Dest is what Columns are scanned into.
+func (r *Row) Dest() []any {
+	return []any{
+		&r.ID, &r.Kind, &r.Name, &r.Topic, &r.Archived, &r.Head, &r.Members, &r.created, &r.last,
+		&r.Floor, &r.days, &r.lines, &r.held,
+	}
+}
+
+// Value returns the room.
+func (r *Row) Value() domain.Room {
+	r.CreatedAt, r.LastAt, r.HeldAt = store.Time(r.created), store.Time(r.last), store.Time(r.held)
+	r.Keep = KeepOf(r.days, r.lines)
+	return r.Room
+}
+
+// KeepOf is what a room keeps, by its columns keep_days and keep_lines.
+func KeepOf(days, lines sql.NullInt64) domain.KeepOf {
+	return domain.KeepOf{Own: days.Valid, Retention: domain.Retention{Days: int(days.Int64), Lines: int(lines.Int64)}}
+}
+
+// Scan reads a row of Columns.
+func Scan(rows *sql.Rows) (domain.Room, error) {
+	var r Row
+	err := rows.Scan(r.Dest()...)
+	return r.Value(), err
+}
+
+// Room returns a room by its id, or domain.ErrNoRoom. It does not ask who wants
+// to know.
+func (repo *Repository) Room(ctx context.Context, room string) (domain.Room, error) {
+	return ByID(ctx, repo.db, room, "")
+}
+
+// ByID returns a room, or domain.ErrNoRoom; lock is what the SELECT ends with.
+func ByID(ctx context.Context, q store.Queryer, room, lock string) (domain.Room, error) {
+	rows, err := q.QueryContext(ctx, `SELECT `+Columns+` FROM rooms r WHERE r.id = $1 AND r.kind <> 'gone'`+lock, room)
+	if err != nil {
+		return domain.Room{}, err
+	}
+	found, err := store.Collect(rows, Scan)
+	if err != nil {
+		return domain.Room{}, err
+	}
+	if len(found) == 0 {
+		return domain.Room{}, domain.ErrNoRoom()
+	}
+	return found[0], nil
+}
+
+// Place returns a room and the user's place in it: the zero Member for someone
+// who is none. No such room is domain.ErrNoRoom.
+func (repo *Repository) Place(ctx context.Context, room, user string) (domain.Room, domain.Member, error) {
+	r, err := ByID(ctx, repo.db, room, "")
+	if err != nil {
+		return r, domain.Member{}, err
+	}
+	m, err := MemberOf(ctx, repo.db, room, user)
+	return r, m, err
+}
+
+// For is Place inside a write: the room is locked, and p is checked.
+func For(ctx context.Context, t *store.Tx, room, user string, p domain.Permission, now time.Time) (domain.Room, domain.Member, error) {
+	r, err := ByID(ctx, t, room, t.ForUpdate())
+	if err != nil {
+		return r, domain.Member{}, err
+	}
+	m, err := MemberOf(ctx, t, room, user)
+	if err != nil {
+		return r, m, err
+	}
+	return r, m, domain.Allow(r, m, p, now)
+}
+
+// CreateRoom makes a room with actor as its owner, and n.Members in it, or asked
+// whether they want to be. A direct room between the same people is made only once:
+// asking again returns it, with created false, and takes back in who had left it.
+func (repo *Repository) CreateRoom(ctx context.Context, actor string, n domain.NewRoom, now time.Time) (s domain.RoomState, created bool, err error) {
+	now = store.Trim(now)
+	people := append([]string{actor}, n.Members...)
+	slices.Sort(people)
+	people = slices.Compact(people)
+	id, made := "", false
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		users, err := accounts.Refs(ctx, t, people)
+		if err != nil {
+			return err
+		}
+		if len(users) != len(people) {
+			return domain.InvalidField("/members", "one of these people does not exist or is disabled")
+		}
+		for _, u := range users {
+			if err := mayBring(ctx, t, domain.Member{User: domain.UserRef{ID: actor}}, u); err != nil {
+				return err
+			}
+		}
+		id, made = domain.NewID(domain.RoomPrefix), true
+		var key any
+		if n.Kind == domain.DirectRoom {
+			key = strings.Join(people, " ")
+			err := t.QueryRowContext(ctx, `SELECT id FROM rooms WHERE direct_key = $1`, key).Scan(&id)
+			if err == nil {
+				made = false
+				return repo.reopen(ctx, t, id, actor, users, now)
+			}
+			if !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
+		}
+		if err := repo.mayMake(ctx, t, actor); err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `INSERT INTO rooms (id, kind, name, topic, direct_key, made_by, created_at, last_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`,
+			id, n.Kind, n.Name, n.Topic, key, actor, store.Millis(now))
+		if err != nil {
+			return err
+		}
+		if err := naming.FoldRoom(ctx, t, id); err != nil {
+			return err
+		}
+		return repo.firstEvents(ctx, t, id, actor, n, users, now)
+	})
+	if store.IsUnique(err) && n.Kind == domain.DirectRoom {
+		return repo.CreateRoom(ctx, actor, n, now) // another server made it just now
+	}
+	if err != nil {
+		return s, false, err
+	}
+	s, err = repo.RoomState(ctx, actor, id)
+	return s, made, err
+}
+
+// firstEvents opens a new room's log: it was created, and who is in it.
+func (repo *Repository) firstEvents(ctx context.Context, t *store.Tx, room, actor string, n domain.NewRoom, users map[string]domain.UserRef, now time.Time) error {
+	detail := &domain.Detail{Kind: n.Kind}
+	if n.Name != "" {
+		detail.Name = &n.Name
+	}
+	if n.Topic != "" {
+		detail.Topic = &n.Topic
+	}
+	err := roomlog.Append(ctx, t, &domain.Event{Room: room, Type: domain.RoomCreated, Actor: users[actor], At: now, Detail: detail}, nil)
+	if err != nil {
+		return err
+	}
+	owner := domain.Owner
+	if n.Kind == domain.DirectRoom {
+		owner = domain.Plain
+	}
+	r := domain.Room{ID: room, Kind: n.Kind}
+	if err := repo.mayEnter(ctx, t, r, users[actor]); err != nil {
+		return err
+	}
+	if err := enter(ctx, t, room, users[actor], users[actor], owner, "", now); err != nil {
+		return err
+	}
+	r.Members = 1
+	for id, u := range users {
+		if id == actor {
+			continue
+		}
+		asked, err := repo.bring(ctx, t, r, users[actor], u, now)
+		if err != nil {
+			return err
+		}
+		if !asked {
+			r.Members++
+		}
+	}
+	return nil
+}
+
+// reopen takes actor back into a direct room, and asks those who are not in it.
+func (repo *Repository) reopen(ctx context.Context, t *store.Tx, room, actor string, users map[string]domain.UserRef, now time.Time) error {
+	r, err := ByID(ctx, t, room, t.ForUpdate())
+	if err != nil {
+		return err
+	}
+	in, err := memberIDs(ctx, t, room)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(in, actor) {
+		if err := repo.consent(ctx, t, r, users[actor], now); err != nil {
+			return err
+		}
+	}
+	if r.Archived {
+		if err := Archive(ctx, t, room, false); err != nil {
+			return err
+		}
+	}
+	for id, u := range users {
+		if id == actor || slices.Contains(in, id) {
+			continue
+		}
+		if err := ask(ctx, t, room, actor, u, now); err != nil && domain.CodeOf(err) != "already_asked" {
+			return err
+		}
+	}
+	return nil
+}
+
+// UpdateRoom changes a room. Each kind of change needs its own permission.
+func (repo *Repository) UpdateRoom(ctx context.Context, actor, room string, c domain.RoomChange, now time.Time) (e domain.Event, err error) {
+	now = store.Trim(now)
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r, m, err := For(ctx, t, room, actor, domain.ReadRoom, now)
+		if err != nil {
+			return err
+		}
+		if err := allowChange(r, m, c, now); err != nil {
+			return err
+		}
+		detail := &domain.Detail{Name: c.Name, Topic: c.Topic, Archived: c.Archived, Keep: c.Keep}
+		if c.Name != nil {
+			r.Name = *c.Name
+		}
+		if c.Topic != nil {
+			r.Topic = *c.Topic
+		}
+		if c.Kind != nil {
+			r.Kind, detail.Kind = *c.Kind, *c.Kind
+		}
+		if c.Archived != nil {
+			r.Archived = *c.Archived
+		}
+		t.Invalidate()
+		_, err = t.ExecContext(ctx, `UPDATE rooms SET name = $2, topic = $3, kind = $4, archived = $5 WHERE id = $1`, room, r.Name, r.Topic, r.Kind, r.Archived)
+		if err != nil {
+			return err
+		}
+		if err := naming.FoldRoom(ctx, t, room); err != nil {
+			return err
+		}
+		if c.Keep != nil {
+			if err := setKeep(ctx, t, room, *c.Keep); err != nil {
+				return err
+			}
+		}
+		e = domain.Event{Room: room, Type: domain.RoomUpdated, Actor: m.User, At: now, Detail: detail}
+		return roomlog.Append(ctx, t, &e, nil)
+	})
+	return e, err
+}
+
+func allowChange(r domain.Room, m domain.Member, c domain.RoomChange, now time.Time) error {
+	if c.Archived != nil {
+		if err := domain.Allow(r, m, domain.ArchiveRoom, now); err != nil {
+			return err
+		}
+		r.Archived = false // whoever may archive may reopen and change at once
+	}
+	if c.Name != nil || c.Topic != nil {
+		if err := domain.Allow(r, m, domain.UpdateRoom, now); err != nil {
+			return err
+		}
+	}
+	if c.Keep != nil {
+		if err := domain.Allow(r, m, domain.SetRetention, now); err != nil {
+			return err
+		}
+	}
+	if c.Kind != nil {
+		return domain.Allow(r, m, domain.SetVisibility, now)
+	}
+	return nil
+}
+
+// DeleteRoom deletes a room with all that was said in it, and returns the ids of
+// those who were in it. From then on it is there for nobody; its log goes step by
+// step, by Forget, so that a large one does not hold up every other write.
+func (repo *Repository) DeleteRoom(ctx context.Context, actor, room string, now time.Time) (members []string, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r, _, err := For(ctx, t, room, actor, domain.DeleteRoom, now)
+		if err != nil {
+			return err
+		}
+		members, err = deleteRoom(ctx, t, r)
+		return err
+	})
+	return members, err
+}
+
+func deleteRoom(ctx context.Context, t *store.Tx, r domain.Room) (members []string, err error) {
+	if !r.HeldAt.IsZero() {
+		return nil, domain.Conflict.Errorf("room_held", "an administrator has put this room under a legal hold; nothing of it may go")
+	}
+	if members, err = memberIDs(ctx, t, r.ID); err != nil {
+		return nil, err
+	}
+	for _, table := range []string{"members", "invites", "bans", "room_requests"} {
+		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE room_id = $1`, r.ID); err != nil {
+			return nil, err
+		}
+	}
+	t.Invalidate()
+	_, err = t.ExecContext(ctx, `UPDATE rooms SET kind = 'gone', name = '', topic = '', members = 0, direct_key = NULL WHERE id = $1`, r.ID)
+	return members, err
+}
+
+// PublicRooms lists public rooms whose name or topic contains q, by name. after
+// is the id of the last room of the page before. joined tells which of them
+// user is in.
+func (repo *Repository) PublicRooms(ctx context.Context, user, q, after string, limit int) (rooms []domain.Room, joined map[string]bool, err error) {
+	like, some := naming.LikeWithin(q)
+	if !some {
+		return nil, nil, nil
+	}
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+` FROM rooms r
+		WHERE r.kind = 'public' AND NOT r.archived
+		AND ($1 = '' OR r.folded LIKE $2 ESCAPE '\')
+		AND ($3 = '' OR (lower(r.name), r.id) > (SELECT lower(a.name), a.id FROM rooms a WHERE a.id = $3))
+		ORDER BY lower(r.name), r.id LIMIT $4`, q, like, after, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	if rooms, err = store.Collect(rows, Scan); err != nil || len(rooms) == 0 {
+		return rooms, nil, err
+	}
+	ids := []any{user}
+	for _, r := range rooms {
+		ids = append(ids, r.ID)
+	}
+	rows, err = repo.db.QueryContext(ctx, `SELECT room_id FROM members WHERE user_id = $1 AND room_id IN (`+store.Placeholders(2, len(rooms))+`)`, ids...)
+	if err != nil {
+		return nil, nil, err
+	}
+	in, err := store.Collect(rows, store.ScanString)
+	joined = make(map[string]bool, len(in))
+	for _, id := range in {
+		joined[id] = true
+	}
+	return rooms, joined, err
+}
+
+// Archive archives a room or reopens it.
+func Archive(ctx context.Context, t *store.Tx, room string, archived bool) error {
+	t.Invalidate()
+	_, err := t.ExecContext(ctx, `UPDATE rooms SET archived = $2 WHERE id = $1`, room, archived)
+	return err
+}

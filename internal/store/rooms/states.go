@@ -1,0 +1,102 @@
+package rooms
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/accounts"
+	"github.com/unhidra/unhidra/internal/store/roomlog"
+)
+
+// RoomStates returns the rooms that user is in, the liveliest first.
+func (repo *Repository) RoomStates(ctx context.Context, user string) ([]domain.RoomState, error) {
+	return repo.states(ctx, user, "")
+}
+
+// RoomState returns one room as user, who is in it, sees it in a list.
+func (repo *Repository) RoomState(ctx context.Context, user, room string) (domain.RoomState, error) {
+	states, err := repo.states(ctx, user, room)
+	if err != nil {
+		return domain.RoomState{}, err
+	}
+	if len(states) == 0 {
+		return domain.RoomState{}, domain.ErrNoRoom()
+	}
+	return states[0], nil
+}
+
+func (repo *Repository) states(ctx context.Context, user, room string) ([]domain.RoomState, error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+`, m.role, m.muted_until, m.read_seq
+		FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND ($2 = '' OR m.room_id = $2) ORDER BY r.last_at DESC, r.id`, user, room)
+	if err != nil {
+		return nil, err
+	}
+	states, err := store.Collect(rows, scanState)
+	if err != nil {
+		return nil, err
+	}
+	for i := range states {
+		if err := repo.fillState(ctx, user, &states[i]); err != nil {
+			return nil, err
+		}
+	}
+	return states, nil
+}
+
+func scanState(rows *sql.Rows) (s domain.RoomState, err error) {
+	var r Row
+	var muted int64
+	err = rows.Scan(append(r.Dest(), &s.Role, &muted, &s.Read)...)
+	s.Room, s.Muted = r.Value(), store.Time(muted)
+	return s, err
+}
+
+const lastMessage = `e.pos = (SELECT pos FROM (SELECT pos, seq, type, deleted_at FROM events
+	WHERE room_id = $1 AND target IS NULL ORDER BY seq DESC LIMIT 20) AS tail WHERE type = 'message.created' AND deleted_at = 0 ORDER BY seq DESC LIMIT 1)`
+
+func (repo *Repository) fillState(ctx context.Context, user string, s *domain.RoomState) (err error) {
+	if s.Read < s.Room.Head {
+		if s.Unread, s.Mentions, err = roomlog.Unread(ctx, repo.db, user, s.Room.ID, s.Read); err != nil {
+			return err
+		}
+	}
+	// The latest message still there, if it is among the last lines.
+	last, err := roomlog.Where(ctx, repo.db, lastMessage, s.Room.ID)
+	if err != nil {
+		return err
+	}
+	if len(last) > 0 {
+		s.Last = last[0].Message
+	}
+	if s.Room.Kind != domain.DirectRoom {
+		return nil
+	}
+	rows, err := repo.db.QueryContext(ctx, `SELECT u.id, u.kind, u.username, u.display_name, u.avatar
+		FROM users u WHERE u.id <> $2 AND u.id IN (SELECT user_id FROM members WHERE room_id = $1
+		UNION SELECT user_id FROM room_requests WHERE room_id = $1) ORDER BY u.username`, s.Room.ID, user)
+	if err != nil {
+		return err
+	}
+	s.Peers, err = store.Collect(rows, accounts.ScanRef)
+	return err
+}
+
+// LastWords returns the latest message, cut to an excerpt, of each of rooms that has one, but for those
+// that user is banned from. It does not ask whether user may read the others.
+func (repo *Repository) LastWords(ctx context.Context, user string, rooms []string) (map[string]domain.Message, error) {
+	last := make(map[string]domain.Message)
+	for _, room := range rooms {
+		found, err := roomlog.Where(ctx, repo.db, lastMessage+` AND NOT EXISTS (SELECT 1 FROM bans WHERE room_id = $1 AND user_id = $2)`, room, user)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) > 0 {
+			m := *found[0].Message
+			m.Text = roomlog.Excerpt(m.Text)
+			last[room] = m
+		}
+	}
+	return last, nil
+}

@@ -1,0 +1,89 @@
+package store
+
+import (
+	"database/sql"
+	"iter"
+	"strconv"
+	"strings"
+)
+
+// Placeholders returns "$from,$from+1,..." for n values.
+func Placeholders(from, n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(from + i))
+	}
+	return b.String()
+}
+
+// Args returns vs as the arguments of a statement.
+func Args[T any](vs []T) []any {
+	as := make([]any, len(vs))
+	for i, v := range vs {
+		as[i] = v
+	}
+	return as
+}
+
+// Collect reads all rows, and closes them.
+func Collect[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) ([]T, error) {
+	defer func() { _ = rows.Close() }()
+	var vs []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		vs = append(vs, v)
+	}
+	return vs, rows.Err()
+}
+
+// ScanString reads a row of one text.
+func ScanString(rows *sql.Rows) (s string, err error) {
+	err = rows.Scan(&s)
+	return s, err
+}
+
+// ScanInt64 reads a row of one number.
+func ScanInt64(rows *sql.Rows) (n int64, err error) {
+	err = rows.Scan(&n)
+	return n, err
+}
+
+// Padded repeats the last of vs until their number is a power of two, so that a
+// look-up of many has few texts, which both databases keep prepared. A repeated
+// argument finds the same row twice.
+func Padded[T any](vs []T) []T {
+	n := 1
+	for n < len(vs) {
+		n *= 2
+	}
+	for len(vs) > 0 && len(vs) < n {
+		vs = append(vs, vs[len(vs)-1])
+	}
+	return vs
+}
+
+// Chunks cuts vs into pieces of 64, 16, 4 or 1, for the same reason.
+func Chunks[T any](vs []T) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
+		for n := 64; len(vs) > 0; n /= 4 {
+			for len(vs) >= n {
+				if !yield(vs[:n]) {
+					return
+				}
+				vs = vs[n:]
+			}
+		}
+	}
+}
+
+// EscapeLike returns s such that LIKE finds it as it is, with ESCAPE '\'.
+func EscapeLike(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
+}

@@ -1,0 +1,75 @@
+package search_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/fulltext"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/search"
+	"github.com/unhidra/unhidra/internal/testkit"
+)
+
+// What the indexer has read may be edited, deleted or purged before it writes, and
+// SQLite gives the place of what is gone to what comes.
+func TestIndexerWritesWhatIsTrueByThen(t *testing.T) {
+	ctx := t.Context()
+	o := testkit.SQLite(t)
+	o.Tool = true // has no indexer
+	db := testkit.Open(t, o)
+	room := testkit.Room(t, db, 1)
+	say := func(text string) int64 {
+		e, _, err := db.Messages.AppendMessage(ctx, testkit.UserID(0), domain.Draft{Room: room, Key: text, Text: text}, nil, false, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.Seq
+	}
+	say("kept")
+	edited, deleted, last := say("edited before"), say("deleted"), say("purged")
+	l, err := search.NextLot(ctx, db.Search)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Messages.EditMessage(ctx, testkit.UserID(0), room, edited, "edited after", nil, false, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Messages.DeleteMessage(ctx, testkit.UserID(0), room, deleted, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	err = db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM events WHERE room_id = $1 AND seq >= $2`, room, last)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	say("newcomer") // in the place of what was purged
+	if err := db.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return search.Index(ctx, tx, l) }); err != nil {
+		t.Fatal(err)
+	}
+	for more := true; more; {
+		if more, err = search.IndexLot(ctx, db.Search); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var found []string
+	for _, q := range []string{"kept", "before", "after", "deleted", "purged", "newcomer"} {
+		query, err := fulltext.Parse(q, time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hits, _, err := db.Search.Search(ctx, testkit.UserID(0), query, domain.Newest, domain.SearchCursor{}, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, fmt.Sprint(q, " ", len(hits)))
+	}
+	if want := []string{"kept 1", "before 0", "after 1", "deleted 0", "purged 0", "newcomer 1"}; !slices.Equal(found, want) {
+		t.Errorf("found %q, want %q", found, want)
+	}
+}

@@ -1,0 +1,288 @@
+// Package search has the SQL of the search index, and the indexer that keeps it up to
+// date.
+package search
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/fulltext"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/naming"
+	"github.com/unhidra/unhidra/internal/store/roomlog"
+)
+
+// postgres is the name of the database that searches by a column's type with a language
+// of its own. SQLite does by a table, with another: the two have nothing in common here,
+// so that this package asks which one it has.
+const postgres = "postgres"
+
+// newest is after every place in the log, and after every time.
+const newest = int64(1) << 62
+
+// A Repository finds messages.
+type Repository struct {
+	db      *store.DB
+	indexer *indexer // nil: not started
+}
+
+// New returns the search on db. Its index is not kept up to date before Start.
+func New(db *store.DB) *Repository { return &Repository{db: db} }
+
+// rankedHits is how many of the newest matches a search by relevance looks at:
+// ranking all that match a common word would take seconds in a large store.
+const rankedHits = 400
+
+// roomsAtOnce is how many rooms one question to the index asks about.
+const roomsAtOnce = 64
+
+// Search finds messages in the rooms that user is in now, and nowhere else. In
+// order Newest it stops as soon as the page is full. In order Relevance it ranks
+// the newest 400 matches, and says nothing of those before. next is nil at the
+// end. Messages of other rooms have no part in how long it takes.
+func (repo *Repository) Search(ctx context.Context, user string, q fulltext.Query, order domain.SearchOrder, c domain.SearchCursor, limit int) (hits []domain.Hit, next *domain.SearchCursor, err error) {
+	if q.Nothing() {
+		return nil, nil, nil
+	}
+	s, err := repo.scope(ctx, user, q)
+	if err != nil {
+		return nil, nil, err
+	}
+	if order == domain.Relevance {
+		return repo.ranked(ctx, s, c, limit)
+	}
+	hits, err = repo.matches(ctx, s, c.Pos, limit+1)
+	if len(hits) > limit {
+		hits = hits[:limit]
+		next = &domain.SearchCursor{Pos: hits[limit-1].Pos}
+	}
+	return hits, next, err
+}
+
+func (repo *Repository) ranked(ctx context.Context, s scope, c domain.SearchCursor, limit int) ([]domain.Hit, *domain.SearchCursor, error) {
+	hits, err := repo.matches(ctx, s, c.Pos, rankedHits)
+	if err != nil || len(hits) == 0 {
+		return nil, nil, err
+	}
+	top := hits[0].Pos + 1 // later pages rank the same hits, whatever came meanwhile
+	scores := make(map[int64]float64, len(hits))
+	for _, h := range hits {
+		scores[h.Pos] = s.q.Score(h.Message.Text)
+	}
+	slices.SortStableFunc(hits, func(a, b domain.Hit) int { return cmp.Compare(scores[b.Pos], scores[a.Pos]) })
+	hits = hits[min(c.Skip, len(hits)):]
+	if len(hits) <= limit {
+		return hits, nil, nil
+	}
+	return hits[:limit], &domain.SearchCursor{Pos: top, Skip: c.Skip + limit}, nil
+}
+
+// scope is what a search looks for and where.
+type scope struct {
+	q       fulltext.Query
+	user    string
+	senders []string // ids of which any will do; none: anybody
+	rooms   []int64  // by their numbers, that of the last message first
+}
+
+// scope resolves the names in from: and in:.
+func (repo *Repository) scope(ctx context.Context, user string, q fulltext.Query) (s scope, err error) {
+	s = scope{q: q, user: user}
+	if q.From != "" {
+		if s.senders, err = repo.sendersCalled(ctx, q.From); err != nil {
+			return s, err
+		}
+	}
+	if q.In == "" {
+		rows, err := repo.db.QueryContext(ctx, `SELECT s.number FROM members m JOIN rooms r ON r.id = m.room_id JOIN search_rooms s ON s.room_id = r.id
+			WHERE m.user_id = $1 ORDER BY r.last_at DESC, s.number`, user)
+		if err != nil {
+			return s, err
+		}
+		s.rooms, err = store.Collect(rows, store.ScanInt64)
+		return s, err
+	}
+	var room int64
+	err = repo.db.QueryRowContext(ctx, `SELECT s.number FROM members m JOIN rooms r ON r.id = m.room_id JOIN search_rooms s ON s.room_id = r.id
+		WHERE m.user_id = $1 AND (r.id = $2 OR r.name <> '' AND r.folded LIKE $3 ESCAPE '\') ORDER BY r.id = $2 DESC, r.name = $2 DESC, r.last_at DESC LIMIT 1`,
+		user, q.In, store.EscapeLike(fulltext.Name(q.In))+"\n%").Scan(&room)
+	if errors.Is(err, sql.ErrNoRows) {
+		return s, badQuery("in: you are in no room called %q", q.In)
+	}
+	s.rooms = []int64{room}
+	return s, err
+}
+
+const sendersMax = 32 // whom a display name may name
+
+// sendersCalled returns who has a username or an id, or else those whose display name
+// has words that begin so.
+func (repo *Repository) sendersCalled(ctx context.Context, name string) ([]string, error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT id FROM users WHERE username = $1 OR id = $1`, strings.ToLower(name))
+	if err != nil {
+		return nil, err
+	}
+	ids, err := store.Collect(rows, store.ScanString)
+	if err != nil || len(ids) > 0 {
+		return ids, err
+	}
+	like, some := naming.Like(name)
+	if some {
+		rows, err := repo.db.QueryContext(ctx, `SELECT id FROM users WHERE folded LIKE $1 ESCAPE '\' AND NOT pending ORDER BY last_seen_at DESC, id LIMIT $2`, like, sendersMax)
+		if err != nil {
+			return nil, err
+		}
+		if ids, err = store.Collect(rows, store.ScanString); err != nil {
+			return nil, err
+		}
+	}
+	if len(ids) == 0 {
+		return nil, badQuery("from: there is no user %q", name)
+	}
+	return ids, nil
+}
+
+func badQuery(format string, args ...any) error {
+	e := domain.Invalid.Errorf("bad_query", format, args...)
+	e.Fields = []domain.Field{{Pointer: "/q", Detail: e.Msg}}
+	return e
+}
+
+// matches returns the newest messages that match, before a place in the log.
+func (repo *Repository) matches(ctx context.Context, s scope, before int64, limit int) ([]domain.Hit, error) {
+	if before <= 0 {
+		before = newest
+	}
+	var found []int64
+	after := int64(0)
+	for part := range slices.Chunk(s.rooms, roomsAtOnce) {
+		more, err := repo.places(ctx, s, part, after, before, limit)
+		if err != nil {
+			return nil, fmt.Errorf("search: %w", err)
+		}
+		found = append(found, more...)
+		slices.SortFunc(found, func(a, b int64) int { return cmp.Compare(b, a) })
+		if len(found) >= limit { // older ones are of no use
+			found = found[:limit]
+			after = found[limit-1]
+		}
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+roomlog.Columns+roomlog.Tables+` WHERE e.pos IN (`+store.Placeholders(1, len(found))+`) ORDER BY e.pos DESC`, store.Args(found)...)
+	if err != nil {
+		return nil, err
+	}
+	events, err := store.Collect(rows, roomlog.Scan)
+	if err != nil {
+		return nil, err
+	}
+	hits := make([]domain.Hit, 0, len(events))
+	for _, e := range events {
+		hits = append(hits, domain.Hit{Message: *e.Message, Pos: e.Pos})
+	}
+	return hits, nil
+}
+
+// places returns the newest places in the log where messages of some rooms match.
+func (repo *Repository) places(ctx context.Context, s scope, rooms []int64, after, before int64, limit int) ([]int64, error) {
+	first, last := store.Millis(s.q.After), store.Millis(s.q.Before)
+	if last == 0 {
+		last = newest
+	}
+	query, match := `SELECT f.rowid FROM search_words f JOIN events e ON e.pos = f.rowid
+		JOIN members mb ON mb.room_id = e.room_id AND mb.user_id = $2
+		WHERE f.search_words MATCH $1 AND f.rowid > $3 AND f.rowid < $4 AND e.at >= $5 AND e.at < $6 AND e.deleted_at = 0
+		ORDER BY f.rowid DESC LIMIT $7`, ftsQuery(s, rooms)
+	if repo.db.Name() == postgres {
+		query, match = `SELECT f.pos FROM search f JOIN events e ON e.pos = f.pos
+			JOIN members mb ON mb.room_id = e.room_id AND mb.user_id = $2
+			WHERE f.words @@ $1::tsquery AND f.pos > $3 AND f.pos < $4 AND e.at >= $5 AND e.at < $6 AND e.deleted_at = 0
+			ORDER BY f.pos DESC LIMIT $7`, tsQuery(s, rooms)
+	}
+	rows, err := repo.db.QueryContext(ctx, query, match, s.user, after, before, first, last, limit)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, store.ScanInt64)
+}
+
+// wanted are what a message of one room must have, beside the words: a term of each.
+func (s scope) wanted(room string) (ts [][]string) {
+	if len(s.senders) > 0 {
+		var any []string
+		for _, id := range s.senders {
+			any = append(any, room+termSender+id)
+		}
+		ts = append(ts, any)
+	}
+	if s.q.HasLink {
+		ts = append(ts, []string{room + termLink})
+	}
+	if len(ts) == 0 && !slices.ContainsFunc(s.q.Clauses, func(c fulltext.Clause) bool { return !c.Not }) {
+		ts = append(ts, []string{room + termAny})
+	}
+	return ts
+}
+
+// ftsQuery is s in FTS5's language. Words hold no quotation marks, so that quoting
+// them is enough.
+func ftsQuery(s scope, rooms []int64) string {
+	each := make([]string, len(rooms))
+	for i, number := range rooms {
+		room := term(number)
+		var want, without []string
+		for _, c := range s.q.Clauses {
+			phrase := `"` + room + termWord + strings.Join(c.Words, " "+room+termWord) + `"`
+			if c.Prefix {
+				phrase += "*"
+			}
+			if c.Not {
+				without = append(without, phrase)
+			} else {
+				want = append(want, phrase)
+			}
+		}
+		for _, t := range s.wanted(room) {
+			want = append(want, `("`+strings.Join(t, `" OR "`)+`")`)
+		}
+		each[i] = strings.Join(want, " AND ")
+		if len(without) > 0 {
+			each[i] = "(" + each[i] + ") NOT (" + strings.Join(without, " OR ") + ")"
+		}
+	}
+	return "(" + strings.Join(each, ") OR (") + ")"
+}
+
+// tsQuery is s in the language of PostgreSQL's tsquery.
+func tsQuery(s scope, rooms []int64) string {
+	each := make([]string, len(rooms))
+	for i, number := range rooms {
+		room := term(number)
+		var all []string
+		for _, c := range s.q.Clauses {
+			phrase := "'" + room + termWord + strings.Join(c.Words, "' <-> '"+room+termWord) + "'"
+			if c.Prefix {
+				phrase += ":*"
+			}
+			if c.Not {
+				phrase = "!(" + phrase + ")"
+			} else {
+				phrase = "(" + phrase + ")"
+			}
+			all = append(all, phrase)
+		}
+		for _, t := range s.wanted(room) {
+			all = append(all, "('"+strings.Join(t, "' | '")+"')")
+		}
+		each[i] = strings.Join(all, " & ")
+	}
+	return "(" + strings.Join(each, ") | (") + ")"
+}

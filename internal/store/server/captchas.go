@@ -1,0 +1,31 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+// UseCaptcha records that a CAPTCHA was used, until it expires. It reports false
+// if it was used before, on whichever node.
+func (repo *Repository) UseCaptcha(ctx context.Context, id []byte, expires time.Time) (first bool, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		res, err := t.ExecContext(ctx, `INSERT INTO captchas (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, store.Millis(expires))
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		first = n == 1
+		return err
+	})
+	return first && err == nil, err
+}
+
+// ForgetCaptchas removes those that have expired.
+func (repo *Repository) ForgetCaptchas(ctx context.Context, now time.Time) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		_, err := t.ExecContext(ctx, `DELETE FROM captchas WHERE expires_at < $1`, store.Millis(now))
+		return err
+	})
+}

@@ -1,0 +1,234 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	sqlitedriver "modernc.org/sqlite"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+var sqlite = &dialect{
+	name:      "sqlite",
+	pairs:     "json_each",
+	contains:  `instr(column, ?) > 0`,
+	oneWriter: true,
+	appenders: 1,
+	conflict:  sqliteConflict,
+	retry:     func(error) bool { return false },
+	open:      openSQLite,
+	attend:    func(context.Context, *DB, bool) error { return nil }, // the lock of the file has decided
+	use:       useSQLite,
+	compact:   compactSQLite,
+	backup:    backupSQLite,
+	integrity: integritySQLite,
+}
+
+// SQLite's result codes: https://www.sqlite.org/rescode.html
+const (
+	sqliteIO         = 10
+	sqliteCorrupt    = 11
+	sqliteFull       = 13
+	sqliteNotADB     = 26
+	sqliteForeignKey = 787
+	sqlitePrimaryKey = 1555
+	sqliteUnique     = 2067
+)
+
+func sqliteCode(err error) int {
+	var e *sqlitedriver.Error
+	if errors.As(err, &e) {
+		return e.Code()
+	}
+	return 0
+}
+
+func sqliteConflict(err error) (unique, foreignKey bool) {
+	code := sqliteCode(err)
+	return code == sqliteUnique || code == sqlitePrimaryKey, code == sqliteForeignKey
+}
+
+// readerIdle is how long a reader of SQLite is kept that nobody needs. Each maps the
+// file for itself, and its pages count as resident once for each; the one that was
+// used last is taken first, so that in quiet times one remains.
+const readerIdle = 20 * time.Second
+
+func openSQLite(ctx context.Context, db *DB, o Options) (err error) {
+	db.path = o.Path
+	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	if !o.Tool {
+		if db.unlock, err = lockFile(o.Path + ".lock"); err != nil {
+			db.unlock = func() {}
+			return err
+		}
+	}
+	if err := errors.Join(denied(o.Path), denied(o.Path+"-wal"), denied(o.Path+"-shm")); err != nil {
+		return err
+	}
+	if err := claimFile(db.log, o.Path); err != nil {
+		return err
+	}
+	name, err := uri(o.Path)
+	if err != nil {
+		return err
+	}
+	// The mode of vacuuming counts for a file that is made now, and for a copy.
+	const pragmas = "?_pragma=busy_timeout(10000)&_pragma=auto_vacuum(incremental)&_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	// What a savepoint would undo is kept in memory: in a file it costs a fifth of
+	// a group commit.
+	if db.write1, err = sql.Open("sqlite", name+pragmas+"&_pragma=temp_store(memory)"); err != nil {
+		return err
+	}
+	db.write1.SetMaxOpenConns(1)
+	if err := db.write1.PingContext(ctx); err != nil {
+		return sqliteOpenError(o.Path, err)
+	}
+	if db.guard, err = guardFile(db.log, o.Path); err != nil {
+		return sqliteOpenError(o.Path, err)
+	}
+	read, err := sql.Open("sqlite", name+pragmas+"&_pragma=query_only(1)&_pragma=mmap_size(268435456)")
+	if err != nil {
+		return err
+	}
+	db.read = &reader{DB: read, keep: true}
+	n := max(4, runtime.GOMAXPROCS(0))
+	db.read.SetMaxOpenConns(n)
+	db.read.SetMaxIdleConns(n)
+	db.read.SetConnMaxIdleTime(readerIdle)
+	return nil
+}
+
+func sqliteOpenError(path string, err error) error {
+	switch sqliteCode(err) & 0xff {
+	case sqliteNotADB:
+		return fmt.Errorf("%s is not a SQLite database; move it away, or restore a backup with `unhidra restore`: %w", path, err)
+	case sqliteFull, sqliteIO:
+		return fmt.Errorf("%s cannot be opened: its disk is full, or fails; make some room, and start again: %w", path, err)
+	case sqliteCorrupt:
+		return fmt.Errorf("%s is damaged; restore a backup with `unhidra restore`: %w", path, err)
+	}
+	return fmt.Errorf("open %s: %w", path, err)
+}
+
+const (
+	compactPages = 256  // given back to the disk in one step: 1 MiB
+	sparePages   = 4096 // and this many, or a tenth of all, are left for what comes next
+	incremental  = 2    // SQLite's auto_vacuum mode
+)
+
+// pages are what a SQLite file consists of.
+type pages struct{ size, all, free, mode int64 }
+
+func (db *DB) pages(ctx context.Context) (p pages, err error) {
+	err = db.read.QueryRowContext(ctx, `SELECT s.page_size, c.page_count, f.freelist_count, v.auto_vacuum
+		FROM pragma_page_size() s, pragma_page_count() c, pragma_freelist_count() f, pragma_auto_vacuum() v`).Scan(&p.size, &p.all, &p.free, &p.mode)
+	return p, err
+}
+
+func useSQLite(ctx context.Context, db *DB) (domain.StoreUse, error) {
+	p, err := db.pages(ctx)
+	u := domain.StoreUse{Kind: db.dialect.name, Bytes: p.all * p.size, Free: p.free * p.size, Log: -1, Shrinks: p.mode == incremental}
+	if info, err := os.Stat(db.path + "-wal"); err == nil {
+		u.Log = info.Size()
+	}
+	return u, err
+}
+
+func compactSQLite(ctx context.Context, db *DB) (more bool, err error) {
+	p, err := db.pages(ctx)
+	if err != nil || p.mode != incremental || p.free <= max(sparePages, p.all/10) {
+		return false, err
+	}
+	return true, db.Write(ctx, func(ctx context.Context, t *Tx) error {
+		rows, err := t.QueryContext(ctx, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", compactPages))
+		if err != nil {
+			return err
+		}
+		_, err = Collect(rows, func(*sql.Rows) (struct{}, error) { return struct{}{}, nil }) // a row for each page
+		return err
+	})
+}
+
+func backupSQLite(ctx context.Context, db *DB, path string) error {
+	path, err := filepath.Abs(path) // a relative one could look like a URI
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) // SQLite fills an empty one
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s is there already", path)
+	} else if err != nil {
+		return err
+	}
+	if err := db.vacuumInto(ctx, path); err != nil {
+		return errors.Join(fmt.Errorf("copy the database: %w", err), f.Close(), os.Remove(path))
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func (db *DB) vacuumInto(ctx context.Context, path string) error {
+	c, err := db.read.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	// The reader's own guard against writing also holds for other files.
+	if _, err := c.ExecContext(ctx, "PRAGMA query_only = 0"); err != nil {
+		return err
+	}
+	defer func() { _, _ = c.ExecContext(context.WithoutCancel(ctx), "PRAGMA query_only = 1") }()
+	_, err = c.ExecContext(ctx, "VACUUM INTO $1", path)
+	return err
+}
+
+// integritySQLite has SQLite look through its file. A connection that has searched
+// remembers how the index was then, and takes what it finds now for damage: it
+// searches first, in the same snapshot.
+func integritySQLite(ctx context.Context, db *DB) error {
+	unread := func(err error) error {
+		return fmt.Errorf("the database cannot be read through; restore a backup with `unhidra restore`: %w", err)
+	}
+	snapshot, err := db.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return unread(err)
+	}
+	defer func() { _ = snapshot.Rollback() }() // nothing was written
+	indexes, err := textIndexes(ctx, snapshot)
+	if err != nil {
+		return unread(err)
+	}
+	for _, name := range indexes {
+		var found int
+		query := `SELECT count(*) FROM (SELECT rowid FROM ` + name + ` WHERE ` + name + ` MATCH 'x' LIMIT 1)`
+		if err := snapshot.QueryRowContext(ctx, query).Scan(&found); err != nil {
+			return unread(err)
+		}
+	}
+	var verdict string
+	if err := snapshot.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
+		return unread(err)
+	}
+	if verdict != "ok" {
+		return fmt.Errorf("the database is damaged (%s); restore a backup with `unhidra restore`", verdict)
+	}
+	return nil
+}
+
+// textIndexes names the FTS5 tables that there are.
+func textIndexes(ctx context.Context, q Queryer) ([]string, error) {
+	rows, err := q.QueryContext(ctx, `SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%fts5%'`)
+	if err != nil {
+		return nil, err
+	}
+	return Collect(rows, ScanString)
+}

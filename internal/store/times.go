@@ -1,0 +1,23 @@
+package store
+
+import "time"
+
+// Millis is the stored form of t: milliseconds since 1970, 0 for the zero time.
+func Millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// Time is the time whose stored form is v.
+func Time(v int64) time.Time {
+	if v == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(v).UTC()
+}
+
+// Trim is a time as it is stored: to the millisecond, so that what an
+// acknowledgement says is what a replay says.
+func Trim(now time.Time) time.Time { return Time(Millis(now)) }
