@@ -31,7 +31,7 @@ func FromProfile(u domain.User) Profile {
 
 // FromMe is the wire's view of u for u.
 func FromMe(u domain.User) Me {
-	return Me{Profile: FromProfile(u), Email: u.Email, Locale: u.Locale, Role: string(u.Role), Status: FromStatus(u.Status)}
+	return Me{Profile: FromProfile(u), Email: u.Email, Locale: u.Locale, Role: string(u.Role), Status: FromStatus(u.Status.At(time.Now()))}
 }
 
 // FromStatus is the wire's view of s.
