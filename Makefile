@@ -62,7 +62,7 @@ bench-cluster: build
 	@.ci/bench
 
 bench:
-	$(GO) test -run '^$$' -bench . -benchtime 20000x ./internal/store
+	$(GO) test -run '^$$' -bench . -benchtime 20000x ./internal/store/...
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./internal/gateway
 	$(GO) test -run '^$$' -bench . ./internal/ratelimit ./internal/ws ./internal/fulltext
 
