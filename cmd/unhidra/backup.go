@@ -12,6 +12,8 @@ import (
 	"github.com/unhidra/unhidra/internal/app"
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 )
 
 const backupText = `backup [flags] <file>
@@ -31,7 +33,7 @@ const restoreText = `restore [flags] <file>
 Puts a backup in place. The file is checked first: every byte, the database's
 own structure, and whether this version can read it. The server must not run.
 A database that is there already is replaced only with --force, and kept beside
-with the time at the end of its name.
+with the time at the end of its name. All sessions end: some may have been ended since.
 `
 
 var errPostgres = errors.New("the data is in PostgreSQL; use pg_dump and pg_restore, and keep server.key of the data folder beside the dump")
@@ -128,11 +130,30 @@ func restore(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
+	ended, err := endSessions(ctx, filepath.Join(dir, databaseEntry))
+	if err != nil {
+		return fmt.Errorf("end the sessions of the backup: %w", err)
+	}
 	if err := e.replace(c, dir, exists); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.stdout, "Restored the backup of %s (made by version %s).\n", m.Created.Format(time.RFC3339), m.Version)
+	_, err = fmt.Fprintf(e.stdout, `Restored the backup of %s (made by version %s).
+Everybody signs in again: its %d sessions, and links in mails, have ended.
+Accounts, roles, passwords and device keys are as they were then: disable and revoke
+again what was disabled and revoked since ("unhidra user list" shows all accounts).
+`, m.Created.Format(time.RFC3339), m.Version, ended)
 	return err
+}
+
+// endSessions ends every session in a database, which may have been ended since the
+// backup was made.
+func endSessions(ctx context.Context, path string) (int64, error) {
+	db, err := all.Open(ctx, store.Options{Path: path, Tool: true})
+	if err != nil {
+		return 0, err
+	}
+	ended, err := db.Sessions.EndAllSessions(ctx, "restored", time.Now())
+	return ended, errors.Join(err, db.Close())
 }
 
 // replace puts the unpacked files in place and moves away what is there: a database

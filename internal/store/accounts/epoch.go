@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
@@ -29,6 +30,35 @@ func endBegun(ctx context.Context, t *store.Tx, user string) error {
 	}
 	_, err := t.ExecContext(ctx, `DELETE FROM tickets WHERE user_id = $1 AND kind NOT IN ($2, $3)`, user, domain.VerifyTicket, domain.EmailUndoTicket)
 	return err
+}
+
+// restoredEpochs is by how much a restore raises every epoch: by more than it may have
+// risen since the backup was made, so that tokens from before the restore end as well.
+const restoredEpochs = 1_000_000
+
+// EndAllSessions ends every session and token of everybody, and whatever was begun: the
+// database was restored, and holds sessions that have ended since. It returns how many
+// sessions were alive.
+func (repo *Sessions) EndAllSessions(ctx context.Context, reason string, now time.Time) (ended int64, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		res, err := t.ExecContext(ctx, `UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0`, store.Millis(now), reason)
+		if err != nil {
+			return err
+		}
+		if ended, err = res.RowsAffected(); err != nil {
+			return err
+		}
+		if _, err := t.ExecContext(ctx, `UPDATE users SET epoch = epoch + $1`, restoredEpochs); err != nil {
+			return err
+		}
+		for _, table := range []string{"flows", "tickets", "remembered"} {
+			if _, err := t.ExecContext(ctx, `DELETE FROM `+table); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return ended, err
 }
 
 // lockUser returns a user whom nobody else changes before the commit.

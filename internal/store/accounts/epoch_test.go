@@ -156,3 +156,34 @@ func TestAnEarlierEpochBeginsNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestARestoredDatabaseHasNoSessions(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, now := t.Context(), time.Now()
+		u := domain.User{ID: "usr_ann", Kind: domain.KindUser, Username: "ann", Role: domain.SystemUser, CreatedAt: now}
+		if err := db.Accounts.CreateUser(ctx, u, "record", domain.Signup{}, now); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Sessions.BeginSession(ctx, sessionOf(u.ID, "ses_ann", now), 0, []byte("refresh")); err != nil {
+			t.Fatal(err)
+		}
+		k := domain.Ticket{Kind: domain.ResetTicket, User: u.ID, Expires: now.Add(time.Minute)}
+		if err := db.Accounts.CreateTicket(ctx, []byte("reset"), k, now); err != nil {
+			t.Fatal(err)
+		}
+		if ended, err := db.Sessions.EndAllSessions(ctx, "restored", now); err != nil || ended != 1 {
+			t.Fatal(ended, err)
+		}
+		if _, err := db.Sessions.ClaimRefresh(ctx, []byte("refresh"), []byte("next"), time.Hour, now); domain.CodeOf(err) != "signed_out" {
+			t.Errorf("a refresh token of the backup: %v", err)
+		}
+		if _, err := db.Accounts.UseTicket(ctx, []byte("reset"), domain.ResetTicket, now); domain.CodeOf(err) != "ticket_ended" {
+			t.Errorf("a link of the backup: %v", err)
+		}
+		// Also a token that was made after the backup, when the epoch had risen a little.
+		risen, err := db.Sessions.Risen(ctx, map[string]int64{u.ID: 50})
+		if err != nil || risen[u.ID] <= 50 {
+			t.Errorf("%v %v", risen, err)
+		}
+	})
+}
