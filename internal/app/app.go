@@ -118,7 +118,7 @@ func run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := db.Attend(ctx, o.Config.NATS.Servers != ""); err != nil {
+	if err := db.LockInstance(ctx, o.Config.NATS.Servers != ""); err != nil {
 		return err
 	}
 	if o.Config.ServerKey == "" {

@@ -41,7 +41,7 @@ func (s *Service) currentEpoch(ctx context.Context, user string) (int64, error) 
 		return l.epoch, nil
 	}
 	e.mu.Unlock()
-	found, err := s.Store.Risen(ctx, map[string]int64{user: -1})
+	found, err := s.Store.EpochsAbove(ctx, map[string]int64{user: -1})
 	if err != nil {
 		return 0, err
 	}
@@ -72,7 +72,7 @@ func (s *Service) pollEpochs(ctx context.Context) error {
 	known := make(map[string]int64, epochBatch)
 	for batch := range slices.Chunk(users, epochBatch) {
 		e.fill(known, batch)
-		risen, err := s.Store.Risen(ctx, known)
+		risen, err := s.Store.EpochsAbove(ctx, known)
 		if err != nil {
 			return err
 		}

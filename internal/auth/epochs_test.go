@@ -24,7 +24,7 @@ type epochStore struct {
 
 func (*epochStore) Settings(context.Context) ([]domain.Setting, error) { return nil, nil }
 
-func (e *epochStore) Risen(_ context.Context, known map[string]int64) (map[string]int64, error) {
+func (e *epochStore) EpochsAbove(_ context.Context, known map[string]int64) (map[string]int64, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.asked++

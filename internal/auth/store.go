@@ -72,7 +72,7 @@ type SessionStore interface {
 	RevokeSessionOf(ctx context.Context, user, id, reason string, now time.Time) error
 	RevokeOthers(ctx context.Context, user, keep, reason string, now time.Time) ([]string, error)
 	Revocations(ctx context.Context, since time.Time) ([]domain.Revocation, error)
-	Risen(ctx context.Context, known map[string]int64) (map[string]int64, error)
+	EpochsAbove(ctx context.Context, known map[string]int64) (map[string]int64, error)
 	ForgetExpired(ctx context.Context, before time.Time) error
 }
 

@@ -33,12 +33,12 @@ type dialect struct {
 	// retry reports whether a transaction that failed so may simply run again.
 	retry func(err error) bool
 
-	open      func(ctx context.Context, db *DB, o Options) error
-	attend    func(ctx context.Context, db *DB, others bool) error
-	use       func(ctx context.Context, db *DB) (domain.StoreUse, error)
-	compact   func(ctx context.Context, db *DB) (more bool, err error)
-	backup    func(ctx context.Context, db *DB, path string) error
-	integrity func(ctx context.Context, db *DB) error
+	open         func(ctx context.Context, db *DB, o Options) error
+	lockInstance func(ctx context.Context, db *DB, others bool) error
+	use          func(ctx context.Context, db *DB) (domain.StoreUse, error)
+	compact      func(ctx context.Context, db *DB) (more bool, err error)
+	backup       func(ctx context.Context, db *DB, path string) error
+	integrity    func(ctx context.Context, db *DB) error
 }
 
 // IsUnique reports whether err says that a row would break a unique index.

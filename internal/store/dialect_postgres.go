@@ -19,17 +19,17 @@ var postgres = &dialect{
 	numbered:   true,
 	appenders:  appenders,
 	// PostgreSQL's own CREATE TABLE IF NOT EXISTS fails if another's is not committed yet.
-	createLock: fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, 0x756e6864),
-	lockKey:    `SELECT pg_advisory_xact_lock(hashtext($1))`,
-	stepLock:   `LOCK TABLE schema_migrations IN EXCLUSIVE MODE`,
-	conflict:   postgresConflict,
-	retry:      postgresRetry,
-	open:       openPostgres,
-	attend:     attendPostgres,
-	use:        usePostgres,
-	compact:    func(context.Context, *DB) (bool, error) { return false, nil },
-	backup:     func(context.Context, *DB, string) error { return errors.New("PostgreSQL is copied by pg_dump") },
-	integrity:  func(context.Context, *DB) error { return nil },
+	createLock:   fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, 0x756e6864),
+	lockKey:      `SELECT pg_advisory_xact_lock(hashtext($1))`,
+	stepLock:     `LOCK TABLE schema_migrations IN EXCLUSIVE MODE`,
+	conflict:     postgresConflict,
+	retry:        postgresRetry,
+	open:         openPostgres,
+	lockInstance: lockInstancePostgres,
+	use:          usePostgres,
+	compact:      func(context.Context, *DB) (bool, error) { return false, nil },
+	backup:       func(context.Context, *DB, string) error { return errors.New("PostgreSQL is copied by pg_dump") },
+	integrity:    func(context.Context, *DB) error { return nil },
 }
 
 func postgresCode(err error) string {

@@ -57,7 +57,7 @@ func TestAFullPostgresIsWaitedFor(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if err := db.Attend(t.Context(), true); err != nil {
+	if err := db.LockInstance(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup

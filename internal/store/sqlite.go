@@ -17,19 +17,19 @@ import (
 )
 
 var sqlite = &dialect{
-	name:      "sqlite",
-	pairs:     "json_each",
-	contains:  `instr(column, ?) > 0`,
-	oneWriter: true,
-	appenders: 1,
-	conflict:  sqliteConflict,
-	retry:     func(error) bool { return false },
-	open:      openSQLite,
-	attend:    func(context.Context, *DB, bool) error { return nil }, // the lock of the file has decided
-	use:       useSQLite,
-	compact:   compactSQLite,
-	backup:    backupSQLite,
-	integrity: integritySQLite,
+	name:         "sqlite",
+	pairs:        "json_each",
+	contains:     `instr(column, ?) > 0`,
+	oneWriter:    true,
+	appenders:    1,
+	conflict:     sqliteConflict,
+	retry:        func(error) bool { return false },
+	open:         openSQLite,
+	lockInstance: func(context.Context, *DB, bool) error { return nil }, // the lock of the file has decided
+	use:          useSQLite,
+	compact:      compactSQLite,
+	backup:       backupSQLite,
+	integrity:    integritySQLite,
 }
 
 // SQLite's result codes: https://www.sqlite.org/rescode.html

@@ -43,26 +43,26 @@ type Options struct {
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
-	dialect  *dialect
-	path     string // of a SQLite file
-	log      *slog.Logger
-	verify   bool
-	read     *reader
-	pool     *connector // PostgreSQL
-	guard    *fileGuard // SQLite
-	write1   *sql.DB    // SQLite: the writer's connection. PostgreSQL: the same as read
-	writer   *writer
-	unlock   func() // of the SQLite file
-	leave    func() // the servers of a PostgreSQL database
-	mu       sync.Mutex
-	onCommit atomic.Pointer[[]func([]domain.Event)]
+	dialect        *dialect
+	path           string // of a SQLite file
+	log            *slog.Logger
+	verify         bool
+	read           *reader
+	pool           *connector // PostgreSQL
+	guard          *fileGuard // SQLite
+	write1         *sql.DB    // SQLite: the writer's connection. PostgreSQL: the same as read
+	writer         *writer
+	unlock         func() // of the SQLite file
+	unlockInstance func() // the servers of a PostgreSQL database
+	mu             sync.Mutex
+	onCommit       atomic.Pointer[[]func([]domain.Event)]
 }
 
 // Open opens the database, brings its schema up to date, and starts the writer.
 // A file that is not a database, a schema from a newer version and a file that
 // another server holds are refused with a sentence that says so.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	db := &DB{dialect: sqlite, log: o.Log, verify: o.VerifyCache, unlock: func() {}, leave: func() {}}
+	db := &DB{dialect: sqlite, log: o.Log, verify: o.VerifyCache, unlock: func() {}, unlockInstance: func() {}}
 	if o.URL != "" {
 		db.dialect = postgres
 	}
@@ -94,7 +94,7 @@ func (db *DB) Close() error {
 }
 
 func (db *DB) release() (err error) {
-	db.leave()
+	db.unlockInstance()
 	if db.read != nil {
 		err = db.read.Close()
 	}
@@ -144,11 +144,11 @@ func (db *DB) committed(events []domain.Event) {
 	}
 }
 
-// Attend makes this process one of the servers of the database. With others it
+// LockInstance makes this process one of the servers of the database. With others it
 // shares it with servers that do the same; without, it refuses to start beside any
 // other. On SQLite the lock of the file has decided already.
-func (db *DB) Attend(ctx context.Context, others bool) error {
-	return db.dialect.attend(ctx, db, others)
+func (db *DB) LockInstance(ctx context.Context, others bool) error {
+	return db.dialect.lockInstance(ctx, db, others)
 }
 
 // Use returns how much room the database takes, on the disk.

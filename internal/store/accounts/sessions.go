@@ -261,10 +261,10 @@ func (repo *Sessions) Revocations(ctx context.Context, since time.Time) ([]domai
 	})
 }
 
-// Risen returns the epochs of users that are higher than the ones known. Disabling
+// EpochsAbove returns the epochs of users that are higher than the ones known. Disabling
 // someone has raised theirs above that of every token they have. It costs a look-up
 // for each that is known, and memory only for those that have risen.
-func (repo *Sessions) Risen(ctx context.Context, known map[string]int64) (map[string]int64, error) {
+func (repo *Sessions) EpochsAbove(ctx context.Context, known map[string]int64) (map[string]int64, error) {
 	b, err := json.Marshal(known)
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ import (
 // database's idea of letters has a part in, and beside a username its skeleton (package
 // names).
 
-const namesLot = 500
+const namesBatch = 500
 
 // FoldUser fills in what stands beside the names of a user.
 func FoldUser(ctx context.Context, t *store.Tx, id string) error {
@@ -83,7 +83,7 @@ type named struct{ id, name, more, folded, skeleton string }
 
 func fill(ctx context.Context, db *store.DB, read, write string, want func(named) (folded, skeleton string)) error {
 	for after := ""; ; {
-		rows, err := db.QueryContext(ctx, read, after, namesLot)
+		rows, err := db.QueryContext(ctx, read, after, namesBatch)
 		if err != nil {
 			return err
 		}

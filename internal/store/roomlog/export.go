@@ -7,14 +7,14 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-const exportLot = 500
+const exportBatch = 500
 
 // MessagesBy returns messages that user wrote and that are still there, in the
 // order they were written, after a place in the log; and the place to go on from,
 // or 0 at the end.
 func (repo *Repository) MessagesBy(ctx context.Context, user string, after int64) (messages []domain.Message, next int64, err error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+Tables+` WHERE e.actor_id = $1 AND e.pos > $2 AND e.type = 'message.created' AND e.deleted_at = 0
-		ORDER BY e.pos LIMIT $3`, user, after, exportLot)
+		ORDER BY e.pos LIMIT $3`, user, after, exportBatch)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -25,7 +25,7 @@ func (repo *Repository) MessagesBy(ctx context.Context, user string, after int64
 	for _, e := range events {
 		messages = append(messages, *e.Message)
 	}
-	if len(events) == exportLot {
+	if len(events) == exportBatch {
 		next = events[len(events)-1].Pos
 	}
 	return messages, next, nil

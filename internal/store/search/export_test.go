@@ -5,10 +5,10 @@ import "context"
 // What the test of the indexer on SQLite takes apart.
 var Index = index
 
-// NextLot returns what would be indexed next.
-func NextLot(ctx context.Context, repo *Repository) (lot, error) { return repo.nextLot(ctx) }
+// NextBatch returns what would be indexed next.
+func NextBatch(ctx context.Context, repo *Repository) (batch, error) { return repo.nextBatch(ctx) }
 
-// IndexLot indexes it.
-func IndexLot(ctx context.Context, repo *Repository) (more bool, err error) {
-	return repo.indexLot(ctx)
+// IndexBatch indexes it.
+func IndexBatch(ctx context.Context, repo *Repository) (more bool, err error) {
+	return repo.indexBatch(ctx)
 }

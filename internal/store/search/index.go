@@ -16,16 +16,16 @@ import (
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
-// A message is indexed a moment after its commit, in larger lots than commits have:
+// A message is indexed a moment after its commit, in larger batches than commits have:
 // a full-text index costs more than the row does, and less the more rows share a
-// lot. On SQLite an indexer follows the log. On PostgreSQL, where places in the log
+// batch. On SQLite an indexer follows the log. On PostgreSQL, where places in the log
 // can commit out of order, each commit leaves a row that says what it appended, and
 // the indexers of all servers take those.
 
 const (
-	indexLot  = 1000
-	indexWait = time.Second // how old a message may get before its lot begins
-	lookEvery = 5           // ticks
+	indexBatch = 1000
+	indexWait  = time.Second // how old a message may get before its batch begins
+	lookEvery  = 5           // ticks
 )
 
 // indexFormat says how entries are made. Whoever changes that, here or in package
@@ -204,7 +204,7 @@ func (x *indexer) run(ctx context.Context) {
 }
 
 func (x *indexer) catchUp(ctx context.Context) {
-	next := x.repo.indexLot
+	next := x.repo.indexBatch
 	if x.repo.db.Name() == postgres {
 		next = x.repo.indexCommits
 	}
@@ -240,57 +240,57 @@ func scanEntry(rows *sql.Rows) (e entry, err error) {
 	return e, nil
 }
 
-// lot is a piece of the log that is not indexed yet.
-type lot struct {
+// batch is a piece of the log that is not indexed yet.
+type batch struct {
 	entries []entry
 	last    int64 // place of its last event
 	events  int
 }
 
-// indexLot indexes the next messages of the log, and reports whether there may
+// indexBatch indexes the next messages of the log, and reports whether there may
 // be more. It reads them, and finds their words, before it writes: what the
 // writer does for the index, it does not do for those who wait for their commit.
-func (repo *Repository) indexLot(ctx context.Context) (more bool, err error) {
-	l, err := repo.nextLot(ctx)
-	if err != nil || l.events == 0 {
+func (repo *Repository) indexBatch(ctx context.Context) (more bool, err error) {
+	b, err := repo.nextBatch(ctx)
+	if err != nil || b.events == 0 {
 		return false, err
 	}
-	return l.events == indexLot, repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return index(ctx, t, l) })
+	return b.events == indexBatch, repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return index(ctx, t, b) })
 }
 
-func (repo *Repository) nextLot(ctx context.Context) (l lot, err error) {
+func (repo *Repository) nextBatch(ctx context.Context) (b batch, err error) {
 	err = repo.db.QueryRowContext(ctx, `SELECT count(*), COALESCE(max(pos), 0)
-		FROM (SELECT pos FROM events WHERE pos > (SELECT head FROM search_build) ORDER BY pos LIMIT $1)`, indexLot).Scan(&l.events, &l.last)
-	if err != nil || l.events == 0 {
-		return l, err
+		FROM (SELECT pos FROM events WHERE pos > (SELECT head FROM search_build) ORDER BY pos LIMIT $1)`, indexBatch).Scan(&b.events, &b.last)
+	if err != nil || b.events == 0 {
+		return b, err
 	}
-	rows, err := repo.db.QueryContext(ctx, `SELECT `+entryColumns+` FROM events WHERE pos > (SELECT head FROM search_build) AND pos <= $1 AND `+live+` ORDER BY pos`, l.last)
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+entryColumns+` FROM events WHERE pos > (SELECT head FROM search_build) AND pos <= $1 AND `+live+` ORDER BY pos`, b.last)
 	if err != nil {
-		return l, err
+		return b, err
 	}
-	l.entries, err = store.Collect(rows, scanEntry)
-	return l, err
+	b.entries, err = store.Collect(rows, scanEntry)
+	return b, err
 }
 
-// index brings the index up to the end of l, which was read before, and counts as
+// index brings the index up to the end of b, which was read before, and counts as
 // far as it is still true: a message may have been edited or deleted since, and
 // its place given to another.
-func index(ctx context.Context, t *store.Tx, l lot) error {
-	rows, err := t.QueryContext(ctx, `SELECT pos, room_id, seq, edits FROM events WHERE pos > (SELECT head FROM search_build) AND pos <= $1 AND `+live+` ORDER BY pos`, l.last)
+func index(ctx context.Context, t *store.Tx, b batch) error {
+	rows, err := t.QueryContext(ctx, `SELECT pos, room_id, seq, edits FROM events WHERE pos > (SELECT head FROM search_build) AND pos <= $1 AND `+live+` ORDER BY pos`, b.last)
 	if err != nil {
 		return err
 	}
-	if err := indexRows(ctx, t, rows, l); err != nil {
+	if err := indexRows(ctx, t, rows, b); err != nil {
 		return err
 	}
-	_, err = t.ExecContext(ctx, `UPDATE search_build SET head = min($1, (SELECT COALESCE(max(pos), 0) FROM events))`, l.last)
+	_, err = t.ExecContext(ctx, `UPDATE search_build SET head = min($1, (SELECT COALESCE(max(pos), 0) FROM events))`, b.last)
 	return err
 }
 
-// indexRows indexes the messages of rows by what l has of them.
-func indexRows(ctx context.Context, t *store.Tx, rows *sql.Rows, l lot) error {
-	ready := make(map[int64]entry, len(l.entries))
-	for _, e := range l.entries {
+// indexRows indexes the messages of rows by what b has of them.
+func indexRows(ctx context.Context, t *store.Tx, rows *sql.Rows, b batch) error {
+	ready := make(map[int64]entry, len(b.entries))
+	for _, e := range b.entries {
 		ready[e.pos] = e
 	}
 	now, err := store.Collect(rows, func(rows *sql.Rows) (e entry, err error) {

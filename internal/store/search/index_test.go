@@ -31,7 +31,7 @@ func TestIndexerWritesWhatIsTrueByThen(t *testing.T) {
 	}
 	say("kept")
 	edited, deleted, last := say("edited before"), say("deleted"), say("purged")
-	l, err := search.NextLot(ctx, db.Search)
+	b, err := search.NextBatch(ctx, db.Search)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,11 +49,11 @@ func TestIndexerWritesWhatIsTrueByThen(t *testing.T) {
 		t.Fatal(err)
 	}
 	say("newcomer") // in the place of what was purged
-	if err := db.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return search.Index(ctx, tx, l) }); err != nil {
+	if err := db.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return search.Index(ctx, tx, b) }); err != nil {
 		t.Fatal(err)
 	}
 	for more := true; more; {
-		if more, err = search.IndexLot(ctx, db.Search); err != nil {
+		if more, err = search.IndexBatch(ctx, db.Search); err != nil {
 			t.Fatal(err)
 		}
 	}

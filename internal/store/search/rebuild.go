@@ -12,8 +12,8 @@ import (
 // has come to the first message, search says that it is not complete.
 
 const (
-	rebuildLot  = 200
-	rebuildRest = 3 // the rest after a step, in lengths of the step
+	rebuildBatch = 200
+	rebuildRest  = 3 // the rest after a step, in lengths of the step
 )
 
 // beginRebuild notes what is to be indexed anew, if the index is of another form.
@@ -89,46 +89,46 @@ func (repo *Repository) rebuildStep(ctx context.Context) (more bool, err error) 
 	case repo.db.Name() == postgres:
 		err = repo.rebuildPlaces(ctx)
 	default:
-		err = repo.rebuildLot(ctx)
+		err = repo.rebuildBatch(ctx)
 	}
 	return true, err
 }
 
-// rebuildLot indexes the newest messages that are still to be done. As the indexer,
+// rebuildBatch indexes the newest messages that are still to be done. As the indexer,
 // it reads before it writes.
-func (repo *Repository) rebuildLot(ctx context.Context) error {
+func (repo *Repository) rebuildBatch(ctx context.Context) error {
 	const places = ` FROM events WHERE pos <= (SELECT todo FROM search_build) AND ` + live + ` ORDER BY pos DESC LIMIT $1`
-	rows, err := repo.db.QueryContext(ctx, `SELECT `+entryColumns+places, rebuildLot)
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+entryColumns+places, rebuildBatch)
 	if err != nil {
 		return err
 	}
-	var l lot
-	if l.entries, err = store.Collect(rows, scanEntry); err != nil {
+	var b batch
+	if b.entries, err = store.Collect(rows, scanEntry); err != nil {
 		return err
 	}
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		// In the order of the log: FTS5 writes out what it has gathered where a lower
 		// place comes.
-		rows, err := t.QueryContext(ctx, `SELECT pos, room_id, seq, edits FROM (SELECT pos, room_id, seq, edits`+places+`) ORDER BY pos`, rebuildLot)
+		rows, err := t.QueryContext(ctx, `SELECT pos, room_id, seq, edits FROM (SELECT pos, room_id, seq, edits`+places+`) ORDER BY pos`, rebuildBatch)
 		if err != nil {
 			return err
 		}
-		if err := indexRows(ctx, t, rows, l); err != nil {
+		if err := indexRows(ctx, t, rows, b); err != nil {
 			return err
 		}
-		_, err = t.ExecContext(ctx, `UPDATE search_build SET todo = COALESCE((SELECT min(pos) - 1 FROM (SELECT pos`+places+`)), 0)`, rebuildLot)
+		_, err = t.ExecContext(ctx, `UPDATE search_build SET todo = COALESCE((SELECT min(pos) - 1 FROM (SELECT pos`+places+`)), 0)`, rebuildBatch)
 		return err
 	})
 }
 
-// rebuildPlaces is rebuildLot for PostgreSQL. One server at a time does it.
+// rebuildPlaces is rebuildBatch for PostgreSQL. One server at a time does it.
 func (repo *Repository) rebuildPlaces(ctx context.Context) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		var todo int64
 		if err := t.QueryRowContext(ctx, `SELECT todo FROM search_build FOR UPDATE`).Scan(&todo); err != nil {
 			return err
 		}
-		rows, err := t.QueryContext(ctx, `SELECT pos FROM events WHERE pos <= $1 AND `+live+` ORDER BY pos DESC LIMIT $2`, todo, rebuildLot)
+		rows, err := t.QueryContext(ctx, `SELECT pos FROM events WHERE pos <= $1 AND `+live+` ORDER BY pos DESC LIMIT $2`, todo, rebuildBatch)
 		if err != nil {
 			return err
 		}
@@ -151,7 +151,7 @@ func (repo *Repository) rebuildPlaces(ctx context.Context) error {
 // rebuildOutdated indexes what a server of an older version has indexed in its form.
 func (repo *Repository) rebuildOutdated(ctx context.Context) (more bool, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		rows, err := t.QueryContext(ctx, `DELETE FROM search_outdated WHERE pos IN (SELECT pos FROM search_outdated LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING pos`, rebuildLot)
+		rows, err := t.QueryContext(ctx, `DELETE FROM search_outdated WHERE pos IN (SELECT pos FROM search_outdated LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING pos`, rebuildBatch)
 		if err != nil {
 			return err
 		}
@@ -159,7 +159,7 @@ func (repo *Repository) rebuildOutdated(ctx context.Context) (more bool, err err
 		if err != nil || len(places) == 0 {
 			return err
 		}
-		more = len(places) == rebuildLot
+		more = len(places) == rebuildBatch
 		return indexPlaces(ctx, t, places)
 	})
 	return more, err
