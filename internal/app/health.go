@@ -24,9 +24,9 @@ const (
 	certSoon     = 7 * 24 * time.Hour
 )
 
-// stand says how this server stands, for administrators.
-func (s *server) stand(ctx context.Context) admin.Health {
-	st := standing{Health: admin.Health{
+// healthReport says how this server is, for administrators.
+func (s *server) healthReport(ctx context.Context) admin.Health {
+	st := report{Health: admin.Health{
 		Version: s.Version, Started: s.started, URL: s.addrs.URL, Connections: s.modules.gateway.Stats().Connections,
 		Store: admin.StoreHealth{Kind: s.db.Name()}, Audit: admin.AuditHealth{Receivers: []admin.Receiver{}},
 		Certs: []admin.Certificate{}, Problems: []admin.Concern{},
@@ -55,23 +55,23 @@ func (s *server) stand(ctx context.Context) admin.Health {
 	return st.Health
 }
 
-type standing struct {
+type report struct {
 	admin.Health
 	now time.Time
 }
 
-func (st *standing) problem(code string, bad bool, name string) {
+func (st *report) problem(code string, bad bool, name string) {
 	st.Problems = append(st.Problems, admin.Concern{Code: code, Bad: bad, Name: name})
 }
 
-func (st *standing) disk(d obs.Disk) {
+func (st *report) disk(d obs.Disk) {
 	st.Disk = &admin.DiskHealth{Free: d.Free, Total: d.Total}
 	if d.Free < diskLow {
 		st.problem("disk_low", d.Free < diskFull, "")
 	}
 }
 
-func (st *standing) mail(ctx context.Context, s *server) {
+func (st *report) mail(ctx context.Context, s *server) {
 	if s.modules.mail == nil {
 		st.problem("mail_off", false, "")
 		return
@@ -92,7 +92,7 @@ func (st *standing) mail(ctx context.Context, s *server) {
 	}
 }
 
-func (st *standing) audit(ctx context.Context, s *server) {
+func (st *report) audit(ctx context.Context, s *server) {
 	if s.modules.audit.Health(ctx) != nil {
 		st.problem("audit_stuck", true, "")
 	}
@@ -127,7 +127,7 @@ func (st *standing) audit(ctx context.Context, s *server) {
 	}
 }
 
-func (st *standing) certs(source certs.Source) {
+func (st *report) certs(source certs.Source) {
 	if source == nil {
 		return
 	}
