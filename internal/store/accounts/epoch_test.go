@@ -181,7 +181,7 @@ func TestARestoredDatabaseHasNoSessions(t *testing.T) {
 			t.Errorf("a link of the backup: %v", err)
 		}
 		// Also a token that was made after the backup, when the epoch had risen a little.
-		risen, err := db.Sessions.Risen(ctx, map[string]int64{u.ID: 50})
+		risen, err := db.Sessions.EpochsAbove(ctx, map[string]int64{u.ID: 50})
 		if err != nil || risen[u.ID] <= 50 {
 			t.Errorf("%v %v", risen, err)
 		}
