@@ -30,7 +30,7 @@ func (repo *Factors) TryTOTP(ctx context.Context, v domain.TOTP) error {
 			return err
 		}
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, domain.Conflict.Errorf("has_totp", "this account has an authenticator app already; remove it first"))
+			return errors.Join(err, domain.Conflict.Errorf("has_totp", "this account already has an authenticator app; remove it first"))
 		}
 		return nil
 	})
@@ -60,7 +60,7 @@ func (repo *Factors) ConfirmTOTP(ctx context.Context, user string, step int64, c
 			return err
 		}
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, domain.Conflict.Errorf("no_trial", "this set-up took too long; begin again"))
+			return errors.Join(err, domain.Conflict.Errorf("no_trial", "this setup took too long; start again"))
 		}
 		return replaceCodes(ctx, t, user, codes)
 	})

@@ -43,7 +43,7 @@ func (repo *Factors) AddPasskey(ctx context.Context, p domain.Passkey, epoch int
 		return replaceCodes(ctx, t, p.User, codes)
 	})
 	if store.IsUnique(err) {
-		return domain.Conflict.Errorf("has_passkey", "this passkey is known already").Because(err)
+		return domain.Conflict.Errorf("has_passkey", "this passkey is already added").Because(err)
 	}
 	return err
 }
@@ -111,7 +111,7 @@ func (repo *Factors) LinkIdentity(ctx context.Context, i domain.Identity, epoch 
 		return linkIdentity(ctx, t, i)
 	})
 	if store.IsUnique(err) {
-		return domain.Conflict.Errorf("identity_taken", "this account at the provider signs in as somebody else").Because(err)
+		return domain.Conflict.Errorf("identity_taken", "this account at the provider signs in as someone else").Because(err)
 	}
 	return err
 }

@@ -54,7 +54,7 @@ func claimSignupInvite(ctx context.Context, t *store.Tx, hash []byte, now time.T
 		return err
 	}
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, domain.Forbidden.Errorf("invite_ended", "this invitation was used already or has expired; ask for another"))
+		return errors.Join(err, domain.Forbidden.Errorf("invite_ended", "this invitation has expired or was used up; ask for a new one"))
 	}
 	return nil
 }

@@ -112,7 +112,7 @@ func mayOwn(ctx context.Context, t *store.Tx, owner string, limit int, now time.
 	var n int
 	err = t.QueryRowContext(ctx, `SELECT count(*) FROM devices WHERE owner_id = $1 AND revoked_at = 0 AND (expires_at = 0 OR expires_at > $2)`, owner, store.Millis(now)).Scan(&n)
 	if err == nil && n >= limit {
-		err = domain.Conflict.Errorf("too_many_devices", "there are %d devices already, which is as many as one person may have; revoke one", n)
+		err = domain.Conflict.Errorf("too_many_devices", "you already have %d devices, the most one person may have; revoke one", n)
 	}
 	return err
 }
@@ -188,7 +188,7 @@ func (repo *Repository) ChangeDevice(ctx context.Context, owner, id string, c do
 }
 
 func errDeviceRevoked() error {
-	return domain.Conflict.Errorf("device_revoked", "this device is revoked, for good; register it anew")
+	return domain.Conflict.Errorf("device_revoked", "this device was revoked for good; register it again")
 }
 
 // RevokeDevice ends a device and its keys for good. It stays in the list, and

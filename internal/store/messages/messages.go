@@ -78,7 +78,7 @@ func (repo *Repository) DeleteMessage(ctx context.Context, actor, room string, s
 			return err
 		}
 		if !msg.DeletedAt.IsZero() {
-			return domain.Conflict.Errorf("message_deleted", "this message was deleted already")
+			return domain.Conflict.Errorf("message_deleted", "this message was already deleted")
 		}
 		if !r.HeldAt.IsZero() {
 			if err := hold(ctx, t, msg, actor, now); err != nil {

@@ -170,7 +170,7 @@ func newcomer(ctx context.Context, t *store.Tx, room, user string) (domain.UserR
 		return u, err
 	}
 	if m.Role != domain.Outsider {
-		return u, domain.Conflict.Errorf("already_member", "%s is a member of this room already", u.DisplayName)
+		return u, domain.Conflict.Errorf("already_member", "%s is already a member of this room", u.DisplayName)
 	}
 	return u, notBanned(ctx, t, room, user)
 }
@@ -322,7 +322,7 @@ func (repo *Repository) HandOver(ctx context.Context, actor, room, user string, 
 	now = store.Trim(now)
 	err = On(ctx, repo.db, actor, room, user, domain.HandOver, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
 		if other.User.Kind == domain.KindDevice {
-			return domain.Conflict.Errorf("device_owner", "a device cannot own a room; hand it over to a person")
+			return domain.Conflict.Errorf("device_owner", "a device cannot own a room; transfer it to a person")
 		}
 		up, err := setRole(ctx, t, room, m.User, other.User, domain.Owner, now)
 		if err != nil {
@@ -408,7 +408,7 @@ func AddBan(ctx context.Context, t *store.Tx, room string, user domain.UserRef, 
 		return err
 	}
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, domain.Conflict.Errorf("already_banned", "%s is banned from this room already", user.DisplayName))
+		return errors.Join(err, domain.Conflict.Errorf("already_banned", "%s is already banned from this room", user.DisplayName))
 	}
 	return nil
 }

@@ -103,7 +103,7 @@ func (repo *Repository) HoldRoom(ctx context.Context, actor, room string, held b
 			return err
 		}
 		if held != r.HeldAt.IsZero() {
-			return domain.Conflict.Errorf("hold_unchanged", "the legal hold on this room is like that already")
+			return domain.Conflict.Errorf("hold_unchanged", "nothing changed: this room %s", holdSays(held))
 		}
 		by, err := accounts.Ref(ctx, t, actor)
 		if err != nil {
@@ -123,4 +123,11 @@ func (repo *Repository) HoldRoom(ctx context.Context, actor, room string, held b
 		return roomlog.Append(ctx, t, &e, nil)
 	})
 	return e, err
+}
+
+func holdSays(held bool) string {
+	if held {
+		return "is already under a legal hold"
+	}
+	return "is not under a legal hold"
 }

@@ -15,7 +15,7 @@ import (
 // that enter at the same moment may both find the last place of a user.
 func (repo *Repository) mayEnter(ctx context.Context, t *store.Tx, r domain.Room, user domain.UserRef) error {
 	if most := repo.bounds.Members; most > 0 && r.Members >= most {
-		return domain.Conflict.Errorf("room_full", "this room has %d members, which is as many as a room may have", r.Members)
+		return domain.Conflict.Errorf("room_full", "this room is full: it has %d members, the most a room may have", r.Members)
 	}
 	most := repo.bounds.PerUser
 	if most == 0 {
@@ -24,7 +24,7 @@ func (repo *Repository) mayEnter(ctx context.Context, t *store.Tx, r domain.Room
 	var n int
 	err := t.QueryRowContext(ctx, `SELECT count(*) FROM members WHERE user_id = $1`, user.ID).Scan(&n)
 	if err == nil && n >= most {
-		err = domain.Conflict.Errorf("too_many_rooms", "%s is in %d rooms, which is as many as one may be in; leave one first", user.DisplayName, n)
+		err = domain.Conflict.Errorf("too_many_rooms", "%s is already in %d rooms, the most there can be; leave one first", user.DisplayName, n)
 	}
 	return err
 }
@@ -37,7 +37,7 @@ func (repo *Repository) mayMake(ctx context.Context, t *store.Tx, actor string) 
 	var n int
 	err := t.QueryRowContext(ctx, `SELECT count(*) FROM rooms WHERE made_by = $1 AND made_by <> '' AND kind <> 'gone'`, actor).Scan(&n)
 	if err == nil && n >= repo.bounds.Made {
-		err = domain.Conflict.Errorf("too_many_rooms_made", "you have made %d rooms, which is as many as one may make; delete one first", n)
+		err = domain.Conflict.Errorf("too_many_rooms_made", "you have created %d rooms, the most one person may; delete one first", n)
 	}
 	return err
 }
@@ -80,7 +80,7 @@ func ask(ctx context.Context, t *store.Tx, room, by string, u domain.UserRef, no
 	case err != nil:
 		return err
 	case here > 0, mine >= domain.MaxRequestsByUser:
-		return domain.Conflict.Errorf("already_asked", "%s has been asked already; wait for the answer, or send an invitation link", u.DisplayName)
+		return domain.Conflict.Errorf("already_asked", "%s was already asked; wait for an answer, or send an invitation link", u.DisplayName)
 	case waiting >= domain.MaxRequests:
 		return domain.Conflict.Errorf("too_many_requests", "%s has too many requests to answer; send an invitation link", u.DisplayName)
 	}
@@ -171,7 +171,7 @@ func waits(ctx context.Context, t *store.Tx, user, room string) error {
 	var state string
 	err := t.QueryRowContext(ctx, `SELECT state FROM room_requests WHERE room_id = $1 AND user_id = $2`, room, user).Scan(&state)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && state != "" {
-		err = domain.NotFound.Errorf("no_request", "there is no such request; perhaps you answered it elsewhere")
+		err = domain.NotFound.Errorf("no_request", "there is no such request; you may have answered it elsewhere")
 	}
 	return err
 }

@@ -321,7 +321,7 @@ func (repo *Repository) DeleteRoom(ctx context.Context, actor, room string, now 
 
 func deleteRoom(ctx context.Context, t *store.Tx, r domain.Room) (members []string, err error) {
 	if !r.HeldAt.IsZero() {
-		return nil, domain.Conflict.Errorf("room_held", "an administrator has put this room under a legal hold; nothing of it may go")
+		return nil, domain.Conflict.Errorf("room_held", "this room is under a legal hold and can't be deleted; ask an administrator")
 	}
 	if members, err = memberIDs(ctx, t, r.ID); err != nil {
 		return nil, err
