@@ -16,6 +16,7 @@ func commands() []command {
 		tokenCommand(),
 		deviceCommand(),
 		roomCommand(),
+		feedCommand(),
 		auditCommand(),
 		{"backup", "copy everything to one file, also while the server runs", backup},
 		{"restore", "put a backup in place", restore},

@@ -23,6 +23,7 @@ import (
 	"github.com/unhidra/unhidra/internal/certs"
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/feed"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/store"
@@ -37,6 +38,8 @@ type Options struct {
 	Log     *slog.Logger
 	Out     io.Writer   // for what a person should read at the start; nil: nobody
 	Ready   func(Addrs) // called once the server takes requests; may be nil
+	// Consumers are told of every event that is committed, beside those of the server.
+	Consumers []feed.Consumer[domain.Event]
 }
 
 // Addrs are the addresses that the server is reached at.
@@ -174,8 +177,10 @@ type server struct {
 	addrs   Addrs
 	started time.Time
 	modules modules
-	limits  httpx.Limits // of the REST API, on all listeners together
-	parts   []part       // in start order
+	feed    feed.Deps[domain.Event] // what was committed
+	bell    feed.Bell               // rings for the feed
+	limits  httpx.Limits            // of the REST API, on all listeners together
+	parts   []part                  // in start order
 
 	certs certs.Source // nil: plain http
 

@@ -61,11 +61,12 @@ func floors() map[string][]string {
 		"internal/store/naming":    append(part(), "internal/fulltext", "internal/names"),
 		"internal/store/devices":   part("accounts", "naming"),
 		"internal/store/roomlog":   part("accounts"),
+		"internal/store/feedlog":   append(part("roomlog"), "internal/feed"),
 		"internal/store/search":    append(part("naming", "roomlog"), "internal/fulltext"),
 		"internal/store/rooms":     part("accounts", "devices", "naming", "roomlog"),
 		"internal/store/messages":  part("accounts", "rooms", "roomlog", "search"),
 		"internal/store/departure": part("accounts", "devices", "messages", "rooms", "roomlog"), // where they cross
-		"internal/store/all":       part("accounts", "audit", "departure", "devices", "mails", "messages", "rooms", "roomlog", "search", "server"),
+		"internal/store/all":       part("accounts", "audit", "departure", "devices", "feedlog", "mails", "messages", "rooms", "roomlog", "search", "server"),
 
 		"internal/audit":    kits,
 		"internal/admin":    kits,

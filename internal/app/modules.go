@@ -84,6 +84,7 @@ func (s *server) build(ctx context.Context) error {
 		Audit: m.audit, Retention: m.history.Rules, Full: s.full(), Quota: int64(c.UserStorage) << 20, Deleted: m.history.Wake,
 	})
 	s.db.OnCommit(m.chat.Announce)
+	s.openFeed()
 	s.parts = append(s.parts, part{"chat", m.chat.Run})
 
 	if m.mail, err = s.mail(keys); err != nil {

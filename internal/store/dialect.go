@@ -52,6 +52,10 @@ func IsUnique(err error) bool {
 // argument.
 func (db *DB) JSONPairs(arg string) string { return db.dialect.pairs + "(" + arg + ")" }
 
+// Alone reports whether this process is the only server of the database, and its writes
+// have one order: on SQLite.
+func (db *DB) Alone() bool { return db.dialect.oneWriter }
+
 // Contains returns the condition that a column of bytes has some bytes in it, for
 // which ? stands.
 func (db *DB) Contains(column string) string {

@@ -11,6 +11,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/audit"
 	"github.com/unhidra/unhidra/internal/store/departure"
 	"github.com/unhidra/unhidra/internal/store/devices"
+	"github.com/unhidra/unhidra/internal/store/feedlog"
 	"github.com/unhidra/unhidra/internal/store/mails"
 	"github.com/unhidra/unhidra/internal/store/messages"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
@@ -34,6 +35,7 @@ type Store struct {
 	Audit     *audit.Repository
 	Mails     *mails.Repository
 	Server    *server.Repository
+	Feed      *feedlog.Repository
 }
 
 // Open opens a database as store.Open does, and starts what works on it beside
@@ -48,6 +50,7 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Accounts: accounts.New(db), Sessions: accounts.NewSessions(db), Factors: accounts.NewFactors(db), Devices: devices.New(db),
 		Rooms: rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),
+		Feed: feedlog.New(db),
 	}
 	if !o.Tool {
 		if err := s.Search.Start(ctx, o.Log); err != nil {

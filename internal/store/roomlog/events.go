@@ -113,12 +113,49 @@ func Where(ctx context.Context, q store.Queryer, rest string, args ...any) ([]do
 	return readEvents(ctx, q, `SELECT `+Columns+Tables+` WHERE `+rest, args)
 }
 
+// At returns the events at places of the table, those that are still there.
+func At(ctx context.Context, q store.Queryer, places []int64) (map[int64]domain.Event, error) {
+	events := make(map[int64]domain.Event, len(places))
+	for part := range store.Chunks(places) {
+		found, err := readRows(ctx, q, `SELECT `+Columns+Tables+` WHERE e.pos IN (`+store.Placeholders(1, len(part))+`)`, store.Args(part))
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range found {
+			events[e.Pos] = e.Event
+		}
+	}
+	return events, nil
+}
+
+// Numbered returns the event of a room with a number, and false if it is gone.
+func Numbered(ctx context.Context, q store.Queryer, room string, seq int64) (e domain.Event, ok bool, err error) {
+	events, err := Where(ctx, q, `e.room_id = $1 AND e.seq = $2`, room, seq)
+	if err != nil || len(events) == 0 {
+		return e, false, err
+	}
+	return events[0], true, nil
+}
+
 // linesWhere is Where for lines of the timeline.
 func linesWhere(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.Event, error) {
 	return readEvents(ctx, q, `SELECT `+lineColumns+lineTables+` WHERE e.target IS NULL AND `+rest, args)
 }
 
 func readEvents(ctx context.Context, q store.Queryer, query string, args []any) ([]domain.Event, error) {
+	rows, err := readRows(ctx, q, query, args)
+	if err != nil {
+		return nil, err
+	}
+	events := make([]domain.Event, len(rows))
+	for i, r := range rows {
+		events[i] = r.Event
+	}
+	return events, nil
+}
+
+// readRows reads rows of Columns, with the quotes of their messages.
+func readRows(ctx context.Context, q store.Queryer, query string, args []any) ([]Row, error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -127,11 +164,9 @@ func readEvents(ctx context.Context, q store.Queryer, query string, args []any) 
 	if err != nil {
 		return nil, err
 	}
-	events := make([]domain.Event, len(found))
 	byRoom := make(map[string][]*domain.Message)
-	for i := range found {
-		events[i] = found[i].Event
-		if m := events[i].Message; m != nil && m.ReplyTo != nil {
+	for _, r := range found {
+		if m := r.Message; m != nil && m.ReplyTo != nil {
 			byRoom[m.Room] = append(byRoom[m.Room], m)
 		}
 	}
@@ -140,7 +175,7 @@ func readEvents(ctx context.Context, q store.Queryer, query string, args []any) 
 			return nil, err
 		}
 	}
-	return events, nil
+	return found, nil
 }
 
 func fillQuotes(ctx context.Context, q store.Queryer, room string, messages []*domain.Message) error {

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/app"
+	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/store/all"
+)
+
+const feedText = `feed <action> [flags] [arguments]
+
+Shows how far the parts of the server are that act on what was committed, and what
+they could not handle. It may be used while the server runs.
+
+  feed list               list the consumers: how far behind, how much is set aside
+  feed asides             list what was set aside, with the consumer's error
+  feed retry <consumer>   have the server try again what a consumer has set aside
+`
+
+// asidesShown is how many entries "feed asides" lists.
+const asidesShown = 1000
+
+func feedCommand() command {
+	return command{"feed", "show and retry what acts on events", manageFeed}
+}
+
+func manageFeed(ctx context.Context, e *env, args []string) error {
+	fs := e.flags("feed", feedText)
+	flags := config.NewFlags(fs)
+	words, err := interspersed(fs, args)
+	if err != nil {
+		return err
+	}
+	want := map[string]int{"list": 1, "asides": 1, "retry": 2}
+	if len(words) == 0 || want[words[0]] != len(words) {
+		return usagef("write `unhidra feed list`, `feed asides` or `feed retry <consumer>`")
+	}
+	c, err := e.load(flags)
+	if err != nil {
+		return err
+	}
+	db, err := app.OpenStore(ctx, c, app.StoreOptions{Tool: true, NoMigrate: true})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	switch words[0] {
+	case "list":
+		return e.listConsumers(ctx, db)
+	case "asides":
+		return e.listAsides(ctx, db)
+	}
+	n, err := db.Feed.RetryAsides(ctx, words[1])
+	if err == nil {
+		_, err = fmt.Fprintf(e.stdout, "The server will try %d events again.\n", n)
+	}
+	return err
+}
+
+func (e *env) listConsumers(ctx context.Context, db *all.Store) error {
+	lags, err := db.Feed.Lags(ctx)
+	if err != nil {
+		return err
+	}
+	if len(lags) == 0 {
+		_, err := fmt.Fprintln(e.stdout, "Nothing reads the feed yet.")
+		return err
+	}
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "CONSUMER\tBEHIND\tSET ASIDE")
+	for _, l := range lags {
+		behind := "no"
+		if !l.Oldest.IsZero() {
+			behind = time.Since(l.Oldest).Round(time.Second).String()
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\n", l.Consumer, behind, l.Asides)
+	}
+	return w.Flush()
+}
+
+func (e *env) listAsides(ctx context.Context, db *all.Store) error {
+	asides, err := db.Feed.Asides(ctx, asidesShown)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "CONSUMER\tEVENT\tSINCE\tERROR")
+	for _, a := range asides {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%q\n", a.Consumer, a.Key, a.At.Format(time.RFC3339), a.Cause)
+	}
+	return w.Flush()
+}

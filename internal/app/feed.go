@@ -1,0 +1,51 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/feed"
+)
+
+const (
+	forgetFeedEvery = time.Hour
+	// consumerLife is how long the feed keeps events for a consumer that nobody runs:
+	// of a part of the server that was switched off.
+	consumerLife = 30 * 24 * time.Hour
+)
+
+// openFeed makes the feed of events, and the part that keeps it small.
+func (s *server) openFeed() {
+	s.feed = feed.Deps[domain.Event]{
+		Source: s.db.Feed, Cursors: s.db.Feed, Asides: s.db.Feed, Observer: feed.NewMetrics(s.reg, s.db.Feed.Lags), Log: s.Log,
+	}
+	s.db.OnCommit(func([]domain.Event) { s.bell.Ring() })
+	s.parts = append(s.parts, part{"feed", s.keepFeed})
+	for _, c := range s.Consumers {
+		s.consume(c)
+	}
+}
+
+// consume adds a part that tells c of every event that is committed.
+func (s *server) consume(c feed.Consumer[domain.Event]) {
+	s.parts = append(s.parts, part{"feed " + c.Name, func(ctx context.Context) error {
+		feed.Run(ctx, s.feed, c, &s.bell)
+		return ctx.Err()
+	}})
+}
+
+func (s *server) keepFeed(ctx context.Context) error {
+	tick := time.NewTicker(forgetFeedEvery)
+	defer tick.Stop()
+	for {
+		if err := s.db.Feed.Forget(ctx, time.Now().Add(-consumerLife)); err != nil && ctx.Err() == nil {
+			s.Log.Warn("drop what no consumer of the feed wants; will try again", "err", err, "in", forgetFeedEvery)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,33 @@
+// Package feedlog has the SQL of the feed of events: every committed event of every
+// room, in an order that keeps that of each room; how far each consumer has come; and
+// what was set aside.
+//
+// On SQLite the order is that of the log's places, which one writer gives. A place may
+// be given again once the newest rows were deleted: a trigger then raises the version
+// of all places and moves the cursors back.
+//
+// On PostgreSQL places commit out of order. So each statement that appends leaves a row
+// with its places (a trigger sees to that, for programs of the version before too), and
+// Next gives these rows numbers once they are committed. Whoever appends to a room has
+// locked it: of two rows of one room the later has the higher id, and nobody sees it
+// without the earlier. So numbers in the order of ids keep the order of each room.
+package feedlog
+
+import (
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/feed"
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+// A Repository is the feed of events. It implements feed.Source, feed.Cursors and
+// feed.Asides.
+type Repository struct{ db *store.DB }
+
+var (
+	_ feed.Source[domain.Event] = (*Repository)(nil)
+	_ feed.Cursors              = (*Repository)(nil)
+	_ feed.Asides[domain.Event] = (*Repository)(nil)
+)
+
+// New returns the repository on db.
+func New(db *store.DB) *Repository { return &Repository{db} }
