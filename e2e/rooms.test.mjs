@@ -92,7 +92,7 @@ story('a stranger asks, and is answered from one place', async () => {
 story('a device is brought into a room, and people stay at hand', async () => {
   const { bob } = people;
   await bob.goto(`${server.url}/settings/devices`);
-  await bob.getByLabel('Name of the device').fill('Kitchen sensor');
+  await bob.getByLabel('Device name').fill('Kitchen sensor');
   await bob.getByRole('button', { name: 'Register' }).click();
   await bob.getByText('Kitchen sensor').first().waitFor();
   await bob.goto(server.url);
