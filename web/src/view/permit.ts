@@ -19,7 +19,8 @@ const least = {
   remove: 'owner',
 } as const;
 
-export const rank = (role: string): number => ranks.indexOf(role);
+/** Where a role stands; who is not in a room stands below all. */
+export const rank = (role: string | undefined): number => ranks.indexOf(role ?? '');
 
 /** Whether the user may do this in the room. */
 export function may(room: RoomState, what: keyof typeof least | 'add' | 'send'): boolean {

@@ -15,7 +15,7 @@ export interface Event { room: string; seq: number; type: string; actor: User; a
 export interface Folded { from: number; count: number }
 export interface Member extends User { role: string; muted_until?: string; joined_at: string }
 export interface Room { id: string; kind: 'public' | 'private' | 'direct'; name?: string; topic?: string; archived?: boolean; head: number; floor?: number; retention?: Keep; held?: boolean; members: number; created_at: string; last_at: string }
-export interface RoomState extends Room { role: string; muted_until?: string; read: number; unread: number; mentions: number; last?: Message; peers?: User[] }
+export interface RoomState extends Room { role?: string; muted_until?: string; read: number; unread: number; mentions: number; last?: Message; peers?: User[] }
 /** A room in the directory. */
 export interface PublicRoom extends Room {
   joined: boolean;
