@@ -229,7 +229,7 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, p domain.Principal, c Cl
 		return nil, domain.Conflict.Errorf("no_factor", "recovery codes stand in for a second factor; add one first")
 	}
 	codes, hashes := s.newCodes(p.ID)
-	if err := s.Store.ReplaceRecoveryCodes(ctx, p.ID, hashes); err != nil {
+	if err := s.Store.ReplaceRecoveryCodes(ctx, p.ID, hashes, s.Now()); err != nil {
 		return nil, err
 	}
 	_, err = s.factorChanged(ctx, p, c, domain.AuditRecoveryGenerate, domain.MailSecondFactorAdded, "a new set of recovery codes")

@@ -218,6 +218,38 @@ func TestEachEarlierAddressHasItsWayBack(t *testing.T) {
 	})
 }
 
+// What a thief has added to the account goes with the thief, and the owner hears of it.
+func TestAnUndoneChangeTellsWhatItRemoved(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		f.Mail = f.mails
+		f.mailUser(t, "ann")
+		thief, err := f.SignIn(ctx, "ann", passphrase, here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		undo := f.moveTo(t, thief, "thief@example.org")
+		f.enrol(t, thief)
+		f.mailed(t)
+		u, err := f.UndoEmail(ctx, undo, here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent := f.mailed(t)
+		if len(sent) != 2 || sent[0].Template != domain.MailSecondFactorRemoved || sent[0].To != "ann@example.org" ||
+			sent[0].Data.Factor != "what was added since the change of your address (an authenticator app, recovery codes)" {
+			t.Fatalf("%+v", sent)
+		}
+		_, link, _ := strings.Cut(sent[1].Data.Link, "#token=")
+		if _, err := f.ResetPassword(ctx, link, "another song, about snow", here); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := f.SignIn(ctx, u.Username, "another song, about snow", here); err != nil || s.State != Complete {
+			t.Error(s, err)
+		}
+	})
+}
+
 func TestAnEarlierAddressIsKeptForThreeDays(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()

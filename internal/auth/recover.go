@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/bus"
@@ -228,16 +230,47 @@ func (s *Service) ConfirmEmail(ctx context.Context, secret string, c Client) (do
 
 // UndoEmail uses the link that went to an earlier address, and ends all sessions.
 // Somebody else may know the password: it is good no more, and a link by which to
-// choose another one goes to the address that is the account's again.
+// choose another one goes to the address that is the account's again. What was added
+// since to sign in with is removed, and the owner is told of it.
 func (s *Service) UndoEmail(ctx context.Context, secret string, c Client) (domain.User, error) {
-	u, err := s.Store.UndoEmail(ctx, s.Keys.Hash(secret), s.Now())
+	u, removed, err := s.Store.UndoEmail(ctx, s.Keys.Hash(secret), s.Now())
 	if err != nil {
 		return u, err
 	}
 	s.announce(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "email_undone"})
-	s.record(ctx, c, event{kind: domain.AuditEmailChange, user: u, reason: "undone"})
+	s.record(ctx, c, event{kind: domain.AuditEmailChange, user: u, reason: "undone", details: countsOf(removed)})
+	if names := namesOf(removed); names != "" {
+		s.notify(u, domain.MailSecondFactorRemoved, "", func(d *domain.MailData) {
+			d.Factor = "what was added since the change of your address (" + names + ")"
+		})
+	}
 	if s.Mail != nil {
 		s.later("reset after an undone change", func(ctx context.Context) error { return s.sendReset(ctx, u) })
 	}
 	return u, nil
+}
+
+// countsOf tells the audit log what an undone change took away.
+func countsOf(r domain.RemovedFactors) map[string]string {
+	return map[string]string{
+		"passkeys": fmt.Sprint(r.Passkeys), "totp": fmt.Sprint(r.TOTP),
+		"recovery_codes": fmt.Sprint(r.RecoveryCodes), "identities": fmt.Sprint(r.Identities),
+	}
+}
+
+// namesOf tells people what an undone change took away; empty: nothing.
+func namesOf(r domain.RemovedFactors) string {
+	var names []string
+	for _, kind := range []struct {
+		removed int64
+		name    string
+	}{
+		{r.Passkeys, "passkeys"}, {r.TOTP, "an authenticator app"},
+		{r.RecoveryCodes, "recovery codes"}, {r.Identities, "the sign-in by a provider"},
+	} {
+		if kind.removed > 0 {
+			names = append(names, kind.name)
+		}
+	}
+	return strings.Join(names, ", ")
 }

@@ -84,7 +84,7 @@ type LinkStore interface {
 	VerifyEmail(ctx context.Context, hash []byte, now time.Time) (domain.User, error)
 	ResetPassword(ctx context.Context, hash []byte, password string, now time.Time) (domain.User, error)
 	ChangeEmail(ctx context.Context, hash, undo []byte, until, now time.Time) (u domain.User, old string, err error)
-	UndoEmail(ctx context.Context, hash []byte, now time.Time) (domain.User, error)
+	UndoEmail(ctx context.Context, hash []byte, now time.Time) (domain.User, domain.RemovedFactors, error)
 }
 
 // AttemptStore is what auth needs remembered of failures.
@@ -103,7 +103,7 @@ type FactorStore interface {
 	ConfirmTOTP(ctx context.Context, user string, step int64, codes [][]byte, now time.Time) error
 	UseTOTP(ctx context.Context, user string, step int64) (bool, error)
 	DeleteTOTP(ctx context.Context, user string) error
-	ReplaceRecoveryCodes(ctx context.Context, user string, codes [][]byte) error
+	ReplaceRecoveryCodes(ctx context.Context, user string, codes [][]byte, now time.Time) error
 	UseRecoveryCode(ctx context.Context, user string, hash []byte, now time.Time) (ok bool, left int, err error)
 	Remember(ctx context.Context, r domain.Remembered, hash []byte) error
 	UseRemembered(ctx context.Context, id, user string, epoch int64, hash, next []byte, now time.Time) (ok, fresh bool, err error)

@@ -38,6 +38,14 @@ type Factors struct {
 // Any reports whether there is a second factor to ask for.
 func (f Factors) Any() bool { return f.TOTP || f.Passkeys > 0 }
 
+// RemovedFactors counts what was taken away at once of what a user signs in with.
+type RemovedFactors struct {
+	TOTP          int64
+	Passkeys      int64
+	RecoveryCodes int64
+	Identities    int64 // at OpenID providers
+}
+
 // TOTP is a user's authenticator app.
 type TOTP struct {
 	User      string

@@ -53,7 +53,8 @@ func forgetPending(ctx context.Context, t *store.Tx, which string, args ...any) 
 }
 
 // ChangeEmail uses up a link to a new address, which becomes the account's, and
-// keeps undo, by whose link the old one comes back; with a nil undo it does not. It
+// keeps undo, by whose link the old one comes back; with a nil undo it does not. That
+// undoes what was done since the change was begun, not only since it was confirmed. It
 // returns the old address.
 func (repo *Repository) ChangeEmail(ctx context.Context, hash, undo []byte, until, now time.Time) (u domain.User, old string, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
@@ -68,15 +69,16 @@ func (repo *Repository) ChangeEmail(ctx context.Context, hash, undo []byte, unti
 		if u, err = changeUser(ctx, t, k.User, `email = $2`, k.Data); err != nil || old == "" || undo == nil {
 			return err
 		}
-		return createTicket(ctx, t, undo, domain.Ticket{Kind: domain.EmailUndoTicket, User: u.ID, Data: old, Expires: until}, now)
+		return createTicket(ctx, t, undo, domain.Ticket{Kind: domain.EmailUndoTicket, User: u.ID, Data: old, Expires: until}, k.Created)
 	})
 	return u, old, emailTaken(err)
 }
 
 // UndoEmail uses up the link that went to an earlier address of an account: that one
 // is the account's again. Somebody else may have made the change: every session ends,
-// the password is good no more, and so are the links that later addresses were sent.
-func (repo *Repository) UndoEmail(ctx context.Context, hash []byte, now time.Time) (u domain.User, err error) {
+// the password is good no more, and so are the links that later addresses were sent,
+// and what was added since to sign in with.
+func (repo *Repository) UndoEmail(ctx context.Context, hash []byte, now time.Time) (u domain.User, removed domain.RemovedFactors, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		k, err := claimTicket(ctx, t, hash, domain.EmailUndoTicket, now)
 		if err != nil {
@@ -92,9 +94,12 @@ func (repo *Repository) UndoEmail(ctx context.Context, hash []byte, now time.Tim
 		if err != nil {
 			return err
 		}
+		if removed, err = removeAdded(ctx, t, u.ID, k.Created); err != nil {
+			return err
+		}
 		return revoke(ctx, t, `user_id = $3`, "email_undone", now, u.ID)
 	})
-	return u, emailTaken(err)
+	return u, removed, emailTaken(err)
 }
 
 func emailTaken(err error) error {

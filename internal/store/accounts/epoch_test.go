@@ -52,7 +52,7 @@ var enders = map[string]func(ctx context.Context, db *all.Store, user string, no
 		return err
 	},
 	"address undone": func(ctx context.Context, db *all.Store, user string, now time.Time) error {
-		_, err := db.Accounts.UndoEmail(ctx, []byte(string(domain.EmailUndoTicket)+user), now)
+		_, _, err := db.Accounts.UndoEmail(ctx, []byte(string(domain.EmailUndoTicket)+user), now)
 		return err
 	},
 }

@@ -62,7 +62,7 @@ func (repo *Factors) ConfirmTOTP(ctx context.Context, user string, step int64, c
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, domain.Conflict.Errorf("no_trial", "this setup took too long; start again"))
 		}
-		return replaceCodes(ctx, t, user, codes)
+		return replaceCodes(ctx, t, user, codes, now)
 	})
 }
 
@@ -97,16 +97,16 @@ func (repo *Factors) DeleteTOTP(ctx context.Context, user string) error {
 }
 
 // ReplaceRecoveryCodes gives an account new codes; the old ones end.
-func (repo *Factors) ReplaceRecoveryCodes(ctx context.Context, user string, codes [][]byte) error {
-	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return replaceCodes(ctx, t, user, codes) })
+func (repo *Factors) ReplaceRecoveryCodes(ctx context.Context, user string, codes [][]byte, now time.Time) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return replaceCodes(ctx, t, user, codes, now) })
 }
 
-func replaceCodes(ctx context.Context, t *store.Tx, user string, codes [][]byte) error {
+func replaceCodes(ctx context.Context, t *store.Tx, user string, codes [][]byte, now time.Time) error {
 	if _, err := t.ExecContext(ctx, `DELETE FROM recovery_codes WHERE user_id = $1`, user); err != nil {
 		return err
 	}
 	for _, hash := range codes {
-		if _, err := t.ExecContext(ctx, `INSERT INTO recovery_codes (user_id, hash) VALUES ($1, $2)`, user, hash); err != nil {
+		if _, err := t.ExecContext(ctx, `INSERT INTO recovery_codes (user_id, hash, created_at) VALUES ($1, $2, $3)`, user, hash, store.Millis(now)); err != nil {
 			return err
 		}
 	}
@@ -159,4 +159,26 @@ func factorsChanged(ctx context.Context, t *store.Tx, user string) error {
 	_, err := t.ExecContext(ctx, `DELETE FROM recovery_codes WHERE user_id = $1
 		AND NOT EXISTS (SELECT 1 FROM totp WHERE user_id = $1 AND confirmed > 0) AND NOT EXISTS (SELECT 1 FROM passkeys WHERE user_id = $1)`, user)
 	return err
+}
+
+// removeAdded takes away what a user has been given since a time to sign in with.
+func removeAdded(ctx context.Context, t *store.Tx, user string, since time.Time) (r domain.RemovedFactors, err error) {
+	for _, part := range []struct {
+		removed *int64
+		query   string
+	}{
+		{&r.Passkeys, `DELETE FROM passkeys WHERE user_id = $1 AND created_at >= $2`},
+		{&r.TOTP, `DELETE FROM totp WHERE user_id = $1 AND confirmed >= $2`},
+		{&r.RecoveryCodes, `DELETE FROM recovery_codes WHERE user_id = $1 AND created_at >= $2`},
+		{&r.Identities, `DELETE FROM identities WHERE user_id = $1 AND created_at >= $2`},
+	} {
+		res, err := t.ExecContext(ctx, part.query, user, store.Millis(since))
+		if err != nil {
+			return r, err
+		}
+		if *part.removed, err = res.RowsAffected(); err != nil {
+			return r, err
+		}
+	}
+	return r, factorsChanged(ctx, t, user)
 }

@@ -40,7 +40,7 @@ func (repo *Factors) AddPasskey(ctx context.Context, p domain.Passkey, epoch int
 		if err != nil || codes == nil {
 			return err
 		}
-		return replaceCodes(ctx, t, p.User, codes)
+		return replaceCodes(ctx, t, p.User, codes, now)
 	})
 	if store.IsUnique(err) {
 		return domain.Conflict.Errorf("has_passkey", "this passkey is already added").Because(err)
