@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -22,9 +23,22 @@ type Registration struct {
 type signed struct {
 	State   string    `json:"state"`
 	Ticket  string    `json:"ticket"`
+	Methods []string  `json:"methods"` // second factors that there are
 	Access  string    `json:"access_token"`
 	Expires time.Time `json:"expires"`
+	Life    int64     `json:"expires_in"` // seconds, whatever this machine's clock says
 	Refresh string    `json:"refresh_token"`
+	Limited bool      `json:"limited"` // a second factor must be added before anything else
+	Me      *Me       `json:"me"`
+}
+
+// tokens are those of the session that began.
+func (s *signed) tokens() Tokens {
+	t := Tokens{Access: s.Access, Expires: s.Expires, Refresh: s.Refresh}
+	if s.Life > 0 {
+		t.Expires = time.Now().Add(time.Duration(s.Life) * time.Second)
+	}
+	return t
 }
 
 // Register makes an account and signs in, unless an e-mail address must be proven
@@ -77,8 +91,9 @@ func (c *Client) paid(ctx context.Context, action string, proof *string, do func
 		return err
 	}
 	var asked struct {
-		Kind      string
-		Challenge captcha.Challenge
+		Kind      string            `json:"kind"`
+		Challenge captcha.Challenge `json:"challenge"`
+		Config    json.RawMessage   `json:"config"` // of a provider
 	}
 	if err := c.call(ctx, http.MethodGet, "/auth/captcha?action="+action, "", nil, &asked); err != nil {
 		return err
@@ -103,7 +118,7 @@ func (c *Client) sign(ctx context.Context, path string, in any) error {
 	}
 	switch s.State {
 	case "complete":
-		c.SetTokens(Tokens{Access: s.Access, Expires: s.Expires, Refresh: s.Refresh})
+		c.SetTokens(s.tokens())
 		return nil
 	case "second_factor":
 		c.mu.Lock()

@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +38,9 @@ type Client struct {
 	// set before the first call.
 	Source func(ctx context.Context, refresh bool) (token string, err error)
 
-	tls *tls.Config // of the WebSocket; nil: the system's authorities
+	tls    *tls.Config // of the WebSocket; nil: the system's authorities
+	bad    error       // base is no address of a server
+	strict bool        // refuse fields that are not known; for tests
 
 	mu         sync.Mutex
 	tokens     Tokens
@@ -52,9 +55,19 @@ type Tokens struct {
 	Refresh string
 }
 
-// New returns a client for the server at base, such as http://localhost:9000.
+// New returns a client for the server at base, such as http://localhost:9000. If
+// base is no such address, every call says so.
 func New(base string) *Client {
-	return &Client{base: strings.TrimSuffix(base, "/"), http: &http.Client{Timeout: 30 * time.Second}}
+	return &Client{base: strings.TrimSuffix(base, "/"), http: &http.Client{Timeout: 30 * time.Second}, bad: Valid(base)}
+}
+
+// Valid says what is wrong with base as the address of a server, if anything is.
+func Valid(base string) error {
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return fmt.Errorf("%q is not the address of a server; it looks like http://localhost:9000 or https://chat.example.org", base)
+	}
+	return nil
 }
 
 // Trust makes c use config for https, for servers with certificates of an
@@ -110,6 +123,9 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 }
 
 func (c *Client) call(ctx context.Context, method, path, token string, in, out any) error {
+	if c.bad != nil {
+		return c.bad
+	}
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -143,7 +159,17 @@ func (c *Client) call(ctx context.Context, method, path, token string, in, out a
 	if out == nil || len(b) == 0 {
 		return nil
 	}
-	return json.Unmarshal(b, out)
+	return c.decode(b, out)
+}
+
+// decode reads JSON that the server sent. Fields that are not known are those of
+// a later server, and left out.
+func (c *Client) decode(b []byte, out any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	if c.strict {
+		d.DisallowUnknownFields()
+	}
+	return d.Decode(out)
 }
 
 // problem reads a problem document.

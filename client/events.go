@@ -1,7 +1,6 @@
 package client
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/unhidra/unhidra/internal/wire"
@@ -11,7 +10,7 @@ import (
 // take handles one frame.
 func (k *link) take(b []byte) error {
 	var f inbound
-	if err := json.Unmarshal(b, &f); err != nil {
+	if err := k.l.c.decode(b, &f); err != nil {
 		return fmt.Errorf("the server sent what is not a frame: %w", err)
 	}
 	switch f.Type {
@@ -22,23 +21,23 @@ func (k *link) take(b []byte) error {
 		k.answered(f)
 		return nil
 	case wire.TypeHello:
-		return then(f, k.hello)
+		return then(k, f, k.hello)
 	case wire.TypeEvent:
-		return then(f, k.event)
+		return then(k, f, k.event)
 	case wire.TypeRoomJoined:
-		return then(f, k.joined)
+		return then(k, f, k.joined)
 	case wire.TypeRoomLeft:
-		return then(f, call(k.l.o.OnLeft))
+		return then(k, f, call(k.l.o.OnLeft))
 	case wire.TypeRequested:
-		return then(f, call(k.l.o.OnAsked))
+		return then(k, f, call(k.l.o.OnAsked))
 	case wire.TypeRoomReset:
-		return then(f, func(in wire.InRoom) { k.reset(in.Room, k.l.high(in.Room)) })
+		return then(k, f, func(in wire.InRoom) { k.reset(in.Room, k.l.high(in.Room)) })
 	case wire.TypeIsTyping:
-		return then(f, call(k.l.o.OnTyping))
+		return then(k, f, call(k.l.o.OnTyping))
 	case wire.TypeReadMoved:
-		return then(f, call(k.l.o.OnRead))
+		return then(k, f, call(k.l.o.OnRead))
 	case wire.TypePresence:
-		return then(f, func(ps wire.Presences) {
+		return then(k, f, func(ps wire.Presences) {
 			for _, p := range ps.Users {
 				call(k.l.o.OnPresence)(p)
 			}
@@ -51,9 +50,9 @@ func (k *link) take(b []byte) error {
 }
 
 // then decodes the data of a frame for do.
-func then[T any](f inbound, do func(T)) error {
+func then[T any](k *link, f inbound, do func(T)) error {
 	var v T
-	if err := json.Unmarshal(f.Data, &v); err != nil {
+	if err := k.l.c.decode(f.Data, &v); err != nil {
 		return fmt.Errorf("the server sent a frame %q that is not understood: %w", f.Type, err)
 	}
 	do(v)
@@ -145,7 +144,7 @@ func (k *link) synced(f inbound) error {
 		return fromBody(f.Error) // a new connection begins with a sync
 	}
 	var s wire.Synced
-	if err := json.Unmarshal(f.Data, &s); err != nil {
+	if err := k.l.c.decode(f.Data, &s); err != nil {
 		return fmt.Errorf("the server's answer to sync is not understood: %w", err)
 	}
 	for _, room := range s.Gone {

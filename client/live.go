@@ -130,6 +130,10 @@ const (
 // run connects again and again.
 func (l *Live) run(ctx context.Context) {
 	defer close(l.done)
+	if l.c.bad != nil {
+		l.become(Ended, l.c.bad)
+		return
+	}
 	refused := "" // the token that was refused last
 	for failures := 0; ; failures++ {
 		l.become(Connecting, nil)

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -87,7 +86,7 @@ func (l *Live) Request(ctx context.Context, typ string, data, out any) error {
 		if r.err != nil || out == nil {
 			return r.err
 		}
-		return json.Unmarshal(r.data, out)
+		return l.c.decode(r.data, out)
 	case <-ctx.Done():
 		k.forget(id)
 		return ctx.Err()

@@ -68,8 +68,9 @@ func (c *Client) Direct(ctx context.Context, users ...string) (st RoomState, err
 
 // PublicRoom is a room that anyone may join.
 type PublicRoom struct {
-	Room   Room `json:"room"`
-	Joined bool `json:"joined"`
+	Room
+	Joined bool     `json:"joined"`
+	Last   *Message `json:"last"` // its latest message; a long one is cut
 }
 
 // PublicRooms finds public rooms by name. An empty cursor is the first page.
@@ -125,7 +126,10 @@ func (c *Client) Accept(ctx context.Context, code string) (st RoomState, err err
 
 // Requests returns the rooms that strangers want the caller in.
 func (c *Client) Requests(ctx context.Context) ([]RoomRequest, error) {
-	var p Page[RoomRequest]
+	var p struct {
+		Page[RoomRequest]
+		AskedBy string `json:"asked_by"` // who has to ask: "strangers", "everyone" or "nobody"
+	}
 	err := c.into(ctx, "/requests", &p)
 	return p.Items, err
 }
@@ -155,25 +159,23 @@ func (c *Client) Events(ctx context.Context, room string, after int64, limit int
 	return r, err
 }
 
-// Hit is a message that a search found.
+// Hit is a message that a search found. Message.Room is the room's id.
 type Hit struct {
 	Message Message  `json:"message"`
-	Room    HitRoom  `json:"room"`
 	Snippet string   `json:"snippet"`
 	Marks   [][2]int `json:"marks"` // matched stretches of the snippet, in UTF-16 code units
 }
 
-// HitRoom names the room of a hit.
-type HitRoom struct {
-	ID   string `json:"id"`
-	Kind string `json:"kind"`
-	Name string `json:"name"`
+// Found is a page of what a search found.
+type Found struct {
+	Page[Hit]
+	Incomplete bool `json:"incomplete"` // older messages are still being indexed, and not found yet
 }
 
 // Search finds messages in the user's rooms. Sort is "newest" or "relevance".
-func (c *Client) Search(ctx context.Context, q, sort, cursor string) (p Page[Hit], err error) {
-	err = c.into(ctx, "/search?"+query("q", q, "sort", sort, "cursor", cursor), &p)
-	return p, err
+func (c *Client) Search(ctx context.Context, q, sort, cursor string) (f Found, err error) {
+	err = c.into(ctx, "/search?"+query("q", q, "sort", sort, "cursor", cursor), &f)
+	return f, err
 }
 
 // Send writes a message without a Live. With an empty key one is made up; to

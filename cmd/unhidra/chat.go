@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
-	"time"
 
 	"golang.org/x/term"
 
 	"github.com/unhidra/unhidra/client"
-	"github.com/unhidra/unhidra/internal/obs"
 )
 
 const chatText = `chat [flags]
@@ -24,6 +23,9 @@ while. Without a terminal, lines are read from the standard input and the
 command ends, once all of them are acknowledged, with the input:
 
   echo "backup done" | unhidra chat --login robot --room Operations
+
+A line that the server refuses is named on the standard error, the others are
+sent, and the exit code is 1.
 
 The password is asked for, or taken from UNHIDRA_PASSWORD; UNHIDRA_TOKEN, as
 ` + "`unhidra token issue`" + ` prints it, takes the place of both. Type /help for what else
@@ -47,7 +49,7 @@ func chatCommand() command {
 
 func chat(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("chat", chatText)
-	server := fs.String("server", "http://localhost:9000", "address of the server")
+	server := fs.String("server", "http://localhost:9000", "`address` of the server, with http:// or https://")
 	login := fs.String("login", "", "username or e-mail address")
 	room := fs.String("room", "", "room to open: name, id, or @user")
 	list := fs.Bool("list", false, "list the rooms and end")
@@ -55,15 +57,33 @@ func chat(ctx context.Context, e *env, args []string) error {
 	if err := parse(fs, args, 0, 0); err != nil {
 		return err
 	}
-	t := &talk{c: client.New(*server), out: e.stdout, rooms: make(map[string]client.RoomState), mine: make(map[string]int64), follow: *follow}
+	if err := client.Valid(*server); err != nil {
+		return usagef("--server: %v", err)
+	}
+	t := &talk{
+		c: client.New(*server), out: e.stdout, errs: e.stderr, rooms: make(map[string]client.RoomState),
+		mine: make(map[string]int64), follow: *follow, piped: !terminal(e.stdin),
+	}
 	in := bufio.NewReader(e.stdin)
-	if err := t.signIn(ctx, e, in, *login); err != nil {
-		return err
+	err := t.signIn(ctx, e, in, *login)
+	switch {
+	case err != nil:
+	case *list:
+		err = t.list(ctx)
+	default:
+		err = t.run(ctx, in, *room)
 	}
-	if *list {
-		return t.list(ctx)
+	var network *url.Error
+	if errors.As(err, &network) {
+		return fmt.Errorf("no server answers at %s (%w); --server says where yours is", *server, network.Err)
 	}
-	return t.run(ctx, in, *room)
+	return err
+}
+
+// terminal reports whether somebody types there.
+func terminal(in io.Reader) bool {
+	f, ok := in.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // talk is one conversation with a server.
@@ -71,9 +91,11 @@ type talk struct {
 	c      *client.Client
 	live   *client.Live
 	follow bool
+	piped  bool // nobody sits there
 	me     string
 
 	out   io.Writer
+	errs  io.Writer
 	lines chan func() // what the connection hears, for the one goroutine that prints
 
 	rooms map[string]client.RoomState
@@ -125,8 +147,8 @@ func askFactor(ctx context.Context, err error, c *client.Client, e *env, in *buf
 // askPassword reads a password, on a terminal without showing it.
 func askPassword(e *env, in *bufio.Reader) (string, error) {
 	fmt.Fprint(e.stderr, "Password: ")
-	if f, ok := e.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		b, err := term.ReadPassword(int(f.Fd()))
+	if terminal(e.stdin) {
+		b, err := term.ReadPassword(int(e.stdin.(*os.File).Fd()))
 		fmt.Fprintln(e.stderr)
 		return string(b), err
 	}
@@ -143,20 +165,20 @@ func ignoreEOF(err error) error {
 
 // run connects and goes on until the input or ctx ends.
 func (t *talk) run(ctx context.Context, in *bufio.Reader, room string) error {
+	me, err := t.c.Me(ctx) // fails at once where a Live would try again
+	if err != nil {
+		return err
+	}
+	t.me = me.ID
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	t.lines = make(chan func(), 64)
 	t.live = t.c.Live(ctx, t.hear(ctx))
 	defer t.live.Close()
 	defer cancel() // before Close: nobody takes what it still hears
-	if err := t.live.Ready(ctx); err != nil {
+	if err := t.await(func() error { return t.live.Ready(ctx) }); err != nil {
 		return err
 	}
-	me, err := t.c.Me(ctx)
-	if err != nil {
-		return err
-	}
-	t.me = me.ID
 	t.pending()
 	if room != "" {
 		if err := t.openRoom(ctx, room); err != nil {
@@ -193,26 +215,61 @@ func (t *talk) input(ctx context.Context, in *bufio.Reader) <-chan string {
 	return typed
 }
 
+// loop carries out lines and prints what is heard. Whoever types sees what was
+// refused and goes on; a pipe learns it by the exit code.
 func (t *talk) loop(ctx context.Context, typed <-chan string) error {
-	for {
+	for refused := 0; ; {
 		select {
 		case do := <-t.lines:
 			do()
 		case line, ok := <-typed:
 			if !ok || line == "/quit" {
 				t.pending()
+				if refused > 0 && t.piped {
+					return fmt.Errorf("lines that were refused: %d", refused)
+				}
 				return nil
 			}
 			if err := t.typed(ctx, line); err != nil {
-				fmt.Fprintln(t.out, "! "+err.Error())
+				refused++
+				t.refuse(line, err)
 			}
 		case <-ctx.Done():
-			return nil
+			return t.interrupted()
 		}
 		if err := t.live.Err(); err != nil {
 			return err
 		}
 	}
+}
+
+// refuse says why a line was not carried out. If it was to open a room, the lines
+// of a pipe that follow are not meant for the one before.
+func (t *talk) refuse(line string, err error) {
+	if !t.piped {
+		fmt.Fprintln(t.out, "! "+err.Error())
+		return
+	}
+	shown := line
+	if len(line) > shownOfLine {
+		shown = strings.ToValidUTF8(line[:shownOfLine], "") + "…"
+	}
+	fmt.Fprintf(t.errs, "unhidra chat: %q: %v\n", shown, err)
+	name, _, _ := strings.Cut(line, " ")
+	if name == "/open" || name == "/join" || name == "/create" {
+		t.open = ""
+	}
+}
+
+const shownOfLine = 60 // bytes
+
+// interrupted is how a signal ends the command: in order, unless lines of a pipe
+// may be left.
+func (t *talk) interrupted() error {
+	if t.piped && !t.follow {
+		return errors.New("interrupted before the end of the input")
+	}
+	return nil
 }
 
 // pending prints what has been heard so far.
@@ -265,80 +322,4 @@ func (t *talk) hear(ctx context.Context) client.LiveOptions {
 			}
 		},
 	}
-}
-
-// event prints an event of the open room, or of any with --follow.
-func (t *talk) event(ev client.Event) {
-	if ev.Message != nil && ev.Actor.ID == t.me && ev.Type == "message.created" {
-		t.mine[ev.Room] = ev.Seq
-	}
-	if ev.Room != t.open && !t.follow {
-		return
-	}
-	prefix := ""
-	if t.follow {
-		prefix = "[" + roomName(t.rooms[ev.Room]) + "] "
-	}
-	if line := describe(ev); line != "" {
-		fmt.Fprintln(t.out, prefix+line)
-	}
-}
-
-// describe is an event as a line of text.
-func describe(ev client.Event) string {
-	at := ev.At.Local().Format(time.TimeOnly)
-	who, about := "@"+ev.Actor.Username, ""
-	if ev.Subject != nil {
-		about = "@" + ev.Subject.Username
-	}
-	switch ev.Type {
-	case "message.created":
-		if ev.Message.DeletedAt != nil {
-			return at + " " + who + ": (deleted)"
-		}
-		quote := ""
-		if q := ev.Message.ReplyTo; q != nil {
-			quote = "(to @" + q.Sender.Username + ") "
-		}
-		return at + " " + who + ": " + quote + plain(ev.Message.Text)
-	case "message.edited":
-		return at + " " + who + " changed: " + plain(ev.Message.Text)
-	case "message.deleted":
-		return at + " " + who + " deleted a message of @" + ev.Message.Sender.Username
-	case "member.joined":
-		return at + " * " + about + " is here"
-	case "member.left":
-		return at + " * " + about + " left"
-	case "member.kicked", "member.banned", "member.unbanned", "member.muted", "member.role":
-		return at + " * " + about + ": " + strings.TrimPrefix(ev.Type, "member.") + " by " + who
-	case "room.created", "room.updated":
-		return at + " * the room was " + strings.TrimPrefix(ev.Type, "room.") + " by " + who
-	}
-	return ""
-}
-
-// plain keeps a message from steering the terminal, and shows its further lines
-// indented.
-func plain(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || !obs.Steers(r) {
-			return r
-		}
-		return -1
-	}, s)
-	return strings.ReplaceAll(s, "\n", "\n    ")
-}
-
-func roomName(st client.RoomState) string {
-	if st.Name != "" {
-		return plain(st.Name)
-	}
-	var names []string
-	for _, p := range st.Peers {
-		names = append(names, "@"+p.Username)
-	}
-	if len(names) == 0 {
-		return st.ID
-	}
-	return strings.Join(names, " ")
 }

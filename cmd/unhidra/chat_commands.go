@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/domain"
 )
 
 const shownAtOnce = 20 // lines of history
@@ -97,6 +98,9 @@ func (t *talk) list(ctx context.Context) error {
 
 // openRoom makes a room the one that lines go to.
 func (t *talk) openRoom(ctx context.Context, name string) error {
+	if name == "" {
+		return errors.New("say which room: /open NAME, or /open @USER for a conversation")
+	}
 	if user, ok := strings.CutPrefix(name, "@"); ok {
 		p, err := t.c.User(ctx, user)
 		if err != nil {
@@ -150,22 +154,34 @@ func (t *talk) more(ctx context.Context) error {
 }
 
 func (t *talk) join(ctx context.Context, name string) error {
-	p, err := t.c.PublicRooms(ctx, name, "")
-	if err != nil {
+	name = strings.TrimPrefix(name, "#")
+	if name == "" {
+		return errors.New("say which room: /join NAME")
+	}
+	if domain.ValidID(domain.RoomPrefix, name) {
+		return t.joinByID(ctx, name)
+	}
+	for cursor := ""; ; {
+		p, err := t.c.PublicRooms(ctx, name, cursor)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(p.Items, func(r client.PublicRoom) bool { return strings.EqualFold(r.Name, name) })
+		if i >= 0 {
+			return t.joinByID(ctx, p.Items[i].ID)
+		}
+		if cursor = p.Next; cursor == "" {
+			return fmt.Errorf("there is no public room %q", name)
+		}
+	}
+}
+
+// joinByID enters a room, also one that the user is in already.
+func (t *talk) joinByID(ctx context.Context, room string) error {
+	if err := t.c.Join(ctx, room); err != nil {
 		return err
 	}
-	for _, r := range p.Items {
-		if !strings.EqualFold(r.Room.Name, name) {
-			continue
-		}
-		if !r.Joined {
-			if err := t.c.Join(ctx, r.Room.ID); err != nil {
-				return err
-			}
-		}
-		return t.openRoom(ctx, r.Room.ID)
-	}
-	return fmt.Errorf("there is no public room %q", name)
+	return t.openRoom(ctx, room)
 }
 
 func (t *talk) search(ctx context.Context, q string) error {
@@ -177,7 +193,27 @@ func (t *talk) search(ctx context.Context, q string) error {
 		fmt.Fprintln(t.out, "Nothing found.")
 	}
 	for _, h := range p.Items {
-		fmt.Fprintf(t.out, "[%s] %s @%s: %s\n", plain(h.Room.Name), h.Message.At.Local().Format("2006-01-02 15:04"), h.Message.Sender.Username, plain(h.Snippet))
+		name, err := t.nameOf(ctx, h.Message.Room)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(t.out, "[%s] %s @%s: %s\n", name, h.Message.At.Local().Format("2006-01-02 15:04"), h.Message.Sender.Username, plain(h.Snippet))
+	}
+	if p.Incomplete {
+		fmt.Fprintln(t.out, "Older messages are still being indexed, and are not found yet.")
 	}
 	return nil
+}
+
+// nameOf names one of the user's rooms by its id.
+func (t *talk) nameOf(ctx context.Context, room string) (string, error) {
+	if st, ok := t.rooms[room]; ok {
+		return roomName(st), nil
+	}
+	st, err := t.c.Room(ctx, room)
+	if err != nil {
+		return "", err
+	}
+	t.rooms[room] = st
+	return roomName(st), nil
 }

@@ -123,7 +123,7 @@ func TestSearch(t *testing.T) {
 		if _, err := ann.Send(t.Context(), client.Draft{Room: room.ID, Key: "1", Text: "😀 the Frühstück is ready"}); err != nil {
 			t.Fatal(err)
 		}
-		found := func(c *client.Client) client.Page[client.Hit] {
+		found := func(c *client.Client) client.Found {
 			p, err := c.Search(t.Context(), "fruhstuck", "newest", "")
 			if err != nil {
 				t.Fatal(err)

@@ -1,0 +1,228 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/testkit/live"
+)
+
+// A contract is a server, and people who refuse every answer with a field that
+// the client does not know.
+type contract struct {
+	*testing.T
+	*live.Server
+	ann, bob, eve *client.Client
+	room          client.RoomState // of ann, with bob in it
+	methods       map[string]bool  // that were called
+}
+
+func newContract(t *testing.T, settings ...string) *contract {
+	s := live.Start(t, store.Options{Path: t.TempDir() + "/unhidra.db"}, settings...)
+	k := &contract{T: t, Server: s, methods: make(map[string]bool)}
+	person := func(name string) *client.Client {
+		c := client.Strict(client.New(s.URL))
+		k.must(c.Register(t.Context(), client.Registration{Username: name, Password: live.Password}))
+		return c
+	}
+	k.ann, k.bob, k.eve = person("ann"), person("bob"), person("eve")
+	return k
+}
+
+// must fails the test at an error.
+func (k *contract) must(err error) {
+	k.Helper()
+	if err != nil {
+		k.Fatal(err)
+	}
+}
+
+// called notes methods that the test has called, and fails at an error.
+func (k *contract) called(err error, names ...string) {
+	k.Helper()
+	for _, name := range names {
+		k.methods[name] = true
+	}
+	if err != nil {
+		k.Fatalf("%v: %v", names, err)
+	}
+}
+
+// complete fails if a method of typ was not called and is not in others.
+func (k *contract) complete(typ reflect.Type, others ...string) {
+	k.Helper()
+	for _, name := range others {
+		k.methods[name] = true
+	}
+	for m := range typ.Methods() {
+		if !k.methods[m.Name] {
+			k.Errorf("no test decodes the answer to %v.%s", typ, m.Name)
+		}
+	}
+}
+
+// TestEveryAnswerIsKnown holds that each method of Client decodes what a real
+// server answers, all of it, and that what matters of it arrives.
+func TestEveryAnswerIsKnown(t *testing.T) {
+	t.Parallel()
+	// A proof of work is asked for, and strangers are asked before they are added.
+	k := newContract(t, "UNHIDRA_CAPTCHA=pow", "UNHIDRA_ROOM_REQUESTS=strangers")
+	k.account(t.Context())
+	k.rooms(t.Context())
+	k.requests(t.Context())
+	k.messages(t.Context())
+	k.called(k.bob.SignOut(t.Context()), "SignOut")
+	k.complete(reflect.TypeFor[*client.Client](),
+		"Register", "Factor", // newContract; TestSecondFactor
+		"Trust", "Token", "Device", "Tokens", "SetTokens", "Live") // ask nothing, or have a test of their own
+}
+
+func (k *contract) account(ctx context.Context) {
+	again := client.Strict(client.New(k.URL))
+	k.called(again.SignIn(ctx, "ann", live.Password), "SignIn")
+	if left := time.Until(again.Tokens().Expires); left <= 0 {
+		k.Errorf("the token that one signs in with has ended %v ago", -left)
+	}
+	ended := again.Tokens()
+	ended.Expires = time.Now()
+	again.SetTokens(ended)
+	me, err := again.Me(ctx) // with a new token
+	k.called(err, "Me", "Do")
+	if me.Username != "ann" || again.Tokens().Access == ended.Access {
+		k.Errorf("after a refresh: %+v", me)
+	}
+	p, err := k.bob.User(ctx, "ann")
+	k.called(err, "User")
+	if p.ID != me.ID {
+		k.Errorf("the profile of ann is %+v", p)
+	}
+	err = again.SignIn(ctx, "ann", "not the password")
+	var refused *client.Error
+	if !errors.As(err, &refused) || refused.Kind != "unauthorized" || refused.Detail == "" {
+		k.Errorf("a wrong password: %v", err)
+	}
+}
+
+func (k *contract) rooms(ctx context.Context) {
+	var err error
+	k.room, err = k.ann.CreateRoom(ctx, client.NewRoom{Kind: "public", Name: "Kitchen", Topic: "what is cooked"})
+	k.called(err, "CreateRoom")
+	_, err = k.ann.Send(ctx, client.Draft{Room: k.room.ID, Text: "soup"})
+	k.called(err, "Send")
+	found, err := k.bob.PublicRooms(ctx, "kitchen", "")
+	k.called(err, "PublicRooms")
+	if len(found.Items) != 1 || found.Items[0].ID != k.room.ID || found.Items[0].Name != "Kitchen" || found.Items[0].Joined || found.Items[0].Last == nil {
+		k.Fatalf("the directory has %+v", found.Items)
+	}
+	k.called(k.bob.Join(ctx, found.Items[0].ID), "Join")
+	members, err := k.ann.Members(ctx, k.room.ID, "")
+	k.called(err, "Members")
+	if len(members.Items) != 2 {
+		k.Errorf("members are %+v", members.Items)
+	}
+	k.called(k.bob.Leave(ctx, k.room.ID), "Leave")
+	k.called(k.ann.Add(ctx, k.room.ID, "bob"), "Add")
+	link, err := k.ann.Invite(ctx, k.room.ID, 3600, 5)
+	k.called(err, "Invite")
+	in, err := k.eve.Accept(ctx, link.Code)
+	k.called(err, "Accept")
+	if in.ID != k.room.ID {
+		k.Errorf("the invitation leads to %+v", in)
+	}
+	k.called(k.ann.Kick(ctx, k.room.ID, "eve", "too much salt"), "Kick")
+	k.must(k.bob.Join(ctx, k.room.ID))
+	rooms, err := k.bob.Rooms(ctx)
+	k.called(err, "Rooms")
+	if len(rooms) != 1 || rooms[0].Last == nil || rooms[0].Last.Text != "soup" {
+		k.Errorf("bob is in %+v", rooms)
+	}
+	room, err := k.bob.Room(ctx, k.room.ID)
+	k.called(err, "Room")
+	if room.Topic != "what is cooked" || room.Role != "member" {
+		k.Errorf("the room is %+v", room)
+	}
+}
+
+// requests are rooms with strangers.
+func (k *contract) requests(ctx context.Context) {
+	eve, err := k.eve.Me(ctx)
+	k.must(err)
+	for _, name := range []string{"Cellar", "Attic"} {
+		_, err := k.bob.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: name, Members: []string{eve.ID}})
+		k.must(err)
+	}
+	asked, err := k.eve.Requests(ctx)
+	k.called(err, "Requests")
+	if len(asked) != 2 || asked[0].By.Username != "bob" {
+		k.Fatalf("eve is asked %+v", asked)
+	}
+	in, err := k.eve.AcceptRequest(ctx, asked[0].Room)
+	k.called(err, "AcceptRequest")
+	if in.ID != asked[0].Room || in.Name != asked[0].Name {
+		k.Errorf("accepted %+v", in)
+	}
+	k.called(k.eve.DeclineRequest(ctx, asked[1].Room, true), "DeclineRequest")
+	ann, err := k.ann.Me(ctx)
+	k.must(err)
+	direct, err := k.bob.Direct(ctx, ann.ID)
+	k.called(err, "Direct")
+	if len(direct.Peers) != 1 || direct.Peers[0].ID != ann.ID {
+		k.Errorf("a conversation with %+v", direct.Peers)
+	}
+}
+
+func (k *contract) messages(ctx context.Context) {
+	first, err := k.bob.Send(ctx, client.Draft{Room: k.room.ID, Text: "is there more of the goulash?"})
+	k.must(err)
+	_, err = k.ann.Send(ctx, client.Draft{Room: k.room.ID, Text: "@bob no", ReplyTo: first.Message.Seq})
+	k.must(err)
+	m, err := k.ann.Message(ctx, k.room.ID, first.Message.Seq)
+	k.called(err, "Message")
+	if m.Text != first.Message.Text {
+		k.Errorf("the message says %q", m.Text)
+	}
+	page, err := k.ann.Timeline(ctx, k.room.ID, "", 2)
+	k.called(err, "Timeline")
+	if len(page.Items) != 2 || page.Prev == "" || page.Items[1].Message.ReplyTo == nil {
+		k.Errorf("the end of the timeline is %+v", page)
+	}
+	all, err := k.ann.Events(ctx, k.room.ID, 0, 0)
+	k.called(err, "Events")
+	if n := len(all.Events); n < 6 || all.Head != all.Events[n-1].Seq {
+		k.Errorf("the log has %d events up to %d", n, all.Head)
+	}
+	mark, err := k.ann.MarkRead(ctx, k.room.ID, all.Head)
+	k.called(err, "MarkRead")
+	if mark.Seq != all.Head {
+		k.Errorf("read up to %+v", mark)
+	}
+	var found client.Found
+	k.eventually(func() bool {
+		found, err = k.ann.Search(ctx, "goulash", "newest", "")
+		k.called(err, "Search")
+		return len(found.Items) == 1
+	})
+	if hit := found.Items[0]; hit.Message.Room != k.room.ID || len(hit.Marks) != 1 || found.Incomplete {
+		k.Errorf("found %+v", found)
+	}
+}
+
+// eventually waits until ok: the index follows the log by a moment.
+func (k *contract) eventually(ok func() bool) {
+	k.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(30 * time.Second)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			k.Fatal("it did not happen within 30 seconds")
+		}
+	}
+}

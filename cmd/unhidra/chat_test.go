@@ -1,0 +1,54 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/testkit/live"
+)
+
+// A hit says which room it is in, and a conversation is named by who is in it.
+func TestChatSearchNamesRooms(t *testing.T) {
+	t.Parallel()
+	s := live.Start(t, store.Options{Path: t.TempDir() + "/unhidra.db"})
+	ann, bob := s.User("ann"), s.User("bob")
+	me, err := bob.Me(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kitchen, err := ann.CreateRoom(t.Context(), client.NewRoom{Kind: "private", Name: "Kitchen"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct, err := ann.Direct(t.Context(), me.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, room := range []string{kitchen.ID, direct.ID} {
+		if _, err := ann.Send(t.Context(), client.Draft{Room: room, Text: "the soup is ready"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for n := 0; n < 2; { // the index follows by a moment
+		found, err := ann.Search(t.Context(), "soup", "newest", "")
+		if n = len(found.Items); err != nil || time.Now().After(deadline) {
+			t.Fatalf("found %d messages, %v", n, err)
+		}
+	}
+	var out, errs strings.Builder
+	e := &env{
+		stdin: strings.NewReader("/search soup\n"), stdout: &out, stderr: &errs, environ: []string{"UNHIDRA_TOKEN=" + ann.Tokens().Access},
+	}
+	if code := run(t.Context(), e, []string{"chat", "--server", s.URL}); code != exitOK {
+		t.Fatalf("exit code %d: %s", code, &errs)
+	}
+	for _, want := range []string{"[Kitchen] ", "[@bob] "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, &out)
+		}
+	}
+}
