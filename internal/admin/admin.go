@@ -5,7 +5,6 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -79,6 +78,11 @@ type Proofs interface {
 	Fresh(ctx context.Context, p domain.Principal) error
 }
 
+// Tokens ends access tokens: on this node before Revoke returns.
+type Tokens interface {
+	Revoke(r bus.Revocation)
+}
+
 // Passwords has somebody choose another password, by a link, and tells them when
 // their second factors were taken away.
 type Passwords interface {
@@ -101,11 +105,11 @@ type Deps struct {
 	Store     Store
 	Passwords Passwords
 	Proofs    Proofs
+	Tokens    Tokens
 	Rooms     Rooms
 	Audit     Recorder
 	Health    func(ctx context.Context) Health // how this process stands
-	Bus       bus.Bus
-	Hash      func(secret string) []byte // how the store knows a secret
+	Hash      func(secret string) []byte       // how the store knows a secret
 	Log       *slog.Logger
 	URL       string            // where people reach the server
 	Defaults  map[string]string // settings, until somebody changes them
@@ -165,7 +169,8 @@ func (s *Service) user(ctx context.Context, id string) (domain.User, error) {
 }
 
 // change does something dangerous to an account: recorded first, and told to
-// every node afterwards, whose sockets of that user close.
+// every node afterwards, whose sockets of that user close. This node accepts no
+// earlier token of that user any more when it returns.
 func (s *Service) change(ctx context.Context, by By, id string, kind domain.AuditType, details map[string]string, do func(u domain.User) (domain.User, error)) (domain.User, error) {
 	if err := s.allowed(ctx, by, true); err != nil {
 		return domain.User{}, err
@@ -180,18 +185,8 @@ func (s *Service) change(ctx context.Context, by By, id string, kind domain.Audi
 	if u, err = do(u); err != nil {
 		return u, err
 	}
-	s.announce(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "account_changed"})
+	s.Tokens.Revoke(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "account_changed"})
 	return u, nil
-}
-
-func (s *Service) announce(r bus.Revocation) {
-	b, err := json.Marshal(r)
-	if err == nil {
-		err = s.Bus.Publish(bus.RevokeSubject, b)
-	}
-	if err != nil {
-		s.Log.Error("announce a revocation", "err", err) // other nodes find it in the store
-	}
 }
 
 // SetRole makes somebody an administrator, or no longer one.
@@ -236,7 +231,7 @@ func (s *Service) EndSession(ctx context.Context, by By, id, session string) err
 	if err := s.Store.RevokeSessionOf(ctx, u.ID, session, "ended_by_admin", s.Now()); err != nil {
 		return err
 	}
-	s.announce(bus.Revocation{User: u.ID, Session: session, Reason: "ended_by_admin"})
+	s.Tokens.Revoke(bus.Revocation{User: u.ID, Session: session, Reason: "ended_by_admin"})
 	return nil
 }
 

@@ -104,7 +104,7 @@ func (s *server) build(ctx context.Context) error {
 	s.parts = append(s.parts, part{"auth", m.auth.Run})
 
 	m.admin = admin.New(admin.Deps{
-		Store: adminStore(s.db), Passwords: m.auth, Proofs: m.auth, Rooms: m.chat, Audit: m.audit, Health: s.healthReport, Bus: s.bus, Hash: keys.Hash, Log: s.Log, URL: s.addrs.URL,
+		Store: adminStore(s.db), Passwords: m.auth, Proofs: m.auth, Tokens: m.auth, Rooms: m.chat, Audit: m.audit, Health: s.healthReport, Hash: keys.Hash, Log: s.Log, URL: s.addrs.URL,
 		Defaults: map[string]string{
 			auth.SettingRegistration: c.Registration, auth.SettingSecondFactor: c.SecondFactor,
 			history.SettingRetentionDays: strconv.Itoa(c.Retention.Days), history.SettingRetentionLines: strconv.Itoa(c.Retention.Lines),

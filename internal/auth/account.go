@@ -24,7 +24,7 @@ func (s *Service) Delete(ctx context.Context, p domain.Principal, c Client) erro
 	if err := s.Store.DeleteUser(ctx, u.ID, s.Now()); err != nil {
 		return err
 	}
-	s.announce(bus.Revocation{User: u.ID, Epoch: u.Epoch + 1, Reason: "deleted"})
+	s.Revoke(bus.Revocation{User: u.ID, Epoch: u.Epoch + 1, Reason: "deleted"})
 	s.record(ctx, c, event{kind: domain.AuditDelete, user: u, session: p.SessionID})
 	return nil
 }

@@ -141,8 +141,9 @@ type Client struct {
 	Captcha   string // answer to one
 }
 
-// announce tells this node and all others that tokens have ended.
-func (s *Service) announce(r bus.Revocation) {
+// Revoke tells this node and all others that tokens have ended. Once it returns, this
+// node accepts them no more; other nodes follow by the bus, in a moment.
+func (s *Service) Revoke(r bus.Revocation) {
 	s.revoked.add(r, s.Now())
 	b, err := json.Marshal(r)
 	if err == nil {

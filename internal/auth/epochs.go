@@ -78,7 +78,7 @@ func (s *Service) pollEpochs(ctx context.Context) error {
 		}
 		for user, epoch := range risen {
 			if e.raise(user, epoch) {
-				s.announce(bus.Revocation{User: user, Epoch: epoch, Reason: "account_changed"})
+				s.Revoke(bus.Revocation{User: user, Epoch: epoch, Reason: "account_changed"})
 			}
 		}
 	}

@@ -47,6 +47,37 @@ func (e *epochStore) Revocations(context.Context, time.Time) ([]domain.Revocatio
 	return nil, nil
 }
 
+// Whoever ends tokens may answer at once: the bus brings the news to others, and this
+// node does not wait for what it brings.
+func TestEndedTokensAreRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	keys, err := token.NewKeyring("HS256", []byte("0123456789abcdef0123456789abcdef"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := &epochStore{epochs: map[string]int64{"usr_1": 3, "usr_2": 3}}
+	s, err := New(Deps{Store: Store{SessionStore: store, SettingStore: store}, Keys: keys, Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for user, end := range map[string]bus.Revocation{
+		"usr_1": {User: "usr_1", Epoch: 4, Reason: "account_changed"},
+		"usr_2": {User: "usr_2", Session: "ses_usr_2", Reason: "ended_by_admin"},
+	} {
+		issued, err := keys.Sign(token.Claims{User: user, Session: "ses_" + user, Epoch: 3, Expires: time.Now().Add(time.Hour)}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Authenticate(t.Context(), issued); err != nil {
+			t.Fatal(err)
+		}
+		s.Revoke(end)
+		if _, err := s.Authenticate(t.Context(), issued); domain.CodeOf(err) != "signed_out" {
+			t.Errorf("%s: %v", user, err)
+		}
+	}
+}
+
 // CHK-TK: a change of the account by another process ends its tokens here
 // within seconds, tokens without a session included, for as long as they live.
 func TestEpochsOfOtherProcesses(t *testing.T) {

@@ -92,7 +92,7 @@ func (s *Service) ResetPassword(ctx context.Context, secret, pass string, c Clie
 	if u, err = s.Store.ResetPassword(ctx, hash, record, s.Now()); err != nil {
 		return Device{}, err
 	}
-	s.announce(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "password_reset"})
+	s.Revoke(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "password_reset"})
 	s.record(ctx, c, event{kind: domain.AuditResetDone, user: u})
 	s.passwordChanged(u, c)
 	if err := s.Store.Refund(ctx, s.Keys.Hash("attempts\x00factor\x00"+u.ID)); err != nil {
@@ -144,8 +144,8 @@ func (s *Service) ChangePassword(ctx context.Context, p domain.Principal, curren
 	if u, err = s.Store.ReplacePassword(ctx, u.ID, record, p.SessionID, session, s.Keys.Hash(refresh), s.Now()); err != nil {
 		return Signed{}, err
 	}
-	s.announce(bus.Revocation{User: u.ID, Session: p.SessionID, Reason: bus.Renewed})
-	s.announce(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "password_changed"})
+	s.Revoke(bus.Revocation{User: u.ID, Session: p.SessionID, Reason: bus.Renewed})
+	s.Revoke(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "password_changed"})
 	s.record(ctx, c, event{kind: domain.AuditPasswordChange, user: u, session: session.ID})
 	s.passwordChanged(u, c)
 	return s.sign(u, session, refresh)
@@ -237,7 +237,7 @@ func (s *Service) UndoEmail(ctx context.Context, secret string, c Client) (domai
 	if err != nil {
 		return u, err
 	}
-	s.announce(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "email_undone"})
+	s.Revoke(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "email_undone"})
 	s.record(ctx, c, event{kind: domain.AuditEmailChange, user: u, reason: "undone", details: countsOf(removed)})
 	if names := namesOf(removed); names != "" {
 		s.notify(u, domain.MailSecondFactorRemoved, "", func(d *domain.MailData) {

@@ -147,7 +147,7 @@ func (s *Service) poll(ctx context.Context, since time.Time) error {
 	}
 	for _, v := range found {
 		if !s.revoked.covers(token.Claims{User: v.User, Session: v.Session, Epoch: v.Epoch}) {
-			s.announce(revocation(v))
+			s.Revoke(revocation(v))
 		}
 	}
 	return nil

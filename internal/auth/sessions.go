@@ -31,5 +31,5 @@ func (s *Service) EndOthers(ctx context.Context, p domain.Principal, c Client) e
 
 func (s *Service) ended(ctx context.Context, p domain.Principal, id string, c Client) {
 	s.record(ctx, c, event{kind: domain.AuditSessionRevoke, user: domain.User{ID: p.ID}, session: id})
-	s.announce(bus.Revocation{User: p.ID, Session: id, Reason: "ended_by_user"})
+	s.Revoke(bus.Revocation{User: p.ID, Session: id, Reason: "ended_by_user"})
 }

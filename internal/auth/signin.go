@@ -232,7 +232,7 @@ func (s *Service) Refresh(ctx context.Context, refresh string, c Client) (Signed
 	r, err := s.Store.ClaimRefresh(ctx, s.Keys.Hash(refresh), s.Keys.Hash(next), s.SessionIdle, s.Now())
 	if r.Reused {
 		s.record(ctx, c, event{kind: domain.AuditRefreshReuse, user: domain.User{ID: r.Session.User}, session: r.Session.ID, outcome: domain.AuditBlocked, method: "refresh"})
-		s.announce(bus.Revocation{User: r.Session.User, Session: r.Session.ID, Reason: "refresh_reused"})
+		s.Revoke(bus.Revocation{User: r.Session.User, Session: r.Session.ID, Reason: "refresh_reused"})
 	}
 	if err != nil {
 		return Signed{}, err
@@ -251,6 +251,6 @@ func (s *Service) SignOut(ctx context.Context, refresh string, c Client) error {
 		return err
 	}
 	s.record(ctx, c, event{kind: domain.AuditLogout, user: domain.User{ID: user}, session: session})
-	s.announce(bus.Revocation{User: user, Session: session, Reason: "signed_out"})
+	s.Revoke(bus.Revocation{User: user, Session: session, Reason: "signed_out"})
 	return nil
 }

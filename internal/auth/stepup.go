@@ -105,7 +105,7 @@ func (s *Service) renew(ctx context.Context, p domain.Principal, u domain.User, 
 		return Signed{}, err
 	}
 	s.record(ctx, c, event{kind: domain.AuditStepUp, user: u, session: session.ID, method: amr[0], factors: amr})
-	s.announce(bus.Revocation{User: u.ID, Session: p.SessionID, Reason: bus.Renewed})
+	s.Revoke(bus.Revocation{User: u.ID, Session: p.SessionID, Reason: bus.Renewed})
 	return s.sign(u, session, refresh)
 }
 

@@ -131,6 +131,7 @@ type Service struct {
 	volume    *ratelimit.Limiter // of frames of every kind, by who sends them
 	perVolume ratelimit.Rate     // the same of one connection
 
+	listening   chan struct{} // closed once revocations are heard
 	draining    atomic.Bool
 	revocations atomic.Int64  // how many there have been
 	tail        chan struct{} // asks for an early comparison of heads
@@ -145,7 +146,8 @@ const (
 	requestTime  = 15 * time.Second
 )
 
-// New returns a gateway. It serves connections while Run runs.
+// New returns a gateway. It serves connections while Run runs; those that come
+// earlier wait for that.
 func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
@@ -169,6 +171,7 @@ func New(d Deps) *Service {
 		perConn:        ratelimit.NewRate(l.MessagesPerSec, time.Second, 2*l.MessagesPerSec),
 		volume:         ratelimit.New(2*volumePerSec(l.MessagesPerSec), time.Second, 2*volumeBurst*volumePerSec(l.MessagesPerSec)),
 		perVolume:      ratelimit.NewRate(volumePerSec(l.MessagesPerSec), time.Second, volumeBurst*volumePerSec(l.MessagesPerSec)),
+		listening:      make(chan struct{}),
 		tail:           make(chan struct{}, 1),
 	}
 	g.conns.init(l.ConnsPerAddr)
@@ -180,7 +183,7 @@ func New(d Deps) *Service {
 
 // Run keeps the connections alive, compares what they were told with the log,
 // and ends them when ctx does: each is sent what waits for it and the time to
-// come back after.
+// come back after. It is called once.
 func (g *Service) Run(ctx context.Context) error {
 	stop, err := g.Bus.Subscribe(bus.RevokeSubject, g.onRevoke)
 	if err != nil {
@@ -197,6 +200,7 @@ func (g *Service) Run(ctx context.Context) error {
 		return err
 	}
 	defer stopGaps()
+	close(g.listening)
 	var wg sync.WaitGroup
 	work, done := context.WithCancel(context.WithoutCancel(ctx))
 	g.flushers.start(work, &wg)

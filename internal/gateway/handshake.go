@@ -42,6 +42,11 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 		return 0, err
 	}
 	addr := g.ClientAddr(r)
+	select {
+	case <-g.listening: // else what ends this session might not be heard
+	case <-r.Context().Done():
+		return 0, domain.Unavailable.Errorf("starting", "the server is starting; come back in a moment").After(time.Second)
+	}
 	revocations := g.revocations.Load()
 	p, proof, err := g.identify(r, addr)
 	if err != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -234,10 +236,8 @@ func TestDeviceChangesItsKey(t *testing.T) {
 	p.ask(wire.TypeRefresh, wire.Refresh{Token: "dk_lin-new"}, nil)
 	revoke := func(text string) {
 		before := n.g.revocations.Load()
-		eventually(t, "it is handled", func() bool {
-			n.bus.Publish(bus.RevokeSubject, []byte(text))
-			return n.g.revocations.Load() > before
-		})
+		n.bus.Publish(bus.RevokeSubject, []byte(text))
+		eventually(t, "it is handled", func() bool { return n.g.revocations.Load() > before })
 	}
 	revoke(`{"device":"lin","key":"old","reason":"rotated"}`)
 	revoke(`{"device":"ada","reason":"revoked"}`)
@@ -248,6 +248,28 @@ func TestDeviceChangesItsKey(t *testing.T) {
 		t.Errorf("closed with %d", code)
 	}
 	eventually(t, "it has gone", func() bool { return d.here.Load() == 0 })
+}
+
+// Nobody is let in before the gateway hears of sessions that end: such a connection
+// could outlive its session.
+func TestHandshakesWaitUntilRevocationsAreHeard(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	g := New(Deps{Auth: w, Chat: w, Rooms: w, Log: w, Users: w, Bus: w.bus, Logger: slog.New(slog.DiscardHandler)})
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequestWithContext(gone, http.MethodGet, "/ws", nil)
+	for name, value := range map[string]string{
+		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+		"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Authorization": "Bearer ada",
+	} {
+		r.Header.Set(name, value)
+	}
+	answer := httptest.NewRecorder()
+	g.ServeHTTP(answer, r)
+	if answer.Code != http.StatusServiceUnavailable {
+		t.Errorf("answered %d before it runs: %s", answer.Code, answer.Body)
+	}
 }
 
 func TestCHK_WS_03_PlainConnections(t *testing.T) {
