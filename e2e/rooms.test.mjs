@@ -1,5 +1,6 @@
 // What people see of rooms, members and devices: a newcomer's home, requests of
 // strangers, a device that is brought in, two rooms of one name.
+import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { composer, launch, line, shot, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
@@ -115,4 +116,21 @@ story('a second room of one name is told of before', async () => {
   await bob.getByText('There is already a room called garden.').waitFor();
   await shot(bob, 'room-twin');
   await bob.keyboard.press('Escape');
+});
+
+story('who signs out is asked about drafts, and leaves none behind', async () => {
+  const { bob } = people;
+  await bob.getByRole('dialog').waitFor({ state: 'detached' });
+  await bob.getByRole('link', { name: /Garden/ }).click();
+  await composer(bob).fill('half a thought');
+  await bob.goto(`${server.url}/settings/account`);
+  await bob.getByRole('button', { name: 'Sign out' }).click();
+  const dialog = bob.getByRole('dialog', { name: 'Sign out?' });
+  await dialog.getByText('1 draft or unsent message').waitFor();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await bob.getByRole('button', { name: 'Sign out' }).click();
+  await dialog.getByRole('button', { name: 'Discard and sign out' }).click();
+  await bob.getByRole('heading', { name: 'Sign in' }).waitFor();
+  const kept = await bob.evaluate(() => Object.entries(localStorage).flat().join(' '));
+  assert.doesNotMatch(kept, /half a thought|unhidra\.(draft|outbox)/);
 });

@@ -14,6 +14,7 @@ import { Requests } from './requests.svelte';
 import { RoomApi } from './roomapi';
 import { Rooms } from './rooms.svelte';
 import { DeviceSettings } from './settings.svelte';
+import { unsentOf } from './unsent';
 
 interface Hello {
   me: Me;
@@ -127,6 +128,10 @@ export class SignedIn implements port.App {
     setTimeout(() => {
       if ((this.rooms.get(m.room)?.read ?? m.seq) < m.seq) this.notifications.tell(title, m);
     }, readWithin);
+  }
+
+  unsent(): number {
+    return unsentOf(storage, this.me.id);
   }
 
   signOut(): Promise<void> {

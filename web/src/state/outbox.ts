@@ -7,6 +7,7 @@ import { Refusal } from '../net/api';
 import type { Store } from '../platform/storage.svelte';
 import type { Pending } from '../view/room/lines';
 import type { Message, User } from '../view/types';
+import { outboxKeys } from './unsent';
 
 interface Kept {
   room: string;
@@ -47,7 +48,7 @@ export class Outbox {
 
   constructor(a: Around) {
     this.#a = a;
-    this.#prefix = `unhidra.outbox.${a.me.id}.`;
+    this.#prefix = outboxKeys(a.me.id);
     this.#split();
     const kept = a.store.keys(this.#prefix).flatMap((key) => read(a.store.get(key)));
     this.#waiting = kept.sort((x, y) => (x.at < y.at ? -1 : x.at > y.at ? 1 : x.key < y.key ? -1 : 1));

@@ -8,6 +8,7 @@ import type { Pending } from '../view/room/lines';
 import type { Event, Me, Member, Message, RoomState, User } from '../view/types';
 import type { Outbox } from './outbox';
 import * as win from './window';
+import { draftKeys } from './unsent';
 
 const page = 50;
 const keep = 300; // events kept while only the end of the room is read
@@ -244,16 +245,14 @@ export class OpenRoom implements RoomModel {
   }
 }
 
-// Of several people at one browser, each has their own.
-const drafts = (user: string): string => `unhidra.draft.${user}.`;
-const draftKey = (user: string, room: string): string => drafts(user) + room;
+const draftKey = (user: string, room: string): string => draftKeys(user) + room;
 
 /** The rooms in which a user has begun to write. */
 export function draftsOf(store: Store, user: string): string[] {
-  return store.keys(drafts(user)).map((key) => key.slice(drafts(user).length));
+  return store.keys(draftKeys(user)).map((key) => key.slice(draftKeys(user).length));
 }
 
 /** The room whose draft is kept under a key. */
 export function draftRoom(user: string, key: string): string | undefined {
-  return key.startsWith(drafts(user)) ? key.slice(drafts(user).length) : undefined;
+  return key.startsWith(draftKeys(user)) ? key.slice(draftKeys(user).length) : undefined;
 }

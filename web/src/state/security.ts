@@ -19,11 +19,14 @@ export class Security implements port.Security {
   readonly #ask: Asker;
   readonly #signed: (s: Signed<Me>) => void;
 
-  /** signed: takes new tokens over */
-  constructor(api: Api<Me>, ask: Asker, signed: (s: Signed<Me>) => void) {
+  readonly #gone: () => void;
+
+  /** signed: takes new tokens over; gone: the account is deleted */
+  constructor(api: Api<Me>, ask: Asker, signed: (s: Signed<Me>) => void, gone: () => void) {
     this.#api = api;
     this.#ask = ask;
     this.#signed = signed;
+    this.#gone = gone;
   }
 
   factors(): Promise<port.Factors> {
@@ -88,8 +91,9 @@ export class Security implements port.Security {
     return this.#ask(() => this.#api.download('/me/export'));
   }
 
-  deleteAccount(): Promise<void> {
-    return this.#guarded('DELETE', '/me');
+  async deleteAccount(): Promise<void> {
+    await this.#guarded('DELETE', '/me');
+    this.#gone();
   }
 
   async stepUp(proof: { password: string; code: string }): Promise<void> {

@@ -3,6 +3,7 @@
 import { Api, Refusal, type Signed } from '../net/api';
 import { solveCaptcha, type Challenge } from '../platform/captcha';
 import { showPasskey } from '../platform/passkey';
+import { storage } from '../platform/storage.svelte';
 import type { Invitation, MailLink, Registration, Server, Session, Step } from '../view/port';
 import type { Me, RoomState } from '../view/types';
 import { Administration } from './administration';
@@ -10,6 +11,7 @@ import { SignedIn } from './app.svelte';
 import { asker } from './asker';
 import { Devices } from './devices';
 import { Security } from './security';
+import { forgetUnsent } from './unsent';
 
 const again = 3_000;
 
@@ -40,6 +42,7 @@ export class Visit implements Session {
   #stage: Session['stage'] = $state('starting');
   #server: Server = $state.raw({ name: '', registration: 'open', setup: false, mail: false, passkeys: false, providers: [] });
   #ended = $state(false);
+  #me = ''; // who is signed in
   #app: SignedIn | undefined = $state.raw();
   #security: Security | undefined = $state.raw();
   #administration: Administration | undefined = $state.raw();
@@ -100,8 +103,9 @@ export class Visit implements Session {
   #enter(s: Signed<Me>): void {
     this.#api.keep(s);
     this.#ended = false;
+    this.#me = s.me.id;
     const ask = asker(() => this.#confirm());
-    this.#security ??= new Security(this.#api, ask, (next) => this.#renewed(next));
+    this.#security ??= new Security(this.#api, ask, (next) => this.#renewed(next), () => this.#left());
     if (s.limited) {
       this.#stage = 'limited';
       return;
@@ -149,9 +153,15 @@ export class Visit implements Session {
 
   async signOut(): Promise<void> {
     await this.#api.open('POST', '/auth/sign-out', {});
+    this.#left();
+  }
+
+  /** Somebody has gone by their own will, and leaves nothing behind in this browser. */
+  #left(): void {
     this.#end(false);
     this.#api.forget();
     this.#ended = false;
+    forgetUnsent(storage, this.#me);
   }
 
   async signIn(login: string, password: string): Promise<Step | undefined> {

@@ -279,6 +279,9 @@ export interface App {
   readonly people: People;
   readonly api: RoomApi;
   readonly requests: Requests;
+  /** how many drafts and messages on their way only this browser has */
+  unsent(): number;
+  /** ends the session, and forgets what is unsent */
   signOut(): Promise<void>;
   saveProfile(p: { display_name: string; about: string; locale: string; time_zone: string }): Promise<void>;
   savePicture(file: File | null): Promise<void>;

@@ -3,7 +3,7 @@ import type { RoomState, User } from './types';
 
 /** A dialog that is open, with what it is about. */
 export type Opened =
-  | { name: 'switcher' | 'create' | 'browse' | 'direct' | 'keys' | 'requests' | 'sign-out' }
+  | { name: 'switcher' | 'create' | 'browse' | 'direct' | 'keys' | 'requests' }
   | { name: 'add-people'; room: RoomState }
   | { name: 'confirm'; title: string; text: string; action: string; reason?: boolean | 'required'; typed?: { label: string; word: string }; run: (reason: string) => Promise<void> | void }
   | { name: 'versions'; load: () => Promise<{ text: string; at: string }[]> };

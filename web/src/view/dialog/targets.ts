@@ -2,6 +2,7 @@ import { failureOf } from '../failure';
 import type { App } from '../port';
 import { iconOf, nameOf } from '../roomname';
 import { router } from '../route.svelte';
+import { signOut } from '../signout';
 import { t } from '../text';
 import type { RoomState, User } from '../types';
 import { overlay } from '../ui.svelte';
@@ -61,7 +62,7 @@ function actions(app: App): Target[] {
     ...(app.me.role === 'admin' ? [one('admin', 'shield', () => router.go({ page: 'admin', section: 'users' }))] : []),
     one('theme', 'eye', () => (app.settings.theme = dark() ? 'light' : 'dark')),
     one('shortcuts', 'keyboard', () => overlay.open({ name: 'keys' })),
-    one('sign-out', 'leave', () => void app.signOut()),
+    one('sign-out', 'leave', () => signOut(app)),
   ];
 }
 
