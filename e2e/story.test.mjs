@@ -144,7 +144,7 @@ story('presence and unread counts follow', async () => {
   await line(ann, 'two').waitFor();
   await shot(ann, 'room');
   await ann.getByRole('navigation').getByRole('link', { name: /Workshop.*3/ }).waitFor({ state: 'detached' });
-  await ann.waitForFunction(() => document.title === 'Unhidra' && document.querySelector('link[rel=icon]').href.endsWith('/favicon.svg'));
+  await ann.waitForFunction(() => document.title === 'Workshop · Unhidra' && document.querySelector('link[rel=icon]').href.endsWith('/favicon.svg'));
 });
 
 story('search finds what was said and jumps there', async () => {

@@ -12,7 +12,9 @@ const store = 'unhidra.notifications';
 export class Alerts implements Notifications {
   #wanted = $state(storage.get(store) === 'on');
   #granted: NotificationPermission | 'unsupported' = $state('Notification' in window ? Notification.permission : 'unsupported');
-  readonly #title = document.title;
+  readonly #server = document.title;
+  #place = '';
+  #counts: [unread: number, mentions: number] = [0, 0];
   readonly #favicon = new Favicon();
 
   get permission() {
@@ -64,7 +66,17 @@ export class Alerts implements Notifications {
 
   /** Says in the title and in the tab's picture what is unread. */
   count(unread: number, mentions: number): void {
-    document.title = titleOf(this.#title, unread, mentions);
+    this.#counts = [unread, mentions];
+    this.#entitle();
     void this.#favicon.show(badgeOf(unread, mentions));
+  }
+
+  at(place: string): void {
+    this.#place = place;
+    this.#entitle();
+  }
+
+  #entitle(): void {
+    document.title = titleOf([this.#place, this.#server].filter(Boolean).join(' · '), ...this.#counts);
   }
 }

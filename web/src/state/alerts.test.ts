@@ -36,3 +36,13 @@ it('notifies of the second message of a room too, without marks of Markdown', as
   a.tell('Ann', message);
   expect(shown.at(-1)).toMatchObject({ title: 'Ann', body: 'Hi @ann', tag: 'r', renotify: true });
 });
+
+it('names the open room in the title, with what is unread', async () => {
+  const a = await alerts(() => ({}));
+  a.at('Workshop');
+  expect(document.title).toBe('Workshop · Unhidra');
+  a.count(5, 2);
+  expect(document.title).toBe('(2) • 3 Workshop · Unhidra');
+  a.at('');
+  expect(document.title).toBe('(2) • 3 Unhidra');
+});

@@ -36,6 +36,18 @@ export function directionOf(tag: string): 'ltr' | 'rtl' {
   return rightToLeft.has(new Intl.Locale(tag).language) ? 'rtl' : 'ltr';
 }
 
+const isolate = String.fromCharCode(0x2068);
+const isolateEnd = String.fromCharCode(0x2069);
+
+// The blocks of the scripts that are written from right to left.
+const fromRight = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/**
+ * A name within a sentence: one of another direction stands apart from the words
+ * around it (first strong isolate, and its end), and does not turn their order.
+ */
+const within = (name: string): string => (fromRight.test(name) ? isolate + name + isolateEnd : name);
+
 /** What a language calls itself. */
 export function ownName(tag: string): string {
   const name = new Intl.DisplayNames([tag], { type: 'language' }).of(tag) ?? tag;
@@ -66,7 +78,7 @@ class Spoken {
     if (text === undefined) return this.#fallback?.say(key, values) ?? key;
     return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
       const value = values[name];
-      return typeof value === 'number' ? this.#number.format(value) : (value ?? whole);
+      return typeof value === 'number' ? this.#number.format(value) : value === undefined ? whole : within(value);
     });
   }
 }
@@ -77,6 +89,8 @@ const inEnglish = new Spoken('en', english);
 class Language {
   #now: Spoken = $state.raw(inEnglish);
   #asked = 0;
+  /** what the browser asks for, the dearest first */
+  preferred: readonly string[] = [];
 
   /** the tag by which dates, lists and numbers are written */
   get locale(): string {
@@ -90,6 +104,7 @@ class Language {
   /** Speaks the saved language, or else one of the browser's. Stays as it is if the words cannot be loaded. */
   async use(saved: string): Promise<void> {
     const mine = ++this.#asked;
+    this.preferred = navigator.languages;
     const { catalogue, locale } = choose(saved ? [saved] : navigator.languages);
     // Who reads German in Vienna wants the dates of Vienna.
     const nearest = navigator.languages.find((l) => l.startsWith(`${locale}-`)) ?? locale;

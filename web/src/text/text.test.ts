@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import english from './en.json';
-import { choose, directionOf, ownName } from './language.svelte';
+import { choose, directionOf, language, ownName } from './language.svelte';
 
 type Catalogue = Record<string, string>;
 
@@ -52,6 +52,12 @@ test('the language is the dearest one that there is', () => {
   expect(choose(['pt-br'], have)).toEqual({ catalogue: 'pt-BR', locale: 'pt-br' });
   expect(choose(['pt-PT', 'en-GB'], have)).toEqual({ catalogue: 'en', locale: 'en-GB' });
   expect(choose(['zh-Hant-TW'], have)).toEqual({ catalogue: 'en', locale: 'en' });
+});
+
+test('a name of another direction stands apart from the words around it', () => {
+  const say = (name: string) => language.say('system.joined', { subject: name });
+  expect(say('Ann')).toBe('Ann joined');
+  expect(say('بدر')).toBe('\u2068بدر\u2069 joined');
 });
 
 test('a language knows its direction and its name', () => {

@@ -191,6 +191,8 @@ export interface Notifications {
   readonly permission: 'on' | 'off' | 'default' | 'denied' | 'unsupported';
   enable(title: string): Promise<void>;
   disable(): void;
+  /** names the open room, or nothing, in the title of the page */
+  at(place: string): void;
 }
 
 /** Who must ask before they bring the user into a room. */

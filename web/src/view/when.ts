@@ -4,6 +4,15 @@ import { today } from './today.svelte';
 
 type Style = Intl.DateTimeFormatOptions;
 
+/**
+ * How hours are counted for who reads a language: in twelves only where the one that
+ * they prefer to all does too. English alone says nothing of the clock.
+ */
+export function hoursFor(locale: string, preferred: readonly string[]): '12' | '24' {
+  const twelve = (tag: string) => new Intl.DateTimeFormat(tag, { hour: 'numeric' }).resolvedOptions().hour12 === true;
+  return twelve(locale) && preferred.slice(0, 1).every(twelve) ? '12' : '24';
+}
+
 const clock: Style = { timeStyle: 'short' };
 const full: Style = { dateStyle: 'full', timeStyle: 'medium' };
 const short: Style = { dateStyle: 'medium' };
@@ -19,7 +28,10 @@ function write(style: Style, at: Moment): string {
   if (madeFor !== language.locale) made = new Map();
   madeFor = language.locale;
   let format = made.get(style);
-  if (!format) made.set(style, (format = new Intl.DateTimeFormat(madeFor, style)));
+  if (!format) {
+    const hours: Style = style.timeStyle && hoursFor(madeFor, language.preferred) === '24' ? { hourCycle: 'h23' } : {};
+    made.set(style, (format = new Intl.DateTimeFormat(madeFor, { ...style, ...hours })));
+  }
   return format.format(new Date(at));
 }
 

@@ -30,6 +30,24 @@ describe('layOut', () => {
     expect(show(layOut(events, [], all))).toBe('day 1! 2 3! 4! 5!');
   });
 
+  it('names one who goes on for long again, at the same messages whatever is loaded', () => {
+    const events = Array.from({ length: 30 }, (_, i) => said(i + 1, ann, 0));
+    const heads = (from: number) => layOut(events.slice(from), [], all).flatMap((l) => (l.type === 'message' && l.head ? [l.seq] : []));
+    expect(heads(0)).toEqual([1, 12, 24]);
+    expect(heads(3)).toEqual([4, 12, 24]);
+    expect(heads(9)).toEqual([10, 24]);
+  });
+
+  it('names one who goes on for long again where the next number is still to come', () => {
+    const events = [8, 9, 10, 11].map((seq) => said(seq, ann, 0));
+    const pending = ['a', 'b'].map((key) => ({ message: { room: 'r', seq: 0, key, sender: ann, text: 'x', at: minutes(0) }, state: 'pending' as const }));
+    expect(show(layOut(events, pending, all))).toBe('day 8! 9 10 11 a! b');
+  });
+
+  it('names the sender of a long message', () => {
+    expect(show(layOut([said(1, ann, 0), said(2, ann, 0, { text: 'long '.repeat(200) }), said(3, ann, 0)], [], all))).toBe('day 1! 2! 3');
+  });
+
   it('starts a group at a reply and on a new day', () => {
     const quote = { seq: 1, sender: bob };
     const events = [said(1, ann, 0), said(2, ann, 1, { reply_to: quote }), said(3, ann, 24 * 60)];
