@@ -28,20 +28,21 @@ type ceremony struct {
 	Body struct {
 		Ticket  string          `json:"ticket" doc:"goes with the answer; good for five minutes, once"`
 		Options json.RawMessage `json:"options" doc:"for navigator.credentials"`
+		Origins []string        `json:"origins" nullable:"false" doc:"of pages that may use passkeys; send people to the first one from others"`
 	}
 }
 
-func asked(c Ceremony, err error) (*ceremony, error) {
+func (s *Service) asked(c Ceremony, err error) (*ceremony, error) {
 	if err != nil {
 		return nil, err
 	}
 	out := &ceremony{}
-	out.Body.Ticket, out.Body.Options = c.Ticket, c.Options
+	out.Body.Ticket, out.Body.Options, out.Body.Origins = c.Ticket, c.Options, s.Passkeys.Origins()
 	return out, nil
 }
 
 func (s *Service) postPasskeySignIn(ctx context.Context, _ *struct{}) (*ceremony, error) {
-	return asked(s.BeginPasskeySignIn(ctx, client(ctx)))
+	return s.asked(s.BeginPasskeySignIn(ctx, client(ctx)))
 }
 
 func (s *Service) finishPasskeySignIn(ctx context.Context, in *struct {
@@ -60,15 +61,15 @@ func (s *Service) postPasskeyFactor(ctx context.Context, in *struct {
 		Ticket string `json:"ticket"`
 	}
 }) (*ceremony, error) {
-	return asked(s.BeginPasskeyFactor(ctx, in.Body.Ticket))
+	return s.asked(s.BeginPasskeyFactor(ctx, in.Body.Ticket))
 }
 
 func (s *Service) postPasskeyStepUp(ctx context.Context, _ *struct{}) (*ceremony, error) {
-	return asked(s.BeginPasskeyStepUp(ctx, httpx.Principal(ctx)))
+	return s.asked(s.BeginPasskeyStepUp(ctx, httpx.Principal(ctx)))
 }
 
 func (s *Service) postPasskey(ctx context.Context, _ *struct{}) (*ceremony, error) {
-	return asked(s.BeginPasskey(ctx, httpx.Principal(ctx)))
+	return s.asked(s.BeginPasskey(ctx, httpx.Principal(ctx)))
 }
 
 func (s *Service) finishPasskey(ctx context.Context, in *struct {

@@ -13,6 +13,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -61,7 +63,14 @@ type Ceremony struct {
 }
 
 // Party is the service that passkeys are made for.
-type Party struct{ w *webauthn.WebAuthn }
+type Party struct {
+	w       *webauthn.WebAuthn
+	origins []string
+}
+
+// Origins returns the origins on whose pages browsers use these passkeys, the one that
+// people are to open first. A page of another domain cannot (WebAuthn, section 5.1.3).
+func (p *Party) Origins() []string { return p.origins }
 
 // New returns the party of a name that people read, of the domain that its
 // passkeys are bound to, and of the origins whose pages may use them. An
@@ -82,7 +91,17 @@ func New(name, domainName string, origins []string) (*Party, error) {
 	if err != nil {
 		return nil, fmt.Errorf("passkeys: %w", err)
 	}
-	return &Party{w}, nil
+	p := &Party{w: w}
+	for _, o := range origins {
+		u, err := url.Parse(o)
+		if err != nil {
+			return nil, fmt.Errorf("passkeys: %w", err)
+		}
+		if host := strings.ToLower(u.Hostname()); host == domainName || strings.HasSuffix(host, "."+domainName) {
+			p.origins = append(p.origins, u.Scheme+"://"+strings.ToLower(u.Host))
+		}
+	}
+	return p, nil
 }
 
 // The kinds of ceremony: the state of one does not serve another.

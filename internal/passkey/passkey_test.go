@@ -292,3 +292,18 @@ func TestPartiesThatCannotHavePasskeys(t *testing.T) {
 		}
 	}
 }
+
+// TestOriginsAreWhereBrowsersUseThem: those of the domain and below it. The server may have
+// other addresses, where a browser refuses.
+func TestOriginsAreWhereBrowsersUseThem(t *testing.T) {
+	t.Parallel()
+	p, err := New("Unhidra", "chat.example.org", []string{
+		"https://chat.example.org:8443", "https://www.Chat.example.org", "https://example.org", "https://notchat.example.org", "http://192.0.2.1",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(p.Origins(), " "); got != "https://chat.example.org:8443 https://www.chat.example.org" {
+		t.Error(got)
+	}
+}

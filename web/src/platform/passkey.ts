@@ -11,18 +11,42 @@ interface Asked {
   publicKey: Record<string, unknown> & { challenge: string; user?: { id: string }; excludeCredentials?: Descriptor[]; allowCredentials?: Descriptor[] };
 }
 
+/** What the server asks an authenticator, and on which pages browsers let it. */
+export interface Ceremony {
+  ticket: string;
+  options: unknown;
+  origins: readonly string[];
+}
+
+/** The page was opened under an address where browsers refuse this server's passkeys. */
+export class OtherAddress extends Error {
+  readonly code = 'passkey_address';
+  readonly values: { address: string };
+
+  constructor(address: string) {
+    super(`passkeys work at ${address}`);
+    this.values = { address };
+  }
+}
+
+function inPlace(asked: Ceremony, here: string): void {
+  if (asked.origins.length > 0 && !asked.origins.includes(here)) throw new OtherAddress(asked.origins[0]!);
+}
+
 /** whether this browser and this page can have passkeys at all */
 export const passkeysHere = (): boolean => 'credentials' in navigator && 'PublicKeyCredential' in window;
 
-/** Has the browser make a passkey. */
-export async function makePasskey(asked: unknown): Promise<unknown> {
-  const made = await navigator.credentials.create({ publicKey: read(asked) as unknown as PublicKeyCredentialCreationOptions });
+/** Has the browser make a passkey. Throws OtherAddress on a page that may not have it. */
+export async function makePasskey(asked: Ceremony, here = location.origin): Promise<unknown> {
+  inPlace(asked, here);
+  const made = await navigator.credentials.create({ publicKey: read(asked.options) as unknown as PublicKeyCredentialCreationOptions });
   return write(made as PublicKeyCredential);
 }
 
-/** Has the browser show one. */
-export async function showPasskey(asked: unknown): Promise<unknown> {
-  const shown = await navigator.credentials.get({ publicKey: read(asked) as unknown as PublicKeyCredentialRequestOptions });
+/** Has the browser show one, or throws alike. */
+export async function showPasskey(asked: Ceremony, here = location.origin): Promise<unknown> {
+  inPlace(asked, here);
+  const shown = await navigator.credentials.get({ publicKey: read(asked.options) as unknown as PublicKeyCredentialRequestOptions });
   return write(shown as PublicKeyCredential);
 }
 

@@ -2,15 +2,10 @@
 // password. What is dangerous may ask them to confirm first.
 
 import type { Api, Signed } from '../net/api';
-import { makePasskey, showPasskey } from '../platform/passkey';
+import { makePasskey, showPasskey, type Ceremony } from '../platform/passkey';
 import type * as port from '../view/port';
 import type { Me } from '../view/types';
 import type { Asker } from './asker';
-
-interface Ceremony {
-  ticket: string;
-  options: unknown;
-}
 
 type Added = Signed<Me> & { recovery_codes?: string[] };
 
@@ -75,7 +70,7 @@ export class Security implements port.Security {
 
   async addPasskey(name: string): Promise<string[]> {
     const asked = await this.#guarded<Ceremony>('POST', '/me/passkeys');
-    const passkey = await makePasskey(asked.options);
+    const passkey = await makePasskey(asked);
     return this.#added(await this.#guarded<Added>('POST', '/me/passkeys/finish', { ticket: asked.ticket, name, passkey, client: 'web' }));
   }
 
@@ -102,7 +97,7 @@ export class Security implements port.Security {
 
   async stepUpByPasskey(password: string): Promise<void> {
     const asked = await this.#api.call<Ceremony>('POST', '/me/step-up/passkey');
-    const passkey = await showPasskey(asked.options);
+    const passkey = await showPasskey(asked);
     this.#signed(await this.#api.call('POST', '/me/step-up', { ticket: asked.ticket, passkey, ...(password && { password }), client: 'web' }));
   }
 

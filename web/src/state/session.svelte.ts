@@ -2,7 +2,7 @@
 
 import { Api, Refusal, type Signed } from '../net/api';
 import { solveCaptcha, type Challenge } from '../platform/captcha';
-import { showPasskey } from '../platform/passkey';
+import { showPasskey, type Ceremony } from '../platform/passkey';
 import { storage } from '../platform/storage.svelte';
 import type { Invitation, MailLink, Registration, Server, Session, Step } from '../view/port';
 import type { Me, RoomState } from '../view/types';
@@ -22,11 +22,6 @@ interface ServerInfo {
   mail: boolean;
   passkeys: boolean;
   providers?: Server['providers'];
-}
-
-interface Ceremony {
-  ticket: string;
-  options: unknown;
 }
 
 const linkPaths: Record<MailLink, string> = {
@@ -174,13 +169,13 @@ export class Visit implements Session {
 
   async answerByPasskey(step: Step, remember: boolean): Promise<void> {
     const asked = await this.#api.open<Ceremony>('POST', '/auth/sign-in/passkey', { ticket: step.ticket });
-    const passkey = await showPasskey(asked.options);
+    const passkey = await showPasskey(asked);
     this.#next(await this.#api.open('POST', '/auth/sign-in/factor', { ticket: step.ticket, passkey, remember, client: 'web' }));
   }
 
   async passkeySignIn(): Promise<void> {
     const asked = await this.#api.open<Ceremony>('POST', '/auth/passkey');
-    const passkey = await showPasskey(asked.options);
+    const passkey = await showPasskey(asked);
     this.#next(await this.#api.open('POST', '/auth/passkey/finish', { ticket: asked.ticket, passkey, client: 'web' }));
   }
 

@@ -12,6 +12,8 @@ interface Refusal {
   code?: string;
   detail?: string;
   message?: string;
+  /** what the text of its code is filled in with */
+  values?: Record<string, string>;
   fields?: { pointer: string; detail: string }[];
   errors?: { pointer: string; detail: string }[];
 }
@@ -21,14 +23,14 @@ export function failureOf(err: unknown): Failure {
   const refusal = (typeof err === 'object' && err !== null ? err : {}) as Refusal;
   const fields: Record<string, string> = {};
   for (const f of refusal.fields ?? refusal.errors ?? []) fields[f.pointer] = sentence(f.detail);
-  const text = known(refusal.code) || refusal.detail || (Object.keys(fields).length > 0 ? '' : t('error.unknown'));
+  const text = known(refusal.code, refusal.values) || refusal.detail || (Object.keys(fields).length > 0 ? '' : t('error.unknown'));
   return { text: Object.values(fields).includes(sentence(text)) ? '' : sentence(text), fields };
 }
 
 /** What people often meet is said in their language; the server speaks English. */
-function known(code: string | undefined): string {
+function known(code: string | undefined, values?: Record<string, string>): string {
   const key = `refused.${code}`;
-  const text = t(key);
+  const text = t(key, values);
   return text === key ? '' : text;
 }
 
