@@ -57,14 +57,14 @@ func manageAudit(ctx context.Context, e *env, args []string) error {
 	var f auditFlags
 	fs := e.flags("audit", auditText)
 	f.register(fs)
-	flags := config.NewFlags(fs)
+	flags := config.NewFlags(fs, storeFlags("public-url")...)
 	words, err := interspersed(fs, args)
 	if err != nil {
 		return err
 	}
-	want := map[string]int{"verify": 1, "export": 1, "key": 1, "erase": 2}
-	if len(words) == 0 || want[words[0]] != len(words) {
-		return usagef("see `unhidra audit --help`")
+	actions := []action{{name: "verify"}, {name: "export"}, {name: "key"}, {name: "erase", names: []string{"<user id>"}}}
+	if err := checkAction("audit", actions, words); err != nil {
+		return err
 	}
 	if err := f.check(); err != nil {
 		return err

@@ -40,8 +40,9 @@ var errPostgres = errors.New("the data is in PostgreSQL; use pg_dump and pg_rest
 
 func backup(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("backup", backupText)
-	flags := config.NewFlags(fs)
-	if err := parse(fs, args, 1, 1); err != nil {
+	flags := config.NewFlags(fs, storeFlags("log-level")...)
+	words, err := parse(fs, args, "<file>")
+	if err != nil {
 		return err
 	}
 	c, err := e.load(flags)
@@ -54,7 +55,7 @@ func backup(ctx context.Context, e *env, args []string) error {
 	if _, err := os.Stat(c.Database()); err != nil {
 		return fmt.Errorf("there is nothing to copy yet: %w", err)
 	}
-	path := fs.Arg(0)
+	path := words[0]
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s is there already; name another file", path)
 	}
@@ -97,8 +98,9 @@ func backup(ctx context.Context, e *env, args []string) error {
 func restore(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("restore", restoreText)
 	force := fs.Bool("force", false, "replace the database that is there; it is kept under another name")
-	flags := config.NewFlags(fs)
-	if err := parse(fs, args, 1, 1); err != nil {
+	flags := config.NewFlags(fs, storeFlags("log-level")...)
+	words, err := parse(fs, args, "<file>")
+	if err != nil {
 		return err
 	}
 	c, err := e.load(flags)
@@ -126,7 +128,7 @@ func restore(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	m, err := unpack(ctx, fs.Arg(0), dir)
+	m, err := unpack(ctx, words[0], dir)
 	if err != nil {
 		return err
 	}

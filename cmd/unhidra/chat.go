@@ -54,7 +54,7 @@ func chat(ctx context.Context, e *env, args []string) error {
 	room := fs.String("room", "", "room to open: name, id, or @user")
 	list := fs.Bool("list", false, "list the rooms and end")
 	follow := fs.Bool("follow", false, "print what is said in all rooms, until interrupted; read no input")
-	if err := parse(fs, args, 0, 0); err != nil {
+	if _, err := parse(fs, args); err != nil {
 		return err
 	}
 	if err := client.Valid(*server); err != nil {

@@ -19,7 +19,7 @@ func showConfig(_ context.Context, e *env, args []string) error {
 	fs := e.flags("config", configText)
 	docs := fs.Bool("docs", false, "print docs/config.md, the description of all settings")
 	flags := config.NewFlags(fs)
-	if err := parse(fs, args, 0, 0); err != nil {
+	if _, err := parse(fs, args); err != nil {
 		return err
 	}
 	if *docs {

@@ -44,14 +44,18 @@ type devices struct {
 func manageDevices(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("device", deviceText)
 	life := fs.Duration("for", 0, "register: how long the device may connect; 0: for good")
-	flags := config.NewFlags(fs)
+	flags := config.NewFlags(fs, storeFlags()...)
 	words, err := interspersed(fs, args)
 	if err != nil {
 		return err
 	}
-	least, most := map[string]int{"register": 3, "list": 1, "revoke": 2}, map[string]int{"register": 3, "list": 2, "revoke": 3}
-	if len(words) == 0 || len(words) < least[words[0]] || len(words) > most[words[0]] {
-		return usagef("see `unhidra device --help`")
+	actions := []action{
+		{name: "register", names: []string{"<owner>", "<name>"}},
+		{name: "list", names: []string{"[owner]"}, optional: 1},
+		{name: "revoke", names: []string{"<device>", "[key]"}, optional: 1},
+	}
+	if err := checkAction("device", actions, words); err != nil {
+		return err
 	}
 	if *life < 0 {
 		return usagef("--for is not less than 0")

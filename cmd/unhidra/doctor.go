@@ -53,7 +53,7 @@ func (d *diagnosis) say(grade, what, format string, args ...any) {
 func doctor(ctx context.Context, e *env, args []string) error {
 	set := e.flags("doctor", doctorText)
 	flags := config.NewFlags(set)
-	if err := parse(set, args, 0, 0); err != nil {
+	if _, err := parse(set, args); err != nil {
 		return err
 	}
 	d := &diagnosis{w: e.stdout}

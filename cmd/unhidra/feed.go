@@ -30,14 +30,14 @@ func feedCommand() command {
 
 func manageFeed(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("feed", feedText)
-	flags := config.NewFlags(fs)
+	flags := config.NewFlags(fs, "data-dir", "db")
 	words, err := interspersed(fs, args)
 	if err != nil {
 		return err
 	}
-	want := map[string]int{"list": 1, "asides": 1, "retry": 2}
-	if len(words) == 0 || want[words[0]] != len(words) {
-		return usagef("write `unhidra feed list`, `feed asides` or `feed retry <consumer>`")
+	actions := []action{{name: "list"}, {name: "asides"}, {name: "retry", names: []string{"<consumer>"}}}
+	if err := checkAction("feed", actions, words); err != nil {
+		return err
 	}
 	c, err := e.load(flags)
 	if err != nil {

@@ -20,8 +20,8 @@ supervisors of containers that have no other program in them.
 
 func health(ctx context.Context, e *env, args []string) error {
 	set := e.flags("health", healthText)
-	flags := config.NewFlags(set)
-	if err := parse(set, args, 0, 0); err != nil {
+	flags := config.NewFlags(set, "operator-addr", "bind", "port", "roles", "auth-addr")
+	if _, err := parse(set, args); err != nil {
 		return err
 	}
 	c, err := e.load(flags)

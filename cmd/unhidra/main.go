@@ -78,8 +78,11 @@ func run(ctx context.Context, e *env, args []string) int {
 		return exitUsage
 	}
 	name := args[0]
-	if name == "-h" || name == "--help" {
+	switch name {
+	case "-h", "-help", "--help":
 		name = "help"
+	case "-version", "--version":
+		name = "version"
 	}
 	for _, c := range commands() {
 		if c.name == name {
@@ -110,43 +113,9 @@ func (e *env) flags(name, text string) *flag.FlagSet {
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {
 		fmt.Fprintf(e.stdout, "Usage: unhidra %s\n", strings.TrimSpace(text))
-		n := 0
-		fs.VisitAll(func(*flag.Flag) { n++ })
-		if n > 0 {
-			fmt.Fprint(e.stdout, "\nFlags:\n")
-			fs.SetOutput(e.stdout)
-			fs.PrintDefaults()
-			fs.SetOutput(io.Discard)
-		}
+		printFlags(e.stdout, fs)
 	}
 	return fs
-}
-
-// parse parses args and wants between lo and hi arguments after the flags.
-func parse(fs *flag.FlagSet, args []string, lo, hi int) error {
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return usagef("%v; see `unhidra %s --help`", err, fs.Name())
-	}
-	if n := fs.NArg(); n < lo || n > hi {
-		return usagef("wrong number of arguments; see `unhidra %s --help`", fs.Name())
-	}
-	return nil
-}
-
-// interspersed parses flags wherever they stand, and returns the other words.
-func interspersed(fs *flag.FlagSet, args []string) (words []string, err error) {
-	for {
-		if err := parse(fs, args, 0, len(args)); err != nil {
-			return nil, err
-		}
-		if args = fs.Args(); len(args) == 0 {
-			return words, nil
-		}
-		words, args = append(words, args[0]), args[1:]
-	}
 }
 
 // load reads the configuration; its complaints are about usage.

@@ -18,8 +18,8 @@ server first, and make a backup: schemas only go forward.
 
 func migrate(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("migrate", migrateText)
-	flags := config.NewFlags(fs)
-	if err := parse(fs, args, 0, 0); err != nil {
+	flags := config.NewFlags(fs, storeFlags("log-level")...)
+	if _, err := parse(fs, args); err != nil {
 		return err
 	}
 	c, err := e.load(flags)

@@ -45,14 +45,14 @@ func roomCommand() command {
 
 func manageRooms(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("room", roomText)
-	flags := config.NewFlags(fs)
+	flags := config.NewFlags(fs, storeFlags("public-url")...)
 	words, err := interspersed(fs, args)
 	if err != nil {
 		return err
 	}
-	want := map[string]int{"list": 1, "export": 2}
-	if len(words) == 0 || want[words[0]] != len(words) {
-		return usagef("see `unhidra room --help`")
+	actions := []action{{name: "list"}, {name: "export", names: []string{"<id>"}}}
+	if err := checkAction("room", actions, words); err != nil {
+		return err
 	}
 	c, err := e.load(flags)
 	if err != nil {

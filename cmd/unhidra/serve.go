@@ -24,7 +24,7 @@ All settings, flags and otherwise: docs/config.md, or unhidra config --docs.
 func serve(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("serve", serveText)
 	flags := config.NewFlags(fs)
-	if err := parse(fs, args, 0, 0); err != nil {
+	if _, err := parse(fs, args); err != nil {
 		return err
 	}
 	c, err := e.load(flags)

@@ -31,13 +31,13 @@ func tokenCommand() command {
 func issueToken(ctx context.Context, e *env, args []string) error {
 	set := e.flags("token", tokenText)
 	life := set.Duration("for", 10*time.Minute, "how long the token is good, at most 24h")
-	flags := config.NewFlags(set)
+	flags := config.NewFlags(set, storeFlags()...)
 	words, err := interspersed(set, args)
 	if err != nil {
 		return err
 	}
-	if len(words) != 2 || words[0] != "issue" {
-		return usagef("see `unhidra token --help`")
+	if err := checkAction("token", []action{{name: "issue", names: []string{"<username>"}}}, words); err != nil {
+		return err
 	}
 	if *life <= 0 || *life > maxTokenLife {
 		return usagef("--for is more than 0 and at most %v", maxTokenLife)

@@ -29,6 +29,8 @@ used while the server runs, which notices within seconds.
   user disable <name>           keep someone out; ends all their sessions
   user enable <name>            let them in again
   user reset-password <name>    give someone another password; ends all their sessions
+  user reset-factors <name>     take someone's second factors away, for who lost them;
+                                ends all their sessions
   user import <file>            make accounts of another system's; - reads them from
                                 the standard input
 
@@ -60,16 +62,16 @@ func manageUsers(ctx context.Context, e *env, args []string) error {
 	fs.BoolVar(&f.generate, "generate", false, "create, reset-password: make a password and print it")
 	fs.StringVar(&f.displayName, "display-name", "", "create: name as people see it")
 	fs.StringVar(&f.email, "email", "", "create: e-mail address")
-	flags := config.NewFlags(fs)
+	flags := config.NewFlags(fs, storeFlags("password-min")...)
 	words, err := interspersed(fs, args)
 	if err != nil {
 		return err
 	}
-	c, err := e.load(flags)
-	if err != nil {
+	if err := knownAction(words); err != nil {
 		return err
 	}
-	if err := knownAction(words); err != nil {
+	c, err := e.load(flags)
+	if err != nil {
 		return err
 	}
 	o, db, err := e.operator(ctx, c)
@@ -82,9 +84,14 @@ func manageUsers(ctx context.Context, e *env, args []string) error {
 
 // knownAction checks the words before anything is opened for them.
 func knownAction(words []string) error {
-	want := map[string]int{"create": 2, "list": 1, "set-role": 3, "disable": 2, "enable": 2, "reset-password": 2, "import": 2, "reset-factors": 2}
-	if len(words) == 0 || want[words[0]] != len(words) {
-		return usagef("see `unhidra user --help`")
+	name := []string{"<name>"}
+	actions := []action{
+		{name: "create", names: name}, {name: "list"}, {name: "set-role", names: []string{"<name>", "<role>"}},
+		{name: "disable", names: name}, {name: "enable", names: name}, {name: "reset-password", names: name},
+		{name: "reset-factors", names: name}, {name: "import", names: []string{"<file>"}},
+	}
+	if err := checkAction("user", actions, words); err != nil {
+		return err
 	}
 	if words[0] == "set-role" && words[2] != string(domain.SystemAdmin) && words[2] != string(domain.SystemUser) {
 		return usagef("%q is no role of the server; use admin or user", words[2])

@@ -47,7 +47,7 @@ func revision(info *debug.BuildInfo) string {
 
 func printVersion(_ context.Context, e *env, args []string) error {
 	fs := e.flags("version", "version\n\nPrints the version of this program, and what it was built with.\n")
-	if err := parse(fs, args, 0, 0); err != nil {
+	if _, err := parse(fs, args); err != nil {
 		return err
 	}
 	from := "unknown commit"

@@ -23,16 +23,22 @@ const (
 // Flags holds the values of flags, raw, by the option's name.
 type Flags map[string]string
 
-// NewFlags adds a flag for every option that has one to fs, and --config.
-func NewFlags(fs *flag.FlagSet) Flags {
+// NewFlags adds --config to fs, and a flag for every option that has one, or only
+// those that are named. A name that no option has is a mistake of the caller's.
+func NewFlags(fs *flag.FlagSet, only ...string) Flags {
 	f := Flags{}
 	fs.Func("config", "file of settings, KEY=value (UNHIDRA_CONFIG)", func(s string) error { f[fileName] = s; return nil })
 	for _, o := range new(Config).options() {
-		if o.flag == "" {
+		if o.flag == "" || len(only) > 0 && !slices.Contains(only, o.flag) {
 			continue
 		}
 		usage := strings.ReplaceAll(o.doc, "`", "") + " (" + o.env + ")"
 		fs.Func(o.flag, usage, func(s string) error { f[o.env] = s; return nil })
+	}
+	for _, name := range only {
+		if fs.Lookup(name) == nil {
+			panic("config: no option has the flag --" + name)
+		}
 	}
 	return f
 }
