@@ -67,9 +67,19 @@ func call[T any](f func(T)) func(T) {
 	return f
 }
 
-// hello begins a connection: what was missed is asked for before it counts as
-// online.
+// hello begins a connection once all its pages are here: what was missed is asked
+// for before it counts as online.
 func (k *link) hello(h Hello) {
+	if k.first != nil {
+		more := h.More
+		k.first.Rooms = append(k.first.Rooms, h.Rooms...)
+		h, k.first = *k.first, nil
+		h.More = more
+	}
+	if h.More {
+		k.first = &h
+		return
+	}
 	for _, st := range h.Rooms {
 		if k.l.begin(st.ID, st.Head) {
 			call(k.l.o.OnReset)(st.ID)

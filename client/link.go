@@ -30,6 +30,7 @@ type link struct {
 
 	// Of the reader alone.
 	syncing bool
+	first   *Hello // with the rooms of those that followed, until the last has come
 }
 
 type reply struct {

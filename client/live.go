@@ -41,7 +41,7 @@ type LiveOptions struct {
 	Rooms map[string]int64
 
 	OnEvent    func(Event)                   // each event of each room once, in order
-	OnHello    func(Hello)                   // at each connection, before events
+	OnHello    func(Hello)                   // at each connection, with all rooms, before events
 	OnJoined   func(RoomState)               // the user is now a member
 	OnLeft     func(Left)                    // the user is no longer a member
 	OnAsked    func(RoomRequest)             // a stranger wants the user in a room: see Client.AcceptRequest

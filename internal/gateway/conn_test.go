@@ -186,21 +186,34 @@ func TestFloodsOfEveryKindEnd(t *testing.T) {
 	}
 }
 
-// A first frame that is larger than the queue's bound, as the hello of somebody in many
-// rooms, is no reason to end a connection whose client reads it slowly.
-func TestLargeGreetingsCountAgainstNoBound(t *testing.T) {
+// A greeting that is larger than the queue's bound, as that of somebody in many rooms,
+// is no reason to end a connection whose client reads it slowly.
+func TestGreetingsCountAgainstNoBound(t *testing.T) {
 	t.Parallel()
 	q := queue{held: true}
-	q.open(make([]byte, 5000))
-	if _, full := q.put(make([]byte, 900), 1000); full {
-		t.Error("an event does not fit behind a large greeting")
+	q.open(make([]byte, 3000), make([]byte, 2000))
+	put := func(size int, want bool) {
+		t.Helper()
+		if _, full := q.put(make([]byte, size), 1000); full == want {
+			t.Errorf("taken: %v, with %d bytes in the queue, %d of them of the greeting", !full, q.bytes, q.greeting)
+		}
 	}
-	if _, full := q.put(make([]byte, 900), 1000); !full {
-		t.Error("what waits has no bound")
+	put(900, true)
+	put(900, false)
+	q.wrote(3000)
+	put(200, false)
+	q.wrote(2000)
+	put(200, false)
+	q.wrote(900)
+	put(1000, true)
+	if q.greeting != 0 || q.pages != 0 {
+		t.Errorf("%d bytes of %d pages are left", q.greeting, q.pages)
 	}
-	q.wrote(5000)
-	if _, full := q.put(make([]byte, 200), 1000); !full {
-		t.Error("the greeting has gone, and its allowance has not")
+	q = queue{held: true}
+	q.open(make([]byte, 3000), make([]byte, 2000))
+	q.end(true, make([]byte, 10))
+	if q.bytes != 10 || q.greeting != 0 || len(q.frames) != 1 {
+		t.Errorf("after the end %d bytes wait in %d frames, %d of the greeting", q.bytes, len(q.frames), q.greeting)
 	}
 }
 

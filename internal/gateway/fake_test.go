@@ -101,6 +101,7 @@ func (w *world) RoomStates(_ context.Context, user string) (sts []domain.RoomSta
 			sts = append(sts, w.state(room))
 		}
 	}
+	slices.SortFunc(sts, func(a, b domain.RoomState) int { return strings.Compare(a.Room.ID, b.Room.ID) })
 	return sts, w.fail
 }
 
@@ -330,12 +331,17 @@ func (n *node) dial(t testing.TB, token string) *peer {
 	return &peer{t: t, nc: nc, buf: early, p: ws.Parser{Client: true, Max: 16 << 20}}
 }
 
-// enter dials and reads hello.
+// enter dials and reads hello, with all its pages.
 func (n *node) enter(t testing.TB, token string) (*peer, wire.Hello) {
 	t.Helper()
 	p := n.dial(t, token)
 	var h wire.Hello
 	p.expect(wire.TypeHello, &h)
+	for more := h.More; more; {
+		var page wire.Hello
+		p.expect(wire.TypeHello, &page)
+		h.Rooms, more = append(h.Rooms, page.Rooms...), page.More
+	}
 	return p, h
 }
 

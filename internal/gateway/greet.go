@@ -11,7 +11,10 @@ import (
 	"github.com/unhidra/unhidra/internal/ws"
 )
 
-const previewLength = 300 // bytes of the last message of each room in hello
+const (
+	previewLength = 300 // bytes of the last message of each room in hello
+	pageRooms     = 100 // rooms of a hello, if so many fit in a frame
+)
 
 // greet makes c a member of its rooms' hubs and sends hello. Whatever happens
 // meanwhile waits in c's queue behind it.
@@ -48,10 +51,30 @@ func (g *Service) greet(c *conn, u domain.User) {
 	if e := c.who().Expires; !e.IsZero() {
 		hello.Expires = &e
 	}
-	if c.open(encode(wire.Reply{Type: wire.TypeHello, Data: hello})) {
+	if c.open(pages(hello)...) {
 		c.flush()
 	}
 	g.checkTails(ctx, fresh)
+}
+
+// pages returns hello as frames, each of which is small enough: as many rooms as fit
+// in the first, and the others in those that follow, in their order.
+func pages(h wire.Hello) (frames [][]byte) {
+	rest := h.Rooms
+	for most := pageRooms; ; {
+		n := min(most, len(rest))
+		h.Rooms, h.More = rest[:n], n < len(rest)
+		f := encode(wire.Reply{Type: wire.TypeHello, Data: h})
+		if len(f) > wire.MaxFrame && n > 1 {
+			most = max(n*wire.MaxFrame/len(f)*9/10, 1)
+			continue
+		}
+		frames = append(frames, f)
+		if !h.More {
+			return frames
+		}
+		rest, h.Expires, h.Requests = rest[n:], nil, 0
+	}
 }
 
 // enter attaches c to the hub of a room with the snapshot st. A snapshot that

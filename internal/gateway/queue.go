@@ -24,7 +24,8 @@ type queue struct {
 	sent     int  // bytes of frames[0] that are written
 	taken    int  // frames that are being written
 	bytes    int  // in frames, not written
-	greeting int  // of these, in the first frame of all, which may be large and counts against no bound
+	pages    int  // frames at the head of frames that are of the greeting
+	greeting int  // bytes of these, however many rooms they name: they count against no bound
 	held     bool // nothing may go out yet: the first frame is still to come
 	flushing bool
 	ending   bool // a close frame is the last one in frames, or has been sent
@@ -59,8 +60,8 @@ func (q *queue) add(frame []byte) (flush bool) {
 	return true
 }
 
-// open puts first before everything that was held, and lets it all go.
-func (q *queue) open(first []byte) (flush bool) {
+// open puts the greeting before everything that was held, and lets it all go.
+func (q *queue) open(greeting ...[]byte) (flush bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.held || q.broken {
@@ -68,12 +69,14 @@ func (q *queue) open(first []byte) (flush bool) {
 	}
 	q.held = false
 	if q.ending {
-		first = nil // only the close frame
-	} else {
-		q.frames = append([][]byte{first}, q.frames...)
+		greeting = nil // only the close frame
 	}
-	q.bytes += len(first)
-	q.greeting = len(first)
+	q.frames = append(greeting, q.frames...)
+	q.pages = len(greeting)
+	for _, f := range greeting {
+		q.greeting += len(f)
+	}
+	q.bytes += q.greeting
 	q.flushing = true
 	return true
 }
@@ -107,6 +110,7 @@ func (q *queue) drop() {
 	for _, f := range q.frames[keep:] {
 		q.bytes -= len(f)
 	}
+	q.leave(q.pages-min(q.pages, keep), q.frames[keep:])
 	clear(q.frames[keep:])
 	q.frames = q.frames[:keep]
 }
@@ -154,9 +158,7 @@ func (q *queue) wrote(n int) (done, ending bool) {
 		gone++
 	}
 	q.messagesOut += int64(gone)
-	if gone > 0 {
-		q.greeting = 0
-	}
+	q.leave(min(q.pages, gone), q.frames)
 	q.sent, q.taken = n, 0
 	rest := copy(q.frames, q.frames[gone:])
 	clear(q.frames[rest:])
@@ -167,6 +169,15 @@ func (q *queue) wrote(n int) (done, ending bool) {
 	q.flushing = false
 	q.trim()
 	return true, q.ending
+}
+
+// leave takes the first n of frames, which are no longer in the queue, out of the
+// greeting.
+func (q *queue) leave(n int, frames [][]byte) {
+	for _, f := range frames[:n] {
+		q.greeting -= len(f)
+	}
+	q.pages -= n
 }
 
 // trim gives the memory of an empty queue back.

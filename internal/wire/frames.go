@@ -73,7 +73,7 @@ type Field struct {
 	Detail  string `json:"detail"`
 }
 
-// Hello opens a connection.
+// Hello opens a connection. One that names many rooms comes as several frames.
 type Hello struct {
 	Conn      string      `json:"conn" doc:"connection id"`
 	Server    string      `json:"server" doc:"version"`
@@ -81,7 +81,8 @@ type Hello struct {
 	Limits    Limits      `json:"limits"`
 	Heartbeat int         `json:"heartbeat" doc:"seconds between the server's pings; a connection that is silent for two of them is dead"`
 	Expires   *time.Time  `json:"expires,omitempty" doc:"when the token ends; send auth.refresh before"`
-	Rooms     []RoomState `json:"rooms"`
+	Rooms     []RoomState `json:"rooms" doc:"that of the latest message first"`
+	More      bool        `json:"more,omitempty" doc:"another hello follows at once, with further rooms"`
 	Requests  int         `json:"requests,omitempty" doc:"rooms that strangers want the user in: GET /requests"`
 }
 

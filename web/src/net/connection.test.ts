@@ -35,6 +35,7 @@ class Socket {
 let states: State[];
 let retryAt: number;
 let frames: Frame[];
+let hellos: unknown[];
 let ended: string[];
 let fresh: boolean[];
 let chance: number;
@@ -53,12 +54,13 @@ beforeEach(() => {
   Socket.all = [];
   states = [];
   frames = [];
+  hellos = [];
   ended = [];
   fresh = [];
   chance = 1;
   connection = new Connection({
     token: (f) => (fresh.push(f), Promise.resolve('token')),
-    hello: () => Promise.resolve(),
+    hello: (data) => (hellos.push(data), Promise.resolve()),
     frame: (f) => frames.push(f),
     state: (s, at) => (states.push(s), (retryAt = at)),
     ended: (reason) => ended.push(reason),
@@ -90,6 +92,25 @@ test('it says who it is without a word in the address', async () => {
   expect(s.url).toBe('ws://localhost:9000/ws');
   expect(s.protocols).toEqual(['bearer', 'token']);
   expect(states).toEqual(['connecting', 'syncing', 'live']);
+});
+
+test('a hello that comes in pages is taken as one, of one connection', async () => {
+  await settle();
+  const first = Socket.all.at(-1)!;
+  first.say({ type: 'hello', data: { me: 'ada', rooms: [1], more: true } });
+  first.end(1006);
+  await vi.advanceTimersByTimeAsync(1_500);
+  const s = Socket.all.at(-1)!;
+  expect(s).not.toBe(first);
+  s.say({ type: 'hello', data: { me: 'ada', expires: 'soon', rooms: [2, 3], more: true } });
+  s.say({ type: 'hello', data: { me: 'ada', rooms: [4], more: true } });
+  await settle();
+  expect(hellos).toEqual([]);
+  expect(connection.live).toBe(false);
+  s.say({ type: 'hello', data: { me: 'ada', rooms: [5] } });
+  await settle();
+  expect(hellos).toEqual([{ me: 'ada', expires: 'soon', rooms: [2, 3, 4, 5] }]);
+  expect(connection.live).toBe(true);
 });
 
 test('requests are answered by their number, or fail with what the server says', async () => {

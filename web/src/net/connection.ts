@@ -12,13 +12,19 @@ export interface Frame {
   error?: Problem & { detail: string };
 }
 
+/** The first frame of a connection; with more, others follow at once that name further rooms. */
+interface Hello {
+  rooms?: unknown[];
+  more?: boolean | undefined;
+}
+
 /** The connection ended before the answer came: nobody knows what became of the request. */
 export class Lost extends Error {}
 
 export interface Options {
   /** an access token; fresh: the last one was refused */
   token: (fresh: boolean) => Promise<string>;
-  /** the first frame of a connection; requests sent from here go before all others */
+  /** the first frame of a connection, with all rooms; requests sent from here go before all others */
   hello: (data: unknown) => Promise<void>;
   frame: (f: Frame) => void;
   /** an answer came, and is given out next: frames that were put off came before it */
@@ -54,6 +60,7 @@ export class Connection {
   #fresh = false;
   #next = 0;
   #waiting = new Map<string, Waiting>();
+  #greeting: Hello | undefined; // until the last page has come
   #retry: ReturnType<typeof setTimeout> | undefined;
   #pulse: ReturnType<typeof setTimeout> | undefined;
   #heard = 0; // when the last frame came
@@ -166,10 +173,12 @@ export class Connection {
       return;
     }
     if (f.type !== 'hello') return this.#o.frame(f);
+    const hello = this.#gather(f.data as Hello);
+    if (hello.more) return;
     this.#o.answered?.();
     this.#set('syncing');
     const socket = this.#socket;
-    this.#o.hello(f.data).then(
+    this.#o.hello(hello).then(
       () => {
         if (this.#socket !== socket) return;
         this.#tries = 0;
@@ -177,6 +186,14 @@ export class Connection {
       },
       () => socket?.close(4408),
     );
+  }
+
+  /** Adds the rooms of a page to those before it. */
+  #gather(page: Hello): Hello {
+    const first = this.#greeting;
+    const hello = first ? { ...first, rooms: [...(first.rooms ?? []), ...(page.rooms ?? [])], more: page.more } : page;
+    this.#greeting = hello.more ? hello : undefined;
+    return hello;
   }
 
   /** Decides what the end of a connection means. */
@@ -235,6 +252,7 @@ export class Connection {
   #lost(): void {
     clearTimeout(this.#pulse);
     this.#socket = undefined;
+    this.#greeting = undefined;
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const w of waiting) w.failed(new Lost());
