@@ -20,8 +20,9 @@ const (
 	connectPatience   = 5 * time.Second
 	pingPatience      = 2 * time.Second // of a connection that was idle
 	statementPatience = 10 * time.Second
-	writePatience     = 20 * time.Second // for a transaction and the wait for its connection
-	fullPatience      = 30 * time.Second // until the pool tries again to be as large as it may
+	writePatience     = 20 * time.Second      // for a transaction and the wait for its connection
+	fullPatience      = 30 * time.Second      // until the pool tries again to be as large as it may
+	fullPause         = 50 * time.Millisecond // between two tries to get a first connection
 )
 
 const (
@@ -41,21 +42,28 @@ type connector struct {
 	log     *slog.Logger
 	size    int // of the pool
 	serving atomic.Bool
+	turn    chan struct{} // held by whoever was refused and tries again
 
-	mu     sync.Mutex
-	live   int  // connections
-	narrow bool // the pool is smaller than size
+	mu      sync.Mutex
+	opening int  // connections that are asked for
+	live    int  // connections
+	narrow  bool // the pool is smaller than size
 }
 
 func openPool(config *pgx.ConnConfig, size int, log *slog.Logger) *connector {
 	if config.ConnectTimeout <= 0 || config.ConnectTimeout > connectPatience {
 		config.ConnectTimeout = connectPatience
 	}
-	c := &connector{Connector: stdlib.GetConnector(*config), size: size, log: log}
+	c := &connector{Connector: stdlib.GetConnector(*config), size: size, log: log, turn: make(chan struct{}, 1)}
 	c.pool = sql.OpenDB(c)
-	c.pool.SetMaxOpenConns(size)
-	c.pool.SetMaxIdleConns((size + 1) / 2)
+	c.widen()
 	return c
+}
+
+// widen lets the pool be as large as it may.
+func (c *connector) widen() {
+	c.pool.SetMaxOpenConns(c.size)
+	c.pool.SetMaxIdleConns((c.size + 1) / 2) // which a narrow pool lowered
 }
 
 // serve bounds statements from now on. Steps of the schema, and commands beside a server,
@@ -65,44 +73,85 @@ func (c *connector) serve() { c.serving.Store(true) }
 // Connect opens a connection. Whatever else than its caller's end keeps it from that
 // means that the database is away.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	c.mu.Lock()
+	c.opening++
+	c.mu.Unlock()
 	conn, err := c.Connector.Connect(ctx)
+	if full(err) {
+		conn, err = c.insist(ctx, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.opening--
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case postgresCode(err) == "53300" && c.shrink():
+	case full(err) && c.live > keptConns:
+		c.shrink()
 		return nil, driver.ErrBadConn // the pool asks again, and waits for one that is free
 	default:
 		return nil, unavailable(err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.live++
 	return &awayConn{Conn: conn.(*stdlib.Conn), from: c}, nil
 }
 
-// shrink makes the pool as large as it is, for a while. It reports whether somebody who
-// waits can hope for a connection.
-func (c *connector) shrink() bool {
+func full(err error) bool { return postgresCode(err) == "53300" }
+
+// insist asks again after PostgreSQL refused a connection because it has none left, one
+// caller at a time: PostgreSQL counts those that it is about to refuse as well, so that of
+// many at once it may refuse all. While the pool has nobody's connection to wait for, it
+// is asked until it gives one, for as long as connecting may take.
+func (c *connector) insist(ctx context.Context, refused error) (driver.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	defer cancel()
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return nil, refused
+	}
+	for {
+		conn, err := c.Connector.Connect(ctx)
+		if !full(err) && ctx.Err() == nil {
+			return conn, err
+		}
+		if c.shared() {
+			return nil, refused
+		}
+		select {
+		case <-time.After(fullPause):
+		case <-ctx.Done():
+			return nil, refused
+		}
+	}
+}
+
+// shared reports whether somebody who waits can hope for a connection.
+func (c *connector) shared() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.live <= keptConns {
-		return false
+	return c.live > keptConns
+}
+
+// shrink makes the pool as large as it is, for a while. Those that are still asked for
+// count: the pool would close others in their place. The caller holds mu.
+func (c *connector) shrink() {
+	c.pool.SetMaxOpenConns(c.live + c.opening)
+	if c.narrow {
+		return
 	}
-	c.pool.SetMaxOpenConns(c.live)
-	if !c.narrow {
-		c.narrow = true
-		c.log.Warn("PostgreSQL has no connection left; going on with fewer. "+
-			"Raise its max_connections, or lower UNHIDRA_DATABASE_CONNECTIONS",
-			"have", c.live, "want", c.size)
-		time.AfterFunc(fullPatience, func() {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			c.narrow = false
-			c.pool.SetMaxOpenConns(c.size)
-		})
-	}
-	return true
+	c.narrow = true
+	c.log.Warn("PostgreSQL has no connection left; going on with fewer. "+
+		"Raise its max_connections, or lower UNHIDRA_DATABASE_CONNECTIONS",
+		"have", c.live, "want", c.size)
+	time.AfterFunc(fullPatience, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.narrow = false
+		c.widen()
+	})
 }
 
 // An awayConn is a connection that says when the database is away, and does not wait for

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,12 +18,13 @@ import (
 
 // A fakePostgres is one that answers as a test wants.
 type fakePostgres struct {
-	refuse  string // code that every connection is refused with
-	silent  bool   // nothing is answered
-	fail    string // code that every statement fails with
-	frozen  bool   // statements are not answered
-	midway  bool   // fail comes after the first row
-	dropped bool   // the connection breaks at the first statement
+	refuse  string        // code that every connection is refused with
+	silent  bool          // nothing is answered
+	fail    string        // code that every statement fails with; empty: none does
+	frozen  bool          // statements are not answered
+	midway  bool          // fail comes after the first row
+	dropped bool          // the connection breaks at the first statement
+	full    *atomic.Int32 // how many connections are still refused because it has none left
 }
 
 // pool opens a pool to it, whose connections are pipes: time may be a test's own.
@@ -49,6 +52,9 @@ func (f fakePostgres) serve(c net.Conn) {
 	if _, err := b.ReceiveStartupMessage(); err != nil {
 		return
 	}
+	if f.full != nil && f.full.Add(-1) >= 0 {
+		f.refuse = "53300"
+	}
 	switch {
 	case f.silent:
 		_, _ = b.Receive() // until it is given up
@@ -74,7 +80,11 @@ func (f fakePostgres) serve(c net.Conn) {
 			b.Send(&pgproto3.RowDescription{Fields: []pgproto3.FieldDescription{{Name: []byte("a"), DataTypeOID: 25}}})
 			b.Send(&pgproto3.DataRow{Values: [][]byte{[]byte("x")}})
 		}
-		b.Send(&pgproto3.ErrorResponse{Severity: "ERROR", Code: f.fail, Message: "no"})
+		if f.fail == "" {
+			b.Send(&pgproto3.EmptyQueryResponse{})
+		} else {
+			b.Send(&pgproto3.ErrorResponse{Severity: "ERROR", Code: f.fail, Message: "no"})
+		}
 		b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
 	}
 }
@@ -100,12 +110,46 @@ func TestWhateverConnectReturnsIsAway(t *testing.T) {
 	} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
-			err := fakePostgres{refuse: code}.pool(t).rows(t.Context())
-			if domain.CodeOf(err) != "store_unavailable" || postgresCode(err) != code {
-				t.Errorf("%v", err)
-			}
+			synctest.Test(t, func(t *testing.T) { // one that has none left is asked for some seconds
+				c := fakePostgres{refuse: code}.pool(t)
+				defer func() { _ = c.pool.Close() }()
+				err := c.rows(t.Context())
+				if domain.CodeOf(err) != "store_unavailable" || postgresCode(err) != code {
+					t.Errorf("%v", err)
+				}
+				time.Sleep(time.Minute) // the driver's own farewells
+			})
 		})
 	}
+}
+
+// TestTheFirstConnectionsAreWaitedFor: a PostgreSQL that refuses many connections at once,
+// before the pool has any, is asked again until it gives some, and everybody is served.
+func TestTheFirstConnectionsAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var refused atomic.Int32
+		refused.Store(3 * defaultPool)
+		c := fakePostgres{full: &refused}.pool(t)
+		defer func() { _ = c.pool.Close() }()
+		var wg sync.WaitGroup
+		for range 5 * defaultPool {
+			wg.Go(func() {
+				conn, err := c.pool.Conn(t.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				time.Sleep(time.Millisecond) // what it is needed for
+				_ = conn.Close()
+			})
+		}
+		wg.Wait()
+		time.Sleep(time.Minute) // the driver's own farewells, and the pool widens
+		if most, idle := c.pool.Stats().MaxOpenConnections, c.pool.Stats().Idle; most != defaultPool || idle == 0 {
+			t.Errorf("afterwards the pool may have %d connections, and keeps %d", most, idle)
+		}
+	})
 }
 
 // TestStatementsOfAnAwayDatabase: what a statement fails with says whether the database
