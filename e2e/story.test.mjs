@@ -160,6 +160,51 @@ story('search finds what was said and jumps there', async () => {
   await panel.getByRole('button', { name: 'Close' }).click();
 });
 
+story('an emoji is picked by keyboard and by pointer, and the picker leaves where it should', async () => {
+  const { ann } = people;
+  const picker = ann.getByRole('dialog', { name: 'Emoji' });
+  const open = ann.getByRole('button', { name: 'Insert emoji' });
+  await open.click();
+  await ann.getByRole('combobox', { name: 'Search emoji' }).fill('rocket');
+  await shot(ann, 'emoji');
+  await ann.keyboard.press('Enter');
+  await picker.waitFor({ state: 'detached' });
+  await ann.keyboard.type(' off');
+  assert.equal(await composer(ann).inputValue(), '🚀 off', 'who picked goes on writing');
+
+  await open.click();
+  assert.equal(await picker.getByRole('option', { selected: true }).innerText(), '🚀', 'what was picked is offered first');
+  await ann.keyboard.press('ArrowDown');
+  assert.equal(await picker.getByRole('option', { selected: true }).innerText(), '😄', 'down is the row below');
+  await open.click();
+  await picker.waitFor({ state: 'detached' });
+  await open.click();
+  await picker.getByRole('option', { name: 'thumbs up', exact: true }).click();
+  assert.equal(await composer(ann).inputValue(), '🚀 off👍');
+  await composer(ann).fill('');
+});
+
+story('a pasted picture is told to be impossible, and a text is copied without a clipboard', async () => {
+  const { ann } = people;
+  await composer(ann).evaluate((box) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(new File(['x'], 'picture.png', { type: 'image/png' }));
+    box.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+  });
+  await ann.getByText('Pictures and files can’t be sent yet').waitFor();
+
+  await ann.evaluate(() => Object.defineProperty(navigator, 'clipboard', { value: undefined, configurable: true })); // as by plain http
+  const message = ann.getByRole('article').filter({ hasText: 'see you at ten' }).first();
+  await message.hover();
+  await message.getByRole('button', { name: 'More actions' }).click();
+  await ann.getByRole('menuitem', { name: 'Copy text' }).click();
+  await ann.getByText('Text copied').waitFor();
+  await composer(ann).focus();
+  await ann.keyboard.press('Control+V');
+  assert.equal(await composer(ann).inputValue(), 'see you at ten');
+  await composer(ann).fill('');
+});
+
 /** The numbered messages that a page shows, in their order. */
 async function shown(page) {
   const texts = await page.getByRole('log').getByRole('article').allInnerTexts();
