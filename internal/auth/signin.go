@@ -228,8 +228,9 @@ func (s *Service) Refresh(ctx context.Context, refresh string, c Client) (Signed
 	if refresh == "" {
 		return Signed{}, domain.Unauthorized.Errorf("signed_out", "you are not signed in")
 	}
-	next := s.Keys.Successor(refresh)
-	r, err := s.Store.ClaimRefresh(ctx, s.Keys.Hash(refresh), s.Keys.Hash(next), s.SessionIdle, s.Now())
+	hash := s.Keys.Hash(refresh)
+	next := s.Keys.Successor(hash)
+	r, err := s.Store.ClaimRefresh(ctx, hash, s.Keys.Hash(next), s.SessionIdle, s.Now())
 	if r.Reused {
 		s.record(ctx, c, event{kind: domain.AuditRefreshReuse, user: domain.User{ID: r.Session.User}, session: r.Session.ID, outcome: domain.AuditBlocked, method: "refresh"})
 		s.Revoke(bus.Revocation{User: r.Session.User, Session: r.Session.ID, Reason: "refresh_reused"})

@@ -7,7 +7,6 @@ import (
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/password"
-	"github.com/unhidra/unhidra/internal/token"
 )
 
 // Fresh refuses what is dangerous to somebody who proved who they are too long ago:
@@ -94,13 +93,17 @@ func (s *Service) confirmPassword(ctx context.Context, u domain.User, pass strin
 	return err
 }
 
-// renew puts a new session in the place of p's.
+// renew puts a new session in the place of p's. Its refresh token follows from the one
+// that p's session has, so that Refresh finds it where this answer is lost.
 func (s *Service) renew(ctx context.Context, p domain.Principal, u domain.User, amr []string, c Client) (Signed, error) {
 	if p.SessionID == "" {
 		return Signed{}, domain.Forbidden.Errorf("no_session", "a script's token cannot be renewed")
 	}
-	session, refresh := s.newSession(u, amr, c), token.Secret()
-	session, err := s.Store.RenewSession(ctx, p.SessionID, session, s.Keys.Hash(refresh), s.Now())
+	var refresh string
+	session, err := s.Store.RenewSession(ctx, p.SessionID, s.newSession(u, amr, c), func(current []byte) []byte {
+		refresh = s.Keys.Successor(current)
+		return s.Keys.Hash(refresh)
+	}, s.Now())
 	if err != nil {
 		return Signed{}, err
 	}

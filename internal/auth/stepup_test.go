@@ -2,6 +2,7 @@ package auth
 
 import (
 	"testing"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/passkey"
@@ -94,6 +95,64 @@ func TestATouchAloneIsNoProof(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := f.Fresh(ctx, f.who(t, s)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Whoever lost the answer of a step-up goes on with the session that it has begun, which
+// counts as proven no more than before: they may be somebody else.
+func TestALostAnswerOfAStepUpIsGivenAgain(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		stepUp := func(s Signed) Signed {
+			t.Helper()
+			f.clock = f.clock.Add(freshFor + time.Second)
+			next, err := f.StepUp(ctx, f.who(t, s), passphrase, Answer{}, "", here)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return next
+		}
+		s := f.join(t, "ann")
+		lost := stepUp(s)
+		var again Signed
+		for _, late := range []time.Duration{0, time.Second, time.Minute, time.Hour} {
+			f.clock = f.clock.Add(late)
+			var err error
+			if again, err = f.Refresh(ctx, s.Refresh, here); err != nil || again.Refresh != lost.Refresh {
+				t.Fatalf("after %v: another one (%v)", late, err)
+			}
+			refused(t, f.Fresh(ctx, f.who(t, again)), "step_up_required")
+		}
+		next := stepUp(again)
+		if err := f.Fresh(ctx, f.who(t, next)); err != nil {
+			t.Error(err)
+		}
+		next, err := f.Refresh(ctx, next.Refresh, here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.clock = f.clock.Add(time.Minute)
+		_, err = f.Refresh(ctx, again.Refresh, here) // its successor was used: this one was stolen
+		refused(t, err, "signed_out")
+		_, err = f.Refresh(ctx, next.Refresh, here)
+		refused(t, err, "signed_out")
+	})
+}
+
+// Another password is there to put out whoever has a token of the session.
+func TestALostAnswerOfANewPasswordIsNotGivenAgain(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		s := f.join(t, "ann")
+		next, err := f.ChangePassword(t.Context(), f.who(t, s), passphrase, "another song, about snow", here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.clock = f.clock.Add(time.Minute)
+		_, err = f.Refresh(t.Context(), s.Refresh, here)
+		refused(t, err, "signed_out")
+		if _, err := f.Refresh(t.Context(), next.Refresh, here); err != nil {
 			t.Error(err)
 		}
 	})

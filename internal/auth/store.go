@@ -67,7 +67,7 @@ type SessionStore interface {
 	ClaimRefresh(ctx context.Context, hash, next []byte, idle time.Duration, now time.Time) (domain.Refreshed, error)
 	SessionOf(ctx context.Context, refresh []byte) (session, user string, err error)
 	Sessions(ctx context.Context, user string, now time.Time) ([]domain.Session, error)
-	RenewSession(ctx context.Context, old string, s domain.Session, refresh []byte, now time.Time) (domain.Session, error)
+	RenewSession(ctx context.Context, old string, s domain.Session, next func(current []byte) []byte, now time.Time) (domain.Session, error)
 	RevokeSession(ctx context.Context, id, reason string, now time.Time) error
 	RevokeSessionOf(ctx context.Context, user, id, reason string, now time.Time) error
 	RevokeOthers(ctx context.Context, user, keep, reason string, now time.Time) ([]string, error)

@@ -224,12 +224,12 @@ func (k *Keyring) Hash(secret string) []byte {
 	return h.Sum(nil)
 }
 
-// Successor returns the secret that follows another one, always the same: whoever
-// shows the first one again, since the answer was lost, is given no second one. It
-// tells nothing to who has no key of the server.
-func (k *Keyring) Successor(secret string) string {
+// Successor returns the secret that follows another one, of which Hash is given: always
+// the same, so that whoever shows the first one again, since the answer was lost, is
+// given no second one. It tells nothing to who has no key of the server.
+func (k *Keyring) Successor(hash []byte) string {
 	h := hmac.New(sha256.New, k.Derive("successor"))
-	h.Write([]byte(secret))
+	h.Write(hash)
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
 

@@ -52,7 +52,7 @@ func createSession(ctx context.Context, t *store.Tx, s domain.Session, refresh [
 }
 
 // ClaimRefresh uses a refresh token up, and keeps next in its place. Until next is
-// used, the same may be done again, if an answer was lost. Next must follow from the
+// used, the same may be done again, if an answer was lost; also that of RenewSession. Next must follow from the
 // token, so that it is the same one. A token that turns up after next was used was
 // stolen from one side or the other: the session ends, and Reused is set beside the
 // error. Within 20 s of its use it is a Conflict refresh_raced: tabs may be late.
@@ -83,32 +83,50 @@ func (repo *Sessions) ClaimRefresh(ctx context.Context, hash, next []byte, idle 
 	return r, err
 }
 
-// reused is a token that was used before.
+// reused is a token that was used before: by a refresh, or by RenewSession.
 func reused(ctx context.Context, t *store.Tx, hash, next []byte, r *domain.Refreshed, now time.Time) error {
-	var session, user string
+	var before domain.Session
 	var used, revoked int64
-	err := t.QueryRowContext(ctx, `SELECT r.session_id, r.used_at, s.user_id, s.revoked_at FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id
-		WHERE r.hash = $1`, hash).Scan(&session, &used, &user, &revoked)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && revoked != 0 {
+	var reason string
+	err := t.QueryRowContext(ctx, `SELECT r.session_id, r.used_at, s.user_id, s.revoked_at, s.reason FROM refresh_tokens r
+		JOIN sessions s ON s.id = r.session_id WHERE r.hash = $1`, hash).Scan(&before.ID, &used, &before.User, &revoked, &reason)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && revoked != 0 && reason != RenewedReason {
 		return errSignedOut()
 	}
 	if err != nil {
 		return err
 	}
-	var unused int
-	err = t.QueryRowContext(ctx, `SELECT count(*) FROM refresh_tokens WHERE hash = $1 AND session_id = $2 AND used_at = 0`, next, session).Scan(&unused)
-	if err != nil {
+	after, unused := before, false
+	err = t.QueryRowContext(ctx, `SELECT r.session_id, r.used_at = 0, s.revoked_at FROM refresh_tokens r
+		JOIN sessions s ON s.id = r.session_id WHERE r.hash = $1`, next).Scan(&after.ID, &unused, &revoked)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	if unused > 0 {
-		r.Session, r.User, err = liveSession(ctx, t, session, now)
-		return err
-	}
-	if now.Sub(store.Time(used)) < refreshGrace {
+	switch {
+	case revoked != 0:
+		return ended(ctx, t, after.ID, now)
+	case unused:
+		return lostAnswer(ctx, t, before.ID, after.ID, r, now)
+	case now.Sub(store.Time(used)) < refreshGrace:
 		return errRaced()
 	}
-	r.Reused, r.Session.ID, r.Session.User = true, session, user
-	return revoke(ctx, t, `id = $3`, "refresh_reused", now, session)
+	r.Reused, r.Session.ID, r.Session.User = true, after.ID, before.User
+	return revoke(ctx, t, `id = $3`, "refresh_reused", now, after.ID)
+}
+
+// lostAnswer gives a session to whoever has the token before its own. Where that is
+// another session's, which RenewSession has replaced, the session counts as proven no
+// more than that one was: the token alone has proven nothing.
+func lostAnswer(ctx context.Context, t *store.Tx, before, after string, r *domain.Refreshed, now time.Time) (err error) {
+	if before != after {
+		_, err = t.ExecContext(ctx, `UPDATE sessions SET auth_at = (SELECT auth_at FROM sessions WHERE id = $2),
+			amr = (SELECT amr FROM sessions WHERE id = $2) WHERE id = $1`, after, before)
+		if err != nil {
+			return err
+		}
+	}
+	r.Session, r.User, err = liveSession(ctx, t, after, now)
+	return err
 }
 
 func liveSession(ctx context.Context, t *store.Tx, id string, now time.Time) (s domain.Session, u domain.User, err error) {
@@ -173,8 +191,12 @@ func (repo *Sessions) Sessions(ctx context.Context, user string, now time.Time) 
 
 // RenewSession puts a session in the place of another: the same person, proven
 // anew. The old one ends with the same commit, and the new one ends when the old
-// one would have.
-func (repo *Sessions) RenewSession(ctx context.Context, old string, s domain.Session, refresh []byte, now time.Time) (domain.Session, error) {
+// one would have. Next returns the hash of its refresh token for that of the one that
+// the old session has, which is used up: ClaimRefresh finds the new session by it, if the
+// answer was lost. Next may be called more than once.
+func (repo *Sessions) RenewSession(
+	ctx context.Context, old string, s domain.Session, next func(current []byte) []byte, now time.Time,
+) (domain.Session, error) {
 	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if _, err := lockUser(ctx, t, s.User); err != nil {
 			return err
@@ -190,7 +212,13 @@ func (repo *Sessions) RenewSession(ctx context.Context, old string, s domain.Ses
 		if err := revoke(ctx, t, `id = $3`, RenewedReason, now, old); err != nil {
 			return err
 		}
-		return createSession(ctx, t, s, refresh)
+		var current []byte
+		err = t.QueryRowContext(ctx, `UPDATE refresh_tokens SET used_at = $2 WHERE session_id = $1 AND used_at = 0 RETURNING hash`, old, store.Millis(now)).
+			Scan(&current)
+		if err != nil {
+			return err
+		}
+		return createSession(ctx, t, s, next(current))
 	})
 	return s, err
 }
