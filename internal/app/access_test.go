@@ -65,6 +65,18 @@ func TestCHK_MF_06_ALimitedSession(t *testing.T) {
 	}
 }
 
+// A page learns from the server where people should have opened it.
+func TestServerTellsItsAddress(t *testing.T) {
+	t.Parallel()
+	const url = "https://chat.example.org"
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_PUBLIC_URL="+url)
+	var server struct{ URL string }
+	must(t, client.New("http://"+s.Public).Do(t.Context(), "GET", "/server", nil, &server))
+	if server.URL != url {
+		t.Errorf("it says %q", server.URL)
+	}
+}
+
 // What an administrator does, and what nobody can.
 func TestCHK_RG_04_TK_08_Administration(t *testing.T) {
 	live.Each(t, func(t *testing.T, s *live.Server) {

@@ -28,6 +28,7 @@ type serverOutput struct {
 	Body struct {
 		Name         string `json:"name"`
 		Version      string `json:"version"`
+		URL          string `json:"url" doc:"where people reach it; where this is https, a page that was opened by plain http cannot sign in"`
 		Registration string `json:"registration" enum:"open,invite,closed"`
 		Setup        bool   `json:"setup_required" doc:"there is no administrator yet"`
 		PasswordMin  int    `json:"password_min" doc:"characters"`
@@ -51,7 +52,7 @@ func (s *Service) getServer(ctx context.Context, _ *struct{}) (*serverOutput, er
 	}
 	out := &serverOutput{}
 	b := &out.Body
-	b.Name, b.Version, b.Setup, b.PasswordMin = s.Name, s.Version, !has, s.PasswordMin
+	b.Name, b.Version, b.URL, b.Setup, b.PasswordMin = s.Name, s.Version, s.URL, !has, s.PasswordMin
 	b.Registration, b.Mail, b.Passkeys = s.rules.Load().Registration, s.Mail != nil, s.Passkeys != nil
 	for _, p := range s.Providers {
 		b.Providers = append(b.Providers, providerView{p.ID, p.Label})

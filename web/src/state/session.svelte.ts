@@ -1,6 +1,8 @@
 // Who is here: a visitor, or somebody who is signed in.
 
 import { Api, Refusal, type Signed } from '../net/api';
+import { withProof } from '../net/proof';
+import { rightAddress } from '../platform/address';
 import { solveCaptcha, type Challenge } from '../platform/captcha';
 import { showPasskey, type Ceremony } from '../platform/passkey';
 import { storage } from '../platform/storage.svelte';
@@ -17,6 +19,7 @@ const again = 3_000;
 
 interface ServerInfo {
   name: string;
+  url: string;
   registration: Server['registration'];
   setup_required: boolean;
   mail: boolean;
@@ -36,6 +39,7 @@ export class Visit implements Session {
   readonly #words: (err: unknown) => string;
   #stage: Session['stage'] = $state('starting');
   #server: Server = $state.raw({ name: '', registration: 'open', setup: false, mail: false, passkeys: false, providers: [] });
+  #elsewhere: string | undefined = $state();
   #ended = $state(false);
   #me = ''; // who is signed in
   #app: SignedIn | undefined = $state.raw();
@@ -57,6 +61,9 @@ export class Visit implements Session {
   }
   get server() {
     return this.#server;
+  }
+  get elsewhere() {
+    return this.#elsewhere;
   }
   get ended() {
     return this.#ended;
@@ -92,6 +99,7 @@ export class Visit implements Session {
 
   async #ask(): Promise<void> {
     const s = await this.#api.open<ServerInfo>('GET', '/server');
+    this.#elsewhere = rightAddress(s.url);
     this.#server = { name: s.name, registration: s.registration, setup: s.setup_required, mail: s.mail, passkeys: s.passkeys, providers: s.providers ?? [] };
   }
 
@@ -211,16 +219,15 @@ export class Visit implements Session {
     return this.#api.open('POST', linkPaths[link], { token });
   }
 
-  /** Sends a form; if the server asks for a proof of work, once more with one. */
-  async #paid(action: string, path: string, form: object): Promise<Signed<Me>> {
-    try {
-      return await this.#api.open('POST', path, form);
-    } catch (err) {
-      if (!(err instanceof Refusal) || err.code !== 'captcha_required') throw err;
-      const asked = await this.#api.open<{ kind: string; challenge?: Challenge }>('GET', `/auth/captcha?action=${action}`);
-      if (!asked.challenge) throw err;
-      return this.#api.open('POST', path, { ...form, captcha: await solveCaptcha(asked.challenge) });
-    }
+  /** Sends a form, with a proof of work if the server asks for one. */
+  #paid(action: string, path: string, form: object): Promise<Signed<Me>> {
+    return withProof(
+      (captcha) => this.#api.open('POST', path, captcha === undefined ? form : { ...form, captcha }),
+      async () => {
+        const asked = await this.#api.open<{ challenge?: Challenge }>('GET', `/auth/captcha?action=${action}`);
+        return asked.challenge && solveCaptcha(asked.challenge);
+      },
+    );
   }
 
   invitation(code: string): Promise<Invitation> {

@@ -311,6 +311,8 @@ export type MailLink = 'verify' | 'unlock' | 'confirm-email' | 'undo-email';
 export interface Session {
   readonly stage: 'starting' | 'unreachable' | 'out' | 'limited' | 'in';
   readonly server: Server;
+  /** the address where this page works, if it cannot where it was opened */
+  readonly elsewhere: string | undefined;
   /** the session was ended from elsewhere */
   readonly ended: boolean;
   /** set while stage is in */
