@@ -77,6 +77,7 @@ export class SignedIn implements port.App {
   close(): void {
     this.link.close();
     this.rooms.close();
+    this.people.close();
     this.#outbox.close();
     this.notifications.count(0, 0);
   }

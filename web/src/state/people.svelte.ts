@@ -8,15 +8,24 @@ type Presence = port.Seen & { user: string };
 
 const most = 500; // people whose presence the server follows for one connection
 
+const longestWait = 86_400_000; // milliseconds; timers of more than 24 days fire at once
+
+/** The account with a status that still holds: what has ended is nobody's to see, oneself included. */
+function withoutEnded(me: Me, now: number): Me {
+  const { mode, expires } = me.status;
+  return expires && Date.parse(expires) <= now ? { ...me, status: { ...(mode && { mode }) } } : me;
+}
+
 export class People implements port.People {
   readonly #request: <T>(type: string, data: unknown) => Promise<T>;
   #me: Me = $state.raw() as Me;
   #presences = new SvelteMap<string, port.Seen>();
   #watched: string[] = [];
   #renames = $state(0);
+  #ending: ReturnType<typeof setTimeout> | undefined;
 
   constructor(me: Me, request: <T>(type: string, data: unknown) => Promise<T>) {
-    this.#me = me;
+    this.me = me;
     this.#request = request;
   }
 
@@ -27,7 +36,13 @@ export class People implements port.People {
     return this.#me;
   }
   set me(me: Me) {
-    this.#me = me;
+    this.#me = withoutEnded(me, Date.now());
+    clearTimeout(this.#ending);
+    const ends = this.#me.status.expires;
+    if (ends) this.#ending = setTimeout(() => (this.me = this.#me), Math.min(Date.parse(ends) - Date.now(), longestWait));
+  }
+  close(): void {
+    clearTimeout(this.#ending);
   }
 
   presence(user: string): port.Seen | undefined {
@@ -53,7 +68,7 @@ export class People implements port.People {
   /** Somebody has changed what they are called. */
   renamed(u: Profile | Me): void {
     this.#renames++;
-    if (u.id === this.#me.id && 'status' in u) this.#me = u;
+    if (u.id === this.#me.id && 'status' in u) this.me = u;
   }
 
   #ask(): void {
