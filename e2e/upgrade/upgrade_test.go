@@ -213,7 +213,25 @@ func previous(t *testing.T) (bin, source string) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", commit, err, out)
 	}
-	return bin, source
+	return withKnown(t, bin, source), source
+}
+
+// withKnown starts bin without the settings of these tests that it does not know: it
+// would call them mistakes.
+func withKnown(t *testing.T, bin, source string) string {
+	t.Helper()
+	options, err := os.ReadFile(filepath.Join(source, "internal/config/options.go"))
+	must(t, err)
+	script := "#!/bin/sh\n"
+	for _, setting := range node.Quiet {
+		name, _, _ := strings.Cut(setting, "=")
+		if !bytes.Contains(options, []byte(strconv.Quote(name))) {
+			script += "unset " + name + "\n"
+		}
+	}
+	path := bin + ".sh"
+	must(t, os.WriteFile(path, []byte(script+"exec '"+bin+"' \"$@\"\n"), 0o700))
+	return path
 }
 
 var oldest = regexp.MustCompile(`\A-- oldest: (\d+)\n`)
