@@ -10,8 +10,8 @@ import (
 )
 
 // acknowledged waits until the other side's system has acknowledged everything
-// that was written to conn.
-func acknowledged(ctx context.Context, conn net.Conn) error {
+// that was written to conn. One that has ended acknowledges nothing any more.
+func acknowledged(ctx context.Context, conn net.Conn, broken *brokenness) error {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
 		return nil
@@ -33,6 +33,8 @@ func acknowledged(ctx context.Context, conn net.Conn) error {
 			return errno
 		case queued == 0:
 			return nil
+		case !broken.when().IsZero():
+			return errClosed
 		}
 		if !pause(ctx, wait) {
 			return errors.New("it does not acknowledge what it was sent")

@@ -32,7 +32,7 @@ const (
 // is no other place where records could be lost. Of several nodes one serves each
 // sink.
 func (s *Service) deliver(ctx context.Context, sink Sink) {
-	defer sink.Close()
+	defer func() { _ = sink.Close() }()
 	d, c := s.sinkFeed(sink)
 	feed.Run(ctx, d, c, &s.news)
 }
@@ -42,7 +42,7 @@ func (s *Service) deliver(ctx context.Context, sink Sink) {
 func (s *Service) finish(ctx context.Context, sink Sink) {
 	ctx, cancel := context.WithTimeout(ctx, sinkFinish)
 	defer cancel()
-	defer sink.Close()
+	defer func() { _ = sink.Close() }()
 	d, c := s.sinkFeed(sink)
 	feed.Drain(ctx, d, c)
 }

@@ -118,6 +118,8 @@ func (s *Syslog) connect(ctx context.Context) error {
 	return nil
 }
 
+var errClosed = errors.New("it closed the connection")
+
 // watch waits for the end of conn: a syslog server says nothing else.
 func (b *brokenness) watch(conn net.Conn) {
 	var buf [512]byte
@@ -153,10 +155,10 @@ func (s *Syslog) write(ctx context.Context, records []domain.AuditRecord) error 
 		_, err = s.conn.Write(b.Bytes())
 	}
 	if err == nil {
-		err = acknowledged(ctx, s.raw)
+		err = acknowledged(ctx, s.raw, s.broken)
 	}
 	if err == nil && !s.broken.when().IsZero() {
-		err = errors.New("it closed the connection")
+		err = errClosed
 	}
 	if err != nil {
 		return errors.Join(err, s.Close())

@@ -132,6 +132,40 @@ func TestSyslogRefusesAStranger(t *testing.T) {
 	}
 }
 
+// TestSyslogKnowsABrokenConnection: what a receiver has not acknowledged when its
+// connection breaks is sent again soon: nothing will be acknowledged on that one.
+func TestSyslogKnowsABrokenConnection(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewAuthority(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		tcp := conn.(*net.TCPConn)
+		_ = tcp.SetReadBuffer(1) // it takes very little
+		_ = tls.Server(tcp, ca.Server(time.Hour, "localhost")).Handshake()
+		time.Sleep(200 * time.Millisecond) // more is on its way then
+		_ = tcp.SetLinger(0)
+		_ = tcp.Close() // with a reset
+	}()
+	records := make([]domain.AuditRecord, 300)
+	for i := range records {
+		records[i] = domain.AuditRecord{Seq: int64(i), Body: []byte(`{"seq":1}`)}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	if err := syslogTo(t, ca, "localhost:"+port).Send(ctx, records); err == nil || ctx.Err() != nil {
+		t.Errorf("sent over a broken connection: %v; %v", err, ctx.Err())
+	}
+}
+
 // An rsyslog is Debian's, in a process of its own.
 type rsyslog struct {
 	t    *testing.T
