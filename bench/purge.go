@@ -55,7 +55,7 @@ func resume(ctx context.Context, path string) (*bench, int) {
 	if err != nil || len(found) != rooms {
 		log.Fatalf("%s is not a store of this program: %d rooms, %v", path, len(found), err)
 	}
-	rng := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano()))) //nolint:gosec // no secret
+	rng := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano()))) // no secret
 	b := &bench{db: db, rng: rng, words: rand.NewZipf(rng, 1.1, 4, 20000)}
 	n := 0
 	for _, r := range found {

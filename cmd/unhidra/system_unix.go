@@ -13,14 +13,14 @@ func freeBytes(dir string) (uint64, error) {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return 0, err
 	}
-	return uint64(s.Bavail) * uint64(s.Bsize), nil //nolint:unconvert // the types differ between systems
+	return uint64(s.Bavail) * uint64(s.Bsize), nil // the types differ between systems
 }
 
 // openFiles returns how many files this process may have open.
 func openFiles() (uint64, error) {
 	var l syscall.Rlimit
 	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l)
-	return uint64(l.Cur), err //nolint:unconvert // the types differ between systems
+	return uint64(l.Cur), err // the types differ between systems
 }
 
 // owner returns whose a file is.

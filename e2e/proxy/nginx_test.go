@@ -132,7 +132,7 @@ func (n *nginx) start() {
 	if out, err := n.run("-t"); err != nil {
 		n.t.Fatalf("nginx -t: %v\n%s", err, out)
 	}
-	n.cmd = exec.Command("nginx", "-p", n.dir, "-c", n.path("nginx.conf"), "-e", n.path("error.log")) //nolint:noctx // it is stopped in order below
+	n.cmd = exec.Command("nginx", "-p", n.dir, "-c", n.path("nginx.conf"), "-e", n.path("error.log")) // it is stopped in order below
 	if err := n.cmd.Start(); err != nil {
 		n.t.Fatal(err)
 	}

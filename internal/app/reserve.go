@@ -46,7 +46,7 @@ func newReserve(c config.Config, log *slog.Logger) *reserve {
 	dir := filepath.Dir(c.Database())
 	return &reserve{path: c.Database() + ".reserve", size: min(reserveMost, keep), room: keep, log: log, free: func() (int64, bool) {
 		d, ok := obs.DiskOf(dir)
-		return int64(d.Free), ok //nolint:gosec // no disk has so much
+		return int64(d.Free), ok // no disk has so much
 	}}
 }
 

@@ -94,7 +94,7 @@ func TestTheKeyIsForItsOwnerAlone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	key := filepath.Join(dir, "server.key")
-	if err := os.WriteFile(key, []byte(strings.Repeat("k", 48)), 0o644); err != nil { //nolint:gosec // as somebody may have copied it
+	if err := os.WriteFile(key, []byte(strings.Repeat("k", 48)), 0o644); err != nil { // as somebody may have copied it
 		t.Fatal(err)
 	}
 	var log bytes.Buffer

@@ -18,7 +18,7 @@ const fullRetry = 30 * time.Second // somebody has to make room first
 // full says whether the disk of a SQLite file has room for more, so that it is not
 // found out in the middle of a commit. PostgreSQL's disk is elsewhere.
 func (s *server) full() func() error {
-	reserve := uint64(s.Config.DiskReserve) << 20 //nolint:gosec // not negative
+	reserve := uint64(s.Config.DiskReserve) << 20 // not negative
 	if reserve == 0 || s.Config.DatabaseURL != "" {
 		return nil
 	}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"testing"
@@ -79,7 +80,7 @@ func TestRevocationsOfATimeApart(t *testing.T) {
 			t.Errorf("once the store is back: %v", err)
 		}
 		cancel()
-		if err := <-done; err != context.Canceled {
+		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Errorf("ended with %v", err)
 		}
 	})

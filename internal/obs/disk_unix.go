@@ -15,8 +15,8 @@ func DiskOf(dir string) (d Disk, ok bool) {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return d, false
 	}
-	size := uint64(s.Bsize)                                                  //nolint:unconvert // the types differ between systems
-	return Disk{Free: uint64(s.Bavail) * size, Total: s.Blocks * size}, true //nolint:unconvert // as above
+	size := uint64(s.Bsize)                                                  // the types differ between systems
+	return Disk{Free: uint64(s.Bavail) * size, Total: s.Blocks * size}, true // as above
 }
 
 // WatchDisk registers how much room is on the disk of dir.

@@ -83,7 +83,7 @@ func allocated(fn func()) int64 {
 	runtime.ReadMemStats(&before)
 	fn()
 	runtime.ReadMemStats(&after)
-	return int64(after.TotalAlloc - before.TotalAlloc) //nolint:gosec // it grows
+	return int64(after.TotalAlloc - before.TotalAlloc) // it grows
 }
 
 // TestBombsAreRefusedUnread: a small file that claims many pixels costs nothing but a
@@ -200,7 +200,7 @@ func jpegHead(frame byte, width, height uint16, sampling ...byte) []byte {
 }
 
 func webpOf(kind string, chunk []byte) []byte {
-	size := func(n int) []byte { return binary.LittleEndian.AppendUint32(nil, uint32(n)) } //nolint:gosec // of a test
+	size := func(n int) []byte { return binary.LittleEndian.AppendUint32(nil, uint32(n)) } // of a test
 	b := slices.Concat([]byte("RIFF"), size(12+len(chunk)), []byte("WEBP"), []byte(kind), size(len(chunk)), chunk)
 	return append(b, make([]byte, len(chunk)&1)...)
 }

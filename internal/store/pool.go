@@ -253,7 +253,7 @@ func (c *awayConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, 
 type awayRows struct {
 	*stdlib.Rows
 	conn   *awayConn
-	ctx    context.Context //nolint:containedctx // that of the query, as the driver keeps it
+	ctx    context.Context // that of the query, as the driver keeps it
 	cancel context.CancelFunc
 }
 

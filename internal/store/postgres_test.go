@@ -149,10 +149,10 @@ func bouncer(t *testing.T, bin, mode string, pg *pgtest.Own) string {
 	ini := filepath.Join(dir, "pgbouncer.ini")
 	text := fmt.Sprintf("[databases]\npostgres = user=unhidra dbname=postgres host=%s port=%s\n[pgbouncer]\n"+
 		"listen_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\nauth_type = any\npool_mode = %s\n", host, backend, port, mode)
-	if err := os.WriteFile(ini, []byte(text), 0o644); err != nil { //nolint:gosec // somebody else reads it
+	if err := os.WriteFile(ini, []byte(text), 0o644); err != nil { // somebody else reads it
 		t.Fatal(err)
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // as above
+	if err := os.Chmod(dir, 0o755); err != nil { // as above
 		t.Fatal(err)
 	}
 	args := []string{ini}

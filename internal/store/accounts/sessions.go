@@ -302,7 +302,7 @@ func (repo *Sessions) EpochsAbove(ctx context.Context, known map[string]int64) (
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	risen := make(map[string]int64)
 	for rows.Next() {
 		var user string
