@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { composer, launch, line, shot, signUp, visitor } from './people.mjs';
+import { composer, launch, line, password, shot, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -203,6 +203,29 @@ story('a pasted picture is told to be impossible, and a text is copied without a
   await ann.keyboard.press('Control+V');
   assert.equal(await composer(ann).inputValue(), 'see you at ten');
   await composer(ann).fill('');
+});
+
+story('a tap and a long press offer on a phone what a pointer does', async () => {
+  const phone = await visitor(browser, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  await phone.goto(server.url);
+  await phone.getByLabel('Username or e-mail').fill('bob');
+  await phone.getByRole('textbox', { name: 'Passphrase' }).fill(password);
+  await phone.getByRole('button', { name: 'Sign in', exact: true }).tap();
+  await phone.getByRole('link', { name: /Workshop/ }).tap();
+  const message = phone.getByRole('article').filter({ hasText: 'I will be there' }).first();
+  await message.tap();
+  await message.getByRole('button', { name: 'Reply', exact: true }).waitFor();
+
+  const answered = phone.getByRole('article').filter({ hasText: 'see you at ten' }).first();
+  const { x, y } = await answered.getByText('see you at ten').boundingBox();
+  const finger = await phone.context().newCDPSession(phone);
+  await finger.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: [{ x: x + 20, y: y + 8 }] });
+  await answered.getByRole('button', { name: 'More actions' }).waitFor(); // it has been held for long
+  await finger.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+  await phone.getByRole('menuitem', { name: 'Copy text' }).waitFor();
+  await shot(phone, 'phone-actions');
+  assert.equal(phone.broken, undefined);
+  await phone.context().close();
 });
 
 /** The numbered messages that a page shows, in their order. */
