@@ -68,6 +68,7 @@ func TestBodiesThatNobodyReadEndTheConnection(t *testing.T) {
 		status       int
 	}{
 		{"GET", "/", 200}, {"GET", "/ws", 426}, {"GET", "/api/v1/me", 401}, {"GET", "/api/v1/server", 200}, {"POST", "/api/v1/nothing", 404}, {"PUT", "/health", 405},
+		{"OPTIONS", "*", 404},
 	} {
 		c := unfinished(t, s.Public, 1, r.method, r.path)[0]
 		closes(t, c, r.method+" "+r.path, r.status)

@@ -59,7 +59,8 @@ func (s *server) serve(name string, l net.Listener, secure *tls.Config, h http.H
 	log, grace := s.Log, s.Config.ShutdownTimeout
 	srv := &http.Server{
 		Handler: h, TLSConfig: secure, ReadHeaderTimeout: headerTime, WriteTimeout: writeTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(log.With("listener", name).Handler(), slog.LevelDebug),
+		DisableGeneralOptionsHandler: true, // it would wait for the body of an OPTIONS * for good
+		ErrorLog:                     slog.NewLogLogger(log.With("listener", name).Handler(), slog.LevelDebug),
 	}
 	var u unused
 	most := newCrowd(connsFactor*s.Config.ConnsPerAddr, s.Config.TrustedProxies)
