@@ -55,9 +55,13 @@ func check(data []byte) error {
 
 // pngBytes returns how many bytes the decoder allocates for a pixel. A gray picture may
 // turn out to have a transparent shade, which makes it one of four channels. The seven
-// passes of an interlaced one are as large as the whole, once more.
+// passes of an interlaced one are as large as the whole, once more; a file whose head is
+// not the first chunk is counted as interlaced, since the decoder reads it all the same.
 func pngBytes(data []byte, m color.Model) int64 {
-	const interlace = 8 + 8 + 12 // signature, head of the first chunk, its last byte
+	const (
+		kind      = 8 + 4      // signature, length of the first chunk
+		interlace = 8 + 8 + 12 // the last byte of its data
+	)
 	n := int64(4)
 	switch m {
 	case color.Gray16Model, color.RGBA64Model, color.NRGBA64Model:
@@ -66,7 +70,7 @@ func pngBytes(data []byte, m color.Model) int64 {
 	default: // a palette
 		n = 1
 	}
-	if len(data) > interlace && data[interlace] != 0 {
+	if len(data) > interlace && (string(data[kind:kind+4]) != "IHDR" || data[interlace] != 0) {
 		n *= 2
 	}
 	return n

@@ -94,6 +94,7 @@ func TestBombsAreRefusedUnread(t *testing.T) {
 		"png of 16 bits, 8 MP":       pngHead(2896, 2896, 16, 2, 0),
 		"png of 16 bit grays, 8 MP":  pngHead(2896, 2896, 16, 0, 0),
 		"png, interlaced, 8 MP":      pngHead(2896, 2896, 8, 6, 1),
+		"png, interlaced, late head": lateHead(pngHead(2896, 2896, 8, 6, 1)),
 		"png, one long line":         pngHead(1<<30, 1, 8, 6, 0),
 		"jpeg":                       jpegHead(0xc0, 65500, 65500, 0x22, 0x11, 0x11),
 		"jpeg, progressive, 8 MP":    jpegHead(0xc2, 2896, 2896, 0x22, 0x11, 0x11),
@@ -181,6 +182,14 @@ func pngHead(width, height uint32, depth, kind, interlace byte) []byte {
 	b := append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0d"), head...)
 	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(head))
 	return append(b, "\x00\x00\x10\x00IDAT\x78\x9c"...)
+}
+
+// lateHead puts a chunk that decoders skip before the head of a PNG.
+func lateHead(png []byte) []byte {
+	chunk := append([]byte("abCd"), make([]byte, 8)...)
+	b := append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x08"), chunk...)
+	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(chunk))
+	return append(b, png[8:]...)
 }
 
 // jpegHead is a JPEG with components of these sampling factors, which ends where its
