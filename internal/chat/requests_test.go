@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 )
 
@@ -61,6 +62,9 @@ func TestStrangersAskBeforeSomebodyIsInTheirRoom(t *testing.T) {
 		}
 		if st, code := ask(t, ann, "POST", "/requests/"+den.ID+"/accept", nil, nil); st != 404 || code != "no_request" {
 			t.Errorf("after no: %d %s", st, code)
+		}
+		if st, code := ask(t, ann, "POST", "/requests/"+domain.NewID(domain.RoomPrefix)+"/accept", nil, nil); st != 404 || code != "no_request" {
+			t.Errorf("a room that does not exist: %d %s", st, code)
 		}
 		if st, code := ask(t, eve, "POST", "/rooms/"+den.ID+"/members", obj{"user": "ann"}, nil); st != 409 || code != "already_asked" {
 			t.Errorf("asking after no: %d %s", st, code)

@@ -138,6 +138,9 @@ func (repo *Repository) AcceptRequest(ctx context.Context, user, room string, no
 	now = store.Trim(now)
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r, err := ByID(ctx, t, room, t.ForUpdate())
+		if domain.CodeOf(err) == "no_room" {
+			return noRequest() // whether there is such a room is nothing for those who were not asked
+		}
 		if err != nil {
 			return err
 		}
@@ -171,9 +174,13 @@ func waits(ctx context.Context, t *store.Tx, user, room string) error {
 	var state string
 	err := t.QueryRowContext(ctx, `SELECT state FROM room_requests WHERE room_id = $1 AND user_id = $2`, room, user).Scan(&state)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && state != "" {
-		err = domain.NotFound.Errorf("no_request", "there is no such request; you may have answered it elsewhere")
+		err = noRequest()
 	}
 	return err
+}
+
+func noRequest() error {
+	return domain.NotFound.Errorf("no_request", "there is no such request; you may have answered it elsewhere")
 }
 
 // DeclineRequest answers no. With block, who asked asks in vain from then on.
