@@ -238,6 +238,10 @@ chapter('the log is followed, filtered, downloaded and checked', async () => {
   await stranger.context().close();
   await page.getByRole('list', { name: 'Audit log' }).getByRole('listitem').filter({ hasText: 'Signed in' }).filter({ hasText: 'Failed' }).first().waitFor();
   await accessibleEverywhere(page, 'admin-audit');
+  const filter = page.getByRole('search', { name: 'Filters' }).locator('select, input');
+  const tops = await filter.evaluateAll((all) => all.map((f) => f.getBoundingClientRect()).map((r) => `${r.top}+${r.height}`));
+  assert.equal(tops.length, 5);
+  assert.equal(new Set(tops).size, 1, `the filter is one line: ${tops.join(' ')}`);
 
   await page.getByLabel('Outcome').selectOption('failure');
   await page.waitForURL(/outcome=failure/);
@@ -330,7 +334,7 @@ chapter('a device gets a key, another one, and none any more', async () => {
   await page.getByLabel('Device name').last().fill('Oven');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByRole('button', { name: 'Actions for Oven' }).click();
-  await page.getByRole('menuitem', { name: 'Revoke' }).click();
+  await page.getByRole('menuitem', { name: 'Revoke', exact: true }).click();
   await dialog().getByRole('button', { name: 'Revoke' }).click();
   await row('Oven').getByText('revoked').waitFor();
   assert.ok(!(await opens(second)), 'a revoked device is refused');

@@ -19,6 +19,12 @@ export async function visitor(browser, options = {}) {
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
   page.on('pageerror', (err) => (page.broken = err));
+  // A dialog that has closed goes one place back, which would abort the way elsewhere.
+  const goto = page.goto.bind(page);
+  page.goto = async (...to) => {
+    await page.waitForFunction(() => !history.state?.covers || document.querySelector('dialog[open]'));
+    return goto(...to);
+  };
   return page;
 }
 

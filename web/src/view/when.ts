@@ -17,6 +17,8 @@ const clock: Style = { timeStyle: 'short' };
 const full: Style = { dateStyle: 'full', timeStyle: 'medium' };
 const short: Style = { dateStyle: 'medium' };
 const both: Style = { dateStyle: 'medium', timeStyle: 'short' };
+const second: Style = { timeStyle: 'medium' };
+const daySecond: Style = { dateStyle: 'short', timeStyle: 'medium' };
 const weekday: Style = { weekday: 'long', day: 'numeric', month: 'long' };
 const withYear: Style = { day: 'numeric', month: 'long', year: 'numeric' };
 
@@ -29,10 +31,14 @@ function write(style: Style, at: Moment): string {
   madeFor = language.locale;
   let format = made.get(style);
   if (!format) {
-    const hours: Style = style.timeStyle && hoursFor(madeFor, language.preferred) === '24' ? { hourCycle: 'h23' } : {};
-    made.set(style, (format = new Intl.DateTimeFormat(madeFor, { ...style, ...hours })));
+    made.set(style, (format = formatOf(style)));
   }
   return format.format(new Date(at));
+}
+
+function formatOf(style: Style): Intl.DateTimeFormat {
+  const hours: Style = style.timeStyle && hoursFor(language.locale, language.preferred) === '24' ? { hourCycle: 'h23' } : {};
+  return new Intl.DateTimeFormat(language.locale, { ...style, ...hours });
 }
 
 type Moment = string | number | Date;
@@ -41,6 +47,10 @@ export const timeOf = (at: Moment): string => write(clock, at);
 export const exactly = (at: Moment): string => write(full, at);
 export const dateOf = (at: Moment): string => write(short, at);
 export const dateTimeOf = (at: Moment): string => write(both, at);
+/** to the second, with the day where that is not today */
+export const secondOf = (at: Moment): string => write(daysAgo(at) === 0 ? second : daySecond, at);
+/** what the clock shows in a time zone now; an unknown zone is a RangeError */
+export const nowIn = (timeZone: string): string => formatOf({ ...clock, timeZone }).format();
 
 /** A key that is the same for two moments of one local day. */
 export function dayKey(at: Moment): string {
