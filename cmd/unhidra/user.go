@@ -31,6 +31,9 @@ used while the server runs, which notices within seconds.
   user reset-password <name>    give someone another password; ends all their sessions
   user reset-factors <name>     take someone's second factors away, for who lost them;
                                 ends all their sessions
+  user end-sessions <name>      sign someone out everywhere; with --all in place of the
+                                name everybody, which also ends links in mails: do so
+                                after pg_restore, which brings ended sessions back
   user import <file>            make accounts of another system's; - reads them from
                                 the standard input
 
@@ -48,6 +51,7 @@ one is made and printed.
 // anywhere.
 type userFlags struct {
 	admin, generate    bool
+	all                bool
 	displayName, email string
 }
 
@@ -60,6 +64,7 @@ func manageUsers(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("user", userText)
 	fs.BoolVar(&f.admin, "admin", false, "create: the account administers the server")
 	fs.BoolVar(&f.generate, "generate", false, "create, reset-password: make a password and print it")
+	fs.BoolVar(&f.all, "all", false, "end-sessions: everybody's")
 	fs.StringVar(&f.displayName, "display-name", "", "create: name as people see it")
 	fs.StringVar(&f.email, "email", "", "create: e-mail address")
 	flags := config.NewFlags(fs, storeFlags("password-min")...)
@@ -67,7 +72,7 @@ func manageUsers(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := knownAction(words); err != nil {
+	if err := knownAction(words, f.all); err != nil {
 		return err
 	}
 	c, err := e.load(flags)
@@ -83,12 +88,16 @@ func manageUsers(ctx context.Context, e *env, args []string) error {
 }
 
 // knownAction checks the words before anything is opened for them.
-func knownAction(words []string) error {
+func knownAction(words []string, everybody bool) error {
 	name := []string{"<name>"}
+	ends := action{name: "end-sessions", names: name}
+	if everybody {
+		ends.names = nil
+	}
 	actions := []action{
 		{name: "create", names: name}, {name: "list"}, {name: "set-role", names: []string{"<name>", "<role>"}},
 		{name: "disable", names: name}, {name: "enable", names: name}, {name: "reset-password", names: name},
-		{name: "reset-factors", names: name}, {name: "import", names: []string{"<file>"}},
+		{name: "reset-factors", names: name}, ends, {name: "import", names: []string{"<file>"}},
 	}
 	if err := checkAction("user", actions, words); err != nil {
 		return err
@@ -124,6 +133,11 @@ func (e *env) userAction(ctx context.Context, o *auth.Operator, f userFlags, wor
 		u, err = o.ResetPassword(ctx, words[1], password)
 	case "reset-factors":
 		u, err = o.ResetFactors(ctx, words[1])
+	case "end-sessions":
+		if f.all {
+			return e.endEverySession(ctx, o)
+		}
+		u, err = o.EndSessions(ctx, words[1])
 	case "set-role":
 		u, err = o.SetRole(ctx, words[1], domain.SystemRole(words[2]))
 	case "disable", "enable":
@@ -133,6 +147,14 @@ func (e *env) userAction(ctx context.Context, o *auth.Operator, f userFlags, wor
 		return err
 	}
 	_, err = fmt.Fprintf(e.stdout, "%s: %s, %s\n", u.Username, u.Role, state(u))
+	return err
+}
+
+func (e *env) endEverySession(ctx context.Context, o *auth.Operator) error {
+	ended, err := o.EndAllSessions(ctx)
+	if err == nil {
+		_, err = fmt.Fprintf(e.stdout, "Everybody signs in again: %d sessions, and links in mails, have ended.\n", ended)
+	}
 	return err
 }
 

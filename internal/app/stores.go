@@ -46,7 +46,7 @@ func authStore(db *all.Store) auth.Store {
 
 // OperatorStore is what the commands that manage accounts work on.
 func OperatorStore(db *all.Store) auth.OperatorStore {
-	return auth.OperatorStore{OperatorUsers: db.Accounts, OperatorFactors: db.Factors}
+	return auth.OperatorStore{OperatorUsers: db.Accounts, OperatorFactors: db.Factors, OperatorSessions: db.Sessions}
 }
 
 func chatStore(db *all.Store) chat.Store {

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -14,6 +15,13 @@ import (
 type OperatorStore struct {
 	OperatorUsers
 	OperatorFactors
+	OperatorSessions
+}
+
+// OperatorSessions is what an operator's commands need of sessions.
+type OperatorSessions interface {
+	EndSessions(ctx context.Context, user, reason string, now time.Time) (domain.User, error)
+	EndAllSessions(ctx context.Context, reason string, now time.Time) (ended int64, err error)
 }
 
 // OperatorFactors is what an operator's commands need of second factors.
@@ -125,14 +133,33 @@ func (o *Operator) ResetFactors(ctx context.Context, username string) (domain.Us
 	})
 }
 
+const endedByOperator = "ended_by_operator"
+
+// EndSessions signs someone out everywhere.
+func (o *Operator) EndSessions(ctx context.Context, username string) (domain.User, error) {
+	return o.change(ctx, username, domain.AuditSessionRevoke, func(u domain.User) (domain.User, error) {
+		return o.Store.EndSessions(ctx, u.ID, endedByOperator, time.Now())
+	})
+}
+
+// EndAllSessions signs everybody out everywhere, and ends tokens of scripts, links in mails
+// and what browsers are remembered by. It returns how many sessions were alive.
+func (o *Operator) EndAllSessions(ctx context.Context) (ended int64, err error) {
+	if ended, err = o.Store.EndAllSessions(ctx, endedByOperator, time.Now()); err == nil {
+		o.record(ctx, domain.AuditSessionRevoke, domain.User{}, "sessions", fmt.Sprint(ended))
+	}
+	return ended, err
+}
+
 // record tells the logs what the operator has done to u.
 func (o *Operator) record(ctx context.Context, what domain.AuditType, u domain.User, name, value string) {
 	o.Log.Info(string(what), "user", u.ID, name, value)
 	if o.Audit != nil {
-		o.Audit.Record(ctx, domain.AuditEvent{
-			Type: what, Actor: domain.AuditActor{Kind: domain.ActorOperator}, Target: domain.AuditTarget{Kind: string(domain.KindUser), ID: u.ID},
-			Details: map[string]string{name: value},
-		})
+		e := domain.AuditEvent{Type: what, Actor: domain.AuditActor{Kind: domain.ActorOperator}, Details: map[string]string{name: value}}
+		if u.ID != "" { // else it was done to everybody
+			e.Target = domain.AuditTarget{Kind: string(domain.KindUser), ID: u.ID}
+		}
+		o.Audit.Record(ctx, e)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 func TestOperator(t *testing.T) {
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx := t.Context()
-		o := &auth.Operator{Store: auth.OperatorStore{OperatorUsers: db.Accounts, OperatorFactors: db.Factors}, Log: slog.New(slog.DiscardHandler), PasswordMin: 15}
+		o := &auth.Operator{Store: auth.OperatorStore{OperatorUsers: db.Accounts, OperatorFactors: db.Factors, OperatorSessions: db.Sessions}, Log: slog.New(slog.DiscardHandler), PasswordMin: 15}
 		if _, err := o.Create(ctx, auth.Registration{Username: "ann", Password: "short"}, domain.SystemUser); domain.KindOf(err) != domain.Invalid {
 			t.Errorf("a short password: %v", err)
 		}
@@ -48,6 +48,13 @@ func TestOperator(t *testing.T) {
 			"role":     func() (domain.User, error) { return o.SetRole(ctx, "ann", domain.SystemUser) },
 			"password": func() (domain.User, error) { return o.ResetPassword(ctx, "ann", "nine loud badgers swim") },
 			"disabled": func() (domain.User, error) { return o.SetDisabled(ctx, "ann", true) },
+			"sessions": func() (domain.User, error) { return o.EndSessions(ctx, "ann") },
+			"everybody's": func() (domain.User, error) {
+				if _, err := o.EndAllSessions(ctx); err != nil {
+					return domain.User{}, err
+				}
+				return db.Accounts.UserByUsername(ctx, "ann")
+			},
 		} {
 			before, err := db.Accounts.UserByUsername(ctx, "ann")
 			if err != nil {
