@@ -103,6 +103,7 @@ chapter('a mail proves the address', async () => {
 
 chapter('an authenticator app and recovery codes', async () => {
   await page.goto(`${server.url}/settings/security`);
+  await page.getByLabel('E-mail').waitFor(); // there is a mail server
   const app = page.getByRole('listitem').filter({ hasText: 'Authenticator app' });
   await app.getByRole('button', { name: 'Add' }).click();
   await page.getByRole('img', { name: /QR code/ }).waitFor();

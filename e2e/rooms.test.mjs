@@ -118,6 +118,14 @@ story('a second room of one name is told of before', async () => {
   await bob.keyboard.press('Escape');
 });
 
+story('without a mail server nobody is offered another e-mail address', async () => {
+  const { bob } = people;
+  await bob.goto(`${server.url}/settings/security`);
+  await bob.getByRole('button', { name: 'Change passphrase' }).waitFor();
+  assert.equal(await bob.getByLabel('E-mail').count(), 0);
+  await bob.goto(server.url);
+});
+
 story('who signs out is asked about drafts, and leaves none behind', async () => {
   const { bob } = people;
   await bob.getByRole('dialog').waitFor({ state: 'detached' });

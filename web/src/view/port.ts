@@ -357,6 +357,8 @@ export interface Own {
   devices: Devices | undefined;
   /** the server and this browser can have passkeys */
   passkeys: boolean;
+  /** the server can send mails */
+  mail: boolean;
 }
 
 export const provideOwn = (own: Own): Own => setContext(ownKey, own);
