@@ -17,7 +17,7 @@ const module = "github.com/unhidra/unhidra/"
 // themselves, and package app joins them.
 func floors() map[string][]string {
 	ground := []string{"internal/domain", "internal/config", "internal/ratelimit", "internal/obs"}
-	kits := append([]string{"internal/password", "internal/totp", "internal/passkey", "internal/oidc", "internal/bus", "internal/httpx", "internal/wire", "internal/token", "internal/fulltext", "internal/names", "internal/ws", "internal/captcha", "internal/picture", "internal/feed"}, ground...)
+	kits := append([]string{"internal/password", "internal/totp", "internal/passkey", "internal/oidc", "internal/bus", "internal/httpx", "internal/wire", "internal/token", "internal/fulltext", "internal/names", "internal/ws", "internal/captcha", "internal/picture", "internal/feed", "internal/blob"}, ground...)
 	// A part of the store stands on the engine, and on these other parts.
 	part := func(others ...string) []string {
 		may := append([]string{"internal/store"}, ground...)
@@ -38,6 +38,7 @@ func floors() map[string][]string {
 		"internal/ws":       {"internal/domain"},
 		"internal/bus":      ground,
 		"internal/feed":     ground,
+		"internal/blob":     ground,
 		"internal/natsbus":  append([]string{"internal/bus"}, ground...),
 		"internal/certs":    ground,
 		"internal/token":    ground,
@@ -56,6 +57,7 @@ func floors() map[string][]string {
 		"internal/store":           ground,
 		"internal/store/accounts":  part("naming"),
 		"internal/store/audit":     part(),
+		"internal/store/blobs":     part(),
 		"internal/store/mails":     part(),
 		"internal/store/server":    part(),
 		"internal/store/naming":    append(part(), "internal/fulltext", "internal/names"),
@@ -66,7 +68,7 @@ func floors() map[string][]string {
 		"internal/store/rooms":     part("accounts", "devices", "naming", "roomlog"),
 		"internal/store/messages":  part("accounts", "rooms", "roomlog", "search"),
 		"internal/store/departure": part("accounts", "devices", "messages", "rooms", "roomlog"), // where they cross
-		"internal/store/all":       part("accounts", "audit", "departure", "devices", "feedlog", "mails", "messages", "rooms", "roomlog", "search", "server"),
+		"internal/store/all":       part("accounts", "audit", "blobs", "departure", "devices", "feedlog", "mails", "messages", "rooms", "roomlog", "search", "server"),
 
 		"internal/audit":    kits,
 		"internal/admin":    kits,
@@ -78,6 +80,7 @@ func floors() map[string][]string {
 		"internal/presence": kits,
 
 		"internal/passkey/softkey": {}, // for tests alone
+		"internal/blob/blobtest":   {"internal/blob", "internal/domain"},
 		"internal/bus/bustest":     {"internal/bus", "internal/domain"},
 
 		"web":    {},

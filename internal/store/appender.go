@@ -17,7 +17,7 @@ type appender struct {
 // its commit.
 const appenders = 2
 
-// append carries out items, and calls written once only the commit is left to
+// append carries out jobs, and calls written once only the commit is left to
 // wait for. A connection that had been idle and turns out to be dead is replaced:
 // nothing was written by it, and were it so, the second try would find it.
 func (a *appender) append(ctx context.Context, b BatchWriter, items []*Item, written func()) error {

@@ -48,6 +48,14 @@ func IsUnique(err error) bool {
 	return sqliteUnique || postgresUnique
 }
 
+// IsForeign reports whether err says that a row would be missing that another one
+// refers to.
+func IsForeign(err error) bool {
+	_, sqliteForeign := sqliteConflict(err)
+	_, postgresForeign := postgresConflict(err)
+	return sqliteForeign || postgresForeign
+}
+
 // JSONPairs returns a table of the keys and values of the JSON object that is an
 // argument.
 func (db *DB) JSONPairs(arg string) string { return db.dialect.pairs + "(" + arg + ")" }

@@ -9,6 +9,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/accounts"
 	"github.com/unhidra/unhidra/internal/store/audit"
+	"github.com/unhidra/unhidra/internal/store/blobs"
 	"github.com/unhidra/unhidra/internal/store/departure"
 	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/feedlog"
@@ -36,6 +37,7 @@ type Store struct {
 	Mails     *mails.Repository
 	Server    *server.Repository
 	Feed      *feedlog.Repository
+	Blobs     *blobs.Repository
 }
 
 // Open opens a database as store.Open does, and starts what works on it beside
@@ -50,7 +52,7 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Accounts: accounts.New(db), Sessions: accounts.NewSessions(db), Factors: accounts.NewFactors(db), Devices: devices.New(db),
 		Rooms: rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),
-		Feed: feedlog.New(db),
+		Feed: feedlog.New(db), Blobs: blobs.New(db),
 	}
 	if !o.Tool {
 		if err := s.Search.Start(ctx, o.Log); err != nil {

@@ -51,20 +51,20 @@ func (repo *Repository) AppendMessage(ctx context.Context, actor string, d domai
 	return a.event, a.repeat, nil
 }
 
-type membership struct{ room, user string }
+type place struct{ room, user string }
 
 type actorKey struct{ actor, key string }
 
 func roomOf(a *appending) string { return a.draft.Room }
 
-func membershipOf(a *appending) membership { return membership{a.draft.Room, a.actor} }
+func placeOf(a *appending) place { return place{a.draft.Room, a.actor} }
 
 func keyOf(a *appending) actorKey { return actorKey{a.actor, a.draft.Key} }
 
 // known is what the database says about a batch of messages before it is appended.
 type known struct {
-	rooms   map[string]*domain.Room
-	members map[membership]domain.Member
+	rooms  map[string]*domain.Room
+	places map[place]domain.Member
 }
 
 // WriteBatch implements store.BatchWriter on SQLite. Keys are new but for a few: the
@@ -75,7 +75,7 @@ func (repo *Repository) WriteBatch(ctx context.Context, t *store.Tx, items []*st
 	if err != nil {
 		return err
 	}
-	fresh, err := decideAll(ctx, t, as, k, again)
+	fresh, err := placeAll(ctx, t, as, k, again)
 	if err != nil {
 		return err
 	}
@@ -85,9 +85,9 @@ func (repo *Repository) WriteBatch(ctx context.Context, t *store.Tx, items []*st
 	return raiseHeads(ctx, t, fresh)
 }
 
-// decideAll decides on messages, and returns those that are to be written. With keyed
+// placeAll decides on messages, and returns those that are to be written. With keyed
 // it looks for their keys in the log first.
-func decideAll(ctx context.Context, t *store.Tx, as []*appending, known *known, keyed bool) (fresh []*appending, err error) {
+func placeAll(ctx context.Context, t *store.Tx, as []*appending, known *known, keyed bool) (fresh []*appending, err error) {
 	var earlier map[actorKey]roomlog.Position
 	if keyed {
 		if earlier, err = earlierOf(ctx, t, as); err != nil {
@@ -107,7 +107,7 @@ func decideAll(ctx context.Context, t *store.Tx, as []*appending, known *known, 
 			repeated = append(repeated, a)
 			continue
 		}
-		if a.item.Err = decide(ctx, t, a, known.rooms[a.draft.Room], known.members[membershipOf(a)]); a.item.Err != nil {
+		if a.item.Err = placeOne(ctx, t, a, known.rooms[a.draft.Room], known.places[placeOf(a)]); a.item.Err != nil {
 			refused = append(refused, a)
 			continue
 		}
@@ -138,8 +138,8 @@ func recall(ctx context.Context, t *store.Tx, as []*appending) error {
 	return nil
 }
 
-// decide decides on one message, and gives it its number.
-func decide(ctx context.Context, t *store.Tx, a *appending, room *domain.Room, m domain.Member) error {
+// placeOne decides on one message, and gives it its number.
+func placeOne(ctx context.Context, t *store.Tx, a *appending, room *domain.Room, m domain.Member) error {
 	if room == nil {
 		return domain.ErrNoRoom()
 	}
@@ -198,8 +198,8 @@ func roomsOf(ctx context.Context, t *store.Tx, ids []string, to map[string]*doma
 	return err
 }
 
-// membersOf adds the members that there are.
-func membersOf(ctx context.Context, t *store.Tx, ps []membership, to map[membership]domain.Member) error {
+// placesOf adds the places that somebody has.
+func placesOf(ctx context.Context, t *store.Tx, ps []place, to map[place]domain.Member) error {
 	ps = store.Padded(ps)
 	args := make([]any, 0, 2*len(ps))
 	for _, p := range ps {
@@ -213,7 +213,7 @@ func membersOf(ctx context.Context, t *store.Tx, ps []membership, to map[members
 	}
 	members, err := store.Collect(rows, rooms.ScanMember)
 	for _, m := range members {
-		to[membership{m.Room, m.User.ID}] = m
+		to[place{m.Room, m.User.ID}] = m
 	}
 	return err
 }

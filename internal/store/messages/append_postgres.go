@@ -26,7 +26,7 @@ func (repo *Repository) PipelineBatch(ctx context.Context, t *store.Tx, items []
 	if err != nil {
 		return err
 	}
-	fresh, err := decideAll(ctx, t, as, known, again)
+	fresh, err := placeAll(ctx, t, as, known, again)
 	if err != nil {
 		return err
 	}
@@ -34,13 +34,13 @@ func (repo *Repository) PipelineBatch(ctx context.Context, t *store.Tx, items []
 }
 
 // lockAndRead opens a transaction, locks the rooms of messages in the order of their ids, so
-// that two servers never wait for each other in a circle, and reads what the members
+// that two servers never wait for each other in a circle, and reads what the places
 // were once nobody else could change them.
 func lockAndRead(ctx context.Context, t *store.Tx, as []*appending) (*known, error) {
 	ids := distinct(as, roomOf)
 	slices.Sort(ids)
 	var in, who []string
-	for _, p := range distinct(as, membershipOf) {
+	for _, p := range distinct(as, placeOf) {
 		in, who = append(in, p.room), append(who, p.user)
 	}
 	b := &pgx.Batch{}
@@ -48,12 +48,12 @@ func lockAndRead(ctx context.Context, t *store.Tx, as []*appending) (*known, err
 	b.Queue(`SELECT `+rooms.Columns+` FROM rooms r WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE`, ids)
 	b.Queue(`SELECT `+rooms.MemberColumns+` FROM unnest($1::text[], $2::text[]) v (room_id, user_id)
 		JOIN members m ON m.room_id = v.room_id AND m.user_id = v.user_id JOIN users u ON u.id = m.user_id`, in, who)
-	k := &known{rooms: make(map[string]*domain.Room), members: make(map[membership]domain.Member)}
+	k := &known{rooms: make(map[string]*domain.Room), places: make(map[place]domain.Member)}
 	err := t.Pipeline(ctx, b, func() {}, func(results pgx.BatchResults) error {
 		if _, err := results.Exec(); err != nil {
 			return err
 		}
-		return errors.Join(each(results, k.addRoom), each(results, k.addMember))
+		return errors.Join(each(results, k.addRoom), each(results, k.addPlace))
 	})
 	return k, err
 }
@@ -81,9 +81,9 @@ func (k *known) addRoom(rows pgx.Rows) error {
 	return err
 }
 
-func (k *known) addMember(rows pgx.Rows) error {
+func (k *known) addPlace(rows pgx.Rows) error {
 	m, err := rooms.ScanMember(rows)
-	k.members[membership{m.Room, m.User.ID}] = m
+	k.places[place{m.Room, m.User.ID}] = m
 	return err
 }
 

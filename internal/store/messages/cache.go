@@ -3,6 +3,7 @@ package messages
 import (
 	"context"
 	"fmt"
+	"reflect"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
@@ -26,16 +27,16 @@ func cached(ctx context.Context, t *store.Tx, as []*appending) (*known, error) {
 		return nil, err
 	}
 	k, ok := cache.(*known)
-	if !ok || len(k.rooms)+len(k.members) > cacheMost {
-		k = &known{rooms: make(map[string]*domain.Room), members: make(map[membership]domain.Member)}
+	if !ok || len(k.rooms)+len(k.places) > cacheMost {
+		k = &known{rooms: make(map[string]*domain.Room), places: make(map[place]domain.Member)}
 	}
 	if missing := without(distinct(as, roomOf), k.rooms); len(missing) > 0 {
 		if err := roomsOf(ctx, t, missing, k.rooms); err != nil {
 			return nil, err
 		}
 	}
-	if missing := without(distinct(as, membershipOf), k.members); len(missing) > 0 {
-		if err := membersOf(ctx, t, missing, k.members); err != nil {
+	if missing := without(distinct(as, placeOf), k.places); len(missing) > 0 {
+		if err := placesOf(ctx, t, missing, k.places); err != nil {
 			return nil, err
 		}
 	}
@@ -46,26 +47,19 @@ func cached(ctx context.Context, t *store.Tx, as []*appending) (*known, error) {
 // Verify implements store.Cache: it reads again what is kept, and fails if anything
 // differs.
 func (k *known) Verify(ctx context.Context, t *store.Tx) error {
-	now := &known{rooms: make(map[string]*domain.Room), members: make(map[membership]domain.Member)}
+	now := &known{rooms: make(map[string]*domain.Room), places: make(map[place]domain.Member)}
 	for id := range k.rooms {
 		if err := roomsOf(ctx, t, []string{id}, now.rooms); err != nil {
 			return err
 		}
 	}
-	for p := range k.members {
-		if err := membersOf(ctx, t, []membership{p}, now.members); err != nil {
+	for p := range k.places {
+		if err := placesOf(ctx, t, []place{p}, now.places); err != nil {
 			return err
 		}
 	}
-	for id, r := range k.rooms {
-		if is := now.rooms[id]; is == nil || *is != *r {
-			return fmt.Errorf("a write changed room %s without Tx.Invalidate: cached %+v, in the table %+v", id, *r, is)
-		}
-	}
-	for p, m := range k.members {
-		if is := now.members[p]; is != m {
-			return fmt.Errorf("a write changed a member of room %s without Tx.Invalidate: cached %+v, in the tables %+v", p.room, m, is)
-		}
+	if !reflect.DeepEqual(k, now) {
+		return fmt.Errorf("a write changed rooms, members or users without Tx.Invalidate: cached %v, in the tables %v", k, now)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // messageFor reads a message inside a write, with its room locked, and the
-// membership of the one who wants to change it.
+// place of the one who wants to change it.
 func messageFor(ctx context.Context, t *store.Tx, actor, room string, seq int64, now time.Time) (domain.Room, domain.Member, *domain.Message, error) {
 	r, m, err := rooms.For(ctx, t, room, actor, domain.ReadRoom, now)
 	if err != nil {

@@ -1,0 +1,117 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// Disk keeps objects as files in a folder.
+type Disk struct{ dir string }
+
+// OpenDisk returns the objects in dir, which it makes.
+func OpenDisk(dir string) (*Disk, error) { return &Disk{dir}, os.MkdirAll(dir, 0o700) }
+
+// path refuses names that would lead out of the folder.
+func (d *Disk) path(name string) (string, error) {
+	if !filepath.IsLocal(name) {
+		return "", domain.Invalid.Errorf("object_name", "%q is no name of an object", name)
+	}
+	return filepath.Join(d.dir, filepath.FromSlash(name)), nil
+}
+
+// Put moves the file at path, which was written down to the disk, to its place.
+func (d *Disk) Put(_ context.Context, name, path string, _ int64) error {
+	to, err := d.path(name)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(to)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := os.Rename(path, to); err != nil {
+		return err
+	}
+	// A folder that was made is an entry of the one above it.
+	return errors.Join(syncDir(dir), syncDir(filepath.Dir(dir)), syncDir(d.dir))
+}
+
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// Get opens the file of an object.
+func (d *Disk) Get(_ context.Context, name string, offset, length int64) (io.ReadCloser, error) {
+	path, err := d.path(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, missing(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if length < 0 {
+		return f, nil
+	}
+	return section{io.LimitReader(f, length), f}, nil
+}
+
+type section struct {
+	io.Reader
+	io.Closer
+}
+
+// missing says that an object is gone which a row has.
+func missing(name string) error {
+	return domain.NotFound.Errorf("file_missing", "the content of this file is missing").Because(errors.New("no object " + name))
+}
+
+// Delete deletes the file of an object.
+func (d *Disk) Delete(_ context.Context, name string) error {
+	path, err := d.path(name)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// List calls fn for each file.
+func (d *Disk) List(ctx context.Context, fn func(Object) error) error {
+	return filepath.WalkDir(d.dir, func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) { // deleted meanwhile
+			return nil
+		}
+		if err != nil || e.IsDir() {
+			return errors.Join(err, ctx.Err())
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		name := strings.TrimPrefix(filepath.ToSlash(strings.TrimPrefix(path, d.dir)), "/")
+		return fn(Object{Name: name, Size: info.Size(), Modified: info.ModTime()})
+	})
+}

@@ -1,0 +1,149 @@
+package blob
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// Put keeps what r has, at most limit bytes, and returns its blob. The type is what
+// its first bytes look like (WHATWG MIME Sniffing), whatever the sender says. The file
+// lives for a day unless something refers to it by then.
+func (s *Service) Put(ctx context.Context, r io.Reader, limit int64) (domain.Blob, error) {
+	if err := s.Full(); err != nil {
+		return domain.Blob{}, err
+	}
+	f, err := os.CreateTemp(s.Temp, "upload-*")
+	if err != nil {
+		return domain.Blob{}, fmt.Errorf("keep an upload: %w", err)
+	}
+	defer os.Remove(f.Name()) // nothing is there once it was moved
+	b, err := fill(f, r, limit)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return domain.Blob{}, err
+	}
+	return s.keep(ctx, b, f.Name())
+}
+
+// fill writes what r has to f, down to the disk, and says what it is.
+func fill(f *os.File, r io.Reader, limit int64) (b domain.Blob, err error) {
+	hash := sha256.New()
+	head := &prefix{}
+	b.Size, err = io.Copy(io.MultiWriter(f, hash, head), io.LimitReader(r, limit+1))
+	if err != nil {
+		return b, err
+	}
+	if b.Size > limit {
+		return b, domain.TooLarge.Errorf("file_too_large", "this file has more than %d bytes; send a smaller one", limit)
+	}
+	b.Hash = hex.EncodeToString(hash.Sum(nil))
+	b.Type = http.DetectContentType(head.Bytes())
+	return b, f.Sync()
+}
+
+// A prefix keeps the first bytes that are written to it.
+type prefix struct{ bytes.Buffer }
+
+func (p *prefix) Write(b []byte) (int, error) {
+	if left := sniffLength - p.Len(); left > 0 {
+		p.Buffer.Write(b[:min(left, len(b))])
+	}
+	return len(b), nil
+}
+
+// keep makes the file at path the object of b, unless there is one.
+func (s *Service) keep(ctx context.Context, b domain.Blob, path string) (domain.Blob, error) {
+	if old, ok, err := s.Rows.TouchBlob(ctx, b.Hash, s.Now()); ok || err != nil {
+		return old, err
+	}
+	b.Object, b.Created = objectName(b.Hash), s.Now()
+	if err := s.Objects.Put(ctx, b.Object, path, b.Size); err != nil {
+		return domain.Blob{}, err
+	}
+	kept, err := s.Rows.AddBlob(ctx, b, s.Now())
+	if err == nil && kept.Object != b.Object { // the same file came twice at once
+		if err := s.Objects.Delete(ctx, b.Object); err != nil {
+			s.Log.Debug("delete the second copy of a file", "object", b.Object, "err", err)
+		}
+	}
+	return kept, err
+}
+
+// objectName returns a name that was never used: a folder of a few thousand at most,
+// the hash, and an id.
+func objectName(hash string) string {
+	return filepath.ToSlash(filepath.Join(hash[:2], hash[2:4], hash+"-"+domain.NewID("o")))
+}
+
+// Open returns the content of the blob with a hash. The reader reads from the objects
+// as it is read, and may be used for ranges.
+func (s *Service) Open(ctx context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error) {
+	b, err := s.Rows.Blob(ctx, hash)
+	if err != nil {
+		return nil, b, err
+	}
+	return &reader{ctx: ctx, objects: s.Objects, blob: b}, b, nil
+}
+
+// A reader reads one object. After a Seek it asks for the object anew.
+type reader struct {
+	ctx     context.Context
+	objects Objects
+	blob    domain.Blob
+	offset  int64
+	body    io.ReadCloser // from offset; nil: not asked for yet
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	if r.offset >= r.blob.Size {
+		return 0, io.EOF
+	}
+	if r.body == nil {
+		body, err := r.objects.Get(r.ctx, r.blob.Object, r.offset, -1)
+		if err != nil {
+			return 0, err
+		}
+		r.body = body
+	}
+	n, err := r.body.Read(p)
+	r.offset += int64(n)
+	if err == io.EOF && r.offset < r.blob.Size {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+func (r *reader) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += r.offset
+	case io.SeekEnd:
+		offset += r.blob.Size
+	}
+	if offset < 0 {
+		return 0, errors.New("seek before the beginning of a file")
+	}
+	if offset != r.offset {
+		r.offset = offset
+		return offset, r.Close()
+	}
+	return offset, nil
+}
+
+func (r *reader) Close() error {
+	if r.body == nil {
+		return nil
+	}
+	err := r.body.Close()
+	r.body = nil
+	return err
+}

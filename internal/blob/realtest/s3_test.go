@@ -1,0 +1,110 @@
+// Package realtest runs the objects in S3 against a real S3 server, Versity's gateway.
+// It is a module of its own, so that the server's libraries are not the product's.
+package realtest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/unhidra/unhidra/internal/blob"
+	"github.com/unhidra/unhidra/internal/blob/blobtest"
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+const (
+	key    = "test-key"
+	secret = "test-secret-of-forty-characters-or-so-00"
+	bucket = "files"
+)
+
+// serve runs a server with an empty bucket until the test ends.
+func serve(t *testing.T) (endpoint string, stop func()) {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "versitygw")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/versity/versitygw/cmd/versitygw")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the S3 server: %v\n%s", err, out)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	_ = l.Close()
+	files := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, binary, "--port", addr, "posix", files)
+	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+key, "ROOT_SECRET_KEY="+secret)
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop = func() { cancel(); _ = cmd.Wait() }
+	t.Cleanup(stop)
+	client, err := minio.New(addr, &minio.Options{Creds: credentials.NewStaticV4(key, secret, ""), Region: "us-east-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(30 * time.Second); ; <-tick.C {
+		err := client.MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{})
+		if err == nil {
+			return "http://" + addr, stop
+		}
+		if time.Now().After(end) {
+			said, _ := os.ReadFile(log.Name())
+			t.Fatalf("the S3 server does not start: %v\n%s", err, said)
+		}
+	}
+}
+
+func TestS3(t *testing.T) {
+	endpoint, stop := serve(t)
+	open := func(o blob.S3Options) (*blob.S3, error) {
+		o.Endpoint, o.Key = endpoint, key
+		return blob.OpenS3(t.Context(), o)
+	}
+	for _, prefix := range []string{"", "unhidra/files"} {
+		t.Run(fmt.Sprintf("prefix %q", prefix), func(t *testing.T) {
+			objects, err := open(blob.S3Options{Bucket: bucket, Prefix: prefix, Secret: secret})
+			if err != nil {
+				t.Fatal(err)
+			}
+			blobtest.Conform(t, objects)
+		})
+	}
+	t.Run("no bucket", func(t *testing.T) {
+		if _, err := open(blob.S3Options{Bucket: "none", Secret: secret}); err == nil {
+			t.Error("a bucket that is not there was opened")
+		}
+	})
+	t.Run("wrong secret", func(t *testing.T) {
+		if _, err := open(blob.S3Options{Bucket: bucket, Secret: "wrong"}); domain.KindOf(err) != domain.Unavailable {
+			t.Errorf("a wrong secret: %v", err)
+		}
+	})
+	t.Run("the server is away", func(t *testing.T) {
+		objects, err := open(blob.S3Options{Bucket: bucket, Secret: secret})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		if err := objects.Delete(t.Context(), "aa/bb/x"); domain.KindOf(err) != domain.Unavailable {
+			t.Errorf("without a server: %v", err)
+		}
+	})
+}

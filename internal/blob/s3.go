@@ -1,0 +1,137 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// S3Options name a bucket of an S3-compatible service.
+type S3Options struct {
+	Endpoint string // URL of the service, https://... or http://...
+	Bucket   string
+	Prefix   string // of all names, without a slash at the end; may be empty
+	Region   string // empty: us-east-1
+	Key      string
+	Secret   string
+}
+
+const (
+	s3Patience = 10 * time.Second // until the service begins to answer
+	s3PartSize = 16 << 20
+)
+
+// S3 keeps objects in a bucket.
+type S3 struct {
+	client *minio.Client
+	o      S3Options
+}
+
+// OpenS3 returns the objects in a bucket, which must be there.
+func OpenS3(ctx context.Context, o S3Options) (*S3, error) {
+	u, err := url.Parse(o.Endpoint)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("%q is no URL of an S3 service; write https://HOST", o.Endpoint)
+	}
+	if o.Region == "" {
+		o.Region = "us-east-1"
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.ResponseHeaderTimeout = s3Patience
+	client, err := minio.New(u.Host, &minio.Options{
+		Creds: credentials.NewStaticV4(o.Key, o.Secret, ""), Secure: u.Scheme == "https", Region: o.Region, Transport: transport, MaxRetries: 3,
+	})
+	if err != nil {
+		return nil, err
+	}
+	found, err := client.BucketExists(ctx, o.Bucket)
+	if err != nil {
+		return nil, away(err)
+	}
+	if !found {
+		return nil, fmt.Errorf("there is no bucket %q at %s; make it first", o.Bucket, o.Endpoint)
+	}
+	return &S3{client, o}, nil
+}
+
+// away says that the service does not do what it was asked.
+func away(err error) error {
+	var said minio.ErrorResponse
+	switch {
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.As(err, &said) && said.Code == minio.NoSuchKey:
+		return missing(said.Key)
+	}
+	return domain.Unavailable.Errorf("files_unavailable", "the server cannot reach its storage of files just now; try again").
+		After(s3Patience).Because(err)
+}
+
+func (s *S3) key(name string) string {
+	if s.o.Prefix == "" {
+		return name
+	}
+	return s.o.Prefix + "/" + name
+}
+
+// Put uploads the file at path. The service checks each part by its MD5.
+func (s *S3) Put(ctx context.Context, name, path string, _ int64) error {
+	_, err := s.client.FPutObject(ctx, s.o.Bucket, s.key(name), path, minio.PutObjectOptions{
+		ContentType: "application/octet-stream", PartSize: s3PartSize, SendContentMd5: true,
+	})
+	return away(err)
+}
+
+// Get asks for an object. Its error may come with the first bytes.
+func (s *S3) Get(ctx context.Context, name string, offset, length int64) (io.ReadCloser, error) {
+	if length == 0 {
+		return http.NoBody, nil
+	}
+	var o minio.GetObjectOptions
+	end := int64(0) // to the end
+	if length > 0 {
+		end = offset + length - 1
+	}
+	if offset > 0 || length > 0 {
+		if err := o.SetRange(offset, end); err != nil {
+			return nil, err
+		}
+	}
+	core := minio.Core{Client: s.client}
+	body, _, _, err := core.GetObject(ctx, s.o.Bucket, s.key(name), o)
+	if err != nil {
+		return nil, away(err)
+	}
+	return body, nil
+}
+
+// Delete deletes an object.
+func (s *S3) Delete(ctx context.Context, name string) error {
+	return away(s.client.RemoveObject(ctx, s.o.Bucket, s.key(name), minio.RemoveObjectOptions{}))
+}
+
+// List calls fn for each object.
+func (s *S3) List(ctx context.Context, fn func(Object) error) error {
+	ctx, cancel := context.WithCancel(ctx) // ends the listing when fn fails
+	defer cancel()
+	prefix := s.key("")
+	for o := range s.client.ListObjects(ctx, s.o.Bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true}) {
+		if o.Err != nil {
+			return away(o.Err)
+		}
+		if err := fn(Object{Name: strings.TrimPrefix(o.Key, prefix), Size: o.Size, Modified: o.LastModified}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
