@@ -12,8 +12,10 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/store/all"
@@ -24,7 +26,8 @@ const (
 	manifestEntry = "manifest.json"
 	databaseEntry = "unhidra.db"
 	keyEntry      = "server.key"
-	format        = 1
+	filesEntry    = "files/" // before the name of an object
+	format        = 2        // 1: without files
 )
 
 type manifest struct {
@@ -36,8 +39,11 @@ type manifest struct {
 
 // writeArchive writes files, by their names in the archive, to path.
 func writeArchive(path string, m manifest, files map[string]string) (err error) {
-	m.Format, m.SHA256 = format, map[string]string{}
+	m.Format, m.SHA256 = 1, map[string]string{}
 	for name, source := range files {
+		if strings.HasPrefix(name, filesEntry) {
+			m.Format = format
+		}
 		if m.SHA256[name], err = sumFile(source); err != nil {
 			return err
 		}
@@ -87,10 +93,10 @@ func addEntry(w *tar.Writer, name string, size int64, at time.Time, r io.Reader)
 	return err
 }
 
-// unpack writes the files of the archive at path into dir, and checks them:
+// unpack writes the files of an archive into dir, and checks them:
 // every byte, the database's structure, and whether this program can read it.
-func unpack(ctx context.Context, path, dir string) (manifest, error) {
-	f, err := os.Open(path)
+func unpack(ctx context.Context, archive, dir string) (manifest, error) {
+	f, err := os.Open(archive)
 	if err != nil {
 		return manifest{}, err
 	}
@@ -101,23 +107,23 @@ func unpack(ctx context.Context, path, dir string) (manifest, error) {
 	r := tar.NewReader(f)
 	m, err := readManifest(r)
 	if err != nil {
-		return m, fmt.Errorf("%s is not a backup of Unhidra: %w", path, err)
+		return m, fmt.Errorf("%s is not a backup of Unhidra: %w", archive, err)
 	}
 	if m.Format > format {
-		return m, fmt.Errorf("%s was written by a newer Unhidra (%s); use that version", path, m.Version)
+		return m, fmt.Errorf("%s was written by a newer Unhidra (%s); use that version", archive, m.Version)
 	}
 	for range m.SHA256 {
 		if err := unpackEntry(r, dir, m); err != nil {
-			return m, fmt.Errorf("%s is damaged: %w", path, err)
+			return m, fmt.Errorf("%s is damaged: %w", archive, err)
 		}
 	}
 	if err := all.Verify(ctx, filepath.Join(dir, databaseEntry)); err != nil {
-		return m, fmt.Errorf("the database in %s: %w", path, err)
+		return m, fmt.Errorf("the database in %s: %w", archive, err)
 	}
 	return m, nil
 }
 
-const maxManifest = 64 << 10
+const maxManifest = 256 << 20 // about a million files
 
 func readManifest(r *tar.Reader) (m manifest, err error) {
 	h, err := r.Next()
@@ -131,7 +137,7 @@ func readManifest(r *tar.Reader) (m manifest, err error) {
 		return m, err
 	}
 	for name := range m.SHA256 {
-		if name != databaseEntry && name != keyEntry {
+		if name != databaseEntry && name != keyEntry && !(m.Format > 1 && isFile(name)) {
 			return m, fmt.Errorf("it has a file %q", name)
 		}
 	}
@@ -141,16 +147,25 @@ func readManifest(r *tar.Reader) (m manifest, err error) {
 	return m, nil
 }
 
+// isFile reports whether an entry is the file of an object, below files/ and nowhere else.
+func isFile(name string) bool {
+	return strings.HasPrefix(name, filesEntry) && path.Clean(name) == name && filepath.IsLocal(filepath.FromSlash(name))
+}
+
 func unpackEntry(r *tar.Reader, dir string, m manifest) (err error) {
 	h, err := r.Next()
 	if err != nil {
 		return err
 	}
-	want, ok := m.SHA256[h.Name] // one of two known names: it cannot lead out of dir
+	want, ok := m.SHA256[h.Name] // a name that was looked at: it cannot lead out of dir
 	if !ok {
 		return fmt.Errorf("a file %q that its manifest does not list", h.Name)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, h.Name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	to := filepath.Join(dir, filepath.FromSlash(h.Name))
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

@@ -19,21 +19,22 @@ import (
 const backupText = `backup [flags] <file>
 
 Copies everything that the server keeps to one file, also while it runs: the
-database as it was at one moment, and the key that signs access tokens, without
-which everyone would have to sign in anew. The file is as secret as the data
+database as it was at one moment, the files that people sent, and the key that
+signs access tokens, without which everyone would have to sign in anew. The file is as secret as the data
 folder; it is made readable for you alone. It is checked before the command
 ends, and appears under its name only then. Put it back with unhidra restore.
 
-With PostgreSQL (DATABASE_URL), use pg_dump, and keep the data folder's server.key
-beside it.
+Files in a bucket (UNHIDRA_S3_URL) are not in it: copy the bucket by its own means,
+after the backup. With PostgreSQL (DATABASE_URL), use pg_dump, which has the files as
+well if there is no bucket, and keep the data folder's server.key beside it.
 `
 
 const restoreText = `restore [flags] <file>
 
 Puts a backup in place. The file is checked first: every byte, the database's
 own structure, and whether this version can read it. The server must not run.
-A database that is there already is replaced only with --force, and kept beside
-with the time at the end of its name. All sessions end: some may have been ended since.
+A database that is there already is replaced only with --force. It is kept beside,
+and so are the files that are there, with the time at the end of their names. All sessions end: some may have been ended since.
 `
 
 var errPostgres = errors.New("the data is in PostgreSQL; use pg_dump and pg_restore, and keep server.key of the data folder beside the dump")
@@ -78,11 +79,22 @@ func backup(ctx context.Context, e *env, args []string) error {
 	if _, err := os.Stat(c.KeyFile()); err == nil && c.ServerKey == "" {
 		files[keyEntry] = c.KeyFile()
 	}
+	if !c.S3.On() {
+		if err := addFiles(ctx, c, db, files); err != nil {
+			return err
+		}
+	}
 	if err := writeArchive(archive, manifest{Version: version(), Created: time.Now().UTC()}, files); err != nil {
 		return err
 	}
-	if _, err := unpack(ctx, archive, filepath.Join(dir, "check")); err != nil {
+	check := filepath.Join(dir, "check")
+	m, err := unpack(ctx, archive, check)
+	if err != nil {
 		return fmt.Errorf("the backup is not good, and was not kept: %w", err)
+	}
+	lost, err := countLost(ctx, check, m)
+	if err != nil {
+		return err
 	}
 	if err := os.Rename(archive, path); err != nil {
 		return err
@@ -91,8 +103,10 @@ func backup(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.stdout, "%s: %d bytes, checked.\n", path, info.Size())
-	return err
+	if _, err := fmt.Fprintf(e.stdout, "%s: %d bytes, checked.\n", path, info.Size()); err != nil {
+		return err
+	}
+	return e.toldLost(lost, lostHere(c))
 }
 
 func restore(ctx context.Context, e *env, args []string) error {
@@ -132,11 +146,18 @@ func restore(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
+	lost, err := countLost(ctx, dir, m)
+	if err != nil {
+		return err
+	}
 	ended, err := endSessions(ctx, filepath.Join(dir, databaseEntry))
 	if err != nil {
 		return fmt.Errorf("end the sessions of the backup: %w", err)
 	}
 	if err := e.replace(c, dir, exists); err != nil {
+		return err
+	}
+	if err := e.toldFiles(c, m, lost); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(e.stdout, `Restored the backup of %s (made by version %s).
@@ -173,6 +194,9 @@ func (e *env) replace(c config.Config, dir string, exists bool) error {
 		if _, err := fmt.Fprintf(e.stdout, "The database that was there is now %s\n", c.Database()+suffix); err != nil {
 			return err
 		}
+	}
+	if err := e.replaceFiles(c.Files(), filepath.Join(dir, "files"), suffix); err != nil {
+		return err
 	}
 	if err := os.Rename(filepath.Join(dir, databaseEntry), c.Database()); err != nil {
 		return err

@@ -26,7 +26,7 @@ import (
 const doctorText = `doctor [flags]
 
 Looks at the configuration, the data folder and its files, the disk, the clock, the certificate,
-the mail server, the ports, the public address, the database and the bus, and says
+the mail server, the ports, the public address, the database, the files and the bus, and says
 of everything that is not right what to do. It changes nothing, and may be used while
 the server runs. Fails if something is broken; a warning is no failure.
 `
@@ -335,6 +335,7 @@ func (d *diagnosis) store(ctx context.Context, c config.Config, running bool) {
 	if err := app.CheckKey(ctx, db, c); err != nil {
 		d.fail("server's key", "%v", err)
 	}
+	d.blobs(ctx, c, db)
 }
 
 // bus looks for the NATS servers that join this node with others.

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/unhidra/unhidra/internal/auth"
+	"github.com/unhidra/unhidra/internal/blob"
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/certs"
 	"github.com/unhidra/unhidra/internal/config"
@@ -178,6 +179,7 @@ type server struct {
 	started time.Time
 	modules modules
 	feed    feed.Deps[domain.Event] // what was committed
+	files   *blob.Service           // what people and devices send that is no message
 	bell    feed.Bell               // rings for the feed
 	limits  httpx.Limits            // of the REST API, on all listeners together
 	parts   []part                  // in start order

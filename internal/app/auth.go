@@ -21,7 +21,7 @@ import (
 func (s *server) accounts(keys *token.Keyring) (*auth.Service, error) {
 	c := s.Config
 	d := auth.Deps{
-		Store: authStore(s.db), Audit: s.modules.audit, Keys: keys, Hasher: password.New(password.Options{}), Bus: s.bus, Log: s.Log, Name: c.Name, Version: s.Version, URL: s.addrs.URL,
+		Store: authStore(s.db), Files: s.files, Audit: s.modules.audit, Keys: keys, Hasher: password.New(password.Options{}), Bus: s.bus, Log: s.Log, Name: c.Name, Version: s.Version, URL: s.addrs.URL,
 		Rules: auth.Rules{Registration: c.Registration, SecondFactor: domain.SecondFactorRule(c.SecondFactor)}, PasswordMin: c.PasswordMin,
 		LoginPerMinute: c.LoginPerMinute, LoginBurst: c.LoginBurst, RegisterPerHour: c.RegisterPerHour,
 		SessionIdle: c.SessionIdle, SessionMax: c.SessionMax, Secure: strings.HasPrefix(s.addrs.URL, "https:"),

@@ -55,9 +55,9 @@ func floors() map[string][]string {
 		"internal/oidc":     ground,
 		// The store's engine, and above it one package for each part of the data.
 		"internal/store":           ground,
-		"internal/store/accounts":  part("naming"),
+		"internal/store/accounts":  part("blobs", "naming"),
 		"internal/store/audit":     part(),
-		"internal/store/blobs":     part(),
+		"internal/store/blobs":     append(part(), "internal/blob"),
 		"internal/store/mails":     part(),
 		"internal/store/server":    part(),
 		"internal/store/naming":    append(part(), "internal/fulltext", "internal/names"),

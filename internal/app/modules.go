@@ -86,6 +86,9 @@ func (s *server) build(ctx context.Context) error {
 	s.db.OnCommit(m.chat.Announce)
 	s.openFeed()
 	s.parts = append(s.parts, part{"chat", m.chat.Run})
+	if err := s.openBlobs(ctx); err != nil {
+		return err
+	}
 
 	if m.mail, err = s.mail(keys); err != nil {
 		return err
@@ -112,7 +115,7 @@ func (s *server) build(ctx context.Context) error {
 		},
 	})
 	if c.Works() {
-		s.parts = append(s.parts, part{"retention", m.history.Run})
+		s.parts = append(s.parts, part{"retention", m.history.Run}, part{"avatars", m.auth.RunAvatars})
 	}
 
 	m.presence = presence.New(presence.Deps{Users: s.db.Accounts, Peers: s.db.Rooms, Bus: s.bus, Logger: s.Log, Node: s.node})

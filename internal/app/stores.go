@@ -39,7 +39,7 @@ var (
 
 func authStore(db *all.Store) auth.Store {
 	return auth.Store{
-		UserStore: db.Accounts, LinkStore: db.Accounts, DepartureStore: db.Departure, MessageStore: db.Log, PeerStore: db.Rooms,
+		UserStore: db.Accounts, AvatarStore: db.Accounts, LinkStore: db.Accounts, DepartureStore: db.Departure, MessageStore: db.Log, PeerStore: db.Rooms,
 		SessionStore: db.Sessions, AttemptStore: db.Sessions, FactorStore: db.Factors, SettingStore: db.Server,
 	}
 }

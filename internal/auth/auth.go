@@ -47,6 +47,7 @@ type Human interface {
 // Deps are what the service needs.
 type Deps struct {
 	Store           Store
+	Files           Files // of pictures
 	Keys            *token.Keyring
 	Hasher          *password.Hasher
 	Bus             bus.Bus

@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/blob"
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store/all"
@@ -29,7 +31,7 @@ type fixture struct {
 
 func storeOf(db *all.Store) Store {
 	return Store{
-		UserStore: db.Accounts, LinkStore: db.Accounts, DepartureStore: db.Departure, MessageStore: db.Log, PeerStore: db.Rooms,
+		UserStore: db.Accounts, AvatarStore: db.Accounts, LinkStore: db.Accounts, DepartureStore: db.Departure, MessageStore: db.Log, PeerStore: db.Rooms,
 		SessionStore: db.Sessions, AttemptStore: db.Sessions, FactorStore: db.Factors, SettingStore: db.Server,
 	}
 }
@@ -43,8 +45,13 @@ func each(t *testing.T, fn func(t *testing.T, f *fixture)) {
 			t.Fatal(err)
 		}
 		f.mails = &mails{}
+		dir := t.TempDir()
+		disk, err := blob.OpenDisk(filepath.Join(dir, "files"))
+		if err != nil {
+			t.Fatal(err)
+		}
 		f.Service, err = New(Deps{
-			Store: storeOf(db), Keys: keys, Hasher: hasher(), Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler), PasswordMin: 15,
+			Store: storeOf(db), Files: blob.New(blob.Deps{Objects: disk, Rows: db.Blobs, Temp: dir}), Keys: keys, Hasher: hasher(), Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler), PasswordMin: 15,
 			Name: "Unhidra", URL: "https://chat.example.org", Rules: Rules{Registration: RegisterOpen, SecondFactor: domain.FactorNobody},
 			Now: func() time.Time { return f.clock },
 		})

@@ -2,16 +2,12 @@ package auth
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/names"
 	"github.com/unhidra/unhidra/internal/wire"
 )
-
-const avatarSize = 256 // pixels, either way
 
 // UpdateProfile changes a user's own profile.
 func (s *Service) UpdateProfile(ctx context.Context, user string, p domain.Profile) (domain.User, error) {
@@ -43,24 +39,6 @@ func (s *Service) SetStatus(ctx context.Context, user string, st domain.Status) 
 		return domain.User{}, err
 	}
 	return s.told(s.Store.SetStatus(ctx, user, st))
-}
-
-// SetAvatar gives a user a picture: the middle of what they sent, made anew in
-// our size, so that nothing else that was in the file is kept. No data takes the
-// picture away.
-func (s *Service) SetAvatar(ctx context.Context, user string, data []byte) (domain.User, error) {
-	if len(data) == 0 {
-		return s.renamed(s.told(s.Store.SetAvatar(ctx, user, "", "", nil)))
-	}
-	if ok, wait := s.avatars.Allow(user, s.Now()); !ok {
-		return domain.User{}, domain.RateLimited.Errorf("too_many_attempts", "you changed your picture too often; try again later").After(wait)
-	}
-	made, err := s.pictures.Square(ctx, data, avatarSize)
-	if err != nil {
-		return domain.User{}, err
-	}
-	sum := sha256.Sum256(made)
-	return s.renamed(s.told(s.Store.SetAvatar(ctx, user, hex.EncodeToString(sum[:16]), "image/jpeg", made)))
 }
 
 // told tells everyone who looks at u, and u's own connections, what is new.

@@ -87,11 +87,11 @@ type pictureOutput struct {
 func (s *Service) getAvatar(ctx context.Context, in *struct {
 	Hash string `path:"hash" maxLength:"64"`
 }) (*pictureOutput, error) {
-	mime, data, err := s.Store.Avatar(ctx, in.Hash)
+	p, err := s.picture(ctx, in.Hash)
 	if err != nil {
 		return nil, err
 	}
-	return &pictureOutput{mime, "public, max-age=31536000, immutable", data}, nil
+	return &pictureOutput{p.Type, "public, max-age=31536000, immutable", p.Data}, nil
 }
 
 type usersOutput struct{ Body httpx.Page[wire.Profile] }

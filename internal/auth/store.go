@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -10,6 +11,7 @@ import (
 // Store is what auth needs remembered, by the repositories that do it.
 type Store struct {
 	UserStore
+	AvatarStore
 	LinkStore
 	DepartureStore
 	MessageStore
@@ -52,9 +54,22 @@ type UserStore interface {
 	ReplacePassword(ctx context.Context, user, password, old string, s domain.Session, refresh []byte, now time.Time) (domain.User, error)
 	UpdateProfile(ctx context.Context, user string, p domain.Profile) (domain.User, error)
 	SetStatus(ctx context.Context, user string, s domain.Status) (domain.User, error)
-	SetAvatar(ctx context.Context, user, hash, mime string, data []byte) (domain.User, error)
-	Avatar(ctx context.Context, hash string) (mime string, data []byte, err error)
 	HasAdmin(ctx context.Context) (bool, error)
+}
+
+// AvatarStore says which files are whose pictures.
+type AvatarStore interface {
+	SetAvatar(ctx context.Context, user, hash string, now time.Time) (domain.User, error)
+	Avatar(ctx context.Context, avatar string) (domain.Picture, error)
+	NextOldAvatar(ctx context.Context, after string) (avatar string, data []byte, ok bool, err error)
+	MoveAvatar(ctx context.Context, avatar, hash string, now time.Time) error
+	ReleaseAvatars(ctx context.Context, now time.Time) error
+}
+
+// Files keep files by their content.
+type Files interface {
+	Put(ctx context.Context, r io.Reader, limit int64) (domain.Blob, error)
+	Open(ctx context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error)
 }
 
 // SessionStore is what auth needs remembered of sign-ins.

@@ -4,7 +4,7 @@
 //
 // The bytes lie as objects on disk or in S3; which object has which content, and who
 // refers to it, is in the store. A file that nothing refers to is deleted a day after
-// it was last added.
+// it was last added or let go.
 //
 // No upload can lose its file to that deletion. Each object has a name of its own,
 // which is never used again: when a file is added anew while the old object is being
@@ -56,6 +56,9 @@ type Rows interface {
 	TouchBlob(ctx context.Context, hash string, now time.Time) (b domain.Blob, ok bool, err error)
 	// Blob returns the blob with a hash.
 	Blob(ctx context.Context, hash string) (domain.Blob, error)
+	// ReferredBlobs returns at most limit blobs that something refers to, of hashes above
+	// after, in their order.
+	ReferredBlobs(ctx context.Context, after string, limit int) ([]domain.Blob, error)
 	// DropBlobs deletes at most limit rows that nothing refers to and that were added
 	// before a time, and notes their objects.
 	DropBlobs(ctx context.Context, before time.Time, limit int) (dropped int, err error)

@@ -4,7 +4,10 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
 )
 
 // Run deletes what nobody needs until ctx is done.
@@ -72,43 +75,72 @@ func (s *Service) sweepTemp() {
 type Report struct {
 	Objects int
 	Bytes   int64
-	Orphans []Object // objects that no row has, older than a day
+	Orphans []Object      // objects that no row has, older than a day
+	Missing []domain.Blob // that something refers to, and whose object is not there
 }
 
-// Check looks for objects that no row has: what a crash left between writing an object
-// and its row.
-func (s *Service) Check(ctx context.Context) (Report, error) {
-	var report Report
-	var batch []Object
-	look := func() error {
+// Check looks for objects that no row has, which a crash left between writing an object
+// and its row, and for rows whose object is missing.
+func (s *Service) Check(ctx context.Context) (report Report, err error) {
+	seen := map[string]bool{}
+	var old []Object
+	err = s.Objects.List(ctx, func(o Object) error {
+		report.Objects++
+		report.Bytes += o.Size
+		seen[o.Name] = true
+		if s.Now().Sub(o.Modified) >= grace {
+			old = append(old, o)
+		}
+		return nil
+	})
+	if err != nil {
+		return report, err
+	}
+	for batch := range slices.Chunk(old, collectBatch) {
 		names := make([]string, len(batch))
 		for i, o := range batch {
 			names[i] = o.Name
 		}
 		known, err := s.Rows.KnownObjects(ctx, names)
+		if err != nil {
+			return report, err
+		}
 		for _, o := range batch {
-			if err == nil && !known[o.Name] {
+			if !known[o.Name] {
 				report.Orphans = append(report.Orphans, o)
 			}
 		}
-		batch = batch[:0]
-		return err
 	}
-	err := s.Objects.List(ctx, func(o Object) error {
-		report.Objects++
-		report.Bytes += o.Size
-		if s.Now().Sub(o.Modified) < grace {
-			return nil
-		}
-		if batch = append(batch, o); len(batch) < collectBatch {
-			return nil
-		}
-		return look()
-	})
-	if err == nil {
-		err = look()
-	}
+	report.Missing, err = s.missing(ctx, seen)
 	return report, err
+}
+
+// missing looks for blobs whose objects are not among those that were seen, and not there
+// now either: they may have been added meanwhile.
+func (s *Service) missing(ctx context.Context, seen map[string]bool) (missing []domain.Blob, err error) {
+	after := ""
+	for {
+		page, err := s.Rows.ReferredBlobs(ctx, after, collectBatch)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range page {
+			after = b.Hash
+			if seen[b.Object] {
+				continue
+			}
+			there, err := s.there(ctx, b)
+			if err != nil {
+				return nil, err
+			}
+			if !there {
+				missing = append(missing, b)
+			}
+		}
+		if len(page) < collectBatch {
+			return missing, nil
+		}
+	}
 }
 
 // Tidy deletes the orphans that Check finds, and returns how many there were.

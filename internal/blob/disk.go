@@ -59,7 +59,7 @@ func (d *Disk) Get(_ context.Context, name string, offset, length int64) (io.Rea
 	}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, missing(name)
+		return nil, Missing(name)
 	}
 	if err != nil {
 		return nil, err
@@ -78,8 +78,8 @@ type section struct {
 	io.Closer
 }
 
-// missing says that an object is gone which a row has.
-func missing(name string) error {
+// Missing says that an object is gone which a row has.
+func Missing(name string) error {
 	return domain.NotFound.Errorf("file_missing", "the content of this file is missing").Because(errors.New("no object " + name))
 }
 

@@ -63,6 +63,9 @@ func (p *prefix) Write(b []byte) (int, error) {
 // keep makes the file at path the object of b, unless there is one.
 func (s *Service) keep(ctx context.Context, b domain.Blob, path string) (domain.Blob, error) {
 	if old, ok, err := s.Rows.TouchBlob(ctx, b.Hash, s.Now()); ok || err != nil {
+		if err == nil {
+			err = s.mend(ctx, old, path)
+		}
 		return old, err
 	}
 	b.Object, b.Created = objectName(b.Hash), s.Now()
@@ -76,6 +79,28 @@ func (s *Service) keep(ctx context.Context, b domain.Blob, path string) (domain.
 		}
 	}
 	return kept, err
+}
+
+// mend puts the object of b back, from the same content at path, if it is missing: lost
+// with a disk, or left out of a backup.
+func (s *Service) mend(ctx context.Context, b domain.Blob, path string) error {
+	if there, err := s.there(ctx, b); there || err != nil {
+		return err
+	}
+	s.Log.Warn("a file was missing, and was sent again", "object", b.Object)
+	return s.Objects.Put(ctx, b.Object, path, b.Size)
+}
+
+// there reports whether the object of b can be read.
+func (s *Service) there(ctx context.Context, b domain.Blob) (bool, error) {
+	r, err := s.Objects.Get(ctx, b.Object, 0, min(1, b.Size))
+	if domain.KindOf(err) == domain.NotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, r.Close()
 }
 
 // objectName returns a name that was never used: a folder of a few thousand at most,

@@ -37,8 +37,8 @@ type S3 struct {
 	o      S3Options
 }
 
-// OpenS3 returns the objects in a bucket, which must be there.
-func OpenS3(ctx context.Context, o S3Options) (*S3, error) {
+// NewS3 returns the objects in a bucket, and asks the service for nothing yet.
+func NewS3(o S3Options) (*S3, error) {
 	u, err := url.Parse(o.Endpoint)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("%q is no URL of an S3 service; write https://HOST", o.Endpoint)
@@ -49,19 +49,26 @@ func OpenS3(ctx context.Context, o S3Options) (*S3, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = s3Patience
 	client, err := minio.New(u.Host, &minio.Options{
-		Creds: credentials.NewStaticV4(o.Key, o.Secret, ""), Secure: u.Scheme == "https", Region: o.Region, Transport: transport, MaxRetries: 3,
+		Creds: credentials.NewStaticV4(o.Key, o.Secret, ""), Secure: u.Scheme == "https", Region: o.Region, Transport: transport,
+		MaxRetries: 3,
 	})
 	if err != nil {
 		return nil, err
 	}
-	found, err := client.BucketExists(ctx, o.Bucket)
+	return &S3{client, o}, nil
+}
+
+// Check asks whether the bucket is there. A service that does not answer, or knows no such
+// key, is an error of kind domain.Unavailable.
+func (s *S3) Check(ctx context.Context) error {
+	found, err := s.client.BucketExists(ctx, s.o.Bucket)
 	if err != nil {
-		return nil, away(err)
+		return away(err)
 	}
 	if !found {
-		return nil, fmt.Errorf("there is no bucket %q at %s; make it first", o.Bucket, o.Endpoint)
+		return fmt.Errorf("there is no bucket %q at %s; make it first", s.o.Bucket, s.o.Endpoint)
 	}
-	return &S3{client, o}, nil
+	return nil
 }
 
 // away says that the service does not do what it was asked.
@@ -71,7 +78,7 @@ func away(err error) error {
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.As(err, &said) && said.Code == minio.NoSuchKey:
-		return missing(said.Key)
+		return Missing(said.Key)
 	}
 	return domain.Unavailable.Errorf("files_unavailable", "the server cannot reach its storage of files just now; try again").
 		After(s3Patience).Because(err)

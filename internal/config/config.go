@@ -23,6 +23,7 @@ type Config struct {
 	DatabaseURL         Secret // of PostgreSQL; empty: SQLite
 	DatabaseConnections int    // to PostgreSQL, at most
 	NATS                NATS   // none: one process
+	S3                  S3     // none: files are in Files(), or in PostgreSQL
 	BindAddr            string // host that the gateway listens on; empty: all
 	GatewayPort         int
 	AuthAddr            string   // empty: none

@@ -47,6 +47,10 @@ func (c *Config) options() []option {
 		{server, "UNHIDRA_DATABASE_CONNECTIONS", "", "20", "how many connections to PostgreSQL this process opens at most; all nodes together must stay below its `max_connections`. Where that is used up, requests wait for a free one", false, num(&c.DatabaseConnections, 6, 1000)},
 		{server, "UNHIDRA_ROLES", "roles", "all", "what this process does: `all`, or some of `auth` (the account API), `gateway` (web client, REST API, WebSocket), `worker` (what happens in the background: mails, receivers of the audit log, what is deleted for its age)", false, roles(&c.Roles)},
 		{server, "NATS_URL", "", "", "NATS servers, separated by commas, that nodes with one PostgreSQL hear of each other by: `nats://user:password@a:4222, nats://b:4222`; `tls://` for TLS. Files are named after a question mark: `tls://a:4222?ca=ca.pem&cert=node.pem&key=node.key`, or `creds=` or `nkey=`. Empty: this process is the only one", true, nats(&c.NATS)},
+		{server, "UNHIDRA_S3_URL", "", "", "S3-compatible service and bucket for the files that the server keeps (pictures of people): `https://s3.example.org/bucket`, or `https://s3.example.org/bucket/prefix`; the bucket must be there. Empty: with SQLite the folder `files` in the data folder, with PostgreSQL the database", false, bucket(&c.S3)},
+		{server, "UNHIDRA_S3_REGION", "", "us-east-1", "region of the bucket", false, str(&c.S3.Region)},
+		{server, "UNHIDRA_S3_KEY", "", "", "id of the access key to the bucket; it needs to list the bucket, and to read, write and delete objects", false, str(&c.S3.Key)},
+		{server, "UNHIDRA_S3_SECRET", "", "", "secret of this access key", true, secret(&c.S3.Secret)},
 
 		{listen, "GATEWAY_PORT", "port", "9000", "port of the web client, the REST API and the WebSocket; 0: any free one", false, num(&c.GatewayPort, 0, 65535)},
 		{listen, "UNHIDRA_BIND_ADDR", "bind", "", "address that this port is opened on; empty: all of the machine's; `127.0.0.1`: this machine only", false, host(&c.BindAddr)},

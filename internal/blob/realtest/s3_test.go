@@ -76,7 +76,11 @@ func TestS3(t *testing.T) {
 	endpoint, stop := serve(t)
 	open := func(o blob.S3Options) (*blob.S3, error) {
 		o.Endpoint, o.Key = endpoint, key
-		return blob.OpenS3(t.Context(), o)
+		objects, err := blob.NewS3(o)
+		if err != nil {
+			return nil, err
+		}
+		return objects, objects.Check(t.Context())
 	}
 	for _, prefix := range []string{"", "unhidra/files"} {
 		t.Run(fmt.Sprintf("prefix %q", prefix), func(t *testing.T) {

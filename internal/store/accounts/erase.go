@@ -7,6 +7,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/blobs"
 )
 
 // Erase leaves of a user what their messages point to: a row without anything of theirs.
@@ -15,6 +16,9 @@ func Erase(ctx context.Context, t *store.Tx, user string, now time.Time) error {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE user_id = $1`, user); err != nil {
 			return err
 		}
+	}
+	if err := blobs.Release(ctx, t, avatarHolder(user), now); err != nil {
+		return err
 	}
 	t.Invalidate()
 	name := "deleted-" + strings.TrimPrefix(user, domain.UserPrefix+"_")

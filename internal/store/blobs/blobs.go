@@ -93,9 +93,15 @@ func Refer(ctx context.Context, t *store.Tx, r Ref, now time.Time) error {
 	return err
 }
 
-// Release takes all references of a holder away within t.
-func Release(ctx context.Context, t *store.Tx, holder string) error {
-	_, err := t.ExecContext(ctx, `DELETE FROM blob_refs WHERE holder = $1`, holder)
+// Release takes all references of a holder away within t. A file that nothing refers to
+// any more lives for another day: a backup that is being written may need it.
+func Release(ctx context.Context, t *store.Tx, holder string, now time.Time) error {
+	_, err := t.ExecContext(ctx, `UPDATE blobs SET touched_at = $2 WHERE hash IN (SELECT hash FROM blob_refs WHERE holder = $1)`,
+		holder, store.Millis(now))
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `DELETE FROM blob_refs WHERE holder = $1`, holder)
 	return err
 }
 
@@ -175,4 +181,23 @@ func (repo *Repository) KnownObjects(ctx context.Context, names []string) (map[s
 		known[name] = true
 	}
 	return known, err
+}
+
+// Blobs returns at most limit blobs of hashes above after, in their order.
+func (repo *Repository) Blobs(ctx context.Context, after string, limit int) ([]domain.Blob, error) {
+	return repo.list(ctx, `SELECT `+columns+` FROM blobs WHERE hash > $1 ORDER BY hash LIMIT $2`, after, limit)
+}
+
+// ReferredBlobs returns those of Blobs that something refers to.
+func (repo *Repository) ReferredBlobs(ctx context.Context, after string, limit int) ([]domain.Blob, error) {
+	return repo.list(ctx, `SELECT `+columns+` FROM blobs b WHERE hash > $1
+		AND EXISTS (SELECT 1 FROM blob_refs r WHERE r.hash = b.hash) ORDER BY hash LIMIT $2`, after, limit)
+}
+
+func (repo *Repository) list(ctx context.Context, query, after string, limit int) ([]domain.Blob, error) {
+	rows, err := repo.db.QueryContext(ctx, query, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, func(rows *sql.Rows) (domain.Blob, error) { return scan(rows) })
 }

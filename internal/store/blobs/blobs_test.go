@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/blob"
+	"github.com/unhidra/unhidra/internal/blob/blobtest"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/all"
@@ -67,7 +68,7 @@ func (k *kept) refer(ctx context.Context, r blobs.Ref) error {
 }
 
 func (k *kept) release(ctx context.Context, holder string) error {
-	return k.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return blobs.Release(ctx, t, holder) })
+	return k.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return blobs.Release(ctx, t, holder, k.clock()) })
 }
 
 func (k *kept) read(ctx context.Context, hash string) ([]byte, error) {
@@ -146,7 +147,9 @@ func TestWhatNobodyRefersToGoesAfterADay(t *testing.T) {
 		if err := k.release(ctx, "test/1"); err != nil {
 			t.Fatal(err)
 		}
-		there("without its holder", false, false)
+		there("when its holder let go", true, false)
+		k.wait(25 * time.Hour)
+		there("a day later", false, false)
 		if report, err := k.Check(ctx); err != nil || report.Objects != 0 {
 			t.Errorf("objects are left: %+v, %v", report, err)
 		}
@@ -250,6 +253,36 @@ func TestOrphansAreFoundAndDeleted(t *testing.T) {
 		}
 		if _, err := k.read(t.Context(), b.Hash); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+func TestObjectsInTheDatabase(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) { blobtest.Conform(t, blobs.NewObjects(db.DB)) })
+}
+
+// TestAFileWhoseContentWasLostIsTold: until somebody sends it again.
+func TestAFileWhoseContentWasLostIsTold(t *testing.T) {
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		k := open(t, db)
+		ctx := t.Context()
+		for _, data := range []string{"lost", "there", ""} {
+			if err := k.refer(ctx, blobs.Ref{Holder: "test/" + data, Hash: k.put(t, []byte(data)).Hash}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lost := k.put(t, []byte("lost"))
+		if err := k.Objects.Delete(ctx, lost.Object); err != nil {
+			t.Fatal(err)
+		}
+		if report, err := k.Check(ctx); err != nil || len(report.Missing) != 1 || report.Missing[0] != lost {
+			t.Errorf("missing: %+v, %v", report.Missing, err)
+		}
+		if again := k.put(t, []byte("lost")); again != lost {
+			t.Errorf("sent again: %+v, want %+v", again, lost)
+		}
+		if report, err := k.Check(ctx); err != nil || len(report.Missing) != 0 {
+			t.Errorf("missing after it was sent again: %+v, %v", report.Missing, err)
 		}
 	})
 }

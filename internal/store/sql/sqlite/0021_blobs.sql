@@ -1,6 +1,10 @@
 -- oldest: 9
--- Files that are kept by content. The bytes of a row are an object, on disk or in S3,
--- whose name is never used again.
+-- Files that are kept by content. The bytes of a row are an object, on disk, in S3 or in
+-- blob_data, whose name is never used again.
+--
+-- Pictures of people become such files: a server of this version moves the rows of avatars
+-- here after its start. Servers of the version before go on, and show no picture that was
+-- moved or set meanwhile. The table avatars goes in a later step.
 CREATE TABLE blobs (
 	hash       TEXT PRIMARY KEY, -- SHA-256, in hex
 	size       BIGINT NOT NULL,
@@ -23,3 +27,13 @@ CREATE INDEX blob_refs_owner ON blob_refs (owner_id);
 
 -- Objects whose rows are gone, until they are deleted too.
 CREATE TABLE blob_garbage (object TEXT PRIMARY KEY);
+
+-- Objects of a server with PostgreSQL and without S3, in parts.
+CREATE TABLE blob_data (
+	object     TEXT NOT NULL,
+	part       BIGINT NOT NULL, -- from 0; each but the last has a megabyte
+	size       BIGINT NOT NULL,
+	created_at BIGINT NOT NULL,
+	data       BLOB NOT NULL,
+	PRIMARY KEY (object, part)
+);

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"github.com/unhidra/unhidra/internal/app"
+	"github.com/unhidra/unhidra/internal/blob"
+	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/store/all"
+)
+
+// blobs looks whether files can be kept, and whether those that the database has are there.
+func (d *diagnosis) blobs(ctx context.Context, c config.Config, db *all.Store) {
+	where := "the database"
+	switch {
+	case c.S3.On():
+		where = "the bucket " + c.S3.Bucket
+	case c.DatabaseURL == "":
+		where = c.Files()
+		if !d.filesFolder(ctx, where, db) {
+			return
+		}
+	}
+	log := obs.NewLogger(d.w, "error", "text")
+	objects, err := app.OpenObjects(ctx, c, db, log)
+	if err != nil {
+		d.fail("files", "%v", err)
+		return
+	}
+	report, err := blob.New(blob.Deps{Objects: objects, Rows: db.Blobs, Log: log}).Check(ctx)
+	if err != nil {
+		d.fail("files", "cannot look at %s; nobody can send or see files meanwhile: %v", where, err)
+		return
+	}
+	if n := len(report.Missing); n > 0 {
+		d.fail("files", "%d files that the database has are not in %s (the first is %s); "+
+			"put them back from a backup, or have their owners send them again",
+			n, where, report.Missing[0].Object)
+	}
+	if n := len(report.Orphans); n > 0 {
+		d.warn("files", "%d objects in %s are of no use (the first is %s), left by a crash; you may delete them",
+			n, where, report.Orphans[0].Name)
+	}
+	if len(report.Missing) == 0 {
+		d.ok("files", "%d in %s, %d MiB", report.Objects, where, report.Bytes>>20)
+	}
+}
+
+// filesFolder reports whether the folder of files is there; it is made at the first start.
+func (d *diagnosis) filesFolder(ctx context.Context, dir string, db *all.Store) bool {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		switch has, err := db.Blobs.ReferredBlobs(ctx, "", 1); {
+		case err != nil:
+			d.fail("files", "%v", err)
+		case len(has) > 0:
+			d.fail("files", "%s is not there, and the database has files; put it back, mount its disk, or restore a backup", dir)
+		default:
+			d.ok("files", "%s is made at the next start", dir)
+		}
+		return false
+	}
+	f, err := os.CreateTemp(dir, ".doctor-*.tmp")
+	if err != nil {
+		d.fail("files", "cannot write in %s; give it to the user that the server runs as: %v", dir, err)
+		return false
+	}
+	_ = f.Close()
+	_ = os.Remove(f.Name())
+	return true
+}

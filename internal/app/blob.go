@@ -1,0 +1,79 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/blob"
+	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store/all"
+	"github.com/unhidra/unhidra/internal/store/blobs"
+)
+
+// OpenObjects opens where c says that files are: in a bucket, on the disk beside SQLite, or
+// in PostgreSQL, which all nodes reach.
+func OpenObjects(ctx context.Context, c config.Config, db *all.Store, log *slog.Logger) (blob.Objects, error) {
+	switch {
+	case c.S3.On():
+		s3, err := blob.NewS3(blob.S3Options{
+			Endpoint: c.S3.Endpoint, Bucket: c.S3.Bucket, Prefix: c.S3.Prefix, Region: c.S3.Region, Key: c.S3.Key, Secret: c.S3.Secret.Reveal(),
+		})
+		if err != nil {
+			return nil, fmt.Errorf("UNHIDRA_S3_URL: %w", err)
+		}
+		return s3, checkBucket(ctx, s3, log)
+	case c.DatabaseURL != "":
+		return blobs.NewObjects(db.DB), nil
+	}
+	disk, err := blob.OpenDisk(c.Files())
+	if err != nil {
+		return nil, fmt.Errorf("make the folder of files: %w", err)
+	}
+	return disk, nil
+}
+
+const bucketPatience = 10 * time.Second
+
+// checkBucket refuses a bucket that is not there. A service that is away is no reason to
+// have no server: only files are missing meanwhile.
+func checkBucket(ctx context.Context, s3 *blob.S3, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, bucketPatience)
+	defer cancel()
+	err := s3.Check(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case domain.KindOf(err) == domain.Unavailable, errors.Is(err, context.DeadlineExceeded):
+		log.Warn("the storage of files does not answer; going on without them", "err", err)
+		return nil
+	}
+	return fmt.Errorf("UNHIDRA_S3_URL: %w", err)
+}
+
+// OpenFiles opens the files that the server keeps.
+func OpenFiles(ctx context.Context, c config.Config, db *all.Store, full func() error, log *slog.Logger) (*blob.Service, error) {
+	objects, err := OpenObjects(ctx, c, db, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(c.Incoming(), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of files that arrive: %w", err)
+	}
+	return blob.New(blob.Deps{Objects: objects, Rows: db.Blobs, Temp: c.Incoming(), Full: full, Log: log}), nil
+}
+
+// openBlobs opens the files, and adds the part that deletes what nobody needs.
+func (s *server) openBlobs(ctx context.Context) (err error) {
+	if s.files, err = OpenFiles(ctx, s.Config, s.db, s.full(), s.Log); err != nil {
+		return err
+	}
+	if s.Config.Works() {
+		s.parts = append(s.parts, part{"files", s.files.Run})
+	}
+	return nil
+}
