@@ -65,8 +65,15 @@ const logged = (what, who = 'root') => page.getByRole('list', { name: 'Audit log
 
 chapter('the way there, for administrators alone', async () => {
   await page.goto(server.setupLink);
+  await page.getByRole('radio', { name: /^By invitation/ }).check();
+  await shot(page, 'setup-joining');
   await signUp(page, 'root', 'Ada Root', 'Create administrator account');
   await page.getByRole('heading', { name: /^Welcome/ }).waitFor();
+  await at(page, 'server');
+  await page.getByRole('radio', { name: /^By invitation/, checked: true }).waitFor();
+  await page.getByRole('radio', { name: /^Anyone/ }).check();
+  await page.getByText('Saved').waitFor();
+  await page.goto(server.url);
   await page.getByRole('button', { name: 'Your account' }).click();
   await page.getByRole('menuitem', { name: 'Administration' }).click();
   await page.getByRole('heading', { name: 'Accounts' }).waitFor();
