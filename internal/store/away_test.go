@@ -49,10 +49,15 @@ func TestAwayIsUnavailable(t *testing.T) {
 		wg.Go(func() { _, _ = db.Log.Heads(t.Context(), []string{"room_none"}) })
 	}
 	wg.Wait()
-	do(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '` + name + `'`)
-	for range 10 {
-		if _, err := db.Log.Heads(t.Context(), []string{"room_none"}); err != nil {
-			t.Errorf("reading after all connections ended: %v", err)
+	for wait, what := range map[string]string{
+		"":       "all connections are ending", // and say so, once they are asked
+		", 9000": "all connections ended",      // and cannot even be asked
+	} {
+		do(`SELECT pg_terminate_backend(pid` + wait + `) FROM pg_stat_activity WHERE datname = '` + name + `'`)
+		for range 10 {
+			if _, err := db.Log.Heads(t.Context(), []string{"room_none"}); err != nil {
+				t.Errorf("reading after %s: %v", what, err)
+			}
 		}
 	}
 }

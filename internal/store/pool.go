@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
@@ -226,8 +227,8 @@ func (c *awayConn) QueryContext(ctx context.Context, query string, args []driver
 	rows, err := c.Conn.QueryContext(within, query, args)
 	if err != nil {
 		cancel()
-		if c.used && ended(err) {
-			return nil, driver.ErrBadConn // the pool takes another one
+		if c.used && (ended(err) || pgconn.SafeToRetry(err)) {
+			return nil, driver.ErrBadConn // nothing was carried out: the pool takes another one
 		}
 		return nil, c.away(ctx, err)
 	}
