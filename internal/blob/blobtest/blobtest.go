@@ -4,6 +4,7 @@ package blobtest
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -110,7 +111,7 @@ func listed(t *testing.T, objects blob.Objects) {
 		t.Errorf("listed as %+v, %v", found, err)
 	}
 	stop := io.EOF
-	if err := objects.List(t.Context(), func(blob.Object) error { return stop }); err != stop {
+	if err := objects.List(t.Context(), func(blob.Object) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("a listing that was stopped: %v", err)
 	}
 }
