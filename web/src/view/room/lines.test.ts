@@ -35,7 +35,10 @@ describe('layOut', () => {
     const heads = (from: number) => layOut(events.slice(from), [], all).flatMap((l) => (l.type === 'message' && l.head ? [l.seq] : []));
     expect(heads(0)).toEqual([1, 12, 24]);
     expect(heads(3)).toEqual([4, 12, 24]);
-    expect(heads(9)).toEqual([10, 24]);
+    for (let from = 1; from < 30; from++) {
+      const first = from + 1;
+      expect(heads(from)).toEqual([first, ...[12, 24].filter((n) => n > first)]);
+    }
   });
 
   it('names one who goes on for long again where the next number is still to come', () => {

@@ -19,10 +19,9 @@ export type Line =
 const together = 5 * 60_000;
 
 // Of a long group the name is shown again: wherever the numbers of the room pass a
-// multiple of this, so that it does not depend on what is loaded, and the name is not
-// near; and above a long message.
+// multiple of this, and above a long message. Neither depends on what is loaded, so that
+// no line moves when more of the room is.
 const again = 12;
-const apart = 4;
 const long = 600; // UTF-16 code units
 
 /** How a message is known while it has no number yet, and afterwards. */
@@ -45,7 +44,6 @@ export function layOut(events: readonly Event[], pending: readonly Pending[], c:
   let day = -Infinity;
   let last: Message | undefined; // the message right above, if it may be joined
   let place = 0; // its number, or that which it will probably get
-  let since = 0; // messages from the last name on
   let marked = c.older && (events[0] ? fromOf(events[0]) : 0) > c.unread.after + 1;
 
   const put = (line: Line) => {
@@ -67,7 +65,7 @@ export function layOut(events: readonly Event[], pending: readonly Pending[], c:
   const add = (m: Message, sent?: Pending) => {
     startDay(m.at);
     const below = m.seq || place + 1;
-    const named = since >= apart && Math.floor(below / again) !== Math.floor(place / again);
+    const named = Math.floor(below / again) !== Math.floor(place / again);
     const joins =
       last?.sender.id === m.sender.id &&
       !named &&
@@ -78,7 +76,6 @@ export function layOut(events: readonly Event[], pending: readonly Pending[], c:
     put({ type: 'message', key: keyOf(m), seq: m.seq, message: m, head: !joins, pending: sent });
     last = m;
     place = below;
-    since = joins ? since + 1 : 1;
   };
 
   let before: Event | undefined;
