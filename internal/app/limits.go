@@ -28,8 +28,11 @@ func writeLimits(c config.Config) httpx.Limits {
 		"accept-request", "decline-request", "set-requests", "unblock",
 		"register-device", "update-device", "revoke-device", "rotate-device-key", "revoke-device-key")
 	// What everybody in a room is told. A room that is open to all fills quickly once.
-	shared(httpx.Limit{Name: "members", User: minute(2 * n), Addr: minute(20 * n), Room: minute(20 * n)},
-		"join-room", "leave-room", "accept-invite", "update-room", "update-member", "remove-member", "ban", "unban")
+	shared(httpx.Limit{Name: "joins", User: minute(2 * n), Addr: minute(20 * n), Room: minute(20 * n)}, "join-room", "accept-invite")
+	// Of the same, what is not counted by room: strangers who are refused would count, and
+	// keep its moderators from acting.
+	shared(httpx.Limit{Name: "members", User: minute(2 * n), Addr: minute(20 * n)},
+		"leave-room", "update-room", "update-member", "remove-member", "ban", "unban")
 	// What all who share a room with somebody are told.
 	shared(httpx.Limit{Name: "profiles", User: minute(n), Addr: minute(10 * n)},
 		"update-me", "set-status", "set-avatar", "delete-avatar")
