@@ -19,6 +19,7 @@ type Store struct {
 	AccountStore
 	SessionStore
 	FactorStore
+	PasswordStore
 	DepartureStore
 	RoomStore
 	LogStore
@@ -36,6 +37,11 @@ type SessionStore interface {
 type FactorStore interface {
 	ResetFactors(ctx context.Context, user string, now time.Time) (domain.User, error)
 	Factors(ctx context.Context, user string) (domain.Factors, error)
+}
+
+// PasswordStore takes passwords away.
+type PasswordStore interface {
+	VoidPassword(ctx context.Context, user, reason string, now time.Time) (domain.User, error)
 }
 
 // DepartureStore ends accounts.
@@ -248,10 +254,11 @@ func (s *Service) ResetFactors(ctx context.Context, by By, id string) error {
 }
 
 // ResetPassword signs somebody out everywhere and has them choose another
-// password: by a mail, or by a link that the administrator passes on.
+// password: by a mail, or by a link that the administrator passes on. The old one
+// opens nothing any more, whether or not the link is used.
 func (s *Service) ResetPassword(ctx context.Context, by By, id string) (link string, mailed bool, err error) {
 	_, err = s.change(ctx, by, id, domain.AuditAdminPasswordReset, nil, func(u domain.User) (domain.User, error) {
-		if u, err = s.Store.EndSessions(ctx, u.ID, "password_reset_by_admin", s.Now()); err == nil {
+		if u, err = s.Store.VoidPassword(ctx, u.ID, "password_reset_by_admin", s.Now()); err == nil {
 			link, mailed, err = s.Passwords.ResetLink(ctx, u)
 		}
 		return u, err

@@ -28,7 +28,7 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, gone(op("admin-end-sessions", "DELETE", "/users/{user}/sessions", "Sign somebody out everywhere")), s.deleteSessions)
 	httpx.Register(api, gone(op("admin-end-session", "DELETE", "/users/{user}/sessions/{session}", "Sign somebody out of one browser or program")), s.deleteSession)
 	httpx.Register(api, gone(op("admin-reset-factors", "DELETE", "/users/{user}/factors", "Take somebody's second factors away")), s.deleteFactors)
-	httpx.Register(api, op("admin-reset-password", "POST", "/users/{user}/password", "Sign somebody out and have them choose another password"), s.postPassword)
+	httpx.Register(api, op("admin-reset-password", "POST", "/users/{user}/password", "Sign somebody out, void their password and have them choose another"), s.postPassword)
 	httpx.Register(api, op("admin-list-invites", "GET", "/invites", "Invitations to the server that are still good"), s.listInvites)
 	httpx.Register(api, op("admin-create-invite", "POST", "/invites", "Invite somebody to the server"), s.postInvite)
 	httpx.Register(api, gone(op("admin-delete-invite", "DELETE", "/invites/{invite}", "End an invitation to the server")), s.deleteInvite)

@@ -62,7 +62,7 @@ func historyStore(db *all.Store) history.Store {
 
 func adminStore(db *all.Store) admin.Store {
 	return admin.Store{
-		AccountStore: db.Accounts, SessionStore: db.Sessions, FactorStore: db.Factors, DepartureStore: db.Departure,
+		AccountStore: db.Accounts, SessionStore: db.Sessions, FactorStore: db.Factors, PasswordStore: db.Accounts, DepartureStore: db.Departure,
 		RoomStore: db.Rooms, LogStore: db.Log, SettingStore: db.Server,
 	}
 }

@@ -43,6 +43,10 @@ var enders = map[string]func(ctx context.Context, db *all.Store, user string, no
 		_, err := db.Accounts.SetPassword(ctx, user, "record", now)
 		return err
 	},
+	"password voided by an administrator": func(ctx context.Context, db *all.Store, user string, now time.Time) error {
+		_, err := db.Accounts.VoidPassword(ctx, user, "test", now)
+		return err
+	},
 	"password changed by the user": func(ctx context.Context, db *all.Store, user string, now time.Time) error {
 		_, err := db.Accounts.ReplacePassword(ctx, user, "record", "old"+user, sessionOf(user, "next"+user, now), []byte("next"+user), now)
 		return err

@@ -245,6 +245,18 @@ func (repo *Repository) SetPassword(ctx context.Context, user, password string, 
 	return u, err
 }
 
+// VoidPassword takes the password away and ends every session: nothing but a link, or
+// another way to sign in, lets the user in until they have chosen another one.
+func (repo *Repository) VoidPassword(ctx context.Context, user, reason string, now time.Time) (u domain.User, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if u, err = raiseEpoch(ctx, t, user, `password = ''`); err != nil {
+			return err
+		}
+		return revoke(ctx, t, `user_id = $3`, reason, now, user)
+	})
+	return u, err
+}
+
 // UpgradePassword replaces old by another record of the same password. If the
 // user's record is not old any more, nothing is changed.
 func (repo *Repository) UpgradePassword(ctx context.Context, user, old, password string) error {
