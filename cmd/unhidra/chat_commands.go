@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/unhidra/unhidra/client"
 	"github.com/unhidra/unhidra/internal/domain"
@@ -60,7 +61,31 @@ func (t *talk) inRoom(ctx context.Context, name, rest, line string) error {
 		return fmt.Errorf("there is no command %s; /help lists them, and // begins a message with a slash", name)
 	}
 	d := client.Draft{Room: room, Text: strings.TrimPrefix(line, "/")}
-	return t.await(func() error { _, err := t.live.Send(ctx, d); return err })
+	var sent client.Sent
+	err := t.await(func() (err error) { sent, err = t.live.Send(ctx, d); return err })
+	if err == nil && t.piped {
+		t.echo(ctx, room, sent.Seq)
+	}
+	return err
+}
+
+const echoTime = 2 * time.Second
+
+// echo waits until one's own message was heard, and so printed: the next line of a pipe
+// may be of another room, and after the last one nothing is printed.
+func (t *talk) echo(ctx context.Context, room string, seq int64) {
+	timer := time.NewTimer(echoTime)
+	defer timer.Stop()
+	for t.mine[room] < seq {
+		select {
+		case heard := <-t.lines:
+			heard()
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // await does what needs an answer on the connection. What is heard meanwhile is
