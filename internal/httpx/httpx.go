@@ -6,11 +6,13 @@ package httpx
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"mime"
 	"net/http"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -74,16 +76,30 @@ func New(mux *http.ServeMux, o Options) huma.API {
 				},
 			},
 		},
-		OpenAPIPath:   "/openapi",
 		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
 		DefaultFormat: "application/json",
 		Transformers:  []huma.Transformer{translate},
 	}, &adapter{mux: mux, log: o.Log})
 	api.UseMiddleware(checkContentType, authenticate(o.Auth), limit(o.Limits), receive)
+	mux.HandleFunc("GET /openapi.json", serveDescription(api))
 	mux.HandleFunc("GET /docs", docs(api))
 	mux.HandleFunc("GET /docs/style.css", serveStyle)
 	mux.HandleFunc("GET /problems/{kind}", serveProblemPage)
 	return api
+}
+
+// serveDescription serves the OpenAPI document, which is complete by the first request.
+func serveDescription(api huma.API) http.HandlerFunc {
+	document := sync.OnceValues(func() ([]byte, error) { return json.Marshal(api.OpenAPI()) })
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := document()
+		if err != nil {
+			Fail(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/openapi+json")
+		_, _ = w.Write(body) // whoever is gone does not need it
+	}
 }
 
 const apiDescription = "Rooms that never lose a message. Times are RFC 3339; ids say what they name (room_..., usr_...); " +
