@@ -178,6 +178,12 @@ func (s *Service) send(ctx context.Context, p domain.Principal, d domain.Draft) 
 	return e, err
 }
 
+// MayWrite refuses those who may not write messages into a room now.
+func (s *Service) MayWrite(ctx context.Context, p domain.Principal, room string) error {
+	_, _, err := s.place(ctx, p, room, domain.SendMessage)
+	return err
+}
+
 // Edit gives one's own message a new text.
 func (s *Service) Edit(ctx context.Context, p domain.Principal, room string, seq int64, text string) (e domain.Event, err error) {
 	if err := roomID(room); err != nil {

@@ -375,6 +375,22 @@ func TestTyping(t *testing.T) {
 	}
 }
 
+// Nobody sees the typing of somebody who may not write.
+func TestTypingOfTheMutedIsNotTold(t *testing.T) {
+	n := start(t, newWorld(), nil)
+	n.join("ada", "r1")
+	n.join("lin", "r1")
+	ada, _ := n.enter(t, "ada")
+	lin, _ := n.enter(t, "lin")
+	n.set(func(w *world) { w.muted["ada"] = true })
+	ada.request(wire.TypeTyping, wire.InRoom{Room: "r1"})
+	ada.ask(wire.TypePing, nil, nil) // the notice has been looked at
+	n.say("lin", "r1", "done")
+	if f := lin.frame(); f.Type != wire.TypeEvent {
+		t.Fatalf("got %q of a muted member", f.Type)
+	}
+}
+
 func TestReadMarksAndPresence(t *testing.T) {
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")

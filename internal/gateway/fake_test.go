@@ -34,10 +34,11 @@ type world struct {
 	blind error                      // of every replay
 	reads int                        // replays
 	ended map[string]bool            // sessions
+	muted map[string]bool            // users, everywhere
 }
 
 func newWorld() *world {
-	return &world{bus: bus.NewLocal(), logs: map[string][]domain.Event{}, in: map[string]map[string]bool{}, ended: map[string]bool{}}
+	return &world{bus: bus.NewLocal(), logs: map[string][]domain.Event{}, in: map[string]map[string]bool{}, ended: map[string]bool{}, muted: map[string]bool{}}
 }
 
 // Tokens are "user", "user/session" or "user/session/seconds that are left".
@@ -220,6 +221,15 @@ func (w *world) Send(_ context.Context, p domain.Principal, d domain.Draft) (dom
 		return domain.Event{}, domain.ErrNoRoom()
 	}
 	return w.say(p.ID, d.Room, d.Text), nil
+}
+
+func (w *world) MayWrite(_ context.Context, p domain.Principal, room string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.muted[p.ID] || !w.in[room][p.ID] {
+		return domain.Forbidden.Errorf("muted", "you are muted in this room")
+	}
+	return nil
 }
 
 func (w *world) Edit(_ context.Context, p domain.Principal, room string, seq int64, text string) (domain.Event, error) {

@@ -41,6 +41,8 @@ type Devices interface {
 // Chat writes to rooms.
 type Chat interface {
 	Send(ctx context.Context, p domain.Principal, d domain.Draft) (domain.Event, error)
+	// MayWrite refuses those who may not send into a room now.
+	MayWrite(ctx context.Context, p domain.Principal, room string) error
 	Edit(ctx context.Context, p domain.Principal, room string, seq int64, text string) (domain.Event, error)
 	Delete(ctx context.Context, p domain.Principal, room string, seq int64) (domain.Event, error)
 	MarkRead(ctx context.Context, p domain.Principal, room string, seq int64) (domain.ReadMark, error)

@@ -271,8 +271,9 @@ func (c *conn) refresh(ctx context.Context, token string) (any, error) {
 	return wire.Until{Expires: p.Expires}, nil
 }
 
-// isTyping tells the room's other members. It is not answered, and what is too
-// much is forgotten.
+// isTyping tells the room's other members. It is not answered. What is too much is
+// forgotten, and so is what comes from those who may not write there, as while they
+// are muted or the room is archived.
 func (c *conn) isTyping(req wire.Request) {
 	var in wire.InRoom
 	if err := wire.Decode(req.Data, &in); err != nil {
@@ -280,6 +281,14 @@ func (c *conn) isTyping(req wire.Request) {
 		return
 	}
 	if c.limit(req.Type) != nil || !c.g.rooms.get(in.Room).has(c) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
+	defer cancel()
+	if err := c.g.Chat.MayWrite(ctx, c.who(), in.Room); err != nil {
+		if domain.KindOf(err) == domain.Internal {
+			c.g.Logger.Error("typing notice was lost", "conn", c.id, "user", c.user.ID, "error", err)
+		}
 		return
 	}
 	frame, err := wire.Encode(wire.Reply{Type: wire.TypeIsTyping, Data: wire.Typing{Room: in.Room, User: wire.FromUser(c.user)}})
