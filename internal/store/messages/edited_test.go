@@ -15,9 +15,9 @@ func TestAnEditedMessageIsFound(t *testing.T) {
 		room := testkit.Room(t, db, 1)
 		user := testkit.UserID(0)
 		for _, indexed := range []bool{false, true} {
-			e := testkit.Say(t, db, user, room, map[bool]string{false: "a", true: "b"}[indexed], "water the tomatos")
+			e := testkit.Say(t, db, user, room, map[bool]string{false: "a", true: "b"}[indexed], "water the potato")
 			if indexed {
-				eventually(t, "the message", func() bool { return len(find(t, db, user, "tomatos")) == 1 })
+				eventually(t, "the message", func() bool { return len(find(t, db, user, "potato")) == 1 })
 			}
 			if _, err := db.Messages.EditMessage(t.Context(), user, room, e.Seq, "water the tomatoes", nil, false, time.Now()); err != nil {
 				t.Fatal(err)
