@@ -15,7 +15,7 @@ type memory struct {
 	head    domain.AuditHead
 	records []domain.AuditRecord
 	sinks   map[string]int64
-	fail    error // of AppendAudit
+	fail    error // of AppendAudit and AuditRecords
 }
 
 func (m *memory) AppendAudit(_ context.Context, chain string, seal func(domain.AuditHead) ([]domain.AuditRow, *domain.AuditCheckpoint, error)) (domain.AuditHead, error) {
@@ -56,6 +56,9 @@ func (m *memory) AuditHead(context.Context) (domain.AuditHead, error) {
 func (m *memory) AuditRecords(_ context.Context, f domain.AuditFilter) ([]domain.AuditRecord, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.fail != nil {
+		return nil, m.fail
+	}
 	from := min(f.After, int64(len(m.records)))
 	return m.records[from:min(from+int64(f.Limit), int64(len(m.records)))], nil
 }

@@ -68,13 +68,19 @@ type sinkFeed struct {
 func (f *sinkFeed) Next(ctx context.Context, after int64, limit int) (feed.Page[domain.AuditRecord], error) {
 	page := feed.Page[domain.AuditRecord]{Last: after}
 	records, err := f.Store.AuditRecords(ctx, domain.AuditFilter{After: after, Oldest: true, Limit: limit})
-	if err != nil || len(records) == 0 {
-		f.Metrics.lag.WithLabelValues(f.sink.Name()).Set(0)
+	if err != nil {
 		return page, err
 	}
-	if head, err := f.Store.AuditHead(ctx); err == nil {
-		f.Metrics.lag.WithLabelValues(f.sink.Name()).Set(float64(head.Seq - after))
+	behind, age := f.Metrics.lag.WithLabelValues(f.sink.Name()), f.Metrics.lagTime.WithLabelValues(f.sink.Name())
+	if len(records) == 0 {
+		behind.Set(0)
+		age.Set(0)
+		return page, nil
 	}
+	if head, err := f.Store.AuditHead(ctx); err == nil {
+		behind.Set(float64(head.Seq - after))
+	}
+	age.Set(max(0, f.Now().Sub(records[0].Time).Seconds()))
 	f.gap = records[0].Seq - after - 1
 	if after == 0 {
 		f.gap = 0
@@ -135,20 +141,8 @@ func (f *sinkFeed) ReleaseCursor(ctx context.Context, name, owner string) error 
 	return f.Store.ReleaseAuditSink(ctx, name, owner)
 }
 
-// Lag says how old the oldest record is that the receiver has not been sent.
-func (f *sinkFeed) Lag(name string, oldest time.Time) {
-	age := 0.0
-	if !oldest.IsZero() {
-		age = max(0, f.Now().Sub(oldest).Seconds())
-	}
-	f.Metrics.lagTime.WithLabelValues(name).Set(age)
-}
-
 // Handled counts what the receiver took.
 func (f *sinkFeed) Handled(name string, n int) { f.Metrics.sent.WithLabelValues(name).Add(float64(n)) }
 
 // Failed counts a try that failed.
-func (f *sinkFeed) Failed(name string, _ error) { f.Metrics.retries.WithLabelValues(name).Inc() }
-
-// Aside is never called: a receiver is told of a record until it has it.
-func (f *sinkFeed) Aside(string, string, error) {}
+func (f *sinkFeed) Failed(name string) { f.Metrics.retries.WithLabelValues(name).Inc() }

@@ -16,6 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store/all"
@@ -154,6 +156,8 @@ func TestCHK_AU_04_TenMinutesOfOutageLoseNothing(t *testing.T) {
 		sink := &outage{receiver: newReceiver(), until: time.Now().Add(10 * time.Minute)}
 		d := deps(t, mem)
 		d.Sinks = []audit.Sink{sink}
+		reg := prometheus.NewRegistry()
+		d.Metrics = audit.NewMetrics(reg)
 		s := audit.New(d)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -172,15 +176,42 @@ func TestCHK_AU_04_TenMinutesOfOutageLoseNothing(t *testing.T) {
 			t.Errorf("%d tries in ten minutes", sink.tries)
 		}
 		sink.mu.Unlock()
+		mem.setFail(errors.New("away")) // the store too: what is told of the receiver stays as it is
+		time.Sleep(2 * time.Minute)
+		if records, age := lag(t, reg); records < 900 || age < 500 {
+			t.Errorf("told to be %v records and %v seconds behind", records, age)
+		}
+		mem.setFail(nil)
 		time.Sleep(6 * time.Minute) // at most five minutes until the next try
 		head, _ := mem.AuditHead(ctx)
 		if head.Seq < 1000 {
 			t.Errorf("the log has %d records", head.Seq)
 		}
 		complete(t, sink.all(), head.Seq)
+		if records, age := lag(t, reg); records != 0 || age != 0 {
+			t.Errorf("told to be %v records and %v seconds behind after all", records, age)
+		}
 		cancel()
 		<-done
 	})
+}
+
+// lag is how far behind the only sink is told to be.
+func lag(t *testing.T, reg *prometheus.Registry) (records, seconds float64) {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		switch f.GetName() {
+		case "audit_sink_lag_records":
+			records = f.GetMetric()[0].GetGauge().GetValue()
+		case "audit_sink_lag_seconds":
+			seconds = f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	return records, seconds
 }
 
 // A sink of a second node takes over where the first one was.

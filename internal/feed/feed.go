@@ -114,12 +114,10 @@ type Consumer[T any] struct {
 // An Observer is told how a consumer does. Calls come from one goroutine for each
 // consumer.
 type Observer interface {
-	// Lag is called before entries are handled, with the oldest of them, and with the
-	// zero time when there is nothing left.
-	Lag(consumer string, oldest time.Time)
+	// Handled is called after entries were handled or set aside.
 	Handled(consumer string, entries int)
-	Failed(consumer string, err error)
-	Aside(consumer string, key string, err error)
+	// Failed is called before the consumer is tried again.
+	Failed(consumer string)
 }
 
 // Deps are what a Runner needs.

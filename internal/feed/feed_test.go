@@ -157,10 +157,8 @@ func (m *memory) DropAside(_ context.Context, _, key string) error {
 
 type silent struct{}
 
-func (silent) Lag(string, time.Time)       {}
-func (silent) Handled(string, int)         {}
-func (silent) Failed(string, error)        {}
-func (silent) Aside(string, string, error) {}
+func (silent) Handled(string, int) {}
+func (silent) Failed(string)       {}
 
 func deps(m *memory) feed.Deps[int] {
 	return feed.Deps[int]{Source: m, Cursors: m, Asides: m, Observer: silent{}}

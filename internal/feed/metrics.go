@@ -27,7 +27,8 @@ type Metrics struct {
 
 const lagTime = 2 * time.Second // for the store to answer a scrape
 
-// NewMetrics registers the metrics of a feed with reg. Each scrape asks lags.
+// NewMetrics registers the metrics of a feed with reg. Each scrape asks lags,
+// which also knows of consumers that nobody runs.
 func NewMetrics(reg prometheus.Registerer, lags func(ctx context.Context) ([]Lag, error)) *Metrics {
 	label := []string{"consumer"}
 	m := &Metrics{
@@ -65,17 +66,10 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// Lag does nothing: a scrape asks the store, which also knows of consumers that nobody
-// runs.
-func (m *Metrics) Lag(string, time.Time) {}
-
 // Handled counts entries.
 func (m *Metrics) Handled(consumer string, n int) {
 	m.handled.WithLabelValues(consumer).Add(float64(n))
 }
 
 // Failed counts a failure.
-func (m *Metrics) Failed(consumer string, _ error) { m.failures.WithLabelValues(consumer).Inc() }
-
-// Aside does nothing: a scrape counts what is set aside.
-func (m *Metrics) Aside(string, string, error) {}
+func (m *Metrics) Failed(consumer string) { m.failures.WithLabelValues(consumer).Inc() }

@@ -27,7 +27,7 @@ func Run[T any](ctx context.Context, d Deps[T], c Consumer[T], bell *Bell) {
 		case errors.Is(err, errTaken):
 			sleep(ctx, nil, takenWait)
 		case err != nil:
-			r.Observer.Failed(c.Name, err)
+			r.Observer.Failed(c.Name)
 			r.Log.Warn("a consumer of the feed is behind; trying again", "consumer", c.Name, "err", err, "in", wait)
 			sleep(ctx, nil, wait/2+rand.N(wait/2))
 			wait = min(2*wait, lastRetry)
@@ -105,11 +105,9 @@ func (r *runner[T]) once(ctx context.Context) (more bool, err error) {
 		return true, nil
 	}
 	if len(page.Entries) == 0 {
-		r.Observer.Lag(r.c.Name, time.Time{})
 		r.cursor.Pos = max(r.cursor.Pos, page.Last)
 		return false, errors.Join(r.advance(ctx, advanceEvery), r.retryAsides(ctx))
 	}
-	r.Observer.Lag(r.c.Name, page.Entries[0].Time)
 	if err := r.page(ctx, page.Entries); err != nil {
 		r.tries++
 		return false, err
@@ -215,7 +213,6 @@ func (r *runner[T]) one(ctx context.Context, e Entry[T]) error {
 			sleep(ctx, nil, firstRetry)
 			continue
 		}
-		r.Observer.Aside(r.c.Name, e.Key, err)
 		r.Log.Error("a consumer of the feed cannot handle an entry, which is set aside", "consumer", r.c.Name, "entry", e.Key, "err", err)
 		return r.Asides.SetAside(ctx, Aside{Consumer: r.c.Name, Key: e.Key, Cause: err.Error(), At: r.Now()})
 	}

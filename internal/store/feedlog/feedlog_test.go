@@ -17,10 +17,8 @@ import (
 
 type silent struct{}
 
-func (silent) Lag(string, time.Time)       {}
-func (silent) Handled(string, int)         {}
-func (silent) Failed(string, error)        {}
-func (silent) Aside(string, string, error) {}
+func (silent) Handled(string, int) {}
+func (silent) Failed(string)       {}
 
 func deps(db *all.Store) feed.Deps[domain.Event] {
 	return feed.Deps[domain.Event]{Source: db.Feed, Cursors: db.Feed, Asides: db.Feed, Observer: silent{}}
