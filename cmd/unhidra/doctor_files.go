@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/unhidra/unhidra/internal/app"
 	"github.com/unhidra/unhidra/internal/blob"
@@ -15,7 +17,7 @@ import (
 
 // blobs looks whether files can be kept, and whether those that the database has are there.
 func (d *diagnosis) blobs(ctx context.Context, c config.Config, db *all.Store) {
-	where := "the database"
+	where := "the table blob_data"
 	switch {
 	case c.S3.On():
 		where = "the bucket " + c.S3.Bucket
@@ -42,12 +44,28 @@ func (d *diagnosis) blobs(ctx context.Context, c config.Config, db *all.Store) {
 			n, where, report.Missing[0].Object)
 	}
 	if n := len(report.Orphans); n > 0 {
-		d.warn("files", "%d objects in %s are of no use (the first is %s), left by a crash; you may delete them",
-			n, where, report.Orphans[0].Name)
+		d.warn("files", "%d objects in %s are in no row of this database; a crash left them, or another server keeps its files there; "+
+			"if no other does, delete them, since they only take room: %s", n, where, names(report.Orphans))
 	}
 	if len(report.Missing) == 0 {
 		d.ok("files", "%d in %s, %d MiB", report.Objects, where, report.Bytes>>20)
 	}
+}
+
+// names are those of some objects.
+func names(objects []blob.Object) string {
+	const most = 10
+	var b strings.Builder
+	for i, o := range objects[:min(len(objects), most)] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(o.Name)
+	}
+	if left := len(objects) - most; left > 0 {
+		fmt.Fprintf(&b, ", and %d more", left)
+	}
+	return b.String()
 }
 
 // filesFolder reports whether the folder of files is there; it is made at the first start.

@@ -13,8 +13,8 @@
 //	add:     write the object; then the row, unless there is one by now
 //	collect: delete the row, noting its object; delete the object; forget the note
 //
-// so that a crash between two steps leaves an object without a row at most, which
-// Tidy deletes.
+// so that a crash between two steps leaves an object without a row at most. Check finds
+// those; nothing here deletes them, since another server may keep its files there too.
 package blob
 
 import (

@@ -142,17 +142,3 @@ func (s *Service) missing(ctx context.Context, seen map[string]bool) (missing []
 		}
 	}
 }
-
-// Tidy deletes the orphans that Check finds, and returns how many there were.
-func (s *Service) Tidy(ctx context.Context) (int, error) {
-	report, err := s.Check(ctx)
-	if err != nil {
-		return 0, err
-	}
-	for i, o := range report.Orphans {
-		if err := s.Objects.Delete(ctx, o.Name); err != nil {
-			return i, err
-		}
-	}
-	return len(report.Orphans), nil
-}
