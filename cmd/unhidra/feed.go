@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -17,7 +19,8 @@ Shows how far the parts of the server are that act on what was committed, and wh
 they could not handle. It may be used while the server runs.
 
   feed list               list the consumers: how far behind, how much is set aside
-  feed asides             list what was set aside, with the consumer's error
+  feed asides             list what was set aside, with the consumer's error: the
+                          oldest 1000
   feed retry <consumer>   have the server try again what a consumer has set aside
 `
 
@@ -54,11 +57,7 @@ func manageFeed(ctx context.Context, e *env, args []string) error {
 	case "asides":
 		return e.listAsides(ctx, db)
 	}
-	n, err := db.Feed.RetryAsides(ctx, words[1])
-	if err == nil {
-		_, err = fmt.Fprintf(e.stdout, "The server will try %d events again.\n", n)
-	}
-	return err
+	return e.retryAsides(ctx, db, words[1])
 }
 
 func (e *env) listConsumers(ctx context.Context, db *all.Store) error {
@@ -87,10 +86,43 @@ func (e *env) listAsides(ctx context.Context, db *all.Store) error {
 	if err != nil {
 		return err
 	}
+	if len(asides) == 0 {
+		_, err := fmt.Fprintln(e.stdout, "Nothing is set aside.")
+		return err
+	}
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "CONSUMER\tEVENT\tSINCE\tERROR")
 	for _, a := range asides {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%q\n", a.Consumer, a.Key, a.At.Format(time.RFC3339), a.Cause)
 	}
 	return w.Flush()
+}
+
+// retryAsides says so if consumer has nothing to try again, and fails if there is none
+// of that name.
+func (e *env) retryAsides(ctx context.Context, db *all.Store, consumer string) error {
+	n, err := db.Feed.RetryAsides(ctx, consumer)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		_, err = fmt.Fprintf(e.stdout, "The server will try %d events again.\n", n)
+		return err
+	}
+	lags, err := db.Feed.Lags(ctx)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, l := range lags {
+		if l.Consumer == consumer {
+			_, err := fmt.Fprintf(e.stdout, "%s has nothing set aside.\n", consumer)
+			return err
+		}
+		names = append(names, l.Consumer)
+	}
+	if len(names) == 0 {
+		return errors.New("nothing reads the feed yet, so there is nothing to try again")
+	}
+	return fmt.Errorf("there is no consumer %q; there are %s", consumer, strings.Join(names, ", "))
 }

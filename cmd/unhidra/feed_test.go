@@ -1,0 +1,46 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/blob"
+	"github.com/unhidra/unhidra/internal/feed"
+	"github.com/unhidra/unhidra/internal/store/all"
+)
+
+// Whoever names a consumer that is none learns which there are, and what is empty is
+// said to be.
+func TestFeedSaysWhatThereIs(t *testing.T) {
+	t.Parallel()
+	m := machine{t, filepath.Join(t.TempDir(), "data")}
+	expect := func(code int, want string, args ...string) {
+		t.Helper()
+		said, got := m.run(append([]string{"feed"}, args...)...)
+		if got != code || !strings.Contains(said, want) {
+			t.Errorf("feed %v: %d, %q; want %d, %q", args, got, said, code, want)
+		}
+	}
+	m.open(func(*all.Store, *blob.Service) {})
+	expect(exitOK, "Nothing reads the feed yet.", "list")
+	expect(exitOK, "Nothing is set aside.", "asides")
+	expect(exitFail, "nothing reads the feed yet", "retry", "letters")
+	m.open(func(db *all.Store, _ *blob.Service) {
+		now := time.Now()
+		for _, name := range []string{"letters", "parcels"} {
+			if _, _, err := db.Feed.ClaimCursor(t.Context(), name, "node", feed.Now, now, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.Feed.SetAside(t.Context(), feed.Aside{Consumer: "letters", Key: "r1/7", Cause: "no such street", At: now}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	expect(exitOK, "letters   no      1", "list")
+	expect(exitOK, `"no such street"`, "asides")
+	expect(exitFail, `there is no consumer "leters"; there are letters, parcels`, "retry", "leters")
+	expect(exitOK, "parcels has nothing set aside.", "retry", "parcels")
+	expect(exitOK, "The server will try 1 events again.", "retry", "letters")
+}
