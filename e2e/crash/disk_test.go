@@ -9,13 +9,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/testkit/disktest"
 	"github.com/unhidra/unhidra/internal/testkit/node"
 	"github.com/unhidra/unhidra/internal/testkit/pgtest"
 )
@@ -28,8 +28,8 @@ func TestDisk(t *testing.T) {
 	bin := node.Build(t)
 	t.Run("sqlite", func(t *testing.T) {
 		t.Run("full", func(t *testing.T) {
-			dir := small(t, 24)
-			endure(t, newServer(t, bin, "UNHIDRA_DATA_DIR="+dir, "UNHIDRA_DISK_RESERVE=0"), true, func() func() { return fill(t, dir) })
+			dir := disktest.Mount(t, 24)
+			endure(t, newServer(t, bin, "UNHIDRA_DATA_DIR="+dir, "UNHIDRA_DISK_RESERVE=0"), true, func() func() { return disktest.Fill(t, dir) })
 		})
 		t.Run("limit", func(t *testing.T) {
 			s := newServer(t, bin)
@@ -42,9 +42,9 @@ func TestDisk(t *testing.T) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Run("full", func(t *testing.T) {
-			dir := small(t, 200)
+			dir := disktest.Mount(t, 200)
 			pg := pgtest.Start(t, node.Port(t), dir)
-			endure(t, newServer(t, bin, "DATABASE_URL="+pg.URL()), false, func() func() { return fill(t, dir) })
+			endure(t, newServer(t, bin, "DATABASE_URL="+pg.URL()), false, func() func() { return disktest.Fill(t, dir) })
 		})
 		t.Run("sync", func(t *testing.T) {
 			pg := pgtest.Start(t, node.Port(t), "")
@@ -101,46 +101,6 @@ func endure(t *testing.T, s *node.Node, reads bool, begin func() (end func())) {
 		}
 	}
 	t.Logf("%d acknowledged, %d refused", len(book), refused)
-}
-
-// small mounts a file system of a few MiB.
-func small(t *testing.T, size int) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "unhidra-disk-") // a PostgreSQL's socket goes there, whose path must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dm", size), "tmpfs", dir).CombinedOutput(); err != nil {
-		_ = os.Remove(dir)
-		t.Skipf("cannot mount a small file system here (needs root): %v: %s", err, out)
-	}
-	t.Cleanup(func() {
-		_ = exec.Command("umount", "-l", dir).Run()
-		_ = os.Remove(dir)
-	})
-	return dir
-}
-
-// fill writes until the file system has no room. The end makes room again.
-func fill(t *testing.T, dir string) (end func()) {
-	t.Helper()
-	path := filepath.Join(dir, "ballast")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for size := 64 << 10; size >= 512; size /= 128 {
-		for block := make([]byte, size); err == nil; {
-			_, err = f.Write(block)
-		}
-		err = nil
-	}
-	_ = f.Close()
-	return func() {
-		if err := os.Remove(path); err != nil {
-			t.Error(err)
-		}
-	}
 }
 
 // limit lets no file of a process grow (RLIMIT_FSIZE).

@@ -8,54 +8,21 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/unhidra/unhidra/client"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/testkit"
+	"github.com/unhidra/unhidra/internal/testkit/disktest"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 )
-
-// smallDisk mounts a file system of some MiB.
-func smallDisk(t *testing.T, size int) string {
-	t.Helper()
-	dir := t.TempDir()
-	out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dm", size), "tmpfs", dir).CombinedOutput()
-	if err != nil {
-		t.Skipf("cannot mount a small file system here (needs root): %v: %s", err, out)
-	}
-	t.Cleanup(func() { _ = exec.Command("umount", "-l", dir).Run() })
-	return dir
-}
-
-// fillDisk writes until there is no room. The end makes room again.
-func fillDisk(t *testing.T, dir string) (end func()) {
-	t.Helper()
-	path := filepath.Join(dir, "ballast")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for size := 64 << 10; size >= 512; size /= 128 {
-		for err = nil; err == nil; {
-			_, err = f.Write(make([]byte, size))
-		}
-	}
-	_ = f.Close()
-	return func() {
-		if err := os.Remove(path); err != nil {
-			t.Error(err)
-		}
-	}
-}
 
 // TestAFullDiskStopsOnlyWhatIsNew: a server starts on a disk that others have filled, by
 // the room that it kept; people sign in, read, mark as read and delete, new messages are
 // refused, and /ready tells. With room again, all goes on.
 func TestAFullDiskStopsOnlyWhatIsNew(t *testing.T) {
-	dir := smallDisk(t, 40)
+	dir := disktest.Mount(t, 40)
 	o := store.Options{Path: filepath.Join(dir, "unhidra.db"), Log: testkit.Logger(t)}
 	first := live.Start(t, o, "UNHIDRA_DISK_RESERVE=8")
 	ann := first.User("ann")
@@ -65,7 +32,7 @@ func TestAFullDiskStopsOnlyWhatIsNew(t *testing.T) {
 	must(t, err)
 	first.Stop()
 	must(t, os.WriteFile(o.Path+".reserve", make([]byte, 8<<20), 0o600)) // as a server of some seconds does
-	end := fillDisk(t, dir)
+	end := disktest.Fill(t, dir)
 
 	s := live.Start(t, o, "UNHIDRA_DISK_RESERVE=8")
 	if _, err := os.Stat(o.Path + ".reserve"); err == nil {
@@ -90,7 +57,7 @@ func TestAFullDiskStopsOnlyWhatIsNew(t *testing.T) {
 	if _, err := again.Send(t.Context(), client.Draft{Room: room.ID, Key: "k2", Text: "more"}); err != nil {
 		t.Errorf("with room again: %v", err)
 	}
-	defer fillDisk(t, dir)() // and nothing is kept this time
+	defer disktest.Fill(t, dir)() // and nothing is kept this time
 	if status, body := ready(t, s); status != http.StatusServiceUnavailable || body.Checks["disk"] == "" {
 		t.Errorf("/ready without any room: %d %+v", status, body)
 	}
