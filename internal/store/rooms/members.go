@@ -41,13 +41,28 @@ func mayBring(ctx context.Context, t *store.Tx, m domain.Member, u domain.UserRe
 // MemberColumns are read by ScanMember; the tables are m and u.
 const MemberColumns = `m.room_id, m.role, m.muted_until, m.joined_at, u.id, u.kind, u.username, u.display_name, u.avatar`
 
+// memberRow is a member as the database has it.
+type memberRow struct {
+	domain.Member
+	muted, joined int64
+	user          accounts.RefRow
+}
+
+// dest is what MemberColumns are scanned into.
+func (r *memberRow) dest() []any {
+	return append([]any{&r.Room, &r.Role, &r.muted, &r.joined}, r.user.Dest()...)
+}
+
+func (r *memberRow) value() domain.Member {
+	r.MutedUntil, r.JoinedAt, r.User = store.Time(r.muted), store.Time(r.joined), r.user.Ref()
+	return r.Member
+}
+
 // ScanMember reads a row of MemberColumns.
-func ScanMember[R interface{ Scan(...any) error }](row R) (m domain.Member, err error) {
-	var muted, joined int64
-	var u accounts.RefRow
-	err = row.Scan(append([]any{&m.Room, &m.Role, &muted, &joined}, u.Dest()...)...)
-	m.MutedUntil, m.JoinedAt, m.User = store.Time(muted), store.Time(joined), u.Ref()
-	return m, err
+func ScanMember[R interface{ Scan(...any) error }](row R) (domain.Member, error) {
+	var r memberRow
+	err := row.Scan(r.dest()...)
+	return r.value(), err
 }
 
 // MemberOf returns the zero Member for someone who is none.

@@ -86,14 +86,21 @@ func ByID(ctx context.Context, q store.Queryer, room, lock string) (domain.Room,
 }
 
 // Place returns a room and the user's place in it: the zero Member for someone
-// who is none. No such room is domain.ErrNoRoom.
+// who is none. No such room is domain.ErrNoRoom. Of a member it is one look-up.
 func (repo *Repository) Place(ctx context.Context, room, user string) (domain.Room, domain.Member, error) {
-	r, err := ByID(ctx, repo.db, room, "")
-	if err != nil {
-		return r, domain.Member{}, err
+	var r Row
+	var m memberRow
+	err := repo.db.QueryRowContext(ctx, `SELECT `+Columns+`, `+MemberColumns+`
+		FROM members m JOIN rooms r ON r.id = m.room_id JOIN users u ON u.id = m.user_id
+		WHERE m.room_id = $1 AND m.user_id = $2 AND r.kind <> 'gone'`, room, user).Scan(append(r.Dest(), m.dest()...)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		other, err := ByID(ctx, repo.db, room, "")
+		return other, domain.Member{}, err
 	}
-	m, err := MemberOf(ctx, repo.db, room, user)
-	return r, m, err
+	if err != nil {
+		return domain.Room{}, domain.Member{}, err
+	}
+	return r.Value(), m.value(), nil
 }
 
 // For is Place inside a write: the room is locked, and p is checked.
