@@ -163,6 +163,7 @@ func TestFloodEnds(t *testing.T) {
 // What is refused, thrown away or only accepted now and then costs too: a connection
 // that floods ends, whatever the frames are.
 func TestFloodsOfEveryKindEnd(t *testing.T) {
+	t.Parallel()
 	for name, payload := range map[string]string{
 		"typing": `{"type":"typing","data":{"room":"r1"}}`,
 		"large":  `{"id":"1","type":"watch","data":{"users":["` + strings.Repeat("x", 60<<10) + `"]}}`,
@@ -377,6 +378,7 @@ func TestTyping(t *testing.T) {
 
 // Nobody sees the typing of somebody who may not write.
 func TestTypingOfTheMutedIsNotTold(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	n.join("lin", "r1")

@@ -317,6 +317,7 @@ func TestCHK_WS_05_HandshakeAndConnectionLimits(t *testing.T) {
 // Handshakes that prove nobody are limited by address, and they are no reason to keep
 // those out who come back with good tokens, however many share the address.
 func TestGoodTokensDoNotWaitForBadOnes(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), func(d *Deps) { d.Limits = Limits{HandshakesPerAddr: 2} })
 	for i := range 4 {
 		r := n.get(t, nil, "bearer", "bad")

@@ -9,6 +9,7 @@ import (
 )
 
 func TestANewNameIsToldOnceToWhoeverSharesARoom(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	for _, room := range []string{"r1", "r2"} {
 		n.join("ada", room)

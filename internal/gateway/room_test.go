@@ -272,6 +272,7 @@ func TestSync(t *testing.T) {
 // However many rooms are asked for, an answer fits in a frame, and asking for what it
 // leaves out leads to all of them.
 func TestSyncOfManyRoomsFitsInFrames(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	want, left := map[string]int64{}, map[string]bool{}
 	for i := range maxSyncRooms {
