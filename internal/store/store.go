@@ -170,7 +170,7 @@ func (db *DB) Integrity(ctx context.Context) error { return db.dialect.integrity
 // because one holds it.
 func Lock(path string) (unlock func(), err error) { return lockFile(path + ".lock") }
 
-// failed turns a driver's error into what a caller may act rooms.On. Errors that
+// failed turns a driver's error into what a caller may act on. Errors that
 // are classified already, and ends of contexts, pass through.
 func (db *DB) failed(err error) error {
 	var e *domain.Error

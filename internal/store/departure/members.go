@@ -73,7 +73,7 @@ func leave(ctx context.Context, t *store.Tx, user, room string, now time.Time) (
 // Kick ends another's membership.
 func (repo *Repository) Kick(ctx context.Context, actor, room, user, reason string, now time.Time) (e domain.Event, err error) {
 	now = store.Trim(now)
-	err = rooms.On(ctx, repo.db, actor, room, user, domain.KickMember, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
+	err = rooms.ActOn(ctx, repo.db, actor, room, user, domain.KickMember, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
 		e = domain.Event{Room: room, Type: domain.MemberKicked, Actor: m.User, Subject: &other.User, At: now, Detail: &domain.Detail{Reason: reason}}
 		return drop(ctx, t, &e)
 	})

@@ -15,7 +15,7 @@ func TestAMuteOutlastsLeavingAndCoversDevices(t *testing.T) {
 		room := testkit.Room(t, db, 2)
 		owner, muted := testkit.UserID(0), testkit.UserID(1)
 		now := time.Now().Truncate(time.Second)
-		bring := func(id string) {
+		add := func(id string) {
 			t.Helper()
 			if _, err := db.Rooms.AddMember(t.Context(), muted, room, id, now); err != nil {
 				t.Fatal(err)
@@ -30,11 +30,11 @@ func TestAMuteOutlastsLeavingAndCoversDevices(t *testing.T) {
 			return domain.CodeOf(err)
 		}
 		first, second := mustDevice(t, db, muted, 1, now), mustDevice(t, db, muted, 2, now)
-		bring(first)
+		add(first)
 		if err := mute(t, db, owner, room, muted, now.Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
-		bring(second) // comes in later
+		add(second) // comes in later
 		for _, who := range []string{muted, first, second} {
 			if code := says(who); code != "muted" {
 				t.Errorf("%s after the mute: %q", who, code)
@@ -46,7 +46,7 @@ func TestAMuteOutlastsLeavingAndCoversDevices(t *testing.T) {
 		if _, err := db.Rooms.Join(t.Context(), muted, room, now); err != nil {
 			t.Fatal(err)
 		}
-		bring(first)
+		add(first)
 		st, err := db.Rooms.RoomState(t.Context(), muted, room)
 		if err != nil || !st.Muted.Equal(now.Add(time.Hour)) {
 			t.Errorf("back again, muted until %v, %v", st.Muted, err)

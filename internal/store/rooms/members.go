@@ -14,10 +14,10 @@ import (
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
-// mayBring says whether a member may bring u into the room. A device comes with
+// mayAdd says whether a member may add u to the room. A device comes with
 // its owner, or with an admin of a room that its owner is in; to others it does
 // not exist.
-func mayBring(ctx context.Context, t *store.Tx, m domain.Member, u domain.UserRef) error {
+func mayAdd(ctx context.Context, t *store.Tx, m domain.Member, u domain.UserRef) error {
 	if u.Kind != domain.KindDevice {
 		return nil
 	}
@@ -190,7 +190,7 @@ func newcomer(ctx context.Context, t *store.Tx, room, user string) (domain.UserR
 	return u, notBanned(ctx, t, room, user)
 }
 
-// AddMember lets actor bring user into room. If user is asked first, the event is a
+// AddMember lets actor add user to room. If user is asked first, the event is a
 // domain.MemberAsked without a number.
 func (repo *Repository) AddMember(ctx context.Context, actor, room, user string, now time.Time) (e domain.Event, err error) {
 	now = store.Trim(now)
@@ -203,10 +203,10 @@ func (repo *Repository) AddMember(ctx context.Context, actor, room, user string,
 		if err != nil {
 			return err
 		}
-		if err := mayBring(ctx, t, m, u); err != nil {
+		if err := mayAdd(ctx, t, m, u); err != nil {
 			return err
 		}
-		asked, err := repo.bring(ctx, t, r, m.User, u, now)
+		asked, err := repo.addOrAsk(ctx, t, r, m.User, u, now)
 		if err != nil {
 			return err
 		}
@@ -247,8 +247,8 @@ func (repo *Repository) Join(ctx context.Context, user, room string, now time.Ti
 	return e, err
 }
 
-// On runs fn on another member, On whom actor may do p.
-func On(ctx context.Context, db *store.DB, actor, room, user string, p domain.Permission, role domain.RoomRole, now time.Time, fn func(ctx context.Context, t *store.Tx, m, other domain.Member) error) error {
+// ActOn runs fn on another member, on whom actor may do p.
+func ActOn(ctx context.Context, db *store.DB, actor, room, user string, p domain.Permission, role domain.RoomRole, now time.Time, fn func(ctx context.Context, t *store.Tx, m, other domain.Member) error) error {
 	return db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r, m, err := For(ctx, t, room, actor, p, now)
 		if err != nil {
@@ -272,7 +272,7 @@ func On(ctx context.Context, db *store.DB, actor, room, user string, p domain.Pe
 // devices in the room are muted with them, and it lasts if they leave and come back.
 func (repo *Repository) Mute(ctx context.Context, actor, room, user string, until, now time.Time) (e domain.Event, err error) {
 	now, until = store.Trim(now), store.Trim(until)
-	err = On(ctx, repo.db, actor, room, user, domain.MuteMember, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
+	err = ActOn(ctx, repo.db, actor, room, user, domain.MuteMember, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
 		devices, err := devices.In(ctx, t, room, user)
 		if err != nil {
 			return err
@@ -314,7 +314,7 @@ func mute(ctx context.Context, t *store.Tx, room string, actor, user domain.User
 // SetRole gives another member a role below the actor's own.
 func (repo *Repository) SetRole(ctx context.Context, actor, room, user string, role domain.RoomRole, now time.Time) (e domain.Event, err error) {
 	now = store.Trim(now)
-	err = On(ctx, repo.db, actor, room, user, domain.SetRole, role, now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
+	err = ActOn(ctx, repo.db, actor, room, user, domain.SetRole, role, now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
 		e, err = setRole(ctx, t, room, m.User, other.User, role, now)
 		return err
 	})
@@ -335,7 +335,7 @@ func setRole(ctx context.Context, t *store.Tx, room string, actor, user domain.U
 // HandOver makes another member the owner, and the actor an admin.
 func (repo *Repository) HandOver(ctx context.Context, actor, room, user string, now time.Time) (events []domain.Event, err error) {
 	now = store.Trim(now)
-	err = On(ctx, repo.db, actor, room, user, domain.HandOver, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
+	err = ActOn(ctx, repo.db, actor, room, user, domain.HandOver, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
 		if other.User.Kind == domain.KindDevice {
 			return domain.Conflict.Errorf("device_owner", "a device cannot own a room; transfer it to a person")
 		}

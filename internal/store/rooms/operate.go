@@ -50,7 +50,7 @@ func (repo *Repository) AllRooms(ctx context.Context, q string, order domain.Roo
 	})
 }
 
-// openRoom locks a room that administrators may act On.
+// openRoom locks a room that administrators may act on.
 func openRoom(ctx context.Context, t *store.Tx, room string) (domain.Room, error) {
 	r, err := ByID(ctx, t, room, t.ForUpdate())
 	if err == nil && r.Kind == domain.DirectRoom {

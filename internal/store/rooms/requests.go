@@ -42,7 +42,7 @@ func (repo *Repository) mayMake(ctx context.Context, t *store.Tx, actor string) 
 	return err
 }
 
-// mustAsk says whether u is asked before actor brings them in.
+// mustAsk says whether u is asked before actor adds them to a room.
 func (repo *Repository) mustAsk(ctx context.Context, t *store.Tx, actor string, u domain.UserRef) (ask bool, err error) {
 	if u.Kind != domain.KindUser || u.ID == actor {
 		return false, nil
@@ -92,8 +92,8 @@ func ask(ctx context.Context, t *store.Tx, room, by string, u domain.UserRef, no
 	return err
 }
 
-// bring makes u a member whom actor brings, or asks them first.
-func (repo *Repository) bring(ctx context.Context, t *store.Tx, r domain.Room, actor, u domain.UserRef, now time.Time) (asked bool, err error) {
+// addOrAsk makes u a member whom actor adds, or asks them first.
+func (repo *Repository) addOrAsk(ctx context.Context, t *store.Tx, r domain.Room, actor, u domain.UserRef, now time.Time) (asked bool, err error) {
 	if asked, err = repo.mustAsk(ctx, t, actor.ID, u); err != nil {
 		return false, err
 	}
@@ -144,7 +144,7 @@ func (repo *Repository) AcceptRequest(ctx context.Context, user, room string, no
 		if err != nil {
 			return err
 		}
-		if err := waits(ctx, t, user, room); err != nil {
+		if err := pendingRequest(ctx, t, user, room); err != nil {
 			return err
 		}
 		if r.Archived {
@@ -170,7 +170,8 @@ func (repo *Repository) consent(ctx context.Context, t *store.Tx, r domain.Room,
 	return err
 }
 
-func waits(ctx context.Context, t *store.Tx, user, room string) error {
+// pendingRequest fails unless user has still to answer whether they want to be in room.
+func pendingRequest(ctx context.Context, t *store.Tx, user, room string) error {
 	var state string
 	err := t.QueryRowContext(ctx, `SELECT state FROM room_requests WHERE room_id = $1 AND user_id = $2`, room, user).Scan(&state)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && state != "" {
@@ -186,7 +187,7 @@ func noRequest() error {
 // DeclineRequest answers no. With block, who asked asks in vain from then on.
 func (repo *Repository) DeclineRequest(ctx context.Context, user, room string, block bool) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		if err := waits(ctx, t, user, room); err != nil {
+		if err := pendingRequest(ctx, t, user, room); err != nil {
 			return err
 		}
 		_, err := t.ExecContext(ctx, `UPDATE room_requests SET state = 'declined' WHERE room_id = $1 AND user_id = $2`, room, user)

@@ -134,7 +134,7 @@ func (repo *Repository) CreateRoom(ctx context.Context, actor string, n domain.N
 			return domain.InvalidField("/members", "one of these people does not exist or is disabled")
 		}
 		for _, u := range users {
-			if err := mayBring(ctx, t, domain.Member{User: domain.UserRef{ID: actor}}, u); err != nil {
+			if err := mayAdd(ctx, t, domain.Member{User: domain.UserRef{ID: actor}}, u); err != nil {
 				return err
 			}
 		}
@@ -203,7 +203,7 @@ func (repo *Repository) firstEvents(ctx context.Context, t *store.Tx, room, acto
 		if id == actor {
 			continue
 		}
-		asked, err := repo.bring(ctx, t, r, users[actor], u, now)
+		asked, err := repo.addOrAsk(ctx, t, r, users[actor], u, now)
 		if err != nil {
 			return err
 		}
