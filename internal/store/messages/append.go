@@ -51,31 +51,35 @@ func (repo *Repository) AppendMessage(ctx context.Context, actor string, d domai
 	return a.event, a.repeat, nil
 }
 
-type place struct{ room, user string }
+type memberKey struct{ room, user string }
 
 type actorKey struct{ actor, key string }
 
 func roomOf(a *appending) string { return a.draft.Room }
 
-func placeOf(a *appending) place { return place{a.draft.Room, a.actor} }
+func memberOf(a *appending) memberKey { return memberKey{a.draft.Room, a.actor} }
 
 func keyOf(a *appending) actorKey { return actorKey{a.actor, a.draft.Key} }
 
-// known is what the database says about a batch of messages before it is appended.
-type known struct {
-	rooms  map[string]*domain.Room
-	places map[place]domain.Member
+// roomState is what decides on messages: their rooms, and the members who send them.
+type roomState struct {
+	rooms   map[string]*domain.Room
+	members map[memberKey]domain.Member
+}
+
+func newRoomState() *roomState {
+	return &roomState{rooms: make(map[string]*domain.Room), members: make(map[memberKey]domain.Member)}
 }
 
 // WriteBatch implements store.BatchWriter on SQLite. Keys are new but for a few: the
 // first time they are not looked for, and one that is not new is an error.
 func (repo *Repository) WriteBatch(ctx context.Context, t *store.Tx, items []*store.Item, again bool) error {
 	as := appendings(items)
-	k, err := cached(ctx, t, as)
+	state, err := cached(ctx, t, as)
 	if err != nil {
 		return err
 	}
-	fresh, err := placeAll(ctx, t, as, k, again)
+	fresh, err := placeAll(ctx, t, as, state, again)
 	if err != nil {
 		return err
 	}
@@ -87,7 +91,7 @@ func (repo *Repository) WriteBatch(ctx context.Context, t *store.Tx, items []*st
 
 // placeAll decides on messages, and returns those that are to be written. With keyed
 // it looks for their keys in the log first.
-func placeAll(ctx context.Context, t *store.Tx, as []*appending, known *known, keyed bool) (fresh []*appending, err error) {
+func placeAll(ctx context.Context, t *store.Tx, as []*appending, state *roomState, keyed bool) (fresh []*appending, err error) {
 	var earlier map[actorKey]roomlog.Position
 	if keyed {
 		if earlier, err = earlierOf(ctx, t, as); err != nil {
@@ -107,7 +111,7 @@ func placeAll(ctx context.Context, t *store.Tx, as []*appending, known *known, k
 			repeated = append(repeated, a)
 			continue
 		}
-		if a.item.Err = placeOne(ctx, t, a, known.rooms[a.draft.Room], known.places[placeOf(a)]); a.item.Err != nil {
+		if a.item.Err = placeOne(ctx, t, a, state.rooms[a.draft.Room], state.members[memberOf(a)]); a.item.Err != nil {
 			refused = append(refused, a)
 			continue
 		}
@@ -198,8 +202,8 @@ func roomsOf(ctx context.Context, t *store.Tx, ids []string, to map[string]*doma
 	return err
 }
 
-// placesOf adds the places that somebody has.
-func placesOf(ctx context.Context, t *store.Tx, ps []place, to map[place]domain.Member) error {
+// membersOf adds the members that there are.
+func membersOf(ctx context.Context, t *store.Tx, ps []memberKey, to map[memberKey]domain.Member) error {
 	ps = store.Padded(ps)
 	args := make([]any, 0, 2*len(ps))
 	for _, p := range ps {
@@ -213,7 +217,7 @@ func placesOf(ctx context.Context, t *store.Tx, ps []place, to map[place]domain.
 	}
 	members, err := store.Collect(rows, rooms.ScanMember)
 	for _, m := range members {
-		to[place{m.Room, m.User.ID}] = m
+		to[memberKey{m.Room, m.User.ID}] = m
 	}
 	return err
 }

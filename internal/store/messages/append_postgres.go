@@ -22,11 +22,11 @@ import (
 // size is the same few statements.
 func (repo *Repository) PipelineBatch(ctx context.Context, t *store.Tx, items []*store.Item, again bool, written func()) error {
 	as := appendings(items)
-	known, err := lockAndRead(ctx, t, as)
+	state, err := lockAndRead(ctx, t, as)
 	if err != nil {
 		return err
 	}
-	fresh, err := placeAll(ctx, t, as, known, again)
+	fresh, err := placeAll(ctx, t, as, state, again)
 	if err != nil {
 		return err
 	}
@@ -34,13 +34,13 @@ func (repo *Repository) PipelineBatch(ctx context.Context, t *store.Tx, items []
 }
 
 // lockAndRead opens a transaction, locks the rooms of messages in the order of their ids, so
-// that two servers never wait for each other in a circle, and reads what the places
-// were once nobody else could change them.
-func lockAndRead(ctx context.Context, t *store.Tx, as []*appending) (*known, error) {
+// that two servers never wait for each other in a circle, and reads who is a
+// member once nobody else can change that.
+func lockAndRead(ctx context.Context, t *store.Tx, as []*appending) (*roomState, error) {
 	ids := distinct(as, roomOf)
 	slices.Sort(ids)
 	var in, who []string
-	for _, p := range distinct(as, placeOf) {
+	for _, p := range distinct(as, memberOf) {
 		in, who = append(in, p.room), append(who, p.user)
 	}
 	b := &pgx.Batch{}
@@ -48,14 +48,14 @@ func lockAndRead(ctx context.Context, t *store.Tx, as []*appending) (*known, err
 	b.Queue(`SELECT `+rooms.Columns+` FROM rooms r WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE`, ids)
 	b.Queue(`SELECT `+rooms.MemberColumns+` FROM unnest($1::text[], $2::text[]) v (room_id, user_id)
 		JOIN members m ON m.room_id = v.room_id AND m.user_id = v.user_id JOIN users u ON u.id = m.user_id`, in, who)
-	k := &known{rooms: make(map[string]*domain.Room), places: make(map[place]domain.Member)}
+	state := newRoomState()
 	err := t.Pipeline(ctx, b, func() {}, func(results pgx.BatchResults) error {
 		if _, err := results.Exec(); err != nil {
 			return err
 		}
-		return errors.Join(each(results, k.addRoom), each(results, k.addPlace))
+		return errors.Join(each(results, state.addRoom), each(results, state.addMember))
 	})
-	return k, err
+	return state, err
 }
 
 // each reads the rows of the next answer.
@@ -73,17 +73,17 @@ func each(results pgx.BatchResults, add func(pgx.Rows) error) error {
 	return rows.Err()
 }
 
-func (k *known) addRoom(rows pgx.Rows) error {
+func (state *roomState) addRoom(rows pgx.Rows) error {
 	var row rooms.Row
 	err := rows.Scan(row.Dest()...)
 	r := row.Value()
-	k.rooms[r.ID] = &r
+	state.rooms[r.ID] = &r
 	return err
 }
 
-func (k *known) addPlace(rows pgx.Rows) error {
+func (state *roomState) addMember(rows pgx.Rows) error {
 	m, err := rooms.ScanMember(rows)
-	k.places[place{m.Room, m.User.ID}] = m
+	state.members[memberKey{m.Room, m.User.ID}] = m
 	return err
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 
-	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 )
 
@@ -21,45 +20,45 @@ const (
 
 // cached returns the rooms and members that messages need, of which SQLite's
 // transactions keep what they have read.
-func cached(ctx context.Context, t *store.Tx, as []*appending) (*known, error) {
+func cached(ctx context.Context, t *store.Tx, as []*appending) (*roomState, error) {
 	cache, err := t.Cache(ctx)
 	if err != nil {
 		return nil, err
 	}
-	k, ok := cache.(*known)
-	if !ok || len(k.rooms)+len(k.places) > cacheMost {
-		k = &known{rooms: make(map[string]*domain.Room), places: make(map[place]domain.Member)}
+	state, ok := cache.(*roomState)
+	if !ok || len(state.rooms)+len(state.members) > cacheMost {
+		state = newRoomState()
 	}
-	if missing := without(distinct(as, roomOf), k.rooms); len(missing) > 0 {
-		if err := roomsOf(ctx, t, missing, k.rooms); err != nil {
+	if missing := without(distinct(as, roomOf), state.rooms); len(missing) > 0 {
+		if err := roomsOf(ctx, t, missing, state.rooms); err != nil {
 			return nil, err
 		}
 	}
-	if missing := without(distinct(as, placeOf), k.places); len(missing) > 0 {
-		if err := placesOf(ctx, t, missing, k.places); err != nil {
+	if missing := without(distinct(as, memberOf), state.members); len(missing) > 0 {
+		if err := membersOf(ctx, t, missing, state.members); err != nil {
 			return nil, err
 		}
 	}
-	t.SetCache(k)
-	return k, nil
+	t.SetCache(state)
+	return state, nil
 }
 
 // Verify implements store.Cache: it reads again what is kept, and fails if anything
 // differs.
-func (k *known) Verify(ctx context.Context, t *store.Tx) error {
-	now := &known{rooms: make(map[string]*domain.Room), places: make(map[place]domain.Member)}
-	for id := range k.rooms {
+func (state *roomState) Verify(ctx context.Context, t *store.Tx) error {
+	now := newRoomState()
+	for id := range state.rooms {
 		if err := roomsOf(ctx, t, []string{id}, now.rooms); err != nil {
 			return err
 		}
 	}
-	for p := range k.places {
-		if err := placesOf(ctx, t, []place{p}, now.places); err != nil {
+	for p := range state.members {
+		if err := membersOf(ctx, t, []memberKey{p}, now.members); err != nil {
 			return err
 		}
 	}
-	if !reflect.DeepEqual(k, now) {
-		return fmt.Errorf("a write changed rooms, members or users without Tx.Invalidate: cached %v, in the tables %v", k, now)
+	if !reflect.DeepEqual(state, now) {
+		return fmt.Errorf("a write changed rooms, members or users without Tx.Invalidate: cached %v, in the tables %v", state, now)
 	}
 	return nil
 }

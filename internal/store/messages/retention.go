@@ -11,9 +11,9 @@ import (
 	"github.com/unhidra/unhidra/internal/store/search"
 )
 
-// besides are the tables, beside the log itself, that hold something of a
+// messageTables are those beside the log itself that hold something of a
 // message under its room and number, and lose it when the message goes.
-var besides = []string{"versions", "mentions"}
+var messageTables = []string{"versions", "mentions"}
 
 // Purgeable lists rooms, in the order of their ids and after a given one, that
 // have something left and are under no legal hold, and those that were deleted.
@@ -86,7 +86,6 @@ func (repo *Repository) Forget(ctx context.Context, room string, limit int) (p d
 			return err
 		}
 		t.Invalidate()
-		t.Invalidate()
 		_, err = t.ExecContext(ctx, `DELETE FROM rooms WHERE id = $1`, room)
 		return err
 	})
@@ -118,7 +117,7 @@ func forget(ctx context.Context, t *store.Tx, room string, to int64) error {
 	if err := search.Forget(ctx, t, room, to); err != nil {
 		return err
 	}
-	for _, table := range besides {
+	for _, table := range messageTables {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE room_id = $1 AND seq <= $2`, room, to); err != nil {
 			return err
 		}
@@ -126,7 +125,6 @@ func forget(ctx context.Context, t *store.Tx, room string, to int64) error {
 	if _, err := t.ExecContext(ctx, `DELETE FROM events WHERE room_id = $1 AND seq <= $2`, room, to); err != nil {
 		return err
 	}
-	t.Invalidate()
 	t.Invalidate()
 	if _, err := t.ExecContext(ctx, `UPDATE rooms SET floor = $2 WHERE id = $1`, room, to); err != nil {
 		return err

@@ -9,8 +9,9 @@ import (
 )
 
 // A table that names messages by room and number loses its rows with them:
-// whoever adds one says so in besides.
+// whoever adds one names it in messageTables.
 func TestEveryTableOfMessagesIsPurged(t *testing.T) {
+	t.Parallel()
 	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "test.db")})
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +26,7 @@ func TestEveryTableOfMessagesIsPurged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := append([]string{"events", "held_texts"}, besides...) // held_texts end with the hold
+	want := append([]string{"events", "held_texts"}, messageTables...) // held_texts end with the hold
 	slices.Sort(want)
 	if !slices.Equal(found, want) {
 		t.Errorf("tables with room_id and seq: %v; purged are %v", found, want)
