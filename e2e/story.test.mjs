@@ -85,6 +85,20 @@ story('they meet in a room by an invitation link and talk live', async () => {
   await shot(ann, 'details');
   await ann.getByRole('complementary', { name: 'Room details' }).getByRole('button', { name: 'Close' }).click();
 
+  const stranger = await visitor(browser);
+  await stranger.goto(link);
+  await stranger.getByRole('heading', { name: 'You were invited to a room' }).waitFor();
+  await stranger.getByRole('link', { name: 'Create account' }).waitFor();
+  await shot(stranger, 'invited');
+  await stranger.setViewportSize({ width: 390, height: 844 });
+  await shot(stranger, 'invited-phone');
+  await stranger.getByRole('link', { name: 'Sign in' }).click();
+  await stranger.getByLabel('Username or e-mail').fill('bob');
+  await stranger.getByRole('textbox', { name: 'Passphrase' }).fill(password);
+  await stranger.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await stranger.getByRole('heading', { name: /Workshop/ }).waitFor();
+  await stranger.context().close();
+
   await bob.goto(link);
   await bob.getByRole('heading', { name: /Workshop/ }).waitFor();
   await shot(bob, 'join');
