@@ -6,9 +6,9 @@ import "context"
 var Index = index
 
 // NextBatch returns what would be indexed next.
-func NextBatch(ctx context.Context, repo *Repository) (batch, error) { return repo.nextBatch(ctx) }
+func NextBatch(ctx context.Context, repo *Repository) (batch, error) { return nextBatch(ctx, repo.db) }
 
 // IndexBatch indexes it.
 func IndexBatch(ctx context.Context, repo *Repository) (more bool, err error) {
-	return repo.indexBatch(ctx)
+	return repo.backend.next(ctx, repo.db)
 }

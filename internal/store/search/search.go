@@ -18,22 +18,18 @@ import (
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
-// postgres is the name of the database that searches by a column's type with a language
-// of its own. SQLite does by a table, with another: the two have nothing in common here,
-// so that this package asks which one it has.
-const postgres = "postgres"
-
 // newest is after every place in the log, and after every time.
 const newest = int64(1) << 62
 
 // A Repository finds messages.
 type Repository struct {
 	db      *store.DB
+	backend backend
 	indexer *indexer // nil: not started
 }
 
 // New returns the search on db. Its index is not kept up to date before Start.
-func New(db *store.DB) *Repository { return &Repository{db: db} }
+func New(db *store.DB) *Repository { return &Repository{db: db, backend: backendOf(db.Name())} }
 
 // rankedHits is how many of the newest matches a search by relevance looks at:
 // ranking all that match a common word would take seconds in a large store.
@@ -197,16 +193,7 @@ func (repo *Repository) places(ctx context.Context, s scope, rooms []int64, afte
 	if last == 0 {
 		last = newest
 	}
-	query, match := `SELECT f.rowid FROM search_words f JOIN events e ON e.pos = f.rowid
-		JOIN members mb ON mb.room_id = e.room_id AND mb.user_id = $2
-		WHERE f.search_words MATCH $1 AND f.rowid > $3 AND f.rowid < $4 AND e.at >= $5 AND e.at < $6 AND e.deleted_at = 0
-		ORDER BY f.rowid DESC LIMIT $7`, ftsQuery(s, rooms)
-	if repo.db.Name() == postgres {
-		query, match = `SELECT f.pos FROM search f JOIN events e ON e.pos = f.pos
-			JOIN members mb ON mb.room_id = e.room_id AND mb.user_id = $2
-			WHERE f.words @@ $1::tsquery AND f.pos > $3 AND f.pos < $4 AND e.at >= $5 AND e.at < $6 AND e.deleted_at = 0
-			ORDER BY f.pos DESC LIMIT $7`, tsQuery(s, rooms)
-	}
+	query, match := repo.backend.match(s, rooms)
 	rows, err := repo.db.QueryContext(ctx, query, match, s.user, after, before, first, last, limit)
 	if err != nil {
 		return nil, err
@@ -230,59 +217,4 @@ func (s scope) wanted(room string) (ts [][]string) {
 		ts = append(ts, []string{room + termAny})
 	}
 	return ts
-}
-
-// ftsQuery is s in FTS5's language. Words hold no quotation marks, so that quoting
-// them is enough.
-func ftsQuery(s scope, rooms []int64) string {
-	each := make([]string, len(rooms))
-	for i, number := range rooms {
-		room := term(number)
-		var want, without []string
-		for _, c := range s.q.Clauses {
-			phrase := `"` + room + termWord + strings.Join(c.Words, " "+room+termWord) + `"`
-			if c.Prefix {
-				phrase += "*"
-			}
-			if c.Not {
-				without = append(without, phrase)
-			} else {
-				want = append(want, phrase)
-			}
-		}
-		for _, t := range s.wanted(room) {
-			want = append(want, `("`+strings.Join(t, `" OR "`)+`")`)
-		}
-		each[i] = strings.Join(want, " AND ")
-		if len(without) > 0 {
-			each[i] = "(" + each[i] + ") NOT (" + strings.Join(without, " OR ") + ")"
-		}
-	}
-	return "(" + strings.Join(each, ") OR (") + ")"
-}
-
-// tsQuery is s in the language of PostgreSQL's tsquery.
-func tsQuery(s scope, rooms []int64) string {
-	each := make([]string, len(rooms))
-	for i, number := range rooms {
-		room := term(number)
-		var all []string
-		for _, c := range s.q.Clauses {
-			phrase := "'" + room + termWord + strings.Join(c.Words, "' <-> '"+room+termWord) + "'"
-			if c.Prefix {
-				phrase += ":*"
-			}
-			if c.Not {
-				phrase = "!(" + phrase + ")"
-			} else {
-				phrase = "(" + phrase + ")"
-			}
-			all = append(all, phrase)
-		}
-		for _, t := range s.wanted(room) {
-			all = append(all, "('"+strings.Join(t, "' | '")+"')")
-		}
-		each[i] = strings.Join(all, " & ")
-	}
-	return "(" + strings.Join(each, ") | (") + ")"
 }
