@@ -26,17 +26,8 @@ const (
 // of Latin letters and others that look like them, is refused with a sentence that says
 // so. pointer is where the name stands in the request.
 func Check(pointer, name string, limit int, required bool) (string, error) {
-	if strings.ContainsFunc(name, func(r rune) bool { return unicode.Is(unicode.Zs, r) }) {
-		name = strings.Map(func(r rune) rune {
-			if unicode.Is(unicode.Zs, r) {
-				return ' '
-			}
-			return r
-		}, name)
-	}
-	for strings.Contains(name, "  ") {
-		name = strings.ReplaceAll(name, "  ", " ")
-	}
+	words := strings.FieldsFunc(name, func(r rune) bool { return unicode.Is(unicode.Zs, r) })
+	name = strings.Join(words, " ")
 	name, err := domain.CheckLine(pointer, norm.NFC.String(name), limit, required)
 	if err != nil || name == "" {
 		return name, err
@@ -110,8 +101,8 @@ func joining(r rune) bool {
 // emoji is true of what an emoji is made of: symbols, their colours and selectors, and
 // what a keycap is drawn on.
 func emoji(r rune) bool {
-	return unicode.Is(unicode.So, r) || unicode.Is(unicode.Sk, r) && r > 0xffff || r == '\ufe0f' || r == '♂' || r == '♀' || r == '#' || r == '*' || r >= '0' && r <= '9' ||
-		r == '↔' || r >= '↔' && r <= '↪'
+	return unicode.Is(unicode.So, r) || unicode.Is(unicode.Sk, r) && r > 0xffff || r == '\ufe0f' ||
+		r == '#' || r == '*' || r >= '0' && r <= '9' || r >= '↔' && r <= '↪'
 }
 
 func piled(name string) bool {

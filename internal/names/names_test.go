@@ -8,6 +8,7 @@ import (
 )
 
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string]string{
 		"Ann Lee": "Ann Lee", "  Ann \u00a0 Lee ": "Ann Lee", "Анна Каренина": "Анна Каренина", "Zoe\u0308": "Zoë", "王小明": "王小明", "김철수": "김철수",
 		"می\u200cخواهم": "می\u200cخواهم", "Ann 👩\u200d💻": "Ann 👩\u200d💻", "I ❤\ufe0f tea": "I ❤\ufe0f tea", "1\ufe0f\u20e3 first": "1\ufe0f\u20e3 first", "क्\u200dष": "क्\u200dष",
@@ -28,6 +29,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestNamesThatLookReserved(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"system", "System", "SYSTEM", "Unhidra", "unhіdra", "rооm", "r00m", "@everyone", "ｓｙｓｔｅｍ", "𝐬𝐲𝐬𝐭𝐞𝐦"} {
 		if got, err := CheckPrincipal("/name", name, 64, true); err == nil {
 			t.Errorf("%q is kept as %q", name, got)
@@ -46,6 +48,7 @@ func TestNamesThatLookReserved(t *testing.T) {
 }
 
 func TestSkeleton(t *testing.T) {
+	t.Parallel()
 	for a, b := range map[string]string{
 		"paypal": "раураl", "modem": "modern", "bi11": "bill", "ANN": "ann", "scope": "ѕсоре", "Ο": "o", "rnary": "mary", "ａｎｎ": "ann", "a\u200bnn": "ann", "user0": "userO",
 	} {
