@@ -35,19 +35,21 @@ func network(a netip.Addr, bits int) netip.Prefix {
 // address may do 16 times as much as one address.
 func (l *Limiter) AllowAddr(a netip.Addr, now time.Time) (ok bool, retryAfter time.Duration) {
 	ok, retryAfter = l.Allow(AddrKey(a), now)
-	if a = a.Unmap().WithZone(""); !ok || !a.Is6() {
-		return ok, retryAfter
+	if _, wide := networks(a); ok && wide.IsValid() {
+		return l.allow(wide.String(), l.wideRate(), 1, now)
 	}
-	return l.allow(network(a, wideBits).String(), Rate{l.rate.interval / wideFactor, l.rate.burst}, 1, now)
+	return ok, retryAfter
 }
 
 // GiveBackAddr returns what AllowAddr took once: what it was for was refused.
 func (l *Limiter) GiveBackAddr(a netip.Addr) {
 	l.giveBack(AddrKey(a), l.rate)
-	if a = a.Unmap().WithZone(""); a.Is6() {
-		l.giveBack(network(a, wideBits).String(), Rate{l.rate.interval / wideFactor, l.rate.burst})
+	if _, wide := networks(a); wide.IsValid() {
+		l.giveBack(wide.String(), l.wideRate())
 	}
 }
+
+func (l *Limiter) wideRate() Rate { return Rate{l.rate.interval / wideFactor, l.rate.burst} }
 
 // A Tally counts what clients have open at a time, and says when it is too much:
 // more than a limit for one address, or more than 16 times that for the /48 around

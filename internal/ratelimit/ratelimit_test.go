@@ -131,6 +131,7 @@ func BenchmarkAllow(b *testing.B) {
 }
 
 func TestWhatIsGivenBackMayBeTakenAgain(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	for _, addr := range []string{"192.0.2.1", "2001:db8::1"} {
 		a := netip.MustParseAddr(addr)
