@@ -30,7 +30,7 @@ type link struct {
 
 	// Of the reader alone.
 	syncing bool
-	first   *Hello // with the rooms of those that followed, until the last has come
+	first   *Hello // page of a hello, with the rooms of the pages since; nil once the last is here
 }
 
 type reply struct {

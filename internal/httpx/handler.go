@@ -28,8 +28,8 @@ type HandlerOptions struct {
 	Origins  []string              // other origins whose pages may send requests that change something
 	Partners []string              // origins whose scripts and frames our pages may load: a CAPTCHA's provider, or nobody
 	AtOnce   int                   // requests that are answered at a time, WebSockets' handshakes excepted; more are refused; 0: any number
-	Wide     bool                  // HSTS is for all names below the own as well
 	OfAddr   int                   // of these, how many may be of one address; 0: all
+	Wide     bool                  // HSTS is for all names below the own as well
 	Fallback http.Handler          // what mux does not know, outside of the API: the web client; nil: 404
 }
 

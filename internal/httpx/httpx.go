@@ -88,7 +88,8 @@ func New(mux *http.ServeMux, o Options) huma.API {
 	return api
 }
 
-// serveDescription serves the OpenAPI document, which is complete by the first request.
+// serveDescription serves the OpenAPI document. It is written once, at the first request,
+// when all operations are registered: the library would write it without a lock.
 func serveDescription(api huma.API) http.HandlerFunc {
 	document := sync.OnceValues(func() ([]byte, error) { return json.Marshal(api.OpenAPI()) })
 	return func(w http.ResponseWriter, r *http.Request) {
