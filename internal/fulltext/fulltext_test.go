@@ -20,6 +20,7 @@ func wordsOf(text string) []string {
 }
 
 func TestTokens(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		"Hello, World!":    "hello world",
 		"Frühstück CAFÉ":   "fruhstuck cafe",
@@ -43,6 +44,7 @@ func TestTokens(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
+	t.Parallel()
 	q, err := Parse(`hello "two words" pre* -not from:@ann in:"My room" before:2026-02-01 after:2026-01-01 has:link don't`, time.UTC)
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +70,7 @@ func TestParse(t *testing.T) {
 
 // What is no filter and no operator is text.
 func TestParseTakesTextAsText(t *testing.T) {
+	t.Parallel()
 	for s, want := range map[string]string{
 		"C++": "c", "--force": "force", "-only": "only", "-a -b": "a b", "error in: foo": "error in foo", "from:": "from",
 		"😀": "😀", "👩‍💻": "👩 💻", "❤️": "❤", "w*": "w", "wo*": "wo*", "...": "", "-": "", "-> x": "x", `"`: "", "a -b": "a !b", "a --b": "a b",
@@ -96,6 +99,7 @@ func TestParseTakesTextAsText(t *testing.T) {
 
 // Days are those of the reader.
 func TestParseTakesDaysOfTheReader(t *testing.T) {
+	t.Parallel()
 	zone, err := time.LoadLocation("America/New_York")
 	if err != nil {
 		t.Fatal(err)
@@ -110,6 +114,7 @@ func TestParseTakesDaysOfTheReader(t *testing.T) {
 }
 
 func TestFound(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ text, q string }{
 		{"한국어를 배워요", "한국"}, {"책을 읽다", "책"}, {"\u1112\u1161\u11ab\u1100\u116e\u11a8\u110b\u1165", "한국"}, {"한국어", "\u1112\u1161\u11ab\u1100\u116e\u11a8"},
 		{"エラーが出た", "エラー"}, {"データベース", "ベース"}, {"ﾃﾞｰﾀﾍﾞｰｽ", "データ"}, {"東京2020大会", "東京2020"}, {"会议2024", "会议2024"}, {"会议2024", "2024"}, {"v2版本", "v2版"},
@@ -168,6 +173,7 @@ func FuzzFound(f *testing.F) {
 }
 
 func TestName(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, q string }{{"anna Анна Каренина", "карен"}, {"mesut Özil", "oz"}, {"Łódź office", "lod"}, {"王小明", "小明"}, {"김철수", "철수"}, {"Straße 5", "strasse 5"}} {
 		if !strings.Contains(Name(c.name), Name(c.q)) {
 			t.Errorf("%q does not find %q: %q in %q", c.q, c.name, Name(c.q), Name(c.name))
@@ -179,6 +185,7 @@ func TestName(t *testing.T) {
 }
 
 func TestSnippet(t *testing.T) {
+	t.Parallel()
 	q, err := Parse("tea", time.UTC)
 	if err != nil {
 		t.Fatal(err)
@@ -199,6 +206,7 @@ func TestSnippet(t *testing.T) {
 }
 
 func TestSnippetsHaveNoMarksOfMarkdown(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		"**bold** _and_ `code` ~~gone~~":         "bold and code gone",
 		"# Title\n> a quote\n```go\nx := 1\n```": "Title a quote  x := 1 ",

@@ -15,6 +15,7 @@ import (
 // Searches hold half of the processors at most, one user a single place, and who
 // waits too long, or finds too many waiting, is told so.
 func TestSearchesTakeTurns(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ts := newTurns()
 		running, most, refused := map[string]int{}, 0, 0
@@ -66,6 +67,7 @@ func TestSearchesTakeTurns(t *testing.T) {
 
 // A search that finds no end is ended, and its user told what to do.
 func TestASearchHasABudget(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		forever := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 		if err := newTurns().do(t.Context(), "ann", forever); domain.CodeOf(err) != "search_too_broad" {

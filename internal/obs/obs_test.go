@@ -29,6 +29,7 @@ func TestLogger(t *testing.T) {
 
 // TestALogLineIsOneLine: for every reader, whatever stands in a value.
 func TestALogLineIsOneLine(t *testing.T) {
+	t.Parallel()
 	const steers = "a\n\r\v\x1b\x7f\u0085\u009b\u2028\u2029\u202e\u2066\ufeffz"
 	for _, format := range []string{"json", "text"} {
 		var b bytes.Buffer
