@@ -20,9 +20,10 @@ const backupText = `backup [flags] <file>
 
 Copies everything that the server keeps to one file, also while it runs: the
 database as it was at one moment, the files that people sent, and the key that
-signs access tokens, without which everyone would have to sign in anew. The file is as secret as the data
-folder; it is made readable for you alone. It is checked before the command
-ends, and appears under its name only then. Put it back with unhidra restore.
+signs access tokens, without which everyone would have to sign in anew. The file
+is as secret as the data folder; it is made readable for you alone. It is checked
+before the command ends, and appears under its name only then. Put it back with
+unhidra restore.
 
 Files in a bucket (UNHIDRA_S3_URL) are not in it: copy the bucket by its own means,
 after the backup. With PostgreSQL (DATABASE_URL), use pg_dump, which has the files as
@@ -34,7 +35,8 @@ const restoreText = `restore [flags] <file>
 Puts a backup in place. The file is checked first: every byte, the database's
 own structure, and whether this version can read it. The server must not run.
 A database that is there already is replaced only with --force. It is kept beside,
-and so are the files that are there, with the time at the end of their names. All sessions end: some may have been ended since.
+and so are the files that are there, with the time at the end of their names. All
+sessions end: some may have been ended since.
 `
 
 var errPostgres = errors.New("the data is in PostgreSQL; use pg_dump and pg_restore, and keep server.key of the data folder beside the dump")

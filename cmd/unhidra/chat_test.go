@@ -33,7 +33,7 @@ func TestChatSearchNamesRooms(t *testing.T) {
 		}
 	}
 	deadline := time.Now().Add(30 * time.Second)
-	for n := 0; n < 2; { // the index follows by a moment
+	for n := 0; n < 2; time.Sleep(10 * time.Millisecond) { // the index follows by a moment
 		found, err := ann.Search(t.Context(), "soup", "newest", "")
 		if n = len(found.Items); err != nil || time.Now().After(deadline) {
 			t.Fatalf("found %d messages, %v", n, err)

@@ -25,10 +25,11 @@ import (
 
 const doctorText = `doctor [flags]
 
-Looks at the configuration, the data folder and its files, the disk, the clock, the certificate,
-the mail server, the ports, the public address, the database, the files and the bus, and says
-of everything that is not right what to do. It changes nothing, and may be used while
-the server runs. Fails if something is broken; a warning is no failure.
+Looks at the configuration, the data folder and whose it is, the disk, the clock, the
+certificate, the mail server, the ports, the public address, the database, the files
+that people sent and the bus, and says of everything that is not right what to do. It
+changes nothing, and may be used while the server runs. Fails if something is broken;
+a warning is no failure.
 `
 
 // A diagnosis collects what the doctor finds.
