@@ -35,17 +35,19 @@ func (s *server) consume(c feed.Consumer[domain.Event]) {
 	}})
 }
 
+// keepFeed first forgets consumers some time after the start: those of this server have
+// their cursors again by then, however long it was off.
 func (s *server) keepFeed(ctx context.Context) error {
 	tick := time.NewTicker(forgetFeedEvery)
 	defer tick.Stop()
 	for {
-		if err := s.db.Feed.Forget(ctx, time.Now().Add(-consumerLife)); err != nil && ctx.Err() == nil {
-			s.Log.Warn("drop what no consumer of the feed wants; will try again", "err", err, "in", forgetFeedEvery)
-		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
+		}
+		if err := s.db.Feed.Forget(ctx, time.Now().Add(-consumerLife)); err != nil && ctx.Err() == nil {
+			s.Log.Warn("drop what no consumer of the feed wants; will try again", "err", err, "in", forgetFeedEvery)
 		}
 	}
 }

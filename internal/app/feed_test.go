@@ -14,6 +14,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/feed"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 )
@@ -59,6 +60,41 @@ func TestAConsumerIsToldWhatWasCommitted(t *testing.T) {
 			case <-end:
 				t.Fatal("the consumer was not told of the message")
 			}
+		}
+	})
+}
+
+// TestAConsumerGoesOnAfterAServerWasOffForLong has a server start whose consumer was last
+// there 40 days ago, and had not been told of a message by then.
+func TestAConsumerGoesOnAfterAServerWasOffForLong(t *testing.T) {
+	t.Parallel()
+	testkit.Each(t, func(t *testing.T, o store.Options) {
+		db, err := all.Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := time.Now().AddDate(0, 0, -40)
+		if _, ok, err := db.Feed.ClaimCursor(t.Context(), "test", "gone", feed.Now, before, before); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		room := testkit.Room(t, db, 1)
+		testkit.Say(t, db, testkit.UserID(0), room, "k", "hello")
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		told := make(chan string, 100)
+		runWith(t, o, feed.Consumer[domain.Event]{Name: "test", Handle: func(_ context.Context, entries []feed.Entry[domain.Event]) error {
+			for _, e := range entries {
+				if e.Value.Message != nil {
+					told <- e.Value.Message.Text
+				}
+			}
+			return nil
+		}})
+		select {
+		case <-told:
+		case <-time.After(20 * time.Second):
+			t.Error("the consumer was not told of the message")
 		}
 	})
 }

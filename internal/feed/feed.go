@@ -51,7 +51,7 @@ type Source[T any] interface {
 type Cursor struct {
 	Pos     int64
 	Version int64 // of the places in the log
-	// Until is the end of the lease. It is far away where nobody else could take it.
+	// Until is the end of the lease. It is further away where nobody else could take it.
 	Until time.Time
 }
 

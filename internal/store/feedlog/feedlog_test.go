@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -250,6 +251,49 @@ func TestABatchThatFailsIsNotLost(t *testing.T) {
 		claimed(t, db, "c")
 		room := testkit.Room(t, db, 2)
 		w.until(t, room, testkit.Say(t, db, testkit.UserID(1), room, "k", "x").Seq)
+	})
+}
+
+// kept are cursors that say when a consumer shows that it is there.
+type kept struct {
+	feed.Cursors
+	shown chan struct{}
+}
+
+func (k kept) ClaimCursor(ctx context.Context, name, owner string, from feed.From, until, now time.Time) (feed.Cursor, bool, error) {
+	c, ok, err := k.Cursors.ClaimCursor(ctx, name, owner, from, until, now)
+	k.shown <- struct{}{}
+	return c, ok, err
+}
+
+func (k kept) AdvanceCursor(ctx context.Context, name, owner string, c feed.Cursor, now time.Time) (time.Time, bool, error) {
+	until, ok, err := k.Cursors.AdvanceCursor(ctx, name, owner, c, now)
+	k.shown <- struct{}{}
+	return until, ok, err
+}
+
+// TestAConsumerWithNothingToDoIsNotForgotten has nobody write for 40 days.
+func TestAConsumerWithNothingToDoIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		var days atomic.Int64
+		k := kept{db.Feed, make(chan struct{}, 100)}
+		d := deps(db)
+		d.Cursors, d.Now = k, func() time.Time { return time.Now().AddDate(0, 0, int(days.Load())) }
+		defer run(t, d, feed.Consumer[domain.Event]{Name: "c", Handle: newWitness().handle})()
+		<-k.shown
+		days.Store(40)
+		select {
+		case <-k.shown:
+		case <-time.After(10 * time.Second):
+			t.Error("the consumer does not show that it is there")
+		}
+		if err := db.Feed.Forget(t.Context(), time.Now().AddDate(0, 0, 10)); err != nil {
+			t.Fatal(err)
+		}
+		if lags, err := db.Feed.Lags(t.Context()); err != nil || len(lags) != 1 {
+			t.Errorf("consumers: %+v, %v", lags, err)
+		}
 	})
 }
 
