@@ -13,7 +13,5 @@ const (
 	MaxDirect      = 10       // people in a direct room, the opener included
 	MaxMentions    = 50       // people one message can notify by name
 	UnreadCap      = 1000     // unread counts stop here
-	MaxPage        = 200      // rows in one page
-	DefaultPage    = 50
-	MaxReplay      = 500 // events in one answer to a sync
+	MaxReplay      = 500      // events in one answer to a sync
 )
