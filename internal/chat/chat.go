@@ -225,7 +225,7 @@ func (s *Service) MarkRead(ctx context.Context, p domain.Principal, room string,
 // FromMark is the wire's view of m.
 func FromMark(m domain.ReadMark) wire.Mark { return wire.Mark(m) }
 
-// Place returns a room that p may read, and their place in it.
+// place returns a room in which p may do what need says, and their place in it.
 func (s *Service) place(ctx context.Context, p domain.Principal, room string, need domain.Permission) (domain.Room, domain.Member, error) {
 	if err := roomID(room); err != nil {
 		return domain.Room{}, domain.Member{}, err
