@@ -35,6 +35,9 @@ func main() {
 	if err := in.Err(); err != nil {
 		log.Fatal(err)
 	}
+	if len(all) == 0 {
+		log.Fatal("the standard input has no line of Unicode's table")
+	}
 	// Without case: ASCII is read as small letters, and so are prototypes. A chain is
 	// followed to its end.
 	end := func(s string) string {

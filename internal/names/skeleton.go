@@ -10,7 +10,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-//go:generate go run mkconfusables.go
+//go:generate sh -c "curl -fsS https://www.unicode.org/Public/security/latest/confusables.txt | go run mkconfusables.go"
 
 // confusables.txt has a line for each character that others look like: itself, and
 // those. It is made of Unicode's table.
