@@ -1,5 +1,7 @@
 // Read marks on their way: one at a time for each room, and then the latest.
 
+const apart = 250; // milliseconds from an answer to the next mark of the same room
+
 export class Marks {
   readonly #send: (room: string, seq: number) => Promise<void>;
   #wanted = new Map<string, number>();
@@ -17,6 +19,7 @@ export class Marks {
       for (let sent = 0, want = seq; sent < want; want = this.#wanted.get(room) ?? 0) {
         await this.#send(room, want);
         sent = want;
+        await new Promise((done) => setTimeout(done, apart));
       }
     } catch {
       // The next message, or the next look at the room, marks it again.
