@@ -16,6 +16,7 @@ export class Alerts implements Notifications {
   #place = '';
   #counts: [unread: number, mentions: number] = [0, 0];
   readonly #favicon = new Favicon();
+  #updating: ReturnType<typeof setTimeout> | undefined;
 
   get permission() {
     if (this.#granted !== 'granted') return this.#granted;
@@ -67,16 +68,21 @@ export class Alerts implements Notifications {
   /** Says in the title and in the tab's picture what is unread. */
   count(unread: number, mentions: number): void {
     this.#counts = [unread, mentions];
-    this.#entitle();
-    void this.#favicon.show(badgeOf(unread, mentions));
+    this.#update();
   }
 
   at(place: string): void {
     this.#place = place;
-    this.#entitle();
+    this.#update();
   }
 
-  #entitle(): void {
-    document.title = titleOf([this.#place, this.#server].filter(Boolean).join(' · '), ...this.#counts);
+  /** Shows what has changed once all is dealt with that came: what is read at once is never shown as unread. */
+  #update(): void {
+    this.#updating ??= setTimeout(() => {
+      this.#updating = undefined;
+      const title = titleOf([this.#place, this.#server].filter(Boolean).join(' · '), ...this.#counts);
+      if (document.title !== title) document.title = title;
+      void this.#favicon.show(badgeOf(...this.#counts));
+    });
   }
 }

@@ -1,6 +1,11 @@
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-afterEach(() => void vi.unstubAllGlobals());
+beforeEach(() => void vi.useFakeTimers());
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
 
 async function alerts(make: (title: string, options: object) => object) {
   class Notice {
@@ -40,9 +45,25 @@ it('notifies of the second message of a room too, without marks of Markdown', as
 it('names the open room in the title, with what is unread', async () => {
   const a = await alerts(() => ({}));
   a.at('Workshop');
+  vi.runAllTimers();
   expect(document.title).toBe('Workshop · Unhidra');
   a.count(5, 2);
+  vi.runAllTimers();
   expect(document.title).toBe('(2) • 3 Workshop · Unhidra');
   a.at('');
+  vi.runAllTimers();
   expect(document.title).toBe('(2) • 3 Unhidra');
+});
+
+it('never shows as unread what is read at once', async () => {
+  const a = await alerts(() => ({}));
+  const titles: string[] = [];
+  Object.defineProperty(document, 'title', { get: () => titles.at(-1) ?? 'Unhidra', set: (title: string) => titles.push(title) });
+  a.at('Hall');
+  a.count(3, 1);
+  a.count(0, 0);
+  vi.runAllTimers();
+  a.count(2, 0);
+  vi.runAllTimers();
+  expect(titles).toEqual(['Hall · Unhidra', '• 2 Hall · Unhidra']);
 });
