@@ -35,8 +35,12 @@ func network(a netip.Addr, bits int) netip.Prefix {
 // address may do 16 times as much as one address.
 func (l *Limiter) AllowAddr(a netip.Addr, now time.Time) (ok bool, retryAfter time.Duration) {
 	ok, retryAfter = l.Allow(AddrKey(a), now)
-	if _, wide := networks(a); ok && wide.IsValid() {
-		return l.allow(wide.String(), l.wideRate(), 1, now)
+	_, wide := networks(a)
+	if !ok || !wide.IsValid() {
+		return ok, retryAfter
+	}
+	if ok, retryAfter = l.allow(wide.String(), l.wideRate(), 1, now); !ok {
+		l.giveBack(AddrKey(a), l.rate)
 	}
 	return ok, retryAfter
 }

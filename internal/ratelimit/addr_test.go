@@ -37,6 +37,28 @@ func TestWideNetworksAreLimited(t *testing.T) {
 	}
 }
 
+// What is refused for the neighbours' sake is not counted against the address as well.
+func TestARefusalByTheWideNetworkTakesNothing(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	l := New(10, time.Minute, 10)
+	for n := range 160 { // all that the /48 may do
+		l.AllowAddr(addr(1+n, 0), now)
+	}
+	mine := addr(0, 0)
+	for range 10 {
+		if ok, _ := l.AllowAddr(mine, now); ok {
+			t.Fatal("the /48 was allowed more than 160 events at once")
+		}
+	}
+	later := now.Add(6 * time.Second) // the /48 may do 16 more
+	for i := range 10 {
+		if ok, _ := l.AllowAddr(mine, later); !ok {
+			t.Fatalf("an address that did nothing yet was refused at %d", i)
+		}
+	}
+}
+
 func TestTally(t *testing.T) {
 	t.Parallel()
 	tally := NewTally(2)
