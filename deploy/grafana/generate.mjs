@@ -45,7 +45,6 @@ const dashboards = {
     panel("Audit log: records, and events that wait", "short",
       line(rate("audit_records_total", "instance"), "{{instance}} records a second"), line(sum("audit_queue_depth"), "{{instance}} waiting")),
     panel("Audit log: how far receivers are behind", "s", line('max by (sink) (audit_sink_lag_seconds{job="unhidra",instance=~"$instance"})', "{{sink}}")),
-    panel("Feed: how far consumers are behind", "s", line('max by (consumer) (feed_lag_seconds{job="unhidra",instance=~"$instance"})', "{{consumer}}")),
     panel("Requests by listener", "reqps", line(rate("http_requests_total", "listener"), "{{listener}}")),
   ]],
   "resources": ["Unhidra: resources", [
