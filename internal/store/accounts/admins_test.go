@@ -13,6 +13,7 @@ import (
 // TestOneAdministratorStays: two of them take each other away at the same moment,
 // in every way that there is.
 func TestOneAdministratorStays(t *testing.T) {
+	t.Parallel()
 	ways := map[string]func(context.Context, *all.Store, string) error{
 		"role": func(ctx context.Context, db *all.Store, u string) error {
 			_, err := db.Accounts.SetUserRole(ctx, u, domain.SystemUser)

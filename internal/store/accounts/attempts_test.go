@@ -16,6 +16,7 @@ func counter(name string) domain.Counter {
 }
 
 func TestCHK_LG_06_AttemptsAtOnceAreCountedOneByOne(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		now := time.Now()
 		var allowed atomic.Int32
@@ -38,6 +39,7 @@ func TestCHK_LG_06_AttemptsAtOnceAreCountedOneByOne(t *testing.T) {
 }
 
 func TestLocksGrowAndEnd(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		now, c := time.Now(), []domain.Counter{counter("a")}
 		reserve := func() domain.Reserved {

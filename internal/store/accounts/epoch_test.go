@@ -67,6 +67,7 @@ func sessionOf(user, id string, now time.Time) domain.Session {
 }
 
 func TestWhatWasBegunEndsWithTheSessions(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		for name, end := range enders {
 			t.Run(name, func(t *testing.T) {
@@ -112,6 +113,7 @@ func TestWhatWasBegunEndsWithTheSessions(t *testing.T) {
 // What was checked before the epoch rose, and is written after, counts no more: no
 // ticket has to be left for that.
 func TestAnEarlierEpochBeginsNothing(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, now := t.Context(), time.Now()
 		u := domain.User{ID: "usr_ann", Kind: domain.KindUser, Username: "ann", Role: domain.SystemUser, CreatedAt: now}
@@ -162,6 +164,7 @@ func TestAnEarlierEpochBeginsNothing(t *testing.T) {
 }
 
 func TestARestoredDatabaseHasNoSessions(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, now := t.Context(), time.Now()
 		u := domain.User{ID: "usr_ann", Kind: domain.KindUser, Username: "ann", Role: domain.SystemUser, CreatedAt: now}

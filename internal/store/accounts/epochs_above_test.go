@@ -11,6 +11,7 @@ import (
 )
 
 func TestEpochsAbove(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		testkit.Room(t, db, 2)
 		ctx := t.Context()

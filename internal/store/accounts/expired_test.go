@@ -12,6 +12,7 @@ import (
 // What a status said is kept nowhere once it has ended; its mode, and a status that
 // holds, stay.
 func TestTheTextOfAnEndedStatusGoes(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		now := time.Now().UTC().Truncate(time.Millisecond)
 		testkit.Room(t, db, 3)

@@ -81,6 +81,7 @@ func (k *kept) read(ctx context.Context, hash string) ([]byte, error) {
 }
 
 func TestAFileIsKeptOnceByItsContent(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		k := open(t, db)
 		png := append([]byte("\x89PNG\r\n\x1a\n"), make([]byte, 100)...)
@@ -102,6 +103,7 @@ func TestAFileIsKeptOnceByItsContent(t *testing.T) {
 }
 
 func TestAFileThatIsTooLargeLeavesNothing(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		k := open(t, db)
 		if _, err := k.Put(t.Context(), bytes.NewReader(make([]byte, 101)), 100); domain.KindOf(err) != domain.TooLarge {
@@ -123,6 +125,7 @@ type failing struct{}
 func (failing) Read([]byte) (int, error) { return 0, errors.New("the network ends") }
 
 func TestWhatNobodyRefersToGoesAfterADay(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		k := open(t, db)
 		ctx := t.Context()
@@ -163,6 +166,7 @@ func TestWhatNobodyRefersToGoesAfterADay(t *testing.T) {
 // sides while the collector runs with no patience at all: whatever is referred to can
 // be read.
 func TestNoUploadLosesItsFile(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		k := open(t, db)
 		ctx, stop := context.WithCancel(t.Context())
@@ -215,6 +219,7 @@ func (k *kept) uploads(t *testing.T, who int) {
 }
 
 func TestAQuotaCountsAFileOnce(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		k := open(t, db)
 		ctx := t.Context()
@@ -237,6 +242,7 @@ func TestAQuotaCountsAFileOnce(t *testing.T) {
 }
 
 func TestObjectsWithoutARowAreFound(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		k := open(t, db)
 		k.put(t, []byte("known"))
@@ -255,11 +261,13 @@ func TestObjectsWithoutARowAreFound(t *testing.T) {
 }
 
 func TestObjectsInTheDatabase(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) { blobtest.Conform(t, blobs.NewObjects(db.DB)) })
 }
 
 // TestAFileWhoseContentWasLostIsTold: until somebody sends it again.
 func TestAFileWhoseContentWasLostIsTold(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		k := open(t, db)
 		ctx := t.Context()

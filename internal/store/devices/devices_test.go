@@ -57,6 +57,7 @@ func wantKeys(t *testing.T, d domain.Device, now time.Time, want ...string) {
 }
 
 func TestCHK_DV_04_TwoKeysOverlap(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		testkit.Room(t, db, 2)
 		now := time.Now().Truncate(time.Second)
@@ -96,6 +97,7 @@ func TestCHK_DV_04_TwoKeysOverlap(t *testing.T) {
 }
 
 func TestCHK_DV_02_RevokedForGood(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		testkit.Room(t, db, 2)
 		now := time.Now().Truncate(time.Second)
@@ -145,6 +147,7 @@ func TestCHK_DV_02_RevokedForGood(t *testing.T) {
 }
 
 func TestDeviceLimitHoldsAtOnce(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		testkit.Room(t, db, 1)
 		now := time.Now()
@@ -180,6 +183,7 @@ func TestDeviceLimitHoldsAtOnce(t *testing.T) {
 }
 
 func TestDeviceUseIsKept(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		testkit.Room(t, db, 2)
 		now := time.Now().Truncate(time.Second)
@@ -207,6 +211,7 @@ func TestDeviceUseIsKept(t *testing.T) {
 }
 
 func TestDevicesInRooms(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 4) // 0 owns it; 1 to 3 are plain members
 		now := time.Now()

@@ -11,6 +11,7 @@ import (
 )
 
 func TestAMuteOutlastsLeavingAndCoversDevices(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 2)
 		owner, muted := testkit.UserID(0), testkit.UserID(1)

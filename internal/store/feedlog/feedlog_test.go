@@ -109,6 +109,7 @@ func claimed(t *testing.T, db *all.Store, name string) {
 // TestEveryEventComesInTheOrderOfItsRoom has people write in several rooms at once
 // while the consumer is stopped and started again, on one node or two.
 func TestEveryEventComesInTheOrderOfItsRoom(t *testing.T) {
+	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		nodes := []*all.Store{testkit.Open(t, o)}
 		if o.URL != "" { // two servers share a PostgreSQL
@@ -165,6 +166,7 @@ func TestEveryEventComesInTheOrderOfItsRoom(t *testing.T) {
 // TestADeletedRoomHidesNoEvent deletes the newest rows of the log, whose places SQLite
 // gives again.
 func TestADeletedRoomHidesNoEvent(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		w := newWitness()
 		stop := run(t, deps(db), feed.Consumer[domain.Event]{Name: "witness", Handle: w.handle})
@@ -195,6 +197,7 @@ func TestADeletedRoomHidesNoEvent(t *testing.T) {
 }
 
 func TestWhatIsSetAsideIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx := t.Context()
 		room := testkit.Room(t, db, 1)
@@ -236,6 +239,7 @@ func TestWhatIsSetAsideIsTriedAgain(t *testing.T) {
 
 // TestABatchThatFailsIsNotLost has the consumer fail, with the cursor where it was.
 func TestABatchThatFailsIsNotLost(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		w := newWitness()
 		failures := 2
@@ -300,6 +304,7 @@ func TestAConsumerWithNothingToDoIsNotForgotten(t *testing.T) {
 // TestForgetKeepsWhatSomebodyWants drops consumers that are gone, and with the last
 // one what waits for nobody.
 func TestForgetKeepsWhatSomebodyWants(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, now := t.Context(), time.Now()
 		if _, ok, err := db.Feed.ClaimCursor(ctx, "c", "me", feed.Now, now.Add(time.Minute), now); err != nil || !ok {

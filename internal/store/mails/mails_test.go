@@ -31,6 +31,7 @@ func claim(t *testing.T, db *all.Store, now time.Time) *domain.QueuedMail {
 }
 
 func TestMailIsClaimedByOneWorkerAtATime(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		now := time.Now()
 		const mails, workers = 40, 8
@@ -73,6 +74,7 @@ func TestMailIsClaimedByOneWorkerAtATime(t *testing.T) {
 }
 
 func TestMailIsClaimedAgainAfterItsLease(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		now := time.UnixMilli(1_800_000_000_000)
 		queueMail(t, db, "mail_1", "", now)
@@ -107,6 +109,7 @@ func TestMailIsClaimedAgainAfterItsLease(t *testing.T) {
 }
 
 func TestNoticesComeOnceADay(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		now := time.UnixMilli(1_800_000_000_000)
 		for i, c := range []struct {

@@ -14,6 +14,7 @@ import (
 )
 
 func TestConcurrentAppendsAreGapless(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 8)
 		var wg sync.WaitGroup
@@ -62,6 +63,7 @@ func TestConcurrentAppendsAreGapless(t *testing.T) {
 }
 
 func TestAKeyGivesOneMessage(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 2)
 		var wg sync.WaitGroup
@@ -84,6 +86,7 @@ func TestAKeyGivesOneMessage(t *testing.T) {
 // Messages that are sent again share their commits with new ones, as when clients come
 // back after a break: each gets the event that it had.
 func TestRepeatsAmongNewMessages(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 8)
 		var mu sync.Mutex
@@ -127,6 +130,7 @@ func TestRepeatsAmongNewMessages(t *testing.T) {
 }
 
 func TestARefusedMessageFailsAlone(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 3)
 		if _, err := db.Departure.Kick(t.Context(), testkit.UserID(0), room, testkit.UserID(2), "", time.Now()); err != nil {
@@ -146,6 +150,7 @@ func TestARefusedMessageFailsAlone(t *testing.T) {
 }
 
 func TestEditAndDelete(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 2)
 		ctx := t.Context()
@@ -221,6 +226,7 @@ func BenchmarkAppend(b *testing.B) {
 // A key that goes to two servers at the same moment, as when a client comes back on
 // another one, is one message, and takes none down that shares its commit.
 func TestAKeyAtTwoServers(t *testing.T) {
+	t.Parallel()
 	o := testkit.Postgres(t)
 	dbs := []*all.Store{testkit.Open(t, o), testkit.Open(t, o)}
 	room := testkit.Room(t, dbs[0], 8)
@@ -264,6 +270,7 @@ func TestAKeyAtTwoServers(t *testing.T) {
 // A page at a time begins where a walk through the log would find that time, after
 // edits, deletions and a purge, and before the first line and after the last one.
 func TestPageAtATime(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 1)
 		begin := time.Now().Add(time.Hour)
@@ -313,6 +320,7 @@ func TestPageAtATime(t *testing.T) {
 // What the writer knows of rooms and members is never older than the last change of
 // it, whether the server or a command beside it made that.
 func TestAMessageIsPlacedByWhatIsSoNow(t *testing.T) {
+	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		db := testkit.Open(t, o)
 		o.Tool = true
@@ -388,6 +396,7 @@ func mute(t *testing.T, db *all.Store, by, room, user string, until time.Time) e
 // Messages alone change the order of a user's rooms: no edit, topic, mute or newcomer
 // moves a room up.
 func TestMessagesAloneMoveARoom(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		quiet := testkit.Room(t, db, 3)
 		began := time.Now()

@@ -12,6 +12,7 @@ import (
 // A write to what the cache is read from has to say so: where that is watched, as it is
 // in tests, its commit is refused.
 func TestAWriteThatForgetsTheCacheIsRefused(t *testing.T) {
+	t.Parallel()
 	for name, statement := range map[string]string{
 		"a room":       `UPDATE rooms SET archived = TRUE WHERE id = $1`,
 		"a membership": `DELETE FROM members WHERE room_id = $1`,

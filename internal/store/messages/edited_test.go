@@ -11,6 +11,7 @@ import (
 // A message that is edited is found by its new words, whether or not it was indexed
 // before the edit.
 func TestAnEditedMessageIsFound(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 1)
 		user := testkit.UserID(0)

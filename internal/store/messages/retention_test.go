@@ -63,6 +63,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // What goes is gone everywhere: the log, earlier texts, mentions, the search
 // index and the counts of what is unread; what stays is as it was.
 func TestPurge(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx := t.Context()
 		room := testkit.Room(t, db, 2) // 1: created, 2 and 3: joined
@@ -150,6 +151,7 @@ func TestPurge(t *testing.T) {
 // gets an unbroken stretch of the log or is beyond the floor, and in the end what
 // is kept is exactly what was acknowledged after the floor.
 func TestPurgeRaces(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		t.Logf("seed %d", seed)
@@ -310,6 +312,7 @@ func TestPurgeRaces(t *testing.T) {
 // A legal hold stops what would go, by age and by hand, and is seen by members;
 // what they delete goes from view alone.
 func TestLegalHold(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, now := t.Context(), time.Now()
 		room := testkit.Room(t, db, 2)
@@ -363,6 +366,7 @@ func TestLegalHold(t *testing.T) {
 // A deleted room is there for nobody at once, and what was said in it goes in small
 // steps.
 func TestDeletedRoomIsForgotten(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, now := t.Context(), time.Now()
 		room := testkit.Room(t, db, 2)

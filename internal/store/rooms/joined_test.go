@@ -10,6 +10,7 @@ import (
 )
 
 func TestJoinedSince(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 2)
 		now := time.Now()

@@ -9,6 +9,7 @@ import (
 )
 
 func TestCaptchaIsUsedOnce(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		now := time.UnixMilli(1_800_000_000_000)
 		use := func() bool {

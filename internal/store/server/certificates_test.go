@@ -11,6 +11,7 @@ import (
 )
 
 func TestCertificates(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, now := t.Context(), time.UnixMilli(1_800_000_000_000)
 		for _, n := range []string{"a/b/c.crt", "a/b/c.key", "a/bc", "b"} {
