@@ -22,7 +22,7 @@ import (
 	"github.com/unhidra/unhidra/internal/feed"
 )
 
-// Store is what the module needs remembered. *store.DB is one.
+// Store is what the module needs remembered. Package store/audit has one.
 type Store interface {
 	AppendAudit(ctx context.Context, chain string, seal func(domain.AuditHead) ([]domain.AuditRow, *domain.AuditCheckpoint, error)) (domain.AuditHead, error)
 	EraseAuditBefore(ctx context.Context, before time.Time) (int64, error)

@@ -30,7 +30,7 @@ const (
 	addrInData   = "from"
 )
 
-// Uses remembers what was used, for all nodes. *store.DB does.
+// Uses remembers what was used, for all nodes. Package store/server does.
 type Uses interface {
 	UseCaptcha(ctx context.Context, id []byte, expires time.Time) (first bool, err error)
 	ForgetCaptchas(ctx context.Context, now time.Time) error

@@ -20,7 +20,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Store keeps the mails that wait. *store.DB is one.
+// Store keeps the mails that wait. Package store/mails has one.
 type Store interface {
 	QueueMail(ctx context.Context, m domain.QueuedMail, once string) (queued bool, err error)
 	ClaimMail(ctx context.Context, lease time.Duration, now time.Time) (*domain.QueuedMail, error)

@@ -78,10 +78,8 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	db.writer = newWriter(db)
-	if !o.Tool {
-		if db.pool != nil {
-			db.pool.serve()
-		}
+	if !o.Tool && db.pool != nil {
+		db.pool.serve()
 	}
 	return db, nil
 }
