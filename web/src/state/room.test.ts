@@ -4,7 +4,8 @@ import type { Event, Me, Message, RoomState, User } from '../view/types';
 import type { Outbox } from './outbox';
 import { MemoryBrowser } from './memorystore';
 import { OpenRoom } from './room.svelte';
-import { fromOf, type Page } from './window';
+import { fromOf } from '../view/room/lines';
+import type { Page } from './window';
 
 const ann: User = { id: 'usr_a', kind: 'user', username: 'ann', display_name: 'Ann' };
 const pageSize = 7;

@@ -1,6 +1,7 @@
 // The part of a room's timeline that is loaded: a stretch without a hole. All
 // functions are pure; what does not fit leaves the window as it was.
 
+import { fromOf } from '../view/room/lines';
 import type { Event, Message, User } from '../view/types';
 
 export interface Window {
@@ -19,9 +20,6 @@ export interface Page {
 }
 
 export const empty: Window = { events: [], older: false, newer: false };
-
-/** The number from which on an event stands for what happened. */
-export const fromOf = (e: Event): number => e.folded?.from ?? e.seq;
 
 /** The first number that is loaded; 0: nothing is. */
 export const startOf = (w: Window): number => (w.events[0] ? fromOf(w.events[0]) : 0);

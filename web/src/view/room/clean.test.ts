@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { clean, cut, sizeOf } from './clean';
+import { bytesOf, clean, cut } from './clean';
 
 it.each([
   ['plain\ttext\n', 'plain\ttext\n'],
@@ -19,5 +19,5 @@ it('cuts at the limit, between characters', () => {
   expect(cut('aé字🎉', 3)).toBe('aé');
   expect(cut('aé字🎉', 9)).toBe('aé字');
   expect(cut('abc', -1)).toBe('');
-  expect(sizeOf(cut('字'.repeat(1_000_000), 16_384))).toBe(16_383);
+  expect(bytesOf(cut('字'.repeat(1_000_000), 16_384))).toBe(16_383);
 });

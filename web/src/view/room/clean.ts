@@ -59,4 +59,4 @@ export function cut(text: string, limit: number): string {
 }
 
 /** How many bytes a text takes. */
-export const sizeOf = (text: string): number => bytes.encode(text).length;
+export const bytesOf = (text: string): number => bytes.encode(text).length;

@@ -106,7 +106,7 @@ export function layOut(events: readonly Event[], pending: readonly Pending[], c:
 }
 
 /** The number from which on an event stands for what happened. */
-const fromOf = (e: Event): number => e.folded?.from ?? e.seq;
+export const fromOf = (e: Event): number => e.folded?.from ?? e.seq;
 
 /** Whether an event says nothing that is not plain already. */
 function obvious(e: Event, above: Event | undefined, direct: boolean): boolean {

@@ -1,6 +1,6 @@
 import { t } from '../text';
 import { overlay } from '../ui.svelte';
-import { clean, cut, sizeOf } from './clean';
+import { bytesOf, clean, cut } from './clean';
 
 /** Puts text in place of what is selected, so that the browser can undo it. */
 export function insert(box: HTMLTextAreaElement, text: string): void {
@@ -20,7 +20,7 @@ export function paste(e: ClipboardEvent, limit: number): void {
   if (!text) return void (data.files.length && refuseFiles(e));
   const around = box.value.slice(0, box.selectionStart) + box.value.slice(box.selectionEnd);
   const whole = clean(text.slice(0, 2 * limit));
-  const fits = cut(whole, limit - sizeOf(around));
+  const fits = cut(whole, limit - bytesOf(around));
   if (fits === text) return;
   e.preventDefault();
   insert(box, fits);
