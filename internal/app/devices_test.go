@@ -238,7 +238,7 @@ func TestAdministratorsAndDevices(t *testing.T) {
 	live.EachSetup(t, func(t *testing.T, start live.Starter) {
 		s := start()
 		ctx := t.Context()
-		ann, root := s.User("ann"), s.User("root")
+		ann, root := s.User("ann"), s.User("rita")
 		d := registerDevice(t, ann, "Door")
 		me, err := root.Me(ctx)
 		if err != nil {
@@ -250,7 +250,7 @@ func TestAdministratorsAndDevices(t *testing.T) {
 			t.Fatal(err)
 		}
 		root = client.New(s.URL)
-		if err := root.SignIn(ctx, "root", live.Password); err != nil {
+		if err := root.SignIn(ctx, "rita", live.Password); err != nil {
 			t.Fatal(err)
 		}
 		var page struct {

@@ -136,7 +136,7 @@ func (s *Service) welcome(ctx context.Context, who oidc.Identity, c Client) (dom
 	}
 	for _, name := range usernames(who) {
 		var err error
-		if u.Username, err = names.CheckUsername(name); err != nil {
+		if u.Username, err = names.CheckChosenUsername(name); err != nil {
 			continue
 		}
 		if u.DisplayName == "" {

@@ -165,10 +165,16 @@ func (s *Service) VerifyEmail(ctx context.Context, secret string, c Client) (dom
 }
 
 // newUser is the account that a registration asks for. An address is taken where a
-// mail can prove it, and believed of who sets the server up.
+// mail can prove it, and believed of who sets the server up, who may also be called as
+// whoever runs a server is.
 func (s *Service) newUser(r Registration, by domain.Signup) (u domain.User, err error) {
 	if u, err = person(r, s.Now()); err != nil {
 		return u, err
+	}
+	if by.Setup == nil {
+		if _, err = names.CheckChosenUsername(u.Username); err != nil {
+			return u, err
+		}
 	}
 	switch {
 	case by.Setup != nil:

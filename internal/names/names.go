@@ -4,6 +4,7 @@
 package names
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -68,6 +69,23 @@ func CheckUsername(name string) (string, error) {
 		return "", domain.InvalidField("/username", "%q is reserved; choose another", name)
 	}
 	return name, err
+}
+
+// officialNames would be taken for whoever runs the server.
+var officialNames = []string{"root", "admin", "administrator", "support", "moderator", "null"}
+
+// CheckChosenUsername is CheckUsername for a name that somebody takes by themselves: it
+// may not look like one of whoever runs the server either.
+func CheckChosenUsername(name string) (string, error) {
+	name, err := CheckUsername(name)
+	if err != nil {
+		return "", err
+	}
+	form := Skeleton(name)
+	if slices.ContainsFunc(officialNames, func(official string) bool { return Skeleton(official) == form }) {
+		return "", domain.InvalidField("/username", "%q is reserved; choose another", name)
+	}
+	return name, nil
 }
 
 // hidden finds a sign that is not seen by itself. Some belong into words of some

@@ -47,6 +47,23 @@ func TestNamesThatLookReserved(t *testing.T) {
 	}
 }
 
+func TestNobodyChoosesAnOfficialUsername(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"root", "Admin", "adrnin", "r00t", "nu11", "system"} {
+		if _, err := CheckChosenUsername(name); err == nil {
+			t.Errorf("%q may be chosen", name)
+		}
+	}
+	for _, name := range []string{"ann", "admin2", "rooted"} {
+		if _, err := CheckChosenUsername(name); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if _, err := CheckUsername("admin"); err != nil {
+		t.Errorf("the operator may not give it: %v", err)
+	}
+}
+
 func TestSkeleton(t *testing.T) {
 	t.Parallel()
 	for a, b := range map[string]string{
