@@ -1,15 +1,12 @@
 // News that are dealt with together: the page is laid out once for all of them.
 
 const apart = 100; // milliseconds between two batches: what comes alone waits for a frame only
-const share = 8; // of so many milliseconds at most one goes to batches, so that keys seldom wait for one
-const longest = 1000; // milliseconds that news wait for that
 const hidden = 250; // a page that nobody sees has no frames
 
 export class Batch<T> {
   readonly #take: (all: readonly T[]) => void;
   #waiting: T[] = [];
   #last = -Infinity;
-  #pause = apart;
   #frame = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -20,7 +17,7 @@ export class Batch<T> {
   add(one: T): void {
     this.#waiting.push(one);
     if (this.#waiting.length > 1) return;
-    const wait = this.#last + this.#pause - performance.now();
+    const wait = this.#last + apart - performance.now();
     if (wait <= 0) this.#next();
     else this.#timer = setTimeout(() => this.#next(), wait);
   }
@@ -36,11 +33,8 @@ export class Batch<T> {
     const all = this.#waiting;
     this.stop();
     if (!all.length) return;
-    const began = performance.now();
-    this.#last = began;
+    this.#last = performance.now();
     this.#take(all);
-    // The page is laid out before the next timer.
-    setTimeout(() => (this.#pause = Math.min(longest, Math.max(apart, share * (performance.now() - began)))));
   }
 
   /** Drops what waits. */
