@@ -41,11 +41,10 @@ func SQLite(tb testing.TB) store.Options {
 // Postgres names an empty PostgreSQL database that goes with the test.
 func Postgres(tb testing.TB) store.Options {
 	tb.Helper()
-	return store.Options{URL: pgtest.Database(tb, migrated), Log: Logger(tb)}
+	return store.Options{URL: pgtest.Database(tb, schema()), Log: Logger(tb)}
 }
 
-// migrated makes the schema, so that a test's database costs a copy of files and
-// not a run of all migrations.
+// migrated makes the schema.
 func migrated(url string) error {
 	db, err := all.Open(context.Background(), store.Options{URL: url})
 	if err != nil {

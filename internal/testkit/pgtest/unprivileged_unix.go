@@ -13,7 +13,7 @@ import (
 // an interrupt of the test run reaches the keeper only by the end of its input.
 func unprivileged(dir string) (func(*exec.Cmd), error) {
 	if os.Getuid() != 0 {
-		return func(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }, nil
+		return apart, nil
 	}
 	uid, gid, err := account()
 	if err != nil {
@@ -26,3 +26,7 @@ func unprivileged(dir string) (func(*exec.Cmd), error) {
 		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 	}, nil
 }
+
+// apart gives a command a process group of its own: an interrupt of the test run does
+// not reach it.
+func apart(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
