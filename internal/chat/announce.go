@@ -50,7 +50,7 @@ func (s *Service) publish(events []domain.Event) {
 		if err != nil {
 			s.Log.Warn("publish an event", "room", e.Room, "seq", e.Seq, "err", err)
 		}
-		if e.Type == domain.MemberJoined {
+		if e.Type.Joins() {
 			s.welcome(e)
 		}
 	}

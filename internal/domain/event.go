@@ -2,34 +2,6 @@ package domain
 
 import "time"
 
-// EventType names one kind of change that a room's members can see.
-type EventType string
-
-// The events of a room's log. Types are part of the protocol: add, never
-// rename.
-const (
-	RoomCreated    EventType = "room.created"
-	RoomUpdated    EventType = "room.updated" // name, topic, kind, archived, retention or legal hold
-	MemberJoined   EventType = "member.joined"
-	MemberAsked    EventType = "member.asked" // never in a log: the answer to who adds somebody that is asked first
-	MemberLeft     EventType = "member.left"
-	MemberKicked   EventType = "member.kicked"
-	MemberBanned   EventType = "member.banned"
-	MemberUnbanned EventType = "member.unbanned"
-	MemberMuted    EventType = "member.muted" // also the end of a mute
-	MemberRole     EventType = "member.role"
-	MessageCreated EventType = "message.created"
-	MessageEdited  EventType = "message.edited"
-	MessageDeleted EventType = "message.deleted"
-)
-
-// Timeline reports whether events of type t have a line of their own in the
-// room's timeline; the others change a line above.
-func (t EventType) Timeline() bool { return t != MessageEdited && t != MessageDeleted }
-
-// Quiet reports whether a run of events of type t may be shown as one line.
-func (t EventType) Quiet() bool { return t == MemberJoined || t == MemberLeft }
-
 // Event is one entry of a room's log.
 type Event struct {
 	Room    string

@@ -139,15 +139,15 @@ func (g *Service) onUser(user string, m bus.Message) {
 		g.Logger.Error("bus message that is not understood", "subject", m.Subject, "error", err)
 		return
 	}
-	switch h.Type {
-	case string(domain.MemberJoined):
+	switch {
+	case domain.EventType(h.Type).Joins():
 		var in wire.InRoom
 		if err := wire.Decode(frame, &in); err != nil {
 			g.Logger.Error("bus message that is not understood", "subject", m.Subject, "error", err)
 			return
 		}
 		g.join(user, in.Room)
-	case wire.TypeRoomLeft:
+	case h.Type == wire.TypeRoomLeft:
 		g.leave(user, frame)
 	default:
 		g.tellUser(user, frame)

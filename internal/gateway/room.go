@@ -314,13 +314,8 @@ func (r *room) out(h wire.Header, frame []byte) {
 	r.spread(framed, h.At, "")
 	r.mu.Unlock()
 	r.g.metrics.events.Inc()
-	switch domain.EventType(h.Type) {
-	case domain.MemberLeft:
-		r.expel(h.Subject, "left", h.Seq)
-	case domain.MemberKicked:
-		r.expel(h.Subject, "kicked", h.Seq)
-	case domain.MemberBanned:
-		r.expel(h.Subject, "banned", h.Seq)
+	if reason := domain.EventType(h.Type).Leaves(); reason != "" {
+		r.expel(h.Subject, string(reason), h.Seq)
 	}
 }
 

@@ -19,10 +19,10 @@ const Columns = eventItself + `
 	w.id, w.kind, w.username, w.display_name, w.avatar`
 
 // Tables are what Columns are columns of.
-const Tables = ` FROM events e
+var Tables = ` FROM events e
 	JOIN users a ON a.id = e.actor_id
 	LEFT JOIN users s ON s.id = e.subject_id
-	LEFT JOIN events c ON c.room_id = e.room_id AND c.seq = CASE WHEN e.type = 'message.created' THEN e.seq ELSE e.target END
+	LEFT JOIN events c ON c.room_id = e.room_id AND c.seq = CASE WHEN ` + newMessages + ` THEN e.seq ELSE e.target END
 	LEFT JOIN users w ON w.id = c.actor_id`
 
 const eventItself = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos,
@@ -32,8 +32,8 @@ const eventItself = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos,
 // lineColumns are the same of a line of the timeline, which is no edit and no
 // deletion, and so is itself the message, if there is one: a page need not look
 // each row up twice.
-const lineColumns = eventItself + `
-	CASE WHEN e.type = 'message.created' THEN e.seq END, e.at, e.key, e.content_type, e.text, e.reply_to, e.mentions, e.mention_room, e.edited_at, e.edits, e.deleted_at,
+var lineColumns = eventItself + `
+	CASE WHEN ` + newMessages + ` THEN e.seq END, e.at, e.key, e.content_type, e.text, e.reply_to, e.mentions, e.mention_room, e.edited_at, e.edits, e.deleted_at,
 	a.id, a.kind, a.username, a.display_name, a.avatar`
 
 const lineTables = ` FROM events e
@@ -203,7 +203,7 @@ const excerptLength = 200
 func Quotes(ctx context.Context, q store.Queryer, room string, seqs []int64) (map[int64]*domain.Quote, error) {
 	rows, err := q.QueryContext(ctx, `SELECT e.seq, e.text, e.deleted_at, u.id, u.kind, u.username, u.display_name, u.avatar
 		FROM events e JOIN users u ON u.id = e.actor_id
-		WHERE e.room_id = $1 AND e.type = 'message.created' AND e.seq IN (`+store.Placeholders(2, len(seqs))+`)`, append([]any{room}, store.Args(seqs)...)...)
+		WHERE e.room_id = $1 AND `+newMessages+` AND e.seq IN (`+store.Placeholders(2, len(seqs))+`)`, append([]any{room}, store.Args(seqs)...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -244,6 +244,9 @@ func Excerpt(text string) string {
 // target if it has one. The room must exist. Its place among the rooms stays: messages
 // alone move it.
 func Append(ctx context.Context, t *store.Tx, e *domain.Event, target any) error {
+	if err := fits(e, target); err != nil {
+		return err
+	}
 	t.Invalidate()
 	err := t.QueryRowContext(ctx, `UPDATE rooms SET head = head + 1 WHERE id = $1 RETURNING head`, e.Room).Scan(&e.Seq)
 	if err != nil {
@@ -266,5 +269,19 @@ func Append(ctx context.Context, t *store.Tx, e *domain.Event, target any) error
 		return fmt.Errorf("append %s: %w", e.Type, err)
 	}
 	t.Added(*e)
+	return nil
+}
+
+// fits holds that e is what the catalogue says of its type.
+func fits(e *domain.Event, target any) error {
+	spec, known := e.Type.Spec()
+	switch {
+	case !known || spec.Audience != domain.ForMembers:
+		return fmt.Errorf("append %s: the catalogue has no such type for a log", e.Type)
+	case spec.Timeline != (target == nil):
+		return fmt.Errorf("append %s: an event is a line of the timeline, or has a target", e.Type)
+	case spec.Subject != (e.Subject != nil):
+		return fmt.Errorf("append %s: whom the event is about does not fit its type", e.Type)
+	}
 	return nil
 }

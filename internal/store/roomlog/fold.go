@@ -46,7 +46,7 @@ func (repo *Repository) folded(ctx context.Context, room string, from int64, bac
 	if back {
 		side = `seq < $2 ORDER BY seq DESC`
 	}
-	rows, err := repo.db.QueryContext(ctx, `SELECT seq, type IN ('member.joined', 'member.left') FROM events
+	rows, err := repo.db.QueryContext(ctx, `SELECT seq, `+quietTypes+` FROM events
 		WHERE room_id = $1 AND target IS NULL AND `+side+` LIMIT $3`, room, from, foldScan+1)
 	if err != nil {
 		return domain.Page{}, err

@@ -115,7 +115,7 @@ func (repo *Repository) bounds(ctx context.Context, room string) (floor, head in
 
 // Message returns a message as it is now, or not_found.
 func Message(ctx context.Context, q store.Queryer, room string, seq int64) (*domain.Message, error) {
-	events, err := Where(ctx, q, `e.room_id = $1 AND e.seq = $2 AND e.type = 'message.created'`, room, seq)
+	events, err := Where(ctx, q, `e.room_id = $1 AND e.seq = $2 AND `+newMessages, room, seq)
 	if err != nil {
 		return nil, err
 	}

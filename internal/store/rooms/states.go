@@ -53,8 +53,9 @@ func scanState(rows *sql.Rows) (s domain.RoomState, err error) {
 	return s, err
 }
 
-const lastMessage = `e.pos = (SELECT pos FROM (SELECT pos, seq, type, deleted_at FROM events
-	WHERE room_id = $1 AND target IS NULL ORDER BY seq DESC LIMIT 20) AS tail WHERE type = 'message.created' AND deleted_at = 0 ORDER BY seq DESC LIMIT 1)`
+var lastMessage = `e.pos = (SELECT pos FROM (SELECT pos, seq, type, deleted_at FROM events
+	WHERE room_id = $1 AND target IS NULL ORDER BY seq DESC LIMIT 20) AS tail WHERE ` +
+	roomlog.OfTypes(`type`, func(s domain.EventSpec) bool { return s.Message == domain.NewMessage }) + ` AND deleted_at = 0 ORDER BY seq DESC LIMIT 1)`
 
 func (repo *Repository) fillState(ctx context.Context, user string, s *domain.RoomState) (err error) {
 	if s.Read < s.Room.Head {

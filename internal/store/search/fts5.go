@@ -234,7 +234,7 @@ func (fts5) rebuild(ctx context.Context, db *store.DB, todo int64) (more bool, e
 // rebuildEntries indexes the newest messages that are still to be done. As the indexer,
 // it reads before it writes.
 func rebuildEntries(ctx context.Context, db *store.DB) error {
-	const places = ` FROM events WHERE pos <= (SELECT todo FROM search_build) AND ` + live + ` ORDER BY pos DESC LIMIT $1`
+	places := ` FROM events WHERE pos <= (SELECT todo FROM search_build) AND ` + live + ` ORDER BY pos DESC LIMIT $1`
 	rows, err := db.QueryContext(ctx, `SELECT `+entryColumns+places, rebuildBatch)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/unhidra/unhidra/internal/fulltext"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/naming"
+	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
 // A message is indexed a moment after its commit, in larger batches than commits have:
@@ -31,7 +32,7 @@ const (
 const indexFormat = 3
 
 // live is true of messages that are there to be found.
-const live = `type = 'message.created' AND deleted_at = 0`
+var live = roomlog.OfTypes(`type`, func(s domain.EventSpec) bool { return s.Indexed }) + ` AND deleted_at = 0`
 
 // A term is what the index holds: the number of the message's room, a sign, and what
 // stands behind it. So a search reads what its own rooms have of a word, and neither
