@@ -20,6 +20,7 @@ import (
 	"github.com/unhidra/unhidra/internal/gateway"
 	"github.com/unhidra/unhidra/internal/history"
 	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/mail"
 	"github.com/unhidra/unhidra/internal/presence"
 )
@@ -29,6 +30,7 @@ import (
 var (
 	_ gateway.Chat     = (*chat.Service)(nil)
 	_ gateway.Presence = (*presence.Service)(nil)
+	_ hub.Presence     = (*presence.Service)(nil)
 	_ gateway.Devices  = (*device.Service)(nil)
 
 	_ httpx.Authenticator   = (*auth.Service)(nil)
@@ -45,6 +47,7 @@ type modules struct {
 	history  *history.Service
 	presence *presence.Service
 	device   *device.Service
+	hub      *hub.Hub
 	gateway  *gateway.Service
 	mail     *mail.Queue     // nil: there is no mail server
 	captcha  captcha.Captcha // nil: nobody is asked
@@ -118,7 +121,7 @@ func (s *server) build(ctx context.Context) error {
 		s.parts = append(s.parts, part{"retention", m.history.Run}, part{"avatars", m.auth.RunAvatars})
 	}
 
-	m.presence = presence.New(presence.Deps{Users: s.db.Accounts, Peers: s.db.Rooms, Bus: s.bus, Logger: s.Log, Node: s.node})
+	m.presence = presence.New(presence.Deps{Users: s.db.Accounts, Peers: s.db.Rooms, Bus: s.bus, Log: s.Log, Node: s.node})
 	s.parts = append(s.parts, part{"presence", m.presence.Run})
 
 	m.device = device.New(device.Deps{
@@ -126,8 +129,14 @@ func (s *server) build(ctx context.Context) error {
 	})
 	s.parts = append(s.parts, part{"devices", m.device.Run})
 
+	m.hub = hub.New(hub.Deps{
+		Rooms: s.db.Rooms, RoomLog: s.db.Log, Presence: m.presence, Bus: s.bus, Log: s.Log, Metrics: s.reg,
+	})
+	s.parts = append(s.parts, part{"hub", m.hub.Run})
+
 	m.gateway = gateway.New(gateway.Deps{
-		Auth: m.auth, Devices: m.device, Secure: s.secure(), Chat: m.chat, Rooms: s.db.Rooms, Log: s.db.Log, Users: s.db.Accounts, Presence: m.presence, Bus: s.bus, Logger: s.Log,
+		Auth: m.auth, Devices: m.device, Secure: s.secure(), Chat: m.chat, Rooms: s.db.Rooms, RoomLog: s.db.Log, Users: s.db.Accounts, Presence: m.presence,
+		Hub: m.hub, Bus: s.bus, Log: s.Log,
 		Metrics: s.reg, ClientAddr: httpx.Proxies(c.TrustedProxies).ClientAddr, Version: s.Version, Origins: s.origins(),
 		Limits: gateway.Limits{
 			HandshakesPerAddr: c.IPPerMinute, HandshakesPerUser: c.UserPerMinute, ConnsPerAddr: c.ConnsPerAddr,

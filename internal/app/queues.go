@@ -11,6 +11,7 @@ func (s *server) watchQueues() {
 	m := s.modules
 	qs := storeQueues(s.db)
 	qs = append(qs, m.chat.Queues()...)
+	qs = append(qs, m.hub.Queues()...)
 	qs = append(qs, m.gateway.Queues()...)
 	qs = append(qs, m.auth.Queues()...)
 	qs = append(qs, m.history.Queues()...)

@@ -10,6 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/device"
 	"github.com/unhidra/unhidra/internal/gateway"
 	"github.com/unhidra/unhidra/internal/history"
+	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/mail"
 	"github.com/unhidra/unhidra/internal/presence"
 	"github.com/unhidra/unhidra/internal/store/accounts"
@@ -29,6 +30,8 @@ var (
 	_ device.Store   = (*devices.Repository)(nil)
 	_ gateway.Rooms  = (*rooms.Repository)(nil)
 	_ gateway.Log    = (*roomlog.Repository)(nil)
+	_ hub.Rooms      = (*rooms.Repository)(nil)
+	_ hub.Log        = (*roomlog.Repository)(nil)
 	_ gateway.Users  = (*accounts.Repository)(nil)
 	_ audit.Store    = (*storeaudit.Repository)(nil)
 	_ audit.Reader   = (*storeaudit.Repository)(nil)

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/wire"
 	"github.com/unhidra/unhidra/internal/ws"
 )
@@ -90,8 +91,20 @@ func crowd(b *testing.B, n int, place func(i int) string) *node {
 		}
 	}
 	node := start(b, w, nil)
+	node.g.format = &encodings{Format: node.g.format}
 	attract(b, node, n)
 	return node
+}
+
+// encodings counts what is encoded for members.
+type encodings struct {
+	hub.Format
+	events atomic.Int64
+}
+
+func (e *encodings) Event(h wire.Header, payload []byte) []byte {
+	e.events.Add(1)
+	return e.Format.Event(h, payload)
 }
 
 func attract(b *testing.B, node *node, n int) {
@@ -208,11 +221,17 @@ func BenchmarkFanout(b *testing.B) {
 
 func fanout(n *node, rooms, members, perSec, events int) float64 {
 	text := strings.Repeat("x", fanoutText)
+	encoded := &n.g.format.(*encodings).events
+	before := encoded.Load()
 	began, used := time.Now(), cpu()
 	for i := range events {
 		n.say("lin", fmt.Sprint("r", i%rooms), text)
 		if perSec == 0 {
-			for n.outstanding(fmt.Sprint("r", i%rooms)) {
+			for encoded.Load() <= before+int64(i) {
+				runtime.Gosched()
+			}
+			n.g.Hub.Follows(nil, fmt.Sprint("r", i%rooms)) // waits until all members have it
+			for len(n.g.flushers.work) > 0 {
 				runtime.Gosched()
 			}
 			continue
@@ -224,19 +243,11 @@ func fanout(n *node, rooms, members, perSec, events int) float64 {
 	return float64((cpu() - used).Microseconds()) / float64(events*members)
 }
 
-// outstanding reports whether the last event of a room is not yet handed out.
-func (n *node) outstanding(room string) bool {
-	n.mu.Lock()
-	head := int64(len(n.logs[room]))
-	n.mu.Unlock()
-	return n.g.rooms.get(room).at() != head || len(n.g.flushers.work) > 0
-}
-
 // bareWrites writes a frame of the same size, once per member and event, at the
 // same pace.
 func bareWrites(n *node, members, perSec, events int) float64 {
 	frame := encodeSample()
-	all := n.g.conns.all()
+	all := n.g.allConns()
 	var fds []int
 	for _, c := range all {
 		_ = c.raw.Control(func(fd uintptr) { fds = append(fds, int(fd)) })

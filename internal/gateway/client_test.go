@@ -23,7 +23,7 @@ func (n *node) as(user string) *client.Client {
 
 // cut ends all connections without a word.
 func (n *node) cut() {
-	for _, c := range n.g.conns.all() {
+	for _, c := range n.g.allConns() {
 		_ = c.nc.Close()
 	}
 }
@@ -166,7 +166,7 @@ func TestClientRenewsItsToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the connection has a later token", func() bool {
-		all := n.g.conns.all()
+		all := n.g.allConns()
 		return refreshed.Load() == 1 && len(all) == 1 && time.Until(all[0].who().Expires) > 50*time.Minute
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/ratelimit"
 	"github.com/unhidra/unhidra/internal/wire"
 	"github.com/unhidra/unhidra/internal/ws"
@@ -22,14 +23,15 @@ import (
 // socket and one goroutine that waits to read.
 type conn struct {
 	queue
-	g     *Service
-	nc    net.Conn
-	raw   syscall.RawConn // nil if nc is not a plain socket
-	id    string
-	user  domain.UserRef
-	addr  netip.Addr
-	agent string
-	since time.Time
+	member hub.Member
+	g      *Service
+	nc     net.Conn
+	raw    syscall.RawConn // nil if nc is not a plain socket
+	id     string
+	user   domain.UserRef
+	addr   netip.Addr
+	agent  string
+	since  time.Time
 
 	expires atomic.Int64 // Unix nanoseconds; 0: never
 	proof   atomic.Pointer[domain.Principal]
@@ -57,10 +59,6 @@ type conn struct {
 	bytesIn    atomic.Int64
 	closing    atomic.Bool
 	reason     atomic.Pointer[string] // why it ends, for the metrics
-
-	roomMu sync.Mutex
-	joined []*room
-	gone   bool
 }
 
 var (
@@ -192,23 +190,30 @@ func (c *conn) breach(err error) {
 }
 
 // push queues an encoded frame and writes it if nobody else is writing.
+// A connection that cannot take it is ended.
 func (c *conn) push(frame []byte) {
-	if c.offer(frame) {
+	flush, full := c.put(frame, c.g.Limits.Queue)
+	if full {
+		flush = c.Overflow()
+	}
+	if flush {
 		c.flush()
 	}
 }
 
-// offer queues an encoded frame, and reports whether the caller must see to it
-// that it is flushed. A connection that cannot take it is ended.
-func (c *conn) offer(frame []byte) (flush bool) {
-	flush, full := c.put(frame, c.g.Limits.Queue)
-	if full {
-		return c.endSlow()
+// Offer implements hub.Queue.
+func (c *conn) Offer(frame []byte) hub.Offered {
+	switch flush, full := c.put(frame, c.g.Limits.Queue); {
+	case full:
+		return hub.Full
+	case flush:
+		return hub.Unsent
 	}
-	return flush
+	return hub.Taken
 }
 
-func (c *conn) endSlow() (flush bool) {
+// Overflow implements hub.Queue: it ends a connection that reads too slowly.
+func (c *conn) Overflow() (flush bool) {
 	frame := ws.AppendFrame(nil, ws.Close, ws.ClosePayload(wire.CloseSlow, "too slow in reading; come back and sync"))
 	flush, first := c.end(true, frame)
 	if first {
@@ -262,9 +267,9 @@ func (c *conn) finish() {
 	c.need = 0
 	c.parser = ws.Parser{}
 	c.relax()
-	c.leaveAll()
 	c.g.Presence.Disconnect(c.id)
-	c.g.conns.remove(c)
+	c.g.Hub.Remove(&c.member)
+	c.g.conns.release(c.addr)
 	c.linger()
 	why := "lost"
 	if r := c.reason.Load(); r != nil {

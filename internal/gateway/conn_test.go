@@ -243,7 +243,7 @@ func TestCHK_WS_05_SlowReader(t *testing.T) {
 }
 
 func (n *node) slowOnes() (k int) {
-	for _, c := range n.g.conns.all() {
+	for _, c := range n.g.allConns() {
 		if c.closing.Load() {
 			k++
 		}
@@ -257,7 +257,7 @@ func TestCHK_WS_06_TokenEnds(t *testing.T) {
 	if h.Expires == nil {
 		t.Fatal("hello does not say when the token ends")
 	}
-	c := n.g.conns.all()[0]
+	c := n.g.allConns()[0]
 	c.heard.Store(h.Expires.UnixNano())
 	c.sweep(h.Expires.Add(29 * time.Second))
 	var u wire.Until
@@ -278,7 +278,7 @@ func TestCHK_WS_05_PingsAndSilence(t *testing.T) {
 	if h.Heartbeat != 25 {
 		t.Errorf("heartbeat is %d", h.Heartbeat)
 	}
-	c := n.g.conns.all()[0]
+	c := n.g.allConns()[0]
 	now := time.Now()
 	c.sweep(now.Add(heartbeat))
 	if m, err := p.message(); err != nil || m.Op != ws.Ping {

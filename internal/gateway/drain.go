@@ -22,9 +22,9 @@ func (g *Service) drain() {
 	g.draining.Store(true)
 	empty := g.conns.close()
 	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
-	g.checkTails(ctx, g.rooms.all()) // what is acknowledged and still on the bus
+	g.Hub.CatchUpAll(ctx) // what is acknowledged and still on the bus
 	cancel()
-	all := g.conns.all()
+	all := g.allConns()
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	within := returnWithin
 	if g.Others {
@@ -41,7 +41,7 @@ func (g *Service) drain() {
 	select {
 	case <-empty:
 	case <-time.After(drainGrace):
-		for _, c := range g.conns.all() {
+		for _, c := range g.allConns() {
 			_ = c.nc.Close()
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/wire"
 	"github.com/unhidra/unhidra/internal/ws"
 )
@@ -32,7 +33,7 @@ type world struct {
 	lose  bool                       // the bus loses what is published
 	fail  error                      // of every read
 	blind error                      // of every replay
-	reads int                        // replays
+	hang  chan struct{}              // replays of the room "slow", until it is closed
 	ended map[string]bool            // sessions
 	muted map[string]bool            // users, everywhere
 }
@@ -128,8 +129,13 @@ func (w *world) JoinedSince(context.Context, time.Time) (ms []domain.Member, _ e
 
 func (w *world) Replay(_ context.Context, room string, after int64, limit int) ([]domain.Event, error) {
 	w.mu.Lock()
+	hang := w.hang
+	w.mu.Unlock()
+	if hang != nil && room == "slow" {
+		<-hang
+	}
+	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.reads++
 	if w.blind != nil {
 		return nil, w.blind
 	}
@@ -296,26 +302,36 @@ func start(t testing.TB, w *world, change func(*Deps)) *node {
 	t.Helper()
 	n := &node{world: w, presence: &watched{connected: map[string]func([]byte){}, active: map[string]bool{}}}
 	d := Deps{
-		Auth: w, Chat: w, Rooms: w, Log: w, Users: w, Presence: n.presence, Bus: w.bus,
-		Logger: slog.New(slog.DiscardHandler), Version: "test",
+		Auth: w, Chat: w, Rooms: w, RoomLog: w, Users: w, Presence: n.presence, Bus: w.bus,
+		Log: slog.New(slog.DiscardHandler), Version: "test",
 	}
 	if change != nil {
 		change(&d)
 	}
+	d.Hub = hub.New(hub.Deps{
+		Rooms: w, RoomLog: w, Presence: n.presence, Bus: w.bus, Log: d.Log, Now: d.Now,
+	})
 	n.g = New(d)
 	srv := httptest.NewServer(n.g)
 	n.url = "ws" + strings.TrimPrefix(srv.URL, "http")
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	hubCtx, stopHub := context.WithCancel(context.Background())
+	var gateway, hub sync.WaitGroup
+	gateway.Go(func() {
 		if err := n.g.Run(ctx); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
+	hub.Go(func() {
+		if err := n.g.Hub.Run(hubCtx); err != nil {
+			t.Error(err)
+		}
+	})
 	n.stop = sync.OnceFunc(func() {
 		cancel()
-		<-done
+		gateway.Wait()
+		stopHub()
+		hub.Wait()
 		srv.Close()
 	})
 	t.Cleanup(n.stop)

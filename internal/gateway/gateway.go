@@ -1,11 +1,9 @@
-// Package gateway holds the WebSocket connections: it lets them in, hands each
-// one the events of its rooms, once, in order and without gaps, takes their
-// requests, and lets none of them hold up another.
+// Package gateway holds the WebSocket connections: it lets them in, takes their
+// requests, and lets none of them hold up another. It is a transport of the hub,
+// which hands each connection the events of its rooms, once, in order and without
+// gaps.
 //
-// A room's log is the truth, and the bus only says early what is in it. A hub
-// per room with members here (room.go) compares sequence numbers, and reads
-// from the log whatever the bus has lost. An event is encoded once and its
-// bytes are shared by all connections; each has a queue bounded in bytes
+// An event's bytes are shared by all connections. Each has a queue bounded in bytes
 // (queue.go) and no goroutine, nor any buffer, for writing while it is silent.
 package gateway
 
@@ -23,6 +21,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/ratelimit"
 )
 
@@ -51,13 +50,8 @@ type Chat interface {
 // Rooms says which rooms a user is in.
 type Rooms interface {
 	RoomStates(ctx context.Context, user string) ([]domain.RoomState, error)
-	// SharesRoom returns those of others who are in a room with the user.
-	SharesRoom(ctx context.Context, user string, others []string) ([]string, error)
 	// RequestsWaiting counts the rooms that strangers want the user in.
 	RequestsWaiting(ctx context.Context, user string) (int, error)
-	RoomState(ctx context.Context, user, room string) (domain.RoomState, error)
-	// JoinedSince returns who came into which room since a time.
-	JoinedSince(ctx context.Context, since time.Time) ([]domain.Member, error)
 }
 
 // Log reads rooms' logs.
@@ -80,8 +74,6 @@ type Presence interface {
 	Disconnect(conn string)
 	SetActive(conn string, active bool)
 	Watch(ctx context.Context, conn string, users []string) ([]domain.Presence, error)
-	// Left is told when a user is no longer in a room.
-	Left(ctx context.Context, user string)
 }
 
 // Limits bound what one address, one user and one connection may do. A zero
@@ -101,11 +93,12 @@ type Deps struct {
 	Devices    Devices // nil: none can connect
 	Chat       Chat
 	Rooms      Rooms
-	Log        Log
+	RoomLog    Log
 	Users      Users
 	Presence   Presence
+	Hub        *hub.Hub
 	Bus        bus.Bus
-	Logger     *slog.Logger
+	Log        *slog.Logger
 	Metrics    prometheus.Registerer            // nil: none
 	ClientAddr func(r *http.Request) netip.Addr // nil: the peer's
 	Secure     func(r *http.Request) bool       // whether nobody can listen to r; nil: does not matter
@@ -121,9 +114,9 @@ type Deps struct {
 type Service struct {
 	Deps
 	metrics  *metrics
-	conns    registry
-	rooms    rooms
+	conns    admission
 	flushers flushers
+	format   hub.Format
 
 	byAddr, byUser             *ratelimit.Limiter // handshakes
 	messages, requests, typing *ratelimit.Limiter // of one user, over all connections
@@ -135,8 +128,7 @@ type Service struct {
 
 	listening   chan struct{} // closed once revocations are heard
 	draining    atomic.Bool
-	revocations atomic.Int64  // how many there have been
-	tail        chan struct{} // asks for an early comparison of heads
+	revocations atomic.Int64 // how many there have been
 }
 
 const (
@@ -144,7 +136,6 @@ const (
 	heartbeat    = 25 * time.Second
 	deadAfter    = 2 * heartbeat
 	tokenGrace   = 30 * time.Second // after a token's end
-	tailEvery    = 3 * time.Second
 	requestTime  = 15 * time.Second
 )
 
@@ -174,40 +165,27 @@ func New(d Deps) *Service {
 		volume:         ratelimit.New(2*volumePerSec(l.MessagesPerSec), time.Second, 2*volumeBurst*volumePerSec(l.MessagesPerSec)),
 		perVolume:      ratelimit.NewRate(volumePerSec(l.MessagesPerSec), time.Second, volumeBurst*volumePerSec(l.MessagesPerSec)),
 		listening:      make(chan struct{}),
-		tail:           make(chan struct{}, 1),
 	}
 	g.conns.init(l.ConnsPerAddr)
-	g.rooms.init(g)
 	g.flushers.init()
+	g.format = format{&g.flushers}
 	g.metrics = newMetrics(d.Metrics, g)
 	return g
 }
 
-// Run keeps the connections alive, compares what they were told with the log,
-// and ends them when ctx does: each is sent what waits for it and the time to
-// come back after. It is called once.
+// Run keeps the connections alive, and ends them when ctx does: each is sent what
+// waits for it and the time to come back after. It is called once.
 func (g *Service) Run(ctx context.Context) error {
 	stop, err := g.Bus.Subscribe(bus.RevokeSubject, g.onRevoke)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	stopProfiles, err := g.Bus.Subscribe(bus.ProfileSubject, g.onProfile)
-	if err != nil {
-		return err
-	}
-	defer stopProfiles()
-	stopGaps, err := g.Bus.Subscribe(bus.GapSubject, func(bus.Message) { g.compareSoon() })
-	if err != nil {
-		return err
-	}
-	defer stopGaps()
 	close(g.listening)
 	var wg sync.WaitGroup
 	work, done := context.WithCancel(context.WithoutCancel(ctx))
 	g.flushers.start(work, &wg)
 	wg.Go(func() { g.sweepLoop(work) })
-	wg.Go(func() { g.tailLoop(work) })
 	<-ctx.Done()
 	g.drain()
 	done()
@@ -219,19 +197,19 @@ func (g *Service) Run(ctx context.Context) error {
 func (g *Service) onRevoke(m bus.Message) {
 	var r bus.Revocation
 	if err := json.Unmarshal(m.Data, &r); err != nil {
-		g.Logger.Error("revocation that is not understood", "error", err)
+		g.Log.Error("revocation that is not understood", "err", err)
 		return
 	}
 	g.revocations.Add(1)
 	if r.Device != "" {
-		for _, c := range g.conns.ofUser(r.Device) {
+		for _, c := range g.connsOf(r.Device) {
 			if r.Key == "" || c.who().Key == r.Key {
 				c.revoke(r.Reason)
 			}
 		}
 		return
 	}
-	for _, c := range g.conns.ofUser(r.User) {
+	for _, c := range g.connsOf(r.User) {
 		p := c.who()
 		if r.Session != "" && p.SessionID != r.Session {
 			continue

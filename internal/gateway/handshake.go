@@ -116,7 +116,7 @@ func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Princip
 	if !ok {
 		return nil, domain.RateLimited.Errorf("connections", "too many connections are open from your address; close one").After(10 * time.Second)
 	}
-	if ok, err := g.conns.reserve(u.ID, g.Limits.ConnsPerUser, g.subscribeUser); !ok {
+	if ok, err := g.Hub.Reserve(u.ID, g.Limits.ConnsPerUser); !ok {
 		g.conns.release(addr)
 		if err != nil {
 			return nil, err
@@ -124,6 +124,7 @@ func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Princip
 		return nil, domain.RateLimited.Errorf("connections", "you have too many connections open; close one").After(10 * time.Second)
 	}
 	c := &conn{g: g, id: domain.NewID(domain.ConnPrefix), user: u.Ref(), addr: addr, agent: agent(r), since: g.Now()}
+	c.member.Init(u.ID, g.format, c)
 	c.held = true
 	c.parser.Max = wire.MaxFrame
 	c.prove(p)
@@ -131,11 +132,11 @@ func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Princip
 	c.pinged.Store(c.since.Add(-rand.N(heartbeat)).UnixNano()) // spreads the pings of a reconnect storm
 	early, err := c.upgrade(w, r, protocol)
 	if err != nil {
-		g.conns.cancel(u.ID)
+		g.Hub.Cancel(u.ID)
 		g.conns.release(addr)
 		return nil, err
 	}
-	g.conns.add(c)
+	g.Hub.Add(&c.member)
 	g.Presence.Connect(c.id, u, c.deliver)
 	if p.Kind == domain.KindDevice {
 		g.Devices.DeviceConnected(r.Context(), p, addr)
@@ -173,7 +174,7 @@ func (c *conn) upgrade(w http.ResponseWriter, r *http.Request, protocol string) 
 
 // deliver takes a frame from the presence service.
 func (c *conn) deliver(frame []byte) {
-	c.push(ws.AppendFrame(nil, ws.Text, frame))
+	c.push(inText(frame))
 }
 
 // authenticate returns whose an access token or a device key is.

@@ -255,7 +255,7 @@ func TestDeviceChangesItsKey(t *testing.T) {
 func TestHandshakesWaitUntilRevocationsAreHeard(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	g := New(Deps{Auth: w, Chat: w, Rooms: w, Log: w, Users: w, Bus: w.bus, Logger: slog.New(slog.DiscardHandler)})
+	g := New(Deps{Auth: w, Chat: w, Rooms: w, RoomLog: w, Users: w, Bus: w.bus, Log: slog.New(slog.DiscardHandler)})
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	r := httptest.NewRequestWithContext(gone, http.MethodGet, "/ws", nil)

@@ -30,8 +30,8 @@ func TestHelloOfManyRoomsComesInPages(t *testing.T) {
 	t.Parallel()
 	n, ids := crowded(t, 5000)
 	p := n.dial(t, "ada")
-	eventually(t, "it is let in", func() bool { return len(n.g.conns.all()) == 1 })
-	c := n.g.conns.all()[0]
+	eventually(t, "it is let in", func() bool { return len(n.g.allConns()) == 1 })
+	c := n.g.allConns()[0]
 	eventually(t, "it is greeted", func() bool { return !c.waits() })
 	if size := c.size(); size > len(ids)<<10 {
 		t.Errorf("%d bytes wait for one connection", size)

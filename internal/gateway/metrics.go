@@ -10,8 +10,6 @@ type metrics struct {
 	handshakes  *prometheus.CounterVec
 	disconnects *prometheus.CounterVec
 	delivery    prometheus.Histogram
-	events      prometheus.Counter
-	gaps        prometheus.Counter
 	requests    decisions // of one connection
 }
 
@@ -45,12 +43,6 @@ func newMetrics(reg prometheus.Registerer, g *Service) *metrics {
 			Help:    "Time from an event's acceptance to its being written to members' sockets, once per event and 64 members.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 		}),
-		events: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "gateway_events_total", Help: "Events of rooms that were delivered to members on this node.",
-		}),
-		gaps: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "gateway_gap_events_total", Help: "Events that were read from the log because the bus had lost them.",
-		}),
 	}
 	for _, why := range reasons { // so that the first of a kind is an increase
 		m.disconnects.WithLabelValues(why)
@@ -66,13 +58,10 @@ func newMetrics(reg prometheus.Registerer, g *Service) *metrics {
 	obs.CountLimit(reg, "requests_of_user", g.requests)
 	obs.CountLimit(reg, "requests_of_devices", g.deviceRequests)
 	obs.CountLimit(reg, "typing_of_user", g.typing)
-	reg.MustRegister(m.handshakes, m.disconnects, m.delivery, m.events, m.gaps, m.requests.allowed, m.requests.denied,
+	reg.MustRegister(m.handshakes, m.disconnects, m.delivery, m.requests.allowed, m.requests.denied,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "gateway_connections", Help: "Open WebSocket connections.",
 		}, func() float64 { return float64(g.conns.count.Load()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "gateway_rooms", Help: "Rooms with members connected to this node.",
-		}, func() float64 { return float64(g.rooms.len()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "gateway_send_queue_bytes", Help: "Bytes that wait to be written to connections.",
 		}, func() float64 { return float64(g.queued()) }),
@@ -80,20 +69,9 @@ func newMetrics(reg prometheus.Registerer, g *Service) *metrics {
 	return m
 }
 
-func (rs *rooms) len() int {
-	n := 0
-	for i := range rs.shards {
-		s := &rs.shards[i]
-		s.mu.RLock()
-		n += len(s.rooms)
-		s.mu.RUnlock()
-	}
-	return n
-}
-
 func (g *Service) queued() int {
 	n := 0
-	for _, c := range g.conns.all() {
+	for _, c := range g.allConns() {
 		n += c.size()
 	}
 	return n

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"math"
 	"strconv"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/ratelimit"
 	"github.com/unhidra/unhidra/internal/wire"
-	"github.com/unhidra/unhidra/internal/ws"
 )
 
 const (
@@ -88,7 +86,7 @@ func (c *conn) malformed(err error) {
 
 func (c *conn) fails(id string, err error) {
 	if domain.KindOf(err) == domain.Internal {
-		c.g.Logger.Error("request failed", "conn", c.id, "user", c.user.ID, "error", err)
+		c.g.Log.Error("request failed", "conn", c.id, "user", c.user.ID, "err", err)
 	}
 	c.push(encode(wire.Reply{ID: id, Type: wire.TypeError, Error: wire.FromError(err)}))
 }
@@ -280,14 +278,14 @@ func (c *conn) isTyping(req wire.Request) {
 		c.malformed(err)
 		return
 	}
-	if c.limit(req.Type) != nil || !c.g.rooms.get(in.Room).has(c) {
+	if c.limit(req.Type) != nil || !c.g.Hub.Follows(&c.member, in.Room) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
 	defer cancel()
 	if err := c.g.Chat.MayWrite(ctx, c.who(), in.Room); err != nil {
 		if domain.KindOf(err) == domain.Internal {
-			c.g.Logger.Error("typing notice was lost", "conn", c.id, "user", c.user.ID, "error", err)
+			c.g.Log.Error("typing notice was lost", "conn", c.id, "user", c.user.ID, "err", err)
 		}
 		return
 	}
@@ -300,17 +298,6 @@ func (c *conn) isTyping(req wire.Request) {
 		return
 	}
 	if err := c.g.Bus.Publish(wire.RoomSubject(in.Room), packed); err != nil {
-		c.g.Logger.Debug("typing notice was lost", "error", err)
+		c.g.Log.Debug("typing notice was lost", "err", err)
 	}
 }
-
-// encode returns a frame of the wire in a frame of the socket.
-func encode(r wire.Reply) []byte {
-	b, err := wire.Encode(r)
-	if err != nil { // the wire's types can always be encoded
-		b = []byte(`{"type":"error","error":{"kind":"internal","detail":"something went wrong on the server; try again later"}}`)
-	}
-	return ws.AppendFrame(make([]byte, 0, len(b)+ws.MaxHeader), ws.Text, b)
-}
-
-func decodeLoose(b []byte, v any) error { return json.Unmarshal(b, v) }

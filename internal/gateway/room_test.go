@@ -83,7 +83,7 @@ func TestLostTailIsFound(t *testing.T) {
 	ada, _ := n.enter(t, "ada")
 	n.set(func(w *world) { w.lose = true })
 	n.say("lin", "r1", "lost on the bus")
-	n.g.tail <- struct{}{} // not to wait for three seconds
+	n.g.Hub.CompareSoon() // not to wait for three seconds
 	if e := ada.nextEvent(); e.Seq != 2 {
 		t.Fatalf("got event %d, want 2", e.Seq)
 	}
@@ -98,7 +98,7 @@ func TestStoreFailureAtAGapIsMadeGood(t *testing.T) {
 	n.set(func(w *world) { w.lose, w.fail = false, errors.New("the disk is away") })
 	n.say("lin", "r1", "shows the gap")
 	n.set(func(w *world) { w.fail = nil })
-	n.g.tail <- struct{}{}
+	n.g.Hub.CompareSoon()
 	for want := int64(2); want <= 3; want++ {
 		if e := ada.nextEvent(); e.Seq != want {
 			t.Fatalf("got event %d, want %d", e.Seq, want)
@@ -191,6 +191,36 @@ func TestSyncAfterALostKick(t *testing.T) {
 	}
 }
 
+// While the log of one room cannot be read, others are synced, and requests answered.
+func TestSyncWhileALogHangs(t *testing.T) {
+	t.Parallel()
+	n := start(t, newWorld(), nil)
+	n.join("ada", "slow")
+	n.join("ada", "r1")
+	ada, _ := n.enter(t, "ada")
+	hang := make(chan struct{})
+	n.set(func(w *world) { w.lose, w.hang = true, hang })
+	n.say("lin", "slow", "lost")
+	n.set(func(w *world) { w.lose = false })
+	n.say("lin", "slow", "shows the gap")
+	n.say("lin", "r1", "in another room")
+	if e := ada.nextEvent(); e.Room != "r1" {
+		t.Fatalf("got %+v", e)
+	}
+	ada.ask(wire.TypeSend, wire.Send{Room: "slow", Key: "k", Text: "on"}, nil)
+	var s wire.Synced
+	ada.ask(wire.TypeSync, wire.Sync{Rooms: map[string]int64{"r1": 1}}, &s)
+	if len(s.Rooms) != 1 || len(s.Rooms[0].Events) != 1 {
+		t.Errorf("got %+v", s)
+	}
+	close(hang)
+	for want := int64(2); want <= 4; want++ {
+		if e := ada.nextEvent(); e.Room != "slow" || e.Seq != want {
+			t.Fatalf("got event %d of %s, want %d", e.Seq, e.Room, want)
+		}
+	}
+}
+
 // TestReturnBeforeTheDepartureIsHeardOf: the news that someone was kicked may
 // reach the hub after they have come back with a snapshot that knows better.
 func TestReturnBeforeTheDepartureIsHeardOf(t *testing.T) {
@@ -227,13 +257,13 @@ func TestDeletedRoomIsFoundByItsTail(t *testing.T) {
 	n.join("ada", "r1")
 	ada, _ := n.enter(t, "ada")
 	n.set(func(w *world) { delete(w.in, "r1"); delete(w.logs, "r1") })
-	n.g.tail <- struct{}{}
+	n.g.Hub.CompareSoon()
 	var left wire.Left
 	ada.expect(wire.TypeRoomLeft, &left)
 	if left.Reason != "deleted" {
 		t.Fatalf("got %+v", left)
 	}
-	eventually(t, "the hub ends", func() bool { return n.g.rooms.len() == 0 })
+	eventually(t, "the hub ends", func() bool { return n.g.Hub.RoomCount() == 0 })
 }
 
 func TestSync(t *testing.T) {
@@ -322,11 +352,11 @@ func TestHubsEndWithTheirMembers(t *testing.T) {
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	ada, _ := n.enter(t, "ada")
-	if n.g.rooms.len() != 1 || n.g.conns.users() != 1 {
-		t.Fatalf("%d rooms, %d users", n.g.rooms.len(), n.g.conns.users())
+	if n.g.Hub.RoomCount() != 1 || n.g.Hub.UserCount() != 1 {
+		t.Fatalf("%d rooms, %d users", n.g.Hub.RoomCount(), n.g.Hub.UserCount())
 	}
 	_ = ada.nc.Close()
 	eventually(t, "everything is forgotten", func() bool {
-		return n.g.rooms.len() == 0 && n.g.conns.users() == 0 && n.g.conns.count.Load() == 0 && n.g.conns.addrs.Len() == 0
+		return n.g.Hub.RoomCount() == 0 && n.g.Hub.UserCount() == 0 && n.g.conns.count.Load() == 0 && n.g.conns.addrs.Len() == 0
 	})
 }

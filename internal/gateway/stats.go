@@ -38,9 +38,9 @@ type ConnStats struct {
 
 // Stats returns what the gateway holds at this moment.
 func (g *Service) Stats() Stats {
-	all := g.conns.all()
+	all := g.allConns()
 	slices.SortFunc(all, func(a, b *conn) int { return a.since.Compare(b.since) })
-	s := Stats{Connections: g.conns.count.Load(), Users: g.conns.users(), Rooms: g.rooms.len(), Draining: g.draining.Load(), List: []ConnStats{}}
+	s := Stats{Connections: g.conns.count.Load(), Users: g.Hub.UserCount(), Rooms: g.Hub.RoomCount(), Draining: g.draining.Load(), List: []ConnStats{}}
 	for i, c := range all {
 		cs := c.stats()
 		s.QueuedBytes += cs.QueuedBytes
@@ -60,9 +60,7 @@ func (c *conn) stats() ConnStats {
 	if !p.Expires.IsZero() {
 		s.Expires = &p.Expires
 	}
-	c.roomMu.Lock()
-	s.Rooms = len(c.joined)
-	c.roomMu.Unlock()
+	s.Rooms = c.member.Rooms()
 	c.queue.mu.Lock()
 	defer c.queue.mu.Unlock()
 	s.MessagesOut, s.BytesOut, s.QueuedBytes = c.messagesOut, c.bytesOut, c.bytes

@@ -4,13 +4,14 @@ import (
 	"context"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/wire"
 	"github.com/unhidra/unhidra/internal/ws"
 )
 
 const (
 	sweepTick   = 250 * time.Millisecond
-	sweepShards = 8 // at each tick; all 64 in two seconds
+	sweepShards = hub.Shards / 8 // at each tick; all in two seconds
 )
 
 // sweepLoop looks at every connection every two seconds, instead of a timer
@@ -18,6 +19,7 @@ const (
 func (g *Service) sweepLoop(ctx context.Context) {
 	tick := time.NewTicker(sweepTick)
 	defer tick.Stop()
+	var members []*hub.Member
 	var some []*conn
 	for at := 0; ; {
 		select {
@@ -26,11 +28,13 @@ func (g *Service) sweepLoop(ctx context.Context) {
 		case <-tick.C:
 		}
 		for range sweepShards {
-			some = g.conns.slice(at, some[:0])
-			at = (at + 1) % len(g.conns.shards)
+			members = g.Hub.Members(at, members[:0])
+			some = conns(members, some[:0])
+			at = (at + 1) % hub.Shards
 			for _, c := range some {
 				c.sweep(g.Now())
 			}
+			clear(members)
 			clear(some)
 		}
 	}

@@ -30,7 +30,7 @@ func (c *conn) sync(ctx context.Context, want wire.Sync) (any, error) {
 		switch {
 		case len(id) > maxID: // as long as an answer may repeat
 			return nil, domain.InvalidField("/rooms", "%.40q is no room", id)
-		case c.g.rooms.get(id).has(c):
+		case c.g.Hub.Follows(&c.member, id):
 			ids = append(ids, id)
 		default:
 			answer.Gone = append(answer.Gone, id)
@@ -43,17 +43,19 @@ func (c *conn) sync(ctx context.Context, want wire.Sync) (any, error) {
 		ids, answer.More = ids[:most], true
 	}
 	left.bytes -= len(ids) * roomBytes
-	heads, err := c.g.Log.Heads(ctx, ids)
+	heads, err := c.g.RoomLog.Heads(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
 	for _, id := range ids {
 		head, ok := heads[id]
-		r := c.g.rooms.get(id)
-		if ok && r != nil && !r.compare(heads) { // if the bus has lost that c's user was removed, it shows now
-			return nil, domain.Unavailable.Errorf("behind", "the server cannot read what this room missed just now; try again").After(time.Second)
+		if ok { // if the bus has lost that c's user was removed, it shows now
+			if err := c.g.Hub.CatchUp(ctx, id, head); err != nil {
+				return nil, domain.Unavailable.Errorf("behind", "the server cannot read what this room missed just now; try again").
+					After(time.Second).Because(err)
+			}
 		}
-		if !ok || !r.has(c) {
+		if !ok || !c.g.Hub.Follows(&c.member, id) {
 			answer.Gone = append(answer.Gone, id)
 			continue
 		}
@@ -86,7 +88,7 @@ func (g *Service) replay(ctx context.Context, id string, after, head int64, left
 		rep.More = true
 		return rep, nil
 	}
-	events, err := g.Log.Replay(ctx, id, after, left.events)
+	events, err := g.RoomLog.Replay(ctx, id, after, left.events)
 	if err != nil {
 		return rep, err
 	}

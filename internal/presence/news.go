@@ -105,7 +105,7 @@ func (s *Service) send(n notice) {
 		err = s.Bus.Publish(bus.PresenceSubject, body)
 	}
 	if err != nil {
-		s.Logger.Warn("cannot tell other nodes who is here", "error", err)
+		s.Log.Warn("cannot tell other nodes who is here", "err", err)
 	}
 }
 
@@ -113,14 +113,14 @@ func (s *Service) send(n notice) {
 func (s *Service) onBus(m bus.Message) {
 	h, frame, err := wire.Unpack(m.Data)
 	if err != nil {
-		s.Logger.Error("bus message that is not understood", "subject", m.Subject, "error", err)
+		s.Log.Error("bus message that is not understood", "subject", m.Subject, "err", err)
 		return
 	}
 	switch h.Type {
 	case typeNotice:
 		var n notice
 		if err := json.Unmarshal(frame, &n); err != nil {
-			s.Logger.Error("bus message that is not understood", "subject", m.Subject, "error", err)
+			s.Log.Error("bus message that is not understood", "subject", m.Subject, "err", err)
 			return
 		}
 		s.onNotice(n)

@@ -29,12 +29,12 @@ type Peers interface {
 
 // Deps is what the service needs.
 type Deps struct {
-	Users  Users
-	Peers  Peers
-	Bus    bus.Bus
-	Logger *slog.Logger
-	Node   string           // name of this process among those on the bus; empty: made up
-	Now    func() time.Time // nil: time.Now
+	Users Users
+	Peers Peers
+	Bus   bus.Bus
+	Log   *slog.Logger
+	Node  string           // name of this process among those on the bus; empty: made up
+	Now   func() time.Time // nil: time.Now
 }
 
 const (
@@ -206,7 +206,7 @@ func (s *Service) store(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	if err := s.Users.SetLastSeen(ctx, batch); err != nil {
-		s.Logger.Warn("cannot store who was last seen when; will try again", "people", len(batch), "error", err)
+		s.Log.Warn("cannot store who was last seen when; will try again", "people", len(batch), "err", err)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for user, at := range batch {

@@ -65,7 +65,7 @@ func newTown() *town {
 
 // run starts a service in a bubble of synthetic time.
 func run(t *testing.T, w *town, b bus.Bus) (s *Service, stop func()) {
-	s = New(Deps{Users: w, Peers: w, Bus: b, Logger: slog.New(slog.DiscardHandler)})
+	s = New(Deps{Users: w, Peers: w, Bus: b, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -309,7 +309,7 @@ func TestSilentNodeIsForgotten(t *testing.T) {
 		one.Connect("a1", user(w, "ada"), ada.deliver)
 		watch(t, one, "a1", "lin")
 		time.Sleep(time.Second)
-		dead := New(Deps{Users: w, Peers: w, Bus: b, Logger: slog.New(slog.DiscardHandler)})
+		dead := New(Deps{Users: w, Peers: w, Bus: b, Log: slog.New(slog.DiscardHandler)})
 		dead.Connect("l1", user(w, "lin"), nothing)
 		dead.tell() // and never again
 		ada.want(t, time.Second, "lin online")

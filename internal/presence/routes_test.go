@@ -24,12 +24,12 @@ func (ada) Authenticate(context.Context, string) (domain.Principal, error) {
 
 func TestGetPresence(t *testing.T) {
 	w := newTown()
-	s := New(Deps{Users: w, Peers: w, Bus: bus.NewLocal(), Logger: slog.New(slog.DiscardHandler)})
+	s := New(Deps{Users: w, Peers: w, Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler)})
 	s.Connect("a1", user(w, "ada"), nothing)
 	s.update("other node", report{User: "lin", Is: domain.Away})
 	mux := http.NewServeMux()
-	s.Routes(httpx.New(mux, httpx.Options{Auth: ada{}, Log: s.Logger, Version: "test"}))
-	h, err := httpx.Handler(mux, httpx.HandlerOptions{Log: s.Logger})
+	s.Routes(httpx.New(mux, httpx.Options{Auth: ada{}, Log: s.Log, Version: "test"}))
+	h, err := httpx.Handler(mux, httpx.HandlerOptions{Log: s.Log})
 	if err != nil {
 		t.Fatal(err)
 	}

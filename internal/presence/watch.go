@@ -146,7 +146,7 @@ func (s *Service) Left(ctx context.Context, user string) {
 	}
 	shared, err := s.Peers.SharesRoom(ctx, user, ids)
 	if err != nil {
-		s.Logger.Warn("cannot see who still shares a room; watching ends", "user", user, "error", err)
+		s.Log.Warn("cannot see who still shares a room; watching ends", "user", user, "err", err)
 	}
 	for _, u := range shared {
 		delete(others, u)
@@ -202,7 +202,7 @@ func (s *Service) reload(user string) {
 	defer cancel()
 	users, err := s.Users.UsersByID(ctx, []string{user})
 	if err != nil || len(users) == 0 {
-		s.Logger.Warn("cannot load a status", "user", user, "error", err)
+		s.Log.Warn("cannot load a status", "user", user, "err", err)
 		return
 	}
 	s.mu.Lock()

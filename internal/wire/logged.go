@@ -8,7 +8,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Header is what a gateway needs to know of a frame before it hands it on. On
+// Header is what the hub needs to know of a frame before it hands it on. On
 // the bus a frame travels as the header's JSON, a line feed and the frame as
 // clients get it, so that an event is encoded once for everybody.
 type Header struct {
@@ -49,11 +49,16 @@ func PackEvent(e domain.Event) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return Pack(HeaderOf(e), frame)
+}
+
+// HeaderOf returns the header of an entry of a room's log.
+func HeaderOf(e domain.Event) Header {
 	h := Header{Seq: e.Seq, Type: string(e.Type), Actor: e.Actor.ID, At: e.At.UnixMilli()}
 	if e.Subject != nil {
 		h.Subject = e.Subject.ID
 	}
-	return Pack(h, frame)
+	return h
 }
 
 // Subjects of the bus.

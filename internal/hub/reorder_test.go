@@ -1,8 +1,7 @@
-package gateway
+package hub
 
 import (
 	"errors"
-	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -15,15 +14,16 @@ import (
 
 // News of one node overtakes that of another. It waits for its turn, and the log is
 // read only for what does not come.
-func TestEarlyEvents(t *testing.T) {
+func TestOutOfOrderEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.lose = true // the test says itself what the bus brings
-		g := New(Deps{Auth: w, Chat: w, Rooms: w, Log: w, Users: w, Bus: w.bus, Logger: slog.New(slog.DiscardHandler)})
-		r := &room{g: g, id: "r1", index: make(map[*conn]place)}
+		n := start(t, w)
+		r := &room{hub: n.h, id: "r1", index: make(map[*Member]subscription)}
 		var news []bus.Message
 		for range 700 {
-			b, err := wire.PackEvent(w.say("ada", "r1", "hi"))
+			seq := w.say("r1")
+			b, err := wire.PackEvent(w.logs["r1"][seq-1])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -36,16 +36,15 @@ func TestEarlyEvents(t *testing.T) {
 		}
 		is := func(when string, last int64, reads, held int) {
 			t.Helper()
+			synctest.Wait()
 			r.deliver.Lock()
 			defer r.deliver.Unlock()
-			if r.at() != last || w.reads != reads || len(r.early) != held {
-				t.Errorf("%s: delivered up to %d after %d reads, and %d wait; want %d, %d, %d", when, r.at(), w.reads, len(r.early), last, reads, held)
+			if r.at() != last || w.reads != reads || len(r.pending) != held {
+				t.Errorf("%s: delivered up to %d after %d reads, and %d wait; want %d, %d, %d",
+					when, r.at(), w.reads, len(r.pending), last, reads, held)
 			}
 		}
-		pause := func() {
-			time.Sleep(earlyWait + time.Millisecond)
-			synctest.Wait()
-		}
+		pause := func() { time.Sleep(reorderWait + time.Millisecond) }
 		hear(3, 2, 2, 3)
 		is("the first is missing", 0, 0, 2)
 		hear(1)
@@ -62,16 +61,17 @@ func TestEarlyEvents(t *testing.T) {
 			r.last, w.reads = last, 0
 		}
 		rewind(5)
-		w.set(func(w *world) { w.blind = errors.New("away") })
+		w.set(func() { w.fail = errors.New("away") })
 		hear(8)
 		pause()
 		is("the log cannot be read", 5, 1, 0)
-		w.set(func(w *world) { w.blind = nil })
+		w.set(func() { w.fail = nil })
 		hear(7, 6)
 		is("the bus is in order again", 7, 1, 0)
+		pause()
 
 		rewind(7)
-		backwards := make([]int64, earlyMost+1)
+		backwards := make([]int64, maxPending+1)
 		for i := range backwards {
 			backwards[i] = int64(9 + i)
 		}

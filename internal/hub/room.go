@@ -1,0 +1,276 @@
+package hub
+
+import (
+	"context"
+	"hash/maphash"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/wire"
+)
+
+const unknown = -1
+
+const forGood = math.MaxInt64 // no membership begins after this event
+
+// room delivers to one room's members on this node: it exists while there is one.
+//
+// The rule that nothing is lost between the snapshot that a member gets at first and
+// the events that follow: the room knows the last event that it delivered. A member
+// whose snapshot is older than that is refused, and comes back with a new one. If its
+// snapshot is newer, it gets events that it knows, and drops them by their number.
+type room struct {
+	hub  *Hub
+	id   string
+	stop func() // listening to the bus
+
+	deliver  sync.Mutex // held while events go out, so that they go in order; never while waiting
+	pending  []event    // heard before those that come before them; under deliver
+	timed    bool       // overdue will be called; under deliver
+	catching *catchUp   // the log is being read; under deliver
+
+	mu     sync.Mutex
+	groups []group
+	index  map[*Member]subscription
+	last   int64 // the last event delivered; unknown before the first member
+	dead   bool  // no longer in the table of rooms
+}
+
+// group has the members of a room that share a format.
+type group struct {
+	format  Format
+	members []*Member
+}
+
+// subscription is where a member is in a room, and how far the snapshot goes that
+// showed it to be one: a departure before that was followed by a return.
+type subscription struct {
+	group, at int32
+	head      int64
+}
+
+// rooms is the table of rooms with members here.
+type rooms struct {
+	hub    *Hub
+	seed   maphash.Seed
+	shards [64]roomShard
+}
+
+type roomShard struct {
+	mu    sync.RWMutex
+	rooms map[string]*room
+}
+
+func (rs *rooms) init(h *Hub) {
+	rs.hub, rs.seed = h, maphash.MakeSeed()
+	for i := range rs.shards {
+		rs.shards[i].rooms = make(map[string]*room)
+	}
+}
+
+func (rs *rooms) shard(id string) *roomShard {
+	return &rs.shards[maphash.String(rs.seed, id)%uint64(len(rs.shards))]
+}
+
+// get returns a room, or nil if nobody of it is here.
+func (rs *rooms) get(id string) *room {
+	s := rs.shard(id)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.rooms[id]
+}
+
+// open returns a room, which listens to the bus from now on. It must get a member,
+// or be closed with closeIfEmpty.
+func (rs *rooms) open(id string) (*room, error) {
+	s := rs.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.rooms[id]; r != nil {
+		return r, nil
+	}
+	r := &room{hub: rs.hub, id: id, index: make(map[*Member]subscription), last: unknown}
+	stop, err := rs.hub.Bus.Subscribe(wire.RoomSubject(id), r.onBus)
+	if err != nil {
+		return nil, err
+	}
+	r.stop = stop
+	s.rooms[id] = r
+	return r, nil
+}
+
+func (rs *rooms) closeIfEmpty(r *room) {
+	s := rs.shard(r.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.index) > 0 || r.dead {
+		return
+	}
+	r.dead = true
+	delete(s.rooms, r.id)
+	r.stop()
+}
+
+// all returns every room.
+func (rs *rooms) all() []*room {
+	var all []*room
+	for i := range rs.shards {
+		s := &rs.shards[i]
+		s.mu.RLock()
+		for _, r := range s.rooms {
+			all = append(all, r)
+		}
+		s.mu.RUnlock()
+	}
+	return all
+}
+
+// RoomCount returns how many rooms have a member here.
+func (h *Hub) RoomCount() int {
+	n := 0
+	for i := range h.rooms.shards {
+		s := &h.rooms.shards[i]
+		s.mu.RLock()
+		n += len(s.rooms)
+		s.mu.RUnlock()
+	}
+	return n
+}
+
+// Follows reports whether m gets the events of a room.
+func (h *Hub) Follows(m *Member, room string) bool { return h.rooms.get(room).has(m) }
+
+// Subscribe has m get the events of a room that follow the snapshot st. If the hub
+// has delivered some already that st does not know, it loads another. It returns
+// the one that counts, and false if m does not get the room's events.
+func (h *Hub) Subscribe(ctx context.Context, m *Member, st domain.RoomState) (domain.RoomState, bool) {
+	return h.subscribe(ctx, m, st, false)
+}
+
+// subscribe is Subscribe. With tell, m gets the snapshot before the first event.
+func (h *Hub) subscribe(ctx context.Context, m *Member, st domain.RoomState, tell bool) (domain.RoomState, bool) {
+	id := st.Room.ID
+	for {
+		r, err := h.rooms.open(id)
+		if err != nil {
+			h.Log.Error("cannot listen to a room", "room", id, "err", err)
+			return st, false
+		}
+		var frame []byte
+		if tell {
+			frame = m.format.Joined(st)
+		}
+		switch r.subscribe(m, st.Room.Head, frame) {
+		case subscribed:
+			return st, true
+		case memberEnded:
+			h.rooms.closeIfEmpty(r)
+			return st, false
+		case roomClosed:
+			continue
+		}
+		if st, err = h.Rooms.RoomState(ctx, m.user, id); err != nil {
+			h.rooms.closeIfEmpty(r)
+			if domain.KindOf(err) == domain.Internal {
+				h.Log.Error("cannot load a room", "room", id, "err", err)
+			}
+			return st, false
+		}
+	}
+}
+
+// subscribeResult is what came of a room's subscribe.
+type subscribeResult int
+
+const (
+	subscribed    subscribeResult = iota // now, or already
+	snapshotStale                        // the snapshot is older than what was delivered
+	roomClosed                           // open another
+	memberEnded
+)
+
+// subscribe makes m a member whose snapshot goes as far as head. The frame, if any,
+// reaches m before any event that follows.
+func (r *room) subscribe(m *Member, head int64, frame []byte) subscribeResult {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	was, known := r.index[m]
+	switch {
+	case r.dead:
+		return roomClosed
+	case known:
+		was.head = max(was.head, head)
+		r.index[m] = was
+		return subscribed
+	case r.last > head:
+		return snapshotStale
+	case !m.joins(r):
+		return memberEnded
+	}
+	if r.last == unknown {
+		r.last = head
+		r.hub.newRooms.add(r)
+	}
+	at := slices.IndexFunc(r.groups, func(g group) bool { return g.format == m.format })
+	if at < 0 {
+		at = len(r.groups)
+		r.groups = append(r.groups, group{format: m.format})
+	}
+	g := &r.groups[at]
+	r.index[m] = subscription{int32(at), int32(len(g.members)), head}
+	g.members = append(g.members, m)
+	r.hub.send(m, frame)
+	return subscribed
+}
+
+// unsubscribe ends the membership of m, but for one that is known to have begun
+// after the event seq. It reports whether m was a member.
+func (r *room) unsubscribe(m *Member, seq int64) bool {
+	r.mu.Lock()
+	was := r.remove(m, seq)
+	empty := len(r.index) == 0
+	r.mu.Unlock()
+	if empty {
+		r.hub.rooms.closeIfEmpty(r)
+	}
+	return was
+}
+
+func (r *room) remove(m *Member, seq int64) bool {
+	s, ok := r.index[m]
+	if !ok || s.head >= seq {
+		return false
+	}
+	g := &r.groups[s.group]
+	end := len(g.members) - 1
+	last := g.members[end]
+	g.members[s.at] = last
+	r.index[last] = subscription{s.group, s.at, r.index[last].head}
+	g.members[end] = nil
+	g.members = g.members[:end]
+	delete(r.index, m)
+	m.parts(r)
+	return true
+}
+
+// has reports whether m is a member.
+func (r *room) has(m *Member) bool {
+	if r == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.index[m]
+	return ok
+}
+
+// at returns the number of the last event delivered.
+func (r *room) at() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last
+}
