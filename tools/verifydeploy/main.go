@@ -6,6 +6,10 @@
 //	rules URL FILE...    every recording rule gives a series, and so does every
 //	                     alert once its comparisons do not choose
 //	runbooks FILE DIR    every alert has its page
+//	manifests FILE       Kubernetes objects decode strictly, and their pods are
+//	                     those of Pod Security's level "restricted"
+//	schemas FILE DIR     writes JSON schemas for kubeconform, from the OpenAPI
+//	                     document of Kubernetes
 //
 // It has a module of its own, so that the server does not depend on what it needs.
 package main
@@ -17,7 +21,7 @@ import (
 
 func main() {
 	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: verifydeploy compose|dashboards|rules|runbooks ...")
+		fmt.Fprintln(os.Stderr, "usage: verifydeploy compose|dashboards|rules|runbooks|manifests|schemas ...")
 		os.Exit(2)
 	}
 	var err error
@@ -30,6 +34,10 @@ func main() {
 		err = rules(args[0], args[1:])
 	case "runbooks":
 		err = runbooks(args[0], args[1])
+	case "manifests":
+		err = manifests(args[0])
+	case "schemas":
+		err = schemas(args[0], args[1])
 	default:
 		err = fmt.Errorf("there is no %s", os.Args[1])
 	}
