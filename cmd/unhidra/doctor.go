@@ -179,7 +179,7 @@ func (d *diagnosis) auditFile(c config.Config) {
 	err := audit.CheckFile(c.Audit.Log)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		d.fail("audit log", "nothing would be written to UNHIDRA_AUDIT_LOG: %v", store.Denied(c.Audit.Log, err))
+		d.fail("audit log", "nothing would be written to UNHIDRA_AUDIT_LOG: %v", store.ErrDenied(c.Audit.Log, err))
 	case err != nil:
 		d.fail("audit log", "nothing would be written to UNHIDRA_AUDIT_LOG: %v", err)
 	default:

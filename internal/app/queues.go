@@ -23,9 +23,9 @@ func storeQueues(db *all.Store) []obs.Queue {
 	qs := []obs.Queue{{
 		Name: "writes", Limit: load.Limit, Depth: func() int { return db.Load().Waiting }, Full: func() int64 { return db.Load().Refused },
 	}}
-	if load.OthersLimit > 0 {
+	if load.TransactionsLimit > 0 {
 		qs = append(qs, obs.Queue{
-			Name: "transactions", Limit: load.OthersLimit, Depth: func() int { return db.Load().Others }, Full: func() int64 { return db.Load().OthersRefused },
+			Name: "transactions", Limit: load.TransactionsLimit, Depth: func() int { return db.Load().Transactions }, Full: func() int64 { return db.Load().TransactionsRefused },
 		})
 	}
 	return qs

@@ -120,7 +120,7 @@ func CheckLost(c config.Config) error {
 func readKey(path string) ([]byte, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, store.Denied(path, err)
+		return nil, store.ErrDenied(path, err)
 	} else if err != nil {
 		return nil, fmt.Errorf("read the server's key: %w", err)
 	}

@@ -2,24 +2,24 @@ package store
 
 import "context"
 
-// A Cache is what transactions on SQLite have read and keep for those that follow:
-// they are the only ones that write, so that it stays true until one of them changes
-// what it was read from. That one calls Tx.Invalidate. A rollback, and a program beside
-// the server that wrote to the file, empty it as well.
+// A Cache holds rows that a transaction on SQLite has read, for later transactions. All
+// writes of the server go through one writer, so a cached row stays valid until a
+// transaction changes it. That transaction calls Tx.Invalidate. A rollback empties the
+// cache, and so does a write by another program (PRAGMA data_version).
 type Cache interface {
-	// Verify compares what is kept with the tables, and names what differs. It is
-	// called before every commit where Options.VerifyCache is set.
+	// Verify compares the cache with the tables and returns an error that names the
+	// difference. It is called before every commit if Options.VerifyCache is set.
 	Verify(ctx context.Context, t *Tx) error
 }
 
 // cache belongs to the writer's connection.
 type cache struct {
 	version int64 // PRAGMA data_version
-	kept    Cache // nil: nothing
+	value   Cache // nil: empty
 }
 
-// Cache returns what earlier transactions kept by SetCache, or nil. On PostgreSQL it
-// is always nil: other servers write as well.
+// Cache returns the cache that an earlier transaction stored by SetCache, or nil if it is
+// empty. On PostgreSQL it is always nil: other servers write as well.
 func (t *Tx) Cache(ctx context.Context) (Cache, error) {
 	if t.cache == nil {
 		return nil, nil
@@ -31,30 +31,28 @@ func (t *Tx) Cache(ctx context.Context) (Cache, error) {
 	if version != t.cache.version {
 		*t.cache = cache{version: version}
 	}
-	return t.cache.kept, nil
+	return t.cache.value, nil
 }
 
-// SetCache keeps c for the transactions that follow. Call Cache first.
+// SetCache stores c for later transactions. Call Cache first.
 func (t *Tx) SetCache(c Cache) {
 	if t.cache != nil {
-		t.cache.kept = c
+		t.cache.value = c
 	}
 }
 
-// Invalidate empties the cache. Whoever writes to a table that the cache is read from
-// calls it in the same transaction: rooms, members, and the columns of users that
-// others see.
+// Invalidate empties the cache. A transaction must call it if it writes to rooms, to
+// members, or to the public columns of users.
 func (t *Tx) Invalidate() {
 	if t.cache != nil {
-		t.cache.kept = nil
+		t.cache.value = nil
 	}
 }
 
-// verify refuses a commit that would leave something else in the cache than in the
-// tables.
+// verify returns an error if the cache differs from the tables.
 func (t *Tx) verify(ctx context.Context) error {
-	if t.cache == nil || t.cache.kept == nil {
+	if t.cache == nil || t.cache.value == nil {
 		return nil
 	}
-	return t.cache.kept.Verify(ctx, t)
+	return t.cache.value.Verify(ctx, t)
 }

@@ -26,7 +26,7 @@ var postgres = &dialect{
 	retry:        postgresRetry,
 	open:         openPostgres,
 	lockInstance: lockInstancePostgres,
-	use:          usePostgres,
+	usage:        usagePostgres,
 	compact:      func(context.Context, *DB) (bool, error) { return false, nil },
 	backup:       func(context.Context, *DB, string) error { return errors.New("PostgreSQL is copied by pg_dump") },
 	integrity:    func(context.Context, *DB) error { return nil },
@@ -51,7 +51,7 @@ func postgresRetry(err error) bool {
 	return code == "40001" || code == "40P01"
 }
 
-func usePostgres(ctx context.Context, db *DB) (domain.StoreUse, error) {
+func usagePostgres(ctx context.Context, db *DB) (domain.StoreUse, error) {
 	u := domain.StoreUse{Kind: db.dialect.name, Free: -1, Log: -1}
 	err := db.read.QueryRowContext(ctx, `SELECT pg_database_size(current_database()), (SELECT COALESCE(sum(n_dead_tup), 0) FROM pg_stat_user_tables)`).
 		Scan(&u.Bytes, &u.DeadRows)

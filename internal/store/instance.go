@@ -7,52 +7,51 @@ import (
 	"time"
 )
 
-// The instance lock: every server holds an advisory lock of its PostgreSQL database, on a
-// connection kept for that: shared if it hears of other servers, exclusive if it
-// believes to be alone. PostgreSQL lets go of it when the connection ends, however
-// the server ended.
+// The instance lock is an advisory lock in PostgreSQL that every server holds, on a connection
+// of its own. A server with NATS holds it shared, one without holds it exclusively. PostgreSQL
+// releases the lock when the connection ends, however the server ended.
 const (
 	instanceLock  = 0x756e6869647261 // "unhidra"
-	instanceGrace = 3 * time.Second  // for the connection of a server that was killed a moment ago
+	instanceGrace = 3 * time.Second  // until PostgreSQL has noticed that a killed server is gone
 	instanceCheck = 5 * time.Second
 )
 
-// Keepalives by which PostgreSQL notices in half a minute that the machine of a
-// server is gone. They do nothing on a Unix socket.
+// instanceKeepalive sets TCP keepalives, by which PostgreSQL notices within half a minute that
+// a server's machine is gone. They have no effect on a Unix socket.
 const instanceKeepalive = `SELECT set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false)`
 
 var (
-	errNotAlone = errors.New("another Unhidra server is using this PostgreSQL database, and without NATS_URL the two would not hear of each other; stop that one, or give all of them the same NATS_URL")
-	errLoner    = errors.New("an Unhidra server without NATS_URL is using this PostgreSQL database, and would not hear of this one; stop it, and start it with the same NATS_URL")
+	errOtherServer      = errors.New("another Unhidra server is using this PostgreSQL database, and without NATS_URL the two would not hear of each other; stop that one, or give all of them the same NATS_URL")
+	errStandaloneServer = errors.New("an Unhidra server without NATS_URL is using this PostgreSQL database, and would not hear of this one; stop it, and start it with the same NATS_URL")
 )
 
 func lockInstancePostgres(ctx context.Context, db *DB, others bool) error {
 	deadline := time.Now().Add(instanceGrace)
 	for {
-		conn, err := db.takeInstanceLock(ctx, others)
+		conn, err := db.acquireInstanceLock(ctx, others)
 		if err == nil {
 			stop, cancel := context.WithCancel(context.Background())
 			done := make(chan struct{})
-			go func() { defer close(done); db.keepInstanceLock(stop, conn, others) }()
+			go func() { defer close(done); db.holdInstanceLock(stop, conn, others) }()
 			db.unlockInstance = func() { cancel(); <-done }
 			return nil
 		}
-		if refusal := errors.Is(err, errNotAlone) || errors.Is(err, errLoner); !refusal || time.Now().After(deadline) {
+		if refusal := errors.Is(err, errOtherServer) || errors.Is(err, errStandaloneServer); !refusal || time.Now().After(deadline) {
 			return err
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
 }
 
-// takeInstanceLock takes the lock on a connection of its own.
-func (db *DB) takeInstanceLock(ctx context.Context, others bool) (*sql.Conn, error) {
+// acquireInstanceLock takes the lock on a new connection and returns that connection.
+func (db *DB) acquireInstanceLock(ctx context.Context, others bool) (*sql.Conn, error) {
 	conn, err := db.read.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	lock, refusal := `SELECT pg_try_advisory_lock($1)`, errNotAlone
+	lock, refusal := `SELECT pg_try_advisory_lock($1)`, errOtherServer
 	if others {
-		lock, refusal = `SELECT pg_try_advisory_lock_shared($1)`, errLoner
+		lock, refusal = `SELECT pg_try_advisory_lock_shared($1)`, errStandaloneServer
 	}
 	var ok bool
 	if _, err = conn.ExecContext(ctx, instanceKeepalive); err == nil {
@@ -68,9 +67,9 @@ func (db *DB) takeInstanceLock(ctx context.Context, others bool) (*sql.Conn, err
 	return conn, nil
 }
 
-// keepInstanceLock keeps the lock until ctx is done, and takes it again after PostgreSQL was
-// away.
-func (db *DB) keepInstanceLock(ctx context.Context, conn *sql.Conn, others bool) {
+// holdInstanceLock holds the lock until ctx is done. If the connection breaks, it acquires the
+// lock again.
+func (db *DB) holdInstanceLock(ctx context.Context, conn *sql.Conn, others bool) {
 	tick := time.NewTicker(instanceCheck)
 	defer tick.Stop()
 	for {
@@ -91,8 +90,8 @@ func (db *DB) keepInstanceLock(ctx context.Context, conn *sql.Conn, others bool)
 			_ = conn.Close() // it is lost
 		}
 		var err error
-		if conn, err = db.takeInstanceLock(ctx, others); err != nil && ctx.Err() == nil {
-			db.log.Error("cannot tell other servers of this database that this one is here; trying again", "err", err)
+		if conn, err = db.acquireInstanceLock(ctx, others); err != nil && ctx.Err() == nil {
+			db.log.Error("cannot acquire the instance lock in PostgreSQL; trying again", "err", err)
 		}
 	}
 }

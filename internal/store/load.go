@@ -8,42 +8,42 @@ import (
 )
 
 const (
-	// longestWait is how long a write may be expected to wait for its turn: well
-	// under the time in which whoever asked gives up.
-	longestWait = 5 * time.Second
-	// writesAtOnce bounds the writes that PostgreSQL is asked for beside messages.
-	writesAtOnce = 1000
+	// maxExpectedWait is the longest estimated wait with which a write is still accepted.
+	// It is well below the timeout of a request.
+	maxExpectedWait = 5 * time.Second
+	// maxTransactions bounds the concurrent write transactions on PostgreSQL. Batches of
+	// messages are not among them.
+	maxTransactions = 1000
 )
 
-// load is what the writer knows of its own speed.
+// load measures the writer.
 type load struct {
-	batch   atomic.Int64            // nanoseconds of a commit, a moving average
-	begun   [appenders]atomic.Int64 // when each appender's commit under way began, Unix nanoseconds; 0: none
-	others  atomic.Int64            // PostgreSQL: writes under way that do not pass the writer
-	refused atomic.Int64
-	turned  atomic.Int64 // of the others, away
+	commitTime          atomic.Int64            // duration of a commit in nanoseconds, a moving average
+	commitStarted       [appenders]atomic.Int64 // start of each appender's running commit, Unix nanoseconds; 0: none
+	transactions        atomic.Int64            // PostgreSQL: running write transactions outside the writer
+	refused             atomic.Int64
+	transactionsRefused atomic.Int64 // since the start
 }
 
-// begin is called when a commit begins, and what it returns when it has ended.
-func (l *load) begin(appender int, now time.Time) (end func()) {
-	l.begun[appender].Store(now.UnixNano())
+// startCommit records the start of a commit. The caller calls end when the commit has ended.
+func (l *load) startCommit(appender int, now time.Time) (end func()) {
+	l.commitStarted[appender].Store(now.UnixNano())
 	return func() {
-		old := l.batch.Load()
-		took := min(time.Since(now), longestWait) // one that is out of all proportion is no measure
-		l.batch.Store(old + (int64(took)-old)/4)
-		l.begun[appender].Store(0)
+		old := l.commitTime.Load()
+		took := min(time.Since(now), maxExpectedWait) // an outlier must not dominate the average
+		l.commitTime.Store(old + (int64(took)-old)/4)
+		l.commitStarted[appender].Store(0)
 	}
 }
 
-// wait estimates how long a write will wait that finds so many before it. A
-// commit that takes longer than commits do, since the disk hangs, counts as it
-// goes on.
-func (l *load) wait(before int, now time.Time) time.Duration {
-	begun := l.oldest()
+// expectedWait estimates how long a new write waits if `before` writes are queued. If the
+// running commit takes longer than the average (the disk hangs), the excess is added.
+func (l *load) expectedWait(before int, now time.Time) time.Duration {
+	begun := l.oldestCommit()
 	if before == 0 && begun == 0 {
 		return 0
 	}
-	batch := time.Duration(l.batch.Load())
+	batch := time.Duration(l.commitTime.Load())
 	wait := batch * time.Duration(before/batchLength+1)
 	if begun != 0 {
 		wait += max(0, now.Sub(time.Unix(0, begun))-batch)
@@ -51,10 +51,11 @@ func (l *load) wait(before int, now time.Time) time.Duration {
 	return wait
 }
 
-// oldest is when the commit began that is under way for longest; 0: none is.
-func (l *load) oldest() (begun int64) {
-	for i := range l.begun {
-		if b := l.begun[i].Load(); b != 0 && (begun == 0 || b < begun) {
+// oldestCommit returns the start of the commit that has been running longest; 0: none is
+// running.
+func (l *load) oldestCommit() (begun int64) {
+	for i := range l.commitStarted {
+		if b := l.commitStarted[i].Load(); b != 0 && (begun == 0 || b < begun) {
 			begun = b
 		}
 	}
@@ -63,30 +64,30 @@ func (l *load) oldest() (begun int64) {
 
 func (l *load) refuse(wait time.Duration) error {
 	l.refused.Add(1)
-	return busy(wait)
+	return errBusy(wait)
 }
 
-func busy(wait time.Duration) error {
+func errBusy(wait time.Duration) error {
 	return domain.Unavailable.Errorf("busy", "the server is busy; try again").After(max(wait.Round(time.Second), retryWrite))
 }
 
-// Load is what waits for the store, for the metrics.
+// Load describes the queues of the store, for the metrics.
 type Load struct {
-	Waiting, Limit int           // writes; on PostgreSQL messages alone
-	Others         int           // PostgreSQL: other writes, which are under way
-	OthersLimit    int           // 0: there are none
-	Wait           time.Duration // that a write is expected to wait that comes now
-	Refused        int64         // since the start
-	OthersRefused  int64
+	Waiting, Limit      int           // queued writes; on PostgreSQL only messages
+	Transactions        int           // PostgreSQL: running write transactions
+	TransactionsLimit   int           // 0 on SQLite, which has no separate transactions
+	Wait                time.Duration // estimated wait of a write that arrives now
+	Refused             int64         // since the start
+	TransactionsRefused int64
 }
 
 // Load returns how busy the writer is.
 func (db *DB) Load() Load {
 	w := db.writer
 	n := len(w.jobs)
-	l := Load{Waiting: n, Limit: queueLength, Wait: w.load.wait(n, time.Now()), Refused: w.load.refused.Load()}
-	if !db.dialect.oneWriter {
-		l.Others, l.OthersLimit, l.OthersRefused = int(w.load.others.Load()), writesAtOnce, w.load.turned.Load()
+	l := Load{Waiting: n, Limit: queueLength, Wait: w.load.expectedWait(n, time.Now()), Refused: w.load.refused.Load()}
+	if !db.dialect.singleWriter {
+		l.Transactions, l.TransactionsLimit, l.TransactionsRefused = int(w.load.transactions.Load()), maxTransactions, w.load.transactionsRefused.Load()
 	}
 	return l
 }

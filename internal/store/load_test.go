@@ -24,11 +24,11 @@ func TestExpectedWait(t *testing.T) {
 		{"the disk hangs", 10 * time.Millisecond, 7 * time.Second, 0, 7 * time.Second},
 	} {
 		var l load
-		l.batch.Store(int64(c.batch))
+		l.commitTime.Store(int64(c.batch))
 		if c.begun > 0 {
-			l.begun[0].Store(now.Add(-c.begun).UnixNano())
+			l.commitStarted[0].Store(now.Add(-c.begun).UnixNano())
 		}
-		if got := l.wait(c.before, now); got != c.want {
+		if got := l.expectedWait(c.before, now); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
@@ -52,25 +52,25 @@ func TestOverloadIsRefusedEarly(t *testing.T) {
 		})
 	}()
 	<-held
-	db.writer.load.begun[0].Store(time.Now().Add(-8 * time.Second).UnixNano()) // it hangs for eight seconds now
+	db.writer.load.commitStarted[0].Store(time.Now().Add(-8 * time.Second).UnixNano()) // it hangs for eight seconds now
 	start := time.Now()
 	err := db.Write(t.Context(), nothing)
 	var refused *domain.Error
 	if !errors.As(err, &refused) || refused.Kind != domain.Unavailable || refused.Code != "busy" || refused.RetryAfter < 5*time.Second {
 		t.Errorf("behind a commit that hangs: %v", err)
 	}
-	if l := db.Load(); l.Refused != 1 || l.Wait < longestWait {
+	if l := db.Load(); l.Refused != 1 || l.Wait < maxExpectedWait {
 		t.Errorf("load %+v", l)
 	}
 	if err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM rooms`).Scan(&rooms); err != nil {
 		t.Errorf("reading meanwhile: %v", err)
 	}
-	if took := time.Since(start); took > longestWait {
+	if took := time.Since(start); took > maxExpectedWait {
 		t.Errorf("the refusal took %s", took)
 	}
 
 	// As many as may wait, and one more.
-	db.writer.load.begun[0].Store(0)
+	db.writer.load.commitStarted[0].Store(0)
 	ctx, cancel := context.WithCancel(t.Context())
 	for range queueLength {
 		j := &job{Item: &Item{}, ctx: ctx, done: make(chan struct{}), fn: nothing}

@@ -18,12 +18,12 @@ func lockFile(path string) (unlock func(), err error) {
 	return func() { _ = f.Close(); _ = os.Remove(path) }, nil
 }
 
-// readable cannot be told by the mode of a file here.
-func readable(fs.FileInfo) bool { return false }
+// accessibleByOthers cannot be told by the mode of a file here.
+func accessibleByOthers(fs.FileInfo) bool { return false }
 
-func denied(string) error { return nil } // opening tells
+func checkAccess(string) error { return nil } // opening tells
 
-// Denied says of a file that this process may not use that it may not.
-func Denied(path string, cause error) error {
+// ErrDenied says that this process may not use the file at path, and what to do about it.
+func ErrDenied(path string, cause error) error {
 	return fmt.Errorf("this user may not use %s; give it to the one that the server runs as: %w", path, cause)
 }

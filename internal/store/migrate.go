@@ -16,12 +16,12 @@ import (
 //go:embed sql
 var migrations embed.FS
 
-// A migration is one step of the schema. Nodes are upgraded one by one, so that
-// programs from before a step meet it: a step that they can live with names the
-// oldest of them in its first line.
+// A migration is one step of the schema. Nodes are upgraded one by one, so older programs may
+// run on a newer schema. The first line of a migration names the oldest schema version whose
+// programs can work with it.
 type migration struct {
 	version int
-	oldest  int // schema that a program must know; version itself: all nodes stop first
+	oldest  int // programs must know at least this version; if equal to version, all nodes must stop first
 	name    string
 	text    string
 	sum     string
@@ -49,21 +49,21 @@ func (d *dialect) migrations() ([]migration, error) {
 		sum := sha256.Sum256(text)
 		oldest := version
 		if m := oldestLine.FindSubmatch(text); m != nil {
-			oldest, _ = strconv.Atoi(string(m[1])) // digits they are
+			oldest, _ = strconv.Atoi(string(m[1])) // the pattern allows digits only
 		}
 		ms = append(ms, migration{version, oldest, f.Name(), string(text), hex.EncodeToString(sum[:])})
 	}
 	return ms, nil
 }
 
-// migrate brings the schema to this program's version, each step in a
-// transaction of its own. With apply false it only checks.
+// migrate applies the missing migrations, each in a transaction of its own. With apply false
+// it only checks whether any are missing.
 func (db *DB) migrate(ctx context.Context, apply bool) error {
 	steps, err := db.dialect.migrations()
 	if err != nil {
 		return err
 	}
-	done, err := db.applied(ctx, apply)
+	done, err := db.appliedMigrations(ctx, apply)
 	if err != nil {
 		return err
 	}
@@ -76,24 +76,24 @@ func (db *DB) migrate(ctx context.Context, apply bool) error {
 		}
 	}
 	if len(done) > len(steps) {
-		return db.foretold(ctx, len(done), len(steps))
+		return db.checkNewerSchema(ctx, len(done), len(steps))
 	}
 	for _, step := range steps[len(done):] {
 		if !apply {
 			return fmt.Errorf("this database has schema %d and this program needs %d; run `unhidra migrate`", len(done), len(steps))
 		}
-		if err := db.step(ctx, step); err != nil {
+		if err := db.applyMigration(ctx, step); err != nil {
 			return fmt.Errorf("schema step %s: %w", step.name, err)
 		}
 	}
 	return nil
 }
 
-// foretold decides whether this program can work with a schema that has more steps
-// than it knows: a newer one has declared so of each of them, or it cannot.
-func (db *DB) foretold(ctx context.Context, has, knows int) error {
+// checkNewerSchema decides whether this program can work with a schema that has more steps
+// than it knows. It can if each unknown step is declared compatible with it.
+func (db *DB) checkNewerSchema(ctx context.Context, has, knows int) error {
 	var declared int
-	err := db.write1.QueryRowContext(ctx, `SELECT count(*) FROM schema_compatible WHERE version > $1 AND oldest <= $1`, knows).Scan(&declared)
+	err := db.writeDB.QueryRowContext(ctx, `SELECT count(*) FROM schema_compatible WHERE version > $1 AND oldest <= $1`, knows).Scan(&declared)
 	if err == nil && declared == has-knows {
 		db.log.Info("this database was used by a newer Unhidra, which says that this one can go on with it", "schema", has, "known", knows)
 		return nil
@@ -104,13 +104,13 @@ func (db *DB) foretold(ctx context.Context, has, knows int) error {
 	return fmt.Errorf("read which programs the schema is for: %w", err)
 }
 
-func (db *DB) applied(ctx context.Context, create bool) (map[int]string, error) {
+func (db *DB) appliedMigrations(ctx context.Context, create bool) (map[int]string, error) {
 	if create {
-		if err := db.begin(ctx); err != nil {
+		if err := db.createMigrationsTable(ctx); err != nil {
 			return nil, fmt.Errorf("read the schema's version: %w", err)
 		}
 	}
-	rows, err := db.write1.QueryContext(ctx, `SELECT version, sum FROM schema_migrations`)
+	rows, err := db.writeDB.QueryContext(ctx, `SELECT version, sum FROM schema_migrations`)
 	if err != nil {
 		if !create {
 			return nil, fmt.Errorf("this database has no schema yet; run `unhidra migrate`: %w", err)
@@ -130,9 +130,9 @@ func (db *DB) applied(ctx context.Context, create bool) (map[int]string, error) 
 	return done, rows.Err()
 }
 
-// begin makes the table of the steps that were taken, unless it is there.
-func (db *DB) begin(ctx context.Context) error {
-	tx, err := db.write1.BeginTx(ctx, nil)
+// createMigrationsTable creates the table of applied migrations if it does not exist.
+func (db *DB) createMigrationsTable(ctx context.Context) error {
+	tx, err := db.writeDB.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -150,10 +150,10 @@ func (db *DB) begin(ctx context.Context) error {
 	return tx.Commit()
 }
 
-// step applies one migration. Two servers that start at once both try; the one
-// that comes second finds the row taken and its own work undone.
-func (db *DB) step(ctx context.Context, m migration) error {
-	tx, err := db.write1.BeginTx(ctx, nil)
+// applyMigration applies one migration in a transaction, unless another server has applied it
+// meanwhile. stepLock makes servers that start at the same time take turns.
+func (db *DB) applyMigration(ctx context.Context, m migration) error {
+	tx, err := db.writeDB.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}

@@ -15,71 +15,70 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// How long PostgreSQL is waited for. One that accepts connections and is silent, or is
-// frozen, must not hold up requests for as long as they would wait.
+// Timeouts of PostgreSQL. A database that accepts connections but does not answer must not
+// hold up requests until their own timeout.
 const (
-	connectPatience   = 5 * time.Second
-	pingPatience      = 2 * time.Second // of a connection that was idle
-	statementPatience = 10 * time.Second
-	writePatience     = 20 * time.Second      // for a transaction and the wait for its connection
-	fullPatience      = 30 * time.Second      // until the pool tries again to be as large as it may
-	fullPause         = 50 * time.Millisecond // between two tries to get a first connection
+	connectTimeout     = 5 * time.Second
+	pingTimeout        = 2 * time.Second // for the check of an idle connection
+	statementTimeout   = 10 * time.Second
+	transactionTimeout = 20 * time.Second      // for a transaction, including the wait for its connection
+	poolGrowDelay      = 30 * time.Second      // until a shrunk pool may grow to its configured size again
+	connectRetryDelay  = 50 * time.Millisecond // between two attempts to open the first connection
 )
 
 const (
-	defaultPool = 20
-	// keptConns are held for as long as the server runs: those of the appenders, and the one
-	// that holds the lock of the database.
-	keptConns = appenders + 1
+	defaultPoolSize = 20
+	// reservedConns is the number of connections that are never returned to the pool: one for
+	// each appender, and the one that holds the instance lock.
+	reservedConns = appenders + 1
 )
 
-// A connector opens the connections of the pool. It says of a PostgreSQL that cannot be
-// reached that it is away for now: to readers as well, who would otherwise take it for a
-// fault of the server. Where PostgreSQL has no connection left, the pool goes on with
-// those that it has, and whoever needs one waits for it.
+// A connector opens the connections of the pool. If PostgreSQL cannot be reached, it returns
+// an unavailable error, for reads and writes alike. If PostgreSQL has no connection left, the
+// pool shrinks to the connections that it has, and callers wait for one of these.
 type connector struct {
 	driver.Connector
-	pool    *sql.DB
-	log     *slog.Logger
-	size    int // of the pool
-	serving atomic.Bool
-	turn    chan struct{} // held by whoever was refused and tries again
+	pool      *sql.DB
+	log       *slog.Logger
+	size      int           // configured size of the pool
+	timeouts  atomic.Bool   // whether statements have a timeout
+	retrySlot chan struct{} // held by the one caller that retries after a refusal
 
 	mu      sync.Mutex
-	opening int  // connections that are asked for
-	live    int  // connections
-	narrow  bool // the pool is smaller than size
+	opening int  // connections that are being opened
+	open    int  // open connections
+	shrunk  bool // the pool is smaller than size
 }
 
 func openPool(config *pgx.ConnConfig, size int, log *slog.Logger) *connector {
-	if config.ConnectTimeout <= 0 || config.ConnectTimeout > connectPatience {
-		config.ConnectTimeout = connectPatience
+	if config.ConnectTimeout <= 0 || config.ConnectTimeout > connectTimeout {
+		config.ConnectTimeout = connectTimeout
 	}
-	c := &connector{Connector: stdlib.GetConnector(*config), size: size, log: log, turn: make(chan struct{}, 1)}
+	c := &connector{Connector: stdlib.GetConnector(*config), size: size, log: log, retrySlot: make(chan struct{}, 1)}
 	c.pool = sql.OpenDB(c)
-	c.widen()
+	c.restoreSize()
 	return c
 }
 
-// widen lets the pool be as large as it may.
-func (c *connector) widen() {
+// restoreSize sets the pool to its configured size.
+func (c *connector) restoreSize() {
 	c.pool.SetMaxOpenConns(c.size)
-	c.pool.SetMaxIdleConns((c.size + 1) / 2) // which a narrow pool lowered
+	c.pool.SetMaxIdleConns((c.size + 1) / 2) // shrink lowered it
 }
 
-// serve bounds statements from now on. Steps of the schema, and commands beside a server,
-// may take longer.
-func (c *connector) serve() { c.serving.Store(true) }
+// enableTimeouts gives each statement a timeout from now on. Migrations and commands of an
+// operator run without one.
+func (c *connector) enableTimeouts() { c.timeouts.Store(true) }
 
-// Connect opens a connection. Whatever else than its caller's end keeps it from that
-// means that the database is away.
+// Connect opens a connection. It returns the error of ctx if ctx has ended, and an
+// unavailable error for every other failure.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	c.mu.Lock()
 	c.opening++
 	c.mu.Unlock()
 	conn, err := c.Connector.Connect(ctx)
-	if full(err) {
-		conn, err = c.insist(ctx, err)
+	if isTooManyConnections(err) {
+		conn, err = c.retryConnect(ctx, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,181 +87,183 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	case err == nil:
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case full(err) && c.live > keptConns:
+	case isTooManyConnections(err) && c.open > reservedConns:
 		c.shrink()
-		return nil, driver.ErrBadConn // the pool asks again, and waits for one that is free
+		return nil, driver.ErrBadConn // database/sql retries, and then waits for a free connection
 	default:
-		return nil, unavailable(err)
+		return nil, errUnavailable(err)
 	}
-	c.live++
-	return &awayConn{Conn: conn.(*stdlib.Conn), from: c}, nil
+	c.open++
+	return &poolConn{Conn: conn.(*stdlib.Conn), connector: c}, nil
 }
 
-func full(err error) bool { return postgresCode(err) == "53300" }
+func isTooManyConnections(err error) bool { return postgresCode(err) == "53300" }
 
-// insist asks again after PostgreSQL refused a connection because it has none left, one
-// caller at a time: PostgreSQL counts those that it is about to refuse as well, so that of
-// many at once it may refuse all. While the pool has nobody's connection to wait for, it
-// is asked until it gives one, for as long as connecting may take.
-func (c *connector) insist(ctx context.Context, refused error) (driver.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+// retryConnect retries after PostgreSQL refused a connection because it has none left. One
+// caller retries at a time: PostgreSQL also counts connections that it is about to refuse,
+// so it may refuse all of several concurrent attempts. While the pool has no connection that
+// a caller could wait for, retryConnect repeats until connectTimeout.
+func (c *connector) retryConnect(ctx context.Context, refused error) (driver.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	select {
-	case c.turn <- struct{}{}:
-		defer func() { <-c.turn }()
+	case c.retrySlot <- struct{}{}:
+		defer func() { <-c.retrySlot }()
 	case <-ctx.Done():
 		return nil, refused
 	}
 	for {
 		conn, err := c.Connector.Connect(ctx)
-		if !full(err) && ctx.Err() == nil {
+		if !isTooManyConnections(err) && ctx.Err() == nil {
 			return conn, err
 		}
-		if c.shared() {
+		if c.hasPooledConns() {
 			return nil, refused
 		}
 		select {
-		case <-time.After(fullPause):
+		case <-time.After(connectRetryDelay):
 		case <-ctx.Done():
 			return nil, refused
 		}
 	}
 }
 
-// shared reports whether somebody who waits can hope for a connection.
-func (c *connector) shared() bool {
+// hasPooledConns reports whether the pool has connections that return to it, so that waiting
+// for one makes sense.
+func (c *connector) hasPooledConns() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.live > keptConns
+	return c.open > reservedConns
 }
 
-// shrink makes the pool as large as it is, for a while. Those that are still asked for
-// count: the pool would close others in their place. The caller holds mu.
+// shrink limits the pool to its present size for poolGrowDelay. Connections that are being
+// opened count: otherwise the pool would close others in their place. The caller holds mu.
 func (c *connector) shrink() {
-	c.pool.SetMaxOpenConns(c.live + c.opening)
-	if c.narrow {
+	c.pool.SetMaxOpenConns(c.open + c.opening)
+	if c.shrunk {
 		return
 	}
-	c.narrow = true
+	c.shrunk = true
 	c.log.Warn("PostgreSQL has no connection left; going on with fewer. "+
 		"Raise its max_connections, or lower UNHIDRA_DATABASE_CONNECTIONS",
-		"have", c.live, "want", c.size)
-	time.AfterFunc(fullPatience, func() {
+		"have", c.open, "want", c.size)
+	time.AfterFunc(poolGrowDelay, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.narrow = false
-		c.widen()
+		c.shrunk = false
+		c.restoreSize()
 	})
 }
 
-// An awayConn is a connection that says when the database is away, and does not wait for
-// it for ever.
-type awayConn struct {
+// A poolConn is a connection whose statements time out, and return an unavailable error if
+// the database cannot be reached.
+type poolConn struct {
 	*stdlib.Conn
-	from *connector
-	end  sync.Once
-	used bool // before what is asked now
+	connector *connector
+	closeOnce sync.Once
+	reused    bool // it was in the pool before the present use
 }
 
-// Close shadows the connection's.
-func (c *awayConn) Close() error {
-	c.end.Do(func() {
-		c.from.mu.Lock()
-		defer c.from.mu.Unlock()
-		c.from.live--
+// Close implements driver.Conn.
+func (c *poolConn) Close() error {
+	c.closeOnce.Do(func() {
+		c.connector.mu.Lock()
+		defer c.connector.mu.Unlock()
+		c.connector.open--
 	})
 	return c.Conn.Close()
 }
 
-// ResetSession shadows the connection's, which asks whether it is alive if it was idle.
-func (c *awayConn) ResetSession(ctx context.Context) error {
-	c.used = true
-	ctx, cancel := context.WithTimeout(ctx, pingPatience)
+// ResetSession implements driver.SessionResetter. The embedded method pings the server if the
+// connection was idle.
+func (c *poolConn) ResetSession(ctx context.Context) error {
+	c.reused = true
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	return c.Conn.ResetSession(ctx)
 }
 
-// Ping shadows the connection's.
-func (c *awayConn) Ping(ctx context.Context) error {
-	ctx, cancel := c.patient(ctx)
+// Ping implements driver.Pinger.
+func (c *poolConn) Ping(ctx context.Context) error {
+	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
 	return c.Conn.Ping(ctx)
 }
 
-// patient returns the context of a statement.
-func (c *awayConn) patient(ctx context.Context) (context.Context, context.CancelFunc) {
-	return c.from.patient(ctx, statementPatience)
+// withTimeout returns the context for one statement.
+func (c *poolConn) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	return c.connector.withTimeout(ctx, statementTimeout)
 }
 
-// patient bounds ctx once the server runs.
-func (c *connector) patient(ctx context.Context, most time.Duration) (context.Context, context.CancelFunc) {
-	if !c.serving.Load() {
+// withTimeout adds a timeout to ctx if timeouts are enabled.
+func (c *connector) withTimeout(ctx context.Context, most time.Duration) (context.Context, context.CancelFunc) {
+	if !c.timeouts.Load() {
 		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, most)
 }
 
-// away is away for an error of a statement in a context that patient made of ctx.
-func (c *awayConn) away(ctx context.Context, err error) error {
+// classify classifies the error of a statement that ran with withTimeout(ctx).
+func (c *poolConn) classify(ctx context.Context, err error) error {
 	switch {
 	case err == nil || ctx.Err() != nil:
-	case errors.Is(err, context.DeadlineExceeded): // it did not answer in time
-		return unavailable(err)
-	case errors.Is(err, driver.ErrBadConn) && !c.used: // a new one is no better
-		return unavailable(err)
+	case errors.Is(err, context.DeadlineExceeded): // the statement timed out
+		return errUnavailable(err)
+	case errors.Is(err, driver.ErrBadConn) && !c.reused: // a new connection that fails at once: retrying is no use
+		return errUnavailable(err)
 	}
-	return away(err)
+	return classify(err)
 }
 
-// ended reports whether PostgreSQL ended the connection, which carried nothing out then:
-// it stopped, and may be back already, while the pool still has connections from before.
-func ended(err error) bool {
+// isTerminated reports whether PostgreSQL ended the connection (it stopped, and may be running
+// again by now). The statement was not executed.
+func isTerminated(err error) bool {
 	code := postgresCode(err)
 	return code == "57P01" || code == "57P02" || code == "57P05"
 }
 
-// QueryContext shadows the connection's.
-func (c *awayConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	within, cancel := c.patient(ctx)
-	rows, err := c.Conn.QueryContext(within, query, args)
+// QueryContext implements driver.QueryerContext.
+func (c *poolConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	stmtCtx, cancel := c.withTimeout(ctx)
+	rows, err := c.Conn.QueryContext(stmtCtx, query, args)
 	if err != nil {
 		cancel()
-		if c.used && (ended(err) || pgconn.SafeToRetry(err)) {
-			return nil, driver.ErrBadConn // nothing was carried out: the pool takes another one
+		if c.reused && (isTerminated(err) || pgconn.SafeToRetry(err)) {
+			return nil, driver.ErrBadConn // not executed: database/sql takes another connection
 		}
-		return nil, c.away(ctx, err)
+		return nil, c.classify(ctx, err)
 	}
-	return &awayRows{Rows: rows.(*stdlib.Rows), conn: c, ctx: ctx, cancel: cancel}, nil
+	return &poolRows{Rows: rows.(*stdlib.Rows), conn: c, ctx: ctx, cancel: cancel}, nil
 }
 
-// ExecContext shadows the connection's.
-func (c *awayConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	within, cancel := c.patient(ctx)
+// ExecContext implements driver.ExecerContext.
+func (c *poolConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	stmtCtx, cancel := c.withTimeout(ctx)
 	defer cancel()
-	res, err := c.Conn.ExecContext(within, query, args)
-	return res, c.away(ctx, err)
+	res, err := c.Conn.ExecContext(stmtCtx, query, args)
+	return res, c.classify(ctx, err)
 }
 
-// BeginTx shadows the connection's. The driver ends a transaction with the context that
-// it began in, which is therefore the caller's.
-func (c *awayConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+// BeginTx implements driver.ConnBeginTx. The driver rolls a transaction back when the context
+// that it began with ends, so it gets the caller's context and not one with a timeout.
+func (c *poolConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
 	tx, err := c.Conn.BeginTx(ctx, o)
-	return tx, away(err)
+	return tx, classify(err)
 }
 
-// awayRows are rows that come while the database may go.
-type awayRows struct {
+// poolRows classify the errors of a query that occur while its rows are read.
+type poolRows struct {
 	*stdlib.Rows
-	conn   *awayConn
-	ctx    context.Context // that of the query, as the driver keeps it
+	conn   *poolConn
+	ctx    context.Context // of the caller
 	cancel context.CancelFunc
 }
 
-// Next shadows the rows'.
-func (r *awayRows) Next(dest []driver.Value) error { return r.conn.away(r.ctx, r.Rows.Next(dest)) }
+// Next implements driver.Rows.
+func (r *poolRows) Next(dest []driver.Value) error { return r.conn.classify(r.ctx, r.Rows.Next(dest)) }
 
-// Close shadows the rows'.
-func (r *awayRows) Close() error {
+// Close implements driver.Rows.
+func (r *poolRows) Close() error {
 	defer r.cancel()
 	return r.Rows.Close()
 }

@@ -18,13 +18,13 @@ import (
 
 // A fakePostgres is one that answers as a test wants.
 type fakePostgres struct {
-	refuse  string        // code that every connection is refused with
-	silent  bool          // nothing is answered
-	fail    string        // code that every statement fails with; empty: none does
-	frozen  bool          // statements are not answered
-	midway  bool          // fail comes after the first row
-	dropped bool          // the connection breaks at the first statement
-	full    *atomic.Int32 // how many connections are still refused because it has none left
+	refuse     string        // code that every connection is refused with
+	silent     bool          // nothing is answered
+	fail       string        // code that every statement fails with; empty: none does
+	frozen     bool          // statements are not answered
+	dropMidway bool          // fail comes after the first row
+	dropped    bool          // the connection breaks at the first statement
+	full       *atomic.Int32 // how many connections are still refused because it has none left
 }
 
 // pool opens a pool to it, whose connections are pipes: time may be a test's own.
@@ -40,8 +40,8 @@ func (f fakePostgres) pool(t *testing.T) *connector {
 		go f.serve(theirs)
 		return ours, nil
 	}
-	c := openPool(config, defaultPool, slog.New(slog.DiscardHandler))
-	c.serve()
+	c := openPool(config, defaultPoolSize, slog.New(slog.DiscardHandler))
+	c.enableTimeouts()
 	t.Cleanup(func() { _ = c.pool.Close() })
 	return c
 }
@@ -76,7 +76,7 @@ func (f fakePostgres) serve(c net.Conn) {
 		if f.frozen {
 			continue
 		}
-		if f.midway {
+		if f.dropMidway {
 			b.Send(&pgproto3.RowDescription{Fields: []pgproto3.FieldDescription{{Name: []byte("a"), DataTypeOID: 25}}})
 			b.Send(&pgproto3.DataRow{Values: [][]byte{[]byte("x")}})
 		}
@@ -100,9 +100,9 @@ func (c *connector) rows(ctx context.Context) error {
 	return rows.Err()
 }
 
-// TestWhateverConnectReturnsIsAway: whoever asks while the server runs and gets no
+// TestConnectErrorsAreUnavailable: whoever asks while the server runs and gets no
 // connection is told to come back, whatever PostgreSQL's reason is.
-func TestWhateverConnectReturnsIsAway(t *testing.T) {
+func TestConnectErrorsAreUnavailable(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{
 		"08000", "08P01", "0A000", "25006", "28000", "28P01", "3D000", "42501", "42P01", "53000", "53100", "53200", "53300", "53400",
@@ -123,17 +123,17 @@ func TestWhateverConnectReturnsIsAway(t *testing.T) {
 	}
 }
 
-// TestTheFirstConnectionsAreWaitedFor: a PostgreSQL that refuses many connections at once,
+// TestFirstConnectionsAreRetried: a PostgreSQL that refuses many connections at once,
 // before the pool has any, is asked again until it gives some, and everybody is served.
-func TestTheFirstConnectionsAreWaitedFor(t *testing.T) {
+func TestFirstConnectionsAreRetried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var refused atomic.Int32
-		refused.Store(3 * defaultPool)
+		refused.Store(3 * defaultPoolSize)
 		c := fakePostgres{full: &refused}.pool(t)
 		defer func() { _ = c.pool.Close() }()
 		var wg sync.WaitGroup
-		for range 5 * defaultPool {
+		for range 5 * defaultPoolSize {
 			wg.Go(func() {
 				conn, err := c.pool.Conn(t.Context())
 				if err != nil {
@@ -146,15 +146,15 @@ func TestTheFirstConnectionsAreWaitedFor(t *testing.T) {
 		}
 		wg.Wait()
 		time.Sleep(time.Minute) // the driver's own farewells, and the pool widens
-		if most, idle := c.pool.Stats().MaxOpenConnections, c.pool.Stats().Idle; most != defaultPool || idle == 0 {
+		if most, idle := c.pool.Stats().MaxOpenConnections, c.pool.Stats().Idle; most != defaultPoolSize || idle == 0 {
 			t.Errorf("afterwards the pool may have %d connections, and keeps %d", most, idle)
 		}
 	})
 }
 
-// TestStatementsOfAnAwayDatabase: what a statement fails with says whether the database
+// TestStatementsOfAnUnreachableDatabaseAreUnavailable: what a statement fails with says whether the database
 // is away or the statement is wrong; also once rows have come.
-func TestStatementsOfAnAwayDatabase(t *testing.T) {
+func TestStatementsOfAnUnreachableDatabaseAreUnavailable(t *testing.T) {
 	t.Parallel()
 	for code, is := range map[string]bool{
 		"08006": true, "25006": true, "28000": true, "3D000": true, "42501": true, "42P01": true, "53100": true, "53200": true, "53300": true,
@@ -164,7 +164,7 @@ func TestStatementsOfAnAwayDatabase(t *testing.T) {
 		for _, midway := range []bool{false, true} {
 			t.Run(code, func(t *testing.T) {
 				t.Parallel()
-				c := fakePostgres{fail: code, midway: midway}.pool(t)
+				c := fakePostgres{fail: code, dropMidway: midway}.pool(t)
 				err := c.rows(t.Context())
 				_, exec := c.pool.ExecContext(t.Context(), `UPDATE a`)
 				for _, err := range []error{err, exec} {
@@ -177,9 +177,9 @@ func TestStatementsOfAnAwayDatabase(t *testing.T) {
 	}
 }
 
-// TestASilentDatabaseIsGivenUp: one that accepts and says nothing, or freezes, holds up
+// TestASilentDatabaseTimesOut: one that accepts and says nothing, or freezes, holds up
 // nobody for longer than some seconds; and whoever gives up first hears their own reason.
-func TestASilentDatabaseIsGivenUp(t *testing.T) {
+func TestASilentDatabaseTimesOut(t *testing.T) {
 	for name, f := range map[string]fakePostgres{"silent": {silent: true}, "frozen": {frozen: true}, "dropped": {dropped: true}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

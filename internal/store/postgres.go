@@ -18,14 +18,14 @@ func openPostgres(ctx context.Context, db *DB, o Options) error {
 	}
 	size := o.Connections
 	if size == 0 {
-		size = defaultPool
+		size = defaultPoolSize
 	}
 	db.pool = openPool(config, size, db.log)
-	db.write1 = db.pool.pool
-	db.read = &reader{DB: db.write1}
+	db.writeDB = db.pool.pool
+	db.read = &reader{DB: db.writeDB}
 	if err := db.read.PingContext(ctx); err != nil {
 		var e *domain.Error
-		if permanent(err) && errors.As(err, &e) {
+		if isPermanent(err) && errors.As(err, &e) {
 			err = e.Err // which no patience will change
 		}
 		return fmt.Errorf("PostgreSQL at DATABASE_URL does not answer; "+
@@ -102,4 +102,4 @@ func (db *DB) seesProbe(ctx context.Context, mark string) (bool, error) {
 }
 
 // pgxConn is the driver's connection behind one of the pool.
-func pgxConn(c any) *pgx.Conn { return c.(*awayConn).Conn.Conn() }
+func pgxConn(c any) *pgx.Conn { return c.(*poolConn).Conn.Conn() }

@@ -55,10 +55,10 @@ func ScanInt64(rows *sql.Rows) (n int64, err error) {
 	return n, err
 }
 
-// Padded repeats the last of vs until their number is a power of two, so that a
-// look-up of many has few texts, which both databases keep prepared. A repeated
-// argument finds the same row twice.
-func Padded[T any](vs []T) []T {
+// PadToPowerOfTwo repeats the last element of vs until their number is a power of two. Queries
+// with a list of arguments then have few different texts, whose prepared statements can be
+// cached. A repeated argument does no harm in an IN list; in a join it finds its row twice.
+func PadToPowerOfTwo[T any](vs []T) []T {
 	n := 1
 	for n < len(vs) {
 		n *= 2
@@ -69,7 +69,8 @@ func Padded[T any](vs []T) []T {
 	return vs
 }
 
-// Chunks cuts vs into pieces of 64, 16, 4 or 1, for the same reason.
+// Chunks cuts vs into pieces of 64, 16, 4 or 1 elements, so that statements have few different
+// texts.
 func Chunks[T any](vs []T) iter.Seq[[]T] {
 	return func(yield func([]T) bool) {
 		for n := 64; len(vs) > 0; n /= 4 {
@@ -83,7 +84,7 @@ func Chunks[T any](vs []T) iter.Seq[[]T] {
 	}
 }
 
-// EscapeLike returns s such that LIKE finds it as it is, with ESCAPE '\'.
+// EscapeLike escapes s for LIKE ... ESCAPE '\', so that it matches literally.
 func EscapeLike(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
 }

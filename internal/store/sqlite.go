@@ -20,13 +20,13 @@ var sqlite = &dialect{
 	name:         "sqlite",
 	pairs:        "json_each",
 	contains:     `instr(column, ?) > 0`,
-	oneWriter:    true,
+	singleWriter: true,
 	appenders:    1,
 	conflict:     sqliteConflict,
 	retry:        func(error) bool { return false },
 	open:         openSQLite,
-	lockInstance: func(context.Context, *DB, bool) error { return nil }, // the lock of the file has decided
-	use:          useSQLite,
+	lockInstance: func(context.Context, *DB, bool) error { return nil }, // Open has locked the file
+	usage:        usageSQLite,
 	compact:      compactSQLite,
 	backup:       backupSQLite,
 	integrity:    integritySQLite,
@@ -56,9 +56,9 @@ func sqliteConflict(err error) (unique, foreignKey bool) {
 	return code == sqliteUnique || code == sqlitePrimaryKey, code == sqliteForeignKey
 }
 
-// readerIdle is how long a reader of SQLite is kept that nobody needs. Each maps the
-// file for itself, and its pages count as resident once for each; the one that was
-// used last is taken first, so that in quiet times one remains.
+// readerIdle is how long an idle read connection of SQLite stays open. Each connection maps
+// the file, and the mapped pages count as resident memory once for each. The pool takes the
+// connection that was used last, so that one remains in quiet times.
 const readerIdle = 20 * time.Second
 
 func openSQLite(ctx context.Context, db *DB, o Options) (err error) {
@@ -72,25 +72,24 @@ func openSQLite(ctx context.Context, db *DB, o Options) (err error) {
 			return err
 		}
 	}
-	if err := errors.Join(denied(o.Path), denied(o.Path+"-wal"), denied(o.Path+"-shm")); err != nil {
+	if err := errors.Join(checkAccess(o.Path), checkAccess(o.Path+"-wal"), checkAccess(o.Path+"-shm")); err != nil {
 		return err
 	}
-	if err := claimFile(db.log, o.Path); err != nil {
+	if err := createFile(db.log, o.Path); err != nil {
 		return err
 	}
-	name, err := uri(o.Path)
+	name, err := fileURI(o.Path)
 	if err != nil {
 		return err
 	}
-	// The mode of vacuuming counts for a file that is made now, and for a copy.
+	// auto_vacuum takes effect for a new file, and for a copy by VACUUM INTO.
 	const pragmas = "?_pragma=busy_timeout(10000)&_pragma=auto_vacuum(incremental)&_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
-	// What a savepoint would undo is kept in memory: in a file it costs a fifth of
-	// a group commit.
-	if db.write1, err = sql.Open("sqlite", name+pragmas+"&_pragma=temp_store(memory)"); err != nil {
+	// Keep the undo data of savepoints in memory: in a file it costs a fifth of a group commit.
+	if db.writeDB, err = sql.Open("sqlite", name+pragmas+"&_pragma=temp_store(memory)"); err != nil {
 		return err
 	}
-	db.write1.SetMaxOpenConns(1)
-	if err := db.write1.PingContext(ctx); err != nil {
+	db.writeDB.SetMaxOpenConns(1)
+	if err := db.writeDB.PingContext(ctx); err != nil {
 		return sqliteOpenError(o.Path, err)
 	}
 	if db.guard, err = guardFile(db.log, o.Path); err != nil {
@@ -100,7 +99,7 @@ func openSQLite(ctx context.Context, db *DB, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	db.read = &reader{DB: read, keep: true}
+	db.read = &reader{DB: read, cacheStatements: true}
 	n := max(4, runtime.GOMAXPROCS(0))
 	db.read.SetMaxOpenConns(n)
 	db.read.SetMaxIdleConns(n)
@@ -121,22 +120,22 @@ func sqliteOpenError(path string, err error) error {
 }
 
 const (
-	compactPages = 256  // given back to the disk in one step: 1 MiB
-	sparePages   = 4096 // and this many, or a tenth of all, are left for what comes next
+	compactPages = 256  // returned to the disk in one step: 1 MiB
+	minFreePages = 4096 // at least this many, or a tenth of all pages, stay free for later writes
 	incremental  = 2    // SQLite's auto_vacuum mode
 )
 
-// pages are what a SQLite file consists of.
-type pages struct{ size, all, free, mode int64 }
+// pageStats describe the pages of a SQLite file.
+type pageStats struct{ size, all, free, mode int64 }
 
-func (db *DB) pages(ctx context.Context) (p pages, err error) {
+func (db *DB) pageStats(ctx context.Context) (p pageStats, err error) {
 	err = db.read.QueryRowContext(ctx, `SELECT s.page_size, c.page_count, f.freelist_count, v.auto_vacuum
 		FROM pragma_page_size() s, pragma_page_count() c, pragma_freelist_count() f, pragma_auto_vacuum() v`).Scan(&p.size, &p.all, &p.free, &p.mode)
 	return p, err
 }
 
-func useSQLite(ctx context.Context, db *DB) (domain.StoreUse, error) {
-	p, err := db.pages(ctx)
+func usageSQLite(ctx context.Context, db *DB) (domain.StoreUse, error) {
+	p, err := db.pageStats(ctx)
 	u := domain.StoreUse{Kind: db.dialect.name, Bytes: p.all * p.size, Free: p.free * p.size, Log: -1, Shrinks: p.mode == incremental}
 	if info, err := os.Stat(db.path + "-wal"); err == nil {
 		u.Log = info.Size()
@@ -145,8 +144,8 @@ func useSQLite(ctx context.Context, db *DB) (domain.StoreUse, error) {
 }
 
 func compactSQLite(ctx context.Context, db *DB) (more bool, err error) {
-	p, err := db.pages(ctx)
-	if err != nil || p.mode != incremental || p.free <= max(sparePages, p.all/10) {
+	p, err := db.pageStats(ctx)
+	if err != nil || p.mode != incremental || p.free <= max(minFreePages, p.all/10) {
 		return false, err
 	}
 	return true, db.Write(ctx, func(ctx context.Context, t *Tx) error {
@@ -182,7 +181,7 @@ func (db *DB) vacuumInto(ctx context.Context, path string) error {
 		return err
 	}
 	defer c.Close()
-	// The reader's own guard against writing also holds for other files.
+	// query_only would also forbid writing to the new file.
 	if _, err := c.ExecContext(ctx, "PRAGMA query_only = 0"); err != nil {
 		return err
 	}
@@ -191,9 +190,9 @@ func (db *DB) vacuumInto(ctx context.Context, path string) error {
 	return err
 }
 
-// integritySQLite has SQLite look through its file. A connection that has searched
-// remembers how the index was then, and takes what it finds now for damage: it
-// searches first, in the same snapshot.
+// integritySQLite runs SQLite's integrity check. FTS5 caches the structure of its index on each
+// connection, and reports a stale cache as damage. So a search refreshes it first, in the same
+// snapshot.
 func integritySQLite(ctx context.Context, db *DB) error {
 	unread := func(err error) error {
 		return fmt.Errorf("the database cannot be read through; restore a backup with `unhidra restore`: %w", err)
@@ -224,7 +223,7 @@ func integritySQLite(ctx context.Context, db *DB) error {
 	return nil
 }
 
-// textIndexes names the FTS5 tables that there are.
+// textIndexes returns the names of the FTS5 tables.
 func textIndexes(ctx context.Context, q Queryer) ([]string, error) {
 	rows, err := q.QueryContext(ctx, `SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%fts5%'`)
 	if err != nil {

@@ -14,10 +14,10 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// uri names the SQLite file at path, whatever bytes the path has, as in
-// https://www.sqlite.org/uri.html: unescaped, # and ? would end it and % would begin an
-// escape. It is absolute, so that no name looks like one that SQLite gives a meaning to.
-func uri(path string) (string, error) {
+// fileURI returns the URI of the SQLite file at path (https://www.sqlite.org/uri.html). It
+// escapes %, ? and #, and makes the path absolute, so that names with a special meaning for
+// SQLite (":memory:") are files as well.
+func fileURI(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", fmt.Errorf("find the data folder: %w", err)
@@ -25,11 +25,10 @@ func uri(path string) (string, error) {
 	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path), nil
 }
 
-// claimFile makes the SQLite file at path, for the server's own user alone, if there is
-// none: SQLite would make it as the umask says. The files that SQLite makes beside it
-// have its mode. One that is there is not opened: closing it would end the locks that
-// this process has on it.
-func claimFile(log *slog.Logger, path string) error {
+// createFile creates the SQLite file at path with mode 0600, if it does not exist: SQLite would
+// apply the umask. SQLite gives the WAL and the shared memory file the same mode. An existing
+// file is not opened, because closing it would release the locks of this process on it.
+func createFile(log *slog.Logger, path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
 		return f.Close()
@@ -41,13 +40,13 @@ func claimFile(log *slog.Logger, path string) error {
 	return nil
 }
 
-// Restrict takes files away from everybody but their owner, and says so: they hold
-// messages, hashes and keys. Files that are not there are left out. Folders stay as
-// whoever made them wanted.
+// Restrict removes the permissions of group and others from files, and logs each change: the
+// files hold messages, hashes and keys. It skips files that do not exist, and does not change
+// folders.
 func Restrict(log *slog.Logger, paths ...string) {
 	for _, path := range paths {
 		info, err := os.Stat(path)
-		if err != nil || !readable(info) {
+		if err != nil || !accessibleByOthers(info) {
 			continue
 		}
 		mode := info.Mode().Perm()
@@ -60,15 +59,15 @@ func Restrict(log *slog.Logger, paths ...string) {
 	}
 }
 
-// A fileGuard sees when the files of a SQLite database are removed or replaced under the
-// server, which goes on writing to what nobody finds at the next start. It costs two
-// calls of stat, a few microseconds.
+// A fileGuard detects that the files of a SQLite database were removed or replaced while the
+// server runs. The server would otherwise go on writing to files that the next start does not
+// find. A check costs two stat calls, a few microseconds.
 type fileGuard struct {
 	log  *slog.Logger
 	path string
 	main os.FileInfo
-	wal  os.FileInfo // as the writer's connection found it; nil: not seen yet
-	gone atomic.Bool // as the writer saw last
+	wal  os.FileInfo // as the writer's connection opened it; nil: not checked yet
+	gone atomic.Bool // result of the writer's last check
 }
 
 func guardFile(log *slog.Logger, path string) (*fileGuard, error) {
@@ -76,24 +75,24 @@ func guardFile(log *slog.Logger, path string) (*fileGuard, error) {
 	return &fileGuard{log: log, path: path, main: main}, err
 }
 
-// present fails if the database's file is another than it was, or none, or the writer
-// saw that its log is gone.
+// present fails if the database's file was removed or replaced, or if the writer's last check
+// failed.
 func (g *fileGuard) present() error {
 	if g.gone.Load() {
-		return lost(g.path)
+		return errFileLost(g.path)
 	}
 	return g.same()
 }
 
 func (g *fileGuard) same() error {
 	if now, err := os.Stat(g.path); err != nil || !os.SameFile(now, g.main) {
-		return lost(g.path)
+		return errFileLost(g.path)
 	}
 	return nil
 }
 
-// check fails like present, and looks after the log beside the file as well. It belongs to the
-// writer, which calls it before and after a commit.
+// check fails if the database's file or its WAL was removed or replaced. Only the writer calls
+// it, before and after a commit.
 func (g *fileGuard) check() error {
 	err := g.same()
 	wal, missing := os.Stat(g.path + "-wal")
@@ -102,7 +101,7 @@ func (g *fileGuard) check() error {
 	case g.wal == nil:
 		g.wal = wal
 	case missing != nil || !os.SameFile(wal, g.wal):
-		err = lost(g.path + "-wal")
+		err = errFileLost(g.path + "-wal")
 	}
 	if gone := err != nil; g.gone.Swap(gone) != gone {
 		if gone {
@@ -114,12 +113,13 @@ func (g *fileGuard) check() error {
 	return err
 }
 
-// reopened says that the writer has a new connection, which may have made a new log.
+// reopened tells the guard that the writer has a new connection, which may have created a new
+// WAL.
 func (g *fileGuard) reopened() { g.wal = nil }
 
-func lost(path string) error {
+func errFileLost(path string) error {
 	return domain.Unavailable.Errorf("store_lost", "the server's database is gone from its disk; nothing is accepted until an operator has put it back").
-		After(retryLost).Because(fmt.Errorf("%s is missing, or another file than the server opened", path))
+		After(retryFileLost).Because(fmt.Errorf("%s is missing, or another file than the server opened", path))
 }
 
-const retryLost = 30 * time.Second
+const retryFileLost = 30 * time.Second

@@ -1,8 +1,7 @@
-// Package store opens a database, SQLite or PostgreSQL, keeps its schema up to date,
-// and carries out reads and transactions. It knows no table but its own; the packages
-// below it, one for each part of the data, have all other SQL. They offer use cases
-// (append a message, kick a member), never transactions: whatever a use case must
-// check, it checks inside its own transaction on fresh rows.
+// Package store opens a database, SQLite or PostgreSQL, migrates its schema, and executes
+// queries and transactions. It knows no tables but its own. The packages below it, one for
+// each part of the data, have all other SQL. They offer use cases (append a message, kick a
+// member) and no transactions: a use case checks its preconditions inside its own transaction.
 //
 // On SQLite every write of the server goes through one group-committing writer;
 // on PostgreSQL only the appends of messages are grouped. Reads never wait for
@@ -23,21 +22,20 @@ import (
 
 // Options say which database to open.
 type Options struct {
-	Path string // SQLite file; made if missing
+	Path string // SQLite file; created if missing
 	URL  string // postgres://...; wins over Path
 	Log  *slog.Logger
-	// Connections is how many a process opens to PostgreSQL at most; 0: 20.
+	// Connections is the maximum number of connections to PostgreSQL; 0: 20.
 	Connections int
-	// Tool opens the database beside a running server, for a command of an
-	// administrator: the server's lock on a SQLite file is not taken.
+	// Tool opens the database for a command of an operator, possibly while a server runs: the
+	// server's lock on a SQLite file is not taken.
 	Tool bool
-	// NoMigrate leaves the schema as it is, and refuses one that is too old.
+	// NoMigrate does not migrate the schema. Open fails if it is too old.
 	NoMigrate bool
-	// VerifyCache is for tests: on SQLite, before every commit, what transactions keep
-	// of what they read is compared with the tables, and a commit is refused that
-	// changed one of these without Tx.Invalidate.
+	// VerifyCache is for tests. On SQLite the cache is compared with the tables before every
+	// commit, and a commit fails that changed them without Tx.Invalidate.
 	VerifyCache bool
-	// Rooms bounds rooms and members, for package rooms; the zero value does not.
+	// Rooms are the limits that package rooms enforces; the zero value sets none.
 	Rooms domain.RoomBounds
 }
 
@@ -50,7 +48,7 @@ type DB struct {
 	read           *reader
 	pool           *connector // PostgreSQL
 	guard          *fileGuard // SQLite
-	write1         *sql.DB    // SQLite: the writer's connection. PostgreSQL: the same as read
+	writeDB        *sql.DB    // SQLite: the writer's connection. PostgreSQL: the same as read
 	writer         *writer
 	unlock         func() // of the SQLite file
 	unlockInstance func() // the servers of a PostgreSQL database
@@ -58,9 +56,9 @@ type DB struct {
 	onCommit       atomic.Pointer[[]func([]domain.Event)]
 }
 
-// Open opens the database, brings its schema up to date, and starts the writer.
-// A file that is not a database, a schema from a newer version and a file that
-// another server holds are refused with a sentence that says so.
+// Open opens the database, migrates its schema, and starts the writer. It fails if the file is
+// not a database, if the schema belongs to a newer version, or if another server holds the
+// file; the error says which.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	db := &DB{dialect: sqlite, log: o.Log, verify: o.VerifyCache, unlock: func() {}, unlockInstance: func() {}}
 	if o.URL != "" {
@@ -79,13 +77,13 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	db.writer = newWriter(db)
 	if !o.Tool && db.pool != nil {
-		db.pool.serve()
+		db.pool.enableTimeouts()
 	}
 	return db, nil
 }
 
-// Close commits what was accepted, stops the writer and lets go of the
-// database. No other method may be called after it.
+// Close executes all queued writes, stops the writer and closes the database. No method may
+// be called after it.
 func (db *DB) Close() error {
 	db.writer.stop()
 	return db.release()
@@ -96,8 +94,8 @@ func (db *DB) release() (err error) {
 	if db.read != nil {
 		err = db.read.Close()
 	}
-	if db.write1 != nil && (db.read == nil || db.write1 != db.read.DB) {
-		if e := db.write1.Close(); err == nil {
+	if db.writeDB != nil && (db.read == nil || db.writeDB != db.read.DB) {
+		if e := db.writeDB.Close(); err == nil {
 			err = e
 		}
 	}
@@ -108,7 +106,7 @@ func (db *DB) release() (err error) {
 // Name is the kind of database: "sqlite" or "postgres".
 func (db *DB) Name() string { return db.dialect.name }
 
-// Ping reports whether the database answers, and is still where it was.
+// Ping fails if the database does not answer, or if its SQLite file was removed or replaced.
 func (db *DB) Ping(ctx context.Context) error {
 	if db.guard != nil {
 		if err := db.guard.present(); err != nil {
@@ -118,9 +116,10 @@ func (db *DB) Ping(ctx context.Context) error {
 	return db.read.PingContext(ctx)
 }
 
-// OnCommit has fn told of events once they are durable. On SQLite the order is that of
-// the log; on PostgreSQL two transactions may report in either order. It runs on the
-// writer, and so must not block. Set all before the first write.
+// OnCommit adds fn to the functions that are called with the events of each commit. On SQLite
+// the calls come in the order of the log; on PostgreSQL the calls of two transactions may come
+// in either order. fn runs on the writer's goroutine and must not block. All functions must be
+// set before the first write.
 func (db *DB) OnCommit(fn func([]domain.Event)) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -132,7 +131,7 @@ func (db *DB) OnCommit(fn func([]domain.Event)) {
 	db.onCommit.Store(&all)
 }
 
-func (db *DB) committed(events []domain.Event) {
+func (db *DB) notifyCommit(events []domain.Event) {
 	fns := db.onCommit.Load()
 	if fns == nil || len(events) == 0 {
 		return
@@ -142,35 +141,34 @@ func (db *DB) committed(events []domain.Event) {
 	}
 }
 
-// LockInstance makes this process one of the servers of the database. With others it
-// shares it with servers that do the same; without, it refuses to start beside any
-// other. On SQLite the lock of the file has decided already.
+// LockInstance registers this process as a server of the database. With others set, it shares
+// the database with servers that set it too; otherwise it fails if there is any other server.
+// On SQLite it does nothing: Open has locked the file.
 func (db *DB) LockInstance(ctx context.Context, others bool) error {
 	return db.dialect.lockInstance(ctx, db, others)
 }
 
-// Use returns how much room the database takes, on the disk.
-func (db *DB) Use(ctx context.Context) (domain.StoreUse, error) { return db.dialect.use(ctx, db) }
+// Usage returns how much disk space the database takes.
+func (db *DB) Usage(ctx context.Context) (domain.StoreUse, error) { return db.dialect.usage(ctx, db) }
 
-// Compact gives some of what is free in a SQLite file back to the disk, in one
-// small step, and reports whether there is more. PostgreSQL sees to itself.
+// Compact returns some free pages of a SQLite file to the disk, in one small step, and reports
+// whether there are more. On PostgreSQL it does nothing: VACUUM runs there by itself.
 func (db *DB) Compact(ctx context.Context) (more bool, err error) { return db.dialect.compact(ctx, db) }
 
 // Backup writes a copy of the database, as it is at one moment, to path, which
 // must not exist. Writes go on meanwhile. Only SQLite can do this.
 func (db *DB) Backup(ctx context.Context, path string) error { return db.dialect.backup(ctx, db, path) }
 
-// Integrity looks through the whole database for damage of its structure, where that
-// can be seen: on SQLite.
+// Integrity checks the structure of the whole database. It does so on SQLite only.
 func (db *DB) Integrity(ctx context.Context) error { return db.dialect.integrity(ctx, db) }
 
-// Lock takes the lock that a server holds on the SQLite file at path, or fails
-// because one holds it.
+// Lock takes the lock that a server holds on the SQLite file at path. It fails if a server
+// holds it.
 func Lock(path string) (unlock func(), err error) { return lockFile(path + ".lock") }
 
-// failed turns a driver's error into what a caller may act on. Errors that
-// are classified already, and ends of contexts, pass through.
-func (db *DB) failed(err error) error {
+// classifyWriteError turns a driver's error into an unavailable error. It returns domain errors,
+// constraint violations, sql.ErrNoRows and errors of contexts unchanged.
+func (db *DB) classifyWriteError(err error) error {
 	var e *domain.Error
 	switch {
 	case err == nil, errors.As(err, &e), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, sql.ErrNoRows):

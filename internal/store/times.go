@@ -18,6 +18,6 @@ func Time(v int64) time.Time {
 	return time.UnixMilli(v).UTC()
 }
 
-// Trim is a time as it is stored: to the millisecond, so that what an
-// acknowledgement says is what a replay says.
+// Trim cuts now to the milliseconds that are stored, so that an acknowledgement has the same
+// time as a later replay.
 func Trim(now time.Time) time.Time { return Time(Millis(now)) }

@@ -10,7 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// A Queryer reads: the database itself, or a write in progress.
+// A Queryer runs queries: the database itself, or a transaction.
 type Queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
@@ -22,39 +22,38 @@ type querier interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-// A Tx is a write in progress. It is good until the function that was given it
-// returns, and for one goroutine.
+// A Tx is a write transaction. It is valid until the function that received it returns, and
+// for one goroutine at a time.
 type Tx struct {
 	querier
 	d      *dialect
-	conn   *sql.Conn // of an appender to PostgreSQL
+	conn   *sql.Conn // PostgreSQL, in PipelineBatch only: the appender's connection
 	cache  *cache    // SQLite
 	events []domain.Event
 }
 
-// Added says that e was added to the log of its room: whoever set OnCommit is told of
-// it once the transaction is durable.
-func (t *Tx) Added(e domain.Event) { t.events = append(t.events, e) }
+// AddEvent records that e was appended to the log of its room. The functions set by OnCommit
+// receive it after the commit.
+func (t *Tx) AddEvent(e domain.Event) { t.events = append(t.events, e) }
 
-// LastAdded returns the event that was added last. There must be one.
-func (t *Tx) LastAdded() domain.Event { return t.events[len(t.events)-1] }
+// LastEvent returns the event that was added last. It panics if there is none.
+func (t *Tx) LastEvent() domain.Event { return t.events[len(t.events)-1] }
 
 // Name is the kind of database: "sqlite" or "postgres".
 func (t *Tx) Name() string { return t.d.name }
 
-// ForUpdate is what a SELECT ends with that locks the rows it finds.
+// ForUpdate ends a SELECT that locks its rows.
 func (t *Tx) ForUpdate() string { return t.d.forUpdate }
 
-// SkipLocked is ForUpdate for rows of which any will do: those that somebody else has
-// locked are passed over.
+// SkipLocked is like ForUpdate, but the SELECT skips rows that another transaction has locked.
 func (t *Tx) SkipLocked() string { return t.d.skipLocked }
 
-// Rows returns the rows of a VALUES list, "($1,$2),($3,$4),...": n of them, of width
-// values each. They are the statement's first arguments.
-func (t *Tx) Rows(n, width int) string { return t.d.rowsOf(n, width) }
+// ValuesList returns the placeholders of a VALUES list, "($1,$2),($3,$4),...": n rows of width
+// values. They are the first arguments of the statement.
+func (t *Tx) ValuesList(n, width int) string { return t.d.valuesList(n, width) }
 
-// LockKey has transactions with the same key come one by one. On SQLite they do so
-// anyway.
+// LockKey serializes transactions with the same key: it waits until no other one holds key, and
+// holds it until the end of t. On SQLite all writes are serialized anyway.
 func (t *Tx) LockKey(ctx context.Context, key string) error {
 	if t.d.lockKey == "" {
 		return nil
@@ -63,8 +62,8 @@ func (t *Tx) LockKey(ctx context.Context, key string) error {
 	return err
 }
 
-// Pipeline sends statements at once and reads their answers in order; sent is called
-// in between. Only a transaction that PipelineBatch was given can do it.
+// Pipeline sends all statements of b in one round trip. It calls sent when they are sent, and
+// then read for the results, which come in order. Only the Tx of PipelineBatch supports it.
 func (t *Tx) Pipeline(ctx context.Context, b *pgx.Batch, sent func(), read func(pgx.BatchResults) error) error {
 	return t.conn.Raw(func(c any) error {
 		results := pgxConn(c).SendBatch(ctx, b)
@@ -73,54 +72,54 @@ func (t *Tx) Pipeline(ctx context.Context, b *pgx.Batch, sent func(), read func(
 	})
 }
 
-// QueryContext reads from the database, beside all writes.
+// QueryContext runs a query outside all write transactions. It does not wait for writes.
 func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	return db.read.QueryContext(ctx, query, args...)
 }
 
-// QueryRowContext reads one row from the database, beside all writes.
+// QueryRowContext is QueryContext for one row.
 func (db *DB) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	return db.read.QueryRowContext(ctx, query, args...)
 }
 
-// Write runs fn in a transaction and returns when it is durable. fn may run more than
-// once, and so must not keep what it found unless it succeeds. If ctx ends before its
-// turn, it is not run.
+// Write runs fn in a transaction and returns after the commit. fn may run more than once, so
+// it must not leave results of a failed run behind. If ctx ends before fn has begun, Write
+// returns the error of ctx and does not run fn.
 func (db *DB) Write(ctx context.Context, fn func(ctx context.Context, t *Tx) error) error {
-	if db.dialect.oneWriter {
-		return db.writer.do(ctx, &job{Item: &Item{}, fn: fn})
+	if db.dialect.singleWriter {
+		return db.writer.submit(ctx, &job{Item: &Item{}, fn: fn})
 	}
 	l := &db.writer.load
-	defer l.others.Add(-1)
-	if l.others.Add(1) > writesAtOnce {
-		l.turned.Add(1)
-		return busy(0)
+	defer l.transactions.Add(-1)
+	if l.transactions.Add(1) > maxTransactions {
+		l.transactionsRefused.Add(1)
+		return errBusy(0)
 	}
-	within, cancel := db.pool.patient(ctx, writePatience)
+	txCtx, cancel := db.pool.withTimeout(ctx, transactionTimeout)
 	defer cancel()
 	for attempt := 0; ; attempt++ {
 		var events []domain.Event
-		err := db.inTx(within, func(t *Tx) error {
-			err := fn(within, t)
+		err := db.inTx(txCtx, func(t *Tx) error {
+			err := fn(txCtx, t)
 			events = t.events
 			return err
 		})
 		if err == nil {
-			db.committed(events)
+			db.notifyCommit(events)
 			return nil
 		}
-		if within.Err() != nil && ctx.Err() == nil {
-			return unavailable(err)
+		if txCtx.Err() != nil && ctx.Err() == nil {
+			return errUnavailable(err)
 		}
 		if attempt == 5 || !db.dialect.retry(err) {
-			return db.failed(err)
+			return db.classifyWriteError(err)
 		}
 	}
 }
 
 // inTx runs fn in a transaction of PostgreSQL.
 func (db *DB) inTx(ctx context.Context, fn func(*Tx) error) error {
-	tx, err := db.write1.BeginTx(ctx, nil)
+	tx, err := db.writeDB.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -131,27 +130,27 @@ func (db *DB) inTx(ctx context.Context, fn func(*Tx) error) error {
 	return tx.Commit()
 }
 
-// An Item is one write of a batch, and how it went.
+// An Item is one write of a batch, and its result.
 type Item struct {
-	Value  any            // what its BatchWriter knows it by
-	Err    error          // why it was refused; nil: it was written
-	Events []domain.Event // what it added to the logs of rooms
+	Value  any            // belongs to the BatchWriter
+	Err    error          // why it was not written; nil: it was written
+	Events []domain.Event // that it appended to the logs of rooms
 }
 
-// A BatchWriter carries out many small writes of one kind in one transaction.
+// A BatchWriter executes many small writes of one kind in one transaction.
 type BatchWriter interface {
-	// WriteBatch carries out items within t, on SQLite. An item that is refused takes
-	// its error and fails alone: it is refused before anything of it is written. An
-	// error means that the whole batch is to be undone. It is then tried once more,
-	// with again set, and after that with each item alone.
-	WriteBatch(ctx context.Context, t *Tx, items []*Item, again bool) error
-	// PipelineBatch is WriteBatch on PostgreSQL, where it begins and commits the
-	// transaction itself. It calls written once only the commit is left to wait for.
-	PipelineBatch(ctx context.Context, t *Tx, items []*Item, again bool, written func()) error
+	// WriteBatch writes items in t, on SQLite. It refuses an item by setting Item.Err before
+	// it has written anything of that item; the other items are still written. If WriteBatch
+	// returns an error, the engine rolls the whole batch back and calls it once more with
+	// retry set. If that fails too, it calls it for each item separately.
+	WriteBatch(ctx context.Context, t *Tx, items []*Item, retry bool) error
+	// PipelineBatch is WriteBatch on PostgreSQL. It begins and commits the transaction itself,
+	// and calls written when only the commit is outstanding.
+	PipelineBatch(ctx context.Context, t *Tx, items []*Item, retry bool, written func()) error
 }
 
-// WriteItem has b carry out item together with what waits beside it, and returns when
-// that is durable.
+// WriteItem writes item by b, in one batch with other waiting items, and returns after the
+// commit.
 func (db *DB) WriteItem(ctx context.Context, b BatchWriter, item *Item) error {
-	return db.writer.do(ctx, &job{Item: item, batch: b})
+	return db.writer.submit(ctx, &job{Item: item, batchWriter: b})
 }

@@ -17,41 +17,41 @@ const (
 	retryWrite  = 2 * time.Second // what a refused caller is told to wait
 )
 
-// job is one write on its way: fn, or an item of a batch.
+// job is one queued write: fn, or an item of a batch.
 type job struct {
 	*Item
-	ctx   context.Context
-	fn    func(ctx context.Context, t *Tx) error
-	batch BatchWriter
-	done  chan struct{}
-	// claimed goes to whoever comes first: the writer, which then carries the job
-	// out, or the caller, who no longer wants it.
+	ctx         context.Context
+	fn          func(ctx context.Context, t *Tx) error
+	batchWriter BatchWriter
+	done        chan struct{}
+	// claimed is set once: by the writer, which then executes the job, or by the caller, who
+	// thereby cancels it.
 	claimed atomic.Bool
 }
 
-// writer commits what is waiting, together. On SQLite it is the only writer of
-// the database and takes every job; on PostgreSQL it takes items of batches alone, and
-// gathers the next batch while the last one's commit is on its way.
+// writer implements group commit: it executes all waiting jobs in one transaction. On SQLite
+// every write of the server passes it. On PostgreSQL only items of batches do, and it gathers
+// the next batch while the previous one commits.
 type writer struct {
-	db     *DB
-	mu     sync.RWMutex // held for reading while a job is handed over
-	closed bool
-	jobs   chan *job
-	load   load
-	turn   sync.Mutex // of whoever gathers a batch, until it is written but for the commit
-	ended  sync.WaitGroup
-	conn   *prepared // SQLite: kept, so that a failed commit can be rolled back by hand
+	db       *DB
+	mu       sync.RWMutex // guards closed; held for reading while a job is queued
+	closed   bool
+	jobs     chan *job
+	load     load
+	gatherMu sync.Mutex // held from gathering a batch until only its commit is outstanding
+	wg       sync.WaitGroup
+	conn     *preparedConn // SQLite: one connection, so that a failed commit can be rolled back explicitly
 }
 
 func newWriter(db *DB) *writer {
 	w := &writer{db: db, jobs: make(chan *job, queueLength)}
 	for i := range db.dialect.appenders {
-		w.ended.Go(func() { w.run(&appender{db: db, number: i}) })
+		w.wg.Go(func() { w.run(&appender{db: db, number: i}) })
 	}
 	return w
 }
 
-// stop commits what is waiting and ends the writer.
+// stop executes all queued jobs and ends the writer.
 func (w *writer) stop() {
 	w.mu.Lock()
 	if !w.closed {
@@ -59,29 +59,28 @@ func (w *writer) stop() {
 		close(w.jobs)
 	}
 	w.mu.Unlock()
-	w.ended.Wait()
+	w.wg.Wait()
 }
 
-// do waits until j is durable, or has failed. A queue that is full, or would take
-// too long, is refused at once: an early no is worth more than a late one. If ctx
-// ends while j waits its turn, j is not carried out. Once it has begun, do waits
-// for its end: what j's function sets belongs to the caller, who must not be gone
-// by then.
-func (w *writer) do(ctx context.Context, j *job) error {
+// submit queues j and waits until it is committed or has failed. If the queue is full, or the
+// expected wait is too long, it returns an unavailable error at once. If ctx ends while j is
+// queued, j is not executed. Once j has begun, submit waits for its end even if ctx ends: the
+// function of j writes to variables of the caller.
+func (w *writer) submit(ctx context.Context, j *job) error {
 	j.ctx, j.done = ctx, make(chan struct{})
 	if err := w.enqueue(j); err != nil {
 		return err
 	}
 	select {
 	case <-j.done:
-		return w.db.failed(j.Err)
+		return w.db.classifyWriteError(j.Err)
 	case <-ctx.Done():
 	}
 	if j.claimed.CompareAndSwap(false, true) {
 		return ctx.Err()
 	}
 	<-j.done
-	return w.db.failed(j.Err)
+	return w.db.classifyWriteError(j.Err)
 }
 
 func (w *writer) enqueue(j *job) error {
@@ -90,8 +89,8 @@ func (w *writer) enqueue(j *job) error {
 	if w.closed {
 		return domain.Unavailable.Errorf("stopping", "the server is stopping; try again").After(retryWrite)
 	}
-	wait := w.load.wait(len(w.jobs), time.Now())
-	if wait > longestWait {
+	wait := w.load.expectedWait(len(w.jobs), time.Now())
+	if wait > maxExpectedWait {
 		return w.load.refuse(wait)
 	}
 	select {
@@ -106,8 +105,8 @@ func (w *writer) run(a *appender) {
 	defer a.close(nil)
 	batch := make([]*job, 0, batchLength)
 	for {
-		w.turn.Lock()
-		next := sync.OnceFunc(w.turn.Unlock)
+		w.gatherMu.Lock()
+		next := sync.OnceFunc(w.gatherMu.Unlock)
 		if batch = w.gather(batch[:0]); len(batch) > 0 {
 			w.commit(a, batch, next)
 		}
@@ -121,8 +120,8 @@ func (w *writer) run(a *appender) {
 	}
 }
 
-// gather waits for a job, and takes all that wait with it. None means that the
-// writer was stopped.
+// gather waits for a job and takes all others that are queued, up to batchLength. It returns
+// none when the writer was stopped.
 func (w *writer) gather(batch []*job) []*job {
 	j, ok := <-w.jobs
 	for ok {
@@ -138,9 +137,8 @@ func (w *writer) gather(batch []*job) []*job {
 	return batch
 }
 
-// commit carries the batch out in one transaction, and tells each job how it
-// went. A job that fails takes no other with it. next is called once another
-// batch may begin.
+// commit executes the batch in one transaction and finishes each job with its own result: a
+// job that fails does not affect the others. It calls next when another batch may begin.
 func (w *writer) commit(a *appender, batch []*job, next func()) {
 	live := batch[:0]
 	for _, j := range batch {
@@ -152,19 +150,19 @@ func (w *writer) commit(a *appender, batch []*job, next func()) {
 		return
 	}
 	ctx := context.Background()
-	defer w.load.begin(a.number, time.Now())()
-	if w.db.dialect.oneWriter {
+	defer w.load.startCommit(a.number, time.Now())()
+	if w.db.dialect.singleWriter {
 		w.finish(live, w.transact(ctx, live))
 		return
 	}
-	for _, jobs := range byBatch(live) {
-		w.append(ctx, a, jobs, next)
+	for _, jobs := range groupByBatchWriter(live) {
+		w.runPipeline(ctx, a, jobs, next)
 	}
 }
 
-// append carries out jobs of one batch on PostgreSQL.
-func (w *writer) append(ctx context.Context, a *appender, jobs []*job, written func()) {
-	b := jobs[0].batch
+// runPipeline executes jobs of one BatchWriter on PostgreSQL.
+func (w *writer) runPipeline(ctx context.Context, a *appender, jobs []*job, written func()) {
+	b := jobs[0].batchWriter
 	err := a.append(ctx, b, itemsOf(jobs), written)
 	if err == nil || len(jobs) == 1 || a.conn == nil {
 		w.finish(jobs, err)
@@ -176,11 +174,11 @@ func (w *writer) append(ctx context.Context, a *appender, jobs []*job, written f
 	}
 }
 
-// byBatch returns the items of jobs by the batch that they belong to.
-func byBatch(jobs []*job) [][]*job {
+// groupByBatchWriter splits jobs by their BatchWriter.
+func groupByBatchWriter(jobs []*job) [][]*job {
 	var groups [][]*job
 	for _, j := range jobs {
-		i := slices.IndexFunc(groups, func(g []*job) bool { return g[0].batch == j.batch })
+		i := slices.IndexFunc(groups, func(g []*job) bool { return g[0].batchWriter == j.batchWriter })
 		if i < 0 {
 			i, groups = len(groups), append(groups, nil)
 		}
@@ -207,14 +205,14 @@ func (w *writer) finish(jobs []*job, err error) {
 			events = append(events, j.Events...)
 		}
 	}
-	w.db.committed(events)
+	w.db.notifyCommit(events)
 	for _, j := range jobs {
 		close(j.done)
 	}
 }
 
-// transact runs jobs and commits. An error means that nothing was kept, or that it was
-// kept in a file that nobody will find again.
+// transact runs jobs in one transaction. An error means that nothing was committed, or that
+// it was committed to a file that has been removed or replaced.
 func (w *writer) transact(ctx context.Context, jobs []*job) error {
 	conn, err := w.connection(ctx)
 	if err == nil {
@@ -224,28 +222,29 @@ func (w *writer) transact(ctx context.Context, jobs []*job) error {
 		return err
 	}
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		w.drop(ctx)
+		w.resetConn(ctx)
 		return err
 	}
 	err = w.runAll(ctx, conn, jobs)
 	if err == nil && w.db.verify {
-		err = w.tx(conn).verify(ctx)
+		err = w.newTx(conn).verify(ctx)
 	}
 	if err == nil {
 		_, err = conn.ExecContext(ctx, "COMMIT")
 	}
 	if err != nil {
-		w.drop(ctx)
+		w.resetConn(ctx)
 		return err
 	}
 	return w.db.guard.check()
 }
 
-// runAll runs each job in a savepoint of its own, and the items of a batch in one.
-func (w *writer) runAll(ctx context.Context, conn *prepared, jobs []*job) error {
+// runAll runs each job in a savepoint of its own, and all items of one BatchWriter in one
+// savepoint.
+func (w *writer) runAll(ctx context.Context, conn *preparedConn, jobs []*job) error {
 	var batched []*job
 	for _, j := range jobs {
-		if j.batch != nil {
+		if j.batchWriter != nil {
 			batched = append(batched, j)
 			continue
 		}
@@ -253,23 +252,23 @@ func (w *writer) runAll(ctx context.Context, conn *prepared, jobs []*job) error 
 			return err
 		}
 	}
-	for _, group := range byBatch(batched) {
-		if err := w.runBatch(ctx, conn, group[0].batch, itemsOf(group), len(group) == len(jobs)); err != nil {
+	for _, group := range groupByBatchWriter(batched) {
+		if err := w.runBatch(ctx, conn, group[0].batchWriter, itemsOf(group), len(group) == len(jobs)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// runBatch writes items, which are alone in the transaction or not.
-func (w *writer) runBatch(ctx context.Context, conn *prepared, b BatchWriter, items []*Item, alone bool) error {
-	for _, again := range []bool{false, true} {
-		fn := func(t *Tx) error { return b.WriteBatch(ctx, t, items, again) }
-		if whole, err := w.runWhole(ctx, conn, fn, alone); whole || err != nil {
+// runBatch writes items. sole says that they are the whole transaction.
+func (w *writer) runBatch(ctx context.Context, conn *preparedConn, b BatchWriter, items []*Item, sole bool) error {
+	for _, retry := range []bool{false, true} {
+		fn := func(t *Tx) error { return b.WriteBatch(ctx, t, items, retry) }
+		if whole, err := w.runAllOrNone(ctx, conn, fn, sole); whole || err != nil {
 			return err
 		}
 	}
-	for _, item := range items { // one of them is bad: find it
+	for _, item := range items { // one of them makes the batch fail: run them separately
 		fn := func(t *Tx) error { return b.WriteBatch(ctx, t, []*Item{item}, true) }
 		if err := w.inSavepoint(ctx, conn, item, fn); err != nil {
 			return err
@@ -278,20 +277,20 @@ func (w *writer) runBatch(ctx context.Context, conn *prepared, b BatchWriter, it
 	return nil
 }
 
-// runWhole writes all items of a batch, or none of them, and reports which. If they
-// are alone, the transaction takes the place of a savepoint, which would copy what it
-// may have to undo.
-func (w *writer) runWhole(ctx context.Context, conn *prepared, fn func(*Tx) error, alone bool) (bool, error) {
-	if !alone {
+// runAllOrNone writes all items of a batch, or none of them, and reports which. If they are
+// the whole transaction it uses no savepoint, which would cost copies of the changed pages: it
+// rolls the transaction back instead.
+func (w *writer) runAllOrNone(ctx context.Context, conn *preparedConn, fn func(*Tx) error, sole bool) (bool, error) {
+	if !sole {
 		all := &Item{}
 		err := w.inSavepoint(ctx, conn, all, fn)
 		return all.Err == nil, err
 	}
-	err := fn(w.tx(conn))
+	err := fn(w.newTx(conn))
 	if err == nil {
 		return true, nil
 	}
-	conn.cache.kept = nil
+	conn.cache.value = nil
 	for _, query := range []string{"ROLLBACK", "BEGIN IMMEDIATE"} {
 		if _, failed := conn.ExecContext(ctx, query); failed != nil {
 			return false, errors.Join(err, failed)
@@ -300,21 +299,20 @@ func (w *writer) runWhole(ctx context.Context, conn *prepared, fn func(*Tx) erro
 	return false, nil
 }
 
-func (w *writer) tx(conn *prepared) *Tx {
+func (w *writer) newTx(conn *preparedConn) *Tx {
 	return &Tx{querier: conn, d: w.db.dialect, cache: &conn.cache}
 }
 
-// inSavepoint runs fn; if it fails, item takes the error and the transaction goes
-// on without it. An error of inSavepoint itself means that the transaction is
-// lost.
-func (w *writer) inSavepoint(ctx context.Context, conn *prepared, item *Item, fn func(*Tx) error) error {
+// inSavepoint runs fn in a savepoint. If fn fails, inSavepoint sets Item.Err, rolls back to the
+// savepoint and returns nil. It returns an error only if the whole transaction is lost.
+func (w *writer) inSavepoint(ctx context.Context, conn *preparedConn, item *Item, fn func(*Tx) error) error {
 	if _, err := conn.ExecContext(ctx, "SAVEPOINT job"); err != nil {
 		return err
 	}
-	t := w.tx(conn)
+	t := w.newTx(conn)
 	if err := fn(t); err != nil {
 		item.Err, item.Events = err, nil
-		conn.cache.kept = nil
+		conn.cache.value = nil
 		if _, err := conn.ExecContext(ctx, "ROLLBACK TO job"); err != nil {
 			return errors.Join(item.Err, err)
 		}
@@ -325,21 +323,22 @@ func (w *writer) inSavepoint(ctx context.Context, conn *prepared, item *Item, fn
 	return err
 }
 
-// connection returns the writer's connection, made anew after a failure.
-func (w *writer) connection(ctx context.Context) (*prepared, error) {
+// connection returns the writer's connection, and opens it if there is none.
+func (w *writer) connection(ctx context.Context) (*preparedConn, error) {
 	if w.conn == nil {
-		conn, err := w.db.write1.Conn(ctx)
+		conn, err := w.db.writeDB.Conn(ctx)
 		if err != nil {
 			return nil, err
 		}
-		w.conn = prepare(conn)
+		w.conn = newPreparedConn(conn)
 		w.db.guard.reopened()
 	}
 	return w.conn, nil
 }
 
-// drop rolls back what is open and takes a fresh connection for the next batch.
-func (w *writer) drop(ctx context.Context) {
+// resetConn rolls the open transaction back and closes the connection. The next batch opens
+// another one.
+func (w *writer) resetConn(ctx context.Context) {
 	// SQLite has rolled back by itself after a full disk, and then says so.
 	if _, err := w.conn.ExecContext(ctx, "ROLLBACK"); err != nil {
 		w.db.log.Debug("rollback", "err", err)

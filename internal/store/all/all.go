@@ -71,7 +71,7 @@ func (s *Store) Close() error {
 
 // Use returns how much room the database takes, and how far the search is behind.
 func (s *Store) Use(ctx context.Context) (domain.StoreUse, error) {
-	u, err := s.DB.Use(ctx)
+	u, err := s.DB.Usage(ctx)
 	if err != nil {
 		return u, err
 	}

@@ -91,13 +91,13 @@ func insertAudit(ctx context.Context, t *store.Tx, rows []domain.AuditRow) error
 				personal = append(personal, r.Seq, r.Actor, store.Millis(r.Time), r.Salt, r.Personal)
 			}
 		}
-		if _, err := t.ExecContext(ctx, `INSERT INTO audit_records (seq, day, at, type, actor, target, body, hash) VALUES `+t.Rows(len(some), 8), args...); err != nil {
+		if _, err := t.ExecContext(ctx, `INSERT INTO audit_records (seq, day, at, type, actor, target, body, hash) VALUES `+t.ValuesList(len(some), 8), args...); err != nil {
 			return err
 		}
 		if len(personal) == 0 {
 			continue
 		}
-		if _, err := t.ExecContext(ctx, `INSERT INTO audit_personal (seq, actor, at, salt, data) VALUES `+t.Rows(len(personal)/5, 5), personal...); err != nil {
+		if _, err := t.ExecContext(ctx, `INSERT INTO audit_personal (seq, actor, at, salt, data) VALUES `+t.ValuesList(len(personal)/5, 5), personal...); err != nil {
 			return err
 		}
 	}

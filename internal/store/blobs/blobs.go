@@ -138,7 +138,7 @@ func (repo *Repository) DropBlobs(ctx context.Context, before time.Time, limit i
 		}
 		return nil
 	})
-	if store.IsForeign(err) { // somebody came to need one of them: the next time it is left out
+	if store.IsForeignKey(err) { // somebody came to need one of them: the next time it is left out
 		return 0, nil
 	}
 	return dropped, err

@@ -26,7 +26,7 @@ func (repo *Repository) ClaimCursor(
 			ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until, updated_at = excluded.updated_at
 			WHERE feed_cursors.owner = excluded.owner OR feed_cursors.lease_until < $5 OR $6
 			RETURNING pos, (SELECT version FROM feed_places)`,
-			name, begin, owner, store.Millis(until), store.Millis(now), repo.db.Alone()).Scan(&c.Pos, &c.Version)
+			name, begin, owner, store.Millis(until), store.Millis(now), repo.db.SingleWriter()).Scan(&c.Pos, &c.Version)
 		if ok = err == nil; errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -42,7 +42,7 @@ const aloneLonger = 24 * time.Hour
 
 // until is the end of a lease.
 func (repo *Repository) until(lease time.Time) time.Time {
-	if repo.db.Alone() {
+	if repo.db.SingleWriter() {
 		return lease.Add(aloneLonger)
 	}
 	return lease

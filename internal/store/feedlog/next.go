@@ -25,7 +25,7 @@ type batch struct {
 
 // Next returns the events behind a place. Events that were deleted are left out.
 func (repo *Repository) Next(ctx context.Context, after int64, limit int) (page feed.Page[domain.Event], err error) {
-	if !repo.db.Alone() {
+	if !repo.db.SingleWriter() {
 		if err := repo.number(ctx); err != nil {
 			return page, err
 		}
@@ -63,7 +63,7 @@ func entry(place int64, e domain.Event) feed.Entry[domain.Event] {
 
 // batches returns what stands behind a place, about limit events.
 func (repo *Repository) batches(ctx context.Context, after int64, limit int) ([]batch, error) {
-	if repo.db.Alone() {
+	if repo.db.SingleWriter() {
 		rows, err := repo.db.QueryContext(ctx, `SELECT pos FROM events WHERE pos > $1 ORDER BY pos LIMIT $2`, after, limit)
 		if err != nil {
 			return nil, err
@@ -137,7 +137,7 @@ func (repo *Repository) number(ctx context.Context) error {
 // numbered yet on PostgreSQL comes behind it.
 func (repo *Repository) newest(ctx context.Context, t *store.Tx) (pos int64, err error) {
 	query := `SELECT last FROM feed_places`
-	if repo.db.Alone() {
+	if repo.db.SingleWriter() {
 		query = `SELECT COALESCE(max(pos), 0) FROM events`
 	}
 	err = t.QueryRowContext(ctx, query).Scan(&pos)
@@ -158,7 +158,7 @@ func (repo *Repository) Get(ctx context.Context, key string) (e feed.Entry[domai
 // Lags returns how far each consumer is behind.
 func (repo *Repository) Lags(ctx context.Context) ([]feed.Lag, error) {
 	oldest := `(SELECT e.at FROM feed_batches b JOIN events e ON e.pos = b.pos[1] WHERE b.n > c.pos ORDER BY b.n LIMIT 1)`
-	if repo.db.Alone() {
+	if repo.db.SingleWriter() {
 		oldest = `(SELECT e.at FROM events e WHERE e.pos > c.pos ORDER BY e.pos LIMIT 1)`
 	}
 	rows, err := repo.db.QueryContext(ctx, `SELECT c.name, COALESCE(`+oldest+`, 0),
@@ -181,7 +181,7 @@ func (repo *Repository) Forget(ctx context.Context, idle time.Time) error {
 		if _, err := t.ExecContext(ctx, `DELETE FROM feed_cursors WHERE updated_at < $1`, store.Millis(idle)); err != nil {
 			return err
 		}
-		if repo.db.Alone() {
+		if repo.db.SingleWriter() {
 			return nil
 		}
 		if _, err := t.ExecContext(ctx, `DELETE FROM feed_pending WHERE NOT EXISTS (SELECT 1 FROM feed_cursors)`); err != nil {

@@ -73,13 +73,13 @@ func newRoomState() *roomState {
 
 // WriteBatch implements store.BatchWriter on SQLite. Keys are new but for a few: the
 // first time they are not looked for, and one that is not new is an error.
-func (repo *Repository) WriteBatch(ctx context.Context, t *store.Tx, items []*store.Item, again bool) error {
+func (repo *Repository) WriteBatch(ctx context.Context, t *store.Tx, items []*store.Item, retry bool) error {
 	as := appendings(items)
 	state, err := cached(ctx, t, as)
 	if err != nil {
 		return err
 	}
-	fresh, err := placeAll(ctx, t, as, state, again)
+	fresh, err := placeAll(ctx, t, as, state, retry)
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func found(ctx context.Context, t *store.Tx, a *appending, p roomlog.Position) e
 
 // roomsOf adds the rooms of ids that there are.
 func roomsOf(ctx context.Context, t *store.Tx, ids []string, to map[string]*domain.Room) error {
-	ids = store.Padded(ids)
+	ids = store.PadToPowerOfTwo(ids)
 	rows, err := t.QueryContext(ctx, `SELECT `+rooms.Columns+` FROM rooms r WHERE id IN (`+store.Placeholders(1, len(ids))+`)`, store.Args(ids)...)
 	if err != nil {
 		return err
@@ -204,12 +204,12 @@ func roomsOf(ctx context.Context, t *store.Tx, ids []string, to map[string]*doma
 
 // membersOf adds the members that there are.
 func membersOf(ctx context.Context, t *store.Tx, ps []memberKey, to map[memberKey]domain.Member) error {
-	ps = store.Padded(ps)
+	ps = store.PadToPowerOfTwo(ps)
 	args := make([]any, 0, 2*len(ps))
 	for _, p := range ps {
 		args = append(args, p.room, p.user)
 	}
-	rows, err := t.QueryContext(ctx, `WITH v (room_id, user_id) AS (VALUES `+t.Rows(len(ps), 2)+`)
+	rows, err := t.QueryContext(ctx, `WITH v (room_id, user_id) AS (VALUES `+t.ValuesList(len(ps), 2)+`)
 		SELECT `+rooms.MemberColumns+` FROM v CROSS JOIN members m JOIN users u ON u.id = m.user_id
 		WHERE m.room_id = v.room_id AND m.user_id = v.user_id`, args...)
 	if err != nil {
@@ -224,14 +224,14 @@ func membersOf(ctx context.Context, t *store.Tx, ps []memberKey, to map[memberKe
 
 // earlierOf finds the keys of messages that are in the log already.
 func earlierOf(ctx context.Context, t *store.Tx, as []*appending) (map[actorKey]roomlog.Position, error) {
-	keys := store.Padded(distinct(as, keyOf))
+	keys := store.PadToPowerOfTwo(distinct(as, keyOf))
 	args := make([]any, 0, 2*len(keys))
 	for _, k := range keys {
 		args = append(args, k.actor, k.key)
 	}
 	// So that both databases look each key up, instead of reading all that the actors
 	// ever wrote; the index holds only rows with a key.
-	rows, err := t.QueryContext(ctx, `WITH v (actor_id, key) AS (VALUES `+t.Rows(len(keys), 2)+`)
+	rows, err := t.QueryContext(ctx, `WITH v (actor_id, key) AS (VALUES `+t.ValuesList(len(keys), 2)+`)
 		SELECT e.actor_id, e.key, e.room_id, e.seq FROM v JOIN events e ON e.pos =
 			(SELECT pos FROM events WHERE actor_id = v.actor_id AND key = v.key AND key IS NOT NULL LIMIT 1)`, args...)
 	if err != nil {
@@ -276,7 +276,7 @@ func insertMessages(ctx context.Context, t *store.Tx, as []*appending) error {
 		}
 		_, err := t.ExecContext(ctx, `INSERT INTO events
 			(room_id, seq, type, actor_id, at, key, content_type, text, reply_to, mentions, mention_room, edits)
-			VALUES `+t.Rows(len(part), insertWidth), args...)
+			VALUES `+t.ValuesList(len(part), insertWidth), args...)
 		if err != nil {
 			return fmt.Errorf("append messages: %w", err)
 		}

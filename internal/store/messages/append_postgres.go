@@ -20,13 +20,13 @@ import (
 // that opens a transaction and reads all that decides on the batch, with the rooms
 // locked, and one that writes and commits. Columns go as arrays, so that a batch of any
 // size is the same few statements.
-func (repo *Repository) PipelineBatch(ctx context.Context, t *store.Tx, items []*store.Item, again bool, written func()) error {
+func (repo *Repository) PipelineBatch(ctx context.Context, t *store.Tx, items []*store.Item, retry bool, written func()) error {
 	as := appendings(items)
 	state, err := lockAndRead(ctx, t, as)
 	if err != nil {
 		return err
 	}
-	fresh, err := placeAll(ctx, t, as, state, again)
+	fresh, err := placeAll(ctx, t, as, state, retry)
 	if err != nil {
 		return err
 	}

@@ -268,7 +268,7 @@ func Append(ctx context.Context, t *store.Tx, e *domain.Event, target any) error
 	if err != nil {
 		return fmt.Errorf("append %s: %w", e.Type, err)
 	}
-	t.Added(*e)
+	t.AddEvent(*e)
 	return nil
 }
 

@@ -213,7 +213,7 @@ func (repo *Repository) AddMember(ctx context.Context, actor, room, user string,
 			e = domain.Event{Room: room, Type: domain.MemberAsked, Actor: m.User, Subject: &u, At: now}
 			return nil
 		}
-		e = t.LastAdded()
+		e = t.LastEvent()
 		return nil
 	})
 	return e, err
@@ -240,7 +240,7 @@ func (repo *Repository) Join(ctx context.Context, user, room string, now time.Ti
 		if err := enter(ctx, t, room, u, u, domain.Plain, "", now); err != nil {
 			return err
 		}
-		e = t.LastAdded()
+		e = t.LastEvent()
 		return nil
 	})
 	return e, err

@@ -12,9 +12,9 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
-// TestAwayIsUnavailable: who reads while the database cannot be reached is told
+// TestConnectionErrorsAreUnavailable: who reads while the database cannot be reached is told
 // to come back, not that the server is broken; and once it is reached, reads on.
-func TestAwayIsUnavailable(t *testing.T) {
+func TestConnectionErrorsAreUnavailable(t *testing.T) {
 	o := testkit.Postgres(t)
 	db := testkit.Open(t, store.Options{URL: o.URL, Log: o.Log})
 	u, err := url.Parse(o.URL)
