@@ -19,6 +19,7 @@ import (
 	"github.com/unhidra/unhidra/internal/app"
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/disk"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/store"
 )
@@ -187,11 +188,6 @@ func (d *diagnosis) auditFile(c config.Config) {
 	}
 }
 
-const (
-	diskLow  = 1 << 30
-	diskFull = 100 << 20
-)
-
 func (d *diagnosis) disk(c config.Config) {
 	dir, err := filepath.Abs(c.DataDir)
 	if err != nil {
@@ -204,16 +200,16 @@ func (d *diagnosis) disk(c config.Config) {
 		}
 		dir = filepath.Dir(dir) // the folder comes later; its disk is this one's
 	}
-	free, err := freeBytes(dir)
+	use, err := disk.Use(dir)
 	switch {
 	case err != nil:
 		d.warn("disk", "cannot tell how much room is left: %v", err)
-	case free < diskFull:
-		d.fail("disk", "%d MiB are left; without room nothing new is accepted. Make some", free>>20)
-	case free < diskLow:
-		d.warn("disk", "%d MiB are left", free>>20)
+	case disk.Full(use):
+		d.fail("disk", "%d MiB are left; without room nothing new is accepted. Make some", use.Free>>20)
+	case disk.Low(use):
+		d.warn("disk", "%d MiB are left", use.Free>>20)
 	default:
-		d.ok("disk", "%d GiB are free", free>>30)
+		d.ok("disk", "%d GiB are free", use.Free>>30)
 	}
 }
 

@@ -6,8 +6,6 @@ import "errors"
 
 var errNotHere = errors.New("not known on this system")
 
-func freeBytes(string) (uint64, error) { return 0, errNotHere }
-
 func openFiles() (uint64, error) { return 0, errNotHere }
 
 func owner(string) (uid uint32, ok bool) { return 0, false }

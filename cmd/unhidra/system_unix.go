@@ -7,15 +7,6 @@ import (
 	"syscall"
 )
 
-// freeBytes returns the room on dir's disk that an ordinary user may take.
-func freeBytes(dir string) (uint64, error) {
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(dir, &s); err != nil {
-		return 0, err
-	}
-	return uint64(s.Bavail) * uint64(s.Bsize), nil // the types differ between systems
-}
-
 // openFiles returns how many files this process may have open.
 func openFiles() (uint64, error) {
 	var l syscall.Rlimit

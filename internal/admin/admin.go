@@ -114,9 +114,11 @@ type Deps struct {
 	Tokens    Tokens
 	Rooms     Rooms
 	Audit     Recorder
-	Health    func(ctx context.Context) Health // how this process stands
-	Hash      func(secret string) []byte       // how the store knows a secret
+	Health    []HealthChecker            // in the order that they are asked in
+	Hash      func(secret string) []byte // how the store knows a secret
 	Log       *slog.Logger
+	Version   string // of the server
+	Started   time.Time
 	URL       string            // where people reach the server
 	Defaults  map[string]string // settings, until somebody changes them
 	Now       func() time.Time  // nil: time.Now

@@ -2,7 +2,10 @@ package admin
 
 import (
 	"context"
+	"slices"
 	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
 )
 
 // Health is how the process that answers stands, and what it shares with others.
@@ -69,9 +72,70 @@ type Concern struct {
 	Name string `json:"name,omitempty" doc:"of what it is about, if there is more than one"`
 }
 
+// A HealthChecker is a module that reports on itself. It knows what is too much or too
+// late of what it does. CheckHealth fills in its part of r; an error means that the store
+// did not answer.
+type HealthChecker interface {
+	CheckHealth(ctx context.Context, r *domain.HealthReport) error
+}
+
+// healthTime is how long all modules together may ask the store.
+const healthTime = 5 * time.Second
+
 func (s *Service) getHealth(ctx context.Context, _ *struct{}) (*struct{ Body Health }, error) {
 	if err := s.allowed(ctx, by(ctx), false); err != nil {
 		return nil, err
 	}
-	return &struct{ Body Health }{s.Health(ctx)}, nil
+	return &struct{ Body Health }{s.health(ctx)}, nil
+}
+
+// health asks every module, also after one has failed: some need no store.
+func (s *Service) health(ctx context.Context) Health {
+	ctx, cancel := context.WithTimeout(ctx, healthTime)
+	defer cancel()
+	var r domain.HealthReport
+	away := false
+	for _, module := range s.Health {
+		if err := module.CheckHealth(ctx, &r); err != nil {
+			s.Log.Warn("cannot tell how the server is", "err", err)
+			away = true
+		}
+	}
+	if away {
+		r.Problems = slices.Insert(r.Problems, 0, domain.HealthProblem{Code: "store_away", Failure: true})
+	}
+	h := healthView(r)
+	h.Version, h.Started, h.URL = s.Version, s.Started, s.URL
+	return h
+}
+
+// healthView is r as clients get it.
+func healthView(r domain.HealthReport) Health {
+	h := Health{
+		Connections: r.Connections,
+		Store:       StoreHealth{Kind: r.Store.Kind, Bytes: r.Store.Bytes, Free: r.Store.Free},
+		Mail:        MailHealth{On: r.Mail.On, Waiting: r.Mail.Waiting, Failed: r.Mail.Failed},
+		Audit:       AuditHealth{Head: r.Audit.Head, Signed: r.Audit.Signed, Receivers: []Receiver{}},
+		Certs:       []Certificate{}, Problems: []Concern{},
+	}
+	if r.Disk != nil {
+		h.Disk = &DiskHealth{Free: r.Disk.Free, Total: r.Disk.Total}
+	}
+	if !r.Mail.Oldest.IsZero() {
+		h.Mail.Oldest = &r.Mail.Oldest
+	}
+	for _, v := range r.Audit.Receivers {
+		h.Audit.Receivers = append(h.Audit.Receivers, Receiver{Name: v.Name, Behind: v.Behind, Dropped: v.Dropped})
+	}
+	for _, c := range r.Certificates {
+		h.Certs = append(h.Certs, Certificate{Names: c.Names, Ends: c.Expires})
+	}
+	for _, failures := range []bool{true, false} { // the worst first
+		for _, p := range r.Problems {
+			if p.Failure == failures {
+				h.Problems = append(h.Problems, Concern{Code: p.Code, Bad: p.Failure, Name: p.Subject})
+			}
+		}
+	}
+	return h
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/certs"
 	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/disk"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/feed"
 	"github.com/unhidra/unhidra/internal/httpx"
@@ -113,9 +114,10 @@ func Run(ctx context.Context, o Options) error {
 
 func run(ctx context.Context, o Options) (err error) {
 	begin := time.Now()
-	room := newReserve(o.Config, o.Log)
-	if room != nil {
-		room.giveUp() // a start writes
+	var reserve *disk.Reserve
+	if c := o.Config; c.DiskReserve > 0 && c.DatabaseURL == "" { // PostgreSQL's disk is elsewhere
+		reserve = disk.NewReserve(c.Database(), int64(c.DiskReserve)<<20, o.Log)
+		reserve.Release() // a start writes
 	}
 	db, err := OpenStore(ctx, o.Config, StoreOptions{Log: o.Log})
 	if err != nil {
@@ -128,14 +130,14 @@ func run(ctx context.Context, o Options) (err error) {
 	if o.Config.ServerKey == "" {
 		store.Restrict(o.Log, o.Config.KeyFile())
 	}
-	s := &server{Options: o, db: db, reg: obs.NewRegistry(o.Version), health: &obs.Health{}, started: begin}
+	s := &server{Options: o, db: db, reserve: reserve, reg: obs.NewRegistry(o.Version), health: &obs.Health{}, started: begin}
 	s.health.Check("store", db.Ping)
-	if room != nil {
-		s.health.Check("disk", room.writable)
-		s.health.Hint("disk", room.ample)
-		s.parts = append(s.parts, part{"disk", room.run})
+	if reserve != nil {
+		s.health.Check("disk", reserve.CheckWritable)
+		s.health.Hint("disk", reserve.CheckFree)
+		s.parts = append(s.parts, part{"disk", reserve.Run})
 	}
-	obs.WatchDisk(s.reg, o.Config.DataDir)
+	disk.Watch(s.reg, o.Config.DataDir)
 	defer s.closeListeners()
 	defer s.closeBus()
 	if err := s.open(ctx); err != nil {
@@ -171,6 +173,7 @@ func (s *server) untilDrain(ctx context.Context) (context.Context, context.Cance
 type server struct {
 	Options
 	db      *all.Store
+	reserve *disk.Reserve // nil: there is none
 	bus     bus.Bus
 	node    string // name of this process among those with the same store
 	reg     *prometheus.Registry

@@ -39,7 +39,7 @@ func (s *server) audit(keys *token.Keyring) (*audit.Service, error) {
 		}
 	}
 	log := audit.New(d)
-	s.health.Check("audit", log.Health)
+	s.health.Check("audit", log.Ready)
 	return log, nil
 }
 

@@ -69,7 +69,7 @@ func OpenFiles(ctx context.Context, c config.Config, db *all.Store, full func() 
 
 // openBlobs opens the files, and adds the part that deletes what nobody needs.
 func (s *server) openBlobs(ctx context.Context) (err error) {
-	if s.files, err = OpenFiles(ctx, s.Config, s.db, s.full(), s.Log); err != nil {
+	if s.files, err = OpenFiles(ctx, s.Config, s.db, s.reserve.Full, s.Log); err != nil {
 		return err
 	}
 	if s.Config.Works() {

@@ -48,6 +48,7 @@ func floors() map[string][]string {
 		"internal/picture":  {"internal/domain"},
 
 		"internal/proxyproto": ground,
+		"internal/disk":       ground,
 
 		"internal/httpx":    ground,
 		"internal/password": ground,

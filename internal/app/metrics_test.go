@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/disk"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/testkit/tlstest"
 )
@@ -134,7 +135,7 @@ func everything(t *testing.T) *prometheus.Registry {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	s := &server{Options: Options{Config: c, Version: "test", Log: log}, db: db, reg: obs.NewRegistry("test"), health: &obs.Health{}}
-	obs.WatchDisk(s.reg, c.DataDir)
+	disk.Watch(s.reg, c.DataDir)
 	t.Cleanup(s.closeListeners)
 	t.Cleanup(s.closeBus)
 	if err := s.open(t.Context()); err != nil {

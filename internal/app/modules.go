@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,15 +14,18 @@ import (
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/auth"
 	"github.com/unhidra/unhidra/internal/captcha"
+	"github.com/unhidra/unhidra/internal/certs"
 	"github.com/unhidra/unhidra/internal/chat"
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/device"
+	"github.com/unhidra/unhidra/internal/disk"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/gateway"
 	"github.com/unhidra/unhidra/internal/history"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/mail"
+	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/presence"
 )
 
@@ -32,6 +36,8 @@ var (
 	_ gateway.Presence = (*presence.Service)(nil)
 	_ hub.Presence     = (*presence.Service)(nil)
 	_ gateway.Devices  = (*device.Service)(nil)
+
+	_ admin.Rooms = (*chat.Service)(nil)
 
 	_ httpx.Authenticator   = (*auth.Service)(nil)
 	_ gateway.Authenticator = (*auth.Service)(nil)
@@ -81,10 +87,10 @@ func (s *server) build(ctx context.Context) error {
 			Default: domain.Retention{Days: c.Retention.Days, Lines: c.Retention.Lines}, MinDays: c.Retention.MinDays, MaxDays: c.Retention.MaxDays,
 		},
 	})
-	watchStore(s.reg, s.db)
+	s.db.Watch(s.reg)
 	m.chat = chat.New(chat.Deps{
 		Store: chatStore(s.db), Bus: s.bus, Log: s.Log, Metrics: s.reg,
-		Audit: m.audit, Retention: m.history.Rules, Full: s.full(), Quota: int64(c.UserStorage) << 20, Deleted: m.history.Wake,
+		Audit: m.audit, Retention: m.history.Rules, Full: s.reserve.Full, Quota: int64(c.UserStorage) << 20, Deleted: m.history.Wake,
 	})
 	s.db.OnCommit(m.chat.Announce)
 	s.openFeed()
@@ -109,14 +115,6 @@ func (s *server) build(ctx context.Context) error {
 	m.auth.CountLimits(s.reg)
 	s.parts = append(s.parts, part{"auth", m.auth.Run})
 
-	m.admin = admin.New(admin.Deps{
-		Store: adminStore(s.db), Passwords: m.auth, Proofs: m.auth, Tokens: m.auth, Rooms: m.chat, Audit: m.audit, Health: s.healthReport, Hash: keys.Hash, Log: s.Log, URL: s.addrs.URL,
-		Defaults: map[string]string{
-			auth.SettingRegistration: c.Registration, auth.SettingSecondFactor: c.SecondFactor,
-			history.SettingRetentionDays: strconv.Itoa(c.Retention.Days), history.SettingRetentionLines: strconv.Itoa(c.Retention.Lines),
-			history.SettingRetentionMinDays: strconv.Itoa(c.Retention.MinDays), history.SettingRetentionMaxDays: strconv.Itoa(c.Retention.MaxDays),
-		},
-	})
 	if c.Works() {
 		s.parts = append(s.parts, part{"retention", m.history.Run}, part{"avatars", m.auth.RunAvatars})
 	}
@@ -145,8 +143,30 @@ func (s *server) build(ctx context.Context) error {
 		Drain: c.Drain, Others: c.NATS.Servers != "",
 	})
 	s.parts = append(s.parts, part{"gateway", m.gateway.Run})
+	m.admin = admin.New(admin.Deps{
+		Store: adminStore(s.db), Passwords: m.auth, Proofs: m.auth, Tokens: m.auth, Rooms: m.chat, Audit: m.audit, Health: s.healthCheckers(), Hash: keys.Hash, Log: s.Log,
+		Version: s.Version, Started: s.started, URL: s.addrs.URL,
+		Defaults: map[string]string{
+			auth.SettingRegistration: c.Registration, auth.SettingSecondFactor: c.SecondFactor,
+			history.SettingRetentionDays: strconv.Itoa(c.Retention.Days), history.SettingRetentionLines: strconv.Itoa(c.Retention.Lines),
+			history.SettingRetentionMinDays: strconv.Itoa(c.Retention.MinDays), history.SettingRetentionMaxDays: strconv.Itoa(c.Retention.MaxDays),
+		},
+	})
 	s.watchQueues()
 	return nil
+}
+
+// healthCheckers are the modules that report to administrators.
+func (s *server) healthCheckers() []admin.HealthChecker {
+	m := s.modules
+	return []admin.HealthChecker{m.gateway, s.db, disk.Health{Dir: s.Config.DataDir}, m.mail, m.audit, certs.Health{Source: s.certs}}
+}
+
+// watchQueues registers what waits in this process. The bus, mail and the audit
+// log tell of their queues by themselves.
+func (s *server) watchQueues() {
+	m := s.modules
+	obs.WatchQueues(s.reg, slices.Concat(s.db.Queues(), m.chat.Queues(), m.hub.Queues(), m.gateway.Queues(), m.auth.Queues(), m.history.Queues())...)
 }
 
 // origins are those whose pages may connect beside the host that they are asked

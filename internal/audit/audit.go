@@ -12,7 +12,6 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -46,6 +45,7 @@ type Cursors interface {
 	ClaimAuditSink(ctx context.Context, name, owner string, until, now time.Time) (seq int64, ok bool, err error)
 	AdvanceAuditSink(ctx context.Context, name, owner string, seq, dropped int64, until, now time.Time) (ok bool, err error)
 	ReleaseAuditSink(ctx context.Context, name, owner string) error
+	AuditReceivers(ctx context.Context) ([]domain.AuditReceiver, error)
 }
 
 // People knows how accounts are called.
@@ -256,16 +256,6 @@ func (s *Service) append(ctx context.Context, events []domain.AuditEvent) error 
 	s.failing.Store(0)
 	s.news.Ring()
 	return nil
-}
-
-// Health reports an error if nothing could be recorded for a while. A server that
-// cannot say what happens on it should not be sent people.
-func (s *Service) Health(context.Context) error {
-	since := s.failing.Load()
-	if since == 0 || s.Now().Sub(time.UnixMilli(since)) < unhealthyAfter {
-		return nil
-	}
-	return fmt.Errorf("nothing was recorded since %s", stamp(time.UnixMilli(since)))
 }
 
 // seal makes the records that follow on h, and a checkpoint if one is due: after

@@ -84,6 +84,7 @@ func (m *memory) ReleaseAuditSink(context.Context, string, string) error { retur
 func (m *memory) AuditCheckpoints(context.Context, int64, int) ([]domain.AuditCheckpoint, error) {
 	return nil, nil
 }
+func (m *memory) AuditReceivers(context.Context) ([]domain.AuditReceiver, error)     { return nil, nil }
 func (m *memory) AuditSegments(context.Context) ([]domain.AuditSegment, error)       { return nil, nil }
 func (m *memory) EraseAuditBefore(context.Context, time.Time) (int64, error)         { return 0, nil }
 func (m *memory) EraseAuditActor(context.Context, string) (int64, error)             { return 0, nil }

@@ -182,8 +182,9 @@ func TestStoreAway(t *testing.T) {
 			}
 		}
 		time.Sleep(15 * time.Second)
-		if s.Health(ctx) == nil {
-			t.Error("healthy, though nothing is recorded")
+		var report domain.HealthReport
+		if err := s.CheckHealth(ctx, &report); s.Ready(ctx) == nil || err != nil || len(report.Problems) != 1 || report.Problems[0].Code != "audit_stuck" {
+			t.Errorf("nothing is recorded, and the report says %+v, %v", report.Problems, err)
 		}
 		const more = 70_000 // than are held in memory
 		for range more {
@@ -191,7 +192,7 @@ func TestStoreAway(t *testing.T) {
 		}
 		mem.setFail(nil)
 		time.Sleep(time.Minute)
-		if err := s.Health(ctx); err != nil {
+		if err := s.Ready(ctx); err != nil {
 			t.Error(err)
 		}
 		cancel()

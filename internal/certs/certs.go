@@ -95,6 +95,3 @@ func Names(leaf *x509.Certificate) []string {
 	slices.Sort(all)
 	return all
 }
-
-// soon is how long before its end a certificate is worth a warning.
-const soon = 7 * 24 * time.Hour

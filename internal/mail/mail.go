@@ -27,6 +27,7 @@ type Store interface {
 	RetryMail(ctx context.Context, id string, attempt int, next time.Time) error
 	EndMail(ctx context.Context, id string, sent bool, now time.Time) error
 	WaitingMails(ctx context.Context) (int, error)
+	Mails(ctx context.Context) (domain.MailState, error)
 	ForgetMails(ctx context.Context, before, now time.Time) error
 }
 

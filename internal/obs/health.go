@@ -19,10 +19,10 @@ type Health struct {
 	hints  []check
 }
 
-// Told is an error whose text everybody may read who asks whether the server is well.
-type Told string
+// PublicError is an error whose text may be read by whoever asks whether the server is ready.
+type PublicError string
 
-func (t Told) Error() string { return string(t) }
+func (e PublicError) Error() string { return string(e) }
 
 type check struct {
 	name string
@@ -76,9 +76,9 @@ func ask(ctx context.Context, checks []check, bad map[string]string) {
 	for _, c := range checks {
 		if err := c.ask(ctx); err != nil {
 			bad[c.name] = "does not answer" // the cause may name hosts and files
-			var told Told
-			if errors.As(err, &told) {
-				bad[c.name] = string(told)
+			var public PublicError
+			if errors.As(err, &public) {
+				bad[c.name] = string(public)
 			}
 		}
 	}

@@ -84,16 +84,15 @@ type fixed struct{}
 
 func (fixed) Decisions() (allowed, denied uint64) { return 3, 2 }
 
-func TestLimitsAndDisk(t *testing.T) {
+func TestLimits(t *testing.T) {
 	reg := NewRegistry("1.2.3")
 	CountLimit(reg, "a", fixed{})
 	CountLimit(reg, "b", fixed{})
 	allowed, denied := NewDecisions("c")
 	reg.MustRegister(allowed, denied)
-	WatchDisk(reg, t.TempDir())
 	rec := httptest.NewRecorder()
 	Metrics(reg).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
-	for _, want := range []string{`rate_limit_decisions_total{decision="allowed",rule="a"} 3`, `{decision="denied",rule="b"} 2`, `rule="c"} 0`, "unhidra_data_disk_free_bytes"} {
+	for _, want := range []string{`rate_limit_decisions_total{decision="allowed",rule="a"} 3`, `{decision="denied",rule="b"} 2`, `rule="c"} 0`} {
 		if !strings.Contains(rec.Body.String(), want) {
 			t.Errorf("no %s", want)
 		}
