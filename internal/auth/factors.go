@@ -21,9 +21,19 @@ type Answer struct {
 	Remember bool   // do not ask this browser again for a while
 }
 
+// factor is an answer for a second factor that was counted as a failure before it was
+// looked at, and what it proves.
+type factor struct {
+	method   string
+	amr      []string        // nil: nothing, it is wrong
+	proof    domain.Proof    // what acting on it uses up
+	reserved domain.Reserved // with the attempt
+	left     int             // recovery codes, after this one
+}
+
 // AnswerFactor goes on with a sign-in that asks for a second factor.
 func (s *Service) AnswerFactor(ctx context.Context, ticket string, a Answer, c Client) (Signed, error) {
-	f, err := s.Store.TryFlow(ctx, s.Keys.Hash(ticket), SecondFactor, ticketTries, s.Now())
+	f, r, err := s.Store.TryFlow(ctx, s.Keys.Hash(ticket), SecondFactor, ticketTries, s.factorCounters, s.Now())
 	if err != nil {
 		return Signed{}, err
 	}
@@ -31,77 +41,113 @@ func (s *Service) AnswerFactor(ctx context.Context, ticket string, a Answer, c C
 	if err != nil {
 		return Signed{}, err
 	}
-	if u.Epoch != f.Epoch || u.Disabled { // no guesses for what cannot be completed
-		return Signed{}, errFlow()
-	}
-	amr, err := s.checkFactor(ctx, u, a, f.Data, c)
+	shown, err := s.checkFactor(ctx, u, a, f.Data, r, c)
 	if err != nil {
 		return Signed{}, err
 	}
-	f.AMR = append(f.AMR, amr...)
+	f.AMR = append(f.AMR, shown.amr...)
 	if !slices.Contains(f.AMR, amrMFA) {
 		f.AMR = append(f.AMR, amrMFA)
 	}
-	signed, err := s.completeFlow(ctx, f, u, c)
-	if err == nil && a.Remember && !slices.Contains(amr, amrRecovery) {
+	signed, err := s.completeFlow(ctx, f, u, shown, c)
+	if err == nil && a.Remember && !slices.Contains(shown.amr, amrRecovery) {
 		signed.Remember, err = s.remember(ctx, u, c)
 	}
 	return signed, err
 }
 
-// checkFactor finds out whether an answer is right. Its failures are counted
-// apart from those of passwords: whoever guesses here has the password, so that
-// a hundred in a row lock for good, until the password is another.
-func (s *Service) checkFactor(ctx context.Context, u domain.User, a Answer, challenge string, c Client) (amr []string, err error) {
-	counter := domain.Counter{
-		Hash: s.Keys.Hash("attempts\x00factor\x00" + u.ID), Limit: strangerFailures, Window: strangerWindow, Lock: time.Hour, Most: time.Hour, Streak: mostFailures,
-	}
-	r, err := s.Store.Reserve(ctx, []domain.Counter{counter}, s.Now())
-	if err != nil {
-		return nil, err
-	}
-	if !r.Locked.IsZero() {
-		s.record(ctx, c, event{kind: domain.AuditMFA, user: u, outcome: domain.AuditBlocked, reason: "locked"})
-		return nil, locked(r, s.Now())
-	}
-	method, amr, err := s.tryFactor(ctx, u, a, challenge, c)
-	if err != nil {
-		return nil, err
-	}
-	if amr == nil {
-		s.record(ctx, c, event{kind: domain.AuditMFA, user: u, outcome: domain.AuditFailure, reason: "wrong_code", method: method})
-		if r.Began {
-			s.record(ctx, c, event{kind: domain.AuditLock, user: u, reason: "second_factor"})
-		}
-		return nil, domain.Unauthorized.Errorf("wrong_code", "this code is wrong, already used or expired; try the next one")
-	}
-	s.record(ctx, c, event{kind: domain.AuditMFA, user: u, method: method, factors: amr})
-	return amr, s.Store.Refund(ctx, counter.Hash)
+// factorCounters count the failures of a user's second factors, apart from those of
+// passwords: whoever guesses here has the password, so that a hundred in a row lock for
+// good, until the password is another.
+func (s *Service) factorCounters(user string) []domain.Counter {
+	return []domain.Counter{{
+		Hash: s.Keys.Hash("attempts\x00factor\x00" + user), Limit: strangerFailures, Window: strangerWindow,
+		Lock: time.Hour, Most: time.Hour, Streak: mostFailures,
+	}}
 }
 
-// tryFactor returns what an answer proves, or nil.
-func (s *Service) tryFactor(ctx context.Context, u domain.User, a Answer, challenge string, c Client) (method string, amr []string, err error) {
+// reserveFactor counts an answer of somebody who is signed in before it is looked at.
+func (s *Service) reserveFactor(ctx context.Context, u domain.User, a Answer, challenge string, c Client) (factor, error) {
+	r, err := s.Store.Reserve(ctx, s.factorCounters(u.ID), s.Now())
+	if err != nil {
+		return factor{}, err
+	}
+	return s.checkFactor(ctx, u, a, challenge, r, c)
+}
+
+// checkFactor finds out whether an answer is right that was counted already. What it
+// proves is to be acted on, and then settled.
+func (s *Service) checkFactor(
+	ctx context.Context, u domain.User, a Answer, challenge string, r domain.Reserved, c Client,
+) (factor, error) {
+	if !r.Locked.IsZero() {
+		s.record(ctx, c, event{kind: domain.AuditMFA, user: u, outcome: domain.AuditBlocked, reason: "locked"})
+		return factor{}, locked(r, s.Now())
+	}
+	shown, err := s.tryFactor(ctx, u, a, challenge)
+	if err != nil {
+		return factor{}, err
+	}
+	shown.reserved = r
+	for _, counter := range s.factorCounters(u.ID) {
+		shown.proof.Attempts = append(shown.proof.Attempts, counter.Hash)
+	}
+	if shown.amr == nil {
+		return factor{}, s.wrongFactor(ctx, u, shown, c)
+	}
+	return shown, nil
+}
+
+// wrongFactor records an answer that was wrong.
+func (s *Service) wrongFactor(ctx context.Context, u domain.User, shown factor, c Client) error {
+	s.record(ctx, c, event{kind: domain.AuditMFA, user: u, outcome: domain.AuditFailure, reason: "wrong_code", method: shown.method})
+	if shown.reserved.Began {
+		s.record(ctx, c, event{kind: domain.AuditLock, user: u, reason: "second_factor"})
+	}
+	return domain.Unauthorized.Errorf("wrong_code", "this code is wrong, already used or expired; try the next one")
+}
+
+// settle records what became of an answer that was right, by the error of the commit
+// that used it up. A code that was used up before, or at the same moment, is a wrong one.
+func (s *Service) settle(ctx context.Context, u domain.User, shown factor, err error, c Client) error {
+	switch {
+	case shown.method == "": // none was asked for
+		return err
+	case domain.CodeOf(err) == "wrong_code":
+		return s.wrongFactor(ctx, u, shown, c)
+	case err != nil:
+		s.giveBack(ctx, shown.proof)
+		return err
+	}
+	if shown.proof.Recovery != nil {
+		s.record(ctx, c, event{kind: domain.AuditRecoveryUse, user: u})
+		s.notify(u, domain.MailRecoveryCodeUsed, "", func(d *domain.MailData) { d.Left = shown.left })
+	}
+	s.record(ctx, c, event{kind: domain.AuditMFA, user: u, method: shown.method, factors: shown.amr})
+	return nil
+}
+
+// tryFactor returns what an answer proves.
+func (s *Service) tryFactor(ctx context.Context, u domain.User, a Answer, challenge string) (factor, error) {
 	switch {
 	case a.Passkey != nil:
 		return s.tryPasskey(ctx, u, a.Passkey, challenge)
 	case totp.IsCode(a.Code):
-		return s.tryRecovery(ctx, u, a.Code, c)
+		return s.tryRecovery(ctx, u, a.Code)
 	}
+	wrong := factor{method: "totp"}
 	v, err := s.Store.TOTP(ctx, u.ID)
 	if domain.KindOf(err) == domain.NotFound || err == nil && v.Confirmed.IsZero() {
-		return "totp", nil, nil
+		return wrong, nil
 	}
 	if err != nil {
-		return "totp", nil, err
+		return wrong, err
 	}
 	step, ok, err := s.checkCode(v, a.Code)
-	if err == nil && ok {
-		ok, err = s.Store.UseTOTP(ctx, u.ID, step)
-	}
 	if err != nil || !ok {
-		return "totp", nil, err
+		return wrong, err
 	}
-	return "totp", []string{amrOTP, amrMFA}, nil
+	return factor{method: "totp", amr: []string{amrOTP, amrMFA}, proof: domain.Proof{TOTPStep: step}}, nil
 }
 
 func (s *Service) checkCode(v domain.TOTP, code string) (step int64, ok bool, err error) {
@@ -113,18 +159,19 @@ func (s *Service) checkCode(v domain.TOTP, code string) (step int64, ok bool, er
 	return step, ok, nil
 }
 
-func (s *Service) tryRecovery(ctx context.Context, u domain.User, code string, c Client) (method string, amr []string, err error) {
+func (s *Service) tryRecovery(ctx context.Context, u domain.User, code string) (factor, error) {
+	wrong := factor{method: "recovery"}
 	hash, ok := totp.HashCode(s.Keys.Derive("recovery-codes"), u.ID, code)
-	left := 0
-	if ok {
-		ok, left, err = s.Store.UseRecoveryCode(ctx, u.ID, hash, s.Now())
+	if !ok {
+		return wrong, nil
 	}
-	if err != nil || !ok {
-		return "recovery", nil, err
+	has, err := s.Store.Factors(ctx, u.ID)
+	if err != nil {
+		return wrong, err
 	}
-	s.record(ctx, c, event{kind: domain.AuditRecoveryUse, user: u})
-	s.notify(u, domain.MailRecoveryCodeUsed, "", func(d *domain.MailData) { d.Left = left })
-	return "recovery", []string{amrRecovery, amrMFA}, nil
+	return factor{
+		method: "recovery", amr: []string{amrRecovery, amrMFA}, proof: domain.Proof{Recovery: hash}, left: has.RecoveryCodes - 1,
+	}, nil
 }
 
 // Enrolment is what an authenticator app needs.
@@ -180,7 +227,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, p domain.Principal, code stri
 	if err != nil {
 		return nil, Signed{}, err
 	}
-	signed, err = s.renew(ctx, p, u, []string{amrPassword, amrOTP, amrMFA}, c)
+	signed, err = s.renew(ctx, p, u, factor{}, []string{amrPassword, amrOTP, amrMFA}, c)
 	return codes, signed, err
 }
 

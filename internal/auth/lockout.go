@@ -30,10 +30,10 @@ const (
 
 // guard is an attempt that was counted as a failure before it was made.
 type guard struct {
-	known  bool     // by the cookie of its browser
-	hashes [][]byte // what success forgets
-	failed int      // attempts before this one
-	began  bool     // a lock, with this attempt
+	known  bool         // by the cookie of its browser
+	proof  domain.Proof // what success uses up: it forgets what was counted
+	failed int          // attempts before this one
+	began  bool         // a lock, with this attempt
 	until  time.Time
 }
 
@@ -93,9 +93,20 @@ func (s *Service) reserve(ctx context.Context, u domain.User, login string, c Cl
 	}
 	g := guard{known: known, failed: r.Failures, began: r.Began, until: r.LockUntil}
 	for _, counter := range counters {
-		g.hashes = append(g.hashes, counter.Hash)
+		g.proof.Attempts = append(g.proof.Attempts, counter.Hash)
 	}
 	return g, nil
+}
+
+// giveBack takes back what was counted for an attempt that was no failure, and yet has
+// led nowhere.
+func (s *Service) giveBack(ctx context.Context, p domain.Proof) {
+	if len(p.Attempts) == 0 {
+		return
+	}
+	if err := s.Store.Release(context.WithoutCancel(ctx), p.Attempts...); err != nil {
+		s.Log.Error("give an attempt back", "err", err)
+	}
 }
 
 func locked(r domain.Reserved, now time.Time) error {

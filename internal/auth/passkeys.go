@@ -115,7 +115,7 @@ func (s *Service) AddPasskey(ctx context.Context, p domain.Principal, ticket, na
 	if _, err := s.factorChanged(ctx, p, c, domain.AuditPasskeyAdd, domain.MailSecondFactorAdded, "the passkey “"+name+"”"); err != nil {
 		return nil, signed, err
 	}
-	signed, err = s.renew(ctx, p, u, []string{amrKey, amrMFA}, c)
+	signed, err = s.renew(ctx, p, u, factor{}, []string{amrKey, amrMFA}, c)
 	return codes, signed, err
 }
 
@@ -173,10 +173,11 @@ func (s *Service) PasskeySignIn(ctx context.Context, ticket string, response []b
 		s.record(ctx, c, event{kind: domain.AuditLogin, user: u, outcome: domain.AuditFailure, reason: domain.CodeOf(err), method: "passkey"})
 		return Signed{}, err
 	}
-	if err := s.usedPasskey(ctx, u, use); err != nil {
+	proof, err := s.proofOf(u, use)
+	if err != nil {
 		return Signed{}, err
 	}
-	return s.complete(ctx, u, guard{}, []string{amrKey, amrMFA}, c)
+	return s.complete(ctx, u, guard{proof: proof}, []string{amrKey, amrMFA}, c)
 }
 
 // BeginPasskeyFactor asks for a passkey as the second factor of a sign-in.
@@ -184,11 +185,12 @@ func (s *Service) BeginPasskeyFactor(ctx context.Context, ticket string) (Ceremo
 	if s.Passkeys == nil {
 		return Ceremony{}, errNoPasskeys()
 	}
-	f, err := s.Store.TryFlow(ctx, s.Keys.Hash(ticket), SecondFactor, ticketTries, s.Now())
+	hash := s.Keys.Hash(ticket)
+	user, err := s.Store.FlowUser(ctx, hash, SecondFactor, ticketTries, s.Now())
 	if err != nil {
 		return Ceremony{}, err
 	}
-	u, err := s.user(ctx, f.User)
+	u, err := s.user(ctx, user)
 	if err != nil {
 		return Ceremony{}, err
 	}
@@ -203,7 +205,7 @@ func (s *Service) BeginPasskeyFactor(ctx context.Context, ticket string) (Ceremo
 	if err != nil {
 		return Ceremony{}, err
 	}
-	return Ceremony{ticket, c.Options}, s.Store.SetFlowData(ctx, f.ID, string(c.State))
+	return Ceremony{ticket, c.Options}, s.Store.ChallengeFlow(ctx, hash, SecondFactor, ticketTries, string(c.State), s.Now())
 }
 
 // BeginPasskeyStepUp asks somebody who is signed in for a passkey.
@@ -222,36 +224,35 @@ func (s *Service) BeginPasskeyStepUp(ctx context.Context, p domain.Principal) (C
 	return s.ask(ctx, u, c, err)
 }
 
-// tryPasskey returns what an answer to challenge proves about u, or nil.
-func (s *Service) tryPasskey(ctx context.Context, u domain.User, response []byte, challenge string) (method string, amr []string, err error) {
+// tryPasskey returns what an answer to challenge proves about u.
+func (s *Service) tryPasskey(ctx context.Context, u domain.User, response []byte, challenge string) (factor, error) {
+	shown := factor{method: "passkey"}
 	if s.Passkeys == nil {
-		return "passkey", nil, errNoPasskeys()
+		return shown, errNoPasskeys()
 	}
 	v, err := s.party(ctx, u)
 	if err != nil {
-		return "passkey", nil, err
+		return shown, err
 	}
 	use, err := s.Passkeys.FinishSecond(v, []byte(challenge), response, s.Now())
 	if kind := domain.KindOf(err); err != nil && (kind == domain.Invalid || kind == domain.Unauthorized || kind == domain.Forbidden) {
-		return "passkey", nil, nil
+		return shown, nil
 	}
 	if err == nil {
-		err = s.usedPasskey(ctx, u, use)
+		shown.proof, err = s.proofOf(u, use)
 	}
-	amr = []string{amrKey}
+	shown.amr = []string{amrKey}
 	if use.Verified {
-		amr = append(amr, amrMFA)
+		shown.amr = append(shown.amr, amrMFA)
 	}
-	return "passkey", amr, err
+	return shown, err
 }
 
-func (s *Service) usedPasskey(ctx context.Context, u domain.User, use passkey.Use) error {
+// proofOf is what the use of a passkey changes: its counter.
+func (s *Service) proofOf(u domain.User, use passkey.Use) (domain.Proof, error) {
 	if use.Suspect {
 		s.Log.Warn("the counter of a passkey went back: there may be a copy of it", "user", u.ID, "passkey", use.Credential.ID)
 	}
 	b, err := json.Marshal(use.Credential)
-	if err != nil {
-		return err
-	}
-	return s.Store.UsePasskey(ctx, domain.Passkey{ID: use.Credential.ID, User: u.ID, Credential: b}, s.Now())
+	return domain.Proof{Passkey: &domain.Passkey{ID: use.Credential.ID, User: u.ID, Credential: b}}, err
 }

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,24 +38,27 @@ func (s *Service) remember(ctx context.Context, u domain.User, c Client) (Rememb
 	return Remember{rememberName(u.ID), r.ID + "." + secret, r.Expires}, nil
 }
 
-// remembered reports whether the browser need not be asked, and gives it another
-// secret for the next time.
-func (s *Service) remembered(ctx context.Context, u domain.User, c Client) (Remember, bool, error) {
+// remembered completes the sign-in of a browser that need not be asked, and gives it
+// another secret for the next time. It reports whether this is one.
+func (s *Service) remembered(ctx context.Context, u domain.User, g guard, amr []string, c Client) (Signed, bool, error) {
 	name := rememberName(u.ID)
 	id, secret, found := strings.Cut(c.Cookies[s.cookieName(name)], ".")
 	if !found {
-		return Remember{}, false, nil
+		return Signed{}, false, nil
 	}
-	next := token.Secret()
-	ok, fresh, err := s.Store.UseRemembered(ctx, id, u.ID, u.Epoch, s.Keys.Hash(secret), s.Keys.Hash(next), s.Now())
+	next, refresh := token.Secret(), token.Secret()
+	session := s.newSession(u, append(slices.Clip(amr), amrRemembered), c)
+	ok, fresh, err := s.Store.BeginRemembered(ctx, session, u.Epoch, s.Keys.Hash(refresh), g.proof,
+		domain.RememberedUse{ID: id, Hash: s.Keys.Hash(secret), Next: s.Keys.Hash(next)})
 	if err != nil || !ok {
-		return Remember{}, false, err
+		return Signed{}, false, err
 	}
 	s.record(ctx, c, event{kind: domain.AuditRememberUse, user: u})
-	if !fresh {
-		return Remember{}, true, nil // another tab has the next secret
+	signed, err := s.signedIn(ctx, u, session, refresh, g, c)
+	if fresh { // else another tab has the next secret
+		signed.Remember = Remember{name, id + "." + next, s.Now().Add(rememberLife)}
 	}
-	return Remember{name, id + "." + next, s.Now().Add(rememberLife)}, true, nil
+	return signed, true, err
 }
 
 // ForgetBrowser has one of the caller's browsers asked again, or all with an

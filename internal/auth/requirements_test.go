@@ -252,7 +252,7 @@ func TestCHK_MF_08_WhatForgetsBrowsers(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, ok, err := f.remembered(t.Context(), u, browser); err != nil || !ok {
+				if _, ok, err := f.remembered(t.Context(), u, guard{}, []string{amrPassword}, browser); err != nil || !ok {
 					t.Fatal(ok, err)
 				}
 				if err := what(f, f.who(t, s)); err != nil {
@@ -261,7 +261,7 @@ func TestCHK_MF_08_WhatForgetsBrowsers(t *testing.T) {
 				if u, err = f.user(t.Context(), "ann"); err != nil {
 					t.Fatal(err)
 				}
-				if _, ok, err := f.remembered(t.Context(), u, browser); err != nil || ok {
+				if _, ok, err := f.remembered(t.Context(), u, guard{}, []string{amrPassword}, browser); err != nil || ok {
 					t.Errorf("it is still not asked (%v)", err)
 				}
 			})

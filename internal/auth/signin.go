@@ -64,10 +64,17 @@ func (s *Service) SignIn(ctx context.Context, login, pass string, c Client) (Sig
 		return Signed{}, err
 	}
 	if u.Pending {
+		if err := s.Store.Refund(ctx, g.proof.Attempts...); err != nil {
+			return Signed{}, err
+		}
 		s.record(ctx, c, event{kind: domain.AuditLogin, user: u, outcome: domain.AuditFailure, reason: "email_not_verified", method: amrPassword})
 		return Signed{}, domain.Forbidden.Errorf("email_not_verified", "open the link in the mail that was sent to you first")
 	}
-	return s.proven(ctx, u, g, []string{amrPassword}, c)
+	signed, err := s.proven(ctx, u, g, []string{amrPassword}, c)
+	if err != nil {
+		s.giveBack(ctx, g.proof)
+	}
+	return signed, err
 }
 
 func errCredentials() error {
@@ -75,7 +82,8 @@ func errCredentials() error {
 }
 
 // checkPassword finds out whose password this is. A wrong one, nobody's, and one
-// of somebody who is kept out look the same, take as long, and count alike.
+// of somebody who is kept out look the same, take as long, and count alike. The attempt
+// stays counted until the commit that acts on the proof of the guard.
 func (s *Service) checkPassword(ctx context.Context, login, pass string, c Client) (domain.User, guard, error) {
 	u, record, err := s.Store.Credentials(ctx, login)
 	if err != nil && domain.KindOf(err) != domain.NotFound {
@@ -87,9 +95,7 @@ func (s *Service) checkPassword(ctx context.Context, login, pass string, c Clien
 	}
 	ok, stale, err := s.verify(ctx, fmt.Sprint(g.known, name(u, login)), record, pass, g.known)
 	if err != nil {
-		if e := s.Store.Release(context.WithoutCancel(ctx), g.hashes...); e != nil {
-			s.Log.Error("give an attempt back", "err", e)
-		}
+		s.giveBack(ctx, g.proof)
 		return u, g, err
 	}
 	if !ok || u.Disabled {
@@ -103,7 +109,7 @@ func (s *Service) checkPassword(ctx context.Context, login, pass string, c Clien
 	if stale {
 		s.rehash(ctx, u.ID, record, pass)
 	}
-	return u, g, s.Store.Refund(ctx, g.hashes...)
+	return u, g, nil
 }
 
 // verify compares a password in the turn of who is named.
@@ -136,18 +142,12 @@ func (s *Service) proven(ctx context.Context, u domain.User, g guard, amr []stri
 	if !has.Any() {
 		return s.complete(ctx, u, g, amr, c)
 	}
-	remember, ok, err := s.remembered(ctx, u, c)
-	if err != nil {
-		return Signed{}, err
-	}
-	if ok {
-		signed, err := s.complete(ctx, u, g, append(amr, amrRemembered), c)
-		signed.Remember = remember
+	if signed, ok, err := s.remembered(ctx, u, g, amr, c); ok || err != nil {
 		return signed, err
 	}
 	f := domain.Flow{ID: domain.NewID(domain.FlowPrefix), User: u.ID, Epoch: u.Epoch, State: SecondFactor, AMR: amr, Expires: s.Now().Add(flowLife)}
 	secret := token.Secret()
-	if err := s.Store.CreateFlow(ctx, f, s.Keys.Hash(secret), s.Now()); err != nil {
+	if err := s.Store.CreateFlow(ctx, f, s.Keys.Hash(secret), g.proof, s.Now()); err != nil {
 		return Signed{}, err
 	}
 	s.record(ctx, c, event{kind: domain.AuditLogin, user: u, reason: SecondFactor, method: amr[0]})
@@ -172,17 +172,19 @@ func methods(f domain.Factors) []string {
 // account must still be as it was when u was read.
 func (s *Service) complete(ctx context.Context, u domain.User, g guard, amr []string, c Client) (Signed, error) {
 	session, refresh := s.newSession(u, amr, c), token.Secret()
-	if err := s.Store.BeginSession(ctx, session, u.Epoch, s.Keys.Hash(refresh)); err != nil {
+	if err := s.Store.BeginSession(ctx, session, u.Epoch, s.Keys.Hash(refresh), g.proof); err != nil {
 		return Signed{}, err
 	}
 	return s.signedIn(ctx, u, session, refresh, g, c)
 }
 
 // completeFlow ends a sign-in whose second step was taken. No step can be skipped
-// or repeated: the flow ends with the commit that begins the session.
-func (s *Service) completeFlow(ctx context.Context, f domain.Flow, u domain.User, c Client) (Signed, error) {
+// or repeated: the flow ends with the commit that begins the session, and with it
+// what was shown.
+func (s *Service) completeFlow(ctx context.Context, f domain.Flow, u domain.User, shown factor, c Client) (Signed, error) {
 	session, refresh := s.newSession(u, f.AMR, c), token.Secret()
-	if err := s.Store.CompleteFlow(ctx, f, session, s.Keys.Hash(refresh), s.Now()); err != nil {
+	err := s.Store.CompleteFlow(ctx, f, session, s.Keys.Hash(refresh), shown.proof, s.Now())
+	if err := s.settle(ctx, u, shown, err, c); err != nil {
 		return Signed{}, err
 	}
 	return s.signedIn(ctx, u, session, refresh, guard{}, c)

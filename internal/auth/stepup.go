@@ -34,27 +34,7 @@ func (s *Service) StepUp(ctx context.Context, p domain.Principal, pass string, a
 		return Signed{}, err
 	}
 	if a.Passkey != nil {
-		k, err := s.Store.UseTicket(ctx, s.Keys.Hash(ticket), domain.PasskeyTicket, s.Now())
-		if err == nil && k.User != p.ID {
-			err = errFlow()
-		}
-		if err != nil {
-			return Signed{}, err
-		}
-		amr, err := s.checkFactor(ctx, u, a, k.Data, c)
-		if err != nil {
-			return Signed{}, err
-		}
-		if slices.Contains(amr, amrMFA) {
-			return s.renew(ctx, p, u, amr, c)
-		}
-		if pass == "" {
-			return Signed{}, domain.Forbidden.Errorf("password_needed", "this passkey asked for no PIN or fingerprint; type your passphrase, then use it again")
-		}
-		if err := s.confirmPassword(ctx, u, pass, c); err != nil {
-			return Signed{}, err
-		}
-		return s.renew(ctx, p, u, []string{amrPassword, amrKey, amrMFA}, c)
+		return s.stepUpByPasskey(ctx, p, u, pass, a, ticket, c)
 	}
 	if err := s.confirmPassword(ctx, u, pass, c); err != nil {
 		return Signed{}, err
@@ -64,17 +44,46 @@ func (s *Service) StepUp(ctx context.Context, p domain.Principal, pass string, a
 	if err != nil {
 		return Signed{}, err
 	}
-	if has.Any() {
-		if a.Code == "" {
-			return Signed{}, domain.Forbidden.Errorf("second_factor", "a code is needed as well")
-		}
-		more, err := s.checkFactor(ctx, u, a, "", c)
-		if err != nil {
-			return Signed{}, err
-		}
-		amr = append(amr, more...)
+	if !has.Any() {
+		return s.renew(ctx, p, u, factor{}, amr, c)
 	}
-	return s.renew(ctx, p, u, amr, c)
+	if a.Code == "" {
+		return Signed{}, domain.Forbidden.Errorf("second_factor", "a code is needed as well")
+	}
+	shown, err := s.reserveFactor(ctx, u, a, "", c)
+	if err != nil {
+		return Signed{}, err
+	}
+	return s.renew(ctx, p, u, shown, append(amr, shown.amr...), c)
+}
+
+func (s *Service) stepUpByPasskey(
+	ctx context.Context, p domain.Principal, u domain.User, pass string, a Answer, ticket string, c Client,
+) (Signed, error) {
+	k, err := s.Store.UseTicket(ctx, s.Keys.Hash(ticket), domain.PasskeyTicket, s.Now())
+	if err == nil && k.User != p.ID {
+		err = errFlow()
+	}
+	if err != nil {
+		return Signed{}, err
+	}
+	shown, err := s.reserveFactor(ctx, u, a, k.Data, c)
+	if err != nil {
+		return Signed{}, err
+	}
+	if slices.Contains(shown.amr, amrMFA) {
+		return s.renew(ctx, p, u, shown, shown.amr, c)
+	}
+	if pass == "" {
+		err = domain.Forbidden.Errorf("password_needed", "this passkey asked for no PIN or fingerprint; type your passphrase, then use it again")
+	} else {
+		err = s.confirmPassword(ctx, u, pass, c)
+	}
+	if err != nil {
+		s.giveBack(ctx, shown.proof)
+		return Signed{}, err
+	}
+	return s.renew(ctx, p, u, shown, []string{amrPassword, amrKey, amrMFA}, c)
 }
 
 // confirmPassword asks a signed-in user for their password, and counts failures
@@ -86,25 +95,29 @@ func (s *Service) confirmPassword(ctx context.Context, u domain.User, pass strin
 	if ok, wait := s.checks.Allow(u.ID, s.Now()); !ok {
 		return domain.RateLimited.Errorf("too_many_attempts", "your password was asked for often just now; wait").After(wait)
 	}
-	_, _, err := s.checkPassword(ctx, u.Username, pass, c)
+	_, g, err := s.checkPassword(ctx, u.Username, pass, c)
 	if domain.CodeOf(err) == "invalid_credentials" {
 		err = domain.Forbidden.Errorf("wrong_password", "wrong password")
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.Store.Refund(ctx, g.proof.Attempts...)
 }
 
 // renew puts a new session in the place of p's. Its refresh token follows from the one
 // that p's session has, so that Refresh finds it where this answer is lost.
-func (s *Service) renew(ctx context.Context, p domain.Principal, u domain.User, amr []string, c Client) (Signed, error) {
+// What the caller has shown for it is used up.
+func (s *Service) renew(ctx context.Context, p domain.Principal, u domain.User, shown factor, amr []string, c Client) (Signed, error) {
 	if p.SessionID == "" {
-		return Signed{}, domain.Forbidden.Errorf("no_session", "a script's token cannot be renewed")
+		return Signed{}, s.settle(ctx, u, shown, domain.Forbidden.Errorf("no_session", "a script's token cannot be renewed"), c)
 	}
 	var refresh string
 	session, err := s.Store.RenewSession(ctx, p.SessionID, s.newSession(u, amr, c), func(current []byte) []byte {
 		refresh = s.Keys.Successor(current)
 		return s.Keys.Hash(refresh)
-	}, s.Now())
-	if err != nil {
+	}, shown.proof, s.Now())
+	if err := s.settle(ctx, u, shown, err, c); err != nil {
 		return Signed{}, err
 	}
 	s.record(ctx, c, event{kind: domain.AuditStepUp, user: u, session: session.ID, method: amr[0], factors: amr})

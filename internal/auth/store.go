@@ -74,15 +74,23 @@ type Files interface {
 
 // SessionStore is what auth needs remembered of sign-ins.
 type SessionStore interface {
-	CreateFlow(ctx context.Context, f domain.Flow, ticket []byte, now time.Time) error
-	TryFlow(ctx context.Context, ticket []byte, state string, most int, now time.Time) (domain.Flow, error)
-	SetFlowData(ctx context.Context, flow, data string) error
-	BeginSession(ctx context.Context, s domain.Session, epoch int64, refresh []byte) error
-	CompleteFlow(ctx context.Context, f domain.Flow, s domain.Session, refresh []byte, now time.Time) error
+	CreateFlow(ctx context.Context, f domain.Flow, ticket []byte, p domain.Proof, now time.Time) error
+	TryFlow(
+		ctx context.Context, ticket []byte, state string, most int, counters func(user string) []domain.Counter, now time.Time,
+	) (domain.Flow, domain.Reserved, error)
+	FlowUser(ctx context.Context, ticket []byte, state string, most int, now time.Time) (user string, err error)
+	ChallengeFlow(ctx context.Context, ticket []byte, state string, most int, data string, now time.Time) error
+	BeginSession(ctx context.Context, s domain.Session, epoch int64, refresh []byte, p domain.Proof) error
+	BeginRemembered(
+		ctx context.Context, s domain.Session, epoch int64, refresh []byte, p domain.Proof, r domain.RememberedUse,
+	) (ok, fresh bool, err error)
+	CompleteFlow(ctx context.Context, f domain.Flow, s domain.Session, refresh []byte, p domain.Proof, now time.Time) error
 	ClaimRefresh(ctx context.Context, hash, next []byte, idle time.Duration, now time.Time) (domain.Refreshed, error)
 	SessionOf(ctx context.Context, refresh []byte) (session, user string, err error)
 	Sessions(ctx context.Context, user string, now time.Time) ([]domain.Session, error)
-	RenewSession(ctx context.Context, old string, s domain.Session, next func(current []byte) []byte, now time.Time) (domain.Session, error)
+	RenewSession(
+		ctx context.Context, old string, s domain.Session, next func(current []byte) []byte, p domain.Proof, now time.Time,
+	) (domain.Session, error)
 	RevokeSession(ctx context.Context, id, reason string, now time.Time) error
 	RevokeSessionOf(ctx context.Context, user, id, reason string, now time.Time) error
 	RevokeOthers(ctx context.Context, user, keep, reason string, now time.Time) ([]string, error)
@@ -116,17 +124,13 @@ type FactorStore interface {
 	TryTOTP(ctx context.Context, v domain.TOTP) error
 	TOTP(ctx context.Context, user string) (domain.TOTP, error)
 	ConfirmTOTP(ctx context.Context, user string, step int64, codes [][]byte, now time.Time) error
-	UseTOTP(ctx context.Context, user string, step int64) (bool, error)
 	DeleteTOTP(ctx context.Context, user string) error
 	ReplaceRecoveryCodes(ctx context.Context, user string, codes [][]byte, now time.Time) error
-	UseRecoveryCode(ctx context.Context, user string, hash []byte, now time.Time) (ok bool, left int, err error)
 	Remember(ctx context.Context, r domain.Remembered, hash []byte) error
-	UseRemembered(ctx context.Context, id, user string, epoch int64, hash, next []byte, now time.Time) (ok, fresh bool, err error)
 	RememberedOf(ctx context.Context, user string, now time.Time) ([]domain.Remembered, error)
 	ForgetRemembered(ctx context.Context, user, id string) error
 	AddPasskey(ctx context.Context, p domain.Passkey, epoch int64, codes [][]byte, now time.Time) error
 	Passkeys(ctx context.Context, user string) ([]domain.Passkey, error)
-	UsePasskey(ctx context.Context, p domain.Passkey, now time.Time) error
 	RenamePasskey(ctx context.Context, user, id, name string) error
 	DeletePasskey(ctx context.Context, user, id string) error
 	Identities(ctx context.Context, user string) ([]domain.Identity, error)

@@ -22,3 +22,19 @@ type Reserved struct {
 	Unlocked  bool      // a lock had run out, and this is the first try since
 	LockUntil time.Time // with Began: how long
 }
+
+// Proof is what somebody has shown of who they are, as the store has to write it down.
+// The commit that acts on it uses it up, all of it or nothing.
+type Proof struct {
+	Attempts [][]byte // hashes of counters: what they counted beforehand is forgotten
+	TOTPStep int64    // of an authenticator app's code; 0: none was shown
+	Recovery []byte   // hash of a recovery code; nil: none was shown
+	Passkey  *Passkey // with its new counter; nil: none was shown
+}
+
+// RememberedUse is what a browser shows of being remembered: hashes of the secret that
+// it has, and of the one that it is given.
+type RememberedUse struct {
+	ID         string
+	Hash, Next []byte
+}

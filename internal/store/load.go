@@ -23,6 +23,7 @@ type load struct {
 	transactions        atomic.Int64            // PostgreSQL: running write transactions outside the writer
 	refused             atomic.Int64
 	transactionsRefused atomic.Int64 // since the start
+	committed           atomic.Int64 // writes, since the start
 }
 
 // startCommit records the start of a commit. The caller calls end when the commit has ended.
@@ -79,13 +80,14 @@ type Load struct {
 	Wait                time.Duration // estimated wait of a write that arrives now
 	Refused             int64         // since the start
 	TransactionsRefused int64
+	Committed           int64 // writes, since the start; several may share a transaction
 }
 
 // Load returns how busy the writer is.
 func (db *DB) Load() Load {
 	w := db.writer
 	n := len(w.jobs)
-	l := Load{Waiting: n, Limit: queueLength, Wait: w.load.expectedWait(n, time.Now()), Refused: w.load.refused.Load()}
+	l := Load{Waiting: n, Limit: queueLength, Wait: w.load.expectedWait(n, time.Now()), Refused: w.load.refused.Load(), Committed: w.load.committed.Load()}
 	if !db.dialect.singleWriter {
 		l.Transactions, l.TransactionsLimit, l.TransactionsRefused = int(w.load.transactions.Load()), maxTransactions, w.load.transactionsRefused.Load()
 	}

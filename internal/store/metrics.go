@@ -41,8 +41,11 @@ func (db *DB) Queues() []obs.Queue {
 
 const useFor = 15 * time.Second // how long an answer about the database's size is good
 
-// Watch registers how much room the database takes.
+// Watch registers how much is written to the database, and how much room it takes.
 func (db *DB) Watch(reg prometheus.Registerer) {
+	reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "store_writes_total", Help: "Writes that were committed; several may share a transaction.",
+	}, func() float64 { return float64(db.Load().Committed) }))
 	var mu sync.Mutex
 	var last domain.StoreUse
 	var asked time.Time

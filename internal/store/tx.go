@@ -105,6 +105,7 @@ func (db *DB) Write(ctx context.Context, fn func(ctx context.Context, t *Tx) err
 			return err
 		})
 		if err == nil {
+			l.committed.Add(1)
 			db.notifyCommit(events)
 			return nil
 		}

@@ -203,6 +203,7 @@ func (w *writer) finish(jobs []*job, err error) {
 		}
 		if j.Err == nil {
 			events = append(events, j.Events...)
+			w.load.committed.Add(1)
 		}
 	}
 	w.db.notifyCommit(events)

@@ -28,44 +28,46 @@ type attempt struct {
 // row. If one of them is locked, nothing is counted. An attempt that succeeds is
 // given back by Refund.
 func (repo *Sessions) Reserve(ctx context.Context, counters []domain.Counter, now time.Time) (r domain.Reserved, err error) {
-	counters = slices.Clone(counters)
-	slices.SortFunc(counters, func(a, b domain.Counter) int { return bytes.Compare(a.Hash, b.Hash) }) // one order for all
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		r = domain.Reserved{}
-		rows := make([]attempt, len(counters))
-		for i, c := range counters {
-			a, err := lockAttempt(ctx, t, c.Hash, now)
-			if err != nil {
-				return err
-			}
-			if a.locked.After(now) && a.locked.After(r.Locked) {
-				r.Locked, r.ForGood = a.locked, a.locked.Equal(forGood)
-			}
-			rows[i] = a
-		}
-		if !r.Locked.IsZero() {
-			return nil
-		}
-		for i, c := range counters {
-			if err := count(ctx, t, c, rows[i], &r, now); err != nil {
-				return err
-			}
-		}
-		return nil
+		r, err = reserve(ctx, t, counters, now)
+		return err
 	})
 	return r, err
 }
 
-// lockAttempt reads a counter and locks its row, which it makes first: of two tries
-// at the same moment, one waits.
-func lockAttempt(ctx context.Context, t *store.Tx, hash []byte, now time.Time) (a attempt, err error) {
-	_, err = t.ExecContext(ctx, `INSERT INTO attempts (hash, failures, since_at, streak, strikes, locked_until, at) VALUES ($1, 0, $2, 0, 0, 0, $2)
-		ON CONFLICT DO NOTHING`, hash, store.Millis(now))
-	if err != nil {
-		return a, err
+func reserve(ctx context.Context, t *store.Tx, counters []domain.Counter, now time.Time) (r domain.Reserved, err error) {
+	counters = slices.Clone(counters)
+	slices.SortFunc(counters, func(a, b domain.Counter) int { return bytes.Compare(a.Hash, b.Hash) }) // one order for all
+	rows := make([]attempt, len(counters))
+	for i, c := range counters {
+		a, err := lockAttempt(ctx, t, c.Hash, now)
+		if err != nil {
+			return r, err
+		}
+		if a.locked.After(now) && a.locked.After(r.Locked) {
+			r.Locked, r.ForGood = a.locked, a.locked.Equal(forGood)
+		}
+		rows[i] = a
 	}
+	if !r.Locked.IsZero() {
+		return r, nil
+	}
+	for i, c := range counters {
+		if err := count(ctx, t, c, rows[i], &r, now); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// lockAttempt reads a counter and locks its row, which it makes where there is none: of
+// two tries at the same moment, one waits. One statement does both, as a success deletes
+// rows at any moment.
+func lockAttempt(ctx context.Context, t *store.Tx, hash []byte, now time.Time) (a attempt, err error) {
 	var since, locked, when int64
-	err = t.QueryRowContext(ctx, `SELECT failures, streak, strikes, since_at, locked_until, at FROM attempts WHERE hash = $1`+t.ForUpdate(), hash).
+	err = t.QueryRowContext(ctx, `INSERT INTO attempts (hash, failures, since_at, streak, strikes, locked_until, at)
+		VALUES ($1, 0, $2, 0, 0, 0, $2) ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash
+		RETURNING failures, streak, strikes, since_at, locked_until, at`, hash, store.Millis(now)).
 		Scan(&a.failures, &a.streak, &a.strikes, &since, &locked, &when)
 	a.since, a.locked, a.at = store.Time(since), store.Time(locked), store.Time(when)
 	return a, err
@@ -124,10 +126,17 @@ func (repo *Sessions) Failures(ctx context.Context, counters []domain.Counter, n
 // Refund forgets all failures of hashes: what was tried has succeeded, or
 // somebody who may has ended a lock.
 func (repo *Sessions) Refund(ctx context.Context, hashes ...[]byte) error {
-	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		_, err := t.ExecContext(ctx, `DELETE FROM attempts WHERE hash IN (`+store.Placeholders(1, len(hashes))+`)`, store.Args(hashes)...)
-		return err
-	})
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return refund(ctx, t, hashes) })
+}
+
+// refund locks the counters in the order in which reserve does.
+func refund(ctx context.Context, t *store.Tx, hashes [][]byte) error {
+	if len(hashes) == 0 {
+		return nil
+	}
+	_, err := t.ExecContext(ctx, `DELETE FROM attempts WHERE hash IN (SELECT hash FROM attempts
+		WHERE hash IN (`+store.Placeholders(1, len(hashes))+`) ORDER BY hash`+t.ForUpdate()+`)`, store.Args(hashes)...)
+	return err
 }
 
 // Release takes one failure back from each of hashes: what was reserved was not

@@ -38,6 +38,29 @@ func TestCHK_LG_06_AttemptsAtOnceAreCountedOneByOne(t *testing.T) {
 	})
 }
 
+// A success deletes its counters at any moment, also while another attempt reserves them.
+func TestAttemptsAreReservedWhileOthersSucceed(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		now, c := time.Now(), counter("a")
+		c.Limit, c.Streak = 1000, 0
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range 25 {
+					if _, err := db.Sessions.Reserve(t.Context(), []domain.Counter{c}, now); err != nil {
+						t.Error(err)
+					}
+					if err := db.Sessions.Refund(t.Context(), c.Hash); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
 func TestLocksGrowAndEnd(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {

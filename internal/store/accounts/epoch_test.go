@@ -77,11 +77,11 @@ func TestWhatWasBegunEndsWithTheSessions(t *testing.T) {
 				if err := db.Accounts.CreateUser(ctx, u, "record", domain.Signup{}, now); err != nil {
 					t.Fatal(err)
 				}
-				if err := db.Sessions.BeginSession(ctx, sessionOf(u.ID, "old"+u.ID, now), 0, []byte("old"+u.ID)); err != nil {
+				if err := db.Sessions.BeginSession(ctx, sessionOf(u.ID, "old"+u.ID, now), 0, []byte("old"+u.ID), domain.Proof{}); err != nil {
 					t.Fatal(err)
 				}
 				f := domain.Flow{ID: domain.NewID(domain.FlowPrefix), User: u.ID, State: "second_factor", Expires: now.Add(time.Minute)}
-				if err := db.Sessions.CreateFlow(ctx, f, []byte("ticket"+u.ID), now); err != nil {
+				if err := db.Sessions.CreateFlow(ctx, f, []byte("ticket"+u.ID), domain.Proof{}, now); err != nil {
 					t.Fatal(err)
 				}
 				kinds := []domain.TicketKind{domain.ResetTicket, domain.UnlockTicket, domain.EmailTicket, domain.PasskeyTicket, domain.ProviderTicket}
@@ -94,10 +94,10 @@ func TestWhatWasBegunEndsWithTheSessions(t *testing.T) {
 				if err := end(ctx, db, u.ID, now); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := db.Sessions.TryFlow(ctx, []byte("ticket"+u.ID), f.State, 5, now); domain.CodeOf(err) != "flow_ended" {
+				if _, _, err := db.Sessions.TryFlow(ctx, []byte("ticket"+u.ID), f.State, 5, noCounters, now); domain.CodeOf(err) != "flow_ended" {
 					t.Errorf("the ticket of a second factor: %v", err)
 				}
-				if err := db.Sessions.CompleteFlow(ctx, f, sessionOf(u.ID, "ses_flow"+u.ID, now), []byte("flow"+u.ID), now); domain.CodeOf(err) != "flow_ended" {
+				if err := db.Sessions.CompleteFlow(ctx, f, sessionOf(u.ID, "ses_flow"+u.ID, now), []byte("flow"+u.ID), domain.Proof{}, now); domain.CodeOf(err) != "flow_ended" {
 					t.Errorf("a second factor was completed: %v", err)
 				}
 				for _, kind := range kinds {
@@ -122,12 +122,12 @@ func TestAnEarlierEpochBeginsNothing(t *testing.T) {
 		}
 		late := func(u domain.User) map[string]error {
 			f := domain.Flow{ID: domain.NewID(domain.FlowPrefix), User: u.ID, Epoch: u.Epoch, State: "second_factor", Expires: now.Add(time.Minute)}
-			if err := db.Sessions.CreateFlow(ctx, f, []byte(f.ID), now); err != nil {
+			if err := db.Sessions.CreateFlow(ctx, f, []byte(f.ID), domain.Proof{}, now); err != nil {
 				t.Fatal(err)
 			}
 			return map[string]error{
-				"a session":       db.Sessions.BeginSession(ctx, sessionOf(u.ID, domain.NewID(domain.SessionPrefix), now), u.Epoch, []byte(f.ID)),
-				"a second factor": db.Sessions.CompleteFlow(ctx, f, sessionOf(u.ID, domain.NewID(domain.SessionPrefix), now), []byte(f.ID+"2"), now),
+				"a session":       db.Sessions.BeginSession(ctx, sessionOf(u.ID, domain.NewID(domain.SessionPrefix), now), u.Epoch, []byte(f.ID), domain.Proof{}),
+				"a second factor": db.Sessions.CompleteFlow(ctx, f, sessionOf(u.ID, domain.NewID(domain.SessionPrefix), now), []byte(f.ID+"2"), domain.Proof{}, now),
 				"a passkey":       db.Factors.AddPasskey(ctx, domain.Passkey{ID: f.ID, User: u.ID, Credential: []byte("{}")}, u.Epoch, nil, now),
 				"a provider":      db.Factors.LinkIdentity(ctx, domain.Identity{Issuer: "https://id.example", Subject: f.ID, User: u.ID, CreatedAt: now}, u.Epoch),
 			}
@@ -171,7 +171,7 @@ func TestARestoredDatabaseHasNoSessions(t *testing.T) {
 		if err := db.Accounts.CreateUser(ctx, u, "record", domain.Signup{}, now); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.Sessions.BeginSession(ctx, sessionOf(u.ID, "ses_ann", now), 0, []byte("refresh")); err != nil {
+		if err := db.Sessions.BeginSession(ctx, sessionOf(u.ID, "ses_ann", now), 0, []byte("refresh"), domain.Proof{}); err != nil {
 			t.Fatal(err)
 		}
 		k := domain.Ticket{Kind: domain.ResetTicket, User: u.ID, Expires: now.Add(time.Minute)}
@@ -194,3 +194,5 @@ func TestARestoredDatabaseHasNoSessions(t *testing.T) {
 		}
 	})
 }
+
+func noCounters(string) []domain.Counter { return nil }

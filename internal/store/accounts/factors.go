@@ -66,21 +66,6 @@ func (repo *Factors) ConfirmTOTP(ctx context.Context, user string, step int64, c
 	})
 }
 
-// UseTOTP uses a step up. A code is good once, and none before it is good any
-// more: then it reports false.
-func (repo *Factors) UseTOTP(ctx context.Context, user string, step int64) (ok bool, err error) {
-	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		res, err := t.ExecContext(ctx, `UPDATE totp SET last_step = $2 WHERE user_id = $1 AND confirmed > 0 AND last_step < $2`, user, step)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		ok = n == 1
-		return err
-	})
-	return ok, err
-}
-
 // DeleteTOTP takes an authenticator app away. Without any second factor the
 // recovery codes are of no use, and go as well.
 func (repo *Factors) DeleteTOTP(ctx context.Context, user string) error {
@@ -111,23 +96,6 @@ func replaceCodes(ctx context.Context, t *store.Tx, user string, codes [][]byte,
 		}
 	}
 	return nil
-}
-
-// UseRecoveryCode uses a code up: of two who try, one gets it. It returns how
-// many are left.
-func (repo *Factors) UseRecoveryCode(ctx context.Context, user string, hash []byte, now time.Time) (ok bool, left int, err error) {
-	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		res, err := t.ExecContext(ctx, `UPDATE recovery_codes SET used_at = $3 WHERE user_id = $1 AND hash = $2 AND used_at = 0`, user, hash, store.Millis(now))
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		if ok = n == 1; err != nil {
-			return err
-		}
-		return t.QueryRowContext(ctx, `SELECT count(*) FROM recovery_codes WHERE user_id = $1 AND used_at = 0`, user).Scan(&left)
-	})
-	return ok, left, err
 }
 
 // ResetFactors takes all second factors of a user away, who then signs in with

@@ -57,21 +57,6 @@ func (repo *Factors) Passkeys(ctx context.Context, user string) ([]domain.Passke
 	return store.Collect(rows, scanPasskey)
 }
 
-// UsePasskey keeps what a sign-in changed of a credential: its counter. One that was
-// removed in the meantime is not_found.
-func (repo *Factors) UsePasskey(ctx context.Context, p domain.Passkey, now time.Time) error {
-	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		res, err := t.ExecContext(ctx, `UPDATE passkeys SET credential = $3, used_at = $4 WHERE id = $1 AND user_id = $2`, p.ID, p.User, string(p.Credential), store.Millis(now))
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, errNoPasskey())
-		}
-		return nil
-	})
-}
-
 // RenamePasskey gives a user's credential another name.
 func (repo *Factors) RenamePasskey(ctx context.Context, user, id, name string) error {
 	return repo.passkeyChange(ctx, `UPDATE passkeys SET name = $3 WHERE id = $1 AND user_id = $2`, id, user, name)

@@ -38,31 +38,41 @@ func (repo *Factors) Remember(ctx context.Context, r domain.Remembered, hash []b
 	})
 }
 
-// UseRemembered reports whether a browser shows the secret that it was given,
-// and replaces that by next. The one before is good for half a minute more: two
-// tabs may ask at once. fresh is false then: next was not kept.
-func (repo *Factors) UseRemembered(ctx context.Context, id, user string, epoch int64, hash, next []byte, now time.Time) (ok, fresh bool, err error) {
+// BeginRemembered is BeginSession for a browser that need not be asked for a second
+// factor. It reports whether the browser shows the secret that it was given, which the
+// next one then replaces; else nothing is done. The one before is good for half a minute
+// more: two tabs may ask at once. fresh is false then: the next one was not kept.
+func (repo *Sessions) BeginRemembered(
+	ctx context.Context, s domain.Session, epoch int64, refresh []byte, p domain.Proof, r domain.RememberedUse,
+) (ok, fresh bool, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		ok, fresh = false, false
-		res, err := t.ExecContext(ctx, `UPDATE remembered SET previous = hash, hash = $5, used_at = $6
-			WHERE id = $1 AND user_id = $2 AND epoch = $3 AND hash = $4 AND expires_at > $6`, id, user, epoch, hash, next, store.Millis(now))
-		if err != nil {
+		if _, err := standing(ctx, t, s.User, epoch); err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 1 {
-			ok, fresh = n == 1, n == 1
+		if ok, fresh, err = useRemembered(ctx, t, r, s.User, epoch, s.CreatedAt); err != nil || !ok {
 			return err
 		}
-		var used int64
-		err = t.QueryRowContext(ctx, `SELECT used_at FROM remembered WHERE id = $1 AND user_id = $2 AND epoch = $3 AND previous = $4 AND expires_at > $5`,
-			id, user, epoch, hash, store.Millis(now)).Scan(&used)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		ok = now.Sub(store.Time(used)) < rememberedGrace
-		return err
+		return begin(ctx, t, s, refresh, p)
 	})
-	return ok, fresh, err
+	return ok && err == nil, fresh && err == nil, err
+}
+
+func useRemembered(ctx context.Context, t *store.Tx, r domain.RememberedUse, user string, epoch int64, now time.Time) (ok, fresh bool, err error) {
+	res, err := t.ExecContext(ctx, `UPDATE remembered SET previous = hash, hash = $5, used_at = $6
+		WHERE id = $1 AND user_id = $2 AND epoch = $3 AND hash = $4 AND expires_at > $6`, r.ID, user, epoch, r.Hash, r.Next, store.Millis(now))
+	if err != nil {
+		return false, false, err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 1 {
+		return n == 1, n == 1, err
+	}
+	var used int64
+	err = t.QueryRowContext(ctx, `SELECT used_at FROM remembered WHERE id = $1 AND user_id = $2 AND epoch = $3 AND previous = $4 AND expires_at > $5`,
+		r.ID, user, epoch, r.Hash, store.Millis(now)).Scan(&used)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, false, nil
+	}
+	return now.Sub(store.Time(used)) < rememberedGrace, false, err
 }
 
 // RememberedOf lists the browsers of a user that are remembered, the last used

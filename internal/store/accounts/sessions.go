@@ -29,15 +29,23 @@ func scanSession(rows *sql.Rows) (s domain.Session, err error) {
 }
 
 // BeginSession keeps a new session with its first refresh token's hash, for a user
-// who was proven to be who they are. One who is disabled, or has another epoch by
-// now, is unauthorized.
-func (repo *Sessions) BeginSession(ctx context.Context, s domain.Session, epoch int64, refresh []byte) error {
+// who was proven to be who they are, and uses up what they have shown. One who is
+// disabled, or has another epoch by now, is unauthorized.
+func (repo *Sessions) BeginSession(ctx context.Context, s domain.Session, epoch int64, refresh []byte, p domain.Proof) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if _, err := standing(ctx, t, s.User, epoch); err != nil {
 			return err
 		}
-		return createSession(ctx, t, s, refresh)
+		return begin(ctx, t, s, refresh, p)
 	})
+}
+
+// begin uses up what a user has shown, and keeps the session that they get for it.
+func begin(ctx context.Context, t *store.Tx, s domain.Session, refresh []byte, p domain.Proof) error {
+	if err := use(ctx, t, s.User, p, s.CreatedAt); err != nil {
+		return err
+	}
+	return createSession(ctx, t, s, refresh)
 }
 
 func createSession(ctx context.Context, t *store.Tx, s domain.Session, refresh []byte) error {
@@ -193,9 +201,9 @@ func (repo *Sessions) Sessions(ctx context.Context, user string, now time.Time) 
 // anew. The old one ends with the same commit, and the new one ends when the old
 // one would have. Next returns the hash of its refresh token for that of the one that
 // the old session has, which is used up: ClaimRefresh finds the new session by it, if the
-// answer was lost. Next may be called more than once.
+// answer was lost. Next may be called more than once. What the user has shown is used up.
 func (repo *Sessions) RenewSession(
-	ctx context.Context, old string, s domain.Session, next func(current []byte) []byte, now time.Time,
+	ctx context.Context, old string, s domain.Session, next func(current []byte) []byte, p domain.Proof, now time.Time,
 ) (domain.Session, error) {
 	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if _, err := lockUser(ctx, t, s.User); err != nil {
@@ -207,6 +215,9 @@ func (repo *Sessions) RenewSession(
 		}
 		if before.User != s.User {
 			return errSignedOut()
+		}
+		if err := use(ctx, t, s.User, p, now); err != nil {
+			return err
 		}
 		s.Expires, s.CreatedAt = before.Expires, before.CreatedAt
 		if err := revoke(ctx, t, `id = $3`, RenewedReason, now, old); err != nil {
