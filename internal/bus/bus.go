@@ -1,10 +1,7 @@
-// Package bus carries news and questions between the parts of the server, and
-// between its nodes. It may lose anything at any time: whoever needs
+// Package bus carries news between the parts of the server, and between its nodes. It may lose anything at any time: whoever needs
 // everything reads what it missed from the log. Local is the reference
 // implementation, within one process.
 package bus
-
-import "context"
 
 // Message is one piece of news. Data is shared with other subscribers and must
 // not be changed.
@@ -24,13 +21,6 @@ type Bus interface {
 	// loses messages. After unsubscribe returns, no new call of fn begins; one
 	// that is under way may still finish.
 	Subscribe(subject string, fn func(Message)) (unsubscribe func(), err error)
-
-	// Request asks whoever handles subject, and returns the answer. With
-	// nobody there it fails with domain.Unavailable.
-	Request(ctx context.Context, subject string, data []byte) ([]byte, error)
-
-	// Handle answers requests on subject. Calls of fn overlap.
-	Handle(subject string, fn func(context.Context, Message) ([]byte, error)) (remove func(), err error)
 }
 
 // Subjects that several parts of the server share; those of rooms and users

@@ -1,12 +1,9 @@
 package bus
 
 import (
-	"context"
 	"slices"
 	"sync"
 	"sync/atomic"
-
-	"github.com/unhidra/unhidra/internal/domain"
 )
 
 // queueBound is how many messages wait for one slow subscriber. A message is
@@ -19,18 +16,13 @@ const queueBound = 4096
 type Local struct {
 	drops atomic.Int64
 
-	mu       sync.RWMutex
-	subs     map[string][]*subscription // never changed in place
-	handlers map[string]*handler
-}
-
-type handler struct {
-	fn func(context.Context, Message) ([]byte, error)
+	mu   sync.RWMutex
+	subs map[string][]*subscription // never changed in place
 }
 
 // NewLocal returns a bus that reaches everything in this process.
 func NewLocal() *Local {
-	return &Local{subs: make(map[string][]*subscription), handlers: make(map[string]*handler)}
+	return &Local{subs: make(map[string][]*subscription)}
 }
 
 // Dropped returns how many messages were not delivered because a subscriber
@@ -69,35 +61,6 @@ func (l *Local) unsubscribe(subject string, s *subscription) {
 		return
 	}
 	l.subs[subject] = rest
-}
-
-// Request implements Bus. The handler runs in the caller's goroutine.
-func (l *Local) Request(ctx context.Context, subject string, data []byte) ([]byte, error) {
-	l.mu.RLock()
-	h := l.handlers[subject]
-	l.mu.RUnlock()
-	if h == nil {
-		return nil, domain.Unavailable.Errorf("no_responder", "no part of the server answers this at the moment; try again")
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	return h.fn(ctx, Message{Subject: subject, Data: data})
-}
-
-// Handle implements Bus. The handler that came last answers.
-func (l *Local) Handle(subject string, fn func(context.Context, Message) ([]byte, error)) (func(), error) {
-	h := &handler{fn}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.handlers[subject] = h
-	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.handlers[subject] == h {
-			delete(l.handlers, subject)
-		}
-	}, nil
 }
 
 // subscription delivers in order, from a goroutine that lives only while

@@ -60,11 +60,9 @@ type Bus struct {
 	refusal atomic.Value // string: why no server let this node in last
 	slow    atomic.Int64 // when others were last told that NATS was faster than this node
 	running sync.WaitGroup
-	ctx     context.Context // of requests being answered; ends with Close
+	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	closed  chan struct{}
-
-	handling requests
 }
 
 // Connect returns a bus that keeps connecting to o's servers for as long as it is
@@ -74,7 +72,6 @@ func Connect(o Options) (*Bus, error) {
 	b := &Bus{log: o.Log, prefix: o.Prefix, local: bus.NewLocal(), in: make(chan *nats.Msg, inbound), closed: make(chan struct{})}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.out.init()
-	b.handling.init()
 	b.metrics = newMetrics()
 	options, err := b.options(o)
 	if err != nil {

@@ -18,7 +18,7 @@ func TestAProviderThatIsDown(t *testing.T) {
 	r.down.Store(true)
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	p := r.provider(t, func(c *Config) { c.Now = func() time.Time { return now } })
-	if p.Healthy() != nil || r.asked.Load() != 0 {
+	if lastError(p) != nil || r.asked.Load() != 0 {
 		t.Error("it was asked before anybody came")
 	}
 	var all sync.WaitGroup
@@ -30,7 +30,7 @@ func TestAProviderThatIsDown(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if r.asked.Load() != 1 || p.Healthy() == nil {
+	if r.asked.Load() != 1 || lastError(p) == nil {
 		t.Errorf("asked %d times", r.asked.Load())
 	}
 	r.down.Store(false)
@@ -38,13 +38,13 @@ func TestAProviderThatIsDown(t *testing.T) {
 		t.Error("it was asked without a pause")
 	}
 	now = now.Add(pause)
-	if _, _, err := p.Begin(t.Context()); err != nil || p.Healthy() != nil {
+	if _, _, err := p.Begin(t.Context()); err != nil || lastError(p) != nil {
 		t.Error(err)
 	}
 	// What it said does while it is away.
 	r.down.Store(true)
 	now = now.Add(fresh)
-	if _, _, err := p.Begin(t.Context()); err != nil || p.Healthy() == nil {
+	if _, _, err := p.Begin(t.Context()); err != nil || lastError(p) == nil {
 		t.Error(err)
 	}
 	asked := r.asked.Load()
@@ -60,7 +60,7 @@ func TestACallerThatGoesAway(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, _, _ = p.Begin(ctx)
-	if _, _, err := p.Begin(t.Context()); err != nil || p.Healthy() != nil {
+	if _, _, err := p.Begin(t.Context()); err != nil || lastError(p) != nil {
 		t.Error(err)
 	}
 }
@@ -69,8 +69,8 @@ func TestACallerThatGoesAway(t *testing.T) {
 func TestTheIssuerIsExact(t *testing.T) {
 	r := newRogue(t)
 	p := r.provider(t, func(c *Config) { c.Issuer = r.URL + "/" })
-	if _, _, err := p.Begin(t.Context()); domain.CodeOf(err) != "oidc_away" || !strings.Contains(p.Healthy().Error(), "issuer") {
-		t.Error(err, p.Healthy())
+	if _, _, err := p.Begin(t.Context()); domain.CodeOf(err) != "oidc_away" || !strings.Contains(lastError(p).Error(), "issuer") {
+		t.Error(err, lastError(p))
 	}
 }
 
@@ -152,4 +152,12 @@ func TestConfigsThatAreRefused(t *testing.T) {
 	if _, err := New(c); err != nil {
 		t.Error(err)
 	}
+}
+
+// lastError is why the provider could not be discovered when it was last asked; nil if it
+// could, or was not asked yet.
+func lastError(p *Provider) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
 }

@@ -129,14 +129,6 @@ func (p *Provider) Begin(ctx context.Context) (Attempt, string, error) {
 	return a, d.oauth.AuthCodeURL(a.State, coreos.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier)), nil
 }
 
-// Healthy reports why the provider could not be discovered when it was last
-// asked; nil if it could, or was not asked yet.
-func (p *Provider) Healthy() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.err
-}
-
 // discover returns what the provider says of itself, asking it at most once at
 // a time, and not again for a pause after it failed.
 func (p *Provider) discover(ctx context.Context) (*discovered, error) {

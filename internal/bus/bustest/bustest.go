@@ -3,9 +3,7 @@
 package bustest
 
 import (
-	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -24,7 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) (here, there bus.Bus)) {
 	t.Helper()
 	for name, test := range map[string]func(t *testing.T, here, there bus.Bus){
 		"order": order, "subjects": subjects, "unsubscribe": unsubscribe, "one subscription of many": oneOfMany,
-		"request": request, "errors of requests": requestErrors, "many at once": manyAtOnce, "nobody listens": nobody,
+		"many at once": manyAtOnce, "nobody listens": nobody,
 	} {
 		t.Run(name, func(t *testing.T) {
 			here, there := open(t)
@@ -170,53 +168,6 @@ func oneOfMany(t *testing.T, here, there bus.Bus) {
 		gone() // twice is once
 		await(t, "a message", func() bool { publish(t, here, "again", nil); return n.Load() > 0 })
 		stop()
-	}
-}
-
-func request(t *testing.T, here, there bus.Bus) {
-	ctx := t.Context()
-	if _, err := here.Request(ctx, "ask", nil); domain.KindOf(err) != domain.Unavailable {
-		t.Fatalf("nobody there: got %v, want unavailable", err)
-	}
-	remove, err := there.Handle("ask", func(_ context.Context, m bus.Message) ([]byte, error) {
-		return append([]byte(m.Subject+": "), m.Data...), nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []byte
-	await(t, "an answer", func() bool { got, err = here.Request(ctx, "ask", []byte("hi")); return err == nil })
-	if string(got) != "ask: hi" {
-		t.Fatalf("got %q", got)
-	}
-	dead, cancel := context.WithCancel(ctx)
-	cancel()
-	if _, err := here.Request(dead, "ask", nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("with a dead context: got %v", err)
-	}
-	remove()
-	await(t, "the handler to be gone", func() bool { // a server that has not heard so yet loses the question
-		brief, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
-		_, err := here.Request(brief, "ask", nil)
-		return domain.KindOf(err) == domain.Unavailable
-	})
-}
-
-func requestErrors(t *testing.T, here, there bus.Bus) {
-	want := domain.Conflict.Errorf("taken", "somebody was faster").After(3 * time.Second)
-	remove, err := there.Handle("fail", func(context.Context, bus.Message) ([]byte, error) { return nil, want })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer remove()
-	var e *domain.Error
-	await(t, "the error", func() bool {
-		_, err := here.Request(t.Context(), "fail", nil)
-		return errors.As(err, &e) && e.Kind == domain.Conflict
-	})
-	if e.Code != want.Code || e.Msg != want.Msg || e.RetryAfter != want.RetryAfter {
-		t.Errorf("got %+v, want %+v", e, want)
 	}
 }
 

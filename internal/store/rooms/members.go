@@ -109,11 +109,7 @@ func (repo *Repository) JoinedSince(ctx context.Context, since time.Time) ([]dom
 	})
 }
 
-// MemberIDs returns the ids of all members of room.
-func (repo *Repository) MemberIDs(ctx context.Context, room string) ([]string, error) {
-	return memberIDs(ctx, repo.db, room)
-}
-
+// memberIDs returns the ids of all members of room.
 func memberIDs(ctx context.Context, q store.Queryer, room string) ([]string, error) {
 	rows, err := q.QueryContext(ctx, `SELECT user_id FROM members WHERE room_id = $1`, room)
 	if err != nil {
