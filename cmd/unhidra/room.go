@@ -148,6 +148,21 @@ type exportEarlier struct {
 	DeletedAt *time.Time `json:"deleted_at,omitempty"`
 }
 
+// exportEvent is an event as clients see it. Of one that a newer server stored, it has the
+// payload as it is in the database.
+type exportEvent struct {
+	wire.Event
+	Stored json.RawMessage `json:"stored,omitempty"`
+}
+
+func newExportEvent(e domain.Event) exportEvent {
+	v := exportEvent{Event: wire.FromEvent(e)}
+	if p, ok := e.Payload.(domain.UnknownPayload); ok {
+		v.Stored = json.RawMessage(p.Stored)
+	}
+	return v
+}
+
 // exportEnd is the last line.
 type exportEnd struct {
 	Events  int `json:"events"`
@@ -192,7 +207,7 @@ func (x *roomExport) room(ctx context.Context, r domain.Room, head exportHead) e
 
 func (x *roomExport) event(ctx context.Context, e domain.Event) error {
 	x.end.Events++
-	if err := x.line("event", wire.FromEvent(e)); err != nil || e.Type != domain.MessageCreated {
+	if err := x.line("event", newExportEvent(e)); err != nil || e.Type != domain.MessageCreated {
 		return err
 	}
 	if e.Message.Edits == 0 && e.Message.DeletedAt.IsZero() {

@@ -11,6 +11,8 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
+	"github.com/unhidra/unhidra/internal/testkit/eventtest"
+	"github.com/unhidra/unhidra/internal/wire"
 )
 
 // An export has each event once and in order, over several pages, and every text
@@ -104,4 +106,31 @@ func TestRoomExport(t *testing.T) {
 			t.Error("it goes on after the head that its first line names")
 		}
 	})
+}
+
+// TestRoomExportHasEveryEvent holds that an export says of each type of event what clients
+// are told, and keeps the payload of one that only a newer program knows.
+func TestRoomExportHasEveryEvent(t *testing.T) {
+	t.Parallel()
+	line := func(e domain.Event) string {
+		var out bytes.Buffer
+		x := newRoomExport(nil, &out)
+		if err := x.line("event", newExportEvent(e)); err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSuffix(out.String(), "\n")
+	}
+	for _, s := range eventtest.Samples("room_1", domain.UserRef{ID: "usr_1"}, domain.UserRef{ID: "usr_2"}) {
+		want, err := json.Marshal(map[string]wire.Event{"event": wire.FromEvent(s.Event)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := line(s.Event); got != string(want) {
+			t.Errorf("%s is exported as %s, clients are told %s", s.Name, got, want)
+		}
+	}
+	newer := domain.Event{Type: "reading.taken", Payload: domain.UnknownPayload{Version: 1, Stored: `{"v":1,"celsius":21.5}`}}
+	if got := line(newer); !strings.Contains(got, `"type":"reading.taken"`) || !strings.Contains(got, `"stored":{"v":1,"celsius":21.5}`) {
+		t.Errorf("an unknown event is exported as %s", got)
+	}
 }

@@ -9,24 +9,9 @@ type Event struct {
 	Type    EventType
 	Actor   UserRef
 	At      time.Time
-	Subject *UserRef // member.*: whom it is about
-	Message *Message // message.*: the message as it is now
-	Detail  *Detail  // room.* and member.*: what is new
-}
-
-// Detail is what an event about a room or a member says. Zero values were not
-// changed.
-type Detail struct {
-	Name     *string    `json:"name,omitempty"`
-	Topic    *string    `json:"topic,omitempty"`
-	Kind     RoomKind   `json:"kind,omitempty"`
-	Archived *bool      `json:"archived,omitempty"`
-	Keep     *KeepOf    `json:"keep,omitempty"`  // retention
-	Held     *bool      `json:"held,omitempty"`  // legal hold
-	Role     RoomRole   `json:"role,omitempty"`  // the new one; of somebody banned, the one they had
-	Until    *time.Time `json:"until,omitempty"` // of a mute; absent: unmuted
-	Reason   string     `json:"reason,omitempty"`
-	Invite   string     `json:"invite,omitempty"` // joined by this link
+	Subject *UserRef // whom it is about, nil if nobody
+	Message *Message // the message that it is or changes, as it is now; nil if none
+	Payload Payload  // what else its type says, as the catalogue has it; nil: nothing
 }
 
 // ContentMarkdown is the content type of a message that names none.

@@ -35,6 +35,8 @@ type EventSpec struct {
 	Message  MessagePart // what it does to a message
 	Joins    bool        // its subject is a member from now on
 	Leaves   LeaveReason // its subject is no longer a member, if they were one; empty: nobody leaves
+	Payload  Payload     // the zero value of its payload's struct; nil: it has none
+	Version  int         // of the payload's stored form, from 1
 	Unread   bool        // counts as unread for everybody but its actor
 	Indexed  bool        // search finds it by its text
 }
@@ -71,25 +73,25 @@ const (
 
 // catalogue has one row for each type. Its order is that of the documents.
 var catalogue = []EventSpec{
-	{Type: RoomCreated, About: "the room was created", Audience: ForMembers, Timeline: true},
+	{Type: RoomCreated, About: "the room was created", Audience: ForMembers, Timeline: true, Payload: RoomCreatedPayload{}, Version: 1},
 	{Type: RoomUpdated, About: "name, topic, kind, archived, retention or legal hold of the room changed",
-		Audience: ForMembers, Timeline: true},
+		Audience: ForMembers, Timeline: true, Payload: RoomUpdatedPayload{}, Version: 1},
 	{Type: MemberJoined, About: "the subject joined, or was added by the actor",
-		Audience: ForMembers, Timeline: true, Quiet: true, Subject: true, Joins: true},
+		Audience: ForMembers, Timeline: true, Quiet: true, Subject: true, Joins: true, Payload: MemberJoinedPayload{}, Version: 1},
 	{Type: MemberAsked, About: "the subject is asked first; the answer to adding a member, with `seq` 0",
 		Audience: ForActor, Subject: true},
 	{Type: MemberLeft, About: "the subject left",
 		Audience: ForMembers, Timeline: true, Quiet: true, Subject: true, Leaves: ReasonLeft},
 	{Type: MemberKicked, About: "the actor removed the subject",
-		Audience: ForMembers, Timeline: true, Subject: true, Leaves: ReasonKicked},
+		Audience: ForMembers, Timeline: true, Subject: true, Leaves: ReasonKicked, Payload: MemberKickedPayload{}, Version: 1},
 	{Type: MemberBanned, About: "the actor banned the subject, who need not have been a member",
-		Audience: ForMembers, Timeline: true, Subject: true, Leaves: ReasonBanned},
+		Audience: ForMembers, Timeline: true, Subject: true, Leaves: ReasonBanned, Payload: MemberBannedPayload{}, Version: 1},
 	{Type: MemberUnbanned, About: "the actor lifted the ban on the subject",
 		Audience: ForMembers, Timeline: true, Subject: true},
 	{Type: MemberMuted, About: "the actor muted the subject, or ended a mute",
-		Audience: ForMembers, Timeline: true, Subject: true},
+		Audience: ForMembers, Timeline: true, Subject: true, Payload: MemberMutedPayload{}, Version: 1},
 	{Type: MemberRole, About: "the actor gave the subject a role",
-		Audience: ForMembers, Timeline: true, Subject: true},
+		Audience: ForMembers, Timeline: true, Subject: true, Payload: MemberRolePayload{}, Version: 1},
 	{Type: MessageCreated, About: "the actor wrote a message",
 		Audience: ForMembers, Timeline: true, Message: NewMessage, Unread: true, Indexed: true},
 	{Type: MessageEdited, About: "the actor changed a message's text",

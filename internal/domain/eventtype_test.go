@@ -48,18 +48,19 @@ func TestCatalogueIsSound(t *testing.T) {
 	for _, s := range EventSpecs() {
 		moves := s.Joins || s.Leaves != ""
 		for what, wrong := range map[string]bool{
-			"has no description":                            s.About == "",
-			"has no audience":                               s.Audience != ForMembers && s.Audience != ForActor,
-			"is a line of no log":                           s.Timeline && s.Audience != ForMembers,
-			"is folded and no line":                         s.Quiet && !s.Timeline,
-			"moves nobody in particular":                    moves && !s.Subject,
-			"joins and leaves":                              s.Joins && s.Leaves != "",
-			"moves somebody and is in no log":               moves && s.Audience != ForMembers,
-			"changes a message and is a line of its own":    s.Message == ChangedMessage && s.Timeline,
-			"is a message and no line":                      s.Message == NewMessage && !s.Timeline,
-			"is to be found and has no text":                s.Indexed && s.Message != NewMessage,
-			"is unread and no line":                         s.Unread && !s.Timeline,
-			"is folded, and would hide what somebody wrote": s.Quiet && s.Unread,
+			"has no description":                              s.About == "",
+			"has no audience":                                 s.Audience != ForMembers && s.Audience != ForActor,
+			"is a line of no log":                             s.Timeline && s.Audience != ForMembers,
+			"is folded and no line":                           s.Quiet && !s.Timeline,
+			"moves nobody in particular":                      moves && !s.Subject,
+			"joins and leaves":                                s.Joins && s.Leaves != "",
+			"moves somebody and is in no log":                 moves && s.Audience != ForMembers,
+			"changes a message and is a line of its own":      s.Message == ChangedMessage && s.Timeline,
+			"is a message and no line":                        s.Message == NewMessage && !s.Timeline,
+			"is to be found and has no text":                  s.Indexed && s.Message != NewMessage,
+			"has a payload without a version, or the reverse": (s.Payload == nil) != (s.Version == 0),
+			"is unread and no line":                           s.Unread && !s.Timeline,
+			"is folded, and would hide what somebody wrote":   s.Quiet && s.Unread,
 		} {
 			if wrong {
 				t.Errorf("%s %s", s.Type, what)

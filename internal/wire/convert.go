@@ -124,18 +124,34 @@ func FromEvent(e domain.Event) Event {
 		m := FromMessage(*e.Message)
 		v.Message = &m
 	}
-	if d := e.Detail; d != nil {
-		v.Detail = &Detail{
-			Name: d.Name, Topic: d.Topic, Kind: string(d.Kind), Archived: d.Archived,
-			Role: string(d.Role), Until: d.Until, Reason: d.Reason, Invite: d.Invite,
-			Held: d.Held,
-		}
-		if d.Keep != nil {
-			k := FromKeepOf(*d.Keep)
-			v.Detail.Keep = &k
-		}
-	}
+	v.Detail = fromPayload(e.Payload)
 	return v
+}
+
+// fromPayload is the wire's view of p. Clients are told nothing of an unknown payload.
+func fromPayload(p domain.Payload) *Detail {
+	switch p := p.(type) {
+	case domain.RoomCreatedPayload:
+		return &Detail{Name: p.Name, Topic: p.Topic, Kind: string(p.Kind)}
+	case domain.RoomUpdatedPayload:
+		d := &Detail{Name: p.Name, Topic: p.Topic, Kind: string(p.Kind), Archived: p.Archived, Held: p.Held}
+		if p.Keep != nil {
+			k := FromKeepOf(*p.Keep)
+			d.Keep = &k
+		}
+		return d
+	case domain.MemberJoinedPayload:
+		return &Detail{Role: string(p.Role), Invite: p.Invite}
+	case domain.MemberKickedPayload:
+		return &Detail{Reason: p.Reason}
+	case domain.MemberBannedPayload:
+		return &Detail{Role: string(p.Role), Reason: p.Reason}
+	case domain.MemberMutedPayload:
+		return &Detail{Until: p.Until}
+	case domain.MemberRolePayload:
+		return &Detail{Role: string(p.Role)}
+	}
+	return nil
 }
 
 // FromError is what a client is told of err: nothing about the cause, and

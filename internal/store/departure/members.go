@@ -20,9 +20,9 @@ func dropDevices(ctx context.Context, t *store.Tx, e domain.Event) error {
 		return err
 	}
 	for _, d := range own {
-		gone := domain.Event{Room: e.Room, Type: domain.MemberKicked, Actor: e.Actor, Subject: &d, At: e.At, Detail: &domain.Detail{}}
+		gone := domain.Event{Room: e.Room, Type: domain.MemberKicked, Actor: e.Actor, Subject: &d, At: e.At, Payload: domain.MemberKickedPayload{}}
 		if e.Type == domain.MemberLeft {
-			gone.Type, gone.Actor, gone.Detail = domain.MemberLeft, d, nil
+			gone.Type, gone.Actor, gone.Payload = domain.MemberLeft, d, nil
 		}
 		if err := drop(ctx, t, &gone); err != nil {
 			return err
@@ -74,7 +74,7 @@ func leave(ctx context.Context, t *store.Tx, user, room string, now time.Time) (
 func (repo *Repository) Kick(ctx context.Context, actor, room, user, reason string, now time.Time) (e domain.Event, err error) {
 	now = store.Trim(now)
 	err = rooms.ActOn(ctx, repo.db, actor, room, user, domain.KickMember, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
-		e = domain.Event{Room: room, Type: domain.MemberKicked, Actor: m.User, Subject: &other.User, At: now, Detail: &domain.Detail{Reason: reason}}
+		e = domain.Event{Room: room, Type: domain.MemberKicked, Actor: m.User, Subject: &other.User, At: now, Payload: domain.MemberKickedPayload{Reason: reason}}
 		return drop(ctx, t, &e)
 	})
 	return e, err
@@ -103,7 +103,7 @@ func (repo *Repository) Ban(ctx context.Context, actor, room, user, reason strin
 		if err := rooms.AddBan(ctx, t, room, u, actor, reason, now); err != nil {
 			return err
 		}
-		e = domain.Event{Room: room, Type: domain.MemberBanned, Actor: m.User, Subject: &u, At: now, Detail: &domain.Detail{Reason: reason, Role: other.Role}}
+		e = domain.Event{Room: room, Type: domain.MemberBanned, Actor: m.User, Subject: &u, At: now, Payload: domain.MemberBannedPayload{Reason: reason, Role: other.Role}}
 		if other.Role == domain.Outsider {
 			return roomlog.Append(ctx, t, &e, nil)
 		}

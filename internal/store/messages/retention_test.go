@@ -325,7 +325,7 @@ func TestLegalHold(t *testing.T) {
 			t.Fatal(err)
 		}
 		e, err := db.Rooms.HoldRoom(ctx, boss.ID, room, true, now)
-		if err != nil || e.Detail.Held == nil || !*e.Detail.Held {
+		if p, _ := e.Payload.(domain.RoomUpdatedPayload); err != nil || p.Held == nil || !*p.Held {
 			t.Fatalf("hold: %+v, %v", e, err)
 		}
 		if _, err := db.Rooms.HoldRoom(ctx, boss.ID, room, true, now); domain.CodeOf(err) != "hold_unchanged" {

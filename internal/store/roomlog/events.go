@@ -3,7 +3,6 @@ package roomlog
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -99,10 +98,11 @@ func Scan(rows *sql.Rows) (Row, error) {
 		e.Message = m.message(e.Room, sender.Ref())
 	}
 	if detail.Valid {
-		e.Detail = new(domain.Detail)
-		if err := json.Unmarshal([]byte(detail.String), e.Detail); err != nil {
-			return e, fmt.Errorf("detail of event %d of %s: %w", e.Seq, e.Room, err)
+		p, err := payloadOf(e.Type, detail.String)
+		if err != nil {
+			return e, fmt.Errorf("event %d of %s: %w", e.Seq, e.Room, err)
 		}
+		e.Payload = p
 	}
 	return e, nil
 }
@@ -247,19 +247,16 @@ func Append(ctx context.Context, t *store.Tx, e *domain.Event, target any) error
 	if err := fits(e, target); err != nil {
 		return err
 	}
-	t.Invalidate()
-	err := t.QueryRowContext(ctx, `UPDATE rooms SET head = head + 1 WHERE id = $1 RETURNING head`, e.Room).Scan(&e.Seq)
+	detail, err := stored(e)
 	if err != nil {
 		return err
 	}
-	var detail, subject any
-	if e.Detail != nil {
-		b, err := json.Marshal(e.Detail)
-		if err != nil {
-			return err
-		}
-		detail = string(b)
+	t.Invalidate()
+	err = t.QueryRowContext(ctx, `UPDATE rooms SET head = head + 1 WHERE id = $1 RETURNING head`, e.Room).Scan(&e.Seq)
+	if err != nil {
+		return err
 	}
+	var subject any
 	if e.Subject != nil {
 		subject = e.Subject.ID
 	}
@@ -277,11 +274,11 @@ func fits(e *domain.Event, target any) error {
 	spec, known := e.Type.Spec()
 	switch {
 	case !known || spec.Audience != domain.ForMembers:
-		return fmt.Errorf("append %s: the catalogue has no such type for a log", e.Type)
+		return domain.Internal.Errorf("", "append %s: the catalogue has no such type for a log", e.Type)
 	case spec.Timeline != (target == nil):
-		return fmt.Errorf("append %s: an event is a line of the timeline, or has a target", e.Type)
+		return domain.Internal.Errorf("", "append %s: an event is a line of the timeline, or has a target", e.Type)
 	case spec.Subject != (e.Subject != nil):
-		return fmt.Errorf("append %s: whom the event is about does not fit its type", e.Type)
+		return domain.Internal.Errorf("", "append %s: whom the event is about does not fit its type", e.Type)
 	}
 	return nil
 }

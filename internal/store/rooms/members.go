@@ -133,8 +133,8 @@ func (repo *Repository) SharesRoom(ctx context.Context, user string, others []st
 
 // enter makes user a member and says so in the log.
 func enter(ctx context.Context, t *store.Tx, room string, actor, user domain.UserRef, role domain.RoomRole, invite string, now time.Time) error {
-	detail := &domain.Detail{Role: role, Invite: invite}
-	e := domain.Event{Room: room, Type: domain.MemberJoined, Actor: actor, Subject: &user, At: now, Detail: detail}
+	joined := domain.MemberJoinedPayload{Role: role, Invite: invite}
+	e := domain.Event{Room: room, Type: domain.MemberJoined, Actor: actor, Subject: &user, At: now, Payload: joined}
 	if err := roomlog.Append(ctx, t, &e, nil); err != nil {
 		return err
 	}

@@ -60,10 +60,10 @@ func (repo *Repository) Mute(ctx context.Context, actor, room, user string, unti
 }
 
 func mute(ctx context.Context, t *store.Tx, room string, actor, user domain.UserRef, until, now time.Time) (domain.Event, error) {
-	detail := &domain.Detail{}
+	var payload domain.MemberMutedPayload
 	keep, args := `DELETE FROM mutes WHERE room_id = $1 AND user_id = $2`, []any{room, user.ID}
 	if !until.IsZero() {
-		detail.Until = &until
+		payload.Until = &until
 		keep = `INSERT INTO mutes (room_id, user_id, until) VALUES ($1, $2, $3) ON CONFLICT (room_id, user_id) DO UPDATE SET until = excluded.until`
 		args = append(args, store.Millis(until))
 	}
@@ -75,7 +75,7 @@ func mute(ctx context.Context, t *store.Tx, room string, actor, user domain.User
 	if err != nil {
 		return domain.Event{}, err
 	}
-	e := domain.Event{Room: room, Type: domain.MemberMuted, Actor: actor, Subject: &user, At: now, Detail: detail}
+	e := domain.Event{Room: room, Type: domain.MemberMuted, Actor: actor, Subject: &user, At: now, Payload: payload}
 	err = roomlog.Append(ctx, t, &e, nil)
 	return e, err
 }
@@ -96,7 +96,7 @@ func setRole(ctx context.Context, t *store.Tx, room string, actor, user domain.U
 	if err != nil {
 		return domain.Event{}, err
 	}
-	e := domain.Event{Room: room, Type: domain.MemberRole, Actor: actor, Subject: &user, At: now, Detail: &domain.Detail{Role: role}}
+	e := domain.Event{Room: room, Type: domain.MemberRole, Actor: actor, Subject: &user, At: now, Payload: domain.MemberRolePayload{Role: role}}
 	err = roomlog.Append(ctx, t, &e, nil)
 	return e, err
 }

@@ -75,7 +75,7 @@ func (repo *Repository) ArchiveRoom(ctx context.Context, actor, room string, arc
 		if err := Archive(ctx, t, room, archived); err != nil {
 			return err
 		}
-		return roomlog.Append(ctx, t, &domain.Event{Room: room, Type: domain.RoomUpdated, Actor: by, At: now, Detail: &domain.Detail{Archived: &archived}}, nil)
+		return roomlog.Append(ctx, t, &domain.Event{Room: room, Type: domain.RoomUpdated, Actor: by, At: now, Payload: domain.RoomUpdatedPayload{Archived: &archived}}, nil)
 	})
 }
 
@@ -119,7 +119,7 @@ func (repo *Repository) HoldRoom(ctx context.Context, actor, room string, held b
 		if _, err := t.ExecContext(ctx, `UPDATE rooms SET held_at = $2 WHERE id = $1`, room, store.Millis(since)); err != nil {
 			return err
 		}
-		e = domain.Event{Room: room, Type: domain.RoomUpdated, Actor: by, At: now, Detail: &domain.Detail{Held: &held}}
+		e = domain.Event{Room: room, Type: domain.RoomUpdated, Actor: by, At: now, Payload: domain.RoomUpdatedPayload{Held: &held}}
 		return roomlog.Append(ctx, t, &e, nil)
 	})
 	return e, err

@@ -176,14 +176,14 @@ func (repo *Repository) CreateRoom(ctx context.Context, actor string, n domain.N
 
 // firstEvents opens a new room's log: it was created, and who is in it.
 func (repo *Repository) firstEvents(ctx context.Context, t *store.Tx, room, actor string, n domain.NewRoom, users map[string]domain.UserRef, now time.Time) error {
-	detail := &domain.Detail{Kind: n.Kind}
+	created := domain.RoomCreatedPayload{Kind: n.Kind}
 	if n.Name != "" {
-		detail.Name = &n.Name
+		created.Name = &n.Name
 	}
 	if n.Topic != "" {
-		detail.Topic = &n.Topic
+		created.Topic = &n.Topic
 	}
-	err := roomlog.Append(ctx, t, &domain.Event{Room: room, Type: domain.RoomCreated, Actor: users[actor], At: now, Detail: detail}, nil)
+	err := roomlog.Append(ctx, t, &domain.Event{Room: room, Type: domain.RoomCreated, Actor: users[actor], At: now, Payload: created}, nil)
 	if err != nil {
 		return err
 	}
@@ -256,7 +256,7 @@ func (repo *Repository) UpdateRoom(ctx context.Context, actor, room string, c do
 		if err := allowChange(r, m, c, now); err != nil {
 			return err
 		}
-		detail := &domain.Detail{Name: c.Name, Topic: c.Topic, Archived: c.Archived, Keep: c.Keep}
+		updated := domain.RoomUpdatedPayload{Name: c.Name, Topic: c.Topic, Archived: c.Archived, Keep: c.Keep}
 		if c.Name != nil {
 			r.Name = *c.Name
 		}
@@ -264,7 +264,7 @@ func (repo *Repository) UpdateRoom(ctx context.Context, actor, room string, c do
 			r.Topic = *c.Topic
 		}
 		if c.Kind != nil {
-			r.Kind, detail.Kind = *c.Kind, *c.Kind
+			r.Kind, updated.Kind = *c.Kind, *c.Kind
 		}
 		if c.Archived != nil {
 			r.Archived = *c.Archived
@@ -282,7 +282,7 @@ func (repo *Repository) UpdateRoom(ctx context.Context, actor, room string, c do
 				return err
 			}
 		}
-		e = domain.Event{Room: room, Type: domain.RoomUpdated, Actor: m.User, At: now, Detail: detail}
+		e = domain.Event{Room: room, Type: domain.RoomUpdated, Actor: m.User, At: now, Payload: updated}
 		return roomlog.Append(ctx, t, &e, nil)
 	})
 	return e, err

@@ -1,0 +1,68 @@
+package domain
+
+import "time"
+
+// Payload is what an event says beside its subject and its message: one of the structs
+// below, by value, as the catalogue names it for the event's type. Their JSON is the stored
+// form; see package roomlog for its versions.
+type Payload interface{ payload() }
+
+// RoomCreatedPayload is what a new room is like.
+type RoomCreatedPayload struct {
+	Name  *string  `json:"name,omitempty"`  // nil: none
+	Topic *string  `json:"topic,omitempty"` // nil: none
+	Kind  RoomKind `json:"kind,omitempty"`
+}
+
+// RoomUpdatedPayload is what has changed of a room; nil and empty: as before.
+type RoomUpdatedPayload struct {
+	Name     *string  `json:"name,omitempty"`
+	Topic    *string  `json:"topic,omitempty"`
+	Kind     RoomKind `json:"kind,omitempty"`
+	Archived *bool    `json:"archived,omitempty"`
+	Keep     *KeepOf  `json:"keep,omitempty"` // retention
+	Held     *bool    `json:"held,omitempty"` // legal hold
+}
+
+// MemberJoinedPayload is how somebody came in.
+type MemberJoinedPayload struct {
+	Role   RoomRole `json:"role,omitempty"`
+	Invite string   `json:"invite,omitempty"` // id of the link they joined by; empty: by none
+}
+
+// MemberKickedPayload is why somebody was removed.
+type MemberKickedPayload struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// MemberBannedPayload is why somebody is kept out.
+type MemberBannedPayload struct {
+	Role   RoomRole `json:"role,omitempty"` // that they had; empty: they were no member
+	Reason string   `json:"reason,omitempty"`
+}
+
+// MemberMutedPayload is until when somebody may not write.
+type MemberMutedPayload struct {
+	Until *time.Time `json:"until,omitempty"` // nil: they may write again
+}
+
+// MemberRolePayload is the role that somebody has from now on.
+type MemberRolePayload struct {
+	Role RoomRole `json:"role,omitempty"`
+}
+
+// UnknownPayload is what a newer server stored: this one knows the event's type not at all,
+// or not in that version. It stays in the log as it is, and clients are not told of it.
+type UnknownPayload struct {
+	Version int
+	Stored  string // JSON
+}
+
+func (RoomCreatedPayload) payload()  {}
+func (RoomUpdatedPayload) payload()  {}
+func (MemberJoinedPayload) payload() {}
+func (MemberKickedPayload) payload() {}
+func (MemberBannedPayload) payload() {}
+func (MemberMutedPayload) payload()  {}
+func (MemberRolePayload) payload()   {}
+func (UnknownPayload) payload()      {}
