@@ -61,18 +61,19 @@ func Restrict(log *slog.Logger, paths ...string) {
 
 // A fileGuard detects that the files of a SQLite database were removed or replaced while the
 // server runs. The server would otherwise go on writing to files that the next start does not
-// find. A check costs two stat calls, a few microseconds.
+// find. A check costs two stat calls, some microseconds.
 type fileGuard struct {
-	log  *slog.Logger
-	path string
-	main os.FileInfo
-	wal  os.FileInfo // as the writer's connection opened it; nil: not checked yet
-	gone atomic.Bool // result of the writer's last check
+	log     *slog.Logger
+	path    string
+	walPath string
+	main    os.FileInfo
+	wal     os.FileInfo // as the writer's connection opened it; nil: not checked yet
+	gone    atomic.Bool // result of the writer's last check
 }
 
 func guardFile(log *slog.Logger, path string) (*fileGuard, error) {
 	main, err := os.Stat(path)
-	return &fileGuard{log: log, path: path, main: main}, err
+	return &fileGuard{log: log, path: path, walPath: path + "-wal", main: main}, err
 }
 
 // present fails if the database's file was removed or replaced, or if the writer's last check
@@ -92,16 +93,16 @@ func (g *fileGuard) same() error {
 }
 
 // check fails if the database's file or its WAL was removed or replaced. Only the writer calls
-// it, before and after a commit.
+// it: after each commit, and before a transaction unless intact.
 func (g *fileGuard) check() error {
 	err := g.same()
-	wal, missing := os.Stat(g.path + "-wal")
+	wal, missing := os.Stat(g.walPath)
 	switch {
 	case err != nil:
 	case g.wal == nil:
 		g.wal = wal
 	case missing != nil || !os.SameFile(wal, g.wal):
-		err = errFileLost(g.path + "-wal")
+		err = errFileLost(g.walPath)
 	}
 	if gone := err != nil; g.gone.Swap(gone) != gone {
 		if gone {
@@ -112,6 +113,11 @@ func (g *fileGuard) check() error {
 	}
 	return err
 }
+
+// intact reports whether the writer's last check passed, on the connection it still has. If so,
+// the next transaction begins without a check of its own: should a file be gone by then, the
+// check after its commit refuses it, and those that follow do not begin.
+func (g *fileGuard) intact() bool { return g.wal != nil && !g.gone.Load() }
 
 // reopened tells the guard that the writer has a new connection, which may have created a new
 // WAL.

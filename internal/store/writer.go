@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -121,9 +122,11 @@ func (w *writer) run(a *appender) {
 }
 
 // gather waits for a job and takes all others that are queued, up to batchLength. It returns
-// none when the writer was stopped.
+// none once the writer is stopped. Before it looks, it lets run whoever can: callers whom the
+// last commit has woken queue their next job then, and one commit takes many of them.
 func (w *writer) gather(batch []*job) []*job {
 	j, ok := <-w.jobs
+	runtime.Gosched()
 	for ok {
 		if batch = append(batch, j); len(batch) == batchLength {
 			break
@@ -216,7 +219,7 @@ func (w *writer) finish(jobs []*job, err error) {
 // it was committed to a file that has been removed or replaced.
 func (w *writer) transact(ctx context.Context, jobs []*job) error {
 	conn, err := w.connection(ctx)
-	if err == nil {
+	if err == nil && !w.db.guard.intact() {
 		err = w.db.guard.check()
 	}
 	if err != nil {

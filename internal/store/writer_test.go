@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -39,4 +40,37 @@ func TestGivingUp(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// batchSizes is a BatchWriter that writes nothing, and counts batches.
+type batchSizes struct{ batches, items int }
+
+func (b *batchSizes) WriteBatch(_ context.Context, _ *Tx, items []*Item, _ bool) error {
+	b.batches++
+	b.items += len(items)
+	return nil
+}
+
+func (b *batchSizes) PipelineBatch(context.Context, *Tx, []*Item, bool, func()) error { return nil }
+
+// TestAnsweredWritersShareTheNextCommit: callers who write again as soon as they are answered
+// are in one batch, and not in many small ones because the first of them woke the writer.
+func TestAnsweredWritersShareTheNextCommit(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // on several processors it is a matter of luck
+	const callers, writes = 32, 50
+	db, sizes := open(t), &batchSizes{}
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for range writes {
+				if err := db.WriteItem(t.Context(), sizes, &Item{}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if sizes.items != callers*writes || sizes.batches > 2*writes {
+		t.Errorf("%d writes of %d callers took %d commits", sizes.items, callers, sizes.batches)
+	}
 }
