@@ -76,13 +76,13 @@ func (e *env) listConsumers(ctx context.Context, db *all.Store) error {
 		if !l.Oldest.IsZero() {
 			behind = time.Since(l.Oldest).Round(time.Second).String()
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\n", l.Consumer, behind, l.Asides)
+		fmt.Fprintf(w, "%s\t%s\t%d\n", l.Consumer, behind, l.DeadLetters)
 	}
 	return w.Flush()
 }
 
 func (e *env) listAsides(ctx context.Context, db *all.Store) error {
-	asides, err := db.Feed.Asides(ctx, asidesShown)
+	asides, err := db.Feed.DeadLetters(ctx, asidesShown)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (e *env) listAsides(ctx context.Context, db *all.Store) error {
 // retryAsides says so if consumer has nothing to try again, and fails if there is none
 // of that name.
 func (e *env) retryAsides(ctx context.Context, db *all.Store, consumer string) error {
-	n, err := db.Feed.RetryAsides(ctx, consumer)
+	n, err := db.Feed.RetryDeadLetters(ctx, consumer)
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ type RoomStore interface {
 
 // LogStore says how much a room keeps.
 type LogStore interface {
-	RoomUse(ctx context.Context, r domain.Room) (domain.RoomUse, error)
+	RoomUsage(ctx context.Context, r domain.Room) (domain.RoomUsage, error)
 }
 
 // SettingStore keeps what administrators have changed.

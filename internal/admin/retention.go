@@ -90,6 +90,6 @@ func (s *Service) getRoomUse(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	u, err := s.Store.RoomUse(ctx, r)
+	u, err := s.Store.RoomUsage(ctx, r)
 	return &struct{ Body roomUse }{roomUse{u.Events, u.Text, r.Floor, !r.HeldAt.IsZero()}}, err
 }

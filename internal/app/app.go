@@ -77,7 +77,7 @@ func OpenStore(ctx context.Context, c config.Config, o StoreOptions) (*all.Store
 		}
 	}
 	return all.Open(ctx, store.Options{Path: c.Database(), URL: c.DatabaseURL.Reveal(), Log: o.Log, Tool: o.Tool, NoMigrate: o.NoMigrate,
-		Rooms: domain.RoomBounds{PerUser: c.RoomsPerUser, Members: c.RoomMembers, Made: c.RoomsMade, Asking: domain.Asking(c.RoomRequests)}})
+		Rooms: domain.RoomLimits{PerUser: c.RoomsPerUser, Members: c.RoomMembers, Created: c.RoomsMade, Requests: domain.RequestPolicy(c.RoomRequests)}})
 }
 
 const (
@@ -183,7 +183,7 @@ type server struct {
 	modules modules
 	feed    feed.Deps[domain.Event] // what was committed
 	files   *blob.Service           // what people and devices send that is no message
-	bell    feed.Bell               // rings for the feed
+	bell    feed.Signal             // rings for the feed
 	limits  httpx.Limits            // of the REST API, on all listeners together
 	parts   []part                  // in start order
 

@@ -18,9 +18,9 @@ const (
 // openFeed makes the feed of events, and the part that keeps it small.
 func (s *server) openFeed() {
 	s.feed = feed.Deps[domain.Event]{
-		Source: s.db.Feed, Cursors: s.db.Feed, Asides: s.db.Feed, Observer: feed.NewMetrics(s.reg, s.db.Feed.Lags), Log: s.Log,
+		Source: s.db.Feed, Cursors: s.db.Feed, DeadLetters: s.db.Feed, Observer: feed.NewMetrics(s.reg, s.db.Feed.Lags), Log: s.Log,
 	}
-	s.db.OnCommit(func([]domain.Event) { s.bell.Ring() })
+	s.db.OnCommit(func([]domain.Event) { s.bell.Notify() })
 	s.parts = append(s.parts, part{"feed", s.keepFeed})
 	for _, c := range s.Consumers {
 		s.consume(c)
@@ -46,7 +46,7 @@ func (s *server) keepFeed(ctx context.Context) error {
 			return ctx.Err()
 		case <-tick.C:
 		}
-		if err := s.db.Feed.Forget(ctx, time.Now().Add(-consumerLife)); err != nil && ctx.Err() == nil {
+		if err := s.db.Feed.Prune(ctx, time.Now().Add(-consumerLife)); err != nil && ctx.Err() == nil {
 			s.Log.Warn("drop what no consumer of the feed wants; will try again", "err", err, "in", forgetFeedEvery)
 		}
 	}

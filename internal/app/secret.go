@@ -57,7 +57,7 @@ func ServerKey(c config.Config) ([]byte, error) {
 // that is sealed or hashed in it would be lost on whoever starts with another.
 func checkKey(ctx context.Context, db *all.Store, keys *token.Keyring) error {
 	mark := fingerprint(keys)
-	kept, err := db.Server.KeepSetting(ctx, domain.Setting{Name: keySetting, Value: mark, By: "server", At: time.Now()})
+	kept, err := db.Server.InitSetting(ctx, domain.Setting{Name: keySetting, Value: mark, By: "server", At: time.Now()})
 	if err != nil {
 		return err
 	}

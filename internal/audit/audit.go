@@ -93,8 +93,8 @@ type Service struct {
 	hashKey []byte
 
 	queue   chan entry
-	news    feed.Bell // something was committed
-	trouble feed.Bell // something was not
+	news    feed.Signal // something was committed
+	trouble feed.Signal // something was not
 	rates   coalescer
 	running atomic.Bool
 	waiting atomic.Int64 // in queue, or on its way into the store
@@ -178,7 +178,7 @@ func (s *Service) RecordSync(ctx context.Context, e domain.AuditEvent) error {
 		// A command beside the server, or a server on its way up or down.
 		return s.failed(s.append(ctx, []domain.AuditEvent{e}))
 	}
-	trouble := s.trouble.Next()
+	trouble := s.trouble.Wait()
 	w := &wait{done: make(chan error, 1)}
 	s.waiting.Add(1)
 	select {
@@ -254,7 +254,7 @@ func (s *Service) append(ctx context.Context, events []domain.AuditEvent) error 
 	s.Metrics.records.Add(float64(made))
 	s.Metrics.seconds.Observe(time.Since(begin).Seconds())
 	s.failing.Store(0)
-	s.news.Ring()
+	s.news.Notify()
 	return nil
 }
 

@@ -127,7 +127,7 @@ func (s *Service) commit(ctx context.Context, batch []entry) (left []entry) {
 			return nil
 		}
 		s.Metrics.failures.Inc()
-		s.trouble.Ring()
+		s.trouble.Notify()
 		s.failing.CompareAndSwap(0, s.Now().UnixMilli())
 		s.Log.Error("the audit log cannot be written; trying again", "err", err, "waiting", s.waiting.Load())
 		if !pause(ctx, wait) {

@@ -399,7 +399,7 @@ func TestDeletedAccount(t *testing.T) {
 			t.Fatal(lines.String(), err)
 		}
 		refused(t, f.Delete(ctx, p, here), "last_owner")
-		if _, err := f.db.Rooms.HandOver(ctx, p.ID, st.Room.ID, mustUser(t, f, "bob"), f.clock); err != nil {
+		if _, err := f.db.Rooms.TransferOwnership(ctx, p.ID, st.Room.ID, mustUser(t, f, "bob"), f.clock); err != nil {
 			t.Fatal(err)
 		}
 		if err := f.Delete(ctx, p, here); err != nil {

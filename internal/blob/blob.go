@@ -64,8 +64,8 @@ type Rows interface {
 	DropBlobs(ctx context.Context, before time.Time, limit int) (dropped int, err error)
 	// DroppedObjects returns the names of at most limit objects that were noted.
 	DroppedObjects(ctx context.Context, limit int) ([]string, error)
-	// ForgetObjects forgets notes of objects that are deleted.
-	ForgetObjects(ctx context.Context, names []string) error
+	// DeleteObjectRecords forgets notes of objects that are deleted.
+	DeleteObjectRecords(ctx context.Context, names []string) error
 	// KnownObjects returns those of names that a row or a note has.
 	KnownObjects(ctx context.Context, names []string) (map[string]bool, error)
 }

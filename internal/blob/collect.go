@@ -48,7 +48,7 @@ func (s *Service) Collect(ctx context.Context) error {
 					return err
 				}
 			}
-			if err := s.Rows.ForgetObjects(ctx, names); err != nil {
+			if err := s.Rows.DeleteObjectRecords(ctx, names); err != nil {
 				return err
 			}
 		}

@@ -33,7 +33,7 @@ const (
 // Uses remembers what was used, for all nodes. Package store/server does.
 type Uses interface {
 	UseCaptcha(ctx context.Context, id []byte, expires time.Time) (first bool, err error)
-	ForgetCaptchas(ctx context.Context, now time.Time) error
+	PruneCaptchas(ctx context.Context, now time.Time) error
 }
 
 // PoWOptions are what a proof of work needs.
@@ -199,7 +199,7 @@ func (p *PoW) Run(ctx context.Context) error {
 		p.mu.Lock()
 		p.forget(now)
 		p.mu.Unlock()
-		if err := p.o.Uses.ForgetCaptchas(ctx, now); err != nil && !errors.Is(err, context.Canceled) {
+		if err := p.o.Uses.PruneCaptchas(ctx, now); err != nil && !errors.Is(err, context.Canceled) {
 			p.o.Log.Warn("forget used CAPTCHAs", "err", err)
 		}
 	}

@@ -102,7 +102,7 @@ func (m *memory) UseCaptcha(_ context.Context, id []byte, _ time.Time) (bool, er
 	return first, m.err
 }
 
-func (m *memory) ForgetCaptchas(context.Context, time.Time) error { return nil }
+func (m *memory) PruneCaptchas(context.Context, time.Time) error { return nil }
 
 type clock struct{ now time.Time }
 

@@ -33,11 +33,11 @@ type Store struct {
 // RoomStore is what chat needs remembered of rooms.
 type RoomStore interface {
 	CreateRoom(ctx context.Context, actor string, n domain.NewRoom, now time.Time) (s domain.RoomState, created bool, err error)
-	Place(ctx context.Context, room, user string) (domain.Room, domain.Member, error)
+	RoomAndMember(ctx context.Context, room, user string) (domain.Room, domain.Member, error)
 	RoomState(ctx context.Context, user, room string) (domain.RoomState, error)
 	RoomStates(ctx context.Context, user string) ([]domain.RoomState, error)
 	PublicRooms(ctx context.Context, user, q, after string, limit int) ([]domain.Room, map[string]bool, error)
-	LastWords(ctx context.Context, user string, rooms []string) (map[string]domain.Message, error)
+	LastMessages(ctx context.Context, user string, rooms []string) (map[string]domain.Message, error)
 	UpdateRoom(ctx context.Context, actor, room string, c domain.RoomChange, now time.Time) (domain.Event, error)
 	DeleteRoom(ctx context.Context, actor, room string, now time.Time) (members []string, err error)
 	RemoveRoom(ctx context.Context, room string) (members []string, err error)
@@ -60,7 +60,7 @@ type Members interface {
 	Join(ctx context.Context, user, room string, now time.Time) (domain.Event, error)
 	Mute(ctx context.Context, actor, room, user string, until, now time.Time) (domain.Event, error)
 	SetRole(ctx context.Context, actor, room, user string, role domain.RoomRole, now time.Time) (domain.Event, error)
-	HandOver(ctx context.Context, actor, room, user string, now time.Time) ([]domain.Event, error)
+	TransferOwnership(ctx context.Context, actor, room, user string, now time.Time) ([]domain.Event, error)
 	Unban(ctx context.Context, actor, room, user string, now time.Time) (domain.Event, error)
 	Bans(ctx context.Context, room, after string, limit int) ([]domain.Ban, error)
 }
@@ -230,7 +230,7 @@ func (s *Service) place(ctx context.Context, p domain.Principal, room string, ne
 	if err := roomID(room); err != nil {
 		return domain.Room{}, domain.Member{}, err
 	}
-	r, m, err := s.Store.Place(ctx, room, p.ID)
+	r, m, err := s.Store.RoomAndMember(ctx, room, p.ID)
 	if err != nil {
 		return r, m, err
 	}

@@ -97,13 +97,13 @@ func (s *Service) getInvite(ctx context.Context, in *byCode) (*body[preview], er
 	if err != nil {
 		return nil, err
 	}
-	_, m, err := s.Store.Place(ctx, r.ID, httpx.Principal(ctx).ID)
+	_, m, err := s.Store.RoomAndMember(ctx, r.ID, httpx.Principal(ctx).ID)
 	if err != nil {
 		return nil, err
 	}
 	return &body[preview]{preview{
 		Room:    previewRoom{ID: r.ID, Name: r.Name, Topic: r.Topic, Kind: string(r.Kind), Members: r.Members},
-		Expires: wire.FromInvite(i).Expires, Member: m.Role != domain.Outsider,
+		Expires: wire.FromInvite(i).Expires, Member: m.Role != domain.NonMember,
 	}}, nil
 }
 

@@ -17,10 +17,10 @@ type Requests interface {
 	RoomRequests(ctx context.Context, user, room string) ([]domain.RoomRequest, error)
 	AcceptRequest(ctx context.Context, user, room string, now time.Time) error
 	DeclineRequest(ctx context.Context, user, room string, block bool) error
-	Blocked(ctx context.Context, user string) ([]domain.UserRef, error)
+	BlockedUsers(ctx context.Context, user string) ([]domain.UserRef, error)
 	Unblock(ctx context.Context, user, other string) error
-	AskedBy(ctx context.Context, user string) (domain.Asking, error)
-	SetAskedBy(ctx context.Context, user string, a domain.Asking) error
+	RequestPolicy(ctx context.Context, user string) (domain.RequestPolicy, error)
+	SetRequestPolicy(ctx context.Context, user string, a domain.RequestPolicy) error
 }
 
 func (s *Service) requestRoutes(api huma.API) {
@@ -44,7 +44,7 @@ func (s *Service) listRequests(ctx context.Context, _ *struct{}) (*body[requestL
 	if err != nil {
 		return nil, err
 	}
-	asking, err := s.Store.AskedBy(ctx, p.ID)
+	asking, err := s.Store.RequestPolicy(ctx, p.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (s *Service) putAskedBy(ctx context.Context, in *struct {
 		AskedBy string `json:"asked_by" enum:"nobody,strangers,everyone"`
 	}
 }) (*struct{}, error) {
-	return nil, s.Store.SetAskedBy(ctx, httpx.Principal(ctx).ID, domain.Asking(in.Body.AskedBy))
+	return nil, s.Store.SetRequestPolicy(ctx, httpx.Principal(ctx).ID, domain.RequestPolicy(in.Body.AskedBy))
 }
 
 type userList struct {
@@ -98,7 +98,7 @@ type userList struct {
 }
 
 func (s *Service) listBlocked(ctx context.Context, _ *struct{}) (*body[userList], error) {
-	found, err := s.Store.Blocked(ctx, httpx.Principal(ctx).ID)
+	found, err := s.Store.BlockedUsers(ctx, httpx.Principal(ctx).ID)
 	if err != nil {
 		return nil, err
 	}

@@ -135,7 +135,7 @@ func (s *Service) listPublic(ctx context.Context, in *Paged) (*body[httpx.Page[p
 	for i, r := range rooms {
 		ids[i] = r.ID
 	}
-	last, err := s.Store.LastWords(ctx, httpx.Principal(ctx).ID, ids)
+	last, err := s.Store.LastMessages(ctx, httpx.Principal(ctx).ID, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +181,7 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 	}
 	c := domain.RoomChange{Name: in.Body.Name, Topic: in.Body.Topic, Archived: in.Body.Archived}
 	if k := in.Body.Retention; k != nil {
-		c.Keep = &domain.KeepOf{Own: !k.Server, Retention: domain.Retention(k.Keep)}
+		c.Keep = &domain.RoomRetention{Own: !k.Server, Retention: domain.Retention(k.Keep)}
 		if k.Server {
 			c.Keep.Retention = domain.Retention{}
 		}
@@ -225,7 +225,7 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 func (s *Service) checkName(ctx context.Context, user, room, name string) (*string, error) {
 	kept, err := names.Check("/name", name, domain.MaxRoomName, true)
 	if err != nil {
-		if r, _, failed := s.Store.Place(ctx, room, user); failed == nil && r.Name == name {
+		if r, _, failed := s.Store.RoomAndMember(ctx, room, user); failed == nil && r.Name == name {
 			return &name, nil
 		}
 	}
@@ -234,7 +234,7 @@ func (s *Service) checkName(ctx context.Context, user, room, name string) (*stri
 
 // recordKeep writes a room's choice of retention into the audit log: it decides on
 // what others wrote.
-func (s *Service) recordKeep(ctx context.Context, p domain.Principal, room string, k domain.KeepOf) {
+func (s *Service) recordKeep(ctx context.Context, p domain.Principal, room string, k domain.RoomRetention) {
 	if s.Audit == nil {
 		return
 	}
@@ -313,7 +313,7 @@ func (s *Service) postOwner(ctx context.Context, in *whoInput) (*body[wire.RoomS
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.Store.HandOver(ctx, p.ID, in.Room, user, s.Now()); err != nil {
+	if _, err := s.Store.TransferOwnership(ctx, p.ID, in.Room, user, s.Now()); err != nil {
 		return nil, err
 	}
 	st, err := s.Store.RoomState(ctx, p.ID, in.Room)

@@ -35,8 +35,8 @@ type Logins interface {
 	DeviceLogin(ctx context.Context, key string) (domain.DeviceLogin, error)
 	UsedDeviceKeys(ctx context.Context, uses []domain.DeviceUse) error
 	EndedDevices(ctx context.Context, since, until time.Time) ([]domain.DeviceEnd, error)
-	BarredOwners(ctx context.Context, owners []string) ([]string, error)
-	ForgetDeviceKeys(ctx context.Context, before time.Time) error
+	DisabledOwners(ctx context.Context, owners []string) ([]string, error)
+	PruneDeviceKeys(ctx context.Context, before time.Time) error
 }
 
 // Deps are what the service needs.

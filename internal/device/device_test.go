@@ -199,7 +199,7 @@ func (u *uses) EndedDevices(context.Context, time.Time, time.Time) ([]domain.Dev
 	return nil, nil
 }
 
-func (u *uses) BarredOwners(context.Context, []string) ([]string, error) { return nil, nil }
+func (u *uses) DisabledOwners(context.Context, []string) ([]string, error) { return nil, nil }
 
 func TestCHK_DV_02_UseIsWrittenOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -139,7 +139,7 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-flush.C:
 			err = s.flush(ctx)
 		case <-forget.C:
-			err = s.Store.ForgetDeviceKeys(ctx, s.Now().Add(-keptFor))
+			err = s.Store.PruneDeviceKeys(ctx, s.Now().Add(-keptFor))
 		}
 		if err != nil && ctx.Err() == nil {
 			s.Log.Warn("look after devices", "err", err)
@@ -177,7 +177,7 @@ func (s *Service) poll(ctx context.Context) error {
 }
 
 func (s *Service) closeBarred(ctx context.Context, owners []string) error {
-	barred, err := s.Store.BarredOwners(ctx, owners)
+	barred, err := s.Store.DisabledOwners(ctx, owners)
 	if err != nil {
 		return err
 	}

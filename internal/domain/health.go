@@ -6,7 +6,7 @@ import "time"
 // what it knows; what could not be found out stays zero.
 type HealthReport struct {
 	Connections  int64 // open WebSockets of this process
-	Store        StoreUse
+	Store        StoreUsage
 	Disk         *DiskUse // nil: unknown
 	Mail         MailUse
 	Audit        AuditUse

@@ -16,12 +16,12 @@ type RoomCreatedPayload struct {
 
 // RoomUpdatedPayload is what has changed of a room; nil and empty: as before.
 type RoomUpdatedPayload struct {
-	Name     *string  `json:"name,omitempty"`
-	Topic    *string  `json:"topic,omitempty"`
-	Kind     RoomKind `json:"kind,omitempty"`
-	Archived *bool    `json:"archived,omitempty"`
-	Keep     *KeepOf  `json:"keep,omitempty"` // retention
-	Held     *bool    `json:"held,omitempty"` // legal hold
+	Name     *string        `json:"name,omitempty"`
+	Topic    *string        `json:"topic,omitempty"`
+	Kind     RoomKind       `json:"kind,omitempty"`
+	Archived *bool          `json:"archived,omitempty"`
+	Keep     *RoomRetention `json:"keep,omitempty"` // retention
+	Held     *bool          `json:"held,omitempty"` // legal hold
 }
 
 // MemberJoinedPayload is how somebody came in.

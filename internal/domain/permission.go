@@ -11,11 +11,11 @@ type RoomRole string
 
 // The roles of a room, highest first.
 const (
-	Owner     RoomRole = "owner"
-	Admin     RoomRole = "admin"
-	Moderator RoomRole = "moderator"
-	Plain     RoomRole = "member"
-	Outsider  RoomRole = ""
+	Owner         RoomRole = "owner"
+	Admin         RoomRole = "admin"
+	Moderator     RoomRole = "moderator"
+	RegularMember RoomRole = "member"
+	NonMember     RoomRole = ""
 )
 
 // Rank orders roles: a higher one may act upon a lower one.
@@ -23,33 +23,33 @@ func (r RoomRole) Rank() int {
 	return len(ranks) - 1 - slices.Index(ranks, r)
 }
 
-var ranks = []RoomRole{Owner, Admin, Moderator, Plain, Outsider}
+var ranks = []RoomRole{Owner, Admin, Moderator, RegularMember, NonMember}
 
 // Permission is one thing that a role may allow in a room.
 type Permission string
 
 // The permissions.
 const (
-	ReadRoom      Permission = "room.read"
-	JoinRoom      Permission = "room.join"
-	UpdateRoom    Permission = "room.update" // name and topic
-	SetVisibility Permission = "room.visibility"
-	ArchiveRoom   Permission = "room.archive"
-	SetRetention  Permission = "room.retention"
-	DeleteRoom    Permission = "room.delete"
-	HandOver      Permission = "room.hand_over"
-	SendMessage   Permission = "message.send"
-	EditOwn       Permission = "message.edit_own"
-	DeleteOwn     Permission = "message.delete_own"
-	DeleteAny     Permission = "message.delete_any"
-	MentionRoom   Permission = "message.mention_room"
-	LeaveRoom     Permission = "member.leave"
-	InviteMember  Permission = "member.invite"
-	KickMember    Permission = "member.kick"
-	BanMember     Permission = "member.ban"
-	MuteMember    Permission = "member.mute"
-	SetRole       Permission = "member.set_role"
-	ManageInvites Permission = "invite.manage"
+	ReadRoom          Permission = "room.read"
+	JoinRoom          Permission = "room.join"
+	UpdateRoom        Permission = "room.update" // name and topic
+	SetVisibility     Permission = "room.visibility"
+	ArchiveRoom       Permission = "room.archive"
+	SetRetention      Permission = "room.retention"
+	DeleteRoom        Permission = "room.delete"
+	TransferOwnership Permission = "room.hand_over"
+	SendMessage       Permission = "message.send"
+	EditOwn           Permission = "message.edit_own"
+	DeleteOwn         Permission = "message.delete_own"
+	DeleteAny         Permission = "message.delete_any"
+	MentionRoom       Permission = "message.mention_room"
+	LeaveRoom         Permission = "member.leave"
+	InviteMember      Permission = "member.invite"
+	KickMember        Permission = "member.kick"
+	BanMember         Permission = "member.ban"
+	MuteMember        Permission = "member.mute"
+	SetRole           Permission = "member.set_role"
+	ManageInvites     Permission = "invite.manage"
 )
 
 // Rule is one row of the permission matrix.
@@ -66,11 +66,11 @@ type Rule struct {
 // higher rank than theirs, and nobody gives a role as high as their own: see
 // AllowOn.
 func Matrix() []Rule {
-	all := []RoomRole{Owner, Admin, Moderator, Plain}
+	all := []RoomRole{Owner, Admin, Moderator, RegularMember}
 	mods, admins, owner := all[:3], all[:2], all[:1]
 	return []Rule{
 		{ReadRoom, "read messages, members and search", all, true, true},
-		{JoinRoom, "join without an invitation (public rooms only)", []RoomRole{Outsider}, false, false},
+		{JoinRoom, "join without an invitation (public rooms only)", []RoomRole{NonMember}, false, false},
 		{LeaveRoom, "leave (an owner hands over first)", all, true, true},
 		{SendMessage, "write messages", all, true, false},
 		{EditOwn, "edit own messages", all, true, false},
@@ -86,7 +86,7 @@ func Matrix() []Rule {
 		{SetVisibility, "switch between public and private", admins, false, false},
 		{ArchiveRoom, "archive and reopen", admins, false, true},
 		{SetRole, "give and take roles", admins, false, true},
-		{HandOver, "hand over ownership", owner, false, true},
+		{TransferOwnership, "hand over ownership", owner, false, true},
 		{SetRetention, "choose how long messages are kept", owner, false, true},
 		{DeleteRoom, "delete the room and all its messages", owner, false, true},
 	}
@@ -101,12 +101,12 @@ var matrix = func() map[Permission]Rule {
 	return m
 }()
 
-// Allow says whether someone with the place m in r may do p at the time now.
-// The zero Member is an outsider. Outsiders get not_found for rooms that they
-// may not see, so that the answer does not tell that the room exists.
+// Allow returns nil if m may do p in r at the time now, and otherwise an error that says why
+// not. The zero Member is a non-member. Non-members get not_found for rooms that they may not
+// see, so that the error does not reveal that the room exists.
 func Allow(r Room, m Member, p Permission, now time.Time) error {
-	if m.Role == Outsider {
-		return allowOutsider(r, p)
+	if m.Role == NonMember {
+		return allowNonMember(r, p)
 	}
 	rule := matrix[p]
 	if p == JoinRoom {
@@ -127,7 +127,7 @@ func Allow(r Room, m Member, p Permission, now time.Time) error {
 	return nil
 }
 
-func allowOutsider(r Room, p Permission) error {
+func allowNonMember(r Room, p Permission) error {
 	switch {
 	case r.Kind != PublicRoom:
 		return ErrNoRoom()

@@ -19,12 +19,12 @@ var want = map[Permission]string{
 	ReadRoom: "oamp d r", LeaveRoom: "oamp d r", SendMessage: "oamp d", EditOwn: "oamp d", DeleteOwn: "oamp d",
 	DeleteAny: "oam", MentionRoom: "oam d", InviteMember: "oamp", ManageInvites: "oam",
 	KickMember: "oam r", MuteMember: "oam r", BanMember: "oam r",
-	UpdateRoom: "oa", SetVisibility: "oa", ArchiveRoom: "oa r", SetRole: "oa r", HandOver: "o r", SetRetention: "o r", DeleteRoom: "o r",
+	UpdateRoom: "oa", SetVisibility: "oa", ArchiveRoom: "oa r", SetRole: "oa r", TransferOwnership: "o r", SetRetention: "o r", DeleteRoom: "o r",
 }
 
 func TestPermissionMatrix(t *testing.T) {
 	now := time.Now()
-	letters := map[RoomRole]string{Owner: "o", Admin: "a", Moderator: "m", Plain: "p"}
+	letters := map[RoomRole]string{Owner: "o", Admin: "a", Moderator: "m", RegularMember: "p"}
 	for _, rule := range Matrix() {
 		if rule.Permission == JoinRoom {
 			continue
@@ -71,7 +71,7 @@ func TestOutsiders(t *testing.T) {
 
 func TestMutedMembersDoNotWrite(t *testing.T) {
 	now := time.Now()
-	m := Member{Role: Plain, MutedUntil: now.Add(time.Minute)}
+	m := Member{Role: RegularMember, MutedUntil: now.Add(time.Minute)}
 	for _, p := range []Permission{SendMessage, EditOwn} {
 		if err := Allow(Room{Kind: PublicRoom}, m, p, now); CodeOf(err) != "muted" {
 			t.Errorf("%s: %v", p, err)
@@ -87,11 +87,11 @@ func TestMutedMembersDoNotWrite(t *testing.T) {
 
 func TestActingUponOthersNeedsAHigherRank(t *testing.T) {
 	now := time.Now()
-	roles := []RoomRole{Owner, Admin, Moderator, Plain}
+	roles := []RoomRole{Owner, Admin, Moderator, RegularMember}
 	for i, mine := range roles {
 		for j, theirs := range roles {
 			err := AllowOn(Room{Kind: PublicRoom}, Member{Role: mine}, Member{Role: theirs}, KickMember, "", now)
-			if may := i < j && mine != Plain; may != (err == nil) {
+			if may := i < j && mine != RegularMember; may != (err == nil) {
 				t.Errorf("%s kicks %s: %v", mine, theirs, err)
 			}
 			for k, to := range roles {
@@ -144,7 +144,7 @@ not in.
 			continue
 		}
 		fmt.Fprintf(&b, "| `%s` | %s |", r.Permission, r.Doc)
-		for _, role := range []RoomRole{Owner, Admin, Moderator, Plain} {
+		for _, role := range []RoomRole{Owner, Admin, Moderator, RegularMember} {
 			b.WriteString(" " + mark(slices.Contains(r.Roles, role)) + " |")
 		}
 		b.WriteString(" " + mark(r.Direct) + " | " + mark(r.Archived) + " |\n")

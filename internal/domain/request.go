@@ -2,23 +2,23 @@ package domain
 
 import "time"
 
-// Asking says who must ask somebody before bringing them into a room.
-type Asking string
+// RequestPolicy says whose additions to rooms need the consent of the person who is added.
+type RequestPolicy string
 
 // Who must ask. Devices and administrators of the server need not.
 const (
-	AskNobody    Asking = "nobody"
-	AskStrangers Asking = "strangers" // who is in no room with them
-	AskEveryone  Asking = "everyone"
+	AskNobody    RequestPolicy = "nobody"
+	AskStrangers RequestPolicy = "strangers" // who is in no room with them
+	AskEveryone  RequestPolicy = "everyone"
 )
 
-// RoomBounds are how many rooms and members there may be, and who must ask those
-// who chose nothing themselves. A zero does not bound, and nobody must ask.
-type RoomBounds struct {
-	PerUser int // rooms that one user is in
-	Members int // of one room
-	Made    int // rooms that one user has made and that are there
-	Asking  Asking
+// RoomLimits limit rooms and members. Requests is the policy for users who have not chosen one.
+// The zero value sets no limits, and nobody must ask.
+type RoomLimits struct {
+	PerUser  int // rooms that one user is a member of
+	Members  int // members of one room
+	Created  int // rooms that one user has created and that still exist
+	Requests RequestPolicy
 }
 
 // RoomRequest asks somebody whether they want to be in a room.

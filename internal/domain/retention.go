@@ -2,15 +2,15 @@ package domain
 
 import "time"
 
-// Retention says how much of a room is kept. A line of the timeline goes once it
-// is older than Days, or once Lines newer ones are there. A zero keeps.
+// Retention limits what is kept of a room. A line of the timeline is purged once it is older
+// than Days, or once there are Lines newer ones. Zero means no limit.
 type Retention struct {
 	Days  int `json:"days,omitempty"`  // 0: of any age
 	Lines int `json:"lines,omitempty"` // 0: any number
 }
 
-// KeepOf is a room's own choice of retention. Without one, the server's is used.
-type KeepOf struct {
+// RoomRetention is a room's own choice of retention. Without one, the server's is used.
+type RoomRetention struct {
 	Own bool `json:"own,omitempty"`
 	Retention
 }
@@ -32,9 +32,9 @@ const (
 	MinRetention = time.Hour
 )
 
-// Of is what counts for a room that chose k: bounds that were laid down later
-// count at once.
-func (r RetentionRules) Of(k KeepOf) Retention {
+// Resolve returns the retention that applies to a room that chose k. Changed rules apply at
+// once, also to earlier choices.
+func (r RetentionRules) Resolve(k RoomRetention) Retention {
 	keep := r.Default
 	if k.Own {
 		keep = k.Retention
@@ -49,7 +49,7 @@ func (r RetentionRules) Of(k KeepOf) Retention {
 }
 
 // Check says whether a room may choose k.
-func (r RetentionRules) Check(k KeepOf) error {
+func (r RetentionRules) Check(k RoomRetention) error {
 	switch {
 	case !k.Own:
 		return nil
@@ -65,66 +65,66 @@ func (r RetentionRules) Check(k KeepOf) error {
 	return nil
 }
 
-// Before is the time that everything older than k's days is before; zero if age
-// does not matter.
-func (k Retention) Before(now time.Time) time.Time {
+// Cutoff returns the time before which lines are purged for their age; zero if there is no
+// limit of age.
+func (k Retention) Cutoff(now time.Time) time.Time {
 	if k.Days == 0 {
 		return time.Time{}
 	}
 	return now.Add(-max(days(k.Days), MinRetention))
 }
 
-// Spared is the time after which nothing goes, however many lines came since.
-func (r RetentionRules) Spared(now time.Time) time.Time {
+// LineCutoff returns the time from which on lines are kept, however many newer ones there are.
+func (r RetentionRules) LineCutoff(now time.Time) time.Time {
 	return now.Add(-max(days(r.MinDays), MinRetention))
 }
 
 func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 
-// Purgeable is a room of whose log something might go.
+// Purgeable is a room whose log may have events to purge.
 type Purgeable struct {
 	Room    string
 	Deleted bool
 	Floor   int64
 	Head    int64
-	Keep    KeepOf
+	Keep    RoomRetention
 	Oldest  time.Time // of the first event that is kept
 }
 
-// PurgeStep says what one step may forget: the room's oldest events, as long as
-// each is older than Before, or has a number up to To and is older than Spared.
+// PurgeStep says what one step may purge: the room's oldest events, as long as
+// each is older than Before, or has a number up to UpTo and is older than LineCutoff.
 type PurgeStep struct {
-	Before time.Time
-	To     int64
-	Spared time.Time
-	Limit  int // events
+	Before     time.Time
+	UpTo       int64
+	LineCutoff time.Time
+	Limit      int // events
 }
 
-// Goes reports whether an event goes.
-func (p PurgeStep) Goes(seq int64, at time.Time) bool {
-	return at.Before(p.Before) || seq <= p.To && at.Before(p.Spared)
+// Matches reports whether an event is purged by this step.
+func (p PurgeStep) Matches(seq int64, at time.Time) bool {
+	return at.Before(p.Before) || seq <= p.UpTo && at.Before(p.LineCutoff)
 }
 
-// Purged is what came of a step.
+// Purged is the result of a step.
 type Purged struct {
 	Floor  int64 // the last number that is gone
 	Events int
 	More   bool // perhaps: the limit ended the step
 }
 
-// StoreUse is how much room the database takes.
-type StoreUse struct {
-	Kind     string // sqlite or postgres
-	Bytes    int64  // of the database, what is free in it included
-	Free     int64  // of that, what the next messages will be written to; -1: unknown
-	Log      int64  // bytes of the write-ahead log beside it; -1: unknown
-	Shrinks  bool   // free room is given back to the disk
-	DeadRows int64  // PostgreSQL: rows that wait for autovacuum
-	Unfound  int64  // events that the search index does not have yet
+// StoreUsage is how much disk space the database takes.
+type StoreUsage struct {
+	Kind      string // sqlite or postgres
+	Bytes     int64  // of the database, what is free in it included
+	Free      int64  // of that, what the next messages will be written to; -1: unknown
+	Log       int64  // bytes of the write-ahead log beside it; -1: unknown
+	Shrinks   bool   // free room is given back to the disk
+	DeadRows  int64  // PostgreSQL: rows that wait for autovacuum
+	Unindexed int64  // events that the search index does not have yet
 }
 
-// RoomUse is how much of a room is kept.
-type RoomUse struct {
+// RoomUsage is how much of a room is kept.
+type RoomUsage struct {
 	Events int64 // kept: messages, changes of them, and who came and went
 	Text   int64 // bytes of texts, about: a sample of the room is measured
 }

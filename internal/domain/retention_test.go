@@ -6,25 +6,25 @@ import (
 )
 
 func TestRetentionRules(t *testing.T) {
-	own := func(days, lines int) KeepOf { return KeepOf{true, Retention{days, lines}} }
+	own := func(days, lines int) RoomRetention { return RoomRetention{true, Retention{days, lines}} }
 	for _, c := range []struct {
 		name  string
 		rules RetentionRules
-		room  KeepOf
+		room  RoomRetention
 		want  Retention
 		ok    bool // may the room choose this
 	}{
-		{"nothing said", RetentionRules{}, KeepOf{}, Retention{}, true},
-		{"the server's", RetentionRules{Default: Retention{30, 5}}, KeepOf{}, Retention{30, 5}, true},
+		{"nothing said", RetentionRules{}, RoomRetention{}, Retention{}, true},
+		{"the server's", RetentionRules{Default: Retention{30, 5}}, RoomRetention{}, Retention{30, 5}, true},
 		{"the room's own", RetentionRules{Default: Retention{30, 5}}, own(7, 0), Retention{7, 0}, true},
 		{"for good, against the default", RetentionRules{Default: Retention{30, 5}}, own(0, 0), Retention{}, true},
 		{"too short", RetentionRules{MinDays: 10}, own(7, 0), Retention{10, 0}, false},
 		{"too long", RetentionRules{MaxDays: 10}, own(11, 3), Retention{10, 3}, false},
 		{"for good, which is too long", RetentionRules{MaxDays: 10}, own(0, 0), Retention{10, 0}, false},
-		{"the server's, bound as well", RetentionRules{MaxDays: 10}, KeepOf{}, Retention{10, 0}, true},
+		{"the server's, bound as well", RetentionRules{MaxDays: 10}, RoomRetention{}, Retention{10, 0}, true},
 		{"negative", RetentionRules{}, own(-1, 0), Retention{-1, 0}, false},
 	} {
-		if got := c.rules.Of(c.room); got != c.want {
+		if got := c.rules.Resolve(c.room); got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
 		}
 		if err := c.rules.Check(c.room); (err == nil) != c.ok {
@@ -33,7 +33,7 @@ func TestRetentionRules(t *testing.T) {
 	}
 
 	now := time.Unix(1_000_000_000, 0)
-	step := PurgeStep{Before: Retention{Days: 1}.Before(now), To: 10, Spared: RetentionRules{}.Spared(now)}
+	step := PurgeStep{Before: Retention{Days: 1}.Cutoff(now), UpTo: 10, LineCutoff: RetentionRules{}.LineCutoff(now)}
 	for _, c := range []struct {
 		seq  int64
 		age  time.Duration
@@ -41,7 +41,7 @@ func TestRetentionRules(t *testing.T) {
 	}{
 		{50, 25 * time.Hour, true}, {50, 23 * time.Hour, false}, {10, 2 * time.Hour, true}, {11, 2 * time.Hour, false}, {10, time.Minute, false},
 	} {
-		if got := step.Goes(c.seq, now.Add(-c.age)); got != c.goes {
+		if got := step.Matches(c.seq, now.Add(-c.age)); got != c.goes {
 			t.Errorf("number %d, %s old: goes %v", c.seq, c.age, got)
 		}
 	}

@@ -22,14 +22,14 @@ type Room struct {
 	Archived  bool
 	Head      int64 // the last sequence number; 0: empty log
 	Floor     int64 // the last sequence number that is no longer kept; 0: all are
-	Keep      KeepOf
+	Keep      RoomRetention
 	HeldAt    time.Time // since when a legal hold is on it; zero: none is
 	Members   int       // how many
 	CreatedAt time.Time
 	LastAt    time.Time // when the last message was written, or else the room made
 }
 
-// Member is one principal's place in a room.
+// Member is the membership of one principal in a room.
 type Member struct {
 	Room       string
 	User       UserRef
@@ -83,7 +83,7 @@ type RoomChange struct {
 	Topic    *string
 	Kind     *RoomKind // between public and private
 	Archived *bool
-	Keep     *KeepOf
+	Keep     *RoomRetention
 }
 
 // Invite is a link into a room.

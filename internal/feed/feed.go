@@ -77,20 +77,20 @@ type Cursors interface {
 	ReleaseCursor(ctx context.Context, name, owner string) error
 }
 
-// Asides keep what was set aside.
-type Asides[T any] interface {
-	// SetAside keeps an entry for later. Setting it aside again changes its cause.
-	SetAside(ctx context.Context, a Aside) error
-	// AsidesToRetry returns what an operator asked to be tried again, at most limit.
-	AsidesToRetry(ctx context.Context, consumer string, limit int) ([]Aside, error)
-	// DropAside forgets an entry that was set aside, as it was handled or is gone.
-	DropAside(ctx context.Context, consumer, key string) error
+// DeadLetters keep what was set aside.
+type DeadLetters[T any] interface {
+	// AddDeadLetter keeps an entry for later. Setting it aside again changes its cause.
+	AddDeadLetter(ctx context.Context, a DeadLetter) error
+	// DeadLettersToRetry returns what an operator asked to be tried again, at most limit.
+	DeadLettersToRetry(ctx context.Context, consumer string, limit int) ([]DeadLetter, error)
+	// DeleteDeadLetter forgets an entry that was set aside, as it was handled or is gone.
+	DeleteDeadLetter(ctx context.Context, consumer, key string) error
 	// Get returns the entry with a key, and false if it is gone.
 	Get(ctx context.Context, key string) (Entry[T], bool, error)
 }
 
-// An Aside is an entry that its consumer could not handle.
-type Aside struct {
+// An DeadLetter is an entry that its consumer could not handle.
+type DeadLetter struct {
 	Consumer string
 	Key      string
 	Cause    string // what the consumer said
@@ -124,26 +124,26 @@ type Observer interface {
 type Deps[T any] struct {
 	Source  Source[T]
 	Cursors Cursors
-	// Asides may be nil: then a consumer is told of an entry until it has handled it.
-	Asides   Asides[T]
-	Observer Observer
-	Log      *slog.Logger
-	Now      func() time.Time // nil: time.Now
+	// DeadLetters may be nil: then a consumer is told of an entry until it has handled it.
+	DeadLetters DeadLetters[T]
+	Observer    Observer
+	Log         *slog.Logger
+	Now         func() time.Time // nil: time.Now
 }
 
 const (
 	batchLength   = 256
 	handleTimeout = 30 * time.Second // the longest, too
 	lease         = 2 * time.Minute
-	lookEvery     = time.Second     // for what other nodes committed
+	pollEvery     = time.Second     // for what other nodes committed
 	advanceEvery  = time.Second     // what came since is handled again after a crash
-	takenWait     = 5 * time.Second // while another node has the consumer
-	firstRetry    = time.Second
-	lastRetry     = time.Minute
+	claimRetry    = 5 * time.Second // while another node has the consumer
+	minBackoff    = time.Second
+	maxBackoff    = time.Minute
 	batchTries    = 3 // of a batch, before its entries are tried one by one
 	entryTries    = 2 // of one entry, before it is set aside
 )
 
-// Temporary reports whether err means that the consumer cannot work now, whatever
+// IsUnavailable reports whether err means that the consumer cannot work now, whatever
 // the entry.
-func Temporary(err error) bool { return domain.KindOf(err) == domain.Unavailable }
+func IsUnavailable(err error) bool { return domain.KindOf(err) == domain.Unavailable }

@@ -23,9 +23,9 @@ type memory struct {
 	log     []feed.Entry[int]
 	version int64
 	cursors map[string]*cursor
-	asides  map[string]feed.Aside
+	asides  map[string]feed.DeadLetter
 	retry   bool
-	bell    feed.Bell
+	bell    feed.Signal
 }
 
 type cursor struct {
@@ -34,7 +34,7 @@ type cursor struct {
 }
 
 func newMemory() *memory {
-	return &memory{cursors: map[string]*cursor{}, asides: map[string]feed.Aside{}}
+	return &memory{cursors: map[string]*cursor{}, asides: map[string]feed.DeadLetter{}}
 }
 
 func (m *memory) append(values ...int) {
@@ -44,7 +44,7 @@ func (m *memory) append(values ...int) {
 		m.log = append(m.log, feed.Entry[int]{Pos: pos, Key: strconv.Itoa(v), Time: time.Now(), Value: v})
 	}
 	m.mu.Unlock()
-	m.bell.Ring()
+	m.bell.Notify()
 }
 
 func (m *memory) head() int64 {
@@ -130,14 +130,14 @@ func (m *memory) ReleaseCursor(_ context.Context, name, owner string) error {
 	return nil
 }
 
-func (m *memory) SetAside(_ context.Context, a feed.Aside) error {
+func (m *memory) AddDeadLetter(_ context.Context, a feed.DeadLetter) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.asides[a.Key] = a
 	return nil
 }
 
-func (m *memory) AsidesToRetry(context.Context, string, int) (out []feed.Aside, _ error) {
+func (m *memory) DeadLettersToRetry(context.Context, string, int) (out []feed.DeadLetter, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, a := range m.asides {
@@ -148,7 +148,7 @@ func (m *memory) AsidesToRetry(context.Context, string, int) (out []feed.Aside, 
 	return out, nil
 }
 
-func (m *memory) DropAside(_ context.Context, _, key string) error {
+func (m *memory) DeleteDeadLetter(_ context.Context, _, key string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.asides, key)
@@ -161,17 +161,17 @@ func (silent) Handled(string, int) {}
 func (silent) Failed(string)       {}
 
 func deps(m *memory) feed.Deps[int] {
-	return feed.Deps[int]{Source: m, Cursors: m, Asides: m, Observer: silent{}}
+	return feed.Deps[int]{Source: m, Cursors: m, DeadLetters: m, Observer: silent{}}
 }
 
-// A witness is a consumer that notes what it was told.
-type witness struct {
+// A recorder is a consumer that notes what it was told.
+type recorder struct {
 	mu   sync.Mutex
 	got  []int
 	fail func(v int) error // may be nil
 }
 
-func (w *witness) handle(_ context.Context, entries []feed.Entry[int]) error {
+func (w *recorder) handle(_ context.Context, entries []feed.Entry[int]) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, e := range entries {
@@ -185,7 +185,7 @@ func (w *witness) handle(_ context.Context, entries []feed.Entry[int]) error {
 	return nil
 }
 
-func (w *witness) last() int {
+func (w *recorder) last() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.got[len(w.got)-1]
@@ -193,7 +193,7 @@ func (w *witness) last() int {
 
 // check reports entries that are missing, and those that came the first time after a
 // later one.
-func (w *witness) check(t *testing.T, n int) {
+func (w *recorder) check(t *testing.T, n int) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -213,14 +213,14 @@ func (w *witness) check(t *testing.T, n int) {
 
 func TestEveryEntryComesInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, w := newMemory(), &witness{}
+		m, w := newMemory(), &recorder{}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go feed.Run(ctx, deps(m), feed.Consumer[int]{Name: "w", Batch: 3, Handle: w.handle}, &m.bell)
 		synctest.Wait()
 		m.append(1, 2, 3, 4, 5)
 		m.append(6)
-		synctest.Wait() // by the bell, without a look of the clock
+		synctest.Wait() // woken by the signal, not by polling
 		w.check(t, 6)
 		if len(w.got) != 6 {
 			t.Errorf("told of %v", w.got)
@@ -236,7 +236,7 @@ func TestEveryEntryComesInOrder(t *testing.T) {
 func TestANewConsumerBeginsWhereItSays(t *testing.T) {
 	for from, want := range map[feed.From]string{feed.Now: "[3]", feed.Beginning: "[1 2 3]"} {
 		synctest.Test(t, func(t *testing.T) {
-			m, w := newMemory(), &witness{}
+			m, w := newMemory(), &recorder{}
 			m.append(1, 2)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -251,9 +251,9 @@ func TestANewConsumerBeginsWhereItSays(t *testing.T) {
 	}
 }
 
-// TestKills runs two nodes that are killed at any moment, so that what they have not
+// TestCrashesLoseNoEntry runs two nodes that are killed at any moment, so that what they have not
 // stored is lost, with a consumer that is slow and fails now and then.
-func TestKills(t *testing.T) {
+func TestCrashesLoseNoEntry(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { killed(t, rand.New(rand.NewPCG(seed, 1))) })
@@ -263,7 +263,7 @@ func TestKills(t *testing.T) {
 
 func killed(t *testing.T, random *rand.Rand) {
 	const total = 400
-	m, w := newMemory(), &witness{}
+	m, w := newMemory(), &recorder{}
 	faults := rand.New(rand.NewPCG(random.Uint64(), 1)) // w holds its lock while it asks
 	w.fail = func(int) error {
 		if faults.IntN(50) == 0 {
@@ -279,7 +279,7 @@ func killed(t *testing.T, random *rand.Rand) {
 	live := func() context.CancelFunc {
 		ctx, cancel := context.WithCancel(t.Context())
 		d := deps(m)
-		d.Cursors = &mortal{memory: m, dead: ctx}
+		d.Cursors = &crashing{memory: m, dead: ctx}
 		go feed.Run(ctx, d, c, &m.bell)
 		return cancel
 	}
@@ -308,29 +308,29 @@ func killed(t *testing.T, random *rand.Rand) {
 	}
 }
 
-// A mortal store takes nothing more from a node that was killed.
-type mortal struct {
+// A crashing store takes nothing more from a node that was killed.
+type crashing struct {
 	*memory
 	dead context.Context
 }
 
-func (m *mortal) AdvanceCursor(ctx context.Context, name, owner string, c feed.Cursor, now time.Time) (time.Time, bool, error) {
+func (m *crashing) AdvanceCursor(ctx context.Context, name, owner string, c feed.Cursor, now time.Time) (time.Time, bool, error) {
 	if m.dead.Err() != nil {
 		return time.Time{}, false, m.dead.Err()
 	}
 	return m.memory.AdvanceCursor(ctx, name, owner, c, now)
 }
 
-func (m *mortal) ReleaseCursor(ctx context.Context, name, owner string) error {
+func (m *crashing) ReleaseCursor(ctx context.Context, name, owner string) error {
 	if m.dead.Err() != nil {
 		return m.dead.Err()
 	}
 	return m.memory.ReleaseCursor(ctx, name, owner)
 }
 
-func TestPlacesThatAreGivenAgainAreNotPassedOver(t *testing.T) {
+func TestReusedPositionsAreNotSkipped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, w := newMemory(), &witness{}
+		m, w := newMemory(), &recorder{}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go feed.Run(ctx, deps(m), feed.Consumer[int]{Name: "w", Handle: w.handle}, &m.bell)
@@ -348,9 +348,9 @@ func TestPlacesThatAreGivenAgainAreNotPassedOver(t *testing.T) {
 	})
 }
 
-func TestAnEntryThatCannotBeHandledIsSetAside(t *testing.T) {
+func TestAFailingEntryBecomesADeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, w := newMemory(), &witness{}
+		m, w := newMemory(), &recorder{}
 		var mended atomic.Bool
 		w.fail = func(v int) error {
 			switch {
@@ -387,9 +387,9 @@ func TestAnEntryThatCannotBeHandledIsSetAside(t *testing.T) {
 	})
 }
 
-func TestAConsumerThatIsAwaySetsNothingAside(t *testing.T) {
+func TestAnUnavailableConsumerMakesNoDeadLetters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, w := newMemory(), &witness{}
+		m, w := newMemory(), &recorder{}
 		var back atomic.Bool
 		w.fail = func(int) error {
 			if !back.Load() {

@@ -12,17 +12,17 @@ type Lag struct {
 	Consumer string
 	// Oldest is when the oldest entry was committed that the consumer has not had; zero
 	// if it has had all.
-	Oldest time.Time
-	Asides int64 // entries that are set aside
+	Oldest      time.Time
+	DeadLetters int64 // entries that are set aside
 }
 
 // Metrics count what consumers do. They are an Observer.
 type Metrics struct {
-	lags     func(ctx context.Context) ([]Lag, error)
-	lag      *prometheus.Desc
-	asides   *prometheus.Desc
-	handled  *prometheus.CounterVec
-	failures *prometheus.CounterVec
+	lags        func(ctx context.Context) ([]Lag, error)
+	lag         *prometheus.Desc
+	deadLetters *prometheus.Desc
+	handled     *prometheus.CounterVec
+	failures    *prometheus.CounterVec
 }
 
 const lagTime = 2 * time.Second // for the store to answer a scrape
@@ -32,11 +32,11 @@ const lagTime = 2 * time.Second // for the store to answer a scrape
 func NewMetrics(reg prometheus.Registerer, lags func(ctx context.Context) ([]Lag, error)) *Metrics {
 	label := []string{"consumer"}
 	m := &Metrics{
-		lags:     lags,
-		lag:      prometheus.NewDesc("feed_lag_seconds", "Age of the oldest event that a consumer of the feed has not had.", label, nil),
-		asides:   prometheus.NewDesc("feed_set_aside", "Events that a consumer of the feed could not handle, and that wait for an operator.", label, nil),
-		handled:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "feed_handled_total", Help: "Events that a consumer of the feed has handled."}, label),
-		failures: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "feed_failures_total", Help: "Times that a consumer of the feed failed, and was to be tried again."}, label),
+		lags:        lags,
+		lag:         prometheus.NewDesc("feed_lag_seconds", "Age of the oldest event that a consumer of the feed has not had.", label, nil),
+		deadLetters: prometheus.NewDesc("feed_set_aside", "Events that a consumer of the feed could not handle, and that wait for an operator.", label, nil),
+		handled:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "feed_handled_total", Help: "Events that a consumer of the feed has handled."}, label),
+		failures:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "feed_failures_total", Help: "Times that a consumer of the feed failed, and was to be tried again."}, label),
 	}
 	reg.MustRegister(m, m.handled, m.failures)
 	return m
@@ -45,7 +45,7 @@ func NewMetrics(reg prometheus.Registerer, lags func(ctx context.Context) ([]Lag
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(to chan<- *prometheus.Desc) {
 	to <- m.lag
-	to <- m.asides
+	to <- m.deadLetters
 }
 
 // Collect implements prometheus.Collector. While the store is away it tells nothing.
@@ -62,7 +62,7 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 			age = max(0, time.Since(l.Oldest).Seconds())
 		}
 		to <- prometheus.MustNewConstMetric(m.lag, prometheus.GaugeValue, age, l.Consumer)
-		to <- prometheus.MustNewConstMetric(m.asides, prometheus.GaugeValue, float64(l.Asides), l.Consumer)
+		to <- prometheus.MustNewConstMetric(m.deadLetters, prometheus.GaugeValue, float64(l.DeadLetters), l.Consumer)
 	}
 }
 

@@ -14,28 +14,28 @@ import (
 // Run runs consumer c until ctx is done. bell rings when the source has more; without
 // it Run looks each second. When ctx is done Run stores how far it has come, and lets
 // go of the consumer.
-func Run[T any](ctx context.Context, d Deps[T], c Consumer[T], bell *Bell) {
+func Run[T any](ctx context.Context, d Deps[T], c Consumer[T], bell *Signal) {
 	r := newRunner(d, c)
 	defer r.release(ctx)
-	wait := firstRetry
+	wait := minBackoff
 	for ctx.Err() == nil {
-		news := bell.Next()
+		news := bell.Wait()
 		more, err := r.once(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
-		case errors.Is(err, errTaken):
-			sleep(ctx, nil, takenWait)
+		case errors.Is(err, errClaimed):
+			sleep(ctx, nil, claimRetry)
 		case err != nil:
 			r.Observer.Failed(c.Name)
 			r.Log.Warn("a consumer of the feed is behind; trying again", "consumer", c.Name, "err", err, "in", wait)
 			sleep(ctx, nil, wait/2+rand.N(wait/2))
-			wait = min(2*wait, lastRetry)
+			wait = min(2*wait, maxBackoff)
 			continue
 		case !more:
-			sleep(ctx, news, lookEvery)
+			sleep(ctx, news, pollEvery)
 		}
-		wait = firstRetry
+		wait = minBackoff
 	}
 }
 
@@ -61,7 +61,7 @@ func sleep(ctx context.Context, news <-chan struct{}, d time.Duration) {
 	}
 }
 
-var errTaken = errors.New("another node runs this consumer")
+var errClaimed = errors.New("another node runs this consumer")
 
 // A runner is the state of one consumer on this node.
 type runner[T any] struct {
@@ -106,7 +106,7 @@ func (r *runner[T]) once(ctx context.Context) (more bool, err error) {
 	}
 	if len(page.Entries) == 0 {
 		r.cursor.Pos = max(r.cursor.Pos, page.Last)
-		return false, errors.Join(r.advance(ctx, advanceEvery), r.retryAsides(ctx))
+		return false, errors.Join(r.advance(ctx, advanceEvery), r.retryDeadLetters(ctx))
 	}
 	if err := r.page(ctx, page.Entries); err != nil {
 		r.tries++
@@ -134,7 +134,7 @@ func (r *runner[T]) hold(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	if !ok {
-		return false, errTaken
+		return false, errClaimed
 	}
 	r.cursor, r.stored, r.at = c, c.Pos, now
 	return true, nil
@@ -170,7 +170,7 @@ func (r *runner[T]) release(ctx context.Context) {
 	if r.cursor.Until.IsZero() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takenWait)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimRetry)
 	defer cancel()
 	err := r.advance(ctx, 0)
 	if err = errors.Join(err, r.Cursors.ReleaseCursor(ctx, r.c.Name, r.owner)); err != nil {
@@ -182,7 +182,7 @@ func (r *runner[T]) release(ctx context.Context) {
 // of them it cannot handle.
 func (r *runner[T]) page(ctx context.Context, entries []Entry[T]) error {
 	err := r.handle(ctx, entries)
-	if err == nil || r.Asides == nil || Temporary(err) || ctx.Err() != nil || r.tries+1 < batchTries {
+	if err == nil || r.DeadLetters == nil || IsUnavailable(err) || ctx.Err() != nil || r.tries+1 < batchTries {
 		return err
 	}
 	version := r.cursor.Version
@@ -190,7 +190,7 @@ func (r *runner[T]) page(ctx context.Context, entries []Entry[T]) error {
 		if held, err := r.hold(ctx); err != nil {
 			return err
 		} else if !held || r.cursor.Version != version {
-			return errTaken
+			return errClaimed
 		}
 		if err := r.one(ctx, e); err != nil {
 			return err
@@ -206,15 +206,15 @@ func (r *runner[T]) one(ctx context.Context, e Entry[T]) error {
 		if err == nil {
 			return nil
 		}
-		if Temporary(err) || ctx.Err() != nil {
+		if IsUnavailable(err) || ctx.Err() != nil {
 			return err
 		}
 		if try < entryTries {
-			sleep(ctx, nil, firstRetry)
+			sleep(ctx, nil, minBackoff)
 			continue
 		}
 		r.Log.Error("a consumer of the feed cannot handle an entry, which is set aside", "consumer", r.c.Name, "entry", e.Key, "err", err)
-		return r.Asides.SetAside(ctx, Aside{Consumer: r.c.Name, Key: e.Key, Cause: err.Error(), At: r.Now()})
+		return r.DeadLetters.AddDeadLetter(ctx, DeadLetter{Consumer: r.c.Name, Key: e.Key, Cause: err.Error(), At: r.Now()})
 	}
 }
 
@@ -230,33 +230,33 @@ func (r *runner[T]) handle(ctx context.Context, entries []Entry[T]) (err error) 
 	return r.c.Handle(ctx, entries)
 }
 
-// retryAsides handles again what an operator asked for.
-func (r *runner[T]) retryAsides(ctx context.Context) error {
-	if r.Asides == nil || r.Now().Sub(r.looked) < takenWait {
+// retryDeadLetters handles again what an operator asked for.
+func (r *runner[T]) retryDeadLetters(ctx context.Context) error {
+	if r.DeadLetters == nil || r.Now().Sub(r.looked) < claimRetry {
 		return nil
 	}
 	r.looked = r.Now()
-	asides, err := r.Asides.AsidesToRetry(ctx, r.c.Name, r.c.Batch)
+	asides, err := r.DeadLetters.DeadLettersToRetry(ctx, r.c.Name, r.c.Batch)
 	if err != nil {
 		return err
 	}
 	for _, a := range asides {
-		e, ok, err := r.Asides.Get(ctx, a.Key)
+		e, ok, err := r.DeadLetters.Get(ctx, a.Key)
 		if err != nil {
 			return err
 		}
 		if ok {
-			if err := r.handle(ctx, []Entry[T]{e}); Temporary(err) || ctx.Err() != nil {
+			if err := r.handle(ctx, []Entry[T]{e}); IsUnavailable(err) || ctx.Err() != nil {
 				return err
 			} else if err != nil {
 				a.Cause, a.At = err.Error(), r.Now()
-				if err := r.Asides.SetAside(ctx, a); err != nil {
+				if err := r.DeadLetters.AddDeadLetter(ctx, a); err != nil {
 					return err
 				}
 				continue
 			}
 		}
-		if err := r.Asides.DropAside(ctx, a.Consumer, a.Key); err != nil {
+		if err := r.DeadLetters.DeleteDeadLetter(ctx, a.Consumer, a.Key); err != nil {
 			return err
 		}
 	}

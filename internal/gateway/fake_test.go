@@ -75,7 +75,7 @@ func (w *world) UsersByID(_ context.Context, ids []string) (us []domain.User, _ 
 func (w *world) state(room string) domain.RoomState {
 	return domain.RoomState{
 		Room: domain.Room{ID: room, Kind: domain.PublicRoom, Name: room, Head: int64(len(w.logs[room])), Members: len(w.in[room])},
-		Role: domain.Plain,
+		Role: domain.RegularMember,
 	}
 }
 

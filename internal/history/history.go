@@ -32,7 +32,7 @@ type Store struct {
 
 // RoomStore says who is in a room.
 type RoomStore interface {
-	Place(ctx context.Context, room, user string) (domain.Room, domain.Member, error)
+	RoomAndMember(ctx context.Context, room, user string) (domain.Room, domain.Member, error)
 }
 
 // SearchStore finds messages.
@@ -67,9 +67,9 @@ type LogStore interface {
 // RetentionStore is what history needs of a store to forget.
 type RetentionStore interface {
 	Purgeable(ctx context.Context, after string, limit int) ([]domain.Purgeable, error)
-	LineBefore(ctx context.Context, room string, lines int) (seq int64, err error)
+	NthNewestLine(ctx context.Context, room string, lines int) (seq int64, err error)
 	Purge(ctx context.Context, room string, step domain.PurgeStep) (domain.Purged, error)
-	Forget(ctx context.Context, room string, limit int) (domain.Purged, error)
+	PurgeDeleted(ctx context.Context, room string, limit int) (domain.Purged, error)
 }
 
 // Recorder is the audit log.
@@ -127,7 +127,7 @@ func (s *Service) read(ctx context.Context, room string) (domain.Room, error) {
 	if !domain.ValidID(domain.RoomPrefix, room) {
 		return domain.Room{}, domain.ErrNoRoom()
 	}
-	r, m, err := s.Store.Place(ctx, room, httpx.Principal(ctx).ID)
+	r, m, err := s.Store.RoomAndMember(ctx, room, httpx.Principal(ctx).ID)
 	if err != nil {
 		return r, err
 	}

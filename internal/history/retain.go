@@ -135,17 +135,17 @@ func (s *Service) Retain(ctx context.Context) error {
 // deleted, everything.
 func (s *Service) purge(ctx context.Context, rules domain.RetentionRules, p domain.Purgeable) (events int, err error) {
 	if p.Deleted {
-		events, _, err = s.steps(ctx, func() (domain.Purged, error) { return s.Store.Forget(ctx, p.Room, stepEvents) })
+		events, _, err = s.steps(ctx, func() (domain.Purged, error) { return s.Store.PurgeDeleted(ctx, p.Room, stepEvents) })
 		return events, err
 	}
-	keep, now := rules.Of(p.Keep), s.Now()
-	step := domain.PurgeStep{Before: keep.Before(now), Spared: rules.Spared(now), Limit: stepEvents}
+	keep, now := rules.Resolve(p.Keep), s.Now()
+	step := domain.PurgeStep{Before: keep.Cutoff(now), LineCutoff: rules.LineCutoff(now), Limit: stepEvents}
 	if keep.Lines > 0 && p.Head-p.Floor > int64(keep.Lines) {
-		if step.To, err = s.Store.LineBefore(ctx, p.Room, keep.Lines); err != nil {
+		if step.UpTo, err = s.Store.NthNewestLine(ctx, p.Room, keep.Lines); err != nil {
 			return 0, err
 		}
 	}
-	if !step.Goes(p.Floor+1, p.Oldest) {
+	if !step.Matches(p.Floor+1, p.Oldest) {
 		return 0, nil
 	}
 	events, floor, err := s.steps(ctx, func() (domain.Purged, error) { return s.Store.Purge(ctx, p.Room, step) })

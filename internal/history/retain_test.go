@@ -42,7 +42,7 @@ func TestRetain(t *testing.T) {
 			t.Fatal(err)
 		}
 		rooms := map[string]string{}
-		for name, keep := range map[string]*domain.KeepOf{
+		for name, keep := range map[string]*domain.RoomRetention{
 			"server's": nil, "week": {Own: true, Retention: domain.Retention{Days: 7}}, "five": {Own: true, Retention: domain.Retention{Lines: 5}},
 			"all": {Own: true}, "held": nil,
 		} {

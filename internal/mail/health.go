@@ -20,7 +20,7 @@ func (q *Queue) CheckHealth(ctx context.Context, r *domain.HealthReport) error {
 		return nil
 	}
 	r.Mail.On = true
-	state, err := q.Store.Mails(ctx)
+	state, err := q.Store.MailState(ctx)
 	if err != nil {
 		return fmt.Errorf("queue of mails: %w", err)
 	}

@@ -25,10 +25,10 @@ type Store interface {
 	QueueMail(ctx context.Context, m domain.QueuedMail, once string) (queued bool, err error)
 	ClaimMail(ctx context.Context, lease time.Duration, now time.Time) (*domain.QueuedMail, error)
 	RetryMail(ctx context.Context, id string, attempt int, next time.Time) error
-	EndMail(ctx context.Context, id string, sent bool, now time.Time) error
+	FinishMail(ctx context.Context, id string, sent bool, now time.Time) error
 	WaitingMails(ctx context.Context) (int, error)
-	Mails(ctx context.Context) (domain.MailState, error)
-	ForgetMails(ctx context.Context, before, now time.Time) error
+	MailState(ctx context.Context) (domain.MailState, error)
+	PruneMails(ctx context.Context, before, now time.Time) error
 }
 
 // Deps are what a Queue needs.

@@ -63,7 +63,7 @@ func (q *Queue) tidy(ctx context.Context) {
 	forget := time.NewTicker(forgetEvery)
 	defer forget.Stop()
 	for {
-		if err := q.Store.ForgetMails(ctx, q.Now().Add(-keepFor), q.Now()); err != nil && ctx.Err() == nil {
+		if err := q.Store.PruneMails(ctx, q.Now().Add(-keepFor), q.Now()); err != nil && ctx.Err() == nil {
 			q.Log.Warn("forget old mails", "err", err)
 		}
 		select {
@@ -88,11 +88,11 @@ func (q *Queue) deliver(ctx context.Context, m domain.QueuedMail) {
 	var lost error
 	switch {
 	case err == nil:
-		lost = q.Store.EndMail(record, m.ID, true, now)
+		lost = q.Store.FinishMail(record, m.ID, true, now)
 		q.sent.WithLabelValues("sent").Inc()
 		log.Info("mail sent")
 	case permanent(err) || errors.Is(err, errHopeless) || next.After(m.GiveUp):
-		lost = q.Store.EndMail(record, m.ID, false, now)
+		lost = q.Store.FinishMail(record, m.ID, false, now)
 		q.sent.WithLabelValues("given_up").Inc()
 		log.Error("mail given up", "err", cleaned(err, m.To))
 	default:

@@ -35,7 +35,7 @@ type dialect struct {
 
 	open         func(ctx context.Context, db *DB, o Options) error
 	lockInstance func(ctx context.Context, db *DB, others bool) error
-	usage        func(ctx context.Context, db *DB) (domain.StoreUse, error)
+	usage        func(ctx context.Context, db *DB) (domain.StoreUsage, error)
 	compact      func(ctx context.Context, db *DB) (more bool, err error)
 	backup       func(ctx context.Context, db *DB, path string) error
 	integrity    func(ctx context.Context, db *DB) error

@@ -51,8 +51,8 @@ func postgresRetry(err error) bool {
 	return code == "40001" || code == "40P01"
 }
 
-func usagePostgres(ctx context.Context, db *DB) (domain.StoreUse, error) {
-	u := domain.StoreUse{Kind: db.dialect.name, Free: -1, Log: -1}
+func usagePostgres(ctx context.Context, db *DB) (domain.StoreUsage, error) {
+	u := domain.StoreUsage{Kind: db.dialect.name, Free: -1, Log: -1}
 	err := db.read.QueryRowContext(ctx, `SELECT pg_database_size(current_database()), (SELECT COALESCE(sum(n_dead_tup), 0) FROM pg_stat_user_tables)`).
 		Scan(&u.Bytes, &u.DeadRows)
 	return u, err

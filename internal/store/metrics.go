@@ -47,9 +47,9 @@ func (db *DB) Watch(reg prometheus.Registerer) {
 		Name: "store_writes_total", Help: "Writes that were committed; several may share a transaction.",
 	}, func() float64 { return float64(db.Load().Committed) }))
 	var mu sync.Mutex
-	var last domain.StoreUse
+	var last domain.StoreUsage
 	var asked time.Time
-	use := func() domain.StoreUse {
+	use := func() domain.StoreUsage {
 		mu.Lock()
 		defer mu.Unlock()
 		if time.Since(asked) > useFor {
@@ -63,18 +63,18 @@ func (db *DB) Watch(reg prometheus.Registerer) {
 	}
 	for _, g := range []struct {
 		name, help string
-		of         func(domain.StoreUse) int64
+		of         func(domain.StoreUsage) int64
 	}{
 		{"store_size_bytes", "Size of the database, what is free in it included.",
-			func(u domain.StoreUse) int64 { return u.Bytes }},
+			func(u domain.StoreUsage) int64 { return u.Bytes }},
 		{"store_free_bytes", "Of the database, what the next messages are written to; -1: unknown, on PostgreSQL.",
-			func(u domain.StoreUse) int64 { return u.Free }},
+			func(u domain.StoreUsage) int64 { return u.Free }},
 		{"store_log_bytes", "Size of SQLite's write-ahead log; -1: unknown, on PostgreSQL.",
-			func(u domain.StoreUse) int64 { return u.Log }},
+			func(u domain.StoreUsage) int64 { return u.Log }},
 		{"search_unindexed_events", "Events that the search index does not have yet; they never hold up a message.",
-			func(u domain.StoreUse) int64 { return u.Unfound }},
+			func(u domain.StoreUsage) int64 { return u.Unindexed }},
 		{"store_dead_rows", "PostgreSQL: rows that wait for autovacuum.",
-			func(u domain.StoreUse) int64 { return u.DeadRows }},
+			func(u domain.StoreUsage) int64 { return u.DeadRows }},
 	} {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help},
 			func() float64 { return float64(g.of(use())) }))

@@ -134,9 +134,9 @@ func (db *DB) pageStats(ctx context.Context) (p pageStats, err error) {
 	return p, err
 }
 
-func usageSQLite(ctx context.Context, db *DB) (domain.StoreUse, error) {
+func usageSQLite(ctx context.Context, db *DB) (domain.StoreUsage, error) {
 	p, err := db.pageStats(ctx)
-	u := domain.StoreUse{Kind: db.dialect.name, Bytes: p.all * p.size, Free: p.free * p.size, Log: -1, Shrinks: p.mode == incremental}
+	u := domain.StoreUsage{Kind: db.dialect.name, Bytes: p.all * p.size, Free: p.free * p.size, Log: -1, Shrinks: p.mode == incremental}
 	if info, err := os.Stat(db.path + "-wal"); err == nil {
 		u.Log = info.Size()
 	}

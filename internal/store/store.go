@@ -36,7 +36,7 @@ type Options struct {
 	// commit, and a commit fails that changed them without Tx.Invalidate.
 	VerifyCache bool
 	// Rooms are the limits that package rooms enforces; the zero value sets none.
-	Rooms domain.RoomBounds
+	Rooms domain.RoomLimits
 }
 
 // DB is an open database. It is safe for concurrent use.
@@ -149,7 +149,7 @@ func (db *DB) LockInstance(ctx context.Context, others bool) error {
 }
 
 // Usage returns how much disk space the database takes.
-func (db *DB) Usage(ctx context.Context) (domain.StoreUse, error) { return db.dialect.usage(ctx, db) }
+func (db *DB) Usage(ctx context.Context) (domain.StoreUsage, error) { return db.dialect.usage(ctx, db) }
 
 // Compact returns some free pages of a SQLite file to the disk, in one small step, and reports
 // whether there are more. On PostgreSQL it does nothing: VACUUM runs there by itself.

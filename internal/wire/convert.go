@@ -58,7 +58,7 @@ func FromRoom(r domain.Room) Room {
 }
 
 // FromKeepOf is the wire's view of k.
-func FromKeepOf(k domain.KeepOf) KeepOf { return KeepOf{Keep(k.Retention), !k.Own} }
+func FromKeepOf(k domain.RoomRetention) KeepOf { return KeepOf{Keep(k.Retention), !k.Own} }
 
 // FromRoomState is the wire's view of s.
 func FromRoomState(s domain.RoomState) RoomState {

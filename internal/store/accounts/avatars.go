@@ -44,10 +44,10 @@ func (repo *Repository) SetAvatar(ctx context.Context, user, hash string, now ti
 
 // referAvatar has a user need the file with a hash, and no other; empty: none.
 func referAvatar(ctx context.Context, t *store.Tx, user, hash string, now time.Time) error {
-	if err := blobs.Release(ctx, t, avatarHolder(user), now); err != nil || hash == "" {
+	if err := blobs.RemoveRef(ctx, t, avatarHolder(user), now); err != nil || hash == "" {
 		return err
 	}
-	return blobs.Refer(ctx, t, blobs.Ref{Holder: avatarHolder(user), Hash: hash}, now)
+	return blobs.AddRef(ctx, t, blobs.Ref{Holder: avatarHolder(user), Hash: hash}, now)
 }
 
 // Avatar returns a picture by what users.avatar says: the hash of its file, or the bytes
@@ -107,7 +107,7 @@ func (repo *Repository) ReleaseAvatars(ctx context.Context, now time.Time) error
 		}
 		holders, err := store.Collect(rows, store.ScanString)
 		for _, holder := range holders {
-			err = errors.Join(err, blobs.Release(ctx, t, holder, now))
+			err = errors.Join(err, blobs.RemoveRef(ctx, t, holder, now))
 		}
 		return err
 	})

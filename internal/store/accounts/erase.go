@@ -17,7 +17,7 @@ func Erase(ctx context.Context, t *store.Tx, user string, now time.Time) error {
 			return err
 		}
 	}
-	if err := blobs.Release(ctx, t, avatarHolder(user), now); err != nil {
+	if err := blobs.RemoveRef(ctx, t, avatarHolder(user), now); err != nil {
 		return err
 	}
 	t.Invalidate()

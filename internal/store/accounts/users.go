@@ -80,7 +80,7 @@ func (repo *Repository) UserByEmail(ctx context.Context, email string) (domain.U
 // begin with q, or have a word that does. after is the username of the last one
 // of the page before. Devices are not people.
 func (repo *Repository) SearchUsers(ctx context.Context, q, after string, limit int) ([]domain.User, error) {
-	like, some := naming.Like(q)
+	like, some := naming.PrefixPattern(q)
 	if !some {
 		return nil, nil
 	}
@@ -132,7 +132,7 @@ func createUser(ctx context.Context, t *store.Tx, u domain.User, password string
 	if err := freeUsername(ctx, t, u.Username, now); err != nil {
 		return err
 	}
-	if err := naming.FreeLook(ctx, t, u.Username); err != nil {
+	if err := naming.CheckLookalikes(ctx, t, u.Username); err != nil {
 		return err
 	}
 	_, err := t.ExecContext(ctx, `INSERT INTO users (id, kind, username, display_name, email, role, pending, password, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
@@ -226,7 +226,7 @@ func (repo *Repository) ReplacePassword(ctx context.Context, user, password, old
 // Accounts lists users for administrators, by username, after a given one; with
 // q those of whom a name or the e-mail address begins with it.
 func (repo *Repository) Accounts(ctx context.Context, q, after string, limit int) ([]domain.User, error) {
-	like, some := naming.Like(q)
+	like, some := naming.PrefixPattern(q)
 	if !some {
 		return nil, nil
 	}

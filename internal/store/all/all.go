@@ -70,12 +70,12 @@ func (s *Store) Close() error {
 }
 
 // Use returns how much room the database takes, and how far the search is behind.
-func (s *Store) Use(ctx context.Context) (domain.StoreUse, error) {
+func (s *Store) Use(ctx context.Context) (domain.StoreUsage, error) {
 	u, err := s.DB.Usage(ctx)
 	if err != nil {
 		return u, err
 	}
-	u.Unfound, err = s.Search.Unindexed(ctx)
+	u.Unindexed, err = s.Search.Unindexed(ctx)
 	return u, err
 }
 

@@ -70,8 +70,8 @@ type Ref struct {
 	Quota int64
 }
 
-// Refer adds a reference within t. The blob must have been added in the last day.
-func Refer(ctx context.Context, t *store.Tx, r Ref, now time.Time) error {
+// AddRef adds a reference within t. The blob must have been added in the last day.
+func AddRef(ctx context.Context, t *store.Tx, r Ref, now time.Time) error {
 	res, err := t.ExecContext(ctx, `UPDATE blobs SET touched_at = $2 WHERE hash = $1`, r.Hash, store.Millis(now))
 	if err != nil {
 		return err
@@ -86,16 +86,16 @@ func Refer(ctx context.Context, t *store.Tx, r Ref, now time.Time) error {
 	if err != nil || r.Quota == 0 {
 		return err
 	}
-	used, err := used(ctx, t, r.Owner)
+	used, err := usage(ctx, t, r.Owner)
 	if err == nil && used > r.Quota {
 		return domain.TooLarge.Errorf("quota_exceeded", "your files would take %d bytes, and may take %d; delete some first", used, r.Quota)
 	}
 	return err
 }
 
-// Release takes all references of a holder away within t. A file that nothing refers to
+// RemoveRef takes all references of a holder away within t. A file that nothing refers to
 // any more lives for another day: a backup that is being written may need it.
-func Release(ctx context.Context, t *store.Tx, holder string, now time.Time) error {
+func RemoveRef(ctx context.Context, t *store.Tx, holder string, now time.Time) error {
 	_, err := t.ExecContext(ctx, `UPDATE blobs SET touched_at = $2 WHERE hash IN (SELECT hash FROM blob_refs WHERE holder = $1)`,
 		holder, store.Millis(now))
 	if err != nil {
@@ -105,12 +105,12 @@ func Release(ctx context.Context, t *store.Tx, holder string, now time.Time) err
 	return err
 }
 
-// Used returns how many bytes the blobs of an owner have.
-func (repo *Repository) Used(ctx context.Context, owner string) (int64, error) {
-	return used(ctx, repo.db, owner)
+// Usage returns how many bytes the blobs of an owner have.
+func (repo *Repository) Usage(ctx context.Context, owner string) (int64, error) {
+	return usage(ctx, repo.db, owner)
 }
 
-func used(ctx context.Context, q store.Queryer, owner string) (n int64, err error) {
+func usage(ctx context.Context, q store.Queryer, owner string) (n int64, err error) {
 	err = q.QueryRowContext(ctx, `SELECT COALESCE(sum(size), 0) FROM blobs WHERE hash IN (SELECT hash FROM blob_refs WHERE owner_id = $1)`, owner).Scan(&n)
 	return n, err
 }
@@ -153,8 +153,8 @@ func (repo *Repository) DroppedObjects(ctx context.Context, limit int) ([]string
 	return store.Collect(rows, store.ScanString)
 }
 
-// ForgetObjects forgets notes of objects that are deleted.
-func (repo *Repository) ForgetObjects(ctx context.Context, names []string) error {
+// DeleteObjectRecords forgets notes of objects that are deleted.
+func (repo *Repository) DeleteObjectRecords(ctx context.Context, names []string) error {
 	if len(names) == 0 {
 		return nil
 	}

@@ -64,11 +64,11 @@ func (k *kept) put(t *testing.T, data []byte) domain.Blob {
 }
 
 func (k *kept) refer(ctx context.Context, r blobs.Ref) error {
-	return k.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return blobs.Refer(ctx, t, r, k.clock()) })
+	return k.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return blobs.AddRef(ctx, t, r, k.clock()) })
 }
 
 func (k *kept) release(ctx context.Context, holder string) error {
-	return k.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return blobs.Release(ctx, t, holder, k.clock()) })
+	return k.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return blobs.RemoveRef(ctx, t, holder, k.clock()) })
 }
 
 func (k *kept) read(ctx context.Context, hash string) ([]byte, error) {
@@ -235,7 +235,7 @@ func TestAQuotaCountsAFileOnce(t *testing.T) {
 		if err := refer("d", large.Hash); domain.CodeOf(err) != "quota_exceeded" {
 			t.Errorf("110 of 100 bytes: %v", err)
 		}
-		if used, err := db.Blobs.Used(ctx, "ann"); err != nil || used != 40 {
+		if used, err := db.Blobs.Usage(ctx, "ann"); err != nil || used != 40 {
 			t.Errorf("used %d, %v", used, err)
 		}
 	})

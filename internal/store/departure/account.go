@@ -20,7 +20,7 @@ func (repo *Repository) DeleteUser(ctx context.Context, user string, now time.Ti
 		if err := accounts.KeepAdmin(ctx, t, user); err != nil {
 			return err
 		}
-		joined, err := rooms.Joined(ctx, t, user)
+		joined, err := rooms.RoomIDs(ctx, t, user)
 		if err != nil {
 			return err
 		}
@@ -29,18 +29,18 @@ func (repo *Repository) DeleteUser(ctx context.Context, user string, now time.Ti
 				return err
 			}
 		}
-		return erase(ctx, t, user, now)
+		return eraseUser(ctx, t, user, now)
 	})
 }
 
-// erase has each part leave of a user what their messages point to.
-func erase(ctx context.Context, t *store.Tx, user string, now time.Time) error {
-	for _, part := range []func(context.Context, *store.Tx, string) error{rooms.Erase, messages.Erase} {
+// eraseUser has each part leave of a user what their messages point to.
+func eraseUser(ctx context.Context, t *store.Tx, user string, now time.Time) error {
+	for _, part := range []func(context.Context, *store.Tx, string) error{rooms.EraseUser, messages.EraseUser} {
 		if err := part(ctx, t, user); err != nil {
 			return err
 		}
 	}
-	if err := devices.Erase(ctx, t, user, now); err != nil {
+	if err := devices.EraseUser(ctx, t, user, now); err != nil {
 		return err
 	}
 	return accounts.Erase(ctx, t, user, now)

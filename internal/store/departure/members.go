@@ -15,7 +15,7 @@ import (
 // dropDevices takes the devices of someone who is not in the room any more out
 // of it. e is the event of their own departure.
 func dropDevices(ctx context.Context, t *store.Tx, e domain.Event) error {
-	own, err := devices.In(ctx, t, e.Room, e.Subject.ID)
+	own, err := devices.InRoom(ctx, t, e.Room, e.Subject.ID)
 	if err != nil {
 		return err
 	}
@@ -24,17 +24,17 @@ func dropDevices(ctx context.Context, t *store.Tx, e domain.Event) error {
 		if e.Type == domain.MemberLeft {
 			gone.Type, gone.Actor, gone.Payload = domain.MemberLeft, d, nil
 		}
-		if err := drop(ctx, t, &gone); err != nil {
+		if err := removeMembers(ctx, t, &gone); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// drop ends a membership and says so in the log. The member's own devices go as
+// removeMembers ends a membership and says so in the log. The member's own devices go as
 // well: nobody reads on through a machine.
-func drop(ctx context.Context, t *store.Tx, e *domain.Event) error {
-	if err := rooms.Remove(ctx, t, e); err != nil {
+func removeMembers(ctx context.Context, t *store.Tx, e *domain.Event) error {
+	if err := rooms.RemoveMember(ctx, t, e); err != nil {
 		return err
 	}
 	return dropDevices(ctx, t, *e)
@@ -51,11 +51,11 @@ func (repo *Repository) Leave(ctx context.Context, user, room string, now time.T
 }
 
 func leave(ctx context.Context, t *store.Tx, user, room string, now time.Time) (e domain.Event, err error) {
-	r, m, err := rooms.For(ctx, t, room, user, domain.LeaveRoom, now)
+	r, m, err := rooms.LockAndAuthorize(ctx, t, room, user, domain.LeaveRoom, now)
 	if err != nil {
 		return e, err
 	}
-	own, err := devices.In(ctx, t, room, user)
+	own, err := devices.InRoom(ctx, t, room, user)
 	if err != nil {
 		return e, err
 	}
@@ -64,18 +64,18 @@ func leave(ctx context.Context, t *store.Tx, user, room string, now time.Time) (
 		return e, domain.Conflict.Errorf("last_owner", "you own this room; transfer it to someone before you leave")
 	}
 	e = domain.Event{Room: room, Type: domain.MemberLeft, Actor: m.User, Subject: &m.User, At: now}
-	if err := drop(ctx, t, &e); err != nil || others > 0 {
+	if err := removeMembers(ctx, t, &e); err != nil || others > 0 {
 		return e, err
 	}
-	return e, rooms.Empty(ctx, t, room)
+	return e, rooms.ArchiveEmpty(ctx, t, room)
 }
 
 // Kick ends another's membership.
 func (repo *Repository) Kick(ctx context.Context, actor, room, user, reason string, now time.Time) (e domain.Event, err error) {
 	now = store.Trim(now)
-	err = rooms.ActOn(ctx, repo.db, actor, room, user, domain.KickMember, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
+	err = rooms.Moderate(ctx, repo.db, actor, room, user, domain.KickMember, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
 		e = domain.Event{Room: room, Type: domain.MemberKicked, Actor: m.User, Subject: &other.User, At: now, Payload: domain.MemberKickedPayload{Reason: reason}}
-		return drop(ctx, t, &e)
+		return removeMembers(ctx, t, &e)
 	})
 	return e, err
 }
@@ -85,7 +85,7 @@ func (repo *Repository) Kick(ctx context.Context, actor, room, user, reason stri
 func (repo *Repository) Ban(ctx context.Context, actor, room, user, reason string, now time.Time) (e domain.Event, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		r, m, err := rooms.For(ctx, t, room, actor, domain.BanMember, now)
+		r, m, err := rooms.LockAndAuthorize(ctx, t, room, actor, domain.BanMember, now)
 		if err != nil {
 			return err
 		}
@@ -104,10 +104,10 @@ func (repo *Repository) Ban(ctx context.Context, actor, room, user, reason strin
 			return err
 		}
 		e = domain.Event{Room: room, Type: domain.MemberBanned, Actor: m.User, Subject: &u, At: now, Payload: domain.MemberBannedPayload{Reason: reason, Role: other.Role}}
-		if other.Role == domain.Outsider {
+		if other.Role == domain.NonMember {
 			return roomlog.Append(ctx, t, &e, nil)
 		}
-		return drop(ctx, t, &e)
+		return removeMembers(ctx, t, &e)
 	})
 	return e, err
 }

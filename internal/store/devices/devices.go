@@ -79,7 +79,7 @@ func addKeys(ctx context.Context, q store.Queryer, devices []domain.Device) erro
 func (repo *Repository) CreateDevice(ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, limit int, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		owner := d.Owner.ID
-		if err := mayOwn(ctx, t, owner, limit, now); err != nil {
+		if err := authorizeOwner(ctx, t, owner, limit, now); err != nil {
 			return err
 		}
 		_, err := t.ExecContext(ctx, `INSERT INTO users (id, kind, username, display_name, created_at) VALUES ($1, $2, $1, $3, $4)`,
@@ -98,9 +98,9 @@ func (repo *Repository) CreateDevice(ctx context.Context, d domain.Device, k dom
 	})
 }
 
-// mayOwn holds the owner's row, so that two registrations at once do not both
+// authorizeOwner holds the owner's row, so that two registrations at once do not both
 // find room for one.
-func mayOwn(ctx context.Context, t *store.Tx, owner string, limit int, now time.Time) error {
+func authorizeOwner(ctx context.Context, t *store.Tx, owner string, limit int, now time.Time) error {
 	var kind domain.PrincipalKind
 	err := t.QueryRowContext(ctx, `SELECT kind FROM users WHERE id = $1 AND NOT disabled`+t.ForUpdate(), owner).Scan(&kind)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && kind == domain.KindDevice {
@@ -211,9 +211,9 @@ func (repo *Repository) RevokeDevice(ctx context.Context, id, reason string, now
 	})
 }
 
-// Erase ends all devices of someone whose account is deleted, and leaves of
+// EraseUser ends all devices of someone whose account is deleted, and leaves of
 // them what their messages point to.
-func Erase(ctx context.Context, t *store.Tx, owner string, now time.Time) error {
+func EraseUser(ctx context.Context, t *store.Tx, owner string, now time.Time) error {
 	_, err := t.ExecContext(ctx, `UPDATE devices SET revoked_at = $2, reason = 'account_deleted' WHERE owner_id = $1 AND revoked_at = 0`, owner, store.Millis(now))
 	if err != nil {
 		return err
@@ -227,8 +227,8 @@ func Erase(ctx context.Context, t *store.Tx, owner string, now time.Time) error 
 	return err
 }
 
-// In returns those of owner's devices that are in room.
-func In(ctx context.Context, t *store.Tx, room, owner string) ([]domain.UserRef, error) {
+// InRoom returns those of owner's devices that are in room.
+func InRoom(ctx context.Context, t *store.Tx, room, owner string) ([]domain.UserRef, error) {
 	rows, err := t.QueryContext(ctx, `SELECT u.id, u.kind, u.username, u.display_name, u.avatar
 		FROM devices d JOIN members m ON m.user_id = d.id AND m.room_id = $1 JOIN users u ON u.id = d.id WHERE d.owner_id = $2 ORDER BY d.id`, room, owner)
 	if err != nil {

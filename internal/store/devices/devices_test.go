@@ -141,14 +141,14 @@ func TestCHK_DV_02_RevokedForGood(t *testing.T) {
 		if d, err := db.Devices.DeviceByID(t.Context(), other); err != nil || !d.Ended(now) || len(d.Keys) != 0 || d.Name != "Deleted device" {
 			t.Errorf("the device of a deleted account: %+v, %v", d, err)
 		}
-		if barred, err := db.Devices.BarredOwners(t.Context(), []string{testkit.UserID(1)}); err != nil || len(barred) != 1 {
+		if barred, err := db.Devices.DisabledOwners(t.Context(), []string{testkit.UserID(1)}); err != nil || len(barred) != 1 {
 			t.Errorf("its owner: %v, %v", barred, err)
 		}
 		id = mustDevice(t, db, testkit.UserID(0), 3, now)
 		if err := db.Devices.RevokeDeviceKey(t.Context(), id, "key3", "revoked", now); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.Devices.ForgetDeviceKeys(t.Context(), now.Add(time.Second)); err != nil {
+		if err := db.Devices.PruneDeviceKeys(t.Context(), now.Add(time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := db.Devices.DeviceLogin(t.Context(), "key3"); domain.CodeOf(err) != "no_device_key" {
@@ -214,7 +214,7 @@ func TestDeviceUseIsKept(t *testing.T) {
 		if l, err := db.Devices.DeviceLogin(t.Context(), "second"); err != nil || !l.Barred || l.Device.Owner.ID != testkit.UserID(0) {
 			t.Errorf("%+v, %v", l, err)
 		}
-		barred, err := db.Devices.BarredOwners(t.Context(), []string{testkit.UserID(0), testkit.UserID(1), "usr_gone"})
+		barred, err := db.Devices.DisabledOwners(t.Context(), []string{testkit.UserID(0), testkit.UserID(1), "usr_gone"})
 		if err != nil || !slices.Equal(barred, []string{testkit.UserID(0), "usr_gone"}) {
 			t.Errorf("barred: %v, %v", barred, err)
 		}
@@ -239,7 +239,7 @@ func TestDevicesInRooms(t *testing.T) {
 		if _, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(0), domain.NewRoom{Kind: domain.DirectRoom, Members: []string{mine}}, now); domain.CodeOf(err) != "no_user" {
 			t.Errorf("another's device in a new room: %v", err)
 		}
-		if _, err := db.Rooms.HandOver(t.Context(), testkit.UserID(0), room, theirs, now); domain.CodeOf(err) != "device_owner" {
+		if _, err := db.Rooms.TransferOwnership(t.Context(), testkit.UserID(0), room, theirs, now); domain.CodeOf(err) != "device_owner" {
 			t.Errorf("handing over to a device: %v", err)
 		}
 		testkit.Say(t, db, mine, room, "k1", "21.5 °C")

@@ -140,9 +140,9 @@ func (repo *Repository) EndedDevices(ctx context.Context, since, until time.Time
 	})
 }
 
-// BarredOwners returns those of owners who are disabled, or do not exist any
+// DisabledOwners returns those of owners who are disabled, or do not exist any
 // more.
-func (repo *Repository) BarredOwners(ctx context.Context, owners []string) ([]string, error) {
+func (repo *Repository) DisabledOwners(ctx context.Context, owners []string) ([]string, error) {
 	users, err := accounts.ByIDs(ctx, repo.db, owners)
 	if err != nil {
 		return nil, err
@@ -160,9 +160,9 @@ func (repo *Repository) BarredOwners(ctx context.Context, owners []string) ([]st
 	return barred, nil
 }
 
-// ForgetDeviceKeys drops the keys that ended before a time, and are of no more
+// PruneDeviceKeys drops the keys that ended before a time, and are of no more
 // interest to anyone.
-func (repo *Repository) ForgetDeviceKeys(ctx context.Context, before time.Time) error {
+func (repo *Repository) PruneDeviceKeys(ctx context.Context, before time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `DELETE FROM device_keys WHERE revoked_at <> 0 AND revoked_at < $1 OR expires_at <> 0 AND expires_at < $1`, store.Millis(before))
 		return err

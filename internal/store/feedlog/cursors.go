@@ -32,18 +32,18 @@ func (repo *Repository) ClaimCursor(
 		}
 		return err
 	})
-	c.Until = repo.until(until)
+	c.Until = repo.leaseEnd(until)
 	return c, ok, err
 }
 
-// aloneLonger is how much longer a lease lasts that no other server could take: an idle
+// singleWriterExtension is how much longer a lease lasts that no other server could take: an idle
 // consumer costs a write a day then, by which Forget sees that somebody runs it.
-const aloneLonger = 24 * time.Hour
+const singleWriterExtension = 24 * time.Hour
 
-// until is the end of a lease.
-func (repo *Repository) until(lease time.Time) time.Time {
+// leaseEnd is the end of a lease.
+func (repo *Repository) leaseEnd(lease time.Time) time.Time {
 	if repo.db.SingleWriter() {
-		return lease.Add(aloneLonger)
+		return lease.Add(singleWriterExtension)
 	}
 	return lease
 }
@@ -63,7 +63,7 @@ func (repo *Repository) AdvanceCursor(
 		ok = n == 1
 		return err
 	})
-	return repo.until(c.Until), ok, err
+	return repo.leaseEnd(c.Until), ok, err
 }
 
 // ReleaseCursor lets another node run the consumer at once.
@@ -74,8 +74,8 @@ func (repo *Repository) ReleaseCursor(ctx context.Context, name, owner string) e
 	})
 }
 
-// SetAside keeps an entry for later.
-func (repo *Repository) SetAside(ctx context.Context, a feed.Aside) error {
+// AddDeadLetter keeps an entry for later.
+func (repo *Repository) AddDeadLetter(ctx context.Context, a feed.DeadLetter) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `INSERT INTO feed_asides (consumer, entry, cause, at, retry) VALUES ($1, $2, $3, $4, FALSE)
 			ON CONFLICT (consumer, entry) DO UPDATE SET cause = excluded.cause, at = excluded.at, retry = FALSE`,
@@ -84,22 +84,22 @@ func (repo *Repository) SetAside(ctx context.Context, a feed.Aside) error {
 	})
 }
 
-// AsidesToRetry returns what an operator asked to be tried again, at most limit.
-func (repo *Repository) AsidesToRetry(ctx context.Context, consumer string, limit int) ([]feed.Aside, error) {
-	return repo.asides(ctx, `consumer = $1 AND retry ORDER BY at, entry LIMIT $2`, consumer, limit)
+// DeadLettersToRetry returns what an operator asked to be tried again, at most limit.
+func (repo *Repository) DeadLettersToRetry(ctx context.Context, consumer string, limit int) ([]feed.DeadLetter, error) {
+	return repo.deadLetters(ctx, `consumer = $1 AND retry ORDER BY at, entry LIMIT $2`, consumer, limit)
 }
 
-// Asides returns what was set aside, the oldest first, at most limit.
-func (repo *Repository) Asides(ctx context.Context, limit int) ([]feed.Aside, error) {
-	return repo.asides(ctx, `TRUE ORDER BY at, consumer, entry LIMIT $1`, limit)
+// DeadLetters returns what was set aside, the oldest first, at most limit.
+func (repo *Repository) DeadLetters(ctx context.Context, limit int) ([]feed.DeadLetter, error) {
+	return repo.deadLetters(ctx, `TRUE ORDER BY at, consumer, entry LIMIT $1`, limit)
 }
 
-func (repo *Repository) asides(ctx context.Context, rest string, args ...any) ([]feed.Aside, error) {
+func (repo *Repository) deadLetters(ctx context.Context, rest string, args ...any) ([]feed.DeadLetter, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT consumer, entry, cause, at FROM feed_asides WHERE `+rest, args...)
 	if err != nil {
 		return nil, err
 	}
-	return store.Collect(rows, func(rows *sql.Rows) (a feed.Aside, err error) {
+	return store.Collect(rows, func(rows *sql.Rows) (a feed.DeadLetter, err error) {
 		var at int64
 		err = rows.Scan(&a.Consumer, &a.Key, &a.Cause, &at)
 		a.At = store.Time(at)
@@ -107,9 +107,9 @@ func (repo *Repository) asides(ctx context.Context, rest string, args ...any) ([
 	})
 }
 
-// RetryAsides asks for everything to be tried again that a consumer has set aside, and
+// RetryDeadLetters asks for everything to be tried again that a consumer has set aside, and
 // returns how much that is.
-func (repo *Repository) RetryAsides(ctx context.Context, consumer string) (n int64, err error) {
+func (repo *Repository) RetryDeadLetters(ctx context.Context, consumer string) (n int64, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		res, err := t.ExecContext(ctx, `UPDATE feed_asides SET retry = TRUE WHERE consumer = $1`, consumer)
 		if err != nil {
@@ -121,8 +121,8 @@ func (repo *Repository) RetryAsides(ctx context.Context, consumer string) (n int
 	return n, err
 }
 
-// DropAside forgets an entry that was set aside.
-func (repo *Repository) DropAside(ctx context.Context, consumer, key string) error {
+// DeleteDeadLetter forgets an entry that was set aside.
+func (repo *Repository) DeleteDeadLetter(ctx context.Context, consumer, key string) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `DELETE FROM feed_asides WHERE consumer = $1 AND entry = $2`, consumer, key)
 		return err

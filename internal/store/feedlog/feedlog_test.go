@@ -22,21 +22,23 @@ func (silent) Handled(string, int) {}
 func (silent) Failed(string)       {}
 
 func deps(db *all.Store) feed.Deps[domain.Event] {
-	return feed.Deps[domain.Event]{Source: db.Feed, Cursors: db.Feed, Asides: db.Feed, Observer: silent{}}
+	return feed.Deps[domain.Event]{Source: db.Feed, Cursors: db.Feed, DeadLetters: db.Feed, Observer: silent{}}
 }
 
-// A witness notes the events that it is told of: the highest number of each room, and
+// A recorder notes the events that it is told of: the highest number of each room, and
 // those that came out of turn.
-type witness struct {
+type recorder struct {
 	mu   sync.Mutex
 	last map[string]int64
 	bad  []string
 	news chan struct{}
 }
 
-func newWitness() *witness { return &witness{last: map[string]int64{}, news: make(chan struct{}, 1)} }
+func newRecorder() *recorder {
+	return &recorder{last: map[string]int64{}, news: make(chan struct{}, 1)}
+}
 
-func (w *witness) handle(_ context.Context, entries []feed.Entry[domain.Event]) error {
+func (w *recorder) handle(_ context.Context, entries []feed.Entry[domain.Event]) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, e := range entries {
@@ -54,7 +56,7 @@ func (w *witness) handle(_ context.Context, entries []feed.Entry[domain.Event]) 
 }
 
 // until waits for the number of a room.
-func (w *witness) until(t *testing.T, room string, seq int64) {
+func (w *recorder) until(t *testing.T, room string, seq int64) {
 	t.Helper()
 	end := time.After(time.Minute)
 	for {
@@ -78,7 +80,7 @@ func (w *witness) until(t *testing.T, room string, seq int64) {
 func run(t *testing.T, d feed.Deps[domain.Event], c feed.Consumer[domain.Event]) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	var bell feed.Bell
+	var bell feed.Signal
 	go func() {
 		defer close(done)
 		feed.Run(ctx, d, c, &bell)
@@ -115,7 +117,7 @@ func TestEveryEventComesInTheOrderOfItsRoom(t *testing.T) {
 		if o.URL != "" { // two servers share a PostgreSQL
 			nodes = append(nodes, testkit.Open(t, o))
 		}
-		w := newWitness()
+		w := newRecorder()
 		c := feed.Consumer[domain.Event]{Name: "witness", Batch: 20, Handle: w.handle}
 		stop := run(t, deps(nodes[0]), c)
 		claimed(t, nodes[0], "witness")
@@ -168,7 +170,7 @@ func TestEveryEventComesInTheOrderOfItsRoom(t *testing.T) {
 func TestADeletedRoomHidesNoEvent(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
-		w := newWitness()
+		w := newRecorder()
 		stop := run(t, deps(db), feed.Consumer[domain.Event]{Name: "witness", Handle: w.handle})
 		defer stop()
 		claimed(t, db, "witness")
@@ -185,7 +187,7 @@ func TestADeletedRoomHidesNoEvent(t *testing.T) {
 			t.Fatal(err)
 		}
 		for more := true; more; {
-			p, err := db.Messages.Forget(t.Context(), gone.Room.ID, 7)
+			p, err := db.Messages.PurgeDeleted(t.Context(), gone.Room.ID, 7)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -196,7 +198,7 @@ func TestADeletedRoomHidesNoEvent(t *testing.T) {
 	})
 }
 
-func TestWhatIsSetAsideIsTriedAgain(t *testing.T) {
+func TestDeadLettersAreRetried(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx := t.Context()
@@ -204,21 +206,21 @@ func TestWhatIsSetAsideIsTriedAgain(t *testing.T) {
 		said := testkit.Say(t, db, testkit.UserID(0), room, "k", "poison")
 		key := fmt.Sprintf("%s/%d", room, said.Seq)
 		for _, cause := range []string{"first", "second"} {
-			if err := db.Feed.SetAside(ctx, feed.Aside{Consumer: "c", Key: key, Cause: cause, At: time.Now()}); err != nil {
+			if err := db.Feed.AddDeadLetter(ctx, feed.DeadLetter{Consumer: "c", Key: key, Cause: cause, At: time.Now()}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		asides, err := db.Feed.Asides(ctx, 10)
+		asides, err := db.Feed.DeadLetters(ctx, 10)
 		if err != nil || len(asides) != 1 || asides[0].Cause != "second" {
 			t.Fatalf("set aside: %+v, %v", asides, err)
 		}
-		if again, err := db.Feed.AsidesToRetry(ctx, "c", 10); err != nil || len(again) != 0 {
+		if again, err := db.Feed.DeadLettersToRetry(ctx, "c", 10); err != nil || len(again) != 0 {
 			t.Errorf("to be tried again without being asked: %v, %v", again, err)
 		}
-		if n, err := db.Feed.RetryAsides(ctx, "c"); err != nil || n != 1 {
+		if n, err := db.Feed.RetryDeadLetters(ctx, "c"); err != nil || n != 1 {
 			t.Errorf("asked for %d, %v", n, err)
 		}
-		if again, err := db.Feed.AsidesToRetry(ctx, "c", 10); err != nil || len(again) != 1 {
+		if again, err := db.Feed.DeadLettersToRetry(ctx, "c", 10); err != nil || len(again) != 1 {
 			t.Errorf("to be tried again: %v, %v", again, err)
 		}
 		e, ok, err := db.Feed.Get(ctx, key)
@@ -228,10 +230,10 @@ func TestWhatIsSetAsideIsTriedAgain(t *testing.T) {
 		if _, ok, err := db.Feed.Get(ctx, room+"/999"); ok || err != nil {
 			t.Errorf("an event that is gone: %v, %v", ok, err)
 		}
-		if err := db.Feed.DropAside(ctx, "c", key); err != nil {
+		if err := db.Feed.DeleteDeadLetter(ctx, "c", key); err != nil {
 			t.Fatal(err)
 		}
-		if asides, err := db.Feed.Asides(ctx, 10); err != nil || len(asides) != 0 {
+		if asides, err := db.Feed.DeadLetters(ctx, 10); err != nil || len(asides) != 0 {
 			t.Errorf("still aside: %v, %v", asides, err)
 		}
 	})
@@ -241,7 +243,7 @@ func TestWhatIsSetAsideIsTriedAgain(t *testing.T) {
 func TestABatchThatFailsIsNotLost(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
-		w := newWitness()
+		w := newRecorder()
 		failures := 2
 		c := feed.Consumer[domain.Event]{Name: "c", Handle: func(ctx context.Context, entries []feed.Entry[domain.Event]) error {
 			if failures > 0 {
@@ -276,15 +278,15 @@ func (k kept) AdvanceCursor(ctx context.Context, name, owner string, c feed.Curs
 	return until, ok, err
 }
 
-// TestAConsumerWithNothingToDoIsNotForgotten has nobody write for 40 days.
-func TestAConsumerWithNothingToDoIsNotForgotten(t *testing.T) {
+// TestAnIdleConsumerIsNotPruned has nobody write for 40 days.
+func TestAnIdleConsumerIsNotPruned(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		var days atomic.Int64
 		k := kept{db.Feed, make(chan struct{}, 100)}
 		d := deps(db)
 		d.Cursors, d.Now = k, func() time.Time { return time.Now().AddDate(0, 0, int(days.Load())) }
-		defer run(t, d, feed.Consumer[domain.Event]{Name: "c", Handle: newWitness().handle})()
+		defer run(t, d, feed.Consumer[domain.Event]{Name: "c", Handle: newRecorder().handle})()
 		<-k.shown
 		days.Store(40)
 		select {
@@ -292,7 +294,7 @@ func TestAConsumerWithNothingToDoIsNotForgotten(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			t.Error("the consumer does not show that it is there")
 		}
-		if err := db.Feed.Forget(t.Context(), time.Now().AddDate(0, 0, 10)); err != nil {
+		if err := db.Feed.Prune(t.Context(), time.Now().AddDate(0, 0, 10)); err != nil {
 			t.Fatal(err)
 		}
 		if lags, err := db.Feed.Lags(t.Context()); err != nil || len(lags) != 1 {
@@ -301,9 +303,9 @@ func TestAConsumerWithNothingToDoIsNotForgotten(t *testing.T) {
 	})
 }
 
-// TestForgetKeepsWhatSomebodyWants drops consumers that are gone, and with the last
+// TestPruneKeepsUnreadBatches drops consumers that are gone, and with the last
 // one what waits for nobody.
-func TestForgetKeepsWhatSomebodyWants(t *testing.T) {
+func TestPruneKeepsUnreadBatches(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, now := t.Context(), time.Now()
@@ -312,14 +314,14 @@ func TestForgetKeepsWhatSomebodyWants(t *testing.T) {
 		}
 		room := testkit.Room(t, db, 1)
 		testkit.Say(t, db, testkit.UserID(0), room, "k", "x")
-		if err := db.Feed.Forget(ctx, now.Add(-time.Hour)); err != nil {
+		if err := db.Feed.Prune(ctx, now.Add(-time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 		page, err := db.Feed.Next(ctx, 0, 100)
 		if err != nil || len(page.Entries) != 3 {
 			t.Fatalf("%d entries, want room.created, a join and a message; %v", len(page.Entries), err)
 		}
-		if err := db.Feed.Forget(ctx, now.Add(time.Hour)); err != nil {
+		if err := db.Feed.Prune(ctx, now.Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 		if lags, err := db.Feed.Lags(ctx); err != nil || len(lags) != 0 {

@@ -14,19 +14,19 @@ import (
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
-// numberAtOnce is how many rows of PostgreSQL get their number in one transaction.
-const numberAtOnce = 1000
+// maxNumbered is how many rows of PostgreSQL get their number in one transaction.
+const maxNumbered = 1000
 
 // A batch is what was appended together, and so has one place in the feed.
 type batch struct {
-	place  int64
+	pos    int64
 	events []int64 // their places in the log
 }
 
 // Next returns the events behind a place. Events that were deleted are left out.
 func (repo *Repository) Next(ctx context.Context, after int64, limit int) (page feed.Page[domain.Event], err error) {
 	if !repo.db.SingleWriter() {
-		if err := repo.number(ctx); err != nil {
+		if err := repo.assignPositions(ctx); err != nil {
 			return page, err
 		}
 	}
@@ -38,16 +38,16 @@ func (repo *Repository) Next(ctx context.Context, after int64, limit int) (page 
 	var places []int64
 	for _, b := range batches {
 		places = append(places, b.events...)
-		page.Last = b.place
+		page.Last = b.pos
 	}
-	events, err := roomlog.At(ctx, repo.db, places)
+	events, err := roomlog.ByPositions(ctx, repo.db, places)
 	if err != nil {
 		return page, err
 	}
 	for _, b := range batches {
 		for _, pos := range b.events {
 			if e, ok := events[pos]; ok {
-				page.Entries = append(page.Entries, entry(b.place, e))
+				page.Entries = append(page.Entries, entry(b.pos, e))
 			}
 		}
 	}
@@ -69,8 +69,8 @@ func (repo *Repository) batches(ctx context.Context, after int64, limit int) ([]
 			return nil, err
 		}
 		return store.Collect(rows, func(rows *sql.Rows) (b batch, err error) {
-			err = rows.Scan(&b.place)
-			b.events = []int64{b.place}
+			err = rows.Scan(&b.pos)
+			b.events = []int64{b.pos}
 			return b, err
 		})
 	}
@@ -84,7 +84,7 @@ func (repo *Repository) batches(ctx context.Context, after int64, limit int) ([]
 	}
 	return store.Collect(rows, func(rows *sql.Rows) (b batch, err error) {
 		var places string
-		if err = rows.Scan(&b.place, &places); err != nil {
+		if err = rows.Scan(&b.pos, &places); err != nil {
 			return b, err
 		}
 		for _, p := range strings.Fields(places) {
@@ -98,8 +98,8 @@ func (repo *Repository) batches(ctx context.Context, after int64, limit int) ([]
 	})
 }
 
-// number gives what was committed its place, unless another node is about to.
-func (repo *Repository) number(ctx context.Context) error {
+// assignPositions gives what was committed its place, unless another node is about to.
+func (repo *Repository) assignPositions(ctx context.Context) error {
 	for {
 		var waiting bool
 		if err := repo.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM feed_pending)`).Scan(&waiting); err != nil || !waiting {
@@ -117,7 +117,7 @@ func (repo *Repository) number(ctx context.Context) error {
 			}
 			res, err := t.ExecContext(ctx, `WITH taken AS (DELETE FROM feed_pending WHERE id IN
 					(SELECT id FROM feed_pending ORDER BY id LIMIT $2) RETURNING id, pos)
-				INSERT INTO feed_batches (n, pos) SELECT $1 + row_number() OVER (ORDER BY id), pos FROM taken`, last, numberAtOnce)
+				INSERT INTO feed_batches (n, pos) SELECT $1 + row_number() OVER (ORDER BY id), pos FROM taken`, last, maxNumbered)
 			if err != nil {
 				return err
 			}
@@ -127,7 +127,7 @@ func (repo *Repository) number(ctx context.Context) error {
 			_, err = t.ExecContext(ctx, `UPDATE feed_places SET last = $1`, last+numbered)
 			return err
 		})
-		if err != nil || numbered < numberAtOnce {
+		if err != nil || numbered < maxNumbered {
 			return err
 		}
 	}
@@ -151,7 +151,7 @@ func (repo *Repository) Get(ctx context.Context, key string) (e feed.Entry[domai
 	if err != nil {
 		return e, false, nil // no key of ours: nothing to wait for
 	}
-	event, ok, err := roomlog.Numbered(ctx, repo.db, room, seq)
+	event, ok, err := roomlog.BySeq(ctx, repo.db, room, seq)
 	return entry(0, event), ok && err == nil, err
 }
 
@@ -168,15 +168,15 @@ func (repo *Repository) Lags(ctx context.Context) ([]feed.Lag, error) {
 	}
 	return store.Collect(rows, func(rows *sql.Rows) (l feed.Lag, err error) {
 		var oldest int64
-		err = rows.Scan(&l.Consumer, &oldest, &l.Asides)
+		err = rows.Scan(&l.Consumer, &oldest, &l.DeadLetters)
 		l.Oldest = store.Time(oldest)
 		return l, err
 	})
 }
 
-// Forget drops consumers that have not moved since a time, and on PostgreSQL the
+// Prune drops consumers that have not moved since a time, and on PostgreSQL the
 // batches that every consumer has had, or nobody wants.
-func (repo *Repository) Forget(ctx context.Context, idle time.Time) error {
+func (repo *Repository) Prune(ctx context.Context, idle time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if _, err := t.ExecContext(ctx, `DELETE FROM feed_cursors WHERE updated_at < $1`, store.Millis(idle)); err != nil {
 			return err

@@ -24,9 +24,9 @@ import (
 type Repository struct{ db *store.DB }
 
 var (
-	_ feed.Source[domain.Event] = (*Repository)(nil)
-	_ feed.Cursors              = (*Repository)(nil)
-	_ feed.Asides[domain.Event] = (*Repository)(nil)
+	_ feed.Source[domain.Event]      = (*Repository)(nil)
+	_ feed.Cursors                   = (*Repository)(nil)
+	_ feed.DeadLetters[domain.Event] = (*Repository)(nil)
 )
 
 // New returns the repository on db.

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	noticeEvery = 24 * time.Hour // how often a notice of one name may be sent
-	mailsAtMost = 10_000         // wait at a time
+	noticeInterval = 24 * time.Hour // how often a notice of one name may be sent
+	maxQueued      = 10_000         // wait at a time
 )
 
 // QueueMail keeps a mail until it is sent. With a name in once, it reports false
@@ -23,7 +23,7 @@ func (repo *Repository) QueueMail(ctx context.Context, m domain.QueuedMail, once
 		queued = false
 		if once != "" {
 			res, err := t.ExecContext(ctx, `INSERT INTO mail_notices (name, at) VALUES ($1, $2)
-				ON CONFLICT (name) DO UPDATE SET at = excluded.at WHERE mail_notices.at <= $3`, once, store.Millis(m.Created), store.Millis(m.Created.Add(-noticeEvery)))
+				ON CONFLICT (name) DO UPDATE SET at = excluded.at WHERE mail_notices.at <= $3`, once, store.Millis(m.Created), store.Millis(m.Created.Add(-noticeInterval)))
 			if err != nil {
 				return err
 			}
@@ -32,11 +32,11 @@ func (repo *Repository) QueueMail(ctx context.Context, m domain.QueuedMail, once
 			}
 		}
 		var waiting int
-		err := t.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM mails WHERE state = 'waiting' LIMIT $1) AS w`, mailsAtMost).Scan(&waiting)
+		err := t.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM mails WHERE state = 'waiting' LIMIT $1) AS w`, maxQueued).Scan(&waiting)
 		if err != nil {
 			return err
 		}
-		if waiting >= mailsAtMost {
+		if waiting >= maxQueued {
 			return domain.Unavailable.Errorf("mail_queue_full", "too many mails are waiting; check why the mail server accepts none").After(time.Minute)
 		}
 		_, err = t.ExecContext(ctx, `INSERT INTO mails (id, recipient, template, data, created_at, next_at, give_up_at) VALUES ($1, $2, $3, $4, $5, $5, $6)`,
@@ -85,8 +85,8 @@ func (repo *Repository) RetryMail(ctx context.Context, id string, attempt int, n
 	})
 }
 
-// EndMail records that a mail was sent, or else given up, and drops what it said.
-func (repo *Repository) EndMail(ctx context.Context, id string, sent bool, now time.Time) error {
+// FinishMail records that a mail was sent, or else given up, and drops what it said.
+func (repo *Repository) FinishMail(ctx context.Context, id string, sent bool, now time.Time) error {
 	state := "failed"
 	if sent {
 		state = "sent"
@@ -103,20 +103,20 @@ func (repo *Repository) WaitingMails(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// ForgetMails removes the mails that ended before a time, with their addresses,
+// PruneMails removes the mails that ended before a time, with their addresses,
 // and notices that hold nothing back any more.
-func (repo *Repository) ForgetMails(ctx context.Context, before, now time.Time) error {
+func (repo *Repository) PruneMails(ctx context.Context, before, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if _, err := t.ExecContext(ctx, `DELETE FROM mails WHERE state <> 'waiting' AND ended_at < $1`, store.Millis(before)); err != nil {
 			return err
 		}
-		_, err := t.ExecContext(ctx, `DELETE FROM mail_notices WHERE at < $1`, store.Millis(now.Add(-noticeEvery)))
+		_, err := t.ExecContext(ctx, `DELETE FROM mail_notices WHERE at < $1`, store.Millis(now.Add(-noticeInterval)))
 		return err
 	})
 }
 
-// Mails returns what the queue of mails holds, and what was given up lately.
-func (repo *Repository) Mails(ctx context.Context) (m domain.MailState, err error) {
+// MailState returns what the queue of mails holds, and what was given up lately.
+func (repo *Repository) MailState(ctx context.Context) (m domain.MailState, err error) {
 	var oldest int64
 	err = repo.db.QueryRowContext(ctx, `SELECT COALESCE(SUM(CASE WHEN state = 'waiting' THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN state = 'failed' THEN 1 ELSE 0 END), 0),
 		COALESCE(MIN(CASE WHEN state = 'waiting' THEN created_at END), 0) FROM mails`).Scan(&m.Waiting, &m.Failed, &oldest)

@@ -96,7 +96,7 @@ func TestMailIsClaimedAgainAfterItsLease(t *testing.T) {
 		if m := claim(t, db, now.Add(62*time.Second)); m != nil {
 			t.Error("a worker whose claim had ended gave the mail away")
 		}
-		if err := db.Mails.EndMail(t.Context(), "mail_1", true, now); err != nil {
+		if err := db.Mails.FinishMail(t.Context(), "mail_1", true, now); err != nil {
 			t.Fatal(err)
 		}
 		if m := claim(t, db, now.Add(time.Hour)); m != nil {
@@ -132,7 +132,7 @@ func TestNoticesComeOnceADay(t *testing.T) {
 		if n, err := db.Mails.WaitingMails(t.Context()); n != 4 || err != nil {
 			t.Errorf("waiting: %d, %v", n, err)
 		}
-		if err := db.Mails.ForgetMails(t.Context(), now, now.Add(60*time.Hour)); err != nil {
+		if err := db.Mails.PruneMails(t.Context(), now, now.Add(60*time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 		if n, _ := db.Mails.WaitingMails(t.Context()); n != 4 {

@@ -12,24 +12,24 @@ import (
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
 
-// appending is one message on its way into the log.
-type appending struct {
+// pendingMessage is one message on its way into the log.
+type pendingMessage struct {
 	actor       string
 	draft       domain.Draft
 	mentions    []string // usernames
 	mentionRoom bool
 	now         time.Time
 
-	item   *store.Item  // takes the error, or the event for whoever is told of commits
-	event  domain.Event // the answer
-	repeat bool         // the event was there before
+	item      *store.Item  // takes the error, or the event for whoever is told of commits
+	event     domain.Event // the answer
+	duplicate bool         // the event was there before
 }
 
-// appendings are the messages of a batch.
-func appendings(items []*store.Item) []*appending {
-	as := make([]*appending, len(items))
+// pendingMessages are the messages of a batch.
+func pendingMessages(items []*store.Item) []*pendingMessage {
+	as := make([]*pendingMessage, len(items))
 	for i, item := range items {
-		as[i] = item.Value.(*appending)
+		as[i] = item.Value.(*pendingMessage)
 	}
 	return as
 }
@@ -43,23 +43,23 @@ func appendings(items []*store.Item) []*appending {
 // An error of ctx means that the message was not kept, on this server; one of the
 // database may leave it open, and asking again with the same key tells.
 func (repo *Repository) AppendMessage(ctx context.Context, actor string, d domain.Draft, mentions []string, mentionRoom bool, now time.Time) (e domain.Event, repeat bool, err error) {
-	a := &appending{actor: actor, draft: d, mentions: mentions, mentionRoom: mentionRoom, now: store.Trim(now)}
+	a := &pendingMessage{actor: actor, draft: d, mentions: mentions, mentionRoom: mentionRoom, now: store.Trim(now)}
 	a.item = &store.Item{Value: a}
 	if err := repo.db.WriteItem(ctx, repo, a.item); err != nil {
 		return domain.Event{}, false, err
 	}
-	return a.event, a.repeat, nil
+	return a.event, a.duplicate, nil
 }
 
 type memberKey struct{ room, user string }
 
 type actorKey struct{ actor, key string }
 
-func roomOf(a *appending) string { return a.draft.Room }
+func roomOf(a *pendingMessage) string { return a.draft.Room }
 
-func memberOf(a *appending) memberKey { return memberKey{a.draft.Room, a.actor} }
+func memberOf(a *pendingMessage) memberKey { return memberKey{a.draft.Room, a.actor} }
 
-func keyOf(a *appending) actorKey { return actorKey{a.actor, a.draft.Key} }
+func keyOf(a *pendingMessage) actorKey { return actorKey{a.actor, a.draft.Key} }
 
 // roomState is what decides on messages: their rooms, and the members who send them.
 type roomState struct {
@@ -74,12 +74,12 @@ func newRoomState() *roomState {
 // WriteBatch implements store.BatchWriter on SQLite. Keys are new but for a few: the
 // first time they are not looked for, and one that is not new is an error.
 func (repo *Repository) WriteBatch(ctx context.Context, t *store.Tx, items []*store.Item, retry bool) error {
-	as := appendings(items)
-	state, err := cached(ctx, t, as)
+	as := pendingMessages(items)
+	state, err := loadState(ctx, t, as)
 	if err != nil {
 		return err
 	}
-	fresh, err := placeAll(ctx, t, as, state, retry)
+	fresh, err := acceptBatch(ctx, t, as, state, retry)
 	if err != nil {
 		return err
 	}
@@ -89,29 +89,29 @@ func (repo *Repository) WriteBatch(ctx context.Context, t *store.Tx, items []*st
 	return raiseHeads(ctx, t, fresh)
 }
 
-// placeAll decides on messages, and returns those that are to be written. With keyed
+// acceptBatch decides on messages, and returns those that are to be written. With keyed
 // it looks for their keys in the log first.
-func placeAll(ctx context.Context, t *store.Tx, as []*appending, state *roomState, keyed bool) (fresh []*appending, err error) {
-	var earlier map[actorKey]roomlog.Position
+func acceptBatch(ctx context.Context, t *store.Tx, as []*pendingMessage, state *roomState, keyed bool) (fresh []*pendingMessage, err error) {
+	var earlier map[actorKey]roomlog.EventRef
 	if keyed {
-		if earlier, err = earlierOf(ctx, t, as); err != nil {
+		if earlier, err = findDuplicates(ctx, t, as); err != nil {
 			return nil, err
 		}
 	}
-	var repeated, refused []*appending
-	first := make(map[actorKey]*appending, len(as))
+	var repeated, refused []*pendingMessage
+	first := make(map[actorKey]*pendingMessage, len(as))
 	for _, a := range as {
 		k := keyOf(a)
-		a.item.Err, a.item.Events, a.repeat = nil, nil, false
+		a.item.Err, a.item.Events, a.duplicate = nil, nil, false
 		if at, ok := earlier[k]; ok {
-			a.item.Err = found(ctx, t, a, at)
+			a.item.Err = answerDuplicate(ctx, t, a, at)
 			continue
 		}
 		if first[k] != nil {
 			repeated = append(repeated, a)
 			continue
 		}
-		if a.item.Err = placeOne(ctx, t, a, state.rooms[a.draft.Room], state.members[memberOf(a)]); a.item.Err != nil {
+		if a.item.Err = accept(ctx, t, a, state.rooms[a.draft.Room], state.members[memberOf(a)]); a.item.Err != nil {
 			refused = append(refused, a)
 			continue
 		}
@@ -120,30 +120,30 @@ func placeAll(ctx context.Context, t *store.Tx, as []*appending, state *roomStat
 		a.item.Events = []domain.Event{a.event}
 	}
 	for _, a := range repeated {
-		a.event, a.repeat = first[keyOf(a)].event, true
+		a.event, a.duplicate = first[keyOf(a)].event, true
 	}
 	if keyed || len(refused) == 0 {
 		return fresh, nil
 	}
-	return fresh, recall(ctx, t, refused)
+	return fresh, answerDuplicates(ctx, t, refused)
 }
 
-// recall answers those that were refused and yet are in the log already.
-func recall(ctx context.Context, t *store.Tx, as []*appending) error {
-	earlier, err := earlierOf(ctx, t, as)
+// answerDuplicates answers those that were refused and yet are in the log already.
+func answerDuplicates(ctx context.Context, t *store.Tx, as []*pendingMessage) error {
+	earlier, err := findDuplicates(ctx, t, as)
 	if err != nil {
 		return err
 	}
 	for _, a := range as {
 		if at, ok := earlier[keyOf(a)]; ok {
-			a.item.Err = found(ctx, t, a, at)
+			a.item.Err = answerDuplicate(ctx, t, a, at)
 		}
 	}
 	return nil
 }
 
-// placeOne decides on one message, and gives it its number.
-func placeOne(ctx context.Context, t *store.Tx, a *appending, room *domain.Room, m domain.Member) error {
+// accept decides on one message, and gives it its number.
+func accept(ctx context.Context, t *store.Tx, a *pendingMessage, room *domain.Room, m domain.Member) error {
 	if room == nil {
 		return domain.ErrNoRoom()
 	}
@@ -166,7 +166,7 @@ func placeOne(ctx context.Context, t *store.Tx, a *appending, room *domain.Room,
 		}
 	}
 	msg.MentionsRoom = a.mentionRoom && domain.Allow(*room, m, domain.MentionRoom, a.now) == nil
-	ids, err := mentioned(ctx, t, room.ID, a.mentions)
+	ids, err := mentionedIDs(ctx, t, room.ID, a.mentions)
 	if err != nil {
 		return err
 	}
@@ -178,18 +178,18 @@ func placeOne(ctx context.Context, t *store.Tx, a *appending, room *domain.Room,
 	return nil
 }
 
-// found answers a repeated key with the event that it led to.
-func found(ctx context.Context, t *store.Tx, a *appending, p roomlog.Position) error {
+// answerDuplicate answers a repeated key with the event that it led to.
+func answerDuplicate(ctx context.Context, t *store.Tx, a *pendingMessage, p roomlog.EventRef) error {
 	events, err := roomlog.Where(ctx, t, `e.room_id = $1 AND e.seq = $2`, p.Room, p.Seq)
 	if err != nil {
 		return err
 	}
-	a.event, a.repeat = events[0], true
+	a.event, a.duplicate = events[0], true
 	return nil
 }
 
-// roomsOf adds the rooms of ids that there are.
-func roomsOf(ctx context.Context, t *store.Tx, ids []string, to map[string]*domain.Room) error {
+// loadRooms adds the rooms of ids that there are.
+func loadRooms(ctx context.Context, t *store.Tx, ids []string, to map[string]*domain.Room) error {
 	ids = store.PadToPowerOfTwo(ids)
 	rows, err := t.QueryContext(ctx, `SELECT `+rooms.Columns+` FROM rooms r WHERE id IN (`+store.Placeholders(1, len(ids))+`)`, store.Args(ids)...)
 	if err != nil {
@@ -202,8 +202,8 @@ func roomsOf(ctx context.Context, t *store.Tx, ids []string, to map[string]*doma
 	return err
 }
 
-// membersOf adds the members that there are.
-func membersOf(ctx context.Context, t *store.Tx, ps []memberKey, to map[memberKey]domain.Member) error {
+// loadMembers adds the members that there are.
+func loadMembers(ctx context.Context, t *store.Tx, ps []memberKey, to map[memberKey]domain.Member) error {
 	ps = store.PadToPowerOfTwo(ps)
 	args := make([]any, 0, 2*len(ps))
 	for _, p := range ps {
@@ -222,8 +222,8 @@ func membersOf(ctx context.Context, t *store.Tx, ps []memberKey, to map[memberKe
 	return err
 }
 
-// earlierOf finds the keys of messages that are in the log already.
-func earlierOf(ctx context.Context, t *store.Tx, as []*appending) (map[actorKey]roomlog.Position, error) {
+// findDuplicates finds the keys of messages that are in the log already.
+func findDuplicates(ctx context.Context, t *store.Tx, as []*pendingMessage) (map[actorKey]roomlog.EventRef, error) {
 	keys := store.PadToPowerOfTwo(distinct(as, keyOf))
 	args := make([]any, 0, 2*len(keys))
 	for _, k := range keys {
@@ -238,10 +238,10 @@ func earlierOf(ctx context.Context, t *store.Tx, as []*appending) (map[actorKey]
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
-	found := make(map[actorKey]roomlog.Position)
+	found := make(map[actorKey]roomlog.EventRef)
 	for rows.Next() {
 		var k actorKey
-		var p roomlog.Position
+		var p roomlog.EventRef
 		if err := rows.Scan(&k.actor, &k.key, &p.Room, &p.Seq); err != nil {
 			return nil, err
 		}
@@ -250,8 +250,8 @@ func earlierOf(ctx context.Context, t *store.Tx, as []*appending) (map[actorKey]
 	return found, rows.Err()
 }
 
-// mentioned returns the ids of those members of room whom names name.
-func mentioned(ctx context.Context, t *store.Tx, room string, names []string) ([]string, error) {
+// mentionedIDs returns the ids of those members of room whom names name.
+func mentionedIDs(ctx context.Context, t *store.Tx, room string, names []string) ([]string, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
@@ -266,13 +266,13 @@ func mentioned(ctx context.Context, t *store.Tx, room string, names []string) ([
 const insertWidth = 12
 
 // insertMessages writes new messages, many rows to a statement.
-func insertMessages(ctx context.Context, t *store.Tx, as []*appending) error {
+func insertMessages(ctx context.Context, t *store.Tx, as []*pendingMessage) error {
 	for part := range store.Chunks(as) {
 		args := make([]any, 0, insertWidth*len(part))
 		for _, a := range part {
 			m := a.event.Message
 			args = append(args, m.Room, m.Seq, domain.MessageCreated, m.Sender.ID, store.Millis(m.At), m.Key,
-				orNull(m.ContentType, domain.ContentMarkdown), m.Text, replyTo(m), strings.Join(m.Mentions, " "), m.MentionsRoom, 0)
+				nullIf(m.ContentType, domain.ContentMarkdown), m.Text, replyTo(m), strings.Join(m.Mentions, " "), m.MentionsRoom, 0)
 		}
 		_, err := t.ExecContext(ctx, `INSERT INTO events
 			(room_id, seq, type, actor_id, at, key, content_type, text, reply_to, mentions, mention_room, edits)
@@ -299,7 +299,7 @@ func insertMentions(ctx context.Context, t *store.Tx, m *domain.Message) error {
 	return nil
 }
 
-func raiseHeads(ctx context.Context, t *store.Tx, as []*appending) error {
+func raiseHeads(ctx context.Context, t *store.Tx, as []*pendingMessage) error {
 	for room, e := range headsOf(as) {
 		if _, err := t.ExecContext(ctx, raiseHead, room, e.Seq, store.Millis(e.At)); err != nil {
 			return err
@@ -309,7 +309,7 @@ func raiseHeads(ctx context.Context, t *store.Tx, as []*appending) error {
 }
 
 // headsOf returns the last event of each room.
-func headsOf(as []*appending) map[string]domain.Event {
+func headsOf(as []*pendingMessage) map[string]domain.Event {
 	heads := make(map[string]domain.Event)
 	for _, a := range as {
 		heads[a.event.Room] = a.event
@@ -317,7 +317,7 @@ func headsOf(as []*appending) map[string]domain.Event {
 	return heads
 }
 
-func orNull(v, def string) any {
+func nullIf(v, def string) any {
 	if v == def {
 		return nil
 	}
@@ -331,7 +331,7 @@ func replyTo(m *domain.Message) any {
 	return m.ReplyTo.Seq
 }
 
-func distinct[K comparable](as []*appending, key func(*appending) K) []K {
+func distinct[K comparable](as []*pendingMessage, key func(*pendingMessage) K) []K {
 	seen := make(map[K]bool, len(as))
 	var keys []K
 	for _, a := range as {

@@ -21,12 +21,12 @@ import (
 // locked, and one that writes and commits. Columns go as arrays, so that a batch of any
 // size is the same few statements.
 func (repo *Repository) PipelineBatch(ctx context.Context, t *store.Tx, items []*store.Item, retry bool, written func()) error {
-	as := appendings(items)
+	as := pendingMessages(items)
 	state, err := lockAndRead(ctx, t, as)
 	if err != nil {
 		return err
 	}
-	fresh, err := placeAll(ctx, t, as, state, retry)
+	fresh, err := acceptBatch(ctx, t, as, state, retry)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (repo *Repository) PipelineBatch(ctx context.Context, t *store.Tx, items []
 // lockAndRead opens a transaction, locks the rooms of messages in the order of their ids, so
 // that two servers never wait for each other in a circle, and reads who is a
 // member once nobody else can change that.
-func lockAndRead(ctx context.Context, t *store.Tx, as []*appending) (*roomState, error) {
+func lockAndRead(ctx context.Context, t *store.Tx, as []*pendingMessage) (*roomState, error) {
 	ids := distinct(as, roomOf)
 	slices.Sort(ids)
 	var in, who []string
@@ -53,13 +53,13 @@ func lockAndRead(ctx context.Context, t *store.Tx, as []*appending) (*roomState,
 		if _, err := results.Exec(); err != nil {
 			return err
 		}
-		return errors.Join(each(results, state.addRoom), each(results, state.addMember))
+		return errors.Join(readEach(results, state.addRoom), readEach(results, state.addMember))
 	})
 	return state, err
 }
 
-// each reads the rows of the next answer.
-func each(results pgx.BatchResults, add func(pgx.Rows) error) error {
+// readEach reads the rows of the next answer.
+func readEach(results pgx.BatchResults, add func(pgx.Rows) error) error {
 	rows, err := results.Query()
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func (state *roomState) addMember(rows pgx.Rows) error {
 }
 
 // writeAndCommit writes messages and commits.
-func writeAndCommit(ctx context.Context, t *store.Tx, as []*appending, written func()) error {
+func writeAndCommit(ctx context.Context, t *store.Tx, as []*pendingMessage, written func()) error {
 	b := &pgx.Batch{}
 	if len(as) > 0 {
 		queueMessages(b, as)
@@ -112,7 +112,7 @@ func writeAndCommit(ctx context.Context, t *store.Tx, as []*appending, written f
 }
 
 // queueMessages writes the messages, and that they are to be indexed.
-func queueMessages(b *pgx.Batch, as []*appending) {
+func queueMessages(b *pgx.Batch, as []*pendingMessage) {
 	n := len(as)
 	rooms, actors, keys, texts, mentions := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	seqs, ats, mentionRoom := make([]int64, n), make([]int64, n), make([]bool, n)
@@ -137,7 +137,7 @@ func queueMessages(b *pgx.Batch, as []*appending) {
 		rooms, seqs, actors, ats, keys, types, texts, replies, mentions, mentionRoom)
 }
 
-func queueMentions(b *pgx.Batch, as []*appending) {
+func queueMentions(b *pgx.Batch, as []*pendingMessage) {
 	var users, rooms []string
 	var seqs []int64
 	for _, a := range as {
@@ -151,7 +151,7 @@ func queueMentions(b *pgx.Batch, as []*appending) {
 	}
 }
 
-func queueHeads(b *pgx.Batch, as []*appending) {
+func queueHeads(b *pgx.Batch, as []*pendingMessage) {
 	heads := headsOf(as)
 	var seqs, ats []int64
 	rooms := slices.Sorted(maps.Keys(heads))

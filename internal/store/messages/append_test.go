@@ -62,7 +62,7 @@ func TestConcurrentAppendsAreGapless(t *testing.T) {
 	})
 }
 
-func TestAKeyGivesOneMessage(t *testing.T) {
+func TestAKeyIsIdempotent(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 2)
@@ -85,7 +85,7 @@ func TestAKeyGivesOneMessage(t *testing.T) {
 
 // Messages that are sent again share their commits with new ones, as when clients come
 // back after a break: each gets the event that it had.
-func TestRepeatsAmongNewMessages(t *testing.T) {
+func TestDuplicateKeysWithinABatch(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 8)
@@ -225,7 +225,7 @@ func BenchmarkAppend(b *testing.B) {
 
 // A key that goes to two servers at the same moment, as when a client comes back on
 // another one, is one message, and takes none down that shares its commit.
-func TestAKeyAtTwoServers(t *testing.T) {
+func TestAKeyIsIdempotentAcrossServers(t *testing.T) {
 	t.Parallel()
 	o := testkit.Postgres(t)
 	dbs := []*all.Store{testkit.Open(t, o), testkit.Open(t, o)}
@@ -269,7 +269,7 @@ func TestAKeyAtTwoServers(t *testing.T) {
 
 // A page at a time begins where a walk through the log would find that time, after
 // edits, deletions and a purge, and before the first line and after the last one.
-func TestPageAtATime(t *testing.T) {
+func TestTimelinePages(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 1)
@@ -287,7 +287,7 @@ func TestPageAtATime(t *testing.T) {
 				}
 			}
 		}
-		if _, err := db.Messages.Purge(t.Context(), room, domain.PurgeStep{To: 20, Spared: begin.Add(time.Hour), Limit: 100}); err != nil {
+		if _, err := db.Messages.Purge(t.Context(), room, domain.PurgeStep{UpTo: 20, LineCutoff: begin.Add(time.Hour), Limit: 100}); err != nil {
 			t.Fatal(err)
 		}
 		all, err := db.Log.Timeline(t.Context(), room, domain.PageQuery{Limit: 100})
@@ -319,18 +319,18 @@ func TestPageAtATime(t *testing.T) {
 
 // What the writer knows of rooms and members is never older than the last change of
 // it, whether the server or a command beside it made that.
-func TestAMessageIsPlacedByWhatIsSoNow(t *testing.T) {
+func TestAppendsSeeCommittedPermissions(t *testing.T) {
 	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		db := testkit.Open(t, o)
 		o.Tool = true
 		for by, other := range map[string]*all.Store{"server": db, "command": testkit.Open(t, o)} {
-			t.Run(by, func(t *testing.T) { placed(t, db, other, by) })
+			t.Run(by, func(t *testing.T) { appendedSeq(t, db, other, by) })
 		}
 	})
 }
 
-func placed(t *testing.T, db, other *all.Store, by string) {
+func appendedSeq(t *testing.T, db, other *all.Store, by string) {
 	u := domain.User{ID: "usr_" + by, Kind: domain.KindUser, Role: domain.SystemUser, Username: by, DisplayName: "Old name"}
 	owner := domain.User{ID: "own_" + by, Kind: domain.KindUser, Role: domain.SystemUser, Username: "owner." + by}
 	for _, u := range []domain.User{owner, u} {
@@ -395,7 +395,7 @@ func mute(t *testing.T, db *all.Store, by, room, user string, until time.Time) e
 
 // Messages alone change the order of a user's rooms: no edit, topic, mute or newcomer
 // moves a room up.
-func TestMessagesAloneMoveARoom(t *testing.T) {
+func TestOnlyMessagesChangeTheLastActivity(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		quiet := testkit.Room(t, db, 3)

@@ -8,8 +8,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// cacheMost is how many rooms and members are kept.
-const cacheMost = 4096
+// maxCached is how many rooms and members are kept.
+const maxCached = 4096
 
 // Two statements that change rooms and members, and do not empty the cache: it is kept
 // up to date with the first, and does not hold what the second changes.
@@ -18,24 +18,24 @@ const (
 	raiseRead = `UPDATE members SET read_seq = $3 WHERE room_id = $1 AND user_id = $2 AND read_seq < $3`
 )
 
-// cached returns the rooms and members that messages need, of which SQLite's
+// loadState returns the rooms and members that messages need, of which SQLite's
 // transactions keep what they have read.
-func cached(ctx context.Context, t *store.Tx, as []*appending) (*roomState, error) {
+func loadState(ctx context.Context, t *store.Tx, as []*pendingMessage) (*roomState, error) {
 	cache, err := t.Cache(ctx)
 	if err != nil {
 		return nil, err
 	}
 	state, ok := cache.(*roomState)
-	if !ok || len(state.rooms)+len(state.members) > cacheMost {
+	if !ok || len(state.rooms)+len(state.members) > maxCached {
 		state = newRoomState()
 	}
-	if missing := without(distinct(as, roomOf), state.rooms); len(missing) > 0 {
-		if err := roomsOf(ctx, t, missing, state.rooms); err != nil {
+	if missing := missingKeys(distinct(as, roomOf), state.rooms); len(missing) > 0 {
+		if err := loadRooms(ctx, t, missing, state.rooms); err != nil {
 			return nil, err
 		}
 	}
-	if missing := without(distinct(as, memberOf), state.members); len(missing) > 0 {
-		if err := membersOf(ctx, t, missing, state.members); err != nil {
+	if missing := missingKeys(distinct(as, memberOf), state.members); len(missing) > 0 {
+		if err := loadMembers(ctx, t, missing, state.members); err != nil {
 			return nil, err
 		}
 	}
@@ -48,12 +48,12 @@ func cached(ctx context.Context, t *store.Tx, as []*appending) (*roomState, erro
 func (state *roomState) Verify(ctx context.Context, t *store.Tx) error {
 	now := newRoomState()
 	for id := range state.rooms {
-		if err := roomsOf(ctx, t, []string{id}, now.rooms); err != nil {
+		if err := loadRooms(ctx, t, []string{id}, now.rooms); err != nil {
 			return err
 		}
 	}
 	for p := range state.members {
-		if err := membersOf(ctx, t, []memberKey{p}, now.members); err != nil {
+		if err := loadMembers(ctx, t, []memberKey{p}, now.members); err != nil {
 			return err
 		}
 	}
@@ -63,8 +63,8 @@ func (state *roomState) Verify(ctx context.Context, t *store.Tx) error {
 	return nil
 }
 
-// without returns those of keys that m has not.
-func without[K comparable, V any](keys []K, m map[K]V) []K {
+// missingKeys returns those of keys that m has not.
+func missingKeys[K comparable, V any](keys []K, m map[K]V) []K {
 	missing := keys[:0]
 	for _, k := range keys {
 		if _, ok := m[k]; !ok {

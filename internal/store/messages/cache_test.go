@@ -11,7 +11,7 @@ import (
 
 // A write to what the cache is read from has to say so: where that is watched, as it is
 // in tests, its commit is refused.
-func TestAWriteThatForgetsTheCacheIsRefused(t *testing.T) {
+func TestAWriteWithoutInvalidateIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, statement := range map[string]string{
 		"a room":       `UPDATE rooms SET archived = TRUE WHERE id = $1`,

@@ -9,7 +9,7 @@ import (
 
 // NewItem is a message that WriteBatch appends.
 func NewItem(actor string, d domain.Draft, now time.Time) *store.Item {
-	a := &appending{actor: actor, draft: d, now: store.Trim(now)}
+	a := &pendingMessage{actor: actor, draft: d, now: store.Trim(now)}
 	a.item = &store.Item{Value: a}
 	return a.item
 }

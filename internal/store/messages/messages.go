@@ -15,7 +15,7 @@ import (
 // messageFor reads a message inside a write, with its room locked, and the
 // place of the one who wants to change it.
 func messageFor(ctx context.Context, t *store.Tx, actor, room string, seq int64, now time.Time) (domain.Room, domain.Member, *domain.Message, error) {
-	r, m, err := rooms.For(ctx, t, room, actor, domain.ReadRoom, now)
+	r, m, err := rooms.LockAndAuthorize(ctx, t, room, actor, domain.ReadRoom, now)
 	if err != nil {
 		return r, m, nil, err
 	}
@@ -51,11 +51,11 @@ func (repo *Repository) EditMessage(ctx context.Context, actor, room string, seq
 		}
 		msg.Text, msg.EditedAt, msg.Edits = text, now, msg.Edits+1
 		msg.MentionsRoom = mentionRoom && domain.Allow(r, m, domain.MentionRoom, now) == nil
-		if msg.Mentions, err = mentioned(ctx, t, room, mentions); err != nil {
+		if msg.Mentions, err = mentionedIDs(ctx, t, room, mentions); err != nil {
 			return err
 		}
 		e = domain.Event{Room: room, Type: domain.MessageEdited, Actor: m.User, At: now, Message: msg}
-		return change(ctx, t, &e)
+		return updateMessage(ctx, t, &e)
 	})
 	return e, err
 }
@@ -81,7 +81,7 @@ func (repo *Repository) DeleteMessage(ctx context.Context, actor, room string, s
 			return domain.Conflict.Errorf("message_deleted", "this message was already deleted")
 		}
 		if !r.HeldAt.IsZero() {
-			if err := hold(ctx, t, msg, actor, now); err != nil {
+			if err := preserveTexts(ctx, t, msg, actor, now); err != nil {
 				return err
 			}
 		}
@@ -93,20 +93,20 @@ func (repo *Repository) DeleteMessage(ctx context.Context, actor, room string, s
 			At: msg.At, EditedAt: msg.EditedAt, Edits: msg.Edits, DeletedAt: now,
 		}
 		e = domain.Event{Room: room, Type: domain.MessageDeleted, Actor: m.User, At: now, Message: msg}
-		return change(ctx, t, &e)
+		return updateMessage(ctx, t, &e)
 	})
 	return e, err
 }
 
-// change writes a message as e has it, and appends e.
-func change(ctx context.Context, t *store.Tx, e *domain.Event) error {
+// updateMessage writes a message as e has it, and appends e.
+func updateMessage(ctx context.Context, t *store.Tx, e *domain.Event) error {
 	m := e.Message
 	var text any
 	if m.DeletedAt.IsZero() {
 		text = m.Text
 	}
 	_, err := t.ExecContext(ctx, `UPDATE events SET text = $3, mentions = $4, mention_room = $5, edited_at = $6, edits = $7, deleted_at = $8
-		WHERE room_id = $1 AND seq = $2`, m.Room, m.Seq, text, joined(m.Mentions), m.MentionsRoom, store.Millis(m.EditedAt), m.Edits, store.Millis(m.DeletedAt))
+		WHERE room_id = $1 AND seq = $2`, m.Room, m.Seq, text, joinMentions(m.Mentions), m.MentionsRoom, store.Millis(m.EditedAt), m.Edits, store.Millis(m.DeletedAt))
 	if err != nil {
 		return err
 	}
@@ -152,11 +152,11 @@ func (repo *Repository) MarkRead(ctx context.Context, user, room string, seq int
 	return mark, err
 }
 
-// joined is how a message's mentions are kept.
-func joined(ids []string) string { return strings.Join(ids, " ") }
+// joinMentions is how a message's mentions are kept.
+func joinMentions(ids []string) string { return strings.Join(ids, " ") }
 
-// hold keeps the texts of a message that is about to be deleted.
-func hold(ctx context.Context, t *store.Tx, m *domain.Message, by string, now time.Time) error {
+// preserveTexts keeps the texts of a message that is about to be deleted.
+func preserveTexts(ctx context.Context, t *store.Tx, m *domain.Message, by string, now time.Time) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO held_texts (room_id, seq, version, text, at, by_id, deleted_at)
 		SELECT room_id, seq, version, text, at, $3, $4 FROM versions WHERE room_id = $1 AND seq = $2`, m.Room, m.Seq, by, store.Millis(now))
 	if err != nil {

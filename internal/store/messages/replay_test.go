@@ -24,7 +24,7 @@ func (l lines) apply(e domain.Event) {
 
 // Whoever has the state of any moment and replays what came after has the same
 // state as whoever replays everything, and as the timeline shows.
-func TestReplayFromAnyPointIsTheState(t *testing.T) {
+func TestReplayFromAnyPointGivesTheSameState(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {

@@ -28,14 +28,14 @@ func (repo *Repository) Purgeable(ctx context.Context, after string, limit int) 
 		var days, lines sql.NullInt64
 		var oldest int64
 		err = rows.Scan(&p.Room, &p.Deleted, &p.Floor, &p.Head, &days, &lines, &oldest)
-		p.Keep, p.Oldest = rooms.KeepOf(days, lines), store.Time(oldest)
+		p.Keep, p.Oldest = rooms.ParseRetention(days, lines), store.Time(oldest)
 		return p, err
 	})
 }
 
-// LineBefore returns the number of the newest line of room that so many newer
+// NthNewestLine returns the number of the newest line of room that so many newer
 // ones follow; 0 if there is none.
-func (repo *Repository) LineBefore(ctx context.Context, room string, lines int) (seq int64, err error) {
+func (repo *Repository) NthNewestLine(ctx context.Context, room string, lines int) (seq int64, err error) {
 	err = repo.db.QueryRowContext(ctx, `SELECT COALESCE((SELECT seq FROM events WHERE room_id = $1 AND target IS NULL ORDER BY seq DESC LIMIT 1 OFFSET $2), 0)`,
 		room, lines).Scan(&seq)
 	return seq, err
@@ -57,19 +57,19 @@ func (repo *Repository) Purge(ctx context.Context, room string, step domain.Purg
 		if !r.HeldAt.IsZero() {
 			return nil
 		}
-		if p.Events, err = oldest(ctx, t, r, step); err != nil || p.Events == 0 {
+		if p.Events, err = countPurgeable(ctx, t, r, step); err != nil || p.Events == 0 {
 			return err
 		}
 		p.Floor += int64(p.Events) // the log has no gaps
 		p.More = p.Events == step.Limit
-		return forget(ctx, t, room, p.Floor)
+		return deleteUpTo(ctx, t, room, p.Floor)
 	})
 	return p, err
 }
 
-// Forget forgets the oldest events of a deleted room, at most limit of them, and
+// PurgeDeleted forgets the oldest events of a deleted room, at most limit of them, and
 // with the last one the room. Several nodes may do this at once.
-func (repo *Repository) Forget(ctx context.Context, room string, limit int) (p domain.Purged, err error) {
+func (repo *Repository) PurgeDeleted(ctx context.Context, room string, limit int) (p domain.Purged, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		p = domain.Purged{}
 		var floor, head int64
@@ -82,7 +82,7 @@ func (repo *Repository) Forget(ctx context.Context, room string, limit int) (p d
 		}
 		p.Floor = min(floor+int64(limit), head) // the log has no gaps
 		p.Events, p.More = int(p.Floor-floor), p.Floor < head
-		if err := forget(ctx, t, room, p.Floor); err != nil || p.More {
+		if err := deleteUpTo(ctx, t, room, p.Floor); err != nil || p.More {
 			return err
 		}
 		t.Invalidate()
@@ -92,8 +92,8 @@ func (repo *Repository) Forget(ctx context.Context, room string, limit int) (p d
 	return p, err
 }
 
-// oldest counts the events that a step may forget.
-func oldest(ctx context.Context, t *store.Tx, r domain.Room, step domain.PurgeStep) (n int, err error) {
+// countPurgeable counts the events that a step may forget.
+func countPurgeable(ctx context.Context, t *store.Tx, r domain.Room, step domain.PurgeStep) (n int, err error) {
 	rows, err := t.QueryContext(ctx, `SELECT seq, at FROM events WHERE room_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`, r.ID, r.Floor, step.Limit)
 	if err != nil {
 		return 0, err
@@ -104,7 +104,7 @@ func oldest(ctx context.Context, t *store.Tx, r domain.Room, step domain.PurgeSt
 		if err := rows.Scan(&seq, &when); err != nil {
 			return 0, err
 		}
-		if !step.Goes(seq, store.Time(when)) {
+		if !step.Matches(seq, store.Time(when)) {
 			break
 		}
 		n++
@@ -112,9 +112,9 @@ func oldest(ctx context.Context, t *store.Tx, r domain.Room, step domain.PurgeSt
 	return n, rows.Err()
 }
 
-// forget deletes what room's log holds up to a number.
-func forget(ctx context.Context, t *store.Tx, room string, to int64) error {
-	if err := search.Forget(ctx, t, room, to); err != nil {
+// deleteUpTo deletes what room's log holds up to a number.
+func deleteUpTo(ctx context.Context, t *store.Tx, room string, to int64) error {
+	if err := search.DeleteUpTo(ctx, t, room, to); err != nil {
 		return err
 	}
 	for _, table := range messageTables {
@@ -132,8 +132,8 @@ func forget(ctx context.Context, t *store.Tx, room string, to int64) error {
 	return search.LowerHead(ctx, t)
 }
 
-// Erase forgets where a user is mentioned.
-func Erase(ctx context.Context, t *store.Tx, user string) error {
+// EraseUser forgets where a user is mentioned.
+func EraseUser(ctx context.Context, t *store.Tx, user string) error {
 	_, err := t.ExecContext(ctx, `DELETE FROM mentions WHERE user_id = $1`, user)
 	return err
 }

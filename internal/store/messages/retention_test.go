@@ -16,14 +16,14 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
-// keepLines is a step that leaves the newest lines of a room, whatever their age.
-func keepLines(t *testing.T, db *all.Store, room string, lines, limit int) domain.PurgeStep {
+// setKeepLines is a step that leaves the newest lines of a room, whatever their age.
+func setKeepLines(t *testing.T, db *all.Store, room string, lines, limit int) domain.PurgeStep {
 	t.Helper()
-	to, err := db.Messages.LineBefore(t.Context(), room, lines)
+	to, err := db.Messages.NthNewestLine(t.Context(), room, lines)
 	if err != nil {
 		t.Error(err)
 	}
-	return domain.PurgeStep{To: to, Spared: time.Now().Add(time.Hour), Limit: limit}
+	return domain.PurgeStep{UpTo: to, LineCutoff: time.Now().Add(time.Hour), Limit: limit}
 }
 
 func floor(t *testing.T, db *all.Store, room string) int64 {
@@ -88,16 +88,16 @@ func TestPurge(t *testing.T) {
 		if err != nil || p.Events != 0 || p.Floor != 0 {
 			t.Fatalf("nothing is that old: %+v, %v", p, err)
 		}
-		p, err = db.Messages.Purge(ctx, room, domain.PurgeStep{To: 9, Spared: time.Now().Add(-time.Hour), Limit: 100})
+		p, err = db.Messages.Purge(ctx, room, domain.PurgeStep{UpTo: 9, LineCutoff: time.Now().Add(-time.Hour), Limit: 100})
 		if err != nil || p.Events != 0 {
 			t.Fatalf("what is new is spared: %+v, %v", p, err)
 		}
 		// Three lines newer than 10 stay: 11, 12 and 13.
-		p, err = db.Messages.Purge(ctx, room, keepLines(t, db, room, 3, 6))
+		p, err = db.Messages.Purge(ctx, room, setKeepLines(t, db, room, 3, 6))
 		if err != nil || p.Events != 6 || p.Floor != 6 || !p.More {
 			t.Fatalf("first step: %+v, %v", p, err)
 		}
-		p, err = db.Messages.Purge(ctx, room, keepLines(t, db, room, 3, 6))
+		p, err = db.Messages.Purge(ctx, room, setKeepLines(t, db, room, 3, 6))
 		if err != nil || p.Floor != 10 || p.More {
 			t.Fatalf("second step: %+v, %v", p, err)
 		}
@@ -219,7 +219,7 @@ func TestPurgeRaces(t *testing.T) {
 		var purged atomic.Int64
 		for range 2 { // as two nodes would
 			until(func() {
-				p, err := db.Messages.Purge(t.Context(), room, keepLines(t, db, room, keep, 7)) // not ctx, which would leave open what went
+				p, err := db.Messages.Purge(t.Context(), room, setKeepLines(t, db, room, keep, 7)) // not ctx, which would leave open what went
 				if err != nil {
 					t.Error(err)
 				}
@@ -260,7 +260,7 @@ func TestPurgeRaces(t *testing.T) {
 			return
 		}
 		for p, err := (domain.Purged{More: true}), error(nil); p.More; {
-			if p, err = db.Messages.Purge(t.Context(), room, keepLines(t, db, room, keep, 7)); err != nil {
+			if p, err = db.Messages.Purge(t.Context(), room, setKeepLines(t, db, room, keep, 7)); err != nil {
 				t.Fatal(err)
 			}
 			purged.Add(int64(p.Events))
@@ -365,7 +365,7 @@ func TestLegalHold(t *testing.T) {
 
 // A deleted room is there for nobody at once, and what was said in it goes in small
 // steps.
-func TestDeletedRoomIsForgotten(t *testing.T) {
+func TestDeletedRoomIsPurged(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, now := t.Context(), time.Now()
@@ -383,7 +383,7 @@ func TestDeletedRoomIsForgotten(t *testing.T) {
 		}
 		for what, try := range map[string]func() error{
 			"read":  func() error { _, err := db.Rooms.Room(ctx, room); return err },
-			"place": func() error { _, _, err := db.Rooms.Place(ctx, room, testkit.UserID(0)); return err },
+			"place": func() error { _, _, err := db.Rooms.RoomAndMember(ctx, room, testkit.UserID(0)); return err },
 			"write": func() error {
 				_, _, err := db.Messages.AppendMessage(ctx, testkit.UserID(0), domain.Draft{Room: room, Key: "x", Text: "x"}, nil, false, now)
 				return err
@@ -417,7 +417,7 @@ func TestDeletedRoomIsForgotten(t *testing.T) {
 		}
 		events, steps := 0, 0
 		for more := true; more; steps++ {
-			p, err := db.Messages.Forget(ctx, room, 10)
+			p, err := db.Messages.PurgeDeleted(ctx, room, 10)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -431,7 +431,7 @@ func TestDeletedRoomIsForgotten(t *testing.T) {
 		if err := errors.Join(err1, err2); err != nil || len(rest)+len(left) != 0 {
 			t.Errorf("left: %v, %v, %v", rest, left, err)
 		}
-		if p, err := db.Messages.Forget(ctx, room, 10); err != nil || p.Events != 0 || p.More {
+		if p, err := db.Messages.PurgeDeleted(ctx, room, 10); err != nil || p.Events != 0 || p.More {
 			t.Errorf("forgotten twice: %+v, %v", p, err)
 		}
 	})

@@ -44,8 +44,8 @@ func FoldRoom(ctx context.Context, t *store.Tx, id string) error {
 // roomFold has the topic on a line of its own.
 func roomFold(name, topic string) string { return fulltext.Name(name) + "\n" + fulltext.Name(topic) }
 
-// FreeLook refuses a username that could be taken for another's.
-func FreeLook(ctx context.Context, t *store.Tx, username string) error {
+// CheckLookalikes refuses a username that could be taken for another's.
+func CheckLookalikes(ctx context.Context, t *store.Tx, username string) error {
 	skeleton := names.Skeleton(username)
 	if err := t.LockKey(ctx, skeleton); err != nil { // two that register at once come one by one
 		return err
@@ -63,31 +63,31 @@ func FreeLook(ctx context.Context, t *store.Tx, username string) error {
 	return err
 }
 
-// fillNames fills in what stands beside all names, where it is not what this program
+// backfill fills in what stands beside all names, where it is not what this program
 // makes of them: after an upgrade. It takes small steps.
-func fillNames(ctx context.Context, db *store.DB) error {
-	users := func(row named) (string, string) {
+func backfill(ctx context.Context, db *store.DB) error {
+	users := func(row nameRow) (string, string) {
 		return fulltext.Name(row.name + " " + row.more), names.Skeleton(row.name)
 	}
-	if err := fill(ctx, db, `SELECT id, username, display_name, folded, skeleton FROM users WHERE id > $1 ORDER BY id LIMIT $2`,
+	if err := backfillTable(ctx, db, `SELECT id, username, display_name, folded, skeleton FROM users WHERE id > $1 ORDER BY id LIMIT $2`,
 		`UPDATE users SET folded = $2, skeleton = $3 WHERE id = $1 AND username = $4 AND display_name = $5`, users); err != nil {
 		return err
 	}
-	rooms := func(row named) (string, string) { return roomFold(row.name, row.more), "" }
-	return fill(ctx, db, `SELECT id, name, topic, folded, '' FROM rooms WHERE id > $1 ORDER BY id LIMIT $2`,
+	rooms := func(row nameRow) (string, string) { return roomFold(row.name, row.more), "" }
+	return backfillTable(ctx, db, `SELECT id, name, topic, folded, '' FROM rooms WHERE id > $1 ORDER BY id LIMIT $2`,
 		`UPDATE rooms SET folded = $2 || $3 WHERE id = $1 AND name = $4 AND topic = $5`, rooms)
 }
 
-// named is a row with names, and what stands beside them.
-type named struct{ id, name, more, folded, skeleton string }
+// nameRow is a row with names, and what stands beside them.
+type nameRow struct{ id, name, more, folded, skeleton string }
 
-func fill(ctx context.Context, db *store.DB, read, write string, want func(named) (folded, skeleton string)) error {
+func backfillTable(ctx context.Context, db *store.DB, read, write string, want func(nameRow) (folded, skeleton string)) error {
 	for after := ""; ; {
 		rows, err := db.QueryContext(ctx, read, after, namesBatch)
 		if err != nil {
 			return err
 		}
-		found, err := store.Collect(rows, func(rows *sql.Rows) (n named, err error) {
+		found, err := store.Collect(rows, func(rows *sql.Rows) (n nameRow, err error) {
 			err = rows.Scan(&n.id, &n.name, &n.more, &n.folded, &n.skeleton)
 			return n, err
 		})
@@ -95,7 +95,7 @@ func fill(ctx context.Context, db *store.DB, read, write string, want func(named
 			return err
 		}
 		after = found[len(found)-1].id
-		var stale []named
+		var stale []nameRow
 		for _, n := range found {
 			if folded, skeleton := want(n); folded != n.folded || skeleton != n.skeleton {
 				n.folded, n.skeleton = folded, skeleton
@@ -119,10 +119,10 @@ func fill(ctx context.Context, db *store.DB, read, write string, want func(named
 	}
 }
 
-// Keep fills in what stands beside names until it has succeeded, or ctx is done.
-func Keep(ctx context.Context, db *store.DB, log *slog.Logger, pause time.Duration) {
+// Backfill fills in what stands beside names until it has succeeded, or ctx is done.
+func Backfill(ctx context.Context, db *store.DB, log *slog.Logger, pause time.Duration) {
 	for {
-		err := fillNames(ctx, db)
+		err := backfill(ctx, db)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
@@ -135,15 +135,15 @@ func Keep(ctx context.Context, db *store.DB, log *slog.Logger, pause time.Durati
 	}
 }
 
-// LikeWithin is Like for what may also stand within a word.
-func LikeWithin(q string) (pattern string, some bool) {
+// SubstringPattern is Like for what may also stand within a word.
+func SubstringPattern(q string) (pattern string, some bool) {
 	form := strings.TrimSpace(fulltext.Name(q))
 	return "%" + store.EscapeLike(form) + "%", q == "" || form != ""
 }
 
-// Like is the pattern of names that q finds, and whether it finds any: those with a
+// PrefixPattern is the pattern of names that q finds, and whether it finds any: those with a
 // word that begins so.
-func Like(q string) (pattern string, some bool) {
+func PrefixPattern(q string) (pattern string, some bool) {
 	form := fulltext.Name(q)
 	return "%" + store.EscapeLike(form) + "%", q == "" || strings.TrimSpace(form) != ""
 }

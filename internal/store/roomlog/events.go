@@ -13,7 +13,7 @@ import (
 
 // Columns are read by Scan. e is the event, c the message that it
 // creates, edits or deletes, a the actor, s the subject.
-const Columns = eventItself + `
+const Columns = eventColumns + `
 	c.seq, c.at, c.key, c.content_type, c.text, c.reply_to, c.mentions, c.mention_room, c.edited_at, c.edits, c.deleted_at,
 	w.id, w.kind, w.username, w.display_name, w.avatar`
 
@@ -24,14 +24,14 @@ var Tables = ` FROM events e
 	LEFT JOIN events c ON c.room_id = e.room_id AND c.seq = CASE WHEN ` + newMessages + ` THEN e.seq ELSE e.target END
 	LEFT JOIN users w ON w.id = c.actor_id`
 
-const eventItself = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos,
+const eventColumns = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos,
 	a.id, a.kind, a.username, a.display_name, a.avatar,
 	s.id, s.kind, s.username, s.display_name, s.avatar,`
 
 // lineColumns are the same of a line of the timeline, which is no edit and no
 // deletion, and so is itself the message, if there is one: a page need not look
 // each row up twice.
-var lineColumns = eventItself + `
+var lineColumns = eventColumns + `
 	CASE WHEN ` + newMessages + ` THEN e.seq END, e.at, e.key, e.content_type, e.text, e.reply_to, e.mentions, e.mention_room, e.edited_at, e.edits, e.deleted_at,
 	a.id, a.kind, a.username, a.display_name, a.avatar`
 
@@ -113,8 +113,8 @@ func Where(ctx context.Context, q store.Queryer, rest string, args ...any) ([]do
 	return readEvents(ctx, q, `SELECT `+Columns+Tables+` WHERE `+rest, args)
 }
 
-// At returns the events at places of the table, those that are still there.
-func At(ctx context.Context, q store.Queryer, places []int64) (map[int64]domain.Event, error) {
+// ByPositions returns the events at places of the table, those that are still there.
+func ByPositions(ctx context.Context, q store.Queryer, places []int64) (map[int64]domain.Event, error) {
 	events := make(map[int64]domain.Event, len(places))
 	for part := range store.Chunks(places) {
 		found, err := readRows(ctx, q, `SELECT `+Columns+Tables+` WHERE e.pos IN (`+store.Placeholders(1, len(part))+`)`, store.Args(part))
@@ -128,8 +128,8 @@ func At(ctx context.Context, q store.Queryer, places []int64) (map[int64]domain.
 	return events, nil
 }
 
-// Numbered returns the event of a room with a number, and false if it is gone.
-func Numbered(ctx context.Context, q store.Queryer, room string, seq int64) (e domain.Event, ok bool, err error) {
+// BySeq returns the event of a room with a number, and false if it is gone.
+func BySeq(ctx context.Context, q store.Queryer, room string, seq int64) (e domain.Event, ok bool, err error) {
 	events, err := Where(ctx, q, `e.room_id = $1 AND e.seq = $2`, room, seq)
 	if err != nil || len(events) == 0 {
 		return e, false, err
@@ -244,7 +244,7 @@ func Excerpt(text string) string {
 // target if it has one. The room must exist. Its place among the rooms stays: messages
 // alone move it.
 func Append(ctx context.Context, t *store.Tx, e *domain.Event, target any) error {
-	if err := fits(e, target); err != nil {
+	if err := validate(e, target); err != nil {
 		return err
 	}
 	detail, err := stored(e)
@@ -269,8 +269,8 @@ func Append(ctx context.Context, t *store.Tx, e *domain.Event, target any) error
 	return nil
 }
 
-// fits holds that e is what the catalogue says of its type.
-func fits(e *domain.Event, target any) error {
+// validate holds that e is what the catalogue says of its type.
+func validate(e *domain.Event, target any) error {
 	spec, known := e.Type.Spec()
 	switch {
 	case !known || spec.Audience != domain.ForMembers:

@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	foldRun  = 4     // a shorter run of joins and departures is shown as it is
-	foldScan = 2_000 // events that one page looks at; a longer run goes on in the next page
+	minFoldRun  = 4     // a shorter run of joins and departures is shown as it is
+	maxFoldScan = 2_000 // events that one page looks at; a longer run goes on in the next page
 )
 
-// stub is what folding needs to know of a line.
-type stub struct {
+// lineStub is what folding needs to know of a line.
+type lineStub struct {
 	seq   int64
 	quiet bool // somebody joined or left: may be folded
 }
 
-func scanStub(rows *sql.Rows) (s stub, err error) {
+func scanStub(rows *sql.Rows) (s lineStub, err error) {
 	err = rows.Scan(&s.seq, &s.quiet)
 	return s, err
 }
@@ -31,23 +31,23 @@ func foldable(events []domain.Event) bool {
 	for _, e := range events {
 		if !e.Type.Quiet() {
 			run = 0
-		} else if run++; run >= foldRun {
+		} else if run++; run >= minFoldRun {
 			return true
 		}
 	}
 	return false
 }
 
-// folded returns a page of up to limit lines on one side of a number, in which a
+// foldedPage returns a page of up to limit lines on one side of a number, in which a
 // run of joins and departures is one line: its last. It looks at foldScan events at
 // most, so a page may be shorter, and a run may go on in the next.
-func (repo *Repository) folded(ctx context.Context, room string, from int64, back bool, limit int) (domain.Page, error) {
+func (repo *Repository) foldedPage(ctx context.Context, room string, from int64, back bool, limit int) (domain.Page, error) {
 	side := `seq > $2 ORDER BY seq`
 	if back {
 		side = `seq < $2 ORDER BY seq DESC`
 	}
 	rows, err := repo.db.QueryContext(ctx, `SELECT seq, `+quietTypes+` FROM events
-		WHERE room_id = $1 AND target IS NULL AND `+side+` LIMIT $3`, room, from, foldScan+1)
+		WHERE room_id = $1 AND target IS NULL AND `+side+` LIMIT $3`, room, from, maxFoldScan+1)
 	if err != nil {
 		return domain.Page{}, err
 	}
@@ -55,9 +55,9 @@ func (repo *Repository) folded(ctx context.Context, room string, from int64, bac
 	if err != nil {
 		return domain.Page{}, err
 	}
-	shown, folds, n := fold(seen[:min(foldScan, len(seen))], limit, back)
+	shown, folds, n := fold(seen[:min(maxFoldScan, len(seen))], limit, back)
 	more := n < len(seen)
-	page := domain.Page{Folds: folds, Older: !back || more, Newer: back && from < latest || !back && more}
+	page := domain.Page{Folds: folds, Older: !back || more, Newer: back && from < maxSeq || !back && more}
 	if len(shown) == 0 {
 		return page, nil
 	}
@@ -69,7 +69,7 @@ func (repo *Repository) folded(ctx context.Context, room string, from int64, bac
 // fold takes lines from stubs, which go up or with back down, until it has limit. It
 // returns the numbers of those to show, what each of them stands for, and how many
 // stubs it used.
-func fold(stubs []stub, limit int, back bool) (shown []int64, folds map[int64]domain.Fold, used int) {
+func fold(stubs []lineStub, limit int, back bool) (shown []int64, folds map[int64]domain.Fold, used int) {
 	folds = make(map[int64]domain.Fold)
 	for used < len(stubs) && len(shown) < limit {
 		end := used
@@ -77,7 +77,7 @@ func fold(stubs []stub, limit int, back bool) (shown []int64, folds map[int64]do
 			end++
 		}
 		end = max(end, used+1)
-		if end-used < foldRun {
+		if end-used < minFoldRun {
 			end = min(end, used+limit-len(shown))
 		}
 		run := slices.Clone(stubs[used:end])
@@ -86,7 +86,7 @@ func fold(stubs []stub, limit int, back bool) (shown []int64, folds map[int64]do
 			slices.Reverse(run)
 		}
 		last := run[len(run)-1].seq
-		if len(run) >= foldRun {
+		if len(run) >= minFoldRun {
 			folds[last] = domain.Fold{From: run[0].seq, Count: len(run) - 1}
 			run = run[len(run)-1:]
 		}

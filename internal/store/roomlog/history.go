@@ -14,8 +14,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store/accounts"
 )
 
-// A Position is an event's name: its room and its number.
-type Position struct {
+// A EventRef is an event's name: its room and its number.
+type EventRef struct {
 	Room string
 	Seq  int64
 }
@@ -35,7 +35,7 @@ func (repo *Repository) Timeline(ctx context.Context, room string, q domain.Page
 	case q.Around > 0:
 		return repo.around(ctx, room, q.Around, q.Limit, q.Fold)
 	case !q.At.IsZero():
-		seq, err := repo.firstAt(ctx, room, q.At)
+		seq, err := repo.firstSeqAt(ctx, room, q.At)
 		if err != nil {
 			return domain.Page{}, err
 		}
@@ -44,17 +44,17 @@ func (repo *Repository) Timeline(ctx context.Context, room string, q domain.Page
 	return repo.older(ctx, room, q.Before, q.Limit, q.Fold)
 }
 
-const latest = int64(1) << 62
+const maxSeq = int64(1) << 62
 
 func (repo *Repository) older(ctx context.Context, room string, before int64, limit int, fold bool) (domain.Page, error) {
 	if before <= 0 {
-		before = latest
+		before = maxSeq
 	}
 	events, err := linesWhere(ctx, repo.db, `e.room_id = $1 AND e.seq < $2 ORDER BY e.seq DESC LIMIT $3`, room, before, limit+1)
 	if err == nil && fold && foldable(events) {
-		return repo.folded(ctx, room, before, true, limit)
+		return repo.foldedPage(ctx, room, before, true, limit)
 	}
-	page := domain.Page{Older: len(events) > limit, Newer: before < latest}
+	page := domain.Page{Older: len(events) > limit, Newer: before < maxSeq}
 	page.Events = events[:min(limit, len(events))]
 	slices.Reverse(page.Events)
 	return page, err
@@ -63,7 +63,7 @@ func (repo *Repository) older(ctx context.Context, room string, before int64, li
 func (repo *Repository) newer(ctx context.Context, room string, after int64, limit int, fold bool) (domain.Page, error) {
 	events, err := linesWhere(ctx, repo.db, `e.room_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3`, room, after, limit+1)
 	if err == nil && fold && foldable(events) {
-		return repo.folded(ctx, room, after, false, limit)
+		return repo.foldedPage(ctx, room, after, false, limit)
 	}
 	return domain.Page{Events: events[:min(limit, len(events))], Older: true, Newer: len(events) > limit}, err
 }
@@ -83,11 +83,11 @@ func (repo *Repository) around(ctx context.Context, room string, seq int64, limi
 	return page, err
 }
 
-// firstAt is the number from which on a room's lines are of the time or later. Times
+// firstSeqAt is the number from which on a room's lines are of the time or later. Times
 // follow the numbers, but for what the clocks of servers differ by; so the log is
 // halved until the place is found.
-func (repo *Repository) firstAt(ctx context.Context, room string, from time.Time) (int64, error) {
-	low, high, err := repo.bounds(ctx, room)
+func (repo *Repository) firstSeqAt(ctx context.Context, room string, from time.Time) (int64, error) {
+	low, high, err := repo.seqRange(ctx, room)
 	high++ // low is before it, high is it if nothing earlier is
 	for err == nil && low+1 < high {
 		middle := low + (high-low)/2
@@ -104,8 +104,8 @@ func (repo *Repository) firstAt(ctx context.Context, room string, from time.Time
 	return high, err
 }
 
-// bounds returns the last number of room that is forgotten, and the last one.
-func (repo *Repository) bounds(ctx context.Context, room string) (floor, head int64, err error) {
+// seqRange returns the last number of room that is forgotten, and the last one.
+func (repo *Repository) seqRange(ctx context.Context, room string) (floor, head int64, err error) {
 	err = repo.db.QueryRowContext(ctx, `SELECT floor, head FROM rooms WHERE id = $1 AND kind <> 'gone'`, room).Scan(&floor, &head)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = domain.ErrNoRoom()
@@ -177,7 +177,7 @@ func (repo *Repository) Heads(ctx context.Context, rooms []string) (map[string]i
 		if err != nil {
 			return nil, err
 		}
-		found, err := store.Collect(rows, func(rows *sql.Rows) (p Position, err error) {
+		found, err := store.Collect(rows, func(rows *sql.Rows) (p EventRef, err error) {
 			err = rows.Scan(&p.Room, &p.Seq)
 			return p, err
 		})

@@ -9,9 +9,9 @@ import (
 
 const sampled = 64 // messages of a room whose texts are measured
 
-// RoomUse returns how much of a room is kept. Texts are measured in a sample, so
+// RoomUsage returns how much of a room is kept. Texts are measured in a sample, so
 // that a room of millions costs what a small one does.
-func (repo *Repository) RoomUse(ctx context.Context, r domain.Room) (u domain.RoomUse, err error) {
+func (repo *Repository) RoomUsage(ctx context.Context, r domain.Room) (u domain.RoomUsage, err error) {
 	if u.Events = r.Head - r.Floor; u.Events == 0 {
 		return u, nil
 	}

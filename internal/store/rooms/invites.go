@@ -22,7 +22,7 @@ func scanInvite(rows *sql.Rows) (i domain.Invite, err error) {
 // CreateInvite keeps a link into a room under the hash of its code.
 func (repo *Repository) CreateInvite(ctx context.Context, actor string, i domain.Invite, hash []byte, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		if _, _, err := For(ctx, t, i.Room, actor, domain.ManageInvites, now); err != nil {
+		if _, _, err := LockAndAuthorize(ctx, t, i.Room, actor, domain.ManageInvites, now); err != nil {
 			return err
 		}
 		_, err := t.ExecContext(ctx, `INSERT INTO invites (id, room_id, hash, created_by, created_at, expires_at, max_uses) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
@@ -43,7 +43,7 @@ func (repo *Repository) Invites(ctx context.Context, room string) ([]domain.Invi
 // RevokeInvite makes a link useless.
 func (repo *Repository) RevokeInvite(ctx context.Context, actor, room, id string, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		if _, _, err := For(ctx, t, room, actor, domain.ManageInvites, now); err != nil {
+		if _, _, err := LockAndAuthorize(ctx, t, room, actor, domain.ManageInvites, now); err != nil {
 			return err
 		}
 		res, err := t.ExecContext(ctx, `DELETE FROM invites WHERE id = $1 AND room_id = $2`, id, room)
@@ -60,7 +60,7 @@ func (repo *Repository) RevokeInvite(ctx context.Context, actor, room, id string
 // InviteByHash returns the link with this hash, if it is still good, and its room. To
 // a user whom the room has banned it says no more than that.
 func (repo *Repository) InviteByHash(ctx context.Context, user string, hash []byte, now time.Time) (domain.Invite, domain.Room, error) {
-	i, err := goodInvite(ctx, repo.db, hash, now, "")
+	i, err := lockValidInvite(ctx, repo.db, hash, now, "")
 	if err != nil {
 		return i, domain.Room{}, err
 	}
@@ -75,7 +75,7 @@ func (repo *Repository) InviteByHash(ctx context.Context, user string, hash []by
 	return i, r, err
 }
 
-func goodInvite(ctx context.Context, q store.Queryer, hash []byte, now time.Time, lock string) (domain.Invite, error) {
+func lockValidInvite(ctx context.Context, q store.Queryer, hash []byte, now time.Time, lock string) (domain.Invite, error) {
 	rows, err := q.QueryContext(ctx, `SELECT `+inviteColumns+` FROM invites i WHERE i.hash = $1`+lock, hash)
 	if err != nil {
 		return domain.Invite{}, err
@@ -103,7 +103,7 @@ func errNoInvite() error {
 func (repo *Repository) JoinByInvite(ctx context.Context, user string, hash []byte, now time.Time) (room string, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		i, err := goodInvite(ctx, t, hash, now, t.ForUpdate())
+		i, err := lockValidInvite(ctx, t, hash, now, t.ForUpdate())
 		if err != nil {
 			return err
 		}
@@ -115,7 +115,7 @@ func (repo *Repository) JoinByInvite(ctx context.Context, user string, hash []by
 		if r.Archived {
 			return domain.Conflict.Errorf("room_archived", "this room is archived; it takes no new members")
 		}
-		u, err := newcomer(ctx, t, i.Room, user)
+		u, err := checkNewMember(ctx, t, i.Room, user)
 		switch domain.CodeOf(err) {
 		case "already_member":
 			return nil
@@ -125,13 +125,13 @@ func (repo *Repository) JoinByInvite(ctx context.Context, user string, hash []by
 		if err != nil {
 			return err
 		}
-		if err := repo.mayEnter(ctx, t, r, u); err != nil {
+		if err := repo.checkMemberLimits(ctx, t, r, u); err != nil {
 			return err
 		}
 		if _, err := t.ExecContext(ctx, `UPDATE invites SET uses = uses + 1 WHERE id = $1`, i.ID); err != nil {
 			return err
 		}
-		return enter(ctx, t, i.Room, u, u, domain.Plain, i.ID, now)
+		return insertMember(ctx, t, i.Room, u, u, domain.RegularMember, i.ID, now)
 	})
 	return room, err
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
-// mayAdd says whether a member may add u to the room. A device comes with
-// its owner, or with an admin of a room that its owner is in; to others it does
+// authorizeAdd returns an error if member m may not add u to the room. A device may be added by
+// its owner, or by an admin of a room that its owner is a member of. For others the device does
 // not exist.
-func mayAdd(ctx context.Context, t *store.Tx, m domain.Member, u domain.UserRef) error {
+func authorizeAdd(ctx context.Context, t *store.Tx, m domain.Member, u domain.UserRef) error {
 	if u.Kind != domain.KindDevice {
 		return nil
 	}
@@ -31,7 +31,7 @@ func mayAdd(ctx context.Context, t *store.Tx, m domain.Member, u domain.UserRef)
 		return accounts.ErrNoUser()
 	}
 	o, err := MemberOf(ctx, t, m.Room, owner)
-	if err == nil && o.Role == domain.Outsider {
+	if err == nil && o.Role == domain.NonMember {
 		err = accounts.ErrNoUser()
 	}
 	return err
@@ -40,14 +40,14 @@ func mayAdd(ctx context.Context, t *store.Tx, m domain.Member, u domain.UserRef)
 // MemberColumns are read by ScanMember; the tables are m and u.
 const MemberColumns = `m.room_id, m.role, m.muted_until, m.joined_at, u.id, u.kind, u.username, u.display_name, u.avatar`
 
-// memberRow is a member as the database has it.
+// memberRow is a row of the table members, with the user.
 type memberRow struct {
 	domain.Member
 	muted, joined int64
 	user          accounts.RefRow
 }
 
-// dest is what MemberColumns are scanned into.
+// dest returns the destinations for scanning MemberColumns.
 func (r *memberRow) dest() []any {
 	return append([]any{&r.Room, &r.Role, &r.muted, &r.joined}, r.user.Dest()...)
 }
@@ -64,7 +64,7 @@ func ScanMember[R interface{ Scan(...any) error }](row R) (domain.Member, error)
 	return r.value(), err
 }
 
-// MemberOf returns the zero Member for someone who is none.
+// MemberOf returns the membership of user in room, or the zero Member for a non-member.
 func MemberOf(ctx context.Context, q store.Queryer, room, user string) (domain.Member, error) {
 	rows, err := q.QueryContext(ctx, `SELECT `+MemberColumns+` FROM members m JOIN users u ON u.id = m.user_id
 		WHERE m.room_id = $1 AND m.user_id = $2`, room, user)
@@ -78,10 +78,10 @@ func MemberOf(ctx context.Context, q store.Queryer, room, user string) (domain.M
 	return found[0], nil
 }
 
-// Members lists a room's members by username, those whose names contain q. after
-// is the username of the last one of the page before.
+// Members lists the members of a room whose names contain q, by username. after is the username
+// of the last one of the page before.
 func (repo *Repository) Members(ctx context.Context, room, q, after string, limit int) ([]domain.Member, error) {
-	like, some := naming.LikeWithin(q)
+	like, some := naming.SubstringPattern(q)
 	if !some {
 		return nil, nil
 	}
@@ -94,12 +94,12 @@ func (repo *Repository) Members(ctx context.Context, room, q, after string, limi
 	return store.Collect(rows, ScanMember)
 }
 
-const joinedMax = 2000
+const maxJoined = 2000
 
-// JoinedSince returns who came into which room since a time, the latest first; of
-// each only these two.
+// JoinedSince returns the memberships that began since a time, the latest first, at most
+// maxJoined. Only Room and User.ID are set.
 func (repo *Repository) JoinedSince(ctx context.Context, since time.Time) ([]domain.Member, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT room_id, user_id FROM members WHERE joined_at >= $1 ORDER BY joined_at DESC LIMIT $2`, store.Millis(since), joinedMax)
+	rows, err := repo.db.QueryContext(ctx, `SELECT room_id, user_id FROM members WHERE joined_at >= $1 ORDER BY joined_at DESC LIMIT $2`, store.Millis(since), maxJoined)
 	if err != nil {
 		return nil, err
 	}
@@ -131,15 +131,15 @@ func (repo *Repository) SharesRoom(ctx context.Context, user string, others []st
 	return store.Collect(rows, store.ScanString)
 }
 
-// enter makes user a member and says so in the log.
-func enter(ctx context.Context, t *store.Tx, room string, actor, user domain.UserRef, role domain.RoomRole, invite string, now time.Time) error {
+// insertMember makes user a member and appends member.joined to the log.
+func insertMember(ctx context.Context, t *store.Tx, room string, actor, user domain.UserRef, role domain.RoomRole, invite string, now time.Time) error {
 	joined := domain.MemberJoinedPayload{Role: role, Invite: invite}
 	e := domain.Event{Room: room, Type: domain.MemberJoined, Actor: actor, Subject: &user, At: now, Payload: joined}
 	if err := roomlog.Append(ctx, t, &e, nil); err != nil {
 		return err
 	}
-	// What was said before is history to a newcomer, not unread. A mute is theirs still,
-	// and a device has that of its owner.
+	// Earlier messages are not unread for a new member. A mute outlasts leaving, and a mute of
+	// the owner applies to the device.
 	_, err := t.ExecContext(ctx, `INSERT INTO members (room_id, user_id, role, read_seq, joined_at, muted_until) VALUES ($1, $2, $3, $4, $5,
 		coalesce((SELECT max(until) FROM mutes WHERE room_id = $1 AND until > $5
 			AND (user_id = $2 OR user_id = (SELECT owner_id FROM devices WHERE id = $2))), 0))`,
@@ -155,7 +155,7 @@ func enter(ctx context.Context, t *store.Tx, room string, actor, user domain.Use
 	return err
 }
 
-func notBanned(ctx context.Context, t *store.Tx, room, user string) error {
+func checkBan(ctx context.Context, t *store.Tx, room, user string) error {
 	var n int
 	err := t.QueryRowContext(ctx, `SELECT count(*) FROM bans WHERE room_id = $1 AND user_id = $2`, room, user).Scan(&n)
 	if err == nil && n > 0 {
@@ -164,9 +164,9 @@ func notBanned(ctx context.Context, t *store.Tx, room, user string) error {
 	return err
 }
 
-// newcomer returns the one who is to enter room: someone who exists, is not
-// disabled, not banned and not in it.
-func newcomer(ctx context.Context, t *store.Tx, room, user string) (domain.UserRef, error) {
+// checkNewMember returns the user who is to become a member of room. It fails if the user does
+// not exist, is disabled or banned, or is a member already.
+func checkNewMember(ctx context.Context, t *store.Tx, room, user string) (domain.UserRef, error) {
 	users, err := accounts.Refs(ctx, t, []string{user})
 	if err != nil {
 		return domain.UserRef{}, err
@@ -179,29 +179,29 @@ func newcomer(ctx context.Context, t *store.Tx, room, user string) (domain.UserR
 	if err != nil {
 		return u, err
 	}
-	if m.Role != domain.Outsider {
+	if m.Role != domain.NonMember {
 		return u, domain.Conflict.Errorf("already_member", "%s is already a member of this room", u.DisplayName)
 	}
-	return u, notBanned(ctx, t, room, user)
+	return u, checkBan(ctx, t, room, user)
 }
 
-// AddMember lets actor add user to room. If user is asked first, the event is a
-// domain.MemberAsked without a number.
+// AddMember adds user to room on behalf of actor. If user must consent first, the event is
+// domain.MemberAsked, which has no number.
 func (repo *Repository) AddMember(ctx context.Context, actor, room, user string, now time.Time) (e domain.Event, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		r, m, err := For(ctx, t, room, actor, domain.InviteMember, now)
+		r, m, err := LockAndAuthorize(ctx, t, room, actor, domain.InviteMember, now)
 		if err != nil {
 			return err
 		}
-		u, err := newcomer(ctx, t, room, user)
+		u, err := checkNewMember(ctx, t, room, user)
 		if err != nil {
 			return err
 		}
-		if err := mayAdd(ctx, t, m, u); err != nil {
+		if err := authorizeAdd(ctx, t, m, u); err != nil {
 			return err
 		}
-		asked, err := repo.addOrAsk(ctx, t, r, m.User, u, now)
+		asked, err := repo.addOrRequest(ctx, t, r, m.User, u, now)
 		if err != nil {
 			return err
 		}
@@ -215,25 +215,25 @@ func (repo *Repository) AddMember(ctx context.Context, actor, room, user string,
 	return e, err
 }
 
-// Join lets user enter a public room.
+// Join makes user a member of a public room.
 func (repo *Repository) Join(ctx context.Context, user, room string, now time.Time) (e domain.Event, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		r, _, err := For(ctx, t, room, user, domain.JoinRoom, now)
+		r, _, err := LockAndAuthorize(ctx, t, room, user, domain.JoinRoom, now)
 		if err != nil {
 			return err
 		}
-		u, err := newcomer(ctx, t, room, user)
+		u, err := checkNewMember(ctx, t, room, user)
 		if domain.CodeOf(err) == "banned" {
 			return domain.Forbidden.Errorf("banned", "you are banned from this room")
 		}
 		if err != nil {
 			return err
 		}
-		if err := repo.mayEnter(ctx, t, r, u); err != nil {
+		if err := repo.checkMemberLimits(ctx, t, r, u); err != nil {
 			return err
 		}
-		if err := enter(ctx, t, room, u, u, domain.Plain, "", now); err != nil {
+		if err := insertMember(ctx, t, room, u, u, domain.RegularMember, "", now); err != nil {
 			return err
 		}
 		e = t.LastEvent()
@@ -242,9 +242,8 @@ func (repo *Repository) Join(ctx context.Context, user, room string, now time.Ti
 	return e, err
 }
 
-// Joined returns the rooms that user is in, but for direct conversations, in the order
-// of their ids.
-func Joined(ctx context.Context, t *store.Tx, user string) ([]string, error) {
+// RoomIDs returns the ids of the rooms that user is a member of, without direct rooms, sorted.
+func RoomIDs(ctx context.Context, t *store.Tx, user string) ([]string, error) {
 	rows, err := t.QueryContext(ctx, `SELECT room_id FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND r.kind <> 'direct' ORDER BY room_id`, user)
 	if err != nil {
 		return nil, err
@@ -252,8 +251,8 @@ func Joined(ctx context.Context, t *store.Tx, user string) ([]string, error) {
 	return store.Collect(rows, store.ScanString)
 }
 
-// Remove ends a membership and says so in the log, by e.
-func Remove(ctx context.Context, t *store.Tx, e *domain.Event) error {
+// RemoveMember ends a membership and appends e to the log.
+func RemoveMember(ctx context.Context, t *store.Tx, e *domain.Event) error {
 	t.Invalidate()
 	_, err := t.ExecContext(ctx, `DELETE FROM members WHERE room_id = $1 AND user_id = $2`, e.Room, e.Subject.ID)
 	if err != nil {
@@ -266,8 +265,8 @@ func Remove(ctx context.Context, t *store.Tx, e *domain.Event) error {
 	return roomlog.Append(ctx, t, e, nil)
 }
 
-// Erase forgets where a user was banned or muted, what they were asked and whom they blocked.
-func Erase(ctx context.Context, t *store.Tx, user string) error {
+// EraseUser deletes a user's bans, mutes, requests and blocks.
+func EraseUser(ctx context.Context, t *store.Tx, user string) error {
 	for _, query := range []string{
 		`DELETE FROM bans WHERE user_id = $1`,
 		`DELETE FROM room_requests WHERE user_id = $1`,
@@ -282,9 +281,8 @@ func Erase(ctx context.Context, t *store.Tx, user string) error {
 	return nil
 }
 
-// Empty archives a room that nobody is in any more; who was asked to come need not
-// answer.
-func Empty(ctx context.Context, t *store.Tx, room string) error {
+// ArchiveEmpty archives a room that has no members any more, and deletes its pending requests.
+func ArchiveEmpty(ctx context.Context, t *store.Tx, room string) error {
 	if _, err := t.ExecContext(ctx, `DELETE FROM room_requests WHERE room_id = $1`, room); err != nil {
 		return err
 	}

@@ -13,13 +13,13 @@ import (
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
-// ActOn runs fn on another member, on whom actor may do p.
-func ActOn(
+// Moderate runs fn in a transaction after checking that actor may do p to the member user.
+func Moderate(
 	ctx context.Context, db *store.DB, actor, room, user string, p domain.Permission, role domain.RoomRole, now time.Time,
 	fn func(ctx context.Context, t *store.Tx, m, other domain.Member) error,
 ) error {
 	return db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		r, m, err := For(ctx, t, room, actor, p, now)
+		r, m, err := LockAndAuthorize(ctx, t, room, actor, p, now)
 		if err != nil {
 			return err
 		}
@@ -27,7 +27,7 @@ func ActOn(
 		if err != nil {
 			return err
 		}
-		if other.Role == domain.Outsider {
+		if other.Role == domain.NonMember {
 			return domain.NotFound.Errorf("not_a_member", "this person is not a member of the room")
 		}
 		if err := domain.AllowOn(r, m, other, p, role, now); err != nil {
@@ -37,12 +37,12 @@ func ActOn(
 	})
 }
 
-// Mute keeps another from writing until a time; the zero time ends a mute. Their
-// devices in the room are muted with them, and it lasts if they leave and come back.
+// Mute forbids user to write until a time. The zero time ends a mute. It applies to the user's
+// devices in the room as well, and outlasts leaving and coming back.
 func (repo *Repository) Mute(ctx context.Context, actor, room, user string, until, now time.Time) (e domain.Event, err error) {
 	now, until = store.Trim(now), store.Trim(until)
-	err = ActOn(ctx, repo.db, actor, room, user, domain.MuteMember, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
-		own, err := devices.In(ctx, t, room, user)
+	err = Moderate(ctx, repo.db, actor, room, user, domain.MuteMember, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
+		own, err := devices.InRoom(ctx, t, room, user)
 		if err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func mute(ctx context.Context, t *store.Tx, room string, actor, user domain.User
 // SetRole gives another member a role below the actor's own.
 func (repo *Repository) SetRole(ctx context.Context, actor, room, user string, role domain.RoomRole, now time.Time) (e domain.Event, err error) {
 	now = store.Trim(now)
-	err = ActOn(ctx, repo.db, actor, room, user, domain.SetRole, role, now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
+	err = Moderate(ctx, repo.db, actor, room, user, domain.SetRole, role, now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
 		e, err = setRole(ctx, t, room, m.User, other.User, role, now)
 		return err
 	})
@@ -101,10 +101,10 @@ func setRole(ctx context.Context, t *store.Tx, room string, actor, user domain.U
 	return e, err
 }
 
-// HandOver makes another member the owner, and the actor an admin.
-func (repo *Repository) HandOver(ctx context.Context, actor, room, user string, now time.Time) (events []domain.Event, err error) {
+// TransferOwnership makes another member the owner, and the actor an admin.
+func (repo *Repository) TransferOwnership(ctx context.Context, actor, room, user string, now time.Time) (events []domain.Event, err error) {
 	now = store.Trim(now)
-	err = ActOn(ctx, repo.db, actor, room, user, domain.HandOver, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
+	err = Moderate(ctx, repo.db, actor, room, user, domain.TransferOwnership, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
 		if other.User.Kind == domain.KindDevice {
 			return domain.Conflict.Errorf("device_owner", "a device cannot own a room; transfer it to a person")
 		}
@@ -119,11 +119,11 @@ func (repo *Repository) HandOver(ctx context.Context, actor, room, user string, 
 	return events, err
 }
 
-// Unban lets user back in; it does not bring them back.
+// Unban lifts a ban. It does not make user a member again.
 func (repo *Repository) Unban(ctx context.Context, actor, room, user string, now time.Time) (e domain.Event, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		_, m, err := For(ctx, t, room, actor, domain.BanMember, now)
+		_, m, err := LockAndAuthorize(ctx, t, room, actor, domain.BanMember, now)
 		if err != nil {
 			return err
 		}
@@ -160,7 +160,7 @@ func (repo *Repository) Bans(ctx context.Context, room, after string, limit int)
 	})
 }
 
-// AddBan keeps user out of room from now on.
+// AddBan bans user from room.
 func AddBan(ctx context.Context, t *store.Tx, room string, user domain.UserRef, by, reason string, now time.Time) error {
 	res, err := t.ExecContext(ctx, `INSERT INTO bans (room_id, user_id, by_user, reason, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
 		room, user.ID, by, reason, store.Millis(now))

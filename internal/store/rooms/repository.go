@@ -10,8 +10,8 @@ import (
 // A Repository keeps rooms, their members, bans, invitations and requests.
 type Repository struct {
 	db     *store.DB
-	bounds domain.RoomBounds
+	limits domain.RoomLimits
 }
 
 // New returns the repository on db, which holds to bounds.
-func New(db *store.DB, bounds domain.RoomBounds) *Repository { return &Repository{db, bounds} }
+func New(db *store.DB, bounds domain.RoomLimits) *Repository { return &Repository{db, bounds} }

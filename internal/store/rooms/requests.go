@@ -11,13 +11,13 @@ import (
 	"github.com/unhidra/unhidra/internal/store/accounts"
 )
 
-// mayEnter says whether room has a place for user, and user for another room. Two
-// that enter at the same moment may both find the last place of a user.
-func (repo *Repository) mayEnter(ctx context.Context, t *store.Tx, r domain.Room, user domain.UserRef) error {
-	if most := repo.bounds.Members; most > 0 && r.Members >= most {
+// checkMemberLimits fails if the room is full, or if user is in as many rooms as allowed. The
+// limit per user is not exact: concurrent joins of different rooms may exceed it by one each.
+func (repo *Repository) checkMemberLimits(ctx context.Context, t *store.Tx, r domain.Room, user domain.UserRef) error {
+	if most := repo.limits.Members; most > 0 && r.Members >= most {
 		return domain.Conflict.Errorf("room_full", "this room is full: it has %d members, the most a room may have", r.Members)
 	}
-	most := repo.bounds.PerUser
+	most := repo.limits.PerUser
 	if most == 0 {
 		return nil
 	}
@@ -29,25 +29,25 @@ func (repo *Repository) mayEnter(ctx context.Context, t *store.Tx, r domain.Room
 	return err
 }
 
-// mayMake says whether actor may have one more room.
-func (repo *Repository) mayMake(ctx context.Context, t *store.Tx, actor string) error {
-	if repo.bounds.Made == 0 {
+// checkCreatedLimit fails if actor has created as many rooms as allowed.
+func (repo *Repository) checkCreatedLimit(ctx context.Context, t *store.Tx, actor string) error {
+	if repo.limits.Created == 0 {
 		return nil
 	}
 	var n int
 	err := t.QueryRowContext(ctx, `SELECT count(*) FROM rooms WHERE made_by = $1 AND made_by <> '' AND kind <> 'gone'`, actor).Scan(&n)
-	if err == nil && n >= repo.bounds.Made {
+	if err == nil && n >= repo.limits.Created {
 		err = domain.Conflict.Errorf("too_many_rooms_made", "you have created %d rooms, the most one person may; delete one first", n)
 	}
 	return err
 }
 
-// mustAsk says whether u is asked before actor adds them to a room.
-func (repo *Repository) mustAsk(ctx context.Context, t *store.Tx, actor string, u domain.UserRef) (ask bool, err error) {
+// needsRequest reports whether u must consent before actor adds them to a room.
+func (repo *Repository) needsRequest(ctx context.Context, t *store.Tx, actor string, u domain.UserRef) (ask bool, err error) {
 	if u.Kind != domain.KindUser || u.ID == actor {
 		return false, nil
 	}
-	var asking domain.Asking
+	var asking domain.RequestPolicy
 	var role domain.SystemRole
 	var blocked bool
 	err = t.QueryRowContext(ctx, `SELECT u.asked_by, a.role, EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = u.id AND b.other_id = a.id)
@@ -56,7 +56,7 @@ func (repo *Repository) mustAsk(ctx context.Context, t *store.Tx, actor string, 
 		return blocked && role != domain.SystemAdmin, err
 	}
 	if asking == "" {
-		asking = repo.bounds.Asking
+		asking = repo.limits.Requests
 	}
 	switch asking {
 	case domain.AskEveryone:
@@ -68,9 +68,9 @@ func (repo *Repository) mustAsk(ctx context.Context, t *store.Tx, actor string, 
 	return ask, err
 }
 
-// ask keeps the question whether u wants to be in room. Of somebody whom u blocked
-// it is kept as declined, which looks the same to them.
-func ask(ctx context.Context, t *store.Tx, room, by string, u domain.UserRef, now time.Time) error {
+// insertRequest stores the request to u to join room. If u has blocked the requester it is stored
+// as declined, which the requester cannot see.
+func insertRequest(ctx context.Context, t *store.Tx, room, by string, u domain.UserRef, now time.Time) error {
 	var here, waiting, mine int
 	var blocked bool
 	err := t.QueryRowContext(ctx, `SELECT count(CASE WHEN room_id = $2 THEN 1 END), count(CASE WHEN state = '' THEN 1 END), count(CASE WHEN by_user = $3 THEN 1 END),
@@ -92,22 +92,22 @@ func ask(ctx context.Context, t *store.Tx, room, by string, u domain.UserRef, no
 	return err
 }
 
-// addOrAsk makes u a member whom actor adds, or asks them first.
-func (repo *Repository) addOrAsk(ctx context.Context, t *store.Tx, r domain.Room, actor, u domain.UserRef, now time.Time) (asked bool, err error) {
-	if asked, err = repo.mustAsk(ctx, t, actor.ID, u); err != nil {
+// addOrRequest makes u a member, or stores a request if u must consent first.
+func (repo *Repository) addOrRequest(ctx context.Context, t *store.Tx, r domain.Room, actor, u domain.UserRef, now time.Time) (asked bool, err error) {
+	if asked, err = repo.needsRequest(ctx, t, actor.ID, u); err != nil {
 		return false, err
 	}
 	if asked {
-		return true, ask(ctx, t, r.ID, actor.ID, u, now)
+		return true, insertRequest(ctx, t, r.ID, actor.ID, u, now)
 	}
-	if err := repo.mayEnter(ctx, t, r, u); err != nil {
+	if err := repo.checkMemberLimits(ctx, t, r, u); err != nil {
 		return false, err
 	}
-	return false, enter(ctx, t, r.ID, actor, u, domain.Plain, "", now)
+	return false, insertMember(ctx, t, r.ID, actor, u, domain.RegularMember, "", now)
 }
 
-// RoomRequests returns what user is asked, the latest first. With a room it is only
-// about that one.
+// RoomRequests returns the pending requests to user, the latest first. If room is not empty, only
+// the one for that room.
 func (repo *Repository) RoomRequests(ctx context.Context, user, room string) ([]domain.RoomRequest, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+`, q.at, u.id, u.kind, u.username, u.display_name, u.avatar
 		FROM room_requests q JOIN rooms r ON r.id = q.room_id JOIN users u ON u.id = q.by_user
@@ -126,20 +126,20 @@ func (repo *Repository) RoomRequests(ctx context.Context, user, room string) ([]
 	})
 }
 
-// RequestsWaiting returns how many there are.
+// RequestsWaiting returns the number of pending requests to user.
 func (repo *Repository) RequestsWaiting(ctx context.Context, user string) (int, error) {
 	found, err := repo.RoomRequests(ctx, user, "")
 	return len(found), err
 }
 
-// AcceptRequest makes user a member of the room that they were asked about. What
-// was written in a direct conversation before is unread to them.
+// AcceptRequest makes user a member of a room that they have a request for. In a direct room all
+// earlier messages are unread for them.
 func (repo *Repository) AcceptRequest(ctx context.Context, user, room string, now time.Time) error {
 	now = store.Trim(now)
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r, err := ByID(ctx, t, room, t.ForUpdate())
 		if domain.CodeOf(err) == "no_room" {
-			return noRequest() // whether there is such a room is nothing for those who were not asked
+			return errNoRequest() // do not reveal whether the room exists
 		}
 		if err != nil {
 			return err
@@ -150,41 +150,41 @@ func (repo *Repository) AcceptRequest(ctx context.Context, user, room string, no
 		if r.Archived {
 			return domain.Conflict.Errorf("room_archived", "this room is archived; it takes no new members")
 		}
-		u, err := newcomer(ctx, t, room, user)
+		u, err := checkNewMember(ctx, t, room, user)
 		if err != nil {
 			return err
 		}
-		return repo.consent(ctx, t, r, u, now)
+		return repo.admit(ctx, t, r, u, now)
 	})
 }
 
-// consent lets u into a room that they want to be in.
-func (repo *Repository) consent(ctx context.Context, t *store.Tx, r domain.Room, u domain.UserRef, now time.Time) error {
-	if err := repo.mayEnter(ctx, t, r, u); err != nil {
+// admit makes u, who has consented, a member of r.
+func (repo *Repository) admit(ctx context.Context, t *store.Tx, r domain.Room, u domain.UserRef, now time.Time) error {
+	if err := repo.checkMemberLimits(ctx, t, r, u); err != nil {
 		return err
 	}
-	if err := enter(ctx, t, r.ID, u, u, domain.Plain, "", now); err != nil || r.Kind != domain.DirectRoom {
+	if err := insertMember(ctx, t, r.ID, u, u, domain.RegularMember, "", now); err != nil || r.Kind != domain.DirectRoom {
 		return err
 	}
 	_, err := t.ExecContext(ctx, `UPDATE members SET read_seq = 0 WHERE room_id = $1 AND user_id = $2`, r.ID, u.ID)
 	return err
 }
 
-// pendingRequest fails unless user has still to answer whether they want to be in room.
+// pendingRequest fails unless user has a pending request for room.
 func pendingRequest(ctx context.Context, t *store.Tx, user, room string) error {
 	var state string
 	err := t.QueryRowContext(ctx, `SELECT state FROM room_requests WHERE room_id = $1 AND user_id = $2`, room, user).Scan(&state)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && state != "" {
-		err = noRequest()
+		err = errNoRequest()
 	}
 	return err
 }
 
-func noRequest() error {
+func errNoRequest() error {
 	return domain.NotFound.Errorf("no_request", "there is no such request; you may have answered it elsewhere")
 }
 
-// DeclineRequest answers no. With block, who asked asks in vain from then on.
+// DeclineRequest declines a request. With block it also blocks further requests of the requester.
 func (repo *Repository) DeclineRequest(ctx context.Context, user, room string, block bool) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if err := pendingRequest(ctx, t, user, room); err != nil {
@@ -198,14 +198,14 @@ func (repo *Repository) DeclineRequest(ctx context.Context, user, room string, b
 		if _, err := t.ExecContext(ctx, `INSERT INTO blocks (user_id, other_id) VALUES ($1, `+by+`) ON CONFLICT DO NOTHING`, user, room); err != nil {
 			return err
 		}
-		// The others of the same person need no answer any more.
+		// Decline the other pending requests of the same person.
 		_, err = t.ExecContext(ctx, `UPDATE room_requests SET state = 'declined' WHERE user_id = $1 AND state = '' AND by_user = `+by, user, room)
 		return err
 	})
 }
 
-// Blocked returns those whom user blocked.
-func (repo *Repository) Blocked(ctx context.Context, user string) ([]domain.UserRef, error) {
+// BlockedUsers returns the users whose requests user has blocked.
+func (repo *Repository) BlockedUsers(ctx context.Context, user string) ([]domain.UserRef, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT u.id, u.kind, u.username, u.display_name, u.avatar FROM users u
 		WHERE u.id IN (SELECT other_id FROM blocks WHERE user_id = $1) ORDER BY u.username`, user)
 	if err != nil {
@@ -214,7 +214,7 @@ func (repo *Repository) Blocked(ctx context.Context, user string) ([]domain.User
 	return store.Collect(rows, accounts.ScanRef)
 }
 
-// Unblock lets other ask again.
+// Unblock lets other send requests to user again.
 func (repo *Repository) Unblock(ctx context.Context, user, other string) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if _, err := t.ExecContext(ctx, `DELETE FROM blocks WHERE user_id = $1 AND other_id = $2`, user, other); err != nil {
@@ -225,11 +225,11 @@ func (repo *Repository) Unblock(ctx context.Context, user, other string) error {
 	})
 }
 
-// AskedBy returns who must ask user: what they chose, or what the server says.
-func (repo *Repository) AskedBy(ctx context.Context, user string) (a domain.Asking, err error) {
+// RequestPolicy returns the policy that user has chosen, or else that of the server.
+func (repo *Repository) RequestPolicy(ctx context.Context, user string) (a domain.RequestPolicy, err error) {
 	err = repo.db.QueryRowContext(ctx, `SELECT asked_by FROM users WHERE id = $1`, user).Scan(&a)
 	if err == nil && a == "" {
-		a = repo.bounds.Asking
+		a = repo.limits.Requests
 	}
 	if a == "" {
 		a = domain.AskNobody
@@ -237,8 +237,8 @@ func (repo *Repository) AskedBy(ctx context.Context, user string) (a domain.Aski
 	return a, err
 }
 
-// SetAskedBy keeps a user's choice.
-func (repo *Repository) SetAskedBy(ctx context.Context, user string, a domain.Asking) error {
+// SetRequestPolicy stores the policy that user has chosen.
+func (repo *Repository) SetRequestPolicy(ctx context.Context, user string, a domain.RequestPolicy) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `UPDATE users SET asked_by = $2 WHERE id = $1`, user, a)
 		return err

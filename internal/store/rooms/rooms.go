@@ -15,7 +15,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
-func setKeep(ctx context.Context, t *store.Tx, room string, k domain.KeepOf) error {
+func setRetention(ctx context.Context, t *store.Tx, room string, k domain.RoomRetention) error {
 	var days, lines any
 	if k.Own {
 		days, lines = k.Days, k.Lines
@@ -29,14 +29,14 @@ func setKeep(ctx context.Context, t *store.Tx, room string, k domain.KeepOf) err
 const Columns = `r.id, r.kind, r.name, r.topic, r.archived, r.head, r.members, r.created_at, r.last_at,
 	r.floor, r.keep_days, r.keep_lines, r.held_at`
 
-// Row is a room as the database has it.
+// Row is a row of the table rooms.
 type Row struct {
 	domain.Room
 	created, last, held int64
 	days, lines         sql.NullInt64
 }
 
-// Dest is what Columns are scanned into.
+// Dest returns the destinations for scanning Columns.
 func (r *Row) Dest() []any {
 	return []any{
 		&r.ID, &r.Kind, &r.Name, &r.Topic, &r.Archived, &r.Head, &r.Members, &r.created, &r.last,
@@ -47,13 +47,13 @@ func (r *Row) Dest() []any {
 // Value returns the room.
 func (r *Row) Value() domain.Room {
 	r.CreatedAt, r.LastAt, r.HeldAt = store.Time(r.created), store.Time(r.last), store.Time(r.held)
-	r.Keep = KeepOf(r.days, r.lines)
+	r.Keep = ParseRetention(r.days, r.lines)
 	return r.Room
 }
 
-// KeepOf is what a room keeps, by its columns keep_days and keep_lines.
-func KeepOf(days, lines sql.NullInt64) domain.KeepOf {
-	return domain.KeepOf{Own: days.Valid, Retention: domain.Retention{Days: int(days.Int64), Lines: int(lines.Int64)}}
+// ParseRetention returns a room's retention from its columns keep_days and keep_lines.
+func ParseRetention(days, lines sql.NullInt64) domain.RoomRetention {
+	return domain.RoomRetention{Own: days.Valid, Retention: domain.Retention{Days: int(days.Int64), Lines: int(lines.Int64)}}
 }
 
 // Scan reads a row of Columns.
@@ -63,13 +63,12 @@ func Scan(rows *sql.Rows) (domain.Room, error) {
 	return r.Value(), err
 }
 
-// Room returns a room by its id, or domain.ErrNoRoom. It does not ask who wants
-// to know.
+// Room returns a room by its id, or domain.ErrNoRoom. It checks no permission.
 func (repo *Repository) Room(ctx context.Context, room string) (domain.Room, error) {
 	return ByID(ctx, repo.db, room, "")
 }
 
-// ByID returns a room, or domain.ErrNoRoom; lock is what the SELECT ends with.
+// ByID returns a room, or domain.ErrNoRoom. lock is appended to the SELECT: "" or Tx.ForUpdate.
 func ByID(ctx context.Context, q store.Queryer, room, lock string) (domain.Room, error) {
 	rows, err := q.QueryContext(ctx, `SELECT `+Columns+` FROM rooms r WHERE r.id = $1 AND r.kind <> 'gone'`+lock, room)
 	if err != nil {
@@ -85,9 +84,9 @@ func ByID(ctx context.Context, q store.Queryer, room, lock string) (domain.Room,
 	return found[0], nil
 }
 
-// Place returns a room and the user's place in it: the zero Member for someone
-// who is none. No such room is domain.ErrNoRoom. Of a member it is one look-up.
-func (repo *Repository) Place(ctx context.Context, room, user string) (domain.Room, domain.Member, error) {
+// RoomAndMember returns a room and the user's membership, which is the zero Member for a
+// non-member. It returns domain.ErrNoRoom if there is no such room. For a member it is one query.
+func (repo *Repository) RoomAndMember(ctx context.Context, room, user string) (domain.Room, domain.Member, error) {
 	var r Row
 	var m memberRow
 	err := repo.db.QueryRowContext(ctx, `SELECT `+Columns+`, `+MemberColumns+`
@@ -103,8 +102,9 @@ func (repo *Repository) Place(ctx context.Context, room, user string) (domain.Ro
 	return r.Value(), m.value(), nil
 }
 
-// For is Place inside a write: the room is locked, and p is checked.
-func For(ctx context.Context, t *store.Tx, room, user string, p domain.Permission, now time.Time) (domain.Room, domain.Member, error) {
+// LockAndAuthorize is RoomAndMember inside a transaction. It locks the room and returns an error
+// if user may not do p.
+func LockAndAuthorize(ctx context.Context, t *store.Tx, room, user string, p domain.Permission, now time.Time) (domain.Room, domain.Member, error) {
 	r, err := ByID(ctx, t, room, t.ForUpdate())
 	if err != nil {
 		return r, domain.Member{}, err
@@ -116,9 +116,9 @@ func For(ctx context.Context, t *store.Tx, room, user string, p domain.Permissio
 	return r, m, domain.Allow(r, m, p, now)
 }
 
-// CreateRoom makes a room with actor as its owner, and n.Members in it, or asked
-// whether they want to be. A direct room between the same people is made only once:
-// asking again returns it, with created false, and takes back in who had left it.
+// CreateRoom creates a room with actor as its owner. It adds n.Members, or sends them a request
+// if they must consent. There is one direct room for the same people: if it exists, CreateRoom
+// returns it with created false, adds actor again and sends requests to others who have left.
 func (repo *Repository) CreateRoom(ctx context.Context, actor string, n domain.NewRoom, now time.Time) (s domain.RoomState, created bool, err error) {
 	now = store.Trim(now)
 	people := append([]string{actor}, n.Members...)
@@ -134,7 +134,7 @@ func (repo *Repository) CreateRoom(ctx context.Context, actor string, n domain.N
 			return domain.InvalidField("/members", "one of these people does not exist or is disabled")
 		}
 		for _, u := range users {
-			if err := mayAdd(ctx, t, domain.Member{User: domain.UserRef{ID: actor}}, u); err != nil {
+			if err := authorizeAdd(ctx, t, domain.Member{User: domain.UserRef{ID: actor}}, u); err != nil {
 				return err
 			}
 		}
@@ -145,13 +145,13 @@ func (repo *Repository) CreateRoom(ctx context.Context, actor string, n domain.N
 			err := t.QueryRowContext(ctx, `SELECT id FROM rooms WHERE direct_key = $1`, key).Scan(&id)
 			if err == nil {
 				made = false
-				return repo.reopen(ctx, t, id, actor, users, now)
+				return repo.reopenDirect(ctx, t, id, actor, users, now)
 			}
 			if !errors.Is(err, sql.ErrNoRows) {
 				return err
 			}
 		}
-		if err := repo.mayMake(ctx, t, actor); err != nil {
+		if err := repo.checkCreatedLimit(ctx, t, actor); err != nil {
 			return err
 		}
 		_, err = t.ExecContext(ctx, `INSERT INTO rooms (id, kind, name, topic, direct_key, made_by, created_at, last_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`,
@@ -162,7 +162,7 @@ func (repo *Repository) CreateRoom(ctx context.Context, actor string, n domain.N
 		if err := naming.FoldRoom(ctx, t, id); err != nil {
 			return err
 		}
-		return repo.firstEvents(ctx, t, id, actor, n, users, now)
+		return repo.appendFirstEvents(ctx, t, id, actor, n, users, now)
 	})
 	if store.IsUnique(err) && n.Kind == domain.DirectRoom {
 		return repo.CreateRoom(ctx, actor, n, now) // another server made it just now
@@ -174,8 +174,8 @@ func (repo *Repository) CreateRoom(ctx context.Context, actor string, n domain.N
 	return s, made, err
 }
 
-// firstEvents opens a new room's log: it was created, and who is in it.
-func (repo *Repository) firstEvents(ctx context.Context, t *store.Tx, room, actor string, n domain.NewRoom, users map[string]domain.UserRef, now time.Time) error {
+// appendFirstEvents appends the first events of a new room: its creation and its members.
+func (repo *Repository) appendFirstEvents(ctx context.Context, t *store.Tx, room, actor string, n domain.NewRoom, users map[string]domain.UserRef, now time.Time) error {
 	created := domain.RoomCreatedPayload{Kind: n.Kind}
 	if n.Name != "" {
 		created.Name = &n.Name
@@ -189,13 +189,13 @@ func (repo *Repository) firstEvents(ctx context.Context, t *store.Tx, room, acto
 	}
 	owner := domain.Owner
 	if n.Kind == domain.DirectRoom {
-		owner = domain.Plain
+		owner = domain.RegularMember
 	}
 	r := domain.Room{ID: room, Kind: n.Kind}
-	if err := repo.mayEnter(ctx, t, r, users[actor]); err != nil {
+	if err := repo.checkMemberLimits(ctx, t, r, users[actor]); err != nil {
 		return err
 	}
-	if err := enter(ctx, t, room, users[actor], users[actor], owner, "", now); err != nil {
+	if err := insertMember(ctx, t, room, users[actor], users[actor], owner, "", now); err != nil {
 		return err
 	}
 	r.Members = 1
@@ -203,7 +203,7 @@ func (repo *Repository) firstEvents(ctx context.Context, t *store.Tx, room, acto
 		if id == actor {
 			continue
 		}
-		asked, err := repo.addOrAsk(ctx, t, r, users[actor], u, now)
+		asked, err := repo.addOrRequest(ctx, t, r, users[actor], u, now)
 		if err != nil {
 			return err
 		}
@@ -214,8 +214,9 @@ func (repo *Repository) firstEvents(ctx context.Context, t *store.Tx, room, acto
 	return nil
 }
 
-// reopen takes actor back into a direct room, and asks those who are not in it.
-func (repo *Repository) reopen(ctx context.Context, t *store.Tx, room, actor string, users map[string]domain.UserRef, now time.Time) error {
+// reopenDirect adds actor to an existing direct room, and sends a request to everybody else who
+// has left it.
+func (repo *Repository) reopenDirect(ctx context.Context, t *store.Tx, room, actor string, users map[string]domain.UserRef, now time.Time) error {
 	r, err := ByID(ctx, t, room, t.ForUpdate())
 	if err != nil {
 		return err
@@ -225,7 +226,7 @@ func (repo *Repository) reopen(ctx context.Context, t *store.Tx, room, actor str
 		return err
 	}
 	if !slices.Contains(in, actor) {
-		if err := repo.consent(ctx, t, r, users[actor], now); err != nil {
+		if err := repo.admit(ctx, t, r, users[actor], now); err != nil {
 			return err
 		}
 	}
@@ -238,7 +239,7 @@ func (repo *Repository) reopen(ctx context.Context, t *store.Tx, room, actor str
 		if id == actor || slices.Contains(in, id) {
 			continue
 		}
-		if err := ask(ctx, t, room, actor, u, now); err != nil && domain.CodeOf(err) != "already_asked" {
+		if err := insertRequest(ctx, t, room, actor, u, now); err != nil && domain.CodeOf(err) != "already_asked" {
 			return err
 		}
 	}
@@ -249,11 +250,11 @@ func (repo *Repository) reopen(ctx context.Context, t *store.Tx, room, actor str
 func (repo *Repository) UpdateRoom(ctx context.Context, actor, room string, c domain.RoomChange, now time.Time) (e domain.Event, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		r, m, err := For(ctx, t, room, actor, domain.ReadRoom, now)
+		r, m, err := LockAndAuthorize(ctx, t, room, actor, domain.ReadRoom, now)
 		if err != nil {
 			return err
 		}
-		if err := allowChange(r, m, c, now); err != nil {
+		if err := authorizeChange(r, m, c, now); err != nil {
 			return err
 		}
 		updated := domain.RoomUpdatedPayload{Name: c.Name, Topic: c.Topic, Archived: c.Archived, Keep: c.Keep}
@@ -278,7 +279,7 @@ func (repo *Repository) UpdateRoom(ctx context.Context, actor, room string, c do
 			return err
 		}
 		if c.Keep != nil {
-			if err := setKeep(ctx, t, room, *c.Keep); err != nil {
+			if err := setRetention(ctx, t, room, *c.Keep); err != nil {
 				return err
 			}
 		}
@@ -288,12 +289,12 @@ func (repo *Repository) UpdateRoom(ctx context.Context, actor, room string, c do
 	return e, err
 }
 
-func allowChange(r domain.Room, m domain.Member, c domain.RoomChange, now time.Time) error {
+func authorizeChange(r domain.Room, m domain.Member, c domain.RoomChange, now time.Time) error {
 	if c.Archived != nil {
 		if err := domain.Allow(r, m, domain.ArchiveRoom, now); err != nil {
 			return err
 		}
-		r.Archived = false // whoever may archive may reopen and change at once
+		r.Archived = false // reopening and changing in one request is allowed
 	}
 	if c.Name != nil || c.Topic != nil {
 		if err := domain.Allow(r, m, domain.UpdateRoom, now); err != nil {
@@ -311,12 +312,12 @@ func allowChange(r domain.Room, m domain.Member, c domain.RoomChange, now time.T
 	return nil
 }
 
-// DeleteRoom deletes a room with all that was said in it, and returns the ids of
-// those who were in it. From then on it is there for nobody; its log goes step by
-// step, by Forget, so that a large one does not hold up every other write.
+// DeleteRoom deletes a room and returns the ids of its members. Nobody can see the room from then
+// on. Its log is deleted in steps by messages.PurgeDeleted, so that a large one does not hold up
+// other writes.
 func (repo *Repository) DeleteRoom(ctx context.Context, actor, room string, now time.Time) (members []string, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		r, _, err := For(ctx, t, room, actor, domain.DeleteRoom, now)
+		r, _, err := LockAndAuthorize(ctx, t, room, actor, domain.DeleteRoom, now)
 		if err != nil {
 			return err
 		}
@@ -343,11 +344,10 @@ func deleteRoom(ctx context.Context, t *store.Tx, r domain.Room) (members []stri
 	return members, err
 }
 
-// PublicRooms lists public rooms whose name or topic contains q, by name. after
-// is the id of the last room of the page before. joined tells which of them
-// user is in.
+// PublicRooms lists public rooms whose name or topic contains q, by name. after is the id of the
+// last room of the page before. joined says which of them user is a member of.
 func (repo *Repository) PublicRooms(ctx context.Context, user, q, after string, limit int) (rooms []domain.Room, joined map[string]bool, err error) {
-	like, some := naming.LikeWithin(q)
+	like, some := naming.SubstringPattern(q)
 	if !some {
 		return nil, nil, nil
 	}

@@ -10,12 +10,12 @@ import (
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
-// RoomStates returns the rooms that user is in, the liveliest first.
+// RoomStates returns the rooms that user is a member of, the most recently active first.
 func (repo *Repository) RoomStates(ctx context.Context, user string) ([]domain.RoomState, error) {
 	return repo.states(ctx, user, "")
 }
 
-// RoomState returns one room as user, who is in it, sees it in a list.
+// RoomState returns one room as its member user sees it in a list.
 func (repo *Repository) RoomState(ctx context.Context, user, room string) (domain.RoomState, error) {
 	states, err := repo.states(ctx, user, room)
 	if err != nil {
@@ -53,7 +53,7 @@ func scanState(rows *sql.Rows) (s domain.RoomState, err error) {
 	return s, err
 }
 
-var lastMessage = `e.pos = (SELECT pos FROM (SELECT pos, seq, type, deleted_at FROM events
+var lastMessageWhere = `e.pos = (SELECT pos FROM (SELECT pos, seq, type, deleted_at FROM events
 	WHERE room_id = $1 AND target IS NULL ORDER BY seq DESC LIMIT 20) AS tail WHERE ` +
 	roomlog.OfTypes(`type`, func(s domain.EventSpec) bool { return s.Message == domain.NewMessage }) + ` AND deleted_at = 0 ORDER BY seq DESC LIMIT 1)`
 
@@ -63,8 +63,8 @@ func (repo *Repository) fillState(ctx context.Context, user string, s *domain.Ro
 			return err
 		}
 	}
-	// The latest message still there, if it is among the last lines.
-	last, err := roomlog.Where(ctx, repo.db, lastMessage, s.Room.ID)
+	// The latest message that is not deleted, if it is among the last 20 lines.
+	last, err := roomlog.Where(ctx, repo.db, lastMessageWhere, s.Room.ID)
 	if err != nil {
 		return err
 	}
@@ -84,12 +84,12 @@ func (repo *Repository) fillState(ctx context.Context, user string, s *domain.Ro
 	return err
 }
 
-// LastWords returns the latest message, cut to an excerpt, of each of rooms that has one, but for those
-// that user is banned from. It does not ask whether user may read the others.
-func (repo *Repository) LastWords(ctx context.Context, user string, rooms []string) (map[string]domain.Message, error) {
+// LastMessages returns the latest message of each of rooms, cut to an excerpt. Rooms without
+// messages, and those that user is banned from, are left out. It checks no other permission.
+func (repo *Repository) LastMessages(ctx context.Context, user string, rooms []string) (map[string]domain.Message, error) {
 	last := make(map[string]domain.Message)
 	for _, room := range rooms {
-		found, err := roomlog.Where(ctx, repo.db, lastMessage+` AND NOT EXISTS (SELECT 1 FROM bans WHERE room_id = $1 AND user_id = $2)`, room, user)
+		found, err := roomlog.Where(ctx, repo.db, lastMessageWhere+` AND NOT EXISTS (SELECT 1 FROM bans WHERE room_id = $1 AND user_id = $2)`, room, user)
 		if err != nil {
 			return nil, err
 		}

@@ -20,8 +20,8 @@ type backend interface {
 	unindexed() string
 	// update replaces what the index holds of the message at a place.
 	update(ctx context.Context, t *store.Tx, pos int64, deleted bool) error
-	// forget forgets a room's messages up to a number.
-	forget(ctx context.Context, t *store.Tx, room string, to int64) error
+	// deleteUpTo forgets a room's messages up to a number.
+	deleteUpTo(ctx context.Context, t *store.Tx, room string, to int64) error
 	// lowerHead keeps next from passing over messages, after events were deleted.
 	lowerHead(ctx context.Context, t *store.Tx) error
 	// beginRebuild notes what is to be indexed anew, if the index is of another form.

@@ -38,7 +38,7 @@ func ftsQuery(s scope, rooms []int64) string {
 				want = append(want, phrase)
 			}
 		}
-		for _, t := range s.wanted(room) {
+		for _, t := range s.requiredTerms(room) {
 			want = append(want, `("`+strings.Join(t, `" OR "`)+`")`)
 		}
 		each[i] = strings.Join(want, " AND ")
@@ -81,9 +81,9 @@ func indexOne(ctx context.Context, t *store.Tx, e entry) error {
 	return err
 }
 
-func (fts5) forget(ctx context.Context, t *store.Tx, room string, to int64) error {
+func (fts5) deleteUpTo(ctx context.Context, t *store.Tx, room string, to int64) error {
 	_, err := t.ExecContext(ctx, `DELETE FROM search_words WHERE rowid IN (SELECT pos FROM events
-		WHERE room_id = $1 AND seq <= $2 AND `+live+` AND pos <= (SELECT head FROM search_build))`, room, to)
+		WHERE room_id = $1 AND seq <= $2 AND `+indexable+` AND pos <= (SELECT head FROM search_build))`, room, to)
 	return err
 }
 
@@ -98,7 +98,7 @@ func (fts5) lowerHead(ctx context.Context, t *store.Tx) error {
 // entry is what the index is to hold of one message, as it was at some edit.
 type entry struct {
 	pos   int64
-	at    roomlog.Position
+	at    roomlog.EventRef
 	edits int64
 	words string
 }
@@ -139,7 +139,7 @@ func nextBatch(ctx context.Context, db *store.DB) (b batch, err error) {
 	if err != nil || b.events == 0 {
 		return b, err
 	}
-	rows, err := db.QueryContext(ctx, `SELECT `+entryColumns+` FROM events WHERE pos > (SELECT head FROM search_build) AND pos <= $1 AND `+live+` ORDER BY pos`, b.last)
+	rows, err := db.QueryContext(ctx, `SELECT `+entryColumns+` FROM events WHERE pos > (SELECT head FROM search_build) AND pos <= $1 AND `+indexable+` ORDER BY pos`, b.last)
 	if err != nil {
 		return b, err
 	}
@@ -151,7 +151,7 @@ func nextBatch(ctx context.Context, db *store.DB) (b batch, err error) {
 // far as it is still true: a message may have been edited or deleted since, and
 // its place given to another.
 func index(ctx context.Context, t *store.Tx, b batch) error {
-	rows, err := t.QueryContext(ctx, `SELECT pos, room_id, seq, edits FROM events WHERE pos > (SELECT head FROM search_build) AND pos <= $1 AND `+live+` ORDER BY pos`, b.last)
+	rows, err := t.QueryContext(ctx, `SELECT pos, room_id, seq, edits FROM events WHERE pos > (SELECT head FROM search_build) AND pos <= $1 AND `+indexable+` ORDER BY pos`, b.last)
 	if err != nil {
 		return err
 	}
@@ -234,7 +234,7 @@ func (fts5) rebuild(ctx context.Context, db *store.DB, todo int64) (more bool, e
 // rebuildEntries indexes the newest messages that are still to be done. As the indexer,
 // it reads before it writes.
 func rebuildEntries(ctx context.Context, db *store.DB) error {
-	places := ` FROM events WHERE pos <= (SELECT todo FROM search_build) AND ` + live + ` ORDER BY pos DESC LIMIT $1`
+	places := ` FROM events WHERE pos <= (SELECT todo FROM search_build) AND ` + indexable + ` ORDER BY pos DESC LIMIT $1`
 	rows, err := db.QueryContext(ctx, `SELECT `+entryColumns+places, rebuildBatch)
 	if err != nil {
 		return err

@@ -22,17 +22,17 @@ import (
 // the indexers of all servers take those.
 
 const (
-	indexBatch = 1000
-	indexWait  = time.Second // how old a message may get before its batch begins
-	lookEvery  = 5           // ticks
+	indexBatch    = 1000
+	indexInterval = time.Second // how old a message may get before its batch begins
+	pollEvery     = 5           // ticks
 )
 
 // indexFormat says how entries are made. Whoever changes that, here or in package
 // fulltext, raises it: then all messages are indexed anew, beside what else is to do.
 const indexFormat = 3
 
-// live is true of messages that are there to be found.
-var live = roomlog.OfTypes(`type`, func(s domain.EventSpec) bool { return s.Indexed }) + ` AND deleted_at = 0`
+// indexable is true of messages that are there to be found.
+var indexable = roomlog.OfTypes(`type`, func(s domain.EventSpec) bool { return s.Indexed }) + ` AND deleted_at = 0`
 
 // A term is what the index holds: the number of the message's room, a sign, and what
 // stands behind it. So a search reads what its own rooms have of a word, and neither
@@ -73,9 +73,9 @@ func Update(ctx context.Context, t *store.Tx, m *domain.Message) error {
 	return backendOf(t.Name()).update(ctx, t, pos, !m.DeletedAt.IsZero())
 }
 
-// Forget forgets a room's messages up to a number, before their events are deleted.
-func Forget(ctx context.Context, t *store.Tx, room string, to int64) error {
-	return backendOf(t.Name()).forget(ctx, t, room, to)
+// DeleteUpTo forgets a room's messages up to a number, before their events are deleted.
+func DeleteUpTo(ctx context.Context, t *store.Tx, room string, to int64) error {
+	return backendOf(t.Name()).deleteUpTo(ctx, t, room, to)
 }
 
 // LowerHead keeps the indexer from passing over messages, after events were deleted.
@@ -106,7 +106,7 @@ func (repo *Repository) Start(ctx context.Context, log *slog.Logger) error {
 	repo.indexer = x
 	x.running.Go(func() { x.run(ctx) })
 	x.running.Go(func() { x.rebuild(ctx) })
-	x.running.Go(func() { naming.Keep(ctx, repo.db, log, lookEvery*indexWait) })
+	x.running.Go(func() { naming.Backfill(ctx, repo.db, log, pollEvery*indexInterval) })
 	return nil
 }
 
@@ -132,10 +132,10 @@ func (x *indexer) stop() {
 // run indexes what this server appends, and at every so many ticks whatever there
 // is: what a server left that is gone.
 func (x *indexer) run(ctx context.Context) {
-	tick := time.NewTicker(indexWait)
+	tick := time.NewTicker(indexInterval)
 	defer tick.Stop()
 	for n := 0; ; n++ {
-		if x.appended.Swap(false) || n%lookEvery == 0 {
+		if x.appended.Swap(false) || n%pollEvery == 0 {
 			x.catchUp(ctx)
 		}
 		select {

@@ -16,7 +16,7 @@ import (
 
 // What the indexer has read may be edited, deleted or purged before it writes, and
 // SQLite gives the place of what is gone to what comes.
-func TestIndexerWritesWhatIsTrueByThen(t *testing.T) {
+func TestIndexerUsesTheCurrentText(t *testing.T) {
 	ctx := t.Context()
 	o := testkit.SQLite(t)
 	o.Tool = true // has no indexer

@@ -11,7 +11,7 @@ import (
 
 const (
 	rebuildBatch = 200
-	rebuildRest  = 3 // the rest after a step, in lengths of the step
+	rebuildPause = 3 // the rest after a step, in lengths of the step
 )
 
 // Indexed reports whether every message of the log from before is in the index. What
@@ -27,13 +27,13 @@ func (x *indexer) rebuild(ctx context.Context) {
 	for ctx.Err() == nil {
 		began := time.Now()
 		more, err := x.repo.rebuildStep(ctx)
-		rest := rebuildRest * time.Since(began)
+		rest := rebuildPause * time.Since(began)
 		switch {
 		case err != nil && ctx.Err() == nil:
 			x.log.Error("index earlier messages anew", "err", err)
 			fallthrough
 		case !more:
-			rest = lookEvery * indexWait
+			rest = pollEvery * indexInterval
 		}
 		select {
 		case <-ctx.Done():

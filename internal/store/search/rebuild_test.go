@@ -68,7 +68,7 @@ func TestIndexOfAnotherVersion(t *testing.T) {
 }
 
 // What a server of an older version indexes beside newer ones is done again by them.
-func TestIndexedByAnOlderServer(t *testing.T) {
+func TestEntriesOfAnOlderServerAreRebuilt(t *testing.T) {
 	o := testkit.Postgres(t)
 	db := testkit.Open(t, o)
 	room := testkit.Room(t, db, 1)
@@ -80,8 +80,8 @@ func TestIndexedByAnOlderServer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if use, err := db.Use(t.Context()); err != nil || use.Unfound != 1 {
-		t.Fatalf("%d events are to be indexed, %v; want 1", use.Unfound, err)
+	if use, err := db.Use(t.Context()); err != nil || use.Unindexed != 1 {
+		t.Fatalf("%d events are to be indexed, %v; want 1", use.Unindexed, err)
 	}
 	testkit.Open(t, o) // looks at once, and every few seconds
 	indexed(t, db)

@@ -18,8 +18,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
-// newest is after every place in the log, and after every time.
-const newest = int64(1) << 62
+// maxPos is after every place in the log, and after every time.
+const maxPos = int64(1) << 62
 
 // A Repository finds messages.
 type Repository struct {
@@ -35,8 +35,8 @@ func New(db *store.DB) *Repository { return &Repository{db: db, backend: backend
 // ranking all that match a common word would take seconds in a large store.
 const rankedHits = 400
 
-// roomsAtOnce is how many rooms one question to the index asks about.
-const roomsAtOnce = 64
+// roomsPerQuery is how many rooms one question to the index asks about.
+const roomsPerQuery = 64
 
 // Search finds messages in the rooms that user is in now, and nowhere else. In
 // order Newest it stops as soon as the page is full. In order Relevance it ranks
@@ -91,7 +91,7 @@ type scope struct {
 func (repo *Repository) scope(ctx context.Context, user string, q fulltext.Query) (s scope, err error) {
 	s = scope{q: q, user: user}
 	if q.From != "" {
-		if s.senders, err = repo.sendersCalled(ctx, q.From); err != nil {
+		if s.senders, err = repo.findSenders(ctx, q.From); err != nil {
 			return s, err
 		}
 	}
@@ -115,11 +115,11 @@ func (repo *Repository) scope(ctx context.Context, user string, q fulltext.Query
 	return s, err
 }
 
-const sendersMax = 32 // whom a display name may name
+const maxSenders = 32 // whom a display name may name
 
-// sendersCalled returns who has a username or an id, or else those whose display name
+// findSenders returns who has a username or an id, or else those whose display name
 // has words that begin so.
-func (repo *Repository) sendersCalled(ctx context.Context, name string) ([]string, error) {
+func (repo *Repository) findSenders(ctx context.Context, name string) ([]string, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT id FROM users WHERE username = $1 OR id = $1`, strings.ToLower(name))
 	if err != nil {
 		return nil, err
@@ -128,9 +128,9 @@ func (repo *Repository) sendersCalled(ctx context.Context, name string) ([]strin
 	if err != nil || len(ids) > 0 {
 		return ids, err
 	}
-	like, some := naming.Like(name)
+	like, some := naming.PrefixPattern(name)
 	if some {
-		rows, err := repo.db.QueryContext(ctx, `SELECT id FROM users WHERE folded LIKE $1 ESCAPE '\' AND NOT pending ORDER BY last_seen_at DESC, id LIMIT $2`, like, sendersMax)
+		rows, err := repo.db.QueryContext(ctx, `SELECT id FROM users WHERE folded LIKE $1 ESCAPE '\' AND NOT pending ORDER BY last_seen_at DESC, id LIMIT $2`, like, maxSenders)
 		if err != nil {
 			return nil, err
 		}
@@ -153,12 +153,12 @@ func badQuery(format string, args ...any) error {
 // matches returns the newest messages that match, before a place in the log.
 func (repo *Repository) matches(ctx context.Context, s scope, before int64, limit int) ([]domain.Hit, error) {
 	if before <= 0 {
-		before = newest
+		before = maxPos
 	}
 	var found []int64
 	after := int64(0)
-	for part := range slices.Chunk(s.rooms, roomsAtOnce) {
-		more, err := repo.places(ctx, s, part, after, before, limit)
+	for part := range slices.Chunk(s.rooms, roomsPerQuery) {
+		more, err := repo.matchPositions(ctx, s, part, after, before, limit)
 		if err != nil {
 			return nil, fmt.Errorf("search: %w", err)
 		}
@@ -187,11 +187,11 @@ func (repo *Repository) matches(ctx context.Context, s scope, before int64, limi
 	return hits, nil
 }
 
-// places returns the newest places in the log where messages of some rooms match.
-func (repo *Repository) places(ctx context.Context, s scope, rooms []int64, after, before int64, limit int) ([]int64, error) {
+// matchPositions returns the newest places in the log where messages of some rooms match.
+func (repo *Repository) matchPositions(ctx context.Context, s scope, rooms []int64, after, before int64, limit int) ([]int64, error) {
 	first, last := store.Millis(s.q.After), store.Millis(s.q.Before)
 	if last == 0 {
-		last = newest
+		last = maxPos
 	}
 	query, match := repo.backend.match(s, rooms)
 	rows, err := repo.db.QueryContext(ctx, query, match, s.user, after, before, first, last, limit)
@@ -201,8 +201,8 @@ func (repo *Repository) places(ctx context.Context, s scope, rooms []int64, afte
 	return store.Collect(rows, store.ScanInt64)
 }
 
-// wanted are what a message of one room must have, beside the words: a term of each.
-func (s scope) wanted(room string) (ts [][]string) {
+// requiredTerms are what a message of one room must have, beside the words: a term of each.
+func (s scope) requiredTerms(room string) (ts [][]string) {
 	if len(s.senders) > 0 {
 		var any []string
 		for _, id := range s.senders {

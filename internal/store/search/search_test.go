@@ -157,11 +157,11 @@ func indexed(t *testing.T, db *all.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if use.Unfound == 0 {
+		if use.Unindexed == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%d events are not indexed", use.Unfound)
+			t.Fatalf("%d events are not indexed", use.Unindexed)
 		}
 		<-tick.C
 	}
@@ -169,7 +169,7 @@ func indexed(t *testing.T, db *all.Store) {
 
 // What a server appended and did not live to index is found by the next one, as it
 // is by then.
-func TestIndexOfAServerThatIsGone(t *testing.T) {
+func TestIndexOfAStoppedServerIsCompleted(t *testing.T) {
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		left := o
 		left.Tool = true // has no indexer

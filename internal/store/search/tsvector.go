@@ -37,7 +37,7 @@ func tsQuery(s scope, rooms []int64) string {
 			}
 			all = append(all, phrase)
 		}
-		for _, t := range s.wanted(room) {
+		for _, t := range s.requiredTerms(room) {
 			all = append(all, "('"+strings.Join(t, "' | '")+"')")
 		}
 		each[i] = strings.Join(all, " & ")
@@ -67,18 +67,18 @@ func (tsvector) update(ctx context.Context, t *store.Tx, pos int64, deleted bool
 	if _, err := t.ExecContext(ctx, `DELETE FROM search WHERE pos = $1`, pos); err != nil || deleted {
 		return err
 	}
-	return indexPlaces(ctx, t, []int64{pos})
+	return indexPositions(ctx, t, []int64{pos})
 }
 
-// forget has nothing to do: what the index holds goes with the events.
-func (tsvector) forget(context.Context, *store.Tx, string, int64) error { return nil }
+// deleteUpTo has nothing to do: what the index holds goes with the events.
+func (tsvector) deleteUpTo(context.Context, *store.Tx, string, int64) error { return nil }
 
 // lowerHead has nothing to do: a place is never given again.
 func (tsvector) lowerHead(context.Context, *store.Tx) error { return nil }
 
-// commitsAtOnce is how many commits one transaction indexes. None has more than
+// commitsPerBatch is how many commits one transaction indexes. None has more than
 // batchLength messages.
-const commitsAtOnce = 16
+const commitsPerBatch = 16
 
 // next indexes what the oldest commits appended that no other server is
 // about to, and reports whether there may be more.
@@ -89,11 +89,11 @@ func (tsvector) next(ctx context.Context, db *store.DB) (more bool, err error) {
 			return err
 		}
 		commits, places, err := takeCommits(ctx, t)
-		more = commits == commitsAtOnce
+		more = commits == commitsPerBatch
 		if err != nil || commits == 0 {
 			return err
 		}
-		return indexPlaces(ctx, t, places)
+		return indexPositions(ctx, t, places)
 	})
 	return more, err
 }
@@ -102,7 +102,7 @@ func (tsvector) next(ctx context.Context, db *store.DB) (more bool, err error) {
 func takeCommits(ctx context.Context, t *store.Tx) (commits int, places []int64, err error) {
 	rows, err := t.QueryContext(ctx, `WITH mine AS (SELECT id FROM unindexed ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED),
 		taken AS (DELETE FROM unindexed u USING mine WHERE u.id = mine.id RETURNING u.id, u.pos)
-		SELECT t.id, p.pos FROM taken t CROSS JOIN unnest(t.pos) p (pos)`, commitsAtOnce)
+		SELECT t.id, p.pos FROM taken t CROSS JOIN unnest(t.pos) p (pos)`, commitsPerBatch)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -116,12 +116,12 @@ func takeCommits(ctx context.Context, t *store.Tx) (commits int, places []int64,
 	return len(seen), places, err
 }
 
-// indexPlaces indexes the messages at places that are still there. It locks them:
+// indexPositions indexes the messages at places that are still there. It locks them:
 // whoever edits or deletes one writes its event first, and so comes either before,
 // and is read here, or after, and finds the entry.
-func indexPlaces(ctx context.Context, t *store.Tx, places []int64) error {
+func indexPositions(ctx context.Context, t *store.Tx, places []int64) error {
 	rows, err := t.QueryContext(ctx, `SELECT pos, s.number, actor_id, text FROM events JOIN search_rooms s USING (room_id)
-		WHERE pos = ANY ($1::bigint[]) AND `+live+` ORDER BY pos FOR SHARE OF events`, places)
+		WHERE pos = ANY ($1::bigint[]) AND `+indexable+` ORDER BY pos FOR SHARE OF events`, places)
 	if err != nil {
 		return err
 	}
@@ -156,18 +156,18 @@ func (tsvector) rebuild(ctx context.Context, db *store.DB, todo int64) (more boo
 	if todo == 0 {
 		return rebuildOutdated(ctx, db)
 	}
-	return true, rebuildPlaces(ctx, db)
+	return true, rebuildPositions(ctx, db)
 }
 
-// rebuildPlaces indexes the newest messages that are still to be done. One server at a
+// rebuildPositions indexes the newest messages that are still to be done. One server at a
 // time does it.
-func rebuildPlaces(ctx context.Context, db *store.DB) error {
+func rebuildPositions(ctx context.Context, db *store.DB) error {
 	return db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		var todo int64
 		if err := t.QueryRowContext(ctx, `SELECT todo FROM search_build FOR UPDATE`).Scan(&todo); err != nil {
 			return err
 		}
-		rows, err := t.QueryContext(ctx, `SELECT pos FROM events WHERE pos <= $1 AND `+live+` ORDER BY pos DESC LIMIT $2`, todo, rebuildBatch)
+		rows, err := t.QueryContext(ctx, `SELECT pos FROM events WHERE pos <= $1 AND `+indexable+` ORDER BY pos DESC LIMIT $2`, todo, rebuildBatch)
 		if err != nil {
 			return err
 		}
@@ -179,7 +179,7 @@ func rebuildPlaces(ctx context.Context, db *store.DB) error {
 		if len(places) > 0 {
 			todo = places[len(places)-1] - 1
 		}
-		if err := indexPlaces(ctx, t, places); err != nil {
+		if err := indexPositions(ctx, t, places); err != nil {
 			return err
 		}
 		_, err = t.ExecContext(ctx, `UPDATE search_build SET todo = $1`, todo)
@@ -199,7 +199,7 @@ func rebuildOutdated(ctx context.Context, db *store.DB) (more bool, err error) {
 			return err
 		}
 		more = len(places) == rebuildBatch
-		return indexPlaces(ctx, t, places)
+		return indexPositions(ctx, t, places)
 	})
 	return more, err
 }

@@ -22,8 +22,8 @@ func (repo *Repository) UseCaptcha(ctx context.Context, id []byte, expires time.
 	return first && err == nil, err
 }
 
-// ForgetCaptchas removes those that have expired.
-func (repo *Repository) ForgetCaptchas(ctx context.Context, now time.Time) error {
+// PruneCaptchas removes those that have expired.
+func (repo *Repository) PruneCaptchas(ctx context.Context, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `DELETE FROM captchas WHERE expires_at < $1`, store.Millis(now))
 		return err

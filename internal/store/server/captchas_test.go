@@ -22,10 +22,10 @@ func TestCaptchaIsUsedOnce(t *testing.T) {
 		if !use() || use() {
 			t.Error("a CAPTCHA is good for other than one use")
 		}
-		if err := db.Server.ForgetCaptchas(t.Context(), now); err != nil || use() {
+		if err := db.Server.PruneCaptchas(t.Context(), now); err != nil || use() {
 			t.Errorf("forgotten before it expired (%v)", err)
 		}
-		if err := db.Server.ForgetCaptchas(t.Context(), now.Add(2*time.Minute)); err != nil || !use() {
+		if err := db.Server.PruneCaptchas(t.Context(), now.Add(2*time.Minute)); err != nil || !use() {
 			t.Errorf("kept after it expired (%v)", err)
 		}
 	})

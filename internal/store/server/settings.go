@@ -31,9 +31,9 @@ func (repo *Repository) SetSetting(ctx context.Context, s domain.Setting) error 
 	})
 }
 
-// KeepSetting keeps a setting unless there is one of this name, and returns the
+// InitSetting keeps a setting unless there is one of this name, and returns the
 // value that counts.
-func (repo *Repository) KeepSetting(ctx context.Context, s domain.Setting) (value string, err error) {
+func (repo *Repository) InitSetting(ctx context.Context, s domain.Setting) (value string, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `INSERT INTO settings (name, value, by_id, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, s.Name, s.Value, s.By, store.Millis(s.At))
 		if err != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
-// A place says the same of a room to everybody, and of a member what the list of
+// RoomAndMember returns the same room to everybody, and of a member what the list of
 // members says.
-func TestPlace(t *testing.T) {
+func TestRoomAndMember(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room, owner, muted := testkit.Room(t, db, 2), testkit.UserID(0), testkit.UserID(1)
@@ -30,7 +30,7 @@ func TestPlace(t *testing.T) {
 		}
 		members = append(members, domain.Member{}) // a stranger
 		for i, user := range []string{owner, muted, testkit.UserID(2)} {
-			r, m, err := db.Rooms.Place(t.Context(), room, user)
+			r, m, err := db.Rooms.RoomAndMember(t.Context(), room, user)
 			if err != nil || !reflect.DeepEqual(r, want) || !reflect.DeepEqual(m, members[i]) {
 				t.Errorf("%s: %+v, %+v, %v; want %+v, %+v", user, r, m, err, want, members[i])
 			}
@@ -38,7 +38,7 @@ func TestPlace(t *testing.T) {
 		if !members[1].Muted(time.Now()) {
 			t.Errorf("%+v is not muted", members[1])
 		}
-		if _, _, err := db.Rooms.Place(t.Context(), domain.NewID(domain.RoomPrefix), owner); domain.CodeOf(err) != "no_room" {
+		if _, _, err := db.Rooms.RoomAndMember(t.Context(), domain.NewID(domain.RoomPrefix), owner); domain.CodeOf(err) != "no_room" {
 			t.Errorf("no such room: %v", err)
 		}
 	})

@@ -13,30 +13,30 @@ import (
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
-// orders are what lists of rooms are sorted by: a column, and how to go on from
-// the room before.
-var orders = map[domain.RoomOrder]struct{ key, after, direction string }{
+// sortOrders are the sort orders of AllRooms: the sort key, the comparison with the last room of
+// the page before, and the direction.
+var sortOrders = map[domain.RoomOrder]struct{ key, after, direction string }{
 	domain.RoomsByName:     {"lower(r.name)", ">", "ASC"},
 	domain.RoomsByActivity: {"r.last_at", "<", "DESC"},
 	domain.RoomsBySize:     {"(r.head - r.floor)", "<", "DESC"},
 }
 
-// AllRooms lists rooms for administrators, whose name contains q, after the room
-// with a given id. Direct conversations are nobody's business.
+// AllRooms lists the rooms whose name contains q, for administrators. after is the id of the last
+// room of the page before. Direct rooms are not listed.
 func (repo *Repository) AllRooms(ctx context.Context, q string, order domain.RoomOrder, after string, limit int) ([]domain.OwnedRoom, error) {
-	o, ok := orders[order]
+	o, ok := sortOrders[order]
 	if !ok {
 		return nil, domain.InvalidField("?order", "%q is no order", order)
 	}
-	like, some := naming.LikeWithin(q)
+	like, some := naming.SubstringPattern(q)
 	if !some {
 		return nil, nil
 	}
-	place := strings.ReplaceAll(o.key, "r.", "a.")
+	afterKey := strings.ReplaceAll(o.key, "r.", "a.")
 	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+`, u.id, u.kind, u.username, u.display_name, u.avatar FROM rooms r
 		LEFT JOIN members m ON m.room_id = r.id AND m.role = 'owner' LEFT JOIN users u ON u.id = m.user_id
 		WHERE r.kind NOT IN ('direct', 'gone') AND ($1 = '' OR r.folded LIKE $2 ESCAPE '\')
-		AND ($3 = '' OR (`+o.key+`, r.id) `+o.after+` (SELECT `+place+`, a.id FROM rooms a WHERE a.id = $3))
+		AND ($3 = '' OR (`+o.key+`, r.id) `+o.after+` (SELECT `+afterKey+`, a.id FROM rooms a WHERE a.id = $3))
 		ORDER BY `+o.key+` `+o.direction+`, r.id `+o.direction+` LIMIT $4`, q, like, after, limit)
 	if err != nil {
 		return nil, err
@@ -50,8 +50,8 @@ func (repo *Repository) AllRooms(ctx context.Context, q string, order domain.Roo
 	})
 }
 
-// openRoom locks a room that administrators may act on.
-func openRoom(ctx context.Context, t *store.Tx, room string) (domain.Room, error) {
+// lockRoom locks a room that administrators may act on.
+func lockRoom(ctx context.Context, t *store.Tx, room string) (domain.Room, error) {
 	r, err := ByID(ctx, t, room, t.ForUpdate())
 	if err == nil && r.Kind == domain.DirectRoom {
 		err = domain.ErrNoRoom()
@@ -59,12 +59,12 @@ func openRoom(ctx context.Context, t *store.Tx, room string) (domain.Room, error
 	return r, err
 }
 
-// ArchiveRoom archives a room or reopens it, for actor, who need not be in it.
-// Its members read of that in its log. A room that is so already is left alone.
+// ArchiveRoom archives or reopens a room on behalf of actor, who need not be a member, and appends
+// an event to its log. If nothing changes it does nothing.
 func (repo *Repository) ArchiveRoom(ctx context.Context, actor, room string, archived bool, now time.Time) error {
 	now = store.Trim(now)
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		r, err := openRoom(ctx, t, room)
+		r, err := lockRoom(ctx, t, room)
 		if err != nil || r.Archived == archived {
 			return err
 		}
@@ -79,10 +79,10 @@ func (repo *Repository) ArchiveRoom(ctx context.Context, actor, room string, arc
 	})
 }
 
-// RemoveRoom removes a room as DeleteRoom does, whoever asks.
+// RemoveRoom is DeleteRoom without a check of permissions.
 func (repo *Repository) RemoveRoom(ctx context.Context, room string) (members []string, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		r, err := openRoom(ctx, t, room)
+		r, err := lockRoom(ctx, t, room)
 		if err != nil {
 			return err
 		}
@@ -92,9 +92,9 @@ func (repo *Repository) RemoveRoom(ctx context.Context, room string) (members []
 	return members, err
 }
 
-// HoldRoom puts a legal hold on a room, or ends it, in the name of an
-// administrator who need not be a member. Members are told by an event. What was
-// kept for the record goes with the hold.
+// HoldRoom places a legal hold on a room, or ends it, on behalf of an administrator, who need not
+// be a member. It appends an event to the log. When the hold ends, the texts that were preserved
+// for it are deleted.
 func (repo *Repository) HoldRoom(ctx context.Context, actor, room string, held bool, now time.Time) (e domain.Event, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
@@ -103,7 +103,7 @@ func (repo *Repository) HoldRoom(ctx context.Context, actor, room string, held b
 			return err
 		}
 		if held != r.HeldAt.IsZero() {
-			return domain.Conflict.Errorf("hold_unchanged", "nothing changed: this room %s", holdSays(held))
+			return domain.Conflict.Errorf("hold_unchanged", "nothing changed: this room %s", holdState(held))
 		}
 		by, err := accounts.Ref(ctx, t, actor)
 		if err != nil {
@@ -125,7 +125,7 @@ func (repo *Repository) HoldRoom(ctx context.Context, actor, room string, held b
 	return e, err
 }
 
-func holdSays(held bool) string {
+func holdState(held bool) string {
 	if held {
 		return "is already under a legal hold"
 	}
