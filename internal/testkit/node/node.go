@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,17 +18,6 @@ import (
 	"testing"
 	"time"
 )
-
-// Build builds the server and returns the path of the program.
-func Build(tb testing.TB) string {
-	tb.Helper()
-	bin := filepath.Join(tb.TempDir(), "unhidra")
-	cmd := exec.CommandContext(tb.Context(), "go", "build", "-o", bin, "github.com/unhidra/unhidra/cmd/unhidra")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		tb.Fatalf("build the server: %v\n%s", err, out)
-	}
-	return bin
-}
 
 // Quiet are settings of a server that meets no limit by accident.
 var Quiet = []string{
