@@ -42,6 +42,7 @@ func isOut(t *testing.T, c *client.Client) {
 
 // Somebody who must add a second factor may do that, sign out, and nothing else.
 func TestCHK_MF_06_ALimitedSession(t *testing.T) {
+	t.Parallel()
 	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_REQUIRE_SECOND_FACTOR=everyone")
 	ann := s.User("ann")
 	token := ann.Tokens().Access
@@ -79,6 +80,7 @@ func TestServerTellsItsAddress(t *testing.T) {
 
 // What an administrator does, and what nobody can.
 func TestCHK_RG_04_TK_08_Administration(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		admin := client.New(s.URL)
 		_, setup, _ := strings.Cut(s.Setup, "#token=")

@@ -36,6 +36,7 @@ func recorded(t *testing.T, admin *client.Client, query string) map[string]int {
 // Each operation by which an administrator changes something leaves a record. A
 // new operation fails the test until it has a line here.
 func TestEveryAdministratorsActionIsAudited(t *testing.T) {
+	t.Parallel()
 	s := live.Start(t, testkit.SQLite(t))
 	admin, bob := root(t, s), s.User("bob")
 	me, err := bob.Me(t.Context())
@@ -92,6 +93,7 @@ func TestEveryAdministratorsActionIsAudited(t *testing.T) {
 // The list of rooms tells what there is, and nothing that was said; a room that is
 // deleted is gone for those who were in it.
 func TestAdministratorsLookAfterRooms(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		admin, bob := root(t, s), s.User("bob")
 		me, err := admin.Me(t.Context())
@@ -173,6 +175,7 @@ func TestAdministratorsLookAfterRooms(t *testing.T) {
 
 // One session is ended, and the others go on.
 func TestAdministratorsEndOneSession(t *testing.T) {
+	t.Parallel()
 	s := live.Start(t, testkit.SQLite(t))
 	admin, bob := root(t, s), s.User("bob")
 	other := client.New(s.URL)
@@ -203,6 +206,7 @@ func TestAdministratorsEndOneSession(t *testing.T) {
 }
 
 func TestAuditLogByOutcome(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		admin := root(t, s)
 		if err := client.New(s.URL).SignIn(t.Context(), "root", "not "+live.Password); err == nil {
@@ -225,6 +229,7 @@ func TestAuditLogByOutcome(t *testing.T) {
 }
 
 func TestAdministratorsSeeHowTheServerStands(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		var h struct {
 			Version  string

@@ -38,6 +38,7 @@ func send(t *testing.T, s *live.Server, path string, body any, header http.Heade
 
 // A secret that was made for one purpose opens nothing else.
 func TestCHK_TK_03_OtherSecretsAreNoAccessTokens(t *testing.T) {
+	t.Parallel()
 	s := live.Start(t, testkit.SQLite(t))
 	ann := s.User("ann")
 	_, setup, _ := strings.Cut(s.Setup, "#token=")
@@ -80,6 +81,7 @@ func TestCHK_TK_11_RolesChangeAtOnce(t *testing.T) {
 
 // Pages of other sites make the browser send requests; none of them counts.
 func TestCHK_AP_02_OtherSitesPages(t *testing.T) {
+	t.Parallel()
 	s := live.Start(t, testkit.SQLite(t))
 	in := map[string]any{"login": "ann", "password": live.Password, "client": "web"}
 	for name, header := range map[string]http.Header{
@@ -99,6 +101,7 @@ func TestCHK_AP_02_OtherSitesPages(t *testing.T) {
 
 // Whoever can send a header cannot choose the address that is counted.
 func TestCHK_AP_01_InventedAddresses(t *testing.T) {
+	t.Parallel()
 	s := live.Start(t, testkit.SQLite(t), "RATE_LIMIT_LOGIN_PER_MINUTE=3", "RATE_LIMIT_LOGIN_BURST=3")
 	last := 0
 	for i := range 6 {
@@ -118,6 +121,7 @@ func TestCHK_AP_01_InventedAddresses(t *testing.T) {
 
 // What is said about credentials is kept by nobody on the way.
 func TestCHK_AP_07_NothingIsCached(t *testing.T) {
+	t.Parallel()
 	s := live.Start(t, testkit.SQLite(t))
 	for _, path := range []string{"/auth/sign-in", "/auth/register", "/auth/refresh", "/auth/password/forgot", "/auth/sign-in/factor"} {
 		if res := send(t, s, path, map[string]any{}, nil); res.Header.Get("Cache-Control") != "no-store" {
@@ -224,6 +228,7 @@ func TestCHK_TK_04_EndedEverywhereWithinSeconds(t *testing.T) {
 // A page of another site opens no socket, with or without a good token: it would
 // have the visitor's cookies, which count for nothing, and an origin, which does.
 func TestCHK_WS_01_OtherSitesPages(t *testing.T) {
+	t.Parallel()
 	s := live.Start(t, testkit.SQLite(t))
 	token := s.User("ann").Tokens().Access
 	for origin, want := range map[string]int{
@@ -246,6 +251,7 @@ func TestCHK_WS_01_OtherSitesPages(t *testing.T) {
 // Links and redirects lead to where the operator says that the server is, whatever
 // host a request names and whatever a path or a query would like.
 func TestCHK_AP_04_NobodyChoosesWhereLinksLead(t *testing.T) {
+	t.Parallel()
 	smtp := mailtest.Start(t, mailtest.Options{Clear: true})
 	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_SMTP_URL="+smtp.URL+"?tls=off", "UNHIDRA_MAIL_FROM=chat@example.org", "UNHIDRA_PUBLIC_URL=https://chat.example.org")
 	body := `{"username":"ann","email":"ann@example.org","password":"` + live.Password + `"}`

@@ -60,6 +60,7 @@ func newHook(t *testing.T) *hook {
 // administrators and nobody else can read it, receivers get it, nothing secret is
 // in it, and the chain holds.
 func TestCHK_AU_01_AuditOfAWholeServer(t *testing.T) {
+	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		const canary = "canary-b7Qx seven wrong otters"
 		h := newHook(t)

@@ -89,6 +89,7 @@ func (b *syncBuffer) String() string {
 // record, an error, a metric or a URL; and what is hashed or sealed is in no file of
 // the database either.
 func TestCHK_AU_02_SecretsAreNowhere(t *testing.T) {
+	t.Parallel()
 	var logged syncBuffer
 	smtp := mailtest.Start(t, mailtest.Options{Clear: true, Auth: "PLAIN"})
 	o := testkit.SQLite(t)

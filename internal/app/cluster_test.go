@@ -106,6 +106,7 @@ func id(t *testing.T, c *client.Client) string {
 
 // People on two nodes are in one room: what one says, does and is, the other sees.
 func TestTwoNodesAreOneRoom(t *testing.T) {
+	t.Parallel()
 	c := live.StartCluster(t, testkit.Postgres(t), natstest.URLs(natstest.Cluster(t, 3)...), 2)
 	ctx := t.Context()
 	ann, bob, room := team(t, c)
@@ -215,6 +216,7 @@ func TestCHK_TK_04_SignOutReachesEveryNode(t *testing.T) {
 // A node that is stopped in order sends its people to another, spread out, with
 // close code 1012; they miss nothing and hear nothing twice.
 func TestDrainMovesPeopleToAnotherNode(t *testing.T) {
+	t.Parallel()
 	c := live.StartCluster(t, testkit.Postgres(t), natstest.Start(t).URL(), 2, "UNHIDRA_DRAIN=1s", "UNHIDRA_DRAIN_DELAY=500ms")
 	ctx := t.Context()
 	ann := c.User("ann")
@@ -351,6 +353,7 @@ func TestHotRoom(t *testing.T) {
 // Roles in processes of their own: the account API here, rooms there, mails and the
 // like in a third.
 func TestRolesApart(t *testing.T) {
+	t.Parallel()
 	o, bus := testkit.Postgres(t), natstest.Start(t)
 	start := func(roles string) *live.Server {
 		return live.Start(t, o, "NATS_URL="+bus.URL(), "UNHIDRA_ROLES="+roles, "AUTH_BIND_ADDR=127.0.0.1:0")
@@ -384,6 +387,7 @@ func TestRolesApart(t *testing.T) {
 // What cannot work together is refused at the start, in a sentence that says what
 // to do.
 func TestRefusedCombinations(t *testing.T) {
+	t.Parallel()
 	bus := natstest.Start(t)
 	refused := func(o store.Options, want string, settings ...string) {
 		t.Helper()

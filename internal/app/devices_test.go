@@ -95,6 +95,7 @@ func dial(t *testing.T, s *live.Server, h http.Header, protocols ...string) int 
 // A device takes part in its rooms like anybody else: it is a member under the
 // permission matrix, hears what is said, and says something.
 func TestDeviceTakesPart(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		ctx := t.Context()
 		ann := s.User("ann")
@@ -163,6 +164,7 @@ func TestDeviceTakesPart(t *testing.T) {
 }
 
 func TestCHK_DV_01_KeyIsShownOnceAndOpensASocket(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		ann := s.User("ann")
 		d := registerDevice(t, ann, "Door")
@@ -210,6 +212,7 @@ func flip(c byte) string {
 
 // CHK-WS-02: neither keys nor tokens are in any log, at the finest level.
 func TestCHK_WS_02_KeysAreNotLogged(t *testing.T) {
+	t.Parallel()
 	var logged bytes.Buffer
 	s := live.StartLogged(t, testkit.SQLite(t), slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	ann := s.User("ann")
@@ -298,6 +301,7 @@ func TestAdministratorsAndDevices(t *testing.T) {
 }
 
 func TestCHK_DV_03_ForeignDevicesDoNotExist(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		ctx := t.Context()
 		ann, eve := s.User("ann"), s.User("eve")
@@ -482,6 +486,7 @@ func TestDevicesExpire(t *testing.T) {
 }
 
 func TestDeviceLimits(t *testing.T) {
+	t.Parallel()
 	s := live.Start(t, testkit.SQLite(t), "RATE_LIMIT_DEVICE_REGISTER_PER_HOUR=3", "UNHIDRA_DEVICES_PER_USER=2")
 	ann, bob := s.User("ann"), s.User("bob")
 	for range 2 {
@@ -500,6 +505,7 @@ func TestDeviceLimits(t *testing.T) {
 
 // CHK-WS-03: behind https, nothing may come in the clear from elsewhere.
 func TestCHK_WS_03_PlainSocketsAreRefusedBehindHTTPS(t *testing.T) {
+	t.Parallel()
 	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_PUBLIC_URL=https://chat.example.org", "UNHIDRA_TRUSTED_PROXIES=127.0.0.1")
 	s.URL = "http://" + s.Public // past the proxy that there is none of
 	d := registerDevice(t, s.User("ann"), "Door")

@@ -21,6 +21,7 @@ import (
 
 // TestAConsumerIsToldWhatWasCommitted runs a whole server with a consumer of the feed.
 func TestAConsumerIsToldWhatWasCommitted(t *testing.T) {
+	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		told := make(chan domain.Event, 100)
 		c := feed.Consumer[domain.Event]{Name: "test", Handle: func(_ context.Context, entries []feed.Entry[domain.Event]) error {

@@ -152,6 +152,7 @@ func (h *house) fill(t *testing.T) func(string) string {
 // Every operation is called by nobody, by a device with its key, by a stranger and
 // by a plain member, with a body that would do if it were theirs.
 func TestCHK_DV_03_NobodyReachesWhatIsNotTheirs(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	eve := h.User("eve").Tokens().Access
 	door := registerDevice(t, h.ann, "Door").Key
@@ -225,6 +226,7 @@ func (h *house) untouched(t *testing.T) {
 
 // What is about the caller alone shows nothing of Ann's.
 func TestCHK_DV_03_ListsShowOnesOwn(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	fill := h.fill(t)
 	eve := h.User("eve")
@@ -242,6 +244,7 @@ func TestCHK_DV_03_ListsShowOnesOwn(t *testing.T) {
 // Mass assignment: no operation takes a field that it does not name, so that
 // nobody makes themself an administrator on the way.
 func TestCHK_RG_07_NoFieldBesideThoseThatAreNamed(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	fill := h.fill(t)
 	table := rows()

@@ -95,6 +95,7 @@ func floors() map[string][]string {
 var free = []string{"internal/app", "internal/testkit", "cmd/", "bench", "e2e"}
 
 func TestFloors(t *testing.T) {
+	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", module+"...")
 	out, err := cmd.Output()
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 
 // With EdDSA others verify our tokens by the published key, found by its name.
 func TestPublicKeysAreServed(t *testing.T) {
+	t.Parallel()
 	s := live.Start(t, testkit.SQLite(t), "JWT_ALG=EdDSA")
 	var keys struct {
 		Keys []struct{ Kid, X, Alg, Crv string }
@@ -40,6 +41,7 @@ func TestPublicKeysAreServed(t *testing.T) {
 
 // The key that signs is changed, to another kind even, and nobody is signed out.
 func TestKeysChangeUnderPeople(t *testing.T) {
+	t.Parallel()
 	o := testkit.SQLite(t)
 	const first, second = "first-Zk8wq2LmT5xVb9Rd0cYhU4oPq1nE", "second-Qp3sN7eGfAo6Hj1uWiXkB2vC5mD"
 	s := live.Start(t, o, "JWT_SECRET="+first)

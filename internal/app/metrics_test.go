@@ -44,6 +44,7 @@ var (
 
 // docs/metrics.md lists what a server with everything on registers.
 func TestMetricsDocs(t *testing.T) {
+	t.Parallel()
 	rows := map[string]string{}
 	types := map[string]string{}
 	reg := everything(t)

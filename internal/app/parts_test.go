@@ -12,6 +12,7 @@ import (
 )
 
 func TestPartsStopInReverse(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var order []string
 		p := func(name string) part {
@@ -29,6 +30,7 @@ func TestPartsStopInReverse(t *testing.T) {
 }
 
 func TestOnePartThatEndsStopsAll(t *testing.T) {
+	t.Parallel()
 	for name, bad := range map[string]func(context.Context) error{
 		"by an error": func(context.Context) error { return errors.New("boom") },
 		"by itself":   func(context.Context) error { return nil },
@@ -47,6 +49,7 @@ func TestOnePartThatEndsStopsAll(t *testing.T) {
 }
 
 func TestAPartThatDoesNotStopIsLeft(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		release := make(chan struct{})

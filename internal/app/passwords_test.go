@@ -14,6 +14,7 @@ import (
 // After an administrator's reset the old password is like any wrong one, with a second
 // factor as well as without, and the link leads to one that is good.
 func TestAPasswordThatAnAdministratorResetOpensNothing(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		admin := root(t, s)
 		for _, name := range []string{"bob", "cy"} {

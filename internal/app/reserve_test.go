@@ -22,6 +22,7 @@ import (
 // the room that it kept; people sign in, read, mark as read and delete, new messages are
 // refused, and /ready tells. With room again, all goes on.
 func TestAFullDiskStopsOnlyWhatIsNew(t *testing.T) {
+	t.Parallel()
 	dir := disktest.Mount(t, 40)
 	o := store.Options{Path: filepath.Join(dir, "unhidra.db"), Log: testkit.Logger(t)}
 	first := live.Start(t, o, "UNHIDRA_DISK_RESERVE=8")

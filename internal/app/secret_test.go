@@ -37,6 +37,7 @@ func runOnce(t *testing.T, dir string, log *slog.Logger, settings ...string) err
 // A database belongs to the key it was used with: with another, nobody could sign
 // in with what they have, and the server says so instead.
 func TestAnotherServersKeyIsRefused(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	run := func(settings ...string) error { return runOnce(t, dir, testkit.Logger(t), settings...) }
 	if err := run(); err != nil {

@@ -18,6 +18,7 @@ func requirements() map[string]int {
 // docs/security.md has a row for each requirement, the tests that a row names are
 // there, and one of them has the requirement in its name.
 func TestSecurityTable(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile("../../docs/security.md")
 	must(t, err)
 	tests := testNames(t)

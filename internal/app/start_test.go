@@ -52,6 +52,7 @@ func start(t *testing.T, log *slog.Logger, env ...string) (ready chan app.Addrs,
 // A connection that a browser opened in advance does not hold up a stop. For those
 // http.Server waits five seconds, which are more than the server has here.
 func TestStopWithAnUnusedConnection(t *testing.T) {
+	t.Parallel()
 	ready, ended, stop := start(t, testkit.Logger(t), "UNHIDRA_SHUTDOWN_TIMEOUT=3s")
 	var a app.Addrs
 	select {
@@ -78,6 +79,7 @@ func TestStopWithAnUnusedConnection(t *testing.T) {
 // A server that starts while PostgreSQL is away, as at a power cut's end, waits for
 // it; one that is told a wrong name says so at once.
 func TestStartWaitsForPostgres(t *testing.T) {
+	t.Parallel()
 	pg := pgtest.Start(t, node.Port(t), "")
 	pg.Crash()
 	said := make(warnings, 100)

@@ -22,6 +22,7 @@ const (
 // The store stays in parts: no package of it is too long to be read, and no type does
 // everything.
 func TestStoreStaysInParts(t *testing.T) {
+	t.Parallel()
 	lines, methods := map[string]int{}, map[string]int{}
 	for path, text := range storeFiles(t) {
 		pkg := filepath.Dir(path)
@@ -70,6 +71,7 @@ var asksDialect = regexp.MustCompile(`[!=]= (sqlite|postgres)\b|[!=]= "(sqlite|p
 // What differs between the databases stands in the engine's table. Two places may ask:
 // the engine, where it opens one, and package search, whose own comment says why.
 func TestDialectsStayInTheirTable(t *testing.T) {
+	t.Parallel()
 	for path, text := range storeFiles(t) {
 		if filepath.Base(filepath.Dir(path)) == "search" {
 			continue

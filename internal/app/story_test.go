@@ -19,6 +19,7 @@ import (
 // The whole story on a whole server: people register, make a room, invite each
 // other, talk live, edit, search, and find everything after a restart.
 func TestStory(t *testing.T) {
+	t.Parallel()
 	live.EachSetup(t, func(t *testing.T, start live.Starter) {
 		s := start()
 		ctx := t.Context()
@@ -169,6 +170,7 @@ func wait(t *testing.T, done func() bool) {
 
 // What a process says of itself is on the operator's listener, and nowhere else.
 func TestCHK_AP_05_Listeners(t *testing.T) {
+	t.Parallel()
 	s := live.Start(t, testkit.SQLite(t), "AUTH_BIND_ADDR=127.0.0.1:0")
 	operator := "http://" + s.Operator
 	account := "http://" + s.Auth
@@ -198,6 +200,7 @@ func TestCHK_AP_05_Listeners(t *testing.T) {
 
 // A process opens only the doors that its roles name.
 func TestRoles(t *testing.T) {
+	t.Parallel()
 	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_ROLES=auth", "AUTH_BIND_ADDR=127.0.0.1:0")
 	if s.Public != "" {
 		t.Errorf("the public listener is open: %s", s.Public)
@@ -216,6 +219,7 @@ func TestRoles(t *testing.T) {
 
 // The document and the server cannot differ, but the document can be poor.
 func TestEveryOperationIsDescribed(t *testing.T) {
+	t.Parallel()
 	s := live.Start(t, testkit.SQLite(t))
 	_, body := get(t, s.URL+"/openapi.json")
 	var doc struct {
@@ -251,6 +255,7 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 
 // CHK-AU-02: passwords and tokens are in no log.
 func TestCHK_AU_02_NoSecretsInTheLog(t *testing.T) {
+	t.Parallel()
 	var logged bytes.Buffer
 	s := live.StartLogged(t, testkit.SQLite(t), slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	c := s.User("ann")
@@ -299,6 +304,7 @@ func get(t *testing.T, url string) (int, string) {
 // TestSignOut: the Go client ends its session, and the session's tokens are good
 // for nothing.
 func TestSignOut(t *testing.T) {
+	t.Parallel()
 	c := live.Start(t, testkit.SQLite(t)).User("ann")
 	kept := c.Tokens()
 	if err := c.SignOut(t.Context()); err != nil {

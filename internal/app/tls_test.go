@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -20,6 +19,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit/acmetest"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 	"github.com/unhidra/unhidra/internal/testkit/natstest"
+	"github.com/unhidra/unhidra/internal/testkit/node"
 	"github.com/unhidra/unhidra/internal/testkit/tlstest"
 )
 
@@ -76,6 +76,7 @@ func talk(t *testing.T, s *live.Server, c *tls.Config) (send func(text string) e
 // HTTP/1.1 for WebSockets, HSTS, resumption, nothing before TLS 1.2, and a new
 // certificate without a dropped socket.
 func TestTLSFiles(t *testing.T) {
+	t.Parallel()
 	ca := tlstest.NewAuthority(t)
 	dir := t.TempDir()
 	cert, key := ca.Files(dir, time.Hour)
@@ -161,22 +162,11 @@ func TestTLSFiles(t *testing.T) {
 	})
 }
 
-// freePort returns a port that nobody has at the moment.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // With a domain name the server fetches its certificate by itself, once for all
 // nodes of a database.
-func TestTLSByACME(t *testing.T) {
+func TestTLSByACME(t *testing.T) { // not in parallel: the authority reads its settings from the environment
 	testkit.Each(t, func(t *testing.T, o store.Options) {
-		plain, secure, secret := freePort(t), freePort(t), rand.Text()+rand.Text()
+		plain, secure, secret := node.Port(t), node.Port(t), rand.Text()+rand.Text()
 		// The authority proposes to renew at a random moment of a certificate's life (RFC
 		// 9773): of a long one, so that this is no moment of the test.
 		ca := acmetest.Start(t, plain, secure, 90*24*time.Hour)
@@ -185,7 +175,7 @@ func TestTLSByACME(t *testing.T) {
 		if o.URL != "" {
 			bus = natstest.Start(t).URL()
 		}
-		node := func(plain, secure int) *live.Server {
+		start := func(plain, secure int) *live.Server {
 			s := live.Start(t, o, "NATS_URL="+bus, "UNHIDRA_ACME_DOMAINS=localhost", "UNHIDRA_ACME_DIRECTORY="+ca.Directory, "UNHIDRA_ACME_CA_FILE="+ca.CAFile,
 				"GATEWAY_PORT="+strconv.Itoa(secure), "UNHIDRA_HTTP_ADDR=127.0.0.1:"+strconv.Itoa(plain), "UNHIDRA_SERVER_KEY="+secret)
 			wait(t, func() bool {
@@ -197,14 +187,14 @@ func TestTLSByACME(t *testing.T) {
 			})
 			return s
 		}
-		if err := talk(t, node(plain, secure), trust)("hello"); err != nil {
+		if err := talk(t, start(plain, secure), trust)("hello"); err != nil {
 			t.Error(err)
 		}
 		if o.URL == "" {
 			return
 		}
 		orders := ca.Orders()
-		node(freePort(t), freePort(t)) // where the ACME server does not look
+		start(node.Port(t), node.Port(t)) // where the ACME server does not look
 		if ca.Orders() != orders {
 			t.Error("the second node asked for a certificate of its own")
 		}
@@ -213,6 +203,7 @@ func TestTLSByACME(t *testing.T) {
 
 // A broken certificate is an error of the start, which says what to do.
 func TestTLSBroken(t *testing.T) {
+	t.Parallel()
 	ca := tlstest.NewAuthority(t)
 	cert, key := ca.Files(t.TempDir(), time.Hour)
 	if err := os.WriteFile(key, nil, 0o600); err != nil {

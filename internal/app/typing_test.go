@@ -11,6 +11,7 @@ import (
 // A room is told that somebody writes only where they may: not while they are muted,
 // nor while the room is archived.
 func TestTypingIsToldOfThoseWhoMayWrite(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		ann := s.User("ann")
 		made, err := ann.CreateRoom(t.Context(), client.NewRoom{Kind: "public", Name: "Den"})

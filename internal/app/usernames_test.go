@@ -11,6 +11,7 @@ import (
 
 // Nobody registers under a name of whoever runs the server, but the one who sets it up.
 func TestOnlyTheFirstAdministratorTakesAnOfficialUsername(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		admin := root(t, s)
 		var invite struct{ Link string }
