@@ -17,7 +17,7 @@ type queued struct {
 	err   error
 }
 
-func (q queued) Mails(context.Context) (domain.MailState, error) { return q.state, q.err }
+func (q queued) MailState(context.Context) (domain.MailState, error) { return q.state, q.err }
 
 func TestMailThatWaitsIsReportedAfterTenMinutes(t *testing.T) {
 	t.Parallel()
