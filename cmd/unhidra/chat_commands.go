@@ -168,9 +168,7 @@ func (t *talk) more(ctx context.Context) error {
 		return err
 	}
 	for _, ev := range p.Items {
-		if line := describe(ev); line != "" {
-			fmt.Fprintln(t.out, line)
-		}
+		fmt.Fprintln(t.out, describe(ev))
 	}
 	if p.Prev != "" {
 		t.older = p.Prev

@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/obs"
 )
 
 // event prints an event of the open room, or of any with --follow.
 func (t *talk) event(ev client.Event) {
-	if ev.Message != nil && ev.Actor.ID == t.me && ev.Type == "message.created" {
+	if ev.Message != nil && ev.Actor.ID == t.me && ev.Type == string(domain.MessageCreated) {
 		t.mine[ev.Room] = ev.Seq
 	}
 	if ev.Room != t.open && !t.follow {
@@ -21,42 +22,67 @@ func (t *talk) event(ev client.Event) {
 	if t.follow {
 		prefix = "[" + roomName(t.rooms[ev.Room]) + "] "
 	}
-	if line := describe(ev); line != "" {
-		fmt.Fprintln(t.out, prefix+line)
-	}
+	fmt.Fprintln(t.out, prefix+describe(ev))
 }
 
-// describe is an event as a line of text.
+// described says what an event of each type is as a line of text, after its time.
+var described = map[domain.EventType]func(ev client.Event, who, about string) string{
+	domain.MessageCreated: said,
+	domain.MessageEdited: func(ev client.Event, who, _ string) string {
+		return who + " changed: " + plain(ev.Message.Text)
+	},
+	domain.MessageDeleted: func(ev client.Event, who, _ string) string {
+		return who + " deleted a message of @" + ev.Message.Sender.Username
+	},
+	domain.MemberJoined:   func(_ client.Event, _, about string) string { return "* " + about + " is here" },
+	domain.MemberLeft:     func(_ client.Event, _, about string) string { return "* " + about + " left" },
+	domain.MemberKicked:   done,
+	domain.MemberBanned:   done,
+	domain.MemberUnbanned: done,
+	domain.MemberMuted: func(ev client.Event, who, about string) string {
+		if ev.Detail == nil || ev.Detail.Until == nil {
+			return "* " + about + ": unmuted by " + who
+		}
+		return done(ev, who, about)
+	},
+	domain.MemberRole: func(ev client.Event, who, about string) string {
+		if ev.Detail == nil {
+			return done(ev, who, about)
+		}
+		return "* " + about + ": now " + ev.Detail.Role + ", by " + who
+	},
+	domain.RoomCreated: func(_ client.Event, who, _ string) string { return "* the room was created by " + who },
+	domain.RoomUpdated: func(_ client.Event, who, _ string) string { return "* the room was updated by " + who },
+}
+
+// done is what somebody did to another.
+func done(ev client.Event, who, about string) string {
+	return "* " + about + ": " + strings.TrimPrefix(ev.Type, "member.") + " by " + who
+}
+
+func said(ev client.Event, who, _ string) string {
+	if ev.Message.DeletedAt != nil {
+		return who + ": (deleted)"
+	}
+	quote := ""
+	if q := ev.Message.ReplyTo; q != nil {
+		quote = "(to @" + q.Sender.Username + ") "
+	}
+	return who + ": " + quote + plain(ev.Message.Text)
+}
+
+// describe is an event as a line of text. Of one that a newer server sends it says the
+// type.
 func describe(ev client.Event) string {
-	at := ev.At.Local().Format(time.TimeOnly)
+	at := ev.At.Local().Format(time.TimeOnly) + " "
 	who, about := "@"+ev.Actor.Username, ""
 	if ev.Subject != nil {
 		about = "@" + ev.Subject.Username
 	}
-	switch ev.Type {
-	case "message.created":
-		if ev.Message.DeletedAt != nil {
-			return at + " " + who + ": (deleted)"
-		}
-		quote := ""
-		if q := ev.Message.ReplyTo; q != nil {
-			quote = "(to @" + q.Sender.Username + ") "
-		}
-		return at + " " + who + ": " + quote + plain(ev.Message.Text)
-	case "message.edited":
-		return at + " " + who + " changed: " + plain(ev.Message.Text)
-	case "message.deleted":
-		return at + " " + who + " deleted a message of @" + ev.Message.Sender.Username
-	case "member.joined":
-		return at + " * " + about + " is here"
-	case "member.left":
-		return at + " * " + about + " left"
-	case "member.kicked", "member.banned", "member.unbanned", "member.muted", "member.role":
-		return at + " * " + about + ": " + strings.TrimPrefix(ev.Type, "member.") + " by " + who
-	case "room.created", "room.updated":
-		return at + " * the room was " + strings.TrimPrefix(ev.Type, "room.") + " by " + who
+	if line, ok := described[domain.EventType(ev.Type)]; ok {
+		return at + line(ev, who, about)
 	}
-	return ""
+	return at + "* " + plain(ev.Type) + " by " + who + "; update this program to see what it says"
 }
 
 // plain keeps a message from steering the terminal, and shows its further lines

@@ -170,6 +170,7 @@ func asyncAPI() obj {
 			{"action", "send"}, {"channel", reference("channels/socket")}, {"summary", f.Summary}, {"messages", inChannel(name)},
 		}})
 	}
+	eventSchemas(schemas)
 	return obj{
 		{"asyncapi", "3.0.0"},
 		{"info", obj{
@@ -258,28 +259,32 @@ func (s *schemaSet) fields(t reflect.Type, props *obj, required *[]any) {
 			s.fields(f.Type, props, required)
 			continue
 		}
-		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		o := s.value(f.Type)
-		if enum, ok := f.Tag.Lookup("enum"); ok {
-			var values []any
-			for v := range strings.SplitSeq(enum, ",") {
-				values = append(values, v)
-			}
-			o = append(o, field{"enum", values})
+		s.field(f, props, required)
+	}
+}
+
+func (s *schemaSet) field(f reflect.StructField, props *obj, required *[]any) {
+	name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+	o := s.value(f.Type)
+	if enum, ok := f.Tag.Lookup("enum"); ok {
+		var values []any
+		for v := range strings.SplitSeq(enum, ",") {
+			values = append(values, v)
 		}
-		for _, limit := range []string{"maxLength", "maxItems"} {
-			if v, ok := f.Tag.Lookup(limit); ok {
-				n, _ := strconv.Atoi(v)
-				o = append(o, field{limit, n})
-			}
+		o = append(o, field{"enum", values})
+	}
+	for _, limit := range []string{"maxLength", "maxItems"} {
+		if v, ok := f.Tag.Lookup(limit); ok {
+			n, _ := strconv.Atoi(v)
+			o = append(o, field{limit, n})
 		}
-		if doc := f.Tag.Get("doc"); doc != "" {
-			o = append(o, field{"description", doc})
-		}
-		*props = append(*props, field{name, o})
-		if !strings.Contains(options, "omitempty") {
-			*required = append(*required, name)
-		}
+	}
+	if doc := f.Tag.Get("doc"); doc != "" {
+		o = append(o, field{"description", doc})
+	}
+	*props = append(*props, field{name, o})
+	if !strings.Contains(options, "omitempty") {
+		*required = append(*required, name)
 	}
 }
 

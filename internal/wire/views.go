@@ -154,12 +154,12 @@ type Quote struct {
 type Event struct {
 	Room    string    `json:"room"`
 	Seq     int64     `json:"seq" doc:"1, 2, 3 in each room, without gaps"`
-	Type    string    `json:"type" example:"message.created"`
+	Type    string    `json:"type" example:"message.created" doc:"what happened; ignore types that you do not know"`
 	Actor   User      `json:"actor"`
 	At      time.Time `json:"at"`
-	Subject *User     `json:"subject,omitempty" doc:"member.*: whom it is about"`
-	Message *Message  `json:"message,omitempty" doc:"message.*: the message as it is now; seq is that of the message, not of this event"`
-	Detail  *Detail   `json:"detail,omitempty" doc:"room.* and member.*: what is new"`
+	Subject *User     `json:"subject,omitempty" doc:"whom it is about"`
+	Message *Message  `json:"message,omitempty" doc:"the message that it is or changes, as it is now; seq is that of the message, not of this event"`
+	Detail  *Detail   `json:"detail,omitempty" doc:"what is new; each type has its own fields"`
 }
 
 // Detail is what an event about a room or a member says.

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/testkit/eventtest"
+	"github.com/unhidra/unhidra/internal/wire"
+)
+
+// TestChatKnowsEveryEvent holds that chat has words for each type of event that it may
+// get, and for no other, and that a newer one steers no terminal.
+func TestChatKnowsEveryEvent(t *testing.T) {
+	t.Parallel()
+	for _, s := range domain.EventSpecs() {
+		if _, ok := described[s.Type]; ok != (s.Audience == domain.ForMembers) {
+			t.Errorf("chat describes %s: %v", s.Type, ok)
+		}
+	}
+	ann, bob := domain.UserRef{ID: "usr_1", Username: "ann"}, domain.UserRef{ID: "usr_2", Username: "bob"}
+	lines := make(map[string]string)
+	for _, s := range eventtest.Samples("room_1", ann, bob) {
+		if s.Event.Type == domain.MemberAsked {
+			continue
+		}
+		line := describe(wire.FromEvent(s.Event))
+		spec, _ := s.Event.Type.Spec()
+		if spec.Subject && !strings.Contains(line, "@bob") || strings.Contains(line, "update this program") {
+			t.Errorf("%s: %q", s.Name, line)
+		}
+		lines[s.Name] = line[len("15:04:05 "):]
+	}
+	for name, want := range map[string]string{
+		"message.edited":       "@ann changed: hello all",
+		"member.muted":         "* @bob: muted by @ann",
+		"member.muted no more": "* @bob: unmuted by @ann",
+		"member.role":          "* @bob: now moderator, by @ann",
+	} {
+		if lines[name] != want {
+			t.Errorf("%s: %q, want %q", name, lines[name], want)
+		}
+	}
+	newer := describe(client.Event{Type: "reading.taken\x1b[2J", Actor: client.User{Username: "ann"}})
+	if !strings.Contains(newer, "reading.taken") || strings.Contains(newer, "\x1b") {
+		t.Errorf("a newer event is %q", newer)
+	}
+}
