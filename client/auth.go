@@ -42,7 +42,7 @@ func (s *signed) tokens() Tokens {
 }
 
 // Register makes an account and signs in, unless an e-mail address must be proven
-// first: then the error's code is "verify_email". A proof of work that the server
+// first: then the error's code is CodeEmailNotVerified. A proof of work that the server
 // asks for is done on the way.
 func (c *Client) Register(ctx context.Context, r Registration) error {
 	in := struct {
@@ -87,7 +87,7 @@ func (c *Client) SignOut(ctx context.Context) error {
 func (c *Client) paid(ctx context.Context, action string, proof *string, do func() error) error {
 	err := do()
 	var e *Error
-	if !errors.As(err, &e) || e.Code != "captcha_required" {
+	if !errors.As(err, &e) || e.Code != CodeCaptchaRequired {
 		return err
 	}
 	var asked struct {
@@ -124,11 +124,11 @@ func (c *Client) sign(ctx context.Context, path string, in any) error {
 		c.mu.Lock()
 		c.ticket = s.Ticket
 		c.mu.Unlock()
-		return &Error{Kind: "unauthorized", Code: s.State, Detail: "a code of your authenticator app, or a recovery code, is needed as well"}
+		return &Error{Kind: "unauthorized", Code: CodeSecondFactor, Detail: "a code of your authenticator app, or a recovery code, is needed as well"}
 	case "verify_email":
-		return &Error{Kind: "unauthorized", Code: s.State, Detail: "open the link in the mail that was sent to you, then sign in"}
+		return &Error{Kind: "unauthorized", Code: CodeEmailNotVerified, Detail: "open the link in the mail that was sent to you, then sign in"}
 	}
-	return &Error{Kind: "unauthorized", Code: s.State, Detail: "this account asks for another step that this client does not know; sign in with the web client"}
+	return &Error{Kind: "unauthorized", Detail: "this account asks for another step that this client does not know; sign in with the web client"}
 }
 
 const early = 30 * time.Second // before its end a token is renewed
@@ -147,7 +147,7 @@ func (c *Client) token(ctx context.Context, bad string) (string, error) {
 		if fresh || t.Refresh == "" {
 			c.mu.Unlock()
 			if t.Access == bad && bad != "" {
-				return "", &Error{Kind: "unauthorized", Code: "signed_out", Detail: "the session has ended; sign in again", Status: http.StatusUnauthorized}
+				return "", &Error{Kind: "unauthorized", Code: CodeSignedOut, Detail: "the session has ended; sign in again", Status: http.StatusUnauthorized}
 			}
 			return t.Access, nil
 		}

@@ -176,7 +176,7 @@ func (c *Client) decode(b []byte, out any) error {
 func problem(status int, b []byte) *Error {
 	var p struct {
 		Kind       string  `json:"kind"`
-		Code       string  `json:"code"`
+		Code       Code    `json:"code"`
 		Detail     string  `json:"detail"`
 		RetryAfter float64 `json:"retry_after"`
 		Errors     []Field `json:"errors"`

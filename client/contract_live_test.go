@@ -163,7 +163,8 @@ func TestSecondFactor(t *testing.T) {
 	k.must(k.ann.Do(ctx, "POST", "/me/totp/confirm", map[string]string{"code": code}, &confirmed))
 	again := client.Strict(client.New(k.URL))
 	var asked *client.Error
-	if err := again.SignIn(ctx, "ann", live.Password); !errors.As(err, &asked) || asked.Code != "second_factor" {
+	if err := again.SignIn(ctx, "ann", live.Password); !errors.As(err, &asked) ||
+		asked.Code != client.CodeSecondFactor {
 		t.Fatalf("a sign-in with a password alone: %v", err)
 	}
 	k.must(again.Factor(ctx, confirmed["recovery_codes"].([]any)[0].(string)))

@@ -189,7 +189,7 @@ func after(err error) plan {
 	case errors.As(err, &no):
 		switch no.Status {
 		case http.StatusUnauthorized:
-			return plan{token: no.Code != "signed_out", final: no.Code == "signed_out"}
+			return plan{token: no.Code != CodeSignedOut, final: no.Code == CodeSignedOut}
 		case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusUpgradeRequired:
 			return plan{final: true}
 		}

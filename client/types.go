@@ -39,7 +39,7 @@ type Draft = wire.Send
 // "too_large", "rate_limited", "unavailable", "internal"); Code is narrower.
 type Error struct {
 	Kind       string
-	Code       string
+	Code       Code
 	Detail     string
 	Fields     []Field
 	RetryAfter time.Duration // when to try again; 0 says nothing

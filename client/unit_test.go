@@ -146,7 +146,7 @@ func TestSendIsTriedAgain(t *testing.T) {
 			}
 		}
 		var refused *Error
-		if _, err := l.Send(t.Context(), Draft{Room: "r1", Text: "x"}); !errors.As(err, &refused) || refused.Code != "muted" || len(s.keys) != 5 {
+		if _, err := l.Send(t.Context(), Draft{Room: "r1", Text: "x"}); !errors.As(err, &refused) || refused.Code != CodeMuted || len(s.keys) != 5 {
 			t.Errorf("refused: %v after %d tries", err, len(s.keys))
 		}
 		l.link = nil

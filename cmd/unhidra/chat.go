@@ -131,7 +131,8 @@ func (t *talk) signIn(ctx context.Context, e *env, in *bufio.Reader, login strin
 func askFactor(ctx context.Context, err error, c *client.Client, e *env, in *bufio.Reader) error {
 	for range 3 {
 		var refused *client.Error
-		if !errors.As(err, &refused) || refused.Code != "second_factor" && refused.Code != "wrong_code" {
+		if !errors.As(err, &refused) || refused.Code != client.CodeSecondFactor &&
+			refused.Code != client.CodeWrongCode {
 			return err
 		}
 		fmt.Fprint(e.stderr, "Code of your authenticator app, or a recovery code: ")

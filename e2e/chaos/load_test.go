@@ -176,7 +176,7 @@ func (p *person) do(ctx context.Context, op Op, ask func(context.Context, *Op) e
 	switch {
 	case err == nil:
 		op.Outcome = Acked
-	case errors.As(err, &no) && slices.Contains([]string{"invalid", "forbidden", "not_found", "conflict", "too_large"}, no.Kind) && no.Code != "refresh_raced":
+	case errors.As(err, &no) && slices.Contains([]string{"invalid", "forbidden", "not_found", "conflict", "too_large"}, no.Kind) && no.Code != client.CodeRefreshRaced:
 		op.Outcome = Refused
 		op.Errors = append(op.Errors, err.Error())
 	default:

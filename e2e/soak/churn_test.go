@@ -95,7 +95,7 @@ func (w *churn) visit(ctx context.Context, t *testing.T, c *client.Client, hall 
 	defer l.Close()
 	if err := l.Ready(life); err != nil {
 		var no *client.Error
-		if errors.As(err, &no) && no.Code == "signed_out" { // no answer to a refresh came in time
+		if errors.As(err, &no) && no.Code == client.CodeSignedOut { // no answer to a refresh came in time
 			w.failures.Add(1)
 			err = c.SignIn(ctx, fmt.Sprint("user", i%users), password)
 		}

@@ -147,7 +147,7 @@ type By struct {
 // who have not proven just now who they are.
 func (s *Service) allowed(ctx context.Context, by By, fresh bool) error {
 	if !by.IsAdmin() {
-		return domain.Forbidden.Errorf("not_admin", "this is for administrators of the server")
+		return domain.Forbidden.Errorf(domain.CodeNotAdmin, "this is for administrators of the server")
 	}
 	if !fresh {
 		return nil
@@ -171,7 +171,7 @@ func (s *Service) user(ctx context.Context, id string) (domain.User, error) {
 		return domain.User{}, err
 	}
 	if len(users) == 0 || users[0].Kind != domain.KindUser {
-		return domain.User{}, domain.NotFound.Errorf("no_user", "there is no such account")
+		return domain.User{}, domain.NotFound.Errorf(domain.CodeNoUser, "there is no such account")
 	}
 	return users[0], nil
 }

@@ -145,7 +145,7 @@ func (s *Service) patchUser(ctx context.Context, in *struct {
 	case b.Disabled != nil && b.Role == nil:
 		u, err = s.SetDisabled(ctx, by(ctx), in.User, *b.Disabled)
 	default:
-		err = domain.Invalid.Errorf("one_change", "name one change: role or disabled")
+		err = domain.Invalid.Errorf(domain.CodeOneChange, "name one change: role or disabled")
 	}
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func codeOf(err error) string {
+func codeOf(err error) domain.Code {
 	var refused *client.Error
 	if errors.As(err, &refused) {
 		return refused.Code
@@ -32,7 +32,7 @@ func codeOf(err error) string {
 // answered, and on the others of a cluster, one of which is asked here, in a moment.
 func isOut(t *testing.T, c *client.Client) {
 	t.Helper()
-	out := func() bool { return codeOf(c.Do(t.Context(), "GET", "/me", nil, nil)) == "signed_out" }
+	out := func() bool { return codeOf(c.Do(t.Context(), "GET", "/me", nil, nil)) == domain.CodeSignedOut }
 	if strings.HasSuffix(t.Name(), "/cluster") {
 		wait(t, out)
 	} else if !out() {
@@ -55,7 +55,7 @@ func TestCHK_MF_06_ALimitedSession(t *testing.T) {
 			continue
 		}
 		status, code := try(t, s, o, "", token)
-		if refused := status == http.StatusForbidden && code == "second_factor_required"; refused == may[o.id] {
+		if refused := status == http.StatusForbidden && code == domain.CodeSecondFactorRequired; refused == may[o.id] {
 			t.Errorf("%s: %d %s", o.id, status, code)
 		}
 	}
@@ -90,7 +90,7 @@ func TestCHK_RG_04_TK_08_Administration(t *testing.T) {
 		must(t, err)
 		root, err := admin.Me(t.Context())
 		must(t, err)
-		do := func(want, method, path string, in, out any) {
+		do := func(want domain.Code, method, path string, in, out any) {
 			t.Helper()
 			err := admin.Do(t.Context(), method, "/admin"+path, in, out)
 			if code := codeOf(err); code != want {
@@ -104,11 +104,11 @@ func TestCHK_RG_04_TK_08_Administration(t *testing.T) {
 		if len(users.Items) != 1 || users.Items[0].Username != "bob" {
 			t.Errorf("%+v", users)
 		}
-		do("last_admin", "PATCH", "/users/"+root.ID, map[string]any{"role": "user"}, nil)
-		do("last_admin", "PATCH", "/users/"+root.ID, map[string]any{"disabled": true}, nil)
-		do("last_admin", "DELETE", "/users/"+root.ID, nil, nil)
-		do("one_change", "PATCH", "/users/"+root.ID, map[string]any{}, nil)
-		do("no_user", "PATCH", "/users/usr_nobody", map[string]any{"disabled": true}, nil)
+		do(domain.CodeLastAdmin, "PATCH", "/users/"+root.ID, map[string]any{"role": "user"}, nil)
+		do(domain.CodeLastAdmin, "PATCH", "/users/"+root.ID, map[string]any{"disabled": true}, nil)
+		do(domain.CodeLastAdmin, "DELETE", "/users/"+root.ID, nil, nil)
+		do(domain.CodeOneChange, "PATCH", "/users/"+root.ID, map[string]any{}, nil)
+		do(domain.CodeNoUser, "PATCH", "/users/usr_nobody", map[string]any{"disabled": true}, nil)
 
 		// CHK-TK-08: whoever is kept out is out at once.
 		do("", "PATCH", "/users/"+me.ID, map[string]any{"disabled": true}, nil)
@@ -128,10 +128,10 @@ func TestCHK_RG_04_TK_08_Administration(t *testing.T) {
 		do("", "POST", "/invites", map[string]any{"note": "Cy"}, &invite)
 		_, code, _ := strings.Cut(invite.Link, "#invite=")
 		do("", "PATCH", "/settings", map[string]any{"registration": "invite"}, nil)
-		do("invalid_request", "PATCH", "/settings", map[string]any{"registration": "perhaps"}, nil)
+		do(domain.CodeInvalidRequest, "PATCH", "/settings", map[string]any{"registration": "perhaps"}, nil)
 		wait(t, func() bool {
 			err := client.New(s.URL).Register(t.Context(), client.Registration{Username: "dan", Password: live.Password})
-			return codeOf(err) == "invite_needed" // within the five seconds that a server takes to follow
+			return codeOf(err) == domain.CodeInviteNeeded // within the five seconds that a server takes to follow
 		})
 		must(t, client.New(s.URL).Do(t.Context(), "POST", "/auth/register", map[string]any{
 			"username": "cy", "password": live.Password, "invite": code, "client": "native",

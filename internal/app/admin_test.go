@@ -77,7 +77,7 @@ func TestEveryAdministratorsActionIsAudited(t *testing.T) {
 	must(t, err)
 	for _, step := range steps {
 		before := recorded(t, admin, "actor="+who.ID)[string(step.want)]
-		if err := admin.Do(t.Context(), step.method, "/admin"+step.path(), step.body, step.out); err != nil && codeOf(err) != "no_session" {
+		if err := admin.Do(t.Context(), step.method, "/admin"+step.path(), step.body, step.out); err != nil && codeOf(err) != domain.CodeNoSession {
 			t.Errorf("%s: %v", step.id, err)
 		}
 		wait(t, func() bool { return recorded(t, admin, "actor="+who.ID)[string(step.want)] == before+1 })
@@ -148,25 +148,26 @@ func TestAdministratorsLookAfterRooms(t *testing.T) {
 
 		den := "/admin/rooms/" + made["den"].ID
 		must(t, admin.Do(t.Context(), "PATCH", den, map[string]any{"archived": true}, nil))
-		if err := bob.Do(t.Context(), "POST", "/rooms/"+made["den"].ID+"/messages", map[string]any{"key": "2", "text": "more"}, nil); codeOf(err) != "room_archived" {
+		if err := bob.Do(t.Context(), "POST", "/rooms/"+made["den"].ID+"/messages", map[string]any{"key": "2", "text": "more"}, nil); codeOf(err) != domain.CodeRoomArchived {
 			t.Errorf("writing into an archived room: %v", err)
 		}
 		must(t, admin.Do(t.Context(), "PATCH", den, map[string]any{"archived": false}, nil))
 		must(t, bob.Do(t.Context(), "POST", "/rooms/"+made["den"].ID+"/messages", map[string]any{"key": "2", "text": "more"}, nil))
-		if err := admin.Do(t.Context(), "GET", "/rooms/"+made["den"].ID+"/events", nil, nil); codeOf(err) != "no_room" {
+		if err := admin.Do(t.Context(), "GET", "/rooms/"+made["den"].ID+"/events", nil,
+			nil); codeOf(err) != domain.CodeNoRoom {
 			t.Errorf("reading what others say: %v", err)
 		}
 		must(t, admin.Do(t.Context(), "DELETE", den, nil, nil))
-		if err := bob.Do(t.Context(), "GET", "/rooms/"+made["den"].ID, nil, nil); codeOf(err) != "no_room" {
+		if err := bob.Do(t.Context(), "GET", "/rooms/"+made["den"].ID, nil, nil); codeOf(err) != domain.CodeNoRoom {
 			t.Errorf("a room that was deleted: %v", err)
 		}
 		var direct struct{ ID string }
 		must(t, bob.Do(t.Context(), "POST", "/direct", map[string]any{"users": []string{me.ID}}, &direct))
 		for _, id := range []string{direct.ID, made["den"].ID} {
-			if err := admin.Do(t.Context(), "DELETE", "/admin/rooms/"+id, nil, nil); codeOf(err) != "no_room" {
+			if err := admin.Do(t.Context(), "DELETE", "/admin/rooms/"+id, nil, nil); codeOf(err) != domain.CodeNoRoom {
 				t.Errorf("deleting %s: %v", id, err)
 			}
-			if err := admin.Do(t.Context(), "PATCH", "/admin/rooms/"+id, map[string]any{"archived": true}, nil); codeOf(err) != "no_room" {
+			if err := admin.Do(t.Context(), "PATCH", "/admin/rooms/"+id, map[string]any{"archived": true}, nil); codeOf(err) != domain.CodeNoRoom {
 				t.Errorf("archiving %s: %v", id, err)
 			}
 		}
@@ -192,7 +193,7 @@ func TestAdministratorsEndOneSession(t *testing.T) {
 	for _, v := range mine.Items {
 		if !v.Current {
 			must(t, admin.Do(t.Context(), "DELETE", "/admin/users/"+me.ID+"/sessions/"+v.ID, nil, nil))
-			if err := admin.Do(t.Context(), "DELETE", "/admin/users/"+me.ID+"/sessions/"+v.ID, nil, nil); codeOf(err) != "no_session" {
+			if err := admin.Do(t.Context(), "DELETE", "/admin/users/"+me.ID+"/sessions/"+v.ID, nil, nil); codeOf(err) != domain.CodeNoSession {
 				t.Errorf("a second time: %v", err)
 			}
 		}

@@ -98,7 +98,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	for waits := false; ; waits = true {
 		err := run(ctx, o)
-		if started || domain.CodeOf(err) != "store_unavailable" || time.Since(begin) > startPatience {
+		if started || domain.CodeOf(err) != domain.CodeStoreUnavailable || time.Since(begin) > startPatience {
 			return err
 		}
 		if !waits {

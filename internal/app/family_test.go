@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/unhidra/unhidra/internal/captcha"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 	"github.com/unhidra/unhidra/internal/testkit/node"
@@ -64,8 +65,8 @@ func TestAFamilyRegistersWithTheDefaults(t *testing.T) {
 	solve := solver(t)
 	for i := range 30 {
 		form := map[string]string{"username": fmt.Sprintf("person%d", i), "password": live.Password}
-		var problem struct{ Code string }
-		if status := post(t, s, "/auth/register", form, &problem); status != http.StatusForbidden || problem.Code != "captcha_required" {
+		var problem struct{ Code domain.Code }
+		if status := post(t, s, "/auth/register", form, &problem); status != http.StatusForbidden || problem.Code != domain.CodeCaptchaRequired {
 			t.Fatalf("person %d, without a CAPTCHA: %d %+v", i, status, problem)
 		}
 		res := s.Get("/api/v1/auth/captcha?action=register")

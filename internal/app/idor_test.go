@@ -69,7 +69,7 @@ func operations(t *testing.T, s *live.Server, fill func(string) string) []operat
 func anything(path string) string { return regexp.MustCompile(`\{\w+\}`).ReplaceAllString(path, "1") }
 
 // try calls an operation and returns the answer.
-func try(t *testing.T, s *live.Server, o operation, body, bearer string) (status int, code string) {
+func try(t *testing.T, s *live.Server, o operation, body, bearer string) (status int, code domain.Code) {
 	t.Helper()
 	if body == "" && o.fields != nil {
 		body = "{}"
@@ -89,7 +89,7 @@ func try(t *testing.T, s *live.Server, o operation, body, bearer string) (status
 	res, err := http.DefaultClient.Do(req)
 	must(t, err)
 	defer res.Body.Close()
-	var p struct{ Code string }
+	var p struct{ Code domain.Code }
 	_ = json.NewDecoder(res.Body).Decode(&p) // not every answer is JSON
 	return res.StatusCode, p.Code
 }
@@ -176,10 +176,11 @@ func TestCHK_DV_03_NobodyReachesWhatIsNotTheirs(t *testing.T) {
 		}
 		o.path += fill(r.more)
 		body := fill(r.body)
-		if status, code := try(t, h.Server, o, body, ""); status != http.StatusUnauthorized || code != "no_credentials" {
+		if status, code := try(t, h.Server, o, body, ""); status != http.StatusUnauthorized || code != domain.CodeNoCredentials {
 			t.Errorf("%s by nobody: %d %s", o.id, status, code)
 		}
-		if status, code := try(t, h.Server, o, body, door); status != http.StatusUnauthorized || code != "bad_token" {
+		if status, code := try(t, h.Server, o, body, door); status != http.StatusUnauthorized ||
+			code != domain.CodeBadToken {
 			t.Errorf("%s by a device: %d %s", o.id, status, code)
 		}
 		if r.own {
@@ -263,7 +264,7 @@ func TestCHK_RG_07_NoFieldBesideThoseThatAreNamed(t *testing.T) {
 			body[field] = "admin"
 			b, err := json.Marshal(body)
 			must(t, err)
-			if status, code := try(t, h.Server, o, string(b), h.ann.Tokens().Access); status != http.StatusBadRequest || code != "invalid_request" {
+			if status, code := try(t, h.Server, o, string(b), h.ann.Tokens().Access); status != http.StatusBadRequest || code != domain.CodeInvalidRequest {
 				t.Errorf("%s with %q: %d %s", o.id, field, status, code)
 			}
 		}

@@ -51,7 +51,7 @@ func TestAPasswordThatAnAdministratorResetOpensNothing(t *testing.T) {
 func signIn(t *testing.T, s *live.Server, name, password string) string {
 	t.Helper()
 	if err := client.New(s.URL).SignIn(t.Context(), name, password); err != nil {
-		return codeOf(err)
+		return string(codeOf(err))
 	}
 	return "complete"
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/disktest"
@@ -46,7 +47,7 @@ func TestAFullDiskStopsOnlyWhatIsNew(t *testing.T) {
 	}
 	_, err = again.Send(t.Context(), client.Draft{Room: room.ID, Key: "k2", Text: "more"})
 	var refused *client.Error
-	if !errors.As(err, &refused) || refused.Code != "disk_full" {
+	if !errors.As(err, &refused) || refused.Code != domain.CodeDiskFull {
 		t.Errorf("a new message: %v", err)
 	}
 	must(t, again.Do(t.Context(), "PUT", "/rooms/"+room.ID+"/read", map[string]any{"seq": sent.Seq}, nil))

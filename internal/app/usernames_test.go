@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 )
 
@@ -19,7 +20,7 @@ func TestOnlyTheFirstAdministratorTakesAnOfficialUsername(t *testing.T) {
 		_, code, _ := strings.Cut(invite.Link, "#invite=")
 		for _, name := range []string{"root", "admin", "Administrator", "support", "moderator", "null", "adrnin", "supp0rt"} {
 			err := client.New(s.URL).Register(t.Context(), client.Registration{Username: name, Password: live.Password})
-			if codeOf(err) != "invalid_field" {
+			if codeOf(err) != domain.CodeInvalidField {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

@@ -206,7 +206,8 @@ func (s *Service) failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	return domain.Unavailable.Errorf("audit_unavailable", "this cannot be recorded just now, and so is not done; try again").After(lastRetry).Because(err)
+	return domain.Unavailable.Errorf(domain.CodeAuditUnavailable,
+		"this cannot be recorded just now, and so is not done; try again").After(lastRetry).Because(err)
 }
 
 func (s *Service) stamped(e domain.AuditEvent) domain.AuditEvent {

@@ -152,7 +152,7 @@ func (s *Service) name(ctx context.Context, records []Entry) error {
 
 func (s *Service) admin(ctx context.Context) error {
 	if !httpx.Principal(ctx).IsAdmin() {
-		return domain.Forbidden.Errorf("not_admin", "only administrators may see the audit log")
+		return domain.Forbidden.Errorf(domain.CodeNotAdmin, "only administrators may see the audit log")
 	}
 	return nil
 }

@@ -160,17 +160,20 @@ func (s *Service) Revoke(r bus.Revocation) {
 func (s *Service) Authenticate(ctx context.Context, bearer string) (domain.Principal, error) {
 	c, err := s.Keys.Verify(bearer, s.Now())
 	if err != nil {
-		return domain.Principal{}, domain.Unauthorized.Errorf("bad_token", "the access token is not valid or has expired; refresh it or sign in").Because(err)
+		return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeBadToken,
+			"the access token is not valid or has expired; refresh it or sign in").Because(err)
 	}
 	if s.revoked.covers(c) {
-		return domain.Principal{}, domain.Unauthorized.Errorf("signed_out", "this session has ended; sign in again")
+		return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeSignedOut,
+			"this session has ended; sign in again")
 	}
 	epoch, err := s.currentEpoch(ctx, c.User)
 	if err != nil {
 		return domain.Principal{}, err
 	}
 	if c.Epoch < epoch {
-		return domain.Principal{}, domain.Unauthorized.Errorf("signed_out", "this account has changed since; sign in again")
+		return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeSignedOut,
+			"this account has changed since; sign in again")
 	}
 	return domain.Principal{
 		ID: c.User, Kind: domain.KindUser, Role: domain.SystemRole(c.Role), SessionID: c.Session, Epoch: c.Epoch, Expires: c.Expires,

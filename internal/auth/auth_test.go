@@ -73,7 +73,7 @@ func (f *fixture) join(t *testing.T, name string) Signed {
 	return s
 }
 
-func refused(t *testing.T, err error, code string) {
+func refused(t *testing.T, err error, code domain.Code) {
 	t.Helper()
 	if domain.CodeOf(err) != code {
 		t.Errorf("refused with %q (%v), want %q", domain.CodeOf(err), err, code)
@@ -85,7 +85,7 @@ func TestSignInAndOut(t *testing.T) {
 		ctx := t.Context()
 		f.join(t, "ann")
 		_, err := f.Register(ctx, Registration{Username: "Ann", Password: passphrase}, here)
-		refused(t, err, "name_taken")
+		refused(t, err, domain.CodeNameTaken)
 		s, err := f.SignIn(ctx, "ANN", passphrase, here)
 		if err != nil || s.State != Complete {
 			t.Fatal(s, err)
@@ -98,9 +98,9 @@ func TestSignInAndOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = f.Authenticate(ctx, s.Access) // CHK-TK-04: at once, not when the token ends
-		refused(t, err, "signed_out")
+		refused(t, err, domain.CodeSignedOut)
 		_, err = f.Refresh(ctx, s.Refresh, here)
-		refused(t, err, "signed_out")
+		refused(t, err, domain.CodeSignedOut)
 	})
 }
 
@@ -145,17 +145,17 @@ func TestCHK_TK_05_RefreshTokensAreGoodOnce(t *testing.T) {
 		}
 		f.clock = f.clock.Add(5 * time.Second)
 		_, err = f.Refresh(ctx, first.Refresh, here) // another tab, which is late
-		refused(t, err, "refresh_raced")
+		refused(t, err, domain.CodeRefreshRaced)
 		if _, err := f.Authenticate(ctx, third.Access); err != nil {
 			t.Errorf("a race ended the session: %v", err)
 		}
 		f.clock = f.clock.Add(time.Minute)
 		_, err = f.Refresh(ctx, first.Refresh, here) // this late, somebody stole it
-		refused(t, err, "signed_out")
+		refused(t, err, domain.CodeSignedOut)
 		_, err = f.Refresh(ctx, third.Refresh, here)
-		refused(t, err, "signed_out")
+		refused(t, err, domain.CodeSignedOut)
 		_, err = f.Authenticate(ctx, third.Access)
-		refused(t, err, "signed_out")
+		refused(t, err, domain.CodeSignedOut)
 	})
 }
 
@@ -184,7 +184,7 @@ func TestALostAnswerOfARefreshIsGivenAgain(t *testing.T) {
 		}
 		for _, s := range []Signed{first, lost, next} { // no token brings an ended session back
 			_, err := f.Refresh(ctx, s.Refresh, here)
-			refused(t, err, "signed_out")
+			refused(t, err, domain.CodeSignedOut)
 		}
 	})
 }
@@ -198,7 +198,7 @@ func TestCHK_TK_07_SessionsEnd(t *testing.T) {
 			f.clock = f.clock.Add(24 * time.Hour)
 			next, err := f.Refresh(ctx, used.Refresh, here)
 			if day == 30 {
-				refused(t, err, "signed_out")
+				refused(t, err, domain.CodeSignedOut)
 				break
 			}
 			if err != nil {
@@ -207,7 +207,7 @@ func TestCHK_TK_07_SessionsEnd(t *testing.T) {
 			used = next
 		}
 		_, err := f.Refresh(ctx, idle.Refresh, here)
-		refused(t, err, "signed_out")
+		refused(t, err, domain.CodeSignedOut)
 	})
 }
 
@@ -228,16 +228,16 @@ func TestCHK_LG_10_TheFirstAdministratorsLink(t *testing.T) {
 			_, err := f.Register(ctx, Registration{Username: name, Password: passphrase, SetupToken: setup}, here)
 			return err
 		}
-		refused(t, register("ann", ""), "registration_closed")
-		refused(t, register("ann", "guess"), "ticket_ended")
+		refused(t, register("ann", ""), domain.CodeRegistrationClosed)
+		refused(t, register("ann", "guess"), domain.CodeTicketEnded)
 		f.clock = f.clock.Add(61 * time.Minute)
-		refused(t, register("ann", late), "ticket_ended")
+		refused(t, register("ann", late), domain.CodeTicketEnded)
 		good, other := secret(), secret() // of two nodes
 		if err := register("ann", good); err != nil {
 			t.Fatal(err)
 		}
-		refused(t, register("eve", good), "ticket_ended")
-		refused(t, register("eve", other), "ticket_ended")
+		refused(t, register("eve", good), domain.CodeTicketEnded)
+		refused(t, register("eve", other), domain.CodeTicketEnded)
 		if s := secret(); s != "" {
 			t.Errorf("a link while there is an administrator: %q", s)
 		}
@@ -285,9 +285,9 @@ func TestPicturesOfOneUserHaveALimit(t *testing.T) {
 			return err
 		}
 		for range 10 {
-			refused(t, set(ann), "bad_picture")
+			refused(t, set(ann), domain.CodeBadPicture)
 		}
-		refused(t, set(ann), "too_many_attempts")
-		refused(t, set(bob), "bad_picture")
+		refused(t, set(ann), domain.CodeTooManyAttempts)
+		refused(t, set(bob), domain.CodeBadPicture)
 	})
 }

@@ -23,7 +23,8 @@ func (s *Service) SetAvatar(ctx context.Context, user string, data []byte) (doma
 		return s.renamed(s.told(s.Store.SetAvatar(ctx, user, "", s.Now())))
 	}
 	if ok, wait := s.avatars.Allow(user, s.Now()); !ok {
-		return domain.User{}, domain.RateLimited.Errorf("too_many_attempts", "you changed your picture too often; try again later").After(wait)
+		return domain.User{}, domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
+			"you changed your picture too often; try again later").After(wait)
 	}
 	made, err := s.pictures.Square(ctx, data, avatarSize)
 	if err != nil {
@@ -39,7 +40,7 @@ func (s *Service) SetAvatar(ctx context.Context, user string, data []byte) (doma
 // picture returns the picture of the users whose Avatar is avatar.
 func (s *Service) picture(ctx context.Context, avatar string) (domain.Picture, error) {
 	if !domain.IsAvatar(avatar) {
-		return domain.Picture{}, domain.NotFound.Errorf("no_avatar", "there is no such picture")
+		return domain.Picture{}, domain.NotFound.Errorf(domain.CodeNoAvatar, "there is no such picture")
 	}
 	p, err := s.Store.Avatar(ctx, avatar)
 	if err != nil || p.Hash == "" {

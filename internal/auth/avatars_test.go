@@ -32,7 +32,7 @@ func painted(t *testing.T, c color.Color) []byte {
 func (f *fixture) seen(t *testing.T, avatar string, want bool) []byte {
 	t.Helper()
 	p, err := f.picture(t.Context(), avatar)
-	if want && (err != nil || p.Type != "image/jpeg" || len(p.Data) == 0) || !want && domain.CodeOf(err) != "no_avatar" {
+	if want && (err != nil || p.Type != "image/jpeg" || len(p.Data) == 0) || !want && domain.CodeOf(err) != domain.CodeNoAvatar {
 		t.Errorf("the picture %q: %s, %d bytes, %v; there: want %v", avatar, p.Type, len(p.Data), err, want)
 	}
 	return p.Data

@@ -180,7 +180,7 @@ func TestACodeThatIsShownTwiceAtOnceSignsInOnce(t *testing.T) {
 					switch {
 					case err == nil:
 						in.Add(1)
-					case domain.CodeOf(err) == "wrong_code":
+					case domain.CodeOf(err) == domain.CodeWrongCode:
 						wrong.Add(1)
 					default:
 						t.Error(err)
@@ -217,7 +217,7 @@ func TestACodeIsUsedUpWithItsSessionOrNotAtAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = f.completeFlow(ctx, flow, u, shown, here)
-		refused(t, err, "flow_ended")
+		refused(t, err, domain.CodeFlowEnded)
 		f.clock = f.clock.Add(time.Second)
 		f.completed(t, here, Answer{Code: code()})
 	})

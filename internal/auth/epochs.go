@@ -47,7 +47,7 @@ func (s *Service) currentEpoch(ctx context.Context, user string) (int64, error) 
 	}
 	epoch := found[user]
 	if epoch == domain.NoEpoch {
-		return 0, domain.Unauthorized.Errorf("signed_out", "this account was deleted")
+		return 0, domain.Unauthorized.Errorf(domain.CodeSignedOut, "this account was deleted")
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -72,7 +72,7 @@ func TestEndedTokensAreRefusedAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.Revoke(end)
-		if _, err := s.Authenticate(t.Context(), issued); domain.CodeOf(err) != "signed_out" {
+		if _, err := s.Authenticate(t.Context(), issued); domain.CodeOf(err) != domain.CodeSignedOut {
 			t.Errorf("%s: %v", user, err)
 		}
 	}
@@ -132,7 +132,7 @@ func TestEpochsOfOtherProcesses(t *testing.T) {
 		store.epochs["usr_1"] = 4
 		store.mu.Unlock()
 		time.Sleep(pollEvery + time.Second)
-		if _, err := s.Authenticate(ctx, old); domain.CodeOf(err) != "signed_out" {
+		if _, err := s.Authenticate(ctx, old); domain.CodeOf(err) != domain.CodeSignedOut {
 			t.Errorf("after the change: %v", err)
 		}
 		if r := <-told; r.User != "usr_1" || r.Epoch != 4 || r.Session != "" {
@@ -142,7 +142,7 @@ func TestEpochsOfOtherProcesses(t *testing.T) {
 			t.Errorf("a token of the new epoch: %v", err)
 		}
 		time.Sleep(23 * time.Hour)
-		if _, err := s.Authenticate(ctx, old); domain.CodeOf(err) != "signed_out" {
+		if _, err := s.Authenticate(ctx, old); domain.CodeOf(err) != domain.CodeSignedOut {
 			t.Errorf("a day later: %v", err)
 		}
 		cancel()

@@ -104,7 +104,8 @@ func (s *Service) wrongFactor(ctx context.Context, u domain.User, shown factor, 
 	if shown.reserved.Began {
 		s.record(ctx, c, event{kind: domain.AuditLock, user: u, reason: "second_factor"})
 	}
-	return domain.Unauthorized.Errorf("wrong_code", "this code is wrong, already used or expired; try the next one")
+	return domain.Unauthorized.Errorf(domain.CodeWrongCode,
+		"this code is wrong, already used or expired; try the next one")
 }
 
 // settle records what became of an answer that was right, by the error of the commit
@@ -113,7 +114,7 @@ func (s *Service) settle(ctx context.Context, u domain.User, shown factor, err e
 	switch {
 	case shown.method == "": // none was asked for
 		return err
-	case domain.CodeOf(err) == "wrong_code":
+	case domain.CodeOf(err) == domain.CodeWrongCode:
 		return s.wrongFactor(ctx, u, shown, c)
 	case err != nil:
 		s.giveBack(ctx, shown.proof)
@@ -273,7 +274,8 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, p domain.Principal, c Cl
 		return nil, err
 	}
 	if !has.Any() {
-		return nil, domain.Conflict.Errorf("no_factor", "recovery codes stand in for a second factor; add one first")
+		return nil, domain.Conflict.Errorf(domain.CodeNoFactor,
+			"recovery codes stand in for a second factor; add one first")
 	}
 	codes, hashes := s.newCodes(p.ID)
 	if err := s.Store.ReplaceRecoveryCodes(ctx, p.ID, hashes, s.Now()); err != nil {

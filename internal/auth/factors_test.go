@@ -74,25 +74,25 @@ func TestCHK_TK_06_RG_07_AuthenticatorApp(t *testing.T) {
 			t.Fatal(done, err)
 		}
 		_, err = f.AnswerFactor(ctx, s.Ticket, Answer{Code: used}, here)
-		refused(t, err, "flow_ended") // CHK-RG-07
+		refused(t, err, domain.CodeFlowEnded) // CHK-RG-07
 		// CHK-MF-01: the code was used.
 		if s, err = f.SignIn(ctx, "ann", passphrase, here); err != nil {
 			t.Fatal(err)
 		}
 		_, err = f.AnswerFactor(ctx, s.Ticket, Answer{Code: used}, here)
-		refused(t, err, "wrong_code")
+		refused(t, err, domain.CodeWrongCode)
 		// CHK-MF-02: a code of two steps before is too old.
 		old := code()
 		f.clock = f.clock.Add(61 * time.Second)
 		_, err = f.AnswerFactor(ctx, s.Ticket, Answer{Code: old}, here)
-		refused(t, err, "wrong_code")
+		refused(t, err, domain.CodeWrongCode)
 		// Five answers to one question.
 		for range 3 {
 			_, err = f.AnswerFactor(ctx, s.Ticket, Answer{Code: "000000"}, here)
-			refused(t, err, "wrong_code")
+			refused(t, err, domain.CodeWrongCode)
 		}
 		_, err = f.AnswerFactor(ctx, s.Ticket, Answer{Code: code()}, here)
-		refused(t, err, "flow_ended")
+		refused(t, err, domain.CodeFlowEnded)
 	})
 }
 
@@ -141,7 +141,7 @@ func TestCHK_MF_05_AnAppOnTrial(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, _, err = f.ConfirmTOTP(t.Context(), p, code, here)
-		refused(t, err, "no_trial")
+		refused(t, err, domain.CodeNoTrial)
 	})
 }
 
@@ -159,13 +159,13 @@ func TestCHK_MF_07_FailuresOfCodesAreCountedApart(t *testing.T) {
 				_, last = f.AnswerFactor(ctx, s.Ticket, Answer{Code: "000000"}, here)
 			}
 		}
-		refused(t, last, "locked")
+		refused(t, last, domain.CodeLocked)
 		s, err := f.SignIn(ctx, "ann", passphrase, here)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = f.AnswerFactor(ctx, s.Ticket, Answer{Code: code()}, here)
-		refused(t, err, "locked")
+		refused(t, err, domain.CodeLocked)
 	})
 }
 
@@ -227,18 +227,18 @@ func TestCHK_MF_04_StepUp(t *testing.T) {
 		for what, err := range map[string]error{
 			"remove the app": f.RemoveTOTP(ctx, p, here), "delete": f.Delete(ctx, p, here),
 		} {
-			if domain.CodeOf(err) != "step_up_required" {
+			if domain.CodeOf(err) != domain.CodeStepUpRequired {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
 		_, err := f.NewRecoveryCodes(ctx, p, here)
-		refused(t, err, "step_up_required")
+		refused(t, err, domain.CodeStepUpRequired)
 		_, err = f.ChangePassword(ctx, p, passphrase, "another song, about snow", here)
-		refused(t, err, "step_up_required")
+		refused(t, err, domain.CodeStepUpRequired)
 		_, err = f.StepUp(ctx, p, "a wrong guess", Answer{Code: code()}, "", here)
-		refused(t, err, "wrong_password")
+		refused(t, err, domain.CodeWrongPassword)
 		_, err = f.StepUp(ctx, p, passphrase, Answer{}, "", here)
-		refused(t, err, "second_factor")
+		refused(t, err, domain.CodeSecondFactor)
 		next, err := f.StepUp(ctx, p, passphrase, Answer{Code: code()}, "", here)
 		if err != nil {
 			t.Fatal(err)
@@ -268,16 +268,16 @@ func TestCHK_PW_06_ChangedPasswordEndsOtherSessions(t *testing.T) {
 		}
 		p := f.who(t, mine)
 		_, err = f.ChangePassword(ctx, p, "a wrong guess", "another song, about snow", here)
-		refused(t, err, "wrong_password") // CHK-PW-06
+		refused(t, err, domain.CodeWrongPassword) // CHK-PW-06
 		next, err := f.ChangePassword(ctx, p, passphrase, "another song, about snow", here)
 		if err != nil {
 			t.Fatal(err)
 		}
 		f.who(t, next)
 		_, err = f.Authenticate(ctx, other.Access)
-		refused(t, err, "signed_out")
+		refused(t, err, domain.CodeSignedOut)
 		_, err = f.Refresh(ctx, other.Refresh, here)
-		refused(t, err, "signed_out")
+		refused(t, err, domain.CodeSignedOut)
 		if _, err := f.Refresh(ctx, next.Refresh, here); err != nil {
 			t.Fatal(err)
 		}
@@ -324,7 +324,7 @@ func TestPasskeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, _, err = f.AddPasskey(ctx, f.who(t, next), c.Ticket, "phone", made, here)
-		refused(t, err, "ticket_ended")
+		refused(t, err, domain.CodeTicketEnded)
 
 		// Alone.
 		if c, err = f.BeginPasskeySignIn(ctx, here); err != nil {
@@ -339,7 +339,7 @@ func TestPasskeys(t *testing.T) {
 			t.Fatal(in, err)
 		}
 		_, err = f.PasskeySignIn(ctx, c.Ticket, answer, here)
-		refused(t, err, "flow_ended")
+		refused(t, err, domain.CodeFlowEnded)
 
 		// After the password.
 		in, err = f.SignIn(ctx, "ann", passphrase, here)
@@ -398,7 +398,7 @@ func TestDeletedAccount(t *testing.T) {
 		if err := f.writeExport(ctx, &lines, account); err != nil || !strings.Contains(lines.String(), `"text":"hello"`) || !strings.HasSuffix(lines.String(), "{\"messages\":1}\n") {
 			t.Fatal(lines.String(), err)
 		}
-		refused(t, f.Delete(ctx, p, here), "last_owner")
+		refused(t, f.Delete(ctx, p, here), domain.CodeLastOwner)
 		if _, err := f.db.Rooms.TransferOwnership(ctx, p.ID, st.Room.ID, mustUser(t, f, "bob"), f.clock); err != nil {
 			t.Fatal(err)
 		}
@@ -406,9 +406,9 @@ func TestDeletedAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = f.SignIn(ctx, "ann", passphrase, here)
-		refused(t, err, "invalid_credentials")
+		refused(t, err, domain.CodeInvalidCredentials)
 		_, err = f.Authenticate(ctx, s.Access)
-		refused(t, err, "signed_out")
+		refused(t, err, domain.CodeSignedOut)
 		page, err := f.db.Log.Timeline(ctx, st.Room.ID, domain.PageQuery{Limit: 10})
 		if err != nil || len(page.Events) == 0 {
 			t.Fatal(page, err)
@@ -453,7 +453,7 @@ func TestATicketForASecondFactorEndsWithWhatItStoodOn(t *testing.T) {
 				}
 				end(t, f, u)
 				_, err = f.AnswerFactor(t.Context(), s.Ticket, Answer{Code: code()}, here)
-				refused(t, err, "flow_ended")
+				refused(t, err, domain.CodeFlowEnded)
 			})
 		})
 	}

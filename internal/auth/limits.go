@@ -38,7 +38,8 @@ func (s *shares) take(who string) (done func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.now[who] >= shareOfTurns {
-		return nil, domain.RateLimited.Errorf("too_many_attempts", "this password is being checked already; wait a moment").After(time.Second)
+		return nil, domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
+			"this password is being checked already; wait a moment").After(time.Second)
 	}
 	if s.now == nil {
 		s.now = make(map[string]int)

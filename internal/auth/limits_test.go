@@ -26,7 +26,7 @@ func TestRefusedFormsCostNothing(t *testing.T) {
 		refusedForms := func() {
 			t.Helper()
 			for range 2 {
-				refused(t, register(Registration{Username: "ann", Password: passphrase}), "name_taken")
+				refused(t, register(Registration{Username: "ann", Password: passphrase}), domain.CodeNameTaken)
 				if err := register(Registration{Username: "bob", Password: "short"}); domain.KindOf(err) != domain.Invalid {
 					t.Error(err)
 				}
@@ -38,7 +38,7 @@ func TestRefusedFormsCostNothing(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		refused(t, register(Registration{Username: "dora", Password: passphrase}), "too_many_attempts")
+		refused(t, register(Registration{Username: "dora", Password: passphrase}), domain.CodeTooManyAttempts)
 
 		// An invitation opens the way, also while the rest is closed.
 		f.Service.rules.Store(&Rules{Registration: RegisterClosed})
@@ -46,8 +46,9 @@ func TestRefusedFormsCostNothing(t *testing.T) {
 		if err := f.db.Accounts.CreateSignupInvite(ctx, i, f.Keys.Hash("code")); err != nil {
 			t.Fatal(err)
 		}
-		refused(t, register(Registration{Username: "dora", Password: passphrase}), "registration_closed")
-		refused(t, register(Registration{Username: "dora", Password: passphrase, Invite: "guess"}), "invite_ended")
+		refused(t, register(Registration{Username: "dora", Password: passphrase}), domain.CodeRegistrationClosed)
+		refused(t, register(Registration{Username: "dora", Password: passphrase, Invite: "guess"}),
+			domain.CodeInviteEnded)
 		if err := register(Registration{Username: "dora", Password: passphrase, Invite: "code"}); err != nil {
 			t.Error(err)
 		}
@@ -68,7 +69,7 @@ func TestMailsToAddressesOfStrangersAreFew(t *testing.T) {
 		for i := range 20 {
 			err = f.ChangeEmail(ctx, f.who(t, s), fmt.Sprintf("stranger%d@example.org", i), here)
 		}
-		refused(t, err, "too_many_attempts")
+		refused(t, err, domain.CodeTooManyAttempts)
 		if n := len(f.mailed(t)); n > 5 {
 			t.Errorf("one user sent %d mails", n)
 		}
@@ -98,7 +99,7 @@ func TestOneNameHasAShareOfTheTurns(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = s.take("ann")
-	refused(t, err, "too_many_attempts")
+	refused(t, err, domain.CodeTooManyAttempts)
 	other, err := s.take("bob")
 	if err != nil {
 		t.Errorf("somebody else: %v", err)
@@ -126,6 +127,6 @@ func TestStepUpsOfOneUserAreLimited(t *testing.T) {
 				s = next
 			}
 		}
-		refused(t, err, "too_many_attempts")
+		refused(t, err, domain.CodeTooManyAttempts)
 	})
 }

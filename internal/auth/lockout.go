@@ -111,9 +111,11 @@ func (s *Service) giveBack(ctx context.Context, p domain.Proof) {
 
 func locked(r domain.Reserved, now time.Time) error {
 	if r.ForGood {
-		return domain.RateLimited.Errorf("locked", "too many failed attempts; sign in where you were signed in before, or choose a new password by the link in a mail").After(time.Hour)
+		return domain.RateLimited.Errorf(domain.CodeLocked,
+			"too many failed attempts; sign in where you were signed in before, or choose a new password by the link in a mail").After(time.Hour)
 	}
-	return domain.RateLimited.Errorf("locked", "too many failed attempts; wait, or sign in where you were signed in before").After(r.Locked.Sub(now))
+	return domain.RateLimited.Errorf(domain.CodeLocked,
+		"too many failed attempts; wait, or sign in where you were signed in before").After(r.Locked.Sub(now))
 }
 
 // failed records a wrong password, and tells the user when it has led to a lock.
@@ -205,5 +207,6 @@ func (s *Service) within(ctx context.Context, l *ratelimit.Limiter, policy strin
 			Rate: domain.AuditRate{Policy: policy, KeyKind: "addr", Key: ratelimit.AddrKey(c.Addr)},
 		})
 	}
-	return domain.RateLimited.Errorf("too_many_attempts", "too many attempts from your address; try again later").After(wait)
+	return domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
+		"too many attempts from your address; try again later").After(wait)
 }

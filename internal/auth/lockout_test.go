@@ -27,19 +27,19 @@ func TestCHK_LG_05_NobodyLocksAUserOut(t *testing.T) {
 		known := f.with(from("192.0.2.7"), ann.Device)
 		for i := range 50 {
 			_, err := f.SignIn(ctx, "ann", "a wrong guess", from(netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}).String()))
-			if code := domain.CodeOf(err); code != "invalid_credentials" && code != "locked" {
+			if code := domain.CodeOf(err); code != domain.CodeInvalidCredentials && code != domain.CodeLocked {
 				t.Fatalf("guess %d: %v", i, err)
 			}
 		}
 		_, err := f.SignIn(ctx, "ann", passphrase, from("203.0.113.1"))
-		refused(t, err, "locked") // strangers wait, whoever they are
+		refused(t, err, domain.CodeLocked) // strangers wait, whoever they are
 		if _, err := f.SignIn(ctx, "ann", passphrase, known); err != nil {
 			t.Fatalf("a browser that is known: %v", err)
 		}
 		// Somebody else's cookie, and a made-up one, open nothing.
 		bob := f.join(t, "bob")
 		_, err = f.SignIn(ctx, "ann", passphrase, f.with(from("203.0.113.1"), Device{ann.Device.Cookie, bob.Device.Value}))
-		refused(t, err, "locked")
+		refused(t, err, domain.CodeLocked)
 		f.clock = f.clock.Add(16 * time.Minute)
 		if _, err := f.SignIn(ctx, "ann", passphrase, from("203.0.113.1")); err != nil {
 			t.Fatalf("after the lock: %v", err)
@@ -56,7 +56,7 @@ func TestCHK_LG_06_AtOnceNoMoreThanInARow(t *testing.T) {
 		for range 100 {
 			wg.Go(func() {
 				_, err := f.SignIn(t.Context(), "ann", "a wrong guess", from("198.51.100.1"))
-				if domain.CodeOf(err) == "invalid_credentials" {
+				if domain.CodeOf(err) == domain.CodeInvalidCredentials {
 					mu.Lock()
 					tried++
 					mu.Unlock()
@@ -123,7 +123,7 @@ func TestCHK_LG_08_AMailAtTheFirstLock(t *testing.T) {
 		f.mailed(t)
 		for range pairFailures {
 			_, err := f.SignIn(t.Context(), "ann", "a wrong guess", from("198.51.100.1"))
-			refused(t, err, "invalid_credentials")
+			refused(t, err, domain.CodeInvalidCredentials)
 		}
 		mail, secret := f.oneMail(t, domain.MailLocked)
 		if mail.To != "ann@example.org" || mail.Once == "" {
@@ -133,7 +133,7 @@ func TestCHK_LG_08_AMailAtTheFirstLock(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := f.Unlock(t.Context(), secret, from("203.0.113.1"))
-		refused(t, err, "ticket_ended")
+		refused(t, err, domain.CodeTicketEnded)
 	})
 }
 

@@ -22,20 +22,20 @@ func TestCHK_RG_02_AnAddressIsProvenFirst(t *testing.T) {
 		}
 		_, first := f.oneMail(t, domain.MailVerifyEmail)
 		_, err = f.SignIn(ctx, "ann", passphrase, here)
-		refused(t, err, "email_not_verified")
+		refused(t, err, domain.CodeEmailNotVerified)
 		_, err = f.SignIn(ctx, "ann", "a wrong guess", here)
-		refused(t, err, "invalid_credentials") // nobody else learns of it
+		refused(t, err, domain.CodeInvalidCredentials) // nobody else learns of it
 		if err := f.ResendVerification(ctx, "ann@example.org", here); err != nil {
 			t.Fatal(err)
 		}
 		_, second := f.oneMail(t, domain.MailVerifyEmail)
 		_, err = f.VerifyEmail(ctx, first, here)
-		refused(t, err, "ticket_ended")
+		refused(t, err, domain.CodeTicketEnded)
 		if _, err := f.VerifyEmail(ctx, second, here); err != nil {
 			t.Fatal(err)
 		}
 		_, err = f.VerifyEmail(ctx, second, here)
-		refused(t, err, "ticket_ended") // CHK-RG-01
+		refused(t, err, domain.CodeTicketEnded) // CHK-RG-01
 		if _, err := f.SignIn(ctx, "ANN@example.org", passphrase, here); err != nil {
 			t.Fatal(err)
 		}
@@ -109,11 +109,11 @@ func TestCHK_LG_03_ForgottenPassword(t *testing.T) {
 		}
 		f.oneMail(t, domain.MailPasswordChanged)
 		_, err = f.ResetPassword(ctx, secret, other, here)
-		refused(t, err, "ticket_ended")
+		refused(t, err, domain.CodeTicketEnded)
 		_, err = f.Authenticate(ctx, before.Access)
-		refused(t, err, "signed_out")
+		refused(t, err, domain.CodeSignedOut)
 		_, err = f.SignIn(ctx, "ann", passphrase, here)
-		refused(t, err, "invalid_credentials")
+		refused(t, err, domain.CodeInvalidCredentials)
 		if _, err := f.SignIn(ctx, "ann", other, here); err != nil {
 			t.Fatal(err)
 		}
@@ -154,10 +154,10 @@ func TestCHK_RG_06_ANewAddress(t *testing.T) {
 			t.Fatal(u, err)
 		}
 		_, err = f.Refresh(ctx, s.Refresh, here)
-		refused(t, err, "signed_out")
+		refused(t, err, domain.CodeSignedOut)
 		// Whoever made the change knew the password.
 		_, err = f.SignIn(ctx, "ann", passphrase, here)
-		refused(t, err, "invalid_credentials")
+		refused(t, err, domain.CodeInvalidCredentials)
 		mail, _ = f.oneMail(t, domain.MailResetPassword)
 		if mail.To != "ann@example.org" {
 			t.Fatalf("%+v", mail)
@@ -210,11 +210,11 @@ func TestEachEarlierAddressHasItsWayBack(t *testing.T) {
 			t.Fatal(u, err)
 		}
 		_, err = f.UndoEmail(ctx, second, here)
-		refused(t, err, "ticket_ended")
+		refused(t, err, domain.CodeTicketEnded)
 		_, err = f.ConfirmEmail(ctx, begun, here)
-		refused(t, err, "ticket_ended")
+		refused(t, err, domain.CodeTicketEnded)
 		_, err = f.SignIn(ctx, "ann", passphrase, here)
-		refused(t, err, "invalid_credentials")
+		refused(t, err, domain.CodeInvalidCredentials)
 	})
 }
 
@@ -270,7 +270,7 @@ func TestAnEarlierAddressIsKeptForThreeDays(t *testing.T) {
 			_, err = f.ConfirmEmail(ctx, secret, here)
 			return err
 		}
-		refused(t, take(), "email_taken")
+		refused(t, take(), domain.CodeEmailTaken)
 		f.clock = f.clock.Add(undoLife + time.Second)
 		if err := take(); err != nil {
 			t.Error(err)
@@ -296,13 +296,13 @@ func TestAProofBelongsToOneRegistration(t *testing.T) {
 		thiefs := register("eve", "a password of the thief")
 		anns := register("ann", passphrase)
 		_, err := f.VerifyEmail(ctx, thiefs, here)
-		refused(t, err, "ticket_ended")
+		refused(t, err, domain.CodeTicketEnded)
 		if u, err := f.VerifyEmail(ctx, anns, here); err != nil || u.Username != "ann" {
 			t.Fatal(u, err)
 		}
 		for _, login := range []string{"eve", "ann@example.org", "ann"} {
 			_, err := f.SignIn(ctx, login, "a password of the thief", here)
-			refused(t, err, "invalid_credentials")
+			refused(t, err, domain.CodeInvalidCredentials)
 		}
 		if _, err := f.SignIn(ctx, "ann@example.org", passphrase, here); err != nil {
 			t.Error(err)
@@ -324,7 +324,7 @@ func TestWithoutMailNobodyHasAnAddress(t *testing.T) {
 				t.Errorf("%s: %v", email, err)
 			}
 		}
-		refused(t, f.ChangeEmail(ctx, f.who(t, f.join(t, "cleo")), "ann@example.org", here), "no_mail")
+		refused(t, f.ChangeEmail(ctx, f.who(t, f.join(t, "cleo")), "ann@example.org", here), domain.CodeNoMail)
 	})
 }
 
@@ -340,7 +340,7 @@ func TestAUsernameIsFreeWhenItsProofIsOver(t *testing.T) {
 		if err := register("eve@example.org"); err != nil {
 			t.Fatal(err)
 		}
-		refused(t, register("ann@example.org"), "name_taken")
+		refused(t, register("ann@example.org"), domain.CodeNameTaken)
 		f.clock = f.clock.Add(verifyLife + time.Second)
 		if err := register("ann@example.org"); err != nil {
 			t.Error(err)
@@ -356,8 +356,8 @@ func TestInvitationsToTheServer(t *testing.T) {
 			_, err := f.Register(ctx, Registration{Username: name, Password: passphrase, Invite: invite}, here)
 			return err
 		}
-		refused(t, register("ann", ""), "invite_needed")
-		refused(t, register("ann", "guess"), "invite_ended")
+		refused(t, register("ann", ""), domain.CodeInviteNeeded)
+		refused(t, register("ann", "guess"), domain.CodeInviteEnded)
 		err := f.db.Accounts.CreateSignupInvite(ctx, domain.SignupInvite{ID: "sgn_1", CreatedBy: "usr_1", CreatedAt: f.clock, Expires: f.clock.Add(time.Hour), MaxUses: 1}, f.Keys.Hash("code"))
 		if err != nil {
 			t.Fatal(err)
@@ -365,6 +365,6 @@ func TestInvitationsToTheServer(t *testing.T) {
 		if err := register("ann", "code"); err != nil {
 			t.Fatal(err)
 		}
-		refused(t, register("bob", "code"), "invite_ended")
+		refused(t, register("bob", "code"), domain.CodeInviteEnded)
 	})
 }

@@ -186,7 +186,7 @@ func (o *Operator) IssueToken(ctx context.Context, keys *token.Keyring, username
 		return "", err
 	}
 	if u.Disabled {
-		return "", domain.Forbidden.Errorf("disabled", "the account of %s is disabled", u.Username)
+		return "", domain.Forbidden.Errorf(domain.CodeDisabled, "the account of %s is disabled", u.Username)
 	}
 	now := time.Now()
 	o.record(ctx, domain.AuditAdminUserUpdate, u, "token_for", life.String())

@@ -38,7 +38,7 @@ func TestOperator(t *testing.T) {
 		if err != nil || c.User != u.ID || c.Session != "" || c.Role != "admin" {
 			t.Errorf("%+v %v", c, err)
 		}
-		if _, err := o.SetDisabled(ctx, "ann", true); domain.CodeOf(err) != "last_admin" {
+		if _, err := o.SetDisabled(ctx, "ann", true); domain.CodeOf(err) != domain.CodeLastAdmin {
 			t.Errorf("the only administrator: %v", err)
 		}
 		if _, err := o.Create(ctx, auth.Registration{Username: "bob", Password: "seven quiet otters row"}, domain.SystemAdmin); err != nil {
@@ -64,7 +64,7 @@ func TestOperator(t *testing.T) {
 				t.Errorf("%s: epoch %d after %d, %v: tokens go on", what, after.Epoch, before.Epoch, err)
 			}
 		}
-		if _, err := o.IssueToken(ctx, keys, "ann", time.Minute); domain.CodeOf(err) != "disabled" {
+		if _, err := o.IssueToken(ctx, keys, "ann", time.Minute); domain.CodeOf(err) != domain.CodeDisabled {
 			t.Errorf("a token for someone disabled: %v", err)
 		}
 		if _, err := o.SetRole(ctx, "nobody", domain.SystemUser); domain.KindOf(err) != domain.NotFound {

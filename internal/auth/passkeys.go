@@ -18,7 +18,8 @@ type Ceremony struct {
 }
 
 func errNoPasskeys() error {
-	return domain.Conflict.Errorf("no_passkeys", "passkeys need the server to be reached by a name, not an address (UNHIDRA_PUBLIC_URL)")
+	return domain.Conflict.Errorf(domain.CodeNoPasskeys,
+		"passkeys need the server to be reached by a name, not an address (UNHIDRA_PUBLIC_URL)")
 }
 
 func (s *Service) party(ctx context.Context, u domain.User) (passkey.User, error) {
@@ -120,7 +121,8 @@ func (s *Service) AddPasskey(ctx context.Context, p domain.Principal, ticket, na
 }
 
 func errFlow() error {
-	return domain.Unauthorized.Errorf("flow_ended", "this took too long, or was started by someone else; start again")
+	return domain.Unauthorized.Errorf(domain.CodeFlowEnded,
+		"this took too long, or was started by someone else; start again")
 }
 
 // RemovePasskey takes a passkey of the caller's away.
@@ -167,10 +169,10 @@ func (s *Service) PasskeySignIn(ctx context.Context, ticket string, response []b
 		return s.party(ctx, u)
 	}, s.Now())
 	if err == nil && (u.Disabled || u.Pending) {
-		err = domain.Unauthorized.Errorf("wrong_passkey", "no account here uses this passkey")
+		err = domain.Unauthorized.Errorf(domain.CodeWrongPasskey, "no account here uses this passkey")
 	}
 	if err != nil {
-		s.record(ctx, c, event{kind: domain.AuditLogin, user: u, outcome: domain.AuditFailure, reason: domain.CodeOf(err), method: "passkey"})
+		s.record(ctx, c, event{kind: domain.AuditLogin, user: u, outcome: domain.AuditFailure, reason: string(domain.CodeOf(err)), method: "passkey"})
 		return Signed{}, err
 	}
 	proof, err := s.proofOf(u, use)
@@ -199,7 +201,7 @@ func (s *Service) BeginPasskeyFactor(ctx context.Context, ticket string) (Ceremo
 		return Ceremony{}, err
 	}
 	if len(v.Credentials) == 0 {
-		return Ceremony{}, domain.Conflict.Errorf("no_passkey", "this account has no passkey; use another way")
+		return Ceremony{}, domain.Conflict.Errorf(domain.CodeNoPasskey, "this account has no passkey; use another way")
 	}
 	c, err := s.Passkeys.BeginSecond(v, s.Now())
 	if err != nil {
@@ -218,7 +220,7 @@ func (s *Service) BeginPasskeyStepUp(ctx context.Context, p domain.Principal) (C
 		return Ceremony{}, err
 	}
 	if len(v.Credentials) == 0 {
-		return Ceremony{}, domain.Conflict.Errorf("no_passkey", "this account has no passkey")
+		return Ceremony{}, domain.Conflict.Errorf(domain.CodeNoPasskey, "this account has no passkey")
 	}
 	c, err := s.Passkeys.BeginSecond(v, s.Now())
 	return s.ask(ctx, u, c, err)

@@ -92,7 +92,7 @@ func (s *Service) me(ctx context.Context, p domain.Principal) (domain.User, erro
 		return domain.User{}, err
 	}
 	if len(users) == 0 {
-		return domain.User{}, domain.Unauthorized.Errorf("signed_out", "this account was deleted")
+		return domain.User{}, domain.Unauthorized.Errorf(domain.CodeSignedOut, "this account was deleted")
 	}
 	return users[0], nil
 }

@@ -34,7 +34,7 @@ func (s *Service) provider(id string) (Provider, error) {
 			return p, nil
 		}
 	}
-	return Provider{}, domain.NotFound.Errorf("no_provider", "there is no such provider")
+	return Provider{}, domain.NotFound.Errorf(domain.CodeNoProvider, "there is no such provider")
 }
 
 // BeginProvider begins to sign in by a provider. It returns where to send the
@@ -81,7 +81,7 @@ func (s *Service) FinishProvider(ctx context.Context, secret string, back url.Va
 	}
 	who, err := p.Finish(ctx, a.Attempt, back)
 	if err != nil {
-		s.record(ctx, c, event{kind: domain.AuditOIDCLogin, outcome: domain.AuditFailure, reason: domain.CodeOf(err), method: "oidc"})
+		s.record(ctx, c, event{kind: domain.AuditOIDCLogin, outcome: domain.AuditFailure, reason: string(domain.CodeOf(err)), method: "oidc"})
 		return Signed{}, err
 	}
 	if k.User != "" {
@@ -96,7 +96,8 @@ func (s *Service) FinishProvider(ctx context.Context, secret string, back url.Va
 	}
 	if u.Disabled {
 		s.record(ctx, c, event{kind: domain.AuditOIDCLogin, user: u, outcome: domain.AuditFailure, reason: "disabled", method: "oidc"})
-		return Signed{}, domain.Forbidden.Errorf("disabled", "this account is disabled; contact an administrator")
+		return Signed{}, domain.Forbidden.Errorf(domain.CodeDisabled,
+			"this account is disabled; contact an administrator")
 	}
 	s.record(ctx, c, event{kind: domain.AuditOIDCLogin, user: u, method: "oidc"})
 	return s.proven(ctx, u, guard{}, []string{amrProvider}, c)
@@ -125,7 +126,8 @@ func (s *Service) providerChanged(ctx context.Context, user string, template dom
 // welcome makes an account for somebody whom a provider vouches for.
 func (s *Service) welcome(ctx context.Context, who oidc.Identity, c Client) (domain.User, error) {
 	if s.rules.Load().Registration != RegisterOpen {
-		return domain.User{}, domain.Forbidden.Errorf("registration_closed", "this server takes no new accounts by itself; sign in with your password and link this account in the settings, or ask the administrator")
+		return domain.User{}, domain.Forbidden.Errorf(domain.CodeRegistrationClosed,
+			"this server takes no new accounts by itself; sign in with your password and link this account in the settings, or ask the administrator")
 	}
 	u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, CreatedAt: s.Now()}
 	if name, err := names.CheckPrincipal("/name", who.Name, domain.MaxDisplayName, true); err == nil {
@@ -144,18 +146,20 @@ func (s *Service) welcome(ctx context.Context, who oidc.Identity, c Client) (dom
 		}
 		i := domain.Identity{Issuer: who.Issuer, Subject: who.Subject, User: u.ID, Email: who.Email, CreatedAt: s.Now()}
 		err = s.Store.CreateLinkedUser(ctx, u, i, s.Now())
-		if domain.CodeOf(err) == "name_taken" {
+		if domain.CodeOf(err) == domain.CodeNameTaken {
 			continue
 		}
-		if domain.CodeOf(err) == "email_taken" {
-			return u, domain.Conflict.Errorf("email_taken", "there is an account with this e-mail address; sign in to it, and link this one in the settings").Because(err)
+		if domain.CodeOf(err) == domain.CodeEmailTaken {
+			return u, domain.Conflict.Errorf(domain.CodeEmailTaken,
+				"there is an account with this e-mail address; sign in to it, and link this one in the settings").Because(err)
 		}
 		if err == nil {
 			s.record(ctx, c, event{kind: domain.AuditRegister, user: u, method: "oidc", details: map[string]string{"issuer": who.Issuer}})
 		}
 		return u, err
 	}
-	return u, domain.Conflict.Errorf("name_taken", "no username could be found for you; register with one, and link this account in the settings")
+	return u, domain.Conflict.Errorf(domain.CodeNameTaken,
+		"no username could be found for you; register with one, and link this account in the settings")
 }
 
 // usernames are what somebody may be called here: as at the provider, or nearly.

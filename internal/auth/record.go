@@ -143,11 +143,11 @@ func (s *Service) human(ctx context.Context, action string, c Client) error {
 		return nil
 	}
 	if c.Captcha == "" {
-		return domain.Forbidden.Errorf("captcha_required", "solve the CAPTCHA first")
+		return domain.Forbidden.Errorf(domain.CodeCaptchaRequired, "solve the CAPTCHA first")
 	}
 	err := s.Human.Check(ctx, c.Captcha, action, c.Addr)
 	if domain.KindOf(err) == domain.Forbidden {
-		s.record(ctx, c, event{kind: domain.AuditCaptchaFailed, outcome: domain.AuditFailure, reason: domain.CodeOf(err), details: map[string]string{"action": action}})
+		s.record(ctx, c, event{kind: domain.AuditCaptchaFailed, outcome: domain.AuditFailure, reason: string(domain.CodeOf(err)), details: map[string]string{"action": action}})
 	}
 	return err
 }

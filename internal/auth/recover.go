@@ -111,7 +111,8 @@ func (s *Service) passwordChanged(u domain.User, c Client) {
 // and this one goes on with new tokens.
 func (s *Service) ChangePassword(ctx context.Context, p domain.Principal, current, next string, c Client) (Signed, error) {
 	if ok, wait := s.changes.Allow(p.ID, s.Now()); !ok {
-		return Signed{}, domain.RateLimited.Errorf("too_many_attempts", "you changed your password too often; try again later").After(wait)
+		return Signed{}, domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
+			"you changed your password too often; try again later").After(wait)
 	}
 	u, err := s.me(ctx, p)
 	if err != nil {
@@ -198,7 +199,8 @@ func (s *Service) mayMove(ctx context.Context, u domain.User, email string, c Cl
 		ok, wait = s.targets.Allow(email, s.Now())
 	}
 	if !ok {
-		return domain.RateLimited.Errorf("too_many_attempts", "enough mails went there just now; try again later").After(wait)
+		return domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
+			"enough mails went there just now; try again later").After(wait)
 	}
 	return nil
 }

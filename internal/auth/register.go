@@ -38,7 +38,7 @@ func (s *Service) Register(ctx context.Context, r Registration, c Client) (Signe
 		}
 	}
 	err = s.createUser(ctx, u, r.Password, by, c)
-	if u.Pending && domain.CodeOf(err) == "email_taken" {
+	if u.Pending && domain.CodeOf(err) == domain.CodeEmailTaken {
 		return s.taken(ctx, u, c) // the same answer: whose address it is is nobody's business
 	}
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *Service) createUser(ctx context.Context, u domain.User, pass string, by
 	if err == nil {
 		err = s.Store.CreateUser(ctx, u, record, by, s.Now())
 	}
-	if err != nil && limited && s.signups != nil && domain.CodeOf(err) != "email_taken" {
+	if err != nil && limited && s.signups != nil && domain.CodeOf(err) != domain.CodeEmailTaken {
 		s.signups.GiveBackAddr(c.Addr)
 	}
 	return err
@@ -83,9 +83,11 @@ func (s *Service) signup(r Registration) (by domain.Signup, err error) {
 	case r.Invite != "": // an administrator made it, and may have closed the rest since
 		by.Invite = s.Keys.Hash(r.Invite)
 	case mode == RegisterClosed:
-		return by, domain.Forbidden.Errorf("registration_closed", "this server takes no new accounts; ask its administrator")
+		return by, domain.Forbidden.Errorf(domain.CodeRegistrationClosed,
+			"this server takes no new accounts; ask its administrator")
 	case mode == RegisterInvite:
-		return by, domain.Forbidden.Errorf("invite_needed", "registration here needs an invitation; ask an administrator for one")
+		return by, domain.Forbidden.Errorf(domain.CodeInviteNeeded,
+			"registration here needs an invitation; ask an administrator for one")
 	}
 	return by, nil
 }
@@ -152,7 +154,7 @@ func (s *Service) ResendVerification(ctx context.Context, email string, c Client
 }
 
 func errNoMail() error {
-	return domain.Conflict.Errorf("no_mail", "this server cannot send mail; ask its administrator")
+	return domain.Conflict.Errorf(domain.CodeNoMail, "this server cannot send mail; ask its administrator")
 }
 
 // VerifyEmail uses the link of a mail: the account is open.

@@ -85,7 +85,7 @@ func TestCHK_LG_11_RefusalsAreNoFailures(t *testing.T) {
 		}
 		for range pairFailures + 1 {
 			_, err := f.SignIn(ctx, "ann", passphrase, here)
-			refused(t, err, "email_not_verified")
+			refused(t, err, domain.CodeEmailNotVerified)
 		}
 		_, secret := f.oneMail(t, domain.MailVerifyEmail)
 		if _, err := f.VerifyEmail(ctx, secret, here); err != nil {
@@ -96,7 +96,7 @@ func TestCHK_LG_11_RefusalsAreNoFailures(t *testing.T) {
 		stop := keepBusy(t, f.Hasher)
 		busy := 0
 		for i := 0; busy <= strangerFailures && i < 100; i++ {
-			if _, err := f.SignIn(ctx, "ann", passphrase, here); domain.CodeOf(err) == "busy" {
+			if _, err := f.SignIn(ctx, "ann", passphrase, here); domain.CodeOf(err) == domain.CodeBusy {
 				busy++
 			}
 		}
@@ -166,18 +166,18 @@ func TestCHK_RG_01_LinksAreGoodOnceForADay(t *testing.T) {
 		}
 		f.clock = f.clock.Add(verifyLife + time.Second)
 		_, err := f.VerifyEmail(ctx, late, here)
-		refused(t, err, "ticket_ended")
+		refused(t, err, domain.CodeTicketEnded)
 		if err := f.ResendVerification(ctx, "ann@example.org", here); err != nil {
 			t.Fatal(err)
 		}
 		_, good := f.oneMail(t, domain.MailVerifyEmail)
 		_, err = f.ResetPassword(ctx, good, "another song, about snow", here) // made for something else
-		refused(t, err, "ticket_ended")
+		refused(t, err, domain.CodeTicketEnded)
 		if _, err := f.VerifyEmail(ctx, good, here); err != nil {
 			t.Fatal(err)
 		}
 		_, err = f.VerifyEmail(ctx, good, here)
-		refused(t, err, "ticket_ended")
+		refused(t, err, domain.CodeTicketEnded)
 	})
 }
 
@@ -302,13 +302,13 @@ func TestCHK_TK_08_SessionsAreListedAndEnded(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = f.Authenticate(ctx, phone.Access)
-		refused(t, err, "signed_out")
+		refused(t, err, domain.CodeSignedOut)
 		f.who(t, laptop)
 		if err := f.EndOthers(ctx, p, here); err != nil {
 			t.Fatal(err)
 		}
 		_, err = f.Authenticate(ctx, laptop.Access)
-		refused(t, err, "signed_out")
+		refused(t, err, domain.CodeSignedOut)
 		f.who(t, mine)
 	})
 }

@@ -27,7 +27,7 @@ func (a *awayStore) Revocations(_ context.Context, since time.Time) ([]domain.Re
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.away {
-		return nil, domain.Unavailable.Errorf("store_unavailable", "away")
+		return nil, domain.Unavailable.Errorf(domain.CodeStoreUnavailable, "away")
 	}
 	if a.endedAt.Before(since) || a.endedAt.After(time.Now()) {
 		return nil, nil
@@ -76,7 +76,7 @@ func TestRevocationsOfATimeApart(t *testing.T) {
 		}
 		store.set(false)
 		time.Sleep(pollEvery + time.Second)
-		if _, err := s.Authenticate(ctx, issued); domain.CodeOf(err) != "signed_out" {
+		if _, err := s.Authenticate(ctx, issued); domain.CodeOf(err) != domain.CodeSignedOut {
 			t.Errorf("once the store is back: %v", err)
 		}
 		cancel()

@@ -165,7 +165,7 @@ func (s *Service) visible(ctx context.Context, p domain.Principal, users []domai
 	}), err
 }
 
-func errNoUser() error { return domain.NotFound.Errorf("no_user", "there is no such user") }
+func errNoUser() error { return domain.NotFound.Errorf(domain.CodeNoUser, "there is no such user") }
 
 // user returns somebody by id or username.
 func (s *Service) user(ctx context.Context, name string) (domain.User, error) {

@@ -68,7 +68,8 @@ func (s *Service) SignIn(ctx context.Context, login, pass string, c Client) (Sig
 			return Signed{}, err
 		}
 		s.record(ctx, c, event{kind: domain.AuditLogin, user: u, outcome: domain.AuditFailure, reason: "email_not_verified", method: amrPassword})
-		return Signed{}, domain.Forbidden.Errorf("email_not_verified", "open the link in the mail that was sent to you first")
+		return Signed{}, domain.Forbidden.Errorf(domain.CodeEmailNotVerified,
+			"open the link in the mail that was sent to you first")
 	}
 	signed, err := s.proven(ctx, u, g, []string{amrPassword}, c)
 	if err != nil {
@@ -78,7 +79,7 @@ func (s *Service) SignIn(ctx context.Context, login, pass string, c Client) (Sig
 }
 
 func errCredentials() error {
-	return domain.Unauthorized.Errorf("invalid_credentials", "the name or the password is wrong")
+	return domain.Unauthorized.Errorf(domain.CodeInvalidCredentials, "the name or the password is wrong")
 }
 
 // checkPassword finds out whose password this is. A wrong one, nobody's, and one
@@ -228,7 +229,7 @@ func (s *Service) sign(u domain.User, session domain.Session, refresh string) (S
 // session ends.
 func (s *Service) Refresh(ctx context.Context, refresh string, c Client) (Signed, error) {
 	if refresh == "" {
-		return Signed{}, domain.Unauthorized.Errorf("signed_out", "you are not signed in")
+		return Signed{}, domain.Unauthorized.Errorf(domain.CodeSignedOut, "you are not signed in")
 	}
 	hash := s.Keys.Hash(refresh)
 	next := s.Keys.Successor(hash)

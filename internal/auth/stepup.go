@@ -15,11 +15,12 @@ import (
 // before a factor was added does. The error is step_up_required.
 func (s *Service) Fresh(ctx context.Context, p domain.Principal) error {
 	if s.Now().Sub(p.AuthTime) > freshFor {
-		return domain.Forbidden.Errorf("step_up_required", "confirm it's you first: the last time was more than five minutes ago")
+		return domain.Forbidden.Errorf(domain.CodeStepUpRequired,
+			"confirm it's you first: the last time was more than five minutes ago")
 	}
 	has, err := s.Store.Factors(ctx, p.ID)
 	if err == nil && !strong(p, has) {
-		err = domain.Forbidden.Errorf("step_up_required", "confirm it's you first, with your second factor")
+		err = domain.Forbidden.Errorf(domain.CodeStepUpRequired, "confirm it's you first, with your second factor")
 	}
 	return err
 }
@@ -48,7 +49,7 @@ func (s *Service) StepUp(ctx context.Context, p domain.Principal, pass string, a
 		return s.renew(ctx, p, u, factor{}, amr, c)
 	}
 	if a.Code == "" {
-		return Signed{}, domain.Forbidden.Errorf("second_factor", "a code is needed as well")
+		return Signed{}, domain.Forbidden.Errorf(domain.CodeSecondFactor, "a code is needed as well")
 	}
 	shown, err := s.reserveFactor(ctx, u, a, "", c)
 	if err != nil {
@@ -75,7 +76,8 @@ func (s *Service) stepUpByPasskey(
 		return s.renew(ctx, p, u, shown, shown.amr, c)
 	}
 	if pass == "" {
-		err = domain.Forbidden.Errorf("password_needed", "this passkey asked for no PIN or fingerprint; type your passphrase, then use it again")
+		err = domain.Forbidden.Errorf(domain.CodePasswordNeeded,
+			"this passkey asked for no PIN or fingerprint; type your passphrase, then use it again")
 	} else {
 		err = s.confirmPassword(ctx, u, pass, c)
 	}
@@ -93,11 +95,12 @@ func (s *Service) confirmPassword(ctx context.Context, u domain.User, pass strin
 		return errCredentials()
 	}
 	if ok, wait := s.checks.Allow(u.ID, s.Now()); !ok {
-		return domain.RateLimited.Errorf("too_many_attempts", "your password was asked for often just now; wait").After(wait)
+		return domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
+			"your password was asked for often just now; wait").After(wait)
 	}
 	_, g, err := s.checkPassword(ctx, u.Username, pass, c)
-	if domain.CodeOf(err) == "invalid_credentials" {
-		err = domain.Forbidden.Errorf("wrong_password", "wrong password")
+	if domain.CodeOf(err) == domain.CodeInvalidCredentials {
+		err = domain.Forbidden.Errorf(domain.CodeWrongPassword, "wrong password")
 	}
 	if err != nil {
 		return err
@@ -110,7 +113,8 @@ func (s *Service) confirmPassword(ctx context.Context, u domain.User, pass strin
 // What the caller has shown for it is used up.
 func (s *Service) renew(ctx context.Context, p domain.Principal, u domain.User, shown factor, amr []string, c Client) (Signed, error) {
 	if p.SessionID == "" {
-		return Signed{}, s.settle(ctx, u, shown, domain.Forbidden.Errorf("no_session", "a script's token cannot be renewed"), c)
+		return Signed{}, s.settle(ctx, u, shown, domain.Forbidden.Errorf(domain.CodeNoSession,
+			"a script's token cannot be renewed"), c)
 	}
 	var refresh string
 	session, err := s.Store.RenewSession(ctx, p.SessionID, s.newSession(u, amr, c), func(current []byte) []byte {

@@ -13,19 +13,19 @@ import (
 func (f *fixture) notStrong(t *testing.T, p domain.Principal) {
 	t.Helper()
 	ctx := t.Context()
-	refused(t, f.Fresh(ctx, p), "step_up_required")
-	refused(t, f.Delete(ctx, p, here), "step_up_required")
-	refused(t, f.RemoveTOTP(ctx, p, here), "step_up_required")
+	refused(t, f.Fresh(ctx, p), domain.CodeStepUpRequired)
+	refused(t, f.Delete(ctx, p, here), domain.CodeStepUpRequired)
+	refused(t, f.RemoveTOTP(ctx, p, here), domain.CodeStepUpRequired)
 	_, err := f.EnrolTOTP(ctx, p)
-	refused(t, err, "step_up_required")
+	refused(t, err, domain.CodeStepUpRequired)
 	_, err = f.NewRecoveryCodes(ctx, p, here)
-	refused(t, err, "step_up_required")
+	refused(t, err, domain.CodeStepUpRequired)
 	_, err = f.exported(ctx, p, here)
-	refused(t, err, "step_up_required")
+	refused(t, err, domain.CodeStepUpRequired)
 	_, err = f.ChangePassword(ctx, p, passphrase, "another song, about snow", here)
-	refused(t, err, "step_up_required")
+	refused(t, err, domain.CodeStepUpRequired)
 	f.Mail = f.mails
-	refused(t, f.ChangeEmail(ctx, p, "thief@example.org", here), "step_up_required")
+	refused(t, f.ChangeEmail(ctx, p, "thief@example.org", here), domain.CodeStepUpRequired)
 	f.Mail = nil
 }
 
@@ -88,9 +88,9 @@ func TestATouchAloneIsNoProof(t *testing.T) {
 		}
 		f.clock = f.clock.Add(freshFor + 1)
 		_, err = stepUp("")
-		refused(t, err, "password_needed")
+		refused(t, err, domain.CodePasswordNeeded)
 		_, err = stepUp("a wrong guess")
-		refused(t, err, "wrong_password")
+		refused(t, err, domain.CodeWrongPassword)
 		if s, err = stepUp(passphrase); err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +123,7 @@ func TestALostAnswerOfAStepUpIsGivenAgain(t *testing.T) {
 			if again, err = f.Refresh(ctx, s.Refresh, here); err != nil || again.Refresh != lost.Refresh {
 				t.Fatalf("after %v: another one (%v)", late, err)
 			}
-			refused(t, f.Fresh(ctx, f.who(t, again)), "step_up_required")
+			refused(t, f.Fresh(ctx, f.who(t, again)), domain.CodeStepUpRequired)
 		}
 		next := stepUp(again)
 		if err := f.Fresh(ctx, f.who(t, next)); err != nil {
@@ -135,9 +135,9 @@ func TestALostAnswerOfAStepUpIsGivenAgain(t *testing.T) {
 		}
 		f.clock = f.clock.Add(time.Minute)
 		_, err = f.Refresh(ctx, again.Refresh, here) // its successor was used: this one was stolen
-		refused(t, err, "signed_out")
+		refused(t, err, domain.CodeSignedOut)
 		_, err = f.Refresh(ctx, next.Refresh, here)
-		refused(t, err, "signed_out")
+		refused(t, err, domain.CodeSignedOut)
 	})
 }
 
@@ -151,7 +151,7 @@ func TestALostAnswerOfANewPasswordIsNotGivenAgain(t *testing.T) {
 		}
 		f.clock = f.clock.Add(time.Minute)
 		_, err = f.Refresh(t.Context(), s.Refresh, here)
-		refused(t, err, "signed_out")
+		refused(t, err, domain.CodeSignedOut)
 		if _, err := f.Refresh(t.Context(), next.Refresh, here); err != nil {
 			t.Error(err)
 		}

@@ -21,7 +21,7 @@ func OpenDisk(dir string) (*Disk, error) { return &Disk{dir}, os.MkdirAll(dir, 0
 // path refuses names that would lead out of the folder.
 func (d *Disk) path(name string) (string, error) {
 	if !filepath.IsLocal(name) {
-		return "", domain.Invalid.Errorf("object_name", "%q is no name of an object", name)
+		return "", domain.Invalid.Errorf(domain.CodeObjectName, "%q is no name of an object", name)
 	}
 	return filepath.Join(d.dir, filepath.FromSlash(name)), nil
 }
@@ -80,7 +80,8 @@ type section struct {
 
 // Missing says that an object is gone which a row has.
 func Missing(name string) error {
-	return domain.NotFound.Errorf("file_missing", "the content of this file is missing").Because(errors.New("no object " + name))
+	return domain.NotFound.Errorf(domain.CodeFileMissing,
+		"the content of this file is missing").Because(errors.New("no object " + name))
 }
 
 // Delete deletes the file of an object.

@@ -43,7 +43,8 @@ func fill(f *os.File, r io.Reader, limit int64) (b domain.Blob, err error) {
 		return b, err
 	}
 	if b.Size > limit {
-		return b, domain.TooLarge.Errorf("file_too_large", "this file has more than %d bytes; send a smaller one", limit)
+		return b, domain.TooLarge.Errorf(domain.CodeFileTooLarge,
+			"this file has more than %d bytes; send a smaller one", limit)
 	}
 	b.Hash = hex.EncodeToString(hash.Sum(nil))
 	b.Type = http.DetectContentType(head.Bytes())

@@ -80,7 +80,8 @@ func away(err error) error {
 	case errors.As(err, &said) && said.Code == minio.NoSuchKey:
 		return Missing(said.Key)
 	}
-	return domain.Unavailable.Errorf("files_unavailable", "the server cannot reach its storage of files just now; try again").
+	return domain.Unavailable.Errorf(domain.CodeFilesUnavailable,
+		"the server cannot reach its storage of files just now; try again").
 		After(s3Patience).Because(err)
 }
 

@@ -40,14 +40,14 @@ type Captcha interface {
 // Result is what became of an answer.
 type Result struct {
 	OK       bool
-	Reason   string    // of a refusal, for the log and the audit: expired, reused, wrong_action, ...
-	Hostname string    // that the page had, if the provider says so
-	Action   string    // that it was solved for, if that is known
-	Score    float64   // 0 (a program) to 1 (a person), of reCAPTCHA v3
-	At       time.Time // when it was solved; zero: unknown
+	Reason   domain.Code // of a refusal, for the log and the audit: expired, reused, wrong_action, ...
+	Hostname string      // that the page had, if the provider says so
+	Action   string      // that it was solved for, if that is known
+	Score    float64     // 0 (a program) to 1 (a person), of reCAPTCHA v3
+	At       time.Time   // when it was solved; zero: unknown
 }
 
-func refuse(reason string) Result { return Result{Reason: reason} }
+func refuse(reason domain.Code) Result { return Result{Reason: reason} }
 
 // Gate turns results into errors, for services that only ask whether to go on.
 type Gate struct{ Captcha }
@@ -60,11 +60,12 @@ func (g Gate) Check(ctx context.Context, token, action string, addr netip.Addr) 
 		return err
 	}
 	if !r.OK {
-		return domain.Forbidden.Errorf("captcha_"+r.Reason, "the CAPTCHA was not solved; try again")
+		return domain.Forbidden.Errorf(r.Reason, "the CAPTCHA was not solved; try again")
 	}
 	return nil
 }
 
 func unavailable(cause error) error {
-	return domain.Unavailable.Errorf("captcha_unavailable", "the CAPTCHA cannot be checked just now; try again").After(10 * time.Second).Because(cause)
+	return domain.Unavailable.Errorf(domain.CodeCaptchaUnavailable,
+		"the CAPTCHA cannot be checked just now; try again").After(10 * time.Second).Because(cause)
 }

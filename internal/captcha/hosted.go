@@ -115,7 +115,7 @@ func (h *Hosted) Origins() []string { return slices.Clone(h.p.origins) }
 
 // Challenge implements Captcha: the provider gives challenges.
 func (h *Hosted) Challenge(context.Context, string, netip.Addr) (any, error) {
-	return nil, domain.NotFound.Errorf("captcha_hosted", "this server's CAPTCHA is given by its provider")
+	return nil, domain.NotFound.Errorf(domain.CodeCaptchaHosted, "this server's CAPTCHA is given by its provider")
 }
 
 // answer is what the providers say, of which each says a part.
@@ -131,7 +131,7 @@ type answer struct {
 // Verify implements Captcha. The provider uses the token up.
 func (h *Hosted) Verify(ctx context.Context, token, action string, addr netip.Addr) (Result, error) {
 	if token == "" || len(token) > maxToken {
-		return refuse("malformed"), nil
+		return refuse(domain.CodeCaptchaMalformed), nil
 	}
 	a, err := h.ask(ctx, token, addr)
 	if err != nil {
@@ -147,28 +147,28 @@ func (h *Hosted) Verify(ctx context.Context, token, action string, addr netip.Ad
 
 // judge returns why an answer is refused; empty for a good one. An error is a
 // fault of ours or the provider's, not of whoever solved it.
-func (h *Hosted) judge(a answer, action string) (string, error) {
+func (h *Hosted) judge(a answer, action string) (domain.Code, error) {
 	if !a.Success {
 		for _, code := range a.Errors {
 			switch code {
 			case "timeout-or-duplicate", "already-seen-response", "expired-input-response":
-				return "reused", nil
+				return domain.CodeCaptchaReused, nil
 			case "missing-input-secret", "invalid-input-secret", "sitekey-secret-mismatch", "not-using-dummy-secret", "internal-error", "bad-request":
 				return "", fmt.Errorf("the provider says %s; check UNHIDRA_CAPTCHA_SITE_KEY and UNHIDRA_CAPTCHA_SECRET", code)
 			}
 		}
-		return "wrong", nil
+		return domain.CodeCaptchaWrong, nil
 	}
 	now := h.o.Now()
 	switch {
 	case !slices.ContainsFunc(h.o.Hosts, func(host string) bool { return strings.EqualFold(host, a.Hostname) }):
-		return "wrong_host", nil
+		return domain.CodeCaptchaWrongHost, nil
 	case h.p.actions && a.Action != action:
-		return "wrong_action", nil
+		return domain.CodeCaptchaWrongAction, nil
 	case a.ChallengeTS.Before(now.Add(-maxAge)) || a.ChallengeTS.After(now.Add(clockLeeway)):
-		return "expired", nil
+		return domain.CodeCaptchaExpired, nil
 	case h.p.scores && a.Score < leastScore:
-		return "low_score", nil
+		return domain.CodeCaptchaLowScore, nil
 	}
 	return "", nil
 }

@@ -100,15 +100,17 @@ func TestHostedTakesAGoodTokenOnce(t *testing.T) {
 			if got := s.forms[0]; got.Get("remoteip") != "192.0.2.7" || got.Has("sitekey") != (kind == KindHCaptcha) {
 				t.Errorf("it was asked with %v", got)
 			}
-			if r, err := h.Verify(t.Context(), "good", "register", home); err != nil || r.Reason != "reused" {
+			if r, err := h.Verify(t.Context(), "good", "register", home); err != nil ||
+				r.Reason != domain.CodeCaptchaReused {
 				t.Errorf("the second time: %+v, %v", r, err)
 			}
-			if r, err := h.Verify(t.Context(), "made up", "register", home); err != nil || r.Reason != "wrong" {
+			if r, err := h.Verify(t.Context(), "made up", "register", home); err != nil ||
+				r.Reason != domain.CodeCaptchaWrong {
 				t.Errorf("made up: %+v, %v", r, err)
 			}
 			asked := len(s.forms)
 			for _, token := range []string{"", strings.Repeat("x", maxToken+1)} {
-				if r, err := h.Verify(t.Context(), token, "register", home); err != nil || r.Reason != "malformed" || len(s.forms) != asked {
+				if r, err := h.Verify(t.Context(), token, "register", home); err != nil || r.Reason != domain.CodeCaptchaMalformed || len(s.forms) != asked {
 					t.Errorf("%d bytes: %+v, %v", len(token), r, err)
 				}
 			}
@@ -121,15 +123,15 @@ func TestHostedTakesAGoodTokenOnce(t *testing.T) {
 
 func TestHostedRefusesWhatWasSolvedForSomethingElse(t *testing.T) {
 	for _, kind := range kinds() {
-		tests := map[string]map[string]any{
-			"wrong_host": {"hostname": "evil.example"},
-			"expired":    {"challenge_ts": time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)},
+		tests := map[domain.Code]map[string]any{
+			domain.CodeCaptchaWrongHost: {"hostname": "evil.example"},
+			domain.CodeCaptchaExpired:   {"challenge_ts": time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)},
 		}
 		if kind == KindTurnstile || kind == KindReCaptcha3 {
-			tests["wrong_action"] = map[string]any{"action": "reset"}
+			tests[domain.CodeCaptchaWrongAction] = map[string]any{"action": "reset"}
 		}
 		if kind == KindReCaptcha3 {
-			tests["low_score"] = map[string]any{"score": 0.3}
+			tests[domain.CodeCaptchaLowScore] = map[string]any{"score": 0.3}
 		}
 		for want, change := range tests {
 			h, s := hosted(t, kind)

@@ -79,7 +79,8 @@ func (p *PoW) ClientConfig(action string) map[string]any {
 func (p *PoW) Challenge(_ context.Context, action string, addr netip.Addr) (any, error) {
 	now := p.o.Now()
 	if ok, after := p.limit.AllowAddr(addr, now); !ok {
-		return nil, domain.RateLimited.Errorf("captcha_rate", "too many challenges; try again later").After(after)
+		return nil, domain.RateLimited.Errorf(domain.CodeCaptchaRate,
+			"too many challenges; try again later").After(after)
 	}
 	c := Challenge{Parameters: Parameters{
 		Algorithm: algorithm, Cost: leastCost << p.pressure.add(addr, now), Data: map[string]string{actionInData: action, addrInData: p.from(addr)},
@@ -120,31 +121,31 @@ func (p *PoW) Verify(ctx context.Context, token, action string, addr netip.Addr)
 func (p *PoW) verify(ctx context.Context, token, action string, addr netip.Addr, now time.Time) (Result, error) {
 	payload, err := decode(token)
 	if err != nil {
-		return refuse("malformed"), nil
+		return refuse(domain.CodeCaptchaMalformed), nil
 	}
 	params, signature := payload.Challenge.Parameters, payload.Challenge.Signature
 	expires := time.Unix(params.ExpiresAt, 0)
 	if !now.Before(expires) {
-		return refuse("expired"), nil
+		return refuse(domain.CodeCaptchaExpired), nil
 	}
 	want, err := params.sign(p.o.Key)
 	if err != nil {
 		return Result{}, err
 	}
 	if !hmac.Equal([]byte(want), []byte(signature)) {
-		return refuse("forged"), nil
+		return refuse(domain.CodeCaptchaForged), nil
 	}
 	if params.Data[actionInData] != action {
-		return refuse("wrong_action"), nil
+		return refuse(domain.CodeCaptchaWrongAction), nil
 	}
 	if params.Data[addrInData] != p.from(addr) {
-		return refuse("other_address"), nil
+		return refuse(domain.CodeCaptchaOtherAddress), nil
 	}
 	if !p.first(signature, expires, now) {
-		return refuse("reused"), nil
+		return refuse(domain.CodeCaptchaReused), nil
 	}
 	if !params.solvedBy(payload.Solution) {
-		return refuse("wrong"), nil
+		return refuse(domain.CodeCaptchaWrong), nil
 	}
 	id, err := hex.DecodeString(signature)
 	if err != nil {
@@ -154,7 +155,7 @@ func (p *PoW) verify(ctx context.Context, token, action string, addr netip.Addr,
 	case err != nil:
 		return Result{}, unavailable(err)
 	case !first:
-		return refuse("reused"), nil // on another node
+		return refuse(domain.CodeCaptchaReused), nil // on another node
 	}
 	return Result{OK: true, Action: action, At: now}, nil
 }

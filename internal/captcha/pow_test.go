@@ -135,7 +135,7 @@ func encode(t *testing.T, p Payload) string {
 	return s
 }
 
-func reason(t *testing.T, p *PoW, token, action string) string {
+func reason(t *testing.T, p *PoW, token, action string) domain.Code {
 	t.Helper()
 	r, err := p.Verify(t.Context(), token, action, home)
 	if err != nil {
@@ -151,23 +151,23 @@ func TestCHK_RG_03_IsVerifiedOnceForItsActionUntilItExpires(t *testing.T) {
 	p, c := newPoW(t, &memory{used: map[string]bool{}})
 	good := solve(t, p, "register")
 	token := encode(t, good)
-	if got := reason(t, p, token, "reset"); got != "wrong_action" {
+	if got := reason(t, p, token, "reset"); got != domain.CodeCaptchaWrongAction {
 		t.Errorf("for another action: %q", got)
 	}
 	if got := reason(t, p, token, "register"); got != "" {
 		t.Fatalf("refused: %q", got)
 	}
-	if got := reason(t, p, token, "register"); got != "reused" {
+	if got := reason(t, p, token, "register"); got != domain.CodeCaptchaReused {
 		t.Errorf("the second time: %q", got)
 	}
 	// The same challenge with another text around it is the same.
 	b, _ := json.MarshalIndent(good, "", "  ")
-	if got := reason(t, p, base64.StdEncoding.EncodeToString(b), "register"); got != "reused" {
+	if got := reason(t, p, base64.StdEncoding.EncodeToString(b), "register"); got != domain.CodeCaptchaReused {
 		t.Errorf("written otherwise: %q", got)
 	}
 	late := encode(t, solve(t, p, "register"))
 	c.now = c.now.Add(lifetime)
-	if got := reason(t, p, late, "register"); got != "expired" {
+	if got := reason(t, p, late, "register"); got != domain.CodeCaptchaExpired {
 		t.Errorf("after 20 minutes: %q", got)
 	}
 }
@@ -191,7 +191,7 @@ func TestForgedChallengesAreRefusedBeforeTheyCostAnything(t *testing.T) {
 		"no sign":  easier(func(p *Payload) { p.Challenge.Signature = "" }),
 		"own sign": easier(func(p *Payload) { p.Challenge.Signature, _ = p.Challenge.Parameters.sign([]byte("their key")) }),
 	} {
-		if got := reason(t, p, token, "register"); got != "forged" {
+		if got := reason(t, p, token, "register"); got != domain.CodeCaptchaForged {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
@@ -199,7 +199,8 @@ func TestForgedChallengesAreRefusedBeforeTheyCostAnything(t *testing.T) {
 		"empty": "", "not base64": "!!", "not JSON": "e30x", "no fields": "e30=", "long": strings.Repeat("A", maxPayload+4),
 		"counter": base64.StdEncoding.EncodeToString([]byte(`{"solution":{"counter":-1}}`)),
 	} {
-		if got := reason(t, p, token, "register"); got != "malformed" && got != "expired" {
+		if got := reason(t, p, token, "register"); got != domain.CodeCaptchaMalformed &&
+			got != domain.CodeCaptchaExpired {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
@@ -210,10 +211,10 @@ func TestAWrongAnswerUsesTheChallengeUp(t *testing.T) {
 	good := solve(t, p, "register")
 	bad := good
 	bad.Solution.DerivedKey = "00" + hex.EncodeToString(make([]byte, 31))
-	if got := reason(t, p, encode(t, bad), "register"); got != "wrong" {
+	if got := reason(t, p, encode(t, bad), "register"); got != domain.CodeCaptchaWrong {
 		t.Errorf("a made-up key: %q", got)
 	}
-	if got := reason(t, p, encode(t, good), "register"); got != "reused" {
+	if got := reason(t, p, encode(t, good), "register"); got != domain.CodeCaptchaReused {
 		t.Errorf("a second try at one challenge: %q", got)
 	}
 }
@@ -226,7 +227,7 @@ func TestNodesAgreeOnWhatWasUsed(t *testing.T) {
 		if got := reason(t, b, token, "register"); got != "" {
 			t.Fatalf("a challenge of one node at another: %q", got)
 		}
-		if got := reason(t, a, token, "register"); got != "reused" {
+		if got := reason(t, a, token, "register"); got != domain.CodeCaptchaReused {
 			t.Errorf("used at one node, at the other: %q", got)
 		}
 	})
@@ -238,7 +239,7 @@ func TestAStoreThatIsAwayLetsNobodyIn(t *testing.T) {
 	if domain.KindOf(err) != domain.Unavailable {
 		t.Errorf("got %v", err)
 	}
-	if err := (Gate{p}).Check(t.Context(), "nonsense", "register", home); domain.KindOf(err) != domain.Forbidden || domain.CodeOf(err) != "captcha_malformed" {
+	if err := (Gate{p}).Check(t.Context(), "nonsense", "register", home); domain.KindOf(err) != domain.Forbidden || domain.CodeOf(err) != domain.CodeCaptchaMalformed {
 		t.Errorf("nonsense: %v", err)
 	}
 }

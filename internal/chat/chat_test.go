@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 )
 
 // ask sends one request and returns the status and the code of the refusal.
-func ask(t *testing.T, c *client.Client, method, path string, body any, out any) (status int, code string) {
+func ask(t *testing.T, c *client.Client, method, path string, body any, out any) (status int, code domain.Code) {
 	t.Helper()
 	err := c.Do(t.Context(), method, path, body, out)
 	var refused *client.Error
@@ -42,64 +43,68 @@ func TestRequestsAndRefusals(t *testing.T) {
 			method, path string
 			body         any
 			status       int
-			code         string
+			code         domain.Code
 		}{
 			// What is wrong with the request itself.
-			{owner, "POST", "/rooms", obj{"kind": "private", "name": "x", "colour": "red"}, 400, "invalid_request"},
-			{owner, "POST", "/rooms", obj{"kind": "secret", "name": "x"}, 400, "invalid_request"},
-			{owner, "POST", "/rooms", obj{"kind": "public", "name": 7}, 400, "invalid_request"},
-			{owner, "POST", "/rooms", obj{"kind": "public", "name": "  "}, 400, "invalid_field"},
-			{owner, "POST", "/rooms", obj{"kind": "public", "name": "a\nb"}, 400, "invalid_field"},
-			{owner, "POST", "/rooms", obj{"kind": "public", "name": "x", "members": []string{"room_1"}}, 400, "invalid_field"},
-			{owner, "PATCH", in, obj{}, 400, "nothing_to_change"},
-			{owner, "POST", in + "/messages", obj{"key": "2", "text": ""}, 400, "invalid_field"},
-			{owner, "POST", in + "/messages", obj{"key": "2", "text": "bell\a"}, 400, "invalid_field"},
-			{owner, "POST", in + "/messages", obj{"key": "", "text": "x"}, 400, "invalid_field"},
-			{owner, "POST", in + "/messages", obj{"key": "a b", "text": "x"}, 400, "invalid_field"},
-			{owner, "POST", in + "/messages", obj{"key": "2", "text": "x", "reply_to": 99}, 400, "invalid_field"},
-			{owner, "POST", in + "/messages", obj{"key": "2", "text": strings.Repeat("x", 16<<10+1)}, 413, "text_too_long"},
-			{owner, "PATCH", in + "/members/member", obj{}, 400, "one_change"},
-			{owner, "PATCH", in + "/members/member", obj{"role": "owner"}, 400, "invalid_request"},
-			{owner, "GET", in + "/members?cursor=nonsense", nil, 400, "bad_cursor"},
-			{owner, "GET", in + "/members?limit=0", nil, 400, "invalid_request"},
+			{owner, "POST", "/rooms", obj{"kind": "private", "name": "x", "colour": "red"}, 400,
+				domain.CodeInvalidRequest},
+			{owner, "POST", "/rooms", obj{"kind": "secret", "name": "x"}, 400, domain.CodeInvalidRequest},
+			{owner, "POST", "/rooms", obj{"kind": "public", "name": 7}, 400, domain.CodeInvalidRequest},
+			{owner, "POST", "/rooms", obj{"kind": "public", "name": "  "}, 400, domain.CodeInvalidField},
+			{owner, "POST", "/rooms", obj{"kind": "public", "name": "a\nb"}, 400, domain.CodeInvalidField},
+			{owner, "POST", "/rooms", obj{"kind": "public", "name": "x", "members": []string{"room_1"}}, 400,
+				domain.CodeInvalidField},
+			{owner, "PATCH", in, obj{}, 400, domain.CodeNothingToChange},
+			{owner, "POST", in + "/messages", obj{"key": "2", "text": ""}, 400, domain.CodeInvalidField},
+			{owner, "POST", in + "/messages", obj{"key": "2", "text": "bell\a"}, 400, domain.CodeInvalidField},
+			{owner, "POST", in + "/messages", obj{"key": "", "text": "x"}, 400, domain.CodeInvalidField},
+			{owner, "POST", in + "/messages", obj{"key": "a b", "text": "x"}, 400, domain.CodeInvalidField},
+			{owner, "POST", in + "/messages", obj{"key": "2", "text": "x", "reply_to": 99}, 400,
+				domain.CodeInvalidField},
+			{owner, "POST", in + "/messages", obj{"key": "2", "text": strings.Repeat("x", 16<<10+1)}, 413,
+				domain.CodeTextTooLong},
+			{owner, "PATCH", in + "/members/member", obj{}, 400, domain.CodeOneChange},
+			{owner, "PATCH", in + "/members/member", obj{"role": "owner"}, 400, domain.CodeInvalidRequest},
+			{owner, "GET", in + "/members?cursor=nonsense", nil, 400, domain.CodeBadCursor},
+			{owner, "GET", in + "/members?limit=0", nil, 400, domain.CodeInvalidRequest},
 			// Names that lead nowhere.
-			{owner, "GET", "/rooms/room_nonsense", nil, 404, "no_room"},
-			{owner, "GET", "/rooms/usr_" + strings.TrimPrefix(room.ID, "room_"), nil, 404, "no_room"},
-			{owner, "POST", in + "/members", obj{"user": "nobody"}, 404, "no_user"},
-			{owner, "PATCH", in + "/messages/1", obj{"text": "x"}, 404, "no_message"},
-			{owner, "DELETE", in + "/messages/77", nil, 404, "no_message"},
-			{owner, "GET", "/invites/nonsense", nil, 404, "no_invite"},
-			{owner, "DELETE", in + "/bans/stranger", nil, 404, "not_banned"},
+			{owner, "GET", "/rooms/room_nonsense", nil, 404, domain.CodeNoRoom},
+			{owner, "GET", "/rooms/usr_" + strings.TrimPrefix(room.ID, "room_"), nil, 404, domain.CodeNoRoom},
+			{owner, "POST", in + "/members", obj{"user": "nobody"}, 404, domain.CodeNoUser},
+			{owner, "PATCH", in + "/messages/1", obj{"text": "x"}, 404, domain.CodeNoMessage},
+			{owner, "DELETE", in + "/messages/77", nil, 404, domain.CodeNoMessage},
+			{owner, "GET", "/invites/nonsense", nil, 404, domain.CodeNoInvite},
+			{owner, "DELETE", in + "/bans/stranger", nil, 404, domain.CodeNotBanned},
 			// A private room does not exist for strangers.
-			{stranger, "GET", in, nil, 404, "no_room"},
-			{stranger, "POST", in + "/join", nil, 404, "no_room"},
-			{stranger, "GET", in + "/members", nil, 404, "no_room"},
-			{stranger, "POST", in + "/messages", obj{"key": "1", "text": "x"}, 404, "no_room"},
-			{stranger, "PATCH", in + "/messages/4", obj{"text": "x"}, 404, "no_room"},
-			{stranger, "DELETE", in, nil, 404, "no_room"},
-			{stranger, "PUT", in + "/read", obj{"seq": 1}, 404, "no_room"},
-			{stranger, "POST", in + "/leave", nil, 404, "no_room"},
-			{stranger, "POST", in + "/invites", obj{}, 404, "no_room"},
+			{stranger, "GET", in, nil, 404, domain.CodeNoRoom},
+			{stranger, "POST", in + "/join", nil, 404, domain.CodeNoRoom},
+			{stranger, "GET", in + "/members", nil, 404, domain.CodeNoRoom},
+			{stranger, "POST", in + "/messages", obj{"key": "1", "text": "x"}, 404, domain.CodeNoRoom},
+			{stranger, "PATCH", in + "/messages/4", obj{"text": "x"}, 404, domain.CodeNoRoom},
+			{stranger, "DELETE", in, nil, 404, domain.CodeNoRoom},
+			{stranger, "PUT", in + "/read", obj{"seq": 1}, 404, domain.CodeNoRoom},
+			{stranger, "POST", in + "/leave", nil, 404, domain.CodeNoRoom},
+			{stranger, "POST", in + "/invites", obj{}, 404, domain.CodeNoRoom},
 			// A public one does, and is entered first.
-			{stranger, "POST", yard + "/messages", obj{"key": "1", "text": "x"}, 403, "not_a_member"},
-			{stranger, "GET", yard + "/members", nil, 403, "not_a_member"},
+			{stranger, "POST", yard + "/messages", obj{"key": "1", "text": "x"}, 403, domain.CodeNotAMember},
+			{stranger, "GET", yard + "/members", nil, 403, domain.CodeNotAMember},
 			// A plain member's bounds.
-			{member, "PATCH", in, obj{"name": "Mine"}, 403, "role_too_low"},
-			{member, "PATCH", in, obj{"archived": true}, 403, "role_too_low"},
-			{member, "DELETE", in, nil, 403, "role_too_low"},
-			{member, "PATCH", in + "/messages/4", obj{"text": "x"}, 403, "not_yours"},
-			{member, "DELETE", in + "/messages/4", nil, 403, "role_too_low"},
-			{member, "DELETE", in + "/members/owner", nil, 403, "role_too_low"},
-			{member, "PUT", in + "/bans/owner", obj{}, 403, "role_too_low"},
-			{member, "PATCH", in + "/members/owner", obj{"role": "member"}, 403, "role_too_low"},
-			{member, "POST", in + "/owner", obj{"user": "member"}, 403, "role_too_low"},
-			{member, "GET", in + "/invites", nil, 403, "role_too_low"},
-			{member, "GET", in + "/bans", nil, 403, "role_too_low"},
+			{member, "PATCH", in, obj{"name": "Mine"}, 403, domain.CodeRoleTooLow},
+			{member, "PATCH", in, obj{"archived": true}, 403, domain.CodeRoleTooLow},
+			{member, "DELETE", in, nil, 403, domain.CodeRoleTooLow},
+			{member, "PATCH", in + "/messages/4", obj{"text": "x"}, 403, domain.CodeNotYours},
+			{member, "DELETE", in + "/messages/4", nil, 403, domain.CodeRoleTooLow},
+			{member, "DELETE", in + "/members/owner", nil, 403, domain.CodeRoleTooLow},
+			{member, "PUT", in + "/bans/owner", obj{}, 403, domain.CodeRoleTooLow},
+			{member, "PATCH", in + "/members/owner", obj{"role": "member"}, 403, domain.CodeRoleTooLow},
+			{member, "POST", in + "/owner", obj{"user": "member"}, 403, domain.CodeRoleTooLow},
+			{member, "GET", in + "/invites", nil, 403, domain.CodeRoleTooLow},
+			{member, "GET", in + "/bans", nil, 403, domain.CodeRoleTooLow},
 			// An owner's.
-			{owner, "POST", in + "/leave", nil, 409, "last_owner"},
-			{owner, "POST", in + "/members", obj{"user": "member"}, 409, "already_member"},
-			{owner, "DELETE", in + "/members/owner", nil, 403, "rank_too_low"},
-			{owner, "DELETE", in + "/members/stranger", nil, 404, "not_a_member"},
+			{owner, "POST", in + "/leave", nil, 409, domain.CodeLastOwner},
+			{owner, "POST", in + "/members", obj{"user": "member"}, 409, domain.CodeAlreadyMember},
+			{owner, "DELETE", in + "/members/owner", nil, 403, domain.CodeRankTooLow},
+			{owner, "DELETE", in + "/members/stranger", nil, 404, domain.CodeNotAMember},
 		} {
 			if status, code := ask(t, c.who, c.method, c.path, c.body, nil); status != c.status || code != c.code {
 				t.Errorf("%s %s %v: %d %s, want %d %s", c.method, c.path, c.body, status, code, c.status, c.code)
@@ -121,7 +126,7 @@ func TestLifeOfARoom(t *testing.T) {
 				t.Fatalf("%s %s: %d %s", method, path, status, code)
 			}
 		}
-		refused := func(want string, c *client.Client, method, path string, body any) {
+		refused := func(want domain.Code, c *client.Client, method, path string, body any) {
 			t.Helper()
 			if status, code := ask(t, c, method, path, body, nil); code != want {
 				t.Fatalf("%s %s: %d %s, want %s", method, path, status, code, want)
@@ -145,7 +150,7 @@ func TestLifeOfARoom(t *testing.T) {
 		}
 		id := stranger.ID
 		must(owner, "PUT", in+"/bans/"+id, obj{}, nil)
-		refused("banned", guest, "GET", "/invites/"+link.Code, nil)
+		refused(domain.CodeBanned, guest, "GET", "/invites/"+link.Code, nil)
 		must(owner, "DELETE", in+"/bans/"+id, nil, nil)
 
 		// An invitation that is good once.
@@ -153,7 +158,7 @@ func TestLifeOfARoom(t *testing.T) {
 		must(owner, "POST", in+"/invites", obj{"max_uses": 1}, &invite)
 		must(guest, "POST", "/invites/"+invite.Code+"/accept", nil, nil)
 		must(guest, "POST", in+"/leave", nil, nil)
-		refused("invite_ended", guest, "POST", "/invites/"+invite.Code+"/accept", nil)
+		refused(domain.CodeInviteEnded, guest, "POST", "/invites/"+invite.Code+"/accept", nil)
 		must(guest, "POST", in+"/join", nil, nil)
 		must(guest, "POST", in+"/join", nil, nil) // again is no error
 
@@ -174,7 +179,7 @@ func TestLifeOfARoom(t *testing.T) {
 
 		// A mute, its end, a ban, its end.
 		must(owner, "PATCH", in+"/members/guest", obj{"muted_until": "2999-01-01T00:00:00Z"}, nil)
-		refused("muted", guest, "POST", in+"/messages", obj{"key": "g1", "text": "x"})
+		refused(domain.CodeMuted, guest, "POST", in+"/messages", obj{"key": "g1", "text": "x"})
 		must(owner, "PATCH", in+"/members/guest", obj{"muted_until": "2000-01-01T00:00:00Z"}, nil)
 		must(guest, "POST", in+"/messages", obj{"key": "g1", "text": "x"}, nil)
 		var banned client.Event
@@ -187,9 +192,9 @@ func TestLifeOfARoom(t *testing.T) {
 		if banned.Detail != nil && banned.Detail.Role != "" {
 			t.Errorf("the ban of a stranger tells %+v", banned.Detail)
 		}
-		refused("not_a_member", guest, "POST", in+"/messages", obj{"key": "g2", "text": "x"})
-		refused("banned", guest, "POST", in+"/join", nil)
-		refused("banned", owner, "POST", in+"/members", obj{"user": "guest"})
+		refused(domain.CodeNotAMember, guest, "POST", in+"/messages", obj{"key": "g2", "text": "x"})
+		refused(domain.CodeBanned, guest, "POST", in+"/join", nil)
+		refused(domain.CodeBanned, owner, "POST", in+"/members", obj{"user": "guest"})
 		must(owner, "DELETE", in+"/bans/guest", nil, nil)
 		must(guest, "POST", in+"/join", nil, nil)
 
@@ -203,15 +208,15 @@ func TestLifeOfARoom(t *testing.T) {
 
 		// The archive.
 		must(guest, "PATCH", in, obj{"archived": true}, nil)
-		refused("room_archived", guest, "POST", in+"/messages", obj{"key": "g3", "text": "x"})
-		refused("room_archived", owner, "POST", in+"/join", nil)
+		refused(domain.CodeRoomArchived, guest, "POST", in+"/messages", obj{"key": "g3", "text": "x"})
+		refused(domain.CodeRoomArchived, owner, "POST", in+"/join", nil)
 		must(guest, "PATCH", in, obj{"archived": false, "name": "Garden"}, nil)
 		must(guest, "GET", in, nil, &st)
 		if st.Name != "Garden" || st.Archived {
 			t.Errorf("%+v", st.Room)
 		}
 		must(guest, "DELETE", in, nil, nil)
-		refused("no_room", guest, "GET", in, nil)
+		refused(domain.CodeNoRoom, guest, "GET", in, nil)
 	})
 }
 
@@ -235,7 +240,8 @@ func TestDirectRoomsAreOne(t *testing.T) {
 		if len(first.Peers) != 1 || first.Peers[0].Username != "bob" {
 			t.Errorf("ann sees %+v", first.Peers)
 		}
-		if status, code := ask(t, ann, "PATCH", "/rooms/"+first.ID, obj{"name": "x"}, nil); code != "not_in_direct" {
+		if status, code := ask(t, ann, "PATCH", "/rooms/"+first.ID, obj{"name": "x"},
+			nil); code != domain.CodeNotInDirect {
 			t.Errorf("renaming: %d %s", status, code)
 		}
 	})

@@ -96,7 +96,7 @@ func (s *Service) patchMember(ctx context.Context, in *memberChangeInput) (*body
 	}
 	switch b := in.Body; {
 	case b.Role != nil && b.MutedUntil != nil, b.Role == nil && b.MutedUntil == nil:
-		return nil, domain.Invalid.Errorf("one_change", "send either role or muted_until")
+		return nil, domain.Invalid.Errorf(domain.CodeOneChange, "send either role or muted_until")
 	case b.Role != nil:
 		e, err := s.Store.SetRole(ctx, p.ID, in.Room, user, domain.RoomRole(*b.Role), s.Now())
 		return answer(e, err, wire.FromEvent)

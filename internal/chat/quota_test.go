@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 )
 
@@ -18,7 +19,7 @@ func TestOnePersonsMessagesAreBounded(t *testing.T) {
 		ask(t, bob, "POST", "/rooms/"+room.ID+"/join", nil, nil)
 		at := "/rooms/" + room.ID + "/messages"
 		text := strings.Repeat("x", 16<<10)
-		code, first := "", client.Sent{}
+		code, first := domain.Code(""), client.Sent{}
 		for i := 0; code == "" && i < 400; i++ { // 62 are 1 MiB; on two nodes, which count apart, twice as many
 			var sent client.Sent
 			_, code = ask(t, ann, "POST", at, obj{"key": fmt.Sprint(i), "text": text}, &sent)
@@ -26,10 +27,10 @@ func TestOnePersonsMessagesAreBounded(t *testing.T) {
 				first = sent
 			}
 		}
-		if code != "quota" {
+		if code != domain.CodeQuota {
 			t.Fatalf("the last answer was %q", code)
 		}
-		if _, code := ask(t, ann, "PATCH", fmt.Sprintf("%s/%d", at, first.Seq), obj{"text": text[1:]}, nil); code != "quota" {
+		if _, code := ask(t, ann, "PATCH", fmt.Sprintf("%s/%d", at, first.Seq), obj{"text": text[1:]}, nil); code != domain.CodeQuota {
 			t.Errorf("an edit: %q", code)
 		}
 		if _, code := ask(t, bob, "POST", at, obj{"key": "1", "text": "hello"}, nil); code != "" {

@@ -37,7 +37,7 @@ func TestStrangersAskBeforeSomebodyIsInTheirRoom(t *testing.T) {
 		if q := <-asked; q.Room != den.ID || q.By.Username != "eve" || q.Name != "Den" {
 			t.Errorf("told of %+v", q)
 		}
-		if st, code := ask(t, eve, "POST", "/rooms/"+den.ID+"/members", obj{"user": "ann"}, nil); st != 409 || code != "already_asked" {
+		if st, code := ask(t, eve, "POST", "/rooms/"+den.ID+"/members", obj{"user": "ann"}, nil); st != 409 || code != domain.CodeAlreadyAsked {
 			t.Errorf("asking twice: %d %s", st, code)
 		}
 		ask(t, eve, "POST", "/direct", obj{"users": []string{me.ID}}, &direct)
@@ -60,13 +60,14 @@ func TestStrangersAskBeforeSomebodyIsInTheirRoom(t *testing.T) {
 		if err := ann.DeclineRequest(t.Context(), den.ID, false); err != nil {
 			t.Fatal(err)
 		}
-		if st, code := ask(t, ann, "POST", "/requests/"+den.ID+"/accept", nil, nil); st != 404 || code != "no_request" {
+		if st, code := ask(t, ann, "POST", "/requests/"+den.ID+"/accept", nil, nil); st != 404 ||
+			code != domain.CodeNoRequest {
 			t.Errorf("after no: %d %s", st, code)
 		}
-		if st, code := ask(t, ann, "POST", "/requests/"+domain.NewID(domain.RoomPrefix)+"/accept", nil, nil); st != 404 || code != "no_request" {
+		if st, code := ask(t, ann, "POST", "/requests/"+domain.NewID(domain.RoomPrefix)+"/accept", nil, nil); st != 404 || code != domain.CodeNoRequest {
 			t.Errorf("a room that does not exist: %d %s", st, code)
 		}
-		if st, code := ask(t, eve, "POST", "/rooms/"+den.ID+"/members", obj{"user": "ann"}, nil); st != 409 || code != "already_asked" {
+		if st, code := ask(t, eve, "POST", "/rooms/"+den.ID+"/members", obj{"user": "ann"}, nil); st != 409 || code != domain.CodeAlreadyAsked {
 			t.Errorf("asking after no: %d %s", st, code)
 		}
 
@@ -133,7 +134,7 @@ func TestRoomsAndMembersAreBounded(t *testing.T) {
 		for i := range 3 {
 			ask(t, bob, "POST", "/rooms", obj{"kind": "public", "name": string(rune('A' + i))}, &rooms[i])
 		}
-		if st, code := ask(t, bob, "POST", "/rooms", obj{"kind": "public", "name": "D"}, nil); st != 409 || code != "too_many_rooms_made" {
+		if st, code := ask(t, bob, "POST", "/rooms", obj{"kind": "public", "name": "D"}, nil); st != 409 || code != domain.CodeTooManyRoomsMade {
 			t.Errorf("a fourth room: %d %s", st, code)
 		}
 		ask(t, bob, "DELETE", "/rooms/"+rooms[2].ID, nil, nil)
@@ -146,7 +147,7 @@ func TestRoomsAndMembersAreBounded(t *testing.T) {
 				t.Fatalf("join: %d %s", st, code)
 			}
 		}
-		if st, code := ask(t, s.User("cy"), "POST", "/rooms/"+rooms[0].ID+"/join", nil, nil); st != 409 || code != "room_full" {
+		if st, code := ask(t, s.User("cy"), "POST", "/rooms/"+rooms[0].ID+"/join", nil, nil); st != 409 || code != domain.CodeRoomFull {
 			t.Errorf("a third member: %d %s", st, code)
 		}
 		link, err := bob.Invite(t.Context(), rooms[2].ID, 0, 0)
@@ -162,7 +163,7 @@ func TestRoomsAndMembersAreBounded(t *testing.T) {
 			{bob, "POST", "/rooms/" + rooms[2].ID + "/members", obj{"user": "ann"}}, {ann, "POST", "/rooms", obj{"kind": "private", "name": "Mine"}},
 			{s.User("dora"), "POST", "/rooms", obj{"kind": "private", "name": "Ours", "members": []string{me.ID}}},
 		} {
-			if st, code := ask(t, c.by, c.method, c.path, c.body, nil); st != 409 || code != "too_many_rooms" {
+			if st, code := ask(t, c.by, c.method, c.path, c.body, nil); st != 409 || code != domain.CodeTooManyRooms {
 				t.Errorf("%s %s into a fourth room: %d %s", c.method, c.path, st, code)
 			}
 		}

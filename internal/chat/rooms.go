@@ -152,7 +152,7 @@ func (s *Service) listPublic(ctx context.Context, in *Paged) (*body[httpx.Page[p
 func (s *Service) getRoom(ctx context.Context, in *InRoom) (*body[wire.RoomState], error) {
 	p := httpx.Principal(ctx)
 	r, _, err := s.place(ctx, p, in.Room, domain.ReadRoom)
-	if domain.CodeOf(err) == "not_a_member" {
+	if domain.CodeOf(err) == domain.CodeNotAMember {
 		return answer(domain.RoomState{Room: r}, nil, wire.FromRoomState) // what the directory tells of it
 	}
 	if err != nil {
@@ -187,7 +187,8 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 		}
 	}
 	if c == (domain.RoomChange{}) && in.Body.Kind == nil {
-		return nil, domain.Invalid.Errorf("nothing_to_change", "say what to change: name, topic, kind, archived or retention")
+		return nil, domain.Invalid.Errorf(domain.CodeNothingToChange,
+			"say what to change: name, topic, kind, archived or retention")
 	}
 	var err error
 	if c.Name != nil {
@@ -282,7 +283,8 @@ func (s *Service) postJoin(ctx context.Context, in *InRoom) (*body[wire.RoomStat
 	if err := roomID(in.Room); err != nil {
 		return nil, err
 	}
-	if _, err := s.Store.Join(ctx, p.ID, in.Room, s.Now()); err != nil && domain.CodeOf(err) != "already_member" {
+	if _, err := s.Store.Join(ctx, p.ID, in.Room, s.Now()); err != nil &&
+		domain.CodeOf(err) != domain.CodeAlreadyMember {
 		return nil, err
 	}
 	st, err := s.Store.RoomState(ctx, p.ID, in.Room)

@@ -107,7 +107,8 @@ func (s *Service) Register(ctx context.Context, owner string, r Registration) (I
 		return Issued{}, err
 	}
 	if ok, wait := s.registrations.Allow(owner, now); !ok {
-		return Issued{}, domain.RateLimited.Errorf("registrations", "you registered too many devices in a short time; try again later").After(wait)
+		return Issued{}, domain.RateLimited.Errorf(domain.CodeRegistrations,
+			"you registered too many devices in a short time; try again later").After(wait)
 	}
 	d := domain.Device{ID: domain.NewID(domain.DevicePrefix), Owner: domain.UserRef{ID: owner}, Name: name, CreatedAt: now, Expires: r.Expires}
 	key, k, secret := s.issue(d.ID, r.KeyExpires)
@@ -150,7 +151,8 @@ func (s *Service) Rotate(ctx context.Context, owner, id string, oldUntil, expire
 		return Issued{}, err
 	}
 	if ok, wait := s.rotations.Allow(owner, now); !ok {
-		return Issued{}, domain.RateLimited.Errorf("rotations", "you created too many keys in a short time; try again later").After(wait)
+		return Issued{}, domain.RateLimited.Errorf(domain.CodeRotations,
+			"you created too many keys in a short time; try again later").After(wait)
 	}
 	key, k, secret := s.issue(id, expires)
 	d, err := s.Store.RotateDeviceKey(ctx, owner, k, secret, oldUntil, now)
@@ -204,7 +206,8 @@ func (s *Service) Change(ctx context.Context, owner, id string, c domain.DeviceC
 func (s *Service) visible(ctx context.Context, p domain.Principal, id string) (domain.Device, error) {
 	d, err := s.Store.DeviceByID(ctx, id)
 	if err == nil && d.Owner.ID != p.ID && !p.IsAdmin() {
-		return domain.Device{}, domain.NotFound.Errorf("no_device", "there is no such device, or it is not yours")
+		return domain.Device{}, domain.NotFound.Errorf(domain.CodeNoDevice,
+			"there is no such device, or it is not yours")
 	}
 	return d, err
 }
@@ -246,5 +249,6 @@ func (s *Service) refused(ctx context.Context, device, key, why string, from net
 		e.Actor = domain.AuditActor{Kind: domain.ActorAnonymous}
 	}
 	s.record(ctx, domain.AuditDeviceAuthFailed, device, key, e)
-	return domain.Principal{}, domain.Unauthorized.Errorf("bad_device_key", "this device key is not valid, or is revoked or expired")
+	return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeBadDeviceKey,
+		"this device key is not valid, or is revoked or expired")
 }

@@ -137,7 +137,7 @@ func TestEverythingIsRecorded(t *testing.T) {
 		}
 		refused := func(key string) {
 			t.Helper()
-			if _, err := s.AuthenticateDevice(ctx, key, here); domain.CodeOf(err) != "bad_device_key" {
+			if _, err := s.AuthenticateDevice(ctx, key, here); domain.CodeOf(err) != domain.CodeBadDeviceKey {
 				t.Errorf("%v", err)
 			}
 		}

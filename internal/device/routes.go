@@ -125,7 +125,7 @@ func (s *Service) listDevices(ctx context.Context, in *devicesInput) (*struct{ B
 	owner := p.ID
 	if in.All {
 		if !p.IsAdmin() {
-			return nil, domain.Forbidden.Errorf("not_admin", "only administrators see everybody's devices")
+			return nil, domain.Forbidden.Errorf(domain.CodeNotAdmin, "only administrators see everybody's devices")
 		}
 		owner = ""
 	}
@@ -210,7 +210,7 @@ func (s *Service) deleteKey(ctx context.Context, in *struct {
 	Key string `path:"key" maxLength:"32"`
 }) (*struct{}, error) {
 	if in.Key == "" {
-		return nil, domain.NotFound.Errorf("no_device_key", "this device has no such key")
+		return nil, domain.NotFound.Errorf(domain.CodeNoDeviceKey, "this device has no such key")
 	}
 	return nil, s.end(ctx, in.Device, in.Key)
 }

@@ -59,7 +59,8 @@ func (r *Reserve) Full() error {
 	if free, ok := r.free(); !ok || free >= r.minFree {
 		return nil
 	}
-	return domain.Unavailable.Errorf("disk_full", "the server's disk is nearly full; it takes nothing new until somebody has made room").After(fullRetry)
+	return domain.Unavailable.Errorf(domain.CodeDiskFull,
+		"the server's disk is nearly full; it takes nothing new until somebody has made room").After(fullRetry)
 }
 
 // Release removes the file if the disk is full, and reports whether there is none left.

@@ -32,7 +32,7 @@ func Kinds() []Kind {
 // Error is the one error type that crosses a module's border.
 type Error struct {
 	Kind       Kind
-	Code       string        // stable, narrower than Kind: "room_archived"; may be empty
+	Code       Code          // stable, narrower than Kind; may be empty
 	Msg        string        // safe to show to the caller; says what to do
 	Fields     []Field       // only with Invalid
 	RetryAfter time.Duration // with RateLimited and Unavailable: when to try again; 0 says nothing
@@ -56,7 +56,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Errorf returns an error of kind k whose text the caller may read. It takes
 // no cause: a cause is for the log, and Because adds it.
-func (k Kind) Errorf(code, format string, args ...any) *Error {
+func (k Kind) Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Kind: k, Code: code, Msg: fmt.Sprintf(format, args...)}
 }
 
@@ -71,7 +71,7 @@ func (e *Error) After(d time.Duration) *Error { e.RetryAfter = d; return e }
 // is relative to the request's body: "/name".
 func InvalidField(pointer, format string, args ...any) *Error {
 	detail := fmt.Sprintf(format, args...)
-	return &Error{Kind: Invalid, Code: "invalid_field", Msg: detail, Fields: []Field{{pointer, detail}}}
+	return &Error{Kind: Invalid, Code: CodeInvalidField, Msg: detail, Fields: []Field{{pointer, detail}}}
 }
 
 // KindOf returns the kind of err, or Internal for an error nobody classified.
@@ -84,7 +84,7 @@ func KindOf(err error) Kind {
 }
 
 // CodeOf returns the code of err, or "" for an error without one.
-func CodeOf(err error) string {
+func CodeOf(err error) Code {
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Code

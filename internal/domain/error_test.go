@@ -11,8 +11,8 @@ import (
 
 func TestErrorKeepsItsCauseToItself(t *testing.T) {
 	cause := errors.New("disk 7 is full")
-	err := fmt.Errorf("append: %w", Unavailable.Errorf("store_full", "try again later").Because(cause).After(time.Second))
-	if KindOf(err) != Unavailable || CodeOf(err) != "store_full" || !errors.Is(err, cause) {
+	err := fmt.Errorf("append: %w", Unavailable.Errorf(CodeDiskFull, "try again later").Because(cause).After(time.Second))
+	if KindOf(err) != Unavailable || CodeOf(err) != CodeDiskFull || !errors.Is(err, cause) {
 		t.Errorf("%v: kind %s, code %s", err, KindOf(err), CodeOf(err))
 	}
 	var e *Error

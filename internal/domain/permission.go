@@ -110,19 +110,19 @@ func Allow(r Room, m Member, p Permission, now time.Time) error {
 	}
 	rule := matrix[p]
 	if p == JoinRoom {
-		return Conflict.Errorf("already_member", "you are already a member of this room")
+		return Conflict.Errorf(CodeAlreadyMember, "you are already a member of this room")
 	}
 	if r.Kind == DirectRoom && !rule.Direct {
-		return Forbidden.Errorf("not_in_direct", "this is not possible in a direct conversation")
+		return Forbidden.Errorf(CodeNotInDirect, "this is not possible in a direct conversation")
 	}
 	if r.Kind != DirectRoom && !slices.Contains(rule.Roles, m.Role) {
-		return Forbidden.Errorf("role_too_low", "your role in this room does not allow this (%s)", p)
+		return Forbidden.Errorf(CodeRoleTooLow, "your role in this room does not allow this (%s)", p)
 	}
 	if r.Archived && !rule.Archived {
-		return Conflict.Errorf("room_archived", "this room is archived; reopen it first")
+		return Conflict.Errorf(CodeRoomArchived, "this room is archived; reopen it first")
 	}
 	if m.Muted(now) && (p == SendMessage || p == EditOwn) {
-		return Forbidden.Errorf("muted", "you are muted in this room until %s", m.MutedUntil.UTC().Format(time.RFC3339)).After(m.MutedUntil.Sub(now))
+		return Forbidden.Errorf(CodeMuted, "you are muted in this room until %s", m.MutedUntil.UTC().Format(time.RFC3339)).After(m.MutedUntil.Sub(now))
 	}
 	return nil
 }
@@ -132,9 +132,9 @@ func allowNonMember(r Room, p Permission) error {
 	case r.Kind != PublicRoom:
 		return ErrNoRoom()
 	case p != JoinRoom:
-		return Forbidden.Errorf("not_a_member", "join this room first")
+		return Forbidden.Errorf(CodeNotAMember, "join this room first")
 	case r.Archived:
-		return Conflict.Errorf("room_archived", "this room is archived; it takes no new members")
+		return Conflict.Errorf(CodeRoomArchived, "this room is archived; it takes no new members")
 	}
 	return nil
 }
@@ -146,10 +146,10 @@ func AllowOn(r Room, m, other Member, p Permission, to RoomRole, now time.Time) 
 		return err
 	}
 	if m.Role.Rank() <= other.Role.Rank() {
-		return Forbidden.Errorf("rank_too_low", "this needs a higher role than theirs")
+		return Forbidden.Errorf(CodeRankTooLow, "this needs a higher role than theirs")
 	}
 	if p == SetRole && m.Role.Rank() <= to.Rank() {
-		return Forbidden.Errorf("rank_too_low", "you can only give roles below your own")
+		return Forbidden.Errorf(CodeRankTooLow, "you can only give roles below your own")
 	}
 	return nil
 }
@@ -157,5 +157,5 @@ func AllowOn(r Room, m, other Member, p Permission, to RoomRole, now time.Time) 
 // ErrNoRoom is the answer about a room that does not exist or that the caller
 // may not see: the two look the same.
 func ErrNoRoom() *Error {
-	return NotFound.Errorf("no_room", "there is no such room, or you don't have access to it")
+	return NotFound.Errorf(CodeNoRoom, "there is no such room, or you don't have access to it")
 }

@@ -73,7 +73,7 @@ func TestMutedMembersDoNotWrite(t *testing.T) {
 	now := time.Now()
 	m := Member{Role: RegularMember, MutedUntil: now.Add(time.Minute)}
 	for _, p := range []Permission{SendMessage, EditOwn} {
-		if err := Allow(Room{Kind: PublicRoom}, m, p, now); CodeOf(err) != "muted" {
+		if err := Allow(Room{Kind: PublicRoom}, m, p, now); CodeOf(err) != CodeMuted {
 			t.Errorf("%s: %v", p, err)
 		}
 		if err := Allow(Room{Kind: PublicRoom}, m, p, now.Add(time.Hour)); err != nil {

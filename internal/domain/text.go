@@ -15,7 +15,7 @@ import (
 // is shown.
 func CheckText(text string) (string, error) {
 	if len(text) > MaxText {
-		e := TooLarge.Errorf("text_too_long", "a message holds at most %d bytes; this one has %d", MaxText, len(text))
+		e := TooLarge.Errorf(CodeTextTooLong, "a message holds at most %d bytes; this one has %d", MaxText, len(text))
 		e.Fields = []Field{{"/text", e.Msg}}
 		return "", e
 	}

@@ -267,7 +267,7 @@ func killed(t *testing.T, random *rand.Rand) {
 	faults := rand.New(rand.NewPCG(random.Uint64(), 1)) // w holds its lock while it asks
 	w.fail = func(int) error {
 		if faults.IntN(50) == 0 {
-			return domain.Unavailable.Errorf("away", "away")
+			return domain.Unavailable.Errorf(domain.CodeStoreUnavailable, "away")
 		}
 		return nil
 	}
@@ -393,7 +393,7 @@ func TestAnUnavailableConsumerMakesNoDeadLetters(t *testing.T) {
 		var back atomic.Bool
 		w.fail = func(int) error {
 			if !back.Load() {
-				return domain.Unavailable.Errorf("away", "away")
+				return domain.Unavailable.Errorf(domain.CodeStoreUnavailable, "away")
 			}
 			return nil
 		}

@@ -62,7 +62,7 @@ func TestParse(t *testing.T) {
 		t.Errorf("%+v", q)
 	}
 	for _, bad := range []string{"", " ", "before:soon", "has:tail", strings.Repeat("x", MaxQuery+1), strings.Repeat("x ", 20)} {
-		if q, err := Parse(bad, time.UTC); domain.CodeOf(err) != "bad_query" {
+		if q, err := Parse(bad, time.UTC); domain.CodeOf(err) != domain.CodeBadQuery {
 			t.Errorf("%q is accepted: %+v, %v", bad, q, err)
 		}
 	}

@@ -169,7 +169,7 @@ func (q *Query) add(text string, not bool) {
 }
 
 func invalid(format string, args ...any) error {
-	e := domain.Invalid.Errorf("bad_query", format, args...)
+	e := domain.Invalid.Errorf(domain.CodeBadQuery, format, args...)
 	e.Fields = []domain.Field{{Pointer: "/q", Detail: e.Msg}}
 	return e
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/wire"
 	"github.com/unhidra/unhidra/internal/ws"
 )
@@ -85,15 +86,19 @@ func TestBadRequests(t *testing.T) {
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	p, _ := n.enter(t, "ada")
-	for _, c := range []struct{ send, code string }{
-		{`{"id":"1","type":"no.such"}`, "unknown_type"},
-		{`{"id":"1","type":"message.send"}`, "bad_data"},
-		{`{"id":"1","type":"message.send","data":{"room":"r1","key":"k","text":"x","colour":"red"}}`, "bad_data"},
-		{`{"id":"1","type":"message.send","data":{"room":7}}`, "bad_data"},
-		{`{"id":"1","type":"message.send","data":{"room":"r9","key":"k","text":"x"}}`, "no_room"},
-		{`{"id":"1","type":"sync","data":{"rooms":[]}}`, "bad_data"},
-		{`{"id":"1","type":"auth.refresh","data":{"token":"bad"}}`, "bad_token"},
-		{`{"id":"1","type":"auth.refresh","data":{"token":"lin"}}`, "other_session"},
+	for _, c := range []struct {
+		send string
+		code domain.Code
+	}{
+		{`{"id":"1","type":"no.such"}`, domain.CodeUnknownType},
+		{`{"id":"1","type":"message.send"}`, domain.CodeBadData},
+		{`{"id":"1","type":"message.send","data":{"room":"r1","key":"k","text":"x","colour":"red"}}`,
+			domain.CodeBadData},
+		{`{"id":"1","type":"message.send","data":{"room":7}}`, domain.CodeBadData},
+		{`{"id":"1","type":"message.send","data":{"room":"r9","key":"k","text":"x"}}`, domain.CodeNoRoom},
+		{`{"id":"1","type":"sync","data":{"rooms":[]}}`, domain.CodeBadData},
+		{`{"id":"1","type":"auth.refresh","data":{"token":"bad"}}`, domain.CodeBadToken},
+		{`{"id":"1","type":"auth.refresh","data":{"token":"lin"}}`, domain.CodeOtherSession},
 	} {
 		p.text(c.send)
 		if f := p.expect(wire.TypeError, nil); f.ID != "1" || f.Error.Code != c.code || f.Error.Detail == "" {
@@ -108,7 +113,7 @@ func TestMalformedFramesEndAtTheFifth(t *testing.T) {
 	p, _ := n.enter(t, "ada")
 	for i, bad := range []string{"no json", "[]", `{"type":""}`, `{"type":"ping","more":1}`, `{"type":"ping"} {}`} {
 		p.text(bad)
-		if f := p.expect(wire.TypeError, nil); f.Error.Code != "bad_frame" {
+		if f := p.expect(wire.TypeError, nil); f.Error.Code != domain.CodeBadFrame {
 			t.Fatalf("frame %d: %+v", i, f.Error)
 		}
 	}

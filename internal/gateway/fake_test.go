@@ -56,7 +56,7 @@ func (w *world) Authenticate(_ context.Context, token string) (domain.Principal,
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if token == "bad" || w.ended[p.SessionID] {
-		return p, domain.Unauthorized.Errorf("bad_token", "this token is not valid")
+		return p, domain.Unauthorized.Errorf(domain.CodeBadToken, "this token is not valid")
 	}
 	return p, nil
 }
@@ -233,7 +233,7 @@ func (w *world) MayWrite(_ context.Context, p domain.Principal, room string) err
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.muted[p.ID] || !w.in[room][p.ID] {
-		return domain.Forbidden.Errorf("muted", "you are muted in this room")
+		return domain.Forbidden.Errorf(domain.CodeMuted, "you are muted in this room")
 	}
 	return nil
 }

@@ -45,7 +45,8 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 	select {
 	case <-g.listening: // else what ends this session might not be heard
 	case <-r.Context().Done():
-		return 0, domain.Unavailable.Errorf("starting", "the server is starting; come back in a moment").After(time.Second)
+		return 0, domain.Unavailable.Errorf(domain.CodeStarting,
+			"the server is starting; come back in a moment").After(time.Second)
 	}
 	revocations := g.revocations.Load()
 	p, proof, err := g.identify(r, addr)
@@ -53,14 +54,15 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 		return 0, g.failed(addr, err)
 	}
 	if ok, wait := g.byUser.Allow(p.ID, g.Now()); !ok {
-		return 0, domain.RateLimited.Errorf("handshakes", "you opened too many connections; wait a moment").After(wait)
+		return 0, domain.RateLimited.Errorf(domain.CodeHandshakes,
+			"you opened too many connections; wait a moment").After(wait)
 	}
 	users, err := g.Users.UsersByID(r.Context(), []string{p.ID})
 	if err != nil {
 		return 0, err
 	}
 	if len(users) == 0 {
-		return 0, domain.Unauthorized.Errorf("no_account", "this account was deleted")
+		return 0, domain.Unauthorized.Errorf(domain.CodeNoAccount, "this account was deleted")
 	}
 	c, err := g.admit(w, r, p, users[0], proof.protocol)
 	if err != nil {
@@ -100,7 +102,8 @@ func (g *Service) failed(addr netip.Addr, err error) error {
 		return err // not the client's doing
 	}
 	if ok, wait := g.byAddr.AllowAddr(addr, g.Now()); !ok {
-		return domain.RateLimited.Errorf("handshakes", "too many connections from your address were refused; wait a moment").After(wait)
+		return domain.RateLimited.Errorf(domain.CodeHandshakes,
+			"too many connections from your address were refused; wait a moment").After(wait)
 	}
 	return err
 }
@@ -111,17 +114,20 @@ func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Princip
 	addr := g.ClientAddr(r)
 	ok, draining := g.conns.admit(addr)
 	if draining {
-		return nil, domain.Unavailable.Errorf("restarting", "the server restarts; come back in a moment").After(2 * time.Second)
+		return nil, domain.Unavailable.Errorf(domain.CodeRestarting,
+			"the server restarts; come back in a moment").After(2 * time.Second)
 	}
 	if !ok {
-		return nil, domain.RateLimited.Errorf("connections", "too many connections are open from your address; close one").After(10 * time.Second)
+		return nil, domain.RateLimited.Errorf(domain.CodeConnections,
+			"too many connections are open from your address; close one").After(10 * time.Second)
 	}
 	if ok, err := g.Hub.Reserve(u.ID, g.Limits.ConnsPerUser); !ok {
 		g.conns.release(addr)
 		if err != nil {
 			return nil, err
 		}
-		return nil, domain.RateLimited.Errorf("connections", "you have too many connections open; close one").After(10 * time.Second)
+		return nil, domain.RateLimited.Errorf(domain.CodeConnections,
+			"you have too many connections open; close one").After(10 * time.Second)
 	}
 	c := &conn{g: g, id: domain.NewID(domain.ConnPrefix), user: u.Ref(), addr: addr, agent: agent(r), since: g.Now()}
 	c.member.Init(u.ID, g.format, c)
@@ -184,7 +190,8 @@ func (g *Service) authenticate(ctx context.Context, secret string, from netip.Ad
 	}
 	p, err := g.Auth.Authenticate(ctx, secret)
 	if err == nil && p.Limited {
-		err = domain.Forbidden.Errorf("second_factor_required", "this server asks you for a second factor; add one first")
+		err = domain.Forbidden.Errorf(domain.CodeSecondFactorRequired,
+			"this server asks you for a second factor; add one first")
 	}
 	return p, err
 }
@@ -210,7 +217,7 @@ func credentials(r *http.Request) (proof, error) {
 	case device && len(offered) == 0:
 		return proof{header, ""}, nil
 	}
-	return proof{}, domain.Unauthorized.Errorf("no_credentials",
+	return proof{}, domain.Unauthorized.Errorf(domain.CodeNoCredentials,
 		`offer the subprotocols "bearer" and your access token, in this order; a device: "device" and its key`)
 }
 
@@ -222,7 +229,8 @@ func (g *Service) checkSecure(r *http.Request) error {
 	if g.Secure == nil || g.Secure(r) {
 		return nil
 	}
-	return domain.Forbidden.Errorf("insecure", "this server is reached by wss:// only; a proxy before it must be named in UNHIDRA_TRUSTED_PROXIES and say X-Forwarded-Proto: https")
+	return domain.Forbidden.Errorf(domain.CodeInsecure,
+		"this server is reached by wss:// only; a proxy before it must be named in UNHIDRA_TRUSTED_PROXIES and say X-Forwarded-Proto: https")
 }
 
 // checkOrigin holds browsers of other sites off. Programs send no Origin; they
@@ -235,7 +243,7 @@ func (g *Service) checkOrigin(r *http.Request) error {
 	if len(origins) == 1 && g.originAllowed(origins[0], r.Host) {
 		return nil
 	}
-	return domain.Forbidden.Errorf("origin", "pages of this origin may not connect; add it to ALLOWED_ORIGINS")
+	return domain.Forbidden.Errorf(domain.CodeOrigin, "pages of this origin may not connect; add it to ALLOWED_ORIGINS")
 }
 
 func (g *Service) originAllowed(origin, host string) bool {
@@ -315,7 +323,8 @@ func refuseUpgrade(w http.ResponseWriter, r *http.Request, e *ws.Handshake) int 
 	w.WriteHeader(e.Status)
 	_ = json.NewEncoder(w).Encode(httpx.Problem{
 		Type: "/problems/" + string(domain.Invalid), Title: http.StatusText(e.Status), Status: e.Status,
-		Kind: string(domain.Invalid), Code: "handshake", Detail: e.Reason, Instance: httpx.RequestID(r.Context()),
+		Kind: string(domain.Invalid), Code: domain.CodeHandshake, Detail: e.Reason,
+		Instance: httpx.RequestID(r.Context()),
 	})
 	return e.Status
 }

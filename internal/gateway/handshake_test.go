@@ -156,7 +156,7 @@ type devices struct{ here atomic.Int64 }
 func (d *devices) AuthenticateDevice(_ context.Context, key string, from netip.Addr) (domain.Principal, error) {
 	name, ok := strings.CutPrefix(key, domain.DeviceKeyPrefix)
 	if !ok || name == "bad" || !from.IsValid() {
-		return domain.Principal{}, domain.Unauthorized.Errorf("bad_device_key", "no")
+		return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeBadDeviceKey, "no")
 	}
 	id, k, _ := strings.Cut(name, "-")
 	return domain.Principal{ID: id, Kind: domain.KindDevice, Key: k, Owner: "someone"}, nil
@@ -227,10 +227,10 @@ func TestDeviceChangesItsKey(t *testing.T) {
 	d := &devices{}
 	n := start(t, newWorld(), func(deps *Deps) { deps.Devices = d })
 	p, _ := n.enter(t, "dk_lin-old")
-	if e := p.refused(wire.TypeRefresh, wire.Refresh{Token: "dk_ada-k"}); e.Code != "other_session" {
+	if e := p.refused(wire.TypeRefresh, wire.Refresh{Token: "dk_ada-k"}); e.Code != domain.CodeOtherSession {
 		t.Errorf("the key of another device: %+v", e)
 	}
-	if e := p.refused(wire.TypeRefresh, wire.Refresh{Token: "lin"}); e.Code != "other_session" && e.Code != "bad_token" {
+	if e := p.refused(wire.TypeRefresh, wire.Refresh{Token: "lin"}); e.Code != domain.CodeOtherSession && e.Code != domain.CodeBadToken {
 		t.Errorf("an access token: %+v", e)
 	}
 	p.ask(wire.TypeRefresh, wire.Refresh{Token: "dk_lin-new"}, nil)

@@ -49,7 +49,7 @@ func (c *conn) request(b []byte) {
 	var req wire.Request
 	err := wire.Decode(b, &req)
 	if err == nil && (req.Type == "" || len(req.ID) > maxID) {
-		err = domain.Invalid.Errorf("bad_frame", "a frame has a type, and an id of at most %d bytes", maxID)
+		err = domain.Invalid.Errorf(domain.CodeBadFrame, "a frame has a type, and an id of at most %d bytes", maxID)
 	}
 	if err != nil {
 		c.malformed(err)
@@ -78,7 +78,7 @@ func (c *conn) request(b []byte) {
 // malformed tells the client what is wrong with a frame, and ends the
 // connection of one that does not learn.
 func (c *conn) malformed(err error) {
-	c.fails("", domain.Invalid.Errorf("bad_frame", "this is not a frame of the protocol: %v", err))
+	c.fails("", domain.Invalid.Errorf(domain.CodeBadFrame, "this is not a frame of the protocol: %v", err))
 	if c.strikes++; c.strikes >= maxStrikes {
 		c.close(wire.CloseBadFrame, "too many malformed frames", "malformed", false)
 	}
@@ -94,16 +94,16 @@ func (c *conn) fails(id string, err error) {
 // limit says whether c may do one more thing now.
 func (c *conn) limit(typ string) error {
 	now := c.g.Now()
-	cell, rate, all, what := &c.requests, requestRate, c.g.requests, "requests"
+	cell, rate, all, what := &c.requests, requestRate, c.g.requests, domain.CodeRequests
 	who := c.payer()
 	if c.who().Owner != "" {
 		all = c.g.deviceRequests
 	}
 	switch allowances[typ] {
 	case forMessages:
-		cell, rate, all, what = &c.perConn, c.g.perConn, c.g.messages, "messages"
+		cell, rate, all, what = &c.perConn, c.g.perConn, c.g.messages, domain.CodeMessages
 	case forTyping:
-		cell, rate, all, what = &c.typing, typingRate, c.g.typing, "typing"
+		cell, rate, all, what = &c.typing, typingRate, c.g.typing, domain.CodeTyping
 	}
 	ok, wait := cell.Allow(rate, now)
 	c.g.metrics.requests.count(ok)
@@ -197,17 +197,17 @@ func (c *conn) answer(ctx context.Context, req wire.Request) (any, error) {
 	case wire.TypePing:
 		return nil, nil
 	}
-	return nil, domain.Invalid.Errorf("unknown_type", "this server knows no request of type %.40q", req.Type)
+	return nil, domain.Invalid.Errorf(domain.CodeUnknownType, "this server knows no request of type %.40q", req.Type)
 }
 
 // with decodes a request's data.
 func with[T any](req wire.Request, do func(T) (any, error)) (any, error) {
 	var data T
 	if len(req.Data) == 0 {
-		return nil, domain.Invalid.Errorf("bad_data", "%s needs data", req.Type)
+		return nil, domain.Invalid.Errorf(domain.CodeBadData, "%s needs data", req.Type)
 	}
 	if err := wire.Decode(req.Data, &data); err != nil {
-		return nil, domain.Invalid.Errorf("bad_data", "the data of %s is wrong: %v", req.Type, err)
+		return nil, domain.Invalid.Errorf(domain.CodeBadData, "the data of %s is wrong: %v", req.Type, err)
 	}
 	return do(data)
 }
@@ -253,7 +253,8 @@ func (c *conn) refresh(ctx context.Context, token string) (any, error) {
 		return nil, err
 	}
 	if old := c.who(); p.ID != old.ID || p.Kind != old.Kind || p.SessionID != old.SessionID {
-		return nil, domain.Forbidden.Errorf("other_session", "this token is not of the session that opened the connection")
+		return nil, domain.Forbidden.Errorf(domain.CodeOtherSession,
+			"this token is not of the session that opened the connection")
 	}
 	if p.Kind == domain.KindDevice {
 		c.g.Devices.DeviceConnected(ctx, p, c.addr)

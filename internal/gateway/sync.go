@@ -51,7 +51,8 @@ func (c *conn) sync(ctx context.Context, want wire.Sync) (any, error) {
 		head, ok := heads[id]
 		if ok { // if the bus has lost that c's user was removed, it shows now
 			if err := c.g.Hub.CatchUp(ctx, id, head); err != nil {
-				return nil, domain.Unavailable.Errorf("behind", "the server cannot read what this room missed just now; try again").
+				return nil, domain.Unavailable.Errorf(domain.CodeBehind,
+					"the server cannot read what this room missed just now; try again").
 					After(time.Second).Because(err)
 			}
 		}

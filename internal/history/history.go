@@ -160,7 +160,7 @@ func (in *timelineInput) query() (domain.PageQuery, error) {
 		}
 	}
 	if n > 1 {
-		return q, domain.Invalid.Errorf("one_place", "say only one of before, after, around, at and cursor")
+		return q, domain.Invalid.Errorf(domain.CodeOnePlace, "say only one of before, after, around, at and cursor")
 	}
 	if in.Cursor != "" {
 		var p place

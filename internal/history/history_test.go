@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 )
 
@@ -16,7 +17,7 @@ type obj = map[string]any
 type page = client.Page[client.Event]
 
 // get reads path and returns the code of the refusal, if it was one.
-func get(t *testing.T, c *client.Client, path string, out any) (code string) {
+func get(t *testing.T, c *client.Client, path string, out any) (code domain.Code) {
 	t.Helper()
 	err := c.Do(t.Context(), "GET", path, nil, out)
 	var refused *client.Error
@@ -97,16 +98,16 @@ func TestTimeline(t *testing.T) {
 		if len(replay.Events) != 4 || replay.Head != 32 || replay.More {
 			t.Errorf("replay: %d events to %d", len(replay.Events), replay.Head)
 		}
-		for path, want := range map[string]string{
-			"/timeline?before=3&after=4": "one_place", "/timeline?cursor=x": "bad_cursor", "/timeline?limit=201": "invalid_request",
-			"/messages/99": "no_message", "/messages/x": "invalid_request",
+		for path, want := range map[string]domain.Code{
+			"/timeline?before=3&after=4": domain.CodeOnePlace, "/timeline?cursor=x": domain.CodeBadCursor, "/timeline?limit=201": domain.CodeInvalidRequest,
+			"/messages/99": domain.CodeNoMessage, "/messages/x": domain.CodeInvalidRequest,
 		} {
 			if code := get(t, ann, in+path, nil); code != want {
 				t.Errorf("%s: %q, want %q", path, code, want)
 			}
 		}
 		for _, path := range []string{"/timeline", "/events", "/messages/10", "/messages/10/versions"} {
-			if code := get(t, eve, in+path, nil); code != "no_room" {
+			if code := get(t, eve, in+path, nil); code != domain.CodeNoRoom {
 				t.Errorf("a stranger reads %s: %q", path, code)
 			}
 		}
@@ -148,7 +149,7 @@ func TestSearch(t *testing.T) {
 			t.Errorf("a stranger finds %d messages", n)
 		}
 		for _, q := range []string{"", "before:soon x", "in:nowhere x", "from:nobody x"} {
-			if code := get(t, ann, "/search?q="+url.QueryEscape(q), nil); code != "bad_query" && code != "invalid_request" {
+			if code := get(t, ann, "/search?q="+url.QueryEscape(q), nil); code != domain.CodeBadQuery && code != domain.CodeInvalidRequest {
 				t.Errorf("%q: %q", q, code)
 			}
 		}

@@ -151,15 +151,15 @@ func TestRoomChoosesRetention(t *testing.T) {
 		for _, c := range []struct {
 			who  *client.Client
 			body any
-			code string
+			code domain.Code
 		}{
 			{ann, obj{"retention": obj{"days": 30, "lines": 1000}}, ""},
-			{ann, obj{"retention": obj{"days": -1}}, "invalid_request"},
-			{bob, obj{"retention": obj{"days": 1}}, "not_a_member"},
+			{ann, obj{"retention": obj{"days": -1}}, domain.CodeInvalidRequest},
+			{bob, obj{"retention": obj{"days": 1}}, domain.CodeNotAMember},
 		} {
 			err := c.who.Do(t.Context(), "PATCH", in, c.body, nil)
 			var refused *client.Error
-			code := ""
+			var code domain.Code
 			if errors.As(err, &refused) {
 				code = refused.Code
 			} else if err != nil {

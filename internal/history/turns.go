@@ -51,7 +51,8 @@ func (ts *turns) do(ctx context.Context, user string, fn func(context.Context) e
 	defer cancel()
 	err = fn(bounded)
 	if err != nil && ctx.Err() == nil && errors.Is(bounded.Err(), context.DeadlineExceeded) {
-		return domain.Invalid.Errorf("search_too_broad", "this search takes too long; add a word, or a room with in:").Because(err)
+		return domain.Invalid.Errorf(domain.CodeSearchTooBroad,
+			"this search takes too long; add a word, or a room with in:").Because(err)
 	}
 	return err
 }
@@ -97,7 +98,8 @@ func (ts *turns) wait(ctx context.Context, free chan struct{}) error {
 
 func (ts *turns) busy() error {
 	ts.refused.Add(1)
-	return domain.Unavailable.Errorf("busy", "many searches are under way just now; try again").After(searchRetry)
+	return domain.Unavailable.Errorf(domain.CodeBusy,
+		"many searches are under way just now; try again").After(searchRetry)
 }
 
 func (ts *turns) join(user string) *userTurn {

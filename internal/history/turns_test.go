@@ -47,7 +47,7 @@ func TestSearchesTakeTurns(t *testing.T) {
 			work(fmt.Sprint("user", i%7))
 		}
 		for range asked {
-			if err := <-ended; domain.CodeOf(err) == "busy" {
+			if err := <-ended; domain.CodeOf(err) == domain.CodeBusy {
 				refused++
 			} else if err != nil {
 				t.Error(err)
@@ -70,7 +70,7 @@ func TestASearchHasABudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		forever := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
-		if err := newTurns().do(t.Context(), "ann", forever); domain.CodeOf(err) != "search_too_broad" {
+		if err := newTurns().do(t.Context(), "ann", forever); domain.CodeOf(err) != domain.CodeSearchTooBroad {
 			t.Errorf("out of budget: %v", err)
 		}
 		gone, leave := context.WithCancel(t.Context())

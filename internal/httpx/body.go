@@ -79,7 +79,7 @@ func receive(ctx huma.Context, next func(huma.Context)) {
 
 // readBody replaces the body of r by what came of it.
 func (m *request) readBody(w http.ResponseWriter, r *http.Request, most int64) error {
-	tooLarge := domain.TooLarge.Errorf("body_too_large", "the body may have at most %d bytes", most)
+	tooLarge := domain.TooLarge.Errorf(domain.CodeBodyTooLarge, "the body may have at most %d bytes", most)
 	if r.ContentLength > most {
 		return tooLarge
 	}
@@ -87,7 +87,8 @@ func (m *request) readBody(w http.ResponseWriter, r *http.Request, most int64) e
 	if most > largeBody && (r.ContentLength < 0 || r.ContentLength > largeBody) {
 		end, ok := m.gate.begin(m.principal.ID)
 		if !ok {
-			return domain.RateLimited.Errorf("large_bodies", "you are sending several files already; wait for one of them").After(retryBusy)
+			return domain.RateLimited.Errorf(domain.CodeLargeBodies,
+				"you are sending several files already; wait for one of them").After(retryBusy)
 		}
 		defer end()
 		within += time.Duration(most/bodyPace) * time.Second
@@ -97,9 +98,10 @@ func (m *request) readBody(w http.ResponseWriter, r *http.Request, most int64) e
 	b, err := io.ReadAll(io.LimitReader(r.Body, most+1))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return problem(http.StatusRequestTimeout, domain.Invalid.Errorf("body_timeout", "the request's body took too long to arrive"))
+		return problem(http.StatusRequestTimeout, domain.Invalid.Errorf(domain.CodeBodyTimeout,
+			"the request's body took too long to arrive"))
 	case err != nil:
-		return domain.Invalid.Errorf("invalid_request", "the request's body did not arrive").Because(err)
+		return domain.Invalid.Errorf(domain.CodeInvalidRequest, "the request's body did not arrive").Because(err)
 	case int64(len(b)) > most:
 		return tooLarge
 	}

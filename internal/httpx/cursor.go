@@ -86,7 +86,8 @@ func DecodeCursor(s string, v any) error {
 }
 
 func badCursor(cause error) error {
-	e := domain.Invalid.Errorf("bad_cursor", "this cursor was not made by the server for this list; start without one")
+	e := domain.Invalid.Errorf(domain.CodeBadCursor,
+		"this cursor was not made by the server for this list; start without one")
 	e.Fields = []domain.Field{{Pointer: "?cursor", Detail: "not a cursor of this list"}}
 	return e.Because(cause)
 }

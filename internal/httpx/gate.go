@@ -39,13 +39,14 @@ func (g *gate) enter(addr netip.Addr) (leave func(), err error) {
 	}
 	if !g.addrs.Take(addr) {
 		g.refused.Add(1)
-		return nil, domain.Unavailable.Errorf("busy_address", "too many requests from your address at once; wait for some of them").After(retryBusy)
+		return nil, domain.Unavailable.Errorf(domain.CodeBusyAddress,
+			"too many requests from your address at once; wait for some of them").After(retryBusy)
 	}
 	if g.busy.Add(1) > int64(g.most) {
 		g.busy.Add(-1)
 		g.addrs.Give(addr)
 		g.refused.Add(1)
-		return nil, domain.Unavailable.Errorf("busy", "the server is busy; try again").After(retryBusy)
+		return nil, domain.Unavailable.Errorf(domain.CodeBusy, "the server is busy; try again").After(retryBusy)
 	}
 	return func() {
 		g.addrs.Give(addr)

@@ -111,12 +111,14 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, m *request) {
 	op, known := inner.(*route)
 	bound(w, r, known && op.RequestBody != nil)
 	if err := h.cross.Check(r); err != nil {
-		Fail(w, r, domain.Forbidden.Errorf("origin", "pages of another origin may not do this; an operator can add the origin to ALLOWED_ORIGINS").Because(err))
+		Fail(w, r, domain.Forbidden.Errorf(domain.CodeOrigin,
+			"pages of another origin may not do this; an operator can add the origin to ALLOWED_ORIGINS").Because(err))
 		return
 	}
 	if r.Method == http.MethodTrace || r.Method == http.MethodConnect {
 		w.Header().Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE")
-		p := problem(http.StatusMethodNotAllowed, domain.Invalid.Errorf("method_not_allowed", "%s is not used here", r.Method))
+		p := problem(http.StatusMethodNotAllowed, domain.Invalid.Errorf(domain.CodeMethodNotAllowed,
+			"%s is not used here", r.Method))
 		p.write(w, r)
 		return
 	}
@@ -147,10 +149,11 @@ func (h *handler) unrouted(w http.ResponseWriter, r *http.Request, inner http.Ha
 	if probe.status == http.StatusMethodNotAllowed {
 		allow := probe.header.Get("Allow")
 		w.Header().Set("Allow", allow)
-		problem(probe.status, domain.Invalid.Errorf("method_not_allowed", "%s does not work here; use %s", r.Method, allow)).write(w, r)
+		problem(probe.status, domain.Invalid.Errorf(domain.CodeMethodNotAllowed,
+			"%s does not work here; use %s", r.Method, allow)).write(w, r)
 		return
 	}
-	Fail(w, r, domain.NotFound.Errorf("no_route", "there is nothing here; /docs lists what there is"))
+	Fail(w, r, domain.NotFound.Errorf(domain.CodeNoRoute, "there is nothing here; /docs lists what there is"))
 }
 
 // secure sets the header fields that every answer carries.

@@ -202,7 +202,8 @@ func checkContentType(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	_ = err // an unreadable type is one that does not fit
-	p := problem(http.StatusUnsupportedMediaType, domain.Invalid.Errorf("unsupported_media_type", "send the body as %s", takes))
+	p := problem(http.StatusUnsupportedMediaType, domain.Invalid.Errorf(domain.CodeUnsupportedMediaType,
+		"send the body as %s", takes))
 	p.write(w, r)
 }
 
@@ -216,7 +217,8 @@ func authenticate(auth Authenticator) func(huma.Context, func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
 		token, ok := bearer(r)
 		if !ok || auth == nil {
-			Fail(w, r, domain.Unauthorized.Errorf("no_credentials", "sign in first, and send the access token as \"Authorization: Bearer …\""))
+			Fail(w, r, domain.Unauthorized.Errorf(domain.CodeNoCredentials,
+				"sign in first, and send the access token as \"Authorization: Bearer …\""))
 			return
 		}
 		p, err := auth.Authenticate(r.Context(), token)
@@ -225,7 +227,8 @@ func authenticate(auth Authenticator) func(huma.Context, func(huma.Context)) {
 			return
 		}
 		if p.Limited && ctx.Operation().Metadata[limited] == nil {
-			Fail(w, r, domain.Forbidden.Errorf("second_factor_required", "this server asks you for a second factor; add one first"))
+			Fail(w, r, domain.Forbidden.Errorf(domain.CodeSecondFactorRequired,
+				"this server asks you for a second factor; add one first"))
 			return
 		}
 		m := from(r.Context())

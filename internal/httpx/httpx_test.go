@@ -24,7 +24,7 @@ type oneUser struct{}
 
 func (oneUser) Authenticate(_ context.Context, bearer string) (domain.Principal, error) {
 	if bearer != "good" {
-		return domain.Principal{}, domain.Unauthorized.Errorf("bad_token", "sign in again")
+		return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeBadToken, "sign in again")
 	}
 	return domain.Principal{ID: "usr_1"}, nil
 }
@@ -72,7 +72,8 @@ func serve(t *testing.T, o HandlerOptions) (*httptest.Server, *bytes.Buffer) {
 			case "empty":
 				return &answer{}, nil
 			}
-			return nil, domain.Kind(in.Kind).Errorf("a_code", "what is wrong").Because(errors.New("the secret cause")).After(1500 * time.Millisecond)
+			return nil, domain.Kind(in.Kind).Errorf(domain.CodeBusy,
+				"what is wrong").Because(errors.New("the secret cause")).After(1500 * time.Millisecond)
 		})
 	Register(api, huma.Operation{OperationID: "set-picture", Method: http.MethodPut, Path: "/picture"},
 		func(_ context.Context, in *struct {
@@ -160,27 +161,32 @@ func TestCHK_AP_05_Refusals(t *testing.T) {
 		call
 		status  int
 		kind    domain.Kind
-		code    string
+		code    domain.Code
 		pointer string
 	}{
-		"unknown route":      {call{method: "GET", path: "/api/v1/nothing"}, 404, domain.NotFound, "no_route", ""},
-		"unknown page":       {call{method: "GET", path: "/nothing"}, 404, domain.NotFound, "no_route", ""},
-		"wrong method":       {call{method: "DELETE", path: "/api/v1/things"}, 405, domain.Invalid, "method_not_allowed", ""},
-		"trace":              {call{method: "TRACE", path: "/api/v1/things"}, 405, domain.Invalid, "method_not_allowed", ""},
-		"not JSON":           {call{method: "POST", path: "/api/v1/things", body: "{"}, 400, domain.Invalid, "invalid_request", ""},
-		"no body":            {call{method: "POST", path: "/api/v1/things"}, 400, domain.Invalid, "invalid_request", ""},
-		"wrong type":         {call{method: "POST", path: "/api/v1/things", body: `{"name":7}`}, 400, domain.Invalid, "invalid_request", "/name"},
-		"too long":           {call{method: "POST", path: "/api/v1/things", body: `{"name":"hunter2hunter2"}`}, 400, domain.Invalid, "invalid_request", "/name"},
-		"unknown field":      {call{method: "POST", path: "/api/v1/things", body: `{"name":"a","nmae":"b"}`}, 400, domain.Invalid, "invalid_request", "/nmae"},
-		"deep":               {call{method: "POST", path: "/api/v1/things", body: `{"name":"a","tags":[{"label":1}]}`}, 400, domain.Invalid, "invalid_request", "/tags/0/label"},
-		"query":              {call{method: "GET", path: "/api/v1/me?limit=x", header: http.Header{"Authorization": {"Bearer good"}}}, 400, domain.Invalid, "invalid_request", "?limit"},
-		"content type":       {call{method: "POST", path: "/api/v1/things", body: "name=a", header: text}, 415, domain.Invalid, "unsupported_media_type", ""},
-		"no picture":         {call{method: "PUT", path: "/api/v1/picture", body: "name=a", header: text}, 415, domain.Invalid, "unsupported_media_type", ""},
-		"large":              {call{method: "POST", path: "/api/v1/things", body: `{"name":"` + strings.Repeat("a", maxBody) + `"}`}, 413, domain.TooLarge, "body_too_large", ""},
-		"large for sign-in":  {call{method: "POST", path: "/api/v1/auth/sign-in", body: `{"name":"` + strings.Repeat("a", maxAuthBody) + `"}`}, 413, domain.TooLarge, "body_too_large", ""},
-		"nobody":             {call{method: "GET", path: "/api/v1/me"}, 401, domain.Unauthorized, "no_credentials", ""},
-		"bad token":          {call{method: "GET", path: "/api/v1/me", header: http.Header{"Authorization": {"Bearer bad"}}}, 401, domain.Unauthorized, "bad_token", ""},
-		"another origin":     {call{method: "POST", path: "/api/v1/things", body: `{"name":"a"}`, header: http.Header{"Sec-Fetch-Site": {"cross-site"}}}, 403, domain.Forbidden, "origin", ""},
+		"unknown route": {call{method: "GET", path: "/api/v1/nothing"}, 404, domain.NotFound,
+			domain.CodeNoRoute, ""},
+		"unknown page":  {call{method: "GET", path: "/nothing"}, 404, domain.NotFound, domain.CodeNoRoute, ""},
+		"wrong method":  {call{method: "DELETE", path: "/api/v1/things"}, 405, domain.Invalid, domain.CodeMethodNotAllowed, ""},
+		"trace":         {call{method: "TRACE", path: "/api/v1/things"}, 405, domain.Invalid, domain.CodeMethodNotAllowed, ""},
+		"not JSON":      {call{method: "POST", path: "/api/v1/things", body: "{"}, 400, domain.Invalid, domain.CodeInvalidRequest, ""},
+		"no body":       {call{method: "POST", path: "/api/v1/things"}, 400, domain.Invalid, domain.CodeInvalidRequest, ""},
+		"wrong type":    {call{method: "POST", path: "/api/v1/things", body: `{"name":7}`}, 400, domain.Invalid, domain.CodeInvalidRequest, "/name"},
+		"too long":      {call{method: "POST", path: "/api/v1/things", body: `{"name":"hunter2hunter2"}`}, 400, domain.Invalid, domain.CodeInvalidRequest, "/name"},
+		"unknown field": {call{method: "POST", path: "/api/v1/things", body: `{"name":"a","nmae":"b"}`}, 400, domain.Invalid, domain.CodeInvalidRequest, "/nmae"},
+		"deep":          {call{method: "POST", path: "/api/v1/things", body: `{"name":"a","tags":[{"label":1}]}`}, 400, domain.Invalid, domain.CodeInvalidRequest, "/tags/0/label"},
+		"query":         {call{method: "GET", path: "/api/v1/me?limit=x", header: http.Header{"Authorization": {"Bearer good"}}}, 400, domain.Invalid, domain.CodeInvalidRequest, "?limit"},
+		"content type":  {call{method: "POST", path: "/api/v1/things", body: "name=a", header: text}, 415, domain.Invalid, domain.CodeUnsupportedMediaType, ""},
+		"no picture":    {call{method: "PUT", path: "/api/v1/picture", body: "name=a", header: text}, 415, domain.Invalid, domain.CodeUnsupportedMediaType, ""},
+		"large":         {call{method: "POST", path: "/api/v1/things", body: `{"name":"` + strings.Repeat("a", maxBody) + `"}`}, 413, domain.TooLarge, domain.CodeBodyTooLarge, ""},
+		"large for sign-in": {call{method: "POST", path: "/api/v1/auth/sign-in",
+			body: `{"name":"` + strings.Repeat("a", maxAuthBody) + `"}`}, 413, domain.TooLarge, domain.CodeBodyTooLarge, ""},
+		"nobody": {call{method: "GET", path: "/api/v1/me"}, 401, domain.Unauthorized,
+			domain.CodeNoCredentials, ""},
+		"bad token": {call{method: "GET", path: "/api/v1/me",
+			header: http.Header{"Authorization": {"Bearer bad"}}}, 401, domain.Unauthorized, domain.CodeBadToken, ""},
+		"another origin": {call{method: "POST", path: "/api/v1/things", body: `{"name":"a"}`,
+			header: http.Header{"Sec-Fetch-Site": {"cross-site"}}}, 403, domain.Forbidden, domain.CodeOrigin, ""},
 		"unclassified error": {call{method: "GET", path: "/api/v1/fail/raw"}, 500, domain.Internal, "", ""},
 		"panic":              {call{method: "GET", path: "/api/v1/fail/panic"}, 500, domain.Internal, "", ""},
 	} {
@@ -318,7 +324,7 @@ func TestCursor(t *testing.T) {
 		t.Errorf("%+v %v", got, err)
 	}
 	for _, bad := range []string{"", "x", "1", "1!!", "2" + c[1:], c + "AA", EncodeCursor(map[string]int{"other": 1}), EncodeCursor("text"), strings.Repeat("1", 5000)} {
-		if err := DecodeCursor(bad, &got); domain.CodeOf(err) != "bad_cursor" {
+		if err := DecodeCursor(bad, &got); domain.CodeOf(err) != domain.CodeBadCursor {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}

@@ -85,5 +85,6 @@ func (l *Limit) take(m *request, room string, now time.Time) error {
 }
 
 func tooOften(wait time.Duration) error {
-	return domain.RateLimited.Errorf("too_many_changes", "you are doing this too often; try again in a moment").After(wait)
+	return domain.RateLimited.Errorf(domain.CodeTooManyChanges,
+		"you are doing this too often; try again in a moment").After(wait)
 }

@@ -42,7 +42,7 @@ func serveProblemPage(w http.ResponseWriter, r *http.Request) {
 	kind := domain.Kind(r.PathValue("kind"))
 	text, ok := explanations()[kind]
 	if !ok {
-		Fail(w, r, domain.NotFound.Errorf("no_problem", "there is no such kind of problem"))
+		Fail(w, r, domain.NotFound.Errorf(domain.CodeNoProblem, "there is no such kind of problem"))
 		return
 	}
 	page(w, problemPage(), map[string]any{

@@ -44,7 +44,7 @@ type Problem struct {
 	Title      string         `json:"title" doc:"The HTTP status in words."`
 	Status     int            `json:"status" doc:"The HTTP status."`
 	Kind       string         `json:"kind" doc:"What sort of failure it is; kinds are never renamed." example:"not_found"`
-	Code       string         `json:"code,omitempty" doc:"Narrower than the kind, and as stable." example:"no_room"`
+	Code       domain.Code    `json:"code,omitempty" doc:"Narrower than the kind, and as stable." example:"no_room"`
 	Detail     string         `json:"detail,omitempty" doc:"What is wrong and what to do, for a person."`
 	Instance   string         `json:"instance,omitempty" doc:"The id of the request, by which the server's log knows it."`
 	RetryAfter float64        `json:"retry_after,omitempty" doc:"Seconds to wait before trying again."`
@@ -115,9 +115,9 @@ func problemOf(ctx context.Context, err error) *Problem {
 			m.log.LogAttrs(ctx, slog.LevelInfo, "request refused", slog.String("request", m.id), slog.String("kind", string(e.Kind)), slog.Any("err", err))
 		}
 	case errors.Is(err, context.Canceled):
-		e = domain.Unavailable.Errorf("cancelled", "the request was given up before it was done")
+		e = domain.Unavailable.Errorf(domain.CodeCancelled, "the request was given up before it was done")
 	case errors.Is(err, context.DeadlineExceeded):
-		e = domain.Unavailable.Errorf("timeout", "this took too long; try again")
+		e = domain.Unavailable.Errorf(domain.CodeTimeout, "this took too long; try again")
 	default:
 		if m != nil {
 			m.log.LogAttrs(ctx, slog.LevelError, "request failed", slog.String("request", m.id), slog.Any("err", err))
@@ -135,17 +135,17 @@ func translate(ctx huma.Context, _ string, v any) (any, error) {
 	if !ok {
 		return v, nil
 	}
-	e := domain.Invalid.Errorf("invalid_request", "%s", m.Detail)
+	e := domain.Invalid.Errorf(domain.CodeInvalidRequest, "%s", m.Detail)
 	status := m.Status
 	switch status {
 	case http.StatusUnprocessableEntity, http.StatusBadRequest:
 		status = http.StatusBadRequest
 	case http.StatusRequestEntityTooLarge:
-		e = domain.TooLarge.Errorf("body_too_large", "%s", m.Detail)
+		e = domain.TooLarge.Errorf(domain.CodeBodyTooLarge, "%s", m.Detail)
 	case http.StatusRequestTimeout:
-		e = domain.Invalid.Errorf("body_timeout", "the request's body took too long to arrive")
+		e = domain.Invalid.Errorf(domain.CodeBodyTimeout, "the request's body took too long to arrive")
 	case http.StatusUnsupportedMediaType:
-		e.Code = "unsupported_media_type"
+		e.Code = domain.CodeUnsupportedMediaType
 	default:
 		if status >= http.StatusInternalServerError {
 			e = domain.Internal.Errorf("", "something went wrong on the server; its log has the request's id")

@@ -110,7 +110,7 @@ func (s *static) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		// A missing file is missing; only a route of the client is the client.
 		if path.Ext(name) != "" && name != "/index.html" {
-			Fail(w, r, domain.NotFound.Errorf("no_file", "there is no such file"))
+			Fail(w, r, domain.NotFound.Errorf(domain.CodeNoFile, "there is no such file"))
 			return
 		}
 		if f, ok = s.files["/index.html"]; !ok {

@@ -24,7 +24,7 @@ func TestAProviderThatIsDown(t *testing.T) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			if _, _, err := p.Begin(t.Context()); domain.KindOf(err) != domain.Unavailable || domain.CodeOf(err) != "oidc_away" {
+			if _, _, err := p.Begin(t.Context()); domain.KindOf(err) != domain.Unavailable || domain.CodeOf(err) != domain.CodeOIDCAway {
 				t.Error(err)
 			}
 		})
@@ -69,7 +69,7 @@ func TestACallerThatGoesAway(t *testing.T) {
 func TestTheIssuerIsExact(t *testing.T) {
 	r := newRogue(t)
 	p := r.provider(t, func(c *Config) { c.Issuer = r.URL + "/" })
-	if _, _, err := p.Begin(t.Context()); domain.CodeOf(err) != "oidc_away" || !strings.Contains(lastError(p).Error(), "issuer") {
+	if _, _, err := p.Begin(t.Context()); domain.CodeOf(err) != domain.CodeOIDCAway || !strings.Contains(lastError(p).Error(), "issuer") {
 		t.Error(err, lastError(p))
 	}
 }
@@ -106,8 +106,8 @@ func TestUserinfo(t *testing.T) {
 		sub      string
 		verified any
 		want     bool
-		code     string
-	}{{"s1", true, true, ""}, {"s1", "true", true, ""}, {"s1", "false", false, ""}, {"s1", false, false, ""}, {"s1", nil, false, ""}, {"s2", true, false, "oidc_refused"}, {"", true, false, "oidc_refused"}} {
+		code     domain.Code
+	}{{"s1", true, true, ""}, {"s1", "true", true, ""}, {"s1", "false", false, ""}, {"s1", false, false, ""}, {"s1", nil, false, ""}, {"s2", true, false, domain.CodeOIDCRefused}, {"", true, false, domain.CodeOIDCRefused}} {
 		a, good, back := r.begin(t, p)
 		delete(good, "email")
 		r.claims, r.info = good, map[string]any{"sub": row.sub, "email": "ann@example.org", "email_verified": row.verified}

@@ -59,7 +59,7 @@ func (p *Provider) Finish(ctx context.Context, a Attempt, back url.Values) (Iden
 	}
 	switch code := back.Get("error"); {
 	case code == "access_denied":
-		return Identity{}, domain.Unauthorized.Errorf("oidc_denied", "the sign-in was broken off there")
+		return Identity{}, domain.Unauthorized.Errorf(domain.CodeOIDCDenied, "the sign-in was broken off there")
 	case code != "":
 		return Identity{}, refused(fmt.Errorf("provider says %q: %q", short(code), short(back.Get("error_description"))))
 	case back.Get("code") == "":
@@ -146,7 +146,7 @@ func more(ctx context.Context, d *discovered, token *oauth2.Token, c *claims) er
 // refused is the answer to whatever is wrong with what came back: what it was
 // is for the log.
 func refused(cause error) error {
-	return domain.Unauthorized.Errorf("oidc_refused", "the sign-in did not work; begin it again").Because(cause)
+	return domain.Unauthorized.Errorf(domain.CodeOIDCRefused, "the sign-in did not work; begin it again").Because(cause)
 }
 
 // short is what of a stranger's text goes to the log.

@@ -195,5 +195,6 @@ func (p *Provider) ask(ctx context.Context) (*discovered, error) {
 }
 
 func away(cause error) error {
-	return domain.Unavailable.Errorf("oidc_away", "the sign-in service does not answer; try again in a moment, or sign in another way").After(pause).Because(cause)
+	return domain.Unavailable.Errorf(domain.CodeOIDCAway,
+		"the sign-in service does not answer; try again in a moment, or sign in another way").After(pause).Because(cause)
 }

@@ -187,7 +187,8 @@ func TestTokensThatAreRefused(t *testing.T) {
 		a, c, back := r.begin(t, p)
 		r.claims, r.token, r.signer = c, with(jwt.SigningMethodRS256), r.key
 		change(c)
-		if who, err := p.Finish(t.Context(), a, back); domain.CodeOf(err) != "oidc_refused" || who != (Identity{}) {
+		if who, err := p.Finish(t.Context(), a, back); domain.CodeOf(err) != domain.CodeOIDCRefused ||
+			who != (Identity{}) {
 			t.Errorf("%s: %+v, %v", what, who, err)
 		}
 	}
@@ -202,17 +203,17 @@ func TestAnswersThatAreRefused(t *testing.T) {
 	r.names = true
 	p := r.provider(t, nil)
 	for what, row := range map[string]struct {
-		code   string
+		code   domain.Code
 		change func(back url.Values)
 	}{
-		"another state":       {"oidc_refused", func(b url.Values) { b.Set("state", "x") }},
-		"no state":            {"oidc_refused", func(b url.Values) { b.Del("state") }},
-		"another issuer":      {"oidc_refused", func(b url.Values) { b.Set("iss", "https://evil.example") }},
-		"no issuer":           {"oidc_refused", func(b url.Values) { b.Del("iss") }},
-		"no code":             {"oidc_refused", func(b url.Values) { b.Del("code") }},
-		"a refusal":           {"oidc_denied", func(b url.Values) { b.Set("error", "access_denied") }},
-		"an error":            {"oidc_refused", func(b url.Values) { b.Set("error", "x\ny") }},
-		"an error of another": {"oidc_refused", func(b url.Values) { b.Set("error", "access_denied"); b.Set("iss", "https://evil.example") }},
+		"another state":       {domain.CodeOIDCRefused, func(b url.Values) { b.Set("state", "x") }},
+		"no state":            {domain.CodeOIDCRefused, func(b url.Values) { b.Del("state") }},
+		"another issuer":      {domain.CodeOIDCRefused, func(b url.Values) { b.Set("iss", "https://evil.example") }},
+		"no issuer":           {domain.CodeOIDCRefused, func(b url.Values) { b.Del("iss") }},
+		"no code":             {domain.CodeOIDCRefused, func(b url.Values) { b.Del("code") }},
+		"a refusal":           {domain.CodeOIDCDenied, func(b url.Values) { b.Set("error", "access_denied") }},
+		"an error":            {domain.CodeOIDCRefused, func(b url.Values) { b.Set("error", "x\ny") }},
+		"an error of another": {domain.CodeOIDCRefused, func(b url.Values) { b.Set("error", "access_denied"); b.Set("iss", "https://evil.example") }},
 	} {
 		a, good, back := r.begin(t, p)
 		back.Set("iss", r.URL)
@@ -222,13 +223,14 @@ func TestAnswersThatAreRefused(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if _, err := p.Finish(t.Context(), Attempt{}, url.Values{"code": {"x"}}); domain.CodeOf(err) != "oidc_refused" {
+	if _, err := p.Finish(t.Context(), Attempt{},
+		url.Values{"code": {"x"}}); domain.CodeOf(err) != domain.CodeOIDCRefused {
 		t.Errorf("an attempt of nobody: %v", err)
 	}
 	a, good, back := r.begin(t, p)
 	back.Set("iss", r.URL)
 	r.claims, r.status = good, http.StatusBadRequest
-	if _, err := p.Finish(t.Context(), a, back); domain.CodeOf(err) != "oidc_refused" || strings.Contains(err.Error(), "\n") {
+	if _, err := p.Finish(t.Context(), a, back); domain.CodeOf(err) != domain.CodeOIDCRefused || strings.Contains(err.Error(), "\n") {
 		t.Error(err)
 	}
 	r.status = http.StatusServiceUnavailable

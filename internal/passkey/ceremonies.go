@@ -51,7 +51,7 @@ func (p *Party) FinishRegistration(u User, stored, response []byte, now time.Tim
 	}
 	for _, old := range u.Credentials {
 		if old.ID == c.ID {
-			return Credential{}, domain.Conflict.Errorf("passkey_exists", "this passkey is registered already")
+			return Credential{}, domain.Conflict.Errorf(domain.CodePasskeyExists, "this passkey is registered already")
 		}
 	}
 	return c, nil

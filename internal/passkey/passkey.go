@@ -140,7 +140,7 @@ func resume(kind string, stored, response []byte, now time.Time) (webauthn.Sessi
 		return s.Session, refused(fmt.Errorf("state is of kind %q, not %q", s.Kind, kind))
 	}
 	if !now.Before(s.Expires) {
-		return s.Session, domain.Unauthorized.Errorf("passkey_late", "this took too long; try again")
+		return s.Session, domain.Unauthorized.Errorf(domain.CodePasskeyLate, "this took too long; try again")
 	}
 	if len(response) > maxResponse {
 		return s.Session, refused(errors.New("response too large"))
@@ -154,7 +154,8 @@ func refused(cause error) error {
 	if e, ok := errors.AsType[*protocol.Error](cause); ok && e.DevInfo != "" {
 		cause = fmt.Errorf("%w (%s)", cause, e.DevInfo)
 	}
-	return domain.Unauthorized.Errorf("passkey_refused", "this passkey was not accepted; try again, or go another way").Because(cause)
+	return domain.Unauthorized.Errorf(domain.CodePasskeyRefused,
+		"this passkey was not accepted; try again, or go another way").Because(cause)
 }
 
 // user is a User as the library wants it.

@@ -51,7 +51,7 @@ func finder(users ...User) func(string) (User, error) {
 				return u, nil
 			}
 		}
-		return User{}, domain.NotFound.Errorf("no_user", "no such user")
+		return User{}, domain.NotFound.Errorf(domain.CodeNoUser, "no such user")
 	}
 }
 
@@ -83,7 +83,7 @@ func second(t *testing.T, p *Party, k *softkey.Key, u User) (Use, error) {
 	return p.FinishSecond(u, c.State, response, start)
 }
 
-func refusedAs(t *testing.T, err error, code string) {
+func refusedAs(t *testing.T, err error, code domain.Code) {
 	t.Helper()
 	if domain.CodeOf(err) != code {
 		t.Errorf("%v, want %s", err, code)
@@ -118,7 +118,7 @@ func TestVerificationIsRequiredWithoutAPassword(t *testing.T) {
 	ann := enrolled(t, p, k)
 	k.Verified = false
 	_, _, err := signIn(t, p, k, ann)
-	refusedAs(t, err, "passkey_refused")
+	refusedAs(t, err, domain.CodePasskeyRefused)
 	if use, err := second(t, p, k, ann); err != nil || use.Verified {
 		t.Errorf("%+v, %v", use, err)
 	}
@@ -145,13 +145,13 @@ func TestWhatIsRefused(t *testing.T) {
 		ann := enrolled(t, p, k)
 		eve := User{ID: "u_eve", Name: "eve"}
 		change(k)
-		if _, _, err := signIn(t, p, k, ann, eve); domain.CodeOf(err) != "passkey_refused" {
+		if _, _, err := signIn(t, p, k, ann, eve); domain.CodeOf(err) != domain.CodePasskeyRefused {
 			t.Errorf("%s: %v", what, err)
 		}
 		if what == "another credential" {
 			continue // the key does not answer
 		}
-		if _, err := second(t, p, k, ann); domain.CodeOf(err) != "passkey_refused" {
+		if _, err := second(t, p, k, ann); domain.CodeOf(err) != domain.CodePasskeyRefused {
 			t.Errorf("%s as second factor: %v", what, err)
 		}
 	}
@@ -185,22 +185,22 @@ func TestCHK_RG_07_AStateServesItsOwnCeremonyAlone(t *testing.T) {
 	}
 	for _, wrong := range [][]byte{one.State, three.State} {
 		_, err = p.FinishSecond(ann, wrong, answer, start)
-		refusedAs(t, err, "passkey_refused")
+		refusedAs(t, err, domain.CodePasskeyRefused)
 	}
 	_, _, err = p.FinishSignIn(two.State, answer, finder(ann), start)
-	refusedAs(t, err, "passkey_refused")
+	refusedAs(t, err, domain.CodePasskeyRefused)
 	_, err = p.FinishSecond(User{ID: "u_eve", Credentials: ann.Credentials}, two.State, answer, start)
-	refusedAs(t, err, "passkey_refused")
+	refusedAs(t, err, domain.CodePasskeyRefused)
 	_, err = p.FinishSecond(ann, two.State, answer, start.Add(Life))
-	refusedAs(t, err, "passkey_late")
+	refusedAs(t, err, domain.CodePasskeyLate)
 	if _, err = p.FinishSecond(ann, two.State, answer, start.Add(Life-time.Second)); err != nil {
 		t.Error(err)
 	}
 	for _, junk := range []string{"", "{}", "null", strings.Repeat("x", maxResponse+1)} {
 		_, err = p.FinishSecond(ann, two.State, []byte(junk), start)
-		refusedAs(t, err, "passkey_refused")
+		refusedAs(t, err, domain.CodePasskeyRefused)
 		_, err = p.FinishRegistration(ann, three.State, []byte(junk), start)
-		refusedAs(t, err, "passkey_refused")
+		refusedAs(t, err, domain.CodePasskeyRefused)
 	}
 }
 
@@ -255,13 +255,13 @@ func TestAPasskeyRemovedMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = p.FinishSecond(ann, c.State, bad, start)
-	refusedAs(t, err, "passkey_refused")
+	refusedAs(t, err, domain.CodePasskeyRefused)
 	if _, err := p.FinishSecond(ann, c.State, good, start); err != nil {
 		t.Error(err)
 	}
 	ann.Credentials = nil
 	_, err = p.FinishSecond(ann, c.State, good, start)
-	refusedAs(t, err, "passkey_refused")
+	refusedAs(t, err, domain.CodePasskeyRefused)
 }
 
 // A store that is away is no fault of the passkey's.
@@ -276,7 +276,7 @@ func TestAStoreThatIsAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	away := domain.Unavailable.Errorf("store_away", "try again")
+	away := domain.Unavailable.Errorf(domain.CodeStoreUnavailable, "try again")
 	if _, _, err := p.FinishSignIn(c.State, response, func(string) (User, error) { return User{}, away }, start); !errors.Is(err, away) {
 		t.Error(err)
 	}

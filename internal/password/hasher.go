@@ -211,5 +211,6 @@ func (h *Hasher) turn(ctx context.Context, who Trust, memory int64) (done func()
 
 func (h *Hasher) busy() error {
 	h.refused.Add(1)
-	return domain.Unavailable.Errorf("busy", "too many people are signing in just now; try again in a moment").After(h.wait)
+	return domain.Unavailable.Errorf(domain.CodeBusy,
+		"too many people are signing in just now; try again in a moment").After(h.wait)
 }

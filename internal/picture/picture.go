@@ -75,7 +75,8 @@ func (m *Maker) Square(ctx context.Context, data []byte, side int) ([]byte, erro
 
 // take waits for this caller's turn.
 func (m *Maker) take(ctx context.Context) error {
-	busy := domain.Unavailable.Errorf("busy", "many pictures are being read just now; try again").After(busyRetry)
+	busy := domain.Unavailable.Errorf(domain.CodeBusy,
+		"many pictures are being read just now; try again").After(busyRetry)
 	defer m.waiting.Add(-1)
 	if m.waiting.Add(1) > MaxWaiting {
 		m.refused.Add(1)
@@ -102,10 +103,10 @@ func middle(r image.Rectangle) image.Rectangle {
 }
 
 func unreadable() *domain.Error {
-	return domain.Invalid.Errorf("bad_picture",
+	return domain.Invalid.Errorf(domain.CodeBadPicture,
 		"this is not a picture that can be read; send a PNG, JPEG, GIF or WebP of at most 1 MiB")
 }
 
 func tooLarge(why string) *domain.Error {
-	return domain.Invalid.Errorf("picture_too_large", "%s; make it smaller, 1024 by 1024 pixels are plenty", why)
+	return domain.Invalid.Errorf(domain.CodePictureTooLarge, "%s; make it smaller, 1024 by 1024 pixels are plenty", why)
 }

@@ -71,7 +71,7 @@ func TestSquare(t *testing.T) {
 	}
 	none := map[string][]byte{"text": []byte("no picture"), "half": photo[:40], "long": make([]byte, MaxBytes+1)}
 	for name, data := range none {
-		if _, err := square(t, data); domain.CodeOf(err) != "bad_picture" {
+		if _, err := square(t, data); domain.CodeOf(err) != domain.CodeBadPicture {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -108,7 +108,8 @@ func TestBombsAreRefusedUnread(t *testing.T) {
 		"webp, a lot of it lossless": webpOf("VP8L", append([]byte{0x2f, 0xff, 0xc0, 0x0f, 0}, make([]byte, maxLossless)...)),
 	} {
 		var err error
-		if n := allocated(func() { _, err = square(t, data) }); n > 4<<20 || domain.CodeOf(err) != "picture_too_large" {
+		if n := allocated(func() { _, err = square(t, data) }); n > 4<<20 ||
+			domain.CodeOf(err) != domain.CodePictureTooLarge {
 			t.Errorf("%s: %d MiB were allocated, and the answer is %v", name, n>>20, err)
 		}
 	}
@@ -153,13 +154,14 @@ func TestTurns(t *testing.T) {
 		var waiting sync.WaitGroup
 		for range MaxWaiting {
 			waiting.Go(func() {
-				if _, err := m.Square(t.Context(), data, side); domain.CodeOf(err) != "busy" {
+				if _, err := m.Square(t.Context(), data, side); domain.CodeOf(err) != domain.CodeBusy {
 					t.Errorf("waited too long: %v", err)
 				}
 			})
 		}
 		synctest.Wait()
-		if _, err := m.Square(t.Context(), data, side); domain.CodeOf(err) != "busy" || m.Waiting() != MaxWaiting {
+		if _, err := m.Square(t.Context(), data, side); domain.CodeOf(err) != domain.CodeBusy ||
+			m.Waiting() != MaxWaiting {
 			t.Errorf("behind %d others: %v", m.Waiting(), err)
 		}
 		waiting.Wait()

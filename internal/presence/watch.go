@@ -21,7 +21,7 @@ func (s *Service) Watch(ctx context.Context, id string, users []string) ([]domai
 	c := s.conns[id]
 	s.mu.Unlock()
 	if c == nil {
-		return nil, domain.NotFound.Errorf("no_connection", "this connection has ended")
+		return nil, domain.NotFound.Errorf(domain.CodeNoConnection, "this connection has ended")
 	}
 	allowed, err := s.visible(ctx, c.user, users)
 	if err != nil {

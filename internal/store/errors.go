@@ -35,7 +35,8 @@ func isUnavailableCode(code string) bool {
 }
 
 func errUnavailable(cause error) error {
-	return domain.Unavailable.Errorf("store_unavailable", "the server cannot reach its database just now; try again").
+	return domain.Unavailable.Errorf(domain.CodeStoreUnavailable,
+		"the server cannot reach its database just now; try again").
 		After(retryWrite).Because(cause)
 }
 

@@ -69,7 +69,8 @@ func (l *load) refuse(wait time.Duration) error {
 }
 
 func errBusy(wait time.Duration) error {
-	return domain.Unavailable.Errorf("busy", "the server is busy; try again").After(max(wait.Round(time.Second), retryWrite))
+	return domain.Unavailable.Errorf(domain.CodeBusy,
+		"the server is busy; try again").After(max(wait.Round(time.Second), retryWrite))
 }
 
 // Load describes the queues of the store, for the metrics.

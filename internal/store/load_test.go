@@ -56,7 +56,7 @@ func TestOverloadIsRefusedEarly(t *testing.T) {
 	start := time.Now()
 	err := db.Write(t.Context(), nothing)
 	var refused *domain.Error
-	if !errors.As(err, &refused) || refused.Kind != domain.Unavailable || refused.Code != "busy" || refused.RetryAfter < 5*time.Second {
+	if !errors.As(err, &refused) || refused.Kind != domain.Unavailable || refused.Code != domain.CodeBusy || refused.RetryAfter < 5*time.Second {
 		t.Errorf("behind a commit that hangs: %v", err)
 	}
 	if l := db.Load(); l.Refused != 1 || l.Wait < maxExpectedWait {
@@ -78,7 +78,7 @@ func TestOverloadIsRefusedEarly(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := db.Write(ctx, nothing); domain.CodeOf(err) != "busy" {
+	if err := db.Write(ctx, nothing); domain.CodeOf(err) != domain.CodeBusy {
 		t.Errorf("behind a full queue: %v", err)
 	}
 	cancel()

@@ -114,7 +114,7 @@ func TestConnectErrorsAreUnavailable(t *testing.T) {
 				c := fakePostgres{refuse: code}.pool(t)
 				defer func() { _ = c.pool.Close() }()
 				err := c.rows(t.Context())
-				if domain.CodeOf(err) != "store_unavailable" || postgresCode(err) != code {
+				if domain.CodeOf(err) != domain.CodeStoreUnavailable || postgresCode(err) != code {
 					t.Errorf("%v", err)
 				}
 				time.Sleep(time.Minute) // the driver's own farewells
@@ -168,7 +168,7 @@ func TestStatementsOfAnUnreachableDatabaseAreUnavailable(t *testing.T) {
 				err := c.rows(t.Context())
 				_, exec := c.pool.ExecContext(t.Context(), `UPDATE a`)
 				for _, err := range []error{err, exec} {
-					if (domain.CodeOf(err) == "store_unavailable") != is || postgresCode(err) != code {
+					if (domain.CodeOf(err) == domain.CodeStoreUnavailable) != is || postgresCode(err) != code {
 						t.Errorf("after a row %v: %v", midway, err)
 					}
 				}
@@ -187,7 +187,7 @@ func TestASilentDatabaseTimesOut(t *testing.T) {
 				defer func() { _ = c.pool.Close() }()
 				begin := time.Now()
 				err := c.rows(t.Context())
-				if d := time.Since(begin); domain.CodeOf(err) != "store_unavailable" || d > 12*time.Second {
+				if d := time.Since(begin); domain.CodeOf(err) != domain.CodeStoreUnavailable || d > 12*time.Second {
 					t.Errorf("after %v: %v", d, err)
 				}
 				short, cancel := context.WithTimeout(t.Context(), time.Second)

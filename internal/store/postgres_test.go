@@ -107,7 +107,8 @@ func TestWrongCredentialsAreNotWaitedFor(t *testing.T) {
 		"no such role":     func(u *url.URL) { u.User = url.User("nobody_of_this_name") },
 		"no such database": func(u *url.URL) { u.Path = "/no_such_database" },
 	} {
-		if _, err := all.Open(t.Context(), as(t, o, change)); err == nil || domain.CodeOf(err) == "store_unavailable" {
+		if _, err := all.Open(t.Context(), as(t, o, change)); err == nil ||
+			domain.CodeOf(err) == domain.CodeStoreUnavailable {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -124,7 +124,8 @@ func (g *fileGuard) intact() bool { return g.wal != nil && !g.gone.Load() }
 func (g *fileGuard) reopened() { g.wal = nil }
 
 func errFileLost(path string) error {
-	return domain.Unavailable.Errorf("store_lost", "the server's database is gone from its disk; nothing is accepted until an operator has put it back").
+	return domain.Unavailable.Errorf(domain.CodeStoreLost,
+		"the server's database is gone from its disk; nothing is accepted until an operator has put it back").
 		After(retryFileLost).Because(fmt.Errorf("%s is missing, or another file than the server opened", path))
 }
 

@@ -126,10 +126,11 @@ func TestNothingIsAcknowledgedIntoALostFile(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if err := write(); domain.CodeOf(err) != "store_lost" || domain.KindOf(err) != domain.Unavailable {
+				if err := write(); domain.CodeOf(err) != domain.CodeStoreLost ||
+					domain.KindOf(err) != domain.Unavailable {
 					t.Errorf("%s: %v", what, err)
 				}
-				if err := db.Ping(t.Context()); domain.CodeOf(err) != "store_lost" {
+				if err := db.Ping(t.Context()); domain.CodeOf(err) != domain.CodeStoreLost {
 					t.Errorf("%s: ping: %v", what, err)
 				}
 			}

@@ -177,5 +177,6 @@ func (db *DB) classifyWriteError(err error) error {
 	if unique, foreign := db.dialect.conflict(err); unique || foreign {
 		return err
 	}
-	return domain.Unavailable.Errorf("store_unavailable", "the server cannot write to its storage just now; try again").After(retryWrite).Because(err)
+	return domain.Unavailable.Errorf(domain.CodeStoreUnavailable,
+		"the server cannot write to its storage just now; try again").After(retryWrite).Because(err)
 }

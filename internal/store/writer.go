@@ -88,7 +88,7 @@ func (w *writer) enqueue(j *job) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.closed {
-		return domain.Unavailable.Errorf("stopping", "the server is stopping; try again").After(retryWrite)
+		return domain.Unavailable.Errorf(domain.CodeStopping, "the server is stopping; try again").After(retryWrite)
 	}
 	wait := w.load.expectedWait(len(w.jobs), time.Now())
 	if wait > maxExpectedWait {

@@ -3,6 +3,8 @@ package wire
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
 )
 
 // MaxFrame is the largest frame, in bytes, that either side sends.
@@ -60,11 +62,11 @@ type Reply struct {
 // ErrorBody says what was wrong with a request. Kind is one of a closed set;
 // code is narrower.
 type ErrorBody struct {
-	Kind       string  `json:"kind"`
-	Code       string  `json:"code,omitempty"`
-	Detail     string  `json:"detail"`
-	Fields     []Field `json:"fields,omitempty"`
-	RetryAfter float64 `json:"retry_after,omitempty" doc:"seconds"`
+	Kind       string      `json:"kind"`
+	Code       domain.Code `json:"code,omitempty"`
+	Detail     string      `json:"detail"`
+	Fields     []Field     `json:"fields,omitempty"`
+	RetryAfter float64     `json:"retry_after,omitempty" doc:"seconds"`
 }
 
 // Field names one bad value by its JSON pointer.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -98,13 +100,14 @@ func goldenReplies() []frame {
 		ok(TypeRefresh, &Until{Expires: later}),
 		ok(TypePing, nil),
 		{"server.error", Reply{ID: "8", Type: TypeError, Error: &ErrorBody{
-			Kind: "invalid", Code: "invalid_field", Detail: "must not be empty", Fields: []Field{{"/text", "must not be empty"}},
+			Kind: "invalid", Code: domain.CodeInvalidField, Detail: "must not be empty", Fields: []Field{{"/text", "must not be empty"}},
 		}}, nil},
 		{"server.error.rate_limited", Reply{ID: "9", Type: TypeError, Error: &ErrorBody{
-			Kind: "rate_limited", Code: "messages", Detail: "too many messages; wait a moment", RetryAfter: 0.02,
+			Kind: "rate_limited", Code: domain.CodeMessages, Detail: "too many messages; wait a moment",
+			RetryAfter: 0.02,
 		}}, nil},
 		{"server.error.frame", Reply{Type: TypeError, Error: &ErrorBody{
-			Kind: "invalid", Code: "bad_frame", Detail: "this is not a JSON object of the protocol",
+			Kind: "invalid", Code: domain.CodeBadFrame, Detail: "this is not a JSON object of the protocol",
 		}}, nil},
 		news(TypeHello, TypeHello, &Hello{
 			Conn: "conn_01jd8m5q8re0t9v3x7k2p4s6za", Server: "1.0.0", Me: &me,

@@ -20,7 +20,7 @@ type browser struct {
 	token   string
 }
 
-func (b *browser) post(path string, in, out any) (status int, code string) {
+func (b *browser) post(path string, in, out any) (status int, code domain.Code) {
 	b.t.Helper()
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -45,7 +45,7 @@ func (b *browser) post(path string, in, out any) (status int, code string) {
 	for _, c := range res.Cookies() {
 		b.cookies[c.Name] = c.Value
 	}
-	var problem struct{ Code string }
+	var problem struct{ Code domain.Code }
 	if res.StatusCode >= 400 {
 		out = &problem
 	}
@@ -72,7 +72,7 @@ func TestServer(t *testing.T) {
 		"UNHIDRA_OIDC_CLIENT_ID="+ClientID, "UNHIDRA_OIDC_CLIENT_SECRET="+Secret)
 
 	fresh := func() *browser { return &browser{t: t, s: s, cookies: map[string]string{}} }
-	signInBy := func(b *browser, name string) (v signed, status int, code string) {
+	signInBy := func(b *browser, name string) (v signed, status int, code domain.Code) {
 		t.Helper()
 		var to struct{ Location string }
 		if status, code := b.post("/auth/provider/oidc", struct{}{}, &to); status != http.StatusOK {

@@ -47,7 +47,7 @@ func TestOneAdministratorStays(t *testing.T) {
 			if one != nil {
 				one, other = other, one
 			}
-			if one != nil || domain.CodeOf(other) != "last_admin" {
+			if one != nil || domain.CodeOf(other) != domain.CodeLastAdmin {
 				t.Errorf("%s: %v and %v; want one to be done, and one refused", name, one, other)
 			}
 			// Whoever is left makes room for the next two.
@@ -59,7 +59,7 @@ func TestOneAdministratorStays(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if err := away(ctx, db, testkit.UserID(7)); domain.CodeOf(err) != "last_admin" {
+			if err := away(ctx, db, testkit.UserID(7)); domain.CodeOf(err) != domain.CodeLastAdmin {
 				t.Errorf("%s of the only one: %v", name, err)
 			}
 			if next < 6 {

@@ -58,7 +58,7 @@ func (repo *Repository) Avatar(ctx context.Context, avatar string) (p domain.Pic
 			AND EXISTS (SELECT 1 FROM blob_refs r WHERE r.hash = b.hash AND r.holder >= 'avatar/' AND r.holder < 'avatar0')
 		LIMIT 1`, avatar, avatar+"g").Scan(&p.Hash, &p.Type, &p.Data)
 	if errors.Is(err, sql.ErrNoRows) {
-		return p, domain.NotFound.Errorf("no_avatar", "there is no such picture")
+		return p, domain.NotFound.Errorf(domain.CodeNoAvatar, "there is no such picture")
 	}
 	return p, err
 }
@@ -76,7 +76,7 @@ func (repo *Repository) NextOldAvatar(ctx context.Context, after string) (avatar
 // MoveAvatar says that the file with a hash is the old picture avatar, whose row goes.
 func (repo *Repository) MoveAvatar(ctx context.Context, avatar, hash string, now time.Time) error {
 	if domain.AvatarOf(hash) != avatar {
-		return domain.Invalid.Errorf("avatar_damaged", "the picture %s has the content of %s", avatar, hash)
+		return domain.Invalid.Errorf(domain.CodeAvatarDamaged, "the picture %s has the content of %s", avatar, hash)
 	}
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		rows, err := t.QueryContext(ctx, `SELECT id FROM users WHERE avatar = $1 ORDER BY id`+t.ForUpdate(), avatar)

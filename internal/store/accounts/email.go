@@ -110,5 +110,6 @@ func emailTaken(err error) error {
 }
 
 func errEmailTaken() *domain.Error {
-	return domain.Conflict.Errorf("email_taken", "another account has this e-mail address; sign in, or ask for a new password")
+	return domain.Conflict.Errorf(domain.CodeEmailTaken,
+		"another account has this e-mail address; sign in, or ask for a new password")
 }

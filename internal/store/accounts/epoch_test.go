@@ -94,14 +94,14 @@ func TestWhatWasBegunEndsWithTheSessions(t *testing.T) {
 				if err := end(ctx, db, u.ID, now); err != nil {
 					t.Fatal(err)
 				}
-				if _, _, err := db.Sessions.TryFlow(ctx, []byte("ticket"+u.ID), f.State, 5, noCounters, now); domain.CodeOf(err) != "flow_ended" {
+				if _, _, err := db.Sessions.TryFlow(ctx, []byte("ticket"+u.ID), f.State, 5, noCounters, now); domain.CodeOf(err) != domain.CodeFlowEnded {
 					t.Errorf("the ticket of a second factor: %v", err)
 				}
-				if err := db.Sessions.CompleteFlow(ctx, f, sessionOf(u.ID, "ses_flow"+u.ID, now), []byte("flow"+u.ID), domain.Proof{}, now); domain.CodeOf(err) != "flow_ended" {
+				if err := db.Sessions.CompleteFlow(ctx, f, sessionOf(u.ID, "ses_flow"+u.ID, now), []byte("flow"+u.ID), domain.Proof{}, now); domain.CodeOf(err) != domain.CodeFlowEnded {
 					t.Errorf("a second factor was completed: %v", err)
 				}
 				for _, kind := range kinds {
-					if _, err := db.Accounts.UseTicket(ctx, []byte(string(kind)+u.ID), kind, now); domain.CodeOf(err) != "ticket_ended" {
+					if _, err := db.Accounts.UseTicket(ctx, []byte(string(kind)+u.ID), kind, now); domain.CodeOf(err) != domain.CodeTicketEnded {
 						t.Errorf("ticket %s: %v", kind, err)
 					}
 				}
@@ -146,7 +146,7 @@ func TestAnEarlierEpochBeginsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		for what, err := range late(u) {
-			if domain.CodeOf(err) != "flow_ended" {
+			if domain.CodeOf(err) != domain.CodeFlowEnded {
 				t.Errorf("%s of an earlier epoch: %v", what, err)
 			}
 		}
@@ -155,7 +155,7 @@ func TestAnEarlierEpochBeginsNothing(t *testing.T) {
 		}
 		for _, u := range []domain.User{disabled, enabled} {
 			for what, err := range late(u) {
-				if domain.CodeOf(err) != "flow_ended" {
+				if domain.CodeOf(err) != domain.CodeFlowEnded {
 					t.Errorf("%s of a disabled account: %v", what, err)
 				}
 			}
@@ -181,10 +181,10 @@ func TestARestoredDatabaseHasNoSessions(t *testing.T) {
 		if ended, err := db.Sessions.EndAllSessions(ctx, "restored", now); err != nil || ended != 1 {
 			t.Fatal(ended, err)
 		}
-		if _, err := db.Sessions.ClaimRefresh(ctx, []byte("refresh"), []byte("next"), time.Hour, now); domain.CodeOf(err) != "signed_out" {
+		if _, err := db.Sessions.ClaimRefresh(ctx, []byte("refresh"), []byte("next"), time.Hour, now); domain.CodeOf(err) != domain.CodeSignedOut {
 			t.Errorf("a refresh token of the backup: %v", err)
 		}
-		if _, err := db.Accounts.UseTicket(ctx, []byte("reset"), domain.ResetTicket, now); domain.CodeOf(err) != "ticket_ended" {
+		if _, err := db.Accounts.UseTicket(ctx, []byte("reset"), domain.ResetTicket, now); domain.CodeOf(err) != domain.CodeTicketEnded {
 			t.Errorf("a link of the backup: %v", err)
 		}
 		// Also a token that was made after the backup, when the epoch had risen a little.

@@ -30,7 +30,8 @@ func (repo *Factors) TryTOTP(ctx context.Context, v domain.TOTP) error {
 			return err
 		}
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, domain.Conflict.Errorf("has_totp", "this account already has an authenticator app; remove it first"))
+			return errors.Join(err, domain.Conflict.Errorf(domain.CodeHasTOTP,
+				"this account already has an authenticator app; remove it first"))
 		}
 		return nil
 	})
@@ -48,7 +49,7 @@ func (repo *Factors) TOTP(ctx context.Context, user string) (v domain.TOTP, err 
 }
 
 func errNoTOTP() error {
-	return domain.NotFound.Errorf("no_totp", "this account has no authenticator app")
+	return domain.NotFound.Errorf(domain.CodeNoTOTP, "this account has no authenticator app")
 }
 
 // ConfirmTOTP ends a trial with its first code, whose step is used up with it,
@@ -60,7 +61,7 @@ func (repo *Factors) ConfirmTOTP(ctx context.Context, user string, step int64, c
 			return err
 		}
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, domain.Conflict.Errorf("no_trial", "this setup took too long; start again"))
+			return errors.Join(err, domain.Conflict.Errorf(domain.CodeNoTrial, "this setup took too long; start again"))
 		}
 		return replaceCodes(ctx, t, user, codes, now)
 	})

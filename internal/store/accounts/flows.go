@@ -78,7 +78,8 @@ func (repo *Sessions) ChallengeFlow(ctx context.Context, ticket []byte, state st
 }
 
 func errFlowEnded() error {
-	return domain.Unauthorized.Errorf("flow_ended", "this sign-in took too long or too many attempts; start again")
+	return domain.Unauthorized.Errorf(domain.CodeFlowEnded,
+		"this sign-in took too long or too many attempts; start again")
 }
 
 // CompleteFlow ends a flow, uses up what its last step has shown, and begins its

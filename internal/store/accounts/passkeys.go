@@ -34,7 +34,8 @@ func (repo *Factors) AddPasskey(ctx context.Context, p domain.Passkey, epoch int
 			return err
 		}
 		if n >= maxPasskeys {
-			return domain.Conflict.Errorf("too_many_passkeys", "an account has at most %d passkeys; remove one first", maxPasskeys)
+			return domain.Conflict.Errorf(domain.CodeTooManyPasskeys,
+				"an account has at most %d passkeys; remove one first", maxPasskeys)
 		}
 		_, err := t.ExecContext(ctx, `INSERT INTO passkeys (`+passkeyColumns+`) VALUES ($1, $2, $3, $4, $5, 0)`, p.ID, p.User, p.Name, string(p.Credential), store.Millis(now))
 		if err != nil || codes == nil {
@@ -43,7 +44,7 @@ func (repo *Factors) AddPasskey(ctx context.Context, p domain.Passkey, epoch int
 		return replaceCodes(ctx, t, p.User, codes, now)
 	})
 	if store.IsUnique(err) {
-		return domain.Conflict.Errorf("has_passkey", "this passkey is already added").Because(err)
+		return domain.Conflict.Errorf(domain.CodeHasPasskey, "this passkey is already added").Because(err)
 	}
 	return err
 }
@@ -68,7 +69,7 @@ func (repo *Factors) DeletePasskey(ctx context.Context, user, id string) error {
 }
 
 func errNoPasskey() error {
-	return domain.NotFound.Errorf("no_passkey", "there is no such passkey")
+	return domain.NotFound.Errorf(domain.CodeNoPasskey, "there is no such passkey")
 }
 
 func (repo *Factors) passkeyChange(ctx context.Context, query, id, user string, args ...any) error {
@@ -96,7 +97,8 @@ func (repo *Factors) LinkIdentity(ctx context.Context, i domain.Identity, epoch 
 		return linkIdentity(ctx, t, i)
 	})
 	if store.IsUnique(err) {
-		return domain.Conflict.Errorf("identity_taken", "this account at the provider signs in as someone else").Because(err)
+		return domain.Conflict.Errorf(domain.CodeIdentityTaken,
+			"this account at the provider signs in as someone else").Because(err)
 	}
 	return err
 }

@@ -49,5 +49,5 @@ func one(res sql.Result, err, none error) error {
 }
 
 func errCodeUsed() error {
-	return domain.Unauthorized.Errorf("wrong_code", "this code is used already; try the next one")
+	return domain.Unauthorized.Errorf(domain.CodeWrongCode, "this code is used already; try the next one")
 }

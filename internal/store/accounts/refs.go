@@ -55,7 +55,7 @@ func Ref(ctx context.Context, t *store.Tx, id string) (domain.UserRef, error) {
 
 // ErrNoUser says that there is no such user.
 func ErrNoUser() error {
-	return domain.NotFound.Errorf("no_user", "there is no such user")
+	return domain.NotFound.Errorf(domain.CodeNoUser, "there is no such user")
 }
 
 // ScanRef reads a row of these columns.

@@ -22,7 +22,8 @@ func KeepAdmin(ctx context.Context, t *store.Tx, user string) error {
 	}
 	admins, err := store.Collect(rows, store.ScanString)
 	if err == nil && len(admins) == 1 && admins[0] == user {
-		err = domain.Conflict.Errorf("last_admin", "this is the last administrator; make someone else one first")
+		err = domain.Conflict.Errorf(domain.CodeLastAdmin,
+			"this is the last administrator; make someone else one first")
 	}
 	return err
 }

@@ -170,11 +170,12 @@ func ended(ctx context.Context, t *store.Tx, id string, now time.Time) error {
 }
 
 func errRaced() error {
-	return domain.Conflict.Errorf("refresh_raced", "this token was renewed just now by another tab; use the new one")
+	return domain.Conflict.Errorf(domain.CodeRefreshRaced,
+		"this token was renewed just now by another tab; use the new one")
 }
 
 func errSignedOut() error {
-	return domain.Unauthorized.Errorf("signed_out", "this session has ended; sign in again")
+	return domain.Unauthorized.Errorf(domain.CodeSignedOut, "this session has ended; sign in again")
 }
 
 // SessionOf returns the id of the session that a refresh token belongs to, used
@@ -268,7 +269,8 @@ func (repo *Sessions) RevokeSessionOf(ctx context.Context, user, id, reason stri
 			return err
 		}
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, domain.NotFound.Errorf("no_session", "there is no such session, or it has ended"))
+			return errors.Join(err, domain.NotFound.Errorf(domain.CodeNoSession,
+				"there is no such session, or it has ended"))
 		}
 		return endBegun(ctx, t, user)
 	})

@@ -42,7 +42,7 @@ func (repo *Repository) DeleteSignupInvite(ctx context.Context, id string) error
 			return err
 		}
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, domain.NotFound.Errorf("no_invite", "there is no such invitation"))
+			return errors.Join(err, domain.NotFound.Errorf(domain.CodeNoInvite, "there is no such invitation"))
 		}
 		return nil
 	})
@@ -54,7 +54,8 @@ func claimSignupInvite(ctx context.Context, t *store.Tx, hash []byte, now time.T
 		return err
 	}
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, domain.Forbidden.Errorf("invite_ended", "this invitation has expired or was used up; ask for a new one"))
+		return errors.Join(err, domain.Forbidden.Errorf(domain.CodeInviteEnded,
+			"this invitation has expired or was used up; ask for a new one"))
 	}
 	return nil
 }

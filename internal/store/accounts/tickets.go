@@ -47,7 +47,7 @@ func errTicketEnded(kind domain.TicketKind) error {
 	if kind == domain.SetupTicket {
 		how = "restart the server for a new one"
 	}
-	return domain.Forbidden.Errorf("ticket_ended", "this link was used already or has expired; %s", how)
+	return domain.Forbidden.Errorf(domain.CodeTicketEnded, "this link was used already or has expired; %s", how)
 }
 
 // claimAsBefore uses a ticket up for a user who is as they were when it was made:

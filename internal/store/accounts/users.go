@@ -149,7 +149,7 @@ func nameTaken(err error) error {
 		if strings.Contains(err.Error(), "users_email") || strings.Contains(err.Error(), "users.email") { // the index, or its column
 			return errEmailTaken().Because(err)
 		}
-		e := domain.Conflict.Errorf("name_taken", "this username is already taken; choose another, or sign in")
+		e := domain.Conflict.Errorf(domain.CodeNameTaken, "this username is already taken; choose another, or sign in")
 		e.Fields = []domain.Field{{Pointer: "/username", Detail: "already taken"}}
 		return e.Because(err)
 	}

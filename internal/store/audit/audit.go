@@ -240,14 +240,15 @@ func (repo *Repository) DropAuditSegment(ctx context.Context, s domain.AuditSegm
 			return err
 		}
 		if s.Last >= head.Seq {
-			return domain.Conflict.Errorf("audit_segment_open", "the last day of the audit log is not deleted")
+			return domain.Conflict.Errorf(domain.CodeAuditSegmentOpen, "the last day of the audit log is not deleted")
 		}
 		res, err := t.ExecContext(ctx, `INSERT INTO audit_segments (last_seq, first_seq, body, sig) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, s.Last, s.First, s.Body, s.Sig)
 		if err != nil {
 			return err
 		}
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, domain.Conflict.Errorf("audit_segment_gone", "another node has deleted this day of the audit log"))
+			return errors.Join(err, domain.Conflict.Errorf(domain.CodeAuditSegmentGone,
+				"another node has deleted this day of the audit log"))
 		}
 		for _, table := range []string{"audit_records", "audit_personal"} {
 			if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE seq BETWEEN $1 AND $2`, s.First, s.Last); err != nil {

@@ -55,7 +55,7 @@ func (repo *Repository) TouchBlob(ctx context.Context, hash string, now time.Tim
 func (repo *Repository) Blob(ctx context.Context, hash string) (domain.Blob, error) {
 	b, err := scan(repo.db.QueryRowContext(ctx, `SELECT `+columns+` FROM blobs WHERE hash = $1`, hash))
 	if errors.Is(err, sql.ErrNoRows) {
-		return b, domain.NotFound.Errorf("no_such_file", "there is no such file")
+		return b, domain.NotFound.Errorf(domain.CodeNoSuchFile, "there is no such file")
 	}
 	return b, err
 }
@@ -79,7 +79,7 @@ func AddRef(ctx context.Context, t *store.Tx, r Ref, now time.Time) error {
 	if n, err := res.RowsAffected(); err != nil {
 		return err
 	} else if n == 0 {
-		return domain.NotFound.Errorf("no_such_file", "this file is not there any more; send it again")
+		return domain.NotFound.Errorf(domain.CodeNoSuchFile, "this file is not there any more; send it again")
 	}
 	_, err = t.ExecContext(ctx, `INSERT INTO blob_refs (holder, hash, owner_id) VALUES ($1, $2, $3) ON CONFLICT (holder, hash) DO NOTHING`,
 		r.Holder, r.Hash, r.Owner)
@@ -88,7 +88,8 @@ func AddRef(ctx context.Context, t *store.Tx, r Ref, now time.Time) error {
 	}
 	used, err := usage(ctx, t, r.Owner)
 	if err == nil && used > r.Quota {
-		return domain.TooLarge.Errorf("quota_exceeded", "your files would take %d bytes, and may take %d; delete some first", used, r.Quota)
+		return domain.TooLarge.Errorf(domain.CodeQuotaExceeded,
+			"your files would take %d bytes, and may take %d; delete some first", used, r.Quota)
 	}
 	return err
 }

@@ -156,7 +156,8 @@ func TestWhatNobodyRefersToGoesAfterADay(t *testing.T) {
 		if report, err := k.Check(ctx); err != nil || report.Objects != 0 {
 			t.Errorf("objects are left: %+v, %v", report, err)
 		}
-		if err := k.refer(ctx, blobs.Ref{Holder: "test/1", Hash: wanted.Hash}); domain.CodeOf(err) != "no_such_file" {
+		if err := k.refer(ctx, blobs.Ref{Holder: "test/1",
+			Hash: wanted.Hash}); domain.CodeOf(err) != domain.CodeNoSuchFile {
 			t.Errorf("referred to what is gone: %v", err)
 		}
 	})
@@ -201,7 +202,8 @@ func (k *kept) uploads(t *testing.T, who int) {
 		if random.IntN(3) == 0 {
 			k.wait(25 * time.Hour) // what nobody refers to is old
 		}
-		if err := k.refer(t.Context(), blobs.Ref{Holder: holder, Hash: b.Hash}); domain.CodeOf(err) == "no_such_file" {
+		if err := k.refer(t.Context(), blobs.Ref{Holder: holder,
+			Hash: b.Hash}); domain.CodeOf(err) == domain.CodeNoSuchFile {
 			continue // it was told, and would be sent again
 		} else if err != nil {
 			t.Errorf("refer: %v", err)
@@ -232,7 +234,7 @@ func TestAQuotaCountsAFileOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := refer("d", large.Hash); domain.CodeOf(err) != "quota_exceeded" {
+		if err := refer("d", large.Hash); domain.CodeOf(err) != domain.CodeQuotaExceeded {
 			t.Errorf("110 of 100 bytes: %v", err)
 		}
 		if used, err := db.Blobs.Usage(ctx, "ann"); err != nil || used != 40 {

@@ -61,7 +61,8 @@ func leave(ctx context.Context, t *store.Tx, user, room string, now time.Time) (
 	}
 	others := r.Members - 1 - len(own)
 	if m.Role == domain.Owner && others > 0 {
-		return e, domain.Conflict.Errorf("last_owner", "you own this room; transfer it to someone before you leave")
+		return e, domain.Conflict.Errorf(domain.CodeLastOwner,
+			"you own this room; transfer it to someone before you leave")
 	}
 	e = domain.Event{Room: room, Type: domain.MemberLeft, Actor: m.User, Subject: &m.User, At: now}
 	if err := removeMembers(ctx, t, &e); err != nil || others > 0 {

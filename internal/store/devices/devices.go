@@ -112,7 +112,8 @@ func authorizeOwner(ctx context.Context, t *store.Tx, owner string, limit int, n
 	var n int
 	err = t.QueryRowContext(ctx, `SELECT count(*) FROM devices WHERE owner_id = $1 AND revoked_at = 0 AND (expires_at = 0 OR expires_at > $2)`, owner, store.Millis(now)).Scan(&n)
 	if err == nil && n >= limit {
-		err = domain.Conflict.Errorf("too_many_devices", "you already have %d devices, the most one person may have; revoke one", n)
+		err = domain.Conflict.Errorf(domain.CodeTooManyDevices,
+			"you already have %d devices, the most one person may have; revoke one", n)
 	}
 	return err
 }
@@ -141,7 +142,7 @@ func oneDevice(ctx context.Context, q store.Queryer, id string) (domain.Device, 
 }
 
 func errNoDevice() error {
-	return domain.NotFound.Errorf("no_device", "there is no such device, or it is not yours")
+	return domain.NotFound.Errorf(domain.CodeNoDevice, "there is no such device, or it is not yours")
 }
 
 // ownDevice holds a device of owner, so that what is found out about it stays
@@ -188,7 +189,7 @@ func (repo *Repository) ChangeDevice(ctx context.Context, owner, id string, c do
 }
 
 func errDeviceRevoked() error {
-	return domain.Conflict.Errorf("device_revoked", "this device was revoked for good; register it again")
+	return domain.Conflict.Errorf(domain.CodeDeviceRevoked, "this device was revoked for good; register it again")
 }
 
 // RevokeDevice ends a device and its keys for good. It stays in the list, and

@@ -101,7 +101,7 @@ func TestCHK_DV_04_TwoKeysOverlap(t *testing.T) {
 		if err != nil || !slices.Equal(ended, []domain.DeviceEnd{{Device: id, Key: "second", Reason: "expired"}}) {
 			t.Errorf("expired: %+v, %v", ended, err)
 		}
-		if _, err := db.Devices.RotateDeviceKey(t.Context(), testkit.UserID(1), domain.DeviceKey{ID: "x", Device: id}, domain.DeviceSecret{Hash: []byte{1}}, now, now); domain.CodeOf(err) != "no_device" {
+		if _, err := db.Devices.RotateDeviceKey(t.Context(), testkit.UserID(1), domain.DeviceKey{ID: "x", Device: id}, domain.DeviceSecret{Hash: []byte{1}}, now, now); domain.CodeOf(err) != domain.CodeNoDevice {
 			t.Errorf("another's device: %v", err)
 		}
 	})
@@ -124,10 +124,10 @@ func TestCHK_DV_02_RevokedForGood(t *testing.T) {
 			t.Errorf("%+v, %v", l, err)
 		}
 		name := "Other"
-		if _, err := db.Devices.ChangeDevice(t.Context(), testkit.UserID(0), id, domain.DeviceChange{Name: &name}, now); domain.CodeOf(err) != "device_revoked" {
+		if _, err := db.Devices.ChangeDevice(t.Context(), testkit.UserID(0), id, domain.DeviceChange{Name: &name}, now); domain.CodeOf(err) != domain.CodeDeviceRevoked {
 			t.Errorf("change: %v", err)
 		}
-		if _, err := db.Devices.RotateDeviceKey(t.Context(), testkit.UserID(0), domain.DeviceKey{ID: "x", Device: id}, domain.DeviceSecret{Hash: []byte{1}}, now, now); domain.CodeOf(err) != "device_revoked" {
+		if _, err := db.Devices.RotateDeviceKey(t.Context(), testkit.UserID(0), domain.DeviceKey{ID: "x", Device: id}, domain.DeviceSecret{Hash: []byte{1}}, now, now); domain.CodeOf(err) != domain.CodeDeviceRevoked {
 			t.Errorf("rotate: %v", err)
 		}
 		ended, err := db.Devices.EndedDevices(t.Context(), now.Add(-time.Second), now)
@@ -151,7 +151,7 @@ func TestCHK_DV_02_RevokedForGood(t *testing.T) {
 		if err := db.Devices.PruneDeviceKeys(t.Context(), now.Add(time.Second)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := db.Devices.DeviceLogin(t.Context(), "key3"); domain.CodeOf(err) != "no_device_key" {
+		if _, err := db.Devices.DeviceLogin(t.Context(), "key3"); domain.CodeOf(err) != domain.CodeNoDeviceKey {
 			t.Errorf("a forgotten key: %v", err)
 		}
 	})
@@ -172,7 +172,7 @@ func TestDeviceLimitHoldsAtOnce(t *testing.T) {
 		for _, err := range errs {
 			if err == nil {
 				made++
-			} else if domain.CodeOf(err) != "too_many_devices" {
+			} else if domain.CodeOf(err) != domain.CodeTooManyDevices {
 				t.Error(err)
 			}
 		}
@@ -227,7 +227,7 @@ func TestDevicesInRooms(t *testing.T) {
 		room := testkit.Room(t, db, 4) // 0 owns it; 1 to 3 are plain members
 		now := time.Now()
 		mine, theirs := mustDevice(t, db, testkit.UserID(1), 1, now), mustDevice(t, db, testkit.UserID(2), 2, now)
-		if _, err := db.Rooms.AddMember(t.Context(), testkit.UserID(3), room, mine, now); domain.CodeOf(err) != "no_user" {
+		if _, err := db.Rooms.AddMember(t.Context(), testkit.UserID(3), room, mine, now); domain.CodeOf(err) != domain.CodeNoUser {
 			t.Errorf("another's device by a plain member: %v", err)
 		}
 		if _, err := db.Rooms.AddMember(t.Context(), testkit.UserID(1), room, mine, now); err != nil {
@@ -236,10 +236,10 @@ func TestDevicesInRooms(t *testing.T) {
 		if _, err := db.Rooms.AddMember(t.Context(), testkit.UserID(0), room, theirs, now); err != nil {
 			t.Errorf("by the room's owner: %v", err)
 		}
-		if _, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(0), domain.NewRoom{Kind: domain.DirectRoom, Members: []string{mine}}, now); domain.CodeOf(err) != "no_user" {
+		if _, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(0), domain.NewRoom{Kind: domain.DirectRoom, Members: []string{mine}}, now); domain.CodeOf(err) != domain.CodeNoUser {
 			t.Errorf("another's device in a new room: %v", err)
 		}
-		if _, err := db.Rooms.TransferOwnership(t.Context(), testkit.UserID(0), room, theirs, now); domain.CodeOf(err) != "device_owner" {
+		if _, err := db.Rooms.TransferOwnership(t.Context(), testkit.UserID(0), room, theirs, now); domain.CodeOf(err) != domain.CodeDeviceOwner {
 			t.Errorf("handing over to a device: %v", err)
 		}
 		testkit.Say(t, db, mine, room, "k1", "21.5 °C")
@@ -259,7 +259,7 @@ func TestDevicesInRooms(t *testing.T) {
 		if s, err := db.Rooms.RoomState(t.Context(), testkit.UserID(0), room); err != nil || s.Room.Members != 2 {
 			t.Errorf("%d members are counted, %v", s.Room.Members, err)
 		}
-		if _, err := db.Rooms.AddMember(t.Context(), testkit.UserID(0), room, mine, now); domain.CodeOf(err) != "no_user" {
+		if _, err := db.Rooms.AddMember(t.Context(), testkit.UserID(0), room, mine, now); domain.CodeOf(err) != domain.CodeNoUser {
 			t.Errorf("the device of someone who was put out: %v", err)
 		}
 

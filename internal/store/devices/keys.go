@@ -48,7 +48,7 @@ func (repo *Repository) DeviceLogin(ctx context.Context, key string) (l domain.D
 	err = repo.db.QueryRowContext(ctx, `SELECT `+deviceColumns+`, `+deviceKeyColumns+`, k.hash, k.pepper, o.disabled
 		FROM `+deviceTables+` JOIN device_keys k ON k.device_id = d.id WHERE k.id = $1`, key).Scan(dest...)
 	if errors.Is(err, sql.ErrNoRows) {
-		return l, domain.NotFound.Errorf("no_device_key", "there is no such key")
+		return l, domain.NotFound.Errorf(domain.CodeNoDeviceKey, "there is no such key")
 	}
 	l.Device, l.Key = d.device(), k.key()
 	return l, err
@@ -99,7 +99,7 @@ func (repo *Repository) RevokeDeviceKey(ctx context.Context, device, key, reason
 		var n string
 		err := t.QueryRowContext(ctx, `SELECT id FROM device_keys WHERE id = $1 AND device_id = $2`, key, device).Scan(&n)
 		if errors.Is(err, sql.ErrNoRows) {
-			return domain.NotFound.Errorf("no_device_key", "this device has no such key")
+			return domain.NotFound.Errorf(domain.CodeNoDeviceKey, "this device has no such key")
 		}
 		if err != nil {
 			return err

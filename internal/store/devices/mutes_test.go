@@ -23,7 +23,7 @@ func TestAMuteOutlastsLeavingAndCoversDevices(t *testing.T) {
 			}
 		}
 		n := 0
-		says := func(who string) string {
+		says := func(who string) domain.Code {
 			t.Helper()
 			n++
 			d := domain.Draft{Room: room, Key: fmt.Sprint(n), Text: "x"}
@@ -37,7 +37,7 @@ func TestAMuteOutlastsLeavingAndCoversDevices(t *testing.T) {
 		}
 		add(second) // comes in later
 		for _, who := range []string{muted, first, second} {
-			if code := says(who); code != "muted" {
+			if code := says(who); code != domain.CodeMuted {
 				t.Errorf("%s after the mute: %q", who, code)
 			}
 		}
@@ -53,7 +53,7 @@ func TestAMuteOutlastsLeavingAndCoversDevices(t *testing.T) {
 			t.Errorf("back again, muted until %v, %v", st.Muted, err)
 		}
 		for _, who := range []string{muted, first} {
-			if code := says(who); code != "muted" {
+			if code := says(who); code != domain.CodeMuted {
 				t.Errorf("%s, left and came back: %q", who, code)
 			}
 		}

@@ -37,7 +37,8 @@ func (repo *Repository) QueueMail(ctx context.Context, m domain.QueuedMail, once
 			return err
 		}
 		if waiting >= maxQueued {
-			return domain.Unavailable.Errorf("mail_queue_full", "too many mails are waiting; check why the mail server accepts none").After(time.Minute)
+			return domain.Unavailable.Errorf(domain.CodeMailQueueFull,
+				"too many mails are waiting; check why the mail server accepts none").After(time.Minute)
 		}
 		_, err = t.ExecContext(ctx, `INSERT INTO mails (id, recipient, template, data, created_at, next_at, give_up_at) VALUES ($1, $2, $3, $4, $5, $5, $6)`,
 			m.ID, m.To, m.Template, m.Data, store.Millis(m.Created), store.Millis(m.GiveUp))

@@ -140,7 +140,8 @@ func TestARefusedMessageFailsAlone(t *testing.T) {
 		for i := range 30 {
 			wg.Go(func() {
 				_, _, err := db.Messages.AppendMessage(t.Context(), testkit.UserID(i%3), domain.Draft{Room: room, Key: fmt.Sprint(i), Text: "x"}, nil, false, time.Now())
-				if refused := i%3 == 2; refused != (domain.CodeOf(err) == "not_a_member") || !refused && err != nil {
+				if refused := i%3 == 2; refused != (domain.CodeOf(err) == domain.CodeNotAMember) || !refused &&
+					err != nil {
 					t.Errorf("message %d: %v", i, err)
 				}
 			})
@@ -159,7 +160,7 @@ func TestEditAndDelete(t *testing.T) {
 		if err != nil || edited.Seq != e.Seq+1 || edited.Message.Text != "second text" || edited.Message.Edits != 1 {
 			t.Fatalf("edit: %+v, %v", edited, err)
 		}
-		if _, err := db.Messages.EditMessage(ctx, testkit.UserID(0), room, e.Seq, "not mine", nil, false, time.Now()); domain.CodeOf(err) != "not_yours" {
+		if _, err := db.Messages.EditMessage(ctx, testkit.UserID(0), room, e.Seq, "not mine", nil, false, time.Now()); domain.CodeOf(err) != domain.CodeNotYours {
 			t.Fatalf("editing another's message: %v", err)
 		}
 		versions, err := db.Log.Versions(ctx, room, e.Seq)
@@ -345,17 +346,17 @@ func appendedSeq(t *testing.T, db, other *all.Store, by string) {
 	room, yes, no, name := s.Room.ID, true, false, "New name"
 	for i, step := range []struct {
 		change func() error
-		code   string
+		code   domain.Code
 	}{
 		{func() error { return nil }, ""},
-		{func() error { return mute(t, other, owner.ID, room, u.ID, time.Now().Add(time.Hour)) }, "muted"},
+		{func() error { return mute(t, other, owner.ID, room, u.ID, time.Now().Add(time.Hour)) }, domain.CodeMuted},
 		{func() error { return mute(t, other, owner.ID, room, u.ID, time.Time{}) }, ""},
-		{func() error { _, err := other.Departure.Leave(t.Context(), u.ID, room, time.Now()); return err }, "not_a_member"},
+		{func() error { _, err := other.Departure.Leave(t.Context(), u.ID, room, time.Now()); return err }, domain.CodeNotAMember},
 		{func() error { _, err := other.Rooms.Join(t.Context(), u.ID, room, time.Now()); return err }, ""},
 		{func() error {
 			_, err := other.Rooms.UpdateRoom(t.Context(), owner.ID, room, domain.RoomChange{Archived: &yes}, time.Now())
 			return err
-		}, "room_archived"},
+		}, domain.CodeRoomArchived},
 		{func() error {
 			_, err := other.Rooms.UpdateRoom(t.Context(), owner.ID, room, domain.RoomChange{Archived: &no}, time.Now())
 			return err

@@ -33,13 +33,13 @@ func (repo *Repository) EditMessage(ctx context.Context, actor, room string, seq
 			return err
 		}
 		if msg.Sender.ID != actor {
-			return domain.Forbidden.Errorf("not_yours", "you can only edit your own messages")
+			return domain.Forbidden.Errorf(domain.CodeNotYours, "you can only edit your own messages")
 		}
 		if err := domain.Allow(r, m, domain.EditOwn, now); err != nil {
 			return err
 		}
 		if !msg.DeletedAt.IsZero() {
-			return domain.Conflict.Errorf("message_deleted", "this message was deleted")
+			return domain.Conflict.Errorf(domain.CodeMessageDeleted, "this message was deleted")
 		}
 		written := msg.At
 		if !msg.EditedAt.IsZero() {
@@ -78,7 +78,7 @@ func (repo *Repository) DeleteMessage(ctx context.Context, actor, room string, s
 			return err
 		}
 		if !msg.DeletedAt.IsZero() {
-			return domain.Conflict.Errorf("message_deleted", "this message was already deleted")
+			return domain.Conflict.Errorf(domain.CodeMessageDeleted, "this message was already deleted")
 		}
 		if !r.HeldAt.IsZero() {
 			if err := preserveTexts(ctx, t, msg, actor, now); err != nil {

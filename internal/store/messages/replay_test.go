@@ -40,12 +40,12 @@ func TestReplayFromAnyPointGivesTheSameState(t *testing.T) {
 			case n > 0 && rng.IntN(3) == 0:
 				seq := mine[u][rng.IntN(n)]
 				_, err := db.Messages.EditMessage(ctx, testkit.UserID(u), room, seq, fmt.Sprint("edit ", i), nil, false, time.Now())
-				if err != nil && domain.CodeOf(err) != "message_deleted" {
+				if err != nil && domain.CodeOf(err) != domain.CodeMessageDeleted {
 					t.Fatal(err)
 				}
 			case n > 0 && rng.IntN(6) == 0:
 				_, err := db.Messages.DeleteMessage(ctx, testkit.UserID(u), room, mine[u][rng.IntN(n)], time.Now())
-				if err != nil && domain.CodeOf(err) != "message_deleted" {
+				if err != nil && domain.CodeOf(err) != domain.CodeMessageDeleted {
 					t.Fatal(err)
 				}
 			default:

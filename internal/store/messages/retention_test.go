@@ -118,7 +118,7 @@ func TestPurge(t *testing.T) {
 		if v, err := db.Log.Versions(ctx, room, 5); err != nil || len(v) != 0 {
 			t.Errorf("earlier texts: %v, %v", v, err)
 		}
-		if _, err := db.Log.MessageAt(ctx, room, 10); domain.CodeOf(err) != "no_message" {
+		if _, err := db.Log.MessageAt(ctx, room, 10); domain.CodeOf(err) != domain.CodeNoMessage {
 			t.Errorf("a message that is gone: %v", err)
 		}
 		s, err := db.Rooms.RoomState(ctx, testkit.UserID(1), room)
@@ -128,7 +128,7 @@ func TestPurge(t *testing.T) {
 		if err := db.Check(ctx); err != nil {
 			t.Error(err)
 		}
-		if _, err := db.Messages.EditMessage(ctx, testkit.UserID(0), room, 6, "late", nil, false, time.Now()); domain.CodeOf(err) != "no_message" {
+		if _, err := db.Messages.EditMessage(ctx, testkit.UserID(0), room, 6, "late", nil, false, time.Now()); domain.CodeOf(err) != domain.CodeNoMessage {
 			t.Errorf("an edit of a message that is gone: %v", err)
 		}
 
@@ -193,7 +193,7 @@ func TestPurgeRaces(t *testing.T) {
 						continue
 					}
 					switch domain.CodeOf(err) {
-					case "no_message", "message_deleted":
+					case domain.CodeNoMessage, domain.CodeMessageDeleted:
 					case "":
 						if err != nil {
 							t.Error(err)
@@ -328,13 +328,13 @@ func TestLegalHold(t *testing.T) {
 		if p, _ := e.Payload.(domain.RoomUpdatedPayload); err != nil || p.Held == nil || !*p.Held {
 			t.Fatalf("hold: %+v, %v", e, err)
 		}
-		if _, err := db.Rooms.HoldRoom(ctx, boss.ID, room, true, now); domain.CodeOf(err) != "hold_unchanged" {
+		if _, err := db.Rooms.HoldRoom(ctx, boss.ID, room, true, now); domain.CodeOf(err) != domain.CodeHoldUnchanged {
 			t.Errorf("held twice: %v", err)
 		}
 		if p, err := db.Messages.Purge(ctx, room, domain.PurgeStep{Before: now.Add(time.Hour), Limit: 10}); err != nil || p.Events != 0 {
 			t.Errorf("purged under a hold: %+v, %v", p, err)
 		}
-		if _, err := db.Rooms.DeleteRoom(ctx, testkit.UserID(0), room, now); domain.CodeOf(err) != "room_held" {
+		if _, err := db.Rooms.DeleteRoom(ctx, testkit.UserID(0), room, now); domain.CodeOf(err) != domain.CodeRoomHeld {
 			t.Errorf("deleted under a hold: %v", err)
 		}
 		if _, err := db.Messages.DeleteMessage(ctx, testkit.UserID(1), room, said.Seq, now); err != nil {
@@ -399,7 +399,7 @@ func TestDeletedRoomIsPurged(t *testing.T) {
 				return err
 			},
 		} {
-			if err := try(); domain.CodeOf(err) != "no_room" {
+			if err := try(); domain.CodeOf(err) != domain.CodeNoRoom {
 				t.Errorf("%s: %v", what, err)
 			}
 		}

@@ -53,7 +53,8 @@ func CheckLookalikes(ctx context.Context, t *store.Tx, username string) error {
 	var other string
 	err := t.QueryRowContext(ctx, `SELECT username FROM users WHERE skeleton = $1 AND username <> $2 AND NOT pending LIMIT 1`, skeleton, username).Scan(&other)
 	if err == nil {
-		e := domain.Conflict.Errorf("name_taken", "this username looks like one that is already taken; choose another")
+		e := domain.Conflict.Errorf(domain.CodeNameTaken,
+			"this username looks like one that is already taken; choose another")
 		e.Fields = []domain.Field{{Pointer: "/username", Detail: "looks like one that is already taken"}}
 		return e
 	}

@@ -103,7 +103,7 @@ func (repo *Repository) HoldRoom(ctx context.Context, actor, room string, held b
 			return err
 		}
 		if held != r.HeldAt.IsZero() {
-			return domain.Conflict.Errorf("hold_unchanged", "nothing changed: this room %s", holdState(held))
+			return domain.Conflict.Errorf(domain.CodeHoldUnchanged, "nothing changed: this room %s", holdState(held))
 		}
 		by, err := accounts.Ref(ctx, t, actor)
 		if err != nil {

@@ -69,7 +69,7 @@ func (repo *Repository) InviteByHash(ctx context.Context, user string, hash []by
 		return i, domain.Room{}, err
 	}
 	if bans > 0 {
-		return i, domain.Room{}, domain.Forbidden.Errorf("banned", "you are banned from this room")
+		return i, domain.Room{}, domain.Forbidden.Errorf(domain.CodeBanned, "you are banned from this room")
 	}
 	r, err := ByID(ctx, repo.db, i.Room, "")
 	return i, r, err
@@ -89,13 +89,14 @@ func lockValidInvite(ctx context.Context, q store.Queryer, hash []byte, now time
 	}
 	i := found[0]
 	if !i.Expires.IsZero() && !now.Before(i.Expires) || i.MaxUses > 0 && i.Uses >= i.MaxUses {
-		return i, domain.NotFound.Errorf("invite_ended", "this invitation has expired or was used up; ask for a new one")
+		return i, domain.NotFound.Errorf(domain.CodeInviteEnded,
+			"this invitation has expired or was used up; ask for a new one")
 	}
 	return i, nil
 }
 
 func errNoInvite() error {
-	return domain.NotFound.Errorf("no_invite", "there is no such invitation; ask for a new one")
+	return domain.NotFound.Errorf(domain.CodeNoInvite, "there is no such invitation; ask for a new one")
 }
 
 // JoinByInvite lets user enter a room by a link, and counts its use. Someone
@@ -113,14 +114,14 @@ func (repo *Repository) JoinByInvite(ctx context.Context, user string, hash []by
 			return err
 		}
 		if r.Archived {
-			return domain.Conflict.Errorf("room_archived", "this room is archived; it takes no new members")
+			return domain.Conflict.Errorf(domain.CodeRoomArchived, "this room is archived; it takes no new members")
 		}
 		u, err := checkNewMember(ctx, t, i.Room, user)
 		switch domain.CodeOf(err) {
-		case "already_member":
+		case domain.CodeAlreadyMember:
 			return nil
-		case "banned":
-			return domain.Forbidden.Errorf("banned", "you are banned from this room")
+		case domain.CodeBanned:
+			return domain.Forbidden.Errorf(domain.CodeBanned, "you are banned from this room")
 		}
 		if err != nil {
 			return err

@@ -159,7 +159,7 @@ func checkBan(ctx context.Context, t *store.Tx, room, user string) error {
 	var n int
 	err := t.QueryRowContext(ctx, `SELECT count(*) FROM bans WHERE room_id = $1 AND user_id = $2`, room, user).Scan(&n)
 	if err == nil && n > 0 {
-		err = domain.Forbidden.Errorf("banned", "this person is banned from the room; lift the ban first")
+		err = domain.Forbidden.Errorf(domain.CodeBanned, "this person is banned from the room; lift the ban first")
 	}
 	return err
 }
@@ -180,7 +180,7 @@ func checkNewMember(ctx context.Context, t *store.Tx, room, user string) (domain
 		return u, err
 	}
 	if m.Role != domain.NonMember {
-		return u, domain.Conflict.Errorf("already_member", "%s is already a member of this room", u.DisplayName)
+		return u, domain.Conflict.Errorf(domain.CodeAlreadyMember, "%s is already a member of this room", u.DisplayName)
 	}
 	return u, checkBan(ctx, t, room, user)
 }
@@ -224,8 +224,8 @@ func (repo *Repository) Join(ctx context.Context, user, room string, now time.Ti
 			return err
 		}
 		u, err := checkNewMember(ctx, t, room, user)
-		if domain.CodeOf(err) == "banned" {
-			return domain.Forbidden.Errorf("banned", "you are banned from this room")
+		if domain.CodeOf(err) == domain.CodeBanned {
+			return domain.Forbidden.Errorf(domain.CodeBanned, "you are banned from this room")
 		}
 		if err != nil {
 			return err

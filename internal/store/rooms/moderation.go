@@ -28,7 +28,7 @@ func Moderate(
 			return err
 		}
 		if other.Role == domain.NonMember {
-			return domain.NotFound.Errorf("not_a_member", "this person is not a member of the room")
+			return domain.NotFound.Errorf(domain.CodeNotAMember, "this person is not a member of the room")
 		}
 		if err := domain.AllowOn(r, m, other, p, role, now); err != nil {
 			return err
@@ -106,7 +106,7 @@ func (repo *Repository) TransferOwnership(ctx context.Context, actor, room, user
 	now = store.Trim(now)
 	err = Moderate(ctx, repo.db, actor, room, user, domain.TransferOwnership, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
 		if other.User.Kind == domain.KindDevice {
-			return domain.Conflict.Errorf("device_owner", "a device cannot own a room; transfer it to a person")
+			return domain.Conflict.Errorf(domain.CodeDeviceOwner, "a device cannot own a room; transfer it to a person")
 		}
 		up, err := setRole(ctx, t, room, m.User, other.User, domain.Owner, now)
 		if err != nil {
@@ -132,7 +132,8 @@ func (repo *Repository) Unban(ctx context.Context, actor, room, user string, now
 			return err
 		}
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, domain.NotFound.Errorf("not_banned", "this person is not banned from the room"))
+			return errors.Join(err, domain.NotFound.Errorf(domain.CodeNotBanned,
+				"this person is not banned from the room"))
 		}
 		u, err := accounts.Ref(ctx, t, user)
 		if err != nil {
@@ -168,7 +169,8 @@ func AddBan(ctx context.Context, t *store.Tx, room string, user domain.UserRef, 
 		return err
 	}
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, domain.Conflict.Errorf("already_banned", "%s is already banned from this room", user.DisplayName))
+		return errors.Join(err, domain.Conflict.Errorf(domain.CodeAlreadyBanned,
+			"%s is already banned from this room", user.DisplayName))
 	}
 	return nil
 }

@@ -15,7 +15,8 @@ import (
 // limit per user is not exact: concurrent joins of different rooms may exceed it by one each.
 func (repo *Repository) checkMemberLimits(ctx context.Context, t *store.Tx, r domain.Room, user domain.UserRef) error {
 	if most := repo.limits.Members; most > 0 && r.Members >= most {
-		return domain.Conflict.Errorf("room_full", "this room is full: it has %d members, the most a room may have", r.Members)
+		return domain.Conflict.Errorf(domain.CodeRoomFull,
+			"this room is full: it has %d members, the most a room may have", r.Members)
 	}
 	most := repo.limits.PerUser
 	if most == 0 {
@@ -24,7 +25,8 @@ func (repo *Repository) checkMemberLimits(ctx context.Context, t *store.Tx, r do
 	var n int
 	err := t.QueryRowContext(ctx, `SELECT count(*) FROM members WHERE user_id = $1`, user.ID).Scan(&n)
 	if err == nil && n >= most {
-		err = domain.Conflict.Errorf("too_many_rooms", "%s is already in %d rooms, the most there can be; leave one first", user.DisplayName, n)
+		err = domain.Conflict.Errorf(domain.CodeTooManyRooms,
+			"%s is already in %d rooms, the most there can be; leave one first", user.DisplayName, n)
 	}
 	return err
 }
@@ -37,7 +39,8 @@ func (repo *Repository) checkCreatedLimit(ctx context.Context, t *store.Tx, acto
 	var n int
 	err := t.QueryRowContext(ctx, `SELECT count(*) FROM rooms WHERE made_by = $1 AND made_by <> '' AND kind <> 'gone'`, actor).Scan(&n)
 	if err == nil && n >= repo.limits.Created {
-		err = domain.Conflict.Errorf("too_many_rooms_made", "you have created %d rooms, the most one person may; delete one first", n)
+		err = domain.Conflict.Errorf(domain.CodeTooManyRoomsMade,
+			"you have created %d rooms, the most one person may; delete one first", n)
 	}
 	return err
 }
@@ -80,9 +83,11 @@ func insertRequest(ctx context.Context, t *store.Tx, room, by string, u domain.U
 	case err != nil:
 		return err
 	case here > 0, mine >= domain.MaxRequestsByUser:
-		return domain.Conflict.Errorf("already_asked", "%s was already asked; wait for an answer, or send an invitation link", u.DisplayName)
+		return domain.Conflict.Errorf(domain.CodeAlreadyAsked,
+			"%s was already asked; wait for an answer, or send an invitation link", u.DisplayName)
 	case waiting >= domain.MaxRequests:
-		return domain.Conflict.Errorf("too_many_requests", "%s has too many requests to answer; send an invitation link", u.DisplayName)
+		return domain.Conflict.Errorf(domain.CodeTooManyRequests,
+			"%s has too many requests to answer; send an invitation link", u.DisplayName)
 	}
 	state := ""
 	if blocked {
@@ -138,7 +143,7 @@ func (repo *Repository) AcceptRequest(ctx context.Context, user, room string, no
 	now = store.Trim(now)
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r, err := ByID(ctx, t, room, t.ForUpdate())
-		if domain.CodeOf(err) == "no_room" {
+		if domain.CodeOf(err) == domain.CodeNoRoom {
 			return errNoRequest() // do not reveal whether the room exists
 		}
 		if err != nil {
@@ -148,7 +153,7 @@ func (repo *Repository) AcceptRequest(ctx context.Context, user, room string, no
 			return err
 		}
 		if r.Archived {
-			return domain.Conflict.Errorf("room_archived", "this room is archived; it takes no new members")
+			return domain.Conflict.Errorf(domain.CodeRoomArchived, "this room is archived; it takes no new members")
 		}
 		u, err := checkNewMember(ctx, t, room, user)
 		if err != nil {
@@ -181,7 +186,7 @@ func pendingRequest(ctx context.Context, t *store.Tx, user, room string) error {
 }
 
 func errNoRequest() error {
-	return domain.NotFound.Errorf("no_request", "there is no such request; you may have answered it elsewhere")
+	return domain.NotFound.Errorf(domain.CodeNoRequest, "there is no such request; you may have answered it elsewhere")
 }
 
 // DeclineRequest declines a request. With block it also blocks further requests of the requester.

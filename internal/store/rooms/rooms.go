@@ -239,7 +239,8 @@ func (repo *Repository) reopenDirect(ctx context.Context, t *store.Tx, room, act
 		if id == actor || slices.Contains(in, id) {
 			continue
 		}
-		if err := insertRequest(ctx, t, room, actor, u, now); err != nil && domain.CodeOf(err) != "already_asked" {
+		if err := insertRequest(ctx, t, room, actor, u, now); err != nil &&
+			domain.CodeOf(err) != domain.CodeAlreadyAsked {
 			return err
 		}
 	}
@@ -329,7 +330,8 @@ func (repo *Repository) DeleteRoom(ctx context.Context, actor, room string, now 
 
 func deleteRoom(ctx context.Context, t *store.Tx, r domain.Room) (members []string, err error) {
 	if !r.HeldAt.IsZero() {
-		return nil, domain.Conflict.Errorf("room_held", "this room is under a legal hold and can't be deleted; ask an administrator")
+		return nil, domain.Conflict.Errorf(domain.CodeRoomHeld,
+			"this room is under a legal hold and can't be deleted; ask an administrator")
 	}
 	if members, err = memberIDs(ctx, t, r.ID); err != nil {
 		return nil, err

@@ -145,7 +145,7 @@ func (repo *Repository) findSenders(ctx context.Context, name string) ([]string,
 }
 
 func badQuery(format string, args ...any) error {
-	e := domain.Invalid.Errorf("bad_query", format, args...)
+	e := domain.Invalid.Errorf(domain.CodeBadQuery, format, args...)
 	e.Fields = []domain.Field{{Pointer: "/q", Detail: e.Msg}}
 	return e
 }

@@ -279,7 +279,11 @@ func TestNamesAreFoundInEveryScript(t *testing.T) {
 // A username that could be taken for another's is taken.
 func TestUsernamesThatLookAlike(t *testing.T) {
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
-		for _, c := range []struct{ name, code string }{{"bill", ""}, {"bi11", "name_taken"}, {"modern", ""}, {"modem", "name_taken"}, {"bill2", ""}} {
+		for _, c := range []struct {
+			name string
+			code domain.Code
+		}{{"bill", ""}, {"bi11", domain.CodeNameTaken}, {"modern", ""}, {"modem", domain.CodeNameTaken}, {"bill2",
+			""}} {
 			u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, Username: c.name, DisplayName: c.name}
 			if err := db.Accounts.CreateUser(t.Context(), u, "", domain.Signup{}, time.Now()); domain.CodeOf(err) != c.code {
 				t.Errorf("%s: %v, want %q", c.name, err, c.code)

@@ -25,7 +25,8 @@ func (repo *Repository) Certificate(ctx context.Context, name string) (value []b
 	var when int64
 	err = repo.db.QueryRowContext(ctx, `SELECT value, modified_at FROM certificates WHERE name = $1`, name).Scan(&value, &when)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, time.Time{}, domain.NotFound.Errorf("no_certificate", "there is no certificate of this name")
+		return nil, time.Time{}, domain.NotFound.Errorf(domain.CodeNoCertificate,
+			"there is no certificate of this name")
 	}
 	return value, store.Time(when), err
 }

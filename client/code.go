@@ -1,0 +1,199 @@
+package client
+
+import "github.com/unhidra/unhidra/internal/domain"
+
+// Code says what is wrong more narrowly than the kind of an Error. docs/errors.md has
+// what each means. Servers newer than this client may send others.
+type Code = domain.Code
+
+// Codes about the form of a request.
+const (
+	CodeInvalidRequest       = domain.CodeInvalidRequest
+	CodeInvalidField         = domain.CodeInvalidField
+	CodeNothingToChange      = domain.CodeNothingToChange
+	CodeOneChange            = domain.CodeOneChange
+	CodeMethodNotAllowed     = domain.CodeMethodNotAllowed
+	CodeUnsupportedMediaType = domain.CodeUnsupportedMediaType
+	CodeBodyTooLarge         = domain.CodeBodyTooLarge
+	CodeBodyTimeout          = domain.CodeBodyTimeout
+	CodeBadCursor            = domain.CodeBadCursor
+	CodeNoRoute              = domain.CodeNoRoute
+	CodeNoFile               = domain.CodeNoFile
+	CodeNoProblem            = domain.CodeNoProblem
+	CodeOrigin               = domain.CodeOrigin
+)
+
+// Codes about accounts and sessions.
+const (
+	CodeNoCredentials      = domain.CodeNoCredentials
+	CodeBadToken           = domain.CodeBadToken
+	CodeSignedOut          = domain.CodeSignedOut
+	CodeRefreshRaced       = domain.CodeRefreshRaced
+	CodeNoSession          = domain.CodeNoSession
+	CodeNoAccount          = domain.CodeNoAccount
+	CodeDisabled           = domain.CodeDisabled
+	CodeInvalidCredentials = domain.CodeInvalidCredentials
+	CodeWrongPassword      = domain.CodeWrongPassword
+	CodeLocked             = domain.CodeLocked
+	CodeFlowEnded          = domain.CodeFlowEnded
+	CodeTicketEnded        = domain.CodeTicketEnded
+	CodeEmailNotVerified   = domain.CodeEmailNotVerified
+	CodeEmailTaken         = domain.CodeEmailTaken
+	CodeNameTaken          = domain.CodeNameTaken
+	CodeRegistrationClosed = domain.CodeRegistrationClosed
+	CodeInviteNeeded       = domain.CodeInviteNeeded
+	CodeNoMail             = domain.CodeNoMail
+	CodeMailQueueFull      = domain.CodeMailQueueFull
+	CodeStepUpRequired     = domain.CodeStepUpRequired
+	CodePasswordNeeded     = domain.CodePasswordNeeded
+	CodeNotAdmin           = domain.CodeNotAdmin
+	CodeLastAdmin          = domain.CodeLastAdmin
+	CodeNoUser             = domain.CodeNoUser
+	CodeNoAvatar           = domain.CodeNoAvatar
+)
+
+// Codes about other ways to prove who one is.
+const (
+	CodeSecondFactor         = domain.CodeSecondFactor
+	CodeSecondFactorRequired = domain.CodeSecondFactorRequired
+	CodeWrongCode            = domain.CodeWrongCode
+	CodeNoFactor             = domain.CodeNoFactor
+	CodeHasTOTP              = domain.CodeHasTOTP
+	CodeNoTOTP               = domain.CodeNoTOTP
+	CodeNoTrial              = domain.CodeNoTrial
+	CodeNoPasskeys           = domain.CodeNoPasskeys
+	CodeNoPasskey            = domain.CodeNoPasskey
+	CodeHasPasskey           = domain.CodeHasPasskey
+	CodePasskeyExists        = domain.CodePasskeyExists
+	CodePasskeyLate          = domain.CodePasskeyLate
+	CodePasskeyRefused       = domain.CodePasskeyRefused
+	CodeWrongPasskey         = domain.CodeWrongPasskey
+	CodeTooManyPasskeys      = domain.CodeTooManyPasskeys
+	CodeNoProvider           = domain.CodeNoProvider
+	CodeOIDCAway             = domain.CodeOIDCAway
+	CodeOIDCDenied           = domain.CodeOIDCDenied
+	CodeOIDCRefused          = domain.CodeOIDCRefused
+	CodeIdentityTaken        = domain.CodeIdentityTaken
+)
+
+// Codes about proving that one is a person.
+const (
+	CodeCaptchaRequired     = domain.CodeCaptchaRequired
+	CodeCaptchaMalformed    = domain.CodeCaptchaMalformed
+	CodeCaptchaWrong        = domain.CodeCaptchaWrong
+	CodeCaptchaExpired      = domain.CodeCaptchaExpired
+	CodeCaptchaReused       = domain.CodeCaptchaReused
+	CodeCaptchaForged       = domain.CodeCaptchaForged
+	CodeCaptchaWrongAction  = domain.CodeCaptchaWrongAction
+	CodeCaptchaWrongHost    = domain.CodeCaptchaWrongHost
+	CodeCaptchaOtherAddress = domain.CodeCaptchaOtherAddress
+	CodeCaptchaLowScore     = domain.CodeCaptchaLowScore
+	CodeCaptchaHosted       = domain.CodeCaptchaHosted
+	CodeCaptchaRate         = domain.CodeCaptchaRate
+	CodeCaptchaUnavailable  = domain.CodeCaptchaUnavailable
+)
+
+// Codes about rooms and their members.
+const (
+	CodeNoRoom           = domain.CodeNoRoom
+	CodeNotAMember       = domain.CodeNotAMember
+	CodeAlreadyMember    = domain.CodeAlreadyMember
+	CodeAlreadyAsked     = domain.CodeAlreadyAsked
+	CodeRoleTooLow       = domain.CodeRoleTooLow
+	CodeRankTooLow       = domain.CodeRankTooLow
+	CodeLastOwner        = domain.CodeLastOwner
+	CodeDeviceOwner      = domain.CodeDeviceOwner
+	CodeMuted            = domain.CodeMuted
+	CodeBanned           = domain.CodeBanned
+	CodeAlreadyBanned    = domain.CodeAlreadyBanned
+	CodeNotBanned        = domain.CodeNotBanned
+	CodeNotInDirect      = domain.CodeNotInDirect
+	CodeRoomArchived     = domain.CodeRoomArchived
+	CodeRoomFull         = domain.CodeRoomFull
+	CodeRoomHeld         = domain.CodeRoomHeld
+	CodeHoldUnchanged    = domain.CodeHoldUnchanged
+	CodeNoInvite         = domain.CodeNoInvite
+	CodeInviteEnded      = domain.CodeInviteEnded
+	CodeNoRequest        = domain.CodeNoRequest
+	CodeTooManyRequests  = domain.CodeTooManyRequests
+	CodeTooManyRooms     = domain.CodeTooManyRooms
+	CodeTooManyRoomsMade = domain.CodeTooManyRoomsMade
+)
+
+// Codes about what rooms hold.
+const (
+	CodeNoMessage      = domain.CodeNoMessage
+	CodeMessageDeleted = domain.CodeMessageDeleted
+	CodeNotYours       = domain.CodeNotYours
+	CodeTextTooLong    = domain.CodeTextTooLong
+	CodeQuota          = domain.CodeQuota
+	CodeOnePlace       = domain.CodeOnePlace
+	CodeBadQuery       = domain.CodeBadQuery
+	CodeSearchTooBroad = domain.CodeSearchTooBroad
+)
+
+// Codes about what is uploaded.
+const (
+	CodeBadPicture       = domain.CodeBadPicture
+	CodePictureTooLarge  = domain.CodePictureTooLarge
+	CodeAvatarDamaged    = domain.CodeAvatarDamaged
+	CodeFileTooLarge     = domain.CodeFileTooLarge
+	CodeQuotaExceeded    = domain.CodeQuotaExceeded
+	CodeNoSuchFile       = domain.CodeNoSuchFile
+	CodeFileMissing      = domain.CodeFileMissing
+	CodeFilesUnavailable = domain.CodeFilesUnavailable
+	CodeObjectName       = domain.CodeObjectName
+)
+
+// Codes about devices and their keys.
+const (
+	CodeNoDevice       = domain.CodeNoDevice
+	CodeDeviceRevoked  = domain.CodeDeviceRevoked
+	CodeNoDeviceKey    = domain.CodeNoDeviceKey
+	CodeBadDeviceKey   = domain.CodeBadDeviceKey
+	CodeTooManyDevices = domain.CodeTooManyDevices
+	CodeRegistrations  = domain.CodeRegistrations
+	CodeRotations      = domain.CodeRotations
+)
+
+// Codes about doing too much at once.
+const (
+	CodeTooManyAttempts = domain.CodeTooManyAttempts
+	CodeTooManyChanges  = domain.CodeTooManyChanges
+	CodeLargeBodies     = domain.CodeLargeBodies
+	CodeBusyAddress     = domain.CodeBusyAddress
+	CodeHandshakes      = domain.CodeHandshakes
+	CodeConnections     = domain.CodeConnections
+	CodeRequests        = domain.CodeRequests
+	CodeMessages        = domain.CodeMessages
+	CodeTyping          = domain.CodeTyping
+)
+
+// Codes about the WebSocket.
+const (
+	CodeHandshake    = domain.CodeHandshake
+	CodeInsecure     = domain.CodeInsecure
+	CodeBadFrame     = domain.CodeBadFrame
+	CodeUnknownType  = domain.CodeUnknownType
+	CodeBadData      = domain.CodeBadData
+	CodeOtherSession = domain.CodeOtherSession
+	CodeNoConnection = domain.CodeNoConnection
+	CodeBehind       = domain.CodeBehind
+	CodeStarting     = domain.CodeStarting
+	CodeRestarting   = domain.CodeRestarting
+)
+
+// Codes about the server itself.
+const (
+	CodeBusy             = domain.CodeBusy
+	CodeTimeout          = domain.CodeTimeout
+	CodeCancelled        = domain.CodeCancelled
+	CodeStopping         = domain.CodeStopping
+	CodeStoreUnavailable = domain.CodeStoreUnavailable
+	CodeStoreLost        = domain.CodeStoreLost
+	CodeDiskFull         = domain.CodeDiskFull
+	CodeNoCertificate    = domain.CodeNoCertificate
+	CodeAuditUnavailable = domain.CodeAuditUnavailable
+	CodeAuditSegmentOpen = domain.CodeAuditSegmentOpen
+	CodeAuditSegmentGone = domain.CodeAuditSegmentGone
+)

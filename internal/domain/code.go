@@ -1,0 +1,197 @@
+package domain
+
+// Code says what is wrong more narrowly than a Kind: "room_archived". Clients act on
+// it, so codes are part of the protocol: add, never rename. Codes has what each means.
+type Code string
+
+// Codes about the form of a request.
+const (
+	CodeInvalidRequest       Code = "invalid_request"
+	CodeInvalidField         Code = "invalid_field"
+	CodeNothingToChange      Code = "nothing_to_change"
+	CodeOneChange            Code = "one_change"
+	CodeMethodNotAllowed     Code = "method_not_allowed"
+	CodeUnsupportedMediaType Code = "unsupported_media_type"
+	CodeBodyTooLarge         Code = "body_too_large"
+	CodeBodyTimeout          Code = "body_timeout"
+	CodeBadCursor            Code = "bad_cursor"
+	CodeNoRoute              Code = "no_route"
+	CodeNoFile               Code = "no_file"
+	CodeNoProblem            Code = "no_problem"
+	CodeOrigin               Code = "origin"
+)
+
+// Codes about accounts and sessions.
+const (
+	CodeNoCredentials      Code = "no_credentials"
+	CodeBadToken           Code = "bad_token"
+	CodeSignedOut          Code = "signed_out"
+	CodeRefreshRaced       Code = "refresh_raced"
+	CodeNoSession          Code = "no_session"
+	CodeNoAccount          Code = "no_account"
+	CodeDisabled           Code = "disabled"
+	CodeInvalidCredentials Code = "invalid_credentials"
+	CodeWrongPassword      Code = "wrong_password"
+	CodeLocked             Code = "locked"
+	CodeFlowEnded          Code = "flow_ended"
+	CodeTicketEnded        Code = "ticket_ended"
+	CodeEmailNotVerified   Code = "email_not_verified"
+	CodeEmailTaken         Code = "email_taken"
+	CodeNameTaken          Code = "name_taken"
+	CodeRegistrationClosed Code = "registration_closed"
+	CodeInviteNeeded       Code = "invite_needed"
+	CodeNoMail             Code = "no_mail"
+	CodeMailQueueFull      Code = "mail_queue_full"
+	CodeStepUpRequired     Code = "step_up_required"
+	CodePasswordNeeded     Code = "password_needed"
+	CodeNotAdmin           Code = "not_admin"
+	CodeLastAdmin          Code = "last_admin"
+	CodeNoUser             Code = "no_user"
+	CodeNoAvatar           Code = "no_avatar"
+)
+
+// Codes about other ways to prove who one is.
+const (
+	CodeSecondFactor         Code = "second_factor"
+	CodeSecondFactorRequired Code = "second_factor_required"
+	CodeWrongCode            Code = "wrong_code"
+	CodeNoFactor             Code = "no_factor"
+	CodeHasTOTP              Code = "has_totp"
+	CodeNoTOTP               Code = "no_totp"
+	CodeNoTrial              Code = "no_trial"
+	CodeNoPasskeys           Code = "no_passkeys"
+	CodeNoPasskey            Code = "no_passkey"
+	CodeHasPasskey           Code = "has_passkey"
+	CodePasskeyExists        Code = "passkey_exists"
+	CodePasskeyLate          Code = "passkey_late"
+	CodePasskeyRefused       Code = "passkey_refused"
+	CodeWrongPasskey         Code = "wrong_passkey"
+	CodeTooManyPasskeys      Code = "too_many_passkeys"
+	CodeNoProvider           Code = "no_provider"
+	CodeOIDCAway             Code = "oidc_away"
+	CodeOIDCDenied           Code = "oidc_denied"
+	CodeOIDCRefused          Code = "oidc_refused"
+	CodeIdentityTaken        Code = "identity_taken"
+)
+
+// Codes about proving that one is a person.
+const (
+	CodeCaptchaRequired     Code = "captcha_required"
+	CodeCaptchaMalformed    Code = "captcha_malformed"
+	CodeCaptchaWrong        Code = "captcha_wrong"
+	CodeCaptchaExpired      Code = "captcha_expired"
+	CodeCaptchaReused       Code = "captcha_reused"
+	CodeCaptchaForged       Code = "captcha_forged"
+	CodeCaptchaWrongAction  Code = "captcha_wrong_action"
+	CodeCaptchaWrongHost    Code = "captcha_wrong_host"
+	CodeCaptchaOtherAddress Code = "captcha_other_address"
+	CodeCaptchaLowScore     Code = "captcha_low_score"
+	CodeCaptchaHosted       Code = "captcha_hosted"
+	CodeCaptchaRate         Code = "captcha_rate"
+	CodeCaptchaUnavailable  Code = "captcha_unavailable"
+)
+
+// Codes about rooms and their members.
+const (
+	CodeNoRoom           Code = "no_room"
+	CodeNotAMember       Code = "not_a_member"
+	CodeAlreadyMember    Code = "already_member"
+	CodeAlreadyAsked     Code = "already_asked"
+	CodeRoleTooLow       Code = "role_too_low"
+	CodeRankTooLow       Code = "rank_too_low"
+	CodeLastOwner        Code = "last_owner"
+	CodeDeviceOwner      Code = "device_owner"
+	CodeMuted            Code = "muted"
+	CodeBanned           Code = "banned"
+	CodeAlreadyBanned    Code = "already_banned"
+	CodeNotBanned        Code = "not_banned"
+	CodeNotInDirect      Code = "not_in_direct"
+	CodeRoomArchived     Code = "room_archived"
+	CodeRoomFull         Code = "room_full"
+	CodeRoomHeld         Code = "room_held"
+	CodeHoldUnchanged    Code = "hold_unchanged"
+	CodeNoInvite         Code = "no_invite"
+	CodeInviteEnded      Code = "invite_ended"
+	CodeNoRequest        Code = "no_request"
+	CodeTooManyRequests  Code = "too_many_requests"
+	CodeTooManyRooms     Code = "too_many_rooms"
+	CodeTooManyRoomsMade Code = "too_many_rooms_made"
+)
+
+// Codes about what rooms hold.
+const (
+	CodeNoMessage      Code = "no_message"
+	CodeMessageDeleted Code = "message_deleted"
+	CodeNotYours       Code = "not_yours"
+	CodeTextTooLong    Code = "text_too_long"
+	CodeQuota          Code = "quota"
+	CodeOnePlace       Code = "one_place"
+	CodeBadQuery       Code = "bad_query"
+	CodeSearchTooBroad Code = "search_too_broad"
+)
+
+// Codes about what is uploaded.
+const (
+	CodeBadPicture       Code = "bad_picture"
+	CodePictureTooLarge  Code = "picture_too_large"
+	CodeAvatarDamaged    Code = "avatar_damaged"
+	CodeFileTooLarge     Code = "file_too_large"
+	CodeQuotaExceeded    Code = "quota_exceeded"
+	CodeNoSuchFile       Code = "no_such_file"
+	CodeFileMissing      Code = "file_missing"
+	CodeFilesUnavailable Code = "files_unavailable"
+	CodeObjectName       Code = "object_name"
+)
+
+// Codes about devices and their keys.
+const (
+	CodeNoDevice       Code = "no_device"
+	CodeDeviceRevoked  Code = "device_revoked"
+	CodeNoDeviceKey    Code = "no_device_key"
+	CodeBadDeviceKey   Code = "bad_device_key"
+	CodeTooManyDevices Code = "too_many_devices"
+	CodeRegistrations  Code = "registrations"
+	CodeRotations      Code = "rotations"
+)
+
+// Codes about doing too much at once.
+const (
+	CodeTooManyAttempts Code = "too_many_attempts"
+	CodeTooManyChanges  Code = "too_many_changes"
+	CodeLargeBodies     Code = "large_bodies"
+	CodeBusyAddress     Code = "busy_address"
+	CodeHandshakes      Code = "handshakes"
+	CodeConnections     Code = "connections"
+	CodeRequests        Code = "requests"
+	CodeMessages        Code = "messages"
+	CodeTyping          Code = "typing"
+)
+
+// Codes about the WebSocket.
+const (
+	CodeHandshake    Code = "handshake"
+	CodeInsecure     Code = "insecure"
+	CodeBadFrame     Code = "bad_frame"
+	CodeUnknownType  Code = "unknown_type"
+	CodeBadData      Code = "bad_data"
+	CodeOtherSession Code = "other_session"
+	CodeNoConnection Code = "no_connection"
+	CodeBehind       Code = "behind"
+	CodeStarting     Code = "starting"
+	CodeRestarting   Code = "restarting"
+)
+
+// Codes about the server itself.
+const (
+	CodeBusy             Code = "busy"
+	CodeTimeout          Code = "timeout"
+	CodeCancelled        Code = "cancelled"
+	CodeStopping         Code = "stopping"
+	CodeStoreUnavailable Code = "store_unavailable"
+	CodeStoreLost        Code = "store_lost"
+	CodeDiskFull         Code = "disk_full"
+	CodeNoCertificate    Code = "no_certificate"
+	CodeAuditUnavailable Code = "audit_unavailable"
+	CodeAuditSegmentOpen Code = "audit_segment_open"
+	CodeAuditSegmentGone Code = "audit_segment_gone"
+)
