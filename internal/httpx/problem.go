@@ -44,7 +44,7 @@ type Problem struct {
 	Title      string         `json:"title" doc:"The HTTP status in words."`
 	Status     int            `json:"status" doc:"The HTTP status."`
 	Kind       string         `json:"kind" doc:"What sort of failure it is; kinds are never renamed." example:"not_found"`
-	Code       domain.Code    `json:"code,omitempty" doc:"Narrower than the kind, and as stable." example:"no_room"`
+	Code       domain.Code    `json:"code,omitempty" doc:"Narrower than the kind, and as stable; docs/errors.md lists all." example:"no_room"`
 	Detail     string         `json:"detail,omitempty" doc:"What is wrong and what to do, for a person."`
 	Instance   string         `json:"instance,omitempty" doc:"The id of the request, by which the server's log knows it."`
 	RetryAfter float64        `json:"retry_after,omitempty" doc:"Seconds to wait before trying again."`

@@ -109,7 +109,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"another attempt's verifier": b,
 		"no verifier":                {State: a.State, Nonce: a.Nonce},
 	} {
-		if _, err := p.Finish(t.Context(), attempt, back); domain.CodeOf(err) != "oidc_refused" {
+		if _, err := p.Finish(t.Context(), attempt, back); domain.CodeOf(err) != domain.CodeOIDCRefused {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -121,13 +121,13 @@ func TestWhatIsRefused(t *testing.T) {
 	}
 	eve := signIn(t, to, "bob", Password)
 	eve.Set("state", a.State)
-	if _, err := p.Finish(t.Context(), a, eve); domain.CodeOf(err) != "oidc_refused" {
+	if _, err := p.Finish(t.Context(), a, eve); domain.CodeOf(err) != domain.CodeOIDCRefused {
 		t.Errorf("another's code: %v", err)
 	}
 	eve.Set("state", c.State)
 	wrong := c
 	wrong.Nonce = a.Nonce
-	if _, err := p.Finish(t.Context(), wrong, eve); domain.CodeOf(err) != "oidc_refused" {
+	if _, err := p.Finish(t.Context(), wrong, eve); domain.CodeOf(err) != domain.CodeOIDCRefused {
 		t.Errorf("another's nonce: %v", err)
 	}
 }
@@ -142,7 +142,7 @@ func TestACodeServesOnce(t *testing.T) {
 	if _, err := p.Finish(t.Context(), a, back); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Finish(t.Context(), a, back); domain.CodeOf(err) != "oidc_refused" {
+	if _, err := p.Finish(t.Context(), a, back); domain.CodeOf(err) != domain.CodeOIDCRefused {
 		t.Error(err)
 	}
 }
@@ -153,7 +153,7 @@ func TestAWrongSecretIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Finish(t.Context(), a, signIn(t, to, "ann", Password)); domain.CodeOf(err) != "oidc_refused" || strings.Contains(err.Error(), "another") {
+	if _, err := p.Finish(t.Context(), a, signIn(t, to, "ann", Password)); domain.CodeOf(err) != domain.CodeOIDCRefused || strings.Contains(err.Error(), "another") {
 		t.Error(err)
 	}
 }
