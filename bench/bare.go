@@ -18,7 +18,7 @@ import (
 // which is its own transaction, on PostgreSQL.
 type bare struct {
 	db     *sql.DB
-	lot    func(ctx context.Context, from, rows int) error
+	batch  func(ctx context.Context, from, rows int) error
 	insert *sql.Stmt
 	room   string
 	text   string
@@ -50,9 +50,9 @@ func openBare(ctx context.Context, driver, dsn, room, text string) *bare {
 		}
 	}
 	b := &bare{db: db, room: room, text: text, at: time.Now().UnixMilli()}
-	b.lot = b.byArrays
+	b.batch = b.byArrays
 	if driver == "sqlite" {
-		b.lot = b.rowByRow
+		b.batch = b.rowByRow
 		if b.insert, err = db.PrepareContext(ctx, `INSERT INTO bare (room, seq, type, actor, at, key, text, mentions) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`); err != nil {
 			log.Fatal(err)
 		}
@@ -65,7 +65,7 @@ func openBare(ctx context.Context, driver, dsn, room, text string) *bare {
 func (b *bare) rate(ctx context.Context, n int, server *sql.DB, feed func(commit func(rows int))) (perSecond, cpu float64) {
 	begin, before := time.Now(), used(ctx, server)
 	feed(func(rows int) {
-		if err := b.lot(ctx, b.next, rows); err != nil {
+		if err := b.batch(ctx, b.next, rows); err != nil {
 			log.Fatal(err)
 		}
 		b.next += rows

@@ -12,7 +12,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/all"
 )
 
-const fillLot = 10_000
+const fillBatchSize = 10_000
 
 // fill adds n messages as AppendMessage leaves them, without asking the disk to
 // have each: ten million of them take minutes then, and not an hour. The store is
@@ -32,8 +32,8 @@ func (b *bench) fill(ctx context.Context, path string, n int) {
 			log.Fatal(err)
 		}
 	}
-	for done := 0; done < n; done += fillLot {
-		if err := b.lot(ctx, db, heads, min(fillLot, n-done)); err != nil {
+	for done := 0; done < n; done += fillBatchSize {
+		if err := b.fillBatch(ctx, db, heads, min(fillBatchSize, n-done)); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -45,7 +45,7 @@ func (b *bench) fill(ctx context.Context, path string, n int) {
 	}
 }
 
-func (b *bench) lot(ctx context.Context, db *sql.DB, heads []int64, n int) error {
+func (b *bench) fillBatch(ctx context.Context, db *sql.DB, heads []int64, n int) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ const (
 	rooms = 32
 	// A store that grows by more than this gets its messages in lots that are not
 	// waited for. The rows, and what is read of them, are the same.
-	sentAtMost = 1_000_000
+	maxInFlight = 1_000_000
 )
 
 func main() {
@@ -104,7 +104,7 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		if size-n <= sentAtMost {
+		if size-n <= maxInFlight {
 			b.send(ctx, size-n, 256, rooms)
 		} else {
 			b.fill(ctx, path, size-n)

@@ -19,8 +19,8 @@ type Registration struct {
 	SetupToken  string `json:"setup_token,omitempty"` // of the link that the first start prints
 }
 
-// signed is the answer to everything that signs in.
-type signed struct {
+// signInAnswer is the answer to everything that signs in.
+type signInAnswer struct {
 	State   string    `json:"state"`
 	Ticket  string    `json:"ticket"`
 	Methods []string  `json:"methods"` // second factors that there are
@@ -33,7 +33,7 @@ type signed struct {
 }
 
 // tokens are those of the session that began.
-func (s *signed) tokens() Tokens {
+func (s *signInAnswer) tokens() Tokens {
 	t := Tokens{Access: s.Access, Expires: s.Expires, Refresh: s.Refresh}
 	if s.Life > 0 {
 		t.Expires = time.Now().Add(time.Duration(s.Life) * time.Second)
@@ -112,7 +112,7 @@ func (c *Client) paid(ctx context.Context, action string, proof *string, do func
 }
 
 func (c *Client) sign(ctx context.Context, path string, in any) error {
-	var s signed
+	var s signInAnswer
 	if err := c.call(ctx, http.MethodPost, path, "", in, &s); err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (c *Client) sign(ctx context.Context, path string, in any) error {
 	return &Error{Kind: "unauthorized", Detail: "this account asks for another step that this client does not know; sign in with the web client"}
 }
 
-const early = 30 * time.Second // before its end a token is renewed
+const refreshMargin = 30 * time.Second // before its end a token is renewed
 
 // token returns an access token other than bad, which the server refused. It
 // is renewed when it is about to end, by one caller at a time: a refresh token
@@ -143,7 +143,7 @@ func (c *Client) token(ctx context.Context, bad string) (string, error) {
 	for {
 		c.mu.Lock()
 		t := c.tokens
-		fresh := t.Access != bad && (t.Expires.IsZero() || time.Until(t.Expires) > early)
+		fresh := t.Access != bad && (t.Expires.IsZero() || time.Until(t.Expires) > refreshMargin)
 		if fresh || t.Refresh == "" {
 			c.mu.Unlock()
 			if t.Access == bad && bad != "" {

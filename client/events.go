@@ -92,7 +92,7 @@ func (k *link) hello(h Hello) {
 	k.l.mu.Lock()
 	k.l.link = k
 	k.l.mu.Unlock()
-	k.l.become(Online, nil)
+	k.l.setState(Online, nil)
 	k.sync()
 }
 

@@ -52,7 +52,7 @@ var errLost = errors.New("the connection ended before the server answered")
 // serve opens one connection and reads it until it ends. It reports whether
 // the server let it in.
 func (l *Live) serve(ctx context.Context, refused string) (token string, served bool, err error) {
-	dialing, cancel := context.WithTimeout(ctx, handshake)
+	dialing, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	token, err = l.c.token(dialing, refused)
 	if err != nil {
@@ -91,7 +91,7 @@ func (k *link) read(b []byte) (served bool, err error) {
 			return served, err
 		}
 		if n == 0 {
-			_ = k.nc.SetReadDeadline(time.Now().Add(patience))
+			_ = k.nc.SetReadDeadline(time.Now().Add(requestTimeout))
 			n, err := k.nc.Read(chunk)
 			if err != nil {
 				return served, err
@@ -125,7 +125,7 @@ func (k *link) writeFrame(op ws.Opcode, payload []byte) {
 		[4]byte{byte(mask), byte(mask >> 8), byte(mask >> 16), byte(mask >> 24)})
 	k.writeMu.Lock()
 	defer k.writeMu.Unlock()
-	_ = k.nc.SetWriteDeadline(time.Now().Add(handshake))
+	_ = k.nc.SetWriteDeadline(time.Now().Add(handshakeTimeout))
 	if _, err := k.nc.Write(b); err != nil {
 		_ = k.nc.Close()
 	}
@@ -194,7 +194,7 @@ func (k *link) answered(f inbound) {
 func (k *link) renew(expires time.Time) {
 	wait := time.Until(expires) - time.Minute
 	time.AfterFunc(max(wait, time.Second), func() {
-		ctx, cancel := context.WithTimeout(context.Background(), handshake)
+		ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
 		defer cancel()
 		k.mu.Lock()
 		ended, old := k.waiting == nil, k.token

@@ -121,25 +121,25 @@ func (l *Live) Positions() map[string]int64 {
 var errClosed = errors.New("the connection was closed")
 
 const (
-	firstWait = 500 * time.Millisecond
-	longest   = 30 * time.Second
-	patience  = 60 * time.Second // without a sign of life
-	handshake = 20 * time.Second
+	minBackoff       = 500 * time.Millisecond
+	maxBackoff       = 30 * time.Second
+	requestTimeout   = 60 * time.Second // without a sign of life
+	handshakeTimeout = 20 * time.Second
 )
 
 // run connects again and again.
 func (l *Live) run(ctx context.Context) {
 	defer close(l.done)
 	if l.c.bad != nil {
-		l.become(Ended, l.c.bad)
+		l.setState(Ended, l.c.bad)
 		return
 	}
 	refused := "" // the token that was refused last
 	for failures := 0; ; failures++ {
-		l.become(Connecting, nil)
+		l.setState(Connecting, nil)
 		token, served, err := l.serve(ctx, refused)
 		if ctx.Err() != nil {
-			l.become(Ended, errClosed)
+			l.setState(Ended, errClosed)
 			return
 		}
 		if served {
@@ -147,23 +147,23 @@ func (l *Live) run(ctx context.Context) {
 		}
 		next := after(err)
 		if next.final {
-			l.become(Ended, err)
+			l.setState(Ended, err)
 			return
 		}
 		if next.token {
 			if refused == token && token != "" && !served { // a new one was refused as well
-				l.become(Ended, err)
+				l.setState(Ended, err)
 				return
 			}
 			refused = token
 			continue
 		}
 		// Full jitter: clients of a server that restarts come back spread out.
-		wait := mrand.N(min(longest, firstWait<<min(failures, 10)) + 1)
+		wait := mrand.N(min(maxBackoff, minBackoff<<min(failures, 10)) + 1)
 		if next.wait > 0 {
 			wait = next.wait + mrand.N(next.wait/2+1)
 		}
-		l.become(Waiting, err)
+		l.setState(Waiting, err)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -218,8 +218,8 @@ func (e *closedBy) Error() string {
 	return fmt.Sprintf("the server closed the connection: %s (%d)", e.reason, e.code)
 }
 
-// become changes the state, and wakes whoever waits for that.
-func (l *Live) become(s State, err error) {
+// setState changes the state, and wakes whoever waits for that.
+func (l *Live) setState(s State, err error) {
 	l.mu.Lock()
 	if s == Ended {
 		l.err = err

@@ -16,7 +16,7 @@ func (l *Live) Send(ctx context.Context, d Draft) (s Sent, err error) {
 	if d.Key == "" {
 		d.Key = newKey()
 	}
-	err = l.again(ctx, wire.TypeSend, d, &s)
+	err = l.retry(ctx, wire.TypeSend, d, &s)
 	return s, err
 }
 
@@ -35,7 +35,7 @@ func (l *Live) Delete(ctx context.Context, room string, seq int64) (s Sent, err 
 // MarkRead tells how far the user has read in a room, and returns where the
 // mark stands: it never moves back.
 func (l *Live) MarkRead(ctx context.Context, room string, seq int64) (m Mark, err error) {
-	err = l.again(ctx, wire.TypeRead, wire.Mark{Room: room, Seq: seq}, &m)
+	err = l.retry(ctx, wire.TypeRead, wire.Mark{Room: room, Seq: seq}, &m)
 	return m, err
 }
 
@@ -93,9 +93,9 @@ func (l *Live) Request(ctx context.Context, typ string, data, out any) error {
 	}
 }
 
-// again is Request for what may be sent twice: it goes on until there is an
+// retry is Request for what may be sent twice: it goes on until there is an
 // answer that is not for want of a connection, a store or of time.
-func (l *Live) again(ctx context.Context, typ string, data, out any) error {
+func (l *Live) retry(ctx context.Context, typ string, data, out any) error {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := l.Request(ctx, typ, data, out)
 		var no *Error

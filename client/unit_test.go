@@ -46,11 +46,11 @@ func TestAddressesOfServers(t *testing.T) {
 func TestLifeOfATokenIsCountedHere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := signed{Access: "a", Expires: time.Now().Add(-time.Hour), Life: 900, Refresh: "r"}
+		s := signInAnswer{Access: "a", Expires: time.Now().Add(-time.Hour), Life: 900, Refresh: "r"}
 		if got := time.Until(s.tokens().Expires); got != 15*time.Minute {
 			t.Errorf("the token is good for %v", got)
 		}
-		s = signed{Access: "a", Expires: time.Now().Add(time.Hour)}
+		s = signInAnswer{Access: "a", Expires: time.Now().Add(time.Hour)}
 		if got := time.Until(s.tokens().Expires); got != time.Hour {
 			t.Errorf("without a life the token is good for %v", got)
 		}
@@ -177,7 +177,7 @@ type script struct {
 func (s *script) connect() {
 	s.k = &link{l: s.l, nc: s, waiting: make(map[string]chan reply)}
 	s.l.link = s.k
-	s.l.become(Online, nil)
+	s.l.setState(Online, nil)
 }
 
 func (s *script) SetWriteDeadline(time.Time) error { return nil }

@@ -21,23 +21,23 @@ import (
 // file it commits each message to a table of SQLite before, with a key of its own and
 // one index, as a server must that says "kept" when it is.
 
-type bareTalk struct{ rooms int }
+type bareProtocol struct{ rooms int }
 
-func (bareTalk) path() string      { return "/" }
-func (bareTalk) header(int) string { return "" }
-func (b bareTalk) opening(client int) [][]byte {
+func (bareProtocol) path() string      { return "/" }
+func (bareProtocol) header(int) string { return "" }
+func (b bareProtocol) opening(client int) [][]byte {
 	return [][]byte{[]byte(strconv.Itoa(client % b.rooms))}
 }
-func (bareTalk) joined() string       { return "joined" }
-func (bareTalk) answer([]byte) []byte { return nil }
+func (bareProtocol) joined() string       { return "joined" }
+func (bareProtocol) answer([]byte) []byte { return nil }
 
 // publish sends what is about as long as the product's frame of an event.
-func (b bareTalk) publish(_, _ int, text string) []byte {
+func (b bareProtocol) publish(_, _ int, text string) []byte {
 	return fmt.Appendf(nil, `{"text":%q,"pad":"%s"}`, text, bytes.Repeat([]byte("x"), 300))
 }
 
 func startBare(rooms int, file string) (*target, error) {
-	t := &target{name: "bare writes", addrs: []string{freeAddr()}, language: bareTalk{rooms}}
+	t := &target{name: "bare writes", addrs: []string{freeAddr()}, protocol: bareProtocol{rooms}}
 	p, err := self("bare", t.addrs[0], strconv.Itoa(rooms), file)
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func (l *bareLog) keep(room int, text []byte) error {
 	return err
 }
 
-func beBare(addr string, n int, file string) error {
+func runBare(addr string, n int, file string) error {
 	rooms := make([]bareRoom, n)
 	log, err := openBareLog(file)
 	if err != nil {

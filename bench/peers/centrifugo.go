@@ -14,14 +14,14 @@ import (
 
 const centrifugoKey = "a key for measurements alone, of no use elsewhere"
 
-// centrifugoTalk is its JSON protocol.
-type centrifugoTalk struct{ rooms int }
+// centrifugoProtocol is its JSON protocol.
+type centrifugoProtocol struct{ rooms int }
 
-func (centrifugoTalk) path() string      { return "/connection/websocket" }
-func (centrifugoTalk) header(int) string { return "" }
-func (centrifugoTalk) joined() string    { return `"id":2,"subscribe"` }
+func (centrifugoProtocol) path() string      { return "/connection/websocket" }
+func (centrifugoProtocol) header(int) string { return "" }
+func (centrifugoProtocol) joined() string    { return `"id":2,"subscribe"` }
 
-func (c centrifugoTalk) opening(client int) [][]byte {
+func (c centrifugoProtocol) opening(client int) [][]byte {
 	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": fmt.Sprint("u", client), "exp": time.Now().Add(2 * time.Hour).Unix()}).
 		SignedString([]byte(centrifugoKey))
 	if err != nil {
@@ -33,12 +33,12 @@ func (c centrifugoTalk) opening(client int) [][]byte {
 	}
 }
 
-func (c centrifugoTalk) publish(n, client int, text string) []byte {
+func (c centrifugoProtocol) publish(n, client int, text string) []byte {
 	return fmt.Appendf(nil, `{"id":%d,"publish":{"channel":"room%d","data":{"text":%q}}}`, n+3, client%c.rooms, text)
 }
 
 // answer returns the server's ping, which is an empty object.
-func (centrifugoTalk) answer(text []byte) []byte {
+func (centrifugoProtocol) answer(text []byte) []byte {
 	if bytes.Equal(bytes.TrimSpace(text), []byte("{}")) {
 		return []byte("{}")
 	}
@@ -76,6 +76,6 @@ func startCentrifugo(binary, dir string, rooms int, url string) (*target, error)
 	if err != nil {
 		return nil, err
 	}
-	t := &target{name: "Centrifugo 6.9.1", addrs: []string{addr}, language: centrifugoTalk{rooms}, servers: []*process{p}}
+	t := &target{name: "Centrifugo 6.9.1", addrs: []string{addr}, protocol: centrifugoProtocol{rooms}, servers: []*process{p}}
 	return t, t.await()
 }

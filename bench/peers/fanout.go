@@ -177,13 +177,13 @@ func (t *target) besides() map[string]time.Duration {
 
 // publish sends message i of the load: rooms take turns, and in each room its
 // publishers.
-func publish(c *crowd, l load, i int, due time.Time) error {
+func publish(c *clients, l load, i int, due time.Time) error {
 	room, round := i%l.rooms, i/l.rooms
 	publisher, n := round%l.publishers, round/l.publishers+1
 	mark := fmt.Sprintf("~b%d.%d.%d~", publisher, n, due.UnixNano())
 	text := mark + strings.Repeat("x", textLength-len(mark))
 	client := room + publisher*l.rooms
-	return c.sockets[client].send(ws.Text, c.t.language.publish(i, client, text))
+	return c.sockets[client].send(ws.Text, c.t.protocol.publish(i, client, text))
 }
 
 func ownCPU() time.Duration {

@@ -47,7 +47,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if *part != "" {
-		if err := playPart(ctx, *part, flag.Args()); err != nil {
+		if err := runRole(ctx, *part, flag.Args()); err != nil {
 			fail(err)
 		}
 		return

@@ -25,7 +25,7 @@ func startNATS() (*process, string, error) {
 	return p, "nats://" + strings.Join(addrs, ",nats://"), t.await()
 }
 
-func beNATS(ctx context.Context, addrs string, log io.Writer) error {
+func runNATS(ctx context.Context, addrs string, log io.Writer) error {
 	var routes []*url.URL
 	var clusters []int
 	for range 3 {

@@ -64,7 +64,7 @@ func open(ctx context.Context, t *target, client int) (*socket, error) {
 		nc = tls.Client(nc, loopbackTLS)
 	}
 	s := &socket{nc: nc, p: ws.Parser{Client: true, Max: 1 << 20}}
-	if err := s.upgrade(addr, t.language.path(), t.language.header(client)); err != nil {
+	if err := s.upgrade(addr, t.protocol.path(), t.protocol.header(client)); err != nil {
 		nc.Close()
 		return nil, err
 	}
@@ -144,8 +144,8 @@ func (s *socket) read(take func(text []byte) (more bool)) error {
 	}
 }
 
-// crowd is so many clients that have joined their rooms.
-type crowd struct {
+// clients is so many clients that have joined their rooms.
+type clients struct {
 	t       *target
 	sockets []*socket
 	lost    atomic.Int64 // connections that ended
@@ -156,8 +156,8 @@ const dialers = 32
 
 // gather connects n clients and waits until each has joined. What a client gets after
 // that goes to heard.
-func gather(ctx context.Context, t *target, n int, heard func(client int, text []byte)) (*crowd, error) {
-	c := &crowd{t: t, sockets: make([]*socket, n)}
+func gather(ctx context.Context, t *target, n int, heard func(client int, text []byte)) (*clients, error) {
+	c := &clients{t: t, sockets: make([]*socket, n)}
 	var wg sync.WaitGroup
 	var next atomic.Int64
 	failed := make(chan error, dialers)
@@ -182,10 +182,10 @@ func gather(ctx context.Context, t *target, n int, heard func(client int, text [
 	return c, nil
 }
 
-func (c *crowd) listen(client int, heard func(client int, text []byte)) {
+func (c *clients) listen(client int, heard func(client int, text []byte)) {
 	s := c.sockets[client]
 	err := s.read(func(text []byte) bool {
-		if answer := c.t.language.answer(text); answer != nil {
+		if answer := c.t.protocol.answer(text); answer != nil {
 			return s.send(ws.Text, answer) == nil
 		}
 		heard(client, text)
@@ -197,13 +197,13 @@ func (c *crowd) listen(client int, heard func(client int, text []byte)) {
 	}
 }
 
-func (c *crowd) join(ctx context.Context, client int) error {
+func (c *clients) join(ctx context.Context, client int) error {
 	s, err := open(ctx, c.t, client)
 	if err != nil {
 		return err
 	}
 	c.sockets[client] = s
-	for _, frame := range c.t.language.opening(client) {
+	for _, frame := range c.t.protocol.opening(client) {
 		if err := s.send(ws.Text, frame); err != nil {
 			return err
 		}
@@ -211,7 +211,7 @@ func (c *crowd) join(ctx context.Context, client int) error {
 	_ = s.nc.SetReadDeadline(time.Now().Add(30 * time.Second))
 	joined := errors.New("no word of having joined")
 	if err := s.read(func(text []byte) bool {
-		if strings.Contains(string(text), c.t.language.joined()) {
+		if strings.Contains(string(text), c.t.protocol.joined()) {
 			joined = nil
 		}
 		return joined != nil
@@ -222,7 +222,7 @@ func (c *crowd) join(ctx context.Context, client int) error {
 	return joined
 }
 
-func (c *crowd) close() {
+func (c *clients) close() {
 	c.closing.Store(true)
 	for _, s := range c.sockets {
 		if s != nil {

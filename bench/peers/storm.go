@@ -85,7 +85,7 @@ func (s *settings) oneStorm(ctx context.Context, w *world, n int) error {
 // restart starts the server again where it was.
 func restart(binary string, t *target, w *world) (*target, error) {
 	p, err := run(w.environ(t.addrs[0], w.dir+"/node0", "", ""), binary, "serve")
-	return &target{name: t.name, addrs: t.addrs, language: t.language, servers: []*process{p}}, err
+	return &target{name: t.name, addrs: t.addrs, protocol: t.protocol, servers: []*process{p}}, err
 }
 
 const (

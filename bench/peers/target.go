@@ -19,14 +19,14 @@ type target struct {
 	name     string
 	addrs    []string // clients take turns
 	tls      bool
-	language language
+	protocol protocol
 	servers  []*process
 	beside   map[string]func() time.Duration // processor time of what they need, by name
 }
 
-// A language is how one kind of server is talked to. Client i is in room i modulo
+// A protocol is how one kind of server is talked to. Client i is in room i modulo
 // the number of rooms.
-type language interface {
+type protocol interface {
 	path() string
 	header(client int) string // lines of the handshake
 	opening(client int) [][]byte
@@ -180,13 +180,13 @@ func fail(err error) {
 }
 
 // parts are what this program can be as another process.
-func playPart(ctx context.Context, part string, args []string) error {
+func runRole(ctx context.Context, part string, args []string) error {
 	switch {
 	case part == "bare" && len(args) == 3:
 		rooms, err := strconv.Atoi(args[1])
-		return errors.Join(err, beBare(args[0], rooms, args[2]))
+		return errors.Join(err, runBare(args[0], rooms, args[2]))
 	case part == "nats" && len(args) == 1:
-		return beNATS(ctx, args[0], os.Stdout)
+		return runNATS(ctx, args[0], os.Stdout)
 	}
 	return fmt.Errorf("no such part: %s %q", part, args)
 }

@@ -91,7 +91,7 @@ func makeUsers(ctx context.Context, db *all.Store, n int) error {
 
 // start starts so many nodes over the world; several need the addresses of NATS.
 func (w *world) start(binary string, nodes int, nats, tls string) (*target, error) {
-	t := &target{name: "Unhidra", language: unhidraTalk{w}, tls: tls != ""}
+	t := &target{name: "Unhidra", protocol: unhidraProtocol{w}, tls: tls != ""}
 	for range nodes {
 		t.addrs = append(t.addrs, freeAddr())
 	}
@@ -133,14 +133,14 @@ func (w *world) environ(addr, dir, nats, tls string) []string {
 	return e
 }
 
-type unhidraTalk struct{ w *world }
+type unhidraProtocol struct{ w *world }
 
-func (unhidraTalk) path() string         { return "/ws" }
-func (unhidraTalk) opening(int) [][]byte { return nil }
-func (unhidraTalk) joined() string       { return `"type":"hello"` }
-func (unhidraTalk) answer([]byte) []byte { return nil }
+func (unhidraProtocol) path() string         { return "/ws" }
+func (unhidraProtocol) opening(int) [][]byte { return nil }
+func (unhidraProtocol) joined() string       { return `"type":"hello"` }
+func (unhidraProtocol) answer([]byte) []byte { return nil }
 
-func (t unhidraTalk) header(client int) string {
+func (t unhidraProtocol) header(client int) string {
 	now := time.Now()
 	bearer, err := t.w.keys.Sign(token.Claims{User: userID(client), Role: string(domain.SystemUser), AuthTime: now, Expires: now.Add(2 * time.Hour)}, now)
 	if err != nil {
@@ -149,9 +149,9 @@ func (t unhidraTalk) header(client int) string {
 	return "Sec-WebSocket-Protocol: bearer, " + bearer + "\r\n"
 }
 
-func (t unhidraTalk) room(client int) string { return t.w.rooms[client%len(t.w.rooms)] }
+func (t unhidraProtocol) room(client int) string { return t.w.rooms[client%len(t.w.rooms)] }
 
-func (t unhidraTalk) publish(n, client int, text string) []byte {
+func (t unhidraProtocol) publish(n, client int, text string) []byte {
 	return fmt.Appendf(nil, `{"id":"%d","type":"message.send","data":{"room":%q,"key":"k-%d-%d","text":%q}}`,
 		n, t.room(client), n, time.Now().UnixNano(), text)
 }

@@ -81,7 +81,7 @@ func backup(ctx context.Context, e *env, args []string) error {
 	if _, err := os.Stat(c.KeyFile()); err == nil && c.ServerKey == "" {
 		files[keyEntry] = c.KeyFile()
 	}
-	if !c.S3.On() {
+	if !c.S3.Enabled() {
 		if err := addFiles(ctx, c, db, files); err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func backup(ctx context.Context, e *env, args []string) error {
 	if _, err := fmt.Fprintf(e.stdout, "%s: %d bytes, checked.\n", path, info.Size()); err != nil {
 		return err
 	}
-	return e.toldLost(lost, lostHere(c))
+	return e.reportLost(lost, lostHere(c))
 }
 
 func restore(ctx context.Context, e *env, args []string) error {
@@ -159,7 +159,7 @@ func restore(ctx context.Context, e *env, args []string) error {
 	if err := e.replace(c, dir, exists); err != nil {
 		return err
 	}
-	if err := e.toldFiles(c, m, lost); err != nil {
+	if err := e.reportFiles(c, m, lost); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(e.stdout, `Restored the backup of %s (made by version %s).

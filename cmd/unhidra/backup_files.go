@@ -63,8 +63,8 @@ func countLost(ctx context.Context, dir string, m manifest) (lost int, err error
 	return lost, errors.Join(err, db.Close())
 }
 
-// toldLost says that files are not in a backup.
-func (e *env) toldLost(lost int, where string) error {
+// reportLost says that files are not in a backup.
+func (e *env) reportLost(lost int, where string) error {
 	if lost == 0 {
 		return nil
 	}
@@ -74,19 +74,19 @@ func (e *env) toldLost(lost int, where string) error {
 
 // lostHere says where files are that are not in a backup that is made.
 func lostHere(c config.Config) string {
-	if c.S3.On() {
+	if c.S3.Enabled() {
 		return "They are in the bucket of UNHIDRA_S3_URL, which you copy by its own means."
 	}
 	return "They are missing or damaged on this machine's disk; unhidra doctor tells more."
 }
 
-// toldFiles says what is to be done with the files of a backup that was put in place.
-func (e *env) toldFiles(c config.Config, m manifest, lost int) error {
+// reportFiles says what is to be done with the files of a backup that was put in place.
+func (e *env) reportFiles(c config.Config, m manifest, lost int) error {
 	const where = "They were in a bucket (UNHIDRA_S3_URL), or were missing when it was made."
-	if err := e.toldLost(lost, where); err != nil {
+	if err := e.reportLost(lost, where); err != nil {
 		return err
 	}
-	if m.Format < format || !c.S3.On() {
+	if m.Format < format || !c.S3.Enabled() {
 		return nil
 	}
 	_, err := fmt.Fprintf(e.stdout, "Copy what is in %s to the bucket of UNHIDRA_S3_URL, under the same names.\n", c.Files())

@@ -19,13 +19,13 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
-// A machine is a data folder, and the commands on it.
-type machine struct {
+// A testHost is a data folder, and the commands on it.
+type testHost struct {
 	t   *testing.T
 	dir string
 }
 
-func (m machine) run(args ...string) (said string, code int) {
+func (m testHost) run(args ...string) (said string, code int) {
 	m.t.Helper()
 	var out bytes.Buffer
 	settings := []string{"UNHIDRA_DATA_DIR=" + m.dir, "GATEWAY_PORT=0", "UNHIDRA_OPERATOR_ADDR=off"}
@@ -34,7 +34,7 @@ func (m machine) run(args ...string) (said string, code int) {
 	return out.String(), code
 }
 
-func (m machine) must(args ...string) (said string) {
+func (m testHost) must(args ...string) (said string) {
 	m.t.Helper()
 	said, code := m.run(args...)
 	if code != exitOK {
@@ -44,7 +44,7 @@ func (m machine) must(args ...string) (said string) {
 }
 
 // open opens the store and the files for fn.
-func (m machine) open(fn func(db *all.Store, files *blob.Service)) {
+func (m testHost) open(fn func(db *all.Store, files *blob.Service)) {
 	m.t.Helper()
 	c, err := config.Load([]string{"UNHIDRA_DATA_DIR=" + m.dir}, nil)
 	if err != nil {
@@ -65,7 +65,7 @@ func (m machine) open(fn func(db *all.Store, files *blob.Service)) {
 }
 
 // read returns the content of the file with a hash.
-func (m machine) read(hash string) (data []byte, err error) {
+func (m testHost) read(hash string) (data []byte, err error) {
 	m.open(func(_ *all.Store, files *blob.Service) {
 		r, _, openErr := files.Open(m.t.Context(), hash)
 		if err = openErr; err == nil {
@@ -79,7 +79,7 @@ func (m machine) read(hash string) (data []byte, err error) {
 func TestPicturesSurviveBackupAndRestore(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	first := machine{t, filepath.Join(dir, "first")}
+	first := testHost{t, filepath.Join(dir, "first")}
 	put := func(user int, text string) (hash, path string) {
 		first.open(func(db *all.Store, files *blob.Service) {
 			b, err := files.Put(t.Context(), strings.NewReader(text), 100)
@@ -108,7 +108,7 @@ func TestPicturesSurviveBackupAndRestore(t *testing.T) {
 		t.Error(said)
 	}
 
-	second := machine{t, filepath.Join(dir, "second")}
+	second := testHost{t, filepath.Join(dir, "second")}
 	second.must("restore", whole)
 	if got, err := second.read(kept); err != nil || string(got) != "kept" {
 		t.Errorf("restored %q, %v", got, err)

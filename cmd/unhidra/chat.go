@@ -60,7 +60,7 @@ func chat(ctx context.Context, e *env, args []string) error {
 	if err := client.Valid(*server); err != nil {
 		return usagef("--server: %v", err)
 	}
-	t := &talk{
+	t := &chatSession{
 		c: client.New(*server), out: e.stdout, errs: e.stderr, rooms: make(map[string]client.RoomState),
 		mine: make(map[string]int64), follow: *follow, piped: !terminal(e.stdin),
 	}
@@ -86,8 +86,8 @@ func terminal(in io.Reader) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// talk is one conversation with a server.
-type talk struct {
+// chatSession is one conversation with a server.
+type chatSession struct {
 	c      *client.Client
 	live   *client.Live
 	follow bool
@@ -105,7 +105,7 @@ type talk struct {
 }
 
 // signIn proves who is there, by a token or a password.
-func (t *talk) signIn(ctx context.Context, e *env, in *bufio.Reader, login string) error {
+func (t *chatSession) signIn(ctx context.Context, e *env, in *bufio.Reader, login string) error {
 	if token, ok := e.getenv("UNHIDRA_TOKEN"); ok && token != "" {
 		t.c.Token(token)
 		return nil
@@ -165,7 +165,7 @@ func ignoreEOF(err error) error {
 }
 
 // run connects and goes on until the input or ctx ends.
-func (t *talk) run(ctx context.Context, in *bufio.Reader, room string) error {
+func (t *chatSession) run(ctx context.Context, in *bufio.Reader, room string) error {
 	me, err := t.c.Me(ctx) // fails at once where a Live would try again
 	if err != nil {
 		return err
@@ -192,7 +192,7 @@ func (t *talk) run(ctx context.Context, in *bufio.Reader, room string) error {
 }
 
 // input reads lines until the input ends. With --follow there are none.
-func (t *talk) input(ctx context.Context, in *bufio.Reader) <-chan string {
+func (t *chatSession) input(ctx context.Context, in *bufio.Reader) <-chan string {
 	typed := make(chan string)
 	if t.follow {
 		return typed
@@ -218,7 +218,7 @@ func (t *talk) input(ctx context.Context, in *bufio.Reader) <-chan string {
 
 // loop carries out lines and prints what is heard. Whoever types sees what was
 // refused and goes on; a pipe learns it by the exit code.
-func (t *talk) loop(ctx context.Context, typed <-chan string) error {
+func (t *chatSession) loop(ctx context.Context, typed <-chan string) error {
 	for refused := 0; ; {
 		select {
 		case do := <-t.lines:
@@ -246,7 +246,7 @@ func (t *talk) loop(ctx context.Context, typed <-chan string) error {
 
 // refuse says why a line was not carried out. If it was to open a room, the lines
 // of a pipe that follow are not meant for the one before.
-func (t *talk) refuse(line string, err error) {
+func (t *chatSession) refuse(line string, err error) {
 	if !t.piped {
 		fmt.Fprintln(t.out, "! "+err.Error())
 		return
@@ -266,7 +266,7 @@ const shownOfLine = 60 // bytes
 
 // interrupted is how a signal ends the command: in order, unless lines of a pipe
 // may be left.
-func (t *talk) interrupted() error {
+func (t *chatSession) interrupted() error {
 	if t.piped && !t.follow {
 		return errors.New("interrupted before the end of the input")
 	}
@@ -274,7 +274,7 @@ func (t *talk) interrupted() error {
 }
 
 // pending prints what has been heard so far.
-func (t *talk) pending() {
+func (t *chatSession) pending() {
 	for {
 		select {
 		case do := <-t.lines:
@@ -286,7 +286,7 @@ func (t *talk) pending() {
 }
 
 // hear passes what the connection hears to the goroutine that prints.
-func (t *talk) hear(ctx context.Context) client.LiveOptions {
+func (t *chatSession) hear(ctx context.Context) client.LiveOptions {
 	post := func(do func()) {
 		select {
 		case t.lines <- do:

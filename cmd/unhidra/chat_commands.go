@@ -12,10 +12,10 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-const shownAtOnce = 20 // lines of history
+const pageSize = 20 // lines of history
 
 // typed carries out one line: a message, or a command that begins with "/".
-func (t *talk) typed(ctx context.Context, line string) error {
+func (t *chatSession) typed(ctx context.Context, line string) error {
 	name, rest, _ := strings.Cut(line, " ")
 	rest = strings.TrimSpace(rest)
 	switch name {
@@ -44,7 +44,7 @@ func (t *talk) typed(ctx context.Context, line string) error {
 }
 
 // inRoom carries out what needs an open room.
-func (t *talk) inRoom(ctx context.Context, name, rest, line string) error {
+func (t *chatSession) inRoom(ctx context.Context, name, rest, line string) error {
 	own := t.mine[t.open]
 	if (name == "/edit" || name == "/delete") && own == 0 {
 		return errors.New("you have said nothing here since you opened the room")
@@ -73,7 +73,7 @@ const echoTime = 2 * time.Second
 
 // echo waits until one's own message was heard, and so printed: the next line of a pipe
 // may be of another room, and after the last one nothing is printed.
-func (t *talk) echo(ctx context.Context, room string, seq int64) {
+func (t *chatSession) echo(ctx context.Context, room string, seq int64) {
 	timer := time.NewTimer(echoTime)
 	defer timer.Stop()
 	for t.mine[room] < seq {
@@ -90,7 +90,7 @@ func (t *talk) echo(ctx context.Context, room string, seq int64) {
 
 // await does what needs an answer on the connection. What is heard meanwhile is
 // printed: the connection waits for that.
-func (t *talk) await(do func() error) error {
+func (t *chatSession) await(do func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- do() }()
 	for {
@@ -103,7 +103,7 @@ func (t *talk) await(do func() error) error {
 	}
 }
 
-func (t *talk) list(ctx context.Context) error {
+func (t *chatSession) list(ctx context.Context) error {
 	rooms, err := t.c.Rooms(ctx)
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func (t *talk) list(ctx context.Context) error {
 }
 
 // openRoom makes a room the one that lines go to.
-func (t *talk) openRoom(ctx context.Context, name string) error {
+func (t *chatSession) openRoom(ctx context.Context, name string) error {
 	if name == "" {
 		return errors.New("say which room: /open NAME, or /open @USER for a conversation")
 	}
@@ -151,7 +151,7 @@ func (t *talk) openRoom(ctx context.Context, name string) error {
 }
 
 // enter shows the end of a room's history and opens it.
-func (t *talk) enter(ctx context.Context, st client.RoomState) error {
+func (t *chatSession) enter(ctx context.Context, st client.RoomState) error {
 	t.rooms[st.ID] = st
 	t.open, t.older = st.ID, ""
 	fmt.Fprintf(t.out, "--- %s\n", roomName(st))
@@ -162,8 +162,8 @@ func (t *talk) enter(ctx context.Context, st client.RoomState) error {
 }
 
 // more shows the page of history before what was shown.
-func (t *talk) more(ctx context.Context) error {
-	p, err := t.c.Timeline(ctx, t.open, t.older, shownAtOnce)
+func (t *chatSession) more(ctx context.Context) error {
+	p, err := t.c.Timeline(ctx, t.open, t.older, pageSize)
 	if err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func (t *talk) more(ctx context.Context) error {
 	return nil
 }
 
-func (t *talk) join(ctx context.Context, name string) error {
+func (t *chatSession) join(ctx context.Context, name string) error {
 	name = strings.TrimPrefix(name, "#")
 	if name == "" {
 		return errors.New("say which room: /join NAME")
@@ -200,14 +200,14 @@ func (t *talk) join(ctx context.Context, name string) error {
 }
 
 // joinByID enters a room, also one that the user is in already.
-func (t *talk) joinByID(ctx context.Context, room string) error {
+func (t *chatSession) joinByID(ctx context.Context, room string) error {
 	if err := t.c.Join(ctx, room); err != nil {
 		return err
 	}
 	return t.openRoom(ctx, room)
 }
 
-func (t *talk) search(ctx context.Context, q string) error {
+func (t *chatSession) search(ctx context.Context, q string) error {
 	p, err := t.c.Search(ctx, q, "newest", "")
 	if err != nil {
 		return err
@@ -229,7 +229,7 @@ func (t *talk) search(ctx context.Context, q string) error {
 }
 
 // nameOf names one of the user's rooms by its id.
-func (t *talk) nameOf(ctx context.Context, room string) (string, error) {
+func (t *chatSession) nameOf(ctx context.Context, room string) (string, error) {
 	if st, ok := t.rooms[room]; ok {
 		return roomName(st), nil
 	}

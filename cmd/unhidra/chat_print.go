@@ -11,7 +11,7 @@ import (
 )
 
 // event prints an event of the open room, or of any with --follow.
-func (t *talk) event(ev client.Event) {
+func (t *chatSession) event(ev client.Event) {
 	if ev.Message != nil && ev.Actor.ID == t.me && ev.Type == string(domain.MessageCreated) {
 		t.mine[ev.Room] = ev.Seq
 	}
@@ -89,7 +89,7 @@ func describe(ev client.Event) string {
 // indented.
 func plain(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || !obs.Steers(r) {
+		if r == '\n' || r == '\t' || !obs.IsControl(r) {
 			return r
 		}
 		return -1

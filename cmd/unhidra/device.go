@@ -91,18 +91,18 @@ func (e *env) devices(ctx context.Context, c config.Config) (*devices, error) {
 		return nil, err
 	}
 	return &devices{env: e, db: db, service: device.New(device.Deps{
-		Store: db.Devices, Log: log, Audit: recordNow{app.Audit(db, keys), log}, Pepper: keys.Derive(app.DevicePepper), Max: c.DevicesPerUser,
+		Store: db.Devices, Log: log, Audit: syncRecorder{app.Audit(db, keys), log}, Pepper: keys.Derive(app.DevicePepper), Max: c.DevicesPerUser,
 	})}, nil
 }
 
-// recordNow keeps records before it returns: a command has no time later.
-type recordNow struct {
+// syncRecorder keeps records before it returns: a command has no time later.
+type syncRecorder struct {
 	log *audit.Service
 	err *slog.Logger
 }
 
 // Record implements device.Recorder.
-func (r recordNow) Record(ctx context.Context, e domain.AuditEvent) {
+func (r syncRecorder) Record(ctx context.Context, e domain.AuditEvent) {
 	if err := r.log.RecordSync(ctx, e); err != nil {
 		r.err.Error("this is not in the audit log", "type", e.Type, "err", err)
 	}

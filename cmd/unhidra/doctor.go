@@ -91,7 +91,7 @@ func doctor(ctx context.Context, e *env, args []string) error {
 
 // settings looks for what is allowed and yet seldom meant.
 func (d *diagnosis) settings(c config.Config) {
-	if strings.HasPrefix(c.PublicURL, "https:") && !c.TLS.On() && len(c.TrustedProxies) == 0 {
+	if strings.HasPrefix(c.PublicURL, "https:") && !c.TLS.Enabled() && len(c.TrustedProxies) == 0 {
 		d.warn("proxies", "UNHIDRA_PUBLIC_URL is https, so a proxy is in front; name it in UNHIDRA_TRUSTED_PROXIES, or every client has the proxy's address and all share one limit")
 	}
 	if c.OpenToAll() {

@@ -19,7 +19,7 @@ import (
 func (d *diagnosis) blobs(ctx context.Context, c config.Config, db *all.Store) {
 	where := "the table blob_data"
 	switch {
-	case c.S3.On():
+	case c.S3.Enabled():
 		where = "the bucket " + c.S3.Bucket
 	case c.DatabaseURL == "":
 		where = c.Files()

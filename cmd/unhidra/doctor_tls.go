@@ -61,7 +61,7 @@ func (d *diagnosis) judge(path string, b []byte, host string) {
 	switch f := certs.Check(b, host, nil, now); {
 	case f.Broken:
 		d.fail("certificate", "%s %s", path, f.Text)
-	case f.Soon(now):
+	case f.ExpiresSoon(now):
 		d.warn("certificate", "%s %s", path, f.Text)
 	default:
 		d.ok("certificate", "%s %s", path, f.Text)

@@ -24,8 +24,8 @@ they could not handle. It may be used while the server runs.
   feed retry <consumer>   have the server try again what a consumer has set aside
 `
 
-// asidesShown is how many entries "feed asides" lists.
-const asidesShown = 1000
+// deadLettersShown is how many entries "feed asides" lists.
+const deadLettersShown = 1000
 
 func feedCommand() command {
 	return command{"feed", "show and retry what acts on events", manageFeed}
@@ -82,7 +82,7 @@ func (e *env) listConsumers(ctx context.Context, db *all.Store) error {
 }
 
 func (e *env) listAsides(ctx context.Context, db *all.Store) error {
-	asides, err := db.Feed.DeadLetters(ctx, asidesShown)
+	asides, err := db.Feed.DeadLetters(ctx, deadLettersShown)
 	if err != nil {
 		return err
 	}

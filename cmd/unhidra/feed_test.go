@@ -15,7 +15,7 @@ import (
 // said to be.
 func TestFeedSaysWhatThereIs(t *testing.T) {
 	t.Parallel()
-	m := machine{t, filepath.Join(t.TempDir(), "data")}
+	m := testHost{t, filepath.Join(t.TempDir(), "data")}
 	expect := func(code int, want string, args ...string) {
 		t.Helper()
 		said, got := m.run(append([]string{"feed"}, args...)...)

@@ -211,5 +211,5 @@ func (e *env) operator(ctx context.Context, c config.Config) (*auth.Operator, *a
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
-	return &auth.Operator{Store: app.OperatorStore(db), Log: log, Audit: recordNow{app.Audit(db, keys), log}, PasswordMin: c.PasswordMin}, db, nil
+	return &auth.Operator{Store: app.OperatorStore(db), Log: log, Audit: syncRecorder{app.Audit(db, keys), log}, PasswordMin: c.PasswordMin}, db, nil
 }

@@ -62,7 +62,7 @@ type checker struct {
 	found    []Violation
 }
 
-const enough = 10 // violations of a rule that are told
+const maxViolations = 10 // violations of a rule that are told
 
 func (c *checker) bad(rule, format string, args ...any) {
 	n := 0
@@ -71,7 +71,7 @@ func (c *checker) bad(rule, format string, args ...any) {
 			n++
 		}
 	}
-	if n < enough {
+	if n < maxViolations {
 		c.found = append(c.found, Violation{rule, fmt.Sprintf(format, args...)})
 	}
 }

@@ -241,7 +241,7 @@ func (p *person) send(ctx context.Context, room string, n int) {
 		d := client.Draft{Room: room, Key: m.key, Text: text(m.key, 0)}
 		var s client.Sent
 		if how == 0 {
-			s, err = p.stubborn(ctx, d)
+			s, err = p.retryUntilAcked(ctx, d)
 		} else {
 			s, err = p.live.Send(ctx, d)
 		}
@@ -255,8 +255,8 @@ func (p *person) send(ctx context.Context, room string, n int) {
 	}
 }
 
-// stubborn sends by REST, and with the same key again until there is an answer.
-func (p *person) stubborn(ctx context.Context, d client.Draft) (client.Sent, error) {
+// retryUntilAcked sends by REST, and with the same key again until there is an answer.
+func (p *person) retryUntilAcked(ctx context.Context, d client.Draft) (client.Sent, error) {
 	for {
 		s, err := p.c.Send(ctx, d)
 		var no *client.Error

@@ -61,10 +61,10 @@ func TestTwoVersionsSideBySide(t *testing.T) {
 	talk := func(when string) {
 		t.Helper()
 		for i := range 10 {
-			from := []*hearer{a, b}[i%2]
+			from := []*listener{a, b}[i%2]
 			sent, err := from.Send(ctx, client.Draft{Room: r.ID, Text: fmt.Sprint(when, " ", i)})
 			must(t, err)
-			for _, h := range []*hearer{a, b} {
+			for _, h := range []*listener{a, b} {
 				await(t, when+": everybody to hear it", func() bool { return h.last() >= sent.Seq })
 			}
 		}
@@ -261,16 +261,16 @@ func lives(t *testing.T, source, store string) bool {
 	return true
 }
 
-// hearer keeps the numbers of the events that one connection got.
-type hearer struct {
+// listener keeps the numbers of the events that one connection got.
+type listener struct {
 	*client.Live
 	mu   sync.Mutex
 	seqs []int64
 }
 
-func listen(t *testing.T, c *client.Client) *hearer {
+func listen(t *testing.T, c *client.Client) *listener {
 	t.Helper()
-	h := &hearer{}
+	h := &listener{}
 	h.Live = c.Live(t.Context(), client.LiveOptions{OnEvent: func(e client.Event) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -283,7 +283,7 @@ func listen(t *testing.T, c *client.Client) *hearer {
 	return h
 }
 
-func (h *hearer) last() int64 {
+func (h *listener) last() int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.seqs) == 0 {
@@ -292,7 +292,7 @@ func (h *hearer) last() int64 {
 	return h.seqs[len(h.seqs)-1]
 }
 
-func (h *hearer) whole(t *testing.T, who string) {
+func (h *listener) whole(t *testing.T, who string) {
 	t.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()

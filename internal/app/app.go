@@ -77,7 +77,7 @@ func OpenStore(ctx context.Context, c config.Config, o StoreOptions) (*all.Store
 		}
 	}
 	return all.Open(ctx, store.Options{Path: c.Database(), URL: c.DatabaseURL.Reveal(), Log: o.Log, Tool: o.Tool, NoMigrate: o.NoMigrate,
-		Rooms: domain.RoomLimits{PerUser: c.RoomsPerUser, Members: c.RoomMembers, Created: c.RoomsMade, Requests: domain.RequestPolicy(c.RoomRequests)}})
+		Rooms: domain.RoomLimits{PerUser: c.RoomsPerUser, Members: c.RoomMembers, Created: c.RoomsCreated, Requests: domain.RequestPolicy(c.RoomRequests)}})
 }
 
 const (
@@ -287,7 +287,7 @@ func (s *server) listener(name string, l net.Listener, mux *http.ServeMux, fallb
 	origins := append([]string{s.addrs.URL}, s.Config.AllowedOrigins...)
 	h, err := httpx.Handler(mux, httpx.HandlerOptions{
 		Log: s.Log, Metrics: s.reg, Listener: name, Proxies: s.Config.TrustedProxies, Origins: origins, Partners: partners(s.modules.captcha),
-		Fallback: fallback, AtOnce: requestsAtOnce, OfAddr: s.Config.RequestsPerAddr, Wide: s.Config.TLS.Subdomains,
+		Fallback: fallback, MaxConcurrent: requestsAtOnce, MaxPerAddr: s.Config.RequestsPerAddr, Wide: s.Config.TLS.Subdomains,
 	})
 	if err != nil {
 		return err

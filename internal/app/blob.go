@@ -19,7 +19,7 @@ import (
 // in PostgreSQL, which all nodes reach.
 func OpenObjects(ctx context.Context, c config.Config, db *all.Store, log *slog.Logger) (blob.Objects, error) {
 	switch {
-	case c.S3.On():
+	case c.S3.Enabled():
 		s3, err := blob.NewS3(blob.S3Options{
 			Endpoint: c.S3.Endpoint, Bucket: c.S3.Bucket, Prefix: c.S3.Prefix, Region: c.S3.Region, Key: c.S3.Key, Secret: c.S3.Secret.Reveal(),
 		})

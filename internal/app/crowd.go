@@ -15,14 +15,14 @@ import (
 // are counted by the gateway.
 type crowd struct {
 	proxies httpx.Proxies
-	open    *ratelimit.Tally
+	open    *ratelimit.AddrCounter
 
 	mu      sync.Mutex
 	counted map[net.Conn]netip.Addr
 }
 
 func newCrowd(most int, proxies httpx.Proxies) *crowd {
-	return &crowd{proxies: proxies, open: ratelimit.NewTally(most), counted: make(map[net.Conn]netip.Addr)}
+	return &crowd{proxies: proxies, open: ratelimit.NewAddrCounter(most), counted: make(map[net.Conn]netip.Addr)}
 }
 
 // follow is a server's ConnState. A connection that is one too many is closed.
@@ -34,7 +34,7 @@ func (k *crowd) follow(c net.Conn, state http.ConnState) {
 			return
 		}
 		addr := a.AddrPort().Addr()
-		if !k.open.Take(addr) {
+		if !k.open.Acquire(addr) {
 			_ = c.Close()
 			return
 		}
@@ -47,7 +47,7 @@ func (k *crowd) follow(c net.Conn, state http.ConnState) {
 		delete(k.counted, c)
 		k.mu.Unlock()
 		if ok {
-			k.open.Give(addr)
+			k.open.Release(addr)
 		}
 	}
 }

@@ -90,7 +90,7 @@ func (s *server) build(ctx context.Context) error {
 	s.db.Watch(s.reg)
 	m.chat = chat.New(chat.Deps{
 		Store: chatStore(s.db), Bus: s.bus, Log: s.Log, Metrics: s.reg,
-		Audit: m.audit, Retention: m.history.Rules, Full: s.reserve.Full, Quota: int64(c.UserStorage) << 20, Deleted: m.history.Wake,
+		Audit: m.audit, Retention: m.history.Rules, DiskFull: s.reserve.Full, Quota: int64(c.UserStorage) << 20, OnRoomDeleted: m.history.Wake,
 	})
 	s.db.OnCommit(m.chat.Announce)
 	s.openFeed()
@@ -190,7 +190,7 @@ func (s *server) secure() func(*http.Request) bool {
 		return nil
 	}
 	proxies := httpx.Proxies(s.Config.TrustedProxies)
-	return func(r *http.Request) bool { return proxies.HTTPS(r) || httpx.FromHere(r) }
+	return func(r *http.Request) bool { return proxies.HTTPS(r) || httpx.IsLoopback(r) }
 }
 
 // routes adds what the public listener answers.

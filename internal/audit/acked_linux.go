@@ -11,7 +11,7 @@ import (
 
 // acknowledged waits until the other side's system has acknowledged everything
 // that was written to conn. One that has ended acknowledges nothing any more.
-func acknowledged(ctx context.Context, conn net.Conn, broken *brokenness) error {
+func acknowledged(ctx context.Context, conn net.Conn, broken *brokenState) error {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
 		return nil
@@ -33,7 +33,7 @@ func acknowledged(ctx context.Context, conn net.Conn, broken *brokenness) error 
 			return errno
 		case queued == 0:
 			return nil
-		case !broken.when().IsZero():
+		case !broken.brokenSince().IsZero():
 			return errClosed
 		}
 		if !pause(ctx, wait) {

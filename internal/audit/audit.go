@@ -78,10 +78,10 @@ const (
 	batchLength     = 500      // records in one commit
 	checkpointEvery = time.Minute
 	checkpointAfter = 1000 // records
-	firstRetry      = 100 * time.Millisecond
-	lastRetry       = 10 * time.Second
+	minBackoff      = 100 * time.Millisecond
+	maxBackoff      = 10 * time.Second
 	unhealthyAfter  = 10 * time.Second
-	stopTime        = 10 * time.Second // for what is waiting when the server stops
+	stopTimeout     = 10 * time.Second // for what is waiting when the server stops
 )
 
 // Service is the audit log of this process.
@@ -92,13 +92,13 @@ type Service struct {
 	keyID   string
 	hashKey []byte
 
-	queue   chan entry
-	news    feed.Signal // something was committed
-	trouble feed.Signal // something was not
-	rates   coalescer
-	running atomic.Bool
-	waiting atomic.Int64 // in queue, or on its way into the store
-	failing atomic.Int64 // since when the store takes nothing, in milliseconds; 0: it does
+	queue        chan entry
+	committed    feed.Signal // something was committed
+	commitFailed feed.Signal // something was not
+	rates        coalescer
+	started      atomic.Bool
+	waiting      atomic.Int64 // in queue, or on its way into the store
+	failing      atomic.Int64 // since when the store takes nothing, in milliseconds; 0: it does
 
 	mu      sync.Mutex
 	dropped int64                // events that no record was made of, not told of yet
@@ -157,7 +157,7 @@ func (s *Service) PublicKeyHex() string { return hex.EncodeToString(s.public) }
 // If more waits than memory is set aside for, e is dropped; a record of type
 // audit.gap then says how many were.
 func (s *Service) Record(_ context.Context, e domain.AuditEvent) {
-	e = s.stamped(e)
+	e = s.withDefaults(e)
 	if e.Type == domain.AuditRateLimited && !s.rates.first(&e) {
 		return
 	}
@@ -173,44 +173,44 @@ func (s *Service) Record(_ context.Context, e domain.AuditEvent) {
 // RecordSync adds e to the log and returns once it is durable. On an error it is
 // not, or not for certain, and what it would record must not be done.
 func (s *Service) RecordSync(ctx context.Context, e domain.AuditEvent) error {
-	e = s.stamped(e)
-	if !s.running.Load() {
+	e = s.withDefaults(e)
+	if !s.started.Load() {
 		// A command beside the server, or a server on its way up or down.
-		return s.failed(s.append(ctx, []domain.AuditEvent{e}))
+		return s.errUnavailable(s.append(ctx, []domain.AuditEvent{e}))
 	}
-	trouble := s.trouble.Wait()
+	trouble := s.commitFailed.Wait()
 	w := &wait{done: make(chan error, 1)}
 	s.waiting.Add(1)
 	select {
 	case s.queue <- entry{&e, w}:
 	default:
 		s.waiting.Add(-1)
-		return s.failed(errors.New("the queue is full"))
+		return s.errUnavailable(errors.New("the queue is full"))
 	}
 	var err error
 	select {
 	case err = <-w.done:
-		return s.failed(err)
+		return s.errUnavailable(err)
 	case <-trouble:
-		err = s.failed(errors.New("the store is away"))
+		err = s.errUnavailable(errors.New("the store is away"))
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
 	if w.claim() {
 		return err
 	}
-	return s.failed(<-w.done)
+	return s.errUnavailable(<-w.done)
 }
 
-func (s *Service) failed(err error) error {
+func (s *Service) errUnavailable(err error) error {
 	if err == nil {
 		return nil
 	}
 	return domain.Unavailable.Errorf(domain.CodeAuditUnavailable,
-		"this cannot be recorded just now, and so is not done; try again").After(lastRetry).Because(err)
+		"this cannot be recorded just now, and so is not done; try again").After(maxBackoff).Because(err)
 }
 
-func (s *Service) stamped(e domain.AuditEvent) domain.AuditEvent {
+func (s *Service) withDefaults(e domain.AuditEvent) domain.AuditEvent {
 	if e.Time.IsZero() {
 		e.Time = s.Now()
 	}
@@ -228,9 +228,9 @@ const (
 	chainPrefix = "aud"
 )
 
-// own is an event that the log itself is the cause of.
-func (s *Service) own(t domain.AuditType, now time.Time) domain.AuditEvent {
-	return s.stamped(domain.AuditEvent{Type: t, Time: now, Actor: domain.AuditActor{Kind: domain.ActorSystem}})
+// systemEvent is an event that the log itself is the cause of.
+func (s *Service) systemEvent(t domain.AuditType, now time.Time) domain.AuditEvent {
+	return s.withDefaults(domain.AuditEvent{Type: t, Time: now, Actor: domain.AuditActor{Kind: domain.ActorSystem}})
 }
 
 func (s *Service) drop(n int64) {
@@ -255,7 +255,7 @@ func (s *Service) append(ctx context.Context, events []domain.AuditEvent) error 
 	s.Metrics.records.Add(float64(made))
 	s.Metrics.seconds.Observe(time.Since(begin).Seconds())
 	s.failing.Store(0)
-	s.news.Notify()
+	s.committed.Notify()
 	return nil
 }
 
@@ -280,7 +280,7 @@ func (s *Service) seal(h domain.AuditHead, events []domain.AuditEvent) ([]domain
 		check = s.checkpoint(h, now)
 	}
 	if check != nil {
-		add(s.told(check, now))
+		add(s.checkpointEvent(check, now))
 	}
 	return rows, check
 }

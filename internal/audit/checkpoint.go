@@ -34,10 +34,10 @@ func (s *Service) checkpoint(h domain.AuditHead, now time.Time) *domain.AuditChe
 	return &domain.AuditCheckpoint{Seq: h.Seq, Body: body, Sig: sign(s.sign, checkpointLabel, body), Sum: sum[:]}
 }
 
-// told is the record that tells receivers of a checkpoint, with all that it
+// checkpointEvent is the record that tells receivers of a checkpoint, with all that it
 // takes to verify it.
-func (s *Service) told(c *domain.AuditCheckpoint, now time.Time) domain.AuditEvent {
-	e := s.own(domain.AuditCheckpointed, now)
+func (s *Service) checkpointEvent(c *domain.AuditCheckpoint, now time.Time) domain.AuditEvent {
+	e := s.systemEvent(domain.AuditCheckpointed, now)
 	e.Details = map[string]string{"checkpoint": string(c.Body), "signature": base64.StdEncoding.EncodeToString(c.Sig)}
 	return e
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
-// TestWhereADayEnds: whatever day it is and in whatever zone the clock tells it, the log
+// TestDayBoundaries: whatever day it is and in whatever zone the clock tells it, the log
 // signs itself once where a day of UTC ends and not where another ends, and stays whole;
 // so it does with a clock that is set back.
-func TestWhereADayEnds(t *testing.T) {
+func TestDayBoundaries(t *testing.T) {
 	vienna, err := time.LoadLocation("Europe/Vienna")
 	if err != nil {
 		t.Fatal(err)

@@ -202,7 +202,7 @@ func printable(r rune) rune {
 }
 
 func blank(r rune) rune {
-	if obs.Steers(r) {
+	if obs.IsControl(r) {
 		return ' '
 	}
 	return r

@@ -107,10 +107,10 @@ func TestNativeLinesCarryTheChain(t *testing.T) {
 	}
 }
 
-// TestNobodysNameEndsALine: whatever stands in a name or a browser's, a line of any
+// TestNamesCannotBreakALine: whatever stands in a name or a browser's, a line of any
 // format is one line for every reader, keeps its direction, and says the same to a
 // parser; so is a message of syslog and an event of Splunk.
-func TestNobodysNameEndsALine(t *testing.T) {
+func TestNamesCannotBreakALine(t *testing.T) {
 	db := testkit.Open(t, testkit.SQLite(t))
 	s := audit.New(deps(t, db.Audit))
 	const steers = "a\n\r\t\v\f\x1b\x7f\u0085\u009b\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeffz"
@@ -122,7 +122,7 @@ func TestNobodysNameEndsALine(t *testing.T) {
 	r := records(t, db.Audit)[0]
 	for _, name := range audit.Formats() {
 		line := string(audit.NewFormat(name, steers, steers).Line(r))
-		if i := strings.IndexFunc(line, obs.Steers); i >= 0 {
+		if i := strings.IndexFunc(line, obs.IsControl); i >= 0 {
 			t.Errorf("%s: raw %q in %q", name, line[i:min(i+3, len(line))], line)
 		}
 		if name == "cef" {

@@ -64,17 +64,17 @@ func salted(salt []byte, name, value string) string {
 // fields are the values of e that stay for good.
 func (s *Service) fields(e domain.AuditEvent) object {
 	o := object{
-		"time": stamp(e.Time), "id": cut(e.ID, 64), "type": cut(string(e.Type), 64), "outcome": cut(string(outcome(e)), 64), "severity": int64(severity(e)),
-		"actor_kind": actorKind(e), "node": cut(e.Node, maxText),
+		"time": stamp(e.Time), "id": truncate(e.ID, 64), "type": truncate(string(e.Type), 64), "outcome": truncate(string(outcome(e)), 64), "severity": int64(severity(e)),
+		"actor_kind": actorKind(e), "node": truncate(e.Node, maxText),
 	}
-	o.put("actor_id", cut(e.Actor.ID, maxText))
-	o.put("target_kind", cut(e.Target.Kind, maxText))
-	o.put("target_id", cut(e.Target.ID, maxText))
-	o.put("reason", cut(e.Reason, maxText))
-	o.put("request_id", cut(e.RequestID, maxText))
-	o.put("method", cut(e.Method, maxText))
-	o.put("factors", cut(strings.Join(e.Factors, " "), maxText))
-	o.put("src_ip_source", cut(e.AddrSource, maxText))
+	o.put("actor_id", truncate(e.Actor.ID, maxText))
+	o.put("target_kind", truncate(e.Target.Kind, maxText))
+	o.put("target_id", truncate(e.Target.ID, maxText))
+	o.put("reason", truncate(e.Reason, maxText))
+	o.put("request_id", truncate(e.RequestID, maxText))
+	o.put("method", truncate(e.Method, maxText))
+	o.put("factors", truncate(strings.Join(e.Factors, " "), maxText))
+	o.put("src_ip_source", truncate(e.AddrSource, maxText))
 	if e.Port != 0 {
 		o["src_port"] = int64(e.Port)
 	}
@@ -85,10 +85,10 @@ func (s *Service) fields(e domain.AuditEvent) object {
 		o["typed_hash"] = s.keyed("typed", fold(e.Typed))
 	}
 	if e.Rate.Policy != "" {
-		o["rate_policy"] = cut(e.Rate.Policy, maxText)
+		o["rate_policy"] = truncate(e.Rate.Policy, maxText)
 		o["rate_limit"] = int64(e.Rate.Limit)
 		o["rate_window_ms"] = e.Rate.Window.Milliseconds()
-		o.put("rate_key_kind", cut(e.Rate.KeyKind, maxText))
+		o.put("rate_key_kind", truncate(e.Rate.KeyKind, maxText))
 		if e.Rate.Key != "" {
 			o["rate_key_hash"] = s.keyed("rate", e.Rate.Key)
 		}
@@ -106,7 +106,7 @@ func (s *Service) personal(e domain.AuditEvent) map[string]string {
 	}
 	set := func(k, v string) {
 		if v != "" {
-			p[k] = cut(v, maxText)
+			p[k] = truncate(v, maxText)
 		}
 	}
 	set(personalName, e.Actor.Name)
@@ -128,7 +128,7 @@ func details(m map[string]string) object {
 		if len(o) == maxDetails {
 			break
 		}
-		o[key(k)] = cut(m[k], maxDetail)
+		o[key(k)] = truncate(m[k], maxDetail)
 	}
 	return o
 }
@@ -143,7 +143,7 @@ func key(k string) string {
 			return r + 'a' - 'A'
 		}
 		return '_'
-	}, cut(k, 64))
+	}, truncate(k, 64))
 }
 
 // keyed is a hash under the server's key: the same for the same value, and of
@@ -164,9 +164,9 @@ func masked(s string) string {
 	return string(first) + "***"
 }
 
-// cut bounds a value. PostgreSQL takes no text with a zero in it, and a record
+// truncate bounds a value. PostgreSQL takes no text with a zero in it, and a record
 // that could not be kept would hold up all behind it.
-func cut(s string, n int) string {
+func truncate(s string, n int) string {
 	s = strings.ReplaceAll(s, "\x00", "\uFFFD")
 	if len(s) <= n {
 		return strings.ToValidUTF8(s, "\uFFFD")
@@ -176,7 +176,7 @@ func cut(s string, n int) string {
 
 func actorKind(e domain.AuditEvent) string {
 	if e.Actor.Kind != "" {
-		return cut(e.Actor.Kind, maxText)
+		return truncate(e.Actor.Kind, maxText)
 	}
 	if e.Actor.ID != "" {
 		return string(domain.KindUser)

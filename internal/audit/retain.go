@@ -24,7 +24,7 @@ func (s *Service) retain(ctx context.Context) {
 	t := time.NewTicker(retainEvery)
 	defer t.Stop()
 	for {
-		if err := s.Forget(ctx); err != nil && ctx.Err() == nil {
+		if err := s.Prune(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Error("forget what is old in the audit log", "err", err)
 		}
 		select {
@@ -35,9 +35,9 @@ func (s *Service) retain(ctx context.Context) {
 	}
 }
 
-// Forget erases personal data and deletes records that are older than they are
+// Prune erases personal data and deletes records that are older than they are
 // kept.
-func (s *Service) Forget(ctx context.Context) error {
+func (s *Service) Prune(ctx context.Context) error {
 	now := s.Now()
 	if s.KeepPersonal > 0 {
 		n, err := s.Store.EraseAuditBefore(ctx, now.Add(-s.KeepPersonal))
@@ -45,7 +45,7 @@ func (s *Service) Forget(ctx context.Context) error {
 			return err
 		}
 		if n > 0 {
-			e := s.own(domain.AuditErase, now)
+			e := s.systemEvent(domain.AuditErase, now)
 			e.Reason = "age"
 			e.Details = map[string]string{"records": strconv.FormatInt(n, 10)}
 			s.Record(ctx, e)
@@ -55,7 +55,7 @@ func (s *Service) Forget(ctx context.Context) error {
 		return nil
 	}
 	for {
-		more, err := s.forgetDay(ctx, dayOf(now.Add(-s.Keep)), now)
+		more, err := s.pruneDay(ctx, dayOf(now.Add(-s.Keep)), now)
 		if err != nil || !more {
 			return err
 		}
@@ -69,17 +69,17 @@ func (s *Service) Erase(ctx context.Context, actor, reason string) (records int6
 	if err != nil || n == 0 {
 		return 0, err
 	}
-	e := s.own(domain.AuditErase, s.Now())
+	e := s.systemEvent(domain.AuditErase, s.Now())
 	e.Reason = reason
 	e.Target = domain.AuditTarget{Kind: "user", ID: actor}
 	e.Details = map[string]string{"records": strconv.FormatInt(n, 10)}
 	return n, s.RecordSync(ctx, e)
 }
 
-// forgetDay deletes the oldest day of the log if it is before a day, and leaves
+// pruneDay deletes the oldest day of the log if it is before a day, and leaves
 // a signed statement of how it ended in its place. A day that was tampered with
 // is evidence, and stays.
-func (s *Service) forgetDay(ctx context.Context, before int64, now time.Time) (more bool, err error) {
+func (s *Service) pruneDay(ctx context.Context, before int64, now time.Time) (more bool, err error) {
 	day, first, last, err := s.Store.OldestAuditDay(ctx)
 	if err != nil || first == 0 || day >= before {
 		return false, err
@@ -89,14 +89,14 @@ func (s *Service) forgetDay(ctx context.Context, before int64, now time.Time) (m
 		return false, err
 	}
 	start, err := s.hashBefore(ctx, first)
-	if err != nil && s.moved(ctx, first) {
+	if err != nil && s.startsAfter(ctx, first) {
 		return false, nil // another node was at it meanwhile
 	}
 	if err != nil {
 		return false, err
 	}
-	end, err := s.follow(ctx, first, last, start)
-	if err != nil && s.moved(ctx, first) {
+	end, err := s.verifyChain(ctx, first, last, start)
+	if err != nil && s.startsAfter(ctx, first) {
 		return false, nil // another node was at it meanwhile
 	}
 	if err != nil {
@@ -113,7 +113,7 @@ func (s *Service) forgetDay(ctx context.Context, before int64, now time.Time) (m
 	if err != nil {
 		return false, err
 	}
-	e := s.own(domain.AuditRetention, now)
+	e := s.systemEvent(domain.AuditRetention, now)
 	e.Reason = "age"
 	e.Details = map[string]string{
 		"day": time.Unix(day*86400, 0).UTC().Format(time.DateOnly), "first": strconv.FormatInt(first, 10), "last": strconv.FormatInt(last, 10), "hash": hex.EncodeToString(end),
@@ -122,8 +122,8 @@ func (s *Service) forgetDay(ctx context.Context, before int64, now time.Time) (m
 	return true, nil
 }
 
-// moved reports whether the log begins later than a moment ago.
-func (s *Service) moved(ctx context.Context, first int64) bool {
+// startsAfter reports whether the log begins later than a moment ago.
+func (s *Service) startsAfter(ctx context.Context, first int64) bool {
 	_, now, _, err := s.Store.OldestAuditDay(ctx)
 	return err == nil && now > first
 }
@@ -151,9 +151,9 @@ func (s *Service) hashBefore(ctx context.Context, first int64) ([]byte, error) {
 	return hex.DecodeString(o.str("hash"))
 }
 
-// follow walks the chain from the record first to last, and returns its hash
+// verifyChain walks the chain from the record first to last, and returns its hash
 // there.
-func (s *Service) follow(ctx context.Context, first, last int64, hash []byte) ([]byte, error) {
+func (s *Service) verifyChain(ctx context.Context, first, last int64, hash []byte) ([]byte, error) {
 	for at := first; at <= last; {
 		page, err := s.Store.AuditRecords(ctx, domain.AuditFilter{After: at - 1, Before: last + 1, Oldest: true, Limit: pageLength})
 		if err != nil {

@@ -113,7 +113,7 @@ func (s *Service) list(ctx context.Context, in *listInput) (*listOutput, error) 
 	if len(records) == in.Limit {
 		out.Body.Next = records[len(records)-1].Seq
 	}
-	s.seen(ctx, in)
+	s.recordRead(ctx, in)
 	return out, nil
 }
 
@@ -210,19 +210,19 @@ func entryOf(r domain.AuditRecord) Entry {
 	return e
 }
 
-// followEvery is how often it is recorded that somebody follows the log: not at
+// readRecordInterval is how often it is recorded that somebody follows the log: not at
 // each of their questions, or the log would be about itself.
-const followEvery = 10 * time.Minute
+const readRecordInterval = 10 * time.Minute
 
-// seen records that an administrator looked.
-func (s *Service) seen(ctx context.Context, in *listInput) {
+// recordRead records that an administrator looked.
+func (s *Service) recordRead(ctx context.Context, in *listInput) {
 	p := httpx.Principal(ctx)
 	now := s.Now()
 	s.mu.Lock()
-	recent := in.After > 0 && now.Sub(s.readers[p.ID]) < followEvery
+	recent := in.After > 0 && now.Sub(s.readers[p.ID]) < readRecordInterval
 	if !recent {
 		for id, at := range s.readers {
-			if now.Sub(at) > followEvery {
+			if now.Sub(at) > readRecordInterval {
 				delete(s.readers, id)
 			}
 		}
@@ -232,7 +232,7 @@ func (s *Service) seen(ctx context.Context, in *listInput) {
 	if recent {
 		return
 	}
-	e := s.by(ctx, p, domain.AuditRead)
+	e := s.adminEvent(ctx, p, domain.AuditRead)
 	e.Details = make(map[string]string)
 	for k, v := range map[string]string{"types": strings.Join(in.Type, " "), "actor": in.Actor, "target": in.Target, "outcome": in.Result, "from": in.From, "to": in.To} {
 		if v != "" {
@@ -242,8 +242,8 @@ func (s *Service) seen(ctx context.Context, in *listInput) {
 	s.Record(ctx, e)
 }
 
-// by is an event of a signed-in administrator.
-func (s *Service) by(ctx context.Context, p domain.Principal, t domain.AuditType) domain.AuditEvent {
+// adminEvent is an event of a signed-in administrator.
+func (s *Service) adminEvent(ctx context.Context, p domain.Principal, t domain.AuditType) domain.AuditEvent {
 	return domain.AuditEvent{
 		Type: t, Actor: domain.AuditActor{Kind: domain.ActorAdmin, ID: p.ID}, Session: p.SessionID, Factors: p.AMR,
 		Addr: httpx.ClientAddr(ctx), UserAgent: httpx.UserAgent(ctx), RequestID: httpx.RequestID(ctx),
@@ -266,7 +266,7 @@ func (s *Service) verifyNow(ctx context.Context, _ *struct{}) (*verifyOutput, er
 	for _, p := range r.Problems {
 		b.Problems = append(b.Problems, p.String())
 	}
-	e := s.by(ctx, httpx.Principal(ctx), domain.AuditVerify)
+	e := s.adminEvent(ctx, httpx.Principal(ctx), domain.AuditVerify)
 	if !r.Intact() {
 		e.Outcome, e.Severity = domain.AuditFailure, domain.AuditCritical
 	}

@@ -14,7 +14,7 @@ import (
 // Run commits what is recorded until ctx is done, and then what is left, with a
 // last checkpoint.
 func (s *Service) Run(ctx context.Context) error {
-	s.running.Store(true)
+	s.started.Store(true)
 	var wg sync.WaitGroup
 	inner, cancel := context.WithCancel(ctx)
 	wg.Go(func() { s.tick(inner) })
@@ -22,17 +22,17 @@ func (s *Service) Run(ctx context.Context) error {
 	for _, sink := range s.Sinks {
 		wg.Go(func() { s.deliver(inner, sink) })
 	}
-	s.Record(ctx, s.own(domain.AuditStart, s.Now()))
+	s.Record(ctx, s.systemEvent(domain.AuditStart, s.Now()))
 	left := s.write(ctx)
 	cancel()
 	wg.Wait()
-	s.running.Store(false)
-	last, done := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	s.started.Store(false)
+	last, done := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer done()
 	for _, e := range s.rates.summaries(s.Now(), 0) {
 		s.enqueue(e)
 	}
-	s.enqueue(s.own(domain.AuditStop, s.Now()))
+	s.enqueue(s.systemEvent(domain.AuditStop, s.Now()))
 	err := s.flush(last, left)
 	if err == nil {
 		err = s.Checkpoint(last)
@@ -94,7 +94,7 @@ func (s *Service) flush(ctx context.Context, left []entry) error {
 	for {
 		if left != nil {
 			if left = s.commit(ctx, left); left != nil {
-				s.lose(left)
+				s.logLost(left)
 				return ctx.Err()
 			}
 		}
@@ -112,22 +112,22 @@ func (s *Service) flush(ctx context.Context, left []entry) error {
 // done. When ctx ends first, commit returns what is not durable.
 func (s *Service) commit(ctx context.Context, batch []entry) (left []entry) {
 	gap := s.takeDropped()
-	wait := firstRetry
+	wait := minBackoff
 	for {
-		live := claimed(batch)
+		live := claimAll(batch)
 		s.waiting.Add(int64(len(live) - len(batch)))
 		if batch = live; len(batch) == 0 && gap == 0 {
 			return nil
 		}
 		// The batch is committed even while the server stops.
 		err := s.append(context.WithoutCancel(ctx), s.events(batch, gap))
-		left := answer(batch, err)
+		left := notifyWaiters(batch, err)
 		s.waiting.Add(int64(len(left) - len(batch)))
 		if batch = left; len(batch) == 0 && (err == nil || gap == 0) {
 			return nil
 		}
 		s.Metrics.failures.Inc()
-		s.trouble.Notify()
+		s.commitFailed.Notify()
 		s.failing.CompareAndSwap(0, s.Now().UnixMilli())
 		s.Log.Error("the audit log cannot be written; trying again", "err", err, "waiting", s.waiting.Load())
 		if !pause(ctx, wait) {
@@ -136,13 +136,13 @@ func (s *Service) commit(ctx context.Context, batch []entry) (left []entry) {
 			s.mu.Unlock()
 			return batch
 		}
-		wait = min(2*wait, lastRetry)
+		wait = min(2*wait, maxBackoff)
 	}
 }
 
-// lose gives up a batch when the server stops without a store: the ordinary log
+// logLost gives up a batch when the server stops without a store: the ordinary log
 // has what the audit log cannot.
-func (s *Service) lose(batch []entry) {
+func (s *Service) logLost(batch []entry) {
 	s.drop(int64(len(batch)))
 	for _, e := range batch {
 		s.Log.Error("lost to the audit log", "type", e.event.Type, "id", e.event.ID, "outcome", outcome(*e.event), "actor", e.event.Actor.ID)
@@ -156,7 +156,7 @@ func (s *Service) events(batch []entry, gap int64) []domain.AuditEvent {
 		events = append(events, *e.event)
 	}
 	if gap > 0 {
-		e := s.own(domain.AuditGap, s.Now())
+		e := s.systemEvent(domain.AuditGap, s.Now())
 		e.Reason = "queue_full"
 		e.Details = map[string]string{"lost": strconv.FormatInt(gap, 10)}
 		events = append(events, e)
@@ -164,8 +164,8 @@ func (s *Service) events(batch []entry, gap int64) []domain.AuditEvent {
 	return events
 }
 
-// claimed leaves out what nobody waits for any more.
-func claimed(batch []entry) (live []entry) {
+// claimAll leaves out what nobody waits for any more.
+func claimAll(batch []entry) (live []entry) {
 	for _, e := range batch {
 		if e.wait == nil || e.claim() {
 			live = append(live, e)
@@ -174,8 +174,8 @@ func claimed(batch []entry) (live []entry) {
 	return live
 }
 
-// answer tells those who wait, and returns what is to be tried again.
-func answer(batch []entry, err error) (left []entry) {
+// notifyWaiters tells those who wait, and returns what is to be tried again.
+func notifyWaiters(batch []entry, err error) (left []entry) {
 	for _, e := range batch {
 		if e.wait != nil {
 			e.done <- err

@@ -36,7 +36,7 @@ func TestRetentionKeepsTheChain(t *testing.T) {
 			t.Fatalf("before: %+v", r)
 		}
 		before := verify(t, db.Audit, s, nil)
-		if err := s.Forget(t.Context()); err != nil {
+		if err := s.Prune(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		r := verify(t, db.Audit, s, nil)
@@ -54,7 +54,7 @@ func TestRetentionKeepsTheChain(t *testing.T) {
 		// Again: nothing is left to do, and later days follow on.
 		now = now.Add(2 * day)
 		fill(t, s, 5)
-		if err := s.Forget(t.Context()); err != nil {
+		if err := s.Prune(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if r = verify(t, db.Audit, s, nil); !r.Intact() || r.Segments != 6 {
@@ -85,7 +85,7 @@ func TestRetentionKeepsEvidence(t *testing.T) {
 		raw := testkit.Raw(t, o)
 		unlock(t, raw, db.Name())
 		statement(t, raw, `UPDATE audit_records SET hash = (SELECT hash FROM audit_records WHERE seq = 4) WHERE seq = 5`)
-		if err := s.Forget(t.Context()); err == nil || !strings.Contains(err.Error(), "tampered") {
+		if err := s.Prune(t.Context()); err == nil || !strings.Contains(err.Error(), "tampered") {
 			t.Errorf("Forget: %v", err)
 		}
 		if n := len(records(t, db.Audit)); n < 11 {
@@ -120,7 +120,7 @@ func limited(addr string) domain.AuditEvent {
 	return e
 }
 
-func TestRateLimitsAreToldOfOnceAMinute(t *testing.T) {
+func TestRateLimitsAreRecordedOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := &memory{}
 		s := audit.New(deps(t, mem))
@@ -165,7 +165,7 @@ func counts(t *testing.T, mem *memory) (cs []string) {
 
 // While the store is away nothing that must be recorded is done, and what was
 // recorded before is kept.
-func TestStoreAway(t *testing.T) {
+func TestStoreUnavailable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := &memory{}
 		s := audit.New(deps(t, mem))

@@ -34,7 +34,7 @@ const (
 func (s *Service) deliver(ctx context.Context, sink Sink) {
 	defer func() { _ = sink.Close() }()
 	d, c := s.sinkFeed(sink)
-	feed.Run(ctx, d, c, &s.news)
+	feed.Run(ctx, d, c, &s.committed)
 }
 
 // finish brings the end of the log to sink, if it takes it at once: what it
@@ -113,7 +113,7 @@ func (f *sinkFeed) send(ctx context.Context, entries []feed.Entry[domain.AuditRe
 func (f *sinkFeed) tellGap(ctx context.Context, n int64) {
 	f.Metrics.missed.WithLabelValues(f.sink.Name()).Add(float64(n))
 	f.Log.Error("records were deleted for their age before a receiver had them", "sink", f.sink.Name(), "records", n)
-	e := f.own(domain.AuditGap, f.Now())
+	e := f.systemEvent(domain.AuditGap, f.Now())
 	e.Reason = "sink_too_late"
 	e.Target = domain.AuditTarget{Kind: "sink", ID: f.sink.Name()}
 	e.Details = map[string]string{"lost": strconv.FormatInt(n, 10)}

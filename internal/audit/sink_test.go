@@ -243,7 +243,7 @@ func TestOneNodeFeedsASink(t *testing.T) {
 	})
 }
 
-func TestFileRotatesAndMendsHalfALine(t *testing.T) {
+func TestFileRotatesAndRepairsAPartialLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log", "audit.jsonl")
 	recs := func(from, to int64) (rs []domain.AuditRecord) {
 		for i := from; i <= to; i++ {

@@ -110,9 +110,9 @@ func NewWebhook(address string, secret []byte, roots *x509.CertPool, f Format) *
 
 // Name names the sink after its receiver, without what may be secret in its
 // address.
-func (s *Webhook) Name() string { return "webhook:" + place(s.url) }
+func (s *Webhook) Name() string { return "webhook:" + sinkID(s.url) }
 
-func place(address string) string {
+func sinkID(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return "?"
@@ -169,7 +169,7 @@ func NewHEC(address, token string, roots *x509.CertPool, host string, f Format) 
 }
 
 // Name names the sink after its receiver.
-func (s *HEC) Name() string { return "hec:" + place(s.url) }
+func (s *HEC) Name() string { return "hec:" + sinkID(s.url) }
 
 // Send posts records as events.
 func (s *HEC) Send(ctx context.Context, records []domain.AuditRecord) error {

@@ -43,7 +43,7 @@ type Syslog struct {
 	proc   string
 	conn   *tls.Conn
 	raw    net.Conn
-	broken *brokenness
+	broken *brokenState
 	recent []sentBatch
 }
 
@@ -53,8 +53,8 @@ type sentBatch struct {
 	records []domain.AuditRecord
 }
 
-// brokenness is when a connection was found to have ended.
-type brokenness struct {
+// brokenState is when a connection was found to have ended.
+type brokenState struct {
 	mu sync.Mutex
 	at time.Time
 }
@@ -81,11 +81,11 @@ func (s *Syslog) Name() string { return "syslog:" + s.Addr }
 
 // Send sends records and waits until the receiver's system has them.
 func (s *Syslog) Send(ctx context.Context, records []domain.AuditRecord) error {
-	if s.conn != nil && !s.broken.when().IsZero() {
+	if s.conn != nil && !s.broken.brokenSince().IsZero() {
 		_ = s.Close()
 	}
 	if s.conn == nil {
-		again := s.again()
+		again := s.resend()
 		if err := s.connect(ctx); err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func (s *Syslog) Send(ctx context.Context, records []domain.AuditRecord) error {
 	if err := s.write(ctx, records); err != nil {
 		return err
 	}
-	s.remember(records)
+	s.recordSent(records)
 	return nil
 }
 
@@ -113,7 +113,7 @@ func (s *Syslog) connect(ctx context.Context) error {
 		return errors.Join(err, raw.Close())
 	}
 	s.conn, s.raw = conn, raw
-	s.broken = new(brokenness)
+	s.broken = new(brokenState)
 	go s.broken.watch(conn)
 	return nil
 }
@@ -121,7 +121,7 @@ func (s *Syslog) connect(ctx context.Context) error {
 var errClosed = errors.New("it closed the connection")
 
 // watch waits for the end of conn: a syslog server says nothing else.
-func (b *brokenness) watch(conn net.Conn) {
+func (b *brokenState) watch(conn net.Conn) {
 	var buf [512]byte
 	for {
 		if _, err := conn.Read(buf[:]); err != nil {
@@ -133,7 +133,7 @@ func (b *brokenness) watch(conn net.Conn) {
 	}
 }
 
-func (b *brokenness) when() time.Time {
+func (b *brokenState) brokenSince() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.at
@@ -157,7 +157,7 @@ func (s *Syslog) write(ctx context.Context, records []domain.AuditRecord) error 
 	if err == nil {
 		err = acknowledged(ctx, s.raw, s.broken)
 	}
-	if err == nil && !s.broken.when().IsZero() {
+	if err == nil && !s.broken.brokenSince().IsZero() {
 		err = errClosed
 	}
 	if err != nil {
@@ -197,8 +197,8 @@ func graphic(v string, n int) string {
 	return v[:min(len(v), n)]
 }
 
-// remember keeps what may not have reached the disk of the receiver yet.
-func (s *Syslog) remember(records []domain.AuditRecord) {
+// recordSent keeps what may not have reached the disk of the receiver yet.
+func (s *Syslog) recordSent(records []domain.AuditRecord) {
 	now := time.Now()
 	for len(s.recent) > 0 && (now.Sub(s.recent[0].at) > syslogResend || len(s.recent) >= 8) {
 		s.recent = s.recent[1:]
@@ -206,13 +206,13 @@ func (s *Syslog) remember(records []domain.AuditRecord) {
 	s.recent = append(s.recent, sentBatch{now, records})
 }
 
-// again is what went over the connection shortly before it broke.
-func (s *Syslog) again() []domain.AuditRecord {
+// resend is what went over the connection shortly before it broke.
+func (s *Syslog) resend() []domain.AuditRecord {
 	var records []domain.AuditRecord
 	if s.broken == nil {
 		return nil
 	}
-	broke := s.broken.when()
+	broke := s.broken.brokenSince()
 	for _, b := range s.recent {
 		if broke.IsZero() || broke.Sub(b.at) <= syslogResend {
 			records = append(records, b.records...)

@@ -107,7 +107,7 @@ func syslogTo(t *testing.T, ca *tlstest.Authority, addr string) *audit.Syslog {
 	return sink
 }
 
-func TestSyslogRefusesAStranger(t *testing.T) {
+func TestSyslogRefusesAnUnknownCertificate(t *testing.T) {
 	ca, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
 	l, err := tls.Listen("tcp", "127.0.0.1:0", other.Server(time.Hour, "localhost"))
 	if err != nil {
@@ -132,9 +132,9 @@ func TestSyslogRefusesAStranger(t *testing.T) {
 	}
 }
 
-// TestSyslogKnowsABrokenConnection: Send fails at once if the connection breaks before
+// TestSyslogDetectsABrokenConnection: Send fails at once if the connection breaks before
 // the receiver has acknowledged everything.
-func TestSyslogKnowsABrokenConnection(t *testing.T) {
+func TestSyslogDetectsABrokenConnection(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewAuthority(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")

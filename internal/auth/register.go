@@ -70,7 +70,7 @@ func (s *Service) createUser(ctx context.Context, u domain.User, pass string, by
 		err = s.Store.CreateUser(ctx, u, record, by, s.Now())
 	}
 	if err != nil && limited && s.signups != nil && domain.CodeOf(err) != domain.CodeEmailTaken {
-		s.signups.GiveBackAddr(c.Addr)
+		s.signups.RefundAddr(c.Addr)
 	}
 	return err
 }

@@ -129,7 +129,7 @@ func (s *Service) missing(ctx context.Context, seen map[string]bool) (missing []
 			if seen[b.Object] {
 				continue
 			}
-			there, err := s.there(ctx, b)
+			there, err := s.exists(ctx, b)
 			if err != nil {
 				return nil, err
 			}

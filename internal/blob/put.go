@@ -65,7 +65,7 @@ func (p *prefix) Write(b []byte) (int, error) {
 func (s *Service) keep(ctx context.Context, b domain.Blob, path string) (domain.Blob, error) {
 	if old, ok, err := s.Rows.TouchBlob(ctx, b.Hash, s.Now()); ok || err != nil {
 		if err == nil {
-			err = s.mend(ctx, old, path)
+			err = s.repair(ctx, old, path)
 		}
 		return old, err
 	}
@@ -82,18 +82,18 @@ func (s *Service) keep(ctx context.Context, b domain.Blob, path string) (domain.
 	return kept, err
 }
 
-// mend puts the object of b back, from the same content at path, if it is missing: lost
+// repair puts the object of b back, from the same content at path, if it is missing: lost
 // with a disk, or left out of a backup.
-func (s *Service) mend(ctx context.Context, b domain.Blob, path string) error {
-	if there, err := s.there(ctx, b); there || err != nil {
+func (s *Service) repair(ctx context.Context, b domain.Blob, path string) error {
+	if there, err := s.exists(ctx, b); there || err != nil {
 		return err
 	}
 	s.Log.Warn("a file was missing, and was sent again", "object", b.Object)
 	return s.Objects.Put(ctx, b.Object, path, b.Size)
 }
 
-// there reports whether the object of b can be read.
-func (s *Service) there(ctx context.Context, b domain.Blob) (bool, error) {
+// exists reports whether the object of b can be read.
+func (s *Service) exists(ctx context.Context, b domain.Blob) (bool, error) {
 	r, err := s.Objects.Get(ctx, b.Object, 0, min(1, b.Size))
 	if domain.KindOf(err) == domain.NotFound {
 		return false, nil

@@ -15,9 +15,9 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// standIn behaves as the providers' documentation says: it knows one site and
+// fakeProvider behaves as the providers' documentation says: it knows one site and
 // tokens of it, takes each token once, and says which fields it takes.
-type standIn struct {
+type fakeProvider struct {
 	kind, siteKey, secret string
 
 	mu     sync.Mutex
@@ -26,7 +26,7 @@ type standIn struct {
 }
 
 // ServeHTTP implements http.Handler.
-func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *fakeProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fail := func(codes ...string) {
@@ -57,9 +57,9 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func hosted(t *testing.T, kind string) (*Hosted, *standIn) {
+func hosted(t *testing.T, kind string) (*Hosted, *fakeProvider) {
 	t.Helper()
-	s := &standIn{kind: kind, siteKey: "site", secret: "provider-canary", tokens: map[string]map[string]any{}}
+	s := &fakeProvider{kind: kind, siteKey: "site", secret: "provider-canary", tokens: map[string]map[string]any{}}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	h, err := NewHosted(HostedOptions{Kind: kind, SiteKey: s.siteKey, Secret: s.secret, Hosts: []string{"chat.example.org"}, Endpoint: server.URL})

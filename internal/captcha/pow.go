@@ -141,7 +141,7 @@ func (p *PoW) verify(ctx context.Context, token, action string, addr netip.Addr,
 	if params.Data[addrInData] != p.from(addr) {
 		return refuse(domain.CodeCaptchaOtherAddress), nil
 	}
-	if !p.first(signature, expires, now) {
+	if !p.markUsed(signature, expires, now) {
 		return refuse(domain.CodeCaptchaReused), nil
 	}
 	if !params.solvedBy(payload.Solution) {
@@ -160,10 +160,10 @@ func (p *PoW) verify(ctx context.Context, token, action string, addr netip.Addr,
 	return Result{OK: true, Action: action, At: now}, nil
 }
 
-// first reports whether this node sees a signature for the first time. The
+// markUsed reports whether this node sees a signature for the first time. The
 // number that it remembers is bounded: past that, new answers wait until old ones
 // expire, and the store still sees what is used twice.
-func (p *PoW) first(signature string, expires, now time.Time) bool {
+func (p *PoW) markUsed(signature string, expires, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, again := p.seen[signature]; again {

@@ -219,7 +219,7 @@ func TestAWrongAnswerUsesTheChallengeUp(t *testing.T) {
 	}
 }
 
-func TestNodesAgreeOnWhatWasUsed(t *testing.T) {
+func TestSolutionsAreSingleUseAcrossNodes(t *testing.T) {
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		a, _ := newPoW(t, db.Server)
 		b, _ := newPoW(t, db.Server)
@@ -233,7 +233,7 @@ func TestNodesAgreeOnWhatWasUsed(t *testing.T) {
 	})
 }
 
-func TestAStoreThatIsAwayLetsNobodyIn(t *testing.T) {
+func TestUnavailableStoreRefuses(t *testing.T) {
 	p, _ := newPoW(t, &memory{used: map[string]bool{}, err: errors.New("disk full")})
 	err := Gate{p}.Check(t.Context(), encode(t, solve(t, p, "register")), "register", home)
 	if domain.KindOf(err) != domain.Unavailable {
@@ -312,15 +312,15 @@ func TestOneAddressGetsThirtyChallengesAMinute(t *testing.T) {
 	}
 }
 
-func TestMemoryIsBounded(t *testing.T) {
+func TestMemoryIsLimited(t *testing.T) {
 	p, c := newPoW(t, &memory{used: map[string]bool{}})
 	for i := range maxSeen + 100 {
-		p.first(hex.EncodeToString([]byte{byte(i), byte(i >> 8), byte(i >> 16)}), c.now.Add(lifetime), c.now)
+		p.markUsed(hex.EncodeToString([]byte{byte(i), byte(i >> 8), byte(i >> 16)}), c.now.Add(lifetime), c.now)
 	}
 	if len(p.seen) != maxSeen {
 		t.Errorf("%d signatures are remembered", len(p.seen))
 	}
-	p.first("new", c.now.Add(2*lifetime), c.now.Add(lifetime))
+	p.markUsed("new", c.now.Add(2*lifetime), c.now.Add(lifetime))
 	if len(p.seen) != 1 {
 		t.Errorf("%d signatures are remembered after all have expired", len(p.seen))
 	}

@@ -64,7 +64,7 @@ func NewACME(o ACMEOptions) (*ACME, error) {
 		o.Storage = &certmagic.FileStorage{Path: o.Folder}
 	}
 	a := &ACME{ACMEOptions: o, failed: map[string]string{}}
-	log := zap.New(bridge{o.Log})
+	log := zap.New(zapBridge{o.Log})
 	a.cache = certmagic.NewCache(certmagic.CacheOptions{
 		GetConfigForCert:   func(certmagic.Certificate) (*certmagic.Config, error) { return a.config, nil },
 		RenewCheckInterval: o.Every, Logger: log,

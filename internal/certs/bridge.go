@@ -7,22 +7,22 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// bridge hands certmagic's log on, one level lower than it thinks of itself:
+// zapBridge hands certmagic's log on, one level lower than it thinks of itself:
 // what matters to an operator is told by package certs.
-type bridge struct{ log *slog.Logger }
+type zapBridge struct{ log *slog.Logger }
 
 // Enabled implements zapcore.Core.
-func (b bridge) Enabled(zapcore.Level) bool {
+func (b zapBridge) Enabled(zapcore.Level) bool {
 	return b.log.Enabled(context.Background(), slog.LevelDebug)
 }
 
 // With implements zapcore.Core.
-func (b bridge) With(fields []zapcore.Field) zapcore.Core {
-	return bridge{b.log.With(attrs(fields)...)}
+func (b zapBridge) With(fields []zapcore.Field) zapcore.Core {
+	return zapBridge{b.log.With(attrs(fields)...)}
 }
 
 // Check implements zapcore.Core.
-func (b bridge) Check(e zapcore.Entry, c *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+func (b zapBridge) Check(e zapcore.Entry, c *zapcore.CheckedEntry) *zapcore.CheckedEntry {
 	if b.Enabled(e.Level) {
 		return c.AddCore(e, b)
 	}
@@ -30,13 +30,13 @@ func (b bridge) Check(e zapcore.Entry, c *zapcore.CheckedEntry) *zapcore.Checked
 }
 
 // Write implements zapcore.Core.
-func (b bridge) Write(e zapcore.Entry, fields []zapcore.Field) error {
+func (b zapBridge) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	b.log.Debug("certmagic: "+e.Message, attrs(fields)...)
 	return nil
 }
 
 // Sync implements zapcore.Core.
-func (b bridge) Sync() error { return nil }
+func (b zapBridge) Sync() error { return nil }
 
 func attrs(fields []zapcore.Field) []any {
 	m := zapcore.NewMapObjectEncoder()

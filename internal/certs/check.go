@@ -46,14 +46,14 @@ func Check(chain []byte, host string, roots *x509.CertPool, now time.Time) Findi
 	} else if err != nil {
 		return Finding{true, err.Error(), leaf}
 	}
-	if soon(leaf, now) {
+	if expiryWarning(leaf, now) {
 		return Finding{false, fmt.Sprintf("ends on %s, which is soon; renew it", day(leaf.NotAfter)), leaf}
 	}
 	return Finding{false, fmt.Sprintf("is good for %s until %s", strings.Join(Names(leaf), ", "), day(leaf.NotAfter)), leaf}
 }
 
-// Soon reports whether the certificate wants somebody's attention.
-func (f Finding) Soon(now time.Time) bool { return f.Leaf != nil && soon(f.Leaf, now) }
+// ExpiresSoon reports whether the certificate wants somebody's attention.
+func (f Finding) ExpiresSoon(now time.Time) bool { return f.Leaf != nil && expiryWarning(f.Leaf, now) }
 
 func parseChain(b []byte) ([]*x509.Certificate, error) {
 	var all []*x509.Certificate

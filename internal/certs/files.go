@@ -54,7 +54,7 @@ func OpenFiles(o FilesOptions) (*Files, error) {
 	f.seen, f.settled = sum(cert, key), true
 	f.current.Store(pair)
 	f.renewals = newMetrics(o.Metrics, f.Current)
-	if soon(pair.Leaf, time.Now()) {
+	if expiryWarning(pair.Leaf, time.Now()) {
 		o.Log.Warn("the certificate ends soon, or has ended; put a new one into "+o.Cert, "ends", pair.Leaf.NotAfter)
 	}
 	return f, nil

@@ -37,12 +37,14 @@ func (h Health) CheckHealth(_ context.Context, r *domain.HealthReport) error {
 		switch {
 		case now.After(leaf.NotAfter):
 			r.Fail("certificate_ends", subject)
-		case soon(leaf, now):
+		case expiryWarning(leaf, now):
 			r.Warn("certificate_ends", subject)
 		}
 	}
 	return nil
 }
 
-// soon reports whether leaf ends soon, or has ended.
-func soon(leaf *x509.Certificate, now time.Time) bool { return leaf.NotAfter.Sub(now) < expiresSoon }
+// expiryWarning reports whether leaf ends soon, or has ended.
+func expiryWarning(leaf *x509.Certificate, now time.Time) bool {
+	return leaf.NotAfter.Sub(now) < expiresSoon
+}

@@ -36,7 +36,7 @@ func TestACertificateIsReportedAWeekBeforeItExpires(t *testing.T) {
 		if len(r.Certificates) != 1 || !r.Certificates[0].Expires.Equal(leaf.NotAfter) || len(r.Certificates[0].Names) != 2 {
 			t.Errorf("%+v", r.Certificates)
 		}
-		if f := (Finding{Leaf: leaf}); f.Soon(now) != (want != nil) {
+		if f := (Finding{Leaf: leaf}); f.ExpiresSoon(now) != (want != nil) {
 			t.Errorf("%v before its end the doctor says otherwise", left)
 		}
 	}

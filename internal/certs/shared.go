@@ -132,9 +132,9 @@ func (s *Shared) Stat(ctx context.Context, key string) (certmagic.KeyInfo, error
 }
 
 const (
-	lease   = 90 * time.Second // that a lock outlives its node
-	prolong = 30 * time.Second
-	retry   = time.Second
+	lease      = 90 * time.Second // that a lock outlives its node
+	renewEvery = 30 * time.Second
+	retry      = time.Second
 )
 
 // Lock implements certmagic.Storage. The lock is prolonged until it is given
@@ -147,7 +147,7 @@ func (s *Shared) Lock(ctx context.Context, name string) error {
 		if err != nil || got {
 			t.Stop()
 			if err == nil {
-				s.keep(ctx, name, owner)
+				s.renewLock(ctx, name, owner)
 			}
 			return err
 		}
@@ -165,14 +165,14 @@ func (s *Shared) lock(ctx context.Context, name, owner string) (bool, error) {
 	return s.store.LockCertificate(ctx, name, owner, now, now.Add(lease))
 }
 
-// keep prolongs a lock until Unlock.
-func (s *Shared) keep(ctx context.Context, name, owner string) {
+// renewLock prolongs a lock until Unlock.
+func (s *Shared) renewLock(ctx context.Context, name, owner string) {
 	ctx = context.WithoutCancel(ctx)
 	kept, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for t := time.NewTicker(prolong); ; {
+		for t := time.NewTicker(renewEvery); ; {
 			select {
 			case <-t.C:
 				_, _ = s.lock(kept, name, owner) // if it fails, the next one comes before the lease ends

@@ -9,38 +9,37 @@ import (
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
-// Announce takes events that are durable, to be published by Run in the order
-// in which they come. It does not wait: if the queue is full the events are not
-// published, and gateways find them in the log.
+// Announce queues committed events for publishing; Run publishes them in order. It does not
+// block. If the queue is full the events are dropped, and gateways read them from the log.
 func (s *Service) Announce(events []domain.Event) {
 	select {
-	case s.news <- events:
+	case s.announcements <- events:
 	default:
-		s.unsaid.Add(1)
+		s.dropped.Add(1)
 	}
 }
 
-// Queues are where events wait to be published.
+// Queues returns the queue of events that are to be published, for the metrics.
 func (s *Service) Queues() []obs.Queue {
-	return []obs.Queue{{Name: "announcements", Limit: newsQueue, Depth: func() int { return len(s.news) }, Full: s.unsaid.Load}}
+	return []obs.Queue{{Name: "announcements", Limit: announcementQueueLength, Depth: func() int { return len(s.announcements) }, Full: s.dropped.Load}}
 }
 
-// Run publishes until ctx is done, and then what is left.
+// Run publishes queued events until ctx is done, and then those that are left in the queue.
 func (s *Service) Run(ctx context.Context) error {
 	for {
 		select {
-		case events := <-s.news:
+		case events := <-s.announcements:
 			s.publish(events)
 		case <-ctx.Done():
-			for len(s.news) > 0 {
-				s.publish(<-s.news)
+			for len(s.announcements) > 0 {
+				s.publish(<-s.announcements)
 			}
 			return ctx.Err()
 		}
 	}
 }
 
-// publish encodes each event once, for everybody.
+// publish encodes each event once and publishes it on the bus.
 func (s *Service) publish(events []domain.Event) {
 	for _, e := range events {
 		packed, err := wire.PackEvent(e)
@@ -51,14 +50,14 @@ func (s *Service) publish(events []domain.Event) {
 			s.Log.Warn("publish an event", "room", e.Room, "seq", e.Seq, "err", err)
 		}
 		if e.Type.Joins() {
-			s.welcome(e)
+			s.publishJoin(e)
 		}
 	}
 }
 
-// welcome tells the newcomer's connections of the room: no node follows a room
-// that none of its users is in.
-func (s *Service) welcome(e domain.Event) {
+// publishJoin tells the new member's connections about the room. Their nodes may not be
+// subscribed to the room's subject yet.
+func (s *Service) publishJoin(e domain.Event) {
 	body, err := json.Marshal(wire.InRoom{Room: e.Room})
 	if err == nil {
 		body, err = wire.Pack(wire.Header{Seq: e.Seq, Type: string(e.Type), Subject: e.Subject.ID, Actor: e.Actor.ID, At: e.At.UnixMilli()}, body)
@@ -71,8 +70,8 @@ func (s *Service) welcome(e domain.Event) {
 	}
 }
 
-// tell sends a frame to all of a user's connections.
-func (s *Service) tell(user, kind string, data any) {
+// publishToUser sends a frame to all connections of a user.
+func (s *Service) publishToUser(user, kind string, data any) {
 	frame, err := wire.Encode(wire.Reply{Type: kind, Data: data})
 	if err == nil {
 		frame, err = wire.Pack(wire.Header{Type: kind}, frame)

@@ -74,7 +74,7 @@ type MessageStore interface {
 	MarkRead(ctx context.Context, user, room string, seq int64, now time.Time) (domain.ReadMark, error)
 }
 
-// Invites is what chat needs remembered of links.
+// Invites stores invitation links.
 type Invites interface {
 	CreateInvite(ctx context.Context, actor string, i domain.Invite, hash []byte, now time.Time) error
 	Invites(ctx context.Context, room string) ([]domain.Invite, error)
@@ -95,41 +95,43 @@ type Recorder interface {
 
 // Deps are what the service needs.
 type Deps struct {
-	Store     Store
-	Bus       bus.Bus
-	Log       *slog.Logger
-	Metrics   prometheus.Registerer // nil: none
-	Now       func() time.Time      // nil: time.Now
-	Audit     Recorder              // nil: nobody is told of a room's choice of retention
-	Retention func(context.Context) (domain.RetentionRules, error)
-	Full      func() error // why nothing new can be kept, nil: it can; nil: never
-	Quota     int64        // bytes of messages that one user and their devices keep; 0: no bound
-	Deleted   func()       // is told that a room was deleted; nil: nobody
+	Store         Store
+	Bus           bus.Bus
+	Log           *slog.Logger
+	Metrics       prometheus.Registerer // nil: none
+	Now           func() time.Time      // nil: time.Now
+	Audit         Recorder              // nil: nobody is told of a room's choice of retention
+	Retention     func(context.Context) (domain.RetentionRules, error)
+	DiskFull      func() error // why nothing new can be kept, nil: it can; nil: never
+	Quota         int64        // bytes of messages that one user and their devices keep; 0: no bound
+	OnRoomDeleted func()       // is told that a room was deleted; nil: nobody
 }
 
 // Service is the chat module.
 type Service struct {
 	Deps
-	news   chan []domain.Event
-	sent   *prometheus.CounterVec
-	unsaid atomic.Int64 // lots that were dropped
-	quota  *quota
+	announcements chan []domain.Event
+	sent          *prometheus.CounterVec
+	dropped       atomic.Int64 // batches of events that were not published
+	quota         *quota
 }
 
-// newsQueue bounds the lots of events that wait to be published. More are
-// dropped: gateways find them in the log.
-const newsQueue = 4096
+// announcementQueueLength is the number of batches of events that may wait to be published. More
+// are dropped: gateways read them from the log.
+const announcementQueueLength = 4096
 
 // New returns the service; Run publishes what it is told by Announce.
 func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	s := &Service{Deps: d, news: make(chan []domain.Event, newsQueue)}
+	s := &Service{Deps: d, announcements: make(chan []domain.Event, announcementQueueLength)}
 	s.sent = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chat_messages_total", Help: "Messages that somebody asked to write, by what became of them."}, []string{"result"})
 	s.quota = &quota{
-		most: d.Quota, now: d.Now, turn: make(chan struct{}, 1), used: make(map[string]*usage),
-		sum:     func(ctx context.Context, user string) (int64, error) { return d.Store.StoredBy(ctx, user, messageCost) },
+		limit: d.Quota, now: d.Now, refreshSlot: make(chan struct{}, 1), used: make(map[string]*usage),
+		sum: func(ctx context.Context, user string) (int64, error) {
+			return d.Store.StoredBy(ctx, user, messageOverhead)
+		},
 		failed:  func(user string, err error) { d.Log.Warn("add up what a user has stored", "user", user, "err", err) },
 		refused: prometheus.NewCounter(prometheus.CounterOpts{Name: "chat_quota_refused_total", Help: "Messages and edits that were refused because their writer keeps as much as one may."}),
 	}
@@ -167,7 +169,7 @@ func (s *Service) send(ctx context.Context, p domain.Principal, d domain.Draft) 
 	if d.ReplyTo < 0 {
 		return e, domain.InvalidField("/reply_to", "this is the number of a message in the room")
 	}
-	if err := s.room(); err != nil {
+	if err := s.checkDisk(); err != nil {
 		return e, err
 	}
 	if err := s.quota.take(p, d.Text); err != nil {
@@ -178,9 +180,9 @@ func (s *Service) send(ctx context.Context, p domain.Principal, d domain.Draft) 
 	return e, err
 }
 
-// MayWrite refuses those who may not write messages into a room now.
+// MayWrite returns an error if p may not write messages in room at the moment.
 func (s *Service) MayWrite(ctx context.Context, p domain.Principal, room string) error {
-	_, _, err := s.place(ctx, p, room, domain.SendMessage)
+	_, _, err := s.authorize(ctx, p, room, domain.SendMessage)
 	return err
 }
 
@@ -192,7 +194,7 @@ func (s *Service) Edit(ctx context.Context, p domain.Principal, room string, seq
 	if text, err = domain.CheckText(text); err != nil {
 		return e, err
 	}
-	if err := s.room(); err != nil {
+	if err := s.checkDisk(); err != nil {
 		return e, err
 	}
 	if err := s.quota.take(p, text); err != nil {
@@ -217,16 +219,17 @@ func (s *Service) MarkRead(ctx context.Context, p domain.Principal, room string,
 	}
 	mark, err := s.Store.MarkRead(ctx, p.ID, room, seq, s.Now())
 	if err == nil {
-		s.tell(p.ID, wire.TypeReadMoved, FromMark(mark))
+		s.publishToUser(p.ID, wire.TypeReadMoved, FromMark(mark))
 	}
 	return mark, err
 }
 
-// FromMark is the wire's view of m.
+// FromMark returns m as it is sent to clients.
 func FromMark(m domain.ReadMark) wire.Mark { return wire.Mark(m) }
 
-// place returns a room in which p may do what need says, and their place in it.
-func (s *Service) place(ctx context.Context, p domain.Principal, room string, need domain.Permission) (domain.Room, domain.Member, error) {
+// authorize returns a room and the membership of p in it, and an error if p lacks the permission
+// need.
+func (s *Service) authorize(ctx context.Context, p domain.Principal, room string, need domain.Permission) (domain.Room, domain.Member, error) {
 	if err := roomID(room); err != nil {
 		return domain.Room{}, domain.Member{}, err
 	}
@@ -237,13 +240,13 @@ func (s *Service) place(ctx context.Context, p domain.Principal, room string, ne
 	return r, m, domain.Allow(r, m, need, s.Now())
 }
 
-// room refuses what would be kept while the disk is nearly full. Deleting goes on,
-// and so does all that an administrator needs to make room.
-func (s *Service) room() error {
-	if s.Full == nil {
+// checkDisk returns an error if the disk is nearly full. Operations that store data call it.
+// Deleting and administrators' operations do not.
+func (s *Service) checkDisk() error {
+	if s.DiskFull == nil {
 		return nil
 	}
-	return s.Full()
+	return s.DiskFull()
 }
 
 func roomID(id string) error {
@@ -253,7 +256,7 @@ func roomID(id string) error {
 	return nil
 }
 
-// CreateRoom makes a room and puts its members in.
+// CreateRoom creates a room and adds its members.
 func (s *Service) CreateRoom(ctx context.Context, p domain.Principal, n domain.NewRoom) (st domain.RoomState, err error) {
 	direct := n.Kind == domain.DirectRoom
 	if n.Name, err = names.Check("/name", n.Name, domain.MaxRoomName, !direct); err != nil {
@@ -270,22 +273,22 @@ func (s *Service) CreateRoom(ctx context.Context, p domain.Principal, n domain.N
 	if direct && (len(n.Members) == 0 || len(n.Members) >= domain.MaxDirect) {
 		return st, domain.InvalidField("/users", "a direct conversation has 2 to %d people, you among them", domain.MaxDirect)
 	}
-	if err := s.room(); err != nil {
+	if err := s.checkDisk(); err != nil {
 		return st, err
 	}
 	if st, _, err = s.Store.CreateRoom(ctx, p.ID, n, s.Now()); err == nil {
-		s.tellAsked(ctx, st.Room.ID, n.Members...)
+		s.publishRequest(ctx, st.Room.ID, n.Members...)
 	}
 	return st, err
 }
 
-// codes of invitation links: 130 random bits.
-var codes = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+// codeEncoding is the encoding of the codes in invitation links.
+var codeEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
 func newCode() string {
 	var b [17]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return codes.EncodeToString(b[:])
+	return codeEncoding.EncodeToString(b[:])
 }
 
 func hashCode(code string) []byte {

@@ -113,7 +113,7 @@ func TestRequestsAndRefusals(t *testing.T) {
 	})
 }
 
-func TestLifeOfARoom(t *testing.T) {
+func TestRoomLifecycle(t *testing.T) {
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		owner, guest := s.User("owner"), s.User("guest")
 		s.User("stranger")
@@ -220,7 +220,7 @@ func TestLifeOfARoom(t *testing.T) {
 	})
 }
 
-func TestDirectRoomsAreOne(t *testing.T) {
+func TestDirectRoomIsUnique(t *testing.T) {
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		ann, bob := s.User("ann"), s.User("bob")
 		me, err := ann.Me(t.Context())
@@ -274,7 +274,7 @@ func TestMemberListPages(t *testing.T) {
 }
 
 // A store that fails between its answers is not taken for one that says no.
-func TestAFaultMakesNobodyAStranger(t *testing.T) {
+func TestAStoreErrorIsNotNotFound(t *testing.T) {
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		owner := s.User("owner")
 		var room client.RoomState

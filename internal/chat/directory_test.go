@@ -7,7 +7,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit/live"
 )
 
-func TestTheDirectoryTellsLastWordsButNotToTheBanned(t *testing.T) {
+func TestDirectoryHidesLastMessagesFromBanned(t *testing.T) {
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		ann, bob, eve := s.User("ann"), s.User("bob"), s.User("eve")
 		var room client.RoomState

@@ -25,7 +25,7 @@ type inviteList struct {
 }
 
 func (s *Service) listInvites(ctx context.Context, in *InRoom) (*body[inviteList], error) {
-	if _, _, err := s.place(ctx, httpx.Principal(ctx), in.Room, domain.ManageInvites); err != nil {
+	if _, _, err := s.authorize(ctx, httpx.Principal(ctx), in.Room, domain.ManageInvites); err != nil {
 		return nil, err
 	}
 	invites, err := s.Store.Invites(ctx, in.Room)

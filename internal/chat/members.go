@@ -31,8 +31,8 @@ type InRoomUser struct {
 	User string `path:"user" maxLength:"64" doc:"id or username"`
 }
 
-// on checks the room's id and turns the user's name into an id.
-func (s *Service) on(ctx context.Context, in InRoomUser) (string, error) {
+// checkedUserID checks the room's id and turns the user's name into an id.
+func (s *Service) checkedUserID(ctx context.Context, in InRoomUser) (string, error) {
 	if err := roomID(in.Room); err != nil {
 		return "", err
 	}
@@ -47,7 +47,7 @@ func (s *Service) listMembers(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := s.place(ctx, httpx.Principal(ctx), in.Room, domain.ReadRoom); err != nil {
+	if _, _, err := s.authorize(ctx, httpx.Principal(ctx), in.Room, domain.ReadRoom); err != nil {
 		return nil, err
 	}
 	members, err := s.Store.Members(ctx, in.Room, in.Q, after, in.Limit+1)
@@ -64,7 +64,7 @@ type addedOutput struct {
 
 func (s *Service) postMember(ctx context.Context, in *whoInput) (*addedOutput, error) {
 	p := httpx.Principal(ctx)
-	user, err := s.on(ctx, InRoomUser{in.InRoom, in.Body.User})
+	user, err := s.checkedUserID(ctx, InRoomUser{in.InRoom, in.Body.User})
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (s *Service) postMember(ctx context.Context, in *whoInput) (*addedOutput, e
 	out := &addedOutput{http.StatusCreated, wire.FromEvent(e)}
 	if e.Type == domain.MemberAsked {
 		out.Status = http.StatusAccepted
-		s.tellAsked(ctx, in.Room, user)
+		s.publishRequest(ctx, in.Room, user)
 	}
 	return out, nil
 }
@@ -90,7 +90,7 @@ type memberChangeInput struct {
 
 func (s *Service) patchMember(ctx context.Context, in *memberChangeInput) (*body[wire.Event], error) {
 	p := httpx.Principal(ctx)
-	user, err := s.on(ctx, in.InRoomUser)
+	user, err := s.checkedUserID(ctx, in.InRoomUser)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (s *Service) patchMember(ctx context.Context, in *memberChangeInput) (*body
 		e, err := s.Store.SetRole(ctx, p.ID, in.Room, user, domain.RoomRole(*b.Role), s.Now())
 		return answer(e, err, wire.FromEvent)
 	default:
-		until := future(b.MutedUntil)
+		until := timeOrZero(b.MutedUntil)
 		if !until.After(s.Now()) {
 			until = time.Time{}
 		}
@@ -114,7 +114,7 @@ func (s *Service) deleteMember(ctx context.Context, in *struct {
 	InRoomUser
 	Reason string `query:"reason" maxLength:"800"`
 }) (*struct{}, error) {
-	user, err := s.on(ctx, in.InRoomUser)
+	user, err := s.checkedUserID(ctx, in.InRoomUser)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (s *Service) listBans(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := s.place(ctx, httpx.Principal(ctx), in.Room, domain.BanMember); err != nil {
+	if _, _, err := s.authorize(ctx, httpx.Principal(ctx), in.Room, domain.BanMember); err != nil {
 		return nil, err
 	}
 	bans, err := s.Store.Bans(ctx, in.Room, after, in.Limit+1)
@@ -150,7 +150,7 @@ func (s *Service) putBan(ctx context.Context, in *struct {
 		Reason string `json:"reason,omitempty"`
 	}
 }) (*body[wire.Event], error) {
-	user, err := s.on(ctx, in.InRoomUser)
+	user, err := s.checkedUserID(ctx, in.InRoomUser)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +163,7 @@ func (s *Service) putBan(ctx context.Context, in *struct {
 }
 
 func (s *Service) deleteBan(ctx context.Context, in *InRoomUser) (*struct{}, error) {
-	user, err := s.on(ctx, *in)
+	user, err := s.checkedUserID(ctx, *in)
 	if err != nil {
 		return nil, err
 	}

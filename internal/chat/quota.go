@@ -11,60 +11,60 @@ import (
 )
 
 const (
-	messageCost = 512              // bytes that a message takes beside its text
-	quotaFresh  = 10 * time.Minute // a sum is that of the store for so long
-	quotaAgain  = 5 * time.Second  // of somebody who has no room left: they may have deleted something
-	quotaTime   = time.Minute      // for one sum
-	quotaUsers  = 1 << 16          // whose sums are remembered
+	messageOverhead      = 512              // bytes that a message takes in addition to its text
+	quotaRefresh         = 10 * time.Minute // how long a cached usage is used
+	quotaRefreshWhenFull = 5 * time.Second  // the same for a user over quota, who may have deleted something
+	quotaTimeout         = time.Minute      // of one query
+	maxQuotaUsers        = 1 << 16          // users whose usage is cached
 )
 
-// A quota bounds what one user and their devices keep in messages. It adds up what
-// the store has now and then, one user at a time, beside the sending: until the
-// first sum of a user is there, and on other nodes, some more may come in.
+// A quota limits the bytes that one user and their devices store in messages. It caches the
+// usage and refreshes it in the background, one user at a time. So the limit is not exact: a
+// user may exceed it until the first refresh, and on other nodes until the next one.
 type quota struct {
-	most    int64 // bytes; 0: no bound
-	now     func() time.Time
-	sum     func(ctx context.Context, user string) (bytes int64, err error)
-	failed  func(user string, err error)
-	refused prometheus.Counter
-	turn    chan struct{}
+	limit       int64 // bytes; 0: no limit
+	now         func() time.Time
+	sum         func(ctx context.Context, user string) (bytes int64, err error)
+	failed      func(user string, err error)
+	refused     prometheus.Counter
+	refreshSlot chan struct{}
 
 	mu   sync.Mutex
 	used map[string]*usage
 }
 
 type usage struct {
-	bytes   int64
-	known   bool
-	tried   time.Time // when the store was last asked
-	asking  bool
-	pending int64 // written while the store was asked
+	bytes      int64
+	known      bool
+	refreshed  time.Time // end of the last refresh
+	refreshing bool
+	pending    int64 // bytes written during a refresh
 }
 
-// take counts a text of p's, or refuses it.
+// take adds a text of p to the usage, or returns an error if it would exceed the limit.
 func (q *quota) take(p domain.Principal, text string) error {
-	if q.most == 0 {
+	if q.limit == 0 {
 		return nil
 	}
 	user := p.ID
 	if p.Owner != "" {
 		user = p.Owner
 	}
-	cost := int64(len(text)) + messageCost
+	cost := int64(len(text)) + messageOverhead
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	u := q.used[user]
 	if u == nil {
-		if len(q.used) >= quotaUsers {
+		if len(q.used) >= maxQuotaUsers {
 			clear(q.used)
 		}
 		u = &usage{}
 		q.used[user] = u
 	}
-	full := u.known && u.bytes+cost > q.most
-	if age := q.now().Sub(u.tried); !u.asking && (age > quotaFresh || full && age > quotaAgain) {
-		u.asking, u.pending = true, 0
-		go q.ask(user, u)
+	full := u.known && u.bytes+cost > q.limit
+	if age := q.now().Sub(u.refreshed); !u.refreshing && (age > quotaRefresh || full && age > quotaRefreshWhenFull) {
+		u.refreshing, u.pending = true, 0
+		go q.refresh(user, u)
 	}
 	if full {
 		q.refused.Inc()
@@ -76,12 +76,12 @@ func (q *quota) take(p domain.Principal, text string) error {
 	return nil
 }
 
-// ask reads what user has stored. What was written meanwhile is added: counting it
-// twice does no harm until the next time.
-func (q *quota) ask(user string, u *usage) {
-	q.turn <- struct{}{}
-	defer func() { <-q.turn }()
-	ctx, cancel := context.WithTimeout(context.Background(), quotaTime)
+// refresh reads the usage from the store. Bytes written meanwhile are added; some may be counted
+// twice until the next refresh.
+func (q *quota) refresh(user string, u *usage) {
+	q.refreshSlot <- struct{}{}
+	defer func() { <-q.refreshSlot }()
+	ctx, cancel := context.WithTimeout(context.Background(), quotaTimeout)
 	defer cancel()
 	bytes, err := q.sum(ctx, user)
 	if err != nil {
@@ -89,7 +89,7 @@ func (q *quota) ask(user string, u *usage) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	u.asking, u.tried = false, q.now()
+	u.refreshing, u.refreshed = false, q.now()
 	if err == nil {
 		u.bytes, u.known = bytes+u.pending, true
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit/live"
 )
 
-func TestOnePersonsMessagesAreBounded(t *testing.T) {
+func TestQuotaOfOneUser(t *testing.T) {
 	live.EachSetup(t, func(t *testing.T, start live.Starter) {
 		s := start("UNHIDRA_USER_STORAGE=1")
 		ann, bob := s.User("ann"), s.User("bob")

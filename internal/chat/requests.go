@@ -63,7 +63,7 @@ func (s *Service) acceptRequest(ctx context.Context, in *InRoom) (*body[wire.Roo
 	if err := s.Store.AcceptRequest(ctx, p.ID, in.Room, s.Now()); err != nil {
 		return nil, err
 	}
-	s.tell(p.ID, wire.TypeAnswered, wire.InRoom{Room: in.Room})
+	s.publishToUser(p.ID, wire.TypeAnswered, wire.InRoom{Room: in.Room})
 	st, err := s.Store.RoomState(ctx, p.ID, in.Room)
 	return answer(st, err, wire.FromRoomState)
 }
@@ -81,7 +81,7 @@ func (s *Service) declineRequest(ctx context.Context, in *struct {
 	if err := s.Store.DeclineRequest(ctx, p.ID, in.Room, in.Body.Block); err != nil {
 		return nil, err
 	}
-	s.tell(p.ID, wire.TypeAnswered, wire.InRoom{Room: in.Room})
+	s.publishToUser(p.ID, wire.TypeAnswered, wire.InRoom{Room: in.Room})
 	return nil, nil
 }
 
@@ -119,16 +119,16 @@ func (s *Service) deleteBlocked(ctx context.Context, in *struct {
 	return nil, s.Store.Unblock(ctx, httpx.Principal(ctx).ID, user)
 }
 
-// tellAsked tells those of users who were asked about a room, unless they do not
+// publishRequest tells those of users who were asked about a room, unless they do not
 // want to see who asked.
-func (s *Service) tellAsked(ctx context.Context, room string, users ...string) {
+func (s *Service) publishRequest(ctx context.Context, room string, users ...string) {
 	for _, user := range users {
 		found, err := s.Store.RoomRequests(ctx, user, room)
 		if err != nil {
 			s.Log.Warn("tell somebody of a request", "room", room, "user", user, "err", err)
 		}
 		for _, q := range found {
-			s.tell(user, wire.TypeRequested, wire.FromRoomRequest(q))
+			s.publishToUser(user, wire.TypeRequested, wire.FromRoomRequest(q))
 		}
 	}
 }

@@ -18,7 +18,7 @@ func waiting(t *testing.T, c *client.Client) []client.RoomRequest {
 	return found
 }
 
-func TestStrangersAskBeforeSomebodyIsInTheirRoom(t *testing.T) {
+func TestStrangersNeedConsent(t *testing.T) {
 	live.EachSetup(t, func(t *testing.T, start live.Starter) {
 		s := start("UNHIDRA_ROOM_REQUESTS=strangers")
 		ann, eve := s.User("ann"), s.User("eve")
@@ -90,7 +90,7 @@ func TestStrangersAskBeforeSomebodyIsInTheirRoom(t *testing.T) {
 	})
 }
 
-func TestWhoIsBlockedAsksInVain(t *testing.T) {
+func TestRequestsOfBlockedUsersAreDeclined(t *testing.T) {
 	live.EachSetup(t, func(t *testing.T, start live.Starter) {
 		s := start("UNHIDRA_ROOM_REQUESTS=strangers")
 		ann, eve := s.User("ann"), s.User("eve")
@@ -125,7 +125,7 @@ func TestWhoIsBlockedAsksInVain(t *testing.T) {
 	})
 }
 
-func TestRoomsAndMembersAreBounded(t *testing.T) {
+func TestRoomLimits(t *testing.T) {
 	live.EachSetup(t, func(t *testing.T, start live.Starter) {
 		s := start("UNHIDRA_ROOMS_PER_USER=3", "UNHIDRA_ROOMS_MADE_PER_USER=3", "UNHIDRA_MEMBERS_PER_ROOM=2")
 		ann, bob := s.User("ann"), s.User("bob")
@@ -170,7 +170,7 @@ func TestRoomsAndMembersAreBounded(t *testing.T) {
 	})
 }
 
-func TestAConversationThatWasLeftIsOpenedAgain(t *testing.T) {
+func TestDirectRoomIsReopened(t *testing.T) {
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		ann, bob := s.User("ann"), s.User("bob")
 		me, _ := ann.Me(t.Context())

@@ -151,7 +151,7 @@ func (s *Service) listPublic(ctx context.Context, in *Paged) (*body[httpx.Page[p
 
 func (s *Service) getRoom(ctx context.Context, in *InRoom) (*body[wire.RoomState], error) {
 	p := httpx.Principal(ctx)
-	r, _, err := s.place(ctx, p, in.Room, domain.ReadRoom)
+	r, _, err := s.authorize(ctx, p, in.Room, domain.ReadRoom)
 	if domain.CodeOf(err) == domain.CodeNotAMember {
 		return answer(domain.RoomState{Room: r}, nil, wire.FromRoomState) // what the directory tells of it
 	}
@@ -216,7 +216,7 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 	}
 	e, err := s.Store.UpdateRoom(ctx, p.ID, in.Room, c, s.Now())
 	if err == nil && c.Keep != nil {
-		s.recordKeep(ctx, p, in.Room, *c.Keep)
+		s.recordRetention(ctx, p, in.Room, *c.Keep)
 	}
 	return answer(e, err, wire.FromEvent)
 }
@@ -233,9 +233,9 @@ func (s *Service) checkName(ctx context.Context, user, room, name string) (*stri
 	return &kept, err
 }
 
-// recordKeep writes a room's choice of retention into the audit log: it decides on
+// recordRetention writes a room's choice of retention into the audit log: it decides on
 // what others wrote.
-func (s *Service) recordKeep(ctx context.Context, p domain.Principal, room string, k domain.RoomRetention) {
+func (s *Service) recordRetention(ctx context.Context, p domain.Principal, room string, k domain.RoomRetention) {
 	if s.Audit == nil {
 		return
 	}
@@ -254,16 +254,16 @@ func (s *Service) deleteRoom(ctx context.Context, in *InRoom) (*struct{}, error)
 	if err != nil {
 		return nil, err
 	}
-	s.tellDeleted(members, in.Room)
+	s.publishDeleted(members, in.Room)
 	return nil, nil
 }
 
-func (s *Service) tellDeleted(members []string, room string) {
-	if s.Deleted != nil {
-		s.Deleted()
+func (s *Service) publishDeleted(members []string, room string) {
+	if s.OnRoomDeleted != nil {
+		s.OnRoomDeleted()
 	}
 	for _, m := range members {
-		s.tell(m, wire.TypeRoomLeft, wire.Left{Room: room, Reason: "deleted"})
+		s.publishToUser(m, wire.TypeRoomLeft, wire.Left{Room: room, Reason: "deleted"})
 	}
 }
 
@@ -274,7 +274,7 @@ func (s *Service) RemoveRoom(ctx context.Context, room string) error {
 	if err != nil {
 		return err
 	}
-	s.tellDeleted(members, room)
+	s.publishDeleted(members, room)
 	return nil
 }
 
@@ -331,7 +331,7 @@ func (s *Service) userID(ctx context.Context, name string) (string, error) {
 	return u.ID, err
 }
 
-func future(t *time.Time) time.Time {
+func timeOrZero(t *time.Time) time.Time {
 	if t == nil {
 		return time.Time{}
 	}

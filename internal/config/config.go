@@ -63,7 +63,7 @@ type Config struct {
 	RequestsPerAddr int // answered at a time
 	DevicesPerHour  int
 	RoomsPerUser    int // 0: any number, as of the next two
-	RoomsMade       int
+	RoomsCreated    int
 	RoomMembers     int
 	RoomRequests    string
 	UserStorage     int // MiB; 0: no bound

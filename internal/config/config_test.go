@@ -176,13 +176,13 @@ func TestMailAndCaptcha(t *testing.T) {
 		}
 	}
 	c, err := Load([]string{"UNHIDRA_SMTP_URL=smtps://a:hunter2@host", "UNHIDRA_MAIL_FROM=Team <a@example.org>", "UNHIDRA_CAPTCHA=off"}, nil)
-	if err != nil || !c.Mail.On() || c.Captcha.Kind != "off" {
+	if err != nil || !c.Mail.Enabled() || c.Captcha.Kind != "off" {
 		t.Errorf("%+v, %v", c.Mail, err)
 	}
 	if strings.Contains(fmt.Sprintf("%v %+v", c.Mail, c.Settings()), "hunter2") {
 		t.Error("the mail server's password prints itself")
 	}
-	if c, err := Load(nil, nil); err != nil || c.Mail.On() || c.Captcha.Kind != "pow" {
+	if c, err := Load(nil, nil); err != nil || c.Mail.Enabled() || c.Captcha.Kind != "pow" {
 		t.Errorf("by default: %+v, %v", c, err)
 	}
 }

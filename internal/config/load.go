@@ -70,7 +70,7 @@ func Load(environ []string, flags Flags) (Config, error) {
 	}
 	for _, k := range slices.Sorted(maps.Keys(env)) {
 		switch {
-		case known(options, k):
+		case checkKnown(options, k):
 			set(values, k, value{env[k], "environment"}, complain)
 		case serviceLink(k, env[k]): // before it is called a mistake
 		case strings.HasPrefix(k, prefix) && k != fileName && k != password && k != token && !strings.HasPrefix(k, testPrefix):
@@ -176,7 +176,7 @@ func readFile(path string, options []option, values map[string]value) error {
 		switch {
 		case !ok:
 			complain("%s:%d: not of the form KEY=value", path, n) // the line itself may be a secret
-		case !known(options, k):
+		case !checkKnown(options, k):
 			complain("%s:%d: %s: there is no such setting%s", path, n, k, suggest(options, k))
 		case seen[k] > 0:
 			complain("%s:%d: %s is set in line %d already", path, n, k, seen[k])
@@ -206,7 +206,7 @@ func serviceLink(name, value string) bool {
 		strings.Contains(name, "_TCP_") || strings.Contains(name, "_UDP_") || strings.Contains(name, "_SCTP_")
 }
 
-func known(options []option, name string) bool {
+func checkKnown(options []option, name string) bool {
 	return slices.ContainsFunc(options, func(o option) bool {
 		return o.env == name || o.secret && o.env+"_FILE" == name
 	})

@@ -14,8 +14,8 @@ type Mail struct {
 	CAFile string // PEM of authorities that its certificate may be of, beside the system's
 }
 
-// On reports whether there is a mail server.
-func (m Mail) On() bool { return m.SMTP != "" }
+// Enabled reports whether there is a mail server.
+func (m Mail) Enabled() bool { return m.SMTP != "" }
 
 // Captcha says how people are told from programs.
 type Captcha struct {
@@ -29,10 +29,10 @@ func (c Captcha) hosted() bool { return c.Kind != "pow" && c.Kind != "off" }
 
 // complete checks what the settings of mail say together.
 func (m Mail) complete() error {
-	if m.On() && m.From == "" {
+	if m.Enabled() && m.From == "" {
 		return errors.New("UNHIDRA_SMTP_URL needs a sender: set UNHIDRA_MAIL_FROM, like Unhidra <chat@example.org>")
 	}
-	if !m.On() && m.From != "" {
+	if !m.Enabled() && m.From != "" {
 		return errors.New("UNHIDRA_MAIL_FROM has no mail server to go by: set UNHIDRA_SMTP_URL")
 	}
 	return nil

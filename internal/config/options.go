@@ -101,7 +101,7 @@ func (c *Config) options() []option {
 		{limits, "RATE_LIMIT_USER_PER_MINUTE", "", "30", "WebSockets that one user may open in a minute. Counted apart, as often: rooms, invitations and devices made or changed; profile and status; changes of the own sign-in. Joining, leaving, topics, roles, mutes and bans: twice as often. All users of one address: ten times as often as one; all who join or change one room: twenty times", false, num(&c.UserPerMinute, 1, 1_000_000)},
 		{limits, "RATE_LIMIT_MESSAGES_PER_SEC", "", "50", "requests on one WebSocket in a second; a user has twice as many over all of theirs", false, num(&c.MessagesPerSec, 1, 1_000_000)},
 		{limits, "UNHIDRA_ROOMS_PER_USER", "", "1000", "rooms, conversations among them, that one user may be in; 0: any number", false, num(&c.RoomsPerUser, 0, 1_000_000)},
-		{limits, "UNHIDRA_ROOMS_MADE_PER_USER", "", "200", "rooms that one user may have made; those that were deleted do not count; 0: any number", false, num(&c.RoomsMade, 0, 1_000_000)},
+		{limits, "UNHIDRA_ROOMS_MADE_PER_USER", "", "200", "rooms that one user may have made; those that were deleted do not count; 0: any number", false, num(&c.RoomsCreated, 0, 1_000_000)},
 		{limits, "UNHIDRA_MEMBERS_PER_ROOM", "", "50000", "members of one room; 0: any number", false, num(&c.RoomMembers, 0, 10_000_000)},
 		{limits, "UNHIDRA_ROOM_REQUESTS", "", "strangers", "who must ask before they bring somebody into a room or begin a direct conversation with them: `strangers`, who share no room with that person; `everyone`; `nobody`. Each person may choose for themselves; administrators and invitation links never ask", false, oneOf(&c.RoomRequests, "strangers", "everyone", "nobody")},
 		{limits, "UNHIDRA_USER_STORAGE", "", "1024", "MiB of messages, earlier versions of edited ones among them, that one user and their devices keep, each with 512 bytes beside its text; it is added up every ten minutes, so that a little more may come in; 0: no bound", false, num(&c.UserStorage, 0, 1<<30)},
@@ -242,16 +242,16 @@ func signingKey(p *Secret) func(string) error {
 		if s != "" && len(s) < minSecret {
 			return fmt.Errorf("has %d bytes and needs %d or more; `openssl rand -base64 48` makes a good one, and without any the server makes its own", len(s), minSecret)
 		}
-		if s != "" && sample(s) {
+		if s != "" && isSampleKey(s) {
 			return errors.New("looks like an example; `openssl rand -base64 48` makes a good one, and without any the server makes its own")
 		}
 		return nil
 	}
 }
 
-// sample reports whether a key looks like one that somebody copied from a page or
+// isSampleKey reports whether a key looks like one that somebody copied from a page or
 // typed to be done with it.
-func sample(key string) bool {
+func isSampleKey(key string) bool {
 	distinct := make(map[rune]bool)
 	for _, r := range key {
 		distinct[r] = true

@@ -17,15 +17,15 @@ type S3 struct {
 	Secret   Secret
 }
 
-// On reports whether files are kept in a bucket.
-func (s S3) On() bool { return s.Endpoint != "" }
+// Enabled reports whether files are kept in a bucket.
+func (s S3) Enabled() bool { return s.Endpoint != "" }
 
 // complete checks what the settings of S3 say together.
 func (s S3) complete() error {
 	switch {
-	case s.On() && (s.Key == "" || s.Secret == ""):
+	case s.Enabled() && (s.Key == "" || s.Secret == ""):
 		return errors.New("UNHIDRA_S3_URL needs UNHIDRA_S3_KEY and UNHIDRA_S3_SECRET, which the service gives")
-	case !s.On() && (s.Key != "" || s.Secret != ""):
+	case !s.Enabled() && (s.Key != "" || s.Secret != ""):
 		return errors.New("UNHIDRA_S3_KEY and UNHIDRA_S3_SECRET are of no bucket: set UNHIDRA_S3_URL")
 	}
 	return nil

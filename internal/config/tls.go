@@ -24,8 +24,8 @@ type TLS struct {
 	ProxyProtocol bool     // trusted proxies put the client's address before the bytes
 }
 
-// On reports whether the public listener speaks TLS.
-func (t TLS) On() bool { return t.Cert != "" || t.ACME() }
+// Enabled reports whether the public listener speaks TLS.
+func (t TLS) Enabled() bool { return t.Cert != "" || t.ACME() }
 
 // ACME reports whether certificates come from an ACME server.
 func (t TLS) ACME() bool { return len(t.Domains) > 0 }
@@ -44,7 +44,7 @@ func (t TLS) host() string {
 // url returns where people reach a server without a public URL, on port.
 func (t TLS) url(port int) string {
 	switch {
-	case !t.On():
+	case !t.Enabled():
 		return "http://localhost:" + strconv.Itoa(port)
 	case port == 443:
 		return "https://" + t.host()
@@ -70,11 +70,11 @@ func (c *Config) complete() error {
 		return errors.New("UNHIDRA_TLS_CERT and UNHIDRA_TLS_KEY go together; set both, or neither")
 	case t.Cert != "" && t.ACME():
 		return errors.New("UNHIDRA_TLS_CERT and UNHIDRA_ACME_DOMAINS are two ways to have a certificate; use one")
-	case t.HTTPAddr != "" && !t.On():
+	case t.HTTPAddr != "" && !t.Enabled():
 		return errors.New("UNHIDRA_HTTP_ADDR redirects to https, which is not on; set UNHIDRA_ACME_DOMAINS, or UNHIDRA_TLS_CERT and UNHIDRA_TLS_KEY")
 	case t.ProxyProtocol && len(c.TrustedProxies) == 0:
 		return errors.New("UNHIDRA_PROXY_PROTOCOL believes the proxies in UNHIDRA_TRUSTED_PROXIES, and that names none")
-	case t.On() && strings.HasPrefix(c.PublicURL, "http:"):
+	case t.Enabled() && strings.HasPrefix(c.PublicURL, "http:"):
 		return fmt.Errorf("UNHIDRA_PUBLIC_URL is %s, though the server speaks TLS; write it with https", c.PublicURL)
 	}
 	return nil

@@ -18,7 +18,7 @@ func TestTLS(t *testing.T) {
 		{[]string{"UNHIDRA_TLS_CERT=c", "UNHIDRA_TLS_KEY=k", "UNHIDRA_HTTP_ADDR=:80"}, "https://localhost:9000", ":80"},
 	} {
 		got, err := Load(c.env, nil)
-		if err != nil || got.URL() != c.url || got.TLS.HTTPAddr != c.http || got.TLS.On() != strings.HasPrefix(c.url, "https") {
+		if err != nil || got.URL() != c.url || got.TLS.HTTPAddr != c.http || got.TLS.Enabled() != strings.HasPrefix(c.url, "https") {
 			t.Errorf("%v: %s, %q, %v", c.env, got.URL(), got.TLS.HTTPAddr, err)
 		}
 	}

@@ -97,7 +97,7 @@ type Issued struct {
 func (s *Service) Register(ctx context.Context, owner string, r Registration) (Issued, error) {
 	now := s.Now()
 	if r.By.Kind == "" {
-		r.By = person(owner)
+		r.By = userActor(owner)
 	}
 	name, err := names.CheckPrincipal("/name", r.Name, domain.MaxDeviceName, true)
 	if err == nil {
@@ -159,7 +159,7 @@ func (s *Service) Rotate(ctx context.Context, owner, id string, oldUntil, expire
 	if err != nil {
 		return Issued{}, err
 	}
-	s.record(ctx, domain.AuditDeviceRotate, id, k.ID, domain.AuditEvent{Actor: person(owner)})
+	s.record(ctx, domain.AuditDeviceRotate, id, k.ID, domain.AuditEvent{Actor: userActor(owner)})
 	for _, old := range d.Keys {
 		if old.Ended(now) {
 			s.announce(domain.DeviceEnd{Device: id, Key: old.ID, Reason: "rotated"})
@@ -243,7 +243,7 @@ func (s *Service) AuthenticateDevice(ctx context.Context, key string, from netip
 const wrongSecret = "wrong_secret"
 
 func (s *Service) refused(ctx context.Context, device, key, why string, from netip.Addr) (domain.Principal, error) {
-	e := itself(device, from)
+	e := deviceActor(device, from)
 	e.Outcome, e.Reason = domain.AuditFailure, why
 	if device == "" || why == wrongSecret { // nobody has shown to be that device
 		e.Actor = domain.AuditActor{Kind: domain.ActorAnonymous}

@@ -39,7 +39,7 @@ func (s *Service) DeviceConnected(ctx context.Context, p domain.Principal, from 
 	s.mu.Lock()
 	s.used[p.Key] = domain.DeviceUse{Key: p.Key, At: s.Now(), IP: from.String()}
 	s.mu.Unlock()
-	s.record(ctx, domain.AuditDeviceConnect, p.ID, p.Key, itself(p.ID, from))
+	s.record(ctx, domain.AuditDeviceConnect, p.ID, p.Key, deviceActor(p.ID, from))
 }
 
 // DeviceDisconnected is told that a connection of a device has ended.
@@ -51,7 +51,7 @@ func (s *Service) DeviceDisconnected(ctx context.Context, p domain.Principal, fr
 		}
 	}
 	s.live.mu.Unlock()
-	e := itself(p.ID, from)
+	e := deviceActor(p.ID, from)
 	e.Reason = because
 	s.record(ctx, domain.AuditDeviceDisconnect, p.ID, p.Key, e)
 }

@@ -42,12 +42,12 @@ func addrText(a netip.Addr) string {
 	return a.String()
 }
 
-// person is the actor of what an owner does to their own devices.
-func person(id string) domain.AuditActor {
+// userActor is the actor of what an owner does to their own devices.
+func userActor(id string) domain.AuditActor {
 	return domain.AuditActor{Kind: string(domain.KindUser), ID: id}
 }
 
-// itself is the event of something that a device does.
-func itself(device string, from netip.Addr) domain.AuditEvent {
+// deviceActor is the event of something that a device does.
+func deviceActor(device string, from netip.Addr) domain.AuditEvent {
 	return domain.AuditEvent{Actor: domain.AuditActor{Kind: string(domain.KindDevice), ID: device}, Addr: from, Method: "device_key"}
 }

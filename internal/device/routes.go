@@ -187,7 +187,7 @@ func (s *Service) end(ctx context.Context, device, key string) error {
 	if err != nil {
 		return err
 	}
-	by := person(p.ID)
+	by := userActor(p.ID)
 	if d.Owner.ID != p.ID {
 		by.Kind = domain.ActorAdmin
 	}

@@ -17,12 +17,12 @@ type admission struct {
 	mu     sync.Mutex
 	closed bool
 	empty  chan struct{} // closed when closed and without connections
-	addrs  *ratelimit.Tally
+	addrs  *ratelimit.AddrCounter
 }
 
 func (a *admission) init(perAddr int) {
 	a.empty = make(chan struct{})
-	a.addrs = ratelimit.NewTally(perAddr)
+	a.addrs = ratelimit.NewAddrCounter(perAddr)
 }
 
 // admit counts a connection from addr. It reports false if there are too many of
@@ -33,7 +33,7 @@ func (a *admission) admit(addr netip.Addr) (ok, draining bool) {
 	if a.closed {
 		return false, true
 	}
-	if !a.addrs.Take(addr) {
+	if !a.addrs.Acquire(addr) {
 		return false, false
 	}
 	a.count.Add(1)
@@ -44,7 +44,7 @@ func (a *admission) admit(addr netip.Addr) (ok, draining bool) {
 func (a *admission) release(addr netip.Addr) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.addrs.Give(addr)
+	a.addrs.Release(addr)
 	if a.count.Add(-1) == 0 && a.closed {
 		close(a.empty)
 	}

@@ -276,7 +276,7 @@ func (p *watched) SetActive(conn string, active bool) {
 	p.active[conn] = active
 }
 
-func (p *watched) Left(_ context.Context, user string) {
+func (p *watched) OnLeft(_ context.Context, user string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.left = append(p.left, user)

@@ -42,7 +42,7 @@ func covered(t *testing.T, p foldedPage, types map[int64]string, order []int64) 
 	return seqs
 }
 
-func TestFoldedPagesLeaveNoHole(t *testing.T) {
+func TestFoldedPagesHaveNoGap(t *testing.T) {
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		ann, bob := s.User("ann"), s.User("bob")
 		room, err := ann.CreateRoom(t.Context(), client.NewRoom{Kind: "public", Name: "Hall"})

@@ -93,7 +93,7 @@ type Service struct {
 	Deps
 	wake     chan struct{}
 	purged   prometheus.Counter
-	searches *turns
+	searches *searchSlots
 }
 
 // New returns the service.
@@ -101,7 +101,7 @@ func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	s := &Service{Deps: d, wake: make(chan struct{}, 1), searches: newTurns()}
+	s := &Service{Deps: d, wake: make(chan struct{}, 1), searches: newSearchSlots()}
 	s.purged = prometheus.NewCounter(prometheus.CounterOpts{Name: "history_purged_events_total", Help: "Events that this node forgot since they are kept no longer, or their room was deleted."})
 	if d.Metrics != nil {
 		d.Metrics.MustRegister(s.purged)
@@ -122,8 +122,8 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, op("search", "/search", "Find messages in your rooms"), s.search)
 }
 
-// read lets members through and nobody else.
-func (s *Service) read(ctx context.Context, room string) (domain.Room, error) {
+// authorizeRead returns the room, and an error if the caller is not a member.
+func (s *Service) authorizeRead(ctx context.Context, room string) (domain.Room, error) {
 	if !domain.ValidID(domain.RoomPrefix, room) {
 		return domain.Room{}, domain.ErrNoRoom()
 	}
@@ -145,8 +145,8 @@ type timelineInput struct {
 	Fold   bool      `query:"fold" doc:"a run of four or more joins and departures comes as its last one, with how many it stands for; pages may be shorter"`
 }
 
-// place is a cursor of the timeline.
-type place struct {
+// timelineCursor is the content of a cursor of the timeline.
+type timelineCursor struct {
 	Before int64 `json:"b,omitempty"`
 	After  int64 `json:"a,omitempty"`
 }
@@ -163,7 +163,7 @@ func (in *timelineInput) query() (domain.PageQuery, error) {
 		return q, domain.Invalid.Errorf(domain.CodeOnePlace, "say only one of before, after, around, at and cursor")
 	}
 	if in.Cursor != "" {
-		var p place
+		var p timelineCursor
 		if err := httpx.DecodeCursor(in.Cursor, &p); err != nil {
 			return q, err
 		}
@@ -190,7 +190,7 @@ func (s *Service) getTimeline(ctx context.Context, in *timelineInput) (*timeline
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.read(ctx, in.Room); err != nil {
+	if _, err := s.authorizeRead(ctx, in.Room); err != nil {
 		return nil, err
 	}
 	page, err := s.Store.Timeline(ctx, in.Room, q)
@@ -200,10 +200,10 @@ func (s *Service) getTimeline(ctx context.Context, in *timelineInput) (*timeline
 	out := &timelineOutput{httpx.Page[timelineLine]{Items: lines(page)}}
 	if n := len(page.Events); n > 0 {
 		if page.Older {
-			out.Body.Prev = httpx.EncodeCursor(place{Before: page.Start()})
+			out.Body.Prev = httpx.EncodeCursor(timelineCursor{Before: page.Start()})
 		}
 		if page.Newer {
-			out.Body.Next = httpx.EncodeCursor(place{After: page.Events[n-1].Seq})
+			out.Body.Next = httpx.EncodeCursor(timelineCursor{After: page.Events[n-1].Seq})
 		}
 	}
 	return out, nil
@@ -234,7 +234,7 @@ func (s *Service) getEvents(ctx context.Context, in *struct {
 	After int64  `query:"after" minimum:"0" doc:"the last number that you have"`
 	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"200"`
 }) (*struct{ Body wire.Replay }, error) {
-	r, err := s.read(ctx, in.Room)
+	r, err := s.authorizeRead(ctx, in.Room)
 	if err != nil {
 		return nil, err
 	}
@@ -259,7 +259,7 @@ type messageInput struct {
 }
 
 func (s *Service) getMessage(ctx context.Context, in *messageInput) (*struct{ Body wire.Message }, error) {
-	if _, err := s.read(ctx, in.Room); err != nil {
+	if _, err := s.authorizeRead(ctx, in.Room); err != nil {
 		return nil, err
 	}
 	m, err := s.Store.MessageAt(ctx, in.Room, in.Seq)
@@ -280,7 +280,7 @@ type versionList struct {
 }
 
 func (s *Service) getVersions(ctx context.Context, in *messageInput) (*struct{ Body versionList }, error) {
-	if _, err := s.read(ctx, in.Room); err != nil {
+	if _, err := s.authorizeRead(ctx, in.Room); err != nil {
 		return nil, err
 	}
 	found, err := s.Store.Versions(ctx, in.Room, in.Seq)
@@ -332,7 +332,7 @@ func (s *Service) search(ctx context.Context, in *searchInput) (*struct{ Body se
 		}
 	}
 	user, out := httpx.Principal(ctx).ID, searchOutput{Page: httpx.Page[hit]{Items: []hit{}}}
-	err = s.searches.do(ctx, user, func(ctx context.Context) error {
+	err = s.searches.run(ctx, user, func(ctx context.Context) error {
 		all, err := s.Store.Indexed(ctx) // before: what is indexed meanwhile may be missing
 		if err != nil {
 			return err
@@ -382,7 +382,7 @@ func found(q fulltext.Query, m domain.Message) hit {
 // Queues are what waits in the module, for the metrics.
 func (s *Service) Queues() []obs.Queue {
 	return []obs.Queue{{
-		Name: "searches", Limit: searchesWaiting,
+		Name: "searches", Limit: maxWaitingSearches,
 		Depth: func() int { return int(s.searches.waiting.Load()) }, Full: s.searches.refused.Load,
 	}}
 }

@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	retainEvery = 10 * time.Minute
-	roomsAtOnce = 500 // in one question to the store
-	// A step takes the writer for a few milliseconds, and then leaves it alone for
-	// four times as long: purging never takes more than a fifth of it.
-	stepEvents = 200
-	restTimes  = 4
-	shortRest  = 10 * time.Millisecond
-	longRest   = 2 * time.Second
+	purgeInterval = 10 * time.Minute
+	roomsPerQuery = 500
+	// A step uses the writer for a few milliseconds. The pause after it is four times as long,
+	// so purging takes at most a fifth of the writer's time.
+	eventsPerStep = 200
+	pauseFactor   = 4
+	minPause      = 10 * time.Millisecond
+	maxPause      = 2 * time.Second
 )
 
 // Names of the settings of retention that administrators change while the server
@@ -30,8 +30,8 @@ const (
 	SettingRetentionMaxDays = "retention_max_days"
 )
 
-// Rules returns what administrators have laid down about retention; where they
-// have not, the configuration counts.
+// Rules returns the retention rules: the settings of administrators, and the configuration where
+// they have set nothing.
 func (s *Service) Rules(ctx context.Context) (domain.RetentionRules, error) {
 	r := s.Retention
 	settings, err := s.Store.Settings(ctx)
@@ -72,24 +72,23 @@ func (s *Service) getRetention(ctx context.Context, _ *struct{}) (*rulesOutput, 
 	return out, err
 }
 
-// Run forgets what is to be kept no longer, and gives the disk back what that
-// leaves free, until ctx is done.
+// Run purges expired events, and returns free pages to the disk, until ctx is done.
 func (s *Service) Run(ctx context.Context) error {
-	for wait := time.Minute; ; wait = retainEvery {
-		// Nodes take turns by chance; two at once do no harm.
+	for wait := time.Minute; ; wait = purgeInterval {
+		// The random wait spreads the nodes; two that purge at once do no harm.
 		select {
 		case <-time.After(wait/2 + rand.N(wait)):
 		case <-s.wake:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if err := s.Retain(ctx); err != nil && ctx.Err() == nil {
+		if err := s.PurgeAll(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Error("purge what is no longer kept; will try again", "err", err)
 		}
 	}
 }
 
-// Wake has Run look now, since a room was deleted.
+// Wake makes Run purge now. It is called when a room was deleted.
 func (s *Service) Wake() {
 	select {
 	case s.wake <- struct{}{}:
@@ -97,15 +96,15 @@ func (s *Service) Wake() {
 	}
 }
 
-// Retain goes through all rooms once.
-func (s *Service) Retain(ctx context.Context) error {
+// PurgeAll purges all rooms once.
+func (s *Service) PurgeAll(ctx context.Context) error {
 	rules, err := s.Rules(ctx)
 	if err != nil {
 		return err
 	}
 	purged, rooms := 0, 0
 	for after := ""; ; {
-		some, err := s.Store.Purgeable(ctx, after, roomsAtOnce)
+		some, err := s.Store.Purgeable(ctx, after, roomsPerQuery)
 		if err != nil {
 			return err
 		}
@@ -118,7 +117,7 @@ func (s *Service) Retain(ctx context.Context) error {
 				rooms++
 			}
 		}
-		if len(some) < roomsAtOnce {
+		if len(some) < roomsPerQuery {
 			break
 		}
 		after = some[len(some)-1].Room
@@ -131,15 +130,14 @@ func (s *Service) Retain(ctx context.Context) error {
 	return s.compact(ctx)
 }
 
-// purge forgets what one room keeps no longer, step by step: of one that was
-// deleted, everything.
+// purge deletes the expired events of one room in steps. Of a deleted room it deletes all.
 func (s *Service) purge(ctx context.Context, rules domain.RetentionRules, p domain.Purgeable) (events int, err error) {
 	if p.Deleted {
-		events, _, err = s.steps(ctx, func() (domain.Purged, error) { return s.Store.PurgeDeleted(ctx, p.Room, stepEvents) })
+		events, _, err = s.repeatStep(ctx, func() (domain.Purged, error) { return s.Store.PurgeDeleted(ctx, p.Room, eventsPerStep) })
 		return events, err
 	}
 	keep, now := rules.Resolve(p.Keep), s.Now()
-	step := domain.PurgeStep{Before: keep.Cutoff(now), LineCutoff: rules.LineCutoff(now), Limit: stepEvents}
+	step := domain.PurgeStep{Before: keep.Cutoff(now), LineCutoff: rules.LineCutoff(now), Limit: eventsPerStep}
 	if keep.Lines > 0 && p.Head-p.Floor > int64(keep.Lines) {
 		if step.UpTo, err = s.Store.NthNewestLine(ctx, p.Room, keep.Lines); err != nil {
 			return 0, err
@@ -148,19 +146,19 @@ func (s *Service) purge(ctx context.Context, rules domain.RetentionRules, p doma
 	if !step.Matches(p.Floor+1, p.Oldest) {
 		return 0, nil
 	}
-	events, floor, err := s.steps(ctx, func() (domain.Purged, error) { return s.Store.Purge(ctx, p.Room, step) })
+	events, floor, err := s.repeatStep(ctx, func() (domain.Purged, error) { return s.Store.Purge(ctx, p.Room, step) })
 	if domain.KindOf(err) == domain.NotFound {
 		return events, nil // the room was deleted meanwhile
 	}
 	if events > 0 {
-		s.tell(p.Room, floor)
+		s.publishPurged(p.Room, floor)
 	}
 	return events, err
 }
 
-// steps repeats step until nothing is left for it, with rests, and returns how many
-// events went, and the last that did.
-func (s *Service) steps(ctx context.Context, step func() (domain.Purged, error)) (events int, floor int64, err error) {
+// repeatStep calls step, with pauses, until nothing is left to purge. It returns the number of
+// purged events and the new floor.
+func (s *Service) repeatStep(ctx context.Context, step func() (domain.Purged, error)) (events int, floor int64, err error) {
 	for more := true; more; {
 		start := time.Now()
 		done, err := step()
@@ -170,15 +168,15 @@ func (s *Service) steps(ctx context.Context, step func() (domain.Purged, error))
 		events += done.Events
 		s.purged.Add(float64(done.Events))
 		floor, more = done.Floor, done.More
-		if more && !s.rest(ctx, time.Since(start)) {
+		if more && !s.pauseAfter(ctx, time.Since(start)) {
 			break
 		}
 	}
 	return events, floor, ctx.Err()
 }
 
-// tell has connected members forget what is gone.
-func (s *Service) tell(room string, floor int64) {
+// publishPurged tells connected members what was purged.
+func (s *Service) publishPurged(room string, floor int64) {
 	frame, err := wire.Encode(wire.Reply{Type: wire.TypePurged, Data: wire.Purged{Room: room, Floor: floor}})
 	if err == nil {
 		frame, err = wire.Pack(wire.Header{Type: wire.TypePurged}, frame)
@@ -191,20 +189,21 @@ func (s *Service) tell(room string, floor int64) {
 	}
 }
 
-// compact gives free room of the database back to the disk, step by step.
+// compact returns free pages of the database to the disk, in steps.
 func (s *Service) compact(ctx context.Context) error {
 	for {
 		start := time.Now()
 		more, err := s.Store.Compact(ctx)
-		if err != nil || !more || !s.rest(ctx, time.Since(start)) {
+		if err != nil || !more || !s.pauseAfter(ctx, time.Since(start)) {
 			return err
 		}
 	}
 }
 
-// rest leaves the writer to others after a step that took so long.
-func (s *Service) rest(ctx context.Context, took time.Duration) bool {
-	return pause(ctx, min(max(restTimes*took, shortRest), longRest))
+// pauseAfter pauses in proportion to the duration of the step before. It reports false if ctx
+// ended.
+func (s *Service) pauseAfter(ctx context.Context, took time.Duration) bool {
+	return pause(ctx, min(max(pauseFactor*took, minPause), maxPause))
 }
 
 func pause(ctx context.Context, d time.Duration) bool {

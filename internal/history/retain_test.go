@@ -34,7 +34,7 @@ func (r *records) Record(_ context.Context, e domain.AuditEvent) {
 
 // Each room loses what its own choice or the server's rules say, members who are
 // connected are told, and the audit log says how much went.
-func TestRetain(t *testing.T) {
+func TestPurgeAll(t *testing.T) {
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, start := t.Context(), time.Now()
 		owner := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, Username: "owner", DisplayName: "Owner"}
@@ -90,7 +90,7 @@ func TestRetain(t *testing.T) {
 			Bus: news, Audit: log, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
 			Retention: domain.RetentionRules{Default: domain.Retention{Days: 30}},
 		})
-		if err := s.Retain(ctx); err != nil {
+		if err := s.PurgeAll(ctx); err != nil {
 			t.Fatal(err)
 		}
 		kept := func(name string) int {
@@ -127,7 +127,7 @@ func TestRetain(t *testing.T) {
 		if err := db.Server.SetSetting(ctx, domain.Setting{Name: history.SettingRetentionMaxDays, Value: "20", By: owner.ID, At: now}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Retain(ctx); err != nil {
+		if err := s.PurgeAll(ctx); err != nil {
 			t.Fatal(err)
 		}
 		if got := kept("all"); got != 20 {
@@ -198,7 +198,7 @@ func TestRoomChoosesRetention(t *testing.T) {
 }
 
 // The server forgets a room soon after it was deleted, and not at its next round.
-func TestDeletedRoomGoes(t *testing.T) {
+func TestDeletedRoomIsPurged(t *testing.T) {
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		owner := s.User("owner")
 		room, err := owner.CreateRoom(t.Context(), client.NewRoom{Kind: "private", Name: "Den"})

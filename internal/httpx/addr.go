@@ -58,9 +58,9 @@ func askedBy(r *http.Request) string {
 	return first
 }
 
-// FromHere reports whether r comes from this very machine, and not by way of a
+// IsLoopback reports whether r comes from this very machine, and not by way of a
 // proxy on it that was asked in the clear.
-func FromHere(r *http.Request) bool {
+func IsLoopback(r *http.Request) bool {
 	return peer(r).IsLoopback() && askedBy(r) != "http"
 }
 

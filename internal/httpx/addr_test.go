@@ -40,7 +40,7 @@ func TestProxiesSayHTTPS(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "/ws", nil)
 		r.RemoteAddr = "127.0.0.1:4"
 		r.Header.Set("X-Forwarded-Proto", proto)
-		if got := FromHere(r); got != want {
+		if got := IsLoopback(r); got != want {
 			t.Errorf("a proxy on this machine says %q: %v, want %v", proto, got, want)
 		}
 	}

@@ -25,7 +25,7 @@ func TestTooManyRequestsAtOnce(t *testing.T) {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	}
 	reg := prometheus.NewRegistry()
-	h, err := Handler(mux, HandlerOptions{Metrics: reg, Listener: "public", AtOnce: 2})
+	h, err := Handler(mux, HandlerOptions{Metrics: reg, Listener: "public", MaxConcurrent: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestRequestsOfOneAddressAreLimited(t *testing.T) {
 		<-release
 		w.WriteHeader(http.StatusNoContent)
 	})
-	h, err := Handler(mux, HandlerOptions{AtOnce: 10, OfAddr: 2, Proxies: Proxies{netip.MustParsePrefix("192.0.2.0/24")}})
+	h, err := Handler(mux, HandlerOptions{MaxConcurrent: 10, MaxPerAddr: 2, Proxies: Proxies{netip.MustParsePrefix("192.0.2.0/24")}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ type request struct {
 	agent     string
 	header    http.Header
 	log       *slog.Logger
-	gate      *gate // of the listener
+	gate      *admission // of the listener
 	principal domain.Principal
 	known     bool // principal is set
 }

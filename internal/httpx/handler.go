@@ -21,16 +21,16 @@ import (
 
 // HandlerOptions say how requests are received.
 type HandlerOptions struct {
-	Log      *slog.Logger
-	Metrics  prometheus.Registerer // nil: none
-	Listener string                // its name in log and metrics: "public"
-	Proxies  Proxies               // whose X-Forwarded-For is believed
-	Origins  []string              // other origins whose pages may send requests that change something
-	Partners []string              // origins whose scripts and frames our pages may load: a CAPTCHA's provider, or nobody
-	AtOnce   int                   // requests that are answered at a time, WebSockets' handshakes excepted; more are refused; 0: any number
-	OfAddr   int                   // of these, how many may be of one address; 0: all
-	Wide     bool                  // HSTS is for all names below the own as well
-	Fallback http.Handler          // what mux does not know, outside of the API: the web client; nil: 404
+	Log           *slog.Logger
+	Metrics       prometheus.Registerer // nil: none
+	Listener      string                // its name in log and metrics: "public"
+	Proxies       Proxies               // whose X-Forwarded-For is believed
+	Origins       []string              // other origins whose pages may send requests that change something
+	Partners      []string              // origins whose scripts and frames our pages may load: a CAPTCHA's provider, or nobody
+	MaxConcurrent int                   // requests that are answered at a time, WebSockets' handshakes excepted; more are refused; 0: any number
+	MaxPerAddr    int                   // of these, how many may be of one address; 0: all
+	Wide          bool                  // HSTS is for all names below the own as well
+	Fallback      http.Handler          // what mux does not know, outside of the API: the web client; nil: 404
 }
 
 // Handler returns the handler of a listener: mux behind everything that every
@@ -48,7 +48,7 @@ func Handler(mux *http.ServeMux, o HandlerOptions) (http.Handler, error) {
 			return nil, fmt.Errorf("origin %q: %w", origin, err)
 		}
 	}
-	h := &handler{HandlerOptions: o, mux: mux, cross: cross, csp: policy(o.Partners), gate: newGate(o.AtOnce, o.OfAddr)}
+	h := &handler{HandlerOptions: o, mux: mux, cross: cross, csp: policy(o.Partners), gate: newAdmission(o.MaxConcurrent, o.MaxPerAddr)}
 	h.count(o.Metrics)
 	return h, nil
 }
@@ -58,7 +58,7 @@ type handler struct {
 	mux      *http.ServeMux
 	cross    *http.CrossOriginProtection
 	csp      string
-	gate     *gate
+	gate     *admission
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 }
@@ -74,9 +74,9 @@ func (h *handler) count(reg prometheus.Registerer) {
 	}, []string{"route"})
 	if reg != nil {
 		reg.MustRegister(h.requests, h.seconds)
-		if h.AtOnce > 0 {
+		if h.MaxConcurrent > 0 {
 			obs.WatchQueues(reg, obs.Queue{
-				Name: "http_" + h.Listener, Limit: h.AtOnce, Depth: func() int { return int(h.gate.busy.Load()) }, Full: h.gate.refused.Load,
+				Name: "http_" + h.Listener, Limit: h.MaxConcurrent, Depth: func() int { return int(h.gate.busy.Load()) }, Full: h.gate.refused.Load,
 			})
 		}
 	}

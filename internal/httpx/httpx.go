@@ -149,7 +149,7 @@ type route struct {
 
 func (o *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if from(r.Context()) == nil { // served without Handler, as small tests do
-		m := &request{log: o.log, addr: peer(r), agent: agent(r), header: r.Header, gate: newGate(0, 0)}
+		m := &request{log: o.log, addr: peer(r), agent: agent(r), header: r.Header, gate: newAdmission(0, 0)}
 		r = r.WithContext(with(r.Context(), m))
 	}
 	h := w.Header()

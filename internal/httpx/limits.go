@@ -64,7 +64,7 @@ func (l *Limit) take(m *request, room string, now time.Time) error {
 			return nil
 		}
 		if ok, wait := limiter.Allow(key, now); !ok {
-			return tooOften(wait)
+			return errRateLimited(wait)
 		}
 		return nil
 	}
@@ -75,7 +75,7 @@ func (l *Limit) take(m *request, room string, now time.Time) error {
 	}
 	if l.Addr != nil {
 		if ok, wait := l.Addr.AllowAddr(m.addr, now); !ok {
-			return tooOften(wait)
+			return errRateLimited(wait)
 		}
 	}
 	if !domain.ValidID(domain.RoomPrefix, room) {
@@ -84,7 +84,7 @@ func (l *Limit) take(m *request, room string, now time.Time) error {
 	return refused(l.Room, room)
 }
 
-func tooOften(wait time.Duration) error {
+func errRateLimited(wait time.Duration) error {
 	return domain.RateLimited.Errorf(domain.CodeTooManyChanges,
 		"you are doing this too often; try again in a moment").After(wait)
 }

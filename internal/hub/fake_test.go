@@ -95,7 +95,7 @@ func (w *world) Heads(_ context.Context, rooms []string) (map[string]int64, erro
 	return heads, nil
 }
 
-func (w *world) Left(ctx context.Context, user string) {
+func (w *world) OnLeft(ctx context.Context, user string) {
 	w.mu.Lock()
 	absent := w.absent
 	w.mu.Unlock()

@@ -45,7 +45,7 @@ type Log interface {
 // watching them. It may ask the store. If it cannot before ctx ends, it assumes
 // that the user shares no room with anybody.
 type Presence interface {
-	Left(ctx context.Context, user string)
+	OnLeft(ctx context.Context, user string)
 }
 
 // Deps is what a hub needs.
@@ -120,13 +120,13 @@ func (h *Hub) left(user string) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel() // no time to ask whether they share another room
-	go h.Presence.Left(ctx, user)
+	go h.Presence.OnLeft(ctx, user)
 }
 
 func (h *Hub) tellPresence(user string) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
-	h.Presence.Left(ctx, user)
+	h.Presence.OnLeft(ctx, user)
 }
 
 // Queues are where work of the hub waits.

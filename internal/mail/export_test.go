@@ -14,6 +14,6 @@ func (q *Queue) Poke() {
 var (
 	Backoff      = backoff
 	CheckAddress = checkAddress
-	Cleaned      = cleaned
+	Cleaned      = sanitized
 	Compose      = compose
 )

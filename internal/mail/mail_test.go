@@ -247,7 +247,7 @@ func TestAnExpiredLinkIsNotSent(t *testing.T) {
 	}
 }
 
-func TestAServerThatIsAwayCostsNoMail(t *testing.T) {
+func TestUnreachableServerLosesNoMail(t *testing.T) {
 	db := testkit.Open(t, testkit.SQLite(t))
 	away := mailtest.Server{URL: "smtp://127.0.0.1:1"}
 	n := start(t, db, &away)

@@ -130,7 +130,7 @@ func TestValuesStayValues(t *testing.T) {
 	}
 }
 
-func TestAMailThatLacksAValueIsRefusedAtOnce(t *testing.T) {
+func TestMissingTemplateValueIsAnError(t *testing.T) {
 	q := closed(t)
 	for name, m := range map[string]domain.Mail{
 		"no link":     {Template: domain.MailResetPassword, Data: domain.MailData{Username: "ann", Expires: time.Now().Add(time.Hour)}},

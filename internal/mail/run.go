@@ -16,9 +16,9 @@ const (
 	workers     = 4 // mails on their way at a time, from this node
 	lease       = 2 * sendTimeout
 	giveUpAfter = 24 * time.Hour
-	firstRetry  = 30 * time.Second
-	lastRetry   = 2 * time.Hour
-	lookEvery   = 5 * time.Second // for what other nodes queued, and for retries
+	minBackoff  = 30 * time.Second
+	maxBackoff  = 2 * time.Hour
+	pollEvery   = 5 * time.Second // for what other nodes queued, and for retries
 	keepFor     = 7 * 24 * time.Hour
 	forgetEvery = time.Hour
 	stopGrace   = 5 * time.Second // for a mail that is half said when the server stops
@@ -33,13 +33,13 @@ func (q *Queue) Run(ctx context.Context) error {
 	for range workers {
 		wg.Go(func() { q.work(ctx) })
 	}
-	wg.Go(func() { q.tidy(ctx) })
+	wg.Go(func() { q.prune(ctx) })
 	wg.Wait()
 	return ctx.Err()
 }
 
 func (q *Queue) work(ctx context.Context) {
-	look := time.NewTicker(lookEvery)
+	look := time.NewTicker(pollEvery)
 	defer look.Stop()
 	for {
 		m, err := q.Store.ClaimMail(ctx, lease, q.Now())
@@ -59,7 +59,7 @@ func (q *Queue) work(ctx context.Context) {
 	}
 }
 
-func (q *Queue) tidy(ctx context.Context) {
+func (q *Queue) prune(ctx context.Context) {
 	forget := time.NewTicker(forgetEvery)
 	defer forget.Stop()
 	for {
@@ -78,7 +78,7 @@ func (q *Queue) tidy(ctx context.Context) {
 func (q *Queue) deliver(ctx context.Context, m domain.QueuedMail) {
 	ctx, cancel := outlive(ctx, stopGrace)
 	defer cancel()
-	err := q.try(ctx, m)
+	err := q.attempt(ctx, m)
 	record := context.WithoutCancel(ctx)
 	now := q.Now()
 	next := now.Add(backoff(m.Attempts))
@@ -91,14 +91,14 @@ func (q *Queue) deliver(ctx context.Context, m domain.QueuedMail) {
 		lost = q.Store.FinishMail(record, m.ID, true, now)
 		q.sent.WithLabelValues("sent").Inc()
 		log.Info("mail sent")
-	case permanent(err) || errors.Is(err, errHopeless) || next.After(m.GiveUp):
+	case permanent(err) || errors.Is(err, errPermanent) || next.After(m.GiveUp):
 		lost = q.Store.FinishMail(record, m.ID, false, now)
 		q.sent.WithLabelValues("given_up").Inc()
-		log.Error("mail given up", "err", cleaned(err, m.To))
+		log.Error("mail given up", "err", sanitized(err, m.To))
 	default:
 		lost = q.Store.RetryMail(record, m.ID, m.Attempts, next)
 		q.sent.WithLabelValues("retried").Inc()
-		log.Warn("mail not sent yet", "err", cleaned(err, m.To), "next", next)
+		log.Warn("mail not sent yet", "err", sanitized(err, m.To), "next", next)
 	}
 	if lost != nil {
 		log.Warn("record what became of a mail; it may be tried again too early", "err", lost)
@@ -112,24 +112,24 @@ func outlive(ctx context.Context, grace time.Duration) (context.Context, context
 	return longer, func() { stop(); cancel() }
 }
 
-// errHopeless marks mails that no later try can send.
-var errHopeless = errors.New("this mail cannot be sent")
+// errPermanent marks mails that no later try can send.
+var errPermanent = errors.New("this mail cannot be sent")
 
-func (q *Queue) try(ctx context.Context, m domain.QueuedMail) error {
+func (q *Queue) attempt(ctx context.Context, m domain.QueuedMail) error {
 	if !q.Now().Before(m.GiveUp) {
-		return errors.Join(errHopeless, errors.New("it waited for too long"))
+		return errors.Join(errPermanent, errors.New("it waited for too long"))
 	}
 	d, err := q.seal.open(m.ID, m.Data)
 	if err != nil {
-		return errors.Join(errHopeless, err)
+		return errors.Join(errPermanent, err)
 	}
 	subject, text, html, err := q.render.render(m.Template, d)
 	if err != nil {
-		return errors.Join(errHopeless, err)
+		return errors.Join(errPermanent, err)
 	}
 	body, err := compose(q.Sender.from, m.To, m.ID, subject, text, html, m.Created)
 	if err != nil {
-		return errors.Join(errHopeless, err)
+		return errors.Join(errPermanent, err)
 	}
 	return q.Sender.Send(ctx, m.To, body)
 }
@@ -137,18 +137,18 @@ func (q *Queue) try(ctx context.Context, m domain.QueuedMail) error {
 // backoff is how long to wait after so many attempts: half a minute, doubling to
 // two hours, and a fifth more or less, so that mails do not come back all at once.
 func backoff(attempts int) time.Duration {
-	d := lastRetry
+	d := maxBackoff
 	if attempts < 10 {
-		d = min(lastRetry, firstRetry<<max(0, attempts-1))
+		d = min(maxBackoff, minBackoff<<max(0, attempts-1))
 	}
 	return d*4/5 + rand.N(d*2/5)
 }
 
 var addresses = regexp.MustCompile(`(?i)https?:\S+`)
 
-// cleaned is an error as the log may have it. Mail servers repeat what they
+// sanitized is an error as the log may have it. Mail servers repeat what they
 // dislike: a recipient, or a link.
-func cleaned(err error, recipient string) string {
+func sanitized(err error, recipient string) string {
 	s := addresses.ReplaceAllString(oneLine(err.Error()), "[link]")
 	s = strings.ReplaceAll(s, recipient, "[recipient]")
 	if len(s) > 300 {

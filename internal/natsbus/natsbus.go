@@ -40,12 +40,12 @@ type Options struct {
 }
 
 const (
-	dialTime    = 2 * time.Second
-	stalled     = 3 * time.Second // a write that takes so long has failed
-	pingEvery   = 3 * time.Second // a server that answers two of them not is away
-	pingsMissed = 2
-	inbound     = 8192            // messages that NATS has delivered and nobody has seen; more are dropped
-	lastWords   = 2 * time.Second // at Close, for what waits
+	dialTime     = 2 * time.Second
+	stalled      = 3 * time.Second // a write that takes so long has failed
+	pingEvery    = 3 * time.Second // a server that answers two of them not is away
+	pingsMissed  = 2
+	inbound      = 8192            // messages that NATS has delivered and nobody has seen; more are dropped
+	flushTimeout = 2 * time.Second // at Close, for what waits
 )
 
 // Bus implements bus.Bus over NATS.
@@ -145,23 +145,23 @@ func (b *Bus) Close() {
 	// The writer ends by itself; a server that does not read holds it up for no
 	// longer than a write may take.
 	done := make(chan struct{})
-	go func() { <-b.out.ended; _ = b.nc.FlushTimeout(lastWords); close(done) }()
+	go func() { <-b.out.ended; _ = b.nc.FlushTimeout(flushTimeout); close(done) }()
 	select {
 	case <-done:
-	case <-time.After(lastWords):
+	case <-time.After(flushTimeout):
 	}
 	b.nc.Close()
 	close(b.closed)
 	b.running.Wait()
 }
 
-// ErrAway is what Check returns while no server is connected.
-var ErrAway = errors.New("no NATS server is connected")
+// ErrDisconnected is what Check returns while no server is connected.
+var ErrDisconnected = errors.New("no NATS server is connected")
 
 // Check says whether other nodes are reached.
 func (b *Bus) Check(context.Context) error {
 	if !b.nc.IsConnected() {
-		return ErrAway
+		return ErrDisconnected
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func TestCluster(t *testing.T) {
 
 // With its server away, a node goes on by itself and says so; when the server is
 // back it connects, follows what it followed, and tells that there was a gap.
-func TestServerGoesAndComesBack(t *testing.T) {
+func TestServerRestart(t *testing.T) {
 	s := natstest.Start(t)
 	reg := prometheus.NewRegistry()
 	a, b := connect(t, reg, s.URL()), connect(t, nil, s.URL())
@@ -80,7 +80,7 @@ func TestServerGoesAndComesBack(t *testing.T) {
 }
 
 // A node starts though no server is there yet.
-func TestServerComesLate(t *testing.T) {
+func TestServerStartsLater(t *testing.T) {
 	s := natstest.Start(t)
 	s.Stop()
 	a := connect(t, nil, s.URL())

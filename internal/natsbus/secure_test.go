@@ -19,9 +19,9 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit/tlstest"
 )
 
-// TestWaysIn: a node proves itself to a server, and the server to the node, in each
+// TestAuthentication: a node proves itself to a server, and the server to the node, in each
 // way that NATS_URL can name; who cannot prove it is told why, and not let in.
-func TestWaysIn(t *testing.T) {
+func TestAuthentication(t *testing.T) {
 	pki := tlstest.NewAuthority(t)
 	ca := keep(t, "ca.pem", pki.PEM)
 	cert, key := pki.Issue(time.Hour)

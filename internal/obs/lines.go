@@ -8,10 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// Steers reports whether r does something to a line of text that it stands in: ends the
+// IsControl reports whether r does something to a line of text that it stands in: ends the
 // line for some reader, moves a terminal's cursor, or turns the direction of what stands
 // around it. Somebody's name must not do that to a log.
-func Steers(r rune) bool {
+func IsControl(r rune) bool {
 	return r == '\ufeff' || unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
@@ -33,7 +33,7 @@ func EscapeJSON(text []byte) []byte {
 }
 
 // raw is what JSON allows raw within a string: the line feed at the end is none.
-func raw(r rune) bool { return r >= 0x7f && Steers(r) }
+func raw(r rune) bool { return r >= 0x7f && IsControl(r) }
 
 // JSONLines returns a writer to w for lines of JSON, each by one Write.
 func JSONLines(w io.Writer) io.Writer { return jsonLines{w} }

@@ -35,7 +35,7 @@ func TestALogLineIsOneLine(t *testing.T) {
 		var b bytes.Buffer
 		NewLogger(&b, "info", format).With("who", steers).Info(steers, "from", steers, "err", errors.New(steers))
 		line, end := strings.CutSuffix(b.String(), "\n")
-		if i := strings.IndexFunc(line, Steers); i >= 0 || !end {
+		if i := strings.IndexFunc(line, IsControl); i >= 0 || !end {
 			t.Errorf("%s: raw %q in %q", format, line[max(i, 0):], line)
 		}
 		var v map[string]string

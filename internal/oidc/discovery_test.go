@@ -13,8 +13,8 @@ import (
 
 // A provider that is down when we start is no failure of ours: it is asked
 // again when somebody comes, but not by everybody at once.
-func TestAProviderThatIsDown(t *testing.T) {
-	r := newRogue(t)
+func TestUnreachableProvider(t *testing.T) {
+	r := newFakeProvider(t)
 	r.down.Store(true)
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	p := r.provider(t, func(c *Config) { c.Now = func() time.Time { return now } })
@@ -37,13 +37,13 @@ func TestAProviderThatIsDown(t *testing.T) {
 	if _, _, err := p.Begin(t.Context()); err == nil {
 		t.Error("it was asked without a pause")
 	}
-	now = now.Add(pause)
+	now = now.Add(discoveryRetry)
 	if _, _, err := p.Begin(t.Context()); err != nil || lastError(p) != nil {
 		t.Error(err)
 	}
 	// What it said does while it is away.
 	r.down.Store(true)
-	now = now.Add(fresh)
+	now = now.Add(discoveryTTL)
 	if _, _, err := p.Begin(t.Context()); err != nil || lastError(p) == nil {
 		t.Error(err)
 	}
@@ -54,8 +54,8 @@ func TestAProviderThatIsDown(t *testing.T) {
 }
 
 // Whoever began the question may go away: the answer serves the others.
-func TestACallerThatGoesAway(t *testing.T) {
-	r := newRogue(t)
+func TestCanceledRequest(t *testing.T) {
+	r := newFakeProvider(t)
 	p := r.provider(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -67,15 +67,15 @@ func TestACallerThatGoesAway(t *testing.T) {
 
 // An issuer that calls itself otherwise, be it by a slash, is another one.
 func TestTheIssuerIsExact(t *testing.T) {
-	r := newRogue(t)
+	r := newFakeProvider(t)
 	p := r.provider(t, func(c *Config) { c.Issuer = r.URL + "/" })
 	if _, _, err := p.Begin(t.Context()); domain.CodeOf(err) != domain.CodeOIDCAway || !strings.Contains(lastError(p).Error(), "issuer") {
 		t.Error(err, lastError(p))
 	}
 }
 
-func TestEndlessAnswersAreCut(t *testing.T) {
-	r := newRogue(t)
+func TestResponseSizeIsLimited(t *testing.T) {
+	r := newFakeProvider(t)
 	p := r.provider(t, func(c *Config) { c.Transport = endless{} })
 	if _, _, err := p.Begin(t.Context()); domain.KindOf(err) != domain.Unavailable {
 		t.Error(err)
@@ -100,7 +100,7 @@ func (endless) Close() error { return nil }
 // What the id token does not say the userinfo endpoint does, if it speaks of
 // the same person.
 func TestUserinfo(t *testing.T) {
-	r := newRogue(t)
+	r := newFakeProvider(t)
 	p := r.provider(t, nil)
 	for _, row := range []struct {
 		sub      string

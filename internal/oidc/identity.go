@@ -79,7 +79,7 @@ func exchange(err error) error {
 		// Not the answer itself: nobody knows what a provider repeats in it.
 		return refused(fmt.Errorf("code: status %d, %q: %q", e.Response.StatusCode, short(e.ErrorCode), short(e.ErrorDescription)))
 	}
-	return away(fmt.Errorf("code: %q", short(err.Error())))
+	return errUnavailable(fmt.Errorf("code: %q", short(err.Error())))
 }
 
 // identity reads the id token, and asks for what it does not say.
@@ -124,7 +124,7 @@ func (p *Provider) identity(ctx context.Context, d *discovered, a Attempt, token
 func more(ctx context.Context, d *discovered, token *oauth2.Token, c *claims) error {
 	info, err := d.UserInfo(ctx, oauth2.StaticTokenSource(token))
 	if err != nil {
-		return away(fmt.Errorf("userinfo: %q", short(err.Error())))
+		return errUnavailable(fmt.Errorf("userinfo: %q", short(err.Error())))
 	}
 	var u claims
 	if err := info.Claims(&u); err != nil {

@@ -24,10 +24,10 @@ import (
 )
 
 const (
-	timeout  = 10 * time.Second // for each request to the provider
-	pause    = 5 * time.Second  // after a discovery that failed, before the next
-	fresh    = time.Hour        // how long what was discovered holds
-	maxBytes = 1 << 20          // of any answer of the provider
+	timeout        = 10 * time.Second // for each request to the provider
+	discoveryRetry = 5 * time.Second  // after a discovery that failed, before the next
+	discoveryTTL   = time.Hour        // how long what was discovered holds
+	maxBytes       = 1 << 20          // of any answer of the provider
 )
 
 // Config is how we are known to a provider.
@@ -48,11 +48,11 @@ type Provider struct {
 	Config
 	http *http.Client
 
-	mu    sync.Mutex
-	known *discovered
-	at    time.Time // of the last discovery, or try
-	err   error     // of that try
-	busy  chan struct{}
+	mu       sync.Mutex
+	metadata *discovered
+	at       time.Time // of the last discovery, or try
+	err      error     // of that try
+	busy     chan struct{}
 }
 
 // discovered is what a provider says of itself.
@@ -132,7 +132,7 @@ func (p *Provider) Begin(ctx context.Context) (Attempt, string, error) {
 // discover returns what the provider says of itself, asking it at most once at
 // a time, and not again for a pause after it failed.
 func (p *Provider) discover(ctx context.Context) (*discovered, error) {
-	if d, err := p.remembered(); d != nil || err != nil {
+	if d, err := p.cached(); d != nil || err != nil {
 		return d, err
 	}
 	select {
@@ -141,39 +141,39 @@ func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if d, err := p.remembered(); d != nil || err != nil {
+	if d, err := p.cached(); d != nil || err != nil {
 		return d, err // somebody asked while we waited
 	}
 	// Others may wait for this answer: that one of them goes away does not
 	// make it a failure.
-	d, err := p.ask(context.WithoutCancel(ctx))
+	d, err := p.fetch(context.WithoutCancel(ctx))
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.at, p.err = p.Now(), err
 	if err == nil {
-		p.known = d
+		p.metadata = d
 	}
-	if p.known == nil {
-		return nil, away(err)
+	if p.metadata == nil {
+		return nil, errUnavailable(err)
 	}
-	return p.known, nil // what was known before does until the provider is back
+	return p.metadata, nil // what was known before does until the provider is back
 }
 
-func (p *Provider) remembered() (*discovered, error) {
+func (p *Provider) cached() (*discovered, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	age := p.Now().Sub(p.at)
 	switch {
-	case p.err != nil && age < pause && p.known == nil:
-		return nil, away(p.err)
-	case p.err != nil && age < pause, p.err == nil && age < fresh:
-		return p.known, nil
+	case p.err != nil && age < discoveryRetry && p.metadata == nil:
+		return nil, errUnavailable(p.err)
+	case p.err != nil && age < discoveryRetry, p.err == nil && age < discoveryTTL:
+		return p.metadata, nil
 	}
 	return nil, nil
 }
 
-func (p *Provider) ask(ctx context.Context) (*discovered, error) {
+func (p *Provider) fetch(ctx context.Context) (*discovered, error) {
 	found, err := coreos.NewProvider(coreos.ClientContext(ctx, p.http), p.Issuer)
 	if err != nil {
 		return nil, fmt.Errorf("discover %s: %w", p.Issuer, err)
@@ -194,7 +194,7 @@ func (p *Provider) ask(ctx context.Context) (*discovered, error) {
 	return d, nil
 }
 
-func away(cause error) error {
+func errUnavailable(cause error) error {
 	return domain.Unavailable.Errorf(domain.CodeOIDCAway,
-		"the sign-in service does not answer; try again in a moment, or sign in another way").After(pause).Because(cause)
+		"the sign-in service does not answer; try again in a moment, or sign in another way").After(discoveryRetry).Because(cause)
 }

@@ -20,9 +20,9 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// rogue is a provider that does what it is told, right or wrong. That a real
+// fakeProvider is a provider that does what it is told, right or wrong. That a real
 // one is understood, package realtest shows.
-type rogue struct {
+type fakeProvider struct {
 	*httptest.Server
 	key    *rsa.PrivateKey
 	asked  atomic.Int32 // discoveries
@@ -37,20 +37,20 @@ type rogue struct {
 	status int
 }
 
-func newRogue(t *testing.T) *rogue {
+func newFakeProvider(t *testing.T) *fakeProvider {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rogue{key: key, signer: key, status: http.StatusOK}
+	r := &fakeProvider{key: key, signer: key, status: http.StatusOK}
 	r.token = func(c jwt.MapClaims) *jwt.Token { return jwt.NewWithClaims(jwt.SigningMethodRS256, c) }
 	r.Server = httptest.NewServer(r)
 	t.Cleanup(r.Close)
 	return r
 }
 
-func (r *rogue) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+func (r *fakeProvider) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if r.down.Load() {
 		r.asked.Add(1)
 		http.Error(w, "down", http.StatusBadGateway)
@@ -92,7 +92,7 @@ func (r *rogue) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-func (r *rogue) provider(t *testing.T, change func(*Config)) *Provider {
+func (r *fakeProvider) provider(t *testing.T, change func(*Config)) *Provider {
 	t.Helper()
 	c := Config{Issuer: r.URL, ClientID: "unhidra", Secret: "client-secret", Redirect: "https://chat.example.org/oidc/callback"}
 	if change != nil {
@@ -106,7 +106,7 @@ func (r *rogue) provider(t *testing.T, change func(*Config)) *Provider {
 }
 
 // begin begins an attempt, to which good claims are the answer.
-func (r *rogue) begin(t *testing.T, p *Provider) (a Attempt, good jwt.MapClaims, back url.Values) {
+func (r *fakeProvider) begin(t *testing.T, p *Provider) (a Attempt, good jwt.MapClaims, back url.Values) {
 	t.Helper()
 	a, _, err := p.Begin(t.Context())
 	if err != nil {
@@ -120,7 +120,7 @@ func (r *rogue) begin(t *testing.T, p *Provider) (a Attempt, good jwt.MapClaims,
 }
 
 func TestTheCodeFlow(t *testing.T) {
-	r := newRogue(t)
+	r := newFakeProvider(t)
 	p := r.provider(t, func(c *Config) { c.Scopes = []string{"groups"} })
 	a, to, err := p.Begin(t.Context())
 	if err != nil {
@@ -154,7 +154,7 @@ func TestTheCodeFlow(t *testing.T) {
 }
 
 func TestAPublicClientSendsNoSecret(t *testing.T) {
-	r := newRogue(t)
+	r := newFakeProvider(t)
 	p := r.provider(t, func(c *Config) { c.Secret = "" })
 	a, good, back := r.begin(t, p)
 	r.claims = good
@@ -164,7 +164,7 @@ func TestAPublicClientSendsNoSecret(t *testing.T) {
 }
 
 func TestTokensThatAreRefused(t *testing.T) {
-	r := newRogue(t)
+	r := newFakeProvider(t)
 	p := r.provider(t, nil)
 	for what, change := range map[string]func(c jwt.MapClaims){
 		"no token":              func(jwt.MapClaims) { r.claims = nil },
@@ -182,7 +182,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"another access token":  func(c jwt.MapClaims) { c["at_hash"] = "x" },
 		"none":                  func(jwt.MapClaims) { r.token, r.signer = with(jwt.SigningMethodNone), jwt.UnsafeAllowNoneSignatureType },
 		"our secret as its key": func(jwt.MapClaims) { r.token, r.signer = with(jwt.SigningMethodHS256), []byte("client-secret") },
-		"another key":           func(jwt.MapClaims) { r.signer = newRogue(t).key },
+		"another key":           func(jwt.MapClaims) { r.signer = newFakeProvider(t).key },
 	} {
 		a, c, back := r.begin(t, p)
 		r.claims, r.token, r.signer = c, with(jwt.SigningMethodRS256), r.key
@@ -199,7 +199,7 @@ func with(m jwt.SigningMethod) func(jwt.MapClaims) *jwt.Token {
 }
 
 func TestAnswersThatAreRefused(t *testing.T) {
-	r := newRogue(t)
+	r := newFakeProvider(t)
 	r.names = true
 	p := r.provider(t, nil)
 	for what, row := range map[string]struct {

@@ -24,7 +24,7 @@ func (p *Party) BeginRegistration(u User, now time.Time) (Ceremony, error) {
 			UserVerification: protocol.VerificationPreferred,
 		}),
 	)
-	return begun(kindRegister, options, session, now, err)
+	return newCeremony(kindRegister, options, session, now, err)
 }
 
 // FinishRegistration returns the passkey that the browser made.
@@ -68,7 +68,7 @@ func model(aaguid []byte) string {
 // they are yet: the authenticator will, and it must verify its user.
 func (p *Party) BeginSignIn(now time.Time) (Ceremony, error) {
 	options, session, err := p.w.BeginDiscoverableLogin(webauthn.WithUserVerification(protocol.VerificationRequired))
-	return begun(kindSignIn, options, session, now, err)
+	return newCeremony(kindSignIn, options, session, now, err)
 }
 
 // FinishSignIn returns who signed in. Find returns the user of an id with the
@@ -110,7 +110,7 @@ func (p *Party) FinishSignIn(stored, response []byte, find func(userID string) (
 // at least one passkey.
 func (p *Party) BeginSecond(u User, now time.Time) (Ceremony, error) {
 	options, session, err := p.w.BeginLogin(user{u}, webauthn.WithUserVerification(protocol.VerificationPreferred))
-	return begun(kindSecond, options, session, now, err)
+	return newCeremony(kindSecond, options, session, now, err)
 }
 
 // FinishSecond says whether one of u's passkeys was used. With the passkeys of

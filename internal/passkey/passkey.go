@@ -119,7 +119,7 @@ type state struct {
 	Session webauthn.SessionData `json:"session"`
 }
 
-func begun(kind string, options any, session *webauthn.SessionData, now time.Time, err error) (Ceremony, error) {
+func newCeremony(kind string, options any, session *webauthn.SessionData, now time.Time, err error) (Ceremony, error) {
 	var c Ceremony
 	if err != nil {
 		return c, fmt.Errorf("begin a passkey's ceremony: %w", err)

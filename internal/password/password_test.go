@@ -142,7 +142,7 @@ func TestCHK_LG_01_ImportedAccountsDoNotStandOut(t *testing.T) {
 }
 
 // Whoever finds no turn is told so, and when to come again.
-func TestABusyHasherSaysSo(t *testing.T) {
+func TestBusyHasherIsUnavailable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := New(Options{Turns: 1, Waiting: 3})
 		leave, err := h.turn(t.Context(), Stranger, 0)
@@ -181,7 +181,7 @@ func TestABusyHasherSaysSo(t *testing.T) {
 }
 
 // One turn is kept for those we know, and they do not wait behind strangers.
-func TestStrangersDoNotKeepOutTheKnown(t *testing.T) {
+func TestUnknownClientsDoNotBlockKnownOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := New(Options{Turns: 2, Waiting: 4})
 		for range 2 {
@@ -207,7 +207,7 @@ func TestStrangersDoNotKeepOutTheKnown(t *testing.T) {
 
 // Two records of other systems that take more memory than ours are never
 // compared at once, and the second waits without a turn.
-func TestWideRecordsGoOneAtATime(t *testing.T) {
+func TestExpensiveRecordsAreSerialized(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := New(Options{Turns: 2})
 		leave, err := h.turn(t.Context(), Stranger, 200<<20)
@@ -241,7 +241,7 @@ func TestWideRecordsGoOneAtATime(t *testing.T) {
 
 // A caller that goes away while its hash runs does not give its turn to the
 // next before the hash has ended.
-func TestATurnIsHeldUntilTheWorkEnds(t *testing.T) {
+func TestASlotIsHeldUntilHashingEnds(t *testing.T) {
 	h := New(Options{Turns: 1, Memory: 1, Wait: time.Minute})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
@@ -264,7 +264,7 @@ func TestATurnIsHeldUntilTheWorkEnds(t *testing.T) {
 	<-ended
 }
 
-func TestMemoryBoundsTheTurns(t *testing.T) {
+func TestMemoryLimitsConcurrency(t *testing.T) {
 	for memory, want := range map[int64][2]int{1: {1, 0}, 48 << 20: {1, 0}, 96 << 20: {1, 1}, 256 << 20: {4, 1}, 4 << 30: {8, 1}} {
 		h := New(Options{Memory: memory, Turns: 8})
 		if got := [2]int{cap(h.turns), cap(h.kept)}; got != want {

@@ -26,21 +26,21 @@ const (
 	// MaxWaiting is how many pictures wait for their turn; more are refused.
 	MaxWaiting = 16
 
-	patience  = 10 * time.Second // the longest wait for a turn
-	busyRetry = 5 * time.Second
-	quality   = 88 // of the JPEG that is made
+	waitTimeout = 10 * time.Second // the longest wait for a turn
+	retryAfter  = 5 * time.Second
+	quality     = 88 // of the JPEG that is made
 )
 
 // A Maker makes pictures, one at a time, so that the memory of one decoding is all that
 // pictures cost a server. It is safe for concurrent use.
 type Maker struct {
-	turn    chan struct{}
+	slot    chan struct{}
 	waiting atomic.Int64
 	refused atomic.Int64
 }
 
 // NewMaker returns a Maker.
-func NewMaker() *Maker { return &Maker{turn: make(chan struct{}, 1)} }
+func NewMaker() *Maker { return &Maker{slot: make(chan struct{}, 1)} }
 
 // Waiting returns how many pictures wait for their turn.
 func (m *Maker) Waiting() int { return int(m.waiting.Load()) }
@@ -58,14 +58,14 @@ func (m *Maker) Square(ctx context.Context, data []byte, side int) ([]byte, erro
 	if err := m.take(ctx); err != nil {
 		return nil, err
 	}
-	defer func() { <-m.turn }()
+	defer func() { <-m.slot }()
 	src, _, err := image.Decode(bytes.NewReader(data))
 	if err != nil {
 		return nil, unreadable().Because(err)
 	}
 	dst := image.NewRGBA(image.Rect(0, 0, side, side))
 	draw.Draw(dst, dst.Bounds(), image.White, image.Point{}, draw.Src) // behind what is transparent
-	draw.CatmullRom.Scale(dst, dst.Bounds(), src, middle(src.Bounds()), draw.Over, nil)
+	draw.CatmullRom.Scale(dst, dst.Bounds(), src, cropSquare(src.Bounds()), draw.Over, nil)
 	var out bytes.Buffer
 	if err := jpeg.Encode(&out, dst, &jpeg.Options{Quality: quality}); err != nil {
 		return nil, err
@@ -76,16 +76,16 @@ func (m *Maker) Square(ctx context.Context, data []byte, side int) ([]byte, erro
 // take waits for this caller's turn.
 func (m *Maker) take(ctx context.Context) error {
 	busy := domain.Unavailable.Errorf(domain.CodeBusy,
-		"many pictures are being read just now; try again").After(busyRetry)
+		"many pictures are being read just now; try again").After(retryAfter)
 	defer m.waiting.Add(-1)
 	if m.waiting.Add(1) > MaxWaiting {
 		m.refused.Add(1)
 		return busy
 	}
-	late := time.NewTimer(patience)
+	late := time.NewTimer(waitTimeout)
 	defer late.Stop()
 	select {
-	case m.turn <- struct{}{}:
+	case m.slot <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -95,8 +95,8 @@ func (m *Maker) take(ctx context.Context) error {
 	}
 }
 
-// middle is the largest square in the middle of r.
-func middle(r image.Rectangle) image.Rectangle {
+// cropSquare is the largest square in the middle of r.
+func cropSquare(r image.Rectangle) image.Rectangle {
 	side := min(r.Dx(), r.Dy())
 	x, y := r.Min.X+(r.Dx()-side)/2, r.Min.Y+(r.Dy()-side)/2
 	return image.Rect(x, y, x+side, y+side)

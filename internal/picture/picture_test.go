@@ -86,9 +86,9 @@ func allocated(fn func()) int64 {
 	return int64(after.TotalAlloc - before.TotalAlloc) // it grows
 }
 
-// TestBombsAreRefusedUnread: a small file that claims many pixels costs nothing but a
+// TestDecompressionBombsAreRefused: a small file that claims many pixels costs nothing but a
 // look at its head, in every format and by every way of storing pixels.
-func TestBombsAreRefusedUnread(t *testing.T) {
+func TestDecompressionBombsAreRefused(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"png of 16 bits":             pngHead(6400, 6553, 16, 6, 0),
 		"png of 16 bits, 8 MP":       pngHead(2896, 2896, 16, 2, 0),
@@ -144,13 +144,13 @@ func TestMemoryOfThePicturesThatAreRead(t *testing.T) {
 	}
 }
 
-// TestTurns: pictures are made one after the other; those that wait too long, or behind
+// TestConcurrencyLimit: pictures are made one after the other; those that wait too long, or behind
 // too many, are told to come back, and nobody waits for one who has gone.
-func TestTurns(t *testing.T) {
+func TestConcurrencyLimit(t *testing.T) {
 	data := encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, image.NewGray(image.Rect(0, 0, 1, 1))) })
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMaker()
-		m.turn <- struct{}{}
+		m.slot <- struct{}{}
 		var waiting sync.WaitGroup
 		for range MaxWaiting {
 			waiting.Go(func() {
@@ -170,7 +170,7 @@ func TestTurns(t *testing.T) {
 		if _, err := m.Square(gone, data, side); !errors.Is(err, context.Canceled) {
 			t.Errorf("gone: %v", err)
 		}
-		<-m.turn
+		<-m.slot
 		if _, err := m.Square(t.Context(), data, side); err != nil || m.Waiting() != 0 {
 			t.Errorf("when it is free again: %v, %d wait", err, m.Waiting())
 		}

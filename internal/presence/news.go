@@ -13,39 +13,39 @@ import (
 // typeNotice is the header type of a notice on the bus.
 const typeNotice = "presence.notice"
 
-// notice is what a node says of its people. Without any it is a sign of life.
+// notice is a message of one node to all about its users. Without users it is a heartbeat.
 type notice struct {
 	Node   string   `json:"node"`
-	N      int64    `json:"n,omitempty"`      // counts the node's notices; a missing one is asked for
+	N      int64    `json:"n,omitempty"`      // number of the notice; a gap leads to a request for a snapshot
 	Gone   bool     `json:"gone,omitempty"`   // the node stops
-	Ask    bool     `json:"ask,omitempty"`    // tell everything
-	Of     string   `json:"of,omitempty"`     // Ask: which node should; empty: all
-	First  bool     `json:"first,omitempty"`  // everything begins
-	Last   bool     `json:"last,omitempty"`   // everything ends: who was not named since is not here
-	People []report `json:"people,omitempty"` // who changed
+	Ask    bool     `json:"ask,omitempty"`    // requests a snapshot
+	Of     string   `json:"of,omitempty"`     // Ask: from this node; empty: from all
+	First  bool     `json:"first,omitempty"`  // begins a snapshot
+	Last   bool     `json:"last,omitempty"`   // ends a snapshot: users who were not in it are not on the node
+	People []report `json:"people,omitempty"` // users whose state changed, or of the snapshot
 }
 
-// node is another node, or this one, as it was heard.
+// node is what this node knows of a node, itself included.
 type node struct {
-	at    time.Time
-	n     int64           // its last notice
-	named map[string]bool // while it tells everything: who is there
+	at       time.Time
+	n        int64           // its last notice
+	snapshot map[string]bool // during a snapshot: the users in it so far
 }
 
-// report is what one node says of one person.
+// report is the state of one user on one node.
 type report struct {
 	User   string              `json:"user"`
-	Is     domain.Availability `json:"is"` // by connections: online, away or offline
+	Is     domain.Availability `json:"is"` // from its connections: online, away or offline
 	Status domain.Status       `json:"status"`
 	Seen   time.Time           `json:"seen,omitzero"` // offline: since when
 }
 
-const peopleAtOnce = 500 // in one notice
+const maxReports = 500 // in one notice
 
-// tell publishes the state of those who changed.
-func (s *Service) tell() {
-	s.telling.Lock()
-	defer s.telling.Unlock()
+// publishChanged publishes the state of the users that changed.
+func (s *Service) publishChanged() {
+	s.sendMu.Lock()
+	defer s.sendMu.Unlock()
 	s.mu.Lock()
 	now := s.Now()
 	var people []report
@@ -55,8 +55,8 @@ func (s *Service) tell() {
 			delete(s.changed, user)
 			continue
 		}
-		if len(p.conns) == 0 && now.Sub(p.left) < linger {
-			continue // perhaps only a page that is loaded again; the next beat looks
+		if len(p.conns) == 0 && now.Sub(p.left) < offlineDelay {
+			continue // perhaps a page is reloading; the next heartbeat checks again
 		}
 		delete(s.changed, user)
 		people = append(people, p.report(user))
@@ -65,7 +65,7 @@ func (s *Service) tell() {
 		}
 	}
 	s.mu.Unlock()
-	for some := range slices.Chunk(people, peopleAtOnce) {
+	for some := range slices.Chunk(people, maxReports) {
 		s.send(notice{People: some})
 	}
 }
@@ -83,20 +83,20 @@ func (p *person) report(user string) report {
 	return r
 }
 
-// ask asks a node, or all of them, who is there.
-func (s *Service) ask(node string) { s.publish(notice{Ask: true, Of: node}) }
+// requestState requests a snapshot from a node, or from all.
+func (s *Service) requestState(node string) { s.publish(notice{Ask: true, Of: node}) }
 
 func (s *Service) publish(n notice) {
-	s.telling.Lock()
-	defer s.telling.Unlock()
+	s.sendMu.Lock()
+	defer s.sendMu.Unlock()
 	s.send(n)
 }
 
-// send publishes a notice. The caller holds s.telling, from when it looked at
-// what the notice says, so that the last one heard is the last one true.
+// send publishes a notice. The caller must hold s.sendMu since it read the state that the notice
+// contains, so that notices are published in the order of the states.
 func (s *Service) send(n notice) {
-	s.said++
-	n.Node, n.N = s.Node, s.said
+	s.sentNotices++
+	n.Node, n.N = s.Node, s.sentNotices
 	body, err := json.Marshal(n)
 	if err == nil {
 		body, err = wire.Pack(wire.Header{Type: typeNotice}, body)
@@ -109,7 +109,7 @@ func (s *Service) send(n notice) {
 	}
 }
 
-// onBus takes what nodes, this one included, say.
+// onBus handles messages of all nodes, this one included.
 func (s *Service) onBus(m bus.Message) {
 	h, frame, err := wire.Unpack(m.Data)
 	if err != nil {
@@ -134,24 +134,24 @@ func (s *Service) onNotice(n notice) {
 		s.dropNode(n.Node)
 		return
 	}
-	missed := s.hear(n)
+	missed := s.recordNotice(n)
 	for _, r := range n.People {
 		s.update(n.Node, r)
 	}
 	if n.Last {
-		s.settle(n.Node)
+		s.finishSnapshot(n.Node)
 	}
 	if n.Ask && n.Node != s.Node && (n.Of == "" || n.Of == s.Node) {
-		s.tellAll()
+		s.publishAll()
 	}
 	if missed {
-		s.ask(n.Node)
+		s.requestState(n.Node)
 	}
 }
 
-// hear notes a node's sign of life. It reports whether notices of it were lost,
-// or all there were if it was not known: what they said must be asked for.
-func (s *Service) hear(n notice) (missed bool) {
+// recordNotice updates the state of the node that sent n. It reports whether earlier notices of
+// the node were missed, so that a snapshot must be requested.
+func (s *Service) recordNotice(n notice) (missed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	of := s.nodes[n.Node]
@@ -164,26 +164,26 @@ func (s *Service) hear(n notice) (missed bool) {
 	}
 	switch {
 	case n.First:
-		of.named, missed = make(map[string]bool), false
+		of.snapshot, missed = make(map[string]bool), false
 	case missed:
-		of.named = nil
+		of.snapshot = nil
 	}
 	of.at, of.n = s.Now(), n.N
-	if of.named != nil {
+	if of.snapshot != nil {
 		for _, r := range n.People {
-			of.named[r.User] = true
+			of.snapshot[r.User] = true
 		}
 	}
 	return missed && n.Node != s.Node
 }
 
-// settle forgets those whom a node did not name when it told everything.
-func (s *Service) settle(name string) {
+// finishSnapshot sets the users offline that were not in the node's snapshot.
+func (s *Service) finishSnapshot(name string) {
 	s.mu.Lock()
 	var gone []report
-	if of := s.nodes[name]; of != nil && of.named != nil {
-		gone = s.reported(name, func(user string) bool { return !of.named[user] })
-		of.named = nil
+	if of := s.nodes[name]; of != nil && of.snapshot != nil {
+		gone = s.offlineReports(name, func(user string) bool { return !of.snapshot[user] })
+		of.snapshot = nil
 	}
 	s.mu.Unlock()
 	for _, r := range gone {
@@ -191,22 +191,22 @@ func (s *Service) settle(name string) {
 	}
 }
 
-// reported returns, as gone, those whom a node has reported. The caller holds
-// s.mu.
-func (s *Service) reported(name string, which func(user string) bool) []report {
+// offlineReports returns offline reports for the users of a node for whom which returns true. The
+// caller holds s.mu.
+func (s *Service) offlineReports(name string, which func(user string) bool) []report {
 	var gone []report
-	for user, of := range s.remote {
-		if i := slices.IndexFunc(of, func(h heard) bool { return h.node == name }); i >= 0 && which(user) {
+	for user, of := range s.reports {
+		if i := slices.IndexFunc(of, func(h nodeReport) bool { return h.node == name }); i >= 0 && which(user) {
 			gone = append(gone, report{User: user, Is: domain.Offline, Status: of[i].status, Seen: s.Now()})
 		}
 	}
 	return gone
 }
 
-// tellAll tells the other nodes who is here, and so who is not.
-func (s *Service) tellAll() {
-	s.telling.Lock()
-	defer s.telling.Unlock()
+// publishAll publishes a snapshot of the users on this node.
+func (s *Service) publishAll() {
+	s.sendMu.Lock()
+	defer s.sendMu.Unlock()
 	s.mu.Lock()
 	var people []report
 	for user, p := range s.people {
@@ -215,7 +215,7 @@ func (s *Service) tellAll() {
 		}
 	}
 	s.mu.Unlock()
-	all := slices.Collect(slices.Chunk(people, peopleAtOnce))
+	all := slices.Collect(slices.Chunk(people, maxReports))
 	if len(all) == 0 {
 		all = [][]report{nil}
 	}
@@ -224,24 +224,24 @@ func (s *Service) tellAll() {
 	}
 }
 
-// update takes a node's report and tells the watchers if the person, over all
-// nodes, looks different now.
+// update applies a node's report, and notifies the watchers if it changes the user's state over
+// all nodes.
 func (s *Service) update(node string, r report) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.Now()
-	before, _ := s.present(r.User, now)
-	of := slices.DeleteFunc(s.remote[r.User], func(h heard) bool { return h.node == node })
-	for i := range of { // the status is one, whoever says it last
+	before, _ := s.current(r.User, now)
+	of := slices.DeleteFunc(s.reports[r.User], func(h nodeReport) bool { return h.node == node })
+	for i := range of { // the status is the same on all nodes; the latest report wins
 		of[i].status = r.Status
 	}
 	if r.Is != domain.Offline {
-		of = append(of, heard{node, r.Is, r.Status})
+		of = append(of, nodeReport{node, r.Is, r.Status})
 	}
-	if s.remote[r.User] = of; len(of) == 0 {
-		delete(s.remote, r.User)
+	if s.reports[r.User] = of; len(of) == 0 {
+		delete(s.reports, r.User)
 	}
-	after, _ := s.present(r.User, now)
+	after, _ := s.current(r.User, now)
 	if after.Is == domain.Offline {
 		if r.Status.Mode == domain.Invisible {
 			r.Seen = time.Time{}
@@ -249,15 +249,15 @@ func (s *Service) update(node string, r report) {
 		after.LastSeen = r.Seen
 	}
 	if before.Is != after.Is || before.Text != after.Text || before.Emoji != after.Emoji || !before.Expires.Equal(after.Expires) {
-		s.announce(after, r.Status.Mode)
+		s.deliver(after, r.Status.Mode)
 	}
 }
 
-// present is what others see of someone who is connected somewhere.
-func (s *Service) present(user string, now time.Time) (p domain.Presence, connected bool) {
+// current returns what others see of a user, and whether the user is connected to any node.
+func (s *Service) current(user string, now time.Time) (p domain.Presence, connected bool) {
 	p = domain.Presence{User: user, Is: domain.Offline}
 	var status domain.Status
-	for _, r := range s.remote[user] {
+	for _, r := range s.reports[user] {
 		status = r.status
 		if p.Is != domain.Online {
 			p.Is = r.is
@@ -265,13 +265,13 @@ func (s *Service) present(user string, now time.Time) (p domain.Presence, connec
 		connected = true
 	}
 	if connected {
-		p = show(p, status, now)
+		p = applyStatus(p, status, now)
 	}
 	return p, connected
 }
 
-// show applies what someone chose to show.
-func show(p domain.Presence, status domain.Status, now time.Time) domain.Presence {
+// applyStatus applies the status that the user has chosen.
+func applyStatus(p domain.Presence, status domain.Status, now time.Time) domain.Presence {
 	switch {
 	case status.Mode == domain.Invisible:
 		return domain.Presence{User: p.User, Is: domain.Offline}
@@ -283,21 +283,21 @@ func show(p domain.Presence, status domain.Status, now time.Time) domain.Presenc
 	return p
 }
 
-// expire tells the watchers of those whose status has ended since a time.
-func (s *Service) expire(since, now time.Time) {
+// expireStatuses notifies the watchers of users whose status text has expired since a time.
+func (s *Service) expireStatuses(since, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for user, of := range s.remote {
+	for user, of := range s.reports {
 		if status := of[len(of)-1].status; status.Expires.After(since) && !status.Expires.After(now) {
-			p, _ := s.present(user, now)
-			s.announce(p, status.Mode)
+			p, _ := s.current(user, now)
+			s.deliver(p, status.Mode)
 		}
 	}
 }
 
-// announce delivers a person's presence to those who watch them. To themselves
-// an invisible person is invisible, not offline. The caller holds s.mu.
-func (s *Service) announce(p domain.Presence, mode domain.Availability) {
+// deliver sends a user's presence to the connections that watch them. Invisible users see
+// themselves as invisible, and others see them as offline. The caller holds s.mu.
+func (s *Service) deliver(p domain.Presence, mode domain.Availability) {
 	frame := encode(p)
 	for c := range s.watchers[p.User] {
 		if c.user == p.User && mode == domain.Invisible {
@@ -318,12 +318,12 @@ func encode(p domain.Presence) []byte {
 	return b
 }
 
-// forgetNodes forgets the people of nodes that have fallen silent.
-func (s *Service) forgetNodes() {
+// dropSilentNodes removes nodes that have timed out, and their users.
+func (s *Service) dropSilentNodes() {
 	s.mu.Lock()
 	var dead []string
 	for name, of := range s.nodes {
-		if name != s.Node && s.Now().Sub(of.at) > nodeDead {
+		if name != s.Node && s.Now().Sub(of.at) > nodeTimeout {
 			dead = append(dead, name)
 		}
 	}
@@ -336,7 +336,7 @@ func (s *Service) forgetNodes() {
 func (s *Service) dropNode(name string) {
 	s.mu.Lock()
 	delete(s.nodes, name)
-	gone := s.reported(name, func(string) bool { return true })
+	gone := s.offlineReports(name, func(string) bool { return true })
 	s.mu.Unlock()
 	for _, r := range gone {
 		s.update(name, r)

@@ -1,8 +1,6 @@
-// Package presence knows who is connected: online, away, or not at all, on any
-// node and with any number of connections. It tells those who watch someone
-// and share a room with them, when something changes. Nothing of it is stored
-// but when someone was last seen; a connection that ends is forgotten, and so
-// is a node that falls silent.
+// Package presence tracks who is online, away or offline, over all nodes and connections. It
+// notifies connections that watch a user and share a room with them. It stores nothing but the
+// time when a user was last seen. Connections that end, and nodes that time out, are removed.
 package presence
 
 import (
@@ -38,26 +36,26 @@ type Deps struct {
 }
 
 const (
-	window    = 250 * time.Millisecond // changes that are told together
-	linger    = 3 * time.Second        // after the last connection, until someone is offline
-	beat      = 3 * time.Second        // between signs of life of a node
-	nodeDead  = 9 * time.Second        // without a sign of life; noticed a beat later
-	storeTime = 10 * time.Second
+	batchWindow       = 250 * time.Millisecond // in which changes are collected into one notice
+	offlineDelay      = 3 * time.Second        // from the end of the last connection until a user is offline
+	heartbeatInterval = 3 * time.Second        // between heartbeats of a node
+	nodeTimeout       = 9 * time.Second        // without a heartbeat; checked at each heartbeat
+	storeTimeout      = 10 * time.Second
 )
 
-// Service is the presence service. It tells of changes while Run runs.
+// Service is the presence service. It publishes changes while Run runs.
 type Service struct {
 	Deps
-	telling sync.Mutex // held while a notice is made and goes out; before mu
-	said    int64      // notices of this node
+	sendMu      sync.Mutex // held while a notice is built and published; locked before mu
+	sentNotices int64      // number of the last notice of this node
 
 	mu       sync.Mutex
 	conns    map[string]*conn
 	people   map[string]*person        // connected here
-	watchers map[string]map[*conn]bool // by whom they watch
-	remote   map[string][]heard        // by user, of each node where they are; this one too
-	nodes    map[string]*node          // that were heard, this one too
-	changed  map[string]bool           // people whose state is to be told
+	watchers map[string]map[*conn]bool // by the user that they watch
+	reports  map[string][]nodeReport   // by user: the reports of all nodes, this one included
+	nodes    map[string]*node          // that sent notices, this one included
+	changed  map[string]bool           // users whose state is to be published
 	seen     map[string]time.Time      // to be stored
 	wake     chan struct{}
 }
@@ -70,14 +68,14 @@ type conn struct {
 	watching []string
 }
 
-// heard is what a node has told of someone.
-type heard struct {
+// nodeReport is the state of a user on one node.
+type nodeReport struct {
 	node   string
 	is     domain.Availability
 	status domain.Status
 }
 
-// person is someone with a connection here, or who had one a moment ago.
+// person is a user who has, or a moment ago had, a connection to this node.
 type person struct {
 	status domain.Status
 	conns  []*conn   // nearly always one
@@ -94,13 +92,13 @@ func New(d Deps) *Service {
 	}
 	return &Service{
 		Deps: d, conns: make(map[string]*conn), people: make(map[string]*person), watchers: make(map[string]map[*conn]bool),
-		remote: make(map[string][]heard), nodes: make(map[string]*node),
+		reports: make(map[string][]nodeReport), nodes: make(map[string]*node),
 		changed: make(map[string]bool), seen: make(map[string]time.Time), wake: make(chan struct{}, 1),
 	}
 }
 
-// Connect tells that u has a connection, which news about those it watches are
-// delivered to. It counts as active until SetActive says otherwise.
+// Connect adds a connection of u. deliver receives the frames about the users that it watches.
+// The connection is active until SetActive says otherwise.
 func (s *Service) Connect(id string, u domain.User, deliver func(frame []byte)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,10 +110,10 @@ func (s *Service) Connect(id string, u domain.User, deliver func(frame []byte)) 
 		s.people[u.ID] = p
 	}
 	p.conns, p.status, p.left = append(p.conns, c), u.Status, time.Time{}
-	s.change(u.ID)
+	s.markChanged(u.ID)
 }
 
-// Disconnect tells that a connection has ended.
+// Disconnect removes a connection.
 func (s *Service) Disconnect(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,25 +127,25 @@ func (s *Service) Disconnect(id string) {
 	p.conns = slices.DeleteFunc(p.conns, func(x *conn) bool { return x == c })
 	if len(p.conns) == 0 {
 		p.left = s.Now()
-		if p.status.Mode != domain.Invisible { // that would tell
+		if p.status.Mode != domain.Invisible { // a last-seen time would reveal them
 			s.seen[c.user] = p.left
 		}
 	}
-	s.change(c.user)
+	s.markChanged(c.user)
 }
 
-// SetActive tells whether the person at a connection is there, or went away.
+// SetActive says whether the user of a connection is active or away.
 func (s *Service) SetActive(id string, active bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c := s.conns[id]; c != nil && c.active != active {
 		c.active = active
-		s.change(c.user)
+		s.markChanged(c.user)
 	}
 }
 
-// change marks someone's state as one to be told.
-func (s *Service) change(user string) {
+// markChanged marks a user's state for publishing.
+func (s *Service) markChanged(user string) {
 	s.changed[user] = true
 	select {
 	case s.wake <- struct{}{}:
@@ -155,47 +153,47 @@ func (s *Service) change(user string) {
 	}
 }
 
-// Run tells of changes until ctx ends, and stores who was last seen when.
+// Run publishes changes and stores last-seen times until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	stop, err := s.Bus.Subscribe(bus.PresenceSubject, s.onBus)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	stopGaps, err := s.Bus.Subscribe(bus.GapSubject, func(bus.Message) { s.ask(""); s.tellAll() })
+	stopGaps, err := s.Bus.Subscribe(bus.GapSubject, func(bus.Message) { s.requestState(""); s.publishAll() })
 	if err != nil {
 		return err
 	}
 	defer stopGaps()
-	tick := time.NewTicker(beat)
+	tick := time.NewTicker(heartbeatInterval)
 	defer tick.Stop()
-	s.ask("")
+	s.requestState("")
 	looked := s.Now()
 	for {
 		select {
 		case <-ctx.Done():
-			s.farewell()
+			s.leave()
 			return nil
 		case <-tick.C:
 			s.publish(notice{})
-			s.forgetNodes()
-			s.store(ctx)
-			s.tell()
+			s.dropSilentNodes()
+			s.storeLastSeen(ctx)
+			s.publishChanged()
 			now := s.Now()
-			s.expire(looked, now)
+			s.expireStatuses(looked, now)
 			looked = now
 		case <-s.wake:
-			select { // gather what else changes
-			case <-time.After(window):
+			select { // collect further changes
+			case <-time.After(batchWindow):
 			case <-ctx.Done():
 			}
-			s.tell()
+			s.publishChanged()
 		}
 	}
 }
 
-// store writes down when people were last seen. What fails is tried again.
-func (s *Service) store(ctx context.Context) {
+// storeLastSeen stores when users were last seen. After an error it keeps them for the next call.
+func (s *Service) storeLastSeen(ctx context.Context) {
 	s.mu.Lock()
 	batch := s.seen
 	s.seen = make(map[string]time.Time)
@@ -203,7 +201,7 @@ func (s *Service) store(ctx context.Context) {
 	if len(batch) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	if err := s.Users.SetLastSeen(ctx, batch); err != nil {
 		s.Log.Warn("cannot store who was last seen when; will try again", "people", len(batch), "err", err)
@@ -217,8 +215,8 @@ func (s *Service) store(ctx context.Context) {
 	}
 }
 
-// farewell is the end of Run: everyone here is gone.
-func (s *Service) farewell() {
+// leave tells other nodes that this one stops, and stores last-seen times of its users.
+func (s *Service) leave() {
 	now := s.Now()
 	s.mu.Lock()
 	for user, p := range s.people {
@@ -228,5 +226,5 @@ func (s *Service) farewell() {
 	}
 	s.mu.Unlock()
 	s.publish(notice{Gone: true})
-	s.store(context.Background())
+	s.storeLastSeen(context.Background())
 }

@@ -20,9 +20,9 @@ import (
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
-// town is a store where everybody shares a room with everybody but the hermit
+// fakeUsers is a store where everybody shares a room with everybody but the hermit
 // and whoever has moved away.
-type town struct {
+type fakeUsers struct {
 	mu     sync.Mutex
 	status map[string]domain.Status
 	seen   map[string]time.Time
@@ -30,7 +30,7 @@ type town struct {
 	fail   error
 }
 
-func (w *town) UsersByID(_ context.Context, ids []string) (us []domain.User, _ error) {
+func (w *fakeUsers) UsersByID(_ context.Context, ids []string) (us []domain.User, _ error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, id := range ids {
@@ -39,7 +39,7 @@ func (w *town) UsersByID(_ context.Context, ids []string) (us []domain.User, _ e
 	return us, nil
 }
 
-func (w *town) SetLastSeen(_ context.Context, at map[string]time.Time) error {
+func (w *fakeUsers) SetLastSeen(_ context.Context, at map[string]time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.fail == nil {
@@ -48,7 +48,7 @@ func (w *town) SetLastSeen(_ context.Context, at map[string]time.Time) error {
 	return w.fail
 }
 
-func (w *town) SharesRoom(_ context.Context, user string, others []string) (shared []string, _ error) {
+func (w *fakeUsers) SharesRoom(_ context.Context, user string, others []string) (shared []string, _ error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, o := range others {
@@ -59,12 +59,12 @@ func (w *town) SharesRoom(_ context.Context, user string, others []string) (shar
 	return shared, nil
 }
 
-func newTown() *town {
-	return &town{status: map[string]domain.Status{}, seen: map[string]time.Time{}, away: map[string]bool{"hermit": true}}
+func newFakeUsers() *fakeUsers {
+	return &fakeUsers{status: map[string]domain.Status{}, seen: map[string]time.Time{}, away: map[string]bool{"hermit": true}}
 }
 
 // run starts a service in a bubble of synthetic time.
-func run(t *testing.T, w *town, b bus.Bus) (s *Service, stop func()) {
+func run(t *testing.T, w *fakeUsers, b bus.Bus) (s *Service, stop func()) {
 	s = New(Deps{Users: w, Peers: w, Bus: b, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -77,13 +77,13 @@ func run(t *testing.T, w *town, b bus.Bus) (s *Service, stop func()) {
 	return s, func() { cancel(); <-done }
 }
 
-// ear records what a connection is told.
-type ear struct {
+// receiver records what a connection is told.
+type receiver struct {
 	mu    sync.Mutex
 	heard []string
 }
 
-func (e *ear) deliver(b []byte) {
+func (e *receiver) deliver(b []byte) {
 	var f struct {
 		Type string
 		Data wire.Presences
@@ -102,7 +102,7 @@ func (e *ear) deliver(b []byte) {
 }
 
 // next returns what was heard since the last call, after a while.
-func (e *ear) next(d time.Duration) []string {
+func (e *receiver) next(d time.Duration) []string {
 	time.Sleep(d)
 	synctest.Wait()
 	e.mu.Lock()
@@ -112,14 +112,14 @@ func (e *ear) next(d time.Duration) []string {
 	return h
 }
 
-func (e *ear) want(t *testing.T, d time.Duration, want ...string) {
+func (e *receiver) want(t *testing.T, d time.Duration, want ...string) {
 	t.Helper()
 	if got := e.next(d); !slices.Equal(got, want) {
 		t.Errorf("heard %q, want %q", got, want)
 	}
 }
 
-func user(w *town, id string) domain.User { return domain.User{ID: id, Status: w.status[id]} }
+func user(w *fakeUsers, id string) domain.User { return domain.User{ID: id, Status: w.status[id]} }
 
 func nothing([]byte) {}
 
@@ -139,10 +139,10 @@ func watch(t *testing.T, s *Service, conn string, users ...string) string {
 
 func TestComeAndGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newTown()
+		w := newFakeUsers()
 		s, stop := run(t, w, bus.NewLocal())
 		defer stop()
-		var ada ear
+		var ada receiver
 		s.Connect("a1", user(w, "ada"), ada.deliver)
 		if got := watch(t, s, "a1", "lin", "bob", "hermit"); got != "[bob offline lin offline]" {
 			t.Fatalf("at first: %s", got)
@@ -165,12 +165,12 @@ func TestComeAndGo(t *testing.T) {
 	})
 }
 
-func TestReloadedPageIsNotAnAbsence(t *testing.T) {
+func TestReloadingAPageIsNoAbsence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newTown()
+		w := newFakeUsers()
 		s, stop := run(t, w, bus.NewLocal())
 		defer stop()
-		var ada ear
+		var ada receiver
 		s.Connect("a1", user(w, "ada"), ada.deliver)
 		s.Connect("l1", user(w, "lin"), nothing)
 		watch(t, s, "a1", "lin")
@@ -187,11 +187,11 @@ func TestReloadedPageIsNotAnAbsence(t *testing.T) {
 
 func TestStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newTown()
+		w := newFakeUsers()
 		b := bus.NewLocal()
 		s, stop := run(t, w, b)
 		defer stop()
-		var ada, lin ear
+		var ada, lin receiver
 		s.Connect("a1", user(w, "ada"), ada.deliver)
 		s.Connect("l1", user(w, "lin"), lin.deliver)
 		watch(t, s, "a1", "lin")
@@ -223,12 +223,12 @@ func TestStatus(t *testing.T) {
 
 func TestStatusTextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newTown()
+		w := newFakeUsers()
 		s, stop := run(t, w, bus.NewLocal())
 		defer stop()
 		w.status["lin"] = domain.Status{Text: " lunch", Expires: time.Now().Add(time.Hour)}
 		s.Connect("l1", user(w, "lin"), nothing)
-		var ada ear
+		var ada receiver
 		s.Connect("a1", user(w, "ada"), ada.deliver)
 		watch(t, s, "a1", "lin")
 		ada.next(time.Second)
@@ -242,7 +242,7 @@ func TestStatusTextEnds(t *testing.T) {
 		if text() != " lunch" {
 			t.Errorf("text is %q", text())
 		}
-		if told := ada.next(time.Hour + beat); len(told) != 1 || strings.Contains(told[0], "lunch") {
+		if told := ada.next(time.Hour + heartbeatInterval); len(told) != 1 || strings.Contains(told[0], "lunch") {
 			t.Errorf("at its end those who watch are told %q, want once without it", told)
 		}
 		if text() != "" {
@@ -251,12 +251,12 @@ func TestStatusTextEnds(t *testing.T) {
 	})
 }
 
-func TestOnlyWhoSharesARoom(t *testing.T) {
+func TestOnlyMembersOfSharedRoomsAreVisible(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newTown()
+		w := newFakeUsers()
 		s, stop := run(t, w, bus.NewLocal())
 		defer stop()
-		var ada, lin ear
+		var ada, lin receiver
 		s.Connect("a1", user(w, "ada"), ada.deliver)
 		s.Connect("l1", user(w, "lin"), lin.deliver)
 		watch(t, s, "a1", "lin")
@@ -266,7 +266,7 @@ func TestOnlyWhoSharesARoom(t *testing.T) {
 		w.mu.Lock()
 		w.away["lin"] = true
 		w.mu.Unlock()
-		s.Left(context.Background(), "lin")
+		s.OnLeft(context.Background(), "lin")
 		s.SetActive("l1", false)
 		s.SetActive("a1", false)
 		s.Connect("b1", user(w, "bob"), nothing)
@@ -277,11 +277,11 @@ func TestOnlyWhoSharesARoom(t *testing.T) {
 
 func TestNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newTown()
+		w := newFakeUsers()
 		b := bus.NewLocal()
 		one, stop1 := run(t, w, b)
 		defer stop1()
-		var ada ear
+		var ada receiver
 		one.Connect("a1", user(w, "ada"), ada.deliver)
 		time.Sleep(time.Second)
 		two, stop2 := run(t, w, b)
@@ -299,19 +299,19 @@ func TestNodes(t *testing.T) {
 	})
 }
 
-func TestSilentNodeIsForgotten(t *testing.T) {
+func TestSilentNodeTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newTown()
+		w := newFakeUsers()
 		b := bus.NewLocal()
 		one, stop := run(t, w, b)
 		defer stop()
-		var ada ear
+		var ada receiver
 		one.Connect("a1", user(w, "ada"), ada.deliver)
 		watch(t, one, "a1", "lin")
 		time.Sleep(time.Second)
 		dead := New(Deps{Users: w, Peers: w, Bus: b, Log: slog.New(slog.DiscardHandler)})
 		dead.Connect("l1", user(w, "lin"), nothing)
-		dead.tell() // and never again
+		dead.publishChanged() // and never again
 		ada.want(t, time.Second, "lin online")
 		ada.want(t, 15*time.Second, "lin offline")
 	})
@@ -319,9 +319,9 @@ func TestSilentNodeIsForgotten(t *testing.T) {
 
 // What the bus lost is asked for: a single notice, and all that was said while a
 // node heard nothing.
-func TestLostNoticesAreAskedFor(t *testing.T) {
+func TestLostNoticesAreRequestedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newTown()
+		w := newFakeUsers()
 		b := bus.NewLocal()
 		var deaf atomic.Bool
 		one, stop1 := run(t, w, &bustest.Lossy{Bus: b, Lose: func(bus.Message) bool { return deaf.Load() }})
@@ -352,7 +352,7 @@ func TestLostNoticesAreAskedFor(t *testing.T) {
 		two.Disconnect("b1")
 		time.Sleep(6 * time.Second)
 		deaf.Store(false)
-		time.Sleep(beat + time.Second)
+		time.Sleep(heartbeatInterval + time.Second)
 		sees("[bob offline lin online]")
 
 		deaf.Store(true)
@@ -362,14 +362,14 @@ func TestLostNoticesAreAskedFor(t *testing.T) {
 		two.Connect("b2", user(w, "bob"), nothing)
 		time.Sleep(6 * time.Second)
 		deaf.Store(false)
-		time.Sleep(beat + time.Second)
+		time.Sleep(heartbeatInterval + time.Second)
 		sees("[bob online lin offline]")
 	})
 }
 
 func TestLastSeenIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newTown()
+		w := newFakeUsers()
 		s, stop := run(t, w, bus.NewLocal())
 		defer stop()
 		w.fail = domain.Unavailable.Errorf("", "the disk is full")

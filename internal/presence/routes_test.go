@@ -23,7 +23,7 @@ func (ada) Authenticate(context.Context, string) (domain.Principal, error) {
 }
 
 func TestGetPresence(t *testing.T) {
-	w := newTown()
+	w := newFakeUsers()
 	s := New(Deps{Users: w, Peers: w, Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler)})
 	s.Connect("a1", user(w, "ada"), nothing)
 	s.update("other node", report{User: "lin", Is: domain.Away})

@@ -7,12 +7,11 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// MaxWatched is how many people one connection can watch.
+// MaxWatched is the number of users that one connection can watch.
 const MaxWatched = 500
 
-// Watch replaces the people that a connection is told about, and returns their
-// presence now. Those who share no room with its user are left out, without a
-// word: nobody learns so who exists.
+// Watch replaces the users that a connection watches, and returns their present state. Users who
+// share no room with its user are left out silently, so that nobody learns which ids exist.
 func (s *Service) Watch(ctx context.Context, id string, users []string) ([]domain.Presence, error) {
 	if len(users) > MaxWatched {
 		return nil, domain.InvalidField("/users", "at most %d people can be watched", MaxWatched)
@@ -33,7 +32,7 @@ func (s *Service) Watch(ctx context.Context, id string, users []string) ([]domai
 		s.watch(c, allowed)
 	}
 	s.mu.Unlock()
-	return s.presences(ctx, c.user, allowed)
+	return s.currentOrStored(ctx, c.user, allowed)
 }
 
 // Presences returns the presence of those of users who share a room with
@@ -43,11 +42,11 @@ func (s *Service) Presences(ctx context.Context, viewer string, users []string) 
 	if err != nil {
 		return nil, err
 	}
-	return s.presences(ctx, viewer, allowed)
+	return s.currentOrStored(ctx, viewer, allowed)
 }
 
-// visible returns those of users whom viewer may see: themselves, and whoever
-// shares a room with them.
+// visible returns those of users whom viewer may see: viewer, and users who share a room with
+// viewer.
 func (s *Service) visible(ctx context.Context, viewer string, users []string) ([]string, error) {
 	users = slices.Compact(slices.Sorted(slices.Values(users)))
 	i, self := slices.BinarySearch(users, viewer)
@@ -67,15 +66,15 @@ func (s *Service) visible(ctx context.Context, viewer string, users []string) ([
 	return users, nil
 }
 
-// presences returns what viewer sees of users. Who is not connected is read
-// from the store.
-func (s *Service) presences(ctx context.Context, viewer string, users []string) ([]domain.Presence, error) {
+// currentOrStored returns the presence of users as viewer sees it. Users who are not connected are
+// read from the store.
+func (s *Service) currentOrStored(ctx context.Context, viewer string, users []string) ([]domain.Presence, error) {
 	now := s.Now()
 	ps := make([]domain.Presence, 0, len(users))
 	var away []string
 	s.mu.Lock()
 	for _, u := range users {
-		p, connected := s.present(u, now)
+		p, connected := s.current(u, now)
 		if connected && p.Is != domain.Offline {
 			ps = append(ps, p)
 			continue
@@ -91,7 +90,7 @@ func (s *Service) presences(ctx context.Context, viewer string, users []string) 
 		return nil, err
 	}
 	for _, u := range stored {
-		p := show(domain.Presence{User: u.ID, Is: domain.Offline}, u.Status, now)
+		p := applyStatus(domain.Presence{User: u.ID, Is: domain.Offline}, u.Status, now)
 		p.LastSeen = u.LastSeenAt
 		if u.ID == viewer && u.Status.Mode == domain.Invisible {
 			p.Is = domain.Invisible
@@ -122,15 +121,15 @@ func (s *Service) unwatch(c *conn) {
 	c.watching = nil
 }
 
-// Left tells that a user has left a room: whoever no longer shares one with
-// them stops watching them, and they stop watching others.
-func (s *Service) Left(ctx context.Context, user string) {
+// OnLeft is called when a user has left a room. It ends the watching, in both directions, between
+// the user and those who no longer share a room with them.
+func (s *Service) OnLeft(ctx context.Context, user string) {
 	s.mu.Lock()
 	others := make(map[string]bool)
 	for c := range s.watchers[user] {
 		others[c.user] = true
 	}
-	for _, c := range s.here(user) {
+	for _, c := range s.localConns(user) {
 		for _, u := range c.watching {
 			others[u] = true
 		}
@@ -151,39 +150,39 @@ func (s *Service) Left(ctx context.Context, user string) {
 	for _, u := range shared {
 		delete(others, u)
 	}
-	s.part(user, others)
+	s.stopWatching(user, others)
 }
 
-// part ends the watching between user and strangers.
-func (s *Service) part(user string, strangers map[string]bool) {
+// stopWatching ends the watching between user and strangers.
+func (s *Service) stopWatching(user string, strangers map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.watchers[user] {
 		if strangers[c.user] {
-			s.narrow(c, func(u string) bool { return u == user })
+			s.filterWatched(c, func(u string) bool { return u == user })
 		}
 	}
-	for _, c := range s.here(user) {
-		s.narrow(c, func(u string) bool { return strangers[u] })
+	for _, c := range s.localConns(user) {
+		s.filterWatched(c, func(u string) bool { return strangers[u] })
 	}
 }
 
-// here returns a user's connections to this node. The caller holds s.mu.
-func (s *Service) here(user string) []*conn {
+// localConns returns a user's connections to this node. The caller holds s.mu.
+func (s *Service) localConns(user string) []*conn {
 	if p := s.people[user]; p != nil {
 		return p.conns
 	}
 	return nil
 }
 
-// narrow ends the watching of some of those whom c watches.
-func (s *Service) narrow(c *conn, drop func(user string) bool) {
+// filterWatched removes the users for whom drop returns true from those that c watches.
+func (s *Service) filterWatched(c *conn, drop func(user string) bool) {
 	keep := slices.DeleteFunc(slices.Clone(c.watching), drop)
 	s.unwatch(c)
 	s.watch(c, keep)
 }
 
-// onUser passes on that someone has a new name, picture or status.
+// onUser handles a changed name, picture or status: it delivers frame to the watchers.
 func (s *Service) onUser(user string, frame []byte) {
 	s.mu.Lock()
 	for c := range s.watchers[user] {
@@ -198,7 +197,7 @@ func (s *Service) onUser(user string, frame []byte) {
 
 // reload reads the status of someone who is connected here.
 func (s *Service) reload(user string) {
-	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
 	users, err := s.Users.UsersByID(ctx, []string{user})
 	if err != nil || len(users) == 0 {
@@ -209,6 +208,6 @@ func (s *Service) reload(user string) {
 	defer s.mu.Unlock()
 	if p := s.people[user]; p != nil {
 		p.status = users[0].Status
-		s.change(user)
+		s.markChanged(user)
 	}
 }

@@ -40,36 +40,38 @@ func (l *Limiter) AllowAddr(a netip.Addr, now time.Time) (ok bool, retryAfter ti
 		return ok, retryAfter
 	}
 	if ok, retryAfter = l.allow(wide.String(), l.wideRate(), 1, now); !ok {
-		l.giveBack(AddrKey(a), l.rate)
+		l.refund(AddrKey(a), l.rate)
 	}
 	return ok, retryAfter
 }
 
-// GiveBackAddr returns what AllowAddr took once: what it was for was refused.
-func (l *Limiter) GiveBackAddr(a netip.Addr) {
-	l.giveBack(AddrKey(a), l.rate)
+// RefundAddr returns what AllowAddr took once: what it was for was refused.
+func (l *Limiter) RefundAddr(a netip.Addr) {
+	l.refund(AddrKey(a), l.rate)
 	if _, wide := networks(a); wide.IsValid() {
-		l.giveBack(wide.String(), l.wideRate())
+		l.refund(wide.String(), l.wideRate())
 	}
 }
 
 func (l *Limiter) wideRate() Rate { return Rate{l.rate.interval / wideFactor, l.rate.burst} }
 
-// A Tally counts what clients have open at a time, and says when it is too much:
+// A AddrCounter counts what clients have open at a time, and says when it is too much:
 // more than a limit for one address, or more than 16 times that for the /48 around
 // an IPv6 address. Its methods may be called at the same time.
-type Tally struct {
+type AddrCounter struct {
 	limit int
 	mu    sync.Mutex
 	open  map[netip.Prefix]int
 }
 
-// NewTally returns a Tally that allows each address limit at a time; 0: any number.
-func NewTally(limit int) *Tally { return &Tally{limit: limit, open: make(map[netip.Prefix]int)} }
+// NewAddrCounter returns a Tally that allows each address limit at a time; 0: any number.
+func NewAddrCounter(limit int) *AddrCounter {
+	return &AddrCounter{limit: limit, open: make(map[netip.Prefix]int)}
+}
 
-// Take counts one more of a. If it is too much it counts nothing and returns false;
+// Acquire counts one more of a. If it is too much it counts nothing and returns false;
 // otherwise Give must follow.
-func (t *Tally) Take(a netip.Addr) bool {
+func (t *AddrCounter) Acquire(a netip.Addr) bool {
 	narrow, wide := networks(a)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -83,8 +85,8 @@ func (t *Tally) Take(a netip.Addr) bool {
 	return true
 }
 
-// Give takes back what Take counted.
-func (t *Tally) Give(a netip.Addr) {
+// Release takes back what Take counted.
+func (t *AddrCounter) Release(a netip.Addr) {
 	narrow, wide := networks(a)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -95,13 +97,13 @@ func (t *Tally) Give(a netip.Addr) {
 }
 
 // Len returns how many networks have something open.
-func (t *Tally) Len() int {
+func (t *AddrCounter) Len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.open)
 }
 
-func (t *Tally) less(n netip.Prefix) {
+func (t *AddrCounter) less(n netip.Prefix) {
 	if t.open[n]--; t.open[n] <= 0 {
 		delete(t.open, n)
 	}

@@ -38,7 +38,7 @@ func TestWideNetworksAreLimited(t *testing.T) {
 }
 
 // What is refused for the neighbours' sake is not counted against the address as well.
-func TestARefusalByTheWideNetworkTakesNothing(t *testing.T) {
+func TestRefusalByNetworkConsumesNothing(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
 	l := New(10, time.Minute, 10)
@@ -59,33 +59,33 @@ func TestARefusalByTheWideNetworkTakesNothing(t *testing.T) {
 	}
 }
 
-func TestTally(t *testing.T) {
+func TestAddrCounter(t *testing.T) {
 	t.Parallel()
-	tally := NewTally(2)
+	tally := NewAddrCounter(2)
 	four := netip.MustParseAddr("192.0.2.1")
-	if !tally.Take(four) || !tally.Take(netip.MustParseAddr("::ffff:192.0.2.1")) || tally.Take(four) {
+	if !tally.Acquire(four) || !tally.Acquire(netip.MustParseAddr("::ffff:192.0.2.1")) || tally.Acquire(four) {
 		t.Error("an IPv4 address has not two places, however it is written")
 	}
-	if !tally.Take(netip.MustParseAddr("192.0.2.2")) {
+	if !tally.Acquire(netip.MustParseAddr("192.0.2.2")) {
 		t.Error("another address was refused")
 	}
-	tally.Give(four)
-	if !tally.Take(four) {
+	tally.Release(four)
+	if !tally.Acquire(four) {
 		t.Error("a place that was given back is not there")
 	}
 	taken := 0
 	for n := range 100 {
 		for host := range 3 {
-			if tally.Take(addr(n, host)) {
+			if tally.Acquire(addr(n, host)) {
 				taken++
-				defer tally.Give(addr(n, host))
+				defer tally.Release(addr(n, host))
 			}
 		}
 	}
 	if taken != 32 {
 		t.Errorf("a /48 took %d places, want 32", taken)
 	}
-	if !NewTally(0).Take(four) {
+	if !NewAddrCounter(0).Acquire(four) {
 		t.Error("a limit of 0 refuses")
 	}
 }

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	shardCount = 64
-	defaultCap = 1 << 20 // keys of one limiter
-	evictLook  = 8       // keys looked at for each one added
+	shardCount  = 64
+	defaultCap  = 1 << 20 // keys of one limiter
+	evictSample = 8       // keys looked at for each one added
 )
 
 // Rate is how often something may happen: burst times at once, and then once
@@ -121,7 +121,7 @@ func (l *Limiter) allow(key string, rate Rate, n int, now time.Time) (ok bool, r
 	return true, 0
 }
 
-func (l *Limiter) giveBack(key string, rate Rate) {
+func (l *Limiter) refund(key string, rate Rate) {
 	s := &l.shards[maphash.String(l.seed, key)%shardCount]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,7 +160,7 @@ func (s *shard) evict(now time.Time, limit int) {
 		} else if first == "" || c.tat < least.tat {
 			first, least = key, c
 		}
-		if looked++; looked == evictLook {
+		if looked++; looked == evictSample {
 			break
 		}
 	}

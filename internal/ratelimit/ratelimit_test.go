@@ -32,7 +32,7 @@ func TestBurstThenSteady(t *testing.T) {
 	}
 }
 
-func TestRefusalTakesNothing(t *testing.T) {
+func TestRefusalConsumesNothing(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	l := New(1, time.Second, 1)
 	l.Allow("a", now)
@@ -130,7 +130,7 @@ func BenchmarkAllow(b *testing.B) {
 	}
 }
 
-func TestWhatIsGivenBackMayBeTakenAgain(t *testing.T) {
+func TestRefundRestoresCapacity(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for _, addr := range []string{"192.0.2.1", "2001:db8::1"} {
@@ -140,7 +140,7 @@ func TestWhatIsGivenBackMayBeTakenAgain(t *testing.T) {
 			if ok, _ := l.AllowAddr(a, now); !ok {
 				t.Fatalf("%s: refused at %d", addr, i)
 			}
-			l.GiveBackAddr(a)
+			l.RefundAddr(a)
 		}
 		for want := 2; want >= 0; want-- {
 			if ok, _ := l.AllowAddr(a, now); ok != (want > 0) {

@@ -14,7 +14,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-const patience = 30 * time.Second
+const timeout = 30 * time.Second
 
 // Run tests a bus as two nodes see it. Open returns both ends: the same one
 // twice, if there is but one process.
@@ -68,10 +68,10 @@ func publish(t *testing.T, b bus.Bus, subject string, data []byte) {
 
 func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(timeout)
 	for !done() {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited %v for %s", patience, what)
+			t.Fatalf("waited %v for %s", timeout, what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

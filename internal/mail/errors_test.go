@@ -20,7 +20,7 @@ import (
 
 // What a server says to the sender, or about signing in and relaying, is about how it is
 // set up, and no reason to lose a mail.
-func TestAWronglySetServerCostsNoMail(t *testing.T) {
+func TestMisconfiguredServerLosesNoMail(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]mailtest.Options{
 		"554 at MAIL FROM": {RefuseSender: refuse(554, "5.7.1 sender not owned")},
@@ -81,7 +81,7 @@ func TestAFailureNamesItsLikelyCause(t *testing.T) {
 	}
 }
 
-func TestAnAuthorityOfOnesOwn(t *testing.T) {
+func TestPrivateCertificateAuthority(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewAuthority(t)
 	file := filepath.Join(t.TempDir(), "ca.pem")

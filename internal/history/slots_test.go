@@ -14,15 +14,15 @@ import (
 
 // Searches hold half of the processors at most, one user a single place, and who
 // waits too long, or finds too many waiting, is told so.
-func TestSearchesTakeTurns(t *testing.T) {
+func TestSearchesAreLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		ts := newTurns()
+		ts := newSearchSlots()
 		running, most, refused := map[string]int{}, 0, 0
 		ended := make(chan error)
 		work := func(user string) {
 			go func() {
-				ended <- ts.do(t.Context(), user, func(context.Context) error {
+				ended <- ts.run(t.Context(), user, func(context.Context) error {
 					ts.mu.Lock()
 					running[user]++
 					n := 0
@@ -34,7 +34,7 @@ func TestSearchesTakeTurns(t *testing.T) {
 					}
 					most = max(most, n)
 					ts.mu.Unlock()
-					time.Sleep(searchPatience * 3 / 4)
+					time.Sleep(searchWaitTimeout * 3 / 4)
 					ts.mu.Lock()
 					running[user]--
 					ts.mu.Unlock()
@@ -42,7 +42,7 @@ func TestSearchesTakeTurns(t *testing.T) {
 				})
 			}()
 		}
-		const asked = 3 * searchesWaiting
+		const asked = 3 * maxWaitingSearches
 		for i := range asked {
 			work(fmt.Sprint("user", i%7))
 		}
@@ -59,23 +59,23 @@ func TestSearchesTakeTurns(t *testing.T) {
 		if refused == 0 || int64(refused) != ts.refused.Load() {
 			t.Errorf("%d of %d were refused, counted %d", refused, asked, ts.refused.Load())
 		}
-		if len(ts.users) != 0 || ts.waiting.Load() != 0 || len(ts.free) != 0 {
-			t.Errorf("left over: %d users, %d waiting, %d turns", len(ts.users), ts.waiting.Load(), len(ts.free))
+		if len(ts.users) != 0 || ts.waiting.Load() != 0 || len(ts.slots) != 0 {
+			t.Errorf("left over: %d users, %d waiting, %d turns", len(ts.users), ts.waiting.Load(), len(ts.slots))
 		}
 	})
 }
 
 // A search that finds no end is ended, and its user told what to do.
-func TestASearchHasABudget(t *testing.T) {
+func TestASearchTimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		forever := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
-		if err := newTurns().do(t.Context(), "ann", forever); domain.CodeOf(err) != domain.CodeSearchTooBroad {
+		if err := newSearchSlots().run(t.Context(), "ann", forever); domain.CodeOf(err) != domain.CodeSearchTooBroad {
 			t.Errorf("out of budget: %v", err)
 		}
 		gone, leave := context.WithCancel(t.Context())
 		leave()
-		if err := newTurns().do(gone, "ann", forever); !errors.Is(err, context.Canceled) {
+		if err := newSearchSlots().run(gone, "ann", forever); !errors.Is(err, context.Canceled) {
 			t.Errorf("of a client that has gone: %v", err)
 		}
 	})
