@@ -41,14 +41,7 @@ func TestWebTypes(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &rest); err != nil {
 		t.Fatal(err)
 	}
-	file, err := os.ReadFile("../../docs/asyncapi.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := slices.DeleteFunc(strings.Split(string(file), "\n"), func(l string) bool {
-		return strings.TrimSpace(l) == "" || strings.HasPrefix(l, "#")
-	})
-	socket, _ := readYAML(lines, 0)
+	socket := asyncDocument(t)
 	c := comparer{t, readTypes(t, "../../web/src/view", "../../web/src/state")}
 	for _, name := range slices.Sorted(maps.Keys(webTypes)) {
 		var all []schema
@@ -64,6 +57,20 @@ func TestWebTypes(t *testing.T) {
 		}
 		c.compare(name, name, all)
 	}
+}
+
+// asyncDocument reads docs/asyncapi.yaml.
+func asyncDocument(t *testing.T) map[string]any {
+	t.Helper()
+	file, err := os.ReadFile("../../docs/asyncapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := slices.DeleteFunc(strings.Split(string(file), "\n"), func(l string) bool {
+		return strings.TrimSpace(l) == "" || strings.HasPrefix(l, "#")
+	})
+	document, _ := readYAML(lines, 0)
+	return document
 }
 
 // TestWebTypesNotice holds that a difference is found.

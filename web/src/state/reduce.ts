@@ -1,6 +1,7 @@
 // What an event of a room's log makes of the room. Pure: it knows no connection and
 // no view.
 
+import { type Details, moves } from '../view/events';
 import type { Event, RoomState } from '../view/types';
 
 /** The room after its next event. me: the user whose room it is. Unread counts are not its business. */
@@ -23,19 +24,12 @@ export function purge(room: RoomState, floor: number): RoomState {
 /** Takes over what an event says of its room. */
 function describe(room: RoomState, e: Event, me: string): void {
   const d = e.detail ?? {};
+  const moved = moves(e);
+  if (moved === 'joins') room.members++;
+  else if (moved === 'leaves' && (e.type !== 'member.banned' || d.role)) room.members--; // banned without a role: they were not in it
   switch (e.type) {
     case 'room.updated':
-      return update(room, e);
-    case 'member.joined':
-      room.members++;
-      return;
-    case 'member.left':
-    case 'member.kicked':
-      room.members--;
-      return;
-    case 'member.banned':
-      if (d.role) room.members--; // without one they were not in it
-      return;
+      return update(room, d);
     case 'member.role':
       if (e.subject?.id === me && d.role) room.role = d.role;
       return;
@@ -46,8 +40,7 @@ function describe(room: RoomState, e: Event, me: string): void {
   }
 }
 
-function update(room: RoomState, e: Event): void {
-  const d = e.detail ?? {};
+function update(room: RoomState, d: Details['room.updated']): void {
   if (d.name !== undefined) room.name = d.name;
   if (d.topic !== undefined) room.topic = d.topic;
   if (d.kind) room.kind = d.kind as RoomState['kind'];

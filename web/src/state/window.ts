@@ -1,6 +1,7 @@
 // The part of a room's timeline that is loaded: a stretch without a hole. All
 // functions are pure; what does not fit leaves the window as it was.
 
+import { isLine } from '../view/events';
 import { fromOf } from '../view/room/lines';
 import type { Event, Message, User } from '../view/types';
 
@@ -49,7 +50,7 @@ export function apply(w: Window, news: readonly Event[]): Window {
   const lines: Event[] = [];
   const changes = new Map<number, Message>();
   for (const e of news) {
-    if (e.type === 'message.edited' || e.type === 'message.deleted') {
+    if (!isLine(e)) {
       if (e.message) changes.set(e.message.seq, e.message);
     } else if (e.seq > last && !w.newer) {
       lines.push(e);

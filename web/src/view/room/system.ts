@@ -1,10 +1,17 @@
 import { keepText } from '../keep';
 import { t } from '../text';
 import { dateTimeOf } from '../when';
-import type { Event } from '../types';
+import type { Details, LineType } from '../events';
+import type { Detail, Event } from '../types';
 
-function change(e: Event, actor: string): string {
-  const d = e.detail ?? {};
+interface Who {
+  actor: string;
+  subject: string;
+  /** nobody did it to another */
+  themselves: boolean;
+}
+
+function change(d: Details['room.updated'], actor: string): string {
   if (d.name !== undefined) return t('system.named', { actor, name: d.name });
   if (d.topic !== undefined) return d.topic ? t('system.topic', { actor, topic: d.topic }) : t('system.topic-removed', { actor });
   if (d.kind === 'public' || d.kind === 'private') return t(`system.${d.kind}`, { actor });
@@ -14,34 +21,29 @@ function change(e: Event, actor: string): string {
   return t('system.changed', { actor });
 }
 
+/** The words for each type that has a line and is no message. */
+const lines: { [T in Exclude<LineType, 'message.created'>]: (who: Who, d: Details[T]) => string } = {
+  'room.created': ({ actor }) => t('system.created', { actor }),
+  'room.updated': ({ actor }, d) => change(d, actor),
+  'member.joined': ({ actor, subject, themselves }, d) => {
+    if (!themselves) return t('system.added', { actor, subject });
+    return t(d.invite ? 'system.joined-invite' : 'system.joined', { subject });
+  },
+  'member.left': ({ subject }) => t('system.left', { subject }),
+  'member.kicked': ({ actor, subject }) => t('system.kicked', { actor, subject }),
+  'member.banned': ({ actor, subject }) => t('system.banned', { actor, subject }),
+  'member.unbanned': ({ actor, subject }) => t('system.unbanned', { actor, subject }),
+  'member.muted': ({ actor, subject }, d) =>
+    d.until ? t('system.muted', { actor, subject, when: dateTimeOf(d.until) }) : t('system.unmuted', { actor, subject }),
+  'member.role': ({ actor, subject }, d) => t(`system.role-${d.role ?? 'member'}`, { actor, subject }),
+};
+
+const words = new Map<string, (who: Who, d: Detail) => string>(Object.entries(lines));
+
 /** What an event that is not a message says, in one line. */
 export function systemText(e: Event): string {
   const actor = e.actor.display_name;
-  const subject = e.subject?.display_name ?? actor;
-  const themselves = !e.subject || e.subject.id === e.actor.id;
-  const line = (() => {
-    switch (e.type) {
-      case 'room.created':
-        return t('system.created', { actor });
-      case 'room.updated':
-        return change(e, actor);
-      case 'member.joined':
-        if (!themselves) return t('system.added', { actor, subject });
-        return t(e.detail?.invite ? 'system.joined-invite' : 'system.joined', { subject });
-      case 'member.muted':
-        return e.detail?.until
-          ? t('system.muted', { actor, subject, when: dateTimeOf(e.detail.until) })
-          : t('system.unmuted', { actor, subject });
-      case 'member.role':
-        return t(`system.role-${e.detail?.role ?? 'member'}`, { actor, subject });
-      case 'member.left':
-      case 'member.kicked':
-      case 'member.banned':
-      case 'member.unbanned':
-        return t(`system.${e.type.slice('member.'.length)}`, { actor, subject });
-      default:
-        return t('system.changed', { actor });
-    }
-  })();
+  const who = { actor, subject: e.subject?.display_name ?? actor, themselves: !e.subject || e.subject.id === e.actor.id };
+  const line = words.get(e.type)?.(who, e.detail ?? {}) ?? t('system.unknown', { actor });
   return e.detail?.reason ? t('system.reason', { line, reason: e.detail.reason }) : line;
 }
