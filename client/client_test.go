@@ -18,6 +18,7 @@ import (
 // TestRefreshIsDoneOnce: many calls find the token refused at the same time; a
 // refresh token works only once, so that one of them refreshes for all.
 func TestRefreshIsDoneOnce(t *testing.T) {
+	t.Parallel()
 	var refreshes atomic.Int64
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/api/v1/auth/refresh" {
@@ -55,6 +56,7 @@ func TestRefreshIsDoneOnce(t *testing.T) {
 // TestRefreshOutlivesItsAsker: who asked for a refresh gives up before the answer;
 // the session goes on with what the answer brought.
 func TestRefreshOutlivesItsAsker(t *testing.T) {
+	t.Parallel()
 	asked := make(chan context.CancelFunc, 1)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/api/v1/auth/refresh" {
@@ -80,6 +82,7 @@ func TestRefreshOutlivesItsAsker(t *testing.T) {
 }
 
 func TestProblemsBecomeErrors(t *testing.T) {
+	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		if r.URL.Path == "/api/v1/rooms" {
@@ -100,6 +103,7 @@ func TestProblemsBecomeErrors(t *testing.T) {
 
 // TestWhetherToComeBack holds the table of docs/protocol.md.
 func TestWhetherToComeBack(t *testing.T) {
+	t.Parallel()
 	refused := func(status int, body string) error { return &ws.Refused{Status: status, Body: []byte(body)} }
 	for _, c := range []struct {
 		err  error
@@ -128,6 +132,7 @@ func TestWhetherToComeBack(t *testing.T) {
 }
 
 func TestPositions(t *testing.T) {
+	t.Parallel()
 	l := &Live{last: map[string]int64{"known": 5}, highest: map[string]int64{}}
 	if l.begin("known", 9) || l.begin("new", 3) {
 		t.Error("a log that has grown was taken for one that was restored")

@@ -100,6 +100,7 @@ func body(t testing.TB, r domain.AuditRecord) map[string]any {
 }
 
 func TestCHK_AU_01_RecordsSayWhoWhatAndWhence(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		s := audit.New(deps(t, db.Audit))
 		stop := run(t, s)
@@ -175,6 +176,7 @@ func statement(t *testing.T, raw *sql.DB, q string) {
 }
 
 func TestCHK_AU_03_VerifyFindsTampering(t *testing.T) {
+	t.Parallel()
 	const swap = `UPDATE audit_records SET body = (SELECT body FROM audit_records WHERE seq = %d), hash = (SELECT hash FROM audit_records WHERE seq = %d) WHERE seq = %d`
 	cut := []string{`DELETE FROM audit_records WHERE seq > 20`, `DELETE FROM audit_personal WHERE seq > 20`}
 	mend := `UPDATE audit_chain SET seq = 20, hash = (SELECT hash FROM audit_records WHERE seq = 20)`
@@ -232,6 +234,7 @@ func TestCHK_AU_03_VerifyFindsTampering(t *testing.T) {
 }
 
 func TestCHK_AU_03_VerifyFindsEveryFlippedByte(t *testing.T) {
+	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		db := testkit.Open(t, o)
 		s := audit.New(deps(t, db.Audit))

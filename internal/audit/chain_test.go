@@ -7,6 +7,7 @@ import (
 
 // The vectors are those of the format's description.
 func TestLinkVectors(t *testing.T) {
+	t.Parallel()
 	var hash []byte
 	for _, v := range []struct{ body, want string }{
 		{`{"seq":1,"type":"auth.login.success"}`, "3dfec11483da9b31ccf8542d72eb300b61f232ba9d75211a3b99181ddeb4b1a9"},
@@ -20,6 +21,7 @@ func TestLinkVectors(t *testing.T) {
 }
 
 func TestCanonical(t *testing.T) {
+	t.Parallel()
 	o := object{"seq": int64(2), "b": "\r\n\t\x1b[31m\"\\</script>é\u2028\x00", "a": object{"z": true, "y": int64(-1)}, "bad": "\xff"}
 	const want = `{"a":{"y":-1,"z":true},"b":"\r\n\t\u001b[31m\"\\</script>é` + "\u2028" + `\u0000","bad":"` + "\uFFFD" + `","seq":2}`
 	got := canonical(o)

@@ -14,6 +14,7 @@ import (
 // signs itself once where a day of UTC ends and not where another ends, and stays whole;
 // so it does with a clock that is set back.
 func TestDayBoundaries(t *testing.T) {
+	t.Parallel()
 	vienna, err := time.LoadLocation("Europe/Vienna")
 	if err != nil {
 		t.Fatal(err)

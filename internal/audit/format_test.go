@@ -28,6 +28,7 @@ func at(v any, path string) any {
 }
 
 func TestFormats(t *testing.T) {
+	t.Parallel()
 	db := testkit.Open(t, testkit.SQLite(t))
 	s := audit.New(deps(t, db.Audit))
 	when := time.Date(2026, 1, 2, 3, 4, 5, 678_900_000, time.UTC)
@@ -85,6 +86,7 @@ func TestFormats(t *testing.T) {
 
 // What a receiver of native lines has is enough to follow the chain by.
 func TestNativeLinesCarryTheChain(t *testing.T) {
+	t.Parallel()
 	db := testkit.Open(t, testkit.SQLite(t))
 	s := audit.New(deps(t, db.Audit))
 	fill(t, s, 8)
@@ -111,6 +113,7 @@ func TestNativeLinesCarryTheChain(t *testing.T) {
 // format is one line for every reader, keeps its direction, and says the same to a
 // parser; so is a message of syslog and an event of Splunk.
 func TestNamesCannotBreakALine(t *testing.T) {
+	t.Parallel()
 	db := testkit.Open(t, testkit.SQLite(t))
 	s := audit.New(deps(t, db.Audit))
 	const steers = "a\n\r\t\v\f\x1b\x7f\u0085\u009b\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeffz"

@@ -58,6 +58,7 @@ func list(t *testing.T, h http.Handler, query string) page {
 }
 
 func TestListing(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		d := deps(t, db.Audit)
 		s := audit.New(d)

@@ -21,6 +21,7 @@ const day = 24 * time.Hour
 // Old days go whole, what stands for them is signed, and the chain holds over
 // the gap; personal data go earlier.
 func TestRetentionKeepsTheChain(t *testing.T) {
+	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		db := testkit.Open(t, o)
 		now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -72,6 +73,7 @@ func TestRetentionKeepsTheChain(t *testing.T) {
 
 // A day that was tampered with is evidence: it is not deleted.
 func TestRetentionKeepsEvidence(t *testing.T) {
+	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		db := testkit.Open(t, o)
 		now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -95,6 +97,7 @@ func TestRetentionKeepsEvidence(t *testing.T) {
 }
 
 func TestErasureOfOnePerson(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		s := audit.New(deps(t, db.Audit))
 		fill(t, s, 9)
@@ -121,6 +124,7 @@ func limited(addr string) domain.AuditEvent {
 }
 
 func TestRateLimitsAreRecordedOnceAMinute(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := &memory{}
 		s := audit.New(deps(t, mem))
@@ -166,6 +170,7 @@ func counts(t *testing.T, mem *memory) (cs []string) {
 // While the store is away nothing that must be recorded is done, and what was
 // recorded before is kept.
 func TestStoreUnavailable(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := &memory{}
 		s := audit.New(deps(t, mem))
@@ -230,6 +235,7 @@ func records2(t *testing.T, mem *memory) []domain.AuditRecord {
 // Whatever an attacker puts into a name, a header or a reason, no line of any
 // format has a control character in it, nor more lines than one.
 func TestCHK_AU_02_NothingBreaksOutOfALine(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		s := audit.New(deps(t, db.Audit))
 		nasty := "x\r\n<109>1 forged\x1b[2J|a=b\\c\" ]\u2028\x00\xff"

@@ -94,6 +94,7 @@ func seqOf(t *testing.T, line string) int64 {
 }
 
 func TestWebhookIsSigned(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		secret := []byte("a secret of more than thirty-two bytes")
 		got := newReceiver()
@@ -151,6 +152,7 @@ func (o *outage) Close() error { return nil }
 
 // The clock of this test is not the real one: ten minutes pass at once.
 func TestCHK_AU_04_TenMinutesOfOutageLoseNothing(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := &memory{}
 		sink := &outage{receiver: newReceiver(), until: time.Now().Add(10 * time.Minute)}
@@ -216,6 +218,7 @@ func lag(t *testing.T, reg *prometheus.Registry) (records, seconds float64) {
 
 // A sink of a second node takes over where the first one was.
 func TestOneNodeFeedsASink(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		got := newReceiver()
 		d := deps(t, db.Audit)
@@ -244,6 +247,7 @@ func TestOneNodeFeedsASink(t *testing.T) {
 }
 
 func TestFileRotatesAndRepairsAPartialLine(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "log", "audit.jsonl")
 	recs := func(from, to int64) (rs []domain.AuditRecord) {
 		for i := from; i <= to; i++ {
@@ -294,6 +298,7 @@ func TestFileRotatesAndRepairsAPartialLine(t *testing.T) {
 }
 
 func TestHEC(t *testing.T) {
+	t.Parallel()
 	got := newReceiver()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/services/collector/event" || r.Header.Get("Authorization") != "Splunk the-token" {

@@ -29,6 +29,7 @@ import (
 var rfc5424 = regexp.MustCompile(`^<(\d+)>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (\S+) unhidra (\d+) (\S+) \[audit@32473 seq="(\d+)" hash="[0-9a-f]{64}" format="native"\] (.*)$`)
 
 func TestSyslogFrames(t *testing.T) {
+	t.Parallel()
 	ca := tlstest.NewAuthority(t)
 	l, err := tls.Listen("tcp", "127.0.0.1:0", ca.Server(time.Hour, "localhost"))
 	if err != nil {
@@ -108,6 +109,7 @@ func syslogTo(t *testing.T, ca *tlstest.Authority, addr string) *audit.Syslog {
 }
 
 func TestSyslogRefusesAnUnknownCertificate(t *testing.T) {
+	t.Parallel()
 	ca, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
 	l, err := tls.Listen("tcp", "127.0.0.1:0", other.Server(time.Hour, "localhost"))
 	if err != nil {
@@ -280,6 +282,7 @@ func (r *rsyslog) waitFor(n int64) {
 // A real rsyslog takes the log over TLS, is killed in the middle of it, comes
 // back, and in the end has every record.
 func TestRsyslogOverTLS(t *testing.T) {
+	t.Parallel()
 	ca := tlstest.NewAuthority(t)
 	r := newRsyslog(t, ca)
 	db := testkit.Open(t, testkit.SQLite(t))

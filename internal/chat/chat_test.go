@@ -30,6 +30,7 @@ func ask(t *testing.T, c *client.Client, method, path string, body any, out any)
 type obj = map[string]any
 
 func TestRequestsAndRefusals(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		owner, member, stranger := s.User("owner"), s.User("member"), s.User("stranger")
 		var room, open client.RoomState
@@ -114,6 +115,7 @@ func TestRequestsAndRefusals(t *testing.T) {
 }
 
 func TestRoomLifecycle(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		owner, guest := s.User("owner"), s.User("guest")
 		s.User("stranger")
@@ -221,6 +223,7 @@ func TestRoomLifecycle(t *testing.T) {
 }
 
 func TestDirectRoomIsUnique(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		ann, bob := s.User("ann"), s.User("bob")
 		me, err := ann.Me(t.Context())
@@ -248,6 +251,7 @@ func TestDirectRoomIsUnique(t *testing.T) {
 }
 
 func TestMemberListPages(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		owner := s.User("m0")
 		var room client.RoomState
@@ -275,6 +279,7 @@ func TestMemberListPages(t *testing.T) {
 
 // A store that fails between its answers is not taken for one that says no.
 func TestAStoreErrorIsNotNotFound(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		owner := s.User("owner")
 		var room client.RoomState

@@ -8,6 +8,7 @@ import (
 )
 
 func TestDirectoryHidesLastMessagesFromBanned(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		ann, bob, eve := s.User("ann"), s.User("bob"), s.User("eve")
 		var room client.RoomState

@@ -11,6 +11,7 @@ import (
 )
 
 func TestQuotaOfOneUser(t *testing.T) {
+	t.Parallel()
 	live.EachSetup(t, func(t *testing.T, start live.Starter) {
 		s := start("UNHIDRA_USER_STORAGE=1")
 		ann, bob := s.User("ann"), s.User("bob")

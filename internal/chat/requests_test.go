@@ -19,6 +19,7 @@ func waiting(t *testing.T, c *client.Client) []client.RoomRequest {
 }
 
 func TestStrangersNeedConsent(t *testing.T) {
+	t.Parallel()
 	live.EachSetup(t, func(t *testing.T, start live.Starter) {
 		s := start("UNHIDRA_ROOM_REQUESTS=strangers")
 		ann, eve := s.User("ann"), s.User("eve")
@@ -91,6 +92,7 @@ func TestStrangersNeedConsent(t *testing.T) {
 }
 
 func TestRequestsOfBlockedUsersAreDeclined(t *testing.T) {
+	t.Parallel()
 	live.EachSetup(t, func(t *testing.T, start live.Starter) {
 		s := start("UNHIDRA_ROOM_REQUESTS=strangers")
 		ann, eve := s.User("ann"), s.User("eve")
@@ -126,6 +128,7 @@ func TestRequestsOfBlockedUsersAreDeclined(t *testing.T) {
 }
 
 func TestRoomLimits(t *testing.T) {
+	t.Parallel()
 	live.EachSetup(t, func(t *testing.T, start live.Starter) {
 		s := start("UNHIDRA_ROOMS_PER_USER=3", "UNHIDRA_ROOMS_MADE_PER_USER=3", "UNHIDRA_MEMBERS_PER_ROOM=2")
 		ann, bob := s.User("ann"), s.User("bob")
@@ -171,6 +174,7 @@ func TestRoomLimits(t *testing.T) {
 }
 
 func TestDirectRoomIsReopened(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		ann, bob := s.User("ann"), s.User("bob")
 		me, _ := ann.Me(t.Context())

@@ -74,6 +74,7 @@ func idOf(tb testing.TB, db *all.Store, name string) string {
 }
 
 func TestCHK_DV_01_KeysAreCheckedBeforeTheStore(t *testing.T) {
+	t.Parallel()
 	s := New(Deps{Log: testkit.Logger(t), Pepper: make([]byte, 32)}) // asking the store would panic
 	key, _ := newKey()
 	for _, bad := range []string{"", "dk_", key[:51], key[:51] + "_", strings.ToLower(key), strings.Repeat("dk_", 100), key[:45] + "!" + key[46:]} {
@@ -84,6 +85,7 @@ func TestCHK_DV_01_KeysAreCheckedBeforeTheStore(t *testing.T) {
 }
 
 func TestCHK_DV_01_OnlyAHashIsKept(t *testing.T) {
+	t.Parallel()
 	o := testkit.SQLite(t)
 	db := testkit.Open(t, o)
 	s, a := open(t, db)
@@ -126,6 +128,7 @@ func TestCHK_DV_01_OnlyAHashIsKept(t *testing.T) {
 }
 
 func TestEverythingIsRecorded(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		s, a := open(t, db)
 		ctx, ann := t.Context(), idOf(t, db, "ann")
@@ -202,6 +205,7 @@ func (u *uses) EndedDevices(context.Context, time.Time, time.Time) ([]domain.Dev
 func (u *uses) DisabledOwners(context.Context, []string) ([]string, error) { return nil, nil }
 
 func TestCHK_DV_02_UseIsWrittenOnceAMinute(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		u := &uses{}
 		s := New(Deps{Store: u, Bus: bus.NewLocal(), Log: testkit.Logger(t)})

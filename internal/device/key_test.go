@@ -7,6 +7,7 @@ import (
 
 // TestKeyVector holds the checksum against a value worked out elsewhere.
 func TestKeyVector(t *testing.T) {
+	t.Parallel()
 	const body = "dk_7Hq2LmX9Ra_aB3xaB3xaB3xaB3xaB3xaB3xaB3xaB3x"
 	if got := checksum(body); got != "3c4LWi" {
 		t.Errorf("checksum %q", got)
@@ -17,6 +18,7 @@ func TestKeyVector(t *testing.T) {
 }
 
 func TestNewKeysAreGood(t *testing.T) {
+	t.Parallel()
 	seen := make(map[string]bool)
 	for range 1000 {
 		key, id := newKey()
@@ -32,6 +34,7 @@ func TestNewKeysAreGood(t *testing.T) {
 
 // TestAnyChangeIsNoticed changes each character of a key.
 func TestAnyChangeIsNoticed(t *testing.T) {
+	t.Parallel()
 	key, _ := newKey()
 	for i := range key {
 		for _, c := range []byte("aZ9_-") {

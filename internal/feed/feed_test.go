@@ -212,6 +212,7 @@ func (w *recorder) check(t *testing.T, n int) {
 }
 
 func TestEveryEntryComesInOrder(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m, w := newMemory(), &recorder{}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -234,6 +235,7 @@ func TestEveryEntryComesInOrder(t *testing.T) {
 }
 
 func TestANewConsumerBeginsWhereItSays(t *testing.T) {
+	t.Parallel()
 	for from, want := range map[feed.From]string{feed.Now: "[3]", feed.Beginning: "[1 2 3]"} {
 		synctest.Test(t, func(t *testing.T) {
 			m, w := newMemory(), &recorder{}
@@ -254,6 +256,7 @@ func TestANewConsumerBeginsWhereItSays(t *testing.T) {
 // TestCrashesLoseNoEntry runs two nodes that are killed at any moment, so that what they have not
 // stored is lost, with a consumer that is slow and fails now and then.
 func TestCrashesLoseNoEntry(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { killed(t, rand.New(rand.NewPCG(seed, 1))) })
@@ -329,6 +332,7 @@ func (m *crashing) ReleaseCursor(ctx context.Context, name, owner string) error 
 }
 
 func TestReusedPositionsAreNotSkipped(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m, w := newMemory(), &recorder{}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -349,6 +353,7 @@ func TestReusedPositionsAreNotSkipped(t *testing.T) {
 }
 
 func TestAFailingEntryBecomesADeadLetter(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m, w := newMemory(), &recorder{}
 		var mended atomic.Bool
@@ -388,6 +393,7 @@ func TestAFailingEntryBecomesADeadLetter(t *testing.T) {
 }
 
 func TestAnUnavailableConsumerMakesNoDeadLetters(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m, w := newMemory(), &recorder{}
 		var back atomic.Bool

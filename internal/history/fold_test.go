@@ -43,6 +43,7 @@ func covered(t *testing.T, p foldedPage, types map[int64]string, order []int64) 
 }
 
 func TestFoldedPagesHaveNoGap(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		ann, bob := s.User("ann"), s.User("bob")
 		room, err := ann.CreateRoom(t.Context(), client.NewRoom{Kind: "public", Name: "Hall"})

@@ -38,6 +38,7 @@ func seqs(p page) (s []int64) {
 }
 
 func TestTimeline(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		ann, eve := s.User("ann"), s.User("eve")
 		room, err := ann.CreateRoom(t.Context(), client.NewRoom{Kind: "private", Name: "Den"})
@@ -115,6 +116,7 @@ func TestTimeline(t *testing.T) {
 }
 
 func TestSearch(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		ann, eve := s.User("ann"), s.User("eve")
 		room, err := ann.CreateRoom(t.Context(), client.NewRoom{Kind: "private", Name: "Den"})

@@ -35,6 +35,7 @@ func (r *records) Record(_ context.Context, e domain.AuditEvent) {
 // Each room loses what its own choice or the server's rules say, members who are
 // connected are told, and the audit log says how much went.
 func TestPurgeAll(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, start := t.Context(), time.Now()
 		owner := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, Username: "owner", DisplayName: "Owner"}
@@ -140,6 +141,7 @@ func TestPurgeAll(t *testing.T) {
 }
 
 func TestRoomChoosesRetention(t *testing.T) {
+	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		s := live.Start(t, o, "UNHIDRA_RETENTION_MAX_DAYS=90")
 		ann, bob := s.User("ann"), s.User("bob")
@@ -199,6 +201,7 @@ func TestRoomChoosesRetention(t *testing.T) {
 
 // The server forgets a room soon after it was deleted, and not at its next round.
 func TestDeletedRoomIsPurged(t *testing.T) {
+	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		owner := s.User("owner")
 		room, err := owner.CreateRoom(t.Context(), client.NewRoom{Kind: "private", Name: "Den"})

@@ -117,6 +117,7 @@ func waiting(t *testing.T, db *all.Store) int {
 }
 
 func TestMailsArrive(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]mailtest.Options{
 		"starttls":       {},
 		"starttls plain": {Auth: "PLAIN"},
@@ -150,6 +151,7 @@ func TestMailsArrive(t *testing.T) {
 }
 
 func TestRetryOnATemporaryRefusal(t *testing.T) {
+	t.Parallel()
 	db := testkit.Open(t, testkit.SQLite(t))
 	server := mailtest.Start(t, mailtest.Options{Refuse: func(to string, try int) error {
 		if try < 4 {
@@ -176,6 +178,7 @@ func TestRetryOnATemporaryRefusal(t *testing.T) {
 }
 
 func TestGiveUpOnAPermanentRefusal(t *testing.T) {
+	t.Parallel()
 	db := testkit.Open(t, testkit.SQLite(t))
 	server := mailtest.Start(t, mailtest.Options{Refuse: func(to string, _ int) error {
 		if to == "gone@example.org" {
@@ -199,6 +202,7 @@ func TestGiveUpOnAPermanentRefusal(t *testing.T) {
 }
 
 func TestGiveUpAfterADay(t *testing.T) {
+	t.Parallel()
 	db := testkit.Open(t, testkit.SQLite(t))
 	server := mailtest.Start(t, mailtest.Options{Refuse: func(string, int) error { return &smtp.SMTPError{Code: 451, Message: "later"} }})
 	n := start(t, db, server)
@@ -222,6 +226,7 @@ func TestGiveUpAfterADay(t *testing.T) {
 }
 
 func TestAnExpiredLinkIsNotSent(t *testing.T) {
+	t.Parallel()
 	db := testkit.Open(t, testkit.SQLite(t))
 	server := mailtest.Start(t, mailtest.Options{Refuse: func(_ string, try int) error {
 		if try == 1 {
@@ -248,6 +253,7 @@ func TestAnExpiredLinkIsNotSent(t *testing.T) {
 }
 
 func TestUnreachableServerLosesNoMail(t *testing.T) {
+	t.Parallel()
 	db := testkit.Open(t, testkit.SQLite(t))
 	away := mailtest.Server{URL: "smtp://127.0.0.1:1"}
 	n := start(t, db, &away)
@@ -261,6 +267,7 @@ func TestUnreachableServerLosesNoMail(t *testing.T) {
 }
 
 func TestAWrongPasswordOrCertificateSendsNothing(t *testing.T) {
+	t.Parallel()
 	server := mailtest.Start(t, mailtest.Options{Implicit: true, Auth: "PLAIN"})
 	u, err := url.Parse(server.URL)
 	if err != nil {
@@ -294,6 +301,7 @@ func TestAWrongPasswordOrCertificateSendsNothing(t *testing.T) {
 }
 
 func TestTwoNodesSendEachMailOnce(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		server := mailtest.Start(t, mailtest.Options{})
 		a, b := start(t, db, server), start(t, db, server)
@@ -315,6 +323,7 @@ func TestTwoNodesSendEachMailOnce(t *testing.T) {
 }
 
 func TestANoticeComesOnceADay(t *testing.T) {
+	t.Parallel()
 	db := testkit.Open(t, testkit.SQLite(t))
 	server := mailtest.Start(t, mailtest.Options{})
 	n := start(t, db, server)

@@ -25,6 +25,7 @@ func full() domain.MailData {
 }
 
 func TestEveryMailCanBeSent(t *testing.T) {
+	t.Parallel()
 	db := testkit.Open(t, testkit.SQLite(t))
 	server := mailtest.Start(t, mailtest.Options{})
 	n := start(t, db, server)
@@ -86,6 +87,7 @@ func closed(t *testing.T) *mail.Queue {
 }
 
 func TestHeaderInjectionIsRefused(t *testing.T) {
+	t.Parallel()
 	q := closed(t)
 	for _, to := range []string{
 		"", "ann", "ann@example.org\r\nBcc: eve@example.org", "ann@example.org\nBcc: eve@example.org", "ann@example.org, eve@example.org",
@@ -111,6 +113,7 @@ func TestHeaderInjectionIsRefused(t *testing.T) {
 }
 
 func TestValuesStayValues(t *testing.T) {
+	t.Parallel()
 	db := testkit.Open(t, testkit.SQLite(t))
 	server := mailtest.Start(t, mailtest.Options{})
 	n := start(t, db, server)
@@ -131,6 +134,7 @@ func TestValuesStayValues(t *testing.T) {
 }
 
 func TestMissingTemplateValueIsAnError(t *testing.T) {
+	t.Parallel()
 	q := closed(t)
 	for name, m := range map[string]domain.Mail{
 		"no link":     {Template: domain.MailResetPassword, Data: domain.MailData{Username: "ann", Expires: time.Now().Add(time.Hour)}},
@@ -147,6 +151,7 @@ func TestMissingTemplateValueIsAnError(t *testing.T) {
 }
 
 func TestSenderOptions(t *testing.T) {
+	t.Parallel()
 	for _, u := range []string{
 		"", "http://host", "smtp://", "smtps://host/path", "smtps://host?tls=off", "smtp://host?verify=no", "smtp://user:pw@mail.example.org:25?tls=off", "://",
 	} {
@@ -169,6 +174,7 @@ func TestSenderOptions(t *testing.T) {
 }
 
 func TestBackoff(t *testing.T) {
+	t.Parallel()
 	var sum time.Duration
 	last := time.Duration(0)
 	for n := 1; n < 30; n++ {

@@ -8,6 +8,7 @@ import (
 )
 
 func TestCHK_PW_01_03_WhatAPasswordMayBe(t *testing.T) {
+	t.Parallel()
 	for _, good := range []string{passphrase, "aaaaaaaaaaaaaaaaaaaaaaa b", strings.Repeat("long ", 50), "пятнадцать знаков", " spaces count too ", "éèêëéèêëéèêëéèê"} {
 		if err := Check(good, 15, "ann", "Ann Smith"); err != nil {
 			t.Errorf("%q: %v", good, err)
@@ -27,6 +28,7 @@ func TestCHK_PW_01_03_WhatAPasswordMayBe(t *testing.T) {
 }
 
 func TestCHK_PW_02_LongOnesAreWelcome(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{64, 128, 256} {
 		if err := Check(strings.Repeat("éa1 ", n/4), 15); err != nil {
 			t.Errorf("%d characters: %v", n, err)
@@ -38,6 +40,7 @@ func TestCHK_PW_02_LongOnesAreWelcome(t *testing.T) {
 }
 
 func TestCHK_PW_04_WhatEverybodyTries(t *testing.T) {
+	t.Parallel()
 	if n := len(common) / digestLength; n < 10_000 || len(common)%digestLength != 0 {
 		t.Errorf("the list has %d passwords", n)
 	}
@@ -55,6 +58,7 @@ func TestCHK_PW_04_WhatEverybodyTries(t *testing.T) {
 }
 
 func TestCHK_PW_05_NamesAreNoPasswords(t *testing.T) {
+	t.Parallel()
 	names := []string{"margarethe", "Margarethe Müller", "m.mueller", "chat.example.org"}
 	for _, bad := range []string{"margarethe", "MARGARETHE1", "margarethe müller!", "Müller, Margarethe", "unhidraunhidra1", "chat.example.org", "m.mueller2026"} {
 		if err := Check(bad, 8, names...); err == nil || !strings.Contains(err.Error(), "your name") {
@@ -67,6 +71,7 @@ func TestCHK_PW_05_NamesAreNoPasswords(t *testing.T) {
 }
 
 func TestPeriod(t *testing.T) {
+	t.Parallel()
 	for s, want := range map[string]string{"": "", "a": "a", "aaa": "a", "ababab": "ab", "aba": "aba", "éé": "é", "abcabcab": "abcabcab"} {
 		if got := period(s); got != want {
 			t.Errorf("%q: %q, want %q", s, got, want)

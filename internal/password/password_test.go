@@ -17,6 +17,7 @@ import (
 const passphrase = "a sentence is easy to remember"
 
 func TestCHK_PW_08_Records(t *testing.T) {
+	t.Parallel()
 	h := New(Options{})
 	made, err := h.Hash(t.Context(), passphrase, Stranger)
 	if err != nil || !strings.HasPrefix(made, "$argon2id$v=19$m=49152,t=3,p=1$") {
@@ -33,6 +34,7 @@ func TestCHK_PW_08_Records(t *testing.T) {
 }
 
 func TestCHK_PW_07_AccentsAreOneFormAndNothingElseIsChanged(t *testing.T) {
+	t.Parallel()
 	h := New(Options{})
 	made, err := h.Hash(t.Context(), " caf\u00e9 au lait ", Stranger)
 	if err != nil {
@@ -46,6 +48,7 @@ func TestCHK_PW_07_AccentsAreOneFormAndNothingElseIsChanged(t *testing.T) {
 }
 
 func TestCHK_PW_08_PoisonedRecordsFitNothingAndCostNothing(t *testing.T) {
+	t.Parallel()
 	const good = "$argon2id$v=19$m=49152,t=3,p=1$c29tZXNhbHRzb21lc2FsdA$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+YFY4NeBbtA"
 	const hash = "$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+YFY4NeBbtA"
 	if err := CheckRecord(good); err != nil {
@@ -79,6 +82,7 @@ func TestCHK_PW_08_PoisonedRecordsFitNothingAndCostNothing(t *testing.T) {
 // The records were made by passlib 1.7.4, argon2-cffi 25.1 and Django 5.2, but
 // for the last, which is of the test of Argon2's reference implementation.
 func TestRecordsOfOtherSystems(t *testing.T) {
+	t.Parallel()
 	const password = "correct horse battery staple é"
 	h := New(Options{})
 	for record, password := range map[string]string{
@@ -143,6 +147,7 @@ func TestCHK_LG_01_ImportedAccountsDoNotStandOut(t *testing.T) {
 
 // Whoever finds no turn is told so, and when to come again.
 func TestBusyHasherIsUnavailable(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := New(Options{Turns: 1, Waiting: 3})
 		leave, err := h.turn(t.Context(), Stranger, 0)
@@ -182,6 +187,7 @@ func TestBusyHasherIsUnavailable(t *testing.T) {
 
 // One turn is kept for those we know, and they do not wait behind strangers.
 func TestUnknownClientsDoNotBlockKnownOnes(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := New(Options{Turns: 2, Waiting: 4})
 		for range 2 {
@@ -208,6 +214,7 @@ func TestUnknownClientsDoNotBlockKnownOnes(t *testing.T) {
 // Two records of other systems that take more memory than ours are never
 // compared at once, and the second waits without a turn.
 func TestExpensiveRecordsAreSerialized(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := New(Options{Turns: 2})
 		leave, err := h.turn(t.Context(), Stranger, 200<<20)
@@ -242,6 +249,7 @@ func TestExpensiveRecordsAreSerialized(t *testing.T) {
 // A caller that goes away while its hash runs does not give its turn to the
 // next before the hash has ended.
 func TestASlotIsHeldUntilHashingEnds(t *testing.T) {
+	t.Parallel()
 	h := New(Options{Turns: 1, Memory: 1, Wait: time.Minute})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
@@ -265,6 +273,7 @@ func TestASlotIsHeldUntilHashingEnds(t *testing.T) {
 }
 
 func TestMemoryLimitsConcurrency(t *testing.T) {
+	t.Parallel()
 	for memory, want := range map[int64][2]int{1: {1, 0}, 48 << 20: {1, 0}, 96 << 20: {1, 1}, 256 << 20: {4, 1}, 4 << 30: {8, 1}} {
 		h := New(Options{Memory: memory, Turns: 8})
 		if got := [2]int{cap(h.turns), cap(h.kept)}; got != want {

@@ -34,6 +34,7 @@ func appendAudit(t testing.TB, db *all.Store, n int, day int64) domain.AuditHead
 }
 
 func TestAuditHasOneOrder(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		if h, err := db.Audit.AuditHead(t.Context()); err != nil || h.Chain != "" || h.Seq != 0 {
 			t.Fatalf("before the first: %+v, %v", h, err)
@@ -64,6 +65,7 @@ func TestAuditHasOneOrder(t *testing.T) {
 }
 
 func TestAuditIsOnlyAddedTo(t *testing.T) {
+	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		db := testkit.Open(t, o)
 		appendAudit(t, db, 3, 1)
@@ -99,6 +101,7 @@ func TestAuditIsOnlyAddedTo(t *testing.T) {
 }
 
 func TestAuditErasesPersonalDataAlone(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		appendAudit(t, db, 4, 1)
 		appendAudit(t, db, 4, 9)
@@ -116,6 +119,7 @@ func TestAuditErasesPersonalDataAlone(t *testing.T) {
 }
 
 func TestAuditSinkHasOneOwner(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		now := time.Now()
 		claim := func(owner string, now time.Time) (int64, bool) {

@@ -17,6 +17,7 @@ import (
 // What the indexer has read may be edited, deleted or purged before it writes, and
 // SQLite gives the place of what is gone to what comes.
 func TestIndexerUsesTheCurrentText(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	o := testkit.SQLite(t)
 	o.Tool = true // has no indexer

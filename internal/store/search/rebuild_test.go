@@ -16,6 +16,7 @@ import (
 // A store that another version of the program has indexed is indexed anew while it
 // runs, says so until then, and keeps nothing of what was there.
 func TestIndexOfAnotherVersion(t *testing.T) {
+	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		db, err := all.Open(t.Context(), o)
 		if err != nil {
@@ -69,6 +70,7 @@ func TestIndexOfAnotherVersion(t *testing.T) {
 
 // What a server of an older version indexes beside newer ones is done again by them.
 func TestEntriesOfAnOlderServerAreRebuilt(t *testing.T) {
+	t.Parallel()
 	o := testkit.Postgres(t)
 	db := testkit.Open(t, o)
 	room := testkit.Room(t, db, 1)
@@ -91,6 +93,7 @@ func TestEntriesOfAnOlderServerAreRebuilt(t *testing.T) {
 // Two rooms share no term of the index, so that what is said in one has no part in
 // how long a search in the other takes.
 func TestRoomsShareNoTermOfTheIndex(t *testing.T) {
+	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		db := testkit.Open(t, o)
 		room := testkit.Room(t, db, 2)

@@ -46,6 +46,7 @@ func found(t *testing.T, db *all.Store, user, q string, order domain.SearchOrder
 }
 
 func TestSearch(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 3)
 		other, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(1), domain.NewRoom{Kind: domain.PrivateRoom, Name: "Secret garden"}, time.Now())
@@ -86,6 +87,7 @@ func TestSearch(t *testing.T) {
 }
 
 func TestSearchFollowsChanges(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 2)
 		e := testkit.Say(t, db, testkit.UserID(1), room, "1", "apples")
@@ -112,6 +114,7 @@ func TestSearchFollowsChanges(t *testing.T) {
 }
 
 func TestSearchPages(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 2)
 		for i := range 25 {
@@ -170,6 +173,7 @@ func indexed(t *testing.T, db *all.Store) {
 // What a server appended and did not live to index is found by the next one, as it
 // is by then.
 func TestIndexOfAStoppedServerIsCompleted(t *testing.T) {
+	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		left := o
 		left.Tool = true // has no indexer
@@ -194,6 +198,7 @@ func TestIndexOfAStoppedServerIsCompleted(t *testing.T) {
 // Messages that are edited and deleted while they are being indexed are found by
 // what they say in the end, and by nothing else.
 func TestIndexFollowsEdits(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		const people, each = 4, 60
 		room := testkit.Room(t, db, people)
@@ -228,6 +233,7 @@ func TestIndexFollowsEdits(t *testing.T) {
 // People, members and rooms are found without case and accents in every script, on both
 // databases.
 func TestNamesAreFoundInEveryScript(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 1)
 		people := map[string]string{"mesut": "Mesut Özil", "anna": "Анна Каренина", "xm": "王小明", "lodz": "Łukasz", "stra": "Straßer"}
@@ -278,6 +284,7 @@ func TestNamesAreFoundInEveryScript(t *testing.T) {
 
 // A username that could be taken for another's is taken.
 func TestUsernamesThatLookAlike(t *testing.T) {
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		for _, c := range []struct {
 			name string
@@ -294,6 +301,7 @@ func TestUsernamesThatLookAlike(t *testing.T) {
 
 // Names that a program from before has written are found once this one has started.
 func TestNamesFromBeforeAreFound(t *testing.T) {
+	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		db, err := all.Open(t.Context(), o)
 		if err != nil {
