@@ -36,6 +36,7 @@ const (
 // A node of the version before and one of this version serve one room, while each
 // is restarted as in an upgrade and, in the end, the way back.
 func TestTwoVersionsSideBySide(t *testing.T) {
+	t.Parallel()
 	before, source := previous(t)
 	now := node.Build(t)
 	bus := natstest.Start(t)
@@ -131,6 +132,7 @@ func TestAKilledNodeTakesItsPeopleWithIt(t *testing.T) {
 // The version before goes on with a SQLite file that this version has brought up to
 // date, as its steps promise, and this version with what that wrote meanwhile.
 func TestThereAndBackOnSQLite(t *testing.T) {
+	t.Parallel()
 	before, source := previous(t)
 	if !lives(t, source, "sqlite") {
 		t.Skip("this version declares that the one before cannot go on with its schema")
@@ -176,9 +178,38 @@ func found(t *testing.T, c *client.Client, q string) int {
 // keep what they promise to programs that are older still.
 const beforeEnv = "UNHIDRA_TEST_BEFORE"
 
-// previous builds the program from before: the newest release before this commit,
-// or else the commit before. Without that history there is none.
+// previous returns the program from before, and its source: the newest release before
+// this commit, or else the commit before. Without that history there is none.
 func previous(t *testing.T) (bin, source string) {
+	t.Helper()
+	made.Lock()
+	defer made.Unlock()
+	if made.bin == "" {
+		commit := commitBefore(t)
+		t.Logf("the version before is %s", commit)
+		made.source, made.bin = buildBefore(t, commit)
+	}
+	return made.bin, made.source
+}
+
+// made is built once for all tests of this process, in folder.
+var made struct {
+	sync.Mutex
+	folder, source, bin string
+}
+
+func TestMain(m *testing.M) {
+	var err error
+	if made.folder, err = os.MkdirTemp("", "unhidra-before-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(made.folder)
+	os.Exit(code)
+}
+
+func commitBefore(t *testing.T) string {
 	t.Helper()
 	git := func(args ...string) (string, error) {
 		out, err := exec.CommandContext(t.Context(), "git", append([]string{"-C", root}, args...)...).Output()
@@ -198,10 +229,16 @@ func previous(t *testing.T) (bin, source string) {
 		}
 		t.Skip("no version from before to run: the history is not here (a shallow clone, or no git); fetch it with `git fetch --unshallow`")
 	}
-	t.Logf("the version before is %s", commit)
-	source, bin = t.TempDir(), filepath.Join(t.TempDir(), "unhidra-before")
+	return commit
+}
+
+func buildBefore(t *testing.T, commit string) (source, bin string) {
+	t.Helper()
+	source, bin = filepath.Join(made.folder, "source"), filepath.Join(made.folder, "unhidra-before")
+	must(t, os.MkdirAll(source, 0o700))
 	archive := exec.CommandContext(t.Context(), "git", "-C", root, "archive", "--format=tar", commit)
 	unpack := exec.CommandContext(t.Context(), "tar", "-x", "-C", source)
+	var err error
 	if unpack.Stdin, err = archive.StdoutPipe(); err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +250,7 @@ func previous(t *testing.T) (bin, source string) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", commit, err, out)
 	}
-	return withKnown(t, bin, source), source
+	return source, withKnown(t, bin, source)
 }
 
 // withKnown starts bin without the settings of these tests that it does not know: it
