@@ -78,12 +78,12 @@ func (noCancel) Done() <-chan struct{}       { return nil }
 func (noCancel) Err() error                  { return nil }
 func (noCancel) Value(any) any               { return nil }
 
-// crowd connects n clients, each in the room that place gives.
-func crowd(b *testing.B, n int, place func(i int) string) *node {
+// connect connects n clients, each of which is in the room that roomOf gives.
+func connect(b *testing.B, n int, roomOf func(i int) string) *node {
 	b.Helper()
 	w := newWorld()
 	for i := range n {
-		if r := place(i); r != "" {
+		if r := roomOf(i); r != "" {
 			if w.in[r] == nil {
 				w.in[r] = map[string]bool{}
 			}
@@ -92,7 +92,7 @@ func crowd(b *testing.B, n int, place func(i int) string) *node {
 	}
 	node := start(b, w, nil)
 	node.g.format = &encodings{Format: node.g.format}
-	attract(b, node, n)
+	runClients(b, node, n)
 	return node
 }
 
@@ -107,7 +107,7 @@ func (e *encodings) Event(h wire.Header, payload []byte) []byte {
 	return e.Format.Event(h, payload)
 }
 
-func attract(b *testing.B, node *node, n int) {
+func runClients(b *testing.B, node *node, n int) {
 	b.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", clientsEnv, node.url, n))
@@ -169,7 +169,7 @@ func BenchmarkIdle(b *testing.B) {
 		node := start(b, w, nil)
 		debug.FreeOSMemory()
 		before := resident()
-		attract(b, node, n)
+		runClients(b, node, n)
 		time.Sleep(2 * time.Second)
 		raw := resident()
 		debug.FreeOSMemory()
@@ -202,7 +202,7 @@ func BenchmarkFanout(b *testing.B) {
 			pace = fmt.Sprint(c.perSec, " a second")
 		}
 		b.Run(fmt.Sprintf("%dx%d %s", c.rooms, c.members, pace), func(b *testing.B) {
-			n := crowd(b, c.rooms*c.members, func(i int) string { return fmt.Sprint("r", i%c.rooms) })
+			n := connect(b, c.rooms*c.members, func(i int) string { return fmt.Sprint("r", i%c.rooms) })
 			for b.Loop() {
 				events := fanoutTotal / c.members
 				if c.perSec > 0 {

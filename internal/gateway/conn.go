@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/ratelimit"
 	"github.com/unhidra/unhidra/internal/wire"
@@ -25,6 +27,8 @@ type conn struct {
 	queue
 	member hub.Member
 	g      *Service
+	ctx    context.Context // ends with the connection
+	cancel context.CancelFunc
 	nc     net.Conn
 	raw    syscall.RawConn // nil if nc is not a plain socket
 	id     string
@@ -33,25 +37,27 @@ type conn struct {
 	agent  string
 	since  time.Time
 
+	handshake string // the request id of its handshake
+
 	expires atomic.Int64 // Unix nanoseconds; 0: never
 	proof   atomic.Pointer[domain.Principal]
 
 	// Of the reader alone.
-	parser    ws.Parser
-	box       *[]byte // the pooled buffer that buf is in
-	buf       []byte  // read, not parsed yet
-	need      int     // bytes that buf must be able to hold
-	readReady func(fd uintptr) bool
-	readErr   error
-	strikes   int     // malformed frames
-	refusals  int     // frames refused for their number, less those accepted since
-	deaf      bool    // what comes is not read as frames any more
-	first     [1]byte // of what comes, if that must be waited for with a buffer
-	perConn   ratelimit.Cell
-	requests  ratelimit.Cell
-	typing    ratelimit.Cell
-	pings     ratelimit.Cell
-	volume    ratelimit.Cell
+	parser     ws.Parser
+	pooled     *[]byte // the buffer that buf is in
+	buf        []byte  // read, not parsed yet
+	need       int     // bytes that buf must be able to hold
+	readReady  func(fd uintptr) bool
+	readErr    error
+	strikes    int     // malformed frames
+	refusals   int     // frames refused for their number, less those accepted since
+	discarding bool    // what comes is not read as frames any more
+	first      [1]byte // of what comes, if that must be waited for with a buffer
+	perConn    ratelimit.Cell
+	requests   ratelimit.Cell
+	typing     ratelimit.Cell
+	pings      ratelimit.Cell
+	volume     ratelimit.Cell
 
 	heard      atomic.Int64 // when something last came, Unix nanoseconds
 	pinged     atomic.Int64 // when it was last sent a ping
@@ -83,16 +89,27 @@ func (c *conn) prove(p domain.Principal) {
 	c.expires.Store(p.Expires.UnixNano())
 }
 
+// log returns a logger whose lines name the connection, its user and the request
+// of ctx: one of the connection, or else its handshake.
+func (c *conn) log(ctx context.Context) *slog.Logger {
+	request := httpx.RequestID(ctx)
+	if request == "" {
+		request = c.handshake
+	}
+	return c.g.Log.With("conn", c.id, "user", c.user.ID, "request", request)
+}
+
 // because records why the connection ends; the first reason counts.
 func (c *conn) because(reason string) { c.reason.CompareAndSwap(nil, &reason) }
 
-// read serves the connection until it ends.
-func (c *conn) read(early []byte) {
+// read serves the connection until it ends. The HTTP server has read the buffered
+// bytes already.
+func (c *conn) read(buffered []byte) {
 	defer c.finish()
-	if len(early) > 0 {
-		c.need = len(early)
-		c.room()
-		c.buf = append(c.buf, early...)
+	if len(buffered) > 0 {
+		c.need = len(buffered)
+		c.grow()
+		c.buf = append(c.buf, buffered...)
 	}
 	for c.parse() {
 		if err := c.fill(); err != nil {
@@ -114,7 +131,7 @@ func reasonOf(err error) string {
 // on.
 func (c *conn) parse() bool {
 	b := c.buf
-	for len(b) > 0 && !c.deaf {
+	for len(b) > 0 && !c.discarding {
 		m, n, need, err := c.parser.Next(b)
 		if err != nil {
 			c.breach(err)
@@ -133,11 +150,11 @@ func (c *conn) parse() bool {
 			return false
 		}
 	}
-	if c.deaf {
+	if c.discarding {
 		b = nil
 	}
 	c.buf = c.buf[:copy(c.buf, b)]
-	c.relax()
+	c.releaseBuffer()
 	return true
 }
 
@@ -181,7 +198,7 @@ func (c *conn) pong(payload []byte) {
 
 // breach ends the connection of a client that does not keep to RFC 6455.
 func (c *conn) breach(err error) {
-	c.deaf = true
+	c.discarding = true
 	var e *ws.Error
 	if !errors.As(err, &e) {
 		e = &ws.Error{Code: ws.CodeInternal}
@@ -266,18 +283,19 @@ func (c *conn) finish() {
 	c.buf = c.buf[:0]
 	c.need = 0
 	c.parser = ws.Parser{}
-	c.relax()
+	c.releaseBuffer()
 	c.g.Presence.Disconnect(c.id)
 	c.g.Hub.Remove(&c.member)
 	c.g.conns.release(c.addr)
 	c.linger()
+	c.cancel()
 	why := "lost"
 	if r := c.reason.Load(); r != nil {
 		why = *r
 	}
 	c.g.metrics.disconnects.WithLabelValues(why).Inc()
 	if p := c.who(); p.Kind == domain.KindDevice {
-		c.g.Devices.DeviceDisconnected(context.Background(), p, c.addr, why)
+		c.g.Devices.DeviceDisconnected(context.WithoutCancel(c.ctx), p, c.addr, why)
 	}
 }
 
@@ -292,48 +310,48 @@ func (c *conn) linger() {
 	}
 }
 
-// room makes buf able to take more bytes, at least up to need.
-func (c *conn) room() {
-	if c.box == nil {
-		c.box = smallBuffers.get()
-		c.buf = (*c.box)[:0]
+// grow makes buf able to take more bytes, at least up to need.
+func (c *conn) grow() {
+	if c.pooled == nil {
+		c.pooled = smallBuffers.get()
+		c.buf = (*c.pooled)[:0]
 	}
 	if len(c.buf) < cap(c.buf) && c.need <= cap(c.buf) {
 		return
 	}
-	old, read := c.box, c.buf
-	c.box = bigBuffers.get()
-	c.buf = append((*c.box)[:0], read...)
+	old, read := c.pooled, c.buf
+	c.pooled = bigBuffers.get()
+	c.buf = append((*c.pooled)[:0], read...)
 	smallBuffers.put(old)
 }
 
-// relax gives an empty buffer back.
-func (c *conn) relax() {
-	if c.box == nil || len(c.buf) > 0 {
+// releaseBuffer gives an empty buffer back.
+func (c *conn) releaseBuffer() {
+	if c.pooled == nil || len(c.buf) > 0 {
 		return
 	}
-	if cap(*c.box) > 4<<10 {
-		bigBuffers.put(c.box)
+	if cap(*c.pooled) > 4<<10 {
+		bigBuffers.put(c.pooled)
 	} else {
-		smallBuffers.put(c.box)
+		smallBuffers.put(c.pooled)
 	}
-	c.box, c.buf, c.need = nil, nil, 0
+	c.pooled, c.buf, c.need = nil, nil, 0
 }
 
 // fillBlocking is fill for connections that are not plain sockets, which can only
 // be waited for with somewhere to read to. A byte will do: the rest of what came
 // is there at once, for a buffer.
 func (c *conn) fillBlocking() error {
-	if c.box == nil && !c.deaf {
+	if c.pooled == nil && !c.discarding {
 		n, err := c.nc.Read(c.first[:])
 		if n == 0 {
 			return err
 		}
-		c.room()
+		c.grow()
 		c.buf = append(c.buf, c.first[0])
 		return nil
 	}
-	c.room()
+	c.grow()
 	n, err := c.nc.Read(c.buf[len(c.buf):cap(c.buf)])
 	c.buf = c.buf[:len(c.buf)+n]
 	if n > 0 {

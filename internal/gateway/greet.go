@@ -14,11 +14,13 @@ const pageRooms = 100 // rooms of a hello, if so many fit in a frame
 // greet subscribes c to its rooms and sends hello. Whatever happens meanwhile waits
 // in c's queue behind it.
 func (g *Service) greet(c *conn, u domain.User) {
-	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
+	ctx, cancel := context.WithTimeout(c.ctx, requestTime)
 	defer cancel()
 	states, err := g.Rooms.RoomStates(ctx, u.ID)
 	if err != nil {
-		g.Log.Error("cannot load the rooms of a connection", "user", u.ID, "err", err)
+		if c.ctx.Err() == nil {
+			c.log(ctx).Error("cannot load the rooms of a connection", "err", err)
+		}
 		c.close(ws.CodeInternal, "your rooms cannot be loaded; come back in a moment", "error", true)
 		return
 	}
@@ -34,8 +36,8 @@ func (g *Service) greet(c *conn, u domain.User) {
 		Limits: wire.Limits{Frame: wire.MaxFrame, Text: domain.MaxText, PerSecond: float64(g.Limits.MessagesPerSec), Replay: domain.MaxReplay},
 	}
 	if u.Kind == domain.KindUser {
-		if hello.Requests, err = g.Rooms.RequestsWaiting(ctx, u.ID); err != nil {
-			g.Log.Warn("cannot count what a user is asked", "user", u.ID, "err", err)
+		if hello.Requests, err = g.Rooms.RequestsWaiting(ctx, u.ID); err != nil && c.ctx.Err() == nil {
+			c.log(ctx).Warn("cannot count the requests to a user", "err", err)
 		}
 	}
 	if e := c.who().Expires; !e.IsZero() {

@@ -130,14 +130,17 @@ func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Princip
 			"you have too many connections open; close one").After(10 * time.Second)
 	}
 	c := &conn{g: g, id: domain.NewID(domain.ConnPrefix), user: u.Ref(), addr: addr, agent: agent(r), since: g.Now()}
+	c.handshake = httpx.RequestID(r.Context())
+	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.member.Init(u.ID, g.format, c)
 	c.held = true
 	c.parser.Max = wire.MaxFrame
 	c.prove(p)
 	c.heard.Store(c.since.UnixNano())
 	c.pinged.Store(c.since.Add(-rand.N(heartbeat)).UnixNano()) // spreads the pings of a reconnect storm
-	early, err := c.upgrade(w, r, protocol)
+	buffered, err := c.upgrade(w, r, protocol)
 	if err != nil {
+		c.cancel()
 		g.Hub.Cancel(u.ID)
 		g.conns.release(addr)
 		return nil, err
@@ -147,19 +150,19 @@ func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Princip
 	if p.Kind == domain.KindDevice {
 		g.Devices.DeviceConnected(r.Context(), p, addr)
 	}
-	go c.read(early)
+	go c.read(buffered)
 	return c, nil
 }
 
 // upgrade takes the connection from the HTTP server and answers the handshake.
-func (c *conn) upgrade(w http.ResponseWriter, r *http.Request, protocol string) (early []byte, err error) {
+func (c *conn) upgrade(w http.ResponseWriter, r *http.Request, protocol string) (buffered []byte, err error) {
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, domain.Internal.Errorf("", "cannot take over the connection").Because(err)
 	}
 	if n := rw.Reader.Buffered(); n > 0 {
-		early, _ = rw.Reader.Peek(n)
-		early = slices.Clone(early)
+		buffered, _ = rw.Reader.Peek(n)
+		buffered = slices.Clone(buffered)
 	}
 	c.nc = nc
 	_ = nc.SetDeadline(time.Time{})
@@ -175,7 +178,7 @@ func (c *conn) upgrade(w http.ResponseWriter, r *http.Request, protocol string) 
 		return nil, domain.Unavailable.Errorf("", "the connection ended").Because(err)
 	}
 	_ = nc.SetWriteDeadline(time.Time{})
-	return early, nil
+	return buffered, nil
 }
 
 // deliver takes a frame from the presence service.

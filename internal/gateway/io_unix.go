@@ -25,14 +25,14 @@ func (c *conn) fill() error {
 
 // readNow reads once, and reports false if there was nothing to read.
 func (c *conn) readNow(fd uintptr) bool {
-	c.room()
+	c.grow()
 	for {
 		n, err := syscall.Read(int(fd), c.buf[len(c.buf):cap(c.buf)])
 		switch {
 		case err == syscall.EINTR:
 			continue
 		case err == syscall.EAGAIN:
-			c.relax()
+			c.releaseBuffer()
 			return false
 		case err != nil:
 			c.readErr = err

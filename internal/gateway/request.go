@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/ratelimit"
 	"github.com/unhidra/unhidra/internal/wire"
 )
@@ -60,33 +61,39 @@ func (c *conn) request(b []byte) {
 		return
 	}
 	if err := c.limit(req.Type); err != nil {
-		c.fails(req.ID, err)
+		c.fails(c.ctx, req.ID, err)
 		c.tooMany(err)
 		return
 	}
 	c.refusals = max(c.refusals-1, 0)
-	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
+	ctx, cancel := c.requestContext(req)
 	defer cancel()
 	data, err := c.answer(ctx, req)
 	if err != nil {
-		c.fails(req.ID, err)
+		c.fails(ctx, req.ID, err)
 		return
 	}
 	c.push(encode(wire.Reply{ID: req.ID, Type: wire.TypeOK, Data: data}))
 }
 
+// requestContext is for the work on one request. It ends with the connection.
+func (c *conn) requestContext(req wire.Request) (context.Context, context.CancelFunc) {
+	ctx := httpx.WithRequestID(c.ctx, c.id+"/"+req.ID)
+	return context.WithTimeout(ctx, requestTime)
+}
+
 // malformed tells the client what is wrong with a frame, and ends the
 // connection of one that does not learn.
 func (c *conn) malformed(err error) {
-	c.fails("", domain.Invalid.Errorf(domain.CodeBadFrame, "this is not a frame of the protocol: %v", err))
+	c.fails(c.ctx, "", domain.Invalid.Errorf(domain.CodeBadFrame, "this is not a frame of the protocol: %v", err))
 	if c.strikes++; c.strikes >= maxStrikes {
 		c.close(wire.CloseBadFrame, "too many malformed frames", "malformed", false)
 	}
 }
 
-func (c *conn) fails(id string, err error) {
+func (c *conn) fails(ctx context.Context, id string, err error) {
 	if domain.KindOf(err) == domain.Internal {
-		c.g.Log.Error("request failed", "conn", c.id, "user", c.user.ID, "err", err)
+		c.log(ctx).Error("request failed", "err", err)
 	}
 	c.push(encode(wire.Reply{ID: id, Type: wire.TypeError, Error: wire.FromError(err)}))
 }
@@ -150,7 +157,7 @@ func (c *conn) affords(n int) bool {
 		ok, wait = c.g.volume.AllowN(c.payer(), units, now)
 	}
 	if !ok {
-		c.deaf = true
+		c.discarding = true
 		c.close(wire.CloseRate, seconds(wait), "rate", false)
 	}
 	return ok
@@ -282,11 +289,11 @@ func (c *conn) isTyping(req wire.Request) {
 	if c.limit(req.Type) != nil || !c.g.Hub.Follows(&c.member, in.Room) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
+	ctx, cancel := c.requestContext(req)
 	defer cancel()
 	if err := c.g.Chat.MayWrite(ctx, c.who(), in.Room); err != nil {
 		if domain.KindOf(err) == domain.Internal {
-			c.g.Log.Error("typing notice was lost", "conn", c.id, "user", c.user.ID, "err", err)
+			c.log(ctx).Error("typing notice was lost", "err", err)
 		}
 		return
 	}
@@ -299,6 +306,6 @@ func (c *conn) isTyping(req wire.Request) {
 		return
 	}
 	if err := c.g.Bus.Publish(wire.RoomSubject(in.Room), packed); err != nil {
-		c.g.Log.Debug("typing notice was lost", "err", err)
+		c.log(ctx).Debug("typing notice was lost", "err", err)
 	}
 }

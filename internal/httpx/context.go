@@ -72,6 +72,12 @@ func Cookies(ctx context.Context) map[string]string {
 	return cookies
 }
 
+// WithRequestID returns a context for work that is no HTTP request, as a request of a
+// WebSocket: id is its RequestID. Nothing else about it is known.
+func WithRequestID(ctx context.Context, id string) context.Context {
+	return with(ctx, &request{id: id})
+}
+
 // RequestID returns the name of the request in the log and in problem
 // documents.
 func RequestID(ctx context.Context) string {

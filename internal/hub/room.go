@@ -175,7 +175,7 @@ func (h *Hub) subscribe(ctx context.Context, m *Member, st domain.RoomState, tel
 		}
 		if st, err = h.Rooms.RoomState(ctx, m.user, id); err != nil {
 			h.rooms.closeIfEmpty(r)
-			if domain.KindOf(err) == domain.Internal {
+			if ctx.Err() == nil && domain.KindOf(err) == domain.Internal {
 				h.Log.Error("cannot load a room", "room", id, "err", err)
 			}
 			return st, false
