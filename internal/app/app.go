@@ -30,6 +30,7 @@ import (
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/all"
+	"github.com/unhidra/unhidra/internal/token"
 	"github.com/unhidra/unhidra/web"
 )
 
@@ -76,13 +77,18 @@ func OpenStore(ctx context.Context, c config.Config, o StoreOptions) (*all.Store
 			return nil, fmt.Errorf("make the folder of the database (UNHIDRA_DATA_DIR): %w", err)
 		}
 	}
-	return all.Open(ctx, store.Options{Path: c.Database(), URL: c.DatabaseURL.Reveal(), Log: o.Log, Tool: o.Tool, NoMigrate: o.NoMigrate,
-		Rooms: domain.RoomLimits{PerUser: c.RoomsPerUser, Members: c.RoomMembers, Created: c.RoomsCreated, Requests: domain.RequestPolicy(c.RoomRequests)}})
+	return all.Open(ctx, store.Options{
+		Path: c.Database(), URL: c.DatabaseURL.Reveal(), Log: o.Log, Tool: o.Tool, NoMigrate: o.NoMigrate,
+		Rooms: domain.RoomLimits{
+			PerUser: c.RoomsPerUser, Members: c.RoomMembers, Created: c.RoomsCreated,
+			Requests: domain.RequestPolicy(c.RoomRequests),
+		},
+	})
 }
 
 const (
-	startPatience = time.Minute // how long a start waits for a database that is away
-	startPause    = time.Second
+	startTimeout = time.Minute // how long a start waits for a database that is away
+	startRetry   = time.Second
 )
 
 // Run runs a server until ctx is done, and stops it in order: listeners close,
@@ -98,14 +104,14 @@ func Run(ctx context.Context, o Options) error {
 	}
 	for waits := false; ; waits = true {
 		err := run(ctx, o)
-		if started || domain.CodeOf(err) != domain.CodeStoreUnavailable || time.Since(begin) > startPatience {
+		if started || domain.CodeOf(err) != domain.CodeStoreUnavailable || time.Since(begin) > startTimeout {
 			return err
 		}
 		if !waits {
-			o.Log.Warn("cannot start while the database is away; will try again", "for", startPatience, "err", err)
+			o.Log.Warn("cannot start while the database is away; will try again", "for", startTimeout, "err", err)
 		}
 		select {
-		case <-time.After(startPause):
+		case <-time.After(startRetry):
 		case <-ctx.Done():
 			return err
 		}
@@ -130,12 +136,14 @@ func run(ctx context.Context, o Options) (err error) {
 	if o.Config.ServerKey == "" {
 		store.Restrict(o.Log, o.Config.KeyFile())
 	}
-	s := &server{Options: o, db: db, reserve: reserve, reg: obs.NewRegistry(o.Version), health: &obs.Health{}, started: begin}
+	s := &server{
+		Options: o, db: db, reserve: reserve, reg: obs.NewRegistry(o.Version), health: &obs.Health{}, started: begin,
+	}
 	s.health.Check("store", db.Ping)
 	if reserve != nil {
 		s.health.Check("disk", reserve.CheckWritable)
 		s.health.Hint("disk", reserve.CheckFree)
-		s.parts = append(s.parts, part{"disk", reserve.Run})
+		s.run("disk", reserve.Run)
 	}
 	disk.Watch(s.reg, o.Config.DataDir)
 	defer s.closeListeners()
@@ -152,7 +160,7 @@ func run(ctx context.Context, o Options) (err error) {
 	s.announce(ctx, begin)
 	ctx, done := s.untilDrain(ctx)
 	defer done()
-	return runParts(ctx, o.Log, s.parts, o.Config.ShutdownTimeout)
+	return runComponents(ctx, o.Log, s.components, o.Config.ShutdownTimeout)
 }
 
 // untilDrain returns a context that ends a while after ctx: until then the server
@@ -172,34 +180,43 @@ func (s *server) untilDrain(ctx context.Context) (context.Context, context.Cance
 // A server is a process under construction.
 type server struct {
 	Options
-	db      *all.Store
-	reserve *disk.Reserve // nil: there is none
-	bus     bus.Bus
-	node    string // name of this process among those with the same store
-	reg     *prometheus.Registry
-	health  *obs.Health
-	addrs   Addrs
-	started time.Time
-	modules modules
-	feed    feed.Deps[domain.Event] // what was committed
-	files   *blob.Service           // what people and devices send that is no message
-	bell    feed.Signal             // rings for the feed
-	limits  httpx.Limits            // of the REST API, on all listeners together
-	parts   []part                  // in start order
+	db         *all.Store
+	reserve    *disk.Reserve // nil: there is none
+	keys       *token.Keyring
+	bus        bus.Bus
+	node       string // name of this process among those with the same store
+	reg        *prometheus.Registry
+	health     *obs.Health
+	addrs      Addrs
+	started    time.Time
+	modules    modules
+	feed       feed.Deps[domain.Event] // what was committed
+	files      *blob.Service           // what people and devices send that is no message
+	appended   feed.Signal             // wakes the feed
+	limits     httpx.Limits            // of the REST API, on all listeners together
+	components []component             // in the order in which they start
 
 	certs certs.Source // nil: plain http
 
 	public, auth, operator, plain net.Listener
 }
 
-// open opens the listeners, before anything runs that they would serve.
+// open reads the keys and certificates and opens the listeners, before anything runs that
+// they would serve.
 func (s *server) open(ctx context.Context) (err error) {
 	c := s.Config
+	if s.keys, err = Keyring(c); err != nil {
+		return err
+	}
+	if err := checkKey(ctx, s.db, s.keys); err != nil {
+		return err
+	}
 	if err := s.openFiles(); err != nil {
 		return err
 	}
 	if c.Has(config.RoleGateway) {
-		if s.public, err = Listen(ctx, net.JoinHostPort(c.BindAddr, strconv.Itoa(c.GatewayPort)), "GATEWAY_PORT"); err != nil {
+		addr := net.JoinHostPort(c.BindAddr, strconv.Itoa(c.GatewayPort))
+		if s.public, err = Listen(ctx, addr, "GATEWAY_PORT"); err != nil {
 			return err
 		}
 		s.addrs.Public = s.public.Addr().String()
@@ -229,28 +246,28 @@ func (s *server) open(ctx context.Context) (err error) {
 	return s.openACME()
 }
 
-// closeListeners closes those that no part has taken over.
+// closeListeners closes those that no component has taken over.
 func (s *server) closeListeners() {
 	for _, l := range []net.Listener{s.public, s.auth, s.operator, s.plain} {
 		if l != nil {
-			_ = l.Close() // closed already, where a part had it
+			_ = l.Close() // closed already, where a component had it
 		}
 	}
 }
 
-// handlers builds what the listeners serve. They are the last parts to start
+// handlers builds what the listeners serve. They are the last components to start
 // and the first to stop.
 func (s *server) handlers() error {
 	if s.operator != nil {
 		h := operator(s.reg, s.health, s.modules.serveStats)
-		s.parts = append(s.parts, s.serve("operator", s.operator, nil, httpx.Bound(onlyHosts(s.Config.OperatorHosts, h))))
+		s.run("operator", s.serve("operator", s.operator, nil, httpx.Bound(onlyHosts(s.Config.OperatorHosts, h))))
 	}
 	if s.certs != nil {
-		s.parts = append(s.parts, part{"certificates", s.certs.Run})
+		s.run("certificates", s.certs.Run)
 	}
 	if s.plain != nil {
 		h := s.certs.Challenge(redirect(s.addrs.URL, s.health.ServeHealth))
-		s.parts = append(s.parts, s.serve("http", s.behindProxy(s.plain), nil, httpx.Bound(h)))
+		s.run("http", s.serve("http", s.behindProxy(s.plain), nil, httpx.Bound(h)))
 	}
 	if s.auth != nil {
 		mux := http.NewServeMux()
@@ -286,24 +303,27 @@ func (s *server) listener(name string, l net.Listener, mux *http.ServeMux, fallb
 	mux.HandleFunc("GET /ready", s.health.ServeReady)
 	origins := append([]string{s.addrs.URL}, s.Config.AllowedOrigins...)
 	h, err := httpx.Handler(mux, httpx.HandlerOptions{
-		Log: s.Log, Metrics: s.reg, Listener: name, Proxies: s.Config.TrustedProxies, Origins: origins, Partners: partners(s.modules.captcha),
+		Log: s.Log, Metrics: s.reg, Listener: name, Proxies: s.Config.TrustedProxies,
+		Origins: origins, Partners: partners(s.modules.captcha),
 		Fallback: fallback, MaxConcurrent: requestsAtOnce, MaxPerAddr: s.Config.RequestsPerAddr, Wide: s.Config.TLS.Subdomains,
 	})
 	if err != nil {
 		return err
 	}
-	s.parts = append(s.parts, s.serve(name, s.behindProxy(l), s.tls(), h))
+	s.run(name, s.serve(name, s.behindProxy(l), s.tls(), h))
 	return nil
 }
 
 // openToAll is what an operator should know who has set nothing.
-const openToAll = "anybody who reaches this machine may register, and what people send crosses the network for all to read; " +
-	"for a trial set UNHIDRA_BIND_ADDR=127.0.0.1, and to go on UNHIDRA_REGISTRATION=invite and https (UNHIDRA_ACME_DOMAINS, or a proxy and UNHIDRA_PUBLIC_URL)"
+const openToAll = "anybody who reaches this machine may register, " +
+	"and what people send crosses the network for all to read; " +
+	"for a trial set UNHIDRA_BIND_ADDR=127.0.0.1, and to go on UNHIDRA_REGISTRATION=invite and https " +
+	"(UNHIDRA_ACME_DOMAINS, or a proxy and UNHIDRA_PUBLIC_URL)"
 
 // announce says that the server is there, and how to begin. The listeners are
-// open: who comes before their parts run waits for a moment.
+// open: who comes before they are served waits for a moment.
 func (s *server) announce(ctx context.Context, begin time.Time) {
-	setup, err := s.modules.setupLink(ctx, s.addrs.URL)
+	setup, err := s.modules.auth.SetupLink(ctx, s.addrs.URL)
 	if err != nil {
 		s.Log.Error("cannot make the setup link", "err", err)
 	}
@@ -317,7 +337,8 @@ func (s *server) announce(ctx context.Context, begin time.Time) {
 	if s.Out != nil {
 		_, _ = fmt.Fprintf(s.Out, "\n%s is on %s\n", s.Config.Name, s.addrs.URL)
 		if setup != "" {
-			_, _ = fmt.Fprintf(s.Out, "\nThere is no administrator yet. Open this link within an hour to become the first:\n\n    %s\n", setup)
+			_, _ = fmt.Fprintf(s.Out, "\nThere is no administrator yet. "+
+				"Open this link within an hour to become the first:\n\n    %s\n", setup)
 		}
 		_, _ = fmt.Fprintln(s.Out)
 	}

@@ -25,22 +25,22 @@ func auditDeps(db *all.Store, keys *token.Keyring) audit.Deps {
 	return audit.Deps{Store: db.Audit, Seed: keys.Derive(auditSignKey), HashKey: keys.Derive(auditHashKey)}
 }
 
-// audit makes the log of this process, with its receivers.
-func (s *server) audit(keys *token.Keyring) (*audit.Service, error) {
+// buildAudit makes the log of this process, with its receivers.
+func (s *server) buildAudit() (err error) {
 	c := s.Config
-	d := auditDeps(s.db, keys)
+	d := auditDeps(s.db, s.keys)
 	d.People = s.db.Accounts
-	d.Version, d.Log, d.Metrics = s.Version, s.Log, audit.NewMetrics(s.reg)
+	d.Version, d.Log, d.Metrics = s.Version, s.Log, s.reg
 	if c.Works() {
 		d.Keep, d.KeepPersonal = c.Audit.Keep, c.Audit.KeepPersonal
-		var err error
 		if d.Sinks, err = auditSinks(c, s.Version); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	log := audit.New(d)
-	s.health.Check("audit", log.Ready)
-	return log, nil
+	s.modules.audit = audit.New(d)
+	s.health.Check("audit", s.modules.audit.Ready)
+	s.run("audit", s.modules.audit.Run)
+	return nil
 }
 
 func auditSinks(c config.Config, version string) ([]audit.Sink, error) {
@@ -62,7 +62,9 @@ func auditSinks(c config.Config, version string) ([]audit.Sink, error) {
 		sinks = append(sinks, audit.NewHEC(a.HEC, a.HECToken.Reveal(), roots, host, format(a.HECFormat)))
 	}
 	if a.Syslog != "" {
-		syslog, err := audit.NewSyslog(audit.SyslogOptions{Addr: a.Syslog, Roots: roots, Cert: a.SyslogCert, Key: a.SyslogKey, Host: host, Format: format(a.SyslogFormat)})
+		syslog, err := audit.NewSyslog(audit.SyslogOptions{
+			Addr: a.Syslog, Roots: roots, Cert: a.SyslogCert, Key: a.SyslogKey, Host: host, Format: format(a.SyslogFormat),
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -13,37 +14,47 @@ import (
 	"github.com/unhidra/unhidra/internal/oidc"
 	"github.com/unhidra/unhidra/internal/passkey"
 	"github.com/unhidra/unhidra/internal/password"
-	"github.com/unhidra/unhidra/internal/token"
 )
 
-// accounts returns the auth module, joined with what this server has of the parts that
-// it can do without.
-func (s *server) accounts(keys *token.Keyring) (*auth.Service, error) {
-	c := s.Config
+// buildAuth makes the auth module, joined with what this server has of the parts that it
+// can do without.
+func (s *server) buildAuth(ctx context.Context) (err error) {
+	c, m := s.Config, &s.modules
 	d := auth.Deps{
-		Store: authStore(s.db), Files: s.files, Audit: s.modules.audit, Keys: keys, Hasher: password.New(password.Options{}), Bus: s.bus, Log: s.Log, Name: c.Name, Version: s.Version, URL: s.addrs.URL,
-		Rules: auth.Rules{Registration: c.Registration, SecondFactor: domain.SecondFactorRule(c.SecondFactor)}, PasswordMin: c.PasswordMin,
-		LoginPerMinute: c.LoginPerMinute, LoginBurst: c.LoginBurst, RegisterPerHour: c.RegisterPerHour,
+		Store: authStore(s.db), Files: s.files, Audit: m.audit, Keys: s.keys, Hasher: password.New(password.Options{}),
+		Bus: s.bus, Log: s.Log, Metrics: s.reg, Name: c.Name, Version: s.Version, URL: s.addrs.URL,
+		Rules:       auth.Rules{Registration: c.Registration, SecondFactor: domain.SecondFactorRule(c.SecondFactor)},
+		PasswordMin: c.PasswordMin, RegisterPerHour: c.RegisterPerHour,
+		LoginPerMinute: c.LoginPerMinute, LoginBurst: c.LoginBurst,
 		SessionIdle: c.SessionIdle, SessionMax: c.SessionMax, Secure: strings.HasPrefix(s.addrs.URL, "https:"),
 	}
-	if s.modules.mail != nil {
-		d.Mail = s.modules.mail
+	if m.mail != nil {
+		d.Mail = m.mail
 	}
-	if s.modules.captcha != nil {
-		d.Human = captcha.Gate{Captcha: s.modules.captcha}
+	if m.captcha != nil {
+		d.Human = captcha.Gate{Captcha: m.captcha}
 	}
 	if c.OIDC.Issuer != "" {
-		p, err := oidc.New(oidc.Config{Issuer: c.OIDC.Issuer, ClientID: c.OIDC.ClientID, Secret: c.OIDC.Secret.Reveal(), Redirect: s.addrs.URL + "/signed-in"})
+		p, err := oidc.New(oidc.Config{
+			Issuer: c.OIDC.Issuer, ClientID: c.OIDC.ClientID, Secret: c.OIDC.Secret.Reveal(),
+			Redirect: s.addrs.URL + "/signed-in",
+		})
 		if err != nil {
-			return nil, fmt.Errorf("UNHIDRA_OIDC_ISSUER: %w", err)
+			return fmt.Errorf("UNHIDRA_OIDC_ISSUER: %w", err)
 		}
 		d.Providers = []auth.Provider{{ID: "oidc", Label: c.OIDC.Label, Provider: p}}
 	}
-	var err error
 	if d.Passkeys, err = party(c.Name, s.addrs.URL, s.origins()); err != nil {
-		return nil, err
+		return err
 	}
-	return auth.New(d)
+	if m.auth, err = auth.New(ctx, d); err != nil {
+		return err
+	}
+	s.run("auth", m.auth.Run)
+	if c.Works() {
+		s.run("avatars", m.auth.RunAvatars)
+	}
+	return nil
 }
 
 // party is what passkeys are made for: the name that people reach the server by.

@@ -21,7 +21,8 @@ func OpenObjects(ctx context.Context, c config.Config, db *all.Store, log *slog.
 	switch {
 	case c.S3.Enabled():
 		s3, err := blob.NewS3(blob.S3Options{
-			Endpoint: c.S3.Endpoint, Bucket: c.S3.Bucket, Prefix: c.S3.Prefix, Region: c.S3.Region, Key: c.S3.Key, Secret: c.S3.Secret.Reveal(),
+			Endpoint: c.S3.Endpoint, Bucket: c.S3.Bucket, Prefix: c.S3.Prefix, Region: c.S3.Region,
+			Key: c.S3.Key, Secret: c.S3.Secret.Reveal(),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("UNHIDRA_S3_URL: %w", err)
@@ -37,12 +38,12 @@ func OpenObjects(ctx context.Context, c config.Config, db *all.Store, log *slog.
 	return disk, nil
 }
 
-const bucketPatience = 10 * time.Second
+const bucketTimeout = 10 * time.Second
 
 // checkBucket refuses a bucket that is not there. A service that is away is no reason to
 // have no server: only files are missing meanwhile.
 func checkBucket(ctx context.Context, s3 *blob.S3, log *slog.Logger) error {
-	ctx, cancel := context.WithTimeout(ctx, bucketPatience)
+	ctx, cancel := context.WithTimeout(ctx, bucketTimeout)
 	defer cancel()
 	err := s3.Check(ctx)
 	switch {
@@ -56,7 +57,9 @@ func checkBucket(ctx context.Context, s3 *blob.S3, log *slog.Logger) error {
 }
 
 // OpenFiles opens the files that the server keeps.
-func OpenFiles(ctx context.Context, c config.Config, db *all.Store, full func() error, log *slog.Logger) (*blob.Service, error) {
+func OpenFiles(
+	ctx context.Context, c config.Config, db *all.Store, full func() error, log *slog.Logger,
+) (*blob.Service, error) {
 	objects, err := OpenObjects(ctx, c, db, log)
 	if err != nil {
 		return nil, err
@@ -67,13 +70,13 @@ func OpenFiles(ctx context.Context, c config.Config, db *all.Store, full func() 
 	return blob.New(blob.Deps{Objects: objects, Rows: db.Blobs, Temp: c.Incoming(), Full: full, Log: log}), nil
 }
 
-// openBlobs opens the files, and adds the part that deletes what nobody needs.
-func (s *server) openBlobs(ctx context.Context) (err error) {
+// buildFiles opens the files, and deletes what nobody needs in the background.
+func (s *server) buildFiles(ctx context.Context) (err error) {
 	if s.files, err = OpenFiles(ctx, s.Config, s.db, s.reserve.Full, s.Log); err != nil {
 		return err
 	}
 	if s.Config.Works() {
-		s.parts = append(s.parts, part{"files", s.files.Run})
+		s.run("files", s.files.Run)
 	}
 	return nil
 }

@@ -9,13 +9,12 @@ import (
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/natsbus"
-	"github.com/unhidra/unhidra/internal/token"
 )
 
-// openBus makes the bus: within this process, or with the others that have the
+// buildBus makes the bus: within this process, or with the others that have the
 // same store. Its subjects start with what only those know to be theirs, who have
 // the server's key: other systems may use the same NATS servers.
-func (s *server) openBus(keys *token.Keyring) error {
+func (s *server) buildBus() error {
 	s.node = domain.NewID("node")
 	var drops func() int64
 	if n := s.Config.NATS; n.Servers == "" {
@@ -23,7 +22,8 @@ func (s *server) openBus(keys *token.Keyring) error {
 		s.bus, drops = local, local.Dropped
 	} else {
 		o := busOptions(n)
-		o.Name, o.Prefix, o.Log, o.Metrics = s.node, "unhidra."+hex.EncodeToString(keys.Derive("bus")[:8])+".", s.Log, s.reg
+		o.Name, o.Log, o.Metrics = s.node, s.Log, s.reg
+		o.Prefix = "unhidra." + hex.EncodeToString(s.keys.Derive("bus")[:8]) + "."
 		b, err := natsbus.Connect(o)
 		if err != nil {
 			return err

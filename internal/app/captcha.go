@@ -5,22 +5,23 @@ import (
 
 	"github.com/unhidra/unhidra/internal/captcha"
 	"github.com/unhidra/unhidra/internal/config"
-	"github.com/unhidra/unhidra/internal/token"
 )
 
-// captcha returns what tells people from programs, or nil if that is off, and
-// adds the part that it needs.
-func (s *server) captcha(keys *token.Keyring) (captcha.Captcha, error) {
+// buildCaptcha makes what tells people from programs, unless that is off.
+func (s *server) buildCaptcha() (err error) {
 	c := s.Config.Captcha
 	switch c.Kind {
 	case "off":
-		return nil, nil
 	case captcha.KindPoW:
-		p := captcha.NewPoW(captcha.PoWOptions{Key: keys.Derive("captcha"), Uses: s.db.Server, Log: s.Log})
-		s.parts = append(s.parts, part{"captcha", p.Run})
-		return p, nil
+		p := captcha.NewPoW(captcha.PoWOptions{Key: s.keys.Derive("captcha"), Uses: s.db.Server, Log: s.Log})
+		s.modules.captcha = p
+		s.run("captcha", p.Run)
+	default:
+		s.modules.captcha, err = captcha.NewHosted(captcha.HostedOptions{
+			Kind: c.Kind, SiteKey: c.SiteKey, Secret: c.Secret.Reveal(), Hosts: hosts(s.addrs.URL, s.Config),
+		})
 	}
-	return captcha.NewHosted(captcha.HostedOptions{Kind: c.Kind, SiteKey: c.SiteKey, Secret: c.Secret.Reveal(), Hosts: hosts(s.addrs.URL, s.Config)})
+	return err
 }
 
 // hosts are the names that a page of ours may have: the server's own, and those

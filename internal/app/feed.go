@@ -15,24 +15,25 @@ const (
 	consumerLife = 30 * 24 * time.Hour
 )
 
-// openFeed makes the feed of events, and the part that keeps it small.
-func (s *server) openFeed() {
+// buildFeed makes the feed of events, what keeps it small, and its consumers.
+func (s *server) buildFeed() {
 	s.feed = feed.Deps[domain.Event]{
-		Source: s.db.Feed, Cursors: s.db.Feed, DeadLetters: s.db.Feed, Observer: feed.NewMetrics(s.reg, s.db.Feed.Lags), Log: s.Log,
+		Source: s.db.Feed, Cursors: s.db.Feed, DeadLetters: s.db.Feed,
+		Observer: feed.NewMetrics(s.reg, s.db.Feed.Lags), Log: s.Log,
 	}
-	s.db.OnCommit(func([]domain.Event) { s.bell.Notify() })
-	s.parts = append(s.parts, part{"feed", s.keepFeed})
+	s.db.OnCommit(func([]domain.Event) { s.appended.Notify() })
+	s.run("feed", s.keepFeed)
 	for _, c := range s.Consumers {
 		s.consume(c)
 	}
 }
 
-// consume adds a part that tells c of every event that is committed.
+// consume adds a component that tells c of every event that is committed.
 func (s *server) consume(c feed.Consumer[domain.Event]) {
-	s.parts = append(s.parts, part{"feed " + c.Name, func(ctx context.Context) error {
-		feed.Run(ctx, s.feed, c, &s.bell)
+	s.run("feed "+c.Name, func(ctx context.Context) error {
+		feed.Run(ctx, s.feed, c, &s.appended)
 		return ctx.Err()
-	}})
+	})
 }
 
 // keepFeed first forgets consumers some time after the start: those of this server have

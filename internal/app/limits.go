@@ -8,8 +8,8 @@ import (
 	"github.com/unhidra/unhidra/internal/ratelimit"
 )
 
-// minute allows n in a minute, all of them at once.
-func minute(n int) *ratelimit.Limiter { return ratelimit.New(n, time.Minute, n) }
+// perMinute allows n in a minute, all of them at once.
+func perMinute(n int) *ratelimit.Limiter { return ratelimit.New(n, time.Minute, n) }
 
 // writeLimits is the table of what may be written how often: every operation of the
 // REST API that changes something is in it, and searches are. Passwords, mails and registrations have
@@ -23,35 +23,35 @@ func writeLimits(c config.Config) httpx.Limits {
 		}
 	}
 	// What is made and stays: seldom, and by many from one address in an office.
-	shared(httpx.Limit{Name: "changes", User: minute(n), Addr: minute(10 * n)},
+	shared(httpx.Limit{Name: "changes", User: perMinute(n), Addr: perMinute(10 * n)},
 		"create-room", "open-direct", "delete-room", "create-invite", "revoke-invite", "add-member", "hand-over-room",
 		"accept-request", "decline-request", "set-requests", "unblock",
 		"register-device", "update-device", "revoke-device", "rotate-device-key", "revoke-device-key")
 	// What everybody in a room is told. A room that is open to all fills quickly once.
-	shared(httpx.Limit{Name: "joins", User: minute(2 * n), Addr: minute(20 * n), Room: minute(20 * n)}, "join-room", "accept-invite")
+	shared(httpx.Limit{Name: "joins", User: perMinute(2 * n), Addr: perMinute(20 * n), Room: perMinute(20 * n)}, "join-room", "accept-invite")
 	// Of the same, what is not counted by room: strangers who are refused would count, and
 	// keep its moderators from acting.
-	shared(httpx.Limit{Name: "members", User: minute(2 * n), Addr: minute(20 * n)},
+	shared(httpx.Limit{Name: "members", User: perMinute(2 * n), Addr: perMinute(20 * n)},
 		"leave-room", "update-room", "update-member", "remove-member", "ban", "unban")
 	// What all who share a room with somebody are told.
-	shared(httpx.Limit{Name: "profiles", User: minute(n), Addr: minute(10 * n)},
+	shared(httpx.Limit{Name: "profiles", User: perMinute(n), Addr: perMinute(10 * n)},
 		"update-me", "set-status", "set-avatar", "delete-avatar")
 	shared(httpx.Limit{Name: "messages_by_http", User: ratelimit.New(c.MessagesPerSec, time.Second, 2*c.MessagesPerSec)},
 		"send-message", "edit-message", "delete-message", "mark-read")
 	// One's own way to sign in.
-	shared(httpx.Limit{Name: "account_changes", User: minute(n), Addr: minute(10 * n)},
+	shared(httpx.Limit{Name: "account_changes", User: perMinute(n), Addr: perMinute(10 * n)},
 		"change-password", "change-email", "delete-me", "end-session", "end-sessions", "forget-browser", "new-recovery-codes",
 		"step-up", "begin-passkey-step-up", "enrol-totp", "confirm-totp", "remove-totp",
 		"begin-passkey", "add-passkey", "rename-passkey", "remove-passkey", "link-provider", "unlink-provider")
 	// Of nobody who is known yet. All browsers behind one address come here to go on,
 	// hundreds after an outage.
-	shared(httpx.Limit{Name: "strangers", Addr: minute(20 * n)},
+	shared(httpx.Limit{Name: "strangers", Addr: perMinute(20 * n)},
 		"register", "sign-in", "sign-in-factor", "refresh", "sign-out", "begin-passkey-sign-in", "passkey-sign-in", "begin-passkey-factor",
 		"begin-provider", "finish-provider", "confirm-email", "undo-email", "verify-email", "resend-verification", "forgot-password",
 		"reset-password", "unlock")
 	// What looks through much to answer little.
-	shared(httpx.Limit{Name: "searches", User: minute(2 * n), Addr: minute(20 * n)}, "search")
-	shared(httpx.Limit{Name: "administration", User: minute(10 * n)},
+	shared(httpx.Limit{Name: "searches", User: perMinute(2 * n), Addr: perMinute(20 * n)}, "search")
+	shared(httpx.Limit{Name: "administration", User: perMinute(10 * n)},
 		"admin-update-user", "admin-delete-user", "admin-end-sessions", "admin-end-session", "admin-reset-factors", "admin-reset-password",
 		"admin-create-invite", "admin-delete-invite", "admin-update-room", "admin-delete-room", "admin-hold-room", "admin-set-settings",
 		"verify-audit")

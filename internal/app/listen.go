@@ -42,9 +42,12 @@ func Listen(ctx context.Context, addr, setting string) (net.Listener, error) {
 	l, err := lc.Listen(ctx, "tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is in use by another program, perhaps by a server that runs already; stop it, or choose another by %s: %w", addr, setting, err)
+		return nil, fmt.Errorf("%s is in use by another program, perhaps by a server that runs already; "+
+			"stop it, or choose another by %s: %w", addr, setting, err)
 	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("this user may not open %s; give the program the right (setcap cap_net_bind_service=+ep, or AmbientCapabilities in the systemd unit), or choose a port above 1023 by %s: %w", addr, setting, err)
+		return nil, fmt.Errorf("this user may not open %s; give the program the right "+
+			"(setcap cap_net_bind_service=+ep, or AmbientCapabilities in the systemd unit), "+
+			"or choose a port above 1023 by %s: %w", addr, setting, err)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return nil, fmt.Errorf("%s is no address of this machine; see %s: %w", addr, setting, err)
 	case err != nil:
@@ -53,23 +56,24 @@ func Listen(ctx context.Context, addr, setting string) (net.Listener, error) {
 	return l, nil
 }
 
-// serve is a part that answers requests on l, encrypted if there is a secure. At
+// serve returns what answers requests on l, encrypted if there is a secure. At
 // the end it lets those under way finish.
-func (s *server) serve(name string, l net.Listener, secure *tls.Config, h http.Handler) part {
+func (s *server) serve(name string, l net.Listener, secure *tls.Config, h http.Handler) func(context.Context) error {
 	log, grace := s.Log, s.Config.ShutdownTimeout
 	srv := &http.Server{
-		Handler: h, TLSConfig: secure, ReadHeaderTimeout: headerTime, WriteTimeout: writeTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		Handler: h, TLSConfig: secure, MaxHeaderBytes: maxHeader,
+		ReadHeaderTimeout: headerTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
 		DisableGeneralOptionsHandler: true, // it would wait for the body of an OPTIONS * for good
 		ErrorLog:                     slog.NewLogLogger(log.With("listener", name).Handler(), slog.LevelDebug),
 	}
-	var u unused
-	most := newCrowd(connsFactor*s.Config.ConnsPerAddr, s.Config.TrustedProxies)
+	var fresh newConns
+	limiter := newConnLimiter(connsFactor*s.Config.ConnsPerAddr, s.Config.TrustedProxies)
 	srv.ConnState = func(c net.Conn, state http.ConnState) {
-		u.follow(c, state)
-		most.follow(c, state)
+		fresh.track(c, state)
+		limiter.track(c, state)
 	}
-	srv.RegisterOnShutdown(u.end)
-	return part{name, func(ctx context.Context) error {
+	srv.RegisterOnShutdown(fresh.close)
+	return func(ctx context.Context) error {
 		failed := make(chan error, 1)
 		go func() {
 			if secure == nil {
@@ -90,39 +94,39 @@ func (s *server) serve(name string, l net.Listener, secure *tls.Config, h http.H
 			return fmt.Errorf("requests were still under way: %w", err)
 		}
 		return nil
-	}}
+	}
 }
 
-// unused are connections that no request has come on. Browsers open them in advance,
+// newConns are connections that no request has come on yet. Browsers open them in advance,
 // and http.Server waits at its end for five seconds whether one comes.
-type unused struct {
+type newConns struct {
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
 }
 
-// unusedTime is for a request that is on its way when the server ends.
-const unusedTime = 200 * time.Millisecond
+// newConnGrace is for a request that is on its way when the server ends.
+const newConnGrace = 200 * time.Millisecond
 
-// follow is a server's ConnState.
-func (u *unused) follow(c net.Conn, state http.ConnState) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
+// track is a server's ConnState.
+func (n *newConns) track(c net.Conn, state http.ConnState) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if state != http.StateNew {
-		delete(u.conns, c)
+		delete(n.conns, c)
 		return
 	}
-	if u.conns == nil {
-		u.conns = make(map[net.Conn]struct{})
+	if n.conns == nil {
+		n.conns = make(map[net.Conn]struct{})
 	}
-	u.conns[c] = struct{}{}
+	n.conns[c] = struct{}{}
 }
 
-// end closes them after a moment.
-func (u *unused) end() {
-	time.Sleep(unusedTime)
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for c := range u.conns {
+// close closes them after a moment.
+func (n *newConns) close() {
+	time.Sleep(newConnGrace)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for c := range n.conns {
 		_ = c.Close()
 	}
 }
@@ -149,7 +153,8 @@ func operator(reg *prometheus.Registry, health *obs.Health, stats http.HandlerFu
 func onlyHosts(hosts []string, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !ownHost(hosts, r.Host) {
-			http.Error(w, "this name is not known here; ask by an address, or add it to UNHIDRA_OPERATOR_HOSTS", http.StatusMisdirectedRequest)
+			http.Error(w, "this name is not known here; ask by an address, or add it to UNHIDRA_OPERATOR_HOSTS",
+				http.StatusMisdirectedRequest)
 			return
 		}
 		h.ServeHTTP(w, r)

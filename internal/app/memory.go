@@ -13,12 +13,12 @@ import (
 const (
 	memoryEvery = 20 * time.Second
 	memoryQuiet = 32 << 20 // bytes allocated in that time; more are not quiet
-	memoryWorth = 4 << 20  // bytes allocated since the last time
+	memoryMin   = 4 << 20  // bytes allocated since the last time
 )
 
-// giveBack is a part that returns memory to the system in quiet moments: after
+// releaseMemory returns memory to the system in quiet moments: after
 // much was allocated, and then nothing much for a while.
-func giveBack(ctx context.Context) error {
+func releaseMemory(ctx context.Context) error {
 	tick := time.NewTicker(memoryEvery)
 	defer tick.Stop()
 	var returned, before uint64
@@ -31,7 +31,7 @@ func giveBack(ctx context.Context) error {
 		now := allocated()
 		quiet := now-before < memoryQuiet
 		before = now
-		if quiet && now-returned > memoryWorth {
+		if quiet && now-returned > memoryMin {
 			debug.FreeOSMemory()
 			returned = now
 		}

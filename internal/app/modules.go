@@ -59,114 +59,138 @@ type modules struct {
 	captcha  captcha.Captcha // nil: nobody is asked
 }
 
-// build makes the modules and the parts that run them, in the order in which
-// they start: the store's news first, the gateway last.
+// build makes the modules and what runs them, in the order in which they start: each
+// after those that it needs, the gateway last.
 func (s *server) build(ctx context.Context) error {
-	c, m := s.Config, &s.modules
-	keys, err := Keyring(c)
-	if err != nil {
+	if err := s.buildBus(); err != nil {
 		return err
 	}
-	if err := checkKey(ctx, s.db, keys); err != nil {
-		return err
-	}
-	if err := s.openBus(keys); err != nil {
-		return err
-	}
-
-	s.limits = writeLimits(c)
+	s.limits = writeLimits(s.Config)
 	s.limits.Count(s.reg)
-	s.parts = append(s.parts, part{"memory", giveBack})
-	if m.audit, err = s.audit(keys); err != nil {
+	s.db.Watch(s.reg)
+	s.run("memory", releaseMemory)
+	if err := s.buildAudit(); err != nil {
 		return err
 	}
-	s.parts = append(s.parts, part{"audit", m.audit.Run})
-	m.history = history.New(history.Deps{
-		Store: historyStore(s.db), Bus: s.bus, Audit: m.audit, Log: s.Log, Metrics: s.reg,
+	s.buildHistory()
+	s.buildChat()
+	s.buildFeed()
+	if err := s.buildFiles(ctx); err != nil {
+		return err
+	}
+	if err := s.buildMail(); err != nil {
+		return err
+	}
+	if err := s.buildCaptcha(); err != nil {
+		return err
+	}
+	if err := s.buildAuth(ctx); err != nil {
+		return err
+	}
+	s.buildPresence()
+	s.buildDevices()
+	s.buildHub()
+	s.buildGateway()
+	s.buildAdmin()
+	s.watchQueues()
+	return nil
+}
+
+// run adds a component, which starts after those that are there already, and stops before.
+func (s *server) run(name string, run func(context.Context) error) {
+	s.components = append(s.components, component{name, run})
+}
+
+func (s *server) buildHistory() {
+	r := s.Config.Retention
+	s.modules.history = history.New(history.Deps{
+		Store: historyStore(s.db), Bus: s.bus, Audit: s.modules.audit, Log: s.Log, Metrics: s.reg,
 		Retention: domain.RetentionRules{
-			Default: domain.Retention{Days: c.Retention.Days, Lines: c.Retention.Lines}, MinDays: c.Retention.MinDays, MaxDays: c.Retention.MaxDays,
+			Default: domain.Retention{Days: r.Days, Lines: r.Lines}, MinDays: r.MinDays, MaxDays: r.MaxDays,
 		},
 	})
-	s.db.Watch(s.reg)
+	if s.Config.Works() {
+		s.run("retention", s.modules.history.Run)
+	}
+}
+
+func (s *server) buildChat() {
+	m := &s.modules
 	m.chat = chat.New(chat.Deps{
-		Store: chatStore(s.db), Bus: s.bus, Log: s.Log, Metrics: s.reg,
-		Audit: m.audit, Retention: m.history.Rules, DiskFull: s.reserve.Full, Quota: int64(c.UserStorage) << 20, OnRoomDeleted: m.history.Wake,
+		Store: chatStore(s.db), Bus: s.bus, Log: s.Log, Metrics: s.reg, Audit: m.audit, Retention: m.history.Rules,
+		DiskFull: s.reserve.Full, Quota: int64(s.Config.UserStorage) << 20, OnRoomDeleted: m.history.Wake,
 	})
 	s.db.OnCommit(m.chat.Announce)
-	s.openFeed()
-	s.parts = append(s.parts, part{"chat", m.chat.Run})
-	if err := s.openBlobs(ctx); err != nil {
-		return err
-	}
+	s.run("chat", m.chat.Run)
+}
 
-	if m.mail, err = s.mail(keys); err != nil {
-		return err
-	}
-	if m.captcha, err = s.captcha(keys); err != nil {
-		return err
-	}
-
-	if m.auth, err = s.accounts(keys); err != nil {
-		return err
-	}
-	if err := m.auth.Load(ctx); err != nil {
-		return err
-	}
-	m.auth.CountLimits(s.reg)
-	s.parts = append(s.parts, part{"auth", m.auth.Run})
-
-	if c.Works() {
-		s.parts = append(s.parts, part{"retention", m.history.Run}, part{"avatars", m.auth.RunAvatars})
-	}
-
-	m.presence = presence.New(presence.Deps{Users: s.db.Accounts, Peers: s.db.Rooms, Bus: s.bus, Log: s.Log, Node: s.node})
-	s.parts = append(s.parts, part{"presence", m.presence.Run})
-
-	m.device = device.New(device.Deps{
-		Store: s.db.Devices, Bus: s.bus, Log: s.Log, Audit: m.audit, Pepper: keys.Derive(DevicePepper), Max: c.DevicesPerUser, RegisterPerHour: c.DevicesPerHour,
+func (s *server) buildPresence() {
+	s.modules.presence = presence.New(presence.Deps{
+		Users: s.db.Accounts, Peers: s.db.Rooms, Bus: s.bus, Log: s.Log, Node: s.node,
 	})
-	s.parts = append(s.parts, part{"devices", m.device.Run})
+	s.run("presence", s.modules.presence.Run)
+}
 
-	m.hub = hub.New(hub.Deps{
-		Rooms: s.db.Rooms, RoomLog: s.db.Log, Presence: m.presence, Bus: s.bus, Log: s.Log, Metrics: s.reg,
+func (s *server) buildDevices() {
+	s.modules.device = device.New(device.Deps{
+		Store: s.db.Devices, Bus: s.bus, Log: s.Log, Audit: s.modules.audit, Pepper: s.keys.Derive(DevicePepper),
+		Max: s.Config.DevicesPerUser, RegisterPerHour: s.Config.DevicesPerHour,
 	})
-	s.parts = append(s.parts, part{"hub", m.hub.Run})
+	s.run("devices", s.modules.device.Run)
+}
 
+func (s *server) buildHub() {
+	s.modules.hub = hub.New(hub.Deps{
+		Rooms: s.db.Rooms, RoomLog: s.db.Log, Presence: s.modules.presence, Bus: s.bus, Log: s.Log, Metrics: s.reg,
+	})
+	s.run("hub", s.modules.hub.Run)
+}
+
+func (s *server) buildGateway() {
+	c, m := s.Config, &s.modules
 	m.gateway = gateway.New(gateway.Deps{
-		Auth: m.auth, Devices: m.device, Secure: s.secure(), Chat: m.chat, Rooms: s.db.Rooms, RoomLog: s.db.Log, Users: s.db.Accounts, Presence: m.presence,
-		Hub: m.hub, Bus: s.bus, Log: s.Log,
-		Metrics: s.reg, ClientAddr: httpx.Proxies(c.TrustedProxies).ClientAddr, Version: s.Version, Origins: s.origins(),
+		Auth: m.auth, Devices: m.device, Secure: s.secure(), Chat: m.chat, Rooms: s.db.Rooms, RoomLog: s.db.Log,
+		Users: s.db.Accounts, Presence: m.presence, Hub: m.hub, Bus: s.bus, Log: s.Log, Metrics: s.reg,
+		ClientAddr: httpx.Proxies(c.TrustedProxies).ClientAddr, Version: s.Version, Origins: s.origins(),
 		Limits: gateway.Limits{
 			HandshakesPerAddr: c.IPPerMinute, HandshakesPerUser: c.UserPerMinute, ConnsPerAddr: c.ConnsPerAddr,
 			ConnsPerUser: c.ConnsPerUser, MessagesPerSec: c.MessagesPerSec, Queue: c.SendQueue,
 		},
 		Drain: c.Drain, Others: c.NATS.Servers != "",
 	})
-	s.parts = append(s.parts, part{"gateway", m.gateway.Run})
+	s.run("gateway", m.gateway.Run)
+}
+
+func (s *server) buildAdmin() {
+	c, r, m := s.Config, s.Config.Retention, &s.modules
 	m.admin = admin.New(admin.Deps{
-		Store: adminStore(s.db), Passwords: m.auth, Proofs: m.auth, Tokens: m.auth, Rooms: m.chat, Audit: m.audit, Health: s.healthCheckers(), Hash: keys.Hash, Log: s.Log,
+		Store: adminStore(s.db), Passwords: m.auth, Proofs: m.auth, Tokens: m.auth, Rooms: m.chat, Audit: m.audit,
+		Health: s.healthCheckers(), Hash: s.keys.Hash, Log: s.Log,
 		Version: s.Version, Started: s.started, URL: s.addrs.URL,
 		Defaults: map[string]string{
 			auth.SettingRegistration: c.Registration, auth.SettingSecondFactor: c.SecondFactor,
-			history.SettingRetentionDays: strconv.Itoa(c.Retention.Days), history.SettingRetentionLines: strconv.Itoa(c.Retention.Lines),
-			history.SettingRetentionMinDays: strconv.Itoa(c.Retention.MinDays), history.SettingRetentionMaxDays: strconv.Itoa(c.Retention.MaxDays),
+			history.SettingRetentionDays:    strconv.Itoa(r.Days),
+			history.SettingRetentionLines:   strconv.Itoa(r.Lines),
+			history.SettingRetentionMinDays: strconv.Itoa(r.MinDays),
+			history.SettingRetentionMaxDays: strconv.Itoa(r.MaxDays),
 		},
 	})
-	s.watchQueues()
-	return nil
 }
 
 // healthCheckers are the modules that report to administrators.
 func (s *server) healthCheckers() []admin.HealthChecker {
 	m := s.modules
-	return []admin.HealthChecker{m.gateway, s.db, disk.Health{Dir: s.Config.DataDir}, m.mail, m.audit, certs.Health{Source: s.certs}}
+	return []admin.HealthChecker{
+		m.gateway, s.db, disk.Health{Dir: s.Config.DataDir}, m.mail, m.audit, certs.Health{Source: s.certs},
+	}
 }
 
 // watchQueues registers what waits in this process. The bus, mail and the audit
 // log tell of their queues by themselves.
 func (s *server) watchQueues() {
 	m := s.modules
-	obs.WatchQueues(s.reg, slices.Concat(s.db.Queues(), m.chat.Queues(), m.hub.Queues(), m.gateway.Queues(), m.auth.Queues(), m.history.Queues())...)
+	obs.WatchQueues(s.reg, slices.Concat(s.db.Queues(), m.chat.Queues(), m.hub.Queues(), m.gateway.Queues(),
+		m.auth.Queues(), m.history.Queues())...)
 }
 
 // origins are those whose pages may connect beside the host that they are asked
@@ -204,10 +228,6 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.history.Routes(api)
 	m.presence.Routes(api)
 	m.device.Routes(api)
-}
-
-func (m *modules) setupLink(ctx context.Context, url string) (string, error) {
-	return m.auth.SetupLink(ctx, url)
 }
 
 func (m *modules) serveStats(w http.ResponseWriter, _ *http.Request) {

@@ -33,11 +33,7 @@ func (s *server) openACME() (err error) {
 		Host: s.Config.BindAddr, TLSPort: port(s.public), HTTPPort: port(s.plain), Log: s.Log, Metrics: s.reg,
 	}
 	if s.Config.DatabaseURL != "" { // perhaps one of several nodes
-		keys, err := Keyring(s.Config)
-		if err != nil {
-			return err
-		}
-		if o.Storage, err = certs.NewShared(s.db.Server, keys.Derive("certificates")); err != nil {
+		if o.Storage, err = certs.NewShared(s.db.Server, s.keys.Derive("certificates")); err != nil {
 			return err
 		}
 	}

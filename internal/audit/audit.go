@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/feed"
 )
@@ -69,8 +71,8 @@ type Deps struct {
 	Keep         time.Duration
 	KeepPersonal time.Duration
 	Sinks        []Sink
-	People       People   // nil: records name nobody but by id
-	Metrics      *Metrics // nil: nothing is counted
+	People       People                // nil: records name nobody but by id
+	Metrics      prometheus.Registerer // may be nil
 }
 
 const (
@@ -87,6 +89,7 @@ const (
 // Service is the audit log of this process.
 type Service struct {
 	Deps
+	metrics *metrics
 	sign    ed25519.PrivateKey
 	public  ed25519.PublicKey
 	keyID   string
@@ -132,15 +135,13 @@ func New(d Deps) *Service {
 	if d.Node == "" {
 		d.Node = hostname()
 	}
-	if d.Metrics == nil {
-		d.Metrics = NewMetrics(nil)
-	}
 	s := &Service{Deps: d, queue: make(chan entry, queueLength), hashKey: d.HashKey, readers: make(map[string]time.Time)}
 	s.sign = ed25519.NewKeyFromSeed(d.Seed)
 	s.public = s.sign.Public().(ed25519.PublicKey)
 	s.keyID = KeyID(s.public)
 	s.rates.seen = make(map[string]*repeated)
-	s.Metrics.watch(s)
+	s.metrics = newMetrics(d.Metrics)
+	s.metrics.watch(s)
 	return s
 }
 
@@ -237,7 +238,7 @@ func (s *Service) drop(n int64) {
 	s.mu.Lock()
 	s.dropped += n
 	s.mu.Unlock()
-	s.Metrics.dropped.Add(float64(n))
+	s.metrics.dropped.Add(float64(n))
 }
 
 // append commits events.
@@ -252,8 +253,8 @@ func (s *Service) append(ctx context.Context, events []domain.AuditEvent) error 
 	if err != nil {
 		return err
 	}
-	s.Metrics.records.Add(float64(made))
-	s.Metrics.seconds.Observe(time.Since(begin).Seconds())
+	s.metrics.records.Add(float64(made))
+	s.metrics.seconds.Observe(time.Since(begin).Seconds())
 	s.failing.Store(0)
 	s.committed.Notify()
 	return nil

@@ -4,8 +4,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics count what the log does.
-type Metrics struct {
+// metrics count what the log does.
+type metrics struct {
 	reg      prometheus.Registerer
 	records  prometheus.Counter
 	dropped  prometheus.Counter
@@ -18,10 +18,10 @@ type Metrics struct {
 	missed   *prometheus.CounterVec
 }
 
-// NewMetrics registers the metrics of a log with reg, which may be nil.
-func NewMetrics(reg prometheus.Registerer) *Metrics {
+// newMetrics registers the metrics of a log with reg, which may be nil.
+func newMetrics(reg prometheus.Registerer) *metrics {
 	sink := []string{"sink"}
-	m := &Metrics{
+	m := &metrics{
 		reg:      reg,
 		records:  prometheus.NewCounter(prometheus.CounterOpts{Name: "audit_records_total", Help: "Records added to the audit log by this node."}),
 		dropped:  prometheus.NewCounter(prometheus.CounterOpts{Name: "audit_dropped_total", Help: "Events that no record could be made of. Anything but 0 is a gap."}),
@@ -40,7 +40,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 }
 
 // watch adds what is read off the log itself.
-func (m *Metrics) watch(s *Service) {
+func (m *metrics) watch(s *Service) {
 	for _, sink := range s.Sinks {
 		m.missed.WithLabelValues(sink.Name())
 		m.retries.WithLabelValues(sink.Name())

@@ -126,7 +126,7 @@ func (s *Service) commit(ctx context.Context, batch []entry) (left []entry) {
 		if batch = left; len(batch) == 0 && (err == nil || gap == 0) {
 			return nil
 		}
-		s.Metrics.failures.Inc()
+		s.metrics.failures.Inc()
 		s.commitFailed.Notify()
 		s.failing.CompareAndSwap(0, s.Now().UnixMilli())
 		s.Log.Error("the audit log cannot be written; trying again", "err", err, "waiting", s.waiting.Load())

@@ -71,7 +71,7 @@ func (f *sinkFeed) Next(ctx context.Context, after int64, limit int) (feed.Page[
 	if err != nil {
 		return page, err
 	}
-	behind, age := f.Metrics.lag.WithLabelValues(f.sink.Name()), f.Metrics.lagTime.WithLabelValues(f.sink.Name())
+	behind, age := f.metrics.lag.WithLabelValues(f.sink.Name()), f.metrics.lagTime.WithLabelValues(f.sink.Name())
 	if len(records) == 0 {
 		behind.Set(0)
 		age.Set(0)
@@ -111,7 +111,7 @@ func (f *sinkFeed) send(ctx context.Context, entries []feed.Entry[domain.AuditRe
 
 // tellGap tells of records that were deleted before they could be sent.
 func (f *sinkFeed) tellGap(ctx context.Context, n int64) {
-	f.Metrics.missed.WithLabelValues(f.sink.Name()).Add(float64(n))
+	f.metrics.missed.WithLabelValues(f.sink.Name()).Add(float64(n))
 	f.Log.Error("records were deleted for their age before a receiver had them", "sink", f.sink.Name(), "records", n)
 	e := f.systemEvent(domain.AuditGap, f.Now())
 	e.Reason = "sink_too_late"
@@ -142,7 +142,7 @@ func (f *sinkFeed) ReleaseCursor(ctx context.Context, name, owner string) error 
 }
 
 // Handled counts what the receiver took.
-func (f *sinkFeed) Handled(name string, n int) { f.Metrics.sent.WithLabelValues(name).Add(float64(n)) }
+func (f *sinkFeed) Handled(name string, n int) { f.metrics.sent.WithLabelValues(name).Add(float64(n)) }
 
 // Failed counts a try that failed.
-func (f *sinkFeed) Failed(name string) { f.Metrics.retries.WithLabelValues(name).Inc() }
+func (f *sinkFeed) Failed(name string) { f.metrics.retries.WithLabelValues(name).Inc() }

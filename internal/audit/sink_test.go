@@ -159,7 +159,7 @@ func TestCHK_AU_04_TenMinutesOfOutageLoseNothing(t *testing.T) {
 		d := deps(t, mem)
 		d.Sinks = []audit.Sink{sink}
 		reg := prometheus.NewRegistry()
-		d.Metrics = audit.NewMetrics(reg)
+		d.Metrics = reg
 		s := audit.New(d)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)

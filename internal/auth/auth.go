@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/passkey"
@@ -57,8 +59,9 @@ type Deps struct {
 	Providers       []Provider     // that people may sign in with
 	Audit           Recorder       // nil: nothing is recorded but in the log
 	Log             *slog.Logger
-	Now             func() time.Time // nil: time.Now
-	Name            string           // of the server
+	Metrics         prometheus.Registerer // may be nil
+	Now             func() time.Time      // nil: time.Now
+	Name            string                // of the server
 	Version         string
 	URL             string        // where people reach the server
 	Rules           Rules         // until administrators change them
@@ -97,9 +100,9 @@ type Service struct {
 	pictures *picture.Maker
 }
 
-// New returns the service. Load informs it, before anything is served, and Run
+// New returns the service, which knows the rules and revocations that the store has. Run
 // keeps it informed.
-func New(d Deps) (*Service, error) {
+func New(ctx context.Context, d Deps) (*Service, error) {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
@@ -130,7 +133,10 @@ func New(d Deps) (*Service, error) {
 	s.avatars = ratelimit.New(20, time.Hour, 10)
 	s.letters = ratelimit.New(3, time.Hour, 3)
 	s.puzzles = ratelimit.New(30, time.Minute, 30)
-	return s, nil
+	if d.Metrics != nil {
+		s.countLimits(d.Metrics)
+	}
+	return s, s.load(ctx)
 }
 
 // Client says where a request comes from, and what its browser showed.

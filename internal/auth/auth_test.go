@@ -50,7 +50,7 @@ func each(t *testing.T, fn func(t *testing.T, f *fixture)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.Service, err = New(Deps{
+		f.Service, err = New(t.Context(), Deps{
 			Store: storeOf(db), Files: blob.New(blob.Deps{Objects: disk, Rows: db.Blobs, Temp: dir}), Keys: keys, Hasher: hasher(), Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler), PasswordMin: 15,
 			Name: "Unhidra", URL: "https://chat.example.org", Rules: Rules{Registration: RegisterOpen, SecondFactor: domain.FactorNobody},
 			Now: func() time.Time { return f.clock },
@@ -248,7 +248,7 @@ func TestCHK_LG_04_RateLimitsOfAnAddress(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		d := f.Deps
 		d.LoginPerMinute, d.LoginBurst, d.RegisterPerHour = 2, 2, 1
-		limited, err := New(d)
+		limited, err := New(t.Context(), d)
 		if err != nil {
 			t.Fatal(err)
 		}

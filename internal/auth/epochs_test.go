@@ -56,7 +56,7 @@ func TestEndedTokensAreRefusedAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := &epochStore{epochs: map[string]int64{"usr_1": 3, "usr_2": 3}}
-	s, err := New(Deps{Store: Store{SessionStore: store, SettingStore: store}, Keys: keys, Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler)})
+	s, err := New(t.Context(), Deps{Store: Store{SessionStore: store, SettingStore: store}, Keys: keys, Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestEpochsOfOtherProcesses(t *testing.T) {
 		}
 		store := &epochStore{epochs: map[string]int64{"usr_1": 3}}
 		b := bus.NewLocal()
-		s, err := New(Deps{Store: Store{SessionStore: store, SettingStore: store}, Keys: keys, Bus: b, Log: slog.New(slog.DiscardHandler)})
+		s, err := New(t.Context(), Deps{Store: Store{SessionStore: store, SettingStore: store}, Keys: keys, Bus: b, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}

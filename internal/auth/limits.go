@@ -54,8 +54,8 @@ func (s *shares) take(who string) (done func(), err error) {
 	}, nil
 }
 
-// CountLimits registers what the limits of this service decide.
-func (s *Service) CountLimits(reg prometheus.Registerer) {
+// countLimits registers what the limits of this service decide.
+func (s *Service) countLimits(reg prometheus.Registerer) {
 	for rule, l := range map[string]*ratelimit.Limiter{
 		"sign_ins_of_address": s.logins, "registrations_of_address": s.signups, "mails_of_address": s.mails,
 		"mails_to_user": s.letters, "passwords_of_user": s.changes, "pictures_of_user": s.avatars, "password_checks_of_user": s.checks,

@@ -15,7 +15,7 @@ func TestRefusedFormsCostNothing(t *testing.T) {
 		d := f.Deps
 		d.RegisterPerHour = 2
 		var err error
-		if f.Service, err = New(d); err != nil {
+		if f.Service, err = New(t.Context(), d); err != nil {
 			t.Fatal(err)
 		}
 		register := func(r Registration) error {

@@ -118,10 +118,10 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// Load learns the rules from the store, and who was signed out since it last did:
-// at first, while any token that is still good may have been. Run and Load are not
+// load learns the rules from the store, and who was signed out since it last did:
+// at first, while any token that is still good may have been. Run and load are not
 // for use at the same time.
-func (s *Service) Load(ctx context.Context) error {
+func (s *Service) load(ctx context.Context) error {
 	begin := s.Now()
 	err := errors.Join(s.loadRules(ctx), s.poll(ctx, s.looked.Add(-3*pollEvery)))
 	if err == nil {
@@ -133,7 +133,7 @@ func (s *Service) Load(ctx context.Context) error {
 // look finds in the store what the bus may not have told.
 func (s *Service) look(ctx context.Context) {
 	s.revoked.forget(s.Now())
-	if err := errors.Join(s.Load(ctx), s.pollEpochs(ctx)); err != nil && ctx.Err() == nil {
+	if err := errors.Join(s.load(ctx), s.pollEpochs(ctx)); err != nil && ctx.Err() == nil {
 		s.Log.Warn("look for revocations", "err", err)
 	}
 }

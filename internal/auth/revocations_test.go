@@ -55,11 +55,8 @@ func TestRevocationsOfATimeApart(t *testing.T) {
 			ended:      domain.Revocation{User: "usr_1", Session: "ses_1", Reason: "signed_out"},
 			endedAt:    time.Now().Add(time.Minute),
 		}
-		s, err := New(Deps{Store: Store{SessionStore: store, SettingStore: store}, Keys: keys, Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler)})
+		s, err := New(t.Context(), Deps{Store: Store{SessionStore: store, SettingStore: store}, Keys: keys, Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		store.set(true)

@@ -9,31 +9,31 @@ import (
 	"time"
 )
 
-// A part is one running piece of the process. Run blocks until ctx is done or
-// the part cannot go on; either way it has let go of all it held.
-type part struct {
+// A component is one running piece of the process. Run blocks until ctx is done or
+// the component cannot go on; either way it has let go of all it held.
+type component struct {
 	name string
 	run  func(ctx context.Context) error
 }
 
-// runParts starts parts in order and, when ctx ends or one of them ends early,
+// runComponents starts components in order and, when ctx ends or one of them ends early,
 // stops them in reverse, one at a time: the edge closes before the services it
 // calls, and those before the store.
-func runParts(ctx context.Context, log *slog.Logger, parts []part, grace time.Duration) error {
-	early := make(chan string, len(parts))
+func runComponents(ctx context.Context, log *slog.Logger, components []component, grace time.Duration) error {
+	early := make(chan string, len(components))
 	var stops []func() error
-	for _, p := range parts {
+	for _, c := range components {
 		pctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		done := make(chan error, 1)
 		go func() {
-			err := p.run(pctx)
+			err := c.run(pctx)
 			if errors.Is(err, context.Canceled) && pctx.Err() != nil {
 				err = nil
 			}
 			if err == nil && pctx.Err() == nil {
 				err = errors.New("ended without being asked")
 			}
-			early <- p.name
+			early <- c.name
 			done <- err
 		}()
 		stops = append(stops, func() error {
@@ -42,13 +42,13 @@ func runParts(ctx context.Context, log *slog.Logger, parts []part, grace time.Du
 			cancel()
 			select {
 			case err := <-done:
-				log.Debug("stopped", "part", p.name, "took", time.Since(start))
+				log.Debug("stopped", "component", c.name, "took", time.Since(start))
 				if err != nil {
-					return fmt.Errorf("%s: %w", p.name, err)
+					return fmt.Errorf("%s: %w", c.name, err)
 				}
 				return nil
 			case <-time.After(grace):
-				return fmt.Errorf("%s: still busy after %v", p.name, grace)
+				return fmt.Errorf("%s: still busy after %v", c.name, grace)
 			}
 		})
 	}
@@ -56,7 +56,7 @@ func runParts(ctx context.Context, log *slog.Logger, parts []part, grace time.Du
 	case <-ctx.Done():
 		log.Info("stopping", "because", context.Cause(ctx))
 	case name := <-early:
-		log.Error("stopping, because a part of the server ended", "part", name)
+		log.Error("stopping, because a component of the server ended", "component", name)
 	}
 	var errs []error
 	for _, stop := range slices.Backward(stops) {

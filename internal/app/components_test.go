@@ -15,12 +15,12 @@ func TestPartsStopInReverse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var order []string
-		p := func(name string) part {
-			return part{name, func(ctx context.Context) error { <-ctx.Done(); order = append(order, name); return ctx.Err() }}
+		p := func(name string) component {
+			return component{name, func(ctx context.Context) error { <-ctx.Done(); order = append(order, name); return ctx.Err() }}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := runParts(ctx, slog.New(slog.DiscardHandler), []part{p("store"), p("chat"), p("gateway")}, time.Second); err != nil {
+		if err := runComponents(ctx, slog.New(slog.DiscardHandler), []component{p("store"), p("chat"), p("gateway")}, time.Second); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(order, []string{"gateway", "chat", "store"}) {
@@ -38,10 +38,10 @@ func TestOnePartThatEndsStopsAll(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				stopped := false
-				good := part{"store", func(ctx context.Context) error { <-ctx.Done(); stopped = true; return nil }}
-				err := runParts(t.Context(), slog.New(slog.DiscardHandler), []part{good, {"bad", bad}}, time.Second)
+				good := component{"store", func(ctx context.Context) error { <-ctx.Done(); stopped = true; return nil }}
+				err := runComponents(t.Context(), slog.New(slog.DiscardHandler), []component{good, {"bad", bad}}, time.Second)
 				if err == nil || !strings.HasPrefix(err.Error(), "bad: ") || !stopped {
-					t.Errorf("%v, the other part stopped: %v", err, stopped)
+					t.Errorf("%v, the other component stopped: %v", err, stopped)
 				}
 			})
 		})
@@ -53,10 +53,10 @@ func TestAPartThatDoesNotStopIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		release := make(chan struct{})
-		stuck := part{"stuck", func(context.Context) error { <-release; return nil }}
+		stuck := component{"stuck", func(context.Context) error { <-release; return nil }}
 		cancel()
 		start := time.Now()
-		err := runParts(ctx, slog.New(slog.DiscardHandler), []part{stuck}, 3*time.Second)
+		err := runComponents(ctx, slog.New(slog.DiscardHandler), []component{stuck}, 3*time.Second)
 		if err == nil || !strings.Contains(err.Error(), "stuck: still busy") || time.Since(start) != 3*time.Second {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
