@@ -1,14 +1,12 @@
-// Package feed hands the entries of a log to named consumers: each entry at least
-// once, in the order of the log, from a cursor that the store keeps. A consumer that
-// is late catches up in bounded steps. It hears of an entry again after a crash, and
-// so must do the same thing twice without harm.
+// Package feed delivers the entries of a log to named consumers: each entry at least once, in the
+// order of the log, from a cursor in the store. A consumer that is behind catches up in batches.
+// After a crash entries come again, so handling an entry must be idempotent.
 //
-// Of the nodes that share a store, one at a time runs a consumer, by a lease.
+// One node at a time runs a consumer, by a lease.
 //
-// An entry that its consumer cannot handle is set aside after some tries and told of,
-// so that those behind it do not wait for ever. A consumer that cannot work at all,
-// since what it writes to is away, says so by an error of kind domain.Unavailable:
-// then nothing is set aside, and the feed waits.
+// An entry that fails repeatedly becomes a dead letter, and the feed goes on with the next one. A
+// consumer whose destination is unavailable returns an error of kind domain.Unavailable: then the
+// feed waits, and no dead letters are made.
 package feed
 
 import (
@@ -21,9 +19,9 @@ import (
 
 // An Entry is one entry of a log.
 type Entry[T any] struct {
-	// Pos is the place in the log. Entries that were committed together may share it.
+	// Pos is the position in the log. Entries that were committed together may share it.
 	Pos int64
-	// Key names the entry for as long as it exists, also once it was set aside.
+	// Key identifies the entry for as long as it exists, also as a dead letter.
 	Key   string
 	Time  time.Time
 	Value T
@@ -32,30 +30,29 @@ type Entry[T any] struct {
 // A Page is a piece of a log.
 type Page[T any] struct {
 	Entries []Entry[T]
-	// Last is where to go on from. It may be further than where the page began though
-	// there are no entries.
+	// Last is the position to continue from. It may advance even if there are no entries.
 	Last int64
-	// Version is that of the places. It changes when the log gives places again, whose
-	// entries were deleted: a cursor of another version says nothing about this page.
+	// Version is the version of the positions. It changes when the log reuses positions of
+	// deleted entries. A cursor of another version must not be compared with this page.
 	Version int64
 }
 
 // A Source is a log that is read forward.
 type Source[T any] interface {
-	// Next returns the entries behind a place, in order: about limit of them, and all
-	// that share a place.
+	// Next returns the entries after a position, in order: about limit of them, but always all
+	// that share a position.
 	Next(ctx context.Context, after int64, limit int) (Page[T], error)
 }
 
-// A Cursor says how far a consumer has come, and for how long its owner may run it.
+// A Cursor is the position of a consumer, with the lease of its owner.
 type Cursor struct {
 	Pos     int64
-	Version int64 // of the places in the log
-	// Until is the end of the lease. It is further away where nobody else could take it.
+	Version int64 // of the positions in the log
+	// Until is the end of the lease. It is later if no other node could take the lease.
 	Until time.Time
 }
 
-// From is where a consumer begins that has no cursor yet.
+// From says where a consumer without a cursor begins.
 type From int
 
 // A new consumer begins with what is committed from now on, or with the oldest entry.
@@ -64,26 +61,25 @@ const (
 	Beginning
 )
 
-// Cursors keep how far consumers have come.
+// Cursors stores the cursors of consumers.
 type Cursors interface {
-	// ClaimCursor makes owner the one that runs the consumer called name, until a
-	// time. ok is false if another owner has it.
+	// ClaimCursor gives owner the lease of a consumer until a time. ok is false if another owner
+	// has it.
 	ClaimCursor(ctx context.Context, name, owner string, from From, until, now time.Time) (c Cursor, ok bool, err error)
-	// AdvanceCursor moves a cursor that owner has, and renews its lease, of which it
-	// returns the end. ok is false if another owner has it by now, or c is of a version
-	// that has passed.
+	// AdvanceCursor stores the position of a cursor, renews the lease and returns its end. ok is
+	// false if owner has lost the lease, or if the version of c is outdated.
 	AdvanceCursor(ctx context.Context, name, owner string, c Cursor, now time.Time) (until time.Time, ok bool, err error)
-	// ReleaseCursor lets another node run the consumer at once.
+	// ReleaseCursor ends the lease, so that another node can take it at once.
 	ReleaseCursor(ctx context.Context, name, owner string) error
 }
 
-// DeadLetters keep what was set aside.
+// DeadLetters stores entries that a consumer could not handle.
 type DeadLetters[T any] interface {
-	// AddDeadLetter keeps an entry for later. Setting it aside again changes its cause.
+	// AddDeadLetter stores a dead letter. If it exists already, its cause is replaced.
 	AddDeadLetter(ctx context.Context, a DeadLetter) error
-	// DeadLettersToRetry returns what an operator asked to be tried again, at most limit.
+	// DeadLettersToRetry returns at most limit dead letters that an operator wants retried.
 	DeadLettersToRetry(ctx context.Context, consumer string, limit int) ([]DeadLetter, error)
-	// DeleteDeadLetter forgets an entry that was set aside, as it was handled or is gone.
+	// DeleteDeadLetter deletes a dead letter whose entry was handled or no longer exists.
 	DeleteDeadLetter(ctx context.Context, consumer, key string) error
 	// Get returns the entry with a key, and false if it is gone.
 	Get(ctx context.Context, key string) (Entry[T], bool, error)
@@ -97,24 +93,22 @@ type DeadLetter struct {
 	At       time.Time
 }
 
-// A Consumer is told of entries.
+// A Consumer handles entries.
 type Consumer[T any] struct {
-	// Name of its cursor. Another name begins anew.
+	// Name of its cursor. A new name starts with a new cursor.
 	Name string
 	From From
 	// Batch is about how many entries Handle gets at once; 0 means 256.
 	Batch int
 	// Timeout is how long one call of Handle may take; 0 means 30 s, which is the most.
 	Timeout time.Duration
-	// Handle does what must happen because of the entries. When it returns nil they
-	// are done with. After an error they come again.
+	// Handle handles entries. If it returns nil they are done; after an error they come again.
 	Handle func(ctx context.Context, entries []Entry[T]) error
 }
 
-// An Observer is told how a consumer does. Calls come from one goroutine for each
-// consumer.
+// An Observer counts what consumers do. Calls for one consumer come from one goroutine.
 type Observer interface {
-	// Handled is called after entries were handled or set aside.
+	// Handled is called after entries were handled or became dead letters.
 	Handled(consumer string, entries int)
 	// Failed is called before the consumer is tried again.
 	Failed(consumer string)
@@ -124,7 +118,7 @@ type Observer interface {
 type Deps[T any] struct {
 	Source  Source[T]
 	Cursors Cursors
-	// DeadLetters may be nil: then a consumer is told of an entry until it has handled it.
+	// DeadLetters may be nil: then a failing entry is retried until it succeeds.
 	DeadLetters DeadLetters[T]
 	Observer    Observer
 	Log         *slog.Logger
@@ -135,15 +129,15 @@ const (
 	batchLength   = 256
 	handleTimeout = 30 * time.Second // the longest, too
 	lease         = 2 * time.Minute
-	pollEvery     = time.Second     // for what other nodes committed
-	advanceEvery  = time.Second     // what came since is handled again after a crash
-	claimRetry    = 5 * time.Second // while another node has the consumer
+	pollEvery     = time.Second     // for entries that other nodes committed
+	advanceEvery  = time.Second     // entries since then are handled again after a crash
+	claimRetry    = 5 * time.Second // while another node has the lease
 	minBackoff    = time.Second
 	maxBackoff    = time.Minute
-	batchTries    = 3 // of a batch, before its entries are tried one by one
-	entryTries    = 2 // of one entry, before it is set aside
+	batchTries    = 3 // of a batch, before its entries are handled one by one
+	entryTries    = 2 // of one entry, before it becomes a dead letter
 )
 
-// IsUnavailable reports whether err means that the consumer cannot work now, whatever
-// the entry.
+// IsUnavailable reports whether err means that the consumer cannot work at the moment, regardless
+// of the entry.
 func IsUnavailable(err error) bool { return domain.KindOf(err) == domain.Unavailable }

@@ -11,9 +11,8 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Run runs consumer c until ctx is done. bell rings when the source has more; without
-// it Run looks each second. When ctx is done Run stores how far it has come, and lets
-// go of the consumer.
+// Run runs consumer c until ctx is done. bell is notified when the source has new entries; Run
+// also polls each second. At the end it stores the cursor and releases the lease.
 func Run[T any](ctx context.Context, d Deps[T], c Consumer[T], bell *Signal) {
 	r := newRunner(d, c)
 	defer r.release(ctx)
@@ -39,7 +38,7 @@ func Run[T any](ctx context.Context, d Deps[T], c Consumer[T], bell *Signal) {
 	}
 }
 
-// Drain runs consumer c until there is nothing left, it fails, or ctx is done.
+// Drain runs consumer c until it has handled all entries, it fails, or ctx is done.
 func Drain[T any](ctx context.Context, d Deps[T], c Consumer[T]) {
 	r := newRunner(d, c)
 	defer r.release(ctx)
@@ -50,7 +49,7 @@ func Drain[T any](ctx context.Context, d Deps[T], c Consumer[T]) {
 	}
 }
 
-// sleep returns after a time, or when news come.
+// sleep returns after a time, when news is closed, or when ctx is done.
 func sleep(ctx context.Context, news <-chan struct{}, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -68,11 +67,11 @@ type runner[T any] struct {
 	Deps[T]
 	c      Consumer[T]
 	owner  string
-	cursor Cursor    // how far it has come; its Until is zero without a lease
-	stored int64     // the place that the store knows
-	at     time.Time // when the store was told
-	looked time.Time // for asides
-	tries  int       // of the page that is next
+	cursor Cursor    // position and lease; Until is zero without a lease
+	stored int64     // position in the store
+	at     time.Time // when it was stored
+	looked time.Time // when dead letters were last retried
+	tries  int       // failed attempts of the next page
 }
 
 func newRunner[T any](d Deps[T], c Consumer[T]) *runner[T] {
@@ -91,7 +90,7 @@ func newRunner[T any](d Deps[T], c Consumer[T]) *runner[T] {
 	return &runner[T]{Deps: d, c: c, owner: domain.NewID("feed")}
 }
 
-// once handles one page, and reports whether there may be more.
+// once handles one page and reports whether there may be more.
 func (r *runner[T]) once(ctx context.Context) (more bool, err error) {
 	if held, err := r.hold(ctx); err != nil || !held {
 		return true, err
@@ -101,7 +100,7 @@ func (r *runner[T]) once(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	if page.Version != r.cursor.Version {
-		r.cursor.Until = time.Time{} // the store knows where to go on
+		r.cursor.Until = time.Time{} // claim the cursor again, with its new position
 		return true, nil
 	}
 	if len(page.Entries) == 0 {
@@ -118,8 +117,8 @@ func (r *runner[T]) once(ctx context.Context) (more bool, err error) {
 	return true, r.advance(ctx, advanceEvery)
 }
 
-// hold sees to it that this node has the consumer for longer than a call of Handle
-// takes. It reports false if this node has lost it, and may have it again.
+// hold renews or claims the lease, so that it lasts longer than a call of Handle. It reports false
+// if the lease was lost, and is to be claimed again.
 func (r *runner[T]) hold(ctx context.Context) (bool, error) {
 	now := r.Now()
 	if r.cursor.Until.Sub(now) > lease/2 {
@@ -140,8 +139,7 @@ func (r *runner[T]) hold(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// advance tells the store how far the consumer has come, if there is something to
-// tell and the last time is so long ago.
+// advance stores the cursor if it has moved and was last stored at least `every` ago.
 func (r *runner[T]) advance(ctx context.Context, every time.Duration) error {
 	if r.cursor.Pos == r.stored || r.Now().Sub(r.at) < every {
 		return nil
@@ -159,13 +157,13 @@ func (r *runner[T]) store(ctx context.Context) error {
 	}
 	if !ok {
 		r.cursor.Until = time.Time{}
-		return nil // hold finds out who has it
+		return nil // hold claims it again
 	}
 	r.cursor.Until, r.stored, r.at = until, next.Pos, now
 	return nil
 }
 
-// release stores how far the consumer has come, and leaves it to other nodes.
+// release stores the cursor and releases the lease.
 func (r *runner[T]) release(ctx context.Context) {
 	if r.cursor.Until.IsZero() {
 		return
@@ -174,12 +172,11 @@ func (r *runner[T]) release(ctx context.Context) {
 	defer cancel()
 	err := r.advance(ctx, 0)
 	if err = errors.Join(err, r.Cursors.ReleaseCursor(ctx, r.c.Name, r.owner)); err != nil {
-		r.Log.Debug("leave a consumer to others", "consumer", r.c.Name, "err", err)
+		r.Log.Debug("release the lease of a consumer", "consumer", r.c.Name, "err", err)
 	}
 }
 
-// page handles entries together. Once that has failed some times, it finds out which
-// of them it cannot handle.
+// page handles entries together. After batchTries failures it handles them one by one.
 func (r *runner[T]) page(ctx context.Context, entries []Entry[T]) error {
 	err := r.handle(ctx, entries)
 	if err == nil || r.DeadLetters == nil || IsUnavailable(err) || ctx.Err() != nil || r.tries+1 < batchTries {
@@ -199,7 +196,7 @@ func (r *runner[T]) page(ctx context.Context, entries []Entry[T]) error {
 	return nil
 }
 
-// one handles one entry, or sets it aside.
+// one handles one entry. After entryTries failures it makes it a dead letter.
 func (r *runner[T]) one(ctx context.Context, e Entry[T]) error {
 	for try := 1; ; try++ {
 		err := r.handle(ctx, []Entry[T]{e})
@@ -218,7 +215,7 @@ func (r *runner[T]) one(ctx context.Context, e Entry[T]) error {
 	}
 }
 
-// handle calls the consumer. A panic is an error: it must not end the server.
+// handle calls the consumer. It turns a panic into an error.
 func (r *runner[T]) handle(ctx context.Context, entries []Entry[T]) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, r.c.Timeout)
 	defer cancel()
@@ -230,17 +227,17 @@ func (r *runner[T]) handle(ctx context.Context, entries []Entry[T]) (err error) 
 	return r.c.Handle(ctx, entries)
 }
 
-// retryDeadLetters handles again what an operator asked for.
+// retryDeadLetters handles the dead letters that an operator wants retried.
 func (r *runner[T]) retryDeadLetters(ctx context.Context) error {
 	if r.DeadLetters == nil || r.Now().Sub(r.looked) < claimRetry {
 		return nil
 	}
 	r.looked = r.Now()
-	asides, err := r.DeadLetters.DeadLettersToRetry(ctx, r.c.Name, r.c.Batch)
+	letters, err := r.DeadLetters.DeadLettersToRetry(ctx, r.c.Name, r.c.Batch)
 	if err != nil {
 		return err
 	}
-	for _, a := range asides {
+	for _, a := range letters {
 		e, ok, err := r.DeadLetters.Get(ctx, a.Key)
 		if err != nil {
 			return err

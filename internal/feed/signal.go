@@ -2,14 +2,14 @@ package feed
 
 import "sync"
 
-// A Signal wakes the consumers of a log when something was appended. Its zero value is
-// ready for use.
+// A Signal wakes goroutines that wait, for example for entries of a log. Its zero value is ready
+// for use.
 type Signal struct {
 	mu sync.Mutex
 	ch chan struct{}
 }
 
-// Notify wakes whoever waits. It never blocks.
+// Notify wakes all that wait. It never blocks.
 func (b *Signal) Notify() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

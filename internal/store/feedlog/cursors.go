@@ -10,8 +10,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// ClaimCursor makes owner the one that runs the consumer called name. On SQLite it
-// takes the consumer from whoever had it: only one server has the file.
+// ClaimCursor implements feed.Cursors. On SQLite it takes the lease from any other owner: only one
+// server can use the file, so that owner is gone.
 func (repo *Repository) ClaimCursor(
 	ctx context.Context, name, owner string, from feed.From, until, now time.Time,
 ) (c feed.Cursor, ok bool, err error) {
@@ -36,11 +36,11 @@ func (repo *Repository) ClaimCursor(
 	return c, ok, err
 }
 
-// singleWriterExtension is how much longer a lease lasts that no other server could take: an idle
-// consumer costs a write a day then, by which Forget sees that somebody runs it.
+// singleWriterExtension extends leases on SQLite, where no other server could take them. An idle
+// consumer then costs one write a day, which keeps Prune from deleting its cursor.
 const singleWriterExtension = 24 * time.Hour
 
-// leaseEnd is the end of a lease.
+// leaseEnd returns the end of a lease for its owner.
 func (repo *Repository) leaseEnd(lease time.Time) time.Time {
 	if repo.db.SingleWriter() {
 		return lease.Add(singleWriterExtension)
@@ -48,7 +48,7 @@ func (repo *Repository) leaseEnd(lease time.Time) time.Time {
 	return lease
 }
 
-// AdvanceCursor moves a cursor that owner has, and renews its lease.
+// AdvanceCursor implements feed.Cursors.
 func (repo *Repository) AdvanceCursor(
 	ctx context.Context, name, owner string, c feed.Cursor, now time.Time,
 ) (until time.Time, ok bool, err error) {
@@ -66,7 +66,7 @@ func (repo *Repository) AdvanceCursor(
 	return repo.leaseEnd(c.Until), ok, err
 }
 
-// ReleaseCursor lets another node run the consumer at once.
+// ReleaseCursor implements feed.Cursors.
 func (repo *Repository) ReleaseCursor(ctx context.Context, name, owner string) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `UPDATE feed_cursors SET lease_until = 0 WHERE name = $1 AND owner = $2`, name, owner)
@@ -74,7 +74,7 @@ func (repo *Repository) ReleaseCursor(ctx context.Context, name, owner string) e
 	})
 }
 
-// AddDeadLetter keeps an entry for later.
+// AddDeadLetter implements feed.DeadLetters.
 func (repo *Repository) AddDeadLetter(ctx context.Context, a feed.DeadLetter) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `INSERT INTO feed_asides (consumer, entry, cause, at, retry) VALUES ($1, $2, $3, $4, FALSE)
@@ -84,12 +84,12 @@ func (repo *Repository) AddDeadLetter(ctx context.Context, a feed.DeadLetter) er
 	})
 }
 
-// DeadLettersToRetry returns what an operator asked to be tried again, at most limit.
+// DeadLettersToRetry implements feed.DeadLetters.
 func (repo *Repository) DeadLettersToRetry(ctx context.Context, consumer string, limit int) ([]feed.DeadLetter, error) {
 	return repo.deadLetters(ctx, `consumer = $1 AND retry ORDER BY at, entry LIMIT $2`, consumer, limit)
 }
 
-// DeadLetters returns what was set aside, the oldest first, at most limit.
+// DeadLetters returns at most limit dead letters, the oldest first.
 func (repo *Repository) DeadLetters(ctx context.Context, limit int) ([]feed.DeadLetter, error) {
 	return repo.deadLetters(ctx, `TRUE ORDER BY at, consumer, entry LIMIT $1`, limit)
 }
@@ -107,8 +107,7 @@ func (repo *Repository) deadLetters(ctx context.Context, rest string, args ...an
 	})
 }
 
-// RetryDeadLetters asks for everything to be tried again that a consumer has set aside, and
-// returns how much that is.
+// RetryDeadLetters marks all dead letters of a consumer for a retry and returns their number.
 func (repo *Repository) RetryDeadLetters(ctx context.Context, consumer string) (n int64, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		res, err := t.ExecContext(ctx, `UPDATE feed_asides SET retry = TRUE WHERE consumer = $1`, consumer)
@@ -121,7 +120,7 @@ func (repo *Repository) RetryDeadLetters(ctx context.Context, consumer string) (
 	return n, err
 }
 
-// DeleteDeadLetter forgets an entry that was set aside.
+// DeleteDeadLetter implements feed.DeadLetters.
 func (repo *Repository) DeleteDeadLetter(ctx context.Context, consumer, key string) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `DELETE FROM feed_asides WHERE consumer = $1 AND entry = $2`, consumer, key)

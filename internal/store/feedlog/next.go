@@ -14,16 +14,16 @@ import (
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
-// maxNumbered is how many rows of PostgreSQL get their number in one transaction.
+// maxNumbered is how many batches get their position in one transaction, on PostgreSQL.
 const maxNumbered = 1000
 
-// A batch is what was appended together, and so has one place in the feed.
+// A batch is the events of one commit, which share a position in the feed.
 type batch struct {
 	pos    int64
-	events []int64 // their places in the log
+	events []int64 // their positions in the log
 }
 
-// Next returns the events behind a place. Events that were deleted are left out.
+// Next implements feed.Source. Deleted events are left out.
 func (repo *Repository) Next(ctx context.Context, after int64, limit int) (page feed.Page[domain.Event], err error) {
 	if !repo.db.SingleWriter() {
 		if err := repo.assignPositions(ctx); err != nil {
@@ -51,8 +51,8 @@ func (repo *Repository) Next(ctx context.Context, after int64, limit int) (page 
 			}
 		}
 	}
-	// Read last: if it is what the cursor was claimed with, no place was given again
-	// before these were read.
+	// Read the version last: if it equals that of the cursor, no position was reused before
+	// these events were read.
 	err = repo.db.QueryRowContext(ctx, `SELECT version FROM feed_places`).Scan(&page.Version)
 	return page, err
 }
@@ -61,7 +61,7 @@ func entry(place int64, e domain.Event) feed.Entry[domain.Event] {
 	return feed.Entry[domain.Event]{Pos: place, Key: e.Room + "/" + strconv.FormatInt(e.Seq, 10), Time: e.At, Value: e}
 }
 
-// batches returns what stands behind a place, about limit events.
+// batches returns the batches after a position, with about limit events.
 func (repo *Repository) batches(ctx context.Context, after int64, limit int) ([]batch, error) {
 	if repo.db.SingleWriter() {
 		rows, err := repo.db.QueryContext(ctx, `SELECT pos FROM events WHERE pos > $1 ORDER BY pos LIMIT $2`, after, limit)
@@ -74,8 +74,8 @@ func (repo *Repository) batches(ctx context.Context, after int64, limit int) ([]
 			return b, err
 		})
 	}
-	// As many rows as there may be events, since each has one at least; those that
-	// begin behind the limit are left for the next time.
+	// Each batch has at least one event, so limit batches suffice. Those that begin after limit
+	// events are left for the next call.
 	rows, err := repo.db.QueryContext(ctx, `SELECT n, array_to_string(pos, ' ') FROM (
 		SELECT n, pos, sum(cardinality(pos)) OVER (ORDER BY n) - cardinality(pos) AS before
 		FROM (SELECT n, pos FROM feed_batches WHERE n > $1 ORDER BY n LIMIT $2) b) b WHERE before < $2 ORDER BY n`, after, limit)
@@ -98,7 +98,7 @@ func (repo *Repository) batches(ctx context.Context, after int64, limit int) ([]
 	})
 }
 
-// assignPositions gives what was committed its place, unless another node is about to.
+// assignPositions gives committed batches their positions, unless another node is doing so.
 func (repo *Repository) assignPositions(ctx context.Context) error {
 	for {
 		var waiting bool
@@ -133,8 +133,8 @@ func (repo *Repository) assignPositions(ctx context.Context) error {
 	}
 }
 
-// newest is the place behind which a consumer begins that is new: what it has not
-// numbered yet on PostgreSQL comes behind it.
+// newest returns the position after which a new consumer begins. On PostgreSQL, batches without a
+// position yet come after it.
 func (repo *Repository) newest(ctx context.Context, t *store.Tx) (pos int64, err error) {
 	query := `SELECT last FROM feed_places`
 	if repo.db.SingleWriter() {
@@ -149,13 +149,13 @@ func (repo *Repository) Get(ctx context.Context, key string) (e feed.Entry[domai
 	room, number, _ := strings.Cut(key, "/")
 	seq, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
-		return e, false, nil // no key of ours: nothing to wait for
+		return e, false, nil // not a key of this feed
 	}
 	event, ok, err := roomlog.BySeq(ctx, repo.db, room, seq)
 	return entry(0, event), ok && err == nil, err
 }
 
-// Lags returns how far each consumer is behind.
+// Lags returns the lag of each consumer.
 func (repo *Repository) Lags(ctx context.Context) ([]feed.Lag, error) {
 	oldest := `(SELECT e.at FROM feed_batches b JOIN events e ON e.pos = b.pos[1] WHERE b.n > c.pos ORDER BY b.n LIMIT 1)`
 	if repo.db.SingleWriter() {
@@ -174,8 +174,8 @@ func (repo *Repository) Lags(ctx context.Context) ([]feed.Lag, error) {
 	})
 }
 
-// Prune drops consumers that have not moved since a time, and on PostgreSQL the
-// batches that every consumer has had, or nobody wants.
+// Prune deletes the cursors that have not been updated since a time and, on PostgreSQL, the
+// batches that all consumers have handled.
 func (repo *Repository) Prune(ctx context.Context, idle time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if _, err := t.ExecContext(ctx, `DELETE FROM feed_cursors WHERE updated_at < $1`, store.Millis(idle)); err != nil {

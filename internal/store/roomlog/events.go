@@ -28,9 +28,8 @@ const eventColumns = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos,
 	a.id, a.kind, a.username, a.display_name, a.avatar,
 	s.id, s.kind, s.username, s.display_name, s.avatar,`
 
-// lineColumns are the same of a line of the timeline, which is no edit and no
-// deletion, and so is itself the message, if there is one: a page need not look
-// each row up twice.
+// lineColumns are Columns for a line of the timeline. Such an event is never an edit or a deletion,
+// so the message is in the same row, and no join is needed.
 var lineColumns = eventColumns + `
 	CASE WHEN ` + newMessages + ` THEN e.seq END, e.at, e.key, e.content_type, e.text, e.reply_to, e.mentions, e.mention_room, e.edited_at, e.edits, e.deleted_at,
 	a.id, a.kind, a.username, a.display_name, a.avatar`
@@ -68,7 +67,7 @@ func (r *messageRow) message(room string, sender domain.UserRef) *domain.Message
 	return m
 }
 
-// A Row is an event with its place in the table, which is that in the order of commits.
+// A Row is an event with its position in the log of all rooms.
 type Row struct {
 	domain.Event
 	Pos int64
@@ -113,7 +112,7 @@ func Where(ctx context.Context, q store.Queryer, rest string, args ...any) ([]do
 	return readEvents(ctx, q, `SELECT `+Columns+Tables+` WHERE `+rest, args)
 }
 
-// ByPositions returns the events at places of the table, those that are still there.
+// ByPositions returns the events at positions of the log. Those that were deleted are left out.
 func ByPositions(ctx context.Context, q store.Queryer, places []int64) (map[int64]domain.Event, error) {
 	events := make(map[int64]domain.Event, len(places))
 	for part := range store.Chunks(places) {
@@ -128,7 +127,7 @@ func ByPositions(ctx context.Context, q store.Queryer, places []int64) (map[int6
 	return events, nil
 }
 
-// BySeq returns the event of a room with a number, and false if it is gone.
+// BySeq returns the event of a room with a sequence number, and false if it was deleted.
 func BySeq(ctx context.Context, q store.Queryer, room string, seq int64) (e domain.Event, ok bool, err error) {
 	events, err := Where(ctx, q, `e.room_id = $1 AND e.seq = $2`, room, seq)
 	if err != nil || len(events) == 0 {

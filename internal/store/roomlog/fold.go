@@ -14,7 +14,7 @@ const (
 	maxFoldScan = 2_000 // events that one page looks at; a longer run goes on in the next page
 )
 
-// lineStub is what folding needs to know of a line.
+// lineStub is the part of a line that folding needs.
 type lineStub struct {
 	seq   int64
 	quiet bool // somebody joined or left: may be folded
@@ -39,7 +39,7 @@ func foldable(events []domain.Event) bool {
 }
 
 // foldedPage returns a page of up to limit lines on one side of a number, in which a
-// run of joins and departures is one line: its last. It looks at foldScan events at
+// run of joins and departures is one line: its last. It looks at maxFoldScan events at
 // most, so a page may be shorter, and a run may go on in the next.
 func (repo *Repository) foldedPage(ctx context.Context, room string, from int64, back bool, limit int) (domain.Page, error) {
 	side := `seq > $2 ORDER BY seq`

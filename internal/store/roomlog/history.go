@@ -14,7 +14,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/accounts"
 )
 
-// A EventRef is an event's name: its room and its number.
+// An EventRef identifies an event by its room and sequence number.
 type EventRef struct {
 	Room string
 	Seq  int64
@@ -26,8 +26,8 @@ func (repo *Repository) Replay(ctx context.Context, room string, after int64, li
 	return Where(ctx, repo.db, `e.room_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3`, room, after, limit)
 }
 
-// Timeline returns a page of the lines of a room's timeline: everything but the
-// events that change a line above. Its cost does not depend on the room's length.
+// Timeline returns a page of a room's timeline: all events but those that change an earlier one.
+// Its cost does not depend on the length of the log.
 func (repo *Repository) Timeline(ctx context.Context, room string, q domain.PageQuery) (domain.Page, error) {
 	switch {
 	case q.After > 0:
@@ -83,12 +83,11 @@ func (repo *Repository) around(ctx context.Context, room string, seq int64, limi
 	return page, err
 }
 
-// firstSeqAt is the number from which on a room's lines are of the time or later. Times
-// follow the numbers, but for what the clocks of servers differ by; so the log is
-// halved until the place is found.
+// firstSeqAt returns the number of the first line of a room at a time or later, by binary search.
+// Times increase with the numbers, except for the difference between the servers' clocks.
 func (repo *Repository) firstSeqAt(ctx context.Context, room string, from time.Time) (int64, error) {
 	low, high, err := repo.seqRange(ctx, room)
-	high++ // low is before it, high is it if nothing earlier is
+	high++ // invariant: the result is in (low, high]
 	for err == nil && low+1 < high {
 		middle := low + (high-low)/2
 		var seq, when int64
@@ -97,14 +96,14 @@ func (repo *Repository) firstSeqAt(ctx context.Context, room string, from time.T
 		switch {
 		case err == nil && when < store.Millis(from):
 			low = seq
-		case err == nil || errors.Is(err, sql.ErrNoRows): // from the middle on all is later, or nothing is
+		case err == nil || errors.Is(err, sql.ErrNoRows): // all lines from the middle on are later, or there are none
 			high, err = middle, nil
 		}
 	}
 	return high, err
 }
 
-// seqRange returns the last number of room that is forgotten, and the last one.
+// seqRange returns the last purged number of room, and the last number.
 func (repo *Repository) seqRange(ctx context.Context, room string) (floor, head int64, err error) {
 	err = repo.db.QueryRowContext(ctx, `SELECT floor, head FROM rooms WHERE id = $1 AND kind <> 'gone'`, room).Scan(&floor, &head)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -148,9 +147,8 @@ func (repo *Repository) MessageAt(ctx context.Context, room string, seq int64) (
 	return *m, nil
 }
 
-// EarlierTexts lists what a message said before, after a version (-1: from the
-// first on). Of a message that was deleted under a legal hold, that is all that it
-// ever said.
+// EarlierTexts lists the earlier texts of a message, after a version (-1: from the first on). For a
+// message that was deleted under a legal hold these are all its texts.
 func (repo *Repository) EarlierTexts(ctx context.Context, room string, seq int64, after, limit int) ([]domain.EarlierText, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT version, text, at, deleted_at, by_id, u.kind, u.username, u.display_name, u.avatar FROM (
 			SELECT version, text, at, 0 AS deleted_at, NULL AS by_id FROM versions WHERE room_id = $1 AND seq = $2
@@ -191,8 +189,7 @@ func (repo *Repository) Heads(ctx context.Context, rooms []string) (map[string]i
 	return heads, nil
 }
 
-// Check reads all rooms and compares where their logs begin and end with what is in
-// them: a log has no gap.
+// Check fails if the log of any room has a gap between its floor and its head.
 func (repo *Repository) Check(ctx context.Context) error {
 	var room string
 	err := repo.db.QueryRowContext(ctx, `SELECT COALESCE(MIN(id), '') FROM rooms r WHERE head <> (SELECT COALESCE(MAX(seq), r.floor) FROM events WHERE room_id = r.id)
