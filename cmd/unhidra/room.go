@@ -207,7 +207,8 @@ func (x *roomExport) room(ctx context.Context, r domain.Room, head exportHead) e
 
 func (x *roomExport) event(ctx context.Context, e domain.Event) error {
 	x.end.Events++
-	if err := x.line("event", newExportEvent(e)); err != nil || e.Type != domain.MessageCreated {
+	spec, _ := e.Type.Spec()
+	if err := x.line("event", newExportEvent(e)); err != nil || spec.Message != domain.NewMessage {
 		return err
 	}
 	if e.Message.Edits == 0 && e.Message.DeletedAt.IsZero() {

@@ -33,17 +33,16 @@ func stored(e *domain.Event) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("append %s: %w", e.Type, err)
 	}
-	head := versionField + strconv.Itoa(spec.Version)
-	if len(b) > len(`{}`) {
-		head += `,`
+	if len(b) == len(`{}`) {
+		return versionField + strconv.Itoa(spec.Version) + `}`, nil
 	}
-	return head + string(b[1:]), nil
+	return versionField + strconv.Itoa(spec.Version) + `,` + string(b[1:]), nil
 }
 
 // payloadOf reads the stored form of the payload of an event of type t. One that only a
 // newer program can read comes back as domain.UnknownPayload; what nobody can is an error.
 func payloadOf(t domain.EventType, stored string) (domain.Payload, error) {
-	version, err := versionOf(stored)
+	version, fields, err := cutVersion(stored)
 	if err != nil {
 		return nil, fmt.Errorf("payload of %s: %w", t, err)
 	}
@@ -55,22 +54,23 @@ func payloadOf(t domain.EventType, stored string) (domain.Payload, error) {
 		return domain.UnknownPayload{Version: version, Stored: stored}, nil
 	}
 	p := reflect.New(reflect.TypeOf(spec.Payload))
-	if err := json.Unmarshal([]byte(stored), p.Interface()); err != nil {
+	if err := json.Unmarshal(fields, p.Interface()); err != nil {
 		return nil, fmt.Errorf("payload of %s, version %d: %w", t, version, err)
 	}
 	return p.Elem().Interface().(domain.Payload), nil
 }
 
-// versionOf returns the version of a stored payload; 0: from before versions.
-func versionOf(stored string) (int, error) {
+// cutVersion returns the version of a stored payload, 0 if it is from before versions, and
+// the object without it.
+func cutVersion(stored string) (version int, fields []byte, err error) {
 	rest, ok := strings.CutPrefix(stored, versionField)
 	if !ok {
-		return 0, nil
+		return 0, []byte(stored), nil
 	}
-	digits := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
-	version, err := strconv.Atoi(rest[:max(digits, 0)])
+	end := max(strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' }), 0)
+	version, err = strconv.Atoi(rest[:end])
 	if err != nil || version < 1 {
-		return 0, fmt.Errorf("its version is no number from 1: %.40q", stored)
+		return 0, nil, fmt.Errorf("its version is no number from 1: %.40q", stored)
 	}
-	return version, nil
+	return version, []byte(`{` + strings.TrimPrefix(rest[end:], `,`)), nil
 }
