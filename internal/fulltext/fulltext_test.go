@@ -97,19 +97,35 @@ func TestParseTakesTextAsText(t *testing.T) {
 	}
 }
 
-// Days are those of the reader.
+// Days are those of the reader, however long they are.
 func TestParseTakesDaysOfTheReader(t *testing.T) {
 	t.Parallel()
-	zone, err := time.LoadLocation("America/New_York")
-	if err != nil {
-		t.Fatal(err)
-	}
-	q, err := Parse("x after:2026-03-08 before:2026-03-09", zone) // a day of 23 hours
-	if err != nil {
-		t.Fatal(err)
-	}
-	if q.After.UTC().Hour() != 5 || q.Before.Sub(q.After) != 23*time.Hour {
-		t.Errorf("from %v to %v", q.After.UTC(), q.Before.UTC())
+	for name, c := range map[string]struct {
+		zone, after, before string
+		from                string // of UTC
+		long                time.Duration
+	}{
+		"summer begins":        {"America/New_York", "2026-03-08", "2026-03-09", "2026-03-08T05:00", 23 * time.Hour},
+		"summer begins abroad": {"Europe/Berlin", "2027-03-28", "2027-03-29", "2027-03-27T23:00", 23 * time.Hour},
+		"summer ends":          {"Europe/Berlin", "2026-10-25", "2026-10-26", "2026-10-24T22:00", 25 * time.Hour},
+		"leap day":             {"Europe/Berlin", "2028-02-29", "2028-03-01", "2028-02-28T23:00", 24 * time.Hour},
+		"month":                {"Pacific/Kiritimati", "2026-04-30", "2026-05-01", "2026-04-29T10:00", 24 * time.Hour},
+		"year":                 {"America/St_Johns", "2026-12-31", "2027-01-01", "2026-12-31T03:30", 24 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			zone, err := time.LoadLocation(c.zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			q, err := Parse("x after:"+c.after+" before:"+c.before, zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if from := q.After.UTC().Format("2006-01-02T15:04"); from != c.from || q.Before.Sub(q.After) != c.long {
+				t.Errorf("from %v for %v, want %v for %v", from, q.Before.Sub(q.After), c.from, c.long)
+			}
+		})
 	}
 }
 
