@@ -27,8 +27,6 @@ type conn struct {
 	queue
 	member hub.Member
 	g      *Service
-	ctx    context.Context // ends with the connection
-	cancel context.CancelFunc
 	nc     net.Conn
 	raw    syscall.RawConn // nil if nc is not a plain socket
 	id     string
@@ -36,8 +34,6 @@ type conn struct {
 	addr   netip.Addr
 	agent  string
 	since  time.Time
-
-	handshake string // the request id of its handshake
 
 	expires atomic.Int64 // Unix nanoseconds; 0: never
 	proof   atomic.Pointer[domain.Principal]
@@ -90,13 +86,9 @@ func (c *conn) prove(p domain.Principal) {
 }
 
 // log returns a logger whose lines name the connection, its user and the request
-// of ctx: one of the connection, or else its handshake.
+// of ctx: one of the connection, or its handshake.
 func (c *conn) log(ctx context.Context) *slog.Logger {
-	request := httpx.RequestID(ctx)
-	if request == "" {
-		request = c.handshake
-	}
-	return c.g.Log.With("conn", c.id, "user", c.user.ID, "request", request)
+	return c.g.Log.With("conn", c.id, "user", c.user.ID, "request", httpx.RequestID(ctx))
 }
 
 // because records why the connection ends; the first reason counts.
@@ -288,14 +280,13 @@ func (c *conn) finish() {
 	c.g.Hub.Remove(&c.member)
 	c.g.conns.release(c.addr)
 	c.linger()
-	c.cancel()
 	why := "lost"
 	if r := c.reason.Load(); r != nil {
 		why = *r
 	}
 	c.g.metrics.disconnects.WithLabelValues(why).Inc()
 	if p := c.who(); p.Kind == domain.KindDevice {
-		c.g.Devices.DeviceDisconnected(context.WithoutCancel(c.ctx), p, c.addr, why)
+		c.g.Devices.DeviceDisconnected(context.Background(), p, c.addr, why)
 	}
 }
 

@@ -13,14 +13,12 @@ const pageRooms = 100 // rooms of a hello, if so many fit in a frame
 
 // greet subscribes c to its rooms and sends hello. Whatever happens meanwhile waits
 // in c's queue behind it.
-func (g *Service) greet(c *conn, u domain.User) {
-	ctx, cancel := context.WithTimeout(c.ctx, requestTime)
+func (g *Service) greet(ctx context.Context, c *conn, u domain.User) {
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
 	states, err := g.Rooms.RoomStates(ctx, u.ID)
 	if err != nil {
-		if c.ctx.Err() == nil {
-			c.log(ctx).Error("cannot load the rooms of a connection", "err", err)
-		}
+		c.log(ctx).Error("cannot load the rooms of a connection", "err", err)
 		c.close(ws.CodeInternal, "your rooms cannot be loaded; come back in a moment", "error", true)
 		return
 	}
@@ -36,7 +34,7 @@ func (g *Service) greet(c *conn, u domain.User) {
 		Limits: wire.Limits{Frame: wire.MaxFrame, Text: domain.MaxText, PerSecond: float64(g.Limits.MessagesPerSec), Replay: domain.MaxReplay},
 	}
 	if u.Kind == domain.KindUser {
-		if hello.Requests, err = g.Rooms.RequestsWaiting(ctx, u.ID); err != nil && c.ctx.Err() == nil {
+		if hello.Requests, err = g.Rooms.RequestsWaiting(ctx, u.ID); err != nil {
 			c.log(ctx).Warn("cannot count the requests to a user", "err", err)
 		}
 	}

@@ -73,7 +73,7 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 			c.revoke("revoked")
 		}
 	}
-	g.greet(c, users[0])
+	g.greet(context.WithoutCancel(r.Context()), c, users[0])
 	return http.StatusSwitchingProtocols, nil
 }
 
@@ -130,8 +130,6 @@ func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Princip
 			"you have too many connections open; close one").After(10 * time.Second)
 	}
 	c := &conn{g: g, id: domain.NewID(domain.ConnPrefix), user: u.Ref(), addr: addr, agent: agent(r), since: g.Now()}
-	c.handshake = httpx.RequestID(r.Context())
-	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.member.Init(u.ID, g.format, c)
 	c.held = true
 	c.parser.Max = wire.MaxFrame
@@ -140,7 +138,6 @@ func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Princip
 	c.pinged.Store(c.since.Add(-rand.N(heartbeat)).UnixNano()) // spreads the pings of a reconnect storm
 	buffered, err := c.upgrade(w, r, protocol)
 	if err != nil {
-		c.cancel()
 		g.Hub.Cancel(u.ID)
 		g.conns.release(addr)
 		return nil, err

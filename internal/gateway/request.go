@@ -61,7 +61,7 @@ func (c *conn) request(b []byte) {
 		return
 	}
 	if err := c.limit(req.Type); err != nil {
-		c.fails(c.ctx, req.ID, err)
+		c.fails(req.ID, err)
 		c.tooMany(err)
 		return
 	}
@@ -70,31 +70,32 @@ func (c *conn) request(b []byte) {
 	defer cancel()
 	data, err := c.answer(ctx, req)
 	if err != nil {
-		c.fails(ctx, req.ID, err)
+		if domain.KindOf(err) == domain.Internal {
+			c.log(ctx).Error("request failed", "err", err)
+		}
+		c.fails(req.ID, err)
 		return
 	}
 	c.push(encode(wire.Reply{ID: req.ID, Type: wire.TypeOK, Data: data}))
 }
 
-// requestContext is for the work on one request. It ends with the connection.
+// requestContext is for the work on one request, and names it. It is made for each
+// request: a connection outlives all of its requests, and an idle one keeps nothing.
 func (c *conn) requestContext(req wire.Request) (context.Context, context.CancelFunc) {
-	ctx := httpx.WithRequestID(c.ctx, c.id+"/"+req.ID)
+	ctx := httpx.WithRequestID(context.Background(), c.id+"/"+req.ID)
 	return context.WithTimeout(ctx, requestTime)
 }
 
 // malformed tells the client what is wrong with a frame, and ends the
 // connection of one that does not learn.
 func (c *conn) malformed(err error) {
-	c.fails(c.ctx, "", domain.Invalid.Errorf(domain.CodeBadFrame, "this is not a frame of the protocol: %v", err))
+	c.fails("", domain.Invalid.Errorf(domain.CodeBadFrame, "this is not a frame of the protocol: %v", err))
 	if c.strikes++; c.strikes >= maxStrikes {
 		c.close(wire.CloseBadFrame, "too many malformed frames", "malformed", false)
 	}
 }
 
-func (c *conn) fails(ctx context.Context, id string, err error) {
-	if domain.KindOf(err) == domain.Internal {
-		c.log(ctx).Error("request failed", "err", err)
-	}
+func (c *conn) fails(id string, err error) {
 	c.push(encode(wire.Reply{ID: id, Type: wire.TypeError, Error: wire.FromError(err)}))
 }
 
