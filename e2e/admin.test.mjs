@@ -124,7 +124,7 @@ chapter('whoever is disabled is signed out while they look, and comes back when 
 chapter('one session is ended, and its page says so', async () => {
   await account('Bob Jones');
   const sessions = page.getByRole('list', { name: 'Active sessions' });
-  await sessions.getByRole('button', { name: 'Revoke' }).first().click();
+  await sessions.getByRole('button', { name: 'Sign out' }).first().click();
   await bob.getByText('You were signed out').waitFor();
   await page.getByText('No active sessions').waitFor();
 });

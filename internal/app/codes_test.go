@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -227,5 +228,79 @@ func TestErrorCodesAreDocumented(t *testing.T) {
 	}
 	if _, got, _ := strings.Cut(string(page), "<!-- codes -->\n"); got != want.String() {
 		t.Errorf("docs/errors.md must have, after <!-- codes -->:\n%s", want.String())
+	}
+}
+
+// ofClient are the codes that the web client gives itself.
+var ofClient = []string{"passkey_address"}
+
+// sentences are the codes for which the web client shows the server's own sentence, in
+// English: it names a value (a limit, a time, a person) that the code does not have, or only
+// programs and operators meet it, or the client acts on it and shows nothing.
+var sentences = strings.Fields(`
+	invalid_request invalid_field nothing_to_change one_change method_not_allowed unsupported_media_type
+	body_too_large body_timeout bad_cursor no_route no_file no_problem origin
+	no_credentials bad_token refresh_raced no_session no_account no_avatar
+	second_factor second_factor_required no_totp no_passkeys no_passkey no_provider
+	captcha_required captcha_malformed captcha_forged captcha_wrong_action captcha_wrong_host
+	captcha_other_address captcha_hosted
+	not_a_member muted banned hold_unchanged too_many_rooms
+	text_too_long quota one_place bad_query
+	avatar_damaged file_too_large quota_exceeded no_such_file file_missing object_name
+	bad_device_key handshakes connections typing
+	handshake insecure bad_frame unknown_type bad_data other_session no_connection starting restarting
+	cancelled no_certificate audit_segment_open audit_segment_gone`)
+
+// What the web client says about errors is about codes that exist, and about each that a
+// user can meet.
+func TestTheWebClientHasWordsForErrorCodes(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile(top + "/web/src/text/en.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts map[string]string
+	if err := json.Unmarshal(b, &texts); err != nil {
+		t.Fatal(err)
+	}
+	listed := codeNames()
+	for key := range texts {
+		code, refused := strings.CutPrefix(key, "refused.")
+		if _, ok := listed[code]; refused && !ok && !slices.Contains(ofClient, code) {
+			t.Errorf("en.json has words for %s, which is no code", code)
+		}
+	}
+	for code := range listed {
+		if _, words := texts["refused."+code]; words == slices.Contains(sentences, code) {
+			t.Errorf("%s needs words in en.json, or a place among sentences; not both", code)
+		}
+	}
+	for _, code := range sentences {
+		if _, ok := listed[code]; !ok {
+			t.Errorf("%s is among sentences and no code", code)
+		}
+	}
+}
+
+var compared = regexp.MustCompile(`\.code [!=]== '([a-z_]+)'`)
+
+func TestTheWebClientActsOnErrorCodesThatExist(t *testing.T) {
+	t.Parallel()
+	listed, found := codeNames(), 0
+	err := filepath.WalkDir(top+"/web/src", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !slices.Contains([]string{".ts", ".svelte"}, filepath.Ext(path)) {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		for _, m := range compared.FindAllStringSubmatch(string(b), -1) {
+			found++
+			if _, ok := listed[m[1]]; !ok {
+				t.Errorf("%s compares with %s, which is no code", path, m[1])
+			}
+		}
+		return err
+	})
+	if err != nil || found == 0 {
+		t.Errorf("%d comparisons, %v", found, err)
 	}
 }

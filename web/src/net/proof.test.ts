@@ -31,8 +31,8 @@ test('it is not tried for ever, and other refusals are told', async () => {
   const often = server('captcha_required', 'captcha_other_address', 'captcha_other_address');
   await expect(withProof(often.send, prove)).rejects.toThrow('captcha_other_address');
   expect(often.proofs).toHaveLength(3);
-  for (const codes of [['username_taken'], ['captcha_required', 'username_taken']]) {
-    await expect(withProof(server(...codes).send, prove)).rejects.toThrow('username_taken');
+  for (const codes of [['name_taken'], ['captcha_required', 'name_taken']]) {
+    await expect(withProof(server(...codes).send, prove)).rejects.toThrow('name_taken');
   }
 });
 

@@ -23,7 +23,10 @@ export function failureOf(err: unknown): Failure {
   const refusal = (typeof err === 'object' && err !== null ? err : {}) as Refusal;
   const fields: Record<string, string> = {};
   for (const f of refusal.fields ?? refusal.errors ?? []) fields[f.pointer] = sentence(f.detail);
-  const text = known(refusal.code, refusal.values) || refusal.detail || (Object.keys(fields).length > 0 ? '' : t('error.unknown'));
+  const said = known(refusal.code, refusal.values);
+  const pointers = Object.keys(fields);
+  if (said && pointers.length === 1) fields[pointers[0]!] = said; // in the user's language
+  const text = said || refusal.detail || (pointers.length > 0 ? '' : t('error.unknown'));
   return { text: Object.values(fields).includes(sentence(text)) ? '' : sentence(text), fields };
 }
 
