@@ -85,7 +85,7 @@ type DeadLetters[T any] interface {
 	Get(ctx context.Context, key string) (Entry[T], bool, error)
 }
 
-// An DeadLetter is an entry that its consumer could not handle.
+// A DeadLetter is an entry that its consumer could not handle.
 type DeadLetter struct {
 	Consumer string
 	Key      string

@@ -19,7 +19,7 @@ func (b *Signal) Notify() {
 	}
 }
 
-// Wait returns a channel that is closed by the next Ring.
+// Wait returns a channel that the next Notify closes.
 func (b *Signal) Wait() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -55,7 +55,7 @@ func (l *Limiter) RefundAddr(a netip.Addr) {
 
 func (l *Limiter) wideRate() Rate { return Rate{l.rate.interval / wideFactor, l.rate.burst} }
 
-// A AddrCounter counts what clients have open at a time, and says when it is too much:
+// An AddrCounter counts what clients have open at a time, and refuses more than its limit:
 // more than a limit for one address, or more than 16 times that for the /48 around
 // an IPv6 address. Its methods may be called at the same time.
 type AddrCounter struct {

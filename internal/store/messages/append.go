@@ -12,7 +12,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
 
-// pendingMessage is one message on its way into the log.
+// pendingMessage is a message that is to be appended, and the result.
 type pendingMessage struct {
 	actor       string
 	draft       domain.Draft
@@ -20,12 +20,12 @@ type pendingMessage struct {
 	mentionRoom bool
 	now         time.Time
 
-	item      *store.Item  // takes the error, or the event for whoever is told of commits
-	event     domain.Event // the answer
-	duplicate bool         // the event was there before
+	item      *store.Item  // receives the error, or the event for the functions set by OnCommit
+	event     domain.Event // the result
+	duplicate bool         // the event existed already
 }
 
-// pendingMessages are the messages of a batch.
+// pendingMessages returns the messages of a batch.
 func pendingMessages(items []*store.Item) []*pendingMessage {
 	as := make([]*pendingMessage, len(items))
 	for i, item := range items {
@@ -34,14 +34,13 @@ func pendingMessages(items []*store.Item) []*pendingMessage {
 	return as
 }
 
-// AppendMessage gives d the next place in its room's log, and returns its event
-// once it is durable. The same key from the same actor returns the first event
-// again, with repeat true, whatever else the draft says. mentions are usernames
-// that the text names: those who are members are notified. mentionRoom notifies
-// everybody, if the actor's role allows it, and nobody otherwise.
+// AppendMessage appends d to its room's log and returns its event after the commit. The same key
+// from the same actor returns the first event again, with repeat true, whatever else d says.
+// mentions are the usernames in the text; those who are members are notified. mentionRoom notifies
+// all members, if the actor's role allows it.
 //
-// An error of ctx means that the message was not kept, on this server; one of the
-// database may leave it open, and asking again with the same key tells.
+// If AppendMessage returns an error of ctx, the message was not appended. After an unavailable
+// error it may have been: call again with the same key.
 func (repo *Repository) AppendMessage(ctx context.Context, actor string, d domain.Draft, mentions []string, mentionRoom bool, now time.Time) (e domain.Event, repeat bool, err error) {
 	a := &pendingMessage{actor: actor, draft: d, mentions: mentions, mentionRoom: mentionRoom, now: store.Trim(now)}
 	a.item = &store.Item{Value: a}
@@ -61,7 +60,7 @@ func memberOf(a *pendingMessage) memberKey { return memberKey{a.draft.Room, a.ac
 
 func keyOf(a *pendingMessage) actorKey { return actorKey{a.actor, a.draft.Key} }
 
-// roomState is what decides on messages: their rooms, and the members who send them.
+// roomState is what accepting messages depends on: their rooms, and the members who send them.
 type roomState struct {
 	rooms   map[string]*domain.Room
 	members map[memberKey]domain.Member
@@ -71,8 +70,8 @@ func newRoomState() *roomState {
 	return &roomState{rooms: make(map[string]*domain.Room), members: make(map[memberKey]domain.Member)}
 }
 
-// WriteBatch implements store.BatchWriter on SQLite. Keys are new but for a few: the
-// first time they are not looked for, and one that is not new is an error.
+// WriteBatch implements store.BatchWriter on SQLite. Most keys are new, so the first attempt does
+// not look them up, and fails if one exists. A retry looks them up.
 func (repo *Repository) WriteBatch(ctx context.Context, t *store.Tx, items []*store.Item, retry bool) error {
 	as := pendingMessages(items)
 	state, err := loadState(ctx, t, as)
@@ -89,8 +88,8 @@ func (repo *Repository) WriteBatch(ctx context.Context, t *store.Tx, items []*st
 	return raiseHeads(ctx, t, fresh)
 }
 
-// acceptBatch decides on messages, and returns those that are to be written. With keyed
-// it looks for their keys in the log first.
+// acceptBatch checks messages and assigns their numbers. It returns those that are to be written.
+// With keyed it looks up their keys in the log first.
 func acceptBatch(ctx context.Context, t *store.Tx, as []*pendingMessage, state *roomState, keyed bool) (fresh []*pendingMessage, err error) {
 	var earlier map[actorKey]roomlog.EventRef
 	if keyed {
@@ -128,7 +127,8 @@ func acceptBatch(ctx context.Context, t *store.Tx, as []*pendingMessage, state *
 	return fresh, answerDuplicates(ctx, t, refused)
 }
 
-// answerDuplicates answers those that were refused and yet are in the log already.
+// answerDuplicates looks up the keys of refused messages. Those that are in the log already get
+// their event instead of the error.
 func answerDuplicates(ctx context.Context, t *store.Tx, as []*pendingMessage) error {
 	earlier, err := findDuplicates(ctx, t, as)
 	if err != nil {
@@ -142,7 +142,7 @@ func answerDuplicates(ctx context.Context, t *store.Tx, as []*pendingMessage) er
 	return nil
 }
 
-// accept decides on one message, and gives it its number.
+// accept checks permissions for one message, and assigns its number.
 func accept(ctx context.Context, t *store.Tx, a *pendingMessage, room *domain.Room, m domain.Member) error {
 	if room == nil {
 		return domain.ErrNoRoom()
@@ -178,7 +178,7 @@ func accept(ctx context.Context, t *store.Tx, a *pendingMessage, room *domain.Ro
 	return nil
 }
 
-// answerDuplicate answers a repeated key with the event that it led to.
+// answerDuplicate sets the result of a to the event that has its key.
 func answerDuplicate(ctx context.Context, t *store.Tx, a *pendingMessage, p roomlog.EventRef) error {
 	events, err := roomlog.Where(ctx, t, `e.room_id = $1 AND e.seq = $2`, p.Room, p.Seq)
 	if err != nil {
@@ -188,7 +188,7 @@ func answerDuplicate(ctx context.Context, t *store.Tx, a *pendingMessage, p room
 	return nil
 }
 
-// loadRooms adds the rooms of ids that there are.
+// loadRooms reads the rooms with ids into `to`. Rooms that do not exist are left out.
 func loadRooms(ctx context.Context, t *store.Tx, ids []string, to map[string]*domain.Room) error {
 	ids = store.PadToPowerOfTwo(ids)
 	rows, err := t.QueryContext(ctx, `SELECT `+rooms.Columns+` FROM rooms r WHERE id IN (`+store.Placeholders(1, len(ids))+`)`, store.Args(ids)...)
@@ -202,7 +202,7 @@ func loadRooms(ctx context.Context, t *store.Tx, ids []string, to map[string]*do
 	return err
 }
 
-// loadMembers adds the members that there are.
+// loadMembers reads members into `to`. Non-members are left out.
 func loadMembers(ctx context.Context, t *store.Tx, ps []memberKey, to map[memberKey]domain.Member) error {
 	ps = store.PadToPowerOfTwo(ps)
 	args := make([]any, 0, 2*len(ps))
@@ -222,15 +222,15 @@ func loadMembers(ctx context.Context, t *store.Tx, ps []memberKey, to map[member
 	return err
 }
 
-// findDuplicates finds the keys of messages that are in the log already.
+// findDuplicates returns the events of keys that are in the log already.
 func findDuplicates(ctx context.Context, t *store.Tx, as []*pendingMessage) (map[actorKey]roomlog.EventRef, error) {
 	keys := store.PadToPowerOfTwo(distinct(as, keyOf))
 	args := make([]any, 0, 2*len(keys))
 	for _, k := range keys {
 		args = append(args, k.actor, k.key)
 	}
-	// So that both databases look each key up, instead of reading all that the actors
-	// ever wrote; the index holds only rows with a key.
+	// This form makes both databases look up each key in the index, which holds only rows with a
+	// key, instead of reading all events of the actors.
 	rows, err := t.QueryContext(ctx, `WITH v (actor_id, key) AS (VALUES `+t.ValuesList(len(keys), 2)+`)
 		SELECT e.actor_id, e.key, e.room_id, e.seq FROM v JOIN events e ON e.pos =
 			(SELECT pos FROM events WHERE actor_id = v.actor_id AND key = v.key AND key IS NOT NULL LIMIT 1)`, args...)
@@ -250,7 +250,7 @@ func findDuplicates(ctx context.Context, t *store.Tx, as []*pendingMessage) (map
 	return found, rows.Err()
 }
 
-// mentionedIDs returns the ids of those members of room whom names name.
+// mentionedIDs returns the ids of the members of room who have one of the usernames.
 func mentionedIDs(ctx context.Context, t *store.Tx, room string, names []string) ([]string, error) {
 	if len(names) == 0 {
 		return nil, nil

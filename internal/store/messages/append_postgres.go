@@ -16,10 +16,9 @@ import (
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
 
-// PipelineBatch implements store.BatchWriter on PostgreSQL, in two round trips: one
-// that opens a transaction and reads all that decides on the batch, with the rooms
-// locked, and one that writes and commits. Columns go as arrays, so that a batch of any
-// size is the same few statements.
+// PipelineBatch implements store.BatchWriter on PostgreSQL, in two round trips. The first begins a
+// transaction, locks the rooms, and reads rooms and members. The second writes and commits. Columns
+// are passed as arrays, so that the statements are the same for batches of every size.
 func (repo *Repository) PipelineBatch(ctx context.Context, t *store.Tx, items []*store.Item, retry bool, written func()) error {
 	as := pendingMessages(items)
 	state, err := lockAndRead(ctx, t, as)
@@ -33,9 +32,9 @@ func (repo *Repository) PipelineBatch(ctx context.Context, t *store.Tx, items []
 	return writeAndCommit(ctx, t, fresh, written)
 }
 
-// lockAndRead opens a transaction, locks the rooms of messages in the order of their ids, so
-// that two servers never wait for each other in a circle, and reads who is a
-// member once nobody else can change that.
+// lockAndRead begins a transaction and locks the rooms of messages, in the order of their ids, so
+// that two servers cannot deadlock. It reads the members after that, when no other transaction can
+// change them.
 func lockAndRead(ctx context.Context, t *store.Tx, as []*pendingMessage) (*roomState, error) {
 	ids := distinct(as, roomOf)
 	slices.Sort(ids)
@@ -58,7 +57,7 @@ func lockAndRead(ctx context.Context, t *store.Tx, as []*pendingMessage) (*roomS
 	return state, err
 }
 
-// readEach reads the rows of the next answer.
+// readEach calls add for each row of the next result.
 func readEach(results pgx.BatchResults, add func(pgx.Rows) error) error {
 	rows, err := results.Query()
 	if err != nil {

@@ -8,18 +8,17 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// maxCached is how many rooms and members are kept.
+// maxCached limits the cached rooms and members.
 const maxCached = 4096
 
-// Two statements that change rooms and members, and do not empty the cache: it is kept
-// up to date with the first, and does not hold what the second changes.
+// Two statements change rooms and members without Tx.Invalidate. The cached rooms are updated
+// together with the first. The column that the second changes is not cached.
 const (
 	raiseHead = `UPDATE rooms SET head = $2, last_at = $3 WHERE id = $1`
 	raiseRead = `UPDATE members SET read_seq = $3 WHERE room_id = $1 AND user_id = $2 AND read_seq < $3`
 )
 
-// loadState returns the rooms and members that messages need, of which SQLite's
-// transactions keep what they have read.
+// loadState returns the rooms and members that messages need, from the cache as far as possible.
 func loadState(ctx context.Context, t *store.Tx, as []*pendingMessage) (*roomState, error) {
 	cache, err := t.Cache(ctx)
 	if err != nil {
@@ -43,8 +42,7 @@ func loadState(ctx context.Context, t *store.Tx, as []*pendingMessage) (*roomSta
 	return state, nil
 }
 
-// Verify implements store.Cache: it reads again what is kept, and fails if anything
-// differs.
+// Verify implements store.Cache: it reads the cached rows again and fails if one differs.
 func (state *roomState) Verify(ctx context.Context, t *store.Tx) error {
 	now := newRoomState()
 	for id := range state.rooms {
@@ -63,7 +61,7 @@ func (state *roomState) Verify(ctx context.Context, t *store.Tx) error {
 	return nil
 }
 
-// missingKeys returns those of keys that m has not.
+// missingKeys returns the keys that are not in m.
 func missingKeys[K comparable, V any](keys []K, m map[K]V) []K {
 	missing := keys[:0]
 	for _, k := range keys {

@@ -12,8 +12,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store/search"
 )
 
-// messageFor reads a message inside a write, with its room locked, and the
-// place of the one who wants to change it.
+// messageFor locks the room of a message and returns the room, the membership of actor, and the
+// message.
 func messageFor(ctx context.Context, t *store.Tx, actor, room string, seq int64, now time.Time) (domain.Room, domain.Member, *domain.Message, error) {
 	r, m, err := rooms.LockAndAuthorize(ctx, t, room, actor, domain.ReadRoom, now)
 	if err != nil {
@@ -23,8 +23,7 @@ func messageFor(ctx context.Context, t *store.Tx, actor, room string, seq int64,
 	return r, m, msg, err
 }
 
-// EditMessage gives actor's own message a new text; the earlier one is kept as
-// a version. The same text again changes nothing and returns the last event.
+// EditMessage gives actor's own message a new text. The earlier text is stored as a version.
 func (repo *Repository) EditMessage(ctx context.Context, actor, room string, seq int64, text string, mentions []string, mentionRoom bool, now time.Time) (e domain.Event, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
@@ -60,9 +59,9 @@ func (repo *Repository) EditMessage(ctx context.Context, actor, room string, seq
 	return e, err
 }
 
-// DeleteMessage leaves a tombstone in place of a message: its text, its earlier
-// versions and its place in the search index are gone with the same commit. Of a
-// room under a legal hold they are kept for the record, where nobody sees them.
+// DeleteMessage turns a message into a tombstone. The same commit deletes its text, its earlier
+// versions and its search entry. If the room is under a legal hold, the texts are preserved where
+// no member can see them.
 func (repo *Repository) DeleteMessage(ctx context.Context, actor, room string, seq int64, now time.Time) (e domain.Event, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
@@ -98,7 +97,7 @@ func (repo *Repository) DeleteMessage(ctx context.Context, actor, room string, s
 	return e, err
 }
 
-// updateMessage writes a message as e has it, and appends e.
+// updateMessage updates the row of the message in e, and appends e.
 func updateMessage(ctx context.Context, t *store.Tx, e *domain.Event) error {
 	m := e.Message
 	var text any
@@ -152,10 +151,10 @@ func (repo *Repository) MarkRead(ctx context.Context, user, room string, seq int
 	return mark, err
 }
 
-// joinMentions is how a message's mentions are kept.
+// joinMentions returns mentions in their stored form.
 func joinMentions(ids []string) string { return strings.Join(ids, " ") }
 
-// preserveTexts keeps the texts of a message that is about to be deleted.
+// preserveTexts copies the texts of a message to held_texts, before it is deleted.
 func preserveTexts(ctx context.Context, t *store.Tx, m *domain.Message, by string, now time.Time) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO held_texts (room_id, seq, version, text, at, by_id, deleted_at)
 		SELECT room_id, seq, version, text, at, $3, $4 FROM versions WHERE room_id = $1 AND seq = $2`, m.Room, m.Seq, by, store.Millis(now))

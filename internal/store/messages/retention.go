@@ -11,8 +11,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store/search"
 )
 
-// messageTables are those beside the log itself that hold something of a
-// message under its room and number, and lose it when the message goes.
+// messageTables are the tables with rows of messages besides the log. Purging a message deletes
+// its rows in them.
 var messageTables = []string{"versions", "mentions"}
 
 // Purgeable lists rooms, in the order of their ids and after a given one, that
@@ -67,8 +67,8 @@ func (repo *Repository) Purge(ctx context.Context, room string, step domain.Purg
 	return p, err
 }
 
-// PurgeDeleted forgets the oldest events of a deleted room, at most limit of them, and
-// with the last one the room. Several nodes may do this at once.
+// PurgeDeleted deletes the oldest events of a deleted room, at most limit, and with the last one
+// the room itself. Several nodes may call it concurrently.
 func (repo *Repository) PurgeDeleted(ctx context.Context, room string, limit int) (p domain.Purged, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		p = domain.Purged{}
@@ -92,7 +92,7 @@ func (repo *Repository) PurgeDeleted(ctx context.Context, room string, limit int
 	return p, err
 }
 
-// countPurgeable counts the events that a step may forget.
+// countPurgeable counts the events that a step may purge.
 func countPurgeable(ctx context.Context, t *store.Tx, r domain.Room, step domain.PurgeStep) (n int, err error) {
 	rows, err := t.QueryContext(ctx, `SELECT seq, at FROM events WHERE room_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`, r.ID, r.Floor, step.Limit)
 	if err != nil {
@@ -112,7 +112,7 @@ func countPurgeable(ctx context.Context, t *store.Tx, r domain.Room, step domain
 	return n, rows.Err()
 }
 
-// deleteUpTo deletes what room's log holds up to a number.
+// deleteUpTo deletes the events of a room up to a number, with everything that belongs to them.
 func deleteUpTo(ctx context.Context, t *store.Tx, room string, to int64) error {
 	if err := search.DeleteUpTo(ctx, t, room, to); err != nil {
 		return err
@@ -132,7 +132,7 @@ func deleteUpTo(ctx context.Context, t *store.Tx, room string, to int64) error {
 	return search.LowerHead(ctx, t)
 }
 
-// EraseUser forgets where a user is mentioned.
+// EraseUser deletes the mentions of a user.
 func EraseUser(ctx context.Context, t *store.Tx, user string) error {
 	_, err := t.ExecContext(ctx, `DELETE FROM mentions WHERE user_id = $1`, user)
 	return err

@@ -1,5 +1,5 @@
-// Package naming has the SQL of what stands beside the names of users and rooms: the
-// forms that they are found by, and the skeletons of usernames.
+// Package naming has the SQL of the columns derived from names of users and rooms: the folded forms
+// for search, and the skeletons of usernames.
 package naming
 
 import (
@@ -15,13 +15,12 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// Beside a name stands the form that it is found by (package fulltext), which no
-// database's idea of letters has a part in, and beside a username its skeleton (package
-// names).
+// The folded form (package fulltext) makes search independent of the databases' collations. The
+// skeleton (package names) is equal for usernames that look alike.
 
 const namesBatch = 500
 
-// FoldUser fills in what stands beside the names of a user.
+// FoldUser updates the derived columns of a user. It must be called after a change of the names.
 func FoldUser(ctx context.Context, t *store.Tx, id string) error {
 	var username, display string
 	if err := t.QueryRowContext(ctx, `SELECT username, display_name FROM users WHERE id = $1`, id).Scan(&username, &display); err != nil {
@@ -31,7 +30,7 @@ func FoldUser(ctx context.Context, t *store.Tx, id string) error {
 	return err
 }
 
-// FoldRoom fills in what stands beside the name and the topic of a room.
+// FoldRoom updates the derived column of a room. It must be called after a change of name or topic.
 func FoldRoom(ctx context.Context, t *store.Tx, id string) error {
 	var name, topic string
 	if err := t.QueryRowContext(ctx, `SELECT name, topic FROM rooms WHERE id = $1`, id).Scan(&name, &topic); err != nil {
@@ -41,13 +40,13 @@ func FoldRoom(ctx context.Context, t *store.Tx, id string) error {
 	return err
 }
 
-// roomFold has the topic on a line of its own.
+// roomFold returns the folded name and, on a line of its own, the folded topic.
 func roomFold(name, topic string) string { return fulltext.Name(name) + "\n" + fulltext.Name(topic) }
 
-// CheckLookalikes refuses a username that could be taken for another's.
+// CheckLookalikes fails if username looks like that of another user.
 func CheckLookalikes(ctx context.Context, t *store.Tx, username string) error {
 	skeleton := names.Skeleton(username)
-	if err := t.LockKey(ctx, skeleton); err != nil { // two that register at once come one by one
+	if err := t.LockKey(ctx, skeleton); err != nil { // serialize concurrent registrations
 		return err
 	}
 	var other string
@@ -64,8 +63,8 @@ func CheckLookalikes(ctx context.Context, t *store.Tx, username string) error {
 	return err
 }
 
-// backfill fills in what stands beside all names, where it is not what this program
-// makes of them: after an upgrade. It takes small steps.
+// backfill updates the derived columns of all users and rooms that differ from what this program
+// computes, for example after an upgrade. It works in small batches.
 func backfill(ctx context.Context, db *store.DB) error {
 	users := func(row nameRow) (string, string) {
 		return fulltext.Name(row.name + " " + row.more), names.Skeleton(row.name)
@@ -79,7 +78,7 @@ func backfill(ctx context.Context, db *store.DB) error {
 		`UPDATE rooms SET folded = $2 || $3 WHERE id = $1 AND name = $4 AND topic = $5`, rooms)
 }
 
-// nameRow is a row with names, and what stands beside them.
+// nameRow is a row with names and their derived columns.
 type nameRow struct{ id, name, more, folded, skeleton string }
 
 func backfillTable(ctx context.Context, db *store.DB, read, write string, want func(nameRow) (folded, skeleton string)) error {
@@ -120,14 +119,14 @@ func backfillTable(ctx context.Context, db *store.DB, read, write string, want f
 	}
 }
 
-// Backfill fills in what stands beside names until it has succeeded, or ctx is done.
+// Backfill runs backfill until it succeeds or ctx is done.
 func Backfill(ctx context.Context, db *store.DB, log *slog.Logger, pause time.Duration) {
 	for {
 		err := backfill(ctx, db)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		log.Error("fill in what names are found by", "err", err)
+		log.Error("update the derived columns of names", "err", err)
 		select {
 		case <-ctx.Done():
 			return
@@ -136,14 +135,14 @@ func Backfill(ctx context.Context, db *store.DB, log *slog.Logger, pause time.Du
 	}
 }
 
-// SubstringPattern is Like for what may also stand within a word.
+// SubstringPattern is PrefixPattern, but q may match anywhere in a name.
 func SubstringPattern(q string) (pattern string, some bool) {
 	form := strings.TrimSpace(fulltext.Name(q))
 	return "%" + store.EscapeLike(form) + "%", q == "" || form != ""
 }
 
-// PrefixPattern is the pattern of names that q finds, and whether it finds any: those with a
-// word that begins so.
+// PrefixPattern returns the LIKE pattern of names with a word that begins with q. some is false if
+// q can match nothing.
 func PrefixPattern(q string) (pattern string, some bool) {
 	form := fulltext.Name(q)
 	return "%" + store.EscapeLike(form) + "%", q == "" || strings.TrimSpace(form) != ""

@@ -15,11 +15,10 @@ import (
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
-// A message is indexed a moment after its commit, in larger batches than commits have:
-// a full-text index costs more than the row does, and less the more rows share a
-// batch. On SQLite an indexer follows the log. On PostgreSQL, where places in the log
-// can commit out of order, each commit leaves a row that says what it appended, and
-// the indexers of all servers take those.
+// Messages are indexed a moment after their commit, in batches larger than commits: indexing costs
+// more than inserting the row, and larger batches make it cheaper. On SQLite the indexer follows the
+// log by position. On PostgreSQL positions can commit out of order, so each commit writes a row that
+// lists what it appended, and the indexers of all servers take those rows.
 
 const (
 	indexBatch    = 1000
@@ -27,16 +26,16 @@ const (
 	pollEvery     = 5           // ticks
 )
 
-// indexFormat says how entries are made. Whoever changes that, here or in package
-// fulltext, raises it: then all messages are indexed anew, beside what else is to do.
+// indexFormat is the version of the entries' format. It must be incremented when the format changes,
+// here or in package fulltext. All messages are then indexed again in the background.
 const indexFormat = 3
 
-// indexable is true of messages that are there to be found.
+// indexable is the SQL condition that an event is a message that search may find.
 var indexable = roomlog.OfTypes(`type`, func(s domain.EventSpec) bool { return s.Indexed }) + ` AND deleted_at = 0`
 
-// A term is what the index holds: the number of the message's room, a sign, and what
-// stands behind it. So a search reads what its own rooms have of a word, and neither
-// its time nor its order says anything about other rooms.
+// A term of the index is the number of the message's room, a kind, and a value. So a search reads
+// only entries of the user's own rooms, and neither its duration nor its order reveals anything about
+// other rooms.
 const (
 	termWord   = "_"     // and a word, as package fulltext makes it
 	termSender = "@"     // and the sender's id
@@ -44,11 +43,10 @@ const (
 	termAny    = "#"     // every message has it
 )
 
-// term is the beginning of all terms of a room.
+// term returns the prefix of all terms of a room.
 func term(room int64) string { return strconv.FormatInt(room, 36) }
 
-// eachTerm calls add with what the index holds of a message, each term in two parts:
-// its words in their order, and then what else it is found by.
+// eachTerm calls add for each term of a message: first its words, in their order, then the others.
 func eachTerm(room int64, sender, text string, add func(kind, value string)) {
 	n := term(room)
 	word := n + termWord
@@ -62,8 +60,7 @@ func eachTerm(room int64, sender, text string, add func(kind, value string)) {
 	}
 }
 
-// Update replaces what the index holds of a changed message; of a deleted one
-// nothing stays.
+// Update replaces the index entry of a changed message, and deletes that of a deleted one.
 func Update(ctx context.Context, t *store.Tx, m *domain.Message) error {
 	var pos int64
 	err := t.QueryRowContext(ctx, `SELECT pos FROM events WHERE room_id = $1 AND seq = $2`, m.Room, m.Seq).Scan(&pos)
@@ -78,10 +75,10 @@ func DeleteUpTo(ctx context.Context, t *store.Tx, room string, to int64) error {
 	return backendOf(t.Name()).deleteUpTo(ctx, t, room, to)
 }
 
-// LowerHead keeps the indexer from passing over messages, after events were deleted.
+// LowerHead adjusts the indexer's position. It must be called after events were deleted.
 func LowerHead(ctx context.Context, t *store.Tx) error { return backendOf(t.Name()).lowerHead(ctx, t) }
 
-// indexer brings the search index up to the log.
+// indexer indexes what is appended to the log.
 type indexer struct {
 	repo     *Repository
 	log      *slog.Logger
@@ -90,9 +87,8 @@ type indexer struct {
 	running  sync.WaitGroup
 }
 
-// Start starts the indexer, which the commits of the database tell of what they append.
-// It runs until Stop. A command beside a server needs none: the server's takes what it
-// writes.
+// Start starts the indexer, which runs until Stop. Commands beside a server need not start it: the
+// server's indexer finds what they append.
 func (repo *Repository) Start(ctx context.Context, log *slog.Logger) error {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -117,8 +113,8 @@ func (repo *Repository) Stop() {
 	}
 }
 
-// Unindexed counts the events that the index does not have yet, and the messages that
-// it is to have anew.
+// Unindexed counts the events that are not indexed yet, and the messages that a rebuild has not
+// reached.
 func (repo *Repository) Unindexed(ctx context.Context) (n int64, err error) {
 	err = repo.db.QueryRowContext(ctx, repo.backend.unindexed()).Scan(&n)
 	return n, err
@@ -129,8 +125,7 @@ func (x *indexer) stop() {
 	x.running.Wait()
 }
 
-// run indexes what this server appends, and at every so many ticks whatever there
-// is: what a server left that is gone.
+// run indexes after commits of this server, and every pollEvery ticks also what other servers left.
 func (x *indexer) run(ctx context.Context) {
 	tick := time.NewTicker(indexInterval)
 	defer tick.Stop()

@@ -18,7 +18,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
-// maxPos is after every place in the log, and after every time.
+// maxPos is greater than every position in the log, and than every time.
 const maxPos = int64(1) << 62
 
 // A Repository finds messages.
@@ -31,17 +31,16 @@ type Repository struct {
 // New returns the search on db. Its index is not kept up to date before Start.
 func New(db *store.DB) *Repository { return &Repository{db: db, backend: backendOf(db.Name())} }
 
-// rankedHits is how many of the newest matches a search by relevance looks at:
-// ranking all that match a common word would take seconds in a large store.
+// rankedHits is how many of the newest matches a search by relevance ranks. Ranking all matches of a
+// common word would take seconds in a large store.
 const rankedHits = 400
 
-// roomsPerQuery is how many rooms one question to the index asks about.
+// roomsPerQuery is how many rooms one query of the index covers.
 const roomsPerQuery = 64
 
-// Search finds messages in the rooms that user is in now, and nowhere else. In
-// order Newest it stops as soon as the page is full. In order Relevance it ranks
-// the newest 400 matches, and says nothing of those before. next is nil at the
-// end. Messages of other rooms have no part in how long it takes.
+// Search finds messages in the rooms that user is a member of at present. In order Newest it stops
+// when the page is full. In order Relevance it ranks the newest 400 matches and ignores older ones.
+// next is nil on the last page. Messages in other rooms do not affect its duration.
 func (repo *Repository) Search(ctx context.Context, user string, q fulltext.Query, order domain.SearchOrder, c domain.SearchCursor, limit int) (hits []domain.Hit, next *domain.SearchCursor, err error) {
 	if q.Nothing() {
 		return nil, nil, nil
@@ -79,12 +78,12 @@ func (repo *Repository) ranked(ctx context.Context, s scope, c domain.SearchCurs
 	return hits[:limit], &domain.SearchCursor{Pos: top, Skip: c.Skip + limit}, nil
 }
 
-// scope is what a search looks for and where.
+// scope is a query with its names resolved to ids.
 type scope struct {
 	q       fulltext.Query
 	user    string
-	senders []string // ids of which any will do; none: anybody
-	rooms   []int64  // by their numbers, that of the last message first
+	senders []string // ids of possible senders; empty: anybody
+	rooms   []int64  // numbers of the rooms, the most recently active first
 }
 
 // scope resolves the names in from: and in:.
@@ -117,8 +116,8 @@ func (repo *Repository) scope(ctx context.Context, user string, q fulltext.Query
 
 const maxSenders = 32 // whom a display name may name
 
-// findSenders returns who has a username or an id, or else those whose display name
-// has words that begin so.
+// findSenders returns the user with a username or an id, or else the users whose display name has
+// words with these prefixes.
 func (repo *Repository) findSenders(ctx context.Context, name string) ([]string, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT id FROM users WHERE username = $1 OR id = $1`, strings.ToLower(name))
 	if err != nil {
@@ -150,7 +149,7 @@ func badQuery(format string, args ...any) error {
 	return e
 }
 
-// matches returns the newest messages that match, before a place in the log.
+// matches returns the newest matching messages before a position in the log.
 func (repo *Repository) matches(ctx context.Context, s scope, before int64, limit int) ([]domain.Hit, error) {
 	if before <= 0 {
 		before = maxPos
@@ -187,7 +186,7 @@ func (repo *Repository) matches(ctx context.Context, s scope, before int64, limi
 	return hits, nil
 }
 
-// matchPositions returns the newest places in the log where messages of some rooms match.
+// matchPositions returns the newest positions of matching messages in some rooms.
 func (repo *Repository) matchPositions(ctx context.Context, s scope, rooms []int64, after, before int64, limit int) ([]int64, error) {
 	first, last := store.Millis(s.q.After), store.Millis(s.q.Before)
 	if last == 0 {
@@ -201,7 +200,8 @@ func (repo *Repository) matchPositions(ctx context.Context, s scope, rooms []int
 	return store.Collect(rows, store.ScanInt64)
 }
 
-// requiredTerms are what a message of one room must have, beside the words: a term of each.
+// requiredTerms returns the terms that a message must have in addition to the words: one of each
+// list.
 func (s scope) requiredTerms(room string) (ts [][]string) {
 	if len(s.senders) > 0 {
 		var any []string

@@ -15,7 +15,7 @@ const (
 	maxLargePerUser = 4 // large bodies of one caller that are read at a time
 )
 
-// A admission bounds how many requests are answered at a time: of all together, and of
+// An admission limits how many requests are answered at a time: of all together, and of
 // one address. A request comes in once its body is read, so that who sends none
 // takes no place.
 type admission struct {
