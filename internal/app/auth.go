@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/unhidra/unhidra/internal/auth"
+	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/captcha"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/oidc"
@@ -20,16 +21,18 @@ import (
 // can do without.
 func (s *server) buildAuth(ctx context.Context) (err error) {
 	c, m := s.Config, &s.modules
+	tell := report.New(s.Log)
+	tell.Audit, tell.URL = m.audit, s.addrs.URL
 	d := auth.Deps{
-		Store: authStore(s.db), Files: s.files, Audit: m.audit, Keys: s.keys, Hasher: password.New(password.Options{}),
-		Bus: s.bus, Log: s.Log, Metrics: s.reg, Name: c.Name, Version: s.Version, URL: s.addrs.URL,
+		Reporter: tell, Store: authStore(s.db), Files: s.files, Keys: s.keys, Hasher: password.New(password.Options{}),
+		Bus: s.bus, Metrics: s.reg, Name: c.Name, Version: s.Version,
 		Rules:       auth.Rules{Registration: c.Registration, SecondFactor: domain.SecondFactorRule(c.SecondFactor)},
 		PasswordMin: c.PasswordMin, RegisterPerHour: c.RegisterPerHour,
 		LoginPerMinute: c.LoginPerMinute, LoginBurst: c.LoginBurst,
 		SessionIdle: c.SessionIdle, SessionMax: c.SessionMax, Secure: strings.HasPrefix(s.addrs.URL, "https:"),
 	}
 	if m.mail != nil {
-		d.Mail = m.mail
+		tell.Mail = m.mail
 	}
 	if m.captcha != nil {
 		d.Human = captcha.Gate{Captcha: m.captcha}

@@ -72,9 +72,14 @@ func floors() map[string][]string {
 		"internal/store/departure": part("accounts", "devices", "messages", "rooms", "roomlog"), // where they cross
 		"internal/store/all":       part("accounts", "audit", "blobs", "departure", "devices", "feedlog", "mails", "messages", "rooms", "roomlog", "search", "server"),
 
-		"internal/audit":    kits,
-		"internal/admin":    kits,
-		"internal/auth":     kits,
+		"internal/audit": kits,
+		"internal/admin": kits,
+		// The module of accounts has rooms; they know nothing of HTTP, nor of one another but report.
+		"internal/auth":          append([]string{"internal/auth/report", "internal/auth/sessions", "internal/auth/lockout"}, kits...),
+		"internal/auth/report":   ground,
+		"internal/auth/sessions": append([]string{"internal/auth/report", "internal/bus", "internal/token"}, ground...),
+		"internal/auth/lockout":  append([]string{"internal/auth/report", "internal/token"}, ground...),
+
 		"internal/gateway":  append([]string{"internal/hub"}, kits...),
 		"internal/chat":     kits,
 		"internal/device":   kits,

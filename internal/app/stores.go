@@ -43,7 +43,8 @@ var (
 func authStore(db *all.Store) auth.Store {
 	return auth.Store{
 		UserStore: db.Accounts, AvatarStore: db.Accounts, LinkStore: db.Accounts, DepartureStore: db.Departure, MessageStore: db.Log, PeerStore: db.Rooms,
-		SessionStore: db.Sessions, AttemptStore: db.Sessions, FactorStore: db.Factors, SettingStore: db.Server,
+		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions, FactorStore: db.Factors, IdentityStore: db.Factors,
+		SettingStore: db.Server,
 	}
 }
 

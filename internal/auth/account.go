@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/wire"
@@ -25,7 +26,7 @@ func (s *Service) Delete(ctx context.Context, p domain.Principal, c Client) erro
 		return err
 	}
 	s.Revoke(bus.Revocation{User: u.ID, Epoch: u.Epoch + 1, Reason: "deleted"})
-	s.record(ctx, c, event{kind: domain.AuditDelete, user: u, session: p.SessionID})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditDelete, User: u, Session: p.SessionID})
 	return nil
 }
 
@@ -71,7 +72,7 @@ func (s *Service) exported(ctx context.Context, p domain.Principal, c Client) (e
 	for _, i := range found {
 		ids = append(ids, identity{i.Issuer, i.Subject, i.Email, i.CreatedAt})
 	}
-	s.record(ctx, c, event{kind: domain.AuditDataExport, user: u, session: p.SessionID})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditDataExport, User: u, Session: p.SessionID})
 	return export{wire.FromMe(u), sessions.Body.Items, factors.Body.Passkeys, factors.Body.Remembered, ids, s.Now()}, nil
 }
 

@@ -4,14 +4,16 @@ package auth
 
 import (
 	"context"
-	"encoding/json"
-	"log/slog"
+	"errors"
 	"net/netip"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/unhidra/unhidra/internal/auth/lockout"
+	"github.com/unhidra/unhidra/internal/auth/report"
+	"github.com/unhidra/unhidra/internal/auth/sessions"
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/passkey"
@@ -29,11 +31,6 @@ const (
 	freshFor  = 5 * time.Minute // how long a proof of identity opens what is dangerous
 )
 
-// Mailer queues mails.
-type Mailer interface {
-	Queue(ctx context.Context, m domain.Mail) error
-}
-
 // Human tells people from programs.
 type Human interface {
 	// Check reports whether token is the answer to a CAPTCHA for action.
@@ -46,24 +43,23 @@ type Human interface {
 	Kind() string
 }
 
+// Client says where a request comes from.
+type Client = report.Client
+
 // Deps are what the service needs.
 type Deps struct {
+	*report.Reporter
 	Store           Store
 	Files           Files // of pictures
 	Keys            *token.Keyring
 	Hasher          *password.Hasher
 	Bus             bus.Bus
-	Mail            Mailer         // nil: there is no mail server
-	Human           Human          // nil: no CAPTCHA is asked for
-	Passkeys        *passkey.Party // nil: the server is not reached by a name
-	Providers       []Provider     // that people may sign in with
-	Audit           Recorder       // nil: nothing is recorded but in the log
-	Log             *slog.Logger
+	Human           Human                 // nil: no CAPTCHA is asked for
+	Passkeys        *passkey.Party        // nil: the server is not reached by a name
+	Providers       []Provider            // that people may sign in with
 	Metrics         prometheus.Registerer // may be nil
-	Now             func() time.Time      // nil: time.Now
 	Name            string                // of the server
 	Version         string
-	URL             string        // where people reach the server
 	Rules           Rules         // until administrators change them
 	PasswordMin     int           // characters
 	SessionIdle     time.Duration // a session that is not used for so long ends; 0: 7 days
@@ -77,13 +73,10 @@ type Deps struct {
 // Service is the auth module.
 type Service struct {
 	Deps
+	*sessions.Sessions
+	lockout *lockout.Lockout
 	rules   atomic.Pointer[Rules]
 	seeds   *totp.Ring
-	revoked *revocations
-	looked  time.Time // when the store last told of revocations
-	epochs  epochs
-	tasks   chan task
-	leftOut atomic.Int64 // tasks that found the queue full
 	logins  *ratelimit.Limiter
 	signups *ratelimit.Limiter
 	mails   *ratelimit.Limiter // asked for by an address
@@ -92,7 +85,7 @@ type Service struct {
 	moves   *ratelimit.Limiter // of an e-mail address, by a user
 	targets *ratelimit.Limiter // mails to an address that nobody has proven
 	forms   *ratelimit.Limiter // registrations of an address for which a password is hashed
-	shares  shares             // of the turns at hashing
+	shares  lockout.Shares     // of the turns at hashing
 	avatars *ratelimit.Limiter // of a picture, by a user
 	puzzles *ratelimit.Limiter // CAPTCHAs asked for by an address
 	letters *ratelimit.Limiter // mails that anybody can have sent to a user
@@ -103,20 +96,19 @@ type Service struct {
 // New returns the service, which knows the rules and revocations that the store has. Run
 // keeps it informed.
 func New(ctx context.Context, d Deps) (*Service, error) {
-	if d.Now == nil {
-		d.Now = time.Now
-	}
-	if d.SessionIdle == 0 {
-		d.SessionIdle = 7 * 24 * time.Hour
-	}
-	if d.SessionMax == 0 {
-		d.SessionMax = 30 * 24 * time.Hour
-	}
 	seeds, err := totp.NewRing(totp.Key{ID: "1", Bytes: d.Keys.Derive("totp")})
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{Deps: d, seeds: seeds, revoked: newRevocations(), looked: d.Now().Add(-token.Lifetime), tasks: make(chan task, tasksWaiting), pictures: picture.NewMaker()}
+	s := &Service{Deps: d, seeds: seeds, pictures: picture.NewMaker()}
+	s.Sessions = sessions.New(sessions.Deps{
+		Store: d.Store.Sessions, Keys: d.Keys, Bus: d.Bus, Report: d.Reporter, Idle: d.SessionIdle, Max: d.SessionMax, Limited: s.limited,
+	})
+	attempts := lockout.Deps{Store: d.Store.Attempts, Keys: d.Keys, Report: d.Reporter, CookieName: s.cookieName}
+	if d.Human != nil {
+		attempts.Human = s.human
+	}
+	s.lockout = lockout.New(attempts)
 	s.rules.Store(&d.Rules)
 	if d.LoginPerMinute > 0 {
 		s.logins = ratelimit.New(d.LoginPerMinute, time.Minute, max(d.LoginBurst, 1))
@@ -136,55 +128,7 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 	if d.Metrics != nil {
 		s.countLimits(d.Metrics)
 	}
-	return s, s.load(ctx)
-}
-
-// Client says where a request comes from, and what its browser showed.
-type Client struct {
-	Addr      netip.Addr
-	UserAgent string
-	RequestID string
-	Cookies   map[string]string
-	Captcha   string // answer to one
-}
-
-// Revoke tells this node and all others that tokens have ended. Once it returns, this
-// node accepts them no more; other nodes follow by the bus, in a moment.
-func (s *Service) Revoke(r bus.Revocation) {
-	s.revoked.add(r, s.Now())
-	b, err := json.Marshal(r)
-	if err == nil {
-		err = s.Bus.Publish(bus.RevokeSubject, b)
-	}
-	if err != nil {
-		s.Log.Error("announce a revocation", "err", err) // other nodes find it in the store
-	}
-}
-
-// Authenticate returns whose an access token is. A token that has ended, by time
-// or by revocation, is unauthorized.
-func (s *Service) Authenticate(ctx context.Context, bearer string) (domain.Principal, error) {
-	c, err := s.Keys.Verify(bearer, s.Now())
-	if err != nil {
-		return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeBadToken,
-			"the access token is not valid or has expired; refresh it or sign in").Because(err)
-	}
-	if s.revoked.covers(c) {
-		return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeSignedOut,
-			"this session has ended; sign in again")
-	}
-	epoch, err := s.currentEpoch(ctx, c.User)
-	if err != nil {
-		return domain.Principal{}, err
-	}
-	if c.Epoch < epoch {
-		return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeSignedOut,
-			"this account has changed since; sign in again")
-	}
-	return domain.Principal{
-		ID: c.User, Kind: domain.KindUser, Role: domain.SystemRole(c.Role), SessionID: c.Session, Epoch: c.Epoch, Expires: c.Expires,
-		AuthTime: c.AuthTime, AMR: c.AMR, Limited: c.Limited,
-	}, nil
+	return s, errors.Join(s.loadRules(ctx), s.Sessions.Load(ctx))
 }
 
 // SetupLink returns a new one-time link by which the first administrator

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/blob"
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
@@ -32,7 +33,8 @@ type fixture struct {
 func storeOf(db *all.Store) Store {
 	return Store{
 		UserStore: db.Accounts, AvatarStore: db.Accounts, LinkStore: db.Accounts, DepartureStore: db.Departure, MessageStore: db.Log, PeerStore: db.Rooms,
-		SessionStore: db.Sessions, AttemptStore: db.Sessions, FactorStore: db.Factors, SettingStore: db.Server,
+		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions, FactorStore: db.Factors, IdentityStore: db.Factors,
+		SettingStore: db.Server,
 	}
 }
 
@@ -50,10 +52,12 @@ func each(t *testing.T, fn func(t *testing.T, f *fixture)) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		tell := report.New(slog.New(slog.DiscardHandler))
+		tell.URL, tell.Now = "https://chat.example.org", func() time.Time { return f.clock }
 		f.Service, err = New(t.Context(), Deps{
-			Store: storeOf(db), Files: blob.New(blob.Deps{Objects: disk, Rows: db.Blobs, Temp: dir}), Keys: keys, Hasher: hasher(), Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler), PasswordMin: 15,
-			Name: "Unhidra", URL: "https://chat.example.org", Rules: Rules{Registration: RegisterOpen, SecondFactor: domain.FactorNobody},
-			Now: func() time.Time { return f.clock },
+			Reporter: tell,
+			Store:    storeOf(db), Files: blob.New(blob.Deps{Objects: disk, Rows: db.Blobs, Temp: dir}), Keys: keys, Hasher: hasher(), Bus: bus.NewLocal(), PasswordMin: 15,
+			Name: "Unhidra", Rules: Rules{Registration: RegisterOpen, SecondFactor: domain.FactorNobody},
 		})
 		if err != nil {
 			t.Fatal(err)

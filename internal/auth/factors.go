@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/totp"
 )
@@ -33,7 +34,7 @@ type factor struct {
 
 // AnswerFactor goes on with a sign-in that asks for a second factor.
 func (s *Service) AnswerFactor(ctx context.Context, ticket string, a Answer, c Client) (Signed, error) {
-	f, r, err := s.Store.TryFlow(ctx, s.Keys.Hash(ticket), SecondFactor, ticketTries, s.factorCounters, s.Now())
+	f, r, err := s.Store.TryFlow(ctx, s.Keys.Hash(ticket), SecondFactor, ticketTries, s.lockout.FactorCounters, s.Now())
 	if err != nil {
 		return Signed{}, err
 	}
@@ -56,19 +57,9 @@ func (s *Service) AnswerFactor(ctx context.Context, ticket string, a Answer, c C
 	return signed, err
 }
 
-// factorCounters count the failures of a user's second factors, apart from those of
-// passwords: whoever guesses here has the password, so that a hundred in a row lock for
-// good, until the password is another.
-func (s *Service) factorCounters(user string) []domain.Counter {
-	return []domain.Counter{{
-		Hash: s.Keys.Hash("attempts\x00factor\x00" + user), Limit: strangerFailures, Window: strangerWindow,
-		Lock: time.Hour, Most: time.Hour, Streak: mostFailures,
-	}}
-}
-
 // reserveFactor counts an answer of somebody who is signed in before it is looked at.
 func (s *Service) reserveFactor(ctx context.Context, u domain.User, a Answer, challenge string, c Client) (factor, error) {
-	r, err := s.Store.Reserve(ctx, s.factorCounters(u.ID), s.Now())
+	r, err := s.lockout.ReserveFactor(ctx, u.ID)
 	if err != nil {
 		return factor{}, err
 	}
@@ -80,18 +71,15 @@ func (s *Service) reserveFactor(ctx context.Context, u domain.User, a Answer, ch
 func (s *Service) checkFactor(
 	ctx context.Context, u domain.User, a Answer, challenge string, r domain.Reserved, c Client,
 ) (factor, error) {
-	if !r.Locked.IsZero() {
-		s.record(ctx, c, event{kind: domain.AuditMFA, user: u, outcome: domain.AuditBlocked, reason: "locked"})
-		return factor{}, locked(r, s.Now())
+	counted, err := s.lockout.MayTryFactor(ctx, u, r, c)
+	if err != nil {
+		return factor{}, err
 	}
 	shown, err := s.tryFactor(ctx, u, a, challenge)
 	if err != nil {
 		return factor{}, err
 	}
-	shown.reserved = r
-	for _, counter := range s.factorCounters(u.ID) {
-		shown.proof.Attempts = append(shown.proof.Attempts, counter.Hash)
-	}
+	shown.reserved, shown.proof.Attempts = r, counted.Attempts
 	if shown.amr == nil {
 		return factor{}, s.wrongFactor(ctx, u, shown, c)
 	}
@@ -100,9 +88,9 @@ func (s *Service) checkFactor(
 
 // wrongFactor records an answer that was wrong.
 func (s *Service) wrongFactor(ctx context.Context, u domain.User, shown factor, c Client) error {
-	s.record(ctx, c, event{kind: domain.AuditMFA, user: u, outcome: domain.AuditFailure, reason: "wrong_code", method: shown.method})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditMFA, User: u, Outcome: domain.AuditFailure, Reason: "wrong_code", Method: shown.method})
 	if shown.reserved.Began {
-		s.record(ctx, c, event{kind: domain.AuditLock, user: u, reason: "second_factor"})
+		s.Record(ctx, c, report.Event{Kind: domain.AuditLock, User: u, Reason: "second_factor"})
 	}
 	return domain.Unauthorized.Errorf(domain.CodeWrongCode,
 		"this code is wrong, already used or expired; try the next one")
@@ -117,14 +105,14 @@ func (s *Service) settle(ctx context.Context, u domain.User, shown factor, err e
 	case domain.CodeOf(err) == domain.CodeWrongCode:
 		return s.wrongFactor(ctx, u, shown, c)
 	case err != nil:
-		s.giveBack(ctx, shown.proof)
+		s.lockout.GiveBack(ctx, shown.proof)
 		return err
 	}
 	if shown.proof.Recovery != nil {
-		s.record(ctx, c, event{kind: domain.AuditRecoveryUse, user: u})
-		s.notify(u, domain.MailRecoveryCodeUsed, "", func(d *domain.MailData) { d.Left = shown.left })
+		s.Record(ctx, c, report.Event{Kind: domain.AuditRecoveryUse, User: u})
+		s.Notify(u, domain.MailRecoveryCodeUsed, "", func(d *domain.MailData) { d.Left = shown.left })
 	}
-	s.record(ctx, c, event{kind: domain.AuditMFA, user: u, method: shown.method, factors: shown.amr})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditMFA, User: u, Method: shown.method, Factors: shown.amr})
 	return nil
 }
 
@@ -247,8 +235,8 @@ func (s *Service) factorChanged(ctx context.Context, p domain.Principal, c Clien
 	if err != nil {
 		return u, err
 	}
-	s.record(ctx, c, event{kind: kind, user: u, session: p.SessionID})
-	s.notify(u, template, "", func(d *domain.MailData) { d.Factor = factor })
+	s.Record(ctx, c, report.Event{Kind: kind, User: u, Session: p.SessionID})
+	s.Notify(u, template, "", func(d *domain.MailData) { d.Factor = factor })
 	return u, nil
 }
 

@@ -78,43 +78,12 @@ func TestMailsToAddressesOfStrangersAreFew(t *testing.T) {
 			if _, err := f.Register(ctx, Registration{Username: fmt.Sprintf("eve%d", i), Email: "bob@example.org", Password: passphrase}, here); err != nil {
 				t.Fatal(err)
 			}
-			for len(f.tasks) > 0 {
-				f.perform(ctx, <-f.tasks)
-			}
+			f.finish(t)
 		}
 		if n := len(f.mailed(t)); n > 5 {
 			t.Errorf("one address got %d mails", n)
 		}
 	})
-}
-
-func TestOneNameHasAShareOfTheTurns(t *testing.T) {
-	var s shares
-	first, err := s.take("ann")
-	if err != nil {
-		t.Fatal(err)
-	}
-	second, err := s.take("ann")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = s.take("ann")
-	refused(t, err, domain.CodeTooManyAttempts)
-	other, err := s.take("bob")
-	if err != nil {
-		t.Errorf("somebody else: %v", err)
-	}
-	first()
-	again, err := s.take("ann")
-	if err != nil {
-		t.Errorf("once one is done: %v", err)
-	}
-	for _, done := range []func(){second, other, again} {
-		done()
-	}
-	if len(s.now) != 0 {
-		t.Errorf("%v is remembered", s.now)
-	}
 }
 
 func TestStepUpsOfOneUserAreLimited(t *testing.T) {

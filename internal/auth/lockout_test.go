@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/lockout"
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
@@ -15,7 +16,7 @@ func from(addr string) Client {
 }
 
 // with returns c showing the cookie by which it is known.
-func (f *fixture) with(c Client, d Device) Client {
+func (f *fixture) with(c Client, d lockout.Device) Client {
 	c.Cookies = map[string]string{f.cookieName(d.Cookie): d.Value}
 	return c
 }
@@ -38,7 +39,7 @@ func TestCHK_LG_05_NobodyLocksAUserOut(t *testing.T) {
 		}
 		// Somebody else's cookie, and a made-up one, open nothing.
 		bob := f.join(t, "bob")
-		_, err = f.SignIn(ctx, "ann", passphrase, f.with(from("203.0.113.1"), Device{ann.Device.Cookie, bob.Device.Value}))
+		_, err = f.SignIn(ctx, "ann", passphrase, f.with(from("203.0.113.1"), lockout.Device{Cookie: ann.Device.Cookie, Value: bob.Device.Value}))
 		refused(t, err, domain.CodeLocked)
 		f.clock = f.clock.Add(16 * time.Minute)
 		if _, err := f.SignIn(ctx, "ann", passphrase, from("203.0.113.1")); err != nil {
@@ -64,7 +65,7 @@ func TestCHK_LG_06_AtOnceNoMoreThanInARow(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if tried > pairFailures {
+		if tried > lockout.PairFailures {
 			t.Fatalf("%d passwords were tried", tried)
 		}
 	})
@@ -73,7 +74,7 @@ func TestCHK_LG_06_AtOnceNoMoreThanInARow(t *testing.T) {
 func TestCHK_LG_01_ANameThatNobodyHasLocksLikeAnother(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		f.join(t, "ann")
-		for i := range pairFailures + 2 {
+		for i := range lockout.PairFailures + 2 {
 			_, ann := f.SignIn(t.Context(), "ann", "a wrong guess", from("198.51.100.1"))
 			_, nobody := f.SignIn(t.Context(), "nobody", "a wrong guess", from("198.51.100.1"))
 			if ann == nil || nobody == nil || ann.Error() != nobody.Error() || domain.CodeOf(ann) != domain.CodeOf(nobody) {
@@ -91,14 +92,14 @@ func TestCHK_LG_07_AHundredInARow(t *testing.T) {
 		u := f.mailUser(t, "ann")
 		tried := 0
 		for range 400 {
-			g, err := f.reserve(t.Context(), u, "ann", from("198.51.100.1"))
+			g, err := f.lockout.Reserve(t.Context(), u, "ann", from("198.51.100.1"))
 			if err == nil {
 				tried++
 				_ = g
 			}
 			f.clock = f.clock.Add(61 * time.Minute)
 		}
-		if tried != mostFailures {
+		if tried != lockout.MostFailures {
 			t.Fatalf("%d attempts", tried)
 		}
 		// The link of a mail ends it, in the browser that used it.
@@ -121,7 +122,7 @@ func TestCHK_LG_08_AMailAtTheFirstLock(t *testing.T) {
 		f.Mail = f.mails
 		f.mailUser(t, "ann")
 		f.mailed(t)
-		for range pairFailures {
+		for range lockout.PairFailures {
 			_, err := f.SignIn(t.Context(), "ann", "a wrong guess", from("198.51.100.1"))
 			refused(t, err, domain.CodeInvalidCredentials)
 		}

@@ -30,9 +30,7 @@ func (m *mails) Queue(_ context.Context, v domain.Mail) error {
 // mailed does what was left for later and returns the mails since the last call.
 func (f *fixture) mailed(t *testing.T) []domain.Mail {
 	t.Helper()
-	for len(f.tasks) > 0 {
-		f.perform(t.Context(), <-f.tasks)
-	}
+	f.finish(t)
 	f.mails.mu.Lock()
 	defer f.mails.mu.Unlock()
 	sent := f.mails.sent
@@ -49,4 +47,12 @@ func (f *fixture) oneMail(t *testing.T, want domain.MailTemplate) (domain.Mail, 
 	}
 	_, secret, _ := strings.Cut(sent[0].Data.Link, "#token=")
 	return sent[0], secret
+}
+
+// finish does what is to follow the answers so far.
+func (f *fixture) finish(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // Work does what waits, and ends
+	f.Work(ctx)
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/password"
 	"github.com/unhidra/unhidra/internal/token"
@@ -44,7 +45,7 @@ type OperatorUsers interface {
 type Operator struct {
 	Store       OperatorStore
 	Log         *slog.Logger
-	Audit       Recorder // nil: nothing is recorded but in the log
+	Audit       report.Recorder // nil: nothing is recorded but in the log
 	PasswordMin int
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/unhidra/unhidra/internal/auth/lockout"
+	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/names"
 	"github.com/unhidra/unhidra/internal/passkey"
@@ -18,8 +20,7 @@ type Ceremony struct {
 }
 
 func errNoPasskeys() error {
-	return domain.Conflict.Errorf(domain.CodeNoPasskeys,
-		"passkeys need the server to be reached by a name, not an address (UNHIDRA_PUBLIC_URL)")
+	return domain.Conflict.Errorf(domain.CodeNoPasskeys, "passkeys need the server to be reached by a name, not an address (UNHIDRA_PUBLIC_URL)")
 }
 
 func (s *Service) party(ctx context.Context, u domain.User) (passkey.User, error) {
@@ -121,8 +122,7 @@ func (s *Service) AddPasskey(ctx context.Context, p domain.Principal, ticket, na
 }
 
 func errFlow() error {
-	return domain.Unauthorized.Errorf(domain.CodeFlowEnded,
-		"this took too long, or was started by someone else; start again")
+	return domain.Unauthorized.Errorf(domain.CodeFlowEnded, "this took too long, or was started by someone else; start again")
 }
 
 // RemovePasskey takes a passkey of the caller's away.
@@ -143,7 +143,7 @@ func (s *Service) BeginPasskeySignIn(ctx context.Context, c Client) (Ceremony, e
 	if s.Passkeys == nil {
 		return Ceremony{}, errNoPasskeys()
 	}
-	if err := s.within(ctx, s.logins, "login", c); err != nil {
+	if err := s.lockout.Within(ctx, s.logins, "login", c); err != nil {
 		return Ceremony{}, err
 	}
 	v, err := s.Passkeys.BeginSignIn(s.Now())
@@ -172,14 +172,14 @@ func (s *Service) PasskeySignIn(ctx context.Context, ticket string, response []b
 		err = domain.Unauthorized.Errorf(domain.CodeWrongPasskey, "no account here uses this passkey")
 	}
 	if err != nil {
-		s.record(ctx, c, event{kind: domain.AuditLogin, user: u, outcome: domain.AuditFailure, reason: string(domain.CodeOf(err)), method: "passkey"})
+		s.Record(ctx, c, report.Event{Kind: domain.AuditLogin, User: u, Outcome: domain.AuditFailure, Reason: string(domain.CodeOf(err)), Method: "passkey"})
 		return Signed{}, err
 	}
 	proof, err := s.proofOf(u, use)
 	if err != nil {
 		return Signed{}, err
 	}
-	return s.complete(ctx, u, guard{proof: proof}, []string{amrKey, amrMFA}, c)
+	return s.complete(ctx, u, lockout.Attempt{Proof: proof}, []string{amrKey, amrMFA}, c)
 }
 
 // BeginPasskeyFactor asks for a passkey as the second factor of a sign-in.

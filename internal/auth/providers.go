@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/lockout"
+	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/names"
 	"github.com/unhidra/unhidra/internal/oidc"
@@ -42,7 +44,7 @@ func (s *Service) provider(id string) (Provider, error) {
 // so that nobody can be signed in as somebody else by a link. Whoever is signed in as
 // link does not sign in, but links the account there.
 func (s *Service) BeginProvider(ctx context.Context, id string, link domain.Principal, c Client) (location, secret string, err error) {
-	if err := s.within(ctx, s.logins, "login", c); err != nil {
+	if err := s.lockout.Within(ctx, s.logins, "login", c); err != nil {
 		return "", "", err
 	}
 	p, err := s.provider(id)
@@ -81,7 +83,7 @@ func (s *Service) FinishProvider(ctx context.Context, secret string, back url.Va
 	}
 	who, err := p.Finish(ctx, a.Attempt, back)
 	if err != nil {
-		s.record(ctx, c, event{kind: domain.AuditOIDCLogin, outcome: domain.AuditFailure, reason: string(domain.CodeOf(err)), method: "oidc"})
+		s.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLogin, Outcome: domain.AuditFailure, Reason: string(domain.CodeOf(err)), Method: "oidc"})
 		return Signed{}, err
 	}
 	if k.User != "" {
@@ -95,12 +97,11 @@ func (s *Service) FinishProvider(ctx context.Context, secret string, back url.Va
 		return Signed{}, err
 	}
 	if u.Disabled {
-		s.record(ctx, c, event{kind: domain.AuditOIDCLogin, user: u, outcome: domain.AuditFailure, reason: "disabled", method: "oidc"})
-		return Signed{}, domain.Forbidden.Errorf(domain.CodeDisabled,
-			"this account is disabled; contact an administrator")
+		s.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLogin, User: u, Outcome: domain.AuditFailure, Reason: "disabled", Method: "oidc"})
+		return Signed{}, domain.Forbidden.Errorf(domain.CodeDisabled, "this account is disabled; contact an administrator")
 	}
-	s.record(ctx, c, event{kind: domain.AuditOIDCLogin, user: u, method: "oidc"})
-	return s.proven(ctx, u, guard{}, []string{amrProvider}, c)
+	s.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLogin, User: u, Method: "oidc"})
+	return s.proven(ctx, u, lockout.Attempt{}, []string{amrProvider}, c)
 }
 
 func (s *Service) linkIdentity(ctx context.Context, k domain.Ticket, who oidc.Identity, c Client) error {
@@ -118,16 +119,15 @@ func (s *Service) providerChanged(ctx context.Context, user string, template dom
 	if err != nil {
 		return err
 	}
-	s.record(ctx, c, event{kind: domain.AuditOIDCLink, user: u, reason: reason, details: map[string]string{"issuer": issuer}})
-	s.notify(u, template, "", func(d *domain.MailData) { d.Factor = "the sign-in by " + issuer })
+	s.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLink, User: u, Reason: reason, Details: map[string]string{"issuer": issuer}})
+	s.Notify(u, template, "", func(d *domain.MailData) { d.Factor = "the sign-in by " + issuer })
 	return nil
 }
 
 // welcome makes an account for somebody whom a provider vouches for.
 func (s *Service) welcome(ctx context.Context, who oidc.Identity, c Client) (domain.User, error) {
 	if s.rules.Load().Registration != RegisterOpen {
-		return domain.User{}, domain.Forbidden.Errorf(domain.CodeRegistrationClosed,
-			"this server takes no new accounts by itself; sign in with your password and link this account in the settings, or ask the administrator")
+		return domain.User{}, domain.Forbidden.Errorf(domain.CodeRegistrationClosed, "this server takes no new accounts by itself; sign in with your password and link this account in the settings, or ask the administrator")
 	}
 	u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, CreatedAt: s.Now()}
 	if name, err := names.CheckPrincipal("/name", who.Name, domain.MaxDisplayName, true); err == nil {
@@ -150,16 +150,14 @@ func (s *Service) welcome(ctx context.Context, who oidc.Identity, c Client) (dom
 			continue
 		}
 		if domain.CodeOf(err) == domain.CodeEmailTaken {
-			return u, domain.Conflict.Errorf(domain.CodeEmailTaken,
-				"there is an account with this e-mail address; sign in to it, and link this one in the settings").Because(err)
+			return u, domain.Conflict.Errorf(domain.CodeEmailTaken, "there is an account with this e-mail address; sign in to it, and link this one in the settings").Because(err)
 		}
 		if err == nil {
-			s.record(ctx, c, event{kind: domain.AuditRegister, user: u, method: "oidc", details: map[string]string{"issuer": who.Issuer}})
+			s.Record(ctx, c, report.Event{Kind: domain.AuditRegister, User: u, Method: "oidc", Details: map[string]string{"issuer": who.Issuer}})
 		}
 		return u, err
 	}
-	return u, domain.Conflict.Errorf(domain.CodeNameTaken,
-		"no username could be found for you; register with one, and link this account in the settings")
+	return u, domain.Conflict.Errorf(domain.CodeNameTaken, "no username could be found for you; register with one, and link this account in the settings")
 }
 
 // usernames are what somebody may be called here: as at the provider, or nearly.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/lockout"
+	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/password"
@@ -28,11 +30,11 @@ func (s *Service) ForgotPassword(ctx context.Context, login string, c Client) er
 	if err := s.human(ctx, "reset", c); err != nil {
 		return err
 	}
-	if err := s.within(ctx, s.mails, "mail", c); err != nil {
+	if err := s.lockout.Within(ctx, s.mails, "mail", c); err != nil {
 		return err
 	}
-	s.record(ctx, c, event{kind: domain.AuditResetStart, typed: login})
-	s.later("reset a password", func(ctx context.Context) error {
+	s.Record(ctx, c, report.Event{Kind: domain.AuditResetStart, Typed: login})
+	s.Later("reset a password", func(ctx context.Context) error {
 		u, _, err := s.Store.Credentials(ctx, login)
 		if domain.KindOf(err) == domain.NotFound || err == nil && (u.Email == "" || u.Disabled) {
 			return nil
@@ -71,38 +73,38 @@ func (s *Service) ResetLink(ctx context.Context, u domain.User) (link string, ma
 
 // FactorsReset mails a user that an administrator took their second factors away.
 func (s *Service) FactorsReset(u domain.User) {
-	s.notify(u, domain.MailSecondFactorRemoved, "", func(d *domain.MailData) { d.Factor = "every second factor" })
+	s.Notify(u, domain.MailSecondFactorRemoved, "", func(d *domain.MailData) { d.Factor = "every second factor" })
 }
 
 // ResetPassword uses the link of a mail. Every session ends; a second factor is
 // asked for at the next sign-in as before.
-func (s *Service) ResetPassword(ctx context.Context, secret, pass string, c Client) (Device, error) {
+func (s *Service) ResetPassword(ctx context.Context, secret, pass string, c Client) (lockout.Device, error) {
 	hash := s.Keys.Hash(secret)
 	u, err := s.Store.TicketUser(ctx, hash, domain.ResetTicket, s.Now())
 	if err != nil {
-		return Device{}, err
+		return lockout.Device{}, err
 	}
 	if err := password.Check(pass, s.PasswordMin, notInPassword(u)...); err != nil {
-		return Device{}, err
+		return lockout.Device{}, err
 	}
 	record, err := s.Hasher.Hash(ctx, pass, password.Known)
 	if err != nil {
-		return Device{}, err
+		return lockout.Device{}, err
 	}
 	if u, err = s.Store.ResetPassword(ctx, hash, record, s.Now()); err != nil {
-		return Device{}, err
+		return lockout.Device{}, err
 	}
 	s.Revoke(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "password_reset"})
-	s.record(ctx, c, event{kind: domain.AuditResetDone, user: u})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditResetDone, User: u})
 	s.passwordChanged(u, c)
-	if err := s.Store.Refund(ctx, s.Keys.Hash("attempts\x00factor\x00"+u.ID)); err != nil {
-		return Device{}, err
+	if err := s.lockout.ForgiveFactors(ctx, u.ID); err != nil {
+		return lockout.Device{}, err
 	}
-	return s.letIn(ctx, u.ID, c, "password_reset")
+	return s.lockout.LetIn(ctx, u.ID, c, "password_reset")
 }
 
 func (s *Service) passwordChanged(u domain.User, c Client) {
-	s.notify(u, domain.MailPasswordChanged, "", func(d *domain.MailData) {
+	s.Notify(u, domain.MailPasswordChanged, "", func(d *domain.MailData) {
 		d.Link, d.Address, d.Device = s.URL+"/forgot", c.Addr.String(), domain.DeviceLabel(c.UserAgent)
 	})
 }
@@ -141,13 +143,13 @@ func (s *Service) ChangePassword(ctx context.Context, p domain.Principal, curren
 	if len(amr) == 0 {
 		amr = []string{amrPassword}
 	}
-	session, refresh := s.newSession(u, amr, c), token.Secret()
+	session, refresh := s.Draft(u, amr, c), token.Secret()
 	if u, err = s.Store.ReplacePassword(ctx, u.ID, record, p.SessionID, session, s.Keys.Hash(refresh), s.Now()); err != nil {
 		return Signed{}, err
 	}
 	s.Revoke(bus.Revocation{User: u.ID, Session: p.SessionID, Reason: bus.Renewed})
 	s.Revoke(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "password_changed"})
-	s.record(ctx, c, event{kind: domain.AuditPasswordChange, user: u, session: session.ID})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditPasswordChange, User: u, Session: session.ID})
 	s.passwordChanged(u, c)
 	return s.sign(u, session, refresh)
 }
@@ -180,7 +182,7 @@ func (s *Service) ChangeEmail(ctx context.Context, p domain.Principal, email str
 	if err := s.Store.CreateTicket(ctx, s.Keys.Hash(secret), domain.Ticket{Kind: domain.EmailTicket, User: u.ID, Epoch: p.Epoch, Data: email, Expires: expires}, s.Now()); err != nil {
 		return err
 	}
-	s.later("prove a new address", func(ctx context.Context) error {
+	s.Later("prove a new address", func(ctx context.Context) error {
 		return s.Mail.Queue(ctx, domain.Mail{
 			To: email, Template: domain.MailConfirmEmail, Data: domain.MailData{Username: u.Username, Link: s.URL + "/confirm-email#token=" + secret, Expires: expires},
 		})
@@ -193,7 +195,7 @@ func (s *Service) ChangeEmail(ctx context.Context, p domain.Principal, email str
 func (s *Service) mayMove(ctx context.Context, u domain.User, email string, c Client) error {
 	ok, wait := s.moves.Allow(u.ID, s.Now())
 	if ok {
-		if err := s.within(ctx, s.mails, "mail", c); err != nil {
+		if err := s.lockout.Within(ctx, s.mails, "mail", c); err != nil {
 			return err
 		}
 		ok, wait = s.targets.Allow(email, s.Now())
@@ -218,10 +220,10 @@ func (s *Service) ConfirmEmail(ctx context.Context, secret string, c Client) (do
 	if err != nil {
 		return u, err
 	}
-	s.record(ctx, c, event{kind: domain.AuditEmailChange, user: u})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditEmailChange, User: u})
 	s.tellOwn(u)
 	if s.Mail != nil && old != "" {
-		s.later("tell the old address", func(ctx context.Context) error {
+		s.Later("tell the old address", func(ctx context.Context) error {
 			return s.Mail.Queue(ctx, domain.Mail{To: old, Template: domain.MailEmailChanged, Data: domain.MailData{
 				Username: u.Username, NewEmail: u.Email, Link: s.URL + "/undo-email#token=" + undo, Expires: until,
 			}})
@@ -240,14 +242,14 @@ func (s *Service) UndoEmail(ctx context.Context, secret string, c Client) (domai
 		return u, err
 	}
 	s.Revoke(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "email_undone"})
-	s.record(ctx, c, event{kind: domain.AuditEmailChange, user: u, reason: "undone", details: countsOf(removed)})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditEmailChange, User: u, Reason: "undone", Details: countsOf(removed)})
 	if names := namesOf(removed); names != "" {
-		s.notify(u, domain.MailSecondFactorRemoved, "", func(d *domain.MailData) {
+		s.Notify(u, domain.MailSecondFactorRemoved, "", func(d *domain.MailData) {
 			d.Factor = "what was added since the change of your address (" + names + ")"
 		})
 	}
 	if s.Mail != nil {
-		s.later("reset after an undone change", func(ctx context.Context) error { return s.sendReset(ctx, u) })
+		s.Later("reset after an undone change", func(ctx context.Context) error { return s.sendReset(ctx, u) })
 	}
 	return u, nil
 }

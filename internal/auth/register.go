@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/lockout"
+	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/names"
 	"github.com/unhidra/unhidra/internal/password"
@@ -44,24 +46,24 @@ func (s *Service) Register(ctx context.Context, r Registration, c Client) (Signe
 	if err != nil {
 		return Signed{}, err
 	}
-	s.record(ctx, c, event{kind: domain.AuditRegister, user: u, details: map[string]string{"role": string(u.Role)}})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditRegister, User: u, Details: map[string]string{"role": string(u.Role)}})
 	if u.Pending {
 		s.sendVerification(u)
 		return Signed{State: verifyEmail}, nil
 	}
-	return s.complete(ctx, u, guard{}, []string{amrPassword}, c)
+	return s.complete(ctx, u, lockout.Attempt{}, []string{amrPassword}, c)
 }
 
 // createUser keeps a new account. How many an address makes is limited, but for those
 // whom somebody has invited; a form that is refused costs nothing but a part of what an
 // address may try.
 func (s *Service) createUser(ctx context.Context, u domain.User, pass string, by domain.Signup, c Client) error {
-	if err := s.within(ctx, s.forms, "register", c); err != nil {
+	if err := s.lockout.Within(ctx, s.forms, "register", c); err != nil {
 		return err
 	}
 	limited := by.Invite == nil && by.Setup == nil
 	if limited {
-		if err := s.within(ctx, s.signups, "register", c); err != nil {
+		if err := s.lockout.Within(ctx, s.signups, "register", c); err != nil {
 			return err
 		}
 	}
@@ -93,8 +95,8 @@ func (s *Service) signup(r Registration) (by domain.Signup, err error) {
 }
 
 func (s *Service) taken(ctx context.Context, u domain.User, c Client) (Signed, error) {
-	s.record(ctx, c, event{kind: domain.AuditRegister, outcome: domain.AuditFailure, reason: "email_taken"})
-	s.later("address taken", func(ctx context.Context) error {
+	s.Record(ctx, c, report.Event{Kind: domain.AuditRegister, Outcome: domain.AuditFailure, Reason: "email_taken"})
+	s.Later("address taken", func(ctx context.Context) error {
 		owner, err := s.Store.UserByEmail(ctx, u.Email)
 		if domain.KindOf(err) == domain.NotFound {
 			return nil // it was somebody's until lately, and is kept for them
@@ -114,7 +116,7 @@ func (s *Service) sendVerification(u domain.User) {
 		s.Log.Warn("enough mails went to this address just now: left out", "user", u.ID)
 		return
 	}
-	s.later("verify an address", func(ctx context.Context) error {
+	s.Later("verify an address", func(ctx context.Context) error {
 		link, expires, err := s.link(ctx, domain.VerifyTicket, u, u.Email, "/verify", verifyLife)
 		if err != nil {
 			return err
@@ -135,10 +137,10 @@ func (s *Service) ResendVerification(ctx context.Context, email string, c Client
 	if err != nil {
 		return err
 	}
-	if err := s.within(ctx, s.mails, "mail", c); err != nil {
+	if err := s.lockout.Within(ctx, s.mails, "mail", c); err != nil {
 		return err
 	}
-	s.later("verify an address again", func(ctx context.Context) error {
+	s.Later("verify an address again", func(ctx context.Context) error {
 		u, err := s.Store.UserByEmail(ctx, email)
 		if err == nil && u.Pending {
 			if ok, _ := s.letters.Allow(u.ID, s.Now()); ok {
@@ -161,7 +163,7 @@ func errNoMail() error {
 func (s *Service) VerifyEmail(ctx context.Context, secret string, c Client) (domain.User, error) {
 	u, err := s.Store.VerifyEmail(ctx, s.Keys.Hash(secret), s.Now())
 	if err == nil {
-		s.record(ctx, c, event{kind: domain.AuditVerifyEmail, user: u})
+		s.Record(ctx, c, report.Event{Kind: domain.AuditVerifyEmail, User: u})
 	}
 	return u, err
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/lockout"
+	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/token"
 )
@@ -20,7 +22,7 @@ type Remember struct {
 }
 
 func rememberName(user string) string {
-	return strings.Replace(deviceName(user), "_d_", "_r_", 1)
+	return strings.Replace(lockout.CookieOf(user), "_d_", "_r_", 1)
 }
 
 // remember has the browser not asked again. It is done after a second factor
@@ -34,26 +36,26 @@ func (s *Service) remember(ctx context.Context, u domain.User, c Client) (Rememb
 	if err := s.Store.Remember(ctx, r, s.Keys.Hash(secret)); err != nil {
 		return Remember{}, err
 	}
-	s.record(ctx, c, event{kind: domain.AuditRememberAdd, user: u})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditRememberAdd, User: u})
 	return Remember{rememberName(u.ID), r.ID + "." + secret, r.Expires}, nil
 }
 
 // remembered completes the sign-in of a browser that need not be asked, and gives it
 // another secret for the next time. It reports whether this is one.
-func (s *Service) remembered(ctx context.Context, u domain.User, g guard, amr []string, c Client) (Signed, bool, error) {
+func (s *Service) remembered(ctx context.Context, u domain.User, g lockout.Attempt, amr []string, c Client) (Signed, bool, error) {
 	name := rememberName(u.ID)
 	id, secret, found := strings.Cut(c.Cookies[s.cookieName(name)], ".")
 	if !found {
 		return Signed{}, false, nil
 	}
 	next, refresh := token.Secret(), token.Secret()
-	session := s.newSession(u, append(slices.Clip(amr), amrRemembered), c)
-	ok, fresh, err := s.Store.BeginRemembered(ctx, session, u.Epoch, s.Keys.Hash(refresh), g.proof,
+	session := s.Draft(u, append(slices.Clip(amr), amrRemembered), c)
+	ok, fresh, err := s.Store.BeginRemembered(ctx, session, u.Epoch, s.Keys.Hash(refresh), g.Proof,
 		domain.RememberedUse{ID: id, Hash: s.Keys.Hash(secret), Next: s.Keys.Hash(next)})
 	if err != nil || !ok {
 		return Signed{}, false, err
 	}
-	s.record(ctx, c, event{kind: domain.AuditRememberUse, user: u})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditRememberUse, User: u})
 	signed, err := s.signedIn(ctx, u, session, refresh, g, c)
 	if fresh { // else another tab has the next secret
 		signed.Remember = Remember{name, id + "." + next, s.Now().Add(rememberLife)}
@@ -67,6 +69,6 @@ func (s *Service) ForgetBrowser(ctx context.Context, p domain.Principal, id stri
 	if err := s.Store.ForgetRemembered(ctx, p.ID, id); err != nil {
 		return err
 	}
-	s.record(ctx, c, event{kind: domain.AuditRememberRevoke, user: domain.User{ID: p.ID}, session: p.SessionID})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditRememberRevoke, User: domain.User{ID: p.ID}, Session: p.SessionID})
 	return nil
 }

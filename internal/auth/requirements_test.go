@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/lockout"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/password"
 )
@@ -43,8 +44,8 @@ func TestCHK_LG_09_LocksAndTheirEndsAreRecorded(t *testing.T) {
 		u := f.mailUser(t, "ann")
 		lock := func() {
 			t.Helper()
-			for range pairFailures {
-				g, err := f.reserve(ctx, u, "ann", from("198.51.100.1"))
+			for range lockout.PairFailures {
+				g, err := f.lockout.Reserve(ctx, u, "ann", from("198.51.100.1"))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -83,7 +84,7 @@ func TestCHK_LG_11_RefusalsAreNoFailures(t *testing.T) {
 		if _, err := f.Register(ctx, Registration{Username: "ann", Email: "ann@example.org", Password: passphrase}, here); err != nil {
 			t.Fatal(err)
 		}
-		for range pairFailures + 1 {
+		for range lockout.PairFailures + 1 {
 			_, err := f.SignIn(ctx, "ann", passphrase, here)
 			refused(t, err, domain.CodeEmailNotVerified)
 		}
@@ -95,13 +96,13 @@ func TestCHK_LG_11_RefusalsAreNoFailures(t *testing.T) {
 		f.Hasher = password.New(password.Options{Turns: 1, Memory: 48 << 20, Wait: time.Nanosecond, Waiting: 1})
 		stop := keepBusy(t, f.Hasher)
 		busy := 0
-		for i := 0; busy <= strangerFailures && i < 100; i++ {
+		for i := 0; busy <= lockout.StrangerFailures && i < 100; i++ {
 			if _, err := f.SignIn(ctx, "ann", passphrase, here); domain.CodeOf(err) == domain.CodeBusy {
 				busy++
 			}
 		}
 		stop()
-		if busy <= strangerFailures {
+		if busy <= lockout.StrangerFailures {
 			t.Fatalf("only %d of 100 were told that the server is busy", busy)
 		}
 		f.Hasher = good
@@ -252,7 +253,7 @@ func TestCHK_MF_08_WhatForgetsBrowsers(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, ok, err := f.remembered(t.Context(), u, guard{}, []string{amrPassword}, browser); err != nil || !ok {
+				if _, ok, err := f.remembered(t.Context(), u, lockout.Attempt{}, []string{amrPassword}, browser); err != nil || !ok {
 					t.Fatal(ok, err)
 				}
 				if err := what(f, f.who(t, s)); err != nil {
@@ -261,7 +262,7 @@ func TestCHK_MF_08_WhatForgetsBrowsers(t *testing.T) {
 				if u, err = f.user(t.Context(), "ann"); err != nil {
 					t.Fatal(err)
 				}
-				if _, ok, err := f.remembered(t.Context(), u, guard{}, []string{amrPassword}, browser); err != nil || ok {
+				if _, ok, err := f.remembered(t.Context(), u, lockout.Attempt{}, []string{amrPassword}, browser); err != nil || ok {
 					t.Errorf("it is still not asked (%v)", err)
 				}
 			})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/unhidra/unhidra/internal/auth/lockout"
 	"github.com/unhidra/unhidra/internal/httpx"
 )
 
@@ -57,7 +58,7 @@ func (s *Service) postUnlock(ctx context.Context, in *linkInput) (*cookieOutput,
 }
 
 // known answers with the cookie by which a browser is known.
-func (s *Service) known(d Device, err error) (*cookieOutput, error) {
+func (s *Service) known(d lockout.Device, err error) (*cookieOutput, error) {
 	if err != nil {
 		return nil, err
 	}

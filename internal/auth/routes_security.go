@@ -115,7 +115,7 @@ func (s *Service) getSessions(ctx context.Context, _ *struct{}) (*list[session],
 }
 
 func (s *Service) sessionsOf(ctx context.Context, p domain.Principal) (*list[session], error) {
-	found, err := s.Store.Sessions(ctx, p.ID, s.Now())
+	found, err := s.List(ctx, p.ID)
 	if err != nil {
 		return nil, err
 	}

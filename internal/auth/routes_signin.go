@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/unhidra/unhidra/internal/auth/lockout"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/wire"
@@ -81,7 +82,7 @@ func (s *Service) getCaptcha(ctx context.Context, in *captchaInput) (*captchaOut
 		return out, nil
 	}
 	c := client(ctx)
-	if err := s.within(ctx, s.puzzles, "captcha", c); err != nil {
+	if err := s.lockout.Within(ctx, s.puzzles, "captcha", c); err != nil {
 		return nil, err
 	}
 	out.Body.Kind, out.Body.Config = s.Human.Kind(), s.Human.ClientConfig(in.Action)
@@ -233,7 +234,9 @@ const (
 	deviceLife    = 400 * 24 * time.Hour
 )
 
-func (s *Service) deviceOf(d Device) http.Cookie { return s.cookie(d.Cookie, d.Value, deviceLife) }
+func (s *Service) deviceOf(d lockout.Device) http.Cookie {
+	return s.cookie(d.Cookie, d.Value, deviceLife)
+}
 
 // cookieName is a cookie's name. On plain http, which only localhost has,
 // browsers refuse the prefix that pins it to this host.

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 )
@@ -18,6 +20,9 @@ const (
 	SettingRegistration = "registration"
 	SettingSecondFactor = "second_factor"
 )
+
+// rulesEvery is how soon a rule counts that was changed.
+const rulesEvery = 5 * time.Second
 
 // Rules are what administrators change while the server runs.
 type Rules struct {
@@ -43,4 +48,30 @@ func (s *Service) loadRules(ctx context.Context) error {
 	}
 	s.rules.Store(&r)
 	return nil
+}
+
+// Run keeps the service informed, and does what is to follow answers. It blocks until
+// ctx is done.
+func (s *Service) Run(ctx context.Context) error {
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { s.Work(ctx) })
+	beside.Go(func() { s.followRules(ctx) })
+	return s.Sessions.Run(ctx)
+}
+
+// followRules notices what administrators change, on whichever node.
+func (s *Service) followRules(ctx context.Context) {
+	t := time.NewTicker(rulesEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if err := s.loadRules(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Warn("look for changed settings", "err", err)
+		}
+	}
 }

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/auth/lockout"
+	"github.com/unhidra/unhidra/internal/auth/report"
+	"github.com/unhidra/unhidra/internal/auth/sessions"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/password"
 	"github.com/unhidra/unhidra/internal/token"
@@ -19,14 +20,10 @@ type Signed struct {
 	State   string
 	Ticket  string   // for the next step
 	Methods []string // that it can be done by: totp, recovery, passkey
-	Access  string
-	Expires time.Time
-	Refresh string
-	User    domain.User
-	Limited bool // a second factor must be added before anything else
+	sessions.Tokens
 
-	Device   Device   // the browser is known by it from now on
-	Remember Remember // and not asked for a second factor
+	Device   lockout.Device // the browser is known by it from now on
+	Remember Remember       // and not asked for a second factor
 }
 
 // States of a sign-in.
@@ -52,7 +49,7 @@ const (
 // goes as far as that leads. Nobody learns whether such a user exists: the
 // answer and its cost are the same.
 func (s *Service) SignIn(ctx context.Context, login, pass string, c Client) (Signed, error) {
-	if err := s.within(ctx, s.logins, "login", c); err != nil {
+	if err := s.lockout.Within(ctx, s.logins, "login", c); err != nil {
 		return Signed{}, err
 	}
 	login = strings.TrimSpace(login)
@@ -64,16 +61,15 @@ func (s *Service) SignIn(ctx context.Context, login, pass string, c Client) (Sig
 		return Signed{}, err
 	}
 	if u.Pending {
-		if err := s.Store.Refund(ctx, g.proof.Attempts...); err != nil {
+		if err := s.lockout.Forgive(ctx, g.Proof); err != nil {
 			return Signed{}, err
 		}
-		s.record(ctx, c, event{kind: domain.AuditLogin, user: u, outcome: domain.AuditFailure, reason: "email_not_verified", method: amrPassword})
-		return Signed{}, domain.Forbidden.Errorf(domain.CodeEmailNotVerified,
-			"open the link in the mail that was sent to you first")
+		s.Record(ctx, c, report.Event{Kind: domain.AuditLogin, User: u, Outcome: domain.AuditFailure, Reason: "email_not_verified", Method: amrPassword})
+		return Signed{}, domain.Forbidden.Errorf(domain.CodeEmailNotVerified, "open the link in the mail that was sent to you first")
 	}
 	signed, err := s.proven(ctx, u, g, []string{amrPassword}, c)
 	if err != nil {
-		s.giveBack(ctx, g.proof)
+		s.lockout.GiveBack(ctx, g.Proof)
 	}
 	return signed, err
 }
@@ -85,18 +81,18 @@ func errCredentials() error {
 // checkPassword finds out whose password this is. A wrong one, nobody's, and one
 // of somebody who is kept out look the same, take as long, and count alike. The attempt
 // stays counted until the commit that acts on the proof of the guard.
-func (s *Service) checkPassword(ctx context.Context, login, pass string, c Client) (domain.User, guard, error) {
+func (s *Service) checkPassword(ctx context.Context, login, pass string, c Client) (domain.User, lockout.Attempt, error) {
 	u, record, err := s.Store.Credentials(ctx, login)
 	if err != nil && domain.KindOf(err) != domain.NotFound {
-		return u, guard{}, err
+		return u, lockout.Attempt{}, err
 	}
-	g, err := s.reserve(ctx, u, login, c)
+	g, err := s.lockout.Reserve(ctx, u, login, c)
 	if err != nil {
 		return u, g, err
 	}
-	ok, stale, err := s.verify(ctx, fmt.Sprint(g.known, name(u, login)), record, pass, g.known)
+	ok, stale, err := s.verify(ctx, fmt.Sprint(g.Known, lockout.Name(u, login)), record, pass, g.Known)
 	if err != nil {
-		s.giveBack(ctx, g.proof)
+		s.lockout.GiveBack(ctx, g.Proof)
 		return u, g, err
 	}
 	if !ok || u.Disabled {
@@ -115,7 +111,7 @@ func (s *Service) checkPassword(ctx context.Context, login, pass string, c Clien
 
 // verify compares a password in the turn of who is named.
 func (s *Service) verify(ctx context.Context, who, record, pass string, known bool) (ok, stale bool, err error) {
-	done, err := s.shares.take(who)
+	done, err := s.shares.Take(who)
 	if err != nil {
 		return false, false, err
 	}
@@ -135,7 +131,7 @@ func (s *Service) rehash(ctx context.Context, user, old, pass string) {
 
 // proven goes on with a user whose identity has been proven by one factor: to
 // the end, or to the second.
-func (s *Service) proven(ctx context.Context, u domain.User, g guard, amr []string, c Client) (Signed, error) {
+func (s *Service) proven(ctx context.Context, u domain.User, g lockout.Attempt, amr []string, c Client) (Signed, error) {
 	has, err := s.Store.Factors(ctx, u.ID)
 	if err != nil {
 		return Signed{}, err
@@ -148,10 +144,10 @@ func (s *Service) proven(ctx context.Context, u domain.User, g guard, amr []stri
 	}
 	f := domain.Flow{ID: domain.NewID(domain.FlowPrefix), User: u.ID, Epoch: u.Epoch, State: SecondFactor, AMR: amr, Expires: s.Now().Add(flowLife)}
 	secret := token.Secret()
-	if err := s.Store.CreateFlow(ctx, f, s.Keys.Hash(secret), g.proof, s.Now()); err != nil {
+	if err := s.Store.CreateFlow(ctx, f, s.Keys.Hash(secret), g.Proof, s.Now()); err != nil {
 		return Signed{}, err
 	}
-	s.record(ctx, c, event{kind: domain.AuditLogin, user: u, reason: SecondFactor, method: amr[0]})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditLogin, User: u, Reason: SecondFactor, Method: amr[0]})
 	return Signed{State: SecondFactor, Ticket: secret, Methods: methods(has)}, nil
 }
 
@@ -171,9 +167,9 @@ func methods(f domain.Factors) []string {
 
 // complete ends a sign-in that took one step and lacks nothing any more. The
 // account must still be as it was when u was read.
-func (s *Service) complete(ctx context.Context, u domain.User, g guard, amr []string, c Client) (Signed, error) {
-	session, refresh := s.newSession(u, amr, c), token.Secret()
-	if err := s.Store.BeginSession(ctx, session, u.Epoch, s.Keys.Hash(refresh), g.proof); err != nil {
+func (s *Service) complete(ctx context.Context, u domain.User, g lockout.Attempt, amr []string, c Client) (Signed, error) {
+	session, refresh := s.Draft(u, amr, c), token.Secret()
+	if err := s.Store.BeginSession(ctx, session, u.Epoch, s.Keys.Hash(refresh), g.Proof); err != nil {
 		return Signed{}, err
 	}
 	return s.signedIn(ctx, u, session, refresh, g, c)
@@ -183,78 +179,41 @@ func (s *Service) complete(ctx context.Context, u domain.User, g guard, amr []st
 // or repeated: the flow ends with the commit that begins the session, and with it
 // what was shown.
 func (s *Service) completeFlow(ctx context.Context, f domain.Flow, u domain.User, shown factor, c Client) (Signed, error) {
-	session, refresh := s.newSession(u, f.AMR, c), token.Secret()
+	session, refresh := s.Draft(u, f.AMR, c), token.Secret()
 	err := s.Store.CompleteFlow(ctx, f, session, s.Keys.Hash(refresh), shown.proof, s.Now())
 	if err := s.settle(ctx, u, shown, err, c); err != nil {
 		return Signed{}, err
 	}
-	return s.signedIn(ctx, u, session, refresh, guard{}, c)
+	return s.signedIn(ctx, u, session, refresh, lockout.Attempt{}, c)
 }
 
 // signedIn tells of a session that was begun, and makes its tokens.
-func (s *Service) signedIn(ctx context.Context, u domain.User, session domain.Session, refresh string, g guard, c Client) (Signed, error) {
-	s.record(ctx, c, event{kind: domain.AuditLogin, user: u, session: session.ID, method: session.AMR[0], factors: session.AMR})
-	if _, known := s.deviceCookie(u.ID, c); !known && !u.LastSeenAt.IsZero() || g.failed >= pairFailures {
-		s.notify(u, domain.MailNewSignIn, "new_sign_in:"+u.ID, func(d *domain.MailData) { d.Address, d.Device = c.Addr.String(), domain.DeviceLabel(c.UserAgent) })
+func (s *Service) signedIn(ctx context.Context, u domain.User, session domain.Session, refresh string, g lockout.Attempt, c Client) (Signed, error) {
+	s.Record(ctx, c, report.Event{Kind: domain.AuditLogin, User: u, Session: session.ID, Method: session.AMR[0], Factors: session.AMR})
+	if _, known := s.lockout.Known(u.ID, c); !known && !u.LastSeenAt.IsZero() || g.Failed >= lockout.PairFailures {
+		s.Notify(u, domain.MailNewSignIn, "new_sign_in:"+u.ID, func(d *domain.MailData) { d.Address, d.Device = c.Addr.String(), domain.DeviceLabel(c.UserAgent) })
 	}
 	signed, err := s.sign(u, session, refresh)
-	signed.Device = s.newDevice(u.ID)
+	signed.Device = s.lockout.NewDevice(u.ID)
 	return signed, err
 }
 
-func (s *Service) newSession(u domain.User, amr []string, c Client) domain.Session {
-	now := s.Now()
-	return domain.Session{
-		ID: domain.NewID(domain.SessionPrefix), User: u.ID, CreatedAt: now, LastSeen: now, Idle: now.Add(s.SessionIdle), Expires: now.Add(s.SessionMax),
-		AuthTime: now, AMR: amr, IP: c.Addr.String(), UserAgent: c.UserAgent,
-	}
+// sign makes the tokens of a session, with which a sign-in is complete.
+func (s *Service) sign(u domain.User, begun domain.Session, refresh string) (Signed, error) {
+	t, err := s.Sign(u, begun, refresh)
+	return Signed{State: Complete, Tokens: t}, err
 }
 
-// sign makes the access token of a session. Whoever must have a second factor,
-// and has shown none, gets one that is good for adding it.
-func (s *Service) sign(u domain.User, session domain.Session, refresh string) (Signed, error) {
-	expires := s.Now().Add(token.Lifetime).Truncate(time.Second)
-	if session.Expires.Before(expires) {
-		expires = session.Expires
-	}
-	limited := s.rules.Load().SecondFactor.Asks(u.Role) && !slices.Contains(session.AMR, amrMFA) && !slices.Contains(session.AMR, amrRemembered)
-	access, err := s.Keys.Sign(token.Claims{
-		User: u.ID, Session: session.ID, Role: string(u.Role), Epoch: u.Epoch, AMR: session.AMR, AuthTime: session.AuthTime, Expires: expires, Limited: limited,
-	}, s.Now())
-	return Signed{State: Complete, Access: access, Expires: expires, Refresh: refresh, User: u, Limited: limited}, err
+// limited reports whether somebody must have a second factor, and has shown none.
+func (s *Service) limited(u domain.User, amr []string) bool {
+	return s.rules.Load().SecondFactor.Asks(u.Role) && !slices.Contains(amr, amrMFA) && !slices.Contains(amr, amrRemembered)
 }
 
-// Refresh gives new tokens for a refresh token. Until the new one is used, the old one
-// gives the same again: an answer may be lost. After that it is a stolen one, and the
-// session ends.
+// Refresh gives new tokens for a refresh token, as sessions.Sessions does.
 func (s *Service) Refresh(ctx context.Context, refresh string, c Client) (Signed, error) {
-	if refresh == "" {
-		return Signed{}, domain.Unauthorized.Errorf(domain.CodeSignedOut, "you are not signed in")
-	}
-	hash := s.Keys.Hash(refresh)
-	next := s.Keys.Successor(hash)
-	r, err := s.Store.ClaimRefresh(ctx, hash, s.Keys.Hash(next), s.SessionIdle, s.Now())
-	if r.Reused {
-		s.record(ctx, c, event{kind: domain.AuditRefreshReuse, user: domain.User{ID: r.Session.User}, session: r.Session.ID, outcome: domain.AuditBlocked, method: "refresh"})
-		s.Revoke(bus.Revocation{User: r.Session.User, Session: r.Session.ID, Reason: "refresh_reused"})
-	}
+	t, err := s.Sessions.Refresh(ctx, refresh, c)
 	if err != nil {
 		return Signed{}, err
 	}
-	return s.sign(r.User, r.Session, next)
-}
-
-// SignOut ends the session of a refresh token. A token that is not ours is no
-// error: whoever has it is signed out.
-func (s *Service) SignOut(ctx context.Context, refresh string, c Client) error {
-	session, user, err := s.Store.SessionOf(ctx, s.Keys.Hash(refresh))
-	if err != nil || session == "" {
-		return err
-	}
-	if err := s.Store.RevokeSession(ctx, session, "signed_out", s.Now()); err != nil {
-		return err
-	}
-	s.record(ctx, c, event{kind: domain.AuditLogout, user: domain.User{ID: user}, session: session})
-	s.Revoke(bus.Revocation{User: user, Session: session, Reason: "signed_out"})
-	return nil
+	return Signed{State: Complete, Tokens: t}, nil
 }

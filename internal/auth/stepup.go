@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/password"
@@ -15,8 +16,7 @@ import (
 // before a factor was added does. The error is step_up_required.
 func (s *Service) Fresh(ctx context.Context, p domain.Principal) error {
 	if s.Now().Sub(p.AuthTime) > freshFor {
-		return domain.Forbidden.Errorf(domain.CodeStepUpRequired,
-			"confirm it's you first: the last time was more than five minutes ago")
+		return domain.Forbidden.Errorf(domain.CodeStepUpRequired, "confirm it's you first: the last time was more than five minutes ago")
 	}
 	has, err := s.Store.Factors(ctx, p.ID)
 	if err == nil && !strong(p, has) {
@@ -76,13 +76,12 @@ func (s *Service) stepUpByPasskey(
 		return s.renew(ctx, p, u, shown, shown.amr, c)
 	}
 	if pass == "" {
-		err = domain.Forbidden.Errorf(domain.CodePasswordNeeded,
-			"this passkey asked for no PIN or fingerprint; type your passphrase, then use it again")
+		err = domain.Forbidden.Errorf(domain.CodePasswordNeeded, "this passkey asked for no PIN or fingerprint; type your passphrase, then use it again")
 	} else {
 		err = s.confirmPassword(ctx, u, pass, c)
 	}
 	if err != nil {
-		s.giveBack(ctx, shown.proof)
+		s.lockout.GiveBack(ctx, shown.proof)
 		return Signed{}, err
 	}
 	return s.renew(ctx, p, u, shown, []string{amrPassword, amrKey, amrMFA}, c)
@@ -95,8 +94,7 @@ func (s *Service) confirmPassword(ctx context.Context, u domain.User, pass strin
 		return errCredentials()
 	}
 	if ok, wait := s.checks.Allow(u.ID, s.Now()); !ok {
-		return domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
-			"your password was asked for often just now; wait").After(wait)
+		return domain.RateLimited.Errorf(domain.CodeTooManyAttempts, "your password was asked for often just now; wait").After(wait)
 	}
 	_, g, err := s.checkPassword(ctx, u.Username, pass, c)
 	if domain.CodeOf(err) == domain.CodeInvalidCredentials {
@@ -105,26 +103,16 @@ func (s *Service) confirmPassword(ctx context.Context, u domain.User, pass strin
 	if err != nil {
 		return err
 	}
-	return s.Store.Refund(ctx, g.proof.Attempts...)
+	return s.lockout.Forgive(ctx, g.Proof)
 }
 
-// renew puts a new session in the place of p's. Its refresh token follows from the one
-// that p's session has, so that Refresh finds it where this answer is lost.
-// What the caller has shown for it is used up.
+// renew puts a new session in the place of p's, for what was shown.
 func (s *Service) renew(ctx context.Context, p domain.Principal, u domain.User, shown factor, amr []string, c Client) (Signed, error) {
-	if p.SessionID == "" {
-		return Signed{}, s.settle(ctx, u, shown, domain.Forbidden.Errorf(domain.CodeNoSession,
-			"a script's token cannot be renewed"), c)
-	}
-	var refresh string
-	session, err := s.Store.RenewSession(ctx, p.SessionID, s.newSession(u, amr, c), func(current []byte) []byte {
-		refresh = s.Keys.Successor(current)
-		return s.Keys.Hash(refresh)
-	}, shown.proof, s.Now())
+	session, refresh, err := s.Renew(ctx, p, u, shown.proof, amr, c)
 	if err := s.settle(ctx, u, shown, err, c); err != nil {
 		return Signed{}, err
 	}
-	s.record(ctx, c, event{kind: domain.AuditStepUp, user: u, session: session.ID, method: amr[0], factors: amr})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditStepUp, User: u, Session: session.ID, Method: amr[0], Factors: amr})
 	s.Revoke(bus.Revocation{User: u.ID, Session: p.SessionID, Reason: bus.Renewed})
 	return s.sign(u, session, refresh)
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/lockout"
+	"github.com/unhidra/unhidra/internal/auth/sessions"
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
@@ -16,9 +18,11 @@ type Store struct {
 	DepartureStore
 	MessageStore
 	PeerStore
-	SessionStore
-	AttemptStore
+	FlowStore
 	FactorStore
+	IdentityStore
+	Sessions sessions.Store
+	Attempts lockout.Store
 	SettingStore
 }
 
@@ -72,8 +76,8 @@ type Files interface {
 	Open(ctx context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error)
 }
 
-// SessionStore is what auth needs remembered of sign-ins.
-type SessionStore interface {
+// FlowStore keeps sign-ins on their way, and begins the sessions that they lead to.
+type FlowStore interface {
 	CreateFlow(ctx context.Context, f domain.Flow, ticket []byte, p domain.Proof, now time.Time) error
 	TryFlow(
 		ctx context.Context, ticket []byte, state string, most int, counters func(user string) []domain.Counter, now time.Time,
@@ -85,18 +89,6 @@ type SessionStore interface {
 		ctx context.Context, s domain.Session, epoch int64, refresh []byte, p domain.Proof, r domain.RememberedUse,
 	) (ok, fresh bool, err error)
 	CompleteFlow(ctx context.Context, f domain.Flow, s domain.Session, refresh []byte, p domain.Proof, now time.Time) error
-	ClaimRefresh(ctx context.Context, hash, next []byte, idle time.Duration, now time.Time) (domain.Refreshed, error)
-	SessionOf(ctx context.Context, refresh []byte) (session, user string, err error)
-	Sessions(ctx context.Context, user string, now time.Time) ([]domain.Session, error)
-	RenewSession(
-		ctx context.Context, old string, s domain.Session, next func(current []byte) []byte, p domain.Proof, now time.Time,
-	) (domain.Session, error)
-	RevokeSession(ctx context.Context, id, reason string, now time.Time) error
-	RevokeSessionOf(ctx context.Context, user, id, reason string, now time.Time) error
-	RevokeOthers(ctx context.Context, user, keep, reason string, now time.Time) ([]string, error)
-	Revocations(ctx context.Context, since time.Time) ([]domain.Revocation, error)
-	EpochsAbove(ctx context.Context, known map[string]int64) (map[string]int64, error)
-	ForgetExpired(ctx context.Context, before time.Time) error
 }
 
 // LinkStore is what auth needs remembered of the links in mails.
@@ -108,14 +100,6 @@ type LinkStore interface {
 	ResetPassword(ctx context.Context, hash []byte, password string, now time.Time) (domain.User, error)
 	ChangeEmail(ctx context.Context, hash, undo []byte, until, now time.Time) (u domain.User, old string, err error)
 	UndoEmail(ctx context.Context, hash []byte, now time.Time) (domain.User, domain.RemovedFactors, error)
-}
-
-// AttemptStore is what auth needs remembered of failures.
-type AttemptStore interface {
-	Failures(ctx context.Context, counters []domain.Counter, now time.Time) (int, error)
-	Reserve(ctx context.Context, counters []domain.Counter, now time.Time) (domain.Reserved, error)
-	Release(ctx context.Context, hashes ...[]byte) error
-	Refund(ctx context.Context, hashes ...[]byte) error
 }
 
 // FactorStore is what auth needs remembered of second factors.
@@ -133,6 +117,10 @@ type FactorStore interface {
 	Passkeys(ctx context.Context, user string) ([]domain.Passkey, error)
 	RenamePasskey(ctx context.Context, user, id, name string) error
 	DeletePasskey(ctx context.Context, user, id string) error
+}
+
+// IdentityStore keeps which accounts at providers sign in as whom.
+type IdentityStore interface {
 	Identities(ctx context.Context, user string) ([]domain.Identity, error)
 	IdentityUser(ctx context.Context, issuer, subject string) (domain.User, error)
 	LinkIdentity(ctx context.Context, i domain.Identity, epoch int64) error

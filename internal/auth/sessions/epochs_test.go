@@ -1,4 +1,4 @@
-package auth
+package sessions
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/token"
@@ -16,13 +17,11 @@ import (
 
 // epochStore knows the epochs of accounts, and nothing else.
 type epochStore struct {
-	SessionStore
+	Store
 	mu     sync.Mutex
 	epochs map[string]int64
 	asked  int
 }
-
-func (*epochStore) Settings(context.Context) ([]domain.Setting, error) { return nil, nil }
 
 func (e *epochStore) EpochsAbove(_ context.Context, known map[string]int64) (map[string]int64, error) {
 	e.mu.Lock()
@@ -56,10 +55,7 @@ func TestEndedTokensAreRefusedAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := &epochStore{epochs: map[string]int64{"usr_1": 3, "usr_2": 3}}
-	s, err := New(t.Context(), Deps{Store: Store{SessionStore: store, SettingStore: store}, Keys: keys, Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := New(Deps{Store: store, Keys: keys, Bus: bus.NewLocal(), Report: report.New(slog.New(slog.DiscardHandler))})
 	for user, end := range map[string]bus.Revocation{
 		"usr_1": {User: "usr_1", Epoch: 4, Reason: "account_changed"},
 		"usr_2": {User: "usr_2", Session: "ses_usr_2", Reason: "ended_by_admin"},
@@ -88,10 +84,7 @@ func TestEpochsOfOtherProcesses(t *testing.T) {
 		}
 		store := &epochStore{epochs: map[string]int64{"usr_1": 3}}
 		b := bus.NewLocal()
-		s, err := New(t.Context(), Deps{Store: Store{SessionStore: store, SettingStore: store}, Keys: keys, Bus: b, Log: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := New(Deps{Store: store, Keys: keys, Bus: b, Report: report.New(slog.New(slog.DiscardHandler))})
 		told := make(chan bus.Revocation, 10)
 		stop, err := b.Subscribe(bus.RevokeSubject, func(m bus.Message) {
 			var r bus.Revocation

@@ -1,4 +1,4 @@
-package auth
+package sessions
 
 import (
 	"context"
@@ -32,12 +32,12 @@ const (
 
 // current returns a user's epoch as it was a few seconds ago. Only the first
 // question about a user costs a read.
-func (s *Service) currentEpoch(ctx context.Context, user string) (int64, error) {
+func (s *Sessions) currentEpoch(ctx context.Context, user string) (int64, error) {
 	e := &s.epochs
 	e.mu.Lock()
 	if l := e.known[user]; l != nil {
 		defer e.mu.Unlock()
-		l.used = s.Now()
+		l.used = s.Report.Now()
 		return l.epoch, nil
 	}
 	e.mu.Unlock()
@@ -57,16 +57,16 @@ func (s *Service) currentEpoch(ctx context.Context, user string) (int64, error) 
 	if l := e.known[user]; l != nil && l.epoch > epoch { // read while it rose
 		return l.epoch, nil
 	}
-	e.known[user] = &lastEpoch{epoch, s.Now()}
+	e.known[user] = &lastEpoch{epoch, s.Report.Now()}
 	return epoch, nil
 }
 
 // pollEpochs looks for epochs that have risen, and publishes those, so that the
 // sockets of such users close.
-func (s *Service) pollEpochs(ctx context.Context) error {
+func (s *Sessions) pollEpochs(ctx context.Context) error {
 	e := &s.epochs
 	e.mu.Lock()
-	maps.DeleteFunc(e.known, func(_ string, l *lastEpoch) bool { return s.Now().Sub(l.used) > epochKept })
+	maps.DeleteFunc(e.known, func(_ string, l *lastEpoch) bool { return s.Report.Now().Sub(l.used) > epochKept })
 	users := slices.AppendSeq(make([]string, 0, len(e.known)), maps.Keys(e.known))
 	e.mu.Unlock()
 	known := make(map[string]int64, epochBatch)

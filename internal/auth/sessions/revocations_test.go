@@ -1,4 +1,4 @@
-package auth
+package sessions
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/token"
@@ -55,8 +56,8 @@ func TestRevocationsOfATimeApart(t *testing.T) {
 			ended:      domain.Revocation{User: "usr_1", Session: "ses_1", Reason: "signed_out"},
 			endedAt:    time.Now().Add(time.Minute),
 		}
-		s, err := New(t.Context(), Deps{Store: Store{SessionStore: store, SettingStore: store}, Keys: keys, Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler)})
-		if err != nil {
+		s := New(Deps{Store: store, Keys: keys, Bus: bus.NewLocal(), Report: report.New(slog.New(slog.DiscardHandler))})
+		if err := s.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		store.set(true)

@@ -1,4 +1,4 @@
-package auth
+package sessions
 
 import (
 	"context"
@@ -69,17 +69,17 @@ const (
 	forgetEvery = time.Hour
 )
 
-// Run keeps the service informed of revocations by other nodes and commands: by
+// Run keeps the sessions informed of revocations by other nodes and commands: by
 // the bus at once, by the store where the bus lost something. It blocks until
 // ctx is done.
-func (s *Service) Run(ctx context.Context) error {
+func (s *Sessions) Run(ctx context.Context) error {
 	stop, err := s.Bus.Subscribe(bus.RevokeSubject, func(m bus.Message) {
 		var v bus.Revocation
 		if err := json.Unmarshal(m.Data, &v); err != nil {
-			s.Log.Error("read a revocation", "err", err)
+			s.Report.Log.Error("read a revocation", "err", err)
 			return
 		}
-		s.revoked.add(v, s.Now())
+		s.revoked.add(v, s.Report.Now())
 	})
 	if err != nil {
 		return err
@@ -96,9 +96,6 @@ func (s *Service) Run(ctx context.Context) error {
 		return err
 	}
 	defer stopGaps()
-	var tasks sync.WaitGroup
-	tasks.Go(func() { s.work(ctx) })
-	defer tasks.Wait()
 	poll, forget := time.NewTicker(pollEvery), time.NewTicker(forgetEvery)
 	defer poll.Stop()
 	defer forget.Stop()
@@ -111,19 +108,18 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-lost:
 			s.look(ctx)
 		case <-forget.C:
-			if err := s.Store.ForgetExpired(ctx, s.Now().Add(-24*time.Hour)); err != nil && ctx.Err() == nil {
-				s.Log.Warn("forget expired sessions", "err", err)
+			if err := s.Store.ForgetExpired(ctx, s.Report.Now().Add(-24*time.Hour)); err != nil && ctx.Err() == nil {
+				s.Report.Log.Warn("forget expired sessions", "err", err)
 			}
 		}
 	}
 }
 
-// load learns the rules from the store, and who was signed out since it last did:
-// at first, while any token that is still good may have been. Run and load are not
-// for use at the same time.
-func (s *Service) load(ctx context.Context) error {
-	begin := s.Now()
-	err := errors.Join(s.loadRules(ctx), s.poll(ctx, s.looked.Add(-3*pollEvery)))
+// Load learns from the store who was signed out since it last did: at first, while any
+// token that is still good may have been. Run and Load are not for use at the same time.
+func (s *Sessions) Load(ctx context.Context) error {
+	begin := s.Report.Now()
+	err := s.poll(ctx, s.looked.Add(-3*pollEvery))
 	if err == nil {
 		s.looked = begin
 	}
@@ -131,16 +127,16 @@ func (s *Service) load(ctx context.Context) error {
 }
 
 // look finds in the store what the bus may not have told.
-func (s *Service) look(ctx context.Context) {
-	s.revoked.forget(s.Now())
-	if err := errors.Join(s.load(ctx), s.pollEpochs(ctx)); err != nil && ctx.Err() == nil {
-		s.Log.Warn("look for revocations", "err", err)
+func (s *Sessions) look(ctx context.Context) {
+	s.revoked.forget(s.Report.Now())
+	if err := errors.Join(s.Load(ctx), s.pollEpochs(ctx)); err != nil && ctx.Err() == nil {
+		s.Report.Log.Warn("look for revocations", "err", err)
 	}
 }
 
 // poll finds sessions that ended since a time, and publishes those that this
 // node did not know of, so that its sockets close.
-func (s *Service) poll(ctx context.Context, since time.Time) error {
+func (s *Sessions) poll(ctx context.Context, since time.Time) error {
 	found, err := s.Store.Revocations(ctx, since)
 	if err != nil {
 		return err
