@@ -61,18 +61,19 @@ func Restrict(log *slog.Logger, paths ...string) {
 
 // A fileGuard detects that the files of a SQLite database were removed or replaced while the
 // server runs. The server would otherwise go on writing to files that the next start does not
-// find. A check costs two stat calls, some microseconds.
+// find. A check costs two system calls, some microseconds.
 type fileGuard struct {
 	log     *slog.Logger
 	path    string
 	walPath string
-	main    os.FileInfo
-	wal     os.FileInfo // as the writer's connection opened it; nil: not checked yet
+	main    fileID
+	wal     fileID // as the writer's connection opened it
+	walSeen bool
 	gone    atomic.Bool // result of the writer's last check
 }
 
 func guardFile(log *slog.Logger, path string) (*fileGuard, error) {
-	main, err := os.Stat(path)
+	main, err := identify(path)
 	return &fileGuard{log: log, path: path, walPath: path + "-wal", main: main}, err
 }
 
@@ -86,7 +87,7 @@ func (g *fileGuard) present() error {
 }
 
 func (g *fileGuard) same() error {
-	if now, err := os.Stat(g.path); err != nil || !os.SameFile(now, g.main) {
+	if now, err := identify(g.path); err != nil || !now.same(g.main) {
 		return errFileLost(g.path)
 	}
 	return nil
@@ -96,12 +97,12 @@ func (g *fileGuard) same() error {
 // it: after each commit, and before a transaction unless intact.
 func (g *fileGuard) check() error {
 	err := g.same()
-	wal, missing := os.Stat(g.walPath)
+	wal, missing := identify(g.walPath)
 	switch {
 	case err != nil:
-	case g.wal == nil:
-		g.wal = wal
-	case missing != nil || !os.SameFile(wal, g.wal):
+	case !g.walSeen:
+		g.wal, g.walSeen = wal, missing == nil
+	case missing != nil || !wal.same(g.wal):
 		err = errFileLost(g.walPath)
 	}
 	if gone := err != nil; g.gone.Swap(gone) != gone {
@@ -117,11 +118,11 @@ func (g *fileGuard) check() error {
 // intact reports whether the writer's last check passed, on the connection it still has. If so,
 // the next transaction begins without a check of its own: should a file be gone by then, the
 // check after its commit refuses it, and those that follow do not begin.
-func (g *fileGuard) intact() bool { return g.wal != nil && !g.gone.Load() }
+func (g *fileGuard) intact() bool { return g.walSeen && !g.gone.Load() }
 
 // reopened tells the guard that the writer has a new connection, which may have created a new
 // WAL.
-func (g *fileGuard) reopened() { g.wal = nil }
+func (g *fileGuard) reopened() { g.walSeen = false }
 
 func errFileLost(path string) error {
 	return domain.Unavailable.Errorf(domain.CodeStoreLost,
