@@ -91,8 +91,8 @@ func (c *conn) log(ctx context.Context) *slog.Logger {
 	return c.g.Log.With("conn", c.id, "user", c.user.ID, "request", httpx.RequestID(ctx))
 }
 
-// because records why the connection ends; the first reason counts.
-func (c *conn) because(reason string) { c.reason.CompareAndSwap(nil, &reason) }
+// setReason records why the connection ends; the first reason counts.
+func (c *conn) setReason(reason string) { c.reason.CompareAndSwap(nil, &reason) }
 
 // read serves the connection until it ends. The HTTP server has read the buffered
 // bytes already.
@@ -105,7 +105,7 @@ func (c *conn) read(buffered []byte) {
 	}
 	for c.parse() {
 		if err := c.fill(); err != nil {
-			c.because(reasonOf(err))
+			c.setReason(reasonOf(err))
 			return
 		}
 		c.heard.Store(c.g.Now().UnixNano())
@@ -126,7 +126,7 @@ func (c *conn) parse() bool {
 	for len(b) > 0 && !c.discarding {
 		m, n, need, err := c.parser.Next(b)
 		if err != nil {
-			c.breach(err)
+			c.protocolError(err)
 			break
 		}
 		if n == 0 {
@@ -134,7 +134,7 @@ func (c *conn) parse() bool {
 			break
 		}
 		c.bytesIn.Add(int64(n))
-		if !c.affords(n) {
+		if !c.allowVolume(n) {
 			break
 		}
 		b = b[n:]
@@ -154,7 +154,7 @@ func (c *conn) parse() bool {
 func (c *conn) handle(m ws.Message) bool {
 	switch m.Op {
 	case ws.Close:
-		c.because("client")
+		c.setReason("client")
 		code, _, _ := ws.ParseClose(m.Payload)
 		if code == ws.CodeNone {
 			code = ws.CodeNormal
@@ -188,8 +188,8 @@ func (c *conn) pong(payload []byte) {
 	c.push(ws.AppendFrame(nil, ws.Pong, payload))
 }
 
-// breach ends the connection of a client that does not keep to RFC 6455.
-func (c *conn) breach(err error) {
+// protocolError ends the connection of a client that does not keep to RFC 6455.
+func (c *conn) protocolError(err error) {
 	c.discarding = true
 	var e *ws.Error
 	if !errors.As(err, &e) {
@@ -262,7 +262,7 @@ func (c *conn) revoke(reason string) {
 }
 
 func (c *conn) ends(reason string) {
-	c.because(reason)
+	c.setReason(reason)
 	c.closing.Store(true)
 	_ = c.nc.SetReadDeadline(time.Now().Add(closeTime))
 }

@@ -12,7 +12,7 @@ import (
 const (
 	returnWithin = 5               // seconds over which clients come back after a restart
 	moveWithin   = 1               // and to another node, which they are spread over already by Drain
-	lastWords    = 2 * time.Second // for the events that have not been delivered
+	catchUpTime  = 2 * time.Second // for the events that have not been delivered
 	drainGrace   = 6 * time.Second // for the last connections to go
 )
 
@@ -21,7 +21,7 @@ const (
 func (g *Service) drain() {
 	g.draining.Store(true)
 	empty := g.conns.close()
-	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	ctx, cancel := context.WithTimeout(context.Background(), catchUpTime)
 	g.Hub.CatchUpAll(ctx) // what is acknowledged and still on the bus
 	cancel()
 	all := g.allConns()

@@ -13,8 +13,8 @@ import (
 	"github.com/unhidra/unhidra/internal/ws"
 )
 
-// crowded starts a gateway for ada, who is in so many rooms, each with a long message.
-func crowded(t *testing.T, rooms int) (n *node, ids []string) {
+// inRooms starts a gateway for ada, who is in so many rooms, each with a long message.
+func inRooms(t *testing.T, rooms int) (n *node, ids []string) {
 	n = start(t, newWorld(), func(d *Deps) { d.Limits.Queue = 128 << 10 })
 	for i := range rooms {
 		id := fmt.Sprintf("room_%026d", i)
@@ -28,7 +28,7 @@ func crowded(t *testing.T, rooms int) (n *node, ids []string) {
 // else, however slowly they are read, and what waits takes memory until it is sent.
 func TestHelloOfManyRoomsComesInPages(t *testing.T) {
 	t.Parallel()
-	n, ids := crowded(t, 5000)
+	n, ids := inRooms(t, 5000)
 	p := n.dial(t, "ada")
 	eventually(t, "it is let in", func() bool { return len(n.g.allConns()) == 1 })
 	c := n.g.allConns()[0]
@@ -109,7 +109,7 @@ func TestPagesFitWhateverRoomsAreLike(t *testing.T) {
 
 func TestClientGathersHello(t *testing.T) {
 	t.Parallel()
-	n, ids := crowded(t, 1000)
+	n, ids := inRooms(t, 1000)
 	hellos, events := make(chan client.Hello, 10), make(chan client.Event, 10)
 	l := n.as("ada/s1/1h").Live(t.Context(), client.LiveOptions{
 		OnHello: func(h client.Hello) { hellos <- h },

@@ -298,9 +298,9 @@ func (c *conn) lost(err error) {
 	c.fail()
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
-		c.because("slow")
+		c.setReason("slow")
 	} else {
-		c.because("lost")
+		c.setReason("lost")
 	}
 	_ = c.nc.Close() // wakes the reader
 }

@@ -57,7 +57,7 @@ func (c *conn) request(b []byte) {
 		return
 	}
 	if req.Type == wire.TypeTyping {
-		c.isTyping(req)
+		c.notifyTyping(req)
 		return
 	}
 	if err := c.limit(req.Type); err != nil {
@@ -103,7 +103,7 @@ func (c *conn) fails(id string, err error) {
 func (c *conn) limit(typ string) error {
 	now := c.g.Now()
 	cell, rate, all, what := &c.requests, requestRate, c.g.requests, domain.CodeRequests
-	who := c.payer()
+	who := c.limitKey()
 	if c.who().Owner != "" {
 		all = c.g.deviceRequests
 	}
@@ -124,9 +124,9 @@ func (c *conn) limit(typ string) error {
 	return nil
 }
 
-// payer is whose allowance c uses: its user's, or, of a device, what the devices of
+// limitKey is whose allowance c uses: its user's, or, of a device, what the devices of
 // one owner share, as much as one more person would have.
-func (c *conn) payer() string {
+func (c *conn) limitKey() string {
 	if owner := c.who().Owner; owner != "" {
 		return "devices of " + owner
 	}
@@ -150,12 +150,12 @@ func volumePerSec(messages int) int {
 	return max(volumeMessage*messages, wire.MaxFrame/volumeUnit) + requestsPerSec
 }
 
-// affords counts n bytes of a frame, and ends a connection that sends too much.
-func (c *conn) affords(n int) bool {
+// allowVolume counts n bytes of a frame, and ends a connection that sends too much.
+func (c *conn) allowVolume(n int) bool {
 	units, now := 1+n/volumeUnit, c.g.Now()
 	ok, wait := c.volume.AllowN(c.g.perVolume, units, now)
 	if ok {
-		ok, wait = c.g.volume.AllowN(c.payer(), units, now)
+		ok, wait = c.g.volume.AllowN(c.limitKey(), units, now)
 	}
 	if !ok {
 		c.discarding = true
@@ -278,10 +278,10 @@ func (c *conn) refresh(ctx context.Context, token string) (any, error) {
 	return wire.Until{Expires: p.Expires}, nil
 }
 
-// isTyping tells the room's other members. It is not answered. What is too much is
+// notifyTyping tells the room's other members. It is not answered. What is too much is
 // forgotten, and so is what comes from those who may not write there, as while they
 // are muted or the room is archived.
-func (c *conn) isTyping(req wire.Request) {
+func (c *conn) notifyTyping(req wire.Request) {
 	var in wire.InRoom
 	if err := wire.Decode(req.Data, &in); err != nil {
 		c.malformed(err)

@@ -29,7 +29,7 @@ func (r *room) catchUp(head int64) *catchUp {
 // enough, the room queues up again behind others.
 func (r *room) read() {
 	r.deliver.Lock()
-	after, head := r.at(), r.catching.head
+	after, head := r.delivered(), r.catching.head
 	r.deliver.Unlock()
 	var page []event
 	var err error
@@ -43,17 +43,17 @@ func (r *room) read() {
 		r.caughtUp(err)
 		return
 	}
-	if first := r.at() + 1; first <= head && (len(page) == 0 || page[0].Seq > first) {
+	if first := r.delivered() + 1; first <= head && (len(page) == 0 || page[0].Seq > first) {
 		r.reset(head)
 	}
 	for _, e := range page {
-		if e.Seq == r.at()+1 {
+		if e.Seq == r.delivered()+1 {
 			r.send(e)
 			r.hub.metrics.gaps.Inc()
 		}
 	}
 	r.release()
-	if r.at() < r.catching.head {
+	if r.delivered() < r.catching.head {
 		r.hub.reads.add(r)
 		return
 	}
@@ -96,7 +96,7 @@ func (r *room) caughtUp(err error) {
 func (r *room) behind(head int64) *catchUp {
 	r.deliver.Lock()
 	defer r.deliver.Unlock()
-	if last := r.at(); last == unknown || head <= last {
+	if last := r.delivered(); last == unknown || head <= last {
 		return nil
 	}
 	return r.catchUp(head)

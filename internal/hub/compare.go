@@ -107,9 +107,9 @@ func (h *Hub) compare(ctx context.Context, all []*room) (started []*catchUp) {
 		for _, r := range some {
 			head, exists := heads[r.id]
 			switch {
-			case !exists && r.at() != unknown:
-				r.vanish()
-			case exists && head > r.at():
+			case !exists && r.delivered() != unknown:
+				r.removeAll()
+			case exists && head > r.delivered():
 				if c := r.behind(head); c != nil {
 					started = append(started, c)
 				}

@@ -38,7 +38,7 @@ func (r *room) onBus(m bus.Message) {
 	}
 	r.deliver.Lock()
 	defer r.deliver.Unlock()
-	last := r.at()
+	last := r.delivered()
 	switch {
 	case last == unknown || e.Seq <= last:
 	case e.Seq == last+1:
@@ -87,8 +87,8 @@ func (r *room) overdue() {
 // were delivered meanwhile. The caller holds r.deliver.
 func (r *room) release() {
 	n := 0
-	for ; n < len(r.pending) && r.pending[n].Seq <= r.at()+1; n++ {
-		if e := r.pending[n]; e.Seq > r.at() {
+	for ; n < len(r.pending) && r.pending[n].Seq <= r.delivered()+1; n++ {
+		if e := r.pending[n]; e.Seq > r.delivered() {
 			r.send(e)
 		}
 	}
@@ -164,8 +164,8 @@ func (r *room) expel(user, reason string, seq int64) {
 	r.hub.left(user)
 }
 
-// vanish is what happens when the room was deleted.
-func (r *room) vanish() {
+// removeAll removes all members of a room that was deleted, and tells them.
+func (r *room) removeAll() {
 	r.mu.Lock()
 	var all []*Member
 	for _, g := range r.groups {

@@ -73,8 +73,8 @@ func (m *Member) Rooms() int {
 	return len(m.rooms)
 }
 
-// joins and parts keep m's list of rooms; m refuses once it has ended.
-func (m *Member) joins(r *room) bool {
+// addRoom and removeRoom keep m's list of rooms; m refuses once it has ended.
+func (m *Member) addRoom(r *room) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.ended {
@@ -84,7 +84,7 @@ func (m *Member) joins(r *room) bool {
 	return true
 }
 
-func (m *Member) parts(r *room) {
+func (m *Member) removeRoom(r *room) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.rooms = slices.DeleteFunc(m.rooms, func(x *room) bool { return x == r })

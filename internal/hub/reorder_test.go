@@ -39,9 +39,9 @@ func TestOutOfOrderEvents(t *testing.T) {
 			synctest.Wait()
 			r.deliver.Lock()
 			defer r.deliver.Unlock()
-			if r.at() != last || w.reads != reads || len(r.pending) != held {
+			if r.delivered() != last || w.reads != reads || len(r.pending) != held {
 				t.Errorf("%s: delivered up to %d after %d reads, and %d wait; want %d, %d, %d",
-					when, r.at(), w.reads, len(r.pending), last, reads, held)
+					when, r.delivered(), w.reads, len(r.pending), last, reads, held)
 			}
 		}
 		pause := func() { time.Sleep(reorderWait + time.Millisecond) }

@@ -47,8 +47,8 @@ type group struct {
 // subscription is where a member is in a room, and how far the snapshot goes that
 // showed it to be one: a departure before that was followed by a return.
 type subscription struct {
-	group, at int32
-	head      int64
+	group, position int32
+	head            int64
 }
 
 // rooms is the table of rooms with members here.
@@ -208,7 +208,7 @@ func (r *room) subscribe(m *Member, head int64, frame []byte) subscribeResult {
 		return subscribed
 	case r.last > head:
 		return snapshotStale
-	case !m.joins(r):
+	case !m.addRoom(r):
 		return memberEnded
 	}
 	if r.last == unknown {
@@ -248,12 +248,12 @@ func (r *room) remove(m *Member, seq int64) bool {
 	g := &r.groups[s.group]
 	end := len(g.members) - 1
 	last := g.members[end]
-	g.members[s.at] = last
-	r.index[last] = subscription{s.group, s.at, r.index[last].head}
+	g.members[s.position] = last
+	r.index[last] = subscription{s.group, s.position, r.index[last].head}
 	g.members[end] = nil
 	g.members = g.members[:end]
 	delete(r.index, m)
-	m.parts(r)
+	m.removeRoom(r)
 	return true
 }
 
@@ -268,8 +268,8 @@ func (r *room) has(m *Member) bool {
 	return ok
 }
 
-// at returns the number of the last event delivered.
-func (r *room) at() int64 {
+// delivered returns the number of the last event delivered.
+func (r *room) delivered() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.last
