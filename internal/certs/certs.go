@@ -49,7 +49,7 @@ func base(get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config 
 // in use; they are asked for at each scrape.
 func newMetrics(reg prometheus.Registerer, current func() []*x509.Certificate) *prometheus.CounterVec {
 	renewals := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "tls_certificate_renewals_total", Help: "Certificates that were to replace another, by what became of them: ok, failed.",
+		Name: "tls_certificate_renewals_total", Help: "Renewals of certificates, by result: ok, failed.",
 	}, []string{"result"})
 	renewals.WithLabelValues("ok")
 	renewals.WithLabelValues("failed")

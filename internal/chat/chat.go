@@ -126,14 +126,14 @@ func New(d Deps) *Service {
 		d.Now = time.Now
 	}
 	s := &Service{Deps: d, announcements: make(chan []domain.Event, announcementQueueLength)}
-	s.sent = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chat_messages_total", Help: "Messages that somebody asked to write, by what became of them."}, []string{"result"})
+	s.sent = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chat_messages_total", Help: "Requests to write a message, by result."}, []string{"result"})
 	s.quota = &quota{
 		limit: d.Quota, now: d.Now, refreshSlot: make(chan struct{}, 1), used: make(map[string]*usage),
 		sum: func(ctx context.Context, user string) (int64, error) {
 			return d.Store.StoredBy(ctx, user, messageOverhead)
 		},
 		failed:  func(user string, err error) { d.Log.Warn("add up what a user has stored", "user", user, "err", err) },
-		refused: prometheus.NewCounter(prometheus.CounterOpts{Name: "chat_quota_refused_total", Help: "Messages and edits that were refused because their writer keeps as much as one may."}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{Name: "chat_quota_refused_total", Help: "Messages and edits that were refused because of the quota of their sender."}),
 	}
 	if d.Metrics != nil {
 		d.Metrics.MustRegister(s.sent, s.quota.refused)

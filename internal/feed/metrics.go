@@ -36,7 +36,7 @@ func NewMetrics(reg prometheus.Registerer, lags func(ctx context.Context) ([]Lag
 		lag:         prometheus.NewDesc("feed_lag_seconds", "Age of the oldest event that a consumer of the feed has not had.", label, nil),
 		deadLetters: prometheus.NewDesc("feed_set_aside", "Events that a consumer of the feed could not handle, and that wait for an operator.", label, nil),
 		handled:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "feed_handled_total", Help: "Events that a consumer of the feed has handled."}, label),
-		failures:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "feed_failures_total", Help: "Times that a consumer of the feed failed, and was to be tried again."}, label),
+		failures:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "feed_failures_total", Help: "Failed attempts of a consumer of the feed."}, label),
 	}
 	reg.MustRegister(m, m.handled, m.failures)
 	return m

@@ -63,7 +63,7 @@ func newMetrics(reg prometheus.Registerer, g *Service) *metrics {
 			Name: "gateway_connections", Help: "Open WebSocket connections.",
 		}, func() float64 { return float64(g.conns.count.Load()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "gateway_send_queue_bytes", Help: "Bytes that wait to be written to connections.",
+			Name: "gateway_send_queue_bytes", Help: "Bytes queued for writing to connections.",
 		}, func() float64 { return float64(g.queued()) }),
 	)
 	return m

@@ -102,7 +102,7 @@ func New(d Deps) *Service {
 		d.Now = time.Now
 	}
 	s := &Service{Deps: d, wake: make(chan struct{}, 1), searches: newSearchSlots()}
-	s.purged = prometheus.NewCounter(prometheus.CounterOpts{Name: "history_purged_events_total", Help: "Events that this node forgot since they are kept no longer, or their room was deleted."})
+	s.purged = prometheus.NewCounter(prometheus.CounterOpts{Name: "history_purged_events_total", Help: "Events purged by this node, because they expired or their room was deleted."})
 	if d.Metrics != nil {
 		d.Metrics.MustRegister(s.purged)
 	}

@@ -66,7 +66,7 @@ func New(d Deps) (*Queue, error) {
 		return nil, err
 	}
 	q.sent = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "mail_attempts_total", Help: "Tries to send a mail, by what became of them: sent, retried, given_up.",
+		Name: "mail_attempts_total", Help: "Attempts to send a mail, by result: sent, retried, given_up.",
 	}, []string{"result"})
 	for _, r := range []string{"sent", "retried", "given_up"} {
 		q.sent.WithLabelValues(r)
