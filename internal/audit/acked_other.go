@@ -8,4 +8,4 @@ import (
 )
 
 // acknowledged cannot be asked of this system: what it took to send counts.
-func acknowledged(context.Context, net.Conn, *brokenness) error { return nil }
+func acknowledged(context.Context, net.Conn, *brokenState) error { return nil }
