@@ -31,6 +31,14 @@ const (
 	freshFor  = 5 * time.Minute // how long a proof of identity opens what is dangerous
 )
 
+// Hasher hashes passwords, a few at a time. Package password says what its methods promise.
+type Hasher interface {
+	Hash(ctx context.Context, pass string, who password.Trust) (record string, err error)
+	Verify(ctx context.Context, record, pass string, who password.Trust) (ok, stale bool, err error)
+	Limit() int
+	Load() password.Load
+}
+
 // Human tells people from programs.
 type Human interface {
 	// Check reports whether token is the answer to a CAPTCHA for action.
@@ -52,7 +60,7 @@ type Deps struct {
 	Store           Store
 	Files           Files // of pictures
 	Keys            *token.Keyring
-	Hasher          *password.Hasher
+	Hasher          Hasher
 	Bus             bus.Bus
 	Human           Human                 // nil: no CAPTCHA is asked for
 	Passkeys        *passkey.Party        // nil: the server is not reached by a name

@@ -40,6 +40,7 @@ func storeOf(db *all.Store) Store {
 
 func each(t *testing.T, fn func(t *testing.T, f *fixture)) {
 	t.Helper()
+	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		f := &fixture{db: db, clock: time.Now()}
 		keys, err := token.NewKeyring("HS256", bytes.Repeat([]byte("k"), 32))

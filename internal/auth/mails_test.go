@@ -12,7 +12,22 @@ import (
 )
 
 // hasher hashes as the server does, but does not mind waiting beside other tests.
-func hasher() *password.Hasher { return password.New(password.Options{Wait: time.Minute}) }
+// cheap makes records that cost nothing to make and compare. Those of other systems are
+// compared as they are.
+type cheap struct{ *password.Hasher }
+
+func hasher() cheap { return cheap{password.New(password.Options{Wait: time.Minute})} }
+
+func (cheap) Hash(_ context.Context, pass string, _ password.Trust) (string, error) {
+	return "cheap " + pass, nil
+}
+
+func (c cheap) Verify(ctx context.Context, record, pass string, who password.Trust) (ok, stale bool, err error) {
+	if record == "" || strings.HasPrefix(record, "cheap ") {
+		return record == "cheap "+pass, false, nil
+	}
+	return c.Hasher.Verify(ctx, record, pass, who)
+}
 
 // mails keeps what would be sent.
 type mails struct {

@@ -93,8 +93,9 @@ func TestCHK_LG_11_RefusalsAreNoFailures(t *testing.T) {
 			t.Fatal(err)
 		}
 		good := f.Hasher
-		f.Hasher = password.New(password.Options{Turns: 1, Memory: 48 << 20, Wait: time.Nanosecond, Waiting: 1})
-		stop := keepBusy(t, f.Hasher)
+		busyHasher := password.New(password.Options{Turns: 1, Memory: 48 << 20, Wait: time.Nanosecond, Waiting: 1})
+		f.Hasher = busyHasher
+		stop := keepBusy(t, busyHasher)
 		busy := 0
 		for i := 0; busy <= lockout.StrangerFailures && i < 100; i++ {
 			if _, err := f.SignIn(ctx, "ann", passphrase, here); domain.CodeOf(err) == domain.CodeBusy {
