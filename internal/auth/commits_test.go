@@ -86,6 +86,7 @@ func signed(t *testing.T, key *softkey.Key, c Ceremony, err error) []byte {
 
 func (f *fixture) wantCommits(t *testing.T, want int64, do func()) {
 	t.Helper()
+	f.db.Search.Stop() // the indexer commits whenever it likes
 	if n := f.commits(do); n != want {
 		t.Errorf("%d commits, want %d", n, want)
 	}
