@@ -53,7 +53,9 @@ func openBare(ctx context.Context, driver, dsn, room, text string) *bare {
 	b.batch = b.byArrays
 	if driver == "sqlite" {
 		b.batch = b.rowByRow
-		if b.insert, err = db.PrepareContext(ctx, `INSERT INTO bare (room, seq, type, actor, at, key, text, mentions) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`); err != nil {
+		if b.insert, err = db.PrepareContext(ctx,
+			`INSERT INTO bare (room, seq, type, actor, at, key, text, mentions)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -62,7 +64,9 @@ func openBare(ctx context.Context, driver, dsn, room, text string) *bare {
 
 // rate inserts n rows in lots that feed asks for. It returns how many a second,
 // and the processor time of each in microseconds.
-func (b *bare) rate(ctx context.Context, n int, server *sql.DB, feed func(commit func(rows int))) (perSecond, cpu float64) {
+func (b *bare) rate(
+	ctx context.Context, n int, server *sql.DB, feed func(commit func(rows int)),
+) (perSecond, cpu float64) {
 	begin, before := time.Now(), used(ctx, server)
 	feed(func(rows int) {
 		if err := b.batch(ctx, b.next, rows); err != nil {
@@ -81,7 +85,8 @@ func (b *bare) rowByRow(ctx context.Context, from, rows int) error {
 	}
 	insert := tx.StmtContext(ctx, b.insert)
 	for i := from; i < from+rows; i++ {
-		if _, err := insert.ExecContext(ctx, b.room, i, domain.MessageCreated, user(i%users), b.at, fmt.Sprint("k", i), b.text, ""); err != nil {
+		if _, err := insert.ExecContext(ctx, b.room, i, domain.MessageCreated, user(i%users), b.at, fmt.Sprint("k", i),
+			b.text, ""); err != nil {
 			return err
 		}
 	}
@@ -100,7 +105,8 @@ func (b *bare) byArrays(ctx context.Context, from, rows int) error {
 	defer func() { _ = conn.Close() }()
 	return conn.Raw(func(c any) error {
 		_, err := c.(*stdlib.Conn).Conn().Exec(ctx, `INSERT INTO bare (room, seq, type, actor, at, key, text, mentions)
-			SELECT $1, seq, 'message.created', actor, $2, key, text, '' FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) v (seq, actor, key, text)`,
+			SELECT $1, seq, 'message.created', actor, $2, key, text, ''
+			FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) v (seq, actor, key, text)`,
 			b.room, b.at, seqs, actors, keys, texts)
 		return err
 	})

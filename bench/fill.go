@@ -21,7 +21,8 @@ func (b *bench) fill(ctx context.Context, path string, n int) {
 	if err := b.db.Close(); err != nil {
 		log.Fatal(err)
 	}
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=cache_size(-262144)")
+	db, err := sql.Open("sqlite", "file:"+path+
+		"?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=cache_size(-262144)")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -51,7 +52,8 @@ func (b *bench) fillBatch(ctx context.Context, db *sql.DB, heads []int64, n int)
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO events (room_id, seq, type, actor_id, at, key, text, mentions, mention_room, edits)
+	insert, err := tx.PrepareContext(ctx,
+		`INSERT INTO events (room_id, seq, type, actor_id, at, key, text, mentions, mention_room, edits)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, '', FALSE, 0)`)
 	if err != nil {
 		return err
@@ -60,14 +62,16 @@ func (b *bench) fillBatch(ctx context.Context, db *sql.DB, heads []int64, n int)
 	for range n {
 		r := b.rng.IntN(rooms)
 		heads[r]++
-		_, err := insert.ExecContext(ctx, b.rooms[r], heads[r], domain.MessageCreated, user(b.rng.IntN(users)), now, fmt.Sprint("k", b.sent), b.text())
+		_, err := insert.ExecContext(ctx, b.rooms[r], heads[r], domain.MessageCreated, user(b.rng.IntN(users)), now,
+			fmt.Sprint("k", b.sent), b.text())
 		if err != nil {
 			return err
 		}
 		b.sent++
 	}
 	for i, id := range b.rooms {
-		if _, err := tx.ExecContext(ctx, `UPDATE rooms SET head = $2, last_at = $3 WHERE id = $1`, id, heads[i], now); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE rooms SET head = $2, last_at = $3 WHERE id = $1`, id, heads[i],
+			now); err != nil {
 			return err
 		}
 	}

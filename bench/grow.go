@@ -54,7 +54,9 @@ func grow(ctx context.Context, stores []store.Options, counts string, sends int,
 // others are those two who will write there.
 func (b *bench) moreRooms(ctx context.Context, n int) {
 	for i := len(b.rooms); i < n; i++ {
-		s, _, err := b.db.Rooms.CreateRoom(ctx, user(i%users), domain.NewRoom{Kind: domain.PublicRoom, Name: fmt.Sprint("Room ", i), Members: []string{user((i + 1) % users)}}, time.Now())
+		s, _, err := b.db.Rooms.CreateRoom(ctx, user(i%users),
+			domain.NewRoom{Kind: domain.PublicRoom, Name: fmt.Sprint("Room ", i), Members: []string{user((i + 1) % users)}},
+			time.Now())
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -41,10 +41,14 @@ func main() {
 	sizes := flag.String("sizes", "10000,100000", "sizes of the store for history and search; empty: none")
 	sqlite := flag.Bool("sqlite", true, "measure durable sends on SQLite as well")
 	postgres := flag.String("postgres", "", "URL of an empty PostgreSQL database; empty: SQLite only")
-	keep := flag.String("dir", "", "folder that the stores are made in and stay; if one for history is there, it is measured as it is; empty: a temporary one")
+	keep := flag.String("dir", "",
+		"folder that the stores are made in and stay; if one for history is there, it is measured as it is; empty: a "+
+			"temporary one")
 	nodes := flag.Int("nodes", 1, "servers that send into the PostgreSQL database at the same time")
 	cases := flag.String("cases", "1/1,32/1,256/1,256/32", "figures of durable sends: messages in flight/rooms")
-	growth := flag.String("rooms", "", "numbers of rooms, for the cost of an append by them: 1,10,100,1000,10000; empty: none. It wants a PostgreSQL database of its own")
+	growth := flag.String("rooms", "",
+		"numbers of rooms, for the cost of an append by them: 1,10,100,1000,10000; empty: none. It wants a PostgreSQL "+
+			"database of its own")
 	plots := flag.String("plots", "", "folder for plots; empty: none")
 	profile := flag.String("cpuprofile", "", "file for a profile of this process")
 	flag.Parse()
@@ -85,9 +89,11 @@ func main() {
 		grow(ctx, stores, *growth, *sends, *plots)
 		return
 	}
-	fmt.Println("| store | in flight | rooms | acknowledged/s | p50 | p99 | CPU µs/message | bare, same senders/s | ratio | bare CPU µs | bare, full lots/s |\n|---|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Println("| store | in flight | rooms | acknowledged/s | p50 | p99 | CPU µs/message | bare, same senders/s | " +
+		"ratio | bare CPU µs | bare, full lots/s |\n|---|---|---|---|---|---|---|---|---|---|---|")
 	if *sqlite {
-		durable(ctx, store.Options{Path: filepath.Join(dir, "sends.db")}, "sqlite", filepath.Join(dir, "bare.db"), *cases, *sends, 1)
+		durable(ctx, store.Options{Path: filepath.Join(dir, "sends.db")}, "sqlite", filepath.Join(dir, "bare.db"), *cases,
+			*sends, 1)
 	}
 	if *postgres != "" {
 		durable(ctx, store.Options{URL: *postgres}, "pgx", *postgres, *cases, *sends, *nodes)
@@ -115,7 +121,8 @@ func main() {
 	b.purging(ctx)
 }
 
-const readingHead = "\n| messages | page p50 | page p95 | search p50 | search p95 | by relevance p95 | bytes/message |\n|---|---|---|---|---|---|---|"
+const readingHead = "\n| messages | page p50 | page p95 | search p50 | search p95 | by relevance p95 | bytes/message " +
+	"|\n|---|---|---|---|---|---|---|"
 
 type bench struct {
 	db     *all.Store
@@ -138,7 +145,8 @@ func open(ctx context.Context, o store.Options) *bench {
 	b := &bench{db: db, rng: rng, words: rand.NewZipf(rng, 1.1, 4, 20000)}
 	n := domain.NewRoom{Kind: domain.PublicRoom}
 	for i := range users {
-		u := domain.User{ID: user(i), Kind: domain.KindUser, Role: domain.SystemUser, Username: fmt.Sprintf("user%d", i), DisplayName: "User"}
+		u := domain.User{ID: user(i), Kind: domain.KindUser, Role: domain.SystemUser, Username: fmt.Sprintf("user%d", i),
+			DisplayName: "User"}
 		if err := db.Accounts.CreateUser(ctx, u, "", domain.Signup{}, time.Now()); err != nil {
 			log.Fatal(err)
 		}
@@ -238,7 +246,8 @@ func durable(ctx context.Context, o store.Options, driver, bareDSN, cases string
 		if nodes > 1 {
 			name += fmt.Sprintf(", %d nodes", nodes)
 		}
-		fmt.Printf("| %s | %d | %d | %.0f | %v | %v | %.0f | %.0f | %.2f | %.0f | %.0f |\n", name, inFlight, rooms, rate, p(50), p(99), ours, fed, rate/fed, bareCPU, full)
+		fmt.Printf("| %s | %d | %d | %.0f | %v | %v | %.0f | %.0f | %.2f | %.0f | %.0f |\n", name, inFlight, rooms, rate,
+			p(50), p(99), ours, fed, rate/fed, bareCPU, full)
 	}
 }
 
@@ -260,12 +269,14 @@ func perMessage(d time.Duration, n int) float64 { return float64(d.Microseconds(
 func (b *bench) reading(ctx context.Context, n int, path string) {
 	b.indexed(ctx)
 	page := b.times(300, func() error {
-		_, err := b.db.Log.Timeline(ctx, b.rooms[b.rng.IntN(rooms)], domain.PageQuery{Before: 1 + b.rng.Int64N(int64(n/rooms)), Limit: 50})
+		_, err := b.db.Log.Timeline(ctx, b.rooms[b.rng.IntN(rooms)],
+			domain.PageQuery{Before: 1 + b.rng.Int64N(int64(n/rooms)), Limit: 50})
 		return err
 	})
 	find := func(order domain.SearchOrder) func() error {
 		return func() error {
-			q, err := fulltext.Parse(fmt.Sprintf("word%d word%d word%d", b.words.Uint64()%20, b.words.Uint64()%20, b.words.Uint64()%200), time.UTC)
+			q, err := fulltext.Parse(fmt.Sprintf("word%d word%d word%d", b.words.Uint64()%20, b.words.Uint64()%20,
+				b.words.Uint64()%200), time.UTC)
 			if err != nil {
 				return err
 			}
@@ -280,13 +291,15 @@ func (b *bench) reading(ctx context.Context, n int, path string) {
 			size += info.Size()
 		}
 	}
-	fmt.Printf("| %d | %v | %v | %v | %v | %v | %d |\n", n, page(50), page(95), newest(50), newest(95), ranked(95), size/int64(n))
+	fmt.Printf("| %d | %v | %v | %v | %v | %v | %d |\n", n, page(50), page(95), newest(50), newest(95), ranked(95),
+		size/int64(n))
 }
 
 // indexed waits until the last message is found.
 func (b *bench) indexed(ctx context.Context) {
 	mark := fmt.Sprintf("mark%d", b.sent)
-	if _, _, err := b.db.Messages.AppendMessage(ctx, user(0), domain.Draft{Room: b.rooms[0], Key: mark, Text: mark}, nil, false, time.Now()); err != nil {
+	if _, _, err := b.db.Messages.AppendMessage(ctx, user(0), domain.Draft{Room: b.rooms[0], Key: mark, Text: mark}, nil,
+		false, time.Now()); err != nil {
 		log.Fatal(err)
 	}
 	q, err := fulltext.Parse(mark, time.UTC)

@@ -26,7 +26,8 @@ func (b *bench) purging(ctx context.Context) {
 	wg.Go(func() {
 		for at := 0; purge.Err() == nil; at++ {
 			start := time.Now()
-			p, err := b.db.Messages.Purge(ctx, b.rooms[at%rooms], domain.PurgeStep{Before: time.Now().Add(-time.Second), Limit: 200})
+			p, err := b.db.Messages.Purge(ctx, b.rooms[at%rooms],
+				domain.PurgeStep{Before: time.Now().Add(-time.Second), Limit: 200})
 			if err != nil {
 				log.Fatal(err)
 			}
@@ -42,7 +43,8 @@ func (b *bench) purging(ctx context.Context) {
 	wg.Wait()
 	fmt.Println("\n| sends | p50 | p99 | events purged/s | ms a step of 200 |\n|---|---|---|---|---|")
 	fmt.Printf("| alone | %v | %v | | |\n", alone(50), alone(99))
-	fmt.Printf("| beside a purge | %v | %v | %.0f | %.1f |\n", beside(50), beside(99), float64(events)/lasted, busy.Seconds()*1000*200/float64(max(events, 1)))
+	fmt.Printf("| beside a purge | %v | %v | %.0f | %.1f |\n", beside(50), beside(99), float64(events)/lasted,
+		busy.Seconds()*1000*200/float64(max(events, 1)))
 }
 
 // resume opens a store that an earlier run made.

@@ -124,11 +124,14 @@ func (c *Client) sign(ctx context.Context, path string, in any) error {
 		c.mu.Lock()
 		c.ticket = s.Ticket
 		c.mu.Unlock()
-		return &Error{Kind: "unauthorized", Code: CodeSecondFactor, Detail: "a code of your authenticator app, or a recovery code, is needed as well"}
+		return &Error{Kind: "unauthorized", Code: CodeSecondFactor,
+			Detail: "a code of your authenticator app, or a recovery code, is needed as well"}
 	case "verify_email":
-		return &Error{Kind: "unauthorized", Code: CodeEmailNotVerified, Detail: "open the link in the mail that was sent to you, then sign in"}
+		return &Error{Kind: "unauthorized", Code: CodeEmailNotVerified,
+			Detail: "open the link in the mail that was sent to you, then sign in"}
 	}
-	return &Error{Kind: "unauthorized", Detail: "this account asks for another step that this client does not know; sign in with the web client"}
+	return &Error{Kind: "unauthorized",
+		Detail: "this account asks for another step that this client does not know; sign in with the web client"}
 }
 
 const refreshMargin = 30 * time.Second // before its end a token is renewed
@@ -147,7 +150,8 @@ func (c *Client) token(ctx context.Context, bad string) (string, error) {
 		if fresh || t.Refresh == "" {
 			c.mu.Unlock()
 			if t.Access == bad && bad != "" {
-				return "", &Error{Kind: "unauthorized", Code: CodeSignedOut, Detail: "the session has ended; sign in again", Status: http.StatusUnauthorized}
+				return "", &Error{Kind: "unauthorized", Code: CodeSignedOut, Detail: "the session has ended; sign in again",
+					Status: http.StatusUnauthorized}
 			}
 			return t.Access, nil
 		}

@@ -24,7 +24,8 @@ func TestRefreshIsDoneOnce(t *testing.T) {
 		if r.URL.Path == "/api/v1/auth/refresh" {
 			n := refreshes.Add(1)
 			_ = json.NewEncoder(w).Encode(map[string]any{
-				"state": "complete", "access_token": fmt.Sprint("new", n), "expires": time.Now().Add(time.Hour), "refresh_token": "r2",
+				"state": "complete", "access_token": fmt.Sprint("new", n), "expires": time.Now().Add(time.Hour),
+				"refresh_token": "r2",
 			})
 			return
 		}
@@ -93,7 +94,8 @@ func TestProblemsBecomeErrors(t *testing.T) {
 	c := New(srv.URL)
 	_, err := c.CreateRoom(t.Context(), NewRoom{})
 	var e *Error
-	if !errors.As(err, &e) || e.Kind != "invalid" || e.Status != 400 || e.RetryAfter != 1500*time.Millisecond || len(e.Fields) != 1 {
+	if !errors.As(err, &e) || e.Kind != "invalid" || e.Status != 400 || e.RetryAfter != 1500*time.Millisecond ||
+		len(e.Fields) != 1 {
 		t.Errorf("got %+v", err)
 	}
 	if err := c.Join(t.Context(), "r1"); !errors.As(err, &e) || e.Kind != "internal" {

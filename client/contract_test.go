@@ -116,7 +116,8 @@ func (k *contract) rooms(ctx context.Context) {
 	k.called(err, "Send")
 	found, err := k.bob.PublicRooms(ctx, "kitchen", "")
 	k.called(err, "PublicRooms")
-	if len(found.Items) != 1 || found.Items[0].ID != k.room.ID || found.Items[0].Name != "Kitchen" || found.Items[0].Joined || found.Items[0].Last == nil {
+	if len(found.Items) != 1 || found.Items[0].ID != k.room.ID || found.Items[0].Name != "Kitchen" ||
+		found.Items[0].Joined || found.Items[0].Last == nil {
 		k.Fatalf("the directory has %+v", found.Items)
 	}
 	k.called(k.bob.Join(ctx, found.Items[0].ID), "Join")

@@ -96,7 +96,8 @@ func (c *Client) Add(ctx context.Context, room, user string) error {
 
 // Kick removes a member.
 func (c *Client) Kick(ctx context.Context, room, user, reason string) error {
-	return c.Do(ctx, http.MethodDelete, roomPath(room)+"/members/"+url.PathEscape(user)+"?"+query("reason", reason), nil, nil)
+	return c.Do(ctx, http.MethodDelete, roomPath(room)+"/members/"+url.PathEscape(user)+"?"+query("reason", reason), nil,
+		nil)
 }
 
 // Members returns the members of a room.

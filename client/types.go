@@ -54,5 +54,6 @@ func (e *Error) Error() string {
 }
 
 func fromBody(b *wire.ErrorBody) *Error {
-	return &Error{Kind: b.Kind, Code: b.Code, Detail: b.Detail, Fields: b.Fields, RetryAfter: time.Duration(b.RetryAfter * float64(time.Second))}
+	return &Error{Kind: b.Kind, Code: b.Code, Detail: b.Detail, Fields: b.Fields,
+		RetryAfter: time.Duration(b.RetryAfter * float64(time.Second))}
 }

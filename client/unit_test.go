@@ -20,12 +20,14 @@ import (
 // call, and by a Live, which would try again for ever otherwise.
 func TestAddressesOfServers(t *testing.T) {
 	t.Parallel()
-	for _, good := range []string{"http://localhost:9000", "https://chat.example.org", "https://chat.example.org/", "http://[::1]:9000"} {
+	for _, good := range []string{"http://localhost:9000", "https://chat.example.org", "https://chat.example.org/",
+		"http://[::1]:9000"} {
 		if err := Valid(good); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
-	for _, bad := range []string{"", "localhost", "localhost:9000", "chat.example.org", "ws://localhost:9000", "http://", "http://:9000", "http://a b", "://x"} {
+	for _, bad := range []string{"", "localhost", "localhost:9000", "chat.example.org", "ws://localhost:9000", "http://",
+		"http://:9000", "http://a b", "://x"} {
 		if Valid(bad) == nil {
 			t.Errorf("%q was taken for the address of a server", bad)
 		}
@@ -75,7 +77,8 @@ func TestLaterServersAreUnderstood(t *testing.T) {
 	var heard []string
 	l := New(srv.URL).idle(LiveOptions{OnTyping: func(ty Typing) { heard = append(heard, ty.Room) }})
 	k := &link{l: l}
-	if err := k.take([]byte(`{"type":"typing","data":{"room":"r1","user":{"id":"u"},"fast":true},"v":2}`)); err != nil || len(heard) != 1 {
+	if err := k.take([]byte(`{"type":"typing","data":{"room":"r1","user":{"id":"u"},"fast":true},"v":2}`)); err != nil ||
+		len(heard) != 1 {
 		t.Errorf("heard %v, %v", heard, err)
 	}
 	var other []string
@@ -146,7 +149,8 @@ func TestSendIsTriedAgain(t *testing.T) {
 			}
 		}
 		var refused *Error
-		if _, err := l.Send(t.Context(), Draft{Room: "r1", Text: "x"}); !errors.As(err, &refused) || refused.Code != CodeMuted || len(s.keys) != 5 {
+		if _, err := l.Send(t.Context(), Draft{Room: "r1", Text: "x"}); !errors.As(err, &refused) ||
+			refused.Code != CodeMuted || len(s.keys) != 5 {
 			t.Errorf("refused: %v after %d tries", err, len(s.keys))
 		}
 		l.link = nil

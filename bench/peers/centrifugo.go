@@ -22,7 +22,8 @@ func (centrifugoProtocol) header(int) string { return "" }
 func (centrifugoProtocol) joined() string    { return `"id":2,"subscribe"` }
 
 func (c centrifugoProtocol) opening(client int) [][]byte {
-	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": fmt.Sprint("u", client), "exp": time.Now().Add(2 * time.Hour).Unix()}).
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256,
+		jwt.MapClaims{"sub": fmt.Sprint("u", client), "exp": time.Now().Add(2 * time.Hour).Unix()}).
 		SignedString([]byte(centrifugoKey))
 	if err != nil {
 		fail(err)
@@ -61,7 +62,8 @@ func startCentrifugo(binary, dir string, rooms int, url string) (*target, error)
 		"http_server": map[string]any{"address": "127.0.0.1", "port": port},
 	}
 	if url != "" {
-		config["broker"] = map[string]any{"enabled": true, "type": "postgres", "postgres": map[string]any{"dsn": url, "use_notify": true}}
+		config["broker"] = map[string]any{"enabled": true, "type": "postgres",
+			"postgres": map[string]any{"dsn": url, "use_notify": true}}
 		channel["history_size"], channel["history_ttl"] = 100, "300s"
 	}
 	b, err := json.Marshal(config)
@@ -76,6 +78,7 @@ func startCentrifugo(binary, dir string, rooms int, url string) (*target, error)
 	if err != nil {
 		return nil, err
 	}
-	t := &target{name: "Centrifugo 6.9.1", addrs: []string{addr}, protocol: centrifugoProtocol{rooms}, servers: []*process{p}}
+	t := &target{name: "Centrifugo 6.9.1", addrs: []string{addr}, protocol: centrifugoProtocol{rooms},
+		servers: []*process{p}}
 	return t, t.await()
 }

@@ -12,7 +12,8 @@ import (
 // members is the cost of a delivery as a room grows, at 10,000 deliveries a
 // second: what does not grow with it is right.
 func (s *settings) members(ctx context.Context) error {
-	plot := svg.Plot{Title: "Cost of a delivery by members of the room", X: "members, 10,000 deliveries a second", Y: "CPU µs per delivery"}
+	plot := svg.Plot{Title: "Cost of a delivery by members of the room", X: "members, 10,000 deliveries a second",
+		Y: "CPU µs per delivery"}
 	curves := make(map[string]int)
 	fmt.Println("| members | server | CPU µs per delivery | p50 | p99 |\n|---|---|---|---|---|")
 	for _, m := range []int{10, 30, 100, 300, 1000, 3000, 10_000} {
@@ -56,7 +57,8 @@ func (s *settings) cluster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("| nodes | members | deliveries/s | CPU-s per million: nodes | NATS | PostgreSQL | achieved/s | p50 | p99 | lost, strange |\n|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Println("| nodes | members | deliveries/s | CPU-s per million: nodes | NATS | PostgreSQL | achieved/s | p50 | " +
+		"p99 | lost, strange |\n|---|---|---|---|---|---|---|---|---|---|")
 	for range s.rounds {
 		for _, nodes := range []int{1, 3} {
 			if err := s.oneCluster(ctx, w, nodes, pid); err != nil {
@@ -90,7 +92,8 @@ func (s *settings) oneCluster(ctx context.Context, w *world, nodes, postgres int
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, tail(t.servers))
 	}
-	fmt.Printf("| %d | %d | %d | **%.1f** | %.1f | %.1f | %.0f | %v | %v | %d, %d |\n", nodes, l.members, l.perSecond, o.cpu, o.beside["NATS"], o.beside["PostgreSQL"],
+	fmt.Printf("| %d | %d | %d | **%.1f** | %.1f | %.1f | %.0f | %v | %v | %d, %d |\n", nodes, l.members, l.perSecond,
+		o.cpu, o.beside["NATS"], o.beside["PostgreSQL"],
 		o.achieved, o.p50, o.p99, o.lost, o.strange)
 	return nil
 }

@@ -14,7 +14,8 @@ const (
 // idle is the resident memory of connections that say nothing, each with a room
 // joined: a hundred clients to a room.
 func (s *settings) idle(ctx context.Context) error {
-	fmt.Println("| server | connections | kB each at once | kB each after 45 s | connected/s | CPU µs to connect | idle CPU, % of one |")
+	fmt.Println("| server | connections | kB each at once | kB each after 45 s | connected/s | CPU µs to connect | idle " +
+		"CPU, % of one |")
 	fmt.Println("|---|---|---|---|---|---|---|")
 	certificate := s.fresh()
 	if err := makeCertificate(certificate); err != nil {
@@ -73,7 +74,8 @@ func rest(ctx context.Context, t *target, n int) error {
 	time.Sleep(10 * time.Second)
 	quiet := (t.cpu() - used).Seconds() * 10 // percent of ten seconds
 	each := func(rss int) float64 { return float64(rss-before) / float64(n) / 1000 }
-	fmt.Printf("| %s | %d | %.1f | **%.1f** | %.0f | %.0f | %.1f |\n", t.name, n, each(atOnce), each(t.resident()), perSecond, connect, quiet)
+	fmt.Printf("| %s | %d | %.1f | **%.1f** | %.0f | %.0f | %.1f |\n", t.name, n, each(atOnce), each(t.resident()),
+		perSecond, connect, quiet)
 	if lost := c.lost.Load(); lost > 0 {
 		return fmt.Errorf("%s: %d connections were lost while idle", t.name, lost)
 	}

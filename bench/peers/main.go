@@ -36,12 +36,16 @@ func main() {
 	var s settings
 	part := flag.String("part", "", "for this program's own use: what to be")
 	flag.StringVar(&s.unhidra, "unhidra", "bin/unhidra", "the server's binary")
-	flag.StringVar(&s.centrifugo, "centrifugo", "", "Centrifugo's binary (go install github.com/centrifugal/centrifugo/v6@v6.9.1); empty: left out")
-	flag.StringVar(&s.postgres, "postgres", "", "URL of an empty PostgreSQL database, for cluster, and for a Centrifugo that keeps messages in fanout; empty: left out")
+	flag.StringVar(&s.centrifugo, "centrifugo", "",
+		"Centrifugo's binary (go install github.com/centrifugal/centrifugo/v6@v6.9.1); empty: left out")
+	flag.StringVar(&s.postgres, "postgres", "",
+		"URL of an empty PostgreSQL database, for cluster, and for a Centrifugo that keeps messages in fanout; empty: left "+
+			"out")
 	flag.IntVar(&s.rounds, "rounds", 3, "how often each load is put on each server; the median counts")
 	flag.DurationVar(&s.length, "length", 8*time.Second, "of each load")
 	flag.IntVar(&s.clients, "clients", 10_000, "for idle, storm and members")
-	flag.StringVar(&s.loads, "loads", "1x1000@10000,1x1000@50000,100x50@10000", "for fanout: rooms, members of each, deliveries a second")
+	flag.StringVar(&s.loads, "loads", "1x1000@10000,1x1000@50000,100x50@10000",
+		"for fanout: rooms, members of each, deliveries a second")
 	flag.StringVar(&s.plots, "plots", "", "folder for plots; empty: none")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -101,7 +105,9 @@ const (
 
 // starters are the servers that are compared, for rooms and clients of l, and with
 // keeping those that keep messages too.
-func (s *settings) starters(ctx context.Context, l load, keeping bool) (names []string, start map[string]func() (*target, error), err error) {
+func (s *settings) starters(
+	ctx context.Context, l load, keeping bool,
+) (names []string, start map[string]func() (*target, error), err error) {
 	w, err := makeWorld(ctx, s.fresh(), "", l.clients(), l.rooms)
 	if err != nil {
 		return nil, nil, err
@@ -137,7 +143,9 @@ func (s *settings) starters(ctx context.Context, l load, keeping bool) (names []
 }
 
 // compare puts l on each server in turn, again and again.
-func (s *settings) compare(ctx context.Context, l load, keeping bool) (names []string, all map[string][]outcome, err error) {
+func (s *settings) compare(
+	ctx context.Context, l load, keeping bool,
+) (names []string, all map[string][]outcome, err error) {
 	names, start, err := s.starters(ctx, l, keeping)
 	if err != nil {
 		return nil, nil, err
@@ -154,7 +162,8 @@ func (s *settings) compare(ctx context.Context, l load, keeping bool) (names []s
 			if err != nil {
 				return nil, nil, fmt.Errorf("%s: %w\n%s", name, err, tail(t.servers))
 			}
-			complain("%s: %s: %.1f µs, driver %.1f µs, %.0f/s, p50 %v, p99 %v", l, name, o.whole(), o.driver, o.achieved, o.p50, o.p99)
+			complain("%s: %s: %.1f µs, driver %.1f µs, %.0f/s, p50 %v, p99 %v", l, name, o.whole(), o.driver, o.achieved, o.p50,
+				o.p99)
 			all[name] = append(all[name], o)
 		}
 	}
@@ -162,7 +171,8 @@ func (s *settings) compare(ctx context.Context, l load, keeping bool) (names []s
 }
 
 func (s *settings) fanouts(ctx context.Context) error {
-	fmt.Println("| rooms × members, deliveries/s | server | CPU-s per million, median (all) | of Centrifugo | of bare | achieved/s | p50 | p99 | driver CPU-s per million | lost, strange |")
+	fmt.Println("| rooms × members, deliveries/s | server | CPU-s per million, median (all) | of Centrifugo | of bare | " +
+		"achieved/s | p50 | p99 | driver CPU-s per million | lost, strange |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
 	for each := range strings.SplitSeq(s.loads, ",") {
 		l := load{length: s.length}

@@ -21,7 +21,8 @@ import (
 // possession of what it had missed. Clients come back as the Go package and the
 // web client do: at a random time, from a span that doubles with each failure.
 func (s *settings) storm(ctx context.Context) error {
-	fmt.Println("| clients | server answers after | half have resumed after | all have resumed after | of which since it answers | attempts | server CPU-s |")
+	fmt.Println("| clients | server answers after | half have resumed after | all have resumed after | of which since " +
+		"it answers | attempts | server CPU-s |")
 	fmt.Println("|---|---|---|---|---|---|---|")
 	n := s.clients
 	w, err := makeWorld(ctx, s.fresh(), "", n, n/100)
@@ -77,7 +78,8 @@ func (s *settings) oneStorm(ctx context.Context, w *world, n int) error {
 	}
 	slices.Sort(back)
 	all, answered := back[n-1], time.Duration(up.Load())
-	fmt.Printf("| %d | %.2f s | %.2f s | **%.2f s** | %.2f s | %d | %.1f |\n", n, answered.Seconds(), back[n/2].Seconds(), all.Seconds(),
+	fmt.Printf("| %d | %.2f s | %.2f s | **%.2f s** | %.2f s | %d | %.1f |\n", n, answered.Seconds(), back[n/2].Seconds(),
+		all.Seconds(),
 		(all - answered).Seconds(), attempts.Load(), t.cpu().Seconds())
 	return nil
 }

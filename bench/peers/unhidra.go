@@ -76,7 +76,8 @@ func makeUsers(ctx context.Context, db *all.Store, n int) error {
 	for k := range errs {
 		wg.Go(func() {
 			for i := range work {
-				u := domain.User{ID: userID(i), Kind: domain.KindUser, Role: domain.SystemUser, Username: fmt.Sprint("user", i), DisplayName: fmt.Sprint("User ", i)}
+				u := domain.User{ID: userID(i), Kind: domain.KindUser, Role: domain.SystemUser, Username: fmt.Sprint("user", i),
+					DisplayName: fmt.Sprint("User ", i)}
 				errs[k] = errors.Join(errs[k], db.Accounts.CreateUser(ctx, u, "", domain.Signup{}, time.Now()))
 			}
 		})
@@ -142,7 +143,8 @@ func (unhidraProtocol) answer([]byte) []byte { return nil }
 
 func (t unhidraProtocol) header(client int) string {
 	now := time.Now()
-	bearer, err := t.w.keys.Sign(token.Claims{User: userID(client), Role: string(domain.SystemUser), AuthTime: now, Expires: now.Add(2 * time.Hour)}, now)
+	bearer, err := t.w.keys.Sign(token.Claims{User: userID(client), Role: string(domain.SystemUser), AuthTime: now,
+		Expires: now.Add(2 * time.Hour)}, now)
 	if err != nil {
 		fail(err)
 	}
@@ -164,7 +166,8 @@ func makeCertificate(dir string) error {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(24 * time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
@@ -177,5 +180,6 @@ func makeCertificate(dir string) error {
 	}
 	return errors.Join(
 		os.WriteFile(filepath.Join(dir, "cert.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), 0o600),
-		os.WriteFile(filepath.Join(dir, "key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600))
+		os.WriteFile(filepath.Join(dir, "key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}),
+			0o600))
 }

@@ -50,7 +50,8 @@ func (p Plot) String() string {
 			continue
 		}
 		colour := colours[i%len(colours)]
-		fmt.Fprintf(&b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.Join(at, " "), colour)
+		fmt.Fprintf(&b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.Join(at, " "),
+			colour)
 		for _, xy := range at {
 			x, y, _ := strings.Cut(xy, ",")
 			fmt.Fprintf(&b, `<circle cx="%s" cy="%s" r="3" fill="%s"/>`+"\n", x, y, colour)
@@ -64,7 +65,8 @@ func (p Plot) String() string {
 
 func (p Plot) axes(b *strings.Builder, s scale) {
 	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="middle">%s</text>`+"\n", (left+width-right)/2, height-12, p.X)
-	fmt.Fprintf(b, `<text x="16" y="%d" transform="rotate(-90 16 %d)" text-anchor="middle">%s</text>`+"\n", (top+height-bottom)/2, (top+height-bottom)/2, p.Y)
+	fmt.Fprintf(b, `<text x="16" y="%d" transform="rotate(-90 16 %d)" text-anchor="middle">%s</text>`+"\n",
+		(top+height-bottom)/2, (top+height-bottom)/2, p.Y)
 	for e := math.Floor(math.Log10(s.minX)); e <= math.Ceil(math.Log10(s.maxX)); e++ {
 		if v := math.Pow(10, e); v >= s.minX && v <= s.maxX {
 			fmt.Fprintf(b, `<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#e3e6eb"/><text x="%.1f" y="%d" text-anchor="middle">%.0f</text>`+"\n",

@@ -86,7 +86,8 @@ func addFile(w *tar.Writer, name, source string, at time.Time) error {
 }
 
 func addEntry(w *tar.Writer, name string, size int64, at time.Time, r io.Reader) error {
-	if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: size, ModTime: at, Format: tar.FormatPAX}); err != nil {
+	if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: size, ModTime: at,
+		Format: tar.FormatPAX}); err != nil {
 		return err
 	}
 	_, err := io.Copy(w, r)

@@ -139,7 +139,8 @@ func (e *env) auditLog(ctx context.Context, c config.Config) (*all.Store, *audit
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: obs.NewLogger(e.stderr, "warn", c.LogFormat), Tool: true, NoMigrate: true})
+	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: obs.NewLogger(e.stderr, "warn", c.LogFormat), Tool: true,
+		NoMigrate: true})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -169,12 +170,14 @@ func (e *env) auditVerify(ctx context.Context, db *all.Store, log *audit.Service
 	if r.More {
 		fmt.Fprintln(e.stdout, "and more")
 	}
-	fmt.Fprintf(e.stdout, "%d records (%d to %d), %d checkpoints (the last is of record %d), %d days deleted for their age, %d records without their personal data\n",
+	fmt.Fprintf(e.stdout, "%d records (%d to %d), %d checkpoints (the last is of record %d), %d days deleted for their "+
+		"age, %d records without their personal data\n",
 		r.Records, r.First, r.Last, r.Checkpoints, r.Checked, r.Segments, r.Erased)
 	if !r.Intact() {
 		err = fmt.Errorf("the audit log was changed: %d problems", len(r.Problems))
 	} else {
-		fmt.Fprintf(e.stdout, "intact. To see next time that its end was not cut off, keep: --expect-seq %d --expect-hash %x\n", r.Last, r.Hash)
+		fmt.Fprintf(e.stdout, "intact. To see next time that its end was not cut off, keep: --expect-seq %d --expect-hash "+
+			"%x\n", r.Last, r.Hash)
 	}
 	event := operatorEvent(domain.AuditVerify)
 	event.Details = map[string]string{"last": strconv.FormatInt(r.Last, 10), "problems": strconv.Itoa(len(r.Problems))}
@@ -193,7 +196,8 @@ func (e *env) auditExport(ctx context.Context, c config.Config, db *all.Store, l
 	filter.To, _ = when(f.to)
 	// Recorded first: nothing leaves that the log does not know of.
 	event := operatorEvent(domain.AuditExport)
-	event.Details = map[string]string{"format": f.format, "types": f.types, "actor": f.actor, "from": f.from, "to": f.to, "after": strconv.FormatInt(f.after, 10)}
+	event.Details = map[string]string{"format": f.format, "types": f.types, "actor": f.actor, "from": f.from, "to": f.to,
+		"after": strconv.FormatInt(f.after, 10)}
 	if err := log.RecordSync(ctx, event); err != nil {
 		return err
 	}

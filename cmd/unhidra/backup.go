@@ -39,7 +39,8 @@ and so are the files that are there, with the time at the end of their names. Al
 sessions end: some may have been ended since.
 `
 
-var errPostgres = errors.New("the data is in PostgreSQL; use pg_dump and pg_restore, and keep server.key of the data folder beside the dump")
+var errPostgres = errors.New(
+	"the data is in PostgreSQL; use pg_dump and pg_restore, and keep server.key of the data folder beside the dump")
 
 func backup(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("backup", backupText)
@@ -62,12 +63,14 @@ func backup(ctx context.Context, e *env, args []string) error {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s is there already; name another file", path)
 	}
-	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: obs.NewLogger(e.stderr, c.LogLevel, c.LogFormat), Tool: true, NoMigrate: true})
+	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: obs.NewLogger(e.stderr, c.LogLevel, c.LogFormat), Tool: true,
+		NoMigrate: true})
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	dir, err := os.MkdirTemp(filepath.Dir(path), ".unhidra-backup-") // mode 0700, and on the disk that must have room anyway
+	// mode 0700, and on the disk that must have room anyway
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".unhidra-backup-")
 	if err != nil {
 		return err
 	}
@@ -137,7 +140,8 @@ func restore(ctx context.Context, e *env, args []string) error {
 	_, err = os.Stat(c.Database())
 	exists := err == nil
 	if exists && !*force {
-		return fmt.Errorf("there is a database at %s already; --force replaces it, and keeps it under another name", c.Database())
+		return fmt.Errorf("there is a database at %s already; --force replaces it, and keeps it under another name",
+			c.Database())
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(c.Database()), ".unhidra-restore-")
 	if err != nil {
@@ -225,7 +229,8 @@ func (e *env) replaceKey(path, from, suffix string) error {
 		if err := moveAway(path, path+suffix); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(e.stdout, "The server's key that was there is now %s; that database needs it\n", path+suffix); err != nil {
+		if _, err := fmt.Fprintf(e.stdout, "The server's key that was there is now %s; that database needs it\n",
+			path+suffix); err != nil {
 			return err
 		}
 	}

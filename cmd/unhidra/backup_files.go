@@ -89,7 +89,8 @@ func (e *env) reportFiles(c config.Config, m manifest, lost int) error {
 	if m.Format < format || !c.S3.Enabled() {
 		return nil
 	}
-	_, err := fmt.Fprintf(e.stdout, "Copy what is in %s to the bucket of UNHIDRA_S3_URL, under the same names.\n", c.Files())
+	_, err := fmt.Fprintf(e.stdout, "Copy what is in %s to the bucket of UNHIDRA_S3_URL, under the same names.\n",
+		c.Files())
 	return err
 }
 

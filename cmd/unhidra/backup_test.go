@@ -137,7 +137,8 @@ func TestPicturesSurviveBackupAndRestore(t *testing.T) {
 
 func TestNoFileOfABackupLeadsOutOfItsFolder(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"files/../unhidra.db", "files/../../x", "/files/x", "files/", "files//x", "server.cfg", "files/a/./b"} {
+	for _, name := range []string{"files/../unhidra.db", "files/../../x", "/files/x", "files/", "files//x", "server.cfg",
+		"files/a/./b"} {
 		m := manifest{Format: format, SHA256: map[string]string{databaseEntry: "x", name: "y"}}
 		data, err := json.Marshal(m)
 		if err != nil {

@@ -41,7 +41,8 @@ func TestChatSearchNamesRooms(t *testing.T) {
 	}
 	var out, errs strings.Builder
 	e := &env{
-		stdin: strings.NewReader("/search soup\n"), stdout: &out, stderr: &errs, environ: []string{"UNHIDRA_TOKEN=" + ann.Tokens().Access},
+		stdin: strings.NewReader("/search soup\n"), stdout: &out, stderr: &errs,
+		environ: []string{"UNHIDRA_TOKEN=" + ann.Tokens().Access},
 	}
 	if code := run(t.Context(), e, []string{"chat", "--server", s.URL}); code != exitOK {
 		t.Fatalf("exit code %d: %s", code, &errs)

@@ -91,7 +91,8 @@ func (e *env) devices(ctx context.Context, c config.Config) (*devices, error) {
 		return nil, err
 	}
 	return &devices{env: e, db: db, service: device.New(device.Deps{
-		Store: db.Devices, Log: log, Audit: syncRecorder{app.Audit(db, keys), log}, Pepper: keys.Derive(app.DevicePepper), Max: c.DevicesPerUser,
+		Store: db.Devices, Log: log, Audit: syncRecorder{app.Audit(db, keys), log}, Pepper: keys.Derive(app.DevicePepper),
+		Max: c.DevicesPerUser,
 	})}, nil
 }
 
@@ -121,7 +122,8 @@ func (d *devices) register(ctx context.Context, owner, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(d.stdout, "%s is %s of %s. Its key, which is not shown again:\n%s\n", made.Device.ID, plain(made.Device.Name), u.Username, made.Key)
+	_, err = fmt.Fprintf(d.stdout, "%s is %s of %s. Its key, which is not shown again:\n%s\n", made.Device.ID,
+		plain(made.Device.Name), u.Username, made.Key)
 	return err
 }
 
@@ -169,7 +171,8 @@ func (d *devices) list(ctx context.Context, owner []string) error {
 			if !v.LastUsed.IsZero() {
 				used = v.LastUsed.Format(time.DateTime)
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", v.ID, plain(v.Name), v.Owner.Username, deviceState(v), goodKeys(v), used, v.LastIP)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", v.ID, plain(v.Name), v.Owner.Username, deviceState(v), goodKeys(v),
+				used, v.LastIP)
 		}
 		if len(page) < devicePage {
 			return w.Flush()

@@ -92,17 +92,21 @@ func doctor(ctx context.Context, e *env, args []string) error {
 // settings looks for what is allowed and yet seldom meant.
 func (d *diagnosis) settings(c config.Config) {
 	if strings.HasPrefix(c.PublicURL, "https:") && !c.TLS.Enabled() && len(c.TrustedProxies) == 0 {
-		d.warn("proxies", "UNHIDRA_PUBLIC_URL is https, so a proxy is in front; name it in UNHIDRA_TRUSTED_PROXIES, or every client has the proxy's address and all share one limit")
+		d.warn("proxies", "UNHIDRA_PUBLIC_URL is https, so a proxy is in front; name it in UNHIDRA_TRUSTED_PROXIES, or "+
+			"every client has the proxy's address and all share one limit")
 	}
 	if c.OpenToAll() {
-		d.warn("open to all", "anybody who reaches this machine may register (UNHIDRA_REGISTRATION), and what people send crosses the network in the clear; use https, or UNHIDRA_BIND_ADDR=127.0.0.1")
+		d.warn("open to all", "anybody who reaches this machine may register (UNHIDRA_REGISTRATION), and what people send "+
+			"crosses the network in the clear; use https, or UNHIDRA_BIND_ADDR=127.0.0.1")
 	}
 	if u, err := url.Parse(c.URL()); err == nil && u.Hostname() == "localhost" && c.BindAddr == "" {
-		d.warn("public URL", "links in mails and invitations lead to %s, which works on this machine alone; set UNHIDRA_PUBLIC_URL to what other machines reach it by", c.URL())
+		d.warn("public URL", "links in mails and invitations lead to %s, which works on this machine alone; set "+
+			"UNHIDRA_PUBLIC_URL to what other machines reach it by", c.URL())
 	}
 	host, _, err := net.SplitHostPort(c.OperatorAddr)
 	if ip := net.ParseIP(host); err == nil && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		d.warn("operator", "UNHIDRA_OPERATOR_ADDR is open beyond this machine; it shows everything and asks for no password, so a firewall must be in front of it")
+		d.warn("operator", "UNHIDRA_OPERATOR_ADDR is open beyond this machine; it shows everything and asks for no "+
+			"password, so a firewall must be in front of it")
 	}
 }
 
@@ -143,7 +147,8 @@ func (d *diagnosis) secret(c config.Config) {
 	case err != nil:
 		d.fail("server's key", "%v", err)
 	case info.Mode().Perm()&0o077 != 0:
-		d.fail("server's key", "others on this machine can read %s and sign in as anyone; run: chmod 600 %s", c.KeyFile(), c.KeyFile())
+		d.fail("server's key", "others on this machine can read %s and sign in as anyone; run: chmod 600 %s", c.KeyFile(),
+			c.KeyFile())
 	default:
 		if _, err := app.ServerKey(c); err != nil {
 			d.fail("server's key", "%v", err)
@@ -168,7 +173,8 @@ func (d *diagnosis) owners(c config.Config) {
 	for _, f := range files {
 		path := filepath.Join(c.DataDir, f.Name())
 		if other, ok := owner(path); ok && other != of {
-			d.fail("owners", "%s belongs to another user than its folder, who runs the server; run: chown -R %d %s", path, of, c.DataDir)
+			d.fail("owners", "%s belongs to another user than its folder, who runs the server; run: chown -R %d %s", path, of,
+				c.DataDir)
 		}
 	}
 }
@@ -219,12 +225,14 @@ func released() time.Time { return time.Date(2026, time.November, 1, 0, 0, 0, 0,
 func (d *diagnosis) clock(c config.Config) {
 	now := time.Now()
 	if now.Before(released()) {
-		d.fail("clock", "it is %s, they say; set the clock, or sessions and invitations end at the wrong time", now.Format(time.RFC3339))
+		d.fail("clock", "it is %s, they say; set the clock, or sessions and invitations end at the wrong time",
+			now.Format(time.RFC3339))
 		return
 	}
 	// A data folder on another machine shows that machine's time.
 	if info, err := os.Stat(c.Database()); err == nil && info.ModTime().After(now.Add(time.Minute)) {
-		d.fail("clock", "the database was written at %s, which is still to come; set the clock of this machine", info.ModTime().Format(time.RFC3339))
+		d.fail("clock", "the database was written at %s, which is still to come; set the clock of this machine",
+			info.ModTime().Format(time.RFC3339))
 		return
 	}
 	d.ok("clock", "%s", now.UTC().Format(time.RFC3339))
@@ -247,7 +255,8 @@ func (d *diagnosis) files() {
 // ports reports whether a server of ours runs on the public port.
 func (d *diagnosis) ports(ctx context.Context, c config.Config) (running bool) {
 	public := net.JoinHostPort(c.BindAddr, strconv.Itoa(c.GatewayPort))
-	for _, p := range []struct{ addr, setting string }{{public, "GATEWAY_PORT"}, {c.AuthAddr, "AUTH_BIND_ADDR"}, {c.OperatorAddr, "UNHIDRA_OPERATOR_ADDR"}, {c.TLS.HTTPAddr, "UNHIDRA_HTTP_ADDR"}} {
+	for _, p := range []struct{ addr, setting string }{{public, "GATEWAY_PORT"}, {c.AuthAddr, "AUTH_BIND_ADDR"},
+		{c.OperatorAddr, "UNHIDRA_OPERATOR_ADDR"}, {c.TLS.HTTPAddr, "UNHIDRA_HTTP_ADDR"}} {
 		if p.addr == "" {
 			continue
 		}
@@ -280,7 +289,8 @@ func asks(ctx context.Context, addr, path string) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
 	defer cancel()
-	return answers(ctx, "http://"+net.JoinHostPort(host, port)+path) || answers(ctx, "https://"+net.JoinHostPort(host, port)+path)
+	return answers(ctx, "http://"+net.JoinHostPort(host, port)+path) ||
+		answers(ctx, "https://"+net.JoinHostPort(host, port)+path)
 }
 
 // answers reports whether a server of ours is at url. It only asks who is there,
@@ -318,7 +328,8 @@ func (d *diagnosis) store(ctx context.Context, c config.Config, running bool) {
 			d.warn("database", "a server is using it, though none answers on the ports: %v", err)
 		}
 	}
-	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: obs.NewLogger(d.w, "error", "text"), Tool: true, NoMigrate: true})
+	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: obs.NewLogger(d.w, "error", "text"), Tool: true,
+		NoMigrate: true})
 	if err != nil {
 		d.fail("database", "%v", err)
 		return
@@ -341,7 +352,8 @@ func (d *diagnosis) bus(c config.Config) {
 		return
 	}
 	if err := app.CheckBus(c); err != nil {
-		d.fail("bus", "no NATS server takes this node in, so that it hears of others seconds late; see NATS_URL, and whether the servers run: %v", err)
+		d.fail("bus", "no NATS server takes this node in, so that it hears of others seconds late; see NATS_URL, and "+
+			"whether the servers run: %v", err)
 		return
 	}
 	d.ok("bus", "a NATS server takes this node in")

@@ -24,7 +24,8 @@ func TestDoctorLooksForTheBus(t *testing.T) {
 		var out strings.Builder
 		d := &diagnosis{w: &out}
 		d.bus(config.Config{NATS: config.NATS{Servers: config.Secret(servers)}})
-		if !strings.HasPrefix(out.String(), want) || strings.Contains(out.String(), "canary") || (want == "") != (out.Len() == 0) {
+		if !strings.HasPrefix(out.String(), want) || strings.Contains(out.String(), "canary") ||
+			(want == "") != (out.Len() == 0) {
 			t.Errorf("%q: %s", want, out.String())
 		}
 	}

@@ -44,7 +44,8 @@ func (d *diagnosis) blobs(ctx context.Context, c config.Config, db *all.Store) {
 			n, where, report.Missing[0].Object)
 	}
 	if n := len(report.Orphans); n > 0 {
-		d.warn("files", "%d objects in %s are in no row of this database; a crash left them, or another server keeps its files there; "+
+		d.warn("files", "%d objects in %s are in no row of this database; a crash left them, or another server keeps its "+
+			"files there; "+
 			"if no other does, delete them, since they only take room: %s", n, where, names(report.Orphans))
 	}
 	if len(report.Missing) == 0 {

@@ -16,11 +16,13 @@ func (d *diagnosis) mail(ctx context.Context, c config.Config) {
 		d.warn("CAPTCHA", "is off while anyone may register: programs may, too; UNHIDRA_CAPTCHA=pow asks nobody else")
 	}
 	if !c.Mail.Enabled() {
-		d.warn("mail", "there is no mail server: addresses are not confirmed, and a forgotten password is lost; set UNHIDRA_SMTP_URL and UNHIDRA_MAIL_FROM")
+		d.warn("mail", "there is no mail server: addresses are not confirmed, and a forgotten password is lost; set "+
+			"UNHIDRA_SMTP_URL and UNHIDRA_MAIL_FROM")
 		return
 	}
 	if c.PublicURL == "" && !c.TLS.Enabled() {
-		d.warn("mail", "the links in mails lead to %s, which is this machine; set UNHIDRA_PUBLIC_URL to where people reach the server", c.URL())
+		d.warn("mail", "the links in mails lead to %s, which is this machine; set UNHIDRA_PUBLIC_URL to where people reach "+
+			"the server", c.URL())
 	}
 	s, err := mail.NewSender(mail.Options{URL: c.Mail.SMTP.Reveal(), From: c.Mail.From, CAFile: c.Mail.CAFile})
 	if err != nil {

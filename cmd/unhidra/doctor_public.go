@@ -27,11 +27,15 @@ func (d *diagnosis) public(ctx context.Context, c config.Config) {
 	case untrusted:
 		d.fail("public URL", "browsers turn away from what %s shows: %v", base, err)
 	case err != nil:
-		d.warn("public URL", "%s cannot be reached from this machine; see that the name leads here, that the proxy runs and that the firewall lets it through (some networks do not lead their own machines back in: then ask from elsewhere): %v", base, err)
+		d.warn("public URL", "%s cannot be reached from this machine; see that the name leads here, that the proxy runs "+
+			"and that the firewall lets it through (some networks do not lead their own machines back in: then ask from "+
+			"elsewhere): %v", base, err)
 	case res.StatusCode >= 502 && res.StatusCode <= 504:
-		d.fail("public URL", "%s answers %s: the proxy there does not reach this server; see the address and port that it was given", base, res.Status)
+		d.fail("public URL", "%s answers %s: the proxy there does not reach this server; see the address and port that it "+
+			"was given", base, res.Status)
 	case res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "application/json":
-		d.fail("public URL", "something else answers on %s (%s); see that the name leads to this server, and that the proxy passes every path on", base, res.Status)
+		d.fail("public URL", "something else answers on %s (%s); see that the name leads to this server, and that the "+
+			"proxy passes every path on", base, res.Status)
 	default:
 		d.sockets(ctx, base)
 	}
@@ -41,7 +45,8 @@ func (d *diagnosis) public(ctx context.Context, c config.Config) {
 // should be refuses just that.
 func (d *diagnosis) sockets(ctx context.Context, base string) {
 	res, err := fetch(ctx, base+"/ws", http.Header{
-		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dW5oaWRyYSBkb2N0b3IhIQ=="}, "Origin": {base},
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"},
+		"Sec-Websocket-Key": {"dW5oaWRyYSBkb2N0b3IhIQ=="}, "Origin": {base},
 	})
 	switch {
 	case err != nil:
@@ -49,7 +54,8 @@ func (d *diagnosis) sockets(ctx context.Context, base string) {
 	case res.StatusCode == http.StatusUnauthorized:
 		d.ok("public URL", "%s leads here, and WebSockets pass", base)
 	case res.StatusCode == http.StatusUpgradeRequired:
-		d.fail("public URL", "the proxy at %s does not pass Upgrade on, so the web client stays at connecting; use the files in deploy/nginx or deploy/traefik", base)
+		d.fail("public URL", "the proxy at %s does not pass Upgrade on, so the web client stays at connecting; use the "+
+			"files in deploy/nginx or deploy/traefik", base)
 	default:
 		d.fail("public URL", "WebSockets by %s are answered %s: %s", base, res.Status, res.detail)
 	}
@@ -71,7 +77,10 @@ func fetch(ctx context.Context, url string, header http.Header) (answer, error) 
 		req.Header[k] = v
 	}
 	tr := &http.Transport{DisableKeepAlives: true, TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}
-	client := &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Transport: tr, CheckRedirect: func(*http.Request,
+		[]*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	res, err := client.Do(req)
 	if err != nil {
 		return answer{}, err

@@ -32,7 +32,8 @@ func TestDoctorAsksByThePublicAddress(t *testing.T) {
 	}, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
 	front := httptest.NewServer(proxy)
 	defer front.Close()
-	bare := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // as a proxy without lines for WebSockets
+	// as a proxy without lines for WebSockets
+	bare := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Header.Del("Upgrade")
 		r.Header.Del("Connection")
 		proxy.ServeHTTP(w, r)
@@ -61,9 +62,11 @@ func TestDoctorAsksByThePublicAddress(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ready, done := make(chan app.Addrs, 1), make(chan error, 1)
 	go func() {
-		c := load("UNHIDRA_DATA_DIR="+t.TempDir(), "UNHIDRA_BIND_ADDR=127.0.0.1", "GATEWAY_PORT=0", "UNHIDRA_OPERATOR_ADDR=off", "UNHIDRA_DRAIN=0s",
+		c := load("UNHIDRA_DATA_DIR="+t.TempDir(), "UNHIDRA_BIND_ADDR=127.0.0.1", "GATEWAY_PORT=0",
+			"UNHIDRA_OPERATOR_ADDR=off", "UNHIDRA_DRAIN=0s",
 			"UNHIDRA_PUBLIC_URL="+front.URL, "ALLOWED_ORIGINS="+bare.URL, "UNHIDRA_TRUSTED_PROXIES=127.0.0.1")
-		done <- app.Run(ctx, app.Options{Config: c, Version: "test", Log: slog.New(slog.DiscardHandler), Out: io.Discard, Ready: func(a app.Addrs) { ready <- a }})
+		done <- app.Run(ctx, app.Options{Config: c, Version: "test", Log: slog.New(slog.DiscardHandler), Out: io.Discard,
+			Ready: func(a app.Addrs) { ready <- a }})
 	}()
 	select {
 	case a := <-ready:

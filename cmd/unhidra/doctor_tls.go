@@ -35,12 +35,14 @@ func (d *diagnosis) certificate(ctx context.Context, c config.Config) {
 }
 
 func (d *diagnosis) certificateFiles(c config.Config, host string) {
-	if _, err := certs.OpenFiles(certs.FilesOptions{Cert: c.TLS.Cert, Key: c.TLS.Key, Log: slog.New(slog.DiscardHandler)}); err != nil {
+	if _, err := certs.OpenFiles(certs.FilesOptions{Cert: c.TLS.Cert, Key: c.TLS.Key,
+		Log: slog.New(slog.DiscardHandler)}); err != nil {
 		d.fail("certificate", "%v", err)
 		return
 	}
 	if info, err := os.Stat(c.TLS.Key); err == nil && info.Mode().Perm()&0o007 != 0 {
-		d.fail("certificate", "everyone on this machine can read the key in %s and pass for this server; run: chmod o= %s", c.TLS.Key, c.TLS.Key)
+		d.fail("certificate", "everyone on this machine can read the key in %s and pass for this server; run: chmod o= %s",
+			c.TLS.Key, c.TLS.Key)
 	}
 	d.chain(c.TLS.Cert, host)
 }
@@ -113,8 +115,10 @@ func (d *diagnosis) certificateOf(ctx context.Context, c config.Config, domain s
 	}
 	addrs, err := net.DefaultResolver.LookupHost(ctx, domain)
 	if err != nil {
-		d.warn("certificate", "%s has no address as seen from here; make an A or AAAA record that leads to this machine: %v", domain, err)
+		d.warn("certificate", "%s has no address as seen from here; make an A or AAAA record that leads to this machine: %v",
+			domain, err)
 		return
 	}
-	d.ok("certificate", "for %s it is fetched at the start; the name leads to %s, where ports 80 and 443 must be open to the internet", domain, strings.Join(addrs, ", "))
+	d.ok("certificate", "for %s it is fetched at the start; the name leads to %s, where ports 80 and 443 must be open "+
+		"to the internet", domain, strings.Join(addrs, ", "))
 }

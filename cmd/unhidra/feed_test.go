@@ -34,7 +34,8 @@ func TestFeedSaysWhatThereIs(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := db.Feed.AddDeadLetter(t.Context(), feed.DeadLetter{Consumer: "letters", Key: "r1/7", Cause: "no such street", At: now}); err != nil {
+		if err := db.Feed.AddDeadLetter(t.Context(),
+			feed.DeadLetter{Consumer: "letters", Key: "r1/7", Cause: "no such street", At: now}); err != nil {
 			t.Fatal(err)
 		}
 	})

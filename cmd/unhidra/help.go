@@ -29,7 +29,8 @@ func commands() []command {
 }
 
 func printHelp(w io.Writer) {
-	fmt.Fprint(w, "Unhidra: rooms for a team and its devices, that never lose a message.\n\nUsage: unhidra <command> [flags] [arguments]\n\nCommands:\n")
+	fmt.Fprint(w, "Unhidra: rooms for a team and its devices, that never lose a message.\n\nUsage: unhidra <command> "+
+		"[flags] [arguments]\n\nCommands:\n")
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.synopsis)
 	}

@@ -146,7 +146,8 @@ func TestHelp(t *testing.T) {
 		}
 		var out, errs strings.Builder
 		e := &env{stdin: strings.NewReader(""), stdout: &out, stderr: &errs}
-		if code := run(t.Context(), e, []string{c.name, "--help"}); code != exitOK || !strings.HasPrefix(out.String(), "Usage: unhidra "+c.name) || len(out.String()) < 60 {
+		if code := run(t.Context(), e, []string{c.name, "--help"}); code != exitOK ||
+			!strings.HasPrefix(out.String(), "Usage: unhidra "+c.name) || len(out.String()) < 60 {
 			t.Errorf("%s --help: %d\n%s%s", c.name, code, &out, &errs)
 		}
 		if code := run(t.Context(), e, []string{c.name, "--no-such-flag"}); code != exitUsage {
@@ -171,7 +172,8 @@ func TestSecondSignalStopsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), self, "serve", "--port", port, "--bind", "127.0.0.1", "--operator-addr", "127.0.0.1:"+operator)
+	cmd := exec.CommandContext(t.Context(), self, "serve", "--port", port, "--bind", "127.0.0.1", "--operator-addr",
+		"127.0.0.1:"+operator)
 	cmd.Dir = dir
 	logged, err := cmd.StderrPipe()
 	if err != nil {
@@ -188,7 +190,8 @@ func TestSecondSignalStopsAtOnce(t *testing.T) {
 	}
 	defer c.Close()
 	// A request whose body does not come keeps an orderly stop waiting.
-	const head = "POST /api/v1/auth/sign-in HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\nExpect: 100-continue\r\n\r\n"
+	const head = "POST /api/v1/auth/sign-in HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: " +
+		"99\r\nExpect: 100-continue\r\n\r\n"
 	if _, err := io.WriteString(c, head); err != nil {
 		t.Fatal(err)
 	}

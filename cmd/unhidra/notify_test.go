@@ -30,8 +30,9 @@ func TestSupervised(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan int, 1)
 	go func() {
-		e := &env{stdout: io.Discard, stderr: io.Discard, environ: []string{"NOTIFY_SOCKET=" + socket, "UNHIDRA_DATA_DIR=" + t.TempDir(),
-			"GATEWAY_PORT=0", "UNHIDRA_BIND_ADDR=127.0.0.1", "UNHIDRA_OPERATOR_ADDR=off", "UNHIDRA_DRAIN=0s"}}
+		e := &env{stdout: io.Discard, stderr: io.Discard,
+			environ: []string{"NOTIFY_SOCKET=" + socket, "UNHIDRA_DATA_DIR=" + t.TempDir(),
+				"GATEWAY_PORT=0", "UNHIDRA_BIND_ADDR=127.0.0.1", "UNHIDRA_OPERATOR_ADDR=off", "UNHIDRA_DRAIN=0s"}}
 		done <- run(ctx, e, []string{"serve"})
 	}()
 	hear("READY=1")

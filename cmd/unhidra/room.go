@@ -85,7 +85,8 @@ func (e *env) listRooms(ctx context.Context, db *all.Store) error {
 			if !r.HeldAt.IsZero() {
 				held = r.HeldAt.Format(time.DateTime)
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, plain(r.Name), r.Kind, r.Owner.Username, r.LastAt.Format(time.DateTime), held)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, plain(r.Name), r.Kind, r.Owner.Username,
+				r.LastAt.Format(time.DateTime), held)
 		}
 		if len(page) < roomPage {
 			return w.Flush()
@@ -110,7 +111,8 @@ func (e *env) exportRoom(ctx context.Context, c config.Config, db *all.Store, lo
 	}
 	w := bufio.NewWriter(e.stdout)
 	x := newRoomExport(db, w)
-	if err := x.room(ctx, r, exportHead{Program: "unhidra " + version(), Server: app.Host(c), At: time.Now().UTC()}); err != nil {
+	if err := x.room(ctx, r, exportHead{Program: "unhidra " + version(), Server: app.Host(c),
+		At: time.Now().UTC()}); err != nil {
 		return err
 	}
 	return w.Flush()

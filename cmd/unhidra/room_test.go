@@ -20,7 +20,8 @@ import (
 func TestRoomExport(t *testing.T) {
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, now := t.Context(), time.Now()
-		ann := domain.User{ID: fmt.Sprintf("usr_%026d", 1), Kind: domain.KindUser, Role: domain.SystemAdmin, Username: "ann", DisplayName: "Ann"}
+		ann := domain.User{ID: fmt.Sprintf("usr_%026d", 1), Kind: domain.KindUser, Role: domain.SystemAdmin, Username: "ann",
+			DisplayName: "Ann"}
 		if err := db.Accounts.CreateUser(ctx, ann, "", domain.Signup{}, now); err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +70,8 @@ func TestRoomExport(t *testing.T) {
 		if len(lines) != int(r.Head)+roomPage+1+2+2 {
 			t.Fatalf("%d lines for %d events", len(lines), r.Head)
 		}
-		if !strings.HasPrefix(lines[0], `{"export":{"format":1,`) || !strings.Contains(lines[0], `"name":"Lobby"`) || !strings.Contains(lines[0], `"held_since":"`) {
+		if !strings.HasPrefix(lines[0], `{"export":{"format":1,`) || !strings.Contains(lines[0], `"name":"Lobby"`) ||
+			!strings.Contains(lines[0], `"held_since":"`) {
 			t.Errorf("first line: %s", lines[0])
 		}
 		if want := fmt.Sprintf(`{"end":{"events":%d,"earlier":%d}}`, r.Head, roomPage+1+2); lines[len(lines)-1] != want {
@@ -99,7 +101,8 @@ func TestRoomExport(t *testing.T) {
 				texts[seq] = append(texts[seq], e.Text)
 			}
 		}
-		if got := fmt.Sprint(texts[goes]); got != "[goes <goes & is kept>]" || len(texts[stays]) != roomPage+1 || texts[stays][0] != "stays" {
+		if got := fmt.Sprint(texts[goes]); got != "[goes <goes & is kept>]" || len(texts[stays]) != roomPage+1 ||
+			texts[stays][0] != "stays" {
 			t.Errorf("earlier texts: %v and %d, the first %q", got, len(texts[stays]), texts[stays][0])
 		}
 		if strings.Contains(out.String(), "said since") {
@@ -129,8 +132,10 @@ func TestRoomExportHasEveryEvent(t *testing.T) {
 			t.Errorf("%s is exported as %s, clients are told %s", s.Name, got, want)
 		}
 	}
-	newer := domain.Event{Type: "reading.taken", Payload: domain.UnknownPayload{Version: 1, Stored: `{"v":1,"celsius":21.5}`}}
-	if got := line(newer); !strings.Contains(got, `"type":"reading.taken"`) || !strings.Contains(got, `"stored":{"v":1,"celsius":21.5}`) {
+	newer := domain.Event{Type: "reading.taken",
+		Payload: domain.UnknownPayload{Version: 1, Stored: `{"v":1,"celsius":21.5}`}}
+	if got := line(newer); !strings.Contains(got, `"type":"reading.taken"`) ||
+		!strings.Contains(got, `"stored":{"v":1,"celsius":21.5}`) {
 		t.Errorf("an unknown event is exported as %s", got)
 	}
 }

@@ -22,7 +22,9 @@ func TestStartIsFast(t *testing.T) {
 		ready, out := io.Pipe()
 		done := make(chan int, 1)
 		go func() {
-			e := &env{stdout: out, stderr: io.Discard, environ: []string{"UNHIDRA_DATA_DIR=" + dir, "GATEWAY_PORT=0", "UNHIDRA_BIND_ADDR=127.0.0.1", "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0", "UNHIDRA_DRAIN=0s"}}
+			e := &env{stdout: out, stderr: io.Discard,
+				environ: []string{"UNHIDRA_DATA_DIR=" + dir, "GATEWAY_PORT=0", "UNHIDRA_BIND_ADDR=127.0.0.1",
+					"UNHIDRA_OPERATOR_ADDR=127.0.0.1:0", "UNHIDRA_DRAIN=0s"}}
 			done <- run(ctx, e, []string{"serve"})
 		}()
 		if _, err := ready.Read(make([]byte, 1)); err != nil {

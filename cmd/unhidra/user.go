@@ -124,7 +124,8 @@ func (e *env) userAction(ctx context.Context, o *auth.Operator, f userFlags, wor
 		if password, err = e.newPassword(f.generate); err != nil {
 			return err
 		}
-		u, err = o.Create(ctx, auth.Registration{Username: words[1], DisplayName: f.displayName, Email: f.email, Password: password}, role)
+		u, err = o.Create(ctx, auth.Registration{Username: words[1], DisplayName: f.displayName, Email: f.email,
+			Password: password}, role)
 	case "reset-password":
 		var password string
 		if password, err = e.newPassword(f.generate); err != nil {
@@ -170,7 +171,8 @@ func (e *env) listUsers(ctx context.Context, o *auth.Operator) error {
 		if !u.LastSeenAt.IsZero() {
 			seen = u.LastSeenAt.Format(time.DateOnly)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", u.Username, plain(u.DisplayName), u.Role, state(u), u.CreatedAt.Format(time.DateOnly), seen)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", u.Username, plain(u.DisplayName), u.Role, state(u),
+			u.CreatedAt.Format(time.DateOnly), seen)
 	}
 	return w.Flush()
 }
@@ -211,5 +213,6 @@ func (e *env) operator(ctx context.Context, c config.Config) (*auth.Operator, *a
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
-	return &auth.Operator{Store: app.OperatorStore(db), Log: log, Audit: syncRecorder{app.Audit(db, keys), log}, PasswordMin: c.PasswordMin}, db, nil
+	return &auth.Operator{Store: app.OperatorStore(db), Log: log, Audit: syncRecorder{app.Audit(db, keys), log},
+		PasswordMin: c.PasswordMin}, db, nil
 }

@@ -106,6 +106,7 @@ func importUser(ctx context.Context, o *auth.Operator, line []byte) error {
 	if u.Admin {
 		role = domain.SystemAdmin
 	}
-	_, err := o.Import(ctx, auth.Registration{Username: u.Username, DisplayName: u.DisplayName, Email: u.Email}, u.PasswordHash, role)
+	_, err := o.Import(ctx, auth.Registration{Username: u.Username, DisplayName: u.DisplayName, Email: u.Email},
+		u.PasswordHash, role)
 	return err
 }

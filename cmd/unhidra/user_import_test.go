@@ -17,7 +17,8 @@ func TestImportReadsWhatPeopleHave(t *testing.T) {
 	}
 	run := func(text string) (stdout, stderr string, code int) {
 		var out, errs bytes.Buffer
-		e := &env{stdin: strings.NewReader(text), stdout: &out, stderr: &errs, environ: []string{"UNHIDRA_DATA_DIR=" + t.TempDir()}}
+		e := &env{stdin: strings.NewReader(text), stdout: &out, stderr: &errs,
+			environ: []string{"UNHIDRA_DATA_DIR=" + t.TempDir()}}
 		code = run(t.Context(), e, []string{"user", "import", "-"})
 		return out.String(), errs.String(), code
 	}
@@ -26,8 +27,10 @@ func TestImportReadsWhatPeopleHave(t *testing.T) {
 		account("ann", ""), "", account("bob", blanks), account("cy", `, "display_name": "`+strings.Repeat("x", 200<<10)+`"`),
 		account("dan", strings.Repeat(blanks, 6)), account("eve", ""),
 	}, "\r\n"))
-	if !strings.Contains(out, "3 accounts were imported") || code == exitOK || !strings.Contains(errs, "2 lines were left out") ||
-		!strings.Contains(errs, "line 4: ") || !strings.Contains(errs, "line 5: it has more than 1048576 bytes") || len(errs) > 2000 {
+	if !strings.Contains(out, "3 accounts were imported") || code == exitOK ||
+		!strings.Contains(errs, "2 lines were left out") ||
+		!strings.Contains(errs, "line 4: ") || !strings.Contains(errs, "line 5: it has more than 1048576 bytes") ||
+		len(errs) > 2000 {
 		t.Errorf("%d\n%s\n%s", code, out, errs)
 	}
 	if _, errs, code := run("\xff\xfe{\x00"); code == exitOK || !strings.Contains(errs, "UTF-16") {

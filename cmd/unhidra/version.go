@@ -54,6 +54,7 @@ func printVersion(_ context.Context, e *env, args []string) error {
 	if info, ok := debug.ReadBuildInfo(); ok && revision(info) != "" {
 		from = "commit " + revision(info)
 	}
-	_, err := fmt.Fprintf(e.stdout, "unhidra %s (%s, %s, %s/%s)\n", version(), from, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintf(e.stdout, "unhidra %s (%s, %s, %s/%s)\n", version(), from, runtime.Version(), runtime.GOOS,
+		runtime.GOARCH)
 	return err
 }

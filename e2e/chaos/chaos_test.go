@@ -216,7 +216,8 @@ func (w *crowd) report(t *testing.T) {
 	for _, log := range w.h.Logs {
 		events += len(log)
 	}
-	t.Logf("%d events, shown %d times; %d sessions begun anew\n%s", events, shown, w.retries.Load(), strings.Join(lines, "\n"))
+	t.Logf("%d events, shown %d times; %d sessions begun anew\n%s", events, shown, w.retries.Load(),
+		strings.Join(lines, "\n"))
 	if acked := counts["send acknowledged"]; acked < 100 {
 		t.Errorf("only %d messages were acknowledged: that proves nothing", acked)
 	}

@@ -16,7 +16,8 @@ func (v Violation) String() string { return v.Rule + ": " + v.What }
 // search: the log says in which order things happened, so each rule is looked up
 // in it.
 func Check(h *History) []Violation {
-	c := &checker{History: h, ops: make(map[string][]*Op), messages: make(map[message]*story), attempts: make(map[message][]*Op)}
+	c := &checker{History: h, ops: make(map[string][]*Op), messages: make(map[message]*story),
+		attempts: make(map[message][]*Op)}
 	for i := range h.Ops {
 		op := &h.Ops[i]
 		c.ops[op.Room] = append(c.ops[op.Room], op)
@@ -150,7 +151,8 @@ func (c *checker) membership(room string, log []Entry) {
 	}
 	for f, n := range sure {
 		if n > is[f] {
-			c.bad("acknowledged is kept", "%s of %s was acknowledged %d times in %s, and is there %d times", f.typ, f.subject, n, room, is[f])
+			c.bad("acknowledged is kept", "%s of %s was acknowledged %d times in %s, and is there %d times", f.typ, f.subject, n,
+				room, is[f])
 		}
 	}
 }
@@ -163,7 +165,8 @@ func (c *checker) written() {
 		if s == nil {
 			for _, op := range ops {
 				if op.Outcome == Acked {
-					c.bad("acknowledged is kept", "%s of %s in %s was acknowledged as %d, and the message is not there", op.Kind, m.key, m.room, op.Seq)
+					c.bad("acknowledged is kept", "%s of %s in %s was acknowledged as %d, and the message is not there", op.Kind,
+						m.key, m.room, op.Seq)
 				}
 			}
 			continue
@@ -176,7 +179,8 @@ func (c *checker) written() {
 		}
 		for _, e := range append(s.later, s.created) {
 			if e.Version != s.created.Version {
-				c.bad("one text", "%s in %s is version %d by event %d and %d by event %d", m.key, m.room, s.created.Version, s.created.Seq, e.Version, e.Seq)
+				c.bad("one text", "%s in %s is version %d by event %d and %d by event %d", m.key, m.room, s.created.Version,
+					s.created.Seq, e.Version, e.Seq)
 			}
 		}
 	}
@@ -206,12 +210,14 @@ func (c *checker) story(m message, s *story, ops []*Op) {
 		kind := map[string]Kind{"message.created": Send, "message.edited": Edit, "message.deleted": Delete}[e.Type]
 		if op := explained[e.Seq]; op != nil {
 			if op.Kind != kind || op.Who != e.Actor {
-				c.bad("acknowledged is kept", "%s by %s was acknowledged as %d of %s, which is %s by %s", op.Kind, op.Who, e.Seq, m.room, e.Type, e.Actor)
+				c.bad("acknowledged is kept", "%s by %s was acknowledged as %d of %s, which is %s by %s", op.Kind, op.Who, e.Seq,
+					m.room, e.Type, e.Actor)
 			}
 			continue
 		}
 		if len(open[kind]) == 0 {
-			c.bad("nothing is made up", "%s of %s by event %d of %s was asked for by nobody who does not know its number", e.Type, m.key, e.Seq, m.room)
+			c.bad("nothing is made up", "%s of %s by event %d of %s was asked for by nobody who does not know its number",
+				e.Type, m.key, e.Seq, m.room)
 			continue
 		}
 		if kind != Edit {
@@ -271,7 +277,8 @@ func (c *checker) shown(at Stretch, seen []Sight) {
 				continue
 			}
 			if n := c.admitted(at, s.At); a.to == 0 || n < a.joins {
-				c.bad("members read", "%s was shown %d of %s at %s, after leaving by %d; they came back by %d (0: never), %d times let in of %d that it takes",
+				c.bad("members read", "%s was shown %d of %s at %s, after leaving by %d; they came back by %d (0: never), %d "+
+					"times let in of %d that it takes",
 					at.Who, s.Seq, at.Room, s.At, a.from, a.to, n, a.joins)
 			}
 		}
@@ -395,7 +402,8 @@ func (c *checker) fetches(room string) {
 		if !c.may(Stretch{op.Who, room}, op.Start, op.End) {
 			c.bad("members read", "%s read %s from %s to %s, after leaving", op.Who, room, op.Start, op.End)
 		}
-		if i, _ := slices.BinarySearchFunc(acks, op.Start, func(a ack, t time.Duration) int { return int(a.end - t) }); i > 0 && op.Head < acks[i-1].seq {
+		if i, _ := slices.BinarySearchFunc(acks, op.Start,
+			func(a ack, t time.Duration) int { return int(a.end - t) }); i > 0 && op.Head < acks[i-1].seq {
 			c.bad("reads are fresh", "%s read %s up to %d after %d had been acknowledged", op.Who, room, op.Head, acks[i-1].seq)
 		}
 		for i, s := range op.Events {

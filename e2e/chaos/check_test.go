@@ -119,18 +119,22 @@ func (h *History) find(k Kind, about string) *Op {
 
 func TestUncertaintyIsAllowed(t *testing.T) {
 	cases := map[string]func(h *History){
-		"a send without an answer that was carried out":     func(h *History) { h.find(Send, "k3").Outcome = Unknown },
-		"an edit without an answer that was carried out":    func(h *History) { h.find(Edit, "k1").Outcome = Unknown },
-		"a removal without an answer that was carried out":  func(h *History) { h.find(Kick, "eve").Outcome = Unknown },
-		"a send without an answer that was not carried out": func(h *History) { h.Add(Op{Kind: Send, Room: "r", Who: "bob", Key: "k9"}) },
-		"a send that was refused when it was sent again":    func(h *History) { h.find(Send, "k4").Outcome = Refused },
+		"a send without an answer that was carried out":    func(h *History) { h.find(Send, "k3").Outcome = Unknown },
+		"an edit without an answer that was carried out":   func(h *History) { h.find(Edit, "k1").Outcome = Unknown },
+		"a removal without an answer that was carried out": func(h *History) { h.find(Kick, "eve").Outcome = Unknown },
+		"a send without an answer that was not carried out": func(
+			h *History) {
+			h.Add(Op{Kind: Send, Room: "r", Who: "bob", Key: "k9"})
+		},
+		"a send that was refused when it was sent again": func(h *History) { h.find(Send, "k4").Outcome = Refused },
 		"an edit in flight when it was shown": func(h *History) {
 			h.find(Edit, "k1").End = h.Seen[Stretch{"bob", "r"}][3].At + time.Hour
 		},
 		"late news of a first absence after a second removal": func(h *History) {
 			last := Entry{Sight: Sight{Seq: 12, At: time.Hour, Same: 1011}, Type: "member.kicked", Actor: "ada", Subject: "eve"}
 			h.Logs["r"], h.Members["r"] = append(h.Logs["r"], last), []string{"ada", "bob"}
-			h.Add(Op{Kind: Kick, Who: "ada", Subject: "eve", Room: "r", Outcome: Acked, Start: time.Hour - 2, End: time.Hour - 1})
+			h.Add(Op{Kind: Kick, Who: "ada", Subject: "eve", Room: "r", Outcome: Acked, Start: time.Hour - 2,
+				End: time.Hour - 1})
 			for at, seen := range h.Seen {
 				h.Seen[at] = append(seen, last.Sight)
 			}
@@ -178,7 +182,8 @@ func TestViolationsAreFound(t *testing.T) {
 		}},
 		{"a message that nobody sent", "nothing is made up", func(h *History) { h.find(Send, "k3").Key = "k9" }},
 		{"a refused edit is carried out", "nothing is made up", func(h *History) { h.find(Edit, "k1").Outcome = Refused }},
-		{"a refused deletion is carried out", "nothing is made up", func(h *History) { h.find(Delete, "k2").Outcome = Refused }},
+		{"a refused deletion is carried out", "nothing is made up",
+			func(h *History) { h.find(Delete, "k2").Outcome = Refused }},
 		{"the text is not the last one", "one text", func(h *History) {
 			h.Logs["r"][3].Version, h.Logs["r"][5].Version = 0, 0
 		}},
@@ -186,7 +191,8 @@ func TestViolationsAreFound(t *testing.T) {
 		{"two events differ about a text", "one text", func(h *History) { h.Logs["r"][3].Version = 0 }},
 		{"a text from the future is shown", "one text", func(h *History) { h.Seen[bob][3].At = 1 }},
 		{"a text that nobody wrote is shown", "one text", func(h *History) { h.Seen[bob][3].Version = garbled }},
-		{"an event is shown twice", "each once, in order", func(h *History) { h.Seen[bob] = slices.Insert(h.Seen[bob], 4, h.Seen[bob][3]) }},
+		{"an event is shown twice", "each once, in order",
+			func(h *History) { h.Seen[bob] = slices.Insert(h.Seen[bob], 4, h.Seen[bob][3]) }},
 		{"an event is not shown", "each once, in order", func(h *History) { h.Seen[bob] = slices.Delete(h.Seen[bob], 4, 5) }},
 		{"two events are shown the wrong way round", "each once, in order", func(h *History) {
 			s := h.Seen[bob]
@@ -198,8 +204,10 @@ func TestViolationsAreFound(t *testing.T) {
 			h.Seen[bob] = append(h.Seen[bob], Sight{Seq: 12})
 		}},
 		{"a read differs from the log", "one order", func(h *History) { h.find(Fetch, "").Events[2].Same++ }},
-		{"shown before being let in again", "members read", func(h *History) { h.Seen[eve][7].At = h.find(Kick, "eve").End + 1 }},
-		{"shown after the removal and before its answer", "members read", func(h *History) { h.Seen[eve][7].At = h.find(Kick, "eve").End - 1 }},
+		{"shown before being let in again", "members read",
+			func(h *History) { h.Seen[eve][7].At = h.find(Kick, "eve").End + 1 }},
+		{"shown after the removal and before its answer", "members read",
+			func(h *History) { h.Seen[eve][7].At = h.find(Kick, "eve").End - 1 }},
 		{"read after a removal", "members read", func(h *History) {
 			end := h.find(Kick, "eve").End
 			h.Add(Op{Kind: Fetch, Room: "r", Who: "eve", Start: end, End: end + 1, Outcome: Acked, Head: 9})
@@ -224,7 +232,10 @@ func TestViolationsAreFound(t *testing.T) {
 			t.Errorf("%s: nothing is found of %q, but %v", c.name, c.rule, found)
 		}
 	}
-	for _, rule := range strings.Split("no gaps|once|acknowledged is kept|nothing is made up|one text|each once, in order|everything arrives|one order|members read|members write|reads are fresh|deleted is gone|marks go forward|members are let in|nothing is skipped", "|") {
+	for _, rule := range strings.Split(
+		"no gaps|once|acknowledged is kept|nothing is made up|one text|each once, in order|everything arrives|one "+
+			"order|members read|members write|reads are fresh|deleted is gone|marks go forward|members are let in|nothing is "+
+			"skipped", "|") {
 		if !tested[rule] {
 			t.Errorf("no history breaks %q", rule)
 		}

@@ -65,7 +65,8 @@ func (w *crowd) settle(ctx context.Context, t *testing.T, seed uint64, url func(
 	var wg sync.WaitGroup
 	turn := make(chan struct{}, 4) // hashing a password is dear
 	for i := range people {
-		p := &person{crowd: w, name: fmt.Sprintf("person%02d", i), c: client.New(url(i)), rng: rand.New(rand.NewPCG(seed, uint64(i+100)))}
+		p := &person{crowd: w, name: fmt.Sprintf("person%02d", i), c: client.New(url(i)),
+			rng: rand.New(rand.NewPCG(seed, uint64(i+100)))}
 		w.people = append(w.people, p)
 		wg.Go(func() {
 			turn <- struct{}{}
@@ -100,7 +101,8 @@ func (w *crowd) settle(ctx context.Context, t *testing.T, seed uint64, url func(
 		for _, j := range []int{i % halls, (i + 1) % halls, (i + 3) % halls} {
 			p.halls = append(p.halls, w.halls[j])
 			if i != j {
-				if p.do(ctx, Op{Kind: Join, Room: w.halls[j]}, func(ctx context.Context, _ *Op) error { return p.c.Join(ctx, w.halls[j]) }) != Acked {
+				if p.do(ctx, Op{Kind: Join, Room: w.halls[j]},
+					func(ctx context.Context, _ *Op) error { return p.c.Join(ctx, w.halls[j]) }) != Acked {
 					t.Fatalf("%s cannot join a hall", p.name)
 				}
 			}
@@ -149,7 +151,8 @@ func (p *person) connect(ctx context.Context, from map[string]int64) {
 		OnHello: func(h client.Hello) {
 			for _, r := range h.Rooms {
 				if slices.Contains(p.halls, r.ID) {
-					p.h.Add(Op{Kind: Look, Who: p.id, Room: r.ID, Start: time.Duration(p.since.Load()), End: p.h.Now(), Outcome: Acked, Seq: r.Read})
+					p.h.Add(Op{Kind: Look, Who: p.id, Room: r.ID, Start: time.Duration(p.since.Load()), End: p.h.Now(), Outcome: Acked,
+						Seq: r.Read})
 				}
 			}
 		},
@@ -176,7 +179,8 @@ func (p *person) do(ctx context.Context, op Op, ask func(context.Context, *Op) e
 	switch {
 	case err == nil:
 		op.Outcome = Acked
-	case errors.As(err, &no) && slices.Contains([]string{"invalid", "forbidden", "not_found", "conflict", "too_large"}, no.Kind) && no.Code != client.CodeRefreshRaced:
+	case errors.As(err, &no) && slices.Contains([]string{"invalid", "forbidden", "not_found", "conflict", "too_large"},
+		no.Kind) && no.Code != client.CodeRefreshRaced:
 		op.Outcome = Refused
 		op.Errors = append(op.Errors, err.Error())
 	default:
@@ -349,9 +353,11 @@ func (p *person) membership(ctx context.Context) {
 	case len(p.guests) > 0:
 		g := p.guests[p.rng.IntN(len(p.guests))]
 		if p.rng.IntN(2) == 0 {
-			p.do(ctx, Op{Kind: Kick, Room: p.club, Subject: g.id}, func(ctx context.Context, _ *Op) error { return p.c.Kick(ctx, p.club, g.id, "") })
+			p.do(ctx, Op{Kind: Kick, Room: p.club, Subject: g.id},
+				func(ctx context.Context, _ *Op) error { return p.c.Kick(ctx, p.club, g.id, "") })
 		} else {
-			p.do(ctx, Op{Kind: Add, Room: p.club, Subject: g.id}, func(ctx context.Context, _ *Op) error { return p.c.Add(ctx, p.club, g.id) })
+			p.do(ctx, Op{Kind: Add, Room: p.club, Subject: g.id},
+				func(ctx context.Context, _ *Op) error { return p.c.Add(ctx, p.club, g.id) })
 		}
 	case p.club == "":
 	case p.rng.IntN(2) == 0:

@@ -134,7 +134,9 @@ func settle(ctx context.Context, t *testing.T, s *node.Node) (people []*client.C
 
 // send writes one message after the other until it is told to stop, and notes
 // each acknowledgement.
-func send(ctx context.Context, t *testing.T, c *client.Client, room string, sender int, book *ledger, stop *atomic.Bool) {
+func send(
+	ctx context.Context, t *testing.T, c *client.Client, room string, sender int, book *ledger, stop *atomic.Bool,
+) {
 	l := c.Live(ctx, client.LiveOptions{})
 	defer l.Close()
 	for i := 0; !stop.Load(); i++ {

@@ -29,7 +29,8 @@ func TestDisk(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		t.Run("full", func(t *testing.T) {
 			dir := disktest.Mount(t, 24)
-			endure(t, newServer(t, bin, "UNHIDRA_DATA_DIR="+dir, "UNHIDRA_DISK_RESERVE=0"), true, func() func() { return disktest.Fill(t, dir) })
+			endure(t, newServer(t, bin, "UNHIDRA_DATA_DIR="+dir, "UNHIDRA_DISK_RESERVE=0"), true,
+				func() func() { return disktest.Fill(t, dir) })
 		})
 		t.Run("limit", func(t *testing.T) {
 			s := newServer(t, bin)
@@ -48,7 +49,8 @@ func TestDisk(t *testing.T) {
 		})
 		t.Run("sync", func(t *testing.T) {
 			pg := pgtest.Start(t, node.Port(t), "")
-			endure(t, newServer(t, bin, "DATABASE_URL="+pg.URL()), false, func() func() { return failSync(t, family(t, pg.PID())...) })
+			endure(t, newServer(t, bin, "DATABASE_URL="+pg.URL()), false,
+				func() func() { return failSync(t, family(t, pg.PID())...) })
 		})
 	})
 }
@@ -122,7 +124,8 @@ func failSync(t *testing.T, pids ...int) (end func()) {
 	if _, err := exec.LookPath("strace"); err != nil {
 		without(t, "strace is not installed, by which a sync is made to fail")
 	}
-	args := []string{"-f", "-q", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO", "-o", "/dev/null"}
+	args := []string{"-f", "-q", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO", "-o",
+		"/dev/null"}
 	for _, pid := range pids {
 		args = append(args, "-p", strconv.Itoa(pid))
 	}

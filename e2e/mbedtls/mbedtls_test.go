@@ -19,7 +19,8 @@ import (
 // A client that speaks TLS 1.2 alone, with one suite, opens a WebSocket.
 func TestDevice(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "client")
-	if out, err := exec.CommandContext(t.Context(), "cc", "-O1", "-Wall", "-o", program, filepath.Join("testdata", "client.c"), "-lmbedtls", "-lmbedx509", "-lmbedcrypto").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "cc", "-O1", "-Wall", "-o", program,
+		filepath.Join("testdata", "client.c"), "-lmbedtls", "-lmbedx509", "-lmbedcrypto").CombinedOutput(); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatalf("no client with mbedTLS, which CI must have: %v\n%s", err, out)
 		}
@@ -43,8 +44,10 @@ func TestDevice(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), program, "localhost", port, root)
-	cmd.Stdin = strings.NewReader("GET /ws HTTP/1.1\r\nHost: localhost:" + port + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: bearer, " + ann.Tokens().Access + "\r\n\r\n")
+	cmd.Stdin = strings.NewReader("GET /ws HTTP/1.1\r\nHost: localhost:" + port +
+		"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: bearer, " +
+		ann.Tokens().Access + "\r\n\r\n")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

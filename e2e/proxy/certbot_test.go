@@ -41,8 +41,10 @@ func TestCertbot(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	dirs := t.TempDir()
-	cmd := exec.CommandContext(ctx, "certbot", "certonly", "--non-interactive", "--agree-tos", "--register-unsafely-without-email",
-		"--webroot", "-w", n.path("www"), "-d", "localhost", "--server", ca.Directory, "--config-dir", filepath.Join(dirs, "etc"),
+	cmd := exec.CommandContext(ctx, "certbot", "certonly", "--non-interactive", "--agree-tos",
+		"--register-unsafely-without-email",
+		"--webroot", "-w", n.path("www"), "-d", "localhost", "--server", ca.Directory, "--config-dir",
+		filepath.Join(dirs, "etc"),
 		"--work-dir", filepath.Join(dirs, "lib"), "--logs-dir", filepath.Join(dirs, "log"))
 	cmd.Env = append(os.Environ(), "REQUESTS_CA_BUNDLE="+ca.CAFile)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -75,7 +77,8 @@ func TestCertbot(t *testing.T) {
 			break
 		}
 	}
-	if b, err := os.ReadFile(filepath.Join("..", "..", "deploy", "nginx", "renew-hook.sh")); err != nil || !strings.Contains(string(b), "nginx -s reload") {
+	if b, err := os.ReadFile(filepath.Join("..", "..", "deploy", "nginx", "renew-hook.sh")); err != nil ||
+		!strings.Contains(string(b), "nginx -s reload") {
 		t.Errorf("the hook of certbot does not reload: %v", err)
 	}
 }

@@ -69,7 +69,8 @@ func (n *nginx) configure() {
 		"worker_rlimit_nofile 65536;", "",
 		"pid /run/nginx.pid;", "pid "+n.path("pid")+";",
 		"/var/log/nginx/error.log warn", n.path("error.log")+" info",
-		"access_log off;", "access_log off; client_body_temp_path "+n.path("body")+"; proxy_temp_path "+n.path("proxy")+"; fastcgi_temp_path "+n.path("f")+"; uwsgi_temp_path "+n.path("u")+"; scgi_temp_path "+n.path("s")+";",
+		"access_log off;", "access_log off; client_body_temp_path "+n.path("body")+"; proxy_temp_path "+n.path("proxy")+
+			"; fastcgi_temp_path "+n.path("f")+"; uwsgi_temp_path "+n.path("u")+"; scgi_temp_path "+n.path("s")+";",
 		"/etc/nginx/conf.d/*.conf", n.path("conf.d/*.conf"),
 		"listen [::]:80;", "", "listen [::]:443 ssl http2;", "", "listen [::]:443;", "",
 		"listen 80;", "listen 127.0.0.1:"+plain+";",
@@ -120,7 +121,8 @@ func (n *nginx) configureStream() {
 	}
 	r := strings.NewReplacer("listen 443;", "listen 127.0.0.1:"+strconv.Itoa(n.secure)+";", "listen [::]:443;", "",
 		"server 127.0.0.1:9443 max_fails=2 fail_timeout=5s;", nodes.String())
-	b := append([]byte("load_module "+streamModule+";\n"), append(conf[:bytes.Index(conf, []byte("http {"))], []byte(r.Replace(string(stream)))...)...)
+	b := append([]byte("load_module "+streamModule+";\n"),
+		append(conf[:bytes.Index(conf, []byte("http {"))], []byte(r.Replace(string(stream)))...)...)
 	if err := os.WriteFile(n.path("nginx.conf"), b, 0o644); err != nil {
 		n.t.Fatal(err)
 	}
@@ -132,7 +134,8 @@ func (n *nginx) start() {
 	if out, err := n.run("-t"); err != nil {
 		n.t.Fatalf("nginx -t: %v\n%s", err, out)
 	}
-	n.cmd = exec.Command("nginx", "-p", n.dir, "-c", n.path("nginx.conf"), "-e", n.path("error.log")) // it is stopped in order below
+	// it is stopped in order below
+	n.cmd = exec.Command("nginx", "-p", n.dir, "-c", n.path("nginx.conf"), "-e", n.path("error.log"))
 	if err := n.cmd.Start(); err != nil {
 		n.t.Fatal(err)
 	}
@@ -162,7 +165,8 @@ func (n *nginx) open() {
 func (n *nginx) run(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(n.t.Context(), 20*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "nginx", append([]string{"-p", n.dir, "-c", n.path("nginx.conf"), "-e", n.path("error.log")}, args...)...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "nginx",
+		append([]string{"-p", n.dir, "-c", n.path("nginx.conf"), "-e", n.path("error.log")}, args...)...).CombinedOutput()
 	return string(out), err
 }
 

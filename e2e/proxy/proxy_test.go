@@ -61,7 +61,8 @@ func site(t *testing.T, edits ...string) (n *nginx, nodes []*live.Server, trust 
 	log = &record{}
 	o, secret, bus := testkit.Postgres(t), rand.Text()+rand.Text(), natstest.Start(t).URL()
 	for range 2 {
-		s := live.StartLogged(t, o, slog.New(slog.NewJSONHandler(log, nil)), "UNHIDRA_PUBLIC_URL="+n.url(), "UNHIDRA_TRUSTED_PROXIES=127.0.0.1",
+		s := live.StartLogged(t, o, slog.New(slog.NewJSONHandler(log, nil)), "UNHIDRA_PUBLIC_URL="+n.url(),
+			"UNHIDRA_TRUSTED_PROXIES=127.0.0.1",
 			"UNHIDRA_SERVER_KEY="+secret, "NATS_URL="+bus)
 		nodes, n.nodes = append(nodes, s), append(n.nodes, s.Public)
 	}
@@ -113,7 +114,8 @@ func TestNothingIsLost(t *testing.T) {
 		case 3 * total / 4:
 			go nodes[0].Stop()
 		}
-		if _, err := anns.Send(ctx, client.Draft{Room: room.ID, Key: fmt.Sprint("k", i), Text: fmt.Sprint("message ", i)}); err != nil {
+		if _, err := anns.Send(ctx, client.Draft{Room: room.ID, Key: fmt.Sprint("k", i),
+			Text: fmt.Sprint("message ", i)}); err != nil {
 			t.Fatalf("message %d: %v", i, err)
 		}
 	}
@@ -143,7 +145,8 @@ func get(t *testing.T, n *nginx, trust *tls.Config, from, path string, header ht
 	d := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	tr := &http.Transport{TLSClientConfig: trust.Clone(), DialContext: d.DialContext, ForceAttemptHTTP2: true}
 	t.Cleanup(tr.CloseIdleConnections)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://127.0.0.1:"+strconv.Itoa(n.secure)+path, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://127.0.0.1:"+strconv.Itoa(n.secure)+path,
+		nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +165,8 @@ func get(t *testing.T, n *nginx, trust *tls.Config, from, path string, header ht
 func TestAddresses(t *testing.T) {
 	n, _, trust, log := site(t)
 	for i, h := range []http.Header{
-		{}, {"X-Forwarded-For": {"203.0.113.9"}}, {"X-Forwarded-For": {"203.0.113.9, 127.0.0.1"}}, {"X-Real-Ip": {"203.0.113.9"}, "Forwarded": {"for=203.0.113.9"}},
+		{}, {"X-Forwarded-For": {"203.0.113.9"}}, {"X-Forwarded-For": {"203.0.113.9, 127.0.0.1"}},
+		{"X-Real-Ip": {"203.0.113.9"}, "Forwarded": {"for=203.0.113.9"}},
 	} {
 		path := fmt.Sprint("/api/v1/nothing/", i)
 		res := get(t, n, trust, "127.0.0.5", path, h)
@@ -241,7 +245,8 @@ func TestStream(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	cert, key := ca.Files(t.TempDir(), 1000*time.Hour)
 	log := &record{}
-	s := live.StartLogged(t, testkit.SQLite(t), slog.New(slog.NewJSONHandler(log, nil)), "UNHIDRA_PUBLIC_URL="+n.url(), "UNHIDRA_TRUSTED_PROXIES=127.0.0.1",
+	s := live.StartLogged(t, testkit.SQLite(t), slog.New(slog.NewJSONHandler(log, nil)), "UNHIDRA_PUBLIC_URL="+n.url(),
+		"UNHIDRA_TRUSTED_PROXIES=127.0.0.1",
 		"UNHIDRA_PROXY_PROTOCOL=on", "UNHIDRA_TLS_CERT="+cert, "UNHIDRA_TLS_KEY="+key)
 	n.nodes = []string{s.Public}
 	n.configureStream()

@@ -37,7 +37,8 @@ func TestTraefik(t *testing.T) {
 	var nodes []*live.Server
 	var servers strings.Builder
 	for range 2 {
-		s := live.StartLogged(t, o, slog.New(slog.NewJSONHandler(log, nil)), "UNHIDRA_PUBLIC_URL="+n.url(), "UNHIDRA_TRUSTED_PROXIES=127.0.0.1",
+		s := live.StartLogged(t, o, slog.New(slog.NewJSONHandler(log, nil)), "UNHIDRA_PUBLIC_URL="+n.url(),
+			"UNHIDRA_TRUSTED_PROXIES=127.0.0.1",
 			"UNHIDRA_SERVER_KEY="+secret, "NATS_URL="+bus)
 		nodes = append(nodes, s)
 		_, _ = fmt.Fprintf(&servers, "- url: http://%s\n          ", s.Public)

@@ -65,7 +65,8 @@ func TestSoak(t *testing.T) {
 	all.Go(func() { w.signIns(busy, t) })
 	s := sample(busy, t, n, length)
 	all.Wait()
-	t.Logf("%d messages, %d connections, %d rooms made, %d sign-ins; %d requests were not answered in time, or with unavailable",
+	t.Logf("%d messages, %d connections, %d rooms made, %d sign-ins; %d requests were not answered in time, or with "+
+		"unavailable",
 		w.messages.Load(), w.connections.Load(), w.made.Load(), w.signed.Load(), w.failures.Load())
 	if w.messages.Load() < int64(seconds) || w.connections.Load() < slots || w.made.Load() == 0 || w.signed.Load() == 0 {
 		t.Error("so little happened that this proves nothing")
@@ -166,12 +167,14 @@ func (s *samples) save(t *testing.T, dir string, w *churn) {
 		SignIns     int64   `json:"sign_ins"`
 		Failures    int64   `json:"unanswered"`
 		Rows        []row   `json:"figures"`
-	}{s.at[len(s.at)-1], runtime.NumCPU(), w.messages.Load(), w.connections.Load(), w.made.Load(), w.signed.Load(), w.failures.Load(), nil}
+	}{s.at[len(s.at)-1], runtime.NumCPU(), w.messages.Load(), w.connections.Load(), w.made.Load(), w.signed.Load(),
+		w.failures.Load(), nil}
 	var panels []plot.Panel
 	for _, m := range watched {
 		before, after := s.thirds(m.metric)
 		figures.Rows = append(figures.Rows, row{m.title, before, after, slices.Max(s.values[m.metric])})
-		panels = append(panels, plot.Panel{Title: m.title, X: s.at, Lines: []plot.Line{{Name: m.metric, Y: s.values[m.metric]}}})
+		panels = append(panels, plot.Panel{Title: m.title, X: s.at,
+			Lines: []plot.Line{{Name: m.metric, Y: s.values[m.metric]}}})
 	}
 	b, err := json.MarshalIndent(figures, "", "  ")
 	if err != nil {

@@ -85,7 +85,8 @@ func TestTwoVersionsSideBySide(t *testing.T) {
 		ready(t, older, &oldLog)
 		talk("after the old one came back")
 	} else {
-		await(t, "the old one to refuse the schema", func() bool { return strings.Contains(oldLog.String(), "was used by a newer Unhidra") })
+		await(t, "the old one to refuse the schema",
+			func() bool { return strings.Contains(oldLog.String(), "was used by a newer Unhidra") })
 	}
 	a.whole(t, "ann, at the old one")
 	b.whole(t, "bob, at the new one")
@@ -227,7 +228,8 @@ func commitBefore(t *testing.T) string {
 		if os.Getenv("CI") != "" && shallow != "true" {
 			t.Fatalf("the commit before this one is not there, and this is no shallow clone: %v", err)
 		}
-		t.Skip("no version from before to run: the history is not here (a shallow clone, or no git); fetch it with `git fetch --unshallow`")
+		t.Skip("no version from before to run: the history is not here (a shallow clone, or no git); fetch it with `git " +
+			"fetch --unshallow`")
 	}
 	return commit
 }
@@ -245,7 +247,8 @@ func buildBefore(t *testing.T, commit string) (source, bin string) {
 	must(t, unpack.Start())
 	must(t, archive.Run())
 	must(t, unpack.Wait())
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", bin, "./cmd/unhidra") // not to compile anew what is in another folder each time
+	// not to compile anew what is in another folder each time
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", bin, "./cmd/unhidra")
 	build.Dir = source
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", commit, err, out)

@@ -156,7 +156,9 @@ func (s *Service) allowed(ctx context.Context, by By, fresh bool) error {
 }
 
 // record writes what by is about to do into the audit log, before it is done.
-func (s *Service) record(ctx context.Context, by By, kind domain.AuditType, target domain.AuditTarget, details map[string]string) error {
+func (s *Service) record(
+	ctx context.Context, by By, kind domain.AuditType, target domain.AuditTarget, details map[string]string,
+) error {
 	s.Log.Info(string(kind), "admin", by.ID, "target", target.ID, "details", details)
 	return s.Audit.RecordSync(ctx, domain.AuditEvent{
 		Type: kind, Actor: domain.AuditActor{Kind: domain.ActorAdmin, ID: by.ID}, Target: target, Session: by.SessionID,
@@ -179,7 +181,10 @@ func (s *Service) user(ctx context.Context, id string) (domain.User, error) {
 // change does something dangerous to an account: recorded first, and told to
 // every node afterwards, whose sockets of that user close. This node accepts no
 // earlier token of that user any more when it returns.
-func (s *Service) change(ctx context.Context, by By, id string, kind domain.AuditType, details map[string]string, do func(u domain.User) (domain.User, error)) (domain.User, error) {
+func (s *Service) change(
+	ctx context.Context, by By, id string, kind domain.AuditType, details map[string]string,
+	do func(u domain.User) (domain.User, error),
+) (domain.User, error) {
 	if err := s.allowed(ctx, by, true); err != nil {
 		return domain.User{}, err
 	}
@@ -199,9 +204,10 @@ func (s *Service) change(ctx context.Context, by By, id string, kind domain.Audi
 
 // SetRole makes somebody an administrator, or no longer one.
 func (s *Service) SetRole(ctx context.Context, by By, id string, role domain.SystemRole) (domain.User, error) {
-	return s.change(ctx, by, id, domain.AuditAdminUserRole, map[string]string{"role": string(role)}, func(u domain.User) (domain.User, error) {
-		return s.Store.SetUserRole(ctx, u.ID, role)
-	})
+	return s.change(ctx, by, id, domain.AuditAdminUserRole, map[string]string{"role": string(role)},
+		func(u domain.User) (domain.User, error) {
+			return s.Store.SetUserRole(ctx, u.ID, role)
+		})
 }
 
 // SetDisabled keeps somebody out, ending all their sessions, or lets them in.
@@ -278,7 +284,9 @@ func (s *Service) Delete(ctx context.Context, by By, id string) error {
 }
 
 // Invite makes an invitation to the server. Its code is shown once.
-func (s *Service) Invite(ctx context.Context, by By, note string, life time.Duration, uses int) (i domain.SignupInvite, link string, err error) {
+func (s *Service) Invite(
+	ctx context.Context, by By, note string, life time.Duration, uses int,
+) (i domain.SignupInvite, link string, err error) {
 	if err := s.allowed(ctx, by, false); err != nil {
 		return i, "", err
 	}
@@ -287,7 +295,8 @@ func (s *Service) Invite(ctx context.Context, by By, note string, life time.Dura
 	}
 	code := token.Secret()
 	i = domain.SignupInvite{
-		ID: domain.NewID(domain.SignupPrefix), Note: note, CreatedBy: by.ID, CreatedAt: s.Now(), Expires: s.Now().Add(life), MaxUses: uses,
+		ID: domain.NewID(domain.SignupPrefix), Note: note, CreatedBy: by.ID, CreatedAt: s.Now(), Expires: s.Now().Add(life),
+		MaxUses: uses,
 	}
 	if err := s.record(ctx, by, domain.AuditAdminInvite, domain.AuditTarget{Kind: "invite", ID: i.ID}, nil); err != nil {
 		return i, "", err
@@ -300,7 +309,8 @@ func (s *Service) Uninvite(ctx context.Context, by By, id string) error {
 	if err := s.allowed(ctx, by, false); err != nil {
 		return err
 	}
-	if err := s.record(ctx, by, domain.AuditAdminInviteRevoke, domain.AuditTarget{Kind: "invite", ID: id}, nil); err != nil {
+	if err := s.record(ctx, by, domain.AuditAdminInviteRevoke, domain.AuditTarget{Kind: "invite", ID: id},
+		nil); err != nil {
 		return err
 	}
 	return s.Store.DeleteSignupInvite(ctx, id)
@@ -354,7 +364,8 @@ func (s *Service) Set(ctx context.Context, by By, name, value string) error {
 		return err
 	}
 	details := map[string]string{"setting": name, "from": before[name], "to": value}
-	if err := s.record(ctx, by, domain.AuditConfigChange, domain.AuditTarget{Kind: "setting", ID: name}, details); err != nil {
+	if err := s.record(ctx, by, domain.AuditConfigChange, domain.AuditTarget{Kind: "setting", ID: name},
+		details); err != nil {
 		return err
 	}
 	return s.Store.SetSetting(ctx, domain.Setting{Name: name, Value: value, By: by.ID, At: s.Now()})

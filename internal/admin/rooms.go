@@ -40,7 +40,8 @@ func (s *Service) listRooms(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body httpx.Page[listedRoom] }{httpx.PageOf(rooms, in.Limit, func(r domain.OwnedRoom) string { return r.ID }, viewRoom)}, nil
+	return &struct{ Body httpx.Page[listedRoom] }{httpx.PageOf(rooms, in.Limit,
+		func(r domain.OwnedRoom) string { return r.ID }, viewRoom)}, nil
 }
 
 // changeRoom does something to a room that anybody may be in, recorded first.
@@ -55,7 +56,8 @@ func (s *Service) changeRoom(ctx context.Context, by By, id, change string, do f
 	if r.Kind == domain.DirectRoom {
 		return domain.ErrNoRoom()
 	}
-	if err := s.record(ctx, by, domain.AuditAdminRoom, domain.AuditTarget{Kind: "room", ID: r.ID}, map[string]string{"change": change}); err != nil {
+	if err := s.record(ctx, by, domain.AuditAdminRoom, domain.AuditTarget{Kind: "room", ID: r.ID},
+		map[string]string{"change": change}); err != nil {
 		return err
 	}
 	return do()
@@ -67,7 +69,10 @@ func (s *Service) ArchiveRoom(ctx context.Context, by By, id string, archived bo
 	if archived {
 		change = "archive"
 	}
-	return s.changeRoom(ctx, by, id, change, func() error { return s.Store.ArchiveRoom(ctx, by.ID, id, archived, s.Now()) })
+	return s.changeRoom(ctx, by, id, change, func() error {
+		return s.Store.ArchiveRoom(ctx, by.ID, id, archived,
+			s.Now())
+	})
 }
 
 // RemoveRoom deletes a room with all that was said in it.

@@ -15,31 +15,47 @@ import (
 // Routes adds the module's operations to api.
 func (s *Service) Routes(api huma.API) {
 	op := func(id, method, path, summary string) huma.Operation {
-		return huma.Operation{OperationID: id, Method: method, Path: "/admin" + path, Tags: []string{"admin"}, Security: httpx.Bearer, Summary: summary}
+		return huma.Operation{OperationID: id, Method: method, Path: "/admin" + path, Tags: []string{"admin"},
+			Security: httpx.Bearer, Summary: summary}
 	}
 	gone := func(o huma.Operation) huma.Operation {
 		o.DefaultStatus = 204
 		return o
 	}
 	httpx.Register(api, op("admin-list-users", "GET", "/users", "Accounts, by name or e-mail address"), s.listUsers)
-	httpx.Register(api, op("admin-get-user", "GET", "/users/{user}", "One account, with its sessions and second factors"), s.getUser)
-	httpx.Register(api, op("admin-update-user", "PATCH", "/users/{user}", "Change a role, or keep somebody out"), s.patchUser)
-	httpx.Register(api, gone(op("admin-delete-user", "DELETE", "/users/{user}", "Delete an account; what it said stays, under no name")), s.deleteUser)
-	httpx.Register(api, gone(op("admin-end-sessions", "DELETE", "/users/{user}/sessions", "Sign somebody out everywhere")), s.deleteSessions)
-	httpx.Register(api, gone(op("admin-end-session", "DELETE", "/users/{user}/sessions/{session}", "Sign somebody out of one browser or program")), s.deleteSession)
-	httpx.Register(api, gone(op("admin-reset-factors", "DELETE", "/users/{user}/factors", "Take somebody's second factors away")), s.deleteFactors)
-	httpx.Register(api, op("admin-reset-password", "POST", "/users/{user}/password", "Sign somebody out, void their password and have them choose another"), s.postPassword)
-	httpx.Register(api, op("admin-list-invites", "GET", "/invites", "Invitations to the server that are still good"), s.listInvites)
+	httpx.Register(api, op("admin-get-user", "GET", "/users/{user}", "One account, with its sessions and second factors"),
+		s.getUser)
+	httpx.Register(api, op("admin-update-user", "PATCH", "/users/{user}", "Change a role, or keep somebody out"),
+		s.patchUser)
+	httpx.Register(api, gone(op("admin-delete-user", "DELETE", "/users/{user}",
+		"Delete an account; what it said stays, under no name")), s.deleteUser)
+	httpx.Register(api, gone(op("admin-end-sessions", "DELETE", "/users/{user}/sessions", "Sign somebody out everywhere")),
+		s.deleteSessions)
+	httpx.Register(api, gone(op("admin-end-session", "DELETE", "/users/{user}/sessions/{session}",
+		"Sign somebody out of one browser or program")), s.deleteSession)
+	httpx.Register(api, gone(op("admin-reset-factors", "DELETE", "/users/{user}/factors",
+		"Take somebody's second factors away")), s.deleteFactors)
+	httpx.Register(api, op("admin-reset-password", "POST", "/users/{user}/password",
+		"Sign somebody out, void their password and have them choose another"), s.postPassword)
+	httpx.Register(api, op("admin-list-invites", "GET", "/invites", "Invitations to the server that are still good"),
+		s.listInvites)
 	httpx.Register(api, op("admin-create-invite", "POST", "/invites", "Invite somebody to the server"), s.postInvite)
-	httpx.Register(api, gone(op("admin-delete-invite", "DELETE", "/invites/{invite}", "End an invitation to the server")), s.deleteInvite)
+	httpx.Register(api, gone(op("admin-delete-invite", "DELETE", "/invites/{invite}", "End an invitation to the server")),
+		s.deleteInvite)
 	httpx.Register(api, op("admin-list-rooms", "GET", "/rooms", "Rooms, without direct conversations"), s.listRooms)
-	httpx.Register(api, gone(op("admin-update-room", "PATCH", "/rooms/{room}", "Archive a room, or reopen it")), s.patchRoom)
-	httpx.Register(api, gone(op("admin-delete-room", "DELETE", "/rooms/{room}", "Delete a room with all that was said in it")), s.deleteRoom)
-	httpx.Register(api, gone(op("admin-hold-room", "PUT", "/rooms/{room}/hold", "Put a legal hold on a room, or end it: nothing of the room goes, and what is deleted is kept for the record")), s.putHold)
+	httpx.Register(api, gone(op("admin-update-room", "PATCH", "/rooms/{room}", "Archive a room, or reopen it")),
+		s.patchRoom)
+	httpx.Register(api, gone(op("admin-delete-room", "DELETE", "/rooms/{room}",
+		"Delete a room with all that was said in it")), s.deleteRoom)
+	httpx.Register(api, gone(op("admin-hold-room", "PUT", "/rooms/{room}/hold",
+		"Put a legal hold on a room, or end it: nothing of the room goes, and what is deleted is kept for the record")),
+		s.putHold)
 	httpx.Register(api, op("admin-get-room-use", "GET", "/rooms/{room}/use", "How much of a room is kept"), s.getRoomUse)
 	httpx.Register(api, op("admin-get-health", "GET", "/health", "How the server stands"), s.getHealth)
-	httpx.Register(api, op("admin-get-settings", "GET", "/settings", "What can be changed while the server runs"), s.getSettings)
-	httpx.Register(api, op("admin-set-settings", "PATCH", "/settings", "Change it; every server follows within seconds"), s.patchSettings)
+	httpx.Register(api, op("admin-get-settings", "GET", "/settings", "What can be changed while the server runs"),
+		s.getSettings)
+	httpx.Register(api, op("admin-set-settings", "PATCH", "/settings", "Change it; every server follows within seconds"),
+		s.patchSettings)
 }
 
 func by(ctx context.Context) By {
@@ -57,7 +73,8 @@ type Account struct {
 }
 
 func view(u domain.User) Account {
-	a := Account{Profile: wire.FromProfile(u), Email: u.Email, Role: string(u.Role), Disabled: u.Disabled, Pending: u.Pending}
+	a := Account{Profile: wire.FromProfile(u), Email: u.Email, Role: string(u.Role), Disabled: u.Disabled,
+		Pending: u.Pending}
 	if !u.LastSeenAt.IsZero() {
 		a.Seen = &u.LastSeenAt
 	}
@@ -82,7 +99,8 @@ func (s *Service) listUsers(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body httpx.Page[Account] }{httpx.PageOf(users, in.Limit, func(u domain.User) string { return u.Username }, view)}, nil
+	return &struct{ Body httpx.Page[Account] }{httpx.PageOf(users, in.Limit,
+		func(u domain.User) string { return u.Username }, view)}, nil
 }
 
 type signIn struct {
@@ -123,7 +141,8 @@ func (s *Service) getUser(ctx context.Context, in *struct {
 	}
 	out := &detailOutput{}
 	b := &out.Body
-	b.Account, b.TOTP, b.Passkeys, b.RecoveryCodes, b.Sessions = view(u), has.TOTP, has.Passkeys, has.RecoveryCodes, []signIn{}
+	b.Account, b.TOTP, b.Passkeys, b.RecoveryCodes, b.Sessions = view(u), has.TOTP, has.Passkeys, has.RecoveryCodes,
+		[]signIn{}
 	for _, v := range sessions {
 		b.Sessions = append(b.Sessions, signIn{v.ID, domain.DeviceLabel(v.UserAgent), v.IP, v.CreatedAt, v.LastSeen})
 	}
@@ -287,7 +306,8 @@ func (s *Service) patchSettings(ctx context.Context, in *struct {
 	}
 	b := in.Body
 	if err := s.setNumbers(ctx, by(ctx), map[string]*int{
-		"retention_days": b.Days, "retention_lines": b.Lines, "retention_min_days": b.MinDays, "retention_max_days": b.MaxDays,
+		"retention_days": b.Days, "retention_lines": b.Lines, "retention_min_days": b.MinDays,
+		"retention_max_days": b.MaxDays,
 	}); err != nil {
 		return nil, err
 	}

@@ -47,7 +47,8 @@ func TestCHK_MF_06_ALimitedSession(t *testing.T) {
 	ann := s.User("ann")
 	token := ann.Tokens().Access
 	may := map[string]bool{
-		"get-me": true, "step-up": true, "list-factors": true, "enrol-totp": true, "confirm-totp": true, "begin-passkey": true, "add-passkey": true,
+		"get-me": true, "step-up": true, "list-factors": true, "enrol-totp": true, "confirm-totp": true,
+		"begin-passkey": true, "add-passkey": true,
 		"begin-passkey-step-up": true,
 	}
 	for _, o := range operations(t, s, anything) {
@@ -84,7 +85,8 @@ func TestCHK_RG_04_TK_08_Administration(t *testing.T) {
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		admin := client.New(s.URL)
 		_, setup, _ := strings.Cut(s.Setup, "#token=")
-		must(t, admin.Register(t.Context(), client.Registration{Username: "root", Password: live.Password, SetupToken: setup}))
+		must(t, admin.Register(t.Context(), client.Registration{Username: "root", Password: live.Password,
+			SetupToken: setup}))
 		bob := s.User("bob")
 		me, err := bob.Me(t.Context())
 		must(t, err)
@@ -145,7 +147,8 @@ func TestCHK_RG_04_TK_08_Administration(t *testing.T) {
 			seen[domain.AuditType(r.Type)] = true
 		}
 		for _, want := range []domain.AuditType{
-			domain.AuditAdminUserDisable, domain.AuditAdminUserEnable, domain.AuditAdminPasswordReset, domain.AuditAdminInvite, domain.AuditConfigChange,
+			domain.AuditAdminUserDisable, domain.AuditAdminUserEnable, domain.AuditAdminPasswordReset, domain.AuditAdminInvite,
+			domain.AuditConfigChange,
 			domain.AuditRegister, domain.AuditLogin,
 		} {
 			if !seen[want] {

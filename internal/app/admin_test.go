@@ -55,20 +55,32 @@ func TestEveryAdministratorsActionIsAudited(t *testing.T) {
 		out        any
 		want       domain.AuditType
 	}{
-		{"admin-update-user", "PATCH", func() string { return user }, map[string]any{"role": "admin"}, nil, domain.AuditAdminUserRole},
-		{"admin-update-user", "PATCH", func() string { return user }, map[string]any{"disabled": true}, nil, domain.AuditAdminUserDisable},
-		{"admin-update-user", "PATCH", func() string { return user }, map[string]any{"disabled": false}, nil, domain.AuditAdminUserEnable},
-		{"admin-end-session", "DELETE", func() string { return user + "/sessions/" + sessions.Items[0].ID }, nil, nil, domain.AuditSessionRevoke},
+		{"admin-update-user", "PATCH", func() string { return user }, map[string]any{"role": "admin"}, nil,
+			domain.AuditAdminUserRole},
+		{"admin-update-user", "PATCH", func() string { return user }, map[string]any{"disabled": true}, nil,
+			domain.AuditAdminUserDisable},
+		{"admin-update-user", "PATCH", func() string { return user }, map[string]any{"disabled": false}, nil,
+			domain.AuditAdminUserEnable},
+		{"admin-end-session", "DELETE", func() string { return user + "/sessions/" + sessions.Items[0].ID }, nil, nil,
+			domain.AuditSessionRevoke},
 		{"admin-end-sessions", "DELETE", func() string { return user + "/sessions" }, nil, nil, domain.AuditSessionRevoke},
-		{"admin-reset-factors", "DELETE", func() string { return user + "/factors" }, nil, nil, domain.AuditAdminFactorsReset},
-		{"admin-reset-password", "POST", func() string { return user + "/password" }, nil, nil, domain.AuditAdminPasswordReset},
-		{"admin-create-invite", "POST", func() string { return "/invites" }, map[string]any{"note": "Cy"}, &invite, domain.AuditAdminInvite},
-		{"admin-delete-invite", "DELETE", func() string { return "/invites/" + invite.ID }, nil, nil, domain.AuditAdminInviteRevoke},
-		{"admin-update-room", "PATCH", func() string { return room }, map[string]any{"archived": true}, nil, domain.AuditAdminRoom},
-		{"admin-hold-room", "PUT", func() string { return room + "/hold" }, map[string]any{"held": true, "reason": "case 7"}, nil, domain.AuditAdminRoom},
-		{"admin-hold-room", "PUT", func() string { return room + "/hold" }, map[string]any{"held": false, "reason": "case 7"}, nil, domain.AuditAdminRoom},
+		{"admin-reset-factors", "DELETE", func() string { return user + "/factors" }, nil, nil,
+			domain.AuditAdminFactorsReset},
+		{"admin-reset-password", "POST", func() string { return user + "/password" }, nil, nil,
+			domain.AuditAdminPasswordReset},
+		{"admin-create-invite", "POST", func() string { return "/invites" }, map[string]any{"note": "Cy"}, &invite,
+			domain.AuditAdminInvite},
+		{"admin-delete-invite", "DELETE", func() string { return "/invites/" + invite.ID }, nil, nil,
+			domain.AuditAdminInviteRevoke},
+		{"admin-update-room", "PATCH", func() string { return room }, map[string]any{"archived": true}, nil,
+			domain.AuditAdminRoom},
+		{"admin-hold-room", "PUT", func() string { return room + "/hold" }, map[string]any{"held": true, "reason": "case 7"},
+			nil, domain.AuditAdminRoom},
+		{"admin-hold-room", "PUT", func() string { return room + "/hold" }, map[string]any{"held": false, "reason": "case 7"},
+			nil, domain.AuditAdminRoom},
 		{"admin-delete-room", "DELETE", func() string { return room }, nil, nil, domain.AuditAdminRoom},
-		{"admin-set-settings", "PATCH", func() string { return "/settings" }, map[string]any{"registration": "closed"}, nil, domain.AuditConfigChange},
+		{"admin-set-settings", "PATCH", func() string { return "/settings" }, map[string]any{"registration": "closed"}, nil,
+			domain.AuditConfigChange},
 		{"verify-audit", "POST", func() string { return "/audit/verify" }, nil, nil, domain.AuditVerify},
 		{"admin-delete-user", "DELETE", func() string { return user }, nil, nil, domain.AuditAdminUserDelete},
 	}
@@ -77,7 +89,8 @@ func TestEveryAdministratorsActionIsAudited(t *testing.T) {
 	must(t, err)
 	for _, step := range steps {
 		before := recorded(t, admin, "actor="+who.ID)[string(step.want)]
-		if err := admin.Do(t.Context(), step.method, "/admin"+step.path(), step.body, step.out); err != nil && codeOf(err) != domain.CodeNoSession {
+		if err := admin.Do(t.Context(), step.method, "/admin"+step.path(), step.body, step.out); err != nil &&
+			codeOf(err) != domain.CodeNoSession {
 			t.Errorf("%s: %v", step.id, err)
 		}
 		wait(t, func() bool { return recorded(t, admin, "actor="+who.ID)[string(step.want)] == before+1 })
@@ -105,7 +118,8 @@ func TestAdministratorsLookAfterRooms(t *testing.T) {
 			made[name] = r
 		}
 		must(t, bob.Do(t.Context(), "POST", "/direct", map[string]any{"users": []string{me.ID}}, nil))
-		must(t, bob.Do(t.Context(), "POST", "/rooms/"+made["den"].ID+"/messages", map[string]any{"key": "1", "text": "a secret"}, nil))
+		must(t, bob.Do(t.Context(), "POST", "/rooms/"+made["den"].ID+"/messages",
+			map[string]any{"key": "1", "text": "a secret"}, nil))
 
 		list := func(query string) (names []string) {
 			t.Helper()
@@ -148,11 +162,13 @@ func TestAdministratorsLookAfterRooms(t *testing.T) {
 
 		den := "/admin/rooms/" + made["den"].ID
 		must(t, admin.Do(t.Context(), "PATCH", den, map[string]any{"archived": true}, nil))
-		if err := bob.Do(t.Context(), "POST", "/rooms/"+made["den"].ID+"/messages", map[string]any{"key": "2", "text": "more"}, nil); codeOf(err) != domain.CodeRoomArchived {
+		if err := bob.Do(t.Context(), "POST", "/rooms/"+made["den"].ID+"/messages",
+			map[string]any{"key": "2", "text": "more"}, nil); codeOf(err) != domain.CodeRoomArchived {
 			t.Errorf("writing into an archived room: %v", err)
 		}
 		must(t, admin.Do(t.Context(), "PATCH", den, map[string]any{"archived": false}, nil))
-		must(t, bob.Do(t.Context(), "POST", "/rooms/"+made["den"].ID+"/messages", map[string]any{"key": "2", "text": "more"}, nil))
+		must(t, bob.Do(t.Context(), "POST", "/rooms/"+made["den"].ID+"/messages", map[string]any{"key": "2", "text": "more"},
+			nil))
 		if err := admin.Do(t.Context(), "GET", "/rooms/"+made["den"].ID+"/events", nil,
 			nil); codeOf(err) != domain.CodeNoRoom {
 			t.Errorf("reading what others say: %v", err)
@@ -167,7 +183,8 @@ func TestAdministratorsLookAfterRooms(t *testing.T) {
 			if err := admin.Do(t.Context(), "DELETE", "/admin/rooms/"+id, nil, nil); codeOf(err) != domain.CodeNoRoom {
 				t.Errorf("deleting %s: %v", id, err)
 			}
-			if err := admin.Do(t.Context(), "PATCH", "/admin/rooms/"+id, map[string]any{"archived": true}, nil); codeOf(err) != domain.CodeNoRoom {
+			if err := admin.Do(t.Context(), "PATCH", "/admin/rooms/"+id, map[string]any{"archived": true},
+				nil); codeOf(err) != domain.CodeNoRoom {
 				t.Errorf("archiving %s: %v", id, err)
 			}
 		}
@@ -193,7 +210,8 @@ func TestAdministratorsEndOneSession(t *testing.T) {
 	for _, v := range mine.Items {
 		if !v.Current {
 			must(t, admin.Do(t.Context(), "DELETE", "/admin/users/"+me.ID+"/sessions/"+v.ID, nil, nil))
-			if err := admin.Do(t.Context(), "DELETE", "/admin/users/"+me.ID+"/sessions/"+v.ID, nil, nil); codeOf(err) != domain.CodeNoSession {
+			if err := admin.Do(t.Context(), "DELETE", "/admin/users/"+me.ID+"/sessions/"+v.ID, nil,
+				nil); codeOf(err) != domain.CodeNoSession {
 				t.Errorf("a second time: %v", err)
 			}
 		}
@@ -214,7 +232,8 @@ func TestAuditLogByOutcome(t *testing.T) {
 			t.Fatal("signed in with a wrong password")
 		}
 		wait(t, func() bool { return recorded(t, admin, "outcome=failure")[string(domain.AuditLogin)] == 1 })
-		if n := recorded(t, admin, "outcome=success"); n[string(domain.AuditLogin)] != 1 || n[string(domain.AuditRegister)] != 1 {
+		if n := recorded(t, admin, "outcome=success"); n[string(domain.AuditLogin)] != 1 ||
+			n[string(domain.AuditRegister)] != 1 {
 			t.Errorf("successes: %v", n)
 		}
 		wait(t, func() bool {

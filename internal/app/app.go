@@ -305,7 +305,8 @@ func (s *server) listener(name string, l net.Listener, mux *http.ServeMux, fallb
 	h, err := httpx.Handler(mux, httpx.HandlerOptions{
 		Log: s.Log, Metrics: s.reg, Listener: name, Proxies: s.Config.TrustedProxies,
 		Origins: origins, Partners: partners(s.modules.captcha),
-		Fallback: fallback, MaxConcurrent: requestsAtOnce, MaxPerAddr: s.Config.RequestsPerAddr, Wide: s.Config.TLS.Subdomains,
+		Fallback: fallback, MaxConcurrent: requestsAtOnce, MaxPerAddr: s.Config.RequestsPerAddr,
+		Wide: s.Config.TLS.Subdomains,
 	})
 	if err != nil {
 		return err

@@ -44,17 +44,21 @@ func TestCHK_TK_03_OtherSecretsAreNoAccessTokens(t *testing.T) {
 	_, setup, _ := strings.Cut(s.Setup, "#token=")
 	var issued struct{ Key string }
 	must(t, ann.Do(t.Context(), "POST", "/devices", map[string]any{"name": "Door"}, &issued))
-	for name, secret := range map[string]string{"refresh token": ann.Tokens().Refresh, "setup link": setup, "device key": issued.Key} {
+	for name, secret := range map[string]string{"refresh token": ann.Tokens().Refresh, "setup link": setup,
+		"device key": issued.Key} {
 		if secret == "" {
 			t.Fatalf("no %s", name)
 		}
-		if status, _ := try(t, s, operation{method: "GET", path: "/api/v1/me"}, "", secret); status != http.StatusUnauthorized {
+		if status, _ := try(t, s, operation{method: "GET", path: "/api/v1/me"}, "",
+			secret); status != http.StatusUnauthorized {
 			t.Errorf("%s: %d", name, status)
 		}
-		if res := send(t, s, "/auth/sign-in/factor", map[string]any{"ticket": secret, "code": "000000"}, nil); res.StatusCode != http.StatusUnauthorized {
+		if res := send(t, s, "/auth/sign-in/factor", map[string]any{"ticket": secret, "code": "000000"},
+			nil); res.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s as a ticket: %d", name, res.StatusCode)
 		}
-		if res := send(t, s, "/auth/password/reset", map[string]any{"token": secret, "password": live.Password}, nil); res.StatusCode != http.StatusForbidden {
+		if res := send(t, s, "/auth/password/reset", map[string]any{"token": secret, "password": live.Password},
+			nil); res.StatusCode != http.StatusForbidden {
 			t.Errorf("%s as a reset link: %d", name, res.StatusCode)
 		}
 	}
@@ -74,7 +78,8 @@ func TestCHK_TK_11_RolesChangeAtOnce(t *testing.T) {
 	old := bob.Tokens().Access
 	must(t, bob.Do(t.Context(), "GET", "/admin/users", nil, nil))
 	must(t, root.Do(t.Context(), "PATCH", "/admin/users/"+me.ID, map[string]any{"role": "user"}, nil))
-	if status, _ := try(t, s, operation{method: "GET", path: "/api/v1/admin/users"}, "", old); status != http.StatusUnauthorized {
+	if status, _ := try(t, s, operation{method: "GET", path: "/api/v1/admin/users"}, "",
+		old); status != http.StatusUnauthorized {
 		t.Errorf("the old token: %d", status)
 	}
 }
@@ -93,7 +98,8 @@ func TestCHK_AP_02_OtherSitesPages(t *testing.T) {
 		"a form's text":      {"Content-Type": {"text/plain"}},
 		"another host's own": {"Origin": {"http://" + s.Public + ".evil.example"}},
 	} {
-		if res := send(t, s, "/auth/sign-in", in, header); res.StatusCode != http.StatusForbidden && res.StatusCode != http.StatusUnsupportedMediaType {
+		if res := send(t, s, "/auth/sign-in", in, header); res.StatusCode != http.StatusForbidden &&
+			res.StatusCode != http.StatusUnsupportedMediaType {
 			t.Errorf("%s: %d", name, res.StatusCode)
 		}
 	}
@@ -106,9 +112,10 @@ func TestCHK_AP_01_InventedAddresses(t *testing.T) {
 	last := 0
 	for i := range 6 {
 		from := fmt.Sprintf("203.0.113.%d", i)
-		res := send(t, s, "/auth/sign-in", map[string]any{"login": "nobody" + strconv.Itoa(i), "password": "a wrong guess"}, http.Header{
-			"X-Forwarded-For": {from}, "X-Real-Ip": {from}, "Forwarded": {"for=" + from},
-		})
+		res := send(t, s, "/auth/sign-in", map[string]any{"login": "nobody" + strconv.Itoa(i), "password": "a wrong guess"},
+			http.Header{
+				"X-Forwarded-For": {from}, "X-Real-Ip": {from}, "Forwarded": {"for=" + from},
+			})
 		last = res.StatusCode
 		if last == http.StatusTooManyRequests && res.Header.Get("Retry-After") == "" {
 			t.Error("no Retry-After")
@@ -123,12 +130,14 @@ func TestCHK_AP_01_InventedAddresses(t *testing.T) {
 func TestCHK_AP_07_NothingIsCached(t *testing.T) {
 	t.Parallel()
 	s := live.Start(t, testkit.SQLite(t))
-	for _, path := range []string{"/auth/sign-in", "/auth/register", "/auth/refresh", "/auth/password/forgot", "/auth/sign-in/factor"} {
+	for _, path := range []string{"/auth/sign-in", "/auth/register", "/auth/refresh", "/auth/password/forgot",
+		"/auth/sign-in/factor"} {
 		if res := send(t, s, path, map[string]any{}, nil); res.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %q", path, res.Header.Get("Cache-Control"))
 		}
 	}
-	if res := send(t, s, "/auth/sign-in", map[string]any{"login": strings.Repeat("a", 20<<10), "password": ""}, nil); res.StatusCode != http.StatusRequestEntityTooLarge {
+	if res := send(t, s, "/auth/sign-in", map[string]any{"login": strings.Repeat("a", 20<<10), "password": ""},
+		nil); res.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("20 KiB of a name: %d", res.StatusCode)
 	}
 }
@@ -175,12 +184,14 @@ func TestCHK_LG_01_TimeTellsNothing(t *testing.T) {
 		slices.Sort(unknown)
 		a, b := known[tries/2].Seconds(), unknown[tries/2].Seconds()
 		ratio = max(a, b) / min(a, b)
-		t.Logf("%d of each: medians of %.1f ms for a user, %.1f ms for nobody: a factor of %.3f", tries, a*1000, b*1000, ratio)
+		t.Logf("%d of each: medians of %.1f ms for a user, %.1f ms for nobody: a factor of %.3f", tries, a*1000, b*1000,
+			ratio)
 		if ratio <= most {
 			return
 		}
 	}
-	t.Errorf("the medians differ by a factor of %.3f in the last of %d rounds, and by more than %.2f in each", ratio, rounds, most)
+	t.Errorf("the medians differ by a factor of %.3f in the last of %d rounds, and by more than %.2f in each", ratio,
+		rounds, most)
 }
 
 // A session that is ended elsewhere is over for HTTP within a second, and its
@@ -233,7 +244,8 @@ func TestCHK_WS_01_OtherSitesPages(t *testing.T) {
 	token := s.User("ann").Tokens().Access
 	for origin, want := range map[string]int{
 		"": http.StatusSwitchingProtocols, s.URL: http.StatusSwitchingProtocols,
-		"https://evil.example": http.StatusForbidden, "null": http.StatusForbidden, s.URL + ".evil.example": http.StatusForbidden, "https://" + s.Public + ":1": http.StatusForbidden,
+		"https://evil.example": http.StatusForbidden, "null": http.StatusForbidden,
+		s.URL + ".evil.example": http.StatusForbidden, "https://" + s.Public + ":1": http.StatusForbidden,
 	} {
 		h := http.Header{"Cookie": {"unhidra=whatever"}}
 		if origin != "" {
@@ -253,9 +265,11 @@ func TestCHK_WS_01_OtherSitesPages(t *testing.T) {
 func TestCHK_AP_04_NobodyChoosesWhereLinksLead(t *testing.T) {
 	t.Parallel()
 	smtp := mailtest.Start(t, mailtest.Options{Clear: true})
-	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_SMTP_URL="+smtp.URL+"?tls=off", "UNHIDRA_MAIL_FROM=chat@example.org", "UNHIDRA_PUBLIC_URL=https://chat.example.org")
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_SMTP_URL="+smtp.URL+"?tls=off", "UNHIDRA_MAIL_FROM=chat@example.org",
+		"UNHIDRA_PUBLIC_URL=https://chat.example.org")
 	body := `{"username":"ann","email":"ann@example.org","password":"` + live.Password + `"}`
-	req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+s.Public+"/api/v1/auth/register", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+s.Public+"/api/v1/auth/register",
+		strings.NewReader(body))
 	must(t, err)
 	req.Host = "evil.example"
 	req.Header.Set("Content-Type", "application/json")
@@ -263,13 +277,16 @@ func TestCHK_AP_04_NobodyChoosesWhereLinksLead(t *testing.T) {
 	res, err := http.DefaultClient.Do(req)
 	must(t, err)
 	_ = res.Body.Close()
-	if mail := smtp.Wait(t, "ann@example.org", 1); !strings.HasPrefix(mail.Link(), "https://chat.example.org/verify#token=") || strings.Contains(mail.Raw, "evil.example") {
+	if mail := smtp.Wait(t, "ann@example.org", 1); !strings.HasPrefix(mail.Link(),
+		"https://chat.example.org/verify#token=") || strings.Contains(mail.Raw, "evil.example") {
 		t.Errorf("%d: the mail has %s", res.StatusCode, mail.Link())
 	}
 	follow := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for _, path := range []string{
-		"//evil.example", "//evil.example/%2e%2e", "/%5cevil.example", "/signed-in?next=https://evil.example", "/api/v1//evil.example",
-		"/docs?url=https://evil.example/x.json", "/api/v1/auth/provider?redirect=https://evil.example", "/assets/..//evil.example",
+		"//evil.example", "//evil.example/%2e%2e", "/%5cevil.example", "/signed-in?next=https://evil.example",
+		"/api/v1//evil.example",
+		"/docs?url=https://evil.example/x.json", "/api/v1/auth/provider?redirect=https://evil.example",
+		"/assets/..//evil.example",
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+s.Public, nil)
 		must(t, err)

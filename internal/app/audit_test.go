@@ -38,7 +38,8 @@ func newHook(t *testing.T) *hook {
 	h := &hook{}
 	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		if r.Header.Get("X-Audit-Signature") != "v1="+hex.EncodeToString(audit.Signature([]byte(hookSecret), r.Header.Get("X-Audit-Timestamp"), body)) {
+		if r.Header.Get("X-Audit-Signature") != "v1="+
+			hex.EncodeToString(audit.Signature([]byte(hookSecret), r.Header.Get("X-Audit-Timestamp"), body)) {
 			t.Errorf("signature %q", r.Header.Get("X-Audit-Signature"))
 		}
 		h.mu.Lock()
@@ -65,7 +66,8 @@ func TestCHK_AU_01_AuditOfAWholeServer(t *testing.T) {
 		const canary = "canary-b7Qx seven wrong otters"
 		h := newHook(t)
 		file := filepath.Join(t.TempDir(), "audit.jsonl")
-		s := live.Start(t, o, "UNHIDRA_AUDIT_WEBHOOK="+h.URL, "UNHIDRA_AUDIT_WEBHOOK_SECRET="+hookSecret, "UNHIDRA_AUDIT_LOG="+file)
+		s := live.Start(t, o, "UNHIDRA_AUDIT_WEBHOOK="+h.URL, "UNHIDRA_AUDIT_WEBHOOK_SECRET="+hookSecret,
+			"UNHIDRA_AUDIT_LOG="+file)
 		ctx := t.Context()
 		ann, bob := s.User("ann"), s.User("bob")
 		if err := client.New(s.URL).SignIn(ctx, "ann", canary); err == nil {
@@ -92,7 +94,8 @@ func TestCHK_AU_01_AuditOfAWholeServer(t *testing.T) {
 		}
 		want := []string{"auth.register success", "auth.login failure", "auth.login success"}
 		got := seen()
-		for end := time.Now().Add(10 * time.Second); time.Now().Before(end) && (got[want[0]].Seq == 0 || got[want[1]].Seq == 0 || got[want[2]].Seq == 0); got = seen() {
+		for end := time.Now().Add(10 * time.Second); time.Now().Before(end) &&
+			(got[want[0]].Seq == 0 || got[want[1]].Seq == 0 || got[want[2]].Seq == 0); got = seen() {
 		}
 		for _, name := range want {
 			e := got[name]

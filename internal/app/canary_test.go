@@ -96,8 +96,10 @@ func TestCHK_AU_02_SecretsAreNowhere(t *testing.T) {
 	audits := filepath.Join(t.TempDir(), "audit.jsonl")
 	const jwt, server = "jwt-canary-Zk8wq2LmT5xVb9Rd0cYhU4", "server-canary-Qp3sN7eGfAo6Hj1uWiXk"
 	s := live.StartLogged(t, o, slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		"UNHIDRA_SMTP_URL="+smtp.URL+"?tls=off", "UNHIDRA_MAIL_FROM=Unhidra <chat@example.org>", "JWT_SECRET="+jwt, "UNHIDRA_SERVER_KEY="+server, "UNHIDRA_AUDIT_LOG="+audits)
-	w := &watcher{t: t, s: s, secrets: map[string]string{"JWT_SECRET": jwt, "UNHIDRA_SERVER_KEY": server, "SMTP password": mailtest.Password}}
+		"UNHIDRA_SMTP_URL="+smtp.URL+"?tls=off", "UNHIDRA_MAIL_FROM=Unhidra <chat@example.org>", "JWT_SECRET="+jwt,
+		"UNHIDRA_SERVER_KEY="+server, "UNHIDRA_AUDIT_LOG="+audits)
+	w := &watcher{t: t, s: s, secrets: map[string]string{"JWT_SECRET": jwt, "UNHIDRA_SERVER_KEY": server,
+		"SMTP password": mailtest.Password}}
 	const first, second, wrong = "first-canary seven otters", "second-canary nine badgers", "wrong-canary twelve storks"
 	w.secrets["password"], w.secrets["new password"], w.secrets["wrong password"] = first, second, wrong
 	mailed := func(n int) string {
@@ -145,7 +147,8 @@ func TestCHK_AU_02_SecretsAreNowhere(t *testing.T) {
 		t.Fatalf("%v", added)
 	}
 	recovery := w.secret("recovery code", codes[0])
-	ticket := w.secret("ticket", w.call("POST", "/auth/sign-in", "", map[string]any{"login": "ann", "password": first})["ticket"])
+	ticket := w.secret("ticket", w.call("POST", "/auth/sign-in", "",
+		map[string]any{"login": "ann", "password": first})["ticket"])
 	w.call("POST", "/auth/sign-in/factor", "", map[string]any{"ticket": ticket, "code": recovery, "client": "native"})
 	w.call("POST", "/auth/sign-in/factor", "", map[string]any{"ticket": ticket, "code": recovery})
 
@@ -171,7 +174,8 @@ func TestCHK_AU_02_SecretsAreNowhere(t *testing.T) {
 
 	records, err := os.ReadFile(audits)
 	must(t, err)
-	if !strings.Contains(logged.String(), "auth.login") || !strings.Contains(string(records), "auth.totp_enroll") || !strings.Contains(metrics, "http_requests_total") {
+	if !strings.Contains(logged.String(), "auth.login") || !strings.Contains(string(records), "auth.totp_enroll") ||
+		!strings.Contains(metrics, "http_requests_total") {
 		t.Error("the logs say nothing")
 	}
 	var database []byte

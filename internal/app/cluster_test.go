@@ -217,7 +217,8 @@ func TestCHK_TK_04_SignOutReachesEveryNode(t *testing.T) {
 // close code 1012; they miss nothing and hear nothing twice.
 func TestDrainMovesPeopleToAnotherNode(t *testing.T) {
 	t.Parallel()
-	c := live.StartCluster(t, testkit.Postgres(t), natstest.Start(t).URL(), 2, "UNHIDRA_DRAIN=1s", "UNHIDRA_DRAIN_DELAY=500ms")
+	c := live.StartCluster(t, testkit.Postgres(t), natstest.Start(t).URL(), 2, "UNHIDRA_DRAIN=1s",
+		"UNHIDRA_DRAIN_DELAY=500ms")
 	ctx := t.Context()
 	ann := c.User("ann")
 	r, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Moving"})
@@ -322,7 +323,8 @@ func TestHotRoom(t *testing.T) {
 	}
 	wait(t, func() bool { return reader.last(r.ID) == state.Head })
 	reader.whole(t, "the reader", r.ID, r.Head+1, state.Head)
-	t.Logf("%d acknowledged in %v; of the first half the nodes had %d, %d, %d", all.Load(), time.Since(begin), turns[0].Load(), turns[1].Load(), turns[2].Load())
+	t.Logf("%d acknowledged in %v; of the first half the nodes had %d, %d, %d", all.Load(), time.Since(begin),
+		turns[0].Load(), turns[1].Load(), turns[2].Load())
 	for n := range turns {
 		if turns[n].Load() < senders*each/2/4 { // a fair share is 400
 			t.Errorf("node %d had %d of the first %d", n, turns[n].Load(), 3*senders*each/2)

@@ -107,9 +107,11 @@ func TestDeviceTakesPart(t *testing.T) {
 		heard, joined := make(chan client.Event, 100), make(chan client.RoomState, 1)
 		hello := make(chan client.Hello, 1)
 		device, _ := connectDevice(t, s, d.Key, client.LiveOptions{
-			OnEvent: func(e client.Event) { heard <- e }, OnJoined: func(r client.RoomState) { joined <- r }, OnHello: func(h client.Hello) { hello <- h },
+			OnEvent: func(e client.Event) { heard <- e }, OnJoined: func(r client.RoomState) { joined <- r },
+			OnHello: func(h client.Hello) { hello <- h },
 		})
-		if h := next(t, hello); h.Me == nil || h.Me.ID != d.Device.ID || h.Me.Kind != "device" || h.Me.DisplayName != "Thermometer" {
+		if h := next(t, hello); h.Me == nil || h.Me.ID != d.Device.ID || h.Me.Kind != "device" ||
+			h.Me.DisplayName != "Thermometer" {
 			t.Errorf("hello to %+v", h.Me)
 		}
 		if _, err := device.Send(ctx, client.Draft{Room: room.ID, Key: "k0", Text: "let me in"}); err == nil {
@@ -132,7 +134,8 @@ func TestDeviceTakesPart(t *testing.T) {
 			t.Fatal(err)
 		}
 		log, err := ann.Events(ctx, room.ID, sent.Seq-1, 10)
-		if err != nil || len(log.Events) != 1 || log.Events[0].Message.Sender.Kind != "device" || log.Events[0].Message.Sender.ID != d.Device.ID {
+		if err != nil || len(log.Events) != 1 || log.Events[0].Message.Sender.Kind != "device" ||
+			log.Events[0].Message.Sender.ID != d.Device.ID {
 			t.Errorf("%+v, %v", log, err)
 		}
 
@@ -157,7 +160,8 @@ func TestDeviceTakesPart(t *testing.T) {
 
 		// When it was last there is kept, soon after.
 		var seen issued
-		if err := ann.Do(ctx, "GET", "/devices/"+d.Device.ID, nil, &seen.Device); err != nil || len(seen.Device.Keys) != 1 || !seen.Device.Keys[0].Live {
+		if err := ann.Do(ctx, "GET", "/devices/"+d.Device.ID, nil, &seen.Device); err != nil || len(seen.Device.Keys) != 1 ||
+			!seen.Device.Keys[0].Live {
 			t.Errorf("%+v, %v", seen.Device, err)
 		}
 	})
@@ -214,7 +218,8 @@ func flip(c byte) string {
 func TestCHK_WS_02_KeysAreNotLogged(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer
-	s := live.StartLogged(t, testkit.SQLite(t), slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	s := live.StartLogged(t, testkit.SQLite(t),
+		slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	ann := s.User("ann")
 	d := registerDevice(t, ann, "Door")
 	broken := d.Key[:20] + flip(d.Key[20]) + d.Key[21:]
@@ -266,11 +271,13 @@ func TestAdministratorsAndDevices(t *testing.T) {
 			Next string `json:"next"`
 		}
 		registerDevice(t, ann, "Window")
-		if err := root.Do(ctx, "GET", "/devices?all=true&limit=1", nil, &page); err != nil || len(page.Items) != 1 || page.Items[0].Owner.Username != "ann" || page.Next == "" {
+		if err := root.Do(ctx, "GET", "/devices?all=true&limit=1", nil, &page); err != nil || len(page.Items) != 1 ||
+			page.Items[0].Owner.Username != "ann" || page.Next == "" {
 			t.Fatalf("%+v, %v", page, err)
 		}
 		first := page.Items[0].ID
-		if err := root.Do(ctx, "GET", "/devices?all=true&limit=1&cursor="+page.Next, nil, &page); err != nil || len(page.Items) != 1 || page.Items[0].ID == first {
+		if err := root.Do(ctx, "GET", "/devices?all=true&limit=1&cursor="+page.Next, nil, &page); err != nil ||
+			len(page.Items) != 1 || page.Items[0].ID == first {
 			t.Errorf("second page: %+v, %v", page, err)
 		}
 		if err := root.Do(ctx, "GET", "/devices", nil, &page); err != nil || len(page.Items) != 0 {
@@ -339,7 +346,8 @@ func TestCHK_DV_03_ForeignDevicesDoNotExist(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := eve.Do(ctx, "POST", "/rooms/"+room.ID+"/members", map[string]string{"user": d.Device.ID}, nil); status(err) != 404 {
+		if err := eve.Do(ctx, "POST", "/rooms/"+room.ID+"/members", map[string]string{"user": d.Device.ID},
+			nil); status(err) != 404 {
 			t.Errorf("another's device in eve's room: %v", err)
 		}
 		if dial(t, s, nil, "device", d.Key) != 101 {
@@ -422,7 +430,8 @@ func TestCHK_DV_04_KeysRotateWithAnOverlap(t *testing.T) {
 		if err := ann.Do(ctx, "POST", at+"/keys", map[string]any{}, &second); err != nil {
 			t.Fatal(err)
 		}
-		if k := second.Device.Keys; len(k) != 2 || !k[0].Live || !k[1].Live || k[1].Expires == nil || time.Until(*k[1].Expires).Round(time.Hour) != 24*time.Hour {
+		if k := second.Device.Keys; len(k) != 2 || !k[0].Live || !k[1].Live || k[1].Expires == nil ||
+			time.Until(*k[1].Expires).Round(time.Hour) != 24*time.Hour {
 			t.Errorf("keys: %+v", k)
 		}
 		for _, key := range []string{first.Key, second.Key} {
@@ -434,7 +443,8 @@ func TestCHK_DV_04_KeysRotateWithAnOverlap(t *testing.T) {
 
 		// The old key ends by itself, and its connections with it.
 		var third issued
-		if err := ann.Do(ctx, "POST", at+"/keys", map[string]any{"old_until": time.Now().Add(-time.Second)}, &third); err != nil {
+		if err := ann.Do(ctx, "POST", at+"/keys", map[string]any{"old_until": time.Now().Add(-time.Second)},
+			&third); err != nil {
 			t.Fatal(err)
 		}
 		if err := next(t, ended); !strings.Contains(fmt.Sprint(err), "4410") {
@@ -448,7 +458,8 @@ func TestCHK_DV_04_KeysRotateWithAnOverlap(t *testing.T) {
 				t.Errorf("%s…: %d, want %d", key[:13], got, want)
 			}
 		}
-		if err := ann.Do(ctx, "POST", at+"/keys", map[string]any{"old_until": time.Now().Add(31 * 24 * time.Hour)}, nil); status(err) != 400 {
+		if err := ann.Do(ctx, "POST", at+"/keys", map[string]any{"old_until": time.Now().Add(31 * 24 * time.Hour)},
+			nil); status(err) != 400 {
 			t.Errorf("an overlap of 31 days: %v", err)
 		}
 	})
@@ -461,7 +472,8 @@ func TestDevicesExpire(t *testing.T) {
 		d := registerDevice(t, ann, "Guest badge")
 		_, ended := connectDevice(t, s, d.Key, client.LiveOptions{})
 		soon := time.Now().Add(500 * time.Millisecond)
-		if err := ann.Do(ctx, "PATCH", "/devices/"+d.Device.ID, map[string]any{"name": "Old badge", "expires": soon}, &d.Device); err != nil || d.Device.Name != "Old badge" {
+		if err := ann.Do(ctx, "PATCH", "/devices/"+d.Device.ID, map[string]any{"name": "Old badge", "expires": soon},
+			&d.Device); err != nil || d.Device.Name != "Old badge" {
 			t.Fatalf("%+v, %v", d.Device, err)
 		}
 		ends(t, ended, soon)
@@ -474,7 +486,8 @@ func TestDevicesExpire(t *testing.T) {
 		if dial(t, s, nil, "device", d.Key) != 101 {
 			t.Error("a device whose end was taken away stays out")
 		}
-		for _, bad := range []map[string]any{{"name": ""}, {"name": "a\nb"}, {"name": strings.Repeat("x", 65)}, {"expires": time.Now().Add(-time.Hour)}, {"owner": "eve"}} {
+		for _, bad := range []map[string]any{{"name": ""}, {"name": "a\nb"}, {"name": strings.Repeat("x", 65)},
+			{"expires": time.Now().Add(-time.Hour)}, {"owner": "eve"}} {
 			if err := ann.Do(ctx, "PATCH", "/devices/"+d.Device.ID, bad, nil); status(err) != 400 {
 				t.Errorf("%v: %v", bad, err)
 			}
@@ -506,7 +519,8 @@ func TestDeviceLimits(t *testing.T) {
 // CHK-WS-03: behind https, nothing may come in the clear from elsewhere.
 func TestCHK_WS_03_PlainSocketsAreRefusedBehindHTTPS(t *testing.T) {
 	t.Parallel()
-	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_PUBLIC_URL=https://chat.example.org", "UNHIDRA_TRUSTED_PROXIES=127.0.0.1")
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_PUBLIC_URL=https://chat.example.org",
+		"UNHIDRA_TRUSTED_PROXIES=127.0.0.1")
 	s.URL = "http://" + s.Public // past the proxy that there is none of
 	d := registerDevice(t, s.User("ann"), "Door")
 	for proto, want := range map[string]int{"": 101, "https": 101, "http": 403} {

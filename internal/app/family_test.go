@@ -60,13 +60,16 @@ func solver(t *testing.T) func(captcha.Challenge) string {
 // CAPTCHA first.
 func TestAFamilyRegistersWithTheDefaults(t *testing.T) {
 	t.Parallel()
-	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_CAPTCHA=", "RATE_LIMIT_REGISTER_PER_HOUR=", "RATE_LIMIT_LOGIN_PER_MINUTE=",
-		"RATE_LIMIT_LOGIN_BURST=", "RATE_LIMIT_IP_PER_MINUTE=", "RATE_LIMIT_USER_PER_MINUTE=", "UNHIDRA_CONNECTIONS_PER_ADDR=")
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_CAPTCHA=", "RATE_LIMIT_REGISTER_PER_HOUR=",
+		"RATE_LIMIT_LOGIN_PER_MINUTE=",
+		"RATE_LIMIT_LOGIN_BURST=", "RATE_LIMIT_IP_PER_MINUTE=", "RATE_LIMIT_USER_PER_MINUTE=",
+		"UNHIDRA_CONNECTIONS_PER_ADDR=")
 	solve := solver(t)
 	for i := range 30 {
 		form := map[string]string{"username": fmt.Sprintf("person%d", i), "password": live.Password}
 		var problem struct{ Code domain.Code }
-		if status := post(t, s, "/auth/register", form, &problem); status != http.StatusForbidden || problem.Code != domain.CodeCaptchaRequired {
+		if status := post(t, s, "/auth/register", form, &problem); status != http.StatusForbidden ||
+			problem.Code != domain.CodeCaptchaRequired {
 			t.Fatalf("person %d, without a CAPTCHA: %d %+v", i, status, problem)
 		}
 		res := s.Get("/api/v1/auth/captcha?action=register")

@@ -24,12 +24,13 @@ func TestAConsumerIsToldWhatWasCommitted(t *testing.T) {
 	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		told := make(chan domain.Event, 100)
-		c := feed.Consumer[domain.Event]{Name: "test", Handle: func(_ context.Context, entries []feed.Entry[domain.Event]) error {
-			for _, e := range entries {
-				told <- e.Value
-			}
-			return nil
-		}}
+		c := feed.Consumer[domain.Event]{Name: "test",
+			Handle: func(_ context.Context, entries []feed.Entry[domain.Event]) error {
+				for _, e := range entries {
+					told <- e.Value
+				}
+				return nil
+			}}
 		a := runWith(t, o, c)
 		ann := client.New("http://" + a.Public)
 		if err := ann.Register(t.Context(), client.Registration{Username: "ann", Password: live.Password}); err != nil {
@@ -84,14 +85,15 @@ func TestAConsumerGoesOnAfterAServerWasOffForLong(t *testing.T) {
 			t.Fatal(err)
 		}
 		told := make(chan string, 100)
-		runWith(t, o, feed.Consumer[domain.Event]{Name: "test", Handle: func(_ context.Context, entries []feed.Entry[domain.Event]) error {
-			for _, e := range entries {
-				if e.Value.Message != nil {
-					told <- e.Value.Message.Text
+		runWith(t, o, feed.Consumer[domain.Event]{Name: "test",
+			Handle: func(_ context.Context, entries []feed.Entry[domain.Event]) error {
+				for _, e := range entries {
+					if e.Value.Message != nil {
+						told <- e.Value.Message.Text
+					}
 				}
-			}
-			return nil
-		}})
+				return nil
+			}})
 		select {
 		case <-told:
 		case <-time.After(20 * time.Second):
@@ -103,7 +105,8 @@ func TestAConsumerGoesOnAfterAServerWasOffForLong(t *testing.T) {
 // runWith runs a server with a consumer until the test ends.
 func runWith(t *testing.T, o store.Options, c feed.Consumer[domain.Event]) app.Addrs {
 	t.Helper()
-	env := []string{"UNHIDRA_BIND_ADDR=127.0.0.1", "GATEWAY_PORT=0", "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0", "UNHIDRA_DRAIN=10ms", "UNHIDRA_CAPTCHA=off"}
+	env := []string{"UNHIDRA_BIND_ADDR=127.0.0.1", "GATEWAY_PORT=0", "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0",
+		"UNHIDRA_DRAIN=10ms", "UNHIDRA_CAPTCHA=off"}
 	if o.URL != "" {
 		env = append(env, "UNHIDRA_DATA_DIR="+t.TempDir(), "DATABASE_URL="+o.URL)
 	} else {

@@ -24,7 +24,8 @@ func unfinished(t *testing.T, addr string, n int, method, path string) []net.Con
 		c := tcp(t, addr)
 		conns[i] = c
 		wg.Go(func() {
-			_, _ = fmt.Fprintf(c, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n", method, path, addr)
+			_, _ = fmt.Fprintf(c, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n",
+				method, path, addr)
 		})
 	}
 	wg.Wait()
@@ -67,7 +68,8 @@ func TestBodiesThatNobodyReadEndTheConnection(t *testing.T) {
 		method, path string
 		status       int
 	}{
-		{"GET", "/", 200}, {"GET", "/ws", 426}, {"GET", "/api/v1/me", 401}, {"GET", "/api/v1/server", 200}, {"POST", "/api/v1/nothing", 404}, {"PUT", "/health", 405},
+		{"GET", "/", 200}, {"GET", "/ws", 426}, {"GET", "/api/v1/me", 401}, {"GET", "/api/v1/server", 200},
+		{"POST", "/api/v1/nothing", 404}, {"PUT", "/health", 405},
 		{"OPTIONS", "*", 404},
 	} {
 		c := unfinished(t, s.Public, 1, r.method, r.path)[0]

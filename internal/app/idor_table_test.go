@@ -19,40 +19,61 @@ func rows() map[string]row {
 	theirs := func(body string) row { return row{eve: 404, body: body} } // Ann's, and there for nobody else
 	room := func(bob int, body string) row { return row{eve: 404, bob: bob, body: body} }
 	return map[string]row{
-		"get-server": open, "get-captcha": open, "get-avatar": open, "register": open, "sign-in": open, "sign-in-factor": open, "refresh": open, "sign-out": open,
-		"confirm-email": open, "undo-email": open, "verify-email": open, "resend-verification": open, "forgot-password": open, "reset-password": open, "unlock": open,
-		"begin-passkey-sign-in": open, "passkey-sign-in": open, "begin-passkey-factor": open, "begin-provider": open, "finish-provider": open,
+		"get-server": open, "get-captcha": open, "get-avatar": open, "register": open, "sign-in": open,
+		"sign-in-factor": open, "refresh": open, "sign-out": open,
+		"confirm-email": open, "undo-email": open, "verify-email": open, "resend-verification": open, "forgot-password": open,
+		"reset-password": open, "unlock": open,
+		"begin-passkey-sign-in": open, "passkey-sign-in": open, "begin-passkey-factor": open, "begin-provider": open,
+		"finish-provider": open,
 
-		"list-audit": admin, "verify-audit": admin, "admin-get-health": admin, "admin-list-rooms": admin, "admin-delete-room": admin,
-		"admin-update-room": with(admin, `{"archived":true}`), "admin-get-settings": admin, "admin-set-settings": with(admin, `{"registration":"closed"}`),
+		"list-audit": admin, "verify-audit": admin, "admin-get-health": admin, "admin-list-rooms": admin,
+		"admin-delete-room": admin,
+		"admin-update-room": with(admin, `{"archived":true}`), "admin-get-settings": admin,
+		"admin-set-settings": with(admin, `{"registration":"closed"}`),
 		"admin-list-invites": admin, "admin-create-invite": with(admin, `{}`), "admin-delete-invite": admin,
-		"admin-list-users": admin, "admin-get-user": admin, "admin-update-user": with(admin, `{"role":"admin"}`), "admin-delete-user": admin,
-		"admin-hold-room": with(admin, `{"held":true,"reason":"x"}`), "admin-get-room-use": admin, "admin-reset-factors": admin, "admin-reset-password": admin, "admin-end-sessions": admin, "admin-end-session": admin,
+		"admin-list-users": admin, "admin-get-user": admin, "admin-update-user": with(admin, `{"role":"admin"}`),
+		"admin-delete-user": admin,
+		"admin-hold-room":   with(admin, `{"held":true,"reason":"x"}`), "admin-get-room-use": admin,
+		"admin-reset-factors": admin, "admin-reset-password": admin, "admin-end-sessions": admin, "admin-end-session": admin,
 
-		"get-me": own, "update-me": with(own, `{"about":"x"}`), "delete-me": own, "set-avatar": own, "delete-avatar": own, "set-status": with(own, `{"text":"x"}`),
-		"change-email": with(own, `{"email":"x@example.org"}`), "change-password": with(own, `{"current_password":"x","password":"seven other otters row"}`),
-		"export-me": own, "list-factors": own, "list-sessions": own, "end-sessions": own, "new-recovery-codes": own,
-		"step-up": with(own, `{"password":"x"}`), "begin-passkey-step-up": own, "enrol-totp": own, "confirm-totp": with(own, `{"code":"000000"}`), "remove-totp": own,
+		"get-me": own, "update-me": with(own, `{"about":"x"}`), "delete-me": own, "set-avatar": own, "delete-avatar": own,
+		"set-status":      with(own, `{"text":"x"}`),
+		"change-email":    with(own, `{"email":"x@example.org"}`),
+		"change-password": with(own, `{"current_password":"x","password":"seven other otters row"}`),
+		"export-me":       own, "list-factors": own, "list-sessions": own, "end-sessions": own, "new-recovery-codes": own,
+		"step-up": with(own, `{"password":"x"}`), "begin-passkey-step-up": own, "enrol-totp": own,
+		"confirm-totp": with(own, `{"code":"000000"}`), "remove-totp": own,
 		"begin-passkey": own, "add-passkey": with(own, `{"ticket":"x","name":"x","passkey":{}}`),
-		"end-session": theirs(""), "remove-passkey": theirs(""), "rename-passkey": theirs(`{"name":"mine"}`), "forget-browser": {eve: 204}, // a browser of the caller's, or none
-		"link-provider": theirs(""), "unlink-provider": theirs(""), // there is no such provider here
+		// a browser of the caller's, or none
+		"end-session": theirs(""), "remove-passkey": theirs(""), "rename-passkey": theirs(`{"name":"mine"}`),
+		"forget-browser": {eve: 204},
+		"link-provider":  theirs(""), "unlink-provider": theirs(""), // there is no such provider here
 
-		"get-retention": own, "list-users": own, "get-user": {eve: 200}, "get-presence": {own: true, more: "?users={user}"}, "search": {own: true, more: "?q=secret"},
-		"list-rooms": own, "list-public-rooms": own, "create-room": with(own, `{"kind":"private","name":"Mine"}`), "open-direct": with(own, `{"users":["{user}"]}`),
-		"get-invite": {eve: 200}, "accept-invite": {eve: 200}, // whoever has the code is invited
+		"get-retention": own, "list-users": own, "get-user": {eve: 200}, "get-presence": {own: true, more: "?users={user}"},
+		"search":     {own: true, more: "?q=secret"},
+		"list-rooms": own, "list-public-rooms": own, "create-room": with(own, `{"kind":"private","name":"Mine"}`),
+		"open-direct": with(own, `{"users":["{user}"]}`),
+		"get-invite":  {eve: 200}, "accept-invite": {eve: 200}, // whoever has the code is invited
 
-		"list-requests": own, "list-blocked": own, "set-requests": with(own, `{"asked_by":"everyone"}`), "unblock": {eve: 204}, // nobody whom the caller had blocked
+		// nobody whom the caller had blocked
+		"list-requests": own, "list-blocked": own, "set-requests": with(own, `{"asked_by":"everyone"}`),
+		"unblock":        {eve: 204},
 		"accept-request": room(404, ""), "decline-request": room(404, `{}`),
 
-		"list-devices": own, "register-device": with(own, `{"name":"Mine"}`), "get-device": theirs(""), "update-device": theirs(`{"name":"Mine"}`),
+		"list-devices": own, "register-device": with(own, `{"name":"Mine"}`), "get-device": theirs(""),
+		"update-device": theirs(`{"name":"Mine"}`),
 		"revoke-device": theirs(""), "rotate-device-key": theirs(`{}`), "revoke-device-key": theirs(""),
 
-		"get-room": room(200, ""), "update-room": room(403, `{"name":"Mine"}`), "delete-room": room(403, ""), "hand-over-room": room(403, `{"user":"{bob}"}`),
-		"join-room": room(200, ""), "leave-room": room(204, ""), "mark-read": room(200, `{"seq":1}`),
-		"list-members": room(200, ""), "add-member": room(403, `{"user":"{banned}"}`), "remove-member": room(403, ""), "update-member": room(403, `{"role":"member"}`),
-		"list-bans": room(403, ""), "ban": room(403, `{}`), "unban": room(403, ""),
+		"get-room": room(200, ""), "update-room": room(403, `{"name":"Mine"}`), "delete-room": room(403, ""),
+		"hand-over-room": room(403, `{"user":"{bob}"}`),
+		"join-room":      room(200, ""), "leave-room": room(204, ""), "mark-read": room(200, `{"seq":1}`),
+		"list-members": room(200, ""), "add-member": room(403, `{"user":"{banned}"}`), "remove-member": room(403, ""),
+		"update-member": room(403, `{"role":"member"}`),
+		"list-bans":     room(403, ""), "ban": room(403, `{}`), "unban": room(403, ""),
 		"list-invites": room(403, ""), "create-invite": room(403, `{}`), "revoke-invite": room(403, ""),
-		"replay-events": room(200, ""), "get-timeline": room(200, ""), "get-message": room(200, ""), "list-versions": room(200, ""),
-		"send-message": room(201, `{"key":"1","text":"hello"}`), "edit-message": room(403, `{"text":"mine"}`), "delete-message": room(403, ""),
+		"replay-events": room(200, ""), "get-timeline": room(200, ""), "get-message": room(200, ""),
+		"list-versions": room(200, ""),
+		"send-message":  room(201, `{"key":"1","text":"hello"}`), "edit-message": room(403, `{"text":"mine"}`),
+		"delete-message": room(403, ""),
 	}
 }

@@ -118,8 +118,10 @@ func newHouse(t *testing.T) *house {
 	o.Tool = true
 	db := testkit.Open(t, o)
 	now := time.Now()
-	must(t, db.Factors.AddPasskey(t.Context(), domain.Passkey{ID: "anns-key", User: me.ID, Name: "Phone", Credential: []byte("{}")}, 0, nil, now))
-	must(t, db.Factors.Remember(t.Context(), domain.Remembered{ID: "rem_anns", User: me.ID, CreatedAt: now, UsedAt: now, Expires: now.Add(time.Hour)}, []byte("hash")))
+	must(t, db.Factors.AddPasskey(t.Context(), domain.Passkey{ID: "anns-key", User: me.ID, Name: "Phone",
+		Credential: []byte("{}")}, 0, nil, now))
+	must(t, db.Factors.Remember(t.Context(), domain.Remembered{ID: "rem_anns", User: me.ID, CreatedAt: now, UsedAt: now,
+		Expires: now.Add(time.Hour)}, []byte("hash")))
 	h.bobID = bob.ID
 	h.fixed = []string{
 		"{user}", me.ID, "{bob}", bob.ID, "{banned}", banned.ID, "{session}", sessions.Items[0].ID,
@@ -134,7 +136,8 @@ func (h *house) fill(t *testing.T) func(string) string {
 	t.Helper()
 	ctx := t.Context()
 	var room struct{ ID string }
-	must(t, h.ann.Do(ctx, "POST", "/rooms", map[string]any{"kind": "private", "name": "Den", "members": []string{h.bobID}}, &room))
+	must(t, h.ann.Do(ctx, "POST", "/rooms", map[string]any{"kind": "private", "name": "Den", "members": []string{h.bobID}},
+		&room))
 	at := "/rooms/" + room.ID
 	banned := h.fixed[5]
 	must(t, h.ann.Do(ctx, "PUT", at+"/bans/"+banned, map[string]any{}, nil))
@@ -144,7 +147,8 @@ func (h *house) fill(t *testing.T) func(string) string {
 	must(t, h.ann.Do(ctx, "POST", at+"/invites", map[string]any{}, &invite))
 	var made issued
 	must(t, h.ann.Do(ctx, "POST", "/devices", map[string]any{"name": "Door"}, &made))
-	pairs := append(slices.Clone(h.fixed), "{room}", room.ID, "{seq}", message.Seq.String(), "{invite}", invite.ID, "{code}", invite.Code,
+	pairs := append(slices.Clone(h.fixed), "{room}", room.ID, "{seq}", message.Seq.String(), "{invite}", invite.ID,
+		"{code}", invite.Code,
 		"{device}", made.Device.ID, "{key}", made.KeyID)
 	return strings.NewReplacer(pairs...).Replace
 }
@@ -162,7 +166,8 @@ func TestCHK_DV_03_NobodyReachesWhatIsNotTheirs(t *testing.T) {
 		ids[o.id] = true
 		r, ok := table[o.id]
 		if !ok || r.open != o.open {
-			t.Errorf("%s (%s %s): no row, or not the right one, in the table of idor_table_test.go: who may call it?", o.id, o.method, o.path)
+			t.Errorf("%s (%s %s): no row, or not the right one, in the table of idor_table_test.go: who may call it?", o.id,
+				o.method, o.path)
 			continue
 		}
 		if o.open {
@@ -176,7 +181,8 @@ func TestCHK_DV_03_NobodyReachesWhatIsNotTheirs(t *testing.T) {
 		}
 		o.path += fill(r.more)
 		body := fill(r.body)
-		if status, code := try(t, h.Server, o, body, ""); status != http.StatusUnauthorized || code != domain.CodeNoCredentials {
+		if status, code := try(t, h.Server, o, body, ""); status != http.StatusUnauthorized ||
+			code != domain.CodeNoCredentials {
 			t.Errorf("%s by nobody: %d %s", o.id, status, code)
 		}
 		if status, code := try(t, h.Server, o, body, door); status != http.StatusUnauthorized ||
@@ -264,7 +270,8 @@ func TestCHK_RG_07_NoFieldBesideThoseThatAreNamed(t *testing.T) {
 			body[field] = "admin"
 			b, err := json.Marshal(body)
 			must(t, err)
-			if status, code := try(t, h.Server, o, string(b), h.ann.Tokens().Access); status != http.StatusBadRequest || code != domain.CodeInvalidRequest {
+			if status, code := try(t, h.Server, o, string(b), h.ann.Tokens().Access); status != http.StatusBadRequest ||
+				code != domain.CodeInvalidRequest {
 				t.Errorf("%s with %q: %d %s", o.id, field, status, code)
 			}
 		}

@@ -17,7 +17,9 @@ const module = "github.com/unhidra/unhidra/"
 // themselves, and package app joins them.
 func floors() map[string][]string {
 	ground := []string{"internal/domain", "internal/config", "internal/ratelimit", "internal/obs"}
-	kits := append([]string{"internal/password", "internal/totp", "internal/passkey", "internal/oidc", "internal/bus", "internal/httpx", "internal/wire", "internal/token", "internal/fulltext", "internal/names", "internal/ws", "internal/captcha", "internal/picture", "internal/feed", "internal/blob"}, ground...)
+	kits := append([]string{"internal/password", "internal/totp", "internal/passkey", "internal/oidc", "internal/bus",
+		"internal/httpx", "internal/wire", "internal/token", "internal/fulltext", "internal/names", "internal/ws",
+		"internal/captcha", "internal/picture", "internal/feed", "internal/blob"}, ground...)
 	// A part of the store stands on the engine, and on these other parts.
 	part := func(others ...string) []string {
 		may := append([]string{"internal/store"}, ground...)
@@ -70,12 +72,14 @@ func floors() map[string][]string {
 		"internal/store/rooms":     part("accounts", "devices", "naming", "roomlog"),
 		"internal/store/messages":  part("accounts", "rooms", "roomlog", "search"),
 		"internal/store/departure": part("accounts", "devices", "messages", "rooms", "roomlog"), // where they cross
-		"internal/store/all":       part("accounts", "audit", "blobs", "departure", "devices", "feedlog", "mails", "messages", "rooms", "roomlog", "search", "server"),
+		"internal/store/all": part("accounts", "audit", "blobs", "departure", "devices", "feedlog", "mails", "messages",
+			"rooms", "roomlog", "search", "server"),
 
 		"internal/audit": kits,
 		"internal/admin": kits,
 		// The module of accounts has rooms; they know nothing of HTTP, nor of one another but report.
-		"internal/auth":          append([]string{"internal/auth/report", "internal/auth/sessions", "internal/auth/lockout"}, kits...),
+		"internal/auth": append([]string{"internal/auth/report", "internal/auth/sessions", "internal/auth/lockout"},
+			kits...),
 		"internal/auth/report":   ground,
 		"internal/auth/sessions": append([]string{"internal/auth/report", "internal/bus", "internal/token"}, ground...),
 		"internal/auth/lockout":  append([]string{"internal/auth/report", "internal/token"}, ground...),

@@ -22,7 +22,8 @@ func TestPublicKeysAreServed(t *testing.T) {
 		Keys []struct{ Kid, X, Alg, Crv string }
 	}
 	status, body := get(t, s.URL+"/.well-known/jwks.json")
-	if err := json.Unmarshal([]byte(body), &keys); err != nil || status != 200 || len(keys.Keys) == 0 || strings.Contains(body, `"d"`) {
+	if err := json.Unmarshal([]byte(body), &keys); err != nil || status != 200 || len(keys.Keys) == 0 ||
+		strings.Contains(body, `"d"`) {
 		t.Fatalf("%d %s", status, body)
 	}
 	parsed, err := jwt.Parse(s.User("ann").Tokens().Access, func(token *jwt.Token) (any, error) {

@@ -28,7 +28,8 @@ func writeLimits(c config.Config) httpx.Limits {
 		"accept-request", "decline-request", "set-requests", "unblock",
 		"register-device", "update-device", "revoke-device", "rotate-device-key", "revoke-device-key")
 	// What everybody in a room is told. A room that is open to all fills quickly once.
-	shared(httpx.Limit{Name: "joins", User: perMinute(2 * n), Addr: perMinute(20 * n), Room: perMinute(20 * n)}, "join-room", "accept-invite")
+	shared(httpx.Limit{Name: "joins", User: perMinute(2 * n), Addr: perMinute(20 * n), Room: perMinute(20 * n)},
+		"join-room", "accept-invite")
 	// Of the same, what is not counted by room: strangers who are refused would count, and
 	// keep its moderators from acting.
 	shared(httpx.Limit{Name: "members", User: perMinute(2 * n), Addr: perMinute(20 * n)},
@@ -46,14 +47,18 @@ func writeLimits(c config.Config) httpx.Limits {
 	// Of nobody who is known yet. All browsers behind one address come here to go on,
 	// hundreds after an outage.
 	shared(httpx.Limit{Name: "strangers", Addr: perMinute(20 * n)},
-		"register", "sign-in", "sign-in-factor", "refresh", "sign-out", "begin-passkey-sign-in", "passkey-sign-in", "begin-passkey-factor",
-		"begin-provider", "finish-provider", "confirm-email", "undo-email", "verify-email", "resend-verification", "forgot-password",
+		"register", "sign-in", "sign-in-factor", "refresh", "sign-out", "begin-passkey-sign-in", "passkey-sign-in",
+		"begin-passkey-factor",
+		"begin-provider", "finish-provider", "confirm-email", "undo-email", "verify-email", "resend-verification",
+		"forgot-password",
 		"reset-password", "unlock")
 	// What looks through much to answer little.
 	shared(httpx.Limit{Name: "searches", User: perMinute(2 * n), Addr: perMinute(20 * n)}, "search")
 	shared(httpx.Limit{Name: "administration", User: perMinute(10 * n)},
-		"admin-update-user", "admin-delete-user", "admin-end-sessions", "admin-end-session", "admin-reset-factors", "admin-reset-password",
-		"admin-create-invite", "admin-delete-invite", "admin-update-room", "admin-delete-room", "admin-hold-room", "admin-set-settings",
+		"admin-update-user", "admin-delete-user", "admin-end-sessions", "admin-end-session", "admin-reset-factors",
+		"admin-reset-password",
+		"admin-create-invite", "admin-delete-invite", "admin-update-room", "admin-delete-room", "admin-hold-room",
+		"admin-set-settings",
 		"verify-audit")
 	return limits
 }

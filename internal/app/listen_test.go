@@ -11,10 +11,12 @@ import (
 // A web page that makes its own name lead to the operator's listener reads nothing.
 func TestOperatorsListenerKnowsItsNames(t *testing.T) {
 	t.Parallel()
-	h := onlyHosts([]string{"metrics.example.org"}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	h := onlyHosts([]string{"metrics.example.org"},
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	for host, want := range map[string]int{
-		"localhost:9010": 204, "127.0.0.1:9010": 204, "[::1]:9010": 204, "10.0.0.7": 204, "unhidra:9010": 204, "metrics.example.org:9010": 204,
-		"evil.example:9010": 421, "127.0.0.1.evil.example": 421, "localhost.evil.example:9010": 421,
+		"localhost:9010": 204, "127.0.0.1:9010": 204, "[::1]:9010": 204, "10.0.0.7": 204, "unhidra:9010": 204,
+		"metrics.example.org:9010": 204,
+		"evil.example:9010":        421, "127.0.0.1.evil.example": 421, "localhost.evil.example:9010": 421,
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 		r.Host = host

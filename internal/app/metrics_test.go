@@ -38,7 +38,8 @@ code: ` + "`go test ./internal/app -run TestMetricsDocs -update`" + `.
 `
 
 var (
-	described = regexp.MustCompile(`fqName: "([^"]*)", help: "((?:[^"\\]|\\.)*)"(?:, unit: "[^"]*")?, constLabels: \{([^}]*)\}, variableLabels: \{([^}]*)\}`)
+	described = regexp.MustCompile(
+		`fqName: "([^"]*)", help: "((?:[^"\\]|\\.)*)"(?:, unit: "[^"]*")?, constLabels: \{([^}]*)\}, variableLabels: \{([^}]*)\}`)
 	labelName = regexp.MustCompile(`(\w+)="`)
 )
 
@@ -122,8 +123,10 @@ func everything(t *testing.T) *prometheus.Registry {
 	t.Helper()
 	cert, key := tlstest.NewAuthority(t).Files(t.TempDir(), 1000*time.Hour)
 	c, err := config.Load([]string{
-		"UNHIDRA_DATA_DIR=" + t.TempDir(), "UNHIDRA_BIND_ADDR=127.0.0.1", "GATEWAY_PORT=0", "AUTH_BIND_ADDR=127.0.0.1:0", "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0",
-		"UNHIDRA_TLS_CERT=" + cert, "UNHIDRA_TLS_KEY=" + key, "UNHIDRA_SMTP_URL=smtp://127.0.0.1:1", "UNHIDRA_MAIL_FROM=chat@example.org",
+		"UNHIDRA_DATA_DIR=" + t.TempDir(), "UNHIDRA_BIND_ADDR=127.0.0.1", "GATEWAY_PORT=0", "AUTH_BIND_ADDR=127.0.0.1:0",
+		"UNHIDRA_OPERATOR_ADDR=127.0.0.1:0",
+		"UNHIDRA_TLS_CERT=" + cert, "UNHIDRA_TLS_KEY=" + key, "UNHIDRA_SMTP_URL=smtp://127.0.0.1:1",
+		"UNHIDRA_MAIL_FROM=chat@example.org",
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +138,8 @@ func everything(t *testing.T) *prometheus.Registry {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	s := &server{Options: Options{Config: c, Version: "test", Log: log}, db: db, reg: obs.NewRegistry("test"), health: &obs.Health{}}
+	s := &server{Options: Options{Config: c, Version: "test", Log: log}, db: db, reg: obs.NewRegistry("test"),
+		health: &obs.Health{}}
 	disk.Watch(s.reg, c.DataDir)
 	t.Cleanup(s.closeListeners)
 	t.Cleanup(s.closeBus)

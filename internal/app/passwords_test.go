@@ -36,11 +36,13 @@ func TestAPasswordThatAnAdministratorResetOpensNothing(t *testing.T) {
 			}
 			_, token, _ := strings.Cut(reset.Link, "#token=")
 			another := "another " + live.Password
-			must(t, client.New(s.URL).Do(t.Context(), "POST", "/auth/password/reset", map[string]any{"token": token, "password": another}, nil))
+			must(t, client.New(s.URL).Do(t.Context(), "POST", "/auth/password/reset",
+				map[string]any{"token": token, "password": another}, nil))
 			if got := signIn(t, s, name, live.Password); got != wrong {
 				t.Errorf("%s: the old password after the link: %q", name, got)
 			}
-			if got, want := signIn(t, s, name, another), map[string]string{"bob": "complete", "cy": "second_factor"}[name]; got != want {
+			if got, want := signIn(t, s, name, another),
+				map[string]string{"bob": "complete", "cy": "second_factor"}[name]; got != want {
 				t.Errorf("%s: the new password: %q, want %q", name, got, want)
 			}
 		}

@@ -68,8 +68,12 @@ func checkKey(ctx context.Context, db *all.Store, keys *token.Keyring) error {
 }
 
 var (
-	errAnotherKey = errors.New("this database was used with another server's key; give the one it was used with, as server.key in the data folder or as UNHIDRA_SERVER_KEY, or restore both from one backup")
-	errNoKey      = errors.New("there is no server's key, and this database was used with one; put it back as server.key into the data folder, or give it as UNHIDRA_SERVER_KEY, or restore both from one backup: with a new one nobody's second factor and no link would work")
+	errAnotherKey = errors.New(
+		"this database was used with another server's key; give the one it was used with, as server.key in the data folder " +
+			"or as UNHIDRA_SERVER_KEY, or restore both from one backup")
+	errNoKey = errors.New("there is no server's key, and this database was used with one; put it back as server.key " +
+		"into the data folder, or give it as UNHIDRA_SERVER_KEY, or restore both from one backup: with a new one nobody's " +
+		"second factor and no link would work")
 )
 
 // CheckKey fails if c's server would be refused by the database, or would make a key that
@@ -113,8 +117,10 @@ func CheckLost(c config.Config) error {
 		return nil // it is there, or the store says what is wrong with it
 	}
 	return fmt.Errorf("there is a server's key (%s) and no database (%s), so that this is no first start; "+
-		"see that its disk is mounted and that UNHIDRA_DATA_DIR is right, put the database back, or restore a backup with `unhidra restore`; "+
-		"to begin with an empty server, move the key away and keep it: backups without a key need it", c.KeyFile(), c.Database())
+		"see that its disk is mounted and that UNHIDRA_DATA_DIR is right, put the database back, or restore a backup with "+
+		"`unhidra restore`; "+
+		"to begin with an empty server, move the key away and keep it: backups without a key need it", c.KeyFile(),
+		c.Database())
 }
 
 func readKey(path string) ([]byte, error) {
@@ -126,7 +132,8 @@ func readKey(path string) ([]byte, error) {
 	}
 	key := strings.TrimSpace(string(b))
 	if len(key) < 32 {
-		return nil, fmt.Errorf("the server's key in %s is too short to be one that Unhidra made; restore it from a backup, or remove the file: everyone then signs in anew", path)
+		return nil, fmt.Errorf("the server's key in %s is too short to be one that Unhidra made; restore it from a backup, "+
+			"or remove the file: everyone then signs in anew", path)
 	}
 	return []byte(key), nil
 }

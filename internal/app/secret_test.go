@@ -20,7 +20,8 @@ import (
 func runOnce(t *testing.T, dir string, log *slog.Logger, settings ...string) error {
 	t.Helper()
 	c, err := config.Load(append([]string{
-		"UNHIDRA_DATA_DIR=" + dir, "UNHIDRA_BIND_ADDR=127.0.0.1", "GATEWAY_PORT=0", "UNHIDRA_OPERATOR_ADDR=off", "UNHIDRA_DRAIN=1ms",
+		"UNHIDRA_DATA_DIR=" + dir, "UNHIDRA_BIND_ADDR=127.0.0.1", "GATEWAY_PORT=0", "UNHIDRA_OPERATOR_ADDR=off",
+		"UNHIDRA_DRAIN=1ms",
 	}, settings...), nil)
 	if err != nil {
 		t.Fatal(err)

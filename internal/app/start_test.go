@@ -33,7 +33,8 @@ func (w warnings) Handle(_ context.Context, r slog.Record) error {
 // start runs a server until stop, or the test's end.
 func start(t *testing.T, log *slog.Logger, env ...string) (ready chan app.Addrs, ended chan error, stop func()) {
 	c, err := config.Load(append([]string{
-		"UNHIDRA_BIND_ADDR=127.0.0.1", "GATEWAY_PORT=0", "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0", "UNHIDRA_DRAIN=10ms", "UNHIDRA_DATA_DIR=" + t.TempDir(),
+		"UNHIDRA_BIND_ADDR=127.0.0.1", "GATEWAY_PORT=0", "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0", "UNHIDRA_DRAIN=10ms",
+		"UNHIDRA_DATA_DIR=" + t.TempDir(),
 	}, env...), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +104,8 @@ func TestStartWaitsForPostgres(t *testing.T) {
 	case <-deadline:
 		t.Fatal("the server did not start when the database was back")
 	}
-	_, ended, _ = start(t, slog.New(said), "DATABASE_URL="+strings.Replace(pg.URL(), "/postgres?", "/no_such_database?", 1))
+	_, ended, _ = start(t, slog.New(said), "DATABASE_URL="+strings.Replace(pg.URL(), "/postgres?", "/no_such_database?",
+		1))
 	select {
 	case err := <-ended:
 		if err == nil || !strings.Contains(err.Error(), "no_such_database") {

@@ -42,9 +42,11 @@ var (
 
 func authStore(db *all.Store) auth.Store {
 	return auth.Store{
-		UserStore: db.Accounts, AvatarStore: db.Accounts, LinkStore: db.Accounts, DepartureStore: db.Departure, MessageStore: db.Log, PeerStore: db.Rooms,
-		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions, FactorStore: db.Factors, IdentityStore: db.Factors,
-		SettingStore: db.Server,
+		UserStore: db.Accounts, AvatarStore: db.Accounts, LinkStore: db.Accounts, DepartureStore: db.Departure,
+		MessageStore: db.Log, PeerStore: db.Rooms,
+		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions, FactorStore: db.Factors,
+		IdentityStore: db.Factors,
+		SettingStore:  db.Server,
 	}
 }
 
@@ -66,7 +68,8 @@ func historyStore(db *all.Store) history.Store {
 
 func adminStore(db *all.Store) admin.Store {
 	return admin.Store{
-		AccountStore: db.Accounts, SessionStore: db.Sessions, FactorStore: db.Factors, PasswordStore: db.Accounts, DepartureStore: db.Departure,
-		RoomStore: db.Rooms, LogStore: db.Log, SettingStore: db.Server,
+		AccountStore: db.Accounts, SessionStore: db.Sessions, FactorStore: db.Factors, PasswordStore: db.Accounts,
+		DepartureStore: db.Departure,
+		RoomStore:      db.Rooms, LogStore: db.Log, SettingStore: db.Server,
 	}
 }

@@ -30,7 +30,8 @@ func TestStory(t *testing.T) {
 		}
 		events := make(chan client.Event, 1000)
 		joined := make(chan client.RoomState, 1)
-		bobs := bob.Live(ctx, client.LiveOptions{OnEvent: func(e client.Event) { events <- e }, OnJoined: func(r client.RoomState) { joined <- r }})
+		bobs := bob.Live(ctx, client.LiveOptions{OnEvent: func(e client.Event) { events <- e },
+			OnJoined: func(r client.RoomState) { joined <- r }})
 		t.Cleanup(bobs.Close)
 		if err := bobs.Ready(ctx); err != nil {
 			t.Fatal(err)
@@ -53,7 +54,8 @@ func TestStory(t *testing.T) {
 		anns := ann.Live(ctx, client.LiveOptions{})
 		t.Cleanup(anns.Close)
 		for i := range 20 {
-			if _, err := anns.Send(ctx, client.Draft{Room: room.ID, Key: fmt.Sprint("k", i), Text: fmt.Sprintf("message **%d** for @bob", i)}); err != nil {
+			if _, err := anns.Send(ctx, client.Draft{Room: room.ID, Key: fmt.Sprint("k", i),
+				Text: fmt.Sprintf("message **%d** for @bob", i)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -178,9 +180,11 @@ func TestCHK_AP_05_Listeners(t *testing.T) {
 		url  string
 		code int
 	}{
-		{s.URL + "/health", 200}, {s.URL + "/ready", 200}, {operator + "/health", 200}, {operator + "/ready", 200}, {account + "/health", 200},
+		{s.URL + "/health", 200}, {s.URL + "/ready", 200}, {operator + "/health", 200}, {operator + "/ready", 200},
+		{account + "/health", 200},
 		{operator + "/metrics", 200}, {operator + "/stats", 200}, {operator + "/debug/pprof/", 200},
-		{s.URL + "/api/v1/server", 200}, {account + "/api/v1/server", 200}, {s.URL + "/openapi.json", 200}, {s.URL + "/docs", 200},
+		{s.URL + "/api/v1/server", 200}, {account + "/api/v1/server", 200}, {s.URL + "/openapi.json", 200},
+		{s.URL + "/docs", 200},
 		{s.URL + "/api/v1/rooms", 401}, {account + "/api/v1/rooms", 404}, {s.URL + "/ws", 426}, {account + "/ws", 404},
 		{s.URL + "/problems/rate_limited", 200},
 	} {
@@ -189,11 +193,13 @@ func TestCHK_AP_05_Listeners(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/metrics", "/stats", "/debug/pprof/"} { // CHK-AP-05
-		if _, body := get(t, s.URL+path); strings.Contains(body, "go_goroutines") || strings.Contains(body, "connections") || strings.Contains(body, "goroutine") {
+		if _, body := get(t, s.URL+path); strings.Contains(body, "go_goroutines") || strings.Contains(body, "connections") ||
+			strings.Contains(body, "goroutine") {
 			t.Errorf("%s is public: %.200s", path, body)
 		}
 	}
-	if _, body := get(t, operator+"/metrics"); !strings.Contains(body, `http_requests_total{code="200",listener="public",method="GET",route="/api/v1/server"} 1`) {
+	if _, body := get(t, operator+"/metrics"); !strings.Contains(body,
+		`http_requests_total{code="200",listener="public",method="GET",route="/api/v1/server"} 1`) {
 		t.Error("requests are not counted by route")
 	}
 }
@@ -257,7 +263,8 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 func TestCHK_AU_02_NoSecretsInTheLog(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer
-	s := live.StartLogged(t, testkit.SQLite(t), slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	s := live.StartLogged(t, testkit.SQLite(t),
+		slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	c := s.User("ann")
 	tokens := c.Tokens()
 	if _, err := c.Me(t.Context()); err != nil {

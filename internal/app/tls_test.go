@@ -28,7 +28,10 @@ func ask(t *testing.T, c *tls.Config, method, url string) *http.Response {
 	t.Helper()
 	tr := &http.Transport{TLSClientConfig: c, ForceAttemptHTTP2: true}
 	t.Cleanup(tr.CloseIdleConnections)
-	hc := &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	hc := &http.Client{Transport: tr, CheckRedirect: func(*http.Request,
+		[]*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +83,8 @@ func TestTLSFiles(t *testing.T) {
 	ca := tlstest.NewAuthority(t)
 	dir := t.TempDir()
 	cert, key := ca.Files(dir, time.Hour)
-	s := live.Start(t, store.Options{Path: t.TempDir() + "/unhidra.db"}, "UNHIDRA_TLS_CERT="+cert, "UNHIDRA_TLS_KEY="+key, "UNHIDRA_HTTP_ADDR=127.0.0.1:0")
+	s := live.Start(t, store.Options{Path: t.TempDir() + "/unhidra.db"}, "UNHIDRA_TLS_CERT="+cert, "UNHIDRA_TLS_KEY="+key,
+		"UNHIDRA_HTTP_ADDR=127.0.0.1:0")
 	if !strings.HasPrefix(s.URL, "https://localhost:") {
 		t.Fatalf("the server is on %s", s.URL)
 	}
@@ -95,7 +99,8 @@ func TestTLSFiles(t *testing.T) {
 
 	t.Run("redirect", func(t *testing.T) {
 		plain := "http://" + s.Redirect
-		if res := ask(t, nil, "GET", plain+"/room?x=1"); res.StatusCode != http.StatusPermanentRedirect || res.Header.Get("Location") != s.URL+"/room?x=1" {
+		if res := ask(t, nil, "GET", plain+"/room?x=1"); res.StatusCode != http.StatusPermanentRedirect ||
+			res.Header.Get("Location") != s.URL+"/room?x=1" {
 			t.Errorf("%s to %s", res.Status, res.Header.Get("Location"))
 		}
 		if res := ask(t, nil, "GET", plain+"//evil.example/"); !strings.HasPrefix(res.Header.Get("Location"), s.URL+"/") {
@@ -107,7 +112,8 @@ func TestTLSFiles(t *testing.T) {
 	})
 
 	t.Run("versions", func(t *testing.T) {
-		for max, ok := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+		for max, ok := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true,
+			tls.VersionTLS13: true} {
 			c := ca.Client()
 			c.MinVersion, c.MaxVersion = tls.VersionTLS10, max
 			conn, err := (&tls.Dialer{Config: c}).DialContext(t.Context(), "tcp", s.Public)
@@ -133,7 +139,8 @@ func TestTLSFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := io.WriteString(conn, "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); err != nil {
+			if _, err := io.WriteString(conn,
+				"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); err != nil {
 				t.Fatal(err)
 			}
 			_, _ = io.Copy(io.Discard, conn) // the ticket comes with the answer
@@ -176,8 +183,10 @@ func TestTLSByACME(t *testing.T) { // not in parallel: the authority reads its s
 			bus = natstest.Start(t).URL()
 		}
 		start := func(plain, secure int) *live.Server {
-			s := live.Start(t, o, "NATS_URL="+bus, "UNHIDRA_ACME_DOMAINS=localhost", "UNHIDRA_ACME_DIRECTORY="+ca.Directory, "UNHIDRA_ACME_CA_FILE="+ca.CAFile,
-				"GATEWAY_PORT="+strconv.Itoa(secure), "UNHIDRA_HTTP_ADDR=127.0.0.1:"+strconv.Itoa(plain), "UNHIDRA_SERVER_KEY="+secret)
+			s := live.Start(t, o, "NATS_URL="+bus, "UNHIDRA_ACME_DOMAINS=localhost", "UNHIDRA_ACME_DIRECTORY="+ca.Directory,
+				"UNHIDRA_ACME_CA_FILE="+ca.CAFile,
+				"GATEWAY_PORT="+strconv.Itoa(secure), "UNHIDRA_HTTP_ADDR=127.0.0.1:"+strconv.Itoa(plain),
+				"UNHIDRA_SERVER_KEY="+secret)
 			wait(t, func() bool {
 				conn, err := (&tls.Dialer{Config: trust}).DialContext(t.Context(), "tcp", s.Public)
 				if err == nil {
@@ -209,7 +218,8 @@ func TestTLSBroken(t *testing.T) {
 	if err := os.WriteFile(key, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := config.Load([]string{"UNHIDRA_DATA_DIR=" + t.TempDir(), "UNHIDRA_TLS_CERT=" + cert, "UNHIDRA_TLS_KEY=" + key}, nil)
+	c, err := config.Load([]string{"UNHIDRA_DATA_DIR=" + t.TempDir(), "UNHIDRA_TLS_CERT=" + cert,
+		"UNHIDRA_TLS_KEY=" + key}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

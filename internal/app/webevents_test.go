@@ -48,7 +48,8 @@ func TestWebEvents(t *testing.T) {
 		if want := webSpecOf(s); !slices.Equal(specs[name], want) {
 			t.Errorf("%s is %v in the web client, and %v in the catalogue", name, specs[name], want)
 		}
-		compareDetail(t, c, s, details[name], schema{socket, map[string]any{"$ref": "#/components/schemas/Event." + name}}.resolved())
+		compareDetail(t, c, s, details[name], schema{socket,
+			map[string]any{"$ref": "#/components/schemas/Event." + name}}.resolved())
 	}
 	for _, name := range slices.Concat(slices.Collect(maps.Keys(details)), slices.Collect(maps.Keys(specs))) {
 		if !types[name] {
@@ -91,6 +92,7 @@ func compareDetail(t *testing.T, c comparer, s domain.EventSpec, ts string, even
 	}
 	c.compare(ts, string(s.Type)+".detail", []schema{detail})
 	if known := len(membersOf(ts)); known != reflect.TypeOf(s.Payload).NumField() {
-		t.Errorf("the web client knows %d fields of the detail of %s, the catalogue has %d", known, s.Type, reflect.TypeOf(s.Payload).NumField())
+		t.Errorf("the web client knows %d fields of the detail of %s, the catalogue has %d", known, s.Type,
+			reflect.TypeOf(s.Payload).NumField())
 	}
 }

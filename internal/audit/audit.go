@@ -25,7 +25,9 @@ import (
 
 // Store is what the module needs remembered. Package store/audit has one.
 type Store interface {
-	AppendAudit(ctx context.Context, chain string, seal func(domain.AuditHead) ([]domain.AuditRow, *domain.AuditCheckpoint, error)) (domain.AuditHead, error)
+	AppendAudit(
+		ctx context.Context, chain string, seal func(domain.AuditHead) ([]domain.AuditRow, *domain.AuditCheckpoint, error),
+	) (domain.AuditHead, error)
 	EraseAuditBefore(ctx context.Context, before time.Time) (int64, error)
 	EraseAuditActor(ctx context.Context, actor string) (int64, error)
 	OldestAuditDay(ctx context.Context) (day, first, last int64, err error)
@@ -45,7 +47,9 @@ type Reader interface {
 // Cursors remember how far each receiver has come.
 type Cursors interface {
 	ClaimAuditSink(ctx context.Context, name, owner string, until, now time.Time) (seq int64, ok bool, err error)
-	AdvanceAuditSink(ctx context.Context, name, owner string, seq, dropped int64, until, now time.Time) (ok bool, err error)
+	AdvanceAuditSink(
+		ctx context.Context, name, owner string, seq, dropped int64, until, now time.Time,
+	) (ok bool, err error)
 	ReleaseAuditSink(ctx context.Context, name, owner string) error
 	AuditReceivers(ctx context.Context) ([]domain.AuditReceiver, error)
 }
@@ -245,11 +249,12 @@ func (s *Service) drop(n int64) {
 func (s *Service) append(ctx context.Context, events []domain.AuditEvent) error {
 	begin := time.Now()
 	made := 0
-	_, err := s.Store.AppendAudit(ctx, domain.NewID(chainPrefix), func(h domain.AuditHead) ([]domain.AuditRow, *domain.AuditCheckpoint, error) {
-		rows, check := s.seal(h, events)
-		made = len(rows)
-		return rows, check, nil
-	})
+	_, err := s.Store.AppendAudit(ctx, domain.NewID(chainPrefix),
+		func(h domain.AuditHead) ([]domain.AuditRow, *domain.AuditCheckpoint, error) {
+			rows, check := s.seal(h, events)
+			made = len(rows)
+			return rows, check, nil
+		})
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,8 @@ import (
 
 func deps(t testing.TB, s audit.Store) audit.Deps {
 	return audit.Deps{
-		Store: s, Seed: bytes.Repeat([]byte{7}, 32), HashKey: bytes.Repeat([]byte{8}, 32), Node: "test", Log: testkit.Logger(t),
+		Store: s, Seed: bytes.Repeat([]byte{7}, 32), HashKey: bytes.Repeat([]byte{8}, 32), Node: "test",
+		Log: testkit.Logger(t),
 		Now: midday(time.Now()),
 	}
 }
@@ -53,7 +54,8 @@ func run(t testing.TB, s *audit.Service) (stop func()) {
 func login(n int) domain.AuditEvent {
 	return domain.AuditEvent{
 		Type: domain.AuditLogin, Actor: domain.AuditActor{Kind: "user", ID: fmt.Sprintf("usr_%d", n%3), Name: "Ann Example"},
-		Addr: netip.MustParseAddr("192.0.2.7"), AddrSource: "direct", UserAgent: "Mozilla/5.0", RequestID: "req_1", Method: "pwd", Factors: []string{"pwd", "totp"},
+		Addr: netip.MustParseAddr("192.0.2.7"), AddrSource: "direct", UserAgent: "Mozilla/5.0", RequestID: "req_1",
+		Method: "pwd", Factors: []string{"pwd", "totp"},
 	}
 }
 
@@ -119,15 +121,18 @@ func TestCHK_AU_01_RecordsSayWhoWhatAndWhence(t *testing.T) {
 		}
 		got := body(t, rs[0])
 		for k, want := range map[string]any{
-			"type": "auth.login", "outcome": "failure", "reason": "wrong_password", "actor_kind": "user", "actor_id": "usr_1", "target_id": "usr_9",
-			"request_id": "req_1", "method": "pwd", "factors": "pwd totp", "src_ip_source": "direct", "node": "test", "severity": 2.0, "rate_policy": "login",
+			"type": "auth.login", "outcome": "failure", "reason": "wrong_password", "actor_kind": "user", "actor_id": "usr_1",
+			"target_id":  "usr_9",
+			"request_id": "req_1", "method": "pwd", "factors": "pwd totp", "src_ip_source": "direct", "node": "test",
+			"severity": 2.0, "rate_policy": "login",
 			"rate_limit": 10.0, "rate_window_ms": 60000.0,
 		} {
 			if got[k] != want {
 				t.Errorf("%s is %v, want %v", k, got[k], want)
 			}
 		}
-		if rs[0].Personal["src_ip"] != "192.0.2.7" || rs[0].Personal["user_agent"] != "Mozilla/5.0" || rs[0].Personal["personal_email"] != "ann@example.org" || rs[0].Personal["typed"] != "h***" {
+		if rs[0].Personal["src_ip"] != "192.0.2.7" || rs[0].Personal["user_agent"] != "Mozilla/5.0" ||
+			rs[0].Personal["personal_email"] != "ann@example.org" || rs[0].Personal["typed"] != "h***" {
 			t.Errorf("personal data: %v", rs[0].Personal)
 		}
 		text := string(rs[0].Body)
@@ -177,7 +182,8 @@ func statement(t *testing.T, raw *sql.DB, q string) {
 
 func TestCHK_AU_03_VerifyFindsTampering(t *testing.T) {
 	t.Parallel()
-	const swap = `UPDATE audit_records SET body = (SELECT body FROM audit_records WHERE seq = %d), hash = (SELECT hash FROM audit_records WHERE seq = %d) WHERE seq = %d`
+	const swap = `UPDATE audit_records SET body = (SELECT body FROM audit_records WHERE seq = %d), hash = (SELECT hash
+		FROM audit_records WHERE seq = %d) WHERE seq = %d`
 	cut := []string{`DELETE FROM audit_records WHERE seq > 20`, `DELETE FROM audit_personal WHERE seq > 20`}
 	mend := `UPDATE audit_chain SET seq = 20, hash = (SELECT hash FROM audit_records WHERE seq = 20)`
 	uncheck := `DELETE FROM audit_checkpoints WHERE seq > 20`
@@ -187,18 +193,22 @@ func TestCHK_AU_03_VerifyFindsTampering(t *testing.T) {
 		{"deleted row", []string{`DELETE FROM audit_records WHERE seq = 5`}, "record 5: is missing"},
 		{"swapped pair", []string{
 			`CREATE TABLE aside AS SELECT body, hash FROM audit_records WHERE seq = 5`,
-			fmt.Sprintf(swap, 6, 6, 5), `UPDATE audit_records SET body = (SELECT body FROM aside), hash = (SELECT hash FROM aside) WHERE seq = 6`,
+			fmt.Sprintf(swap, 6, 6, 5),
+			`UPDATE audit_records SET body = (SELECT body FROM aside), hash = (SELECT hash FROM aside) WHERE seq = 6`,
 		}, "record 5"},
 		{"cut tail", cut, "cut off"},
 		{"cut tail, head mended", append(cut[:2:2], mend), "cut off"},
 		{"column for searching", []string{`UPDATE audit_records SET actor = 'usr_x' WHERE seq = 4`}, "record 4"},
 		{"time for searching", []string{`UPDATE audit_records SET at = at - 1 WHERE seq = 4`}, "record 4"},
 		{"personal data", []string{`UPDATE audit_personal SET data = '{"src_ip":"192.0.2.8"}' WHERE seq = 4`}, "record 4"},
-		{"checkpoint deleted", []string{`DELETE FROM audit_checkpoints WHERE seq = (SELECT MIN(seq) FROM audit_checkpoints)`}, "checkpoint"},
-		{"last checkpoint deleted", []string{`DELETE FROM audit_checkpoints WHERE seq = (SELECT MAX(seq) FROM audit_checkpoints)`}, "checkpoint"},
+		{"checkpoint deleted", []string{`DELETE FROM audit_checkpoints WHERE seq = (SELECT MIN(seq) FROM audit_checkpoints)`},
+			"checkpoint"},
+		{"last checkpoint deleted",
+			[]string{`DELETE FROM audit_checkpoints WHERE seq = (SELECT MAX(seq) FROM audit_checkpoints)`}, "checkpoint"},
 		{"beginning deleted", []string{`DELETE FROM audit_records WHERE seq < 5`}, "record 1: is missing"},
 		{"beginning deleted, segment forged", []string{
-			`INSERT INTO audit_segments (last_seq, first_seq, body, sig) VALUES (4, 1, '{}', 'x')`, `DELETE FROM audit_records WHERE seq < 5`,
+			`INSERT INTO audit_segments (last_seq, first_seq, body, sig) VALUES (4, 1, '{}', 'x')`,
+			`DELETE FROM audit_records WHERE seq < 5`,
 		}, "record 4"},
 		{"cut tail, all mended", append(cut[:2:2], mend, uncheck, recheck), ""},
 	} {
@@ -244,14 +254,18 @@ func TestCHK_AU_03_VerifyFindsEveryFlippedByte(t *testing.T) {
 		}
 		raw := testkit.Raw(t, o)
 		unlock(t, raw, db.Name())
-		for _, column := range []struct{ table, name string }{{"audit_records", "body"}, {"audit_records", "hash"}, {"audit_personal", "data"}, {"audit_personal", "salt"}, {"audit_checkpoints", "body"}, {"audit_checkpoints", "sig"}} {
+		for _, column := range []struct{ table, name string }{{"audit_records", "body"}, {"audit_records", "hash"},
+			{"audit_personal", "data"}, {"audit_personal", "salt"}, {"audit_checkpoints", "body"},
+			{"audit_checkpoints", "sig"}} {
 			var seq int64
 			var value []byte
-			if err := raw.QueryRowContext(t.Context(), `SELECT seq, `+column.name+` FROM `+column.table+` ORDER BY seq LIMIT 1`).Scan(&seq, &value); err != nil {
+			if err := raw.QueryRowContext(t.Context(),
+				`SELECT seq, `+column.name+` FROM `+column.table+` ORDER BY seq LIMIT 1`).Scan(&seq, &value); err != nil {
 				t.Fatal(err)
 			}
 			set := func(v []byte) {
-				if _, err := raw.ExecContext(t.Context(), `UPDATE `+column.table+` SET `+column.name+` = $1 WHERE seq = $2`, v, seq); err != nil {
+				if _, err := raw.ExecContext(t.Context(), `UPDATE `+column.table+` SET `+column.name+` = $1 WHERE seq = $2`, v,
+					seq); err != nil {
 					t.Fatal(err)
 				}
 			}

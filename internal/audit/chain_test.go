@@ -22,8 +22,10 @@ func TestLinkVectors(t *testing.T) {
 
 func TestCanonical(t *testing.T) {
 	t.Parallel()
-	o := object{"seq": int64(2), "b": "\r\n\t\x1b[31m\"\\</script>é\u2028\x00", "a": object{"z": true, "y": int64(-1)}, "bad": "\xff"}
-	const want = `{"a":{"y":-1,"z":true},"b":"\r\n\t\u001b[31m\"\\</script>é` + "\u2028" + `\u0000","bad":"` + "\uFFFD" + `","seq":2}`
+	o := object{"seq": int64(2), "b": "\r\n\t\x1b[31m\"\\</script>é\u2028\x00", "a": object{"z": true, "y": int64(-1)},
+		"bad": "\xff"}
+	const want = `{"a":{"y":-1,"z":true},"b":"\r\n\t\u001b[31m\"\\</script>é` + "\u2028" + `\u0000","bad":"` + "\uFFFD" +
+		`","seq":2}`
 	got := canonical(o)
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -31,7 +33,8 @@ func TestCanonical(t *testing.T) {
 	if _, err := parse(got); err != nil {
 		t.Errorf("reading it back: %v", err)
 	}
-	for _, bad := range []string{`{"a":1.5}`, `{"a":1e3}`, `{ "a":1}`, `{"b":1,"a":2}`, `{"a":1,"a":1}`, `{"a":[1]}`, `{"a":1}x`, `{"a":"\u0041"}`, `[]`, `null`, ``} {
+	for _, bad := range []string{`{"a":1.5}`, `{"a":1e3}`, `{ "a":1}`, `{"b":1,"a":2}`, `{"a":1,"a":1}`, `{"a":[1]}`,
+		`{"a":1}x`, `{"a":"\u0041"}`, `[]`, `null`, ``} {
 		if _, err := parse([]byte(bad)); err == nil {
 			t.Errorf("%s was taken for canonical", bad)
 		}

@@ -12,17 +12,21 @@ const ecsVersion = "8.17.0"
 func (f Format) ecs(v view) object {
 	category, kinds := ecsClass(v)
 	event := object{
-		"kind": "event", "category": category, "type": kinds, "outcome": ecsOutcome(v), "action": v.o.str("type"), "code": v.o.str("type"),
-		"id": v.o.str("id"), "sequence": v.Seq, "severity": v.o.int("severity"), "dataset": "unhidra.audit", "module": "unhidra", "hash": hexOf(v.Hash),
+		"kind": "event", "category": category, "type": kinds, "outcome": ecsOutcome(v), "action": v.o.str("type"),
+		"code": v.o.str("type"),
+		"id":   v.o.str("id"), "sequence": v.Seq, "severity": v.o.int("severity"), "dataset": "unhidra.audit",
+		"module": "unhidra", "hash": hexOf(v.Hash),
 	}
 	event.put("reason", v.o.str("reason"))
 	o := object{
 		"@timestamp": v.o.str("time"), "ecs": object{"version": ecsVersion}, "event": event, "message": v.title(),
-		"service": object{"name": "unhidra", "type": "unhidra", "version": f.version, "node": object{"name": v.o.str("node")}},
-		"host":    object{"name": f.host},
+		"service": object{"name": "unhidra", "type": "unhidra", "version": f.version,
+			"node": object{"name": v.o.str("node")}},
+		"host": object{"name": f.host},
 	}
 	labels := object{"actor_kind": v.o.str("actor_kind")}
-	for _, k := range []string{"method", "factors", "session_hash", "target_kind", "target_id", "rate_policy", "rate_key_kind", "src_ip_source", "typed_hash"} {
+	for _, k := range []string{"method", "factors", "session_hash", "target_kind", "target_id", "rate_policy",
+		"rate_key_kind", "src_ip_source", "typed_hash"} {
 		labels.put(k, v.o.str(k))
 	}
 	for k, x := range v.o.obj("details") {
@@ -80,7 +84,8 @@ func ecsClass(v view) (category, kinds []string) {
 		return []string{k}
 	}
 	switch t := domain.AuditType(v.o.str("type")); t {
-	case domain.AuditLogin, domain.AuditMFA, domain.AuditOIDCLogin, domain.AuditStepUp, domain.AuditRecoveryUse, domain.AuditRememberUse:
+	case domain.AuditLogin, domain.AuditMFA, domain.AuditOIDCLogin, domain.AuditStepUp, domain.AuditRecoveryUse,
+		domain.AuditRememberUse:
 		return []string{"authentication"}, []string{"start"}
 	case domain.AuditLogout:
 		return []string{"authentication", "session"}, []string{"end"}
@@ -92,7 +97,8 @@ func ecsClass(v view) (category, kinds []string) {
 		return []string{"iam"}, []string{"user", "creation"}
 	case domain.AuditDelete, domain.AuditAdminUserDelete, domain.AuditDeviceRevoke:
 		return []string{"iam"}, []string{"user", "deletion"}
-	case domain.AuditDeviceConnect, domain.AuditDeviceDisconnect, domain.AuditDeviceAuthFailed, domain.AuditOpenDenied, domain.AuditOriginDenied, domain.AuditClosedPolicy, domain.AuditRateLimited:
+	case domain.AuditDeviceConnect, domain.AuditDeviceDisconnect, domain.AuditDeviceAuthFailed, domain.AuditOpenDenied,
+		domain.AuditOriginDenied, domain.AuditClosedPolicy, domain.AuditRateLimited:
 		return []string{"network"}, add("connection")
 	case domain.AuditConfigChange:
 		return []string{"configuration"}, []string{"change"}

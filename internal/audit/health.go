@@ -55,7 +55,9 @@ func (s *Service) CheckHealth(ctx context.Context, r *domain.HealthReport) error
 	return nil
 }
 
-func (s *Service) checkReceiver(ctx context.Context, r *domain.HealthReport, receiver domain.AuditReceiver, head int64) error {
+func (s *Service) checkReceiver(
+	ctx context.Context, r *domain.HealthReport, receiver domain.AuditReceiver, head int64,
+) error {
 	r.Audit.Receivers = append(r.Audit.Receivers, domain.ReceiverUse{
 		Name: receiver.Name, Behind: max(0, head-receiver.Seq), Dropped: receiver.Dropped,
 	})

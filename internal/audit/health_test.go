@@ -49,9 +49,11 @@ func TestAnAuditLogThatIsLateIsReported(t *testing.T) {
 		problems []domain.HealthProblem
 	}{
 		"a checkpoint is not due twice": {far{head: domain.AuditHead{Seq: 2010, Check: 10}, made: now}, nil},
-		"a checkpoint is due twice":     {far{head: domain.AuditHead{Seq: 2011, Check: 10}, made: now}, fail("audit_unsigned", "")},
-		"a receiver has all":            {far{head: domain.AuditHead{Seq: 9}, receivers: []domain.AuditReceiver{{Name: "hook", Seq: 9}}}, nil},
-		"a receiver is behind":          {far{head: domain.AuditHead{Seq: 9}, made: now.Add(-5 * time.Minute)}, nil},
+		"a checkpoint is due twice": {far{head: domain.AuditHead{Seq: 2011, Check: 10}, made: now},
+			fail("audit_unsigned", "")},
+		"a receiver has all": {far{head: domain.AuditHead{Seq: 9},
+			receivers: []domain.AuditReceiver{{Name: "hook", Seq: 9}}}, nil},
+		"a receiver is behind": {far{head: domain.AuditHead{Seq: 9}, made: now.Add(-5 * time.Minute)}, nil},
 		"a receiver is late": {far{head: domain.AuditHead{Seq: 9}, made: now.Add(-5*time.Minute - 1)},
 			fail("receiver_late", "hook")},
 		"a receiver missed records": {far{receivers: []domain.AuditReceiver{{Name: "hook", Dropped: 3}}},

@@ -18,7 +18,9 @@ type memory struct {
 	fail    error // of AppendAudit and AuditRecords
 }
 
-func (m *memory) AppendAudit(_ context.Context, chain string, seal func(domain.AuditHead) ([]domain.AuditRow, *domain.AuditCheckpoint, error)) (domain.AuditHead, error) {
+func (m *memory) AppendAudit(
+	_ context.Context, chain string, seal func(domain.AuditHead) ([]domain.AuditRow, *domain.AuditCheckpoint, error),
+) (domain.AuditHead, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fail != nil {
@@ -32,7 +34,8 @@ func (m *memory) AppendAudit(_ context.Context, chain string, seal func(domain.A
 		return m.head, err
 	}
 	for _, r := range rows {
-		m.records = append(m.records, domain.AuditRecord{Seq: r.Seq, Day: r.Day, Time: r.Time, Type: r.Type, Actor: r.Actor, Hash: r.Hash, Body: r.Body})
+		m.records = append(m.records, domain.AuditRecord{Seq: r.Seq, Day: r.Day, Time: r.Time, Type: r.Type, Actor: r.Actor,
+			Hash: r.Hash, Body: r.Body})
 		m.head.Seq, m.head.Hash, m.head.Day = r.Seq, r.Hash, r.Day
 	}
 	if check != nil {

@@ -25,7 +25,8 @@ func (f Format) ocsf(v view) object {
 	class, activity := ocsfClass(v)
 	o := object{
 		"category_uid": class / 1000, "class_uid": class, "activity_id": activity, "type_uid": class*100 + activity,
-		"severity_id": v.o.int("severity"), "time": v.millis(), "status_id": 2, "message": v.title(), "activity_name": v.o.str("type"),
+		"severity_id": v.o.int("severity"), "time": v.millis(), "status_id": 2, "message": v.title(),
+		"activity_name": v.o.str("type"),
 		"metadata": object{
 			"version": ocsfVersion, "uid": v.o.str("id"), "sequence": v.Seq, "log_name": "audit",
 			"product": object{"name": product, "vendor_name": vendor, "version": f.version},
@@ -131,7 +132,8 @@ func ocsfClass(v view) (class, activity int) {
 		return ocsfAuthentication, 2
 	case domain.AuditMFA:
 		return ocsfAuthentication, 6
-	case domain.AuditRefresh, domain.AuditRefreshReuse, domain.AuditStepUp, domain.AuditDeviceAuthFailed, domain.AuditDeviceConnect, domain.AuditDeviceDisconnect:
+	case domain.AuditRefresh, domain.AuditRefreshReuse, domain.AuditStepUp, domain.AuditDeviceAuthFailed,
+		domain.AuditDeviceConnect, domain.AuditDeviceDisconnect:
 		return ocsfAuthentication, 99
 	case domain.AuditRegister, domain.AuditAdminUserCreate:
 		return ocsfAccount, 1

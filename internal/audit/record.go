@@ -35,7 +35,8 @@ func (s *Service) row(e domain.AuditEvent, seq, day int64, before []byte) domain
 	o := s.fields(e)
 	o["seq"] = seq
 	r := domain.AuditRow{
-		Seq: seq, Day: max(day, dayOf(e.Time)), Time: e.Time, Type: o.str("type"), Actor: o.str("actor_id"), Target: o.str("target_id"),
+		Seq: seq, Day: max(day, dayOf(e.Time)), Time: e.Time, Type: o.str("type"), Actor: o.str("actor_id"),
+		Target: o.str("target_id"),
 	}
 	if len(personal) > 0 {
 		r.Salt = make([]byte, 16)
@@ -64,7 +65,8 @@ func salted(salt []byte, name, value string) string {
 // fields are the values of e that stay for good.
 func (s *Service) fields(e domain.AuditEvent) object {
 	o := object{
-		"time": stamp(e.Time), "id": truncate(e.ID, 64), "type": truncate(string(e.Type), 64), "outcome": truncate(string(outcome(e)), 64), "severity": int64(severity(e)),
+		"time": stamp(e.Time), "id": truncate(e.ID, 64), "type": truncate(string(e.Type), 64),
+		"outcome": truncate(string(outcome(e)), 64), "severity": int64(severity(e)),
 		"actor_kind": actorKind(e), "node": truncate(e.Node, maxText),
 	}
 	o.put("actor_id", truncate(e.Actor.ID, maxText))
@@ -198,7 +200,8 @@ func severity(e domain.AuditEvent) domain.AuditSeverity {
 	switch e.Type {
 	case domain.AuditRefreshReuse, domain.AuditGap:
 		return domain.AuditHigh
-	case domain.AuditLock, domain.AuditAdminFactorsReset, domain.AuditAdminUserRole, domain.AuditConfigChange, domain.AuditErase:
+	case domain.AuditLock, domain.AuditAdminFactorsReset, domain.AuditAdminUserRole, domain.AuditConfigChange,
+		domain.AuditErase:
 		return domain.AuditMedium
 	}
 	if outcome(e) != domain.AuditSuccess || strings.HasPrefix(string(e.Type), domain.AdminPrefix) {

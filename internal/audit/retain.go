@@ -100,13 +100,16 @@ func (s *Service) pruneDay(ctx context.Context, before int64, now time.Time) (mo
 		return false, nil // another node was at it meanwhile
 	}
 	if err != nil {
-		return false, fmt.Errorf("a day of the audit log is kept, since it was tampered with; see `unhidra audit verify`: %w", err)
+		return false, fmt.Errorf("a day of the audit log is kept, since it was tampered with; see `unhidra audit verify`: %w",
+			err)
 	}
 	body := canonical(object{
-		"chain": head.Chain, "day": day, "first": first, "last": last, "before": hex.EncodeToString(start), "hash": hex.EncodeToString(end),
+		"chain": head.Chain, "day": day, "first": first, "last": last, "before": hex.EncodeToString(start),
+		"hash": hex.EncodeToString(end),
 		"time": stamp(now), "key": s.keyID,
 	})
-	err = s.Store.DropAuditSegment(ctx, domain.AuditSegment{First: first, Last: last, Body: body, Sig: sign(s.sign, segmentLabel, body)})
+	err = s.Store.DropAuditSegment(ctx, domain.AuditSegment{First: first, Last: last, Body: body,
+		Sig: sign(s.sign, segmentLabel, body)})
 	if domain.KindOf(err) == domain.Conflict {
 		return false, nil // another node is at it
 	}
@@ -116,7 +119,8 @@ func (s *Service) pruneDay(ctx context.Context, before int64, now time.Time) (mo
 	e := s.systemEvent(domain.AuditRetention, now)
 	e.Reason = "age"
 	e.Details = map[string]string{
-		"day": time.Unix(day*86400, 0).UTC().Format(time.DateOnly), "first": strconv.FormatInt(first, 10), "last": strconv.FormatInt(last, 10), "hash": hex.EncodeToString(end),
+		"day": time.Unix(day*86400, 0).UTC().Format(time.DateOnly), "first": strconv.FormatInt(first, 10),
+		"last": strconv.FormatInt(last, 10), "hash": hex.EncodeToString(end),
 	}
 	s.Record(ctx, e)
 	return true, nil
@@ -155,7 +159,8 @@ func (s *Service) hashBefore(ctx context.Context, first int64) ([]byte, error) {
 // there.
 func (s *Service) verifyChain(ctx context.Context, first, last int64, hash []byte) ([]byte, error) {
 	for at := first; at <= last; {
-		page, err := s.Store.AuditRecords(ctx, domain.AuditFilter{After: at - 1, Before: last + 1, Oldest: true, Limit: pageLength})
+		page, err := s.Store.AuditRecords(ctx, domain.AuditFilter{After: at - 1, Before: last + 1, Oldest: true,
+			Limit: pageLength})
 		if err != nil {
 			return nil, err
 		}

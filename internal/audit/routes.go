@@ -81,8 +81,10 @@ type verifyOutput struct {
 // Routes adds the module's operations to api. They are for administrators.
 func (s *Service) Routes(api huma.API) {
 	tag := []string{"administration"}
-	httpx.Register(api, huma.Operation{OperationID: "list-audit", Method: "GET", Path: "/admin/audit", Tags: tag, Security: httpx.Bearer, Summary: "Who did what, from where"}, s.list)
-	httpx.Register(api, huma.Operation{OperationID: "verify-audit", Method: "POST", Path: "/admin/audit/verify", Tags: tag, Security: httpx.Bearer, Summary: "Check that nobody edited the audit log"}, s.verifyNow)
+	httpx.Register(api, huma.Operation{OperationID: "list-audit", Method: "GET", Path: "/admin/audit", Tags: tag,
+		Security: httpx.Bearer, Summary: "Who did what, from where"}, s.list)
+	httpx.Register(api, huma.Operation{OperationID: "verify-audit", Method: "POST", Path: "/admin/audit/verify", Tags: tag,
+		Security: httpx.Bearer, Summary: "Check that nobody edited the audit log"}, s.verifyNow)
 }
 
 func (s *Service) list(ctx context.Context, in *listInput) (*listOutput, error) {
@@ -128,7 +130,8 @@ func (s *Service) name(ctx context.Context, records []Entry) error {
 		ids = append(ids, e.ActorID, e.TargetID)
 	}
 	slices.Sort(ids)
-	ids = slices.DeleteFunc(slices.Compact(ids), func(id string) bool { return !strings.HasPrefix(id, domain.UserPrefix+"_") })
+	ids = slices.DeleteFunc(slices.Compact(ids),
+		func(id string) bool { return !strings.HasPrefix(id, domain.UserPrefix+"_") })
 	if len(ids) == 0 {
 		return nil
 	}
@@ -158,7 +161,8 @@ func (s *Service) admin(ctx context.Context) error {
 }
 
 func filter(in *listInput) (domain.AuditFilter, error) {
-	f := domain.AuditFilter{Actor: in.Actor, Target: in.Target, Outcome: domain.AuditOutcome(in.Result), After: in.After, Before: in.Before, Oldest: in.After > 0, Limit: in.Limit}
+	f := domain.AuditFilter{Actor: in.Actor, Target: in.Target, Outcome: domain.AuditOutcome(in.Result), After: in.After,
+		Before: in.Before, Oldest: in.After > 0, Limit: in.Limit}
 	for _, t := range in.Type {
 		if t != "" {
 			f.Types = append(f.Types, t)
@@ -187,10 +191,14 @@ func moment(s string) (time.Time, error) {
 func entryOf(r domain.AuditRecord) Entry {
 	v := open(r)
 	e := Entry{
-		Seq: r.Seq, Time: stamp(r.Time), ID: v.o.str("id"), Type: r.Type, Outcome: v.o.str("outcome"), Severity: v.o.int("severity"), Reason: v.o.str("reason"),
-		ActorKind: v.o.str("actor_kind"), ActorID: v.o.str("actor_id"), ActorName: v.personal(personalName), TargetKind: v.o.str("target_kind"), TargetID: v.o.str("target_id"),
-		Addr: v.personal(personalAddr), UserAgent: v.personal(personalAgent), Method: v.o.str("method"), Factors: v.o.str("factors"), RequestID: v.o.str("request_id"),
-		Node: v.o.str("node"), Session: v.o.str("session_hash"), Rate: v.o.str("rate_policy"), Hash: hex.EncodeToString(r.Hash),
+		Seq: r.Seq, Time: stamp(r.Time), ID: v.o.str("id"), Type: r.Type, Outcome: v.o.str("outcome"),
+		Severity: v.o.int("severity"), Reason: v.o.str("reason"),
+		ActorKind: v.o.str("actor_kind"), ActorID: v.o.str("actor_id"), ActorName: v.personal(personalName),
+		TargetKind: v.o.str("target_kind"), TargetID: v.o.str("target_id"),
+		Addr: v.personal(personalAddr), UserAgent: v.personal(personalAgent), Method: v.o.str("method"),
+		Factors: v.o.str("factors"), RequestID: v.o.str("request_id"),
+		Node: v.o.str("node"), Session: v.o.str("session_hash"), Rate: v.o.str("rate_policy"),
+		Hash:   hex.EncodeToString(r.Hash),
 		Erased: len(v.o.obj("personal")) > len(r.Personal),
 	}
 	for k := range v.o.obj("details") {
@@ -234,7 +242,8 @@ func (s *Service) recordRead(ctx context.Context, in *listInput) {
 	}
 	e := s.adminEvent(ctx, p, domain.AuditRead)
 	e.Details = make(map[string]string)
-	for k, v := range map[string]string{"types": strings.Join(in.Type, " "), "actor": in.Actor, "target": in.Target, "outcome": in.Result, "from": in.From, "to": in.To} {
+	for k, v := range map[string]string{"types": strings.Join(in.Type, " "), "actor": in.Actor, "target": in.Target,
+		"outcome": in.Result, "from": in.From, "to": in.To} {
 		if v != "" {
 			e.Details[k] = v
 		}
@@ -261,7 +270,8 @@ func (s *Service) verifyNow(ctx context.Context, _ *struct{}) (*verifyOutput, er
 	out := &verifyOutput{}
 	b := &out.Body
 	b.Intact, b.Records, b.Last, b.Hash = r.Intact(), r.Records, r.Last, hex.EncodeToString(r.Hash)
-	b.Checkpoints, b.Checked, b.Deleted, b.Erased, b.PublicKey = r.Checkpoints, r.Checked, r.Segments, r.Erased, s.PublicKeyHex()
+	b.Checkpoints, b.Checked, b.Deleted, b.Erased, b.PublicKey = r.Checkpoints, r.Checked, r.Segments, r.Erased,
+		s.PublicKeyHex()
 	b.Problems = make([]string, 0, len(r.Problems))
 	for _, p := range r.Problems {
 		b.Problems = append(b.Problems, p.String())

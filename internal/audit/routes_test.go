@@ -99,14 +99,17 @@ func TestListing(t *testing.T) {
 			t.Errorf("after 25: %+v", p)
 		}
 		for query, want := range map[string]int{
-			"?type=admin.*": 3, "?type=admin.*,auth.login": 30, "?actor=usr_1": 10, "?type=auth.login&actor=usr_0": 9, "?target=usr_x": 0,
-			"?from=" + begin.Add(10*time.Second).UTC().Format(time.RFC3339Nano) + "&to=" + begin.Add(20*time.Second).UTC().Format(time.RFC3339Nano): 10,
+			"?type=admin.*": 3, "?type=admin.*,auth.login": 30, "?actor=usr_1": 10, "?type=auth.login&actor=usr_0": 9,
+			"?target=usr_x": 0,
+			"?from=" + begin.Add(10*time.Second).UTC().Format(time.RFC3339Nano) + "&to=" +
+				begin.Add(20*time.Second).UTC().Format(time.RFC3339Nano): 10,
 		} {
 			if got := list(t, mux, query).Records; len(got) != want {
 				t.Errorf("%s gives %d records, want %d", query, len(got), want)
 			}
 		}
-		for _, bad := range []string{"?from=yesterday", "?limit=0", "?limit=100000", "?after=-1", "?type=" + strings.Repeat("a,", 30)} {
+		for _, bad := range []string{"?from=yesterday", "?limit=0", "?limit=100000", "?after=-1",
+			"?type=" + strings.Repeat("a,", 30)} {
 			if code, text := ask(t, mux, "root", "GET", bad); code != 400 {
 				t.Errorf("%s: %d %s", bad, code, text)
 			}

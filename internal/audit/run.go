@@ -145,7 +145,8 @@ func (s *Service) commit(ctx context.Context, batch []entry) (left []entry) {
 func (s *Service) logLost(batch []entry) {
 	s.drop(int64(len(batch)))
 	for _, e := range batch {
-		s.Log.Error("lost to the audit log", "type", e.event.Type, "id", e.event.ID, "outcome", outcome(*e.event), "actor", e.event.Actor.ID)
+		s.Log.Error("lost to the audit log", "type", e.event.Type, "id", e.event.ID, "outcome", outcome(*e.event), "actor",
+			e.event.Actor.ID)
 	}
 }
 

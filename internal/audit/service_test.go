@@ -48,7 +48,8 @@ func TestRetentionKeepsTheChain(t *testing.T) {
 			t.Errorf("with the last record known: %v", r.Problems)
 		}
 		for _, rec := range records(t, db.Audit) {
-			if old := now.Sub(rec.Time) > 3*day; old && rec.Personal != nil || !old && rec.Personal == nil && rec.Type == "auth.login" {
+			if old := now.Sub(rec.Time) > 3*day; old && rec.Personal != nil || !old && rec.Personal == nil &&
+				rec.Type == "auth.login" {
 				t.Errorf("record %d of %v has personal data %v", rec.Seq, rec.Time, rec.Personal)
 			}
 		}
@@ -188,7 +189,8 @@ func TestStoreUnavailable(t *testing.T) {
 		}
 		time.Sleep(15 * time.Second)
 		var report domain.HealthReport
-		if err := s.CheckHealth(ctx, &report); s.Ready(ctx) == nil || err != nil || len(report.Problems) != 1 || report.Problems[0].Code != "audit_stuck" {
+		if err := s.CheckHealth(ctx, &report); s.Ready(ctx) == nil || err != nil || len(report.Problems) != 1 ||
+			report.Problems[0].Code != "audit_stuck" {
 			t.Errorf("nothing is recorded, and the report says %+v, %v", report.Problems, err)
 		}
 		const more = 70_000 // than are held in memory
@@ -240,8 +242,10 @@ func TestCHK_AU_02_NothingBreaksOutOfALine(t *testing.T) {
 		s := audit.New(deps(t, db.Audit))
 		nasty := "x\r\n<109>1 forged\x1b[2J|a=b\\c\" ]\u2028\x00\xff"
 		e := login(1)
-		e.UserAgent, e.Reason, e.Typed, e.Actor.Name, e.RequestID, e.Actor.Kind = nasty, nasty, "pa$$word\r\nx", nasty, nasty, nasty
-		e.Actor.ID, e.Target.ID, e.Target.Kind, e.Method, e.Node, e.Session, e.AddrSource = nasty, nasty, nasty, nasty, nasty, nasty, nasty
+		e.UserAgent, e.Reason, e.Typed, e.Actor.Name, e.RequestID, e.Actor.Kind = nasty, nasty, "pa$$word\r\nx", nasty, nasty,
+			nasty
+		e.Actor.ID, e.Target.ID, e.Target.Kind, e.Method, e.Node, e.Session, e.AddrSource = nasty, nasty, nasty, nasty, nasty,
+			nasty, nasty
 		e.Details, e.Personal = map[string]string{nasty: nasty}, map[string]string{nasty: nasty}
 		if err := s.RecordSync(t.Context(), e); err != nil {
 			t.Fatal(err)

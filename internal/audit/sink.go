@@ -49,7 +49,8 @@ func (s *Service) finish(ctx context.Context, sink Sink) {
 
 func (s *Service) sinkFeed(sink Sink) (feed.Deps[domain.AuditRecord], feed.Consumer[domain.AuditRecord]) {
 	f := &sinkFeed{Service: s, sink: sink}
-	return feed.Deps[domain.AuditRecord]{Source: f, Cursors: f, Observer: f, Log: s.Log.With("sink", sink.Name()), Now: s.Now},
+	return feed.Deps[domain.AuditRecord]{Source: f, Cursors: f, Observer: f, Log: s.Log.With("sink", sink.Name()),
+			Now: s.Now},
 		feed.Consumer[domain.AuditRecord]{
 			Name: sink.Name(), From: feed.Beginning, Batch: sinkBatch, Timeout: sinkTimeout, Handle: f.send,
 		}

@@ -101,7 +101,8 @@ func TestWebhookIsSigned(t *testing.T) {
 		srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			want := "v1=" + hex.EncodeToString(audit.Signature(secret, r.Header.Get("X-Audit-Timestamp"), body))
-			if r.Header.Get("X-Audit-Signature") != want || r.Header.Get("Content-Type") != "application/x-ndjson" || r.Header.Get("Idempotency-Key") == "" {
+			if r.Header.Get("X-Audit-Signature") != want || r.Header.Get("Content-Type") != "application/x-ndjson" ||
+				r.Header.Get("Idempotency-Key") == "" {
 				t.Errorf("headers: %v", r.Header)
 			}
 			for line := range strings.Lines(string(body)) {

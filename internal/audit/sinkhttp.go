@@ -53,7 +53,9 @@ func client(roots *x509.CertPool) *http.Client {
 }
 
 // bodies cuts what is to be sent into requests of a size that receivers take.
-func bodies(records []domain.AuditRecord, line func(domain.AuditRecord) []byte, send func(first, last int64, body []byte) error) error {
+func bodies(
+	records []domain.AuditRecord, line func(domain.AuditRecord) []byte, send func(first, last int64, body []byte) error,
+) error {
 	var b bytes.Buffer
 	var first, last int64
 	for _, r := range records {
@@ -202,7 +204,8 @@ func (s *HEC) event(r domain.AuditRecord) []byte {
 	if s.format.name != "native" {
 		sourcetype += ":" + s.format.name
 	}
-	head := canonical(object{"time": number(fmt.Sprintf("%d.%03d", ms/1000, ms%1000)), "host": s.host, "source": "unhidra", "sourcetype": sourcetype})
+	head := canonical(object{"time": number(fmt.Sprintf("%d.%03d", ms/1000, ms%1000)), "host": s.host, "source": "unhidra",
+		"sourcetype": sourcetype})
 	line := s.format.Line(r)
 	if s.format.name == "cef" {
 		line = appendString(nil, string(line))

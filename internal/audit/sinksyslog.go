@@ -179,7 +179,8 @@ func (s *Syslog) message(r domain.AuditRecord) []byte {
 		level = 2
 	}
 	head := fmt.Sprintf(`<%d>1 %s %s unhidra %s %s [audit@32473 seq="%d" hash="%x" format="%s"] `, facility*8+level,
-		time.UnixMilli(v.millis()).UTC().Format("2006-01-02T15:04:05.000Z"), graphic(s.Host, 255), s.proc, graphic(v.o.str("type"), 32), v.Seq, v.Hash, s.Format.Name())
+		time.UnixMilli(v.millis()).UTC().Format("2006-01-02T15:04:05.000Z"), graphic(s.Host, 255), s.proc,
+		graphic(v.o.str("type"), 32), v.Seq, v.Hash, s.Format.Name())
 	return append([]byte(head), s.Format.Short(r, maxSyslog-len(head))...)
 }
 

@@ -26,7 +26,8 @@ import (
 )
 
 // rfc5424 takes a message apart: priority, time, host, type, seq, and the rest.
-var rfc5424 = regexp.MustCompile(`^<(\d+)>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (\S+) unhidra (\d+) (\S+) \[audit@32473 seq="(\d+)" hash="[0-9a-f]{64}" format="native"\] (.*)$`)
+var rfc5424 = regexp.MustCompile(
+	`^<(\d+)>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (\S+) unhidra (\d+) (\S+) \[audit@32473 seq="(\d+)" hash="[0-9a-f]{64}" format="native"\] (.*)$`)
 
 func TestSyslogFrames(t *testing.T) {
 	t.Parallel()
@@ -55,7 +56,8 @@ func TestSyslogFrames(t *testing.T) {
 	run(t, s)
 	fill(t, s, 10)
 	long := login(1)
-	long.Details = map[string]string{"long": strings.Repeat("x\n", 1000), "longer": strings.Repeat("y\x00", 1000), "more": strings.Repeat("\x01", 2000)}
+	long.Details = map[string]string{"long": strings.Repeat("x\n", 1000), "longer": strings.Repeat("y\x00", 1000),
+		"more": strings.Repeat("\x01", 2000)}
 	if err := s.RecordSync(t.Context(), long); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +103,8 @@ func readFrames(t *testing.T, conn net.Conn, got *receiver) {
 
 func syslogTo(t *testing.T, ca *tlstest.Authority, addr string) *audit.Syslog {
 	t.Helper()
-	sink, err := audit.NewSyslog(audit.SyslogOptions{Addr: addr, Roots: ca.Client().RootCAs, Host: "chat.example.org", Format: native()})
+	sink, err := audit.NewSyslog(audit.SyslogOptions{Addr: addr, Roots: ca.Client().RootCAs, Host: "chat.example.org",
+		Format: native()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -170,7 +170,8 @@ func (v *verifier) record(ctx context.Context, rec domain.AuditRecord) error {
 		v.found(rec.Seq, "was changed, or the one before: its hash does not fit")
 	case o.int("seq") != rec.Seq:
 		v.found(rec.Seq, "is number %d in its own text: records were exchanged", o.int("seq"))
-	case o.str("type") != rec.Type || o.str("actor_id") != rec.Actor || o.str("target_id") != rec.Target || !sameTime(o.str("time"), rec.Time) || rec.Day != max(v.day, dayOf(rec.Time)) && follows:
+	case o.str("type") != rec.Type || o.str("actor_id") != rec.Actor || o.str("target_id") != rec.Target ||
+		!sameTime(o.str("time"), rec.Time) || rec.Day != max(v.day, dayOf(rec.Time)) && follows:
 		v.found(rec.Seq, "was changed: what it is found by does not agree with its text")
 	default:
 		v.personal(rec, o.obj("personal"))

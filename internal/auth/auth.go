@@ -110,7 +110,8 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 	}
 	s := &Service{Deps: d, seeds: seeds, pictures: picture.NewMaker()}
 	s.Sessions = sessions.New(sessions.Deps{
-		Store: d.Store.Sessions, Keys: d.Keys, Bus: d.Bus, Report: d.Reporter, Idle: d.SessionIdle, Max: d.SessionMax, Limited: s.limited,
+		Store: d.Store.Sessions, Keys: d.Keys, Bus: d.Bus, Report: d.Reporter, Idle: d.SessionIdle, Max: d.SessionMax,
+		Limited: s.limited,
 	})
 	attempts := lockout.Deps{Store: d.Store.Attempts, Keys: d.Keys, Report: d.Reporter, CookieName: s.cookieName}
 	if d.Human != nil {
@@ -148,7 +149,8 @@ func (s *Service) SetupLink(ctx context.Context, base string) (string, error) {
 		return "", err
 	}
 	secret := token.Secret()
-	if err := s.Store.CreateTicket(ctx, s.Keys.Hash(secret), domain.Ticket{Kind: domain.SetupTicket, Expires: s.Now().Add(setupLife)}, s.Now()); err != nil {
+	if err := s.Store.CreateTicket(ctx, s.Keys.Hash(secret),
+		domain.Ticket{Kind: domain.SetupTicket, Expires: s.Now().Add(setupLife)}, s.Now()); err != nil {
 		return "", err
 	}
 	return base + "/setup#token=" + secret, nil // a fragment is never sent to a server, nor logged by one

@@ -32,9 +32,11 @@ type fixture struct {
 
 func storeOf(db *all.Store) Store {
 	return Store{
-		UserStore: db.Accounts, AvatarStore: db.Accounts, LinkStore: db.Accounts, DepartureStore: db.Departure, MessageStore: db.Log, PeerStore: db.Rooms,
-		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions, FactorStore: db.Factors, IdentityStore: db.Factors,
-		SettingStore: db.Server,
+		UserStore: db.Accounts, AvatarStore: db.Accounts, LinkStore: db.Accounts, DepartureStore: db.Departure,
+		MessageStore: db.Log, PeerStore: db.Rooms,
+		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions, FactorStore: db.Factors,
+		IdentityStore: db.Factors,
+		SettingStore:  db.Server,
 	}
 }
 
@@ -57,7 +59,8 @@ func each(t *testing.T, fn func(t *testing.T, f *fixture)) {
 		tell.URL, tell.Now = "https://chat.example.org", func() time.Time { return f.clock }
 		f.Service, err = New(t.Context(), Deps{
 			Reporter: tell,
-			Store:    storeOf(db), Files: blob.New(blob.Deps{Objects: disk, Rows: db.Blobs, Temp: dir}), Keys: keys, Hasher: hasher(), Bus: bus.NewLocal(), PasswordMin: 15,
+			Store:    storeOf(db), Files: blob.New(blob.Deps{Objects: disk, Rows: db.Blobs, Temp: dir}), Keys: keys,
+			Hasher: hasher(), Bus: bus.NewLocal(), PasswordMin: 15,
 			Name: "Unhidra", Rules: Rules{Registration: RegisterOpen, SecondFactor: domain.FactorNobody},
 		})
 		if err != nil {
@@ -264,7 +267,8 @@ func TestCHK_LG_04_RateLimitsOfAnAddress(t *testing.T) {
 			t.Errorf("the third attempt: %v", err)
 		}
 		elsewhere := Client{Addr: netip.MustParseAddr("2001:db8::1")}
-		if _, err := limited.SignIn(context.Background(), "nobody", "wrong", elsewhere); domain.KindOf(err) != domain.Unauthorized {
+		if _, err := limited.SignIn(context.Background(), "nobody", "wrong",
+			elsewhere); domain.KindOf(err) != domain.Unauthorized {
 			t.Errorf("from elsewhere: %v", err)
 		}
 	})
@@ -274,7 +278,8 @@ func TestCHK_AP_03_Cookies(t *testing.T) {
 	for _, secure := range []bool{true, false} {
 		s := &Service{Deps: Deps{Secure: secure}}
 		c := s.cookie(refreshCookie, "x", time.Hour)
-		if strings.HasPrefix(c.Name, "__Host-") != secure || c.Secure != secure || !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.Domain != "" {
+		if strings.HasPrefix(c.Name, "__Host-") != secure || c.Secure != secure || !c.HttpOnly ||
+			c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.Domain != "" {
 			t.Errorf("secure %v: %+v", secure, c)
 		}
 	}

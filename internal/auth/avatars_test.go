@@ -32,7 +32,8 @@ func painted(t *testing.T, c color.Color) []byte {
 func (f *fixture) seen(t *testing.T, avatar string, want bool) []byte {
 	t.Helper()
 	p, err := f.picture(t.Context(), avatar)
-	if want && (err != nil || p.Type != "image/jpeg" || len(p.Data) == 0) || !want && domain.CodeOf(err) != domain.CodeNoAvatar {
+	if want && (err != nil || p.Type != "image/jpeg" || len(p.Data) == 0) || !want &&
+		domain.CodeOf(err) != domain.CodeNoAvatar {
 		t.Errorf("the picture %q: %s, %d bytes, %v; there: want %v", avatar, p.Type, len(p.Data), err, want)
 	}
 	return p.Data
@@ -97,7 +98,8 @@ func TestOldPicturesBecomeFiles(t *testing.T) {
 			if _, err := t.ExecContext(ctx, `UPDATE users SET avatar = '' WHERE id = $1`, cy); err != nil {
 				return err
 			}
-			if _, err := t.ExecContext(ctx, `INSERT INTO avatars (hash, mime, data) VALUES ($1, 'image/jpeg', $2)`, old, data); err != nil {
+			if _, err := t.ExecContext(ctx, `INSERT INTO avatars (hash, mime, data) VALUES ($1, 'image/jpeg', $2)`, old,
+				data); err != nil {
 				return err
 			}
 			_, err := t.ExecContext(ctx, `UPDATE users SET avatar = $1 WHERE id IN ($2, $3)`, old, ann, bob)
@@ -117,7 +119,8 @@ func TestOldPicturesBecomeFiles(t *testing.T) {
 		if _, _, ok, err := f.db.Accounts.NextOldAvatar(ctx, ""); ok || err != nil {
 			t.Errorf("an old picture is left: %v, %v", ok, err)
 		}
-		if has, err := f.db.Blobs.ReferredBlobs(ctx, "", 10); err != nil || len(has) != 1 || domain.AvatarOf(has[0].Hash) != old {
+		if has, err := f.db.Blobs.ReferredBlobs(ctx, "", 10); err != nil || len(has) != 1 ||
+			domain.AvatarOf(has[0].Hash) != old {
 			t.Errorf("referred to: %+v, %v; want only the picture of ann and bob", has, err)
 		}
 	})

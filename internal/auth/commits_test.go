@@ -205,7 +205,8 @@ func TestACodeIsUsedUpWithItsSessionOrNotAtAll(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		flow, r, err := f.Store.TryFlow(ctx, f.Keys.Hash(in.Ticket), SecondFactor, ticketTries, f.lockout.FactorCounters, f.clock)
+		flow, r, err := f.Store.TryFlow(ctx, f.Keys.Hash(in.Ticket), SecondFactor, ticketTries, f.lockout.FactorCounters,
+			f.clock)
 		if err != nil {
 			t.Fatal(err)
 		}

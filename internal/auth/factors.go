@@ -58,7 +58,9 @@ func (s *Service) AnswerFactor(ctx context.Context, ticket string, a Answer, c C
 }
 
 // reserveFactor counts an answer of somebody who is signed in before it is looked at.
-func (s *Service) reserveFactor(ctx context.Context, u domain.User, a Answer, challenge string, c Client) (factor, error) {
+func (s *Service) reserveFactor(
+	ctx context.Context, u domain.User, a Answer, challenge string, c Client,
+) (factor, error) {
 	r, err := s.lockout.ReserveFactor(ctx, u.ID)
 	if err != nil {
 		return factor{}, err
@@ -88,7 +90,8 @@ func (s *Service) checkFactor(
 
 // wrongFactor records an answer that was wrong.
 func (s *Service) wrongFactor(ctx context.Context, u domain.User, shown factor, c Client) error {
-	s.Record(ctx, c, report.Event{Kind: domain.AuditMFA, User: u, Outcome: domain.AuditFailure, Reason: "wrong_code", Method: shown.method})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditMFA, User: u, Outcome: domain.AuditFailure, Reason: "wrong_code",
+		Method: shown.method})
 	if shown.reserved.Began {
 		s.Record(ctx, c, report.Event{Kind: domain.AuditLock, User: u, Reason: "second_factor"})
 	}
@@ -159,7 +162,8 @@ func (s *Service) tryRecovery(ctx context.Context, u domain.User, code string) (
 		return wrong, err
 	}
 	return factor{
-		method: "recovery", amr: []string{amrRecovery, amrMFA}, proof: domain.Proof{Recovery: hash}, left: has.RecoveryCodes - 1,
+		method: "recovery", amr: []string{amrRecovery, amrMFA}, proof: domain.Proof{Recovery: hash},
+		left: has.RecoveryCodes - 1,
 	}, nil
 }
 
@@ -181,7 +185,8 @@ func (s *Service) EnrolTOTP(ctx context.Context, p domain.Principal) (Enrolment,
 		return Enrolment{}, err
 	}
 	seed := totp.NewSecret()
-	err = s.Store.TryTOTP(ctx, domain.TOTP{User: u.ID, Seed: []byte(s.seeds.Seal(u.ID, seed)), Expires: s.Now().Add(trialLife)})
+	err = s.Store.TryTOTP(ctx, domain.TOTP{User: u.ID, Seed: []byte(s.seeds.Seal(u.ID, seed)),
+		Expires: s.Now().Add(trialLife)})
 	if err != nil {
 		return Enrolment{}, err
 	}
@@ -193,7 +198,9 @@ func (s *Service) EnrolTOTP(ctx context.Context, p domain.Principal) (Enrolment,
 // ConfirmTOTP ends adding an app with a code of it. It returns the recovery
 // codes, which are shown this once, and new tokens, whose session has shown two
 // factors.
-func (s *Service) ConfirmTOTP(ctx context.Context, p domain.Principal, code string, c Client) (codes []string, signed Signed, err error) {
+func (s *Service) ConfirmTOTP(
+	ctx context.Context, p domain.Principal, code string, c Client,
+) (codes []string, signed Signed, err error) {
 	if err := s.Fresh(ctx, p); err != nil {
 		return nil, Signed{}, err
 	}
@@ -230,7 +237,9 @@ func (s *Service) newCodes(user string) (codes []string, hashes [][]byte) {
 }
 
 // factorChanged tells the user and the audit log.
-func (s *Service) factorChanged(ctx context.Context, p domain.Principal, c Client, kind domain.AuditType, template domain.MailTemplate, factor string) (domain.User, error) {
+func (s *Service) factorChanged(
+	ctx context.Context, p domain.Principal, c Client, kind domain.AuditType, template domain.MailTemplate, factor string,
+) (domain.User, error) {
 	u, err := s.me(ctx, p)
 	if err != nil {
 		return u, err
@@ -269,6 +278,7 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, p domain.Principal, c Cl
 	if err := s.Store.ReplaceRecoveryCodes(ctx, p.ID, hashes, s.Now()); err != nil {
 		return nil, err
 	}
-	_, err = s.factorChanged(ctx, p, c, domain.AuditRecoveryGenerate, domain.MailSecondFactorAdded, "a new set of recovery codes")
+	_, err = s.factorChanged(ctx, p, c, domain.AuditRecoveryGenerate, domain.MailSecondFactorAdded,
+		"a new set of recovery codes")
 	return codes, err
 }

@@ -65,7 +65,8 @@ func TestCHK_TK_06_RG_07_AuthenticatorApp(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 		s, err := f.SignIn(ctx, "ann", passphrase, here)
-		if err != nil || s.State != SecondFactor || s.Access != "" || s.Ticket == "" || !slices.Equal(s.Methods, []string{"totp", "recovery"}) {
+		if err != nil || s.State != SecondFactor || s.Access != "" || s.Ticket == "" ||
+			!slices.Equal(s.Methods, []string{"totp", "recovery"}) {
 			t.Fatal(s, err)
 		}
 		used := code()
@@ -383,11 +384,13 @@ func TestDeletedAccount(t *testing.T) {
 		ctx := t.Context()
 		s := f.join(t, "ann")
 		p := f.who(t, s)
-		st, _, err := f.db.Rooms.CreateRoom(ctx, p.ID, domain.NewRoom{Kind: domain.PublicRoom, Name: "Yard", Members: []string{f.who(t, f.join(t, "bob")).ID}}, f.clock)
+		st, _, err := f.db.Rooms.CreateRoom(ctx, p.ID,
+			domain.NewRoom{Kind: domain.PublicRoom, Name: "Yard", Members: []string{f.who(t, f.join(t, "bob")).ID}}, f.clock)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := f.db.Messages.AppendMessage(ctx, p.ID, domain.Draft{Room: st.Room.ID, Key: "1", Text: "hello"}, nil, false, f.clock); err != nil {
+		if _, _, err := f.db.Messages.AppendMessage(ctx, p.ID, domain.Draft{Room: st.Room.ID, Key: "1", Text: "hello"}, nil,
+			false, f.clock); err != nil {
 			t.Fatal(err)
 		}
 		account, err := f.exported(ctx, p, here)
@@ -395,7 +398,8 @@ func TestDeletedAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 		var lines bytes.Buffer
-		if err := f.writeExport(ctx, &lines, account); err != nil || !strings.Contains(lines.String(), `"text":"hello"`) || !strings.HasSuffix(lines.String(), "{\"messages\":1}\n") {
+		if err := f.writeExport(ctx, &lines, account); err != nil || !strings.Contains(lines.String(), `"text":"hello"`) ||
+			!strings.HasSuffix(lines.String(), "{\"messages\":1}\n") {
 			t.Fatal(lines.String(), err)
 		}
 		refused(t, f.Delete(ctx, p, here), domain.CodeLastOwner)

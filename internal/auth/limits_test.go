@@ -42,7 +42,8 @@ func TestRefusedFormsCostNothing(t *testing.T) {
 
 		// An invitation opens the way, also while the rest is closed.
 		f.Service.rules.Store(&Rules{Registration: RegisterClosed})
-		i := domain.SignupInvite{ID: "sgn_1", CreatedBy: "usr_1", CreatedAt: f.clock, Expires: f.clock.Add(time.Hour), MaxUses: 1}
+		i := domain.SignupInvite{ID: "sgn_1", CreatedBy: "usr_1", CreatedAt: f.clock, Expires: f.clock.Add(time.Hour),
+			MaxUses: 1}
 		if err := f.db.Accounts.CreateSignupInvite(ctx, i, f.Keys.Hash("code")); err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +76,8 @@ func TestMailsToAddressesOfStrangersAreFew(t *testing.T) {
 		}
 		// To one address, by many registrations.
 		for i := range 20 {
-			if _, err := f.Register(ctx, Registration{Username: fmt.Sprintf("eve%d", i), Email: "bob@example.org", Password: passphrase}, here); err != nil {
+			if _, err := f.Register(ctx, Registration{Username: fmt.Sprintf("eve%d", i), Email: "bob@example.org",
+				Password: passphrase}, here); err != nil {
 				t.Fatal(err)
 			}
 			f.finish(t)

@@ -39,7 +39,8 @@ func TestCHK_LG_05_NobodyLocksAUserOut(t *testing.T) {
 		}
 		// Somebody else's cookie, and a made-up one, open nothing.
 		bob := f.join(t, "bob")
-		_, err = f.SignIn(ctx, "ann", passphrase, f.with(from("203.0.113.1"), lockout.Device{Cookie: ann.Device.Cookie, Value: bob.Device.Value}))
+		_, err = f.SignIn(ctx, "ann", passphrase, f.with(from("203.0.113.1"),
+			lockout.Device{Cookie: ann.Device.Cookie, Value: bob.Device.Value}))
 		refused(t, err, domain.CodeLocked)
 		f.clock = f.clock.Add(16 * time.Minute)
 		if _, err := f.SignIn(ctx, "ann", passphrase, from("203.0.113.1")); err != nil {
@@ -141,7 +142,8 @@ func TestCHK_LG_08_AMailAtTheFirstLock(t *testing.T) {
 // mailUser returns somebody who has proven their address.
 func (f *fixture) mailUser(t *testing.T, name string) domain.User {
 	t.Helper()
-	s, err := f.Register(t.Context(), Registration{Username: name, Email: name + "@example.org", Password: passphrase}, here)
+	s, err := f.Register(t.Context(), Registration{Username: name, Email: name + "@example.org", Password: passphrase},
+		here)
 	if err != nil || s.State != verifyEmail {
 		t.Fatal(s.State, err)
 	}

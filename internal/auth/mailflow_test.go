@@ -63,7 +63,8 @@ func TestCHK_LG_02_ATakenAddressIsNobodysBusiness(t *testing.T) {
 func TestCHK_RG_02_AccountsThatNobodyProvesGo(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		f.Mail = f.mails
-		if _, err := f.Register(t.Context(), Registration{Username: "ann", Email: "ann@example.org", Password: passphrase}, here); err != nil {
+		if _, err := f.Register(t.Context(), Registration{Username: "ann", Email: "ann@example.org", Password: passphrase},
+			here); err != nil {
 			t.Fatal(err)
 		}
 		if err := f.db.Sessions.ForgetExpired(t.Context(), f.clock.Add(6*24*time.Hour)); err != nil {
@@ -284,7 +285,8 @@ func TestAProofBelongsToOneRegistration(t *testing.T) {
 		f.Mail = f.mails
 		register := func(name, pass string) string {
 			t.Helper()
-			if _, err := f.Register(ctx, Registration{Username: name, Email: "ann@example.org", Password: pass}, here); err != nil {
+			if _, err := f.Register(ctx, Registration{Username: name, Email: "ann@example.org", Password: pass},
+				here); err != nil {
 				t.Fatal(err)
 			}
 			mail, secret := f.oneMail(t, domain.MailVerifyEmail)
@@ -314,7 +316,8 @@ func TestAProofBelongsToOneRegistration(t *testing.T) {
 func TestWithoutMailNobodyHasAnAddress(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
-		err := f.db.Accounts.CreateUser(ctx, domain.User{ID: "usr_ann", Username: "ann", Email: "ann@example.org", CreatedAt: f.clock}, "", domain.Signup{}, f.clock)
+		err := f.db.Accounts.CreateUser(ctx, domain.User{ID: "usr_ann", Username: "ann", Email: "ann@example.org",
+			CreatedAt: f.clock}, "", domain.Signup{}, f.clock)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -358,7 +361,9 @@ func TestInvitationsToTheServer(t *testing.T) {
 		}
 		refused(t, register("ann", ""), domain.CodeInviteNeeded)
 		refused(t, register("ann", "guess"), domain.CodeInviteEnded)
-		err := f.db.Accounts.CreateSignupInvite(ctx, domain.SignupInvite{ID: "sgn_1", CreatedBy: "usr_1", CreatedAt: f.clock, Expires: f.clock.Add(time.Hour), MaxUses: 1}, f.Keys.Hash("code"))
+		err := f.db.Accounts.CreateSignupInvite(ctx,
+			domain.SignupInvite{ID: "sgn_1", CreatedBy: "usr_1", CreatedAt: f.clock, Expires: f.clock.Add(time.Hour),
+				MaxUses: 1}, f.Keys.Hash("code"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -73,7 +73,9 @@ func (o *Operator) Create(ctx context.Context, r Registration, role domain.Syste
 // Import makes an account of another system, with that system's record of the
 // password. It is compared with what its owner types, and made anew as one of ours
 // at their first sign-in.
-func (o *Operator) Import(ctx context.Context, r Registration, record string, role domain.SystemRole) (domain.User, error) {
+func (o *Operator) Import(
+	ctx context.Context, r Registration, record string, role domain.SystemRole,
+) (domain.User, error) {
 	u, err := person(r, time.Now())
 	if err != nil {
 		return u, err
@@ -156,7 +158,8 @@ func (o *Operator) EndAllSessions(ctx context.Context) (ended int64, err error) 
 func (o *Operator) record(ctx context.Context, what domain.AuditType, u domain.User, name, value string) {
 	o.Log.Info(string(what), "user", u.ID, name, value)
 	if o.Audit != nil {
-		e := domain.AuditEvent{Type: what, Actor: domain.AuditActor{Kind: domain.ActorOperator}, Details: map[string]string{name: value}}
+		e := domain.AuditEvent{Type: what, Actor: domain.AuditActor{Kind: domain.ActorOperator},
+			Details: map[string]string{name: value}}
 		if u.ID != "" { // else it was done to everybody
 			e.Target = domain.AuditTarget{Kind: string(domain.KindUser), ID: u.ID}
 		}
@@ -168,7 +171,9 @@ func (o *Operator) hash(ctx context.Context, pass string) (string, error) {
 	return password.New(password.Options{}).Hash(ctx, pass, password.Known)
 }
 
-func (o *Operator) change(ctx context.Context, username string, what domain.AuditType, do func(domain.User) (domain.User, error)) (domain.User, error) {
+func (o *Operator) change(
+	ctx context.Context, username string, what domain.AuditType, do func(domain.User) (domain.User, error),
+) (domain.User, error) {
 	u, err := o.Store.UserByUsername(ctx, username)
 	if err != nil {
 		return u, err
@@ -181,7 +186,9 @@ func (o *Operator) change(ctx context.Context, username string, what domain.Audi
 
 // IssueToken returns an access token for someone, for a script: without a
 // session, so that it cannot be refreshed, and ending with the user's epoch.
-func (o *Operator) IssueToken(ctx context.Context, keys *token.Keyring, username string, life time.Duration) (string, error) {
+func (o *Operator) IssueToken(
+	ctx context.Context, keys *token.Keyring, username string, life time.Duration,
+) (string, error) {
 	u, err := o.Store.UserByUsername(ctx, username)
 	if err != nil {
 		return "", err
@@ -191,5 +198,6 @@ func (o *Operator) IssueToken(ctx context.Context, keys *token.Keyring, username
 	}
 	now := time.Now()
 	o.record(ctx, domain.AuditAdminUserUpdate, u, "token_for", life.String())
-	return keys.Sign(token.Claims{User: u.ID, Role: string(u.Role), Epoch: u.Epoch, AMR: []string{amrOperator}, AuthTime: now, Expires: now.Add(life)}, now)
+	return keys.Sign(token.Claims{User: u.ID, Role: string(u.Role), Epoch: u.Epoch, AMR: []string{amrOperator},
+		AuthTime: now, Expires: now.Add(life)}, now)
 }

@@ -15,15 +15,18 @@ import (
 func TestOperator(t *testing.T) {
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx := t.Context()
-		o := &auth.Operator{Store: auth.OperatorStore{OperatorUsers: db.Accounts, OperatorFactors: db.Factors, OperatorSessions: db.Sessions}, Log: slog.New(slog.DiscardHandler), PasswordMin: 15}
-		if _, err := o.Create(ctx, auth.Registration{Username: "ann", Password: "short"}, domain.SystemUser); domain.KindOf(err) != domain.Invalid {
+		o := &auth.Operator{Store: auth.OperatorStore{OperatorUsers: db.Accounts, OperatorFactors: db.Factors,
+			OperatorSessions: db.Sessions}, Log: slog.New(slog.DiscardHandler), PasswordMin: 15}
+		if _, err := o.Create(ctx, auth.Registration{Username: "ann", Password: "short"},
+			domain.SystemUser); domain.KindOf(err) != domain.Invalid {
 			t.Errorf("a short password: %v", err)
 		}
 		u, err := o.Create(ctx, auth.Registration{Username: "ann", Password: "seven quiet otters row"}, domain.SystemAdmin)
 		if err != nil || u.Role != domain.SystemAdmin {
 			t.Fatalf("%+v %v", u, err)
 		}
-		if _, err := o.Create(ctx, auth.Registration{Username: "Ann", Password: "seven quiet otters row"}, domain.SystemUser); domain.KindOf(err) != domain.Conflict {
+		if _, err := o.Create(ctx, auth.Registration{Username: "Ann", Password: "seven quiet otters row"},
+			domain.SystemUser); domain.KindOf(err) != domain.Conflict {
 			t.Errorf("the same name again: %v", err)
 		}
 		keys, err := token.NewKeyring("HS256", []byte("0123456789abcdef0123456789abcdef"))
@@ -41,7 +44,8 @@ func TestOperator(t *testing.T) {
 		if _, err := o.SetDisabled(ctx, "ann", true); domain.CodeOf(err) != domain.CodeLastAdmin {
 			t.Errorf("the only administrator: %v", err)
 		}
-		if _, err := o.Create(ctx, auth.Registration{Username: "bob", Password: "seven quiet otters row"}, domain.SystemAdmin); err != nil {
+		if _, err := o.Create(ctx, auth.Registration{Username: "bob", Password: "seven quiet otters row"},
+			domain.SystemAdmin); err != nil {
 			t.Fatal(err)
 		}
 		for what, do := range map[string]func() (domain.User, error){

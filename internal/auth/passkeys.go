@@ -20,7 +20,8 @@ type Ceremony struct {
 }
 
 func errNoPasskeys() error {
-	return domain.Conflict.Errorf(domain.CodeNoPasskeys, "passkeys need the server to be reached by a name, not an address (UNHIDRA_PUBLIC_URL)")
+	return domain.Conflict.Errorf(domain.CodeNoPasskeys,
+		"passkeys need the server to be reached by a name, not an address (UNHIDRA_PUBLIC_URL)")
 }
 
 func (s *Service) party(ctx context.Context, u domain.User) (passkey.User, error) {
@@ -55,7 +56,8 @@ func (s *Service) ask(ctx context.Context, u domain.User, v passkey.Ceremony, er
 		return Ceremony{}, err
 	}
 	secret := token.Secret()
-	k := domain.Ticket{Kind: domain.PasskeyTicket, User: u.ID, Epoch: u.Epoch, Data: string(v.State), Expires: s.Now().Add(passkey.Life)}
+	k := domain.Ticket{Kind: domain.PasskeyTicket, User: u.ID, Epoch: u.Epoch, Data: string(v.State),
+		Expires: s.Now().Add(passkey.Life)}
 	return Ceremony{secret, v.Options}, s.Store.CreateTicket(ctx, s.Keys.Hash(secret), k, s.Now())
 }
 
@@ -77,7 +79,9 @@ func (s *Service) BeginPasskey(ctx context.Context, p domain.Principal) (Ceremon
 
 // AddPasskey ends it with what the browser made. Whoever had no second factor
 // before gets recovery codes, and new tokens, whose session has shown two.
-func (s *Service) AddPasskey(ctx context.Context, p domain.Principal, ticket, name string, response []byte, c Client) (codes []string, signed Signed, err error) {
+func (s *Service) AddPasskey(
+	ctx context.Context, p domain.Principal, ticket, name string, response []byte, c Client,
+) (codes []string, signed Signed, err error) {
 	if s.Passkeys == nil {
 		return nil, signed, errNoPasskeys()
 	}
@@ -111,10 +115,12 @@ func (s *Service) AddPasskey(ctx context.Context, p domain.Principal, ticket, na
 	if err != nil {
 		return nil, signed, err
 	}
-	if err := s.Store.AddPasskey(ctx, domain.Passkey{ID: cred.ID, User: u.ID, Name: name, Credential: b}, k.Epoch, hashes, s.Now()); err != nil {
+	if err := s.Store.AddPasskey(ctx, domain.Passkey{ID: cred.ID, User: u.ID, Name: name, Credential: b}, k.Epoch, hashes,
+		s.Now()); err != nil {
 		return nil, signed, err
 	}
-	if _, err := s.factorChanged(ctx, p, c, domain.AuditPasskeyAdd, domain.MailSecondFactorAdded, "the passkey “"+name+"”"); err != nil {
+	if _, err := s.factorChanged(ctx, p, c, domain.AuditPasskeyAdd, domain.MailSecondFactorAdded,
+		"the passkey “"+name+"”"); err != nil {
 		return nil, signed, err
 	}
 	signed, err = s.renew(ctx, p, u, factor{}, []string{amrKey, amrMFA}, c)
@@ -122,7 +128,8 @@ func (s *Service) AddPasskey(ctx context.Context, p domain.Principal, ticket, na
 }
 
 func errFlow() error {
-	return domain.Unauthorized.Errorf(domain.CodeFlowEnded, "this took too long, or was started by someone else; start again")
+	return domain.Unauthorized.Errorf(domain.CodeFlowEnded,
+		"this took too long, or was started by someone else; start again")
 }
 
 // RemovePasskey takes a passkey of the caller's away.
@@ -172,7 +179,8 @@ func (s *Service) PasskeySignIn(ctx context.Context, ticket string, response []b
 		err = domain.Unauthorized.Errorf(domain.CodeWrongPasskey, "no account here uses this passkey")
 	}
 	if err != nil {
-		s.Record(ctx, c, report.Event{Kind: domain.AuditLogin, User: u, Outcome: domain.AuditFailure, Reason: string(domain.CodeOf(err)), Method: "passkey"})
+		s.Record(ctx, c, report.Event{Kind: domain.AuditLogin, User: u, Outcome: domain.AuditFailure,
+			Reason: string(domain.CodeOf(err)), Method: "passkey"})
 		return Signed{}, err
 	}
 	proof, err := s.proofOf(u, use)
@@ -207,7 +215,8 @@ func (s *Service) BeginPasskeyFactor(ctx context.Context, ticket string) (Ceremo
 	if err != nil {
 		return Ceremony{}, err
 	}
-	return Ceremony{ticket, c.Options}, s.Store.ChallengeFlow(ctx, hash, SecondFactor, ticketTries, string(c.State), s.Now())
+	return Ceremony{ticket, c.Options}, s.Store.ChallengeFlow(ctx, hash, SecondFactor, ticketTries, string(c.State),
+		s.Now())
 }
 
 // BeginPasskeyStepUp asks somebody who is signed in for a passkey.
@@ -237,7 +246,8 @@ func (s *Service) tryPasskey(ctx context.Context, u domain.User, response []byte
 		return shown, err
 	}
 	use, err := s.Passkeys.FinishSecond(v, []byte(challenge), response, s.Now())
-	if kind := domain.KindOf(err); err != nil && (kind == domain.Invalid || kind == domain.Unauthorized || kind == domain.Forbidden) {
+	if kind := domain.KindOf(err); err != nil &&
+		(kind == domain.Invalid || kind == domain.Unauthorized || kind == domain.Forbidden) {
 		return shown, nil
 	}
 	if err == nil {
@@ -253,7 +263,8 @@ func (s *Service) tryPasskey(ctx context.Context, u domain.User, response []byte
 // proofOf is what the use of a passkey changes: its counter.
 func (s *Service) proofOf(u domain.User, use passkey.Use) (domain.Proof, error) {
 	if use.Suspect {
-		s.Log.Warn("the counter of a passkey went back: there may be a copy of it", "user", u.ID, "passkey", use.Credential.ID)
+		s.Log.Warn("the counter of a passkey went back: there may be a copy of it", "user", u.ID, "passkey",
+			use.Credential.ID)
 	}
 	b, err := json.Marshal(use.Credential)
 	return domain.Proof{Passkey: &domain.Passkey{ID: use.Credential.ID, User: u.ID, Credential: b}}, err

@@ -43,7 +43,9 @@ func (s *Service) provider(id string) (Provider, error) {
 // browser, and a secret that the browser keeps: only with it the way back counts,
 // so that nobody can be signed in as somebody else by a link. Whoever is signed in as
 // link does not sign in, but links the account there.
-func (s *Service) BeginProvider(ctx context.Context, id string, link domain.Principal, c Client) (location, secret string, err error) {
+func (s *Service) BeginProvider(
+	ctx context.Context, id string, link domain.Principal, c Client,
+) (location, secret string, err error) {
 	if err := s.lockout.Within(ctx, s.logins, "login", c); err != nil {
 		return "", "", err
 	}
@@ -60,7 +62,8 @@ func (s *Service) BeginProvider(ctx context.Context, id string, link domain.Prin
 		return "", "", err
 	}
 	secret = token.Secret()
-	k := domain.Ticket{Kind: domain.ProviderTicket, User: link.ID, Epoch: link.Epoch, Data: string(data), Expires: s.Now().Add(attemptLife)}
+	k := domain.Ticket{Kind: domain.ProviderTicket, User: link.ID, Epoch: link.Epoch, Data: string(data),
+		Expires: s.Now().Add(attemptLife)}
 	return location, secret, s.Store.CreateTicket(ctx, s.Keys.Hash(secret), k, s.Now())
 }
 
@@ -83,7 +86,8 @@ func (s *Service) FinishProvider(ctx context.Context, secret string, back url.Va
 	}
 	who, err := p.Finish(ctx, a.Attempt, back)
 	if err != nil {
-		s.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLogin, Outcome: domain.AuditFailure, Reason: string(domain.CodeOf(err)), Method: "oidc"})
+		s.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLogin, Outcome: domain.AuditFailure,
+			Reason: string(domain.CodeOf(err)), Method: "oidc"})
 		return Signed{}, err
 	}
 	if k.User != "" {
@@ -97,7 +101,8 @@ func (s *Service) FinishProvider(ctx context.Context, secret string, back url.Va
 		return Signed{}, err
 	}
 	if u.Disabled {
-		s.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLogin, User: u, Outcome: domain.AuditFailure, Reason: "disabled", Method: "oidc"})
+		s.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLogin, User: u, Outcome: domain.AuditFailure, Reason: "disabled",
+			Method: "oidc"})
 		return Signed{}, domain.Forbidden.Errorf(domain.CodeDisabled, "this account is disabled; contact an administrator")
 	}
 	s.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLogin, User: u, Method: "oidc"})
@@ -105,7 +110,8 @@ func (s *Service) FinishProvider(ctx context.Context, secret string, back url.Va
 }
 
 func (s *Service) linkIdentity(ctx context.Context, k domain.Ticket, who oidc.Identity, c Client) error {
-	err := s.Store.LinkIdentity(ctx, domain.Identity{Issuer: who.Issuer, Subject: who.Subject, User: k.User, Email: who.Email, CreatedAt: s.Now()}, k.Epoch)
+	err := s.Store.LinkIdentity(ctx, domain.Identity{Issuer: who.Issuer, Subject: who.Subject, User: k.User,
+		Email: who.Email, CreatedAt: s.Now()}, k.Epoch)
 	if err != nil {
 		return err
 	}
@@ -114,12 +120,15 @@ func (s *Service) linkIdentity(ctx context.Context, k domain.Ticket, who oidc.Id
 
 // providerChanged tells the user and the audit log: a provider is a way in, as a
 // second factor is.
-func (s *Service) providerChanged(ctx context.Context, user string, template domain.MailTemplate, reason, issuer string, c Client) error {
+func (s *Service) providerChanged(
+	ctx context.Context, user string, template domain.MailTemplate, reason, issuer string, c Client,
+) error {
 	u, err := s.user(ctx, user)
 	if err != nil {
 		return err
 	}
-	s.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLink, User: u, Reason: reason, Details: map[string]string{"issuer": issuer}})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLink, User: u, Reason: reason,
+		Details: map[string]string{"issuer": issuer}})
 	s.Notify(u, template, "", func(d *domain.MailData) { d.Factor = "the sign-in by " + issuer })
 	return nil
 }
@@ -127,9 +136,12 @@ func (s *Service) providerChanged(ctx context.Context, user string, template dom
 // welcome makes an account for somebody whom a provider vouches for.
 func (s *Service) welcome(ctx context.Context, who oidc.Identity, c Client) (domain.User, error) {
 	if s.rules.Load().Registration != RegisterOpen {
-		return domain.User{}, domain.Forbidden.Errorf(domain.CodeRegistrationClosed, "this server takes no new accounts by itself; sign in with your password and link this account in the settings, or ask the administrator")
+		return domain.User{}, domain.Forbidden.Errorf(domain.CodeRegistrationClosed,
+			"this server takes no new accounts by itself; sign in with your password and link this account in the settings, "+
+				"or ask the administrator")
 	}
-	u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, CreatedAt: s.Now()}
+	u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser,
+		CreatedAt: s.Now()}
 	if name, err := names.CheckPrincipal("/name", who.Name, domain.MaxDisplayName, true); err == nil {
 		u.DisplayName = name // else it is the username
 	}
@@ -150,14 +162,17 @@ func (s *Service) welcome(ctx context.Context, who oidc.Identity, c Client) (dom
 			continue
 		}
 		if domain.CodeOf(err) == domain.CodeEmailTaken {
-			return u, domain.Conflict.Errorf(domain.CodeEmailTaken, "there is an account with this e-mail address; sign in to it, and link this one in the settings").Because(err)
+			return u, domain.Conflict.Errorf(domain.CodeEmailTaken,
+				"there is an account with this e-mail address; sign in to it, and link this one in the settings").Because(err)
 		}
 		if err == nil {
-			s.Record(ctx, c, report.Event{Kind: domain.AuditRegister, User: u, Method: "oidc", Details: map[string]string{"issuer": who.Issuer}})
+			s.Record(ctx, c, report.Event{Kind: domain.AuditRegister, User: u, Method: "oidc",
+				Details: map[string]string{"issuer": who.Issuer}})
 		}
 		return u, err
 	}
-	return u, domain.Conflict.Errorf(domain.CodeNameTaken, "no username could be found for you; register with one, and link this account in the settings")
+	return u, domain.Conflict.Errorf(domain.CodeNameTaken,
+		"no username could be found for you; register with one, and link this account in the settings")
 }
 
 // usernames are what somebody may be called here: as at the provider, or nearly.

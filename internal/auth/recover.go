@@ -57,7 +57,8 @@ func (s *Service) sendReset(ctx context.Context, u domain.User) error {
 		return err
 	}
 	return s.Mail.Queue(ctx, domain.Mail{
-		To: u.Email, Template: domain.MailResetPassword, Data: domain.MailData{Username: u.Username, Link: link, Expires: expires},
+		To: u.Email, Template: domain.MailResetPassword,
+		Data: domain.MailData{Username: u.Username, Link: link, Expires: expires},
 	})
 }
 
@@ -111,7 +112,9 @@ func (s *Service) passwordChanged(u domain.User, c Client) {
 
 // ChangePassword gives the caller another password. Every other session ends,
 // and this one goes on with new tokens.
-func (s *Service) ChangePassword(ctx context.Context, p domain.Principal, current, next string, c Client) (Signed, error) {
+func (s *Service) ChangePassword(
+	ctx context.Context, p domain.Principal, current, next string, c Client,
+) (Signed, error) {
 	if ok, wait := s.changes.Allow(p.ID, s.Now()); !ok {
 		return Signed{}, domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
 			"you changed your password too often; try again later").After(wait)
@@ -144,7 +147,8 @@ func (s *Service) ChangePassword(ctx context.Context, p domain.Principal, curren
 		amr = []string{amrPassword}
 	}
 	session, refresh := s.Draft(u, amr, c), token.Secret()
-	if u, err = s.Store.ReplacePassword(ctx, u.ID, record, p.SessionID, session, s.Keys.Hash(refresh), s.Now()); err != nil {
+	if u, err = s.Store.ReplacePassword(ctx, u.ID, record, p.SessionID, session, s.Keys.Hash(refresh),
+		s.Now()); err != nil {
 		return Signed{}, err
 	}
 	s.Revoke(bus.Revocation{User: u.ID, Session: p.SessionID, Reason: bus.Renewed})
@@ -179,12 +183,15 @@ func (s *Service) ChangeEmail(ctx context.Context, p domain.Principal, email str
 	}
 	secret := token.Secret()
 	expires := s.Now().Add(emailLife)
-	if err := s.Store.CreateTicket(ctx, s.Keys.Hash(secret), domain.Ticket{Kind: domain.EmailTicket, User: u.ID, Epoch: p.Epoch, Data: email, Expires: expires}, s.Now()); err != nil {
+	if err := s.Store.CreateTicket(ctx, s.Keys.Hash(secret),
+		domain.Ticket{Kind: domain.EmailTicket, User: u.ID, Epoch: p.Epoch, Data: email, Expires: expires},
+		s.Now()); err != nil {
 		return err
 	}
 	s.Later("prove a new address", func(ctx context.Context) error {
 		return s.Mail.Queue(ctx, domain.Mail{
-			To: email, Template: domain.MailConfirmEmail, Data: domain.MailData{Username: u.Username, Link: s.URL + "/confirm-email#token=" + secret, Expires: expires},
+			To: email, Template: domain.MailConfirmEmail,
+			Data: domain.MailData{Username: u.Username, Link: s.URL + "/confirm-email#token=" + secret, Expires: expires},
 		})
 	})
 	return nil

@@ -105,7 +105,8 @@ func (s *Service) taken(ctx context.Context, u domain.User, c Client) (Signed, e
 			return err
 		}
 		return s.Mail.Queue(ctx, domain.Mail{
-			To: owner.Email, Template: domain.MailEmailTaken, Once: "taken:" + owner.ID, Data: domain.MailData{Username: owner.Username, Link: s.URL + "/forgot"},
+			To: owner.Email, Template: domain.MailEmailTaken, Once: "taken:" + owner.ID,
+			Data: domain.MailData{Username: owner.Username, Link: s.URL + "/forgot"},
 		})
 	})
 	return Signed{State: verifyEmail}, nil
@@ -122,7 +123,8 @@ func (s *Service) sendVerification(u domain.User) {
 			return err
 		}
 		return s.Mail.Queue(ctx, domain.Mail{
-			To: u.Email, Template: domain.MailVerifyEmail, Data: domain.MailData{Username: u.Username, Link: link, Expires: expires},
+			To: u.Email, Template: domain.MailVerifyEmail,
+			Data: domain.MailData{Username: u.Username, Link: link, Expires: expires},
 		})
 	})
 }
@@ -199,7 +201,8 @@ func person(r Registration, now time.Time) (u domain.User, err error) {
 	if u.Username, err = names.CheckUsername(r.Username); err != nil {
 		return u, err
 	}
-	if u.DisplayName, err = names.CheckPrincipal("/display_name", r.DisplayName, domain.MaxDisplayName, false); err != nil {
+	if u.DisplayName, err = names.CheckPrincipal("/display_name", r.DisplayName, domain.MaxDisplayName,
+		false); err != nil {
 		return u, err
 	}
 	if u.DisplayName == "" {

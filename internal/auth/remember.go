@@ -30,8 +30,9 @@ func rememberName(user string) string {
 func (s *Service) remember(ctx context.Context, u domain.User, c Client) (Remember, error) {
 	now, secret := s.Now(), token.Secret()
 	r := domain.Remembered{
-		ID: domain.NewID(domain.RememberPrefix), User: u.ID, Epoch: u.Epoch, CreatedAt: now, UsedAt: now, Expires: now.Add(rememberLife),
-		IP: c.Addr.String(), UserAgent: c.UserAgent,
+		ID: domain.NewID(domain.RememberPrefix), User: u.ID, Epoch: u.Epoch, CreatedAt: now, UsedAt: now,
+		Expires: now.Add(rememberLife),
+		IP:      c.Addr.String(), UserAgent: c.UserAgent,
 	}
 	if err := s.Store.Remember(ctx, r, s.Keys.Hash(secret)); err != nil {
 		return Remember{}, err
@@ -42,7 +43,9 @@ func (s *Service) remember(ctx context.Context, u domain.User, c Client) (Rememb
 
 // remembered completes the sign-in of a browser that need not be asked, and gives it
 // another secret for the next time. It reports whether this is one.
-func (s *Service) remembered(ctx context.Context, u domain.User, g lockout.Attempt, amr []string, c Client) (Signed, bool, error) {
+func (s *Service) remembered(
+	ctx context.Context, u domain.User, g lockout.Attempt, amr []string, c Client,
+) (Signed, bool, error) {
 	name := rememberName(u.ID)
 	id, secret, found := strings.Cut(c.Cookies[s.cookieName(name)], ".")
 	if !found {

@@ -81,7 +81,8 @@ func TestCHK_LG_11_RefusalsAreNoFailures(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
 		f.Mail = f.mails
-		if _, err := f.Register(ctx, Registration{Username: "ann", Email: "ann@example.org", Password: passphrase}, here); err != nil {
+		if _, err := f.Register(ctx, Registration{Username: "ann", Email: "ann@example.org", Password: passphrase},
+			here); err != nil {
 			t.Fatal(err)
 		}
 		for range lockout.PairFailures + 1 {
@@ -133,11 +134,13 @@ func TestCHK_AP_06_WithoutTheStoreNobodyIsLetIn(t *testing.T) {
 			t.Fatal(err)
 		}
 		signed, err := f.SignIn(t.Context(), "ann", passphrase, here)
-		if kind := domain.KindOf(err); err == nil || signed.Access != "" || kind != domain.Unavailable && kind != domain.Internal {
+		if kind := domain.KindOf(err); err == nil || signed.Access != "" || kind != domain.Unavailable &&
+			kind != domain.Internal {
 			t.Errorf("%+v, %v", signed, err)
 		}
 		signed, err = f.Refresh(t.Context(), s.Refresh, here)
-		if kind := domain.KindOf(err); err == nil || signed.Access != "" || kind != domain.Unavailable && kind != domain.Internal {
+		if kind := domain.KindOf(err); err == nil || signed.Access != "" || kind != domain.Unavailable &&
+			kind != domain.Internal {
 			t.Errorf("%+v, %v", signed, err)
 		}
 	})
@@ -159,7 +162,8 @@ func TestCHK_RG_01_LinksAreGoodOnceForADay(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
 		f.Mail = f.mails
-		if _, err := f.Register(ctx, Registration{Username: "ann", Email: "ann@example.org", Password: passphrase}, here); err != nil {
+		if _, err := f.Register(ctx, Registration{Username: "ann", Email: "ann@example.org", Password: passphrase},
+			here); err != nil {
 			t.Fatal(err)
 		}
 		mail, late := f.oneMail(t, domain.MailVerifyEmail)
@@ -241,10 +245,14 @@ func TestCHK_MF_08_WhatForgetsBrowsers(t *testing.T) {
 			if err := f.RemoveTOTP(context.Background(), p, here); err != nil {
 				return err
 			}
-			return f.db.Factors.TryTOTP(context.Background(), domain.TOTP{User: p.ID, Seed: []byte("x"), Expires: f.clock.Add(time.Hour)})
+			return f.db.Factors.TryTOTP(context.Background(),
+				domain.TOTP{User: p.ID, Seed: []byte("x"), Expires: f.clock.Add(time.Hour)})
 		},
-		"all other sessions end": func(f *fixture, p domain.Principal) error { return f.EndOthers(context.Background(), p, here) },
-		"thirty days pass":       func(f *fixture, _ domain.Principal) error { f.clock = f.clock.Add(rememberLife); return nil },
+		"all other sessions end": func(f *fixture,
+			p domain.Principal) error {
+			return f.EndOthers(context.Background(), p, here)
+		},
+		"thirty days pass": func(f *fixture, _ domain.Principal) error { f.clock = f.clock.Add(rememberLife); return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, f *fixture) {
@@ -254,7 +262,8 @@ func TestCHK_MF_08_WhatForgetsBrowsers(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, ok, err := f.remembered(t.Context(), u, lockout.Attempt{}, []string{amrPassword}, browser); err != nil || !ok {
+				if _, ok, err := f.remembered(t.Context(), u, lockout.Attempt{}, []string{amrPassword}, browser); err != nil ||
+					!ok {
 					t.Fatal(ok, err)
 				}
 				if err := what(f, f.who(t, s)); err != nil {
@@ -344,7 +353,8 @@ func TestFactorsAreToldOf(t *testing.T) {
 		}
 		f.FactorsReset(u) // by an administrator
 		f.oneMail(t, domain.MailSecondFactorRemoved)
-		for _, kind := range []domain.AuditType{domain.AuditTOTPEnroll, domain.AuditRecoveryGenerate, domain.AuditTOTPDisable} {
+		for _, kind := range []domain.AuditType{domain.AuditTOTPEnroll, domain.AuditRecoveryGenerate,
+			domain.AuditTOTPDisable} {
 			if log.count(kind, "") != 1 {
 				t.Errorf("%d records of %s", log.count(kind, ""), kind)
 			}

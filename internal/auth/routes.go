@@ -23,14 +23,22 @@ func (s *Service) Routes(api huma.API) {
 	s.securityRoutes(api)
 	s.passkeyRoutes(api)
 	s.providerRoutes(api)
-	httpx.Register(api, huma.Operation{OperationID: "get-me", Method: "GET", Path: "/me", Tags: tag, Security: httpx.Bearer, Metadata: httpx.ForLimited(), Summary: "Your own account"}, s.getMe)
-	httpx.Register(api, huma.Operation{OperationID: "update-me", Method: "PATCH", Path: "/me", Tags: tag, Security: httpx.Bearer, Summary: "Change your profile"}, s.patchMe)
-	httpx.Register(api, huma.Operation{OperationID: "set-status", Method: "PUT", Path: "/me/status", Tags: tag, Security: httpx.Bearer, Summary: "Say what you are doing"}, s.putStatus)
-	httpx.Register(api, huma.Operation{OperationID: "set-avatar", Method: "PUT", Path: "/me/avatar", Tags: tag, Security: httpx.Bearer, Summary: "Give yourself a picture", MaxBodyBytes: picture.MaxBytes + 1}, s.putAvatar)
-	httpx.Register(api, huma.Operation{OperationID: "delete-avatar", Method: "DELETE", Path: "/me/avatar", Tags: tag, Security: httpx.Bearer, Summary: "Take your picture away"}, s.deleteAvatar)
-	httpx.Register(api, huma.Operation{OperationID: "get-avatar", Method: "GET", Path: "/avatars/{hash}", Tags: tag, Summary: "A picture, which never changes"}, s.getAvatar)
-	httpx.Register(api, huma.Operation{OperationID: "list-users", Method: "GET", Path: "/users", Tags: tag, Security: httpx.Bearer, Summary: "Find people by name, or several by id"}, s.listUsers)
-	httpx.Register(api, huma.Operation{OperationID: "get-user", Method: "GET", Path: "/users/{user}", Tags: tag, Security: httpx.Bearer, Summary: "One person, by id or username"}, s.getUser)
+	httpx.Register(api, huma.Operation{OperationID: "get-me", Method: "GET", Path: "/me", Tags: tag,
+		Security: httpx.Bearer, Metadata: httpx.ForLimited(), Summary: "Your own account"}, s.getMe)
+	httpx.Register(api, huma.Operation{OperationID: "update-me", Method: "PATCH", Path: "/me", Tags: tag,
+		Security: httpx.Bearer, Summary: "Change your profile"}, s.patchMe)
+	httpx.Register(api, huma.Operation{OperationID: "set-status", Method: "PUT", Path: "/me/status", Tags: tag,
+		Security: httpx.Bearer, Summary: "Say what you are doing"}, s.putStatus)
+	httpx.Register(api, huma.Operation{OperationID: "set-avatar", Method: "PUT", Path: "/me/avatar", Tags: tag,
+		Security: httpx.Bearer, Summary: "Give yourself a picture", MaxBodyBytes: picture.MaxBytes + 1}, s.putAvatar)
+	httpx.Register(api, huma.Operation{OperationID: "delete-avatar", Method: "DELETE", Path: "/me/avatar", Tags: tag,
+		Security: httpx.Bearer, Summary: "Take your picture away"}, s.deleteAvatar)
+	httpx.Register(api, huma.Operation{OperationID: "get-avatar", Method: "GET", Path: "/avatars/{hash}", Tags: tag,
+		Summary: "A picture, which never changes"}, s.getAvatar)
+	httpx.Register(api, huma.Operation{OperationID: "list-users", Method: "GET", Path: "/users", Tags: tag,
+		Security: httpx.Bearer, Summary: "Find people by name, or several by id"}, s.listUsers)
+	httpx.Register(api, huma.Operation{OperationID: "get-user", Method: "GET", Path: "/users/{user}", Tags: tag,
+		Security: httpx.Bearer, Summary: "One person, by id or username"}, s.getUser)
 }
 
 func (s *Service) getMe(ctx context.Context, _ *struct{}) (*meOutput, error) {
@@ -55,7 +63,8 @@ type profileInput struct {
 
 func (s *Service) patchMe(ctx context.Context, in *profileInput) (*meOutput, error) {
 	b := in.Body
-	return meOf(s.UpdateProfile(ctx, httpx.Principal(ctx).ID, domain.Profile{DisplayName: b.DisplayName, About: b.About, Locale: b.Locale, TimeZone: b.TimeZone}))
+	return meOf(s.UpdateProfile(ctx, httpx.Principal(ctx).ID,
+		domain.Profile{DisplayName: b.DisplayName, About: b.About, Locale: b.Locale, TimeZone: b.TimeZone}))
 }
 
 func (s *Service) putStatus(ctx context.Context, in *struct{ Body wire.Status }) (*meOutput, error) {

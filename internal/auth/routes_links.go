@@ -21,13 +21,17 @@ func (s *Service) linkRoutes(api huma.API) {
 		{"undo-email", "/auth/email/undo", "Go back to the address before, and end all sessions", s.postUndo},
 		{"unlock", "/auth/unlock", "End a lock after failed attempts, in this browser", s.postUnlock},
 	} {
-		httpx.Register(api, huma.Operation{OperationID: o.id, Method: "POST", Path: o.path, Tags: tag, Summary: o.summary + ", by the link of a mail", DefaultStatus: 204}, o.do)
+		httpx.Register(api, huma.Operation{OperationID: o.id, Method: "POST", Path: o.path, Tags: tag,
+			Summary: o.summary + ", by the link of a mail", DefaultStatus: 204}, o.do)
 	}
-	httpx.Register(api, huma.Operation{OperationID: "resend-verification", Method: "POST", Path: "/auth/email/resend", Tags: tag, DefaultStatus: 202,
+	httpx.Register(api, huma.Operation{OperationID: "resend-verification", Method: "POST", Path: "/auth/email/resend",
+		Tags: tag, DefaultStatus: 202,
 		Summary: "Send the mail to a new account's address once more"}, s.postResend)
-	httpx.Register(api, huma.Operation{OperationID: "forgot-password", Method: "POST", Path: "/auth/password/forgot", Tags: tag, DefaultStatus: 202,
+	httpx.Register(api, huma.Operation{OperationID: "forgot-password", Method: "POST", Path: "/auth/password/forgot",
+		Tags: tag, DefaultStatus: 202,
 		Summary: "Have a link mailed by which to choose another password"}, s.postForgot)
-	httpx.Register(api, huma.Operation{OperationID: "reset-password", Method: "POST", Path: "/auth/password/reset", Tags: tag, DefaultStatus: 204,
+	httpx.Register(api, huma.Operation{OperationID: "reset-password", Method: "POST", Path: "/auth/password/reset",
+		Tags: tag, DefaultStatus: 204,
 		Summary: "Choose another password, by the link of a mail"}, s.postReset)
 }
 

@@ -13,14 +13,20 @@ import (
 
 func (s *Service) passkeyRoutes(api huma.API) {
 	tag := []string{"accounts"}
-	httpx.Register(api, huma.Operation{OperationID: "begin-passkey-sign-in", Method: "POST", Path: "/auth/passkey", Tags: tag, Summary: "Begin to sign in with a passkey alone"}, s.postPasskeySignIn)
-	httpx.Register(api, huma.Operation{OperationID: "passkey-sign-in", Method: "POST", Path: "/auth/passkey/finish", Tags: tag, Summary: "Sign in with a passkey alone"}, s.finishPasskeySignIn)
-	httpx.Register(api, huma.Operation{OperationID: "begin-passkey-factor", Method: "POST", Path: "/auth/sign-in/passkey", Tags: tag, Summary: "Ask for a passkey as the second factor of a sign-in"}, s.postPasskeyFactor)
-	httpx.Register(api, early(own("begin-passkey-step-up", "POST", "/me/step-up/passkey", "Ask for a passkey to prove anew who you are")), s.postPasskeyStepUp)
+	httpx.Register(api, huma.Operation{OperationID: "begin-passkey-sign-in", Method: "POST", Path: "/auth/passkey",
+		Tags: tag, Summary: "Begin to sign in with a passkey alone"}, s.postPasskeySignIn)
+	httpx.Register(api, huma.Operation{OperationID: "passkey-sign-in", Method: "POST", Path: "/auth/passkey/finish",
+		Tags: tag, Summary: "Sign in with a passkey alone"}, s.finishPasskeySignIn)
+	httpx.Register(api, huma.Operation{OperationID: "begin-passkey-factor", Method: "POST", Path: "/auth/sign-in/passkey",
+		Tags: tag, Summary: "Ask for a passkey as the second factor of a sign-in"}, s.postPasskeyFactor)
+	httpx.Register(api, early(own("begin-passkey-step-up", "POST", "/me/step-up/passkey",
+		"Ask for a passkey to prove anew who you are")), s.postPasskeyStepUp)
 	httpx.Register(api, early(own("begin-passkey", "POST", "/me/passkeys", "Begin to add a passkey")), s.postPasskey)
-	httpx.Register(api, early(own("add-passkey", "POST", "/me/passkeys/finish", "Add a passkey that the browser made")), s.finishPasskey)
+	httpx.Register(api, early(own("add-passkey", "POST", "/me/passkeys/finish", "Add a passkey that the browser made")),
+		s.finishPasskey)
 	httpx.Register(api, gone(own("rename-passkey", "PATCH", "/me/passkeys/{passkey}", "Rename a passkey")), s.patchPasskey)
-	httpx.Register(api, gone(own("remove-passkey", "DELETE", "/me/passkeys/{passkey}", "Remove a passkey")), s.deletePasskey)
+	httpx.Register(api, gone(own("remove-passkey", "DELETE", "/me/passkeys/{passkey}", "Remove a passkey")),
+		s.deletePasskey)
 }
 
 // ceremony is a question for a browser's authenticator.

@@ -19,10 +19,14 @@ const providerCookie = "unhidra_p"
 
 func (s *Service) providerRoutes(api huma.API) {
 	tag := []string{"accounts"}
-	httpx.Register(api, huma.Operation{OperationID: "begin-provider", Method: "POST", Path: "/auth/provider/{provider}", Tags: tag, Summary: "Begin to sign in by an OpenID provider"}, s.postProvider)
-	httpx.Register(api, huma.Operation{OperationID: "finish-provider", Method: "POST", Path: "/auth/provider", Tags: tag, Summary: "Go on where the provider sent the browser back"}, s.postProviderBack)
-	httpx.Register(api, own("link-provider", "POST", "/me/providers/{provider}", "Begin to link an account at an OpenID provider"), s.postLink)
-	httpx.Register(api, gone(own("unlink-provider", "DELETE", "/me/providers/{provider}", "End your sign-in by a provider")), s.deleteLink)
+	httpx.Register(api, huma.Operation{OperationID: "begin-provider", Method: "POST", Path: "/auth/provider/{provider}",
+		Tags: tag, Summary: "Begin to sign in by an OpenID provider"}, s.postProvider)
+	httpx.Register(api, huma.Operation{OperationID: "finish-provider", Method: "POST", Path: "/auth/provider", Tags: tag,
+		Summary: "Go on where the provider sent the browser back"}, s.postProviderBack)
+	httpx.Register(api, own("link-provider", "POST", "/me/providers/{provider}",
+		"Begin to link an account at an OpenID provider"), s.postLink)
+	httpx.Register(api, gone(own("unlink-provider", "DELETE", "/me/providers/{provider}",
+		"End your sign-in by a provider")), s.deleteLink)
 }
 
 type locationOutput struct {

@@ -15,7 +15,8 @@ import (
 
 // own is an operation on the caller's own account.
 func own(id, method, path, summary string) huma.Operation {
-	return huma.Operation{OperationID: id, Method: method, Path: path, Tags: []string{"security"}, Security: httpx.Bearer, Summary: summary}
+	return huma.Operation{OperationID: id, Method: method, Path: path, Tags: []string{"security"}, Security: httpx.Bearer,
+		Summary: summary}
 }
 
 func gone(o huma.Operation) huma.Operation {
@@ -30,22 +31,32 @@ func early(o huma.Operation) huma.Operation {
 }
 
 func (s *Service) securityRoutes(api huma.API) {
-	httpx.Register(api, early(own("step-up", "POST", "/me/step-up", "Prove anew who you are; opens what is dangerous for five minutes")), s.postStepUp)
-	httpx.Register(api, own("change-password", "POST", "/me/password", "Change your password; ends every other session"), s.postPassword)
+	httpx.Register(api, early(own("step-up", "POST", "/me/step-up",
+		"Prove anew who you are; opens what is dangerous for five minutes")), s.postStepUp)
+	httpx.Register(api, own("change-password", "POST", "/me/password", "Change your password; ends every other session"),
+		s.postPassword)
 	httpx.Register(api, own("change-email", "PUT", "/me/email", "Change your e-mail address"), s.putEmail)
 	httpx.Register(api, own("list-sessions", "GET", "/me/sessions", "Where you are signed in"), s.getSessions)
-	httpx.Register(api, gone(own("end-session", "DELETE", "/me/sessions/{session}", "End a session of yours")), s.deleteSession)
-	httpx.Register(api, gone(own("end-sessions", "DELETE", "/me/sessions", "End all your sessions but this one")), s.deleteSessions)
+	httpx.Register(api, gone(own("end-session", "DELETE", "/me/sessions/{session}", "End a session of yours")),
+		s.deleteSession)
+	httpx.Register(api, gone(own("end-sessions", "DELETE", "/me/sessions", "End all your sessions but this one")),
+		s.deleteSessions)
 	httpx.Register(api, early(own("list-factors", "GET", "/me/factors", "Your second factors")), s.getFactors)
 	httpx.Register(api, early(own("enrol-totp", "POST", "/me/totp", "Begin to add an authenticator app")), s.postTOTP)
-	httpx.Register(api, early(own("confirm-totp", "POST", "/me/totp/confirm", "End it with a code of the app")), s.confirmTOTP)
+	httpx.Register(api, early(own("confirm-totp", "POST", "/me/totp/confirm", "End it with a code of the app")),
+		s.confirmTOTP)
 	httpx.Register(api, gone(own("remove-totp", "DELETE", "/me/totp", "Remove the authenticator app")), s.deleteTOTP)
-	httpx.Register(api, own("new-recovery-codes", "POST", "/me/recovery-codes", "Get recovery codes in place of those you have"), s.postCodes)
-	httpx.Register(api, gone(own("forget-browser", "DELETE", "/me/remembered/{browser}", "Have a browser asked for the second factor again")), s.deleteBrowser)
-	export := own("export-me", "GET", "/me/export", "Everything that the server has about you, and all that you wrote, a JSON object to a line")
-	export.Responses = map[string]*huma.Response{"200": {Description: "account, then messages, then their number", Content: map[string]*huma.MediaType{"application/x-ndjson": {}}}}
+	httpx.Register(api, own("new-recovery-codes", "POST", "/me/recovery-codes",
+		"Get recovery codes in place of those you have"), s.postCodes)
+	httpx.Register(api, gone(own("forget-browser", "DELETE", "/me/remembered/{browser}",
+		"Have a browser asked for the second factor again")), s.deleteBrowser)
+	export := own("export-me", "GET", "/me/export",
+		"Everything that the server has about you, and all that you wrote, a JSON object to a line")
+	export.Responses = map[string]*huma.Response{"200": {Description: "account, then messages, then their number",
+		Content: map[string]*huma.MediaType{"application/x-ndjson": {}}}}
 	httpx.Register(api, export, s.getExport)
-	httpx.Register(api, gone(own("delete-me", "DELETE", "/me", "Delete your account; what you said stays, under no name")), s.deleteMe)
+	httpx.Register(api, gone(own("delete-me", "DELETE", "/me", "Delete your account; what you said stays, under no name")),
+		s.deleteMe)
 }
 
 func (s *Service) postStepUp(ctx context.Context, in *struct {
@@ -58,7 +69,8 @@ func (s *Service) postStepUp(ctx context.Context, in *struct {
 	}
 }) (*signedOutput, error) {
 	b := in.Body
-	v, err := s.StepUp(ctx, httpx.Principal(ctx), b.Password, Answer{Code: b.Code, Passkey: b.Passkey}, b.Ticket, client(ctx))
+	v, err := s.StepUp(ctx, httpx.Principal(ctx), b.Password, Answer{Code: b.Code, Passkey: b.Passkey}, b.Ticket,
+		client(ctx))
 	return s.answer(v, b.Client == "web", err)
 }
 
@@ -122,7 +134,8 @@ func (s *Service) sessionsOf(ctx context.Context, p domain.Principal) (*list[ses
 	out := &list[session]{}
 	out.Body.Items = []session{}
 	for _, v := range found {
-		out.Body.Items = append(out.Body.Items, session{v.ID, domain.DeviceLabel(v.UserAgent), v.IP, v.CreatedAt, v.LastSeen, earlier(v.Idle, v.Expires), v.AMR, v.ID == p.SessionID})
+		out.Body.Items = append(out.Body.Items, session{v.ID, domain.DeviceLabel(v.UserAgent), v.IP, v.CreatedAt, v.LastSeen,
+			earlier(v.Idle, v.Expires), v.AMR, v.ID == p.SessionID})
 	}
 	return out, nil
 }

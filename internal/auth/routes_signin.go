@@ -16,13 +16,20 @@ import (
 
 func (s *Service) signInRoutes(api huma.API) {
 	tag := []string{"accounts"}
-	httpx.Register(api, huma.Operation{OperationID: "get-server", Method: "GET", Path: "/server", Tags: tag, Summary: "What this server is"}, s.getServer)
-	httpx.Register(api, huma.Operation{OperationID: "get-captcha", Method: "GET", Path: "/auth/captcha", Tags: tag, Summary: "A challenge that tells people from programs", Errors: []int{http.StatusTooManyRequests}}, s.getCaptcha)
-	httpx.Register(api, huma.Operation{OperationID: "register", Method: "POST", Path: "/auth/register", Tags: tag, Summary: "Make an account", DefaultStatus: 201}, s.register)
-	httpx.Register(api, huma.Operation{OperationID: "sign-in", Method: "POST", Path: "/auth/sign-in", Tags: tag, Summary: "Sign in with a password"}, s.signIn)
-	httpx.Register(api, huma.Operation{OperationID: "sign-in-factor", Method: "POST", Path: "/auth/sign-in/factor", Tags: tag, Summary: "Go on with a second factor"}, s.signInFactor)
-	httpx.Register(api, huma.Operation{OperationID: "refresh", Method: "POST", Path: "/auth/refresh", Tags: tag, Summary: "Exchange a refresh token, which is good once"}, s.refresh)
-	httpx.Register(api, huma.Operation{OperationID: "sign-out", Method: "POST", Path: "/auth/sign-out", Tags: tag, Summary: "End the session", DefaultStatus: 204}, s.signOut)
+	httpx.Register(api, huma.Operation{OperationID: "get-server", Method: "GET", Path: "/server", Tags: tag,
+		Summary: "What this server is"}, s.getServer)
+	httpx.Register(api, huma.Operation{OperationID: "get-captcha", Method: "GET", Path: "/auth/captcha", Tags: tag,
+		Summary: "A challenge that tells people from programs", Errors: []int{http.StatusTooManyRequests}}, s.getCaptcha)
+	httpx.Register(api, huma.Operation{OperationID: "register", Method: "POST", Path: "/auth/register", Tags: tag,
+		Summary: "Make an account", DefaultStatus: 201}, s.register)
+	httpx.Register(api, huma.Operation{OperationID: "sign-in", Method: "POST", Path: "/auth/sign-in", Tags: tag,
+		Summary: "Sign in with a password"}, s.signIn)
+	httpx.Register(api, huma.Operation{OperationID: "sign-in-factor", Method: "POST", Path: "/auth/sign-in/factor",
+		Tags: tag, Summary: "Go on with a second factor"}, s.signInFactor)
+	httpx.Register(api, huma.Operation{OperationID: "refresh", Method: "POST", Path: "/auth/refresh", Tags: tag,
+		Summary: "Exchange a refresh token, which is good once"}, s.refresh)
+	httpx.Register(api, huma.Operation{OperationID: "sign-out", Method: "POST", Path: "/auth/sign-out", Tags: tag,
+		Summary: "End the session", DefaultStatus: 204}, s.signOut)
 }
 
 type serverOutput struct {
@@ -94,7 +101,8 @@ func (s *Service) getCaptcha(ctx context.Context, in *captchaInput) (*captchaOut
 }
 
 func client(ctx context.Context) Client {
-	return Client{Addr: httpx.ClientAddr(ctx), UserAgent: httpx.UserAgent(ctx), RequestID: httpx.RequestID(ctx), Cookies: httpx.Cookies(ctx)}
+	return Client{Addr: httpx.ClientAddr(ctx), UserAgent: httpx.UserAgent(ctx), RequestID: httpx.RequestID(ctx),
+		Cookies: httpx.Cookies(ctx)}
 }
 
 func clientWith(ctx context.Context, captcha string) Client {
@@ -165,7 +173,8 @@ type cookieOutput struct {
 
 func (s *Service) register(ctx context.Context, in *registerInput) (*signedOutput, error) {
 	b := in.Body
-	v, err := s.Register(ctx, Registration{b.Username, b.DisplayName, b.Email, b.Password, b.SetupToken, b.Invite}, clientWith(ctx, b.Captcha))
+	v, err := s.Register(ctx, Registration{b.Username, b.DisplayName, b.Email, b.Password, b.SetupToken, b.Invite},
+		clientWith(ctx, b.Captcha))
 	return s.answer(v, b.Client == "web", err)
 }
 
@@ -249,6 +258,7 @@ func (s *Service) cookieName(name string) string {
 
 func (s *Service) cookie(name, value string, life time.Duration) http.Cookie {
 	return http.Cookie{
-		Name: s.cookieName(name), Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: s.Secure, MaxAge: int(life / time.Second),
+		Name: s.cookieName(name), Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Secure: s.Secure, MaxAge: int(life / time.Second),
 	}
 }

@@ -64,8 +64,10 @@ func (s *Service) SignIn(ctx context.Context, login, pass string, c Client) (Sig
 		if err := s.lockout.Forgive(ctx, g.Proof); err != nil {
 			return Signed{}, err
 		}
-		s.Record(ctx, c, report.Event{Kind: domain.AuditLogin, User: u, Outcome: domain.AuditFailure, Reason: "email_not_verified", Method: amrPassword})
-		return Signed{}, domain.Forbidden.Errorf(domain.CodeEmailNotVerified, "open the link in the mail that was sent to you first")
+		s.Record(ctx, c, report.Event{Kind: domain.AuditLogin, User: u, Outcome: domain.AuditFailure,
+			Reason: "email_not_verified", Method: amrPassword})
+		return Signed{}, domain.Forbidden.Errorf(domain.CodeEmailNotVerified,
+			"open the link in the mail that was sent to you first")
 	}
 	signed, err := s.proven(ctx, u, g, []string{amrPassword}, c)
 	if err != nil {
@@ -81,7 +83,9 @@ func errCredentials() error {
 // checkPassword finds out whose password this is. A wrong one, nobody's, and one
 // of somebody who is kept out look the same, take as long, and count alike. The attempt
 // stays counted until the commit that acts on the proof of the guard.
-func (s *Service) checkPassword(ctx context.Context, login, pass string, c Client) (domain.User, lockout.Attempt, error) {
+func (s *Service) checkPassword(
+	ctx context.Context, login, pass string, c Client,
+) (domain.User, lockout.Attempt, error) {
 	u, record, err := s.Store.Credentials(ctx, login)
 	if err != nil && domain.KindOf(err) != domain.NotFound {
 		return u, lockout.Attempt{}, err
@@ -131,7 +135,9 @@ func (s *Service) rehash(ctx context.Context, user, old, pass string) {
 
 // proven goes on with a user whose identity has been proven by one factor: to
 // the end, or to the second.
-func (s *Service) proven(ctx context.Context, u domain.User, g lockout.Attempt, amr []string, c Client) (Signed, error) {
+func (s *Service) proven(
+	ctx context.Context, u domain.User, g lockout.Attempt, amr []string, c Client,
+) (Signed, error) {
 	has, err := s.Store.Factors(ctx, u.ID)
 	if err != nil {
 		return Signed{}, err
@@ -142,7 +148,8 @@ func (s *Service) proven(ctx context.Context, u domain.User, g lockout.Attempt, 
 	if signed, ok, err := s.remembered(ctx, u, g, amr, c); ok || err != nil {
 		return signed, err
 	}
-	f := domain.Flow{ID: domain.NewID(domain.FlowPrefix), User: u.ID, Epoch: u.Epoch, State: SecondFactor, AMR: amr, Expires: s.Now().Add(flowLife)}
+	f := domain.Flow{ID: domain.NewID(domain.FlowPrefix), User: u.ID, Epoch: u.Epoch, State: SecondFactor, AMR: amr,
+		Expires: s.Now().Add(flowLife)}
 	secret := token.Secret()
 	if err := s.Store.CreateFlow(ctx, f, s.Keys.Hash(secret), g.Proof, s.Now()); err != nil {
 		return Signed{}, err
@@ -167,7 +174,9 @@ func methods(f domain.Factors) []string {
 
 // complete ends a sign-in that took one step and lacks nothing any more. The
 // account must still be as it was when u was read.
-func (s *Service) complete(ctx context.Context, u domain.User, g lockout.Attempt, amr []string, c Client) (Signed, error) {
+func (s *Service) complete(
+	ctx context.Context, u domain.User, g lockout.Attempt, amr []string, c Client,
+) (Signed, error) {
 	session, refresh := s.Draft(u, amr, c), token.Secret()
 	if err := s.Store.BeginSession(ctx, session, u.Epoch, s.Keys.Hash(refresh), g.Proof); err != nil {
 		return Signed{}, err
@@ -178,7 +187,9 @@ func (s *Service) complete(ctx context.Context, u domain.User, g lockout.Attempt
 // completeFlow ends a sign-in whose second step was taken. No step can be skipped
 // or repeated: the flow ends with the commit that begins the session, and with it
 // what was shown.
-func (s *Service) completeFlow(ctx context.Context, f domain.Flow, u domain.User, shown factor, c Client) (Signed, error) {
+func (s *Service) completeFlow(
+	ctx context.Context, f domain.Flow, u domain.User, shown factor, c Client,
+) (Signed, error) {
 	session, refresh := s.Draft(u, f.AMR, c), token.Secret()
 	err := s.Store.CompleteFlow(ctx, f, session, s.Keys.Hash(refresh), shown.proof, s.Now())
 	if err := s.settle(ctx, u, shown, err, c); err != nil {
@@ -188,10 +199,14 @@ func (s *Service) completeFlow(ctx context.Context, f domain.Flow, u domain.User
 }
 
 // signedIn tells of a session that was begun, and makes its tokens.
-func (s *Service) signedIn(ctx context.Context, u domain.User, session domain.Session, refresh string, g lockout.Attempt, c Client) (Signed, error) {
-	s.Record(ctx, c, report.Event{Kind: domain.AuditLogin, User: u, Session: session.ID, Method: session.AMR[0], Factors: session.AMR})
+func (s *Service) signedIn(
+	ctx context.Context, u domain.User, session domain.Session, refresh string, g lockout.Attempt, c Client,
+) (Signed, error) {
+	s.Record(ctx, c, report.Event{Kind: domain.AuditLogin, User: u, Session: session.ID, Method: session.AMR[0],
+		Factors: session.AMR})
 	if _, known := s.lockout.Known(u.ID, c); !known && !u.LastSeenAt.IsZero() || g.Failed >= lockout.PairFailures {
-		s.Notify(u, domain.MailNewSignIn, "new_sign_in:"+u.ID, func(d *domain.MailData) { d.Address, d.Device = c.Addr.String(), domain.DeviceLabel(c.UserAgent) })
+		s.Notify(u, domain.MailNewSignIn, "new_sign_in:"+u.ID,
+			func(d *domain.MailData) { d.Address, d.Device = c.Addr.String(), domain.DeviceLabel(c.UserAgent) })
 	}
 	signed, err := s.sign(u, session, refresh)
 	signed.Device = s.lockout.NewDevice(u.ID)
@@ -206,7 +221,8 @@ func (s *Service) sign(u domain.User, begun domain.Session, refresh string) (Sig
 
 // limited reports whether somebody must have a second factor, and has shown none.
 func (s *Service) limited(u domain.User, amr []string) bool {
-	return s.rules.Load().SecondFactor.Asks(u.Role) && !slices.Contains(amr, amrMFA) && !slices.Contains(amr, amrRemembered)
+	return s.rules.Load().SecondFactor.Asks(u.Role) && !slices.Contains(amr, amrMFA) &&
+		!slices.Contains(amr, amrRemembered)
 }
 
 // Refresh gives new tokens for a refresh token, as sessions.Sessions does.

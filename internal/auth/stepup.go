@@ -16,7 +16,8 @@ import (
 // before a factor was added does. The error is step_up_required.
 func (s *Service) Fresh(ctx context.Context, p domain.Principal) error {
 	if s.Now().Sub(p.AuthTime) > freshFor {
-		return domain.Forbidden.Errorf(domain.CodeStepUpRequired, "confirm it's you first: the last time was more than five minutes ago")
+		return domain.Forbidden.Errorf(domain.CodeStepUpRequired,
+			"confirm it's you first: the last time was more than five minutes ago")
 	}
 	has, err := s.Store.Factors(ctx, p.ID)
 	if err == nil && !strong(p, has) {
@@ -29,7 +30,9 @@ func (s *Service) Fresh(ctx context.Context, p domain.Principal) error {
 // if there is one; or by a passkey alone, which is both if it has verified its user
 // (by a PIN or a fingerprint), and wants the password as well if not. The session goes on
 // under another id, with new tokens.
-func (s *Service) StepUp(ctx context.Context, p domain.Principal, pass string, a Answer, ticket string, c Client) (Signed, error) {
+func (s *Service) StepUp(
+	ctx context.Context, p domain.Principal, pass string, a Answer, ticket string, c Client,
+) (Signed, error) {
 	u, err := s.me(ctx, p)
 	if err != nil {
 		return Signed{}, err
@@ -76,7 +79,8 @@ func (s *Service) stepUpByPasskey(
 		return s.renew(ctx, p, u, shown, shown.amr, c)
 	}
 	if pass == "" {
-		err = domain.Forbidden.Errorf(domain.CodePasswordNeeded, "this passkey asked for no PIN or fingerprint; type your passphrase, then use it again")
+		err = domain.Forbidden.Errorf(domain.CodePasswordNeeded,
+			"this passkey asked for no PIN or fingerprint; type your passphrase, then use it again")
 	} else {
 		err = s.confirmPassword(ctx, u, pass, c)
 	}
@@ -94,7 +98,8 @@ func (s *Service) confirmPassword(ctx context.Context, u domain.User, pass strin
 		return errCredentials()
 	}
 	if ok, wait := s.checks.Allow(u.ID, s.Now()); !ok {
-		return domain.RateLimited.Errorf(domain.CodeTooManyAttempts, "your password was asked for often just now; wait").After(wait)
+		return domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
+			"your password was asked for often just now; wait").After(wait)
 	}
 	_, g, err := s.checkPassword(ctx, u.Username, pass, c)
 	if domain.CodeOf(err) == domain.CodeInvalidCredentials {
@@ -107,7 +112,9 @@ func (s *Service) confirmPassword(ctx context.Context, u domain.User, pass strin
 }
 
 // renew puts a new session in the place of p's, for what was shown.
-func (s *Service) renew(ctx context.Context, p domain.Principal, u domain.User, shown factor, amr []string, c Client) (Signed, error) {
+func (s *Service) renew(
+	ctx context.Context, p domain.Principal, u domain.User, shown factor, amr []string, c Client,
+) (Signed, error) {
 	session, refresh, err := s.Renew(ctx, p, u, shown.proof, amr, c)
 	if err := s.settle(ctx, u, shown, err, c); err != nil {
 		return Signed{}, err

@@ -55,7 +55,9 @@ type UserStore interface {
 	Credentials(ctx context.Context, login string) (domain.User, string, error)
 	CreateUser(ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time) error
 	UpgradePassword(ctx context.Context, user, old, password string) error
-	ReplacePassword(ctx context.Context, user, password, old string, s domain.Session, refresh []byte, now time.Time) (domain.User, error)
+	ReplacePassword(
+		ctx context.Context, user, password, old string, s domain.Session, refresh []byte, now time.Time,
+	) (domain.User, error)
 	UpdateProfile(ctx context.Context, user string, p domain.Profile) (domain.User, error)
 	SetStatus(ctx context.Context, user string, s domain.Status) (domain.User, error)
 	HasAdmin(ctx context.Context) (bool, error)
@@ -80,7 +82,8 @@ type Files interface {
 type FlowStore interface {
 	CreateFlow(ctx context.Context, f domain.Flow, ticket []byte, p domain.Proof, now time.Time) error
 	TryFlow(
-		ctx context.Context, ticket []byte, state string, most int, counters func(user string) []domain.Counter, now time.Time,
+		ctx context.Context, ticket []byte, state string, most int, counters func(user string) []domain.Counter,
+		now time.Time,
 	) (domain.Flow, domain.Reserved, error)
 	FlowUser(ctx context.Context, ticket []byte, state string, most int, now time.Time) (user string, err error)
 	ChallengeFlow(ctx context.Context, ticket []byte, state string, most int, data string, now time.Time) error

@@ -12,11 +12,13 @@ import (
 
 // failed records a wrong password, and tells the user when it has led to a lock.
 func (s *Service) failed(ctx context.Context, u domain.User, login string, g lockout.Attempt, c Client, reason string) {
-	s.Record(ctx, c, report.Event{Kind: domain.AuditLogin, User: u, Typed: login, Outcome: domain.AuditFailure, Reason: reason})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditLogin, User: u, Typed: login, Outcome: domain.AuditFailure,
+		Reason: reason})
 	if !g.Began || u.ID == "" {
 		return
 	}
-	s.Record(ctx, c, report.Event{Kind: domain.AuditLock, User: u, Reason: "failures", Details: map[string]string{"until": g.Until.UTC().Format(time.RFC3339)}})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditLock, User: u, Reason: "failures",
+		Details: map[string]string{"until": g.Until.UTC().Format(time.RFC3339)}})
 	if g.Known || u.Email == "" || s.Mail == nil {
 		return
 	}
@@ -26,7 +28,8 @@ func (s *Service) failed(ctx context.Context, u domain.User, login string, g loc
 			return err
 		}
 		return s.Mail.Queue(ctx, domain.Mail{
-			To: u.Email, Template: domain.MailLocked, Once: "locked:" + u.ID, Data: domain.MailData{Username: u.Username, Link: link, Expires: expires},
+			To: u.Email, Template: domain.MailLocked, Once: "locked:" + u.ID,
+			Data: domain.MailData{Username: u.Username, Link: link, Expires: expires},
 		})
 	})
 }
@@ -44,10 +47,13 @@ func (s *Service) Unlock(ctx context.Context, secret string, c Client) (device l
 // link makes a ticket and the link that a mail has of it. The secret is in the
 // fragment: no server is sent it by following the link, nor logs it, and what
 // reads mails ahead of people uses nothing up.
-func (s *Service) link(ctx context.Context, kind domain.TicketKind, u domain.User, data, path string, life time.Duration) (link string, expires time.Time, err error) {
+func (s *Service) link(
+	ctx context.Context, kind domain.TicketKind, u domain.User, data, path string, life time.Duration,
+) (link string, expires time.Time, err error) {
 	secret := token.Secret()
 	expires = s.Now().Add(life)
-	err = s.Store.CreateTicket(ctx, s.Keys.Hash(secret), domain.Ticket{Kind: kind, User: u.ID, Epoch: u.Epoch, Data: data, Expires: expires}, s.Now())
+	err = s.Store.CreateTicket(ctx, s.Keys.Hash(secret),
+		domain.Ticket{Kind: kind, User: u.ID, Epoch: u.Epoch, Data: data, Expires: expires}, s.Now())
 	return s.URL + path + "#token=" + secret, expires, err
 }
 
@@ -61,7 +67,8 @@ func (s *Service) human(ctx context.Context, action string, c Client) error {
 	}
 	err := s.Human.Check(ctx, c.Captcha, action, c.Addr)
 	if domain.KindOf(err) == domain.Forbidden {
-		s.Record(ctx, c, report.Event{Kind: domain.AuditCaptchaFailed, Outcome: domain.AuditFailure, Reason: string(domain.CodeOf(err)), Details: map[string]string{"action": action}})
+		s.Record(ctx, c, report.Event{Kind: domain.AuditCaptchaFailed, Outcome: domain.AuditFailure,
+			Reason: string(domain.CodeOf(err)), Details: map[string]string{"action": action}})
 	}
 	return err
 }

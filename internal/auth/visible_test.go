@@ -20,7 +20,8 @@ func TestWhoSeesWhichAccounts(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, _, err := f.db.Rooms.CreateRoom(ctx, ann.ID, domain.NewRoom{Kind: domain.PrivateRoom, Name: "Yard", Members: []string{"usr_colleague"}}, f.clock)
+		_, _, err := f.db.Rooms.CreateRoom(ctx, ann.ID,
+			domain.NewRoom{Kind: domain.PrivateRoom, Name: "Yard", Members: []string{"usr_colleague"}}, f.clock)
 		if err != nil {
 			t.Fatal(err)
 		}

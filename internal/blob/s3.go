@@ -49,7 +49,8 @@ func NewS3(o S3Options) (*S3, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = s3Patience
 	client, err := minio.New(u.Host, &minio.Options{
-		Creds: credentials.NewStaticV4(o.Key, o.Secret, ""), Secure: u.Scheme == "https", Region: o.Region, Transport: transport,
+		Creds: credentials.NewStaticV4(o.Key, o.Secret, ""), Secure: u.Scheme == "https", Region: o.Region,
+		Transport:  transport,
 		MaxRetries: 3,
 	})
 	if err != nil {

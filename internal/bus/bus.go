@@ -1,4 +1,5 @@
-// Package bus carries news between the parts of the server, and between its nodes. It may lose anything at any time: whoever needs
+// Package bus carries news between the parts of the server, and between its nodes. It may lose anything at any time:
+// whoever needs
 // everything reads what it missed from the log. Local is the reference
 // implementation, within one process.
 package bus

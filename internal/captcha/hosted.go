@@ -36,8 +36,9 @@ type provider struct {
 }
 
 var turnstile = provider{
-	verify: "https://challenges.cloudflare.com/turnstile/v0/siteverify", origins: []string{"https://challenges.cloudflare.com"},
-	script: "https://challenges.cloudflare.com/turnstile/v0/api.js?render=explicit", actions: true,
+	verify:  "https://challenges.cloudflare.com/turnstile/v0/siteverify",
+	origins: []string{"https://challenges.cloudflare.com"},
+	script:  "https://challenges.cloudflare.com/turnstile/v0/api.js?render=explicit", actions: true,
 }
 
 var hCaptcha = provider{
@@ -46,13 +47,15 @@ var hCaptcha = provider{
 }
 
 var reCaptcha = provider{
-	verify: "https://www.google.com/recaptcha/api/siteverify", origins: []string{"https://www.google.com", "https://www.gstatic.com"},
-	script: "https://www.google.com/recaptcha/api.js?render=explicit",
+	verify:  "https://www.google.com/recaptcha/api/siteverify",
+	origins: []string{"https://www.google.com", "https://www.gstatic.com"},
+	script:  "https://www.google.com/recaptcha/api.js?render=explicit",
 }
 
 var reCaptcha3 = provider{
-	verify: "https://www.google.com/recaptcha/api/siteverify", origins: []string{"https://www.google.com", "https://www.gstatic.com"},
-	script: "https://www.google.com/recaptcha/api.js?render=", actions: true, scores: true,
+	verify:  "https://www.google.com/recaptcha/api/siteverify",
+	origins: []string{"https://www.google.com", "https://www.gstatic.com"},
+	script:  "https://www.google.com/recaptcha/api.js?render=", actions: true, scores: true,
 }
 
 // HostedOptions are what a provider's CAPTCHA needs.
@@ -153,7 +156,8 @@ func (h *Hosted) judge(a answer, action string) (domain.Code, error) {
 			switch code {
 			case "timeout-or-duplicate", "already-seen-response", "expired-input-response":
 				return domain.CodeCaptchaReused, nil
-			case "missing-input-secret", "invalid-input-secret", "sitekey-secret-mismatch", "not-using-dummy-secret", "internal-error", "bad-request":
+			case "missing-input-secret", "invalid-input-secret", "sitekey-secret-mismatch", "not-using-dummy-secret",
+				"internal-error", "bad-request":
 				return "", fmt.Errorf("the provider says %s; check UNHIDRA_CAPTCHA_SITE_KEY and UNHIDRA_CAPTCHA_SECRET", code)
 			}
 		}

@@ -32,7 +32,8 @@ func (s *fakeProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fail := func(codes ...string) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"success": false, "error-codes": codes})
 	}
-	if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" || r.ParseForm() != nil || r.URL.RawQuery != "" {
+	if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" ||
+		r.ParseForm() != nil || r.URL.RawQuery != "" {
 		fail("bad-request")
 		return
 	}
@@ -62,7 +63,8 @@ func hosted(t *testing.T, kind string) (*Hosted, *fakeProvider) {
 	s := &fakeProvider{kind: kind, siteKey: "site", secret: "provider-canary", tokens: map[string]map[string]any{}}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	h, err := NewHosted(HostedOptions{Kind: kind, SiteKey: s.siteKey, Secret: s.secret, Hosts: []string{"chat.example.org"}, Endpoint: server.URL})
+	h, err := NewHosted(HostedOptions{Kind: kind, SiteKey: s.siteKey, Secret: s.secret,
+		Hosts: []string{"chat.example.org"}, Endpoint: server.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +75,8 @@ func kinds() []string { return []string{KindTurnstile, KindHCaptcha, KindReCaptc
 
 // solved is what the provider of kind answers for a good token.
 func solved(kind string, change map[string]any) map[string]any {
-	a := map[string]any{"success": true, "hostname": "chat.example.org", "challenge_ts": time.Now().UTC().Format("2006-01-02T15:04:05Z07:00"), "error-codes": []string{}}
+	a := map[string]any{"success": true, "hostname": "chat.example.org",
+		"challenge_ts": time.Now().UTC().Format("2006-01-02T15:04:05Z07:00"), "error-codes": []string{}}
 	switch kind {
 	case KindTurnstile:
 		a["action"], a["cdata"] = "register", ""
@@ -110,7 +113,8 @@ func TestHostedTakesAGoodTokenOnce(t *testing.T) {
 			}
 			asked := len(s.forms)
 			for _, token := range []string{"", strings.Repeat("x", maxToken+1)} {
-				if r, err := h.Verify(t.Context(), token, "register", home); err != nil || r.Reason != domain.CodeCaptchaMalformed || len(s.forms) != asked {
+				if r, err := h.Verify(t.Context(), token, "register", home); err != nil ||
+					r.Reason != domain.CodeCaptchaMalformed || len(s.forms) != asked {
 					t.Errorf("%d bytes: %+v, %v", len(token), r, err)
 				}
 			}
@@ -164,7 +168,8 @@ func TestHostedFailsClosed(t *testing.T) {
 		"no connection": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
 		server := httptest.NewServer(answer)
-		h, err := NewHosted(HostedOptions{Kind: KindTurnstile, SiteKey: "site", Secret: "provider-canary", Hosts: []string{"chat.example.org"}, Endpoint: server.URL})
+		h, err := NewHosted(HostedOptions{Kind: KindTurnstile, SiteKey: "site", Secret: "provider-canary",
+			Hosts: []string{"chat.example.org"}, Endpoint: server.URL})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +181,8 @@ func TestHostedFailsClosed(t *testing.T) {
 	}
 	h, s := hosted(t, KindTurnstile)
 	s.secret = "another"
-	if err := (Gate{h}).Check(t.Context(), "token", "register", home); domain.KindOf(err) != domain.Unavailable || !strings.Contains(err.Error(), "UNHIDRA_CAPTCHA_SECRET") {
+	if err := (Gate{h}).Check(t.Context(), "token", "register", home); domain.KindOf(err) != domain.Unavailable ||
+		!strings.Contains(err.Error(), "UNHIDRA_CAPTCHA_SECRET") {
 		t.Errorf("a wrong secret: %v", err)
 	}
 	s.secret = "provider-canary"

@@ -63,7 +63,8 @@ func NewPoW(o PoWOptions) *PoW {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &PoW{o: o, pressure: newPressure(), limit: ratelimit.New(perMinute, time.Minute, perMinute), seen: make(map[string]time.Time)}
+	return &PoW{o: o, pressure: newPressure(), limit: ratelimit.New(perMinute, time.Minute, perMinute),
+		seen: make(map[string]time.Time)}
 }
 
 // Kind implements Captcha.
@@ -83,7 +84,8 @@ func (p *PoW) Challenge(_ context.Context, action string, addr netip.Addr) (any,
 			"too many challenges; try again later").After(after)
 	}
 	c := Challenge{Parameters: Parameters{
-		Algorithm: algorithm, Cost: leastCost << p.pressure.add(addr, now), Data: map[string]string{actionInData: action, addrInData: p.from(addr)},
+		Algorithm: algorithm, Cost: leastCost << p.pressure.add(addr, now),
+		Data:      map[string]string{actionInData: action, addrInData: p.from(addr)},
 		ExpiresAt: now.Add(lifetime).Unix(), KeyLength: keyLength, KeyPrefix: keyPrefix, Nonce: random(), Salt: random(),
 	}}
 	var err error

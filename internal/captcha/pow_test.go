@@ -22,7 +22,8 @@ var home = netip.MustParseAddr("192.0.2.7")
 // vector is one that ALTCHA's own library gave.
 func vector() Parameters {
 	return Parameters{
-		Algorithm: algorithm, Cost: 1000, KeyLength: 32, KeyPrefix: "00", Nonce: "000102030405060708090a0b", Salt: "101112131415161718191a1b", ExpiresAt: 1800000000,
+		Algorithm: algorithm, Cost: 1000, KeyLength: 32, KeyPrefix: "00", Nonce: "000102030405060708090a0b",
+		Salt: "101112131415161718191a1b", ExpiresAt: 1800000000,
 	}
 }
 
@@ -33,11 +34,13 @@ func TestReferenceVector(t *testing.T) {
 	if err != nil || string(canonical) != want {
 		t.Errorf("canonical form\n%s\nwant\n%s", canonical, want)
 	}
-	if s, err := p.sign([]byte("test-key")); err != nil || s != "2b1645f08cc755e9a1563d8ee5c4841f050ed4e948f661dc6b34c4b60da46725" {
+	if s, err := p.sign([]byte("test-key")); err != nil ||
+		s != "2b1645f08cc755e9a1563d8ee5c4841f050ed4e948f661dc6b34c4b60da46725" {
 		t.Errorf("signature %s, %v", s, err)
 	}
 	solved, err := Challenge{Parameters: p}.Solve()
-	if err != nil || solved.Solution.Counter != 405 || solved.Solution.DerivedKey != "00f928e821c14b05bfb90c7f2f5622bda84e2565a1a4bfe9aaf3774ece644503" {
+	if err != nil || solved.Solution.Counter != 405 ||
+		solved.Solution.DerivedKey != "00f928e821c14b05bfb90c7f2f5622bda84e2565a1a4bfe9aaf3774ece644503" {
 		t.Errorf("solved by %+v, %v", solved.Solution, err)
 	}
 	if !p.solvedBy(solved.Solution) {
@@ -109,7 +112,8 @@ type clock struct{ now time.Time }
 func newPoW(t *testing.T, uses Uses) (*PoW, *clock) {
 	t.Helper()
 	c := &clock{time.Now()}
-	return NewPoW(PoWOptions{Key: []byte("key"), Uses: uses, Log: testkit.Logger(t), Now: func() time.Time { return c.now }}), c
+	return NewPoW(PoWOptions{Key: []byte("key"), Uses: uses, Log: testkit.Logger(t),
+		Now: func() time.Time { return c.now }}), c
 }
 
 // solve asks for a challenge and solves it.
@@ -239,7 +243,8 @@ func TestUnavailableStoreRefuses(t *testing.T) {
 	if domain.KindOf(err) != domain.Unavailable {
 		t.Errorf("got %v", err)
 	}
-	if err := (Gate{p}).Check(t.Context(), "nonsense", "register", home); domain.KindOf(err) != domain.Forbidden || domain.CodeOf(err) != domain.CodeCaptchaMalformed {
+	if err := (Gate{p}).Check(t.Context(), "nonsense", "register", home); domain.KindOf(err) != domain.Forbidden ||
+		domain.CodeOf(err) != domain.CodeCaptchaMalformed {
 		t.Errorf("nonsense: %v", err)
 	}
 }

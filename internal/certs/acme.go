@@ -71,7 +71,8 @@ func NewACME(o ACMEOptions) (*ACME, error) {
 	})
 	a.config = certmagic.New(a.cache, certmagic.Config{
 		Storage: o.Storage, Logger: log, OnEvent: a.event, DefaultServerName: o.Domains[0], FallbackServerName: o.Domains[0],
-		OCSP: certmagic.OCSPConfig{DisableStapling: true}, // authorities have given OCSP up; it would be a call outside at each start
+		// authorities have given OCSP up; it would be a call outside at each start
+		OCSP: certmagic.OCSPConfig{DisableStapling: true},
 	})
 	a.issuer = certmagic.NewACMEIssuer(a.config, certmagic.ACMEIssuer{
 		CA: o.Directory, TestCA: o.Directory, Email: o.Email, Agreed: true, TrustedRoots: roots, Logger: log,
@@ -184,17 +185,21 @@ func (a *ACME) fail(name string, err error) {
 func advise(name, directory string, err error) string {
 	var p acme.Problem
 	if !errors.As(err, &p) {
-		return fmt.Sprintf("see whether this machine reaches %s, and whether that server works (UNHIDRA_ACME_DIRECTORY, UNHIDRA_ACME_CA_FILE)", directory)
+		return fmt.Sprintf("see whether this machine reaches %s, and whether that server works (UNHIDRA_ACME_DIRECTORY, "+
+			"UNHIDRA_ACME_CA_FILE)", directory)
 	}
 	switch kind := p.Type[strings.LastIndexByte(p.Type, ':')+1:]; kind {
 	case "rateLimited":
-		return "the ACME server limits how many certificates it gives; wait until the time in its answer, and use its staging directory (UNHIDRA_ACME_DIRECTORY) for trials"
+		return "the ACME server limits how many certificates it gives; wait until the time in its answer, and use its " +
+			"staging directory (UNHIDRA_ACME_DIRECTORY) for trials"
 	case "dns":
 		return fmt.Sprintf("the domain name system has no address for %s; make an A or AAAA record that leads to this machine", name)
 	case "connection", "tls":
-		return fmt.Sprintf("the ACME server cannot reach this machine as %s; open ports 80 and 443 in the firewall, and see that the name leads here", name)
+		return fmt.Sprintf("the ACME server cannot reach this machine as %s; open ports 80 and 443 in the firewall, and "+
+			"see that the name leads here", name)
 	case "unauthorized", "incorrectResponse":
-		return fmt.Sprintf("another server answers for %s on port 80 or 443; see that the name leads to this machine alone, AAAA records too", name)
+		return fmt.Sprintf("another server answers for %s on port 80 or 443; see that the name leads to this machine "+
+			"alone, AAAA records too", name)
 	case "caa":
 		return fmt.Sprintf("a CAA record of %s forbids this authority; change the record", name)
 	case "rejectedIdentifier", "unsupportedIdentifier":

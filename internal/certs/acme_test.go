@@ -119,8 +119,9 @@ func TestACMEChallenges(t *testing.T) {
 			}
 			stop()
 			s.reg = prometheus.NewPedanticRegistry()
-			b, err := NewACME(ACMEOptions{Domains: []string{"localhost"}, Directory: s.acme.Directory, CAFile: s.acme.CAFile, Folder: s.dir,
-				Log: slog.New(slog.NewTextHandler(s.log, nil)), Metrics: s.reg})
+			b, err := NewACME(ACMEOptions{Domains: []string{"localhost"}, Directory: s.acme.Directory, CAFile: s.acme.CAFile,
+				Folder: s.dir,
+				Log:    slog.New(slog.NewTextHandler(s.log, nil)), Metrics: s.reg})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -156,7 +157,8 @@ func TestACMERenewal(t *testing.T) {
 	s := newSite(t, false, 12*time.Second) // renewed when a third is left
 	s.run(200 * time.Millisecond)
 	first := s.leaf(anyLeaf)
-	open, err := (&tls.Dialer{Config: &tls.Config{RootCAs: s.acme.Roots, ServerName: "localhost"}}).DialContext(t.Context(), "tcp", s.tls.Addr().String())
+	open, err := (&tls.Dialer{Config: &tls.Config{RootCAs: s.acme.Roots, ServerName: "localhost"}}).DialContext(
+		t.Context(), "tcp", s.tls.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,8 +191,9 @@ func TestACMERefusal(t *testing.T) {
 func TestACMEDown(t *testing.T) {
 	gone := listen(t)
 	log := &syncBuffer{}
-	a, err := NewACME(ACMEOptions{Domains: []string{"localhost"}, Directory: "https://" + gone.Addr().String() + "/dir", Folder: t.TempDir(),
-		Host: "127.0.0.1", TLSPort: port(listen(t)), Log: slog.New(slog.NewTextHandler(log, nil))})
+	a, err := NewACME(ACMEOptions{Domains: []string{"localhost"}, Directory: "https://" + gone.Addr().String() + "/dir",
+		Folder: t.TempDir(),
+		Host:   "127.0.0.1", TLSPort: port(listen(t)), Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +204,8 @@ func TestACMEDown(t *testing.T) {
 	log.waitFor(t, "see whether this machine reaches https://"+gone.Addr().String())
 	l := listen(t)
 	go func() {
-		if c, err := (&tls.Dialer{Config: &tls.Config{ServerName: "localhost"}}).DialContext(ctx, "tcp", l.Addr().String()); err == nil {
+		if c, err := (&tls.Dialer{Config: &tls.Config{ServerName: "localhost"}}).DialContext(ctx, "tcp",
+			l.Addr().String()); err == nil {
 			_ = c.Close()
 		}
 	}()
@@ -210,19 +214,22 @@ func TestACMEDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := tls.Server(c, a.TLS()).HandshakeContext(ctx); err == nil || !strings.Contains(err.Error(), `there is no certificate for "localhost" yet`) {
+	if err := tls.Server(c, a.TLS()).HandshakeContext(ctx); err == nil ||
+		!strings.Contains(err.Error(), `there is no certificate for "localhost" yet`) {
 		t.Errorf("%v", err)
 	}
 	cancel()
 	<-done
-	if _, err := NewACME(ACMEOptions{Domains: []string{"a"}, CAFile: "/nowhere"}); err == nil || !strings.Contains(err.Error(), "UNHIDRA_ACME_CA_FILE") {
+	if _, err := NewACME(ACMEOptions{Domains: []string{"a"}, CAFile: "/nowhere"}); err == nil ||
+		!strings.Contains(err.Error(), "UNHIDRA_ACME_CA_FILE") {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestAdvice(t *testing.T) {
 	for kind, want := range map[string]string{
-		"rateLimited": "staging", "dns": "A or AAAA", "connection": "ports 80 and 443", "unauthorized": "another server", "caa": "CAA",
+		"rateLimited": "staging", "dns": "A or AAAA", "connection": "ports 80 and 443", "unauthorized": "another server",
+		"caa":                "CAA",
 		"rejectedIdentifier": "UNHIDRA_ACME_DOMAINS", "invalidContact": "UNHIDRA_ACME_EMAIL", "other": "answer",
 	} {
 		err := fmt.Errorf("order: %w", acme.Problem{Type: "urn:ietf:params:acme:error:" + kind})

@@ -32,24 +32,31 @@ func Check(chain []byte, host string, roots *x509.CertPool, now time.Time) Findi
 	case now.Before(leaf.NotBefore):
 		return Finding{true, fmt.Sprintf("begins on %s, or the clock is wrong", day(leaf.NotBefore)), leaf}
 	case host != "" && leaf.VerifyHostname(host) != nil:
-		return Finding{true, fmt.Sprintf("is for %s, and people ask for %s (UNHIDRA_PUBLIC_URL); get one for that name", strings.Join(Names(leaf), ", "), host), leaf}
+		return Finding{true, fmt.Sprintf("is for %s, and people ask for %s (UNHIDRA_PUBLIC_URL); get one for that name",
+			strings.Join(Names(leaf), ", "), host), leaf}
 	}
 	between := x509.NewCertPool()
 	for _, c := range all[1:] {
 		between.AddCert(c)
 	}
 	_, err = leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: now})
-	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown && len(all) == 1 && leaf.Issuer.String() != leaf.Subject.String() {
-		return Finding{true, fmt.Sprintf("has no chain: put the certificate of %q after it into the same file (with certbot: fullchain.pem), or trust that authority on every device", leaf.Issuer.CommonName), leaf}
+	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown && len(all) == 1 &&
+		leaf.Issuer.String() != leaf.Subject.String() {
+		return Finding{true, fmt.Sprintf(
+			"has no chain: put the certificate of %q after it into the same file (with certbot: fullchain.pem), or trust that "+
+				"authority on every device", leaf.Issuer.CommonName), leaf}
 	} else if unknown {
-		return Finding{true, fmt.Sprintf("is of %q, whom this machine does not trust; every browser and device must be told to", all[len(all)-1].Issuer.CommonName), leaf}
+		return Finding{true, fmt.Sprintf(
+			"is of %q, whom this machine does not trust; every browser and device must be told to",
+			all[len(all)-1].Issuer.CommonName), leaf}
 	} else if err != nil {
 		return Finding{true, err.Error(), leaf}
 	}
 	if expiryWarning(leaf, now) {
 		return Finding{false, fmt.Sprintf("ends on %s, which is soon; renew it", day(leaf.NotAfter)), leaf}
 	}
-	return Finding{false, fmt.Sprintf("is good for %s until %s", strings.Join(Names(leaf), ", "), day(leaf.NotAfter)), leaf}
+	return Finding{false, fmt.Sprintf("is good for %s until %s", strings.Join(Names(leaf), ", "), day(leaf.NotAfter)),
+		leaf}
 }
 
 // ExpiresSoon reports whether the certificate wants somebody's attention.

@@ -116,7 +116,8 @@ func (f *Files) look() {
 		f.Log.Info("a new certificate is in use", "names", strings.Join(Names(pair.Leaf), ","), "ends", pair.Leaf.NotAfter)
 	case f.settled:
 		f.renewals.WithLabelValues("failed").Inc()
-		f.Log.Error("the new certificate is not used, and the one before it stays in use", "err", err, "ends", running.NotAfter)
+		f.Log.Error("the new certificate is not used, and the one before it stays in use", "err", err, "ends",
+			running.NotAfter)
 	}
 }
 
@@ -134,7 +135,8 @@ func readOne(path, what, setting string) ([]byte, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("there is no %s in %s; see %s: %w", what, path, setting, err)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("the user that the server runs as may not read the %s in %s; give it the right to (chgrp and chmod 640, and chmod 750 for the folders above): %w", what, path, err)
+		return nil, fmt.Errorf("the user that the server runs as may not read the %s in %s; give it the right to (chgrp "+
+			"and chmod 640, and chmod 750 for the folders above): %w", what, path, err)
 	case err != nil:
 		return nil, fmt.Errorf("read the %s (%s): %w", what, setting, err)
 	}
@@ -148,16 +150,21 @@ func parse(certFile, keyFile string, cert, key []byte) (*tls.Certificate, error)
 		return &pair, nil
 	}
 	switch {
-	case !bytes.Contains(cert, []byte("-----BEGIN CERTIFICATE-----")) && bytes.Contains(key, []byte("-----BEGIN CERTIFICATE-----")):
-		return nil, fmt.Errorf("the certificate and its key are mixed up: exchange UNHIDRA_TLS_CERT (%s) and UNHIDRA_TLS_KEY (%s)", certFile, keyFile)
+	case !bytes.Contains(cert, []byte("-----BEGIN CERTIFICATE-----")) &&
+		bytes.Contains(key, []byte("-----BEGIN CERTIFICATE-----")):
+		return nil, fmt.Errorf("the certificate and its key are mixed up: exchange UNHIDRA_TLS_CERT (%s) and "+
+			"UNHIDRA_TLS_KEY (%s)", certFile, keyFile)
 	case !bytes.Contains(cert, []byte("-----BEGIN CERTIFICATE-----")):
-		return nil, fmt.Errorf("%s holds no certificate in PEM form; put the full chain into it, the server's own first", certFile)
+		return nil, fmt.Errorf("%s holds no certificate in PEM form; put the full chain into it, the server's own first",
+			certFile)
 	case bytes.Contains(key, []byte("ENCRYPTED")):
-		return nil, fmt.Errorf("the key in %s needs a passphrase, which nobody could type at a restart; take it off: openssl pkey -in %s -out new.key", keyFile, keyFile)
+		return nil, fmt.Errorf("the key in %s needs a passphrase, which nobody could type at a restart; take it off: "+
+			"openssl pkey -in %s -out new.key", keyFile, keyFile)
 	case !bytes.Contains(key, []byte("PRIVATE KEY-----")):
 		return nil, fmt.Errorf("%s holds no private key in PEM form; put the key of the certificate into it", keyFile)
 	case whole(cert, key):
-		return nil, fmt.Errorf("the key in %s is not that of the first certificate in %s; replace both together, the server's own certificate first", keyFile, certFile)
+		return nil, fmt.Errorf("the key in %s is not that of the first certificate in %s; replace both together, the "+
+			"server's own certificate first", keyFile, certFile)
 	}
 	return nil, fmt.Errorf("%s and %s cannot be used: %w", certFile, keyFile, err)
 }

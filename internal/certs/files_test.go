@@ -42,7 +42,8 @@ func TestFilesReload(t *testing.T) {
 		cert, key := ca.Files(t.TempDir(), 1000*time.Hour)
 		log := &syncBuffer{}
 		reg := prometheus.NewPedanticRegistry()
-		f, err := OpenFiles(FilesOptions{Cert: cert, Key: key, Log: slog.New(slog.NewTextHandler(log, nil)), Metrics: reg, Every: time.Second})
+		f, err := OpenFiles(FilesOptions{Cert: cert, Key: key, Log: slog.New(slog.NewTextHandler(log, nil)), Metrics: reg,
+			Every: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +68,8 @@ func TestFilesReload(t *testing.T) {
 		_, other := ca.Issue(time.Hour)
 		write(t, key, other)
 		wait()
-		if served(t, f) != second || strings.Count(log.String(), "ERROR") != 1 || !strings.Contains(log.String(), "is not that of the first certificate") {
+		if served(t, f) != second || strings.Count(log.String(), "ERROR") != 1 ||
+			!strings.Contains(log.String(), "is not that of the first certificate") {
 			t.Errorf("a wrong key: %s", log)
 		}
 		log.Reset()
@@ -93,8 +95,10 @@ func TestFilesReload(t *testing.T) {
 		if served(t, f) == second {
 			t.Error("a good pair after bad ones is not in use")
 		}
-		want := "# HELP tls_certificate_renewals_total Certificates that were to replace another, by what became of them: ok, failed.\n" +
-			"# TYPE tls_certificate_renewals_total counter\ntls_certificate_renewals_total{result=\"failed\"} 3\ntls_certificate_renewals_total{result=\"ok\"} 2\n"
+		want := "# HELP tls_certificate_renewals_total Certificates that were to replace another, by what became of them: " +
+			"ok, failed.\n" +
+			"# TYPE tls_certificate_renewals_total counter\ntls_certificate_renewals_total{result=\"failed\"} " +
+			"3\ntls_certificate_renewals_total{result=\"ok\"} 2\n"
 		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "tls_certificate_renewals_total"); err != nil {
 			t.Error(err)
 		}
@@ -119,7 +123,8 @@ func TestFilesComplaints(t *testing.T) {
 		{"exchanged", "mixed up", goodKey, good},
 		{"no certificate", "holds no certificate", []byte("hello"), goodKey},
 		{"no key", "holds no private key", good, []byte("hello")},
-		{"passphrase", "passphrase", good, []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")},
+		{"passphrase", "passphrase", good, []byte(
+			"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")},
 		{"of another", "is not that of the first certificate", good, otherKey},
 		{"cut off", "cannot be used", good[:len(good)/2], goodKey},
 		{"missing", "UNHIDRA_TLS_CERT", nil, goodKey},
@@ -129,7 +134,8 @@ func TestFilesComplaints(t *testing.T) {
 			write(t, cert, c.cert)
 		}
 		write(t, key, c.key)
-		if _, err := OpenFiles(FilesOptions{Cert: cert, Key: key, Log: slog.New(slog.DiscardHandler)}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := OpenFiles(FilesOptions{Cert: cert, Key: key, Log: slog.New(slog.DiscardHandler)}); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

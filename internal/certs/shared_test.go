@@ -40,19 +40,22 @@ func TestShared(t *testing.T) {
 		if b, err := two.Load(ctx, "certificates/ca/a/a.key"); err != nil || string(b) != "secret certificates/ca/a/a.key" {
 			t.Errorf("%q %v", b, err)
 		}
-		if raw, _, err := db.Server.Certificate(ctx, "certificates/ca/a/a.key"); err != nil || bytes.Contains(raw, []byte("secret")) {
+		if raw, _, err := db.Server.Certificate(ctx, "certificates/ca/a/a.key"); err != nil ||
+			bytes.Contains(raw, []byte("secret")) {
 			t.Errorf("a key can be read in the database: %q %v", raw, err)
 		}
 		if _, err := two.Load(ctx, "nothing"); !errors.Is(err, fs.ErrNotExist) {
 			t.Error(err)
 		}
-		if got, err := two.List(ctx, "certificates/ca", false); err != nil || !slices.Equal(got, []string{"certificates/ca/a", "certificates/ca/b"}) {
+		if got, err := two.List(ctx, "certificates/ca", false); err != nil ||
+			!slices.Equal(got, []string{"certificates/ca/a", "certificates/ca/b"}) {
 			t.Errorf("%v %v", got, err)
 		}
 		if got, err := two.List(ctx, "certificates/ca/a/", true); err != nil || len(got) != 2 {
 			t.Errorf("%v %v", got, err)
 		}
-		if i, err := two.Stat(ctx, "certificates/ca/a"); err != nil || i.IsTerminal || !two.Exists(ctx, "certificates/ca/b/b.crt") || two.Exists(ctx, "certificates/c") {
+		if i, err := two.Stat(ctx, "certificates/ca/a"); err != nil || i.IsTerminal ||
+			!two.Exists(ctx, "certificates/ca/b/b.crt") || two.Exists(ctx, "certificates/c") {
 			t.Errorf("%+v %v", i, err)
 		}
 		if err := one.Delete(ctx, "certificates/ca/a"); err != nil || two.Exists(ctx, "certificates/ca/a") {

@@ -21,7 +21,8 @@ func (s *Service) Announce(events []domain.Event) {
 
 // Queues returns the queue of events that are to be published, for the metrics.
 func (s *Service) Queues() []obs.Queue {
-	return []obs.Queue{{Name: "announcements", Limit: announcementQueueLength, Depth: func() int { return len(s.announcements) }, Full: s.dropped.Load}}
+	return []obs.Queue{{Name: "announcements", Limit: announcementQueueLength,
+		Depth: func() int { return len(s.announcements) }, Full: s.dropped.Load}}
 }
 
 // Run publishes queued events until ctx is done, and then those that are left in the queue.
@@ -60,7 +61,8 @@ func (s *Service) publish(events []domain.Event) {
 func (s *Service) publishJoin(e domain.Event) {
 	body, err := json.Marshal(wire.InRoom{Room: e.Room})
 	if err == nil {
-		body, err = wire.Pack(wire.Header{Seq: e.Seq, Type: string(e.Type), Subject: e.Subject.ID, Actor: e.Actor.ID, At: e.At.UnixMilli()}, body)
+		body, err = wire.Pack(wire.Header{Seq: e.Seq, Type: string(e.Type), Subject: e.Subject.ID, Actor: e.Actor.ID,
+			At: e.At.UnixMilli()}, body)
 	}
 	if err == nil {
 		err = s.Bus.Publish(wire.UserSubject(e.Subject.ID), body)

@@ -32,7 +32,9 @@ type Store struct {
 
 // RoomStore is what chat needs remembered of rooms.
 type RoomStore interface {
-	CreateRoom(ctx context.Context, actor string, n domain.NewRoom, now time.Time) (s domain.RoomState, created bool, err error)
+	CreateRoom(
+		ctx context.Context, actor string, n domain.NewRoom, now time.Time,
+	) (s domain.RoomState, created bool, err error)
 	RoomAndMember(ctx context.Context, room, user string) (domain.Room, domain.Member, error)
 	RoomState(ctx context.Context, user, room string) (domain.RoomState, error)
 	RoomStates(ctx context.Context, user string) ([]domain.RoomState, error)
@@ -67,8 +69,12 @@ type Members interface {
 
 // MessageStore is what chat needs of the log.
 type MessageStore interface {
-	AppendMessage(ctx context.Context, actor string, d domain.Draft, mentions []string, mentionRoom bool, now time.Time) (e domain.Event, repeat bool, err error)
-	EditMessage(ctx context.Context, actor, room string, seq int64, text string, mentions []string, mentionRoom bool, now time.Time) (domain.Event, error)
+	AppendMessage(
+		ctx context.Context, actor string, d domain.Draft, mentions []string, mentionRoom bool, now time.Time,
+	) (e domain.Event, repeat bool, err error)
+	EditMessage(
+		ctx context.Context, actor, room string, seq int64, text string, mentions []string, mentionRoom bool, now time.Time,
+	) (domain.Event, error)
 	DeleteMessage(ctx context.Context, actor, room string, seq int64, now time.Time) (domain.Event, error)
 	StoredBy(ctx context.Context, user string, each int64) (bytes int64, err error)
 	MarkRead(ctx context.Context, user, room string, seq int64, now time.Time) (domain.ReadMark, error)
@@ -126,14 +132,16 @@ func New(d Deps) *Service {
 		d.Now = time.Now
 	}
 	s := &Service{Deps: d, announcements: make(chan []domain.Event, announcementQueueLength)}
-	s.sent = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chat_messages_total", Help: "Requests to write a message, by result."}, []string{"result"})
+	s.sent = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chat_messages_total",
+		Help: "Requests to write a message, by result."}, []string{"result"})
 	s.quota = &quota{
 		limit: d.Quota, now: d.Now, refreshSlot: make(chan struct{}, 1), used: make(map[string]*usage),
 		sum: func(ctx context.Context, user string) (int64, error) {
 			return d.Store.StoredBy(ctx, user, messageOverhead)
 		},
-		failed:  func(user string, err error) { d.Log.Warn("add up what a user has stored", "user", user, "err", err) },
-		refused: prometheus.NewCounter(prometheus.CounterOpts{Name: "chat_quota_refused_total", Help: "Messages and edits that were refused because of the quota of their sender."}),
+		failed: func(user string, err error) { d.Log.Warn("add up what a user has stored", "user", user, "err", err) },
+		refused: prometheus.NewCounter(prometheus.CounterOpts{Name: "chat_quota_refused_total",
+			Help: "Messages and edits that were refused because of the quota of their sender."}),
 	}
 	if d.Metrics != nil {
 		d.Metrics.MustRegister(s.sent, s.quota.refused)
@@ -187,7 +195,9 @@ func (s *Service) MayWrite(ctx context.Context, p domain.Principal, room string)
 }
 
 // Edit gives one's own message a new text.
-func (s *Service) Edit(ctx context.Context, p domain.Principal, room string, seq int64, text string) (e domain.Event, err error) {
+func (s *Service) Edit(
+	ctx context.Context, p domain.Principal, room string, seq int64, text string,
+) (e domain.Event, err error) {
 	if err := roomID(room); err != nil {
 		return e, err
 	}
@@ -229,7 +239,9 @@ func FromMark(m domain.ReadMark) wire.Mark { return wire.Mark(m) }
 
 // authorize returns a room and the membership of p in it, and an error if p lacks the permission
 // need.
-func (s *Service) authorize(ctx context.Context, p domain.Principal, room string, need domain.Permission) (domain.Room, domain.Member, error) {
+func (s *Service) authorize(
+	ctx context.Context, p domain.Principal, room string, need domain.Permission,
+) (domain.Room, domain.Member, error) {
 	if err := roomID(room); err != nil {
 		return domain.Room{}, domain.Member{}, err
 	}
@@ -257,7 +269,9 @@ func roomID(id string) error {
 }
 
 // CreateRoom creates a room and adds its members.
-func (s *Service) CreateRoom(ctx context.Context, p domain.Principal, n domain.NewRoom) (st domain.RoomState, err error) {
+func (s *Service) CreateRoom(
+	ctx context.Context, p domain.Principal, n domain.NewRoom,
+) (st domain.RoomState, err error) {
 	direct := n.Kind == domain.DirectRoom
 	if n.Name, err = names.Check("/name", n.Name, domain.MaxRoomName, !direct); err != nil {
 		return st, err

@@ -14,8 +14,10 @@ import (
 func (s *Service) inviteRoutes(api huma.API) {
 	const tag = "invitations"
 	httpx.Register(api, op("list-invites", "GET", "/rooms/{room}/invites", tag, "The links into a room"), s.listInvites)
-	httpx.Register(api, status(op("create-invite", "POST", "/rooms/{room}/invites", tag, "Make a link into a room"), 201), s.postInvite)
-	httpx.Register(api, status(op("revoke-invite", "DELETE", "/rooms/{room}/invites/{invite}", tag, "Make a link useless"), 204), s.deleteInvite)
+	httpx.Register(api, status(op("create-invite", "POST", "/rooms/{room}/invites", tag, "Make a link into a room"), 201),
+		s.postInvite)
+	httpx.Register(api, status(op("revoke-invite", "DELETE", "/rooms/{room}/invites/{invite}", tag, "Make a link useless"),
+		204), s.deleteInvite)
 	httpx.Register(api, op("get-invite", "GET", "/invites/{code}", tag, "Where a link leads"), s.getInvite)
 	httpx.Register(api, op("accept-invite", "POST", "/invites/{code}/accept", tag, "Join by a link"), s.acceptInvite)
 }
@@ -54,7 +56,8 @@ func (s *Service) postInvite(ctx context.Context, in *newInviteInput) (*body[wir
 	}
 	now := s.Now()
 	i := domain.Invite{
-		ID: domain.NewID(domain.InvitePrefix), Room: in.Room, Code: newCode(), CreatedBy: p.ID, CreatedAt: now, MaxUses: in.Body.MaxUses,
+		ID: domain.NewID(domain.InvitePrefix), Room: in.Room, Code: newCode(), CreatedBy: p.ID, CreatedAt: now,
+		MaxUses: in.Body.MaxUses,
 	}
 	if in.Body.ExpiresIn > 0 {
 		i.Expires = now.Add(time.Duration(in.Body.ExpiresIn) * time.Second)

@@ -14,15 +14,20 @@ import (
 
 func (s *Service) memberRoutes(api huma.API) {
 	const tag = "members"
-	httpx.Register(api, op("list-members", "GET", "/rooms/{room}/members", tag, "Who is in a room, by username"), s.listMembers)
+	httpx.Register(api, op("list-members", "GET", "/rooms/{room}/members", tag, "Who is in a room, by username"),
+		s.listMembers)
 	add := status(op("add-member", "POST", "/rooms/{room}/members", tag, "Bring somebody in, or have them asked"), 201)
-	add.Responses = map[string]*huma.Response{"202": {Description: "They are asked first: the event is a member.asked, which is in no log and has no number."}}
+	add.Responses = map[string]*huma.Response{"202": {Description: "They are asked first: the event is a member.asked, " +
+		"which is in no log and has no number."}}
 	httpx.Register(api, add, s.postMember)
-	httpx.Register(api, op("update-member", "PATCH", "/rooms/{room}/members/{user}", tag, "Give a role, mute or unmute"), s.patchMember)
-	httpx.Register(api, status(op("remove-member", "DELETE", "/rooms/{room}/members/{user}", tag, "Remove somebody"), 204), s.deleteMember)
+	httpx.Register(api, op("update-member", "PATCH", "/rooms/{room}/members/{user}", tag, "Give a role, mute or unmute"),
+		s.patchMember)
+	httpx.Register(api, status(op("remove-member", "DELETE", "/rooms/{room}/members/{user}", tag, "Remove somebody"), 204),
+		s.deleteMember)
 	httpx.Register(api, op("list-bans", "GET", "/rooms/{room}/bans", tag, "Who is banned"), s.listBans)
 	httpx.Register(api, op("ban", "PUT", "/rooms/{room}/bans/{user}", tag, "Keep somebody out"), s.putBan)
-	httpx.Register(api, status(op("unban", "DELETE", "/rooms/{room}/bans/{user}", tag, "Let somebody back in"), 204), s.deleteBan)
+	httpx.Register(api, status(op("unban", "DELETE", "/rooms/{room}/bans/{user}", tag, "Let somebody back in"), 204),
+		s.deleteBan)
 }
 
 // InRoomUser is the input of operations on somebody in a room.
@@ -54,7 +59,8 @@ func (s *Service) listMembers(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &body[httpx.Page[wire.Member]]{httpx.PageOf(members, in.Limit, func(m domain.Member) string { return m.User.Username }, wire.FromMember)}, nil
+	return &body[httpx.Page[wire.Member]]{httpx.PageOf(members, in.Limit,
+		func(m domain.Member) string { return m.User.Username }, wire.FromMember)}, nil
 }
 
 type addedOutput struct {
@@ -141,7 +147,8 @@ func (s *Service) listBans(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &body[httpx.Page[wire.Ban]]{httpx.PageOf(bans, in.Limit, func(b domain.Ban) string { return b.User.Username }, wire.FromBan)}, nil
+	return &body[httpx.Page[wire.Ban]]{httpx.PageOf(bans, in.Limit, func(b domain.Ban) string { return b.User.Username },
+		wire.FromBan)}, nil
 }
 
 func (s *Service) putBan(ctx context.Context, in *struct {

@@ -12,9 +12,12 @@ import (
 
 func (s *Service) messageRoutes(api huma.API) {
 	const tag = "messages"
-	httpx.Register(api, status(op("send-message", "POST", "/rooms/{room}/messages", tag, "Write a message; the same key gives the same message"), 201), s.postMessage)
-	httpx.Register(api, op("edit-message", "PATCH", "/rooms/{room}/messages/{seq}", tag, "Give your message a new text"), s.patchMessage)
-	httpx.Register(api, op("delete-message", "DELETE", "/rooms/{room}/messages/{seq}", tag, "Delete a message"), s.deleteMessage)
+	httpx.Register(api, status(op("send-message", "POST", "/rooms/{room}/messages", tag,
+		"Write a message; the same key gives the same message"), 201), s.postMessage)
+	httpx.Register(api, op("edit-message", "PATCH", "/rooms/{room}/messages/{seq}", tag, "Give your message a new text"),
+		s.patchMessage)
+	httpx.Register(api, op("delete-message", "DELETE", "/rooms/{room}/messages/{seq}", tag, "Delete a message"),
+		s.deleteMessage)
 	httpx.Register(api, op("mark-read", "PUT", "/rooms/{room}/read", tag, "Say how far you have read"), s.putRead)
 }
 
@@ -40,7 +43,8 @@ func (s *Service) postMessage(ctx context.Context, in *struct {
 }) (*body[wire.Sent], error) {
 	p := httpx.Principal(ctx)
 	b := in.Body
-	e, err := s.Send(ctx, p, domain.Draft{Room: in.Room, Key: b.Key, Text: b.Text, ContentType: b.ContentType, ReplyTo: b.ReplyTo})
+	e, err := s.Send(ctx, p, domain.Draft{Room: in.Room, Key: b.Key, Text: b.Text, ContentType: b.ContentType,
+		ReplyTo: b.ReplyTo})
 	return answer(e, err, sent)
 }
 

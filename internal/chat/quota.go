@@ -69,7 +69,8 @@ func (q *quota) take(p domain.Principal, text string) error {
 	if full {
 		q.refused.Inc()
 		return domain.Forbidden.Errorf(domain.CodeQuota,
-			"you keep %d MiB of messages, as much as one person may on this server; delete some, or ask an administrator for more", u.bytes>>20)
+			"you keep %d MiB of messages, as much as one person may on this server; delete some, or ask an administrator for "+
+				"more", u.bytes>>20)
 	}
 	u.bytes += cost
 	u.pending += cost

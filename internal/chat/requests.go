@@ -25,12 +25,17 @@ type Requests interface {
 
 func (s *Service) requestRoutes(api huma.API) {
 	const tag = "requests"
-	httpx.Register(api, op("list-requests", "GET", "/requests", tag, "Rooms that strangers want you in, and who must ask you"), s.listRequests)
+	httpx.Register(api, op("list-requests", "GET", "/requests", tag,
+		"Rooms that strangers want you in, and who must ask you"), s.listRequests)
 	httpx.Register(api, op("accept-request", "POST", "/requests/{room}/accept", tag, "Be in the room"), s.acceptRequest)
-	httpx.Register(api, status(op("decline-request", "POST", "/requests/{room}/decline", tag, "Do not; who asked is not told"), http.StatusNoContent), s.declineRequest)
-	httpx.Register(api, status(op("set-requests", "PUT", "/me/requests", tag, "Choose who must ask you"), http.StatusNoContent), s.putAskedBy)
-	httpx.Register(api, op("list-blocked", "GET", "/me/blocked", tag, "Those whose requests you do not see"), s.listBlocked)
-	httpx.Register(api, status(op("unblock", "DELETE", "/me/blocked/{user}", tag, "Let somebody ask you again"), http.StatusNoContent), s.deleteBlocked)
+	httpx.Register(api, status(op("decline-request", "POST", "/requests/{room}/decline", tag,
+		"Do not; who asked is not told"), http.StatusNoContent), s.declineRequest)
+	httpx.Register(api, status(op("set-requests", "PUT", "/me/requests", tag, "Choose who must ask you"),
+		http.StatusNoContent), s.putAskedBy)
+	httpx.Register(api, op("list-blocked", "GET", "/me/blocked", tag, "Those whose requests you do not see"),
+		s.listBlocked)
+	httpx.Register(api, status(op("unblock", "DELETE", "/me/blocked/{user}", tag, "Let somebody ask you again"),
+		http.StatusNoContent), s.deleteBlocked)
 }
 
 type requestList struct {

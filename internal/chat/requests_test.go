@@ -26,7 +26,8 @@ func TestStrangersNeedConsent(t *testing.T) {
 		me, _ := ann.Me(t.Context())
 		asked := make(chan client.RoomRequest, 10)
 		hello := make(chan client.Hello, 10)
-		told := ann.Live(t.Context(), client.LiveOptions{OnAsked: func(q client.RoomRequest) { asked <- q }, OnHello: func(h client.Hello) { hello <- h }})
+		told := ann.Live(t.Context(), client.LiveOptions{OnAsked: func(q client.RoomRequest) { asked <- q },
+			OnHello: func(h client.Hello) { hello <- h }})
 		defer told.Close()
 		<-hello
 
@@ -38,7 +39,8 @@ func TestStrangersNeedConsent(t *testing.T) {
 		if q := <-asked; q.Room != den.ID || q.By.Username != "eve" || q.Name != "Den" {
 			t.Errorf("told of %+v", q)
 		}
-		if st, code := ask(t, eve, "POST", "/rooms/"+den.ID+"/members", obj{"user": "ann"}, nil); st != 409 || code != domain.CodeAlreadyAsked {
+		if st, code := ask(t, eve, "POST", "/rooms/"+den.ID+"/members", obj{"user": "ann"}, nil); st != 409 ||
+			code != domain.CodeAlreadyAsked {
 			t.Errorf("asking twice: %d %s", st, code)
 		}
 		ask(t, eve, "POST", "/direct", obj{"users": []string{me.ID}}, &direct)
@@ -65,10 +67,12 @@ func TestStrangersNeedConsent(t *testing.T) {
 			code != domain.CodeNoRequest {
 			t.Errorf("after no: %d %s", st, code)
 		}
-		if st, code := ask(t, ann, "POST", "/requests/"+domain.NewID(domain.RoomPrefix)+"/accept", nil, nil); st != 404 || code != domain.CodeNoRequest {
+		if st, code := ask(t, ann, "POST", "/requests/"+domain.NewID(domain.RoomPrefix)+"/accept", nil, nil); st != 404 ||
+			code != domain.CodeNoRequest {
 			t.Errorf("a room that does not exist: %d %s", st, code)
 		}
-		if st, code := ask(t, eve, "POST", "/rooms/"+den.ID+"/members", obj{"user": "ann"}, nil); st != 409 || code != domain.CodeAlreadyAsked {
+		if st, code := ask(t, eve, "POST", "/rooms/"+den.ID+"/members", obj{"user": "ann"}, nil); st != 409 ||
+			code != domain.CodeAlreadyAsked {
 			t.Errorf("asking after no: %d %s", st, code)
 		}
 
@@ -137,7 +141,8 @@ func TestRoomLimits(t *testing.T) {
 		for i := range 3 {
 			ask(t, bob, "POST", "/rooms", obj{"kind": "public", "name": string(rune('A' + i))}, &rooms[i])
 		}
-		if st, code := ask(t, bob, "POST", "/rooms", obj{"kind": "public", "name": "D"}, nil); st != 409 || code != domain.CodeTooManyRoomsMade {
+		if st, code := ask(t, bob, "POST", "/rooms", obj{"kind": "public", "name": "D"}, nil); st != 409 ||
+			code != domain.CodeTooManyRoomsMade {
 			t.Errorf("a fourth room: %d %s", st, code)
 		}
 		ask(t, bob, "DELETE", "/rooms/"+rooms[2].ID, nil, nil)
@@ -150,7 +155,8 @@ func TestRoomLimits(t *testing.T) {
 				t.Fatalf("join: %d %s", st, code)
 			}
 		}
-		if st, code := ask(t, s.User("cy"), "POST", "/rooms/"+rooms[0].ID+"/join", nil, nil); st != 409 || code != domain.CodeRoomFull {
+		if st, code := ask(t, s.User("cy"), "POST", "/rooms/"+rooms[0].ID+"/join", nil, nil); st != 409 ||
+			code != domain.CodeRoomFull {
 			t.Errorf("a third member: %d %s", st, code)
 		}
 		link, err := bob.Invite(t.Context(), rooms[2].ID, 0, 0)
@@ -163,7 +169,8 @@ func TestRoomLimits(t *testing.T) {
 			body         any
 		}{
 			{ann, "POST", "/rooms/" + rooms[2].ID + "/join", nil}, {ann, "POST", "/invites/" + link.Code + "/accept", nil},
-			{bob, "POST", "/rooms/" + rooms[2].ID + "/members", obj{"user": "ann"}}, {ann, "POST", "/rooms", obj{"kind": "private", "name": "Mine"}},
+			{bob, "POST", "/rooms/" + rooms[2].ID + "/members", obj{"user": "ann"}},
+			{ann, "POST", "/rooms", obj{"kind": "private", "name": "Mine"}},
 			{s.User("dora"), "POST", "/rooms", obj{"kind": "private", "name": "Ours", "members": []string{me.ID}}},
 		} {
 			if st, code := ask(t, c.by, c.method, c.path, c.body, nil); st != 409 || code != domain.CodeTooManyRooms {
@@ -187,7 +194,8 @@ func TestDirectRoomIsReopened(t *testing.T) {
 			}
 		}
 		var again client.RoomState
-		if code, why := ask(t, bob, "POST", "/direct", obj{"users": []string{me.ID}}, &again); code != 200 || again.ID != st.ID || again.Archived {
+		if code, why := ask(t, bob, "POST", "/direct", obj{"users": []string{me.ID}}, &again); code != 200 ||
+			again.ID != st.ID || again.Archived {
 			t.Fatalf("opened again: %d %s %+v", code, why, again)
 		}
 		if len(again.Peers) != 1 || len(waiting(t, ann)) != 1 { // who left is asked, whatever the server says

@@ -24,7 +24,8 @@ func (s *Service) Routes(api huma.API) {
 }
 
 func op(id, method, path, tag, summary string) huma.Operation {
-	return huma.Operation{OperationID: id, Method: method, Path: path, Tags: []string{tag}, Summary: summary, Security: httpx.Bearer}
+	return huma.Operation{OperationID: id, Method: method, Path: path, Tags: []string{tag}, Summary: summary,
+		Security: httpx.Bearer}
 }
 
 func status(o huma.Operation, code int) huma.Operation {
@@ -59,13 +60,18 @@ func (s *Service) roomRoutes(api huma.API) {
 	httpx.Register(api, op("list-rooms", "GET", "/rooms", tag, "The rooms that you are in"), s.listRooms)
 	httpx.Register(api, status(op("create-room", "POST", "/rooms", tag, "Make a room"), 201), s.postRoom)
 	httpx.Register(api, op("list-public-rooms", "GET", "/rooms/public", tag, "Rooms that anyone may join"), s.listPublic)
-	httpx.Register(api, op("open-direct", "POST", "/direct", tag, "Open a direct conversation, or find the one there is"), s.postDirect)
-	httpx.Register(api, op("get-room", "GET", "/rooms/{room}", tag, "One room; of a public one that you are not in, what the directory tells"), s.getRoom)
-	httpx.Register(api, op("update-room", "PATCH", "/rooms/{room}", tag, "Rename, retitle, open, close or archive a room"), s.patchRoom)
-	httpx.Register(api, status(op("delete-room", "DELETE", "/rooms/{room}", tag, "Delete a room with all that was said in it"), 204), s.deleteRoom)
+	httpx.Register(api, op("open-direct", "POST", "/direct", tag, "Open a direct conversation, or find the one there is"),
+		s.postDirect)
+	httpx.Register(api, op("get-room", "GET", "/rooms/{room}", tag,
+		"One room; of a public one that you are not in, what the directory tells"), s.getRoom)
+	httpx.Register(api, op("update-room", "PATCH", "/rooms/{room}", tag, "Rename, retitle, open, close or archive a room"),
+		s.patchRoom)
+	httpx.Register(api, status(op("delete-room", "DELETE", "/rooms/{room}", tag,
+		"Delete a room with all that was said in it"), 204), s.deleteRoom)
 	httpx.Register(api, op("join-room", "POST", "/rooms/{room}/join", tag, "Join a public room"), s.postJoin)
 	httpx.Register(api, status(op("leave-room", "POST", "/rooms/{room}/leave", tag, "Leave a room"), 204), s.postLeave)
-	httpx.Register(api, op("hand-over-room", "POST", "/rooms/{room}/owner", tag, "Make somebody else the owner"), s.postOwner)
+	httpx.Register(api, op("hand-over-room", "POST", "/rooms/{room}/owner", tag, "Make somebody else the owner"),
+		s.postOwner)
 }
 
 type roomList struct {
@@ -94,7 +100,8 @@ type newRoomInput struct {
 }
 
 func (s *Service) postRoom(ctx context.Context, in *newRoomInput) (*body[wire.RoomState], error) {
-	n := domain.NewRoom{Kind: domain.RoomKind(in.Body.Kind), Name: in.Body.Name, Topic: in.Body.Topic, Members: in.Body.Members}
+	n := domain.NewRoom{Kind: domain.RoomKind(in.Body.Kind), Name: in.Body.Name, Topic: in.Body.Topic,
+		Members: in.Body.Members}
 	st, err := s.CreateRoom(ctx, httpx.Principal(ctx), n)
 	return answer(st, err, wire.FromRoomState)
 }
@@ -139,14 +146,15 @@ func (s *Service) listPublic(ctx context.Context, in *Paged) (*body[httpx.Page[p
 	if err != nil {
 		return nil, err
 	}
-	return &body[httpx.Page[publicRoom]]{httpx.PageOf(rooms, in.Limit, func(r domain.Room) string { return r.ID }, func(r domain.Room) publicRoom {
-		v := publicRoom{Room: wire.FromRoom(r), Joined: joined[r.ID]}
-		if m, ok := last[r.ID]; ok {
-			words := wire.FromMessage(m)
-			v.Last = &words
-		}
-		return v
-	})}, nil
+	return &body[httpx.Page[publicRoom]]{httpx.PageOf(rooms, in.Limit, func(r domain.Room) string { return r.ID },
+		func(r domain.Room) publicRoom {
+			v := publicRoom{Room: wire.FromRoom(r), Joined: joined[r.ID]}
+			if m, ok := last[r.ID]; ok {
+				words := wire.FromMessage(m)
+				v.Last = &words
+			}
+			return v
+		})}, nil
 }
 
 func (s *Service) getRoom(ctx context.Context, in *InRoom) (*body[wire.RoomState], error) {
@@ -239,10 +247,13 @@ func (s *Service) recordRetention(ctx context.Context, p domain.Principal, room 
 	if s.Audit == nil {
 		return
 	}
-	details := map[string]string{"own": strconv.FormatBool(k.Own), "days": strconv.Itoa(k.Days), "lines": strconv.Itoa(k.Lines)}
+	details := map[string]string{"own": strconv.FormatBool(k.Own), "days": strconv.Itoa(k.Days),
+		"lines": strconv.Itoa(k.Lines)}
 	s.Audit.Record(ctx, domain.AuditEvent{
-		Type: domain.AuditRoomRetention, Actor: domain.AuditActor{Kind: string(p.Kind), ID: p.ID}, Target: domain.AuditTarget{Kind: "room", ID: room},
-		Session: p.SessionID, Addr: httpx.ClientAddr(ctx), UserAgent: httpx.UserAgent(ctx), RequestID: httpx.RequestID(ctx), Details: details,
+		Type: domain.AuditRoomRetention, Actor: domain.AuditActor{Kind: string(p.Kind), ID: p.ID},
+		Target:  domain.AuditTarget{Kind: "room", ID: room},
+		Session: p.SessionID, Addr: httpx.ClientAddr(ctx), UserAgent: httpx.UserAgent(ctx), RequestID: httpx.RequestID(ctx),
+		Details: details,
 	})
 }
 

@@ -39,7 +39,8 @@ type Audit struct {
 func (a Audit) complete() error {
 	switch {
 	case a.Webhook != "" && len(a.WebhookSecret) < minSecret:
-		return fmt.Errorf("UNHIDRA_AUDIT_WEBHOOK needs UNHIDRA_AUDIT_WEBHOOK_SECRET, of %d bytes or more, by which its receiver knows that a request is from here", minSecret)
+		return fmt.Errorf("UNHIDRA_AUDIT_WEBHOOK needs UNHIDRA_AUDIT_WEBHOOK_SECRET, of %d bytes or more, by which its "+
+			"receiver knows that a request is from here", minSecret)
 	case a.HEC != "" && a.HECToken == "":
 		return errors.New("UNHIDRA_AUDIT_HEC needs UNHIDRA_AUDIT_HEC_TOKEN, which Splunk gives")
 	case (a.SyslogCert == "") != (a.SyslogKey == ""):

@@ -19,8 +19,10 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.GatewayPort != 9000 || c.AuthAddr != "" || c.OperatorAddr != "127.0.0.1:9010" || c.Database() != filepath.Join("data", "unhidra.db") ||
-		c.LoginPerMinute != 10 || c.RegisterPerHour != 30 || c.IPPerMinute != 60 || c.UserPerMinute != 30 || c.MessagesPerSec != 50 || !c.Has(RoleAuth) ||
+	if c.GatewayPort != 9000 || c.AuthAddr != "" || c.OperatorAddr != "127.0.0.1:9010" ||
+		c.Database() != filepath.Join("data", "unhidra.db") ||
+		c.LoginPerMinute != 10 || c.RegisterPerHour != 30 || c.IPPerMinute != 60 || c.UserPerMinute != 30 ||
+		c.MessagesPerSec != 50 || !c.Has(RoleAuth) ||
 		c.URL() != "http://localhost:9000" || c.PasswordMin != 15 {
 		t.Errorf("%+v", c)
 	}
@@ -46,7 +48,8 @@ func TestLaterWins(t *testing.T) {
 	if c.GatewayPort != 3 || c.Name != "A team" || c.LogLevel != "debug" || c.Drain != 2*time.Second {
 		t.Errorf("%+v", c)
 	}
-	want := map[string]string{"GATEWAY_PORT": "--port", "UNHIDRA_NAME": file + ":4", "UNHIDRA_LOG_LEVEL": "environment", "UNHIDRA_DRAIN": "default"}
+	want := map[string]string{"GATEWAY_PORT": "--port", "UNHIDRA_NAME": file + ":4", "UNHIDRA_LOG_LEVEL": "environment",
+		"UNHIDRA_DRAIN": "default"}
 	for _, s := range c.Settings() {
 		if o, ok := want[s.Name]; ok && s.Origin != o {
 			t.Errorf("%s is from %s, want %s", s.Name, s.Origin, o)
@@ -59,17 +62,22 @@ func TestComplaints(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "unhidra.conf")
 	write(t, file, "GATEWAY_PROT=9\nhunter2\nUNHIDRA_NAME=a\nUNHIDRA_NAME=b\n")
 	_, err := Load([]string{
-		"UNHIDRA_CONFIG=" + file, "GATEWAY_PORT=99999", "RATE_LIMIT_LOGIN_PER_MINUTE=ten", "JWT_SECRET=hunter2", "UNHIDRA_REGISTRATIN=open",
-		"DATABASE_URL=postgres://me:hunter2@[bad/x", "NATS_URL=nats:x", "ALLOWED_ORIGINS=*", "UNHIDRA_TRUSTED_PROXIES=10.0.0.0/40",
-		"UNHIDRA_ROLES=auth,cook", "UNHIDRA_LOG_FORMAT=xml", "UNHIDRA_DRAIN=5", "UNHIDRA_PUBLIC_URL=chat.example.org", "AUTH_BIND_ADDR=9200",
+		"UNHIDRA_CONFIG=" + file, "GATEWAY_PORT=99999", "RATE_LIMIT_LOGIN_PER_MINUTE=ten", "JWT_SECRET=hunter2",
+		"UNHIDRA_REGISTRATIN=open",
+		"DATABASE_URL=postgres://me:hunter2@[bad/x", "NATS_URL=nats:x", "ALLOWED_ORIGINS=*",
+		"UNHIDRA_TRUSTED_PROXIES=10.0.0.0/40",
+		"UNHIDRA_ROLES=auth,cook", "UNHIDRA_LOG_FORMAT=xml", "UNHIDRA_DRAIN=5", "UNHIDRA_PUBLIC_URL=chat.example.org",
+		"AUTH_BIND_ADDR=9200",
 		"UNHIDRA_BIND_ADDR=127.0.0.1:9000", "UNHIDRA_TEST_POSTGRES=x", "HOME=/",
 	}, nil)
 	if err == nil {
 		t.Fatal("no complaint")
 	}
 	for _, want := range []string{
-		"did you mean GATEWAY_PORT?", ":2: not of the form", "set in line 3 already", "99999 is not in", "\"ten\" is not a whole number", "JWT_SECRET (environment): has 7 bytes",
-		"did you mean UNHIDRA_REGISTRATION?", "DATABASE_URL", "NATS_URL", "ALLOWED_ORIGINS", "UNHIDRA_TRUSTED_PROXIES", "\"cook\" is no role",
+		"did you mean GATEWAY_PORT?", ":2: not of the form", "set in line 3 already", "99999 is not in",
+		"\"ten\" is not a whole number", "JWT_SECRET (environment): has 7 bytes",
+		"did you mean UNHIDRA_REGISTRATION?", "DATABASE_URL", "NATS_URL", "ALLOWED_ORIGINS", "UNHIDRA_TRUSTED_PROXIES",
+		"\"cook\" is no role",
 		"UNHIDRA_LOG_FORMAT", "UNHIDRA_DRAIN", "UNHIDRA_PUBLIC_URL", "AUTH_BIND_ADDR", "UNHIDRA_BIND_ADDR",
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -171,11 +179,13 @@ func TestMailAndCaptcha(t *testing.T) {
 		"takes no site key":        {"UNHIDRA_CAPTCHA_SECRET=hunter2"},
 		"none of pow":              {"UNHIDRA_CAPTCHA=none"},
 	} {
-		if _, err := Load(env, nil); err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "hunter2") {
+		if _, err := Load(env, nil); err == nil || !strings.Contains(err.Error(), name) ||
+			strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%v: %v", env, err)
 		}
 	}
-	c, err := Load([]string{"UNHIDRA_SMTP_URL=smtps://a:hunter2@host", "UNHIDRA_MAIL_FROM=Team <a@example.org>", "UNHIDRA_CAPTCHA=off"}, nil)
+	c, err := Load([]string{"UNHIDRA_SMTP_URL=smtps://a:hunter2@host", "UNHIDRA_MAIL_FROM=Team <a@example.org>",
+		"UNHIDRA_CAPTCHA=off"}, nil)
 	if err != nil || !c.Mail.Enabled() || c.Captcha.Kind != "off" {
 		t.Errorf("%+v, %v", c.Mail, err)
 	}

@@ -73,7 +73,8 @@ func Load(environ []string, flags Flags) (Config, error) {
 		case checkKnown(options, k):
 			set(values, k, value{env[k], "environment"}, complain)
 		case serviceLink(k, env[k]): // before it is called a mistake
-		case strings.HasPrefix(k, prefix) && k != fileName && k != password && k != token && !strings.HasPrefix(k, testPrefix):
+		case strings.HasPrefix(k, prefix) && k != fileName && k != password && k != token &&
+			!strings.HasPrefix(k, testPrefix):
 			complain("%s: there is no such setting%s", k, suggest(options, k))
 		}
 	}
@@ -93,12 +94,15 @@ func Load(environ []string, flags Flags) (Config, error) {
 		return Config{}, err
 	}
 	if c.ShutdownTimeout <= c.Drain {
-		return Config{}, fmt.Errorf("UNHIDRA_SHUTDOWN_TIMEOUT (%s) must be longer than UNHIDRA_DRAIN (%s), or sockets are cut off", c.ShutdownTimeout, c.Drain)
+		return Config{}, fmt.Errorf(
+			"UNHIDRA_SHUTDOWN_TIMEOUT (%s) must be longer than UNHIDRA_DRAIN (%s), or sockets are cut off", c.ShutdownTimeout,
+			c.Drain)
 	}
 	if c.NATS.Servers != "" && c.DatabaseURL == "" {
 		return Config{}, errors.New("NATS_URL joins several nodes, which need one PostgreSQL; set DATABASE_URL as well")
 	}
-	if err := errors.Join(c.complete(), c.Mail.complete(), c.Captcha.complete(), c.Audit.complete(), c.Retention.complete(), c.S3.complete()); err != nil {
+	if err := errors.Join(c.complete(), c.Mail.complete(), c.Captcha.complete(), c.Audit.complete(),
+		c.Retention.complete(), c.S3.complete()); err != nil {
 		return Config{}, err
 	}
 	if c.AuthAddr == "" && c.Has(RoleAuth) && !c.Has(RoleGateway) {
@@ -192,8 +196,9 @@ func readFile(path string, options []option, values map[string]value) error {
 // and container links of Docker and Compose do it alike. For a Service named unhidra,
 // or unhidra-auth, they look like settings.
 var (
-	linkName = regexp.MustCompile(`^UNHIDRA_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR|PORT_START|PORT_END))?)?)$`)
-	linkURL  = regexp.MustCompile(`^(tcp|udp|sctp)://`)
+	linkName = regexp.MustCompile(
+		`^UNHIDRA_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR|PORT_START|PORT_END))?)?)$`)
+	linkURL = regexp.MustCompile(`^(tcp|udp|sctp)://`)
 )
 
 // serviceLink reports whether a variable is one of these. UNHIDRA_PORT alone is one

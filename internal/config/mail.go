@@ -41,9 +41,11 @@ func (m Mail) complete() error {
 func (c Captcha) complete() error {
 	switch {
 	case c.hosted() && (c.SiteKey == "" || c.Secret == ""):
-		return fmt.Errorf("UNHIDRA_CAPTCHA=%s needs UNHIDRA_CAPTCHA_SITE_KEY and UNHIDRA_CAPTCHA_SECRET, which its provider gives", c.Kind)
+		return fmt.Errorf("UNHIDRA_CAPTCHA=%s needs UNHIDRA_CAPTCHA_SITE_KEY and UNHIDRA_CAPTCHA_SECRET, which its "+
+			"provider gives", c.Kind)
 	case !c.hosted() && (c.SiteKey != "" || c.Secret != ""):
-		return fmt.Errorf("UNHIDRA_CAPTCHA=%s takes no site key and no secret; remove UNHIDRA_CAPTCHA_SITE_KEY and UNHIDRA_CAPTCHA_SECRET, or name their provider", c.Kind)
+		return fmt.Errorf("UNHIDRA_CAPTCHA=%s takes no site key and no secret; remove UNHIDRA_CAPTCHA_SITE_KEY and "+
+			"UNHIDRA_CAPTCHA_SECRET, or name their provider", c.Kind)
 	}
 	return nil
 }
@@ -56,7 +58,8 @@ func smtpURL(p *Secret) func(string) error {
 		// The parser's error would repeat the value, with its password.
 		u, err := url.Parse(s)
 		if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" {
-			return errors.New("is not of the form smtps://user:password@host:465 or smtp://user:password@host:587; write % and @ in a password as %25 and %40")
+			return errors.New("is not of the form smtps://user:password@host:465 or smtp://user:password@host:587; write % " +
+				"and @ in a password as %25 and %40")
 		}
 		*p = Secret(s)
 		return nil

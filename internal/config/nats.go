@@ -31,7 +31,8 @@ func nats(n *NATS) func(string) error {
 			}
 			// The parser's error would repeat the value, with its password.
 			u, err := url.Parse(one)
-			if err != nil || u.Hostname() == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) || strings.Trim(u.Path, "/") != "" {
+			if err != nil || u.Hostname() == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) ||
+				strings.Trim(u.Path, "/") != "" {
 				return errors.New(natsForm)
 			}
 			if err := n.files(u.Query()); err != nil {

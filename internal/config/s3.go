@@ -48,7 +48,8 @@ func bucket(p *S3) func(string) error {
 		}
 		// The parser's error would repeat the value, which may have a password.
 		u, err := url.Parse(s)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.RawQuery != "" ||
+			u.Fragment != "" {
 			return errors.New(s3Form)
 		}
 		if u.User != nil {

@@ -23,10 +23,12 @@ func TestABucketIsNamedByAURL(t *testing.T) {
 	}
 	for name, of := range map[string][3]string{
 		"UNHIDRA_S3_URL": {"s3.example.org/files", "k", "s"}, "of the form": {"https://s3.example.org/", "k", "s"},
-		"use https": {"http://s3.example.org/files", "k", "s"}, "has a user": {"https://k:hunter2@s3.example.org/files", "k", "s"},
+		"use https":            {"http://s3.example.org/files", "k", "s"},
+		"has a user":           {"https://k:hunter2@s3.example.org/files", "k", "s"},
 		"needs UNHIDRA_S3_KEY": {"https://s3.example.org/files", "k", ""}, "set UNHIDRA_S3_URL": {"", "k", "s"},
 	} {
-		if _, err := load(of[0], of[1], of[2]); err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "hunter2") {
+		if _, err := load(of[0], of[1], of[2]); err == nil || !strings.Contains(err.Error(), name) ||
+			strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%v: %v; want %q", of, err, name)
 		}
 	}

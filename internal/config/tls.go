@@ -71,7 +71,8 @@ func (c *Config) complete() error {
 	case t.Cert != "" && t.ACME():
 		return errors.New("UNHIDRA_TLS_CERT and UNHIDRA_ACME_DOMAINS are two ways to have a certificate; use one")
 	case t.HTTPAddr != "" && !t.Enabled():
-		return errors.New("UNHIDRA_HTTP_ADDR redirects to https, which is not on; set UNHIDRA_ACME_DOMAINS, or UNHIDRA_TLS_CERT and UNHIDRA_TLS_KEY")
+		return errors.New("UNHIDRA_HTTP_ADDR redirects to https, which is not on; set UNHIDRA_ACME_DOMAINS, or " +
+			"UNHIDRA_TLS_CERT and UNHIDRA_TLS_KEY")
 	case t.ProxyProtocol && len(c.TrustedProxies) == 0:
 		return errors.New("UNHIDRA_PROXY_PROTOCOL believes the proxies in UNHIDRA_TRUSTED_PROXIES, and that names none")
 	case t.Enabled() && strings.HasPrefix(c.PublicURL, "http:"):

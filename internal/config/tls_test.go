@@ -11,14 +11,18 @@ func TestTLS(t *testing.T) {
 		url, http string
 	}{
 		{nil, "http://localhost:9000", ""},
-		{[]string{"UNHIDRA_ACME_DOMAINS=Chat.Example.org., www.example.org", "GATEWAY_PORT=443"}, "https://chat.example.org", ":80"},
-		{[]string{"UNHIDRA_ACME_DOMAINS=chat.example.org", "UNHIDRA_BIND_ADDR=192.0.2.1", "GATEWAY_PORT=8443"}, "https://chat.example.org:8443", "192.0.2.1:80"},
-		{[]string{"UNHIDRA_ACME_DOMAINS=chat.example.org", "UNHIDRA_HTTP_ADDR=off", "UNHIDRA_PUBLIC_URL=https://a.example"}, "https://a.example", ""},
+		{[]string{"UNHIDRA_ACME_DOMAINS=Chat.Example.org., www.example.org", "GATEWAY_PORT=443"}, "https://chat.example.org",
+			":80"},
+		{[]string{"UNHIDRA_ACME_DOMAINS=chat.example.org", "UNHIDRA_BIND_ADDR=192.0.2.1", "GATEWAY_PORT=8443"},
+			"https://chat.example.org:8443", "192.0.2.1:80"},
+		{[]string{"UNHIDRA_ACME_DOMAINS=chat.example.org", "UNHIDRA_HTTP_ADDR=off", "UNHIDRA_PUBLIC_URL=https://a.example"},
+			"https://a.example", ""},
 		{[]string{"UNHIDRA_TLS_CERT=c", "UNHIDRA_TLS_KEY=k"}, "https://localhost:9000", ""},
 		{[]string{"UNHIDRA_TLS_CERT=c", "UNHIDRA_TLS_KEY=k", "UNHIDRA_HTTP_ADDR=:80"}, "https://localhost:9000", ":80"},
 	} {
 		got, err := Load(c.env, nil)
-		if err != nil || got.URL() != c.url || got.TLS.HTTPAddr != c.http || got.TLS.Enabled() != strings.HasPrefix(c.url, "https") {
+		if err != nil || got.URL() != c.url || got.TLS.HTTPAddr != c.http ||
+			got.TLS.Enabled() != strings.HasPrefix(c.url, "https") {
 			t.Errorf("%v: %s, %q, %v", c.env, got.URL(), got.TLS.HTTPAddr, err)
 		}
 	}

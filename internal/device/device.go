@@ -20,11 +20,15 @@ import (
 
 // Store is what the module needs remembered.
 type Store interface {
-	CreateDevice(ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, limit int, now time.Time) error
+	CreateDevice(
+		ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, limit int, now time.Time,
+	) error
 	Devices(ctx context.Context, owner, after string, limit int) ([]domain.Device, error)
 	DeviceByID(ctx context.Context, id string) (domain.Device, error)
 	ChangeDevice(ctx context.Context, owner, id string, c domain.DeviceChange, now time.Time) (domain.Device, error)
-	RotateDeviceKey(ctx context.Context, owner string, k domain.DeviceKey, secret domain.DeviceSecret, until, now time.Time) (domain.Device, error)
+	RotateDeviceKey(
+		ctx context.Context, owner string, k domain.DeviceKey, secret domain.DeviceSecret, until, now time.Time,
+	) (domain.Device, error)
 	RevokeDevice(ctx context.Context, id, reason string, now time.Time) error
 	RevokeDeviceKey(ctx context.Context, device, key, reason string, now time.Time) error
 	Logins
@@ -110,7 +114,8 @@ func (s *Service) Register(ctx context.Context, owner string, r Registration) (I
 		return Issued{}, domain.RateLimited.Errorf(domain.CodeRegistrations,
 			"you registered too many devices in a short time; try again later").After(wait)
 	}
-	d := domain.Device{ID: domain.NewID(domain.DevicePrefix), Owner: domain.UserRef{ID: owner}, Name: name, CreatedAt: now, Expires: r.Expires}
+	d := domain.Device{ID: domain.NewID(domain.DevicePrefix), Owner: domain.UserRef{ID: owner}, Name: name, CreatedAt: now,
+		Expires: r.Expires}
 	key, k, secret := s.issue(d.ID, r.KeyExpires)
 	if err := s.Store.CreateDevice(ctx, d, k, secret, s.Max, now); err != nil {
 		return Issued{}, err
@@ -145,7 +150,8 @@ func (s *Service) Rotate(ctx context.Context, owner, id string, oldUntil, expire
 		oldUntil = now
 	}
 	if oldUntil.After(now.Add(domain.MaxOverlap)) {
-		return Issued{}, domain.InvalidField("/old_until", "the old key can stay good for %d days at most", domain.MaxOverlap/(24*time.Hour))
+		return Issued{}, domain.InvalidField("/old_until", "the old key can stay good for %d days at most",
+			domain.MaxOverlap/(24*time.Hour))
 	}
 	if err := later("/expires", expires, now); err != nil {
 		return Issued{}, err
@@ -236,7 +242,8 @@ func (s *Service) AuthenticateDevice(ctx context.Context, key string, from netip
 		return s.refused(ctx, l.Device.ID, id, "owner_disabled", from)
 	}
 	return domain.Principal{
-		ID: l.Device.ID, Kind: domain.KindDevice, Role: domain.SystemUser, Key: id, Owner: l.Device.Owner.ID, Expires: l.Until(),
+		ID: l.Device.ID, Kind: domain.KindDevice, Role: domain.SystemUser, Key: id, Owner: l.Device.Owner.ID,
+		Expires: l.Until(),
 	}, nil
 }
 

@@ -50,14 +50,16 @@ var here = netip.MustParseAddr("192.0.2.7")
 func open(tb testing.TB, db *all.Store) (*Service, *audit) {
 	tb.Helper()
 	a := &audit{}
-	s := New(Deps{Store: db.Devices, Bus: bus.NewLocal(), Log: testkit.Logger(tb), Audit: a, Pepper: bytes.Repeat([]byte{7}, 32)})
+	s := New(Deps{Store: db.Devices, Bus: bus.NewLocal(), Log: testkit.Logger(tb), Audit: a,
+		Pepper: bytes.Repeat([]byte{7}, 32)})
 	user(tb, db, "ann")
 	return s, a
 }
 
 func user(tb testing.TB, db *all.Store, name string) string {
 	tb.Helper()
-	u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, Username: name, DisplayName: name}
+	u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, Username: name,
+		DisplayName: name}
 	if err := db.Accounts.CreateUser(tb.Context(), u, "", domain.Signup{}, time.Now()); err != nil {
 		tb.Fatal(err)
 	}
@@ -77,7 +79,8 @@ func TestCHK_DV_01_KeysAreCheckedBeforeTheStore(t *testing.T) {
 	t.Parallel()
 	s := New(Deps{Log: testkit.Logger(t), Pepper: make([]byte, 32)}) // asking the store would panic
 	key, _ := newKey()
-	for _, bad := range []string{"", "dk_", key[:51], key[:51] + "_", strings.ToLower(key), strings.Repeat("dk_", 100), key[:45] + "!" + key[46:]} {
+	for _, bad := range []string{"", "dk_", key[:51], key[:51] + "_", strings.ToLower(key), strings.Repeat("dk_", 100),
+		key[:45] + "!" + key[46:]} {
 		if _, err := s.AuthenticateDevice(t.Context(), bad, here); domain.KindOf(err) != domain.Unauthorized {
 			t.Errorf("%q: %v", bad, err)
 		}
@@ -149,7 +152,8 @@ func TestEverythingIsRecorded(t *testing.T) {
 			t.Fatal(err)
 		}
 		p, err := s.AuthenticateDevice(ctx, made.Key, here)
-		if err != nil || p.ID != made.Device.ID || p.Kind != domain.KindDevice || p.Owner != ann || p.Key != made.KeyID || p.IsAdmin() {
+		if err != nil || p.ID != made.Device.ID || p.Kind != domain.KindDevice || p.Owner != ann || p.Key != made.KeyID ||
+			p.IsAdmin() {
 			t.Fatalf("%+v, %v", p, err)
 		}
 		s.DeviceConnected(ctx, p, here)
@@ -168,7 +172,8 @@ func TestEverythingIsRecorded(t *testing.T) {
 		body := next.Key[:14] + strings.Repeat("x", 32)
 		refused(body + checksum(body))
 		refused("dk_nonsense")
-		want("device.auth_failed anonymous unknown_key", "device.auth_failed anonymous wrong_secret", "device.auth_failed anonymous malformed")
+		want("device.auth_failed anonymous unknown_key", "device.auth_failed anonymous wrong_secret",
+			"device.auth_failed anonymous malformed")
 
 		if _, err := db.Accounts.SetUserDisabled(ctx, ann, true, s.Now()); err != nil {
 			t.Fatal(err)

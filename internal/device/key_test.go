@@ -46,7 +46,8 @@ func TestAnyChangeIsNoticed(t *testing.T) {
 			}
 		}
 	}
-	for _, bad := range []string{"", "dk_", key[:len(key)-1], key + "0", strings.ToUpper(key), " " + key, strings.Replace(key, "_", "-", 2)} {
+	for _, bad := range []string{"", "dk_", key[:len(key)-1], key + "0", strings.ToUpper(key), " " + key,
+		strings.Replace(key, "_", "-", 2)} {
 		if _, ok := keyID(bad); ok {
 			t.Errorf("%q counts as a key", bad)
 		}

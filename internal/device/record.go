@@ -25,7 +25,8 @@ func (s *Service) record(ctx context.Context, what domain.AuditType, device, key
 	if key != "" {
 		e.Details = map[string]string{"key": key}
 	}
-	attrs := []slog.Attr{slog.String("actor", e.Actor.ID), slog.String("device", device), slog.String("key", key), slog.String("addr", addrText(e.Addr))}
+	attrs := []slog.Attr{slog.String("actor", e.Actor.ID), slog.String("device", device), slog.String("key", key),
+		slog.String("addr", addrText(e.Addr))}
 	if e.Reason != "" {
 		attrs = append(attrs, slog.String("reason", e.Reason))
 	}
@@ -49,5 +50,6 @@ func userActor(id string) domain.AuditActor {
 
 // deviceActor is the event of something that a device does.
 func deviceActor(device string, from netip.Addr) domain.AuditEvent {
-	return domain.AuditEvent{Actor: domain.AuditActor{Kind: string(domain.KindDevice), ID: device}, Addr: from, Method: "device_key"}
+	return domain.AuditEvent{Actor: domain.AuditActor{Kind: string(domain.KindDevice), ID: device}, Addr: from,
+		Method: "device_key"}
 }

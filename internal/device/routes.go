@@ -65,7 +65,8 @@ func (s *Service) view(d domain.Device) device {
 	now := s.Now()
 	v := device{
 		ID: d.ID, Owner: deviceOwner{d.Owner.ID, d.Owner.Username, d.Owner.DisplayName}, Name: d.Name, CreatedAt: d.CreatedAt,
-		Expires: when(d.Expires), RevokedAt: when(d.RevokedAt), LastUsed: when(d.LastUsed), LastIP: d.LastIP, Keys: []deviceKey{},
+		Expires: when(d.Expires), RevokedAt: when(d.RevokedAt), LastUsed: when(d.LastUsed), LastIP: d.LastIP,
+		Keys: []deviceKey{},
 	}
 	for _, k := range d.Keys {
 		v.Keys = append(v.Keys, deviceKey{
@@ -90,15 +91,20 @@ func (s *Service) issued(i Issued, err error) (*issuedOutput, error) {
 // Routes adds the module's operations to api.
 func (s *Service) Routes(api huma.API) {
 	op := func(id, method, path, summary string, status int) huma.Operation {
-		return huma.Operation{OperationID: id, Method: method, Path: path, Tags: []string{"devices"}, Security: httpx.Bearer, Summary: summary, DefaultStatus: status}
+		return huma.Operation{OperationID: id, Method: method, Path: path, Tags: []string{"devices"}, Security: httpx.Bearer,
+			Summary: summary, DefaultStatus: status}
 	}
 	httpx.Register(api, op("register-device", "POST", "/devices", "Register a device, and get its key", 201), s.postDevice)
 	httpx.Register(api, op("list-devices", "GET", "/devices", "Your devices, the oldest first", 200), s.listDevices)
 	httpx.Register(api, op("get-device", "GET", "/devices/{device}", "One device", 200), s.getDevice)
-	httpx.Register(api, op("update-device", "PATCH", "/devices/{device}", "Rename a device, or set when it ends", 200), s.patchDevice)
-	httpx.Register(api, op("revoke-device", "DELETE", "/devices/{device}", "Keep a device out for good", 204), s.deleteDevice)
-	httpx.Register(api, op("rotate-device-key", "POST", "/devices/{device}/keys", "Give a device another key", 201), s.postKey)
-	httpx.Register(api, op("revoke-device-key", "DELETE", "/devices/{device}/keys/{key}", "End one key of a device for good", 204), s.deleteKey)
+	httpx.Register(api, op("update-device", "PATCH", "/devices/{device}", "Rename a device, or set when it ends", 200),
+		s.patchDevice)
+	httpx.Register(api, op("revoke-device", "DELETE", "/devices/{device}", "Keep a device out for good", 204),
+		s.deleteDevice)
+	httpx.Register(api, op("rotate-device-key", "POST", "/devices/{device}/keys", "Give a device another key", 201),
+		s.postKey)
+	httpx.Register(api, op("revoke-device-key", "DELETE", "/devices/{device}/keys/{key}",
+		"End one key of a device for good", 204), s.deleteKey)
 }
 
 type newDeviceInput struct {
@@ -111,7 +117,8 @@ type newDeviceInput struct {
 
 func (s *Service) postDevice(ctx context.Context, in *newDeviceInput) (*issuedOutput, error) {
 	b := in.Body
-	return s.issued(s.Register(ctx, httpx.Principal(ctx).ID, Registration{Name: b.Name, Expires: timeOf(b.Expires), KeyExpires: timeOf(b.KeyExpires)}))
+	return s.issued(s.Register(ctx, httpx.Principal(ctx).ID,
+		Registration{Name: b.Name, Expires: timeOf(b.Expires), KeyExpires: timeOf(b.KeyExpires)}))
 }
 
 type devicesInput struct {
@@ -137,7 +144,8 @@ func (s *Service) listDevices(ctx context.Context, in *devicesInput) (*struct{ B
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body httpx.Page[device] }{httpx.PageOf(devices, in.Limit, func(d domain.Device) string { return d.ID }, s.view)}, nil
+	return &struct{ Body httpx.Page[device] }{httpx.PageOf(devices, in.Limit, func(d domain.Device) string { return d.ID },
+		s.view)}, nil
 }
 
 // OnDevice is the input of operations on one device.

@@ -36,8 +36,10 @@ func Watch(reg prometheus.Registerer, dir string) {
 		})
 	}
 	reg.MustRegister(
-		gauge("unhidra_data_disk_free_bytes", "Room left on the disk of the data folder.", func(u domain.DiskUse) uint64 { return u.Free }),
-		gauge("unhidra_data_disk_size_bytes", "Size of the disk of the data folder.", func(u domain.DiskUse) uint64 { return u.Total }),
+		gauge("unhidra_data_disk_free_bytes", "Room left on the disk of the data folder.",
+			func(u domain.DiskUse) uint64 { return u.Free }),
+		gauge("unhidra_data_disk_size_bytes", "Size of the disk of the data folder.",
+			func(u domain.DiskUse) uint64 { return u.Total }),
 	)
 }
 

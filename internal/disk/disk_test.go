@@ -15,7 +15,8 @@ func TestADiskIsReportedBeforeItIsFull(t *testing.T) {
 	for _, c := range []struct {
 		free          uint64
 		warns, failed bool
-	}{{1 << 30, false, false}, {1<<30 - 1, true, false}, {100 << 20, true, false}, {100<<20 - 1, true, true}, {0, true, true}} {
+	}{{1 << 30, false, false}, {1<<30 - 1, true, false}, {100 << 20, true, false}, {100<<20 - 1, true, true},
+		{0, true, true}} {
 		var r domain.HealthReport
 		h := Health{Dir: "data", Use: func(dir string) (domain.DiskUse, error) {
 			if dir != "data" {
@@ -23,10 +24,12 @@ func TestADiskIsReportedBeforeItIsFull(t *testing.T) {
 			}
 			return domain.DiskUse{Free: c.free, Total: 1 << 40}, nil
 		}}
-		if err := h.CheckHealth(t.Context(), &r); err != nil || r.Disk == nil || r.Disk.Free != c.free || r.Disk.Total != 1<<40 {
+		if err := h.CheckHealth(t.Context(), &r); err != nil || r.Disk == nil || r.Disk.Free != c.free ||
+			r.Disk.Total != 1<<40 {
 			t.Errorf("%d free: %+v, %v", c.free, r.Disk, err)
 		}
-		if warns := len(r.Problems) == 1 && r.Problems[0].Code == "disk_low"; warns != c.warns || c.warns && r.Problems[0].Failure != c.failed {
+		if warns := len(r.Problems) == 1 && r.Problems[0].Code == "disk_low"; warns != c.warns || c.warns &&
+			r.Problems[0].Failure != c.failed {
 			t.Errorf("%d free: %+v", c.free, r.Problems)
 		}
 	}

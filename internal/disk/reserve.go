@@ -79,7 +79,8 @@ func (r *Reserve) Release() (gone bool) {
 	}
 	if !r.logged {
 		r.logged = true
-		r.log.Error("the disk is full; the reserve is released for sign-ins, reading and deletions, and new messages are refused. Make room",
+		r.log.Error("the disk is full; the reserve is released for sign-ins, reading and deletions, and new messages are "+
+			"refused. Make room",
 			"folder", filepath.Dir(r.path), "free", free, "reserve", !missing, "err", err)
 	}
 	return true

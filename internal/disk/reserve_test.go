@@ -40,7 +40,8 @@ func TestReserve(t *testing.T) {
 	if n := strings.Count(log.String(), "the disk is full"); n != 1 {
 		t.Errorf("it was said %d times", n)
 	}
-	if r.CheckWritable(t.Context()) != nil || r.CheckFree(t.Context()) == nil || domain.CodeOf(r.Full()) != domain.CodeDiskFull {
+	if r.CheckWritable(t.Context()) != nil || r.CheckFree(t.Context()) == nil ||
+		domain.CodeOf(r.Full()) != domain.CodeDiskFull {
 		t.Error("there is little room, but some")
 	}
 	round(0, nil, false)

@@ -32,7 +32,8 @@ func TestKindOfWhatNobodyClassified(t *testing.T) {
 
 func TestInvalidField(t *testing.T) {
 	err := InvalidField("/name", "has %d characters", 81)
-	if err.Kind != Invalid || len(err.Fields) != 1 || err.Fields[0] != (Field{"/name", "has 81 characters"}) || err.Error() != "has 81 characters" {
+	if err.Kind != Invalid || len(err.Fields) != 1 || err.Fields[0] != (Field{"/name", "has 81 characters"}) ||
+		err.Error() != "has 81 characters" {
 		t.Errorf("%+v", err)
 	}
 }

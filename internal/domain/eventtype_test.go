@@ -74,7 +74,8 @@ func TestUnknownTypeIsALine(t *testing.T) {
 	t.Parallel()
 	newer := EventType("reading.taken")
 	s, known := newer.Spec()
-	if known || s.Type != newer || s.Audience != ForMembers || !newer.Timeline() || newer.Quiet() || newer.Joins() || newer.Leaves() != "" {
+	if known || s.Type != newer || s.Audience != ForMembers || !newer.Timeline() || newer.Quiet() || newer.Joins() ||
+		newer.Leaves() != "" {
 		t.Errorf("an unknown type is %+v, known %v", s, known)
 	}
 }

@@ -7,11 +7,12 @@ type MailTemplate string
 
 // The mails that the server sends, and which fields of MailData each needs.
 const (
-	MailVerifyEmail         MailTemplate = "verify_email"          // Username, Link, Expires
-	MailEmailTaken          MailTemplate = "email_taken"           // Username, Link (to reset the password)
-	MailResetPassword       MailTemplate = "reset_password"        // Username, Link, Expires
-	MailPasswordChanged     MailTemplate = "password_changed"      // Username, Link (to reset), At, Address, Device
-	MailEmailChanged        MailTemplate = "email_changed"         // to the old address: Username, NewEmail, Link (undo), Expires
+	MailVerifyEmail     MailTemplate = "verify_email"     // Username, Link, Expires
+	MailEmailTaken      MailTemplate = "email_taken"      // Username, Link (to reset the password)
+	MailResetPassword   MailTemplate = "reset_password"   // Username, Link, Expires
+	MailPasswordChanged MailTemplate = "password_changed" // Username, Link (to reset), At, Address, Device
+	// to the old address: Username, NewEmail, Link (undo), Expires
+	MailEmailChanged        MailTemplate = "email_changed"
 	MailConfirmEmail        MailTemplate = "confirm_email"         // to the new address: Username, Link, Expires
 	MailLocked              MailTemplate = "locked"                // Username, Link (unlock), Expires
 	MailNewSignIn           MailTemplate = "new_sign_in"           // Username, Link (sessions), At, Address, Device
@@ -24,7 +25,8 @@ const (
 // MailTemplates lists every template.
 func MailTemplates() []MailTemplate {
 	return []MailTemplate{
-		MailVerifyEmail, MailEmailTaken, MailResetPassword, MailPasswordChanged, MailEmailChanged, MailConfirmEmail, MailLocked,
+		MailVerifyEmail, MailEmailTaken, MailResetPassword, MailPasswordChanged, MailEmailChanged, MailConfirmEmail,
+		MailLocked,
 		MailNewSignIn, MailSecondFactorAdded, MailSecondFactorRemoved, MailRecoveryCodeUsed, MailInvitation,
 	}
 }

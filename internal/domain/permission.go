@@ -122,7 +122,8 @@ func Allow(r Room, m Member, p Permission, now time.Time) error {
 		return Conflict.Errorf(CodeRoomArchived, "this room is archived; reopen it first")
 	}
 	if m.Muted(now) && (p == SendMessage || p == EditOwn) {
-		return Forbidden.Errorf(CodeMuted, "you are muted in this room until %s", m.MutedUntil.UTC().Format(time.RFC3339)).After(m.MutedUntil.Sub(now))
+		return Forbidden.Errorf(CodeMuted, "you are muted in this room until %s",
+			m.MutedUntil.UTC().Format(time.RFC3339)).After(m.MutedUntil.Sub(now))
 	}
 	return nil
 }

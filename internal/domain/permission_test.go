@@ -19,7 +19,8 @@ var want = map[Permission]string{
 	ReadRoom: "oamp d r", LeaveRoom: "oamp d r", SendMessage: "oamp d", EditOwn: "oamp d", DeleteOwn: "oamp d",
 	DeleteAny: "oam", MentionRoom: "oam d", InviteMember: "oamp", ManageInvites: "oam",
 	KickMember: "oam r", MuteMember: "oam r", BanMember: "oam r",
-	UpdateRoom: "oa", SetVisibility: "oa", ArchiveRoom: "oa r", SetRole: "oa r", TransferOwnership: "o r", SetRetention: "o r", DeleteRoom: "o r",
+	UpdateRoom: "oa", SetVisibility: "oa", ArchiveRoom: "oa r", SetRole: "oa r", TransferOwnership: "o r",
+	SetRetention: "o r", DeleteRoom: "o r",
 }
 
 func TestPermissionMatrix(t *testing.T) {
@@ -149,7 +150,8 @@ not in.
 		}
 		b.WriteString(" " + mark(r.Direct) + " | " + mark(r.Archived) + " |\n")
 	}
-	b.WriteString("\n`room.join` is for those who are not members: anyone may join a public room that is not archived, unless banned from it.\n")
+	b.WriteString("\n`room.join` is for those who are not members: anyone may join a public room that is not archived, " +
+		"unless banned from it.\n")
 	return b.String()
 }
 

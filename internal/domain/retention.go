@@ -58,9 +58,11 @@ func (r RetentionRules) Check(k RoomRetention) error {
 	case k.Lines < 0 || k.Lines > MaxRetentionLines:
 		return InvalidField("/retention/lines", "use 0, which keeps, to %d", MaxRetentionLines)
 	case k.Days > 0 && k.Days < r.MinDays:
-		return InvalidField("/retention/days", "the administrators of this server want everything to be kept for %d days or longer", r.MinDays)
+		return InvalidField("/retention/days",
+			"the administrators of this server want everything to be kept for %d days or longer", r.MinDays)
 	case r.MaxDays > 0 && (k.Days == 0 || k.Days > r.MaxDays):
-		return InvalidField("/retention/days", "the administrators of this server want nothing to be kept for longer than %d days", r.MaxDays)
+		return InvalidField("/retention/days",
+			"the administrators of this server want nothing to be kept for longer than %d days", r.MaxDays)
 	}
 	return nil
 }

@@ -55,7 +55,8 @@ const NoEpoch int64 = 1 << 62
 func DeviceLabel(agent string) string {
 	browser, system := "A program", ""
 	for _, b := range []struct{ mark, name string }{
-		{"Firefox/", "Firefox"}, {"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"}, {"unhidra", "Unhidra"}, {"curl/", "curl"},
+		{"Firefox/", "Firefox"}, {"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"},
+		{"unhidra", "Unhidra"}, {"curl/", "curl"},
 	} {
 		if strings.Contains(agent, b.mark) {
 			browser = b.name
@@ -63,7 +64,8 @@ func DeviceLabel(agent string) string {
 		}
 	}
 	for _, b := range []struct{ mark, name string }{
-		{"Android", "Android"}, {"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Windows", "Windows"}, {"Mac OS X", "macOS"}, {"CrOS", "ChromeOS"}, {"Linux", "Linux"},
+		{"Android", "Android"}, {"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Windows", "Windows"}, {"Mac OS X", "macOS"},
+		{"CrOS", "ChromeOS"}, {"Linux", "Linux"},
 	} {
 		if strings.Contains(agent, b.mark) {
 			system = " on " + b.name

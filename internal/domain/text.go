@@ -28,7 +28,8 @@ func CheckText(text string) (string, error) {
 	}
 	// Indented code may begin with blanks: only whole blank lines go.
 	text = strings.TrimRightFunc(text, unicode.IsSpace)
-	for line, rest, found := strings.Cut(text, "\n"); found && strings.TrimSpace(line) == ""; line, rest, found = strings.Cut(text, "\n") {
+	for line, rest, found := strings.Cut(text, "\n"); found && strings.TrimSpace(line) == ""; line, rest,
+		found = strings.Cut(text, "\n") {
 		text = rest
 	}
 	if text == "" {
@@ -76,7 +77,8 @@ func CheckProse(pointer, text string, limit int) (string, error) {
 // printable ASCII.
 func CheckKey(key string) error {
 	if key == "" || len(key) > MaxKey || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return InvalidField("/key", "a key has 1 to %d printable ASCII characters without spaces; a fresh UUID will do", MaxKey)
+		return InvalidField("/key", "a key has 1 to %d printable ASCII characters without spaces; a fresh UUID will do",
+			MaxKey)
 	}
 	return nil
 }
@@ -95,7 +97,8 @@ var usernames = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,30}[a-z0-9]$`)
 
 // reservedNames would be read as something else where a name stands.
 var reservedNames = map[string]bool{
-	"room": true, "all": true, "here": true, "everyone": true, "channel": true, "me": true, "system": true, "unhidra": true,
+	"room": true, "all": true, "here": true, "everyone": true, "channel": true, "me": true, "system": true,
+	"unhidra": true,
 }
 
 // ReservedName reports whether name is the form of a reserved name: what looks like one
@@ -113,7 +116,8 @@ func ReservedName(name string, form func(string) string) bool {
 func CheckUsername(name string) (string, error) {
 	name = strings.ToLower(strings.TrimSpace(name))
 	if !usernames.MatchString(name) {
-		return "", InvalidField("/username", "a username has 2 to 32 letters a-z, digits, dots, dashes or underscores, and begins and ends with a letter or digit")
+		return "", InvalidField("/username",
+			"a username has 2 to 32 letters a-z, digits, dots, dashes or underscores, and begins and ends with a letter or digit")
 	}
 	// Where a name stands, an id may stand as well, and would be taken for somebody else's.
 	if reservedNames[name] || ValidID(UserPrefix, name) || ValidID(DevicePrefix, name) {

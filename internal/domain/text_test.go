@@ -37,7 +37,8 @@ func TestCheckUsername(t *testing.T) {
 			t.Errorf("%q: %q, %v", in, got, err)
 		}
 	}
-	for _, in := range []string{"", "a", ".ann", "ann.", "room", "änn", strings.Repeat("a", 33), "a b", NewID(UserPrefix), NewID(DevicePrefix)} {
+	for _, in := range []string{"", "a", ".ann", "ann.", "room", "änn", strings.Repeat("a", 33), "a b", NewID(UserPrefix),
+		NewID(DevicePrefix)} {
 		if got, err := CheckUsername(in); err == nil {
 			t.Errorf("%q: accepted as %q", in, got)
 		}

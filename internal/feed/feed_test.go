@@ -92,7 +92,9 @@ func (m *memory) Get(_ context.Context, key string) (feed.Entry[int], bool, erro
 	return feed.Entry[int]{}, false, nil
 }
 
-func (m *memory) ClaimCursor(_ context.Context, name, owner string, from feed.From, until, now time.Time) (feed.Cursor, bool, error) {
+func (m *memory) ClaimCursor(
+	_ context.Context, name, owner string, from feed.From, until, now time.Time,
+) (feed.Cursor, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.cursors[name]
@@ -110,7 +112,9 @@ func (m *memory) ClaimCursor(_ context.Context, name, owner string, from feed.Fr
 	return c.Cursor, true, nil
 }
 
-func (m *memory) AdvanceCursor(_ context.Context, name, owner string, next feed.Cursor, now time.Time) (time.Time, bool, error) {
+func (m *memory) AdvanceCursor(
+	_ context.Context, name, owner string, next feed.Cursor, now time.Time,
+) (time.Time, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.cursors[name]
@@ -317,7 +321,9 @@ type crashing struct {
 	dead context.Context
 }
 
-func (m *crashing) AdvanceCursor(ctx context.Context, name, owner string, c feed.Cursor, now time.Time) (time.Time, bool, error) {
+func (m *crashing) AdvanceCursor(
+	ctx context.Context, name, owner string, c feed.Cursor, now time.Time,
+) (time.Time, bool, error) {
 	if m.dead.Err() != nil {
 		return time.Time{}, false, m.dead.Err()
 	}
@@ -374,7 +380,8 @@ func TestAFailingEntryBecomesADeadLetter(t *testing.T) {
 		m.append(5)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if last := w.last(); last != 5 || len(m.asides) != 2 || m.asides["3"].Cause != "not like this" || m.asides["4"].Cause != "panic: a bug" {
+		if last := w.last(); last != 5 || len(m.asides) != 2 || m.asides["3"].Cause != "not like this" ||
+			m.asides["4"].Cause != "panic: a bug" {
 			t.Fatalf("told of %v, set aside %v", w.got, m.asides)
 		}
 		mended.Store(true)

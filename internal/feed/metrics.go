@@ -32,11 +32,15 @@ const lagTime = 2 * time.Second // for the store to answer a scrape
 func NewMetrics(reg prometheus.Registerer, lags func(ctx context.Context) ([]Lag, error)) *Metrics {
 	label := []string{"consumer"}
 	m := &Metrics{
-		lags:        lags,
-		lag:         prometheus.NewDesc("feed_lag_seconds", "Age of the oldest event that a consumer of the feed has not had.", label, nil),
-		deadLetters: prometheus.NewDesc("feed_set_aside", "Events that a consumer of the feed could not handle, and that wait for an operator.", label, nil),
-		handled:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "feed_handled_total", Help: "Events that a consumer of the feed has handled."}, label),
-		failures:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "feed_failures_total", Help: "Failed attempts of a consumer of the feed."}, label),
+		lags: lags,
+		lag: prometheus.NewDesc("feed_lag_seconds",
+			"Age of the oldest event that a consumer of the feed has not had.", label, nil),
+		deadLetters: prometheus.NewDesc("feed_set_aside",
+			"Events that a consumer of the feed could not handle, and that wait for an operator.", label, nil),
+		handled: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "feed_handled_total",
+			Help: "Events that a consumer of the feed has handled."}, label),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "feed_failures_total",
+			Help: "Failed attempts of a consumer of the feed."}, label),
 	}
 	reg.MustRegister(m, m.handled, m.failures)
 	return m

@@ -210,7 +210,8 @@ func (r *runner[T]) one(ctx context.Context, e Entry[T]) error {
 			sleep(ctx, nil, minBackoff)
 			continue
 		}
-		r.Log.Error("a consumer of the feed cannot handle an entry, which is set aside", "consumer", r.c.Name, "entry", e.Key, "err", err)
+		r.Log.Error("a consumer of the feed cannot handle an entry, which is set aside", "consumer", r.c.Name, "entry", e.Key,
+			"err", err)
 		return r.DeadLetters.AddDeadLetter(ctx, DeadLetter{Consumer: r.c.Name, Key: e.Key, Cause: err.Error(), At: r.Now()})
 	}
 }

@@ -31,7 +31,8 @@ func (q Query) matches(text string) (spans []span, score float64) {
 			}
 		}
 		if n > 0 {
-			score += float64(n) / (float64(n) + 1.2*(0.25+0.75*float64(len(tokens))/20)) // BM25's saturation, for texts of 20 words
+			// BM25's saturation, for texts of 20 words
+			score += float64(n) / (float64(n) + 1.2*(0.25+0.75*float64(len(tokens))/20))
 		}
 	}
 	slices.SortFunc(spans, func(a, b span) int { return a.start - b.start })

@@ -268,7 +268,8 @@ func bareWrites(n *node, members, perSec, events int) float64 {
 
 func encodeSample() []byte {
 	w := newWorld()
-	e := w.add("r1", domain.Event{Type: domain.MessageCreated, Actor: ref("lin"), Message: &domain.Message{Sender: ref("lin"), Text: strings.Repeat("x", fanoutText), At: time.Now()}})
+	e := w.add("r1", domain.Event{Type: domain.MessageCreated, Actor: ref("lin"),
+		Message: &domain.Message{Sender: ref("lin"), Text: strings.Repeat("x", fanoutText), At: time.Now()}})
 	b := bytes.Buffer{}
 	b.Write(ws.AppendFrame(nil, ws.Text, mustEvent(e)))
 	return b.Bytes()

@@ -32,7 +32,8 @@ func TestCHK_WS_04_Breaches(t *testing.T) {
 		{"long ping", ws.AppendMasked(nil, ws.Ping, make([]byte, 126), mask), ws.CodeProtocol},
 		{"bad close code", ws.AppendMasked(nil, ws.Close, []byte{0, 1}, mask), ws.CodeProtocol},
 		{"bad text", ws.AppendMasked(nil, ws.Text, []byte{0xff}, mask), ws.CodeBadUTF8},
-		{"too big", ws.AppendHeader(nil, ws.Header{Fin: true, Op: ws.Text, Masked: true, Length: wire.MaxFrame + 1}), ws.CodeTooBig},
+		{"too big", ws.AppendHeader(nil, ws.Header{Fin: true, Op: ws.Text, Masked: true, Length: wire.MaxFrame + 1}),
+			ws.CodeTooBig},
 		{"binary", ws.AppendMasked(nil, ws.Binary, []byte("x"), mask), ws.CodeBadType},
 		{"goodbye", ws.AppendMasked(nil, ws.Close, ws.ClosePayload(1001, "bye"), mask), 1001},
 		{"goodbye without a code", ws.AppendMasked(nil, ws.Close, nil, mask), ws.CodeNormal},
@@ -129,7 +130,8 @@ func TestCHK_WS_07_MessageLimits(t *testing.T) {
 	for i := range 10 { // the burst of one connection
 		a.ask(wire.TypeSend, wire.Send{Room: "r1", Key: fmt.Sprint(i), Text: "x"}, nil)
 	}
-	if e := a.refused(wire.TypeSend, wire.Send{Room: "r1", Key: "k", Text: "x"}); e.Kind != "rate_limited" || e.RetryAfter <= 0 {
+	if e := a.refused(wire.TypeSend, wire.Send{Room: "r1", Key: "k", Text: "x"}); e.Kind != "rate_limited" ||
+		e.RetryAfter <= 0 {
 		t.Errorf("got %+v", e)
 	}
 	a.ask(wire.TypePing, nil, nil)
@@ -157,7 +159,8 @@ func TestFloodEnds(t *testing.T) {
 	n := start(t, newWorld(), func(d *Deps) { d.Limits.MessagesPerSec = 1 })
 	n.join("ada", "r1")
 	p, _ := n.enter(t, "ada")
-	one := string(ws.AppendMasked(nil, ws.Text, []byte(`{"id":"1","type":"message.send","data":{"room":"r1","key":"k","text":"x"}}`), [4]byte{1, 2, 3, 4}))
+	one := string(ws.AppendMasked(nil, ws.Text,
+		[]byte(`{"id":"1","type":"message.send","data":{"room":"r1","key":"k","text":"x"}}`), [4]byte{1, 2, 3, 4}))
 	go func() { _, _ = io.WriteString(p.nc, strings.Repeat(one, maxRefusals+10)) }()
 	code, reason := p.closed()
 	if _, err := strconv.Atoi(reason); code != wire.CloseRate || err != nil {
@@ -444,7 +447,8 @@ func TestStats(t *testing.T) {
 		t.Fatalf("got %+v", s)
 	}
 	c := s.List[0]
-	if c.User != "ada" || c.Session != "s1" || c.Addr != "127.0.0.1" || c.Rooms != 1 || c.MessagesIn != 1 || c.BytesIn == 0 || c.MessagesOut < 1 || c.BytesOut == 0 {
+	if c.User != "ada" || c.Session != "s1" || c.Addr != "127.0.0.1" || c.Rooms != 1 || c.MessagesIn != 1 ||
+		c.BytesIn == 0 || c.MessagesOut < 1 || c.BytesOut == 0 {
 		t.Errorf("got %+v", c)
 	}
 }

@@ -39,7 +39,8 @@ type world struct {
 }
 
 func newWorld() *world {
-	return &world{bus: bus.NewLocal(), logs: map[string][]domain.Event{}, in: map[string]map[string]bool{}, ended: map[string]bool{}, muted: map[string]bool{}}
+	return &world{bus: bus.NewLocal(), logs: map[string][]domain.Event{}, in: map[string]map[string]bool{},
+		ended: map[string]bool{}, muted: map[string]bool{}}
 }
 
 // Tokens are "user", "user/session" or "user/session/seconds that are left".
@@ -74,7 +75,8 @@ func (w *world) UsersByID(_ context.Context, ids []string) (us []domain.User, _ 
 
 func (w *world) state(room string) domain.RoomState {
 	return domain.RoomState{
-		Room: domain.Room{ID: room, Kind: domain.PublicRoom, Name: room, Head: int64(len(w.logs[room])), Members: len(w.in[room])},
+		Room: domain.Room{ID: room, Kind: domain.PublicRoom, Name: room, Head: int64(len(w.logs[room])),
+			Members: len(w.in[room])},
 		Role: domain.RegularMember,
 	}
 }
@@ -216,7 +218,8 @@ func (w *world) set(do func(*world)) {
 }
 
 func (w *world) say(user, room, text string) domain.Event {
-	return w.add(room, domain.Event{Type: domain.MessageCreated, Actor: ref(user), Message: &domain.Message{Sender: ref(user), Text: text, At: time.Now()}})
+	return w.add(room, domain.Event{Type: domain.MessageCreated, Actor: ref(user),
+		Message: &domain.Message{Sender: ref(user), Text: text, At: time.Now()}})
 }
 
 func (w *world) Send(_ context.Context, p domain.Principal, d domain.Draft) (domain.Event, error) {
@@ -239,11 +242,13 @@ func (w *world) MayWrite(_ context.Context, p domain.Principal, room string) err
 }
 
 func (w *world) Edit(_ context.Context, p domain.Principal, room string, seq int64, text string) (domain.Event, error) {
-	return w.add(room, domain.Event{Type: domain.MessageEdited, Actor: ref(p.ID), Message: &domain.Message{Room: room, Seq: seq, Sender: ref(p.ID), Text: text}}), nil
+	return w.add(room, domain.Event{Type: domain.MessageEdited, Actor: ref(p.ID),
+		Message: &domain.Message{Room: room, Seq: seq, Sender: ref(p.ID), Text: text}}), nil
 }
 
 func (w *world) Delete(_ context.Context, p domain.Principal, room string, seq int64) (domain.Event, error) {
-	return w.add(room, domain.Event{Type: domain.MessageDeleted, Actor: ref(p.ID), Message: &domain.Message{Room: room, Seq: seq, Sender: ref(p.ID)}}), nil
+	return w.add(room, domain.Event{Type: domain.MessageDeleted, Actor: ref(p.ID),
+		Message: &domain.Message{Room: room, Seq: seq, Sender: ref(p.ID)}}), nil
 }
 
 func (w *world) MarkRead(_ context.Context, _ domain.Principal, room string, seq int64) (domain.ReadMark, error) {

@@ -162,9 +162,10 @@ func New(d Deps) *Service {
 		// After an outage all devices of an owner come at once.
 		deviceRequests: ratelimit.New(10*requestsPerSec, time.Second, 40*requestsPerSec),
 		perConn:        ratelimit.NewRate(l.MessagesPerSec, time.Second, 2*l.MessagesPerSec),
-		volume:         ratelimit.New(2*volumePerSec(l.MessagesPerSec), time.Second, 2*volumeBurst*volumePerSec(l.MessagesPerSec)),
-		perVolume:      ratelimit.NewRate(volumePerSec(l.MessagesPerSec), time.Second, volumeBurst*volumePerSec(l.MessagesPerSec)),
-		listening:      make(chan struct{}),
+		volume: ratelimit.New(2*volumePerSec(l.MessagesPerSec), time.Second,
+			2*volumeBurst*volumePerSec(l.MessagesPerSec)),
+		perVolume: ratelimit.NewRate(volumePerSec(l.MessagesPerSec), time.Second, volumeBurst*volumePerSec(l.MessagesPerSec)),
+		listening: make(chan struct{}),
 	}
 	g.conns.init(l.ConnsPerAddr)
 	g.flushers.init()

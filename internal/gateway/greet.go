@@ -31,7 +31,8 @@ func (g *Service) greet(ctx context.Context, c *conn, u domain.User) {
 	me := wire.FromMe(u)
 	hello := wire.Hello{
 		Conn: c.id, Server: g.Version, Me: &me, Heartbeat: int(heartbeat / time.Second), Rooms: rooms,
-		Limits: wire.Limits{Frame: wire.MaxFrame, Text: domain.MaxText, PerSecond: float64(g.Limits.MessagesPerSec), Replay: domain.MaxReplay},
+		Limits: wire.Limits{Frame: wire.MaxFrame, Text: domain.MaxText, PerSecond: float64(g.Limits.MessagesPerSec),
+			Replay: domain.MaxReplay},
 	}
 	if u.Kind == domain.KindUser {
 		if hello.Requests, err = g.Rooms.RequestsWaiting(ctx, u.ID); err != nil {

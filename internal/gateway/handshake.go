@@ -110,7 +110,9 @@ func (g *Service) failed(addr netip.Addr, err error) error {
 
 // admit upgrades the connection. From here on it is ours, and errors can only
 // be said in a close frame.
-func (g *Service) admit(w http.ResponseWriter, r *http.Request, p domain.Principal, u domain.User, protocol string) (*conn, error) {
+func (g *Service) admit(
+	w http.ResponseWriter, r *http.Request, p domain.Principal, u domain.User, protocol string,
+) (*conn, error) {
 	addr := g.ClientAddr(r)
 	ok, draining := g.conns.admit(addr)
 	if draining {
@@ -212,7 +214,8 @@ func credentials(r *http.Request) (proof, error) {
 		return proof{offered[1], offered[0]}, nil
 	case len(offered) == 1 && isKey(offered[0]):
 		return proof{offered[0], ""}, nil
-	case inHeader && len(offered) == 1 && offered[0] == protocolBearer, device && len(offered) == 1 && offered[0] == protocolDevice:
+	case inHeader && len(offered) == 1 && offered[0] == protocolBearer, device && len(offered) == 1 &&
+		offered[0] == protocolDevice:
 		return proof{header, offered[0]}, nil
 	case device && len(offered) == 0:
 		return proof{header, ""}, nil
@@ -230,7 +233,8 @@ func (g *Service) checkSecure(r *http.Request) error {
 		return nil
 	}
 	return domain.Forbidden.Errorf(domain.CodeInsecure,
-		"this server is reached by wss:// only; a proxy before it must be named in UNHIDRA_TRUSTED_PROXIES and say X-Forwarded-Proto: https")
+		"this server is reached by wss:// only; a proxy before it must be named in UNHIDRA_TRUSTED_PROXIES and say "+
+			"X-Forwarded-Proto: https")
 }
 
 // checkOrigin holds browsers of other sites off. Programs send no Origin; they
@@ -251,7 +255,8 @@ func (g *Service) originAllowed(origin, host string) bool {
 		return true
 	}
 	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Path != "" || u.RawQuery != "" ||
+		u.Fragment != "" || u.User != nil {
 		return false
 	}
 	if g.Secure != nil && u.Scheme != "https" && !loopbackHost(u.Hostname()) {

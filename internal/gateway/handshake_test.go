@@ -74,7 +74,8 @@ func checkProblem(t *testing.T, r *ws.Refused, status int) {
 	if err := json.Unmarshal(r.Body, &p); err != nil {
 		t.Fatal(err)
 	}
-	if r.Status != status || p.Status != status || p.Detail == "" || p.Kind == "" || r.Header.Get("Content-Type") != "application/problem+json" {
+	if r.Status != status || p.Status != status || p.Detail == "" || p.Kind == "" ||
+		r.Header.Get("Content-Type") != "application/problem+json" {
 		t.Fatalf("got %d %s %+v, want %d", r.Status, r.Header.Get("Content-Type"), p, status)
 	}
 }
@@ -186,7 +187,8 @@ func TestCHK_WS_02_SecretsAreNotEchoed(t *testing.T) {
 			t.Fatal(err)
 		}
 		for k, v := range map[string]string{
-			"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+			"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+			"Sec-WebSocket-Key":      "dGhlIHNhbXBsZSBub25jZQ==",
 			"Sec-WebSocket-Protocol": c.offer, "Authorization": c.authorization,
 		} {
 			if v != "" {
@@ -212,7 +214,8 @@ func TestCHK_WS_02_SecretsAreNotEchoed(t *testing.T) {
 func TestDeviceCredentials(t *testing.T) {
 	n := start(t, newWorld(), func(d *Deps) { d.Devices = &devices{} })
 	for _, protocols := range [][]string{
-		{"device"}, {"device", "ada"}, {"Device", "dk_lin"}, {"device", "dk_bad"}, {"dk_bad"}, {"dk_lin", "device"}, {"dk_lin", "dk_lin"},
+		{"device"}, {"device", "ada"}, {"Device", "dk_lin"}, {"device", "dk_bad"}, {"dk_bad"}, {"dk_lin", "device"},
+		{"dk_lin", "dk_lin"},
 		{"device", "dk_lin", "x"}, {"bearer", "device", "dk_lin"},
 	} {
 		if r := n.get(t, nil, protocols...); r == nil || r.Status != 401 {
@@ -230,7 +233,8 @@ func TestDeviceChangesItsKey(t *testing.T) {
 	if e := p.refused(wire.TypeRefresh, wire.Refresh{Token: "dk_ada-k"}); e.Code != domain.CodeOtherSession {
 		t.Errorf("the key of another device: %+v", e)
 	}
-	if e := p.refused(wire.TypeRefresh, wire.Refresh{Token: "lin"}); e.Code != domain.CodeOtherSession && e.Code != domain.CodeBadToken {
+	if e := p.refused(wire.TypeRefresh, wire.Refresh{Token: "lin"}); e.Code != domain.CodeOtherSession &&
+		e.Code != domain.CodeBadToken {
 		t.Errorf("an access token: %+v", e)
 	}
 	p.ask(wire.TypeRefresh, wire.Refresh{Token: "dk_lin-new"}, nil)
@@ -339,7 +343,8 @@ func TestGoodTokensDoNotWaitForBadOnes(t *testing.T) {
 func TestOwnOriginOfASecureServerIsHTTPS(t *testing.T) {
 	t.Parallel()
 	g := New(Deps{Secure: func(*http.Request) bool { return true }, Origins: []string{"https://chat.example.org"}})
-	for origin, want := range map[string]bool{"https://192.0.2.1": true, "http://192.0.2.1": false, "https://chat.example.org": true} {
+	for origin, want := range map[string]bool{"https://192.0.2.1": true, "http://192.0.2.1": false,
+		"https://chat.example.org": true} {
 		if got := g.originAllowed(origin, "192.0.2.1"); got != want {
 			t.Errorf("origin %q: allowed %v, want %v", origin, got, want)
 		}

@@ -45,7 +45,8 @@ func TestLogLinesNameConnectionUserAndRequest(t *testing.T) {
 	n.set(func(w *world) { w.fail = errors.New("the disk is away") })
 	ada.refused(wire.TypeSync, wire.Sync{Rooms: map[string]int64{"r1": 1}})
 	line := log.find(t, "request failed")
-	if line["conn"] != h.Conn || line["user"] != "ada" || line["request"] != h.Conn+"/1" || line["err"] != "the disk is away" {
+	if line["conn"] != h.Conn || line["user"] != "ada" || line["request"] != h.Conn+"/1" ||
+		line["err"] != "the disk is away" {
 		t.Errorf("got %v", line)
 	}
 }

@@ -298,7 +298,8 @@ func (c *conn) notifyTyping(req wire.Request) {
 		}
 		return
 	}
-	frame, err := wire.Encode(wire.Reply{Type: wire.TypeIsTyping, Data: wire.Typing{Room: in.Room, User: wire.FromUser(c.user)}})
+	frame, err := wire.Encode(wire.Reply{Type: wire.TypeIsTyping,
+		Data: wire.Typing{Room: in.Room, User: wire.FromUser(c.user)}})
 	if err != nil {
 		return
 	}

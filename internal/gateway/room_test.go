@@ -357,6 +357,7 @@ func TestHubsEndWithTheirMembers(t *testing.T) {
 	}
 	_ = ada.nc.Close()
 	eventually(t, "everything is forgotten", func() bool {
-		return n.g.Hub.RoomCount() == 0 && n.g.Hub.UserCount() == 0 && n.g.conns.count.Load() == 0 && n.g.conns.addrs.Len() == 0
+		return n.g.Hub.RoomCount() == 0 && n.g.Hub.UserCount() == 0 && n.g.conns.count.Load() == 0 &&
+			n.g.conns.addrs.Len() == 0
 	})
 }

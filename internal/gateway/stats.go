@@ -40,7 +40,8 @@ type ConnStats struct {
 func (g *Service) Stats() Stats {
 	all := g.allConns()
 	slices.SortFunc(all, func(a, b *conn) int { return a.since.Compare(b.since) })
-	s := Stats{Connections: g.conns.count.Load(), Users: g.Hub.UserCount(), Rooms: g.Hub.RoomCount(), Draining: g.draining.Load(), List: []ConnStats{}}
+	s := Stats{Connections: g.conns.count.Load(), Users: g.Hub.UserCount(), Rooms: g.Hub.RoomCount(),
+		Draining: g.draining.Load(), List: []ConnStats{}}
 	for i, c := range all {
 		cs := c.stats()
 		s.QueuedBytes += cs.QueuedBytes

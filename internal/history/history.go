@@ -37,7 +37,9 @@ type RoomStore interface {
 
 // SearchStore finds messages.
 type SearchStore interface {
-	Search(ctx context.Context, user string, q fulltext.Query, order domain.SearchOrder, c domain.SearchCursor, limit int) ([]domain.Hit, *domain.SearchCursor, error)
+	Search(
+		ctx context.Context, user string, q fulltext.Query, order domain.SearchOrder, c domain.SearchCursor, limit int,
+	) ([]domain.Hit, *domain.SearchCursor, error)
 	Indexed(ctx context.Context) (all bool, err error)
 }
 
@@ -102,7 +104,8 @@ func New(d Deps) *Service {
 		d.Now = time.Now
 	}
 	s := &Service{Deps: d, wake: make(chan struct{}, 1), searches: newSearchSlots()}
-	s.purged = prometheus.NewCounter(prometheus.CounterOpts{Name: "history_purged_events_total", Help: "Events purged by this node, because they expired or their room was deleted."})
+	s.purged = prometheus.NewCounter(prometheus.CounterOpts{Name: "history_purged_events_total",
+		Help: "Events purged by this node, because they expired or their room was deleted."})
 	if d.Metrics != nil {
 		d.Metrics.MustRegister(s.purged)
 	}
@@ -112,13 +115,18 @@ func New(d Deps) *Service {
 // Routes adds the module's operations to api.
 func (s *Service) Routes(api huma.API) {
 	op := func(id, path, summary string) huma.Operation {
-		return huma.Operation{OperationID: id, Method: "GET", Path: path, Tags: []string{"history"}, Summary: summary, Security: httpx.Bearer}
+		return huma.Operation{OperationID: id, Method: "GET", Path: path, Tags: []string{"history"}, Summary: summary,
+			Security: httpx.Bearer}
 	}
-	httpx.Register(api, op("get-timeline", "/rooms/{room}/timeline", "A page of a room's timeline, the latest unless you say otherwise"), s.getTimeline)
-	httpx.Register(api, op("replay-events", "/rooms/{room}/events", "A stretch of a room's log, edits and all"), s.getEvents)
+	httpx.Register(api, op("get-timeline", "/rooms/{room}/timeline",
+		"A page of a room's timeline, the latest unless you say otherwise"), s.getTimeline)
+	httpx.Register(api, op("replay-events", "/rooms/{room}/events", "A stretch of a room's log, edits and all"),
+		s.getEvents)
 	httpx.Register(api, op("get-message", "/rooms/{room}/messages/{seq}", "One message as it is now"), s.getMessage)
-	httpx.Register(api, op("list-versions", "/rooms/{room}/messages/{seq}/versions", "The earlier texts of an edited message, for those who may read it"), s.getVersions)
-	httpx.Register(api, op("get-retention", "/retention", "How long rooms keep their messages, and what a room may choose"), s.getRetention)
+	httpx.Register(api, op("list-versions", "/rooms/{room}/messages/{seq}/versions",
+		"The earlier texts of an edited message, for those who may read it"), s.getVersions)
+	httpx.Register(api, op("get-retention", "/retention",
+		"How long rooms keep their messages, and what a room may choose"), s.getRetention)
 	httpx.Register(api, op("search", "/search", "Find messages in your rooms"), s.search)
 }
 

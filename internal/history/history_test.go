@@ -47,7 +47,8 @@ func TestTimeline(t *testing.T) {
 		}
 		in := "/rooms/" + room.ID
 		for i := 3; i <= 30; i++ { // 1 and 2: the room was made, ann joined
-			if _, err := ann.Send(t.Context(), client.Draft{Room: room.ID, Key: fmt.Sprint(i), Text: fmt.Sprintf("message %d", i)}); err != nil {
+			if _, err := ann.Send(t.Context(), client.Draft{Room: room.ID, Key: fmt.Sprint(i),
+				Text: fmt.Sprintf("message %d", i)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -80,7 +81,8 @@ func TestTimeline(t *testing.T) {
 		if fmt.Sprint(seqs(p)) != "[8 9 10 11]" || p.Prev == "" || p.Next == "" {
 			t.Errorf("around 10: %v", seqs(p))
 		}
-		if p.Items[2].Message.Text != "changed" || p.Items[2].Message.Edits != 1 || p.Items[3].Message.Text != "" || p.Items[3].Message.DeletedAt == nil {
+		if p.Items[2].Message.Text != "changed" || p.Items[2].Message.Edits != 1 || p.Items[3].Message.Text != "" ||
+			p.Items[3].Message.DeletedAt == nil {
 			t.Errorf("the changed and the deleted one: %+v, %+v", p.Items[2].Message, p.Items[3].Message)
 		}
 		p = page{}
@@ -100,8 +102,9 @@ func TestTimeline(t *testing.T) {
 			t.Errorf("replay: %d events to %d", len(replay.Events), replay.Head)
 		}
 		for path, want := range map[string]domain.Code{
-			"/timeline?before=3&after=4": domain.CodeOnePlace, "/timeline?cursor=x": domain.CodeBadCursor, "/timeline?limit=201": domain.CodeInvalidRequest,
-			"/messages/99": domain.CodeNoMessage, "/messages/x": domain.CodeInvalidRequest,
+			"/timeline?before=3&after=4": domain.CodeOnePlace, "/timeline?cursor=x": domain.CodeBadCursor,
+			"/timeline?limit=201": domain.CodeInvalidRequest,
+			"/messages/99":        domain.CodeNoMessage, "/messages/x": domain.CodeInvalidRequest,
 		} {
 			if code := get(t, ann, in+path, nil); code != want {
 				t.Errorf("%s: %q, want %q", path, code, want)
@@ -123,7 +126,8 @@ func TestSearch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ann.Send(t.Context(), client.Draft{Room: room.ID, Key: "1", Text: "😀 the Frühstück is ready"}); err != nil {
+		if _, err := ann.Send(t.Context(), client.Draft{Room: room.ID, Key: "1",
+			Text: "😀 the Frühstück is ready"}); err != nil {
 			t.Fatal(err)
 		}
 		found := func(c *client.Client) client.Found {
@@ -151,7 +155,8 @@ func TestSearch(t *testing.T) {
 			t.Errorf("a stranger finds %d messages", n)
 		}
 		for _, q := range []string{"", "before:soon x", "in:nowhere x", "from:nobody x"} {
-			if code := get(t, ann, "/search?q="+url.QueryEscape(q), nil); code != domain.CodeBadQuery && code != domain.CodeInvalidRequest {
+			if code := get(t, ann, "/search?q="+url.QueryEscape(q), nil); code != domain.CodeBadQuery &&
+				code != domain.CodeInvalidRequest {
 				t.Errorf("%q: %q", q, code)
 			}
 		}

@@ -133,7 +133,10 @@ func (s *Service) PurgeAll(ctx context.Context) error {
 // purge deletes the expired events of one room in steps. Of a deleted room it deletes all.
 func (s *Service) purge(ctx context.Context, rules domain.RetentionRules, p domain.Purgeable) (events int, err error) {
 	if p.Deleted {
-		events, _, err = s.repeatStep(ctx, func() (domain.Purged, error) { return s.Store.PurgeDeleted(ctx, p.Room, eventsPerStep) })
+		events, _, err = s.repeatStep(ctx, func() (domain.Purged,
+			error) {
+			return s.Store.PurgeDeleted(ctx, p.Room, eventsPerStep)
+		})
 		return events, err
 	}
 	keep, now := rules.Resolve(p.Keep), s.Now()
@@ -158,7 +161,9 @@ func (s *Service) purge(ctx context.Context, rules domain.RetentionRules, p doma
 
 // repeatStep calls step, with pauses, until nothing is left to purge. It returns the number of
 // purged events and the new floor.
-func (s *Service) repeatStep(ctx context.Context, step func() (domain.Purged, error)) (events int, floor int64, err error) {
+func (s *Service) repeatStep(
+	ctx context.Context, step func() (domain.Purged, error),
+) (events int, floor int64, err error) {
 	for more := true; more; {
 		start := time.Now()
 		done, err := step()

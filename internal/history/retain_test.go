@@ -38,14 +38,16 @@ func TestPurgeAll(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, start := t.Context(), time.Now()
-		owner := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, Username: "owner", DisplayName: "Owner"}
+		owner := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser,
+			Username: "owner", DisplayName: "Owner"}
 		if err := db.Accounts.CreateUser(ctx, owner, "", domain.Signup{}, start); err != nil {
 			t.Fatal(err)
 		}
 		rooms := map[string]string{}
 		for name, keep := range map[string]*domain.RoomRetention{
-			"server's": nil, "week": {Own: true, Retention: domain.Retention{Days: 7}}, "five": {Own: true, Retention: domain.Retention{Lines: 5}},
-			"all": {Own: true}, "held": nil,
+			"server's": nil, "week": {Own: true, Retention: domain.Retention{Days: 7}},
+			"five": {Own: true, Retention: domain.Retention{Lines: 5}},
+			"all":  {Own: true}, "held": nil,
 		} {
 			s, _, err := db.Rooms.CreateRoom(ctx, owner.ID, domain.NewRoom{Kind: domain.PrivateRoom, Name: name}, start)
 			if err != nil {
@@ -59,7 +61,8 @@ func TestPurgeAll(t *testing.T) {
 			}
 			for i := range 40 { // one each day
 				d := domain.Draft{Room: s.Room.ID, Key: fmt.Sprint(name, i), Text: "text"}
-				if _, _, err := db.Messages.AppendMessage(ctx, owner.ID, d, nil, false, start.Add(time.Duration(i)*24*time.Hour)); err != nil {
+				if _, _, err := db.Messages.AppendMessage(ctx, owner.ID, d, nil, false,
+					start.Add(time.Duration(i)*24*time.Hour)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -86,7 +89,8 @@ func TestPurgeAll(t *testing.T) {
 		now := start.Add(39*24*time.Hour + time.Minute)
 		s := history.New(history.Deps{
 			Store: history.Store{
-				RoomStore: db.Rooms, LogStore: db.Log, SearchStore: db.Search, UserStore: db.Accounts, RetentionStore: db.Messages, SettingStore: db.Server, Database: db,
+				RoomStore: db.Rooms, LogStore: db.Log, SearchStore: db.Search, UserStore: db.Accounts, RetentionStore: db.Messages,
+				SettingStore: db.Server, Database: db,
 			},
 			Bus: news, Audit: log, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
 			Retention: domain.RetentionRules{Default: domain.Retention{Days: 30}},
@@ -125,7 +129,8 @@ func TestPurgeAll(t *testing.T) {
 		}
 
 		// Bounds that administrators lay down later count for what rooms chose before.
-		if err := db.Server.SetSetting(ctx, domain.Setting{Name: history.SettingRetentionMaxDays, Value: "20", By: owner.ID, At: now}); err != nil {
+		if err := db.Server.SetSetting(ctx, domain.Setting{Name: history.SettingRetentionMaxDays, Value: "20", By: owner.ID,
+			At: now}); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.PurgeAll(ctx); err != nil {

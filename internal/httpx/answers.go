@@ -16,7 +16,8 @@ const problems = "Problem"
 func describeProblems(registry huma.Registry) map[string]*huma.Response {
 	return map[string]*huma.Response{problems: {
 		Description: "A problem document (RFC 9457); its kind and code say what to do.",
-		Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: registry.Schema(reflect.TypeFor[Problem](), true, problems)}},
+		Content: map[string]*huma.MediaType{"application/problem+json": {Schema: registry.Schema(
+			reflect.TypeFor[Problem](), true, problems)}},
 	}}
 }
 
@@ -38,7 +39,8 @@ func refusals(op *huma.Operation) []int {
 	if len(op.Security) > 0 {
 		all = append(all, http.StatusUnauthorized, http.StatusForbidden)
 	}
-	if strings.Contains(op.Path, "{") || op.Method != http.MethodGet && len(op.Security) > 0 { // what it names may not be there
+	// what it names may not be there
+	if strings.Contains(op.Path, "{") || op.Method != http.MethodGet && len(op.Security) > 0 {
 		all = append(all, http.StatusNotFound)
 	}
 	if op.Method != http.MethodGet {

@@ -71,7 +71,8 @@ func TestRequestsOfOneAddressAreLimited(t *testing.T) {
 		<-release
 		w.WriteHeader(http.StatusNoContent)
 	})
-	h, err := Handler(mux, HandlerOptions{MaxConcurrent: 10, MaxPerAddr: 2, Proxies: Proxies{netip.MustParsePrefix("192.0.2.0/24")}})
+	h, err := Handler(mux, HandlerOptions{MaxConcurrent: 10, MaxPerAddr: 2,
+		Proxies: Proxies{netip.MustParsePrefix("192.0.2.0/24")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +114,10 @@ func (s *stalled) SetWriteDeadline(time.Time) error { s.deadlines++; return nil 
 func TestWritesHaveTimeByProgress(t *testing.T) {
 	t.Parallel()
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /long", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 10*writeStep+1)) })
+	mux.HandleFunc("GET /long", func(w http.ResponseWriter, _ *http.Request) {
+		_,
+			_ = w.Write(make([]byte, 10*writeStep+1))
+	})
 	h, err := Handler(mux, HandlerOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -21,16 +21,18 @@ import (
 
 // HandlerOptions say how requests are received.
 type HandlerOptions struct {
-	Log           *slog.Logger
-	Metrics       prometheus.Registerer // nil: none
-	Listener      string                // its name in log and metrics: "public"
-	Proxies       Proxies               // whose X-Forwarded-For is believed
-	Origins       []string              // other origins whose pages may send requests that change something
-	Partners      []string              // origins whose scripts and frames our pages may load: a CAPTCHA's provider, or nobody
-	MaxConcurrent int                   // requests that are answered at a time, WebSockets' handshakes excepted; more are refused; 0: any number
-	MaxPerAddr    int                   // of these, how many may be of one address; 0: all
-	Wide          bool                  // HSTS is for all names below the own as well
-	Fallback      http.Handler          // what mux does not know, outside of the API: the web client; nil: 404
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer // nil: none
+	Listener string                // its name in log and metrics: "public"
+	Proxies  Proxies               // whose X-Forwarded-For is believed
+	Origins  []string              // other origins whose pages may send requests that change something
+	// origins whose scripts and frames our pages may load: a CAPTCHA's provider, or nobody
+	Partners []string
+	// requests that are answered at a time, WebSockets' handshakes excepted; more are refused; 0: any number
+	MaxConcurrent int
+	MaxPerAddr    int          // of these, how many may be of one address; 0: all
+	Wide          bool         // HSTS is for all names below the own as well
+	Fallback      http.Handler // what mux does not know, outside of the API: the web client; nil: 404
 }
 
 // Handler returns the handler of a listener: mux behind everything that every
@@ -48,7 +50,8 @@ func Handler(mux *http.ServeMux, o HandlerOptions) (http.Handler, error) {
 			return nil, fmt.Errorf("origin %q: %w", origin, err)
 		}
 	}
-	h := &handler{HandlerOptions: o, mux: mux, cross: cross, csp: policy(o.Partners), gate: newAdmission(o.MaxConcurrent, o.MaxPerAddr)}
+	h := &handler{HandlerOptions: o, mux: mux, cross: cross, csp: policy(o.Partners),
+		gate: newAdmission(o.MaxConcurrent, o.MaxPerAddr)}
 	h.count(o.Metrics)
 	return h, nil
 }
@@ -69,14 +72,16 @@ func (h *handler) count(reg prometheus.Registerer) {
 		Name: "http_requests_total", Help: "HTTP requests by route and status.", ConstLabels: listener,
 	}, []string{"code", "method", "route"})
 	h.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "http_request_duration_seconds", Help: "Time to answer HTTP requests, WebSockets excluded.", ConstLabels: listener,
-		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		Name: "http_request_duration_seconds", Help: "Time to answer HTTP requests, WebSockets excluded.",
+		ConstLabels: listener,
+		Buckets:     []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 	}, []string{"route"})
 	if reg != nil {
 		reg.MustRegister(h.requests, h.seconds)
 		if h.MaxConcurrent > 0 {
 			obs.WatchQueues(reg, obs.Queue{
-				Name: "http_" + h.Listener, Limit: h.MaxConcurrent, Depth: func() int { return int(h.gate.busy.Load()) }, Full: h.gate.refused.Load,
+				Name: "http_" + h.Listener, Limit: h.MaxConcurrent, Depth: func() int { return int(h.gate.busy.Load()) },
+				Full: h.gate.refused.Load,
 			})
 		}
 	}
@@ -84,7 +89,8 @@ func (h *handler) count(reg prometheus.Registerer) {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	m := &request{id: requestID(), addr: h.Proxies.ClientAddr(r), agent: agent(r), header: r.Header, log: h.Log, gate: h.gate}
+	m := &request{id: requestID(), addr: h.Proxies.ClientAddr(r), agent: agent(r), header: r.Header, log: h.Log,
+		gate: h.gate}
 	r = r.WithContext(with(r.Context(), m))
 	rec := &recorder{ResponseWriter: w}
 	h.secure(rec, r, m)
@@ -134,7 +140,8 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, m *request) {
 		h.mux.ServeHTTP(w, r)
 		return
 	}
-	if h.Fallback != nil && !strings.HasPrefix(r.URL.Path, "/api/") && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+	if h.Fallback != nil && !strings.HasPrefix(r.URL.Path, "/api/") &&
+		(r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		h.Fallback.ServeHTTP(w, r)
 		return
 	}
@@ -184,8 +191,10 @@ func policy(partners []string) string {
 	if len(partners) > 0 {
 		frames = "frame-src" + with + "; "
 	}
-	return "default-src 'none'; script-src 'self'" + with + "; style-src 'self'" + with + "; style-src-attr 'unsafe-inline'; " +
-		"img-src 'self' data: blob:; font-src 'self'; connect-src 'self'" + with + "; manifest-src 'self'; worker-src 'self'; " + frames +
+	return "default-src 'none'; script-src 'self'" + with + "; style-src 'self'" + with +
+		"; style-src-attr 'unsafe-inline'; " +
+		"img-src 'self' data: blob:; font-src 'self'; connect-src 'self'" + with +
+		"; manifest-src 'self'; worker-src 'self'; " + frames +
 		"media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 }
 
@@ -237,7 +246,8 @@ func (h *handler) done(w *recorder, r *http.Request, m *request, took time.Durat
 // method keeps invented methods from making metrics without end.
 func method(m string) string {
 	switch m {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions:
 		return m
 	}
 	return "other"

@@ -103,7 +103,8 @@ func serveDescription(api huma.API) http.HandlerFunc {
 	}
 }
 
-const apiDescription = "Rooms that never lose a message. Times are RFC 3339; ids say what they name (room_..., usr_...); " +
+const apiDescription = "Rooms that never lose a message. Times are RFC 3339; ids say what they name (room_..., " +
+	"usr_...); " +
 	"lists are pages with an opaque cursor; errors are problem documents (RFC 9457) with a stable kind and code."
 
 // Register adds an operation to api. Errors that h returns become problem

@@ -50,7 +50,8 @@ func serve(t *testing.T, o HandlerOptions) (*httptest.Server, *bytes.Buffer) {
 	o.Log = slog.New(slog.NewJSONHandler(&logged, nil))
 	mux := http.NewServeMux()
 	api := New(mux, Options{Auth: oneUser{}, Log: o.Log, Version: "test"})
-	Register(api, huma.Operation{OperationID: "make-thing", Method: http.MethodPost, Path: "/things", Summary: "Make a thing", DefaultStatus: http.StatusCreated},
+	Register(api, huma.Operation{OperationID: "make-thing", Method: http.MethodPost, Path: "/things",
+		Summary: "Make a thing", DefaultStatus: http.StatusCreated},
 		func(_ context.Context, in *things) (*answer, error) {
 			return &answer{Page[string]{Items: []string{in.Body.Name}}}, nil
 		})
@@ -58,7 +59,8 @@ func serve(t *testing.T, o HandlerOptions) (*httptest.Server, *bytes.Buffer) {
 		func(ctx context.Context, in *struct {
 			Limit int `query:"limit" minimum:"1" maximum:"10" default:"5"`
 		}) (*answer, error) {
-			return &answer{Page[string]{Items: []string{Principal(ctx).ID, ClientAddr(ctx).String(), UserAgent(ctx), RequestID(ctx)}}}, nil
+			return &answer{Page[string]{Items: []string{Principal(ctx).ID, ClientAddr(ctx).String(), UserAgent(ctx),
+				RequestID(ctx)}}}, nil
 		})
 	Register(api, huma.Operation{OperationID: "fail", Method: http.MethodGet, Path: "/fail/{kind}"},
 		func(_ context.Context, in *struct {
@@ -134,7 +136,8 @@ func TestEveryKindHasAStatusAndAPage(t *testing.T) {
 			t.Errorf("kind %s has no status", k)
 		}
 		res, p, body := call{method: "GET", path: "/api/v1/fail/" + string(k)}.do(t, srv)
-		if res.StatusCode != Status(k) || p.Status != Status(k) || p.Kind != string(k) || p.Type != "/problems/"+string(k) || p.Instance == "" {
+		if res.StatusCode != Status(k) || p.Status != Status(k) || p.Kind != string(k) || p.Type != "/problems/"+string(k) ||
+			p.Instance == "" {
 			t.Errorf("%s: %d %+v", k, res.StatusCode, p)
 		}
 		if strings.Contains(body, "secret") {
@@ -166,19 +169,30 @@ func TestCHK_AP_05_Refusals(t *testing.T) {
 	}{
 		"unknown route": {call{method: "GET", path: "/api/v1/nothing"}, 404, domain.NotFound,
 			domain.CodeNoRoute, ""},
-		"unknown page":  {call{method: "GET", path: "/nothing"}, 404, domain.NotFound, domain.CodeNoRoute, ""},
-		"wrong method":  {call{method: "DELETE", path: "/api/v1/things"}, 405, domain.Invalid, domain.CodeMethodNotAllowed, ""},
-		"trace":         {call{method: "TRACE", path: "/api/v1/things"}, 405, domain.Invalid, domain.CodeMethodNotAllowed, ""},
-		"not JSON":      {call{method: "POST", path: "/api/v1/things", body: "{"}, 400, domain.Invalid, domain.CodeInvalidRequest, ""},
-		"no body":       {call{method: "POST", path: "/api/v1/things"}, 400, domain.Invalid, domain.CodeInvalidRequest, ""},
-		"wrong type":    {call{method: "POST", path: "/api/v1/things", body: `{"name":7}`}, 400, domain.Invalid, domain.CodeInvalidRequest, "/name"},
-		"too long":      {call{method: "POST", path: "/api/v1/things", body: `{"name":"hunter2hunter2"}`}, 400, domain.Invalid, domain.CodeInvalidRequest, "/name"},
-		"unknown field": {call{method: "POST", path: "/api/v1/things", body: `{"name":"a","nmae":"b"}`}, 400, domain.Invalid, domain.CodeInvalidRequest, "/nmae"},
-		"deep":          {call{method: "POST", path: "/api/v1/things", body: `{"name":"a","tags":[{"label":1}]}`}, 400, domain.Invalid, domain.CodeInvalidRequest, "/tags/0/label"},
-		"query":         {call{method: "GET", path: "/api/v1/me?limit=x", header: http.Header{"Authorization": {"Bearer good"}}}, 400, domain.Invalid, domain.CodeInvalidRequest, "?limit"},
-		"content type":  {call{method: "POST", path: "/api/v1/things", body: "name=a", header: text}, 415, domain.Invalid, domain.CodeUnsupportedMediaType, ""},
-		"no picture":    {call{method: "PUT", path: "/api/v1/picture", body: "name=a", header: text}, 415, domain.Invalid, domain.CodeUnsupportedMediaType, ""},
-		"large":         {call{method: "POST", path: "/api/v1/things", body: `{"name":"` + strings.Repeat("a", maxBody) + `"}`}, 413, domain.TooLarge, domain.CodeBodyTooLarge, ""},
+		"unknown page": {call{method: "GET", path: "/nothing"}, 404, domain.NotFound, domain.CodeNoRoute, ""},
+		"wrong method": {call{method: "DELETE", path: "/api/v1/things"}, 405, domain.Invalid, domain.CodeMethodNotAllowed,
+			""},
+		"trace": {call{method: "TRACE", path: "/api/v1/things"}, 405, domain.Invalid, domain.CodeMethodNotAllowed,
+			""},
+		"not JSON": {call{method: "POST", path: "/api/v1/things", body: "{"}, 400, domain.Invalid,
+			domain.CodeInvalidRequest, ""},
+		"no body": {call{method: "POST", path: "/api/v1/things"}, 400, domain.Invalid, domain.CodeInvalidRequest, ""},
+		"wrong type": {call{method: "POST", path: "/api/v1/things", body: `{"name":7}`}, 400, domain.Invalid,
+			domain.CodeInvalidRequest, "/name"},
+		"too long": {call{method: "POST", path: "/api/v1/things", body: `{"name":"hunter2hunter2"}`}, 400,
+			domain.Invalid, domain.CodeInvalidRequest, "/name"},
+		"unknown field": {call{method: "POST", path: "/api/v1/things", body: `{"name":"a","nmae":"b"}`}, 400, domain.Invalid,
+			domain.CodeInvalidRequest, "/nmae"},
+		"deep": {call{method: "POST", path: "/api/v1/things", body: `{"name":"a","tags":[{"label":1}]}`}, 400,
+			domain.Invalid, domain.CodeInvalidRequest, "/tags/0/label"},
+		"query": {call{method: "GET", path: "/api/v1/me?limit=x",
+			header: http.Header{"Authorization": {"Bearer good"}}}, 400, domain.Invalid, domain.CodeInvalidRequest, "?limit"},
+		"content type": {call{method: "POST", path: "/api/v1/things", body: "name=a", header: text}, 415, domain.Invalid,
+			domain.CodeUnsupportedMediaType, ""},
+		"no picture": {call{method: "PUT", path: "/api/v1/picture", body: "name=a", header: text}, 415, domain.Invalid,
+			domain.CodeUnsupportedMediaType, ""},
+		"large": {call{method: "POST", path: "/api/v1/things", body: `{"name":"` + strings.Repeat("a", maxBody) + `"}`}, 413,
+			domain.TooLarge, domain.CodeBodyTooLarge, ""},
 		"large for sign-in": {call{method: "POST", path: "/api/v1/auth/sign-in",
 			body: `{"name":"` + strings.Repeat("a", maxAuthBody) + `"}`}, 413, domain.TooLarge, domain.CodeBodyTooLarge, ""},
 		"nobody": {call{method: "GET", path: "/api/v1/me"}, 401, domain.Unauthorized,
@@ -192,7 +206,8 @@ func TestCHK_AP_05_Refusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			res, p, body := tt.do(t, srv)
-			if res.StatusCode != tt.status || p.Status != tt.status || p.Kind != string(tt.kind) || p.Code != tt.code || p.Detail == "" {
+			if res.StatusCode != tt.status || p.Status != tt.status || p.Kind != string(tt.kind) || p.Code != tt.code ||
+				p.Detail == "" {
 				t.Errorf("got %d %s", res.StatusCode, body)
 			}
 			if tt.pointer != "" && (len(p.Errors) == 0 || p.Errors[0].Pointer != tt.pointer) {
@@ -214,7 +229,8 @@ func TestCHK_AP_05_Refusals(t *testing.T) {
 func TestAnyPicture(t *testing.T) {
 	srv, _ := serve(t, HandlerOptions{})
 	for _, kind := range []string{"image/png", "image/webp"} {
-		res, _, body := call{method: "PUT", path: "/api/v1/picture", body: "pixels", header: http.Header{"Content-Type": {kind}}}.do(t, srv)
+		res, _, body := call{method: "PUT", path: "/api/v1/picture", body: "pixels",
+			header: http.Header{"Content-Type": {kind}}}.do(t, srv)
 		if res.StatusCode != 200 || !strings.Contains(body, "pixels") {
 			t.Errorf("%s: %d %s", kind, res.StatusCode, body)
 		}
@@ -223,26 +239,32 @@ func TestAnyPicture(t *testing.T) {
 
 func TestCHK_AP_04_HeadersAndContext(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	srv, logged := serve(t, HandlerOptions{Proxies: Proxies{netip.MustParsePrefix("127.0.0.0/8")}, Metrics: reg, Listener: "public"})
-	h := http.Header{"Authorization": {"bearer good"}, "User-Agent": {"probe/1"}, "X-Forwarded-For": {"203.0.113.9"}, "X-Forwarded-Proto": {"https"}}
+	srv, logged := serve(t, HandlerOptions{Proxies: Proxies{netip.MustParsePrefix("127.0.0.0/8")}, Metrics: reg,
+		Listener: "public"})
+	h := http.Header{"Authorization": {"bearer good"}, "User-Agent": {"probe/1"}, "X-Forwarded-For": {"203.0.113.9"},
+		"X-Forwarded-Proto": {"https"}}
 	res, _, body := call{method: "GET", path: "/api/v1/me?limit=3", header: h}.do(t, srv)
 	var got Page[string]
 	if err := json.Unmarshal([]byte(body), &got); err != nil {
 		t.Fatal(err, body)
 	}
-	if got.Items[0] != "usr_1" || got.Items[1] != "203.0.113.9" || got.Items[2] != "probe/1" || got.Items[3] != res.Header.Get("X-Request-ID") {
+	if got.Items[0] != "usr_1" || got.Items[1] != "203.0.113.9" || got.Items[2] != "probe/1" ||
+		got.Items[3] != res.Header.Get("X-Request-ID") {
 		t.Errorf("got %q", got.Items)
 	}
 	for name, want := range map[string]string{
-		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
-		"X-Frame-Options": "DENY", "Strict-Transport-Security": "max-age=31536000", "Access-Control-Allow-Origin": "",
+		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin",
+		"Cross-Origin-Resource-Policy": "same-origin",
+		"X-Frame-Options":              "DENY", "Strict-Transport-Security": "max-age=31536000",
+		"Access-Control-Allow-Origin": "",
 	} {
 		if got := res.Header.Get(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
 	csp := res.Header.Get("Content-Security-Policy")
-	for _, want := range []string{"default-src 'none'", "script-src 'self';", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"} {
+	for _, want := range []string{"default-src 'none'", "script-src 'self';", "object-src 'none'", "base-uri 'none'",
+		"frame-ancestors 'none'"} {
 		if !strings.Contains(csp, want) {
 			t.Errorf("no %s in the policy %s", want, csp)
 		}
@@ -253,7 +275,8 @@ func TestCHK_AP_04_HeadersAndContext(t *testing.T) {
 	if strings.Contains(logged.String(), "good") {
 		t.Errorf("the token is in the log: %s", logged)
 	}
-	if families, err := reg.Gather(); err != nil || len(families) != 2 || families[1].GetName() != "http_requests_total" || len(families[1].Metric) != 1 {
+	if families, err := reg.Gather(); err != nil || len(families) != 2 || families[1].GetName() != "http_requests_total" ||
+		len(families[1].Metric) != 1 {
 		t.Errorf("metrics: %v, %v", families, err)
 	}
 	if res, _, _ := (call{method: "GET", path: "/docs"}).do(t, srv); res.Header.Get("Strict-Transport-Security") != "" {
@@ -271,14 +294,16 @@ func TestDocument(t *testing.T) {
 		OpenAPI string         `json:"openapi"`
 		Paths   map[string]any `json:"paths"`
 	}
-	if err := json.Unmarshal([]byte(body), &doc); err != nil || !strings.HasPrefix(doc.OpenAPI, "3.1") || doc.Paths["/api/v1/things"] == nil {
+	if err := json.Unmarshal([]byte(body), &doc); err != nil || !strings.HasPrefix(doc.OpenAPI, "3.1") ||
+		doc.Paths["/api/v1/things"] == nil {
 		t.Errorf("%v %+v", err, doc)
 	}
 	if strings.Contains(body, "ErrorModel\":{") {
 		t.Error("the document has huma's error beside ours")
 	}
 	res, _, page := call{method: "GET", path: "/docs"}.do(t, srv)
-	if res.StatusCode != 200 || !strings.Contains(page, "/api/v1/things") || strings.Contains(page, "<script") || strings.Contains(page, "//cdn") {
+	if res.StatusCode != 200 || !strings.Contains(page, "/api/v1/things") || strings.Contains(page, "<script") ||
+		strings.Contains(page, "//cdn") {
 		t.Errorf("docs: %d %s", res.StatusCode, page)
 	}
 }
@@ -323,7 +348,8 @@ func TestCursor(t *testing.T) {
 	if err := DecodeCursor(c, &got); err != nil || got != (place{"name", 7}) {
 		t.Errorf("%+v %v", got, err)
 	}
-	for _, bad := range []string{"", "x", "1", "1!!", "2" + c[1:], c + "AA", EncodeCursor(map[string]int{"other": 1}), EncodeCursor("text"), strings.Repeat("1", 5000)} {
+	for _, bad := range []string{"", "x", "1", "1!!", "2" + c[1:], c + "AA", EncodeCursor(map[string]int{"other": 1}),
+		EncodeCursor("text"), strings.Repeat("1", 5000)} {
 		if err := DecodeCursor(bad, &got); domain.CodeOf(err) != domain.CodeBadCursor {
 			t.Errorf("%q: %v", bad, err)
 		}

@@ -26,15 +26,23 @@ func serveStyle(w http.ResponseWriter, _ *http.Request) {
 // explanations say of each kind of problem what it means and what helps.
 func explanations() map[domain.Kind]string {
 	return map[domain.Kind]string{
-		domain.Internal:     "Something went wrong on the server. It is not your fault. The server's log has the cause, under the request's id, which the problem names as its instance. Trying again later may help; telling the operator will.",
-		domain.Invalid:      "The request can never succeed as it stands. The list of errors names each bad value by its JSON pointer, or by ?name for a query parameter and {name} for one of the path. Change the request and send it again.",
-		domain.Unauthorized: "The server does not know who is asking. Sign in, or refresh the access token, and send it as “Authorization: Bearer …”.",
-		domain.Forbidden:    "The server knows who is asking, and the answer is no. Trying again does not help; someone with more rights in the room or on the server may.",
-		domain.NotFound:     "There is no such thing, or you may not see it. The server does not say which.",
-		domain.Conflict:     "What you asked for clashes with how things are: it exists already, or has changed since you read it. Read it again, and decide anew.",
-		domain.TooLarge:     "The request is larger than the server takes. The detail names the limit.",
-		domain.RateLimited:  "That was too much in too short a time. Wait as many seconds as Retry-After says, and then go on.",
-		domain.Unavailable:  "Something that the server needs is away at the moment: its store is full or busy, or it restarts. Try again after Retry-After seconds. What was acknowledged is safe.",
+		domain.Internal: "Something went wrong on the server. It is not your fault. The server's log has the cause, " +
+			"under the request's id, which the problem names as its instance. Trying again later may help; telling the " +
+			"operator will.",
+		domain.Invalid: "The request can never succeed as it stands. The list of errors names each bad value by its " +
+			"JSON pointer, or by ?name for a query parameter and {name} for one of the path. Change the request and send it " +
+			"again.",
+		domain.Unauthorized: "The server does not know who is asking. Sign in, or refresh the access token, and send it as " +
+			"“Authorization: Bearer …”.",
+		domain.Forbidden: "The server knows who is asking, and the answer is no. Trying again does not help; someone " +
+			"with more rights in the room or on the server may.",
+		domain.NotFound: "There is no such thing, or you may not see it. The server does not say which.",
+		domain.Conflict: "What you asked for clashes with how things are: it exists already, or has changed since you " +
+			"read it. Read it again, and decide anew.",
+		domain.TooLarge:    "The request is larger than the server takes. The detail names the limit.",
+		domain.RateLimited: "That was too much in too short a time. Wait as many seconds as Retry-After says, and then go on.",
+		domain.Unavailable: "Something that the server needs is away at the moment: its store is full or busy, or it " +
+			"restarts. Try again after Retry-After seconds. What was acknowledged is safe.",
 	}
 }
 
@@ -135,7 +143,10 @@ func describe(o *huma.OpenAPI) docModel {
 	}
 	slices.SortFunc(m.Groups, func(a, b *docGroup) int { return strings.Compare(a.Name, b.Name) })
 	for _, g := range m.Groups {
-		slices.SortFunc(g.Operations, func(a, b docOperation) int { return strings.Compare(a.Path+a.Method, b.Path+b.Method) })
+		slices.SortFunc(g.Operations, func(a, b docOperation) int {
+			return strings.Compare(a.Path+a.Method,
+				b.Path+b.Method)
+		})
 	}
 	return m
 }
@@ -150,7 +161,8 @@ func groupOf(op *huma.Operation, path string) string {
 }
 
 func describeOperation(schemas huma.Registry, op *huma.Operation, path string) docOperation {
-	d := docOperation{ID: op.OperationID, Method: op.Method, Path: path, Summary: op.Summary, Description: op.Description, Signed: len(op.Security) > 0}
+	d := docOperation{ID: op.OperationID, Method: op.Method, Path: path, Summary: op.Summary, Description: op.Description,
+		Signed: len(op.Security) > 0}
 	for _, p := range op.Parameters {
 		d.Params = append(d.Params, docField{Name: p.Name, In: p.In, Type: typeName(p.Schema), Doc: p.Description})
 	}

@@ -16,7 +16,8 @@ func TestOnlyPartnersAreLoaded(t *testing.T) {
 		t.Errorf("somebody else's scripts or frames: %s", alone)
 	}
 	with := policy([]string{"https://captcha.example", "https://*.captcha.example"})
-	for _, want := range []string{"script-src 'self' https://captcha.example https://*.captcha.example; ", "frame-src https://captcha.example https://*.captcha.example; "} {
+	for _, want := range []string{"script-src 'self' https://captcha.example https://*.captcha.example; ",
+		"frame-src https://captcha.example https://*.captcha.example; "} {
 		if !strings.Contains(with, want) {
 			t.Errorf("no %q in %s", want, with)
 		}

@@ -112,7 +112,8 @@ func problemOf(ctx context.Context, err error) *Problem {
 	switch {
 	case errors.As(err, &e) && e.Kind != domain.Internal:
 		if e.Err != nil && m != nil {
-			m.log.LogAttrs(ctx, slog.LevelInfo, "request refused", slog.String("request", m.id), slog.String("kind", string(e.Kind)), slog.Any("err", err))
+			m.log.LogAttrs(ctx, slog.LevelInfo, "request refused", slog.String("request", m.id),
+				slog.String("kind", string(e.Kind)), slog.Any("err", err))
 		}
 	case errors.Is(err, context.Canceled):
 		e = domain.Unavailable.Errorf(domain.CodeCancelled, "the request was given up before it was done")

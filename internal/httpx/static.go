@@ -53,7 +53,8 @@ type file struct {
 
 func newFile(name string, data []byte) *file {
 	sum := sha256.Sum256(data)
-	f := &file{data: data, mediaType: mediaType(name), etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, cache: "no-cache"}
+	f := &file{data: data, mediaType: mediaType(name), etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`,
+		cache: "no-cache"}
 	if strings.HasPrefix(name, "assets/") {
 		f.cache = "public, max-age=31536000, immutable"
 	}
@@ -93,7 +94,8 @@ func mediaType(name string) string {
 }
 
 func compressible(mediaType string) bool {
-	return strings.HasPrefix(mediaType, "text/") || strings.Contains(mediaType, "json") || strings.Contains(mediaType, "svg") || strings.Contains(mediaType, "wasm")
+	return strings.HasPrefix(mediaType, "text/") || strings.Contains(mediaType, "json") ||
+		strings.Contains(mediaType, "svg") || strings.Contains(mediaType, "wasm")
 }
 
 func compress(data []byte) []byte {

@@ -28,8 +28,10 @@ func TestStatic(t *testing.T) {
 		{"/", "", 200, "text/html; charset=utf-8", "no-cache", "", "<!doctype html>client"},
 		{"/rooms/room_1", "", 200, "text/html; charset=utf-8", "no-cache", "", "<!doctype html>client"},
 		{"/assets/a-1f2e.js", "", 200, "text/javascript; charset=utf-8", "public, max-age=31536000, immutable", "", "let a"},
-		{"/assets/a-1f2e.js", "gzip, br", 200, "text/javascript; charset=utf-8", "public, max-age=31536000, immutable", "gzip", "\x1f\x8b"},
-		{"/assets/a-1f2e.js", "gzip;q=0", 200, "text/javascript; charset=utf-8", "public, max-age=31536000, immutable", "", "let a"},
+		{"/assets/a-1f2e.js", "gzip, br", 200, "text/javascript; charset=utf-8", "public, max-age=31536000, immutable",
+			"gzip", "\x1f\x8b"},
+		{"/assets/a-1f2e.js", "gzip;q=0", 200, "text/javascript; charset=utf-8", "public, max-age=31536000, immutable", "",
+			"let a"},
 		{"/assets/b.css", "gzip, br", 200, "text/css; charset=utf-8", "public, max-age=31536000, immutable", "br", "brotli"},
 		{"/favicon.svg", "gzip", 200, "image/svg+xml", "no-cache", "", "<svg/>"},
 		{"/assets/gone.js", "", 404, "application/problem+json", "no-store", "", "{"},
@@ -41,7 +43,8 @@ func TestStatic(t *testing.T) {
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, r)
 		h := w.Header()
-		if w.Code != tt.code || h.Get("Content-Type") != tt.mediaType || h.Get("Cache-Control") != tt.cache || h.Get("Content-Encoding") != tt.encoding || !strings.HasPrefix(w.Body.String(), tt.starts) {
+		if w.Code != tt.code || h.Get("Content-Type") != tt.mediaType || h.Get("Cache-Control") != tt.cache ||
+			h.Get("Content-Encoding") != tt.encoding || !strings.HasPrefix(w.Body.String(), tt.starts) {
 			t.Errorf("%s (%s): %d %v %.40q", tt.path, tt.accept, w.Code, h, w.Body)
 		}
 		if etag := h.Get("ETag"); tt.code == 200 {
@@ -60,7 +63,8 @@ func TestStaticWithoutClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	if s.ServeHTTP(w, httptest.NewRequest("GET", "/", nil)); w.Code != 503 || !strings.Contains(w.Body.String(), "make web") {
+	if s.ServeHTTP(w, httptest.NewRequest("GET", "/", nil)); w.Code != 503 ||
+		!strings.Contains(w.Body.String(), "make web") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

@@ -55,7 +55,8 @@ func said(to string, err error) error {
 func senderRefused(from string, err error) error {
 	var t *textproto.Error
 	if errors.As(err, &t) && t.Code >= 500 && t.Code != 530 {
-		return fmt.Errorf("the mail server takes no mails from %s; set UNHIDRA_MAIL_FROM to an address that it lets this account use: %w", from, err)
+		return fmt.Errorf("the mail server takes no mails from %s; set UNHIDRA_MAIL_FROM to an address that it lets this "+
+			"account use: %w", from, err)
 	}
 	return said("mails from "+from, err)
 }
@@ -64,7 +65,8 @@ func senderRefused(from string, err error) error {
 func notGreeted(ctx context.Context, err error) error {
 	var n net.Error
 	if ctx.Err() != nil || errors.Is(err, net.ErrClosed) || errors.As(err, &n) && n.Timeout() {
-		return fmt.Errorf("the mail server says nothing; if it takes TLS from the first byte, as on port 465, write smtps:// in place of smtp://: %w", err)
+		return fmt.Errorf("the mail server says nothing; if it takes TLS from the first byte, as on port 465, write "+
+			"smtps:// in place of smtp://: %w", err)
 	}
 	return fmt.Errorf("greet the mail server: %w", err)
 }
@@ -76,11 +78,14 @@ func noTLS(err error) error {
 	var name x509.HostnameError
 	switch {
 	case errors.As(err, &record):
-		return fmt.Errorf("the mail server does not begin with TLS; if it offers STARTTLS, as on port 587, write smtp:// in place of smtps://: %w", err)
+		return fmt.Errorf("the mail server does not begin with TLS; if it offers STARTTLS, as on port 587, write smtp:// "+
+			"in place of smtps://: %w", err)
 	case errors.As(err, &authority):
-		return fmt.Errorf("nobody whom this machine trusts signed the mail server's certificate; if its authority is your own, name it in UNHIDRA_SMTP_CA_FILE: %w", err)
+		return fmt.Errorf("nobody whom this machine trusts signed the mail server's certificate; if its authority is your "+
+			"own, name it in UNHIDRA_SMTP_CA_FILE: %w", err)
 	case errors.As(err, &name):
-		return fmt.Errorf("the mail server's certificate is for another name; use one of its names in UNHIDRA_SMTP_URL: %w", err)
+		return fmt.Errorf("the mail server's certificate is for another name; use one of its names in UNHIDRA_SMTP_URL: %w",
+			err)
 	}
 	return fmt.Errorf("TLS with the mail server: %w", err)
 }
@@ -89,7 +94,8 @@ func noTLS(err error) error {
 func notSignedIn(err error) error {
 	var t *textproto.Error
 	if errors.As(err, &t) && t.Code == 535 {
-		return fmt.Errorf("the mail server does not know this name and password; see UNHIDRA_SMTP_URL (some providers want a password made for programs): %w", err)
+		return fmt.Errorf("the mail server does not know this name and password; see UNHIDRA_SMTP_URL (some providers want "+
+			"a password made for programs): %w", err)
 	}
 	return fmt.Errorf("sign in to the mail server: %w", err)
 }

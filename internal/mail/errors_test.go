@@ -36,7 +36,10 @@ func TestMisconfiguredServerLosesNoMail(t *testing.T) {
 			if err := n.Queue.Queue(t.Context(), reset("ann@example.org")); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "the refusal is recorded", func() bool { return strings.Contains(n.log.String(), "mail not sent yet") })
+			eventually(t, "the refusal is recorded", func() bool {
+				return strings.Contains(n.log.String(),
+					"mail not sent yet")
+			})
 			if waiting(t, db) != 1 {
 				t.Errorf("the mail is lost:\n%s", n.log)
 			}
@@ -61,11 +64,14 @@ func TestAFailureNamesItsLikelyCause(t *testing.T) {
 	for name, c := range map[string]struct {
 		url, want string
 	}{
-		"silence":           {"smtp://" + silent.Addr().String(), "smtps://"},
-		"TLS is not spoken": {strings.Replace(mailtest.Start(t, mailtest.Options{Clear: true}).URL, "smtp:", "smtps:", 1), "smtp:// in place of smtps://"},
+		"silence": {"smtp://" + silent.Addr().String(), "smtps://"},
+		"TLS is not spoken": {strings.Replace(mailtest.Start(t, mailtest.Options{Clear: true}).URL, "smtp:", "smtps:", 1),
+			"smtp:// in place of smtps://"},
 		"unknown authority": {tlsServer.URL, "UNHIDRA_SMTP_CA_FILE"},
-		"sender refused":    {mailtest.Start(t, mailtest.Options{Clear: true, RefuseSender: refuse(554, "5.7.1 no")}).URL + "?tls=off", "UNHIDRA_MAIL_FROM"},
-		"no password":       {mailtest.Start(t, mailtest.Options{Clear: true, RefuseSender: refuse(530, "5.7.0 no")}).URL + "?tls=off", "a name and a password"},
+		"sender refused": {mailtest.Start(t, mailtest.Options{Clear: true, RefuseSender: refuse(554, "5.7.1 no")}).URL +
+			"?tls=off", "UNHIDRA_MAIL_FROM"},
+		"no password": {mailtest.Start(t, mailtest.Options{Clear: true, RefuseSender: refuse(530, "5.7.0 no")}).URL +
+			"?tls=off", "a name and a password"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := mail.NewSender(mail.Options{URL: c.url, From: from})

@@ -72,7 +72,8 @@ func New(d Deps) (*Queue, error) {
 		q.sent.WithLabelValues(r)
 	}
 	if d.Metrics != nil {
-		waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "mail_waiting", Help: "Mails that wait to be sent, on all nodes; -1: unknown."}, q.waiting)
+		waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "mail_waiting",
+			Help: "Mails that wait to be sent, on all nodes; -1: unknown."}, q.waiting)
 		d.Metrics.MustRegister(q.sent, waiting)
 	}
 	return q, nil
@@ -99,7 +100,8 @@ func (q *Queue) Queue(ctx context.Context, m domain.Mail) error {
 		return fmt.Errorf("mail %s: %w", m.Template, err)
 	}
 	now := q.Now()
-	queued := domain.QueuedMail{ID: domain.NewID(idPrefix), To: m.To, Template: m.Template, Created: now, GiveUp: now.Add(giveUpAfter)}
+	queued := domain.QueuedMail{ID: domain.NewID(idPrefix), To: m.To, Template: m.Template, Created: now,
+		GiveUp: now.Add(giveUpAfter)}
 	if e := m.Data.Expires; !e.IsZero() && e.Before(queued.GiveUp) {
 		queued.GiveUp = e // a link that has ended helps nobody
 	}

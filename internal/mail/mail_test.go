@@ -136,7 +136,8 @@ func TestMailsArrive(t *testing.T) {
 			if m.From != "chat@example.org" || m.Secure == o.Clear {
 				t.Errorf("from %q, over TLS: %v", m.From, m.Secure)
 			}
-			if m.Subject != "Choose a new password for Team chat" || m.Header.Get("To") != "<ann@example.org>" || m.Header.Get("Auto-Submitted") != "auto-generated" {
+			if m.Subject != "Choose a new password for Team chat" || m.Header.Get("To") != "<ann@example.org>" ||
+				m.Header.Get("Auto-Submitted") != "auto-generated" {
 				t.Errorf("header: %v", m.Header)
 			}
 			if m.Link() != "https://chat.example.org/reset#t="+canary {
@@ -155,7 +156,8 @@ func TestRetryOnATemporaryRefusal(t *testing.T) {
 	db := testkit.Open(t, testkit.SQLite(t))
 	server := mailtest.Start(t, mailtest.Options{Refuse: func(to string, try int) error {
 		if try < 4 {
-			return &smtp.SMTPError{Code: 450, EnhancedCode: smtp.EnhancedCode{4, 2, 0}, Message: "greylisted: " + to + " https://spam.example/?" + canary}
+			return &smtp.SMTPError{Code: 450, EnhancedCode: smtp.EnhancedCode{4, 2, 0},
+				Message: "greylisted: " + to + " https://spam.example/?" + canary}
 		}
 		return nil
 	}})
@@ -164,7 +166,10 @@ func TestRetryOnATemporaryRefusal(t *testing.T) {
 		t.Fatal(err)
 	}
 	for try := 1; try < 4; try++ {
-		eventually(t, "a refusal is recorded", func() bool { return strings.Count(n.log.String(), "mail not sent yet") == try })
+		eventually(t, "a refusal is recorded", func() bool {
+			return strings.Count(n.log.String(),
+				"mail not sent yet") == try
+		})
 		n.Poke() // too early: nothing may happen before the clock moves
 		n.advance(mail.Backoff(try) * 3)
 	}
@@ -204,7 +209,10 @@ func TestGiveUpOnAPermanentRefusal(t *testing.T) {
 func TestGiveUpAfterADay(t *testing.T) {
 	t.Parallel()
 	db := testkit.Open(t, testkit.SQLite(t))
-	server := mailtest.Start(t, mailtest.Options{Refuse: func(string, int) error { return &smtp.SMTPError{Code: 451, Message: "later"} }})
+	server := mailtest.Start(t, mailtest.Options{Refuse: func(string,
+		int) error {
+		return &smtp.SMTPError{Code: 451, Message: "later"}
+	}})
 	n := start(t, db, server)
 	if err := n.Queue.Queue(t.Context(), reset("ann@example.org")); err != nil {
 		t.Fatal(err)
@@ -260,7 +268,10 @@ func TestUnreachableServerLosesNoMail(t *testing.T) {
 	if err := n.Queue.Queue(t.Context(), reset("ann@example.org")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the failure is recorded", func() bool { return strings.Contains(n.log.String(), "reach the mail server") })
+	eventually(t, "the failure is recorded", func() bool {
+		return strings.Contains(n.log.String(),
+			"reach the mail server")
+	})
 	if waiting(t, db) != 1 {
 		t.Error("the mail is lost")
 	}

@@ -114,7 +114,8 @@ func (r *renderer) render(name domain.MailTemplate, d domain.MailData) (subject 
 		}
 		return b.String()
 	}
-	c := content{Subject: fill(m.subject), Footer: "This mail is from " + r.server + " at " + r.url + ". Nobody reads answers to it."}
+	c := content{Subject: fill(m.subject), Footer: "This mail is from " + r.server + " at " + r.url +
+		". Nobody reads answers to it."}
 	for _, b := range m.blocks {
 		filled := block{Text: fill(b.text)}
 		if b.link != nil {

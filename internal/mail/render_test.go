@@ -19,7 +19,8 @@ import (
 func full() domain.MailData {
 	now := time.Now()
 	return domain.MailData{
-		Username: "ann", Link: "https://chat.example.org/x#t=" + canary, Expires: now.Add(20 * time.Hour), NewEmail: "new@example.org", At: now,
+		Username: "ann", Link: "https://chat.example.org/x#t=" + canary, Expires: now.Add(20 * time.Hour),
+		NewEmail: "new@example.org", At: now,
 		Address: "192.0.2.7", Device: "Firefox on Linux", Factor: "an authenticator app", Left: 3, From: "Ben",
 	}
 }
@@ -54,7 +55,8 @@ func TestEveryMailCanBeSent(t *testing.T) {
 				t.Errorf("%s: no %s in the HTML", name, want)
 			}
 		}
-		if name != domain.MailInvitation && (!strings.Contains(m.Text, "Hello ann,") || !strings.Contains(m.HTML, "Hello ann,")) {
+		if name != domain.MailInvitation && (!strings.Contains(m.Text, "Hello ann,") ||
+			!strings.Contains(m.HTML, "Hello ann,")) {
 			t.Errorf("%s does not greet:\n%s", name, m.Text)
 		}
 	}
@@ -79,7 +81,8 @@ func (refusing) QueueMail(context.Context, domain.QueuedMail, string) (bool, err
 
 func closed(t *testing.T) *mail.Queue {
 	t.Helper()
-	q, err := mail.New(mail.Deps{Store: refusing{}, Key: make([]byte, 32), Name: "Team chat", URL: "https://chat.example.org", Log: testkit.Logger(t)})
+	q, err := mail.New(mail.Deps{Store: refusing{}, Key: make([]byte, 32), Name: "Team chat",
+		URL: "https://chat.example.org", Log: testkit.Logger(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,8 +93,10 @@ func TestHeaderInjectionIsRefused(t *testing.T) {
 	t.Parallel()
 	q := closed(t)
 	for _, to := range []string{
-		"", "ann", "ann@example.org\r\nBcc: eve@example.org", "ann@example.org\nBcc: eve@example.org", "ann@example.org, eve@example.org",
-		"Ann <ann@example.org>", "<ann@example.org>", "ann@example.org ", "ann@example.org\x00", `"a\r\nb"@example.org`, "ann@@example.org",
+		"", "ann", "ann@example.org\r\nBcc: eve@example.org", "ann@example.org\nBcc: eve@example.org",
+		"ann@example.org, eve@example.org",
+		"Ann <ann@example.org>", "<ann@example.org>", "ann@example.org ", "ann@example.org\x00", `"a\r\nb"@example.org`,
+		"ann@@example.org",
 		"ann(comment)@example.org", strings.Repeat("a", 250) + "@example.org", "ann@[127.0.0.1]",
 	} {
 		m := reset(to)
@@ -99,13 +104,15 @@ func TestHeaderInjectionIsRefused(t *testing.T) {
 			t.Errorf("%q: %v", to, err)
 		}
 	}
-	for _, to := range []string{"ann@example.org", "ann+chat@sub.example.org", "o'neil@example.org", "jürgen@example.org"} {
+	for _, to := range []string{"ann@example.org", "ann+chat@sub.example.org", "o'neil@example.org",
+		"jürgen@example.org"} {
 		if err := mail.CheckAddress(to); err != nil {
 			t.Errorf("%q: %v", to, err)
 		}
 	}
 	for _, h := range []string{"a\r\nBcc: eve@example.org", "a\nb", "a\rb"} {
-		body, err := mail.Compose(netmail.Address{Address: "chat@example.org"}, "ann@example.org", "mail_1", h, nil, nil, time.Now())
+		body, err := mail.Compose(netmail.Address{Address: "chat@example.org"}, "ann@example.org", "mail_1", h, nil, nil,
+			time.Now())
 		if err == nil && bytes.Contains(body, []byte("\nBcc:")) {
 			t.Errorf("subject %q:\n%s", h, body)
 		}
@@ -127,7 +134,8 @@ func TestValuesStayValues(t *testing.T) {
 	}
 	for i := range 2 {
 		m := server.Wait(t, "ann@example.org", i+1)
-		if m.Header.Get("Bcc") != "" || strings.Contains(m.HTML, `href="https://evil`) || strings.Contains(m.HTML, "<script") || strings.Count(m.HTML, "<a ") != 1 {
+		if m.Header.Get("Bcc") != "" || strings.Contains(m.HTML, `href="https://evil`) ||
+			strings.Contains(m.HTML, "<script") || strings.Count(m.HTML, "<a ") != 1 {
 			t.Errorf("%v\n%s", m.Header, m.HTML)
 		}
 	}
@@ -137,11 +145,15 @@ func TestMissingTemplateValueIsAnError(t *testing.T) {
 	t.Parallel()
 	q := closed(t)
 	for name, m := range map[string]domain.Mail{
-		"no link":     {Template: domain.MailResetPassword, Data: domain.MailData{Username: "ann", Expires: time.Now().Add(time.Hour)}},
-		"no time":     {Template: domain.MailNewSignIn, Data: domain.MailData{Username: "ann", Link: "https://chat.example.org"}},
-		"script link": {Template: domain.MailLocked, Data: domain.MailData{Username: "ann", Link: "javascript:alert(1)", Expires: time.Now().Add(time.Hour)}},
-		"relative":    {Template: domain.MailLocked, Data: domain.MailData{Username: "ann", Link: "/unlock", Expires: time.Now().Add(time.Hour)}},
-		"unknown":     {Template: "advertisement", Data: full()},
+		"no link": {Template: domain.MailResetPassword,
+			Data: domain.MailData{Username: "ann", Expires: time.Now().Add(time.Hour)}},
+		"no time": {Template: domain.MailNewSignIn,
+			Data: domain.MailData{Username: "ann", Link: "https://chat.example.org"}},
+		"script link": {Template: domain.MailLocked,
+			Data: domain.MailData{Username: "ann", Link: "javascript:alert(1)", Expires: time.Now().Add(time.Hour)}},
+		"relative": {Template: domain.MailLocked, Data: domain.MailData{Username: "ann", Link: "/unlock",
+			Expires: time.Now().Add(time.Hour)}},
+		"unknown": {Template: "advertisement", Data: full()},
 	} {
 		m.To = "ann@example.org"
 		if err := q.Queue(t.Context(), m); err == nil || strings.Contains(err.Error(), "store") {
@@ -153,7 +165,8 @@ func TestMissingTemplateValueIsAnError(t *testing.T) {
 func TestSenderOptions(t *testing.T) {
 	t.Parallel()
 	for _, u := range []string{
-		"", "http://host", "smtp://", "smtps://host/path", "smtps://host?tls=off", "smtp://host?verify=no", "smtp://user:pw@mail.example.org:25?tls=off", "://",
+		"", "http://host", "smtp://", "smtps://host/path", "smtps://host?tls=off", "smtp://host?verify=no",
+		"smtp://user:pw@mail.example.org:25?tls=off", "://",
 	} {
 		if _, err := mail.NewSender(mail.Options{URL: u, From: from}); err == nil {
 			t.Errorf("%q is taken", u)
@@ -161,7 +174,8 @@ func TestSenderOptions(t *testing.T) {
 			t.Errorf("%q: the error tells the password: %v", u, err)
 		}
 	}
-	for _, u := range []string{"smtps://a:b@host", "smtp://a:b@host:587", "smtp://host:25?tls=off", "smtp://a:b@localhost:25?tls=off"} {
+	for _, u := range []string{"smtps://a:b@host", "smtp://a:b@host:587", "smtp://host:25?tls=off",
+		"smtp://a:b@localhost:25?tls=off"} {
 		if _, err := mail.NewSender(mail.Options{URL: u, From: from}); err != nil {
 			t.Errorf("%q: %v", u, err)
 		}

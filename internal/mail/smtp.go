@@ -51,7 +51,8 @@ type Options struct {
 func NewSender(o Options) (*Sender, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" || u.Path != "" && u.Path != "/" {
-		return nil, errors.New("the mail server is not of the form smtps://user:password@host:465 or smtp://user:password@host:587")
+		return nil, errors.New("the mail server is not of the form smtps://user:password@host:465 or " +
+			"smtp://user:password@host:587")
 	}
 	s := &Sender{host: u.Hostname(), port: u.Port(), implicit: u.Scheme == "smtps", user: u.User.Username(), tls: o.TLS}
 	s.pass, _ = u.User.Password()
@@ -93,7 +94,11 @@ func loopback(host string) bool {
 // could add recipients or headers.
 func checkAddress(s string) error {
 	a, err := netmail.ParseAddress(s)
-	if err != nil || a.Address != s || len(s) > 254 || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`"<>()[],:;\`, r) }) {
+	if err != nil || a.Address != s || len(s) > 254 ||
+		strings.ContainsFunc(s, func(r rune) bool {
+			return r <= ' ' || r == 0x7f ||
+				strings.ContainsRune(`"<>()[],:;\`, r)
+		}) {
 		return errors.New("not a plain e-mail address")
 	}
 	return nil
@@ -197,7 +202,8 @@ func (s *Sender) greet(ctx context.Context, conn net.Conn) (*smtp.Client, error)
 				return nil, noTLS(err)
 			}
 		} else if !s.plain {
-			return nil, errors.New("the mail server does not offer STARTTLS; use smtps if it takes TLS from the start, or ?tls=off on a network that you trust")
+			return nil, errors.New("the mail server does not offer STARTTLS; use smtps if it takes TLS from the start, or " +
+				"?tls=off on a network that you trust")
 		}
 	}
 	if s.user == "" {

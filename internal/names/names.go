@@ -44,9 +44,11 @@ func Check(pointer, name string, limit int, required bool) (string, error) {
 	if piled(name) {
 		return "", domain.InvalidField(pointer, "this has too many marks on one letter")
 	}
-	for _, word := range strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) }) {
+	for _, word := range strings.FieldsFunc(name,
+		func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) }) {
 		if mixed(word) {
-			return "", domain.InvalidField(pointer, "%q mixes letters of several alphabets that look alike; write it in one", word)
+			return "", domain.InvalidField(pointer, "%q mixes letters of several alphabets that look alike; write it in one",
+				word)
 		}
 	}
 	return name, nil
@@ -101,7 +103,8 @@ func hidden(name string) (rune, bool) {
 				return r, true
 			}
 		case r == '\ufe0f' && emoji(before), r == '\ufe0e' && emoji(before):
-		case !unicode.IsGraphic(r), unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r), unicode.Is(unicode.Variation_Selector, r),
+		case !unicode.IsGraphic(r), unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r),
+			unicode.Is(unicode.Variation_Selector, r),
 			r == '\u2800', r == '\ufffc', r == '\ufffd', r == '\u034f':
 			return r, true
 		}
@@ -112,8 +115,10 @@ func hidden(name string) (rune, bool) {
 
 // joining is true of letters and marks of the scripts whose spelling needs joiners.
 func joining(r rune) bool {
-	return unicode.In(r, unicode.Arabic, unicode.Syriac, unicode.Mongolian, unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi, unicode.Gujarati,
-		unicode.Oriya, unicode.Tamil, unicode.Telugu, unicode.Kannada, unicode.Malayalam, unicode.Sinhala, unicode.Khmer, unicode.Myanmar)
+	return unicode.In(r, unicode.Arabic, unicode.Syriac, unicode.Mongolian, unicode.Devanagari, unicode.Bengali,
+		unicode.Gurmukhi, unicode.Gujarati,
+		unicode.Oriya, unicode.Tamil, unicode.Telugu, unicode.Kannada, unicode.Malayalam, unicode.Sinhala, unicode.Khmer,
+		unicode.Myanmar)
 }
 
 // emoji is true of what an emoji is made of: symbols, their colours and selectors, and
@@ -144,7 +149,8 @@ func mixed(word string) bool {
 		switch {
 		case unicode.Is(unicode.Latin, r):
 			latin = true
-		case unicode.In(r, unicode.Cyrillic, unicode.Greek, unicode.Armenian, unicode.Cherokee, unicode.Coptic, unicode.Lisu, unicode.Deseret):
+		case unicode.In(r, unicode.Cyrillic, unicode.Greek, unicode.Armenian, unicode.Cherokee, unicode.Coptic, unicode.Lisu,
+			unicode.Deseret):
 			s := Skeleton(string(r))
 			alike = alike || len(s) > 0 && s[0] < utf8.RuneSelf
 		}

@@ -14,7 +14,8 @@ func newMetrics() metrics {
 	}
 	lost := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "bus_lost_total",
-		Help: "Messages that did not go out, because the queue to the NATS server was full (queue_full) or no server was there (away), and times that NATS delivered faster than this node took it (slow). The log fills the gaps.",
+		Help: "Messages that did not go out, because the queue to the NATS server was full (queue_full) or no server was " +
+			"there (away), and times that NATS delivered faster than this node took it (slow). The log fills the gaps.",
 	}, []string{"because"})
 	return metrics{
 		published:  counter("bus_published_total", "Messages that were sent to the NATS server."),
@@ -42,7 +43,9 @@ func (b *Bus) register(reg prometheus.Registerer) {
 			}
 			return 0
 		}),
-		gauge("bus_queue_length", "Messages that wait to be written to the NATS server.", func() float64 { return float64(b.out.waiting()) }),
-		gauge("bus_inbound_length", "Messages from the NATS server that wait to be handed on in this node.", func() float64 { return float64(len(b.in)) }),
+		gauge("bus_queue_length", "Messages that wait to be written to the NATS server.",
+			func() float64 { return float64(b.out.waiting()) }),
+		gauge("bus_inbound_length", "Messages from the NATS server that wait to be handed on in this node.",
+			func() float64 { return float64(len(b.in)) }),
 	)
 }

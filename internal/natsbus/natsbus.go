@@ -69,7 +69,8 @@ type Bus struct {
 // open. Servers that are away are no error: the node works without them, and
 // Check says so. An error is one of the options.
 func Connect(o Options) (*Bus, error) {
-	b := &Bus{log: o.Log, prefix: o.Prefix, local: bus.NewLocal(), in: make(chan *nats.Msg, inbound), closed: make(chan struct{})}
+	b := &Bus{log: o.Log, prefix: o.Prefix, local: bus.NewLocal(), in: make(chan *nats.Msg, inbound),
+		closed: make(chan struct{})}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.out.init()
 	b.metrics = newMetrics()

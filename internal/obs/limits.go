@@ -22,9 +22,11 @@ func CountLimit(reg prometheus.Registerer, rule string, d Decider) {
 
 // NewDecisions returns counters for a rule that is not a Decider.
 func NewDecisions(rule string) (allowed, denied prometheus.Counter) {
-	return prometheus.NewCounter(prometheus.CounterOpts(decided(rule, "allowed"))), prometheus.NewCounter(prometheus.CounterOpts(decided(rule, "denied")))
+	return prometheus.NewCounter(prometheus.CounterOpts(decided(rule, "allowed"))),
+		prometheus.NewCounter(prometheus.CounterOpts(decided(rule, "denied")))
 }
 
 func decided(rule, decision string) prometheus.CounterOpts {
-	return prometheus.CounterOpts{Name: decisions, Help: decisionsHelp, ConstLabels: prometheus.Labels{"rule": rule, "decision": decision}}
+	return prometheus.CounterOpts{Name: decisions, Help: decisionsHelp,
+		ConstLabels: prometheus.Labels{"rule": rule, "decision": decision}}
 }

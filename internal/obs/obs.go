@@ -68,7 +68,8 @@ func terminal(w io.Writer) bool {
 func NewRegistry(version string) *prometheus.Registry {
 	reg := prometheus.NewRegistry()
 	info := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "unhidra_build_info", Help: "1, with the version of the server as a label.", ConstLabels: prometheus.Labels{"version": version},
+		Name: "unhidra_build_info", Help: "1, with the version of the server as a label.",
+		ConstLabels: prometheus.Labels{"version": version},
 	}, func() float64 { return 1 })
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), info)
 	return reg

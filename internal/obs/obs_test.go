@@ -17,12 +17,14 @@ func TestLogger(t *testing.T) {
 	log := NewLogger(&b, "warn", "auto")
 	log.Info("not this")
 	log.Warn("this", "took", time.Second, "from", "a\nb")
-	if got := b.String(); !strings.HasPrefix(got, "{") || strings.Contains(got, "not this") || strings.Count(got, "\n") != 1 || !strings.Contains(got, `"took":1,`) {
+	if got := b.String(); !strings.HasPrefix(got, "{") || strings.Contains(got, "not this") ||
+		strings.Count(got, "\n") != 1 || !strings.Contains(got, `"took":1,`) {
 		t.Errorf("got %s", got)
 	}
 	b.Reset()
 	NewLogger(&b, "debug", "text").Debug("that", "took", 1234567*time.Nanosecond, "from", "a\nb\x1b[31m")
-	if got := b.String(); !strings.Contains(got, "took=1.23ms") || strings.Count(got, "\n") != 1 || strings.Contains(got, "\x1b") {
+	if got := b.String(); !strings.Contains(got, "took=1.23ms") || strings.Count(got, "\n") != 1 ||
+		strings.Contains(got, "\x1b") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -39,7 +41,8 @@ func TestALogLineIsOneLine(t *testing.T) {
 			t.Errorf("%s: raw %q in %q", format, line[max(i, 0):], line)
 		}
 		var v map[string]string
-		if err := json.Unmarshal([]byte(line), &v); format == "json" && (err != nil || v["from"] != steers || v["who"] != steers) {
+		if err := json.Unmarshal([]byte(line), &v); format == "json" &&
+			(err != nil || v["from"] != steers || v["who"] != steers) {
 			t.Errorf("a parser reads %q, %v", v, err)
 		}
 	}
@@ -92,7 +95,8 @@ func TestLimits(t *testing.T) {
 	reg.MustRegister(allowed, denied)
 	rec := httptest.NewRecorder()
 	Metrics(reg).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
-	for _, want := range []string{`rate_limit_decisions_total{decision="allowed",rule="a"} 3`, `{decision="denied",rule="b"} 2`, `rule="c"} 0`} {
+	for _, want := range []string{`rate_limit_decisions_total{decision="allowed",rule="a"} 3`,
+		`{decision="denied",rule="b"} 2`, `rule="c"} 0`} {
 		if !strings.Contains(rec.Body.String(), want) {
 			t.Errorf("no %s", want)
 		}

@@ -17,11 +17,14 @@ func WatchQueues(reg prometheus.Registerer, qs ...Queue) {
 	for _, q := range qs {
 		name := prometheus.Labels{"queue": q.Name}
 		reg.MustRegister(
-			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "queue_depth", Help: "Entries that wait in a queue of this process.", ConstLabels: name},
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "queue_depth",
+				Help: "Entries that wait in a queue of this process.", ConstLabels: name},
 				func() float64 { return float64(q.Depth()) }),
-			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "queue_limit", Help: "Capacity of a queue of this process.", ConstLabels: name},
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "queue_limit", Help: "Capacity of a queue of this process.",
+				ConstLabels: name},
 				func() float64 { return float64(q.Limit) }),
-			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "queue_full_total", Help: "Entries that were refused or dropped because a queue was full, or the wait too long.", ConstLabels: name},
+			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "queue_full_total",
+				Help: "Entries that were refused or dropped because a queue was full, or the wait too long.", ConstLabels: name},
 				func() float64 { return float64(q.Full()) }),
 		)
 	}

@@ -24,7 +24,8 @@ func TestUnreachableProvider(t *testing.T) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			if _, _, err := p.Begin(t.Context()); domain.KindOf(err) != domain.Unavailable || domain.CodeOf(err) != domain.CodeOIDCAway {
+			if _, _, err := p.Begin(t.Context()); domain.KindOf(err) != domain.Unavailable ||
+				domain.CodeOf(err) != domain.CodeOIDCAway {
 				t.Error(err)
 			}
 		})
@@ -69,7 +70,8 @@ func TestCanceledRequest(t *testing.T) {
 func TestTheIssuerIsExact(t *testing.T) {
 	r := newFakeProvider(t)
 	p := r.provider(t, func(c *Config) { c.Issuer = r.URL + "/" })
-	if _, _, err := p.Begin(t.Context()); domain.CodeOf(err) != domain.CodeOIDCAway || !strings.Contains(lastError(p).Error(), "issuer") {
+	if _, _, err := p.Begin(t.Context()); domain.CodeOf(err) != domain.CodeOIDCAway ||
+		!strings.Contains(lastError(p).Error(), "issuer") {
 		t.Error(err, lastError(p))
 	}
 }
@@ -107,7 +109,8 @@ func TestUserinfo(t *testing.T) {
 		verified any
 		want     bool
 		code     domain.Code
-	}{{"s1", true, true, ""}, {"s1", "true", true, ""}, {"s1", "false", false, ""}, {"s1", false, false, ""}, {"s1", nil, false, ""}, {"s2", true, false, domain.CodeOIDCRefused}, {"", true, false, domain.CodeOIDCRefused}} {
+	}{{"s1", true, true, ""}, {"s1", "true", true, ""}, {"s1", "false", false, ""}, {"s1", false, false, ""},
+		{"s1", nil, false, ""}, {"s2", true, false, domain.CodeOIDCRefused}, {"", true, false, domain.CodeOIDCRefused}} {
 		a, good, back := r.begin(t, p)
 		delete(good, "email")
 		r.claims, r.info = good, map[string]any{"sub": row.sub, "email": "ann@example.org", "email_verified": row.verified}
@@ -115,7 +118,8 @@ func TestUserinfo(t *testing.T) {
 			delete(r.info, "email_verified")
 		}
 		who, err := p.Finish(t.Context(), a, back)
-		if domain.CodeOf(err) != row.code || who.EmailVerified != row.want || row.code == "" && (who.Email != "ann@example.org" || who.Name != "Ann Smith") {
+		if domain.CodeOf(err) != row.code || who.EmailVerified != row.want || row.code == "" &&
+			(who.Email != "ann@example.org" || who.Name != "Ann Smith") {
 			t.Errorf("%+v: %+v, %v", row, who, err)
 		}
 	}

@@ -77,7 +77,8 @@ func (p *Provider) Finish(ctx context.Context, a Attempt, back url.Values) (Iden
 func exchange(err error) error {
 	if e, ok := errors.AsType[*oauth2.RetrieveError](err); ok && e.Response.StatusCode < 500 {
 		// Not the answer itself: nobody knows what a provider repeats in it.
-		return refused(fmt.Errorf("code: status %d, %q: %q", e.Response.StatusCode, short(e.ErrorCode), short(e.ErrorDescription)))
+		return refused(fmt.Errorf("code: status %d, %q: %q", e.Response.StatusCode, short(e.ErrorCode),
+			short(e.ErrorDescription)))
 	}
 	return errUnavailable(fmt.Errorf("code: %q", short(err.Error())))
 }
@@ -115,7 +116,8 @@ func (p *Provider) identity(ctx context.Context, d *discovered, a Attempt, token
 		}
 	}
 	return Identity{
-		Issuer: p.Issuer, Subject: c.Subject, Email: strings.TrimSpace(c.Email), EmailVerified: bool(c.Verified) && c.Email != "",
+		Issuer: p.Issuer, Subject: c.Subject, Email: strings.TrimSpace(c.Email), EmailVerified: bool(c.Verified) &&
+			c.Email != "",
 		Name: c.Name, Username: c.Username,
 	}, nil
 }

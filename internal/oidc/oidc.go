@@ -196,5 +196,6 @@ func (p *Provider) fetch(ctx context.Context) (*discovered, error) {
 
 func errUnavailable(cause error) error {
 	return domain.Unavailable.Errorf(domain.CodeOIDCAway,
-		"the sign-in service does not answer; try again in a moment, or sign in another way").After(discoveryRetry).Because(cause)
+		"the sign-in service does not answer; try again in a moment, or sign in another way").After(discoveryRetry).Because(
+		cause)
 }

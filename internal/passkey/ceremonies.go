@@ -74,7 +74,9 @@ func (p *Party) BeginSignIn(now time.Time) (Ceremony, error) {
 // FinishSignIn returns who signed in. Find returns the user of an id with the
 // passkeys, or an error of kind NotFound; any other error of it is returned as
 // it is.
-func (p *Party) FinishSignIn(stored, response []byte, find func(userID string) (User, error), now time.Time) (User, Use, error) {
+func (p *Party) FinishSignIn(
+	stored, response []byte, find func(userID string) (User, error), now time.Time,
+) (User, Use, error) {
 	session, err := resume(kindSignIn, stored, response, now)
 	if err != nil {
 		return User{}, Use{}, err
@@ -154,7 +156,8 @@ func used(u User, made *webauthn.Credential, parsed *protocol.ParsedCredentialAs
 	for _, c := range u.Credentials {
 		if c.ID == id {
 			c.SignCount, c.BackedUp = made.Authenticator.SignCount, made.Flags.BackupState
-			return Use{Credential: c, Verified: parsed.Response.AuthenticatorData.Flags.HasUserVerified(), Suspect: made.Authenticator.CloneWarning}, nil
+			return Use{Credential: c, Verified: parsed.Response.AuthenticatorData.Flags.HasUserVerified(),
+				Suspect: made.Authenticator.CloneWarning}, nil
 		}
 	}
 	return Use{}, refused(errors.New("the passkey is not the user's"))

@@ -182,7 +182,8 @@ func (c Credential) library() (webauthn.Credential, error) {
 	}
 	w := webauthn.Credential{
 		ID: id, PublicKey: c.PublicKey,
-		Flags:         webauthn.CredentialFlags{UserPresent: true, UserVerified: c.Verified, BackupEligible: c.BackupEligible, BackupState: c.BackedUp},
+		Flags: webauthn.CredentialFlags{UserPresent: true, UserVerified: c.Verified, BackupEligible: c.BackupEligible,
+			BackupState: c.BackedUp},
 		Authenticator: webauthn.Authenticator{SignCount: c.SignCount},
 	}
 	for _, t := range c.Transports {

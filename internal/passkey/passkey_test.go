@@ -95,12 +95,14 @@ func TestAPasskeyFromItsMakingToItsUse(t *testing.T) {
 	k.BackupEligible, k.BackedUp = true, false
 	ann := enrolled(t, p, k)
 	made := ann.Credentials[0]
-	if !made.Verified || !made.BackupEligible || made.BackedUp || made.Model != "00000000-0000-0000-0000-000000000000" || len(made.Transports) != 2 || made.ID == "" {
+	if !made.Verified || !made.BackupEligible || made.BackedUp || made.Model != "00000000-0000-0000-0000-000000000000" ||
+		len(made.Transports) != 2 || made.ID == "" {
 		t.Errorf("%+v", made)
 	}
 	k.BackedUp = true
 	who, use, err := signIn(t, p, k, User{ID: "u_other"}, ann)
-	if err != nil || who.ID != ann.ID || !use.Verified || use.Suspect || !use.Credential.BackedUp || use.Credential.ID != made.ID {
+	if err != nil || who.ID != ann.ID || !use.Verified || use.Suspect || !use.Credential.BackedUp ||
+		use.Credential.ID != made.ID {
 		t.Errorf("%+v, %+v, %v", who, use, err)
 	}
 	if use, err := second(t, p, k, ann); err != nil || !use.Verified || use.Credential.ID != made.ID {
@@ -277,7 +279,8 @@ func TestAStoreThatIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	away := domain.Unavailable.Errorf(domain.CodeStoreUnavailable, "try again")
-	if _, _, err := p.FinishSignIn(c.State, response, func(string) (User, error) { return User{}, away }, start); !errors.Is(err, away) {
+	if _, _, err := p.FinishSignIn(c.State, response, func(string) (User, error) { return User{}, away },
+		start); !errors.Is(err, away) {
 		t.Error(err)
 	}
 }
@@ -286,7 +289,8 @@ func TestPartiesThatCannotHavePasskeys(t *testing.T) {
 	if _, err := New("Unhidra", "localhost", []string{"http://localhost:9000"}); err != nil {
 		t.Error(err)
 	}
-	for domainName, origins := range map[string][]string{"": {origin}, "192.0.2.1": {"https://192.0.2.1"}, "example.org": nil, "https://example.org": {origin}} {
+	for domainName, origins := range map[string][]string{"": {origin}, "192.0.2.1": {"https://192.0.2.1"},
+		"example.org": nil, "https://example.org": {origin}} {
 		if _, err := New("Unhidra", domainName, origins); err == nil {
 			t.Errorf("%q with %v is taken", domainName, origins)
 		}
@@ -298,7 +302,8 @@ func TestPartiesThatCannotHavePasskeys(t *testing.T) {
 func TestOriginsAreWhereBrowsersUseThem(t *testing.T) {
 	t.Parallel()
 	p, err := New("Unhidra", "chat.example.org", []string{
-		"https://chat.example.org:8443", "https://www.Chat.example.org", "https://example.org", "https://notchat.example.org", "http://192.0.2.1",
+		"https://chat.example.org:8443", "https://www.Chat.example.org", "https://example.org", "https://notchat.example.org",
+		"http://192.0.2.1",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -26,7 +26,8 @@ func Check(password string, least int, names ...string) error {
 	}
 	n := utf8.RuneCountInString(norm.NFC.String(password))
 	if n < least {
-		return domain.InvalidField("/password", "a password needs at least %d characters; a sentence is easy to remember", least)
+		return domain.InvalidField("/password", "a password needs at least %d characters; a sentence is easy to remember",
+			least)
 	}
 	if n > maxCharacters {
 		return domain.InvalidField("/password", "a password has at most %d characters", maxCharacters)

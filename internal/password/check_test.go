@@ -9,14 +9,17 @@ import (
 
 func TestCHK_PW_01_03_WhatAPasswordMayBe(t *testing.T) {
 	t.Parallel()
-	for _, good := range []string{passphrase, "aaaaaaaaaaaaaaaaaaaaaaa b", strings.Repeat("long ", 50), "пятнадцать знаков", " spaces count too ", "éèêëéèêëéèêëéèê"} {
+	for _, good := range []string{passphrase, "aaaaaaaaaaaaaaaaaaaaaaa b", strings.Repeat("long ", 50),
+		"пятнадцать знаков", " spaces count too ", "éèêëéèêëéèêëéèê"} {
 		if err := Check(good, 15, "ann", "Ann Smith"); err != nil {
 			t.Errorf("%q: %v", good, err)
 		}
 	}
 	for bad, why := range map[string]string{
-		"": "at least 15", "fourteen chars": "at least 15", "aaaaaaaaaaaaaaaaaa": "one character", "éééééééééééééééééé": "one character", "password12345678": "too common",
-		"ann smith unhidra": "your name", strings.Repeat("x y", 90): "at most 256", strings.Repeat("é", 600): "at most 256", "\xff" + passphrase: "UTF-8",
+		"": "at least 15", "fourteen chars": "at least 15", "aaaaaaaaaaaaaaaaaa": "one character",
+		"éééééééééééééééééé": "one character", "password12345678": "too common",
+		"ann smith unhidra": "your name", strings.Repeat("x y", 90): "at most 256", strings.Repeat("é", 600): "at most 256",
+		"\xff" + passphrase: "UTF-8",
 		// Fifteen characters as the keyboard sent them, fourteen as they are read.
 		"fourteen chare\u0301": "at least 15",
 	} {
@@ -44,7 +47,8 @@ func TestCHK_PW_04_WhatEverybodyTries(t *testing.T) {
 	if n := len(common) / digestLength; n < 10_000 || len(common)%digestLength != 0 {
 		t.Errorf("the list has %d passwords", n)
 	}
-	for _, bad := range []string{"password", "PassWord", "12345678", "qwertyuiop", "1q2w3e4r5t6y7u8i9o0p", "Correct Horse Battery Staple", "iloveyou", "trustno1", "manchesterunited", "sunshinesunshinesunshine"} {
+	for _, bad := range []string{"password", "PassWord", "12345678", "qwertyuiop", "1q2w3e4r5t6y7u8i9o0p",
+		"Correct Horse Battery Staple", "iloveyou", "trustno1", "manchesterunited", "sunshinesunshinesunshine"} {
 		if err := Check(bad, 8); err == nil || !strings.Contains(err.Error(), "too common") {
 			t.Errorf("%q: %v", bad, err)
 		}
@@ -60,7 +64,8 @@ func TestCHK_PW_04_WhatEverybodyTries(t *testing.T) {
 func TestCHK_PW_05_NamesAreNoPasswords(t *testing.T) {
 	t.Parallel()
 	names := []string{"margarethe", "Margarethe Müller", "m.mueller", "chat.example.org"}
-	for _, bad := range []string{"margarethe", "MARGARETHE1", "margarethe müller!", "Müller, Margarethe", "unhidraunhidra1", "chat.example.org", "m.mueller2026"} {
+	for _, bad := range []string{"margarethe", "MARGARETHE1", "margarethe müller!", "Müller, Margarethe",
+		"unhidraunhidra1", "chat.example.org", "m.mueller2026"} {
 		if err := Check(bad, 8, names...); err == nil || !strings.Contains(err.Error(), "your name") {
 			t.Errorf("%q: %v", bad, err)
 		}
@@ -72,7 +77,8 @@ func TestCHK_PW_05_NamesAreNoPasswords(t *testing.T) {
 
 func TestPeriod(t *testing.T) {
 	t.Parallel()
-	for s, want := range map[string]string{"": "", "a": "a", "aaa": "a", "ababab": "ab", "aba": "aba", "éé": "é", "abcabcab": "abcabcab"} {
+	for s, want := range map[string]string{"": "", "a": "a", "aaa": "a", "ababab": "ab", "aba": "aba", "éé": "é",
+		"abcabcab": "abcabcab"} {
 		if got := period(s); got != want {
 			t.Errorf("%q: %q, want %q", s, got, want)
 		}

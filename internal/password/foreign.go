@@ -54,7 +54,8 @@ func parseScrypt(parts []string) (record, error) {
 		return nil, err
 	}
 	ln, r, p := v[0], v[1], v[2]
-	if ln == 0 || ln > 20 || r == 0 || r > 64 || p == 0 || p > maxLanes || 128*r<<ln > maxMemory || r*p<<ln > maxScryptWork {
+	if ln == 0 || ln > 20 || r == 0 || r > 64 || p == 0 || p > maxLanes || 128*r<<ln > maxMemory ||
+		r*p<<ln > maxScryptWork {
 		return nil, errBounds
 	}
 	s := salsa{n: 1 << ln, r: int(r), p: int(p)}

@@ -24,10 +24,14 @@ import (
 
 // own are long ones that the lists do not have.
 var own = []string{
-	"123456789012345", "1234567890123456", "12345678901234567890", "qwertyuiopasdfgh", "qwertyuiop123456", "passwordpassword",
-	"password12345678", "password123456789", "administrator123", "letmeinletmein12", "iloveyouiloveyou", "abcdefghijklmnop",
-	"abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjkl", "qwertyuiopasdfghjklzxcvbnm", "1qaz2wsx3edc4rfv5tgb", "thisismypassword", "this is my password",
-	"correcthorsebatterystaple", "correct horse battery staple", "correct-horse-battery-staple", "unhidraunhidra123", "changemechangeme", "passwordpassword1",
+	"123456789012345", "1234567890123456", "12345678901234567890", "qwertyuiopasdfgh", "qwertyuiop123456",
+	"passwordpassword",
+	"password12345678", "password123456789", "administrator123", "letmeinletmein12", "iloveyouiloveyou",
+	"abcdefghijklmnop",
+	"abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjkl", "qwertyuiopasdfghjklzxcvbnm", "1qaz2wsx3edc4rfv5tgb",
+	"thisismypassword", "this is my password",
+	"correcthorsebatterystaple", "correct horse battery staple", "correct-horse-battery-staple", "unhidraunhidra123",
+	"changemechangeme", "passwordpassword1",
 }
 
 func main() {

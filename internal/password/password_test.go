@@ -23,7 +23,8 @@ func TestCHK_PW_08_Records(t *testing.T) {
 	if err != nil || !strings.HasPrefix(made, "$argon2id$v=19$m=49152,t=3,p=1$") {
 		t.Fatal(made, err)
 	}
-	for password, want := range map[string]bool{passphrase: true, passphrase + " ": false, strings.ToUpper(passphrase): false} {
+	for password, want := range map[string]bool{passphrase: true, passphrase + " ": false,
+		strings.ToUpper(passphrase): false} {
 		if ok, stale, err := h.Verify(t.Context(), made, password, Stranger); ok != want || stale || err != nil {
 			t.Errorf("%q: %v, %v, %v", password, ok, stale, err)
 		}
@@ -40,7 +41,8 @@ func TestCHK_PW_07_AccentsAreOneFormAndNothingElseIsChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for password, want := range map[string]bool{" cafe\u0301 au lait ": true, "caf\u00e9 au lait": false, " Caf\u00e9 au lait ": false} {
+	for password, want := range map[string]bool{" cafe\u0301 au lait ": true, "caf\u00e9 au lait": false,
+		" Caf\u00e9 au lait ": false} {
 		if ok, _, err := h.Verify(t.Context(), made, password, Stranger); ok != want || err != nil {
 			t.Errorf("%q: %v, %v", password, ok, err)
 		}
@@ -56,15 +58,23 @@ func TestCHK_PW_08_PoisonedRecordsFitNothingAndCostNothing(t *testing.T) {
 	}
 	for _, poison := range []string{
 		"", "x", "$", "$$$", "$$$$$$$$", "$argon2id", strings.Repeat("$", 600),
-		strings.Replace(good, "m=49152", "m=4194304", 1), strings.Replace(good, "m=49152", "m=-1", 1), strings.Replace(good, "m=49152", "m=4", 1),
-		strings.Replace(good, "m=49152", "m=99999999999999999999", 1), strings.Replace(good, "t=3", "t=99", 1), strings.Replace(good, "t=3", "t=0", 1),
-		strings.Replace(good, "p=1", "p=200", 1), strings.Replace(good, "p=1", "p=0", 1), strings.Replace(good, "p=1", "p=1,x=2", 1),
-		strings.Replace(good, "argon2id", "argon2d", 1), strings.Replace(good, "v=19", "v=16", 1), strings.Replace(good, "$v=19", "", 1),
+		strings.Replace(good, "m=49152", "m=4194304", 1), strings.Replace(good, "m=49152", "m=-1", 1),
+		strings.Replace(good, "m=49152", "m=4", 1),
+		strings.Replace(good, "m=49152", "m=99999999999999999999", 1), strings.Replace(good, "t=3", "t=99", 1),
+		strings.Replace(good, "t=3", "t=0", 1),
+		strings.Replace(good, "p=1", "p=200", 1), strings.Replace(good, "p=1", "p=0", 1),
+		strings.Replace(good, "p=1", "p=1,x=2", 1),
+		strings.Replace(good, "argon2id", "argon2d", 1), strings.Replace(good, "v=19", "v=16", 1),
+		strings.Replace(good, "$v=19", "", 1),
 		good[:len(good)-30], good + "$", good + "!", strings.Replace(good, "c29tZXNhbHRzb21lc2FsdA", "c2E", 1),
-		"$2b$31$8CAD7cmnV942OUNuaf3IM.2l5Wce1LlAYuKI0.WRmnzHGQGV9gcu.", "$2b$05$short", "$2x$05$8CAD7cmnV942OUNuaf3IM.2l5Wce1LlAYuKI0.WRmnzHGQGV9gcu.",
-		"$scrypt$ln=63,r=8,p=1" + hash, "$scrypt$ln=20,r=64,p=1" + hash, "$scrypt$ln=0,r=8,p=1" + hash, "$scrypt$ln=18,r=8,p=8" + hash, "$scrypt$ln=10,r=0,p=1" + hash,
-		"$pbkdf2-sha256$i=2000001" + hash, "$pbkdf2-sha256$i=0" + hash, "$pbkdf2-md5$i=1000" + hash, "$pbkdf2-sha256$i=1000,l=64" + hash, "$pbkdf2-sha256$-5" + hash,
-		"pbkdf2_sha256$99999999$salt$azcoLfF4StH9vKcdV8IoZkTpXQuezWLxGUCJq9SvT9g=", "pbkdf2_md5$1000$salt$azcoLfF4StH9vKcdV8IoZkTpXQuezWLxGUCJq9SvT9g=",
+		"$2b$31$8CAD7cmnV942OUNuaf3IM.2l5Wce1LlAYuKI0.WRmnzHGQGV9gcu.", "$2b$05$short",
+		"$2x$05$8CAD7cmnV942OUNuaf3IM.2l5Wce1LlAYuKI0.WRmnzHGQGV9gcu.",
+		"$scrypt$ln=63,r=8,p=1" + hash, "$scrypt$ln=20,r=64,p=1" + hash, "$scrypt$ln=0,r=8,p=1" + hash,
+		"$scrypt$ln=18,r=8,p=8" + hash, "$scrypt$ln=10,r=0,p=1" + hash,
+		"$pbkdf2-sha256$i=2000001" + hash, "$pbkdf2-sha256$i=0" + hash, "$pbkdf2-md5$i=1000" + hash,
+		"$pbkdf2-sha256$i=1000,l=64" + hash, "$pbkdf2-sha256$-5" + hash,
+		"pbkdf2_sha256$99999999$salt$azcoLfF4StH9vKcdV8IoZkTpXQuezWLxGUCJq9SvT9g=",
+		"pbkdf2_md5$1000$salt$azcoLfF4StH9vKcdV8IoZkTpXQuezWLxGUCJq9SvT9g=",
 	} {
 		err := CheckRecord(poison)
 		if domain.KindOf(err) != domain.Invalid {
@@ -121,13 +131,15 @@ func TestCHK_LG_01_ImportedAccountsDoNotStandOut(t *testing.T) {
 	for _, row := range []struct {
 		typical, spent time.Duration
 		want           uint32
-	}{{0, time.Second, argonMemory}, {time.Second, 0, argonMemory}, {time.Second, time.Second / 4, argonMemory * 3 / 4}, {time.Second, time.Second, 0}, {time.Second, time.Hour, 0}} {
+	}{{0, time.Second, argonMemory}, {time.Second, 0, argonMemory}, {time.Second, time.Second / 4, argonMemory * 3 / 4},
+		{time.Second, time.Second, 0}, {time.Second, time.Hour, 0}} {
 		if got := rest(row.typical, row.spent); got != row.want {
 			t.Errorf("%v of %v: %d KiB, want %d", row.spent, row.typical, got, row.want)
 		}
 	}
 	h := New(Options{})
-	best := map[string]time.Duration{"": time.Hour, "$2b$05$8CAD7cmnV942OUNuaf3IM.2l5Wce1LlAYuKI0.WRmnzHGQGV9gcu.": time.Hour}
+	best := map[string]time.Duration{"": time.Hour,
+		"$2b$05$8CAD7cmnV942OUNuaf3IM.2l5Wce1LlAYuKI0.WRmnzHGQGV9gcu.": time.Hour}
 	for range 4 {
 		for record, least := range best {
 			start := time.Now()
@@ -274,7 +286,8 @@ func TestASlotIsHeldUntilHashingEnds(t *testing.T) {
 
 func TestMemoryLimitsConcurrency(t *testing.T) {
 	t.Parallel()
-	for memory, want := range map[int64][2]int{1: {1, 0}, 48 << 20: {1, 0}, 96 << 20: {1, 1}, 256 << 20: {4, 1}, 4 << 30: {8, 1}} {
+	for memory, want := range map[int64][2]int{1: {1, 0}, 48 << 20: {1, 0}, 96 << 20: {1, 1}, 256 << 20: {4, 1},
+		4 << 30: {8, 1}} {
 		h := New(Options{Memory: memory, Turns: 8})
 		if got := [2]int{cap(h.turns), cap(h.kept)}; got != want {
 			t.Errorf("%d MiB: %v, want %v", memory>>20, got, want)

@@ -96,12 +96,14 @@ type argon struct {
 
 // newArgon is what a new record is made with; its salt is new each time.
 func newArgon() argon {
-	return argon{name: "argon2id", mem: argonMemory, time: argonTime, lanes: argonLanes, salt: randomBytes(saltLength), key: make([]byte, hashLength)}
+	return argon{name: "argon2id", mem: argonMemory, time: argonTime, lanes: argonLanes, salt: randomBytes(saltLength),
+		key: make([]byte, hashLength)}
 }
 
 // own reports whether a is as we would make it today.
 func (a argon) own() bool {
-	return a.name == "argon2id" && a.mem == argonMemory && a.time == argonTime && a.lanes == argonLanes && len(a.key) == hashLength && len(a.salt) >= saltLength
+	return a.name == "argon2id" && a.mem == argonMemory && a.time == argonTime && a.lanes == argonLanes &&
+		len(a.key) == hashLength && len(a.salt) >= saltLength
 }
 
 func (a argon) memory() int64 { return int64(a.mem) << 10 }
@@ -119,7 +121,8 @@ func (a argon) fits(password string) bool { return a.equal(a.sum(normal(password
 
 func (a argon) encode(sum []byte) string {
 	b64 := base64.RawStdEncoding
-	return fmt.Sprintf("$%s$v=%d$m=%d,t=%d,p=%d$%s$%s", a.name, argon2.Version, a.mem, a.time, a.lanes, b64.EncodeToString(a.salt), b64.EncodeToString(sum))
+	return fmt.Sprintf("$%s$v=%d$m=%d,t=%d,p=%d$%s$%s", a.name, argon2.Version, a.mem, a.time, a.lanes,
+		b64.EncodeToString(a.salt), b64.EncodeToString(sum))
 }
 
 func parseArgon(parts []string) (record, error) {

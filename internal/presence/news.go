@@ -248,7 +248,8 @@ func (s *Service) update(node string, r report) {
 		}
 		after.LastSeen = r.Seen
 	}
-	if before.Is != after.Is || before.Text != after.Text || before.Emoji != after.Emoji || !before.Expires.Equal(after.Expires) {
+	if before.Is != after.Is || before.Text != after.Text || before.Emoji != after.Emoji ||
+		!before.Expires.Equal(after.Expires) {
 		s.deliver(after, r.Status.Mode)
 	}
 }
@@ -311,7 +312,8 @@ func (s *Service) deliver(p domain.Presence, mode domain.Availability) {
 }
 
 func encode(p domain.Presence) []byte {
-	b, err := wire.Encode(wire.Reply{Type: wire.TypePresence, Data: wire.Presences{Users: []wire.Presence{wire.FromPresence(p)}}})
+	b, err := wire.Encode(wire.Reply{Type: wire.TypePresence,
+		Data: wire.Presences{Users: []wire.Presence{wire.FromPresence(p)}}})
 	if err != nil { // cannot happen: the type can always be encoded
 		return nil
 	}

@@ -60,7 +60,8 @@ func (w *fakeUsers) SharesRoom(_ context.Context, user string, others []string) 
 }
 
 func newFakeUsers() *fakeUsers {
-	return &fakeUsers{status: map[string]domain.Status{}, seen: map[string]time.Time{}, away: map[string]bool{"hermit": true}}
+	return &fakeUsers{status: map[string]domain.Status{}, seen: map[string]time.Time{},
+		away: map[string]bool{"hermit": true}}
 }
 
 // run starts a service in a bubble of synthetic time.

@@ -15,9 +15,11 @@ import (
 // Routes registers the REST operations.
 func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, huma.Operation{
-		OperationID: "get-presence", Method: http.MethodGet, Path: "/presence", Tags: []string{"presence"}, Security: httpx.Bearer,
-		Summary:     "Who is there",
-		Description: "People who share no room with the caller are left out. To be told of changes, send `presence.watch` on the WebSocket.",
+		OperationID: "get-presence", Method: http.MethodGet, Path: "/presence", Tags: []string{"presence"},
+		Security: httpx.Bearer,
+		Summary:  "Who is there",
+		Description: "People who share no room with the caller are left out. To be told of changes, send `presence.watch` " +
+			"on the WebSocket.",
 	}, s.getPresence)
 }
 

@@ -70,7 +70,8 @@ func (l *listener) end(err error) {
 func (l *listener) accept() {
 	for {
 		c, err := l.Listener.Accept()
-		if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ECONNABORTED) {
+		if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() || errors.Is(err, syscall.EMFILE) ||
+			errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ECONNABORTED) {
 			select { // as net/http does it: the trouble passes
 			case <-time.After(20 * time.Millisecond):
 				continue
@@ -91,7 +92,8 @@ func (l *listener) greet(c net.Conn) {
 		_ = c.SetReadDeadline(time.Now().Add(l.Wait))
 		client, err := read(c)
 		if err != nil {
-			l.Log.Warn("a trusted proxy did not say who the client is; turn the PROXY protocol on there, or UNHIDRA_PROXY_PROTOCOL off here",
+			l.Log.Warn("a trusted proxy did not say who the client is; turn the PROXY protocol on there, or "+
+				"UNHIDRA_PROXY_PROTOCOL off here",
 				"proxy", c.RemoteAddr().String(), "err", err)
 			_ = c.Close()
 			return

@@ -76,13 +76,15 @@ func TestListen(t *testing.T) {
 		{"127.0.0.0/8", "PROXY TCP4 203.0.113.7 127.0.0.1 49152 443\r\nhello", "203.0.113.7", "hello"},
 		{"127.0.0.0/8", "GET / HTTP/1.1\r\n\r\n", "", ""},
 		{"127.0.0.0/8", "", "", ""},
-		{"10.0.0.0/8", "PROXY TCP4 203.0.113.7 127.0.0.1 49152 443\r\nhello", "127.0.0.1", "PROXY TCP4 203.0.113.7 127.0.0.1 49152 443\r\nhello"},
+		{"10.0.0.0/8", "PROXY TCP4 203.0.113.7 127.0.0.1 49152 443\r\nhello", "127.0.0.1",
+			"PROXY TCP4 203.0.113.7 127.0.0.1 49152 443\r\nhello"},
 	} {
 		bare, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := Listen(bare, Options{Trusted: []netip.Prefix{netip.MustParsePrefix(c.trusted)}, Log: slog.New(slog.DiscardHandler), Wait: 50 * time.Millisecond})
+		l := Listen(bare, Options{Trusted: []netip.Prefix{netip.MustParsePrefix(c.trusted)},
+			Log: slog.New(slog.DiscardHandler), Wait: 50 * time.Millisecond})
 		client, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", bare.Addr().String())
 		if err != nil {
 			t.Fatal(err)

@@ -93,7 +93,8 @@ func TestLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Open(t.Context(), store.Options{Path: path}); err == nil || !strings.Contains(err.Error(), "another Unhidra server") {
+	if _, err := store.Open(t.Context(), store.Options{Path: path}); err == nil ||
+		!strings.Contains(err.Error(), "another Unhidra server") {
 		t.Errorf("opened beside the lock: %v", err)
 	}
 	unlock()

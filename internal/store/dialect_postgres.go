@@ -53,7 +53,8 @@ func postgresRetry(err error) bool {
 
 func usagePostgres(ctx context.Context, db *DB) (domain.StoreUsage, error) {
 	u := domain.StoreUsage{Kind: db.dialect.name, Free: -1, Log: -1}
-	err := db.read.QueryRowContext(ctx, `SELECT pg_database_size(current_database()), (SELECT COALESCE(sum(n_dead_tup), 0) FROM pg_stat_user_tables)`).
+	err := db.read.QueryRowContext(ctx,
+		`SELECT pg_database_size(current_database()), (SELECT COALESCE(sum(n_dead_tup), 0) FROM pg_stat_user_tables)`).
 		Scan(&u.Bytes, &u.DeadRows)
 	return u, err
 }

@@ -18,11 +18,16 @@ const (
 
 // instanceKeepalive sets TCP keepalives, by which PostgreSQL notices within half a minute that
 // a server's machine is gone. They have no effect on a Unix socket.
-const instanceKeepalive = `SELECT set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false)`
+const instanceKeepalive = `SELECT set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval',
+	'5', false), set_config('tcp_keepalives_count', '3', false)`
 
 var (
-	errOtherServer      = errors.New("another Unhidra server is using this PostgreSQL database, and without NATS_URL the two would not hear of each other; stop that one, or give all of them the same NATS_URL")
-	errStandaloneServer = errors.New("an Unhidra server without NATS_URL is using this PostgreSQL database, and would not hear of this one; stop it, and start it with the same NATS_URL")
+	errOtherServer = errors.New(
+		"another Unhidra server is using this PostgreSQL database, and without NATS_URL the two would not hear of each " +
+			"other; stop that one, or give all of them the same NATS_URL")
+	errStandaloneServer = errors.New(
+		"an Unhidra server without NATS_URL is using this PostgreSQL database, and would not hear of this one; stop it, " +
+			"and start it with the same NATS_URL")
 )
 
 func lockInstancePostgres(ctx context.Context, db *DB, others bool) error {
@@ -36,7 +41,8 @@ func lockInstancePostgres(ctx context.Context, db *DB, others bool) error {
 			db.unlockInstance = func() { cancel(); <-done }
 			return nil
 		}
-		if refusal := errors.Is(err, errOtherServer) || errors.Is(err, errStandaloneServer); !refusal || time.Now().After(deadline) {
+		if refusal := errors.Is(err, errOtherServer) || errors.Is(err, errStandaloneServer); !refusal ||
+			time.Now().After(deadline) {
 			return err
 		}
 		time.Sleep(50 * time.Millisecond)

@@ -88,9 +88,11 @@ type Load struct {
 func (db *DB) Load() Load {
 	w := db.writer
 	n := len(w.jobs)
-	l := Load{Waiting: n, Limit: queueLength, Wait: w.load.expectedWait(n, time.Now()), Refused: w.load.refused.Load(), Committed: w.load.committed.Load()}
+	l := Load{Waiting: n, Limit: queueLength, Wait: w.load.expectedWait(n, time.Now()), Refused: w.load.refused.Load(),
+		Committed: w.load.committed.Load()}
 	if !db.dialect.singleWriter {
-		l.Transactions, l.TransactionsLimit, l.TransactionsRefused = int(w.load.transactions.Load()), maxTransactions, w.load.transactionsRefused.Load()
+		l.Transactions, l.TransactionsLimit, l.TransactionsRefused = int(w.load.transactions.Load()), maxTransactions,
+			w.load.transactionsRefused.Load()
 	}
 	return l
 }

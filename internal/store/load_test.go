@@ -56,7 +56,8 @@ func TestOverloadIsRefusedEarly(t *testing.T) {
 	start := time.Now()
 	err := db.Write(t.Context(), nothing)
 	var refused *domain.Error
-	if !errors.As(err, &refused) || refused.Kind != domain.Unavailable || refused.Code != domain.CodeBusy || refused.RetryAfter < 5*time.Second {
+	if !errors.As(err, &refused) || refused.Kind != domain.Unavailable || refused.Code != domain.CodeBusy ||
+		refused.RetryAfter < 5*time.Second {
 		t.Errorf("behind a commit that hangs: %v", err)
 	}
 	if l := db.Load(); l.Refused != 1 || l.Wait < maxExpectedWait {

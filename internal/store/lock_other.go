@@ -13,7 +13,8 @@ import (
 func lockFile(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("another Unhidra server is using this database, or crashed; if none runs, remove %s: %w", path, err)
+		return nil, fmt.Errorf("another Unhidra server is using this database, or crashed; if none runs, remove %s: %w", path,
+			err)
 	}
 	return func() { _ = f.Close(); _ = os.Remove(path) }, nil
 }

@@ -20,13 +20,15 @@ func lockFile(path string) (unlock func(), err error) {
 	if _, missing := os.Stat(path); errors.Is(err, fs.ErrPermission) && missing == nil {
 		return nil, ErrDenied(path, err)
 	} else if errors.Is(err, fs.ErrPermission) {
-		return nil, fmt.Errorf("the user that the server runs as may not write in %s; give it the folder (chown), or name another by UNHIDRA_DATA_DIR: %w", filepath.Dir(path), err)
+		return nil, fmt.Errorf("the user that the server runs as may not write in %s; give it the folder (chown), or name "+
+			"another by UNHIDRA_DATA_DIR: %w", filepath.Dir(path), err)
 	} else if err != nil {
 		return nil, fmt.Errorf("lock the database: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("another Unhidra server is using this database (%s is locked); stop it first, or use PostgreSQL to run several: %w", path, err)
+		return nil, fmt.Errorf("another Unhidra server is using this database (%s is locked); stop it first, or use "+
+			"PostgreSQL to run several: %w", path, err)
 	}
 	return func() { _ = f.Close() }, nil
 }
@@ -59,7 +61,8 @@ func ErrDenied(path string, cause error) error {
 	if owner == me {
 		return fmt.Errorf("%s may not read and write %s, which is theirs; run: chmod u+rw %s: %w", me, path, path, cause)
 	}
-	return fmt.Errorf("%s may not use %s, which belongs to %s; run as root: chown -R %s %s: %w", me, path, owner, me, filepath.Dir(path), cause)
+	return fmt.Errorf("%s may not use %s, which belongs to %s; run as root: chown -R %s %s: %w", me, path, owner, me,
+		filepath.Dir(path), cause)
 }
 
 // userName returns the name of the user uid, or the number if it has none.

@@ -72,7 +72,8 @@ func (db *DB) migrate(ctx context.Context, apply bool) error {
 			continue
 		}
 		if steps[version-1].sum != sum {
-			return fmt.Errorf("schema step %s is not the one that this database was made with; run the Unhidra release that made it", steps[version-1].name)
+			return fmt.Errorf("schema step %s is not the one that this database was made with; run the Unhidra release that "+
+				"made it", steps[version-1].name)
 		}
 	}
 	if len(done) > len(steps) {
@@ -80,7 +81,8 @@ func (db *DB) migrate(ctx context.Context, apply bool) error {
 	}
 	for _, step := range steps[len(done):] {
 		if !apply {
-			return fmt.Errorf("this database has schema %d and this program needs %d; run `unhidra migrate`", len(done), len(steps))
+			return fmt.Errorf("this database has schema %d and this program needs %d; run `unhidra migrate`", len(done),
+				len(steps))
 		}
 		if err := db.applyMigration(ctx, step); err != nil {
 			return fmt.Errorf("schema step %s: %w", step.name, err)
@@ -93,13 +95,16 @@ func (db *DB) migrate(ctx context.Context, apply bool) error {
 // than it knows. It can if each unknown step is declared compatible with it.
 func (db *DB) checkNewerSchema(ctx context.Context, has, knows int) error {
 	var declared int
-	err := db.writeDB.QueryRowContext(ctx, `SELECT count(*) FROM schema_compatible WHERE version > $1 AND oldest <= $1`, knows).Scan(&declared)
+	err := db.writeDB.QueryRowContext(ctx, `SELECT count(*) FROM schema_compatible WHERE version > $1 AND oldest <= $1`,
+		knows).Scan(&declared)
 	if err == nil && declared == has-knows {
-		db.log.Info("this database was used by a newer Unhidra, which says that this one can go on with it", "schema", has, "known", knows)
+		db.log.Info("this database was used by a newer Unhidra, which says that this one can go on with it", "schema", has,
+			"known", knows)
 		return nil
 	}
 	if err == nil {
-		return fmt.Errorf("this database was used by a newer Unhidra (schema %d, this program knows %d); run that version, or restore a backup from before the upgrade", has, knows)
+		return fmt.Errorf("this database was used by a newer Unhidra (schema %d, this program knows %d); run that version, "+
+			"or restore a backup from before the upgrade", has, knows)
 	}
 	return fmt.Errorf("read which programs the schema is for: %w", err)
 }
@@ -164,13 +169,15 @@ func (db *DB) applyMigration(ctx context.Context, m migration) error {
 		}
 	}
 	var n int
-	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM schema_migrations WHERE version = $1`, m.version).Scan(&n); err != nil || n > 0 {
+	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM schema_migrations WHERE version = $1`,
+		m.version).Scan(&n); err != nil || n > 0 {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, m.text); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO schema_migrations VALUES ($1, $2, $3)`, m.version, m.sum, Millis(time.Now())); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO schema_migrations VALUES ($1, $2, $3)`, m.version, m.sum,
+		Millis(time.Now())); err != nil {
 		return err
 	}
 	if m.oldest < m.version {

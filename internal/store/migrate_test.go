@@ -39,7 +39,8 @@ func TestNewerSchema(t *testing.T) {
 			}
 		}
 		newer(`INSERT INTO schema_migrations VALUES ($1, 'x', 0)`, knows+1)
-		if err := open(); err == nil || !strings.Contains(err.Error(), "was used by a newer Unhidra (schema "+strconv.Itoa(knows+1)) {
+		if err := open(); err == nil || !strings.Contains(err.Error(),
+			"was used by a newer Unhidra (schema "+strconv.Itoa(knows+1)) {
 			t.Errorf("a step that declares nothing: %v", err)
 		}
 		newer(`INSERT INTO schema_compatible VALUES ($1, $2)`, knows+1, knows-1)
@@ -83,12 +84,14 @@ func TestStepsExpandOrContract(t *testing.T) {
 			}
 			m := declares.FindSubmatch(text)
 			if m == nil {
-				t.Errorf("%s: the first line says nothing; write `-- oldest: %d` if programs that know step %d can go on, `-- oldest: %d` if all must stop first", f, version-1, version-1, version)
+				t.Errorf("%s: the first line says nothing; write `-- oldest: %d` if programs that know step %d can go on, `-- "+
+					"oldest: %d` if all must stop first", f, version-1, version-1, version)
 				continue
 			}
 			oldest, _ := strconv.Atoi(string(m[1]))
 			if oldest < version && takes.Match(gives.ReplaceAll(text, nil)) {
-				t.Errorf("%s takes something away that programs of step %d use; expand first, contract in a later release", f, oldest)
+				t.Errorf("%s takes something away that programs of step %d use; expand first, contract in a later release", f,
+					oldest)
 			}
 			if oldest > version || oldest < compatibleFrom-1 {
 				t.Errorf("%s: oldest is %d", f, oldest)

@@ -32,7 +32,8 @@ func TestNotADatabase(t *testing.T) {
 	if err := os.WriteFile(path, make([]byte, 8192), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte("this is a text file, and a rather long one, "+fmt.Sprint(make([]int, 500))), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("this is a text file, and a rather long one, "+fmt.Sprint(make([]int, 500))),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err := store.Open(t.Context(), store.Options{Path: path})

@@ -105,8 +105,10 @@ func (c *connector) rows(ctx context.Context) error {
 func TestConnectErrorsAreUnavailable(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{
-		"08000", "08P01", "0A000", "25006", "28000", "28P01", "3D000", "42501", "42P01", "53000", "53100", "53200", "53300", "53400",
-		"55000", "55006", "55P03", "57014", "57P01", "57P02", "57P03", "57P04", "57P05", "58000", "58030", "58P01", "XX000", "XX001",
+		"08000", "08P01", "0A000", "25006", "28000", "28P01", "3D000", "42501", "42P01", "53000", "53100", "53200", "53300",
+		"53400",
+		"55000", "55006", "55P03", "57014", "57P01", "57P02", "57P03", "57P04", "57P05", "58000", "58030", "58P01", "XX000",
+		"XX001",
 	} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
@@ -157,7 +159,8 @@ func TestFirstConnectionsAreRetried(t *testing.T) {
 func TestStatementsOfAnUnreachableDatabaseAreUnavailable(t *testing.T) {
 	t.Parallel()
 	for code, is := range map[string]bool{
-		"08006": true, "25006": true, "28000": true, "3D000": true, "42501": true, "42P01": true, "53100": true, "53200": true, "53300": true,
+		"08006": true, "25006": true, "28000": true, "3D000": true, "42501": true, "42P01": true, "53100": true,
+		"53200": true, "53300": true,
 		"55000": true, "55P03": true, "57014": true, "57P01": true, "57P05": true, "58030": true,
 		"22P02": false, "23505": false, "25001": false, "42601": false, "42703": false, "40001": false,
 	} {
@@ -180,7 +183,8 @@ func TestStatementsOfAnUnreachableDatabaseAreUnavailable(t *testing.T) {
 // TestASilentDatabaseTimesOut: one that accepts and says nothing, or freezes, holds up
 // nobody for longer than some seconds; and whoever gives up first hears their own reason.
 func TestASilentDatabaseTimesOut(t *testing.T) {
-	for name, f := range map[string]fakePostgres{"silent": {silent: true}, "frozen": {frozen: true}, "dropped": {dropped: true}} {
+	for name, f := range map[string]fakePostgres{"silent": {silent: true}, "frozen": {frozen: true},
+		"dropped": {dropped: true}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := f.pool(t)

@@ -38,7 +38,8 @@ func openPostgres(ctx context.Context, db *DB, o Options) error {
 // the encoding of a database never changes.
 func (db *DB) checkEncoding(ctx context.Context) error {
 	var encoding, name string
-	err := db.read.QueryRowContext(ctx, `SELECT current_setting('server_encoding'), current_database()`).Scan(&encoding, &name)
+	err := db.read.QueryRowContext(ctx, `SELECT current_setting('server_encoding'), current_database()`).Scan(&encoding,
+		&name)
 	if err == nil && encoding != "UTF8" {
 		err = fmt.Errorf("the PostgreSQL database %q has the encoding %s, which cannot keep what people write; "+
 			"make another: CREATE DATABASE unhidra ENCODING 'UTF8' TEMPLATE template0", name, encoding)
@@ -97,7 +98,8 @@ func (db *DB) seesProbe(ctx context.Context, mark string) (bool, error) {
 	}
 	defer second.Close()
 	var value string
-	err = second.QueryRowContext(ctx, `SELECT COALESCE(current_setting('unhidra.probe', true), '')`, pgx.QueryExecModeSimpleProtocol).Scan(&value)
+	err = second.QueryRowContext(ctx, `SELECT COALESCE(current_setting('unhidra.probe', true), '')`,
+		pgx.QueryExecModeSimpleProtocol).Scan(&value)
 	return value == mark, err
 }
 

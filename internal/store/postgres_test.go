@@ -66,7 +66,8 @@ func TestAFullPostgresIsWaitedFor(t *testing.T) {
 			if _, err := db.Log.Heads(t.Context(), []string{"room_none"}); err != nil {
 				t.Errorf("read: %v", err)
 			}
-			if err := db.Server.SetSetting(t.Context(), domain.Setting{Name: "s" + strconv.Itoa(i), At: time.Now()}); err != nil {
+			if err := db.Server.SetSetting(t.Context(),
+				domain.Setting{Name: "s" + strconv.Itoa(i), At: time.Now()}); err != nil {
 				t.Errorf("write: %v", err)
 			}
 		})
@@ -81,7 +82,8 @@ func TestOnlyUTF8IsAccepted(t *testing.T) {
 	o := testkit.Postgres(t)
 	operator := testkit.Raw(t, o)
 	name := fmt.Sprintf("ascii_%d", os.Getpid())
-	_, err := operator.Exec(`CREATE DATABASE ` + name + ` ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`)
+	_, err := operator.Exec(`CREATE DATABASE ` + name +
+		` ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +151,8 @@ func bouncer(t *testing.T, bin, mode string, pg *pgtest.Own) string {
 	host, backend, _ := strings.Cut(pg.Addr(), ":")
 	ini := filepath.Join(dir, "pgbouncer.ini")
 	text := fmt.Sprintf("[databases]\npostgres = user=unhidra dbname=postgres host=%s port=%s\n[pgbouncer]\n"+
-		"listen_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\nauth_type = any\npool_mode = %s\n", host, backend, port, mode)
+		"listen_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\nauth_type = any\npool_mode = %s\n", host, backend,
+		port, mode)
 	if err := os.WriteFile(ini, []byte(text), 0o644); err != nil { // somebody else reads it
 		t.Fatal(err)
 	}
@@ -175,7 +178,8 @@ func bouncer(t *testing.T, bin, mode string, pg *pgtest.Own) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	for deadline := time.Now().Add(20 * time.Second); db.PingContext(t.Context()) != nil; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); db.PingContext(t.Context()) != nil; time.Sleep(
+		20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("pgbouncer does not answer: %v", db.PingContext(t.Context()))
 		}

@@ -110,7 +110,8 @@ func openSQLite(ctx context.Context, db *DB, o Options) (err error) {
 func sqliteOpenError(path string, err error) error {
 	switch sqliteCode(err) & 0xff {
 	case sqliteNotADB:
-		return fmt.Errorf("%s is not a SQLite database; move it away, or restore a backup with `unhidra restore`: %w", path, err)
+		return fmt.Errorf("%s is not a SQLite database; move it away, or restore a backup with `unhidra restore`: %w", path,
+			err)
 	case sqliteFull, sqliteIO:
 		return fmt.Errorf("%s cannot be opened: its disk is full, or fails; make some room, and start again: %w", path, err)
 	case sqliteCorrupt:
@@ -130,13 +131,15 @@ type pageStats struct{ size, all, free, mode int64 }
 
 func (db *DB) pageStats(ctx context.Context) (p pageStats, err error) {
 	err = db.read.QueryRowContext(ctx, `SELECT s.page_size, c.page_count, f.freelist_count, v.auto_vacuum
-		FROM pragma_page_size() s, pragma_page_count() c, pragma_freelist_count() f, pragma_auto_vacuum() v`).Scan(&p.size, &p.all, &p.free, &p.mode)
+		FROM pragma_page_size() s, pragma_page_count() c, pragma_freelist_count() f, pragma_auto_vacuum()
+		v`).Scan(&p.size, &p.all, &p.free, &p.mode)
 	return p, err
 }
 
 func usageSQLite(ctx context.Context, db *DB) (domain.StoreUsage, error) {
 	p, err := db.pageStats(ctx)
-	u := domain.StoreUsage{Kind: db.dialect.name, Bytes: p.all * p.size, Free: p.free * p.size, Log: -1, Shrinks: p.mode == incremental}
+	u := domain.StoreUsage{Kind: db.dialect.name, Bytes: p.all * p.size, Free: p.free * p.size, Log: -1,
+		Shrinks: p.mode == incremental}
 	if info, err := os.Stat(db.path + "-wal"); err == nil {
 		u.Log = info.Size()
 	}
@@ -225,7 +228,8 @@ func integritySQLite(ctx context.Context, db *DB) error {
 
 // textIndexes returns the names of the FTS5 tables.
 func textIndexes(ctx context.Context, q Queryer) ([]string, error) {
-	rows, err := q.QueryContext(ctx, `SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%fts5%'`)
+	rows, err := q.QueryContext(ctx,
+		`SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%fts5%'`)
 	if err != nil {
 		return nil, err
 	}

@@ -107,7 +107,8 @@ func (g *fileGuard) check() error {
 	}
 	if gone := err != nil; g.gone.Swap(gone) != gone {
 		if gone {
-			g.log.Error("a file of the database was removed or replaced under the running server; nothing is accepted until it is back", "err", err)
+			g.log.Error("a file of the database was removed or replaced under the running server; nothing is accepted until "+
+				"it is back", "err", err)
 		} else {
 			g.log.Info("the files of the database are back")
 		}

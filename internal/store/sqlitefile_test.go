@@ -21,7 +21,8 @@ import (
 func TestAFolderMayHaveAnyName(t *testing.T) {
 	t.Parallel()
 	parent := t.TempDir()
-	names := []string{"plain", "plain#1", "plain#2", "plain?mode=memory", "plain?", "plain%", "plain%41", "plain%2", "plain%00", "file:plain", ":memory:", "a b&c=d;e"}
+	names := []string{"plain", "plain#1", "plain#2", "plain?mode=memory", "plain?", "plain%", "plain%41", "plain%2",
+		"plain%00", "file:plain", ":memory:", "a b&c=d;e"}
 	var low, high []byte
 	for b := 1; b < 128; b++ {
 		if b != '/' {

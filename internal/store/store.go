@@ -171,7 +171,8 @@ func Lock(path string) (unlock func(), err error) { return lockFile(path + ".loc
 func (db *DB) classifyWriteError(err error) error {
 	var e *domain.Error
 	switch {
-	case err == nil, errors.As(err, &e), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, sql.ErrNoRows):
+	case err == nil, errors.As(err, &e), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, sql.ErrNoRows):
 		return err
 	}
 	if unique, foreign := db.dialect.conflict(err); unique || foreign {

@@ -252,7 +252,8 @@ func (w *writer) runAll(ctx context.Context, conn *preparedConn, jobs []*job) er
 			batched = append(batched, j)
 			continue
 		}
-		if err := w.inSavepoint(ctx, conn, j.Item, func(t *Tx) error { return j.fn(context.WithoutCancel(j.ctx), t) }); err != nil {
+		if err := w.inSavepoint(ctx, conn, j.Item,
+			func(t *Tx) error { return j.fn(context.WithoutCancel(j.ctx), t) }); err != nil {
 			return err
 		}
 	}

@@ -14,7 +14,8 @@ func Room(tb testing.TB, db *all.Store, users int) string {
 	tb.Helper()
 	n := domain.NewRoom{Kind: domain.PublicRoom, Name: "Lobby"}
 	for i := range users {
-		u := domain.User{ID: UserID(i), Kind: domain.KindUser, Role: domain.SystemUser, Username: fmt.Sprintf("user%d", i), DisplayName: fmt.Sprintf("User %d", i)}
+		u := domain.User{ID: UserID(i), Kind: domain.KindUser, Role: domain.SystemUser, Username: fmt.Sprintf("user%d", i),
+			DisplayName: fmt.Sprintf("User %d", i)}
 		if err := db.Accounts.CreateUser(tb.Context(), u, "", domain.Signup{}, time.Now()); err != nil {
 			tb.Fatal(err)
 		}
@@ -35,7 +36,8 @@ func UserID(i int) string { return fmt.Sprintf("usr_%026d", i) }
 // Say has a user write in a room.
 func Say(tb testing.TB, db *all.Store, user, room, key, text string) domain.Event {
 	tb.Helper()
-	e, _, err := db.Messages.AppendMessage(tb.Context(), user, domain.Draft{Room: room, Key: key, Text: text}, nil, false, time.Now())
+	e, _, err := db.Messages.AppendMessage(tb.Context(), user, domain.Draft{Room: room, Key: key, Text: text}, nil, false,
+		time.Now())
 	if err != nil {
 		tb.Fatal(err)
 	}

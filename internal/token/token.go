@@ -182,7 +182,8 @@ func (k *Keyring) Verify(token string, now time.Time) (Claims, error) {
 		return Claims{}, fmt.Errorf("%w: %d bytes long", ErrInvalid, len(token))
 	}
 	var c claims
-	p := jwt.NewParser(jwt.WithValidMethods([]string{"HS256", "EdDSA"}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
+	p := jwt.NewParser(jwt.WithValidMethods([]string{"HS256", "EdDSA"}), jwt.WithIssuer(issuer),
+		jwt.WithAudience(audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway), jwt.WithStrictDecoding(),
 		jwt.WithTimeFunc(func() time.Time { return now }))
 	if _, err := p.ParseWithClaims(token, &c, k.find); err != nil {

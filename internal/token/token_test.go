@@ -25,13 +25,15 @@ func ring(t testing.TB) *Keyring {
 
 func TestSignAndVerify(t *testing.T) {
 	k, now := ring(t), time.Now()
-	want := Claims{User: "usr_1", Session: "ses_1", Role: "admin", Epoch: 3, AMR: []string{"pwd"}, AuthTime: now.Truncate(time.Second), Expires: now.Add(Lifetime).Truncate(time.Second)}
+	want := Claims{User: "usr_1", Session: "ses_1", Role: "admin", Epoch: 3, AMR: []string{"pwd"},
+		AuthTime: now.Truncate(time.Second), Expires: now.Add(Lifetime).Truncate(time.Second)}
 	s, err := k.Sign(want, now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := k.Verify(s, now)
-	if err != nil || got.User != want.User || got.Session != want.Session || got.Epoch != 3 || !got.Expires.Equal(want.Expires) || got.Role != "admin" {
+	if err != nil || got.User != want.User || got.Session != want.Session || got.Epoch != 3 ||
+		!got.Expires.Equal(want.Expires) || got.Role != "admin" {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	if _, err := k.Verify(s, now.Add(Lifetime+time.Minute)); !errors.Is(err, ErrInvalid) {
@@ -41,7 +43,8 @@ func TestSignAndVerify(t *testing.T) {
 
 func TestCHK_TK_01_ForeignTokensAreRefused(t *testing.T) {
 	k, now := ring(t), time.Now()
-	good := jwt.MapClaims{"iss": issuer, "aud": audience, "sub": "usr_1", "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}
+	good := jwt.MapClaims{"iss": issuer, "aud": audience, "sub": "usr_1", "iat": now.Unix(),
+		"exp": now.Add(time.Minute).Unix()}
 	make := func(m jwt.SigningMethod, key any, header map[string]any) string {
 		tok := jwt.NewWithClaims(m, good)
 		tok.Header["typ"], tok.Header["kid"] = kind, k.current
@@ -90,7 +93,8 @@ func TestCHK_TK_02_ClaimsAreChecked(t *testing.T) {
 		"audience":   func(c jwt.MapClaims) { c["aud"] = "other" },
 		"no subject": func(c jwt.MapClaims) { delete(c, "sub") },
 	} {
-		c := jwt.MapClaims{"iss": issuer, "aud": audience, "sub": "usr_1", "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}
+		c := jwt.MapClaims{"iss": issuer, "aud": audience, "sub": "usr_1", "iat": now.Unix(),
+			"exp": now.Add(time.Minute).Unix()}
 		change(c)
 		tok := jwt.NewWithClaims(jwt.SigningMethodHS256, c)
 		tok.Header["typ"], tok.Header["kid"] = kind, k.current
@@ -215,7 +219,8 @@ func TestCHK_TK_01_APublicKeyIsNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, kid := range []string{k.public[0].ID, k.current} {
-		tok := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"iss": issuer, "aud": audience, "sub": "usr_1", "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()})
+		tok := jwt.NewWithClaims(jwt.SigningMethodHS256,
+			jwt.MapClaims{"iss": issuer, "aud": audience, "sub": "usr_1", "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()})
 		tok.Header["typ"], tok.Header["kid"] = kind, kid
 		s, err := tok.SignedString(x)
 		if err != nil {

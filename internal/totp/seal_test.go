@@ -23,7 +23,8 @@ func ring(t *testing.T, ids ...string) *Ring {
 func TestCHK_MF_03_SecretsAreSealed(t *testing.T) {
 	r, secret := ring(t, "a"), NewSecret()
 	sealed := r.Seal("u_ann", secret)
-	if strings.Contains(sealed, string(secret)) || strings.Contains(sealed, Text(secret)) || r.Seal("u_ann", secret) == sealed {
+	if strings.Contains(sealed, string(secret)) || strings.Contains(sealed, Text(secret)) ||
+		r.Seal("u_ann", secret) == sealed {
 		t.Errorf("%q", sealed)
 	}
 	if got, stale, err := r.Open("u_ann", sealed); !bytes.Equal(got, secret) || stale || err != nil {
@@ -61,14 +62,16 @@ func TestKeysAreChangedWithoutLosingSecrets(t *testing.T) {
 	if !bytes.Equal(got, secret) || !stale || err != nil {
 		t.Fatalf("%x, %v, %v", got, stale, err)
 	}
-	if got, stale, err = ring(t, "new").Open("u_ann", both.Seal("u_ann", got)); !bytes.Equal(got, secret) || stale || err != nil {
+	if got, stale, err = ring(t, "new").Open("u_ann", both.Seal("u_ann", got)); !bytes.Equal(got, secret) || stale ||
+		err != nil {
 		t.Errorf("%x, %v, %v", got, stale, err)
 	}
 }
 
 func TestRingsThatAreRefused(t *testing.T) {
 	good := Key{ID: "a", Bytes: make([]byte, 32)}
-	for _, keys := range [][]Key{{}, {good, good}, {{ID: "a", Bytes: make([]byte, 16)}}, {{ID: "", Bytes: good.Bytes}}, {{ID: "a.b", Bytes: good.Bytes}}} {
+	for _, keys := range [][]Key{{}, {good, good}, {{ID: "a", Bytes: make([]byte, 16)}}, {{ID: "", Bytes: good.Bytes}},
+		{{ID: "a.b", Bytes: good.Bytes}}} {
 		if _, err := NewRing(keys...); err == nil {
 			t.Errorf("%d keys are taken", len(keys))
 		}
@@ -91,7 +94,8 @@ func TestCHK_MF_03_RecoveryCodes(t *testing.T) {
 	}
 	code := "01AB-CDEF-GHJK-MNPQ-RSTV-WXYZ"
 	want, _ := HashCode(key, "u_ann", code)
-	for _, typed := range []string{strings.ToLower(code), "  oiab cdef ghjk mnpq rstv wxyz ", "OLABCDEFGHJKMNPQRSTVWXYZ", "0l-ab-cdefghjkmnpqrs tv\twxyz\n"} {
+	for _, typed := range []string{strings.ToLower(code), "  oiab cdef ghjk mnpq rstv wxyz ", "OLABCDEFGHJKMNPQRSTVWXYZ",
+		"0l-ab-cdefghjkmnpqrs tv\twxyz\n"} {
 		if got, ok := HashCode(key, "u_ann", typed); !ok || !bytes.Equal(got, want) {
 			t.Errorf("%q is not taken for %s", typed, code)
 		}
@@ -101,7 +105,8 @@ func TestCHK_MF_03_RecoveryCodes(t *testing.T) {
 			t.Errorf("%q has a hash", bad)
 		}
 	}
-	for what, other := range map[string][]byte{"user": hash(t, key, "u_eve", code), "key": hash(t, []byte("kez"), "u_ann", code)} {
+	for what, other := range map[string][]byte{"user": hash(t, key, "u_eve", code),
+		"key": hash(t, []byte("kez"), "u_ann", code)} {
 		if bytes.Equal(other, want) {
 			t.Errorf("another %s has the same hash", what)
 		}

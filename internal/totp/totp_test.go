@@ -23,7 +23,8 @@ var rfcSecret = []byte("12345678901234567890")
 // The vectors of RFC 6238, appendix B.
 func TestVectors(t *testing.T) {
 	for at, want := range map[int64]string{
-		59: "94287082", 1111111109: "07081804", 1111111111: "14050471", 1234567890: "89005924", 2000000000: "69279037", 20000000000: "65353130",
+		59: "94287082", 1111111109: "07081804", 1111111111: "14050471", 1234567890: "89005924", 2000000000: "69279037",
+		20000000000: "65353130",
 	} {
 		if got := fmt.Sprintf("%08d", truncated(rfcSecret, at/30)%100_000_000); got != want {
 			t.Errorf("%d: %s, want %s", at, got, want)
@@ -64,7 +65,8 @@ func TestCHK_MF_02_OneStepToEitherSide(t *testing.T) {
 		}
 	}
 	code := codeAt(secret, current)
-	for typed, want := range map[string]bool{code[:3] + " " + code[3:]: true, " " + code + "\n": true, code[:5]: false, code + "0": false, "": false, "ABCDEF": false} {
+	for typed, want := range map[string]bool{code[:3] + " " + code[3:]: true, " " + code + "\n": true, code[:5]: false,
+		code + "0": false, "": false, "ABCDEF": false} {
 		if _, ok := Check(secret, typed, now, 0); ok != want {
 			t.Errorf("%q: %v", typed, ok)
 		}

@@ -26,12 +26,14 @@ func fromUsers(us []domain.UserRef) []User {
 
 // FromProfile is the wire's view of u for others.
 func FromProfile(u domain.User) Profile {
-	return Profile{User: FromUser(u.Ref()), About: u.About, TimeZone: u.TimeZone, CreatedAt: u.CreatedAt, Disabled: u.Disabled}
+	return Profile{User: FromUser(u.Ref()), About: u.About, TimeZone: u.TimeZone, CreatedAt: u.CreatedAt,
+		Disabled: u.Disabled}
 }
 
 // FromMe is the wire's view of u for u.
 func FromMe(u domain.User) Me {
-	return Me{Profile: FromProfile(u), Email: u.Email, Locale: u.Locale, Role: string(u.Role), Status: FromStatus(u.Status.At(time.Now()))}
+	return Me{Profile: FromProfile(u), Email: u.Email, Locale: u.Locale, Role: string(u.Role),
+		Status: FromStatus(u.Status.At(time.Now()))}
 }
 
 // FromStatus is the wire's view of s.
@@ -41,7 +43,8 @@ func FromStatus(s domain.Status) Status {
 
 // FromPresence is the wire's view of p.
 func FromPresence(p domain.Presence) Presence {
-	return Presence{User: p.User, Is: string(p.Is), Text: p.Text, Emoji: p.Emoji, Expires: opt(p.Expires), LastSeen: opt(p.LastSeen)}
+	return Presence{User: p.User, Is: string(p.Is), Text: p.Text, Emoji: p.Emoji, Expires: opt(p.Expires),
+		LastSeen: opt(p.LastSeen)}
 }
 
 // FromRoom is the wire's view of r.
@@ -89,7 +92,8 @@ func FromInvite(i domain.Invite) Invite {
 // FromRoomRequest is the wire's view of q.
 func FromRoomRequest(q domain.RoomRequest) RoomRequest {
 	r := q.Room
-	return RoomRequest{Room: r.ID, Kind: string(r.Kind), Name: r.Name, Topic: r.Topic, Members: r.Members, By: FromUser(q.By), At: q.At}
+	return RoomRequest{Room: r.ID, Kind: string(r.Kind), Name: r.Name, Topic: r.Topic, Members: r.Members,
+		By: FromUser(q.By), At: q.At}
 }
 
 // FromBan is the wire's view of b.

@@ -89,7 +89,8 @@ func eventTable() string {
 		case s.Leaves != "":
 			moves = "ends: `" + string(s.Leaves) + "`"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s |\n", s.Type, s.About, line, moves, s.Audience, strings.Join(parts(s), ", "))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s |\n", s.Type, s.About, line, moves, s.Audience,
+			strings.Join(parts(s), ", "))
 	}
 	return b.String()
 }
@@ -140,10 +141,12 @@ func TestEveryEventHasAGoldenFrame(t *testing.T) {
 			continue
 		}
 		spec, known := domain.EventType(e.Type).Spec()
-		if !known || !logged(spec) || f.name != "server.event."+e.Type && !strings.HasPrefix(f.name, "server.event."+e.Type+".") {
+		if !known || !logged(spec) || f.name != "server.event."+e.Type &&
+			!strings.HasPrefix(f.name, "server.event."+e.Type+".") {
 			t.Errorf("%s is of type %s", f.name, e.Type)
 		}
-		if (e.Subject != nil) != spec.Subject || (e.Message != nil) != (spec.Message != domain.NoMessage) || (e.Detail != nil) != (spec.Payload != nil) {
+		if (e.Subject != nil) != spec.Subject || (e.Message != nil) != (spec.Message != domain.NoMessage) ||
+			(e.Detail != nil) != (spec.Payload != nil) {
 			t.Errorf("%s has other parts than the catalogue says", f.name)
 		}
 		if e.Detail != nil {

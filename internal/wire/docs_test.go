@@ -62,7 +62,8 @@ func TestProtocolDoc(t *testing.T) {
 			t.Errorf("docs/protocol.md does not name the frame %s", f.Type)
 		}
 	}
-	for _, code := range []int{CloseBadFrame, CloseToken, CloseForbidden, CloseTimeout, CloseRevoked, CloseRate, CloseSlow, CloseRestarting} {
+	for _, code := range []int{CloseBadFrame, CloseToken, CloseForbidden, CloseTimeout, CloseRevoked, CloseRate, CloseSlow,
+		CloseRestarting} {
 		if !bytes.Contains(doc, []byte("| "+strconv.Itoa(code)+" |")) {
 			t.Errorf("docs/protocol.md does not explain the close code %d", code)
 		}
@@ -151,15 +152,18 @@ func asyncAPI() obj {
 		channel = append(channel, field{name, reference("components/messages/" + name)})
 	}
 	inChannel := func(name string) []any { return []any{reference("channels/socket/messages/" + name)} }
-	add("server.error", envelope(TypeError, true, nil, schemas.ref(reflect.TypeFor[ErrorBody]())), "A request was refused, or a frame was malformed.")
+	add("server.error", envelope(TypeError, true, nil, schemas.ref(reflect.TypeFor[ErrorBody]())),
+		"A request was refused, or a frame was malformed.")
 	for _, f := range Requests() {
 		in := "client." + f.Type
 		add(in, envelope(f.Type, true, schemas.of(f.Data), nil), f.Summary)
-		op := obj{{"action", "receive"}, {"channel", reference("channels/socket")}, {"summary", f.Summary}, {"messages", inChannel(in)}}
+		op := obj{{"action", "receive"}, {"channel", reference("channels/socket")}, {"summary", f.Summary},
+			{"messages", inChannel(in)}}
 		if !f.Silent {
 			out := "server.ok." + f.Type
 			add(out, envelope(TypeOK, true, schemas.of(f.Answer), nil), "The answer to "+f.Type+".")
-			op = append(op, field{"reply", obj{{"channel", reference("channels/socket")}, {"messages", append(inChannel(out), inChannel("server.error")...)}}})
+			op = append(op, field{"reply", obj{{"channel", reference("channels/socket")},
+				{"messages", append(inChannel(out), inChannel("server.error")...)}}})
 		}
 		operations = append(operations, field{in, op})
 	}
@@ -178,7 +182,8 @@ func asyncAPI() obj {
 			{"description", "The frames of the WebSocket. docs/protocol.md says how they play together."},
 		}},
 		{"defaultContentType", "application/json"},
-		{"servers", obj{{"local", obj{{"host", "localhost:9000"}, {"protocol", "ws"}, {"description", "what `make run` starts"}}}}},
+		{"servers", obj{{"local", obj{{"host", "localhost:9000"}, {"protocol", "ws"},
+			{"description", "what `make run` starts"}}}}},
 		{"channels", obj{{"socket", obj{
 			{"address", "/ws"},
 			{"description", "Subprotocols: \"bearer\" and the access token, in this order. The server chooses \"bearer\"."},
@@ -194,7 +199,8 @@ func envelope(typ string, id bool, data, failure any) obj {
 	props := obj{{"type", obj{{"const", typ}}}}
 	required := []any{"type"}
 	if id {
-		props = append(props, field{"id", obj{{"type", "string"}, {"maxLength", 64}, {"description", "chosen by the client; comes back in the answer"}}})
+		props = append(props, field{"id", obj{{"type", "string"}, {"maxLength", 64},
+			{"description", "chosen by the client; comes back in the answer"}}})
 	}
 	if data != nil {
 		props = append(props, field{"data", data})

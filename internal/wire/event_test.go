@@ -32,7 +32,8 @@ func TestEveryPayloadIsTold(t *testing.T) {
 	for _, s := range samples() {
 		e := s.Event
 		got := FromEvent(e)
-		if got.Type != string(e.Type) || (got.Subject != nil) != (e.Subject != nil) || (got.Message != nil) != (e.Message != nil) {
+		if got.Type != string(e.Type) || (got.Subject != nil) != (e.Subject != nil) ||
+			(got.Message != nil) != (e.Message != nil) {
 			t.Errorf("%s is told as %+v", s.Name, got)
 		}
 		if (got.Detail != nil) != (e.Payload != nil) {
@@ -42,11 +43,13 @@ func TestEveryPayloadIsTold(t *testing.T) {
 		if e.Payload == nil {
 			continue
 		}
-		if want, got := setFields(reflect.ValueOf(e.Payload)), setFields(reflect.ValueOf(*got.Detail)); !slices.Equal(got, want) {
+		if want, got := setFields(reflect.ValueOf(e.Payload)),
+			setFields(reflect.ValueOf(*got.Detail)); !slices.Equal(got, want) {
 			t.Errorf("%s: the payload has %v, and %v are told", s.Name, want, got)
 		}
 	}
-	if got := FromEvent(domain.Event{Type: "reading.taken", Payload: domain.UnknownPayload{Version: 1, Stored: `{"v":1}`}}); got.Detail != nil {
+	if got := FromEvent(domain.Event{Type: "reading.taken",
+		Payload: domain.UnknownPayload{Version: 1, Stored: `{"v":1}`}}); got.Detail != nil {
 		t.Errorf("of an unknown payload %+v is told", got.Detail)
 	}
 }

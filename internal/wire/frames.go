@@ -40,8 +40,9 @@ const (
 	TypeAnswered   = "room.answered"  // InRoom: the user has answered such a request, on any device
 	TypeRoomReset  = "room.reset"     // InRoom: forget the room's events and load it again
 	TypePurged     = "room.purged"    // Purged: the room's oldest events are no longer kept
-	TypeUser       = "user.updated"   // Profile: a watched user, one of the same rooms, or this one, has a new name, picture or text
-	TypeRevoked    = "auth.revoked"   // Revoked: the connection closes next
+	// Profile: a watched user, one of the same rooms, or this one, has a new name, picture or text
+	TypeUser    = "user.updated"
+	TypeRevoked = "auth.revoked" // Revoked: the connection closes next
 )
 
 // Request is a frame from a client.

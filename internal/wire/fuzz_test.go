@@ -27,7 +27,8 @@ func FuzzRequest(f *testing.F) {
 		if err := Decode(b, &r); err != nil {
 			return
 		}
-		for _, data := range []any{&Send{}, &Edit{}, &Target{}, &Mark{}, &InRoom{}, &Sync{}, &Watch{}, &Activity{}, &Refresh{}} {
+		for _, data := range []any{&Send{}, &Edit{}, &Target{}, &Mark{}, &InRoom{}, &Sync{}, &Watch{}, &Activity{},
+			&Refresh{}} {
 			if err := Decode(r.Data, data); err != nil {
 				continue
 			}

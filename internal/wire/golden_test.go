@@ -30,19 +30,22 @@ var (
 
 	room1 = "room_01jd8m5q8re0t9v3x7k2p4s6za"
 	room2 = "room_01jd8m5q8re0t9v3x7k2p4s6zb"
-	ada   = User{ID: "usr_01jd8m5q8re0t9v3x7k2p4s6za", Kind: "user", Username: "ada", DisplayName: "Ada Lovelace", Avatar: "/api/v1/avatars/5f2a"}
-	lin   = User{ID: "usr_01jd8m5q8re0t9v3x7k2p4s6zb", Kind: "user", Username: "lin", DisplayName: "林 <3"}
+	ada   = User{ID: "usr_01jd8m5q8re0t9v3x7k2p4s6za", Kind: "user", Username: "ada", DisplayName: "Ada Lovelace",
+		Avatar: "/api/v1/avatars/5f2a"}
+	lin = User{ID: "usr_01jd8m5q8re0t9v3x7k2p4s6zb", Kind: "user", Username: "lin", DisplayName: "林 <3"}
 
 	hello1 = Message{Room: room1, Seq: 412, Sender: ada, Key: "c-19", Text: "hello **all**", At: t0}
 	reply1 = Message{
 		Room: room1, Seq: 413, Sender: lin, Key: "c-20", Text: "hi @ada & <all>",
 		ReplyTo: &Quote{Seq: 412, Sender: ada, Excerpt: "hello **all**"}, Mentions: []string{ada.ID}, At: t1,
 	}
-	edited = Message{Room: room1, Seq: 412, Sender: ada, Key: "c-19", Text: "hello everyone", At: t0, EditedAt: &t1, Edits: 1}
-	gone   = Message{Room: room1, Seq: 412, Sender: ada, Key: "c-19", At: t0, EditedAt: &t1, Edits: 1, DeletedAt: &later}
-	team   = Room{ID: room1, Kind: "public", Name: "Team", Topic: "what we do", Head: 413, Members: 2, CreatedAt: t0, LastAt: t1}
-	chat   = Room{ID: room2, Kind: "direct", Head: 3, Members: 2, CreatedAt: t0, LastAt: t0}
-	me     = Me{
+	edited = Message{Room: room1, Seq: 412, Sender: ada, Key: "c-19", Text: "hello everyone", At: t0, EditedAt: &t1,
+		Edits: 1}
+	gone = Message{Room: room1, Seq: 412, Sender: ada, Key: "c-19", At: t0, EditedAt: &t1, Edits: 1, DeletedAt: &later}
+	team = Room{ID: room1, Kind: "public", Name: "Team", Topic: "what we do", Head: 413, Members: 2, CreatedAt: t0,
+		LastAt: t1}
+	chat = Room{ID: room2, Kind: "direct", Head: 3, Members: 2, CreatedAt: t0, LastAt: t0}
+	me   = Me{
 		Profile: Profile{User: ada, About: "Analyst", TimeZone: "Europe/London", CreatedAt: t0},
 		Email:   "ada@example.org", Locale: "en-GB", Role: "user",
 		Status: Status{Mode: "dnd", Text: "writing", Emoji: "✍", Expires: &later},
@@ -88,7 +91,8 @@ func goldenReplies() []frame {
 		ok(TypeRead, &Mark{Room: room1, Seq: 413, Unread: 2, Mentions: 1}),
 		ok(TypeSync, &Synced{
 			Rooms: []Replay{
-				{Room: room1, Events: []Event{{Room: room1, Seq: 412, Type: "message.created", Actor: ada, At: t0, Message: &hello1}}, Head: 413, More: true},
+				{Room: room1, Events: []Event{{Room: room1, Seq: 412, Type: "message.created", Actor: ada, At: t0,
+					Message: &hello1}}, Head: 413, More: true},
 			},
 			Gone: []string{room2},
 		}),
@@ -100,7 +104,8 @@ func goldenReplies() []frame {
 		ok(TypeRefresh, &Until{Expires: later}),
 		ok(TypePing, nil),
 		{"server.error", Reply{ID: "8", Type: TypeError, Error: &ErrorBody{
-			Kind: "invalid", Code: domain.CodeInvalidField, Detail: "must not be empty", Fields: []Field{{"/text", "must not be empty"}},
+			Kind: "invalid", Code: domain.CodeInvalidField, Detail: "must not be empty",
+			Fields: []Field{{"/text", "must not be empty"}},
 		}}, nil},
 		{"server.error.rate_limited", Reply{ID: "9", Type: TypeError, Error: &ErrorBody{
 			Kind: "rate_limited", Code: domain.CodeMessages, Detail: "too many messages; wait a moment",
@@ -118,18 +123,28 @@ func goldenReplies() []frame {
 				{Room: chat, Role: "member", MutedUntil: &later, Read: 3, Peers: []User{lin}},
 			},
 		}),
-		news(TypeRequested, TypeRequested, &RoomRequest{Room: room1, Kind: "private", Name: "Team", Topic: "what we do", Members: 2, By: ada, At: t0}),
+		news(TypeRequested, TypeRequested, &RoomRequest{Room: room1, Kind: "private", Name: "Team", Topic: "what we do",
+			Members: 2, By: ada, At: t0}),
 		news(TypeAnswered, TypeAnswered, &InRoom{Room: room1}),
-		event(Event{Room: room1, Seq: 1, Type: "room.created", Actor: ada, At: t0, Detail: &Detail{Name: ptr("Team"), Kind: "public"}}),
-		event(Event{Room: room1, Seq: 420, Type: "room.updated", Actor: ada, At: t0, Detail: &Detail{Topic: ptr(""), Kind: "private", Archived: ptr(true)}}),
-		news("event.room.updated.retention", TypeEvent, &Event{Room: room1, Seq: 421, Type: "room.updated", Actor: ada, At: t0, Detail: &Detail{Keep: &KeepOf{Keep: Keep{Days: 30}}, Held: ptr(true)}}),
-		event(Event{Room: room1, Seq: 2, Type: "member.joined", Actor: lin, At: t0, Subject: &lin, Detail: &Detail{Role: "member", Invite: "inv_01jd8m5q8re0t9v3x7k2p4s6za"}}),
+		event(Event{Room: room1, Seq: 1, Type: "room.created", Actor: ada, At: t0,
+			Detail: &Detail{Name: ptr("Team"), Kind: "public"}}),
+		event(Event{Room: room1, Seq: 420, Type: "room.updated", Actor: ada, At: t0,
+			Detail: &Detail{Topic: ptr(""), Kind: "private", Archived: ptr(true)}}),
+		news("event.room.updated.retention", TypeEvent,
+			&Event{Room: room1, Seq: 421, Type: "room.updated", Actor: ada, At: t0,
+				Detail: &Detail{Keep: &KeepOf{Keep: Keep{Days: 30}}, Held: ptr(true)}}),
+		event(Event{Room: room1, Seq: 2, Type: "member.joined", Actor: lin, At: t0, Subject: &lin,
+			Detail: &Detail{Role: "member", Invite: "inv_01jd8m5q8re0t9v3x7k2p4s6za"}}),
 		event(Event{Room: room1, Seq: 3, Type: "member.left", Actor: lin, At: t0, Subject: &lin}),
-		event(Event{Room: room1, Seq: 4, Type: "member.kicked", Actor: ada, At: t0, Subject: &lin, Detail: &Detail{Reason: "too loud"}}),
-		event(Event{Room: room1, Seq: 5, Type: "member.banned", Actor: ada, At: t0, Subject: &lin, Detail: &Detail{Reason: "too loud"}}),
+		event(Event{Room: room1, Seq: 4, Type: "member.kicked", Actor: ada, At: t0, Subject: &lin,
+			Detail: &Detail{Reason: "too loud"}}),
+		event(Event{Room: room1, Seq: 5, Type: "member.banned", Actor: ada, At: t0, Subject: &lin,
+			Detail: &Detail{Reason: "too loud"}}),
 		event(Event{Room: room1, Seq: 6, Type: "member.unbanned", Actor: ada, At: t0, Subject: &lin}),
-		event(Event{Room: room1, Seq: 7, Type: "member.muted", Actor: ada, At: t0, Subject: &lin, Detail: &Detail{Until: &later}}),
-		event(Event{Room: room1, Seq: 8, Type: "member.role", Actor: ada, At: t0, Subject: &lin, Detail: &Detail{Role: "moderator"}}),
+		event(Event{Room: room1, Seq: 7, Type: "member.muted", Actor: ada, At: t0, Subject: &lin,
+			Detail: &Detail{Until: &later}}),
+		event(Event{Room: room1, Seq: 8, Type: "member.role", Actor: ada, At: t0, Subject: &lin,
+			Detail: &Detail{Role: "moderator"}}),
 		event(Event{Room: room1, Seq: 413, Type: "message.created", Actor: lin, At: t1, Message: &reply1}),
 		event(Event{Room: room1, Seq: 414, Type: "message.edited", Actor: ada, At: t1, Message: &edited}),
 		event(Event{Room: room1, Seq: 415, Type: "message.deleted", Actor: ada, At: later, Message: &gone}),
@@ -229,7 +244,8 @@ func TestGoldenIsComplete(t *testing.T) {
 		TypeSend, TypeEdit, TypeDelete, TypeRead, TypeTyping, TypeSync, TypeWatch, TypeActivity, TypeRefresh, TypePing,
 	}
 	news := []string{
-		TypeHello, TypePresence, TypeIsTyping, TypeReadMoved, TypeRoomJoined, TypeRoomLeft, TypeRoomReset, TypePurged, TypeUser, TypeRevoked, TypeError,
+		TypeHello, TypePresence, TypeIsTyping, TypeReadMoved, TypeRoomJoined, TypeRoomLeft, TypeRoomReset, TypePurged,
+		TypeUser, TypeRevoked, TypeError,
 	}
 	names := make(map[string]bool)
 	for _, f := range append(goldenRequests(), goldenReplies()...) {
@@ -254,7 +270,8 @@ func TestLargestTextFitsAFrame(t *testing.T) {
 	for _, text := range []string{`"`, "<", "\n", "\u2028", "\\", "🙂"} {
 		m := hello1
 		m.Text = strings.Repeat(text, 16384/len(text))
-		b, err := Encode(Reply{Type: TypeEvent, Data: Event{Room: room1, Seq: 1, Type: "message.created", Actor: ada, Message: &m}})
+		b, err := Encode(Reply{Type: TypeEvent, Data: Event{Room: room1, Seq: 1, Type: "message.created", Actor: ada,
+			Message: &m}})
 		if err != nil {
 			t.Fatal(err)
 		}

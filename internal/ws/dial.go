@@ -30,7 +30,9 @@ func (e *Refused) Error() string {
 // protocols, of which the server must choose the first. What the server sent
 // beyond its handshake is in early. A server that answers with anything but an
 // upgrade gives a *Refused.
-func Dial(ctx context.Context, address string, header http.Header, protocols []string, tlsConfig *tls.Config) (conn net.Conn, early []byte, err error) {
+func Dial(
+	ctx context.Context, address string, header http.Header, protocols []string, tlsConfig *tls.Config,
+) (conn net.Conn, early []byte, err error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, nil, err
@@ -76,7 +78,8 @@ func handshake(conn net.Conn, u *url.URL, header http.Header, protocols []string
 	var nonce [16]byte
 	_, _ = rand.Read(nonce[:]) // never fails since Go 1.24
 	key := base64.StdEncoding.EncodeToString(nonce[:])
-	req := &http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: header.Clone(), ProtoMajor: 1, ProtoMinor: 1}
+	req := &http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: header.Clone(), ProtoMajor: 1,
+		ProtoMinor: 1}
 	if req.Header == nil {
 		req.Header = make(http.Header)
 	}

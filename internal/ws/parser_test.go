@@ -19,7 +19,8 @@ type raw struct {
 }
 
 func (r raw) bytes() []byte {
-	h := Header{Fin: r.fin, RSV: r.rsv, Op: r.op, Masked: !r.bare, Mask: [4]byte{0xde, 0xad, 0xbe, 0xef}, Length: uint64(len(r.payload))}
+	h := Header{Fin: r.fin, RSV: r.rsv, Op: r.op, Masked: !r.bare, Mask: [4]byte{0xde, 0xad, 0xbe, 0xef},
+		Length: uint64(len(r.payload))}
 	if r.length != 0 {
 		h.Length = r.length
 	}
@@ -88,16 +89,21 @@ var cases = []struct {
 	{"5.9 continuation of nothing", []raw{fin(Continuation, "a"), fin(Text, "b")}, "1002"},
 	{"5.10 continuation of nothing, unfinished", []raw{more(Continuation, "a")}, "1002"},
 	{"5.14 continuation after a whole message", []raw{fin(Text, "a"), fin(Continuation, "b")}, "1:a 1002"},
-	{"5.15 continuation after a fragmented message", []raw{more(Text, "a"), fin(Continuation, "b"), more(Continuation, "c")}, "1:ab 1002"},
+	{"5.15 continuation after a fragmented message",
+		[]raw{more(Text, "a"), fin(Continuation, "b"), more(Continuation, "c")}, "1:ab 1002"},
 	{"5.18 text inside a text", []raw{more(Text, "a"), fin(Text, "b")}, "1002"},
 	{"5.19 five fragments and two pings", []raw{
-		more(Text, "1"), more(Continuation, "2"), fin(Ping, "p"), more(Continuation, "3"), more(Continuation, "4"), fin(Ping, "q"), fin(Continuation, "5"),
+		more(Text, "1"), more(Continuation, "2"), fin(Ping, "p"), more(Continuation, "3"), more(Continuation, "4"),
+		fin(Ping, "q"), fin(Continuation, "5"),
 	}, "9:p 9:q 1:12345"},
 	{"empty fragments", []raw{more(Text, ""), more(Continuation, ""), fin(Continuation, "")}, "1:"},
 	{"binary in two", []raw{more(Binary, "\xff"), fin(Continuation, "\xfe")}, "2:\xff\xfe"},
-	{"fragments too big together", []raw{more(Text, strings.Repeat("*", 40000)), fin(Continuation, strings.Repeat("*", 40000))}, "1009"},
-	{"fragments just big enough", []raw{more(Text, strings.Repeat("*", 40000)), fin(Continuation, strings.Repeat("*", 25536))}, "1:#65536"},
-	{"two messages in fragments", []raw{more(Text, "a"), fin(Continuation, "b"), more(Text, "c"), fin(Continuation, "d")}, "1:ab 1:cd"},
+	{"fragments too big together", []raw{more(Text, strings.Repeat("*", 40000)),
+		fin(Continuation, strings.Repeat("*", 40000))}, "1009"},
+	{"fragments just big enough", []raw{more(Text, strings.Repeat("*", 40000)),
+		fin(Continuation, strings.Repeat("*", 25536))}, "1:#65536"},
+	{"two messages in fragments", []raw{more(Text, "a"), fin(Continuation, "b"), more(Text, "c"), fin(Continuation, "d")},
+		"1:ab 1:cd"},
 	// 6 UTF-8
 	{"6.1 valid, of all lengths", []raw{fin(Text, "aéあ𝄞")}, "1:aéあ𝄞"},
 	{"6.2 a character over two fragments", []raw{more(Text, "\xc3"), fin(Continuation, "\xa9")}, "1:é"},
@@ -178,8 +184,10 @@ func parse(t *testing.T, b []byte, chunk int) string {
 }
 
 func TestCloseCodes(t *testing.T) {
-	valid := map[int]bool{1000: true, 1001: true, 1002: true, 1003: true, 1007: true, 1008: true, 1009: true, 1010: true, 1011: true, 1012: true, 1013: true, 1014: true, 3000: true, 3999: true, 4000: true, 4999: true}
-	for _, code := range []int{0, 999, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 1015, 1016, 1100, 2000, 2999, 3000, 3999, 4000, 4999, 5000, 65535} {
+	valid := map[int]bool{1000: true, 1001: true, 1002: true, 1003: true, 1007: true, 1008: true, 1009: true, 1010: true,
+		1011: true, 1012: true, 1013: true, 1014: true, 3000: true, 3999: true, 4000: true, 4999: true}
+	for _, code := range []int{0, 999, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013,
+		1014, 1015, 1016, 1100, 2000, 2999, 3000, 3999, 4000, 4999, 5000, 65535} {
 		_, _, err := ParseClose(ClosePayload(code, ""))
 		if (err == nil) != valid[code] {
 			t.Errorf("close code %d: %v", code, err)

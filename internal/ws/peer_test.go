@@ -17,7 +17,8 @@ func TestAgainstAnotherCodec(t *testing.T) {
 	for _, n := range []int{0, 1, 125, 126, 127, 65535, 65536, 70000} {
 		payload := bytes.Repeat([]byte("é"), n)[:n/2*2]
 		var theirs bytes.Buffer
-		if err := gobwas.WriteFrame(&theirs, gobwas.MaskFrameWith(gobwas.NewTextFrame(bytes.Clone(payload)), mask)); err != nil {
+		if err := gobwas.WriteFrame(&theirs, gobwas.MaskFrameWith(gobwas.NewTextFrame(bytes.Clone(payload)),
+			mask)); err != nil {
 			t.Fatal(err)
 		}
 		if ours := AppendMasked(nil, Text, payload, mask); !bytes.Equal(ours, theirs.Bytes()) {

@@ -81,7 +81,8 @@ func ParseHeader(b []byte) (h Header, n int) {
 	if len(b) < 2 {
 		return h, 0
 	}
-	h = Header{Fin: b[0]&0x80 != 0, RSV: b[0] >> 4 & 7, Op: Opcode(b[0] & 0xf), Masked: b[1]&0x80 != 0, Length: uint64(b[1] & 0x7f), code: b[1] & 0x7f}
+	h = Header{Fin: b[0]&0x80 != 0, RSV: b[0] >> 4 & 7, Op: Opcode(b[0] & 0xf), Masked: b[1]&0x80 != 0,
+		Length: uint64(b[1] & 0x7f), code: b[1] & 0x7f}
 	n = 2
 	switch h.code {
 	case 126:

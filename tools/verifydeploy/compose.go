@@ -18,7 +18,8 @@ func compose(files []string) error {
 	dir := filepath.Dir(files[0])
 	for _, profiles := range [][]string{{"embedded"}, {"embedded", "observability"}, {"cluster", "observability"}} {
 		o, err := cli.NewProjectOptions(files, cli.WithWorkingDirectory(dir), cli.WithProfiles(profiles),
-			cli.WithEnvFiles(filepath.Join(dir, ".env")), cli.WithDotEnv, cli.WithEnv([]string{"UNHIDRA_ACME_DOMAINS=chat.example.org"}))
+			cli.WithEnvFiles(filepath.Join(dir, ".env")), cli.WithDotEnv,
+			cli.WithEnv([]string{"UNHIDRA_ACME_DOMAINS=chat.example.org"}))
 		if err != nil {
 			return err
 		}
@@ -40,7 +41,8 @@ func service(name string, s types.ServiceConfig) error {
 	if s.Image == "" || strings.HasSuffix(s.Image, ":latest") && s.Build == nil {
 		return fmt.Errorf("%s: its image has no version", name)
 	}
-	if s.Build != nil && (!s.ReadOnly || !slices.Contains(s.CapDrop, "ALL") || !slices.Contains(s.SecurityOpt, "no-new-privileges:true")) {
+	if s.Build != nil && (!s.ReadOnly || !slices.Contains(s.CapDrop, "ALL") ||
+		!slices.Contains(s.SecurityOpt, "no-new-privileges:true")) {
 		return fmt.Errorf("%s: may do more than it must", name)
 	}
 	for _, p := range s.Ports {

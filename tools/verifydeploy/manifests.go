@@ -58,7 +58,8 @@ func manifests(file string) error {
 	if own == 0 {
 		return fmt.Errorf("%s holds no object", file)
 	}
-	fmt.Printf("manifests: %s: %d objects decoded strictly, pods restricted; %d of other operators' kinds\n", file, own, others)
+	fmt.Printf("manifests: %s: %d objects decoded strictly, pods restricted; %d of other operators' kinds\n", file, own,
+		others)
 	return nil
 }
 

@@ -175,7 +175,8 @@ func runbooks(file, dir string) error {
 		if err != nil || !strings.HasPrefix(string(b), "# "+r.Alert+"\n") || !strings.Contains(string(b), "## What to do") {
 			errs = append(errs, fmt.Errorf("%s has no page %s: %v", r.Alert, page, err))
 		}
-		if !strings.HasSuffix(r.Annotations["runbook_url"], "/"+page) || r.Annotations["summary"] == "" || r.Annotations["description"] == "" {
+		if !strings.HasSuffix(r.Annotations["runbook_url"], "/"+page) || r.Annotations["summary"] == "" ||
+			r.Annotations["description"] == "" {
 			errs = append(errs, fmt.Errorf("%s: its annotations are not complete", r.Alert))
 		}
 	}

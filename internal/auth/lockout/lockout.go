@@ -77,7 +77,8 @@ func (l *Lockout) counters(name string, c report.Client) (counters []domain.Coun
 	hash := func(parts ...string) []byte { return l.Keys.Hash("attempts\x00" + strings.Join(parts, "\x00")) }
 	if nonce, ok := l.Known(name, c); ok {
 		return []domain.Counter{{
-			Hash: hash("browser", name, nonce), Limit: BrowserFailures, Window: strangerWindow, Lock: time.Hour, Most: time.Hour, Streak: MostFailures,
+			Hash: hash("browser", name, nonce), Limit: BrowserFailures, Window: strangerWindow, Lock: time.Hour, Most: time.Hour,
+			Streak: MostFailures,
 		}}, true
 	}
 	return []domain.Counter{
@@ -112,7 +113,8 @@ func (l *Lockout) Reserve(ctx context.Context, u domain.User, login string, c re
 		return Attempt{}, err
 	}
 	if !r.Locked.IsZero() {
-		l.Report.Record(ctx, c, report.Event{Kind: domain.AuditLogin, User: u, Typed: login, Outcome: domain.AuditBlocked, Reason: "locked"})
+		l.Report.Record(ctx, c, report.Event{Kind: domain.AuditLogin, User: u, Typed: login, Outcome: domain.AuditBlocked,
+			Reason: "locked"})
 		return Attempt{}, errLocked(r, l.Report.Now())
 	}
 	if r.Unlocked && u.ID != "" {
@@ -139,7 +141,9 @@ func (l *Lockout) ReserveFactor(ctx context.Context, user string) (domain.Reserv
 
 // MayTryFactor refuses an answer for a second factor that was counted while the user is
 // locked. Else it returns what success uses up.
-func (l *Lockout) MayTryFactor(ctx context.Context, u domain.User, r domain.Reserved, c report.Client) (domain.Proof, error) {
+func (l *Lockout) MayTryFactor(
+	ctx context.Context, u domain.User, r domain.Reserved, c report.Client,
+) (domain.Proof, error) {
 	if !r.Locked.IsZero() {
 		l.Report.Record(ctx, c, report.Event{Kind: domain.AuditMFA, User: u, Outcome: domain.AuditBlocked, Reason: "locked"})
 		return domain.Proof{}, errLocked(r, l.Report.Now())
@@ -178,9 +182,11 @@ func (l *Lockout) GiveBack(ctx context.Context, p domain.Proof) {
 
 func errLocked(r domain.Reserved, now time.Time) error {
 	if r.ForGood {
-		return domain.RateLimited.Errorf(domain.CodeLocked, "too many failed attempts; sign in where you were signed in before, or choose a new password by the link in a mail").After(time.Hour)
+		return domain.RateLimited.Errorf(domain.CodeLocked,
+			"too many failed attempts; sign in where you were signed in before, or choose a new password by the link in a mail").After(time.Hour)
 	}
-	return domain.RateLimited.Errorf(domain.CodeLocked, "too many failed attempts; wait, or sign in where you were signed in before").After(r.Locked.Sub(now))
+	return domain.RateLimited.Errorf(domain.CodeLocked,
+		"too many failed attempts; wait, or sign in where you were signed in before").After(r.Locked.Sub(now))
 }
 
 // LetIn forgets the failures of a user's name, and knows the browser.
@@ -237,9 +243,11 @@ func (l *Lockout) Within(ctx context.Context, limit *ratelimit.Limiter, policy s
 	}
 	if l.Report.Audit != nil {
 		l.Report.Audit.Record(ctx, domain.AuditEvent{
-			Type: domain.AuditRateLimited, Outcome: domain.AuditBlocked, Addr: c.Addr, UserAgent: c.UserAgent, RequestID: c.RequestID,
-			Rate: domain.AuditRate{Policy: policy, KeyKind: "addr", Key: ratelimit.AddrKey(c.Addr)},
+			Type: domain.AuditRateLimited, Outcome: domain.AuditBlocked, Addr: c.Addr, UserAgent: c.UserAgent,
+			RequestID: c.RequestID,
+			Rate:      domain.AuditRate{Policy: policy, KeyKind: "addr", Key: ratelimit.AddrKey(c.Addr)},
 		})
 	}
-	return domain.RateLimited.Errorf(domain.CodeTooManyAttempts, "too many attempts from your address; try again later").After(wait)
+	return domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
+		"too many attempts from your address; try again later").After(wait)
 }

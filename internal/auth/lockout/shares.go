@@ -23,7 +23,8 @@ func (s *Shares) Take(who string) (done func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.now[who] >= shareOfTurns {
-		return nil, domain.RateLimited.Errorf(domain.CodeTooManyAttempts, "this password is being checked already; wait a moment").After(time.Second)
+		return nil, domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
+			"this password is being checked already; wait a moment").After(time.Second)
 	}
 	if s.now == nil {
 		s.now = make(map[string]int)

@@ -55,7 +55,8 @@ func New(log *slog.Logger) *Reporter {
 
 // Queue is where what follows an answer waits.
 func (r *Reporter) Queue() obs.Queue {
-	return obs.Queue{Name: "after_answers", Limit: tasksWaiting, Depth: func() int { return len(r.tasks) }, Full: r.leftOut.Load}
+	return obs.Queue{Name: "after_answers", Limit: tasksWaiting, Depth: func() int { return len(r.tasks) },
+		Full: r.leftOut.Load}
 }
 
 // Event is something that the audit log is to know.
@@ -76,9 +77,11 @@ func (r *Reporter) Record(ctx context.Context, c Client, e Event) {
 	if e.Outcome == "" {
 		e.Outcome = domain.AuditSuccess
 	}
-	attrs := []slog.Attr{slog.String("outcome", string(e.Outcome)), slog.String("user", e.User.ID), slog.String("addr", c.Addr.String())}
+	attrs := []slog.Attr{slog.String("outcome", string(e.Outcome)), slog.String("user", e.User.ID),
+		slog.String("addr", c.Addr.String())}
 	for _, a := range []struct{ name, value string }{
-		{"reason", e.Reason}, {"session", e.Session}, {"method", e.Method}, {"request", c.RequestID}, {"factors", strings.Join(e.Factors, " ")},
+		{"reason", e.Reason}, {"session", e.Session}, {"method", e.Method}, {"request", c.RequestID},
+		{"factors", strings.Join(e.Factors, " ")},
 	} {
 		if a.value != "" {
 			attrs = append(attrs, slog.String(a.name, a.value))
@@ -92,7 +95,8 @@ func (r *Reporter) Record(ctx context.Context, c Client, e Event) {
 		return
 	}
 	a := domain.AuditEvent{
-		Type: e.Kind, Outcome: e.Outcome, Reason: e.Reason, Session: e.Session, Typed: e.Typed, Method: e.Method, Factors: e.Factors, Details: e.Details,
+		Type: e.Kind, Outcome: e.Outcome, Reason: e.Reason, Session: e.Session, Typed: e.Typed, Method: e.Method,
+		Factors: e.Factors, Details: e.Details,
 		Addr: c.Addr, UserAgent: c.UserAgent, RequestID: c.RequestID,
 	}
 	if e.User.ID != "" {

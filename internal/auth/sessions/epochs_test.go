@@ -60,7 +60,8 @@ func TestEndedTokensAreRefusedAtOnce(t *testing.T) {
 		"usr_1": {User: "usr_1", Epoch: 4, Reason: "account_changed"},
 		"usr_2": {User: "usr_2", Session: "ses_usr_2", Reason: "ended_by_admin"},
 	} {
-		issued, err := keys.Sign(token.Claims{User: user, Session: "ses_" + user, Epoch: 3, Expires: time.Now().Add(time.Hour)}, time.Now())
+		issued, err := keys.Sign(token.Claims{User: user, Session: "ses_" + user, Epoch: 3,
+			Expires: time.Now().Add(time.Hour)}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -64,7 +64,8 @@ func TestRevocationsOfATimeApart(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- s.Run(ctx) }()
-		issued, err := keys.Sign(token.Claims{User: "usr_1", Session: "ses_1", Expires: time.Now().Add(token.Lifetime)}, time.Now())
+		issued, err := keys.Sign(token.Claims{User: "usr_1", Session: "ses_1", Expires: time.Now().Add(token.Lifetime)},
+			time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -89,7 +89,8 @@ func (s *Sessions) Revoke(r bus.Revocation) {
 func (s *Sessions) Authenticate(ctx context.Context, bearer string) (domain.Principal, error) {
 	c, err := s.Keys.Verify(bearer, s.Report.Now())
 	if err != nil {
-		return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeBadToken, "the access token is not valid or has expired; refresh it or sign in").Because(err)
+		return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeBadToken,
+			"the access token is not valid or has expired; refresh it or sign in").Because(err)
 	}
 	if s.revoked.covers(c) {
 		return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeSignedOut, "this session has ended; sign in again")
@@ -99,10 +100,12 @@ func (s *Sessions) Authenticate(ctx context.Context, bearer string) (domain.Prin
 		return domain.Principal{}, err
 	}
 	if c.Epoch < epoch {
-		return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeSignedOut, "this account has changed since; sign in again")
+		return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeSignedOut,
+			"this account has changed since; sign in again")
 	}
 	return domain.Principal{
-		ID: c.User, Kind: domain.KindUser, Role: domain.SystemRole(c.Role), SessionID: c.Session, Epoch: c.Epoch, Expires: c.Expires,
+		ID: c.User, Kind: domain.KindUser, Role: domain.SystemRole(c.Role), SessionID: c.Session, Epoch: c.Epoch,
+		Expires:  c.Expires,
 		AuthTime: c.AuthTime, AMR: c.AMR, Limited: c.Limited,
 	}, nil
 }
@@ -111,7 +114,8 @@ func (s *Sessions) Authenticate(ctx context.Context, bearer string) (domain.Prin
 func (s *Sessions) Draft(u domain.User, amr []string, c report.Client) domain.Session {
 	now := s.Report.Now()
 	return domain.Session{
-		ID: domain.NewID(domain.SessionPrefix), User: u.ID, CreatedAt: now, LastSeen: now, Idle: now.Add(s.Idle), Expires: now.Add(s.Max),
+		ID: domain.NewID(domain.SessionPrefix), User: u.ID, CreatedAt: now, LastSeen: now, Idle: now.Add(s.Idle),
+		Expires:  now.Add(s.Max),
 		AuthTime: now, AMR: amr, IP: c.Addr.String(), UserAgent: c.UserAgent,
 	}
 }
@@ -143,7 +147,8 @@ func (s *Sessions) Refresh(ctx context.Context, refresh string, c report.Client)
 	next := s.Keys.Successor(hash)
 	r, err := s.Store.ClaimRefresh(ctx, hash, s.Keys.Hash(next), s.Idle, s.Report.Now())
 	if r.Reused {
-		s.Report.Record(ctx, c, report.Event{Kind: domain.AuditRefreshReuse, User: domain.User{ID: r.Session.User}, Session: r.Session.ID, Outcome: domain.AuditBlocked, Method: "refresh"})
+		s.Report.Record(ctx, c, report.Event{Kind: domain.AuditRefreshReuse, User: domain.User{ID: r.Session.User},
+			Session: r.Session.ID, Outcome: domain.AuditBlocked, Method: "refresh"})
 		s.Revoke(bus.Revocation{User: r.Session.User, Session: r.Session.ID, Reason: "refresh_reused"})
 	}
 	if err != nil {

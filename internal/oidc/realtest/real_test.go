@@ -20,7 +20,8 @@ const redirect = "https://chat.example.org/signed-in"
 func start(t *testing.T, change func(*oidc.Config)) *oidc.Provider {
 	t.Helper()
 	var handler http.Handler
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	server := httptest.NewServer(http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(server.Close)
 	c := oidc.Config{Issuer: server.URL + "/", ClientID: ClientID, Secret: Secret, Redirect: redirect}
 	handler = Provider(c.Issuer, redirect)
@@ -63,7 +64,8 @@ func signIn(t *testing.T, to, name, password string) url.Values {
 	if id == nil {
 		t.Fatalf("no form at %s: %d %s", to, page.StatusCode, body)
 	}
-	back, err := browser.PostForm(page.Request.URL.String(), url.Values{"id": {string(id[1])}, "username": {name}, "password": {password}})
+	back, err := browser.PostForm(page.Request.URL.String(),
+		url.Values{"id": {string(id[1])}, "username": {name}, "password": {password}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +80,8 @@ func signIn(t *testing.T, to, name, password string) url.Values {
 func TestPeopleSignIn(t *testing.T) {
 	p := start(t, nil)
 	for name, want := range map[string]oidc.Identity{
-		"ann": {Issuer: p.Issuer, Subject: "id-ann", Email: "ann@example.org", EmailVerified: true, Name: "Ann Smith", Username: "ann"},
+		"ann": {Issuer: p.Issuer, Subject: "id-ann", Email: "ann@example.org", EmailVerified: true, Name: "Ann Smith",
+			Username: "ann"},
 		"bob": {Issuer: p.Issuer, Subject: "id-bob", Email: "bob@example.org", Name: "Bob Jones", Username: "bob"},
 	} {
 		a, to, err := p.Begin(t.Context())
@@ -153,7 +156,8 @@ func TestAWrongSecretIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Finish(t.Context(), a, signIn(t, to, "ann", Password)); domain.CodeOf(err) != domain.CodeOIDCRefused || strings.Contains(err.Error(), "another") {
+	if _, err := p.Finish(t.Context(), a, signIn(t, to, "ann", Password)); domain.CodeOf(err) != domain.CodeOIDCRefused ||
+		strings.Contains(err.Error(), "another") {
 		t.Error(err)
 	}
 }

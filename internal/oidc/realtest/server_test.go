@@ -26,7 +26,8 @@ func (b *browser) post(path string, in, out any) (status int, code domain.Code) 
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, "http://"+b.s.Public+"/api/v1"+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, "http://"+b.s.Public+"/api/v1"+path,
+		bytes.NewReader(body))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -64,7 +65,8 @@ type signed struct {
 // TestServer signs people in to a whole server by a real provider.
 func TestServer(t *testing.T) {
 	var handler http.Handler
-	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	provider := httptest.NewServer(http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	defer provider.Close()
 	issuer := provider.URL + "/"
 	handler = Provider(issuer, redirect)
@@ -85,7 +87,8 @@ func TestServer(t *testing.T) {
 
 	// A new account, and the same one at the next time.
 	first, status, code := signInBy(fresh(), "ann")
-	if status != http.StatusOK || first.State != "complete" || first.Me.Username != "ann" || first.Me.Email != "ann@example.org" {
+	if status != http.StatusOK || first.State != "complete" || first.Me.Username != "ann" ||
+		first.Me.Email != "ann@example.org" {
 		t.Fatal(first, status, code)
 	}
 	again, _, _ := signInBy(fresh(), "ann")
@@ -98,7 +101,8 @@ func TestServer(t *testing.T) {
 	var to struct{ Location string }
 	eve.post("/auth/provider/oidc", struct{}{}, &to)
 	back := signIn(t, to.Location, "bob", Password)
-	if status, code := victim.post("/auth/provider", map[string]string{"query": back.Encode(), "client": "web"}, nil); status != http.StatusUnauthorized || code != "flow_ended" {
+	if status, code := victim.post("/auth/provider", map[string]string{"query": back.Encode(), "client": "web"},
+		nil); status != http.StatusUnauthorized || code != "flow_ended" {
 		t.Errorf("%d %s", status, code)
 	}
 
@@ -106,12 +110,14 @@ func TestServer(t *testing.T) {
 	// has no address.
 	bob := fresh()
 	var own signed
-	status, code = bob.post("/auth/register", map[string]string{"username": "bobby", "password": live.Password, "client": "web"}, &own)
+	status, code = bob.post("/auth/register", map[string]string{"username": "bobby", "password": live.Password,
+		"client": "web"}, &own)
 	if status != http.StatusCreated {
 		t.Fatal(status, code)
 	}
 	other, status, code := signInBy(fresh(), "bob")
-	if status != http.StatusOK || other.Me.ID == own.Me.ID || other.Me.Email != "" { // the provider does not vouch for the address
+	// the provider does not vouch for the address
+	if status != http.StatusOK || other.Me.ID == own.Me.ID || other.Me.Email != "" {
 		t.Fatalf("%+v %d %s", other.Me, status, code)
 	}
 	bob.token = own.Access
@@ -120,7 +126,8 @@ func TestServer(t *testing.T) {
 	}
 	var linked signed
 	back = signIn(t, to.Location, "bob", Password)
-	if status, code := bob.post("/auth/provider", map[string]string{"query": back.Encode()}, &linked); status != http.StatusConflict || code != "identity_taken" {
+	if status, code := bob.post("/auth/provider", map[string]string{"query": back.Encode()},
+		&linked); status != http.StatusConflict || code != "identity_taken" {
 		t.Errorf("%d %s", status, code) // it has an account of its own by now
 	}
 }

@@ -92,7 +92,8 @@ func (k *Key) Make(options []byte) ([]byte, error) {
 	object = append(object, data...)
 
 	return k.answer(map[string]any{
-		"clientDataJSON": k.client("webauthn.create", o), "attestationObject": b64.EncodeToString(object), "transports": []string{"internal", "hybrid"},
+		"clientDataJSON": k.client("webauthn.create", o), "attestationObject": b64.EncodeToString(object),
+		"transports": []string{"internal", "hybrid"},
 	})
 }
 
@@ -129,7 +130,8 @@ func (k *Key) Sign(options []byte) ([]byte, error) {
 func (k *Key) answer(response map[string]any) ([]byte, error) {
 	id := b64.EncodeToString(k.ID)
 	return json.Marshal(map[string]any{
-		"id": id, "rawId": id, "type": "public-key", "authenticatorAttachment": "platform", "clientExtensionResults": map[string]any{}, "response": response,
+		"id": id, "rawId": id, "type": "public-key", "authenticatorAttachment": "platform",
+		"clientExtensionResults": map[string]any{}, "response": response,
 	})
 }
 
@@ -145,6 +147,7 @@ func (k *Key) data(flags byte) []byte {
 }
 
 func (k *Key) client(kind string, o Options) string {
-	raw, _ := json.Marshal(map[string]any{"type": kind, "challenge": o.PublicKey.Challenge, "origin": k.Origin, "crossOrigin": false})
+	raw, _ := json.Marshal(map[string]any{"type": kind, "challenge": o.PublicKey.Challenge, "origin": k.Origin,
+		"crossOrigin": false})
 	return b64.EncodeToString(raw)
 }

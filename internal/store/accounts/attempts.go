@@ -27,7 +27,9 @@ type attempt struct {
 // one commit, so that a thousand attempts at once are no more than as many in a
 // row. If one of them is locked, nothing is counted. An attempt that succeeds is
 // given back by Refund.
-func (repo *Sessions) Reserve(ctx context.Context, counters []domain.Counter, now time.Time) (r domain.Reserved, err error) {
+func (repo *Sessions) Reserve(
+	ctx context.Context, counters []domain.Counter, now time.Time,
+) (r domain.Reserved, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r, err = reserve(ctx, t, counters, now)
 		return err
@@ -35,7 +37,9 @@ func (repo *Sessions) Reserve(ctx context.Context, counters []domain.Counter, no
 	return r, err
 }
 
-func reserve(ctx context.Context, t *store.Tx, counters []domain.Counter, now time.Time) (r domain.Reserved, err error) {
+func reserve(
+	ctx context.Context, t *store.Tx, counters []domain.Counter, now time.Time,
+) (r domain.Reserved, err error) {
 	counters = slices.Clone(counters)
 	slices.SortFunc(counters, func(a, b domain.Counter) int { return bytes.Compare(a.Hash, b.Hash) }) // one order for all
 	rows := make([]attempt, len(counters))
@@ -98,7 +102,9 @@ func count(ctx context.Context, t *store.Tx, c domain.Counter, a attempt, r *dom
 		r.Began, r.LockUntil = true, a.locked
 		r.ForGood = r.ForGood || a.locked.Equal(forGood)
 	}
-	_, err := t.ExecContext(ctx, `UPDATE attempts SET failures = $2, since_at = $3, streak = $4, strikes = $5, locked_until = $6, at = $7 WHERE hash = $1`,
+	_, err := t.ExecContext(ctx,
+		`UPDATE attempts SET failures = $2, since_at = $3, streak = $4, strikes = $5, locked_until = $6, at = $7
+			WHERE hash = $1`,
 		c.Hash, a.failures, store.Millis(a.since), a.streak, a.strikes, store.Millis(a.locked), store.Millis(now))
 	return err
 }
@@ -109,7 +115,8 @@ func (repo *Sessions) Failures(ctx context.Context, counters []domain.Counter, n
 	for _, c := range counters {
 		var failures int
 		var since int64
-		err := repo.db.QueryRowContext(ctx, `SELECT failures, since_at FROM attempts WHERE hash = $1`, c.Hash).Scan(&failures, &since)
+		err := repo.db.QueryRowContext(ctx, `SELECT failures, since_at FROM attempts WHERE hash = $1`, c.Hash).Scan(&failures,
+			&since)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}
@@ -144,7 +151,8 @@ func refund(ctx context.Context, t *store.Tx, hashes [][]byte) error {
 func (repo *Sessions) Release(ctx context.Context, hashes ...[]byte) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `UPDATE attempts SET failures = CASE WHEN failures > 0 THEN failures - 1 ELSE 0 END,
-			streak = CASE WHEN streak > 0 THEN streak - 1 ELSE 0 END WHERE hash IN (`+store.Placeholders(1, len(hashes))+`)`, store.Args(hashes)...)
+			streak = CASE WHEN streak > 0 THEN streak - 1 ELSE 0 END WHERE hash IN
+			(`+store.Placeholders(1, len(hashes))+`)`, store.Args(hashes)...)
 		return err
 	})
 }

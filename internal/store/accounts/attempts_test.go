@@ -12,7 +12,8 @@ import (
 )
 
 func counter(name string) domain.Counter {
-	return domain.Counter{Hash: []byte(name), Limit: 5, Window: 15 * time.Minute, Lock: 15 * time.Minute, Most: time.Hour, Streak: 12}
+	return domain.Counter{Hash: []byte(name), Limit: 5, Window: 15 * time.Minute, Lock: 15 * time.Minute, Most: time.Hour,
+		Streak: 12}
 }
 
 func TestCHK_LG_06_AttemptsAtOnceAreCountedOneByOne(t *testing.T) {

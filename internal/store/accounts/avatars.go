@@ -22,17 +22,20 @@ func (repo *Repository) SetAvatar(ctx context.Context, user, hash string, now ti
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		var old string
 		// Locked, so that MoveAvatar comes before or after.
-		if err := t.QueryRowContext(ctx, `SELECT avatar FROM users WHERE id = $1`+t.ForUpdate(), user).Scan(&old); err != nil {
+		if err := t.QueryRowContext(ctx, `SELECT avatar FROM users WHERE id = $1`+t.ForUpdate(),
+			user).Scan(&old); err != nil {
 			return err
 		}
 		if err := referAvatar(ctx, t, user, hash, now); err != nil {
 			return err
 		}
 		t.Invalidate()
-		if _, err := t.ExecContext(ctx, `UPDATE users SET avatar = $2 WHERE id = $1`, user, domain.AvatarOf(hash)); err != nil {
+		if _, err := t.ExecContext(ctx, `UPDATE users SET avatar = $2 WHERE id = $1`, user,
+			domain.AvatarOf(hash)); err != nil {
 			return err
 		}
-		_, err := t.ExecContext(ctx, `DELETE FROM avatars WHERE hash = $1 AND NOT EXISTS (SELECT 1 FROM users WHERE avatar = $1)`, old)
+		_, err := t.ExecContext(ctx,
+			`DELETE FROM avatars WHERE hash = $1 AND NOT EXISTS (SELECT 1 FROM users WHERE avatar = $1)`, old)
 		if err != nil {
 			return err
 		}
@@ -65,8 +68,11 @@ func (repo *Repository) Avatar(ctx context.Context, avatar string) (p domain.Pic
 
 // NextOldAvatar returns the first picture above after that is no file yet; ok is false
 // after the last.
-func (repo *Repository) NextOldAvatar(ctx context.Context, after string) (avatar string, data []byte, ok bool, err error) {
-	err = repo.db.QueryRowContext(ctx, `SELECT hash, data FROM avatars WHERE hash > $1 ORDER BY hash LIMIT 1`, after).Scan(&avatar, &data)
+func (repo *Repository) NextOldAvatar(
+	ctx context.Context, after string,
+) (avatar string, data []byte, ok bool, err error) {
+	err = repo.db.QueryRowContext(ctx, `SELECT hash, data FROM avatars WHERE hash > $1 ORDER BY hash LIMIT 1`,
+		after).Scan(&avatar, &data)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil, false, nil
 	}
@@ -101,7 +107,8 @@ func (repo *Repository) MoveAvatar(ctx context.Context, avatar, hash string, now
 // before this one took them away.
 func (repo *Repository) ReleaseAvatars(ctx context.Context, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		rows, err := t.QueryContext(ctx, `SELECT r.holder FROM blob_refs r JOIN users u ON r.holder = 'avatar/' || u.id WHERE u.avatar = ''`)
+		rows, err := t.QueryContext(ctx,
+			`SELECT r.holder FROM blob_refs r JOIN users u ON r.holder = 'avatar/' || u.id WHERE u.avatar = ''`)
 		if err != nil {
 			return err
 		}

@@ -20,7 +20,8 @@ func freeEmail(ctx context.Context, t *store.Tx, user, email string, now time.Ti
 		return nil
 	}
 	var kept bool
-	err := t.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM tickets WHERE kind = 'email_undo' AND data = $1 AND user_id <> $2 AND expires_at > $3)`,
+	err := t.QueryRowContext(ctx,
+		`SELECT EXISTS (SELECT 1 FROM tickets WHERE kind = 'email_undo' AND data = $1 AND user_id <> $2 AND expires_at > $3)`,
 		email, user, store.Millis(now)).Scan(&kept)
 	if err != nil {
 		return err
@@ -35,7 +36,8 @@ func freeEmail(ctx context.Context, t *store.Tx, user, email string, now time.Ti
 // which no link is good any more, goes.
 func freeUsername(ctx context.Context, t *store.Tx, name string, now time.Time) error {
 	return forgetPending(ctx, t, `username = $1 AND created_at < $2
-		AND NOT EXISTS (SELECT 1 FROM tickets WHERE kind = 'verify_email' AND user_id = users.id AND expires_at > $3)`, name, store.Millis(now.Add(-nameKept)), store.Millis(now))
+		AND NOT EXISTS (SELECT 1 FROM tickets WHERE kind = 'verify_email' AND user_id = users.id
+		AND expires_at > $3)`, name, store.Millis(now.Add(-nameKept)), store.Millis(now))
 }
 
 // forgetPending deletes accounts that nobody has proven, with their links.
@@ -48,7 +50,8 @@ func forgetPending(ctx context.Context, t *store.Tx, which string, args ...any) 
 	if err != nil || len(gone) == 0 {
 		return err
 	}
-	_, err = t.ExecContext(ctx, `DELETE FROM tickets WHERE user_id IN (`+store.Placeholders(1, len(gone))+`)`, store.Args(gone)...)
+	_, err = t.ExecContext(ctx, `DELETE FROM tickets WHERE user_id IN (`+store.Placeholders(1, len(gone))+`)`,
+		store.Args(gone)...)
 	return err
 }
 
@@ -56,7 +59,9 @@ func forgetPending(ctx context.Context, t *store.Tx, which string, args ...any) 
 // keeps undo, by whose link the old one comes back; with a nil undo it does not. That
 // undoes what was done since the change was begun, not only since it was confirmed. It
 // returns the old address.
-func (repo *Repository) ChangeEmail(ctx context.Context, hash, undo []byte, until, now time.Time) (u domain.User, old string, err error) {
+func (repo *Repository) ChangeEmail(
+	ctx context.Context, hash, undo []byte, until, now time.Time,
+) (u domain.User, old string, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		k, before, err := claimAsBefore(ctx, t, hash, domain.EmailTicket, now)
 		if err != nil {
@@ -69,7 +74,8 @@ func (repo *Repository) ChangeEmail(ctx context.Context, hash, undo []byte, unti
 		if u, err = changeUser(ctx, t, k.User, `email = $2`, k.Data); err != nil || old == "" || undo == nil {
 			return err
 		}
-		return createTicket(ctx, t, undo, domain.Ticket{Kind: domain.EmailUndoTicket, User: u.ID, Data: old, Expires: until}, k.Created)
+		return createTicket(ctx, t, undo, domain.Ticket{Kind: domain.EmailUndoTicket, User: u.ID, Data: old, Expires: until},
+			k.Created)
 	})
 	return u, old, emailTaken(err)
 }
@@ -78,7 +84,9 @@ func (repo *Repository) ChangeEmail(ctx context.Context, hash, undo []byte, unti
 // is the account's again. Somebody else may have made the change: every session ends,
 // the password is good no more, and so are the links that later addresses were sent,
 // and what was added since to sign in with.
-func (repo *Repository) UndoEmail(ctx context.Context, hash []byte, now time.Time) (u domain.User, removed domain.RemovedFactors, err error) {
+func (repo *Repository) UndoEmail(
+	ctx context.Context, hash []byte, now time.Time,
+) (u domain.User, removed domain.RemovedFactors, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		k, err := claimTicket(ctx, t, hash, domain.EmailUndoTicket, now)
 		if err != nil {
@@ -90,7 +98,8 @@ func (repo *Repository) UndoEmail(ctx context.Context, hash []byte, now time.Tim
 		if u, err = raiseEpoch(ctx, t, k.User, `email = $2, password = ''`, k.Data); err != nil {
 			return err
 		}
-		_, err = t.ExecContext(ctx, `DELETE FROM tickets WHERE user_id = $1 AND kind = $2 AND created_at >= $3`, u.ID, domain.EmailUndoTicket, store.Millis(k.Created))
+		_, err = t.ExecContext(ctx, `DELETE FROM tickets WHERE user_id = $1 AND kind = $2 AND created_at >= $3`, u.ID,
+			domain.EmailUndoTicket, store.Millis(k.Created))
 		if err != nil {
 			return err
 		}

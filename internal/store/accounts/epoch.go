@@ -28,7 +28,8 @@ func endBegun(ctx context.Context, t *store.Tx, user string) error {
 	if _, err := t.ExecContext(ctx, `DELETE FROM flows WHERE user_id = $1`, user); err != nil {
 		return err
 	}
-	_, err := t.ExecContext(ctx, `DELETE FROM tickets WHERE user_id = $1 AND kind NOT IN ($2, $3)`, user, domain.VerifyTicket, domain.EmailUndoTicket)
+	_, err := t.ExecContext(ctx, `DELETE FROM tickets WHERE user_id = $1 AND kind NOT IN ($2, $3)`, user,
+		domain.VerifyTicket, domain.EmailUndoTicket)
 	return err
 }
 
@@ -41,7 +42,8 @@ const restoredEpochs = 1_000_000
 // sessions were alive.
 func (repo *Sessions) EndAllSessions(ctx context.Context, reason string, now time.Time) (ended int64, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		res, err := t.ExecContext(ctx, `UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0`, store.Millis(now), reason)
+		res, err := t.ExecContext(ctx, `UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0`,
+			store.Millis(now), reason)
 		if err != nil {
 			return err
 		}

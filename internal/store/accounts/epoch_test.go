@@ -48,7 +48,8 @@ var enders = map[string]func(ctx context.Context, db *all.Store, user string, no
 		return err
 	},
 	"password changed by the user": func(ctx context.Context, db *all.Store, user string, now time.Time) error {
-		_, err := db.Accounts.ReplacePassword(ctx, user, "record", "old"+user, sessionOf(user, "next"+user, now), []byte("next"+user), now)
+		_, err := db.Accounts.ReplacePassword(ctx, user, "record", "old"+user, sessionOf(user, "next"+user, now),
+			[]byte("next"+user), now)
 		return err
 	},
 	"password reset by a link": func(ctx context.Context, db *all.Store, user string, now time.Time) error {
@@ -63,7 +64,8 @@ var enders = map[string]func(ctx context.Context, db *all.Store, user string, no
 
 func sessionOf(user, id string, now time.Time) domain.Session {
 	later := now.Add(time.Hour)
-	return domain.Session{ID: id, User: user, CreatedAt: now, LastSeen: now, Idle: later, Expires: later, AuthTime: now, AMR: []string{"pwd"}}
+	return domain.Session{ID: id, User: user, CreatedAt: now, LastSeen: now, Idle: later, Expires: later, AuthTime: now,
+		AMR: []string{"pwd"}}
 }
 
 func TestWhatWasBegunEndsWithTheSessions(t *testing.T) {
@@ -72,19 +74,23 @@ func TestWhatWasBegunEndsWithTheSessions(t *testing.T) {
 		for name, end := range enders {
 			t.Run(name, func(t *testing.T) {
 				ctx, now := t.Context(), time.Now()
-				u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, CreatedAt: now}
+				u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser,
+					CreatedAt: now}
 				u.Username, u.DisplayName = u.ID[4:], "Ann"
 				if err := db.Accounts.CreateUser(ctx, u, "record", domain.Signup{}, now); err != nil {
 					t.Fatal(err)
 				}
-				if err := db.Sessions.BeginSession(ctx, sessionOf(u.ID, "old"+u.ID, now), 0, []byte("old"+u.ID), domain.Proof{}); err != nil {
+				if err := db.Sessions.BeginSession(ctx, sessionOf(u.ID, "old"+u.ID, now), 0, []byte("old"+u.ID),
+					domain.Proof{}); err != nil {
 					t.Fatal(err)
 				}
-				f := domain.Flow{ID: domain.NewID(domain.FlowPrefix), User: u.ID, State: "second_factor", Expires: now.Add(time.Minute)}
+				f := domain.Flow{ID: domain.NewID(domain.FlowPrefix), User: u.ID, State: "second_factor",
+					Expires: now.Add(time.Minute)}
 				if err := db.Sessions.CreateFlow(ctx, f, []byte("ticket"+u.ID), domain.Proof{}, now); err != nil {
 					t.Fatal(err)
 				}
-				kinds := []domain.TicketKind{domain.ResetTicket, domain.UnlockTicket, domain.EmailTicket, domain.PasskeyTicket, domain.ProviderTicket}
+				kinds := []domain.TicketKind{domain.ResetTicket, domain.UnlockTicket, domain.EmailTicket, domain.PasskeyTicket,
+					domain.ProviderTicket}
 				for _, kind := range append(kinds, domain.EmailUndoTicket) {
 					k := domain.Ticket{Kind: kind, User: u.ID, Data: u.ID + "@example.org", Expires: now.Add(time.Minute)}
 					if err := db.Accounts.CreateTicket(ctx, []byte(string(kind)+u.ID), k, now); err != nil {
@@ -94,14 +100,17 @@ func TestWhatWasBegunEndsWithTheSessions(t *testing.T) {
 				if err := end(ctx, db, u.ID, now); err != nil {
 					t.Fatal(err)
 				}
-				if _, _, err := db.Sessions.TryFlow(ctx, []byte("ticket"+u.ID), f.State, 5, noCounters, now); domain.CodeOf(err) != domain.CodeFlowEnded {
+				if _, _, err := db.Sessions.TryFlow(ctx, []byte("ticket"+u.ID), f.State, 5, noCounters,
+					now); domain.CodeOf(err) != domain.CodeFlowEnded {
 					t.Errorf("the ticket of a second factor: %v", err)
 				}
-				if err := db.Sessions.CompleteFlow(ctx, f, sessionOf(u.ID, "ses_flow"+u.ID, now), []byte("flow"+u.ID), domain.Proof{}, now); domain.CodeOf(err) != domain.CodeFlowEnded {
+				if err := db.Sessions.CompleteFlow(ctx, f, sessionOf(u.ID, "ses_flow"+u.ID, now), []byte("flow"+u.ID),
+					domain.Proof{}, now); domain.CodeOf(err) != domain.CodeFlowEnded {
 					t.Errorf("a second factor was completed: %v", err)
 				}
 				for _, kind := range kinds {
-					if _, err := db.Accounts.UseTicket(ctx, []byte(string(kind)+u.ID), kind, now); domain.CodeOf(err) != domain.CodeTicketEnded {
+					if _, err := db.Accounts.UseTicket(ctx, []byte(string(kind)+u.ID), kind,
+						now); domain.CodeOf(err) != domain.CodeTicketEnded {
 						t.Errorf("ticket %s: %v", kind, err)
 					}
 				}
@@ -121,15 +130,20 @@ func TestAnEarlierEpochBeginsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		late := func(u domain.User) map[string]error {
-			f := domain.Flow{ID: domain.NewID(domain.FlowPrefix), User: u.ID, Epoch: u.Epoch, State: "second_factor", Expires: now.Add(time.Minute)}
+			f := domain.Flow{ID: domain.NewID(domain.FlowPrefix), User: u.ID, Epoch: u.Epoch, State: "second_factor",
+				Expires: now.Add(time.Minute)}
 			if err := db.Sessions.CreateFlow(ctx, f, []byte(f.ID), domain.Proof{}, now); err != nil {
 				t.Fatal(err)
 			}
 			return map[string]error{
-				"a session":       db.Sessions.BeginSession(ctx, sessionOf(u.ID, domain.NewID(domain.SessionPrefix), now), u.Epoch, []byte(f.ID), domain.Proof{}),
-				"a second factor": db.Sessions.CompleteFlow(ctx, f, sessionOf(u.ID, domain.NewID(domain.SessionPrefix), now), []byte(f.ID+"2"), domain.Proof{}, now),
-				"a passkey":       db.Factors.AddPasskey(ctx, domain.Passkey{ID: f.ID, User: u.ID, Credential: []byte("{}")}, u.Epoch, nil, now),
-				"a provider":      db.Factors.LinkIdentity(ctx, domain.Identity{Issuer: "https://id.example", Subject: f.ID, User: u.ID, CreatedAt: now}, u.Epoch),
+				"a session": db.Sessions.BeginSession(ctx, sessionOf(u.ID, domain.NewID(domain.SessionPrefix), now), u.Epoch,
+					[]byte(f.ID), domain.Proof{}),
+				"a second factor": db.Sessions.CompleteFlow(ctx, f, sessionOf(u.ID, domain.NewID(domain.SessionPrefix), now),
+					[]byte(f.ID+"2"), domain.Proof{}, now),
+				"a passkey": db.Factors.AddPasskey(ctx, domain.Passkey{ID: f.ID, User: u.ID, Credential: []byte("{}")}, u.Epoch,
+					nil, now),
+				"a provider": db.Factors.LinkIdentity(ctx,
+					domain.Identity{Issuer: "https://id.example", Subject: f.ID, User: u.ID, CreatedAt: now}, u.Epoch),
 			}
 		}
 		for what, err := range late(u) {
@@ -171,7 +185,8 @@ func TestARestoredDatabaseHasNoSessions(t *testing.T) {
 		if err := db.Accounts.CreateUser(ctx, u, "record", domain.Signup{}, now); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.Sessions.BeginSession(ctx, sessionOf(u.ID, "ses_ann", now), 0, []byte("refresh"), domain.Proof{}); err != nil {
+		if err := db.Sessions.BeginSession(ctx, sessionOf(u.ID, "ses_ann", now), 0, []byte("refresh"),
+			domain.Proof{}); err != nil {
 			t.Fatal(err)
 		}
 		k := domain.Ticket{Kind: domain.ResetTicket, User: u.ID, Expires: now.Add(time.Minute)}
@@ -181,10 +196,12 @@ func TestARestoredDatabaseHasNoSessions(t *testing.T) {
 		if ended, err := db.Sessions.EndAllSessions(ctx, "restored", now); err != nil || ended != 1 {
 			t.Fatal(ended, err)
 		}
-		if _, err := db.Sessions.ClaimRefresh(ctx, []byte("refresh"), []byte("next"), time.Hour, now); domain.CodeOf(err) != domain.CodeSignedOut {
+		if _, err := db.Sessions.ClaimRefresh(ctx, []byte("refresh"), []byte("next"), time.Hour,
+			now); domain.CodeOf(err) != domain.CodeSignedOut {
 			t.Errorf("a refresh token of the backup: %v", err)
 		}
-		if _, err := db.Accounts.UseTicket(ctx, []byte("reset"), domain.ResetTicket, now); domain.CodeOf(err) != domain.CodeTicketEnded {
+		if _, err := db.Accounts.UseTicket(ctx, []byte("reset"), domain.ResetTicket,
+			now); domain.CodeOf(err) != domain.CodeTicketEnded {
 			t.Errorf("a link of the backup: %v", err)
 		}
 		// Also a token that was made after the backup, when the epoch had risen a little.

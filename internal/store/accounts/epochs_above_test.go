@@ -15,7 +15,8 @@ func TestEpochsAbove(t *testing.T) {
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		testkit.Room(t, db, 2)
 		ctx := t.Context()
-		first, err := db.Sessions.EpochsAbove(ctx, map[string]int64{testkit.UserID(0): -1, testkit.UserID(1): -1, "usr_nobody": -1})
+		first, err := db.Sessions.EpochsAbove(ctx,
+			map[string]int64{testkit.UserID(0): -1, testkit.UserID(1): -1, "usr_nobody": -1})
 		if err != nil || len(first) != 3 || first["usr_nobody"] != domain.NoEpoch {
 			t.Fatalf("at first: %v, %v", first, err)
 		}

@@ -12,7 +12,8 @@ import (
 
 // Erase leaves of a user what their messages point to: a row without anything of theirs.
 func Erase(ctx context.Context, t *store.Tx, user string, now time.Time) error {
-	for _, table := range []string{"sessions", "flows", "totp", "recovery_codes", "remembered", "passkeys", "identities", "tickets"} {
+	for _, table := range []string{"sessions", "flows", "totp", "recovery_codes", "remembered", "passkeys", "identities",
+		"tickets"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE user_id = $1`, user); err != nil {
 			return err
 		}
@@ -22,8 +23,11 @@ func Erase(ctx context.Context, t *store.Tx, user string, now time.Time) error {
 	}
 	t.Invalidate()
 	name := "deleted-" + strings.TrimPrefix(user, domain.UserPrefix+"_")
-	_, err := t.ExecContext(ctx, `UPDATE users SET username = $2, display_name = $3, folded = '', skeleton = '', email = '', about = '', locale = '', time_zone = '', avatar = '', role = 'user',
-		disabled = TRUE, password = '', status_mode = '', status_text = '', status_emoji = '', last_seen_at = $4, epoch = epoch + 1 WHERE id = $1`,
+	_, err := t.ExecContext(ctx,
+		`UPDATE users SET username = $2, display_name = $3, folded = '', skeleton = '', email = '', about = '', locale = '',
+			time_zone = '', avatar = '', role = 'user',
+		disabled = TRUE, password = '', status_mode = '', status_text = '', status_emoji = '', last_seen_at = $4, epoch =
+		epoch + 1 WHERE id = $1`,
 		user, name, "Deleted account", store.Millis(now))
 	if err != nil {
 		return err

@@ -22,13 +22,15 @@ func (repo *Sessions) ForgetExpired(ctx context.Context, before time.Time) error
 			`DELETE FROM attempts WHERE at < $1 AND locked_until < $1`,
 			`DELETE FROM remembered WHERE expires_at < $1`,
 			`DELETE FROM totp WHERE confirmed = 0 AND expires < $1`,
-			`UPDATE users SET status_text = '', status_emoji = '', status_expires = 0 WHERE status_expires > 0 AND status_expires < $1`,
+			`UPDATE users SET status_text = '', status_emoji = '', status_expires = 0 WHERE status_expires > 0
+				AND status_expires < $1`,
 		} {
 			if _, err := t.ExecContext(ctx, q, store.Millis(before)); err != nil {
 				return err
 			}
 		}
-		_, err := t.ExecContext(ctx, `DELETE FROM users WHERE pending AND created_at < $1`, store.Millis(before.Add(-purgePending)))
+		_, err := t.ExecContext(ctx, `DELETE FROM users WHERE pending AND created_at < $1`,
+			store.Millis(before.Add(-purgePending)))
 		return err
 	})
 }

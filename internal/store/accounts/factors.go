@@ -14,7 +14,8 @@ import (
 func (repo *Factors) Factors(ctx context.Context, user string) (f domain.Factors, err error) {
 	var since int64
 	err = repo.db.QueryRowContext(ctx, `SELECT COALESCE((SELECT confirmed FROM totp WHERE user_id = $1), 0),
-		(SELECT count(*) FROM passkeys WHERE user_id = $1), (SELECT count(*) FROM recovery_codes WHERE user_id = $1 AND used_at = 0)`, user).
+		(SELECT count(*) FROM passkeys WHERE user_id = $1), (SELECT count(*) FROM recovery_codes WHERE user_id = $1
+		AND used_at = 0)`, user).
 		Scan(&since, &f.Passkeys, &f.RecoveryCodes)
 	f.TOTP, f.TOTPSince = since > 0, store.Time(since)
 	return f, err
@@ -25,7 +26,8 @@ func (repo *Factors) Factors(ctx context.Context, user string) (f domain.Factors
 func (repo *Factors) TryTOTP(ctx context.Context, v domain.TOTP) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		res, err := t.ExecContext(ctx, `INSERT INTO totp (user_id, seed, expires) VALUES ($1, $2, $3)
-			ON CONFLICT (user_id) DO UPDATE SET seed = excluded.seed, expires = excluded.expires WHERE totp.confirmed = 0`, v.User, v.Seed, store.Millis(v.Expires))
+			ON CONFLICT (user_id) DO UPDATE SET seed = excluded.seed, expires = excluded.expires
+			WHERE totp.confirmed = 0`, v.User, v.Seed, store.Millis(v.Expires))
 		if err != nil {
 			return err
 		}
@@ -40,7 +42,8 @@ func (repo *Factors) TryTOTP(ctx context.Context, v domain.TOTP) error {
 // TOTP returns a user's seed, confirmed or on trial. None is not_found.
 func (repo *Factors) TOTP(ctx context.Context, user string) (v domain.TOTP, err error) {
 	var confirmed, expires int64
-	err = repo.db.QueryRowContext(ctx, `SELECT user_id, seed, confirmed, expires FROM totp WHERE user_id = $1`, user).Scan(&v.User, &v.Seed, &confirmed, &expires)
+	err = repo.db.QueryRowContext(ctx, `SELECT user_id, seed, confirmed, expires FROM totp WHERE user_id = $1`,
+		user).Scan(&v.User, &v.Seed, &confirmed, &expires)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = errNoTOTP()
 	}
@@ -56,7 +59,9 @@ func errNoTOTP() error {
 // and gives the account its recovery codes.
 func (repo *Factors) ConfirmTOTP(ctx context.Context, user string, step int64, codes [][]byte, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		res, err := t.ExecContext(ctx, `UPDATE totp SET confirmed = $2, last_step = $3 WHERE user_id = $1 AND confirmed = 0 AND expires > $2`, user, store.Millis(now), step)
+		res, err := t.ExecContext(ctx,
+			`UPDATE totp SET confirmed = $2, last_step = $3 WHERE user_id = $1 AND confirmed = 0 AND expires > $2`, user,
+			store.Millis(now), step)
 		if err != nil {
 			return err
 		}
@@ -84,7 +89,10 @@ func (repo *Factors) DeleteTOTP(ctx context.Context, user string) error {
 
 // ReplaceRecoveryCodes gives an account new codes; the old ones end.
 func (repo *Factors) ReplaceRecoveryCodes(ctx context.Context, user string, codes [][]byte, now time.Time) error {
-	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return replaceCodes(ctx, t, user, codes, now) })
+	return repo.db.Write(ctx, func(ctx context.Context,
+		t *store.Tx) error {
+		return replaceCodes(ctx, t, user, codes, now)
+	})
 }
 
 func replaceCodes(ctx context.Context, t *store.Tx, user string, codes [][]byte, now time.Time) error {
@@ -92,7 +100,8 @@ func replaceCodes(ctx context.Context, t *store.Tx, user string, codes [][]byte,
 		return err
 	}
 	for _, hash := range codes {
-		if _, err := t.ExecContext(ctx, `INSERT INTO recovery_codes (user_id, hash, created_at) VALUES ($1, $2, $3)`, user, hash, store.Millis(now)); err != nil {
+		if _, err := t.ExecContext(ctx, `INSERT INTO recovery_codes (user_id, hash, created_at) VALUES ($1, $2, $3)`, user,
+			hash, store.Millis(now)); err != nil {
 			return err
 		}
 	}
@@ -126,7 +135,8 @@ func factorsChanged(ctx context.Context, t *store.Tx, user string) error {
 		return err
 	}
 	_, err := t.ExecContext(ctx, `DELETE FROM recovery_codes WHERE user_id = $1
-		AND NOT EXISTS (SELECT 1 FROM totp WHERE user_id = $1 AND confirmed > 0) AND NOT EXISTS (SELECT 1 FROM passkeys WHERE user_id = $1)`, user)
+		AND NOT EXISTS (SELECT 1 FROM totp WHERE user_id = $1 AND confirmed > 0) AND NOT EXISTS (SELECT 1 FROM passkeys
+		WHERE user_id = $1)`, user)
 	return err
 }
 

@@ -13,14 +13,18 @@ import (
 
 // CreateFlow keeps a sign-in on its way under its ticket's hash, and uses up what its
 // first step has shown.
-func (repo *Sessions) CreateFlow(ctx context.Context, f domain.Flow, ticket []byte, p domain.Proof, now time.Time) error {
+func (repo *Sessions) CreateFlow(
+	ctx context.Context, f domain.Flow, ticket []byte, p domain.Proof, now time.Time,
+) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if err := use(ctx, t, f.User, p, now); err != nil {
 			return err
 		}
-		_, err := t.ExecContext(ctx, `INSERT INTO flows (id, hash, kind, user_id, epoch, state, amr, data, created_at, expires_at)
+		_, err := t.ExecContext(ctx,
+			`INSERT INTO flows (id, hash, kind, user_id, epoch, state, amr, data, created_at, expires_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			f.ID, ticket, "sign_in", f.User, f.Epoch, f.State, strings.Join(f.AMR, " "), f.Data, store.Millis(now), store.Millis(f.Expires))
+			f.ID, ticket, "sign_in", f.User, f.Epoch, f.State, strings.Join(f.AMR, " "), f.Data, store.Millis(now),
+			store.Millis(f.Expires))
 		return err
 	})
 }
@@ -29,7 +33,8 @@ func (repo *Sessions) CreateFlow(ctx context.Context, f domain.Flow, ticket []by
 // and time are its first four arguments. There is nothing to guess in one that cannot be
 // completed, since its user is kept out or has changed.
 const aliveFlow = `hash = $1 AND state = $2 AND attempts < $3 AND expires_at > $4
-	AND EXISTS (SELECT 1 FROM users u WHERE u.id = flows.user_id AND u.epoch = flows.epoch AND NOT u.disabled AND NOT u.pending)`
+	AND EXISTS (SELECT 1 FROM users u WHERE u.id = flows.user_id AND u.epoch = flows.epoch AND NOT u.disabled
+	AND NOT u.pending)`
 
 // TryFlow returns the sign-in of a ticket that is in state, and counts an attempt at
 // its next step beforehand, in one commit: at the flow, and, as Reserve does, under
@@ -59,8 +64,11 @@ func (repo *Sessions) TryFlow(
 }
 
 // FlowUser returns whose sign-in a ticket is about that may be tried once more.
-func (repo *Sessions) FlowUser(ctx context.Context, ticket []byte, state string, most int, now time.Time) (user string, err error) {
-	err = repo.db.QueryRowContext(ctx, `SELECT user_id FROM flows WHERE `+aliveFlow, ticket, state, most, store.Millis(now)).Scan(&user)
+func (repo *Sessions) FlowUser(
+	ctx context.Context, ticket []byte, state string, most int, now time.Time,
+) (user string, err error) {
+	err = repo.db.QueryRowContext(ctx, `SELECT user_id FROM flows WHERE `+aliveFlow, ticket, state, most,
+		store.Millis(now)).Scan(&user)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = errFlowEnded()
 	}
@@ -69,7 +77,9 @@ func (repo *Sessions) FlowUser(ctx context.Context, ticket []byte, state string,
 
 // ChallengeFlow keeps what was asked of a user for the next step of a sign-in, and
 // counts that as an attempt at it.
-func (repo *Sessions) ChallengeFlow(ctx context.Context, ticket []byte, state string, most int, data string, now time.Time) error {
+func (repo *Sessions) ChallengeFlow(
+	ctx context.Context, ticket []byte, state string, most int, data string, now time.Time,
+) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		res, err := t.ExecContext(ctx, `UPDATE flows SET attempts = attempts + 1, data = $5 WHERE `+aliveFlow,
 			ticket, state, most, store.Millis(now), data)

@@ -24,7 +24,9 @@ const maxPasskeys = 10
 
 // AddPasskey keeps a new credential of a user of this epoch; codes, where the account had no
 // second factor before, are its recovery codes.
-func (repo *Factors) AddPasskey(ctx context.Context, p domain.Passkey, epoch int64, codes [][]byte, now time.Time) error {
+func (repo *Factors) AddPasskey(
+	ctx context.Context, p domain.Passkey, epoch int64, codes [][]byte, now time.Time,
+) error {
 	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if _, err := standing(ctx, t, p.User, epoch); err != nil {
 			return err
@@ -37,7 +39,8 @@ func (repo *Factors) AddPasskey(ctx context.Context, p domain.Passkey, epoch int
 			return domain.Conflict.Errorf(domain.CodeTooManyPasskeys,
 				"an account has at most %d passkeys; remove one first", maxPasskeys)
 		}
-		_, err := t.ExecContext(ctx, `INSERT INTO passkeys (`+passkeyColumns+`) VALUES ($1, $2, $3, $4, $5, 0)`, p.ID, p.User, p.Name, string(p.Credential), store.Millis(now))
+		_, err := t.ExecContext(ctx, `INSERT INTO passkeys (`+passkeyColumns+`) VALUES ($1, $2, $3, $4, $5, 0)`, p.ID, p.User,
+			p.Name, string(p.Credential), store.Millis(now))
 		if err != nil || codes == nil {
 			return err
 		}
@@ -51,7 +54,8 @@ func (repo *Factors) AddPasskey(ctx context.Context, p domain.Passkey, epoch int
 
 // Passkeys returns a user's credentials, the oldest first.
 func (repo *Factors) Passkeys(ctx context.Context, user string) ([]domain.Passkey, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT `+passkeyColumns+` FROM passkeys WHERE user_id = $1 ORDER BY created_at, id`, user)
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+passkeyColumns+
+		` FROM passkeys WHERE user_id = $1 ORDER BY created_at, id`, user)
 	if err != nil {
 		return nil, err
 	}
@@ -104,19 +108,22 @@ func (repo *Factors) LinkIdentity(ctx context.Context, i domain.Identity, epoch 
 }
 
 func linkIdentity(ctx context.Context, t *store.Tx, i domain.Identity) error {
-	_, err := t.ExecContext(ctx, `INSERT INTO identities (issuer, subject, user_id, email, created_at) VALUES ($1, $2, $3, $4, $5)`,
+	_, err := t.ExecContext(ctx,
+		`INSERT INTO identities (issuer, subject, user_id, email, created_at) VALUES ($1, $2, $3, $4, $5)`,
 		i.Issuer, i.Subject, i.User, i.Email, store.Millis(i.CreatedAt))
 	return err
 }
 
 // IdentityUser returns who signs in by an account at a provider, or not_found.
 func (repo *Factors) IdentityUser(ctx context.Context, issuer, subject string) (domain.User, error) {
-	return oneUser(usersWhere(ctx, repo.db, `u.id = (SELECT user_id FROM identities WHERE issuer = $1 AND subject = $2)`, issuer, subject))
+	return oneUser(usersWhere(ctx, repo.db, `u.id = (SELECT user_id FROM identities WHERE issuer = $1 AND subject = $2)`,
+		issuer, subject))
 }
 
 // Identities returns the accounts at providers that sign in as a user.
 func (repo *Factors) Identities(ctx context.Context, user string) ([]domain.Identity, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT issuer, subject, user_id, email, created_at FROM identities WHERE user_id = $1 ORDER BY created_at`, user)
+	rows, err := repo.db.QueryContext(ctx,
+		`SELECT issuer, subject, user_id, email, created_at FROM identities WHERE user_id = $1 ORDER BY created_at`, user)
 	if err != nil {
 		return nil, err
 	}

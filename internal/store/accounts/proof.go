@@ -14,14 +14,16 @@ import (
 // meantime is wrong_code, and a passkey that was removed no_passkey.
 func use(ctx context.Context, t *store.Tx, user string, p domain.Proof, now time.Time) error {
 	if p.TOTPStep != 0 { // a code is good once, and none before it is good any more
-		res, err := t.ExecContext(ctx, `UPDATE totp SET last_step = $2 WHERE user_id = $1 AND confirmed > 0 AND last_step < $2`,
+		res, err := t.ExecContext(ctx,
+			`UPDATE totp SET last_step = $2 WHERE user_id = $1 AND confirmed > 0 AND last_step < $2`,
 			user, p.TOTPStep)
 		if err := one(res, err, errCodeUsed()); err != nil {
 			return err
 		}
 	}
 	if p.Recovery != nil {
-		res, err := t.ExecContext(ctx, `UPDATE recovery_codes SET used_at = $3 WHERE user_id = $1 AND hash = $2 AND used_at = 0`,
+		res, err := t.ExecContext(ctx,
+			`UPDATE recovery_codes SET used_at = $3 WHERE user_id = $1 AND hash = $2 AND used_at = 0`,
 			user, p.Recovery, store.Millis(now))
 		if err := one(res, err, errCodeUsed()); err != nil {
 			return err

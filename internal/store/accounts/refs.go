@@ -22,7 +22,8 @@ func (n *RefRow) Valid() bool { return n.id.Valid }
 
 // Ref returns the user, or the zero UserRef.
 func (n *RefRow) Ref() domain.UserRef {
-	return domain.UserRef{ID: n.id.String, Kind: domain.PrincipalKind(n.kind.String), Username: n.username.String, DisplayName: n.display.String, Avatar: n.avatar.String}
+	return domain.UserRef{ID: n.id.String, Kind: domain.PrincipalKind(n.kind.String), Username: n.username.String,
+		DisplayName: n.display.String, Avatar: n.avatar.String}
 }
 
 // Refs returns the users of ids that exist and are not disabled.
@@ -46,7 +47,8 @@ func Refs(ctx context.Context, t *store.Tx, ids []string) (map[string]domain.Use
 // Ref returns one user as others see them, disabled or not.
 func Ref(ctx context.Context, t *store.Tx, id string) (domain.UserRef, error) {
 	var n RefRow
-	err := t.QueryRowContext(ctx, `SELECT id, kind, username, display_name, avatar FROM users WHERE id = $1`, id).Scan(n.Dest()...)
+	err := t.QueryRowContext(ctx, `SELECT id, kind, username, display_name, avatar FROM users WHERE id = $1`,
+		id).Scan(n.Dest()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return domain.UserRef{}, ErrNoUser()
 	}

@@ -27,12 +27,16 @@ func scanRemembered(rows *sql.Rows) (r domain.Remembered, err error) {
 // Remember keeps a browser that is not to be asked for a second factor.
 func (repo *Factors) Remember(ctx context.Context, r domain.Remembered, hash []byte) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		_, err := t.ExecContext(ctx, `INSERT INTO remembered (id, user_id, hash, previous, epoch, created_at, used_at, expires_at, ip, user_agent)
-			VALUES ($1, $2, $3, $3, $4, $5, $5, $6, $7, $8)`, r.ID, r.User, hash, r.Epoch, store.Millis(r.CreatedAt), store.Millis(r.Expires), r.IP, r.UserAgent)
+		_, err := t.ExecContext(ctx,
+			`INSERT INTO remembered (id, user_id, hash, previous, epoch, created_at, used_at, expires_at, ip, user_agent)
+			VALUES ($1, $2, $3, $3, $4, $5, $5, $6, $7,
+			$8)`, r.ID, r.User, hash, r.Epoch, store.Millis(r.CreatedAt), store.Millis(r.Expires), r.IP, r.UserAgent)
 		if err != nil {
 			return err
 		}
-		_, err = t.ExecContext(ctx, `DELETE FROM remembered WHERE user_id = $1 AND id NOT IN (SELECT id FROM remembered WHERE user_id = $1 ORDER BY created_at DESC, id LIMIT $2)`,
+		_, err = t.ExecContext(ctx,
+			`DELETE FROM remembered WHERE user_id = $1 AND id NOT IN (SELECT id FROM remembered WHERE user_id = $1
+				ORDER BY created_at DESC, id LIMIT $2)`,
 			r.User, maxRemembered)
 		return err
 	})
@@ -57,9 +61,12 @@ func (repo *Sessions) BeginRemembered(
 	return ok && err == nil, fresh && err == nil, err
 }
 
-func useRemembered(ctx context.Context, t *store.Tx, r domain.RememberedUse, user string, epoch int64, now time.Time) (ok, fresh bool, err error) {
+func useRemembered(
+	ctx context.Context, t *store.Tx, r domain.RememberedUse, user string, epoch int64, now time.Time,
+) (ok, fresh bool, err error) {
 	res, err := t.ExecContext(ctx, `UPDATE remembered SET previous = hash, hash = $5, used_at = $6
-		WHERE id = $1 AND user_id = $2 AND epoch = $3 AND hash = $4 AND expires_at > $6`, r.ID, user, epoch, r.Hash, r.Next, store.Millis(now))
+		WHERE id = $1 AND user_id = $2 AND epoch = $3 AND hash = $4
+		AND expires_at > $6`, r.ID, user, epoch, r.Hash, r.Next, store.Millis(now))
 	if err != nil {
 		return false, false, err
 	}
@@ -67,7 +74,8 @@ func useRemembered(ctx context.Context, t *store.Tx, r domain.RememberedUse, use
 		return n == 1, n == 1, err
 	}
 	var used int64
-	err = t.QueryRowContext(ctx, `SELECT used_at FROM remembered WHERE id = $1 AND user_id = $2 AND epoch = $3 AND previous = $4 AND expires_at > $5`,
+	err = t.QueryRowContext(ctx,
+		`SELECT used_at FROM remembered WHERE id = $1 AND user_id = $2 AND epoch = $3 AND previous = $4 AND expires_at > $5`,
 		r.ID, user, epoch, r.Hash, store.Millis(now)).Scan(&used)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, false, nil
@@ -78,7 +86,8 @@ func useRemembered(ctx context.Context, t *store.Tx, r domain.RememberedUse, use
 // RememberedOf lists the browsers of a user that are remembered, the last used
 // first.
 func (repo *Factors) RememberedOf(ctx context.Context, user string, now time.Time) ([]domain.Remembered, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT `+rememberedColumns+` FROM remembered r WHERE user_id = $1 AND expires_at > $2
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+rememberedColumns+
+		` FROM remembered r WHERE user_id = $1 AND expires_at > $2
 		AND epoch = (SELECT epoch FROM users WHERE id = $1) ORDER BY used_at DESC, id`, user, store.Millis(now))
 	if err != nil {
 		return nil, err

@@ -9,14 +9,16 @@ import (
 
 // HasAdmin reports whether anybody administers this server.
 func (repo *Repository) HasAdmin(ctx context.Context) (has bool, err error) {
-	err = repo.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND NOT disabled)`).Scan(&has)
+	err = repo.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND NOT disabled)`).Scan(
+		&has)
 	return has, err
 }
 
 // KeepAdmin refuses to take the last administrator away. It locks all of them, so
 // that no two take away each other.
 func KeepAdmin(ctx context.Context, t *store.Tx, user string) error {
-	rows, err := t.QueryContext(ctx, `SELECT id FROM users WHERE role = 'admin' AND NOT disabled ORDER BY id`+t.ForUpdate())
+	rows, err := t.QueryContext(ctx, `SELECT id FROM users WHERE role = 'admin' AND NOT disabled ORDER BY id`+
+		t.ForUpdate())
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,8 @@ func scanSession(rows *sql.Rows) (s domain.Session, err error) {
 	var created, seen, idle, expires, auth int64
 	var amr string
 	err = rows.Scan(&s.ID, &s.User, &created, &seen, &idle, &expires, &auth, &amr, &s.IP, &s.UserAgent)
-	s.CreatedAt, s.LastSeen, s.Idle, s.Expires, s.AuthTime = store.Time(created), store.Time(seen), store.Time(idle), store.Time(expires), store.Time(auth)
+	s.CreatedAt, s.LastSeen, s.Idle, s.Expires, s.AuthTime = store.Time(created), store.Time(seen), store.Time(idle),
+		store.Time(expires), store.Time(auth)
 	s.AMR = strings.Fields(amr)
 	return s, err
 }
@@ -31,7 +32,9 @@ func scanSession(rows *sql.Rows) (s domain.Session, err error) {
 // BeginSession keeps a new session with its first refresh token's hash, for a user
 // who was proven to be who they are, and uses up what they have shown. One who is
 // disabled, or has another epoch by now, is unauthorized.
-func (repo *Sessions) BeginSession(ctx context.Context, s domain.Session, epoch int64, refresh []byte, p domain.Proof) error {
+func (repo *Sessions) BeginSession(
+	ctx context.Context, s domain.Session, epoch int64, refresh []byte, p domain.Proof,
+) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if _, err := standing(ctx, t, s.User, epoch); err != nil {
 			return err
@@ -49,13 +52,16 @@ func begin(ctx context.Context, t *store.Tx, s domain.Session, refresh []byte, p
 }
 
 func createSession(ctx context.Context, t *store.Tx, s domain.Session, refresh []byte) error {
-	_, err := t.ExecContext(ctx, `INSERT INTO sessions (id, user_id, created_at, last_seen_at, idle_expires, expires_at, auth_at, amr, ip, user_agent)
+	_, err := t.ExecContext(ctx,
+		`INSERT INTO sessions (id, user_id, created_at, last_seen_at, idle_expires, expires_at, auth_at, amr, ip, user_agent)
 		VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9)`,
-		s.ID, s.User, store.Millis(s.CreatedAt), store.Millis(s.Idle), store.Millis(s.Expires), store.Millis(s.AuthTime), strings.Join(s.AMR, " "), s.IP, s.UserAgent)
+		s.ID, s.User, store.Millis(s.CreatedAt), store.Millis(s.Idle), store.Millis(s.Expires), store.Millis(s.AuthTime),
+		strings.Join(s.AMR, " "), s.IP, s.UserAgent)
 	if err != nil {
 		return err
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ($1, $2, $3)`, refresh, s.ID, store.Millis(s.CreatedAt))
+	_, err = t.ExecContext(ctx, `INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ($1, $2, $3)`, refresh,
+		s.ID, store.Millis(s.CreatedAt))
 	return err
 }
 
@@ -64,11 +70,15 @@ func createSession(ctx context.Context, t *store.Tx, s domain.Session, refresh [
 // token, so that it is the same one. A token that turns up after next was used was
 // stolen from one side or the other: the session ends, and Reused is set beside the
 // error. Within 20 s of its use it is a Conflict refresh_raced: tabs may be late.
-func (repo *Sessions) ClaimRefresh(ctx context.Context, hash, next []byte, idle time.Duration, now time.Time) (r domain.Refreshed, err error) {
+func (repo *Sessions) ClaimRefresh(
+	ctx context.Context, hash, next []byte, idle time.Duration, now time.Time,
+) (r domain.Refreshed, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r = domain.Refreshed{}
 		var session string
-		err := t.QueryRowContext(ctx, `UPDATE refresh_tokens SET used_at = $2 WHERE hash = $1 AND used_at = 0 RETURNING session_id`, hash, store.Millis(now)).Scan(&session)
+		err := t.QueryRowContext(ctx,
+			`UPDATE refresh_tokens SET used_at = $2 WHERE hash = $1 AND used_at = 0 RETURNING session_id`, hash,
+			store.Millis(now)).Scan(&session)
 		if errors.Is(err, sql.ErrNoRows) {
 			return reused(ctx, t, hash, next, &r, now)
 		}
@@ -78,11 +88,13 @@ func (repo *Sessions) ClaimRefresh(ctx context.Context, hash, next []byte, idle 
 		if r.Session, r.User, err = liveSession(ctx, t, session, now); err != nil {
 			return err
 		}
-		_, err = t.ExecContext(ctx, `INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ($1, $2, $3)`, next, session, store.Millis(now))
+		_, err = t.ExecContext(ctx, `INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ($1, $2, $3)`, next,
+			session, store.Millis(now))
 		if err != nil {
 			return err
 		}
-		_, err = t.ExecContext(ctx, `UPDATE sessions SET last_seen_at = $2, idle_expires = $3 WHERE id = $1`, session, store.Millis(now), store.Millis(now.Add(idle)))
+		_, err = t.ExecContext(ctx, `UPDATE sessions SET last_seen_at = $2, idle_expires = $3 WHERE id = $1`, session,
+			store.Millis(now), store.Millis(now.Add(idle)))
 		return err
 	})
 	if err == nil && r.Reused {
@@ -97,7 +109,8 @@ func reused(ctx context.Context, t *store.Tx, hash, next []byte, r *domain.Refre
 	var used, revoked int64
 	var reason string
 	err := t.QueryRowContext(ctx, `SELECT r.session_id, r.used_at, s.user_id, s.revoked_at, s.reason FROM refresh_tokens r
-		JOIN sessions s ON s.id = r.session_id WHERE r.hash = $1`, hash).Scan(&before.ID, &used, &before.User, &revoked, &reason)
+		JOIN sessions s ON s.id = r.session_id WHERE r.hash =
+		$1`, hash).Scan(&before.ID, &used, &before.User, &revoked, &reason)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && revoked != 0 && reason != RenewedReason {
 		return errSignedOut()
 	}
@@ -125,7 +138,9 @@ func reused(ctx context.Context, t *store.Tx, hash, next []byte, r *domain.Refre
 // lostAnswer gives a session to whoever has the token before its own. Where that is
 // another session's, which RenewSession has replaced, the session counts as proven no
 // more than that one was: the token alone has proven nothing.
-func lostAnswer(ctx context.Context, t *store.Tx, before, after string, r *domain.Refreshed, now time.Time) (err error) {
+func lostAnswer(
+	ctx context.Context, t *store.Tx, before, after string, r *domain.Refreshed, now time.Time,
+) (err error) {
 	if before != after {
 		_, err = t.ExecContext(ctx, `UPDATE sessions SET auth_at = (SELECT auth_at FROM sessions WHERE id = $2),
 			amr = (SELECT amr FROM sessions WHERE id = $2) WHERE id = $1`, after, before)
@@ -137,8 +152,12 @@ func lostAnswer(ctx context.Context, t *store.Tx, before, after string, r *domai
 	return err
 }
 
-func liveSession(ctx context.Context, t *store.Tx, id string, now time.Time) (s domain.Session, u domain.User, err error) {
-	rows, err := t.QueryContext(ctx, `SELECT `+sessionColumns+` FROM sessions s WHERE s.id = $1 AND s.revoked_at = 0 AND s.idle_expires > $2 AND s.expires_at > $2`, id, store.Millis(now))
+func liveSession(
+	ctx context.Context, t *store.Tx, id string, now time.Time,
+) (s domain.Session, u domain.User, err error) {
+	rows, err := t.QueryContext(ctx, `SELECT `+sessionColumns+
+		` FROM sessions s WHERE s.id = $1 AND s.revoked_at = 0 AND s.idle_expires > $2 AND s.expires_at > $2`, id,
+		store.Millis(now))
 	if err != nil {
 		return s, u, err
 	}
@@ -162,7 +181,8 @@ func liveSession(ctx context.Context, t *store.Tx, id string, now time.Time) (s 
 // for by a tab that has not seen its new tokens yet.
 func ended(ctx context.Context, t *store.Tx, id string, now time.Time) error {
 	var n int
-	err := t.QueryRowContext(ctx, `SELECT count(*) FROM sessions WHERE id = $1 AND reason = $2 AND revoked_at > $3`, id, RenewedReason, store.Millis(now.Add(-refreshGrace))).Scan(&n)
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM sessions WHERE id = $1 AND reason = $2 AND revoked_at > $3`, id,
+		RenewedReason, store.Millis(now.Add(-refreshGrace))).Scan(&n)
 	if err == nil && n > 0 {
 		return errRaced()
 	}
@@ -181,7 +201,9 @@ func errSignedOut() error {
 // SessionOf returns the id of the session that a refresh token belongs to, used
 // or not, and its user; empty strings for one that we never gave.
 func (repo *Sessions) SessionOf(ctx context.Context, refresh []byte) (session, user string, err error) {
-	err = repo.db.QueryRowContext(ctx, `SELECT s.id, s.user_id FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id WHERE r.hash = $1`, refresh).Scan(&session, &user)
+	err = repo.db.QueryRowContext(ctx,
+		`SELECT s.id, s.user_id FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id WHERE r.hash = $1`,
+		refresh).Scan(&session, &user)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
@@ -190,7 +212,8 @@ func (repo *Sessions) SessionOf(ctx context.Context, refresh []byte) (session, u
 
 // Sessions lists a user's sign-ins that are alive, the last used first.
 func (repo *Sessions) Sessions(ctx context.Context, user string, now time.Time) ([]domain.Session, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT `+sessionColumns+` FROM sessions s WHERE s.user_id = $1 AND s.revoked_at = 0 AND s.idle_expires > $2 AND s.expires_at > $2
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+sessionColumns+
+		` FROM sessions s WHERE s.user_id = $1 AND s.revoked_at = 0 AND s.idle_expires > $2 AND s.expires_at > $2
 		ORDER BY s.last_seen_at DESC, s.id`, user, store.Millis(now))
 	if err != nil {
 		return nil, err
@@ -225,7 +248,9 @@ func (repo *Sessions) RenewSession(
 			return err
 		}
 		var current []byte
-		err = t.QueryRowContext(ctx, `UPDATE refresh_tokens SET used_at = $2 WHERE session_id = $1 AND used_at = 0 RETURNING hash`, old, store.Millis(now)).
+		err = t.QueryRowContext(ctx,
+			`UPDATE refresh_tokens SET used_at = $2 WHERE session_id = $1 AND used_at = 0 RETURNING hash`, old,
+			store.Millis(now)).
 			Scan(&current)
 		if err != nil {
 			return err
@@ -240,12 +265,16 @@ const RenewedReason = "renewed"
 
 // RevokeOthers ends every session of user but one, and returns which. What was
 // begun ends as well, and every browser is asked for the second factor again.
-func (repo *Sessions) RevokeOthers(ctx context.Context, user, keep, reason string, now time.Time) (ended []string, err error) {
+func (repo *Sessions) RevokeOthers(
+	ctx context.Context, user, keep, reason string, now time.Time,
+) (ended []string, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if _, err := lockUser(ctx, t, user); err != nil {
 			return err
 		}
-		rows, err := t.QueryContext(ctx, `UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND user_id = $3 AND id <> $4 RETURNING id`, store.Millis(now), reason, user, keep)
+		rows, err := t.QueryContext(ctx,
+			`UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND user_id = $3 AND id <> $4 RETURNING id`,
+			store.Millis(now), reason, user, keep)
 		if err != nil {
 			return err
 		}
@@ -264,7 +293,9 @@ func (repo *Sessions) RevokeOthers(ctx context.Context, user, keep, reason strin
 // well: that session may have begun it.
 func (repo *Sessions) RevokeSessionOf(ctx context.Context, user, id, reason string, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		res, err := t.ExecContext(ctx, `UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND user_id = $3 AND id = $4`, store.Millis(now), reason, user, id)
+		res, err := t.ExecContext(ctx,
+			`UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND user_id = $3 AND id = $4`,
+			store.Millis(now), reason, user, id)
 		if err != nil {
 			return err
 		}
@@ -284,7 +315,8 @@ func (repo *Sessions) RevokeSession(ctx context.Context, id, reason string, now 
 }
 
 func revoke(ctx context.Context, t *store.Tx, which, reason string, now time.Time, arg string) error {
-	_, err := t.ExecContext(ctx, `UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND `+which, store.Millis(now), reason, arg)
+	_, err := t.ExecContext(ctx, `UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND `+which,
+		store.Millis(now), reason, arg)
 	return err
 }
 
@@ -292,7 +324,9 @@ func revoke(ctx context.Context, t *store.Tx, which, reason string, now time.Tim
 // by whichever server or command. It is how a server learns of what the bus did
 // not bring.
 func (repo *Sessions) Revocations(ctx context.Context, since time.Time) ([]domain.Revocation, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT s.user_id, s.id, u.epoch, s.reason FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.revoked_at >= $1`, store.Millis(since))
+	rows, err := repo.db.QueryContext(ctx,
+		`SELECT s.user_id, s.id, u.epoch, s.reason FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.revoked_at >= $1`,
+		store.Millis(since))
 	if err != nil {
 		return nil, err
 	}
@@ -310,7 +344,8 @@ func (repo *Sessions) EpochsAbove(ctx context.Context, known map[string]int64) (
 	if err != nil {
 		return nil, err
 	}
-	rows, err := repo.db.QueryContext(ctx, `SELECT k.key, COALESCE(u.epoch, $2) FROM `+repo.db.JSONPairs("$1")+` k LEFT JOIN users u ON u.id = k.key
+	rows, err := repo.db.QueryContext(ctx, `SELECT k.key, COALESCE(u.epoch, $2) FROM `+repo.db.JSONPairs("$1")+
+		` k LEFT JOIN users u ON u.id = k.key
 		WHERE u.epoch IS NULL OR u.epoch > CAST(k.value AS BIGINT)`, string(b), domain.NoEpoch)
 	if err != nil {
 		return nil, err

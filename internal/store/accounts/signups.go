@@ -13,7 +13,9 @@ import (
 // CreateSignupInvite keeps an invitation to the server by its code's hash.
 func (repo *Repository) CreateSignupInvite(ctx context.Context, i domain.SignupInvite, hash []byte) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		_, err := t.ExecContext(ctx, `INSERT INTO signup_invites (id, hash, note, created_by, created_at, expires_at, max_uses) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		_, err := t.ExecContext(ctx,
+			`INSERT INTO signup_invites (id, hash, note, created_by, created_at, expires_at, max_uses)
+				VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 			i.ID, hash, i.Note, i.CreatedBy, store.Millis(i.CreatedAt), store.Millis(i.Expires), i.MaxUses)
 		return err
 	})
@@ -21,7 +23,8 @@ func (repo *Repository) CreateSignupInvite(ctx context.Context, i domain.SignupI
 
 // SignupInvites lists the invitations that are still good, the newest first.
 func (repo *Repository) SignupInvites(ctx context.Context, now time.Time) ([]domain.SignupInvite, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT id, note, created_by, created_at, expires_at, max_uses, uses FROM signup_invites
+	rows, err := repo.db.QueryContext(ctx,
+		`SELECT id, note, created_by, created_at, expires_at, max_uses, uses FROM signup_invites
 		WHERE expires_at > $1 AND uses < max_uses ORDER BY created_at DESC, id`, store.Millis(now))
 	if err != nil {
 		return nil, err
@@ -49,7 +52,9 @@ func (repo *Repository) DeleteSignupInvite(ctx context.Context, id string) error
 }
 
 func claimSignupInvite(ctx context.Context, t *store.Tx, hash []byte, now time.Time) error {
-	res, err := t.ExecContext(ctx, `UPDATE signup_invites SET uses = uses + 1 WHERE hash = $1 AND expires_at > $2 AND uses < max_uses`, hash, store.Millis(now))
+	res, err := t.ExecContext(ctx,
+		`UPDATE signup_invites SET uses = uses + 1 WHERE hash = $1 AND expires_at > $2 AND uses < max_uses`, hash,
+		store.Millis(now))
 	if err != nil {
 		return err
 	}

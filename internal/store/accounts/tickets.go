@@ -24,16 +24,21 @@ func createTicket(ctx context.Context, t *store.Tx, hash []byte, k domain.Ticket
 			return err
 		}
 	}
-	_, err := t.ExecContext(ctx, `INSERT INTO tickets (hash, kind, user_id, epoch, data, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+	_, err := t.ExecContext(ctx,
+		`INSERT INTO tickets (hash, kind, user_id, epoch, data, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		hash, k.Kind, k.User, k.Epoch, k.Data, store.Millis(now), store.Millis(k.Expires))
 	return err
 }
 
 // claimTicket uses a ticket up. Of two who try, one gets it.
-func claimTicket(ctx context.Context, t *store.Tx, hash []byte, kind domain.TicketKind, now time.Time) (k domain.Ticket, err error) {
+func claimTicket(
+	ctx context.Context, t *store.Tx, hash []byte, kind domain.TicketKind, now time.Time,
+) (k domain.Ticket, err error) {
 	k.Kind = kind
 	var created int64
-	err = t.QueryRowContext(ctx, `DELETE FROM tickets WHERE hash = $1 AND kind = $2 AND expires_at > $3 RETURNING user_id, epoch, data, created_at`, hash, kind, store.Millis(now)).
+	err = t.QueryRowContext(ctx,
+		`DELETE FROM tickets WHERE hash = $1 AND kind = $2 AND expires_at > $3 RETURNING user_id, epoch, data, created_at`,
+		hash, kind, store.Millis(now)).
 		Scan(&k.User, &k.Epoch, &k.Data, &created)
 	k.Created = store.Time(created)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -52,7 +57,9 @@ func errTicketEnded(kind domain.TicketKind) error {
 
 // claimAsBefore uses a ticket up for a user who is as they were when it was made:
 // enabled, and of the same epoch. It locks the user.
-func claimAsBefore(ctx context.Context, t *store.Tx, hash []byte, kind domain.TicketKind, now time.Time) (k domain.Ticket, u domain.User, err error) {
+func claimAsBefore(
+	ctx context.Context, t *store.Tx, hash []byte, kind domain.TicketKind, now time.Time,
+) (k domain.Ticket, u domain.User, err error) {
 	if k, err = claimTicket(ctx, t, hash, kind, now); err != nil {
 		return k, u, err
 	}
@@ -82,7 +89,8 @@ func (repo *Repository) VerifyEmail(ctx context.Context, hash []byte, now time.T
 		if err != nil {
 			return err
 		}
-		res, err := t.ExecContext(ctx, `UPDATE users SET pending = FALSE WHERE id = $1 AND email = $2 AND pending`, k.User, k.Data)
+		res, err := t.ExecContext(ctx, `UPDATE users SET pending = FALSE WHERE id = $1 AND email = $2 AND pending`, k.User,
+			k.Data)
 		if err != nil {
 			return err
 		}
@@ -97,7 +105,9 @@ func (repo *Repository) VerifyEmail(ctx context.Context, hash []byte, now time.T
 
 // ResetPassword uses up a link: the account has another password, its address is
 // proven, and every session, and every browser that was remembered, is out.
-func (repo *Repository) ResetPassword(ctx context.Context, hash []byte, password string, now time.Time) (u domain.User, err error) {
+func (repo *Repository) ResetPassword(
+	ctx context.Context, hash []byte, password string, now time.Time,
+) (u domain.User, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		k, _, err := claimAsBefore(ctx, t, hash, domain.ResetTicket, now)
 		if err != nil {
@@ -112,8 +122,12 @@ func (repo *Repository) ResetPassword(ctx context.Context, hash []byte, password
 }
 
 // TicketUser returns whom a ticket is about, without using it up.
-func (repo *Repository) TicketUser(ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time) (domain.User, error) {
-	u, err := oneUser(usersWhere(ctx, repo.db, `u.id = (SELECT user_id FROM tickets WHERE hash = $1 AND kind = $2 AND expires_at > $3)`, hash, kind, store.Millis(now)))
+func (repo *Repository) TicketUser(
+	ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time,
+) (domain.User, error) {
+	u, err := oneUser(usersWhere(ctx, repo.db,
+		`u.id = (SELECT user_id FROM tickets WHERE hash = $1 AND kind = $2 AND expires_at > $3)`, hash, kind,
+		store.Millis(now)))
 	if domain.KindOf(err) == domain.NotFound {
 		err = errTicketEnded(kind)
 	}
@@ -121,7 +135,9 @@ func (repo *Repository) TicketUser(ctx context.Context, hash []byte, kind domain
 }
 
 // UseTicket uses up a ticket that changes nothing in the store by itself.
-func (repo *Repository) UseTicket(ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time) (k domain.Ticket, err error) {
+func (repo *Repository) UseTicket(
+	ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time,
+) (k domain.Ticket, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		k, err = claimTicket(ctx, t, hash, kind, now)
 		return err

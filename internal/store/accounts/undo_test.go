@@ -19,10 +19,12 @@ func TestAnUndoneChangeRemovesWhatWasAddedSince(t *testing.T) {
 		ctx, began := t.Context(), time.Now()
 		add := func(user, name string, at time.Time) {
 			t.Helper()
-			if err := db.Factors.AddPasskey(ctx, domain.Passkey{ID: name + user, User: user, Name: name, Credential: []byte("{}")}, 0, nil, at); err != nil {
+			if err := db.Factors.AddPasskey(ctx, domain.Passkey{ID: name + user, User: user, Name: name,
+				Credential: []byte("{}")}, 0, nil, at); err != nil {
 				t.Fatal(err)
 			}
-			if err := db.Factors.LinkIdentity(ctx, domain.Identity{Issuer: "i", Subject: name + user, User: user, CreatedAt: at}, 0); err != nil {
+			if err := db.Factors.LinkIdentity(ctx, domain.Identity{Issuer: "i", Subject: name + user, User: user, CreatedAt: at},
+				0); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -34,19 +36,22 @@ func TestAnUndoneChangeRemovesWhatWasAddedSince(t *testing.T) {
 			{"usr_late", 2 * time.Second, "1 app, 2 codes, 2 passkeys, 2 identities", "own"},
 			{"usr_early", -time.Second, "0 app, 0 codes, 2 passkeys, 2 identities", "own, app, 2 codes"},
 		} {
-			u := domain.User{ID: c.user, Kind: domain.KindUser, Username: c.user[4:], Email: c.user + "@example.org", Role: domain.SystemUser, CreatedAt: began}
+			u := domain.User{ID: c.user, Kind: domain.KindUser, Username: c.user[4:], Email: c.user + "@example.org",
+				Role: domain.SystemUser, CreatedAt: began}
 			if err := db.Accounts.CreateUser(ctx, u, "record", domain.Signup{}, began); err != nil {
 				t.Fatal(err)
 			}
 			codes := [][]byte{[]byte("1"), []byte("2")}
 			add(c.user, "own", began.Add(-time.Minute))
-			change := domain.Ticket{Kind: domain.EmailTicket, User: c.user, Data: "thief" + c.user, Expires: began.Add(time.Hour)}
+			change := domain.Ticket{Kind: domain.EmailTicket, User: c.user, Data: "thief" + c.user,
+				Expires: began.Add(time.Hour)}
 			if err := db.Accounts.CreateTicket(ctx, []byte("change"+c.user), change, began); err != nil {
 				t.Fatal(err)
 			}
 			add(c.user, "begun", began.Add(time.Second))
 			confirmed := began.Add(time.Minute)
-			if _, _, err := db.Accounts.ChangeEmail(ctx, []byte("change"+c.user), []byte("undo"+c.user), confirmed.Add(time.Hour), confirmed); err != nil {
+			if _, _, err := db.Accounts.ChangeEmail(ctx, []byte("change"+c.user), []byte("undo"+c.user),
+				confirmed.Add(time.Hour), confirmed); err != nil {
 				t.Fatal(err)
 			}
 			add(c.user, "late", confirmed.Add(time.Second))
@@ -60,7 +65,8 @@ func TestAnUndoneChangeRemovesWhatWasAddedSince(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := fmt.Sprintf("%d app, %d codes, %d passkeys, %d identities", r.TOTP, r.RecoveryCodes, r.Passkeys, r.Identities); got != c.removed {
+			if got := fmt.Sprintf("%d app, %d codes, %d passkeys, %d identities", r.TOTP, r.RecoveryCodes, r.Passkeys,
+				r.Identities); got != c.removed {
 				t.Errorf("%s: removed %s", c.user, got)
 			}
 			if got := waysIn(t, db, c.user); got != c.left {

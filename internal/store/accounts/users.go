@@ -18,7 +18,8 @@ const userColumns = `u.id, u.kind, u.username, u.display_name, u.email, u.about,
 
 func userDest(u *domain.User, times *[3]int64) []any {
 	return []any{
-		&u.ID, &u.Kind, &u.Username, &u.DisplayName, &u.Email, &u.About, &u.Locale, &u.TimeZone, &u.Avatar, &u.Role, &u.Disabled, &u.Pending, &u.Epoch,
+		&u.ID, &u.Kind, &u.Username, &u.DisplayName, &u.Email, &u.About, &u.Locale, &u.TimeZone, &u.Avatar, &u.Role,
+		&u.Disabled, &u.Pending, &u.Epoch,
 		&u.Status.Mode, &u.Status.Text, &u.Status.Emoji, &times[0], &times[1], &times[2],
 	}
 }
@@ -97,7 +98,8 @@ func (repo *Repository) AllUsers(ctx context.Context) ([]domain.User, error) {
 // address, and the password's record. Nobody of that name is not_found.
 func (repo *Repository) Credentials(ctx context.Context, login string) (u domain.User, password string, err error) {
 	var times [3]int64
-	err = repo.db.QueryRowContext(ctx, `SELECT `+userColumns+`, u.password FROM users u WHERE u.username = $1 OR (u.email <> '' AND u.email = $1)`,
+	err = repo.db.QueryRowContext(ctx, `SELECT `+userColumns+
+		`, u.password FROM users u WHERE u.username = $1 OR (u.email <> '' AND u.email = $1)`,
 		strings.ToLower(login)).Scan(append(userDest(&u, &times), &password)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return u, "", ErrNoUser()
@@ -108,7 +110,9 @@ func (repo *Repository) Credentials(ctx context.Context, login string) (u domain
 
 // CreateUser keeps a new account, with the same commit that uses up what let it
 // be made. It replaces one of the same address that nobody has proven.
-func (repo *Repository) CreateUser(ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time) error {
+func (repo *Repository) CreateUser(
+	ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time,
+) error {
 	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if by.Setup != nil {
 			if err := claimSetup(ctx, t, by.Setup, now); err != nil {
@@ -135,7 +139,9 @@ func createUser(ctx context.Context, t *store.Tx, u domain.User, password string
 	if err := naming.CheckLookalikes(ctx, t, u.Username); err != nil {
 		return err
 	}
-	_, err := t.ExecContext(ctx, `INSERT INTO users (id, kind, username, display_name, email, role, pending, password, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+	_, err := t.ExecContext(ctx,
+		`INSERT INTO users (id, kind, username, display_name, email, role, pending, password, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		u.ID, u.Kind, u.Username, u.DisplayName, u.Email, u.Role, u.Pending, password, store.Millis(now))
 	if err != nil {
 		return err
@@ -146,7 +152,8 @@ func createUser(ctx context.Context, t *store.Tx, u domain.User, password string
 // nameTaken says what a new account collided with.
 func nameTaken(err error) error {
 	if store.IsUnique(err) {
-		if strings.Contains(err.Error(), "users_email") || strings.Contains(err.Error(), "users.email") { // the index, or its column
+		// the index, or its column
+		if strings.Contains(err.Error(), "users_email") || strings.Contains(err.Error(), "users.email") {
 			return errEmailTaken().Because(err)
 		}
 		e := domain.Conflict.Errorf(domain.CodeNameTaken, "this username is already taken; choose another, or sign in")
@@ -165,12 +172,15 @@ func (repo *Repository) UpdateProfile(ctx context.Context, user string, p domain
 
 // SetStatus changes what a user shows of themselves.
 func (repo *Repository) SetStatus(ctx context.Context, user string, s domain.Status) (domain.User, error) {
-	return repo.changeUser(ctx, user, `status_mode = $2, status_text = $3, status_emoji = $4, status_expires = $5`, s.Mode, s.Text, s.Emoji, store.Millis(s.Expires))
+	return repo.changeUser(ctx, user, `status_mode = $2, status_text = $3, status_emoji = $4, status_expires = $5`, s.Mode,
+		s.Text, s.Emoji, store.Millis(s.Expires))
 }
 
 // SetUserRole makes someone an administrator, or no longer one. Every access
 // token of theirs ends. The last administrator stays one: conflict.
-func (repo *Repository) SetUserRole(ctx context.Context, user string, role domain.SystemRole) (u domain.User, err error) {
+func (repo *Repository) SetUserRole(
+	ctx context.Context, user string, role domain.SystemRole,
+) (u domain.User, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if role != domain.SystemAdmin {
 			if err := KeepAdmin(ctx, t, user); err != nil {
@@ -185,7 +195,9 @@ func (repo *Repository) SetUserRole(ctx context.Context, user string, role domai
 
 // SetUserDisabled keeps someone out, or lets them in again. Keeping out ends
 // every session. The last administrator is not kept out: conflict.
-func (repo *Repository) SetUserDisabled(ctx context.Context, user string, disabled bool, now time.Time) (u domain.User, err error) {
+func (repo *Repository) SetUserDisabled(
+	ctx context.Context, user string, disabled bool, now time.Time,
+) (u domain.User, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if disabled {
 			if err := KeepAdmin(ctx, t, user); err != nil {
@@ -202,7 +214,9 @@ func (repo *Repository) SetUserDisabled(ctx context.Context, user string, disabl
 
 // ReplacePassword gives a user another password: every session ends, and s is
 // begun in place of old, which asked for it.
-func (repo *Repository) ReplacePassword(ctx context.Context, user, password, old string, s domain.Session, refresh []byte, now time.Time) (u domain.User, err error) {
+func (repo *Repository) ReplacePassword(
+	ctx context.Context, user, password, old string, s domain.Session, refresh []byte, now time.Time,
+) (u domain.User, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if u, err = raiseEpoch(ctx, t, user, `password = $2`, password); err != nil {
 			return err
@@ -235,7 +249,9 @@ func (repo *Repository) Accounts(ctx context.Context, q, after string, limit int
 }
 
 // SetPassword replaces the password's record and ends every session.
-func (repo *Repository) SetPassword(ctx context.Context, user, password string, now time.Time) (u domain.User, err error) {
+func (repo *Repository) SetPassword(
+	ctx context.Context, user, password string, now time.Time,
+) (u domain.User, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if u, err = raiseEpoch(ctx, t, user, `password = $2`, password); err != nil {
 			return err
@@ -247,7 +263,9 @@ func (repo *Repository) SetPassword(ctx context.Context, user, password string, 
 
 // VoidPassword takes the password away and ends every session: nothing but a link, or
 // another way to sign in, lets the user in until they have chosen another one.
-func (repo *Repository) VoidPassword(ctx context.Context, user, reason string, now time.Time) (u domain.User, err error) {
+func (repo *Repository) VoidPassword(
+	ctx context.Context, user, reason string, now time.Time,
+) (u domain.User, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if u, err = raiseEpoch(ctx, t, user, `password = ''`); err != nil {
 			return err
@@ -276,7 +294,8 @@ func (repo *Repository) changeUser(ctx context.Context, user, set string, args .
 
 func changeUser(ctx context.Context, t *store.Tx, user, set string, args ...any) (domain.User, error) {
 	t.Invalidate()
-	if _, err := t.ExecContext(ctx, `UPDATE users SET `+set+` WHERE id = $1`, append([]any{user}, args...)...); err != nil {
+	if _, err := t.ExecContext(ctx, `UPDATE users SET `+set+` WHERE id = $1`,
+		append([]any{user}, args...)...); err != nil {
 		return domain.User{}, err
 	}
 	if strings.Contains(set, "display_name") {
@@ -291,7 +310,8 @@ func changeUser(ctx context.Context, t *store.Tx, user, set string, args ...any)
 func (repo *Repository) SetLastSeen(ctx context.Context, seen map[string]time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		for user, when := range seen {
-			if _, err := t.ExecContext(ctx, `UPDATE users SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2`, user, store.Millis(when)); err != nil {
+			if _, err := t.ExecContext(ctx, `UPDATE users SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2`, user,
+				store.Millis(when)); err != nil {
 				return err
 			}
 		}

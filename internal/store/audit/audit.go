@@ -18,7 +18,9 @@ import (
 // yet. seal may be called more than once, and only what it returned last counts.
 // Whoever appends, on whichever node, waits for the one before: the log has one
 // order.
-func (repo *Repository) AppendAudit(ctx context.Context, chain string, seal func(domain.AuditHead) ([]domain.AuditRow, *domain.AuditCheckpoint, error)) (head domain.AuditHead, err error) {
+func (repo *Repository) AppendAudit(
+	ctx context.Context, chain string, seal func(domain.AuditHead) ([]domain.AuditRow, *domain.AuditCheckpoint, error),
+) (head domain.AuditHead, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		var err error
 		if head, err = headForUpdate(ctx, t, chain); err != nil {
@@ -35,12 +37,14 @@ func (repo *Repository) AppendAudit(ctx context.Context, chain string, seal func
 			head.Seq, head.Hash, head.Day = rows[n-1].Seq, rows[n-1].Hash, rows[n-1].Day
 		}
 		if check != nil {
-			if _, err := t.ExecContext(ctx, `INSERT INTO audit_checkpoints (seq, body, sig, sum) VALUES ($1, $2, $3, $4)`, check.Seq, check.Body, check.Sig, check.Sum); err != nil {
+			if _, err := t.ExecContext(ctx, `INSERT INTO audit_checkpoints (seq, body, sig, sum) VALUES ($1, $2, $3, $4)`,
+				check.Seq, check.Body, check.Sig, check.Sum); err != nil {
 				return err
 			}
 			head.Check, head.CheckSum = check.Seq, check.Sum
 		}
-		_, err = t.ExecContext(ctx, `UPDATE audit_chain SET seq = $1, hash = $2, day = $3, check_seq = $4, check_sum = $5 WHERE id = 1`,
+		_, err = t.ExecContext(ctx,
+			`UPDATE audit_chain SET seq = $1, hash = $2, day = $3, check_seq = $4, check_sum = $5 WHERE id = 1`,
 			head.Seq, head.Hash, head.Day, head.Check, blob(head.CheckSum))
 		return err
 	})
@@ -62,7 +66,9 @@ func headForUpdate(ctx context.Context, t *store.Tx, chain string) (domain.Audit
 	if !errors.Is(err, sql.ErrNoRows) || chain == "" {
 		return h, err
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO audit_chain (id, chain, seq, hash, day, check_seq, check_sum) VALUES (1, $1, 0, $2, 0, 0, $2) ON CONFLICT DO NOTHING`, chain, []byte{})
+	_, err = t.ExecContext(ctx,
+		`INSERT INTO audit_chain (id, chain, seq, hash, day, check_seq, check_sum) VALUES (1, $1, 0, $2, 0, 0, $2)
+			ON CONFLICT DO NOTHING`, chain, []byte{})
 	if err != nil {
 		return h, err
 	}
@@ -91,13 +97,15 @@ func insertAudit(ctx context.Context, t *store.Tx, rows []domain.AuditRow) error
 				personal = append(personal, r.Seq, r.Actor, store.Millis(r.Time), r.Salt, r.Personal)
 			}
 		}
-		if _, err := t.ExecContext(ctx, `INSERT INTO audit_records (seq, day, at, type, actor, target, body, hash) VALUES `+t.ValuesList(len(some), 8), args...); err != nil {
+		if _, err := t.ExecContext(ctx, `INSERT INTO audit_records (seq, day, at, type, actor, target, body, hash) VALUES `+
+			t.ValuesList(len(some), 8), args...); err != nil {
 			return err
 		}
 		if len(personal) == 0 {
 			continue
 		}
-		if _, err := t.ExecContext(ctx, `INSERT INTO audit_personal (seq, actor, at, salt, data) VALUES `+t.ValuesList(len(personal)/5, 5), personal...); err != nil {
+		if _, err := t.ExecContext(ctx, `INSERT INTO audit_personal (seq, actor, at, salt, data) VALUES `+
+			t.ValuesList(len(personal)/5, 5), personal...); err != nil {
 			return err
 		}
 	}
@@ -113,7 +121,8 @@ func (repo *Repository) AuditHead(ctx context.Context) (domain.AuditHead, error)
 	return h, err
 }
 
-const auditColumns = `r.seq, r.day, r.at, r.type, r.actor, r.target, r.hash, r.body, COALESCE(p.salt, $1), COALESCE(p.data, $1) FROM audit_records r LEFT JOIN audit_personal p ON p.seq = r.seq`
+const auditColumns = `r.seq, r.day, r.at, r.type, r.actor, r.target, r.hash, r.body, COALESCE(p.salt, $1),
+	COALESCE(p.data, $1) FROM audit_records r LEFT JOIN audit_personal p ON p.seq = r.seq`
 
 // AuditRecords returns the records that f selects.
 func (repo *Repository) AuditRecords(ctx context.Context, f domain.AuditFilter) ([]domain.AuditRecord, error) {
@@ -167,7 +176,8 @@ func (repo *Repository) where(f domain.AuditFilter) (where []string, args []any,
 		add("r.target = ?", f.Target)
 	}
 	if f.Outcome != "" {
-		add(repo.db.Contains("r.body"), []byte(`"outcome":"`+string(f.Outcome)+`"`)) // quotes in values have a backslash before them
+		// quotes in values have a backslash before them
+		add(repo.db.Contains("r.body"), []byte(`"outcome":"`+string(f.Outcome)+`"`))
 	}
 	if !f.From.IsZero() {
 		add("r.at >= ?", store.Millis(f.From))
@@ -181,7 +191,8 @@ func (repo *Repository) where(f domain.AuditFilter) (where []string, args []any,
 func scanAudit(rows *sql.Rows) (r domain.AuditRecord, err error) {
 	var when int64
 	var data []byte
-	if err := rows.Scan(&r.Seq, &r.Day, &when, &r.Type, &r.Actor, &r.Target, &r.Hash, &r.Body, &r.Salt, &data); err != nil {
+	if err := rows.Scan(&r.Seq, &r.Day, &when, &r.Type, &r.Actor, &r.Target, &r.Hash, &r.Body, &r.Salt,
+		&data); err != nil {
 		return r, err
 	}
 	r.Time = store.Time(when)
@@ -197,8 +208,11 @@ func scanAudit(rows *sql.Rows) (r domain.AuditRecord, err error) {
 
 // AuditCheckpoints returns the checkpoints with greater numbers than after, in
 // their order.
-func (repo *Repository) AuditCheckpoints(ctx context.Context, after int64, limit int) ([]domain.AuditCheckpoint, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT seq, body, sig, sum FROM audit_checkpoints WHERE seq > $1 ORDER BY seq LIMIT $2`, after, limit)
+func (repo *Repository) AuditCheckpoints(
+	ctx context.Context, after int64, limit int,
+) ([]domain.AuditCheckpoint, error) {
+	rows, err := repo.db.QueryContext(ctx,
+		`SELECT seq, body, sig, sum FROM audit_checkpoints WHERE seq > $1 ORDER BY seq LIMIT $2`, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +256,9 @@ func (repo *Repository) DropAuditSegment(ctx context.Context, s domain.AuditSegm
 		if s.Last >= head.Seq {
 			return domain.Conflict.Errorf(domain.CodeAuditSegmentOpen, "the last day of the audit log is not deleted")
 		}
-		res, err := t.ExecContext(ctx, `INSERT INTO audit_segments (last_seq, first_seq, body, sig) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, s.Last, s.First, s.Body, s.Sig)
+		res, err := t.ExecContext(ctx,
+			`INSERT INTO audit_segments (last_seq, first_seq, body, sig) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, s.Last,
+			s.First, s.Body, s.Sig)
 		if err != nil {
 			return err
 		}

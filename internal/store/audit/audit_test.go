@@ -16,17 +16,19 @@ import (
 // appendAudit adds n records that name their number, on a day.
 func appendAudit(t testing.TB, db *all.Store, n int, day int64) domain.AuditHead {
 	t.Helper()
-	head, err := db.Audit.AppendAudit(t.Context(), "aud_1", func(h domain.AuditHead) (rows []domain.AuditRow, _ *domain.AuditCheckpoint, _ error) {
-		for i := range n {
-			seq := h.Seq + int64(i) + 1
-			r := domain.AuditRow{Seq: seq, Day: day, Time: time.Unix(day*86400, 0), Type: "auth.login", Actor: fmt.Sprint("usr_", seq%2), Body: fmt.Append(nil, seq), Hash: []byte{byte(seq)}}
-			if seq%2 == 0 {
-				r.Salt, r.Personal = []byte("salt"), []byte(`{"src_ip":"192.0.2.1"}`)
+	head, err := db.Audit.AppendAudit(t.Context(), "aud_1",
+		func(h domain.AuditHead) (rows []domain.AuditRow, _ *domain.AuditCheckpoint, _ error) {
+			for i := range n {
+				seq := h.Seq + int64(i) + 1
+				r := domain.AuditRow{Seq: seq, Day: day, Time: time.Unix(day*86400, 0), Type: "auth.login",
+					Actor: fmt.Sprint("usr_", seq%2), Body: fmt.Append(nil, seq), Hash: []byte{byte(seq)}}
+				if seq%2 == 0 {
+					r.Salt, r.Personal = []byte("salt"), []byte(`{"src_ip":"192.0.2.1"}`)
+				}
+				rows = append(rows, r)
 			}
-			rows = append(rows, r)
-		}
-		return rows, nil, nil
-	})
+			return rows, nil, nil
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,22 +78,26 @@ func TestAuditIsOnlyAddedTo(t *testing.T) {
 		}
 		raw := testkit.Raw(t, o)
 		statements := []string{
-			`UPDATE audit_records SET body = body`, `UPDATE audit_records SET actor = 'usr_x' WHERE seq = 4`, `DELETE FROM audit_records`, `DELETE FROM audit_records WHERE seq = 6`,
+			`UPDATE audit_records SET body = body`, `UPDATE audit_records SET actor = 'usr_x' WHERE seq = 4`,
+			`DELETE FROM audit_records`, `DELETE FROM audit_records WHERE seq = 6`,
 			`DELETE FROM audit_segments`, `UPDATE audit_segments SET last_seq = 6`,
 		}
 		if db.Name() == "postgres" {
 			statements = append(statements, `TRUNCATE audit_records`, `TRUNCATE audit_checkpoints`, `TRUNCATE audit_segments`)
 		}
 		for _, s := range statements {
-			if _, err := raw.ExecContext(t.Context(), s); err == nil || !strings.Contains(err.Error(), "audit") && !strings.Contains(err.Error(), "segments are never") {
+			if _, err := raw.ExecContext(t.Context(), s); err == nil || !strings.Contains(err.Error(), "audit") &&
+				!strings.Contains(err.Error(), "segments are never") {
 				t.Errorf("%s: %v", s, err)
 			}
 		}
-		if rs, err := db.Audit.AuditRecords(t.Context(), domain.AuditFilter{Oldest: true, Limit: 10}); err != nil || len(rs) != 3 || rs[0].Seq != 4 {
+		if rs, err := db.Audit.AuditRecords(t.Context(), domain.AuditFilter{Oldest: true, Limit: 10}); err != nil ||
+			len(rs) != 3 || rs[0].Seq != 4 {
 			t.Errorf("%d records are left, %v", len(rs), err)
 		}
 		// The end of the log stays, however old.
-		if err := db.Audit.DropAuditSegment(t.Context(), domain.AuditSegment{First: 4, Last: 6}); domain.KindOf(err) != domain.Conflict {
+		if err := db.Audit.DropAuditSegment(t.Context(),
+			domain.AuditSegment{First: 4, Last: 6}); domain.KindOf(err) != domain.Conflict {
 			t.Errorf("deleting the end: %v", err)
 		}
 		if day, first, last, err := db.Audit.OldestAuditDay(t.Context()); day != 2 || first != 4 || last != 6 || err != nil {
@@ -109,7 +115,8 @@ func TestAuditErasesPersonalDataAlone(t *testing.T) {
 			t.Errorf("erased %d by age, %v", n, err)
 		}
 		rs, err := db.Audit.AuditRecords(t.Context(), domain.AuditFilter{Oldest: true, Limit: 10})
-		if err != nil || len(rs) != 8 || rs[1].Personal != nil || len(rs[1].Salt) > 0 || rs[5].Personal["src_ip"] != "192.0.2.1" {
+		if err != nil || len(rs) != 8 || rs[1].Personal != nil || len(rs[1].Salt) > 0 ||
+			rs[5].Personal["src_ip"] != "192.0.2.1" {
 			t.Errorf("%d records, %v: %v", len(rs), err, rs)
 		}
 		if n, err := db.Audit.EraseAuditActor(t.Context(), "usr_0"); n != 2 || err != nil {
@@ -136,7 +143,8 @@ func TestAuditSinkHasOneOwner(t *testing.T) {
 		if _, ok := claim("b", now); ok {
 			t.Error("two have it")
 		}
-		if ok, err := db.Audit.AdvanceAuditSink(t.Context(), "hook", "a", 7, 0, now.Add(time.Minute), now); !ok || err != nil {
+		if ok, err := db.Audit.AdvanceAuditSink(t.Context(), "hook", "a", 7, 0, now.Add(time.Minute), now); !ok ||
+			err != nil {
 			t.Errorf("advance: %v, %v", ok, err)
 		}
 		if seq, ok := claim("b", now.Add(2*time.Minute)); !ok || seq != 7 {

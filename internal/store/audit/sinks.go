@@ -13,9 +13,12 @@ import (
 // ClaimAuditSink makes owner the one that sends to the receiver called name,
 // until a time, and returns how far that has come. It reports false if another
 // owner has it. A receiver that is new begins with the oldest record.
-func (repo *Repository) ClaimAuditSink(ctx context.Context, name, owner string, until, now time.Time) (seq int64, ok bool, err error) {
+func (repo *Repository) ClaimAuditSink(
+	ctx context.Context, name, owner string, until, now time.Time,
+) (seq int64, ok bool, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		err := t.QueryRowContext(ctx, `INSERT INTO audit_sinks (name, seq, dropped, owner, lease_until, updated_at) VALUES ($1, 0, 0, $2, $3, $4)
+		err := t.QueryRowContext(ctx,
+			`INSERT INTO audit_sinks (name, seq, dropped, owner, lease_until, updated_at) VALUES ($1, 0, 0, $2, $3, $4)
 			ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until
 			WHERE audit_sinks.owner = excluded.owner OR audit_sinks.lease_until < $4 RETURNING seq`,
 			name, owner, store.Millis(until), store.Millis(now)).Scan(&seq)
@@ -31,9 +34,13 @@ func (repo *Repository) ClaimAuditSink(ctx context.Context, name, owner string, 
 // AdvanceAuditSink records that the receiver has everything up to seq, and that
 // dropped further records were gone before it could be sent them. It reports
 // false if another owner has taken over.
-func (repo *Repository) AdvanceAuditSink(ctx context.Context, name, owner string, seq, dropped int64, until, now time.Time) (ok bool, err error) {
+func (repo *Repository) AdvanceAuditSink(
+	ctx context.Context, name, owner string, seq, dropped int64, until, now time.Time,
+) (ok bool, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		res, err := t.ExecContext(ctx, `UPDATE audit_sinks SET seq = $3, dropped = dropped + $4, lease_until = $5, updated_at = $6 WHERE name = $1 AND owner = $2`,
+		res, err := t.ExecContext(ctx,
+			`UPDATE audit_sinks SET seq = $3, dropped = dropped + $4, lease_until = $5, updated_at = $6 WHERE name = $1
+				AND owner = $2`,
 			name, owner, seq, dropped, store.Millis(until), store.Millis(now))
 		if err != nil {
 			return err

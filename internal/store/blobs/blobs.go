@@ -42,7 +42,8 @@ func (repo *Repository) AddBlob(ctx context.Context, b domain.Blob, now time.Tim
 // TouchBlob counts as adding a blob again, if it is there.
 func (repo *Repository) TouchBlob(ctx context.Context, hash string, now time.Time) (b domain.Blob, ok bool, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		b, err = scan(t.QueryRowContext(ctx, `UPDATE blobs SET touched_at = $2 WHERE hash = $1 RETURNING `+columns, hash, store.Millis(now)))
+		b, err = scan(t.QueryRowContext(ctx, `UPDATE blobs SET touched_at = $2 WHERE hash = $1 RETURNING `+columns, hash,
+			store.Millis(now)))
 		if ok = err == nil; errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -81,7 +82,8 @@ func AddRef(ctx context.Context, t *store.Tx, r Ref, now time.Time) error {
 	} else if n == 0 {
 		return domain.NotFound.Errorf(domain.CodeNoSuchFile, "this file is not there any more; send it again")
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO blob_refs (holder, hash, owner_id) VALUES ($1, $2, $3) ON CONFLICT (holder, hash) DO NOTHING`,
+	_, err = t.ExecContext(ctx,
+		`INSERT INTO blob_refs (holder, hash, owner_id) VALUES ($1, $2, $3) ON CONFLICT (holder, hash) DO NOTHING`,
 		r.Holder, r.Hash, r.Owner)
 	if err != nil || r.Quota == 0 {
 		return err
@@ -97,7 +99,8 @@ func AddRef(ctx context.Context, t *store.Tx, r Ref, now time.Time) error {
 // RemoveRef takes all references of a holder away within t. A file that nothing refers to
 // any more lives for another day: a backup that is being written may need it.
 func RemoveRef(ctx context.Context, t *store.Tx, holder string, now time.Time) error {
-	_, err := t.ExecContext(ctx, `UPDATE blobs SET touched_at = $2 WHERE hash IN (SELECT hash FROM blob_refs WHERE holder = $1)`,
+	_, err := t.ExecContext(ctx,
+		`UPDATE blobs SET touched_at = $2 WHERE hash IN (SELECT hash FROM blob_refs WHERE holder = $1)`,
 		holder, store.Millis(now))
 	if err != nil {
 		return err
@@ -112,7 +115,9 @@ func (repo *Repository) Usage(ctx context.Context, owner string) (int64, error) 
 }
 
 func usage(ctx context.Context, q store.Queryer, owner string) (n int64, err error) {
-	err = q.QueryRowContext(ctx, `SELECT COALESCE(sum(size), 0) FROM blobs WHERE hash IN (SELECT hash FROM blob_refs WHERE owner_id = $1)`, owner).Scan(&n)
+	err = q.QueryRowContext(ctx,
+		`SELECT COALESCE(sum(size), 0) FROM blobs WHERE hash IN (SELECT hash FROM blob_refs WHERE owner_id = $1)`,
+		owner).Scan(&n)
 	return n, err
 }
 
@@ -160,7 +165,8 @@ func (repo *Repository) DeleteObjectRecords(ctx context.Context, names []string)
 		return nil
 	}
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		_, err := t.ExecContext(ctx, `DELETE FROM blob_garbage WHERE object IN (`+store.Placeholders(1, len(names))+`)`, store.Args(names)...)
+		_, err := t.ExecContext(ctx, `DELETE FROM blob_garbage WHERE object IN (`+store.Placeholders(1, len(names))+`)`,
+			store.Args(names)...)
 		return err
 	})
 }
@@ -172,7 +178,8 @@ func (repo *Repository) KnownObjects(ctx context.Context, names []string) (map[s
 		return known, nil
 	}
 	in := ` IN (` + store.Placeholders(1, len(names)) + `)`
-	rows, err := repo.db.QueryContext(ctx, `SELECT object FROM blobs WHERE object`+in+` UNION ALL SELECT object FROM blob_garbage WHERE object`+in,
+	rows, err := repo.db.QueryContext(ctx, `SELECT object FROM blobs WHERE object`+in+
+		` UNION ALL SELECT object FROM blob_garbage WHERE object`+in,
 		store.Args(names)...)
 	if err != nil {
 		return nil, err

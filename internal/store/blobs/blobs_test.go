@@ -68,7 +68,10 @@ func (k *kept) refer(ctx context.Context, r blobs.Ref) error {
 }
 
 func (k *kept) release(ctx context.Context, holder string) error {
-	return k.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return blobs.RemoveRef(ctx, t, holder, k.clock()) })
+	return k.db.Write(ctx, func(ctx context.Context,
+		t *store.Tx) error {
+		return blobs.RemoveRef(ctx, t, holder, k.clock())
+	})
 }
 
 func (k *kept) read(ctx context.Context, hash string) ([]byte, error) {
@@ -249,7 +252,8 @@ func TestObjectsWithoutARowAreFound(t *testing.T) {
 		k := open(t, db)
 		k.put(t, []byte("known"))
 		orphan := filepath.Join(k.dir, "blobs", "aa", "bb", "orphan")
-		if err := errors.Join(os.MkdirAll(filepath.Dir(orphan), 0o700), os.WriteFile(orphan, []byte("x"), 0o600)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(orphan), 0o700),
+			os.WriteFile(orphan, []byte("x"), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		if r, err := k.Check(t.Context()); r.Objects != 2 || len(r.Orphans) != 0 || err != nil {

@@ -20,7 +20,8 @@ func dropDevices(ctx context.Context, t *store.Tx, e domain.Event) error {
 		return err
 	}
 	for _, d := range own {
-		gone := domain.Event{Room: e.Room, Type: domain.MemberKicked, Actor: e.Actor, Subject: &d, At: e.At, Payload: domain.MemberKickedPayload{}}
+		gone := domain.Event{Room: e.Room, Type: domain.MemberKicked, Actor: e.Actor, Subject: &d, At: e.At,
+			Payload: domain.MemberKickedPayload{}}
 		if e.Type == domain.MemberLeft {
 			gone.Type, gone.Actor, gone.Payload = domain.MemberLeft, d, nil
 		}
@@ -72,18 +73,24 @@ func leave(ctx context.Context, t *store.Tx, user, room string, now time.Time) (
 }
 
 // Kick ends another's membership.
-func (repo *Repository) Kick(ctx context.Context, actor, room, user, reason string, now time.Time) (e domain.Event, err error) {
+func (repo *Repository) Kick(
+	ctx context.Context, actor, room, user, reason string, now time.Time,
+) (e domain.Event, err error) {
 	now = store.Trim(now)
-	err = rooms.Moderate(ctx, repo.db, actor, room, user, domain.KickMember, "", now, func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
-		e = domain.Event{Room: room, Type: domain.MemberKicked, Actor: m.User, Subject: &other.User, At: now, Payload: domain.MemberKickedPayload{Reason: reason}}
-		return removeMembers(ctx, t, &e)
-	})
+	err = rooms.Moderate(ctx, repo.db, actor, room, user, domain.KickMember, "", now,
+		func(ctx context.Context, t *store.Tx, m, other domain.Member) error {
+			e = domain.Event{Room: room, Type: domain.MemberKicked, Actor: m.User, Subject: &other.User, At: now,
+				Payload: domain.MemberKickedPayload{Reason: reason}}
+			return removeMembers(ctx, t, &e)
+		})
 	return e, err
 }
 
 // Ban keeps user out of room; if they are in it, it ends their membership, and
 // the event tells the role that they had.
-func (repo *Repository) Ban(ctx context.Context, actor, room, user, reason string, now time.Time) (e domain.Event, err error) {
+func (repo *Repository) Ban(
+	ctx context.Context, actor, room, user, reason string, now time.Time,
+) (e domain.Event, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r, m, err := rooms.LockAndAuthorize(ctx, t, room, actor, domain.BanMember, now)
@@ -104,7 +111,8 @@ func (repo *Repository) Ban(ctx context.Context, actor, room, user, reason strin
 		if err := rooms.AddBan(ctx, t, room, u, actor, reason, now); err != nil {
 			return err
 		}
-		e = domain.Event{Room: room, Type: domain.MemberBanned, Actor: m.User, Subject: &u, At: now, Payload: domain.MemberBannedPayload{Reason: reason, Role: other.Role}}
+		e = domain.Event{Room: room, Type: domain.MemberBanned, Actor: m.User, Subject: &u, At: now,
+			Payload: domain.MemberBannedPayload{Reason: reason, Role: other.Role}}
 		if other.Role == domain.NonMember {
 			return roomlog.Append(ctx, t, &e, nil)
 		}

@@ -28,7 +28,8 @@ func (r *deviceRow) dest() []any {
 }
 
 func (r *deviceRow) device() domain.Device {
-	r.d.CreatedAt, r.d.Expires, r.d.RevokedAt, r.d.Owner = store.Time(r.created), store.Time(r.expires), store.Time(r.revoked), r.owner.Ref()
+	r.d.CreatedAt, r.d.Expires, r.d.RevokedAt, r.d.Owner = store.Time(r.created), store.Time(r.expires),
+		store.Time(r.revoked), r.owner.Ref()
 	return r.d
 }
 
@@ -59,7 +60,8 @@ func addKeys(ctx context.Context, q store.Queryer, devices []domain.Device) erro
 		byID[devices[i].ID] = &devices[i]
 		ids = append(ids, devices[i].ID)
 	}
-	rows, err := q.QueryContext(ctx, `SELECT `+deviceKeyColumns+` FROM device_keys k WHERE k.device_id IN (`+store.Placeholders(1, len(ids))+`) ORDER BY k.created_at DESC, k.id`, store.Args(ids)...)
+	rows, err := q.QueryContext(ctx, `SELECT `+deviceKeyColumns+` FROM device_keys k WHERE k.device_id IN (`+
+		store.Placeholders(1, len(ids))+`) ORDER BY k.created_at DESC, k.id`, store.Args(ids)...)
 	if err != nil {
 		return err
 	}
@@ -76,13 +78,16 @@ func addKeys(ctx context.Context, q store.Queryer, devices []domain.Device) erro
 
 // CreateDevice keeps a new device with its first key, unless its owner has limit
 // devices that can still connect; a limit of 0 is none.
-func (repo *Repository) CreateDevice(ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, limit int, now time.Time) error {
+func (repo *Repository) CreateDevice(
+	ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, limit int, now time.Time,
+) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		owner := d.Owner.ID
 		if err := authorizeOwner(ctx, t, owner, limit, now); err != nil {
 			return err
 		}
-		_, err := t.ExecContext(ctx, `INSERT INTO users (id, kind, username, display_name, created_at) VALUES ($1, $2, $1, $3, $4)`,
+		_, err := t.ExecContext(ctx,
+			`INSERT INTO users (id, kind, username, display_name, created_at) VALUES ($1, $2, $1, $3, $4)`,
 			d.ID, domain.KindDevice, d.Name, store.Millis(now))
 		if err != nil {
 			return err
@@ -90,7 +95,8 @@ func (repo *Repository) CreateDevice(ctx context.Context, d domain.Device, k dom
 		if err := naming.FoldUser(ctx, t, d.ID); err != nil {
 			return err
 		}
-		_, err = t.ExecContext(ctx, `INSERT INTO devices (id, owner_id, created_at, expires_at) VALUES ($1, $2, $3, $4)`, d.ID, owner, store.Millis(now), store.Millis(d.Expires))
+		_, err = t.ExecContext(ctx, `INSERT INTO devices (id, owner_id, created_at, expires_at) VALUES ($1, $2, $3, $4)`,
+			d.ID, owner, store.Millis(now), store.Millis(d.Expires))
 		if err != nil {
 			return err
 		}
@@ -110,7 +116,9 @@ func authorizeOwner(ctx context.Context, t *store.Tx, owner string, limit int, n
 		return err
 	}
 	var n int
-	err = t.QueryRowContext(ctx, `SELECT count(*) FROM devices WHERE owner_id = $1 AND revoked_at = 0 AND (expires_at = 0 OR expires_at > $2)`, owner, store.Millis(now)).Scan(&n)
+	err = t.QueryRowContext(ctx,
+		`SELECT count(*) FROM devices WHERE owner_id = $1 AND revoked_at = 0 AND (expires_at = 0 OR expires_at > $2)`, owner,
+		store.Millis(now)).Scan(&n)
 	if err == nil && n >= limit {
 		err = domain.Conflict.Errorf(domain.CodeTooManyDevices,
 			"you already have %d devices, the most one person may have; revoke one", n)
@@ -122,7 +130,8 @@ func authorizeOwner(ctx context.Context, t *store.Tx, owner string, limit int, n
 // those of owner, or all if it is empty. after is the id of the last one of the
 // page before.
 func (repo *Repository) Devices(ctx context.Context, owner, after string, limit int) ([]domain.Device, error) {
-	return devicesWhere(ctx, repo.db, `($1 = '' OR d.owner_id = $1) AND d.id > $2 ORDER BY d.id LIMIT $3`, owner, after, limit)
+	return devicesWhere(ctx, repo.db, `($1 = '' OR d.owner_id = $1) AND d.id > $2 ORDER BY d.id LIMIT $3`, owner, after,
+		limit)
 }
 
 // DeviceByID returns a device with its keys.
@@ -149,7 +158,8 @@ func errNoDevice() error {
 // true until the end of the transaction.
 func ownDevice(ctx context.Context, t *store.Tx, owner, id string) (domain.Device, error) {
 	var n string
-	err := t.QueryRowContext(ctx, `SELECT id FROM devices WHERE id = $1 AND owner_id = $2`+t.ForUpdate(), id, owner).Scan(&n)
+	err := t.QueryRowContext(ctx, `SELECT id FROM devices WHERE id = $1 AND owner_id = $2`+t.ForUpdate(), id,
+		owner).Scan(&n)
 	if errors.Is(err, sql.ErrNoRows) {
 		return domain.Device{}, errNoDevice()
 	}
@@ -160,7 +170,9 @@ func ownDevice(ctx context.Context, t *store.Tx, owner, id string) (domain.Devic
 }
 
 // ChangeDevice changes a device of owner, unless it is revoked.
-func (repo *Repository) ChangeDevice(ctx context.Context, owner, id string, c domain.DeviceChange, now time.Time) (d domain.Device, err error) {
+func (repo *Repository) ChangeDevice(
+	ctx context.Context, owner, id string, c domain.DeviceChange, now time.Time,
+) (d domain.Device, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if d, err = ownDevice(ctx, t, owner, id); err != nil {
 			return err
@@ -178,7 +190,8 @@ func (repo *Repository) ChangeDevice(ctx context.Context, owner, id string, c do
 			}
 		}
 		if c.Expires != nil {
-			if _, err := t.ExecContext(ctx, `UPDATE devices SET expires_at = $2 WHERE id = $1`, id, store.Millis(*c.Expires)); err != nil {
+			if _, err := t.ExecContext(ctx, `UPDATE devices SET expires_at = $2 WHERE id = $1`, id,
+				store.Millis(*c.Expires)); err != nil {
 				return err
 			}
 		}
@@ -196,7 +209,8 @@ func errDeviceRevoked() error {
 // what it said in rooms stays said. Doing it again changes nothing.
 func (repo *Repository) RevokeDevice(ctx context.Context, id, reason string, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		res, err := t.ExecContext(ctx, `UPDATE devices SET revoked_at = $2, reason = $3 WHERE id = $1 AND revoked_at = 0`, id, store.Millis(now), reason)
+		res, err := t.ExecContext(ctx, `UPDATE devices SET revoked_at = $2, reason = $3 WHERE id = $1 AND revoked_at = 0`, id,
+			store.Millis(now), reason)
 		if err != nil {
 			return err
 		}
@@ -215,7 +229,9 @@ func (repo *Repository) RevokeDevice(ctx context.Context, id, reason string, now
 // EraseUser ends all devices of someone whose account is deleted, and leaves of
 // them what their messages point to.
 func EraseUser(ctx context.Context, t *store.Tx, owner string, now time.Time) error {
-	_, err := t.ExecContext(ctx, `UPDATE devices SET revoked_at = $2, reason = 'account_deleted' WHERE owner_id = $1 AND revoked_at = 0`, owner, store.Millis(now))
+	_, err := t.ExecContext(ctx,
+		`UPDATE devices SET revoked_at = $2, reason = 'account_deleted' WHERE owner_id = $1 AND revoked_at = 0`, owner,
+		store.Millis(now))
 	if err != nil {
 		return err
 	}
@@ -224,14 +240,17 @@ func EraseUser(ctx context.Context, t *store.Tx, owner string, now time.Time) er
 		return err
 	}
 	t.Invalidate()
-	_, err = t.ExecContext(ctx, `UPDATE users SET display_name = 'Deleted device', folded = '', disabled = TRUE, last_seen_at = $2 WHERE id IN `+theirs, owner, store.Millis(now))
+	_, err = t.ExecContext(ctx,
+		`UPDATE users SET display_name = 'Deleted device', folded = '', disabled = TRUE, last_seen_at = $2 WHERE id IN `+
+			theirs, owner, store.Millis(now))
 	return err
 }
 
 // InRoom returns those of owner's devices that are in room.
 func InRoom(ctx context.Context, t *store.Tx, room, owner string) ([]domain.UserRef, error) {
 	rows, err := t.QueryContext(ctx, `SELECT u.id, u.kind, u.username, u.display_name, u.avatar
-		FROM devices d JOIN members m ON m.user_id = d.id AND m.room_id = $1 JOIN users u ON u.id = d.id WHERE d.owner_id = $2 ORDER BY d.id`, room, owner)
+		FROM devices d JOIN members m ON m.user_id = d.id AND m.room_id = $1 JOIN users u ON u.id = d.id WHERE d.owner_id = $2
+		ORDER BY d.id`, room, owner)
 	if err != nil {
 		return nil, err
 	}

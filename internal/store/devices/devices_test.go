@@ -17,9 +17,11 @@ import (
 // device registers the n-th device of an owner, with the key "key<n>".
 func device(tb testing.TB, db *all.Store, owner string, n, limit int, now time.Time) (string, error) {
 	tb.Helper()
-	d := domain.Device{ID: fmt.Sprintf("dev_%026d", n), Owner: domain.UserRef{ID: owner}, Name: fmt.Sprintf("Device %d", n)}
+	d := domain.Device{ID: fmt.Sprintf("dev_%026d", n), Owner: domain.UserRef{ID: owner},
+		Name: fmt.Sprintf("Device %d", n)}
 	k := domain.DeviceKey{ID: fmt.Sprintf("key%d", n), Device: d.ID, CreatedAt: now}
-	return d.ID, db.Devices.CreateDevice(tb.Context(), d, k, domain.DeviceSecret{Hash: []byte{byte(n)}, Pepper: 1}, limit, now)
+	return d.ID, db.Devices.CreateDevice(tb.Context(), d, k, domain.DeviceSecret{Hash: []byte{byte(n)}, Pepper: 1}, limit,
+		now)
 }
 
 // memberIDs returns the ids of all members of room.
@@ -43,7 +45,8 @@ func mustDevice(tb testing.TB, db *all.Store, owner string, n int, now time.Time
 
 func rotate(t *testing.T, db *all.Store, owner, id, key string, until, now time.Time) domain.Device {
 	t.Helper()
-	d, err := db.Devices.RotateDeviceKey(t.Context(), owner, domain.DeviceKey{ID: key, Device: id, CreatedAt: now}, domain.DeviceSecret{Hash: []byte(key)}, until, now)
+	d, err := db.Devices.RotateDeviceKey(t.Context(), owner, domain.DeviceKey{ID: key, Device: id, CreatedAt: now},
+		domain.DeviceSecret{Hash: []byte(key)}, until, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +96,8 @@ func TestCHK_DV_04_TwoKeysOverlap(t *testing.T) {
 		// Other nodes learn what ended, by revocation or by time.
 		ended, err := db.Devices.EndedDevices(t.Context(), now, later.Add(30*time.Minute))
 		slices.SortFunc(ended, func(a, b domain.DeviceEnd) int { return strings.Compare(a.Key, b.Key) })
-		want := []domain.DeviceEnd{{Device: id, Key: "key1", Reason: "rotated"}, {Device: id, Key: "third", Reason: "revoked"}}
+		want := []domain.DeviceEnd{{Device: id, Key: "key1", Reason: "rotated"},
+			{Device: id, Key: "third", Reason: "revoked"}}
 		if err != nil || !slices.Equal(ended, want) {
 			t.Errorf("ended: %+v, %v", ended, err)
 		}
@@ -101,7 +105,8 @@ func TestCHK_DV_04_TwoKeysOverlap(t *testing.T) {
 		if err != nil || !slices.Equal(ended, []domain.DeviceEnd{{Device: id, Key: "second", Reason: "expired"}}) {
 			t.Errorf("expired: %+v, %v", ended, err)
 		}
-		if _, err := db.Devices.RotateDeviceKey(t.Context(), testkit.UserID(1), domain.DeviceKey{ID: "x", Device: id}, domain.DeviceSecret{Hash: []byte{1}}, now, now); domain.CodeOf(err) != domain.CodeNoDevice {
+		if _, err := db.Devices.RotateDeviceKey(t.Context(), testkit.UserID(1), domain.DeviceKey{ID: "x", Device: id},
+			domain.DeviceSecret{Hash: []byte{1}}, now, now); domain.CodeOf(err) != domain.CodeNoDevice {
 			t.Errorf("another's device: %v", err)
 		}
 	})
@@ -124,10 +129,12 @@ func TestCHK_DV_02_RevokedForGood(t *testing.T) {
 			t.Errorf("%+v, %v", l, err)
 		}
 		name := "Other"
-		if _, err := db.Devices.ChangeDevice(t.Context(), testkit.UserID(0), id, domain.DeviceChange{Name: &name}, now); domain.CodeOf(err) != domain.CodeDeviceRevoked {
+		if _, err := db.Devices.ChangeDevice(t.Context(), testkit.UserID(0), id, domain.DeviceChange{Name: &name},
+			now); domain.CodeOf(err) != domain.CodeDeviceRevoked {
 			t.Errorf("change: %v", err)
 		}
-		if _, err := db.Devices.RotateDeviceKey(t.Context(), testkit.UserID(0), domain.DeviceKey{ID: "x", Device: id}, domain.DeviceSecret{Hash: []byte{1}}, now, now); domain.CodeOf(err) != domain.CodeDeviceRevoked {
+		if _, err := db.Devices.RotateDeviceKey(t.Context(), testkit.UserID(0), domain.DeviceKey{ID: "x", Device: id},
+			domain.DeviceSecret{Hash: []byte{1}}, now, now); domain.CodeOf(err) != domain.CodeDeviceRevoked {
 			t.Errorf("rotate: %v", err)
 		}
 		ended, err := db.Devices.EndedDevices(t.Context(), now.Add(-time.Second), now)
@@ -138,10 +145,12 @@ func TestCHK_DV_02_RevokedForGood(t *testing.T) {
 		if err := db.Departure.DeleteUser(t.Context(), testkit.UserID(1), now); err != nil {
 			t.Fatal(err)
 		}
-		if d, err := db.Devices.DeviceByID(t.Context(), other); err != nil || !d.Ended(now) || len(d.Keys) != 0 || d.Name != "Deleted device" {
+		if d, err := db.Devices.DeviceByID(t.Context(), other); err != nil || !d.Ended(now) || len(d.Keys) != 0 ||
+			d.Name != "Deleted device" {
 			t.Errorf("the device of a deleted account: %+v, %v", d, err)
 		}
-		if barred, err := db.Devices.DisabledOwners(t.Context(), []string{testkit.UserID(1)}); err != nil || len(barred) != 1 {
+		if barred, err := db.Devices.DisabledOwners(t.Context(), []string{testkit.UserID(1)}); err != nil ||
+			len(barred) != 1 {
 			t.Errorf("its owner: %v, %v", barred, err)
 		}
 		id = mustDevice(t, db, testkit.UserID(0), 3, now)
@@ -200,7 +209,8 @@ func TestDeviceUseIsKept(t *testing.T) {
 		now := time.Now().Truncate(time.Second)
 		id := mustDevice(t, db, testkit.UserID(0), 1, now)
 		rotate(t, db, testkit.UserID(0), id, "second", now.Add(time.Hour), now)
-		uses := []domain.DeviceUse{{Key: "key1", At: now, IP: "10.0.0.1"}, {Key: "second", At: now.Add(time.Second), IP: "10.0.0.2"}, {Key: "gone", At: now}}
+		uses := []domain.DeviceUse{{Key: "key1", At: now, IP: "10.0.0.1"},
+			{Key: "second", At: now.Add(time.Second), IP: "10.0.0.2"}, {Key: "gone", At: now}}
 		if err := db.Devices.UsedDeviceKeys(t.Context(), uses); err != nil {
 			t.Fatal(err)
 		}
@@ -211,7 +221,8 @@ func TestDeviceUseIsKept(t *testing.T) {
 		if _, err := db.Accounts.SetUserDisabled(t.Context(), testkit.UserID(0), true, now); err != nil {
 			t.Fatal(err)
 		}
-		if l, err := db.Devices.DeviceLogin(t.Context(), "second"); err != nil || !l.Barred || l.Device.Owner.ID != testkit.UserID(0) {
+		if l, err := db.Devices.DeviceLogin(t.Context(), "second"); err != nil || !l.Barred ||
+			l.Device.Owner.ID != testkit.UserID(0) {
 			t.Errorf("%+v, %v", l, err)
 		}
 		barred, err := db.Devices.DisabledOwners(t.Context(), []string{testkit.UserID(0), testkit.UserID(1), "usr_gone"})
@@ -227,7 +238,8 @@ func TestDevicesInRooms(t *testing.T) {
 		room := testkit.Room(t, db, 4) // 0 owns it; 1 to 3 are plain members
 		now := time.Now()
 		mine, theirs := mustDevice(t, db, testkit.UserID(1), 1, now), mustDevice(t, db, testkit.UserID(2), 2, now)
-		if _, err := db.Rooms.AddMember(t.Context(), testkit.UserID(3), room, mine, now); domain.CodeOf(err) != domain.CodeNoUser {
+		if _, err := db.Rooms.AddMember(t.Context(), testkit.UserID(3), room, mine,
+			now); domain.CodeOf(err) != domain.CodeNoUser {
 			t.Errorf("another's device by a plain member: %v", err)
 		}
 		if _, err := db.Rooms.AddMember(t.Context(), testkit.UserID(1), room, mine, now); err != nil {
@@ -236,10 +248,12 @@ func TestDevicesInRooms(t *testing.T) {
 		if _, err := db.Rooms.AddMember(t.Context(), testkit.UserID(0), room, theirs, now); err != nil {
 			t.Errorf("by the room's owner: %v", err)
 		}
-		if _, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(0), domain.NewRoom{Kind: domain.DirectRoom, Members: []string{mine}}, now); domain.CodeOf(err) != domain.CodeNoUser {
+		if _, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(0),
+			domain.NewRoom{Kind: domain.DirectRoom, Members: []string{mine}}, now); domain.CodeOf(err) != domain.CodeNoUser {
 			t.Errorf("another's device in a new room: %v", err)
 		}
-		if _, err := db.Rooms.TransferOwnership(t.Context(), testkit.UserID(0), room, theirs, now); domain.CodeOf(err) != domain.CodeDeviceOwner {
+		if _, err := db.Rooms.TransferOwnership(t.Context(), testkit.UserID(0), room, theirs,
+			now); domain.CodeOf(err) != domain.CodeDeviceOwner {
 			t.Errorf("handing over to a device: %v", err)
 		}
 		testkit.Say(t, db, mine, room, "k1", "21.5 °C")
@@ -259,13 +273,15 @@ func TestDevicesInRooms(t *testing.T) {
 		if s, err := db.Rooms.RoomState(t.Context(), testkit.UserID(0), room); err != nil || s.Room.Members != 2 {
 			t.Errorf("%d members are counted, %v", s.Room.Members, err)
 		}
-		if _, err := db.Rooms.AddMember(t.Context(), testkit.UserID(0), room, mine, now); domain.CodeOf(err) != domain.CodeNoUser {
+		if _, err := db.Rooms.AddMember(t.Context(), testkit.UserID(0), room, mine,
+			now); domain.CodeOf(err) != domain.CodeNoUser {
 			t.Errorf("the device of someone who was put out: %v", err)
 		}
 
 		// The last person takes their device along, and the room is closed.
 		own := mustDevice(t, db, testkit.UserID(3), 3, now)
-		s, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(3), domain.NewRoom{Kind: domain.PrivateRoom, Name: "Lab", Members: []string{own}}, now)
+		s, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(3),
+			domain.NewRoom{Kind: domain.PrivateRoom, Name: "Lab", Members: []string{own}}, now)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,7 +23,8 @@ func (r *deviceKeyRow) dest() []any {
 }
 
 func (r *deviceKeyRow) key() domain.DeviceKey {
-	r.k.CreatedAt, r.k.Expires, r.k.RevokedAt, r.k.LastUsed = store.Time(r.created), store.Time(r.expires), store.Time(r.revoked), store.Time(r.used)
+	r.k.CreatedAt, r.k.Expires, r.k.RevokedAt, r.k.LastUsed = store.Time(r.created), store.Time(r.expires),
+		store.Time(r.revoked), store.Time(r.used)
 	return r.k
 }
 
@@ -34,7 +35,8 @@ func scanDeviceKey(rows *sql.Rows) (domain.DeviceKey, error) {
 }
 
 func insertDeviceKey(ctx context.Context, t *store.Tx, k domain.DeviceKey, secret domain.DeviceSecret) error {
-	_, err := t.ExecContext(ctx, `INSERT INTO device_keys (id, device_id, hash, pepper, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+	_, err := t.ExecContext(ctx,
+		`INSERT INTO device_keys (id, device_id, hash, pepper, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 		k.ID, k.Device, secret.Hash, secret.Pepper, store.Millis(k.CreatedAt), store.Millis(k.Expires))
 	return err
 }
@@ -56,7 +58,9 @@ func (repo *Repository) DeviceLogin(ctx context.Context, key string) (l domain.D
 
 // RotateDeviceKey gives a device of owner another key. Those that it had end at
 // until, if they would not end before; of three, only the two newest stay good.
-func (repo *Repository) RotateDeviceKey(ctx context.Context, owner string, k domain.DeviceKey, secret domain.DeviceSecret, until, now time.Time) (d domain.Device, err error) {
+func (repo *Repository) RotateDeviceKey(
+	ctx context.Context, owner string, k domain.DeviceKey, secret domain.DeviceSecret, until, now time.Time,
+) (d domain.Device, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if d, err = ownDevice(ctx, t, owner, k.Device); err != nil {
 			return err
@@ -72,7 +76,9 @@ func (repo *Repository) RotateDeviceKey(ctx context.Context, owner string, k dom
 			if live++; live > domain.MaxDeviceKeys {
 				err = revokeKeys(ctx, t, `id = $3`, "rotated", now, old.ID)
 			} else {
-				_, err = t.ExecContext(ctx, `UPDATE device_keys SET expires_at = $2 WHERE id = $1 AND (expires_at = 0 OR expires_at > $2)`, old.ID, store.Millis(until))
+				_, err = t.ExecContext(ctx,
+					`UPDATE device_keys SET expires_at = $2 WHERE id = $1 AND (expires_at = 0 OR expires_at > $2)`, old.ID,
+					store.Millis(until))
 			}
 			if err != nil {
 				return err
@@ -88,7 +94,8 @@ func (repo *Repository) RotateDeviceKey(ctx context.Context, owner string, k dom
 }
 
 func revokeKeys(ctx context.Context, t *store.Tx, which, reason string, now time.Time, arg string) error {
-	_, err := t.ExecContext(ctx, `UPDATE device_keys SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND `+which, store.Millis(now), reason, arg)
+	_, err := t.ExecContext(ctx, `UPDATE device_keys SET revoked_at = $1, reason = $2 WHERE revoked_at = 0 AND `+which,
+		store.Millis(now), reason, arg)
 	return err
 }
 
@@ -115,7 +122,9 @@ func (repo *Repository) UsedDeviceKeys(ctx context.Context, uses []domain.Device
 	}
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		for _, u := range uses {
-			_, err := t.ExecContext(ctx, `UPDATE device_keys SET last_used_at = $2, last_ip = $3 WHERE id = $1 AND last_used_at < $2`, u.Key, store.Millis(u.At), u.IP)
+			_, err := t.ExecContext(ctx,
+				`UPDATE device_keys SET last_used_at = $2, last_ip = $3 WHERE id = $1 AND last_used_at < $2`, u.Key,
+				store.Millis(u.At), u.IP)
 			if err != nil {
 				return err
 			}
@@ -129,8 +138,10 @@ func (repo *Repository) UsedDeviceKeys(ctx context.Context, uses []domain.Device
 func (repo *Repository) EndedDevices(ctx context.Context, since, until time.Time) ([]domain.DeviceEnd, error) {
 	rows, err := repo.db.QueryContext(ctx, `
 		SELECT k.device_id, k.id, k.reason FROM device_keys k WHERE k.revoked_at <> 0 AND k.revoked_at >= $1
-		UNION ALL SELECT k.device_id, k.id, 'expired' FROM device_keys k WHERE k.expires_at <> 0 AND k.expires_at >= $1 AND k.expires_at <= $2
-		UNION ALL SELECT d.id, '', 'expired' FROM devices d WHERE d.expires_at <> 0 AND d.expires_at >= $1 AND d.expires_at <= $2`, store.Millis(since), store.Millis(until))
+		UNION ALL SELECT k.device_id, k.id, 'expired' FROM device_keys k WHERE k.expires_at <> 0 AND k.expires_at >= $1
+		AND k.expires_at <= $2
+		UNION ALL SELECT d.id, '', 'expired' FROM devices d WHERE d.expires_at <> 0 AND d.expires_at >= $1
+		AND d.expires_at <= $2`, store.Millis(since), store.Millis(until))
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +175,9 @@ func (repo *Repository) DisabledOwners(ctx context.Context, owners []string) ([]
 // interest to anyone.
 func (repo *Repository) PruneDeviceKeys(ctx context.Context, before time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		_, err := t.ExecContext(ctx, `DELETE FROM device_keys WHERE revoked_at <> 0 AND revoked_at < $1 OR expires_at <> 0 AND expires_at < $1`, store.Millis(before))
+		_, err := t.ExecContext(ctx,
+			`DELETE FROM device_keys WHERE revoked_at <> 0 AND revoked_at < $1 OR expires_at <> 0 AND expires_at < $1`,
+			store.Millis(before))
 		return err
 	})
 }

@@ -22,8 +22,10 @@ func (repo *Repository) ClaimCursor(
 				return err
 			}
 		}
-		err := t.QueryRowContext(ctx, `INSERT INTO feed_cursors (name, pos, owner, lease_until, updated_at) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until, updated_at = excluded.updated_at
+		err := t.QueryRowContext(ctx,
+			`INSERT INTO feed_cursors (name, pos, owner, lease_until, updated_at) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until, updated_at =
+			excluded.updated_at
 			WHERE feed_cursors.owner = excluded.owner OR feed_cursors.lease_until < $5 OR $6
 			RETURNING pos, (SELECT version FROM feed_places)`,
 			name, begin, owner, store.Millis(until), store.Millis(now), repo.db.SingleWriter()).Scan(&c.Pos, &c.Version)
@@ -77,7 +79,8 @@ func (repo *Repository) ReleaseCursor(ctx context.Context, name, owner string) e
 // AddDeadLetter implements feed.DeadLetters.
 func (repo *Repository) AddDeadLetter(ctx context.Context, a feed.DeadLetter) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		_, err := t.ExecContext(ctx, `INSERT INTO feed_asides (consumer, entry, cause, at, retry) VALUES ($1, $2, $3, $4, FALSE)
+		_, err := t.ExecContext(ctx,
+			`INSERT INTO feed_asides (consumer, entry, cause, at, retry) VALUES ($1, $2, $3, $4, FALSE)
 			ON CONFLICT (consumer, entry) DO UPDATE SET cause = excluded.cause, at = excluded.at, retry = FALSE`,
 			a.Consumer, a.Key, a.Cause, store.Millis(a.At))
 		return err

@@ -124,7 +124,8 @@ func TestEveryEventComesInTheOrderOfItsRoom(t *testing.T) {
 		rooms := []string{testkit.Room(t, nodes[0], 4)}
 		for range 2 {
 			s, _, err := nodes[0].Rooms.CreateRoom(t.Context(), testkit.UserID(0), domain.NewRoom{
-				Kind: domain.PublicRoom, Name: fmt.Sprint("Room ", len(rooms)), Members: []string{testkit.UserID(1), testkit.UserID(2), testkit.UserID(3)},
+				Kind: domain.PublicRoom, Name: fmt.Sprint("Room ", len(rooms)),
+				Members: []string{testkit.UserID(1), testkit.UserID(2), testkit.UserID(3)},
 			}, time.Now())
 			if err != nil {
 				t.Fatal(err)
@@ -138,7 +139,8 @@ func TestEveryEventComesInTheOrderOfItsRoom(t *testing.T) {
 					key := fmt.Sprint(who, "-", i)
 					d := domain.Draft{Room: rooms[(i+who)%len(rooms)], Key: key, Text: key}
 					db := nodes[i%len(nodes)]
-					if _, _, err := db.Messages.AppendMessage(t.Context(), testkit.UserID(who), d, nil, false, time.Now()); err != nil {
+					if _, _, err := db.Messages.AppendMessage(t.Context(), testkit.UserID(who), d, nil, false,
+						time.Now()); err != nil {
 						t.Errorf("%s: %v", key, err)
 						return
 					}
@@ -175,7 +177,8 @@ func TestADeletedRoomHidesNoEvent(t *testing.T) {
 		defer stop()
 		claimed(t, db, "witness")
 		kept := testkit.Room(t, db, 1)
-		gone, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(0), domain.NewRoom{Kind: domain.PublicRoom, Name: "Gone"}, time.Now())
+		gone, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(0),
+			domain.NewRoom{Kind: domain.PublicRoom, Name: "Gone"}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,7 +209,8 @@ func TestDeadLettersAreRetried(t *testing.T) {
 		said := testkit.Say(t, db, testkit.UserID(0), room, "k", "poison")
 		key := fmt.Sprintf("%s/%d", room, said.Seq)
 		for _, cause := range []string{"first", "second"} {
-			if err := db.Feed.AddDeadLetter(ctx, feed.DeadLetter{Consumer: "c", Key: key, Cause: cause, At: time.Now()}); err != nil {
+			if err := db.Feed.AddDeadLetter(ctx, feed.DeadLetter{Consumer: "c", Key: key, Cause: cause,
+				At: time.Now()}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -245,13 +249,14 @@ func TestABatchThatFailsIsNotLost(t *testing.T) {
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		w := newRecorder()
 		failures := 2
-		c := feed.Consumer[domain.Event]{Name: "c", Handle: func(ctx context.Context, entries []feed.Entry[domain.Event]) error {
-			if failures > 0 {
-				failures--
-				return errors.New("not now")
-			}
-			return w.handle(ctx, entries)
-		}}
+		c := feed.Consumer[domain.Event]{Name: "c",
+			Handle: func(ctx context.Context, entries []feed.Entry[domain.Event]) error {
+				if failures > 0 {
+					failures--
+					return errors.New("not now")
+				}
+				return w.handle(ctx, entries)
+			}}
 		stop := run(t, deps(db), c)
 		defer stop()
 		claimed(t, db, "c")
@@ -266,13 +271,17 @@ type kept struct {
 	shown chan struct{}
 }
 
-func (k kept) ClaimCursor(ctx context.Context, name, owner string, from feed.From, until, now time.Time) (feed.Cursor, bool, error) {
+func (k kept) ClaimCursor(
+	ctx context.Context, name, owner string, from feed.From, until, now time.Time,
+) (feed.Cursor, bool, error) {
 	c, ok, err := k.Cursors.ClaimCursor(ctx, name, owner, from, until, now)
 	k.shown <- struct{}{}
 	return c, ok, err
 }
 
-func (k kept) AdvanceCursor(ctx context.Context, name, owner string, c feed.Cursor, now time.Time) (time.Time, bool, error) {
+func (k kept) AdvanceCursor(
+	ctx context.Context, name, owner string, c feed.Cursor, now time.Time,
+) (time.Time, bool, error) {
 	until, ok, err := k.Cursors.AdvanceCursor(ctx, name, owner, c, now)
 	k.shown <- struct{}{}
 	return until, ok, err

@@ -78,7 +78,8 @@ func (repo *Repository) batches(ctx context.Context, after int64, limit int) ([]
 	// events are left for the next call.
 	rows, err := repo.db.QueryContext(ctx, `SELECT n, array_to_string(pos, ' ') FROM (
 		SELECT n, pos, sum(cardinality(pos)) OVER (ORDER BY n) - cardinality(pos) AS before
-		FROM (SELECT n, pos FROM feed_batches WHERE n > $1 ORDER BY n LIMIT $2) b) b WHERE before < $2 ORDER BY n`, after, limit)
+		FROM (SELECT n, pos FROM feed_batches WHERE n > $1 ORDER BY n LIMIT $2) b) b WHERE before < $2
+		ORDER BY n`, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +103,8 @@ func (repo *Repository) batches(ctx context.Context, after int64, limit int) ([]
 func (repo *Repository) assignPositions(ctx context.Context) error {
 	for {
 		var waiting bool
-		if err := repo.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM feed_pending)`).Scan(&waiting); err != nil || !waiting {
+		if err := repo.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM feed_pending)`).Scan(&waiting); err != nil ||
+			!waiting {
 			return err
 		}
 		var numbered int64
@@ -184,10 +186,12 @@ func (repo *Repository) Prune(ctx context.Context, idle time.Time) error {
 		if repo.db.SingleWriter() {
 			return nil
 		}
-		if _, err := t.ExecContext(ctx, `DELETE FROM feed_pending WHERE NOT EXISTS (SELECT 1 FROM feed_cursors)`); err != nil {
+		if _, err := t.ExecContext(ctx,
+			`DELETE FROM feed_pending WHERE NOT EXISTS (SELECT 1 FROM feed_cursors)`); err != nil {
 			return err
 		}
-		_, err := t.ExecContext(ctx, `DELETE FROM feed_batches WHERE n <= (SELECT COALESCE(min(pos), (SELECT last FROM feed_places)) FROM feed_cursors)`)
+		_, err := t.ExecContext(ctx,
+			`DELETE FROM feed_batches WHERE n <= (SELECT COALESCE(min(pos), (SELECT last FROM feed_places)) FROM feed_cursors)`)
 		return err
 	})
 }

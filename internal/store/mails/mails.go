@@ -23,7 +23,8 @@ func (repo *Repository) QueueMail(ctx context.Context, m domain.QueuedMail, once
 		queued = false
 		if once != "" {
 			res, err := t.ExecContext(ctx, `INSERT INTO mail_notices (name, at) VALUES ($1, $2)
-				ON CONFLICT (name) DO UPDATE SET at = excluded.at WHERE mail_notices.at <= $3`, once, store.Millis(m.Created), store.Millis(m.Created.Add(-noticeInterval)))
+				ON CONFLICT (name) DO UPDATE SET at = excluded.at WHERE mail_notices.at <=
+				$3`, once, store.Millis(m.Created), store.Millis(m.Created.Add(-noticeInterval)))
 			if err != nil {
 				return err
 			}
@@ -32,7 +33,8 @@ func (repo *Repository) QueueMail(ctx context.Context, m domain.QueuedMail, once
 			}
 		}
 		var waiting int
-		err := t.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM mails WHERE state = 'waiting' LIMIT $1) AS w`, maxQueued).Scan(&waiting)
+		err := t.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM mails WHERE state = 'waiting' LIMIT $1) AS w`,
+			maxQueued).Scan(&waiting)
 		if err != nil {
 			return err
 		}
@@ -40,7 +42,9 @@ func (repo *Repository) QueueMail(ctx context.Context, m domain.QueuedMail, once
 			return domain.Unavailable.Errorf(domain.CodeMailQueueFull,
 				"too many mails are waiting; check why the mail server accepts none").After(time.Minute)
 		}
-		_, err = t.ExecContext(ctx, `INSERT INTO mails (id, recipient, template, data, created_at, next_at, give_up_at) VALUES ($1, $2, $3, $4, $5, $5, $6)`,
+		_, err = t.ExecContext(ctx,
+			`INSERT INTO mails (id, recipient, template, data, created_at, next_at, give_up_at)
+				VALUES ($1, $2, $3, $4, $5, $5, $6)`,
 			m.ID, m.To, m.Template, m.Data, store.Millis(m.Created), store.Millis(m.GiveUp))
 		queued = err == nil
 		return err
@@ -63,8 +67,10 @@ func (repo *Repository) ClaimMail(ctx context.Context, lease time.Duration, now 
 	var m domain.QueuedMail
 	var created, giveUp int64
 	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		return t.QueryRowContext(ctx, `UPDATE mails SET next_at = $2, attempts = attempts + 1 WHERE id = (`+due+t.SkipLocked()+`)
-			RETURNING id, recipient, template, data, attempts, created_at, give_up_at`, store.Millis(now), store.Millis(now.Add(lease))).
+		return t.QueryRowContext(ctx, `UPDATE mails SET next_at = $2, attempts = attempts + 1 WHERE id = (`+due+
+			t.SkipLocked()+`)
+			RETURNING id, recipient, template, data, attempts, created_at,
+			give_up_at`, store.Millis(now), store.Millis(now.Add(lease))).
 			Scan(&m.ID, &m.To, &m.Template, &m.Data, &m.Attempts, &created, &giveUp)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -81,7 +87,8 @@ func (repo *Repository) ClaimMail(ctx context.Context, lease time.Duration, now 
 // claimed for: a claim that has passed to another worker is left alone.
 func (repo *Repository) RetryMail(ctx context.Context, id string, attempt int, next time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		_, err := t.ExecContext(ctx, `UPDATE mails SET next_at = $3 WHERE id = $1 AND attempts = $2 AND state = 'waiting'`, id, attempt, store.Millis(next))
+		_, err := t.ExecContext(ctx, `UPDATE mails SET next_at = $3 WHERE id = $1 AND attempts = $2 AND state = 'waiting'`,
+			id, attempt, store.Millis(next))
 		return err
 	})
 }
@@ -93,7 +100,8 @@ func (repo *Repository) FinishMail(ctx context.Context, id string, sent bool, no
 		state = "sent"
 	}
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		_, err := t.ExecContext(ctx, `UPDATE mails SET state = $2, data = $3, ended_at = $4 WHERE id = $1`, id, state, []byte{}, store.Millis(now))
+		_, err := t.ExecContext(ctx, `UPDATE mails SET state = $2, data = $3, ended_at = $4 WHERE id = $1`, id, state,
+			[]byte{}, store.Millis(now))
 		return err
 	})
 }
@@ -108,7 +116,8 @@ func (repo *Repository) WaitingMails(ctx context.Context) (n int, err error) {
 // and notices that hold nothing back any more.
 func (repo *Repository) PruneMails(ctx context.Context, before, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		if _, err := t.ExecContext(ctx, `DELETE FROM mails WHERE state <> 'waiting' AND ended_at < $1`, store.Millis(before)); err != nil {
+		if _, err := t.ExecContext(ctx, `DELETE FROM mails WHERE state <> 'waiting' AND ended_at < $1`,
+			store.Millis(before)); err != nil {
 			return err
 		}
 		_, err := t.ExecContext(ctx, `DELETE FROM mail_notices WHERE at < $1`, store.Millis(now.Add(-noticeInterval)))
@@ -119,7 +128,9 @@ func (repo *Repository) PruneMails(ctx context.Context, before, now time.Time) e
 // MailState returns what the queue of mails holds, and what was given up lately.
 func (repo *Repository) MailState(ctx context.Context) (m domain.MailState, err error) {
 	var oldest int64
-	err = repo.db.QueryRowContext(ctx, `SELECT COALESCE(SUM(CASE WHEN state = 'waiting' THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN state = 'failed' THEN 1 ELSE 0 END), 0),
+	err = repo.db.QueryRowContext(ctx,
+		`SELECT COALESCE(SUM(CASE WHEN state = 'waiting' THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN state = 'failed' THEN
+			1 ELSE 0 END), 0),
 		COALESCE(MIN(CASE WHEN state = 'waiting' THEN created_at END), 0) FROM mails`).Scan(&m.Waiting, &m.Failed, &oldest)
 	m.Oldest = store.Time(oldest)
 	return m, err

@@ -13,7 +13,8 @@ import (
 
 func queueMail(t *testing.T, db *all.Store, id, once string, now time.Time) bool {
 	t.Helper()
-	m := domain.QueuedMail{ID: id, To: "ann@example.org", Template: domain.MailLocked, Data: []byte("sealed"), Created: now, GiveUp: now.Add(time.Hour)}
+	m := domain.QueuedMail{ID: id, To: "ann@example.org", Template: domain.MailLocked, Data: []byte("sealed"),
+		Created: now, GiveUp: now.Add(time.Hour)}
 	queued, err := db.Mails.QueueMail(t.Context(), m, once)
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +80,8 @@ func TestMailIsClaimedAgainAfterItsLease(t *testing.T) {
 		now := time.UnixMilli(1_800_000_000_000)
 		queueMail(t, db, "mail_1", "", now)
 		first := claim(t, db, now)
-		if first == nil || first.To != "ann@example.org" || string(first.Data) != "sealed" || first.Attempts != 1 || !first.GiveUp.Equal(now.Add(time.Hour)) {
+		if first == nil || first.To != "ann@example.org" || string(first.Data) != "sealed" || first.Attempts != 1 ||
+			!first.GiveUp.Equal(now.Add(time.Hour)) {
 			t.Fatalf("claimed %+v", first)
 		}
 		if m := claim(t, db, now.Add(59*time.Second)); m != nil {

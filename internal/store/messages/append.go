@@ -41,7 +41,9 @@ func pendingMessages(items []*store.Item) []*pendingMessage {
 //
 // If AppendMessage returns an error of ctx, the message was not appended. After an unavailable
 // error it may have been: call again with the same key.
-func (repo *Repository) AppendMessage(ctx context.Context, actor string, d domain.Draft, mentions []string, mentionRoom bool, now time.Time) (e domain.Event, repeat bool, err error) {
+func (repo *Repository) AppendMessage(
+	ctx context.Context, actor string, d domain.Draft, mentions []string, mentionRoom bool, now time.Time,
+) (e domain.Event, repeat bool, err error) {
 	a := &pendingMessage{actor: actor, draft: d, mentions: mentions, mentionRoom: mentionRoom, now: store.Trim(now)}
 	a.item = &store.Item{Value: a}
 	if err := repo.db.WriteItem(ctx, repo, a.item); err != nil {
@@ -90,7 +92,9 @@ func (repo *Repository) WriteBatch(ctx context.Context, t *store.Tx, items []*st
 
 // acceptBatch checks messages and assigns their numbers. It returns those that are to be written.
 // With keyed it looks up their keys in the log first.
-func acceptBatch(ctx context.Context, t *store.Tx, as []*pendingMessage, state *roomState, keyed bool) (fresh []*pendingMessage, err error) {
+func acceptBatch(
+	ctx context.Context, t *store.Tx, as []*pendingMessage, state *roomState, keyed bool,
+) (fresh []*pendingMessage, err error) {
 	var earlier map[actorKey]roomlog.EventRef
 	if keyed {
 		if earlier, err = findDuplicates(ctx, t, as); err != nil {
@@ -174,7 +178,8 @@ func accept(ctx context.Context, t *store.Tx, a *pendingMessage, room *domain.Ro
 	room.Head++
 	room.LastAt = a.now
 	msg.Seq = room.Head
-	a.event = domain.Event{Room: room.ID, Seq: msg.Seq, Type: domain.MessageCreated, Actor: m.User, At: a.now, Message: &msg}
+	a.event = domain.Event{Room: room.ID, Seq: msg.Seq, Type: domain.MessageCreated, Actor: m.User, At: a.now,
+		Message: &msg}
 	return nil
 }
 
@@ -191,7 +196,8 @@ func answerDuplicate(ctx context.Context, t *store.Tx, a *pendingMessage, p room
 // loadRooms reads the rooms with ids into `to`. Rooms that do not exist are left out.
 func loadRooms(ctx context.Context, t *store.Tx, ids []string, to map[string]*domain.Room) error {
 	ids = store.PadToPowerOfTwo(ids)
-	rows, err := t.QueryContext(ctx, `SELECT `+rooms.Columns+` FROM rooms r WHERE id IN (`+store.Placeholders(1, len(ids))+`)`, store.Args(ids)...)
+	rows, err := t.QueryContext(ctx, `SELECT `+rooms.Columns+` FROM rooms r WHERE id IN (`+store.Placeholders(1,
+		len(ids))+`)`, store.Args(ids)...)
 	if err != nil {
 		return err
 	}
@@ -256,7 +262,8 @@ func mentionedIDs(ctx context.Context, t *store.Tx, room string, names []string)
 		return nil, nil
 	}
 	rows, err := t.QueryContext(ctx, `SELECT u.id FROM users u JOIN members m ON m.user_id = u.id AND m.room_id = $1
-		WHERE u.username IN (`+store.Placeholders(2, len(names))+`) ORDER BY u.id`, append([]any{room}, store.Args(names)...)...)
+		WHERE u.username IN (`+store.Placeholders(2, len(names))+`) ORDER BY u.id`,
+		append([]any{room}, store.Args(names)...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -291,7 +298,8 @@ func insertMessages(ctx context.Context, t *store.Tx, as []*pendingMessage) erro
 
 func insertMentions(ctx context.Context, t *store.Tx, m *domain.Message) error {
 	for _, user := range m.Mentions {
-		_, err := t.ExecContext(ctx, `INSERT INTO mentions (user_id, room_id, seq) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, user, m.Room, m.Seq)
+		_, err := t.ExecContext(ctx,
+			`INSERT INTO mentions (user_id, room_id, seq) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, user, m.Room, m.Seq)
 		if err != nil {
 			return err
 		}

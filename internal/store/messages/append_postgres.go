@@ -19,7 +19,9 @@ import (
 // PipelineBatch implements store.BatchWriter on PostgreSQL, in two round trips. The first begins a
 // transaction, locks the rooms, and reads rooms and members. The second writes and commits. Columns
 // are passed as arrays, so that the statements are the same for batches of every size.
-func (repo *Repository) PipelineBatch(ctx context.Context, t *store.Tx, items []*store.Item, retry bool, written func()) error {
+func (repo *Repository) PipelineBatch(
+	ctx context.Context, t *store.Tx, items []*store.Item, retry bool, written func(),
+) error {
 	as := pendingMessages(items)
 	state, err := lockAndRead(ctx, t, as)
 	if err != nil {
@@ -113,12 +115,14 @@ func writeAndCommit(ctx context.Context, t *store.Tx, as []*pendingMessage, writ
 // queueMessages writes the messages, and that they are to be indexed.
 func queueMessages(b *pgx.Batch, as []*pendingMessage) {
 	n := len(as)
-	rooms, actors, keys, texts, mentions := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	rooms, actors, keys, texts, mentions := make([]string, n), make([]string, n), make([]string, n), make([]string, n),
+		make([]string, n)
 	seqs, ats, mentionRoom := make([]int64, n), make([]int64, n), make([]bool, n)
 	types, replies := make([]*string, n), make([]*int64, n)
 	for i, a := range as {
 		m := a.event.Message
-		rooms[i], seqs[i], actors[i], ats[i], keys[i], texts[i] = m.Room, m.Seq, m.Sender.ID, store.Millis(m.At), m.Key, m.Text
+		rooms[i], seqs[i], actors[i], ats[i], keys[i], texts[i] = m.Room, m.Seq, m.Sender.ID, store.Millis(m.At), m.Key,
+			m.Text
 		mentions[i], mentionRoom[i] = strings.Join(m.Mentions, " "), m.MentionsRoom
 		if m.ContentType != domain.ContentMarkdown {
 			types[i] = &m.ContentType
@@ -127,9 +131,12 @@ func queueMessages(b *pgx.Batch, as []*pendingMessage) {
 			replies[i] = &m.ReplyTo.Seq
 		}
 	}
-	b.Queue(`WITH e AS (INSERT INTO events (room_id, seq, type, actor_id, at, key, content_type, text, reply_to, mentions, mention_room)
-			SELECT room_id, seq, '`+string(domain.MessageCreated)+`', actor_id, at, key, content_type, text, reply_to, mentions, mention_room
-			FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::boolean[])
+	b.Queue(`WITH e AS (INSERT INTO events (room_id, seq, type, actor_id, at, key, content_type, text, reply_to, mentions,
+		mention_room)
+			SELECT room_id, seq, '`+string(domain.MessageCreated)+
+		`', actor_id, at, key, content_type, text, reply_to, mentions, mention_room
+			FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[],
+			$9::text[], $10::boolean[])
 				AS v (room_id, seq, actor_id, at, key, content_type, text, reply_to, mentions, mention_room)
 			RETURNING pos)
 		INSERT INTO unindexed (pos) SELECT array_agg(pos) FROM e`,
@@ -146,7 +153,8 @@ func queueMentions(b *pgx.Batch, as []*pendingMessage) {
 		}
 	}
 	if len(users) > 0 {
-		b.Queue(`INSERT INTO mentions (user_id, room_id, seq) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[]) ON CONFLICT DO NOTHING`, users, rooms, seqs)
+		b.Queue(`INSERT INTO mentions (user_id, room_id, seq) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
+			ON CONFLICT DO NOTHING`, users, rooms, seqs)
 	}
 }
 
@@ -157,5 +165,6 @@ func queueHeads(b *pgx.Batch, as []*pendingMessage) {
 	for _, room := range rooms {
 		seqs, ats = append(seqs, heads[room].Seq), append(ats, store.Millis(heads[room].At))
 	}
-	b.Queue(`UPDATE rooms SET head = v.head, last_at = v.last_at FROM unnest($1::text[], $2::bigint[], $3::bigint[]) v (id, head, last_at) WHERE rooms.id = v.id`, rooms, seqs, ats)
+	b.Queue(`UPDATE rooms SET head = v.head, last_at = v.last_at
+		FROM unnest($1::text[], $2::bigint[], $3::bigint[]) v (id, head, last_at) WHERE rooms.id = v.id`, rooms, seqs, ats)
 }

@@ -25,7 +25,8 @@ func TestConcurrentAppendsAreGapless(t *testing.T) {
 				last := int64(0)
 				for i := range 50 {
 					key := fmt.Sprintf("k-%d-%d", u, i)
-					e, repeat, err := db.Messages.AppendMessage(t.Context(), testkit.UserID(u), domain.Draft{Room: room, Key: key, Text: key}, nil, false, time.Now())
+					e, repeat, err := db.Messages.AppendMessage(t.Context(), testkit.UserID(u),
+						domain.Draft{Room: room, Key: key, Text: key}, nil, false, time.Now())
 					if err != nil || repeat {
 						t.Errorf("append %s: %v, repeat %v", key, err, repeat)
 						return
@@ -97,7 +98,8 @@ func TestDuplicateKeysWithinABatch(t *testing.T) {
 				for i := range 2 * (round + 1) { // two of them new
 					wg.Go(func() {
 						key := fmt.Sprint(u, "-", i)
-						e, repeat, err := db.Messages.AppendMessage(t.Context(), testkit.UserID(u), domain.Draft{Room: room, Key: key, Text: key}, nil, false, time.Now())
+						e, repeat, err := db.Messages.AppendMessage(t.Context(), testkit.UserID(u),
+							domain.Draft{Room: room, Key: key, Text: key}, nil, false, time.Now())
 						if err != nil {
 							t.Errorf("%s: %v", key, err)
 							return
@@ -139,7 +141,8 @@ func TestARefusedMessageFailsAlone(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 30 {
 			wg.Go(func() {
-				_, _, err := db.Messages.AppendMessage(t.Context(), testkit.UserID(i%3), domain.Draft{Room: room, Key: fmt.Sprint(i), Text: "x"}, nil, false, time.Now())
+				_, _, err := db.Messages.AppendMessage(t.Context(), testkit.UserID(i%3),
+					domain.Draft{Room: room, Key: fmt.Sprint(i), Text: "x"}, nil, false, time.Now())
 				if refused := i%3 == 2; refused != (domain.CodeOf(err) == domain.CodeNotAMember) || !refused &&
 					err != nil {
 					t.Errorf("message %d: %v", i, err)
@@ -156,11 +159,13 @@ func TestEditAndDelete(t *testing.T) {
 		room := testkit.Room(t, db, 2)
 		ctx := t.Context()
 		e := testkit.Say(t, db, testkit.UserID(1), room, "1", "first text")
-		edited, err := db.Messages.EditMessage(ctx, testkit.UserID(1), room, e.Seq, "second text", []string{"user0"}, false, time.Now())
+		edited, err := db.Messages.EditMessage(ctx, testkit.UserID(1), room, e.Seq, "second text", []string{"user0"}, false,
+			time.Now())
 		if err != nil || edited.Seq != e.Seq+1 || edited.Message.Text != "second text" || edited.Message.Edits != 1 {
 			t.Fatalf("edit: %+v, %v", edited, err)
 		}
-		if _, err := db.Messages.EditMessage(ctx, testkit.UserID(0), room, e.Seq, "not mine", nil, false, time.Now()); domain.CodeOf(err) != domain.CodeNotYours {
+		if _, err := db.Messages.EditMessage(ctx, testkit.UserID(0), room, e.Seq, "not mine", nil, false,
+			time.Now()); domain.CodeOf(err) != domain.CodeNotYours {
 			t.Fatalf("editing another's message: %v", err)
 		}
 		versions, err := db.Log.Versions(ctx, room, e.Seq)
@@ -207,7 +212,9 @@ func BenchmarkAppend(b *testing.B) {
 			for u := range senders {
 				wg.Go(func() {
 					for i := range work {
-						_, _, err := db.Messages.AppendMessage(b.Context(), testkit.UserID(u%32), domain.Draft{Room: room, Key: fmt.Sprint(i), Text: "a message of some twenty words or so, as people write them when they talk about the weather in the room"}, nil, false, time.Now())
+						_, _, err := db.Messages.AppendMessage(b.Context(), testkit.UserID(u%32),
+							domain.Draft{Room: room, Key: fmt.Sprint(i),
+								Text: "a message of some twenty words or so, as people write them when they talk about the weather in the room"}, nil, false, time.Now())
 						if err != nil {
 							b.Error(err)
 						}
@@ -240,7 +247,8 @@ func TestAKeyIsIdempotentAcrossServers(t *testing.T) {
 			wg.Go(func() {
 				for i := range keys {
 					key := fmt.Sprint(who, "-", i)
-					e, _, err := db.Messages.AppendMessage(t.Context(), testkit.UserID(who), domain.Draft{Room: room, Key: key, Text: key}, nil, false, time.Now())
+					e, _, err := db.Messages.AppendMessage(t.Context(), testkit.UserID(who),
+						domain.Draft{Room: room, Key: key, Text: key}, nil, false, time.Now())
 					if err != nil {
 						t.Errorf("%s: %v", key, err)
 						return
@@ -283,12 +291,14 @@ func TestTimelinePages(t *testing.T) {
 				t.Fatal(err)
 			}
 			for n := range i % 4 { // no lines of their own
-				if _, err := db.Messages.EditMessage(t.Context(), testkit.UserID(0), room, e.Seq, fmt.Sprint("edit ", n), nil, false, now); err != nil {
+				if _, err := db.Messages.EditMessage(t.Context(), testkit.UserID(0), room, e.Seq, fmt.Sprint("edit ", n), nil,
+					false, now); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
-		if _, err := db.Messages.Purge(t.Context(), room, domain.PurgeStep{UpTo: 20, LineCutoff: begin.Add(time.Hour), Limit: 100}); err != nil {
+		if _, err := db.Messages.Purge(t.Context(), room,
+			domain.PurgeStep{UpTo: 20, LineCutoff: begin.Add(time.Hour), Limit: 100}); err != nil {
 			t.Fatal(err)
 		}
 		all, err := db.Log.Timeline(t.Context(), room, domain.PageQuery{Limit: 100})
@@ -332,14 +342,16 @@ func TestAppendsSeeCommittedPermissions(t *testing.T) {
 }
 
 func appendedSeq(t *testing.T, db, other *all.Store, by string) {
-	u := domain.User{ID: "usr_" + by, Kind: domain.KindUser, Role: domain.SystemUser, Username: by, DisplayName: "Old name"}
+	u := domain.User{ID: "usr_" + by, Kind: domain.KindUser, Role: domain.SystemUser, Username: by,
+		DisplayName: "Old name"}
 	owner := domain.User{ID: "own_" + by, Kind: domain.KindUser, Role: domain.SystemUser, Username: "owner." + by}
 	for _, u := range []domain.User{owner, u} {
 		if err := db.Accounts.CreateUser(t.Context(), u, "", domain.Signup{}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s, _, err := db.Rooms.CreateRoom(t.Context(), owner.ID, domain.NewRoom{Kind: domain.PublicRoom, Name: "Lobby", Members: []string{u.ID}}, time.Now())
+	s, _, err := db.Rooms.CreateRoom(t.Context(), owner.ID,
+		domain.NewRoom{Kind: domain.PublicRoom, Name: "Lobby", Members: []string{u.ID}}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,7 +363,8 @@ func appendedSeq(t *testing.T, db, other *all.Store, by string) {
 		{func() error { return nil }, ""},
 		{func() error { return mute(t, other, owner.ID, room, u.ID, time.Now().Add(time.Hour)) }, domain.CodeMuted},
 		{func() error { return mute(t, other, owner.ID, room, u.ID, time.Time{}) }, ""},
-		{func() error { _, err := other.Departure.Leave(t.Context(), u.ID, room, time.Now()); return err }, domain.CodeNotAMember},
+		{func() error { _, err := other.Departure.Leave(t.Context(), u.ID, room, time.Now()); return err },
+			domain.CodeNotAMember},
 		{func() error { _, err := other.Rooms.Join(t.Context(), u.ID, room, time.Now()); return err }, ""},
 		{func() error {
 			_, err := other.Rooms.UpdateRoom(t.Context(), owner.ID, room, domain.RoomChange{Archived: &yes}, time.Now())
@@ -375,7 +388,8 @@ func appendedSeq(t *testing.T, db, other *all.Store, by string) {
 			t.Fatal(err)
 		}
 		for n := range 2 { // asked, and known
-			e, _, err := db.Messages.AppendMessage(t.Context(), u.ID, domain.Draft{Room: room, Key: fmt.Sprint(i, n), Text: "hello"}, nil, false, time.Now())
+			e, _, err := db.Messages.AppendMessage(t.Context(), u.ID,
+				domain.Draft{Room: room, Key: fmt.Sprint(i, n), Text: "hello"}, nil, false, time.Now())
 			if code := domain.CodeOf(err); code != step.code || code == "" && err != nil {
 				t.Errorf("step %d: %v, want %q", i, err, step.code)
 			}
@@ -383,7 +397,8 @@ func appendedSeq(t *testing.T, db, other *all.Store, by string) {
 				t.Errorf("step %d: message %d of %q in a room with %d events", i, e.Seq, e.Actor.DisplayName, r.Head)
 			}
 		}
-		if e, repeat, err := db.Messages.AppendMessage(t.Context(), u.ID, domain.Draft{Room: room, Key: "0 0", Text: "hello"}, nil, false, time.Now()); err != nil || !repeat {
+		if e, repeat, err := db.Messages.AppendMessage(t.Context(), u.ID, domain.Draft{Room: room, Key: "0 0", Text: "hello"},
+			nil, false, time.Now()); err != nil || !repeat {
 			t.Errorf("step %d: what was sent before is not known: %v, %v", i, e, err)
 		}
 	}
@@ -402,7 +417,8 @@ func TestOnlyMessagesChangeTheLastActivity(t *testing.T) {
 		quiet := testkit.Room(t, db, 3)
 		began := time.Now()
 		e := testkit.Say(t, db, testkit.UserID(0), quiet, "1", "first")
-		busy, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(0), domain.NewRoom{Kind: domain.PublicRoom, Name: "Busy"}, began.Add(time.Minute))
+		busy, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(0),
+			domain.NewRoom{Kind: domain.PublicRoom, Name: "Busy"}, began.Add(time.Minute))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -437,7 +453,8 @@ func TestOnlyMessagesChangeTheLastActivity(t *testing.T) {
 				t.Errorf("%s moved the room up", what)
 			}
 		}
-		if _, _, err := db.Messages.AppendMessage(t.Context(), testkit.UserID(1), domain.Draft{Room: quiet, Key: "2", Text: "second"}, nil, false, later); err != nil {
+		if _, _, err := db.Messages.AppendMessage(t.Context(), testkit.UserID(1),
+			domain.Draft{Room: quiet, Key: "2", Text: "second"}, nil, false, later); err != nil {
 			t.Fatal(err)
 		}
 		if first() != quiet {

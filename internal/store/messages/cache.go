@@ -56,7 +56,8 @@ func (state *roomState) Verify(ctx context.Context, t *store.Tx) error {
 		}
 	}
 	if !reflect.DeepEqual(state, now) {
-		return fmt.Errorf("a write changed rooms, members or users without Tx.Invalidate: cached %v, in the tables %v", state, now)
+		return fmt.Errorf("a write changed rooms, members or users without Tx.Invalidate: cached %v, in the tables %v", state,
+			now)
 	}
 	return nil
 }

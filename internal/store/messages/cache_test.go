@@ -17,7 +17,8 @@ func TestAWriteWithoutInvalidateIsRefused(t *testing.T) {
 		"a room":       `UPDATE rooms SET archived = TRUE WHERE id = $1`,
 		"a membership": `DELETE FROM members WHERE room_id = $1`,
 		"a role":       `UPDATE members SET role = 'plain' WHERE room_id = $1 AND role = 'owner'`,
-		"a name":       `UPDATE users SET display_name = 'Somebody' WHERE id IN (SELECT user_id FROM members WHERE room_id = $1)`,
+		"a name": `UPDATE users SET display_name = 'Somebody' WHERE id IN (SELECT user_id FROM members
+			WHERE room_id = $1)`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

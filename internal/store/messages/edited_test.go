@@ -20,7 +20,8 @@ func TestAnEditedMessageIsFound(t *testing.T) {
 			if indexed {
 				eventually(t, "the message", func() bool { return len(find(t, db, user, "potato")) == 1 })
 			}
-			if _, err := db.Messages.EditMessage(t.Context(), user, room, e.Seq, "water the tomatoes", nil, false, time.Now()); err != nil {
+			if _, err := db.Messages.EditMessage(t.Context(), user, room, e.Seq, "water the tomatoes", nil, false,
+				time.Now()); err != nil {
 				t.Fatal(err)
 			}
 			want := map[bool]int{false: 1, true: 2}[indexed]

@@ -54,8 +54,10 @@ func appendBatch(b *testing.B, db *all.Store, room string, from, n int, index bo
 	items := make([]*store.Item, n)
 	texts := make([]string, n)
 	for i := range items {
-		texts[i] = fmt.Sprintf("the kettle in the workshop was left on again number %d, who has the key of shelf%d", from+i, (from+i)%97)
-		items[i] = messages.NewItem(testkit.UserID(i), domain.Draft{Room: room, Key: fmt.Sprint(from + i), Text: texts[i]}, time.Now())
+		texts[i] = fmt.Sprintf("the kettle in the workshop was left on again number %d, who has the key of shelf%d", from+i,
+			(from+i)%97)
+		items[i] = messages.NewItem(testkit.UserID(i), domain.Draft{Room: room, Key: fmt.Sprint(from + i), Text: texts[i]},
+			time.Now())
 	}
 	err := db.Write(b.Context(), func(ctx context.Context, t *store.Tx) error {
 		if err := db.Messages.WriteBatch(ctx, t, items, true); err != nil || !index {
@@ -66,7 +68,8 @@ func appendBatch(b *testing.B, db *all.Store, room string, from, n int, index bo
 			for _, token := range fulltext.Tokens(text) {
 				terms.WriteString("1_" + token.Word + " ")
 			}
-			_, err := t.ExecContext(ctx, `INSERT INTO search_words (rowid, words) SELECT max(pos) - $1, $2 FROM events`, n-1-i, terms.String()+"1@"+testkit.UserID(i)+" 1#")
+			_, err := t.ExecContext(ctx, `INSERT INTO search_words (rowid, words) SELECT max(pos) - $1, $2 FROM events`, n-1-i,
+				terms.String()+"1@"+testkit.UserID(i)+" 1#")
 			if err != nil {
 				return err
 			}

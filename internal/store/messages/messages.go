@@ -14,7 +14,9 @@ import (
 
 // messageFor locks the room of a message and returns the room, the membership of actor, and the
 // message.
-func messageFor(ctx context.Context, t *store.Tx, actor, room string, seq int64, now time.Time) (domain.Room, domain.Member, *domain.Message, error) {
+func messageFor(
+	ctx context.Context, t *store.Tx, actor, room string, seq int64, now time.Time,
+) (domain.Room, domain.Member, *domain.Message, error) {
 	r, m, err := rooms.LockAndAuthorize(ctx, t, room, actor, domain.ReadRoom, now)
 	if err != nil {
 		return r, m, nil, err
@@ -24,7 +26,9 @@ func messageFor(ctx context.Context, t *store.Tx, actor, room string, seq int64,
 }
 
 // EditMessage gives actor's own message a new text. The earlier text is stored as a version.
-func (repo *Repository) EditMessage(ctx context.Context, actor, room string, seq int64, text string, mentions []string, mentionRoom bool, now time.Time) (e domain.Event, err error) {
+func (repo *Repository) EditMessage(
+	ctx context.Context, actor, room string, seq int64, text string, mentions []string, mentionRoom bool, now time.Time,
+) (e domain.Event, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r, m, msg, err := messageFor(ctx, t, actor, room, seq, now)
@@ -44,7 +48,8 @@ func (repo *Repository) EditMessage(ctx context.Context, actor, room string, seq
 		if !msg.EditedAt.IsZero() {
 			written = msg.EditedAt
 		}
-		_, err = t.ExecContext(ctx, `INSERT INTO versions (room_id, seq, version, text, at) VALUES ($1, $2, $3, $4, $5)`, room, seq, msg.Edits, msg.Text, store.Millis(written))
+		_, err = t.ExecContext(ctx, `INSERT INTO versions (room_id, seq, version, text, at) VALUES ($1, $2, $3, $4, $5)`,
+			room, seq, msg.Edits, msg.Text, store.Millis(written))
 		if err != nil {
 			return err
 		}
@@ -62,7 +67,9 @@ func (repo *Repository) EditMessage(ctx context.Context, actor, room string, seq
 // DeleteMessage turns a message into a tombstone. The same commit deletes its text, its earlier
 // versions and its search entry. If the room is under a legal hold, the texts are preserved where
 // no member can see them.
-func (repo *Repository) DeleteMessage(ctx context.Context, actor, room string, seq int64, now time.Time) (e domain.Event, err error) {
+func (repo *Repository) DeleteMessage(
+	ctx context.Context, actor, room string, seq int64, now time.Time,
+) (e domain.Event, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r, m, msg, err := messageFor(ctx, t, actor, room, seq, now)
@@ -104,8 +111,10 @@ func updateMessage(ctx context.Context, t *store.Tx, e *domain.Event) error {
 	if m.DeletedAt.IsZero() {
 		text = m.Text
 	}
-	_, err := t.ExecContext(ctx, `UPDATE events SET text = $3, mentions = $4, mention_room = $5, edited_at = $6, edits = $7, deleted_at = $8
-		WHERE room_id = $1 AND seq = $2`, m.Room, m.Seq, text, joinMentions(m.Mentions), m.MentionsRoom, store.Millis(m.EditedAt), m.Edits, store.Millis(m.DeletedAt))
+	_, err := t.ExecContext(ctx,
+		`UPDATE events SET text = $3, mentions = $4, mention_room = $5, edited_at = $6, edits = $7, deleted_at = $8
+		WHERE room_id = $1 AND seq = $2`, m.Room, m.Seq, text, joinMentions(m.Mentions), m.MentionsRoom,
+		store.Millis(m.EditedAt), m.Edits, store.Millis(m.DeletedAt))
 	if err != nil {
 		return err
 	}
@@ -123,7 +132,9 @@ func updateMessage(ctx context.Context, t *store.Tx, e *domain.Event) error {
 
 // MarkRead moves user's read mark forward to seq, at most to the room's head. A
 // mark never moves back.
-func (repo *Repository) MarkRead(ctx context.Context, user, room string, seq int64, now time.Time) (mark domain.ReadMark, err error) {
+func (repo *Repository) MarkRead(
+	ctx context.Context, user, room string, seq int64, now time.Time,
+) (mark domain.ReadMark, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r, err := rooms.ByID(ctx, t, room, "")
 		if err != nil {
@@ -141,7 +152,8 @@ func (repo *Repository) MarkRead(ctx context.Context, user, room string, seq int
 			return err
 		}
 		mark = domain.ReadMark{Room: room}
-		err = t.QueryRowContext(ctx, `SELECT read_seq FROM members WHERE room_id = $1 AND user_id = $2`, room, user).Scan(&mark.Seq)
+		err = t.QueryRowContext(ctx, `SELECT read_seq FROM members WHERE room_id = $1 AND user_id = $2`, room,
+			user).Scan(&mark.Seq)
 		if err != nil {
 			return err
 		}
@@ -157,7 +169,8 @@ func joinMentions(ids []string) string { return strings.Join(ids, " ") }
 // preserveTexts copies the texts of a message to held_texts, before it is deleted.
 func preserveTexts(ctx context.Context, t *store.Tx, m *domain.Message, by string, now time.Time) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO held_texts (room_id, seq, version, text, at, by_id, deleted_at)
-		SELECT room_id, seq, version, text, at, $3, $4 FROM versions WHERE room_id = $1 AND seq = $2`, m.Room, m.Seq, by, store.Millis(now))
+		SELECT room_id, seq, version, text, at, $3, $4 FROM versions WHERE room_id = $1
+		AND seq = $2`, m.Room, m.Seq, by, store.Millis(now))
 	if err != nil {
 		return err
 	}
@@ -165,7 +178,8 @@ func preserveTexts(ctx context.Context, t *store.Tx, m *domain.Message, by strin
 	if !m.EditedAt.IsZero() {
 		written = m.EditedAt
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO held_texts (room_id, seq, version, text, at, by_id, deleted_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+	_, err = t.ExecContext(ctx,
+		`INSERT INTO held_texts (room_id, seq, version, text, at, by_id, deleted_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		m.Room, m.Seq, m.Edits, m.Text, store.Millis(written), by, store.Millis(now))
 	return err
 }

@@ -49,7 +49,8 @@ func TestReplayFromAnyPointGivesTheSameState(t *testing.T) {
 					t.Fatal(err)
 				}
 			default:
-				mine[u] = append(mine[u], testkit.Say(t, db, testkit.UserID(u), room, fmt.Sprint("k", i), fmt.Sprint("message ", i)).Seq)
+				mine[u] = append(mine[u], testkit.Say(t, db, testkit.UserID(u), room, fmt.Sprint("k", i),
+					fmt.Sprint("message ", i)).Seq)
 			}
 			if rng.IntN(10) == 0 {
 				at := replay(t, db, room, 0, lines{})

@@ -20,7 +20,8 @@ var messageTables = []string{"versions", "mentions"}
 func (repo *Repository) Purgeable(ctx context.Context, after string, limit int) ([]domain.Purgeable, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT r.id, r.kind = 'gone', r.floor, r.head, r.keep_days, r.keep_lines,
 		COALESCE((SELECT e.at FROM events e WHERE e.room_id = r.id AND e.seq = r.floor + 1), 0)
-		FROM rooms r WHERE r.id > $1 AND (r.head > r.floor OR r.kind = 'gone') AND r.held_at = 0 ORDER BY r.id LIMIT $2`, after, limit)
+		FROM rooms r WHERE r.id > $1 AND (r.head > r.floor OR r.kind = 'gone') AND r.held_at = 0 ORDER BY r.id
+		LIMIT $2`, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +37,9 @@ func (repo *Repository) Purgeable(ctx context.Context, after string, limit int) 
 // NthNewestLine returns the number of the newest line of room that so many newer
 // ones follow; 0 if there is none.
 func (repo *Repository) NthNewestLine(ctx context.Context, room string, lines int) (seq int64, err error) {
-	err = repo.db.QueryRowContext(ctx, `SELECT COALESCE((SELECT seq FROM events WHERE room_id = $1 AND target IS NULL ORDER BY seq DESC LIMIT 1 OFFSET $2), 0)`,
+	err = repo.db.QueryRowContext(ctx,
+		`SELECT COALESCE((SELECT seq FROM events WHERE room_id = $1 AND target IS NULL ORDER BY seq DESC
+			LIMIT 1 OFFSET $2), 0)`,
 		room, lines).Scan(&seq)
 	return seq, err
 }
@@ -73,7 +76,8 @@ func (repo *Repository) PurgeDeleted(ctx context.Context, room string, limit int
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		p = domain.Purged{}
 		var floor, head int64
-		err := t.QueryRowContext(ctx, `SELECT floor, head FROM rooms WHERE id = $1 AND kind = 'gone'`+t.ForUpdate(), room).Scan(&floor, &head)
+		err := t.QueryRowContext(ctx, `SELECT floor, head FROM rooms WHERE id = $1 AND kind = 'gone'`+t.ForUpdate(),
+			room).Scan(&floor, &head)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -94,7 +98,8 @@ func (repo *Repository) PurgeDeleted(ctx context.Context, room string, limit int
 
 // countPurgeable counts the events that a step may purge.
 func countPurgeable(ctx context.Context, t *store.Tx, r domain.Room, step domain.PurgeStep) (n int, err error) {
-	rows, err := t.QueryContext(ctx, `SELECT seq, at FROM events WHERE room_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`, r.ID, r.Floor, step.Limit)
+	rows, err := t.QueryContext(ctx, `SELECT seq, at FROM events WHERE room_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`,
+		r.ID, r.Floor, step.Limit)
 	if err != nil {
 		return 0, err
 	}

@@ -72,11 +72,14 @@ func TestPurge(t *testing.T) {
 			if i == 13 {
 				d.ReplyTo = 5
 			}
-			if _, _, err := db.Messages.AppendMessage(ctx, testkit.UserID(0), d, []string{"user1"}, false, time.Now()); err != nil {
+			if _, _, err := db.Messages.AppendMessage(ctx, testkit.UserID(0), d, []string{"user1"}, false,
+				time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := db.Messages.EditMessage(ctx, testkit.UserID(0), room, 5, "needle five", nil, false, time.Now()); err != nil { // 14
+		// 14
+		if _, err := db.Messages.EditMessage(ctx, testkit.UserID(0), room, 5, "needle five", nil, false,
+			time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "all are found", func() bool { return len(find(t, db, testkit.UserID(1), "needle")) == 10 })
@@ -128,7 +131,8 @@ func TestPurge(t *testing.T) {
 		if err := db.Check(ctx); err != nil {
 			t.Error(err)
 		}
-		if _, err := db.Messages.EditMessage(ctx, testkit.UserID(0), room, 6, "late", nil, false, time.Now()); domain.CodeOf(err) != domain.CodeNoMessage {
+		if _, err := db.Messages.EditMessage(ctx, testkit.UserID(0), room, 6, "late", nil, false,
+			time.Now()); domain.CodeOf(err) != domain.CodeNoMessage {
 			t.Errorf("an edit of a message that is gone: %v", err)
 		}
 
@@ -143,7 +147,8 @@ func TestPurge(t *testing.T) {
 		if e := testkit.Say(t, db, testkit.UserID(0), room, "again", "needle again"); e.Seq != 15 {
 			t.Errorf("the next number is %d", e.Seq)
 		}
-		eventually(t, "what comes after is found", func() bool { return fmt.Sprint(find(t, db, testkit.UserID(1), "needle")) == "[15]" })
+		eventually(t, "what comes after is found",
+			func() bool { return fmt.Sprint(find(t, db, testkit.UserID(1), "needle")) == "[15]" })
 	})
 }
 
@@ -169,7 +174,9 @@ func TestPurgeRaces(t *testing.T) {
 				var mine []int64
 				for i := range each {
 					text := fmt.Sprintf("needle w%d i%d", w, i)
-					e, _, err := db.Messages.AppendMessage(ctx, testkit.UserID(w), domain.Draft{Room: room, Key: fmt.Sprint("k", i), Text: text}, []string{fmt.Sprint("user", writers)}, false, time.Now())
+					e, _, err := db.Messages.AppendMessage(ctx, testkit.UserID(w),
+						domain.Draft{Room: room, Key: fmt.Sprint("k", i), Text: text}, []string{fmt.Sprint("user", writers)}, false,
+						time.Now())
 					if err != nil {
 						t.Error(err)
 						return
@@ -219,7 +226,8 @@ func TestPurgeRaces(t *testing.T) {
 		var purged atomic.Int64
 		for range 2 { // as two nodes would
 			until(func() {
-				p, err := db.Messages.Purge(t.Context(), room, setKeepLines(t, db, room, keep, 7)) // not ctx, which would leave open what went
+				// not ctx, which would leave open what went
+				p, err := db.Messages.Purge(t.Context(), room, setKeepLines(t, db, room, keep, 7))
 				if err != nil {
 					t.Error(err)
 				}
@@ -317,10 +325,12 @@ func TestLegalHold(t *testing.T) {
 		ctx, now := t.Context(), time.Now()
 		room := testkit.Room(t, db, 2)
 		said := testkit.Say(t, db, testkit.UserID(1), room, "1", "first text")
-		if _, err := db.Messages.EditMessage(ctx, testkit.UserID(1), room, said.Seq, "second text", nil, false, now); err != nil {
+		if _, err := db.Messages.EditMessage(ctx, testkit.UserID(1), room, said.Seq, "second text", nil, false,
+			now); err != nil {
 			t.Fatal(err)
 		}
-		boss := domain.User{ID: testkit.UserID(9), Kind: domain.KindUser, Role: domain.SystemAdmin, Username: "boss", DisplayName: "Boss"}
+		boss := domain.User{ID: testkit.UserID(9), Kind: domain.KindUser, Role: domain.SystemAdmin, Username: "boss",
+			DisplayName: "Boss"}
 		if err := db.Accounts.CreateUser(ctx, boss, "", domain.Signup{}, now); err != nil {
 			t.Fatal(err)
 		}
@@ -331,7 +341,8 @@ func TestLegalHold(t *testing.T) {
 		if _, err := db.Rooms.HoldRoom(ctx, boss.ID, room, true, now); domain.CodeOf(err) != domain.CodeHoldUnchanged {
 			t.Errorf("held twice: %v", err)
 		}
-		if p, err := db.Messages.Purge(ctx, room, domain.PurgeStep{Before: now.Add(time.Hour), Limit: 10}); err != nil || p.Events != 0 {
+		if p, err := db.Messages.Purge(ctx, room, domain.PurgeStep{Before: now.Add(time.Hour), Limit: 10}); err != nil ||
+			p.Events != 0 {
 			t.Errorf("purged under a hold: %+v, %v", p, err)
 		}
 		if _, err := db.Rooms.DeleteRoom(ctx, testkit.UserID(0), room, now); domain.CodeOf(err) != domain.CodeRoomHeld {
@@ -348,7 +359,8 @@ func TestLegalHold(t *testing.T) {
 			t.Errorf("its earlier texts: %v, %v", v, err)
 		}
 		held, err := db.Log.EarlierTexts(ctx, room, said.Seq, -1, 10)
-		if err != nil || len(held) != 2 || held[0].Text != "first text" || held[1].Text != "second text" || held[1].DeletedBy.ID != testkit.UserID(1) || held[1].DeletedAt.IsZero() {
+		if err != nil || len(held) != 2 || held[0].Text != "first text" || held[1].Text != "second text" ||
+			held[1].DeletedBy.ID != testkit.UserID(1) || held[1].DeletedAt.IsZero() {
 			t.Errorf("for the record: %+v, %v", held, err)
 		}
 		if _, err := db.Rooms.HoldRoom(ctx, boss.ID, room, false, now); err != nil {
@@ -357,7 +369,8 @@ func TestLegalHold(t *testing.T) {
 		if held, err := db.Log.EarlierTexts(ctx, room, said.Seq, -1, 10); err != nil || len(held) != 0 {
 			t.Errorf("after the hold: %+v, %v", held, err)
 		}
-		if p, err := db.Messages.Purge(ctx, room, domain.PurgeStep{Before: now.Add(time.Hour), Limit: 100}); err != nil || p.Events == 0 {
+		if p, err := db.Messages.Purge(ctx, room, domain.PurgeStep{Before: now.Add(time.Hour), Limit: 100}); err != nil ||
+			p.Events == 0 {
 			t.Errorf("after the hold: %+v, %v", p, err)
 		}
 	})
@@ -385,7 +398,8 @@ func TestDeletedRoomIsPurged(t *testing.T) {
 			"read":  func() error { _, err := db.Rooms.Room(ctx, room); return err },
 			"place": func() error { _, _, err := db.Rooms.RoomAndMember(ctx, room, testkit.UserID(0)); return err },
 			"write": func() error {
-				_, _, err := db.Messages.AppendMessage(ctx, testkit.UserID(0), domain.Draft{Room: room, Key: "x", Text: "x"}, nil, false, now)
+				_, _, err := db.Messages.AppendMessage(ctx, testkit.UserID(0), domain.Draft{Room: room, Key: "x", Text: "x"}, nil,
+					false, now)
 				return err
 			},
 			"mark":    func() error { _, err := db.Messages.MarkRead(ctx, testkit.UserID(0), room, 1, now); return err },

@@ -23,10 +23,12 @@ const namesBatch = 500
 // FoldUser updates the derived columns of a user. It must be called after a change of the names.
 func FoldUser(ctx context.Context, t *store.Tx, id string) error {
 	var username, display string
-	if err := t.QueryRowContext(ctx, `SELECT username, display_name FROM users WHERE id = $1`, id).Scan(&username, &display); err != nil {
+	if err := t.QueryRowContext(ctx, `SELECT username, display_name FROM users WHERE id = $1`, id).Scan(&username,
+		&display); err != nil {
 		return err
 	}
-	_, err := t.ExecContext(ctx, `UPDATE users SET folded = $2, skeleton = $3 WHERE id = $1`, id, fulltext.Name(username+" "+display), names.Skeleton(username))
+	_, err := t.ExecContext(ctx, `UPDATE users SET folded = $2, skeleton = $3 WHERE id = $1`, id,
+		fulltext.Name(username+" "+display), names.Skeleton(username))
 	return err
 }
 
@@ -50,7 +52,9 @@ func CheckLookalikes(ctx context.Context, t *store.Tx, username string) error {
 		return err
 	}
 	var other string
-	err := t.QueryRowContext(ctx, `SELECT username FROM users WHERE skeleton = $1 AND username <> $2 AND NOT pending LIMIT 1`, skeleton, username).Scan(&other)
+	err := t.QueryRowContext(ctx,
+		`SELECT username FROM users WHERE skeleton = $1 AND username <> $2 AND NOT pending LIMIT 1`, skeleton,
+		username).Scan(&other)
 	if err == nil {
 		e := domain.Conflict.Errorf(domain.CodeNameTaken,
 			"this username looks like one that is already taken; choose another")
@@ -69,8 +73,10 @@ func backfill(ctx context.Context, db *store.DB) error {
 	users := func(row nameRow) (string, string) {
 		return fulltext.Name(row.name + " " + row.more), names.Skeleton(row.name)
 	}
-	if err := backfillTable(ctx, db, `SELECT id, username, display_name, folded, skeleton FROM users WHERE id > $1 ORDER BY id LIMIT $2`,
-		`UPDATE users SET folded = $2, skeleton = $3 WHERE id = $1 AND username = $4 AND display_name = $5`, users); err != nil {
+	if err := backfillTable(ctx, db,
+		`SELECT id, username, display_name, folded, skeleton FROM users WHERE id > $1 ORDER BY id LIMIT $2`,
+		`UPDATE users SET folded = $2, skeleton = $3 WHERE id = $1 AND username = $4 AND display_name = $5`,
+		users); err != nil {
 		return err
 	}
 	rooms := func(row nameRow) (string, string) { return roomFold(row.name, row.more), "" }
@@ -81,7 +87,9 @@ func backfill(ctx context.Context, db *store.DB) error {
 // nameRow is a row with names and their derived columns.
 type nameRow struct{ id, name, more, folded, skeleton string }
 
-func backfillTable(ctx context.Context, db *store.DB, read, write string, want func(nameRow) (folded, skeleton string)) error {
+func backfillTable(
+	ctx context.Context, db *store.DB, read, write string, want func(nameRow) (folded, skeleton string),
+) error {
 	for after := ""; ; {
 		rows, err := db.QueryContext(ctx, read, after, namesBatch)
 		if err != nil {

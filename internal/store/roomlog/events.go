@@ -31,7 +31,8 @@ const eventColumns = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos,
 // lineColumns are Columns for a line of the timeline. Such an event is never an edit or a deletion,
 // so the message is in the same row, and no join is needed.
 var lineColumns = eventColumns + `
-	CASE WHEN ` + newMessages + ` THEN e.seq END, e.at, e.key, e.content_type, e.text, e.reply_to, e.mentions, e.mention_room, e.edited_at, e.edits, e.deleted_at,
+	CASE WHEN ` + newMessages +
+	` THEN e.seq END, e.at, e.key, e.content_type, e.text, e.reply_to, e.mentions, e.mention_room, e.edited_at, e.edits, e.deleted_at,
 	a.id, a.kind, a.username, a.display_name, a.avatar`
 
 const lineTables = ` FROM events e
@@ -46,12 +47,14 @@ type messageRow struct {
 }
 
 func (r *messageRow) dest() []any {
-	return []any{&r.seq, &r.at, &r.key, &r.contentType, &r.text, &r.replyTo, &r.mentions, &r.mentionRoom, &r.editedAt, &r.edits, &r.deletedAt}
+	return []any{&r.seq, &r.at, &r.key, &r.contentType, &r.text, &r.replyTo, &r.mentions, &r.mentionRoom, &r.editedAt,
+		&r.edits, &r.deletedAt}
 }
 
 func (r *messageRow) message(room string, sender domain.UserRef) *domain.Message {
 	m := &domain.Message{
-		Room: room, Seq: r.seq.Int64, Sender: sender, Key: r.key.String, ContentType: r.contentType.String, Text: r.text.String,
+		Room: room, Seq: r.seq.Int64, Sender: sender, Key: r.key.String, ContentType: r.contentType.String,
+		Text:         r.text.String,
 		MentionsRoom: r.mentionRoom.Bool, At: store.Time(r.at.Int64),
 		EditedAt: store.Time(r.editedAt.Int64), Edits: int(r.edits.Int64), DeletedAt: store.Time(r.deletedAt.Int64),
 	}
@@ -116,7 +119,8 @@ func Where(ctx context.Context, q store.Queryer, rest string, args ...any) ([]do
 func ByPositions(ctx context.Context, q store.Queryer, places []int64) (map[int64]domain.Event, error) {
 	events := make(map[int64]domain.Event, len(places))
 	for part := range store.Chunks(places) {
-		found, err := readRows(ctx, q, `SELECT `+Columns+Tables+` WHERE e.pos IN (`+store.Placeholders(1, len(part))+`)`, store.Args(part))
+		found, err := readRows(ctx, q, `SELECT `+Columns+Tables+` WHERE e.pos IN (`+store.Placeholders(1, len(part))+`)`,
+			store.Args(part))
 		if err != nil {
 			return nil, err
 		}
@@ -200,9 +204,11 @@ const excerptLength = 200
 
 // Quotes reads the messages of room that replies answer.
 func Quotes(ctx context.Context, q store.Queryer, room string, seqs []int64) (map[int64]*domain.Quote, error) {
-	rows, err := q.QueryContext(ctx, `SELECT e.seq, e.text, e.deleted_at, u.id, u.kind, u.username, u.display_name, u.avatar
+	rows, err := q.QueryContext(ctx,
+		`SELECT e.seq, e.text, e.deleted_at, u.id, u.kind, u.username, u.display_name, u.avatar
 		FROM events e JOIN users u ON u.id = e.actor_id
-		WHERE e.room_id = $1 AND `+newMessages+` AND e.seq IN (`+store.Placeholders(2, len(seqs))+`)`, append([]any{room}, store.Args(seqs)...)...)
+		WHERE e.room_id = $1 AND `+newMessages+` AND e.seq IN (`+store.Placeholders(2, len(seqs))+`)`,
+		append([]any{room}, store.Args(seqs)...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -260,7 +266,8 @@ func Append(ctx context.Context, t *store.Tx, e *domain.Event, target any) error
 		subject = e.Subject.ID
 	}
 	_, err = t.ExecContext(ctx, `INSERT INTO events (room_id, seq, type, actor_id, at, subject_id, target, detail)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, e.Room, e.Seq, e.Type, e.Actor.ID, store.Millis(e.At), subject, target, detail)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, e.Room, e.Seq, e.Type, e.Actor.ID, store.Millis(e.At), subject, target,
+		detail)
 	if err != nil {
 		return fmt.Errorf("append %s: %w", e.Type, err)
 	}

@@ -12,8 +12,11 @@ const exportBatch = 500
 // MessagesBy returns messages that user wrote and that are still there, in the
 // order they were written, after a place in the log; and the place to go on from,
 // or 0 at the end.
-func (repo *Repository) MessagesBy(ctx context.Context, user string, after int64) (messages []domain.Message, next int64, err error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+Tables+` WHERE e.actor_id = $1 AND e.pos > $2 AND `+newMessages+` AND e.deleted_at = 0
+func (repo *Repository) MessagesBy(
+	ctx context.Context, user string, after int64,
+) (messages []domain.Message, next int64, err error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+Tables+` WHERE e.actor_id = $1 AND e.pos > $2 AND `+
+		newMessages+` AND e.deleted_at = 0
 		ORDER BY e.pos LIMIT $3`, user, after, exportBatch)
 	if err != nil {
 		return nil, 0, err

@@ -41,7 +41,9 @@ func foldable(events []domain.Event) bool {
 // foldedPage returns a page of up to limit lines on one side of a number, in which a
 // run of joins and departures is one line: its last. It looks at maxFoldScan events at
 // most, so a page may be shorter, and a run may go on in the next.
-func (repo *Repository) foldedPage(ctx context.Context, room string, from int64, back bool, limit int) (domain.Page, error) {
+func (repo *Repository) foldedPage(
+	ctx context.Context, room string, from int64, back bool, limit int,
+) (domain.Page, error) {
 	side := `seq > $2 ORDER BY seq`
 	if back {
 		side = `seq < $2 ORDER BY seq DESC`
@@ -61,7 +63,8 @@ func (repo *Repository) foldedPage(ctx context.Context, room string, from int64,
 	if len(shown) == 0 {
 		return page, nil
 	}
-	page.Events, err = linesWhere(ctx, repo.db, `e.room_id = $1 AND e.seq IN (`+store.Placeholders(2, len(shown))+`) ORDER BY e.seq`,
+	page.Events, err = linesWhere(ctx, repo.db,
+		`e.room_id = $1 AND e.seq IN (`+store.Placeholders(2, len(shown))+`) ORDER BY e.seq`,
 		append([]any{room}, store.Args(shown)...)...)
 	return page, err
 }

@@ -46,11 +46,14 @@ func (repo *Repository) Timeline(ctx context.Context, room string, q domain.Page
 
 const maxSeq = int64(1) << 62
 
-func (repo *Repository) older(ctx context.Context, room string, before int64, limit int, fold bool) (domain.Page, error) {
+func (repo *Repository) older(
+	ctx context.Context, room string, before int64, limit int, fold bool,
+) (domain.Page, error) {
 	if before <= 0 {
 		before = maxSeq
 	}
-	events, err := linesWhere(ctx, repo.db, `e.room_id = $1 AND e.seq < $2 ORDER BY e.seq DESC LIMIT $3`, room, before, limit+1)
+	events, err := linesWhere(ctx, repo.db, `e.room_id = $1 AND e.seq < $2 ORDER BY e.seq DESC LIMIT $3`, room, before,
+		limit+1)
 	if err == nil && fold && foldable(events) {
 		return repo.foldedPage(ctx, room, before, true, limit)
 	}
@@ -60,7 +63,9 @@ func (repo *Repository) older(ctx context.Context, room string, before int64, li
 	return page, err
 }
 
-func (repo *Repository) newer(ctx context.Context, room string, after int64, limit int, fold bool) (domain.Page, error) {
+func (repo *Repository) newer(
+	ctx context.Context, room string, after int64, limit int, fold bool,
+) (domain.Page, error) {
 	events, err := linesWhere(ctx, repo.db, `e.room_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3`, room, after, limit+1)
 	if err == nil && fold && foldable(events) {
 		return repo.foldedPage(ctx, room, after, false, limit)
@@ -74,7 +79,8 @@ func (repo *Repository) around(ctx context.Context, room string, seq int64, limi
 		return before, err
 	}
 	from, err := repo.newer(ctx, room, seq-1, limit-limit/2, fold)
-	page := domain.Page{Events: append(before.Events, from.Events...), Older: before.Older, Newer: from.Newer, Folds: from.Folds}
+	page := domain.Page{Events: append(before.Events, from.Events...), Older: before.Older, Newer: from.Newer,
+		Folds: from.Folds}
 	if page.Folds == nil {
 		page.Folds = before.Folds
 	} else {
@@ -91,7 +97,8 @@ func (repo *Repository) firstSeqAt(ctx context.Context, room string, from time.T
 	for err == nil && low+1 < high {
 		middle := low + (high-low)/2
 		var seq, when int64
-		err = repo.db.QueryRowContext(ctx, `SELECT seq, at FROM events WHERE room_id = $1 AND seq >= $2 AND target IS NULL ORDER BY seq LIMIT 1`,
+		err = repo.db.QueryRowContext(ctx,
+			`SELECT seq, at FROM events WHERE room_id = $1 AND seq >= $2 AND target IS NULL ORDER BY seq LIMIT 1`,
 			room, middle).Scan(&seq, &when)
 		switch {
 		case err == nil && when < store.Millis(from):
@@ -105,7 +112,8 @@ func (repo *Repository) firstSeqAt(ctx context.Context, room string, from time.T
 
 // seqRange returns the last purged number of room, and the last number.
 func (repo *Repository) seqRange(ctx context.Context, room string) (floor, head int64, err error) {
-	err = repo.db.QueryRowContext(ctx, `SELECT floor, head FROM rooms WHERE id = $1 AND kind <> 'gone'`, room).Scan(&floor, &head)
+	err = repo.db.QueryRowContext(ctx, `SELECT floor, head FROM rooms WHERE id = $1 AND kind <> 'gone'`, room).Scan(&floor,
+		&head)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = domain.ErrNoRoom()
 	}
@@ -126,7 +134,8 @@ func Message(ctx context.Context, q store.Queryer, room string, seq int64) (*dom
 
 // Versions returns the earlier texts of a message, the oldest first.
 func (repo *Repository) Versions(ctx context.Context, room string, seq int64) ([]domain.Version, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT text, at FROM versions WHERE room_id = $1 AND seq = $2 ORDER BY version`, room, seq)
+	rows, err := repo.db.QueryContext(ctx,
+		`SELECT text, at FROM versions WHERE room_id = $1 AND seq = $2 ORDER BY version`, room, seq)
 	if err != nil {
 		return nil, err
 	}
@@ -149,8 +158,11 @@ func (repo *Repository) MessageAt(ctx context.Context, room string, seq int64) (
 
 // EarlierTexts lists the earlier texts of a message, after a version (-1: from the first on). For a
 // message that was deleted under a legal hold these are all its texts.
-func (repo *Repository) EarlierTexts(ctx context.Context, room string, seq int64, after, limit int) ([]domain.EarlierText, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT version, text, at, deleted_at, by_id, u.kind, u.username, u.display_name, u.avatar FROM (
+func (repo *Repository) EarlierTexts(
+	ctx context.Context, room string, seq int64, after, limit int,
+) ([]domain.EarlierText, error) {
+	rows, err := repo.db.QueryContext(ctx,
+		`SELECT version, text, at, deleted_at, by_id, u.kind, u.username, u.display_name, u.avatar FROM (
 			SELECT version, text, at, 0 AS deleted_at, NULL AS by_id FROM versions WHERE room_id = $1 AND seq = $2
 			UNION ALL
 			SELECT version, text, at, deleted_at, by_id FROM held_texts WHERE room_id = $1 AND seq = $2
@@ -171,7 +183,8 @@ func (repo *Repository) EarlierTexts(ctx context.Context, room string, seq int64
 func (repo *Repository) Heads(ctx context.Context, rooms []string) (map[string]int64, error) {
 	heads := make(map[string]int64, len(rooms))
 	for part := range slices.Chunk(rooms, 500) {
-		rows, err := repo.db.QueryContext(ctx, `SELECT id, head FROM rooms WHERE kind <> 'gone' AND id IN (`+store.Placeholders(1, len(part))+`)`, store.Args(part)...)
+		rows, err := repo.db.QueryContext(ctx, `SELECT id, head FROM rooms WHERE kind <> 'gone' AND id IN (`+
+			store.Placeholders(1, len(part))+`)`, store.Args(part)...)
 		if err != nil {
 			return nil, err
 		}
@@ -192,7 +205,9 @@ func (repo *Repository) Heads(ctx context.Context, rooms []string) (map[string]i
 // Check fails if the log of any room has a gap between its floor and its head.
 func (repo *Repository) Check(ctx context.Context) error {
 	var room string
-	err := repo.db.QueryRowContext(ctx, `SELECT COALESCE(MIN(id), '') FROM rooms r WHERE head <> (SELECT COALESCE(MAX(seq), r.floor) FROM events WHERE room_id = r.id)
+	err := repo.db.QueryRowContext(ctx,
+		`SELECT COALESCE(MIN(id), '') FROM rooms r WHERE head <> (SELECT COALESCE(MAX(seq), r.floor) FROM events
+			WHERE room_id = r.id)
 		OR head - floor <> (SELECT COUNT(*) FROM events WHERE room_id = r.id)`).Scan(&room)
 	if err != nil {
 		return err

@@ -24,7 +24,8 @@ const versionField = `{"v":`
 func stored(e *domain.Event) (any, error) {
 	spec, _ := e.Type.Spec()
 	if reflect.TypeOf(e.Payload) != reflect.TypeOf(spec.Payload) {
-		return nil, domain.Internal.Errorf("", "append %s: the catalogue has %T as its payload, not %T", e.Type, spec.Payload, e.Payload)
+		return nil, domain.Internal.Errorf("", "append %s: the catalogue has %T as its payload, not %T", e.Type, spec.Payload,
+			e.Payload)
 	}
 	if e.Payload == nil {
 		return nil, nil

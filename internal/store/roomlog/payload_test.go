@@ -76,10 +76,12 @@ func insert(t *testing.T, db *all.Store, room string, typ domain.EventType, deta
 	t.Helper()
 	write(t, db, func(ctx context.Context, tx *store.Tx) error {
 		tx.Invalidate()
-		if err := tx.QueryRowContext(ctx, `UPDATE rooms SET head = head + 1 WHERE id = $1 RETURNING head`, room).Scan(&seq); err != nil {
+		if err := tx.QueryRowContext(ctx, `UPDATE rooms SET head = head + 1 WHERE id = $1 RETURNING head`,
+			room).Scan(&seq); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO events (room_id, seq, type, actor_id, at, subject_id, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		_, err := tx.ExecContext(ctx,
+			`INSERT INTO events (room_id, seq, type, actor_id, at, subject_id, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 			room, seq, string(typ), testkit.UserID(0), store.Millis(eventtest.At()), testkit.UserID(1), detail)
 		return err
 	})
@@ -123,7 +125,8 @@ func TestEveryEventIsReadBack(t *testing.T) {
 				t.Errorf("%s: wrote %+v, read %+v", s.Name, e, got)
 			}
 			var detail string
-			err := db.QueryRowContext(t.Context(), `SELECT COALESCE(detail, '') FROM events WHERE room_id = $1 AND seq = $2`, room, e.Seq).Scan(&detail)
+			err := db.QueryRowContext(t.Context(), `SELECT COALESCE(detail, '') FROM events WHERE room_id = $1 AND seq = $2`,
+				room, e.Seq).Scan(&detail)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -208,7 +211,8 @@ func TestNewerEventsAreKept(t *testing.T) {
 		{"reading.taken", `{"v":1,"celsius":21.5}`, domain.UnknownPayload{Version: 1, Stored: `{"v":1,"celsius":21.5}`}},
 		{"reading.taken", `{"celsius":21.5}`, domain.UnknownPayload{Stored: `{"celsius":21.5}`}},
 		{"reading.taken", nil, nil},
-		{domain.MemberKicked, `{"v":2,"reasons":["loud"]}`, domain.UnknownPayload{Version: 2, Stored: `{"v":2,"reasons":["loud"]}`}},
+		{domain.MemberKicked, `{"v":2,"reasons":["loud"]}`,
+			domain.UnknownPayload{Version: 2, Stored: `{"v":2,"reasons":["loud"]}`}},
 		{domain.MemberLeft, `{"v":1,"why":"tired"}`, domain.UnknownPayload{Version: 1, Stored: `{"v":1,"why":"tired"}`}},
 		{domain.MemberKicked, `{"v":1,"reason":"loud","more":1}`, domain.MemberKickedPayload{Reason: "loud"}},
 		{domain.MemberKicked, nil, nil},
@@ -230,8 +234,9 @@ func TestBrokenPayloadIsAnError(t *testing.T) {
 	db := testkit.Open(t, testkit.SQLite(t))
 	room := testkit.Room(t, db, 2)
 	for typ, broken := range map[domain.EventType][]string{
-		domain.MemberKicked: {``, `{`, `[]`, `{"reason":7}`, `{"v":1,`, `{"v":0}`, `{"v":-1}`, `{"v":"1"}`, `{"v":99999999999999999999}`},
-		"reading.taken":     {`{`, `{"v":1`, `{"v":x}`},
+		domain.MemberKicked: {``, `{`, `[]`, `{"reason":7}`, `{"v":1,`, `{"v":0}`, `{"v":-1}`, `{"v":"1"}`,
+			`{"v":99999999999999999999}`},
+		"reading.taken": {`{`, `{"v":1`, `{"v":x}`},
 	} {
 		for _, stored := range broken {
 			seq := insert(t, db, room, typ, stored)
@@ -273,7 +278,10 @@ func TestAppendKnowsTheCatalogue(t *testing.T) {
 	} {
 		e := event
 		target := change(&e)
-		err := db.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error { return roomlog.Append(ctx, tx, &e, target) })
+		err := db.Write(t.Context(), func(ctx context.Context,
+			tx *store.Tx) error {
+			return roomlog.Append(ctx, tx, &e, target)
+		})
 		if err == nil || !strings.HasPrefix(err.Error(), "append "+string(e.Type)) {
 			t.Errorf("an event %s is appended: %v", what, err)
 		}

@@ -20,7 +20,9 @@ func (repo *Repository) RoomUsage(ctx context.Context, r domain.Room) (u domain.
 		args = append(args, r.Floor+1+i*u.Events/min(sampled, u.Events))
 	}
 	var n, bytes int64
-	err = repo.db.QueryRowContext(ctx, `SELECT count(*), COALESCE(sum(octet_length(text)), 0) FROM events WHERE room_id = $1 AND seq IN (`+store.Placeholders(2, len(args)-1)+`)`,
+	err = repo.db.QueryRowContext(ctx,
+		`SELECT count(*), COALESCE(sum(octet_length(text)), 0) FROM events WHERE room_id = $1 AND seq IN (`+
+			store.Placeholders(2, len(args)-1)+`)`,
 		args...).Scan(&n, &bytes)
 	if n > 0 {
 		u.Text = bytes * u.Events / n

@@ -23,7 +23,9 @@ var sortOrders = map[domain.RoomOrder]struct{ key, after, direction string }{
 
 // AllRooms lists the rooms whose name contains q, for administrators. after is the id of the last
 // room of the page before. Direct rooms are not listed.
-func (repo *Repository) AllRooms(ctx context.Context, q string, order domain.RoomOrder, after string, limit int) ([]domain.OwnedRoom, error) {
+func (repo *Repository) AllRooms(
+	ctx context.Context, q string, order domain.RoomOrder, after string, limit int,
+) ([]domain.OwnedRoom, error) {
 	o, ok := sortOrders[order]
 	if !ok {
 		return nil, domain.InvalidField("?order", "%q is no order", order)
@@ -33,7 +35,8 @@ func (repo *Repository) AllRooms(ctx context.Context, q string, order domain.Roo
 		return nil, nil
 	}
 	afterKey := strings.ReplaceAll(o.key, "r.", "a.")
-	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+`, u.id, u.kind, u.username, u.display_name, u.avatar FROM rooms r
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+
+		`, u.id, u.kind, u.username, u.display_name, u.avatar FROM rooms r
 		LEFT JOIN members m ON m.room_id = r.id AND m.role = 'owner' LEFT JOIN users u ON u.id = m.user_id
 		WHERE r.kind NOT IN ('direct', 'gone') AND ($1 = '' OR r.folded LIKE $2 ESCAPE '\')
 		AND ($3 = '' OR (`+o.key+`, r.id) `+o.after+` (SELECT `+afterKey+`, a.id FROM rooms a WHERE a.id = $3))
@@ -75,7 +78,8 @@ func (repo *Repository) ArchiveRoom(ctx context.Context, actor, room string, arc
 		if err := Archive(ctx, t, room, archived); err != nil {
 			return err
 		}
-		return roomlog.Append(ctx, t, &domain.Event{Room: room, Type: domain.RoomUpdated, Actor: by, At: now, Payload: domain.RoomUpdatedPayload{Archived: &archived}}, nil)
+		return roomlog.Append(ctx, t, &domain.Event{Room: room, Type: domain.RoomUpdated, Actor: by, At: now,
+			Payload: domain.RoomUpdatedPayload{Archived: &archived}}, nil)
 	})
 }
 
@@ -95,7 +99,9 @@ func (repo *Repository) RemoveRoom(ctx context.Context, room string) (members []
 // HoldRoom places a legal hold on a room, or ends it, on behalf of an administrator, who need not
 // be a member. It appends an event to the log. When the hold ends, the texts that were preserved
 // for it are deleted.
-func (repo *Repository) HoldRoom(ctx context.Context, actor, room string, held bool, now time.Time) (e domain.Event, err error) {
+func (repo *Repository) HoldRoom(
+	ctx context.Context, actor, room string, held bool, now time.Time,
+) (e domain.Event, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r, err := ByID(ctx, t, room, t.ForUpdate())
@@ -116,10 +122,12 @@ func (repo *Repository) HoldRoom(ctx context.Context, actor, room string, held b
 			return err
 		}
 		t.Invalidate()
-		if _, err := t.ExecContext(ctx, `UPDATE rooms SET held_at = $2 WHERE id = $1`, room, store.Millis(since)); err != nil {
+		if _, err := t.ExecContext(ctx, `UPDATE rooms SET held_at = $2 WHERE id = $1`, room,
+			store.Millis(since)); err != nil {
 			return err
 		}
-		e = domain.Event{Room: room, Type: domain.RoomUpdated, Actor: by, At: now, Payload: domain.RoomUpdatedPayload{Held: &held}}
+		e = domain.Event{Room: room, Type: domain.RoomUpdated, Actor: by, At: now,
+			Payload: domain.RoomUpdatedPayload{Held: &held}}
 		return roomlog.Append(ctx, t, &e, nil)
 	})
 	return e, err

@@ -20,12 +20,16 @@ func scanInvite(rows *sql.Rows) (i domain.Invite, err error) {
 }
 
 // CreateInvite keeps a link into a room under the hash of its code.
-func (repo *Repository) CreateInvite(ctx context.Context, actor string, i domain.Invite, hash []byte, now time.Time) error {
+func (repo *Repository) CreateInvite(
+	ctx context.Context, actor string, i domain.Invite, hash []byte, now time.Time,
+) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if _, _, err := LockAndAuthorize(ctx, t, i.Room, actor, domain.ManageInvites, now); err != nil {
 			return err
 		}
-		_, err := t.ExecContext(ctx, `INSERT INTO invites (id, room_id, hash, created_by, created_at, expires_at, max_uses) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		_, err := t.ExecContext(ctx,
+			`INSERT INTO invites (id, room_id, hash, created_by, created_at, expires_at, max_uses)
+				VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 			i.ID, i.Room, hash, actor, store.Millis(now), store.Millis(i.Expires), i.MaxUses)
 		return err
 	})
@@ -33,7 +37,8 @@ func (repo *Repository) CreateInvite(ctx context.Context, actor string, i domain
 
 // Invites lists the links into room, newest first.
 func (repo *Repository) Invites(ctx context.Context, room string) ([]domain.Invite, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT `+inviteColumns+` FROM invites i WHERE i.room_id = $1 ORDER BY i.id DESC`, room)
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+inviteColumns+
+		` FROM invites i WHERE i.room_id = $1 ORDER BY i.id DESC`, room)
 	if err != nil {
 		return nil, err
 	}
@@ -59,13 +64,16 @@ func (repo *Repository) RevokeInvite(ctx context.Context, actor, room, id string
 
 // InviteByHash returns the link with this hash, if it is still good, and its room. To
 // a user whom the room has banned it says no more than that.
-func (repo *Repository) InviteByHash(ctx context.Context, user string, hash []byte, now time.Time) (domain.Invite, domain.Room, error) {
+func (repo *Repository) InviteByHash(
+	ctx context.Context, user string, hash []byte, now time.Time,
+) (domain.Invite, domain.Room, error) {
 	i, err := lockValidInvite(ctx, repo.db, hash, now, "")
 	if err != nil {
 		return i, domain.Room{}, err
 	}
 	var bans int
-	if err := repo.db.QueryRowContext(ctx, `SELECT count(*) FROM bans WHERE room_id = $1 AND user_id = $2`, i.Room, user).Scan(&bans); err != nil {
+	if err := repo.db.QueryRowContext(ctx, `SELECT count(*) FROM bans WHERE room_id = $1 AND user_id = $2`, i.Room,
+		user).Scan(&bans); err != nil {
 		return i, domain.Room{}, err
 	}
 	if bans > 0 {
@@ -75,7 +83,9 @@ func (repo *Repository) InviteByHash(ctx context.Context, user string, hash []by
 	return i, r, err
 }
 
-func lockValidInvite(ctx context.Context, q store.Queryer, hash []byte, now time.Time, lock string) (domain.Invite, error) {
+func lockValidInvite(
+	ctx context.Context, q store.Queryer, hash []byte, now time.Time, lock string,
+) (domain.Invite, error) {
 	rows, err := q.QueryContext(ctx, `SELECT `+inviteColumns+` FROM invites i WHERE i.hash = $1`+lock, hash)
 	if err != nil {
 		return domain.Invite{}, err
@@ -101,7 +111,9 @@ func errNoInvite() error {
 
 // JoinByInvite lets user enter a room by a link, and counts its use. Someone
 // who is a member already uses nothing up.
-func (repo *Repository) JoinByInvite(ctx context.Context, user string, hash []byte, now time.Time) (room string, err error) {
+func (repo *Repository) JoinByInvite(
+	ctx context.Context, user string, hash []byte, now time.Time,
+) (room string, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		i, err := lockValidInvite(ctx, t, hash, now, t.ForUpdate())

@@ -14,7 +14,8 @@ func TestJoinedSince(t *testing.T) {
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 2)
 		now := time.Now()
-		later, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(1), domain.NewRoom{Kind: domain.PublicRoom, Name: "Later"}, now.Add(time.Hour))
+		later, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(1),
+			domain.NewRoom{Kind: domain.PublicRoom, Name: "Later"}, now.Add(time.Hour))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -99,7 +99,9 @@ const maxJoined = 2000
 // JoinedSince returns the memberships that began since a time, the latest first, at most
 // maxJoined. Only Room and User.ID are set.
 func (repo *Repository) JoinedSince(ctx context.Context, since time.Time) ([]domain.Member, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT room_id, user_id FROM members WHERE joined_at >= $1 ORDER BY joined_at DESC LIMIT $2`, store.Millis(since), maxJoined)
+	rows, err := repo.db.QueryContext(ctx,
+		`SELECT room_id, user_id FROM members WHERE joined_at >= $1 ORDER BY joined_at DESC LIMIT $2`, store.Millis(since),
+		maxJoined)
 	if err != nil {
 		return nil, err
 	}
@@ -123,8 +125,10 @@ func (repo *Repository) SharesRoom(ctx context.Context, user string, others []st
 	if len(others) == 0 {
 		return nil, nil
 	}
-	rows, err := repo.db.QueryContext(ctx, `SELECT DISTINCT b.user_id FROM members a JOIN members b ON b.room_id = a.room_id
-		WHERE a.user_id = $1 AND b.user_id IN (`+store.Placeholders(2, len(others))+`)`, append([]any{user}, store.Args(others)...)...)
+	rows, err := repo.db.QueryContext(ctx,
+		`SELECT DISTINCT b.user_id FROM members a JOIN members b ON b.room_id = a.room_id
+		WHERE a.user_id = $1 AND b.user_id IN (`+store.Placeholders(2, len(others))+`)`,
+		append([]any{user}, store.Args(others)...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +136,10 @@ func (repo *Repository) SharesRoom(ctx context.Context, user string, others []st
 }
 
 // insertMember makes user a member and appends member.joined to the log.
-func insertMember(ctx context.Context, t *store.Tx, room string, actor, user domain.UserRef, role domain.RoomRole, invite string, now time.Time) error {
+func insertMember(
+	ctx context.Context, t *store.Tx, room string, actor, user domain.UserRef, role domain.RoomRole, invite string,
+	now time.Time,
+) error {
 	joined := domain.MemberJoinedPayload{Role: role, Invite: invite}
 	e := domain.Event{Room: room, Type: domain.MemberJoined, Actor: actor, Subject: &user, At: now, Payload: joined}
 	if err := roomlog.Append(ctx, t, &e, nil); err != nil {
@@ -140,7 +147,8 @@ func insertMember(ctx context.Context, t *store.Tx, room string, actor, user dom
 	}
 	// Earlier messages are not unread for a new member. A mute outlasts leaving, and a mute of
 	// the owner applies to the device.
-	_, err := t.ExecContext(ctx, `INSERT INTO members (room_id, user_id, role, read_seq, joined_at, muted_until) VALUES ($1, $2, $3, $4, $5,
+	_, err := t.ExecContext(ctx,
+		`INSERT INTO members (room_id, user_id, role, read_seq, joined_at, muted_until) VALUES ($1, $2, $3, $4, $5,
 		coalesce((SELECT max(until) FROM mutes WHERE room_id = $1 AND until > $5
 			AND (user_id = $2 OR user_id = (SELECT owner_id FROM devices WHERE id = $2))), 0))`,
 		room, user.ID, role, e.Seq, store.Millis(now))
@@ -187,7 +195,9 @@ func checkNewMember(ctx context.Context, t *store.Tx, room, user string) (domain
 
 // AddMember adds user to room on behalf of actor. If user must consent first, the event is
 // domain.MemberAsked, which has no number.
-func (repo *Repository) AddMember(ctx context.Context, actor, room, user string, now time.Time) (e domain.Event, err error) {
+func (repo *Repository) AddMember(
+	ctx context.Context, actor, room, user string, now time.Time,
+) (e domain.Event, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r, m, err := LockAndAuthorize(ctx, t, room, actor, domain.InviteMember, now)
@@ -244,7 +254,9 @@ func (repo *Repository) Join(ctx context.Context, user, room string, now time.Ti
 
 // RoomIDs returns the ids of the rooms that user is a member of, without direct rooms, sorted.
 func RoomIDs(ctx context.Context, t *store.Tx, user string) ([]string, error) {
-	rows, err := t.QueryContext(ctx, `SELECT room_id FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND r.kind <> 'direct' ORDER BY room_id`, user)
+	rows, err := t.QueryContext(ctx,
+		`SELECT room_id FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND r.kind <> 'direct'
+			ORDER BY room_id`, user)
 	if err != nil {
 		return nil, err
 	}

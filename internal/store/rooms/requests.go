@@ -37,7 +37,8 @@ func (repo *Repository) checkCreatedLimit(ctx context.Context, t *store.Tx, acto
 		return nil
 	}
 	var n int
-	err := t.QueryRowContext(ctx, `SELECT count(*) FROM rooms WHERE made_by = $1 AND made_by <> '' AND kind <> 'gone'`, actor).Scan(&n)
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM rooms WHERE made_by = $1 AND made_by <> '' AND kind <> 'gone'`,
+		actor).Scan(&n)
 	if err == nil && n >= repo.limits.Created {
 		err = domain.Conflict.Errorf(domain.CodeTooManyRoomsMade,
 			"you have created %d rooms, the most one person may; delete one first", n)
@@ -46,14 +47,17 @@ func (repo *Repository) checkCreatedLimit(ctx context.Context, t *store.Tx, acto
 }
 
 // needsRequest reports whether u must consent before actor adds them to a room.
-func (repo *Repository) needsRequest(ctx context.Context, t *store.Tx, actor string, u domain.UserRef) (ask bool, err error) {
+func (repo *Repository) needsRequest(
+	ctx context.Context, t *store.Tx, actor string, u domain.UserRef,
+) (ask bool, err error) {
 	if u.Kind != domain.KindUser || u.ID == actor {
 		return false, nil
 	}
 	var asking domain.RequestPolicy
 	var role domain.SystemRole
 	var blocked bool
-	err = t.QueryRowContext(ctx, `SELECT u.asked_by, a.role, EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = u.id AND b.other_id = a.id)
+	err = t.QueryRowContext(ctx,
+		`SELECT u.asked_by, a.role, EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = u.id AND b.other_id = a.id)
 		FROM users u CROSS JOIN users a WHERE u.id = $1 AND a.id = $2`, u.ID, actor).Scan(&asking, &role, &blocked)
 	if err != nil || role == domain.SystemAdmin || blocked {
 		return blocked && role != domain.SystemAdmin, err
@@ -65,7 +69,9 @@ func (repo *Repository) needsRequest(ctx context.Context, t *store.Tx, actor str
 	case domain.AskEveryone:
 		return true, nil
 	case domain.AskStrangers:
-		err = t.QueryRowContext(ctx, `SELECT NOT EXISTS (SELECT 1 FROM members a JOIN members b ON b.room_id = a.room_id WHERE a.user_id = $1 AND b.user_id = $2)`,
+		err = t.QueryRowContext(ctx,
+			`SELECT NOT EXISTS (SELECT 1 FROM members a JOIN members b ON b.room_id = a.room_id WHERE a.user_id = $1
+				AND b.user_id = $2)`,
 			actor, u.ID).Scan(&ask)
 	}
 	return ask, err
@@ -76,7 +82,9 @@ func (repo *Repository) needsRequest(ctx context.Context, t *store.Tx, actor str
 func insertRequest(ctx context.Context, t *store.Tx, room, by string, u domain.UserRef, now time.Time) error {
 	var here, waiting, mine int
 	var blocked bool
-	err := t.QueryRowContext(ctx, `SELECT count(CASE WHEN room_id = $2 THEN 1 END), count(CASE WHEN state = '' THEN 1 END), count(CASE WHEN by_user = $3 THEN 1 END),
+	err := t.QueryRowContext(ctx,
+		`SELECT count(CASE WHEN room_id = $2 THEN 1 END), count(CASE WHEN state = '' THEN 1 END), count(CASE WHEN by_user = $3
+			THEN 1 END),
 		EXISTS (SELECT 1 FROM blocks WHERE user_id = $1 AND other_id = $3)
 		FROM room_requests WHERE user_id = $1`, u.ID, room, by).Scan(&here, &waiting, &mine, &blocked)
 	switch {
@@ -93,12 +101,16 @@ func insertRequest(ctx context.Context, t *store.Tx, room, by string, u domain.U
 	if blocked {
 		state = "declined"
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO room_requests (room_id, user_id, by_user, state, at) VALUES ($1, $2, $3, $4, $5)`, room, u.ID, by, state, store.Millis(now))
+	_, err = t.ExecContext(ctx,
+		`INSERT INTO room_requests (room_id, user_id, by_user, state, at) VALUES ($1, $2, $3, $4, $5)`, room, u.ID, by, state,
+		store.Millis(now))
 	return err
 }
 
 // addOrRequest makes u a member, or stores a request if u must consent first.
-func (repo *Repository) addOrRequest(ctx context.Context, t *store.Tx, r domain.Room, actor, u domain.UserRef, now time.Time) (asked bool, err error) {
+func (repo *Repository) addOrRequest(
+	ctx context.Context, t *store.Tx, r domain.Room, actor, u domain.UserRef, now time.Time,
+) (asked bool, err error) {
 	if asked, err = repo.needsRequest(ctx, t, actor.ID, u); err != nil {
 		return false, err
 	}
@@ -116,7 +128,8 @@ func (repo *Repository) addOrRequest(ctx context.Context, t *store.Tx, r domain.
 func (repo *Repository) RoomRequests(ctx context.Context, user, room string) ([]domain.RoomRequest, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+`, q.at, u.id, u.kind, u.username, u.display_name, u.avatar
 		FROM room_requests q JOIN rooms r ON r.id = q.room_id JOIN users u ON u.id = q.by_user
-		WHERE q.user_id = $1 AND ($2 = '' OR q.room_id = $2) AND q.state = '' AND r.kind <> 'gone' AND NOT r.archived AND NOT u.disabled
+		WHERE q.user_id = $1 AND ($2 = '' OR q.room_id = $2) AND q.state = '' AND r.kind <> 'gone' AND NOT r.archived
+		AND NOT u.disabled
 		ORDER BY q.at DESC, q.room_id LIMIT $3`, user, room, domain.MaxRequests)
 	if err != nil {
 		return nil, err
@@ -178,7 +191,8 @@ func (repo *Repository) admit(ctx context.Context, t *store.Tx, r domain.Room, u
 // pendingRequest fails unless user has a pending request for room.
 func pendingRequest(ctx context.Context, t *store.Tx, user, room string) error {
 	var state string
-	err := t.QueryRowContext(ctx, `SELECT state FROM room_requests WHERE room_id = $1 AND user_id = $2`, room, user).Scan(&state)
+	err := t.QueryRowContext(ctx, `SELECT state FROM room_requests WHERE room_id = $1 AND user_id = $2`, room,
+		user).Scan(&state)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && state != "" {
 		err = errNoRequest()
 	}
@@ -195,16 +209,19 @@ func (repo *Repository) DeclineRequest(ctx context.Context, user, room string, b
 		if err := pendingRequest(ctx, t, user, room); err != nil {
 			return err
 		}
-		_, err := t.ExecContext(ctx, `UPDATE room_requests SET state = 'declined' WHERE room_id = $1 AND user_id = $2`, room, user)
+		_, err := t.ExecContext(ctx, `UPDATE room_requests SET state = 'declined' WHERE room_id = $1 AND user_id = $2`, room,
+			user)
 		if err != nil || !block {
 			return err
 		}
 		const by = `(SELECT by_user FROM room_requests WHERE room_id = $2 AND user_id = $1)`
-		if _, err := t.ExecContext(ctx, `INSERT INTO blocks (user_id, other_id) VALUES ($1, `+by+`) ON CONFLICT DO NOTHING`, user, room); err != nil {
+		if _, err := t.ExecContext(ctx, `INSERT INTO blocks (user_id, other_id) VALUES ($1, `+by+`) ON CONFLICT DO NOTHING`,
+			user, room); err != nil {
 			return err
 		}
 		// Decline the other pending requests of the same person.
-		_, err = t.ExecContext(ctx, `UPDATE room_requests SET state = 'declined' WHERE user_id = $1 AND state = '' AND by_user = `+by, user, room)
+		_, err = t.ExecContext(ctx,
+			`UPDATE room_requests SET state = 'declined' WHERE user_id = $1 AND state = '' AND by_user = `+by, user, room)
 		return err
 	})
 }
@@ -225,7 +242,8 @@ func (repo *Repository) Unblock(ctx context.Context, user, other string) error {
 		if _, err := t.ExecContext(ctx, `DELETE FROM blocks WHERE user_id = $1 AND other_id = $2`, user, other); err != nil {
 			return err
 		}
-		_, err := t.ExecContext(ctx, `DELETE FROM room_requests WHERE user_id = $1 AND by_user = $2 AND state <> ''`, user, other)
+		_, err := t.ExecContext(ctx, `DELETE FROM room_requests WHERE user_id = $1 AND by_user = $2 AND state <> ''`, user,
+			other)
 		return err
 	})
 }

@@ -38,7 +38,8 @@ func TestRoomAndMember(t *testing.T) {
 		if !members[1].Muted(time.Now()) {
 			t.Errorf("%+v is not muted", members[1])
 		}
-		if _, _, err := db.Rooms.RoomAndMember(t.Context(), domain.NewID(domain.RoomPrefix), owner); domain.CodeOf(err) != domain.CodeNoRoom {
+		if _, _, err := db.Rooms.RoomAndMember(t.Context(), domain.NewID(domain.RoomPrefix),
+			owner); domain.CodeOf(err) != domain.CodeNoRoom {
 			t.Errorf("no such room: %v", err)
 		}
 	})

@@ -53,7 +53,8 @@ func (r *Row) Value() domain.Room {
 
 // ParseRetention returns a room's retention from its columns keep_days and keep_lines.
 func ParseRetention(days, lines sql.NullInt64) domain.RoomRetention {
-	return domain.RoomRetention{Own: days.Valid, Retention: domain.Retention{Days: int(days.Int64), Lines: int(lines.Int64)}}
+	return domain.RoomRetention{Own: days.Valid,
+		Retention: domain.Retention{Days: int(days.Int64), Lines: int(lines.Int64)}}
 }
 
 // Scan reads a row of Columns.
@@ -104,7 +105,9 @@ func (repo *Repository) RoomAndMember(ctx context.Context, room, user string) (d
 
 // LockAndAuthorize is RoomAndMember inside a transaction. It locks the room and returns an error
 // if user may not do p.
-func LockAndAuthorize(ctx context.Context, t *store.Tx, room, user string, p domain.Permission, now time.Time) (domain.Room, domain.Member, error) {
+func LockAndAuthorize(
+	ctx context.Context, t *store.Tx, room, user string, p domain.Permission, now time.Time,
+) (domain.Room, domain.Member, error) {
 	r, err := ByID(ctx, t, room, t.ForUpdate())
 	if err != nil {
 		return r, domain.Member{}, err
@@ -119,7 +122,9 @@ func LockAndAuthorize(ctx context.Context, t *store.Tx, room, user string, p dom
 // CreateRoom creates a room with actor as its owner. It adds n.Members, or sends them a request
 // if they must consent. There is one direct room for the same people: if it exists, CreateRoom
 // returns it with created false, adds actor again and sends requests to others who have left.
-func (repo *Repository) CreateRoom(ctx context.Context, actor string, n domain.NewRoom, now time.Time) (s domain.RoomState, created bool, err error) {
+func (repo *Repository) CreateRoom(
+	ctx context.Context, actor string, n domain.NewRoom, now time.Time,
+) (s domain.RoomState, created bool, err error) {
 	now = store.Trim(now)
 	people := append([]string{actor}, n.Members...)
 	slices.Sort(people)
@@ -154,7 +159,9 @@ func (repo *Repository) CreateRoom(ctx context.Context, actor string, n domain.N
 		if err := repo.checkCreatedLimit(ctx, t, actor); err != nil {
 			return err
 		}
-		_, err = t.ExecContext(ctx, `INSERT INTO rooms (id, kind, name, topic, direct_key, made_by, created_at, last_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`,
+		_, err = t.ExecContext(ctx,
+			`INSERT INTO rooms (id, kind, name, topic, direct_key, made_by, created_at, last_at)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`,
 			id, n.Kind, n.Name, n.Topic, key, actor, store.Millis(now))
 		if err != nil {
 			return err
@@ -175,7 +182,9 @@ func (repo *Repository) CreateRoom(ctx context.Context, actor string, n domain.N
 }
 
 // appendFirstEvents appends the first events of a new room: its creation and its members.
-func (repo *Repository) appendFirstEvents(ctx context.Context, t *store.Tx, room, actor string, n domain.NewRoom, users map[string]domain.UserRef, now time.Time) error {
+func (repo *Repository) appendFirstEvents(
+	ctx context.Context, t *store.Tx, room, actor string, n domain.NewRoom, users map[string]domain.UserRef, now time.Time,
+) error {
 	created := domain.RoomCreatedPayload{Kind: n.Kind}
 	if n.Name != "" {
 		created.Name = &n.Name
@@ -183,7 +192,8 @@ func (repo *Repository) appendFirstEvents(ctx context.Context, t *store.Tx, room
 	if n.Topic != "" {
 		created.Topic = &n.Topic
 	}
-	err := roomlog.Append(ctx, t, &domain.Event{Room: room, Type: domain.RoomCreated, Actor: users[actor], At: now, Payload: created}, nil)
+	err := roomlog.Append(ctx, t, &domain.Event{Room: room, Type: domain.RoomCreated, Actor: users[actor], At: now,
+		Payload: created}, nil)
 	if err != nil {
 		return err
 	}
@@ -216,7 +226,9 @@ func (repo *Repository) appendFirstEvents(ctx context.Context, t *store.Tx, room
 
 // reopenDirect adds actor to an existing direct room, and sends a request to everybody else who
 // has left it.
-func (repo *Repository) reopenDirect(ctx context.Context, t *store.Tx, room, actor string, users map[string]domain.UserRef, now time.Time) error {
+func (repo *Repository) reopenDirect(
+	ctx context.Context, t *store.Tx, room, actor string, users map[string]domain.UserRef, now time.Time,
+) error {
 	r, err := ByID(ctx, t, room, t.ForUpdate())
 	if err != nil {
 		return err
@@ -248,7 +260,9 @@ func (repo *Repository) reopenDirect(ctx context.Context, t *store.Tx, room, act
 }
 
 // UpdateRoom changes a room. Each kind of change needs its own permission.
-func (repo *Repository) UpdateRoom(ctx context.Context, actor, room string, c domain.RoomChange, now time.Time) (e domain.Event, err error) {
+func (repo *Repository) UpdateRoom(
+	ctx context.Context, actor, room string, c domain.RoomChange, now time.Time,
+) (e domain.Event, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r, m, err := LockAndAuthorize(ctx, t, room, actor, domain.ReadRoom, now)
@@ -272,7 +286,8 @@ func (repo *Repository) UpdateRoom(ctx context.Context, actor, room string, c do
 			r.Archived = *c.Archived
 		}
 		t.Invalidate()
-		_, err = t.ExecContext(ctx, `UPDATE rooms SET name = $2, topic = $3, kind = $4, archived = $5 WHERE id = $1`, room, r.Name, r.Topic, r.Kind, r.Archived)
+		_, err = t.ExecContext(ctx, `UPDATE rooms SET name = $2, topic = $3, kind = $4, archived = $5 WHERE id = $1`, room,
+			r.Name, r.Topic, r.Kind, r.Archived)
 		if err != nil {
 			return err
 		}
@@ -316,7 +331,9 @@ func authorizeChange(r domain.Room, m domain.Member, c domain.RoomChange, now ti
 // DeleteRoom deletes a room and returns the ids of its members. Nobody can see the room from then
 // on. Its log is deleted in steps by messages.PurgeDeleted, so that a large one does not hold up
 // other writes.
-func (repo *Repository) DeleteRoom(ctx context.Context, actor, room string, now time.Time) (members []string, err error) {
+func (repo *Repository) DeleteRoom(
+	ctx context.Context, actor, room string, now time.Time,
+) (members []string, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		r, _, err := LockAndAuthorize(ctx, t, room, actor, domain.DeleteRoom, now)
 		if err != nil {
@@ -342,13 +359,16 @@ func deleteRoom(ctx context.Context, t *store.Tx, r domain.Room) (members []stri
 		}
 	}
 	t.Invalidate()
-	_, err = t.ExecContext(ctx, `UPDATE rooms SET kind = 'gone', name = '', topic = '', members = 0, direct_key = NULL WHERE id = $1`, r.ID)
+	_, err = t.ExecContext(ctx,
+		`UPDATE rooms SET kind = 'gone', name = '', topic = '', members = 0, direct_key = NULL WHERE id = $1`, r.ID)
 	return members, err
 }
 
 // PublicRooms lists public rooms whose name or topic contains q, by name. after is the id of the
 // last room of the page before. joined says which of them user is a member of.
-func (repo *Repository) PublicRooms(ctx context.Context, user, q, after string, limit int) (rooms []domain.Room, joined map[string]bool, err error) {
+func (repo *Repository) PublicRooms(
+	ctx context.Context, user, q, after string, limit int,
+) (rooms []domain.Room, joined map[string]bool, err error) {
 	like, some := naming.SubstringPattern(q)
 	if !some {
 		return nil, nil, nil
@@ -368,7 +388,8 @@ func (repo *Repository) PublicRooms(ctx context.Context, user, q, after string, 
 	for _, r := range rooms {
 		ids = append(ids, r.ID)
 	}
-	rows, err = repo.db.QueryContext(ctx, `SELECT room_id FROM members WHERE user_id = $1 AND room_id IN (`+store.Placeholders(2, len(rooms))+`)`, ids...)
+	rows, err = repo.db.QueryContext(ctx, `SELECT room_id FROM members WHERE user_id = $1 AND room_id IN (`+
+		store.Placeholders(2, len(rooms))+`)`, ids...)
 	if err != nil {
 		return nil, nil, err
 	}

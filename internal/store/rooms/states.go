@@ -29,7 +29,8 @@ func (repo *Repository) RoomState(ctx context.Context, user, room string) (domai
 
 func (repo *Repository) states(ctx context.Context, user, room string) ([]domain.RoomState, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+`, m.role, m.muted_until, m.read_seq
-		FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND ($2 = '' OR m.room_id = $2) ORDER BY r.last_at DESC, r.id`, user, room)
+		FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND ($2 = '' OR m.room_id = $2)
+		ORDER BY r.last_at DESC, r.id`, user, room)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +56,8 @@ func scanState(rows *sql.Rows) (s domain.RoomState, err error) {
 
 var lastMessageWhere = `e.pos = (SELECT pos FROM (SELECT pos, seq, type, deleted_at FROM events
 	WHERE room_id = $1 AND target IS NULL ORDER BY seq DESC LIMIT 20) AS tail WHERE ` +
-	roomlog.OfTypes(`type`, func(s domain.EventSpec) bool { return s.Message == domain.NewMessage }) + ` AND deleted_at = 0 ORDER BY seq DESC LIMIT 1)`
+	roomlog.OfTypes(`type`, func(s domain.EventSpec) bool { return s.Message == domain.NewMessage }) +
+	` AND deleted_at = 0 ORDER BY seq DESC LIMIT 1)`
 
 func (repo *Repository) fillState(ctx context.Context, user string, s *domain.RoomState) (err error) {
 	if s.Read < s.Room.Head {
@@ -86,10 +88,13 @@ func (repo *Repository) fillState(ctx context.Context, user string, s *domain.Ro
 
 // LastMessages returns the latest message of each of rooms, cut to an excerpt. Rooms without
 // messages, and those that user is banned from, are left out. It checks no other permission.
-func (repo *Repository) LastMessages(ctx context.Context, user string, rooms []string) (map[string]domain.Message, error) {
+func (repo *Repository) LastMessages(
+	ctx context.Context, user string, rooms []string,
+) (map[string]domain.Message, error) {
 	last := make(map[string]domain.Message)
 	for _, room := range rooms {
-		found, err := roomlog.Where(ctx, repo.db, lastMessageWhere+` AND NOT EXISTS (SELECT 1 FROM bans WHERE room_id = $1 AND user_id = $2)`, room, user)
+		found, err := roomlog.Where(ctx, repo.db, lastMessageWhere+
+			` AND NOT EXISTS (SELECT 1 FROM bans WHERE room_id = $1 AND user_id = $2)`, room, user)
 		if err != nil {
 			return nil, err
 		}

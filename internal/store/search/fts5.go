@@ -103,7 +103,8 @@ type entry struct {
 	words string
 }
 
-const entryColumns = `pos, room_id, seq, edits, (SELECT number FROM search_rooms s WHERE s.room_id = events.room_id), actor_id, text`
+const entryColumns = `pos, room_id, seq, edits, (SELECT number FROM search_rooms s
+	WHERE s.room_id = events.room_id), actor_id, text`
 
 func scanEntry(rows *sql.Rows) (e entry, err error) {
 	var room int64
@@ -135,11 +136,13 @@ func (fts5) next(ctx context.Context, db *store.DB) (more bool, err error) {
 
 func nextBatch(ctx context.Context, db *store.DB) (b batch, err error) {
 	err = db.QueryRowContext(ctx, `SELECT count(*), COALESCE(max(pos), 0)
-		FROM (SELECT pos FROM events WHERE pos > (SELECT head FROM search_build) ORDER BY pos LIMIT $1)`, indexBatch).Scan(&b.events, &b.last)
+		FROM (SELECT pos FROM events WHERE pos > (SELECT head FROM search_build) ORDER BY pos
+		LIMIT $1)`, indexBatch).Scan(&b.events, &b.last)
 	if err != nil || b.events == 0 {
 		return b, err
 	}
-	rows, err := db.QueryContext(ctx, `SELECT `+entryColumns+` FROM events WHERE pos > (SELECT head FROM search_build) AND pos <= $1 AND `+indexable+` ORDER BY pos`, b.last)
+	rows, err := db.QueryContext(ctx, `SELECT `+entryColumns+
+		` FROM events WHERE pos > (SELECT head FROM search_build) AND pos <= $1 AND `+indexable+` ORDER BY pos`, b.last)
 	if err != nil {
 		return b, err
 	}
@@ -151,14 +154,17 @@ func nextBatch(ctx context.Context, db *store.DB) (b batch, err error) {
 // far as it is still true: a message may have been edited or deleted since, and
 // its place given to another.
 func index(ctx context.Context, t *store.Tx, b batch) error {
-	rows, err := t.QueryContext(ctx, `SELECT pos, room_id, seq, edits FROM events WHERE pos > (SELECT head FROM search_build) AND pos <= $1 AND `+indexable+` ORDER BY pos`, b.last)
+	rows, err := t.QueryContext(ctx,
+		`SELECT pos, room_id, seq, edits FROM events WHERE pos > (SELECT head FROM search_build) AND pos <= $1 AND `+
+			indexable+` ORDER BY pos`, b.last)
 	if err != nil {
 		return err
 	}
 	if err := indexRows(ctx, t, rows, b); err != nil {
 		return err
 	}
-	_, err = t.ExecContext(ctx, `UPDATE search_build SET head = min($1, (SELECT COALESCE(max(pos), 0) FROM events))`, b.last)
+	_, err = t.ExecContext(ctx, `UPDATE search_build SET head = min($1, (SELECT COALESCE(max(pos), 0) FROM events))`,
+		b.last)
 	return err
 }
 
@@ -214,7 +220,8 @@ func (fts5) beginRebuild(ctx context.Context, t *store.Tx) error {
 		`INSERT INTO search (search) VALUES ('delete-all')`,
 		`INSERT INTO search_words (search_words) VALUES ('delete-all')`,
 		`UPDATE search_head SET pos = 0`,
-		`UPDATE search_build SET head = last.pos, todo = last.pos FROM (SELECT COALESCE(max(pos), 0) AS pos FROM events) last`,
+		`UPDATE search_build SET head = last.pos, todo = last.pos FROM (SELECT COALESCE(max(pos), 0) AS pos
+			FROM events) last`,
 	} {
 		if _, err := t.ExecContext(ctx, statement); err != nil {
 			return err
@@ -246,14 +253,16 @@ func rebuildEntries(ctx context.Context, db *store.DB) error {
 	return db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		// In the order of the log: FTS5 writes out what it has gathered where a lower
 		// place comes.
-		rows, err := t.QueryContext(ctx, `SELECT pos, room_id, seq, edits FROM (SELECT pos, room_id, seq, edits`+places+`) ORDER BY pos`, rebuildBatch)
+		rows, err := t.QueryContext(ctx, `SELECT pos, room_id, seq, edits FROM (SELECT pos, room_id, seq, edits`+places+
+			`) ORDER BY pos`, rebuildBatch)
 		if err != nil {
 			return err
 		}
 		if err := indexRows(ctx, t, rows, b); err != nil {
 			return err
 		}
-		_, err = t.ExecContext(ctx, `UPDATE search_build SET todo = COALESCE((SELECT min(pos) - 1 FROM (SELECT pos`+places+`)), 0)`, rebuildBatch)
+		_, err = t.ExecContext(ctx, `UPDATE search_build SET todo = COALESCE((SELECT min(pos) - 1 FROM (SELECT pos`+places+
+			`)), 0)`, rebuildBatch)
 		return err
 	})
 }

@@ -24,7 +24,8 @@ func TestIndexerUsesTheCurrentText(t *testing.T) {
 	db := testkit.Open(t, o)
 	room := testkit.Room(t, db, 1)
 	say := func(text string) int64 {
-		e, _, err := db.Messages.AppendMessage(ctx, testkit.UserID(0), domain.Draft{Room: room, Key: text, Text: text}, nil, false, time.Now())
+		e, _, err := db.Messages.AppendMessage(ctx, testkit.UserID(0), domain.Draft{Room: room, Key: text, Text: text}, nil,
+			false, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +37,8 @@ func TestIndexerUsesTheCurrentText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Messages.EditMessage(ctx, testkit.UserID(0), room, edited, "edited after", nil, false, time.Now()); err != nil {
+	if _, err := db.Messages.EditMessage(ctx, testkit.UserID(0), room, edited, "edited after", nil, false,
+		time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.Messages.DeleteMessage(ctx, testkit.UserID(0), room, deleted, time.Now()); err != nil {
@@ -50,7 +52,10 @@ func TestIndexerUsesTheCurrentText(t *testing.T) {
 		t.Fatal(err)
 	}
 	say("newcomer") // in the place of what was purged
-	if err := db.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return search.Index(ctx, tx, b) }); err != nil {
+	if err := db.Write(ctx, func(ctx context.Context,
+		tx *store.Tx) error {
+		return search.Index(ctx, tx, b)
+	}); err != nil {
 		t.Fatal(err)
 	}
 	for more := true; more; {
@@ -70,7 +75,8 @@ func TestIndexerUsesTheCurrentText(t *testing.T) {
 		}
 		found = append(found, fmt.Sprint(q, " ", len(hits)))
 	}
-	if want := []string{"kept 1", "before 0", "after 1", "deleted 0", "purged 0", "newcomer 1"}; !slices.Equal(found, want) {
+	if want := []string{"kept 1", "before 0", "after 1", "deleted 0", "purged 0", "newcomer 1"}; !slices.Equal(found,
+		want) {
 		t.Errorf("found %q, want %q", found, want)
 	}
 }

@@ -30,7 +30,9 @@ func TestIndexOfAnotherVersion(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
-		older := []string{`DELETE FROM search`, `INSERT INTO search (pos, words) SELECT pos, '''old'':1' FROM events WHERE type = 'message.created'`, `UPDATE search_build SET format = 1`}
+		older := []string{`DELETE FROM search`,
+			`INSERT INTO search (pos, words) SELECT pos, '''old'':1' FROM events WHERE type = 'message.created'`,
+			`UPDATE search_build SET format = 1`}
 		if o.URL == "" {
 			older = []string{
 				`INSERT INTO search (rowid, words, scope) SELECT pos, 'old', room_id FROM events WHERE type = 'message.created'`,
@@ -50,14 +52,16 @@ func TestIndexOfAnotherVersion(t *testing.T) {
 		}
 		db = testkit.Open(t, o)
 		e := testkit.Say(t, db, testkit.UserID(0), room, "new", "a pear meanwhile")
-		if _, err := db.Messages.EditMessage(t.Context(), testkit.UserID(0), room, e.Seq-1, "apple no more", nil, false, time.Now()); err != nil {
+		if _, err := db.Messages.EditMessage(t.Context(), testkit.UserID(0), room, e.Seq-1, "apple no more", nil, false,
+			time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		indexed(t, db)
 		if all, err := db.Search.Indexed(t.Context()); err != nil || !all {
 			t.Errorf("afterwards: %v, %v", all, err)
 		}
-		for q, n := range map[string]int{"apple": 50, "number0": 1, "number250": 1, "number499": 0, "pear": 1, "more": 1, "old": 0} {
+		for q, n := range map[string]int{"apple": 50, "number0": 1, "number250": 1, "number499": 0, "pear": 1, "more": 1,
+			"old": 0} {
 			found(t, db, testkit.UserID(0), q, domain.Newest, n)
 		}
 		for _, term := range indexTerms(t, o) {
@@ -77,7 +81,8 @@ func TestEntriesOfAnOlderServerAreRebuilt(t *testing.T) {
 	testkit.Say(t, db, testkit.UserID(0), room, "1", "apples")
 	indexed(t, db)
 	raw := testkit.Raw(t, o)
-	for _, statement := range []string{`DELETE FROM search`, `INSERT INTO search (pos, words) SELECT pos, '''apples'':1' FROM events WHERE type = 'message.created'`} {
+	for _, statement := range []string{`DELETE FROM search`,
+		`INSERT INTO search (pos, words) SELECT pos, '''apples'':1' FROM events WHERE type = 'message.created'`} {
 		if _, err := raw.ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +102,8 @@ func TestRoomsShareNoTermOfTheIndex(t *testing.T) {
 	testkit.Each(t, func(t *testing.T, o store.Options) {
 		db := testkit.Open(t, o)
 		room := testkit.Room(t, db, 2)
-		other, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(1), domain.NewRoom{Kind: domain.PrivateRoom, Name: "Den"}, time.Now())
+		other, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(1),
+			domain.NewRoom{Kind: domain.PrivateRoom, Name: "Den"}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,11 +136,13 @@ func indexTerms(t *testing.T, o store.Options) (terms []string) {
 	var err error
 	if o.URL == "" {
 		for _, index := range []string{"search", "search_words"} {
-			if _, err := db.ExecContext(t.Context(), `CREATE VIRTUAL TABLE temp.terms_`+index+` USING fts5vocab(main, `+index+`, row)`); err != nil {
+			if _, err := db.ExecContext(t.Context(), `CREATE VIRTUAL TABLE temp.terms_`+index+` USING fts5vocab(main, `+index+
+				`, row)`); err != nil {
 				t.Fatal(err)
 			}
 		}
-		rows, err = db.QueryContext(t.Context(), `SELECT term FROM terms_search UNION ALL SELECT term FROM terms_search_words`)
+		rows, err = db.QueryContext(t.Context(),
+			`SELECT term FROM terms_search UNION ALL SELECT term FROM terms_search_words`)
 	} else {
 		rows, err = db.QueryContext(t.Context(), `SELECT word FROM ts_stat('SELECT words FROM search')`)
 	}

@@ -41,7 +41,9 @@ const roomsPerQuery = 64
 // Search finds messages in the rooms that user is a member of at present. In order Newest it stops
 // when the page is full. In order Relevance it ranks the newest 400 matches and ignores older ones.
 // next is nil on the last page. Messages in other rooms do not affect its duration.
-func (repo *Repository) Search(ctx context.Context, user string, q fulltext.Query, order domain.SearchOrder, c domain.SearchCursor, limit int) (hits []domain.Hit, next *domain.SearchCursor, err error) {
+func (repo *Repository) Search(
+	ctx context.Context, user string, q fulltext.Query, order domain.SearchOrder, c domain.SearchCursor, limit int,
+) (hits []domain.Hit, next *domain.SearchCursor, err error) {
 	if q.Nothing() {
 		return nil, nil, nil
 	}
@@ -60,7 +62,9 @@ func (repo *Repository) Search(ctx context.Context, user string, q fulltext.Quer
 	return hits, next, err
 }
 
-func (repo *Repository) ranked(ctx context.Context, s scope, c domain.SearchCursor, limit int) ([]domain.Hit, *domain.SearchCursor, error) {
+func (repo *Repository) ranked(
+	ctx context.Context, s scope, c domain.SearchCursor, limit int,
+) ([]domain.Hit, *domain.SearchCursor, error) {
 	hits, err := repo.matches(ctx, s, c.Pos, rankedHits)
 	if err != nil || len(hits) == 0 {
 		return nil, nil, err
@@ -95,7 +99,8 @@ func (repo *Repository) scope(ctx context.Context, user string, q fulltext.Query
 		}
 	}
 	if q.In == "" {
-		rows, err := repo.db.QueryContext(ctx, `SELECT s.number FROM members m JOIN rooms r ON r.id = m.room_id JOIN search_rooms s ON s.room_id = r.id
+		rows, err := repo.db.QueryContext(ctx,
+			`SELECT s.number FROM members m JOIN rooms r ON r.id = m.room_id JOIN search_rooms s ON s.room_id = r.id
 			WHERE m.user_id = $1 ORDER BY r.last_at DESC, s.number`, user)
 		if err != nil {
 			return s, err
@@ -104,8 +109,10 @@ func (repo *Repository) scope(ctx context.Context, user string, q fulltext.Query
 		return s, err
 	}
 	var room int64
-	err = repo.db.QueryRowContext(ctx, `SELECT s.number FROM members m JOIN rooms r ON r.id = m.room_id JOIN search_rooms s ON s.room_id = r.id
-		WHERE m.user_id = $1 AND (r.id = $2 OR r.name <> '' AND r.folded LIKE $3 ESCAPE '\') ORDER BY r.id = $2 DESC, r.name = $2 DESC, r.last_at DESC LIMIT 1`,
+	err = repo.db.QueryRowContext(ctx,
+		`SELECT s.number FROM members m JOIN rooms r ON r.id = m.room_id JOIN search_rooms s ON s.room_id = r.id
+		WHERE m.user_id = $1 AND (r.id = $2 OR r.name <> '' AND r.folded LIKE $3 ESCAPE '\')
+		ORDER BY r.id = $2 DESC, r.name = $2 DESC, r.last_at DESC LIMIT 1`,
 		user, q.In, store.EscapeLike(fulltext.Name(q.In))+"\n%").Scan(&room)
 	if errors.Is(err, sql.ErrNoRows) {
 		return s, badQuery("in: you are in no room called %q", q.In)
@@ -129,7 +136,9 @@ func (repo *Repository) findSenders(ctx context.Context, name string) ([]string,
 	}
 	like, some := naming.PrefixPattern(name)
 	if some {
-		rows, err := repo.db.QueryContext(ctx, `SELECT id FROM users WHERE folded LIKE $1 ESCAPE '\' AND NOT pending ORDER BY last_seen_at DESC, id LIMIT $2`, like, maxSenders)
+		rows, err := repo.db.QueryContext(ctx,
+			`SELECT id FROM users WHERE folded LIKE $1 ESCAPE '\' AND NOT pending ORDER BY last_seen_at DESC, id LIMIT $2`, like,
+			maxSenders)
 		if err != nil {
 			return nil, err
 		}
@@ -171,7 +180,8 @@ func (repo *Repository) matches(ctx context.Context, s scope, before int64, limi
 	if len(found) == 0 {
 		return nil, nil
 	}
-	rows, err := repo.db.QueryContext(ctx, `SELECT `+roomlog.Columns+roomlog.Tables+` WHERE e.pos IN (`+store.Placeholders(1, len(found))+`) ORDER BY e.pos DESC`, store.Args(found)...)
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+roomlog.Columns+roomlog.Tables+` WHERE e.pos IN (`+
+		store.Placeholders(1, len(found))+`) ORDER BY e.pos DESC`, store.Args(found)...)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +197,9 @@ func (repo *Repository) matches(ctx context.Context, s scope, before int64, limi
 }
 
 // matchPositions returns the newest positions of matching messages in some rooms.
-func (repo *Repository) matchPositions(ctx context.Context, s scope, rooms []int64, after, before int64, limit int) ([]int64, error) {
+func (repo *Repository) matchPositions(
+	ctx context.Context, s scope, rooms []int64, after, before int64, limit int,
+) ([]int64, error) {
 	first, last := store.Millis(s.q.After), store.Millis(s.q.Before)
 	if last == 0 {
 		last = maxPos

@@ -49,13 +49,15 @@ func TestSearch(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 3)
-		other, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(1), domain.NewRoom{Kind: domain.PrivateRoom, Name: "Secret garden"}, time.Now())
+		other, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(1),
+			domain.NewRoom{Kind: domain.PrivateRoom, Name: "Secret garden"}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i, text := range []string{
 			"Das Frühstück ist fertig", "breakfast is ready at https://example.org", "Привет, мир", "今日は天気がいいですね", "我喜欢喝茶",
-			"don't panic", "the quick brown fox", "a brown quick thing", "tea tea tea", "one tea in a much longer message about other things",
+			"don't panic", "the quick brown fox", "a brown quick thing", "tea tea tea",
+			"one tea in a much longer message about other things",
 		} {
 			testkit.Say(t, db, testkit.UserID(i%2), room, fmt.Sprint("m", i), text)
 		}
@@ -63,7 +65,8 @@ func TestSearch(t *testing.T) {
 		for q, n := range map[string]int{
 			"fruhstuck": 1, "FRÜHSTÜCK": 1, "привет": 1, "мир привет": 1, "天気": 1, "喝茶": 1, "茶": 1, "喜": 1,
 			`"quick brown"`: 1, "quick brown": 2, "quick -fox": 1, "bre*": 1, "has:link": 1, "don't": 1, "panic don": 0,
-			"tea": 2, "tea from:user0": 1, "tea in:lobby": 2, "tea before:2001-01-01": 0, "tea after:2001-01-01": 2, "nothing": 0, "from:user2": 0,
+			"tea": 2, "tea from:user0": 1, "tea in:lobby": 2, "tea before:2001-01-01": 0, "tea after:2001-01-01": 2,
+			"nothing": 0, "from:user2": 0,
 		} {
 			if q == "panic don" {
 				n = 1 // both words are there
@@ -79,7 +82,8 @@ func TestSearch(t *testing.T) {
 		}
 		for _, q := range []string{"tea in:garden", "tea from:nobody"} {
 			query, _ := fulltext.Parse(q, time.UTC)
-			if _, _, err := db.Search.Search(t.Context(), testkit.UserID(0), query, domain.Newest, domain.SearchCursor{}, 10); domain.KindOf(err) != domain.Invalid {
+			if _, _, err := db.Search.Search(t.Context(), testkit.UserID(0), query, domain.Newest, domain.SearchCursor{},
+				10); domain.KindOf(err) != domain.Invalid {
 				t.Errorf("%s: %v", q, err)
 			}
 		}
@@ -92,7 +96,8 @@ func TestSearchFollowsChanges(t *testing.T) {
 		room := testkit.Room(t, db, 2)
 		e := testkit.Say(t, db, testkit.UserID(1), room, "1", "apples")
 		found(t, db, testkit.UserID(0), "apples", domain.Newest, 1)
-		if _, err := db.Messages.EditMessage(t.Context(), testkit.UserID(1), room, e.Seq, "pears", nil, false, time.Now()); err != nil {
+		if _, err := db.Messages.EditMessage(t.Context(), testkit.UserID(1), room, e.Seq, "pears", nil, false,
+			time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		found(t, db, testkit.UserID(0), "apples", domain.Newest, 0)
@@ -104,7 +109,8 @@ func TestSearchFollowsChanges(t *testing.T) {
 		if _, err := db.Rooms.DeleteRoom(t.Context(), testkit.UserID(0), room, time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		again, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(0), domain.NewRoom{Kind: domain.PublicRoom, Name: "New"}, time.Now())
+		again, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(0),
+			domain.NewRoom{Kind: domain.PublicRoom, Name: "New"}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -180,8 +186,10 @@ func TestIndexOfAStoppedServerIsCompleted(t *testing.T) {
 		gone := testkit.Open(t, left)
 		room := testkit.Room(t, gone, 1)
 		testkit.Say(t, gone, testkit.UserID(0), room, "1", "kept")
-		edited, deleted := testkit.Say(t, gone, testkit.UserID(0), room, "2", "before"), testkit.Say(t, gone, testkit.UserID(0), room, "3", "deleted")
-		if _, err := gone.Messages.EditMessage(t.Context(), testkit.UserID(0), room, edited.Seq, "after", nil, false, time.Now()); err != nil {
+		edited, deleted := testkit.Say(t, gone, testkit.UserID(0), room, "2", "before"),
+			testkit.Say(t, gone, testkit.UserID(0), room, "3", "deleted")
+		if _, err := gone.Messages.EditMessage(t.Context(), testkit.UserID(0), room, edited.Seq, "after", nil, false,
+			time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := gone.Messages.DeleteMessage(t.Context(), testkit.UserID(0), room, deleted.Seq, time.Now()); err != nil {
@@ -207,7 +215,8 @@ func TestIndexFollowsEdits(t *testing.T) {
 			wg.Go(func() {
 				for i := range each {
 					e := testkit.Say(t, db, testkit.UserID(who), room, fmt.Sprint(i), fmt.Sprintf("old%dx%d", who, i))
-					if _, err := db.Messages.EditMessage(t.Context(), testkit.UserID(who), room, e.Seq, fmt.Sprintf("new%dx%d everywhere", who, i), nil, false, time.Now()); err != nil {
+					if _, err := db.Messages.EditMessage(t.Context(), testkit.UserID(who), room, e.Seq,
+						fmt.Sprintf("new%dx%d everywhere", who, i), nil, false, time.Now()); err != nil {
 						t.Error(err)
 					}
 					if i%3 > 0 {
@@ -236,9 +245,11 @@ func TestNamesAreFoundInEveryScript(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 1)
-		people := map[string]string{"mesut": "Mesut Özil", "anna": "Анна Каренина", "xm": "王小明", "lodz": "Łukasz", "stra": "Straßer"}
+		people := map[string]string{"mesut": "Mesut Özil", "anna": "Анна Каренина", "xm": "王小明", "lodz": "Łukasz",
+			"stra": "Straßer"}
 		for username, display := range people {
-			u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, Username: username, DisplayName: display}
+			u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser,
+				Username: username, DisplayName: display}
 			if err := db.Accounts.CreateUser(t.Context(), u, "", domain.Signup{}, time.Now()); err != nil {
 				t.Fatal(err)
 			}
@@ -247,7 +258,8 @@ func TestNamesAreFoundInEveryScript(t *testing.T) {
 			}
 			testkit.Say(t, db, u.ID, room, username, "hello")
 		}
-		for q, want := range map[string]string{"öz": "mesut", "OZ": "mesut", "анна": "anna", "КАРЕН": "anna", "小明": "xm", "lukasz": "lodz", "strasser": "stra", "!": "", "nobody": ""} {
+		for q, want := range map[string]string{"öz": "mesut", "OZ": "mesut", "анна": "anna", "КАРЕН": "anna", "小明": "xm",
+			"lukasz": "lodz", "strasser": "stra", "!": "", "nobody": ""} {
 			var got []string
 			users, err := db.Accounts.SearchUsers(t.Context(), q, "", 10)
 			if err != nil {
@@ -267,7 +279,8 @@ func TestNamesAreFoundInEveryScript(t *testing.T) {
 				found(t, db, testkit.UserID(0), "from:"+q, domain.Newest, 1)
 			}
 		}
-		garden, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(0), domain.NewRoom{Kind: domain.PublicRoom, Name: "Кофейня Łódź", Topic: "Über alles"}, time.Now())
+		garden, _, err := db.Rooms.CreateRoom(t.Context(), testkit.UserID(0),
+			domain.NewRoom{Kind: domain.PublicRoom, Name: "Кофейня Łódź", Topic: "Über alles"}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -291,7 +304,8 @@ func TestUsernamesThatLookAlike(t *testing.T) {
 			code domain.Code
 		}{{"bill", ""}, {"bi11", domain.CodeNameTaken}, {"modern", ""}, {"modem", domain.CodeNameTaken}, {"bill2",
 			""}} {
-			u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser, Username: c.name, DisplayName: c.name}
+			u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser,
+				Username: c.name, DisplayName: c.name}
 			if err := db.Accounts.CreateUser(t.Context(), u, "", domain.Signup{}, time.Now()); domain.CodeOf(err) != c.code {
 				t.Errorf("%s: %v, want %q", c.name, err, c.code)
 			}
@@ -312,7 +326,8 @@ func TestNamesFromBeforeAreFound(t *testing.T) {
 			t.Fatal(err)
 		}
 		raw := testkit.Raw(t, o)
-		for _, statement := range []string{`UPDATE users SET folded = '', skeleton = ''`, `UPDATE users SET display_name = 'Özil' WHERE username = 'user1'`, `UPDATE rooms SET folded = ''`} {
+		for _, statement := range []string{`UPDATE users SET folded = '', skeleton = ''`,
+			`UPDATE users SET display_name = 'Özil' WHERE username = 'user1'`, `UPDATE rooms SET folded = ''`} {
 			if _, err := raw.ExecContext(t.Context(), statement); err != nil {
 				t.Fatal(err)
 			}

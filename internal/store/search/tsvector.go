@@ -138,8 +138,11 @@ func indexPositions(ctx context.Context, t *store.Tx, places []int64) error {
 		return err
 	}
 	// An edit may have written it, and a server from before.
-	_, err = t.ExecContext(ctx, `INSERT INTO search (pos, words, format) SELECT pos, words::tsvector, $3 FROM unnest($1::bigint[], $2::text[]) v (pos, words)
-		ON CONFLICT (pos) DO UPDATE SET words = EXCLUDED.words, format = EXCLUDED.format WHERE search.format < EXCLUDED.format`, at, vectors, indexFormat)
+	_, err = t.ExecContext(ctx,
+		`INSERT INTO search (pos, words, format) SELECT pos, words::tsvector, $3
+			FROM unnest($1::bigint[], $2::text[]) v (pos, words)
+		ON CONFLICT (pos) DO UPDATE SET words = EXCLUDED.words, format = EXCLUDED.format
+		WHERE search.format < EXCLUDED.format`, at, vectors, indexFormat)
 	return err
 }
 
@@ -167,7 +170,8 @@ func rebuildPositions(ctx context.Context, db *store.DB) error {
 		if err := t.QueryRowContext(ctx, `SELECT todo FROM search_build FOR UPDATE`).Scan(&todo); err != nil {
 			return err
 		}
-		rows, err := t.QueryContext(ctx, `SELECT pos FROM events WHERE pos <= $1 AND `+indexable+` ORDER BY pos DESC LIMIT $2`, todo, rebuildBatch)
+		rows, err := t.QueryContext(ctx, `SELECT pos FROM events WHERE pos <= $1 AND `+indexable+
+			` ORDER BY pos DESC LIMIT $2`, todo, rebuildBatch)
 		if err != nil {
 			return err
 		}
@@ -190,7 +194,9 @@ func rebuildPositions(ctx context.Context, db *store.DB) error {
 // rebuildOutdated indexes what a server of an older version has indexed in its form.
 func rebuildOutdated(ctx context.Context, db *store.DB) (more bool, err error) {
 	err = db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		rows, err := t.QueryContext(ctx, `DELETE FROM search_outdated WHERE pos IN (SELECT pos FROM search_outdated LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING pos`, rebuildBatch)
+		rows, err := t.QueryContext(ctx,
+			`DELETE FROM search_outdated WHERE pos IN (SELECT pos FROM search_outdated LIMIT $1 FOR UPDATE SKIP LOCKED)
+				RETURNING pos`, rebuildBatch)
 		if err != nil {
 			return err
 		}

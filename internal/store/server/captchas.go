@@ -11,7 +11,8 @@ import (
 // if it was used before, on whichever node.
 func (repo *Repository) UseCaptcha(ctx context.Context, id []byte, expires time.Time) (first bool, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		res, err := t.ExecContext(ctx, `INSERT INTO captchas (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, store.Millis(expires))
+		res, err := t.ExecContext(ctx, `INSERT INTO captchas (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`,
+			id, store.Millis(expires))
 		if err != nil {
 			return err
 		}

@@ -15,7 +15,8 @@ import (
 func (repo *Repository) PutCertificate(ctx context.Context, name string, value []byte, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `INSERT INTO certificates (name, value, modified_at) VALUES ($1, $2, $3)
-			ON CONFLICT (name) DO UPDATE SET value = excluded.value, modified_at = excluded.modified_at`, name, value, store.Millis(now))
+			ON CONFLICT (name) DO UPDATE SET value = excluded.value, modified_at =
+			excluded.modified_at`, name, value, store.Millis(now))
 		return err
 	})
 }
@@ -23,7 +24,8 @@ func (repo *Repository) PutCertificate(ctx context.Context, name string, value [
 // Certificate returns what is kept under a name, and since when.
 func (repo *Repository) Certificate(ctx context.Context, name string) (value []byte, modified time.Time, err error) {
 	var when int64
-	err = repo.db.QueryRowContext(ctx, `SELECT value, modified_at FROM certificates WHERE name = $1`, name).Scan(&value, &when)
+	err = repo.db.QueryRowContext(ctx, `SELECT value, modified_at FROM certificates WHERE name = $1`, name).Scan(&value,
+		&when)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, time.Time{}, domain.NotFound.Errorf(domain.CodeNoCertificate,
 			"there is no certificate of this name")
@@ -34,7 +36,8 @@ func (repo *Repository) Certificate(ctx context.Context, name string) (value []b
 // Certificates lists the names below a path; below an empty path, all.
 func (repo *Repository) Certificates(ctx context.Context, path string) ([]string, error) {
 	first, last := below(path)
-	rows, err := repo.db.QueryContext(ctx, `SELECT name FROM certificates WHERE name >= $1 AND ($2 = '' OR name < $2) ORDER BY name`, first, last)
+	rows, err := repo.db.QueryContext(ctx,
+		`SELECT name FROM certificates WHERE name >= $1 AND ($2 = '' OR name < $2) ORDER BY name`, first, last)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +51,8 @@ func (repo *Repository) Certificates(ctx context.Context, path string) ([]string
 func (repo *Repository) DeleteCertificates(ctx context.Context, name string) error {
 	first, last := below(name)
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		_, err := t.ExecContext(ctx, `DELETE FROM certificates WHERE name = $1 OR name >= $2 AND name < $3`, name, first, last)
+		_, err := t.ExecContext(ctx, `DELETE FROM certificates WHERE name = $1 OR name >= $2 AND name < $3`, name, first,
+			last)
 		return err
 	})
 }
@@ -63,11 +67,14 @@ func below(path string) (first, last string) {
 
 // LockCertificate takes a lock until then, or prolongs it, unless another owner
 // has it now.
-func (repo *Repository) LockCertificate(ctx context.Context, name, owner string, now, until time.Time) (got bool, err error) {
+func (repo *Repository) LockCertificate(
+	ctx context.Context, name, owner string, now, until time.Time,
+) (got bool, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		res, err := t.ExecContext(ctx, `INSERT INTO certificate_locks (name, owner, until_at) VALUES ($1, $2, $3)
 			ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until_at = excluded.until_at
-			WHERE certificate_locks.owner = $2 OR certificate_locks.until_at < $4`, name, owner, store.Millis(until), store.Millis(now))
+			WHERE certificate_locks.owner = $2 OR certificate_locks.until_at <
+			$4`, name, owner, store.Millis(until), store.Millis(now))
 		if err != nil {
 			return err
 		}

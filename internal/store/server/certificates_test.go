@@ -29,7 +29,8 @@ func TestCertificates(t *testing.T) {
 		if _, _, err := db.Server.Certificate(ctx, "a/b"); domain.KindOf(err) != domain.NotFound {
 			t.Errorf("%v", err)
 		}
-		for path, want := range map[string][]string{"a/b": {"a/b/c.crt", "a/b/c.key"}, "": {"a/b/c.crt", "a/b/c.key", "a/bc", "b"}, "x": nil} {
+		for path, want := range map[string][]string{"a/b": {"a/b/c.crt", "a/b/c.key"},
+			"": {"a/b/c.crt", "a/b/c.key", "a/bc", "b"}, "x": nil} {
 			if got, err := db.Server.Certificates(ctx, path); err != nil || !slices.Equal(got, want) {
 				t.Errorf("%q: %v %v", path, got, err)
 			}
@@ -48,7 +49,8 @@ func TestCertificates(t *testing.T) {
 			}
 			return got
 		}
-		if !lock("one", 0) || lock("two", time.Second) || !lock("one", 30*time.Second) || lock("two", 80*time.Second) || !lock("two", 2*time.Minute) {
+		if !lock("one", 0) || lock("two", time.Second) || !lock("one", 30*time.Second) || lock("two", 80*time.Second) ||
+			!lock("two", 2*time.Minute) {
 			t.Error("a lock has two owners, or none gets it")
 		}
 		if err := db.Server.UnlockCertificate(ctx, "l", "one"); err != nil || lock("one", 121*time.Second) {

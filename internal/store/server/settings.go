@@ -26,7 +26,8 @@ func (repo *Repository) Settings(ctx context.Context) ([]domain.Setting, error) 
 func (repo *Repository) SetSetting(ctx context.Context, s domain.Setting) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `INSERT INTO settings (name, value, by_id, at) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (name) DO UPDATE SET value = excluded.value, by_id = excluded.by_id, at = excluded.at`, s.Name, s.Value, s.By, store.Millis(s.At))
+			ON CONFLICT (name) DO UPDATE SET value = excluded.value, by_id = excluded.by_id, at =
+			excluded.at`, s.Name, s.Value, s.By, store.Millis(s.At))
 		return err
 	})
 }
@@ -35,7 +36,9 @@ func (repo *Repository) SetSetting(ctx context.Context, s domain.Setting) error 
 // value that counts.
 func (repo *Repository) InitSetting(ctx context.Context, s domain.Setting) (value string, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		_, err := t.ExecContext(ctx, `INSERT INTO settings (name, value, by_id, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, s.Name, s.Value, s.By, store.Millis(s.At))
+		_, err := t.ExecContext(ctx,
+			`INSERT INTO settings (name, value, by_id, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, s.Name, s.Value,
+			s.By, store.Millis(s.At))
 		if err != nil {
 			return err
 		}

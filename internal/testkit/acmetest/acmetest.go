@@ -36,13 +36,16 @@ type Server struct {
 // whose certificates live that long.
 func Start(tb testing.TB, httpPort, tlsPort int, life time.Duration) *Server {
 	tb.Helper()
-	for k, v := range map[string]string{"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"} {
+	for k, v := range map[string]string{"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0",
+		"PEBBLE_AUTHZREUSE": "0"} {
 		tb.Setenv(k, v)
 	}
 	quiet := log.New(io.Discard, "", 0)
 	mem := db.NewMemoryStore()
-	authority := ca.New(quiet, mem, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {Description: "of a test", ValidityPeriod: uint64(life / time.Second)}})
-	front := wfe.New(quiet, mem, va.New(quiet, httpPort, tlsPort, false, "", mem), authority, []string{"pebble.letsencrypt.org"}, false, false, 1, 1)
+	authority := ca.New(quiet, mem, "", "ecdsa", 0, 1,
+		map[string]ca.Profile{"default": {Description: "of a test", ValidityPeriod: uint64(life / time.Second)}})
+	front := wfe.New(quiet, mem, va.New(quiet, httpPort, tlsPort, false, "", mem), authority,
+		[]string{"pebble.letsencrypt.org"}, false, false, 1, 1)
 
 	s := &Server{Roots: x509.NewCertPool()}
 	s.Roots.AddCert(authority.GetRootCert(0).Cert)
@@ -78,7 +81,8 @@ func (s *Server) Refuse(kind string, status int) {
 		s.down.Store(nil)
 		return
 	}
-	s.down.Store(&acme.ProblemDetails{Type: "urn:ietf:params:acme:error:" + kind, Detail: "a test wants it so", HTTPStatus: status})
+	s.down.Store(&acme.ProblemDetails{Type: "urn:ietf:params:acme:error:" + kind, Detail: "a test wants it so",
+		HTTPStatus: status})
 }
 
 // Orders returns how many certificates were asked for.

@@ -22,7 +22,8 @@ func At() time.Time { return time.Date(2026, 3, 14, 9, 26, 53, 589e6, time.UTC) 
 func Samples(room string, actor, subject domain.UserRef) []Sample {
 	name, topic, yes, no := "Team", "", true, false
 	until := At().Add(10 * time.Minute)
-	message := domain.Message{Room: room, Seq: 1, Sender: actor, Key: "k", ContentType: domain.ContentMarkdown, Text: "hello", At: At()}
+	message := domain.Message{Room: room, Seq: 1, Sender: actor, Key: "k", ContentType: domain.ContentMarkdown,
+		Text: "hello", At: At()}
 	edited, deleted := message, message
 	edited.Text, edited.Edits, edited.EditedAt = "hello all", 1, At()
 	deleted.Text, deleted.DeletedAt = "", At()
@@ -30,21 +31,27 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 		{"message.created", domain.Event{Type: domain.MessageCreated, Message: &message}},
 		{"message.edited", domain.Event{Type: domain.MessageEdited, Message: &edited}},
 		{"message.deleted", domain.Event{Type: domain.MessageDeleted, Message: &deleted}},
-		{"room.created", domain.Event{Type: domain.RoomCreated, Payload: domain.RoomCreatedPayload{Name: &name, Topic: &topic, Kind: domain.PublicRoom}}},
-		{"room.created direct", domain.Event{Type: domain.RoomCreated, Payload: domain.RoomCreatedPayload{Kind: domain.DirectRoom}}},
+		{"room.created", domain.Event{Type: domain.RoomCreated,
+			Payload: domain.RoomCreatedPayload{Name: &name, Topic: &topic, Kind: domain.PublicRoom}}},
+		{"room.created direct", domain.Event{Type: domain.RoomCreated,
+			Payload: domain.RoomCreatedPayload{Kind: domain.DirectRoom}}},
 		{"room.updated", domain.Event{Type: domain.RoomUpdated, Payload: domain.RoomUpdatedPayload{
 			Name: &name, Topic: &topic, Kind: domain.PrivateRoom, Archived: &yes, Held: &no,
 			Keep: &domain.RoomRetention{Own: true, Retention: domain.Retention{Days: 30, Lines: 1000}},
 		}}},
 		{"room.updated nothing", domain.Event{Type: domain.RoomUpdated, Payload: domain.RoomUpdatedPayload{}}},
-		{"room.updated rules of the server", domain.Event{Type: domain.RoomUpdated, Payload: domain.RoomUpdatedPayload{Keep: &domain.RoomRetention{}}}},
-		{"member.joined", domain.Event{Type: domain.MemberJoined, Payload: domain.MemberJoinedPayload{Role: domain.RegularMember, Invite: "inv_1"}}},
-		{"member.joined alone", domain.Event{Type: domain.MemberJoined, Payload: domain.MemberJoinedPayload{Role: domain.Owner}}},
+		{"room.updated rules of the server", domain.Event{Type: domain.RoomUpdated,
+			Payload: domain.RoomUpdatedPayload{Keep: &domain.RoomRetention{}}}},
+		{"member.joined", domain.Event{Type: domain.MemberJoined,
+			Payload: domain.MemberJoinedPayload{Role: domain.RegularMember, Invite: "inv_1"}}},
+		{"member.joined alone", domain.Event{Type: domain.MemberJoined,
+			Payload: domain.MemberJoinedPayload{Role: domain.Owner}}},
 		{"member.asked", domain.Event{Type: domain.MemberAsked}},
 		{"member.left", domain.Event{Type: domain.MemberLeft}},
 		{"member.kicked", domain.Event{Type: domain.MemberKicked, Payload: domain.MemberKickedPayload{Reason: `too "loud"`}}},
 		{"member.kicked no reason", domain.Event{Type: domain.MemberKicked, Payload: domain.MemberKickedPayload{}}},
-		{"member.banned", domain.Event{Type: domain.MemberBanned, Payload: domain.MemberBannedPayload{Role: domain.RegularMember, Reason: "spam"}}},
+		{"member.banned", domain.Event{Type: domain.MemberBanned,
+			Payload: domain.MemberBannedPayload{Role: domain.RegularMember, Reason: "spam"}}},
 		{"member.banned stranger", domain.Event{Type: domain.MemberBanned, Payload: domain.MemberBannedPayload{}}},
 		{"member.unbanned", domain.Event{Type: domain.MemberUnbanned}},
 		{"member.muted", domain.Event{Type: domain.MemberMuted, Payload: domain.MemberMutedPayload{Until: &until}}},

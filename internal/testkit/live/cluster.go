@@ -46,7 +46,8 @@ func StartCluster(tb testing.TB, o store.Options, bus string, nodes int, setting
 	c, balancer := &Cluster{}, newBalancer()
 	front := httptest.NewServer(balancer)
 	tb.Cleanup(front.Close)
-	settings = append([]string{"NATS_URL=" + bus, "UNHIDRA_PUBLIC_URL=" + front.URL, "UNHIDRA_TRUSTED_PROXIES=127.0.0.1"}, settings...)
+	settings = append([]string{"NATS_URL=" + bus, "UNHIDRA_PUBLIC_URL=" + front.URL, "UNHIDRA_TRUSTED_PROXIES=127.0.0.1"},
+		settings...)
 	for range nodes {
 		s := Start(tb, o, settings...)
 		s.URL = "http://" + s.Public
@@ -55,7 +56,8 @@ func StartCluster(tb testing.TB, o store.Options, bus string, nodes int, setting
 	}
 	first := c.Nodes[0]
 	c.Server = Server{
-		Addrs: app.Addrs{URL: front.URL, Public: front.Listener.Addr().String(), Auth: first.Auth, Operator: first.Operator, Setup: first.Setup},
+		Addrs: app.Addrs{URL: front.URL, Public: front.Listener.Addr().String(), Auth: first.Auth, Operator: first.Operator,
+			Setup: first.Setup},
 		Store: o, tb: tb, done: make(chan struct{}),
 	}
 	c.Server.stop = func() {

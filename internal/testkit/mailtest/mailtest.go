@@ -78,7 +78,10 @@ func Start(tb testing.TB, o Options) *Server {
 		tb.Fatal(err)
 	}
 	scheme, user := "smtp", ""
-	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &session{s: s, conn: c}, nil }))
+	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		return &session{s: s, conn: c},
+			nil
+	}))
 	server.Domain, server.ErrorLog = "localhost", log.New(io.Discard, "", 0)
 	server.AllowInsecureAuth = o.Clear
 	server.MaxRecipients, server.MaxLineLength, server.MaxMessageBytes = 1, 1000, 1<<20

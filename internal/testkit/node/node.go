@@ -23,7 +23,8 @@ import (
 var Quiet = []string{
 	"UNHIDRA_BIND_ADDR=127.0.0.1", "UNHIDRA_CAPTCHA=off", "UNHIDRA_LOG_LEVEL=warn",
 	"RATE_LIMIT_REGISTER_PER_HOUR=100000", "RATE_LIMIT_LOGIN_PER_MINUTE=100000", "RATE_LIMIT_LOGIN_BURST=100000",
-	"UNHIDRA_ROOM_REQUESTS=nobody", "UNHIDRA_ROOMS_MADE_PER_USER=0", "RATE_LIMIT_IP_PER_MINUTE=1000000", "RATE_LIMIT_USER_PER_MINUTE=1000000", "RATE_LIMIT_MESSAGES_PER_SEC=1000000",
+	"UNHIDRA_ROOM_REQUESTS=nobody", "UNHIDRA_ROOMS_MADE_PER_USER=0", "RATE_LIMIT_IP_PER_MINUTE=1000000",
+	"RATE_LIMIT_USER_PER_MINUTE=1000000", "RATE_LIMIT_MESSAGES_PER_SEC=1000000",
 	"UNHIDRA_CONNECTIONS_PER_ADDR=100000", "UNHIDRA_CONNECTIONS_PER_USER=1000",
 }
 
@@ -127,7 +128,8 @@ func New(tb testing.TB, bin string, log io.Writer, env ...string) *Node {
 	tb.Helper()
 	public, operator := Port(tb), Port(tb)
 	all := append([]string{}, Quiet...)
-	all = append(all, "UNHIDRA_DATA_DIR="+tb.TempDir(), "GATEWAY_PORT="+strconv.Itoa(public), "UNHIDRA_OPERATOR_ADDR="+loopback(operator))
+	all = append(all, "UNHIDRA_DATA_DIR="+tb.TempDir(), "GATEWAY_PORT="+strconv.Itoa(public),
+		"UNHIDRA_OPERATOR_ADDR="+loopback(operator))
 	return &Node{
 		Process: Command(tb, log, append(all, env...), bin, "serve"),
 		Public:  loopback(public), Operator: loopback(operator),

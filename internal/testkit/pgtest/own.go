@@ -74,7 +74,8 @@ func (o *Own) start() error {
 	if err != nil {
 		return err
 	}
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", filepath.Join(o.dir, "data"), "-U", "unhidra", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", filepath.Join(o.dir, "data"), "-U", "unhidra", "-A",
+		"trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 	initdb.Dir = o.dir
 	as(initdb)
 	if out, err := initdb.CombinedOutput(); err != nil {

@@ -23,7 +23,8 @@ func unprivileged(dir string) (func(*exec.Cmd), error) {
 		return nil, err
 	}
 	return func(c *exec.Cmd) {
-		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true,
+			Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 	}, nil
 }
 

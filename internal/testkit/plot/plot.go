@@ -41,7 +41,8 @@ func SVG(label string, panels []Panel) []byte {
 	for i, p := range panels {
 		p.draw(&b, float64(i*height))
 	}
-	fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="middle">%s</text>`+"\n</svg>\n", (left+width-right)/2, total-6, html.EscapeString(label))
+	fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="middle">%s</text>`+"\n</svg>\n", (left+width-right)/2, total-6,
+		html.EscapeString(label))
 	return b.Bytes()
 }
 
@@ -75,7 +76,8 @@ func (p Panel) draw(b *bytes.Buffer, y0 float64) {
 		}
 		fmt.Fprint(b, `"/>`+"\n")
 		if len(p.Lines) > 1 {
-			fmt.Fprintf(b, `<text x="%d" y="%.0f" text-anchor="end" style="fill:%s">%s</text>`+"\n", width-right-130*(len(p.Lines)-1-i), y0+18, colour, html.EscapeString(l.Name))
+			fmt.Fprintf(b, `<text x="%d" y="%.0f" text-anchor="end" style="fill:%s">%s</text>`+"\n",
+				width-right-130*(len(p.Lines)-1-i), y0+18, colour, html.EscapeString(l.Name))
 		}
 	}
 }

@@ -10,7 +10,8 @@ import (
 
 func TestSVGIsWellFormed(t *testing.T) {
 	svg := SVG("seconds", []Panel{
-		{Title: "memory & more", X: []float64{0, 1, 2}, Lines: []Line{{"a<b", []float64{1, 2, 3}}, {"c", []float64{0, 0, 0}}}},
+		{Title: "memory & more", X: []float64{0, 1, 2},
+			Lines: []Line{{"a<b", []float64{1, 2, 3}}, {"c", []float64{0, 0, 0}}}},
 		{Title: "nothing"},
 	})
 	d := xml.NewDecoder(strings.NewReader(string(svg)))
