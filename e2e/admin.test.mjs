@@ -61,7 +61,14 @@ const fresh = async () => {
 };
 
 /** The log, with what the last seconds brought, has such a record. */
-const logged = (what, who = 'root') => page.getByRole('list', { name: 'Audit log' }).getByRole('listitem').filter({ hasText: what }).filter({ hasText: who }).first().waitFor();
+const logged = (what, who = 'root') =>
+  page
+    .getByRole('list', { name: 'Audit log' })
+    .getByRole('listitem')
+    .filter({ hasText: what })
+    .filter({ hasText: who })
+    .first()
+    .waitFor();
 
 chapter('the way there, for administrators alone', async () => {
   await page.goto(server.setupLink);
@@ -99,7 +106,15 @@ chapter('accounts are found by name, without a mouse', async () => {
   assert.equal(await row('Ada Root').count(), 0);
   await accessibleEverywhere(page, 'admin-users');
   await page.getByRole('searchbox').focus();
-  for (let i = 0; i < 10 && !(await row('Bob Jones').getByRole('link').evaluate((a) => a === document.activeElement)); i++) await page.keyboard.press('Tab');
+  for (
+    let i = 0;
+    i < 10 &&
+    !(await row('Bob Jones')
+      .getByRole('link')
+      .evaluate((a) => a === document.activeElement));
+    i++
+  )
+    await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'Bob Jones' }).waitFor();
   await accessibleEverywhere(page, 'admin-user');
@@ -114,7 +129,10 @@ chapter('whoever is disabled is signed out while they look, and comes back when 
   await bob.getByText('You were signed out').waitFor(); // how soon its socket closes is held in Go
   await page.getByText('Cannot sign in').waitFor();
   await signIn(bob, 'bob');
-  await bob.getByRole('alert').getByText(/disabled|wrong/i).waitFor();
+  await bob
+    .getByRole('alert')
+    .getByText(/disabled|wrong/i)
+    .waitFor();
   await page.getByRole('button', { name: 'Enable' }).click();
   await page.getByText('Can sign in').waitFor();
   await signIn(bob, 'bob');
@@ -200,10 +218,17 @@ chapter('a room is put under a legal hold, and exported with what was deleted in
   await said.waitFor({ state: 'detached' });
 
   const room = new URL(bob.url()).pathname.split('/').pop();
-  const lines = server.command('room', 'export', room).trim().split('\n').map((l) => JSON.parse(l));
+  const lines = server
+    .command('room', 'export', room)
+    .trim()
+    .split('\n')
+    .map((l) => JSON.parse(l));
   assert.ok(lines[0].export.room.held, 'the first line says that the room is held');
   const kept = lines.filter((l) => l.earlier).map((l) => l.earlier);
-  assert.deepEqual(kept.map((e) => [e.text, e.deleted_by.username]), [['nobody will ever know', 'bob']]);
+  assert.deepEqual(
+    kept.map((e) => [e.text, e.deleted_by.username]),
+    [['nobody will ever know', 'bob']],
+  );
   assert.deepEqual(lines.at(-1), { end: { events: lines[0].export.room.head, earlier: 1 } });
 
   await actions.click();
@@ -214,7 +239,10 @@ chapter('a room is put under a legal hold, and exported with what was deleted in
   await dialog().getByRole('button', { name: 'End legal hold' }).click();
   await row('Den').getByText('Legal hold').waitFor({ state: 'detached' });
   await bob.getByText('ended the legal hold').waitFor();
-  assert.ok(!server.command('room', 'export', room).includes('nobody will ever know'), 'what was kept is gone with the hold');
+  assert.ok(
+    !server.command('room', 'export', room).includes('nobody will ever know'),
+    'what was kept is gone with the hold',
+  );
 });
 
 chapter('rooms are archived and deleted, and nothing in them is read', async () => {
@@ -237,16 +265,34 @@ chapter('rooms are archived and deleted, and nothing in them is read', async () 
 
 chapter('the log is followed, filtered, downloaded and checked', async () => {
   await at(page, 'audit');
-  for (const what of ['Account disabled', 'Account enabled', 'Session revoked', 'Passphrase reset by an administrator', 'Setting changed', 'Invitation created', 'Invitation revoked', 'Room archived, deleted, held or exported']) await logged(what);
+  for (const what of [
+    'Account disabled',
+    'Account enabled',
+    'Session revoked',
+    'Passphrase reset by an administrator',
+    'Setting changed',
+    'Invitation created',
+    'Invitation revoked',
+    'Room archived, deleted, held or exported',
+  ])
+    await logged(what);
   // What happens now comes by itself.
   const stranger = await visitor(browser);
   await signIn(stranger, 'cy', 'not the passphrase at all');
   await stranger.getByText('Wrong username or passphrase').waitFor();
   await stranger.context().close();
-  await page.getByRole('list', { name: 'Audit log' }).getByRole('listitem').filter({ hasText: 'Signed in' }).filter({ hasText: 'Failed' }).first().waitFor();
+  await page
+    .getByRole('list', { name: 'Audit log' })
+    .getByRole('listitem')
+    .filter({ hasText: 'Signed in' })
+    .filter({ hasText: 'Failed' })
+    .first()
+    .waitFor();
   await accessibleEverywhere(page, 'admin-audit');
   const filter = page.getByRole('search', { name: 'Filters' }).locator('select, input');
-  const tops = await filter.evaluateAll((all) => all.map((f) => f.getBoundingClientRect()).map((r) => `${r.top}+${r.height}`));
+  const tops = await filter.evaluateAll((all) =>
+    all.map((f) => f.getBoundingClientRect()).map((r) => `${r.top}+${r.height}`),
+  );
   assert.equal(tops.length, 5);
   assert.equal(new Set(tops).size, 1, `the filter is one line: ${tops.join(' ')}`);
 
@@ -269,9 +315,18 @@ chapter('the log is followed, filtered, downloaded and checked', async () => {
   await first.getByText('request_id').waitFor();
   await accessibleEverywhere(page, 'admin-audit-record');
 
-  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download results' }).click()]);
-  const lines = readFileSync(await file.path(), 'utf8').trim().split('\n').map((l) => JSON.parse(l));
-  assert.ok(lines.length > 5 && lines.every((r) => /^(admin|config)\./.test(r.type) && r.hash), 'the file has what was shown');
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Download results' }).click(),
+  ]);
+  const lines = readFileSync(await file.path(), 'utf8')
+    .trim()
+    .split('\n')
+    .map((l) => JSON.parse(l));
+  assert.ok(
+    lines.length > 5 && lines.every((r) => /^(admin|config)\./.test(r.type) && r.hash),
+    'the file has what was shown',
+  );
   await page.getByRole('button', { name: 'Verify log' }).click();
   await page.getByText('The log is intact').waitFor();
   await shot(page, 'admin-verify');
@@ -306,7 +361,9 @@ chapter('somebody else administers, and then no longer', async () => {
   await page.getByText('This is your account').waitFor();
   await page.getByRole('button', { name: 'Disable' }).click();
   await dialog().getByRole('button', { name: 'Disable' }).click();
-  await dialog().getByText(/last administrator/).waitFor();
+  await dialog()
+    .getByText(/last administrator/)
+    .waitFor();
   await dialog().getByRole('button', { name: 'Cancel' }).click();
 });
 
@@ -320,11 +377,16 @@ chapter('a device gets a key, another one, and none any more', async () => {
   assert.match(key, /^dk_/);
   await page.getByRole('button', { name: 'Copy' }).click();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), key);
-  const opens = (k) => page.evaluate(([k]) => new Promise((done) => {
-    const ws = new WebSocket(`${location.origin.replace('http', 'ws')}/ws`, ['device', k]);
-    ws.onmessage = () => (done(true), ws.close());
-    ws.onclose = () => done(false);
-  }), [k]);
+  const opens = (k) =>
+    page.evaluate(
+      ([k]) =>
+        new Promise((done) => {
+          const ws = new WebSocket(`${location.origin.replace('http', 'ws')}/ws`, ['device', k]);
+          ws.onmessage = () => (done(true), ws.close());
+          ws.onclose = () => done(false);
+        }),
+      [k],
+    );
   assert.ok(await opens(key), 'it connects');
   await page.getByRole('button', { name: 'Actions for Kitchen thermometer' }).click();
   await page.getByRole('menuitem', { name: 'New key, keep the old one for a day' }).click();

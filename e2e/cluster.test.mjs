@@ -21,14 +21,24 @@ let missing, failed, backends, balancer, url, browser, room;
 
 /** PostgreSQL and NATS, which end when their input does. */
 async function startBackends() {
-  backends = spawn('go', ['run', './e2e/backends'], { cwd: new URL('..', import.meta.url).pathname, stdio: ['pipe', 'pipe', 'inherit'] });
-  const [said] = await Promise.race([once(createInterface({ input: backends.stdout }), 'line'), once(backends, 'exit')]);
+  backends = spawn('go', ['run', './e2e/backends'], {
+    cwd: new URL('..', import.meta.url).pathname,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const [said] = await Promise.race([
+    once(createInterface({ input: backends.stdout }), 'line'),
+    once(backends, 'exit'),
+  ]);
   assert.equal(typeof said, 'string', 'neither PostgreSQL nor NATS');
   return JSON.parse(said);
 }
 
 /** What the balancer asks: 200, 503, or undefined where nobody answers. */
-const readiness = (node) => fetch(`http://127.0.0.1:${node.port}/ready`).then((answer) => answer.status, () => undefined);
+const readiness = (node) =>
+  fetch(`http://127.0.0.1:${node.port}/ready`).then(
+    (answer) => answer.status,
+    () => undefined,
+  );
 
 /** Passes each new connection on to the first server that says it is ready. */
 async function balance(socket) {
@@ -68,7 +78,8 @@ function watch() {
         newest[who] = Math.max(newest[who], Number(n));
       }
     }
-    for (const el of document.querySelectorAll('[role=status], [role=alert]')) if (el.textContent.trim()) told.add(el.textContent.trim());
+    for (const el of document.querySelectorAll('[role=status], [role=alert]'))
+      if (el.textContent.trim()) told.add(el.textContent.trim());
   };
   new MutationObserver(() => {
     if (!looks) requestAnimationFrame(look);
@@ -100,7 +111,10 @@ before(async () => {
     await node.start();
   }
   browser = await launch();
-  for (const [name, viewport] of Object.entries({ ann: { width: 1440, height: 900 }, bob: { width: 390, height: 844 } })) {
+  for (const [name, viewport] of Object.entries({
+    ann: { width: 1440, height: 900 },
+    bob: { width: 390, height: 844 },
+  })) {
     people[name] = await visitor(browser, { viewport });
     await people[name].addInitScript(watch);
   }
@@ -233,7 +247,11 @@ async function whole() {
   assert.deepEqual(shown[0], shown[1], 'both see one order');
   for (const name of names) {
     const own = shown[0].filter((text) => text.startsWith(name));
-    assert.deepEqual(own, Array.from({ length: said[name] }, (_, i) => `${name} says ${i}.`), `what ${name} said`);
+    assert.deepEqual(
+      own,
+      Array.from({ length: said[name] }, (_, i) => `${name} says ${i}.`),
+      `what ${name} said`,
+    );
   }
   await each(async (page, name) => {
     console.log(`# ${name} was told: ${JSON.stringify(await page.evaluate(() => [...told]))}`);
@@ -255,7 +273,10 @@ story('two people meet on the first server', async () => {
   await bob.goto(url);
   await bob.getByRole('heading', { name: /sign in/i }).waitFor();
   const signed = bob.waitForResponse((r) => r.url().endsWith('/auth/register') && r.ok());
-  await bob.getByRole('link', { name: /create|account|sign up/i }).first().click();
+  await bob
+    .getByRole('link', { name: /create|account|sign up/i })
+    .first()
+    .click();
   await signUp(bob, 'bob', 'Bob Jones', /create account|sign up/i);
   bob.token = (await (await signed).json()).access_token;
   await bob.getByRole('navigation').first().waitFor();

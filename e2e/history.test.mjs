@@ -23,7 +23,11 @@ before(async () => {
   await page.goto(server.setupLink);
   await signUp(page, 'ann', 'Ann Smith', 'Create administrator account');
   for (const name of Object.keys(sizes)) {
-    await page.getByRole('button', { name: 'Create room' }).or(page.getByRole('button', { name: 'Add a room' })).first().click();
+    await page
+      .getByRole('button', { name: 'Create room' })
+      .or(page.getByRole('button', { name: 'Add a room' }))
+      .first()
+      .click();
     const item = page.getByRole('menuitem', { name: 'Create room' });
     if (await item.count()) await item.click();
     await page.getByRole('dialog').getByLabel('Name').fill(name);
@@ -94,7 +98,8 @@ test('a hundred thousand messages scroll: few nodes, and nothing moves under the
 
 /** The work of the page's process while fn runs, in seconds, and the tasks over 50 ms. */
 async function work(cdp, where, fn) {
-  const spent = async () => (await cdp.send('Performance.getMetrics')).metrics.find((m) => m.name === 'TaskDuration').value;
+  const spent = async () =>
+    (await cdp.send('Performance.getMetrics')).metrics.find((m) => m.name === 'TaskDuration').value;
   await where.evaluate(() => {
     globalThis.long = 0;
     globalThis.watching?.disconnect();
@@ -130,7 +135,10 @@ test('opening a long room on a slow machine costs little more than its bare page
     }),
   );
   console.log('#', JSON.stringify({ ...open, bare }));
-  assert.ok(open.Small.seconds < 12 * bare.seconds, `a room of 10,000: ${open.Small.seconds / bare.seconds} times the bare page`);
+  assert.ok(
+    open.Small.seconds < 12 * bare.seconds,
+    `a room of 10,000: ${open.Small.seconds / bare.seconds} times the bare page`,
+  );
   assert.ok(open.Large.seconds < 2 * open.Small.seconds, 'a room ten times as long costs the same');
   assert.ok(open.Large.long <= bare.long + 8, `${open.Large.long} long tasks`);
   await cdp.send('Emulation.setCPUThrottlingRate', { rate: 1 });
@@ -147,10 +155,18 @@ test('who was away goes to the first message that they missed, however far above
   await page.getByRole('navigation').getByRole('link', { name: 'Small' }).waitFor();
   const bob = await call('/auth/register', { username: 'bob', display_name: 'Bob Jones', password });
   await call(`/rooms/${rooms.Small}/join`, {}, bob.access_token);
-  for (let i = 0; i < 120; i++) await call(`/rooms/${rooms.Small}/messages`, { key: `missed-${i}`, text: `missed ${i}` }, bob.access_token);
-  await page.getByRole('navigation').getByRole('link', { name: /Small.*120 unread/ }).click();
+  for (let i = 0; i < 120; i++)
+    await call(`/rooms/${rooms.Small}/messages`, { key: `missed-${i}`, text: `missed ${i}` }, bob.access_token);
+  await page
+    .getByRole('navigation')
+    .getByRole('link', { name: /Small.*120 unread/ })
+    .click();
   await line(page, 'missed 119').waitFor();
-  assert.equal(await page.getByRole('log').getByText('New', { exact: true }).count(), 0, 'the line of the first unread message stands where it does not belong');
+  assert.equal(
+    await page.getByRole('log').getByText('New', { exact: true }).count(),
+    0,
+    'the line of the first unread message stands where it does not belong',
+  );
   await page.getByRole('button', { name: '120 new messages above' }).click();
   await line(page, 'missed 0').waitFor();
   await page.getByRole('log').getByText('New', { exact: true }).waitFor();

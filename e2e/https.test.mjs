@@ -16,8 +16,29 @@ const dir = mkdtempSync(join(tmpdir(), 'unhidra-https-'));
 let server, browser, page, url, port;
 
 function certificate(name) {
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30', '-subj', `/CN=${name}`,
-    '-addext', 'subjectAltName=DNS:localhost', '-keyout', join(dir, `${name}.key`), '-out', join(dir, `${name}.crt`)], { stdio: 'ignore' });
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-days',
+      '30',
+      '-subj',
+      `/CN=${name}`,
+      '-addext',
+      'subjectAltName=DNS:localhost',
+      '-keyout',
+      join(dir, `${name}.key`),
+      '-out',
+      join(dir, `${name}.crt`),
+    ],
+    { stdio: 'ignore' },
+  );
 }
 
 /** The name in the certificate that new connections see. */
@@ -41,8 +62,13 @@ before(async () => {
   url = `https://localhost:${port}`;
   server = spawn(new URL('../bin/unhidra', import.meta.url).pathname, ['serve'], {
     env: {
-      ...process.env, UNHIDRA_DATA_DIR: join(dir, 'data'), UNHIDRA_BIND_ADDR: '127.0.0.1', GATEWAY_PORT: String(port), UNHIDRA_OPERATOR_ADDR: 'off',
-      UNHIDRA_TLS_CERT: join(dir, 'cert.pem'), UNHIDRA_TLS_KEY: join(dir, 'key.pem'),
+      ...process.env,
+      UNHIDRA_DATA_DIR: join(dir, 'data'),
+      UNHIDRA_BIND_ADDR: '127.0.0.1',
+      GATEWAY_PORT: String(port),
+      UNHIDRA_OPERATOR_ADDR: 'off',
+      UNHIDRA_TLS_CERT: join(dir, 'cert.pem'),
+      UNHIDRA_TLS_KEY: join(dir, 'key.pem'),
     },
   });
   let said = '';

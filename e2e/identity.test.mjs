@@ -18,7 +18,12 @@ let current = password;
 
 before(async () => {
   await mailbox.open();
-  server = new Server({ UNHIDRA_SMTP_URL: mailbox.url, UNHIDRA_MAIL_FROM: 'Unhidra <chat@example.org>', RATE_LIMIT_LOGIN_PER_MINUTE: '1000', RATE_LIMIT_LOGIN_BURST: '1000' });
+  server = new Server({
+    UNHIDRA_SMTP_URL: mailbox.url,
+    UNHIDRA_MAIL_FROM: 'Unhidra <chat@example.org>',
+    RATE_LIMIT_LOGIN_PER_MINUTE: '1000',
+    RATE_LIMIT_LOGIN_BURST: '1000',
+  });
   await server.start();
   browser = await launch();
   page = await visitor(browser);
@@ -157,7 +162,14 @@ chapter('a passkey, alone and to confirm', async () => {
   const cdp = await page.context().newCDPSession(page);
   await cdp.send('WebAuthn.enable');
   await cdp.send('WebAuthn.addVirtualAuthenticator', {
-    options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
+    options: {
+      protocol: 'ctap2',
+      transport: 'internal',
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+    },
   });
   await page.goto(`${server.url}/settings/security`);
   const passkey = page.getByRole('listitem').filter({ hasText: 'Sign in with your fingerprint' });

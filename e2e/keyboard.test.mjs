@@ -43,15 +43,28 @@ const focused = () =>
     const drawn = [el, el.parentElement, el.parentElement?.parentElement].some((e) => {
       if (!e) return false;
       const s = getComputedStyle(e);
-      return (s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 1) || (e.matches(':focus-within') && s.boxShadow !== 'none');
+      return (
+        (s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 1) ||
+        (e.matches(':focus-within') && s.boxShadow !== 'none')
+      );
     });
-    return { name: el.getAttribute('aria-label') ?? el.textContent.trim().slice(0, 40), tag: el.tagName, seen: drawn || el.matches('textarea, input') };
+    return {
+      name: el.getAttribute('aria-label') ?? el.textContent.trim().slice(0, 40),
+      tag: el.tagName,
+      seen: drawn || el.matches('textarea, input'),
+    };
   });
 
 /** Goes on with Tab until the locator has the focus, which everything on the way must show. */
 async function tabTo(locator, back = false) {
   for (let i = 0; i < 60; i++) {
-    if (await locator.first().evaluate((el) => el === document.activeElement).catch(() => false)) return;
+    if (
+      await locator
+        .first()
+        .evaluate((el) => el === document.activeElement)
+        .catch(() => false)
+    )
+      return;
     await press(back ? 'Shift+Tab' : 'Tab');
     const at = await focused();
     assert.ok(at.seen || at.name === 'nothing', `the focus is not seen on ${at.tag} "${at.name}"`);
@@ -123,7 +136,8 @@ chapter('writes, edits, replies and deletes', async () => {
 
   const message = page.getByRole('article').filter({ hasText: 'water the tomatoes' });
   await tabTo(page.getByRole('log').locator('[data-message]:focus, :scope:focus').or(page.getByRole('log')), true);
-  for (let i = 0; i < 8 && !(await message.evaluate((el) => el.contains(document.activeElement))); i++) await press('ArrowUp');
+  for (let i = 0; i < 8 && !(await message.evaluate((el) => el.contains(document.activeElement))); i++)
+    await press('ArrowUp');
   await press('r');
   await type('done');
   await press('Enter');
@@ -140,7 +154,10 @@ chapter('searches, and comes back with Escape', async () => {
   // The index follows the messages a moment later: whoever was quicker asks again, and at least once.
   for (let i = 0; i < 20 && (i === 0 || !(await hit.isVisible())); i++) {
     await page.waitForURL(/q=tomat/);
-    assert.ok(await page.getByRole('searchbox').evaluate((el) => el === document.activeElement), `the search moves the focus to "${(await focused()).name}"`);
+    assert.ok(
+      await page.getByRole('searchbox').evaluate((el) => el === document.activeElement),
+      `the search moves the focus to "${(await focused()).name}"`,
+    );
     const answer = page.waitForResponse(/\/search\?/);
     await press('Enter');
     await answer;

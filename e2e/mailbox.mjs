@@ -23,7 +23,10 @@ export class Mailbox {
     for (;;) {
       const i = this.#mails.findIndex((m) => m.to === to && subject.test(m.subject));
       if (i >= 0) return this.#mails.splice(i, 1)[0];
-      if (Date.now() > until) throw new Error(`no mail to ${to} about ${subject}; there are ${this.#mails.map((m) => `${m.to}: ${m.subject}`).join(', ') || 'none'}`);
+      if (Date.now() > until)
+        throw new Error(
+          `no mail to ${to} about ${subject}; there are ${this.#mails.map((m) => `${m.to}: ${m.subject}`).join(', ') || 'none'}`,
+        );
       await new Promise((done) => {
         this.#waiting.add(done);
         setTimeout(done, until - Date.now() + 10).unref();
@@ -67,7 +70,9 @@ export class Mailbox {
 
   #keep(to, raw) {
     const subject = /^Subject: (.*(?:\r\n[ \t].*)*)/im.exec(raw)?.[1] ?? '';
-    const text = raw.replace(/=\r\n/g, '').replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+    const text = raw
+      .replace(/=\r\n/g, '')
+      .replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
     this.#mails.push({ to, subject, text, link: /https?:\/\/\S+?#token=[\w-]+/.exec(text)?.[0] });
     for (const done of this.#waiting) done();
     this.#waiting.clear();

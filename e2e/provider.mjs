@@ -24,7 +24,12 @@ export class Provider {
       });
       this.#process.once('exit', (code) => failed(new Error(`the provider ended with ${code}: ${said}`)));
     });
-    return { UNHIDRA_OIDC_ISSUER: issuer, UNHIDRA_OIDC_CLIENT_ID: 'unhidra', UNHIDRA_OIDC_CLIENT_SECRET: 'a secret of the client', UNHIDRA_OIDC_LABEL: 'Example' };
+    return {
+      UNHIDRA_OIDC_ISSUER: issuer,
+      UNHIDRA_OIDC_CLIENT_ID: 'unhidra',
+      UNHIDRA_OIDC_CLIENT_SECRET: 'a secret of the client',
+      UNHIDRA_OIDC_LABEL: 'Example',
+    };
   }
 
   close() {

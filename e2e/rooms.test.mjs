@@ -12,7 +12,11 @@ const people = {};
 before(async () => {
   await server.start();
   browser = await launch();
-  for (const name of ['ann', 'bob', 'cy']) people[name] = await visitor(browser, name === 'cy' ? { viewport: { width: 390, height: 844 }, colorScheme: 'dark' } : {});
+  for (const name of ['ann', 'bob', 'cy'])
+    people[name] = await visitor(
+      browser,
+      name === 'cy' ? { viewport: { width: 390, height: 844 }, colorScheme: 'dark' } : {},
+    );
 });
 
 after(async () => {
@@ -86,7 +90,10 @@ story('a stranger asks, and is answered from one place', async () => {
   await shot(cy, 'requests-phone');
   await dialog.getByRole('button', { name: 'Accept' }).click();
   await cy.getByRole('heading', { name: 'Cellar' }).first().waitFor();
-  await bob.getByText(/Cy Young joined/).first().waitFor();
+  await bob
+    .getByText(/Cy Young joined/)
+    .first()
+    .waitFor();
   await bob.getByRole('textbox', { name: 'Message to Cellar', exact: true }).waitFor(); // a private room has no #
 });
 
@@ -103,7 +110,10 @@ story('a device is brought into a room, and people stay at hand', async () => {
   await bob.getByRole('combobox').fill('kitch');
   await bob.getByRole('option', { name: /Kitchen sensor/ }).click();
   await bob.getByRole('dialog').getByRole('button', { name: 'Add people' }).click();
-  await bob.getByText(/added Kitchen sensor/).first().waitFor();
+  await bob
+    .getByText(/added Kitchen sensor/)
+    .first()
+    .waitFor();
   await bob.getByRole('button', { name: '3 members' }).click();
   const panel = bob.getByRole('complementary', { name: '3 members' });
   await panel.getByText('Kitchen sensor').waitFor();

@@ -112,7 +112,18 @@ export class Server {
 
   /** Fills a room with messages while the server is down. */
   seed(room, user, n) {
-    const args = ['run', './e2e/seed', '-db', join(this.#dir, 'unhidra.db'), '-room', room, '-user', user, '-n', String(n)];
+    const args = [
+      'run',
+      './e2e/seed',
+      '-db',
+      join(this.#dir, 'unhidra.db'),
+      '-room',
+      room,
+      '-user',
+      user,
+      '-n',
+      String(n),
+    ];
     execFileSync('go', args, { cwd: new URL('..', import.meta.url).pathname, stdio: 'inherit' });
   }
 

@@ -62,7 +62,10 @@ story('a second person registers', async () => {
   await bob.goto(server.url);
   await bob.getByRole('heading', { name: /sign in/i }).waitFor();
   await shot(bob, 'sign-in');
-  await bob.getByRole('link', { name: /create|account|sign up/i }).first().click();
+  await bob
+    .getByRole('link', { name: /create|account|sign up/i })
+    .first()
+    .click();
   await shot(bob, 'sign-up');
   await signUp(bob, 'bob', 'Bob Jones', /create account|sign up/i);
   await bob.getByRole('heading', { name: /^Welcome/ }).waitFor();
@@ -72,7 +75,10 @@ story('they meet in a room by an invitation link and talk live', async () => {
   const { ann, bob } = people;
   await ann.getByRole('button', { name: 'Create room' }).click();
   await ann.getByRole('dialog').getByLabel('Name').fill('Workshop');
-  await ann.getByRole('dialog').getByRole('radio', { name: /^Private/ }).check();
+  await ann
+    .getByRole('dialog')
+    .getByRole('radio', { name: /^Private/ })
+    .check();
   await ann.getByRole('dialog').getByRole('button', { name: 'Create room' }).click();
   await composer(ann).waitFor();
   await shot(ann, 'room-empty');
@@ -104,7 +110,10 @@ story('they meet in a room by an invitation link and talk live', async () => {
   await shot(bob, 'join');
   await bob.getByRole('button', { name: /join/i }).click();
   await composer(bob).waitFor();
-  await ann.getByRole('log').getByText(/Bob Jones.*joined/).waitFor();
+  await ann
+    .getByRole('log')
+    .getByText(/Bob Jones.*joined/)
+    .waitFor();
 
   await say(ann, 'good morning');
   await line(bob, 'good morning').waitFor();
@@ -112,7 +121,10 @@ story('they meet in a room by an invitation link and talk live', async () => {
   await ann.getByText(/Bob Jones is typing/).waitFor();
   await composer(bob).fill('');
   await say(bob, 'good morning, @ann!');
-  await ann.getByRole('log').getByText(/good morning, /).waitFor();
+  await ann
+    .getByRole('log')
+    .getByText(/good morning, /)
+    .waitFor();
 });
 
 story('they edit, reply and delete', async () => {
@@ -125,23 +137,37 @@ story('they edit, reply and delete', async () => {
   await editor.fill('see you at ten');
   await editor.press('Enter');
   await bob.getByRole('article').filter({ hasText: 'see you at ten' }).waitFor();
-  await bob.getByRole('log').getByText(/edited/).first().waitFor();
+  await bob
+    .getByRole('log')
+    .getByText(/edited/)
+    .first()
+    .waitFor();
 
   const message = bob.getByRole('article').filter({ hasText: 'see you at ten' });
   await message.hover();
   await message.getByRole('button', { name: 'Reply' }).click();
   await say(bob, 'I will be there');
   await line(ann, 'I will be there').waitFor();
-  assert.equal(await ann.getByRole('article').filter({ hasText: 'I will be there' }).getByText('see you at ten').count(), 1, 'the reply shows what it answers');
+  assert.equal(
+    await ann.getByRole('article').filter({ hasText: 'I will be there' }).getByText('see you at ten').count(),
+    1,
+    'the reply shows what it answers',
+  );
 
   await say(bob, 'a mistake');
   await line(ann, 'a mistake').waitFor();
   const mistake = bob.getByRole('article').filter({ hasText: 'a mistake' });
   await mistake.hover();
-  await mistake.getByRole('button', { name: /delete|more/i }).first().click();
+  await mistake
+    .getByRole('button', { name: /delete|more/i })
+    .first()
+    .click();
   const item = bob.getByRole('menuitem', { name: /delete/i });
   if (await item.count()) await item.click();
-  await bob.getByRole('dialog').getByRole('button', { name: /delete/i }).click();
+  await bob
+    .getByRole('dialog')
+    .getByRole('button', { name: /delete/i })
+    .click();
   await line(ann, 'a mistake').waitFor({ state: 'detached' });
 });
 
@@ -150,15 +176,27 @@ story('presence and unread counts follow', async () => {
   await ann.getByRole('link', { name: 'Unhidra' }).click();
   for (const text of ['one', 'two', 'three @ann!']) await say(bob, text);
   await line(bob, 'two').waitFor();
-  await ann.getByRole('navigation').getByRole('link', { name: /Workshop.*3/ }).waitFor();
+  await ann
+    .getByRole('navigation')
+    .getByRole('link', { name: /Workshop.*3/ })
+    .waitFor();
   await ann.waitForFunction(() => document.title.startsWith('(1) • 2 '));
   await ann.waitForFunction(() => document.querySelector('link[rel=icon]').href.startsWith('data:image/png'));
   await shot(ann, 'unread');
-  await ann.getByRole('navigation').getByRole('link', { name: /Workshop/ }).click();
+  await ann
+    .getByRole('navigation')
+    .getByRole('link', { name: /Workshop/ })
+    .click();
   await line(ann, 'two').waitFor();
   await shot(ann, 'room');
-  await ann.getByRole('navigation').getByRole('link', { name: /Workshop.*3/ }).waitFor({ state: 'detached' });
-  await ann.waitForFunction(() => document.title === 'Workshop · Unhidra' && document.querySelector('link[rel=icon]').href.endsWith('/favicon.svg'));
+  await ann
+    .getByRole('navigation')
+    .getByRole('link', { name: /Workshop.*3/ })
+    .waitFor({ state: 'detached' });
+  await ann.waitForFunction(
+    () =>
+      document.title === 'Workshop · Unhidra' && document.querySelector('link[rel=icon]').href.endsWith('/favicon.svg'),
+  );
 });
 
 story('search finds what was said and jumps there', async () => {
@@ -167,9 +205,15 @@ story('search finds what was said and jumps there', async () => {
   await ann.getByRole('searchbox').fill('morn*');
   await ann.getByRole('searchbox').press('Enter');
   const panel = ann.getByRole('complementary', { name: /search/i });
-  await panel.getByText(/good morning/).first().waitFor();
+  await panel
+    .getByText(/good morning/)
+    .first()
+    .waitFor();
   await shot(ann, 'search');
-  await panel.getByText(/good morning/).first().click();
+  await panel
+    .getByText(/good morning/)
+    .first()
+    .click();
   await line(ann, 'good morning').waitFor();
   await panel.getByRole('button', { name: 'Close' }).click();
 });
@@ -187,7 +231,11 @@ story('an emoji is picked by keyboard and by pointer, and the picker leaves wher
   assert.equal(await composer(ann).inputValue(), '🚀 off', 'who picked goes on writing');
 
   await open.click();
-  assert.equal(await picker.getByRole('option', { selected: true }).innerText(), '🚀', 'what was picked is offered first');
+  assert.equal(
+    await picker.getByRole('option', { selected: true }).innerText(),
+    '🚀',
+    'what was picked is offered first',
+  );
   await ann.keyboard.press('ArrowDown');
   assert.equal(await picker.getByRole('option', { selected: true }).innerText(), '😄', 'down is the row below');
   await open.click();
@@ -259,7 +307,9 @@ story('nothing is lost when the server is killed in the middle of a burst', asyn
   await server.start();
   for (const page of [ann, bob]) {
     await page.waitForFunction(
-      (n) => [...document.querySelectorAll('[role=log] article')].filter((a) => /burst \d+/.test(a.textContent)).length === n,
+      (n) =>
+        [...document.querySelectorAll('[role=log] article')].filter((a) => /burst \d+/.test(a.textContent)).length ===
+        n,
       burst,
       { timeout: 45_000 },
     );
@@ -280,9 +330,17 @@ story('a reload comes back to the same place, signed in', async () => {
 
 story('every page is accessible, in both themes, and on a phone', async () => {
   const { ann } = people;
-  const pages = { room: new URL(ann.url()).pathname, home: '/', settings: '/settings/profile', search: '/search?q=burst' };
+  const pages = {
+    room: new URL(ann.url()).pathname,
+    home: '/',
+    settings: '/settings/profile',
+    search: '/search?q=burst',
+  };
   for (const [name, path] of Object.entries(pages)) {
-    for (const [size, viewport] of Object.entries({ desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } })) {
+    for (const [size, viewport] of Object.entries({
+      desktop: { width: 1440, height: 900 },
+      phone: { width: 390, height: 844 },
+    })) {
       for (const colorScheme of ['light', 'dark']) {
         await ann.setViewportSize(viewport);
         await ann.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
@@ -292,7 +350,11 @@ story('every page is accessible, in both themes, and on a phone', async () => {
         await shot(ann, `${name}-${size}-${colorScheme}`);
         await ann.evaluate(axe);
         const { violations } = await ann.evaluate(() => globalThis.axe.run());
-        assert.deepEqual(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join(', ')}`), [], `${name} ${size} ${colorScheme}`);
+        assert.deepEqual(
+          violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join(', ')}`),
+          [],
+          `${name} ${size} ${colorScheme}`,
+        );
       }
     }
   }

@@ -7,9 +7,14 @@ import { Server } from './server.mjs';
 
 const seconds = Number(process.argv[2] ?? 10);
 const rate = 50;
-const longText = 'The quick *brown* fox `jumps` over **the** lazy dog, see https://example.org/a_(b) and say so. '.repeat(30);
+const longText =
+  'The quick *brown* fox `jumps` over **the** lazy dog, see https://example.org/a_(b) and say so. '.repeat(30);
 
-const server = new Server({ UNHIDRA_PASSWORD: password, RATE_LIMIT_MESSAGES_PER_SEC: '1000', RATE_LIMIT_USER_PER_MINUTE: '1000000' });
+const server = new Server({
+  UNHIDRA_PASSWORD: password,
+  RATE_LIMIT_MESSAGES_PER_SEC: '1000',
+  RATE_LIMIT_USER_PER_MINUTE: '1000000',
+});
 await server.start();
 const browser = await launch();
 
@@ -30,7 +35,8 @@ async function weigh(page, work) {
   const cdp = await page.context().newCDPSession(page);
   // Time of the processor: what else the machine does is not counted.
   await cdp.send('Performance.enable', { timeDomain: 'threadTicks' });
-  const read = async () => Object.fromEntries((await cdp.send('Performance.getMetrics')).metrics.map((m) => [m.name, m.value]));
+  const read = async () =>
+    Object.fromEntries((await cdp.send('Performance.getMetrics')).metrics.map((m) => [m.name, m.value]));
   const from = await page.evaluate(() => {
     if (!globalThis.keys) {
       globalThis.keys = [];
@@ -44,9 +50,19 @@ async function weigh(page, work) {
   const before = await read();
   const typed = await work();
   const after = await read();
-  const slow = await page.evaluate((since) => globalThis.keys.filter(([at]) => at >= since).map(([, took]) => took).sort((a, b) => b - a), from);
+  const slow = await page.evaluate(
+    (since) =>
+      globalThis.keys
+        .filter(([at]) => at >= since)
+        .map(([, took]) => took)
+        .sort((a, b) => b - a),
+    from,
+  );
   // Keys faster than 16 ms are not reported.
-  return { busy: ((after.TaskDuration - before.TaskDuration) * 1000) / (performance.now() - began), p95: slow[Math.floor(typed * 0.05)] ?? 16 };
+  return {
+    busy: ((after.TaskDuration - before.TaskDuration) * 1000) / (performance.now() - began),
+    p95: slow[Math.floor(typed * 0.05)] ?? 16,
+  };
 }
 
 /** Types for a while, five keys a second. */
@@ -63,7 +79,9 @@ async function type(page) {
 function talk(token, room, text) {
   let n = 0;
   const timer = setInterval(() => {
-    void call(token, 'POST', `/rooms/${room}/messages`, { key: `${Date.now()}-${n++}`, text: `${text} ${n}` }).catch((err) => console.error(String(err)));
+    void call(token, 'POST', `/rooms/${room}/messages`, { key: `${Date.now()}-${n++}`, text: `${text} ${n}` }).catch(
+      (err) => console.error(String(err)),
+    );
   }, 1000 / rate);
   return () => (clearInterval(timer), n / seconds);
 }
@@ -82,7 +100,10 @@ try {
   await ann.keyboard.type('Hm');
   const idle = await weigh(ann, () => type(ann));
   const told = [{ what: 'idle', ...idle }];
-  for (const [what, text] of [['short messages', 'hello'], ['long messages', longText]]) {
+  for (const [what, text] of [
+    ['short messages', 'hello'],
+    ['long messages', longText],
+  ]) {
     const stop = talk(bob.access_token, room.id, text);
     const weight = await weigh(ann, () => type(ann));
     told.push({ what, ...weight, sent: stop() });
@@ -90,7 +111,12 @@ try {
   await ann.route('**/members?*', (route) => {
     const from = Number(new URL(route.request().url()).searchParams.get('cursor') || 0);
     const items = Array.from({ length: 100 }, (_, i) => ({
-      id: `usr_${from + i}`, kind: 'user', username: `u${from + i}`, display_name: `Member ${from + i}`, role: 'member', joined_at: new Date().toISOString(),
+      id: `usr_${from + i}`,
+      kind: 'user',
+      username: `u${from + i}`,
+      display_name: `Member ${from + i}`,
+      role: 'member',
+      joined_at: new Date().toISOString(),
     }));
     return route.fulfill({ json: { items, ...(from < 1900 && { next: String(from + 100) }) } });
   });
@@ -104,7 +130,13 @@ try {
     rows: document.querySelectorAll('[data-member]').length,
     last: [...document.querySelectorAll('[data-member]')].at(-1)?.textContent.trim().slice(0, 40),
   }));
-  for (const t of told) console.log({ ...t, busy: Number(t.busy.toFixed(3)), 'busy to idle': Number((t.busy / idle.busy).toFixed(2)), 'p95 to idle': Number((t.p95 / idle.p95).toFixed(2)) });
+  for (const t of told)
+    console.log({
+      ...t,
+      busy: Number(t.busy.toFixed(3)),
+      'busy to idle': Number((t.busy / idle.busy).toFixed(2)),
+      'p95 to idle': Number((t.p95 / idle.p95).toFixed(2)),
+    });
   console.log({ what: '2,000 members', ...rows });
 } finally {
   await browser.close();

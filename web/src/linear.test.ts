@@ -16,7 +16,21 @@ beforeAll(() => {
 });
 afterAll(() => session.disconnect());
 
-const builtins = ['slice', 'indexOf', 'includes', 'startsWith', 'endsWith', 'split', 'trim', 'trimStart', 'trimEnd', 'replace', 'replaceAll', 'toLowerCase', 'repeat'];
+const builtins = [
+  'slice',
+  'indexOf',
+  'includes',
+  'startsWith',
+  'endsWith',
+  'split',
+  'trim',
+  'trimStart',
+  'trimEnd',
+  'replace',
+  'replaceAll',
+  'toLowerCase',
+  'repeat',
+];
 
 /** What a built-in function of strings went through, at most. */
 function cost(name: string, text: string, args: unknown[], result: unknown): number {
@@ -52,15 +66,60 @@ function stepsOf(fn: () => void): number {
 const grows = (small: number, large: number): boolean => large > 2.6 * small + 500;
 
 const marks = [
-  '*', '**', '_', '`', '``', '```', '~~', '[', ']', '(', ')', '](', '](https://a', '[a](https://b)', '<', '<https://a', '>', '> ', '- ', '1. ',
-  '\n', '\\', '@', '@a', ' ', 'a', 'é', '字', '.', 'x', 'https://', 'https://a', '…', "'", '"', '/*', '*/', '//', '#', '0x1', '1e', 'if (', '${', 'C:\\', '¯\\_',
+  '*',
+  '**',
+  '_',
+  '`',
+  '``',
+  '```',
+  '~~',
+  '[',
+  ']',
+  '(',
+  ')',
+  '](',
+  '](https://a',
+  '[a](https://b)',
+  '<',
+  '<https://a',
+  '>',
+  '> ',
+  '- ',
+  '1. ',
+  '\n',
+  '\\',
+  '@',
+  '@a',
+  ' ',
+  'a',
+  'é',
+  '字',
+  '.',
+  'x',
+  'https://',
+  'https://a',
+  '…',
+  "'",
+  '"',
+  '/*',
+  '*/',
+  '//',
+  '#',
+  '0x1',
+  '1e',
+  'if (',
+  '${',
+  'C:\\',
+  '¯\\_',
 ];
 
 /** Texts that are long by repeating pieces: a beginning, what is repeated, and an end. */
 function attacks(): [string, string, string][] {
   // Each mark meets five others, another five in each run.
   const shift = Date.now() % marks.length;
-  const pairs = marks.flatMap((a, i) => [1, 2, 3, 4, 5].map((k) => a + (marks[(i * k + shift + k) % marks.length] ?? '')));
+  const pairs = marks.flatMap((a, i) =>
+    [1, 2, 3, 4, 5].map((k) => a + (marks[(i * k + shift + k) % marks.length] ?? '')),
+  );
   const known: [string, string, string][] = [
     ['https://a', '.', `x${')'.repeat(150)}`],
     ['https://a', '.', 'x'],
@@ -72,17 +131,20 @@ function attacks(): [string, string, string][] {
   return [...known, ...[...marks, ...pairs, ...corpus].map((p): [string, string, string] => ['', p, ''])];
 }
 
-const sized = ([before, piece, after]: [string, string, string], size: number) => before + piece.repeat(Math.ceil(size / piece.length)) + after;
+const sized = ([before, piece, after]: [string, string, string], size: number) =>
+  before + piece.repeat(Math.ceil(size / piece.length)) + after;
 
 describe('steps grow with the length of a text alone', () => {
   it('of a message', () => {
     for (const attack of attacks()) {
-      const [small, large] = [150, 300].map((size) => stepsOf(() => {
-        const text = sized(attack, size);
-        parse(text);
-        plain(text);
-        onlyEmoji(text);
-      }));
+      const [small, large] = [150, 300].map((size) =>
+        stepsOf(() => {
+          const text = sized(attack, size);
+          parse(text);
+          plain(text);
+          onlyEmoji(text);
+        }),
+      );
       if (grows(small!, large!)) throw new Error(`${JSON.stringify(attack)}: ${small} and then ${large} steps`);
     }
   }, 120_000);
@@ -93,15 +155,24 @@ describe('steps grow with the length of a text alone', () => {
       for (const attack of attacks()) expectLinear(steps, attack, false, 100);
     }
     const code = 'a("b") // c';
-    expect(highlight(code, 'go').map(([, text]) => text).join('')).toBe(code);
+    expect(
+      highlight(code, 'go')
+        .map(([, text]) => text)
+        .join(''),
+    ).toBe(code);
   }, 120_000);
 
-  const all = sources().flatMap((source) => scripts(source).flatMap(expressions).map((re) => [source.name, re] as const));
+  const all = sources().flatMap((source) =>
+    scripts(source)
+      .flatMap(expressions)
+      .map((re) => [source.name, re] as const),
+  );
   it.each(all)('of %s: %s', (_name, re) => {
     const steps = new Steps(re);
     const own = [...re.source].filter((c) => !'\\^$'.includes(c));
     for (const piece of new Set([...own, 'a', '1', ' ', 'a ', '1.', '-a'])) {
-      for (const before of ['', own[0] ?? '']) for (const after of ['', '\u0000', '!']) expectLinear(steps, [before, piece, after], re.sticky, 200);
+      for (const before of ['', own[0] ?? ''])
+        for (const after of ['', '\u0000', '!']) expectLinear(steps, [before, piece, after], re.sticky, 200);
     }
   });
 

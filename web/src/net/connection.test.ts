@@ -198,15 +198,18 @@ test('what the browser says of the network is a hint: a good socket stays, and t
   expect(Socket.all.length).toBe(2);
 });
 
-test.each(['focus', 'visibilitychange', 'online', 'pageshow'])('a socket that died is found within seconds at %s', async (sign) => {
-  const s = await live();
-  await vi.advanceTimersByTimeAsync(5000);
-  listeners.get(sign)?.();
-  await vi.advanceTimersByTimeAsync(3000);
-  expect(s.readyState).toBe(3);
-  await vi.advanceTimersByTimeAsync(1000);
-  expect(Socket.all.length).toBe(2);
-});
+test.each(['focus', 'visibilitychange', 'online', 'pageshow'])(
+  'a socket that died is found within seconds at %s',
+  async (sign) => {
+    const s = await live();
+    await vi.advanceTimersByTimeAsync(5000);
+    listeners.get(sign)?.();
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(s.readyState).toBe(3);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(Socket.all.length).toBe(2);
+  },
+);
 
 test('a socket that died in the sleep of the machine is found within seconds', async () => {
   const s = await live();
@@ -234,11 +237,21 @@ test('a handshake that is not answered is given up', async () => {
 test('every frame that the server can send is understood', async () => {
   const s = await live();
   const golden = new URL('../../../internal/wire/testdata/golden/', import.meta.url);
-  const names = readdirSync(golden).filter((n) => n.startsWith('server.') && !n.startsWith('server.ok') && !n.startsWith('server.error') && n !== 'server.hello.json');
+  const names = readdirSync(golden).filter(
+    (n) =>
+      n.startsWith('server.') &&
+      !n.startsWith('server.ok') &&
+      !n.startsWith('server.error') &&
+      n !== 'server.hello.json',
+  );
   expect(names.length).toBeGreaterThan(15);
   for (const name of names) s.say(JSON.parse(readFileSync(new URL(name, golden), 'utf8')) as Frame);
   expect(frames.length).toBe(names.length);
   for (const f of frames.filter((f) => f.type === 'event')) {
-    expect(f.data).toMatchObject({ room: expect.stringMatching(/^room_/), seq: expect.any(Number), actor: { username: expect.any(String) } });
+    expect(f.data).toMatchObject({
+      room: expect.stringMatching(/^room_/),
+      seq: expect.any(Number),
+      actor: { username: expect.any(String) },
+    });
   }
 });

@@ -40,5 +40,7 @@ test('no proof is made unless one is asked for, and one that cannot be made is a
   const asked = vi.fn(prove);
   expect(await withProof(server().send, asked)).toBe('done');
   expect(asked).not.toHaveBeenCalled();
-  await expect(withProof(server('captcha_required').send, () => Promise.resolve(undefined))).rejects.toThrow('captcha_required');
+  await expect(withProof(server('captcha_required').send, () => Promise.resolve(undefined))).rejects.toThrow(
+    'captcha_required',
+  );
 });

@@ -10,7 +10,10 @@ const outdated = ['captcha_other_address', 'captcha_expired'];
  * out of date is made once again: a browser may change between IPv4 and IPv6 meanwhile.
  * prove returns undefined where no proof can be made here; then the refusal is thrown.
  */
-export async function withProof<T>(send: (proof?: string) => Promise<T>, prove: () => Promise<string | undefined>): Promise<T> {
+export async function withProof<T>(
+  send: (proof?: string) => Promise<T>,
+  prove: () => Promise<string | undefined>,
+): Promise<T> {
   const asked = await refusal(send());
   if (!(asked instanceof Refusal)) return asked.value;
   if (asked.code !== 'captcha_required') throw asked;

@@ -62,7 +62,11 @@ describe.each([
 test('reCAPTCHA v3 shows nothing', async () => {
   const p = provider();
   vi.stubGlobal('grecaptcha', p);
-  const a = new HostedAnswers({ kind: 'recaptcha3', site_key: 'site', action: 'reset', script: 'https://x.example/' }, box, () => Promise.resolve());
+  const a = new HostedAnswers(
+    { kind: 'recaptcha3', site_key: 'site', action: 'reset', script: 'https://x.example/' },
+    box,
+    () => Promise.resolve(),
+  );
   expect(await a.take()).toBe('site:reset');
   expect(p.render).not.toHaveBeenCalled();
 });

@@ -20,7 +20,12 @@ interface Silent {
   execute(siteKey: string, o: { action: string }): Promise<string>;
 }
 
-const names: Record<string, string> = { turnstile: 'turnstile', hcaptcha: 'hcaptcha', recaptcha: 'grecaptcha', recaptcha3: 'grecaptcha' };
+const names: Record<string, string> = {
+  turnstile: 'turnstile',
+  hcaptcha: 'hcaptcha',
+  recaptcha: 'grecaptcha',
+  recaptcha3: 'grecaptcha',
+};
 
 /** Shows a provider's CAPTCHA in box, and takes what it says once somebody solved it. */
 export class HostedAnswers {
@@ -100,7 +105,8 @@ function loadScript(url: string): Promise<unknown> {
     s.src = url;
     s.async = true;
     s.onload = loaded;
-    s.onerror = () => failed(new Error(`could not load ${new URL(url).host}, which tells people from programs; something blocks it`));
+    s.onerror = () =>
+      failed(new Error(`could not load ${new URL(url).host}, which tells people from programs; something blocks it`));
     document.head.append(s);
   });
 }

@@ -30,8 +30,12 @@ export interface Solution {
 type Derive = (password: Uint8Array<ArrayBuffer>) => Promise<Uint8Array> | Uint8Array;
 
 /** Solves a challenge with the browser's own cryptography, or without where there is none. */
-export async function solve(p: Parameters, subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle): Promise<Solution> {
-  if (p.algorithm !== 'PBKDF2/SHA-256' || p.keyLength !== 32) throw new Error(`cannot solve ${p.algorithm} of ${p.keyLength} bytes`);
+export async function solve(
+  p: Parameters,
+  subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle,
+): Promise<Solution> {
+  if (p.algorithm !== 'PBKDF2/SHA-256' || p.keyLength !== 32)
+    throw new Error(`cannot solve ${p.algorithm} of ${p.keyLength} bytes`);
   const began = performance.now();
   const nonce = bytes(p.nonce);
   const salt = bytes(p.salt);
@@ -43,7 +47,8 @@ export async function solve(p: Parameters, subtle: SubtleCrypto | undefined = gl
   for (let counter = 0; counter < 2 ** 32; counter++) {
     counting.setUint32(nonce.length, counter);
     const key = await derive(password);
-    if (prefix.every((b, i) => key[i] === b)) return { counter, derivedKey: hex(key), time: Math.round(performance.now() - began) };
+    if (prefix.every((b, i) => key[i] === b))
+      return { counter, derivedKey: hex(key), time: Math.round(performance.now() - began) };
   }
   throw new Error('there is no solution');
 }

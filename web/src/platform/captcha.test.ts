@@ -44,7 +44,9 @@ test('our PBKDF2 is that of others', () => {
   for (let i = 0; i < 60; i++) {
     const password = randomBytes(i);
     const salt = randomBytes(2 * i);
-    expect(Buffer.from(pbkdf2(password, salt, 1 + (i % 7)))).toEqual(pbkdf2Sync(password, salt, 1 + (i % 7), 32, 'sha256'));
+    expect(Buffer.from(pbkdf2(password, salt, 1 + (i % 7)))).toEqual(
+      pbkdf2Sync(password, salt, 1 + (i % 7), 32, 'sha256'),
+    );
   }
 });
 

@@ -8,7 +8,12 @@ interface Descriptor {
 }
 
 interface Asked {
-  publicKey: Record<string, unknown> & { challenge: string; user?: { id: string }; excludeCredentials?: Descriptor[]; allowCredentials?: Descriptor[] };
+  publicKey: Record<string, unknown> & {
+    challenge: string;
+    user?: { id: string };
+    excludeCredentials?: Descriptor[];
+    allowCredentials?: Descriptor[];
+  };
 }
 
 /** What the server asks an authenticator, and on which pages browsers let it. */
@@ -39,14 +44,18 @@ export const passkeysHere = (): boolean => 'credentials' in navigator && 'Public
 /** Has the browser make a passkey. Throws OtherAddress on a page that may not have it. */
 export async function makePasskey(asked: Ceremony, here = location.origin): Promise<unknown> {
   inPlace(asked, here);
-  const made = await navigator.credentials.create({ publicKey: read(asked.options) as unknown as PublicKeyCredentialCreationOptions });
+  const made = await navigator.credentials.create({
+    publicKey: read(asked.options) as unknown as PublicKeyCredentialCreationOptions,
+  });
   return write(made as PublicKeyCredential);
 }
 
 /** Has the browser show one, or throws alike. */
 export async function showPasskey(asked: Ceremony, here = location.origin): Promise<unknown> {
   inPlace(asked, here);
-  const shown = await navigator.credentials.get({ publicKey: read(asked.options) as unknown as PublicKeyCredentialRequestOptions });
+  const shown = await navigator.credentials.get({
+    publicKey: read(asked.options) as unknown as PublicKeyCredentialRequestOptions,
+  });
   return write(shown as PublicKeyCredential);
 }
 
@@ -73,7 +82,13 @@ function write(c: PublicKeyCredential): object {
     response['signature'] = text(r.signature);
     if (r.userHandle) response['userHandle'] = text(r.userHandle);
   }
-  return { id: c.id, rawId: text(c.rawId), type: c.type, response, clientExtensionResults: c.getClientExtensionResults() };
+  return {
+    id: c.id,
+    rawId: text(c.rawId),
+    type: c.type,
+    response,
+    clientExtensionResults: c.getClientExtensionResults(),
+  };
 }
 
 function bytes(base64url: string): Uint8Array {

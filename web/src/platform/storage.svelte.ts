@@ -52,7 +52,8 @@ export class BrowserStore implements Store {
   }
 
   follow(changed: (key: string, value: string | undefined) => void): () => void {
-    const told = (e: StorageEvent) => e.key !== null && e.storageArea === this.#disk() && changed(e.key, e.newValue ?? undefined);
+    const told = (e: StorageEvent) =>
+      e.key !== null && e.storageArea === this.#disk() && changed(e.key, e.newValue ?? undefined);
     addEventListener('storage', told);
     return () => removeEventListener('storage', told);
   }

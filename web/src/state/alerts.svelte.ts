@@ -11,7 +11,9 @@ const store = 'unhidra.notifications';
 
 export class Alerts implements Notifications {
   #wanted = $state(storage.get(store) === 'on');
-  #granted: NotificationPermission | 'unsupported' = $state('Notification' in window ? Notification.permission : 'unsupported');
+  #granted: NotificationPermission | 'unsupported' = $state(
+    'Notification' in window ? Notification.permission : 'unsupported',
+  );
   readonly #server = document.title;
   #place = '';
   #counts: [unread: number, mentions: number] = [0, 0];

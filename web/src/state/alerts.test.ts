@@ -58,7 +58,10 @@ it('names the open room in the title, with what is unread', async () => {
 it('never shows as unread what is read at once', async () => {
   const a = await alerts(() => ({}));
   const titles: string[] = [];
-  Object.defineProperty(document, 'title', { get: () => titles.at(-1) ?? 'Unhidra', set: (title: string) => titles.push(title) });
+  Object.defineProperty(document, 'title', {
+    get: () => titles.at(-1) ?? 'Unhidra',
+    set: (title: string) => titles.push(title),
+  });
   a.at('Hall');
   a.count(3, 1);
   a.count(0, 0);

@@ -143,7 +143,9 @@ export class SignedIn implements port.App {
     this.people.me = await this.#account.call<Me>('PATCH', '/me', p);
   }
   async savePicture(file: File | null): Promise<void> {
-    this.people.me = await (file ? this.#account.call<Me>('PUT', '/me/avatar', file) : this.#account.call<Me>('DELETE', '/me/avatar'));
+    this.people.me = await (file
+      ? this.#account.call<Me>('PUT', '/me/avatar', file)
+      : this.#account.call<Me>('DELETE', '/me/avatar'));
   }
   async saveStatus(s: Status): Promise<void> {
     this.people.me = await this.#account.call<Me>('PUT', '/me/status', s);

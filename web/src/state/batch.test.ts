@@ -5,7 +5,9 @@ let taken: number[][];
 let batch: Batch<number>;
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'requestAnimationFrame', 'cancelAnimationFrame'] });
+  vi.useFakeTimers({
+    toFake: ['setTimeout', 'clearTimeout', 'performance', 'requestAnimationFrame', 'cancelAnimationFrame'],
+  });
   vi.stubGlobal('requestAnimationFrame', (fn: () => void) => setTimeout(fn, 16));
   vi.stubGlobal('cancelAnimationFrame', (id: number) => clearTimeout(id));
   taken = [];

@@ -15,8 +15,11 @@ export class Devices implements port.Devices {
 
   async list(): Promise<port.Device[]> {
     const all: port.Device[] = [];
-    for (let cursor = ''; ; ) {
-      const page = await this.#api.call<port.PageOf<port.Device>>('GET', `/devices?${new URLSearchParams({ cursor, limit: '200' })}`);
+    for (let cursor = ''; ;) {
+      const page = await this.#api.call<port.PageOf<port.Device>>(
+        'GET',
+        `/devices?${new URLSearchParams({ cursor, limit: '200' })}`,
+      );
       all.push(...(page.items ?? []));
       if (!page.next) return all.reverse(); // the newest first
       cursor = page.next;

@@ -25,7 +25,11 @@ export class Link implements port.Link {
   readonly #batch: Batch<Frame>;
   readonly #idle = new Idle(() => this.#active());
   #now = $state(Date.now());
-  #stand: { state: State; show: boolean; retryAt: number } = $state.raw({ state: 'connecting', show: false, retryAt: 0 });
+  #stand: { state: State; show: boolean; retryAt: number } = $state.raw({
+    state: 'connecting',
+    show: false,
+    retryAt: 0,
+  });
   #show: ReturnType<typeof setTimeout> | undefined;
   readonly #timers = [setInterval(() => this.#tick(), 1000), setInterval(() => void this.#renew(), 20_000)];
 

@@ -27,7 +27,8 @@ class Server {
 let server: Server;
 let browser: MemoryBrowser;
 
-const outbox = (head = 0, link = server) => new Outbox({ me, store: browser.tab(), link, changed: () => {}, head: () => head });
+const outbox = (head = 0, link = server) =>
+  new Outbox({ me, store: browser.tab(), link, changed: () => {}, head: () => head });
 const texts = (o: Outbox) => o.of('room_1').map((p) => p.message.text);
 const settle = () => vi.waitFor(() => new Promise((done) => setTimeout(done)));
 
@@ -83,7 +84,10 @@ test('nothing is sent while there is no connection', async () => {
 });
 
 test('a refusal stays to be tried again or dropped, and holds up nothing', async () => {
-  server.answer = (a) => (a.text === 'bad' ? Promise.reject(new Refusal(0, { kind: 'forbidden', detail: 'you are muted' })) : Promise.resolve({}));
+  server.answer = (a) =>
+    a.text === 'bad'
+      ? Promise.reject(new Refusal(0, { kind: 'forbidden', detail: 'you are muted' }))
+      : Promise.resolve({});
   const o = outbox();
   o.add('room_1', 'bad');
   o.add('room_1', 'good');

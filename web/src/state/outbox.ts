@@ -174,7 +174,15 @@ export class Outbox {
   }
 
   #message(k: Kept): Message {
-    return { room: k.room, seq: 0, sender: this.#a.me, key: k.key, text: k.text, at: k.at, ...(k.reply_to && { reply_to: k.reply_to }) };
+    return {
+      room: k.room,
+      seq: 0,
+      sender: this.#a.me,
+      key: k.key,
+      text: k.text,
+      at: k.at,
+      ...(k.reply_to && { reply_to: k.reply_to }),
+    };
   }
 
   #keep(k: Kept): void {

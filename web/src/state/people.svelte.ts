@@ -39,7 +39,8 @@ export class People implements port.People {
     this.#me = withoutEnded(me, Date.now());
     clearTimeout(this.#ending);
     const ends = this.#me.status.expires;
-    if (ends) this.#ending = setTimeout(() => (this.me = this.#me), Math.min(Date.parse(ends) - Date.now(), longestWait));
+    if (ends)
+      this.#ending = setTimeout(() => (this.me = this.#me), Math.min(Date.parse(ends) - Date.now(), longestWait));
   }
   close(): void {
     clearTimeout(this.#ending);

@@ -8,11 +8,28 @@ const bob: User = { id: 'usr_b', kind: 'user', username: 'bob', display_name: 'B
 const at = (n: number) => new Date(n * 1000).toISOString();
 
 const room = (more: Partial<RoomState> = {}): RoomState => ({
-  id: 'room_1', kind: 'public', name: 'Den', head: 1, members: 2, created_at: at(0), last_at: at(1),
-  role: 'member', read: 0, unread: 0, mentions: 0, ...more,
+  id: 'room_1',
+  kind: 'public',
+  name: 'Den',
+  head: 1,
+  members: 2,
+  created_at: at(0),
+  last_at: at(1),
+  role: 'member',
+  read: 0,
+  unread: 0,
+  mentions: 0,
+  ...more,
 });
 const message = (seq: number, text: string): Message => ({ room: 'room_1', seq, sender: bob, text, at: at(seq) });
-const event = (seq: number, type: string, more: Partial<Event> = {}): Event => ({ room: 'room_1', seq, type, actor: bob, at: at(seq), ...more });
+const event = (seq: number, type: string, more: Partial<Event> = {}): Event => ({
+  room: 'room_1',
+  seq,
+  type,
+  actor: bob,
+  at: at(seq),
+  ...more,
+});
 const after = (r: RoomState, ...events: Event[]) => events.reduce((state, e) => reduce(state, e, ann.id), r);
 
 test('only a new message moves a room and is its last', () => {
@@ -26,7 +43,14 @@ test('only a new message moves a room and is its last', () => {
     event(6, 'message.edited', { message: message(2, 'two') }),
     event(7, 'message.edited', { message: message(1, 'an older one') }),
   );
-  expect(later).toMatchObject({ head: 7, last_at: at(2), last: { text: 'two' }, topic: 'tea', members: 3, muted_until: at(99) });
+  expect(later).toMatchObject({
+    head: 7,
+    last_at: at(2),
+    last: { text: 'two' },
+    topic: 'tea',
+    members: 3,
+    muted_until: at(99),
+  });
 });
 
 test('the room before an event stays as it was', () => {
@@ -58,5 +82,10 @@ test('the order of rooms is total: it does not depend on the order before', () =
   const rooms = ['c', 'a', 'd', 'b'].map((id, i) => room({ id, last_at: i < 2 ? at(5) : '1970-01-01T00:00:05.500Z' }));
   const want = ['b', 'd', 'a', 'c'];
   expect([...rooms].sort(latestFirst).map((r) => r.id)).toEqual(want);
-  expect([...rooms].reverse().sort(latestFirst).map((r) => r.id)).toEqual(want);
+  expect(
+    [...rooms]
+      .reverse()
+      .sort(latestFirst)
+      .map((r) => r.id),
+  ).toEqual(want);
 });

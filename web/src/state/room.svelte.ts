@@ -215,7 +215,12 @@ export class OpenRoom implements RoomModel {
   }
 
   async versions(seq: number): Promise<{ text: string; at: string }[]> {
-    return (await this.#a.api.call<{ items: { text: string; at: string }[] }>('GET', `/rooms/${this.id}/messages/${seq}/versions`)).items;
+    return (
+      await this.#a.api.call<{ items: { text: string; at: string }[] }>(
+        'GET',
+        `/rooms/${this.id}/messages/${seq}/versions`,
+      )
+    ).items;
   }
 
   markRead(): void {

@@ -60,7 +60,13 @@ class Log {
     const n = (name: string) => Number(query.get(name) ?? 0);
     const folds = query.has('fold');
     const before = (to: number, most: number) => cut(lines.filter((e) => e.seq < to).reverse(), most, folds, true);
-    const after = (from: number, most: number) => cut(lines.filter((e) => e.seq > from), most, folds, false);
+    const after = (from: number, most: number) =>
+      cut(
+        lines.filter((e) => e.seq > from),
+        most,
+        folds,
+        false,
+      );
     let items: Event[];
     if (n('after')) items = after(n('after'), pageSize);
     else if (n('around')) items = [...before(n('around'), 3), ...after(n('around') - 1, 4)];
@@ -77,14 +83,15 @@ class Log {
 /** The first lines of a list, in which a run of joins is one. */
 function cut(lines: Event[], most: number, folds: boolean, back: boolean): Event[] {
   const out: Event[] = [];
-  for (let i = 0; i < lines.length && out.length < most; ) {
+  for (let i = 0; i < lines.length && out.length < most;) {
     let end = i;
     while (folds && lines[end]?.type === 'member.joined') end++;
     const run = lines.slice(i, Math.max(end, i + 1));
     i += run.length;
     if (back) run.reverse();
     const last = run.at(-1);
-    if (run.length > 3 && last) run.splice(0, run.length, { ...last, folded: { from: run[0]?.seq ?? 0, count: run.length - 1 } });
+    if (run.length > 3 && last)
+      run.splice(0, run.length, { ...last, folded: { from: run[0]?.seq ?? 0, count: run.length - 1 } });
     out.push(...(back ? run.reverse() : run));
   }
   return back ? out.reverse() : out;
@@ -109,7 +116,9 @@ class World {
     for (let i = 0; i < before; i++) this.happen(chance);
     this.delivered = this.log.head;
     const call = (_: string, path: string) =>
-      new Promise<Page>((done, failed) => this.asked.push({ query: new URL(path, 'http://x').searchParams, done, failed }));
+      new Promise<Page>((done, failed) =>
+        this.asked.push({ query: new URL(path, 'http://x').searchParams, done, failed }),
+      );
     this.room = new OpenRoom('r', {
       me: ann.id,
       api: { call } as unknown as Api<Me>,
@@ -162,12 +171,16 @@ class World {
     const between = (a: number, b: number) => lines.filter((seq) => seq > a && seq < b).length;
     for (const [i, e] of shown.entries()) {
       const above = shown[i - 1];
-      if (above && (fromOf(e) <= above.seq || between(above.seq, fromOf(e)) > 0)) return `a hole between ${above.seq} and ${fromOf(e)}`;
-      if (e.folded && between(e.folded.from - 1, e.seq) > e.folded.count) return `${e.seq} stands for ${e.folded.count}`;
-      if (e.message && (e.message.edits ?? 0) < (log.message(e.seq, Math.max(this.delivered, e.seq)).edits ?? 0)) return `${e.seq} is old`;
+      if (above && (fromOf(e) <= above.seq || between(above.seq, fromOf(e)) > 0))
+        return `a hole between ${above.seq} and ${fromOf(e)}`;
+      if (e.folded && between(e.folded.from - 1, e.seq) > e.folded.count)
+        return `${e.seq} stands for ${e.folded.count}`;
+      if (e.message && (e.message.edits ?? 0) < (log.message(e.seq, Math.max(this.delivered, e.seq)).edits ?? 0))
+        return `${e.seq} is old`;
     }
     const [first, last] = [shown[0], shown.at(-1)];
-    if (!room.hasOlder && first && between(this.known, fromOf(first)) > 0) return `the beginning above ${fromOf(first)}`;
+    if (!room.hasOlder && first && between(this.known, fromOf(first)) > 0)
+      return `the beginning above ${fromOf(first)}`;
     if (!room.hasNewer && between(last?.seq ?? this.known, this.delivered + 1) > 0) return `the end below ${last?.seq}`;
     return '';
   }
@@ -231,19 +244,23 @@ class World {
 const seeds = 60;
 const steps = 120;
 
-test('a room shows a fold of its log without a hole, whatever comes in whatever order', { timeout: 60_000 }, async () => {
-  for (let seed = 1; seed <= seeds; seed++) {
-    const chance = chances(seed);
-    const w = new World(chance(60), chance);
-    for (let i = 0; i < steps; i++) {
-      await w.step(chance);
-      expect(w.fault(), `seed ${seed}, step ${i}`).toBe('');
+test(
+  'a room shows a fold of its log without a hole, whatever comes in whatever order',
+  { timeout: 60_000 },
+  async () => {
+    for (let seed = 1; seed <= seeds; seed++) {
+      const chance = chances(seed);
+      const w = new World(chance(60), chance);
+      for (let i = 0; i < steps; i++) {
+        await w.step(chance);
+        expect(w.fault(), `seed ${seed}, step ${i}`).toBe('');
+      }
+      await w.settle();
+      const state = (e: Event) => `${e.seq}:${e.message?.text ?? e.type}`;
+      expect(w.room.events.map(state), `seed ${seed}`).toEqual(w.log.lines().map(state));
     }
-    await w.settle();
-    const state = (e: Event) => `${e.seq}:${e.message?.text ?? e.type}`;
-    expect(w.room.events.map(state), `seed ${seed}`).toEqual(w.log.lines().map(state));
-  }
-});
+  },
+);
 
 test('two thousand people who were added cost one request', async () => {
   const w = new World(0, () => 0);

@@ -2,7 +2,19 @@
 
 import type { Api } from '../net/api';
 import type * as port from '../view/port';
-import type { Ban, Event, Invite, KeepOf, Me, Profile, RetentionRules, PublicRoom, Room, RoomState, User } from '../view/types';
+import type {
+  Ban,
+  Event,
+  Invite,
+  KeepOf,
+  Me,
+  Profile,
+  RetentionRules,
+  PublicRoom,
+  Room,
+  RoomState,
+  User,
+} from '../view/types';
 
 /** The rooms as far as an answer can change them. */
 export interface Known {
@@ -43,7 +55,10 @@ export class RoomApi implements port.RoomApi {
   async direct(users: string[]): Promise<string> {
     return this.#rooms.enter(await this.#api.call<RoomState>('POST', '/direct', { users }));
   }
-  async updateRoom(room: string, change: { name?: string; topic?: string; kind?: 'public' | 'private'; archived?: boolean; retention?: KeepOf }): Promise<void> {
+  async updateRoom(
+    room: string,
+    change: { name?: string; topic?: string; kind?: 'public' | 'private'; archived?: boolean; retention?: KeepOf },
+  ): Promise<void> {
     await this.#api.call('PATCH', `/rooms/${room}`, change);
   }
   retention(): Promise<RetentionRules> {
@@ -62,7 +77,9 @@ export class RoomApi implements port.RoomApi {
     return this.#api.call('PATCH', `/rooms/${room}/members/${user}`, { role });
   }
   mute(room: string, user: string, until: string | null): Promise<void> {
-    return this.#api.call('PATCH', `/rooms/${room}/members/${user}`, { muted_until: until ?? new Date(0).toISOString() });
+    return this.#api.call('PATCH', `/rooms/${room}/members/${user}`, {
+      muted_until: until ?? new Date(0).toISOString(),
+    });
   }
   kick(room: string, user: string, reason: string): Promise<void> {
     return this.#api.call('DELETE', `/rooms/${room}/members/${user}?${new URLSearchParams({ reason })}`);
@@ -91,7 +108,9 @@ export class RoomApi implements port.RoomApi {
 
   async search(q: string, sort: 'newest' | 'relevance', cursor: string): Promise<port.SearchPage> {
     type Found = Omit<port.SearchHit, 'room'>;
-    const got = await this.#get<port.PageOf<Found> & { incomplete?: boolean }>(`/search?${new URLSearchParams({ q, sort, cursor, zone: Intl.DateTimeFormat().resolvedOptions().timeZone })}`);
+    const got = await this.#get<port.PageOf<Found> & { incomplete?: boolean }>(
+      `/search?${new URLSearchParams({ q, sort, cursor, zone: Intl.DateTimeFormat().resolvedOptions().timeZone })}`,
+    );
     await this.#rooms.ready; // a hit without its room cannot be shown
     const items = got.items.flatMap((h) => {
       const room = this.#rooms.get(h.message.room);

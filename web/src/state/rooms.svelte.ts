@@ -223,11 +223,12 @@ export class Rooms implements port.Rooms {
 
   /** Reads what came after these numbers. */
   async #sync(rooms: Record<string, number>): Promise<void> {
-    for (let rest = { ...rooms }; Object.keys(rest).length; ) {
+    for (let rest = { ...rooms }; Object.keys(rest).length;) {
       const ask = Object.fromEntries(Object.entries(rest).slice(0, syncRooms));
       const got = await this.#a.request<Synced>('sync', { rooms: ask });
       const known = new Set(got.rooms.map((r) => r.room));
-      for (const room of Object.keys(ask)) if (!got.more || known.has(room) || got.gone?.includes(room)) delete rest[room];
+      for (const room of Object.keys(ask))
+        if (!got.more || known.has(room) || got.gone?.includes(room)) delete rest[room];
       for (const r of got.rooms) {
         if (r.reset) await this.#reset(r.room);
         for (const e of r.events) this.#apply(e);

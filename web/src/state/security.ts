@@ -45,7 +45,9 @@ export class Security implements port.Security {
   }
 
   async changePassword(current: string, next: string): Promise<void> {
-    this.#signed(await this.#guarded('POST', '/me/password', { current_password: current, password: next, client: 'web' }));
+    this.#signed(
+      await this.#guarded('POST', '/me/password', { current_password: current, password: next, client: 'web' }),
+    );
   }
 
   async changeEmail(email: string): Promise<boolean> {
@@ -71,7 +73,9 @@ export class Security implements port.Security {
   async addPasskey(name: string): Promise<string[]> {
     const asked = await this.#guarded<Ceremony>('POST', '/me/passkeys');
     const passkey = await makePasskey(asked);
-    return this.#added(await this.#guarded<Added>('POST', '/me/passkeys/finish', { ticket: asked.ticket, name, passkey, client: 'web' }));
+    return this.#added(
+      await this.#guarded<Added>('POST', '/me/passkeys/finish', { ticket: asked.ticket, name, passkey, client: 'web' }),
+    );
   }
 
   renamePasskey(id: string, name: string): Promise<void> {
@@ -92,13 +96,26 @@ export class Security implements port.Security {
   }
 
   async stepUp(proof: { password: string; code: string }): Promise<void> {
-    this.#signed(await this.#api.call('POST', '/me/step-up', { password: proof.password, ...(proof.code && { code: proof.code }), client: 'web' }));
+    this.#signed(
+      await this.#api.call('POST', '/me/step-up', {
+        password: proof.password,
+        ...(proof.code && { code: proof.code }),
+        client: 'web',
+      }),
+    );
   }
 
   async stepUpByPasskey(password: string): Promise<void> {
     const asked = await this.#api.call<Ceremony>('POST', '/me/step-up/passkey');
     const passkey = await showPasskey(asked);
-    this.#signed(await this.#api.call('POST', '/me/step-up', { ticket: asked.ticket, passkey, ...(password && { password }), client: 'web' }));
+    this.#signed(
+      await this.#api.call('POST', '/me/step-up', {
+        ticket: asked.ticket,
+        passkey,
+        ...(password && { password }),
+        client: 'web',
+      }),
+    );
   }
 
   #added(s: Added): string[] {

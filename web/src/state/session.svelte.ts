@@ -38,7 +38,14 @@ export class Visit implements Session {
   readonly #api: Api<Me>;
   readonly #words: (err: unknown) => string;
   #stage: Session['stage'] = $state('starting');
-  #server: Server = $state.raw({ name: '', registration: 'open', setup: false, mail: false, passkeys: false, providers: [] });
+  #server: Server = $state.raw({
+    name: '',
+    registration: 'open',
+    setup: false,
+    mail: false,
+    passkeys: false,
+    providers: [],
+  });
   #elsewhere: string | undefined = $state();
   #ended = $state(false);
   #me = ''; // who is signed in
@@ -100,7 +107,14 @@ export class Visit implements Session {
   async #ask(): Promise<void> {
     const s = await this.#api.open<ServerInfo>('GET', '/server');
     this.#elsewhere = rightAddress(s.url);
-    this.#server = { name: s.name, registration: s.registration, setup: s.setup_required, mail: s.mail, passkeys: s.passkeys, providers: s.providers ?? [] };
+    this.#server = {
+      name: s.name,
+      registration: s.registration,
+      setup: s.setup_required,
+      mail: s.mail,
+      passkeys: s.passkeys,
+      providers: s.providers ?? [],
+    };
   }
 
   #enter(s: Signed<Me>): void {
@@ -108,7 +122,12 @@ export class Visit implements Session {
     this.#ended = false;
     this.#me = s.me.id;
     const ask = asker(() => this.#confirm());
-    this.#security ??= new Security(this.#api, ask, (next) => this.#renewed(next), () => this.#left());
+    this.#security ??= new Security(
+      this.#api,
+      ask,
+      (next) => this.#renewed(next),
+      () => this.#left(),
+    );
     if (s.limited) {
       this.#stage = 'limited';
       return;
@@ -172,13 +191,17 @@ export class Visit implements Session {
   }
 
   async answer(step: Step, code: string, remember: boolean): Promise<void> {
-    this.#next(await this.#api.open('POST', '/auth/sign-in/factor', { ticket: step.ticket, code, remember, client: 'web' }));
+    this.#next(
+      await this.#api.open('POST', '/auth/sign-in/factor', { ticket: step.ticket, code, remember, client: 'web' }),
+    );
   }
 
   async answerByPasskey(step: Step, remember: boolean): Promise<void> {
     const asked = await this.#api.open<Ceremony>('POST', '/auth/sign-in/passkey', { ticket: step.ticket });
     const passkey = await showPasskey(asked);
-    this.#next(await this.#api.open('POST', '/auth/sign-in/factor', { ticket: step.ticket, passkey, remember, client: 'web' }));
+    this.#next(
+      await this.#api.open('POST', '/auth/sign-in/factor', { ticket: step.ticket, passkey, remember, client: 'web' }),
+    );
   }
 
   async passkeySignIn(): Promise<void> {

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { Gaps } from './gaps';
 import { Tally } from './tally';
 
-const at = (head: number, read: number, unread = 0, mentions = 0) => new Tally().start({ head, read, unread, mentions });
+const at = (head: number, read: number, unread = 0, mentions = 0) =>
+  new Tally().start({ head, read, unread, mentions });
 const counts = (t: Tally) => [t.unread, t.mentions];
 
 test('a mention that overtakes the answer to a read mark stays', () => {

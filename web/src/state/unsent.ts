@@ -6,7 +6,10 @@ import type { Store } from '../platform/storage.svelte';
 export const outboxKeys = (user: string): string => `unhidra.outbox.${user}.`;
 export const draftKeys = (user: string): string => `unhidra.draft.${user}.`;
 
-const kept = (store: Store, user: string): string[] => [...store.keys(outboxKeys(user)), ...store.keys(draftKeys(user))];
+const kept = (store: Store, user: string): string[] => [
+  ...store.keys(outboxKeys(user)),
+  ...store.keys(draftKeys(user)),
+];
 
 /** How many drafts and messages of a user are only here. */
 export const unsentOf = (store: Store, user: string): number => kept(store, user).length;

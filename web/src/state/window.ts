@@ -66,7 +66,9 @@ export function apply(w: Window, news: readonly Event[]): Window {
 export function renamed(w: Window, u: User): Window {
   const now = <T extends User>(who: T): T => {
     const { avatar: _, ...rest } = who;
-    return who.id === u.id ? ({ ...rest, display_name: u.display_name, username: u.username, ...(u.avatar && { avatar: u.avatar }) } as T) : who;
+    return who.id === u.id
+      ? ({ ...rest, display_name: u.display_name, username: u.username, ...(u.avatar && { avatar: u.avatar }) } as T)
+      : who;
   };
   const events = w.events.map((e) => {
     if (e.actor.id !== u.id && e.subject?.id !== u.id && e.message?.sender.id !== u.id) return e;

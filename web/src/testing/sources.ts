@@ -22,7 +22,9 @@ export function scripts({ name, text }: Source): string[] {
   if (name.endsWith('.ts')) return [text];
   const inScript = [...text.matchAll(/<script[^>]*>([\s\S]*?)<\/script>/g)].map((m) => m[1] ?? '');
   const markup = text.replace(/<(script|style)[^>]*>[\s\S]*?<\/\1>/g, '');
-  const inBraces = [...markup.matchAll(/\{(?:@\w+ |#\w+ |:else if )?([^{}#/@:][^{}]*(?:\{[^{}]*\}[^{}]*)*)\}/g)].map((m) => `(${m[1] ?? ''})`);
+  const inBraces = [...markup.matchAll(/\{(?:@\w+ |#\w+ |:else if )?([^{}#/@:][^{}]*(?:\{[^{}]*\}[^{}]*)*)\}/g)].map(
+    (m) => `(${m[1] ?? ''})`,
+  );
   return [...inScript, ...inBraces];
 }
 

@@ -115,7 +115,11 @@ class Language {
       return;
     }
     if (mine !== this.#asked) return; // another was chosen while this one came
-    this.#now = words ? new Spoken(nearest, words, inEnglish) : nearest === 'en' ? inEnglish : new Spoken(nearest, english);
+    this.#now = words
+      ? new Spoken(nearest, words, inEnglish)
+      : nearest === 'en'
+        ? inEnglish
+        : new Spoken(nearest, english);
     document.documentElement.lang = catalogue;
     document.documentElement.dir = directionOf(catalogue);
   }

@@ -32,7 +32,10 @@ describe.each(tags)('%s', (tag) => {
     for (const [key, text] of Object.entries(words)) {
       const original = (english as Catalogue)[key] ?? (english as Catalogue)[key.replace(plural, '_other')] ?? '';
       // A form for one or two may say the number in words.
-      const may = plural.test(key) && !key.endsWith('_other') ? holes(original).filter((h) => h !== '{count}' || text.includes(h)) : holes(original);
+      const may =
+        plural.test(key) && !key.endsWith('_other')
+          ? holes(original).filter((h) => h !== '{count}' || text.includes(h))
+          : holes(original);
       expect(holes(text), key).toEqual(may);
     }
   });
@@ -40,8 +43,12 @@ describe.each(tags)('%s', (tag) => {
 
 test('every text that the source asks for by name is there', () => {
   const src = new URL('../', here);
-  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((f) => /\.(ts|svelte)$/.test(f) && !f.includes('.test.'));
-  const asked = files.flatMap((f) => [...readFileSync(new URL(f, src), 'utf8').matchAll(/\bt\('([^']+)'/g)].map((m) => m[1] ?? ''));
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
+    (f) => /\.(ts|svelte)$/.test(f) && !f.includes('.test.'),
+  );
+  const asked = files.flatMap((f) =>
+    [...readFileSync(new URL(f, src), 'utf8').matchAll(/\bt\('([^']+)'/g)].map((m) => m[1] ?? ''),
+  );
   expect(asked.length).toBeGreaterThan(200);
   expect(asked.filter((k) => !(k in english) && !counted.includes(k))).toEqual([]);
 });

@@ -6,7 +6,14 @@ import type { Event, KeepOf } from './types';
 /** What an event of each type says beside its subject and its message. */
 export interface Details {
   'room.created': { name?: string; topic?: string; kind?: string };
-  'room.updated': { name?: string; topic?: string; kind?: string; archived?: boolean; retention?: KeepOf; held?: boolean };
+  'room.updated': {
+    name?: string;
+    topic?: string;
+    kind?: string;
+    archived?: boolean;
+    retention?: KeepOf;
+    held?: boolean;
+  };
   'member.joined': { role?: string; invite?: string };
   'member.left': object;
   'member.kicked': { reason?: string };

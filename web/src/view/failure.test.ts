@@ -17,7 +17,11 @@ test('what a field says is not said twice', () => {
 });
 
 test('what is wrong with the one field of a known reason is said at it, in the words of the client', () => {
-  const err = { code: 'name_taken', detail: 'this username is already taken', errors: [{ pointer: '/username', detail: 'already taken' }] };
+  const err = {
+    code: 'name_taken',
+    detail: 'this username is already taken',
+    errors: [{ pointer: '/username', detail: 'already taken' }],
+  };
   expect(failureOf(err)).toEqual({
     text: '',
     fields: { '/username': 'This username is taken or too similar to another one. Choose another.' },

@@ -5,7 +5,8 @@ import type { Keep, KeepOf, RetentionRules } from './types';
 
 export function keepText(k: KeepOf): string {
   if (k.server) return t('keep.server');
-  if (k.days && k.lines) return t('keep.both', { days: t('keep.days', { count: k.days }), lines: t('keep.lines', { count: k.lines }) });
+  if (k.days && k.lines)
+    return t('keep.both', { days: t('keep.days', { count: k.days }), lines: t('keep.lines', { count: k.lines }) });
   if (k.days) return t('keep.days', { count: k.days });
   if (k.lines) return t('keep.lines', { count: k.lines });
   return t('keep.all');

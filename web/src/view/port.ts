@@ -4,7 +4,23 @@
 import { getContext, setContext } from 'svelte';
 import type { Administration } from './adminport';
 import type { Pending } from './room/lines';
-import type { Ban, Event, Invite, KeepOf, Me, Member, Message, Profile, RetentionRules, PublicRoom, Room, RoomRequest, RoomState, Status, User } from './types';
+import type {
+  Ban,
+  Event,
+  Invite,
+  KeepOf,
+  Me,
+  Member,
+  Message,
+  Profile,
+  RetentionRules,
+  PublicRoom,
+  Room,
+  RoomRequest,
+  RoomState,
+  Status,
+  User,
+} from './types';
 
 /** A page of a list and where to go on. */
 export interface PageOf<T> {
@@ -247,7 +263,10 @@ export interface RoomApi {
   lookUp(room: string): Promise<Room>;
   joinRoom(room: string): Promise<void>;
   direct(users: string[]): Promise<string>;
-  updateRoom(room: string, change: { name?: string; topic?: string; kind?: 'public' | 'private'; archived?: boolean; retention?: KeepOf }): Promise<void>;
+  updateRoom(
+    room: string,
+    change: { name?: string; topic?: string; kind?: 'public' | 'private'; archived?: boolean; retention?: KeepOf },
+  ): Promise<void>;
   /** how long the server keeps messages, and what a room may choose */
   retention(): Promise<RetentionRules>;
   deleteRoom(room: string): Promise<void>;

@@ -7,7 +7,9 @@ import type { Room, RoomState } from './types';
 export function nameOf(r: Room | RoomState): string {
   if (r.kind !== 'direct') return r.name ?? '';
   const peers = ('peers' in r && r.peers) || [];
-  return peers.length ? new Intl.ListFormat(language.locale, { type: 'conjunction' }).format(peers.map((u) => u.display_name)) : t('room.note-to-self');
+  return peers.length
+    ? new Intl.ListFormat(language.locale, { type: 'conjunction' }).format(peers.map((u) => u.display_name))
+    : t('room.note-to-self');
 }
 
 export function iconOf(r: Room): IconName {

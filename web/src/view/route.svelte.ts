@@ -16,7 +16,15 @@ export type Route =
 export type Panel = 'members' | 'search' | 'details';
 
 const panels: readonly string[] = ['members', 'search', 'details'];
-export const settingsPages = ['profile', 'status', 'notifications', 'appearance', 'account', 'security', 'devices'] as const;
+export const settingsPages = [
+  'profile',
+  'status',
+  'notifications',
+  'appearance',
+  'account',
+  'security',
+  'devices',
+] as const;
 export const adminPages = ['users', 'invites', 'rooms', 'audit', 'server', 'health'] as const;
 
 /** Reads an address. */
@@ -34,7 +42,12 @@ export function parse(url: URL): Route {
     case 'settings':
       return { page: 'settings', section: a || 'profile' };
     case 'admin':
-      return { page: 'admin', section: a || 'users', ...(b && { id: b }), ...(url.search.length > 1 && { query: url.search.slice(1) }) };
+      return {
+        page: 'admin',
+        section: a || 'users',
+        ...(b && { id: b }),
+        ...(url.search.length > 1 && { query: url.search.slice(1) }),
+      };
     case 'sign-in':
     case 'sign-up': {
       const next = url.searchParams.get('next') ?? '';
@@ -189,7 +202,8 @@ export class Router {
   /** Lets Back close a dialog; returns what to do once it is closed. */
   cover(close: () => void): () => void {
     this.#covers.push(close);
-    if ((entry().covers ?? 0) < this.#covers.length) this.#write({ ...entry(), inside: true, covers: this.#covers.length }, location.href, false);
+    if ((entry().covers ?? 0) < this.#covers.length)
+      this.#write({ ...entry(), inside: true, covers: this.#covers.length }, location.href, false);
     return () => {
       this.#covers = this.#covers.filter((other) => other !== close);
       // Whatever comes instead, a place or another dialog, takes the entry over first.

@@ -1,21 +1,101 @@
 // What the views show. One place names where the types come from.
-export interface User { id: string; kind: 'user' | 'bot' | 'device'; username: string; display_name: string; avatar?: string }
-export interface Quote { seq: number; sender: User; excerpt?: string; deleted?: boolean }
-export interface Message {
-  room: string; seq: number; sender: User; key?: string; content_type?: string; text: string; reply_to?: Quote;
-  mentions?: string[]; mentions_room?: boolean; at: string; edited_at?: string; edits?: number; deleted_at?: string;
+export interface User {
+  id: string;
+  kind: 'user' | 'bot' | 'device';
+  username: string;
+  display_name: string;
+  avatar?: string;
 }
-export interface Detail { name?: string; topic?: string; kind?: string; archived?: boolean; role?: string; until?: string; reason?: string; invite?: string; retention?: KeepOf; held?: boolean }
+export interface Quote {
+  seq: number;
+  sender: User;
+  excerpt?: string;
+  deleted?: boolean;
+}
+export interface Message {
+  room: string;
+  seq: number;
+  sender: User;
+  key?: string;
+  content_type?: string;
+  text: string;
+  reply_to?: Quote;
+  mentions?: string[];
+  mentions_room?: boolean;
+  at: string;
+  edited_at?: string;
+  edits?: number;
+  deleted_at?: string;
+}
+export interface Detail {
+  name?: string;
+  topic?: string;
+  kind?: string;
+  archived?: boolean;
+  role?: string;
+  until?: string;
+  reason?: string;
+  invite?: string;
+  retention?: KeepOf;
+  held?: boolean;
+}
 /** how long messages are kept; absent or 0: for good, and all of them */
-export interface Keep { days?: number; lines?: number }
-export interface KeepOf extends Keep { server?: boolean }
-export interface RetentionRules { default: Keep; min_days: number; max_days: number }
-export interface Event { room: string; seq: number; type: string; actor: User; at: string; subject?: User; message?: Message; detail?: Detail; folded?: Folded }
+export interface Keep {
+  days?: number;
+  lines?: number;
+}
+export interface KeepOf extends Keep {
+  server?: boolean;
+}
+export interface RetentionRules {
+  default: Keep;
+  min_days: number;
+  max_days: number;
+}
+export interface Event {
+  room: string;
+  seq: number;
+  type: string;
+  actor: User;
+  at: string;
+  subject?: User;
+  message?: Message;
+  detail?: Detail;
+  folded?: Folded;
+}
 /** joins and departures right before an event that a page leaves out: how many, and the number of the first */
-export interface Folded { from: number; count: number }
-export interface Member extends User { role: string; muted_until?: string; joined_at: string }
-export interface Room { id: string; kind: 'public' | 'private' | 'direct'; name?: string; topic?: string; archived?: boolean; head: number; floor?: number; retention?: Keep; held?: boolean; members: number; created_at: string; last_at: string }
-export interface RoomState extends Room { role?: string; muted_until?: string; read: number; unread: number; mentions: number; last?: Message; peers?: User[] }
+export interface Folded {
+  from: number;
+  count: number;
+}
+export interface Member extends User {
+  role: string;
+  muted_until?: string;
+  joined_at: string;
+}
+export interface Room {
+  id: string;
+  kind: 'public' | 'private' | 'direct';
+  name?: string;
+  topic?: string;
+  archived?: boolean;
+  head: number;
+  floor?: number;
+  retention?: Keep;
+  held?: boolean;
+  members: number;
+  created_at: string;
+  last_at: string;
+}
+export interface RoomState extends Room {
+  role?: string;
+  muted_until?: string;
+  read: number;
+  unread: number;
+  mentions: number;
+  last?: Message;
+  peers?: User[];
+}
 /** A room in the directory. */
 export interface PublicRoom extends Room {
   joined: boolean;
@@ -33,8 +113,36 @@ export interface RoomRequest {
   at: string;
 }
 
-export interface Invite { id: string; code?: string; created_by: string; created_at: string; expires?: string; max_uses?: number; uses: number }
-export interface Ban { user: User; by: string; reason?: string; at: string }
-export interface Status { mode?: 'dnd' | 'invisible' | ''; text?: string; emoji?: string; expires?: string }
-export interface Profile extends User { about?: string; time_zone?: string; created_at: string; disabled?: boolean }
-export interface Me extends Profile { email?: string; locale?: string; role: string; status: Status }
+export interface Invite {
+  id: string;
+  code?: string;
+  created_by: string;
+  created_at: string;
+  expires?: string;
+  max_uses?: number;
+  uses: number;
+}
+export interface Ban {
+  user: User;
+  by: string;
+  reason?: string;
+  at: string;
+}
+export interface Status {
+  mode?: 'dnd' | 'invisible' | '';
+  text?: string;
+  emoji?: string;
+  expires?: string;
+}
+export interface Profile extends User {
+  about?: string;
+  time_zone?: string;
+  created_at: string;
+  disabled?: boolean;
+}
+export interface Me extends Profile {
+  email?: string;
+  locale?: string;
+  role: string;
+  status: Status;
+}

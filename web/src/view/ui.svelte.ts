@@ -5,7 +5,15 @@ import type { RoomState, User } from './types';
 export type Opened =
   | { name: 'switcher' | 'create' | 'browse' | 'direct' | 'keys' | 'requests' }
   | { name: 'add-people'; room: RoomState }
-  | { name: 'confirm'; title: string; text: string; action: string; reason?: boolean | 'required'; typed?: { label: string; word: string }; run: (reason: string) => Promise<void> | void }
+  | {
+      name: 'confirm';
+      title: string;
+      text: string;
+      action: string;
+      reason?: boolean | 'required';
+      typed?: { label: string; word: string };
+      run: (reason: string) => Promise<void> | void;
+    }
   | { name: 'versions'; load: () => Promise<{ text: string; at: string }[]> };
 
 /** What lies over the page: one dialog, one card, some notices. */

@@ -11,6 +11,8 @@ it('counts hours in twelves only for those whose languages all do', () => {
 });
 
 it('is what writes all times, so that every clock counts alike', () => {
-  const others = sources().filter(({ name, text }) => name !== 'view/when.ts' && /new Intl\.DateTimeFormat|toLocale(Time|Date)?String\(/.test(text));
+  const others = sources().filter(
+    ({ name, text }) => name !== 'view/when.ts' && /new Intl\.DateTimeFormat|toLocale(Time|Date)?String\(/.test(text),
+  );
   expect(others.map(({ name }) => name)).toEqual([]);
 });

@@ -37,7 +37,8 @@ function write(style: Style, at: Moment): string {
 }
 
 function formatOf(style: Style): Intl.DateTimeFormat {
-  const hours: Style = style.timeStyle && hoursFor(language.locale, language.preferred) === '24' ? { hourCycle: 'h23' } : {};
+  const hours: Style =
+    style.timeStyle && hoursFor(language.locale, language.preferred) === '24' ? { hourCycle: 'h23' } : {};
   return new Intl.DateTimeFormat(language.locale, { ...style, ...hours });
 }
 

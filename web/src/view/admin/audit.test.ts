@@ -6,7 +6,13 @@ const records = (...seqs: number[]) => seqs.map((seq) => ({ seq }) as AuditRecor
 
 describe('the audit log', () => {
   it('keeps its filter in the address', () => {
-    const filter = { type: 'auth.*,session.*', actor: 'usr_1', outcome: 'failure', from: '2026-01-31T12:00:00.000Z', to: '' };
+    const filter = {
+      type: 'auth.*,session.*',
+      actor: 'usr_1',
+      outcome: 'failure',
+      from: '2026-01-31T12:00:00.000Z',
+      to: '',
+    };
     expect(readFilter(writeFilter(filter))).toEqual(filter);
     expect(writeFilter(readFilter(''))).toBe('');
   });

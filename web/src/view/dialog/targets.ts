@@ -34,7 +34,12 @@ function roomTarget(app: App, r: RoomState): Target {
     also: peer?.username ?? r.topic ?? '',
     note: peer ? `@${peer.username}` : r.topic,
     icon: iconOf(r),
-    face: peer && { id: peer.id, name: peer.display_name, src: peer.avatar, presence: app.people.presence(peer.id)?.is },
+    face: peer && {
+      id: peer.id,
+      name: peer.display_name,
+      src: peer.avatar,
+      presence: app.people.presence(peer.id)?.is,
+    },
     unread: r.unread,
     mentions: r.mentions,
     run: () => router.go({ page: 'room', room: r.id }),
@@ -68,6 +73,8 @@ function actions(app: App): Target[] {
 
 /** Everything to jump to, what was active last first. */
 export function targetsOf(app: App): Target[] {
-  const rooms = [...app.rooms.list].sort((a, b) => Number(b.unread > 0) - Number(a.unread > 0) || Date.parse(b.last_at) - Date.parse(a.last_at));
+  const rooms = [...app.rooms.list].sort(
+    (a, b) => Number(b.unread > 0) - Number(a.unread > 0) || Date.parse(b.last_at) - Date.parse(a.last_at),
+  );
   return [...rooms.map((r) => roomTarget(app, r)), ...actions(app)];
 }

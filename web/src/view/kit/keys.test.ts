@@ -12,6 +12,10 @@ it('leaves Enter to an input method', () => {
 
 it('is asked wherever the client listens to keys', () => {
   const raw = sources().filter(({ name }) => name.startsWith('view/') && name !== 'view/kit/keys.ts');
-  const found = raw.flatMap((s) => scripts(s).flatMap((code) => [...code.matchAll(/\b(?:e|ev|event)\.(?:key|code|keyCode|isComposing)\b/g)].map((m) => `${s.name}: ${m[0]}`)));
+  const found = raw.flatMap((s) =>
+    scripts(s).flatMap((code) =>
+      [...code.matchAll(/\b(?:e|ev|event)\.(?:key|code|keyCode|isComposing)\b/g)].map((m) => `${s.name}: ${m[0]}`),
+    ),
+  );
   expect(found).toEqual([]);
 });

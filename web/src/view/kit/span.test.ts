@@ -8,7 +8,8 @@ test('a list renders what is on the screen and a screen around it, however long 
       expect(to - from).toBeLessThanOrEqual(70);
       const [first, last] = [Math.floor(top / 48), Math.ceil((top + 800) / 48)];
       for (const i of [first, last - 1]) {
-        if (i >= 0 && i < count) expect(i >= from && i < to, `row ${i} of ${count} at ${top}: ${from} to ${to}`).toBe(true);
+        if (i >= 0 && i < count)
+          expect(i >= from && i < to, `row ${i} of ${count} at ${top}: ${from} to ${to}`).toBe(true);
       }
     }
   }

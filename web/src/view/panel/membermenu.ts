@@ -50,24 +50,43 @@ export function memberMenu(app: App, room: RoomState, m: Member, over: boolean, 
     }
   }
   if (may(room, 'handOver') && m.kind === 'user') {
-    items.push(null, { label: t('members.hand-over'), icon: 'crown', run: ask('hand', t('members.hand-over'), () => app.api.handOver(room.id, m.id)) });
+    items.push(null, {
+      label: t('members.hand-over'),
+      icon: 'crown',
+      run: ask('hand', t('members.hand-over'), () => app.api.handOver(room.id, m.id)),
+    });
   }
   if (over && may(room, 'mute')) {
     const muted = m.muted_until !== undefined && Date.parse(m.muted_until) > Date.now();
     const until = (ms: number) => new Date(Date.now() + ms).toISOString();
     items.push(null);
-    if (muted) items.push({ label: t('members.unmute'), icon: 'mute', run: attempt(() => app.api.mute(room.id, m.id, null)) });
+    if (muted)
+      items.push({ label: t('members.unmute'), icon: 'mute', run: attempt(() => app.api.mute(room.id, m.id, null)) });
     else {
       items.push(
         { label: t('members.mute-hour'), icon: 'mute', run: attempt(() => app.api.mute(room.id, m.id, until(hour))) },
-        { label: t('members.mute-day'), icon: 'mute', run: attempt(() => app.api.mute(room.id, m.id, until(24 * hour))) },
+        {
+          label: t('members.mute-day'),
+          icon: 'mute',
+          run: attempt(() => app.api.mute(room.id, m.id, until(24 * hour))),
+        },
       );
     }
   }
   if (over && may(room, 'kick')) {
     items.push(
-      { label: t('members.kick'), icon: 'leave', danger: true, run: ask('kick', t('members.kick'), (reason) => app.api.kick(room.id, m.id, reason)) },
-      { label: t('members.ban'), icon: 'ban', danger: true, run: ask('ban', t('members.ban'), (reason) => app.api.ban(room.id, m.id, reason)) },
+      {
+        label: t('members.kick'),
+        icon: 'leave',
+        danger: true,
+        run: ask('kick', t('members.kick'), (reason) => app.api.kick(room.id, m.id, reason)),
+      },
+      {
+        label: t('members.ban'),
+        icon: 'ban',
+        danger: true,
+        run: ask('ban', t('members.ban'), (reason) => app.api.ban(room.id, m.id, reason)),
+      },
     );
   }
   return items;

@@ -3,7 +3,8 @@
 // the same for the server.
 
 const word = /^[\p{L}\p{N}\p{M}]$/u;
-const unspaced = /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Bopomofo}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}\u30fc]$/u;
+const unspaced =
+  /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Bopomofo}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}\u30fc]$/u;
 const breaking = /^[\p{Z}\p{C}\p{So}\p{Sk}\p{Pi}\p{Pf}\p{Ps}\p{Pe}\u2026]$/u;
 const punctuation = /^[\p{P}\p{S}]$/u;
 

@@ -23,7 +23,13 @@ async function people(app: App, model: RoomModel, room: RoomState, typed: string
     const found = page.items
       .filter((m) => m.id !== app.me.id)
       .slice(0, most)
-      .map((m): Choice => ({ id: m.id, label: m.display_name, note: `@${m.username}`, insert: `@${m.username}`, user: m }));
+      .map((m): Choice => ({
+        id: m.id,
+        label: m.display_name,
+        note: `@${m.username}`,
+        insert: `@${m.username}`,
+        user: m,
+      }));
     return [...found, ...everyone];
   } catch {
     return everyone; // offline: typing goes on without help

@@ -35,23 +35,59 @@ const sql: Language = {
   ),
   line: '--',
   block: true,
-  quotes: "'\"",
+  quotes: '\'"',
 };
 const data: Language = { words: set('true false null yes no on off'), line: '#', quotes: '"\'' };
 const style: Language = { words: set('important media import supports layer keyframes'), block: true, quotes: '"\'' };
 
 export const languages: Record<string, Language> = {
-  bash: script, c, cpp: c, 'c++': c, cs: c, csharp: c, css: style, go: c, golang: c, h: c, ini: data, java: c,
-  javascript: c, js: c, json: data, jsx: c, kotlin: c, kt: c, makefile: script, php: c, py: script, python: script,
-  rb: script, rs: c, ruby: script, rust: c, sh: script, shell: script, sql, svelte: c, swift: c, toml: data,
-  ts: c, tsx: c, typescript: c, yaml: data, yml: data, zig: c,
+  bash: script,
+  c,
+  cpp: c,
+  'c++': c,
+  cs: c,
+  csharp: c,
+  css: style,
+  go: c,
+  golang: c,
+  h: c,
+  ini: data,
+  java: c,
+  javascript: c,
+  js: c,
+  json: data,
+  jsx: c,
+  kotlin: c,
+  kt: c,
+  makefile: script,
+  php: c,
+  py: script,
+  python: script,
+  rb: script,
+  rs: c,
+  ruby: script,
+  rust: c,
+  sh: script,
+  shell: script,
+  sql,
+  svelte: c,
+  swift: c,
+  toml: data,
+  ts: c,
+  tsx: c,
+  typescript: c,
+  yaml: data,
+  yml: data,
+  zig: c,
 };
 
 const escape = (s: string) => s.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 /** The pattern of what stands out in a language. */
 export function patternOf(l: Language): RegExp {
-  const comments = [l.line && `${escape(l.line)}[^\\n]*`, l.block && '/\\*[\\s\\S]*?(?:\\*/|$)'].filter(Boolean).join('|');
+  const comments = [l.line && `${escape(l.line)}[^\\n]*`, l.block && '/\\*[\\s\\S]*?(?:\\*/|$)']
+    .filter(Boolean)
+    .join('|');
   const strings = [...l.quotes]
     .map((q) => (q === '`' ? '`(?:[^`\\\\]|\\\\[\\s\\S])*`?' : `${q}(?:[^${q}\\\\\\n]|\\\\.)*${q}?`))
     .join('|');

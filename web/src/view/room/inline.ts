@@ -42,7 +42,9 @@ const deepest = 8;
 const escapable = '\\`*_~[]()<>@#+.!-|';
 // Names of Python and PHP that are written with the marks of bold text.
 const dunder = new Set(
-  'init main name file dict doc all call class construct del dirname enter exit eq get getitem hash iter len new next repr set setitem str toString'.split(' '),
+  'init main name file dict doc all call class construct del dirname enter exit eq get getitem hash iter len new next repr set setitem str toString'.split(
+    ' ',
+  ),
 );
 
 /** Parses the text of one paragraph. */
@@ -150,7 +152,11 @@ class Parser {
     const text = this.#s.slice(i + edge, end - edge);
     const url = target(text);
     const children: Inline[] = [{ type: 'text', text }];
-    return this.#take(i, url ? { type: 'link', href: url.href, children, host: '' } : { type: 'text', text: this.#s.slice(i, end) }, end);
+    return this.#take(
+      i,
+      url ? { type: 'link', href: url.href, children, host: '' } : { type: 'text', text: this.#s.slice(i, end) },
+      end,
+    );
   }
 
   #mention(i: number): number {
@@ -170,7 +176,15 @@ class Parser {
     if (char === '~' && size !== 2) return end;
     this.#flush(i);
     const [before, after] = [charBefore(s, i), charAt(s, end)];
-    const run: Run = { char, size, left: size, opens: [], closes: [], ...sides(before, after, charAt(s, end + after.length), char, size), said: this.#said };
+    const run: Run = {
+      char,
+      size,
+      left: size,
+      opens: [],
+      closes: [],
+      ...sides(before, after, charAt(s, end + after.length), char, size),
+      said: this.#said,
+    };
     if (char === '_' && size === 2 && run.canOpen && this.#named(end)) run.canOpen = false;
     this.#runs.push(run);
     return this.#take(i, { type: 'run', run }, end);
@@ -216,13 +230,22 @@ const isWide = (c: string): boolean => c >= '\u0080' && !joins(c);
  * paths, globs and names of variables have marks within words: these do
  * nothing. next is the character behind after.
  */
-function sides(before: string, after: string, next: string, char: string, size: number): { canOpen: boolean; canClose: boolean } {
+function sides(
+  before: string,
+  after: string,
+  next: string,
+  char: string,
+  size: number,
+): { canOpen: boolean; canClose: boolean } {
   const free = isSpace(before);
   const leads = free || isMark(before) || isWide(before) || '([{"\',:;!?|-'.includes(before);
-  const begins = free ? !'/=);'.includes(after) : isWord(after) || isMark(after) || isWide(after) || '([{"\'`\\<@#$'.includes(after);
+  const begins = free
+    ? !'/=);'.includes(after)
+    : isWord(after) || isMark(after) || isWide(after) || '([{"\'`\\<@#$'.includes(after);
   // A stop within a word ends nothing: __init__.py
   const trails = ')]}"\'`.,:;!?|/-'.includes(after) && !(after === '.' && isWord(next));
-  const ends = isSpace(after) || isMark(after) || isWide(after) || trails || (size > 1 && char !== '_' && isWord(after));
+  const ends =
+    isSpace(after) || isMark(after) || isWide(after) || trails || (size > 1 && char !== '_' && isWord(after));
   return { canOpen: !isSpace(after) && leads && begins, canClose: !free && ends };
 }
 
@@ -289,7 +312,8 @@ function build(tokens: readonly Token[]): Inline[] {
       const link = links.pop();
       if (link) [link.href, link.host] = [token.href, token.host];
     } else if (token.type === 'text') text(top, token.text);
-    else if (token.type === 'link' && links.length > 0) text(top, token.children.map((c) => ('text' in c ? c.text : '')).join(''));
+    else if (token.type === 'link' && links.length > 0)
+      text(top, token.children.map((c) => ('text' in c ? c.text : '')).join(''));
     else top.push(token);
   }
   return root;

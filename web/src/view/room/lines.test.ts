@@ -12,7 +12,14 @@ function said(seq: number, sender: User, at: number, more: Partial<NonNullable<E
   return { room: 'r', seq, type: 'message.created', actor: sender, at: minutes(at), message };
 }
 
-const joined = (seq: number, who: User, by = who): Event => ({ room: 'r', seq, type: 'member.joined', actor: by, subject: who, at: minutes(0) });
+const joined = (seq: number, who: User, by = who): Event => ({
+  room: 'r',
+  seq,
+  type: 'member.joined',
+  actor: by,
+  subject: who,
+  at: minutes(0),
+});
 
 const all = { unread: { after: 1000, to: 1000 }, older: false, me: ann.id, direct: false };
 
@@ -32,7 +39,8 @@ describe('layOut', () => {
 
   it('names one who goes on for long again, at the same messages whatever is loaded', () => {
     const events = Array.from({ length: 30 }, (_, i) => said(i + 1, ann, 0));
-    const heads = (from: number) => layOut(events.slice(from), [], all).flatMap((l) => (l.type === 'message' && l.head ? [l.seq] : []));
+    const heads = (from: number) =>
+      layOut(events.slice(from), [], all).flatMap((l) => (l.type === 'message' && l.head ? [l.seq] : []));
     expect(heads(0)).toEqual([1, 12, 24]);
     expect(heads(3)).toEqual([4, 12, 24]);
     for (let from = 1; from < 30; from++) {
@@ -43,12 +51,17 @@ describe('layOut', () => {
 
   it('names one who goes on for long again where the next number is still to come', () => {
     const events = [8, 9, 10, 11].map((seq) => said(seq, ann, 0));
-    const pending = ['a', 'b'].map((key) => ({ message: { room: 'r', seq: 0, key, sender: ann, text: 'x', at: minutes(0) }, state: 'pending' as const }));
+    const pending = ['a', 'b'].map((key) => ({
+      message: { room: 'r', seq: 0, key, sender: ann, text: 'x', at: minutes(0) },
+      state: 'pending' as const,
+    }));
     expect(show(layOut(events, pending, all))).toBe('day 8! 9 10 11 a! b');
   });
 
   it('names the sender of a long message', () => {
-    expect(show(layOut([said(1, ann, 0), said(2, ann, 0, { text: 'long '.repeat(200) }), said(3, ann, 0)], [], all))).toBe('day 1! 2! 3');
+    expect(
+      show(layOut([said(1, ann, 0), said(2, ann, 0, { text: 'long '.repeat(200) }), said(3, ann, 0)], [], all)),
+    ).toBe('day 1! 2! 3');
   });
 
   it('starts a group at a reply and on a new day', () => {
@@ -70,7 +83,9 @@ describe('layOut', () => {
   });
 
   it('does not mark what comes while one is looking', () => {
-    expect(show(layOut([said(1, bob, 0), said(2, bob, 1)], [], { ...all, unread: { after: 1, to: 1 } }))).toBe('day 1! 2');
+    expect(show(layOut([said(1, bob, 0), said(2, bob, 1)], [], { ...all, unread: { after: 1, to: 1 } }))).toBe(
+      'day 1! 2',
+    );
   });
 
   it('folds system lines, and leaves out what is plain', () => {
@@ -81,14 +96,20 @@ describe('layOut', () => {
   });
 
   it('keeps the key of a message when it gets its number', () => {
-    const pending = { message: { room: 'r', seq: 0, key: 'k', sender: ann, text: 'x', at: minutes(1) }, state: 'pending' as const };
+    const pending = {
+      message: { room: 'r', seq: 0, key: 'k', sender: ann, text: 'x', at: minutes(1) },
+      state: 'pending' as const,
+    };
     const before = layOut([said(1, bob, 0)], [pending], all).at(-1);
     const after = layOut([said(1, bob, 0), said(2, ann, 1, { key: 'k' })], [], all).at(-1);
     expect(before?.key).toBe(after?.key);
   });
 
   it('shows a message once that is loaded while it still counts as being on its way', () => {
-    const pending = { message: { room: 'r', seq: 0, key: 'k', sender: ann, text: 'x', at: minutes(1) }, state: 'pending' as const };
+    const pending = {
+      message: { room: 'r', seq: 0, key: 'k', sender: ann, text: 'x', at: minutes(1) },
+      state: 'pending' as const,
+    };
     const events = [said(1, bob, 0), said(2, ann, 1, { key: 'k' })];
     expect(show(layOut(events, [pending], all))).toBe('day 1! 2!');
   });
@@ -101,14 +122,22 @@ describe('layOut', () => {
 
   it('gives no key twice when a waiting line is of another day than the end', () => {
     const yesterday = -24 * 60;
-    const lines = layOut([said(1, bob, yesterday), said(2, bob, 0)], [waiting('a', yesterday), waiting('b', 0), waiting('a', 1)], all);
+    const lines = layOut(
+      [said(1, bob, yesterday), said(2, bob, 0)],
+      [waiting('a', yesterday), waiting('b', 0), waiting('a', 1)],
+      all,
+    );
     expect(show(lines)).toBe('day 1! day 2! a! b!');
     expect(unique(lines)).toBe(true);
   });
 
   it('gives no key twice when the clocks of two servers differ at midnight', () => {
     const midnight = 12 * 60;
-    const lines = layOut([said(1, bob, midnight - 1), said(2, ann, midnight), said(3, bob, midnight - 1), said(4, ann, midnight + 1)], [], all);
+    const lines = layOut(
+      [said(1, bob, midnight - 1), said(2, ann, midnight), said(3, bob, midnight - 1), said(4, ann, midnight + 1)],
+      [],
+      all,
+    );
     expect(show(lines)).toBe('day 1! day 2! 3! 4!');
     expect(unique(lines)).toBe(true);
   });
@@ -116,6 +145,8 @@ describe('layOut', () => {
   it('shows a run of joins that stands for more as one line, under the same key when it is unfolded', () => {
     const folded = { ...joined(9, bob), folded: { from: 3, count: 6 } };
     const whole = [3, 4, 5, 6, 7, 8, 9].map((seq) => joined(seq, bob));
-    expect(layOut([said(2, bob, 0), folded], [], all).map((l) => l.key)).toEqual(layOut([said(2, bob, 0), ...whole], [], all).map((l) => l.key));
+    expect(layOut([said(2, bob, 0), folded], [], all).map((l) => l.key)).toEqual(
+      layOut([said(2, bob, 0), ...whole], [], all).map((l) => l.key),
+    );
   });
 });

@@ -17,7 +17,33 @@ function random(state: number): (below: number) => number {
   };
 }
 
-const marks = ['*', '**', '_', '`', '```', '~~', '[', ']', '(', ')', '](https://', '<', '>', '\n', '\n\n', '> ', '- ', '1. ', '\\', '@', ' ', 'a', 'é', '字', 'https://x.y/'];
+const marks = [
+  '*',
+  '**',
+  '_',
+  '`',
+  '```',
+  '~~',
+  '[',
+  ']',
+  '(',
+  ')',
+  '](https://',
+  '<',
+  '>',
+  '\n',
+  '\n\n',
+  '> ',
+  '- ',
+  '1. ',
+  '\\',
+  '@',
+  ' ',
+  'a',
+  'é',
+  '字',
+  'https://x.y/',
+];
 
 function mutate(text: string, pick: (below: number) => number): string {
   const other = corpus[pick(corpus.length)] ?? '';

@@ -36,7 +36,7 @@ function blocks(lines: readonly string[], depth: number): Block[] {
     if (text) out.push({ type: 'paragraph', children: inline(text) });
     paragraph = [];
   };
-  for (let i = 0; i < lines.length; ) {
+  for (let i = 0; i < lines.length;) {
     const line = lines[i] ?? '';
     const open = fenceAt(line);
     const bullet = depth < deepest ? bulletAt(line) : undefined;
@@ -48,7 +48,8 @@ function blocks(lines: readonly string[], depth: number): Block[] {
     } else if (depth < deepest && quoteAt(line) > 0) {
       flush();
       const inside: string[] = [];
-      for (; i < lines.length && quoteAt(lines[i] ?? '') > 0; i++) inside.push((lines[i] ?? '').slice(quoteAt(lines[i] ?? '')));
+      for (; i < lines.length && quoteAt(lines[i] ?? '') > 0; i++)
+        inside.push((lines[i] ?? '').slice(quoteAt(lines[i] ?? '')));
       out.push({ type: 'quote', children: blocks(inside, depth + 1) });
     } else if (bullet && (!paragraph.length || !bullet.ordered || bullet.number === 1)) {
       flush();
@@ -156,12 +157,23 @@ function listAt(lines: readonly string[], from: number, depth: number): [Block, 
       items.at(-1)?.lines.push(line.slice(Math.min(lead, indent)));
     } else break;
   }
-  return [{ type: 'list', ordered, items: items.map((item) => ({ number: item.number, blocks: blocks(item.lines, depth + 1) })) }, i];
+  return [
+    {
+      type: 'list',
+      ordered,
+      items: items.map((item) => ({ number: item.number, blocks: blocks(item.lines, depth + 1) })),
+    },
+    i,
+  ];
 }
 
 /** Whether a text is a few emoji and nothing else. */
 export function onlyEmoji(text: string): boolean {
-  return text.length <= 60 && /^(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}|\p{Regional_Indicator}|[\u200d\ufe0f\s])+$/u.test(text) && /\S/.test(text);
+  return (
+    text.length <= 60 &&
+    /^(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}|\p{Regional_Indicator}|[\u200d\ufe0f\s])+$/u.test(text) &&
+    /\S/.test(text)
+  );
 }
 
 /** What a text says without its marks, in one line: for quotes and for reading out. */

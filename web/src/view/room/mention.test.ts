@@ -5,7 +5,8 @@ import table from '../../../../internal/domain/testdata/mentions.json';
 import { parse, type Block, type Inline } from './markdown';
 
 function nodesOf(blocks: readonly Block[]): Inline[] {
-  const inside = (nodes: readonly Inline[]): Inline[] => nodes.flatMap((n) => ('children' in n ? [n, ...inside(n.children)] : [n]));
+  const inside = (nodes: readonly Inline[]): Inline[] =>
+    nodes.flatMap((n) => ('children' in n ? [n, ...inside(n.children)] : [n]));
   return blocks.flatMap((b) => {
     if (b.type === 'paragraph') return inside(b.children);
     if (b.type === 'quote') return nodesOf(b.children);
@@ -23,7 +24,8 @@ describe('mentions', () => {
 
 describe('addresses', () => {
   it.each(table.addresses)('$text', ({ text, links }) => {
-    const said = (nodes: readonly Inline[]): string => nodes.map((n) => ('text' in n ? n.text : 'children' in n ? said(n.children) : '')).join('');
+    const said = (nodes: readonly Inline[]): string =>
+      nodes.map((n) => ('text' in n ? n.text : 'children' in n ? said(n.children) : '')).join('');
     expect(nodesOf(parse(text)).flatMap((n) => (n.type === 'link' ? [said(n.children)] : []))).toEqual(links);
   });
 });

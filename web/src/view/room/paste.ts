@@ -4,7 +4,8 @@ import { bytesOf, clean, cut } from './clean';
 
 /** Puts text in place of what is selected, so that the browser can undo it. */
 export function insert(box: HTMLTextAreaElement, text: string): void {
-  if (!document.execCommand('insertText', false, text)) box.setRangeText(text, box.selectionStart, box.selectionEnd, 'end');
+  if (!document.execCommand('insertText', false, text))
+    box.setRangeText(text, box.selectionStart, box.selectionEnd, 'end');
 }
 
 /**

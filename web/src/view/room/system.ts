@@ -13,7 +13,8 @@ interface Who {
 
 function change(d: Details['room.updated'], actor: string): string {
   if (d.name !== undefined) return t('system.named', { actor, name: d.name });
-  if (d.topic !== undefined) return d.topic ? t('system.topic', { actor, topic: d.topic }) : t('system.topic-removed', { actor });
+  if (d.topic !== undefined)
+    return d.topic ? t('system.topic', { actor, topic: d.topic }) : t('system.topic-removed', { actor });
   if (d.kind === 'public' || d.kind === 'private') return t(`system.${d.kind}`, { actor });
   if (d.archived !== undefined) return t(d.archived ? 'system.archived' : 'system.reopened', { actor });
   if (d.held !== undefined) return t(d.held ? 'system.held' : 'system.released', { actor });
@@ -34,7 +35,9 @@ const lines: { [T in Exclude<LineType, 'message.created'>]: (who: Who, d: Detail
   'member.banned': ({ actor, subject }) => t('system.banned', { actor, subject }),
   'member.unbanned': ({ actor, subject }) => t('system.unbanned', { actor, subject }),
   'member.muted': ({ actor, subject }, d) =>
-    d.until ? t('system.muted', { actor, subject, when: dateTimeOf(d.until) }) : t('system.unmuted', { actor, subject }),
+    d.until
+      ? t('system.muted', { actor, subject, when: dateTimeOf(d.until) })
+      : t('system.unmuted', { actor, subject }),
   'member.role': ({ actor, subject }, d) => t(`system.role-${d.role ?? 'member'}`, { actor, subject }),
 };
 
@@ -43,7 +46,11 @@ const words = new Map<string, (who: Who, d: Detail) => string>(Object.entries(li
 /** What an event that is not a message says, in one line. */
 export function systemText(e: Event): string {
   const actor = e.actor.display_name;
-  const who = { actor, subject: e.subject?.display_name ?? actor, themselves: !e.subject || e.subject.id === e.actor.id };
+  const who = {
+    actor,
+    subject: e.subject?.display_name ?? actor,
+    themselves: !e.subject || e.subject.id === e.actor.id,
+  };
   const line = words.get(e.type)?.(who, e.detail ?? {}) ?? t('system.unknown', { actor });
   return e.detail?.reason ? t('system.reason', { line, reason: e.detail.reason }) : line;
 }

@@ -27,19 +27,32 @@ export interface Section {
 const byName = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true });
 
 /** The rooms in the order of the rail: what is unread, rooms, people. */
-export function ordered(rooms: readonly RoomState[], current: string): { unread: RoomState[]; rooms: RoomState[]; direct: RoomState[] } {
+export function ordered(
+  rooms: readonly RoomState[],
+  current: string,
+): { unread: RoomState[]; rooms: RoomState[]; direct: RoomState[] } {
   // The open room stays where it is, so that it does not jump away when it is read.
   const isUnread = (r: RoomState) => r.unread > 0 && r.id !== current;
   const named = rooms.filter((r) => r.kind !== 'direct' && !isUnread(r));
   return {
     unread: rooms.filter(isUnread).sort((a, b) => Number(b.mentions > 0) - Number(a.mentions > 0) || latestFirst(a, b)),
-    rooms: named.sort((a, b) => Number(a.archived ?? false) - Number(b.archived ?? false) || byName.compare(nameOf(a), nameOf(b)) || latestFirst(a, b)),
+    rooms: named.sort(
+      (a, b) =>
+        Number(a.archived ?? false) - Number(b.archived ?? false) ||
+        byName.compare(nameOf(a), nameOf(b)) ||
+        latestFirst(a, b),
+    ),
     direct: rooms.filter((r) => r.kind === 'direct' && !isUnread(r)).sort(latestFirst),
   };
 }
 
 /** The room before or after the current one, in the order of the rail. */
-export function steps(rooms: readonly RoomState[], current: string | undefined, by: 1 | -1, unreadOnly: boolean): string | undefined {
+export function steps(
+  rooms: readonly RoomState[],
+  current: string | undefined,
+  by: 1 | -1,
+  unreadOnly: boolean,
+): string | undefined {
   const o = ordered(rooms, current ?? '');
   const all = [...o.unread, ...o.rooms, ...o.direct];
   const n = all.length;

@@ -31,7 +31,8 @@ export function dispatch(e: KeyboardEvent, c: Commands): boolean {
   if (mod && !e.altKey && key === 'k') c.switcher();
   else if (mod && !e.altKey && key === '/') c.keys();
   else if (mod && !e.altKey && key === 'f') return c.find(e.shiftKey);
-  else if (e.altKey && !mod && (keyOf(e) === 'ArrowDown' || keyOf(e) === 'ArrowUp')) c.step(keyOf(e) === 'ArrowDown' ? 1 : -1, e.shiftKey);
+  else if (e.altKey && !mod && (keyOf(e) === 'ArrowDown' || keyOf(e) === 'ArrowUp'))
+    c.step(keyOf(e) === 'ArrowDown' ? 1 : -1, e.shiftKey);
   else if (keyOf(e) === 'F6' && !mod && !e.altKey) nextRegion(e.shiftKey);
   else if (keyOf(e) === 'Escape' && !mod && !e.altKey) c.escape();
   else return false;
