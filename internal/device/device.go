@@ -1,6 +1,6 @@
-// Package device knows devices: whose they are, and the keys by which they
-// connect. A device is a member of rooms like anybody else; what it may do there
-// is not decided here. A key opens a WebSocket and nothing else.
+// Package device manages devices: their owners, and the keys by which they connect. A device is a
+// member of rooms like a user; this package does not decide what it may do there. A key opens a
+// WebSocket connection and nothing else.
 package device
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/unhidra/unhidra/internal/ratelimit"
 )
 
-// Store is what the module needs remembered.
+// Store stores devices and keys for their owners.
 type Store interface {
 	CreateDevice(
 		ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, limit int, now time.Time,
@@ -34,7 +34,8 @@ type Store interface {
 	Logins
 }
 
-// Logins is what is needed to let devices in, and to notice when they must go.
+// Logins is the part of the store that authenticates devices and finds those that must be
+// disconnected.
 type Logins interface {
 	DeviceLogin(ctx context.Context, key string) (domain.DeviceLogin, error)
 	UsedDeviceKeys(ctx context.Context, uses []domain.DeviceUse) error
@@ -43,13 +44,13 @@ type Logins interface {
 	PruneDeviceKeys(ctx context.Context, before time.Time) error
 }
 
-// Deps are what the service needs.
+// Deps are the dependencies of the service.
 type Deps struct {
 	Store           Store
-	Bus             bus.Bus // nil: nobody to tell, as in a command beside the server
+	Bus             bus.Bus // nil: no events, as in a command beside the server
 	Log             *slog.Logger
-	Audit           Recorder         // nil: nothing is recorded but in the log
-	Pepper          []byte           // the key that the store's hashes are made under
+	Audit           Recorder         // nil: recorded in Log only
+	Pepper          []byte           // the key of the HMAC in the store
 	Now             func() time.Time // nil: time.Now
 	Max             int              // devices of one user; 0: no limit
 	RegisterPerHour int              // of one user; 0: no limit
@@ -65,7 +66,7 @@ type Service struct {
 	used          map[string]domain.DeviceUse // by key, not yet in the store
 }
 
-// New returns the service; Run keeps it informed.
+// New returns the service. Run must be called for it to notice changes by other nodes.
 func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
@@ -77,11 +78,10 @@ func New(d Deps) *Service {
 	}
 }
 
-// rotationsPerHour is how many keys one owner may have made for the devices that
-// they have: all of 100, three times.
+// rotationsPerHour limits the keys that an owner may rotate: enough for 100 devices, three times.
 const rotationsPerHour = 300
 
-// Registration is what an owner says of a new device.
+// Registration describes a new device.
 type Registration struct {
 	By         domain.AuditActor // who registers it; empty: the owner
 	Name       string
@@ -89,15 +89,14 @@ type Registration struct {
 	KeyExpires time.Time // of its first key; zero: with the device
 }
 
-// Issued is a device with the key that was made for it just now. Nobody sees the
-// key again.
+// Issued is a device with a new key. The key cannot be read again.
 type Issued struct {
 	Device domain.Device
 	KeyID  string
 	Key    string
 }
 
-// Register makes a device of owner and its first key.
+// Register creates a device of owner with its first key.
 func (s *Service) Register(ctx context.Context, owner string, r Registration) (Issued, error) {
 	now := s.Now()
 	if r.By.Kind == "" {
@@ -138,9 +137,8 @@ func later(pointer string, t, now time.Time) error {
 	return nil
 }
 
-// Rotate gives a device of owner another key. The one before stays good until a
-// time, so that the device can be given the new one meanwhile; the zero time is
-// a day from now.
+// Rotate adds a key to a device of owner. The previous key stays valid until oldUntil, so that the
+// device can be given the new one; the zero time is a day from now.
 func (s *Service) Rotate(ctx context.Context, owner, id string, oldUntil, expires time.Time) (Issued, error) {
 	now := s.Now()
 	if oldUntil.IsZero() {
@@ -174,8 +172,7 @@ func (s *Service) Rotate(ctx context.Context, owner, id string, oldUntil, expire
 	return Issued{d, k.ID, key}, nil
 }
 
-// Revoke ends a device, or one of its keys if key is not empty, for good. Its
-// connections close.
+// Revoke revokes a device, or only one of its keys if key is not empty, and closes its connections.
 func (s *Service) Revoke(ctx context.Context, by domain.AuditActor, id, key string) (err error) {
 	if key == "" {
 		err = s.Store.RevokeDevice(ctx, id, "revoked", s.Now())
@@ -190,7 +187,7 @@ func (s *Service) Revoke(ctx context.Context, by domain.AuditActor, id, key stri
 	return nil
 }
 
-// Change renames a device of owner, or sets when it ends.
+// Change renames a device of owner, or changes when it expires.
 func (s *Service) Change(ctx context.Context, owner, id string, c domain.DeviceChange) (d domain.Device, err error) {
 	if c.Name != nil {
 		name, err := names.CheckPrincipal("/name", *c.Name, domain.MaxDeviceName, true)
@@ -207,8 +204,7 @@ func (s *Service) Change(ctx context.Context, owner, id string, c domain.DeviceC
 	return s.Store.ChangeDevice(ctx, owner, id, c, s.Now())
 }
 
-// visible returns a device that p may see: their own, or any if they administer
-// the server.
+// visible returns a device that p may see: their own, or any for administrators.
 func (s *Service) visible(ctx context.Context, p domain.Principal, id string) (domain.Device, error) {
 	d, err := s.Store.DeviceByID(ctx, id)
 	if err == nil && d.Owner.ID != p.ID && !p.IsAdmin() {
@@ -218,8 +214,8 @@ func (s *Service) visible(ctx context.Context, p domain.Principal, id string) (d
 	return d, err
 }
 
-// AuthenticateDevice returns the device that key belongs to, if it is good. A
-// key that is not tells nothing of why.
+// AuthenticateDevice returns the device that a valid key belongs to. The error for an invalid key
+// does not say why it is invalid.
 func (s *Service) AuthenticateDevice(ctx context.Context, key string, from netip.Addr) (domain.Principal, error) {
 	id, ok := keyID(key)
 	if !ok {
@@ -252,7 +248,7 @@ const wrongSecret = "wrong_secret"
 func (s *Service) refused(ctx context.Context, device, key, why string, from netip.Addr) (domain.Principal, error) {
 	e := deviceActor(device, from)
 	e.Outcome, e.Reason = domain.AuditFailure, why
-	if device == "" || why == wrongSecret { // nobody has shown to be that device
+	if device == "" || why == wrongSecret { // the device is not authenticated
 		e.Actor = domain.AuditActor{Kind: domain.ActorAnonymous}
 	}
 	s.record(ctx, domain.AuditDeviceAuthFailed, device, key, e)

@@ -10,10 +10,10 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// A key is dk_, 10 characters that name it, _, 32 secret ones (190 bits), and 6
-// that are the CRC-32 of all before. The checksum refuses typing mistakes
-// without asking the store, and tells scanners of repositories that what they
-// found is one. All characters may stand in a header and in a subprotocol.
+// A key is "dk_", an id of 10 characters, "_", a secret of 32 characters (190 bits), and a checksum
+// of 6 characters (CRC-32 of what precedes). The checksum detects typing errors without asking the
+// store, and lets secret scanners recognize keys. All characters are valid in a header and in a
+// WebSocket subprotocol.
 const (
 	alphabet  = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	idLength  = 10
@@ -29,8 +29,7 @@ func newKey() (key, id string) {
 	return body + checksum(body), id
 }
 
-// keyID returns the id in a key, if it has the form of one and its checksum is
-// right.
+// keyID returns the id of a key. ok is false if the form or the checksum is wrong.
 func keyID(key string) (id string, ok bool) {
 	if !domain.LooksLikeDeviceKey(key) {
 		return "", false
@@ -53,8 +52,8 @@ func checksum(body string) string {
 	return string(b[:])
 }
 
-// random returns n characters of the alphabet, each as likely as the others:
-// bytes beyond the last multiple of its length are thrown away.
+// random returns n characters of the alphabet, uniformly distributed: bytes beyond the last
+// multiple of its length are rejected.
 func random(n int) string {
 	const fair = 256 - 256%len(alphabet)
 	out := make([]byte, 0, n)
@@ -70,11 +69,11 @@ func random(n int) string {
 	return string(out)
 }
 
-// pepperVersion names the key that hashes are made under, and is kept with each,
-// so that a later version of the server can tell them apart.
+// pepperVersion is stored with each hash. It names the pepper, so that later versions can introduce
+// another one.
 const pepperVersion = 1
 
-// hash is how the store knows a key.
+// hash returns the HMAC-SHA-256 of a key, which the store has instead of the key.
 func hash(pepper []byte, key string) []byte {
 	h := hmac.New(sha256.New, pepper)
 	h.Write([]byte(key))

@@ -13,7 +13,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// live knows the devices that are connected to this process.
+// live tracks the devices that are connected to this process.
 type live struct {
 	mu      sync.Mutex
 	devices map[string]*connected
@@ -26,7 +26,7 @@ type connected struct {
 
 func newLive() live { return live{devices: make(map[string]*connected)} }
 
-// DeviceConnected is told that a device was let in.
+// DeviceConnected must be called when a connection of a device is opened.
 func (s *Service) DeviceConnected(ctx context.Context, p domain.Principal, from netip.Addr) {
 	s.live.mu.Lock()
 	c := s.live.devices[p.ID]
@@ -42,7 +42,7 @@ func (s *Service) DeviceConnected(ctx context.Context, p domain.Principal, from 
 	s.record(ctx, domain.AuditDeviceConnect, p.ID, p.Key, deviceActor(p.ID, from))
 }
 
-// DeviceDisconnected is told that a connection of a device has ended.
+// DeviceDisconnected must be called when a connection of a device has ended.
 func (s *Service) DeviceDisconnected(ctx context.Context, p domain.Principal, from netip.Addr, because string) {
 	s.live.mu.Lock()
 	if c := s.live.devices[p.ID]; c != nil {
@@ -91,7 +91,7 @@ func (l *live) none() bool {
 	return len(l.devices) == 0
 }
 
-// announce tells all nodes that connections of a device must close.
+// announce tells all nodes to close the connections of a device or key.
 func (s *Service) announce(e domain.DeviceEnd) {
 	if s.Bus == nil {
 		return
@@ -109,14 +109,13 @@ const (
 	pollEvery   = time.Second
 	flushEvery  = time.Minute
 	forgetEvery = time.Hour
-	keptFor     = 90 * 24 * time.Hour // keys that ended, for their owner to read
-	slack       = 10 * pollEvery      // between the clocks of nodes, and for a poll that failed
+	keptFor     = 90 * 24 * time.Hour // ended keys, which the owner can still see
+	slack       = 10 * pollEvery      // clock differences between nodes, and failed polls
 )
 
-// Run closes what must not stay open, where the bus did not say so: keys and
-// devices that another node or a command revoked, those that expired, and those
-// of owners who were disabled. It also keeps when keys were used. It blocks until
-// ctx is done.
+// Run disconnects the devices whose end the bus did not announce: those that another node or a
+// command revoked, those that expired, and those of disabled owners. It also stores when keys were
+// used, and deletes old keys. It blocks until ctx is done.
 func (s *Service) Run(ctx context.Context) error {
 	stop, err := s.Bus.Subscribe(bus.RevokeSubject, func(m bus.Message) { s.onRevoke(ctx, m) })
 	if err != nil {
@@ -147,18 +146,18 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// onRevoke looks at once at the devices of someone who was kept out.
+// onRevoke disconnects the devices of a user who was disabled.
 func (s *Service) onRevoke(ctx context.Context, m bus.Message) {
 	var v bus.Revocation
 	if err := json.Unmarshal(m.Data, &v); err != nil || v.Device != "" || v.Session != "" || len(s.live.of(v.User)) == 0 {
-		return // one that cannot be read is told of by others
+		return // others report invalid messages
 	}
 	if err := s.closeBarred(ctx, []string{v.User}); err != nil && ctx.Err() == nil {
 		s.Log.Warn("look after devices", "err", err)
 	}
 }
 
-// poll looks for connected devices that have ended.
+// poll disconnects the connected devices that have ended.
 func (s *Service) poll(ctx context.Context) error {
 	if s.live.none() {
 		return nil
@@ -187,7 +186,7 @@ func (s *Service) closeBarred(ctx context.Context, owners []string) error {
 	return nil
 }
 
-// flush keeps when and from where keys were used, each at most once a minute.
+// flush stores when and from where keys were used. Run calls it once a minute.
 func (s *Service) flush(ctx context.Context) error {
 	s.mu.Lock()
 	used := s.used

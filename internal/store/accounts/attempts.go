@@ -12,10 +12,10 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// forGood is the time of a lock that only an act ends.
+// forGood is the end of a lock that does not expire: only Refund ends it.
 var forGood = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// strikesKept is how long a counter remembers its locks.
+// strikesKept is how long a counter remembers its earlier locks, each of which doubles the next.
 const strikesKept = 24 * time.Hour
 
 type attempt struct {
@@ -23,10 +23,9 @@ type attempt struct {
 	since, locked, at         time.Time
 }
 
-// Reserve counts a failure under each of counters before the attempt is made, in
-// one commit, so that a thousand attempts at once are no more than as many in a
-// row. If one of them is locked, nothing is counted. An attempt that succeeds is
-// given back by Refund.
+// Reserve counts a failure under each of counters before the attempt is made. All are counted in
+// one commit, so that parallel attempts are limited like consecutive ones. If one of the counters
+// is locked, nothing is counted. If the attempt succeeds, the caller calls Refund.
 func (repo *Sessions) Reserve(
 	ctx context.Context, counters []domain.Counter, now time.Time,
 ) (r domain.Reserved, err error) {
@@ -41,7 +40,8 @@ func reserve(
 	ctx context.Context, t *store.Tx, counters []domain.Counter, now time.Time,
 ) (r domain.Reserved, err error) {
 	counters = slices.Clone(counters)
-	slices.SortFunc(counters, func(a, b domain.Counter) int { return bytes.Compare(a.Hash, b.Hash) }) // one order for all
+	// All transactions lock counters in this order.
+	slices.SortFunc(counters, func(a, b domain.Counter) int { return bytes.Compare(a.Hash, b.Hash) })
 	rows := make([]attempt, len(counters))
 	for i, c := range counters {
 		a, err := lockAttempt(ctx, t, c.Hash, now)
@@ -64,9 +64,8 @@ func reserve(
 	return r, nil
 }
 
-// lockAttempt reads a counter and locks its row, which it makes where there is none: of
-// two tries at the same moment, one waits. One statement does both, as a success deletes
-// rows at any moment.
+// lockAttempt reads a counter and locks its row until the commit. It inserts the row if there is
+// none. One statement does both, because a concurrent success may delete the row.
 func lockAttempt(ctx context.Context, t *store.Tx, hash []byte, now time.Time) (a attempt, err error) {
 	var since, locked, when int64
 	err = t.QueryRowContext(ctx, `INSERT INTO attempts (hash, failures, since_at, streak, strikes, locked_until, at)
@@ -109,8 +108,8 @@ func count(ctx context.Context, t *store.Tx, c domain.Counter, a attempt, r *dom
 	return err
 }
 
-// Failures returns how many failures the fullest of counters has in its window,
-// and counts nothing.
+// Failures returns the highest number of failures that one of counters has within its window. It
+// counts nothing.
 func (repo *Sessions) Failures(ctx context.Context, counters []domain.Counter, now time.Time) (n int, err error) {
 	for _, c := range counters {
 		var failures int
@@ -130,13 +129,13 @@ func (repo *Sessions) Failures(ctx context.Context, counters []domain.Counter, n
 	return n, nil
 }
 
-// Refund forgets all failures of hashes: what was tried has succeeded, or
-// somebody who may has ended a lock.
+// Refund deletes the counters of hashes, with their locks: after a success, or when somebody with
+// the permission ends a lock.
 func (repo *Sessions) Refund(ctx context.Context, hashes ...[]byte) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return refund(ctx, t, hashes) })
 }
 
-// refund locks the counters in the order in which reserve does.
+// refund locks the counters in the same order as reserve.
 func refund(ctx context.Context, t *store.Tx, hashes [][]byte) error {
 	if len(hashes) == 0 {
 		return nil
@@ -146,8 +145,8 @@ func refund(ctx context.Context, t *store.Tx, hashes [][]byte) error {
 	return err
 }
 
-// Release takes one failure back from each of hashes: what was reserved was not
-// tried after all. A lock that it brought stays.
+// Release takes one failure back from each of hashes, because the reserved attempt was not made.
+// Locks that it caused remain.
 func (repo *Sessions) Release(ctx context.Context, hashes ...[]byte) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `UPDATE attempts SET failures = CASE WHEN failures > 0 THEN failures - 1 ELSE 0 END,

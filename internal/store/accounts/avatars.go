@@ -11,17 +11,17 @@ import (
 	"github.com/unhidra/unhidra/internal/store/blobs"
 )
 
-// A picture is a file, which avatar/USER refers to. users.avatar has the first half of its
-// hash. Pictures that were set before there were files are rows of avatars until
-// MoveAvatar has moved them.
+// An avatar is a file with a reference from avatar/USER. users.avatar holds the first half of the
+// file's hash. Avatars from before the blob store are rows of the table avatars until MoveAvatar
+// moves them.
 
 func avatarHolder(user string) string { return "avatar/" + user }
 
-// SetAvatar gives a user the picture in the file with a hash; an empty hash takes it away.
+// SetAvatar sets the avatar of a user to the file with a hash. An empty hash removes the avatar.
 func (repo *Repository) SetAvatar(ctx context.Context, user, hash string, now time.Time) (u domain.User, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		var old string
-		// Locked, so that MoveAvatar comes before or after.
+		// The lock serializes this with MoveAvatar.
 		if err := t.QueryRowContext(ctx, `SELECT avatar FROM users WHERE id = $1`+t.ForUpdate(),
 			user).Scan(&old); err != nil {
 			return err
@@ -45,7 +45,7 @@ func (repo *Repository) SetAvatar(ctx context.Context, user, hash string, now ti
 	return u, err
 }
 
-// referAvatar has a user need the file with a hash, and no other; empty: none.
+// referAvatar replaces the avatar reference of a user. An empty hash only removes it.
 func referAvatar(ctx context.Context, t *store.Tx, user, hash string, now time.Time) error {
 	if err := blobs.RemoveRef(ctx, t, avatarHolder(user), now); err != nil || hash == "" {
 		return err
@@ -53,8 +53,8 @@ func referAvatar(ctx context.Context, t *store.Tx, user, hash string, now time.T
 	return blobs.AddRef(ctx, t, blobs.Ref{Holder: avatarHolder(user), Hash: hash}, now)
 }
 
-// Avatar returns a picture by what users.avatar says: the hash of its file, or the bytes
-// of one that was not moved yet. A file that is nobody's picture is none.
+// Avatar returns an avatar by the value of users.avatar: the hash of its file, or the bytes of one
+// that is not moved yet. A file that is nobody's avatar is not found.
 func (repo *Repository) Avatar(ctx context.Context, avatar string) (p domain.Picture, err error) {
 	err = repo.db.QueryRowContext(ctx, `SELECT '', mime, data FROM avatars WHERE hash = $1
 		UNION ALL SELECT hash, type, NULL FROM blobs b WHERE hash >= $1 AND hash < $2
@@ -66,8 +66,8 @@ func (repo *Repository) Avatar(ctx context.Context, avatar string) (p domain.Pic
 	return p, err
 }
 
-// NextOldAvatar returns the first picture above after that is no file yet; ok is false
-// after the last.
+// NextOldAvatar returns the first avatar above after that is not moved yet. ok is false if there is
+// none.
 func (repo *Repository) NextOldAvatar(
 	ctx context.Context, after string,
 ) (avatar string, data []byte, ok bool, err error) {
@@ -79,7 +79,7 @@ func (repo *Repository) NextOldAvatar(
 	return avatar, data, err == nil, err
 }
 
-// MoveAvatar says that the file with a hash is the old picture avatar, whose row goes.
+// MoveAvatar replaces the row of the old avatar by references to the file with a hash.
 func (repo *Repository) MoveAvatar(ctx context.Context, avatar, hash string, now time.Time) error {
 	if domain.AvatarOf(hash) != avatar {
 		return domain.Invalid.Errorf(domain.CodeAvatarDamaged, "the picture %s has the content of %s", avatar, hash)
@@ -103,8 +103,8 @@ func (repo *Repository) MoveAvatar(ctx context.Context, avatar, hash string, now
 	})
 }
 
-// ReleaseAvatars lets go of the pictures of those who have none: a server of the version
-// before this one took them away.
+// ReleaseAvatars removes the avatar references of users without an avatar. A server of the version
+// before this one leaves such references when it removes an avatar.
 func (repo *Repository) ReleaseAvatars(ctx context.Context, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		rows, err := t.QueryContext(ctx,

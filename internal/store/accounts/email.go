@@ -8,13 +8,12 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// nameKept is how long an account whose address nobody proves keeps its username
-// from others who want it.
+// nameKept is how long an account with an unverified e-mail address reserves its username.
 const nameKept = 24 * time.Hour
 
-// freeEmail makes way for user, whose address email becomes. An account that waits
-// for its address to be proven has no claim on it, and goes. An earlier address of
-// another account is kept for that one while its owner may still undo the change.
+// freeEmail makes email available to user. It deletes a pending account with this address, which
+// has not verified it. It fails if the address is the former one of another account that may still
+// undo its change.
 func freeEmail(ctx context.Context, t *store.Tx, user, email string, now time.Time) error {
 	if email == "" {
 		return nil
@@ -32,15 +31,15 @@ func freeEmail(ctx context.Context, t *store.Tx, user, email string, now time.Ti
 	return forgetPending(ctx, t, `email = $1 AND id <> $2`, email, user)
 }
 
-// freeUsername makes way for a new account: one that has waited for a day, and for
-// which no link is good any more, goes.
+// freeUsername makes name available to a new account. It deletes a pending account of that name
+// which is older than nameKept and has no valid verification link.
 func freeUsername(ctx context.Context, t *store.Tx, name string, now time.Time) error {
 	return forgetPending(ctx, t, `username = $1 AND created_at < $2
 		AND NOT EXISTS (SELECT 1 FROM tickets WHERE kind = 'verify_email' AND user_id = users.id
 		AND expires_at > $3)`, name, store.Millis(now.Add(-nameKept)), store.Millis(now))
 }
 
-// forgetPending deletes accounts that nobody has proven, with their links.
+// forgetPending deletes pending accounts and their tickets.
 func forgetPending(ctx context.Context, t *store.Tx, which string, args ...any) error {
 	rows, err := t.QueryContext(ctx, `DELETE FROM users WHERE pending AND `+which+` RETURNING id`, args...)
 	if err != nil {
@@ -55,10 +54,10 @@ func forgetPending(ctx context.Context, t *store.Tx, which string, args ...any) 
 	return err
 }
 
-// ChangeEmail uses up a link to a new address, which becomes the account's, and
-// keeps undo, by whose link the old one comes back; with a nil undo it does not. That
-// undoes what was done since the change was begun, not only since it was confirmed. It
-// returns the old address.
+// ChangeEmail claims a link to a new e-mail address, sets the address, and returns the old one. If
+// undo is not nil, it is the hash of a new ticket, valid until until, that restores the old
+// address. Undoing also removes what was added since the change was requested, not only since it
+// was confirmed.
 func (repo *Repository) ChangeEmail(
 	ctx context.Context, hash, undo []byte, until, now time.Time,
 ) (u domain.User, old string, err error) {
@@ -80,10 +79,9 @@ func (repo *Repository) ChangeEmail(
 	return u, old, emailTaken(err)
 }
 
-// UndoEmail uses up the link that went to an earlier address of an account: that one
-// is the account's again. Somebody else may have made the change: every session ends,
-// the password is good no more, and so are the links that later addresses were sent,
-// and what was added since to sign in with.
+// UndoEmail claims the undo link that was sent to a former address, and restores that address.
+// Since somebody else may have made the change, it ends all sessions, voids the password, and
+// deletes later undo links and the sign-in methods added since.
 func (repo *Repository) UndoEmail(
 	ctx context.Context, hash []byte, now time.Time,
 ) (u domain.User, removed domain.RemovedFactors, err error) {

@@ -8,9 +8,9 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// raiseEpoch changes a user and ends, with their access tokens, whatever was begun
-// and not completed. It locks the user's row first: a sign-in that completes at the
-// same moment comes before it, and its session is seen, or after it, and is refused.
+// raiseEpoch updates a user and increments the epoch, which ends all access tokens, flows and
+// tickets of the user. It locks the user's row first. So a concurrent sign-in either completes
+// before, and its session is seen, or comes after, and is refused.
 func raiseEpoch(ctx context.Context, t *store.Tx, user, set string, args ...any) (domain.User, error) {
 	if set != "" {
 		set += ", "
@@ -22,8 +22,8 @@ func raiseEpoch(ctx context.Context, t *store.Tx, user, set string, args ...any)
 	return u, endBegun(ctx, t, user)
 }
 
-// endBegun deletes the sign-ins on their way and the tickets of a user. Two kinds
-// stay: what proves a new account's address, and what brings an earlier address back.
+// endBegun deletes the flows and tickets of a user, except the tickets that verify a new account's
+// address and those that restore a former address.
 func endBegun(ctx context.Context, t *store.Tx, user string) error {
 	if _, err := t.ExecContext(ctx, `DELETE FROM flows WHERE user_id = $1`, user); err != nil {
 		return err
@@ -33,13 +33,13 @@ func endBegun(ctx context.Context, t *store.Tx, user string) error {
 	return err
 }
 
-// restoredEpochs is by how much a restore raises every epoch: by more than it may have
-// risen since the backup was made, so that tokens from before the restore end as well.
+// restoredEpochs is added to every epoch by a restore. It exceeds what an epoch may have risen by
+// since the backup, so that tokens from before the restore end too.
 const restoredEpochs = 1_000_000
 
-// EndAllSessions ends every session and token of everybody, and whatever was begun: the
-// database was restored, and holds sessions that have ended since. It returns how many
-// sessions were alive.
+// EndAllSessions ends every session, access token, flow and ticket of every user, and forgets all
+// remembered browsers. It is called after a restore, because the backup contains sessions that have
+// ended since. It returns how many sessions it ended.
 func (repo *Sessions) EndAllSessions(ctx context.Context, reason string, now time.Time) (ended int64, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		res, err := t.ExecContext(ctx, `UPDATE sessions SET revoked_at = $1, reason = $2 WHERE revoked_at = 0`,
@@ -63,13 +63,13 @@ func (repo *Sessions) EndAllSessions(ctx context.Context, reason string, now tim
 	return ended, err
 }
 
-// lockUser returns a user whom nobody else changes before the commit.
+// lockUser returns a user and locks the row until the commit.
 func lockUser(ctx context.Context, t *store.Tx, user string) (domain.User, error) {
 	return oneUser(usersWhere(ctx, t, `u.id = $1`+t.ForUpdate(), user))
 }
 
-// standing locks a user and refuses one who is disabled, whose address is not
-// proven, or whose epoch has risen: what was begun before counts no more.
+// standing locks a user. It fails with unauthorized if the user is missing, disabled or pending, or
+// has another epoch.
 func standing(ctx context.Context, t *store.Tx, user string, epoch int64) (domain.User, error) {
 	u, err := lockUser(ctx, t, user)
 	if domain.KindOf(err) == domain.NotFound || err == nil && (u.Disabled || u.Pending || u.Epoch != epoch) {

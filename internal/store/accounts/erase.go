@@ -10,7 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/blobs"
 )
 
-// Erase leaves of a user what their messages point to: a row without anything of theirs.
+// Erase deletes everything personal of a user. The row stays, because messages refer to it.
 func Erase(ctx context.Context, t *store.Tx, user string, now time.Time) error {
 	for _, table := range []string{"sessions", "flows", "totp", "recovery_codes", "remembered", "passkeys", "identities",
 		"tickets"} {

@@ -7,12 +7,11 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// purgePending is how long an account waits for its e-mail address to be proven.
+// purgePending is how long a pending account waits for its e-mail address to be verified.
 const purgePending = 7 * 24 * time.Hour
 
-// ForgetExpired removes sessions, tokens, flows, tickets and counters that ended
-// before a time, what statuses said that did, and accounts whose address nobody proved
-// within a week.
+// ForgetExpired deletes sessions, flows, tickets, counters and remembered browsers that ended
+// before a time, clears expired statuses, and deletes accounts that have been pending for a week.
 func (repo *Sessions) ForgetExpired(ctx context.Context, before time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		for _, q := range []string{

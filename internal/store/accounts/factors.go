@@ -21,8 +21,8 @@ func (repo *Factors) Factors(ctx context.Context, user string) (f domain.Factors
 	return f, err
 }
 
-// TryTOTP keeps a seed on trial, in place of an earlier one on trial. An app that
-// is confirmed stays: conflict.
+// TryTOTP stores an unconfirmed seed. It replaces an earlier unconfirmed one. If the user has a
+// confirmed seed, it fails with conflict.
 func (repo *Factors) TryTOTP(ctx context.Context, v domain.TOTP) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		res, err := t.ExecContext(ctx, `INSERT INTO totp (user_id, seed, expires) VALUES ($1, $2, $3)
@@ -39,7 +39,7 @@ func (repo *Factors) TryTOTP(ctx context.Context, v domain.TOTP) error {
 	})
 }
 
-// TOTP returns a user's seed, confirmed or on trial. None is not_found.
+// TOTP returns a user's seed, confirmed or not. If there is none, it fails with not_found.
 func (repo *Factors) TOTP(ctx context.Context, user string) (v domain.TOTP, err error) {
 	var confirmed, expires int64
 	err = repo.db.QueryRowContext(ctx, `SELECT user_id, seed, confirmed, expires FROM totp WHERE user_id = $1`,
@@ -55,8 +55,8 @@ func errNoTOTP() error {
 	return domain.NotFound.Errorf(domain.CodeNoTOTP, "this account has no authenticator app")
 }
 
-// ConfirmTOTP ends a trial with its first code, whose step is used up with it,
-// and gives the account its recovery codes.
+// ConfirmTOTP confirms the seed by its first code, marks the step of that code as used, and stores
+// new recovery codes.
 func (repo *Factors) ConfirmTOTP(ctx context.Context, user string, step int64, codes [][]byte, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		res, err := t.ExecContext(ctx,
@@ -72,8 +72,8 @@ func (repo *Factors) ConfirmTOTP(ctx context.Context, user string, step int64, c
 	})
 }
 
-// DeleteTOTP takes an authenticator app away. Without any second factor the
-// recovery codes are of no use, and go as well.
+// DeleteTOTP deletes an authenticator app. If no second factor remains, it deletes the recovery
+// codes too.
 func (repo *Factors) DeleteTOTP(ctx context.Context, user string) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		res, err := t.ExecContext(ctx, `DELETE FROM totp WHERE user_id = $1 AND confirmed > 0`, user)
@@ -87,7 +87,7 @@ func (repo *Factors) DeleteTOTP(ctx context.Context, user string) error {
 	})
 }
 
-// ReplaceRecoveryCodes gives an account new codes; the old ones end.
+// ReplaceRecoveryCodes replaces the recovery codes of a user.
 func (repo *Factors) ReplaceRecoveryCodes(ctx context.Context, user string, codes [][]byte, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context,
 		t *store.Tx) error {
@@ -108,8 +108,8 @@ func replaceCodes(ctx context.Context, t *store.Tx, user string, codes [][]byte,
 	return nil
 }
 
-// ResetFactors takes all second factors of a user away, who then signs in with
-// the password alone, and ends all sessions.
+// ResetFactors deletes all second factors of a user and ends all sessions. The user then signs in
+// with the password alone.
 func (repo *Factors) ResetFactors(ctx context.Context, user string, now time.Time) (u domain.User, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		for _, table := range []string{"totp", "passkeys"} {
@@ -128,8 +128,8 @@ func (repo *Factors) ResetFactors(ctx context.Context, user string, now time.Tim
 	return u, err
 }
 
-// factorsChanged ends what stood on the factors that a user had: browsers that
-// were remembered, and the codes for a factor that is not there any more.
+// factorsChanged forgets the remembered browsers of a user. If no second factor remains, it deletes
+// the recovery codes.
 func factorsChanged(ctx context.Context, t *store.Tx, user string) error {
 	if _, err := t.ExecContext(ctx, `DELETE FROM remembered WHERE user_id = $1`, user); err != nil {
 		return err
@@ -140,7 +140,8 @@ func factorsChanged(ctx context.Context, t *store.Tx, user string) error {
 	return err
 }
 
-// removeAdded takes away what a user has been given since a time to sign in with.
+// removeAdded deletes the passkeys, TOTP, recovery codes and identities that a user has added since
+// a time.
 func removeAdded(ctx context.Context, t *store.Tx, user string, since time.Time) (r domain.RemovedFactors, err error) {
 	for _, part := range []struct {
 		removed *int64

@@ -11,8 +11,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// CreateFlow keeps a sign-in on its way under its ticket's hash, and uses up what its
-// first step has shown.
+// CreateFlow stores a sign-in in progress under its ticket's hash, and consumes the proof of its
+// first step.
 func (repo *Sessions) CreateFlow(
 	ctx context.Context, f domain.Flow, ticket []byte, p domain.Proof, now time.Time,
 ) error {
@@ -29,17 +29,16 @@ func (repo *Sessions) CreateFlow(
 	})
 }
 
-// aliveFlow finds the flow of a ticket that may be tried once more: hash, state, attempts
-// and time are its first four arguments. There is nothing to guess in one that cannot be
-// completed, since its user is kept out or has changed.
+// aliveFlow is the SQL condition for the flow of a ticket that allows another attempt. Its
+// arguments $1 to $4 are hash, state, maximum attempts and time. A flow whose user is disabled or
+// pending, or has another epoch, cannot be completed, so it allows none.
 const aliveFlow = `hash = $1 AND state = $2 AND attempts < $3 AND expires_at > $4
 	AND EXISTS (SELECT 1 FROM users u WHERE u.id = flows.user_id AND u.epoch = flows.epoch AND NOT u.disabled
 	AND NOT u.pending)`
 
-// TryFlow returns the sign-in of a ticket that is in state, and counts an attempt at
-// its next step beforehand, in one commit: at the flow, and, as Reserve does, under
-// each of the counters of its user. One that has ended, or has had too many attempts,
-// leads to unauthorized.
+// TryFlow returns the flow of a ticket in state. In one commit it counts an attempt in the flow and
+// a failure under each of the user's counters, as Reserve does, before the attempt is made. A flow
+// that has ended or used up its attempts is unauthorized.
 func (repo *Sessions) TryFlow(
 	ctx context.Context, ticket []byte, state string, most int, counters func(user string) []domain.Counter, now time.Time,
 ) (f domain.Flow, r domain.Reserved, err error) {
@@ -63,7 +62,7 @@ func (repo *Sessions) TryFlow(
 	return f, r, err
 }
 
-// FlowUser returns whose sign-in a ticket is about that may be tried once more.
+// FlowUser returns the user of a ticket's flow, if the flow allows another attempt.
 func (repo *Sessions) FlowUser(
 	ctx context.Context, ticket []byte, state string, most int, now time.Time,
 ) (user string, err error) {
@@ -75,8 +74,7 @@ func (repo *Sessions) FlowUser(
 	return user, err
 }
 
-// ChallengeFlow keeps what was asked of a user for the next step of a sign-in, and
-// counts that as an attempt at it.
+// ChallengeFlow stores the challenge for the next step of a flow, and counts an attempt.
 func (repo *Sessions) ChallengeFlow(
 	ctx context.Context, ticket []byte, state string, most int, data string, now time.Time,
 ) error {
@@ -92,10 +90,9 @@ func errFlowEnded() error {
 		"this sign-in took too long or too many attempts; start again")
 }
 
-// CompleteFlow ends a flow, uses up what its last step has shown, and begins its
-// session, with one commit. A flow that has ended, or was completed before, or whose
-// user is disabled or has another epoch by now, leads to unauthorized, and so does a
-// code that was used before.
+// CompleteFlow ends a flow, consumes the proof of its last step, and creates the session, in one
+// commit. It fails with unauthorized if the flow has ended or was completed before, if the user is
+// disabled or has another epoch, or if the code was used before.
 func (repo *Sessions) CompleteFlow(
 	ctx context.Context, f domain.Flow, s domain.Session, refresh []byte, p domain.Proof, now time.Time,
 ) error {

@@ -19,11 +19,11 @@ func scanPasskey(rows *sql.Rows) (p domain.Passkey, err error) {
 	return p, err
 }
 
-// maxPasskeys is how many a user may have.
+// maxPasskeys is how many passkeys a user may have.
 const maxPasskeys = 10
 
-// AddPasskey keeps a new credential of a user of this epoch; codes, where the account had no
-// second factor before, are its recovery codes.
+// AddPasskey stores a new passkey for a user of this epoch. codes are the recovery codes if this is
+// the account's first second factor, and nil otherwise.
 func (repo *Factors) AddPasskey(
 	ctx context.Context, p domain.Passkey, epoch int64, codes [][]byte, now time.Time,
 ) error {
@@ -52,7 +52,7 @@ func (repo *Factors) AddPasskey(
 	return err
 }
 
-// Passkeys returns a user's credentials, the oldest first.
+// Passkeys returns a user's passkeys, oldest first.
 func (repo *Factors) Passkeys(ctx context.Context, user string) ([]domain.Passkey, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT `+passkeyColumns+
 		` FROM passkeys WHERE user_id = $1 ORDER BY created_at, id`, user)
@@ -62,12 +62,12 @@ func (repo *Factors) Passkeys(ctx context.Context, user string) ([]domain.Passke
 	return store.Collect(rows, scanPasskey)
 }
 
-// RenamePasskey gives a user's credential another name.
+// RenamePasskey renames a user's passkey.
 func (repo *Factors) RenamePasskey(ctx context.Context, user, id, name string) error {
 	return repo.passkeyChange(ctx, `UPDATE passkeys SET name = $3 WHERE id = $1 AND user_id = $2`, id, user, name)
 }
 
-// DeletePasskey takes a user's credential away.
+// DeletePasskey deletes a user's passkey.
 func (repo *Factors) DeletePasskey(ctx context.Context, user, id string) error {
 	return repo.passkeyChange(ctx, `DELETE FROM passkeys WHERE id = $1 AND user_id = $2`, id, user)
 }
@@ -92,7 +92,8 @@ func (repo *Factors) passkeyChange(ctx context.Context, query, id, user string, 
 	})
 }
 
-// LinkIdentity lets an account at a provider sign in as a user of this epoch.
+// LinkIdentity lets an account at a provider sign in as a user of this epoch. If it signs in as
+// somebody else already, it fails with conflict.
 func (repo *Factors) LinkIdentity(ctx context.Context, i domain.Identity, epoch int64) error {
 	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if _, err := standing(ctx, t, i.User, epoch); err != nil {
@@ -114,7 +115,7 @@ func linkIdentity(ctx context.Context, t *store.Tx, i domain.Identity) error {
 	return err
 }
 
-// IdentityUser returns who signs in by an account at a provider, or not_found.
+// IdentityUser returns the user who signs in with an account at a provider, or not_found.
 func (repo *Factors) IdentityUser(ctx context.Context, issuer, subject string) (domain.User, error) {
 	return oneUser(usersWhere(ctx, repo.db, `u.id = (SELECT user_id FROM identities WHERE issuer = $1 AND subject = $2)`,
 		issuer, subject))
@@ -135,7 +136,7 @@ func (repo *Factors) Identities(ctx context.Context, user string) ([]domain.Iden
 	})
 }
 
-// UnlinkIdentities ends a user's sign-in by a provider.
+// UnlinkIdentities deletes a user's links to a provider.
 func (repo *Factors) UnlinkIdentities(ctx context.Context, user, issuer string) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `DELETE FROM identities WHERE user_id = $1 AND issuer = $2`, user, issuer)
@@ -143,8 +144,7 @@ func (repo *Factors) UnlinkIdentities(ctx context.Context, user, issuer string) 
 	})
 }
 
-// CreateLinkedUser keeps a new account that signs in by a provider, and has no
-// password.
+// CreateLinkedUser creates an account without a password that signs in with a provider.
 func (repo *Factors) CreateLinkedUser(ctx context.Context, u domain.User, i domain.Identity, now time.Time) error {
 	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if err := createUser(ctx, t, u, "", now); err != nil {

@@ -10,10 +10,10 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// use uses up what a user has shown. A code that was used by somebody else in the
-// meantime is wrong_code, and a passkey that was removed no_passkey.
+// use consumes a proof. It fails with wrong_code if the code was used in the meantime, and with
+// no_passkey if the passkey was removed.
 func use(ctx context.Context, t *store.Tx, user string, p domain.Proof, now time.Time) error {
-	if p.TOTPStep != 0 { // a code is good once, and none before it is good any more
+	if p.TOTPStep != 0 { // a code is valid once, and makes all earlier ones invalid
 		res, err := t.ExecContext(ctx,
 			`UPDATE totp SET last_step = $2 WHERE user_id = $1 AND confirmed > 0 AND last_step < $2`,
 			user, p.TOTPStep)
@@ -39,7 +39,7 @@ func use(ctx context.Context, t *store.Tx, user string, p domain.Proof, now time
 	return refund(ctx, t, p.Attempts)
 }
 
-// one returns none where a statement changed no row.
+// one returns none if a statement changed no row.
 func one(res sql.Result, err, none error) error {
 	if err != nil {
 		return err

@@ -9,10 +9,10 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// RefRow is a user that a LEFT JOIN may not have found.
+// RefRow scans a user from a LEFT JOIN that may not have found one.
 type RefRow struct{ id, kind, username, display, avatar sql.NullString }
 
-// Dest is what the columns id, kind, username, display_name and avatar are scanned into.
+// Dest returns the destinations for the columns id, kind, username, display_name and avatar.
 func (n *RefRow) Dest() []any {
 	return []any{&n.id, &n.kind, &n.username, &n.display, &n.avatar}
 }
@@ -26,7 +26,7 @@ func (n *RefRow) Ref() domain.UserRef {
 		DisplayName: n.display.String, Avatar: n.avatar.String}
 }
 
-// Refs returns the users of ids that exist and are not disabled.
+// Refs returns the users with ids, except those who are disabled or pending.
 func Refs(ctx context.Context, t *store.Tx, ids []string) (map[string]domain.UserRef, error) {
 	rows, err := t.QueryContext(ctx, `SELECT id, kind, username, display_name, avatar FROM users
 		WHERE NOT disabled AND NOT pending AND id IN (`+store.Placeholders(1, len(ids))+`)`, store.Args(ids)...)
@@ -44,7 +44,7 @@ func Refs(ctx context.Context, t *store.Tx, ids []string) (map[string]domain.Use
 	return byID, nil
 }
 
-// Ref returns one user as others see them, disabled or not.
+// Ref returns a user as others see them, also if disabled.
 func Ref(ctx context.Context, t *store.Tx, id string) (domain.UserRef, error) {
 	var n RefRow
 	err := t.QueryRowContext(ctx, `SELECT id, kind, username, display_name, avatar FROM users WHERE id = $1`,
@@ -55,12 +55,12 @@ func Ref(ctx context.Context, t *store.Tx, id string) (domain.UserRef, error) {
 	return n.Ref(), err
 }
 
-// ErrNoUser says that there is no such user.
+// ErrNoUser returns the not_found error for users.
 func ErrNoUser() error {
 	return domain.NotFound.Errorf(domain.CodeNoUser, "there is no such user")
 }
 
-// ScanRef reads a row of these columns.
+// ScanRef scans a row of the columns of RefRow.Dest.
 func ScanRef(rows *sql.Rows) (domain.UserRef, error) {
 	var n RefRow
 	err := rows.Scan(n.Dest()...)

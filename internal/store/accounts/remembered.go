@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	maxRemembered   = 10 // browsers of a user; the oldest goes
+	maxRemembered   = 10 // browsers of a user; adding another forgets the oldest
 	rememberedGrace = 30 * time.Second
 )
 
@@ -24,7 +24,7 @@ func scanRemembered(rows *sql.Rows) (r domain.Remembered, err error) {
 	return r, err
 }
 
-// Remember keeps a browser that is not to be asked for a second factor.
+// Remember stores a browser that is not asked for a second factor.
 func (repo *Factors) Remember(ctx context.Context, r domain.Remembered, hash []byte) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx,
@@ -42,10 +42,10 @@ func (repo *Factors) Remember(ctx context.Context, r domain.Remembered, hash []b
 	})
 }
 
-// BeginRemembered is BeginSession for a browser that need not be asked for a second
-// factor. It reports whether the browser shows the secret that it was given, which the
-// next one then replaces; else nothing is done. The one before is good for half a minute
-// more: two tabs may ask at once. fresh is false then: the next one was not kept.
+// BeginRemembered is BeginSession for a browser that need not be asked for a second factor. ok is
+// false, and nothing is done, if the browser's secret is not valid. The new secret replaces the one
+// that was used. Because two tabs may ask at once, the previous secret is valid for 30 s more;
+// fresh is false then, and the new secret was not stored.
 func (repo *Sessions) BeginRemembered(
 	ctx context.Context, s domain.Session, epoch int64, refresh []byte, p domain.Proof, r domain.RememberedUse,
 ) (ok, fresh bool, err error) {
@@ -83,8 +83,7 @@ func useRemembered(
 	return now.Sub(store.Time(used)) < rememberedGrace, false, err
 }
 
-// RememberedOf lists the browsers of a user that are remembered, the last used
-// first.
+// RememberedOf returns the remembered browsers of a user, last used first.
 func (repo *Factors) RememberedOf(ctx context.Context, user string, now time.Time) ([]domain.Remembered, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT `+rememberedColumns+
 		` FROM remembered r WHERE user_id = $1 AND expires_at > $2
@@ -95,8 +94,7 @@ func (repo *Factors) RememberedOf(ctx context.Context, user string, now time.Tim
 	return store.Collect(rows, scanRemembered)
 }
 
-// ForgetRemembered has one of a user's browsers asked again, or all with an
-// empty id.
+// ForgetRemembered forgets one of a user's browsers, or all if id is empty.
 func (repo *Factors) ForgetRemembered(ctx context.Context, user, id string) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `DELETE FROM remembered WHERE user_id = $1 AND ($2 = '' OR id = $2)`, user, id)

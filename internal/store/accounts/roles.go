@@ -7,15 +7,15 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// HasAdmin reports whether anybody administers this server.
+// HasAdmin reports whether the server has an administrator who is not disabled.
 func (repo *Repository) HasAdmin(ctx context.Context) (has bool, err error) {
 	err = repo.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND NOT disabled)`).Scan(
 		&has)
 	return has, err
 }
 
-// KeepAdmin refuses to take the last administrator away. It locks all of them, so
-// that no two take away each other.
+// KeepAdmin fails if user is the last administrator. It locks all administrators, so that two of
+// them cannot remove each other concurrently.
 func KeepAdmin(ctx context.Context, t *store.Tx, user string) error {
 	rows, err := t.QueryContext(ctx, `SELECT id FROM users WHERE role = 'admin' AND NOT disabled ORDER BY id`+
 		t.ForUpdate())

@@ -12,9 +12,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// refreshGrace is how long after its use a refresh token may turn up again
-// because tabs raced, although the next one was used, and not because somebody stole
-// it.
+// refreshGrace is how long after its use a refresh token may be seen again without being taken for
+// stolen: two tabs may have raced.
 const refreshGrace = 20 * time.Second
 
 const sessionColumns = `s.id, s.user_id, s.created_at, s.last_seen_at, s.idle_expires, s.expires_at, s.auth_at, s.amr, s.ip, s.user_agent`
@@ -29,9 +28,8 @@ func scanSession(rows *sql.Rows) (s domain.Session, err error) {
 	return s, err
 }
 
-// BeginSession keeps a new session with its first refresh token's hash, for a user
-// who was proven to be who they are, and uses up what they have shown. One who is
-// disabled, or has another epoch by now, is unauthorized.
+// BeginSession consumes the proof p and creates a session with the hash of its first refresh token.
+// If the user is disabled or has another epoch, it fails with unauthorized.
 func (repo *Sessions) BeginSession(
 	ctx context.Context, s domain.Session, epoch int64, refresh []byte, p domain.Proof,
 ) error {
@@ -43,7 +41,7 @@ func (repo *Sessions) BeginSession(
 	})
 }
 
-// begin uses up what a user has shown, and keeps the session that they get for it.
+// begin consumes the proof of a user and creates the session.
 func begin(ctx context.Context, t *store.Tx, s domain.Session, refresh []byte, p domain.Proof) error {
 	if err := use(ctx, t, s.User, p, s.CreatedAt); err != nil {
 		return err
@@ -65,11 +63,12 @@ func createSession(ctx context.Context, t *store.Tx, s domain.Session, refresh [
 	return err
 }
 
-// ClaimRefresh uses a refresh token up, and keeps next in its place. Until next is
-// used, the same may be done again, if an answer was lost; also that of RenewSession. Next must follow from the
-// token, so that it is the same one. A token that turns up after next was used was
-// stolen from one side or the other: the session ends, and Reused is set beside the
-// error. Within 20 s of its use it is a Conflict refresh_raced: tabs may be late.
+// ClaimRefresh replaces the refresh token hash by next. next must be derived from the token, so
+// that a retry passes the same one. Until next is used, the same call succeeds again, because the
+// answer to the first may have been lost; this also holds for the answer of RenewSession. If a
+// token is seen after next was used, one of the two holders stole it: ClaimRefresh ends the
+// session, sets Reused and fails. Within 20 s after its use it fails with the conflict
+// refresh_raced instead, because tabs may race.
 func (repo *Sessions) ClaimRefresh(
 	ctx context.Context, hash, next []byte, idle time.Duration, now time.Time,
 ) (r domain.Refreshed, err error) {
@@ -103,7 +102,7 @@ func (repo *Sessions) ClaimRefresh(
 	return r, err
 }
 
-// reused is a token that was used before: by a refresh, or by RenewSession.
+// reused handles a token that was used before, by a refresh or by RenewSession.
 func reused(ctx context.Context, t *store.Tx, hash, next []byte, r *domain.Refreshed, now time.Time) error {
 	var before domain.Session
 	var used, revoked int64
@@ -135,9 +134,9 @@ func reused(ctx context.Context, t *store.Tx, hash, next []byte, r *domain.Refre
 	return revoke(ctx, t, `id = $3`, "refresh_reused", now, after.ID)
 }
 
-// lostAnswer gives a session to whoever has the token before its own. Where that is
-// another session's, which RenewSession has replaced, the session counts as proven no
-// more than that one was: the token alone has proven nothing.
+// lostAnswer returns the session after to the holder of the token before its own. If RenewSession
+// replaced the session before by after, then after takes over the authentication time and methods
+// of before: the token alone has not proven more.
 func lostAnswer(
 	ctx context.Context, t *store.Tx, before, after string, r *domain.Refreshed, now time.Time,
 ) (err error) {
@@ -177,8 +176,8 @@ func liveSession(
 	return found[0], u, nil
 }
 
-// ended says why a session is not alive. One that was renewed just now is asked
-// for by a tab that has not seen its new tokens yet.
+// ended returns the error for a session that is not alive. If it was renewed within refreshGrace, a
+// tab has not seen its new tokens yet, and the error is refresh_raced.
 func ended(ctx context.Context, t *store.Tx, id string, now time.Time) error {
 	var n int
 	err := t.QueryRowContext(ctx, `SELECT count(*) FROM sessions WHERE id = $1 AND reason = $2 AND revoked_at > $3`, id,
@@ -198,8 +197,8 @@ func errSignedOut() error {
 	return domain.Unauthorized.Errorf(domain.CodeSignedOut, "this session has ended; sign in again")
 }
 
-// SessionOf returns the id of the session that a refresh token belongs to, used
-// or not, and its user; empty strings for one that we never gave.
+// SessionOf returns the session and user of a refresh token, used or not. Both are empty if there
+// is no such token.
 func (repo *Sessions) SessionOf(ctx context.Context, refresh []byte) (session, user string, err error) {
 	err = repo.db.QueryRowContext(ctx,
 		`SELECT s.id, s.user_id FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id WHERE r.hash = $1`,
@@ -210,7 +209,7 @@ func (repo *Sessions) SessionOf(ctx context.Context, refresh []byte) (session, u
 	return session, user, err
 }
 
-// Sessions lists a user's sign-ins that are alive, the last used first.
+// Sessions returns a user's sessions that are alive, last used first.
 func (repo *Sessions) Sessions(ctx context.Context, user string, now time.Time) ([]domain.Session, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT `+sessionColumns+
 		` FROM sessions s WHERE s.user_id = $1 AND s.revoked_at = 0 AND s.idle_expires > $2 AND s.expires_at > $2
@@ -221,11 +220,11 @@ func (repo *Sessions) Sessions(ctx context.Context, user string, now time.Time) 
 	return store.Collect(rows, scanSession)
 }
 
-// RenewSession puts a session in the place of another: the same person, proven
-// anew. The old one ends with the same commit, and the new one ends when the old
-// one would have. Next returns the hash of its refresh token for that of the one that
-// the old session has, which is used up: ClaimRefresh finds the new session by it, if the
-// answer was lost. Next may be called more than once. What the user has shown is used up.
+// RenewSession replaces the session old by s after the user has proven their identity again, and
+// consumes that proof. Both happen in one commit, and s expires when old would have. next is given
+// the hash of old's current refresh token, which is consumed, and returns the hash of the new one.
+// If the answer is lost, ClaimRefresh finds the new session by it. next may be called more than
+// once.
 func (repo *Sessions) RenewSession(
 	ctx context.Context, old string, s domain.Session, next func(current []byte) []byte, p domain.Proof, now time.Time,
 ) (domain.Session, error) {
@@ -260,11 +259,11 @@ func (repo *Sessions) RenewSession(
 	return s, err
 }
 
-// RenewedReason is why a session ended that RenewSession replaced.
+// RenewedReason is the end reason of sessions that were replaced by RenewSession.
 const RenewedReason = "renewed"
 
-// RevokeOthers ends every session of user but one, and returns which. What was
-// begun ends as well, and every browser is asked for the second factor again.
+// RevokeOthers ends every session of user except keep, and returns their ids. It also ends flows
+// and tickets, and forgets the remembered browsers.
 func (repo *Sessions) RevokeOthers(
 	ctx context.Context, user, keep, reason string, now time.Time,
 ) (ended []string, err error) {
@@ -289,8 +288,8 @@ func (repo *Sessions) RevokeOthers(
 	return ended, err
 }
 
-// RevokeSessionOf ends one session of user, or not_found. What was begun ends as
-// well: that session may have begun it.
+// RevokeSessionOf ends a session of user, or fails with not_found. It also ends the user's flows
+// and tickets, because that session may have begun them.
 func (repo *Sessions) RevokeSessionOf(ctx context.Context, user, id, reason string, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		res, err := t.ExecContext(ctx,
@@ -307,7 +306,6 @@ func (repo *Sessions) RevokeSessionOf(ctx context.Context, user, id, reason stri
 	})
 }
 
-// RevokeSession ends one session.
 func (repo *Sessions) RevokeSession(ctx context.Context, id, reason string, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		return revoke(ctx, t, `id = $3`, reason, now, id)
@@ -320,9 +318,8 @@ func revoke(ctx context.Context, t *store.Tx, which, reason string, now time.Tim
 	return err
 }
 
-// Revocations returns what ended access tokens since a time: sessions revoked,
-// by whichever server or command. It is how a server learns of what the bus did
-// not bring.
+// Revocations returns the sessions that any server or command has revoked since a time. A server
+// calls it to learn of what the bus did not deliver.
 func (repo *Sessions) Revocations(ctx context.Context, since time.Time) ([]domain.Revocation, error) {
 	rows, err := repo.db.QueryContext(ctx,
 		`SELECT s.user_id, s.id, u.epoch, s.reason FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.revoked_at >= $1`,
@@ -336,9 +333,9 @@ func (repo *Sessions) Revocations(ctx context.Context, since time.Time) ([]domai
 	})
 }
 
-// EpochsAbove returns the epochs of users that are higher than the ones known. Disabling
-// someone has raised theirs above that of every token they have. It costs a look-up
-// for each that is known, and memory only for those that have risen.
+// EpochsAbove returns the epochs of users that are higher than the known ones. Disabling a user,
+// for example, raises the epoch above that of all their tokens. It looks up each known user, and
+// allocates only for those returned.
 func (repo *Sessions) EpochsAbove(ctx context.Context, known map[string]int64) (map[string]int64, error) {
 	b, err := json.Marshal(known)
 	if err != nil {
@@ -363,7 +360,7 @@ func (repo *Sessions) EpochsAbove(ctx context.Context, known map[string]int64) (
 	return risen, rows.Err()
 }
 
-// EndSessions ends every session and every token of a user.
+// EndSessions ends every session and access token of a user.
 func (repo *Sessions) EndSessions(ctx context.Context, user, reason string, now time.Time) (u domain.User, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if u, err = raiseEpoch(ctx, t, user, ``); err != nil {

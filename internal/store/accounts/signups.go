@@ -10,7 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// CreateSignupInvite keeps an invitation to the server by its code's hash.
+// CreateSignupInvite stores an invitation to the server under the hash of its code.
 func (repo *Repository) CreateSignupInvite(ctx context.Context, i domain.SignupInvite, hash []byte) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx,
@@ -21,7 +21,7 @@ func (repo *Repository) CreateSignupInvite(ctx context.Context, i domain.SignupI
 	})
 }
 
-// SignupInvites lists the invitations that are still good, the newest first.
+// SignupInvites returns the valid invitations, newest first.
 func (repo *Repository) SignupInvites(ctx context.Context, now time.Time) ([]domain.SignupInvite, error) {
 	rows, err := repo.db.QueryContext(ctx,
 		`SELECT id, note, created_by, created_at, expires_at, max_uses, uses FROM signup_invites
@@ -37,7 +37,7 @@ func (repo *Repository) SignupInvites(ctx context.Context, now time.Time) ([]dom
 	})
 }
 
-// DeleteSignupInvite ends an invitation to the server.
+// DeleteSignupInvite deletes an invitation to the server.
 func (repo *Repository) DeleteSignupInvite(ctx context.Context, id string) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		res, err := t.ExecContext(ctx, `DELETE FROM signup_invites WHERE id = $1`, id)

@@ -10,15 +10,14 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// CreateTicket keeps a single-use secret, in place of earlier ones of its kind
-// for the same user. Of those that undo a change of address there is one for each
-// earlier address.
+// CreateTicket stores a single-use ticket. It replaces earlier ones of the same kind and user.
+// Tickets that undo a change of address are replaced only if they restore the same address.
 func (repo *Repository) CreateTicket(ctx context.Context, hash []byte, k domain.Ticket, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return createTicket(ctx, t, hash, k, now) })
 }
 
 func createTicket(ctx context.Context, t *store.Tx, hash []byte, k domain.Ticket, now time.Time) error {
-	if k.User != "" { // nobody's other tickets are for different people, or of different nodes
+	if k.User != "" { // tickets without a user are independent of each other
 		if _, err := t.ExecContext(ctx, `DELETE FROM tickets WHERE kind = $1 AND user_id = $2 AND (kind <> $3 OR data = $4)`,
 			k.Kind, k.User, domain.EmailUndoTicket, k.Data); err != nil {
 			return err
@@ -30,7 +29,7 @@ func createTicket(ctx context.Context, t *store.Tx, hash []byte, k domain.Ticket
 	return err
 }
 
-// claimTicket uses a ticket up. Of two who try, one gets it.
+// claimTicket deletes a ticket and returns it. Of two concurrent calls one succeeds.
 func claimTicket(
 	ctx context.Context, t *store.Tx, hash []byte, kind domain.TicketKind, now time.Time,
 ) (k domain.Ticket, err error) {
@@ -55,8 +54,8 @@ func errTicketEnded(kind domain.TicketKind) error {
 	return domain.Forbidden.Errorf(domain.CodeTicketEnded, "this link was used already or has expired; %s", how)
 }
 
-// claimAsBefore uses a ticket up for a user who is as they were when it was made:
-// enabled, and of the same epoch. It locks the user.
+// claimAsBefore claims a ticket and locks its user. It fails if the user is disabled, or if the
+// epoch has changed since the ticket was created.
 func claimAsBefore(
 	ctx context.Context, t *store.Tx, hash []byte, kind domain.TicketKind, now time.Time,
 ) (k domain.Ticket, u domain.User, err error) {
@@ -70,8 +69,8 @@ func claimAsBefore(
 	return k, u, err
 }
 
-// claimSetup uses up the links for a first administrator, of which each node has
-// printed one.
+// claimSetup claims a setup link for the first administrator, and deletes those that the other
+// nodes have printed.
 func claimSetup(ctx context.Context, t *store.Tx, hash []byte, now time.Time) error {
 	if _, err := claimTicket(ctx, t, hash, domain.SetupTicket, now); err != nil {
 		return err
@@ -80,9 +79,9 @@ func claimSetup(ctx context.Context, t *store.Tx, hash []byte, now time.Time) er
 	return err
 }
 
-// VerifyEmail uses up a link to a new account's address: the account is open. The
-// link belongs to one registration, with its name and password: once another one of
-// the same address has replaced it, the link is good no more.
+// VerifyEmail claims the link to a new account's address and opens the account. The link is valid
+// for one registration only: it fails after another registration with the same address has replaced
+// that one.
 func (repo *Repository) VerifyEmail(ctx context.Context, hash []byte, now time.Time) (u domain.User, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		k, err := claimTicket(ctx, t, hash, domain.VerifyTicket, now)
@@ -103,8 +102,8 @@ func (repo *Repository) VerifyEmail(ctx context.Context, hash []byte, now time.T
 	return u, err
 }
 
-// ResetPassword uses up a link: the account has another password, its address is
-// proven, and every session, and every browser that was remembered, is out.
+// ResetPassword claims a link and sets the password. The address counts as verified, and all
+// sessions and remembered browsers end.
 func (repo *Repository) ResetPassword(
 	ctx context.Context, hash []byte, password string, now time.Time,
 ) (u domain.User, err error) {
@@ -121,7 +120,7 @@ func (repo *Repository) ResetPassword(
 	return u, err
 }
 
-// TicketUser returns whom a ticket is about, without using it up.
+// TicketUser returns the user of a ticket without claiming it.
 func (repo *Repository) TicketUser(
 	ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time,
 ) (domain.User, error) {
@@ -134,7 +133,7 @@ func (repo *Repository) TicketUser(
 	return u, err
 }
 
-// UseTicket uses up a ticket that changes nothing in the store by itself.
+// UseTicket claims a ticket that has no effect in the store by itself.
 func (repo *Repository) UseTicket(
 	ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time,
 ) (k domain.Ticket, err error) {

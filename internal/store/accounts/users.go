@@ -49,12 +49,13 @@ func oneUser(users []domain.User, err error) (domain.User, error) {
 	return users[0], nil
 }
 
-// UsersByID returns those of ids that exist, in no particular order.
+// UsersByID returns the users with ids, in no particular order. Those that do not exist are left
+// out.
 func (repo *Repository) UsersByID(ctx context.Context, ids []string) ([]domain.User, error) {
 	return ByIDs(ctx, repo.db, ids)
 }
 
-// ByIDs returns those of ids that exist, in no particular order.
+// ByIDs is UsersByID on a database or a transaction.
 func ByIDs(ctx context.Context, q store.Queryer, ids []string) ([]domain.User, error) {
 	var users []domain.User
 	for part := range slices.Chunk(ids, 500) {
@@ -67,7 +68,7 @@ func ByIDs(ctx context.Context, q store.Queryer, ids []string) ([]domain.User, e
 	return users, nil
 }
 
-// UserByUsername returns the user with this name, or not_found.
+// UserByUsername returns the user with this username, or not_found.
 func (repo *Repository) UserByUsername(ctx context.Context, name string) (domain.User, error) {
 	return oneUser(usersWhere(ctx, repo.db, `u.username = $1`, strings.ToLower(name)))
 }
@@ -77,9 +78,8 @@ func (repo *Repository) UserByEmail(ctx context.Context, email string) (domain.U
 	return oneUser(usersWhere(ctx, repo.db, `u.email = $1 AND u.email <> ''`, strings.ToLower(email)))
 }
 
-// SearchUsers lists people who are not disabled by username, those whose names
-// begin with q, or have a word that does. after is the username of the last one
-// of the page before. Devices are not people.
+// SearchUsers returns people by username, after the username after, whose name has a word that
+// begins with q. Disabled and pending accounts, and devices, are left out.
 func (repo *Repository) SearchUsers(ctx context.Context, q, after string, limit int) ([]domain.User, error) {
 	like, some := naming.PrefixPattern(q)
 	if !some {
@@ -89,13 +89,13 @@ func (repo *Repository) SearchUsers(ctx context.Context, q, after string, limit 
 		AND u.folded LIKE $2 ESCAPE '\' ORDER BY u.username LIMIT $3`, after, like, limit)
 }
 
-// AllUsers lists every user by username, without devices, for the operator.
+// AllUsers returns all users except devices, by username.
 func (repo *Repository) AllUsers(ctx context.Context) ([]domain.User, error) {
 	return usersWhere(ctx, repo.db, `u.kind <> 'device' ORDER BY u.username`)
 }
 
-// Credentials returns the user whom someone signs in as, by username or e-mail
-// address, and the password's record. Nobody of that name is not_found.
+// Credentials returns the user with this username or e-mail address, and the password record. If
+// there is none, it fails with not_found.
 func (repo *Repository) Credentials(ctx context.Context, login string) (u domain.User, password string, err error) {
 	var times [3]int64
 	err = repo.db.QueryRowContext(ctx, `SELECT `+userColumns+
@@ -108,8 +108,8 @@ func (repo *Repository) Credentials(ctx context.Context, login string) (u domain
 	return u, password, err
 }
 
-// CreateUser keeps a new account, with the same commit that uses up what let it
-// be made. It replaces one of the same address that nobody has proven.
+// CreateUser creates an account. The same commit claims the setup link or invitation in by, and
+// deletes a pending account with the same address.
 func (repo *Repository) CreateUser(
 	ctx context.Context, u domain.User, password string, by domain.Signup, now time.Time,
 ) error {
@@ -149,10 +149,10 @@ func createUser(ctx context.Context, t *store.Tx, u domain.User, password string
 	return naming.FoldUser(ctx, t, u.ID)
 }
 
-// nameTaken says what a new account collided with.
+// nameTaken turns a unique violation into the error for the username or address that is taken.
 func nameTaken(err error) error {
 	if store.IsUnique(err) {
-		// the index, or its column
+		// the name of the index (PostgreSQL) or of the column (SQLite)
 		if strings.Contains(err.Error(), "users_email") || strings.Contains(err.Error(), "users.email") {
 			return errEmailTaken().Because(err)
 		}
@@ -163,21 +163,20 @@ func nameTaken(err error) error {
 	return err
 }
 
-// UpdateProfile changes a user's own profile and returns the account as it is
-// then.
+// UpdateProfile changes a user's profile and returns the user after the change.
 func (repo *Repository) UpdateProfile(ctx context.Context, user string, p domain.Profile) (domain.User, error) {
 	return repo.changeUser(ctx, user, `display_name = COALESCE($2, display_name), about = COALESCE($3, about),
 		locale = COALESCE($4, locale), time_zone = COALESCE($5, time_zone)`, p.DisplayName, p.About, p.Locale, p.TimeZone)
 }
 
-// SetStatus changes what a user shows of themselves.
+// SetStatus changes a user's status.
 func (repo *Repository) SetStatus(ctx context.Context, user string, s domain.Status) (domain.User, error) {
 	return repo.changeUser(ctx, user, `status_mode = $2, status_text = $3, status_emoji = $4, status_expires = $5`, s.Mode,
 		s.Text, s.Emoji, store.Millis(s.Expires))
 }
 
-// SetUserRole makes someone an administrator, or no longer one. Every access
-// token of theirs ends. The last administrator stays one: conflict.
+// SetUserRole makes a user an administrator, or ends that, and ends their access tokens. It fails
+// with conflict for the last administrator.
 func (repo *Repository) SetUserRole(
 	ctx context.Context, user string, role domain.SystemRole,
 ) (u domain.User, err error) {
@@ -193,8 +192,8 @@ func (repo *Repository) SetUserRole(
 	return u, err
 }
 
-// SetUserDisabled keeps someone out, or lets them in again. Keeping out ends
-// every session. The last administrator is not kept out: conflict.
+// SetUserDisabled disables or enables a user. Disabling ends every session. It fails with conflict
+// for the last administrator.
 func (repo *Repository) SetUserDisabled(
 	ctx context.Context, user string, disabled bool, now time.Time,
 ) (u domain.User, err error) {
@@ -212,8 +211,8 @@ func (repo *Repository) SetUserDisabled(
 	return u, err
 }
 
-// ReplacePassword gives a user another password: every session ends, and s is
-// begun in place of old, which asked for it.
+// ReplacePassword sets the password of a user, ends every session, and creates s in place of old,
+// the session that asked for it.
 func (repo *Repository) ReplacePassword(
 	ctx context.Context, user, password, old string, s domain.Session, refresh []byte, now time.Time,
 ) (u domain.User, err error) {
@@ -221,7 +220,7 @@ func (repo *Repository) ReplacePassword(
 		if u, err = raiseEpoch(ctx, t, user, `password = $2`, password); err != nil {
 			return err
 		}
-		if old != "" { // a script's token has no session
+		if old != "" { // API tokens have no session
 			if _, _, err := liveSession(ctx, t, old, now); err != nil {
 				return err
 			}
@@ -237,8 +236,8 @@ func (repo *Repository) ReplacePassword(
 	return u, err
 }
 
-// Accounts lists users for administrators, by username, after a given one; with
-// q those of whom a name or the e-mail address begins with it.
+// Accounts returns users for administrators, by username, after the username after. If q is not
+// empty, a name has a word that begins with q, or the e-mail address begins with q.
 func (repo *Repository) Accounts(ctx context.Context, q, after string, limit int) ([]domain.User, error) {
 	like, some := naming.PrefixPattern(q)
 	if !some {
@@ -248,7 +247,7 @@ func (repo *Repository) Accounts(ctx context.Context, q, after string, limit int
 		ORDER BY u.username LIMIT $4`, after, like, store.EscapeLike(strings.ToLower(q))+"%", limit)
 }
 
-// SetPassword replaces the password's record and ends every session.
+// SetPassword replaces the password record and ends every session.
 func (repo *Repository) SetPassword(
 	ctx context.Context, user, password string, now time.Time,
 ) (u domain.User, err error) {
@@ -261,8 +260,8 @@ func (repo *Repository) SetPassword(
 	return u, err
 }
 
-// VoidPassword takes the password away and ends every session: nothing but a link, or
-// another way to sign in, lets the user in until they have chosen another one.
+// VoidPassword deletes the password and ends every session. Until the user sets another one, they
+// sign in only by a link or another method.
 func (repo *Repository) VoidPassword(
 	ctx context.Context, user, reason string, now time.Time,
 ) (u domain.User, err error) {
@@ -275,8 +274,8 @@ func (repo *Repository) VoidPassword(
 	return u, err
 }
 
-// UpgradePassword replaces old by another record of the same password. If the
-// user's record is not old any more, nothing is changed.
+// UpgradePassword replaces the record old by another one of the same password. If the stored record
+// is not old any more, it changes nothing.
 func (repo *Repository) UpgradePassword(ctx context.Context, user, old, password string) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `UPDATE users SET password = $3 WHERE id = $1 AND password = $2`, user, old, password)
@@ -306,7 +305,7 @@ func changeUser(ctx context.Context, t *store.Tx, user, set string, args ...any)
 	return oneUser(usersWhere(ctx, t, `u.id = $1`, user))
 }
 
-// SetLastSeen keeps when users were last there.
+// SetLastSeen stores when users were last online. A time never moves back.
 func (repo *Repository) SetLastSeen(ctx context.Context, seen map[string]time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		for user, when := range seen {

@@ -40,8 +40,8 @@ type Store struct {
 	Blobs     *blobs.Repository
 }
 
-// Open opens a database as store.Open does, and starts what works on it beside
-// requests: the indexer of the search, but not for a command beside a server.
+// Open opens a database as store.Open does, and starts the search indexer, except for a command
+// beside a server.
 func Open(ctx context.Context, o store.Options) (*Store, error) {
 	db, err := store.Open(ctx, o)
 	if err != nil {
@@ -63,14 +63,13 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 	return s, nil
 }
 
-// Close commits what was accepted and lets go of the database. No other method may be
-// called after it.
+// Close commits what was accepted and closes the database. No other method may be called after it.
 func (s *Store) Close() error {
 	s.Search.Stop()
 	return s.DB.Close()
 }
 
-// Use returns how much room the database takes, and how far the search is behind.
+// Use returns how much space the database takes, and how many messages are not indexed yet.
 func (s *Store) Use(ctx context.Context) (domain.StoreUsage, error) {
 	u, err := s.DB.Usage(ctx)
 	if err != nil {
@@ -80,8 +79,8 @@ func (s *Store) Use(ctx context.Context) (domain.StoreUsage, error) {
 	return u, err
 }
 
-// Check looks through the whole database for damage: its structure where that
-// can be seen, and the promises of the log.
+// Check verifies the whole database: its integrity, as far as the database can check that, and the
+// invariants of the log.
 func (s *Store) Check(ctx context.Context) error {
 	if err := s.Integrity(ctx); err != nil {
 		return err
@@ -89,8 +88,8 @@ func (s *Store) Check(ctx context.Context) error {
 	return s.Log.Check(ctx)
 }
 
-// Verify checks the SQLite file at path, which no server uses, and whether this
-// program can read it. It is brought to this program's schema for that.
+// Verify checks the SQLite file at path, which no server may have open. It migrates the file to
+// this program's schema.
 func Verify(ctx context.Context, path string) error {
 	s, err := Open(ctx, store.Options{Path: path, Tool: true})
 	if err != nil {

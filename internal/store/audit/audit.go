@@ -13,11 +13,10 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// AppendAudit adds to the audit log what seal makes of where the chain stands:
-// rows, and a checkpoint if it is not nil. Chain names the log if there is none
-// yet. seal may be called more than once, and only what it returned last counts.
-// Whoever appends, on whichever node, waits for the one before: the log has one
-// order.
+// AppendAudit appends to the audit log what seal returns for the current head: rows, and a
+// checkpoint if it is not nil. chain names the log if this creates it. seal may be called more than
+// once; only its last result is stored. Concurrent calls, also of other nodes, wait for each other,
+// so that the log has one order.
 func (repo *Repository) AppendAudit(
 	ctx context.Context, chain string, seal func(domain.AuditHead) ([]domain.AuditRow, *domain.AuditCheckpoint, error),
 ) (head domain.AuditHead, err error) {
@@ -51,7 +50,7 @@ func (repo *Repository) AppendAudit(
 	return head, err
 }
 
-// blob keeps an absent value out of columns that always have one.
+// blob replaces nil by an empty value, for columns that are NOT NULL.
 func blob(b []byte) []byte {
 	if b == nil {
 		return []byte{}
@@ -59,8 +58,8 @@ func blob(b []byte) []byte {
 	return b
 }
 
-// headForUpdate returns where the chain stands, and locks it. Chain names the log if
-// there is none yet; with an empty one that is sql.ErrNoRows.
+// headForUpdate returns the head of the chain and locks it. If there is no log it creates one named
+// chain, or returns sql.ErrNoRows if chain is empty.
 func headForUpdate(ctx context.Context, t *store.Tx, chain string) (domain.AuditHead, error) {
 	h, err := headOf(ctx, t, t.ForUpdate())
 	if !errors.Is(err, sql.ErrNoRows) || chain == "" {
@@ -81,8 +80,7 @@ func headOf(ctx context.Context, q store.Queryer, lock string) (h domain.AuditHe
 	return h, err
 }
 
-// auditRowsAtOnce keeps a statement under the number of arguments that both
-// databases take.
+// auditRowsAtOnce keeps the number of arguments of a statement below the limits of both databases.
 const auditRowsAtOnce = 100
 
 func insertAudit(ctx context.Context, t *store.Tx, rows []domain.AuditRow) error {
@@ -112,7 +110,7 @@ func insertAudit(ctx context.Context, t *store.Tx, rows []domain.AuditRow) error
 	return nil
 }
 
-// AuditHead returns where the chain stands; with an empty Chain there is none.
+// AuditHead returns the head of the chain. Its Chain is empty if there is no log.
 func (repo *Repository) AuditHead(ctx context.Context) (domain.AuditHead, error) {
 	h, err := headOf(ctx, repo.db, "")
 	if errors.Is(err, sql.ErrNoRows) {
@@ -124,7 +122,7 @@ func (repo *Repository) AuditHead(ctx context.Context) (domain.AuditHead, error)
 const auditColumns = `r.seq, r.day, r.at, r.type, r.actor, r.target, r.hash, r.body, COALESCE(p.salt, $1),
 	COALESCE(p.data, $1) FROM audit_records r LEFT JOIN audit_personal p ON p.seq = r.seq`
 
-// AuditRecords returns the records that f selects.
+// AuditRecords returns the records that match f.
 func (repo *Repository) AuditRecords(ctx context.Context, f domain.AuditFilter) ([]domain.AuditRecord, error) {
 	where, args, order := repo.where(f)
 	query := `SELECT ` + auditColumns
@@ -138,9 +136,9 @@ func (repo *Repository) AuditRecords(ctx context.Context, f domain.AuditFilter) 
 	return store.Collect(rows, scanAudit)
 }
 
-// where returns the conditions that f stands for, their arguments, and the order.
+// where returns the SQL conditions of f, their arguments, and the sort order.
 func (repo *Repository) where(f domain.AuditFilter) (where []string, args []any, order string) {
-	args = []any{[]byte{}} // $1, for what was erased
+	args = []any{[]byte{}} // $1 stands for erased personal data
 	add := func(condition string, v any) {
 		args = append(args, v)
 		where = append(where, strings.ReplaceAll(condition, "?", "$"+strconv.Itoa(len(args))))
@@ -176,7 +174,7 @@ func (repo *Repository) where(f domain.AuditFilter) (where []string, args []any,
 		add("r.target = ?", f.Target)
 	}
 	if f.Outcome != "" {
-		// quotes in values have a backslash before them
+		// A quote inside a value is escaped by a backslash, so this matches only the field itself.
 		add(repo.db.Contains("r.body"), []byte(`"outcome":"`+string(f.Outcome)+`"`))
 	}
 	if !f.From.IsZero() {
@@ -197,7 +195,7 @@ func scanAudit(rows *sql.Rows) (r domain.AuditRecord, err error) {
 	}
 	r.Time = store.Time(when)
 	if len(data) > 0 {
-		// What cannot be read was edited: the check of the log says so.
+		// Invalid JSON means that the row was tampered with. Verifying the log reports it.
 		r.Personal = make(map[string]string)
 		if json.Unmarshal(data, &r.Personal) != nil {
 			r.Personal = map[string]string{"": string(data)}
@@ -206,8 +204,7 @@ func scanAudit(rows *sql.Rows) (r domain.AuditRecord, err error) {
 	return r, nil
 }
 
-// AuditCheckpoints returns the checkpoints with greater numbers than after, in
-// their order.
+// AuditCheckpoints returns the checkpoints with numbers above after, in order.
 func (repo *Repository) AuditCheckpoints(
 	ctx context.Context, after int64, limit int,
 ) ([]domain.AuditCheckpoint, error) {
@@ -222,7 +219,7 @@ func (repo *Repository) AuditCheckpoints(
 	})
 }
 
-// AuditSegments returns what stands for deleted records, in their order.
+// AuditSegments returns the signed summaries of deleted records, in order.
 func (repo *Repository) AuditSegments(ctx context.Context) ([]domain.AuditSegment, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT first_seq, last_seq, body, sig FROM audit_segments ORDER BY last_seq`)
 	if err != nil {
@@ -234,8 +231,8 @@ func (repo *Repository) AuditSegments(ctx context.Context) ([]domain.AuditSegmen
 	})
 }
 
-// OldestAuditDay returns the first segment that is still there: its day, and the
-// numbers of its records. With day 0 there is none.
+// OldestAuditDay returns the oldest day with records, and the numbers of its first and last record.
+// day is 0 if there are no records.
 func (repo *Repository) OldestAuditDay(ctx context.Context) (day, first, last int64, err error) {
 	err = repo.db.QueryRowContext(ctx, `SELECT day, MIN(seq), MAX(seq) FROM audit_records
 		WHERE day = (SELECT day FROM audit_records ORDER BY seq LIMIT 1) GROUP BY day`).Scan(&day, &first, &last)
@@ -245,8 +242,8 @@ func (repo *Repository) OldestAuditDay(ctx context.Context) (day, first, last in
 	return day, first, last, err
 }
 
-// DropAuditSegment deletes the records that s stands for, and keeps s. The
-// segment that the log ends in stays.
+// DropAuditSegment deletes the records that s summarizes, and stores s. It fails with conflict for
+// the last day of the log.
 func (repo *Repository) DropAuditSegment(ctx context.Context, s domain.AuditSegment) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		head, err := headForUpdate(ctx, t, "")
@@ -275,12 +272,12 @@ func (repo *Repository) DropAuditSegment(ctx context.Context, s domain.AuditSegm
 	})
 }
 
-// EraseAuditBefore erases the personal data of records older than a time.
+// EraseAuditBefore erases the personal data of records from before a time.
 func (repo *Repository) EraseAuditBefore(ctx context.Context, before time.Time) (n int64, err error) {
 	return repo.eraseAudit(ctx, `DELETE FROM audit_personal WHERE at < $1`, store.Millis(before))
 }
 
-// EraseAuditActor erases the personal data of what one actor did.
+// EraseAuditActor erases the personal data of records with this actor.
 func (repo *Repository) EraseAuditActor(ctx context.Context, actor string) (n int64, err error) {
 	return repo.eraseAudit(ctx, `DELETE FROM audit_personal WHERE actor = $1`, actor)
 }

@@ -1,9 +1,9 @@
-// Package audit has the SQL of the audit log, and of how far its receivers have come.
+// Package audit has the SQL of the audit log and of the positions of its receivers.
 package audit
 
 import "github.com/unhidra/unhidra/internal/store"
 
-// A Repository keeps the audit log.
+// A Repository stores the audit log.
 type Repository struct{ db *store.DB }
 
 // New returns the repository on db.

@@ -10,9 +10,9 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// ClaimAuditSink makes owner the one that sends to the receiver called name,
-// until a time, and returns how far that has come. It reports false if another
-// owner has it. A receiver that is new begins with the oldest record.
+// ClaimAuditSink leases the receiver name to owner until a time, and returns the number of the last
+// record that was sent to it. ok is false if another owner holds the lease. A new receiver starts
+// with the oldest record.
 func (repo *Repository) ClaimAuditSink(
 	ctx context.Context, name, owner string, until, now time.Time,
 ) (seq int64, ok bool, err error) {
@@ -31,9 +31,9 @@ func (repo *Repository) ClaimAuditSink(
 	return seq, ok, err
 }
 
-// AdvanceAuditSink records that the receiver has everything up to seq, and that
-// dropped further records were gone before it could be sent them. It reports
-// false if another owner has taken over.
+// AdvanceAuditSink stores that the receiver has all records up to seq, and that dropped further
+// records were deleted before they could be sent. It extends the lease. ok is false if another
+// owner has it.
 func (repo *Repository) AdvanceAuditSink(
 	ctx context.Context, name, owner string, seq, dropped int64, until, now time.Time,
 ) (ok bool, err error) {
@@ -52,7 +52,7 @@ func (repo *Repository) AdvanceAuditSink(
 	return ok, err
 }
 
-// ReleaseAuditSink lets another node send to the receiver at once.
+// ReleaseAuditSink ends the lease, so that another node can claim the receiver at once.
 func (repo *Repository) ReleaseAuditSink(ctx context.Context, name, owner string) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `UPDATE audit_sinks SET lease_until = 0 WHERE name = $1 AND owner = $2`, name, owner)
@@ -60,7 +60,7 @@ func (repo *Repository) ReleaseAuditSink(ctx context.Context, name, owner string
 	})
 }
 
-// AuditReceivers returns how far each receiver of the audit log has come.
+// AuditReceivers returns the position of each receiver of the audit log.
 func (repo *Repository) AuditReceivers(ctx context.Context) ([]domain.AuditReceiver, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT name, seq, dropped FROM audit_sinks ORDER BY name`)
 	if err != nil {

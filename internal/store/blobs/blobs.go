@@ -1,5 +1,5 @@
-// Package blobs has the SQL of files that are kept by content: what is there, who
-// refers to it, and what is to be deleted.
+// Package blobs has the SQL of files stored by their content hash: the files, the references to
+// them, and the objects that are to be deleted.
 package blobs
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// A Repository keeps the rows of blobs.
+// A Repository stores the rows of blobs.
 type Repository struct{ db *store.DB }
 
 // New returns the repository on db.
@@ -27,8 +27,8 @@ func scan(row interface{ Scan(...any) error }) (b domain.Blob, err error) {
 	return b, err
 }
 
-// AddBlob keeps b, or counts as adding it again if there is a blob of that content:
-// then it returns that one, whose object may be another.
+// AddBlob stores b. If a blob with this hash exists, AddBlob renews its time and returns it; its
+// object may be another than b's.
 func (repo *Repository) AddBlob(ctx context.Context, b domain.Blob, now time.Time) (kept domain.Blob, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		kept, err = scan(t.QueryRowContext(ctx, `INSERT INTO blobs (`+columns+`, touched_at) VALUES ($1, $2, $3, $4, $5, $6)
@@ -39,7 +39,7 @@ func (repo *Repository) AddBlob(ctx context.Context, b domain.Blob, now time.Tim
 	return kept, err
 }
 
-// TouchBlob counts as adding a blob again, if it is there.
+// TouchBlob renews the time of a blob as AddBlob does. ok is false if there is none.
 func (repo *Repository) TouchBlob(ctx context.Context, hash string, now time.Time) (b domain.Blob, ok bool, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		b, err = scan(t.QueryRowContext(ctx, `UPDATE blobs SET touched_at = $2 WHERE hash = $1 RETURNING `+columns, hash,
@@ -61,17 +61,18 @@ func (repo *Repository) Blob(ctx context.Context, hash string) (domain.Blob, err
 	return b, err
 }
 
-// A Ref says that something needs a blob.
+// A Ref is a reference to a blob, which keeps it from being deleted.
 type Ref struct {
-	Holder string // what needs it, for example avatar/USER
+	Holder string // what refers to it, for example avatar/USER
 	Hash   string
-	Owner  string // whose quota counts it; empty: nobody's
-	// Quota is how many bytes the owner's blobs may have together, this one included; 0
-	// is no limit. A file that is referred to twice counts once.
+	Owner  string // whose quota includes it; empty: nobody's
+	// Quota is how many bytes the owner's blobs may have together, including this one; 0 means no
+	// limit. A blob with several references counts once.
 	Quota int64
 }
 
-// AddRef adds a reference within t. The blob must have been added in the last day.
+// AddRef adds a reference within t. It fails with not_found if the blob does not exist; one that
+// was added within the last day does.
 func AddRef(ctx context.Context, t *store.Tx, r Ref, now time.Time) error {
 	res, err := t.ExecContext(ctx, `UPDATE blobs SET touched_at = $2 WHERE hash = $1`, r.Hash, store.Millis(now))
 	if err != nil {
@@ -96,8 +97,8 @@ func AddRef(ctx context.Context, t *store.Tx, r Ref, now time.Time) error {
 	return err
 }
 
-// RemoveRef takes all references of a holder away within t. A file that nothing refers to
-// any more lives for another day: a backup that is being written may need it.
+// RemoveRef removes all references of a holder within t. A blob without references is kept for
+// another day, because a backup in progress may need it.
 func RemoveRef(ctx context.Context, t *store.Tx, holder string, now time.Time) error {
 	_, err := t.ExecContext(ctx,
 		`UPDATE blobs SET touched_at = $2 WHERE hash IN (SELECT hash FROM blob_refs WHERE holder = $1)`,
@@ -109,7 +110,7 @@ func RemoveRef(ctx context.Context, t *store.Tx, holder string, now time.Time) e
 	return err
 }
 
-// Usage returns how many bytes the blobs of an owner have.
+// Usage returns how many bytes the blobs of an owner have together.
 func (repo *Repository) Usage(ctx context.Context, owner string) (int64, error) {
 	return usage(ctx, repo.db, owner)
 }
@@ -121,9 +122,9 @@ func usage(ctx context.Context, q store.Queryer, owner string) (n int64, err err
 	return n, err
 }
 
-// DropBlobs deletes at most limit rows that nothing refers to and that were added
-// before a time, and notes their objects. Whoever adds a reference meanwhile locks the
-// row, and changes it: on PostgreSQL it is then looked at anew.
+// DropBlobs deletes at most limit blobs without references that were added before a time, and
+// records their objects for deletion. A concurrent AddRef locks and changes the row, which makes
+// PostgreSQL check the condition again.
 func (repo *Repository) DropBlobs(ctx context.Context, before time.Time, limit int) (dropped int, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		rows, err := t.QueryContext(ctx, `DELETE FROM blobs WHERE touched_at < $1 AND hash IN (SELECT hash FROM blobs b
@@ -144,13 +145,13 @@ func (repo *Repository) DropBlobs(ctx context.Context, before time.Time, limit i
 		}
 		return nil
 	})
-	if store.IsForeignKey(err) { // somebody came to need one of them: the next time it is left out
+	if store.IsForeignKey(err) { // a reference was added meanwhile; the next call leaves that blob out
 		return 0, nil
 	}
 	return dropped, err
 }
 
-// DroppedObjects returns the names of at most limit objects that were noted.
+// DroppedObjects returns the names of at most limit objects that are recorded for deletion.
 func (repo *Repository) DroppedObjects(ctx context.Context, limit int) ([]string, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT object FROM blob_garbage ORDER BY object LIMIT $1`, limit)
 	if err != nil {
@@ -159,7 +160,7 @@ func (repo *Repository) DroppedObjects(ctx context.Context, limit int) ([]string
 	return store.Collect(rows, store.ScanString)
 }
 
-// DeleteObjectRecords forgets notes of objects that are deleted.
+// DeleteObjectRecords deletes the records of objects that have been deleted.
 func (repo *Repository) DeleteObjectRecords(ctx context.Context, names []string) error {
 	if len(names) == 0 {
 		return nil
@@ -171,7 +172,7 @@ func (repo *Repository) DeleteObjectRecords(ctx context.Context, names []string)
 	})
 }
 
-// KnownObjects returns those of names that a row or a note has.
+// KnownObjects returns those of names that belong to a blob or are recorded for deletion.
 func (repo *Repository) KnownObjects(ctx context.Context, names []string) (map[string]bool, error) {
 	known := make(map[string]bool, len(names))
 	if len(names) == 0 {
@@ -191,12 +192,12 @@ func (repo *Repository) KnownObjects(ctx context.Context, names []string) (map[s
 	return known, err
 }
 
-// Blobs returns at most limit blobs of hashes above after, in their order.
+// Blobs returns at most limit blobs with hashes above after, in order.
 func (repo *Repository) Blobs(ctx context.Context, after string, limit int) ([]domain.Blob, error) {
 	return repo.list(ctx, `SELECT `+columns+` FROM blobs WHERE hash > $1 ORDER BY hash LIMIT $2`, after, limit)
 }
 
-// ReferredBlobs returns those of Blobs that something refers to.
+// ReferredBlobs is Blobs without those that have no reference.
 func (repo *Repository) ReferredBlobs(ctx context.Context, after string, limit int) ([]domain.Blob, error) {
 	return repo.list(ctx, `SELECT `+columns+` FROM blobs b WHERE hash > $1
 		AND EXISTS (SELECT 1 FROM blob_refs r WHERE r.hash = b.hash) ORDER BY hash LIMIT $2`, after, limit)

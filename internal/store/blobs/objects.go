@@ -15,15 +15,15 @@ import (
 
 const partSize = 1 << 20
 
-// Objects keeps objects in the database itself, where all nodes reach them and its own
-// backup has them.
+// Objects stores objects in the database itself: all nodes can read them, and the database's backup
+// contains them.
 type Objects struct{ db *store.DB }
 
 // NewObjects returns the objects in db.
 func NewObjects(db *store.DB) *Objects { return &Objects{db} }
 
-// Put copies the file at path, each part in a transaction of its own: nobody knows the
-// name of the object before all of them are there.
+// Put stores the file at path, each part in its own transaction. Nobody reads the object before Put
+// returns, because its name is not known before.
 func (o *Objects) Put(ctx context.Context, name, path string, _ int64) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -37,7 +37,7 @@ func (o *Objects) Put(ctx context.Context, name, path string, _ int64) error {
 		if err != nil && !last {
 			return err
 		}
-		if n > 0 || part == 0 { // an empty object has a part, too
+		if n > 0 || part == 0 { // an empty object has one part too
 			if err := o.putPart(ctx, name, part, buffer[:n]); err != nil {
 				return err
 			}
@@ -57,7 +57,7 @@ func (o *Objects) putPart(ctx context.Context, name string, part int64, data []b
 	})
 }
 
-// part reads one part; none is left: io.EOF.
+// part reads a part. After the last one it returns io.EOF.
 func (o *Objects) part(ctx context.Context, name string, part int64) (data []byte, err error) {
 	err = o.db.QueryRowContext(ctx, `SELECT data FROM blob_data WHERE object = $1 AND part = $2`, name, part).Scan(&data)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -66,7 +66,7 @@ func (o *Objects) part(ctx context.Context, name string, part int64) (data []byt
 	return data, err
 }
 
-// Get reads part by part, as it is read from.
+// Get returns a reader that loads the parts as it is read.
 func (o *Objects) Get(ctx context.Context, name string, offset, length int64) (io.ReadCloser, error) {
 	r := &parts{ctx: ctx, objects: o, name: name, next: offset / partSize}
 	if err := r.load(); errors.Is(err, io.EOF) && r.next == 0 {
@@ -75,7 +75,7 @@ func (o *Objects) Get(ctx context.Context, name string, offset, length int64) (i
 		return nil, err
 	}
 	if skip := offset % partSize; skip > 0 {
-		_, _ = r.current.Seek(min(skip, r.current.Size()), io.SeekStart) // within it
+		_, _ = r.current.Seek(min(skip, r.current.Size()), io.SeekStart) // within the part
 	}
 	if length < 0 {
 		return io.NopCloser(r), nil
@@ -83,7 +83,7 @@ func (o *Objects) Get(ctx context.Context, name string, offset, length int64) (i
 	return io.NopCloser(io.LimitReader(r, length)), nil
 }
 
-// parts reads an object from the part next on.
+// parts reads an object, starting with the part next.
 type parts struct {
 	ctx     context.Context
 	objects *Objects
@@ -110,7 +110,7 @@ func (r *parts) Read(p []byte) (int, error) {
 		if err := r.load(); err != nil {
 			return 0, err
 		}
-		if r.current.Size() == 0 { // of an empty object
+		if r.current.Size() == 0 { // the part of an empty object
 			return 0, io.EOF
 		}
 	}
@@ -127,7 +127,7 @@ func (o *Objects) Delete(ctx context.Context, name string) error {
 
 const listed = 500 // objects at a time
 
-// List calls fn for each object, in the order of their names.
+// List calls fn for each object, by name.
 func (o *Objects) List(ctx context.Context, fn func(blob.Object) error) error {
 	after := ""
 	for {

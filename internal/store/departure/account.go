@@ -11,9 +11,9 @@ import (
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
 
-// DeleteUser ends an account: its name, profile, secrets, sessions and
-// memberships are gone. What it said stays in its rooms, under no name. Rooms
-// that it owns are handed over first: conflict.
+// DeleteUser deletes an account: its name, profile, secrets, sessions and memberships. Its messages
+// stay, without a name. It fails with conflict while the user owns rooms with other members: those
+// must be transferred first.
 func (repo *Repository) DeleteUser(ctx context.Context, user string, now time.Time) error {
 	now = store.Trim(now)
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
@@ -33,7 +33,7 @@ func (repo *Repository) DeleteUser(ctx context.Context, user string, now time.Ti
 	})
 }
 
-// eraseUser has each part leave of a user what their messages point to.
+// eraseUser erases a user in every package that stores something about them.
 func eraseUser(ctx context.Context, t *store.Tx, user string, now time.Time) error {
 	for _, part := range []func(context.Context, *store.Tx, string) error{rooms.EraseUser, messages.EraseUser} {
 		if err := part(ctx, t, user); err != nil {

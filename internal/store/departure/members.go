@@ -12,8 +12,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
 
-// dropDevices takes the devices of someone who is not in the room any more out
-// of it. e is the event of their own departure.
+// dropDevices removes the devices of a former member from the room. e is the event of the member's
+// own departure.
 func dropDevices(ctx context.Context, t *store.Tx, e domain.Event) error {
 	own, err := devices.InRoom(ctx, t, e.Room, e.Subject.ID)
 	if err != nil {
@@ -32,8 +32,8 @@ func dropDevices(ctx context.Context, t *store.Tx, e domain.Event) error {
 	return nil
 }
 
-// removeMembers ends a membership and says so in the log. The member's own devices go as
-// well: nobody reads on through a machine.
+// removeMembers ends a membership and appends e to the log. It removes the member's devices too, so
+// that nobody reads on through a device.
 func removeMembers(ctx context.Context, t *store.Tx, e *domain.Event) error {
 	if err := rooms.RemoveMember(ctx, t, e); err != nil {
 		return err
@@ -41,8 +41,8 @@ func removeMembers(ctx context.Context, t *store.Tx, e *domain.Event) error {
 	return dropDevices(ctx, t, *e)
 }
 
-// Leave ends user's own membership. The last owner hands over first, unless
-// nobody else is there: then the room is archived.
+// Leave ends the user's own membership. The owner must transfer the room first, unless nobody else
+// is a member: then the room is archived.
 func (repo *Repository) Leave(ctx context.Context, user, room string, now time.Time) (e domain.Event, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		e, err = leave(ctx, t, user, room, store.Trim(now))
@@ -72,7 +72,7 @@ func leave(ctx context.Context, t *store.Tx, user, room string, now time.Time) (
 	return e, rooms.ArchiveEmpty(ctx, t, room)
 }
 
-// Kick ends another's membership.
+// Kick ends the membership of another user.
 func (repo *Repository) Kick(
 	ctx context.Context, actor, room, user, reason string, now time.Time,
 ) (e domain.Event, err error) {
@@ -86,8 +86,8 @@ func (repo *Repository) Kick(
 	return e, err
 }
 
-// Ban keeps user out of room; if they are in it, it ends their membership, and
-// the event tells the role that they had.
+// Ban bans user from room. If user is a member, it ends the membership, and the event has the role
+// they had.
 func (repo *Repository) Ban(
 	ctx context.Context, actor, room, user, reason string, now time.Time,
 ) (e domain.Event, err error) {

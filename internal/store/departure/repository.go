@@ -1,11 +1,11 @@
-// Package departure is where transactions cross the parts of the store: whoever leaves a
-// room takes their devices along, and an account that is deleted leaves all of them. It
-// has no SQL; each part takes away what is its own, in one transaction.
+// Package departure has the transactions that concern several packages of the store: a member who
+// leaves a room takes their devices along, and a deleted account leaves all rooms. It has no SQL;
+// each package deletes its own rows within the transaction.
 package departure
 
 import "github.com/unhidra/unhidra/internal/store"
 
-// A Repository keeps what goes with its owner.
+// A Repository ends memberships and accounts.
 type Repository struct{ db *store.DB }
 
 // New returns the repository on db.

@@ -12,7 +12,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/naming"
 )
 
-// A device's row in users has its name and stands for it in rooms.
+// A device has a row in users too, with its name. As a member of rooms it is that user.
 const deviceColumns = `d.id, u.display_name, d.created_at, d.expires_at, d.revoked_at, o.id, o.kind, o.username, o.display_name, o.avatar`
 
 const deviceTables = `devices d JOIN users u ON u.id = d.id JOIN users o ON o.id = d.owner_id`
@@ -49,7 +49,7 @@ func devicesWhere(ctx context.Context, q store.Queryer, rest string, args ...any
 	return devices, addKeys(ctx, q, devices)
 }
 
-// addKeys gives devices their keys, and when they were last used.
+// addKeys reads the keys of devices, and when each device last used one.
 func addKeys(ctx context.Context, q store.Queryer, devices []domain.Device) error {
 	if len(devices) == 0 {
 		return nil
@@ -76,8 +76,8 @@ func addKeys(ctx context.Context, q store.Queryer, devices []domain.Device) erro
 	return err
 }
 
-// CreateDevice keeps a new device with its first key, unless its owner has limit
-// devices that can still connect; a limit of 0 is none.
+// CreateDevice stores a new device with its first key. It fails with conflict if the owner has
+// limit devices that can still connect; 0 means no limit.
 func (repo *Repository) CreateDevice(
 	ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, limit int, now time.Time,
 ) error {
@@ -104,8 +104,7 @@ func (repo *Repository) CreateDevice(
 	})
 }
 
-// authorizeOwner holds the owner's row, so that two registrations at once do not both
-// find room for one.
+// authorizeOwner locks the owner's row, so that concurrent registrations cannot exceed the limit.
 func authorizeOwner(ctx context.Context, t *store.Tx, owner string, limit int, now time.Time) error {
 	var kind domain.PrincipalKind
 	err := t.QueryRowContext(ctx, `SELECT kind FROM users WHERE id = $1 AND NOT disabled`+t.ForUpdate(), owner).Scan(&kind)
@@ -126,9 +125,8 @@ func authorizeOwner(ctx context.Context, t *store.Tx, owner string, limit int, n
 	return err
 }
 
-// Devices lists devices by id, which is the order in which they were registered,
-// those of owner, or all if it is empty. after is the id of the last one of the
-// page before.
+// Devices returns the devices of owner, or all if owner is empty, by id, which is the order of
+// their registration. after is the id of the last device of the page before.
 func (repo *Repository) Devices(ctx context.Context, owner, after string, limit int) ([]domain.Device, error) {
 	return devicesWhere(ctx, repo.db, `($1 = '' OR d.owner_id = $1) AND d.id > $2 ORDER BY d.id LIMIT $3`, owner, after,
 		limit)
@@ -154,8 +152,7 @@ func errNoDevice() error {
 	return domain.NotFound.Errorf(domain.CodeNoDevice, "there is no such device, or it is not yours")
 }
 
-// ownDevice holds a device of owner, so that what is found out about it stays
-// true until the end of the transaction.
+// ownDevice returns a device of owner and locks it until the commit.
 func ownDevice(ctx context.Context, t *store.Tx, owner, id string) (domain.Device, error) {
 	var n string
 	err := t.QueryRowContext(ctx, `SELECT id FROM devices WHERE id = $1 AND owner_id = $2`+t.ForUpdate(), id,
@@ -205,8 +202,8 @@ func errDeviceRevoked() error {
 	return domain.Conflict.Errorf(domain.CodeDeviceRevoked, "this device was revoked for good; register it again")
 }
 
-// RevokeDevice ends a device and its keys for good. It stays in the list, and
-// what it said in rooms stays said. Doing it again changes nothing.
+// RevokeDevice revokes a device and all its keys. Its row and its messages stay. Revoking a revoked
+// device does nothing.
 func (repo *Repository) RevokeDevice(ctx context.Context, id, reason string, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		res, err := t.ExecContext(ctx, `UPDATE devices SET revoked_at = $2, reason = $3 WHERE id = $1 AND revoked_at = 0`, id,
@@ -220,14 +217,14 @@ func (repo *Repository) RevokeDevice(ctx context.Context, id, reason string, now
 		if err := revokeKeys(ctx, t, `device_id = $3`, reason, now, id); err != nil {
 			return err
 		}
-		// Nobody brings it into another room.
+		// A disabled user cannot be added to rooms.
 		_, err = t.ExecContext(ctx, `UPDATE users SET disabled = TRUE WHERE id = $1`, id)
 		return err
 	})
 }
 
-// EraseUser ends all devices of someone whose account is deleted, and leaves of
-// them what their messages point to.
+// EraseUser revokes all devices of a deleted account and erases their data. Their rows stay,
+// because messages refer to them.
 func EraseUser(ctx context.Context, t *store.Tx, owner string, now time.Time) error {
 	_, err := t.ExecContext(ctx,
 		`UPDATE devices SET revoked_at = $2, reason = 'account_deleted' WHERE owner_id = $1 AND revoked_at = 0`, owner,
@@ -246,7 +243,7 @@ func EraseUser(ctx context.Context, t *store.Tx, owner string, now time.Time) er
 	return err
 }
 
-// InRoom returns those of owner's devices that are in room.
+// InRoom returns the devices of owner that are members of room.
 func InRoom(ctx context.Context, t *store.Tx, room, owner string) ([]domain.UserRef, error) {
 	rows, err := t.QueryContext(ctx, `SELECT u.id, u.kind, u.username, u.display_name, u.avatar
 		FROM devices d JOIN members m ON m.user_id = d.id AND m.room_id = $1 JOIN users u ON u.id = d.id WHERE d.owner_id = $2
@@ -257,7 +254,7 @@ func InRoom(ctx context.Context, t *store.Tx, room, owner string) ([]domain.User
 	return store.Collect(rows, accounts.ScanRef)
 }
 
-// OwnerOf returns whose a device is.
+// OwnerOf returns the id of a device's owner.
 func OwnerOf(ctx context.Context, q store.Queryer, device string) (owner string, err error) {
 	err = q.QueryRowContext(ctx, `SELECT owner_id FROM devices WHERE id = $1`, device).Scan(&owner)
 	return owner, err

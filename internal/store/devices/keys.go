@@ -41,8 +41,8 @@ func insertDeviceKey(ctx context.Context, t *store.Tx, k domain.DeviceKey, secre
 	return err
 }
 
-// DeviceLogin returns what is to be known about a key by its id, whether it is
-// still good or not.
+// DeviceLogin returns a key by its id, with its device and owner. The caller checks whether the key
+// is valid.
 func (repo *Repository) DeviceLogin(ctx context.Context, key string) (l domain.DeviceLogin, err error) {
 	var d deviceRow
 	var k deviceKeyRow
@@ -56,8 +56,8 @@ func (repo *Repository) DeviceLogin(ctx context.Context, key string) (l domain.D
 	return l, err
 }
 
-// RotateDeviceKey gives a device of owner another key. Those that it had end at
-// until, if they would not end before; of three, only the two newest stay good.
+// RotateDeviceKey adds a key to a device of owner. The previous key expires at until, or earlier if
+// it was to. At most two keys stay valid: the new one and the newest before it.
 func (repo *Repository) RotateDeviceKey(
 	ctx context.Context, owner string, k domain.DeviceKey, secret domain.DeviceSecret, until, now time.Time,
 ) (d domain.Device, err error) {
@@ -99,8 +99,7 @@ func revokeKeys(ctx context.Context, t *store.Tx, which, reason string, now time
 	return err
 }
 
-// RevokeDeviceKey ends one key of a device for good. Doing it again changes
-// nothing.
+// RevokeDeviceKey revokes a key of a device. Revoking a revoked key does nothing.
 func (repo *Repository) RevokeDeviceKey(ctx context.Context, device, key, reason string, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		var n string
@@ -115,7 +114,7 @@ func (repo *Repository) RevokeDeviceKey(ctx context.Context, device, key, reason
 	})
 }
 
-// UsedDeviceKeys keeps when and from where keys were last used.
+// UsedDeviceKeys stores when and from which address keys were last used.
 func (repo *Repository) UsedDeviceKeys(ctx context.Context, uses []domain.DeviceUse) error {
 	if len(uses) == 0 {
 		return nil
@@ -133,8 +132,8 @@ func (repo *Repository) UsedDeviceKeys(ctx context.Context, uses []domain.Device
 	})
 }
 
-// EndedDevices returns the keys and devices that were revoked or expired in a
-// span of time, by whichever server or command.
+// EndedDevices returns the keys that any server or command has revoked since a time, and the keys
+// and devices that have expired between since and until.
 func (repo *Repository) EndedDevices(ctx context.Context, since, until time.Time) ([]domain.DeviceEnd, error) {
 	rows, err := repo.db.QueryContext(ctx, `
 		SELECT k.device_id, k.id, k.reason FROM device_keys k WHERE k.revoked_at <> 0 AND k.revoked_at >= $1
@@ -151,8 +150,7 @@ func (repo *Repository) EndedDevices(ctx context.Context, since, until time.Time
 	})
 }
 
-// DisabledOwners returns those of owners who are disabled, or do not exist any
-// more.
+// DisabledOwners returns those of owners who are disabled or do not exist.
 func (repo *Repository) DisabledOwners(ctx context.Context, owners []string) ([]string, error) {
 	users, err := accounts.ByIDs(ctx, repo.db, owners)
 	if err != nil {
@@ -171,8 +169,7 @@ func (repo *Repository) DisabledOwners(ctx context.Context, owners []string) ([]
 	return barred, nil
 }
 
-// PruneDeviceKeys drops the keys that ended before a time, and are of no more
-// interest to anyone.
+// PruneDeviceKeys deletes the keys that were revoked or expired before a time.
 func (repo *Repository) PruneDeviceKeys(ctx context.Context, before time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx,

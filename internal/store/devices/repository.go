@@ -3,7 +3,7 @@ package devices
 
 import "github.com/unhidra/unhidra/internal/store"
 
-// A Repository keeps devices and their keys.
+// A Repository stores devices and their keys.
 type Repository struct{ db *store.DB }
 
 // New returns the repository on db.

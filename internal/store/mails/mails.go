@@ -11,13 +11,12 @@ import (
 )
 
 const (
-	noticeInterval = 24 * time.Hour // how often a notice of one name may be sent
-	maxQueued      = 10_000         // wait at a time
+	noticeInterval = 24 * time.Hour // minimum interval between notices of one name
+	maxQueued      = 10_000         // waiting mails
 )
 
-// QueueMail keeps a mail until it is sent. With a name in once, it reports false
-// and keeps nothing if a mail of that name was queued in the last 24 hours,
-// by whichever node.
+// QueueMail stores a mail until it is sent. If once is not empty and a mail of that name was queued
+// in the last 24 hours, by any node, it stores nothing and returns false.
 func (repo *Repository) QueueMail(ctx context.Context, m domain.QueuedMail, once string) (queued bool, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		queued = false
@@ -52,13 +51,12 @@ func (repo *Repository) QueueMail(ctx context.Context, m domain.QueuedMail, once
 	return queued, err
 }
 
-// ClaimMail takes the mail that has waited longest and is due, for the time of
-// lease: no other worker, on this node or another, gets it before then. Nil
-// means that none is due.
+// ClaimMail leases the mail that has been due for longest: no other worker, on any node, gets it
+// during lease. It returns nil if no mail is due.
 func (repo *Repository) ClaimMail(ctx context.Context, lease time.Duration, now time.Time) (*domain.QueuedMail, error) {
 	const due = `SELECT id FROM mails WHERE state = 'waiting' AND next_at <= $1 ORDER BY next_at, id LIMIT 1`
 	var id string
-	// Most of the time none is due: then nothing is written.
+	// Usually no mail is due. Then this avoids a write.
 	if err := repo.db.QueryRowContext(ctx, due, store.Millis(now)).Scan(&id); errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	} else if err != nil {
@@ -74,7 +72,7 @@ func (repo *Repository) ClaimMail(ctx context.Context, lease time.Duration, now 
 			Scan(&m.ID, &m.To, &m.Template, &m.Data, &m.Attempts, &created, &giveUp)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil // another worker was quicker
+		return nil, nil // another worker has claimed it
 	}
 	if err != nil {
 		return nil, err
@@ -83,8 +81,8 @@ func (repo *Repository) ClaimMail(ctx context.Context, lease time.Duration, now 
 	return &m, nil
 }
 
-// RetryMail lets a claimed mail wait until next. Attempt is the one that it was
-// claimed for: a claim that has passed to another worker is left alone.
+// RetryMail makes a claimed mail due again at next. attempt is the one it was claimed for: if
+// another worker has claimed the mail since, nothing changes.
 func (repo *Repository) RetryMail(ctx context.Context, id string, attempt int, next time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `UPDATE mails SET next_at = $3 WHERE id = $1 AND attempts = $2 AND state = 'waiting'`,
@@ -93,7 +91,7 @@ func (repo *Repository) RetryMail(ctx context.Context, id string, attempt int, n
 	})
 }
 
-// FinishMail records that a mail was sent, or else given up, and drops what it said.
+// FinishMail records that a mail was sent or given up, and deletes its content.
 func (repo *Repository) FinishMail(ctx context.Context, id string, sent bool, now time.Time) error {
 	state := "failed"
 	if sent {
@@ -112,8 +110,8 @@ func (repo *Repository) WaitingMails(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// PruneMails removes the mails that ended before a time, with their addresses,
-// and notices that hold nothing back any more.
+// PruneMails deletes the mails that ended before a time, with their addresses, and the notices that
+// no longer suppress another.
 func (repo *Repository) PruneMails(ctx context.Context, before, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if _, err := t.ExecContext(ctx, `DELETE FROM mails WHERE state <> 'waiting' AND ended_at < $1`,
@@ -125,7 +123,7 @@ func (repo *Repository) PruneMails(ctx context.Context, before, now time.Time) e
 	})
 }
 
-// MailState returns what the queue of mails holds, and what was given up lately.
+// MailState returns how many mails wait and since when, and how many were given up.
 func (repo *Repository) MailState(ctx context.Context) (m domain.MailState, err error) {
 	var oldest int64
 	err = repo.db.QueryRowContext(ctx,

@@ -1,9 +1,9 @@
-// Package mails has the SQL of the queue of mails.
+// Package mails has the SQL of the mail queue.
 package mails
 
 import "github.com/unhidra/unhidra/internal/store"
 
-// A Repository keeps the queue of mails.
+// A Repository stores the mail queue.
 type Repository struct{ db *store.DB }
 
 // New returns the repository on db.

@@ -19,7 +19,7 @@ func scanInvite(rows *sql.Rows) (i domain.Invite, err error) {
 	return i, err
 }
 
-// CreateInvite keeps a link into a room under the hash of its code.
+// CreateInvite stores an invite link to a room under the hash of its code.
 func (repo *Repository) CreateInvite(
 	ctx context.Context, actor string, i domain.Invite, hash []byte, now time.Time,
 ) error {
@@ -35,7 +35,7 @@ func (repo *Repository) CreateInvite(
 	})
 }
 
-// Invites lists the links into room, newest first.
+// Invites returns the invite links of room, newest first.
 func (repo *Repository) Invites(ctx context.Context, room string) ([]domain.Invite, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT `+inviteColumns+
 		` FROM invites i WHERE i.room_id = $1 ORDER BY i.id DESC`, room)
@@ -45,7 +45,7 @@ func (repo *Repository) Invites(ctx context.Context, room string) ([]domain.Invi
 	return store.Collect(rows, scanInvite)
 }
 
-// RevokeInvite makes a link useless.
+// RevokeInvite deletes an invite link.
 func (repo *Repository) RevokeInvite(ctx context.Context, actor, room, id string, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if _, _, err := LockAndAuthorize(ctx, t, room, actor, domain.ManageInvites, now); err != nil {
@@ -62,8 +62,8 @@ func (repo *Repository) RevokeInvite(ctx context.Context, actor, room, id string
 	})
 }
 
-// InviteByHash returns the link with this hash, if it is still good, and its room. To
-// a user whom the room has banned it says no more than that.
+// InviteByHash returns the invite with this hash, if it is valid, and its room. A user whom the
+// room has banned is not shown the room.
 func (repo *Repository) InviteByHash(
 	ctx context.Context, user string, hash []byte, now time.Time,
 ) (domain.Invite, domain.Room, error) {
@@ -109,8 +109,8 @@ func errNoInvite() error {
 	return domain.NotFound.Errorf(domain.CodeNoInvite, "there is no such invitation; ask for a new one")
 }
 
-// JoinByInvite lets user enter a room by a link, and counts its use. Someone
-// who is a member already uses nothing up.
+// JoinByInvite makes user a member by an invite link and counts its use. If user is a member
+// already, no use is counted.
 func (repo *Repository) JoinByInvite(
 	ctx context.Context, user string, hash []byte, now time.Time,
 ) (room string, err error) {

@@ -1,5 +1,5 @@
-// Package rooms has the SQL of rooms: who is in them, in which role, who is banned,
-// and the links that lead in.
+// Package rooms has the SQL of rooms: members and their roles, bans, mutes, invite links and
+// requests.
 package rooms
 
 import (
@@ -7,11 +7,11 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// A Repository keeps rooms, their members, bans, invitations and requests.
+// A Repository stores rooms, members, bans, mutes, invite links and requests.
 type Repository struct {
 	db     *store.DB
 	limits domain.RoomLimits
 }
 
-// New returns the repository on db, which holds to bounds.
+// New returns the repository on db, which enforces limits.
 func New(db *store.DB, bounds domain.RoomLimits) *Repository { return &Repository{db, bounds} }

@@ -7,8 +7,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// UseCaptcha records that a CAPTCHA was used, until it expires. It reports false
-// if it was used before, on whichever node.
+// UseCaptcha records that a CAPTCHA was used. first is false if any node recorded it before. The
+// record is kept until the CAPTCHA expires.
 func (repo *Repository) UseCaptcha(ctx context.Context, id []byte, expires time.Time) (first bool, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		res, err := t.ExecContext(ctx, `INSERT INTO captchas (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`,
@@ -23,7 +23,7 @@ func (repo *Repository) UseCaptcha(ctx context.Context, id []byte, expires time.
 	return first && err == nil, err
 }
 
-// PruneCaptchas removes those that have expired.
+// PruneCaptchas deletes the records of expired CAPTCHAs.
 func (repo *Repository) PruneCaptchas(ctx context.Context, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `DELETE FROM captchas WHERE expires_at < $1`, store.Millis(now))

@@ -10,8 +10,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// PutCertificate keeps a value under a name, in place of what was there. Names
-// are paths with slashes.
+// PutCertificate stores a value under a name, which may have a value already. Names are paths with
+// slashes.
 func (repo *Repository) PutCertificate(ctx context.Context, name string, value []byte, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `INSERT INTO certificates (name, value, modified_at) VALUES ($1, $2, $3)
@@ -21,7 +21,7 @@ func (repo *Repository) PutCertificate(ctx context.Context, name string, value [
 	})
 }
 
-// Certificate returns what is kept under a name, and since when.
+// Certificate returns the value of a name and when it was stored.
 func (repo *Repository) Certificate(ctx context.Context, name string) (value []byte, modified time.Time, err error) {
 	var when int64
 	err = repo.db.QueryRowContext(ctx, `SELECT value, modified_at FROM certificates WHERE name = $1`, name).Scan(&value,
@@ -33,7 +33,7 @@ func (repo *Repository) Certificate(ctx context.Context, name string) (value []b
 	return value, store.Time(when), err
 }
 
-// Certificates lists the names below a path; below an empty path, all.
+// Certificates returns the names below a path, or all names if path is empty.
 func (repo *Repository) Certificates(ctx context.Context, path string) ([]string, error) {
 	first, last := below(path)
 	rows, err := repo.db.QueryContext(ctx,
@@ -47,7 +47,7 @@ func (repo *Repository) Certificates(ctx context.Context, path string) ([]string
 	})
 }
 
-// DeleteCertificates removes a name and all below it.
+// DeleteCertificates deletes a name and everything below it.
 func (repo *Repository) DeleteCertificates(ctx context.Context, name string) error {
 	first, last := below(name)
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
@@ -57,16 +57,15 @@ func (repo *Repository) DeleteCertificates(ctx context.Context, name string) err
 	})
 }
 
-// below returns between which names those below a path are.
+// below returns the range of the names below a path: first inclusive, last exclusive.
 func below(path string) (first, last string) {
 	if path == "" {
 		return "", ""
 	}
-	return path + "/", path + "0" // 0 is what follows a slash
+	return path + "/", path + "0" // "0" follows "/" in ASCII
 }
 
-// LockCertificate takes a lock until then, or prolongs it, unless another owner
-// has it now.
+// LockCertificate takes or extends a lock until a time. got is false if another owner holds it.
 func (repo *Repository) LockCertificate(
 	ctx context.Context, name, owner string, now, until time.Time,
 ) (got bool, err error) {
@@ -85,7 +84,7 @@ func (repo *Repository) LockCertificate(
 	return got && err == nil, err
 }
 
-// UnlockCertificate gives a lock back.
+// UnlockCertificate releases a lock.
 func (repo *Repository) UnlockCertificate(ctx context.Context, name, owner string) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `DELETE FROM certificate_locks WHERE name = $1 AND owner = $2`, name, owner)

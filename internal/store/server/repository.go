@@ -1,10 +1,10 @@
-// Package server has the SQL of what a server keeps for itself: settings that
-// administrators changed, certificates and their locks, CAPTCHAs that were used.
+// Package server has the SQL of the server's own data: settings changed by administrators,
+// certificates and their locks, and used CAPTCHAs.
 package server
 
 import "github.com/unhidra/unhidra/internal/store"
 
-// A Repository keeps settings, certificates and CAPTCHAs.
+// A Repository stores settings, certificates and used CAPTCHAs.
 type Repository struct{ db *store.DB }
 
 // New returns the repository on db.

@@ -8,7 +8,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// Settings returns what administrators have changed.
+// Settings returns the settings that administrators have changed.
 func (repo *Repository) Settings(ctx context.Context) ([]domain.Setting, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT name, value, by_id, at FROM settings ORDER BY name`)
 	if err != nil {
@@ -22,7 +22,7 @@ func (repo *Repository) Settings(ctx context.Context) ([]domain.Setting, error) 
 	})
 }
 
-// SetSetting keeps one setting.
+// SetSetting stores a setting.
 func (repo *Repository) SetSetting(ctx context.Context, s domain.Setting) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx, `INSERT INTO settings (name, value, by_id, at) VALUES ($1, $2, $3, $4)
@@ -32,8 +32,8 @@ func (repo *Repository) SetSetting(ctx context.Context, s domain.Setting) error 
 	})
 }
 
-// InitSetting keeps a setting unless there is one of this name, and returns the
-// value that counts.
+// InitSetting stores a setting unless one of this name exists. It returns the value that is stored
+// then.
 func (repo *Repository) InitSetting(ctx context.Context, s domain.Setting) (value string, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.ExecContext(ctx,
