@@ -176,7 +176,7 @@ func unpackEntry(r *tar.Reader, dir string, m manifest) (err error) {
 		return err
 	}
 	if hex.EncodeToString(sum.Sum(nil)) != want {
-		return fmt.Errorf("%s is not what was written", h.Name)
+		return fmt.Errorf("%s does not match its checksum", h.Name)
 	}
 	return f.Sync()
 }

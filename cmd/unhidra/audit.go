@@ -24,19 +24,17 @@ import (
 
 const auditText = `audit <action> [flags]
 
-Checks the audit log, or takes it away. It may be used while the server runs.
+Verifies or exports the audit log. It may be used while the server runs.
 
-  audit verify    read the whole log and look for what was changed, deleted,
-                  exchanged or cut off; exits with 1 if anything was
-  audit export    write records to standard output, one on each line
-  audit key       print the key that checkpoints are verified with
-  audit erase <user id>
-                  erase the personal data in what one user did; the records stay
+  audit verify            check the whole log for records that were changed, deleted,
+                          exchanged or cut off at the end; exits with 1 if any were
+  audit export            write records to standard output, one per line
+  audit key               print the public key that verifies the checkpoints
+  audit erase <user id>   erase the personal data of a user; the records stay
 
-The end of the log can be cut off together with everything in the database that
-knew of it. Only somebody who has seen later records can tell: give their number
-and hash, from a receiver of the log or from the last check, as --expect-seq and
---expect-hash.
+Whoever can write to the database can cut off the end of the log unnoticed. To
+detect that, give the number and hash of a later record, from a receiver of the log
+or from the last check, as --expect-seq and --expect-hash.
 `
 
 type auditFlags struct {
@@ -50,7 +48,7 @@ type auditFlags struct {
 }
 
 func auditCommand() command {
-	return command{"audit", "check the audit log, or export it", manageAudit}
+	return command{"audit", "verify or export the audit log", manageAudit}
 }
 
 func manageAudit(ctx context.Context, e *env, args []string) error {
@@ -92,28 +90,29 @@ func manageAudit(ctx context.Context, e *env, args []string) error {
 
 func (f *auditFlags) register(fs *flag.FlagSet) {
 	fs.Int64Var(&f.expectSeq, "expect-seq", 0, "verify: `number` of a record that must be there")
-	fs.StringVar(&f.expectHash, "expect-hash", "", "verify: its `hash`")
-	fs.StringVar(&f.publicKey, "public-key", "", "verify: `key` of the checkpoints, instead of this server's")
+	fs.StringVar(&f.expectHash, "expect-hash", "", "verify: `hash` of that record")
+	fs.StringVar(&f.publicKey, "public-key", "", "verify: public `key` of the checkpoints, instead of this server's")
 	fs.StringVar(&f.format, "format", "native", "export: native, ecs, ocsf or cef")
-	fs.StringVar(&f.types, "type", "", "export: only these types, separated by commas; `auth.*` means all that begin so")
-	fs.StringVar(&f.actor, "actor", "", "export: only what the one with this `id` did")
-	fs.StringVar(&f.from, "from", "", "export: not before this `time` (2026-01-31, or RFC 3339)")
-	fs.StringVar(&f.to, "to", "", "export: before this `time`")
+	fs.StringVar(&f.types, "type", "",
+		"export: only these `types`, separated by commas; auth.* means all that start with auth.")
+	fs.StringVar(&f.actor, "actor", "", "export: only records of the actor with this `id`")
+	fs.StringVar(&f.from, "from", "", "export: only records from this `time` on (2026-01-31, or RFC 3339)")
+	fs.StringVar(&f.to, "to", "", "export: only records before this `time`")
 	fs.Int64Var(&f.after, "after", 0, "export: only records with a greater `number`")
 }
 
 func (f *auditFlags) check() error {
 	if !slices.Contains(audit.Formats(), f.format) {
-		return usagef("%q is no format; use one of %s", f.format, strings.Join(audit.Formats(), ", "))
+		return usagef("unknown format %q; use one of %s", f.format, strings.Join(audit.Formats(), ", "))
 	}
 	if b, err := hex.DecodeString(f.expectHash); err != nil || len(b) != 0 && len(b) != 32 {
-		return usagef("--expect-hash has 64 hexadecimal digits")
+		return usagef("--expect-hash needs 64 hexadecimal digits")
 	}
 	if f.expectHash != "" && f.expectSeq == 0 {
 		return usagef("--expect-hash needs --expect-seq: the number of the record that has it")
 	}
 	if b, err := hex.DecodeString(f.publicKey); err != nil || len(b) != 0 && len(b) != ed25519.PublicKeySize {
-		return usagef("--public-key has 64 hexadecimal digits")
+		return usagef("--public-key needs 64 hexadecimal digits")
 	}
 	for _, s := range []string{f.from, f.to} {
 		if _, err := when(s); err != nil {
@@ -168,15 +167,15 @@ func (e *env) auditVerify(ctx context.Context, db *all.Store, log *audit.Service
 		fmt.Fprintln(e.stdout, p)
 	}
 	if r.More {
-		fmt.Fprintln(e.stdout, "and more")
+		fmt.Fprintln(e.stdout, "and more problems")
 	}
-	fmt.Fprintf(e.stdout, "%d records (%d to %d), %d checkpoints (the last is of record %d), %d days deleted for their "+
-		"age, %d records without their personal data\n",
+	fmt.Fprintf(e.stdout, "%d records (%d to %d), %d checkpoints (the last at record %d), %d days deleted by "+
+		"retention, %d records with personal data erased\n",
 		r.Records, r.First, r.Last, r.Checkpoints, r.Checked, r.Segments, r.Erased)
 	if !r.Intact() {
 		err = fmt.Errorf("the audit log was changed: %d problems", len(r.Problems))
 	} else {
-		fmt.Fprintf(e.stdout, "intact. To see next time that its end was not cut off, keep: --expect-seq %d --expect-hash "+
+		fmt.Fprintf(e.stdout, "The log is intact. To detect a cut-off end next time, add: --expect-seq %d --expect-hash "+
 			"%x\n", r.Last, r.Hash)
 	}
 	event := operatorEvent(domain.AuditVerify)
@@ -232,7 +231,7 @@ func (e *env) auditErase(ctx context.Context, log *audit.Service, user string) e
 	}
 	n, err := log.Erase(ctx, user, "operator")
 	if err == nil {
-		_, err = fmt.Fprintf(e.stdout, "erased from %d records\n", n)
+		_, err = fmt.Fprintf(e.stdout, "Erased personal data in %d records.\n", n)
 	}
 	return err
 }

@@ -18,25 +18,24 @@ import (
 
 const backupText = `backup [flags] <file>
 
-Copies everything that the server keeps to one file, also while it runs: the
-database as it was at one moment, the files that people sent, and the key that
-signs access tokens, without which everyone would have to sign in anew. The file
-is as secret as the data folder; it is made readable for you alone. It is checked
-before the command ends, and appears under its name only then. Put it back with
-unhidra restore.
+Backs up all data of the server to one file, also while it runs: the database as of
+one moment, the files that people sent, and the server's key, without which everyone
+would have to sign in again. The file is as secret as the data folder, and readable
+by you alone. It is checked before it gets its name. Restore it with unhidra restore.
 
-Files in a bucket (UNHIDRA_S3_URL) are not in it: copy the bucket by its own means,
-after the backup. With PostgreSQL (DATABASE_URL), use pg_dump, which has the files as
-well if there is no bucket, and keep the data folder's server.key beside it.
+Files in a bucket (UNHIDRA_S3_URL) are not included: copy the bucket with its own
+tools, after the backup. With PostgreSQL (DATABASE_URL), use pg_dump instead, which
+includes the files if there is no bucket, and keep a copy of server.key from the data
+folder.
 `
 
 const restoreText = `restore [flags] <file>
 
-Puts a backup in place. The file is checked first: every byte, the database's
-own structure, and whether this version can read it. The server must not run.
-A database that is there already is replaced only with --force. It is kept beside,
-and so are the files that are there, with the time at the end of their names. All
-sessions end: some may have been ended since.
+Restores a backup. Stop the server first. Before anything changes, the file is
+checked: its checksums, the structure of the database, and whether this version can
+read it. An existing database is replaced only with --force. It and existing files
+are kept, with the time added to their names. All sessions end, since some may have
+been ended after the backup.
 `
 
 var errPostgres = errors.New(
@@ -57,11 +56,11 @@ func backup(ctx context.Context, e *env, args []string) error {
 		return errPostgres
 	}
 	if _, err := os.Stat(c.Database()); err != nil {
-		return fmt.Errorf("there is nothing to copy yet: %w", err)
+		return fmt.Errorf("there is nothing to back up yet: %w", err)
 	}
 	path := words[0]
 	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s is there already; name another file", path)
+		return fmt.Errorf("%s already exists; choose another name", path)
 	}
 	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: obs.NewLogger(e.stderr, c.LogLevel, c.LogFormat), Tool: true,
 		NoMigrate: true})
@@ -95,7 +94,7 @@ func backup(ctx context.Context, e *env, args []string) error {
 	check := filepath.Join(dir, "check")
 	m, err := unpack(ctx, archive, check)
 	if err != nil {
-		return fmt.Errorf("the backup is not good, and was not kept: %w", err)
+		return fmt.Errorf("the backup failed its check and was not kept: %w", err)
 	}
 	lost, err := countLost(ctx, check, m)
 	if err != nil {
@@ -116,7 +115,7 @@ func backup(ctx context.Context, e *env, args []string) error {
 
 func restore(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("restore", restoreText)
-	force := fs.Bool("force", false, "replace the database that is there; it is kept under another name")
+	force := fs.Bool("force", false, "replace the existing database; it is kept under another name")
 	flags := config.NewFlags(fs, storeFlags("log-level")...)
 	words, err := parse(fs, args, "<file>")
 	if err != nil {
@@ -140,7 +139,7 @@ func restore(ctx context.Context, e *env, args []string) error {
 	_, err = os.Stat(c.Database())
 	exists := err == nil
 	if exists && !*force {
-		return fmt.Errorf("there is a database at %s already; --force replaces it, and keeps it under another name",
+		return fmt.Errorf("%s already exists; --force replaces it, and keeps it under another name",
 			c.Database())
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(c.Database()), ".unhidra-restore-")
@@ -167,9 +166,9 @@ func restore(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	_, err = fmt.Fprintf(e.stdout, `Restored the backup of %s (made by version %s).
-Everybody signs in again: its %d sessions, and links in mails, have ended.
+Its %d sessions and the links in sent mails have ended: everyone has to sign in again.
 Accounts, roles, passwords and device keys are as they were then: disable and revoke
-again what was disabled and revoked since ("unhidra user list" shows all accounts).
+again what was disabled or revoked since ("unhidra user list" shows all accounts).
 `, m.Created.Format(time.RFC3339), m.Version, ended)
 	return err
 }
@@ -197,7 +196,7 @@ func (e *env) replace(c config.Config, dir string, exists bool) error {
 				return err
 			}
 		}
-		if _, err := fmt.Fprintf(e.stdout, "The database that was there is now %s\n", c.Database()+suffix); err != nil {
+		if _, err := fmt.Fprintf(e.stdout, "The previous database is now %s\n", c.Database()+suffix); err != nil {
 			return err
 		}
 	}
@@ -229,7 +228,7 @@ func (e *env) replaceKey(path, from, suffix string) error {
 		if err := moveAway(path, path+suffix); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(e.stdout, "The server's key that was there is now %s; that database needs it\n",
+		if _, err := fmt.Fprintf(e.stdout, "The previous server's key is now %s; the previous database needs it\n",
 			path+suffix); err != nil {
 			return err
 		}

@@ -75,9 +75,9 @@ func (e *env) reportLost(lost int, where string) error {
 // lostHere says where files are that are not in a backup that is made.
 func lostHere(c config.Config) string {
 	if c.S3.Enabled() {
-		return "They are in the bucket of UNHIDRA_S3_URL, which you copy by its own means."
+		return "They are in the bucket of UNHIDRA_S3_URL, which you copy with its own tools."
 	}
-	return "They are missing or damaged on this machine's disk; unhidra doctor tells more."
+	return "They are missing or damaged on this machine's disk; run unhidra doctor for details."
 }
 
 // reportFiles says what is to be done with the files of a backup that was put in place.
@@ -100,7 +100,7 @@ func (e *env) replaceFiles(to, from, suffix string) error {
 		if err := os.Rename(to, to+suffix); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(e.stdout, "The files that were there are now in %s\n", to+suffix); err != nil {
+		if _, err := fmt.Fprintf(e.stdout, "The previous files are now in %s\n", to+suffix); err != nil {
 			return err
 		}
 	}

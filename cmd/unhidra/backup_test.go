@@ -113,7 +113,7 @@ func TestPicturesSurviveBackupAndRestore(t *testing.T) {
 	if got, err := second.read(kept); err != nil || string(got) != "kept" {
 		t.Errorf("restored %q, %v", got, err)
 	}
-	if said := first.must("restore", "--force", whole); !strings.Contains(said, "The files that were there are now in") {
+	if said := first.must("restore", "--force", whole); !strings.Contains(said, "The previous files are now in") {
 		t.Error(said)
 	}
 	if _, err := first.read(lost); err == nil {

@@ -17,34 +17,34 @@ import (
 
 const chatText = `chat [flags]
 
-Talks in a terminal. Each line that is typed goes to the room that was opened;
-what others say appears by itself, also after the connection was lost for a
-while. Without a terminal, lines are read from the standard input and the
-command ends, once all of them are acknowledged, with the input:
+Chats in a terminal. Each line you type goes to the open room, and messages of
+others appear as they arrive; after a lost connection, the missed ones follow.
+Without a terminal, lines are read from standard input, and the command exits once
+all are acknowledged:
 
   echo "backup done" | unhidra chat --login robot --room Operations
 
-A line that the server refuses is named on the standard error, the others are
+A line that the server refuses is reported on standard error, the others are still
 sent, and the exit code is 1.
 
-The password is asked for, or taken from UNHIDRA_PASSWORD; UNHIDRA_TOKEN, as
-` + "`unhidra token issue`" + ` prints it, takes the place of both. Type /help for what else
-can be done.
+The password is read from UNHIDRA_PASSWORD, or asked for. UNHIDRA_TOKEN, an access
+token of unhidra token issue, replaces username and password. Type /help for the
+commands.
 `
 
 const chatHelp = `/rooms             list your rooms
 /open NAME         open a room: by name, by id, or @user for a conversation
-/join NAME         enter a public room and open it
+/join NAME         join a public room and open it
 /create NAME       create a public room and open it
-/more              what was said before
-/search WORDS      search in all your rooms
+/more              show earlier messages
+/search WORDS      search all your rooms
 /edit TEXT         change your last message here
 /delete            delete your last message here
-/quit              end`
+/quit              exit`
 
 // chatCommand is `unhidra chat`.
 func chatCommand() command {
-	return command{"chat", "talk in a terminal", chat}
+	return command{"chat", "chat in a terminal", chat}
 }
 
 func chat(ctx context.Context, e *env, args []string) error {
@@ -52,8 +52,8 @@ func chat(ctx context.Context, e *env, args []string) error {
 	server := fs.String("server", "http://localhost:9000", "`address` of the server, with http:// or https://")
 	login := fs.String("login", "", "username or e-mail address")
 	room := fs.String("room", "", "room to open: name, id, or @user")
-	list := fs.Bool("list", false, "list the rooms and end")
-	follow := fs.Bool("follow", false, "print what is said in all rooms, until interrupted; read no input")
+	list := fs.Bool("list", false, "list your rooms and exit")
+	follow := fs.Bool("follow", false, "print messages of all rooms until interrupted; read no input")
 	if _, err := parse(fs, args); err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func chat(ctx context.Context, e *env, args []string) error {
 	}
 	var network *url.Error
 	if errors.As(err, &network) {
-		return fmt.Errorf("no server answers at %s (%w); --server says where yours is", *server, network.Err)
+		return fmt.Errorf("no server answers at %s (%w); give its address with --server", *server, network.Err)
 	}
 	return err
 }
@@ -114,7 +114,7 @@ func (t *chatSession) signIn(ctx context.Context, e *env, in *bufio.Reader, logi
 		fmt.Fprint(e.stderr, "Username: ")
 		line, err := in.ReadString('\n')
 		if login = strings.TrimSpace(line); login == "" {
-			return errors.Join(usagef("--login says who you are"), ignoreEOF(err))
+			return errors.Join(usagef("give your username with --login"), ignoreEOF(err))
 		}
 	}
 	password, ok := e.getenv("UNHIDRA_PASSWORD")
@@ -186,7 +186,7 @@ func (t *chatSession) run(ctx context.Context, in *bufio.Reader, room string) er
 			return err
 		}
 	} else if !t.follow {
-		fmt.Fprintln(t.out, "Signed in as "+me.Username+". /rooms lists your rooms, /help what else there is.")
+		fmt.Fprintln(t.out, "Signed in as "+me.Username+". /rooms lists your rooms, /help all commands.")
 	}
 	return t.loop(ctx, t.input(ctx, in))
 }

@@ -109,7 +109,7 @@ func (t *chatSession) list(ctx context.Context) error {
 		return err
 	}
 	if len(rooms) == 0 {
-		fmt.Fprintln(t.out, "You are in no room yet. /join NAME enters a public one, /create NAME makes one.")
+		fmt.Fprintln(t.out, "You are in no room yet. /join NAME joins a public one, /create NAME creates one.")
 	}
 	for _, st := range rooms {
 		unread := ""

@@ -29,12 +29,12 @@ func (t *chatSession) event(ev client.Event) {
 var described = map[domain.EventType]func(ev client.Event, who, about string) string{
 	domain.MessageCreated: said,
 	domain.MessageEdited: func(ev client.Event, who, _ string) string {
-		return who + " changed: " + plain(ev.Message.Text)
+		return who + " edited: " + plain(ev.Message.Text)
 	},
 	domain.MessageDeleted: func(ev client.Event, who, _ string) string {
 		return who + " deleted a message of @" + ev.Message.Sender.Username
 	},
-	domain.MemberJoined:   func(_ client.Event, _, about string) string { return "* " + about + " is here" },
+	domain.MemberJoined:   func(_ client.Event, _, about string) string { return "* " + about + " joined" },
 	domain.MemberLeft:     func(_ client.Event, _, about string) string { return "* " + about + " left" },
 	domain.MemberKicked:   done,
 	domain.MemberBanned:   done,

@@ -33,7 +33,7 @@ func TestChatKnowsEveryEvent(t *testing.T) {
 		lines[s.Name] = line[len("15:04:05 "):]
 	}
 	for name, want := range map[string]string{
-		"message.edited":       "@ann changed: hello all",
+		"message.edited":       "@ann edited: hello all",
 		"member.muted":         "* @bob: muted by @ann",
 		"member.muted no more": "* @bob: unmuted by @ann",
 		"member.role":          "* @bob: now moderator, by @ann",

@@ -10,14 +10,14 @@ import (
 
 const configText = `config [flags]
 
-Prints every setting in effect and where it is from: default, file, environment
-or flag. Secrets are redacted. Fails if the configuration is not right, and
-then says all that is wrong with it.
+Prints all settings in effect and where each comes from: default, file,
+environment or flag. Secrets are redacted. If settings are invalid, it prints
+every error and fails.
 `
 
 func showConfig(_ context.Context, e *env, args []string) error {
 	fs := e.flags("config", configText)
-	docs := fs.Bool("docs", false, "print docs/config.md, the description of all settings")
+	docs := fs.Bool("docs", false, "print the description of all settings (docs/config.md)")
 	flags := config.NewFlags(fs)
 	if _, err := parse(fs, args); err != nil {
 		return err

@@ -18,14 +18,14 @@ import (
 
 const deviceText = `device <action> [flags] [arguments]
 
-Manages devices, with the rights of whoever can read the data folder. It may be
-used while the server runs, which notices within seconds.
+Manages devices. It needs access to the data folder instead of a sign-in, and may
+be used while the server runs; changes take effect within seconds.
 
-  device register <owner> <name>   make a device of someone, and print its key
-  device list [owner]              list devices, of someone or of all
-  device revoke <device> [key]     keep a device out for good, or end one key
+  device register <owner> <name>   register a device of a user, and print its key
+  device list [owner]              list all devices, or those of one user
+  device revoke <device> [key]     revoke a device for good, or only one of its keys
 
-The key is printed once, on the last line, and is nowhere else: the server knows
+The key is printed on the last line. It cannot be shown again: the server stores
 only a hash of it.
 `
 
@@ -43,7 +43,7 @@ type devices struct {
 
 func manageDevices(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("device", deviceText)
-	life := fs.Duration("for", 0, "register: how long the device may connect; 0: for good")
+	life := fs.Duration("for", 0, "register: lifetime of the device; 0: it never expires")
 	flags := config.NewFlags(fs, storeFlags()...)
 	words, err := interspersed(fs, args)
 	if err != nil {
@@ -58,7 +58,7 @@ func manageDevices(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	if *life < 0 {
-		return usagef("--for is not less than 0")
+		return usagef("--for must not be negative")
 	}
 	c, err := e.load(flags)
 	if err != nil {
@@ -105,7 +105,7 @@ type syncRecorder struct {
 // Record implements device.Recorder.
 func (r syncRecorder) Record(ctx context.Context, e domain.AuditEvent) {
 	if err := r.log.RecordSync(ctx, e); err != nil {
-		r.err.Error("this is not in the audit log", "type", e.Type, "err", err)
+		r.err.Error("could not write to the audit log", "type", e.Type, "err", err)
 	}
 }
 
@@ -122,7 +122,7 @@ func (d *devices) register(ctx context.Context, owner, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(d.stdout, "%s is %s of %s. Its key, which is not shown again:\n%s\n", made.Device.ID,
+	_, err = fmt.Fprintf(d.stdout, "%s is %s of %s. Its key, which cannot be shown again:\n%s\n", made.Device.ID,
 		plain(made.Device.Name), u.Username, made.Key)
 	return err
 }

@@ -26,11 +26,11 @@ import (
 
 const doctorText = `doctor [flags]
 
-Looks at the configuration, the data folder and whose it is, the disk, the clock, the
+Checks the configuration, the data folder and its owner, the disk, the clock, the
 certificate, the mail server, the ports, the public address, the database, the files
-that people sent and the bus, and says of everything that is not right what to do. It
-changes nothing, and may be used while the server runs. Fails if something is broken;
-a warning is no failure.
+that people sent and NATS, and says how to fix each problem. It changes nothing, and
+may be used while the server runs. It fails if something is broken; warnings do not
+count.
 `
 
 // A diagnosis collects what the doctor finds.
@@ -64,9 +64,9 @@ func doctor(ctx context.Context, e *env, args []string) error {
 		for line := range strings.Lines(err.Error()) {
 			d.fail("configuration", "%s", strings.TrimSpace(line))
 		}
-		return fmt.Errorf("%d of the settings are not right; the rest was not looked at", d.broken)
+		return fmt.Errorf("%d settings are invalid; nothing else was checked", d.broken)
 	}
-	d.ok("configuration", "every setting is understood")
+	d.ok("configuration", "all settings are valid")
 	d.settings(c)
 	d.folder(c)
 	d.secret(c)
@@ -84,7 +84,7 @@ func doctor(ctx context.Context, e *env, args []string) error {
 	d.store(ctx, c, running)
 	d.bus(c)
 	if d.broken > 0 {
-		return fmt.Errorf("%d findings need your attention", d.broken)
+		return fmt.Errorf("%d checks failed", d.broken)
 	}
 	return nil
 }
@@ -114,7 +114,7 @@ func (d *diagnosis) folder(c config.Config) {
 	info, err := os.Stat(c.DataDir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		d.ok("data folder", "%s is made at the first start", c.DataDir)
+		d.ok("data folder", "%s is created at the first start", c.DataDir)
 		return
 	case err != nil:
 		d.fail("data folder", "%v", err)
@@ -142,7 +142,7 @@ func (d *diagnosis) secret(c config.Config) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if _, err := os.Stat(c.Database()); c.DatabaseURL == "" && errors.Is(err, fs.ErrNotExist) {
-			d.ok("server's key", "is made at the first start")
+			d.ok("server's key", "is created at the first start")
 		} // else the database says whether it was used with one
 	case err != nil:
 		d.fail("server's key", "%v", err)
@@ -209,11 +209,11 @@ func (d *diagnosis) disk(c config.Config) {
 	use, err := disk.Use(dir)
 	switch {
 	case err != nil:
-		d.warn("disk", "cannot tell how much room is left: %v", err)
+		d.warn("disk", "cannot read the free disk space: %v", err)
 	case disk.Full(use):
-		d.fail("disk", "%d MiB are left; without room nothing new is accepted. Make some", use.Free>>20)
+		d.fail("disk", "%d MiB are free; free up space, or nothing new is accepted soon", use.Free>>20)
 	case disk.Low(use):
-		d.warn("disk", "%d MiB are left", use.Free>>20)
+		d.warn("disk", "only %d MiB are free", use.Free>>20)
 	default:
 		d.ok("disk", "%d GiB are free", use.Free>>30)
 	}
@@ -225,13 +225,14 @@ func released() time.Time { return time.Date(2026, time.November, 1, 0, 0, 0, 0,
 func (d *diagnosis) clock(c config.Config) {
 	now := time.Now()
 	if now.Before(released()) {
-		d.fail("clock", "it is %s, they say; set the clock, or sessions and invitations end at the wrong time",
+		d.fail("clock", "it says %s, which is in the past; set the clock, or sessions and invitations expire at the "+
+			"wrong time",
 			now.Format(time.RFC3339))
 		return
 	}
 	// A data folder on another machine shows that machine's time.
 	if info, err := os.Stat(c.Database()); err == nil && info.ModTime().After(now.Add(time.Minute)) {
-		d.fail("clock", "the database was written at %s, which is still to come; set the clock of this machine",
+		d.fail("clock", "the database was written at %s, which is in the future; set the clock of this machine",
 			info.ModTime().Format(time.RFC3339))
 		return
 	}
@@ -244,7 +245,7 @@ func (d *diagnosis) files() {
 	n, err := openFiles()
 	switch {
 	case err != nil:
-		d.warn("open files", "cannot tell how many are allowed: %v", err)
+		d.warn("open files", "cannot read the limit: %v", err)
 	case n < fewFiles:
 		d.warn("open files", "only %d are allowed, and each connection is one; raise the limit (ulimit -n, LimitNOFILE)", n)
 	default:
@@ -316,7 +317,7 @@ func (d *diagnosis) store(ctx context.Context, c config.Config, running bool) {
 			return
 		}
 		if _, err := os.Stat(c.Database()); errors.Is(err, fs.ErrNotExist) {
-			d.ok("database", "%s is made at the first start", c.Database())
+			d.ok("database", "%s is created at the first start", c.Database())
 			return
 		}
 		if unlock, err := app.LockStore(c); err == nil {
@@ -325,7 +326,7 @@ func (d *diagnosis) store(ctx context.Context, c config.Config, running bool) {
 			d.fail("database", "%v", err)
 			return
 		} else if !running {
-			d.warn("database", "a server is using it, though none answers on the ports: %v", err)
+			d.warn("database", "a server is using it, but none answers on the ports: %v", err)
 		}
 	}
 	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: obs.NewLogger(d.w, "error", "text"), Tool: true,
@@ -339,7 +340,7 @@ func (d *diagnosis) store(ctx context.Context, c config.Config, running bool) {
 		d.fail("database", "%v", err)
 		return
 	}
-	d.ok("database", "%s is whole and of this version", db.Name())
+	d.ok("database", "%s is intact and up to date", db.Name())
 	if err := app.CheckKey(ctx, db, c); err != nil {
 		d.fail("server's key", "%v", err)
 	}
@@ -352,9 +353,9 @@ func (d *diagnosis) bus(c config.Config) {
 		return
 	}
 	if err := app.CheckBus(c); err != nil {
-		d.fail("bus", "no NATS server takes this node in, so that it hears of others seconds late; see NATS_URL, and "+
-			"whether the servers run: %v", err)
+		d.fail("bus", "cannot connect to a NATS server, so that this node hears of others seconds late; check "+
+			"NATS_URL, and that the servers run: %v", err)
 		return
 	}
-	d.ok("bus", "a NATS server takes this node in")
+	d.ok("bus", "connected to a NATS server")
 }

@@ -16,9 +16,9 @@ func TestDoctorLooksForTheBus(t *testing.T) {
 		return strings.Replace(s.URL(), "nats://", "nats://unhidra:"+password+"@", 1)
 	}
 	for servers, want := range map[string]string{
-		url("right"):         "ok    bus           a NATS server",
-		url("canary"):        "FAIL  bus           no NATS server takes this node in",
-		"nats://127.0.0.1:1": "FAIL  bus           no NATS server takes this node in",
+		url("right"):         "ok    bus           connected to a NATS server",
+		url("canary"):        "FAIL  bus           cannot connect to a NATS server",
+		"nats://127.0.0.1:1": "FAIL  bus           cannot connect to a NATS server",
 		"":                   "",
 	} {
 		var out strings.Builder

@@ -78,7 +78,7 @@ func (d *diagnosis) filesFolder(ctx context.Context, dir string, db *all.Store) 
 		case len(has) > 0:
 			d.fail("files", "%s is not there, and the database has files; put it back, mount its disk, or restore a backup", dir)
 		default:
-			d.ok("files", "%s is made at the next start", dir)
+			d.ok("files", "%s is created at the next start", dir)
 		}
 		return false
 	}

@@ -13,7 +13,7 @@ const mailTimeout = 10 * time.Second
 // mail signs in to the mail server and names the sender, and sends nothing.
 func (d *diagnosis) mail(ctx context.Context, c config.Config) {
 	if c.Captcha.Kind == "off" && c.Registration == "open" {
-		d.warn("CAPTCHA", "is off while anyone may register: programs may, too; UNHIDRA_CAPTCHA=pow asks nobody else")
+		d.warn("CAPTCHA", "is off while anyone may register, programs too; UNHIDRA_CAPTCHA=pow needs no third party")
 	}
 	if !c.Mail.Enabled() {
 		d.warn("mail", "there is no mail server: addresses are not confirmed, and a forgotten password is lost; set "+
@@ -32,8 +32,8 @@ func (d *diagnosis) mail(ctx context.Context, c config.Config) {
 	ctx, cancel := context.WithTimeout(ctx, mailTimeout)
 	defer cancel()
 	if err := s.Check(ctx); err != nil {
-		d.fail("mail", "mails wait until this is right: %v", err)
+		d.fail("mail", "mails are queued until this is fixed: %v", err)
 		return
 	}
-	d.ok("mail", "the mail server lets us in and takes mails from %s", c.Mail.From)
+	d.ok("mail", "the mail server accepts the login, and mails from %s", c.Mail.From)
 }

@@ -10,12 +10,13 @@ import (
 
 func TestDoctorSignsInToTheMailServer(t *testing.T) {
 	server := mailtest.Start(t, mailtest.Options{Clear: true, Auth: "LOGIN"})
+	refused := strings.Replace(server.URL, mailtest.Password, "wrong-canary", 1)
 	for want, url := range map[string]string{
-		"ok    mail          the mail server lets us in": server.URL,
-		"FAIL  mail          mails wait until":           strings.Replace(server.URL, mailtest.Password, "wrong-canary", 1),
-		"reach the mail server":                          "smtp://127.0.0.1:1",
-		"warn  mail          there is no mail server":    "",
-		"warn  mail          the links in mails lead to": server.URL,
+		"ok    mail          the mail server accepts the login": server.URL,
+		"FAIL  mail          mails are queued until":            refused,
+		"reach the mail server":                                 "smtp://127.0.0.1:1",
+		"warn  mail          there is no mail server":           "",
+		"warn  mail          the links in mails lead to":        server.URL,
 	} {
 		env := []string{"UNHIDRA_SMTP_URL=" + url, "UNHIDRA_MAIL_FROM=chat@example.org"}
 		if url == "" {

@@ -25,7 +25,7 @@ func (d *diagnosis) public(ctx context.Context, c config.Config) {
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
 	case untrusted:
-		d.fail("public URL", "browsers turn away from what %s shows: %v", base, err)
+		d.fail("public URL", "browsers reject the certificate of %s: %v", base, err)
 	case err != nil:
 		d.warn("public URL", "%s cannot be reached from this machine; see that the name leads here, that the proxy runs "+
 			"and that the firewall lets it through (some networks do not lead their own machines back in: then ask from "+

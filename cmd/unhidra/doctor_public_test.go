@@ -77,7 +77,7 @@ func TestDoctorAsksByThePublicAddress(t *testing.T) {
 	examine(front.URL, "ok    public URL    "+front.URL+" leads here, and WebSockets pass")
 	examine(bare.URL, "FAIL  public URL    the proxy at "+bare.URL+" does not pass Upgrade on")
 	examine(other.URL, "FAIL  public URL    something else answers on "+other.URL+" (404")
-	examine(secret.URL, "FAIL  public URL    browsers turn away from what "+secret.URL)
+	examine(secret.URL, "FAIL  public URL    browsers reject the certificate of "+secret.URL)
 	examine(gone.URL, "warn  public URL    "+gone.URL+" cannot be reached")
 	stop()
 	if err := <-done; err != nil {

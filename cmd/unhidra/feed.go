@@ -15,20 +15,21 @@ import (
 
 const feedText = `feed <action> [flags] [arguments]
 
-Shows how far the parts of the server are that act on what was committed, and what
-they could not handle. It may be used while the server runs.
+Shows the progress of background consumers, the parts of the server that process
+events after they are stored, and the events that failed. It may be used while the
+server runs.
 
-  feed list               list the consumers: how far behind, how much is set aside
-  feed asides             list what was set aside, with the consumer's error: the
-                          oldest 1000
-  feed retry <consumer>   have the server try again what a consumer has set aside
+  feed list               list the consumers, how far behind each is, and how many
+                          events failed
+  feed failed             list the oldest 1000 failed events, with the error
+  feed retry <consumer>   have the server process a consumer's failed events again
 `
 
-// deadLettersShown is how many entries "feed asides" lists.
+// deadLettersShown is how many entries "feed failed" lists.
 const deadLettersShown = 1000
 
 func feedCommand() command {
-	return command{"feed", "show and retry what acts on events", manageFeed}
+	return command{"feed", "show background consumers, and retry failed events", manageFeed}
 }
 
 func manageFeed(ctx context.Context, e *env, args []string) error {
@@ -38,7 +39,7 @@ func manageFeed(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	actions := []action{{name: "list"}, {name: "asides"}, {name: "retry", names: []string{"<consumer>"}}}
+	actions := []action{{name: "list"}, {name: "failed"}, {name: "retry", names: []string{"<consumer>"}}}
 	if err := checkAction("feed", actions, words); err != nil {
 		return err
 	}
@@ -54,10 +55,10 @@ func manageFeed(ctx context.Context, e *env, args []string) error {
 	switch words[0] {
 	case "list":
 		return e.listConsumers(ctx, db)
-	case "asides":
-		return e.listAsides(ctx, db)
+	case "failed":
+		return e.listFailed(ctx, db)
 	}
-	return e.retryAsides(ctx, db, words[1])
+	return e.retryFailed(ctx, db, words[1])
 }
 
 func (e *env) listConsumers(ctx context.Context, db *all.Store) error {
@@ -66,11 +67,11 @@ func (e *env) listConsumers(ctx context.Context, db *all.Store) error {
 		return err
 	}
 	if len(lags) == 0 {
-		_, err := fmt.Fprintln(e.stdout, "Nothing reads the feed yet.")
+		_, err := fmt.Fprintln(e.stdout, "There are no consumers yet.")
 		return err
 	}
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "CONSUMER\tBEHIND\tSET ASIDE")
+	fmt.Fprintln(w, "CONSUMER\tBEHIND\tFAILED")
 	for _, l := range lags {
 		behind := "no"
 		if !l.Oldest.IsZero() {
@@ -81,32 +82,32 @@ func (e *env) listConsumers(ctx context.Context, db *all.Store) error {
 	return w.Flush()
 }
 
-func (e *env) listAsides(ctx context.Context, db *all.Store) error {
-	asides, err := db.Feed.DeadLetters(ctx, deadLettersShown)
+func (e *env) listFailed(ctx context.Context, db *all.Store) error {
+	failed, err := db.Feed.DeadLetters(ctx, deadLettersShown)
 	if err != nil {
 		return err
 	}
-	if len(asides) == 0 {
-		_, err := fmt.Fprintln(e.stdout, "Nothing is set aside.")
+	if len(failed) == 0 {
+		_, err := fmt.Fprintln(e.stdout, "No events have failed.")
 		return err
 	}
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "CONSUMER\tEVENT\tSINCE\tERROR")
-	for _, a := range asides {
+	for _, a := range failed {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%q\n", a.Consumer, a.Key, a.At.Format(time.RFC3339), a.Cause)
 	}
 	return w.Flush()
 }
 
-// retryAsides says so if consumer has nothing to try again, and fails if there is none
+// retryFailed says so if consumer has nothing to try again, and fails if there is none
 // of that name.
-func (e *env) retryAsides(ctx context.Context, db *all.Store, consumer string) error {
+func (e *env) retryFailed(ctx context.Context, db *all.Store, consumer string) error {
 	n, err := db.Feed.RetryDeadLetters(ctx, consumer)
 	if err != nil {
 		return err
 	}
 	if n > 0 {
-		_, err = fmt.Fprintf(e.stdout, "The server will try %d events again.\n", n)
+		_, err = fmt.Fprintf(e.stdout, "The server will process %d events again.\n", n)
 		return err
 	}
 	lags, err := db.Feed.Lags(ctx)
@@ -116,13 +117,13 @@ func (e *env) retryAsides(ctx context.Context, db *all.Store, consumer string) e
 	var names []string
 	for _, l := range lags {
 		if l.Consumer == consumer {
-			_, err := fmt.Fprintf(e.stdout, "%s has nothing set aside.\n", consumer)
+			_, err := fmt.Fprintf(e.stdout, "%s has no failed events.\n", consumer)
 			return err
 		}
 		names = append(names, l.Consumer)
 	}
 	if len(names) == 0 {
-		return errors.New("nothing reads the feed yet, so there is nothing to try again")
+		return errors.New("there are no consumers yet")
 	}
 	return fmt.Errorf("there is no consumer %q; there are %s", consumer, strings.Join(names, ", "))
 }

@@ -24,9 +24,9 @@ func TestFeedSaysWhatThereIs(t *testing.T) {
 		}
 	}
 	m.open(func(*all.Store, *blob.Service) {})
-	expect(exitOK, "Nothing reads the feed yet.", "list")
-	expect(exitOK, "Nothing is set aside.", "asides")
-	expect(exitFail, "nothing reads the feed yet", "retry", "letters")
+	expect(exitOK, "There are no consumers yet.", "list")
+	expect(exitOK, "No events have failed.", "failed")
+	expect(exitFail, "there are no consumers yet", "retry", "letters")
 	m.open(func(db *all.Store, _ *blob.Service) {
 		now := time.Now()
 		for _, name := range []string{"letters", "parcels"} {
@@ -40,8 +40,8 @@ func TestFeedSaysWhatThereIs(t *testing.T) {
 		}
 	})
 	expect(exitOK, "letters   no      1", "list")
-	expect(exitOK, `"no such street"`, "asides")
+	expect(exitOK, `"no such street"`, "failed")
 	expect(exitFail, `there is no consumer "leters"; there are letters, parcels`, "retry", "leters")
-	expect(exitOK, "parcels has nothing set aside.", "retry", "parcels")
-	expect(exitOK, "The server will try 1 events again.", "retry", "letters")
+	expect(exitOK, "parcels has no failed events.", "retry", "parcels")
+	expect(exitOK, "The server will process 1 events again.", "retry", "letters")
 }

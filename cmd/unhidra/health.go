@@ -13,9 +13,9 @@ import (
 
 const healthText = `health [flags]
 
-Asks the server on this machine whether it takes requests, and fails if it does
-not. It finds the server by the same settings as serve, and is meant for
-supervisors of containers that have no other program in them.
+Checks whether the server on this machine is ready for requests, and fails if it is
+not. It finds the server by the same settings as serve. Use it as the health check
+of a container.
 `
 
 func health(ctx context.Context, e *env, args []string) error {
@@ -36,7 +36,7 @@ func health(ctx context.Context, e *env, args []string) error {
 	case c.AuthAddr != "":
 		addr = c.AuthAddr
 	default:
-		return errors.New("this server listens nowhere, so nobody can ask it")
+		return errors.New("this server has no listener to check; set UNHIDRA_OPERATOR_ADDR")
 	}
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
 	defer cancel()

@@ -10,34 +10,34 @@ import (
 func commands() []command {
 	return []command{
 		{"serve", "start the server", serve},
-		{"migrate", "bring the database up to date, without serving", migrate},
-		{"config", "print the settings in effect and where each is from", showConfig},
+		{"migrate", "update the database schema, without starting the server", migrate},
+		{"config", "print all settings in effect and where each comes from", showConfig},
 		userCommand(),
 		tokenCommand(),
 		deviceCommand(),
 		roomCommand(),
 		feedCommand(),
 		auditCommand(),
-		{"backup", "copy everything to one file, also while the server runs", backup},
-		{"restore", "put a backup in place", restore},
+		{"backup", "back up all data to one file, also while the server runs", backup},
+		{"restore", "restore a backup", restore},
 		chatCommand(),
-		{"doctor", "look for what is wrong, and say what to do", doctor},
-		{"health", "ask the server on this machine whether it takes requests", health},
+		{"doctor", "check the setup, and say how to fix problems", doctor},
+		{"health", "check whether the server on this machine is ready", health},
 		{"version", "print the version", printVersion},
-		{"help", "print this text", help},
+		{"help", "print this help", help},
 	}
 }
 
 func printHelp(w io.Writer) {
-	fmt.Fprint(w, "Unhidra: rooms for a team and its devices, that never lose a message.\n\nUsage: unhidra <command> "+
-		"[flags] [arguments]\n\nCommands:\n")
+	fmt.Fprint(w, "Unhidra: a chat server for people and devices.\n\n"+
+		"Usage: unhidra <command> [flags] [arguments]\n\nCommands:\n")
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.synopsis)
 	}
 	fmt.Fprint(w, `
-`+"`unhidra <command> --help`"+` explains a command and its flags.
-Without any settings, `+"`unhidra serve`"+` opens http://localhost:9000 and keeps its data in ./data.
-Exit codes: 0 done, 1 failed, 2 wrong arguments or settings.
+Run `+"`unhidra <command> --help`"+` for the flags and arguments of a command.
+Without any settings, `+"`unhidra serve`"+` listens on http://localhost:9000 and stores its data in ./data.
+Exit codes: 0 success, 1 failure, 2 invalid arguments or settings.
 `)
 }
 

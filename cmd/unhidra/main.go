@@ -122,7 +122,7 @@ func (e *env) flags(name, text string) *flag.FlagSet {
 func (e *env) load(flags config.Flags) (config.Config, error) {
 	c, err := config.Load(e.environ, flags)
 	if err != nil {
-		return c, usagef("the configuration is not right:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+		return c, usagef("invalid configuration:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
 	}
 	return c, nil
 }

@@ -11,9 +11,9 @@ import (
 
 const migrateText = `migrate [flags]
 
-Brings the database to the schema of this version and ends. The server does the
-same at its start; this is for those who want to do it beforehand. Stop the
-server first, and make a backup: schemas only go forward.
+Updates the database schema to this version and exits. The server does the same
+when it starts; use this to do it beforehand. Stop the server and make a backup
+first: a schema update cannot be undone.
 `
 
 func migrate(ctx context.Context, e *env, args []string) error {

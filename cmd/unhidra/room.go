@@ -20,27 +20,28 @@ import (
 
 const roomText = `room <action> [flags] [arguments]
 
-Lists rooms, or takes the log of one away, with the rights of whoever can read the
-data folder. It may be used while the server runs. An export is recorded in the
-audit log before anything is written.
+Lists or exports rooms. It needs access to the data folder instead of a sign-in,
+and may be used while the server runs. Every export is recorded in the audit log
+before anything is written.
 
-  room list           list all rooms but direct conversations, with their ids
-  room export <id>    write all that is kept of a room to standard output, direct
-                      conversations included, a JSON object to a line
+  room list           list all rooms except direct conversations, with their ids
+  room export <id>    write everything stored of a room, or of a direct conversation,
+                      to standard output, one JSON object per line
 
 Lines of an export, in this order:
 
-  {"export": ...}     which room, how far its log goes, when it was exported
-  {"event": ...}      each event of the log, with its message as it is now
-  {"earlier": ...}    after a message: what it said before it was edited, or before
-                      it was deleted under a legal hold, and then by whom and when
-  {"end": ...}        how many there were: without this line, something is missing
+  {"export": ...}     the room, its last event, and the time of the export
+  {"event": ...}      an event of the room, with its message as it is now
+  {"earlier": ...}    after a message: its text before an edit, or before it was
+                      deleted under a legal hold, then with who deleted it and when
+  {"end": ...}        the number of events and earlier texts; without this line the
+                      export is incomplete
 
 docs/retention.md explains every field.
 `
 
 func roomCommand() command {
-	return command{"room", "list rooms, or export the log of one", manageRooms}
+	return command{"room", "list rooms, or export one", manageRooms}
 }
 
 func manageRooms(ctx context.Context, e *env, args []string) error {
@@ -73,7 +74,7 @@ const roomPage = 200
 
 func (e *env) listRooms(ctx context.Context, db *all.Store) error {
 	w := tabwriter.NewWriter(e.stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "ROOM\tNAME\tKIND\tOWNER\tLAST USED\tHELD SINCE")
+	fmt.Fprintln(w, "ROOM\tNAME\tKIND\tOWNER\tLAST ACTIVE\tHELD SINCE")
 	for after := ""; ; {
 		page, err := db.Rooms.AllRooms(ctx, "", domain.RoomsByName, after, roomPage)
 		if err != nil {
@@ -97,7 +98,7 @@ func (e *env) listRooms(ctx context.Context, db *all.Store) error {
 func (e *env) exportRoom(ctx context.Context, c config.Config, db *all.Store, log *audit.Service, id string) error {
 	r, err := db.Rooms.Room(ctx, id)
 	if domain.KindOf(err) == domain.NotFound {
-		return fmt.Errorf("there is no room %q; `unhidra room list` says the ids", id)
+		return fmt.Errorf("there is no room %q; `unhidra room list` shows the ids", id)
 	}
 	if err != nil {
 		return err

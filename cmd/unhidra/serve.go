@@ -10,15 +10,15 @@ import (
 
 const serveText = `serve [flags]
 
-Starts the server and runs until it is told to stop. Nothing needs to be set:
-it opens http://localhost:9000 and keeps its data in ./data. The first start
-prints a link by which the first administrator is made.
+Starts the server and runs until it is stopped. No settings are needed: it
+listens on http://localhost:9000 and stores its data in ./data. The first start
+prints a link for creating the first administrator.
 
-SIGTERM or Ctrl-C stops it in order: no new work, connections are closed one
-after the other, everything accepted is on disk. A second signal stops at once;
-what was acknowledged is safe in either case.
+SIGTERM or Ctrl-C shuts the server down: it takes no new requests, closes its
+connections one after the other and finishes what it has accepted. A second
+signal stops it at once. Acknowledged messages are safe either way.
 
-All settings, flags and otherwise: docs/config.md, or unhidra config --docs.
+docs/config.md describes all settings; unhidra config --docs prints it.
 `
 
 func serve(ctx context.Context, e *env, args []string) error {

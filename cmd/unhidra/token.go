@@ -15,9 +15,9 @@ import (
 
 const tokenText = `token issue [flags] <username>
 
-Prints an access token for someone, for a script. It works only where the key
-that signs tokens can be read, that is, with access to the data folder. The token
-cannot be refreshed, and ends early if the person's password or role changes:
+Prints an access token for a user, for use in scripts. It needs access to the data
+folder, where the signing key is. The token cannot be refreshed, and is revoked
+early if the user's password or role changes:
 
   UNHIDRA_TOKEN=$(unhidra token issue robot) unhidra chat --room Operations
 `
@@ -30,7 +30,7 @@ func tokenCommand() command {
 
 func issueToken(ctx context.Context, e *env, args []string) error {
 	set := e.flags("token", tokenText)
-	life := set.Duration("for", 10*time.Minute, "how long the token is good, at most 24h")
+	life := set.Duration("for", 10*time.Minute, "lifetime of the token, at most 24h")
 	flags := config.NewFlags(set, storeFlags()...)
 	words, err := interspersed(set, args)
 	if err != nil {
@@ -40,7 +40,7 @@ func issueToken(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	if *life <= 0 || *life > maxTokenLife {
-		return usagef("--for is more than 0 and at most %v", maxTokenLife)
+		return usagef("--for must be more than 0 and at most %v", maxTokenLife)
 	}
 	c, err := e.load(flags)
 	if err != nil {
@@ -67,7 +67,7 @@ func issueToken(ctx context.Context, e *env, args []string) error {
 // started before: one made now would not be the server's.
 func keyring(c config.Config) (*token.Keyring, error) {
 	if _, err := os.Stat(c.KeyFile()); c.ServerKey == "" && errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no server's key in %s; name the server's data folder by --data-dir", c.DataDir)
+		return nil, fmt.Errorf("there is no server's key in %s; set --data-dir to the server's data folder", c.DataDir)
 	}
 	return app.Keyring(c)
 }

@@ -20,31 +20,29 @@ import (
 
 const userText = `user <action> [flags] [arguments]
 
-Manages accounts, with the rights of whoever can read the data folder. It may be
-used while the server runs, which notices within seconds.
+Manages accounts. It needs access to the data folder instead of a sign-in, and may
+be used while the server runs; changes take effect within seconds.
 
-  user create <name>            make an account (--admin, --display-name, --email)
+  user create <name>            create an account (--admin, --display-name, --email)
   user list                     list all accounts
-  user set-role <name> <role>   admin, or user
-  user disable <name>           keep someone out; ends all their sessions
-  user enable <name>            let them in again
-  user reset-password <name>    give someone another password; ends all their sessions
-  user reset-factors <name>     take someone's second factors away, for who lost them;
-                                ends all their sessions
-  user end-sessions <name>      sign someone out everywhere; with --all in place of the
-                                name everybody, which also ends links in mails: do so
-                                after pg_restore, which brings ended sessions back
-  user import <file>            make accounts of another system's; - reads them from
-                                the standard input
+  user set-role <name> <role>   set the role: admin or user
+  user disable <name>           block sign-in, and end all sessions
+  user enable <name>            allow sign-in again
+  user reset-password <name>    set a new password, and end all sessions
+  user reset-factors <name>     remove all second factors, and end all sessions
+  user end-sessions <name>      sign one user out everywhere
+  user end-sessions --all       sign everyone out, and revoke the links in sent mails;
+                                run it after pg_restore, which brings ended sessions back
+  user import <file>            create accounts from a file; - reads standard input
 
-A file to import has one JSON object to a line: {"username": "ann", "display_name":
+An import file has one JSON object per line: {"username": "ann", "display_name":
 "Ann", "email": "ann@example.org", "password_hash": "$2b$12$...", "admin": false}.
-The hash may be of bcrypt, scrypt, PBKDF2 or Argon2, as PHC strings or as Django
-writes them; it is made anew when its owner signs in for the first time. A line that
-cannot be used is named and left out.
+The hash may be bcrypt, scrypt, PBKDF2 or Argon2, as a PHC string or in Django's
+format; it is replaced with a new one at the first sign-in. A line that cannot be
+imported is reported and skipped.
 
-The password is taken from UNHIDRA_PASSWORD or asked for; with --generate a good
-one is made and printed.
+The password is read from UNHIDRA_PASSWORD, or asked for; --generate creates a
+strong one and prints it.
 `
 
 // userFlags are the flags of all actions: one set, so that they can stand
@@ -56,16 +54,16 @@ type userFlags struct {
 }
 
 func userCommand() command {
-	return command{"user", "make, list and change accounts", manageUsers}
+	return command{"user", "create, list and change accounts", manageUsers}
 }
 
 func manageUsers(ctx context.Context, e *env, args []string) error {
 	var f userFlags
 	fs := e.flags("user", userText)
-	fs.BoolVar(&f.admin, "admin", false, "create: the account administers the server")
-	fs.BoolVar(&f.generate, "generate", false, "create, reset-password: make a password and print it")
-	fs.BoolVar(&f.all, "all", false, "end-sessions: everybody's")
-	fs.StringVar(&f.displayName, "display-name", "", "create: name as people see it")
+	fs.BoolVar(&f.admin, "admin", false, "create: make the account an administrator")
+	fs.BoolVar(&f.generate, "generate", false, "create, reset-password: generate a password and print it")
+	fs.BoolVar(&f.all, "all", false, "end-sessions: of all accounts")
+	fs.StringVar(&f.displayName, "display-name", "", "create: name that others see")
 	fs.StringVar(&f.email, "email", "", "create: e-mail address")
 	flags := config.NewFlags(fs, storeFlags("password-min")...)
 	words, err := interspersed(fs, args)
@@ -103,7 +101,7 @@ func knownAction(words []string, everybody bool) error {
 		return err
 	}
 	if words[0] == "set-role" && words[2] != string(domain.SystemAdmin) && words[2] != string(domain.SystemUser) {
-		return usagef("%q is no role of the server; use admin or user", words[2])
+		return usagef("unknown role %q; use admin or user", words[2])
 	}
 	return nil
 }
@@ -154,7 +152,8 @@ func (e *env) userAction(ctx context.Context, o *auth.Operator, f userFlags, wor
 func (e *env) endEverySession(ctx context.Context, o *auth.Operator) error {
 	ended, err := o.EndAllSessions(ctx)
 	if err == nil {
-		_, err = fmt.Fprintf(e.stdout, "Everybody signs in again: %d sessions, and links in mails, have ended.\n", ended)
+		_, err = fmt.Fprintf(e.stdout, "Sessions ended: %d. Everyone has to sign in again, and links in sent mails are "+
+			"revoked.\n", ended)
 	}
 	return err
 }
@@ -197,7 +196,7 @@ func (e *env) newPassword(generate bool) (string, error) {
 	}
 	p, err := askPassword(e, bufio.NewReader(e.stdin))
 	if err == nil && p == "" {
-		err = errors.New("no password was given; with --generate one is made")
+		err = errors.New("no password given; enter one, set UNHIDRA_PASSWORD, or use --generate")
 	}
 	return p, err
 }

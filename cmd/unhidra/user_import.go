@@ -25,7 +25,7 @@ type importedUser struct {
 
 const longestLine = 1 << 20
 
-var errLongLine = fmt.Errorf("it has more than %d bytes, and no account has so many", longestLine)
+var errLongLine = fmt.Errorf("the line is longer than %d bytes", longestLine)
 
 // importUsers makes an account of each line. What cannot be used is named by its
 // line, and the rest goes on; errors never repeat a hash.
@@ -71,7 +71,7 @@ func (e *env) importUsers(ctx context.Context, o *auth.Operator, name string) er
 		return err
 	}
 	if left > 0 {
-		return fmt.Errorf("%d lines were left out", left)
+		return fmt.Errorf("%d lines were skipped", left)
 	}
 	return ctx.Err()
 }
@@ -100,7 +100,7 @@ func importUser(ctx context.Context, o *auth.Operator, line []byte) error {
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&u); err != nil {
-		return fmt.Errorf("this is not an account as JSON: %w", err)
+		return fmt.Errorf("not an account in JSON: %w", err)
 	}
 	role := domain.SystemUser
 	if u.Admin {

@@ -28,8 +28,8 @@ func TestImportReadsWhatPeopleHave(t *testing.T) {
 		account("dan", strings.Repeat(blanks, 6)), account("eve", ""),
 	}, "\r\n"))
 	if !strings.Contains(out, "3 accounts were imported") || code == exitOK ||
-		!strings.Contains(errs, "2 lines were left out") ||
-		!strings.Contains(errs, "line 4: ") || !strings.Contains(errs, "line 5: it has more than 1048576 bytes") ||
+		!strings.Contains(errs, "2 lines were skipped") ||
+		!strings.Contains(errs, "line 4: ") || !strings.Contains(errs, "line 5: the line is longer than 1048576 bytes") ||
 		len(errs) > 2000 {
 		t.Errorf("%d\n%s\n%s", code, out, errs)
 	}

@@ -42,28 +42,31 @@ func (c *Config) options() []option {
 	return []option{
 		{server, "UNHIDRA_NAME", "name", "Unhidra", "name of the server, as people see it", false, text(&c.Name, 1, 60)},
 		{server, "UNHIDRA_DATA_DIR", "data-dir", "./data",
-			"folder of everything that the server keeps: the database, the signing key", false, str(&c.DataDir)},
+			"folder of all data of the server: database, files, server key", false,
+			str(&c.DataDir)},
 		{server, "AUTH_DB_PATH", "db", "", "SQLite file; empty: `unhidra.db` in the data folder", false, str(&c.DBPath)},
 		{server, "DATABASE_URL", "", "",
 			"PostgreSQL instead of SQLite: `postgres://user:password@host/database`; wins over AUTH_DB_PATH", true,
 			postgres(&c.DatabaseURL)},
 		{server, "UNHIDRA_DATABASE_CONNECTIONS", "", "20",
-			"how many connections to PostgreSQL this process opens at most; all nodes together must stay below its " +
-				"`max_connections`. Where that is used up, requests wait for a free one", false,
+			"maximum number of connections of this process to PostgreSQL; all nodes together must stay below its " +
+				"`max_connections`. When all are in use, requests wait for a free one", false,
 			num(&c.DatabaseConnections, 6, 1000)},
 		{server, "UNHIDRA_ROLES", "roles", "all",
-			"what this process does: `all`, or some of `auth` (the account API), `gateway` (web client, REST API, WebSocket), " +
-				"`worker` (what happens in the background: mails, receivers of the audit log, what is deleted for its age)", false,
+			"what this process does: `all`, or some of `auth` (the account API), `gateway` (web client, REST API, " +
+				"WebSocket), `worker` (background work: mails, receivers of the audit log, retention)", false,
 			roles(&c.Roles)},
 		{server, "NATS_URL", "", "",
-			"NATS servers, separated by commas, that nodes with one PostgreSQL hear of each other by: " +
-				"`nats://user:password@a:4222, nats://b:4222`; `tls://` for TLS. Files are named after a question mark: " +
-				"`tls://a:4222?ca=ca.pem&cert=node.pem&key=node.key`, or `creds=` or `nkey=`. Empty: this process is the only one",
-			true, nats(&c.NATS)},
+			"NATS servers, separated by commas, by which several nodes on one PostgreSQL notify each other: " +
+				"`nats://user:password@a:4222, nats://b:4222`; `tls://` for TLS. Certificates and credentials follow a " +
+				"question mark: `tls://a:4222?ca=ca.pem&cert=node.pem&key=node.key`, or `creds=` or `nkey=`. Empty: this " +
+				"process is the only node", true,
+			nats(&c.NATS)},
 		{server, "UNHIDRA_S3_URL", "", "",
-			"S3-compatible service and bucket for the files that the server keeps (pictures of people): " +
-				"`https://s3.example.org/bucket`, or `https://s3.example.org/bucket/prefix`; the bucket must be there. Empty: " +
-				"with SQLite the folder `files` in the data folder, with PostgreSQL the database", false, bucket(&c.S3)},
+			"S3-compatible service and bucket for files (for now the pictures of people): " +
+				"`https://s3.example.org/bucket`, or `https://s3.example.org/bucket/prefix`; the bucket must exist. " +
+				"Empty: with SQLite the folder `files` in the data folder, with PostgreSQL the database", false,
+			bucket(&c.S3)},
 		{server, "UNHIDRA_S3_REGION", "", "us-east-1", "region of the bucket", false, str(&c.S3.Region)},
 		{server, "UNHIDRA_S3_KEY", "", "",
 			"id of the access key to the bucket; it needs to list the bucket, and to read, write and delete objects", false,
@@ -76,116 +79,142 @@ func (c *Config) options() []option {
 			"address that this port is opened on; empty: all of the machine's; `127.0.0.1`: this machine only", false,
 			host(&c.BindAddr)},
 		{listen, "AUTH_BIND_ADDR", "auth-addr", "",
-			"further listener for the account API alone; empty: none, or `0.0.0.0:9200` where `auth` runs as a role of its own",
-			false, addr(&c.AuthAddr)},
+			"additional listener for only the account API; empty: none, or `0.0.0.0:9200` where `auth` runs as a role " +
+				"of its own", false,
+			addr(&c.AuthAddr)},
 		{listen, "UNHIDRA_OPERATOR_ADDR", "operator-addr", "127.0.0.1:9010",
 			"listener for `/metrics`, `/stats` and profiles; `off`: none. It asks for no password: keep it off the network",
 			false, addr(&c.OperatorAddr)},
 		{listen, "UNHIDRA_OPERATOR_HOSTS", "", "",
-			"further names, separated by commas, that the operator's listener may be asked by: `metrics.example.org`. " +
-				"Addresses, `localhost`, and names without a dot always work; others are refused, since a web page can make a " +
-				"name lead here", false, hostNames(&c.OperatorHosts)},
+			"additional host names, separated by commas, that requests to the operator listener may use: " +
+				"`metrics.example.org`. IP addresses, `localhost` and names without a dot are always accepted; others are " +
+				"refused, against DNS rebinding", false,
+			hostNames(&c.OperatorHosts)},
 		{listen, "UNHIDRA_PUBLIC_URL", "public-url", "",
-			"where people reach the server; empty: `http://localhost` and the port. Links start with it, and https here makes " +
-				"cookies Secure", false, base(&c.PublicURL)},
+			"URL that people reach the server at; empty: `http://localhost` and the port. Links start with it, and " +
+				"with https cookies are Secure", false,
+			base(&c.PublicURL)},
 
 		{account, "UNHIDRA_SERVER_KEY", "", "",
-			"key under which secrets are hashed and sealed in the database, 32 bytes or more, for good; empty: a strong one " +
-				"is made at the first start and kept in the data folder (`server.key`, mode 0600). Several servers with one " +
-				"database need the same", true, signingKey(&c.ServerKey)},
+			"key that protects secrets in the database, 32 bytes or more; it must never change. Empty: a strong one " +
+				"is created at the first start and stored in the data folder (`server.key`, mode 0600). All servers on " +
+				"one database need the same key", true,
+			signingKey(&c.ServerKey)},
 		{account, "JWT_SECRET", "", "",
 			"key that signs access tokens, 32 bytes or more; empty: one derived from the server's key", true,
 			signingKey(&c.JWTSecret)},
 		{account, "JWT_SECRETS_OLD", "", "",
-			"former values of JWT_SECRET, separated by commas, whose tokens are still accepted: change JWT_SECRET, keep the " +
-				"old one here for as long as its tokens live, and nobody is signed out", true, signingKeys(&c.JWTSecretsOld)},
+			"former values of JWT_SECRET, separated by commas, whose tokens are still accepted. To change JWT_SECRET " +
+				"without signing anyone out, keep the old value here until its tokens have expired", true,
+			signingKeys(&c.JWTSecretsOld)},
 		{account, "JWT_ALG", "", "HS256",
 			"`HS256`; or `EdDSA`: access tokens are signed with an Ed25519 key derived from JWT_SECRET, whose public half is " +
 				"on `/.well-known/jwks.json` for others to verify them with", false, oneOf(&c.JWTAlg, "HS256", "EdDSA")},
 		{account, "UNHIDRA_REGISTRATION", "registration", "open",
-			"`open`: anyone who reaches the server may register; `invite`: with an invitation of an administrator; `closed`: " +
-				"only the operator makes accounts (`unhidra user create`). Administrators can change it while the server runs",
-			false, oneOf(&c.Registration, "open", "invite", "closed")},
+			"`open`: anyone who reaches the server may register; `invite`: only with an invitation from an " +
+				"administrator; `closed`: only the operator creates accounts (`unhidra user create`). Administrators can " +
+				"change it while the server runs", false,
+			oneOf(&c.Registration, "open", "invite", "closed")},
 		{account, "UNHIDRA_REQUIRE_SECOND_FACTOR", "", "none",
 			"who must have a second factor: `none`, `admins`, `everyone`. Administrators can change it while the server runs",
 			false, oneOf(&c.SecondFactor, "none", "admins", "everyone")},
 		{account, "UNHIDRA_OIDC_ISSUER", "", "",
-			"OpenID provider that people may sign in with, exactly as it writes its name: `https://id.example.org`; empty: " +
-				"none. Register `<public URL>/signed-in` there as the redirect address", false, str(&c.OIDC.Issuer)},
-		{account, "UNHIDRA_OIDC_CLIENT_ID", "", "", "how the provider knows this server", false, str(&c.OIDC.ClientID)},
+			"OpenID provider that people may sign in with, exactly as its issuer name: `https://id.example.org`; " +
+				"empty: none. Register `<public URL>/signed-in` there as the redirect URI", false,
+			str(&c.OIDC.Issuer)},
+		{account, "UNHIDRA_OIDC_CLIENT_ID", "", "",
+			"client id of this server at the provider", false,
+			str(&c.OIDC.ClientID)},
 		{account, "UNHIDRA_OIDC_CLIENT_SECRET", "", "",
-			"secret that the provider gave; empty: none, the code exchange is proven by PKCE alone", true,
+			"client secret from the provider; empty: none, the code exchange is protected by PKCE alone", true,
 			secret(&c.OIDC.Secret)},
 		{account, "UNHIDRA_OIDC_LABEL", "", "OpenID", "name of the provider on the button", false, str(&c.OIDC.Label)},
-		{account, "UNHIDRA_SESSION_IDLE", "", "168h", "a session that is not used for so long ends", false,
+		{account, "UNHIDRA_SESSION_IDLE", "", "168h",
+			"a session expires when it is not used for this long", false,
 			dur(&c.SessionIdle, time.Minute, 8760*time.Hour)},
-		{account, "UNHIDRA_SESSION_MAX", "", "720h", "every session ends after so long: one signs in again", false,
+		{account, "UNHIDRA_SESSION_MAX", "", "720h",
+			"every session expires after this long, even when it is used", false,
 			dur(&c.SessionMax, time.Minute, 8760*time.Hour)},
-		{account, "UNHIDRA_PASSWORD_MIN", "password-min", "15", "shortest password, in characters", false,
+		{account, "UNHIDRA_PASSWORD_MIN", "password-min", "15",
+			"minimum length of a password, in characters", false,
 			num(&c.PasswordMin, 8, 64)},
 
 		{secure, "UNHIDRA_ACME_DOMAINS", "acme-domains", "",
-			"domain names, separated by commas, that the server fetches and renews certificates for by itself (HTTP-01 on " +
-				"port 80, TLS-ALPN-01 on port 443); setting it agrees to the terms of the ACME server", false,
+			"domain names, separated by commas, that the server obtains and renews certificates for (HTTP-01 on port " +
+				"80, TLS-ALPN-01 on port 443); setting it accepts the terms of the ACME server", false,
 			domains(&c.TLS.Domains)},
-		{secure, "UNHIDRA_ACME_EMAIL", "", "", "address that the ACME server may write to", false, str(&c.TLS.Email)},
+		{secure, "UNHIDRA_ACME_EMAIL", "", "",
+			"contact address for the ACME server", false,
+			str(&c.TLS.Email)},
 		{secure, "UNHIDRA_ACME_DIRECTORY", "", "https://acme-v02.api.letsencrypt.org/directory",
-			"the ACME server; for trials `https://acme-staging-v02.api.letsencrypt.org/directory`, whose certificates " +
-				"browsers do not trust", false, directory(&c.TLS.Directory)},
+			"the ACME server; for testing `https://acme-staging-v02.api.letsencrypt.org/directory`, whose " +
+				"certificates browsers do not trust", false,
+			directory(&c.TLS.Directory)},
 		{secure, "UNHIDRA_ACME_CA_FILE", "", "",
-			"PEM file of the authority that the ACME server itself is trusted by; empty: the system's", false,
+			"PEM file of the certificate authority that the ACME server itself is trusted by; empty: the system's", false,
 			str(&c.TLS.CAFile)},
 		{secure, "UNHIDRA_TLS_CERT", "tls-cert", "",
-			"instead: PEM file of a certificate and its chain; a new one is taken without a restart", false, str(&c.TLS.Cert)},
+			"instead of ACME: PEM file of a certificate and its chain; a changed file is loaded without a restart", false,
+			str(&c.TLS.Cert)},
 		{secure, "UNHIDRA_TLS_KEY", "tls-key", "", "PEM file of its key", false, str(&c.TLS.Key)},
 		{secure, "UNHIDRA_HTTP_ADDR", "http-addr", "auto",
 			"plain listener that answers HTTP-01 and redirects everything else to https; `auto`: port 80 with " +
 				"UNHIDRA_ACME_DOMAINS, none otherwise; `off`: none", false, httpAddr(&c.TLS.HTTPAddr)},
 
 		{secure, "UNHIDRA_HSTS_SUBDOMAINS", "", "off",
-			"`on`: browsers that were here by https use it for every name below this one as well, for a year (HSTS " +
-				"`includeSubDomains`); only if all of them speak it", false, onOff(&c.TLS.Subdomains)},
+			"`on`: browsers use https for all subdomains as well, for a year (HSTS `includeSubDomains`); only if all " +
+				"of them support it", false,
+			onOff(&c.TLS.Subdomains)},
 
 		{mails, "UNHIDRA_SMTP_URL", "", "",
-			"mail server: `smtps://user:password@host:465` (TLS), or `smtp://user:password@host:587` (STARTTLS, which must " +
-				"then be offered; `?tls=off` does without, on a network that you trust). With one, new accounts confirm their " +
-				"e-mail address, forgotten passwords can be reset, and people are told of what happens to their account; empty: " +
-				"none of that", true, smtpURL(&c.Mail.SMTP)},
+			"mail server: `smtps://user:password@host:465` (TLS), or `smtp://user:password@host:587` (STARTTLS, which " +
+				"the server must then offer; `?tls=off` does without, on a network that you trust). With one, new " +
+				"accounts confirm their e-mail address, forgotten passwords can be reset, and people are notified of " +
+				"changes to their account; empty: none of that", true,
+			smtpURL(&c.Mail.SMTP)},
 		{mails, "UNHIDRA_SMTP_CA_FILE", "", "",
-			"PEM file of an authority that the mail server's certificate may be of, beside the system's", false,
+			"PEM file of a certificate authority to trust for the mail server, in addition to the system's", false,
 			str(&c.Mail.CAFile)},
 		{mails, "UNHIDRA_MAIL_FROM", "", "",
 			"sender of these mails: `Unhidra <chat@example.org>`; needed with UNHIDRA_SMTP_URL", false, sender(&c.Mail.From)},
 		{mails, "UNHIDRA_CAPTCHA", "", "pow",
-			"what tells people from programs at registration, at a password reset, and at sign-in after failures. `pow`: the " +
-				"browser works for a moment, and nobody else is asked; `turnstile`, `hcaptcha`, `recaptcha` (v2), `recaptcha3` " +
-				"(v3): that provider, which sees who comes; `off`: nothing", false,
+			"CAPTCHA at registration, at a password reset, and at sign-in after failures. `pow`: the browser solves a " +
+				"short computation, without a third party; `turnstile`, `hcaptcha`, `recaptcha` (v2), `recaptcha3` (v3): " +
+				"that provider, which sees the visitors; `off`: none", false,
 			oneOf(&c.Captcha.Kind, "pow", "turnstile", "hcaptcha", "recaptcha", "recaptcha3", "off")},
-		{mails, "UNHIDRA_CAPTCHA_SITE_KEY", "", "", "public key that the CAPTCHA's provider gave", false,
+		{mails, "UNHIDRA_CAPTCHA_SITE_KEY", "", "",
+			"public key from the CAPTCHA provider", false,
 			str(&c.Captcha.SiteKey)},
-		{mails, "UNHIDRA_CAPTCHA_SECRET", "", "", "secret key that the CAPTCHA's provider gave", true,
+		{mails, "UNHIDRA_CAPTCHA_SECRET", "", "",
+			"secret key from the CAPTCHA provider", true,
 			secret(&c.Captcha.Secret)},
 
 		{browser, "ALLOWED_ORIGINS", "allowed-origins", "",
 			"origins, separated by commas, whose pages may open a WebSocket or send requests: `https://chat.example.org`; " +
 				"empty: only the server's own", false, origins(&c.AllowedOrigins)},
 		{browser, "UNHIDRA_TRUSTED_PROXIES", "trusted-proxies", "",
-			"networks, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed: `127.0.0.1, " +
-				"10.0.0.0/8`; empty: nobody's", false, networks(&c.TrustedProxies)},
+			"networks, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto are trusted: `127.0.0.1, " +
+				"10.0.0.0/8`; empty: none", false,
+			networks(&c.TrustedProxies)},
 		{browser, "UNHIDRA_PROXY_PROTOCOL", "", "off",
-			"`on`: connections from UNHIDRA_TRUSTED_PROXIES begin with a PROXY protocol header (version 1 or 2) that says who " +
-				"the client is; others' connections are as ever", false, onOff(&c.TLS.ProxyProtocol)},
+			"`on`: connections from UNHIDRA_TRUSTED_PROXIES begin with a PROXY protocol header (version 1 or 2) that " +
+				"names the client; connections from elsewhere have none", false,
+			onOff(&c.TLS.ProxyProtocol)},
 
-		{limits, "RATE_LIMIT_LOGIN_PER_MINUTE", "", "10", "attempts to sign in, from one address in a minute", false,
+		{limits, "RATE_LIMIT_LOGIN_PER_MINUTE", "", "10",
+			"sign-in attempts from one address in a minute", false,
 			num(&c.LoginPerMinute, 1, 1_000_000)},
-		{limits, "RATE_LIMIT_LOGIN_BURST", "", "15", "of these, at once", false, num(&c.LoginBurst, 1, 1_000_000)},
+		{limits, "RATE_LIMIT_LOGIN_BURST", "", "15",
+			"how many of these may come at once", false,
+			num(&c.LoginBurst, 1, 1_000_000)},
 		{limits, "RATE_LIMIT_REGISTER_PER_HOUR", "", "30",
-			"accounts that people at one address make in an hour, without those who were invited", false,
+			"accounts created from one address in an hour, not counting invited ones", false,
 			num(&c.RegisterPerHour, 1, 1_000_000)},
 		{limits, "RATE_LIMIT_IP_PER_MINUTE", "", "60",
-			"WebSockets from one address in a minute that are refused, for a bad token and the like; further ones are told to " +
-				"wait, and good tokens are let in meanwhile; for this and other limits an IPv6 address counts as its /64, and " +
-				"the /48 around it may do 16 times as much", false, num(&c.IPPerMinute, 1, 1_000_000)},
+			"refused WebSockets (such as with a bad token) from one address in a minute; further ones must wait, " +
+				"while valid tokens are still accepted. For this and other limits an IPv6 address counts as its /64, and " +
+				"the /48 around it may do 16 times as much", false,
+			num(&c.IPPerMinute, 1, 1_000_000)},
 		{limits, "RATE_LIMIT_USER_PER_MINUTE", "", "30",
 			"WebSockets that one user may open in a minute. Counted apart, as often: rooms, invitations and devices made or " +
 				"changed; profile and status; changes of the own sign-in. Joining, leaving, topics, roles, mutes and bans: twice " +
@@ -195,27 +224,30 @@ func (c *Config) options() []option {
 			"requests on one WebSocket in a second; a user has twice as many over all of theirs", false,
 			num(&c.MessagesPerSec, 1, 1_000_000)},
 		{limits, "UNHIDRA_ROOMS_PER_USER", "", "1000",
-			"rooms, conversations among them, that one user may be in; 0: any number", false,
+			"rooms, including direct conversations, that one user may be in; 0: no limit", false,
 			num(&c.RoomsPerUser, 0, 1_000_000)},
 		{limits, "UNHIDRA_ROOMS_MADE_PER_USER", "", "200",
-			"rooms that one user may have made; those that were deleted do not count; 0: any number", false,
+			"rooms that one user may create; deleted ones do not count; 0: no limit", false,
 			num(&c.RoomsCreated, 0, 1_000_000)},
-		{limits, "UNHIDRA_MEMBERS_PER_ROOM", "", "50000", "members of one room; 0: any number", false,
+		{limits, "UNHIDRA_MEMBERS_PER_ROOM", "", "50000",
+			"members of one room; 0: no limit", false,
 			num(&c.RoomMembers, 0, 10_000_000)},
 		{limits, "UNHIDRA_ROOM_REQUESTS", "", "strangers",
-			"who must ask before they bring somebody into a room or begin a direct conversation with them: `strangers`, who " +
-				"share no room with that person; `everyone`; `nobody`. Each person may choose for themselves; administrators and " +
-				"invitation links never ask", false, oneOf(&c.RoomRequests, "strangers", "everyone", "nobody")},
+			"who must ask before adding somebody to a room or starting a direct conversation with them: `strangers`, " +
+				"who share no room with that person; `everyone`; `nobody`. Each person may choose for themselves; " +
+				"administrators and invitation links never ask", false,
+			oneOf(&c.RoomRequests, "strangers", "everyone", "nobody")},
 		{limits, "UNHIDRA_USER_STORAGE", "", "1024",
-			"MiB of messages, earlier versions of edited ones among them, that one user and their devices keep, each with 512 " +
-				"bytes beside its text; it is added up every ten minutes, so that a little more may come in; 0: no bound", false,
+			"MiB of messages that one user and their devices may store, including earlier versions of edited ones; " +
+				"each counts 512 bytes besides its text. It is added up every ten minutes, so that a little more may come " +
+				"in; 0: no limit", false,
 			num(&c.UserStorage, 0, 1<<30)},
 		{limits, "UNHIDRA_CONNECTIONS_PER_ADDR", "", "200",
 			"WebSockets open from one address at a time, and four times as many connections of other kinds; an IPv6 address " +
 				"counts as its /64, and the /48 around it may have 16 times as many. Raise it for an office behind one address; " +
 				"connections of UNHIDRA_TRUSTED_PROXIES are not counted", false, num(&c.ConnsPerAddr, 1, 1_000_000)},
 		{limits, "UNHIDRA_REQUESTS_PER_ADDR", "", "256",
-			"HTTP requests of one address that are answered at a time, of 1,024 of everybody", false,
+			"HTTP requests from one address that are processed at a time, of 1,024 in total", false,
 			num(&c.RequestsPerAddr, 1, 1_000_000)},
 		{limits, "UNHIDRA_CONNECTIONS_PER_USER", "", "20", "WebSockets open for one user at a time", false,
 			num(&c.ConnsPerUser, 1, 1_000_000)},
@@ -225,41 +257,45 @@ func (c *Config) options() []option {
 			"devices of one user that can connect; those that were revoked or have expired do not count", false,
 			num(&c.DevicesPerUser, 1, 1_000_000)},
 		{limits, "UNHIDRA_SEND_QUEUE", "", "1048576",
-			"bytes that may wait for a slow reader before it is disconnected; it resumes where it was", false,
+			"bytes that may wait for a slow client before it is disconnected; it resumes where it was", false,
 			num(&c.SendQueue, 128<<10, 1<<30)},
 
 		{keeps, "UNHIDRA_RETENTION_DAYS", "", "0",
-			"messages of rooms that have chosen nothing themselves are kept for so many days; 0: for good. Administrators can " +
+			"days that messages are kept in rooms without a setting of their own; 0: forever. Administrators can " +
 				"change this and the next three while the server runs; see [retention](retention.md)", false,
 			num(&c.Retention.Days, 0, 36500)},
-		{keeps, "UNHIDRA_RETENTION_LINES", "", "0", "of such rooms, at most so many lines are kept, the newest; 0: all",
-			false, num(&c.Retention.Lines, 0, 100_000_000)},
+		{keeps, "UNHIDRA_RETENTION_LINES", "", "0",
+			"messages that such rooms keep, the newest; 0: all", false,
+			num(&c.Retention.Lines, 0, 100_000_000)},
 		{keeps, "UNHIDRA_RETENTION_MIN_DAYS", "", "0",
-			"no room lets messages go earlier, whatever its owner chooses; 0: no such bound", false,
+			"no room deletes messages for their age before this many days, whatever its owner sets; 0: no minimum", false,
 			num(&c.Retention.MinDays, 0, 36500)},
 		{keeps, "UNHIDRA_RETENTION_MAX_DAYS", "", "0",
-			"no room keeps messages longer, whatever its owner chooses; 0: no such bound", false,
+			"no room keeps messages for more days than this, whatever its owner sets; 0: no maximum", false,
 			num(&c.Retention.MaxDays, 0, 36500)},
 		{keeps, "UNHIDRA_DISK_RESERVE", "", "100",
-			"MiB of the data folder's disk that are left free: with less, a server with SQLite takes no new messages and says " +
-				"so (503, `disk_full`), while reading, deleting and signing in go on; 0: until the disk is full", false,
+			"MiB of the data folder's disk to leave free: below that, a server with SQLite accepts no new messages " +
+				"(503, `disk_full`), while reading, deleting and signing in still work; 0: until the disk is full", false,
 			num(&c.DiskReserve, 0, 1<<20)},
 
 		{audits, "UNHIDRA_AUDIT_KEEP", "", "8760h",
-			"how long records of the audit log are kept; they go by whole days, and a signed statement of how the day ended " +
-				"stays; 0: for good", false, dur(&c.Audit.Keep, 0, 100*8760*time.Hour)},
+			"how long records of the audit log are kept; they are deleted by whole days, and a signed statement of " +
+				"how each day ended stays; 0: forever", false,
+			dur(&c.Audit.Keep, 0, 100*8760*time.Hour)},
 		{audits, "UNHIDRA_AUDIT_KEEP_PERSONAL", "", "2160h",
-			"how long addresses, names and browsers in them are kept; 0: as long as the records", false,
+			"how long addresses, names and browsers in the records are kept; 0: as long as the records", false,
 			dur(&c.Audit.KeepPersonal, 0, 100*8760*time.Hour)},
 		{audits, "UNHIDRA_AUDIT_LOG", "", "",
 			"file that the audit log is also written to, one line of JSON for each record; empty: none", false,
 			str(&c.Audit.Log)},
 		{audits, "UNHIDRA_AUDIT_LOG_FORMAT", "", "native",
-			"form of these lines: `native`, `ecs` (Elastic), `ocsf`, `cef` (ArcSight, QRadar, Sentinel)", false,
+			"format of these lines: `native`, `ecs` (Elastic), `ocsf`, `cef` (ArcSight, QRadar, Sentinel)", false,
 			oneOf(&c.Audit.LogFormat, "native", "ecs", "ocsf", "cef")},
-		{audits, "UNHIDRA_AUDIT_LOG_SIZE", "", "100", "size in MiB at which a new file is begun", false,
+		{audits, "UNHIDRA_AUDIT_LOG_SIZE", "", "100",
+			"size in MiB at which the file is rotated", false,
 			num(&c.Audit.LogSize, 1, 1<<20)},
-		{audits, "UNHIDRA_AUDIT_LOG_COUNT", "", "10", "full files that are kept beside it; 0: all", false,
+		{audits, "UNHIDRA_AUDIT_LOG_COUNT", "", "10",
+			"rotated files that are kept; 0: all", false,
 			num(&c.Audit.LogCount, 0, 1_000_000)},
 		{audits, "UNHIDRA_AUDIT_WEBHOOK", "", "",
 			"URL that records are posted to, signed: `https://siem.example.org/unhidra`; empty: none", false,
@@ -282,7 +318,7 @@ func (c *Config) options() []option {
 		{audits, "UNHIDRA_AUDIT_HEC_FORMAT", "", "native", "`native`, `ecs`, `ocsf` or `cef`", false,
 			oneOf(&c.Audit.HECFormat, "native", "ecs", "ocsf", "cef")},
 		{audits, "UNHIDRA_AUDIT_CA", "", "",
-			"PEM file of the authorities that these receivers' certificates are checked against; empty: the system's", false,
+			"PEM file of the certificate authorities to trust for these receivers; empty: the system's", false,
 			str(&c.Audit.CA)},
 
 		{logs, "UNHIDRA_LOG_LEVEL", "log-level", "info", "`debug`, `info`, `warn` or `error`", false,
@@ -290,13 +326,14 @@ func (c *Config) options() []option {
 		{logs, "UNHIDRA_LOG_FORMAT", "log-format", "auto", "`text`, `json`, or `auto`: text on a terminal, JSON otherwise",
 			false, oneOf(&c.LogFormat, "auto", "text", "json")},
 		{logs, "UNHIDRA_DRAIN_DELAY", "", "0s",
-			"how long a stop waits after `/ready` has begun to say no, so that balancers send nobody here any more; longer " +
-				"than the time between two of their checks", false, dur(&c.DrainDelay, 0, time.Hour)},
+			"how long a shutdown waits after `/ready` starts to fail, so that load balancers stop sending requests; " +
+				"longer than the interval of their checks", false,
+			dur(&c.DrainDelay, 0, time.Hour)},
 		{logs, "UNHIDRA_DRAIN", "", "2s",
-			"over how long the WebSockets are closed at a stop, so that their clients do not come back all at once", false,
+			"time over which WebSockets are closed at shutdown, so that clients do not all reconnect at once", false,
 			dur(&c.Drain, 0, time.Hour)},
 		{logs, "UNHIDRA_SHUTDOWN_TIMEOUT", "", "15s",
-			"time for each part of the server to finish its work at a stop; longer than UNHIDRA_DRAIN", false,
+			"time for each part of the server to finish its work at shutdown; longer than UNHIDRA_DRAIN", false,
 			dur(&c.ShutdownTimeout, time.Second, time.Hour)},
 	}
 }
