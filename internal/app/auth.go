@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/unhidra/unhidra/internal/auth"
+	"github.com/unhidra/unhidra/internal/auth/factor"
 	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/captcha"
 	"github.com/unhidra/unhidra/internal/domain"
@@ -45,7 +46,7 @@ func (s *server) buildAuth(ctx context.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("UNHIDRA_OIDC_ISSUER: %w", err)
 		}
-		d.Providers = []auth.Provider{{ID: "oidc", Label: c.OIDC.Label, Provider: p}}
+		d.Providers = []factor.Provider{{ID: "oidc", Label: c.OIDC.Label, Provider: p}}
 	}
 	if d.Passkeys, err = party(c.Name, s.addrs.URL, s.origins()); err != nil {
 		return err

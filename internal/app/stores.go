@@ -4,6 +4,7 @@ import (
 	"github.com/unhidra/unhidra/internal/admin"
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/auth"
+	"github.com/unhidra/unhidra/internal/auth/factor"
 	"github.com/unhidra/unhidra/internal/captcha"
 	"github.com/unhidra/unhidra/internal/certs"
 	"github.com/unhidra/unhidra/internal/chat"
@@ -44,9 +45,9 @@ func authStore(db *all.Store) auth.Store {
 	return auth.Store{
 		UserStore: db.Accounts, AvatarStore: db.Accounts, LinkStore: db.Accounts, DepartureStore: db.Departure,
 		MessageStore: db.Log, PeerStore: db.Rooms,
-		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions, FactorStore: db.Factors,
-		IdentityStore: db.Factors,
-		SettingStore:  db.Server,
+		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions,
+		Factors:      factor.Store{FactorStore: db.Factors, IdentityStore: db.Factors, TicketStore: db.Accounts},
+		SettingStore: db.Server,
 	}
 }
 

@@ -64,7 +64,7 @@ func (s *Service) exported(ctx context.Context, p domain.Principal, c Client) (e
 	if err != nil {
 		return export{}, err
 	}
-	found, err := s.Store.Identities(ctx, p.ID)
+	found, err := s.IdentitiesOf(ctx, p.ID)
 	if err != nil {
 		return export{}, err
 	}

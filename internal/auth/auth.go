@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/unhidra/unhidra/internal/auth/factor"
 	"github.com/unhidra/unhidra/internal/auth/lockout"
 	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/auth/sessions"
@@ -21,14 +22,12 @@ import (
 	"github.com/unhidra/unhidra/internal/picture"
 	"github.com/unhidra/unhidra/internal/ratelimit"
 	"github.com/unhidra/unhidra/internal/token"
-	"github.com/unhidra/unhidra/internal/totp"
 )
 
 // How long things last.
 const (
 	setupLife = time.Hour
 	flowLife  = 5 * time.Minute
-	freshFor  = 5 * time.Minute // how long a proof of identity opens what is dangerous
 )
 
 // Hasher hashes passwords, a few at a time. Package password says what its methods promise.
@@ -64,7 +63,7 @@ type Deps struct {
 	Bus             bus.Bus
 	Human           Human                 // nil: no CAPTCHA is asked for
 	Passkeys        *passkey.Party        // nil: the server is not reached by a name
-	Providers       []Provider            // that people may sign in with
+	Providers       []factor.Provider     // that people may sign in with
 	Metrics         prometheus.Registerer // may be nil
 	Name            string                // of the server
 	Version         string
@@ -82,9 +81,9 @@ type Deps struct {
 type Service struct {
 	Deps
 	*sessions.Sessions
+	*factor.Factors
 	lockout *lockout.Lockout
 	rules   atomic.Pointer[Rules]
-	seeds   *totp.Ring
 	logins  *ratelimit.Limiter
 	signups *ratelimit.Limiter
 	mails   *ratelimit.Limiter // asked for by an address
@@ -104,15 +103,19 @@ type Service struct {
 // New returns the service, which knows the rules and revocations that the store has. Run
 // keeps it informed.
 func New(ctx context.Context, d Deps) (*Service, error) {
-	seeds, err := totp.NewRing(totp.Key{ID: "1", Bytes: d.Keys.Derive("totp")})
-	if err != nil {
-		return nil, err
-	}
-	s := &Service{Deps: d, seeds: seeds, pictures: picture.NewMaker()}
+	s := &Service{Deps: d, pictures: picture.NewMaker()}
 	s.Sessions = sessions.New(sessions.Deps{
 		Store: d.Store.Sessions, Keys: d.Keys, Bus: d.Bus, Report: d.Reporter, Idle: d.SessionIdle, Max: d.SessionMax,
 		Limited: s.limited,
 	})
+	var err error
+	s.Factors, err = factor.New(factor.Deps{
+		Store: d.Store.Factors, Keys: d.Keys, Report: d.Reporter, Name: d.Name, Passkeys: d.Passkeys,
+		Providers: d.Providers, CookieName: s.cookieName, Me: s.me, User: s.user, Open: s.open,
+	})
+	if err != nil {
+		return nil, err
+	}
 	attempts := lockout.Deps{Store: d.Store.Attempts, Keys: d.Keys, Report: d.Reporter, CookieName: s.cookieName}
 	if d.Human != nil {
 		attempts.Human = s.human

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/factor"
 	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/blob"
 	"github.com/unhidra/unhidra/internal/bus"
@@ -34,9 +35,9 @@ func storeOf(db *all.Store) Store {
 	return Store{
 		UserStore: db.Accounts, AvatarStore: db.Accounts, LinkStore: db.Accounts, DepartureStore: db.Departure,
 		MessageStore: db.Log, PeerStore: db.Rooms,
-		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions, FactorStore: db.Factors,
-		IdentityStore: db.Factors,
-		SettingStore:  db.Server,
+		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions,
+		Factors:      factor.Store{FactorStore: db.Factors, IdentityStore: db.Factors, TicketStore: db.Accounts},
+		SettingStore: db.Server,
 	}
 }
 

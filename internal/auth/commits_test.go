@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/factor"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/passkey"
 	"github.com/unhidra/unhidra/internal/passkey/softkey"
@@ -52,10 +53,11 @@ func (f *fixture) addPasskey(t *testing.T, s Signed, verified bool) (*softkey.Ke
 }
 
 // makePasskey begins to add a passkey, and returns what the browser answers.
-func (f *fixture) makePasskey(t *testing.T, s Signed, verified bool) (*softkey.Key, Ceremony, []byte) {
+func (f *fixture) makePasskey(t *testing.T, s Signed, verified bool) (*softkey.Key, factor.Ceremony, []byte) {
 	t.Helper()
 	var err error
-	if f.Passkeys, err = passkey.New("Unhidra", "chat.example.org", []string{"https://chat.example.org"}); err != nil {
+	f.Factors.Passkeys, err = passkey.New("Unhidra", "chat.example.org", []string{"https://chat.example.org"})
+	if err != nil {
 		t.Fatal(err)
 	}
 	key := softkey.New("https://chat.example.org")
@@ -72,7 +74,7 @@ func (f *fixture) makePasskey(t *testing.T, s Signed, verified bool) (*softkey.K
 }
 
 // signed is the answer of a key to a question.
-func signed(t *testing.T, key *softkey.Key, c Ceremony, err error) []byte {
+func signed(t *testing.T, key *softkey.Key, c factor.Ceremony, err error) []byte {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -2,34 +2,25 @@ package auth
 
 import (
 	"context"
+	"net/url"
 	"slices"
-	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/factor"
+	"github.com/unhidra/unhidra/internal/auth/lockout"
 	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/domain"
-	"github.com/unhidra/unhidra/internal/totp"
+	"github.com/unhidra/unhidra/internal/token"
 )
 
-const (
-	ticketTries = 5 // answers to one question for a second factor
-	trialLife   = 10 * time.Minute
-)
+const ticketTries = 5 // answers to one question for a second factor
 
-// Answer is what somebody shows for a second factor: one of these.
-type Answer struct {
-	Code     string // of an authenticator app, or a recovery code
-	Passkey  []byte // the browser's answer, JSON
-	Remember bool   // do not ask this browser again for a while
-}
+// Answer is what somebody shows for a second factor.
+type Answer = factor.Answer
 
-// factor is an answer for a second factor that was counted as a failure before it was
-// looked at, and what it proves.
-type factor struct {
-	method   string
-	amr      []string        // nil: nothing, it is wrong
-	proof    domain.Proof    // what acting on it uses up
+// shown is what an answer proves that was counted as a failure before it was looked at.
+type shown struct {
+	factor.Shown
 	reserved domain.Reserved // with the attempt
-	left     int             // recovery codes, after this one
 }
 
 // AnswerFactor goes on with a sign-in that asks for a second factor.
@@ -42,17 +33,17 @@ func (s *Service) AnswerFactor(ctx context.Context, ticket string, a Answer, c C
 	if err != nil {
 		return Signed{}, err
 	}
-	shown, err := s.checkFactor(ctx, u, a, f.Data, r, c)
+	v, err := s.checkFactor(ctx, u, a, f.Data, r, c)
 	if err != nil {
 		return Signed{}, err
 	}
-	f.AMR = append(f.AMR, shown.amr...)
-	if !slices.Contains(f.AMR, amrMFA) {
-		f.AMR = append(f.AMR, amrMFA)
+	f.AMR = append(f.AMR, v.AMR...)
+	if !slices.Contains(f.AMR, domain.AMRSecondFactor) {
+		f.AMR = append(f.AMR, domain.AMRSecondFactor)
 	}
-	signed, err := s.completeFlow(ctx, f, u, shown, c)
-	if err == nil && a.Remember && !slices.Contains(shown.amr, amrRecovery) {
-		signed.Remember, err = s.remember(ctx, u, c)
+	signed, err := s.completeFlow(ctx, f, u, v, c)
+	if err == nil && a.Remember && !slices.Contains(v.AMR, domain.AMRRecovery) {
+		signed.Remember, err = s.Remember(ctx, u, c)
 	}
 	return signed, err
 }
@@ -60,10 +51,10 @@ func (s *Service) AnswerFactor(ctx context.Context, ticket string, a Answer, c C
 // reserveFactor counts an answer of somebody who is signed in before it is looked at.
 func (s *Service) reserveFactor(
 	ctx context.Context, u domain.User, a Answer, challenge string, c Client,
-) (factor, error) {
+) (shown, error) {
 	r, err := s.lockout.ReserveFactor(ctx, u.ID)
 	if err != nil {
-		return factor{}, err
+		return shown{}, err
 	}
 	return s.checkFactor(ctx, u, a, challenge, r, c)
 }
@@ -72,27 +63,28 @@ func (s *Service) reserveFactor(
 // proves is to be acted on, and then settled.
 func (s *Service) checkFactor(
 	ctx context.Context, u domain.User, a Answer, challenge string, r domain.Reserved, c Client,
-) (factor, error) {
+) (shown, error) {
 	counted, err := s.lockout.MayTryFactor(ctx, u, r, c)
 	if err != nil {
-		return factor{}, err
+		return shown{}, err
 	}
-	shown, err := s.tryFactor(ctx, u, a, challenge)
+	proven, err := s.Try(ctx, u, a, challenge)
 	if err != nil {
-		return factor{}, err
+		return shown{}, err
 	}
-	shown.reserved, shown.proof.Attempts = r, counted.Attempts
-	if shown.amr == nil {
-		return factor{}, s.wrongFactor(ctx, u, shown, c)
+	proven.Proof.Attempts = counted.Attempts
+	v := shown{proven, r}
+	if v.AMR == nil {
+		return shown{}, s.wrongFactor(ctx, u, v, c)
 	}
-	return shown, nil
+	return v, nil
 }
 
 // wrongFactor records an answer that was wrong.
-func (s *Service) wrongFactor(ctx context.Context, u domain.User, shown factor, c Client) error {
+func (s *Service) wrongFactor(ctx context.Context, u domain.User, v shown, c Client) error {
 	s.Record(ctx, c, report.Event{Kind: domain.AuditMFA, User: u, Outcome: domain.AuditFailure, Reason: "wrong_code",
-		Method: shown.method})
-	if shown.reserved.Began {
+		Method: v.Method})
+	if v.reserved.Began {
 		s.Record(ctx, c, report.Event{Kind: domain.AuditLock, User: u, Reason: "second_factor"})
 	}
 	return domain.Unauthorized.Errorf(domain.CodeWrongCode,
@@ -101,184 +93,136 @@ func (s *Service) wrongFactor(ctx context.Context, u domain.User, shown factor, 
 
 // settle records what became of an answer that was right, by the error of the commit
 // that used it up. A code that was used up before, or at the same moment, is a wrong one.
-func (s *Service) settle(ctx context.Context, u domain.User, shown factor, err error, c Client) error {
+func (s *Service) settle(ctx context.Context, u domain.User, v shown, err error, c Client) error {
 	switch {
-	case shown.method == "": // none was asked for
+	case v.Method == "": // none was asked for
 		return err
 	case domain.CodeOf(err) == domain.CodeWrongCode:
-		return s.wrongFactor(ctx, u, shown, c)
+		return s.wrongFactor(ctx, u, v, c)
 	case err != nil:
-		s.lockout.GiveBack(ctx, shown.proof)
+		s.lockout.GiveBack(ctx, v.Proof)
 		return err
 	}
-	if shown.proof.Recovery != nil {
+	if v.Proof.Recovery != nil {
 		s.Record(ctx, c, report.Event{Kind: domain.AuditRecoveryUse, User: u})
-		s.Notify(u, domain.MailRecoveryCodeUsed, "", func(d *domain.MailData) { d.Left = shown.left })
+		s.Notify(u, domain.MailRecoveryCodeUsed, "", func(d *domain.MailData) { d.Left = v.Left })
 	}
-	s.Record(ctx, c, report.Event{Kind: domain.AuditMFA, User: u, Method: shown.method, Factors: shown.amr})
+	s.Record(ctx, c, report.Event{Kind: domain.AuditMFA, User: u, Method: v.Method, Factors: v.AMR})
 	return nil
 }
 
-// tryFactor returns what an answer proves.
-func (s *Service) tryFactor(ctx context.Context, u domain.User, a Answer, challenge string) (factor, error) {
-	switch {
-	case a.Passkey != nil:
-		return s.tryPasskey(ctx, u, a.Passkey, challenge)
-	case totp.IsCode(a.Code):
-		return s.tryRecovery(ctx, u, a.Code)
+// remembered completes the sign-in of a browser that need not be asked, and gives it
+// another secret for the next time. It reports whether this is one.
+func (s *Service) remembered(
+	ctx context.Context, u domain.User, g lockout.Attempt, amr []string, c Client,
+) (Signed, bool, error) {
+	use, next, found := s.Remembered(u, c)
+	if !found {
+		return Signed{}, false, nil
 	}
-	wrong := factor{method: "totp"}
-	v, err := s.Store.TOTP(ctx, u.ID)
-	if domain.KindOf(err) == domain.NotFound || err == nil && v.Confirmed.IsZero() {
-		return wrong, nil
-	}
-	if err != nil {
-		return wrong, err
-	}
-	step, ok, err := s.checkCode(v, a.Code)
+	session, refresh := s.Draft(u, append(slices.Clip(amr), domain.AMRRemembered), c), token.Secret()
+	ok, fresh, err := s.Store.BeginRemembered(ctx, session, u.Epoch, s.Keys.Hash(refresh), g.Proof, use)
 	if err != nil || !ok {
-		return wrong, err
+		return Signed{}, false, err
 	}
-	return factor{method: "totp", amr: []string{amrOTP, amrMFA}, proof: domain.Proof{TOTPStep: step}}, nil
+	s.Record(ctx, c, report.Event{Kind: domain.AuditRememberUse, User: u})
+	signed, err := s.signedIn(ctx, u, session, refresh, g, c)
+	if fresh { // else another tab has the next secret
+		signed.Remember = next
+	}
+	return signed, true, err
 }
 
-func (s *Service) checkCode(v domain.TOTP, code string) (step int64, ok bool, err error) {
-	seed, _, err := s.seeds.Open(v.User, string(v.Seed))
-	if err != nil {
-		return 0, false, err
-	}
-	step, ok = totp.Check(seed, code, s.Now(), 0)
-	return step, ok, nil
-}
-
-func (s *Service) tryRecovery(ctx context.Context, u domain.User, code string) (factor, error) {
-	wrong := factor{method: "recovery"}
-	hash, ok := totp.HashCode(s.Keys.Derive("recovery-codes"), u.ID, code)
-	if !ok {
-		return wrong, nil
-	}
-	has, err := s.Store.Factors(ctx, u.ID)
-	if err != nil {
-		return wrong, err
-	}
-	return factor{
-		method: "recovery", amr: []string{amrRecovery, amrMFA}, proof: domain.Proof{Recovery: hash},
-		left: has.RecoveryCodes - 1,
-	}, nil
-}
-
-// Enrolment is what an authenticator app needs.
-type Enrolment struct {
-	Secret  string
-	URI     string
-	Picture totp.Picture
-}
-
-// EnrolTOTP begins to add an authenticator app. It counts once ConfirmTOTP has
-// seen a code of it.
-func (s *Service) EnrolTOTP(ctx context.Context, p domain.Principal) (Enrolment, error) {
-	if err := s.Fresh(ctx, p); err != nil {
-		return Enrolment{}, err
-	}
-	u, err := s.me(ctx, p)
-	if err != nil {
-		return Enrolment{}, err
-	}
-	seed := totp.NewSecret()
-	err = s.Store.TryTOTP(ctx, domain.TOTP{User: u.ID, Seed: []byte(s.seeds.Seal(u.ID, seed)),
-		Expires: s.Now().Add(trialLife)})
-	if err != nil {
-		return Enrolment{}, err
-	}
-	e := Enrolment{Secret: totp.Text(seed), URI: totp.URI(s.Name, u.Username, seed)}
-	e.Picture, err = totp.Draw(e.URI)
-	return e, err
-}
-
-// ConfirmTOTP ends adding an app with a code of it. It returns the recovery
-// codes, which are shown this once, and new tokens, whose session has shown two
-// factors.
+// ConfirmTOTP ends adding an app, as factor.Factors does. It returns the recovery codes, and
+// new tokens, whose session has shown two factors.
 func (s *Service) ConfirmTOTP(
 	ctx context.Context, p domain.Principal, code string, c Client,
 ) (codes []string, signed Signed, err error) {
-	if err := s.Fresh(ctx, p); err != nil {
-		return nil, Signed{}, err
-	}
-	v, err := s.Store.TOTP(ctx, p.ID)
+	codes, u, err := s.Factors.ConfirmTOTP(ctx, p, code, c)
 	if err != nil {
 		return nil, Signed{}, err
 	}
-	step, ok, err := s.checkCode(v, code)
-	if err != nil {
-		return nil, Signed{}, err
-	}
-	if !ok {
-		return nil, Signed{}, domain.InvalidField("/code", "this code is wrong; check that the clock of your device is right")
-	}
-	codes, hashes := s.newCodes(p.ID)
-	if err := s.Store.ConfirmTOTP(ctx, p.ID, step, hashes, s.Now()); err != nil {
-		return nil, Signed{}, err
-	}
-	u, err := s.factorChanged(ctx, p, c, domain.AuditTOTPEnroll, domain.MailSecondFactorAdded, "an authenticator app")
-	if err != nil {
-		return nil, Signed{}, err
-	}
-	signed, err = s.renew(ctx, p, u, factor{}, []string{amrPassword, amrOTP, amrMFA}, c)
+	signed, err = s.renew(ctx, p, u, shown{},
+		[]string{domain.AMRPassword, domain.AMROTP, domain.AMRSecondFactor}, c)
 	return codes, signed, err
 }
 
-func (s *Service) newCodes(user string) (codes []string, hashes [][]byte) {
-	codes = totp.NewCodes()
-	for _, code := range codes {
-		hash, _ := totp.HashCode(s.Keys.Derive("recovery-codes"), user, code)
-		hashes = append(hashes, hash)
-	}
-	return codes, hashes
-}
-
-// factorChanged tells the user and the audit log.
-func (s *Service) factorChanged(
-	ctx context.Context, p domain.Principal, c Client, kind domain.AuditType, template domain.MailTemplate, factor string,
-) (domain.User, error) {
-	u, err := s.me(ctx, p)
+// AddPasskey ends adding a passkey, as factor.Factors does. It returns the recovery codes of
+// whoever had no second factor before, and new tokens, whose session has shown two.
+func (s *Service) AddPasskey(
+	ctx context.Context, p domain.Principal, ticket, name string, response []byte, c Client,
+) (codes []string, signed Signed, err error) {
+	codes, u, err := s.Factors.AddPasskey(ctx, p, ticket, name, response, c)
 	if err != nil {
-		return u, err
+		return nil, signed, err
 	}
-	s.Record(ctx, c, report.Event{Kind: kind, User: u, Session: p.SessionID})
-	s.Notify(u, template, "", func(d *domain.MailData) { d.Factor = factor })
-	return u, nil
+	signed, err = s.renew(ctx, p, u, shown{}, []string{domain.AMRPasskey, domain.AMRSecondFactor}, c)
+	return codes, signed, err
 }
 
-// RemoveTOTP takes the authenticator app away.
-func (s *Service) RemoveTOTP(ctx context.Context, p domain.Principal, c Client) error {
-	if err := s.Fresh(ctx, p); err != nil {
-		return err
+// BeginPasskeySignIn begins a sign-in with nothing but a passkey: nobody has said
+// who they are yet.
+func (s *Service) BeginPasskeySignIn(ctx context.Context, c Client) (factor.Ceremony, error) {
+	if err := s.PasskeysReady(); err != nil {
+		return factor.Ceremony{}, err
 	}
-	if err := s.Store.DeleteTOTP(ctx, p.ID); err != nil {
-		return err
+	if err := s.lockout.Within(ctx, s.logins, "login", c); err != nil {
+		return factor.Ceremony{}, err
 	}
-	_, err := s.factorChanged(ctx, p, c, domain.AuditTOTPDisable, domain.MailSecondFactorRemoved, "an authenticator app")
-	return err
+	return s.Factors.BeginPasskeySignIn(ctx)
 }
 
-// NewRecoveryCodes gives the user codes in place of those they have.
-func (s *Service) NewRecoveryCodes(ctx context.Context, p domain.Principal, c Client) ([]string, error) {
-	if err := s.Fresh(ctx, p); err != nil {
-		return nil, err
-	}
-	has, err := s.Store.Factors(ctx, p.ID)
+// PasskeySignIn ends it. A passkey whose authenticator has verified its user is
+// two factors; no password is asked for, and no lock of the name counts.
+func (s *Service) PasskeySignIn(ctx context.Context, ticket string, response []byte, c Client) (Signed, error) {
+	u, proof, err := s.FinishPasskeySignIn(ctx, ticket, response, c)
 	if err != nil {
-		return nil, err
+		return Signed{}, err
 	}
-	if !has.Any() {
-		return nil, domain.Conflict.Errorf(domain.CodeNoFactor,
-			"recovery codes stand in for a second factor; add one first")
+	return s.complete(ctx, u, lockout.Attempt{Proof: proof}, []string{domain.AMRPasskey, domain.AMRSecondFactor}, c)
+}
+
+// BeginPasskeyFactor asks for a passkey as the second factor of a sign-in.
+func (s *Service) BeginPasskeyFactor(ctx context.Context, ticket string) (factor.Ceremony, error) {
+	if err := s.PasskeysReady(); err != nil {
+		return factor.Ceremony{}, err
 	}
-	codes, hashes := s.newCodes(p.ID)
-	if err := s.Store.ReplaceRecoveryCodes(ctx, p.ID, hashes, s.Now()); err != nil {
-		return nil, err
+	hash := s.Keys.Hash(ticket)
+	user, err := s.Store.FlowUser(ctx, hash, SecondFactor, ticketTries, s.Now())
+	if err != nil {
+		return factor.Ceremony{}, err
 	}
-	_, err = s.factorChanged(ctx, p, c, domain.AuditRecoveryGenerate, domain.MailSecondFactorAdded,
-		"a new set of recovery codes")
-	return codes, err
+	u, err := s.user(ctx, user)
+	if err != nil {
+		return factor.Ceremony{}, err
+	}
+	c, err := s.Factors.BeginPasskeyFactor(ctx, u)
+	if err != nil {
+		return factor.Ceremony{}, err
+	}
+	return factor.Ceremony{Ticket: ticket, Options: c.Options},
+		s.Store.ChallengeFlow(ctx, hash, SecondFactor, ticketTries, string(c.State), s.Now())
+}
+
+// BeginProvider begins to sign in by a provider, as factor.Factors does.
+func (s *Service) BeginProvider(
+	ctx context.Context, id string, link domain.Principal, c Client,
+) (location, secret string, err error) {
+	if err := s.lockout.Within(ctx, s.logins, "login", c); err != nil {
+		return "", "", err
+	}
+	return s.Factors.BeginProvider(ctx, id, link)
+}
+
+// FinishProvider goes on where the provider sent the browser back. The answer to whoever
+// linked an account is complete, and without tokens: they are signed in as before.
+func (s *Service) FinishProvider(ctx context.Context, secret string, back url.Values, c Client) (Signed, error) {
+	u, linked, err := s.Factors.FinishProvider(ctx, secret, back, c)
+	if err != nil {
+		return Signed{}, err
+	}
+	if linked {
+		return Signed{State: Complete}, nil
+	}
+	return s.proven(ctx, u, lockout.Attempt{}, []string{domain.AMRProvider}, c)
 }

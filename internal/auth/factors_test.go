@@ -12,6 +12,7 @@ import (
 
 	"github.com/pquerna/otp/totp"
 
+	"github.com/unhidra/unhidra/internal/auth/factor"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/passkey"
 	"github.com/unhidra/unhidra/internal/passkey/softkey"
@@ -61,7 +62,7 @@ func TestCHK_TK_06_RG_07_AuthenticatorApp(t *testing.T) {
 		if _, err := f.Authenticate(ctx, first.Access); err == nil {
 			t.Error("the old session is alive")
 		}
-		if p := f.who(t, next); !slices.Contains(p.AMR, amrMFA) {
+		if p := f.who(t, next); !slices.Contains(p.AMR, domain.AMRSecondFactor) {
 			t.Errorf("%+v", p)
 		}
 		s, err := f.SignIn(ctx, "ann", passphrase, here)
@@ -190,7 +191,7 @@ func TestCHK_MF_08_RememberedBrowsers(t *testing.T) {
 		if err != nil || done.Remember.Value == "" {
 			t.Fatal(err)
 		}
-		show := func(r Remember) Client {
+		show := func(r factor.Browser) Client {
 			c := here
 			c.Cookies = map[string]string{f.cookieName(r.Cookie): r.Value}
 			return c
@@ -199,7 +200,8 @@ func TestCHK_MF_08_RememberedBrowsers(t *testing.T) {
 		if again.State != Complete || again.Remember.Value == done.Remember.Value {
 			t.Fatalf("%+v", again)
 		}
-		if p := f.who(t, again); slices.Contains(p.AMR, amrMFA) || !slices.Contains(p.AMR, amrRemembered) {
+		if p := f.who(t, again); slices.Contains(p.AMR, domain.AMRSecondFactor) ||
+			!slices.Contains(p.AMR, domain.AMRRemembered) {
 			t.Errorf("%v", p.AMR)
 		}
 		// Two tabs at once: the secret before is good for a moment, and no longer.
@@ -306,7 +308,8 @@ func TestPasskeys(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
 		var err error
-		if f.Passkeys, err = passkey.New("Unhidra", "chat.example.org", []string{"https://chat.example.org"}); err != nil {
+		f.Factors.Passkeys, err = passkey.New("Unhidra", "chat.example.org", []string{"https://chat.example.org"})
+		if err != nil {
 			t.Fatal(err)
 		}
 		s := f.join(t, "ann")
@@ -336,7 +339,7 @@ func TestPasskeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		in, err := f.PasskeySignIn(ctx, c.Ticket, answer, here)
-		if err != nil || in.State != Complete || !slices.Contains(f.who(t, in).AMR, amrMFA) {
+		if err != nil || in.State != Complete || !slices.Contains(f.who(t, in).AMR, domain.AMRSecondFactor) {
 			t.Fatal(in, err)
 		}
 		_, err = f.PasskeySignIn(ctx, c.Ticket, answer, here)

@@ -198,6 +198,6 @@ func (o *Operator) IssueToken(
 	}
 	now := time.Now()
 	o.record(ctx, domain.AuditAdminUserUpdate, u, "token_for", life.String())
-	return keys.Sign(token.Claims{User: u.ID, Role: string(u.Role), Epoch: u.Epoch, AMR: []string{amrOperator},
+	return keys.Sign(token.Claims{User: u.ID, Role: string(u.Role), Epoch: u.Epoch, AMR: []string{domain.AMROperator},
 		AuthTime: now, Expires: now.Add(life)}, now)
 }

@@ -123,7 +123,7 @@ func (s *Service) ChangePassword(
 	if err != nil {
 		return Signed{}, err
 	}
-	has, err := s.Store.Factors(ctx, u.ID)
+	has, err := s.FactorsOf(ctx, u.ID)
 	if err != nil {
 		return Signed{}, err
 	}
@@ -144,7 +144,7 @@ func (s *Service) ChangePassword(
 	}
 	amr := p.AMR
 	if len(amr) == 0 {
-		amr = []string{amrPassword}
+		amr = []string{domain.AMRPassword}
 	}
 	session, refresh := s.Draft(u, amr, c), token.Secret()
 	if u, err = s.Store.ReplacePassword(ctx, u.ID, record, p.SessionID, session, s.Keys.Hash(refresh),
@@ -167,7 +167,7 @@ func (s *Service) ChangeEmail(ctx context.Context, p domain.Principal, email str
 	if err := s.Fresh(ctx, p); err != nil {
 		return err
 	}
-	email, err := checkEmail(email)
+	email, err := domain.CheckEmail(email)
 	if err != nil {
 		return err
 	}

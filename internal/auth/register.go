@@ -51,7 +51,7 @@ func (s *Service) Register(ctx context.Context, r Registration, c Client) (Signe
 		s.sendVerification(u)
 		return Signed{State: verifyEmail}, nil
 	}
-	return s.complete(ctx, u, lockout.Attempt{}, []string{amrPassword}, c)
+	return s.complete(ctx, u, lockout.Attempt{}, []string{domain.AMRPassword}, c)
 }
 
 // createUser keeps a new account. How many an address makes is limited, but for those
@@ -135,7 +135,7 @@ func (s *Service) ResendVerification(ctx context.Context, email string, c Client
 	if s.Mail == nil {
 		return errNoMail()
 	}
-	email, err := checkEmail(email)
+	email, err := domain.CheckEmail(email)
 	if err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ func person(r Registration, now time.Time) (u domain.User, err error) {
 	if u.DisplayName == "" {
 		u.DisplayName = u.Username
 	}
-	u.Email, err = checkEmail(r.Email)
+	u.Email, err = domain.CheckEmail(r.Email)
 	return u, err
 }
 
@@ -216,16 +216,4 @@ func person(r Registration, now time.Time) (u domain.User, err error) {
 func notInPassword(u domain.User) []string {
 	local, _, _ := strings.Cut(u.Email, "@")
 	return []string{u.Username, u.DisplayName, local}
-}
-
-func checkEmail(email string) (string, error) {
-	email, err := domain.CheckLine("/email", strings.ToLower(email), 254, false)
-	if err != nil || email == "" {
-		return "", err
-	}
-	local, host, ok := strings.Cut(email, "@")
-	if !ok || local == "" || !strings.Contains(host, ".") || strings.ContainsAny(email, " <>,;\"") {
-		return "", domain.InvalidField("/email", "an e-mail address looks like ann@example.org")
-	}
-	return email, nil
 }

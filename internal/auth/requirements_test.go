@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/factor"
 	"github.com/unhidra/unhidra/internal/auth/lockout"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/password"
@@ -252,7 +253,10 @@ func TestCHK_MF_08_WhatForgetsBrowsers(t *testing.T) {
 			p domain.Principal) error {
 			return f.EndOthers(context.Background(), p, here)
 		},
-		"thirty days pass": func(f *fixture, _ domain.Principal) error { f.clock = f.clock.Add(rememberLife); return nil },
+		"thirty days pass": func(f *fixture, _ domain.Principal) error {
+			f.clock = f.clock.Add(factor.RememberLife)
+			return nil
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, f *fixture) {
@@ -262,8 +266,8 @@ func TestCHK_MF_08_WhatForgetsBrowsers(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, ok, err := f.remembered(t.Context(), u, lockout.Attempt{}, []string{amrPassword}, browser); err != nil ||
-					!ok {
+				_, ok, err := f.remembered(t.Context(), u, lockout.Attempt{}, []string{domain.AMRPassword}, browser)
+				if err != nil || !ok {
 					t.Fatal(ok, err)
 				}
 				if err := what(f, f.who(t, s)); err != nil {
@@ -272,7 +276,8 @@ func TestCHK_MF_08_WhatForgetsBrowsers(t *testing.T) {
 				if u, err = f.user(t.Context(), "ann"); err != nil {
 					t.Fatal(err)
 				}
-				if _, ok, err := f.remembered(t.Context(), u, lockout.Attempt{}, []string{amrPassword}, browser); err != nil || ok {
+				_, ok, err = f.remembered(t.Context(), u, lockout.Attempt{}, []string{domain.AMRPassword}, browser)
+				if err != nil || ok {
 					t.Errorf("it is still not asked (%v)", err)
 				}
 			})

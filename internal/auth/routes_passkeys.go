@@ -6,9 +6,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/auth/factor"
 	"github.com/unhidra/unhidra/internal/httpx"
-	"github.com/unhidra/unhidra/internal/names"
 )
 
 func (s *Service) passkeyRoutes(api huma.API) {
@@ -38,12 +37,12 @@ type ceremony struct {
 	}
 }
 
-func (s *Service) asked(c Ceremony, err error) (*ceremony, error) {
+func (s *Service) asked(c factor.Ceremony, err error) (*ceremony, error) {
 	if err != nil {
 		return nil, err
 	}
 	out := &ceremony{}
-	out.Body.Ticket, out.Body.Options, out.Body.Origins = c.Ticket, c.Options, s.Passkeys.Origins()
+	out.Body.Ticket, out.Body.Options, out.Body.Origins = c.Ticket, c.Options, s.Factors.Passkeys.Origins()
 	return out, nil
 }
 
@@ -97,11 +96,7 @@ func (s *Service) patchPasskey(ctx context.Context, in *struct {
 		Name string `json:"name"`
 	}
 }) (*struct{}, error) {
-	name, err := names.Check("/name", in.Body.Name, domain.MaxDisplayName, true)
-	if err != nil {
-		return nil, err
-	}
-	return nil, s.Store.RenamePasskey(ctx, httpx.Principal(ctx).ID, in.Passkey, name)
+	return nil, s.RenamePasskey(ctx, httpx.Principal(ctx), in.Passkey, in.Body.Name)
 }
 
 func (s *Service) deletePasskey(ctx context.Context, in *struct {

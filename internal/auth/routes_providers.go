@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/unhidra/unhidra/internal/auth/factor"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
 )
@@ -47,7 +48,7 @@ func (s *Service) begin(ctx context.Context, provider string, link domain.Princi
 	if err != nil {
 		return nil, err
 	}
-	out := &locationOutput{SetCookie: []http.Cookie{s.cookie(providerCookie, secret, attemptLife)}}
+	out := &locationOutput{SetCookie: []http.Cookie{s.cookie(providerCookie, secret, factor.AttemptLife)}}
 	out.Body.Location = location
 	return out, nil
 }

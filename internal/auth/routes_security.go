@@ -187,7 +187,7 @@ func (s *Service) getFactors(ctx context.Context, _ *struct{}) (*factorsOutput, 
 }
 
 func (s *Service) factorsOf(ctx context.Context, p domain.Principal) (*factorsOutput, error) {
-	has, err := s.Store.Factors(ctx, p.ID)
+	has, err := s.Owned(ctx, p.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -197,24 +197,16 @@ func (s *Service) factorsOf(ctx context.Context, p domain.Principal) (*factorsOu
 	if has.TOTP {
 		b.TOTP = &has.TOTPSince
 	}
-	keys, err := s.Store.Passkeys(ctx, p.ID)
-	if err != nil {
-		return nil, err
-	}
 	b.Passkeys = []passkeyKey{}
-	for _, k := range keys {
+	for _, k := range has.Keys {
 		v := passkeyKey{ID: k.ID, Name: k.Name, Created: k.CreatedAt}
 		if !k.UsedAt.IsZero() {
 			v.Used = &k.UsedAt
 		}
 		b.Passkeys = append(b.Passkeys, v)
 	}
-	browsers, err := s.Store.RememberedOf(ctx, p.ID, s.Now())
-	if err != nil {
-		return nil, err
-	}
 	b.Remembered = []browser{}
-	for _, v := range browsers {
+	for _, v := range has.Browsers {
 		b.Remembered = append(b.Remembered, browser{v.ID, domain.DeviceLabel(v.UserAgent), v.IP, v.UsedAt, v.Expires})
 	}
 	return out, nil

@@ -61,8 +61,8 @@ func (s *Service) getServer(ctx context.Context, _ *struct{}) (*serverOutput, er
 	out := &serverOutput{}
 	b := &out.Body
 	b.Name, b.Version, b.URL, b.Setup, b.PasswordMin = s.Name, s.Version, s.URL, !has, s.PasswordMin
-	b.Registration, b.Mail, b.Passkeys = s.rules.Load().Registration, s.Mail != nil, s.Passkeys != nil
-	for _, p := range s.Providers {
+	b.Registration, b.Mail, b.Passkeys = s.rules.Load().Registration, s.Mail != nil, s.Factors.Passkeys != nil
+	for _, p := range s.Factors.Providers {
 		b.Providers = append(b.Providers, providerView{p.ID, p.Label})
 	}
 	if s.Human != nil {

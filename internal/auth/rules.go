@@ -50,6 +50,9 @@ func (s *Service) loadRules(ctx context.Context) error {
 	return nil
 }
 
+// open reports whether anybody may make an account.
+func (s *Service) open() bool { return s.rules.Load().Registration == RegisterOpen }
+
 // Run keeps the service informed, and does what is to follow answers. It blocks until
 // ctx is done.
 func (s *Service) Run(ctx context.Context) error {

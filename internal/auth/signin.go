@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/unhidra/unhidra/internal/auth/factor"
 	"github.com/unhidra/unhidra/internal/auth/lockout"
 	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/auth/sessions"
@@ -23,7 +24,7 @@ type Signed struct {
 	sessions.Tokens
 
 	Device   lockout.Device // the browser is known by it from now on
-	Remember Remember       // and not asked for a second factor
+	Remember factor.Browser // and not asked for a second factor
 }
 
 // States of a sign-in.
@@ -31,18 +32,6 @@ const (
 	SecondFactor = "second_factor" // is asked for
 	Complete     = "complete"
 	verifyEmail  = "verify_email" // a mail is on its way
-)
-
-// Methods by which an identity is proven (RFC 8176, but for the last two).
-const (
-	amrPassword   = "pwd"
-	amrOTP        = "otp"
-	amrKey        = "hwk" // a passkey
-	amrMFA        = "mfa"
-	amrProvider   = "fed"        // an OpenID provider (RFC 8176 has no name for it)
-	amrRecovery   = "rec"        // a recovery code
-	amrRemembered = "remembered" // a browser that showed a second factor before
-	amrOperator   = "operator"   // a token that an operator made
 )
 
 // SignIn begins a sign-in with a username or e-mail address and a password, and
@@ -65,11 +54,11 @@ func (s *Service) SignIn(ctx context.Context, login, pass string, c Client) (Sig
 			return Signed{}, err
 		}
 		s.Record(ctx, c, report.Event{Kind: domain.AuditLogin, User: u, Outcome: domain.AuditFailure,
-			Reason: "email_not_verified", Method: amrPassword})
+			Reason: "email_not_verified", Method: domain.AMRPassword})
 		return Signed{}, domain.Forbidden.Errorf(domain.CodeEmailNotVerified,
 			"open the link in the mail that was sent to you first")
 	}
-	signed, err := s.proven(ctx, u, g, []string{amrPassword}, c)
+	signed, err := s.proven(ctx, u, g, []string{domain.AMRPassword}, c)
 	if err != nil {
 		s.lockout.GiveBack(ctx, g.Proof)
 	}
@@ -138,7 +127,7 @@ func (s *Service) rehash(ctx context.Context, user, old, pass string) {
 func (s *Service) proven(
 	ctx context.Context, u domain.User, g lockout.Attempt, amr []string, c Client,
 ) (Signed, error) {
-	has, err := s.Store.Factors(ctx, u.ID)
+	has, err := s.FactorsOf(ctx, u.ID)
 	if err != nil {
 		return Signed{}, err
 	}
@@ -188,11 +177,11 @@ func (s *Service) complete(
 // or repeated: the flow ends with the commit that begins the session, and with it
 // what was shown.
 func (s *Service) completeFlow(
-	ctx context.Context, f domain.Flow, u domain.User, shown factor, c Client,
+	ctx context.Context, f domain.Flow, u domain.User, v shown, c Client,
 ) (Signed, error) {
 	session, refresh := s.Draft(u, f.AMR, c), token.Secret()
-	err := s.Store.CompleteFlow(ctx, f, session, s.Keys.Hash(refresh), shown.proof, s.Now())
-	if err := s.settle(ctx, u, shown, err, c); err != nil {
+	err := s.Store.CompleteFlow(ctx, f, session, s.Keys.Hash(refresh), v.Proof, s.Now())
+	if err := s.settle(ctx, u, v, err, c); err != nil {
 		return Signed{}, err
 	}
 	return s.signedIn(ctx, u, session, refresh, lockout.Attempt{}, c)
@@ -221,8 +210,8 @@ func (s *Service) sign(u domain.User, begun domain.Session, refresh string) (Sig
 
 // limited reports whether somebody must have a second factor, and has shown none.
 func (s *Service) limited(u domain.User, amr []string) bool {
-	return s.rules.Load().SecondFactor.Asks(u.Role) && !slices.Contains(amr, amrMFA) &&
-		!slices.Contains(amr, amrRemembered)
+	return s.rules.Load().SecondFactor.Asks(u.Role) && !slices.Contains(amr, domain.AMRSecondFactor) &&
+		!slices.Contains(amr, domain.AMRRemembered)
 }
 
 // Refresh gives new tokens for a refresh token, as sessions.Sessions does.

@@ -10,22 +10,6 @@ import (
 	"github.com/unhidra/unhidra/internal/password"
 )
 
-// Fresh refuses what is dangerous to somebody who proved who they are too long ago:
-// the session may have been left open on a table. The proof must cover the factors
-// that the account has now: neither a browser that was remembered nor a session from
-// before a factor was added does. The error is step_up_required.
-func (s *Service) Fresh(ctx context.Context, p domain.Principal) error {
-	if s.Now().Sub(p.AuthTime) > freshFor {
-		return domain.Forbidden.Errorf(domain.CodeStepUpRequired,
-			"confirm it's you first: the last time was more than five minutes ago")
-	}
-	has, err := s.Store.Factors(ctx, p.ID)
-	if err == nil && !strong(p, has) {
-		err = domain.Forbidden.Errorf(domain.CodeStepUpRequired, "confirm it's you first, with your second factor")
-	}
-	return err
-}
-
 // StepUp proves anew who the caller is: by the password, and by the second factor
 // if there is one; or by a passkey alone, which is both if it has verified its user
 // (by a PIN or a fingerprint), and wants the password as well if not. The session goes on
@@ -43,40 +27,37 @@ func (s *Service) StepUp(
 	if err := s.confirmPassword(ctx, u, pass, c); err != nil {
 		return Signed{}, err
 	}
-	amr := []string{amrPassword}
-	has, err := s.Store.Factors(ctx, u.ID)
+	amr := []string{domain.AMRPassword}
+	has, err := s.FactorsOf(ctx, u.ID)
 	if err != nil {
 		return Signed{}, err
 	}
 	if !has.Any() {
-		return s.renew(ctx, p, u, factor{}, amr, c)
+		return s.renew(ctx, p, u, shown{}, amr, c)
 	}
 	if a.Code == "" {
 		return Signed{}, domain.Forbidden.Errorf(domain.CodeSecondFactor, "a code is needed as well")
 	}
-	shown, err := s.reserveFactor(ctx, u, a, "", c)
+	v, err := s.reserveFactor(ctx, u, a, "", c)
 	if err != nil {
 		return Signed{}, err
 	}
-	return s.renew(ctx, p, u, shown, append(amr, shown.amr...), c)
+	return s.renew(ctx, p, u, v, append(amr, v.AMR...), c)
 }
 
 func (s *Service) stepUpByPasskey(
 	ctx context.Context, p domain.Principal, u domain.User, pass string, a Answer, ticket string, c Client,
 ) (Signed, error) {
-	k, err := s.Store.UseTicket(ctx, s.Keys.Hash(ticket), domain.PasskeyTicket, s.Now())
-	if err == nil && k.User != p.ID {
-		err = errFlow()
-	}
+	challenge, err := s.Challenge(ctx, p, ticket)
 	if err != nil {
 		return Signed{}, err
 	}
-	shown, err := s.reserveFactor(ctx, u, a, k.Data, c)
+	v, err := s.reserveFactor(ctx, u, a, challenge, c)
 	if err != nil {
 		return Signed{}, err
 	}
-	if slices.Contains(shown.amr, amrMFA) {
-		return s.renew(ctx, p, u, shown, shown.amr, c)
+	if slices.Contains(v.AMR, domain.AMRSecondFactor) {
+		return s.renew(ctx, p, u, v, v.AMR, c)
 	}
 	if pass == "" {
 		err = domain.Forbidden.Errorf(domain.CodePasswordNeeded,
@@ -85,10 +66,10 @@ func (s *Service) stepUpByPasskey(
 		err = s.confirmPassword(ctx, u, pass, c)
 	}
 	if err != nil {
-		s.lockout.GiveBack(ctx, shown.proof)
+		s.lockout.GiveBack(ctx, v.Proof)
 		return Signed{}, err
 	}
-	return s.renew(ctx, p, u, shown, []string{amrPassword, amrKey, amrMFA}, c)
+	return s.renew(ctx, p, u, v, []string{domain.AMRPassword, domain.AMRPasskey, domain.AMRSecondFactor}, c)
 }
 
 // confirmPassword asks a signed-in user for their password, and counts failures
@@ -113,19 +94,13 @@ func (s *Service) confirmPassword(ctx context.Context, u domain.User, pass strin
 
 // renew puts a new session in the place of p's, for what was shown.
 func (s *Service) renew(
-	ctx context.Context, p domain.Principal, u domain.User, shown factor, amr []string, c Client,
+	ctx context.Context, p domain.Principal, u domain.User, v shown, amr []string, c Client,
 ) (Signed, error) {
-	session, refresh, err := s.Renew(ctx, p, u, shown.proof, amr, c)
-	if err := s.settle(ctx, u, shown, err, c); err != nil {
+	session, refresh, err := s.Renew(ctx, p, u, v.Proof, amr, c)
+	if err := s.settle(ctx, u, v, err, c); err != nil {
 		return Signed{}, err
 	}
 	s.Record(ctx, c, report.Event{Kind: domain.AuditStepUp, User: u, Session: session.ID, Method: amr[0], Factors: amr})
 	s.Revoke(bus.Revocation{User: u.ID, Session: p.SessionID, Reason: bus.Renewed})
 	return s.sign(u, session, refresh)
-}
-
-// strong reports whether p's session has shown all the factors that there are. An
-// operator's token needs none: whoever makes it has access to the data.
-func strong(p domain.Principal, has domain.Factors) bool {
-	return !has.Any() || slices.Contains(p.AMR, amrMFA) || slices.Contains(p.AMR, amrOperator)
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/factor"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/passkey"
 	"github.com/unhidra/unhidra/internal/passkey/softkey"
@@ -57,7 +58,8 @@ func TestATouchAloneIsNoProof(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
 		var err error
-		if f.Passkeys, err = passkey.New("Unhidra", "chat.example.org", []string{"https://chat.example.org"}); err != nil {
+		f.Factors.Passkeys, err = passkey.New("Unhidra", "chat.example.org", []string{"https://chat.example.org"})
+		if err != nil {
 			t.Fatal(err)
 		}
 		s := f.join(t, "ann")
@@ -86,7 +88,7 @@ func TestATouchAloneIsNoProof(t *testing.T) {
 			}
 			return f.StepUp(ctx, f.who(t, s), pass, Answer{Passkey: touched}, c.Ticket, here)
 		}
-		f.clock = f.clock.Add(freshFor + 1)
+		f.clock = f.clock.Add(factor.FreshFor + 1)
 		_, err = stepUp("")
 		refused(t, err, domain.CodePasswordNeeded)
 		_, err = stepUp("a wrong guess")
@@ -107,7 +109,7 @@ func TestALostAnswerOfAStepUpIsGivenAgain(t *testing.T) {
 		ctx := t.Context()
 		stepUp := func(s Signed) Signed {
 			t.Helper()
-			f.clock = f.clock.Add(freshFor + time.Second)
+			f.clock = f.clock.Add(factor.FreshFor + time.Second)
 			next, err := f.StepUp(ctx, f.who(t, s), passphrase, Answer{}, "", here)
 			if err != nil {
 				t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/factor"
 	"github.com/unhidra/unhidra/internal/auth/lockout"
 	"github.com/unhidra/unhidra/internal/auth/sessions"
 	"github.com/unhidra/unhidra/internal/domain"
@@ -19,10 +20,9 @@ type Store struct {
 	MessageStore
 	PeerStore
 	FlowStore
-	FactorStore
-	IdentityStore
 	Sessions sessions.Store
 	Attempts lockout.Store
+	Factors  factor.Store
 	SettingStore
 }
 
@@ -103,30 +103,4 @@ type LinkStore interface {
 	ResetPassword(ctx context.Context, hash []byte, password string, now time.Time) (domain.User, error)
 	ChangeEmail(ctx context.Context, hash, undo []byte, until, now time.Time) (u domain.User, old string, err error)
 	UndoEmail(ctx context.Context, hash []byte, now time.Time) (domain.User, domain.RemovedFactors, error)
-}
-
-// FactorStore is what auth needs remembered of second factors.
-type FactorStore interface {
-	Factors(ctx context.Context, user string) (domain.Factors, error)
-	TryTOTP(ctx context.Context, v domain.TOTP) error
-	TOTP(ctx context.Context, user string) (domain.TOTP, error)
-	ConfirmTOTP(ctx context.Context, user string, step int64, codes [][]byte, now time.Time) error
-	DeleteTOTP(ctx context.Context, user string) error
-	ReplaceRecoveryCodes(ctx context.Context, user string, codes [][]byte, now time.Time) error
-	Remember(ctx context.Context, r domain.Remembered, hash []byte) error
-	RememberedOf(ctx context.Context, user string, now time.Time) ([]domain.Remembered, error)
-	ForgetRemembered(ctx context.Context, user, id string) error
-	AddPasskey(ctx context.Context, p domain.Passkey, epoch int64, codes [][]byte, now time.Time) error
-	Passkeys(ctx context.Context, user string) ([]domain.Passkey, error)
-	RenamePasskey(ctx context.Context, user, id, name string) error
-	DeletePasskey(ctx context.Context, user, id string) error
-}
-
-// IdentityStore keeps which accounts at providers sign in as whom.
-type IdentityStore interface {
-	Identities(ctx context.Context, user string) ([]domain.Identity, error)
-	IdentityUser(ctx context.Context, issuer, subject string) (domain.User, error)
-	LinkIdentity(ctx context.Context, i domain.Identity, epoch int64) error
-	UnlinkIdentities(ctx context.Context, user, issuer string) error
-	CreateLinkedUser(ctx context.Context, u domain.User, i domain.Identity, now time.Time) error
 }

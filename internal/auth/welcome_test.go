@@ -11,7 +11,7 @@ import (
 func TestAProviderBringsNoOfficialUsername(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		who := oidc.Identity{Issuer: "https://id.example.org", Subject: "1", Username: "admin"}
-		u, err := f.welcome(t.Context(), who, here)
+		u, err := f.Welcome(t.Context(), who, here)
 		if err != nil || !strings.HasPrefix(u.Username, "admin-") {
 			t.Errorf("%q, %v", u.Username, err)
 		}

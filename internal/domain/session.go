@@ -20,6 +20,18 @@ type Session struct {
 	UserAgent string
 }
 
+// Methods by which an identity is proven (RFC 8176, but for the last four).
+const (
+	AMRPassword     = "pwd"
+	AMROTP          = "otp"
+	AMRPasskey      = "hwk"
+	AMRSecondFactor = "mfa"
+	AMRProvider     = "fed"        // an OpenID provider
+	AMRRecovery     = "rec"        // a recovery code
+	AMRRemembered   = "remembered" // a browser that showed a second factor before
+	AMROperator     = "operator"   // a token that an operator made
+)
+
 // Refreshed is what became of a refresh token that was presented.
 type Refreshed struct {
 	Session Session

@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // PrincipalKind says what sort of member someone is.
 type PrincipalKind string
@@ -82,3 +85,17 @@ type Principal struct {
 
 // IsAdmin reports whether p administers the server.
 func (p Principal) IsAdmin() bool { return p.Role == SystemAdmin }
+
+// CheckEmail brings an e-mail address into the form in which it is kept, and refuses what is
+// none. Empty is no address, and allowed.
+func CheckEmail(email string) (string, error) {
+	email, err := CheckLine("/email", strings.ToLower(email), 254, false)
+	if err != nil || email == "" {
+		return "", err
+	}
+	local, host, ok := strings.Cut(email, "@")
+	if !ok || local == "" || !strings.Contains(host, ".") || strings.ContainsAny(email, " <>,;\"") {
+		return "", InvalidField("/email", "an e-mail address looks like ann@example.org")
+	}
+	return email, nil
+}

@@ -1,4 +1,4 @@
-package auth
+package factor
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/unhidra/unhidra/internal/auth/lockout"
 	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/names"
@@ -22,7 +21,8 @@ type Provider struct {
 	*oidc.Provider
 }
 
-const attemptLife = 10 * time.Minute
+// AttemptLife is how long a sign-in by a provider may take there.
+const AttemptLife = 10 * time.Minute
 
 // attempt is a sign-in by a provider that was begun.
 type attempt struct {
@@ -30,8 +30,8 @@ type attempt struct {
 	Attempt  oidc.Attempt `json:"attempt"`
 }
 
-func (s *Service) provider(id string) (Provider, error) {
-	for _, p := range s.Providers {
+func (f *Factors) provider(id string) (Provider, error) {
+	for _, p := range f.Providers {
 		if p.ID == id {
 			return p, nil
 		}
@@ -43,13 +43,10 @@ func (s *Service) provider(id string) (Provider, error) {
 // browser, and a secret that the browser keeps: only with it the way back counts,
 // so that nobody can be signed in as somebody else by a link. Whoever is signed in as
 // link does not sign in, but links the account there.
-func (s *Service) BeginProvider(
-	ctx context.Context, id string, link domain.Principal, c Client,
+func (f *Factors) BeginProvider(
+	ctx context.Context, id string, link domain.Principal,
 ) (location, secret string, err error) {
-	if err := s.lockout.Within(ctx, s.logins, "login", c); err != nil {
-		return "", "", err
-	}
-	p, err := s.provider(id)
+	p, err := f.provider(id)
 	if err != nil {
 		return "", "", err
 	}
@@ -63,89 +60,92 @@ func (s *Service) BeginProvider(
 	}
 	secret = token.Secret()
 	k := domain.Ticket{Kind: domain.ProviderTicket, User: link.ID, Epoch: link.Epoch, Data: string(data),
-		Expires: s.Now().Add(attemptLife)}
-	return location, secret, s.Store.CreateTicket(ctx, s.Keys.Hash(secret), k, s.Now())
+		Expires: f.Report.Now().Add(AttemptLife)}
+	return location, secret, f.Store.CreateTicket(ctx, f.Keys.Hash(secret), k, f.Report.Now())
 }
 
-// FinishProvider goes on where the provider sent the browser back. An account at
-// the provider that is linked signs in; one that is not makes a new account here,
-// if that is open. An account here is never found by an e-mail address alone: its
-// owner signs in and links it.
-func (s *Service) FinishProvider(ctx context.Context, secret string, back url.Values, c Client) (Signed, error) {
-	k, err := s.Store.UseTicket(ctx, s.Keys.Hash(secret), domain.ProviderTicket, s.Now())
+// FinishProvider goes on where the provider sent the browser back. It returns whose account
+// at the provider this is; one that is not linked makes a new account here, if that is open.
+// An account here is never found by an e-mail address alone: its owner signs in and links it.
+// It reports whether this was done now, in place of a sign-in.
+func (f *Factors) FinishProvider(
+	ctx context.Context, secret string, back url.Values, c report.Client,
+) (u domain.User, linked bool, err error) {
+	k, err := f.Store.UseTicket(ctx, f.Keys.Hash(secret), domain.ProviderTicket, f.Report.Now())
 	if err != nil {
-		return Signed{}, errFlow()
+		return u, false, errFlow()
 	}
 	var a attempt
 	if err := json.Unmarshal([]byte(k.Data), &a); err != nil {
-		return Signed{}, err
+		return u, false, err
 	}
-	p, err := s.provider(a.Provider)
+	p, err := f.provider(a.Provider)
 	if err != nil {
-		return Signed{}, err
+		return u, false, err
 	}
 	who, err := p.Finish(ctx, a.Attempt, back)
 	if err != nil {
-		s.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLogin, Outcome: domain.AuditFailure,
+		f.Report.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLogin, Outcome: domain.AuditFailure,
 			Reason: string(domain.CodeOf(err)), Method: "oidc"})
-		return Signed{}, err
+		return u, false, err
 	}
 	if k.User != "" {
-		return Signed{State: Complete}, s.linkIdentity(ctx, k, who, c)
+		return u, true, f.linkIdentity(ctx, k, who, c)
 	}
-	u, err := s.Store.IdentityUser(ctx, who.Issuer, who.Subject)
+	u, err = f.Store.IdentityUser(ctx, who.Issuer, who.Subject)
 	if domain.KindOf(err) == domain.NotFound {
-		u, err = s.welcome(ctx, who, c)
+		u, err = f.Welcome(ctx, who, c)
 	}
 	if err != nil {
-		return Signed{}, err
+		return u, false, err
 	}
 	if u.Disabled {
-		s.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLogin, User: u, Outcome: domain.AuditFailure, Reason: "disabled",
-			Method: "oidc"})
-		return Signed{}, domain.Forbidden.Errorf(domain.CodeDisabled, "this account is disabled; contact an administrator")
+		f.Report.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLogin, User: u, Outcome: domain.AuditFailure,
+			Reason: "disabled", Method: "oidc"})
+		return u, false, domain.Forbidden.Errorf(domain.CodeDisabled,
+			"this account is disabled; contact an administrator")
 	}
-	s.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLogin, User: u, Method: "oidc"})
-	return s.proven(ctx, u, lockout.Attempt{}, []string{amrProvider}, c)
+	f.Report.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLogin, User: u, Method: "oidc"})
+	return u, false, nil
 }
 
-func (s *Service) linkIdentity(ctx context.Context, k domain.Ticket, who oidc.Identity, c Client) error {
-	err := s.Store.LinkIdentity(ctx, domain.Identity{Issuer: who.Issuer, Subject: who.Subject, User: k.User,
-		Email: who.Email, CreatedAt: s.Now()}, k.Epoch)
+func (f *Factors) linkIdentity(ctx context.Context, k domain.Ticket, who oidc.Identity, c report.Client) error {
+	err := f.Store.LinkIdentity(ctx, domain.Identity{Issuer: who.Issuer, Subject: who.Subject, User: k.User,
+		Email: who.Email, CreatedAt: f.Report.Now()}, k.Epoch)
 	if err != nil {
 		return err
 	}
-	return s.providerChanged(ctx, k.User, domain.MailSecondFactorAdded, "", who.Issuer, c)
+	return f.providerChanged(ctx, k.User, domain.MailSecondFactorAdded, "", who.Issuer, c)
 }
 
 // providerChanged tells the user and the audit log: a provider is a way in, as a
 // second factor is.
-func (s *Service) providerChanged(
-	ctx context.Context, user string, template domain.MailTemplate, reason, issuer string, c Client,
+func (f *Factors) providerChanged(
+	ctx context.Context, user string, template domain.MailTemplate, reason, issuer string, c report.Client,
 ) error {
-	u, err := s.user(ctx, user)
+	u, err := f.User(ctx, user)
 	if err != nil {
 		return err
 	}
-	s.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLink, User: u, Reason: reason,
+	f.Report.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLink, User: u, Reason: reason,
 		Details: map[string]string{"issuer": issuer}})
-	s.Notify(u, template, "", func(d *domain.MailData) { d.Factor = "the sign-in by " + issuer })
+	f.Report.Notify(u, template, "", func(d *domain.MailData) { d.Factor = "the sign-in by " + issuer })
 	return nil
 }
 
-// welcome makes an account for somebody whom a provider vouches for.
-func (s *Service) welcome(ctx context.Context, who oidc.Identity, c Client) (domain.User, error) {
-	if s.rules.Load().Registration != RegisterOpen {
+// Welcome makes an account for somebody whom a provider vouches for.
+func (f *Factors) Welcome(ctx context.Context, who oidc.Identity, c report.Client) (domain.User, error) {
+	if !f.Open() {
 		return domain.User{}, domain.Forbidden.Errorf(domain.CodeRegistrationClosed,
 			"this server takes no new accounts by itself; sign in with your password and link this account in the settings, "+
 				"or ask the administrator")
 	}
 	u := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser,
-		CreatedAt: s.Now()}
+		CreatedAt: f.Report.Now()}
 	if name, err := names.CheckPrincipal("/name", who.Name, domain.MaxDisplayName, true); err == nil {
 		u.DisplayName = name // else it is the username
 	}
-	if email, err := checkEmail(who.Email); err == nil && who.EmailVerified {
+	if email, err := domain.CheckEmail(who.Email); err == nil && who.EmailVerified {
 		u.Email = email
 	}
 	for _, name := range usernames(who) {
@@ -156,8 +156,9 @@ func (s *Service) welcome(ctx context.Context, who oidc.Identity, c Client) (dom
 		if u.DisplayName == "" {
 			u.DisplayName = u.Username
 		}
-		i := domain.Identity{Issuer: who.Issuer, Subject: who.Subject, User: u.ID, Email: who.Email, CreatedAt: s.Now()}
-		err = s.Store.CreateLinkedUser(ctx, u, i, s.Now())
+		now := f.Report.Now()
+		i := domain.Identity{Issuer: who.Issuer, Subject: who.Subject, User: u.ID, Email: who.Email, CreatedAt: now}
+		err = f.Store.CreateLinkedUser(ctx, u, i, now)
 		if domain.CodeOf(err) == domain.CodeNameTaken {
 			continue
 		}
@@ -166,7 +167,7 @@ func (s *Service) welcome(ctx context.Context, who oidc.Identity, c Client) (dom
 				"there is an account with this e-mail address; sign in to it, and link this one in the settings").Because(err)
 		}
 		if err == nil {
-			s.Record(ctx, c, report.Event{Kind: domain.AuditRegister, User: u, Method: "oidc",
+			f.Report.Record(ctx, c, report.Event{Kind: domain.AuditRegister, User: u, Method: "oidc",
 				Details: map[string]string{"issuer": who.Issuer}})
 		}
 		return u, err
@@ -202,18 +203,23 @@ func usernameRune(r rune) rune {
 	return -1
 }
 
+// IdentitiesOf returns the accounts at providers that sign in as a user.
+func (f *Factors) IdentitiesOf(ctx context.Context, user string) ([]domain.Identity, error) {
+	return f.Store.Identities(ctx, user)
+}
+
 // Unlink ends the caller's sign-in by a provider. Whoever has no other way in
 // keeps it.
-func (s *Service) Unlink(ctx context.Context, p domain.Principal, id string, c Client) error {
-	if err := s.Fresh(ctx, p); err != nil {
+func (f *Factors) Unlink(ctx context.Context, p domain.Principal, id string, c report.Client) error {
+	if err := f.Fresh(ctx, p); err != nil {
 		return err
 	}
-	provider, err := s.provider(id)
+	provider, err := f.provider(id)
 	if err != nil {
 		return err
 	}
-	if err := s.Store.UnlinkIdentities(ctx, p.ID, provider.Issuer); err != nil {
+	if err := f.Store.UnlinkIdentities(ctx, p.ID, provider.Issuer); err != nil {
 		return err
 	}
-	return s.providerChanged(ctx, p.ID, domain.MailSecondFactorRemoved, "unlinked", provider.Issuer, c)
+	return f.providerChanged(ctx, p.ID, domain.MailSecondFactorRemoved, "unlinked", provider.Issuer, c)
 }
