@@ -9,8 +9,8 @@ import (
 	"unsafe"
 )
 
-// acknowledged waits until the other side's system has acknowledged everything
-// that was written to conn. One that has ended acknowledges nothing any more.
+// acknowledged waits until the peer's TCP stack has acknowledged everything that was written to
+// conn. It fails if the connection breaks.
 func acknowledged(ctx context.Context, conn net.Conn, broken *brokenState) error {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {

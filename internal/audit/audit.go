@@ -1,10 +1,9 @@
-// Package audit keeps the log of who did what, from where, and what came of it,
-// in a form that nobody can edit unnoticed: each record's hash is over the one
-// before, and signed checkpoints say where the chain stood. It brings the
-// records to the systems that watch over others, deletes them when they are old,
-// and erases personal data earlier without breaking the chain.
+// Package audit keeps the audit log: who did what, from where, with which outcome. The log is
+// tamper-evident: each record's hash includes that of the record before, and signed checkpoints
+// attest the head of the chain. The package also sends the records to receivers such as a SIEM,
+// deletes old records, and erases personal data earlier without breaking the chain.
 //
-// What is worth recording is decided by those who record it.
+// The callers decide which events are recorded.
 package audit
 
 import (
@@ -23,7 +22,7 @@ import (
 	"github.com/unhidra/unhidra/internal/feed"
 )
 
-// Store is what the module needs remembered. Package store/audit has one.
+// Store stores the log. Package store/audit implements it.
 type Store interface {
 	AppendAudit(
 		ctx context.Context, chain string, seal func(domain.AuditHead) ([]domain.AuditRow, *domain.AuditCheckpoint, error),
@@ -36,7 +35,7 @@ type Store interface {
 	Cursors
 }
 
-// Reader is what it takes to read the log and to verify it.
+// Reader is the part of the store that Verify needs.
 type Reader interface {
 	AuditHead(ctx context.Context) (domain.AuditHead, error)
 	AuditRecords(ctx context.Context, f domain.AuditFilter) ([]domain.AuditRecord, error)
@@ -44,7 +43,7 @@ type Reader interface {
 	AuditSegments(ctx context.Context) ([]domain.AuditSegment, error)
 }
 
-// Cursors remember how far each receiver has come.
+// Cursors stores the position of each receiver.
 type Cursors interface {
 	ClaimAuditSink(ctx context.Context, name, owner string, until, now time.Time) (seq int64, ok bool, err error)
 	AdvanceAuditSink(
@@ -54,40 +53,40 @@ type Cursors interface {
 	AuditReceivers(ctx context.Context) ([]domain.AuditReceiver, error)
 }
 
-// People knows how accounts are called.
+// People returns accounts, so that records can be shown with their current names.
 type People interface {
 	UsersByID(ctx context.Context, ids []string) ([]domain.User, error)
 }
 
-// Deps are what the service needs.
+// Deps are the dependencies of the service.
 type Deps struct {
 	Store Store
-	// Seed makes the key that signs checkpoints, and HashKey hides sessions and
-	// typed names: 32 bytes each, the same on every node, and not in the store.
+	// Seed is the seed of the Ed25519 key that signs checkpoints. HashKey is the HMAC key for
+	// sessions and mistyped names. Both are 32 bytes, the same on every node, and not in the store.
 	Seed    []byte
 	HashKey []byte
-	Node    string // names this process in records; empty: its host's name
+	Node    string // the name of this process in records; empty: the host's name
 	Version string // of the server, for receivers
 	Log     *slog.Logger
 	Now     func() time.Time // nil: time.Now
-	// Keep is how long records are kept, and KeepPersonal how long the personal
-	// data in them; 0: for good.
+	// Keep is how long records are kept, and KeepPersonal how long their personal data; 0 means
+	// forever.
 	Keep         time.Duration
 	KeepPersonal time.Duration
 	Sinks        []Sink
-	People       People                // nil: records name nobody but by id
+	People       People                // nil: records are shown without names
 	Metrics      prometheus.Registerer // may be nil
 }
 
 const (
-	queueLength     = 64 << 10 // events waiting for the store; more are dropped, and counted
+	queueLength     = 64 << 10 // events waiting for the store; further ones are dropped and counted
 	batchLength     = 500      // records in one commit
 	checkpointEvery = time.Minute
 	checkpointAfter = 1000 // records
 	minBackoff      = 100 * time.Millisecond
 	maxBackoff      = 10 * time.Second
 	unhealthyAfter  = 10 * time.Second
-	stopTimeout     = 10 * time.Second // for what is waiting when the server stops
+	stopTimeout     = 10 * time.Second // for the events that wait when the server stops
 )
 
 // Service is the audit log of this process.
@@ -100,26 +99,26 @@ type Service struct {
 	hashKey []byte
 
 	queue        chan entry
-	committed    feed.Signal // something was committed
-	commitFailed feed.Signal // something was not
+	committed    feed.Signal // notified after a commit
+	commitFailed feed.Signal // notified after a failed commit
 	rates        coalescer
 	started      atomic.Bool
-	waiting      atomic.Int64 // in queue, or on its way into the store
-	failing      atomic.Int64 // since when the store takes nothing, in milliseconds; 0: it does
+	waiting      atomic.Int64 // events in the queue or in a commit
+	failing      atomic.Int64 // since when commits fail, in Unix milliseconds; 0: they succeed
 
 	mu      sync.Mutex
-	dropped int64                // events that no record was made of, not told of yet
-	readers map[string]time.Time // when it was recorded that an administrator reads
+	dropped int64                // events lost without a record, not reported yet
+	readers map[string]time.Time // when an administrator's reading was last recorded
 }
 
-// An entry is an event on its way. Somebody may wait for its end.
+// An entry is an event in the queue. If wait is not nil, RecordSync waits for its commit.
 type entry struct {
-	event *domain.AuditEvent // by reference: the queue's memory is set aside for good
+	event *domain.AuditEvent // a pointer, because the queue's whole buffer is allocated once
 	*wait
 }
 
-// A wait goes to whoever comes first: the writer, which then says how it ended,
-// or the one who waits, and no longer wants it.
+// A wait is claimed by whoever comes first: the writer, which then sends the result of the commit,
+// or RecordSync, which gives up waiting.
 type wait struct {
 	done    chan error
 	claimed atomic.Bool
@@ -127,8 +126,8 @@ type wait struct {
 
 func (w *wait) claim() bool { return w.claimed.CompareAndSwap(false, true) }
 
-// New returns a log. Records can be made at once; Run commits them in groups,
-// signs checkpoints and serves receivers.
+// New returns a log. Events can be recorded at once. Run commits them in batches, signs checkpoints
+// and serves receivers.
 func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
@@ -149,18 +148,16 @@ func New(d Deps) *Service {
 	return s
 }
 
-// PublicKey is what checkpoints are verified with.
+// PublicKey returns the key that verifies checkpoints.
 func (s *Service) PublicKey() ed25519.PublicKey { return s.public }
 
-// PublicKeyHex is PublicKey in hexadecimal digits, as people compare it.
+// PublicKeyHex returns PublicKey in hexadecimal, for people to compare.
 func (s *Service) PublicKeyHex() string { return hex.EncodeToString(s.public) }
 
-// Record adds e to the log. It does not wait for the store, and still less for a
-// receiver: e is committed within milliseconds, together with what else waits,
-// and a store that is away is tried again until it is back. A process that is
-// killed in between loses it: what must not happen unrecorded uses RecordSync.
-// If more waits than memory is set aside for, e is dropped; a record of type
-// audit.gap then says how many were.
+// Record adds e to the log. It waits neither for the store nor for receivers: e is committed within
+// milliseconds, in a batch with others, and retried until the store is available. If the process is
+// killed before that, e is lost: what must not happen unrecorded needs RecordSync. If the queue is
+// full, e is dropped; a record of type audit.gap then has the number of dropped events.
 func (s *Service) Record(_ context.Context, e domain.AuditEvent) {
 	e = s.withDefaults(e)
 	if e.Type == domain.AuditRateLimited && !s.rates.first(&e) {
@@ -175,12 +172,12 @@ func (s *Service) Record(_ context.Context, e domain.AuditEvent) {
 	}
 }
 
-// RecordSync adds e to the log and returns once it is durable. On an error it is
-// not, or not for certain, and what it would record must not be done.
+// RecordSync adds e to the log and returns once it is durable. After an error e is not in the log,
+// or may not be, and the caller must not do what e would record.
 func (s *Service) RecordSync(ctx context.Context, e domain.AuditEvent) error {
 	e = s.withDefaults(e)
 	if !s.started.Load() {
-		// A command beside the server, or a server on its way up or down.
+		// A command beside the server, or a server that is starting or stopping.
 		return s.errUnavailable(s.append(ctx, []domain.AuditEvent{e}))
 	}
 	trouble := s.commitFailed.Wait()
@@ -233,7 +230,7 @@ const (
 	chainPrefix = "aud"
 )
 
-// systemEvent is an event that the log itself is the cause of.
+// systemEvent returns an event caused by the log itself.
 func (s *Service) systemEvent(t domain.AuditType, now time.Time) domain.AuditEvent {
 	return s.withDefaults(domain.AuditEvent{Type: t, Time: now, Actor: domain.AuditActor{Kind: domain.ActorSystem}})
 }
@@ -245,7 +242,7 @@ func (s *Service) drop(n int64) {
 	s.metrics.dropped.Add(float64(n))
 }
 
-// append commits events.
+// append seals and commits events.
 func (s *Service) append(ctx context.Context, events []domain.AuditEvent) error {
 	begin := time.Now()
 	made := 0
@@ -265,8 +262,8 @@ func (s *Service) append(ctx context.Context, events []domain.AuditEvent) error 
 	return nil
 }
 
-// seal makes the records that follow on h, and a checkpoint if one is due: after
-// many records, where a day begins, or because nothing else is asked for.
+// seal returns the records of events that follow h, and a checkpoint if one is due: after many
+// records, at the begin of a day, or if events is empty.
 func (s *Service) seal(h domain.AuditHead, events []domain.AuditEvent) ([]domain.AuditRow, *domain.AuditCheckpoint) {
 	var check *domain.AuditCheckpoint
 	rows := make([]domain.AuditRow, 0, len(events)+1)
@@ -291,6 +288,5 @@ func (s *Service) seal(h domain.AuditHead, events []domain.AuditEvent) ([]domain
 	return rows, check
 }
 
-// Checkpoint signs where the chain stands, unless that was done since the last
-// record.
+// Checkpoint signs the head of the chain, unless no record was added since the last checkpoint.
 func (s *Service) Checkpoint(ctx context.Context) error { return s.append(ctx, nil) }

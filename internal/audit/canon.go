@@ -10,13 +10,12 @@ import (
 	"unicode/utf8"
 )
 
-// An object is a JSON object on its way into canonical form, the part of RFC
-// 8785 that needs no floating point: keys in order, no spaces, strings escaped
-// only where they must be. Values are string, int64, bool, object and, where a
-// line goes to a receiver that wants them, lists.
+// An object is a JSON object that is written in the canonical form of RFC 8785, without floating
+// point: sorted keys, no spaces, and only the necessary escapes in strings. Values are string,
+// int64, bool, object and, in the formats of some receivers, lists.
 type object map[string]any
 
-// canonical returns o as the one text that stands for it.
+// canonical returns the canonical form of o.
 func canonical(o object) []byte { return appendObject(make([]byte, 0, 512), o) }
 
 func appendObject(b []byte, o object) []byte {
@@ -24,7 +23,7 @@ func appendObject(b []byte, o object) []byte {
 	for k := range o {
 		keys = append(keys, k)
 	}
-	// Keys are ASCII, for which this is the order of RFC 8785 as well.
+	// For ASCII keys this is the order of RFC 8785.
 	slices.Sort(keys)
 	b = append(b, '{')
 	for i, k := range keys {
@@ -59,7 +58,7 @@ func appendValue(b []byte, v any) []byte {
 	panic(fmt.Sprintf("audit: a %T has no canonical form", v))
 }
 
-// A number is one that a receiver wants with a fraction. Records have none.
+// A number is a fractional number in a receiver's format. Records have none.
 type number string
 
 func appendList[T any](b []byte, vs []T) []byte {
@@ -77,7 +76,7 @@ const hexDigits = "0123456789abcdef"
 
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
-	for _, r := range s { // what is not UTF-8 becomes U+FFFD
+	for _, r := range s { // invalid UTF-8 becomes U+FFFD
 		switch {
 		case r == '"' || r == '\\':
 			b = append(b, '\\', byte(r))
@@ -100,8 +99,8 @@ func appendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// parse reads a canonical text back, and refuses any other: two texts for one
-// record would have two hashes.
+// parse reads an object in canonical form. It refuses any other form, because a record must have
+// one text and so one hash.
 func parse(b []byte) (object, error) {
 	d := json.NewDecoder(strings.NewReader(string(b)))
 	d.UseNumber()
@@ -150,15 +149,14 @@ func (o object) int(key string) int64 { n, _ := o[key].(int64); return n }
 
 func (o object) obj(key string) object { in, _ := o[key].(object); return in }
 
-// put sets a value unless it is empty.
+// put sets key unless value is empty.
 func (o object) put(key, value string) {
 	if value != "" {
 		o[key] = value
 	}
 }
 
-// link returns the hash of a record: over the hash of the one before, and its
-// own text.
+// link returns the hash of a record: of the hash of the record before, and the record's own text.
 func link(before, body []byte) []byte {
 	h := sha256.New()
 	_, _ = h.Write([]byte("audit-v1\x00"))

@@ -11,20 +11,20 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// What a signature is for stands before what is signed, so that none can be
-// passed off for another.
+// The label is signed together with the text, so that a signature of one kind is not valid for the
+// other.
 const (
 	checkpointLabel = "unhidra audit checkpoint v1\x00"
 	segmentLabel    = "unhidra audit segment v1\x00"
 )
 
-// KeyID returns the name of a key in checkpoints.
+// KeyID returns the identifier of a key in checkpoints.
 func KeyID(pub ed25519.PublicKey) string {
 	sum := sha256.Sum256(pub)
 	return hex.EncodeToString(sum[:8])
 }
 
-// checkpoint signs where the chain stands.
+// checkpoint returns a signed checkpoint of h.
 func (s *Service) checkpoint(h domain.AuditHead, now time.Time) *domain.AuditCheckpoint {
 	body := canonical(object{
 		"chain": h.Chain, "seq": h.Seq, "hash": hex.EncodeToString(h.Hash), "time": stamp(now),
@@ -34,8 +34,8 @@ func (s *Service) checkpoint(h domain.AuditHead, now time.Time) *domain.AuditChe
 	return &domain.AuditCheckpoint{Seq: h.Seq, Body: body, Sig: sign(s.sign, checkpointLabel, body), Sum: sum[:]}
 }
 
-// checkpointEvent is the record that tells receivers of a checkpoint, with all that it
-// takes to verify it.
+// checkpointEvent returns the event that sends a checkpoint to receivers, with all that is needed
+// to verify it.
 func (s *Service) checkpointEvent(c *domain.AuditCheckpoint, now time.Time) domain.AuditEvent {
 	e := s.systemEvent(domain.AuditCheckpointed, now)
 	e.Details = map[string]string{"checkpoint": string(c.Body), "signature": base64.StdEncoding.EncodeToString(c.Sig)}

@@ -12,25 +12,24 @@ import (
 
 const (
 	coalesceFor = time.Minute
-	maxRepeated = 10_000 // limits that are told of one by one; the rest together
+	maxRepeated = 10_000 // limits reported one by one; further ones are reported together
 )
 
-// A coalescer tells of a limit that is hit at once, and then once a minute for
-// as long as it goes on: who sends a thousand requests in a second must not
-// write a thousand records.
+// A coalescer reports a limit that is exceeded at once, and after that once a minute. So a thousand
+// requests in a second do not cause a thousand records.
 type coalescer struct {
 	mu   sync.Mutex
 	seen map[string]*repeated
 }
 
 type repeated struct {
-	event domain.AuditEvent // the last one
+	event domain.AuditEvent // the latest
 	since time.Time         // of the last record
-	count int64             // hits after it
+	count int64             // times the limit was exceeded after that record
 }
 
-// first reports whether e is to be recorded now; otherwise it is counted. It
-// completes e: what is limited by address says so.
+// first reports whether e is to be recorded now. If not, e is counted. first also completes the
+// limit's key in e.
 func (c *coalescer) first(e *domain.AuditEvent) bool {
 	if e.Rate.Key == "" {
 		switch {
@@ -58,8 +57,8 @@ func (c *coalescer) first(e *domain.AuditEvent) bool {
 	return false
 }
 
-// summaries returns one event for each limit that was hit again in the last
-// time, and forgets the others.
+// summaries returns an event for each limit that was exceeded again in the last interval, and
+// forgets the others.
 func (c *coalescer) summaries(now time.Time, after time.Duration) []domain.AuditEvent {
 	c.mu.Lock()
 	defer c.mu.Unlock()

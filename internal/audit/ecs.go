@@ -8,7 +8,7 @@ import (
 
 const ecsVersion = "8.17.0"
 
-// ecs is the Elastic Common Schema.
+// ecs returns a record in the Elastic Common Schema.
 func (f Format) ecs(v view) object {
 	category, kinds := ecsClass(v)
 	event := object{
@@ -75,7 +75,7 @@ func ecsOutcome(v view) string {
 	return "failure"
 }
 
-// ecsClass returns values that the schema allows together.
+// ecsClass returns a category and types that the schema allows together.
 func ecsClass(v view) (category, kinds []string) {
 	add := func(k string) []string {
 		if v.blocked() && v.kind() != "auth" {

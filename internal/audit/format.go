@@ -12,23 +12,23 @@ import (
 	"github.com/unhidra/unhidra/internal/obs"
 )
 
-// A Format writes records as some receiver wants them, each on one line.
+// A Format writes records in the form that a receiver expects, each on one line.
 type Format struct {
 	name    string
-	version string // of the server
-	host    string // that people reach it by
+	version string // the server's version
+	host    string // the server's public host name
 }
 
-// Formats are the names that NewFormat knows.
+// Formats returns the names that NewFormat accepts.
 func Formats() []string { return []string{"native", "ecs", "ocsf", "cef"} }
 
-// NewFormat returns the format of a name, which must be one of Formats.
+// NewFormat returns the format with a name, which must be one of Formats.
 func NewFormat(name, version, host string) Format { return Format{name, version, host} }
 
-// Name is the name of the format.
+// Name returns the name of the format.
 func (f Format) Name() string { return f.name }
 
-// ContentType is that of lines in this format.
+// ContentType returns the media type of lines in this format.
 func (f Format) ContentType() string {
 	if f.name == "cef" {
 		return "text/plain; charset=utf-8"
@@ -36,8 +36,8 @@ func (f Format) ContentType() string {
 	return "application/x-ndjson"
 }
 
-// Line returns r without a line's end. No name in it can end the line, whatever the
-// receiver takes for an end: JSON has escapes for that, CEF gets blanks.
+// Line returns r as one line, without a newline. Values cannot contain a line end, whatever the
+// receiver takes for one: JSON escapes it, and CEF replaces it by a space.
 func (f Format) Line(r domain.AuditRecord) []byte {
 	v := open(r)
 	switch f.name {
@@ -51,8 +51,8 @@ func (f Format) Line(r domain.AuditRecord) []byte {
 	return obs.EscapeJSON(canonical(native(v)))
 }
 
-// Short is Line for a receiver that takes no more than max bytes: of a record
-// that is longer the details are left out, and it says so.
+// Short is Line with at most max bytes. If a record is longer, the details are left out, and the
+// line says so.
 func (f Format) Short(r domain.AuditRecord, max int) []byte {
 	line := f.Line(r)
 	if len(line) <= max {
@@ -71,14 +71,14 @@ func (f Format) Short(r domain.AuditRecord, max int) []byte {
 	return f.Line(r)
 }
 
-// A view is a record taken apart.
+// A view is a parsed record.
 type view struct {
 	domain.AuditRecord
 	o object
 }
 
-// open reads a record's text. One that was tampered with is sent as it is, in a
-// field of its own: a receiver should see it, too.
+// open parses a record. If the text is invalid, because somebody tampered with it, the view has it
+// unchanged in a field of its own, so that receivers see it too.
 func open(r domain.AuditRecord) view {
 	var m map[string]any
 	d := json.NewDecoder(strings.NewReader(string(r.Body)))
@@ -91,10 +91,9 @@ func open(r domain.AuditRecord) view {
 	return view{r, o}
 }
 
-// native is the record itself, with the personal data that are left, and its
-// hash. Whoever reads it, takes away src_ip, user_agent and the like (the names are
-// those in "personal") and the hash, and writes the rest in canonical form, has the text
-// that the hash is over.
+// native returns the record itself with its hash and those personal data that are not erased. A
+// reader who removes the hash and the personal data (src_ip, user_agent and so on; "personal" has
+// their names) and writes the rest in canonical form gets the text that was hashed.
 func native(v view) object {
 	o := make(object, len(v.o)+len(v.Personal)+2)
 	for k, x := range v.o {
@@ -112,14 +111,14 @@ func native(v view) object {
 
 func (v view) personal(k string) string { return v.Personal[k] }
 
-// kind is the first part of the type, and verb the rest.
+// kind returns the first part of the type, and verb the rest.
 func (v view) kind() string { k, _, _ := strings.Cut(v.o.str("type"), "."); return k }
 
 func (v view) success() bool { return v.o.str("outcome") == string(domain.AuditSuccess) }
 
 func (v view) blocked() bool { return v.o.str("outcome") == string(domain.AuditBlocked) }
 
-// title says in words what happened.
+// title describes the event in words.
 func (v view) title() string {
 	return strings.NewReplacer(".", " ", "_", " ").Replace(v.o.str("type")) + ": " + v.o.str("outcome")
 }
@@ -132,13 +131,12 @@ func (v view) millis() int64 {
 	return t.UnixMilli()
 }
 
-// product names what sends.
 const (
 	vendor  = "Unhidra"
 	product = "Unhidra"
 )
 
-// cef is ArcSight's Common Event Format, version 0.
+// cef returns a record in ArcSight's Common Event Format, version 0.
 func (f Format) cef(v view) string {
 	var b strings.Builder
 	escape := strings.NewReplacer(`\`, `\\`, `|`, `\|`)
@@ -192,8 +190,8 @@ func (f Format) cef(v view) string {
 	return b.String()
 }
 
-// printable keeps what steers a line out of it; line feeds and returns have an escape
-// of their own, which comes later.
+// printable replaces control characters by a space. Line feeds and carriage returns stay: they are
+// escaped later.
 func printable(r rune) rune {
 	if r == '\n' || r == '\r' {
 		return r

@@ -9,14 +9,14 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// From here on an administrator should look.
+// Limits beyond which the health report warns.
 const (
-	unsignedLimit = 2 * checkpointAfter // records without a checkpoint: one was due long ago
+	unsignedLimit = 2 * checkpointAfter // records without a checkpoint: one is overdue
 	receiverLate  = 5 * time.Minute     // age of the oldest record that a receiver does not have
 )
 
-// Ready reports an error if nothing could be recorded for a while. A server that
-// cannot say what happens on it should not be sent people.
+// Ready returns an error if no event could be recorded for a while. A server that cannot record
+// must not receive traffic.
 func (s *Service) Ready(context.Context) error {
 	since := s.failing.Load()
 	if since == 0 || s.Now().Sub(time.UnixMilli(since)) < unhealthyAfter {
@@ -25,8 +25,8 @@ func (s *Service) Ready(context.Context) error {
 	return fmt.Errorf("nothing was recorded since %s", stamp(time.UnixMilli(since)))
 }
 
-// CheckHealth adds how far the log, its checkpoints and its receivers have come, and which
-// of them is late.
+// CheckHealth adds the state of the log, its checkpoints and its receivers to the report, and warns
+// if one of them is late.
 func (s *Service) CheckHealth(ctx context.Context, r *domain.HealthReport) error {
 	if s.Ready(ctx) != nil {
 		r.Fail("audit_stuck", "")
@@ -44,7 +44,7 @@ func (s *Service) CheckHealth(ctx context.Context, r *domain.HealthReport) error
 		return fmt.Errorf("receivers of the audit log: %w", err)
 	}
 	for _, sink := range s.Sinks {
-		receiver := domain.AuditReceiver{Name: sink.Name()} // one that has nothing yet
+		receiver := domain.AuditReceiver{Name: sink.Name()} // for a receiver that has got no record yet
 		if i := slices.IndexFunc(known, func(k domain.AuditReceiver) bool { return k.Name == receiver.Name }); i >= 0 {
 			receiver = known[i]
 		}

@@ -4,7 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics count what the log does.
+// metrics are the metrics of the log.
 type metrics struct {
 	reg      prometheus.Registerer
 	records  prometheus.Counter
@@ -48,7 +48,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
-// watch adds what is read off the log itself.
+// watch registers the metrics that are read from the log when they are collected.
 func (m *metrics) watch(s *Service) {
 	for _, sink := range s.Sinks {
 		m.missed.WithLabelValues(sink.Name())

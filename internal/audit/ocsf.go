@@ -9,8 +9,7 @@ import (
 
 const ocsfVersion = "1.5.0"
 
-// Classes of OCSF, all of category 3 (identity and access management) but the
-// last.
+// Classes of OCSF. All but the last are in category 3, identity and access management.
 const (
 	ocsfAccount        = 3001
 	ocsfAuthentication = 3002
@@ -20,7 +19,7 @@ const (
 
 func hexOf(b []byte) string { return hex.EncodeToString(b) }
 
-// ocsf is the Open Cybersecurity Schema Framework.
+// ocsf returns a record in the Open Cybersecurity Schema Framework.
 func (f Format) ocsf(v view) object {
 	class, activity := ocsfClass(v)
 	o := object{
@@ -62,7 +61,7 @@ func (f Format) ocsf(v view) object {
 	return o
 }
 
-// ocsfWho fills in what each class says of people, devices and sessions.
+// ocsfWho sets the attributes of users, devices and sessions, which differ by class.
 func (f Format) ocsfWho(v view, class int, o object) {
 	user := object{"type_id": 1}
 	user.put("uid", v.o.str("actor_id"))
@@ -71,7 +70,7 @@ func (f Format) ocsfWho(v view, class int, o object) {
 		user["type_id"] = 2
 	}
 	if len(user) == 1 {
-		user = object{"type_id": 3, "name": v.o.str("actor_kind")} // the system, or nobody known
+		user = object{"type_id": 3, "name": v.o.str("actor_kind")} // the system, or unauthenticated
 	}
 	actor := object{"user": user}
 	request := object{}
@@ -168,7 +167,7 @@ func ocsfClass(v view) (class, activity int) {
 	return ocsfAPI, 99
 }
 
-// ocsfDetail is the reason, by the schema's name where it has one.
+// ocsfDetail returns the reason, by the schema's name if it has one.
 func ocsfDetail(v view) string {
 	switch r := v.o.str("reason"); r {
 	case "unknown_user":

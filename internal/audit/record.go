@@ -14,7 +14,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Limits of what one record takes, so that nobody can fill the disk by a header.
+// Limits of a record, so that nobody can fill the disk with long headers.
 const (
 	maxText    = 512
 	maxDetail  = 2048
@@ -29,7 +29,7 @@ const (
 	personalTyped = "typed"
 )
 
-// row makes the record number seq of e.
+// row returns the record of e with number seq.
 func (s *Service) row(e domain.AuditEvent, seq, day int64, before []byte) domain.AuditRow {
 	personal := s.personal(e)
 	o := s.fields(e)
@@ -53,8 +53,8 @@ func (s *Service) row(e domain.AuditEvent, seq, day int64, before []byte) domain
 	return r
 }
 
-// salted is what stands for personal data in a record. Without the salt, which
-// is erased with them, nobody can try values until one fits.
+// salted returns the hash of a personal value that the record keeps. The salt is erased together
+// with the value, so that nobody can find the value by trying.
 func salted(salt []byte, name, value string) string {
 	h := sha256.New()
 	_, _ = h.Write(salt)
@@ -62,7 +62,7 @@ func salted(salt []byte, name, value string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// fields are the values of e that stay for good.
+// fields returns the values of e that are never erased.
 func (s *Service) fields(e domain.AuditEvent) object {
 	o := object{
 		"time": stamp(e.Time), "id": truncate(e.ID, 64), "type": truncate(string(e.Type), 64),
@@ -122,8 +122,7 @@ func (s *Service) personal(e domain.AuditEvent) map[string]string {
 	return p
 }
 
-// details takes as many details as a record has room for, in the order of their
-// names.
+// details returns as many details as a record may have, sorted by name.
 func details(m map[string]string) object {
 	o := make(object, len(m))
 	for _, k := range slices.Sorted(maps.Keys(m)) {
@@ -135,7 +134,7 @@ func details(m map[string]string) object {
 	return o
 }
 
-// key keeps names of details to what every receiver can take.
+// key restricts the name of a detail to characters that all receivers accept.
 func key(k string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -148,8 +147,8 @@ func key(k string) string {
 	}, truncate(k, 64))
 }
 
-// keyed is a hash under the server's key: the same for the same value, and of
-// no use to who has only the log.
+// keyed returns an HMAC of v under the server's key: equal values can be recognized, and without
+// the key nobody can find the value by trying.
 func (s *Service) keyed(label, v string) string {
 	h := hmac.New(sha256.New, s.hashKey)
 	_, _ = h.Write([]byte(label + "\x00" + v))
@@ -158,16 +157,16 @@ func (s *Service) keyed(label, v string) string {
 
 func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
-// masked shows as much of what was typed for a name as helps to recognise a
-// typing error: its first letter. The domain of an address would be of more
-// help, but passwords have an @ in them as well.
+// masked returns a mistyped name with all but its first letter hidden, which is enough to recognize
+// a typing error. The domain of an e-mail address is hidden too, because people also type passwords
+// here, and those may contain an @.
 func masked(s string) string {
 	first, _ := utf8.DecodeRuneInString(s)
 	return string(first) + "***"
 }
 
-// truncate bounds a value. PostgreSQL takes no text with a zero in it, and a record
-// that could not be kept would hold up all behind it.
+// truncate limits the length of a value and makes it valid UTF-8. It replaces NUL, which PostgreSQL
+// does not store: a record that cannot be stored would block all that follow.
 func truncate(s string, n int) string {
 	s = strings.ReplaceAll(s, "\x00", "\uFFFD")
 	if len(s) <= n {

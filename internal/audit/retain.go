@@ -19,7 +19,7 @@ func sameTime(s string, t time.Time) bool {
 	return err == nil && in.UnixMilli() == t.UnixMilli()
 }
 
-// retain forgets what is old, now and every hour.
+// retain calls Prune now and every hour.
 func (s *Service) retain(ctx context.Context) {
 	t := time.NewTicker(retainEvery)
 	defer t.Stop()
@@ -35,8 +35,7 @@ func (s *Service) retain(ctx context.Context) {
 	}
 }
 
-// Prune erases personal data and deletes records that are older than they are
-// kept.
+// Prune erases personal data older than KeepPersonal, and deletes records older than Keep.
 func (s *Service) Prune(ctx context.Context) error {
 	now := s.Now()
 	if s.KeepPersonal > 0 {
@@ -62,8 +61,8 @@ func (s *Service) Prune(ctx context.Context) error {
 	}
 }
 
-// Erase erases the personal data in what one actor did, as they may ask for.
-// The records stay, and the chain holds.
+// Erase erases the personal data in the records of an actor, as the actor may request. The records
+// stay, and the chain stays valid.
 func (s *Service) Erase(ctx context.Context, actor, reason string) (records int64, err error) {
 	n, err := s.Store.EraseAuditActor(ctx, actor)
 	if err != nil || n == 0 {
@@ -76,9 +75,8 @@ func (s *Service) Erase(ctx context.Context, actor, reason string) (records int6
 	return n, s.RecordSync(ctx, e)
 }
 
-// pruneDay deletes the oldest day of the log if it is before a day, and leaves
-// a signed statement of how it ended in its place. A day that was tampered with
-// is evidence, and stays.
+// pruneDay deletes the oldest day of the log if it is before a day. A signed segment with the hash
+// of its last record replaces it. If the day was tampered with, it is evidence and is not deleted.
 func (s *Service) pruneDay(ctx context.Context, before int64, now time.Time) (more bool, err error) {
 	day, first, last, err := s.Store.OldestAuditDay(ctx)
 	if err != nil || first == 0 || day >= before {
@@ -90,14 +88,14 @@ func (s *Service) pruneDay(ctx context.Context, before int64, now time.Time) (mo
 	}
 	start, err := s.hashBefore(ctx, first)
 	if err != nil && s.startsAfter(ctx, first) {
-		return false, nil // another node was at it meanwhile
+		return false, nil // another node has deleted it
 	}
 	if err != nil {
 		return false, err
 	}
 	end, err := s.verifyChain(ctx, first, last, start)
 	if err != nil && s.startsAfter(ctx, first) {
-		return false, nil // another node was at it meanwhile
+		return false, nil // another node has deleted it
 	}
 	if err != nil {
 		return false, fmt.Errorf("a day of the audit log is kept, since it was tampered with; see `unhidra audit verify`: %w",
@@ -111,7 +109,7 @@ func (s *Service) pruneDay(ctx context.Context, before int64, now time.Time) (mo
 	err = s.Store.DropAuditSegment(ctx, domain.AuditSegment{First: first, Last: last, Body: body,
 		Sig: sign(s.sign, segmentLabel, body)})
 	if domain.KindOf(err) == domain.Conflict {
-		return false, nil // another node is at it
+		return false, nil // another node is deleting it
 	}
 	if err != nil {
 		return false, err
@@ -126,13 +124,13 @@ func (s *Service) pruneDay(ctx context.Context, before int64, now time.Time) (mo
 	return true, nil
 }
 
-// startsAfter reports whether the log begins later than a moment ago.
+// startsAfter reports whether the log now starts after record first.
 func (s *Service) startsAfter(ctx context.Context, first int64) bool {
 	_, now, _, err := s.Store.OldestAuditDay(ctx)
 	return err == nil && now > first
 }
 
-// hashBefore returns the hash that the first record still there follows on.
+// hashBefore returns the hash before record first, which must be the oldest.
 func (s *Service) hashBefore(ctx context.Context, first int64) ([]byte, error) {
 	segments, err := s.Store.AuditSegments(ctx)
 	if err != nil {
@@ -155,8 +153,7 @@ func (s *Service) hashBefore(ctx context.Context, first int64) ([]byte, error) {
 	return hex.DecodeString(o.str("hash"))
 }
 
-// verifyChain walks the chain from the record first to last, and returns its hash
-// there.
+// verifyChain computes the chain from record first to last and returns the hash of last.
 func (s *Service) verifyChain(ctx context.Context, first, last int64, hash []byte) ([]byte, error) {
 	for at := first; at <= last; {
 		page, err := s.Store.AuditRecords(ctx, domain.AuditFilter{After: at - 1, Before: last + 1, Oldest: true,

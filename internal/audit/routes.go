@@ -14,7 +14,7 @@ import (
 	"github.com/unhidra/unhidra/internal/httpx"
 )
 
-// Entry is a record as the API shows it.
+// Entry is a record in the API.
 type Entry struct {
 	Seq        int64             `json:"seq" doc:"place in the log; later records have greater ones"`
 	Time       string            `json:"time" format:"date-time"`
@@ -78,7 +78,7 @@ type verifyOutput struct {
 	}
 }
 
-// Routes adds the module's operations to api. They are for administrators.
+// Routes adds the module's operations to api. They are for administrators only.
 func (s *Service) Routes(api huma.API) {
 	tag := []string{"administration"}
 	httpx.Register(api, huma.Operation{OperationID: "list-audit", Method: "GET", Path: "/admin/audit", Tags: tag,
@@ -119,8 +119,8 @@ func (s *Service) list(ctx context.Context, in *listInput) (*listOutput, error) 
 	return out, nil
 }
 
-// name says how the accounts are called that records are about. It is not of the
-// record: names change. Where personal data were erased, nobody is named.
+// name sets the current names of the accounts in records. Names are not part of records, because
+// they change. Records whose personal data are erased get no name.
 func (s *Service) name(ctx context.Context, records []Entry) error {
 	if s.People == nil {
 		return nil
@@ -218,11 +218,11 @@ func entryOf(r domain.AuditRecord) Entry {
 	return e
 }
 
-// readRecordInterval is how often it is recorded that somebody follows the log: not at
-// each of their questions, or the log would be about itself.
+// readRecordInterval is how often reading is recorded while an administrator follows the log.
+// Recording each request would fill the log with records about itself.
 const readRecordInterval = 10 * time.Minute
 
-// recordRead records that an administrator looked.
+// recordRead records that an administrator reads the log.
 func (s *Service) recordRead(ctx context.Context, in *listInput) {
 	p := httpx.Principal(ctx)
 	now := s.Now()
@@ -251,7 +251,7 @@ func (s *Service) recordRead(ctx context.Context, in *listInput) {
 	s.Record(ctx, e)
 }
 
-// adminEvent is an event of a signed-in administrator.
+// adminEvent returns an event of the signed-in administrator.
 func (s *Service) adminEvent(ctx context.Context, p domain.Principal, t domain.AuditType) domain.AuditEvent {
 	return domain.AuditEvent{
 		Type: t, Actor: domain.AuditActor{Kind: domain.ActorAdmin, ID: p.ID}, Session: p.SessionID, Factors: p.AMR,

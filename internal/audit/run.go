@@ -11,7 +11,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Run commits what is recorded until ctx is done, and then what is left, with a
+// Run commits recorded events until ctx is done. Then it commits those that are left, and signs a
 // last checkpoint.
 func (s *Service) Run(ctx context.Context) error {
 	s.started.Store(true)
@@ -57,9 +57,8 @@ func (s *Service) enqueue(e domain.AuditEvent) {
 	}
 }
 
-// write is the one writer of this process: what it is given is committed in that
-// order, as much at a time as there is. It returns what it was about to commit
-// when ctx ended.
+// write is the only writer of this process. It commits events in their order, in batches of all
+// that wait. When ctx ends, it returns the events that are not committed.
 func (s *Service) write(ctx context.Context) (left []entry) {
 	for {
 		select {
@@ -73,7 +72,7 @@ func (s *Service) write(ctx context.Context) (left []entry) {
 	}
 }
 
-// batch takes what waits behind first.
+// batch returns first and the events that wait behind it, up to batchLength.
 func (s *Service) batch(first entry) []entry {
 	batch := append(make([]entry, 0, 16), first)
 	for len(batch) < batchLength {
@@ -88,8 +87,8 @@ func (s *Service) batch(first entry) []entry {
 	return batch
 }
 
-// flush commits what is left, there and in the queue. What it cannot commit is
-// lost to the audit log, and told to the ordinary one.
+// flush commits left and the events in the queue. Events that it cannot commit are written to the
+// ordinary log instead.
 func (s *Service) flush(ctx context.Context, left []entry) error {
 	for {
 		if left != nil {
@@ -107,9 +106,9 @@ func (s *Service) flush(ctx context.Context, left []entry) error {
 	}
 }
 
-// commit tries until the batch is durable. Who waits for an entry of it is told
-// of the first failure, and the entry is left out: what it would record is not
-// done. When ctx ends first, commit returns what is not durable.
+// commit retries until the batch is durable. RecordSync gets the first error, and its entry is
+// removed from the batch, because the caller then does not do what it would record. If ctx ends
+// first, commit returns what is not durable.
 func (s *Service) commit(ctx context.Context, batch []entry) (left []entry) {
 	gap := s.takeDropped()
 	wait := minBackoff
@@ -119,7 +118,7 @@ func (s *Service) commit(ctx context.Context, batch []entry) (left []entry) {
 		if batch = live; len(batch) == 0 && gap == 0 {
 			return nil
 		}
-		// The batch is committed even while the server stops.
+		// A commit that has begun completes even when the server stops.
 		err := s.append(context.WithoutCancel(ctx), s.events(batch, gap))
 		left := notifyWaiters(batch, err)
 		s.waiting.Add(int64(len(left) - len(batch)))
@@ -132,7 +131,7 @@ func (s *Service) commit(ctx context.Context, batch []entry) (left []entry) {
 		s.Log.Error("the audit log cannot be written; trying again", "err", err, "waiting", s.waiting.Load())
 		if !pause(ctx, wait) {
 			s.mu.Lock()
-			s.dropped += gap // to be told of yet
+			s.dropped += gap // reported by a later commit
 			s.mu.Unlock()
 			return batch
 		}
@@ -140,8 +139,7 @@ func (s *Service) commit(ctx context.Context, batch []entry) (left []entry) {
 	}
 }
 
-// logLost gives up a batch when the server stops without a store: the ordinary log
-// has what the audit log cannot.
+// logLost counts a batch as lost, and writes it to the ordinary log.
 func (s *Service) logLost(batch []entry) {
 	s.drop(int64(len(batch)))
 	for _, e := range batch {
@@ -150,7 +148,7 @@ func (s *Service) logLost(batch []entry) {
 	}
 }
 
-// events are those of a batch, and one more if some were lost before.
+// events returns the events of a batch, and one that reports a gap if events were lost before.
 func (s *Service) events(batch []entry, gap int64) []domain.AuditEvent {
 	events := make([]domain.AuditEvent, 0, len(batch)+1)
 	for _, e := range batch {
@@ -165,7 +163,7 @@ func (s *Service) events(batch []entry, gap int64) []domain.AuditEvent {
 	return events
 }
 
-// claimAll leaves out what nobody waits for any more.
+// claimAll returns batch without the entries that nobody waits for any more.
 func claimAll(batch []entry) (live []entry) {
 	for _, e := range batch {
 		if e.wait == nil || e.claim() {
@@ -175,7 +173,7 @@ func claimAll(batch []entry) (live []entry) {
 	return live
 }
 
-// notifyWaiters tells those who wait, and returns what is to be tried again.
+// notifyWaiters sends err to those who wait, and returns the entries to retry.
 func notifyWaiters(batch []entry, err error) (left []entry) {
 	for _, e := range batch {
 		if e.wait != nil {
@@ -195,7 +193,7 @@ func (s *Service) takeDropped() int64 {
 	return n
 }
 
-// tick signs checkpoints, and tells of limits that go on being hit.
+// tick signs checkpoints and records summaries of exceeded limits.
 func (s *Service) tick(ctx context.Context) {
 	t := time.NewTicker(checkpointEvery)
 	defer t.Stop()
@@ -214,7 +212,7 @@ func (s *Service) tick(ctx context.Context) {
 	}
 }
 
-// pause waits, and reports false if ctx ends before.
+// pause waits for d. It returns false if ctx ends before.
 func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

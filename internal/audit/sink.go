@@ -9,36 +9,35 @@ import (
 	"github.com/unhidra/unhidra/internal/feed"
 )
 
-// A Sink is a receiver of records: a file, or a system that watches over others.
+// A Sink is a receiver of records: a file, or a system such as a SIEM.
 type Sink interface {
-	// Name tells sinks apart, in the store and in metrics. Another name begins
-	// anew with the oldest record.
+	// Name identifies the sink in the store and in metrics. A sink with a new name starts with the
+	// oldest record.
 	Name() string
-	// Send brings records, which follow one another, and returns once the receiver
-	// has them. After an error all of them are sent again.
+	// Send sends consecutive records, and returns once the receiver has them. After an error all of
+	// them are sent again.
 	Send(ctx context.Context, records []domain.AuditRecord) error
-	// Close lets go of what Send keeps open.
+	// Close releases what Send keeps open.
 	Close() error
 }
 
 const (
 	sinkBatch   = 500
 	sinkTimeout = 30 * time.Second
-	sinkFinish  = 3 * time.Second // for what is left when the server stops
+	sinkFinish  = 3 * time.Second // for the remaining records when the server stops
 )
 
-// deliver brings the log to sink until ctx is done: in order, and each record at
-// least once. The log itself is what waits while the receiver is away, so that there
-// is no other place where records could be lost. Of several nodes one serves each
-// sink.
+// deliver sends the log to sink until ctx is done: in order, and each record at least once. While
+// the receiver is unavailable, records wait in the log itself and nowhere else. In a cluster one
+// node at a time serves a sink.
 func (s *Service) deliver(ctx context.Context, sink Sink) {
 	defer func() { _ = sink.Close() }()
 	d, c := s.sinkFeed(sink)
 	feed.Run(ctx, d, c, &s.committed)
 }
 
-// finish brings the end of the log to sink, if it takes it at once: what it
-// does not take is sent after the next start.
+// finish sends the remaining records to sink, once, before the server stops. Those that it cannot
+// send follow after the next start.
 func (s *Service) finish(ctx context.Context, sink Sink) {
 	ctx, cancel := context.WithTimeout(ctx, sinkFinish)
 	defer cancel()
@@ -56,16 +55,16 @@ func (s *Service) sinkFeed(sink Sink) (feed.Deps[domain.AuditRecord], feed.Consu
 		}
 }
 
-// A sinkFeed is the audit log as the feed of one sink.
+// A sinkFeed is the feed of one sink: the audit log, from the sink's position on.
 type sinkFeed struct {
 	*Service
 	sink   Sink
-	gap    int64 // records between the page and the one before it that were deleted
-	missed int64 // of those before, not told to the store yet
+	gap    int64 // records deleted between this page and the one before
+	missed int64 // of earlier gaps, not stored yet
 }
 
-// Next returns records, and notes those that were deleted before they could be sent.
-// A sink that is new begins with what there is.
+// Next returns records, and counts those that were deleted before they could be sent. A new sink
+// starts with the oldest record.
 func (f *sinkFeed) Next(ctx context.Context, after int64, limit int) (feed.Page[domain.AuditRecord], error) {
 	page := feed.Page[domain.AuditRecord]{Last: after}
 	records, err := f.Store.AuditRecords(ctx, domain.AuditFilter{After: after, Oldest: true, Limit: limit})
@@ -110,7 +109,7 @@ func (f *sinkFeed) send(ctx context.Context, entries []feed.Entry[domain.AuditRe
 	return nil
 }
 
-// tellGap tells of records that were deleted before they could be sent.
+// tellGap reports records that were deleted before they could be sent.
 func (f *sinkFeed) tellGap(ctx context.Context, n int64) {
 	f.metrics.missed.WithLabelValues(f.sink.Name()).Add(float64(n))
 	f.Log.Error("records were deleted for their age before a receiver had them", "sink", f.sink.Name(), "records", n)
@@ -142,8 +141,8 @@ func (f *sinkFeed) ReleaseCursor(ctx context.Context, name, owner string) error 
 	return f.Store.ReleaseAuditSink(ctx, name, owner)
 }
 
-// Handled counts what the receiver took.
+// Handled counts the records that the receiver has taken.
 func (f *sinkFeed) Handled(name string, n int) { f.metrics.sent.WithLabelValues(name).Add(float64(n)) }
 
-// Failed counts a try that failed.
+// Failed counts a failed attempt.
 func (f *sinkFeed) Failed(name string) { f.metrics.retries.WithLabelValues(name).Inc() }

@@ -16,12 +16,12 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// File is a sink: a file with one line for each record. It is for readers on the
-// same machine, that follow a file as it grows.
+// File is a sink that writes one line for each record, for programs on the same machine that follow
+// a growing file.
 type File struct {
 	path   string
-	size   int64 // at which a new file is begun
-	count  int   // full files that are kept; 0: all
+	size   int64 // in bytes, at which the file is rotated
+	count  int   // rotated files to keep; 0: all
 	format Format
 	file   *os.File
 	length int64
@@ -32,10 +32,10 @@ func NewFile(path string, size int64, count int, f Format) *File {
 	return &File{path: path, size: size, count: count, format: f}
 }
 
-// Name names the sink after its file.
+// Name returns the path of the file, as a name.
 func (s *File) Name() string { return "file:" + s.path }
 
-// Send appends records and returns once they are on the disk.
+// Send appends records and returns once they are on disk.
 func (s *File) Send(_ context.Context, records []domain.AuditRecord) error {
 	if err := s.ready(); err != nil {
 		return err
@@ -51,16 +51,15 @@ func (s *File) Send(_ context.Context, records []domain.AuditRecord) error {
 		err = s.file.Sync()
 	}
 	if err != nil {
-		return errors.Join(err, s.Close()) // half a line is taken back when the file is opened again
+		return errors.Join(err, s.Close()) // an incomplete line is truncated when the file is opened again
 	}
 	return nil
 }
 
-// CheckFile reports whether records could be written to the file at path. It changes
-// nothing.
+// CheckFile returns an error if records cannot be written to the file at path. It changes nothing.
 func CheckFile(path string) error {
 	if _, err := os.Stat(path); err == nil {
-		f, err := os.OpenFile(path, os.O_RDWR, 0) // as it is opened later; half a line is taken back
+		f, err := os.OpenFile(path, os.O_RDWR, 0) // as ready opens it
 		if err != nil {
 			return err
 		}
@@ -68,7 +67,7 @@ func CheckFile(path string) error {
 	}
 	dir := filepath.Dir(path)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return nil // it is made with the file
+		return nil // ready creates it
 	}
 	f, err := os.CreateTemp(dir, "doctor-*.tmp")
 	if err != nil {
@@ -77,8 +76,7 @@ func CheckFile(path string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// ready opens the file, anew if somebody moved it away, and begins another if it
-// is full.
+// ready opens the file, again if somebody has moved it, and rotates it if it is full.
 func (s *File) ready() error {
 	if s.file != nil {
 		mine, err := s.file.Stat()
@@ -126,8 +124,7 @@ func (s *File) open() error {
 	return nil
 }
 
-// wholeLines returns how long f is without the half of a line that a crash may
-// have left at its end.
+// wholeLines returns the length of f without an incomplete last line, which a crash may leave.
 func wholeLines(f *os.File) (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -149,7 +146,7 @@ func wholeLines(f *os.File) (int64, error) {
 	return start, nil
 }
 
-// full is the name that a full file is kept by. It sorts by time.
+// full returns the name of a rotated file. Names sort by time.
 func (s *File) full(now time.Time) string {
 	ext := filepath.Ext(s.path)
 	return strings.TrimSuffix(s.path, ext) + "-" + now.UTC().Format("20060102T150405.000000000") + ext

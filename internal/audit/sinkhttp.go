@@ -24,8 +24,8 @@ import (
 
 const maxPost = 1 << 20 // bytes of one request
 
-// Roots reads the authorities that receivers are trusted by. Without a file they
-// are the system's.
+// Roots reads the CA certificates for receivers from a PEM file. Without a path it returns nil,
+// which stands for the system's.
 func Roots(path string) (*x509.CertPool, error) {
 	if path == "" {
 		return nil, nil
@@ -41,8 +41,8 @@ func Roots(path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// client does not follow redirects: what is signed for one receiver is for no
-// other.
+// client returns an HTTP client that does not follow redirects, because a signed request is for one
+// receiver only.
 func client(roots *x509.CertPool) *http.Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
@@ -52,7 +52,7 @@ func client(roots *x509.CertPool) *http.Client {
 	}
 }
 
-// bodies cuts what is to be sent into requests of a size that receivers take.
+// bodies sends records in requests of a size that receivers accept.
 func bodies(
 	records []domain.AuditRecord, line func(domain.AuditRecord) []byte, send func(first, last int64, body []byte) error,
 ) error {
@@ -76,12 +76,11 @@ func bodies(
 	return send(first, last, b.Bytes())
 }
 
-// post sends a request and reads a little of the answer, which must be a
-// success.
+// post sends a request. It fails unless the status is a success, and returns the begin of the body.
 func post(c *http.Client, r *http.Request) (answer []byte, err error) {
 	res, err := c.Do(r)
 	if err != nil {
-		var u *url.Error // names the address, which may hold a secret in its query
+		var u *url.Error // its text has the URL, whose query may contain a secret
 		if errors.As(err, &u) {
 			err = u.Err
 		}
@@ -95,7 +94,7 @@ func post(c *http.Client, r *http.Request) (answer []byte, err error) {
 	return answer, err
 }
 
-// Webhook is a sink: any server that takes requests signed by a shared secret.
+// Webhook is a sink that posts records to any HTTP server, signed with a shared secret.
 type Webhook struct {
 	url    string
 	secret []byte
@@ -104,14 +103,13 @@ type Webhook struct {
 	now    func() time.Time
 }
 
-// NewWebhook returns a sink that posts to address. It may be any: whoever
-// configures the server may reach what it reaches.
+// NewWebhook returns a sink that posts to address. Every address is allowed: whoever configures the
+// server may reach what it can reach.
 func NewWebhook(address string, secret []byte, roots *x509.CertPool, f Format) *Webhook {
 	return &Webhook{url: address, secret: secret, format: f, client: client(roots), now: time.Now}
 }
 
-// Name names the sink after its receiver, without what may be secret in its
-// address.
+// Name identifies the receiver, without the parts of its address that may be secret.
 func (s *Webhook) Name() string { return "webhook:" + sinkID(s.url) }
 
 func sinkID(address string) string {
@@ -123,7 +121,7 @@ func sinkID(address string) string {
 	return u.Host + "/" + hex.EncodeToString(sum[:4])
 }
 
-// Send posts records, signed.
+// Send posts signed records.
 func (s *Webhook) Send(ctx context.Context, records []domain.AuditRecord) error {
 	return bodies(records, s.format.Line, func(first, last int64, body []byte) error {
 		r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
@@ -141,8 +139,8 @@ func (s *Webhook) Send(ctx context.Context, records []domain.AuditRecord) error 
 	})
 }
 
-// Signature is that of a request of a webhook: over its time, as it stands in
-// the header, and its body.
+// Signature returns the HMAC-SHA-256 of a webhook request: of its time, as in the header, and its
+// body.
 func Signature(secret []byte, at string, body []byte) []byte {
 	h := hmac.New(sha256.New, secret)
 	_, _ = h.Write([]byte(at + "."))
@@ -150,10 +148,10 @@ func Signature(secret []byte, at string, body []byte) []byte {
 	return h.Sum(nil)
 }
 
-// Close lets go of connections.
+// Close closes idle connections.
 func (s *Webhook) Close() error { s.client.CloseIdleConnections(); return nil }
 
-// HEC is a sink: Splunk's HTTP Event Collector.
+// HEC is a sink for Splunk's HTTP Event Collector.
 type HEC struct {
 	url    string
 	token  string
@@ -170,7 +168,7 @@ func NewHEC(address, token string, roots *x509.CertPool, host string, f Format) 
 	return &HEC{url: address, token: token, host: host, format: f, client: client(roots)}
 }
 
-// Name names the sink after its receiver.
+// Name identifies the receiver.
 func (s *HEC) Name() string { return "hec:" + sinkID(s.url) }
 
 // Send posts records as events.
@@ -215,5 +213,5 @@ func (s *HEC) event(r domain.AuditRecord) []byte {
 	return append(out, head[1:]...)
 }
 
-// Close lets go of connections.
+// Close closes idle connections.
 func (s *HEC) Close() error { s.client.CloseIdleConnections(); return nil }

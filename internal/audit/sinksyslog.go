@@ -19,24 +19,23 @@ import (
 
 const (
 	maxSyslog    = 8 << 10          // bytes of one message
-	syslogResend = 10 * time.Second // what was sent so long before a connection broke is sent again
+	syslogResend = 10 * time.Second // what was sent this long before a connection broke is sent again
 	facility     = 13               // log audit
 )
 
-// SyslogOptions say where a syslog server is, and how to know it.
+// SyslogOptions are the address of a syslog server and how to authenticate it.
 type SyslogOptions struct {
 	Addr      string         // host:port
 	Roots     *x509.CertPool // nil: the system's
-	Cert, Key string         // PEM files; empty: none is shown
-	Host      string         // that this server is known by
+	Cert, Key string         // PEM files of the client certificate; empty: none
+	Host      string         // this server's name in messages
 	Format    Format
 }
 
-// Syslog is a sink: a server that takes RFC 5424 messages over TLS (RFC 5425).
+// Syslog is a sink that sends RFC 5424 messages over TLS (RFC 5425).
 //
-// The protocol has no acknowledgements. What counts as sent is what the
-// receiver's system has acknowledged; and when a connection breaks, what went
-// over it in the last seconds is sent again.
+// The protocol has no acknowledgements. Records count as sent when the receiver's TCP stack has
+// acknowledged them. After a connection breaks, the records of its last seconds are sent again.
 type Syslog struct {
 	SyslogOptions
 	tls    *tls.Config
@@ -47,13 +46,13 @@ type Syslog struct {
 	recent []sentBatch
 }
 
-// A sentBatch is what may have to be sent again.
+// A sentBatch is a batch that may have to be sent again.
 type sentBatch struct {
 	at      time.Time
 	records []domain.AuditRecord
 }
 
-// brokenState is when a connection was found to have ended.
+// brokenState is when a connection was found broken.
 type brokenState struct {
 	mu sync.Mutex
 	at time.Time
@@ -76,10 +75,10 @@ func NewSyslog(o SyslogOptions) (*Syslog, error) {
 	return &Syslog{SyslogOptions: o, tls: c, proc: strconv.Itoa(os.Getpid())}, nil
 }
 
-// Name names the sink after its receiver.
+// Name identifies the receiver.
 func (s *Syslog) Name() string { return "syslog:" + s.Addr }
 
-// Send sends records and waits until the receiver's system has them.
+// Send sends records and waits until the receiver's TCP stack has acknowledged them.
 func (s *Syslog) Send(ctx context.Context, records []domain.AuditRecord) error {
 	if s.conn != nil && !s.broken.brokenSince().IsZero() {
 		_ = s.Close()
@@ -120,7 +119,7 @@ func (s *Syslog) connect(ctx context.Context) error {
 
 var errClosed = errors.New("it closed the connection")
 
-// watch waits for the end of conn: a syslog server says nothing else.
+// watch waits for the end of conn. A syslog server sends nothing else.
 func (b *brokenState) watch(conn net.Conn) {
 	var buf [512]byte
 	for {
@@ -166,7 +165,7 @@ func (s *Syslog) write(ctx context.Context, records []domain.AuditRecord) error 
 	return nil
 }
 
-// message is one message of RFC 5424.
+// message returns a record as a message of RFC 5424.
 func (s *Syslog) message(r domain.AuditRecord) []byte {
 	v := open(r)
 	level := 5 // notice
@@ -184,7 +183,8 @@ func (s *Syslog) message(r domain.AuditRecord) []byte {
 	return append([]byte(head), s.Format.Short(r, maxSyslog-len(head))...)
 }
 
-// graphic is a value as a header of RFC 5424 can have it.
+// graphic returns a value as RFC 5424 allows it in the header: at most n printable ASCII
+// characters.
 func graphic(v string, n int) string {
 	v = strings.Map(func(r rune) rune {
 		if r <= ' ' || r > '~' {
@@ -198,7 +198,7 @@ func graphic(v string, n int) string {
 	return v[:min(len(v), n)]
 }
 
-// recordSent keeps what may not have reached the disk of the receiver yet.
+// recordSent keeps a batch that may have to be sent again.
 func (s *Syslog) recordSent(records []domain.AuditRecord) {
 	now := time.Now()
 	for len(s.recent) > 0 && (now.Sub(s.recent[0].at) > syslogResend || len(s.recent) >= 8) {
@@ -207,7 +207,7 @@ func (s *Syslog) recordSent(records []domain.AuditRecord) {
 	s.recent = append(s.recent, sentBatch{now, records})
 }
 
-// resend is what went over the connection shortly before it broke.
+// resend returns what was sent shortly before the connection broke.
 func (s *Syslog) resend() []domain.AuditRecord {
 	var records []domain.AuditRecord
 	if s.broken == nil {

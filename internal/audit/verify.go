@@ -12,29 +12,29 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Expect is what somebody knows of the log from elsewhere: from a receiver of
-// its records, or from a paper in a safe. Only so can be seen that its end was
-// cut off together with all that the store knew of it.
+// Expect is what a person knows about the log from elsewhere, for example from a receiver or a
+// printout. Nothing else reveals that the end of the log was deleted together with everything the
+// store knew about it.
 type Expect struct {
 	Seq  int64
-	Hash []byte // of that record; nil: any
+	Hash []byte // of record Seq; nil: any
 }
 
 // Report is what Verify found.
 type Report struct {
 	Chain       string
-	First, Last int64 // records that are there
+	First, Last int64 // numbers of the existing records
 	Hash        []byte
 	Records     int64
-	Erased      int64 // records whose personal data were erased, or a part of them
+	Erased      int64 // records with erased personal data, also in part
 	Checkpoints int64
-	Checked     int64 // last record that a checkpoint is about
-	Segments    int   // days deleted for their age
+	Checked     int64 // the last record covered by a checkpoint
+	Segments    int   // deleted days
 	Problems    []Problem
-	More        bool // there are more problems than these
+	More        bool // there are more problems than listed
 }
 
-// Problem is one thing that is not as it was written.
+// Problem is a difference from what was recorded.
 type Problem struct {
 	Seq  int64
 	What string
@@ -42,7 +42,7 @@ type Problem struct {
 
 func (p Problem) String() string { return "record " + strconv.FormatInt(p.Seq, 10) + ": " + p.What }
 
-// Intact reports whether nothing was found.
+// Intact reports whether no problem was found.
 func (r *Report) Intact() bool { return len(r.Problems) == 0 }
 
 const (
@@ -50,19 +50,19 @@ const (
 	pageLength  = 1000
 )
 
-// A verifier walks the log from its beginning.
+// A verifier walks the log from its first record.
 type verifier struct {
 	Reader
 	key   ed25519.PublicKey
 	head  domain.AuditHead
 	r     *Report
-	seq   int64 // of the last record seen
+	seq   int64 // the last record read
 	hash  []byte
 	day   int64
 	check checkpoints
 }
 
-// checkpoints are those ahead of the walk.
+// checkpoints are the checkpoints that the walk has not reached.
 type checkpoints struct {
 	page []domain.AuditCheckpoint
 	seq  int64 // of the last one fetched
@@ -70,10 +70,9 @@ type checkpoints struct {
 	end  bool
 }
 
-// Verify reads the whole log and checks every hash, every signature, what stands
-// for deleted days, and the personal data that are still there. An error means
-// that the log could not be read, not that it is wrong. Records may be added
-// meanwhile.
+// Verify reads the whole log. It checks every hash and signature, the segments of deleted days, and
+// the remaining personal data. An error means that the log could not be read; problems in the log
+// are in the Report. Records may be added meanwhile.
 func Verify(ctx context.Context, store Reader, key ed25519.PublicKey, expect *Expect) (*Report, error) {
 	v := &verifier{Reader: store, key: key, r: &Report{}}
 	var err error
@@ -131,7 +130,7 @@ func (v *verifier) found(seq int64, format string, args ...any) {
 	v.r.Problems = append(v.r.Problems, Problem{seq, fmt.Sprintf(format, args...)})
 }
 
-// segment checks what stands for deleted records, and takes the walk past them.
+// segment checks the segment of deleted records, and moves the walk past them.
 func (v *verifier) segment(s domain.AuditSegment) {
 	o, err := parse(s.Body)
 	if err == nil {
@@ -152,8 +151,8 @@ func (v *verifier) segment(s domain.AuditSegment) {
 	v.r.Segments++
 }
 
-// record checks one record, and goes on from what is stored, so that one bad
-// record is not told of as a thousand.
+// record checks one record. The walk continues with the stored hash, so that one bad record is
+// reported once and not for all that follow.
 func (v *verifier) record(ctx context.Context, rec domain.AuditRecord) error {
 	switch {
 	case rec.Seq == v.seq+2:
@@ -181,7 +180,7 @@ func (v *verifier) record(ctx context.Context, rec domain.AuditRecord) error {
 	return v.checkpointsTo(ctx, rec.Seq, false)
 }
 
-// personal checks the personal data that are left of a record.
+// personal checks the personal data of a record that are not erased.
 func (v *verifier) personal(rec domain.AuditRecord, hashes object) {
 	if len(rec.Personal) < len(hashes) {
 		v.r.Erased++
@@ -193,8 +192,8 @@ func (v *verifier) personal(rec domain.AuditRecord, hashes object) {
 	}
 }
 
-// checkpointsTo checks the checkpoints up to record seq, where the walk stands.
-// Of deleted records only the signatures are left to check.
+// checkpointsTo checks the checkpoints up to record seq, which the walk has reached. For deleted
+// records it can only check the signatures.
 func (v *verifier) checkpointsTo(ctx context.Context, seq int64, deleted bool) error {
 	c := &v.check
 	for {
@@ -238,7 +237,7 @@ func (v *verifier) checkpoint(c domain.AuditCheckpoint, deleted bool) {
 	v.r.Checked = c.Seq
 }
 
-// ends looks whether the log goes as far as the store and the checkpoints say.
+// ends checks that the log ends where the store and the checkpoints say.
 func (v *verifier) ends(ctx context.Context) error {
 	if v.seq < v.head.Seq {
 		v.found(v.seq+1, "is missing, and all up to %d: the end of the log was cut off", v.head.Seq)

@@ -20,26 +20,26 @@ import (
 	"go.uber.org/zap"
 )
 
-// ACMEOptions say whose certificates to ask for, and where.
+// ACMEOptions are the options of an ACME source.
 type ACMEOptions struct {
 	Domains   []string
-	Email     string // for the ACME server's warnings; may be empty
+	Email     string // contact for the ACME server; may be empty
 	Directory string // URL of the ACME server
-	CAFile    string // PEM of the authority that the ACME server itself is trusted by; empty: the system's
-	Folder    string // where certificates and the account are kept, without Storage
+	CAFile    string // PEM file with the CA that the ACME server's own certificate is from; empty: the system's
+	Folder    string // for certificates and the account, without Storage
 	Storage   certmagic.Storage
 
-	Host     string // address that the listeners are on; empty: all
-	TLSPort  int    // of our TLS listener, for TLS-ALPN-01
-	HTTPPort int    // of our plain listener, for HTTP-01; 0: that challenge is not used
+	Host     string // address of the listeners; empty: all
+	TLSPort  int    // of the TLS listener, for TLS-ALPN-01
+	HTTPPort int    // of the plain listener, for HTTP-01; 0: HTTP-01 is not used
 
 	Log     *slog.Logger
 	Metrics prometheus.Registerer // nil: none
-	Every   time.Duration         // between two looks at what must be renewed; 0: 10 minutes
+	Every   time.Duration         // interval of checks for renewal; 0: 10 minutes
 }
 
-// ACME asks an ACME server for certificates and renews them when a third of
-// their life is left, or when that server says so.
+// ACME obtains certificates from an ACME server (RFC 8555). It renews them when a third of their
+// lifetime is left, or when the ACME server asks for it.
 type ACME struct {
 	ACMEOptions
 	config   *certmagic.Config
@@ -48,10 +48,10 @@ type ACME struct {
 	renewals *prometheus.CounterVec
 
 	mu     sync.Mutex
-	failed map[string]string // the last complaint by name, so that it is told once
+	failed map[string]string // the last error by name, so that each is logged once
 }
 
-// NewACME prepares to ask. Nothing is sent before Run.
+// NewACME returns an ACME source. It sends nothing before Run.
 func NewACME(o ACMEOptions) (*ACME, error) {
 	roots, err := roots(o.CAFile)
 	if err != nil {
@@ -71,7 +71,7 @@ func NewACME(o ACMEOptions) (*ACME, error) {
 	})
 	a.config = certmagic.New(a.cache, certmagic.Config{
 		Storage: o.Storage, Logger: log, OnEvent: a.event, DefaultServerName: o.Domains[0], FallbackServerName: o.Domains[0],
-		// authorities have given OCSP up; it would be a call outside at each start
+		// CAs have abandoned OCSP, and stapling would send a request at each start.
 		OCSP: certmagic.OCSPConfig{DisableStapling: true},
 	})
 	a.issuer = certmagic.NewACMEIssuer(a.config, certmagic.ACMEIssuer{
@@ -105,7 +105,7 @@ func (a *ACME) TLS() *tls.Config {
 	return c
 }
 
-// get gives a certificate, or answers the challenge TLS-ALPN-01.
+// get returns a certificate, or answers the challenge TLS-ALPN-01.
 func (a *ACME) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c, err := a.config.GetCertificate(hello)
 	if err != nil {
@@ -114,11 +114,11 @@ func (a *ACME) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return c, nil
 }
 
-// Challenge returns h behind the answers to the challenge HTTP-01.
+// Challenge returns a handler that answers the challenge HTTP-01, and otherwise calls h.
 func (a *ACME) Challenge(h http.Handler) http.Handler { return a.issuer.HTTPChallengeHandler(h) }
 
-// Run loads what is kept, asks for what is missing, and renews until ctx is done.
-// While the ACME server is away it tries again, less and less often.
+// Run loads stored certificates, obtains missing ones, and renews them until ctx is done. While the
+// ACME server is unavailable it retries with increasing intervals.
 func (a *ACME) Run(ctx context.Context) error {
 	defer a.cache.Stop()
 	if err := a.config.ManageAsync(ctx, a.Domains); err != nil {
@@ -128,7 +128,7 @@ func (a *ACME) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// event hears of what certmagic does.
+// event handles events of certmagic.
 func (a *ACME) event(ctx context.Context, event string, data map[string]any) error {
 	name, _ := data["identifier"].(string)
 	renewal, _ := data["renewal"].(bool)
@@ -181,7 +181,7 @@ func (a *ACME) fail(name string, err error) {
 	a.Log.Error("no new certificate came; it is asked for again, and one that is there stays in use", args...)
 }
 
-// advise says what an operator can do about err.
+// advise returns what the operator can do about err.
 func advise(name, directory string, err error) string {
 	var p acme.Problem
 	if !errors.As(err, &p) {

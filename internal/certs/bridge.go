@@ -7,8 +7,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// zapBridge hands certmagic's log on, one level lower than it thinks of itself:
-// what matters to an operator is told by package certs.
+// zapBridge writes certmagic's log at debug level. What matters to the operator is logged by this
+// package.
 type zapBridge struct{ log *slog.Logger }
 
 // Enabled implements zapcore.Core.

@@ -9,16 +9,15 @@ import (
 	"time"
 )
 
-// A Finding is what somebody who looks at a certificate should know.
+// A Finding is the result of Check.
 type Finding struct {
-	Broken bool // browsers turn away
+	Broken bool // browsers refuse the certificate
 	Text   string
-	Leaf   *x509.Certificate // nil: the text says why
+	Leaf   *x509.Certificate // nil: Text says why
 }
 
-// Check looks at a chain in PEM form as a browser would that asks for host:
-// names, dates, and whether an authority in roots is at its end. Without a host
-// no name is compared; nil roots are the system's.
+// Check verifies a PEM chain as a browser connecting to host would: names, dates, and a path to a
+// CA in roots. If host is empty, names are not checked. If roots is nil, the system's are used.
 func Check(chain []byte, host string, roots *x509.CertPool, now time.Time) Finding {
 	all, err := parseChain(chain)
 	if err != nil {
@@ -59,7 +58,7 @@ func Check(chain []byte, host string, roots *x509.CertPool, now time.Time) Findi
 		leaf}
 }
 
-// ExpiresSoon reports whether the certificate wants somebody's attention.
+// ExpiresSoon reports whether the certificate has expired or will soon.
 func (f Finding) ExpiresSoon(now time.Time) bool { return f.Leaf != nil && expiryWarning(f.Leaf, now) }
 
 func parseChain(b []byte) ([]*x509.Certificate, error) {

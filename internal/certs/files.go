@@ -20,24 +20,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// FilesOptions say where a certificate is.
+// FilesOptions are the options of Files.
 type FilesOptions struct {
-	Cert, Key string // PEM; Cert has the whole chain, the server's own first
+	Cert, Key string // PEM files; Cert has the whole chain, leaf first
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer // nil: none
-	Every     time.Duration         // between two looks at the files; 0: 10 s
+	Every     time.Duration         // interval of checks for changes; 0: 10 s
 }
 
-// Files is a certificate and its key in two files.
+// Files is a source with a certificate and its key in two files.
 type Files struct {
 	FilesOptions
 	renewals *prometheus.CounterVec
 	current  atomic.Pointer[tls.Certificate]
-	seen     [sha256.Size]byte // what the files held at the last look
-	settled  bool              // what they hold is in use, or was complained of
+	seen     [sha256.Size]byte // hash of the files at the last check
+	settled  bool              // that content is in use, or its error was logged
 }
 
-// OpenFiles reads a certificate. An error says what to do.
+// OpenFiles reads the certificate. Its error says what to do.
 func OpenFiles(o FilesOptions) (*Files, error) {
 	if o.Every == 0 {
 		o.Every = 10 * time.Second
@@ -68,12 +68,11 @@ func (f *Files) TLS() *tls.Config {
 // Current implements Source.
 func (f *Files) Current() []*x509.Certificate { return []*x509.Certificate{f.current.Load().Leaf} }
 
-// Challenge returns h: nobody asks for anything.
+// Challenge returns h, because nothing asks for a challenge.
 func (f *Files) Challenge(h http.Handler) http.Handler { return h }
 
-// Run looks at the files every few seconds, and takes what is new and good.
-// It compares what they hold, so that links that are turned round count too.
-// Open connections keep what they have negotiated.
+// Run checks the files periodically and uses a new pair if it is valid. It compares the content, so
+// that replaced symbolic links are noticed too. Open connections are not affected.
 func (f *Files) Run(ctx context.Context) error {
 	t := time.NewTicker(f.Every)
 	defer t.Stop()
@@ -87,8 +86,8 @@ func (f *Files) Run(ctx context.Context) error {
 	}
 }
 
-// look takes a new pair. What cannot be used is complained of once, at the second
-// look that finds it: the first may have come between the two files' renewal.
+// look uses a new pair. If the pair is invalid, look logs that once, at the second check that finds
+// it, because the first may have come between the replacement of the two files.
 func (f *Files) look() {
 	cert, key, err := read(f.Cert, f.Key)
 	now := sum(cert, key)
@@ -143,7 +142,7 @@ func readOne(path, what, setting string) ([]byte, error) {
 	return b, nil
 }
 
-// parse makes a pair of what the files hold, or says what is wrong with it.
+// parse parses the pair, or returns an error that says what is wrong with it.
 func parse(certFile, keyFile string, cert, key []byte) (*tls.Certificate, error) {
 	pair, err := tls.X509KeyPair(cert, key)
 	if err == nil {
@@ -169,8 +168,8 @@ func parse(certFile, keyFile string, cert, key []byte) (*tls.Certificate, error)
 	return nil, fmt.Errorf("%s and %s cannot be used: %w", certFile, keyFile, err)
 }
 
-// whole reports whether each half can be read, so that only their not fitting
-// together is left to be wrong.
+// whole reports whether both files can be parsed, so that the only error left is that they do not
+// belong together.
 func whole(cert, key []byte) bool {
 	c, _ := pem.Decode(cert)
 	if c == nil {

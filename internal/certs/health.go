@@ -8,8 +8,8 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// expiresSoon is how long before its end a certificate should be looked at: one that is
-// renewed by itself was due long before.
+// expiresSoon is how long before a certificate's expiry the health report warns. Automatic renewal
+// is due long before that.
 const expiresSoon = 7 * 24 * time.Hour
 
 // Health reports on the certificates of a source.
@@ -18,7 +18,8 @@ type Health struct {
 	Now    func() time.Time // nil: time.Now
 }
 
-// CheckHealth adds the certificates in use, and which have expired or will soon.
+// CheckHealth adds the certificates in use to the report, and warns of those that have expired or
+// will soon.
 func (h Health) CheckHealth(_ context.Context, r *domain.HealthReport) error {
 	if h.Source == nil {
 		return nil
@@ -44,7 +45,7 @@ func (h Health) CheckHealth(_ context.Context, r *domain.HealthReport) error {
 	return nil
 }
 
-// expiryWarning reports whether leaf ends soon, or has ended.
+// expiryWarning reports whether leaf has expired or will soon.
 func expiryWarning(leaf *x509.Certificate, now time.Time) bool {
 	return leaf.NotAfter.Sub(now) < expiresSoon
 }

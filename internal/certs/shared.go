@@ -17,30 +17,29 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Store keeps certificates where all nodes find them.
+// Store stores certificates for all nodes.
 type Store interface {
 	PutCertificate(ctx context.Context, name string, value []byte, now time.Time) error
 	Certificate(ctx context.Context, name string) (value []byte, modified time.Time, err error)
 	Certificates(ctx context.Context, path string) ([]string, error)
 	DeleteCertificates(ctx context.Context, name string) error
-	// LockCertificate takes or prolongs a lock, unless another owner has it.
+	// LockCertificate takes or extends a lock. It returns false if another owner has it.
 	LockCertificate(ctx context.Context, name, owner string, now, until time.Time) (bool, error)
 	UnlockCertificate(ctx context.Context, name, owner string) error
 }
 
-// Shared is a certmagic.Storage in a Store, so that of several nodes one fetches
-// a certificate and all answer its challenge. What it keeps is sealed: private
-// keys are of no use to whoever reads the database.
+// Shared is a certmagic.Storage in a Store. One node obtains a certificate, and all can answer its
+// challenge. Values are encrypted, because they contain private keys.
 type Shared struct {
 	store Store
 	aead  cipher.AEAD
 	owner string
 
 	mu    sync.Mutex
-	locks map[string]context.CancelFunc // stops the prolonging
+	locks map[string]context.CancelFunc // stop the extension of each lock
 }
 
-// NewShared returns a storage that seals under key, of 32 bytes.
+// NewShared returns a storage that encrypts with key, of 32 bytes.
 func NewShared(s Store, key []byte) (*Shared, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
@@ -132,15 +131,15 @@ func (s *Shared) Stat(ctx context.Context, key string) (certmagic.KeyInfo, error
 }
 
 const (
-	lease      = 90 * time.Second // that a lock outlives its node
+	lease      = 90 * time.Second // how long a lock outlives its node
 	renewEvery = 30 * time.Second
 	retry      = time.Second
 )
 
-// Lock implements certmagic.Storage. The lock is prolonged until it is given
-// back, and ends by itself where the node does.
+// Lock implements certmagic.Storage. The lock is extended until Unlock, and expires if the node
+// stops.
 func (s *Shared) Lock(ctx context.Context, name string) error {
-	// Two of this node's own would both pass, being one owner.
+	// Each call is an owner of its own. Otherwise two calls on this node would both succeed.
 	owner := s.owner + "/" + rand.Text()
 	for t := time.NewTicker(retry); ; {
 		got, err := s.lock(ctx, name, owner)
@@ -165,7 +164,7 @@ func (s *Shared) lock(ctx context.Context, name, owner string) (bool, error) {
 	return s.store.LockCertificate(ctx, name, owner, now, now.Add(lease))
 }
 
-// renewLock prolongs a lock until Unlock.
+// renewLock extends a lock until Unlock.
 func (s *Shared) renewLock(ctx context.Context, name, owner string) {
 	ctx = context.WithoutCancel(ctx)
 	kept, stop := context.WithCancel(ctx)

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// A refusal of a recipient is what gives a mail up: the server will never take it.
+// A refusal of the recipient is permanent: the server will never accept this mail.
 type refusal struct {
 	code int
 	text string
@@ -26,9 +26,9 @@ func permanent(err error) bool {
 	return errors.As(err, &r)
 }
 
-// recipientRefused is what a server said to RCPT. Of what it says to a mail, only this
-// is about the address; a 5xx elsewhere, or one about signing in, relaying or policy
-// (RFC 3463: X.7), is about how this server is set up, which somebody may mend.
+// recipientRefused returns the error for a reply to RCPT. Only a 5xx reply to RCPT is about the
+// address, and even that may be about authentication, relaying or policy (RFC 3463: X.7). Those,
+// and 5xx replies to other commands, can be fixed by the operator, so they are not permanent.
 func recipientRefused(err error) error {
 	var t *textproto.Error
 	if !errors.As(err, &t) || t.Code < 500 || t.Code == 530 || t.Code == 535 || strings.HasPrefix(t.Msg, "5.7.") {
@@ -37,7 +37,7 @@ func recipientRefused(err error) error {
 	return &refusal{t.Code, t.Msg}
 }
 
-// said names what the server said no to, and what is likely to be wrong.
+// said says which command the server refused and what is likely to be wrong.
 func said(to string, err error) error {
 	var t *textproto.Error
 	switch {
@@ -51,7 +51,7 @@ func said(to string, err error) error {
 	return fmt.Errorf("the mail server refuses %s: %w", to, err)
 }
 
-// senderRefused is what a server said to MAIL FROM.
+// senderRefused returns the error for a reply to MAIL FROM.
 func senderRefused(from string, err error) error {
 	var t *textproto.Error
 	if errors.As(err, &t) && t.Code >= 500 && t.Code != 530 {
@@ -61,7 +61,7 @@ func senderRefused(from string, err error) error {
 	return said("mails from "+from, err)
 }
 
-// notGreeted says why a server may be silent.
+// notGreeted says why a server may not answer.
 func notGreeted(ctx context.Context, err error) error {
 	var n net.Error
 	if ctx.Err() != nil || errors.Is(err, net.ErrClosed) || errors.As(err, &n) && n.Timeout() {
@@ -90,7 +90,7 @@ func noTLS(err error) error {
 	return fmt.Errorf("TLS with the mail server: %w", err)
 }
 
-// notSignedIn says why signing in may fail.
+// notSignedIn says why authentication may fail.
 func notSignedIn(err error) error {
 	var t *textproto.Error
 	if errors.As(err, &t) && t.Code == 535 {
@@ -100,8 +100,8 @@ func notSignedIn(err error) error {
 	return fmt.Errorf("sign in to the mail server: %w", err)
 }
 
-// trusting returns a configuration that trusts the authorities of a PEM file beside
-// the system's; nil for no file.
+// trusting returns a configuration that trusts the CA certificates of a PEM file in addition to the
+// system's. It returns nil if file is empty.
 func trusting(file string) (*tls.Config, error) {
 	if file == "" {
 		return nil, nil

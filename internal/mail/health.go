@@ -8,12 +8,12 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// lateAfter is how long a mail may wait before an administrator should look: some retries
-// are ordinary, since mail servers turn strangers away for a few minutes at first.
+// lateAfter is how long a mail may wait before the health report warns. Some retries are normal,
+// because mail servers defer unknown senders for a few minutes (greylisting).
 const lateAfter = 10 * time.Minute
 
-// CheckHealth adds what waits, and whether that is late. A nil Queue stands for a server
-// without a mail server.
+// CheckHealth adds the number of waiting mails to the report, and warns if they are late. A nil
+// Queue means that no mail server is configured.
 func (q *Queue) CheckHealth(ctx context.Context, r *domain.HealthReport) error {
 	if q == nil {
 		r.Warn("mail_off", "")

@@ -1,11 +1,10 @@
-// Package mail sends the mails of the server: about accounts, to one person at a
-// time. A mail is queued in the store, which takes no longer than any other
-// write, and sent by a worker: again and again while the mail server is away, for
-// up to a day. What each mail says is decided here, when it is sent is decided by
-// who queues it.
+// Package mail sends the server's mails, which are about accounts, each to one person. A mail is
+// queued in the store, which takes as long as any other write. A worker sends it, and retries for
+// up to a day while the mail server is unavailable. This package decides what mails say; its
+// callers decide when they are sent.
 //
-// The links in mails are secrets. They stand sealed in the store, are dropped
-// once the mail is sent, and never reach a log.
+// The links in mails are secrets. They are encrypted in the store, deleted once the mail is sent,
+// and never logged.
 package mail
 
 import (
@@ -20,7 +19,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Store keeps the mails that wait. Package store/mails has one.
+// Store stores the queue. Package store/mails implements it.
 type Store interface {
 	QueueMail(ctx context.Context, m domain.QueuedMail, once string) (queued bool, err error)
 	ClaimMail(ctx context.Context, lease time.Duration, now time.Time) (*domain.QueuedMail, error)
@@ -31,19 +30,19 @@ type Store interface {
 	PruneMails(ctx context.Context, before, now time.Time) error
 }
 
-// Deps are what a Queue needs.
+// Deps are the dependencies of a Queue.
 type Deps struct {
 	Store   Store
 	Sender  *Sender
-	Key     []byte // 32 bytes, the same on every node, that seal what mails say
-	Name    string // of the server, as people see it
-	URL     string // where they reach it
+	Key     []byte // 32 bytes, the same on every node: encrypts the content of mails
+	Name    string // the server's name for users
+	URL     string // the server's URL for users
 	Log     *slog.Logger
 	Metrics prometheus.Registerer // may be nil
-	Now     func() time.Time      // nil: the clock
+	Now     func() time.Time      // nil: time.Now
 }
 
-// A Queue takes mails and sends them while Run runs.
+// A Queue stores mails, and sends them while Run runs.
 type Queue struct {
 	Deps
 	seal   sealer
@@ -52,7 +51,7 @@ type Queue struct {
 	sent   *prometheus.CounterVec
 }
 
-// New returns a queue.
+// New returns a queue. Nothing is sent before Run.
 func New(d Deps) (*Queue, error) {
 	if d.Now == nil {
 		d.Now = time.Now
@@ -89,9 +88,9 @@ func (q *Queue) waiting() float64 {
 	return float64(n)
 }
 
-// Queue keeps m until it is sent. Once it has returned, m survives a crash. A
-// mail that could never be sent, for want of an address or of a value that its
-// template names, is refused here.
+// Queue stores m until it is sent. Once Queue has returned, m survives a crash. Queue refuses a
+// mail that could never be sent, because the address is invalid or a value that its template needs
+// is missing.
 func (q *Queue) Queue(ctx context.Context, m domain.Mail) error {
 	if err := checkAddress(m.To); err != nil {
 		return domain.InvalidField("/email", "is not an e-mail address")
@@ -103,7 +102,7 @@ func (q *Queue) Queue(ctx context.Context, m domain.Mail) error {
 	queued := domain.QueuedMail{ID: domain.NewID(idPrefix), To: m.To, Template: m.Template, Created: now,
 		GiveUp: now.Add(giveUpAfter)}
 	if e := m.Data.Expires; !e.IsZero() && e.Before(queued.GiveUp) {
-		queued.GiveUp = e // a link that has ended helps nobody
+		queued.GiveUp = e // an expired link is useless
 	}
 	if !queued.GiveUp.After(now) {
 		return errors.New("mail " + string(m.Template) + ": its link has expired already")
@@ -118,7 +117,7 @@ func (q *Queue) Queue(ctx context.Context, m domain.Mail) error {
 	}
 	select {
 	case q.wake <- struct{}{}:
-	default: // every worker is about to look
+	default: // every worker has been notified
 	}
 	return nil
 }

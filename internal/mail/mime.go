@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// compose writes a mail of two parts, text and HTML, of which a reader's program
-// shows the one it likes better (RFC 2046, 5.1.4). The id is the same each time
-// that the mail is tried, so that a mail which came twice can be known.
+// compose returns a mail with a text and an HTML part, of which the mail client shows one
+// (multipart/alternative, RFC 2046, section 5.1.4). id is the same for each attempt to send the
+// mail, so that duplicates can be recognized.
 func compose(from netmail.Address, to, id, subject string, text, html []byte, at time.Time) ([]byte, error) {
 	var parts bytes.Buffer
 	w := multipart.NewWriter(&parts)
@@ -51,7 +51,7 @@ func compose(from netmail.Address, to, id, subject string, text, html []byte, at
 		{"Message-ID", "<" + id + "@" + domain + ">"},
 		{"MIME-Version", "1.0"},
 		{"Content-Type", mime.FormatMediaType("multipart/alternative", map[string]string{"boundary": w.Boundary()})},
-		{"Auto-Submitted", "auto-generated"}, // RFC 3834: no holiday notes, please
+		{"Auto-Submitted", "auto-generated"}, // RFC 3834: asks for no automatic replies
 		{"X-Auto-Response-Suppress", "All"},
 	} {
 		if strings.ContainsAny(strings.ReplaceAll(h[1], "\r\n ", ""), "\r\n") {

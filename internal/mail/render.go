@@ -19,35 +19,35 @@ import (
 //go:embed templates
 var files embed.FS
 
-// A template is one mail, written once: a subject, and blocks that become
-// paragraphs and buttons of the HTML part and paragraphs of the text part.
+// A mailTemplate is the template of one mail: a subject, and blocks that become paragraphs and
+// buttons in the HTML part, and paragraphs in the text part.
 type mailTemplate struct {
 	subject *texttemplate.Template
 	blocks  []blockTemplate
 }
 
-// A blockTemplate is a paragraph, or, with a link, a button. Blocks are told
-// apart before anything is filled in, so that no value can become a button.
+// A blockTemplate is a paragraph or, if it has a link, a button. Blocks are separated before values
+// are filled in, so that no value can become a button.
 type blockTemplate struct {
 	text, link *texttemplate.Template // link may be nil
 }
 
-// Block is a block that was filled in.
+// A block is a blockTemplate with its values.
 type block struct{ Text, Link string }
 
-// content is what the layouts show.
+// content is what the layouts are rendered with.
 type content struct {
 	Subject string
 	Blocks  []block
 	Footer  string
 }
 
-// A renderer fills templates in.
+// A renderer renders templates.
 type renderer struct {
 	mails  map[domain.MailTemplate]*mailTemplate
 	layout *template.Template
-	server string // its name
-	url    string // where it is
+	server string // the server's name
+	url    string // the server's URL
 }
 
 func newRenderer(server, url string) (*renderer, error) {
@@ -68,8 +68,8 @@ func newRenderer(server, url string) (*renderer, error) {
 	return r, nil
 }
 
-// parse reads a template: its first line is the subject, and blank lines part
-// the blocks. A block "-> label: link" is a button.
+// parse parses a template: the first line is the subject, and blank lines separate the blocks. A
+// block "-> label: link" is a button.
 func parse(text string) (*mailTemplate, error) {
 	var errs []error
 	compile := func(s string) *texttemplate.Template {
@@ -94,10 +94,10 @@ func parse(text string) (*mailTemplate, error) {
 	return m, errors.Join(errs...)
 }
 
-// longTime is a time as a person reads it, wherever they are.
+// longTime formats a time for people in any time zone.
 func longTime(t time.Time) string { return t.UTC().Format("2 January 2006 at 15:04 UTC") }
 
-// render returns the two parts of a mail and its subject.
+// render returns the subject and the two parts of a mail.
 func (r *renderer) render(name domain.MailTemplate, d domain.MailData) (subject string, text, html []byte, err error) {
 	m, ok := r.mails[name]
 	if !ok {
@@ -137,7 +137,7 @@ func (c content) text() []byte {
 	var b strings.Builder
 	for _, block := range c.Blocks {
 		if block.Link != "" {
-			fmt.Fprintf(&b, "%s:\r\n%s\r\n\r\n", block.Text, block.Link) // never folded: it must stay one word
+			fmt.Fprintf(&b, "%s:\r\n%s\r\n\r\n", block.Text, block.Link) // never folded: a link must stay on one line
 			continue
 		}
 		b.WriteString(fold(block.Text, 76) + "\r\n\r\n")
@@ -146,7 +146,7 @@ func (c content) text() []byte {
 	return []byte(b.String())
 }
 
-// fold breaks text into lines of at most width characters, at spaces.
+// fold breaks text at spaces into lines of at most width characters.
 func fold(text string, width int) string {
 	var b strings.Builder
 	n := 0
@@ -166,8 +166,8 @@ func fold(text string, width int) string {
 	return b.String()
 }
 
-// data is what a template sees. A field that is missing is an error where the
-// template names it without asking first, never an empty place in a mail.
+// data returns the values for a template. If a template uses a missing value without testing for it
+// first, rendering fails.
 func (r *renderer) data(d domain.MailData) (map[string]any, error) {
 	values := map[string]any{"Server": r.server, "Left": d.Left, "Address": "", "Device": ""}
 	fields := reflect.ValueOf(d)
@@ -191,8 +191,8 @@ func (r *renderer) data(d domain.MailData) (map[string]any, error) {
 	return values, nil
 }
 
-// oneLine keeps what others wrote (names, browsers) from looking like more than
-// a word of ours.
+// oneLine replaces control and format characters in text that others wrote (names, browsers), so
+// that it cannot pass for text of the server.
 func oneLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {

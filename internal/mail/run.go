@@ -13,21 +13,20 @@ import (
 )
 
 const (
-	workers     = 4 // mails on their way at a time, from this node
+	workers     = 4 // mails that this node sends concurrently
 	lease       = 2 * sendTimeout
 	giveUpAfter = 24 * time.Hour
 	minBackoff  = 30 * time.Second
 	maxBackoff  = 2 * time.Hour
-	pollEvery   = 5 * time.Second // for what other nodes queued, and for retries
+	pollEvery   = 5 * time.Second // finds retries, and mails that other nodes queued
 	keepFor     = 7 * 24 * time.Hour
 	forgetEvery = time.Hour
-	stopGrace   = 5 * time.Second // for a mail that is half said when the server stops
+	stopGrace   = 5 * time.Second // for a mail that is being sent when the server stops
 )
 
-// Run sends what is queued until ctx is done. Any number of nodes may run at a
-// time: each mail is claimed by one. A node that dies with a mail half said
-// leaves it to the others after a while; that mail may then come twice, with the
-// same Message-ID.
+// Run sends queued mails until ctx is done. Any number of nodes may run at a time: one of them
+// claims each mail. If a node dies while it sends a mail, another one takes over when the claim
+// ends. That mail may arrive twice, with the same Message-ID.
 func (q *Queue) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for range workers {
@@ -74,7 +73,7 @@ func (q *Queue) prune(ctx context.Context) {
 	}
 }
 
-// deliver tries one claimed mail once, and records what became of it.
+// deliver tries once to send a claimed mail, and records the result.
 func (q *Queue) deliver(ctx context.Context, m domain.QueuedMail) {
 	ctx, cancel := outlive(ctx, stopGrace)
 	defer cancel()
@@ -84,7 +83,7 @@ func (q *Queue) deliver(ctx context.Context, m domain.QueuedMail) {
 	next := now.Add(backoff(m.Attempts))
 	_, host, _ := strings.Cut(m.To, "@")
 	log := q.Log.With("mail", m.ID, "template", m.Template, "to_domain", host, "attempt", m.Attempts)
-	// What is said of a mail is true already: it is recorded first.
+	// The result is recorded in the store before it is counted and logged.
 	var lost error
 	switch {
 	case err == nil:
@@ -105,14 +104,14 @@ func (q *Queue) deliver(ctx context.Context, m domain.QueuedMail) {
 	}
 }
 
-// outlive returns a context that ends a while after ctx does.
+// outlive returns a context that ends grace after ctx.
 func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
 	return longer, func() { stop(); cancel() }
 }
 
-// errPermanent marks mails that no later try can send.
+// errPermanent marks mails that no retry can send.
 var errPermanent = errors.New("this mail cannot be sent")
 
 func (q *Queue) attempt(ctx context.Context, m domain.QueuedMail) error {
@@ -134,8 +133,8 @@ func (q *Queue) attempt(ctx context.Context, m domain.QueuedMail) error {
 	return q.Sender.Send(ctx, m.To, body)
 }
 
-// backoff is how long to wait after so many attempts: half a minute, doubling to
-// two hours, and a fifth more or less, so that mails do not come back all at once.
+// backoff returns how long to wait after so many attempts: 30 s, doubling up to two hours, and up
+// to a fifth more or less, so that mails are not retried all at once.
 func backoff(attempts int) time.Duration {
 	d := maxBackoff
 	if attempts < 10 {
@@ -146,8 +145,8 @@ func backoff(attempts int) time.Duration {
 
 var addresses = regexp.MustCompile(`(?i)https?:\S+`)
 
-// sanitized is an error as the log may have it. Mail servers repeat what they
-// dislike: a recipient, or a link.
+// sanitized returns an error's text without secrets, for the log. Mail servers may repeat the
+// recipient or a link in their replies.
 func sanitized(err error, recipient string) string {
 	s := addresses.ReplaceAllString(oneLine(err.Error()), "[link]")
 	s = strings.ReplaceAll(s, recipient, "[recipient]")

@@ -9,8 +9,8 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// A sealer keeps what waiting mails say from whoever reads the database or a
-// backup of it: the links in them reset passwords.
+// A sealer encrypts the content of waiting mails. Without it, whoever reads the database or its
+// backup could use the links, which reset passwords.
 type sealer struct{ aead cipher.AEAD }
 
 func newSealer(key []byte) (sealer, error) {

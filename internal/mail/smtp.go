@@ -15,39 +15,36 @@ import (
 	"time"
 )
 
-// sendTimeout is how long one mail may take, from the dial to the last word.
+// sendTimeout is how long sending a mail may take, from connecting to the last reply.
 const sendTimeout = time.Minute
 
-// A Sender hands mails to a mail server. The standard library's SMTP client does
-// that: what it lacks, AUTH LOGIN and MIME, is a few lines, and it tells exactly
-// which answer of the server was a refusal.
+// A Sender sends mails to a mail server. It uses net/smtp, which shows which reply was a refusal.
+// The sender adds what that package lacks: AUTH LOGIN and MIME.
 type Sender struct {
 	host, port string
 	user, pass string
 	implicit   bool // TLS from the first byte
-	plain      bool // go on without TLS, if the server offers none
-	off        bool // no TLS, whatever it offers
+	plain      bool // send without TLS if the server does not offer STARTTLS
+	off        bool // never use TLS
 	from       netmail.Address
 	tls        *tls.Config
 }
 
-// Options of a Sender.
+// Options are the options of a Sender.
 type Options struct {
-	// URL of the mail server: smtps://user:password@host:465 is TLS from the
-	// first byte; smtp://user:password@host:587 begins in the clear and must
-	// change to TLS (STARTTLS) before anything is said. With ?tls=off, for a
-	// server on a network that you trust, it stays in the clear, and on the
-	// loopback it does if no STARTTLS is offered.
+	// URL of the mail server. smtps://user:password@host:465 uses TLS from the first byte.
+	// smtp://user:password@host:587 must change to TLS (STARTTLS) before mails or credentials are
+	// sent. On the loopback it sends without TLS if STARTTLS is not offered, and with ?tls=off, for
+	// a server on a trusted network, it never uses TLS.
 	URL  string
 	From string // "Unhidra <chat@example.org>"
-	// CAFile is a PEM file of authorities that a mail server's certificate may be of,
-	// beside the system's.
+	// CAFile is a PEM file of CA certificates that are trusted in addition to the system's.
 	CAFile string
-	TLS    *tls.Config // for tests: whom to trust
+	TLS    *tls.Config // for tests
 }
 
-// NewSender returns a sender, or says what is wrong with its options. It does
-// not connect.
+// NewSender returns a sender, or an error that says what is wrong with its options. It does not
+// connect.
 func NewSender(o Options) (*Sender, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" || u.Path != "" && u.Path != "/" {
@@ -90,8 +87,8 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && a.IsLoopback()
 }
 
-// checkAddress refuses what is not one bare address: anything else in its place
-// could add recipients or headers.
+// checkAddress refuses everything but a bare address, because anything else could add recipients or
+// headers.
 func checkAddress(s string) error {
 	a, err := netmail.ParseAddress(s)
 	if err != nil || a.Address != s || len(s) > 254 ||
@@ -104,7 +101,7 @@ func checkAddress(s string) error {
 	return nil
 }
 
-// Send hands one mail to the server.
+// Send sends a mail to the server.
 func (s *Sender) Send(ctx context.Context, to string, message []byte) error {
 	if err := checkAddress(to); err != nil {
 		return err
@@ -117,12 +114,12 @@ func (s *Sender) Send(ctx context.Context, to string, message []byte) error {
 	if err := say(c, s.from.Address, to, message); err != nil {
 		return err
 	}
-	_ = c.Quit() // the mail is theirs; a bad farewell must not send it again
+	_ = c.Quit() // the server has the mail: an error here must not send it again
 	return nil
 }
 
-// Check connects, signs in, names the sender of a mail, and leaves before it names
-// anybody who would get it: whether mails could be sent now.
+// Check connects, authenticates and sends MAIL FROM, but names no recipient. It returns an error if
+// mails cannot be sent.
 func (s *Sender) Check(ctx context.Context) error {
 	c, hangUp, err := s.connect(ctx)
 	if err != nil {
@@ -138,7 +135,7 @@ func (s *Sender) Check(ctx context.Context) error {
 	return c.Quit()
 }
 
-// say tells the server of one mail.
+// say sends a mail over a connection.
 func say(c *smtp.Client, from, to string, message []byte) error {
 	if err := c.Mail(from); err != nil {
 		return senderRefused(from, err)
@@ -156,8 +153,8 @@ func say(c *smtp.Client, from, to string, message []byte) error {
 	return said("the mail", w.Close())
 }
 
-// connect dials, changes to TLS, and signs in. All of it, and what follows, must
-// end within sendTimeout; hangUp closes the connection.
+// connect connects, changes to TLS and authenticates. Everything, including what the caller does
+// next, must end within sendTimeout. hangUp closes the connection.
 func (s *Sender) connect(ctx context.Context) (_ *smtp.Client, hangUp func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(s.host, s.port))
@@ -236,8 +233,8 @@ func (s *Sender) signIn(c *smtp.Client) error {
 	return fmt.Errorf("it offers neither AUTH PLAIN nor AUTH LOGIN, but %q", how)
 }
 
-// login is the AUTH LOGIN that some servers offer alone. The server asks for
-// the name and then for the password, in words that differ.
+// login implements AUTH LOGIN, which is all that some servers offer. The server prompts for the
+// username, then for the password. The prompts differ between servers.
 type login struct {
 	user, pass string
 	asked      int

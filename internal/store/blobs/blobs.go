@@ -71,8 +71,8 @@ type Ref struct {
 	Quota int64
 }
 
-// AddRef adds a reference within t. It fails with not_found if the blob does not exist; one that
-// was added within the last day does.
+// AddRef adds a reference within t. It fails with not_found if the blob does not exist any more, which
+// cannot happen within a day after it was added.
 func AddRef(ctx context.Context, t *store.Tx, r Ref, now time.Time) error {
 	res, err := t.ExecContext(ctx, `UPDATE blobs SET touched_at = $2 WHERE hash = $1`, r.Hash, store.Millis(now))
 	if err != nil {

@@ -13,5 +13,5 @@ type Repository struct {
 	limits domain.RoomLimits
 }
 
-// New returns the repository on db, which enforces limits.
+// New returns the repository on db, which enforces bounds.
 func New(db *store.DB, bounds domain.RoomLimits) *Repository { return &Repository{db, bounds} }
