@@ -122,11 +122,14 @@ func (w *writer) run(a *appender) {
 }
 
 // gather waits for a job and takes all others that are queued, up to batchLength. It returns
-// none once the writer is stopped. Before it looks, it lets run whoever can: callers whom the
-// last commit has woken queue their next job then, and one commit takes many of them.
+// none once the writer is stopped. With a single appender it first lets run whoever can: callers
+// whom the last commit has woken queue their next job then, and one commit takes many of them.
+// Several appenders work while others commit, and gain nothing by larger batches.
 func (w *writer) gather(batch []*job) []*job {
 	j, ok := <-w.jobs
-	runtime.Gosched()
+	if w.db.SingleWriter() {
+		runtime.Gosched()
+	}
 	for ok {
 		if batch = append(batch, j); len(batch) == batchLength {
 			break
