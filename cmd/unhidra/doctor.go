@@ -352,10 +352,11 @@ func (d *diagnosis) bus(c config.Config) {
 	if c.NATS.Servers == "" {
 		return
 	}
-	if err := app.CheckBus(c); err != nil {
+	version, err := app.CheckBus(c)
+	if err != nil {
 		d.fail("bus", "cannot connect to a NATS server, so that this node hears of others seconds late; check "+
 			"NATS_URL, and that the servers run: %v", err)
 		return
 	}
-	d.ok("bus", "connected to a NATS server")
+	d.supported("bus", app.NATS(), version, "connected to a NATS server: ")
 }

@@ -11,6 +11,7 @@ func commands() []command {
 	return []command{
 		{"serve", "start the server", serve},
 		{"migrate", "update the database schema, without starting the server", migrate},
+		{"upgrade-check", "check whether this version can replace the running one", upgradeCheck},
 		{"config", "print all settings in effect and where each comes from", showConfig},
 		userCommand(),
 		tokenCommand(),
@@ -22,6 +23,7 @@ func commands() []command {
 		{"restore", "restore a backup", restore},
 		chatCommand(),
 		{"doctor", "check the setup, and say how to fix problems", doctor},
+		{"plan", "estimate the resources for a number of people and messages", plan},
 		{"health", "check whether the server on this machine is ready", health},
 		{"version", "print the version", printVersion},
 		{"help", "print this help", help},
@@ -32,7 +34,7 @@ func printHelp(w io.Writer) {
 	fmt.Fprint(w, "Unhidra: a chat server for people and devices.\n\n"+
 		"Usage: unhidra <command> [flags] [arguments]\n\nCommands:\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.synopsis)
+		fmt.Fprintf(w, "  %-14s %s\n", c.name, c.synopsis)
 	}
 	fmt.Fprint(w, `
 Run `+"`unhidra <command> --help`"+` for the flags and arguments of a command.

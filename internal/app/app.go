@@ -77,13 +77,17 @@ func OpenStore(ctx context.Context, c config.Config, o StoreOptions) (*all.Store
 			return nil, fmt.Errorf("make the folder of the database (UNHIDRA_DATA_DIR): %w", err)
 		}
 	}
-	return all.Open(ctx, store.Options{
+	return all.Open(ctx, storeOptions(c, o))
+}
+
+func storeOptions(c config.Config, o StoreOptions) store.Options {
+	return store.Options{
 		Path: c.Database(), URL: c.DatabaseURL.Reveal(), Log: o.Log, Tool: o.Tool, NoMigrate: o.NoMigrate,
 		Rooms: domain.RoomLimits{
 			PerUser: c.RoomsPerUser, Members: c.RoomMembers, Created: c.RoomsCreated,
 			Requests: domain.RequestPolicy(c.RoomRequests),
 		},
-	})
+	}
 }
 
 const (

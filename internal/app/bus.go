@@ -41,8 +41,9 @@ func busOptions(n config.NATS) natsbus.Options {
 	return natsbus.Options{Servers: n.Servers.Reveal(), CA: n.CA, Cert: n.Cert, Key: n.Key, Creds: n.Creds, NKey: n.NKey}
 }
 
-// CheckBus reports why a node would not reach the others; nil: it would.
-func CheckBus(c config.Config) error { return natsbus.Probe(busOptions(c.NATS)) }
+// CheckBus returns the version of a NATS server by which a node would reach the others, or
+// why it would not reach them.
+func CheckBus(c config.Config) (version string, err error) { return natsbus.Probe(busOptions(c.NATS)) }
 
 // closeBus ends the bus, if it is one that must end.
 func (s *server) closeBus() {

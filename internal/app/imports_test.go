@@ -49,6 +49,7 @@ func floors() map[string][]string {
 		"internal/captcha":  ground,
 		"internal/picture":  {"internal/domain"},
 
+		"internal/capacity":   {},
 		"internal/proxyproto": ground,
 		"internal/disk":       ground,
 

@@ -90,18 +90,18 @@ func Connect(o Options) (*Bus, error) {
 	return b, nil
 }
 
-// Probe reports why none of o's servers takes a node in; nil: one does.
-func Probe(o Options) error {
+// Probe returns the version of a server that takes a node in, or why none of o's does.
+func Probe(o Options) (version string, err error) {
 	options, err := o.proofs()
 	if err != nil {
-		return err
+		return "", err
 	}
 	nc, err := nats.Connect(o.Servers, append(options, nats.Timeout(dialTime))...)
 	if err != nil {
-		return err
+		return "", err
 	}
-	nc.Close()
-	return nil
+	defer nc.Close()
+	return nc.ConnectedServerVersion(), nil
 }
 
 func (b *Bus) options(o Options) ([]nats.Option, error) {

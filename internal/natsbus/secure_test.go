@@ -63,13 +63,13 @@ func TestAuthentication(t *testing.T) {
 			for _, o := range []*natsbus.Options{&way.good, &way.bad} {
 				o.Servers, o.Name, o.Prefix, o.Log = s.URL(), t.Name(), "test.", testkit.Logger(t)
 			}
-			if err := natsbus.Probe(way.bad); err == nil {
+			if _, err := natsbus.Probe(way.bad); err == nil {
 				t.Error("who cannot prove it is let in")
 			} else {
 				t.Log(err)
 			}
-			if err := natsbus.Probe(way.good); err != nil {
-				t.Fatal(err)
+			if version, err := natsbus.Probe(way.good); err != nil || version != server.VERSION {
+				t.Fatalf("version %q: %v", version, err)
 			}
 			a, b := open(t, way.good), open(t, way.good)
 			got := make(chan string, 1)

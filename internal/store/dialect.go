@@ -39,6 +39,10 @@ type dialect struct {
 	compact      func(ctx context.Context, db *DB) (more bool, err error)
 	backup       func(ctx context.Context, db *DB, path string) error
 	integrity    func(ctx context.Context, db *DB) error
+	version      func(ctx context.Context, db *DB) (string, error) // of the database's program
+	// tableSize returns about how many rows and bytes a table has. It fails with
+	// sql.ErrNoRows if there is no such table.
+	tableSize func(ctx context.Context, db *DB, table string) (rows, bytes int64, err error)
 }
 
 // IsUnique reports whether err is a violation of a unique index.

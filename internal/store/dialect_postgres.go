@@ -30,6 +30,8 @@ var postgres = &dialect{
 	compact:      func(context.Context, *DB) (bool, error) { return false, nil },
 	backup:       func(context.Context, *DB, string) error { return errors.New("PostgreSQL is copied by pg_dump") },
 	integrity:    func(context.Context, *DB) error { return nil },
+	version:      versionPostgres,
+	tableSize:    tableSizePostgres,
 }
 
 func postgresCode(err error) string {

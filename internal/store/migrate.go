@@ -59,36 +59,46 @@ func (d *dialect) migrations() ([]migration, error) {
 // migrate applies the missing migrations, each in a transaction of its own. With apply false
 // it only checks whether any are missing.
 func (db *DB) migrate(ctx context.Context, apply bool) error {
-	steps, err := db.dialect.migrations()
+	has, missing, err := db.missingMigrations(ctx, apply)
 	if err != nil {
 		return err
 	}
-	done, err := db.appliedMigrations(ctx, apply)
-	if err != nil {
-		return err
-	}
-	for version, sum := range done {
-		if version > len(steps) {
-			continue
-		}
-		if steps[version-1].sum != sum {
-			return fmt.Errorf("schema step %s is not the one that this database was made with; run the Unhidra release that "+
-				"made it", steps[version-1].name)
-		}
-	}
-	if len(done) > len(steps) {
-		return db.checkNewerSchema(ctx, len(done), len(steps))
-	}
-	for _, step := range steps[len(done):] {
+	for _, step := range missing {
 		if !apply {
-			return fmt.Errorf("this database has schema %d and this program needs %d; run `unhidra migrate`", len(done),
-				len(steps))
+			return fmt.Errorf("this database has schema %d and this program needs %d; run `unhidra migrate`", has,
+				has+len(missing))
 		}
 		if err := db.applyMigration(ctx, step); err != nil {
 			return fmt.Errorf("schema step %s: %w", step.name, err)
 		}
 	}
 	return nil
+}
+
+// missingMigrations returns how many steps the database has, and those that this program
+// would add. It fails if the database has others than this program knows.
+func (db *DB) missingMigrations(ctx context.Context, create bool) (has int, missing []migration, err error) {
+	steps, err := db.dialect.migrations()
+	if err != nil {
+		return 0, nil, err
+	}
+	done, err := db.appliedMigrations(ctx, create)
+	if err != nil {
+		return 0, nil, err
+	}
+	for version, sum := range done {
+		if version > len(steps) {
+			continue
+		}
+		if steps[version-1].sum != sum {
+			return 0, nil, fmt.Errorf("schema step %s is not the one that this database was made with; run the Unhidra "+
+				"release that made it", steps[version-1].name)
+		}
+	}
+	if len(done) > len(steps) {
+		return len(done), nil, db.checkNewerSchema(ctx, len(done), len(steps))
+	}
+	return len(done), steps[len(done):], nil
 }
 
 // checkNewerSchema decides whether this program can work with a schema that has more steps

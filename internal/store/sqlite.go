@@ -30,6 +30,8 @@ var sqlite = &dialect{
 	compact:      compactSQLite,
 	backup:       backupSQLite,
 	integrity:    integritySQLite,
+	version:      versionSQLite,
+	tableSize:    tableSizeSQLite,
 }
 
 // SQLite's result codes: https://www.sqlite.org/rescode.html

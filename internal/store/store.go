@@ -60,13 +60,7 @@ type DB struct {
 // not a database, if the schema belongs to a newer version, or if another server holds the
 // file; the error says which.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	db := &DB{dialect: sqlite, log: o.Log, verify: o.VerifyCache, unlock: func() {}, unlockInstance: func() {}}
-	if o.URL != "" {
-		db.dialect = postgres
-	}
-	if db.log == nil {
-		db.log = slog.New(slog.DiscardHandler)
-	}
+	db := newDB(o)
 	if err := db.dialect.open(ctx, db, o); err != nil {
 		_ = db.release() // what went wrong is told already
 		return nil, err
@@ -80,6 +74,17 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		db.pool.enableTimeouts()
 	}
 	return db, nil
+}
+
+func newDB(o Options) *DB {
+	db := &DB{dialect: sqlite, log: o.Log, verify: o.VerifyCache, unlock: func() {}, unlockInstance: func() {}}
+	if o.URL != "" {
+		db.dialect = postgres
+	}
+	if db.log == nil {
+		db.log = slog.New(slog.DiscardHandler)
+	}
+	return db
 }
 
 // Close executes all queued writes, stops the writer and closes the database. No method may
