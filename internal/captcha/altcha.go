@@ -12,11 +12,10 @@ import (
 	"errors"
 )
 
-// The wire format of ALTCHA, version 2, in its mode of random keys with
-// PBKDF2/SHA-256: the client counts until the key derived from the nonce and the
-// counter starts with keyPrefix. The official widget (3.x) speaks it. Version 1
-// is not accepted: this server never gave such a challenge, so that there is no
-// honest answer to one.
+// The wire format is that of ALTCHA version 2, in its mode with random keys and PBKDF2/SHA-256: the
+// client increments a counter until the key derived from the nonce and the counter starts with
+// keyPrefix. The official widget (3.x) supports it. Version 1 is refused, because this server never
+// issued such challenges.
 
 const (
 	algorithm  = "PBKDF2/SHA-256"
@@ -24,8 +23,8 @@ const (
 	maxPayload = 4 << 10
 )
 
-// Parameters are what a challenge asks for. The fields stand in the order of
-// their names, which is the canonical form that is signed.
+// Parameters are the parameters of a challenge. The fields are sorted by their JSON names, because
+// that form is signed.
 type Parameters struct {
 	Algorithm string            `json:"algorithm"`
 	Cost      int               `json:"cost"`
@@ -37,26 +36,26 @@ type Parameters struct {
 	Salt      string            `json:"salt"`      // hexadecimal
 }
 
-// Challenge is what a client solves.
+// Challenge is a challenge that a client solves.
 type Challenge struct {
 	Parameters Parameters `json:"parameters"`
 	Signature  string     `json:"signature"`
 }
 
-// Solution is what it found.
+// Solution is the solution of a challenge.
 type Solution struct {
 	Counter    uint32  `json:"counter"`
 	DerivedKey string  `json:"derivedKey"` // hexadecimal
 	Time       float64 `json:"time,omitempty"`
 }
 
-// Payload is a solved challenge, as a client sends it: in base64.
+// Payload is a challenge with its solution. A client sends it in base64.
 type Payload struct {
 	Challenge Challenge `json:"challenge"`
 	Solution  Solution  `json:"solution"`
 }
 
-// canonical is the form that is signed: names in order, no spaces.
+// canonical returns the form that is signed: sorted names, no spaces.
 func (p Parameters) canonical() ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -75,7 +74,7 @@ func (p Parameters) sign(key []byte) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// derive is one try: the key for one counter.
+// derive returns the key for a counter.
 func (p Parameters) derive(counter uint32) ([]byte, error) {
 	nonce, err := hex.DecodeString(p.Nonce)
 	if err != nil {
@@ -88,7 +87,7 @@ func (p Parameters) derive(counter uint32) ([]byte, error) {
 	return pbkdf2.Key(sha256.New, string(binary.BigEndian.AppendUint32(nonce, counter)), salt, p.Cost, p.KeyLength)
 }
 
-// solvedBy reports whether s is an answer to p: one try of work for the server.
+// solvedBy reports whether s solves p. It derives one key.
 func (p Parameters) solvedBy(s Solution) bool {
 	prefix, err := hex.DecodeString(p.KeyPrefix)
 	if err != nil {
@@ -102,7 +101,7 @@ func (p Parameters) solvedBy(s Solution) bool {
 	return err == nil && hmac.Equal(key, claimed)
 }
 
-// Solve does a client's work, for tests and for programs that are welcome.
+// Solve solves the challenge as a client does, for tests and for trusted programs.
 func (c Challenge) Solve() (Payload, error) {
 	prefix, err := hex.DecodeString(c.Parameters.KeyPrefix)
 	if err != nil {
@@ -119,7 +118,7 @@ func (c Challenge) Solve() (Payload, error) {
 	}
 }
 
-// Encode returns p as a client sends it.
+// Encode returns p in the form that a client sends.
 func (p Payload) Encode() (string, error) {
 	b, err := json.Marshal(p)
 	return base64.StdEncoding.EncodeToString(b), err

@@ -1,7 +1,6 @@
-// Package captcha prices what programs would otherwise do for nothing:
-// registrations, password resets, guesses at passwords. The built-in kind is a
-// proof of work, which asks nobody but the browser; the others ask a provider.
-// Whether a CAPTCHA is asked for is decided elsewhere.
+// Package captcha makes automated registrations, password resets and password guessing expensive.
+// The built-in kind is a proof of work, which involves only the browser; the other kinds ask a
+// provider. The callers decide when a CAPTCHA is required.
 package captcha
 
 import (
@@ -12,7 +11,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// The kinds, as UNHIDRA_CAPTCHA names them.
+// The kinds of CAPTCHA, as in UNHIDRA_CAPTCHA.
 const (
 	KindPoW        = "pow"
 	KindTurnstile  = "turnstile"
@@ -21,39 +20,38 @@ const (
 	KindReCaptcha3 = "recaptcha3"
 )
 
-// A Captcha tells people from programs, or makes programs pay. Its methods may
-// be called at the same time.
+// A Captcha distinguishes people from programs, or makes programs pay. Its methods are safe for
+// concurrent use.
 type Captcha interface {
-	// Kind is how a client knows what to do.
+	// Kind returns the kind, by which a client knows what to do.
 	Kind() string
-	// ClientConfig returns what a client must know to answer for action: for a
-	// hosted one, the site key.
+	// ClientConfig returns what a client needs for action, for example a provider's site key.
 	ClientConfig(action string) map[string]any
-	// Challenge returns what a client has to solve, as JSON, or an error of kind
-	// not_found where the provider and not this server gives challenges.
+	// Challenge returns a challenge to solve, as JSON. It fails with not_found if the provider
+	// issues the challenges.
 	Challenge(ctx context.Context, action string, addr netip.Addr) (any, error)
-	// Verify reports whether token answers a challenge for action, once. An error
-	// means that nobody can say: whoever asked must not go on.
+	// Verify reports whether token solves a challenge for action. A token is valid once. An error
+	// means that this could not be determined; the caller must then refuse.
 	Verify(ctx context.Context, token, action string, addr netip.Addr) (Result, error)
 }
 
-// Result is what became of an answer.
+// Result is the result of Verify.
 type Result struct {
 	OK       bool
-	Reason   domain.Code // of a refusal, for the log and the audit: expired, reused, wrong_action, ...
-	Hostname string      // that the page had, if the provider says so
-	Action   string      // that it was solved for, if that is known
+	Reason   domain.Code // why it was refused, for logs and audit: expired, reused, wrong_action, ...
+	Hostname string      // of the page, if the provider reports it
+	Action   string      // that it was solved for, if known
 	Score    float64     // 0 (a program) to 1 (a person), of reCAPTCHA v3
 	At       time.Time   // when it was solved; zero: unknown
 }
 
 func refuse(reason domain.Code) Result { return Result{Reason: reason} }
 
-// Gate turns results into errors, for services that only ask whether to go on.
+// Gate turns results into errors, for callers that only need to know whether to go on.
 type Gate struct{ Captcha }
 
-// Check returns nil if token answers a challenge for action, forbidden if it
-// does not, and unavailable if nobody can say.
+// Check returns nil if token solves a challenge for action. It fails with forbidden if it does not,
+// and with unavailable if that could not be determined.
 func (g Gate) Check(ctx context.Context, token, action string, addr netip.Addr) error {
 	r, err := g.Verify(ctx, token, action, addr)
 	if err != nil {

@@ -17,22 +17,21 @@ import (
 
 const (
 	askTimeout  = 3 * time.Second
-	maxToken    = 8 << 10 // reCAPTCHA's are the longest, some 2 KiB
+	maxToken    = 8 << 10 // reCAPTCHA's are the longest, about 2 KiB
 	maxAnswer   = 64 << 10
-	maxAge      = 10 * time.Minute // since it was solved; providers end theirs after 2 to 5
-	leastScore  = 0.5              // of reCAPTCHA v3, as its documentation advises
+	maxAge      = 10 * time.Minute // after solving; providers expire tokens after 2 to 5 minutes
+	leastScore  = 0.5              // of reCAPTCHA v3, as its documentation recommends
 	clockLeeway = time.Minute
 )
 
-// A provider is what differs between those who host CAPTCHAs. All are asked in
-// the same way: a form by POST, answered with JSON.
+// A provider has what differs between providers. All accept a POST form and respond with JSON.
 type provider struct {
 	verify  string   // URL
-	origins []string // that a page must be allowed to load from, and to show frames of
+	origins []string // origins that the page may load scripts and frames from
 	script  string
-	actions bool // says which action it was solved for
+	actions bool // reports the action it was solved for
 	scores  bool
-	siteKey bool // wants to be told the site key
+	siteKey bool // requires the site key
 }
 
 var turnstile = provider{
@@ -58,25 +57,25 @@ var reCaptcha3 = provider{
 	script:  "https://www.google.com/recaptcha/api.js?render=", actions: true, scores: true,
 }
 
-// HostedOptions are what a provider's CAPTCHA needs.
+// HostedOptions are the options of a provider's CAPTCHA.
 type HostedOptions struct {
 	Kind     string // KindTurnstile, KindHCaptcha, KindReCaptcha, KindReCaptcha3
 	SiteKey  string
 	Secret   string
-	Hosts    []string         // names that this server's page may have; answers from other pages are refused
-	Endpoint string           // where to ask; empty: the provider's
-	Now      func() time.Time // nil: the clock
+	Hosts    []string         // host names of this server's pages; solutions from other pages are refused
+	Endpoint string           // URL to verify at; empty: the provider's
+	Now      func() time.Time // nil: time.Now
 }
 
-// Hosted is a CAPTCHA of a provider. If the provider cannot be asked within three
-// seconds, nobody gets in.
+// Hosted is a CAPTCHA of a provider. If the provider does not respond within three seconds, Verify
+// fails.
 type Hosted struct {
 	o      HostedOptions
 	p      provider
 	client *http.Client
 }
 
-// NewHosted returns one, or says that there is no such kind.
+// NewHosted returns a Hosted, or an error if the kind is unknown.
 func NewHosted(o HostedOptions) (*Hosted, error) {
 	h := &Hosted{o: o}
 	switch o.Kind {
@@ -99,7 +98,7 @@ func NewHosted(o HostedOptions) (*Hosted, error) {
 		h.o.Now = time.Now
 	}
 	h.client = &http.Client{Timeout: askTimeout, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse // the secret goes where it was meant to go, or nowhere
+		return http.ErrUseLastResponse // never send the secret to another address
 	}}
 	return h, nil
 }
@@ -112,16 +111,17 @@ func (h *Hosted) ClientConfig(action string) map[string]any {
 	return map[string]any{"kind": h.o.Kind, "site_key": h.o.SiteKey, "action": action, "script": h.p.script}
 }
 
-// Origins returns what the page's content security policy must allow for scripts,
+// Origins returns the origins that the page's content security policy must allow for scripts,
 // frames and connections.
 func (h *Hosted) Origins() []string { return slices.Clone(h.p.origins) }
 
-// Challenge implements Captcha: the provider gives challenges.
+// Challenge implements Captcha. It fails with not_found, because the provider issues the
+// challenges.
 func (h *Hosted) Challenge(context.Context, string, netip.Addr) (any, error) {
 	return nil, domain.NotFound.Errorf(domain.CodeCaptchaHosted, "this server's CAPTCHA is given by its provider")
 }
 
-// answer is what the providers say, of which each says a part.
+// answer is the response of a provider. Each provider sets some of the fields.
 type answer struct {
 	Success     bool      `json:"success"`
 	Errors      []string  `json:"error-codes"`
@@ -131,7 +131,7 @@ type answer struct {
 	Score       float64   `json:"score"`
 }
 
-// Verify implements Captcha. The provider uses the token up.
+// Verify implements Captcha. The provider invalidates the token.
 func (h *Hosted) Verify(ctx context.Context, token, action string, addr netip.Addr) (Result, error) {
 	if token == "" || len(token) > maxToken {
 		return refuse(domain.CodeCaptchaMalformed), nil
@@ -148,8 +148,8 @@ func (h *Hosted) Verify(ctx context.Context, token, action string, addr netip.Ad
 	return r, nil
 }
 
-// judge returns why an answer is refused; empty for a good one. An error is a
-// fault of ours or the provider's, not of whoever solved it.
+// judge returns why a response is refused, or an empty code if it is accepted. An error means that
+// this server or the provider is at fault, not the user.
 func (h *Hosted) judge(a answer, action string) (domain.Code, error) {
 	if !a.Success {
 		for _, code := range a.Errors {
@@ -202,7 +202,7 @@ func (h *Hosted) ask(ctx context.Context, token string, addr netip.Addr) (a answ
 	if err != nil {
 		return a, err
 	}
-	// Some providers say with 400 what is wrong; all say it in JSON.
+	// Some providers report errors with status 400. All of them respond with JSON.
 	if err := json.Unmarshal(b, &a); err != nil || resp.StatusCode >= 500 {
 		return a, fmt.Errorf("the provider answered %s", resp.Status)
 	}

@@ -18,47 +18,46 @@ import (
 
 const (
 	lifetime = 20 * time.Minute
-	// leastCost rounds for one try, and 256 tries on average: about a quarter of a
-	// leastCost rounds for one try, and 256 tries on average: an eighth of a second
-	// on a laptop, and at level 5 some four seconds. The server's part is one try.
+	// leastCost is the number of PBKDF2 iterations for one key. A client derives 256 keys on
+	// average, which takes an eighth of a second on a laptop, and some four seconds at level 5. The
+	// server derives one.
 	leastCost    = 2000
 	keyPrefix    = "00"
-	perMinute    = 30 // challenges for one address
+	perMinute    = 30 // challenges per address
 	maxSeen      = 100_000
 	forgetEvery  = 10 * time.Minute
 	actionInData = "action"
 	addrInData   = "from"
 )
 
-// Uses remembers what was used, for all nodes. Package store/server does.
+// Uses records used challenges for all nodes. Package store/server implements it.
 type Uses interface {
 	UseCaptcha(ctx context.Context, id []byte, expires time.Time) (first bool, err error)
 	PruneCaptchas(ctx context.Context, now time.Time) error
 }
 
-// PoWOptions are what a proof of work needs.
+// PoWOptions are the options of a proof of work.
 type PoWOptions struct {
-	Key  []byte // that signs challenges, the same on every node
+	Key  []byte // signs challenges; the same on every node
 	Uses Uses
 	Log  *slog.Logger
-	Now  func() time.Time // nil: the clock
+	Now  func() time.Time // nil: time.Now
 }
 
-// PoW is a proof of work: it asks the browser to find a number that takes some
-// while to find and no time to check. It tells nobody who comes. Challenges are
-// not kept: they are signed, with the action that they are for and the time when
-// they end, and only the ones that were used are remembered, until then. How hard
-// they are rises with what is asked for; see type pressure.
+// PoW is a proof of work: the browser searches a number that takes some time to find and no time to
+// check. No third party is involved. Challenges are not stored, but signed together with their
+// action and expiry. Only used ones are recorded, until they expire. The difficulty rises with
+// demand; see type pressure.
 type PoW struct {
 	o        PoWOptions
 	pressure *pressure
 	limit    *ratelimit.Limiter
 
 	mu   sync.Mutex
-	seen map[string]time.Time // signatures this node has spent a try on, and when they end
+	seen map[string]time.Time // signatures this node has verified, and their expiry
 }
 
-// NewPoW returns one.
+// NewPoW returns a PoW.
 func NewPoW(o PoWOptions) *PoW {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -75,8 +74,7 @@ func (p *PoW) ClientConfig(action string) map[string]any {
 	return map[string]any{"kind": KindPoW, "action": action}
 }
 
-// Challenge implements Captcha: it returns a Challenge. One address gets 30 in a
-// minute.
+// Challenge implements Captcha. It returns a Challenge. One address gets 30 per minute.
 func (p *PoW) Challenge(_ context.Context, action string, addr netip.Addr) (any, error) {
 	now := p.o.Now()
 	if ok, after := p.limit.AllowAddr(addr, now); !ok {
@@ -93,8 +91,8 @@ func (p *PoW) Challenge(_ context.Context, action string, addr netip.Addr) (any,
 	return c, err
 }
 
-// from says whom a challenge is for without naming the address: work that was done
-// elsewhere, by a farm of machines, is not good here.
+// from returns a keyed hash of the address. A challenge is bound to it, so that it cannot be solved
+// by a farm of other machines.
 func (p *PoW) from(addr netip.Addr) string {
 	h := hmac.New(sha256.New, p.o.Key)
 	_, _ = h.Write([]byte("address\x00" + ratelimit.AddrKey(addr))) // never fails
@@ -107,10 +105,9 @@ func random() string {
 	return hex.EncodeToString(b[:])
 }
 
-// Verify implements Captcha. What costs nothing is checked first, and the
-// signature before anything of the challenge is believed, so that nobody chooses
-// how much work the server has: one challenge of ours buys one try, right or
-// wrong.
+// Verify implements Captcha. It makes the free checks first, and verifies the signature before it
+// uses anything in the challenge. So clients cannot choose the work of the server: each challenge
+// allows one derivation, whether it is solved or not.
 func (p *PoW) Verify(ctx context.Context, token, action string, addr netip.Addr) (Result, error) {
 	now := p.o.Now()
 	r, err := p.verify(ctx, token, action, addr, now)
@@ -162,9 +159,9 @@ func (p *PoW) verify(ctx context.Context, token, action string, addr netip.Addr,
 	return Result{OK: true, Action: action, At: now}, nil
 }
 
-// markUsed reports whether this node sees a signature for the first time. The
-// number that it remembers is bounded: past that, new answers wait until old ones
-// expire, and the store still sees what is used twice.
+// markUsed reports whether this node sees a signature for the first time. The number of recorded
+// signatures is limited. Beyond that, new ones are refused until old ones expire; the store still
+// detects reuse.
 func (p *PoW) markUsed(signature string, expires, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -188,7 +185,7 @@ func (p *PoW) forget(now time.Time) {
 	}
 }
 
-// Run forgets what has expired until ctx is done.
+// Run deletes expired records until ctx is done.
 func (p *PoW) Run(ctx context.Context) error {
 	tick := time.NewTicker(forgetEvery)
 	defer tick.Stop()

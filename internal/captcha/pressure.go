@@ -13,26 +13,25 @@ import (
 const (
 	addrWindow  = 10 * time.Minute
 	totalWindow = time.Minute
-	addrFree    = 4  // challenges of one address in a window before it costs more
-	totalFree   = 60 // challenges of everybody
+	addrFree    = 4  // challenges of one address in a window before the level rises
+	totalFree   = 60 // challenges of all addresses
 	maxLevel    = 5
 	addrSlots   = 4096
 )
 
-// pressure says how hard challenges should be. It counts what one address (an
-// IPv6 network of 64 bits) asked for in the last ten minutes, and what everybody
-// did in the last minute:
+// pressure determines the level of difficulty. It counts the challenges of one address (or IPv6
+// /64) in the last ten minutes, and those of all addresses in the last minute:
 //
 //	level by address: 0 below 4, then 1 more each time that the number doubles
 //	level by total:   0 below 60, then 1 more each time that it doubles
 //
-// The higher of the two counts, up to 5, and each level doubles the work. A wrong
-// answer counts like a further request. So one person pays the least, who asks
-// again and again pays up to 32 times that, and a flood from many addresses makes
-// everybody pay more while it lasts. Each node counts what it sees itself.
+// The higher of the two is used, up to 5, and each level doubles the work. A wrong solution counts
+// like another request. So one person pays the least, a client that keeps asking pays up to 32
+// times as much, and during a flood from many addresses everybody pays more. Each node counts its
+// own requests.
 //
-// Addresses share a fixed number of counters: two that meet in one are at worst
-// asked for more work.
+// Addresses share a fixed number of counters. If two addresses share one, the worst case is a
+// higher level.
 type pressure struct {
 	seed  maphash.Seed
 	mu    sync.Mutex
@@ -42,7 +41,7 @@ type pressure struct {
 
 func newPressure() *pressure { return &pressure{seed: maphash.MakeSeed()} }
 
-// add counts one event and returns the level that it leads to.
+// add counts an event and returns the resulting level.
 func (p *pressure) add(addr netip.Addr, now time.Time) int {
 	slot := maphash.String(p.seed, ratelimit.AddrKey(addr)) % addrSlots
 	p.mu.Lock()
@@ -52,10 +51,10 @@ func (p *pressure) add(addr netip.Addr, now time.Time) int {
 	return min(maxLevel, max(byAddr, byTotal))
 }
 
-// counter counts events in a window that slides: the last full window counts by
-// the part of it that has not passed yet.
+// counter counts events in a sliding window: the previous window counts in proportion to the part
+// of it that is still within the window.
 type counter struct {
-	window    int64 // number of the window that now is of
+	window    int64 // number of the current window
 	now, last uint32
 }
 

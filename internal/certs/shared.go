@@ -174,7 +174,7 @@ func (s *Shared) renewLock(ctx context.Context, name, owner string) {
 		for t := time.NewTicker(renewEvery); ; {
 			select {
 			case <-t.C:
-				_, _ = s.lock(kept, name, owner) // if it fails, the next one comes before the lease ends
+				_, _ = s.lock(kept, name, owner) // on failure the next attempt is still within the lease
 			case <-kept.Done():
 				t.Stop()
 				return
@@ -186,7 +186,7 @@ func (s *Shared) renewLock(ctx context.Context, name, owner string) {
 	s.locks[name] = func() {
 		stop()
 		<-done
-		_ = s.store.UnlockCertificate(ctx, name, owner) // ends by itself otherwise
+		_ = s.store.UnlockCertificate(ctx, name, owner) // on failure the lease expires
 	}
 }
 
@@ -203,7 +203,7 @@ func (s *Shared) Unlock(_ context.Context, name string) error {
 	return nil
 }
 
-// missing is err in the words of certmagic.
+// missing turns not_found into the error that certmagic expects.
 func missing(err error) error {
 	if domain.KindOf(err) == domain.NotFound {
 		return fs.ErrNotExist

@@ -9,13 +9,13 @@ import (
 
 const maxHops = 20
 
-// Proxies are the networks whose X-Forwarded-For is believed.
+// Proxies are the networks of trusted proxies, whose X-Forwarded-For is used.
 type Proxies []netip.Prefix
 
-// ClientAddr returns the address that r came from. Without a trusted peer it
-// is the peer's, whatever the header fields say. Behind trusted proxies it is
-// the first address that is not one of them, read from right to left, because
-// only what the own proxies have added can be believed.
+// ClientAddr returns the address of the client that sent r. If the peer is not a trusted proxy, it
+// is the peer's address, whatever the headers say. Otherwise it is the last address in
+// X-Forwarded-For that is not a trusted proxy, because only what trusted proxies append can be
+// believed.
 func (ps Proxies) ClientAddr(r *http.Request) netip.Addr {
 	addr := peer(r)
 	if !ps.Trust(addr) {
@@ -35,8 +35,7 @@ func (ps Proxies) ClientAddr(r *http.Request) netip.Addr {
 	return addr
 }
 
-// HTTPS reports whether the client speaks TLS, to this server or to a trusted
-// proxy before it.
+// HTTPS reports whether the client uses TLS, to this server or to a trusted proxy in front of it.
 func (ps Proxies) HTTPS(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
@@ -44,9 +43,9 @@ func (ps Proxies) HTTPS(r *http.Request) bool {
 	return ps.Trust(peer(r)) && askedBy(r) == "https"
 }
 
-// askedBy returns the scheme that the client used by what X-Forwarded-Proto says: of
-// several proxies, each of which may add its own, the first one saw the client. Some
-// say ws and wss of a WebSocket. A client that sets it itself deceives only itself.
+// askedBy returns the client's scheme by X-Forwarded-Proto. If several proxies have added a value,
+// the first is the client's. Some proxies write ws and wss for WebSockets. A client that sets the
+// header deceives only itself.
 func askedBy(r *http.Request) string {
 	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
 	switch first = strings.ToLower(strings.TrimSpace(first)); first {
@@ -58,13 +57,13 @@ func askedBy(r *http.Request) string {
 	return first
 }
 
-// IsLoopback reports whether r comes from this very machine, and not by way of a
-// proxy on it that was asked in the clear.
+// IsLoopback reports whether r comes from this machine, and not from a proxy on it whose client
+// uses plain HTTP.
 func IsLoopback(r *http.Request) bool {
 	return peer(r).IsLoopback() && askedBy(r) != "http"
 }
 
-// Trust reports whether addr is a proxy of ours.
+// Trust reports whether addr is a trusted proxy.
 func (ps Proxies) Trust(addr netip.Addr) bool {
 	for _, p := range ps {
 		if p.Contains(addr) {

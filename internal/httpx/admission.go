@@ -12,27 +12,27 @@ import (
 
 const (
 	retryBusy       = 2 * time.Second
-	maxLargePerUser = 4 // large bodies of one caller that are read at a time
+	maxLargePerUser = 4 // large bodies of one caller that are read concurrently
 )
 
-// An admission limits how many requests are answered at a time: of all together, and of
-// one address. A request comes in once its body is read, so that who sends none
-// takes no place.
+// An admission limits concurrent requests: of all clients together, and of one address. A request
+// counts only after its body has been read, so that clients that send no body occupy nothing.
 type admission struct {
 	limit   int // 0: any number
 	busy    atomic.Int64
-	refused atomic.Int64 // since there were too many
+	refused atomic.Int64 // since the start
 	addrs   *ratelimit.AddrCounter
 
 	mu    sync.Mutex
-	large map[string]int // large bodies that are being read, by who sends them
+	large map[string]int // large bodies being read, by caller
 }
 
 func newAdmission(most, ofAddr int) *admission {
 	return &admission{limit: most, addrs: ratelimit.NewAddrCounter(ofAddr), large: make(map[string]int)}
 }
 
-// enter takes a place, for which leave must be called, or says why there is none.
+// enter admits a request. The caller must call leave when it ends. The error says why it is not
+// admitted.
 func (g *admission) enter(addr netip.Addr) (leave func(), err error) {
 	if g.limit == 0 {
 		return func() {}, nil
@@ -54,8 +54,8 @@ func (g *admission) enter(addr netip.Addr) (leave func(), err error) {
 	}, nil
 }
 
-// begin takes a place for a large body of caller, for which the returned function
-// must be called. It reports false if there are enough of theirs already.
+// begin admits a large body of caller, who must call end after reading it. ok is false if the
+// caller already sends as many as allowed.
 func (g *admission) begin(caller string) (end func(), ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// problems is the one answer of the document that every refusal has.
+// problems is the name of the response in the OpenAPI document that all errors share.
 const problems = "Problem"
 
 func describeProblems(registry huma.Registry) map[string]*huma.Response {
@@ -21,9 +21,8 @@ func describeProblems(registry huma.Registry) map[string]*huma.Response {
 	}}
 }
 
-// document writes into op every status that it may be refused with: those that
-// follow from what it is, and those that it names itself (Errors). A client may
-// rely on there being no other; make fuzz-api looks for one.
+// document adds to op every error status it may return: those that follow from its properties, and
+// those in op.Errors. Clients may rely on there being no others; make fuzz-api checks that.
 func document(op *huma.Operation) {
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}
@@ -39,13 +38,13 @@ func refusals(op *huma.Operation) []int {
 	if len(op.Security) > 0 {
 		all = append(all, http.StatusUnauthorized, http.StatusForbidden)
 	}
-	// what it names may not be there
+	// what the path or body refers to may not exist
 	if strings.Contains(op.Path, "{") || op.Method != http.MethodGet && len(op.Security) > 0 {
 		all = append(all, http.StatusNotFound)
 	}
 	if op.Method != http.MethodGet {
 		all = append(all, http.StatusForbidden, http.StatusConflict, http.StatusTooManyRequests)
-		if len(op.Security) == 0 { // it takes credentials of another kind
+		if len(op.Security) == 0 { // it takes other credentials than an access token
 			all = append(all, http.StatusUnauthorized)
 		}
 	}

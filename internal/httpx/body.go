@@ -17,14 +17,14 @@ import (
 
 const (
 	bodyTime  = 15 * time.Second
-	bodyPace  = 16 << 10 // bytes a second of what is announced are waited for in addition
-	largeBody = 64 << 10 // from here on a body counts as large
-	// answerTime is how long an operation may take once its body is here, whatever it
-	// waits for: a password's turn, a database that is silent.
+	bodyPace  = 16 << 10 // bytes per second of the announced length, for which the time limit is extended
+	largeBody = 64 << 10 // bytes from which a body counts as large
+	// answerTime limits an operation after its body has been read, whatever it waits for: a turn to
+	// hash a password, or a database that does not answer.
 	answerTime = 30 * time.Second
-	writeStep  = 32 << 10 // bytes of an answer that must leave in writeStall
-	// writeStall is how long a client may take nothing of its answer. Slow ones may
-	// take all the time that they need.
+	writeStep  = 32 << 10 // bytes of a response that must be sent within writeStall
+	// writeStall is how long a client may accept nothing of a response. Slow clients that keep
+	// reading have no other limit.
 	writeStall = 20 * time.Second
 )
 
@@ -33,20 +33,19 @@ func hasBody(r *http.Request) bool {
 	return r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody
 }
 
-// bound gives a body its time. One that nobody will read ends the connection with
-// the answer, which http.Server would otherwise hold back until all of it came.
+// bound sets the deadline for a body. If nobody will read the body, the connection is closed with
+// the response, because http.Server would otherwise wait for the rest of the body.
 func bound(w http.ResponseWriter, r *http.Request, read bool) {
 	if !hasBody(r) {
 		return
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // not supported: a test's recorder
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // fails only for a test's recorder
 	if !read && r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
 	}
 }
 
-// Bound returns h with an end to the time that bodies may take which h does not
-// read: for listeners that take none.
+// Bound returns h with a deadline for bodies that h does not read, for listeners that take none.
 func Bound(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		bound(w, r, false)
@@ -54,8 +53,7 @@ func Bound(h http.Handler) http.Handler {
 	})
 }
 
-// receive reads the body of a request, as long as it is allowed to be, and then lets
-// it in: a place among the requests that are answered is for those that are here.
+// receive reads the whole body of a request, within its limit, and admits the request after that.
 func receive(ctx huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(ctx)
 	m := from(r.Context())
@@ -77,7 +75,7 @@ func receive(ctx huma.Context, next func(huma.Context)) {
 	next(huma.WithContext(ctx, within))
 }
 
-// readBody replaces the body of r by what came of it.
+// readBody replaces the body of r by its content.
 func (m *request) readBody(w http.ResponseWriter, r *http.Request, most int64) error {
 	tooLarge := domain.TooLarge.Errorf(domain.CodeBodyTooLarge, "the body may have at most %d bytes", most)
 	if r.ContentLength > most {
@@ -105,7 +103,7 @@ func (m *request) readBody(w http.ResponseWriter, r *http.Request, most int64) e
 	case int64(len(b)) > most:
 		return tooLarge
 	}
-	_ = rc.SetReadDeadline(time.Time{}) // http.Server watches from now on whether the client goes
+	_ = rc.SetReadDeadline(time.Time{}) // from now on http.Server detects whether the client disconnects
 	r.Body = io.NopCloser(bytes.NewReader(b))
 	return nil
 }

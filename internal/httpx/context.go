@@ -10,7 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// A request is what the edge found out about one request.
+// A request is what this package knows about a request.
 type request struct {
 	id        string
 	addr      netip.Addr
@@ -33,8 +33,8 @@ func from(ctx context.Context) *request {
 	return m
 }
 
-// Principal returns who is asking. It panics in an operation that was not
-// declared with Bearer: that is a mistake of the program, never of a caller.
+// Principal returns the caller. It panics in an operation that is not registered with Bearer, which
+// is a programming error.
 func Principal(ctx context.Context) domain.Principal {
 	m := from(ctx)
 	if m == nil || !m.known {
@@ -43,8 +43,8 @@ func Principal(ctx context.Context) domain.Principal {
 	return m.principal
 }
 
-// ClientAddr returns the client's address as far as it can be trusted: the
-// peer's, or what trusted proxies say. It is invalid outside of a request.
+// ClientAddr returns the client's address: the peer's, or the one that trusted proxies report. It
+// is invalid outside of a request.
 func ClientAddr(ctx context.Context) netip.Addr {
 	if m := from(ctx); m != nil {
 		return m.addr
@@ -52,7 +52,7 @@ func ClientAddr(ctx context.Context) netip.Addr {
 	return netip.Addr{}
 }
 
-// UserAgent returns what the client calls itself, cut to 200 bytes.
+// UserAgent returns the User-Agent of the request, cut to 200 bytes.
 func UserAgent(ctx context.Context) string {
 	if m := from(ctx); m != nil {
 		return m.agent
@@ -72,14 +72,13 @@ func Cookies(ctx context.Context) map[string]string {
 	return cookies
 }
 
-// WithRequestID returns a context for work that is no HTTP request, as a request of a
-// WebSocket: id is its RequestID. Nothing else about it is known.
+// WithRequestID returns a context for work that is not an HTTP request, for example a request on a
+// WebSocket. Only RequestID returns something for it.
 func WithRequestID(ctx context.Context, id string) context.Context {
 	return with(ctx, &request{id: id})
 }
 
-// RequestID returns the name of the request in the log and in problem
-// documents.
+// RequestID returns the id of the request in logs and problem documents.
 func RequestID(ctx context.Context) string {
 	if m := from(ctx); m != nil {
 		return m.id

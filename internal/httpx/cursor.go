@@ -9,7 +9,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Page is one page of a list. The cursors lead to its neighbours.
+// Page is a page of a list. The cursors lead to the pages after and before it.
 type Page[T any] struct {
 	Items []T    `json:"items" nullable:"false"`
 	Next  string `json:"next,omitempty" doc:"Cursor of the next page; absent on the last."`
@@ -25,8 +25,8 @@ func (p Page[T]) MarshalJSON() ([]byte, error) {
 	return json.Marshal(page(p))
 }
 
-// PageOf makes a page of rows in the order of their keys, which are one more than
-// limit where there is a next page. After reads its cursor.
+// PageOf returns the page of rows, which are sorted by key. Callers read limit+1 rows: if there are
+// more than limit, there is a next page. After reads its cursor.
 func PageOf[T, V any](rows []T, limit int, key func(T) string, view func(T) V) Page[V] {
 	var p Page[V]
 	if len(rows) > limit {
@@ -39,8 +39,8 @@ func PageOf[T, V any](rows []T, limit int, key func(T) string, view func(T) V) P
 	return p
 }
 
-// After returns the key after which the page begins that a cursor of PageOf leads
-// to; none, without a cursor.
+// After returns the key that the page begins after, from a cursor of PageOf. It is empty for an
+// empty cursor.
 func After(cursor string) (key string, err error) {
 	if cursor != "" {
 		err = DecodeCursor(cursor, &key)
@@ -53,8 +53,8 @@ const (
 	maxCursor     = 1 << 10
 )
 
-// EncodeCursor returns an opaque name for v, a place in a list. It is not
-// secret and not signed: whoever decodes it checks what it allows.
+// EncodeCursor returns an opaque cursor for the position v. It is neither secret nor signed, so it
+// must not grant access to anything.
 func EncodeCursor(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -63,8 +63,8 @@ func EncodeCursor(v any) string {
 	return cursorVersion + base64.RawURLEncoding.EncodeToString(b)
 }
 
-// DecodeCursor reads into v what EncodeCursor made. Anything else is refused
-// with the code bad_cursor.
+// DecodeCursor decodes a cursor of EncodeCursor into v. Anything else fails with the code
+// bad_cursor.
 func DecodeCursor(s string, v any) error {
 	body, ok := strings.CutPrefix(s, cursorVersion)
 	if !ok || len(s) > maxCursor {

@@ -19,27 +19,27 @@ import (
 	"github.com/unhidra/unhidra/internal/obs"
 )
 
-// HandlerOptions say how requests are received.
+// HandlerOptions are the options of Handler.
 type HandlerOptions struct {
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer // nil: none
 	Listener string                // its name in log and metrics: "public"
-	Proxies  Proxies               // whose X-Forwarded-For is believed
+	Proxies  Proxies               // trusted proxies
 	Origins  []string              // other origins whose pages may send requests that change something
-	// origins whose scripts and frames our pages may load: a CAPTCHA's provider, or nobody
+	// origins whose scripts and frames the web client may load, for example a CAPTCHA provider's
 	Partners []string
-	// requests that are answered at a time, WebSockets' handshakes excepted; more are refused; 0: any number
+	// limit of concurrent requests, without WebSocket handshakes; further ones are refused; 0: no
+	// limit
 	MaxConcurrent int
-	MaxPerAddr    int          // of these, how many may be of one address; 0: all
-	Wide          bool         // HSTS is for all names below the own as well
-	Fallback      http.Handler // what mux does not know, outside of the API: the web client; nil: 404
+	MaxPerAddr    int          // of these, from one address; 0: all
+	Wide          bool         // HSTS includes subdomains
+	Fallback      http.Handler // serves paths outside the API that mux does not: the web client; nil: 404
 }
 
-// Handler returns the handler of a listener: mux behind everything that every
-// request passes. It names the request, finds the client's address, sets the
-// security headers, refuses requests that pages of other origins made browsers
-// send, catches panics, counts and logs. Errors of mux itself (404, 405) become
-// problem documents too.
+// Handler returns the handler of a listener: mux with what all requests need. It assigns a request
+// id, finds the client's address, sets security headers, refuses cross-origin requests that change
+// something, recovers from panics, and writes metrics and logs. Errors of mux itself (404, 405)
+// become problem documents too.
 func Handler(mux *http.ServeMux, o HandlerOptions) (http.Handler, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -103,11 +103,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.serve(rec, r, m)
 }
 
-// The gateway limits handshakes by itself: thousands come at once after a restart.
+// The gateway limits handshakes itself: after a restart, thousands come at once.
 const socketPath = "/ws"
 
-// exempt says who takes no place among the requests that are answered: handshakes,
-// and those who decide by the answer whether to send more.
+// exempt reports whether r does not count in the admission: handshakes, and health checks, which
+// decide whether to send more.
 func exempt(r *http.Request) bool {
 	return r.URL.Path == socketPath || r.URL.Path == "/health" || r.URL.Path == "/ready"
 }
@@ -128,7 +128,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, m *request) {
 		p.write(w, r)
 		return
 	}
-	if !known && !exempt(r) { // an operation takes its place when it has read its body
+	if !known && !exempt(r) { // an operation is admitted after its body is read
 		leave, err := m.gate.enter(m.addr)
 		if err != nil {
 			Fail(w, r, err)
@@ -148,8 +148,8 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, m *request) {
 	h.unrouted(w, r, inner)
 }
 
-// unrouted answers what no route takes, asking mux's own handler only for the
-// status and for the methods that would do.
+// unrouted answers requests that have no route. It calls mux's own handler only for the status and
+// the allowed methods.
 func (h *handler) unrouted(w http.ResponseWriter, r *http.Request, inner http.Handler) {
 	probe := &probe{header: http.Header{}, status: http.StatusNotFound}
 	inner.ServeHTTP(probe, r)
@@ -163,7 +163,7 @@ func (h *handler) unrouted(w http.ResponseWriter, r *http.Request, inner http.Ha
 	Fail(w, r, domain.NotFound.Errorf(domain.CodeNoRoute, "there is nothing here; /docs lists what there is"))
 }
 
-// secure sets the header fields that every answer carries.
+// secure sets the headers of every response.
 func (h *handler) secure(w http.ResponseWriter, r *http.Request, m *request) {
 	head := w.Header()
 	head.Set("X-Request-ID", m.id)
@@ -183,9 +183,8 @@ func (h *handler) secure(w http.ResponseWriter, r *http.Request, m *request) {
 	}
 }
 
-// policy is the content security policy. Styles may be set on elements (the
-// client positions rows of long lists), but no script runs that is not a file of
-// ours, or of those whom the operator chose.
+// policy returns the content security policy. Inline styles are allowed, because the client
+// positions the rows of long lists. Scripts come only from this server and from partners.
 func policy(partners []string) string {
 	with, frames := strings.Join(append([]string{""}, partners...), " "), ""
 	if len(partners) > 0 {
@@ -203,7 +202,7 @@ func (h *handler) panicked(w *recorder, r *http.Request, m *request, v any) {
 		return
 	}
 	if r.Context().Err() != nil && w.status != 0 {
-		return // the client left while its answer was written
+		return // the client disconnected while the response was written
 	}
 	h.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("request", m.id), slog.String("path", r.URL.Path),
 		slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
@@ -214,7 +213,7 @@ func (h *handler) panicked(w *recorder, r *http.Request, m *request, v any) {
 
 func (h *handler) done(w *recorder, r *http.Request, m *request, took time.Duration) {
 	if w.hijacked {
-		return // the gateway tells of its connections itself
+		return // the gateway logs its connections itself
 	}
 	if w.status == 0 {
 		w.status = http.StatusOK
@@ -237,13 +236,14 @@ func (h *handler) done(w *recorder, r *http.Request, m *request, took time.Durat
 	if !h.Log.Enabled(r.Context(), level) {
 		return
 	}
-	// The query is left out: it may hold what people search for.
+	// The query is left out, because it may contain search terms.
 	h.Log.LogAttrs(r.Context(), level, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
 		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took),
 		slog.String("addr", m.addr.String()), slog.String("user", m.principal.ID), slog.String("request", m.id))
 }
 
-// method keeps invented methods from making metrics without end.
+// method returns m, or a fixed value for unknown methods, which would otherwise create any number
+// of metrics.
 func method(m string) string {
 	switch m {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
@@ -255,7 +255,7 @@ func method(m string) string {
 
 func requestID() string { return domain.NewID("req") }
 
-// A recorder remembers how a request was answered.
+// A recorder records the status and size of a response.
 type recorder struct {
 	http.ResponseWriter
 	status   int
@@ -275,7 +275,7 @@ func (w *recorder) Write(b []byte) (int, error) {
 		w.status = http.StatusOK
 	}
 	n := 0
-	for { // by steps, so that who reads slowly, and reads, gets all of it
+	for { // in steps, so that slow clients that keep reading get everything
 		step := b[n:min(n+writeStep, len(b))]
 		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeStall))
 		m, err := w.ResponseWriter.Write(step)
@@ -293,10 +293,10 @@ func (w *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return c, rw, err
 }
 
-// Unwrap lets http.ResponseController reach the connection.
+// Unwrap makes the connection available to http.ResponseController.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// A probe takes an answer that nobody gets.
+// A probe discards a response but for status and header.
 type probe struct {
 	header http.Header
 	status int

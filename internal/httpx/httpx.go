@@ -1,7 +1,6 @@
-// Package httpx is the HTTP edge that all modules share: it decodes requests
-// into their types, refuses what does not fit, knows who is asking, and is the
-// one place where errors become HTTP statuses and problem documents (RFC 9457).
-// It decides nothing about accounts or rooms.
+// Package httpx is the HTTP layer that all modules share. It decodes and validates requests,
+// authenticates callers, and is the only place where errors become HTTP statuses and problem
+// documents (RFC 9457). It decides nothing about accounts or rooms.
 package httpx
 
 import (
@@ -20,14 +19,13 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Prefix is where the REST API lives. Register puts it before the path of an
-// operation that does not have it yet.
+// Prefix is the path of the REST API. Register adds it to paths that do not start with it.
 const Prefix = "/api/v1"
 
 // Limits of request bodies, in bytes.
 const (
 	maxBody     = 64 << 10
-	maxAuthBody = 16 << 10 // nobody's credentials are longer
+	maxAuthBody = 16 << 10 // more than any credentials need
 )
 
 // Bearer is the Security of operations that need a signed-in caller.
@@ -35,26 +33,26 @@ var Bearer = []map[string][]string{{"bearer": {}}}
 
 const limited = "limited"
 
-// ForLimited marks an operation, in its Metadata, that a caller may use who must
-// add a second factor before anything else.
+// ForLimited is the Metadata of operations that are open to callers who must add a second factor
+// before anything else.
 func ForLimited() map[string]any { return map[string]any{limited: true} }
 
-// Authenticator says whose an access token is.
+// Authenticator verifies access tokens.
 type Authenticator interface {
 	Authenticate(ctx context.Context, bearer string) (domain.Principal, error)
 }
 
-// Options say what the API is called and who it asks.
+// Options are the options of the API.
 type Options struct {
-	Name    string        // in the document's title; empty: Unhidra
+	Name    string        // the title of the OpenAPI document; empty: Unhidra
 	Version string        // of the server
-	Auth    Authenticator // nil: operations with Bearer always answer 401
-	Limits  Limits        // how often operations may be called; nil: as often as one likes
-	Log     *slog.Logger  // for causes that clients do not see; nil: none
+	Auth    Authenticator // nil: operations with Bearer always return 401
+	Limits  Limits        // rate limits of operations; nil: none
+	Log     *slog.Logger  // causes of errors that clients do not see; nil: none
 }
 
-// New returns an API whose operations are served by mux, beside its document
-// at /openapi.json, readable pages at /docs and a page for each kind of problem.
+// New returns an API on mux. It also serves the OpenAPI document at /openapi.json, documentation at
+// /docs, and a page for each kind of problem.
 func New(mux *http.ServeMux, o Options) huma.API {
 	if o.Name == "" {
 		o.Name = "Unhidra"
@@ -88,8 +86,8 @@ func New(mux *http.ServeMux, o Options) huma.API {
 	return api
 }
 
-// serveDescription serves the OpenAPI document. It is written once, at the first request,
-// when all operations are registered: the library would write it without a lock.
+// serveDescription serves the OpenAPI document. It encodes it once, at the first request, when all
+// operations are registered: the library would do so without a lock.
 func serveDescription(api huma.API) http.HandlerFunc {
 	document := sync.OnceValues(func() ([]byte, error) { return json.Marshal(api.OpenAPI()) })
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -99,7 +97,7 @@ func serveDescription(api huma.API) http.HandlerFunc {
 			return
 		}
 		w.Header().Set("Content-Type", "application/openapi+json")
-		_, _ = w.Write(body) // whoever is gone does not need it
+		_, _ = w.Write(body) // an error means that the client disconnected
 	}
 }
 
@@ -107,9 +105,9 @@ const apiDescription = "Rooms that never lose a message. Times are RFC 3339; ids
 	"usr_...); " +
 	"lists are pages with an opaque cursor; errors are problem documents (RFC 9457) with a stable kind and code."
 
-// Register adds an operation to api. Errors that h returns become problem
-// documents: a domain.Error as it says, anything else as internal, its cause
-// going to the log only. Operations with Bearer find their caller by Principal.
+// Register adds an operation to api. Errors of h become problem documents: a domain.Error as it is,
+// any other error as internal, whose cause is only logged. In operations with Bearer, Principal
+// returns the caller.
 func Register[I, O any](api huma.API, op huma.Operation, h func(context.Context, *I) (*O, error)) {
 	if !strings.HasPrefix(op.Path, "/api/") {
 		op.Path = Prefix + op.Path
@@ -120,7 +118,7 @@ func Register[I, O any](api huma.API, op huma.Operation, h func(context.Context,
 			op.MaxBodyBytes = maxAuthBody
 		}
 	}
-	op.BodyReadTimeout = -1 // it is here when the operation reads it: see receive
+	op.BodyReadTimeout = -1 // receive has read the body before, with its own deadline
 	document(&op)
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
@@ -131,7 +129,7 @@ func Register[I, O any](api huma.API, op huma.Operation, h func(context.Context,
 	})
 }
 
-// An adapter joins huma to the mux.
+// An adapter implements huma.Adapter on the mux.
 type adapter struct {
 	mux *http.ServeMux
 	log *slog.Logger
@@ -149,7 +147,7 @@ type route struct {
 }
 
 func (o *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if from(r.Context()) == nil { // served without Handler, as small tests do
+	if from(r.Context()) == nil { // served without Handler, as in some tests
 		m := &request{log: o.log, addr: peer(r), agent: agent(r), header: r.Header, gate: newAdmission(0, 0)}
 		r = r.WithContext(with(r.Context(), m))
 	}
@@ -162,11 +160,11 @@ func (o *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (a *adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
 
-// An operation is a request in progress. What the schema refuses is a bad
-// request like any other here.
+// An operation is a request in progress. Violations of the schema become invalid (400), like other
+// bad requests.
 type operation struct{ base }
 
-type base huma.Context // by another name: the interface has a method Context
+type base huma.Context // renamed, because the interface has a method Context
 
 func (o *operation) Unwrap() huma.Context { return o.base }
 
@@ -177,8 +175,8 @@ func (o *operation) SetStatus(code int) {
 	o.base.SetStatus(code)
 }
 
-// checkContentType refuses bodies that are not of a type that the operation
-// takes. That also keeps forms of other sites from posting here.
+// checkContentType refuses media types that the operation does not accept. That also prevents forms
+// of other sites from posting here.
 func checkContentType(ctx huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(ctx)
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
@@ -202,13 +200,13 @@ func checkContentType(ctx huma.Context, next func(huma.Context)) {
 		next(ctx)
 		return
 	}
-	_ = err // an unreadable type is one that does not fit
+	_ = err // an invalid media type matches nothing
 	p := problem(http.StatusUnsupportedMediaType, domain.Invalid.Errorf(domain.CodeUnsupportedMediaType,
 		"send the body as %s", takes))
 	p.write(w, r)
 }
 
-// authenticate finds the caller of operations that need one.
+// authenticate authenticates the caller of operations that need one.
 func authenticate(auth Authenticator) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		if len(ctx.Operation().Security) == 0 {

@@ -12,19 +12,19 @@ import (
 	"github.com/unhidra/unhidra/internal/ratelimit"
 )
 
-// A Limit is what operations that share it may be called in all. Each of its parts
-// counts by another key; nil counts nothing.
+// A Limit is a rate limit that several operations may share. Each limiter counts by another key;
+// nil means no limit.
 type Limit struct {
-	Name string             // the metrics' rule is this and what is counted by: "members_of_user"
-	User *ratelimit.Limiter // by the caller, once it is known
-	Addr *ratelimit.Limiter // by the client's address; an IPv6 address counts as its /64
-	Room *ratelimit.Limiter // by the room that the path names, all callers together
+	Name string             // the metrics' label is this and the key, for example "members_of_user"
+	User *ratelimit.Limiter // by caller
+	Addr *ratelimit.Limiter // by client address; an IPv6 address counts as its /64
+	Room *ratelimit.Limiter // by the room in the path, all callers together
 }
 
-// Limits are those of an API, by the id of the operation.
+// Limits are the rate limits of an API, by operation id.
 type Limits map[string]*Limit
 
-// Count registers what the limits decide, each once.
+// Count registers the metrics of all limits.
 func (ls Limits) Count(reg prometheus.Registerer) {
 	seen := make(map[*Limit]bool)
 	for _, l := range ls {
@@ -40,7 +40,7 @@ func (ls Limits) Count(reg prometheus.Registerer) {
 	}
 }
 
-// limit refuses what is too often, before anything of the request is read.
+// limit refuses requests over the rate limit, before it reads anything of them.
 func limit(limits Limits) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		l := limits[ctx.Operation().OperationID]
@@ -57,7 +57,7 @@ func limit(limits Limits) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// take counts one call of m, to a room if that is named.
+// take counts a request m, and for a room if room is not empty.
 func (l *Limit) take(m *request, room string, now time.Time) error {
 	refused := func(limiter *ratelimit.Limiter, key string) error {
 		if limiter == nil {

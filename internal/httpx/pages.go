@@ -23,7 +23,7 @@ func serveStyle(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(style)
 }
 
-// explanations say of each kind of problem what it means and what helps.
+// explanations describes each kind of problem and what helps.
 func explanations() map[domain.Kind]string {
 	return map[domain.Kind]string{
 		domain.Internal: "Something went wrong on the server. It is not your fault. The server's log has the cause, " +
@@ -77,8 +77,8 @@ func problemPage() *template.Template {
 <p>Other kinds: {{range .Kinds}}<a href="/problems/{{.}}">{{.}}</a> {{end}}</p><p><a href="/docs">All of the API</a></p></main></html>`))
 }
 
-// docs serves a page about every operation, made from the document itself at
-// its first request, when all modules have added theirs.
+// docs serves a page about every operation. It is made from the OpenAPI document at the first
+// request, when all operations are registered.
 func docs(api huma.API) http.HandlerFunc {
 	model := sync.OnceValue(func() any { return describe(api.OpenAPI()) })
 	return func(w http.ResponseWriter, _ *http.Request) { page(w, docsPage(), model()) }
@@ -151,7 +151,7 @@ func describe(o *huma.OpenAPI) docModel {
 	return m
 }
 
-// groupOf is the operation's tag or, without one, the first word of its path.
+// groupOf returns the operation's tag or, without one, the first word of its path.
 func groupOf(op *huma.Operation, path string) string {
 	if len(op.Tags) > 0 {
 		return op.Tags[0]

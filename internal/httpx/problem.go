@@ -15,7 +15,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// statuses is the one table from kinds to HTTP.
+// statuses maps kinds of errors to HTTP statuses. There is no other such table.
 func statuses() map[domain.Kind]int {
 	return map[domain.Kind]int{
 		domain.Invalid:      http.StatusBadRequest,
@@ -30,7 +30,7 @@ func statuses() map[domain.Kind]int {
 	}
 }
 
-// Status returns the HTTP status that answers an error of kind k.
+// Status returns the HTTP status for an error of kind k.
 func Status(k domain.Kind) int {
 	if s, ok := statuses()[k]; ok {
 		return s
@@ -38,7 +38,7 @@ func Status(k domain.Kind) int {
 	return http.StatusInternalServerError
 }
 
-// Problem is the body of every answer that is an error (RFC 9457).
+// Problem is the body of every error response (RFC 9457).
 type Problem struct {
 	Type       string         `json:"type" doc:"A page that explains this kind of problem." example:"/problems/not_found"`
 	Title      string         `json:"title" doc:"The HTTP status in words."`
@@ -59,7 +59,7 @@ func (p *Problem) GetStatus() int { return p.Status }
 // ContentType returns the media type of problem documents.
 func (p *Problem) ContentType(string) string { return "application/problem+json" }
 
-// GetHeaders returns the header fields that go with the problem.
+// GetHeaders returns the headers that belong to the problem.
 func (p *Problem) GetHeaders() http.Header {
 	h := http.Header{}
 	if p.RetryAfter > 0 {
@@ -71,8 +71,8 @@ func (p *Problem) GetHeaders() http.Header {
 	return h
 }
 
-// Fail answers r with the problem that err amounts to. The cause of an internal
-// error goes to the log, and never to the client.
+// Fail responds to r with the problem document for err. The cause of an internal error is logged
+// and never sent.
 func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	problemOf(r.Context(), err).write(w, r)
 }
@@ -93,7 +93,7 @@ func (p *Problem) write(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// problem returns the document for e with an HTTP status of its own.
+// problem returns the document for e with the given status.
 func problem(status int, e *domain.Error) *Problem {
 	return &Problem{
 		Type: "/problems/" + string(e.Kind), Title: http.StatusText(status), Status: status,
@@ -101,7 +101,7 @@ func problem(status int, e *domain.Error) *Problem {
 	}
 }
 
-// problemOf returns the document for err, and logs what it does not tell.
+// problemOf returns the document for err, and logs the cause that it omits.
 func problemOf(ctx context.Context, err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
@@ -130,7 +130,7 @@ func problemOf(ctx context.Context, err error) *Problem {
 	return p
 }
 
-// translate turns the errors that huma makes into ours.
+// translate turns errors of huma into problem documents.
 func translate(ctx huma.Context, _ string, v any) (any, error) {
 	m, ok := v.(*huma.ErrorModel)
 	if !ok {
@@ -156,7 +156,7 @@ func translate(ctx huma.Context, _ string, v any) (any, error) {
 		}
 	}
 	if e.Kind == domain.Invalid {
-		// Values are not repeated: they may be somebody's password.
+		// Values are not repeated, because they may be passwords.
 		for _, d := range m.Errors {
 			e.Fields = append(e.Fields, domain.Field{Pointer: pointer(d.Location), Detail: d.Message})
 		}
@@ -181,8 +181,8 @@ func summary(fields []domain.Field) string {
 	return msg
 }
 
-// pointer turns huma's "body.items[3].name" into the JSON pointer
-// "/items/3/name"; "query.limit" becomes "?limit", and "path.room" "{room}".
+// pointer turns huma's "body.items[3].name" into the JSON pointer "/items/3/name", "query.limit"
+// into "?limit", and "path.room" into "{room}".
 func pointer(location string) string {
 	where, rest, _ := strings.Cut(location, ".")
 	switch where {

@@ -18,10 +18,10 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Static serves the web client: the files of fsys, and index.html for every
-// other path, since the client has routes of its own. Files under /assets/ carry
-// a hash in their name and may be kept for ever; all others are asked for again.
-// A file beside one, with .br or .gz at its end, is its compressed form.
+// Static serves the web client: the files of fsys, and index.html for all other paths, which are
+// the client's own routes. Files under /assets/ have a hash in their name and are cached without
+// limit; all others are revalidated. A file with .br or .gz appended to a name is its compressed
+// form.
 func Static(fsys fs.FS) (http.Handler, error) {
 	s := &static{files: map[string]*file{}}
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
@@ -48,7 +48,7 @@ type file struct {
 	mediaType string
 	etag      string
 	cache     string
-	gzipped   func() []byte // nil if it gains nothing
+	gzipped   func() []byte // nil if compression gains nothing
 }
 
 func newFile(name string, data []byte) *file {
@@ -64,8 +64,7 @@ func newFile(name string, data []byte) *file {
 	return f
 }
 
-// mediaType does not depend on what the machine has registered, where it
-// matters.
+// mediaType does not depend on the machine's registry for the types that matter.
 func mediaType(name string) string {
 	switch path.Ext(name) {
 	case ".html":
@@ -101,7 +100,7 @@ func compressible(mediaType string) bool {
 func compress(data []byte) []byte {
 	var b bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is valid
-	_, _ = w.Write(data)                                  // a buffer takes everything
+	_, _ = w.Write(data)                                  // a buffer accepts all writes
 	_ = w.Close()
 	return b.Bytes()
 }
@@ -110,7 +109,8 @@ func (s *static) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := path.Clean("/" + r.URL.Path)
 	f, ok := s.files[name]
 	if !ok {
-		// A missing file is missing; only a route of the client is the client.
+		// A path with an extension is a file, and not found if missing. Others are routes of the
+		// client.
 		if path.Ext(name) != "" && name != "/index.html" {
 			Fail(w, r, domain.NotFound.Errorf(domain.CodeNoFile, "there is no such file"))
 			return
@@ -157,7 +157,7 @@ func encodingAccepted(header, encoding string) bool {
 	return false
 }
 
-// unbuilt is what a server says that was built without the web client.
+// unbuilt responds for a server that was built without the web client.
 func unbuilt(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")

@@ -14,18 +14,18 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Identity is who somebody is at the provider. Issuer and Subject together
-// never change and never pass to another person; the rest may do both, so an
-// account is never found by it alone.
+// Identity is a person's identity at the provider. Issuer and Subject together identify the person
+// and never change. The other fields may change or pass to another person, so an account must not
+// be looked up by them alone.
 type Identity struct {
 	Issuer, Subject string
 	Email           string
-	EmailVerified   bool // the provider says that the address is this person's
+	EmailVerified   bool // the provider asserts that the address is this person's
 	Name            string
-	Username        string // what the provider calls them, to suggest
+	Username        string // the username at the provider, as a suggestion
 }
 
-// claims are what is read of a token or of the userinfo endpoint.
+// claims are the claims read from the id token or the userinfo endpoint.
 type claims struct {
 	Subject  string   `json:"sub"`
 	Email    string   `json:"email"`
@@ -35,7 +35,7 @@ type claims struct {
 	Party    string   `json:"azp"`
 }
 
-// flexible is a truth that some providers write as a string.
+// flexible is a boolean that some providers write as a string.
 type flexible bool
 
 func (f *flexible) UnmarshalJSON(b []byte) error {
@@ -43,8 +43,8 @@ func (f *flexible) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Finish ends an attempt with what the provider sent the browser back with.
-// The caller has taken the attempt out of its store: it serves once.
+// Finish completes an attempt with the parameters of the provider's redirect. The caller must have
+// deleted the attempt from its store, so that it is used once.
 func (p *Provider) Finish(ctx context.Context, a Attempt, back url.Values) (Identity, error) {
 	if a.State == "" || subtle.ConstantTimeCompare([]byte(back.Get("state")), []byte(a.State)) != 1 {
 		return Identity{}, refused(errors.New("state is not the attempt's"))
@@ -53,7 +53,7 @@ func (p *Provider) Finish(ctx context.Context, a Attempt, back url.Values) (Iden
 	if err != nil {
 		return Identity{}, err
 	}
-	// Who answers must be who was asked (RFC 9207), whatever it answers.
+	// The issuer of the response must be the one that was asked (RFC 9207), also for errors.
 	if iss := back.Get("iss"); iss != p.Issuer && (iss != "" || d.answer.NamesIssuer) {
 		return Identity{}, refused(fmt.Errorf("answer comes from %q", short(iss)))
 	}
@@ -73,17 +73,18 @@ func (p *Provider) Finish(ctx context.Context, a Attempt, back url.Values) (Iden
 	return p.identity(ctx, d, a, token)
 }
 
-// exchange tells a provider that refuses the code from one that is away.
+// exchange distinguishes a provider that refuses the code from one that is unavailable.
 func exchange(err error) error {
 	if e, ok := errors.AsType[*oauth2.RetrieveError](err); ok && e.Response.StatusCode < 500 {
-		// Not the answer itself: nobody knows what a provider repeats in it.
+		// Without the response itself, which may contain secrets.
 		return refused(fmt.Errorf("code: status %d, %q: %q", e.Response.StatusCode, short(e.ErrorCode),
 			short(e.ErrorDescription)))
 	}
 	return errUnavailable(fmt.Errorf("code: %q", short(err.Error())))
 }
 
-// identity reads the id token, and asks for what it does not say.
+// identity returns the identity from the id token, and asks the userinfo endpoint for missing
+// claims.
 func (p *Provider) identity(ctx context.Context, d *discovered, a Attempt, token *oauth2.Token) (Identity, error) {
 	raw, _ := token.Extra("id_token").(string)
 	if raw == "" {
@@ -122,7 +123,7 @@ func (p *Provider) identity(ctx context.Context, d *discovered, a Attempt, token
 	}, nil
 }
 
-// more asks the userinfo endpoint, which must speak of the same person.
+// more reads the userinfo endpoint. Its subject must be that of the id token.
 func more(ctx context.Context, d *discovered, token *oauth2.Token, c *claims) error {
 	info, err := d.UserInfo(ctx, oauth2.StaticTokenSource(token))
 	if err != nil {
@@ -145,13 +146,12 @@ func more(ctx context.Context, d *discovered, token *oauth2.Token, c *claims) er
 	return nil
 }
 
-// refused is the answer to whatever is wrong with what came back: what it was
-// is for the log.
+// refused returns the error for every invalid response. The cause is only logged.
 func refused(cause error) error {
 	return domain.Unauthorized.Errorf(domain.CodeOIDCRefused, "the sign-in did not work; begin it again").Because(cause)
 }
 
-// short is what of a stranger's text goes to the log.
+// short shortens text of a third party for the log.
 func short(s string) string {
 	const most = 200
 	if len(s) > most {

@@ -1,7 +1,6 @@
-// Package oidc signs people in with an account they have elsewhere: OpenID
-// Connect's code flow, with PKCE, against any provider that can be discovered.
-// It says who somebody is there; whose account that is here, and whether there
-// shall be one, others decide.
+// Package oidc signs people in with an account at an OpenID Connect provider: authorization code
+// flow with PKCE, and discovery. It returns the identity at the provider. The callers decide which
+// account that is here, and whether to create one.
 package oidc
 
 import (
@@ -25,37 +24,36 @@ import (
 
 const (
 	timeout        = 10 * time.Second // for each request to the provider
-	discoveryRetry = 5 * time.Second  // after a discovery that failed, before the next
-	discoveryTTL   = time.Hour        // how long what was discovered holds
-	maxBytes       = 1 << 20          // of any answer of the provider
+	discoveryRetry = 5 * time.Second  // pause after a failed discovery
+	discoveryTTL   = time.Hour        // how long discovered metadata is used
+	maxBytes       = 1 << 20          // of a response of the provider
 )
 
-// Config is how we are known to a provider.
+// Config is the configuration of a provider's client.
 type Config struct {
-	Issuer   string // exactly as the provider writes it
+	Issuer   string // exactly as in the provider's metadata
 	ClientID string
-	Secret   string   // empty: we are a public client
-	Redirect string   // where the provider sends people back to
-	Scopes   []string // beside openid, email and profile
+	Secret   string   // empty: public client
+	Redirect string   // redirect URI
+	Scopes   []string // in addition to openid, email and profile
 
 	Now       func() time.Time  // nil: time.Now
 	Transport http.RoundTripper // nil: http.DefaultTransport
 }
 
-// Provider is one that people can sign in with. Its methods may be called by
-// many at once.
+// Provider is a provider that people can sign in with. Its methods are safe for concurrent use.
 type Provider struct {
 	Config
 	http *http.Client
 
 	mu       sync.Mutex
 	metadata *discovered
-	at       time.Time // of the last discovery, or try
-	err      error     // of that try
+	at       time.Time // of the last discovery or attempt
+	err      error     // of that attempt
 	busy     chan struct{}
 }
 
-// discovered is what a provider says of itself.
+// discovered is the provider's metadata.
 type discovered struct {
 	*coreos.Provider
 	oauth  oauth2.Config
@@ -65,8 +63,8 @@ type discovered struct {
 	}
 }
 
-// New returns a provider. It asks nothing yet: a provider that is away when we
-// start is asked again when somebody wants to sign in with it.
+// New returns a provider. It sends no request: discovery happens when somebody signs in, so that
+// the server can start while the provider is unavailable.
 func New(c Config) (*Provider, error) {
 	if c.ClientID == "" {
 		return nil, errors.New("OpenID Connect needs a client id")
@@ -91,13 +89,13 @@ func New(c Config) (*Provider, error) {
 	return p, nil
 }
 
-// loopback reports whether host is this machine, where http does.
+// loopback reports whether host is this machine, for which http is allowed.
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// bounded reads no more of an answer than any provider has to say.
+// bounded limits the size of responses.
 type bounded struct{ http.RoundTripper }
 
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -111,15 +109,15 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// Attempt is a sign-in that was begun. It is kept, where nobody but the
-// browser that began it can name it, until the provider sends the person back.
+// Attempt is the state of a sign-in that has begun. The caller stores it, so that only the browser
+// that began it can refer to it, until the provider redirects back.
 type Attempt struct {
 	State    string `json:"state"`
 	Nonce    string `json:"nonce"`
 	Verifier string `json:"verifier"`
 }
 
-// Begin returns an attempt, and where to send the browser.
+// Begin returns an attempt and the URL to redirect the browser to.
 func (p *Provider) Begin(ctx context.Context) (Attempt, string, error) {
 	d, err := p.discover(ctx)
 	if err != nil {
@@ -129,8 +127,8 @@ func (p *Provider) Begin(ctx context.Context) (Attempt, string, error) {
 	return a, d.oauth.AuthCodeURL(a.State, coreos.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier)), nil
 }
 
-// discover returns what the provider says of itself, asking it at most once at
-// a time, and not again for a pause after it failed.
+// discover returns the provider's metadata. It sends one request at a time, and none for a while
+// after a failure.
 func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 	if d, err := p.cached(); d != nil || err != nil {
 		return d, err
@@ -142,10 +140,9 @@ func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 		return nil, ctx.Err()
 	}
 	if d, err := p.cached(); d != nil || err != nil {
-		return d, err // somebody asked while we waited
+		return d, err // discovered by another caller meanwhile
 	}
-	// Others may wait for this answer: that one of them goes away does not
-	// make it a failure.
+	// Other callers may wait for this response. It must not fail because this caller disconnects.
 	d, err := p.fetch(context.WithoutCancel(ctx))
 
 	p.mu.Lock()
@@ -157,7 +154,7 @@ func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 	if p.metadata == nil {
 		return nil, errUnavailable(err)
 	}
-	return p.metadata, nil // what was known before does until the provider is back
+	return p.metadata, nil // older metadata is used while the provider is unavailable
 }
 
 func (p *Provider) cached() (*discovered, error) {
@@ -186,7 +183,7 @@ func (p *Provider) fetch(ctx context.Context) (*discovered, error) {
 		ClientID: p.ClientID, ClientSecret: p.Secret, RedirectURL: p.Redirect, Endpoint: found.Endpoint(),
 		Scopes: append([]string{coreos.ScopeOpenID, "email", "profile"}, p.Scopes...),
 	}
-	// The library would find out by trying, and a try may use up the code.
+	// The library would try both methods, and a failed attempt may consume the code.
 	d.oauth.Endpoint.AuthStyle = oauth2.AuthStyleInHeader
 	if p.Secret == "" || len(d.answer.Methods) > 0 && !slices.Contains(d.answer.Methods, "client_secret_basic") {
 		d.oauth.Endpoint.AuthStyle = oauth2.AuthStyleInParams

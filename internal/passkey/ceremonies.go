@@ -13,13 +13,13 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// BeginRegistration begins to make a passkey for u, on an authenticator that
-// has none of u's yet.
+// BeginRegistration begins the registration of a passkey for u, on an authenticator that has none
+// of u's passkeys yet.
 func (p *Party) BeginRegistration(u User, now time.Time) (Ceremony, error) {
 	options, session, err := p.w.BeginRegistration(user{u},
 		webauthn.WithExclusions(descriptors(user{u}.WebAuthnCredentials())),
 		webauthn.WithAuthenticatorSelection(protocol.AuthenticatorSelection{
-			// A security key without room or PIN still serves as second factor.
+			// Security keys without storage or PIN can still be a second factor.
 			ResidentKey:      protocol.ResidentKeyRequirementPreferred,
 			UserVerification: protocol.VerificationPreferred,
 		}),
@@ -27,7 +27,7 @@ func (p *Party) BeginRegistration(u User, now time.Time) (Ceremony, error) {
 	return newCeremony(kindRegister, options, session, now, err)
 }
 
-// FinishRegistration returns the passkey that the browser made.
+// FinishRegistration verifies the browser's response and returns the new passkey.
 func (p *Party) FinishRegistration(u User, stored, response []byte, now time.Time) (Credential, error) {
 	session, err := resume(kindRegister, stored, response, now)
 	if err != nil {
@@ -64,16 +64,15 @@ func model(aaguid []byte) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", aaguid[:4], aaguid[4:6], aaguid[6:8], aaguid[8:10], aaguid[10:])
 }
 
-// BeginSignIn begins a sign-in with nothing but a passkey. Nobody has said who
-// they are yet: the authenticator will, and it must verify its user.
+// BeginSignIn begins a sign-in with only a passkey. The user is not known yet: the authenticator
+// returns the id, and must verify the user.
 func (p *Party) BeginSignIn(now time.Time) (Ceremony, error) {
 	options, session, err := p.w.BeginDiscoverableLogin(webauthn.WithUserVerification(protocol.VerificationRequired))
 	return newCeremony(kindSignIn, options, session, now, err)
 }
 
-// FinishSignIn returns who signed in. Find returns the user of an id with the
-// passkeys, or an error of kind NotFound; any other error of it is returned as
-// it is.
+// FinishSignIn verifies the response and returns the user. find returns the user with an id and
+// their passkeys, or a not_found error. Other errors of find are returned unchanged.
 func (p *Party) FinishSignIn(
 	stored, response []byte, find func(userID string) (User, error), now time.Time,
 ) (User, Use, error) {
@@ -86,7 +85,7 @@ func (p *Party) FinishSignIn(
 		return User{}, Use{}, refused(err)
 	}
 	var found User
-	var broken error // not the passkey's fault
+	var broken error // an error of find
 	made, err := p.w.ValidateDiscoverableLogin(func(_, handle []byte) (webauthn.User, error) {
 		u, err := find(string(handle))
 		if err != nil {
@@ -108,15 +107,14 @@ func (p *Party) FinishSignIn(
 	return found, use, err
 }
 
-// BeginSecond begins the second factor of u, who has proved a password and has
-// at least one passkey.
+// BeginSecond begins the second factor of u, who has proven a password and has a passkey.
 func (p *Party) BeginSecond(u User, now time.Time) (Ceremony, error) {
 	options, session, err := p.w.BeginLogin(user{u}, webauthn.WithUserVerification(protocol.VerificationPreferred))
 	return newCeremony(kindSecond, options, session, now, err)
 }
 
-// FinishSecond says whether one of u's passkeys was used. With the passkeys of
-// somebody who is signed in it serves for step-up as well.
+// FinishSecond verifies that one of u's passkeys was used. It also serves for step-up of a
+// signed-in user.
 func (p *Party) FinishSecond(u User, stored, response []byte, now time.Time) (Use, error) {
 	session, err := resume(kindSecond, stored, response, now)
 	if err != nil {
@@ -126,7 +124,7 @@ func (p *Party) FinishSecond(u User, stored, response []byte, now time.Time) (Us
 	if err != nil {
 		return Use{}, refused(err)
 	}
-	// One that was removed while the ceremony went on must not spoil the others.
+	// A passkey that was removed during the ceremony must not make the others fail.
 	session.AllowedCredentialIDs = owned(session.AllowedCredentialIDs, user{u}.WebAuthnCredentials())
 	if len(session.AllowedCredentialIDs) == 0 {
 		return Use{}, refused(errors.New("no passkey is left of those that were asked for"))
@@ -150,7 +148,7 @@ func owned(ids [][]byte, credentials []webauthn.Credential) [][]byte {
 	return left
 }
 
-// used is the stored credential with what the ceremony changed.
+// used returns the stored credential with the changes of the ceremony.
 func used(u User, made *webauthn.Credential, parsed *protocol.ParsedCredentialAssertionData) (Use, error) {
 	id := base64.RawURLEncoding.EncodeToString(made.ID)
 	for _, c := range u.Credentials {

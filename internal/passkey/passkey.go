@@ -1,11 +1,9 @@
-// Package passkey runs the ceremonies of WebAuthn: it makes the challenges
-// that a browser answers, and says whether the answer is good. Passkeys serve
-// as the only factor, where the authenticator must have verified its user, and
-// as the second after a password.
+// Package passkey implements WebAuthn ceremonies: it creates the challenges for browsers and
+// verifies the responses. A passkey is the only factor if the authenticator has verified the user,
+// or else the second factor after a password.
 //
-// It keeps nothing. The caller stores the state of a ceremony for Life, takes
-// it out of the store before it finishes the ceremony so that it serves once,
-// and stores the credentials.
+// It stores nothing. The caller stores the state of a ceremony for Life, deletes it before it
+// finishes the ceremony, so that it is used once, and stores the credentials.
 package passkey
 
 import (
@@ -26,7 +24,7 @@ import (
 // Life is how long a ceremony may take.
 const Life = 5 * time.Minute
 
-// maxResponse is far more than any browser sends.
+// maxResponse is more than any browser sends.
 const maxResponse = 64 << 10
 
 // Credential is a passkey as it is stored.
@@ -34,48 +32,46 @@ type Credential struct {
 	ID         string // base64url
 	PublicKey  []byte // COSE
 	Transports []string
-	Model      string // the make of the authenticator, as a UUID; zeros from those that do not tell
+	Model      string // AAGUID of the authenticator's model; zeros if it is not disclosed
 	SignCount  uint32
 
-	Verified       bool // its user was verified when it was made
-	BackupEligible bool // it may be copied to other devices (BE); never changes
-	BackedUp       bool // it has been (BS)
+	Verified       bool // the user was verified at registration
+	BackupEligible bool // backup eligible (BE): may be synchronized to other devices; never changes
+	BackedUp       bool // backup state (BS): is synchronized
 }
 
-// User is whose passkeys they are. The id is what an authenticator keeps, and
-// tells without asking who else is there: it must say nothing of the person.
+// User is the owner of passkeys. An authenticator stores the ID and discloses it without asking, so
+// it must not contain personal data.
 type User struct {
 	ID, Name, DisplayName string
 	Credentials           []Credential
 }
 
-// Use is what a sign-in with a passkey proved.
+// Use is the result of a sign-in with a passkey.
 type Use struct {
-	Credential Credential // to be stored in the place of the old one
-	Verified   bool       // by a finger, a face or a PIN: the passkey counts as two factors
-	Suspect    bool       // its counter went back: there may be a copy. Warn, do not block
+	Credential Credential // replaces the stored one
+	Verified   bool       // the user was verified by biometrics or PIN: counts as two factors
+	Suspect    bool       // the signature counter went back, so a copy may exist: warn, do not block
 }
 
-// Ceremony is one that has begun.
+// Ceremony is a ceremony that has begun.
 type Ceremony struct {
 	Options json.RawMessage // for the browser: {"publicKey": ...}
-	State   []byte          // for the store, and for nobody else
+	State   []byte          // for the store; must stay secret
 }
 
-// Party is the service that passkeys are made for.
+// Party is the relying party.
 type Party struct {
 	w       *webauthn.WebAuthn
 	origins []string
 }
 
-// Origins returns the origins on whose pages browsers use these passkeys, the one that
-// people are to open first. A page of another domain cannot (WebAuthn, section 5.1.3).
+// Origins returns the origins whose pages can use these passkeys, the primary one first. Browsers
+// refuse them on pages of other domains (WebAuthn, section 5.1.3).
 func (p *Party) Origins() []string { return p.origins }
 
-// New returns the party of a name that people read, of the domain that its
-// passkeys are bound to, and of the origins whose pages may use them. An
-// address, other than the name localhost, is no domain, and cannot have
-// passkeys.
+// New returns the relying party with a display name, a domain that the passkeys are bound to, and
+// the origins whose pages may use them. An IP address cannot have passkeys; localhost can.
 func New(name, domainName string, origins []string) (*Party, error) {
 	if domainName == "" {
 		return nil, errors.New("passkeys need a domain")
@@ -104,15 +100,15 @@ func New(name, domainName string, origins []string) (*Party, error) {
 	return p, nil
 }
 
-// The kinds of ceremony: the state of one does not serve another.
+// The kinds of ceremony. The state of one kind is refused for another.
 const (
 	kindRegister = "register"
 	kindSignIn   = "sign-in"
 	kindSecond   = "second"
 )
 
-// state is what is stored of a ceremony. The library's own expiry goes by its
-// own clock; ours is the caller's.
+// state is the stored state of a ceremony. It has its own expiry, because the library's uses the
+// system clock and not the caller's.
 type state struct {
 	Kind    string               `json:"kind"`
 	Expires time.Time            `json:"expires"`
@@ -148,8 +144,7 @@ func resume(kind string, stored, response []byte, now time.Time) (webauthn.Sessi
 	return s.Session, nil
 }
 
-// refused is the answer to every bad response: what was wrong with it is for
-// the log.
+// refused returns the error for every invalid response. The cause is only logged.
 func refused(cause error) error {
 	if e, ok := errors.AsType[*protocol.Error](cause); ok && e.DevInfo != "" {
 		cause = fmt.Errorf("%w (%s)", cause, e.DevInfo)
@@ -158,7 +153,7 @@ func refused(cause error) error {
 		"this passkey was not accepted; try again, or go another way").Because(cause)
 }
 
-// user is a User as the library wants it.
+// user adapts User to the library's interface.
 type user struct{ User }
 
 func (u user) WebAuthnID() []byte          { return []byte(u.ID) }
@@ -169,7 +164,7 @@ func (u user) WebAuthnCredentials() []webauthn.Credential {
 	all := make([]webauthn.Credential, 0, len(u.Credentials))
 	for _, c := range u.Credentials {
 		if w, err := c.library(); err == nil {
-			all = append(all, w) // one that cannot be read fits nothing
+			all = append(all, w) // an unreadable one matches nothing
 		}
 	}
 	return all

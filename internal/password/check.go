@@ -11,12 +11,12 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// maxCharacters is how long a password may be.
+// maxCharacters is the maximum length of a password.
 const maxCharacters = 256
 
-// Check says whether a new password is good enough: at least so many
-// characters, not one that everybody tries, and not made of the account's own
-// names (NIST SP 800-63B-4). What it is composed of is nobody's business.
+// Check returns an error unless password is acceptable as a new password: at least `least`
+// characters, not a common one, and not derived from the account's own names. It has no rules on
+// kinds of characters (NIST SP 800-63B-4).
 func Check(password string, least int, names ...string) error {
 	if len(password) > MaxBytes {
 		return domain.InvalidField("/password", "a password has at most %d characters", maxCharacters)
@@ -50,8 +50,8 @@ func Check(password string, least int, names ...string) error {
 	return nil
 }
 
-// parts returns the names and the words they are made of, folded, the longest
-// first; what is shorter than three characters tells nothing.
+// parts returns the names and the words in them, folded, longest first. It leaves out those under
+// three characters.
 func parts(names []string) []string {
 	var all []string
 	for _, name := range names {
@@ -63,13 +63,12 @@ func parts(names []string) []string {
 	return all
 }
 
-// fold is the form in which passwords are compared with the list and with
-// names: that of no case.
+// fold returns the form of a password that is compared with the list and with names: case-folded
+// NFC.
 func fold(s string) string { return norm.NFC.String(cases.Fold().String(s)) }
 
-// period returns the shortest string that s is made of by repeating it: "ab"
-// of "ababab", and s itself of most. It counts characters, not bytes, by
-// nature: a period of a valid string begins and ends at characters.
+// period returns the shortest string whose repetition is s: "ab" for "ababab", and s itself for
+// most strings. The result is valid UTF-8 if s is, because it begins and ends at characters.
 func period(s string) string {
 	if s == "" {
 		return s

@@ -7,22 +7,21 @@ import (
 	"sort"
 )
 
-// The list holds the first five bytes of the SHA-256 of each of the passwords
-// that everybody tries, sorted: of those with eight characters or more, as
-// shorter ones are refused anyway. Digests keep the list small and the obscene
-// ones among them out of sight. A good password is mistaken for one of them
-// once in 70 million times.
+// The list holds the first five bytes of the SHA-256 of each common password, sorted. It includes
+// only those with eight characters or more, because shorter ones are refused anyway. Hashes keep
+// the list small and obscene passwords out of sight. A good password is taken for a common one once
+// in 70 million times.
 //
-// They are the 20,000 of Django (BSD licence; from Have I Been Pwned, by Royce
-// Williams) and the 30,000 of zxcvbn (MIT licence; from leaks, by Mark
-// Burnett), and a few of our own. mkcommon.go makes the list from them.
+// The passwords are the 20,000 of Django (BSD licence; from Have I Been Pwned, by Royce Williams),
+// the 30,000 of zxcvbn (MIT licence; from leaks, by Mark Burnett), and some of our own. mkcommon.go
+// generates the list.
 //
 //go:embed common.bin
 var common string
 
 const digestLength = 5
 
-// isCommon reports whether a password, folded, is on the list.
+// isCommon reports whether a folded password is on the list.
 func isCommon(folded string) bool {
 	sum := sha256.Sum256([]byte(folded))
 	want := sum[:digestLength]

@@ -15,8 +15,7 @@ import (
 	"golang.org/x/crypto/scrypt"
 )
 
-// blowfish is a record of bcrypt. Like every bcrypt, it looks at the first 72
-// bytes of a password alone.
+// blowfish is a bcrypt record. As always with bcrypt, only the first 72 bytes of a password count.
 type blowfish struct{ record []byte }
 
 func parseBcrypt(s string) (record, error) {
@@ -39,7 +38,7 @@ func (b blowfish) fits(password string) bool {
 	return bcrypt.CompareHashAndPassword(b.record, []byte(password)) == nil
 }
 
-// salsa is a record of scrypt: $scrypt$ln=16,r=8,p=1$salt$hash.
+// salsa is a scrypt record: $scrypt$ln=16,r=8,p=1$salt$hash.
 type salsa struct {
 	n, r, p   int
 	salt, key []byte
@@ -70,15 +69,15 @@ func (s salsa) fits(password string) bool {
 	return err == nil && subtle.ConstantTimeCompare(sum, s.key) == 1
 }
 
-// rounds is a record of PBKDF2 with HMAC.
+// rounds is a PBKDF2 record with HMAC.
 type rounds struct {
 	hash       func() hash.Hash
 	iterations int
 	salt, key  []byte
 }
 
-// digest names the hash of a PBKDF2 record. SHA-1 is no weakness in HMAC, and
-// old systems had nothing else.
+// digest returns the hash function of a PBKDF2 record. SHA-1 is not weak in HMAC, and old systems
+// had nothing else.
 func digest(name string) func() hash.Hash {
 	switch name {
 	case "", "sha1":
@@ -91,9 +90,8 @@ func digest(name string) func() hash.Hash {
 	return nil
 }
 
-// parsePBKDF2 reads $pbkdf2-sha256$i=600000,l=32$salt$hash (PHC; l may be
-// missing) and $pbkdf2-sha256$29000$salt$hash (passlib, which writes "." where
-// base64 has "+").
+// parsePBKDF2 parses $pbkdf2-sha256$i=600000,l=32$salt$hash (PHC; l is optional) and
+// $pbkdf2-sha256$29000$salt$hash (passlib, which uses "." in place of "+" in base64).
 func parsePBKDF2(parts []string) (record, error) {
 	if len(parts) != 4 {
 		return nil, errors.New("not a PBKDF2 record")
@@ -120,8 +118,8 @@ func parsePBKDF2(parts []string) (record, error) {
 	return k.bounded(values[0])
 }
 
-// parseDjango reads pbkdf2_sha256$600000$salt$hash: the salt is text, the hash
-// padded base64.
+// parseDjango parses pbkdf2_sha256$600000$salt$hash. The salt is text, and the hash is padded
+// base64.
 func parseDjango(parts []string) (record, error) {
 	if len(parts) != 4 || parts[2] == "" || len(parts[2]) > 128 {
 		return nil, errors.New("not a PBKDF2 record")

@@ -1,9 +1,8 @@
-// Package password hashes passwords, compares them with records, also with
-// those of other systems, and decides what a new password may be. It keeps
-// nothing and knows no accounts.
+// Package password hashes passwords, verifies them against records, including those of other
+// systems, and checks new passwords. It stores nothing and knows no accounts.
 //
-// It does not count failures either: an attempt that found no turn is refused
-// before anything is compared, and must not be held against anybody.
+// It does not count failures. An attempt that got no turn has not been compared, and must not count
+// as a failure.
 package password
 
 import (
@@ -15,45 +14,44 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// MaxBytes is how long a password may be before anything else looks at it.
+// MaxBytes is the maximum length of a password, checked before anything else.
 const MaxBytes = 1024
 
-// Trust says who asks for a turn.
+// Trust says whether the caller of a Hasher acts for a known user.
 type Trust bool
 
-// One turn beside the others is kept for whom we know, by a device cookie or a
-// session, so that a flood of strangers cannot keep them out.
+// One turn is reserved for known users, who have a session or a device cookie. So a flood of
+// strangers cannot lock them out.
 const (
 	Stranger Trust = false
 	Known    Trust = true
 )
 
-// Options bound what hashing may take. The zero value of each stands for its
-// default.
+// Options limit the resources of hashing. A zero value stands for the default.
 type Options struct {
-	Memory  int64         // bytes for all the hashes at once; 256 MiB
-	Turns   int           // hashes at once, fewer if Memory says so; the number of processors
-	Waiting int           // strangers who may wait for a turn; 64
-	Wait    time.Duration // how long anybody waits; 2 s
+	Memory  int64         // bytes for all concurrent hashes; default 256 MiB
+	Turns   int           // concurrent hashes, fewer if Memory requires it; default: number of processors
+	Waiting int           // strangers waiting for a turn; default 64
+	Wait    time.Duration // maximum wait; default 2 s
 }
 
-// Hasher hashes passwords, a few at a time: each takes 48 MiB and a core for a
-// good part of a second. Its methods may be called by many at once.
+// Hasher hashes passwords, a few at a time: each hash takes 48 MiB and a core for a good part of a
+// second. It is safe for concurrent use.
 type Hasher struct {
-	turns chan struct{} // anybody's
-	kept  chan struct{} // for the known alone; no place in it if memory is short
-	wide  chan struct{} // records of other systems that take more memory than ours: one at a time
+	turns chan struct{} // for everybody
+	kept  chan struct{} // reserved for known users; capacity 0 if memory is short
+	wide  chan struct{} // records of other systems that need more memory than ours: one at a time
 
-	strangers chan struct{} // who waits
+	strangers chan struct{} // waiting
 	known     chan struct{}
 	wait      time.Duration
 
-	dummy   string       // a record that no password fits, of equal cost
-	typical atomic.Int64 // how long a hash of ours takes, in ns
+	dummy   string       // a record of equal cost that no password matches
+	typical atomic.Int64 // duration of one of our hashes, in ns
 	refused atomic.Int64
 }
 
-// New returns a hasher within the bounds of o.
+// New returns a hasher.
 func New(o Options) *Hasher {
 	const own = argonMemory << 10
 	if o.Memory == 0 {
@@ -81,13 +79,13 @@ func New(o Options) *Hasher {
 	}
 }
 
-// Load is what the hasher is doing just now, for the metrics.
+// Load is the current load, for metrics.
 type Load struct {
 	Running, Waiting int
 	Refused          int64 // since the start
 }
 
-// Limit is how many may wait at most.
+// Limit returns the maximum number of waiting callers.
 func (h *Hasher) Limit() int { return cap(h.strangers) + cap(h.known) }
 
 // Load returns the hasher's load.
@@ -95,7 +93,8 @@ func (h *Hasher) Load() Load {
 	return Load{Running: len(h.turns) + len(h.kept), Waiting: len(h.strangers) + len(h.known), Refused: h.refused.Load()}
 }
 
-// Hash returns the record of a password in PHC form.
+// Hash returns the record of a password, in PHC string format. If there is no turn in time, it
+// fails.
 func (h *Hasher) Hash(ctx context.Context, password string, who Trust) (string, error) {
 	done, err := h.turn(ctx, who, 0)
 	if err != nil {
@@ -106,10 +105,9 @@ func (h *Hasher) Hash(ctx context.Context, password string, who Trust) (string, 
 	return a.encode(h.timed(a, password)), nil
 }
 
-// Verify reports whether password is the record's, and whether the record
-// should be made anew because it is another system's or its parameters are not
-// ours. No record at all, or one that cannot be read, costs the same as one of
-// ours and fits nothing. A record that does not fit is never stale.
+// Verify reports whether password matches record. stale means that it matches but should be hashed
+// again, because the record is another system's or has other parameters than ours. An empty or
+// invalid record matches nothing and costs as much time as a valid one.
 func (h *Hasher) Verify(ctx context.Context, record, password string, who Trust) (ok, stale bool, err error) {
 	r, err := parse(record)
 	known := err == nil
@@ -122,8 +120,8 @@ func (h *Hasher) Verify(ctx context.Context, record, password string, who Trust)
 	if err != nil {
 		return false, false, err
 	}
-	// The turn is over when the work is, not when the caller has gone away: a
-	// client that hangs up does not give the memory back.
+	// The turn ends when the work is done, not when the caller disconnects, because the memory is
+	// in use until then.
 	defer done()
 	if a, is := r.(argon); is && a.own() {
 		ok = a.equal(h.timed(a, password)) && known
@@ -136,7 +134,7 @@ func (h *Hasher) Verify(ctx context.Context, record, password string, who Trust)
 	return ok, ok, nil
 }
 
-// timed is one hash of ours; how long it took is remembered.
+// timed computes one of our hashes and records its duration.
 func (h *Hasher) timed(a argon, password string) []byte {
 	start := time.Now()
 	sum := a.sum(normal(password))
@@ -148,29 +146,29 @@ func (h *Hasher) timed(a argon, password string) []byte {
 	return sum
 }
 
-// fill spends what a hash of ours would have taken longer than the one of
-// another system did, so that imported accounts do not stand out by answering
-// soon. One that took longer still does.
+// fill spends the time that one of our hashes takes longer than a record of another system did, so
+// that imported accounts cannot be recognized by fast responses. It does not hide records that take
+// longer than ours.
 func (h *Hasher) fill(spent time.Duration) {
 	a := newArgon()
-	if a.mem = rest(time.Duration(h.typical.Load()), spent); a.mem >= 8 { // the least that Argon2 knows
+	if a.mem = rest(time.Duration(h.typical.Load()), spent); a.mem >= 8 { // the minimum of Argon2
 		a.sum(nil)
 	}
 }
 
-// rest is the memory, in KiB, with which a hash of ours takes what is left of
-// the typical time: the one is as the other.
+// rest returns the memory, in KiB, with which one of our hashes takes the rest of the typical time.
+// Time is proportional to memory.
 func rest(typical, spent time.Duration) uint32 {
 	if typical == 0 {
-		return argonMemory // nobody has hashed yet
+		return argonMemory // no hash was computed yet
 	}
 	return uint32(argonMemory * max(0, float64(typical-spent)/float64(typical)))
 }
 
-// turn waits for a turn at the processor. A server that is asked for too much
-// says so early, and it never counts against anybody's password.
+// turn waits for a turn. An overloaded server refuses early, and that never counts as a wrong
+// password.
 func (h *Hasher) turn(ctx context.Context, who Trust, memory int64) (done func(), err error) {
-	waiting, kept := h.strangers, chan struct{}(nil) // nobody gets into nil
+	waiting, kept := h.strangers, chan struct{}(nil) // a nil channel never accepts
 	if who == Known {
 		waiting, kept = h.known, h.kept
 	}
@@ -185,7 +183,7 @@ func (h *Hasher) turn(ctx context.Context, who Trust, memory int64) (done func()
 
 	free := func() {}
 	if memory > argonMemory<<10 {
-		// Before the turn, so that a turn is never held by somebody who waits.
+		// Acquired before the turn, so that no caller holds a turn while waiting.
 		select {
 		case h.wide <- struct{}{}:
 			free = func() { <-h.wide }

@@ -1,6 +1,6 @@
 //go:build ignore
 
-// Mkcommon writes common.bin from lists of passwords, one a line:
+// Mkcommon writes common.bin from lists of passwords, one per line:
 //
 //	go run mkcommon.go django.txt zxcvbn.txt
 //
@@ -22,7 +22,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// own are long ones that the lists do not have.
+// own are long passwords that are missing in the lists.
 var own = []string{
 	"123456789012345", "1234567890123456", "12345678901234567890", "qwertyuiopasdfgh", "qwertyuiop123456",
 	"passwordpassword",

@@ -24,27 +24,27 @@ const (
 	hashLength  = 32
 )
 
-// Bounds beyond which a record is not verified: a poisoned row must take
-// neither the server's memory nor its time.
+// Limits beyond which a record is refused, so that a manipulated row cannot exhaust the server's
+// memory or time.
 const (
-	maxMemory     = 256 << 20 // bytes, of any kind
+	maxMemory     = 256 << 20 // bytes, for all kinds
 	maxTime       = 10        // Argon2
 	maxLanes      = 8         // Argon2 and scrypt
 	maxBcryptCost = 14
-	maxScryptWork = 1 << 22 // N times r times p
+	maxScryptWork = 1 << 22 // N * r * p
 	maxIterations = 2_000_000
 )
 
-// A record is what is kept of a password, by us or by another system.
+// A record is the stored form of a password, ours or another system's.
 type record interface {
 	fits(password string) bool
-	memory() int64 // what fits takes, in bytes
+	memory() int64 // bytes that fits allocates
 }
 
 var errUnknown = errors.New("no kind of record that we know")
 
-// CheckRecord says whether the record of another system can be verified here.
-// Its error names what is wrong, not the record.
+// CheckRecord returns an error if a record of another system cannot be verified here. The error
+// says what is wrong and does not contain the record.
 func CheckRecord(s string) error {
 	if _, err := parse(s); err != nil {
 		return domain.InvalidField("/password_hash", "this password hash cannot be used: %v", err)
@@ -52,12 +52,12 @@ func CheckRecord(s string) error {
 	return nil
 }
 
-// parse reads a record: the PHC string format, bcrypt's own, and Django's.
+// parse parses a record: PHC string format, bcrypt, or Django's.
 func parse(s string) (record, error) {
 	if len(s) > MaxBytes {
 		return nil, errUnknown
 	}
-	// Django puts the name of its hasher before what is PHC or bcrypt already.
+	// Django prefixes PHC and bcrypt records with the name of its hasher.
 	for _, name := range []string{"argon2", "bcrypt$"} {
 		if rest, ok := strings.CutPrefix(s, name); ok && strings.HasPrefix(rest, "$") {
 			s = rest
@@ -81,12 +81,12 @@ func parse(s string) (record, error) {
 	return nil, errUnknown
 }
 
-// normal is the form of a password that is hashed: NFC, so that two keyboards
-// that write an accent differently agree. Other systems hashed what they were
-// given, so their records are compared with that.
+// normal returns the form of a password that is hashed: NFC, so that it does not matter how a
+// keyboard composes accents. Other systems hash the password as entered, so their records are
+// verified with that.
 func normal(password string) []byte { return norm.NFC.Bytes([]byte(password)) }
 
-// argon is a record of Argon2, and all that is needed to make one.
+// argon is an Argon2 record, with its parameters.
 type argon struct {
 	name      string
 	mem, time uint32
@@ -94,13 +94,13 @@ type argon struct {
 	salt, key []byte
 }
 
-// newArgon is what a new record is made with; its salt is new each time.
+// newArgon returns the parameters of a new record, with a new salt.
 func newArgon() argon {
 	return argon{name: "argon2id", mem: argonMemory, time: argonTime, lanes: argonLanes, salt: randomBytes(saltLength),
 		key: make([]byte, hashLength)}
 }
 
-// own reports whether a is as we would make it today.
+// own reports whether a has the current parameters.
 func (a argon) own() bool {
 	return a.name == "argon2id" && a.mem == argonMemory && a.time == argonTime && a.lanes == argonLanes &&
 		len(a.key) == hashLength && len(a.salt) >= saltLength
@@ -144,7 +144,7 @@ func parseArgon(parts []string) (record, error) {
 
 var errBounds = errors.New("its parameters are out of bounds")
 
-// params reads "m=49152,t=3,p=1": these names, in this order, and no others.
+// params parses "m=49152,t=3,p=1": exactly these names, in this order.
 func params(s string, names ...string) ([]int64, error) {
 	fields := strings.Split(s, ",")
 	if len(fields) != len(names) {
@@ -165,7 +165,7 @@ func params(s string, names ...string) ([]int64, error) {
 	return values, nil
 }
 
-// number reads digits and nothing else: no sign, and no more than 31 bits.
+// number parses digits: no sign, and at most 31 bits.
 func number(s string) (int64, error) {
 	n, err := strconv.ParseUint(s, 10, 31)
 	if err != nil {

@@ -1,10 +1,8 @@
-// Package token signs and verifies access tokens, and makes and hashes the
-// opaque secrets (refresh tokens, tickets, links) that the store knows only by
-// their hash.
+// Package token signs and verifies access tokens. It also generates opaque secrets (refresh tokens,
+// tickets, links), of which the store has only the hash.
 //
-// Access tokens are JWTs (RFC 7519) of type at+jwt (RFC 9068), signed with
-// HMAC-SHA256 or Ed25519. A key is known by its kid, and each kid has one
-// algorithm.
+// Access tokens are JWTs (RFC 7519) of type at+jwt (RFC 9068), signed with HMAC-SHA256 or Ed25519.
+// The kid identifies the key, and each key has one algorithm.
 package token
 
 import (
@@ -25,7 +23,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Lifetime is how long an access token is good for.
+// Lifetime is how long an access token is valid.
 const Lifetime = 10 * time.Minute
 
 const (
@@ -37,7 +35,7 @@ const (
 	minKey   = 32
 )
 
-// Claims are what an access token says.
+// Claims are the claims of an access token.
 type Claims struct {
 	User     string
 	Session  string // empty: issued for a script
@@ -46,7 +44,7 @@ type Claims struct {
 	AMR      []string
 	AuthTime time.Time
 	Expires  time.Time
-	Limited  bool // good for adding a second factor, and for nothing else
+	Limited  bool // allows only adding a second factor
 }
 
 type claims struct {
@@ -59,8 +57,8 @@ type claims struct {
 	Limited  bool     `json:"limited,omitempty"`
 }
 
-// Keyring signs with its first key and accepts the tokens of all. Beside them it
-// has the server's own key, under which secrets are kept.
+// Keyring signs with its current key and verifies with all of them. It also has the server's own key,
+// from which other keys are derived.
 type Keyring struct {
 	current string
 	keys    map[string]key
@@ -69,16 +67,16 @@ type Keyring struct {
 	hashKey []byte
 }
 
-// A key belongs to one algorithm: a token of another that names it is refused.
+// A key has one algorithm. A token that names the key with another algorithm is refused.
 type key struct {
 	method         jwt.SigningMethod
 	sign, validate any
 }
 
-// NewKeyring takes the server's key; the secrets that access tokens are signed
-// with, the current one first and those after it still accepted; and how the
-// current one signs: HS256, or EdDSA with an Ed25519 key derived from it. Without
-// a secret the server's key takes its place. Each has at least 32 bytes.
+// NewKeyring returns a keyring with the server's key data; the secrets sign, of which the first
+// signs access tokens and the others still verify them; and the algorithm of the first: HS256, or
+// EdDSA with an Ed25519 key derived from it. If sign is empty, data is used. Each must have at
+// least 32 bytes.
 func NewKeyring(alg string, data []byte, sign ...[]byte) (*Keyring, error) {
 	k := &Keyring{keys: make(map[string]key), data: data}
 	for i, secret := range append([][]byte{data}, sign...) {
@@ -123,7 +121,7 @@ func (k *Keyring) addEd25519(secret []byte) (kid string) {
 	return j.ID
 }
 
-// A jwk is a public key as RFC 8037 writes it.
+// A jwk is a public key in the form of RFC 8037.
 type jwk struct {
 	Type  string `json:"kty"`
 	Curve string `json:"crv"`
@@ -133,33 +131,31 @@ type jwk struct {
 	Use   string `json:"use"`
 }
 
-// thumbprint is the key's name (RFC 7638).
+// thumbprint returns the thumbprint of the key (RFC 7638), which is its kid.
 func (j jwk) thumbprint() string {
 	sum := sha256.Sum256([]byte(`{"crv":"` + j.Curve + `","kty":"` + j.Type + `","x":"` + j.X + `"}`))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// JWKS is the set of public keys (RFC 7517) that others may verify our tokens
-// with. It is of use where tokens are signed with EdDSA.
+// JWKS returns the public keys as a JWK set (RFC 7517), with which others can verify EdDSA tokens.
 func (k *Keyring) JWKS() ([]byte, error) {
 	return json.Marshal(map[string]any{"keys": k.public})
 }
 
-// Derive makes a key of 32 bytes for one purpose from the server's key, the same
-// each time.
+// Derive returns a key of 32 bytes for a purpose, derived from the server's key. The same label
+// returns the same key.
 func (k *Keyring) Derive(label string) []byte { return derive(k.data, label) }
 
-// derive makes a key for one purpose (HKDF, RFC 5869), so that nothing made
-// for one purpose is of use for another.
+// derive returns a key for a purpose (HKDF, RFC 5869). Keys of different purposes are independent.
 func derive(secret []byte, label string) []byte {
 	key, err := hkdf.Key(sha256.New, secret, nil, "unhidra "+label, 32)
 	if err != nil {
-		panic(err) // 32 bytes are never too many for SHA-256
+		panic(err) // 32 bytes are within HKDF's limit
 	}
 	return key
 }
 
-// Sign returns an access token that says c, from now until c.Expires.
+// Sign returns an access token with c, valid from now until c.Expires.
 func (k *Keyring) Sign(c Claims, now time.Time) (string, error) {
 	current := k.keys[k.current]
 	t := jwt.NewWithClaims(current.method, claims{
@@ -173,10 +169,10 @@ func (k *Keyring) Sign(c Claims, now time.Time) (string, error) {
 	return t.SignedString(current.sign)
 }
 
-// ErrInvalid is what every bad token leads to; its cause is for the log.
+// ErrInvalid is wrapped by all errors of Verify. The cause is for the log.
 var ErrInvalid = errors.New("not a valid access token")
 
-// Verify returns what token says if it is one of ours, good at the time now.
+// Verify returns the claims of token if the keyring accepts its signature and it is valid at now.
 func (k *Keyring) Verify(token string, now time.Time) (Claims, error) {
 	if len(token) > maxToken {
 		return Claims{}, fmt.Errorf("%w: %d bytes long", ErrInvalid, len(token))
@@ -198,8 +194,8 @@ func (k *Keyring) Verify(token string, now time.Time) (Claims, error) {
 	}, nil
 }
 
-// find picks the key by kid alone, from those we have. Header fields that name
-// or carry keys elsewhere are refused, and so is anything called critical.
+// find returns the key by kid, only from the keyring. Headers that refer to or contain other keys
+// are refused, and so is crit.
 func (k *Keyring) find(t *jwt.Token) (any, error) {
 	for name := range t.Header {
 		if name != "alg" && name != "kid" && name != "typ" {
@@ -217,24 +213,23 @@ func (k *Keyring) find(t *jwt.Token) (any, error) {
 	return key.validate, nil
 }
 
-// Hash is how the store knows an opaque secret: HMAC-SHA256 under a key of our
-// own, so that a stolen database is of no use to guess with.
+// Hash returns the stored form of an opaque secret: HMAC-SHA256 with the server's key, so that a
+// stolen database does not help to guess secrets.
 func (k *Keyring) Hash(secret string) []byte {
 	h := hmac.New(sha256.New, k.hashKey)
 	h.Write([]byte(secret))
 	return h.Sum(nil)
 }
 
-// Successor returns the secret that follows another one, of which Hash is given: always
-// the same, so that whoever shows the first one again, since the answer was lost, is
-// given no second one. It tells nothing to who has no key of the server.
+// Successor returns the secret that follows the one with a hash. It is always the same, so that a
+// retry after a lost answer gets the same secret. It cannot be computed without the server's key.
 func (k *Keyring) Successor(hash []byte) string {
 	h := hmac.New(sha256.New, k.Derive("successor"))
 	h.Write(hash)
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
 
-// Secret returns 256 random bits in 43 characters of base64url.
+// Secret returns 256 random bits as 43 characters of base64url.
 func Secret() string {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails since Go 1.24

@@ -9,17 +9,17 @@ import (
 	"rsc.io/qr/coding"
 )
 
-// Picture is a QR code as the path of an SVG whose view box is
-// "0 0 Size Size": dark where the path is, with the margin that readers need.
+// Picture is a QR code as the path of an SVG with the view box "0 0 Size Size". The path covers the
+// dark modules. The margin that scanners need is included.
 type Picture struct {
 	Size int    `json:"size"`
 	Path string `json:"path"`
 }
 
-const margin = 4 // modules of light around, as the standard has it
+const margin = 4 // light modules on each side, as the standard requires
 
-// Draw returns the picture of a text. It holds a secret if the text does: it
-// is sent to its owner, is not cached, and no other service sees it.
+// Draw returns the QR code of a text. If the text is a secret, so is the picture: it must be sent
+// only to its owner and not be cached.
 func Draw(text string) (Picture, error) {
 	code, err := encode(coding.String(text))
 	if err != nil {
@@ -42,9 +42,9 @@ func Draw(text string) (Picture, error) {
 
 const masks = 8
 
-// encode takes the smallest size that holds the text, and of all masks the one that
-// readers take best (ISO/IEC 18004, 7.8.3): under a mask that is always the same,
-// every twentieth code looks as if it had a corner too many.
+// encode returns the smallest code that holds the text, with the mask that scanners read best
+// (ISO/IEC 18004, 7.8.3). With a fixed mask, every twentieth code seems to have a fourth finder
+// pattern.
 func encode(text coding.Encoding) (best *coding.Code, err error) {
 	v := coding.Version(coding.MinVersion)
 	for ; text.Bits(v) > v.DataBytes(coding.M)*8; v++ {
@@ -69,9 +69,8 @@ func encode(text coding.Encoding) (best *coding.Code, err error) {
 	return best, nil
 }
 
-// penalty counts what readers stumble over, as the standard weighs it: long lines of
-// one colour, blocks of one colour, what looks like a corner's mark, and an uneven
-// share of dark.
+// penalty returns the penalty of the standard: for long runs and blocks of one colour, for patterns
+// that look like a finder, and for an uneven share of dark modules.
 func penalty(c *coding.Code) (sum int) {
 	dark := 0
 	for a := range c.Size {
@@ -91,15 +90,14 @@ func penalty(c *coding.Code) (sum int) {
 	return sum + 10*(max(percent-50, 50-percent)/5)
 }
 
-// Marks of corners are dark, light, three dark, light, dark, with four light on one
-// side.
+// A finder pattern is dark, light, three dark, light, dark, with four light modules on one side.
 const (
 	markBits   = 11
 	markAfter  = 0b00001011101
 	markBefore = 0b10111010000
 )
 
-// line is the penalty of a row or a column.
+// line returns the penalty of a row or column.
 func line(size int, dark func(i int) bool) (sum int) {
 	run, seen, last := 0, 0, false
 	for i := range size {

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// Codes is how many recovery codes a user has at once.
+// Codes is the number of recovery codes of a user.
 const Codes = 10
 
-// A recovery code is 24 characters of Crockford's base32, 120 bits, printed in
-// six groups of four. With that many bits a keyed hash keeps it as safe as a
-// slow one would (NIST SP 800-63B-4 asks for slow ones below 112).
+// A recovery code is 24 characters of Crockford's base32 (120 bits), shown in six groups of four.
+// With that entropy a keyed hash is as safe as a slow one (NIST SP 800-63B-4 requires a slow one
+// below 112 bits).
 const (
 	crockford  = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	codeBytes  = 15
@@ -21,8 +21,7 @@ const (
 	groupOf    = 4
 )
 
-// NewCodes returns recovery codes, to be shown once and kept as HashCode makes
-// them.
+// NewCodes returns new recovery codes. They are shown once, and stored as HashCode.
 func NewCodes() []string {
 	codes := make([]string, Codes)
 	for i := range codes {
@@ -41,8 +40,7 @@ func grouped(code string) string {
 	return strings.Join(groups, "-")
 }
 
-// plain undoes what people do to a code when they type it: case, spaces and
-// dashes, and the letters that look like digits.
+// plain normalizes a typed code: case, spaces, dashes, and letters that look like digits.
 func plain(typed string) (code string, ok bool) {
 	code = strings.Map(func(r rune) rune {
 		switch {
@@ -63,16 +61,15 @@ func plain(typed string) (code string, ok bool) {
 	return code, len(code) == codeLength && strings.IndexFunc(code, outside) < 0
 }
 
-// IsCode reports whether what a user typed has the form of a recovery code,
-// and not that of an app's six digits.
+// IsCode reports whether typed has the form of a recovery code, and not that of an app's six
+// digits.
 func IsCode(typed string) bool {
 	_, ok := plain(typed)
 	return ok
 }
 
-// HashCode is what is kept of a user's recovery code, and what a typed one is
-// looked up by. The key is not kept beside it. What is no code at all has no
-// hash, and ok is false.
+// HashCode returns the stored form of a user's recovery code, by which a typed one is looked up.
+// The key must not be stored beside it. ok is false if typed does not have the form of a code.
 func HashCode(key []byte, user, typed string) (hash []byte, ok bool) {
 	code, ok := plain(typed)
 	if !ok {

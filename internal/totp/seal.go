@@ -9,20 +9,20 @@ import (
 	"strings"
 )
 
-// Key is a key that secrets are sealed with.
+// Key is an encryption key.
 type Key struct {
-	ID    string // letters, digits, "-" and "_"; goes with what is sealed
+	ID    string // letters, digits, "-" and "_"; stored with each sealed secret
 	Bytes []byte // 32
 }
 
-// Ring seals and opens secrets. The first key seals; the others open what was
-// sealed before the keys were changed.
+// Ring encrypts and decrypts secrets. It encrypts with the first key. The others decrypt secrets
+// from before a key rotation.
 type Ring struct {
 	first string
 	keys  map[string]cipher.AEAD
 }
 
-// NewRing returns a ring of at least one key.
+// NewRing returns a ring with keys, at least one.
 func NewRing(keys ...Key) (*Ring, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("a ring needs a key")
@@ -49,15 +49,15 @@ func NewRing(keys ...Key) (*Ring, error) {
 	return r, nil
 }
 
-// Seal returns a user's secret as it is to be stored: AES-256-GCM, bound to
-// the user, so that a row copied to another account opens nothing.
+// Seal returns a user's secret encrypted with AES-256-GCM. The user is authenticated with it, so
+// that the row is useless for another account.
 func (r *Ring) Seal(user string, secret []byte) string {
 	sealed := r.keys[r.first].Seal(nil, nil, secret, bound(user, r.first))
 	return r.first + "." + base64.RawURLEncoding.EncodeToString(sealed)
 }
 
-// Open returns the secret that Seal was given. Stale says that a key other
-// than the first opened it: seal it anew.
+// Open decrypts a secret of Seal. stale means that it was encrypted with another key than the
+// first: seal it again.
 func (r *Ring) Open(user, sealed string) (secret []byte, stale bool, err error) {
 	id, text, _ := strings.Cut(sealed, ".")
 	key := r.keys[id]

@@ -1,7 +1,6 @@
-// Package totp holds what an authenticator app needs: secrets, their codes
-// (RFC 6238), the picture the app reads them from, the seal they are kept
-// under, and the recovery codes for whoever loses the app. It keeps nothing:
-// the caller stores what it is given and counts the failures.
+// Package totp implements authenticator apps: secrets and their codes (RFC 6238), the QR code for
+// the app, the encryption of secrets, and recovery codes. It stores nothing: the caller stores the
+// results and counts failures.
 package totp
 
 import (
@@ -17,8 +16,7 @@ import (
 	"time"
 )
 
-// SHA-1, six digits and thirty seconds are what every app understands; many
-// ignore what a link says of others.
+// All apps support SHA-1, six digits and 30 s. Many ignore other values in the link.
 const (
 	secretLength = 20
 	digits       = 6
@@ -33,37 +31,36 @@ func NewSecret() []byte {
 	return b
 }
 
-// Text is the secret as a person types it into an app that has no camera.
+// Text returns the secret for typing it into an app.
 func Text(secret []byte) string {
 	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(secret)
 }
 
-// URI is the link that an app reads from the picture. A colon would end the
-// issuer in it, so colons become spaces.
+// URI returns the otpauth link in the QR code. Colons become spaces, because a colon ends the
+// issuer.
 func URI(issuer, account string, secret []byte) string {
 	issuer, account = label(issuer), label(account)
 	return fmt.Sprintf("otpauth://totp/%s:%s?secret=%s&issuer=%s&algorithm=SHA1&digits=%d&period=%d",
 		issuer, account, Text(secret), issuer, digits, period)
 }
 
-// label escapes s for the path and the query alike: apps take "+" for itself,
-// and so do paths, so a space is "%20" everywhere.
+// label escapes s for both path and query: a space is "%20", because in paths, and to apps, "+" is
+// a plus sign.
 func label(s string) string {
 	s = strings.TrimSpace(strings.ReplaceAll(s, ":", " "))
 	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 }
 
-// Check reports whether code is the secret's at now, or one step of thirty
-// seconds before or after, and which step it belongs to. A code of the last
-// step used, or of one before it, is refused: whoever looked over a shoulder
-// has nothing. The caller keeps the step, in one statement that fails if
-// another sign-in has kept it already:
+// Check reports whether code is valid at now, or one step of 30 s before or after, and to which
+// step it belongs. It refuses codes of step last and before, so that an observed code cannot be
+// used again. The caller stores the step in one statement, which must fail if another sign-in has
+// stored it already:
 //
 //	UPDATE ... SET last_step = $step WHERE ... AND last_step < $step
 func Check(secret []byte, code string, now time.Time, last int64) (step int64, ok bool) {
 	code = strings.Join(strings.Fields(code), "")
 	current := now.Unix() / period
-	// All three are compared, whichever fits, so that time tells nothing.
+	// All three steps are compared, so that the time does not depend on which matches.
 	for s := current - 1; s <= current+1; s++ {
 		fits := subtle.ConstantTimeCompare([]byte(codeAt(secret, s)), []byte(code)) == 1
 		if fits && s > last {
@@ -73,7 +70,7 @@ func Check(secret []byte, code string, now time.Time, last int64) (step int64, o
 	return step, ok
 }
 
-// codeAt is the code of a step (RFC 4226, section 5.3).
+// codeAt returns the code of a step (RFC 4226, section 5.3).
 func codeAt(secret []byte, step int64) string {
 	return fmt.Sprintf("%0*d", digits, truncated(secret, step)%modulus)
 }

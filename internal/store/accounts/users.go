@@ -220,7 +220,7 @@ func (repo *Repository) ReplacePassword(
 		if u, err = raiseEpoch(ctx, t, user, `password = $2`, password); err != nil {
 			return err
 		}
-		if old != "" { // API tokens have no session
+		if old != "" { // a token made for a script has no session
 			if _, _, err := liveSession(ctx, t, old, now); err != nil {
 				return err
 			}
