@@ -5,11 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
 
+	"filippo.io/age"
+
 	"github.com/unhidra/unhidra/internal/app"
+	"github.com/unhidra/unhidra/internal/backup"
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/store"
@@ -17,11 +21,21 @@ import (
 )
 
 const backupText = `backup [flags] <file>
+       unhidra backup verify [flags] <file>
 
 Backs up all data of the server to one file, also while it runs: the database as of
 one moment, the files that people sent, and the server's key, without which everyone
-would have to sign in again. The file is as secret as the data folder, and readable
-by you alone. It is checked before it gets its name. Restore it with unhidra restore.
+would have to sign in again. The file is as secret as the data folder unless it is
+encrypted (--recipient), and readable by you alone. It is checked before it gets its
+name. Restore it with unhidra restore.
+
+The file "-" is the standard output. What was written there is complete only if the
+exit code is 0.
+
+"backup verify" checks a backup ("-": from the standard input): its checksums, the
+structure of the database, the logs of all rooms, the files, and whether it has all
+that the server had when it was made. It needs as much room as the database in the
+folder for temporary files (TMPDIR), but no server and no data folder.
 
 Files in a bucket (UNHIDRA_S3_URL) are not included: copy the bucket with its own
 tools, after the backup. With PostgreSQL (DATABASE_URL), use pg_dump instead, which
@@ -31,22 +45,39 @@ folder.
 
 const restoreText = `restore [flags] <file>
 
-Restores a backup. Stop the server first. Before anything changes, the file is
-checked: its checksums, the structure of the database, and whether this version can
-read it. An existing database is replaced only with --force. It and existing files
-are kept, with the time added to their names. All sessions end, since some may have
-been ended after the backup.
+Restores a backup ("-": from the standard input). Stop the server first. Before
+anything changes, the backup is checked: its checksums, the structure of the database,
+and whether this version can read it. An existing database is replaced only with
+--force. It and existing files are kept, with the time added to their names. All
+sessions end, since some may have been ended after the backup.
 `
 
-var errPostgres = errors.New(
-	"the data is in PostgreSQL; use pg_dump and pg_restore, and keep server.key of the data folder beside the dump")
+var errPostgres = errors.New("the data is in PostgreSQL; use pg_dump and pg_restore, " +
+	"and keep server.key of the data folder beside the dump")
 
-func backup(ctx context.Context, e *env, args []string) error {
+func makeBackup(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("backup", backupText)
+	recipient := fs.String("recipient", "", "encrypt the backup for this public `key` of age (age1...)")
+	identity := fs.String("identity", "", identityUsage)
 	flags := config.NewFlags(fs, storeFlags("log-level")...)
-	words, err := parse(fs, args, "<file>")
+	words, err := interspersed(fs, args)
 	if err != nil {
 		return err
+	}
+	if len(words) > 0 && words[0] == "verify" {
+		if err := (action{name: "verify", names: []string{"<file>"}}).check("backup", words[1:]); err != nil {
+			return err
+		}
+		return e.verifyBackup(ctx, words[1], *identity)
+	}
+	if err := (action{names: []string{"<file>"}}).check("backup", words); err != nil {
+		return err
+	}
+	var to age.Recipient
+	if *recipient != "" {
+		if to, err = backup.ParseRecipient(*recipient); err != nil {
+			return usagef("--recipient %v", err)
+		}
 	}
 	c, err := e.load(flags)
 	if err != nil {
@@ -58,63 +89,90 @@ func backup(ctx context.Context, e *env, args []string) error {
 	if _, err := os.Stat(c.Database()); err != nil {
 		return fmt.Errorf("there is nothing to back up yet: %w", err)
 	}
-	path := words[0]
-	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s already exists; choose another name", path)
-	}
-	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: obs.NewLogger(e.stderr, c.LogLevel, c.LogFormat), Tool: true,
-		NoMigrate: true})
+	log := obs.NewLogger(e.stderr, c.LogLevel, c.LogFormat)
+	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: log, Tool: true, NoMigrate: true})
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	// mode 0700, and on the disk that must have room anyway
-	dir, err := os.MkdirTemp(filepath.Dir(path), ".unhidra-backup-")
+	return e.writeBackup(ctx, c, app.BackupSource(c, db, version()), words[0], to)
+}
+
+// writeBackup writes a backup to a file, or to the standard output, and tells of it
+// elsewhere.
+func (e *env) writeBackup(
+	ctx context.Context, c config.Config, s backup.Source, path string, to age.Recipient,
+) (err error) {
+	var r backup.Report
+	tell := e.stdout
+	if path == stdio {
+		path, tell = "the backup", e.stderr
+		r, err = s.Write(ctx, e.stdout, to)
+	} else {
+		r, err = s.WriteFile(ctx, path, to)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(tell, "%s: %d bytes, checked.\n", path, r.Bytes); err != nil {
+		return err
+	}
+	return reportLost(tell, r.Lost, lostHere(c))
+}
+
+const (
+	stdio         = "-" // instead of a file: the standard input or output
+	identityUsage = "open an encrypted backup with the secret key in this `file` of age"
+)
+
+// openBackup opens a backup, and the keys that it may be encrypted for.
+func (e *env) openBackup(path, identity string) (r io.ReadCloser, keys []age.Identity, err error) {
+	if identity != "" {
+		if keys, err = backup.ReadIdentities(identity); err != nil {
+			return nil, nil, err
+		}
+	}
+	if path == stdio {
+		return io.NopCloser(e.stdin), keys, nil
+	}
+	r, err = os.Open(path)
+	return r, keys, err
+}
+
+// verifyBackup checks a backup, and says what is in it.
+func (e *env) verifyBackup(ctx context.Context, path, identity string) error {
+	in, keys, err := e.openBackup(path, identity)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	dir, err := os.MkdirTemp("", "unhidra-verify-") // mode 0700
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	copied := filepath.Join(dir, databaseEntry)
-	if err := db.Backup(ctx, copied); err != nil {
-		return err
-	}
-	archive := filepath.Join(dir, "archive")
-	files := map[string]string{databaseEntry: copied}
-	if _, err := os.Stat(c.KeyFile()); err == nil && c.ServerKey == "" {
-		files[keyEntry] = c.KeyFile()
-	}
-	if !c.S3.Enabled() {
-		if err := addFiles(ctx, c, db, files); err != nil {
-			return err
-		}
-	}
-	if err := writeArchive(archive, manifest{Version: version(), Created: time.Now().UTC()}, files); err != nil {
-		return err
-	}
-	check := filepath.Join(dir, "check")
-	m, err := unpack(ctx, archive, check)
+	r, err := backup.Verify(ctx, in, dir, app.OpenBackup, keys)
 	if err != nil {
-		return fmt.Errorf("the backup failed its check and was not kept: %w", err)
+		return fmt.Errorf("%s failed its check: %w", path, err)
 	}
-	lost, err := countLost(ctx, check, m)
+	encrypted := "not encrypted"
+	if r.Encrypted {
+		encrypted = "encrypted"
+	}
+	_, err = fmt.Fprintf(e.stdout, `%s is good.
+Made %s by version %s; %d bytes, %s.
+%d accounts, %d devices, %d rooms, %d events, %d files.
+`, path, r.Created.Format(time.RFC3339), r.Version, r.Bytes, encrypted,
+		r.Has.Users, r.Has.Devices, len(r.Has.Heads), r.Has.Events, r.Objects)
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(archive, path); err != nil {
-		return err
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if _, err := fmt.Fprintf(e.stdout, "%s: %d bytes, checked.\n", path, info.Size()); err != nil {
-		return err
-	}
-	return e.reportLost(lost, lostHere(c))
+	return reportLost(e.stdout, r.Lost, lostThen(r.Manifest))
 }
 
 func restore(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("restore", restoreText)
+	identity := fs.String("identity", "", identityUsage)
 	force := fs.Bool("force", false, "replace the existing database; it is kept under another name")
 	flags := config.NewFlags(fs, storeFlags("log-level")...)
 	words, err := parse(fs, args, "<file>")
@@ -147,30 +205,40 @@ func restore(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	m, err := unpack(ctx, words[0], dir)
+	r, err := e.unpack(ctx, words[0], *identity, dir)
 	if err != nil {
 		return err
 	}
-	lost, err := countLost(ctx, dir, m)
-	if err != nil {
-		return err
-	}
-	ended, err := endSessions(ctx, filepath.Join(dir, databaseEntry))
+	ended, err := endSessions(ctx, filepath.Join(dir, backup.Database))
 	if err != nil {
 		return fmt.Errorf("end the sessions of the backup: %w", err)
 	}
 	if err := e.replace(c, dir, exists); err != nil {
 		return err
 	}
-	if err := e.reportFiles(c, m, lost); err != nil {
+	if err := e.reportFiles(c, r); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(e.stdout, `Restored the backup of %s (made by version %s).
 Its %d sessions and the links in sent mails have ended: everyone has to sign in again.
 Accounts, roles, passwords and device keys are as they were then: disable and revoke
 again what was disabled or revoked since ("unhidra user list" shows all accounts).
-`, m.Created.Format(time.RFC3339), m.Version, ended)
+`, r.Created.Format(time.RFC3339), r.Version, ended)
 	return err
+}
+
+// unpack unpacks a backup, and checks it.
+func (e *env) unpack(ctx context.Context, path, identity, dir string) (backup.Report, error) {
+	in, keys, err := e.openBackup(path, identity)
+	if err != nil {
+		return backup.Report{}, err
+	}
+	defer in.Close()
+	r, err := backup.Unpack(ctx, in, dir, app.OpenBackup, keys)
+	if err != nil {
+		return r, fmt.Errorf("%s cannot be restored: %w", path, err)
+	}
+	return r, nil
 }
 
 // endSessions ends every session in a database, which may have been ended since the
@@ -200,16 +268,16 @@ func (e *env) replace(c config.Config, dir string, exists bool) error {
 			return err
 		}
 	}
-	if err := e.replaceFiles(c.Files(), filepath.Join(dir, "files"), suffix); err != nil {
+	if err := e.replaceFiles(c.Files(), filepath.Join(dir, backup.Files), suffix); err != nil {
 		return err
 	}
-	if err := os.Rename(filepath.Join(dir, databaseEntry), c.Database()); err != nil {
+	if err := os.Rename(filepath.Join(dir, backup.Database), c.Database()); err != nil {
 		return err
 	}
 	if c.ServerKey != "" {
 		return nil
 	}
-	return e.replaceKey(c.KeyFile(), filepath.Join(dir, keyEntry), suffix)
+	return e.replaceKey(c.KeyFile(), filepath.Join(dir, backup.Key), suffix)
 }
 
 // replaceKey puts the key of the backup at path, if the backup has one, and keeps

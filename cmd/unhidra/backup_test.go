@@ -1,9 +1,8 @@
 package main
 
 import (
-	"archive/tar"
 	"bytes"
-	"encoding/json"
+	"context"
 	"io"
 	"log/slog"
 	"os"
@@ -12,9 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
+
 	"github.com/unhidra/unhidra/internal/app"
 	"github.com/unhidra/unhidra/internal/blob"
 	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
@@ -135,22 +137,98 @@ func TestPicturesSurviveBackupAndRestore(t *testing.T) {
 	}
 }
 
-func TestNoFileOfABackupLeadsOutOfItsFolder(t *testing.T) {
+// A backup that goes through pipes, encrypted, comes back whole.
+func TestBackupThroughPipes(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"files/../unhidra.db", "files/../../x", "/files/x", "files/", "files//x", "server.cfg",
-		"files/a/./b"} {
-		m := manifest{Format: format, SHA256: map[string]string{databaseEntry: "x", name: "y"}}
-		data, err := json.Marshal(m)
+	dir := t.TempDir()
+	first := testHost{t, filepath.Join(dir, "first")}
+	first.open(func(db *all.Store, _ *blob.Service) {
+		room := testkit.Room(t, db, 2)
+		testkit.Say(t, db, testkit.UserID(0), room, "k", "hello")
+	})
+	key, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	identity := filepath.Join(dir, "key.txt")
+	if err := os.WriteFile(identity, []byte("# made by a test\n"+key.String()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pipe := func(m testHost, in []byte, args ...string) (out, said []byte, code int) {
+		var stdout, stderr bytes.Buffer
+		settings := []string{"UNHIDRA_DATA_DIR=" + m.dir}
+		e := &env{stdin: bytes.NewReader(in), stdout: &stdout, stderr: &stderr, environ: settings}
+		code = run(t.Context(), e, args)
+		return stdout.Bytes(), stderr.Bytes(), code
+	}
+	archive, said, code := pipe(first, nil, "backup", "-", "--recipient", key.Recipient().String())
+	if code != exitOK || !strings.Contains(string(said), "bytes, checked") {
+		t.Fatalf("%d: %s", code, said)
+	}
+	second := testHost{t, filepath.Join(dir, "second")}
+	out, said, code := pipe(second, archive, "backup", "verify", "--identity", identity, "-")
+	if code != exitOK || !strings.Contains(string(out), "is good") ||
+		!strings.Contains(string(out), "2 accounts, 0 devices, 1 rooms") {
+		t.Errorf("%d: %s%s", code, out, said)
+	}
+	out, said, code = pipe(second, archive, "backup", "verify", "-")
+	if code != exitFail || !strings.Contains(string(said), "--identity") {
+		t.Errorf("without the key: %d: %s%s", code, out, said)
+	}
+	cut := archive[:len(archive)-1]
+	if out, said, code = pipe(second, cut, "backup", "verify", "--identity", identity, "-"); code != exitFail {
+		t.Errorf("a byte less: %d: %s%s", code, out, said)
+	}
+	if _, err := os.Stat(second.dir); err == nil {
+		t.Error("to verify a backup made a data folder")
+	}
+	if out, said, code = pipe(second, archive, "restore", "--identity", identity, "-"); code != exitOK {
+		t.Errorf("restore: %d: %s%s", code, out, said)
+	}
+	second.open(func(db *all.Store, _ *blob.Service) {
+		has, err := db.Contents(t.Context())
+		if err != nil || has.Users != 2 || len(has.Heads) != 1 {
+			t.Errorf("restored %+v, %v", has, err)
+		}
+	})
+}
+
+func TestBackupVerifyFindsAGapInALog(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	host := testHost{t, filepath.Join(dir, "host")}
+	host.open(func(db *all.Store, _ *blob.Service) {
+		room := testkit.Room(t, db, 2)
+		for _, k := range []string{"a", "b", "c"} {
+			testkit.Say(t, db, testkit.UserID(0), room, k, "hello")
+		}
+	})
+	path := filepath.Join(dir, "good.tar")
+	host.must("backup", path)
+	if said := host.must("backup", "verify", path); !strings.Contains(said, "is good") {
+		t.Error(said)
+	}
+	host.open(func(db *all.Store, _ *blob.Service) {
+		err := db.Write(t.Context(), func(ctx context.Context, t *store.Tx) error {
+			_, err := t.ExecContext(ctx, "DELETE FROM events WHERE seq = 2")
+			return err
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		var archive bytes.Buffer
-		w := tar.NewWriter(&archive)
-		if err := addEntry(w, manifestEntry, int64(len(data)), time.Now(), bytes.NewReader(data)); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := readManifest(tar.NewReader(&archive)); err == nil || !strings.Contains(err.Error(), "it has a file") {
-			t.Errorf("%q: %v", name, err)
+	})
+	bad := filepath.Join(dir, "bad.tar")
+	if said, code := host.run("backup", bad); code != exitFail || !strings.Contains(said, "has a gap") {
+		t.Errorf("%d: %s", code, said)
+	}
+	if _, err := os.Stat(bad); err == nil {
+		t.Error("a backup with a gap was kept")
+	}
+	for _, args := range [][]string{
+		{"backup"}, {"backup", "verify"}, {"backup", "a", "b"}, {"backup", "--recipient", "x", bad},
+	} {
+		if said, code := host.run(args...); code != exitUsage {
+			t.Errorf("%v: %d: %s", args, code, said)
 		}
 	}
 }

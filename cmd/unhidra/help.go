@@ -19,7 +19,7 @@ func commands() []command {
 		roomCommand(),
 		feedCommand(),
 		auditCommand(),
-		{"backup", "back up all data to one file, also while the server runs", backup},
+		{"backup", "back up all data to one file, also while the server runs", makeBackup},
 		{"restore", "restore a backup", restore},
 		chatCommand(),
 		{"doctor", "check the setup, and say how to fix problems", doctor},

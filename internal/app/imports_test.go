@@ -76,6 +76,8 @@ func floors() map[string][]string {
 		"internal/store/all": part("accounts", "audit", "blobs", "departure", "devices", "feedlog", "mails", "messages",
 			"rooms", "roomlog", "search", "server"),
 
+		"internal/backup": ground,
+
 		"internal/audit": kits,
 		"internal/admin": kits,
 		// The module of accounts has rooms; they know nothing of HTTP, nor of one another but report.

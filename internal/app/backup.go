@@ -1,0 +1,69 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/unhidra/unhidra/internal/backup"
+	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/disk"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
+)
+
+// BackupSource is what a backup of the SQLite server that c describes is made of.
+func BackupSource(c config.Config, db *all.Store, version string) backup.Source {
+	dir := filepath.Dir(c.Database())
+	s := backup.Source{Open: OpenBackup, Scratch: dir, Version: version}
+	s.Copy = func(ctx context.Context, path string) error {
+		if err := roomToCopy(ctx, c, db, dir); err != nil {
+			return err
+		}
+		return db.Backup(ctx, path)
+	}
+	if !c.S3.Enabled() {
+		s.Files = c.Files()
+	}
+	if c.ServerKey == "" {
+		s.Key = c.KeyFile()
+	}
+	return s
+}
+
+// OpenBackup opens the database of a backup.
+func OpenBackup(ctx context.Context, path string) (backup.Copy, error) {
+	db, err := all.Open(ctx, store.Options{Path: path, Tool: true})
+	if err != nil {
+		return nil, err
+	}
+	return backupCopy{db}, nil
+}
+
+type backupCopy struct{ *all.Store }
+
+func (c backupCopy) AllBlobs(ctx context.Context, after string, limit int) ([]domain.Blob, error) {
+	return c.Blobs.Blobs(ctx, after, limit)
+}
+
+func (c backupCopy) ReferredBlobs(ctx context.Context, after string, limit int) ([]domain.Blob, error) {
+	return c.Blobs.ReferredBlobs(ctx, after, limit)
+}
+
+// roomToCopy fails if a copy of the database in dir would leave too little room for messages.
+func roomToCopy(ctx context.Context, c config.Config, db *all.Store, dir string) error {
+	has, err := db.Usage(ctx)
+	if err != nil {
+		return err
+	}
+	u, err := disk.Use(dir)
+	if err != nil {
+		return nil //nolint:nilerr // this system does not tell: the copy will show
+	}
+	if needs := uint64(has.Bytes) + uint64(c.DiskReserve)<<20; u.Free < needs {
+		return fmt.Errorf("a backup needs room for a copy of the database beside it: "+
+			"%d MiB must be free on the disk of %s, and %d are", needs>>20, dir, u.Free>>20)
+	}
+	return nil
+}

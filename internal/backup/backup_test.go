@@ -1,0 +1,270 @@
+package backup
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+)
+
+func TestABackupHasWhatTheServerHas(t *testing.T) {
+	t.Parallel()
+	key := newKey(t)
+	for _, to := range []age.Recipient{nil, key.Recipient()} {
+		s, _ := newSource(t)
+		b := written(t, s, to)
+		dir := t.TempDir()
+		r, err := Unpack(t.Context(), bytes.NewReader(b), dir, openFake, []age.Identity{key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Encrypted != (to != nil) || r.Objects != 2 || r.Lost != 0 || r.Bytes != int64(len(b)) || r.Has.Events != 9 {
+			t.Errorf("%+v", r)
+		}
+		for name, want := range map[string]string{"files/o/one": "one", "files/t/two": "two", Key: "a key"} {
+			if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != want {
+				t.Errorf("%s: %q, %v", name, got, err)
+			}
+		}
+	}
+}
+
+// Every single byte counts, also those of the archive's own structure.
+func TestEveryFlippedByteIsFound(t *testing.T) {
+	t.Parallel()
+	s, _ := newSource(t)
+	nowhere := func(string) string { return "" }
+	whole := written(t, s, nil)
+	if _, err := read(t.Context(), bytes.NewReader(whole), nil, nowhere); err != nil {
+		t.Fatal(err)
+	}
+	for i := range whole {
+		b := slices.Clone(whole)
+		b[i] ^= 1
+		if _, err := read(t.Context(), bytes.NewReader(b), nil, nowhere); err == nil {
+			t.Fatalf("byte %d of %d is not looked at", i, len(whole))
+		}
+	}
+	key := newKey(t)
+	whole = written(t, s, key.Recipient())
+	for i := 0; i < len(whole); i += 101 {
+		b := slices.Clone(whole)
+		b[i] ^= 1
+		if _, err := read(t.Context(), bytes.NewReader(b), []age.Identity{key}, nowhere); err == nil {
+			t.Fatalf("byte %d of %d of an encrypted one is not looked at", i, len(whole))
+		}
+	}
+}
+
+func TestATruncatedBackupIsFound(t *testing.T) {
+	t.Parallel()
+	s, _ := newSource(t)
+	key := newKey(t)
+	for _, to := range []age.Recipient{nil, key.Recipient()} {
+		whole := written(t, s, to)
+		for _, n := range []int{0, 1, 100, len(whole) / 2, len(whole) - 1500, len(whole) - 512, len(whole) - 1} {
+			if _, err := verify(t, whole[:n], key); err == nil {
+				t.Errorf("%d of %d bytes are taken for a backup (encrypted: %t)", n, len(whole), to != nil)
+			}
+		}
+		if _, err := verify(t, append(slices.Clone(whole), 0), key); err == nil {
+			t.Errorf("a byte more is not seen (encrypted: %t)", to != nil)
+		}
+	}
+}
+
+func TestAnEncryptedBackupNeedsItsKey(t *testing.T) {
+	t.Parallel()
+	s, _ := newSource(t)
+	b := written(t, s, newKey(t).Recipient())
+	if bytes.Contains(b, []byte("a key")) {
+		t.Error("it can be read")
+	}
+	if _, err := verify(t, b); err == nil || !strings.Contains(err.Error(), "--identity") {
+		t.Errorf("without a key: %v", err)
+	}
+	if _, err := verify(t, b, newKey(t)); err == nil || !strings.Contains(err.Error(), "another key") {
+		t.Errorf("with another key: %v", err)
+	}
+}
+
+// rewritten returns a backup that somebody took apart, changed and put together again.
+func rewritten(t *testing.T, b []byte, change func(m *Manifest, files map[string]string)) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	r, err := Unpack(t.Context(), bytes.NewReader(b), dir, openFake, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for name := range r.SHA256 {
+		files[name] = filepath.Join(dir, name)
+	}
+	change(&r.Manifest, files)
+	var out bytes.Buffer
+	if err := writeArchive(t.Context(), &out, r.Manifest, files); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func TestWhatABackupLacksIsFound(t *testing.T) {
+	t.Parallel()
+	s, _ := newSource(t)
+	whole := written(t, s, nil)
+	for _, c := range []struct {
+		says   string
+		change func(m *Manifest, files map[string]string)
+	}{
+		{"refers to 1 files", func(m *Manifest, files map[string]string) {
+			delete(files, "files/o/one")
+			delete(m.SHA256, "files/o/one")
+		}},
+		{"damaged", func(_ *Manifest, files map[string]string) { delete(files, "files/o/one") }},
+		{"rom_a ends at 7, and ended at 8", func(m *Manifest, _ map[string]string) { m.Contents.Heads["rom_a"] = 8 }},
+		{"9 events, and had 10", func(m *Manifest, _ map[string]string) { m.Contents.Events = 10 }},
+		{"2 accounts, and had 3", func(m *Manifest, _ map[string]string) { m.Contents.Users = 3 }},
+		{"2 rooms, and had 1", func(m *Manifest, _ map[string]string) { delete(m.Contents.Heads, "rom_a") }},
+		{"newer Unhidra", func(m *Manifest, _ map[string]string) { m.Format = format + 1 }},
+	} {
+		if _, err := verify(t, rewritten(t, whole, c.change)); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("want %q, got %v", c.says, err)
+		}
+	}
+}
+
+// What the server has lost already is told of, and keeps nobody from a backup of the rest.
+func TestAFileThatTheServerHasLostIsNoFaultOfTheBackup(t *testing.T) {
+	t.Parallel()
+	s, _ := newSource(t)
+	if err := os.Remove(filepath.Join(s.Files, "o", "one")); err != nil {
+		t.Fatal(err)
+	}
+	r, err := verify(t, written(t, s, nil))
+	if err != nil || r.Lost != 1 || r.Missing != 1 || r.Objects != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	s.Files = "" // in a bucket
+	r, err = verify(t, written(t, s, nil))
+	if err != nil || r.Lost != 2 || !r.Bucket {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestABackupThatFailsLeavesNothing(t *testing.T) {
+	t.Parallel()
+	s, db := newSource(t)
+	s.Scratch = t.TempDir()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.tar")
+	db.Damage = "the log of room rom_a has a gap"
+	if _, err := s.WriteFile(t.Context(), path, nil); err == nil || !strings.Contains(err.Error(), db.Damage) {
+		t.Errorf("a damaged database: %v", err)
+	}
+	db.Damage = ""
+	want := errors.New("no space left")
+	for _, room := range []int{0, 600, 4000} {
+		if _, err := s.Write(t.Context(), &smallDisk{room, want}, newKey(t).Recipient()); !errors.Is(err, want) {
+			t.Errorf("room for %d bytes: %v", room, err)
+		}
+	}
+	if _, err := s.WriteFile(t.Context(), path, nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.WriteFile(t.Context(), path, nil); err == nil {
+		t.Error("a backup was overwritten")
+	}
+	for d, want := range map[string]int{dir: 1, s.Scratch: 0} {
+		if left, err := os.ReadDir(d); err != nil || len(left) != want {
+			t.Errorf("%s has %v, %v", d, left, err)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+type smallDisk struct {
+	room int
+	err  error
+}
+
+func (d *smallDisk) Write(b []byte) (int, error) {
+	if d.room -= len(b); d.room < 0 {
+		return 0, d.err
+	}
+	return len(b), nil
+}
+
+// archiveOf returns an archive as an older version wrote it, without a seal.
+func archiveOf(t *testing.T, m Manifest, files map[string]string) []byte {
+	t.Helper()
+	data, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	err = addEntry(w, manifestEntry, int64(len(data)), time.Now(), bytes.NewReader(data))
+	for name, text := range files {
+		err = errors.Join(err, addEntry(w, name, int64(len(text)), time.Now(), strings.NewReader(text)))
+	}
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return archive.Bytes()
+}
+
+func TestABackupOfAnOlderVersionIsRead(t *testing.T) {
+	t.Parallel()
+	const empty = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a" // of {}
+	sums := map[string]string{Database: empty}
+	files := map[string]string{Database: "{}"}
+	r, err := verify(t, archiveOf(t, Manifest{Format: 2, Version: "0.9", SHA256: sums}, files))
+	if err != nil || r.Contents != nil {
+		t.Errorf("%+v, %v", r, err)
+	}
+	files[Key] = "not listed"
+	if _, err := verify(t, archiveOf(t, Manifest{Format: 2, SHA256: sums}, files)); err == nil {
+		t.Error("a file that the manifest does not list is not seen")
+	}
+}
+
+func TestNoFileOfABackupLeadsOutOfItsFolder(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"files/../unhidra.db", "files/../../x", "/files/x", "files/", "files//x", "server.cfg", "files/a/./b",
+	} {
+		b := archiveOf(t, Manifest{Format: format, SHA256: map[string]string{Database: "x", name: "y"}}, nil)
+		_, err := readManifest(tar.NewReader(bytes.NewReader(b)))
+		if err == nil || !strings.Contains(err.Error(), "it has a file") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if _, err := verify(t, []byte("no backup at all")); err == nil || errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("text is taken for a backup: %v", err)
+	}
+}
+
+func TestParseRecipient(t *testing.T) {
+	t.Parallel()
+	key := newKey(t)
+	if _, err := ParseRecipient(key.Recipient().String()); err != nil {
+		t.Error(err)
+	}
+	two := key.Recipient().String() + "\n" + newKey(t).Recipient().String()
+	for _, bad := range []string{"", "age1", "ssh-ed25519 AAAA", key.String(), two} {
+		if _, err := ParseRecipient(bad); err == nil || strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
