@@ -12,7 +12,7 @@ import (
 
 // What a package of accounts may grow to.
 const (
-	authLines   = 3150 // of a package, without its tests
+	authLines   = 3000 // of a package, without its tests
 	authMethods = 16   // of an interface
 )
 
@@ -44,7 +44,7 @@ func TestFloorsOfAuth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(lines) < 5 {
+	if len(lines) < 6 {
 		t.Errorf("found the packages %v, and no rooms", lines)
 	}
 	for dir, n := range lines {

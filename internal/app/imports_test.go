@@ -81,11 +81,12 @@ func floors() map[string][]string {
 		"internal/audit": kits,
 		"internal/admin": kits,
 		// The module of accounts has rooms; they know nothing of HTTP, nor of one another but report.
-		"internal/auth": append([]string{"internal/auth/factor", "internal/auth/lockout", "internal/auth/report",
-			"internal/auth/sessions"}, kits...),
+		"internal/auth": append([]string{"internal/auth/factor", "internal/auth/links", "internal/auth/lockout",
+			"internal/auth/report", "internal/auth/sessions"}, kits...),
 		"internal/auth/report":   ground,
 		"internal/auth/sessions": append([]string{"internal/auth/report", "internal/bus", "internal/token"}, ground...),
 		"internal/auth/lockout":  append([]string{"internal/auth/report", "internal/token"}, ground...),
+		"internal/auth/links":    append([]string{"internal/auth/report", "internal/bus", "internal/token"}, ground...),
 		"internal/auth/factor": append([]string{"internal/auth/report", "internal/names", "internal/oidc",
 			"internal/passkey", "internal/token", "internal/totp"}, ground...),
 

@@ -12,11 +12,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/unhidra/unhidra/internal/auth/factor"
+	"github.com/unhidra/unhidra/internal/auth/links"
 	"github.com/unhidra/unhidra/internal/auth/lockout"
 	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/auth/sessions"
 	"github.com/unhidra/unhidra/internal/bus"
-	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/passkey"
 	"github.com/unhidra/unhidra/internal/password"
 	"github.com/unhidra/unhidra/internal/picture"
@@ -24,11 +24,7 @@ import (
 	"github.com/unhidra/unhidra/internal/token"
 )
 
-// How long things last.
-const (
-	setupLife = time.Hour
-	flowLife  = 5 * time.Minute
-)
+const flowLife = 5 * time.Minute // how long a sign-in may take that was begun
 
 // Hasher hashes passwords, a few at a time. Package password says what its methods promise.
 type Hasher interface {
@@ -82,6 +78,7 @@ type Service struct {
 	Deps
 	*sessions.Sessions
 	*factor.Factors
+	*links.Links
 	lockout *lockout.Lockout
 	rules   atomic.Pointer[Rules]
 	logins  *ratelimit.Limiter
@@ -116,6 +113,9 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Links = links.New(links.Deps{
+		Store: d.Store.Links, Keys: d.Keys, Report: d.Reporter, Revoke: s.Revoke,
+	})
 	attempts := lockout.Deps{Store: d.Store.Attempts, Keys: d.Keys, Report: d.Reporter, CookieName: s.cookieName}
 	if d.Human != nil {
 		attempts.Human = s.human
@@ -151,10 +151,5 @@ func (s *Service) SetupLink(ctx context.Context, base string) (string, error) {
 	if err != nil || has {
 		return "", err
 	}
-	secret := token.Secret()
-	if err := s.Store.CreateTicket(ctx, s.Keys.Hash(secret),
-		domain.Ticket{Kind: domain.SetupTicket, Expires: s.Now().Add(setupLife)}, s.Now()); err != nil {
-		return "", err
-	}
-	return base + "/setup#token=" + secret, nil // a fragment is never sent to a server, nor logged by one
+	return s.NewSetupLink(ctx, base)
 }

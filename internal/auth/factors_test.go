@@ -13,6 +13,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"github.com/unhidra/unhidra/internal/auth/factor"
+	"github.com/unhidra/unhidra/internal/auth/links"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/passkey"
 	"github.com/unhidra/unhidra/internal/passkey/softkey"
@@ -432,7 +433,7 @@ func TestATicketForASecondFactorEndsWithWhatItStoodOn(t *testing.T) {
 			}
 		},
 		"password reset": func(t *testing.T, f *fixture, u domain.User) {
-			secret, _, err := f.link(t.Context(), domain.ResetTicket, u, "", "/reset", resetLife)
+			secret, _, err := f.Link(t.Context(), domain.ResetTicket, u, "", "/reset", links.ResetLife)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -104,7 +104,7 @@ func TestCHK_LG_07_AHundredInARow(t *testing.T) {
 			t.Fatalf("%d attempts", tried)
 		}
 		// The link of a mail ends it, in the browser that used it.
-		secret, _, err := f.link(t.Context(), domain.UnlockTicket, u, "", "/unlock", time.Hour)
+		secret, _, err := f.Link(t.Context(), domain.UnlockTicket, u, "", "/unlock", time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}

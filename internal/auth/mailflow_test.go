@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/auth/links"
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
@@ -263,7 +264,7 @@ func TestAnEarlierAddressIsKeptForThreeDays(t *testing.T) {
 		f.moveTo(t, s, "new@example.org")
 		bob := f.mailUser(t, "bob")
 		take := func() error {
-			secret, _, err := f.link(ctx, domain.EmailTicket, bob, "ann@example.org", "/confirm-email", emailLife)
+			secret, _, err := f.Link(ctx, domain.EmailTicket, bob, "ann@example.org", "/confirm-email", links.EmailLife)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -272,7 +273,7 @@ func TestAnEarlierAddressIsKeptForThreeDays(t *testing.T) {
 			return err
 		}
 		refused(t, take(), domain.CodeEmailTaken)
-		f.clock = f.clock.Add(undoLife + time.Second)
+		f.clock = f.clock.Add(links.UndoLife + time.Second)
 		if err := take(); err != nil {
 			t.Error(err)
 		}
@@ -344,7 +345,7 @@ func TestAUsernameIsFreeWhenItsProofIsOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		refused(t, register("ann@example.org"), domain.CodeNameTaken)
-		f.clock = f.clock.Add(verifyLife + time.Second)
+		f.clock = f.clock.Add(links.VerifyLife + time.Second)
 		if err := register("ann@example.org"); err != nil {
 			t.Error(err)
 		}

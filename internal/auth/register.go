@@ -19,8 +19,6 @@ type Registration struct {
 	Invite                                 string // code of an invitation to the server
 }
 
-const verifyLife = 24 * time.Hour
-
 // Register makes an account. With a mail server, the person proves their address
 // first; without one they are signed in at once. With the first administrator's
 // setup token the account is an administrator's, even while registration is
@@ -117,16 +115,7 @@ func (s *Service) sendVerification(u domain.User) {
 		s.Log.Warn("enough mails went to this address just now: left out", "user", u.ID)
 		return
 	}
-	s.Later("verify an address", func(ctx context.Context) error {
-		link, expires, err := s.link(ctx, domain.VerifyTicket, u, u.Email, "/verify", verifyLife)
-		if err != nil {
-			return err
-		}
-		return s.Mail.Queue(ctx, domain.Mail{
-			To: u.Email, Template: domain.MailVerifyEmail,
-			Data: domain.MailData{Username: u.Username, Link: link, Expires: expires},
-		})
-	})
+	s.SendVerification(u)
 }
 
 // ResendVerification sends the mail to a new account's address once more, if
@@ -159,15 +148,6 @@ func (s *Service) ResendVerification(ctx context.Context, email string, c Client
 
 func errNoMail() error {
 	return domain.Conflict.Errorf(domain.CodeNoMail, "this server cannot send mail; ask its administrator")
-}
-
-// VerifyEmail uses the link of a mail: the account is open.
-func (s *Service) VerifyEmail(ctx context.Context, secret string, c Client) (domain.User, error) {
-	u, err := s.Store.VerifyEmail(ctx, s.Keys.Hash(secret), s.Now())
-	if err == nil {
-		s.Record(ctx, c, report.Event{Kind: domain.AuditVerifyEmail, User: u})
-	}
-	return u, err
 }
 
 // newUser is the account that a registration asks for. An address is taken where a

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/auth/factor"
+	"github.com/unhidra/unhidra/internal/auth/links"
 	"github.com/unhidra/unhidra/internal/auth/lockout"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/password"
@@ -168,10 +169,10 @@ func TestCHK_RG_01_LinksAreGoodOnceForADay(t *testing.T) {
 			t.Fatal(err)
 		}
 		mail, late := f.oneMail(t, domain.MailVerifyEmail)
-		if got := mail.Data.Expires.Sub(f.clock); got != verifyLife || len(late) < 43 { // 256 bits
+		if got := mail.Data.Expires.Sub(f.clock); got != links.VerifyLife || len(late) < 43 { // 256 bits
 			t.Errorf("%v, %d characters", got, len(late))
 		}
-		f.clock = f.clock.Add(verifyLife + time.Second)
+		f.clock = f.clock.Add(links.VerifyLife + time.Second)
 		_, err := f.VerifyEmail(ctx, late, here)
 		refused(t, err, domain.CodeTicketEnded)
 		if err := f.ResendVerification(ctx, "ann@example.org", here); err != nil {
@@ -202,7 +203,7 @@ func TestCHK_RG_05_AResetKeepsTheSecondFactor(t *testing.T) {
 		code, _, _ := f.enrol(t, s)
 		browser := f.rememberedBrowser(t, code())
 		f.mailed(t)
-		secret, _, err := f.link(ctx, domain.ResetTicket, u, "", "/reset", resetLife)
+		secret, _, err := f.Link(ctx, domain.ResetTicket, u, "", "/reset", links.ResetLife)
 		if err != nil {
 			t.Fatal(err)
 		}

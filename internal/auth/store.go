@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/auth/factor"
+	"github.com/unhidra/unhidra/internal/auth/links"
 	"github.com/unhidra/unhidra/internal/auth/lockout"
 	"github.com/unhidra/unhidra/internal/auth/sessions"
 	"github.com/unhidra/unhidra/internal/domain"
@@ -15,7 +16,6 @@ import (
 type Store struct {
 	UserStore
 	AvatarStore
-	LinkStore
 	DepartureStore
 	MessageStore
 	PeerStore
@@ -23,6 +23,7 @@ type Store struct {
 	Sessions sessions.Store
 	Attempts lockout.Store
 	Factors  factor.Store
+	Links    links.Store
 	SettingStore
 }
 
@@ -92,15 +93,4 @@ type FlowStore interface {
 		ctx context.Context, s domain.Session, epoch int64, refresh []byte, p domain.Proof, r domain.RememberedUse,
 	) (ok, fresh bool, err error)
 	CompleteFlow(ctx context.Context, f domain.Flow, s domain.Session, refresh []byte, p domain.Proof, now time.Time) error
-}
-
-// LinkStore is what auth needs remembered of the links in mails.
-type LinkStore interface {
-	CreateTicket(ctx context.Context, hash []byte, k domain.Ticket, now time.Time) error
-	TicketUser(ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time) (domain.User, error)
-	UseTicket(ctx context.Context, hash []byte, kind domain.TicketKind, now time.Time) (domain.Ticket, error)
-	VerifyEmail(ctx context.Context, hash []byte, now time.Time) (domain.User, error)
-	ResetPassword(ctx context.Context, hash []byte, password string, now time.Time) (domain.User, error)
-	ChangeEmail(ctx context.Context, hash, undo []byte, until, now time.Time) (u domain.User, old string, err error)
-	UndoEmail(ctx context.Context, hash []byte, now time.Time) (domain.User, domain.RemovedFactors, error)
 }

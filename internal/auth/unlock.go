@@ -7,7 +7,6 @@ import (
 	"github.com/unhidra/unhidra/internal/auth/lockout"
 	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/domain"
-	"github.com/unhidra/unhidra/internal/token"
 )
 
 // failed records a wrong password, and tells the user when it has led to a lock.
@@ -22,39 +21,17 @@ func (s *Service) failed(ctx context.Context, u domain.User, login string, g loc
 	if g.Known || u.Email == "" || s.Mail == nil {
 		return
 	}
-	s.Later("lock notice", func(ctx context.Context) error {
-		link, expires, err := s.link(ctx, domain.UnlockTicket, u, "", "/unlock", time.Hour)
-		if err != nil {
-			return err
-		}
-		return s.Mail.Queue(ctx, domain.Mail{
-			To: u.Email, Template: domain.MailLocked, Once: "locked:" + u.ID,
-			Data: domain.MailData{Username: u.Username, Link: link, Expires: expires},
-		})
-	})
+	s.SendUnlock(u)
 }
 
 // Unlock uses the link of a mail: whoever reads the user's mail may try again,
 // from a browser that is known from now on.
 func (s *Service) Unlock(ctx context.Context, secret string, c Client) (device lockout.Device, err error) {
-	k, err := s.Store.UseTicket(ctx, s.Keys.Hash(secret), domain.UnlockTicket, s.Now())
+	user, err := s.UseUnlock(ctx, secret)
 	if err != nil {
 		return lockout.Device{}, err
 	}
-	return s.lockout.LetIn(ctx, k.User, c, "link")
-}
-
-// link makes a ticket and the link that a mail has of it. The secret is in the
-// fragment: no server is sent it by following the link, nor logs it, and what
-// reads mails ahead of people uses nothing up.
-func (s *Service) link(
-	ctx context.Context, kind domain.TicketKind, u domain.User, data, path string, life time.Duration,
-) (link string, expires time.Time, err error) {
-	secret := token.Secret()
-	expires = s.Now().Add(life)
-	err = s.Store.CreateTicket(ctx, s.Keys.Hash(secret),
-		domain.Ticket{Kind: kind, User: u.ID, Epoch: u.Epoch, Data: data, Expires: expires}, s.Now())
-	return s.URL + path + "#token=" + secret, expires, err
+	return s.lockout.LetIn(ctx, user, c, "link")
 }
 
 // human asks for a CAPTCHA, if this server has one.
