@@ -10,29 +10,29 @@ import (
 	"github.com/unhidra/unhidra/internal/captcha"
 )
 
-// Registration is a new account.
+// Registration describes a new account.
 type Registration struct {
 	Username    string `json:"username"`
 	DisplayName string `json:"display_name,omitempty"`
 	Email       string `json:"email,omitempty"`
 	Password    string `json:"password"`
-	SetupToken  string `json:"setup_token,omitempty"` // of the link that the first start prints
+	SetupToken  string `json:"setup_token,omitempty"` // from the setup link that the server prints at its first start
 }
 
-// signInAnswer is the answer to everything that signs in.
+// signInAnswer is the response to every request that signs in.
 type signInAnswer struct {
 	State   string    `json:"state"`
 	Ticket  string    `json:"ticket"`
-	Methods []string  `json:"methods"` // second factors that there are
+	Methods []string  `json:"methods"` // available second factors
 	Access  string    `json:"access_token"`
 	Expires time.Time `json:"expires"`
-	Life    int64     `json:"expires_in"` // seconds, whatever this machine's clock says
+	Life    int64     `json:"expires_in"` // lifetime in seconds, which does not depend on this machine's clock
 	Refresh string    `json:"refresh_token"`
 	Limited bool      `json:"limited"` // a second factor must be added before anything else
 	Me      *Me       `json:"me"`
 }
 
-// tokens are those of the session that began.
+// tokens returns the tokens of the new session.
 func (s *signInAnswer) tokens() Tokens {
 	t := Tokens{Access: s.Access, Expires: s.Expires, Refresh: s.Refresh}
 	if s.Life > 0 {
@@ -41,9 +41,8 @@ func (s *signInAnswer) tokens() Tokens {
 	return t
 }
 
-// Register makes an account and signs in, unless an e-mail address must be proven
-// first: then the error's code is CodeEmailNotVerified. A proof of work that the server
-// asks for is done on the way.
+// Register creates an account and signs in. If the e-mail address must be verified first, the
+// error's code is CodeEmailNotVerified. If the server requires a proof of work, Register solves it.
 func (c *Client) Register(ctx context.Context, r Registration) error {
 	in := struct {
 		Registration
@@ -53,9 +52,8 @@ func (c *Client) Register(ctx context.Context, r Registration) error {
 	return c.paid(ctx, "register", &in.Captcha, func() error { return c.sign(ctx, "/auth/register", in) })
 }
 
-// SignIn begins a session. The login is a username or an e-mail address. If a
-// second factor is asked for, the error's code is "second_factor", and Factor
-// goes on.
+// SignIn begins a session. login is a username or an e-mail address. If a second factor is
+// required, the error's code is CodeSecondFactor; continue with Factor.
 func (c *Client) SignIn(ctx context.Context, login, password string) error {
 	in := struct {
 		Login    string `json:"login"`
@@ -66,8 +64,8 @@ func (c *Client) SignIn(ctx context.Context, login, password string) error {
 	return c.paid(ctx, "sign_in", &in.Captcha, func() error { return c.sign(ctx, "/auth/sign-in", in) })
 }
 
-// Factor goes on with a sign-in that asked for a second factor: with a code of an
-// authenticator app, or a recovery code.
+// Factor continues a sign-in that requires a second factor, with a code of an authenticator app or
+// a recovery code.
 func (c *Client) Factor(ctx context.Context, code string) error {
 	c.mu.Lock()
 	ticket := c.ticket
@@ -82,8 +80,7 @@ func (c *Client) SignOut(ctx context.Context) error {
 	return err
 }
 
-// paid does something, and, if the server asks for a proof of work, does it once
-// more with one.
+// paid calls do. If the server requires a proof of work, paid solves it and calls do again.
 func (c *Client) paid(ctx context.Context, action string, proof *string, do func() error) error {
 	err := do()
 	var e *Error
@@ -93,13 +90,13 @@ func (c *Client) paid(ctx context.Context, action string, proof *string, do func
 	var asked struct {
 		Kind      string            `json:"kind"`
 		Challenge captcha.Challenge `json:"challenge"`
-		Config    json.RawMessage   `json:"config"` // of a provider
+		Config    json.RawMessage   `json:"config"` // of the provider
 	}
 	if err := c.call(ctx, http.MethodGet, "/auth/captcha?action="+action, "", nil, &asked); err != nil {
 		return err
 	}
 	if asked.Kind != captcha.KindPoW {
-		return err // a program cannot solve it: use the web client
+		return err // only a person can solve it, in the web client
 	}
 	solved, err := asked.Challenge.Solve()
 	if err != nil {
@@ -134,11 +131,11 @@ func (c *Client) sign(ctx context.Context, path string, in any) error {
 		Detail: "this account asks for another step that this client does not know; sign in with the web client"}
 }
 
-const refreshMargin = 30 * time.Second // before its end a token is renewed
+const refreshMargin = 30 * time.Second // a token is renewed this long before it expires
 
-// token returns an access token other than bad, which the server refused. It
-// is renewed when it is about to end, by one caller at a time: a refresh token
-// works only once.
+// token returns an access token. If bad is not empty, the server has refused that one, so token
+// returns another. It renews the token shortly before it expires, in one caller at a time, because
+// a refresh token is valid once.
 func (c *Client) token(ctx context.Context, bad string) (string, error) {
 	if c.Source != nil {
 		return c.Source(ctx, bad != "")
@@ -167,8 +164,8 @@ func (c *Client) token(ctx context.Context, bad string) (string, error) {
 		done := make(chan struct{})
 		c.refreshing = done
 		c.mu.Unlock()
-		// Whoever asked may give up meanwhile. The answer must not be lost by that:
-		// the token is used up, and one that turns up twice ends the session.
+		// The refresh must complete even if this caller gives up: the token is used up, and using
+		// it again ends the session.
 		err := c.sign(context.WithoutCancel(ctx), "/auth/refresh", map[string]string{"refresh_token": t.Refresh})
 		c.mu.Lock()
 		c.refreshing = nil

@@ -1,5 +1,5 @@
-// Package client talks to an Unhidra server: its REST API with the methods of
-// Client, and live over a WebSocket with those of Live.
+// Package client is a client for Unhidra servers: Client has the REST API, and Live a WebSocket
+// connection.
 //
 //	c := client.New("http://localhost:9000")
 //	if err := c.SignIn(ctx, "ada", "correct horse battery staple"); err != nil { … }
@@ -7,9 +7,8 @@
 //	defer live.Close()
 //	sent, err := live.Send(ctx, client.Draft{Room: room, Text: "hello"})
 //
-// A Live reconnects by itself. Whatever happens to the connection, it gives
-// each event of each room once and in order, and a message that Send has
-// returned without an error is on the server's disk, once.
+// A Live reconnects by itself. Across reconnections it delivers each event of a room once and in
+// order. A message for which Send has returned no error is durable on the server, once.
 package client
 
 import (
@@ -27,41 +26,41 @@ import (
 	"time"
 )
 
-// Client speaks to one server as one user. Its methods may be called at the
-// same time.
+// Client is a client of one server, for one user or device. Its methods are safe for concurrent
+// use.
 type Client struct {
 	base string
 	http *http.Client
 
-	// Source, if set, gives the access token instead of signing in. With
-	// refresh, the last one given was refused or is about to end. It must be
-	// set before the first call.
+	// Source, if not nil, returns the access token; signing in is not needed then. refresh is true
+	// if the last token was refused or is about to expire. Source must be set before the first
+	// call.
 	Source func(ctx context.Context, refresh bool) (token string, err error)
 
-	tls    *tls.Config // of the WebSocket; nil: the system's authorities
-	bad    error       // base is no address of a server
-	strict bool        // refuse fields that are not known; for tests
+	tls    *tls.Config // for WebSockets; nil: the system's CAs
+	bad    error       // why base is not valid
+	strict bool        // for tests: fail on unknown fields
 
 	mu         sync.Mutex
 	tokens     Tokens
-	ticket     string        // of a sign-in that asks for a second factor
-	refreshing chan struct{} // closed when a refresh that is under way has ended
+	ticket     string        // of a sign-in that requires a second factor
+	refreshing chan struct{} // closed when the current refresh has ended
 }
 
-// Tokens are what a session consists of. They are secrets.
+// Tokens are the tokens of a session. They are secrets.
 type Tokens struct {
 	Access  string
 	Expires time.Time // of Access
 	Refresh string
 }
 
-// New returns a client for the server at base, such as http://localhost:9000. If
-// base is no such address, every call says so.
+// New returns a client for the server at base, for example http://localhost:9000. If base is not
+// valid, every call returns an error.
 func New(base string) *Client {
 	return &Client{base: strings.TrimSuffix(base, "/"), http: &http.Client{Timeout: 30 * time.Second}, bad: Valid(base)}
 }
 
-// Valid says what is wrong with base as the address of a server, if anything is.
+// Valid returns an error if base is not a valid address of a server.
 func Valid(base string) error {
 	u, err := url.Parse(base)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
@@ -70,8 +69,8 @@ func Valid(base string) error {
 	return nil
 }
 
-// Trust makes c use config for https, for servers with certificates of an
-// authority of one's own. It must be called before the first request.
+// Trust makes c use config for TLS, for example for servers with certificates of a private CA. It
+// must be called before the first request.
 func (c *Client) Trust(config *tls.Config) {
 	c.tls = config
 	t := http.DefaultTransport.(*http.Transport).Clone()
@@ -79,22 +78,22 @@ func (c *Client) Trust(config *tls.Config) {
 	c.http.Transport = t
 }
 
-// Token gives c an access token that was issued in another way, as by `unhidra
-// token issue`. It cannot be refreshed.
+// Token makes c use an access token from elsewhere, for example from `unhidra token issue`. It is
+// not refreshed.
 func (c *Client) Token(access string) { c.SetTokens(Tokens{Access: access}) }
 
-// Device makes c a device, by the key that it was registered with. A key opens a
-// WebSocket and nothing else: of c's methods, only Live works.
+// Device makes c a device with this key. A key opens a WebSocket and nothing else: of c's methods
+// only Live works.
 func (c *Client) Device(key string) { c.SetTokens(Tokens{Access: key}) }
 
-// Tokens returns the session's tokens, to be kept for SetTokens.
+// Tokens returns the tokens of the session. SetTokens continues it.
 func (c *Client) Tokens() Tokens {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.tokens
 }
 
-// SetTokens continues a session.
+// SetTokens continues a session with its tokens.
 func (c *Client) SetTokens(t Tokens) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,9 +102,9 @@ func (c *Client) SetTokens(t Tokens) {
 
 const maxAnswer = 64 << 20
 
-// Do sends a request to a path under /api/v1 and reads the answer into out,
-// both as JSON; either may be nil. A refusal is an *Error. It is the way to
-// whatever has no method here.
+// Do sends a request to a path under /api/v1 with in as JSON, and decodes the response into out.
+// Both may be nil. If the server refuses the request, the error is an *Error. Do is for operations
+// without a method of their own.
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
 	token, err := c.token(ctx, "")
 	if err != nil {
@@ -162,8 +161,8 @@ func (c *Client) call(ctx context.Context, method, path, token string, in, out a
 	return c.decode(b, out)
 }
 
-// decode reads JSON that the server sent. Fields that are not known are those of
-// a later server, and left out.
+// decode decodes JSON from the server. Unknown fields are ignored, because a later server may send
+// them.
 func (c *Client) decode(b []byte, out any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	if c.strict {
@@ -172,7 +171,7 @@ func (c *Client) decode(b []byte, out any) error {
 	return d.Decode(out)
 }
 
-// problem reads a problem document.
+// problem decodes a problem document (RFC 9457).
 func problem(status int, b []byte) *Error {
 	var p struct {
 		Kind       string  `json:"kind"`

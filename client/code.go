@@ -2,8 +2,8 @@ package client
 
 import "github.com/unhidra/unhidra/internal/domain"
 
-// Code says what is wrong more narrowly than the kind of an Error. docs/errors.md has
-// what each means. Servers newer than this client may send others.
+// Code is the code of an Error, which is more specific than its kind. docs/errors.md describes all
+// codes. Servers newer than this client may send others.
 type Code = domain.Code
 
 // Codes about the form of a request.
@@ -52,7 +52,7 @@ const (
 	CodeNoAvatar           = domain.CodeNoAvatar
 )
 
-// Codes about other ways to prove who one is.
+// Codes about second factors and other ways to sign in.
 const (
 	CodeSecondFactor         = domain.CodeSecondFactor
 	CodeSecondFactorRequired = domain.CodeSecondFactorRequired
@@ -76,7 +76,7 @@ const (
 	CodeIdentityTaken        = domain.CodeIdentityTaken
 )
 
-// Codes about proving that one is a person.
+// Codes about CAPTCHAs.
 const (
 	CodeCaptchaRequired     = domain.CodeCaptchaRequired
 	CodeCaptchaMalformed    = domain.CodeCaptchaMalformed
@@ -120,7 +120,7 @@ const (
 	CodeTooManyRoomsMade = domain.CodeTooManyRoomsMade
 )
 
-// Codes about what rooms hold.
+// Codes about messages.
 const (
 	CodeNoMessage      = domain.CodeNoMessage
 	CodeMessageDeleted = domain.CodeMessageDeleted
@@ -132,7 +132,7 @@ const (
 	CodeSearchTooBroad = domain.CodeSearchTooBroad
 )
 
-// Codes about what is uploaded.
+// Codes about uploads.
 const (
 	CodeBadPicture       = domain.CodeBadPicture
 	CodePictureTooLarge  = domain.CodePictureTooLarge
@@ -156,7 +156,7 @@ const (
 	CodeRotations      = domain.CodeRotations
 )
 
-// Codes about doing too much at once.
+// Codes about limits.
 const (
 	CodeTooManyAttempts = domain.CodeTooManyAttempts
 	CodeTooManyChanges  = domain.CodeTooManyChanges

@@ -7,7 +7,7 @@ import (
 	"github.com/unhidra/unhidra/internal/ws"
 )
 
-// take handles one frame.
+// take handles a frame.
 func (k *link) take(b []byte) error {
 	var f inbound
 	if err := k.l.c.decode(b, &f); err != nil {
@@ -49,7 +49,7 @@ func (k *link) take(b []byte) error {
 	return nil
 }
 
-// then decodes the data of a frame for do.
+// then decodes the data of a frame and calls do with it.
 func then[T any](k *link, f inbound, do func(T)) error {
 	var v T
 	if err := k.l.c.decode(f.Data, &v); err != nil {
@@ -59,7 +59,7 @@ func then[T any](k *link, f inbound, do func(T)) error {
 	return nil
 }
 
-// call is f, or nothing if there is none.
+// call returns f, or a function that does nothing if f is nil.
 func call[T any](f func(T)) func(T) {
 	if f == nil {
 		return func(T) {}
@@ -67,8 +67,8 @@ func call[T any](f func(T)) func(T) {
 	return f
 }
 
-// hello begins a connection once all its pages are here: what was missed is asked
-// for before it counts as online.
+// hello handles a hello when all its pages are here. The link requests missed events before the
+// state becomes Online.
 func (k *link) hello(h Hello) {
 	if k.first != nil {
 		more := h.More
@@ -96,7 +96,7 @@ func (k *link) hello(h Hello) {
 	k.sync()
 }
 
-// renewable reports whether another token can be had.
+// renewable reports whether the client can get another token.
 func (c *Client) renewable() bool {
 	return c.Source != nil || c.Tokens().Refresh != ""
 }
@@ -107,8 +107,8 @@ func (k *link) joined(st RoomState) {
 	k.sync()
 }
 
-// event delivers an event if it is the next of its room. If not, what lies
-// between is asked for first, and brings this one as well.
+// event delivers e if it is the next event of its room. If not, it requests the missing events,
+// which include e.
 func (k *link) event(e Event) {
 	switch k.l.advance(e) {
 	case isNext:
@@ -118,18 +118,16 @@ func (k *link) event(e Event) {
 	}
 }
 
-// reset skips what is no longer kept.
+// reset skips the events up to head, which the server has purged.
 func (k *link) reset(room string, head int64) {
 	k.l.skip(room, head)
 	call(k.l.o.OnReset)(room)
 }
 
-// syncID is the id of the requests that the link makes for itself: one at a
-// time. Others have numbers.
+// syncID is the id of the link's own sync requests, one at a time. Other requests have numbers.
 const syncID = "sync"
 
-// sync asks for what was missed, if there is anything and the question is not
-// under way.
+// sync requests missed events, if there are any and no sync is in progress.
 func (k *link) sync() {
 	want := k.l.behind()
 	if k.syncing || len(want) == 0 {
@@ -147,11 +145,11 @@ func (k *link) sync() {
 	k.writeFrame(ws.Text, b)
 }
 
-// synced delivers what was missed, and asks for the rest.
+// synced delivers missed events and requests the rest.
 func (k *link) synced(f inbound) error {
 	k.syncing = false
 	if f.Error != nil {
-		return fromBody(f.Error) // a new connection begins with a sync
+		return fromBody(f.Error) // the next connection begins with a sync
 	}
 	var s wire.Synced
 	if err := k.l.c.decode(f.Data, &s); err != nil {

@@ -26,11 +26,11 @@ type link struct {
 
 	mu      sync.Mutex
 	nextID  int
-	waiting map[string]chan reply // nil once the connection has ended
+	waiting map[string]chan reply // nil after the connection has ended
 
-	// Of the reader alone.
+	// Used only by the reader.
 	syncing bool
-	first   *Hello // page of a hello, with the rooms of the pages since; nil once the last is here
+	first   *Hello // the hello so far, while more pages of it follow; nil after the last
 }
 
 type reply struct {
@@ -46,11 +46,11 @@ type inbound struct {
 	Error *wire.ErrorBody `json:"error"`
 }
 
-// errLost is what requests get whose connection ended before the answer.
+// errLost is the error of requests whose connection ended before the response.
 var errLost = errors.New("the connection ended before the server answered")
 
-// serve opens one connection and reads it until it ends. It reports whether
-// the server let it in.
+// serve opens a connection and reads it until it ends. served reports whether the server accepted
+// it.
 func (l *Live) serve(ctx context.Context, refused string) (token string, served bool, err error) {
 	dialing, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
@@ -118,7 +118,7 @@ func (k *link) read(b []byte) (served bool, err error) {
 	}
 }
 
-// writeFrame sends one frame. A failure shows when reading.
+// writeFrame sends a frame. An error shows up in read.
 func (k *link) writeFrame(op ws.Opcode, payload []byte) {
 	mask := mrand.Uint32()
 	b := ws.AppendMasked(make([]byte, 0, len(payload)+ws.MaxHeader), op, payload,
@@ -131,7 +131,7 @@ func (k *link) writeFrame(op ws.Opcode, payload []byte) {
 	}
 }
 
-// request sends a request whose answer comes on the channel.
+// request sends a request. The response is sent to the channel.
 func (k *link) request(typ string, data any) (string, <-chan reply, error) {
 	raw, err := wire.Encode(data)
 	if err != nil {
@@ -165,7 +165,7 @@ func (k *link) forget(id string) {
 	delete(k.waiting, id)
 }
 
-// abandon fails all requests that wait.
+// abandon fails all requests that wait for a response.
 func (k *link) abandon() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -190,7 +190,7 @@ func (k *link) answered(f inbound) {
 	answer <- reply{data: f.Data}
 }
 
-// renew sends a new token before the old one ends.
+// renew sends a new token before the current one expires.
 func (k *link) renew(expires time.Time) {
 	wait := time.Until(expires) - time.Minute
 	time.AfterFunc(max(wait, time.Second), func() {
@@ -204,7 +204,7 @@ func (k *link) renew(expires time.Time) {
 		}
 		token, err := k.l.c.token(ctx, old)
 		if err != nil {
-			return // the server closes the connection when it is time
+			return // the server closes the connection when the token expires
 		}
 		_, answer, err := k.request(wire.TypeRefresh, wire.Refresh{Token: token})
 		if err != nil {

@@ -17,43 +17,42 @@ import (
 	"github.com/unhidra/unhidra/internal/ws"
 )
 
-// State is what a Live is doing.
+// State is the state of a Live.
 type State int
 
 // The states.
 const (
 	Connecting State = iota
-	Online           // events flow
-	Waiting          // until the next attempt
-	Ended            // closed, or refused for good: see Err
+	Online           // connected, all missed events delivered or requested
+	Waiting          // for the next attempt
+	Ended            // closed, or refused permanently: see Err
 )
 
 func (s State) String() string {
 	return [...]string{"connecting", "online", "waiting", "ended"}[s]
 }
 
-// LiveOptions say what a Live does with what it hears. The functions are
-// called one at a time, in the order of things, and hold up the connection
-// while they run. All of them may be nil.
+// LiveOptions are the options of a Live. Its functions may be nil. They are called one at a time,
+// in order, and nothing else is received while one runs.
 type LiveOptions struct {
-	// Rooms are the sequence numbers of the last events known, by room: what
-	// came after is delivered. Other rooms begin at the moment of connecting.
+	// Rooms are the sequence numbers of the last known events, by room. Later ones are delivered.
+	// Other rooms begin with the first event after connecting.
 	Rooms map[string]int64
 
 	OnEvent    func(Event)                   // each event of each room once, in order
 	OnHello    func(Hello)                   // at each connection, with all rooms, before events
-	OnJoined   func(RoomState)               // the user is now a member
+	OnJoined   func(RoomState)               // the user has become a member
 	OnLeft     func(Left)                    // the user is no longer a member
-	OnAsked    func(RoomRequest)             // a stranger wants the user in a room: see Client.AcceptRequest
-	OnReset    func(room string)             // events were missed that are no longer kept: load the room again
-	OnTyping   func(Typing)                  // someone writes
-	OnPresence func(Presence)                // of someone watched
-	OnRead     func(Mark)                    // the user read somewhere, on any device
+	OnAsked    func(RoomRequest)             // someone wants to add the user to a room: see Client.AcceptRequest
+	OnReset    func(room string)             // missed events were purged: load the room again
+	OnTyping   func(Typing)                  // somebody is typing
+	OnPresence func(Presence)                // of a watched user
+	OnRead     func(Mark)                    // the user's read mark has moved, on any device
 	OnState    func(State, error)            // with the reason
 	OnOther    func(string, json.RawMessage) // frames of other types
 }
 
-// Live is a connection that comes back by itself.
+// Live is a connection that reconnects by itself.
 type Live struct {
 	c      *Client
 	o      LiveOptions
@@ -62,14 +61,14 @@ type Live struct {
 
 	mu      sync.Mutex
 	state   State
-	err     error         // why it ended
+	err     error         // why it has ended
 	moved   chan struct{} // closed when the state changes
 	link    *link         // nil while not online
 	last    map[string]int64
-	highest map[string]int64 // highest number heard of, by room
+	highest map[string]int64 // highest number seen, by room
 }
 
-// Live connects, and stays connected until ctx ends or Close is called. It
+// Live connects in the background, and stays connected until ctx ends or Close is called. It
 // returns at once.
 func (c *Client) Live(ctx context.Context, o LiveOptions) *Live {
 	ctx, cancel := context.WithCancel(ctx)
@@ -82,36 +81,35 @@ func (c *Client) Live(ctx context.Context, o LiveOptions) *Live {
 	return l
 }
 
-// Close ends the connection and waits for that. It must not be called from one
-// of the functions of LiveOptions.
+// Close closes the connection and waits for its end. It must not be called from a function of
+// LiveOptions.
 func (l *Live) Close() {
 	l.cancel()
 	<-l.done
 }
 
-// Ready waits until the connection is there. It fails if it has ended for
-// good.
+// Ready waits until the connection is online. It returns an error if the state is Ended.
 func (l *Live) Ready(ctx context.Context) error {
 	_, err := l.online(ctx)
 	return err
 }
 
-// State returns what the connection is doing.
+// State returns the current state.
 func (l *Live) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.state
 }
 
-// Err returns why the connection has ended, nil before.
+// Err returns why the connection has ended, or nil if it has not.
 func (l *Live) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.err
 }
 
-// Positions returns the sequence numbers of the last events delivered, by
-// room: what LiveOptions.Rooms continues from.
+// Positions returns the sequence numbers of the last delivered events, by room, for
+// LiveOptions.Rooms.
 func (l *Live) Positions() map[string]int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -123,18 +121,18 @@ var errClosed = errors.New("the connection was closed")
 const (
 	minBackoff       = 500 * time.Millisecond
 	maxBackoff       = 30 * time.Second
-	requestTimeout   = 60 * time.Second // without a sign of life
+	requestTimeout   = 60 * time.Second // without a response
 	handshakeTimeout = 20 * time.Second
 )
 
-// run connects again and again.
+// run connects again until ctx ends or the server refuses permanently.
 func (l *Live) run(ctx context.Context) {
 	defer close(l.done)
 	if l.c.bad != nil {
 		l.setState(Ended, l.c.bad)
 		return
 	}
-	refused := "" // the token that was refused last
+	refused := "" // the last token that was refused
 	for failures := 0; ; failures++ {
 		l.setState(Connecting, nil)
 		token, served, err := l.serve(ctx, refused)
@@ -151,14 +149,14 @@ func (l *Live) run(ctx context.Context) {
 			return
 		}
 		if next.token {
-			if refused == token && token != "" && !served { // a new one was refused as well
+			if refused == token && token != "" && !served { // the new one was refused too
 				l.setState(Ended, err)
 				return
 			}
 			refused = token
 			continue
 		}
-		// Full jitter: clients of a server that restarts come back spread out.
+		// Full jitter spreads the reconnections of clients after a restart of the server.
 		wait := mrand.N(min(maxBackoff, minBackoff<<min(failures, 10)) + 1)
 		if next.wait > 0 {
 			wait = next.wait + mrand.N(next.wait/2+1)
@@ -171,11 +169,11 @@ func (l *Live) run(ctx context.Context) {
 	}
 }
 
-// plan is what to do after a connection ended.
+// plan is what to do after a connection has ended.
 type plan struct {
-	final bool          // do not come back
-	token bool          // come back at once with another token
-	wait  time.Duration // that the server named
+	final bool          // do not reconnect
+	token bool          // reconnect at once with another token
+	wait  time.Duration // set by the server
 }
 
 func after(err error) plan {
@@ -218,7 +216,7 @@ func (e *closedBy) Error() string {
 	return fmt.Sprintf("the server closed the connection: %s (%d)", e.reason, e.code)
 }
 
-// setState changes the state, and wakes whoever waits for that.
+// setState changes the state and notifies waiters.
 func (l *Live) setState(s State, err error) {
 	l.mu.Lock()
 	if s == Ended {
@@ -234,7 +232,7 @@ func (l *Live) setState(s State, err error) {
 	}
 }
 
-// online waits for a connection.
+// online waits until the connection is online.
 func (l *Live) online(ctx context.Context) (*link, error) {
 	for {
 		l.mu.Lock()
@@ -254,5 +252,5 @@ func (l *Live) online(ctx context.Context) (*link, error) {
 	}
 }
 
-// newKey makes an idempotency key.
+// newKey returns a random idempotency key.
 func newKey() string { return rand.Text() }

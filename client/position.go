@@ -5,12 +5,11 @@ type step int
 const (
 	isNext  step = iota
 	isKnown      // delivered before, or of a room that is not followed
-	isAhead      // others come before it
+	isAhead      // earlier ones are missing
 )
 
-// begin follows a room. One that is new begins at head; one that is known goes
-// on where it was, unless the server's log is shorter than that: then it was
-// restored from a backup, and begin reports true.
+// begin follows a room: a new one from head, and a known one from its position. rewound is true if
+// head is before that position, because the server was restored from a backup.
 func (l *Live) begin(room string, head int64) (rewound bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -23,8 +22,8 @@ func (l *Live) begin(room string, head int64) (rewound bool) {
 	return rewound
 }
 
-// advance says where an event stands, and counts it as delivered if it is the
-// next one.
+// advance returns the position of e relative to the delivered events. If e is the next one, it
+// counts as delivered.
 func (l *Live) advance(e Event) step {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -43,7 +42,7 @@ func (l *Live) advance(e Event) step {
 	return isNext
 }
 
-// skip goes on after head, without what is before it.
+// skip continues after head.
 func (l *Live) skip(room string, head int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -59,7 +58,7 @@ func (l *Live) high(room string) int64 {
 	return l.highest[room]
 }
 
-// behind returns the rooms of which more was heard than was delivered.
+// behind returns the positions of rooms with missing events.
 func (l *Live) behind() map[string]int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

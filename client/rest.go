@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// Page is one page of a list. Next and Prev, if set, name the pages beside it.
+// Page is a page of a list. Next and Prev are the cursors of the adjacent pages, or empty.
 type Page[T any] struct {
 	Items []T    `json:"items"`
 	Next  string `json:"next"`
@@ -21,20 +21,20 @@ func (c *Client) Me(ctx context.Context) (me Me, err error) {
 	return me, err
 }
 
-// User returns someone's profile, by id or username.
+// User returns a profile by id or username.
 func (c *Client) User(ctx context.Context, user string) (p Profile, err error) {
 	err = c.Do(ctx, http.MethodGet, "/users/"+url.PathEscape(user), nil, &p)
 	return p, err
 }
 
-// Rooms returns the rooms that the user is in.
+// Rooms returns the rooms that the user is a member of.
 func (c *Client) Rooms(ctx context.Context) ([]RoomState, error) {
 	var p Page[RoomState]
 	err := c.into(ctx, "/rooms", &p)
 	return p.Items, err
 }
 
-// Room returns one of the user's rooms.
+// Room returns a room that the user is a member of.
 func (c *Client) Room(ctx context.Context, room string) (st RoomState, err error) {
 	err = c.Do(ctx, http.MethodGet, roomPath(room), nil, &st)
 	return st, err
@@ -44,8 +44,8 @@ func (c *Client) into(ctx context.Context, path string, out any) error {
 	return c.Do(ctx, http.MethodGet, path, nil, out)
 }
 
-// NewRoom is a room to be created. Kind is "public" or "private"; Members are
-// ids of users besides the creator.
+// NewRoom describes a new room. Kind is "public" or "private". Members are ids of users other than
+// the creator.
 type NewRoom struct {
 	Kind    string   `json:"kind"`
 	Name    string   `json:"name"`
@@ -53,33 +53,32 @@ type NewRoom struct {
 	Members []string `json:"members,omitempty"`
 }
 
-// CreateRoom creates a room that the user owns.
+// CreateRoom creates a room. The user becomes its owner.
 func (c *Client) CreateRoom(ctx context.Context, n NewRoom) (st RoomState, err error) {
 	err = c.Do(ctx, http.MethodPost, "/rooms", n, &st)
 	return st, err
 }
 
-// Direct returns the conversation with these users, and opens it if there is
-// none.
+// Direct returns the direct room with these users. It creates the room if there is none.
 func (c *Client) Direct(ctx context.Context, users ...string) (st RoomState, err error) {
 	err = c.Do(ctx, http.MethodPost, "/direct", map[string][]string{"users": users}, &st)
 	return st, err
 }
 
-// PublicRoom is a room that anyone may join.
+// PublicRoom is a room that everybody may join.
 type PublicRoom struct {
 	Room
 	Joined bool     `json:"joined"`
-	Last   *Message `json:"last"` // its latest message; a long one is cut
+	Last   *Message `json:"last"` // the latest message; a long text is cut
 }
 
-// PublicRooms finds public rooms by name. An empty cursor is the first page.
+// PublicRooms searches public rooms by name. An empty cursor returns the first page.
 func (c *Client) PublicRooms(ctx context.Context, q, cursor string) (p Page[PublicRoom], err error) {
 	err = c.into(ctx, "/rooms/public?"+query("q", q, "cursor", cursor), &p)
 	return p, err
 }
 
-// Join enters a public room.
+// Join joins a public room.
 func (c *Client) Join(ctx context.Context, room string) error {
 	return c.Do(ctx, http.MethodPost, roomPath(room)+"/join", nil, nil)
 }
@@ -89,7 +88,7 @@ func (c *Client) Leave(ctx context.Context, room string) error {
 	return c.Do(ctx, http.MethodPost, roomPath(room)+"/leave", nil, nil)
 }
 
-// Add makes someone, by id or username, a member of a room, or has them asked.
+// Add adds a user, by id or username, to a room, or sends them a request if they must consent.
 func (c *Client) Add(ctx context.Context, room, user string) error {
 	return c.Do(ctx, http.MethodPost, roomPath(room)+"/members", map[string]string{"user": user}, nil)
 }
@@ -106,7 +105,7 @@ func (c *Client) Members(ctx context.Context, room, cursor string) (p Page[Membe
 	return p, err
 }
 
-// Invite makes a link into a room. Zeros mean no end and no limit.
+// Invite creates an invite link. 0 means no expiry, or no limit of uses.
 func (c *Client) Invite(ctx context.Context, room string, seconds, uses int) (i Invite, err error) {
 	in := map[string]int{}
 	if seconds > 0 {
@@ -119,68 +118,68 @@ func (c *Client) Invite(ctx context.Context, room string, seconds, uses int) (i 
 	return i, err
 }
 
-// Accept enters the room that an invitation's code leads to.
+// Accept joins a room by the code of an invite link.
 func (c *Client) Accept(ctx context.Context, code string) (st RoomState, err error) {
 	err = c.Do(ctx, http.MethodPost, "/invites/"+url.PathEscape(code)+"/accept", nil, &st)
 	return st, err
 }
 
-// Requests returns the rooms that strangers want the caller in.
+// Requests returns the pending requests to join rooms that others have sent to the user.
 func (c *Client) Requests(ctx context.Context) ([]RoomRequest, error) {
 	var p struct {
 		Page[RoomRequest]
-		AskedBy string `json:"asked_by"` // who has to ask: "strangers", "everyone" or "nobody"
+		AskedBy string `json:"asked_by"` // whose requests are needed: "strangers", "everyone" or "nobody"
 	}
 	err := c.into(ctx, "/requests", &p)
 	return p.Items, err
 }
 
-// AcceptRequest enters such a room.
+// AcceptRequest joins the room of a request.
 func (c *Client) AcceptRequest(ctx context.Context, room string) (st RoomState, err error) {
 	err = c.Do(ctx, http.MethodPost, "/requests/"+url.PathEscape(room)+"/accept", nil, &st)
 	return st, err
 }
 
-// DeclineRequest answers no. With block, who asked cannot ask again for any room.
+// DeclineRequest declines a request. With block, its sender cannot send the user any others.
 func (c *Client) DeclineRequest(ctx context.Context, room string, block bool) error {
 	return c.Do(ctx, http.MethodPost, "/requests/"+url.PathEscape(room)+"/decline", map[string]bool{"block": block}, nil)
 }
 
-// Timeline returns a page of a room's history, oldest first: the latest
-// without a cursor, and others by Prev and Next.
+// Timeline returns a page of a room's timeline, oldest first. An empty cursor returns the latest
+// page; Prev and Next lead to others.
 func (c *Client) Timeline(ctx context.Context, room, cursor string, limit int) (p Page[Event], err error) {
 	err = c.into(ctx, roomPath(room)+"/timeline?"+query("cursor", cursor, "limit", number(limit)), &p)
 	return p, err
 }
 
-// Events returns all events of a room after a sequence number, as many as fit
-// in one answer.
+// Events returns the events of a room after a sequence number, at most as many as one response may
+// have.
 func (c *Client) Events(ctx context.Context, room string, after int64, limit int) (r Replay, err error) {
 	err = c.into(ctx, roomPath(room)+"/events?"+query("after", strconv.FormatInt(after, 10), "limit", number(limit)), &r)
 	return r, err
 }
 
-// Hit is a message that a search found. Message.Room is the room's id.
+// Hit is a message found by Search. Message.Room is the room's id.
 type Hit struct {
 	Message Message  `json:"message"`
 	Snippet string   `json:"snippet"`
-	Marks   [][2]int `json:"marks"` // matched stretches of the snippet, in UTF-16 code units
+	Marks   [][2]int `json:"marks"` // matches in the snippet, as pairs of UTF-16 offsets
 }
 
-// Found is a page of what a search found.
+// Found is a page of search results.
 type Found struct {
 	Page[Hit]
-	Incomplete bool `json:"incomplete"` // older messages are still being indexed, and not found yet
+	Incomplete bool `json:"incomplete"` // older messages are not indexed yet and cannot be found
 }
 
-// Search finds messages in the user's rooms. Sort is "newest" or "relevance".
+// Search searches the messages of the user's rooms. sort is "newest" or "relevance".
 func (c *Client) Search(ctx context.Context, q, sort, cursor string) (f Found, err error) {
 	err = c.into(ctx, "/search?"+query("q", q, "sort", sort, "cursor", cursor), &f)
 	return f, err
 }
 
-// Send writes a message without a Live. With an empty key one is made up; to
-// try again after a failure, send the same key.
+// Send sends a message without a Live. If d.Key is empty, Send generates one. To retry after an
+// error, set the key and send the same one.
 func (c *Client) Send(ctx context.Context, d Draft) (s Sent, err error) {
 	if d.Key == "" {
 		d.Key = newKey()
@@ -193,13 +192,13 @@ func (c *Client) Send(ctx context.Context, d Draft) (s Sent, err error) {
 	}{d.Key, d.Text, d.ContentType, d.ReplyTo}, &s)
 }
 
-// MarkRead tells how far the user has read in a room.
+// MarkRead moves the user's read mark in a room.
 func (c *Client) MarkRead(ctx context.Context, room string, seq int64) (m Mark, err error) {
 	err = c.Do(ctx, http.MethodPut, roomPath(room)+"/read", map[string]int64{"seq": seq}, &m)
 	return m, err
 }
 
-// Message returns one message as it is now.
+// Message returns a message in its current state.
 func (c *Client) Message(ctx context.Context, room string, seq int64) (m Message, err error) {
 	err = c.into(ctx, fmt.Sprintf("%s/messages/%d", roomPath(room), seq), &m)
 	return m, err
@@ -214,7 +213,7 @@ func number(n int) string {
 	return strconv.Itoa(n)
 }
 
-// query joins the pairs whose value is not empty.
+// query encodes the pairs whose value is not empty.
 func query(pairs ...string) string {
 	v := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {

@@ -7,7 +7,7 @@ import (
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
-// The views of the protocol, which docs/protocol.md describes.
+// Types of the protocol; see docs/protocol.md.
 type (
 	Event       = wire.Event
 	Message     = wire.Message
@@ -31,19 +31,19 @@ type (
 	Field       = wire.Field
 )
 
-// Draft is a message to be written.
+// Draft is a message to send.
 type Draft = wire.Send
 
-// Error is what the server says is wrong. Kind is one of a closed set
-// ("invalid", "unauthorized", "forbidden", "not_found", "conflict",
-// "too_large", "rate_limited", "unavailable", "internal"); Code is narrower.
+// Error is an error from the server. Kind is one of "invalid", "unauthorized", "forbidden",
+// "not_found", "conflict", "too_large", "rate_limited", "unavailable" and "internal". Code is more
+// specific.
 type Error struct {
 	Kind       string
 	Code       Code
 	Detail     string
 	Fields     []Field
-	RetryAfter time.Duration // when to try again; 0 says nothing
-	Status     int           // of HTTP; 0 on the WebSocket
+	RetryAfter time.Duration // when to retry; 0: not specified
+	Status     int           // HTTP status; 0 on the WebSocket
 }
 
 func (e *Error) Error() string {

@@ -1,20 +1,19 @@
-// Package blob keeps files by their content: pictures, files of rooms, firmware. A file
-// is named by its SHA-256, so that the same content is kept once and a name never
-// changes its meaning.
+// Package blob stores files by their content: avatars, files of rooms, firmware. The name of a file
+// is its SHA-256, so that equal content is stored once and a name never changes its meaning.
 //
-// The bytes lie as objects on disk or in S3; which object has which content, and who
-// refers to it, is in the store. A file that nothing refers to is deleted a day after
-// it was last added or let go.
+// The bytes are objects on disk, in S3 or in the database. The store knows which object has which
+// content, and what refers to it. A file without references is deleted a day after it was last
+// added or its last reference was removed.
 //
-// No upload can lose its file to that deletion. Each object has a name of its own,
-// which is never used again: when a file is added anew while the old object is being
-// deleted, the new one is another object. The order of steps is
+// An upload cannot lose its file to that deletion. Each object has a unique name that is never used
+// again: if a file is added while the object with the same content is being deleted, it becomes a
+// new object. The order of steps is
 //
 //	add:     write the object; then the row, unless there is one by now
 //	collect: delete the row, noting its object; delete the object; forget the note
 //
-// so that a crash between two steps leaves an object without a row at most. Check finds
-// those; nothing here deletes them, since another server may keep its files there too.
+// so a crash between two steps leaves at most an object without a row. Check finds such objects.
+// Nothing deletes them, because another server may use the same storage.
 package blob
 
 import (
@@ -26,76 +25,76 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Objects keep bytes under names.
+// Objects stores objects by name.
 type Objects interface {
-	// Put keeps the file at path, of size bytes, as the object called name, whole or
-	// not at all. It may move the file away.
+	// Put stores the file at path, of size bytes, as the object name, completely or not at all. It
+	// may move the file away.
 	Put(ctx context.Context, name, path string, size int64) error
-	// Get reads length bytes of an object from offset; a negative length reads to its
-	// end. Without that object the error is of kind domain.NotFound.
+	// Get reads length bytes of an object from offset, or up to its end if length is negative. If
+	// there is no such object, the error is of kind domain.NotFound.
 	Get(ctx context.Context, name string, offset, length int64) (io.ReadCloser, error)
-	// Delete deletes an object. It is no error if there is none.
+	// Delete deletes an object. Deleting a missing object is no error.
 	Delete(ctx context.Context, name string) error
-	// List calls fn for each object, in no order, until fn fails.
+	// List calls fn for each object, in no particular order, until fn returns an error.
 	List(ctx context.Context, fn func(Object) error) error
 }
 
-// An Object is what List tells.
+// An Object is an entry of List.
 type Object struct {
 	Name     string
 	Size     int64
 	Modified time.Time
 }
 
-// Rows are what the store knows about blobs.
+// Rows stores the rows of blobs. Package store/blobs implements it.
 type Rows interface {
-	// AddBlob keeps b, or counts as adding it again if there is a blob of that content:
-	// then it returns that one, whose object may be another.
+	// AddBlob stores b. If a blob with this hash exists, AddBlob renews its time and returns it;
+	// its object may be another than b's.
 	AddBlob(ctx context.Context, b domain.Blob, now time.Time) (domain.Blob, error)
-	// TouchBlob counts as adding a blob again, if it is there.
+	// TouchBlob renews the time of a blob as AddBlob does. ok is false if there is none.
 	TouchBlob(ctx context.Context, hash string, now time.Time) (b domain.Blob, ok bool, err error)
 	// Blob returns the blob with a hash.
 	Blob(ctx context.Context, hash string) (domain.Blob, error)
-	// ReferredBlobs returns at most limit blobs that something refers to, of hashes above
-	// after, in their order.
+	// ReferredBlobs returns at most limit blobs that have references, with hashes above after, in
+	// order.
 	ReferredBlobs(ctx context.Context, after string, limit int) ([]domain.Blob, error)
-	// DropBlobs deletes at most limit rows that nothing refers to and that were added
-	// before a time, and notes their objects.
+	// DropBlobs deletes at most limit blobs without references that were added before a time, and
+	// records their objects for deletion.
 	DropBlobs(ctx context.Context, before time.Time, limit int) (dropped int, err error)
-	// DroppedObjects returns the names of at most limit objects that were noted.
+	// DroppedObjects returns the names of at most limit objects that are recorded for deletion.
 	DroppedObjects(ctx context.Context, limit int) ([]string, error)
-	// DeleteObjectRecords forgets notes of objects that are deleted.
+	// DeleteObjectRecords deletes the records of objects that have been deleted.
 	DeleteObjectRecords(ctx context.Context, names []string) error
-	// KnownObjects returns those of names that a row or a note has.
+	// KnownObjects returns those of names that belong to a blob or are recorded for deletion.
 	KnownObjects(ctx context.Context, names []string) (map[string]bool, error)
 }
 
-// Deps are what a Service needs.
+// Deps are the dependencies of a Service.
 type Deps struct {
 	Objects Objects
 	Rows    Rows
-	// Temp is the folder in which files lie while they arrive. For objects on disk it
-	// is on the same disk.
+	// Temp is the folder for uploads in progress. For objects on disk it must be on the same file
+	// system.
 	Temp string
-	// Full refuses uploads while the disk is nearly full; nil: it never is.
+	// Full returns an error while the disk is nearly full; nil: no check.
 	Full func() error
 	Log  *slog.Logger
 	Now  func() time.Time // nil: time.Now
 }
 
 const (
-	// grace is how long a file is kept that nothing refers to: longer than any upload
-	// takes from its bytes to the row that refers to it.
+	// grace is how long a file without references is kept. It is longer than any upload takes until
+	// a row refers to the file.
 	grace        = 24 * time.Hour
 	collectEvery = time.Hour
 	collectBatch = 500
 	sniffLength  = 512
 )
 
-// Service keeps blobs.
+// Service stores files.
 type Service struct{ Deps }
 
-// New returns a service. Run deletes what nobody needs.
+// New returns a service. Run deletes files without references.
 func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now

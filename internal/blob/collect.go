@@ -10,7 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Run deletes what nobody needs until ctx is done.
+// Run deletes files without references until ctx is done.
 func (s *Service) Run(ctx context.Context) error {
 	tick := time.NewTicker(collectEvery)
 	defer tick.Stop()
@@ -27,8 +27,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// Collect deletes the blobs that nothing refers to and that were added more than a day
-// ago.
+// Collect deletes the blobs that have no references and were added more than a day ago.
 func (s *Service) Collect(ctx context.Context) error {
 	for {
 		dropped, err := s.Rows.DropBlobs(ctx, s.Now().Add(-grace), collectBatch)
@@ -58,7 +57,7 @@ func (s *Service) Collect(ctx context.Context) error {
 	}
 }
 
-// sweepTemp deletes what a crash left of uploads.
+// sweepTemp deletes the remains of uploads that a crash has interrupted.
 func (s *Service) sweepTemp() {
 	left, err := filepath.Glob(filepath.Join(s.Temp, "upload-*"))
 	if err != nil {
@@ -71,16 +70,16 @@ func (s *Service) sweepTemp() {
 	}
 }
 
-// A Report says what Check found.
+// A Report is the result of Check.
 type Report struct {
 	Objects int
 	Bytes   int64
-	Orphans []Object      // objects that no row has, older than a day
-	Missing []domain.Blob // that something refers to, and whose object is not there
+	Orphans []Object      // objects without a row, older than a day
+	Missing []domain.Blob // blobs with references, whose object is missing
 }
 
-// Check looks for objects that no row has, which a crash left between writing an object
-// and its row, and for rows whose object is missing.
+// Check looks for objects without a row, which a crash between writing an object and its row
+// leaves, and for blobs whose object is missing.
 func (s *Service) Check(ctx context.Context) (report Report, err error) {
 	seen := map[string]bool{}
 	var old []Object
@@ -115,8 +114,8 @@ func (s *Service) Check(ctx context.Context) (report Report, err error) {
 	return report, err
 }
 
-// missing looks for blobs whose objects are not among those that were seen, and not there
-// now either: they may have been added meanwhile.
+// missing returns the blobs whose objects are not in seen and do not exist now either: they may
+// have been added meanwhile.
 func (s *Service) missing(ctx context.Context, seen map[string]bool) (missing []domain.Blob, err error) {
 	after := ""
 	for {

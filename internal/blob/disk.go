@@ -12,13 +12,13 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Disk keeps objects as files in a folder.
+// Disk stores objects as files in a folder.
 type Disk struct{ dir string }
 
-// OpenDisk returns the objects in dir, which it makes.
+// OpenDisk returns the objects in dir, which it creates if needed.
 func OpenDisk(dir string) (*Disk, error) { return &Disk{dir}, os.MkdirAll(dir, 0o700) }
 
-// path refuses names that would lead out of the folder.
+// path returns the path of an object. It refuses names that lead out of the folder.
 func (d *Disk) path(name string) (string, error) {
 	if !filepath.IsLocal(name) {
 		return "", domain.Invalid.Errorf(domain.CodeObjectName, "%q is no name of an object", name)
@@ -26,7 +26,7 @@ func (d *Disk) path(name string) (string, error) {
 	return filepath.Join(d.dir, filepath.FromSlash(name)), nil
 }
 
-// Put moves the file at path, which was written down to the disk, to its place.
+// Put moves the file at path, which must be synced to disk, to its final path.
 func (d *Disk) Put(_ context.Context, name, path string, _ int64) error {
 	to, err := d.path(name)
 	if err != nil {
@@ -39,7 +39,7 @@ func (d *Disk) Put(_ context.Context, name, path string, _ int64) error {
 	if err := os.Rename(path, to); err != nil {
 		return err
 	}
-	// A folder that was made is an entry of the one above it.
+	// A new folder must be synced in its parent too.
 	return errors.Join(syncDir(dir), syncDir(filepath.Dir(dir)), syncDir(d.dir))
 }
 
@@ -51,7 +51,7 @@ func syncDir(dir string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// Get opens the file of an object.
+// Get returns a reader of the object's file.
 func (d *Disk) Get(_ context.Context, name string, offset, length int64) (io.ReadCloser, error) {
 	path, err := d.path(name)
 	if err != nil {
@@ -78,7 +78,7 @@ type section struct {
 	io.Closer
 }
 
-// Missing says that an object is gone which a row has.
+// Missing returns the error for a blob whose object is missing.
 func Missing(name string) error {
 	return domain.NotFound.Errorf(domain.CodeFileMissing,
 		"the content of this file is missing").Because(errors.New("no object " + name))

@@ -15,9 +15,9 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Put keeps what r has, at most limit bytes, and returns its blob. The type is what
-// its first bytes look like (WHATWG MIME Sniffing), whatever the sender says. The file
-// lives for a day unless something refers to it by then.
+// Put stores the content of r, at most limit bytes, and returns its blob. The type is detected from
+// the first bytes (WHATWG MIME Sniffing), whatever the sender says. The file is kept for a day, and
+// longer if something refers to it by then.
 func (s *Service) Put(ctx context.Context, r io.Reader, limit int64) (domain.Blob, error) {
 	if err := s.Full(); err != nil {
 		return domain.Blob{}, err
@@ -26,7 +26,7 @@ func (s *Service) Put(ctx context.Context, r io.Reader, limit int64) (domain.Blo
 	if err != nil {
 		return domain.Blob{}, fmt.Errorf("keep an upload: %w", err)
 	}
-	defer os.Remove(f.Name()) // nothing is there once it was moved
+	defer os.Remove(f.Name()) // does nothing after the file was moved
 	b, err := fill(f, r, limit)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return domain.Blob{}, err
@@ -34,7 +34,7 @@ func (s *Service) Put(ctx context.Context, r io.Reader, limit int64) (domain.Blo
 	return s.keep(ctx, b, f.Name())
 }
 
-// fill writes what r has to f, down to the disk, and says what it is.
+// fill writes r to f, syncs it, and returns its hash, size and type.
 func fill(f *os.File, r io.Reader, limit int64) (b domain.Blob, err error) {
 	hash := sha256.New()
 	head := &prefix{}
@@ -51,7 +51,7 @@ func fill(f *os.File, r io.Reader, limit int64) (b domain.Blob, err error) {
 	return b, f.Sync()
 }
 
-// A prefix keeps the first bytes that are written to it.
+// A prefix stores the first bytes that are written to it.
 type prefix struct{ bytes.Buffer }
 
 func (p *prefix) Write(b []byte) (int, error) {
@@ -61,7 +61,7 @@ func (p *prefix) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// keep makes the file at path the object of b, unless there is one.
+// keep stores the file at path as the object of b, unless a blob with its hash exists.
 func (s *Service) keep(ctx context.Context, b domain.Blob, path string) (domain.Blob, error) {
 	if old, ok, err := s.Rows.TouchBlob(ctx, b.Hash, s.Now()); ok || err != nil {
 		if err == nil {
@@ -74,7 +74,7 @@ func (s *Service) keep(ctx context.Context, b domain.Blob, path string) (domain.
 		return domain.Blob{}, err
 	}
 	kept, err := s.Rows.AddBlob(ctx, b, s.Now())
-	if err == nil && kept.Object != b.Object { // the same file came twice at once
+	if err == nil && kept.Object != b.Object { // the same file was added concurrently
 		if err := s.Objects.Delete(ctx, b.Object); err != nil {
 			s.Log.Debug("delete the second copy of a file", "object", b.Object, "err", err)
 		}
@@ -82,8 +82,8 @@ func (s *Service) keep(ctx context.Context, b domain.Blob, path string) (domain.
 	return kept, err
 }
 
-// repair puts the object of b back, from the same content at path, if it is missing: lost
-// with a disk, or left out of a backup.
+// repair restores the object of b from the same content at path, if it is missing, for example
+// after the loss of a disk.
 func (s *Service) repair(ctx context.Context, b domain.Blob, path string) error {
 	if there, err := s.exists(ctx, b); there || err != nil {
 		return err
@@ -104,14 +104,13 @@ func (s *Service) exists(ctx context.Context, b domain.Blob) (bool, error) {
 	return true, r.Close()
 }
 
-// objectName returns a name that was never used: a folder of a few thousand at most,
-// the hash, and an id.
+// objectName returns a unique name: two levels of folders, the hash, and an id.
 func objectName(hash string) string {
 	return filepath.ToSlash(filepath.Join(hash[:2], hash[2:4], hash+"-"+domain.NewID("o")))
 }
 
-// Open returns the content of the blob with a hash. The reader reads from the objects
-// as it is read, and may be used for ranges.
+// Open returns the content of the blob with a hash. The reader streams from the objects and can
+// seek, for range requests.
 func (s *Service) Open(ctx context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error) {
 	b, err := s.Rows.Blob(ctx, hash)
 	if err != nil {
@@ -120,13 +119,13 @@ func (s *Service) Open(ctx context.Context, hash string) (io.ReadSeekCloser, dom
 	return &reader{ctx: ctx, objects: s.Objects, blob: b}, b, nil
 }
 
-// A reader reads one object. After a Seek it asks for the object anew.
+// A reader reads one object. After a Seek it requests the object again.
 type reader struct {
 	ctx     context.Context
 	objects Objects
 	blob    domain.Blob
 	offset  int64
-	body    io.ReadCloser // from offset; nil: not asked for yet
+	body    io.ReadCloser // from offset; nil: not requested yet
 }
 
 func (r *reader) Read(p []byte) (int, error) {

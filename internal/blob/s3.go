@@ -16,28 +16,28 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// S3Options name a bucket of an S3-compatible service.
+// S3Options are the options of a bucket of an S3-compatible service.
 type S3Options struct {
 	Endpoint string // URL of the service, https://... or http://...
 	Bucket   string
-	Prefix   string // of all names, without a slash at the end; may be empty
+	Prefix   string // of all names, without a trailing slash; may be empty
 	Region   string // empty: us-east-1
 	Key      string
 	Secret   string
 }
 
 const (
-	s3Patience = 10 * time.Second // until the service begins to answer
+	s3Patience = 10 * time.Second // until the response begins
 	s3PartSize = 16 << 20
 )
 
-// S3 keeps objects in a bucket.
+// S3 stores objects in a bucket.
 type S3 struct {
 	client *minio.Client
 	o      S3Options
 }
 
-// NewS3 returns the objects in a bucket, and asks the service for nothing yet.
+// NewS3 returns the objects in a bucket. It sends no request.
 func NewS3(o S3Options) (*S3, error) {
 	u, err := url.Parse(o.Endpoint)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -59,8 +59,8 @@ func NewS3(o S3Options) (*S3, error) {
 	return &S3{client, o}, nil
 }
 
-// Check asks whether the bucket is there. A service that does not answer, or knows no such
-// key, is an error of kind domain.Unavailable.
+// Check returns an error if the bucket does not exist. If the service does not respond or refuses
+// the key, the error is of kind domain.Unavailable.
 func (s *S3) Check(ctx context.Context) error {
 	found, err := s.client.BucketExists(ctx, s.o.Bucket)
 	if err != nil {
@@ -72,7 +72,7 @@ func (s *S3) Check(ctx context.Context) error {
 	return nil
 }
 
-// away says that the service does not do what it was asked.
+// away turns errors of the service into errors for callers.
 func away(err error) error {
 	var said minio.ErrorResponse
 	switch {
@@ -93,7 +93,7 @@ func (s *S3) key(name string) string {
 	return s.o.Prefix + "/" + name
 }
 
-// Put uploads the file at path. The service checks each part by its MD5.
+// Put uploads the file at path. The service verifies the MD5 of each part.
 func (s *S3) Put(ctx context.Context, name, path string, _ int64) error {
 	_, err := s.client.FPutObject(ctx, s.o.Bucket, s.key(name), path, minio.PutObjectOptions{
 		ContentType: "application/octet-stream", PartSize: s3PartSize, SendContentMd5: true,
@@ -101,13 +101,13 @@ func (s *S3) Put(ctx context.Context, name, path string, _ int64) error {
 	return away(err)
 }
 
-// Get asks for an object. Its error may come with the first bytes.
+// Get requests an object. An error may be returned by the first Read.
 func (s *S3) Get(ctx context.Context, name string, offset, length int64) (io.ReadCloser, error) {
 	if length == 0 {
 		return http.NoBody, nil
 	}
 	var o minio.GetObjectOptions
-	end := int64(0) // to the end
+	end := int64(0) // up to the end
 	if length > 0 {
 		end = offset + length - 1
 	}
@@ -131,7 +131,7 @@ func (s *S3) Delete(ctx context.Context, name string) error {
 
 // List calls fn for each object.
 func (s *S3) List(ctx context.Context, fn func(Object) error) error {
-	ctx, cancel := context.WithCancel(ctx) // ends the listing when fn fails
+	ctx, cancel := context.WithCancel(ctx) // ends the listing if fn fails
 	defer cancel()
 	prefix := s.key("")
 	for o := range s.client.ListObjects(ctx, s.o.Bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true}) {

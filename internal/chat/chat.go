@@ -1,6 +1,5 @@
-// Package chat is rooms: who is in them, who may do what there, and what is
-// said. Each change becomes an event of the room's log, and news of it goes
-// over the bus. Reading back is package history's.
+// Package chat manages rooms: members, permissions and messages. Each change appends an event to
+// the room's log and is published on the bus. Package history reads the log.
 package chat
 
 import (
@@ -21,8 +20,7 @@ import (
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
-// Store is what chat needs remembered. Permissions are checked where the change
-// is made, in one transaction with it.
+// Store stores rooms and messages. It checks permissions in the transaction that makes the change.
 type Store struct {
 	RoomStore
 	DepartureStore
@@ -30,7 +28,7 @@ type Store struct {
 	UserStore
 }
 
-// RoomStore is what chat needs remembered of rooms.
+// RoomStore stores rooms.
 type RoomStore interface {
 	CreateRoom(
 		ctx context.Context, actor string, n domain.NewRoom, now time.Time,
@@ -55,7 +53,7 @@ type DepartureStore interface {
 	Ban(ctx context.Context, actor, room, user, reason string, now time.Time) (domain.Event, error)
 }
 
-// Members is what chat needs remembered of who is in a room.
+// Members stores memberships, bans and mutes.
 type Members interface {
 	Members(ctx context.Context, room, q, after string, limit int) ([]domain.Member, error)
 	AddMember(ctx context.Context, actor, room, user string, now time.Time) (domain.Event, error)
@@ -67,7 +65,7 @@ type Members interface {
 	Bans(ctx context.Context, room, after string, limit int) ([]domain.Ban, error)
 }
 
-// MessageStore is what chat needs of the log.
+// MessageStore stores messages and read marks.
 type MessageStore interface {
 	AppendMessage(
 		ctx context.Context, actor string, d domain.Draft, mentions []string, mentionRoom bool, now time.Time,
@@ -80,7 +78,7 @@ type MessageStore interface {
 	MarkRead(ctx context.Context, user, room string, seq int64, now time.Time) (domain.ReadMark, error)
 }
 
-// Invites stores invitation links.
+// Invites stores invite links.
 type Invites interface {
 	CreateInvite(ctx context.Context, actor string, i domain.Invite, hash []byte, now time.Time) error
 	Invites(ctx context.Context, room string) ([]domain.Invite, error)
@@ -89,7 +87,7 @@ type Invites interface {
 	JoinByInvite(ctx context.Context, user string, hash []byte, now time.Time) (room string, err error)
 }
 
-// UserStore finds people by name.
+// UserStore finds users by name.
 type UserStore interface {
 	UserByUsername(ctx context.Context, name string) (domain.User, error)
 }
@@ -99,18 +97,18 @@ type Recorder interface {
 	Record(ctx context.Context, e domain.AuditEvent)
 }
 
-// Deps are what the service needs.
+// Deps are the dependencies of the service.
 type Deps struct {
 	Store         Store
 	Bus           bus.Bus
 	Log           *slog.Logger
 	Metrics       prometheus.Registerer // nil: none
 	Now           func() time.Time      // nil: time.Now
-	Audit         Recorder              // nil: nobody is told of a room's choice of retention
+	Audit         Recorder              // nil: a room's choice of retention is not recorded
 	Retention     func(context.Context) (domain.RetentionRules, error)
-	DiskFull      func() error // why nothing new can be kept, nil: it can; nil: never
-	Quota         int64        // bytes of messages that one user and their devices keep; 0: no bound
-	OnRoomDeleted func()       // is told that a room was deleted; nil: nobody
+	DiskFull      func() error // returns an error if the disk is nearly full; nil: no check
+	Quota         int64        // bytes of messages per user with their devices; 0: no limit
+	OnRoomDeleted func()       // called after a room was deleted; may be nil
 }
 
 // Service is the chat module.
@@ -126,7 +124,7 @@ type Service struct {
 // are dropped: gateways read them from the log.
 const announcementQueueLength = 4096
 
-// New returns the service; Run publishes what it is told by Announce.
+// New returns the service. Run must run for events of Announce to be published.
 func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
@@ -149,8 +147,7 @@ func New(d Deps) *Service {
 	return s
 }
 
-// Send writes a message into a room. The same key from the same principal
-// returns the first message again.
+// Send sends a message. The same key from the same principal returns the first message again.
 func (s *Service) Send(ctx context.Context, p domain.Principal, d domain.Draft) (domain.Event, error) {
 	e, err := s.send(ctx, p, d)
 	result := "ok"
@@ -194,7 +191,7 @@ func (s *Service) MayWrite(ctx context.Context, p domain.Principal, room string)
 	return err
 }
 
-// Edit gives one's own message a new text.
+// Edit changes the text of one's own message.
 func (s *Service) Edit(
 	ctx context.Context, p domain.Principal, room string, seq int64, text string,
 ) (e domain.Event, err error) {
@@ -214,7 +211,7 @@ func (s *Service) Edit(
 	return s.Store.EditMessage(ctx, p.ID, room, seq, text, names, everyone, s.Now())
 }
 
-// Delete leaves a tombstone in place of a message.
+// Delete turns a message into a tombstone.
 func (s *Service) Delete(ctx context.Context, p domain.Principal, room string, seq int64) (domain.Event, error) {
 	if err := roomID(room); err != nil {
 		return domain.Event{}, err
@@ -222,7 +219,7 @@ func (s *Service) Delete(ctx context.Context, p domain.Principal, room string, s
 	return s.Store.DeleteMessage(ctx, p.ID, room, seq, s.Now())
 }
 
-// MarkRead moves the reader's mark forward, and tells their other devices.
+// MarkRead moves the user's read mark, and notifies their other connections.
 func (s *Service) MarkRead(ctx context.Context, p domain.Principal, room string, seq int64) (domain.ReadMark, error) {
 	if err := roomID(room); err != nil {
 		return domain.ReadMark{}, err

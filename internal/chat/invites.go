@@ -80,7 +80,7 @@ type byCode struct {
 	Code string `path:"code" maxLength:"64" doc:"the secret part of the link"`
 }
 
-// preview is what a link says of its room before one joins.
+// preview is what a link shows about its room before joining.
 type preview struct {
 	Room    previewRoom `json:"room"`
 	Expires *time.Time  `json:"expires,omitempty"`

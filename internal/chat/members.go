@@ -30,13 +30,13 @@ func (s *Service) memberRoutes(api huma.API) {
 		s.deleteBan)
 }
 
-// InRoomUser is the input of operations on somebody in a room.
+// InRoomUser is the input of operations on a user in a room.
 type InRoomUser struct {
 	InRoom
 	User string `path:"user" maxLength:"64" doc:"id or username"`
 }
 
-// checkedUserID checks the room's id and turns the user's name into an id.
+// checkedUserID checks the room's id and returns the id of the user.
 func (s *Service) checkedUserID(ctx context.Context, in InRoomUser) (string, error) {
 	if err := roomID(in.Room); err != nil {
 		return "", err

@@ -12,7 +12,7 @@ import (
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
-// Requests is what chat needs remembered of whom strangers want in their rooms.
+// Requests stores requests to join rooms.
 type Requests interface {
 	RoomRequests(ctx context.Context, user, room string) ([]domain.RoomRequest, error)
 	AcceptRequest(ctx context.Context, user, room string, now time.Time) error
@@ -124,8 +124,8 @@ func (s *Service) deleteBlocked(ctx context.Context, in *struct {
 	return nil, s.Store.Unblock(ctx, httpx.Principal(ctx).ID, user)
 }
 
-// publishRequest tells those of users who were asked about a room, unless they do not
-// want to see who asked.
+// publishRequest notifies those of users who have a request for room, except those who have blocked
+// its sender.
 func (s *Service) publishRequest(ctx context.Context, room string, users ...string) {
 	for _, user := range users {
 		found, err := s.Store.RoomRequests(ctx, user, room)

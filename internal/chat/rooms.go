@@ -33,8 +33,8 @@ func status(o huma.Operation, code int) huma.Operation {
 	return o
 }
 
-// InRoom is the input of operations on a room. It is exported for the decoder,
-// which only fills what is.
+// InRoom is the input of operations on a room. It is exported because the decoder sets only
+// exported fields.
 type InRoom struct {
 	Room string `path:"room" maxLength:"64" doc:"room id"`
 }
@@ -161,7 +161,7 @@ func (s *Service) getRoom(ctx context.Context, in *InRoom) (*body[wire.RoomState
 	p := httpx.Principal(ctx)
 	r, _, err := s.authorize(ctx, p, in.Room, domain.ReadRoom)
 	if domain.CodeOf(err) == domain.CodeNotAMember {
-		return answer(domain.RoomState{Room: r}, nil, wire.FromRoomState) // what the directory tells of it
+		return answer(domain.RoomState{Room: r}, nil, wire.FromRoomState) // what the directory shows
 	}
 	if err != nil {
 		return nil, err
@@ -229,8 +229,8 @@ func (s *Service) patchRoom(ctx context.Context, in *roomChangeInput) (*body[wir
 	return answer(e, err, wire.FromEvent)
 }
 
-// checkName returns a room's new name as it is kept. One that the room has already stays
-// as it is.
+// checkName returns a room's new name in its stored form. A name that the room has already is not
+// checked.
 func (s *Service) checkName(ctx context.Context, user, room, name string) (*string, error) {
 	kept, err := names.Check("/name", name, domain.MaxRoomName, true)
 	if err != nil {
@@ -241,8 +241,8 @@ func (s *Service) checkName(ctx context.Context, user, room, name string) (*stri
 	return &kept, err
 }
 
-// recordRetention writes a room's choice of retention into the audit log: it decides on
-// what others wrote.
+// recordRetention records a room's choice of retention in the audit log, because it affects what
+// others wrote.
 func (s *Service) recordRetention(ctx context.Context, p domain.Principal, room string, k domain.RoomRetention) {
 	if s.Audit == nil {
 		return
@@ -278,8 +278,8 @@ func (s *Service) publishDeleted(members []string, room string) {
 	}
 }
 
-// RemoveRoom deletes a room for an administrator of the server, who need not be
-// in it, and tells those who are.
+// RemoveRoom deletes a room for an administrator, who need not be a member, and notifies its
+// members.
 func (s *Service) RemoveRoom(ctx context.Context, room string) error {
 	members, err := s.Store.RemoveRoom(ctx, room)
 	if err != nil {
@@ -333,7 +333,7 @@ func (s *Service) postOwner(ctx context.Context, in *whoInput) (*body[wire.RoomS
 	return answer(st, err, wire.FromRoomState)
 }
 
-// userID turns the id or the username of somebody into an id.
+// userID returns the id of a user by id or username.
 func (s *Service) userID(ctx context.Context, name string) (string, error) {
 	if domain.ValidID(domain.UserPrefix, name) {
 		return name, nil

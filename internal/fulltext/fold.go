@@ -8,29 +8,29 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxWord bounds a word, in bytes: what is longer is cut, here as in a query.
+// maxWord limits words, in bytes. Longer ones are cut, in messages and in queries.
 const maxWord = 64
 
-// spelled are the letters that NFKD leaves whole, though people who lack the key write
-// another instead.
+// spelled are letters that NFKD does not decompose, with the letters that people write in their
+// place if their keyboard lacks them.
 var spelled = map[rune]string{
 	'ß': "ss", 'æ': "ae", 'œ': "oe", 'ø': "o", 'đ': "d", 'ð': "d", 'þ': "th", 'ł': "l", 'ħ': "h", 'ŧ': "t", 'ŋ': "n",
 }
 
-// written are the scripts whose marks people leave out: accents, Hebrew points and
-// Arabic vowels. Elsewhere a mark is a letter as others are.
+// written are the scripts whose marks people leave out: accents, Hebrew points and Arabic vowels.
+// In other scripts a mark is part of the word.
 var written = []*unicode.RangeTable{
 	unicode.Inherited, unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Hebrew, unicode.Arabic, unicode.Syriac,
 }
 
-// The marks of voiced kana, か to が, and the stretched Arabic line.
+// The marks of voiced kana (か to が), and the Arabic tatweel.
 const (
 	voiced     = '\u3099'
 	halfVoiced = '\u309a'
 	tatweel    = '\u0640'
 )
 
-// dropped reports whether a mark, or what joins letters, is no part of a word.
+// dropped reports whether a mark or joiner is not part of the searched form.
 func dropped(r rune) bool {
 	switch {
 	case r == voiced, r == halfVoiced:
@@ -41,8 +41,8 @@ func dropped(r rune) bool {
 	return unicode.IsMark(r) && unicode.In(r, written...)
 }
 
-// fold makes the searched form of a word: without case (as Unicode folds it), marks
-// that people leave out, and compatibility forms.
+// fold returns the searched form of a word: case-folded, in compatibility form, and without the
+// marks that people leave out.
 func fold(word string) string {
 	if ascii(word) {
 		return strings.ToLower(word[:min(len(word), maxWord)])
@@ -55,7 +55,7 @@ func fold(word string) string {
 		if dropped(r) || !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) && !symbol(r) {
 			continue
 		}
-		r = unicode.ToLower(unicode.ToUpper(r)) // ς and σ are one letter
+		r = unicode.ToLower(unicode.ToUpper(r)) // ς and σ are the same letter
 		if s, ok := spelled[r]; ok {
 			b.WriteString(s)
 		} else {
@@ -74,7 +74,7 @@ func ascii(s string) bool {
 	return true
 }
 
-// cut bounds a word at the beginning of a character.
+// cut shortens word to maxWord bytes, at a character boundary.
 func cut(word string) string {
 	if len(word) <= maxWord {
 		return word
@@ -86,9 +86,9 @@ func cut(word string) string {
 	return word[:end]
 }
 
-// Name is what a name is found by: its words, each behind a space, and each character
-// of a script without spaces as a word. A name is found by the beginning of a word of
-// it if its form contains the form of what is looked for.
+// Name returns the searched form of a name: its words, each after a space, where each character of
+// a script without spaces is a word. A name matches a query by the begin of a word if its form
+// contains the form of the query.
 func Name(s string) string {
 	var b strings.Builder
 	for _, r := range runs(s) {

@@ -1,12 +1,10 @@
-// Package fulltext turns text into the words that are searched, the same for
-// both databases: an index holds the words of messages, and a query is made of
-// words in the same way, so that neither database's own idea of a language
-// matters.
+// Package fulltext splits text into the words of the search index, and parses queries. Messages and
+// queries are split in the same way, for both databases, so that neither database's own text search
+// configuration matters.
 //
-// Words are runs of letters, digits and marks, without case, accents and
-// compatibility forms (Unicode NFKD). Scripts that are written without spaces
-// (Chinese, Japanese, Thai, Lao, Khmer, Burmese and others), and Korean, which puts
-// its particles right behind a word, are cut into overlapping pairs of characters. A
+// Words are runs of letters, digits and marks, without case, accents and compatibility forms
+// (Unicode NFKD). Scripts without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese and others)
+// are split into overlapping pairs of characters. So is Korean, which appends particles to words. A
 // symbol such as an emoji is a word.
 package fulltext
 
@@ -19,17 +17,17 @@ import (
 	"golang.org/x/text/unicode/rangetable"
 )
 
-// Token is one word of a text and where it stands, in bytes.
+// Token is a word of a text and its position, in bytes.
 type Token struct {
 	Word       string
 	Start, End int
 
 	unspaced bool
-	last     bool // the last character of a run of an unspaced script, alone
+	last     bool // the last character of a run of an unspaced script, without a successor
 }
 
-// unspaced are the scripts that are cut into pairs. Some signs of Japanese are of no
-// script, or of several.
+// unspaced are the scripts that are split into pairs. Some Japanese characters belong to no script
+// or to several.
 var unspaced = rangetable.Merge(
 	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Bopomofo, unicode.Hangul, unicode.Yi,
 	unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tai_Le, unicode.New_Tai_Lue, unicode.Tai_Tham,
@@ -43,8 +41,8 @@ type class int
 const (
 	gap class = iota
 	letter
-	pair // of a script without spaces
-	sign // a symbol: a word by itself
+	pair // characters of an unspaced script
+	sign // a symbol, which is a word
 )
 
 func classOf(r rune) class {
@@ -67,24 +65,23 @@ func classOf(r rune) class {
 	return gap
 }
 
-// symbol is true of emoji and their like. Those that say something in ASCII by NFKD
+// symbol reports whether r is an emoji or a similar symbol. Symbols that NFKD turns into ASCII text
 // are left out.
 func symbol(r rune) bool { return r > 0xff && unicode.Is(unicode.So, r) }
 
-// joins reports whether r, in the middle of a word, is a part of it: marks, and what
-// tells letters to join or not.
+// joins reports whether r is part of the word it is in the middle of: marks, and joiners and
+// non-joiners.
 func joins(r rune) bool {
 	return r >= utf8.RuneSelf && (unicode.IsMark(r) || r == '\u200c' || r == '\u200d' || r == '\u00ad' || r == '\u2060')
 }
 
-// run is a stretch of text of one class.
+// run is a run of text of one class.
 type run struct {
 	start, end int
 	class      class
 }
 
-// runs cuts text into its words and what is cut further. It takes time linear in the
-// length of text.
+// runs splits text into runs, in linear time.
 func runs(text string) (rs []run) {
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])
@@ -107,8 +104,7 @@ func runs(text string) (rs []run) {
 	return rs
 }
 
-// Tokens returns the words of text in the order in which they stand. It takes
-// time linear in the length of text.
+// Tokens returns the words of text in their order, in linear time.
 func Tokens(text string) []Token {
 	var tokens []Token
 	for _, r := range runs(text) {
@@ -121,18 +117,18 @@ func Tokens(text string) []Token {
 	return tokens
 }
 
-// cluster is what reads as one character, in bytes of a text, and its searched form.
+// cluster is a user-perceived character: its position in bytes, and its searched form.
 type cluster struct {
 	start, end int
 	word       string
 }
 
-// clusters cuts a run of an unspaced script into characters: a letter with its marks, a
-// syllable of Korean however it is written.
+// clusters splits a run of an unspaced script into characters: a letter with its marks, or a Korean
+// syllable in any normalization form.
 func clusters(text string, r run) (cs []cluster) {
 	for i := r.start; i < r.end; {
 		end := i + norm.NFKC.NextBoundaryInString(text[i:r.end], true)
-		for end < r.end { // what NFKC keeps apart, and yet is no character by itself
+		for end < r.end { // NFKC separates it, but it is not a character by itself
 			next, size := utf8.DecodeRuneInString(text[end:])
 			if !joins(next) {
 				break
@@ -147,8 +143,8 @@ func clusters(text string, r run) (cs []cluster) {
 	return cs
 }
 
-// pairs are overlapping pairs of characters, and the last one alone, so that every
-// character begins some token.
+// pairs returns overlapping pairs of characters, and the last character alone, so that every
+// character begins a token.
 func pairs(cs []cluster) []Token {
 	tokens := make([]Token, 0, len(cs))
 	for i, c := range cs {
@@ -161,7 +157,7 @@ func pairs(cs []cluster) []Token {
 	return tokens
 }
 
-// HasLink reports whether text holds a link to the web.
+// HasLink reports whether text contains a link to the web.
 func HasLink(text string) bool {
 	return strings.Contains(text, "https://") || strings.Contains(text, "http://")
 }

@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// plain is Markdown as it reads: without the marks of headings, quotations, code,
-// emphasis and links. What only looks like a mark stays. It takes time linear in the
-// length of text, but for links, of which a line has few.
+// plain returns Markdown as it reads: without the marks of headings, quotations, code, emphasis and
+// links. Characters that only look like marks stay. It takes linear time, except for links, of
+// which a line has few.
 func plain(text string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
@@ -29,7 +29,7 @@ func plain(text string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// unlinked leaves the words of [words](address).
+// unlinked replaces [words](address) by the words.
 func unlinked(line string) string {
 	var b strings.Builder
 	for {
@@ -49,8 +49,8 @@ func unlinked(line string) string {
 	return b.String() + line
 }
 
-// unmarked leaves out the pairs of emphasis and code: the first stands before a word,
-// the second behind one.
+// unmarked removes pairs of marks for emphasis and code. The first stands before a word, and the
+// second after one.
 func unmarked(line string) string {
 	out := []byte(line)
 	opened := make(map[string]int)
@@ -89,7 +89,7 @@ func unmarked(line string) string {
 
 func wordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
 
-// markAt is the mark that s begins with: one or more of a sign.
+// markAt returns the mark that s begins with: one or more of the same character.
 func markAt(s string) string {
 	if !strings.ContainsRune("*_~`", rune(s[0])) {
 		return ""

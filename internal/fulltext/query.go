@@ -10,21 +10,20 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Bounds of a query.
+// Limits of a query.
 const (
 	MaxQuery   = 256 // characters
 	maxClauses = 16
 )
 
-// Clause is one thing that a message must (or must not) hold: its words next to
-// each other, in this order.
+// Clause is a condition on messages: its words next to each other, in this order.
 type Clause struct {
 	Words  []string
-	Prefix bool // the last word may go on
+	Prefix bool // the last word is a prefix
 	Not    bool
 }
 
-// Query is what a search asks for. Its clauses must all hold.
+// Query is a parsed query. All its clauses must hold.
 type Query struct {
 	Clauses []Clause
 	From    string    // username
@@ -34,13 +33,13 @@ type Query struct {
 	HasLink bool
 }
 
-// Parse reads a query: words, "phrases", prefix*, -without, from:name,
-// in:room, in:"a room", before:2026-01-31, after:2026-01-31 and has:link.
-// Days are those of zone; before: excludes the day, after: includes it.
+// Parse parses a query: words, "phrases", prefix*, -without, from:name, in:room, in:"a room",
+// before:2026-01-31, after:2026-01-31 and has:link. Days are in zone. before: excludes the day, and
+// after: includes it.
 //
-// What is none of these is text: C++, --force, a colon with nothing behind it. A
-// query of nothing but exclusions looks for what they exclude. One of punctuation
-// alone finds nothing; see Nothing.
+// Anything else is text: C++, --force, a colon with nothing after it. If a query has only
+// exclusions, they are searched for instead. A query of only punctuation finds nothing; see
+// Nothing.
 func Parse(s string, zone *time.Location) (Query, error) {
 	var q Query
 	if utf8.RuneCountInString(s) > MaxQuery {
@@ -85,7 +84,7 @@ func (q *Query) filters() bool {
 	return q.From != "" || q.In != "" || q.HasLink || !q.Before.IsZero() || !q.After.IsZero()
 }
 
-// Nothing reports whether q says nothing that a message could hold: it finds none.
+// Nothing reports whether q has neither clauses nor filters, so that it finds nothing.
 func (q *Query) Nothing() bool { return len(q.Clauses) == 0 && !q.filters() }
 
 func cutFilter(s string) (name, rest string, ok bool) {
@@ -99,8 +98,7 @@ func cutFilter(s string) (name, rest string, ok bool) {
 	return "", "", false
 }
 
-// cutValue takes a word or a quoted phrase off s. A quote that is not closed
-// ends with the text.
+// cutValue cuts a word or quoted phrase off s. An unclosed quote ends with the text.
 func cutValue(s string) (value, rest string) {
 	if strings.HasPrefix(s, `"`) {
 		value, rest, _ = strings.Cut(s[1:], `"`)
@@ -142,13 +140,13 @@ func day(name, value string, zone *time.Location) (time.Time, error) {
 	return t, nil
 }
 
-// minPrefix is how many characters a beginning* has at least; a shorter one is taken
-// for the word itself.
+// minPrefix is the minimum length of a prefix*, in characters. A shorter one is searched for as a
+// word.
 const minPrefix = 2
 
-// add makes a clause of a word or phrase. A word such as don't or a-b is made of
-// several: they must stand together. The last character of a script without spaces
-// begins every pair that goes on with it.
+// add adds a clause for a word or phrase. A word such as don't or a-b consists of several, which
+// must be adjacent. The last character of an unspaced script matches as a prefix, because it begins
+// every pair with its successors.
 func (q *Query) add(text string, not bool) {
 	tokens := Tokens(text)
 	if len(tokens) == 0 {
@@ -159,7 +157,7 @@ func (q *Query) add(text string, not bool) {
 	if end.last {
 		c.Prefix = true
 		if n := len(tokens); n > 1 && tokens[n-2].End == end.End {
-			tokens, c.Prefix = tokens[:n-1], false // the pairs before say it all
+			tokens, c.Prefix = tokens[:n-1], false // the pairs already cover it
 		}
 	}
 	for _, t := range tokens {

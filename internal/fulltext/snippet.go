@@ -8,15 +8,15 @@ import (
 )
 
 const (
-	snippetLength = 200 // characters, about
+	snippetLength = 200 // characters, approximately
 	snippetLead   = 60  // characters before the first match
 )
 
 // span is a stretch of text, in bytes.
 type span struct{ start, end int }
 
-// matches returns where text holds the wanted clauses of q, and how good the
-// match is: more clauses, and more often, is better.
+// matches returns the matches of q's clauses in text, and a score, which is higher if more clauses
+// match, and if they match more often.
 func (q Query) matches(text string) (spans []span, score float64) {
 	tokens := Tokens(text)
 	for _, c := range q.Clauses {
@@ -31,7 +31,7 @@ func (q Query) matches(text string) (spans []span, score float64) {
 			}
 		}
 		if n > 0 {
-			// BM25's saturation, for texts of 20 words
+			// saturation of BM25, for texts of 20 words on average
 			score += float64(n) / (float64(n) + 1.2*(0.25+0.75*float64(len(tokens))/20))
 		}
 	}
@@ -39,7 +39,7 @@ func (q Query) matches(text string) (spans []span, score float64) {
 	return spans, score
 }
 
-// at reports whether tokens begin with the clause, and where that ends.
+// at reports whether tokens begin with the clause, and where the match ends.
 func (c Clause) at(tokens []Token) (end int, ok bool) {
 	if len(tokens) < len(c.Words) {
 		return 0, false
@@ -54,15 +54,14 @@ func (c Clause) at(tokens []Token) (end int, ok bool) {
 	return end, true
 }
 
-// Score says how well text answers q; higher is better, 0 is not at all.
+// Score returns the relevance of text for q. 0 means no match.
 func (q Query) Score(text string) float64 {
 	_, score := q.matches(text)
 	return score
 }
 
-// Snippet returns the part of text around the first match, on one line, without the
-// marks of Markdown, and the matches in it as pairs of UTF-16 offsets, which is how
-// browsers count.
+// Snippet returns the part of text around the first match, on one line and without Markdown marks.
+// marks are the matches in it, as pairs of UTF-16 offsets, which browsers use.
 func (q Query) Snippet(text string) (snippet string, marks [][2]int) {
 	text = plain(text)
 	spans, _ := q.matches(text)
@@ -106,7 +105,7 @@ func oneLine(r rune) rune {
 	return r
 }
 
-// back is the place up to n characters before i, at a space where there is one.
+// back returns a position up to n characters before i, at a space if there is one.
 func back(text string, i, n int) int {
 	j := i
 	for ; n > 0 && j > 0; n-- {

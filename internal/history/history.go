@@ -1,6 +1,5 @@
-// Package history reads back what rooms' logs hold: pages of a timeline,
-// replays, single messages and searches. Only members read, and only what they
-// are members of at that moment. It also forgets what is kept no longer.
+// Package history reads the logs of rooms: pages of a timeline, replays, single messages and
+// searches. Only present members can read a room. The package also purges expired events.
 package history
 
 import (
@@ -19,7 +18,7 @@ import (
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
-// Store is where history is read from.
+// Store is the store that history reads from.
 type Store struct {
 	RoomStore
 	LogStore
@@ -30,12 +29,12 @@ type Store struct {
 	Database
 }
 
-// RoomStore says who is in a room.
+// RoomStore returns rooms and memberships.
 type RoomStore interface {
 	RoomAndMember(ctx context.Context, room, user string) (domain.Room, domain.Member, error)
 }
 
-// SearchStore finds messages.
+// SearchStore searches messages.
 type SearchStore interface {
 	Search(
 		ctx context.Context, user string, q fulltext.Query, order domain.SearchOrder, c domain.SearchCursor, limit int,
@@ -43,22 +42,22 @@ type SearchStore interface {
 	Indexed(ctx context.Context) (all bool, err error)
 }
 
-// UserStore knows people.
+// UserStore returns users.
 type UserStore interface {
 	UsersByID(ctx context.Context, ids []string) ([]domain.User, error)
 }
 
-// SettingStore knows what administrators have changed.
+// SettingStore returns the settings of administrators.
 type SettingStore interface {
 	Settings(ctx context.Context) ([]domain.Setting, error)
 }
 
-// Database gives room back to the disk.
+// Database returns free pages to the disk.
 type Database interface {
 	Compact(ctx context.Context) (more bool, err error)
 }
 
-// LogStore is what history reads.
+// LogStore reads logs of rooms.
 type LogStore interface {
 	Timeline(ctx context.Context, room string, q domain.PageQuery) (domain.Page, error)
 	Replay(ctx context.Context, room string, after int64, limit int) ([]domain.Event, error)
@@ -66,7 +65,7 @@ type LogStore interface {
 	Versions(ctx context.Context, room string, seq int64) ([]domain.Version, error)
 }
 
-// RetentionStore is what history needs of a store to forget.
+// RetentionStore finds and purges expired events.
 type RetentionStore interface {
 	Purgeable(ctx context.Context, after string, limit int) ([]domain.Purgeable, error)
 	NthNewestLine(ctx context.Context, room string, lines int) (seq int64, err error)
@@ -79,14 +78,14 @@ type Recorder interface {
 	Record(ctx context.Context, e domain.AuditEvent)
 }
 
-// Deps are what the service needs.
+// Deps are the dependencies of the service.
 type Deps struct {
 	Store     Store
 	Bus       bus.Bus
 	Audit     Recorder
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer // nil: none
-	Retention domain.RetentionRules // until administrators lay down others
+	Retention domain.RetentionRules // used where administrators have set nothing
 	Now       func() time.Time      // nil: time.Now
 }
 
@@ -153,7 +152,7 @@ type timelineInput struct {
 	Fold   bool      `query:"fold" doc:"a run of four or more joins and departures comes as its last one, with how many it stands for; pages may be shorter"`
 }
 
-// timelineCursor is the content of a cursor of the timeline.
+// timelineCursor is the content of a timeline cursor.
 type timelineCursor struct {
 	Before int64 `json:"b,omitempty"`
 	After  int64 `json:"a,omitempty"`
@@ -254,7 +253,7 @@ func (s *Service) getEvents(ctx context.Context, in *struct {
 	if n := len(es); n > 0 {
 		out.Head = max(out.Head, es[n-1].Seq)
 		out.More = es[n-1].Seq < out.Head
-		if first := es[0].Seq; first > in.After+1 { // perhaps it was purged just now
+		if first := es[0].Seq; first > in.After+1 { // perhaps older ones were just purged
 			out.Floor, out.Reset = first-1, true
 		}
 	}
@@ -277,7 +276,7 @@ func (s *Service) getMessage(ctx context.Context, in *messageInput) (*struct{ Bo
 	return &struct{ Body wire.Message }{wire.FromMessage(m)}, nil
 }
 
-// version is one earlier text of a message.
+// version is an earlier text of a message.
 type version struct {
 	Text string    `json:"text"`
 	At   time.Time `json:"at" doc:"when it was written"`
@@ -310,15 +309,14 @@ type searchInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
 }
 
-// hit is a message that was found. Marks are pairs of UTF-16 offsets in the
-// snippet, as browsers count.
+// hit is a search result. Marks are pairs of UTF-16 offsets in the snippet, which browsers use.
 type hit struct {
 	Message wire.Message `json:"message"`
 	Snippet string       `json:"snippet" doc:"part of the text, on one line"`
 	Marks   [][2]int     `json:"marks" nullable:"false" doc:"what matched: [from, to) in UTF-16 code units of snippet"`
 }
 
-// searchOutput is a page of hits.
+// searchOutput is a page of search results.
 type searchOutput struct {
 	httpx.Page[hit]
 	Incomplete bool `json:"incomplete,omitempty" doc:"older messages are still being indexed, and not found yet"`
@@ -341,7 +339,7 @@ func (s *Service) search(ctx context.Context, in *searchInput) (*struct{ Body se
 	}
 	user, out := httpx.Principal(ctx).ID, searchOutput{Page: httpx.Page[hit]{Items: []hit{}}}
 	err = s.searches.run(ctx, user, func(ctx context.Context) error {
-		all, err := s.Store.Indexed(ctx) // before: what is indexed meanwhile may be missing
+		all, err := s.Store.Indexed(ctx) // before the search: what is indexed meanwhile may be missing
 		if err != nil {
 			return err
 		}
@@ -360,7 +358,7 @@ func (s *Service) search(ctx context.Context, in *searchInput) (*struct{ Body se
 	return &struct{ Body searchOutput }{out}, err
 }
 
-// zone is the one that the reader asks for, or that of the reader's profile.
+// zone returns the time zone with this name, or else that of the user's profile.
 func (s *Service) zone(ctx context.Context, name string) (*time.Location, error) {
 	if name == "" {
 		us, err := s.Store.UsersByID(ctx, []string{httpx.Principal(ctx).ID})
@@ -387,7 +385,7 @@ func found(q fulltext.Query, m domain.Message) hit {
 	return hit{wire.FromMessage(m), snippet, marks}
 }
 
-// Queues are what waits in the module, for the metrics.
+// Queues returns the queue of searches, for metrics.
 func (s *Service) Queues() []obs.Queue {
 	return []obs.Queue{{
 		Name: "searches", Limit: maxWaitingSearches,

@@ -21,8 +21,7 @@ const (
 	maxPause      = 2 * time.Second
 )
 
-// Names of the settings of retention that administrators change while the server
-// runs.
+// Names of the retention settings that administrators can change at runtime.
 const (
 	SettingRetentionDays    = "retention_days"
 	SettingRetentionLines   = "retention_lines"

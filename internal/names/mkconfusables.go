@@ -1,7 +1,7 @@
 //go:build ignore
 
-// Command mkconfusables makes confusables.txt of Unicode's table of characters that
-// look alike, which it reads from its standard input
+// Command mkconfusables generates confusables.txt from Unicode's table of confusable characters,
+// which it reads from standard input
 // (https://www.unicode.org/Public/security/latest/confusables.txt).
 package main
 
@@ -38,8 +38,7 @@ func main() {
 	if len(all) == 0 {
 		log.Fatal("the standard input has no line of Unicode's table")
 	}
-	// Without case: ASCII is read as small letters, and so are prototypes. A chain is
-	// followed to its end.
+	// Without case: ASCII and prototypes are lower-cased. Chains are followed to their end.
 	end := func(s string) string {
 		for range 8 {
 			var b strings.Builder
@@ -65,7 +64,7 @@ func main() {
 	for from := range all {
 		s := string(from)
 		if from <= unicode.MaxASCII && strings.ToLower(s) != s || norm.NFKD.String(s) != s || unicode.IsSpace(from) {
-			continue // a name has none of these by then
+			continue // names cannot contain these
 		}
 		if to := end(s); to != s && !strings.ContainsAny(to, "\t\n") {
 			alike[to] = append(alike[to], from)

@@ -1,6 +1,5 @@
-// Package names says what people, devices and rooms may be called, and which names
-// look alike (Unicode Technical Standard 39). It is the one rule for every way that a
-// name comes in.
+// Package names checks the names of people, devices and rooms, and finds names that look alike
+// (Unicode Technical Standard 39). All names that enter the system are checked here.
 package names
 
 import (
@@ -15,17 +14,17 @@ import (
 )
 
 const (
-	maxMarks = 5 // on one letter: more than any language has
+	maxMarks = 5 // on one letter: more than any language uses
 
 	zwnj = '\u200c'
 	zwj  = '\u200d'
 )
 
-// Check returns a name as it is kept: composed (NFC), with plain spaces between its
-// words. limit is in characters; required refuses an empty one. A name with signs that
-// cannot be seen or that turn the direction of text, with piled up marks, or with a word
-// of Latin letters and others that look like them, is refused with a sentence that says
-// so. pointer is where the name stands in the request.
+// Check returns a name in its stored form: NFC, with single ASCII spaces between words. limit is in
+// characters, and required refuses the empty name. Names are refused if they contain invisible or
+// bidirectional control characters, too many marks on a letter, or a word that mixes Latin letters
+// with letters that look like them. pointer is the JSON pointer of the name in the request, for
+// errors.
 func Check(pointer, name string, limit int, required bool) (string, error) {
 	words := strings.FieldsFunc(name, func(r rune) bool { return unicode.Is(unicode.Zs, r) })
 	name = strings.Join(words, " ")
@@ -54,8 +53,8 @@ func Check(pointer, name string, limit int, required bool) (string, error) {
 	return name, nil
 }
 
-// CheckPrincipal is Check for the name that a person or a device is shown by, which may
-// not look like one that the server speaks of everybody or of itself by.
+// CheckPrincipal is Check for the display name of a person or device. The name must not look like
+// one reserved for the server itself or for everybody in a room.
 func CheckPrincipal(pointer, name string, limit int, required bool) (string, error) {
 	name, err := Check(pointer, name, limit, required)
 	if err == nil && domain.ReservedName(Skeleton(strings.TrimPrefix(name, "@")), Skeleton) {
@@ -64,7 +63,8 @@ func CheckPrincipal(pointer, name string, limit int, required bool) (string, err
 	return name, err
 }
 
-// CheckUsername returns a username as it is kept, unless it looks like a reserved one.
+// CheckUsername returns a username in its stored form, or an error if it is invalid or looks like a
+// reserved one.
 func CheckUsername(name string) (string, error) {
 	name, err := domain.CheckUsername(name)
 	if err == nil && domain.ReservedName(Skeleton(name), Skeleton) {
@@ -73,11 +73,11 @@ func CheckUsername(name string) (string, error) {
 	return name, err
 }
 
-// officialNames would be taken for whoever runs the server.
+// officialNames would be taken for names of the server's operator.
 var officialNames = []string{"root", "admin", "administrator", "support", "moderator", "null"}
 
-// CheckChosenUsername is CheckUsername for a name that somebody takes by themselves: it
-// may not look like one of whoever runs the server either.
+// CheckChosenUsername is CheckUsername for a name that a user chooses. It must not look like one of
+// officialNames either.
 func CheckChosenUsername(name string) (string, error) {
 	name, err := CheckUsername(name)
 	if err != nil {
@@ -90,8 +90,8 @@ func CheckChosenUsername(name string) (string, error) {
 	return name, nil
 }
 
-// hidden finds a sign that is not seen by itself. Some belong into words of some
-// scripts and into emoji, and are let through there.
+// hidden returns an invisible character in name, if any. Those that belong to words of some scripts
+// or to emoji are allowed there.
 func hidden(name string) (rune, bool) {
 	before := rune(0)
 	for i, r := range name {
@@ -113,7 +113,7 @@ func hidden(name string) (rune, bool) {
 	return 0, false
 }
 
-// joining is true of letters and marks of the scripts whose spelling needs joiners.
+// joining reports whether r is of a script whose spelling needs joiners.
 func joining(r rune) bool {
 	return unicode.In(r, unicode.Arabic, unicode.Syriac, unicode.Mongolian, unicode.Devanagari, unicode.Bengali,
 		unicode.Gurmukhi, unicode.Gujarati,
@@ -121,8 +121,8 @@ func joining(r rune) bool {
 		unicode.Myanmar)
 }
 
-// emoji is true of what an emoji is made of: symbols, their colours and selectors, and
-// what a keycap is drawn on.
+// emoji reports whether r may be part of an emoji: symbols, skin tones, selectors, and the base
+// characters of keycaps.
 func emoji(r rune) bool {
 	return unicode.Is(unicode.So, r) || unicode.Is(unicode.Sk, r) && r > 0xffff || r == '\ufe0f' ||
 		r == '#' || r == '*' || r >= '0' && r <= '9' || r >= '↔' && r <= '↪'
@@ -141,8 +141,8 @@ func piled(name string) bool {
 	return false
 }
 
-// mixed reports whether word has Latin letters and one of another script that looks
-// like a Latin one.
+// mixed reports whether word has both Latin letters and letters of another script that look like
+// Latin ones.
 func mixed(word string) bool {
 	latin, alike := false, false
 	for _, r := range word {

@@ -12,8 +12,8 @@ import (
 
 //go:generate sh -c "curl -fsS https://www.unicode.org/Public/security/latest/confusables.txt | go run mkconfusables.go"
 
-// confusables.txt has a line for each character that others look like: itself, and
-// those. It is made of Unicode's table.
+// confusables.txt is generated from Unicode's table. A line has a character, followed by those that
+// look like it.
 //
 //go:embed confusables.txt
 var table string
@@ -29,9 +29,8 @@ var prototypes = sync.OnceValue(func() map[rune]string {
 	return m
 })
 
-// Skeleton is what names that look alike have in common: the skeleton of UTS 39, made
-// without case. It is no name, and for comparing alone. A character may be written with
-// several, so that it is longer than the name by a bounded factor.
+// Skeleton returns the skeleton of a name (UTS 39), without case. Names that look alike have the
+// same one. It is for comparison only. It may be longer than the name by a bounded factor.
 func Skeleton(name string) string {
 	var b strings.Builder
 	for _, r := range norm.NFKD.String(name) {

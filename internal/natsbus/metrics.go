@@ -5,7 +5,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type metrics struct {
 	published, received, reconnects prometheus.Counter
 	lost                            *prometheus.CounterVec
-	full, unsent, slow              prometheus.Counter // of lost
+	full, unsent, slow              prometheus.Counter // labels of lost
 }
 
 func newMetrics() metrics {

@@ -1,11 +1,9 @@
-// Package natsbus is a bus between nodes, over NATS. What is published reaches
-// this process at once, through a bus.Local, and the other nodes by way of a
-// NATS server: with the servers away a node still serves all who are connected to
-// it, and the log fills what the other nodes did not hear.
+// Package natsbus is a bus between nodes over NATS. Published messages reach this process at once
+// through a bus.Local, and other nodes through a NATS server. While no server is available, a node
+// still serves its own connections, and nodes read missed events from the log.
 //
-// A subject has one NATS subscription on a node, however many listen to it here.
-// No caller ever waits for the network: what goes out stands in a bounded queue,
-// and a goroutine of its own writes it.
+// A node has one NATS subscription for each subject, however many local subscribers it has. Callers
+// never wait for the network: messages go into a bounded queue, which a goroutine writes.
 package natsbus
 
 import (
@@ -24,28 +22,28 @@ import (
 	"github.com/unhidra/unhidra/internal/bus"
 )
 
-// Options say which servers to use, and how to be known there.
+// Options are the servers and the credentials for them.
 type Options struct {
-	Servers string // URLs, separated by commas, with user and password where they ask for them
-	CA      string // PEM file of the authority of the servers' certificates; empty: the system's
-	Cert    string // PEM files of a certificate to show, and its key; empty: none
+	Servers string // URLs, separated by commas, with user and password if required
+	CA      string // PEM file of the CA of the servers' certificates; empty: the system's
+	Cert    string // PEM files of the client certificate and its key; empty: none
 	Key     string
 	Creds   string // file with a user's JWT and seed; empty: none
 	NKey    string // file with an NKey's seed; empty: none
 
-	Name    string // of this node, for the servers' monitoring
-	Prefix  string // of all subjects, so that systems can share servers
+	Name    string // of this node in the servers' monitoring
+	Prefix  string // of all subjects, so that several systems can share servers
 	Log     *slog.Logger
 	Metrics prometheus.Registerer // nil: none
 }
 
 const (
 	dialTime     = 2 * time.Second
-	stalled      = 3 * time.Second // a write that takes so long has failed
-	pingEvery    = 3 * time.Second // a server that answers two of them not is away
+	stalled      = 3 * time.Second // a write that takes longer fails
+	pingEvery    = 3 * time.Second // a server that does not answer two pings counts as unavailable
 	pingsMissed  = 2
-	inbound      = 8192            // messages that NATS has delivered and nobody has seen; more are dropped
-	flushTimeout = 2 * time.Second // at Close, for what waits
+	inbound      = 8192            // messages from NATS waiting for delivery here; further ones are dropped
+	flushTimeout = 2 * time.Second // in Close, for queued messages
 )
 
 // Bus implements bus.Bus over NATS.
@@ -57,17 +55,17 @@ type Bus struct {
 	in      chan *nats.Msg
 	out     queue
 	metrics metrics
-	refusal atomic.Value // string: why no server let this node in last
-	slow    atomic.Int64 // when others were last told that NATS was faster than this node
+	refusal atomic.Value // string: the last reason why no server accepted this node
+	slow    atomic.Int64 // when subscribers were last told of a gap, because this node was too slow
 	running sync.WaitGroup
-	ctx     context.Context // ends with Close
+	ctx     context.Context // done after Close
 	cancel  context.CancelFunc
 	closed  chan struct{}
 }
 
-// Connect returns a bus that keeps connecting to o's servers for as long as it is
-// open. Servers that are away are no error: the node works without them, and
-// Check says so. An error is one of the options.
+// Connect returns a bus that connects to the servers of o, and reconnects until Close. Unavailable
+// servers are no error: the node works without them, and Check reports them. An error means that o
+// is invalid.
 func Connect(o Options) (*Bus, error) {
 	b := &Bus{log: o.Log, prefix: o.Prefix, local: bus.NewLocal(), in: make(chan *nats.Msg, inbound),
 		closed: make(chan struct{})}
@@ -90,7 +88,7 @@ func Connect(o Options) (*Bus, error) {
 	return b, nil
 }
 
-// Probe returns the version of a server that takes a node in, or why none of o's does.
+// Probe connects once, and returns why no server of o accepts this node, or nil.
 func Probe(o Options) (version string, err error) {
 	options, err := o.proofs()
 	if err != nil {
@@ -110,7 +108,7 @@ func (b *Bus) options(o Options) ([]nats.Option, error) {
 		nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(pingsMissed),
 		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
 		nats.CustomReconnectDelay(func(int) time.Duration { return 250*time.Millisecond + rand.N(500*time.Millisecond) }),
-		nats.ReconnectBufSize(-1), // news that is late is no news
+		nats.ReconnectBufSize(-1), // late messages are useless, so nothing is buffered
 		nats.ConnectHandler(b.onConnect), nats.ReconnectHandler(b.onReconnect), nats.DisconnectErrHandler(b.onDisconnect),
 		nats.ReconnectErrHandler(b.onRefused), nats.ErrorHandler(b.onError), nats.LameDuckModeHandler(b.onLameDuck),
 	}
@@ -118,7 +116,7 @@ func (b *Bus) options(o Options) ([]nats.Option, error) {
 	return append(options, proofs...), err
 }
 
-// proofs are what the node and a server prove themselves to each other by.
+// proofs returns the options by which the node and the servers authenticate each other.
 func (o Options) proofs() (options []nats.Option, err error) {
 	if o.CA != "" {
 		options = append(options, nats.RootCAs(o.CA))
@@ -139,12 +137,12 @@ func (o Options) proofs() (options []nats.Option, err error) {
 	return options, nil
 }
 
-// Close publishes what waits, if a server is there, and ends the bus.
+// Close publishes queued messages, if a server is connected, and closes the bus.
 func (b *Bus) Close() {
 	b.cancel()
 	b.out.close()
-	// The writer ends by itself; a server that does not read holds it up for no
-	// longer than a write may take.
+	// The writer ends by itself. A server that does not read delays it no longer than a write may
+	// take.
 	done := make(chan struct{})
 	go func() { <-b.out.ended; _ = b.nc.FlushTimeout(flushTimeout); close(done) }()
 	select {
@@ -156,10 +154,10 @@ func (b *Bus) Close() {
 	b.running.Wait()
 }
 
-// ErrDisconnected is what Check returns while no server is connected.
+// ErrDisconnected is returned by Check while no server is connected.
 var ErrDisconnected = errors.New("no NATS server is connected")
 
-// Check says whether other nodes are reached.
+// Check returns an error if other nodes cannot be reached.
 func (b *Bus) Check(context.Context) error {
 	if !b.nc.IsConnected() {
 		return ErrDisconnected
@@ -167,8 +165,7 @@ func (b *Bus) Check(context.Context) error {
 	return nil
 }
 
-// Publish implements bus.Bus. It never fails: what cannot be sent is lost, and
-// counted.
+// Publish implements bus.Bus. It never fails: messages that cannot be sent are dropped and counted.
 func (b *Bus) Publish(subject string, data []byte) error {
 	_ = b.local.Publish(subject, data) // never fails
 	if !b.out.publish(subject, data) {
@@ -191,8 +188,7 @@ func (b *Bus) Subscribe(subject string, fn func(bus.Message)) (func(), error) {
 	}, nil
 }
 
-// receive hands what NATS delivers to those who listen here. It never waits for
-// them.
+// receive delivers messages from NATS to local subscribers. It never waits for them.
 func (b *Bus) receive() {
 	for {
 		select {
@@ -205,7 +201,7 @@ func (b *Bus) receive() {
 	}
 }
 
-// send writes what goes out, until the queue is closed and empty.
+// send writes queued messages until the queue is closed and empty.
 func (b *Bus) send() {
 	defer close(b.out.ended)
 	following := make(map[string]*nats.Subscription)
@@ -264,7 +260,7 @@ func (b *Bus) onDisconnect(_ *nats.Conn, err error) {
 	}
 }
 
-// onRefused says why an attempt to connect failed, once for each reason.
+// onRefused logs why a connection attempt failed, once for each reason.
 func (b *Bus) onRefused(_ *nats.Conn, err error) {
 	if why := err.Error(); b.ctx.Err() == nil && b.refusal.Swap(why) != any(why) {
 		b.log.Warn("no NATS server takes this node in; it works without the others and tries again", "err", err)
@@ -274,7 +270,7 @@ func (b *Bus) onRefused(_ *nats.Conn, err error) {
 func (b *Bus) onError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	if errors.Is(err, nats.ErrSlowConsumer) {
 		b.metrics.slow.Inc()
-		// A node that cannot keep up is not given more to do each time.
+		// A gap causes more work, so a slow node is told of one at most once a second.
 		if now := time.Now().UnixNano(); now-b.slow.Load() > int64(time.Second) {
 			b.slow.Store(now)
 			b.gap()
@@ -288,8 +284,8 @@ func (b *Bus) onError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	b.log.Error("NATS", "subject", subject, "err", err)
 }
 
-// onLameDuck leaves a server that is about to stop, while there are others. Nodes
-// do so one after the other.
+// onLameDuck leaves a server that is about to stop, if there are others. The nodes of a cluster do
+// so one after another.
 func (b *Bus) onLameDuck(nc *nats.Conn) {
 	if len(nc.Servers()) < 2 {
 		b.log.Warn("the NATS server is about to stop, and no other is known")
@@ -303,6 +299,6 @@ func (b *Bus) onLameDuck(nc *nats.Conn) {
 	})
 }
 
-// Dropped returns how many messages were not delivered because a subscriber here
+// Dropped returns the number of messages that were not delivered to a subscriber here because it
 // was too slow.
 func (b *Bus) Dropped() int64 { return b.local.Dropped() }

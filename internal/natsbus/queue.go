@@ -6,24 +6,24 @@ import (
 	"github.com/unhidra/unhidra/internal/bus"
 )
 
-// Bounds of what waits to be written to the NATS server. More is dropped: the
-// log has it.
+// Limits of the messages that wait to be written to the NATS server. Further ones are dropped:
+// nodes read the events from the log.
 const (
 	queueLength = 16384
 	queueBytes  = 32 << 20
 )
 
-// queue is what goes out: news, in order, and which subjects this node follows.
-// The latter are never dropped; there are no more of them than subjects.
+// queue has the messages to publish, in order, and the changes of this node's subscriptions. Those
+// are never dropped, because there is at most one per subject.
 type queue struct {
-	ended chan struct{} // closed when all of it was taken after close
+	ended chan struct{} // closed when everything was taken after close
 
 	mu      sync.Mutex
 	wake    *sync.Cond
 	news    []bus.Message
 	bytes   int
-	wanted  map[string]int  // how many follow a subject here
-	changed map[string]bool // subjects that NATS has not heard about
+	wanted  map[string]int  // local subscribers by subject
+	changed map[string]bool // subjects whose subscription NATS does not know yet
 	closed  bool
 }
 
@@ -33,7 +33,7 @@ func (q *queue) init() {
 	q.wanted, q.changed = make(map[string]int), make(map[string]bool)
 }
 
-// publish reports whether there was room.
+// publish adds a message. It returns false if the queue is full.
 func (q *queue) publish(subject string, data []byte) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -63,8 +63,8 @@ func (q *queue) count(subject string, by int) {
 	}
 }
 
-// take waits for something, and returns all of it: which subjects to follow or
-// not, and what to publish after that. With more false the queue has ended.
+// take waits until there is something, and returns all of it: changed subscriptions, and the
+// messages to publish after them. more is false when the queue is closed and empty.
 func (q *queue) take() (changes map[string]bool, news []bus.Message, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -81,7 +81,7 @@ func (q *queue) take() (changes map[string]bool, news []bus.Message, more bool) 
 	return changes, news, !q.closed
 }
 
-// close lets nothing in any more.
+// close refuses further messages.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -89,7 +89,7 @@ func (q *queue) close() {
 	q.wake.Signal()
 }
 
-// waiting returns how many messages there are.
+// waiting returns the number of queued messages.
 func (q *queue) waiting() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()

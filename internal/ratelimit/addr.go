@@ -6,17 +6,16 @@ import (
 	"time"
 )
 
-// Whoever has an IPv6 network has often more of them: a server's is a /64, and a
-// /48 is given to anybody who asks. So the /64 counts as one address, and the /48
-// around it is allowed wideFactor times as much.
+// A client with IPv6 has many addresses: a server usually has a /64, and anybody can get a /48. So
+// a /64 counts as one address, and its /48 may do wideFactor times as much.
 const (
 	narrowBits = 64
 	wideBits   = 48
 	wideFactor = 16
 )
 
-// AddrKey is the key by which clients are limited: an IPv4 address, or the /64
-// network of an IPv6 address, which is what one household has.
+// AddrKey returns the key by which a client is limited: an IPv4 address, or the /64 of an IPv6
+// address.
 func AddrKey(a netip.Addr) string {
 	a = a.Unmap().WithZone("")
 	if !a.Is6() {
@@ -25,14 +24,14 @@ func AddrKey(a netip.Addr) string {
 	return network(a, narrowBits).String()
 }
 
-// network returns the network of a with so many bits, which are in range.
+// network returns the network of a with so many bits, which must be valid for a.
 func network(a netip.Addr, bits int) netip.Prefix {
 	p, _ := a.Prefix(bits)
 	return p
 }
 
-// AllowAddr is Allow for a client's address, by AddrKey. The /48 around an IPv6
-// address may do 16 times as much as one address.
+// AllowAddr is Allow for a client address, by AddrKey. The /48 of an IPv6 address may do 16 times
+// as much as one address.
 func (l *Limiter) AllowAddr(a netip.Addr, now time.Time) (ok bool, retryAfter time.Duration) {
 	ok, retryAfter = l.Allow(AddrKey(a), now)
 	_, wide := networks(a)
@@ -45,7 +44,7 @@ func (l *Limiter) AllowAddr(a netip.Addr, now time.Time) (ok bool, retryAfter ti
 	return ok, retryAfter
 }
 
-// RefundAddr returns what AllowAddr took once: what it was for was refused.
+// RefundAddr returns what AllowAddr took once, because the action was refused.
 func (l *Limiter) RefundAddr(a netip.Addr) {
 	l.refund(AddrKey(a), l.rate)
 	if _, wide := networks(a); wide.IsValid() {
@@ -55,22 +54,21 @@ func (l *Limiter) RefundAddr(a netip.Addr) {
 
 func (l *Limiter) wideRate() Rate { return Rate{l.rate.interval / wideFactor, l.rate.burst} }
 
-// An AddrCounter counts what clients have open at a time, and refuses more than its limit:
-// more than a limit for one address, or more than 16 times that for the /48 around
-// an IPv6 address. Its methods may be called at the same time.
+// An AddrCounter limits what clients have open at a time: limit for one address, and 16 times that
+// for the /48 of an IPv6 address. Its methods are safe for concurrent use.
 type AddrCounter struct {
 	limit int
 	mu    sync.Mutex
 	open  map[netip.Prefix]int
 }
 
-// NewAddrCounter returns a Tally that allows each address limit at a time; 0: any number.
+// NewAddrCounter returns a counter that allows limit per address; 0 means no limit.
 func NewAddrCounter(limit int) *AddrCounter {
 	return &AddrCounter{limit: limit, open: make(map[netip.Prefix]int)}
 }
 
-// Acquire counts one more of a. If it is too much it counts nothing and returns false;
-// otherwise Give must follow.
+// Acquire counts one more for a. If that exceeds the limit, it counts nothing and returns false;
+// otherwise the caller must call Release.
 func (t *AddrCounter) Acquire(a netip.Addr) bool {
 	narrow, wide := networks(a)
 	t.mu.Lock()
@@ -85,7 +83,7 @@ func (t *AddrCounter) Acquire(a netip.Addr) bool {
 	return true
 }
 
-// Release takes back what Take counted.
+// Release undoes an Acquire.
 func (t *AddrCounter) Release(a netip.Addr) {
 	narrow, wide := networks(a)
 	t.mu.Lock()
@@ -96,7 +94,7 @@ func (t *AddrCounter) Release(a netip.Addr) {
 	}
 }
 
-// Len returns how many networks have something open.
+// Len returns the number of networks that have something open.
 func (t *AddrCounter) Len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -109,7 +107,7 @@ func (t *AddrCounter) less(n netip.Prefix) {
 	}
 }
 
-// networks returns what a is counted as; wide is the zero Prefix where there is none.
+// networks returns the networks that a counts in. wide is the zero Prefix for IPv4.
 func networks(a netip.Addr) (narrow, wide netip.Prefix) {
 	if a = a.Unmap().WithZone(""); a.Is6() {
 		return network(a, narrowBits), network(a, wideBits)

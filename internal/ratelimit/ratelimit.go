@@ -1,6 +1,5 @@
-// Package ratelimit limits how often things may happen, by key, with the
-// generic cell rate algorithm: one time per key, exact, nothing to sweep. It
-// knows no clock: the caller says what time it is.
+// Package ratelimit limits the rate of events by key, with the generic cell rate algorithm (GCRA):
+// exact, with one timestamp per key. It uses no clock: the caller passes the time.
 package ratelimit
 
 import (
@@ -12,19 +11,19 @@ import (
 
 const (
 	shardCount  = 64
-	defaultCap  = 1 << 20 // keys of one limiter
-	evictSample = 8       // keys looked at for each one added
+	defaultCap  = 1 << 20 // keys per limiter
+	evictSample = 8       // keys checked for each key that is added
 )
 
-// Rate is how often something may happen: burst times at once, and then once
-// every interval. The zero Rate does not limit.
+// Rate is a rate limit: burst events at once, and then one per interval. The zero Rate does not
+// limit.
 type Rate struct {
 	interval time.Duration
-	burst    time.Duration // the burst, in time: how far ahead of now a key may run
+	burst    time.Duration // the burst as a duration: how far a key may be ahead of now
 }
 
-// NewRate allows limit events in each period of length per, burst of them at
-// once (at least one). A limit of 0 or less does not limit.
+// NewRate allows limit events per period, and burst of them at once (at least one). A limit of 0 or
+// less means no limit.
 func NewRate(limit int, per time.Duration, burst int) Rate {
 	if limit <= 0 || per <= 0 {
 		return Rate{}
@@ -33,19 +32,17 @@ func NewRate(limit int, per time.Duration, burst int) Rate {
 	return Rate{interval: interval, burst: interval * time.Duration(max(burst, 1))}
 }
 
-// Cell is what one key has used of a Rate. The zero Cell has used nothing.
-// A Cell has no lock of its own.
+// Cell is the state of one key. The zero Cell has used nothing. It is not safe for concurrent use.
 type Cell struct {
 	tat int64 // theoretical arrival time, in Unix nanoseconds
 }
 
-// Allow takes one event from c if r allows it now. If not, it takes nothing
-// and says how long to wait.
+// Allow takes one event if r allows it now. If not, it takes nothing and returns how long to wait.
 func (c *Cell) Allow(r Rate, now time.Time) (ok bool, retryAfter time.Duration) {
 	return c.AllowN(r, 1, now)
 }
 
-// AllowN is Allow for n events, which are taken all or not at all.
+// AllowN is Allow for n events. It takes all of them or none.
 func (c *Cell) AllowN(r Rate, n int, now time.Time) (ok bool, retryAfter time.Duration) {
 	if r.interval == 0 {
 		return true, 0
@@ -59,16 +56,15 @@ func (c *Cell) AllowN(r Rate, n int, now time.Time) (ok bool, retryAfter time.Du
 	return true, 0
 }
 
-// spent reports whether c at the time now is as good as a new Cell.
+// spent reports whether c is equivalent to a new Cell at now.
 func (c Cell) spent(now time.Time) bool { return c.tat <= now.UnixNano() }
 
-// Limiter applies one Rate to many keys. It remembers a key only while that
-// makes a difference, and never more than a fixed number of them: beyond it the
-// keys that are nearest to being forgotten go first. Its methods may be called
-// at the same time.
+// Limiter applies one Rate to many keys. It stores a key only while that makes a difference, and
+// only a limited number of keys. If there are more, it evicts those that would be removed soonest.
+// Its methods are safe for concurrent use.
 type Limiter struct {
 	rate   Rate
-	cap    int // keys of one shard
+	cap    int // keys per shard
 	seed   maphash.Seed
 	shards [shardCount]shard
 
@@ -80,8 +76,8 @@ type shard struct {
 	cells map[string]Cell
 }
 
-// New returns a limiter that allows each key limit events in each period of
-// length per, burst of them at once. A limit of 0 or less does not limit.
+// New returns a limiter that allows each key limit events per period, and burst of them at once. A
+// limit of 0 or less means no limit.
 func New(limit int, per time.Duration, burst int) *Limiter {
 	l := &Limiter{rate: NewRate(limit, per, burst), cap: defaultCap / shardCount, seed: maphash.MakeSeed()}
 	for i := range l.shards {
@@ -90,13 +86,13 @@ func New(limit int, per time.Duration, burst int) *Limiter {
 	return l
 }
 
-// Allow takes one event from what key may do, if it may. If not, it takes
-// nothing and says how long to wait.
+// Allow takes one event of key, if the rate allows it. If not, it takes nothing and returns how
+// long to wait.
 func (l *Limiter) Allow(key string, now time.Time) (ok bool, retryAfter time.Duration) {
 	return l.allow(key, l.rate, 1, now)
 }
 
-// AllowN is Allow for n events, which are taken all or not at all.
+// AllowN is Allow for n events. It takes all of them or none.
 func (l *Limiter) AllowN(key string, n int, now time.Time) (ok bool, retryAfter time.Duration) {
 	return l.allow(key, l.rate, n, now)
 }
@@ -131,10 +127,10 @@ func (l *Limiter) refund(key string, rate Rate) {
 	}
 }
 
-// Decisions returns how often Allow said yes and no.
+// Decisions returns how many events were allowed and denied.
 func (l *Limiter) Decisions() (allowed, denied uint64) { return l.allowed.Load(), l.denied.Load() }
 
-// Len returns the number of keys that are remembered.
+// Len returns the number of stored keys.
 func (l *Limiter) Len() int {
 	n := 0
 	for i := range l.shards {
@@ -146,10 +142,9 @@ func (l *Limiter) Len() int {
 	return n
 }
 
-// evict looks at a few keys, at random, and forgets those that make no
-// difference any more, so that each added key pays for the removal of old ones.
-// In a full shard one key goes in any case: of those seen, the one that would
-// be forgotten first.
+// evict checks a few random keys and removes those that make no difference any more, so that each
+// added key pays for the removal of old ones. In a full shard it always removes a key: the one of
+// them that would be removed soonest.
 func (s *shard) evict(now time.Time, limit int) {
 	looked := 0
 	var first string
