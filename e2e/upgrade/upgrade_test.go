@@ -51,6 +51,7 @@ func TestTwoVersionsSideBySide(t *testing.T) {
 	r, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Upgrade"})
 	must(t, err)
 
+	checked(t, now, settings)
 	newer.Start() // and change the schema, under the older one's feet
 	ready(t, newer, &newLog)
 	bob := client.New(newer.URL())
@@ -90,6 +91,18 @@ func TestTwoVersionsSideBySide(t *testing.T) {
 	}
 	a.whole(t, "ann, at the old one")
 	b.whole(t, "bob, at the new one")
+}
+
+// checked has the new version say, beside the old one, that it is ready.
+func checked(t *testing.T, bin string, settings []string) {
+	t.Helper()
+	check := exec.CommandContext(t.Context(), bin, "upgrade-check")
+	check.Env = append(settings, "UNHIDRA_DATA_DIR="+t.TempDir())
+	out, err := check.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "Ready for version") {
+		t.Errorf("upgrade-check beside the version before: %v\n%s", err, out)
+	}
+	t.Logf("%s", out)
 }
 
 // A node that is killed takes its people's presence with it within 15 seconds.
