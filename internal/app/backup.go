@@ -67,3 +67,26 @@ func roomToCopy(ctx context.Context, c config.Config, db *all.Store, dir string)
 	}
 	return nil
 }
+
+// buildBackup makes the service that backs a server with SQLite up, if it is told where to.
+func (s *server) buildBackup() error {
+	c := s.Config.Backup
+	if !s.Config.Works() {
+		return nil
+	}
+	d := backup.Deps{
+		Source: BackupSource(s.Config, s.db, s.Version), Dir: c.Dir, Every: c.Every, Keep: c.Keep,
+		Log: s.Log, Metrics: s.reg,
+	}
+	if c.Recipient != "" {
+		var err error
+		if d.Recipient, err = backup.ParseRecipient(c.Recipient); err != nil {
+			return fmt.Errorf("UNHIDRA_BACKUP_RECIPIENT %w", err)
+		}
+	}
+	s.modules.backup = backup.New(d)
+	if c.Dir != "" {
+		s.run("backup", s.modules.backup.Run)
+	}
+	return nil
+}

@@ -79,8 +79,10 @@ func last(e ast.Expr) string {
 var codeShape = regexp.MustCompile(`^"[a-z][a-z0-9_]*"$`)
 
 // concerns are what /admin/health calls what is wrong with the server; they are no errors.
-var concerns = []string{`"audit_stuck"`, `"certificate_ends"`, `"disk_low"`, `"mail_off"`, `"mail_waits"`,
-	`"receiver_dropped"`, `"store_away"`}
+var concerns = []string{
+	`"audit_stuck"`, `"backup_failed"`, `"backup_late"`, `"certificate_ends"`, `"disk_low"`, `"mail_off"`,
+	`"mail_waits"`, `"receiver_dropped"`, `"store_away"`,
+}
 
 func isBare(e ast.Expr) bool {
 	l, ok := e.(*ast.BasicLit)

@@ -13,6 +13,7 @@ import (
 	"github.com/unhidra/unhidra/internal/admin"
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/auth"
+	"github.com/unhidra/unhidra/internal/backup"
 	"github.com/unhidra/unhidra/internal/captcha"
 	"github.com/unhidra/unhidra/internal/certs"
 	"github.com/unhidra/unhidra/internal/chat"
@@ -47,6 +48,7 @@ var (
 // its roles say which of them are reached from outside.
 type modules struct {
 	audit    *audit.Service
+	backup   *backup.Service // nil: another process has that duty
 	admin    *admin.Service
 	auth     *auth.Service
 	chat     *chat.Service
@@ -76,6 +78,9 @@ func (s *server) build(ctx context.Context) error {
 	s.buildChat()
 	s.buildFeed()
 	if err := s.buildFiles(ctx); err != nil {
+		return err
+	}
+	if err := s.buildBackup(); err != nil {
 		return err
 	}
 	if err := s.buildMail(); err != nil {
@@ -181,7 +186,7 @@ func (s *server) buildAdmin() {
 func (s *server) healthCheckers() []admin.HealthChecker {
 	m := s.modules
 	return []admin.HealthChecker{
-		m.gateway, s.db, disk.Health{Dir: s.Config.DataDir}, m.mail, m.audit, certs.Health{Source: s.certs},
+		m.gateway, s.db, disk.Health{Dir: s.Config.DataDir}, m.mail, m.audit, m.backup, certs.Health{Source: s.certs},
 	}
 }
 

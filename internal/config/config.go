@@ -46,6 +46,7 @@ type Config struct {
 	Captcha       Captcha
 	Audit         Audit
 
+	Backup      Backup
 	Retention   Retention
 	DiskReserve int // MiB of the data folder's disk that messages leave free; 0: none
 

@@ -37,6 +37,7 @@ func (c *Config) options() []option {
 		limits  = "Limits"
 		keeps   = "How long messages are kept"
 		audits  = "Audit log"
+		backups = "Backups"
 		logs    = "Log and shutdown"
 	)
 	return []option{
@@ -320,6 +321,18 @@ func (c *Config) options() []option {
 		{audits, "UNHIDRA_AUDIT_CA", "", "",
 			"PEM file of the certificate authorities to trust for these receivers; empty: the system's", false,
 			str(&c.Audit.CA)},
+
+		{backups, "UNHIDRA_BACKUP", "", "",
+			"folder that a server with SQLite writes backups of itself to; a folder of its own, which must be there, " +
+				"on another disk than the data. Empty: none; see [backup](operations.md#backup)", false, str(&c.Backup.Dir)},
+		{backups, "UNHIDRA_BACKUP_EVERY", "", "24h", "how often", false,
+			dur(&c.Backup.Every, time.Minute, 31*24*time.Hour)},
+		{backups, "UNHIDRA_BACKUP_KEEP", "", "14",
+			"how many of these backups are kept, the newest; older ones are deleted after the next good one", false,
+			num(&c.Backup.Keep, 1, 100_000)},
+		{backups, "UNHIDRA_BACKUP_RECIPIENT", "", "",
+			"public key of [age](https://age-encryption.org) (`age1…`) that they are encrypted for; keep the secret key " +
+				"elsewhere. Empty: they are not encrypted, and hold the server's key", false, str(&c.Backup.Recipient)},
 
 		{logs, "UNHIDRA_LOG_LEVEL", "log-level", "info", "`debug`, `info`, `warn` or `error`", false,
 			oneOf(&c.LogLevel, "debug", "info", "warn", "error")},
