@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// storeFlags are the settings of a command that works on what a server keeps.
+// storeFlags returns the settings of a command that works on a server's data.
 func storeFlags(more ...string) []string {
 	return append([]string{"data-dir", "db", "log-format"}, more...)
 }
 
-// printFlags lists the flags of fs as people write them.
+// printFlags lists the flags of fs with two dashes.
 func printFlags(w io.Writer, fs *flag.FlagSet) {
 	title := "\nFlags:\n"
 	fs.VisitAll(func(f *flag.Flag) {
@@ -29,8 +29,8 @@ func printFlags(w io.Writer, fs *flag.FlagSet) {
 	})
 }
 
-// interspersed parses flags wherever they stand, and returns the other words. What
-// follows "--" is no flag. The help is printed if it is asked for, and only then.
+// interspersed parses flags at any position and returns the other arguments. Arguments after "--"
+// are not flags. It prints the help only if requested.
 func interspersed(fs *flag.FlagSet, args []string) (words []string, err error) {
 	help := fs.Usage
 	fs.Usage = func() {}
@@ -62,8 +62,8 @@ func flagError(fs *flag.FlagSet, err error) error {
 	return usagef("%s; `unhidra %s --help` lists the flags", text, fs.Name())
 }
 
-// parse parses flags and returns the other words: one for each of names, which are
-// what the help calls them.
+// parse parses flags and returns the other arguments, one for each of names, which are their names
+// in the help.
 func parse(fs *flag.FlagSet, args []string, names ...string) (words []string, err error) {
 	words, err = interspersed(fs, args)
 	if err != nil {
@@ -72,14 +72,15 @@ func parse(fs *flag.FlagSet, args []string, names ...string) (words []string, er
 	return words, action{names: names}.check(fs.Name(), words)
 }
 
-// An action is what follows the name of a command that has several.
+// An action is a subcommand of a command.
 type action struct {
 	name     string
-	names    []string // of its arguments, as the help has them
-	optional int      // how many of the last may be left out
+	names    []string // of its arguments in the help
+	optional int      // how many of the last arguments are optional
 }
 
-// check says what is missing of words, or too much. The action's name is not in them.
+// check returns an error if arguments are missing or superfluous. words does not include the
+// action's name.
 func (a action) check(command string, words []string) error {
 	usage := strings.Join(append(strings.Fields("unhidra "+command+" "+a.name), a.names...), " ")
 	switch {
@@ -91,7 +92,7 @@ func (a action) check(command string, words []string) error {
 	return nil
 }
 
-// checkAction says what is wrong with words as one of actions and its arguments.
+// checkAction returns an error unless words are one of actions with its arguments.
 func checkAction(command string, actions []action, words []string) error {
 	var names []string
 	for _, a := range actions {

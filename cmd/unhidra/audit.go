@@ -132,7 +132,7 @@ func when(s string) (time.Time, error) {
 	return time.Parse(time.RFC3339, s)
 }
 
-// auditLog opens the log beside a running server, or without one.
+// auditLog opens the audit log, whether a server is running or not.
 func (e *env) auditLog(ctx context.Context, c config.Config) (*all.Store, *audit.Service, error) {
 	keys, err := keyring(c)
 	if err != nil {
@@ -193,7 +193,7 @@ func (e *env) auditExport(ctx context.Context, c config.Config, db *all.Store, l
 	}
 	filter.From, _ = when(f.from)
 	filter.To, _ = when(f.to)
-	// Recorded first: nothing leaves that the log does not know of.
+	// The export is recorded before anything is written.
 	event := operatorEvent(domain.AuditExport)
 	event.Details = map[string]string{"format": f.format, "types": f.types, "actor": f.actor, "from": f.from, "to": f.to,
 		"after": strconv.FormatInt(f.after, 10)}
@@ -204,7 +204,7 @@ func (e *env) auditExport(ctx context.Context, c config.Config, db *all.Store, l
 	if err != nil {
 		return err
 	}
-	filter.Before = head.Seq + 1 // what is recorded from now on is left for the next time
+	filter.Before = head.Seq + 1 // later records are left for the next export
 	format := audit.NewFormat(f.format, version(), app.Host(c))
 	w := bufio.NewWriter(e.stdout)
 	for {
@@ -236,7 +236,7 @@ func (e *env) auditErase(ctx context.Context, log *audit.Service, user string) e
 	return err
 }
 
-// operatorEvent is something that was done at the machine.
+// operatorEvent returns an event for an action of the operator on this machine.
 func operatorEvent(t domain.AuditType) domain.AuditEvent {
 	return domain.AuditEvent{Type: t, Actor: domain.AuditActor{Kind: domain.ActorOperator, Name: os.Getenv("USER")}}
 }

@@ -241,8 +241,7 @@ func (e *env) unpack(ctx context.Context, path, identity, dir string) (backup.Re
 	return r, nil
 }
 
-// endSessions ends every session in a database, which may have been ended since the
-// backup was made.
+// endSessions ends all sessions in a database, because they may have ended since the backup.
 func endSessions(ctx context.Context, path string) (int64, error) {
 	db, err := all.Open(ctx, store.Options{Path: path, Tool: true})
 	if err != nil {
@@ -252,13 +251,12 @@ func endSessions(ctx context.Context, path string) (int64, error) {
 	return ended, errors.Join(err, db.Close())
 }
 
-// replace puts the unpacked files in place and moves away what is there: a database
-// together with its key, without which nobody could use it again.
+// replace installs the extracted files and moves the existing ones away: the database together with
+// its key, without which it cannot be used.
 func (e *env) replace(c config.Config, dir string, exists bool) error {
 	suffix := time.Now().UTC().Format(".20060102T150405Z")
 	if exists {
-		// What a server that was killed had not yet moved from its log into the
-		// file belongs to the file.
+		// If a server was killed, its write-ahead log has changes that are not in the file yet.
 		for _, part := range []string{"", "-wal", "-shm"} {
 			if err := moveAway(c.Database()+part, c.Database()+suffix+part); err != nil {
 				return err
@@ -280,8 +278,8 @@ func (e *env) replace(c config.Config, dir string, exists bool) error {
 	return e.replaceKey(c.KeyFile(), filepath.Join(dir, backup.Key), suffix)
 }
 
-// replaceKey puts the key of the backup at path, if the backup has one, and keeps
-// another one that is there.
+// replaceKey installs the backup's key at path, if it has one. It keeps a different existing key
+// under another name.
 func (e *env) replaceKey(path, from, suffix string) error {
 	key, err := os.ReadFile(from)
 	if errors.Is(err, os.ErrNotExist) {
@@ -307,7 +305,7 @@ func (e *env) replaceKey(path, from, suffix string) error {
 	return os.WriteFile(path, key, 0o600)
 }
 
-// moveAway gives a file another name, which nobody but its owner can read it by.
+// moveAway renames a file, and makes it readable only by its owner.
 func moveAway(path, to string) error {
 	err := os.Rename(path, to)
 	if errors.Is(err, os.ErrNotExist) {

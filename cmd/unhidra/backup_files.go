@@ -20,7 +20,7 @@ func reportLost(w io.Writer, lost int, where string) error {
 	return err
 }
 
-// lostHere says where files are that are not in a backup that is made.
+// lostHere says where the files are that a new backup lacks.
 func lostHere(c config.Config) string {
 	if c.S3.Enabled() {
 		return "They are in the bucket of UNHIDRA_S3_URL, which you copy with its own tools."
@@ -52,7 +52,7 @@ func (e *env) reportFiles(c config.Config, r backup.Report) error {
 	return err
 }
 
-// replaceFiles puts the files of the backup in place, and keeps those that are there.
+// replaceFiles installs the files of the backup and moves the existing ones away.
 func (e *env) replaceFiles(to, from, suffix string) error {
 	if entries, err := os.ReadDir(to); err == nil && len(entries) > 0 {
 		if err := os.Rename(to, to+suffix); err != nil {

@@ -42,7 +42,6 @@ const chatHelp = `/rooms             list your rooms
 /delete            delete your last message here
 /quit              exit`
 
-// chatCommand is `unhidra chat`.
 func chatCommand() command {
 	return command{"chat", "chat in a terminal", chat}
 }
@@ -80,31 +79,31 @@ func chat(ctx context.Context, e *env, args []string) error {
 	return err
 }
 
-// terminal reports whether somebody types there.
+// terminal reports whether in is a terminal.
 func terminal(in io.Reader) bool {
 	f, ok := in.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// chatSession is one conversation with a server.
+// chatSession is a session of `unhidra chat`.
 type chatSession struct {
 	c      *client.Client
 	live   *client.Live
 	follow bool
-	piped  bool // nobody sits there
+	piped  bool // the input is not a terminal
 	me     string
 
 	out   io.Writer
 	errs  io.Writer
-	lines chan func() // what the connection hears, for the one goroutine that prints
+	lines chan func() // callbacks of the connection, for the goroutine that prints
 
 	rooms map[string]client.RoomState
-	open  string           // id of the room that lines go to
-	mine  map[string]int64 // own last message, by room
-	older string           // cursor of the page before what was shown
+	open  string           // id of the room that messages go to
+	mine  map[string]int64 // number of the user's last message, by room
+	older string           // cursor of the page before the ones shown
 }
 
-// signIn proves who is there, by a token or a password.
+// signIn authenticates with a token or a password.
 func (t *chatSession) signIn(ctx context.Context, e *env, in *bufio.Reader, login string) error {
 	if token, ok := e.getenv("UNHIDRA_TOKEN"); ok && token != "" {
 		t.c.Token(token)
@@ -127,7 +126,7 @@ func (t *chatSession) signIn(ctx context.Context, e *env, in *bufio.Reader, logi
 	return askFactor(ctx, t.c.SignIn(ctx, login, password), t.c, e, in)
 }
 
-// askFactor goes on with a sign-in that asks for a second factor.
+// askFactor continues a sign-in that requires a second factor.
 func askFactor(ctx context.Context, err error, c *client.Client, e *env, in *bufio.Reader) error {
 	for range 3 {
 		var refused *client.Error
@@ -145,7 +144,7 @@ func askFactor(ctx context.Context, err error, c *client.Client, e *env, in *buf
 	return err
 }
 
-// askPassword reads a password, on a terminal without showing it.
+// askPassword reads a password. A terminal does not show it.
 func askPassword(e *env, in *bufio.Reader) (string, error) {
 	fmt.Fprint(e.stderr, "Password: ")
 	if terminal(e.stdin) {
@@ -164,9 +163,9 @@ func ignoreEOF(err error) error {
 	return err
 }
 
-// run connects and goes on until the input or ctx ends.
+// run connects and runs until the input or ctx ends.
 func (t *chatSession) run(ctx context.Context, in *bufio.Reader, room string) error {
-	me, err := t.c.Me(ctx) // fails at once where a Live would try again
+	me, err := t.c.Me(ctx) // fails at once, where a Live would retry
 	if err != nil {
 		return err
 	}
@@ -176,7 +175,7 @@ func (t *chatSession) run(ctx context.Context, in *bufio.Reader, room string) er
 	t.lines = make(chan func(), 64)
 	t.live = t.c.Live(ctx, t.hear(ctx))
 	defer t.live.Close()
-	defer cancel() // before Close: nobody takes what it still hears
+	defer cancel() // before Close: nobody receives further callbacks
 	if err := t.await(func() error { return t.live.Ready(ctx) }); err != nil {
 		return err
 	}
@@ -191,7 +190,7 @@ func (t *chatSession) run(ctx context.Context, in *bufio.Reader, room string) er
 	return t.loop(ctx, t.input(ctx, in))
 }
 
-// input reads lines until the input ends. With --follow there are none.
+// input reads lines until the input ends. With --follow it reads none.
 func (t *chatSession) input(ctx context.Context, in *bufio.Reader) <-chan string {
 	typed := make(chan string)
 	if t.follow {
@@ -216,8 +215,8 @@ func (t *chatSession) input(ctx context.Context, in *bufio.Reader) <-chan string
 	return typed
 }
 
-// loop carries out lines and prints what is heard. Whoever types sees what was
-// refused and goes on; a pipe learns it by the exit code.
+// loop executes lines and prints events. On a terminal it reports errors and continues; with a pipe
+// they determine the exit code.
 func (t *chatSession) loop(ctx context.Context, typed <-chan string) error {
 	for refused := 0; ; {
 		select {
@@ -244,8 +243,8 @@ func (t *chatSession) loop(ctx context.Context, typed <-chan string) error {
 	}
 }
 
-// refuse says why a line was not carried out. If it was to open a room, the lines
-// of a pipe that follow are not meant for the one before.
+// refuse reports why a line failed. If the line was to open a room, later lines of a pipe must not
+// go to the previous room.
 func (t *chatSession) refuse(line string, err error) {
 	if !t.piped {
 		fmt.Fprintln(t.out, "! "+err.Error())
@@ -264,8 +263,8 @@ func (t *chatSession) refuse(line string, err error) {
 
 const shownOfLine = 60 // bytes
 
-// interrupted is how a signal ends the command: in order, unless lines of a pipe
-// may be left.
+// interrupted returns the result of the command after a signal: nil, unless lines of a pipe may be
+// left.
 func (t *chatSession) interrupted() error {
 	if t.piped && !t.follow {
 		return errors.New("interrupted before the end of the input")
@@ -273,7 +272,7 @@ func (t *chatSession) interrupted() error {
 	return nil
 }
 
-// pending prints what has been heard so far.
+// pending executes the callbacks received so far.
 func (t *chatSession) pending() {
 	for {
 		select {
@@ -285,7 +284,7 @@ func (t *chatSession) pending() {
 	}
 }
 
-// hear passes what the connection hears to the goroutine that prints.
+// hear returns options that pass callbacks to the goroutine that prints.
 func (t *chatSession) hear(ctx context.Context) client.LiveOptions {
 	post := func(do func()) {
 		select {
@@ -319,7 +318,7 @@ func (t *chatSession) hear(ctx context.Context) client.LiveOptions {
 				post(func() { fmt.Fprintln(t.out, "* no connection; trying again") })
 			}
 			if s == client.Ended && ctx.Err() == nil {
-				post(func() {}) // wakes the loop, which sees the reason
+				post(func() {}) // wakes the loop, which checks the reason
 			}
 		},
 	}

@@ -14,7 +14,7 @@ import (
 
 const pageSize = 20 // lines of history
 
-// typed carries out one line: a message, or a command that begins with "/".
+// typed executes a line: a message, or a command that begins with "/".
 func (t *chatSession) typed(ctx context.Context, line string) error {
 	name, rest, _ := strings.Cut(line, " ")
 	rest = strings.TrimSpace(rest)
@@ -43,7 +43,7 @@ func (t *chatSession) typed(ctx context.Context, line string) error {
 	return t.inRoom(ctx, name, rest, line)
 }
 
-// inRoom carries out what needs an open room.
+// inRoom executes a line that needs an open room.
 func (t *chatSession) inRoom(ctx context.Context, name, rest, line string) error {
 	own := t.mine[t.open]
 	if (name == "/edit" || name == "/delete") && own == 0 {
@@ -71,8 +71,8 @@ func (t *chatSession) inRoom(ctx context.Context, name, rest, line string) error
 
 const echoTime = 2 * time.Second
 
-// echo waits until one's own message was heard, and so printed: the next line of a pipe
-// may be of another room, and after the last one nothing is printed.
+// echo waits until the user's own message was received and printed, because the next line of a pipe
+// may be for another room, and nothing is printed after the last one.
 func (t *chatSession) echo(ctx context.Context, room string, seq int64) {
 	timer := time.NewTimer(echoTime)
 	defer timer.Stop()
@@ -88,8 +88,8 @@ func (t *chatSession) echo(ctx context.Context, room string, seq int64) {
 	}
 }
 
-// await does what needs an answer on the connection. What is heard meanwhile is
-// printed: the connection waits for that.
+// await calls do, which waits for a response. Meanwhile it executes callbacks, because the
+// connection waits for them.
 func (t *chatSession) await(do func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- do() }()
@@ -121,7 +121,7 @@ func (t *chatSession) list(ctx context.Context) error {
 	return nil
 }
 
-// openRoom makes a room the one that lines go to.
+// openRoom opens a room: messages go to it from now on.
 func (t *chatSession) openRoom(ctx context.Context, name string) error {
 	if name == "" {
 		return errors.New("say which room: /open NAME, or /open @USER for a conversation")
@@ -150,7 +150,7 @@ func (t *chatSession) openRoom(ctx context.Context, name string) error {
 	return t.enter(ctx, rooms[i])
 }
 
-// enter shows the end of a room's history and opens it.
+// enter shows the end of a room's history and opens the room.
 func (t *chatSession) enter(ctx context.Context, st client.RoomState) error {
 	t.rooms[st.ID] = st
 	t.open, t.older = st.ID, ""
@@ -161,7 +161,7 @@ func (t *chatSession) enter(ctx context.Context, st client.RoomState) error {
 	return t.await(func() error { _, err := t.live.MarkRead(ctx, st.ID, st.Head); return err })
 }
 
-// more shows the page of history before what was shown.
+// more shows the previous page of history.
 func (t *chatSession) more(ctx context.Context) error {
 	p, err := t.c.Timeline(ctx, t.open, t.older, pageSize)
 	if err != nil {
@@ -199,7 +199,7 @@ func (t *chatSession) join(ctx context.Context, name string) error {
 	}
 }
 
-// joinByID enters a room, also one that the user is in already.
+// joinByID joins a room and opens it, also if the user is a member already.
 func (t *chatSession) joinByID(ctx context.Context, room string) error {
 	if err := t.c.Join(ctx, room); err != nil {
 		return err
@@ -229,7 +229,7 @@ func (t *chatSession) search(ctx context.Context, q string) error {
 	return nil
 }
 
-// nameOf names one of the user's rooms by its id.
+// nameOf returns the name of a room by its id.
 func (t *chatSession) nameOf(ctx context.Context, room string) (string, error) {
 	if st, ok := t.rooms[room]; ok {
 		return roomName(st), nil

@@ -10,7 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/obs"
 )
 
-// event prints an event of the open room, or of any with --follow.
+// event prints an event of the open room, or of all rooms with --follow.
 func (t *chatSession) event(ev client.Event) {
 	if ev.Message != nil && ev.Actor.ID == t.me && ev.Type == string(domain.MessageCreated) {
 		t.mine[ev.Room] = ev.Seq
@@ -25,7 +25,7 @@ func (t *chatSession) event(ev client.Event) {
 	fmt.Fprintln(t.out, prefix+describe(ev))
 }
 
-// described says what an event of each type is as a line of text, after its time.
+// described has a function for each type of event that returns its text, without the time.
 var described = map[domain.EventType]func(ev client.Event, who, about string) string{
 	domain.MessageCreated: said,
 	domain.MessageEdited: func(ev client.Event, who, _ string) string {
@@ -55,7 +55,7 @@ var described = map[domain.EventType]func(ev client.Event, who, about string) st
 	domain.RoomUpdated: func(_ client.Event, who, _ string) string { return "* the room was updated by " + who },
 }
 
-// done is what somebody did to another.
+// done returns the text for an action of a user on another.
 func done(ev client.Event, who, about string) string {
 	return "* " + about + ": " + strings.TrimPrefix(ev.Type, "member.") + " by " + who
 }
@@ -71,7 +71,7 @@ func said(ev client.Event, who, _ string) string {
 	return who + ": " + quote + plain(ev.Message.Text)
 }
 
-// describe is an event as a line of text. Of one that a newer server sends it says the
+// describe returns the line for an event. For unknown types, from a newer server, it has only the
 // type.
 func describe(ev client.Event) string {
 	at := ev.At.Local().Format(time.TimeOnly) + " "
@@ -85,8 +85,7 @@ func describe(ev client.Event) string {
 	return at + "* " + plain(ev.Type) + " by " + who + "; update this program to see what it says"
 }
 
-// plain keeps a message from steering the terminal, and shows its further lines
-// indented.
+// plain removes control characters, which could control the terminal, and indents further lines.
 func plain(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' || !obs.IsControl(r) {

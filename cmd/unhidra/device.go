@@ -33,12 +33,12 @@ func deviceCommand() command {
 	return command{"device", "register, list and revoke devices", manageDevices}
 }
 
-// devices is what the command works on.
+// devices has what the actions of the command need.
 type devices struct {
 	*env
 	db      *all.Store
 	service *device.Service
-	life    time.Duration // of a new device; 0: for good
+	life    time.Duration // of a new device; 0: no expiry
 }
 
 func manageDevices(ctx context.Context, e *env, args []string) error {
@@ -79,7 +79,7 @@ func manageDevices(ctx context.Context, e *env, args []string) error {
 	return d.list(ctx, words[1:])
 }
 
-// devices opens the devices, also beside a running server.
+// devices opens the store, whether a server is running or not.
 func (e *env) devices(ctx context.Context, c config.Config) (*devices, error) {
 	keys, err := keyring(c)
 	if err != nil {
@@ -96,7 +96,7 @@ func (e *env) devices(ctx context.Context, c config.Config) (*devices, error) {
 	})}, nil
 }
 
-// syncRecorder keeps records before it returns: a command has no time later.
+// syncRecorder waits until records are durable, because a command exits afterwards.
 type syncRecorder struct {
 	log *audit.Service
 	err *slog.Logger

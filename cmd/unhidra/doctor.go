@@ -33,7 +33,7 @@ may be used while the server runs. It fails if something is broken; warnings do 
 count.
 `
 
-// A diagnosis collects what the doctor finds.
+// A diagnosis collects the findings of the doctor.
 type diagnosis struct {
 	w      io.Writer
 	broken int
@@ -89,7 +89,7 @@ func doctor(ctx context.Context, e *env, args []string) error {
 	return nil
 }
 
-// settings looks for what is allowed and yet seldom meant.
+// settings warns of settings that are valid but rarely intended.
 func (d *diagnosis) settings(c config.Config) {
 	if strings.HasPrefix(c.PublicURL, "https:") && !c.TLS.Enabled() && len(c.TrustedProxies) == 0 {
 		d.warn("proxies", "UNHIDRA_PUBLIC_URL is https, so a proxy is in front; name it in UNHIDRA_TRUSTED_PROXIES, or "+
@@ -143,7 +143,7 @@ func (d *diagnosis) secret(c config.Config) {
 	case errors.Is(err, fs.ErrNotExist):
 		if _, err := os.Stat(c.Database()); c.DatabaseURL == "" && errors.Is(err, fs.ErrNotExist) {
 			d.ok("server's key", "is created at the first start")
-		} // else the database says whether it was used with one
+		} // otherwise the database shows whether it was used with one
 	case err != nil:
 		d.fail("server's key", "%v", err)
 	case info.Mode().Perm()&0o077 != 0:
@@ -158,8 +158,8 @@ func (d *diagnosis) secret(c config.Config) {
 	}
 }
 
-// owners looks for files of somebody else than the folder is of: a command that root ran
-// made them, and the server may not use them. Whoever is not root finds them unusable.
+// owners reports files whose owner differs from the data folder's: root created them by a command,
+// and the server may not be able to use them. For users other than root such files are unusable.
 func (d *diagnosis) owners(c config.Config) {
 	of, ok := owner(c.DataDir)
 	if !ok {
@@ -204,7 +204,7 @@ func (d *diagnosis) disk(c config.Config) {
 		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
 			break
 		}
-		dir = filepath.Dir(dir) // the folder comes later; its disk is this one's
+		dir = filepath.Dir(dir) // the folder is created later, on this disk
 	}
 	use, err := disk.Use(dir)
 	switch {
@@ -219,7 +219,7 @@ func (d *diagnosis) disk(c config.Config) {
 	}
 }
 
-// released is a time that every right clock has passed.
+// released returns a time that is in the past on every correct clock.
 func released() time.Time { return time.Date(2026, time.November, 1, 0, 0, 0, 0, time.UTC) }
 
 func (d *diagnosis) clock(c config.Config) {
@@ -230,7 +230,7 @@ func (d *diagnosis) clock(c config.Config) {
 			now.Format(time.RFC3339))
 		return
 	}
-	// A data folder on another machine shows that machine's time.
+	// A data folder on another machine has that machine's time.
 	if info, err := os.Stat(c.Database()); err == nil && info.ModTime().After(now.Add(time.Minute)) {
 		d.fail("clock", "the database was written at %s, which is in the future; set the clock of this machine",
 			info.ModTime().Format(time.RFC3339))
@@ -253,7 +253,7 @@ func (d *diagnosis) files() {
 	}
 }
 
-// ports reports whether a server of ours runs on the public port.
+// ports checks the ports, and reports whether this server runs on the public one.
 func (d *diagnosis) ports(ctx context.Context, c config.Config) (running bool) {
 	public := net.JoinHostPort(c.BindAddr, strconv.Itoa(c.GatewayPort))
 	for _, p := range []struct{ addr, setting string }{{public, "GATEWAY_PORT"}, {c.AuthAddr, "AUTH_BIND_ADDR"},
@@ -276,10 +276,10 @@ func (d *diagnosis) ports(ctx context.Context, c config.Config) (running bool) {
 	return running
 }
 
-// healthy asks a server on this machine whether it is well.
+// healthy reports whether a server on this machine is healthy.
 func healthy(ctx context.Context, addr string) bool { return asks(ctx, addr, "/health") }
 
-// asks reports whether a server of ours on this machine answers path with 200.
+// asks reports whether a server on this machine responds to path with 200.
 func asks(ctx context.Context, addr, path string) bool {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -294,8 +294,8 @@ func asks(ctx context.Context, addr, path string) bool {
 		answers(ctx, "https://"+net.JoinHostPort(host, port)+path)
 }
 
-// answers reports whether a server of ours is at url. It only asks who is there,
-// so that any certificate will do.
+// answers reports whether an Unhidra server is at url. It accepts any certificate, because it only
+// identifies the server.
 func answers(ctx context.Context, url string) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -347,7 +347,7 @@ func (d *diagnosis) store(ctx context.Context, c config.Config, running bool) {
 	d.blobs(ctx, c, db)
 }
 
-// bus looks for the NATS servers that join this node with others.
+// bus checks the NATS servers that connect this node with others.
 func (d *diagnosis) bus(c config.Config) {
 	if c.NATS.Servers == "" {
 		return

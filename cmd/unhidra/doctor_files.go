@@ -15,7 +15,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/all"
 )
 
-// blobs looks whether files can be kept, and whether those that the database has are there.
+// blobs checks that files can be stored, and that those in the database exist.
 func (d *diagnosis) blobs(ctx context.Context, c config.Config, db *all.Store) {
 	where := "the table blob_data"
 	switch {
@@ -53,7 +53,7 @@ func (d *diagnosis) blobs(ctx context.Context, c config.Config, db *all.Store) {
 	}
 }
 
-// names are those of some objects.
+// names returns the names of some of objects.
 func names(objects []blob.Object) string {
 	const most = 10
 	var b strings.Builder
@@ -69,7 +69,7 @@ func names(objects []blob.Object) string {
 	return b.String()
 }
 
-// filesFolder reports whether the folder of files is there; it is made at the first start.
+// filesFolder reports whether the folder of files exists. It is created at the first start.
 func (d *diagnosis) filesFolder(ctx context.Context, dir string, db *all.Store) bool {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		switch has, err := db.Blobs.ReferredBlobs(ctx, "", 1); {

@@ -10,7 +10,7 @@ import (
 
 const mailTimeout = 10 * time.Second
 
-// mail signs in to the mail server and names the sender, and sends nothing.
+// mail connects to the mail server, authenticates and names the sender. It sends nothing.
 func (d *diagnosis) mail(ctx context.Context, c config.Config) {
 	if c.Captcha.Kind == "off" && c.Registration == "open" {
 		d.warn("CAPTCHA", "is off while anyone may register, programs too; UNHIDRA_CAPTCHA=pow needs no third party")

@@ -12,8 +12,7 @@ import (
 	"github.com/unhidra/unhidra/internal/config"
 )
 
-// public asks for the server as people do: by its public address, and through
-// the proxy before it if there is one.
+// public requests the server by its public URL, as users do, through a proxy if there is one.
 func (d *diagnosis) public(ctx context.Context, c config.Config) {
 	if c.PublicURL == "" && !c.TLS.ACME() {
 		return
@@ -41,8 +40,8 @@ func (d *diagnosis) public(ctx context.Context, c config.Config) {
 	}
 }
 
-// sockets begins a WebSocket without a token. A server that is reached as it
-// should be refuses just that.
+// sockets opens a WebSocket without a token. If the server can be reached as it should, it refuses
+// with the error for a missing token.
 func (d *diagnosis) sockets(ctx context.Context, base string) {
 	res, err := fetch(ctx, base+"/ws", http.Header{
 		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"},
@@ -61,13 +60,13 @@ func (d *diagnosis) sockets(ctx context.Context, base string) {
 	}
 }
 
-// An answer is what fetch got, and the sentence in it.
+// An answer is the response to fetch, with the detail of its problem document.
 type answer struct {
 	*http.Response
 	detail string
 }
 
-// fetch asks url over HTTP/1.1, as WebSockets do, and follows no redirect.
+// fetch requests url over HTTP/1.1, as WebSockets do, and follows no redirects.
 func fetch(ctx context.Context, url string, header http.Header) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

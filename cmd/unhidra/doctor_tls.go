@@ -18,7 +18,7 @@ import (
 	"github.com/unhidra/unhidra/internal/config"
 )
 
-// certificate looks at what browsers will see.
+// certificate checks the certificate as browsers do.
 func (d *diagnosis) certificate(ctx context.Context, c config.Config) {
 	host := ""
 	if u, err := url.Parse(c.PublicURL); err == nil {
@@ -47,7 +47,7 @@ func (d *diagnosis) certificateFiles(c config.Config, host string) {
 	d.chain(c.TLS.Cert, host)
 }
 
-// chain looks at the certificate in a file.
+// chain checks the certificate in a file.
 func (d *diagnosis) chain(path, host string) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -57,7 +57,7 @@ func (d *diagnosis) chain(path, host string) {
 	d.judge(path, b, host)
 }
 
-// judge says what browsers will think of a chain that was found somewhere.
+// judge reports what browsers will find in a chain from path.
 func (d *diagnosis) judge(path string, b []byte, host string) {
 	now := time.Now()
 	switch f := certs.Check(b, host, nil, now); {
@@ -70,8 +70,7 @@ func (d *diagnosis) judge(path string, b []byte, host string) {
 	}
 }
 
-// served returns the chain that the server on this machine shows for a domain,
-// whatever it is worth.
+// served returns the chain that the server on this machine presents for a domain, valid or not.
 func served(ctx context.Context, c config.Config, domain string) (chain []byte) {
 	host := c.BindAddr
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
@@ -93,8 +92,8 @@ func served(ctx context.Context, c config.Config, domain string) (chain []byte) 
 	return chain
 }
 
-// certificateOf looks for what ACME has brought, and, if that is nothing yet, at
-// what it needs.
+// certificateOf checks the certificate obtained by ACME. If there is none yet, it checks the
+// requirements of ACME.
 func (d *diagnosis) certificateOf(ctx context.Context, c config.Config, domain string) {
 	found := ""
 	_ = filepath.WalkDir(c.CertificateFolder(), func(path string, e fs.DirEntry, err error) error {
@@ -109,7 +108,7 @@ func (d *diagnosis) certificateOf(ctx context.Context, c config.Config, domain s
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	if b := served(ctx, c, domain); b != nil { // from the database that it shares with other nodes
+	if b := served(ctx, c, domain); b != nil { // from the database that the nodes share
 		d.judge("what the server on this machine shows for "+domain, b, domain)
 		return
 	}

@@ -25,7 +25,7 @@ server runs.
   feed retry <consumer>   have the server process a consumer's failed events again
 `
 
-// deadLettersShown is how many entries "feed failed" lists.
+// deadLettersShown is the maximum number of entries that "feed failed" lists.
 const deadLettersShown = 1000
 
 func feedCommand() command {
@@ -99,8 +99,8 @@ func (e *env) listFailed(ctx context.Context, db *all.Store) error {
 	return w.Flush()
 }
 
-// retryFailed says so if consumer has nothing to try again, and fails if there is none
-// of that name.
+// retryFailed schedules the failed entries of consumer again. It prints a message if there are
+// none, and fails if the consumer does not exist.
 func (e *env) retryFailed(ctx context.Context, db *all.Store, consumer string) error {
 	n, err := db.Feed.RetryDeadLetters(ctx, consumer)
 	if err != nil {

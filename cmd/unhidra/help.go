@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// commands lists all subcommands in the order of the help.
+// commands returns all commands in the order of the help.
 func commands() []command {
 	return []command{
 		{"serve", "start the server", serve},

@@ -1,5 +1,5 @@
-// Command unhidra is the server and everything that goes with running it:
-// `unhidra serve` starts it, `unhidra help` lists the rest.
+// Command unhidra is the Unhidra server with its administration commands. `unhidra serve` starts
+// the server, and `unhidra help` lists all commands.
 package main
 
 import (
@@ -12,7 +12,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-	_ "time/tzdata" // time zones where the system has none
+	_ "time/tzdata" // for systems without time zone data
 
 	"github.com/unhidra/unhidra/internal/config"
 )
@@ -22,8 +22,8 @@ func main() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		// The first signal asks for an orderly stop. From then on signals do what
-		// they do by themselves, and so the second one stops at once.
+		// The first signal starts an orderly shutdown. After that signals have their default
+		// effect, so a second one stops the process at once.
 		got := <-signals
 		signal.Stop(signals)
 		cancel(fmt.Errorf("%v", got))
@@ -32,14 +32,14 @@ func main() {
 	os.Exit(run(ctx, e, os.Args[1:]))
 }
 
-// Exit codes. A supervisor need not restart what exits with exitUsage.
+// Exit codes. A supervisor need not restart after exitUsage.
 const (
 	exitOK    = 0
 	exitFail  = 1
-	exitUsage = 2 // wrong arguments or configuration
+	exitUsage = 2 // invalid arguments or configuration
 )
 
-// An env is all that a command touches of the process it runs in.
+// An env is the part of the process that commands use.
 type env struct {
 	stdin   io.Reader
 	stdout  io.Writer
@@ -64,7 +64,7 @@ type command struct {
 	run      func(ctx context.Context, e *env, args []string) error
 }
 
-// errUsage marks an error that is about the arguments or the settings.
+// errUsage is wrapped by errors about arguments or settings.
 var errUsage = errors.New("usage")
 
 // usagef returns an error about the arguments.
@@ -93,7 +93,7 @@ func run(ctx context.Context, e *env, args []string) int {
 	return exitUsage
 }
 
-// exit tells of err and returns the exit code that it amounts to.
+// exit prints err and returns the exit code.
 func (e *env) exit(name string, err error) int {
 	switch {
 	case err == nil || errors.Is(err, flag.ErrHelp):
@@ -106,8 +106,7 @@ func (e *env) exit(name string, err error) int {
 	return exitFail
 }
 
-// flags returns a flag set that explains the command by its text. The first
-// line is how to call it.
+// flags returns a flag set with the help text of a command. The first line of text is its usage.
 func (e *env) flags(name, text string) *flag.FlagSet {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
@@ -118,7 +117,7 @@ func (e *env) flags(name, text string) *flag.FlagSet {
 	return fs
 }
 
-// load reads the configuration; its complaints are about usage.
+// load reads the configuration. Its errors wrap errUsage.
 func (e *env) load(flags config.Flags) (config.Config, error) {
 	c, err := config.Load(e.environ, flags)
 	if err != nil {

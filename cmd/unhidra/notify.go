@@ -9,9 +9,9 @@ import (
 	"github.com/unhidra/unhidra/internal/app"
 )
 
-// supervised returns what tells the service manager that the server is ready,
-// and tells it by itself once the server stops. It is silent where no manager
-// asked to be told by NOTIFY_SOCKET, as systemd does for Type=notify.
+// supervised returns a function that tells the service manager that the server is ready. It also
+// tells the manager when the server stops. Without NOTIFY_SOCKET, which systemd sets for
+// Type=notify, it does nothing.
 func (e *env) supervised(ctx context.Context, log *slog.Logger) (ready func(app.Addrs)) {
 	socket, ok := e.getenv("NOTIFY_SOCKET")
 	if !ok || socket == "" {

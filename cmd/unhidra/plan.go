@@ -24,7 +24,7 @@ reads no settings and no data. The estimate uses costs measured on one machine
   unhidra plan --people 2000 --messages 50/s --members 100 --survive --json
 `
 
-// loadFlags are the flags of plan as they were given.
+// loadFlags are the values of the flags of plan.
 type loadFlags struct {
 	load             capacity.Load
 	online, messages string
@@ -106,7 +106,7 @@ func (f *loadFlags) check() (capacity.Load, error) {
 	return l, nil
 }
 
-// online reads how many of the people are connected.
+// online parses the number of connected people, or a percentage of people.
 func online(s string, people int) (int, error) {
 	share, isShare := strings.CutSuffix(s, "%")
 	n, err := strconv.ParseFloat(share, 64)
@@ -159,7 +159,7 @@ func cores(n int) string {
 	return fmt.Sprint(n, " cores")
 }
 
-// bytesText writes a size with its unit.
+// bytesText formats a size with its unit.
 func bytesText(n int64) string {
 	switch {
 	case n < 1e6:

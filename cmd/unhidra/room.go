@@ -103,7 +103,7 @@ func (e *env) exportRoom(ctx context.Context, c config.Config, db *all.Store, lo
 	if err != nil {
 		return err
 	}
-	// Recorded first, as with the audit log's own export.
+	// The export is recorded before anything is written.
 	event := operatorEvent(domain.AuditAdminRoom)
 	event.Target = domain.AuditTarget{Kind: "room", ID: r.ID}
 	event.Details = map[string]string{"change": "export"}
@@ -119,19 +119,19 @@ func (e *env) exportRoom(ctx context.Context, c config.Config, db *all.Store, lo
 	return w.Flush()
 }
 
-// A roomExport writes a room's log. It reads page by page, so that a long log
-// needs no more memory than a short one, and holds no transaction open meanwhile.
+// A roomExport writes a room's log page by page, so that a long log needs no more memory than a
+// short one. It holds no transaction open between pages.
 type roomExport struct {
 	db  *all.Store
 	to  *json.Encoder
 	end exportEnd
 }
 
-// exportFormat is the format of what is written. Fields may be added to it; a
-// change of what is there needs the next number.
+// exportFormat is the version of the export format. Adding fields does not change it; any other
+// change increments it.
 const exportFormat = 1
 
-// exportHead is the first line.
+// exportHead is the first line of an export.
 type exportHead struct {
 	Format    int        `json:"format"`
 	Program   string     `json:"program"`
@@ -141,7 +141,7 @@ type exportHead struct {
 	HeldSince *time.Time `json:"held_since,omitempty"`
 }
 
-// exportEarlier is what a message said before.
+// exportEarlier is an earlier text of a message.
 type exportEarlier struct {
 	Seq       int64      `json:"seq"` // of the message
 	Version   int        `json:"version"`
@@ -151,8 +151,8 @@ type exportEarlier struct {
 	DeletedAt *time.Time `json:"deleted_at,omitempty"`
 }
 
-// exportEvent is an event as clients see it. Of one that a newer server stored, it has the
-// payload as it is in the database.
+// exportEvent is an event as clients receive it. For events of a newer server it has the payload as
+// stored.
 type exportEvent struct {
 	wire.Event
 	Stored json.RawMessage `json:"stored,omitempty"`
@@ -166,7 +166,7 @@ func newExportEvent(e domain.Event) exportEvent {
 	return v
 }
 
-// exportEnd is the last line.
+// exportEnd is the last line of an export.
 type exportEnd struct {
 	Events  int `json:"events"`
 	Earlier int `json:"earlier"`
@@ -174,11 +174,11 @@ type exportEnd struct {
 
 func newRoomExport(db *all.Store, w io.Writer) *roomExport {
 	to := json.NewEncoder(obs.JSONLines(w))
-	to.SetEscapeHTML(false) // for people who read it as it is
+	to.SetEscapeHTML(false) // for people who read the file
 	return &roomExport{db: db, to: to}
 }
 
-// room writes what is kept of r up to its head.
+// room writes the log of r up to its present head.
 func (x *roomExport) room(ctx context.Context, r domain.Room, head exportHead) error {
 	head.Format, head.Room = exportFormat, wire.FromRoom(r)
 	if !r.HeldAt.IsZero() {
@@ -194,7 +194,7 @@ func (x *roomExport) room(ctx context.Context, r domain.Room, head exportHead) e
 		}
 		for _, e := range events {
 			if e.Seq > r.Head {
-				break // said since
+				break // appended since
 			}
 			if err := x.event(ctx, e); err != nil {
 				return err

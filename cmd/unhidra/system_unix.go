@@ -7,14 +7,14 @@ import (
 	"syscall"
 )
 
-// openFiles returns how many files this process may have open.
+// openFiles returns the limit of open files of this process.
 func openFiles() (uint64, error) {
 	var l syscall.Rlimit
 	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l)
 	return uint64(l.Cur), err // the types differ between systems
 }
 
-// owner returns whose a file is.
+// owner returns the user id of a file's owner.
 func owner(path string) (uid uint32, ok bool) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -63,8 +63,8 @@ func issueToken(ctx context.Context, e *env, args []string) error {
 	return err
 }
 
-// keyring returns the keys of the server that c describes, which must have been
-// started before: one made now would not be the server's.
+// keyring returns the keys of the server with configuration c. The server must have been started
+// before, because a key created now would not be the server's.
 func keyring(c config.Config) (*token.Keyring, error) {
 	if _, err := os.Stat(c.KeyFile()); c.ServerKey == "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no server's key in %s; set --data-dir to the server's data folder", c.DataDir)

@@ -45,8 +45,8 @@ The password is read from UNHIDRA_PASSWORD, or asked for; --generate creates a
 strong one and prints it.
 `
 
-// userFlags are the flags of all actions: one set, so that they can stand
-// anywhere.
+// userFlags are the flags of all actions. There is one flag set, so that flags can be at any
+// position.
 type userFlags struct {
 	admin, generate    bool
 	all                bool
@@ -85,7 +85,7 @@ func manageUsers(ctx context.Context, e *env, args []string) error {
 	return e.userAction(ctx, o, f, words)
 }
 
-// knownAction checks the words before anything is opened for them.
+// knownAction checks the arguments before anything is opened.
 func knownAction(words []string, everybody bool) error {
 	name := []string{"<name>"}
 	ends := action{name: "end-sessions", names: name}
@@ -183,7 +183,7 @@ func state(u domain.User) string {
 	return "active"
 }
 
-// newPassword makes, takes or asks for the password of an account.
+// newPassword generates a password, or reads it from the environment or the terminal.
 func (e *env) newPassword(generate bool) (string, error) {
 	if generate {
 		p := strings.ToLower(rand.Text()[:20])
@@ -201,7 +201,7 @@ func (e *env) newPassword(generate bool) (string, error) {
 	return p, err
 }
 
-// operator opens the accounts, also beside a running server.
+// operator opens the accounts, whether a server is running or not.
 func (e *env) operator(ctx context.Context, c config.Config) (*auth.Operator, *all.Store, error) {
 	log := obs.NewLogger(e.stderr, "warn", c.LogFormat)
 	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: log, Tool: true})

@@ -14,7 +14,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// An importedUser is a line of a file to import.
+// An importedUser is a line of an import file.
 type importedUser struct {
 	Username     string `json:"username"`
 	DisplayName  string `json:"display_name"`
@@ -27,8 +27,8 @@ const longestLine = 1 << 20
 
 var errLongLine = fmt.Errorf("the line is longer than %d bytes", longestLine)
 
-// importUsers makes an account of each line. What cannot be used is named by its
-// line, and the rest goes on; errors never repeat a hash.
+// importUsers creates an account for each line. It reports invalid lines by number and continues.
+// Errors never contain a password hash.
 func (e *env) importUsers(ctx context.Context, o *auth.Operator, name string) error {
 	in := io.Reader(e.stdin)
 	if name != "-" {
@@ -47,7 +47,7 @@ func (e *env) importUsers(ctx context.Context, o *auth.Operator, name string) er
 			break
 		}
 		if n == 1 {
-			line = bytes.TrimPrefix(line, []byte("\ufeff")) // editors of Windows begin a file so
+			line = bytes.TrimPrefix(line, []byte("\ufeff")) // editors on Windows write a byte order mark
 			if bytes.HasPrefix(line, []byte("\xff\xfe")) || bytes.HasPrefix(line, []byte("\xfe\xff")) {
 				return errors.New("this is UTF-16; save the file as UTF-8")
 			}
@@ -76,13 +76,13 @@ func (e *env) importUsers(ctx context.Context, o *auth.Operator, name string) er
 	return ctx.Err()
 }
 
-// nextLine returns the next line, good until the next call. One that is too long is
-// skipped, and is errLongLine.
+// nextLine returns the next line, which is valid until the next call. A line that is too long is
+// skipped with errLongLine.
 func nextLine(r *bufio.Reader) ([]byte, error) {
 	line, err := r.ReadSlice('\n')
 	if !errors.Is(err, bufio.ErrBufferFull) {
 		if errors.Is(err, io.EOF) && len(line) > 0 {
-			err = nil // the last one
+			err = nil // the last line
 		}
 		return line, err
 	}
