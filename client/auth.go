@@ -131,6 +131,15 @@ func (c *Client) sign(ctx context.Context, path string, in any) error {
 		Detail: "this account asks for another step that this client does not know; sign in with the web client"}
 }
 
+// expiry returns when token expires by the clock of this machine, which may differ from the
+// server's. For a token that did not come with a sign-in it returns said, the server's time.
+func (c *Client) expiry(token string, said time.Time) time.Time {
+	if t := c.Tokens(); t.Access == token && !t.Expires.IsZero() {
+		return t.Expires
+	}
+	return said
+}
+
 const refreshMargin = 30 * time.Second // a token is renewed this long before it expires
 
 // token returns an access token. If bad is not empty, the server has refused that one, so token

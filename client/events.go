@@ -86,7 +86,7 @@ func (k *link) hello(h Hello) {
 		}
 	}
 	if h.Expires != nil && k.l.c.renewable() {
-		k.renew(*h.Expires)
+		k.renew(k.token, *h.Expires)
 	}
 	call(k.l.o.OnHello)(h)
 	k.l.mu.Lock()

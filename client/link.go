@@ -190,9 +190,10 @@ func (k *link) answered(f inbound) {
 	answer <- reply{data: f.Data}
 }
 
-// renew sends a new token before the current one expires.
-func (k *link) renew(expires time.Time) {
-	wait := time.Until(expires) - time.Minute
+// renew sends a new token before token, the current one, expires: at expires by the server's
+// clock.
+func (k *link) renew(token string, expires time.Time) {
+	wait := time.Until(k.l.c.expiry(token, expires)) - time.Minute
 	time.AfterFunc(max(wait, time.Second), func() {
 		ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
 		defer cancel()
@@ -215,7 +216,7 @@ func (k *link) renew(expires time.Time) {
 			k.mu.Lock()
 			k.token = token
 			k.mu.Unlock()
-			k.renew(until.Expires)
+			k.renew(token, until.Expires)
 		}
 	})
 }
