@@ -72,6 +72,50 @@ test('members are counted, and roles and mutes of others are theirs', () => {
   expect(after(r, event(6, 'member.role', { subject: ann, detail: { role: 'admin' } })).role).toBe('admin');
 });
 
+test.each([
+  ['joined', 'member.joined', {}, 3],
+  ['left', 'member.left', {}, 1],
+  ['kicked', 'member.kicked', { reason: 'noise' }, 1],
+  ['banned as a member', 'member.banned', { role: 'member' }, 1],
+  ['banned without having been in it', 'member.banned', {}, 2],
+  ['unbanned', 'member.unbanned', {}, 2],
+])('somebody %s: the members are counted', (_, type, detail, members) => {
+  for (const subject of [ann, bob]) expect(after(room(), event(2, type, { subject, detail })).members).toBe(members);
+});
+
+test.each([
+  [{ name: 'Hall' }, { name: 'Hall' }],
+  [{ topic: '' }, { topic: '' }],
+  [{ kind: 'private' }, { kind: 'private' }],
+  [{ archived: true }, { archived: true }],
+  [{ archived: false }, { archived: false }],
+  [{ held: true }, { held: true }],
+  [{ held: false }, { held: false }],
+  [{ retention: { days: 7 } }, { retention: { days: 7 } }],
+  [{ retention: { server: true } }, { retention: undefined }],
+  [{}, {}],
+])('a change of the room to %o changes that and nothing else', (detail, want) => {
+  const before = room({ topic: 'tea', retention: { days: 30 }, archived: false, held: true });
+  expect(after(before, event(2, 'room.updated', { detail }))).toEqual({ ...before, head: 2, ...want });
+});
+
+test('a mute ends, and one of somebody else changes nothing', () => {
+  const muted = room({ muted_until: at(99) });
+  expect(after(muted, event(2, 'member.muted', { subject: bob })).muted_until).toBe(at(99));
+  expect(after(muted, event(2, 'member.muted', { subject: ann })).muted_until).toBeUndefined();
+});
+
+test('the last message is shown as it is now, and a change of an older one moves nothing', () => {
+  const r = room({ last: message(3, 'three'), head: 3 });
+  const deleted: Message = { ...message(3, ''), deleted_at: at(4) };
+  expect(after(r, event(4, 'message.deleted', { message: deleted })).last).toEqual(deleted);
+  expect(after(r, event(4, 'message.deleted', { message: { ...deleted, seq: 2 } })).last?.text).toBe('three');
+});
+
+test('an event of a later server moves the head alone', () => {
+  expect(after(room(), event(2, 'room.painted', { subject: ann, detail: { colour: 'red' } as NonNullable<Event['detail']> }))).toEqual(room({ head: 2 }));
+});
+
 test('a last message that is no longer kept is not shown', () => {
   const r = room({ last: message(5, 'old') });
   expect(purge(r, 5).last).toBeUndefined();

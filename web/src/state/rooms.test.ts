@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest';
+import type { Frame } from '../net/connection';
+import type { Event, RoomState, User } from '../view/types';
+import { MemoryBrowser } from './memorystore';
+import type { Outbox } from './outbox';
+import { type Around, Rooms } from './rooms.svelte';
+
+const ann: User = { id: 'usr_a', kind: 'user', username: 'ann', display_name: 'Ann' };
+const bob: User = { id: 'usr_b', kind: 'user', username: 'bob', display_name: 'Bob' };
+const at = (n: number) => new Date(n * 1000).toISOString();
+
+const room = (id: string, more: Partial<RoomState> = {}): RoomState => ({
+  id, kind: 'public', name: id, head: 1, members: 2, created_at: at(0), last_at: at(1), role: 'member', read: 1, unread: 0, mentions: 0, ...more,
+});
+const said = (seq: number, more: Partial<Event> = {}): Event => ({
+  room: 'r', seq, type: 'message.created', actor: bob, at: at(seq), message: { room: 'r', seq, sender: bob, text: `m${seq}`, at: at(seq) }, ...more,
+});
+const frame = (type: string, data: unknown) => ({ type, data }) as Frame;
+const events = (...all: Event[]) => all.map((e) => frame('event', e));
+
+/** Ann's rooms beside a server that answers sync from a log. */
+function start(log: Event[] = []) {
+  const heard = { syncs: [] as Record<string, number>[], news: [] as number[], counted: [0, 0] };
+  const around: Partial<Around> = {
+    me: ann.id,
+    store: new MemoryBrowser().tab(),
+    outbox: { of: () => [], arrived: () => {} } as unknown as Outbox,
+    request: async <T>(type: string, data: unknown) => {
+      const ask = (data as { rooms: Record<string, number> }).rooms;
+      expect(type).toBe('sync');
+      heard.syncs.push(ask);
+      return { rooms: Object.entries(ask).map(([id, after]) => ({ room: id, events: log.filter((e) => e.room === id && e.seq > after) })) } as T;
+    },
+    news: (_, m) => void heard.news.push(m.seq),
+    counted: (unread, mentions) => void (heard.counted = [unread, mentions]),
+  };
+  return { rooms: new Rooms(around as Around), heard };
+}
+
+const settled = () => new Promise((done) => setTimeout(done));
+
+test('events are taken once and in order, whatever order they come in', async () => {
+  const log = [said(2), said(3), said(4), said(5)];
+  const { rooms, heard } = start(log);
+  await rooms.hello([room('r')]);
+  rooms.take(events(said(2), said(2), said(5), said(4)));
+  expect(rooms.get('r')).toMatchObject({ head: 2, last: { text: 'm2' } });
+  await settled();
+  expect(rooms.get('r')).toMatchObject({ head: 5, last: { text: 'm5' }, unread: 4 });
+  rooms.take(events(said(3), said(5)));
+  expect(rooms.get('r')).toMatchObject({ head: 5, unread: 4 });
+  expect(heard).toEqual({ syncs: [{ r: 2 }], news: [2, 3, 4, 5], counted: [4, 0] });
+});
+
+test('an event of a room that is not known is not taken', async () => {
+  const { rooms, heard } = start([said(2)]);
+  await rooms.hello([room('other')]);
+  rooms.take(events(said(2), said(7)));
+  await settled();
+  expect(rooms.get('r')).toBeUndefined();
+  expect(heard).toEqual({ syncs: [], news: [], counted: [0, 0] });
+});
+
+test.each(['left', 'kicked', 'banned', 'deleted'])('a room that the user was %s from goes, with its counts, and says why', async (reason) => {
+  const { rooms, heard } = start();
+  await rooms.hello([room('r', { unread: 3, mentions: 1 }), room('other', { unread: 1 })]);
+  expect(heard.counted).toEqual([4, 1]);
+  const gone: Event = { room: 'r', seq: 2, type: 'member.left', actor: ann, subject: ann, at: at(2) };
+  rooms.take([...events(gone), frame('room.left', { room: 'r', reason }), ...events(said(3))]);
+  expect(rooms.list.map((r) => r.id)).toEqual(['other']);
+  expect(rooms.goneReason('r')).toBe(reason);
+  expect(heard.counted).toEqual([1, 0]);
+
+  rooms.take([frame('room.joined', room('r', { head: 9 })), ...events(said(10))]);
+  expect(rooms.get('r')).toMatchObject({ head: 10, unread: 1 });
+  expect(rooms.goneReason('r')).toBeUndefined();
+});
+
+test('a connection that comes back brings the rooms as they are now, and none that the user is no longer in', async () => {
+  const { rooms, heard } = start();
+  await rooms.hello([room('r', { unread: 2 }), room('old')]);
+  await rooms.hello([room('r', { head: 8, unread: 5 }), room('new', { last_at: at(9) })]);
+  expect(rooms.list.map((r) => r.id)).toEqual(['new', 'r']);
+  expect(rooms.goneReason('old')).toBe('left');
+  expect(heard.counted).toEqual([5, 0]);
+  rooms.take(events(said(9)));
+  expect(rooms.get('r')).toMatchObject({ head: 9, unread: 6 });
+});
+
+test('one’s own messages are not unread, and a read mark of another device counts here', async () => {
+  const { rooms, heard } = start();
+  await rooms.hello([room('r')]);
+  const own = said(3);
+  own.message = { ...own.message!, sender: ann };
+  rooms.take(events(said(2), own, said(4, { message: { ...said(4).message!, mentions: [ann.id] } })));
+  expect(heard).toMatchObject({ news: [2, 4], counted: [2, 1] });
+  rooms.take([frame('read', { room: 'r', seq: 2, unread: 1, mentions: 1 })]);
+  expect(rooms.get('r')).toMatchObject({ read: 2, unread: 1, mentions: 1 });
+  rooms.take([frame('read', { room: 'r', seq: 1, unread: 9 }), frame('read', { room: 'unknown', seq: 1 })]);
+  expect(rooms.get('r')).toMatchObject({ read: 2, unread: 1 });
+});
+
+test('what is no longer kept is not the last message, and an older floor changes nothing', async () => {
+  const { rooms } = start();
+  await rooms.hello([room('r', { read: 9 })]);
+  rooms.take([...events(said(2), said(3)), frame('room.purged', { room: 'r', floor: 3 })]);
+  expect(rooms.get('r')).toMatchObject({ head: 3, floor: 3 });
+  expect(rooms.get('r')?.last).toBeUndefined();
+  rooms.take([frame('room.purged', { room: 'r', floor: 2 }), frame('room.purged', { room: 'unknown', floor: 2 })]);
+  expect(rooms.get('r')?.floor).toBe(3);
+});
