@@ -62,3 +62,43 @@ func TestDayBoundaries(t *testing.T) {
 		})
 	}
 }
+
+// TestRetentionGoesByDaysOfUTC: the log loses a day, all of it at once, as soon as the last
+// moment of that day of UTC is older than records are kept, and not before.
+func TestRetentionGoesByDaysOfUTC(t *testing.T) {
+	t.Parallel()
+	const keep = 48 * time.Hour
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		now, d := time.Time{}, deps(t, db.Audit)
+		d.Keep, d.Now = keep, func() time.Time { return now }
+		s := audit.New(d)
+		prune := func() (first int64) {
+			if err := s.Prune(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			return records(t, db.Audit)[0].Seq
+		}
+		for _, day := range []string{"2026-04-30", "2026-10-25", "2026-12-31", "2027-03-28", "2028-02-29"} {
+			begin, err := time.Parse(time.DateOnly, day)
+			if err != nil {
+				t.Fatal(err)
+			}
+			end := begin.Add(24 * time.Hour)
+			for _, now = range []time.Time{begin, end.Add(-time.Millisecond), end.Add(keep - time.Millisecond)} {
+				if err := s.RecordSync(t.Context(), login(1)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			kept := prune()
+			now = end.Add(keep)
+			after := prune()
+			segments, err := db.Audit.AuditSegments(t.Context())
+			if err != nil || len(segments) == 0 || after <= kept || segments[len(segments)-1].First != kept {
+				t.Errorf("%s: from %d on, then from %d on; %v", day, kept, after, err)
+			}
+			if rs := records(t, db.Audit); rs[0].Time.Before(end) {
+				t.Errorf("%s: a record of %v is left", day, rs[0].Time)
+			}
+		}
+	})
+}

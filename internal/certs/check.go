@@ -24,9 +24,8 @@ func Check(chain []byte, host string, roots *x509.CertPool, now time.Time) Findi
 		return Finding{Broken: true, Text: err.Error()}
 	}
 	leaf := all[0]
-	left := leaf.NotAfter.Sub(now)
 	switch {
-	case left <= 0:
+	case now.After(leaf.NotAfter): // RFC 5280, section 4.1.2.5: it is good at this time still
 		return Finding{true, fmt.Sprintf("ended on %s; renew it", day(leaf.NotAfter)), leaf}
 	case now.Before(leaf.NotBefore):
 		return Finding{true, fmt.Sprintf("begins on %s, or the clock is wrong", day(leaf.NotBefore)), leaf}

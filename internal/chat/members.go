@@ -107,11 +107,14 @@ func (s *Service) patchMember(ctx context.Context, in *memberChangeInput) (*body
 		e, err := s.Store.SetRole(ctx, p.ID, in.Room, user, domain.RoomRole(*b.Role), s.Now())
 		return answer(e, err, wire.FromEvent)
 	default:
-		until := timeOrZero(b.MutedUntil)
-		if !until.After(s.Now()) {
+		until, now := timeOrZero(b.MutedUntil), s.Now()
+		if !until.After(now) {
 			until = time.Time{}
 		}
-		e, err := s.Store.Mute(ctx, p.ID, in.Room, user, until, s.Now())
+		if err := domain.CheckEnd("/muted_until", until, now); err != nil {
+			return nil, err
+		}
+		e, err := s.Store.Mute(ctx, p.ID, in.Room, user, until, now)
 		return answer(e, err, wire.FromEvent)
 	}
 }

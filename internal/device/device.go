@@ -104,7 +104,7 @@ func (s *Service) Register(ctx context.Context, owner string, r Registration) (I
 	}
 	name, err := names.CheckPrincipal("/name", r.Name, domain.MaxDeviceName, true)
 	if err == nil {
-		err = errors.Join(later("/expires", r.Expires, now), later("/key_expires", r.KeyExpires, now))
+		err = errors.Join(domain.CheckEnd("/expires", r.Expires, now), domain.CheckEnd("/key_expires", r.KeyExpires, now))
 	}
 	if err != nil {
 		return Issued{}, err
@@ -130,13 +130,6 @@ func (s *Service) issue(device string, expires time.Time) (key string, k domain.
 	return key, k, domain.DeviceSecret{Hash: hash(s.Pepper, key), Pepper: pepperVersion}
 }
 
-func later(pointer string, t, now time.Time) error {
-	if !t.IsZero() && !t.After(now) {
-		return domain.InvalidField(pointer, "this time is past")
-	}
-	return nil
-}
-
 // Rotate adds a key to a device of owner. The previous key stays valid until oldUntil, so that the
 // device can be given the new one; the zero time is a day from now.
 func (s *Service) Rotate(ctx context.Context, owner, id string, oldUntil, expires time.Time) (Issued, error) {
@@ -151,7 +144,7 @@ func (s *Service) Rotate(ctx context.Context, owner, id string, oldUntil, expire
 		return Issued{}, domain.InvalidField("/old_until", "the old key can stay good for %d days at most",
 			domain.MaxOverlap/(24*time.Hour))
 	}
-	if err := later("/expires", expires, now); err != nil {
+	if err := domain.CheckEnd("/expires", expires, now); err != nil {
 		return Issued{}, err
 	}
 	if ok, wait := s.rotations.Allow(owner, now); !ok {
@@ -197,7 +190,7 @@ func (s *Service) Change(ctx context.Context, owner, id string, c domain.DeviceC
 		c.Name = &name
 	}
 	if c.Expires != nil {
-		if err := later("/expires", *c.Expires, s.Now()); err != nil {
+		if err := domain.CheckEnd("/expires", *c.Expires, s.Now()); err != nil {
 			return d, err
 		}
 	}

@@ -160,8 +160,20 @@ func CheckStatus(s Status, now time.Time) (Status, error) {
 	if s.Emoji, err = CheckLine("/emoji", s.Emoji, 8, false); err != nil {
 		return s, err
 	}
-	if !s.Expires.IsZero() && !s.Expires.After(now) {
-		return s, InvalidField("/expires", "this time is past")
+	return s, CheckEnd("/expires", s.Expires, now)
+}
+
+// CheckEnd checks the time at which something is to end, of the field at pointer: it lies after
+// now, and its year has four digits in UTC, as RFC 3339 wants. The zero time means that there is
+// no end.
+func CheckEnd(pointer string, end, now time.Time) error {
+	switch {
+	case end.IsZero():
+		return nil
+	case !end.After(now):
+		return InvalidField(pointer, "this time is past")
+	case end.UTC().Year() > 9999:
+		return InvalidField(pointer, "use a time before the year 10000 (UTC)")
 	}
-	return s, nil
+	return nil
 }
