@@ -65,6 +65,8 @@ func TestRequestsAndRefusals(t *testing.T) {
 			{owner, "POST", in + "/messages", obj{"key": "2", "text": strings.Repeat("x", 16<<10+1)}, 413,
 				domain.CodeTextTooLong},
 			{owner, "PATCH", in + "/members/member", obj{}, 400, domain.CodeOneChange},
+			{owner, "PATCH", in + "/members/member", obj{"muted_until": "9999-12-31T23:30:00-01:00"}, 400,
+				domain.CodeInvalidField},
 			{owner, "PATCH", in + "/members/member", obj{"role": "owner"}, 400, domain.CodeInvalidRequest},
 			{owner, "GET", in + "/members?cursor=nonsense", nil, 400, domain.CodeBadCursor},
 			{owner, "GET", in + "/members?limit=0", nil, 400, domain.CodeInvalidRequest},

@@ -111,6 +111,7 @@ func (p *postgres) do(fn func(context.Context, *sql.DB) error) error {
 const (
 	noDatabase = "3D000" // invalid_catalog_name
 	duplicate  = "42P04" // duplicate_database
+	raced      = "23505" // unique_violation: of two that make a name at the same moment, the second
 	inUse      = "55006" // object_in_use
 )
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -105,4 +106,36 @@ func TestTemplateIsMadeWhenItIsNotThere(t *testing.T) {
 	if err := copied(); err != nil {
 		t.Error(err)
 	}
+}
+
+// Processes that need a template at the same moment all make it. The first that is done gives it
+// its name, and the others use that one.
+func TestTemplateIsMadeByManyAtOnce(t *testing.T) {
+	t.Parallel()
+	p, err := connect()
+	if err != nil {
+		t.Skipf("no PostgreSQL to test on: %v", err)
+	}
+	const makers = 8
+	var prepared sync.WaitGroup
+	prepared.Add(makers)
+	from := &Template{Version: randomText(), Prepare: func(string) error {
+		prepared.Done()
+		prepared.Wait() // so that all rename at once
+		return nil
+	}}
+	t.Cleanup(func() {
+		if err := p.exec("DROP DATABASE " + from.name()); err != nil {
+			t.Error(err)
+		}
+	})
+	var all sync.WaitGroup
+	for range makers {
+		all.Go(func() {
+			if err := p.makeTemplate(from); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
 }

@@ -35,7 +35,7 @@ func (p *postgres) makeTemplate(t *Template) error {
 	}
 	if err != nil {
 		dropped := p.exec("DROP DATABASE IF EXISTS " + making + " WITH (FORCE)")
-		if is(err, duplicate) {
+		if is(err, duplicate) || is(err, raced) {
 			return dropped
 		}
 		return err
