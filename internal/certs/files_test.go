@@ -95,8 +95,7 @@ func TestFilesReload(t *testing.T) {
 		if served(t, f) == second {
 			t.Error("a good pair after bad ones is not in use")
 		}
-		want := "# HELP tls_certificate_renewals_total Certificates that were to replace another, by what became of them: " +
-			"ok, failed.\n" +
+		want := "# HELP tls_certificate_renewals_total Renewals of certificates, by result: ok, failed.\n" +
 			"# TYPE tls_certificate_renewals_total counter\ntls_certificate_renewals_total{result=\"failed\"} " +
 			"3\ntls_certificate_renewals_total{result=\"ok\"} 2\n"
 		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "tls_certificate_renewals_total"); err != nil {
