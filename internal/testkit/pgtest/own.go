@@ -20,6 +20,8 @@ import (
 type Own struct {
 	tb     testing.TB
 	dir    string
+	bin    string          // where its programs are
+	as     func(*exec.Cmd) // has a program run as the server's user
 	port   int
 	orders io.WriteCloser
 	done   *bufio.Reader
@@ -46,8 +48,8 @@ rmdir "$2" 2>/dev/null
 `
 
 // Start starts a PostgreSQL for one test, whose files are in a new folder, or, if
-// named, in dir: a file system that a test fills. Without an installed one the
-// test is skipped, and says so; in CI it fails.
+// named, in dir: a file system that a test fills, or one whose folder data has a base
+// backup. Without an installed one the test is skipped, and says so; in CI it fails.
 func Start(tb testing.TB, port int, dir string) *Own {
 	tb.Helper()
 	o := &Own{tb: tb, dir: dir, port: port}
@@ -61,8 +63,8 @@ func Start(tb testing.TB, port int, dir string) *Own {
 }
 
 func (o *Own) start() error {
-	bin, err := binaries()
-	if err != nil {
+	var err error
+	if o.bin, err = binaries(); err != nil {
 		return err
 	}
 	if o.dir == "" {
@@ -70,20 +72,19 @@ func (o *Own) start() error {
 			return err
 		}
 	}
-	as, err := unprivileged(o.dir)
-	if err != nil {
+	if o.as, err = unprivileged(o.dir); err != nil {
 		return err
 	}
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", filepath.Join(o.dir, "data"), "-U", "unhidra", "-A",
-		"trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-	initdb.Dir = o.dir
-	as(initdb)
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, out)
+	if _, err := os.Stat(filepath.Join(o.dir, "data")); err != nil {
+		err := o.Run("initdb", "-D", filepath.Join(o.dir, "data"), "-U", "unhidra", "-A", "trust", "-E", "UTF8",
+			"--locale=C.UTF-8", "--no-sync")
+		if err != nil {
+			return err
+		}
 	}
-	cmd := exec.Command("/bin/sh", "-c", minder, "minder", bin, o.dir, strconv.Itoa(o.port))
+	cmd := exec.Command("/bin/sh", "-c", minder, "minder", o.bin, o.dir, strconv.Itoa(o.port))
 	cmd.Dir = o.dir
-	as(cmd)
+	o.as(cmd)
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()
 	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
@@ -98,6 +99,17 @@ func (o *Own) start() error {
 		return err
 	}
 	return o.wait()
+}
+
+// Run runs one of PostgreSQL's programs, as the user that the server runs as.
+func (o *Own) Run(program string, args ...string) error {
+	cmd := exec.Command(filepath.Join(o.bin, program), args...)
+	cmd.Dir = o.dir
+	o.as(cmd)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", program, err, out)
+	}
+	return nil
 }
 
 func (o *Own) wait() error {
