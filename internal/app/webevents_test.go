@@ -15,7 +15,7 @@ import (
 const webEvents = "../../web/src/view/events.ts"
 
 var (
-	webDetail = regexp.MustCompile(`(?m)^  '([a-z.]+)': (object|\{ .* \});$`)
+	webDetail = regexp.MustCompile(`(?m)^  '([a-z.]+)': (object|\{\s(?:[^{}]|\{[^{}]*\})*\s\});$`)
 	webSpec   = regexp.MustCompile(`(?m)^  '([a-z.]+)': \{ line: (true|false)(?:, moves: '(joins|leaves)')? \},$`)
 )
 

@@ -2,6 +2,7 @@ package factor
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -187,7 +188,7 @@ func usernames(who oidc.Identity) []string {
 			name = strings.Trim(name[:24], "._-")
 		}
 		if name != "" {
-			names = append(names, name, name+"-"+strings.ToLower(token.Secret()[:4]))
+			names = append(names, name, name+"-"+strings.ToLower(rand.Text()[:4]))
 		}
 	}
 	return names
