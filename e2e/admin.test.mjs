@@ -273,7 +273,7 @@ chapter('the log is followed, filtered, downloaded and checked', async () => {
     'Setting changed',
     'Invitation created',
     'Invitation revoked',
-    'Room archived, deleted, held or exported',
+    'Room archived, deleted, exported or put under legal hold',
   ])
     await logged(what);
   // What happens now comes by itself.
