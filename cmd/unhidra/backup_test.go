@@ -137,6 +137,38 @@ func TestPicturesSurviveBackupAndRestore(t *testing.T) {
 	}
 }
 
+// A file that nothing refers to may be deleted while a backup is made. The backup has neither it
+// nor its row, so that a restored server takes the same file again.
+func TestABackupLeavesOutFilesThatNothingRefersTo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, second := testHost{t, filepath.Join(dir, "first")}, testHost{t, filepath.Join(dir, "second")}
+	put := func(m testHost) (hash string) {
+		m.open(func(_ *all.Store, files *blob.Service) {
+			b, err := files.Put(t.Context(), strings.NewReader("unsent"), 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			hash = b.Hash
+		})
+		return hash
+	}
+	hash := put(first)
+	path := filepath.Join(dir, "backup.tar")
+	first.must("backup", path)
+	if said := second.must("backup", "verify", path); !strings.Contains(said, "0 files.") {
+		t.Error(said)
+	}
+	second.must("restore", path)
+	second.must("doctor")
+	put(second)
+	for _, m := range []testHost{first, second} {
+		if got, err := m.read(hash); err != nil || string(got) != "unsent" {
+			t.Errorf("%s: %q, %v", m.dir, got, err)
+		}
+	}
+}
+
 // A backup that goes through pipes, encrypted, comes back whole.
 func TestBackupThroughPipes(t *testing.T) {
 	t.Parallel()

@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"fmt"
+	"math"
 	"path/filepath"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/backup"
 	"github.com/unhidra/unhidra/internal/config"
@@ -43,8 +45,14 @@ func OpenBackup(ctx context.Context, path string) (backup.Copy, error) {
 
 type backupCopy struct{ *all.Store }
 
-func (c backupCopy) AllBlobs(ctx context.Context, after string, limit int) ([]domain.Blob, error) {
-	return c.Blobs.Blobs(ctx, after, limit)
+func (c backupCopy) DropUnreferredBlobs(ctx context.Context) error {
+	const atOnce = 1000
+	for {
+		dropped, err := c.Blobs.DropBlobs(ctx, time.UnixMilli(math.MaxInt64), atOnce)
+		if err != nil || dropped < atOnce {
+			return err
+		}
+	}
 }
 
 func (c backupCopy) ReferredBlobs(ctx context.Context, after string, limit int) ([]domain.Blob, error) {

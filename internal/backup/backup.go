@@ -57,9 +57,9 @@ type Copy interface {
 	Check(ctx context.Context) error
 	// Contents counts what is in the database.
 	Contents(ctx context.Context) (domain.StoreContents, error)
-	// AllBlobs lists at most limit blobs of hashes above after, in their order.
-	AllBlobs(ctx context.Context, after string, limit int) ([]domain.Blob, error)
-	// ReferredBlobs lists those of them that something refers to.
+	// DropUnreferredBlobs deletes the blobs that nothing refers to from the database.
+	DropUnreferredBlobs(ctx context.Context) error
+	// ReferredBlobs lists at most limit of the other blobs, of hashes above after, in their order.
 	ReferredBlobs(ctx context.Context, after string, limit int) ([]domain.Blob, error)
 	Close() error
 }
@@ -81,13 +81,11 @@ type Report struct {
 
 const blobsAtOnce = 1000
 
-// eachBlob calls fn for all blobs that list lists.
-func eachBlob(
-	ctx context.Context, list func(context.Context, string, int) ([]domain.Blob, error), fn func(domain.Blob),
-) error {
+// eachBlob calls fn for all blobs that something refers to.
+func eachBlob(ctx context.Context, db Copy, fn func(domain.Blob)) error {
 	after := ""
 	for {
-		page, err := list(ctx, after, blobsAtOnce)
+		page, err := db.ReferredBlobs(ctx, after, blobsAtOnce)
 		if err != nil {
 			return err
 		}
@@ -103,7 +101,7 @@ func eachBlob(
 
 // countLost counts the files that a database refers to and that m does not have as they were.
 func countLost(ctx context.Context, db Copy, m Manifest) (lost int, err error) {
-	err = eachBlob(ctx, db.ReferredBlobs, func(b domain.Blob) {
+	err = eachBlob(ctx, db, func(b domain.Blob) {
 		if m.SHA256[filesPrefix+b.Object] != b.Hash {
 			lost++
 		}

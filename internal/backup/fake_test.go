@@ -30,9 +30,7 @@ func (f *fakeDB) Check(context.Context) error {
 	return nil
 }
 func (f *fakeDB) Contents(context.Context) (domain.StoreContents, error) { return f.Had, nil }
-func (f *fakeDB) AllBlobs(context.Context, string, int) ([]domain.Blob, error) {
-	return f.Referred, nil
-}
+func (f *fakeDB) DropUnreferredBlobs(context.Context) error              { return nil }
 func (f *fakeDB) ReferredBlobs(context.Context, string, int) ([]domain.Blob, error) {
 	return f.Referred, nil
 }

@@ -116,8 +116,12 @@ func (s Source) describeOpen(ctx context.Context, db Copy, m *Manifest, files ma
 	}
 	m.Contents = &contents
 	if s.Files != "" {
-		// A file that the copy refers to stays for a day at least.
-		err := eachBlob(ctx, db.AllBlobs, func(b domain.Blob) {
+		// The server keeps a file for a day after the last reference to it went, which a backup may
+		// need that long. It may delete one without references at any moment: the copy forgets those.
+		if err := db.DropUnreferredBlobs(ctx); err != nil {
+			return err
+		}
+		err := eachBlob(ctx, db, func(b domain.Blob) {
 			source := filepath.Join(s.Files, filepath.FromSlash(b.Object))
 			if info, err := os.Stat(source); err == nil && info.Mode().IsRegular() {
 				files[filesPrefix+b.Object] = source
