@@ -63,7 +63,7 @@ type Deps struct {
 type Hub struct {
 	Deps
 	metrics    *metrics
-	users      users
+	users      sharded[*user]
 	rooms      rooms
 	batches    sync.Pool
 	reads      workQueue[*room]  // rooms that are behind their log
@@ -87,7 +87,8 @@ func New(d Deps) *Hub {
 	}
 	h := &Hub{Deps: d, compareSoon: make(chan struct{}, 1)}
 	h.users.init()
-	h.rooms.init(h)
+	h.rooms.hub = h
+	h.rooms.init()
 	h.newRooms.init()
 	h.batches.New = func() any { return &Batch{pool: &h.batches} }
 	h.reads = workQueue[*room]{workers: readers, do: (*room).read}

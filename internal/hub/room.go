@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"hash/maphash"
 	"math"
 	"slices"
 	"sync"
@@ -51,35 +50,10 @@ type subscription struct {
 	head            int64
 }
 
-// rooms is the table of rooms with members here.
+// rooms is the table of rooms with members here: get returns nil for any other.
 type rooms struct {
-	hub    *Hub
-	seed   maphash.Seed
-	shards [64]roomShard
-}
-
-type roomShard struct {
-	mu    sync.RWMutex
-	rooms map[string]*room
-}
-
-func (rs *rooms) init(h *Hub) {
-	rs.hub, rs.seed = h, maphash.MakeSeed()
-	for i := range rs.shards {
-		rs.shards[i].rooms = make(map[string]*room)
-	}
-}
-
-func (rs *rooms) shard(id string) *roomShard {
-	return &rs.shards[maphash.String(rs.seed, id)%uint64(len(rs.shards))]
-}
-
-// get returns a room, or nil if nobody of it is here.
-func (rs *rooms) get(id string) *room {
-	s := rs.shard(id)
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.rooms[id]
+	hub *Hub
+	sharded[*room]
 }
 
 // open returns a room, which listens to the bus from now on. It must get a member,
@@ -88,7 +62,7 @@ func (rs *rooms) open(id string) (*room, error) {
 	s := rs.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.rooms[id]; r != nil {
+	if r := s.byID[id]; r != nil {
 		return r, nil
 	}
 	r := &room{hub: rs.hub, id: id, index: make(map[*Member]subscription), last: unknown}
@@ -97,7 +71,7 @@ func (rs *rooms) open(id string) (*room, error) {
 		return nil, err
 	}
 	r.stop = stop
-	s.rooms[id] = r
+	s.byID[id] = r
 	return r, nil
 }
 
@@ -111,35 +85,12 @@ func (rs *rooms) closeIfEmpty(r *room) {
 		return
 	}
 	r.dead = true
-	delete(s.rooms, r.id)
+	delete(s.byID, r.id)
 	r.stop()
 }
 
-// all returns every room.
-func (rs *rooms) all() []*room {
-	var all []*room
-	for i := range rs.shards {
-		s := &rs.shards[i]
-		s.mu.RLock()
-		for _, r := range s.rooms {
-			all = append(all, r)
-		}
-		s.mu.RUnlock()
-	}
-	return all
-}
-
 // RoomCount returns how many rooms have a member here.
-func (h *Hub) RoomCount() int {
-	n := 0
-	for i := range h.rooms.shards {
-		s := &h.rooms.shards[i]
-		s.mu.RLock()
-		n += len(s.rooms)
-		s.mu.RUnlock()
-	}
-	return n
-}
+func (h *Hub) RoomCount() int { return h.rooms.count() }
 
 // Follows reports whether m gets the events of a room.
 func (h *Hub) Follows(m *Member, room string) bool { return h.rooms.get(room).has(m) }

@@ -3,29 +3,12 @@ package hub
 import (
 	"context"
 	"encoding/json"
-	"hash/maphash"
-	"maps"
 	"slices"
-	"sync"
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/wire"
 )
-
-// Shards is how many parts the members are in; see Members.
-const Shards = 64
-
-// users knows every member by its user.
-type users struct {
-	seed   maphash.Seed
-	shards [Shards]userShard
-}
-
-type userShard struct {
-	mu    sync.RWMutex
-	users map[string]*user
-}
 
 // user has the members of one user, and the subscription to what is said to that
 // user.
@@ -36,17 +19,6 @@ type user struct {
 	stop     func() // listening to the bus
 }
 
-func (us *users) init() {
-	us.seed = maphash.MakeSeed()
-	for i := range us.shards {
-		us.shards[i].users = make(map[string]*user)
-	}
-}
-
-func (us *users) shard(id string) *userShard {
-	return &us.shards[maphash.String(us.seed, id)%Shards]
-}
-
 // Reserve makes room for one more member of a user, for which Add or Cancel must be
 // called. It reports false if the user has limit members already; 0 is no limit.
 // What is said to the user is listened to from now on.
@@ -54,14 +26,14 @@ func (h *Hub) Reserve(id string, limit int) (bool, error) {
 	s := h.users.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.users[id]
+	u := s.byID[id]
 	if u == nil {
 		stop, err := h.Bus.Subscribe(wire.UserSubject(id), func(m bus.Message) { h.onUser(id, m) })
 		if err != nil {
 			return false, err
 		}
 		u = &user{id: id, stop: stop}
-		s.users[id] = u
+		s.byID[id] = u
 	}
 	if limit > 0 && len(u.members)+u.reserved >= limit {
 		return false, nil
@@ -75,9 +47,9 @@ func (h *Hub) Cancel(id string) {
 	s := h.users.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.users[id]
+	u := s.byID[id]
 	u.reserved--
-	s.tidy(u)
+	tidy(s, u)
 }
 
 // Add registers a member for which there is a reservation.
@@ -85,7 +57,7 @@ func (h *Hub) Add(m *Member) {
 	s := h.users.shard(m.user)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.users[m.user]
+	u := s.byID[m.user]
 	u.reserved--
 	u.members = append(u.members, m)
 }
@@ -98,16 +70,16 @@ func (h *Hub) Remove(m *Member) {
 	s := h.users.shard(m.user)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.users[m.user]
+	u := s.byID[m.user]
 	i := slices.Index(u.members, m)
 	u.members = slices.Delete(u.members, i, i+1)
-	s.tidy(u)
+	tidy(s, u)
 }
 
 // tidy forgets a user without members.
-func (s *userShard) tidy(u *user) {
+func tidy(s *shard[*user], u *user) {
 	if len(u.members) == 0 && u.reserved == 0 {
-		delete(s.users, u.id)
+		delete(s.byID, u.id)
 		u.stop()
 	}
 }
@@ -117,7 +89,7 @@ func (h *Hub) MembersOf(id string) []*Member {
 	s := h.users.shard(id)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if u := s.users[id]; u != nil {
+	if u := s.byID[id]; u != nil {
 		return slices.Clone(u.members)
 	}
 	return nil
@@ -125,26 +97,17 @@ func (h *Hub) MembersOf(id string) []*Member {
 
 // Members appends to some the members of one of Shards parts.
 func (h *Hub) Members(part int, some []*Member) []*Member {
-	s := &h.users.shards[part]
+	s := &h.users.parts[part]
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for _, u := range s.users {
+	for _, u := range s.byID {
 		some = append(some, u.members...)
 	}
 	return some
 }
 
 // UserCount returns how many users have a member here.
-func (h *Hub) UserCount() int {
-	n := 0
-	for i := range h.users.shards {
-		s := &h.users.shards[i]
-		s.mu.RLock()
-		n += len(s.users)
-		s.mu.RUnlock()
-	}
-	return n
-}
+func (h *Hub) UserCount() int { return h.users.count() }
 
 // onUser takes what the bus says to a user: most of it is for all of their members
 // as it stands.
@@ -222,17 +185,13 @@ func (h *Hub) onProfile(m bus.Message) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
-	here := make(map[string]bool)
-	for i := range h.users.shards {
-		s := &h.users.shards[i]
-		s.mu.RLock()
-		for id := range s.users {
-			here[id] = true
+	var here []string
+	for _, u := range h.users.all() {
+		if u.id != e.Subject { // their own members are told more
+			here = append(here, u.id)
 		}
-		s.mu.RUnlock()
 	}
-	delete(here, e.Subject) // their own members are told more
-	for some := range slices.Chunk(slices.Collect(maps.Keys(here)), usersAtOnce) {
+	for some := range slices.Chunk(here, usersAtOnce) {
 		sharing, err := h.Rooms.SharesRoom(ctx, e.Subject, some)
 		if err != nil {
 			h.Log.Warn("cannot tell of a new name", "user", e.Subject, "err", err)
