@@ -37,6 +37,7 @@ func (n *node) gap(room string) (missing int64, hang chan struct{}) {
 // While the log of a room cannot be read, everything else goes on, in that room too
 // as far as the order permits. Then nothing is lost, doubled or out of order.
 func TestLogThatHangsHoldsUpNobody(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, newWorld())
 		for _, room := range []string{"slow", "other"} {
@@ -81,6 +82,7 @@ func TestLogThatHangsHoldsUpNobody(t *testing.T) {
 
 // While the log hangs more comes than is held. It is all read in the end.
 func TestMoreThanIsHeldWhileTheLogHangs(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, newWorld())
 		n.join("ada", "r1")
@@ -102,6 +104,7 @@ func TestMoreThanIsHeldWhileTheLogHangs(t *testing.T) {
 
 // Many rooms are behind, of which some hang: the others are not kept waiting.
 func TestRoomsThatAreBehindTakeTurns(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, newWorld())
 		var rooms []string
@@ -133,6 +136,7 @@ func TestRoomsThatAreBehindTakeTurns(t *testing.T) {
 // Presence asks the store whom somebody who left still shares a room with. Delivery
 // does not wait for that.
 func TestPresenceThatHangsHoldsUpNobody(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.absent = make(chan struct{})
@@ -168,6 +172,7 @@ func TestPresenceThatHangsHoldsUpNobody(t *testing.T) {
 }
 
 func TestEventsAreEncodedOnceForEachFormat(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, newWorld())
 		n.join("ada", "r1")
@@ -200,6 +205,7 @@ func TestEventsAreEncodedOnceForEachFormat(t *testing.T) {
 // A member that cannot take an event is ended, and comes back for it. What may be lost
 // is left out.
 func TestSlowMembers(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, newWorld())
 		n.join("ada", "r1")
@@ -220,6 +226,7 @@ func TestSlowMembers(t *testing.T) {
 
 // What a room has missed is no longer kept: its members are told to load it again.
 func TestEventsThatAreNoLongerKept(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, newWorld())
 		n.join("ada", "r1")
@@ -238,6 +245,7 @@ func TestEventsThatAreNoLongerKept(t *testing.T) {
 
 // What is committed between a member's snapshot and its subscription is found at once.
 func TestEventsBeforeTheSubscriptionAreFound(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, newWorld())
 		n.join("ada", "r1")
@@ -255,6 +263,7 @@ func TestEventsBeforeTheSubscriptionAreFound(t *testing.T) {
 }
 
 func TestLostNewsOfJoinsAndDeletions(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, newWorld())
 		n.set(func() { n.lose = true })

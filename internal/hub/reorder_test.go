@@ -15,6 +15,7 @@ import (
 // News of one node overtakes that of another. It waits for its turn, and the log is
 // read only for what does not come.
 func TestOutOfOrderEvents(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.lose = true // the test says itself what the bus brings
