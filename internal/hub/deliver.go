@@ -164,7 +164,8 @@ func (r *room) expel(user, reason string, seq int64) {
 	r.hub.left(user)
 }
 
-// removeAll removes all members of a room that was deleted, and tells them.
+// removeAll removes all members of a room that was deleted, and tells them and
+// presence.
 func (r *room) removeAll() {
 	r.mu.Lock()
 	var all []*Member
@@ -172,9 +173,14 @@ func (r *room) removeAll() {
 		all = append(all, g.members...)
 	}
 	r.mu.Unlock()
+	users := make(map[string]bool)
 	for _, m := range all {
 		if r.unsubscribe(m, forGood) {
 			r.hub.send(m, m.format.Left(r.id, "deleted"))
+			users[m.user] = true
 		}
+	}
+	for user := range users {
+		r.hub.left(user)
 	}
 }

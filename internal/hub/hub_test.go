@@ -274,6 +274,11 @@ func TestLostNewsOfJoinsAndDeletions(t *testing.T) {
 		n.set(func() { delete(n.in, "r1") })
 		time.Sleep(compareEvery)
 		ada.expect(t, "the room is deleted", "deleted r1")
+		n.set(func() {
+			if !slices.Equal(n.left, []string{"ada"}) {
+				t.Errorf("presence was told that %v left", n.left)
+			}
+		})
 		if n.h.RoomCount() != 0 || ada.Rooms() != 0 {
 			t.Errorf("%d rooms are left", n.h.RoomCount())
 		}
