@@ -1,7 +1,6 @@
-// Package bus carries news between the parts of the server, and between its nodes. It may lose anything at any time:
-// whoever needs
-// everything reads what it missed from the log. Local is the reference
-// implementation, within one process.
+// Package bus carries news between the parts of the server, and between its nodes. It
+// may lose anything at any time: whoever needs everything reads what it missed from the
+// log. Local is the reference implementation, within one process.
 package bus
 
 // Message is one piece of news. Data is shared with other subscribers and must

@@ -12,10 +12,12 @@ import (
 var _ bus.Bus = (*bus.Local)(nil)
 
 func TestLocal(t *testing.T) {
+	t.Parallel()
 	bustest.Run(t, func(*testing.T) (here, there bus.Bus) { b := bus.NewLocal(); return b, b })
 }
 
 func TestSlowSubscriberLosesAndIsCounted(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := bus.NewLocal()
 		gate := make(chan struct{})

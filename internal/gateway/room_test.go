@@ -252,7 +252,7 @@ func TestReturnBeforeTheDepartureIsHeardOf(t *testing.T) {
 	}
 }
 
-func TestDeletedRoomIsFoundByItsTail(t *testing.T) {
+func TestDeletedRoomIsFoundInTheLog(t *testing.T) {
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	ada, _ := n.enter(t, "ada")
@@ -263,7 +263,7 @@ func TestDeletedRoomIsFoundByItsTail(t *testing.T) {
 	if left.Reason != "deleted" {
 		t.Fatalf("got %+v", left)
 	}
-	eventually(t, "the hub ends", func() bool { return n.g.Hub.RoomCount() == 0 })
+	eventually(t, "the room ends", func() bool { return n.g.Hub.RoomCount() == 0 })
 }
 
 func TestSync(t *testing.T) {
@@ -348,7 +348,7 @@ func TestSyncOfManyRoomsFitsInFrames(t *testing.T) {
 	}
 }
 
-func TestHubsEndWithTheirMembers(t *testing.T) {
+func TestRoomsEndWithTheirMembers(t *testing.T) {
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	ada, _ := n.enter(t, "ada")

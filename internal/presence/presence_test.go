@@ -139,6 +139,7 @@ func watch(t *testing.T, s *Service, conn string, users ...string) string {
 }
 
 func TestComeAndGo(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeUsers()
 		s, stop := run(t, w, bus.NewLocal())
@@ -167,6 +168,7 @@ func TestComeAndGo(t *testing.T) {
 }
 
 func TestReloadingAPageIsNoAbsence(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeUsers()
 		s, stop := run(t, w, bus.NewLocal())
@@ -187,6 +189,7 @@ func TestReloadingAPageIsNoAbsence(t *testing.T) {
 }
 
 func TestStatus(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeUsers()
 		b := bus.NewLocal()
@@ -223,6 +226,7 @@ func TestStatus(t *testing.T) {
 }
 
 func TestStatusTextEnds(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeUsers()
 		s, stop := run(t, w, bus.NewLocal())
@@ -253,6 +257,7 @@ func TestStatusTextEnds(t *testing.T) {
 }
 
 func TestOnlyMembersOfSharedRoomsAreVisible(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeUsers()
 		s, stop := run(t, w, bus.NewLocal())
@@ -277,6 +282,7 @@ func TestOnlyMembersOfSharedRoomsAreVisible(t *testing.T) {
 }
 
 func TestNodes(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeUsers()
 		b := bus.NewLocal()
@@ -301,6 +307,7 @@ func TestNodes(t *testing.T) {
 }
 
 func TestSilentNodeTimesOut(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeUsers()
 		b := bus.NewLocal()
@@ -321,6 +328,7 @@ func TestSilentNodeTimesOut(t *testing.T) {
 // What the bus lost is asked for: a single notice, and all that was said while a
 // node heard nothing.
 func TestLostNoticesAreRequestedAgain(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeUsers()
 		b := bus.NewLocal()
@@ -369,6 +377,7 @@ func TestLostNoticesAreRequestedAgain(t *testing.T) {
 }
 
 func TestLastSeenIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeUsers()
 		s, stop := run(t, w, bus.NewLocal())
