@@ -3,6 +3,7 @@ package backup
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -69,11 +70,12 @@ func TestATruncatedBackupIsFound(t *testing.T) {
 	t.Parallel()
 	s, _ := newSource(t)
 	key := newKey(t)
+	write(t, s.Key, strings.Repeat("long", 20_000)) // half of the backup ends in it
 	for _, to := range []age.Recipient{nil, key.Recipient()} {
 		whole := written(t, s, to)
 		for _, n := range []int{0, 1, 100, len(whole) / 2, len(whole) - 1500, len(whole) - 512, len(whole) - 1} {
-			if _, err := verify(t, whole[:n], key); err == nil {
-				t.Errorf("%d of %d bytes are taken for a backup (encrypted: %t)", n, len(whole), to != nil)
+			if _, err := verify(t, whole[:n], key); err == nil || !strings.Contains(err.Error(), "damaged") {
+				t.Errorf("%d of %d bytes (encrypted: %t): %v", n, len(whole), to != nil, err)
 			}
 		}
 		if _, err := verify(t, append(slices.Clone(whole), 0), key); err == nil {
@@ -81,6 +83,28 @@ func TestATruncatedBackupIsFound(t *testing.T) {
 		}
 	}
 }
+
+func TestVerifyStopsWithinAFile(t *testing.T) {
+	t.Parallel()
+	s, _ := newSource(t)
+	write(t, s.Key, strings.Repeat("large", 2<<20))
+	whole := written(t, s, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	in := bytes.NewReader(whole)
+	_, err := Verify(ctx, readerFunc(func(b []byte) (int, error) {
+		if in.Len() < len(whole)-1<<20 {
+			cancel()
+		}
+		return in.Read(b)
+	}), t.TempDir(), openFake, nil)
+	if !errors.Is(err, context.Canceled) || in.Len() < 8<<20 {
+		t.Errorf("%d bytes were left to read: %v", in.Len(), err)
+	}
+}
+
+type readerFunc func(b []byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
 func TestAnEncryptedBackupNeedsItsKey(t *testing.T) {
 	t.Parallel()

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -122,9 +123,6 @@ func isFile(name string) bool {
 func (r *Report) readEntries(ctx context.Context, t *tar.Reader, place func(name string) string) error {
 	seen := make(map[string]bool, len(r.SHA256))
 	for range r.SHA256 {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
@@ -140,9 +138,15 @@ func (r *Report) readEntries(ctx context.Context, t *tar.Reader, place func(name
 		if strings.HasPrefix(h.Name, filesPrefix) {
 			r.Objects++
 		}
-		got, err := readEntry(t, place(h.Name))
-		if err != nil {
+		got, err := readEntry(stoppable{ctx, t}, place(h.Name))
+		var file *fs.PathError // of a disk, and not of what is in the archive
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, &file):
 			return fmt.Errorf("read %s: %w", h.Name, err)
+		case err != nil:
+			return fmt.Errorf("it is damaged, or ends too early, in %s: %w", h.Name, err)
 		}
 		if got != want {
 			return fmt.Errorf("it is damaged: %s does not match its checksum", h.Name)
