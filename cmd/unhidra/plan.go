@@ -68,19 +68,24 @@ func (f *loadFlags) define(fs *flag.FlagSet) {
 	fs.BoolVar(&f.json, "json", false, "print JSON")
 }
 
-const mostPlanned = 1_000_000_000
+const (
+	mostPlanned = 1_000_000_000
+	mostPerSec  = 1_000_000 // messages, of all people together
+	mostKept    = 36_500    // days
+)
 
 func (f *loadFlags) check() (capacity.Load, error) {
 	l := f.load
 	for _, n := range []struct {
-		name        string
-		value, from int
+		name            string
+		value, from, to int
 	}{
-		{"people", l.People, 1}, {"devices", l.Devices, 0}, {"members", l.Members, 1},
-		{"keep", l.KeepDays, 0}, {"cores", l.NodeCores, 1},
+		{"people", l.People, 1, mostPlanned}, {"devices", l.Devices, 0, mostPlanned},
+		{"members", l.Members, 1, mostPlanned}, {"keep", l.KeepDays, 0, mostKept},
+		{"cores", l.NodeCores, 1, mostPlanned},
 	} {
-		if n.value < n.from || n.value > mostPlanned {
-			return l, usagef("--%s must be %d to %d, and is %d", n.name, n.from, mostPlanned, n.value)
+		if n.value < n.from || n.value > n.to {
+			return l, usagef("--%s must be %d to %d, and is %d", n.name, n.from, n.to, n.value)
 		}
 	}
 	if !(f.hours > 0 && f.hours <= 24) {
@@ -90,9 +95,14 @@ func (f *loadFlags) check() (capacity.Load, error) {
 	if l.Online, err = online(f.online, l.People); err != nil {
 		return l, err
 	}
+	return f.rate(l)
+}
+
+// rate adds the messages to l.
+func (f *loadFlags) rate(l capacity.Load) (capacity.Load, error) {
 	rate, unit, _ := strings.Cut(f.messages, "/")
 	n, err := strconv.ParseFloat(rate, 64)
-	if err != nil || !(n >= 0 && n <= mostPlanned) || unit != "day" && unit != "s" {
+	if err != nil || !(n >= 0) || unit != "day" && unit != "s" {
 		return l, usagef("--messages must be a number with /day (per person) or /s (of all), such as 20/day, and is %q",
 			f.messages)
 	}
@@ -103,6 +113,10 @@ func (f *loadFlags) check() (capacity.Load, error) {
 	} else {
 		l.Messages, l.PerDay = n, n*seconds
 	}
+	if l.Messages > mostPerSec {
+		return l, usagef("--messages %s is %.4g per second for all people together, and must be at most %d",
+			f.messages, l.Messages, mostPerSec)
+	}
 	return l, nil
 }
 
@@ -110,10 +124,11 @@ func (f *loadFlags) check() (capacity.Load, error) {
 func online(s string, people int) (int, error) {
 	share, isShare := strings.CutSuffix(s, "%")
 	n, err := strconv.ParseFloat(share, 64)
+	negative := n < 0
 	if isShare {
 		n = math.Ceil(n / 100 * float64(people))
 	}
-	if err != nil || !(n >= 0 && n <= float64(people)) || n != math.Trunc(n) {
+	if err != nil || negative || !(n <= float64(people)) || n != math.Trunc(n) {
 		return 0, usagef("--online must be 0 to %d people, or a share such as 40%%, and is %q", people, s)
 	}
 	return int(n), nil
