@@ -59,14 +59,10 @@ func doctor(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	d := &diagnosis{w: e.stdout}
-	c, err := config.Load(e.environ, flags)
+	c, err := d.load(e.environ, flags)
 	if err != nil {
-		for line := range strings.Lines(err.Error()) {
-			d.fail("configuration", "%s", strings.TrimSpace(line))
-		}
-		return fmt.Errorf("%d settings are invalid; nothing else was checked", d.broken)
+		return err
 	}
-	d.ok("configuration", "all settings are valid")
 	d.settings(c)
 	d.folder(c)
 	d.secret(c)
@@ -87,6 +83,19 @@ func doctor(ctx context.Context, e *env, args []string) error {
 		return fmt.Errorf("%d checks failed", d.broken)
 	}
 	return nil
+}
+
+// load loads the settings, and reports each that is invalid.
+func (d *diagnosis) load(environ []string, flags config.Flags) (config.Config, error) {
+	c, err := config.Load(environ, flags)
+	if err != nil {
+		for line := range strings.Lines(err.Error()) {
+			d.fail("configuration", "%s", strings.TrimSpace(line))
+		}
+		return c, fmt.Errorf("version %s rejects %d of the settings; nothing else was checked", version(), d.broken)
+	}
+	d.ok("configuration", "version %s accepts all settings", version())
+	return c, nil
 }
 
 // settings warns of settings that are valid but rarely intended.

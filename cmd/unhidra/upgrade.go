@@ -31,14 +31,10 @@ func upgradeCheck(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	d := &diagnosis{w: e.stdout}
-	c, err := config.Load(e.environ, flags)
+	c, err := d.load(e.environ, flags)
 	if err != nil {
-		for line := range strings.Lines(err.Error()) {
-			d.fail("configuration", "%s", strings.TrimSpace(line))
-		}
-		return fmt.Errorf("version %s rejects %d of the settings; nothing else was checked", version(), d.broken)
+		return err
 	}
-	d.ok("configuration", "version %s accepts all settings", version())
 	d.upgrade(ctx, c)
 	d.bus(c)
 	if d.broken > 0 {
