@@ -2,13 +2,13 @@ import './styles/app.css';
 import { mount } from 'svelte';
 import { Visit } from './state/session.svelte';
 import { language, remembered } from './text/language.svelte';
-import { failureOf } from './view/failure';
+import { reasonOf } from './view/failure';
 import Root from './view/Root.svelte';
 import { t } from './view/text';
 import { followViewport } from './view/viewport';
 
 function start(): void {
-  const session = new Visit(t('error.unreachable'), (err) => failureOf(err).text);
+  const session = new Visit(t('error.unreachable'), (err) => reasonOf(err));
   followViewport();
   const target = document.getElementById('app');
   if (target) mount(Root, { target, props: { session } });

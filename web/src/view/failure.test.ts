@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { failureOf } from './failure';
+import { failureOf, reasonOf } from './failure';
 
 test('a reason that is met often is said in the words of the client', () => {
   const err = { code: 'invalid_credentials', detail: 'the name or the password is wrong' };
@@ -14,6 +14,16 @@ test('any other reason is the sentence of the server', () => {
 test('what a field says is not said twice', () => {
   const err = { detail: 'too short', errors: [{ pointer: '/name', detail: 'too short' }] };
   expect(failureOf(err)).toEqual({ text: '', fields: { '/name': 'Too short.' } });
+});
+
+test('a place without fields says what the fields would', () => {
+  const errors = [
+    { pointer: '/from', detail: 'must be a date' },
+    { pointer: '/to', detail: 'is too late' },
+  ];
+  expect(reasonOf({ errors: errors.slice(0, 1), detail: 'must be a date' })).toBe('Must be a date.');
+  expect(reasonOf({ errors })).toBe('Must be a date. Is too late.');
+  expect(reasonOf({ detail: 'the moon is full' })).toBe('The moon is full.');
 });
 
 test('what is wrong with the one field of a known reason is said at it, in the words of the client', () => {

@@ -30,6 +30,12 @@ export function failureOf(err: unknown): Failure {
   return { text: Object.values(fields).includes(sentence(text)) ? '' : sentence(text), fields };
 }
 
+/** What a failed request says where no fields are shown that could say a part of it. */
+export function reasonOf(err: unknown): string {
+  const { text, fields } = failureOf(err);
+  return text || Object.values(fields).join(' ');
+}
+
 /** What people often meet is said in their language; the server speaks English. */
 function known(code: string | undefined, values?: Record<string, string>): string {
   const key = `refused.${code}`;

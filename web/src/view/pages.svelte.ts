@@ -1,4 +1,4 @@
-import { failureOf } from './failure';
+import { reasonOf } from './failure';
 import { listed } from './listed';
 import type { PageOf } from './port';
 
@@ -38,7 +38,7 @@ export class Pages<T extends { id: string }> {
       this.items = cursor ? listed(this.items, page.items, (one) => one.id) : page.items;
       this.#next = page.next || undefined;
     } catch (err) {
-      if (mine === this.#asked) this.error = failureOf(err).text;
+      if (mine === this.#asked) this.error = reasonOf(err);
     } finally {
       if (mine === this.#asked) this.busy = false;
     }

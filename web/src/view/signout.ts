@@ -1,4 +1,4 @@
-import { failureOf } from './failure';
+import { reasonOf } from './failure';
 import type { App } from './port';
 import { t } from './text';
 import { overlay } from './ui.svelte';
@@ -7,7 +7,7 @@ import { overlay } from './ui.svelte';
 export function signOut(app: App): void {
   const unsent = app.unsent();
   if (unsent === 0) {
-    void app.signOut().catch((err: unknown) => overlay.say(failureOf(err).text, true));
+    void app.signOut().catch((err: unknown) => overlay.say(reasonOf(err), true));
     return;
   }
   overlay.open({

@@ -1,4 +1,4 @@
-import { failureOf } from '../failure';
+import { reasonOf } from '../failure';
 import type { App } from '../port';
 import { iconOf, nameOf } from '../roomname';
 import { router } from '../route.svelte';
@@ -20,7 +20,7 @@ export function personTarget(app: App, u: User): Target {
     run: () =>
       void app.api.direct([u.id]).then(
         (room) => router.go({ page: 'room', room }),
-        (err: unknown) => overlay.say(failureOf(err).text, true),
+        (err: unknown) => overlay.say(reasonOf(err), true),
       ),
   };
 }

@@ -1,4 +1,4 @@
-import { failureOf } from '../failure';
+import { reasonOf } from '../failure';
 import type { MenuItem } from '../kit/Menu.svelte';
 import { may, rank } from '../permit';
 import type { App } from '../port';
@@ -15,7 +15,7 @@ export function memberMenu(app: App, room: RoomState, m: Member, over: boolean, 
   const name = m.display_name;
 
   const attempt = (job: () => Promise<void>) => () => {
-    void job().then(done, (err: unknown) => overlay.say(failureOf(err).text, true));
+    void job().then(done, (err: unknown) => overlay.say(reasonOf(err), true));
   };
   const ask = (what: 'kick' | 'ban' | 'hand', action: string, run: (reason: string) => Promise<void>) => () =>
     overlay.open({
@@ -34,7 +34,7 @@ export function memberMenu(app: App, room: RoomState, m: Member, over: boolean, 
       run: () =>
         void app.api.direct([m.id]).then(
           (id) => router.go({ page: 'room', room: id }),
-          (err: unknown) => overlay.say(failureOf(err).text, true),
+          (err: unknown) => overlay.say(reasonOf(err), true),
         ),
     },
   ];
