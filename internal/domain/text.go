@@ -117,7 +117,8 @@ func CheckUsername(name string) (string, error) {
 	name = strings.ToLower(strings.TrimSpace(name))
 	if !usernames.MatchString(name) {
 		return "", InvalidField("/username",
-			"a username has 2 to 32 letters a-z, digits, dots, dashes or underscores, and begins and ends with a letter or digit")
+			"a username has 2 to 32 letters a-z, digits, dots, hyphens or underscores, "+
+				"and begins and ends with a letter or digit")
 	}
 	// Where a name stands, an id may stand as well, and would be taken for somebody else's.
 	if reservedNames[name] || ValidID(UserPrefix, name) || ValidID(DevicePrefix, name) {
