@@ -80,3 +80,33 @@ func TestIndexerUsesTheCurrentText(t *testing.T) {
 		t.Errorf("found %q, want %q", found, want)
 	}
 }
+
+func TestIndexerCommitsNothingWhileIdle(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	testkit.Each(t, func(t *testing.T, o store.Options) {
+		o.Tool = true // has no indexer
+		db := testkit.Open(t, o)
+		testkit.Say(t, db, testkit.UserID(0), testkit.Room(t, db, 1), "1", "apples")
+		steps := []func(context.Context, *search.Repository) (bool, error){search.IndexBatch, search.RebuildBatch}
+		run := func() (committed int64) {
+			t.Helper()
+			before := db.Load().Committed
+			for _, step := range steps {
+				for more := true; more; {
+					var err error
+					if more, err = step(ctx, db.Search); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			return db.Load().Committed - before
+		}
+		if n := run(); n == 0 {
+			t.Error("no commits with a message to index")
+		}
+		if n := run(); n != 0 {
+			t.Errorf("%d commits while idle, want none", n)
+		}
+	})
+}

@@ -83,6 +83,9 @@ const commitsPerBatch = 16
 // next indexes what the oldest commits appended that no other server is
 // about to, and reports whether there may be more.
 func (tsvector) next(ctx context.Context, db *store.DB) (more bool, err error) {
+	if some, err := hasRows(ctx, db, "unindexed"); err != nil || !some {
+		return false, err
+	}
 	err = db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		// What a crash takes back is still to be indexed: nobody waits for the disk.
 		if _, err := t.ExecContext(ctx, `SET LOCAL synchronous_commit = off`); err != nil {
@@ -96,6 +99,13 @@ func (tsvector) next(ctx context.Context, db *store.DB) (more bool, err error) {
 		return indexPositions(ctx, t, places)
 	})
 	return more, err
+}
+
+// hasRows reports whether a table has rows. It is asked before a transaction that takes some, so that
+// an idle server begins none.
+func hasRows(ctx context.Context, db *store.DB, table string) (some bool, err error) {
+	err = db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM `+table+`)`).Scan(&some)
+	return some, err
 }
 
 // takeCommits returns the places of messages that some commits appended.
@@ -193,6 +203,9 @@ func rebuildPositions(ctx context.Context, db *store.DB) error {
 
 // rebuildOutdated indexes what a server of an older version has indexed in its form.
 func rebuildOutdated(ctx context.Context, db *store.DB) (more bool, err error) {
+	if some, err := hasRows(ctx, db, "search_outdated"); err != nil || !some {
+		return false, err
+	}
 	err = db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		rows, err := t.QueryContext(ctx,
 			`DELETE FROM search_outdated WHERE pos IN (SELECT pos FROM search_outdated LIMIT $1 FOR UPDATE SKIP LOCKED)
