@@ -98,8 +98,8 @@ func makeBackup(ctx context.Context, e *env, args []string) error {
 	return e.writeBackup(ctx, c, app.BackupSource(c, db, version()), words[0], to)
 }
 
-// writeBackup writes a backup to a file, or to the standard output, and tells of it
-// elsewhere.
+// writeBackup writes a backup to the file at path, or to the standard output. It then reports the
+// size and what is missing: on the standard error if the backup went to the standard output.
 func (e *env) writeBackup(
 	ctx context.Context, c config.Config, s backup.Source, path string, to age.Recipient,
 ) (err error) {
@@ -125,7 +125,8 @@ const (
 	identityUsage = "open an encrypted backup with the secret key in this `file` of age"
 )
 
-// openBackup opens a backup, and the keys that it may be encrypted for.
+// openBackup opens the backup at path, or the standard input, and reads the secret keys in the
+// file identity, if that is not empty.
 func (e *env) openBackup(path, identity string) (r io.ReadCloser, keys []age.Identity, err error) {
 	if identity != "" {
 		if keys, err = backup.ReadIdentities(identity); err != nil {
@@ -139,7 +140,7 @@ func (e *env) openBackup(path, identity string) (r io.ReadCloser, keys []age.Ide
 	return r, keys, err
 }
 
-// verifyBackup checks a backup, and says what is in it.
+// verifyBackup checks a backup, and prints how much is in it.
 func (e *env) verifyBackup(ctx context.Context, path, identity string) error {
 	in, keys, err := e.openBackup(path, identity)
 	if err != nil {
@@ -227,7 +228,7 @@ again what was disabled or revoked since ("unhidra user list" shows all accounts
 	return err
 }
 
-// unpack unpacks a backup, and checks it.
+// unpack writes all that is in a backup to dir, and checks it.
 func (e *env) unpack(ctx context.Context, path, identity, dir string) (backup.Report, error) {
 	in, keys, err := e.openBackup(path, identity)
 	if err != nil {
@@ -241,7 +242,8 @@ func (e *env) unpack(ctx context.Context, path, identity, dir string) (backup.Re
 	return r, nil
 }
 
-// endSessions ends all sessions in a database, because they may have ended since the backup.
+// endSessions ends all sessions in the database at path, because some may have been ended after the
+// backup. It returns how many it ended.
 func endSessions(ctx context.Context, path string) (int64, error) {
 	db, err := all.Open(ctx, store.Options{Path: path, Tool: true})
 	if err != nil {
@@ -251,8 +253,8 @@ func endSessions(ctx context.Context, path string) (int64, error) {
 	return ended, errors.Join(err, db.Close())
 }
 
-// replace installs the extracted files and moves the existing ones away: the database together with
-// its key, without which it cannot be used.
+// replace moves the existing database, files and server's key away, and puts those in dir in their
+// place. A database cannot be used without its own key, so both are kept.
 func (e *env) replace(c config.Config, dir string, exists bool) error {
 	suffix := time.Now().UTC().Format(".20060102T150405Z")
 	if exists {
@@ -278,8 +280,8 @@ func (e *env) replace(c config.Config, dir string, exists bool) error {
 	return e.replaceKey(c.KeyFile(), filepath.Join(dir, backup.Key), suffix)
 }
 
-// replaceKey installs the backup's key at path, if it has one. It keeps a different existing key
-// under another name.
+// replaceKey puts the backup's key at path, if the backup has one. A different key that is there is
+// kept, with suffix added to its name.
 func (e *env) replaceKey(path, from, suffix string) error {
 	key, err := os.ReadFile(from)
 	if errors.Is(err, os.ErrNotExist) {

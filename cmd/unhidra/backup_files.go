@@ -11,7 +11,7 @@ import (
 	"github.com/unhidra/unhidra/internal/config"
 )
 
-// reportLost says that files are not in a backup.
+// reportLost prints how many files a backup lacks, and where they are; nothing if it lacks none.
 func reportLost(w io.Writer, lost int, where string) error {
 	if lost == 0 {
 		return nil
@@ -20,7 +20,7 @@ func reportLost(w io.Writer, lost int, where string) error {
 	return err
 }
 
-// lostHere says where the files are that a new backup lacks.
+// lostHere says where the files are that a backup of this server lacks.
 func lostHere(c config.Config) string {
 	if c.S3.Enabled() {
 		return "They are in the bucket of UNHIDRA_S3_URL, which you copy with its own tools."
@@ -28,18 +28,19 @@ func lostHere(c config.Config) string {
 	return "They are missing or damaged on this machine's disk; run unhidra doctor for details."
 }
 
-// lostThen says where files are that are not in a backup that was made.
+// lostThen says where the files were that a backup lacks, as its manifest tells.
 func lostThen(m backup.Manifest) string {
 	switch {
 	case m.Bucket:
-		return "They were in a bucket (UNHIDRA_S3_URL), which is copied by its own means."
+		return "They were in a bucket (UNHIDRA_S3_URL), which you copy with its own tools."
 	case m.Contents != nil:
 		return "They were missing or damaged on the server when it was made."
 	}
 	return "They were in a bucket (UNHIDRA_S3_URL), or were missing when it was made."
 }
 
-// reportFiles says what is to be done with the files of a backup that was put in place.
+// reportFiles prints, after a restore, which files the backup lacked, and that its files must be
+// copied to the bucket if the server has one.
 func (e *env) reportFiles(c config.Config, r backup.Report) error {
 	if err := reportLost(e.stdout, r.Lost, lostThen(r.Manifest)); err != nil {
 		return err
@@ -52,7 +53,8 @@ func (e *env) reportFiles(c config.Config, r backup.Report) error {
 	return err
 }
 
-// replaceFiles installs the files of the backup and moves the existing ones away.
+// replaceFiles moves the folder of files away, if it has any, with suffix added to its name, and
+// puts the backup's folder in its place.
 func (e *env) replaceFiles(to, from, suffix string) error {
 	if entries, err := os.ReadDir(to); err == nil && len(entries) > 0 {
 		if err := os.Rename(to, to+suffix); err != nil {
@@ -71,5 +73,5 @@ func (e *env) replaceFiles(to, from, suffix string) error {
 	if err := os.Rename(from, to); err == nil {
 		return nil
 	}
-	return os.CopyFS(to, os.DirFS(from)) // the database is on another disk than the data folder
+	return os.CopyFS(to, os.DirFS(from)) // they are on different disks
 }
