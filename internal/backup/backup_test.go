@@ -201,6 +201,11 @@ func TestABackupThatFailsLeavesNothing(t *testing.T) {
 			t.Errorf("room for %d bytes: %v", room, err)
 		}
 	}
+	missing := filepath.Join(dir, "missing")
+	_, err := s.WriteFile(t.Context(), filepath.Join(missing, "a.tar"), nil)
+	if err == nil || !strings.Contains(err.Error(), "no folder "+missing) {
+		t.Errorf("a folder that is not there: %v", err)
+	}
 	if _, err := s.WriteFile(t.Context(), path, nil); err != nil {
 		t.Error(err)
 	}

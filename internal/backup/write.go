@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -47,6 +48,9 @@ func (s Source) WriteFile(ctx context.Context, path string, to age.Recipient) (r
 	}
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, temporary) // mode 0600
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, fmt.Errorf("there is no folder %s; make it, or mount its disk", dir)
+	}
 	if err != nil {
 		return r, err
 	}
