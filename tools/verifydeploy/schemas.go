@@ -28,13 +28,6 @@ func schemas(openAPI, dir string) error {
 	for _, d := range doc.Definitions {
 		strict(d)
 	}
-	all, err := json.Marshal(map[string]any{"definitions": doc.Definitions})
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "definitions.json"), all, 0o644); err != nil {
-		return err
-	}
 	for name, d := range doc.Definitions {
 		kinds, _ := d["x-kubernetes-group-version-kind"].([]any)
 		if len(kinds) != 1 {
@@ -52,7 +45,12 @@ func schemas(openAPI, dir string) error {
 			return err
 		}
 	}
-	return nil
+	// The others refer to it, and who finds it takes them as written.
+	all, err := json.Marshal(map[string]any{"definitions": doc.Definitions})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "definitions.json"), all, 0o644)
 }
 
 // strict has a definition refuse what it does not name, and accept a number where
