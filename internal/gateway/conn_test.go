@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -107,92 +106,6 @@ func TestBadRequests(t *testing.T) {
 		}
 	}
 	p.ask(wire.TypePing, nil, nil) // it survives all of that
-}
-
-func TestMalformedFramesEndAtTheFifth(t *testing.T) {
-	n := start(t, newWorld(), nil)
-	p, _ := n.enter(t, "ada")
-	for i, bad := range []string{"no json", "[]", `{"type":""}`, `{"type":"ping","more":1}`, `{"type":"ping"} {}`} {
-		p.text(bad)
-		if f := p.expect(wire.TypeError, nil); f.Error.Code != domain.CodeBadFrame {
-			t.Fatalf("frame %d: %+v", i, f.Error)
-		}
-	}
-	if code, _ := p.closed(); code != wire.CloseBadFrame {
-		t.Errorf("closed with %d", code)
-	}
-}
-
-func TestCHK_WS_07_MessageLimits(t *testing.T) {
-	n := start(t, newWorld(), func(d *Deps) { d.Limits.MessagesPerSec = 5 })
-	n.join("ada", "r1")
-	a, _ := n.enter(t, "ada")
-	for i := range 10 { // the burst of one connection
-		a.ask(wire.TypeSend, wire.Send{Room: "r1", Key: fmt.Sprint(i), Text: "x"}, nil)
-	}
-	if e := a.refused(wire.TypeSend, wire.Send{Room: "r1", Key: "k", Text: "x"}); e.Kind != "rate_limited" ||
-		e.RetryAfter <= 0 {
-		t.Errorf("got %+v", e)
-	}
-	a.ask(wire.TypePing, nil, nil)
-	// CHK-WS-07: more connections do not give a user more than twice as much.
-	sent := 10
-	for i := range 3 {
-		p, _ := n.enter(t, "ada")
-		for j := range 10 {
-			id := p.request(wire.TypeSend, wire.Send{Room: "r1", Key: fmt.Sprint(i, j), Text: "x"})
-			f := p.frame()
-			for f.ID != id {
-				f = p.frame()
-			}
-			if f.Type == wire.TypeOK {
-				sent++
-			}
-		}
-	}
-	if sent > 25 { // 20 at once, and what time has added
-		t.Errorf("%d messages of one user went through", sent)
-	}
-}
-
-func TestFloodEnds(t *testing.T) {
-	n := start(t, newWorld(), func(d *Deps) { d.Limits.MessagesPerSec = 1 })
-	n.join("ada", "r1")
-	p, _ := n.enter(t, "ada")
-	one := string(ws.AppendMasked(nil, ws.Text,
-		[]byte(`{"id":"1","type":"message.send","data":{"room":"r1","key":"k","text":"x"}}`), [4]byte{1, 2, 3, 4}))
-	go func() { _, _ = io.WriteString(p.nc, strings.Repeat(one, maxRefusals+10)) }()
-	code, reason := p.closed()
-	if _, err := strconv.Atoi(reason); code != wire.CloseRate || err != nil {
-		t.Errorf("closed with %d %q", code, reason)
-	}
-}
-
-// What is refused, thrown away or only accepted now and then costs too: a connection
-// that floods ends, whatever the frames are.
-func TestFloodsOfEveryKindEnd(t *testing.T) {
-	t.Parallel()
-	for name, payload := range map[string]string{
-		"typing": `{"type":"typing","data":{"room":"r1"}}`,
-		"large":  `{"id":"1","type":"watch","data":{"users":["` + strings.Repeat("x", 60<<10) + `"]}}`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			n := start(t, newWorld(), func(d *Deps) { d.Limits.MessagesPerSec = 1 })
-			n.join("ada", "r1")
-			p, _ := n.enter(t, "ada")
-			one := string(ws.AppendMasked(nil, ws.Text, []byte(payload), [4]byte{1, 2, 3, 4}))
-			go func() {
-				for range 3000 {
-					if _, err := io.WriteString(p.nc, one); err != nil {
-						return
-					}
-				}
-			}()
-			if code, _ := p.closed(); code != wire.CloseRate {
-				t.Errorf("closed with %d", code)
-			}
-		})
-	}
 }
 
 // A greeting that is larger than the queue's bound, as that of somebody in many rooms,
