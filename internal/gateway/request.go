@@ -235,12 +235,7 @@ func (c *conn) markRead(ctx context.Context, d wire.Mark) (any, error) {
 	return wire.Mark{Room: m.Room, Seq: m.Seq, Unread: m.Unread, Mentions: m.Mentions}, nil
 }
 
-const maxWatched = 500
-
 func (c *conn) watch(ctx context.Context, d wire.Watch) (any, error) {
-	if len(d.Users) > maxWatched {
-		return nil, domain.InvalidField("/users", "at most %d users can be watched", maxWatched)
-	}
 	seen, err := c.g.Presence.Watch(ctx, c.id, d.Users)
 	if err != nil {
 		return nil, err

@@ -396,3 +396,20 @@ func TestLastSeenIsTriedAgain(t *testing.T) {
 		}
 	})
 }
+
+// A connection that asks to watch too many is refused, and goes on as before.
+func TestWatchedAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newFakeUsers()
+	s := New(Deps{Users: w, Peers: w, Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler)})
+	s.Connect("a1", user(w, "ada"), nothing)
+	if _, err := s.Watch(t.Context(), "a1", []string{"lin"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Watch(t.Context(), "a1", make([]string, MaxWatched+1)); domain.KindOf(err) != domain.Invalid {
+		t.Errorf("too many: %v", err)
+	}
+	if len(s.watchers["lin"]) != 1 {
+		t.Error("the users that were watched before are forgotten")
+	}
+}
