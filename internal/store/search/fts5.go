@@ -9,8 +9,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
-// fts5 is the index on SQLite: the table search_words, whose rows have the places of the
-// log as their ids.
+// fts5 is the index on SQLite: the table search_words, whose row ids are the positions in the log.
 type fts5 struct{}
 
 func (fts5) match(s scope, rooms []int64) (query, match string) {
@@ -87,8 +86,7 @@ func (fts5) deleteUpTo(ctx context.Context, t *store.Tx, room string, to int64) 
 	return err
 }
 
-// lowerHead is needed since SQLite gives the places of the newest rows again once those
-// are deleted.
+// lowerHead is needed because SQLite reuses the positions of the newest rows once those are deleted.
 func (fts5) lowerHead(ctx context.Context, t *store.Tx) error {
 	_, err := t.ExecContext(ctx, `WITH last AS (SELECT COALESCE(max(pos), 0) AS pos FROM events)
 		UPDATE search_build SET head = min(head, last.pos), todo = min(todo, last.pos) FROM last WHERE head > last.pos`)
@@ -119,7 +117,7 @@ func scanEntry(rows *sql.Rows) (e entry, err error) {
 // batch is a piece of the log that is not indexed yet.
 type batch struct {
 	entries []entry
-	last    int64 // place of its last event
+	last    int64 // position of its last event
 	events  int
 }
 
@@ -150,9 +148,8 @@ func nextBatch(ctx context.Context, db *store.DB) (b batch, err error) {
 	return b, err
 }
 
-// index brings the index up to the end of b, which was read before, and counts as
-// far as it is still true: a message may have been edited or deleted since, and
-// its place given to another.
+// index indexes the events up to the end of b, which was read before. It uses what is still true of b:
+// since then a message may have been edited, or deleted and its position given to another.
 func index(ctx context.Context, t *store.Tx, b batch) error {
 	rows, err := t.QueryContext(ctx,
 		`SELECT pos, room_id, seq, edits FROM events WHERE pos > (SELECT head FROM search_build) AND pos <= $1 AND `+
@@ -241,8 +238,8 @@ func (fts5) rebuild(ctx context.Context, db *store.DB, todo int64) (more bool, e
 // rebuildEntries indexes the newest messages that are still to be done. As the indexer,
 // it reads before it writes.
 func rebuildEntries(ctx context.Context, db *store.DB) error {
-	places := ` FROM events WHERE pos <= (SELECT todo FROM search_build) AND ` + indexable + ` ORDER BY pos DESC LIMIT $1`
-	rows, err := db.QueryContext(ctx, `SELECT `+entryColumns+places, rebuildBatch)
+	todo := ` FROM events WHERE pos <= (SELECT todo FROM search_build) AND ` + indexable + ` ORDER BY pos DESC LIMIT $1`
+	rows, err := db.QueryContext(ctx, `SELECT `+entryColumns+todo, rebuildBatch)
 	if err != nil {
 		return err
 	}
@@ -251,9 +248,8 @@ func rebuildEntries(ctx context.Context, db *store.DB) error {
 		return err
 	}
 	return db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		// In the order of the log: FTS5 writes out what it has gathered where a lower
-		// place comes.
-		rows, err := t.QueryContext(ctx, `SELECT pos, room_id, seq, edits FROM (SELECT pos, room_id, seq, edits`+places+
+		// In the order of the log: FTS5 writes out what it has gathered when a lower position comes.
+		rows, err := t.QueryContext(ctx, `SELECT pos, room_id, seq, edits FROM (SELECT pos, room_id, seq, edits`+todo+
 			`) ORDER BY pos`, rebuildBatch)
 		if err != nil {
 			return err
@@ -261,7 +257,7 @@ func rebuildEntries(ctx context.Context, db *store.DB) error {
 		if err := indexRows(ctx, t, rows, b); err != nil {
 			return err
 		}
-		_, err = t.ExecContext(ctx, `UPDATE search_build SET todo = COALESCE((SELECT min(pos) - 1 FROM (SELECT pos`+places+
+		_, err = t.ExecContext(ctx, `UPDATE search_build SET todo = COALESCE((SELECT min(pos) - 1 FROM (SELECT pos`+todo+
 			`)), 0)`, rebuildBatch)
 		return err
 	})

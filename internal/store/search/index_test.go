@@ -15,7 +15,7 @@ import (
 )
 
 // What the indexer has read may be edited, deleted or purged before it writes, and
-// SQLite gives the place of what is gone to what comes.
+// SQLite gives the position of what is gone to what comes.
 func TestIndexerUsesTheCurrentText(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -51,7 +51,7 @@ func TestIndexerUsesTheCurrentText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	say("newcomer") // in the place of what was purged
+	say("newcomer") // at the position of what was purged
 	if err := db.Write(ctx, func(ctx context.Context,
 		tx *store.Tx) error {
 		return search.Index(ctx, tx, b)

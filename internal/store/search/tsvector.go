@@ -73,7 +73,7 @@ func (tsvector) update(ctx context.Context, t *store.Tx, pos int64, deleted bool
 // deleteUpTo has nothing to do: what the index holds goes with the events.
 func (tsvector) deleteUpTo(context.Context, *store.Tx, string, int64) error { return nil }
 
-// lowerHead has nothing to do: a place is never given again.
+// lowerHead has nothing to do: PostgreSQL never reuses a position.
 func (tsvector) lowerHead(context.Context, *store.Tx) error { return nil }
 
 // commitsPerBatch is how many commits one transaction indexes. None has more than
@@ -91,12 +91,12 @@ func (tsvector) next(ctx context.Context, db *store.DB) (more bool, err error) {
 		if _, err := t.ExecContext(ctx, `SET LOCAL synchronous_commit = off`); err != nil {
 			return err
 		}
-		commits, places, err := takeCommits(ctx, t)
+		commits, positions, err := takeCommits(ctx, t)
 		more = commits == commitsPerBatch
 		if err != nil || commits == 0 {
 			return err
 		}
-		return indexPositions(ctx, t, places)
+		return indexPositions(ctx, t, positions)
 	})
 	return more, err
 }
@@ -108,8 +108,9 @@ func hasRows(ctx context.Context, db *store.DB, table string) (some bool, err er
 	return some, err
 }
 
-// takeCommits returns the places of messages that some commits appended.
-func takeCommits(ctx context.Context, t *store.Tx) (commits int, places []int64, err error) {
+// takeCommits takes the oldest commits off the table unindexed. It returns how many it took, and the
+// positions of their messages.
+func takeCommits(ctx context.Context, t *store.Tx) (commits int, positions []int64, err error) {
 	rows, err := t.QueryContext(ctx, `WITH mine AS (SELECT id FROM unindexed ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED),
 		taken AS (DELETE FROM unindexed u USING mine WHERE u.id = mine.id RETURNING u.id, u.pos)
 		SELECT t.id, p.pos FROM taken t CROSS JOIN unnest(t.pos) p (pos)`, commitsPerBatch)
@@ -117,21 +118,21 @@ func takeCommits(ctx context.Context, t *store.Tx) (commits int, places []int64,
 		return 0, nil, err
 	}
 	seen := make(map[int64]bool)
-	places, err = store.Collect(rows, func(rows *sql.Rows) (pos int64, err error) {
+	positions, err = store.Collect(rows, func(rows *sql.Rows) (pos int64, err error) {
 		var id int64
 		err = rows.Scan(&id, &pos)
 		seen[id] = true
 		return pos, err
 	})
-	return len(seen), places, err
+	return len(seen), positions, err
 }
 
-// indexPositions indexes the messages at places that are still there. It locks them:
-// whoever edits or deletes one writes its event first, and so comes either before,
-// and is read here, or after, and finds the entry.
-func indexPositions(ctx context.Context, t *store.Tx, places []int64) error {
+// indexPositions indexes the messages at these positions that still exist. It locks them. Who edits or
+// deletes a message writes its event first: either before the lock, and the new text is read here, or
+// after it, and then finds the entry.
+func indexPositions(ctx context.Context, t *store.Tx, positions []int64) error {
 	rows, err := t.QueryContext(ctx, `SELECT pos, s.number, actor_id, text FROM events JOIN search_rooms s USING (room_id)
-		WHERE pos = ANY ($1::bigint[]) AND `+indexable+` ORDER BY pos FOR SHARE OF events`, places)
+		WHERE pos = ANY ($1::bigint[]) AND `+indexable+` ORDER BY pos FOR SHARE OF events`, positions)
 	if err != nil {
 		return err
 	}
@@ -185,15 +186,15 @@ func rebuildPositions(ctx context.Context, db *store.DB) error {
 		if err != nil {
 			return err
 		}
-		places, err := store.Collect(rows, store.ScanInt64)
+		positions, err := store.Collect(rows, store.ScanInt64)
 		if err != nil {
 			return err
 		}
 		todo = 0
-		if len(places) > 0 {
-			todo = places[len(places)-1] - 1
+		if len(positions) > 0 {
+			todo = positions[len(positions)-1] - 1
 		}
-		if err := indexPositions(ctx, t, places); err != nil {
+		if err := indexPositions(ctx, t, positions); err != nil {
 			return err
 		}
 		_, err = t.ExecContext(ctx, `UPDATE search_build SET todo = $1`, todo)
@@ -213,12 +214,12 @@ func rebuildOutdated(ctx context.Context, db *store.DB) (more bool, err error) {
 		if err != nil {
 			return err
 		}
-		places, err := store.Collect(rows, store.ScanInt64)
-		if err != nil || len(places) == 0 {
+		positions, err := store.Collect(rows, store.ScanInt64)
+		if err != nil || len(positions) == 0 {
 			return err
 		}
-		more = len(places) == rebuildBatch
-		return indexPositions(ctx, t, places)
+		more = len(positions) == rebuildBatch
+		return indexPositions(ctx, t, positions)
 	})
 	return more, err
 }
