@@ -46,16 +46,21 @@ func (e *epochStore) Revocations(context.Context, time.Time) ([]domain.Revocatio
 	return nil, nil
 }
 
-// Whoever ends tokens may answer at once: the bus brings the news to others, and this
-// node does not wait for what it brings.
-func TestEndedTokensAreRefusedAtOnce(t *testing.T) {
-	t.Parallel()
+func newSessions(t *testing.T, store Store, b bus.Bus) (*Sessions, *token.Keyring) {
+	t.Helper()
 	keys, err := token.NewKeyring("HS256", []byte("0123456789abcdef0123456789abcdef"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return New(Deps{Store: store, Keys: keys, Bus: b, Report: report.New(slog.New(slog.DiscardHandler))}), keys
+}
+
+// Whoever ends tokens may answer at once: the bus brings the news to others, and this
+// node does not wait for what it brings.
+func TestEndedTokensAreRefusedAtOnce(t *testing.T) {
+	t.Parallel()
 	store := &epochStore{epochs: map[string]int64{"usr_1": 3, "usr_2": 3}}
-	s := New(Deps{Store: store, Keys: keys, Bus: bus.NewLocal(), Report: report.New(slog.New(slog.DiscardHandler))})
+	s, keys := newSessions(t, store, bus.NewLocal())
 	for user, end := range map[string]bus.Revocation{
 		"usr_1": {User: "usr_1", Epoch: 4, Reason: "account_changed"},
 		"usr_2": {User: "usr_2", Session: "ses_usr_2", Reason: "ended_by_admin"},
@@ -79,13 +84,9 @@ func TestEndedTokensAreRefusedAtOnce(t *testing.T) {
 // within seconds, tokens without a session included, for as long as they live.
 func TestEpochsOfOtherProcesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		keys, err := token.NewKeyring("HS256", []byte("0123456789abcdef0123456789abcdef"))
-		if err != nil {
-			t.Fatal(err)
-		}
 		store := &epochStore{epochs: map[string]int64{"usr_1": 3}}
 		b := bus.NewLocal()
-		s := New(Deps{Store: store, Keys: keys, Bus: b, Report: report.New(slog.New(slog.DiscardHandler))})
+		s, keys := newSessions(t, store, b)
 		told := make(chan bus.Revocation, 10)
 		stop, err := b.Subscribe(bus.RevokeSubject, func(m bus.Message) {
 			var r bus.Revocation

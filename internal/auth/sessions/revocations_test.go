@@ -3,13 +3,11 @@ package sessions
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/unhidra/unhidra/internal/auth/report"
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/token"
@@ -47,16 +45,12 @@ func (a *awayStore) set(away bool) {
 // by that.
 func TestRevocationsOfATimeApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		keys, err := token.NewKeyring("HS256", []byte("0123456789abcdef0123456789abcdef"))
-		if err != nil {
-			t.Fatal(err)
-		}
 		store := &awayStore{
 			epochStore: epochStore{epochs: map[string]int64{"usr_1": 0}},
 			ended:      domain.Revocation{User: "usr_1", Session: "ses_1", Reason: "signed_out"},
 			endedAt:    time.Now().Add(time.Minute),
 		}
-		s := New(Deps{Store: store, Keys: keys, Bus: bus.NewLocal(), Report: report.New(slog.New(slog.DiscardHandler))})
+		s, keys := newSessions(t, store, bus.NewLocal())
 		if err := s.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
