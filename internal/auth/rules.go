@@ -21,7 +21,7 @@ const (
 	SettingSecondFactor = "second_factor"
 )
 
-// rulesEvery is how soon a rule counts that was changed.
+// rulesEvery is how often each node looks for changed rules. A change applies within that time.
 const rulesEvery = 5 * time.Second
 
 // Rules are what administrators change while the server runs.
@@ -53,8 +53,8 @@ func (s *Service) loadRules(ctx context.Context) error {
 // open reports whether anybody may make an account.
 func (s *Service) open() bool { return s.rules.Load().Registration == RegisterOpen }
 
-// Run keeps the service informed, and does what is to follow answers. It blocks until
-// ctx is done.
+// Run does the tasks that were left for after an answer, and learns of changed rules and ended
+// sessions. It blocks until ctx is done.
 func (s *Service) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
@@ -63,7 +63,7 @@ func (s *Service) Run(ctx context.Context) error {
 	return s.Sessions.Run(ctx)
 }
 
-// followRules notices what administrators change, on whichever node.
+// followRules loads the rules again and again, because administrators may change them on another node.
 func (s *Service) followRules(ctx context.Context) {
 	t := time.NewTicker(rulesEvery)
 	defer t.Stop()
