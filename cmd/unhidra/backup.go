@@ -147,6 +147,9 @@ func (e *env) verifyBackup(ctx context.Context, path, identity string) error {
 		return err
 	}
 	defer in.Close()
+	if path == stdio {
+		path = "the backup"
+	}
 	dir, err := os.MkdirTemp("", "unhidra-verify-") // mode 0700
 	if err != nil {
 		return err

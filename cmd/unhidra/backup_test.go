@@ -199,7 +199,7 @@ func TestBackupThroughPipes(t *testing.T) {
 	}
 	second := testHost{t, filepath.Join(dir, "second")}
 	out, said, code := pipe(second, archive, "backup", "verify", "--identity", identity, "-")
-	if code != exitOK || !strings.Contains(string(out), "is good") ||
+	if code != exitOK || !strings.HasPrefix(string(out), "the backup is good.\n") ||
 		!strings.Contains(string(out), "2 accounts, 0 devices, 1 rooms") {
 		t.Errorf("%d: %s%s", code, out, said)
 	}
