@@ -76,6 +76,9 @@ const (
 
 func (f *loadFlags) check() (capacity.Load, error) {
 	l := f.load
+	if l.People == 0 {
+		return l, usagef("say for how many people: --people 500; `unhidra plan --help` shows examples")
+	}
 	for _, n := range []struct {
 		name            string
 		value, from, to int
