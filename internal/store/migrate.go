@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"regexp"
@@ -127,8 +129,8 @@ func (db *DB) appliedMigrations(ctx context.Context, create bool) (map[int]strin
 	}
 	rows, err := db.writeDB.QueryContext(ctx, `SELECT version, sum FROM schema_migrations`)
 	if err != nil {
-		if !create {
-			return nil, fmt.Errorf("this database has no schema yet; run `unhidra migrate`: %w", err)
+		if _, _, missing := db.dialect.tableSize(ctx, db, "schema_migrations"); errors.Is(missing, sql.ErrNoRows) {
+			return nil, errors.New("this database has no schema yet; run `unhidra migrate`")
 		}
 		return nil, fmt.Errorf("read the schema's version: %w", err)
 	}

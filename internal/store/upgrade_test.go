@@ -85,3 +85,16 @@ func TestAnUpgradeSaysWhoCanGoOn(t *testing.T) {
 		}
 	}
 }
+
+func TestADatabaseWithoutASchemaIsToldOf(t *testing.T) {
+	t.Parallel()
+	testkit.EachOlder(t, 0, func(t *testing.T, o store.Options) {
+		if _, err := testkit.Raw(t, o).ExecContext(t.Context(), `DROP TABLE schema_migrations`); err != nil {
+			t.Fatal(err)
+		}
+		const want = "this database has no schema yet; run `unhidra migrate`"
+		if _, err := store.ReadUpgrade(t.Context(), o); err == nil || err.Error() != want {
+			t.Errorf("%v", err)
+		}
+	})
+}
