@@ -227,11 +227,8 @@ func TestCHK_TK_04_Revocation(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			n := start(t, newWorld(), nil)
 			p, _ := n.enter(t, "ada/s1")
-			// Again until it is heard: Run may not have subscribed yet.
-			eventually(t, "it is handled", func() bool {
-				n.bus.Publish(bus.RevokeSubject, []byte(c.revocation))
-				return n.g.revocations.Load() > 0
-			})
+			n.bus.Publish(bus.RevokeSubject, []byte(c.revocation))
+			eventually(t, "it is handled", func() bool { return n.g.revocations.Load() > 0 })
 			if !c.ends {
 				p.ask(wire.TypePing, nil, nil)
 				return
