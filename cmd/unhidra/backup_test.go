@@ -30,10 +30,13 @@ type testHost struct {
 func (m testHost) run(args ...string) (said string, code int) {
 	m.t.Helper()
 	var out bytes.Buffer
-	settings := []string{"UNHIDRA_DATA_DIR=" + m.dir, "GATEWAY_PORT=0", "UNHIDRA_OPERATOR_ADDR=off"}
-	e := &env{stdin: strings.NewReader(""), stdout: &out, stderr: &out, environ: settings}
-	code = run(m.t.Context(), e, args)
+	code = m.runWith(strings.NewReader(""), &out, &out, args)
 	return out.String(), code
+}
+
+func (m testHost) runWith(in io.Reader, out, errs io.Writer, args []string) (code int) {
+	settings := []string{"UNHIDRA_DATA_DIR=" + m.dir, "GATEWAY_PORT=0", "UNHIDRA_OPERATOR_ADDR=off"}
+	return run(m.t.Context(), &env{stdin: in, stdout: out, stderr: errs, environ: settings}, args)
 }
 
 func (m testHost) must(args ...string) (said string) {
@@ -188,9 +191,7 @@ func TestBackupThroughPipes(t *testing.T) {
 	}
 	pipe := func(m testHost, in []byte, args ...string) (out, said []byte, code int) {
 		var stdout, stderr bytes.Buffer
-		settings := []string{"UNHIDRA_DATA_DIR=" + m.dir}
-		e := &env{stdin: bytes.NewReader(in), stdout: &stdout, stderr: &stderr, environ: settings}
-		code = run(t.Context(), e, args)
+		code = m.runWith(bytes.NewReader(in), &stdout, &stderr, args)
 		return stdout.Bytes(), stderr.Bytes(), code
 	}
 	archive, said, code := pipe(first, nil, "backup", "-", "--recipient", key.Recipient().String())
