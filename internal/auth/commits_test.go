@@ -226,3 +226,22 @@ func TestACodeIsUsedUpWithItsSessionOrNotAtAll(t *testing.T) {
 		f.completed(t, here, Answer{Code: code()})
 	})
 }
+
+func TestAnAnswerThatCannotBeCheckedCountsAsNoFailure(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		f.enrol(t, f.join(t, "ann"))
+		in, err := f.SignIn(t.Context(), "ann", passphrase, here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Factors.Passkeys = nil // the server cannot check any
+		if _, err := f.AnswerFactor(t.Context(), in.Ticket, Answer{Passkey: []byte(`{}`)}, here); err == nil {
+			t.Fatal("a passkey was checked")
+		}
+		var failures int
+		err = f.db.QueryRowContext(t.Context(), `SELECT COALESCE(sum(failures + streak), 0) FROM attempts`).Scan(&failures)
+		if err != nil || failures != 0 {
+			t.Errorf("%d failures, %v; want none", failures, err)
+		}
+	})
+}

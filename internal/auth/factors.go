@@ -70,6 +70,7 @@ func (s *Service) checkFactor(
 	}
 	proven, err := s.Try(ctx, u, a, challenge)
 	if err != nil {
+		s.lockout.GiveBack(ctx, counted)
 		return shown{}, err
 	}
 	proven.Proof.Attempts = counted.Attempts
