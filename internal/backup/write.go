@@ -47,9 +47,6 @@ func (s Source) WriteFile(ctx context.Context, path string, to age.Recipient) (r
 		return r, fmt.Errorf("%s already exists; choose another name", path)
 	}
 	dir := filepath.Dir(path)
-	if _, err := os.Stat(dir); err != nil {
-		return r, fmt.Errorf("the folder for the backup: %w", err)
-	}
 	f, err := os.CreateTemp(dir, temporary) // mode 0600
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, fmt.Errorf("there is no folder %s; make it, or mount its disk", dir)
