@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -63,6 +64,29 @@ func sqliteConflict(err error) (unique, foreignKey bool) {
 // connection that was used last, so that one remains in quiet times.
 const readerIdle = 20 * time.Second
 
+// A guardedConnector opens no connection while check fails. SQLite would take another file that
+// is at the database's path for a database of its own, and replace the WAL beside it.
+type guardedConnector struct {
+	dsn   string
+	check func() error
+}
+
+func (c guardedConnector) Driver() driver.Driver { return &sqlitedriver.Driver{} }
+
+func (c guardedConnector) Connect(context.Context) (driver.Conn, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	conn, err := c.Driver().Open(c.dsn)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.check(); err != nil { // it was replaced in this very moment
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
 func openSQLite(ctx context.Context, db *DB, o Options) (err error) {
 	db.path = o.Path
 	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
@@ -80,28 +104,24 @@ func openSQLite(ctx context.Context, db *DB, o Options) (err error) {
 	if err := createFile(db.log, o.Path); err != nil {
 		return err
 	}
+	if db.guard, err = guardFile(db.log, o.Path); err != nil {
+		return sqliteOpenError(o.Path, err)
+	}
 	name, err := fileURI(o.Path)
 	if err != nil {
 		return err
 	}
 	// auto_vacuum takes effect for a new file, and for a copy by VACUUM INTO.
-	const pragmas = "?_pragma=busy_timeout(10000)&_pragma=auto_vacuum(incremental)&_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	const pragmas = "?_pragma=busy_timeout(10000)&_pragma=auto_vacuum(incremental)&_pragma=foreign_keys(1)" +
+		"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
 	// Keep the undo data of savepoints in memory: in a file it costs a fifth of a group commit.
-	if db.writeDB, err = sql.Open("sqlite", name+pragmas+"&_pragma=temp_store(memory)"); err != nil {
-		return err
-	}
+	db.writeDB = sql.OpenDB(guardedConnector{name + pragmas + "&_pragma=temp_store(memory)", db.guard.same})
 	db.writeDB.SetMaxOpenConns(1)
 	if err := db.writeDB.PingContext(ctx); err != nil {
 		return sqliteOpenError(o.Path, err)
 	}
-	if db.guard, err = guardFile(db.log, o.Path); err != nil {
-		return sqliteOpenError(o.Path, err)
-	}
-	read, err := sql.Open("sqlite", name+pragmas+"&_pragma=query_only(1)&_pragma=mmap_size(268435456)")
-	if err != nil {
-		return err
-	}
-	db.read = &reader{DB: read, cacheStatements: true}
+	read := guardedConnector{name + pragmas + "&_pragma=query_only(1)&_pragma=mmap_size(268435456)", db.guard.present}
+	db.read = &reader{DB: sql.OpenDB(read), cacheStatements: true}
 	n := max(4, runtime.GOMAXPROCS(0))
 	db.read.SetMaxOpenConns(n)
 	db.read.SetMaxIdleConns(n)

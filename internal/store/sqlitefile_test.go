@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/all"
+	"github.com/unhidra/unhidra/internal/store/server"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
@@ -95,6 +97,19 @@ func TestDatabaseFilesAreForTheirOwnerAlone(t *testing.T) {
 	}
 }
 
+// openEngine opens a database without the background work of repositories, which opens
+// connections of its own.
+func openEngine(t *testing.T) (*store.DB, *server.Repository, string) {
+	t.Helper()
+	o := testkit.SQLite(t)
+	db, err := store.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db, server.New(db), o.Path
+}
+
 // TestNothingIsAcknowledgedIntoALostFile: once a file of the database is removed or
 // replaced under a server, it accepts nothing and says that it is not well, until the
 // file is back.
@@ -103,21 +118,16 @@ func TestNothingIsAcknowledgedIntoALostFile(t *testing.T) {
 	for _, part := range []string{"", "-wal"} {
 		t.Run("unhidra.db"+part, func(t *testing.T) {
 			t.Parallel()
-			o := testkit.SQLite(t)
-			db, err := all.Open(t.Context(), o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = db.Close() }()
+			db, settings, file := openEngine(t)
 			n := 0
 			write := func() error {
 				n++
-				return db.Server.SetSetting(t.Context(), domain.Setting{Name: "s" + strconv.Itoa(n)})
+				return settings.SetSetting(t.Context(), domain.Setting{Name: "s" + strconv.Itoa(n)})
 			}
 			if err := write(); err != nil {
 				t.Fatal(err)
 			}
-			path := o.Path + part
+			path := file + part
 			if err := os.Rename(path, path+"~"); err != nil {
 				t.Fatal(err)
 			}
@@ -142,5 +152,36 @@ func TestNothingIsAcknowledgedIntoALostFile(t *testing.T) {
 				t.Errorf("back: %v", err)
 			}
 		})
+	}
+}
+
+// TestAnotherFileIsNotOpened: while another file is at the database's path, no reader opens it.
+// SQLite would replace the WAL, in which is what was acknowledged last.
+func TestAnotherFileIsNotOpened(t *testing.T) {
+	t.Parallel()
+	_, settings, file := openEngine(t)
+	if err := settings.SetSetting(t.Context(), domain.Setting{Name: "s"}); err != nil {
+		t.Fatal(err)
+	}
+	wal, err := os.Stat(file + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(os.Rename(file, file+"~"), os.WriteFile(file, nil, 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var readers sync.WaitGroup
+	for range 32 { // more than there are connections
+		readers.Go(func() {
+			_, err := settings.Settings(t.Context())
+			if err != nil && domain.CodeOf(err) != domain.CodeStoreLost {
+				t.Error(err)
+			}
+		})
+	}
+	readers.Wait()
+	if now, err := os.Stat(file + "-wal"); err != nil || !os.SameFile(now, wal) {
+		t.Errorf("the WAL was replaced: %v", err)
 	}
 }
