@@ -64,7 +64,8 @@ func New(base string) *Client {
 func Valid(base string) error {
 	u, err := url.Parse(base)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return fmt.Errorf("%q is not the address of a server; it looks like http://localhost:9000 or https://chat.example.org", base)
+		return fmt.Errorf("%q is not the address of a server; it looks like http://localhost:9000 or "+
+			"https://chat.example.org", base)
 	}
 	return nil
 }

@@ -171,7 +171,8 @@ func TestALostConnectionComesBack(t *testing.T) {
 		want  [][2]time.Duration // the shortest and the longest wait
 	}{
 		{"cut", []turn{accept(0, "", []string{hello}), stay}, [][2]time.Duration{limit(0)}},
-		{"closed for an hour", []turn{accept(ws.CodeRestarting, "3600", []string{hello}), stay}, [][2]time.Duration{{time.Hour, 90 * time.Minute}}},
+		{"closed for an hour", []turn{accept(ws.CodeRestarting, "3600", []string{hello}), stay},
+			[][2]time.Duration{{time.Hour, 90 * time.Minute}}},
 		{"refused for three seconds", []turn{refuse(429, `{"kind":"rate_limited","detail":"x","retry_after":3}`), stay},
 			[][2]time.Duration{{3 * time.Second, 4500 * time.Millisecond}}},
 		{"away", []turn{away, away, away, away, away, away, away, away, stay},
@@ -179,7 +180,8 @@ func TestALostConnectionComesBack(t *testing.T) {
 		{"away, back for a moment, and away", []turn{away, away, accept(0, "", []string{hello}), away, stay},
 			[][2]time.Duration{limit(0), limit(1), limit(0), limit(1)}},
 		{"not a frame", []turn{accept(0, "", []string{`{`}), stay}, [][2]time.Duration{limit(0)}},
-		{"no frame of this protocol", []turn{accept(0, "", []string{`{"type":"hello","data":7}`}), stay}, [][2]time.Duration{limit(0)}},
+		{"no frame of this protocol", []turn{accept(0, "", []string{`{"type":"hello","data":7}`}), stay},
+			[][2]time.Duration{limit(0)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -209,7 +211,8 @@ func TestAConnectionThatMayNotComeBackEnds(t *testing.T) {
 		{"signed out", []turn{refuse(401, `{"kind":"unauthorized","code":"signed_out","detail":"x"}`)}, "401"},
 		{"revoked", []turn{accept(wire.CloseRevoked, "revoked", []string{hello})}, "revoked"},
 		{"a new token is refused as well", []turn{
-			refuse(401, `{"kind":"unauthorized","code":"bad_token","detail":"x"}`), refuse(401, `{"kind":"unauthorized","code":"bad_token","detail":"x"}`),
+			refuse(401, `{"kind":"unauthorized","code":"bad_token","detail":"x"}`),
+			refuse(401, `{"kind":"unauthorized","code":"bad_token","detail":"x"}`),
 		}, "401"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -271,7 +274,8 @@ func TestAConnectionResumesWhereItWas(t *testing.T) {
 	}
 	event := func(seq int) string { return fmt.Sprintf(`{"room":"r1","seq":%d}`, seq) }
 	var got []int64
-	connect(t, always("t"), LiveOptions{Rooms: map[string]int64{"r1": 3}, OnEvent: func(e Event) { got = append(got, e.Seq) }},
+	connect(t, always("t"), LiveOptions{Rooms: map[string]int64{"r1": 3},
+		OnEvent: func(e Event) { got = append(got, e.Seq) }},
 		accept(0, "", []string{at(4)}, missed(event(4)+","+event(5))), // five came while it was answered
 		accept(0, "", []string{at(5), `{"type":"event","data":` + event(6) + `}`}),
 		accept(ws.CodeRestarting, "1", []string{at(8)}, missed(event(7)+","+event(8))),
@@ -308,7 +312,8 @@ func (s *session) Write(b []byte) (int, error) {
 	m, _, _, err := p.Next(append([]byte(nil), b...))
 	var req wire.Request
 	var r wire.Refresh
-	if err := errors.Join(err, json.Unmarshal(m.Payload, &req), json.Unmarshal(req.Data, &r)); err != nil || req.Type != wire.TypeRefresh {
+	if err := errors.Join(err, json.Unmarshal(m.Payload, &req), json.Unmarshal(req.Data, &r)); err != nil ||
+		req.Type != wire.TypeRefresh {
 		s.t.Errorf("the client sent %q: %v", m.Payload, err)
 	}
 	s.renewals <- r.Token
@@ -336,7 +341,8 @@ func TestATokenIsRenewedAMinuteBeforeItsEnd(t *testing.T) {
 				c.SetTokens(Tokens{Access: "t0", Expires: time.Now().Add(10 * time.Minute), Refresh: "r"})
 				s.k = &link{l: c.idle(LiveOptions{}), nc: s, token: "t0", waiting: map[string]chan reply{}}
 				s.k.renew("t0", s.expires)
-				for n, wait := range []time.Duration{9*time.Minute - time.Second, 2 * time.Second, 9*time.Minute - 2*time.Second, 2 * time.Second} {
+				for n, wait := range []time.Duration{9*time.Minute - time.Second, 2 * time.Second, 9*time.Minute - 2*time.Second,
+					2 * time.Second} {
 					time.Sleep(wait)
 					synctest.Wait()
 					if want := (n + 1) / 2; len(s.renewals) != want {

@@ -16,11 +16,17 @@ func TestPartsStopInReverse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var order []string
 		p := func(name string) component {
-			return component{name, func(ctx context.Context) error { <-ctx.Done(); order = append(order, name); return ctx.Err() }}
+			return component{name, func(ctx context.Context) error {
+				<-ctx.Done()
+				order = append(order, name)
+				return ctx.Err()
+			}}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := runComponents(ctx, slog.New(slog.DiscardHandler), []component{p("store"), p("chat"), p("gateway")}, time.Second); err != nil {
+		err := runComponents(ctx, slog.New(slog.DiscardHandler), []component{p("store"), p("chat"), p("gateway")},
+			time.Second)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(order, []string{"gateway", "chat", "store"}) {

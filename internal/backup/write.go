@@ -83,7 +83,8 @@ func (s Source) Write(ctx context.Context, w io.Writer, to age.Recipient) (r Rep
 		return r, err
 	}
 	defer os.RemoveAll(dir)
-	m := Manifest{Format: format, Version: s.Version, Created: time.Now().UTC().Truncate(time.Second), Bucket: s.Files == ""}
+	m := Manifest{Format: format, Version: s.Version, Created: time.Now().UTC().Truncate(time.Second),
+		Bucket: s.Files == ""}
 	files := map[string]string{Database: filepath.Join(dir, Database)}
 	if err := s.Copy(ctx, files[Database]); err != nil {
 		return r, err

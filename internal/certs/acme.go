@@ -193,7 +193,8 @@ func advise(name, directory string, err error) string {
 		return "the ACME server limits how many certificates it gives; wait until the time in its answer, and use its " +
 			"staging directory (UNHIDRA_ACME_DIRECTORY) for trials"
 	case "dns":
-		return fmt.Sprintf("the domain name system has no address for %s; make an A or AAAA record that leads to this machine", name)
+		return fmt.Sprintf("the domain name system has no address for %s; make an A or AAAA record that leads to "+
+			"this machine", name)
 	case "connection", "tls":
 		return fmt.Sprintf("the ACME server cannot reach this machine as %s; open ports 80 and 443 in the firewall, and "+
 			"see that the name leads here", name)

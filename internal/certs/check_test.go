@@ -57,7 +57,8 @@ func TestACertificateIsGoodThroughItsLastSecond(t *testing.T) {
 	leaf, roots := all[0], ca.Client().RootCAs
 	for after, ended := range map[time.Duration]bool{-time.Second: false, 0: false, 1: true, time.Second: true} {
 		now := leaf.NotAfter.Add(after)
-		if got := Check(chain, "chat.example.org", roots, now); got.Broken != ended || strings.HasPrefix(got.Text, "ended on") != ended {
+		if got := Check(chain, "chat.example.org", roots, now); got.Broken != ended ||
+			strings.HasPrefix(got.Text, "ended on") != ended {
 			t.Errorf("%v after its end: %+v", after, got)
 		}
 		_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now})
@@ -65,7 +66,8 @@ func TestACertificateIsGoodThroughItsLastSecond(t *testing.T) {
 			t.Errorf("%v after its end, TLS says %v", after, err)
 		}
 		var r domain.HealthReport
-		if err := (Health{Source: using{leaf: leaf}, Now: func() time.Time { return now }}).CheckHealth(t.Context(), &r); err != nil {
+		if err := (Health{Source: using{leaf: leaf}, Now: func() time.Time { return now }}).CheckHealth(t.Context(),
+			&r); err != nil {
 			t.Fatal(err)
 		}
 		if len(r.Problems) != 1 || r.Problems[0].Failure != ended {

@@ -46,7 +46,8 @@ func (a Audit) complete() error {
 	case (a.SyslogCert == "") != (a.SyslogKey == ""):
 		return errors.New("UNHIDRA_AUDIT_SYSLOG_CERT and UNHIDRA_AUDIT_SYSLOG_KEY go together; set both, or neither")
 	case a.KeepPersonal > a.Keep && a.Keep > 0:
-		return errors.New("UNHIDRA_AUDIT_KEEP_PERSONAL is longer than UNHIDRA_AUDIT_KEEP; personal data go with their records")
+		return errors.New("UNHIDRA_AUDIT_KEEP_PERSONAL is longer than UNHIDRA_AUDIT_KEEP; personal data go with " +
+			"their records")
 	}
 	return nil
 }

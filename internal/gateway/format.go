@@ -37,7 +37,8 @@ func (format) Reset(room string) []byte {
 func encode(r wire.Reply) []byte {
 	b, err := wire.Encode(r)
 	if err != nil { // the wire's types can always be encoded
-		b = []byte(`{"type":"error","error":{"kind":"internal","detail":"something went wrong on the server; try again later"}}`)
+		b = []byte(`{"type":"error","error":{"kind":"internal","detail":` +
+			`"something went wrong on the server; try again later"}}`)
 	}
 	return inText(b)
 }

@@ -39,8 +39,9 @@ func explanations() map[domain.Kind]string {
 		domain.NotFound: "There is no such thing, or you may not see it. The server does not say which.",
 		domain.Conflict: "What you asked for clashes with how things are: it exists already, or has changed since you " +
 			"read it. Read it again, and decide anew.",
-		domain.TooLarge:    "The request is larger than the server takes. The detail names the limit.",
-		domain.RateLimited: "That was too much in too short a time. Wait as many seconds as Retry-After says, and then go on.",
+		domain.TooLarge: "The request is larger than the server takes. The detail names the limit.",
+		domain.RateLimited: "That was too much in too short a time. Wait as many seconds as Retry-After says, " +
+			"and then go on.",
 		domain.Unavailable: "Something that the server needs is away at the moment: its store is full or busy, or it " +
 			"restarts. Try again after Retry-After seconds. What was acknowledged is safe.",
 	}

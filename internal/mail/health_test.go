@@ -34,7 +34,8 @@ func TestMailThatWaitsIsReportedAfterTenMinutes(t *testing.T) {
 		if err != nil || !r.Mail.On || r.Mail.Waiting != 2 || r.Mail.Failed != 1 {
 			t.Errorf("%+v, %v", r.Mail, err)
 		}
-		if late := len(r.Problems) == 1 && r.Problems[0] == (domain.HealthProblem{Code: "mail_waits", Failure: true}); late != c.late {
+		waits := domain.HealthProblem{Code: "mail_waits", Failure: true}
+		if late := len(r.Problems) == 1 && r.Problems[0] == waits; late != c.late {
 			t.Errorf("the oldest is of %v: %+v", c.oldest, r.Problems)
 		}
 	}
@@ -48,7 +49,8 @@ func TestAServerWithoutMailSaysSo(t *testing.T) {
 	t.Parallel()
 	var r domain.HealthReport
 	var none *mail.Queue
-	if err := none.CheckHealth(t.Context(), &r); err != nil || r.Mail.On || len(r.Problems) != 1 || r.Problems[0] != (domain.HealthProblem{Code: "mail_off"}) {
+	err := none.CheckHealth(t.Context(), &r)
+	if err != nil || r.Mail.On || len(r.Problems) != 1 || r.Problems[0] != (domain.HealthProblem{Code: "mail_off"}) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

@@ -62,7 +62,8 @@ func Protocols(r *http.Request) []string {
 // AppendUpgrade appends the response that completes the handshake of a request
 // that CheckUpgrade passed. An empty protocol names none.
 func AppendUpgrade(b []byte, r *http.Request, protocol string) []byte {
-	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Accept: "...)
 	b = append(b, AcceptKey(r.Header.Get("Sec-Websocket-Key"))...)
 	if protocol != "" {
 		b = append(b, "\r\nSec-WebSocket-Protocol: "...)

@@ -183,7 +183,8 @@ func (l *Lockout) GiveBack(ctx context.Context, p domain.Proof) {
 func errLocked(r domain.Reserved, now time.Time) error {
 	if r.ForGood {
 		return domain.RateLimited.Errorf(domain.CodeLocked,
-			"too many failed attempts; sign in where you were signed in before, or choose a new password by the link in a mail").After(time.Hour)
+			"too many failed attempts; sign in where you were signed in before, or choose a new password by the link "+
+				"in a mail").After(time.Hour)
 	}
 	return domain.RateLimited.Errorf(domain.CodeLocked,
 		"too many failed attempts; wait, or sign in where you were signed in before").After(r.Locked.Sub(now))

@@ -15,7 +15,8 @@ func TestAnInvitationToTheServerEndsAtItsTime(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		clocktest.Each(t, func(t *testing.T, at time.Time) {
-			i := domain.SignupInvite{ID: domain.NewID(domain.SignupPrefix), CreatedAt: at.Add(-24 * time.Hour), Expires: at, MaxUses: 1}
+			i := domain.SignupInvite{ID: domain.NewID(domain.SignupPrefix), CreatedAt: at.Add(-24 * time.Hour), Expires: at,
+				MaxUses: 1}
 			if err := db.Accounts.CreateSignupInvite(t.Context(), i, []byte(i.ID)); err != nil {
 				t.Fatal(err)
 			}
@@ -35,7 +36,8 @@ func TestAnInvitationToTheServerEndsAtItsTime(t *testing.T) {
 				t.Error("listed until another time")
 			}
 			id := domain.NewID(domain.UserPrefix)
-			u := domain.User{ID: id, Kind: domain.KindUser, Role: domain.SystemUser, Username: strings.ToLower(id), DisplayName: "Ann"}
+			u := domain.User{ID: id, Kind: domain.KindUser, Role: domain.SystemUser, Username: strings.ToLower(id),
+				DisplayName: "Ann"}
 			use := domain.Signup{Invite: []byte(i.ID)}
 			if err := db.Accounts.CreateUser(t.Context(), u, "", use, at); domain.CodeOf(err) != domain.CodeInviteEnded {
 				t.Errorf("used at its end: %v", err)

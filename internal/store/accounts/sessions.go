@@ -16,7 +16,8 @@ import (
 // stolen: two tabs may have raced.
 const refreshGrace = 20 * time.Second
 
-const sessionColumns = `s.id, s.user_id, s.created_at, s.last_seen_at, s.idle_expires, s.expires_at, s.auth_at, s.amr, s.ip, s.user_agent`
+const sessionColumns = `s.id, s.user_id, s.created_at, s.last_seen_at, s.idle_expires, s.expires_at, s.auth_at,
+	s.amr, s.ip, s.user_agent`
 
 func scanSession(rows *sql.Rows) (s domain.Session, err error) {
 	var created, seen, idle, expires, auth int64

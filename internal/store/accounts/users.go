@@ -13,7 +13,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store/naming"
 )
 
-const userColumns = `u.id, u.kind, u.username, u.display_name, u.email, u.about, u.locale, u.time_zone, u.avatar, u.role, u.disabled, u.pending, u.epoch,
+const userColumns = `u.id, u.kind, u.username, u.display_name, u.email, u.about, u.locale, u.time_zone, u.avatar,
+	u.role, u.disabled, u.pending, u.epoch,
 	u.status_mode, u.status_text, u.status_emoji, u.status_expires, u.created_at, u.last_seen_at`
 
 func userDest(u *domain.User, times *[3]int64) []any {

@@ -13,7 +13,8 @@ import (
 )
 
 // A device has a row in users too, with its name. As a member of rooms it is that user.
-const deviceColumns = `d.id, u.display_name, d.created_at, d.expires_at, d.revoked_at, o.id, o.kind, o.username, o.display_name, o.avatar`
+const deviceColumns = `d.id, u.display_name, d.created_at, d.expires_at, d.revoked_at, 
+	o.id, o.kind, o.username, o.display_name, o.avatar`
 
 const deviceTables = `devices d JOIN users u ON u.id = d.id JOIN users o ON o.id = d.owner_id`
 

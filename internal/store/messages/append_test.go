@@ -214,7 +214,8 @@ func BenchmarkAppend(b *testing.B) {
 					for i := range work {
 						_, _, err := db.Messages.AppendMessage(b.Context(), testkit.UserID(u%32),
 							domain.Draft{Room: room, Key: fmt.Sprint(i),
-								Text: "a message of some twenty words or so, as people write them when they talk about the weather in the room"}, nil, false, time.Now())
+								Text: "a message of some twenty words or so, as people write them when they talk about " +
+									"the weather in the room"}, nil, false, time.Now())
 						if err != nil {
 							b.Error(err)
 						}

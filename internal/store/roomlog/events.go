@@ -32,7 +32,8 @@ const eventColumns = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos,
 // so the message is in the same row, and no join is needed.
 var lineColumns = eventColumns + `
 	CASE WHEN ` + newMessages +
-	` THEN e.seq END, e.at, e.key, e.content_type, e.text, e.reply_to, e.mentions, e.mention_room, e.edited_at, e.edits, e.deleted_at,
+	` THEN e.seq END, e.at, e.key, e.content_type, e.text, e.reply_to, e.mentions, e.mention_room,
+		e.edited_at, e.edits, e.deleted_at,
 	a.id, a.kind, a.username, a.display_name, a.avatar`
 
 const lineTables = ` FROM events e

@@ -14,7 +14,8 @@ func TestAnInvitationEndsAtItsTime(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		room := testkit.Room(t, db, 1)
-		guest := domain.User{ID: testkit.UserID(1), Kind: domain.KindUser, Role: domain.SystemUser, Username: "guest", DisplayName: "Guest"}
+		guest := domain.User{ID: testkit.UserID(1), Kind: domain.KindUser, Role: domain.SystemUser, Username: "guest",
+			DisplayName: "Guest"}
 		if err := db.Accounts.CreateUser(t.Context(), guest, "", domain.Signup{}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
@@ -28,7 +29,8 @@ func TestAnInvitationEndsAtItsTime(t *testing.T) {
 			if err != nil || !found.Expires.Equal(at) {
 				t.Errorf("a moment before: %+v, %v", found, err)
 			}
-			if _, _, err := db.Rooms.InviteByHash(t.Context(), guest.ID, hash, at); domain.CodeOf(err) != domain.CodeInviteEnded {
+			if _, _, err := db.Rooms.InviteByHash(t.Context(), guest.ID, hash,
+				at); domain.CodeOf(err) != domain.CodeInviteEnded {
 				t.Errorf("read at its end: %v", err)
 			}
 			if _, err := db.Rooms.JoinByInvite(t.Context(), guest.ID, hash, at); domain.CodeOf(err) != domain.CodeInviteEnded {

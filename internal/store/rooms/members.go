@@ -38,7 +38,8 @@ func authorizeAdd(ctx context.Context, t *store.Tx, m domain.Member, u domain.Us
 }
 
 // MemberColumns are read by ScanMember; the tables are m and u.
-const MemberColumns = `m.room_id, m.role, m.muted_until, m.joined_at, u.id, u.kind, u.username, u.display_name, u.avatar`
+const MemberColumns = `m.room_id, m.role, m.muted_until, m.joined_at, u.id, u.kind, u.username,
+	u.display_name, u.avatar`
 
 // memberRow is a row of the table members, with the user.
 type memberRow struct {

@@ -113,7 +113,12 @@ test('the last message is shown as it is now, and a change of an older one moves
 });
 
 test('an event of a later server moves the head alone', () => {
-  expect(after(room(), event(2, 'room.painted', { subject: ann, detail: { colour: 'red' } as NonNullable<Event['detail']> }))).toEqual(room({ head: 2 }));
+  expect(
+    after(
+      room(),
+      event(2, 'room.painted', { subject: ann, detail: { colour: 'red' } as NonNullable<Event['detail']> }),
+    ),
+  ).toEqual(room({ head: 2 }));
 });
 
 test('a last message that is no longer kept is not shown', () => {

@@ -10,10 +10,27 @@ const bob: User = { id: 'usr_b', kind: 'user', username: 'bob', display_name: 'B
 const at = (n: number) => new Date(n * 1000).toISOString();
 
 const room = (id: string, more: Partial<RoomState> = {}): RoomState => ({
-  id, kind: 'public', name: id, head: 1, members: 2, created_at: at(0), last_at: at(1), role: 'member', read: 1, unread: 0, mentions: 0, ...more,
+  id,
+  kind: 'public',
+  name: id,
+  head: 1,
+  members: 2,
+  created_at: at(0),
+  last_at: at(1),
+  role: 'member',
+  read: 1,
+  unread: 0,
+  mentions: 0,
+  ...more,
 });
 const said = (seq: number, more: Partial<Event> = {}): Event => ({
-  room: 'r', seq, type: 'message.created', actor: bob, at: at(seq), message: { room: 'r', seq, sender: bob, text: `m${seq}`, at: at(seq) }, ...more,
+  room: 'r',
+  seq,
+  type: 'message.created',
+  actor: bob,
+  at: at(seq),
+  message: { room: 'r', seq, sender: bob, text: `m${seq}`, at: at(seq) },
+  ...more,
 });
 const frame = (type: string, data: unknown) => ({ type, data }) as Frame;
 const events = (...all: Event[]) => all.map((e) => frame('event', e));
@@ -29,7 +46,12 @@ function start(log: Event[] = []) {
       const ask = (data as { rooms: Record<string, number> }).rooms;
       expect(type).toBe('sync');
       heard.syncs.push(ask);
-      return { rooms: Object.entries(ask).map(([id, after]) => ({ room: id, events: log.filter((e) => e.room === id && e.seq > after) })) } as T;
+      return {
+        rooms: Object.entries(ask).map(([id, after]) => ({
+          room: id,
+          events: log.filter((e) => e.room === id && e.seq > after),
+        })),
+      } as T;
     },
     news: (_, m) => void heard.news.push(m.seq),
     counted: (unread, mentions) => void (heard.counted = [unread, mentions]),
@@ -61,20 +83,23 @@ test('an event of a room that is not known is not taken', async () => {
   expect(heard).toEqual({ syncs: [], news: [], counted: [0, 0] });
 });
 
-test.each(['left', 'kicked', 'banned', 'deleted'])('a room that the user was %s from goes, with its counts, and says why', async (reason) => {
-  const { rooms, heard } = start();
-  await rooms.hello([room('r', { unread: 3, mentions: 1 }), room('other', { unread: 1 })]);
-  expect(heard.counted).toEqual([4, 1]);
-  const gone: Event = { room: 'r', seq: 2, type: 'member.left', actor: ann, subject: ann, at: at(2) };
-  rooms.take([...events(gone), frame('room.left', { room: 'r', reason }), ...events(said(3))]);
-  expect(rooms.list.map((r) => r.id)).toEqual(['other']);
-  expect(rooms.goneReason('r')).toBe(reason);
-  expect(heard.counted).toEqual([1, 0]);
+test.each(['left', 'kicked', 'banned', 'deleted'])(
+  'a room that the user was %s from goes, with its counts, and says why',
+  async (reason) => {
+    const { rooms, heard } = start();
+    await rooms.hello([room('r', { unread: 3, mentions: 1 }), room('other', { unread: 1 })]);
+    expect(heard.counted).toEqual([4, 1]);
+    const gone: Event = { room: 'r', seq: 2, type: 'member.left', actor: ann, subject: ann, at: at(2) };
+    rooms.take([...events(gone), frame('room.left', { room: 'r', reason }), ...events(said(3))]);
+    expect(rooms.list.map((r) => r.id)).toEqual(['other']);
+    expect(rooms.goneReason('r')).toBe(reason);
+    expect(heard.counted).toEqual([1, 0]);
 
-  rooms.take([frame('room.joined', room('r', { head: 9 })), ...events(said(10))]);
-  expect(rooms.get('r')).toMatchObject({ head: 10, unread: 1 });
-  expect(rooms.goneReason('r')).toBeUndefined();
-});
+    rooms.take([frame('room.joined', room('r', { head: 9 })), ...events(said(10))]);
+    expect(rooms.get('r')).toMatchObject({ head: 10, unread: 1 });
+    expect(rooms.goneReason('r')).toBeUndefined();
+  },
+);
 
 test('a connection that comes back brings the rooms as they are now, and none that the user is no longer in', async () => {
   const { rooms, heard } = start();
