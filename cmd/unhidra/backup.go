@@ -73,6 +73,9 @@ func makeBackup(ctx context.Context, e *env, args []string) error {
 	if err := (action{names: []string{"<file>"}}).check("backup", words); err != nil {
 		return err
 	}
+	if words[0] == stdio && terminal(e.stdout) {
+		return usagef("a backup cannot be shown on a terminal; write it to a file, or pipe it on: unhidra backup - > file")
+	}
 	var to age.Recipient
 	if *recipient != "" {
 		if to, err = backup.ParseRecipient(*recipient); err != nil {

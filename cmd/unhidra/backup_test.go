@@ -265,3 +265,19 @@ func TestBackupVerifyFindsAGapInALog(t *testing.T) {
 		}
 	}
 }
+
+// TestABackupIsNotShownOnATerminal: nobody can read it there, and it may be a secret.
+func TestABackupIsNotShownOnATerminal(t *testing.T) {
+	t.Parallel()
+	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("this system gives no terminal: ", err)
+	}
+	defer func() { _ = screen.Close() }()
+	var stderr bytes.Buffer
+	m := testHost{t, t.TempDir()}
+	code := m.runWith(nil, screen, &stderr, []string{"backup", "-"})
+	if code != exitUsage || !strings.Contains(stderr.String(), "terminal") {
+		t.Errorf("%d: %s", code, &stderr)
+	}
+}

@@ -79,9 +79,9 @@ func chat(ctx context.Context, e *env, args []string) error {
 	return err
 }
 
-// terminal reports whether in is a terminal.
-func terminal(in io.Reader) bool {
-	f, ok := in.(*os.File)
+// terminal reports whether stream, an input or output, is a terminal.
+func terminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
