@@ -166,6 +166,11 @@ chapter('an invitation is made, used by somebody, and revoked', async () => {
   await at(page, 'server');
   await page.getByLabel('By invitation').check();
   await page.getByText('Saved').waitFor();
+  const days = page.getByLabel('Days', { exact: true });
+  await days.fill('36501');
+  await page.getByText('At most 36500 days.').waitFor();
+  assert.ok(await page.getByRole('button', { name: 'Save' }).isDisabled());
+  await days.fill('');
   await accessibleEverywhere(page, 'admin-server');
   await at(page, 'invites');
   await page.getByText('No active invitations').waitFor();
