@@ -168,7 +168,7 @@ chapter('an invitation is made, used by somebody, and revoked', async () => {
   await page.getByText('Saved').waitFor();
   const days = page.getByLabel('Days', { exact: true });
   await days.fill('36501');
-  await page.getByText('At most 36500 days.').waitFor();
+  await page.getByText('At most 36,500 days.').waitFor();
   assert.ok(await page.getByRole('button', { name: 'Save' }).isDisabled());
   await days.fill('');
   await accessibleEverywhere(page, 'admin-server');
