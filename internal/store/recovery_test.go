@@ -36,6 +36,7 @@ func TestPostgreSQLComesBackToAPointInTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer admin.Close()
+	admin.SetMaxIdleConns(0) // none outlives the crash below
 	command := fmt.Sprintf("test ! -f %[1]s/%%f && cp %%p %[1]s/%%f", archive)
 	for _, set := range []string{"archive_mode = on", "archive_command = '" + command + "'"} {
 		if _, err := admin.ExecContext(t.Context(), "ALTER SYSTEM SET "+set); err != nil {
