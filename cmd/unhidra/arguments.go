@@ -5,7 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
+	"time"
 )
 
 // storeFlags returns the settings of a command that works on a server's data.
@@ -58,8 +60,32 @@ func flagError(fs *flag.FlagSet, err error) error {
 		text = "there is no flag --" + strings.TrimPrefix(name, "-")
 	} else if name, bare := strings.CutPrefix(text, "flag needs an argument: -"); bare {
 		text = "--" + name + " needs a value after it"
+	} else if m := badValue.FindStringSubmatch(text); m != nil {
+		text = "--" + m[2] + " must be " + wanted(fs.Lookup(m[2])) + ", and is " + m[1]
 	}
 	return usagef("%s; `unhidra %s --help` lists the flags", text, fs.Name())
+}
+
+// badValue is how package flag says that it cannot parse a value.
+var badValue = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-([^:]+): `)
+
+// wanted says which values a flag takes.
+func wanted(f *flag.Flag) string {
+	v, ok := f.Value.(flag.Getter)
+	if !ok {
+		return "another value"
+	}
+	switch v.Get().(type) {
+	case bool:
+		return "true or false"
+	case int, int64, uint, uint64:
+		return "a whole number, such as 500"
+	case float64:
+		return "a number, such as 7.5"
+	case time.Duration:
+		return "a duration, such as 30m or 720h"
+	}
+	return "another value"
 }
 
 // parse parses flags and returns the other arguments, one for each of names, which are their names

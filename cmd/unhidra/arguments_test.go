@@ -28,3 +28,13 @@ func TestInterspersed(t *testing.T) {
 		t.Errorf("a flag that there is not: %v", err)
 	}
 }
+
+// One of something is not spoken of as many.
+func TestCount(t *testing.T) {
+	t.Parallel()
+	for n, want := range []string{"0 accounts", "1 account", "2 accounts"} {
+		if got := count(n, "account"); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -169,11 +169,11 @@ func (e *env) auditVerify(ctx context.Context, db *all.Store, log *audit.Service
 	if r.More {
 		fmt.Fprintln(e.stdout, "and more problems")
 	}
-	fmt.Fprintf(e.stdout, "%d records (%d to %d), %d checkpoints (the last at record %d), %d days deleted by "+
-		"retention, %d records with personal data erased\n",
-		r.Records, r.First, r.Last, r.Checkpoints, r.Checked, r.Segments, r.Erased)
+	fmt.Fprintf(e.stdout, "%s (%d to %d), %s (the last at record %d), %s deleted by retention, "+
+		"%s with personal data erased\n", count(r.Records, "record"), r.First, r.Last,
+		count(r.Checkpoints, "checkpoint"), r.Checked, count(r.Segments, "day"), count(r.Erased, "record"))
 	if !r.Intact() {
-		err = fmt.Errorf("the audit log was changed: %d problems", len(r.Problems))
+		err = fmt.Errorf("the audit log was changed: %s", count(len(r.Problems), "problem"))
 	} else {
 		fmt.Fprintf(e.stdout, "The log is intact. To detect a cut-off end next time, add: --expect-seq %d --expect-hash "+
 			"%x\n", r.Last, r.Hash)
@@ -231,7 +231,7 @@ func (e *env) auditErase(ctx context.Context, log *audit.Service, user string) e
 	}
 	n, err := log.Erase(ctx, user, "operator")
 	if err == nil {
-		_, err = fmt.Fprintf(e.stdout, "Erased personal data in %d records.\n", n)
+		_, err = fmt.Fprintf(e.stdout, "Erased personal data in %s.\n", count(n, "record"))
 	}
 	return err
 }

@@ -168,9 +168,10 @@ func (e *env) verifyBackup(ctx context.Context, path, identity string) error {
 	}
 	_, err = fmt.Fprintf(e.stdout, `%s is good.
 Made %s by version %s; %d bytes, %s.
-%d accounts, %d devices, %d rooms, %d events, %d files.
+%s, %s, %s, %s, %s.
 `, path, r.Created.Format(time.RFC3339), r.Version, r.Bytes, encrypted,
-		r.Has.Users, r.Has.Devices, len(r.Has.Heads), r.Has.Events, r.Objects)
+		count(r.Has.Users, "account"), count(r.Has.Devices, "device"), count(len(r.Has.Heads), "room"),
+		count(r.Has.Events, "event"), count(r.Objects, "file"))
 	if err != nil {
 		return err
 	}
@@ -227,7 +228,7 @@ func restore(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	_, err = fmt.Fprintf(e.stdout, `Restored the backup of %s (made by version %s).
-Its %d sessions and the links in sent mails have ended: everyone has to sign in again.
+Sessions ended: %d. Everyone has to sign in again, and links in sent mails are void.
 Accounts, roles, passwords and device keys are as they were then: disable and revoke
 again what was disabled or revoked since ("unhidra user list" shows all accounts).
 `, r.Created.Format(time.RFC3339), r.Version, ended)

@@ -16,27 +16,27 @@ func reportLost(w io.Writer, lost int, where string) error {
 	if lost == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "%d files that the database refers to are not in the backup. %s\n", lost, where)
+	_, err := fmt.Fprintf(w, "Not in the backup: %s that the database refers to, %s.\n", count(lost, "file"), where)
 	return err
 }
 
 // lostHere says where the files are that a backup of this server lacks.
 func lostHere(c config.Config) string {
 	if c.S3.Enabled() {
-		return "They are in the bucket of UNHIDRA_S3_URL, which you copy with its own tools."
+		return "kept in the bucket of UNHIDRA_S3_URL; copy the bucket with its own tools"
 	}
-	return "They are missing or damaged on this machine's disk; run unhidra doctor for details."
+	return "missing or damaged on this machine's disk; run unhidra doctor for details"
 }
 
 // lostThen says where the files were that a backup lacks, as its manifest tells.
 func lostThen(m backup.Manifest) string {
 	switch {
 	case m.Bucket:
-		return "They were in a bucket (UNHIDRA_S3_URL), which you copy with its own tools."
+		return "kept in a bucket (UNHIDRA_S3_URL); copy the bucket with its own tools"
 	case m.Contents != nil:
-		return "They were missing or damaged on the server when it was made."
+		return "missing or damaged on the server when the backup was made"
 	}
-	return "They were in a bucket (UNHIDRA_S3_URL), or were missing when it was made."
+	return "kept in a bucket (UNHIDRA_S3_URL), or missing when the backup was made"
 }
 
 // reportFiles prints, after a restore, which files the backup lacked, and that its files must be

@@ -80,7 +80,7 @@ func doctor(ctx context.Context, e *env, args []string) error {
 	d.store(ctx, c, running)
 	d.bus(c)
 	if d.broken > 0 {
-		return fmt.Errorf("%d checks failed", d.broken)
+		return fmt.Errorf("%s failed", count(d.broken, "check"))
 	}
 	return nil
 }
@@ -220,11 +220,11 @@ func (d *diagnosis) disk(c config.Config) {
 	case err != nil:
 		d.warn("disk", "cannot read the free disk space: %v", err)
 	case disk.Full(use):
-		d.fail("disk", "%d MiB are free; free up space, or nothing new is accepted soon", use.Free>>20)
+		d.fail("disk", "%s are free; free up space, or nothing new is accepted soon", disk.Size(use.Free))
 	case disk.Low(use):
-		d.warn("disk", "only %d MiB are free", use.Free>>20)
+		d.warn("disk", "only %s are free", disk.Size(use.Free))
 	default:
-		d.ok("disk", "%d GiB are free", use.Free>>30)
+		d.ok("disk", "%s are free", disk.Size(use.Free))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/unhidra/unhidra/internal/app"
 	"github.com/unhidra/unhidra/internal/blob"
 	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/disk"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/store/all"
 )
@@ -39,17 +40,16 @@ func (d *diagnosis) blobs(ctx context.Context, c config.Config, db *all.Store) {
 		return
 	}
 	if n := len(report.Missing); n > 0 {
-		d.fail("files", "%d files that the database has are not in %s (the first is %s); "+
-			"put them back from a backup, or have their owners send them again",
-			n, where, report.Missing[0].Object)
+		d.fail("files", "missing in %s: %s that the database has, such as %s; put what is missing back from a backup, "+
+			"or have the owners send it again", where, count(n, "file"), report.Missing[0].Object)
 	}
 	if n := len(report.Orphans); n > 0 {
-		d.warn("files", "%d objects in %s are in no row of this database; a crash left them, or another server keeps its "+
-			"files there; "+
-			"if no other does, delete them, since they only take room: %s", n, where, names(report.Orphans))
+		d.warn("files", "superfluous in %s: %s that no row of this database names; a crash left them, or another server "+
+			"keeps its files there; if no other does, delete them, since they only take room: %s",
+			where, count(n, "object"), names(report.Orphans))
 	}
 	if len(report.Missing) == 0 {
-		d.ok("files", "%d in %s, %d MiB", report.Objects, where, report.Bytes>>20)
+		d.ok("files", "%d in %s, %s", report.Objects, where, disk.Size(report.Bytes))
 	}
 }
 

@@ -40,7 +40,7 @@ func TestDoctorNamesObjectsWithoutARow(t *testing.T) {
 		out.Reset()
 		d := &diagnosis{w: &out}
 		d.blobs(t.Context(), c, db)
-		for _, want := range []string{"warn  files         12 objects in " + c.Files(), "aa/lone-00, ",
+		for _, want := range []string{"warn  files         superfluous in " + c.Files() + ": 12 objects ", "aa/lone-00, ",
 			"aa/lone-09, and 2 more"} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("%q is not in:\n%s", want, out.String())

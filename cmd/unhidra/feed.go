@@ -107,7 +107,7 @@ func (e *env) retryFailed(ctx context.Context, db *all.Store, consumer string) e
 		return err
 	}
 	if n > 0 {
-		_, err = fmt.Fprintf(e.stdout, "The server will process %d events again.\n", n)
+		_, err = fmt.Fprintf(e.stdout, "The server will process %s again.\n", count(n, "event"))
 		return err
 	}
 	lags, err := db.Feed.Lags(ctx)

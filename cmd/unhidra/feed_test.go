@@ -43,5 +43,5 @@ func TestFeedSaysWhatThereIs(t *testing.T) {
 	expect(exitOK, `"no such street"`, "failed")
 	expect(exitFail, `there is no consumer "leters"; there are letters, parcels`, "retry", "leters")
 	expect(exitOK, "parcels has no failed events.", "retry", "parcels")
-	expect(exitOK, "The server will process 1 events again.", "retry", "letters")
+	expect(exitOK, "The server will process 1 event again.", "retry", "letters")
 }

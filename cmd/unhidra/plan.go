@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/unhidra/unhidra/internal/capacity"
+	"github.com/unhidra/unhidra/internal/disk"
 )
 
 const planText = `plan [flags]
@@ -147,17 +148,18 @@ func (e *env) printPlan(p capacity.Plan) error {
 	row("deliveries", "%.4g per second", p.Deliveries)
 	row("topology", "%s (docs/kubernetes.md)", p.Topology)
 	if p.Topology == capacity.Embedded {
-		row("server", "%s, %d MiB of memory", cores(p.NodeCores), p.NodeMiB)
+		row("server", "%s, %d MiB of memory", count(p.NodeCores, "core"), p.NodeMiB)
 	} else {
 		row("nodes", "%d, each with %s and %d MiB of memory; one may fail",
-			p.Nodes, cores(p.NodeCores), p.NodeMiB)
-		row("PostgreSQL", "%s, max_connections above %d", cores(p.DatabaseCores), p.DatabaseConnections)
-		row("NATS", "%d servers, each with %s", p.NATSServers, cores(p.NATSCores))
+			p.Nodes, count(p.NodeCores, "core"), p.NodeMiB)
+		row("PostgreSQL", "%s, max_connections above %d", count(p.DatabaseCores, "core"), p.DatabaseConnections)
+		row("NATS", "%s, each with %s", count(p.NATSServers, "server"), count(p.NATSCores, "core"))
 	}
 	row("restart", "all clients are connected again after about %d s", p.ReturnSeconds)
-	row("disk", "%s per month", bytesText(p.MonthBytes))
+	row("disk", "%s per month", disk.Size(p.MonthBytes))
 	if p.KeptBytes > 0 {
-		row("", "%s in total when messages are deleted after %d days", bytesText(p.KeptBytes), p.Load.KeepDays)
+		row("", "%s in total when messages are deleted after %s", disk.Size(p.KeptBytes),
+			count(p.Load.KeepDays, "day"))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -168,22 +170,4 @@ func (e *env) printPlan(p capacity.Plan) error {
 		}
 	}
 	return nil
-}
-
-func cores(n int) string {
-	if n == 1 {
-		return "1 core"
-	}
-	return fmt.Sprint(n, " cores")
-}
-
-// bytesText formats a size with its unit.
-func bytesText(n int64) string {
-	switch {
-	case n < 1e6:
-		return fmt.Sprintf("%d kB", (n+999)/1000)
-	case n < 1e9:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }

@@ -38,7 +38,7 @@ func upgradeCheck(ctx context.Context, e *env, args []string) error {
 	d.upgrade(ctx, c)
 	d.bus(c)
 	if d.broken > 0 {
-		return fmt.Errorf("not ready for version %s: %d problems", version(), d.broken)
+		return fmt.Errorf("not ready for version %s: %s", version(), count(d.broken, "problem"))
 	}
 	_, err = fmt.Fprintf(e.stdout, "Ready for version %s.\n", version())
 	return err
@@ -92,7 +92,7 @@ func (d *diagnosis) steps(u store.Upgrade) {
 	for _, s := range u.Steps {
 		var does []string
 		for _, t := range s.Tables {
-			does = append(does, fmt.Sprintf("%s %s (%d rows, %s)", t.Does, t.Table, t.Rows, bytesText(t.Bytes)))
+			does = append(does, fmt.Sprintf("%s %s (%s, %s)", t.Does, t.Table, count(t.Rows, "row"), disk.Size(t.Bytes)))
 		}
 		if len(does) == 0 {
 			does = []string{"changes no existing table"}
@@ -119,7 +119,7 @@ func (d *diagnosis) room(c config.Config, u store.Upgrade) {
 	if c.DatabaseURL != "" {
 		if need > 0 {
 			d.say("note", "disk", "the migrations write up to %s; check that PostgreSQL's disk has that much free space",
-				bytesText(need))
+				disk.Size(need))
 		}
 		return
 	}
@@ -127,13 +127,13 @@ func (d *diagnosis) room(c config.Config, u store.Upgrade) {
 	switch {
 	case err != nil:
 		d.warn("disk", "cannot read the free space; the migrations write up to %s: %v",
-			bytesText(need), err)
+			disk.Size(need), err)
 	case disk.Full(use) || use.Free < uint64(need):
 		d.fail("disk", "%s are free, and the migrations write up to %s; free some space",
-			bytesText(int64(use.Free)), bytesText(need))
+			disk.Size(int64(use.Free)), disk.Size(need))
 	default:
 		d.ok("disk", "%s are free; the migrations write up to %s, and a backup takes up to %s",
-			bytesText(int64(use.Free)), bytesText(need), bytesText(u.Bytes))
+			disk.Size(int64(use.Free)), disk.Size(need), disk.Size(u.Bytes))
 	}
 }
 

@@ -58,7 +58,7 @@ func (e *env) importUsers(ctx context.Context, o *auth.Operator, name string) er
 		case err == nil:
 			err = importUser(ctx, o, line)
 		case !errors.Is(err, errLongLine):
-			return fmt.Errorf("after %d accounts: %w", made, err)
+			return fmt.Errorf("after %s: %w", count(made, "account"), err)
 		}
 		if err != nil {
 			left++
@@ -67,11 +67,11 @@ func (e *env) importUsers(ctx context.Context, o *auth.Operator, name string) er
 		}
 		made++
 	}
-	if _, err := fmt.Fprintf(e.stdout, "%d accounts were imported\n", made); err != nil {
+	if _, err := fmt.Fprintf(e.stdout, "Imported %s.\n", count(made, "account")); err != nil {
 		return err
 	}
 	if left > 0 {
-		return fmt.Errorf("%d lines were skipped", left)
+		return fmt.Errorf("skipped %s", count(left, "line"))
 	}
 	return ctx.Err()
 }

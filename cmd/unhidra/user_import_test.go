@@ -27,8 +27,8 @@ func TestImportReadsWhatPeopleHave(t *testing.T) {
 		account("ann", ""), "", account("bob", blanks), account("cy", `, "display_name": "`+strings.Repeat("x", 200<<10)+`"`),
 		account("dan", strings.Repeat(blanks, 6)), account("eve", ""),
 	}, "\r\n"))
-	if !strings.Contains(out, "3 accounts were imported") || code == exitOK ||
-		!strings.Contains(errs, "2 lines were skipped") ||
+	if !strings.Contains(out, "Imported 3 accounts.") || code == exitOK ||
+		!strings.Contains(errs, "skipped 2 lines") ||
 		!strings.Contains(errs, "line 4: ") || !strings.Contains(errs, "line 5: the line is longer than 1048576 bytes") ||
 		len(errs) > 2000 {
 		t.Errorf("%d\n%s\n%s", code, out, errs)

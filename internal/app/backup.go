@@ -71,7 +71,7 @@ func roomToCopy(ctx context.Context, c config.Config, db *all.Store, dir string)
 	}
 	if needs := uint64(has.Bytes) + uint64(c.DiskReserve)<<20; u.Free < needs {
 		return fmt.Errorf("a backup needs room for a copy of the database beside it: "+
-			"%d MiB must be free on the disk of %s, and %d are", needs>>20, dir, u.Free>>20)
+			"%s must be free on the disk of %s, and %s are", disk.Size(needs), dir, disk.Size(u.Free))
 	}
 	return nil
 }

@@ -129,7 +129,7 @@ func (r *Report) check(ctx context.Context, path string, open Opener) (err error
 		return nil
 	}
 	if r.Lost > r.Missing && !r.Bucket {
-		return fmt.Errorf("it refers to %d files that the backup does not have as they were", r.Lost-r.Missing)
+		return fmt.Errorf("files that it refers to and that the backup does not have as they were: %d", r.Lost-r.Missing)
 	}
 	return compare(*r.Contents, r.Has)
 }
@@ -145,7 +145,7 @@ func compare(want, has domain.StoreContents) error {
 	}
 	for _, c := range counts {
 		if c.want != c.has {
-			return fmt.Errorf("it has %d %s, and had %d when the backup was made", c.has, c.of, c.want)
+			return fmt.Errorf("%s: it has %d, and had %d when the backup was made", c.of, c.has, c.want)
 		}
 	}
 	for _, room := range slices.Sorted(maps.Keys(want.Heads)) {

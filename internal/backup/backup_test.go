@@ -149,15 +149,15 @@ func TestWhatABackupLacksIsFound(t *testing.T) {
 		says   string
 		change func(m *Manifest, files map[string]string)
 	}{
-		{"refers to 1 files", func(m *Manifest, files map[string]string) {
+		{"as they were: 1", func(m *Manifest, files map[string]string) {
 			delete(files, "files/o/one")
 			delete(m.SHA256, "files/o/one")
 		}},
 		{"damaged", func(_ *Manifest, files map[string]string) { delete(files, "files/o/one") }},
 		{"rom_a ends at 7, and ended at 8", func(m *Manifest, _ map[string]string) { m.Contents.Heads["rom_a"] = 8 }},
-		{"9 events, and had 10", func(m *Manifest, _ map[string]string) { m.Contents.Events = 10 }},
-		{"2 accounts, and had 3", func(m *Manifest, _ map[string]string) { m.Contents.Users = 3 }},
-		{"2 rooms, and had 1", func(m *Manifest, _ map[string]string) { delete(m.Contents.Heads, "rom_a") }},
+		{"events: it has 9, and had 10", func(m *Manifest, _ map[string]string) { m.Contents.Events = 10 }},
+		{"accounts: it has 2, and had 3", func(m *Manifest, _ map[string]string) { m.Contents.Users = 3 }},
+		{"rooms: it has 2, and had 1", func(m *Manifest, _ map[string]string) { delete(m.Contents.Heads, "rom_a") }},
 		{"newer Unhidra", func(m *Manifest, _ map[string]string) { m.Format = format + 1 }},
 	} {
 		if _, err := verify(t, rewritten(t, whole, c.change)); err == nil || !strings.Contains(err.Error(), c.says) {

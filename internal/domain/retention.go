@@ -59,10 +59,10 @@ func (r RetentionRules) Check(k RoomRetention) error {
 		return InvalidField("/retention/lines", "use 0, which keeps, to %d", MaxRetentionLines)
 	case k.Days > 0 && k.Days < r.MinDays:
 		return InvalidField("/retention/days",
-			"the administrators of this server want everything to be kept for %d days or longer", r.MinDays)
+			"use %d or more: the administrators of this server want everything to be kept that long", r.MinDays)
 	case r.MaxDays > 0 && (k.Days == 0 || k.Days > r.MaxDays):
 		return InvalidField("/retention/days",
-			"the administrators of this server want nothing to be kept for longer than %d days", r.MaxDays)
+			"use 1 to %d: the administrators of this server want nothing to be kept longer", r.MaxDays)
 	}
 	return nil
 }

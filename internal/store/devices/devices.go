@@ -121,7 +121,7 @@ func authorizeOwner(ctx context.Context, t *store.Tx, owner string, limit int, n
 		store.Millis(now)).Scan(&n)
 	if err == nil && n >= limit {
 		err = domain.Conflict.Errorf(domain.CodeTooManyDevices,
-			"you already have %d devices, the most one person may have; revoke one", n)
+			"you have as many devices as one person may have (%d); revoke one", n)
 	}
 	return err
 }

@@ -16,7 +16,7 @@ import (
 func (repo *Repository) checkMemberLimits(ctx context.Context, t *store.Tx, r domain.Room, user domain.UserRef) error {
 	if most := repo.limits.Members; most > 0 && r.Members >= most {
 		return domain.Conflict.Errorf(domain.CodeRoomFull,
-			"this room is full: it has %d members, the most a room may have", r.Members)
+			"this room has as many members as a room may have (%d)", r.Members)
 	}
 	most := repo.limits.PerUser
 	if most == 0 {
@@ -26,7 +26,7 @@ func (repo *Repository) checkMemberLimits(ctx context.Context, t *store.Tx, r do
 	err := t.QueryRowContext(ctx, `SELECT count(*) FROM members WHERE user_id = $1`, user.ID).Scan(&n)
 	if err == nil && n >= most {
 		err = domain.Conflict.Errorf(domain.CodeTooManyRooms,
-			"%s is already in %d rooms, the most there can be; leave one first", user.DisplayName, n)
+			"%s is in as many rooms as one person may be (%d); leave one first", user.DisplayName, n)
 	}
 	return err
 }
@@ -41,7 +41,7 @@ func (repo *Repository) checkCreatedLimit(ctx context.Context, t *store.Tx, acto
 		actor).Scan(&n)
 	if err == nil && n >= repo.limits.Created {
 		err = domain.Conflict.Errorf(domain.CodeTooManyRoomsMade,
-			"you have created %d rooms, the most one person may; delete one first", n)
+			"you have created as many rooms as one person may (%d); delete one first", n)
 	}
 	return err
 }
