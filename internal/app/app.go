@@ -31,6 +31,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/token"
+	"github.com/unhidra/unhidra/internal/trace"
 	"github.com/unhidra/unhidra/web"
 )
 
@@ -188,7 +189,8 @@ type server struct {
 	reserve    *disk.Reserve // nil: there is none
 	keys       *token.Keyring
 	bus        bus.Bus
-	node       string // name of this process among those with the same store
+	tracer     *trace.Tracer // nil: off
+	node       string        // name of this process among those with the same store
 	reg        *prometheus.Registry
 	health     *obs.Health
 	addrs      Addrs
@@ -310,7 +312,7 @@ func (s *server) listener(name string, l net.Listener, mux *http.ServeMux, fallb
 		Log: s.Log, Metrics: s.reg, Listener: name, Proxies: s.Config.TrustedProxies,
 		Origins: origins, Partners: partners(s.modules.captcha),
 		Fallback: fallback, MaxConcurrent: requestsAtOnce, MaxPerAddr: s.Config.RequestsPerAddr,
-		Wide: s.Config.TLS.Subdomains,
+		Wide: s.Config.TLS.Subdomains, Trace: s.tracer,
 	})
 	if err != nil {
 		return err

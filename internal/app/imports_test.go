@@ -16,7 +16,7 @@ const module = "github.com/unhidra/unhidra/"
 // never import one another, nor the store: what they need of it they declare
 // themselves, and package app joins them.
 func floors() map[string][]string {
-	ground := []string{"internal/domain", "internal/config", "internal/ratelimit", "internal/obs"}
+	ground := []string{"internal/domain", "internal/config", "internal/ratelimit", "internal/obs", "internal/trace"}
 	kits := append([]string{"internal/password", "internal/totp", "internal/passkey", "internal/oidc", "internal/bus",
 		"internal/httpx", "internal/wire", "internal/token", "internal/fulltext", "internal/names", "internal/ws",
 		"internal/captcha", "internal/picture", "internal/feed", "internal/blob"}, ground...)
@@ -33,6 +33,7 @@ func floors() map[string][]string {
 		"internal/config":    {},
 		"internal/ratelimit": {},
 		"internal/obs":       {},
+		"internal/trace":     {"internal/domain", "internal/ratelimit"},
 
 		"internal/fulltext": {"internal/domain"},
 		"internal/names":    {"internal/domain"},

@@ -126,7 +126,7 @@ func everything(t *testing.T) *prometheus.Registry {
 		"UNHIDRA_DATA_DIR=" + t.TempDir(), "UNHIDRA_BIND_ADDR=127.0.0.1", "GATEWAY_PORT=0", "AUTH_BIND_ADDR=127.0.0.1:0",
 		"UNHIDRA_OPERATOR_ADDR=127.0.0.1:0",
 		"UNHIDRA_TLS_CERT=" + cert, "UNHIDRA_TLS_KEY=" + key, "UNHIDRA_SMTP_URL=smtp://127.0.0.1:1",
-		"UNHIDRA_MAIL_FROM=chat@example.org",
+		"UNHIDRA_MAIL_FROM=chat@example.org", "UNHIDRA_OTLP_URL=http://127.0.0.1:1",
 	}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -67,6 +67,9 @@ func (s *server) build(ctx context.Context) error {
 	if err := s.buildBus(); err != nil {
 		return err
 	}
+	if err := s.buildTrace(); err != nil {
+		return err
+	}
 	s.limits = writeLimits(s.Config)
 	s.limits.Count(s.reg)
 	s.db.Watch(s.reg)
@@ -124,6 +127,7 @@ func (s *server) buildChat() {
 	m.chat = chat.New(chat.Deps{
 		Store: chatStore(s.db), Bus: s.bus, Log: s.Log, Metrics: s.reg, Audit: m.audit, Retention: m.history.Rules,
 		DiskFull: s.reserve.Full, Quota: int64(s.Config.UserStorage) << 20, OnRoomDeleted: m.history.Wake,
+		Trace: s.tracer,
 	})
 	s.db.OnCommit(m.chat.Announce)
 	s.run("chat", m.chat.Run)
@@ -147,6 +151,7 @@ func (s *server) buildDevices() {
 func (s *server) buildHub() {
 	s.modules.hub = hub.New(hub.Deps{
 		Rooms: s.db.Rooms, RoomLog: s.db.Log, Presence: s.modules.presence, Bus: s.bus, Log: s.Log, Metrics: s.reg,
+		Trace: s.tracer,
 	})
 	s.run("hub", s.modules.hub.Run)
 }
@@ -161,7 +166,7 @@ func (s *server) buildGateway() {
 			HandshakesPerAddr: c.IPPerMinute, HandshakesPerUser: c.UserPerMinute, ConnsPerAddr: c.ConnsPerAddr,
 			ConnsPerUser: c.ConnsPerUser, MessagesPerSec: c.MessagesPerSec, Queue: c.SendQueue,
 		},
-		Drain: c.Drain, Others: c.NATS.Servers != "",
+		Trace: s.tracer, Drain: c.Drain, Others: c.NATS.Servers != "",
 	})
 	s.run("gateway", m.gateway.Run)
 }

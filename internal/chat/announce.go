@@ -43,10 +43,13 @@ func (s *Service) Run(ctx context.Context) error {
 // publish encodes each event once and publishes it on the bus.
 func (s *Service) publish(events []domain.Event) {
 	for _, e := range events {
+		span, parent := s.Trace.Continue("bus.publish", e.Trace, e.Room, e.Seq)
+		e.Trace = parent
 		packed, err := wire.PackEvent(e)
 		if err == nil {
 			err = s.Bus.Publish(wire.RoomSubject(e.Room), packed)
 		}
+		span.End(err)
 		if err != nil {
 			s.Log.Warn("publish an event", "room", e.Room, "seq", e.Seq, "err", err)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/names"
+	"github.com/unhidra/unhidra/internal/trace"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -106,9 +107,10 @@ type Deps struct {
 	Now           func() time.Time      // nil: time.Now
 	Audit         Recorder              // nil: a room's choice of retention is not recorded
 	Retention     func(context.Context) (domain.RetentionRules, error)
-	DiskFull      func() error // returns an error if the disk is nearly full; nil: no check
-	Quota         int64        // bytes of messages per user with their devices; 0: no limit
-	OnRoomDeleted func()       // called after a room was deleted; may be nil
+	DiskFull      func() error  // returns an error if the disk is nearly full; nil: no check
+	Quota         int64         // bytes of messages per user with their devices; 0: no limit
+	OnRoomDeleted func()        // called after a room was deleted; may be nil
+	Trace         *trace.Tracer // nil: off
 }
 
 // Service is the chat module.
@@ -149,7 +151,9 @@ func New(d Deps) *Service {
 
 // Send sends a message. The same key from the same principal returns the first message again.
 func (s *Service) Send(ctx context.Context, p domain.Principal, d domain.Draft) (domain.Event, error) {
+	ctx, span := trace.Start(ctx, "chat.send")
 	e, err := s.send(ctx, p, d)
+	span.End(err)
 	result := "ok"
 	if err != nil {
 		result = string(domain.KindOf(err))

@@ -75,6 +75,7 @@ type Config struct {
 	ShutdownTimeout time.Duration
 	LogLevel        string
 	LogFormat       string
+	Trace           Trace
 	settings        []Setting
 }
 

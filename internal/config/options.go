@@ -338,6 +338,12 @@ func (c *Config) options() []option {
 			oneOf(&c.LogLevel, "debug", "info", "warn", "error")},
 		{logs, "UNHIDRA_LOG_FORMAT", "log-format", "auto", "`text`, `json`, or `auto`: text on a terminal, JSON otherwise",
 			false, oneOf(&c.LogFormat, "auto", "text", "json")},
+		{logs, "UNHIDRA_OTLP_URL", "", "",
+			"receiver of traces (OpenTelemetry): `http://collector:4318` or `grpc://collector:4317`, `https` or `grpcs` " +
+				"for TLS; empty: nothing is traced. See docs/tracing.md", false, otlp(&c.Trace.URL)},
+		{logs, "UNHIDRA_TRACE_SAMPLE", "", "0.01",
+			"share of the requests that are traced, 0 to 1; those that fail or take a second are reported in any case", false,
+			share(&c.Trace.Share)},
 		{logs, "UNHIDRA_DRAIN_DELAY", "", "0s",
 			"how long a shutdown waits after `/ready` starts to fail, so that load balancers stop sending requests; " +
 				"longer than the interval of their checks", false,

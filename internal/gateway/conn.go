@@ -17,6 +17,7 @@ import (
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/ratelimit"
+	"github.com/unhidra/unhidra/internal/trace"
 	"github.com/unhidra/unhidra/internal/wire"
 	"github.com/unhidra/unhidra/internal/ws"
 )
@@ -88,7 +89,11 @@ func (c *conn) prove(p domain.Principal) {
 // log returns a logger whose lines name the connection, its user and the request
 // of ctx: one of the connection, or its handshake.
 func (c *conn) log(ctx context.Context) *slog.Logger {
-	return c.g.Log.With("conn", c.id, "user", c.user.ID, "request", httpx.RequestID(ctx))
+	log := c.g.Log.With("conn", c.id, "user", c.user.ID, "request", httpx.RequestID(ctx))
+	if id := trace.ID(ctx); id != "" {
+		return log.With("trace", id)
+	}
+	return log
 }
 
 // setReason records why the connection ends; the first reason counts.

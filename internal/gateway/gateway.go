@@ -23,6 +23,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/ratelimit"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // Authenticator says whose an access token is.
@@ -106,6 +107,7 @@ type Deps struct {
 	Version    string                           // told to clients
 	Origins    []string                         // whose pages may connect, beside those of the host that is asked
 	Limits     Limits
+	Trace      *trace.Tracer // nil: off
 	Drain      time.Duration // over how long connections are closed at the end
 	Others     bool          // other nodes are there for those whose connections are closed
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/ratelimit"
+	"github.com/unhidra/unhidra/internal/trace"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -68,7 +69,9 @@ func (c *conn) request(b []byte) {
 	c.refusals = max(c.refusals-1, 0)
 	ctx, cancel := c.requestContext(req)
 	defer cancel()
+	ctx, span := c.g.Trace.Request(ctx, "ws "+req.Type, req.Trace)
 	data, err := c.answer(ctx, req)
+	span.End("", trace.Failed(err))
 	if err != nil {
 		if domain.KindOf(err) == domain.Internal {
 			c.log(ctx).Error("request failed", "err", err)

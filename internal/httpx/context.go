@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // A request is what this package knows about a request.
@@ -20,6 +21,15 @@ type request struct {
 	gate      *admission // of the listener
 	principal domain.Principal
 	known     bool // principal is set
+	span      *trace.Request
+}
+
+// named are the names of the request in the log: its own and that of its trace, if it has one.
+func (m *request) named(ctx context.Context) slog.Attr {
+	if id := trace.ID(ctx); id != "" {
+		return slog.GroupAttrs("", slog.String("request", m.id), slog.String("trace", id))
+	}
+	return slog.String("request", m.id)
 }
 
 type requestKey struct{}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // HandlerOptions are the options of Handler.
@@ -31,9 +32,10 @@ type HandlerOptions struct {
 	// limit of concurrent requests, without WebSocket handshakes; further ones are refused; 0: no
 	// limit
 	MaxConcurrent int
-	MaxPerAddr    int          // of these, from one address; 0: all
-	Wide          bool         // HSTS includes subdomains
-	Fallback      http.Handler // serves paths outside the API that mux does not: the web client; nil: 404
+	MaxPerAddr    int           // of these, from one address; 0: all
+	Wide          bool          // HSTS includes subdomains
+	Fallback      http.Handler  // serves paths outside the API that mux does not: the web client; nil: 404
+	Trace         *trace.Tracer // nil: off
 }
 
 // Handler returns the handler of a listener: mux with what all requests need. It assigns a request
@@ -91,7 +93,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	m := &request{id: requestID(), addr: h.Proxies.ClientAddr(r), agent: agent(r), header: r.Header, log: h.Log,
 		gate: h.gate}
-	r = r.WithContext(with(r.Context(), m))
+	ctx := with(r.Context(), m)
+	if !exempt(r) {
+		ctx, m.span = h.Trace.Request(ctx, "HTTP", r.Header.Get("traceparent"))
+	}
+	r = r.WithContext(ctx)
 	rec := &recorder{ResponseWriter: w}
 	h.secure(rec, r, m)
 	defer func() {
@@ -204,7 +210,7 @@ func (h *handler) panicked(w *recorder, r *http.Request, m *request, v any) {
 	if r.Context().Err() != nil && w.status != 0 {
 		return // the client disconnected while the response was written
 	}
-	h.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("request", m.id), slog.String("path", r.URL.Path),
+	h.Log.LogAttrs(r.Context(), slog.LevelError, "panic", m.named(r.Context()), slog.String("path", r.URL.Path),
 		slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 	if w.status == 0 && !w.hijacked {
 		Fail(w, r.WithContext(context.WithoutCancel(r.Context())), domain.Internal.Errorf("", "something went wrong"))
@@ -227,6 +233,7 @@ func (h *handler) done(w *recorder, r *http.Request, m *request, took time.Durat
 	}
 	h.requests.WithLabelValues(strconv.Itoa(w.status), method(r.Method), route).Inc()
 	h.seconds.WithLabelValues(route).Observe(took.Seconds())
+	m.span.End(method(r.Method)+" "+route, w.status >= http.StatusInternalServerError)
 	level := slog.LevelDebug
 	if w.status >= http.StatusInternalServerError {
 		level = slog.LevelWarn
@@ -239,7 +246,7 @@ func (h *handler) done(w *recorder, r *http.Request, m *request, took time.Durat
 	// The query is left out, because it may contain search terms.
 	h.Log.LogAttrs(r.Context(), level, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
 		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took),
-		slog.String("addr", m.addr.String()), slog.String("user", m.principal.ID), slog.String("request", m.id))
+		slog.String("addr", m.addr.String()), slog.String("user", m.principal.ID), m.named(r.Context()))
 }
 
 // method returns m, or a fixed value for unknown methods, which would otherwise create any number

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // statuses maps kinds of errors to HTTP statuses. There is no other such table.
@@ -47,6 +48,7 @@ type Problem struct {
 	Code       domain.Code    `json:"code,omitempty" doc:"Narrower than the kind, and as stable; docs/errors.md lists all." example:"no_room"`
 	Detail     string         `json:"detail,omitempty" doc:"What is wrong and what to do, for a person."`
 	Instance   string         `json:"instance,omitempty" doc:"The id of the request, by which the server's log knows it."`
+	Trace      string         `json:"trace,omitempty" doc:"The id of the request's trace, if the server traces."`
 	RetryAfter float64        `json:"retry_after,omitempty" doc:"Seconds to wait before trying again."`
 	Errors     []domain.Field `json:"errors,omitempty" doc:"Each bad value: by JSON pointer into the body, or ?name for a query parameter, {name} for one of the path."`
 }
@@ -81,6 +83,7 @@ func (p *Problem) write(w http.ResponseWriter, r *http.Request) {
 	if p.Instance == "" {
 		p.Instance = RequestID(r.Context())
 	}
+	p.Trace = trace.ID(r.Context())
 	h := w.Header()
 	for k, vs := range p.GetHeaders() {
 		h[k] = vs
@@ -112,7 +115,7 @@ func problemOf(ctx context.Context, err error) *Problem {
 	switch {
 	case errors.As(err, &e) && e.Kind != domain.Internal:
 		if e.Err != nil && m != nil {
-			m.log.LogAttrs(ctx, slog.LevelInfo, "request refused", slog.String("request", m.id),
+			m.log.LogAttrs(ctx, slog.LevelInfo, "request refused", m.named(ctx),
 				slog.String("kind", string(e.Kind)), slog.Any("err", err))
 		}
 	case errors.Is(err, context.Canceled):
@@ -121,12 +124,12 @@ func problemOf(ctx context.Context, err error) *Problem {
 		e = domain.Unavailable.Errorf(domain.CodeTimeout, "this took too long; try again")
 	default:
 		if m != nil {
-			m.log.LogAttrs(ctx, slog.LevelError, "request failed", slog.String("request", m.id), slog.Any("err", err))
+			m.log.LogAttrs(ctx, slog.LevelError, "request failed", m.named(ctx), slog.Any("err", err))
 		}
 		e = domain.Internal.Errorf("", "something went wrong on the server; its log has the request's id")
 	}
 	p = problem(Status(e.Kind), e)
-	p.Instance = RequestID(ctx)
+	p.Instance, p.Trace = RequestID(ctx), trace.ID(ctx)
 	return p
 }
 

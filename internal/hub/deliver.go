@@ -97,6 +97,8 @@ func (r *room) release() {
 
 // send delivers one event: the next one. The caller holds r.deliver.
 func (r *room) send(e event) {
+	span, _ := r.hub.Trace.Continue("hub.deliver", e.Trace, r.id, e.Seq)
+	defer span.End(nil)
 	r.mu.Lock()
 	r.last = e.Seq
 	for i := range r.groups {

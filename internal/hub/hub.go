@@ -22,6 +22,7 @@ import (
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // Rooms says which rooms a user is in.
@@ -57,6 +58,7 @@ type Deps struct {
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer // nil: none
 	Now      func() time.Time      // nil: time.Now
+	Trace    *trace.Tracer         // nil: off
 }
 
 // Hub is the live delivery of one node.

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // A Queryer runs queries: the database itself, or a transaction.
@@ -85,7 +86,7 @@ func (db *DB) QueryRowContext(ctx context.Context, query string, args ...any) *s
 // Write runs fn in a transaction and returns after the commit. fn may run more than once, so
 // it must not leave results of a failed run behind. If ctx ends before fn has begun, Write
 // returns the error of ctx and does not run fn.
-func (db *DB) Write(ctx context.Context, fn func(ctx context.Context, t *Tx) error) error {
+func (db *DB) Write(ctx context.Context, fn func(ctx context.Context, t *Tx) error) (err error) {
 	if db.dialect.singleWriter {
 		return db.writer.submit(ctx, &job{Item: &Item{}, fn: fn})
 	}
@@ -97,6 +98,8 @@ func (db *DB) Write(ctx context.Context, fn func(ctx context.Context, t *Tx) err
 	}
 	txCtx, cancel := db.pool.withTimeout(ctx, transactionTimeout)
 	defer cancel()
+	txCtx, span := trace.Start(txCtx, "store.commit")
+	defer func() { span.End(err) }()
 	for attempt := 0; ; attempt++ {
 		var events []domain.Event
 		err := db.inTx(txCtx, func(t *Tx) error {
@@ -106,7 +109,7 @@ func (db *DB) Write(ctx context.Context, fn func(ctx context.Context, t *Tx) err
 		})
 		if err == nil {
 			l.committed.Add(1)
-			db.notifyCommit(events)
+			db.notifyCommit(traced(ctx, events))
 			return nil
 		}
 		if txCtx.Err() != nil && ctx.Err() == nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 const (
@@ -158,7 +159,10 @@ func (w *writer) commit(a *appender, batch []*job, next func()) {
 	ctx := context.Background()
 	defer w.load.startCommit(a.number, time.Now())()
 	if w.db.dialect.singleWriter {
-		w.finish(live, w.transact(ctx, live))
+		span := commitSpan(live)
+		err := w.transact(ctx, live)
+		span.End(err)
+		w.finish(live, err)
 		return
 	}
 	for _, jobs := range groupByBatchWriter(live) {
@@ -169,7 +173,9 @@ func (w *writer) commit(a *appender, batch []*job, next func()) {
 // runPipeline executes jobs of one BatchWriter on PostgreSQL.
 func (w *writer) runPipeline(ctx context.Context, a *appender, jobs []*job, written func()) {
 	b := jobs[0].batchWriter
+	span := commitSpan(jobs)
 	err := a.append(ctx, b, itemsOf(jobs), written)
+	span.End(err)
 	if err == nil || len(jobs) == 1 || a.conn == nil {
 		w.finish(jobs, err)
 		return
@@ -208,7 +214,7 @@ func (w *writer) finish(jobs []*job, err error) {
 			j.Err = err
 		}
 		if j.Err == nil {
-			events = append(events, j.Events...)
+			events = append(events, traced(j.ctx, j.Events)...)
 			w.load.committed.Add(1)
 		}
 	}
@@ -216,6 +222,21 @@ func (w *writer) finish(jobs []*job, err error) {
 	for _, j := range jobs {
 		close(j.done)
 	}
+}
+
+// commitSpan begins the span of a commit, if a job of it is traced.
+func commitSpan(jobs []*job) trace.Span {
+	return trace.StartBatch("store.commit", len(jobs), func(i int) context.Context { return jobs[i].ctx })
+}
+
+// traced notes in events the trace of the request that appended them.
+func traced(ctx context.Context, events []domain.Event) []domain.Event {
+	if parent := trace.Parent(ctx); parent != "" {
+		for i := range events {
+			events[i].Trace = parent
+		}
+	}
+	return events
 }
 
 // transact runs jobs in one transaction. An error means that nothing was committed, or that

@@ -137,6 +137,17 @@ type field struct {
 	value any // string, int, bool, obj or []any
 }
 
+// traceable adds to the envelope of a request the trace that it is a part of.
+func traceable(envelope obj) obj {
+	for i, f := range envelope {
+		if f.key == "properties" {
+			envelope[i].value = append(f.value.(obj), field{"trace", obj{{"type", "string"},
+				{"description", "traceparent of W3C Trace Context: of which trace the request is a part"}}})
+		}
+	}
+	return envelope
+}
+
 func reference(to string) obj { return obj{{"$ref", "#/" + to}} }
 
 func asyncAPI() obj {
@@ -156,7 +167,7 @@ func asyncAPI() obj {
 		"A request was refused, or a frame was malformed.")
 	for _, f := range Requests() {
 		in := "client." + f.Type
-		add(in, envelope(f.Type, true, schemas.of(f.Data), nil), f.Summary)
+		add(in, traceable(envelope(f.Type, true, schemas.of(f.Data), nil)), f.Summary)
 		op := obj{{"action", "receive"}, {"channel", reference("channels/socket")}, {"summary", f.Summary},
 			{"messages", inChannel(in)}}
 		if !f.Silent {

@@ -50,6 +50,8 @@ type Request struct {
 	ID   string          `json:"id,omitempty" maxLength:"64" doc:"chosen by the client; comes back in the answer"`
 	Type string          `json:"type"`
 	Data json.RawMessage `json:"data,omitempty"`
+
+	Trace string `json:"trace,omitempty" doc:"traceparent of W3C Trace Context: of which trace the request is a part"`
 }
 
 // Reply is a frame from the server: an answer if it has an id, news otherwise.

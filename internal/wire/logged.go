@@ -17,6 +17,7 @@ type Header struct {
 	Subject string `json:"subject,omitempty"` // user id that a member.* event is about
 	Actor   string `json:"actor,omitempty"`   // user id of who did it
 	At      int64  `json:"at,omitempty"`      // when it was accepted, in Unix milliseconds: delivery is timed from here
+	Trace   string `json:"trace,omitempty"`   // traceparent of its publication; empty: it is not traced
 }
 
 // Pack joins a header and an encoded frame for the bus.
@@ -54,7 +55,7 @@ func PackEvent(e domain.Event) ([]byte, error) {
 
 // HeaderOf returns the header of an entry of a room's log.
 func HeaderOf(e domain.Event) Header {
-	h := Header{Seq: e.Seq, Type: string(e.Type), Actor: e.Actor.ID, At: e.At.UnixMilli()}
+	h := Header{Seq: e.Seq, Type: string(e.Type), Actor: e.Actor.ID, At: e.At.UnixMilli(), Trace: e.Trace}
 	if e.Subject != nil {
 		h.Subject = e.Subject.ID
 	}

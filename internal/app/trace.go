@@ -1,0 +1,16 @@
+package app
+
+import "github.com/unhidra/unhidra/internal/trace"
+
+// buildTrace makes the tracer, if there is a receiver. It starts before all that is traced,
+// and stops after.
+func (s *server) buildTrace() (err error) {
+	c := s.Config.Trace
+	s.tracer, err = trace.New(trace.Options{
+		URL: c.URL, Share: c.Share, Version: s.Version, Node: s.node, Log: s.Log, Metrics: s.reg,
+	})
+	if s.tracer != nil {
+		s.run("trace", s.tracer.Run)
+	}
+	return err
+}

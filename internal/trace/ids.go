@@ -1,0 +1,36 @@
+package trace
+
+import (
+	"context"
+	"encoding/binary"
+	"math/rand/v2"
+
+	oteltrace "go.opentelemetry.io/otel/trace"
+)
+
+type idKey struct{}
+
+// ids gives a new trace the id that its request has had from the beginning.
+type ids struct{}
+
+func (ids) NewIDs(ctx context.Context) (oteltrace.TraceID, oteltrace.SpanID) {
+	id, ok := ctx.Value(idKey{}).(oteltrace.TraceID)
+	if !ok {
+		id = newTraceID()
+	}
+	return id, newSpanID()
+}
+
+func (ids) NewSpanID(context.Context, oteltrace.TraceID) oteltrace.SpanID { return newSpanID() }
+
+// The low bit makes an id valid, which may not be all zeros.
+func newTraceID() (id oteltrace.TraceID) {
+	binary.BigEndian.PutUint64(id[:8], rand.Uint64())
+	binary.BigEndian.PutUint64(id[8:], rand.Uint64()|1)
+	return id
+}
+
+func newSpanID() (id oteltrace.SpanID) {
+	binary.BigEndian.PutUint64(id[:], rand.Uint64()|1)
+	return id
+}
