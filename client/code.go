@@ -150,6 +150,7 @@ const (
 	CodeNoDevice       = domain.CodeNoDevice
 	CodeDeviceRevoked  = domain.CodeDeviceRevoked
 	CodeNoDeviceKey    = domain.CodeNoDeviceKey
+	CodeDeviceOnly     = domain.CodeDeviceOnly
 	CodeBadDeviceKey   = domain.CodeBadDeviceKey
 	CodeTooManyDevices = domain.CodeTooManyDevices
 	CodeRegistrations  = domain.CodeRegistrations

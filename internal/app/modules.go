@@ -142,7 +142,7 @@ func (s *server) buildPresence() {
 
 func (s *server) buildDevices() {
 	s.modules.device = device.New(device.Deps{
-		Store: s.db.Devices, Bus: s.bus, Log: s.Log, Audit: s.modules.audit, Pepper: s.keys.Derive(DevicePepper),
+		Store: s.db.Devices, Peers: s.db.Rooms, Bus: s.bus, Log: s.Log, Audit: s.modules.audit, Pepper: s.keys.Derive(DevicePepper),
 		Max: s.Config.DevicesPerUser, RegisterPerHour: s.Config.DevicesPerHour,
 	})
 	s.run("devices", s.modules.device.Run)

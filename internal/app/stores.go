@@ -29,6 +29,7 @@ var (
 	_ presence.Users = (*accounts.Repository)(nil)
 	_ presence.Peers = (*rooms.Repository)(nil)
 	_ device.Store   = (*devices.Repository)(nil)
+	_ device.Peers   = (*rooms.Repository)(nil)
 	_ gateway.Rooms  = (*rooms.Repository)(nil)
 	_ gateway.Log    = (*roomlog.Repository)(nil)
 	_ hub.Rooms      = (*rooms.Repository)(nil)

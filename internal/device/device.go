@@ -31,7 +31,15 @@ type Store interface {
 	) (domain.Device, error)
 	RevokeDevice(ctx context.Context, id, reason string, now time.Time) error
 	RevokeDeviceKey(ctx context.Context, device, key, reason string, now time.Time) error
+	Describe(ctx context.Context, device string, c domain.Capabilities, now time.Time) (changed bool, err error)
+	Capabilities(ctx context.Context, device string) (c domain.Capabilities, at time.Time, err error)
 	Logins
+}
+
+// Peers says who is in a room with whom.
+type Peers interface {
+	// SharesRoom returns those of others who are in a room with the user.
+	SharesRoom(ctx context.Context, user string, others []string) ([]string, error)
 }
 
 // Logins is the part of the store that authenticates devices and finds those that must be
@@ -47,6 +55,7 @@ type Logins interface {
 // Deps are the dependencies of the service.
 type Deps struct {
 	Store           Store
+	Peers           Peers   // nil: nobody but the owner sees a device, as in a command beside the server
 	Bus             bus.Bus // nil: no events, as in a command beside the server
 	Log             *slog.Logger
 	Audit           Recorder         // nil: recorded in Log only
@@ -62,6 +71,7 @@ type Service struct {
 	registrations *ratelimit.Limiter
 	rotations     *ratelimit.Limiter
 	live          live
+	described     described
 	mu            sync.Mutex
 	used          map[string]domain.DeviceUse // by key, not yet in the store
 }
@@ -74,7 +84,7 @@ func New(d Deps) *Service {
 	return &Service{
 		Deps: d, registrations: ratelimit.New(d.RegisterPerHour, time.Hour, d.RegisterPerHour),
 		rotations: ratelimit.New(rotationsPerHour, time.Hour, rotationsPerHour),
-		live:      newLive(), used: make(map[string]domain.DeviceUse),
+		live:      newLive(), described: newDescribed(), used: make(map[string]domain.DeviceUse),
 	}
 }
 
@@ -197,14 +207,39 @@ func (s *Service) Change(ctx context.Context, owner, id string, c domain.DeviceC
 	return s.Store.ChangeDevice(ctx, owner, id, c, s.Now())
 }
 
-// visible returns a device that p may see: their own, or any for administrators.
+// visible returns a device that p manages: their own, or any for administrators.
 func (s *Service) visible(ctx context.Context, p domain.Principal, id string) (domain.Device, error) {
 	d, err := s.Store.DeviceByID(ctx, id)
 	if err == nil && d.Owner.ID != p.ID && !p.IsAdmin() {
-		return domain.Device{}, domain.NotFound.Errorf(domain.CodeNoDevice,
-			"there is no such device, or it is not yours")
+		return domain.Device{}, errNoDevice()
 	}
 	return d, err
+}
+
+func errNoDevice() error {
+	return domain.NotFound.Errorf(domain.CodeNoDevice, "there is no such device, or it is not yours")
+}
+
+// MaySee returns a device whose readings, commands and alarms p may see: their own, any for
+// administrators, and those that are in a room with p. Of a device of the last kind neither keys
+// nor addresses are in the answer; mine is false then.
+func (s *Service) MaySee(ctx context.Context, p domain.Principal, id string) (d domain.Device, mine bool, err error) {
+	d, err = s.Store.DeviceByID(ctx, id)
+	if err != nil || d.Owner.ID == p.ID || d.ID == p.ID || p.IsAdmin() {
+		return d, true, err
+	}
+	if s.Peers == nil {
+		return domain.Device{}, false, errNoDevice()
+	}
+	shared, err := s.Peers.SharesRoom(ctx, p.ID, []string{id})
+	if err != nil {
+		return domain.Device{}, false, err
+	}
+	if len(shared) == 0 {
+		return domain.Device{}, false, errNoDevice()
+	}
+	d.Keys, d.LastIP = nil, ""
+	return d, false, nil
 }
 
 // AuthenticateDevice returns the device that a valid key belongs to. The error for an invalid key

@@ -122,6 +122,11 @@ func (s *Service) Run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	unheard, err := s.Bus.Subscribe(describedSubject, s.onDescribed)
+	if err != nil {
+		return err
+	}
+	defer unheard()
 	poll, flush, forget := time.NewTicker(pollEvery), time.NewTicker(flushEvery), time.NewTicker(forgetEvery)
 	defer poll.Stop()
 	defer flush.Stop()

@@ -20,7 +20,11 @@ type device struct {
 	RevokedAt *time.Time  `json:"revoked_at,omitempty"`
 	LastUsed  *time.Time  `json:"last_used,omitempty" doc:"when it last connected, to the minute"`
 	LastIP    string      `json:"last_ip,omitempty"`
-	Keys      []deviceKey `json:"keys" nullable:"false" doc:"newest first"`
+	Keys      []deviceKey `json:"keys" nullable:"false" doc:"newest first; of others' devices none is shown"`
+
+	// Of one device; a list does not have them.
+	Capabilities *domain.Capabilities `json:"capabilities,omitempty" doc:"what it says about itself; absent: it has said nothing, or this is a list"`
+	DescribedAt  *time.Time           `json:"described_at,omitempty" doc:"when it last said something else than before"`
 }
 
 type deviceOwner struct {
@@ -154,8 +158,19 @@ type OnDevice struct {
 }
 
 func (s *Service) getDevice(ctx context.Context, in *OnDevice) (*deviceOutput, error) {
-	d, err := s.visible(ctx, httpx.Principal(ctx), in.Device)
-	return s.shown(d, err)
+	d, _, err := s.MaySee(ctx, httpx.Principal(ctx), in.Device)
+	if err != nil {
+		return nil, err
+	}
+	v := s.view(d)
+	c, at, err := s.Store.Capabilities(ctx, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !at.IsZero() {
+		v.Capabilities, v.DescribedAt = &c, when(at)
+	}
+	return &deviceOutput{v}, nil
 }
 
 func (s *Service) shown(d domain.Device, err error) (*deviceOutput, error) {

@@ -148,6 +148,7 @@ const (
 	CodeNoDevice       Code = "no_device"
 	CodeDeviceRevoked  Code = "device_revoked"
 	CodeNoDeviceKey    Code = "no_device_key"
+	CodeDeviceOnly     Code = "device_only"
 	CodeBadDeviceKey   Code = "bad_device_key"
 	CodeTooManyDevices Code = "too_many_devices"
 	CodeRegistrations  Code = "registrations"

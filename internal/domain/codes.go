@@ -212,6 +212,7 @@ func fileCodes() []CodeInfo {
 func deviceCodes() []CodeInfo {
 	return []CodeInfo{
 		{CodeNoDevice, []Kind{NotFound}, "There is no such device, or it is not yours."},
+		{CodeDeviceOnly, []Kind{Forbidden}, "Only a device sends this, with its key."},
 		{CodeDeviceRevoked, []Kind{Conflict}, "The device was revoked for good. Register it again."},
 		{CodeNoDeviceKey, []Kind{NotFound}, "There is no such key."},
 		{CodeBadDeviceKey, []Kind{Unauthorized}, "The device key is invalid, revoked or expired. Create a new one."},

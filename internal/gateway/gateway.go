@@ -36,6 +36,8 @@ type Devices interface {
 	AuthenticateDevice(ctx context.Context, key string, from netip.Addr) (domain.Principal, error)
 	DeviceConnected(ctx context.Context, p domain.Principal, from netip.Addr)
 	DeviceDisconnected(ctx context.Context, p domain.Principal, from netip.Addr, because string)
+	// Describe takes what the device p says about itself.
+	Describe(ctx context.Context, p domain.Principal, c domain.Capabilities) error
 }
 
 // Chat writes to rooms.

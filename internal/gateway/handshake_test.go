@@ -163,7 +163,8 @@ func (d *devices) AuthenticateDevice(_ context.Context, key string, from netip.A
 	return domain.Principal{ID: id, Kind: domain.KindDevice, Key: k, Owner: "someone"}, nil
 }
 
-func (d *devices) DeviceConnected(context.Context, domain.Principal, netip.Addr) { d.here.Add(1) }
+func (d *devices) DeviceConnected(context.Context, domain.Principal, netip.Addr)         { d.here.Add(1) }
+func (d *devices) Describe(context.Context, domain.Principal, domain.Capabilities) error { return nil }
 func (d *devices) DeviceDisconnected(context.Context, domain.Principal, netip.Addr, string) {
 	d.here.Add(-1)
 }

@@ -22,6 +22,7 @@ func Requests() []Frame {
 		{TypeActivity, Activity{}, nil, false, "Tell whether the person is there, or went away."},
 		{TypeRefresh, Refresh{}, Until{}, false, "Extend the connection with a later token of the same session."},
 		{TypePing, nil, nil, false, "Ask whether the server is there."},
+		{TypeDescribe, Describe{}, nil, false, "Of a device: tell what it measures, what it can be told, and what can be set."},
 	}
 }
 

@@ -23,6 +23,7 @@ const (
 	TypeActivity = "presence.set"   // Activity -> nothing
 	TypeRefresh  = "auth.refresh"   // Refresh -> Until
 	TypePing     = "ping"           // nothing -> nothing
+	TypeDescribe = "describe"       // Describe -> nothing; devices only
 )
 
 // Types of frames that the server sends.
@@ -201,6 +202,11 @@ type Left struct {
 // Refresh extends a connection with a new access token of the same session.
 type Refresh struct {
 	Token string `json:"token"`
+}
+
+// Describe is what a device says about itself. It replaces what it said before.
+type Describe struct {
+	Capabilities domain.Capabilities `json:"capabilities"`
 }
 
 // Until is when a token ends.

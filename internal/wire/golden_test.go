@@ -52,6 +52,22 @@ var (
 	}
 )
 
+// greenhouse is what a device says about itself.
+var greenhouse = domain.Capabilities{
+	Model: "GH-1", Firmware: "1.4.0", Heartbeat: 60,
+	Sensors: []domain.Sensor{{Name: "temperature", Title: "Temperature", Unit: "Cel", Kind: domain.NumberArg,
+		Min: ptr(-40.0), Max: ptr(85.0), Precision: ptr(1)}},
+	Actuators: []domain.Actuator{
+		{Name: "fan", Title: "Fan", Args: []domain.Arg{
+			{Name: "state", Kind: domain.ChoiceArg, Options: []string{"on", "off", "auto"}, Required: true},
+			{Name: "speed", Kind: domain.NumberArg, Unit: "%", Min: ptr(0.0), Max: ptr(100.0), Step: ptr(5.0)},
+		}},
+		{Name: "reset", Title: "Restart", Destructive: true},
+	},
+	Settings: []domain.Arg{{Name: "interval", Title: "Seconds between readings", Kind: domain.NumberArg, Unit: "s",
+		Min: ptr(1.0), Max: ptr(3600.0)}},
+}
+
 func ptr[T any](v T) *T { return &v }
 
 func goldenRequests() []frame {
@@ -73,6 +89,7 @@ func goldenRequests() []frame {
 		req(TypeActivity, &Activity{Active: true}),
 		req(TypeRefresh, &Refresh{Token: "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"}),
 		req(TypePing, nil),
+		req(TypeDescribe, &Describe{Capabilities: greenhouse}),
 	}
 }
 
@@ -103,6 +120,7 @@ func goldenReplies() []frame {
 		ok(TypeActivity, nil),
 		ok(TypeRefresh, &Until{Expires: later}),
 		ok(TypePing, nil),
+		ok(TypeDescribe, nil),
 		{"server.error", Reply{ID: "8", Type: TypeError, Error: &ErrorBody{
 			Kind: "invalid", Code: domain.CodeInvalidField, Detail: "must not be empty",
 			Fields: []Field{{"/text", "must not be empty"}},

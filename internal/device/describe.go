@@ -1,0 +1,93 @@
+package device
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// described caches what devices say about themselves. Another node may change that: what it
+// announces is dropped here at once, and if the bus loses it, the entry ends by itself.
+type described struct {
+	mu      sync.Mutex
+	entries map[string]description
+}
+
+type description struct {
+	c     domain.Capabilities
+	until time.Time
+}
+
+const (
+	describedFor  = time.Minute
+	describedMost = 20_000 // devices; when more are asked for, the cache begins anew
+)
+
+func newDescribed() described { return described{entries: make(map[string]description)} }
+
+func (d *described) get(device string, now time.Time) (domain.Capabilities, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e, ok := d.entries[device]
+	return e.c, ok && now.Before(e.until)
+}
+
+func (d *described) put(device string, c domain.Capabilities, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.entries) >= describedMost {
+		clear(d.entries)
+	}
+	d.entries[device] = description{c, now.Add(describedFor)}
+}
+
+func (d *described) drop(device string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.entries, device)
+}
+
+// describedSubject carries the ids of devices that have said something new about themselves.
+const describedSubject = "devices.described"
+
+// Describe takes what the device p says about itself, in place of what it said before.
+func (s *Service) Describe(ctx context.Context, p domain.Principal, c domain.Capabilities) error {
+	if p.Kind != domain.KindDevice {
+		return domain.Forbidden.Errorf(domain.CodeDeviceOnly, "only a device describes itself")
+	}
+	if err := domain.CheckCapabilities("/capabilities", c); err != nil {
+		return err
+	}
+	changed, err := s.Store.Describe(ctx, p.ID, c, s.Now())
+	if err != nil || !changed {
+		return err
+	}
+	s.described.drop(p.ID)
+	if s.Bus != nil {
+		if err := s.Bus.Publish(describedSubject, []byte(p.ID)); err != nil {
+			s.Log.Warn("announce what a device says about itself", "device", p.ID, "err", err)
+		}
+	}
+	return nil
+}
+
+// Capabilities returns what a device last said about itself: nothing if it has said nothing, or
+// is none. What it said on another node may be known here a minute later only. The answer is
+// shared: it must not be changed.
+func (s *Service) Capabilities(ctx context.Context, device string) (domain.Capabilities, error) {
+	now := s.Now()
+	if c, ok := s.described.get(device, now); ok {
+		return c, nil
+	}
+	c, _, err := s.Store.Capabilities(ctx, device)
+	if err == nil {
+		s.described.put(device, c, now)
+	}
+	return c, err
+}
+
+// onDescribed forgets what a device said before.
+func (s *Service) onDescribed(m bus.Message) { s.described.drop(string(m.Data)) }
