@@ -52,6 +52,8 @@ type Addrs struct {
 	Public   string // host:port of each listener; empty: not open
 	Auth     string
 	Operator string
+	MQTT     string
+	MQTTS    string // MQTT with TLS
 	Redirect string // of the plain listener beside a TLS one
 	Setup    string // link for the first administrator; empty: there is one
 }
@@ -204,7 +206,7 @@ type server struct {
 
 	certs certs.Source // nil: plain http
 
-	public, auth, operator, plain net.Listener
+	public, auth, operator, plain, mqtt, mqtts net.Listener
 }
 
 // open reads the keys and certificates and opens the listeners, before anything runs that
@@ -245,6 +247,9 @@ func (s *server) open(ctx context.Context) (err error) {
 		}
 		s.addrs.Redirect = s.plain.Addr().String()
 	}
+	if err := s.openMQTT(ctx); err != nil {
+		return err
+	}
 	if s.public != nil {
 		c.GatewayPort = port(s.public) // may have been left to the system
 	}
@@ -254,7 +259,7 @@ func (s *server) open(ctx context.Context) (err error) {
 
 // closeListeners closes those that no component has taken over.
 func (s *server) closeListeners() {
-	for _, l := range []net.Listener{s.public, s.auth, s.operator, s.plain} {
+	for _, l := range []net.Listener{s.public, s.auth, s.operator, s.plain, s.mqtt, s.mqtts} {
 		if l != nil {
 			_ = l.Close() // closed already, where a component had it
 		}
@@ -284,12 +289,14 @@ func (s *server) handlers() error {
 			return err
 		}
 	}
+	s.serveMQTT()
 	if s.public == nil {
 		return nil
 	}
 	mux := http.NewServeMux()
 	s.modules.routes(httpx.New(mux, s.api()), s.Config)
 	mux.Handle("GET /ws", s.modules.gateway)
+	mux.Handle("GET /mqtt", s.modules.mqtt)
 	if s.Config.Has(config.RoleAuth) {
 		mux.HandleFunc("GET "+auth.KeysPath, s.modules.auth.ServeKeys)
 	}
@@ -337,7 +344,7 @@ func (s *server) announce(ctx context.Context, begin time.Time) {
 	s.addrs.Setup = setup
 	s.health.SetReady(true)
 	s.Log.Info("ready", "version", s.Version, "url", s.addrs.URL, "public", s.addrs.Public, "auth", s.addrs.Auth,
-		"operator", s.addrs.Operator, "store", s.db.Name(), "took", time.Since(begin))
+		"operator", s.addrs.Operator, "mqtt", s.addrs.MQTT, "mqtts", s.addrs.MQTTS, "store", s.db.Name(), "took", time.Since(begin))
 	if s.Config.OpenToAll() {
 		s.Log.Warn(openToAll)
 	}

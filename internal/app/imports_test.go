@@ -39,16 +39,19 @@ func floors() map[string][]string {
 		"internal/names":    {"internal/domain"},
 		"internal/wire":     {"internal/domain"},
 		"internal/ws":       {"internal/domain"},
-		"internal/bus":      ground,
-		"internal/feed":     ground,
-		"internal/hub":      append([]string{"internal/bus", "internal/wire"}, ground...),
-		"internal/blob":     ground,
-		"internal/natsbus":  append([]string{"internal/bus"}, ground...),
-		"internal/certs":    ground,
-		"internal/token":    ground,
-		"internal/mail":     ground,
-		"internal/captcha":  ground,
-		"internal/picture":  {"internal/domain"},
+
+		"internal/mqtt/packet": {},
+
+		"internal/bus":     ground,
+		"internal/feed":    ground,
+		"internal/hub":     append([]string{"internal/bus", "internal/wire"}, ground...),
+		"internal/blob":    ground,
+		"internal/natsbus": append([]string{"internal/bus"}, ground...),
+		"internal/certs":   ground,
+		"internal/token":   ground,
+		"internal/mail":    ground,
+		"internal/captcha": ground,
+		"internal/picture": {"internal/domain"},
 
 		"internal/capacity":   {},
 		"internal/proxyproto": ground,
@@ -65,6 +68,7 @@ func floors() map[string][]string {
 		"internal/store/audit":     part(),
 		"internal/store/blobs":     append(part(), "internal/blob"),
 		"internal/store/mails":     part(),
+		"internal/store/mqtt":      part(),
 		"internal/store/server":    part(),
 		"internal/store/naming":    append(part(), "internal/fulltext", "internal/names"),
 		"internal/store/devices":   part("accounts", "naming"),
@@ -75,7 +79,7 @@ func floors() map[string][]string {
 		"internal/store/messages":  part("accounts", "rooms", "roomlog", "search"),
 		"internal/store/departure": part("accounts", "devices", "messages", "rooms", "roomlog"), // where they cross
 		"internal/store/all": part("accounts", "audit", "blobs", "departure", "devices", "feedlog", "mails", "messages",
-			"rooms", "roomlog", "search", "server"),
+			"mqtt", "rooms", "roomlog", "search", "server"),
 
 		"internal/backup": ground,
 
@@ -92,6 +96,7 @@ func floors() map[string][]string {
 			"internal/passkey", "internal/token", "internal/totp"}, ground...),
 
 		"internal/gateway":  append([]string{"internal/hub"}, kits...),
+		"internal/mqtt":     append([]string{"internal/mqtt/packet"}, kits...),
 		"internal/chat":     kits,
 		"internal/device":   kits,
 		"internal/history":  kits,

@@ -26,6 +26,7 @@ import (
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/mail"
+	"github.com/unhidra/unhidra/internal/mqtt"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/presence"
 )
@@ -37,6 +38,8 @@ var (
 	_ gateway.Presence = (*presence.Service)(nil)
 	_ hub.Presence     = (*presence.Service)(nil)
 	_ gateway.Devices  = (*device.Service)(nil)
+	_ mqtt.Devices     = (*device.Service)(nil)
+	_ mqtt.Presence    = (*presence.Service)(nil)
 
 	_ admin.Rooms = (*chat.Service)(nil)
 
@@ -57,6 +60,7 @@ type modules struct {
 	device   *device.Service
 	hub      *hub.Hub
 	gateway  *gateway.Service
+	mqtt     *mqtt.Service
 	mail     *mail.Queue     // nil: there is no mail server
 	captcha  captcha.Captcha // nil: nobody is asked
 }
@@ -99,6 +103,7 @@ func (s *server) build(ctx context.Context) error {
 	s.buildDevices()
 	s.buildHub()
 	s.buildGateway()
+	s.buildMQTT()
 	s.buildAdmin()
 	s.watchQueues()
 	return nil

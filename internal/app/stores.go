@@ -13,12 +13,14 @@ import (
 	"github.com/unhidra/unhidra/internal/history"
 	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/mail"
+	"github.com/unhidra/unhidra/internal/mqtt"
 	"github.com/unhidra/unhidra/internal/presence"
 	"github.com/unhidra/unhidra/internal/store/accounts"
 	"github.com/unhidra/unhidra/internal/store/all"
 	storeaudit "github.com/unhidra/unhidra/internal/store/audit"
 	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/mails"
+	storemqtt "github.com/unhidra/unhidra/internal/store/mqtt"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 	storeserver "github.com/unhidra/unhidra/internal/store/server"
@@ -35,6 +37,8 @@ var (
 	_ hub.Rooms      = (*rooms.Repository)(nil)
 	_ hub.Log        = (*roomlog.Repository)(nil)
 	_ gateway.Users  = (*accounts.Repository)(nil)
+	_ mqtt.Users     = (*accounts.Repository)(nil)
+	_ mqtt.Topics    = (*storemqtt.Repository)(nil)
 	_ audit.Store    = (*storeaudit.Repository)(nil)
 	_ audit.Reader   = (*storeaudit.Repository)(nil)
 	_ mail.Store     = (*mails.Repository)(nil)

@@ -29,7 +29,8 @@ type Config struct {
 	AuthAddr            string   // empty: none
 	OperatorAddr        string   // empty: none
 	OperatorHosts       []string // names that it is asked by, beside addresses and names without a dot
-	PublicURL           string   // empty: by the certificate's domain, or localhost
+	MQTT                MQTT
+	PublicURL           string // empty: by the certificate's domain, or localhost
 	TLS                 TLS
 
 	ServerKey     Secret   // empty: made at the first start, kept in DataDir
@@ -87,6 +88,12 @@ type OIDC struct {
 	Label    string
 }
 
+// MQTT says where MQTT clients connect, beside the WebSocket at /mqtt.
+type MQTT struct {
+	Addr    string // plain; empty: none
+	TLSAddr string // with the certificates of the public listener; empty: none
+}
+
 // Roles that a process can have.
 const (
 	RoleAuth    = "auth"
@@ -131,6 +138,11 @@ func (c Config) OpenToAll() bool {
 // Settings returns every option with its effective value and origin, in the
 // order of the documentation.
 func (c Config) Settings() []Setting { return slices.Clone(c.settings) }
+
+// IsDefault reports whether nobody has set the option with this name.
+func (c Config) IsDefault(name string) bool {
+	return slices.ContainsFunc(c.settings, func(s Setting) bool { return s.Name == name && s.Origin == byDefault })
+}
 
 // A Setting is the effective value of one option.
 type Setting struct {

@@ -20,6 +20,9 @@ const (
 	token      = "UNHIDRA_TOKEN"    // of unhidra chat
 )
 
+// byDefault is the origin of a value that nobody has set.
+const byDefault = "default"
+
 // Flags holds the values of flags, raw, by the option's name.
 type Flags map[string]string
 
@@ -115,7 +118,7 @@ func Load(environ []string, flags Flags) (Config, error) {
 func (o option) apply(values map[string]value) (Setting, error) {
 	v, given := values[o.env]
 	if !given {
-		v = value{o.def, "default"}
+		v = value{o.def, byDefault}
 	}
 	if f, ok := values[o.env+"_FILE"]; ok && o.secret {
 		b, err := os.ReadFile(f.raw)

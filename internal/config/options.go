@@ -91,6 +91,13 @@ func (c *Config) options() []option {
 				"`metrics.example.org`. IP addresses, `localhost` and names without a dot are always accepted; others are " +
 				"refused, against DNS rebinding", false,
 			hostNames(&c.OperatorHosts)},
+		{listen, "UNHIDRA_MQTT_ADDR", "mqtt-addr", "127.0.0.1:1883",
+			"listener for [MQTT](mqtt.md) without encryption; `off`: none. Elsewhere than on this machine the keys of devices " +
+				"can be read on the way. If nothing is set and the port is in use by another program, there is none", false,
+			addr(&c.MQTT.Addr)},
+		{listen, "UNHIDRA_MQTT_TLS_ADDR", "mqtt-tls-addr", "",
+			"listener for MQTT with the certificate of the public listener: `:8883`; empty: none", false,
+			addr(&c.MQTT.TLSAddr)},
 		{listen, "UNHIDRA_PUBLIC_URL", "public-url", "",
 			"URL that people reach the server at; empty: `http://localhost` and the port. Links start with it, and " +
 				"with https cookies are Secure", false,

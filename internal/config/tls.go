@@ -58,6 +58,10 @@ const autoHTTP = "auto"
 // complete fills in what follows from other settings, and looks at what does
 // not go together.
 func (c *Config) complete() error {
+	if c.MQTT.TLSAddr != "" && !c.TLS.Enabled() {
+		return errors.New("UNHIDRA_MQTT_TLS_ADDR needs a certificate; set UNHIDRA_TLS_CERT and UNHIDRA_TLS_KEY, or " +
+			"UNHIDRA_ACME_DOMAINS")
+	}
 	t := &c.TLS
 	if t.HTTPAddr == autoHTTP {
 		t.HTTPAddr = ""

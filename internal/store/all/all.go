@@ -15,6 +15,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/feedlog"
 	"github.com/unhidra/unhidra/internal/store/mails"
 	"github.com/unhidra/unhidra/internal/store/messages"
+	"github.com/unhidra/unhidra/internal/store/mqtt"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 	"github.com/unhidra/unhidra/internal/store/search"
@@ -38,6 +39,7 @@ type Store struct {
 	Server    *server.Repository
 	Feed      *feedlog.Repository
 	Blobs     *blobs.Repository
+	MQTT      *mqtt.Repository
 }
 
 // Open opens a database as store.Open does, and starts the search indexer, except for a command
@@ -53,7 +55,7 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Devices: devices.New(db),
 		Rooms:   rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),
-		Feed: feedlog.New(db), Blobs: blobs.New(db),
+		Feed: feedlog.New(db), Blobs: blobs.New(db), MQTT: mqtt.New(db),
 	}
 	if !o.Tool {
 		if err := s.Search.Start(ctx, o.Log); err != nil {

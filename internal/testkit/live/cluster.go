@@ -55,10 +55,14 @@ func StartCluster(tb testing.TB, o store.Options, bus string, nodes int, setting
 		balancer.add(s.Public)
 	}
 	first := c.Nodes[0]
+	var brokers []string
+	for _, s := range c.Nodes {
+		brokers = append(brokers, s.MQTT)
+	}
 	c.Server = Server{
 		Addrs: app.Addrs{URL: front.URL, Public: front.Listener.Addr().String(), Auth: first.Auth, Operator: first.Operator,
-			Setup: first.Setup},
-		Store: o, tb: tb, done: make(chan struct{}),
+			Setup: first.Setup, MQTT: inTurn(tb, brokers)},
+		Store: o, tb: tb, done: make(chan struct{}), nodes: nodes,
 	}
 	c.Server.stop = func() {
 		for _, s := range c.Nodes {

@@ -33,7 +33,11 @@ type Server struct {
 	once   sync.Once
 	done   chan struct{}
 	failed error
+	nodes  int // of a cluster; 0: it is none
 }
+
+// Nodes returns how many processes the server is.
+func (s *Server) Nodes() int { return max(s.nodes, 1) }
 
 // Start starts a server that stops at the end of the test. Settings are added to
 // the environment that it reads, KEY=value; its limits are so high that no test
@@ -49,6 +53,7 @@ func StartLogged(tb testing.TB, o store.Options, log *slog.Logger, settings ...s
 	dir := tb.TempDir()
 	environ := append([]string{
 		"UNHIDRA_BIND_ADDR=127.0.0.1", "GATEWAY_PORT=0", "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0", "UNHIDRA_DRAIN=10ms",
+		"UNHIDRA_MQTT_ADDR=127.0.0.1:0",
 		"UNHIDRA_CAPTCHA=off",
 		"UNHIDRA_SERVER_KEY=the same key for every server of a test",
 		"RATE_LIMIT_LOGIN_PER_MINUTE=100000", "RATE_LIMIT_LOGIN_BURST=100000", "RATE_LIMIT_REGISTER_PER_HOUR=100000",

@@ -1,0 +1,212 @@
+package mqtt
+
+import (
+	"context"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/mqtt/packet"
+)
+
+const publishTime = 15 * time.Second // for the store to take a message
+
+// onPublish takes a message, and acknowledges it when it is committed.
+func (c *conn) onPublish(h packet.Header, body []byte) error {
+	p, err := packet.ParsePublish(h, body, c.version)
+	if err != nil {
+		return err
+	}
+	if err := c.resolveAlias(&p); err != nil {
+		return err
+	}
+	if _, ok := p.Props.Num(packet.SubscriptionID); ok {
+		return &packet.Error{Code: packet.ProtocolError, Text: "a subscription identifier is not for clients to send"}
+	}
+	c.s.metrics.received[p.QoS].Inc()
+	if p.QoS == 2 {
+		known, n := c.sess.isReceived(p.ID)
+		switch {
+		case known: // it was resent
+			c.send(packet.AppendAck(nil, packet.PUBREC, c.version, packet.Ack{ID: p.ID}))
+			return nil
+		case n >= receiveMaximum:
+			return &packet.Error{Code: packet.TooMany, Text: "too many messages of QoS 2 are under way"}
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), publishTime)
+	defer cancel()
+	code, err := c.publish(ctx, p)
+	if err != nil {
+		c.log().Warn("cannot take an MQTT message", "topic", p.Topic, "err", err)
+		if p.QoS == 0 {
+			c.s.metrics.dropped.WithLabelValues("unavailable").Inc()
+			return nil
+		}
+		// Not acknowledged: the client sends it again when it is back.
+		return &packet.Error{Code: packet.Busy, Text: "the message cannot be stored now"}
+	}
+	if code != packet.Success {
+		c.refusedTopic(p.Topic, code)
+	}
+	c.acknowledge(p, code)
+	return nil
+}
+
+// acknowledge answers a PUBLISH. Before MQTT 5 one that was refused is acknowledged like others: a
+// client that is told nothing would send it for ever.
+func (c *conn) acknowledge(p packet.Publish, code packet.Code) {
+	switch p.QoS {
+	case 1:
+		c.send(packet.AppendAck(nil, packet.PUBACK, c.version, packet.Ack{ID: p.ID, Code: code}))
+	case 2:
+		if code < packet.Unspecified || c.version < packet.V5 {
+			c.sess.receive(p.ID)
+		}
+		c.send(packet.AppendAck(nil, packet.PUBREC, c.version, packet.Ack{ID: p.ID, Code: code}))
+	}
+}
+
+// resolveAlias fills in the topic that an alias stands for.
+func (c *conn) resolveAlias(p *packet.Publish) error {
+	n, ok := p.Props.Num(packet.TopicAlias)
+	switch {
+	case !ok:
+		return nil
+	case n > maxAliases:
+		return &packet.Error{Code: packet.BadAlias, Text: "the topic alias is too high"}
+	case c.aliases == nil:
+		c.aliases = make([]string, maxAliases)
+	}
+	if p.Topic != "" {
+		c.aliases[n-1] = p.Topic
+	} else if p.Topic = c.aliases[n-1]; p.Topic == "" {
+		return &packet.Error{Code: packet.ProtocolError, Text: "the topic alias stands for nothing yet"}
+	}
+	return nil
+}
+
+// publish carries out a PUBLISH of the client, or its will. An error is the server's fault, and a
+// code the client's.
+func (c *conn) publish(ctx context.Context, p packet.Publish) (packet.Code, error) {
+	s, now := c.s, c.s.Now()
+	if code := c.mayPublish(p.Topic); code != packet.Success {
+		return code, nil
+	}
+	if len(p.Payload) > maxPayload {
+		return packet.TooLarge, nil
+	}
+	if !c.pace(p.Topic, now) {
+		return packet.QuotaExceeded, nil
+	}
+	m := &message{
+		site: c.sess.site.id, topic: p.Topic, qos: p.QoS, retain: p.Retain, props: forwarded(p.Props), from: c.key,
+		payload: append([]byte(nil), p.Payload...), open: c.sess.class == controller,
+	}
+	if c.who.Kind == domain.KindDevice && !m.open {
+		m.device = c.who.ID
+	}
+	if e, ok := p.Props.Num(packet.MessageExpiry); ok {
+		m.expires = now.Add(time.Duration(e) * time.Second)
+	}
+	if code, err := s.claim(ctx, c.sess.site, m); code != packet.Success || err != nil {
+		return code, err
+	}
+	if m.retain && keepsRetained(m.topic) {
+		if err := s.retain(ctx, m, now); err != nil {
+			return packet.Success, err
+		}
+	}
+	c.sess.site.route(m)
+	s.tellOthers(m)
+	return packet.Success, nil
+}
+
+// pace waits while a connection sends more than it may, so that it is read later, and TCP slows it
+// down. It reports false for what is to be dropped instead: what a node logs.
+func (c *conn) pace(topic string, now time.Time) bool {
+	if isDebug(topic) {
+		ok, _ := c.debug.Allow(c.s.perDebug, now)
+		return ok
+	}
+	for {
+		ok, wait := c.messages.Allow(c.s.perConn, c.s.Now())
+		if ok {
+			return true
+		}
+		time.Sleep(wait)
+	}
+}
+
+// claim makes sure that a device publishes only to topics that no other has. A topic belongs to the
+// device that was the first to publish to it.
+func (s *Service) claim(ctx context.Context, t *site, m *message) (packet.Code, error) {
+	if m.device == "" || isOwn(m.topic) {
+		return packet.Success, nil
+	}
+	t.claimsMu.Lock()
+	holder, known := t.claims[m.topic]
+	t.claimsMu.Unlock()
+	if !known {
+		var err error
+		holder, err = s.Topics.ClaimTopic(ctx, m.site, m.topic, m.device, maxTopics)
+		if domain.KindOf(err) == domain.TooLarge {
+			return packet.QuotaExceeded, nil
+		}
+		if err != nil {
+			return packet.Success, err
+		}
+		t.claimsMu.Lock()
+		t.claims[m.topic] = holder
+		t.claimsMu.Unlock()
+	}
+	if holder != m.device {
+		return packet.NotAuthorized, nil
+	}
+	return packet.Success, nil
+}
+
+const refusedEvery = 10 * time.Second // between lines of the log about refusals of one connection
+
+// refusedTopic counts and logs a message that was refused.
+func (c *conn) refusedTopic(topic string, code packet.Code) {
+	c.s.metrics.dropped.WithLabelValues("refused").Inc()
+	if now := c.s.Now(); now.Sub(c.refused) >= refusedEvery {
+		c.refused = now
+		c.log().Info("MQTT message refused", "topic", topic, "code", int(code))
+	}
+}
+
+// will is what is published for a client that is gone.
+type will struct {
+	p     packet.Publish
+	delay time.Duration
+}
+
+func newWill(w *packet.Will) *will {
+	delay, _ := w.Props.Num(packet.WillDelay)
+	return &will{
+		p:     packet.Publish{QoS: w.QoS, Retain: w.Retain, Topic: w.Topic, Payload: w.Payload, Props: w.Props},
+		delay: time.Duration(delay) * time.Second,
+	}
+}
+
+// publishWill publishes the will of a client whose session has ended.
+func (s *Service) publishWill(c *conn, w *will) {
+	ctx, cancel := context.WithTimeout(context.Background(), publishTime)
+	defer cancel()
+	if code, err := c.publish(ctx, w.p); err != nil {
+		c.log().Warn("cannot publish a will", "topic", w.p.Topic, "err", err)
+	} else if code != packet.Success {
+		c.refusedTopic(w.p.Topic, code)
+	}
+}
+
+// cancelWill forgets a will that waits, because its client is back.
+func (s *Service) cancelWill(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.wills[key]; t != nil {
+		t.Stop()
+		delete(s.wills, key)
+	}
+}

@@ -1,0 +1,155 @@
+package mqtt
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// retainer stores retained messages, many in one transaction. Nodes send their states again and
+// again as retained messages: of those of QoS 0 only the last of each interval is stored.
+type retainer struct {
+	store func(ctx context.Context, ms []domain.RetainedMessage) error
+	wake  chan struct{}
+
+	mu      sync.Mutex
+	waiting map[string]domain.RetainedMessage // by site and topic
+	who     []chan error                      // who waits for the next commit
+}
+
+const (
+	retainEvery = 500 * time.Millisecond
+	retainLimit = 2000 // messages of one transaction
+)
+
+func (r *retainer) init(store func(context.Context, []domain.RetainedMessage) error) {
+	r.store, r.wake, r.waiting = store, make(chan struct{}, 1), make(map[string]domain.RetainedMessage)
+}
+
+// put stores m, soon or, with wait, before it returns.
+func (r *retainer) put(ctx context.Context, m domain.RetainedMessage, wait bool) error {
+	r.mu.Lock()
+	r.waiting[m.Site+"\x00"+m.Topic] = m
+	full := len(r.waiting) >= retainLimit
+	r.mu.Unlock()
+	if wait || full {
+		return r.sync(ctx)
+	}
+	return nil
+}
+
+// sync waits until what was put is committed.
+func (r *retainer) sync(ctx context.Context) error {
+	r.mu.Lock()
+	if len(r.waiting) == 0 && len(r.who) == 0 {
+		r.mu.Unlock()
+		return nil
+	}
+	done := make(chan error, 1)
+	r.who = append(r.who, done)
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// run stores what was put until ctx ends, and then the rest.
+func (r *retainer) run(ctx context.Context, log *slog.Logger) {
+	tick := time.NewTicker(retainEvery)
+	defer tick.Stop()
+	for ended := false; !ended; {
+		select {
+		case <-ctx.Done():
+			ended = true
+		case <-r.wake:
+		case <-tick.C:
+		}
+		if err := r.flush(); err != nil {
+			log.Warn("cannot store retained MQTT messages; will try again", "err", err)
+		}
+	}
+}
+
+// flush stores what waits. What cannot be stored is kept for the next time, unless there is a newer
+// one.
+func (r *retainer) flush() error {
+	r.mu.Lock()
+	waiting, who := r.waiting, r.who
+	r.waiting, r.who = make(map[string]domain.RetainedMessage), nil
+	r.mu.Unlock()
+	var err error
+	if len(waiting) > 0 {
+		ms := make([]domain.RetainedMessage, 0, len(waiting))
+		for _, m := range waiting {
+			ms = append(ms, m)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), publishTime)
+		err = r.store(ctx, ms)
+		cancel()
+	}
+	if err != nil {
+		r.mu.Lock()
+		for key, m := range waiting {
+			if _, newer := r.waiting[key]; !newer && len(r.waiting) < retainLimit {
+				r.waiting[key] = m
+			}
+		}
+		r.mu.Unlock()
+	}
+	for _, done := range who {
+		done <- err
+	}
+	return err
+}
+
+const forgetEvery = time.Hour
+
+// forgetLoop removes the retained messages of devices that are gone for good, and tells subscribers.
+func (s *Service) forgetLoop(ctx context.Context) {
+	tick := time.NewTicker(forgetEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.forget:
+		case <-tick.C:
+		}
+		gone, err := s.Topics.ForgetTopics(ctx, s.Now())
+		if err != nil {
+			s.Log.Warn("cannot forget the topics of devices that are gone", "err", err)
+			continue
+		}
+		for _, r := range gone {
+			m := &message{site: r.Site, topic: r.Topic, retain: true, open: true}
+			if t := s.siteHere(r.Site); t != nil {
+				t.forgetClaim(r.Topic)
+				t.route(m)
+			}
+			s.tellOthers(m)
+		}
+	}
+}
+
+// siteHere returns a site with clients on this node; nil: there are none.
+func (s *Service) siteHere(id string) *site {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sites[id]
+}
+
+func (t *site) forgetClaim(topic string) {
+	t.claimsMu.Lock()
+	defer t.claimsMu.Unlock()
+	delete(t.claims, topic)
+}

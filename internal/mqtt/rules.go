@@ -1,0 +1,96 @@
+package mqtt
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/mqtt/packet"
+)
+
+const (
+	maxTopicLen = 256 // bytes
+	maxLevels   = 16
+	maxTopics   = 1000 // that one device may publish to
+)
+
+// class is what a client may see and do in its site.
+type class byte
+
+const (
+	// A plainNode publishes to topics of its own, and gets what controllers and the server publish.
+	plainNode class = iota
+	// A controller sees all of its site, and commands its devices: the owner with an access token.
+	controller
+)
+
+func classOf(p domain.Principal) class {
+	if p.Kind == domain.KindDevice {
+		return plainNode
+	}
+	return controller
+}
+
+// siteOf returns the site of a principal: the owner.
+func siteOf(p domain.Principal) string {
+	if p.Kind == domain.KindDevice {
+		return p.Owner
+	}
+	return p.ID
+}
+
+// ownPrefix starts the topics that this server gives a meaning.
+const ownPrefix = "uh/"
+
+func isOwn(topic string) bool { return strings.HasPrefix(topic, ownPrefix) }
+
+// ownDevice splits uh/d/DEVICE/REST.
+func ownDevice(topic string) (device, rest string, ok bool) {
+	if rest, ok = strings.CutPrefix(topic, ownPrefix+"d/"); !ok {
+		return "", "", false
+	}
+	return cutAll(rest)
+}
+
+func cutAll(s string) (device, rest string, ok bool) {
+	device, rest, ok = strings.Cut(s, "/")
+	return device, rest, ok && device != "" && rest != ""
+}
+
+// fromDevice are the topics under uh/d/DEVICE/ that the device publishes to.
+var fromDevice = []string{"up", "avail", "log"}
+
+// mayPublish says whether the client may publish to a topic.
+func (c *conn) mayPublish(topic string) packet.Code {
+	switch {
+	case len(topic) > maxTopicLen || strings.Count(topic, "/") >= maxLevels:
+		return packet.BadTopic
+	case strings.HasPrefix(topic, "$"):
+		return packet.NotAuthorized
+	case !isOwn(topic):
+		return packet.Success
+	}
+	device, rest, ok := ownDevice(topic)
+	if ok && c.who.Kind == domain.KindDevice && device == c.who.ID &&
+		(slices.Contains(fromDevice, rest) || strings.HasPrefix(rest, "s/") && len(rest) > 2) {
+		return packet.Success
+	}
+	return packet.NotAuthorized
+}
+
+// visible reports whether a client may get a message.
+func (m *message) visible(s *session) bool {
+	if s.class == controller || m.device == s.device {
+		return true
+	}
+	if device, _, ok := ownDevice(m.topic); ok && device != s.device {
+		return false
+	}
+	return m.open
+}
+
+// isDebug reports whether a topic is that of ESPHome's log, which is as talkative as its node is set.
+func isDebug(topic string) bool { return strings.HasSuffix(topic, "/debug") }
+
+// keepsRetained reports whether messages of a topic are retained when they ask for it.
+func keepsRetained(topic string) bool { return !isDebug(topic) }

@@ -1,0 +1,189 @@
+package mqtt
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/unhidra/unhidra/internal/mqtt/packet"
+)
+
+const (
+	defaultWindow = 20   // messages of QoS 1 and 2 on their way to a client, as in mosquitto
+	maxQueue      = 1000 // that wait for the window
+	maxSubs       = 200
+)
+
+// session is what a client has beside its connection: subscriptions, and messages that are under
+// way in both directions.
+type session struct {
+	site   *site
+	client string // its key
+	device string // id of the principal
+	class  class
+
+	mu       sync.Mutex
+	conn     *conn // nil: it has ended
+	subs     []*sub
+	window   int
+	inflight []flight
+	queue    []delivery
+	lastID   uint16
+	received []uint16 // packet ids of QoS 2 whose PUBREL has not come
+	replays  []replay // retained messages that are still to be sent
+}
+
+// delivery is a message for one client.
+type delivery struct {
+	m      *message
+	qos    byte
+	retain bool
+	ids    []uint32 // subscription identifiers
+}
+
+// flight is a message that was sent and is not acknowledged.
+type flight struct {
+	id       uint16
+	released bool // PUBREC has come
+}
+
+func newSession(c *conn, window int) *session {
+	s := &session{client: c.key, device: c.who.ID, class: classOf(c.who), conn: c, window: window}
+	s.site = c.s.enter(siteOf(c.who))
+	return s
+}
+
+// setExpiry changes how long the session outlives its connection. It reports false if that is
+// not allowed.
+func (s *session) setExpiry(seconds uint32) bool { return seconds == 0 }
+
+// close ends the session.
+func (s *session) close() {
+	s.mu.Lock()
+	c, subs := s.conn, s.subs
+	s.conn, s.subs, s.queue, s.inflight, s.replays = nil, nil, nil, nil, nil
+	s.mu.Unlock()
+	if c == nil {
+		return
+	}
+	for _, b := range subs {
+		s.site.remove(b)
+	}
+	c.s.leaveSite(s.site)
+}
+
+// deliver sends a message to the client, or queues it.
+func (s *session) deliver(d delivery) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.conn
+	switch {
+	case c == nil:
+	case d.qos == 0:
+		c.sendMessage(d, 0)
+	case len(s.inflight) < s.window && len(s.queue) == 0:
+		s.launch(d)
+	case len(s.queue) < maxQueue:
+		s.queue = append(s.queue, d)
+	default:
+		c.s.metrics.dropped.WithLabelValues("queue").Inc()
+	}
+}
+
+// launch sends a message of QoS 1 or 2. It is called with the lock.
+func (s *session) launch(d delivery) {
+	id := s.nextID()
+	if s.conn.sendMessage(d, id) {
+		s.inflight = append(s.inflight, flight{id: id})
+	}
+}
+
+// nextID returns a packet id that is not in use. There is one: the window is small.
+func (s *session) nextID() uint16 {
+	for {
+		if s.lastID++; s.lastID != 0 && s.find(s.lastID) < 0 {
+			return s.lastID
+		}
+	}
+}
+
+func (s *session) find(id uint16) int {
+	return slices.IndexFunc(s.inflight, func(f flight) bool { return f.id == id })
+}
+
+// landed forgets a message, and sends what waited for its place. It is called with the lock.
+func (s *session) landed(i int) {
+	s.inflight = slices.Delete(s.inflight, i, i+1)
+	for len(s.queue) > 0 && len(s.inflight) < s.window {
+		d := s.queue[0]
+		s.queue = slices.Delete(s.queue, 0, 1)
+		s.launch(d)
+	}
+	if len(s.queue) == 0 {
+		s.queue = nil
+	}
+	if len(s.inflight) == 0 {
+		s.inflight = nil
+	}
+}
+
+// onAck takes what the client says about messages under way.
+func (c *conn) onAck(t packet.Type, a packet.Ack) {
+	if t == packet.PUBREL {
+		c.onRelease(a)
+		return
+	}
+	s := c.sess
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != c {
+		return
+	}
+	i := s.find(a.ID)
+	switch {
+	case t == packet.PUBREC && i < 0:
+		c.send(packet.AppendAck(nil, packet.PUBREL, c.version, packet.Ack{ID: a.ID, Code: packet.UnknownID}))
+	case i < 0: // a resend crossed our answer
+	case t == packet.PUBREC && a.Code < packet.Unspecified:
+		s.inflight[i].released = true
+		c.send(packet.AppendAck(nil, packet.PUBREL, c.version, packet.Ack{ID: a.ID}))
+	case t == packet.PUBACK && s.inflight[i].released: // of QoS 2
+	default:
+		s.landed(i)
+	}
+}
+
+// onRelease ends a message of QoS 2 that the client has sent.
+func (c *conn) onRelease(a packet.Ack) {
+	s := c.sess
+	s.mu.Lock()
+	i := slices.Index(s.received, a.ID)
+	if i >= 0 {
+		s.received = slices.Delete(s.received, i, i+1)
+	}
+	s.mu.Unlock()
+	answer := packet.Ack{ID: a.ID}
+	if i < 0 {
+		answer.Code = packet.UnknownID
+	}
+	c.send(packet.AppendAck(nil, packet.PUBCOMP, c.version, answer))
+}
+
+// isReceived reports whether a message of QoS 2 with this id is here already, and how many are.
+func (s *session) isReceived(id uint16) (known bool, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(s.received, id), len(s.received)
+}
+
+func (s *session) receive(id uint16) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.received = append(s.received, id)
+}
+
+// room reports whether messages of QoS 1 and 2 would be sent soon.
+func (s *session) room() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.queue) < s.window
+}

@@ -1,0 +1,414 @@
+package mqtt
+
+import (
+	"encoding/json"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/mqtt/packet"
+)
+
+// site is the topics of one owner, as long as one of their clients is connected here.
+type site struct {
+	id   string
+	refs int // guarded by Service.mu
+	stop func()
+
+	mu     sync.RWMutex
+	exact  map[string][]*sub // by filter, those without wildcards
+	tree   node              // of those with
+	shares map[string]*share // by name and filter
+
+	claimsMu sync.Mutex
+	claims   map[string]string // whose topics are, as far as asked
+}
+
+// sub is a subscription.
+type sub struct {
+	session *session
+	filter  packet.Filter
+	id      uint32 // subscription identifier; 0: none
+	share   *share // nil: it is not shared
+}
+
+// share is a group of subscriptions of which one gets each message.
+type share struct {
+	key  string
+	next int
+	subs []*sub
+}
+
+// enter returns the site, for leaveSite.
+func (s *Service) enter(id string) *site {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.sites[id]
+	if t == nil {
+		t = &site{id: id, stop: func() {}, exact: make(map[string][]*sub), claims: make(map[string]string)}
+		s.sites[id] = t
+		if s.Others {
+			stop, err := s.Bus.Subscribe(subject(id), func(m bus.Message) { s.onBus(t, m) })
+			if err != nil {
+				s.Log.Error("cannot hear what MQTT clients of other nodes say", "err", err)
+			} else {
+				t.stop = stop
+			}
+		}
+	}
+	t.refs++
+	return t
+}
+
+func (s *Service) leaveSite(t *site) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.refs--; t.refs == 0 {
+		delete(s.sites, t.id)
+		t.stop()
+	}
+}
+
+// subject is that of a site's messages on the bus.
+func subject(site string) string { return "mqtt." + site }
+
+// add adds a subscription.
+func (t *site) add(b *sub) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.insert(b)
+}
+
+// remove removes a subscription.
+func (t *site) remove(b *sub) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.take(b)
+}
+
+// replace puts a subscription in the place of one with the same filter. No message is missed.
+func (t *site) replace(old, b *sub) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.take(old)
+	t.insert(b)
+}
+
+// insert and take are add and remove, called with the lock.
+func (t *site) insert(b *sub) {
+	name, filter, _ := packet.SplitShare(b.filter.Topic)
+	if name != "" {
+		if b.share = t.shares[b.filter.Topic]; b.share != nil {
+			b.share.subs = append(b.share.subs, b)
+			return
+		}
+		b.share = &share{key: b.filter.Topic, subs: []*sub{b}}
+		if t.shares == nil {
+			t.shares = make(map[string]*share)
+		}
+		t.shares[b.filter.Topic] = b.share
+	}
+	if packet.HasWildcard(filter) {
+		t.tree.add(filter, b)
+		return
+	}
+	t.exact[filter] = append(t.exact[filter], b)
+}
+
+func (t *site) take(b *sub) {
+	_, filter, _ := packet.SplitShare(b.filter.Topic)
+	if g := b.share; g != nil {
+		g.subs = without(g.subs, b)
+		if len(g.subs) > 0 {
+			t.reseat(filter, b, g.subs[0])
+			return
+		}
+		delete(t.shares, g.key)
+	}
+	if packet.HasWildcard(filter) {
+		t.tree.remove(filter, b)
+		return
+	}
+	if rest := without(t.exact[filter], b); len(rest) > 0 {
+		t.exact[filter] = rest
+	} else {
+		delete(t.exact, filter)
+	}
+}
+
+// reseat lets another member stand for a shared subscription, if the one that goes did.
+func (t *site) reseat(filter string, from, to *sub) {
+	if packet.HasWildcard(filter) {
+		if t.tree.remove(filter, from) {
+			t.tree.add(filter, to)
+		}
+		return
+	}
+	if subs := t.exact[filter]; len(subs) > 0 {
+		if rest := without(subs, from); len(rest) < len(subs) {
+			t.exact[filter] = append(rest, to)
+		}
+	}
+}
+
+func without(subs []*sub, b *sub) []*sub {
+	for i, x := range subs {
+		if x == b {
+			last := len(subs) - 1
+			subs[i] = subs[last]
+			subs[last] = nil
+			return subs[:last]
+		}
+	}
+	return subs
+}
+
+// route sends a message to those of this node who subscribe to it.
+func (t *site) route(m *message) (receivers int) {
+	lists := t.match(m.topic)
+	if len(lists.subs) == 0 {
+		return 0
+	}
+	if lists.single { // each session is there once
+		for _, b := range lists.subs {
+			if b.wants(m) {
+				b.session.deliver(b.delivery(m))
+				receivers++
+			}
+		}
+		return receivers
+	}
+	merged := make(map[*session]delivery, len(lists.subs))
+	order := make([]*session, 0, len(lists.subs))
+	for _, b := range lists.subs {
+		if !b.wants(m) {
+			continue
+		}
+		d := b.delivery(m)
+		if before, ok := merged[b.session]; ok {
+			d.qos, d.retain, d.ids = max(d.qos, before.qos), d.retain || before.retain, append(before.ids, d.ids...)
+		} else {
+			order = append(order, b.session)
+		}
+		merged[b.session] = d
+	}
+	for _, s := range order {
+		s.deliver(merged[s])
+	}
+	return len(order)
+}
+
+// matched are the subscriptions for a topic.
+type matched struct {
+	subs   []*sub
+	single bool // no session is there twice
+}
+
+// match returns the subscriptions that a topic is for: of each shared one the member whose turn
+// it is.
+func (t *site) match(topic string) matched {
+	t.mu.RLock()
+	exact := t.exact[topic]
+	subs := append(make([]*sub, 0, len(exact)+4), exact...)
+	lists := min(len(exact), 1)
+	lists += t.tree.match(topic, &subs)
+	shared := len(t.shares) > 0
+	t.mu.RUnlock()
+	if shared {
+		t.chooseShared(subs)
+		lists++
+	}
+	return matched{subs, lists <= 1}
+}
+
+// chooseShared puts the member whose turn it is in the place of each that stands for a group.
+func (t *site) chooseShared(subs []*sub) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, b := range subs {
+		if g := b.share; g != nil && len(g.subs) > 0 {
+			subs[i] = g.subs[g.next%len(g.subs)]
+			for range g.subs { // rather one that can take it now
+				b = g.subs[g.next%len(g.subs)]
+				g.next++
+				if b.session.room() {
+					subs[i] = b
+					break
+				}
+			}
+		}
+	}
+}
+
+// wants reports whether the message is for the client of a subscription.
+func (b *sub) wants(m *message) bool {
+	return !(b.filter.NoLocal && m.from == b.session.client) && m.visible(b.session)
+}
+
+// delivery returns the message as a subscription wants it.
+func (b *sub) delivery(m *message) delivery {
+	d := delivery{m: m, qos: min(m.qos, b.filter.QoS), retain: m.retain && b.filter.RetainAsPublished}
+	if b.id != 0 {
+		d.ids = []uint32{b.id}
+	}
+	return d
+}
+
+// node is a level of the filters with wildcards.
+type node struct {
+	children map[string]*node
+	subs     []*sub // whose filter ends here
+}
+
+func (n *node) add(filter string, b *sub) {
+	for level := range strings.SplitSeq(filter, "/") {
+		next := n.children[level]
+		if next == nil {
+			next = &node{}
+			if n.children == nil {
+				n.children = make(map[string]*node)
+			}
+			n.children[level] = next
+		}
+		n = next
+	}
+	n.subs = append(n.subs, b)
+}
+
+// remove reports whether b was there.
+func (n *node) remove(filter string, b *sub) bool {
+	level, rest, more := strings.Cut(filter, "/")
+	next := n.children[level]
+	if next == nil {
+		return false
+	}
+	found := false
+	if more {
+		found = next.remove(rest, b)
+	} else {
+		before := len(next.subs)
+		next.subs = without(next.subs, b)
+		found = len(next.subs) < before
+	}
+	if len(next.subs) == 0 && len(next.children) == 0 {
+		delete(n.children, level)
+	}
+	return found
+}
+
+// match appends the subscriptions for a topic, and returns how many nodes they were in.
+func (n *node) match(topic string, subs *[]*sub) int {
+	if len(n.children) == 0 {
+		return 0
+	}
+	return n.walk(topic, true, true, subs)
+}
+
+// walk matches the rest of a topic; first is whether that is the whole of it.
+func (n *node) walk(topic string, more, first bool, subs *[]*sub) (nodes int) {
+	take := func(n *node) {
+		if n != nil && len(n.subs) > 0 {
+			*subs = append(*subs, n.subs...)
+			nodes++
+		}
+	}
+	wild := !first || !strings.HasPrefix(topic, "$")
+	if wild {
+		take(n.children["#"])
+	}
+	if !more {
+		take(n)
+		return nodes
+	}
+	level, rest, more := strings.Cut(topic, "/")
+	if next := n.children[level]; next != nil {
+		nodes += next.walk(rest, more, false, subs)
+	}
+	if next := n.children["+"]; next != nil && wild {
+		nodes += next.walk(rest, more, false, subs)
+	}
+	return nodes
+}
+
+// onBus takes a message of another node.
+func (s *Service) onBus(t *site, b bus.Message) {
+	var w wireMessage
+	if err := json.Unmarshal(b.Data, &w); err != nil {
+		s.Log.Error("MQTT message of another node that is not understood", "err", err)
+		return
+	}
+	if w.Node == s.Node {
+		return
+	}
+	if w.Taken != "" {
+		s.takenOver(w.From, w.Taken)
+		return
+	}
+	t.route(w.message(t.id))
+}
+
+// wireMessage is a message between nodes.
+type wireMessage struct {
+	Node    string            `json:"node"`
+	Topic   string            `json:"topic"`
+	Payload []byte            `json:"payload,omitempty"`
+	QoS     byte              `json:"qos,omitempty"`
+	Retain  bool              `json:"retain,omitempty"`
+	Props   packet.Properties `json:"props,omitempty"`
+	Expires *time.Time        `json:"expires,omitempty"`
+	From    string            `json:"from,omitempty"`
+	Device  string            `json:"device,omitempty"`
+	Open    bool              `json:"open,omitempty"`
+	Taken   string            `json:"taken,omitempty"` // no message: connection that From has now
+}
+
+func (w wireMessage) message(site string) *message {
+	m := &message{site: site, topic: w.Topic, payload: w.Payload, qos: w.QoS, retain: w.Retain, props: w.Props, from: w.From,
+		device: w.Device, open: w.Open}
+	if w.Expires != nil {
+		m.expires = *w.Expires
+	}
+	return m
+}
+
+// takenOver ends an older connection of a client that has connected to another node.
+func (s *Service) takenOver(client, conn string) {
+	s.mu.Lock()
+	old := s.clients[client]
+	s.mu.Unlock()
+	if old != nil && old.id < conn { // ids sort by time
+		old.kick(packet.TakenOver, "taken_over")
+		old.leave()
+	}
+}
+
+// tellTaken tells the other nodes that a client is connected here.
+func (s *Service) tellTaken(c *conn) {
+	if s.Others {
+		s.publishBus(c.sess.site.id, wireMessage{Node: s.Node, From: c.key, Taken: c.id})
+	}
+}
+
+// tellOthers sends a message to the other nodes.
+func (s *Service) tellOthers(m *message) {
+	if !s.Others {
+		return
+	}
+	w := wireMessage{Node: s.Node, Topic: m.topic, Payload: m.payload, QoS: m.qos, Retain: m.retain, Props: m.props,
+		From: m.from, Device: m.device, Open: m.open}
+	if !m.expires.IsZero() {
+		w.Expires = &m.expires
+	}
+	s.publishBus(m.site, w)
+}
+
+func (s *Service) publishBus(site string, w wireMessage) {
+	b, err := json.Marshal(w)
+	if err == nil {
+		err = s.Bus.Publish(subject(site), b)
+	}
+	if err != nil {
+		s.Log.Warn("cannot tell other nodes of an MQTT message", "err", err)
+	}
+}
