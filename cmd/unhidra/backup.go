@@ -208,7 +208,7 @@ func restore(ctx context.Context, e *env, args []string) error {
 		return fmt.Errorf("%s already exists; --force replaces it, and keeps it under another name",
 			c.Database())
 	}
-	dir, err := os.MkdirTemp(filepath.Dir(c.Database()), ".unhidra-restore-")
+	dir, err := makeRestoreDir(c)
 	if err != nil {
 		return err
 	}
@@ -233,6 +233,20 @@ Accounts, roles, passwords and device keys are as they were then: disable and re
 again what was disabled or revoked since ("unhidra user list" shows all accounts).
 `, r.Created.Format(time.RFC3339), r.Version, ended)
 	return err
+}
+
+// restoring begins the name of the folder that a backup is unpacked to.
+const restoring = ".unhidra-restore-"
+
+// makeRestoreDir makes the folder beside the database that a backup is unpacked to, and deletes
+// what a restore left there whose process was killed. The caller has the lock of the store: no
+// other restores into this database.
+func makeRestoreDir(c config.Config) (dir string, err error) {
+	dir = filepath.Join(filepath.Dir(c.Database()), restoring+filepath.Base(c.Database()))
+	if err := os.RemoveAll(dir); err != nil {
+		return "", err
+	}
+	return dir, os.Mkdir(dir, 0o700)
 }
 
 // unpack writes all that is in a backup to dir, and checks it.
@@ -314,8 +328,11 @@ func (e *env) replaceKey(path, from, suffix string) error {
 	return os.WriteFile(path, key, 0o600)
 }
 
-// moveAway renames a file, and makes it readable only by its owner.
+// moveAway renames a file, and makes it readable only by its owner. It replaces no file.
 func moveAway(path, to string) error {
+	if _, err := os.Lstat(to); err == nil {
+		return fmt.Errorf("%s already exists; wait a second, and try again", to)
+	}
 	err := os.Rename(path, to)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil

@@ -281,3 +281,23 @@ func TestABackupIsNotShownOnATerminal(t *testing.T) {
 		t.Errorf("%d: %s", code, &stderr)
 	}
 }
+
+// What a restore has put aside is not replaced by what the next one puts aside.
+func TestMoveAwayReplacesNoFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "unhidra.db")
+	for name, text := range map[string]string{path: "second", path + ".1": "first"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := moveAway(path, path+".1"); err == nil || !strings.Contains(err.Error(), "already exists") {
+		t.Errorf("got %v", err)
+	}
+	if b, err := os.ReadFile(path + ".1"); err != nil || string(b) != "first" {
+		t.Errorf("%q, %v", b, err)
+	}
+	if err := moveAway(path+"-wal", path+".2-wal"); err != nil {
+		t.Errorf("a file that is not there: %v", err)
+	}
+}

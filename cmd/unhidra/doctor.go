@@ -18,6 +18,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/app"
 	"github.com/unhidra/unhidra/internal/audit"
+	"github.com/unhidra/unhidra/internal/backup"
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/disk"
 	"github.com/unhidra/unhidra/internal/obs"
@@ -67,6 +68,7 @@ func doctor(ctx context.Context, e *env, args []string) error {
 	d.folder(c)
 	d.secret(c)
 	d.owners(c)
+	d.leftovers(c)
 	d.auditFile(c)
 	d.disk(c)
 	d.clock(c)
@@ -184,6 +186,24 @@ func (d *diagnosis) owners(c config.Config) {
 		if other, ok := owner(path); ok && other != of {
 			d.fail("owners", "%s belongs to another user than its folder, who runs the server; run: chown -R %d %s", path, of,
 				c.DataDir)
+		}
+	}
+}
+
+// leftovers reports what backups and restores have left whose process was killed. Each may be as
+// large as the database.
+func (d *diagnosis) leftovers(c config.Config) {
+	folders := []string{filepath.Dir(c.Database())}
+	if c.Backup.Dir != "" {
+		folders = append(folders, c.Backup.Dir)
+	}
+	for _, dir := range folders {
+		files, _ := os.ReadDir(dir) // other checks tell of a folder that cannot be read
+		for _, f := range files {
+			if strings.HasPrefix(f.Name(), restoring) || strings.HasPrefix(f.Name(), backup.Temporary) {
+				d.warn("leftover", "a backup or restore that was killed left %s, unless one is running; delete it",
+					filepath.Join(dir, f.Name()))
+			}
 		}
 	}
 }

@@ -51,7 +51,8 @@ func (d *diagnosis) upgrade(ctx context.Context, c config.Config) {
 			return
 		}
 		if _, err := os.Stat(c.Database()); errors.Is(err, fs.ErrNotExist) {
-			d.ok("database", "%s does not exist yet: there is nothing to upgrade", c.Database())
+			d.fail("database", "there is none at %s; use the settings of the server that is to be upgraded "+
+				"(UNHIDRA_DATA_DIR)", c.Database())
 			return
 		}
 	}

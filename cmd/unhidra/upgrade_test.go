@@ -93,10 +93,10 @@ func TestUpgradeCheckNamesSettingsThatAreRefused(t *testing.T) {
 	if strings.Contains(out, "secret") {
 		t.Error(out)
 	}
-	if code, out = checkUpgrade(t, dir); code != exitOK {
-		t.Errorf("exit code %d", code)
+	if code, out = checkUpgrade(t, dir); code != exitFail {
+		t.Errorf("no database: exit code %d", code)
 	}
-	says(t, out, "nothing to upgrade")
+	says(t, out, "FAIL  database", "use the settings of the server", "not ready", "1 problem\n")
 }
 
 // Too little room for what the steps write is told before they are taken.

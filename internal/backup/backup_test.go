@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -181,6 +182,58 @@ func TestAFileThatTheServerHasLostIsNoFaultOfTheBackup(t *testing.T) {
 	r, err = verify(t, written(t, s, nil))
 	if err != nil || r.Lost != 2 || !r.Bucket {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// A file that takes the backup's name while it is made stays as it is.
+func TestABackupReplacesNoFile(t *testing.T) {
+	t.Parallel()
+	s, _ := newSource(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.tar")
+	copied := s.Copy
+	s.Copy = func(ctx context.Context, to string) error {
+		return errors.Join(os.WriteFile(path, []byte("of another"), 0o600), copied(ctx, to))
+	}
+	if _, err := s.WriteFile(t.Context(), path, nil); err == nil || !strings.Contains(err.Error(), "already exists") {
+		t.Errorf("the name was taken meanwhile: %v", err)
+	}
+	b, err := os.ReadFile(path)
+	if left, _ := os.ReadDir(dir); err != nil || string(b) != "of another" || len(left) != 1 {
+		t.Errorf("%q, %v; the folder has %v", b, err, left)
+	}
+}
+
+// So it is on a file system that has no links.
+func TestRenameNew(t *testing.T) {
+	t.Parallel()
+	noLinks := func(string, string) error { return errors.ErrUnsupported }
+	for name, link := range map[string]func(from, to string) error{"links": os.Link, "no links": noLinks} {
+		dir := t.TempDir()
+		from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
+		has := func(path, want string) {
+			t.Helper()
+			if b, _ := os.ReadFile(path); string(b) != want {
+				t.Errorf("%s: %s has %q, want %q", name, path, b, want)
+			}
+		}
+		for _, text := range []string{"one", "two"} {
+			if err := os.WriteFile(from, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := renameNew(from, to, link); (text == "one") != (err == nil) || err != nil && !errors.Is(err, fs.ErrExist) {
+				t.Errorf("%s: %s: %v", name, text, err)
+			}
+		}
+		has(from, "two")
+		has(to, "one")
+		none := filepath.Join(dir, "none")
+		if err := renameNew(none, none+"~", link); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: no file: %v", name, err)
+		}
+		if left, _ := os.ReadDir(dir); len(left) != 2 {
+			t.Errorf("%s: the folder has %v", name, left)
+		}
 	}
 }
 

@@ -188,7 +188,7 @@ func (s *Service) sweep(now time.Time) {
 		}
 		for _, e := range entries {
 			info, err := e.Info()
-			if err != nil || !strings.HasPrefix(e.Name(), temporary) || now.Sub(info.ModTime()) < leftoverAge {
+			if err != nil || !strings.HasPrefix(e.Name(), Temporary) || now.Sub(info.ModTime()) < leftoverAge {
 				continue
 			}
 			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {

@@ -149,8 +149,8 @@ func TestWhatABrokenBackupLeftIsDeleted(t *testing.T) {
 	c := &clock{time.Now()}
 	dir := t.TempDir()
 	s := newService(t, c, dir, 3)
-	write(t, filepath.Join(dir, temporary+"1"), "half")
-	write(t, filepath.Join(s.Source.Scratch, temporary+"2", Database), "half")
+	write(t, filepath.Join(dir, Temporary+"1"), "half")
+	write(t, filepath.Join(s.Source.Scratch, Temporary+"2", Database), "half")
 	s.attempt(t.Context())
 	if got := names(t, dir); len(got) != 2 {
 		t.Errorf("what a running command has was deleted: %v", got)
@@ -159,7 +159,7 @@ func TestWhatABrokenBackupLeftIsDeleted(t *testing.T) {
 	s.attempt(t.Context())
 	for _, d := range []string{dir, s.Source.Scratch} {
 		for _, name := range names(t, d) {
-			if strings.HasPrefix(name, temporary) {
+			if strings.HasPrefix(name, Temporary) {
 				t.Errorf("%s is still in %s", name, d)
 			}
 		}

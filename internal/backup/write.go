@@ -36,18 +36,18 @@ type Source struct {
 	Version string // of this program
 }
 
-// temporary begins the names of what a backup leaves if its process is killed.
-const temporary = ".unhidra-backup-"
+// Temporary begins the names of what a backup leaves if its process is killed.
+const Temporary = ".unhidra-backup-"
 
 // WriteFile writes a backup to a new file, which appears under its name once it is whole, on
-// disk and checked. It is encrypted for a recipient, if there is one. On an error there is
-// no file.
+// disk and checked. It is encrypted for a recipient, if there is one. It never replaces a file,
+// and on an error there is no new one.
 func (s Source) WriteFile(ctx context.Context, path string, to age.Recipient) (r Report, err error) {
 	if _, err := os.Lstat(path); err == nil {
-		return r, fmt.Errorf("%s already exists; choose another name", path)
+		return r, errExists(path)
 	}
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, temporary) // mode 0600
+	f, err := os.CreateTemp(dir, Temporary) // mode 0600
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, fmt.Errorf("there is no folder %s; make it, or mount its disk", dir)
 	}
@@ -68,17 +68,42 @@ func (s Source) WriteFile(ctx context.Context, path string, to age.Recipient) (r
 		return r, fmt.Errorf("the backup failed its check and was not kept: "+
 			"the disk of %s returns other bytes than were written", dir)
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := renameNew(f.Name(), path, os.Link); errors.Is(err, fs.ErrExist) {
+		return r, errExists(path)
+	} else if err != nil {
 		return r, err
 	}
 	return r, syncDir(dir)
+}
+
+func errExists(path string) error { return fmt.Errorf("%s already exists; choose another name", path) }
+
+// renameNew renames a file, and fails with fs.ErrExist if there is one by the new name. link is
+// os.Link.
+func renameNew(from, to string, link func(from, to string) error) error {
+	err := link(from, to)
+	if err == nil {
+		_ = os.Remove(from) // WriteFile tries again
+		return nil
+	} else if errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	// A file system without links, such as that of a memory stick: an empty file takes the name.
+	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if err = errors.Join(f.Close(), os.Rename(from, to)); err != nil {
+		_ = os.Remove(to)
+	}
+	return err
 }
 
 // Write writes a backup to w, encrypted for a recipient, if there is one. The copy of the
 // database is checked before, and what is written as it is written. After an error, it is no
 // whole backup.
 func (s Source) Write(ctx context.Context, w io.Writer, to age.Recipient) (r Report, err error) {
-	dir, err := os.MkdirTemp(s.Scratch, temporary) // mode 0700
+	dir, err := os.MkdirTemp(s.Scratch, Temporary) // mode 0700
 	if err != nil {
 		return r, err
 	}
