@@ -135,15 +135,20 @@ func (l *Live) run(ctx context.Context) {
 	refused := "" // the last token that was refused
 	for failures := 0; ; failures++ {
 		l.setState(Connecting, nil)
+		begin := time.Now()
 		token, served, err := l.serve(ctx, refused)
 		if ctx.Err() != nil {
 			l.setState(Ended, errClosed)
 			return
 		}
-		if served {
-			failures, refused = 0, ""
-		}
 		next := after(err)
+		if served {
+			refused = ""
+		}
+		// A server that ends each new token at once counts as failing.
+		if served && (!next.token || time.Since(begin) > maxBackoff) {
+			failures = 0
+		}
 		if next.final {
 			l.setState(Ended, err)
 			return
@@ -154,7 +159,9 @@ func (l *Live) run(ctx context.Context) {
 				return
 			}
 			refused = token
-			continue
+			if failures == 0 {
+				continue
+			}
 		}
 		// Full jitter spreads the reconnections of clients after a restart of the server.
 		wait := mrand.N(min(maxBackoff, minBackoff<<min(failures, 10)) + 1)
@@ -172,7 +179,7 @@ func (l *Live) run(ctx context.Context) {
 // plan is what to do after a connection has ended.
 type plan struct {
 	final bool          // do not reconnect
-	token bool          // reconnect at once with another token
+	token bool          // reconnect with another token, the first time at once
 	wait  time.Duration // set by the server
 }
 

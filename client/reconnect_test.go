@@ -258,6 +258,34 @@ func TestATokenThatEndedIsReplaced(t *testing.T) {
 	}
 }
 
+// TestTokensThatEndAtOnceAreNotReplacedWithoutEnd holds that the client waits longer and longer
+// where each new token is refused, or ends soon after the server let it in.
+func TestTokensThatEndAtOnceAreNotReplacedWithoutEnd(t *testing.T) {
+	t.Parallel()
+	for name, ended := range map[string]turn{
+		"refused": refuse(401, `{"kind":"unauthorized","code":"bad_token","detail":"x"}`),
+		"closed":  accept(wire.CloseToken, "the token ended", []string{hello}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tokens := 0
+			source := func(bool) string {
+				tokens++
+				return fmt.Sprint("t", tokens)
+			}
+			got := waits(connect(t, source, LiveOptions{}, ended, ended, ended, ended, ended, stay))
+			if len(got) != 4 {
+				t.Fatalf("waited %v, not before each attempt after the second", got)
+			}
+			for i, w := range got {
+				if longest := minBackoff << (i + 1); w > longest {
+					t.Errorf("wait %d took %v, not up to %v", i, w, longest)
+				}
+			}
+		})
+	}
+}
+
 // TestAConnectionResumesWhereItWas holds that each connection asks for what was missed since
 // the last event that was delivered, and delivers each event once.
 func TestAConnectionResumesWhereItWas(t *testing.T) {

@@ -157,6 +157,23 @@ describe('close codes', () => {
     expect(Socket.all.length).toBe(2);
   });
 
+  test('4401 again and again brings new tokens later and later', async () => {
+    (await live()).end(4401);
+    for (const wait of [2000, 4000, 8000]) {
+      (await live()).end(4401);
+      expect(retryAt - Date.now()).toBe(wait);
+      await vi.advanceTimersByTimeAsync(wait);
+    }
+    await live();
+    await vi.advanceTimersByTimeAsync(20_000);
+    Socket.all.at(-1)?.say({ type: 'pong' });
+    await vi.advanceTimersByTimeAsync(20_000);
+    const sockets = Socket.all.length;
+    Socket.all.at(-1)?.end(4401);
+    await settle();
+    expect(Socket.all.length).toBe(sockets + 1);
+  });
+
   test.each([4410, 4403, 4400])('%i ends it for good', async (code) => {
     const s = await live();
     s.end(code, 'why');

@@ -58,6 +58,8 @@ export class Connection {
   #stopped = true;
   #tries = 0;
   #fresh = false;
+  #failed = 0; // tries until it was live
+  #liveAt = 0;
   #next = 0;
   #waiting = new Map<string, Waiting>();
   #greeting: Hello | undefined; // until the last page has come
@@ -181,7 +183,9 @@ export class Connection {
     this.#o.hello(hello).then(
       () => {
         if (this.#socket !== socket) return;
+        this.#failed = this.#tries;
         this.#tries = 0;
+        this.#liveAt = Date.now();
         this.#set('live');
       },
       () => socket?.close(4408),
@@ -206,7 +210,12 @@ export class Connection {
     }
     if (code === 4401) {
       this.#fresh = true;
-      if (this.#tries++ === 0) return void this.#connect();
+      // A server that ends each new token soon counts as failing.
+      if (Date.now() - this.#liveAt < maxDelay) this.#tries = Math.max(this.#tries, this.#failed);
+      if (this.#tries === 0) {
+        this.#tries++;
+        return void this.#connect();
+      }
     }
     const said = /\d+(\.\d+)?/.exec(reason);
     this.#later((code === 1012 || code === 4429) && said ? Number(said[0]) * 1000 : 0);
