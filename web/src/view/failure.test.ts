@@ -11,6 +11,11 @@ test('any other reason is the sentence of the server', () => {
   expect(failureOf(new Error()).text).not.toBe('');
 });
 
+test('what is typed in a search stays as it is typed', () => {
+  const detail = 'in: you are in no room called "attic"';
+  expect(failureOf({ code: 'bad_query', detail }).text).toBe(`${detail}.`);
+});
+
 test('what a field says is not said twice', () => {
   const err = { detail: 'too short', errors: [{ pointer: '/name', detail: 'too short' }] };
   expect(failureOf(err)).toEqual({ text: '', fields: { '/name': 'Too short.' } });

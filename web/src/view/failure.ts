@@ -32,7 +32,10 @@ export function failureOf(err: unknown): Failure {
 
 /** What a failed request says where no fields are shown that could say a part of it. */
 export function reasonOf(err: unknown): string {
-  const { text, fields } = failureOf(err);
+  return reasonIn(failureOf(err));
+}
+
+export function reasonIn({ text, fields }: Failure): string {
   return text || Object.values(fields).join(' ');
 }
 
@@ -43,9 +46,12 @@ function known(code: string | undefined, values?: Record<string, string>): strin
   return text === key ? '' : text;
 }
 
-/** The server writes its reasons without a capital and a full stop. */
-export function sentence(s: string): string {
+/**
+ * The server writes its reasons without a capital and a full stop. What must be typed as it is, such as in: of a
+ * search, is none of its words and stays small.
+ */
+function sentence(s: string): string {
   if (!s) return '';
-  const start = s.charAt(0).toLocaleUpperCase() + s.slice(1);
+  const start = /^[^\s:]*:/u.test(s) ? s : s.charAt(0).toLocaleUpperCase() + s.slice(1);
   return /[.!?]$/u.test(start) ? start : `${start}.`;
 }

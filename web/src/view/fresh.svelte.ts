@@ -1,0 +1,37 @@
+import { reasonOf } from './failure';
+
+const every = 15_000;
+
+/** Something that the server knows, asked for again while somebody looks at it. */
+export class Fresh<T> {
+  value: T | undefined = $state.raw();
+  /** why the last answer did not come */
+  failure = $state('');
+  readonly #ask: () => Promise<T>;
+  #asked = 0;
+
+  constructor(ask: () => Promise<T>) {
+    this.#ask = ask;
+  }
+
+  /** Asks now. An answer that comes after that to a later question changes nothing. */
+  async load(): Promise<void> {
+    const turn = ++this.#asked;
+    const answer = await this.#ask().then(
+      (value) => ({ value, failure: '' }),
+      (err: unknown) => ({ value: this.value, failure: reasonOf(err) }),
+    );
+    if (turn !== this.#asked) return;
+    this.value = answer.value;
+    this.failure = answer.failure;
+  }
+
+  /** Asks now and then again, until what it returns is called; for an effect. */
+  start(): () => void {
+    void this.load();
+    const timer = setInterval(() => {
+      if (document.visibilityState !== 'hidden') void this.load();
+    }, every);
+    return () => clearInterval(timer);
+  }
+}
