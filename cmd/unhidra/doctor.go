@@ -29,8 +29,8 @@ const doctorText = `doctor [flags]
 
 Checks the configuration, the data folder and its owner, the disk, the clock, the
 certificate, the mail server, the ports, the public address, the database, the files
-that people sent and NATS, and says how to fix each problem. It changes nothing, and
-may be used while the server runs. It fails if something is broken; warnings do not
+that people sent, late mails, audit records and backups, and NATS, and says how to fix
+each problem. It changes nothing, and may be used while the server runs. It fails if something is broken; warnings do not
 count.
 `
 
@@ -374,6 +374,7 @@ func (d *diagnosis) store(ctx context.Context, c config.Config, running bool) {
 		d.fail("server's key", "%v", err)
 	}
 	d.blobs(ctx, c, db)
+	d.late(ctx, c, db, running)
 }
 
 // bus checks the NATS servers that connect this node with others.

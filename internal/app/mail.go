@@ -3,8 +3,15 @@ package app
 import (
 	"fmt"
 
+	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/mail"
+	"github.com/unhidra/unhidra/internal/store/all"
+	"github.com/unhidra/unhidra/internal/token"
 )
+
+func mailDeps(c config.Config, db *all.Store, keys *token.Keyring) mail.Deps {
+	return mail.Deps{Store: db.Mails, Key: keys.Derive("mail"), Name: c.Name, URL: c.URL()}
+}
 
 // buildMail makes the queue that sends the server's mails, if there is a mail server.
 func (s *server) buildMail() error {
@@ -20,11 +27,9 @@ func (s *server) buildMail() error {
 		s.Log.Warn("mails will have links that lead to this machine; "+
 			"set UNHIDRA_PUBLIC_URL to where people reach the server", "url", s.addrs.URL)
 	}
-	s.modules.mail, err = mail.New(mail.Deps{
-		Store: s.db.Mails, Sender: sender, Key: s.keys.Derive("mail"), Name: c.Name, URL: s.addrs.URL,
-		Log: s.Log, Metrics: s.reg,
-	})
-	if err != nil {
+	d := mailDeps(c, s.db, s.keys)
+	d.Sender, d.URL, d.Log, d.Metrics = sender, s.addrs.URL, s.Log, s.reg
+	if s.modules.mail, err = mail.New(d); err != nil {
 		return err
 	}
 	if c.Works() {
