@@ -5,7 +5,7 @@ GO      ?= go
 RELEASE ?= $(patsubst v%,%,$(shell git describe --tags --exact-match 2>/dev/null))
 LDFLAGS  = -s -w -X main.release=$(RELEASE)
 
-.PHONY: run build test unit integration crash crash-long chaos soak e2e bench bench-cluster fuzz fuzz-api verify-deploy check fmt web web-check tools clean load
+.PHONY: run build test unit integration crash crash-long chaos soak e2e bench bench-cluster fuzz fuzz-api verify-deploy check fmt web web-check tools clean load drills
 
 ## run: build the server and start it on http://localhost:9000, this machine only
 run: build
@@ -42,6 +42,10 @@ crash-long:
 ## chaos: three nodes under faults of chance for half an hour (make test: the same three minutes each time); repeat a run with CHAOS_SEED
 chaos:
 	CHAOS_SEED=$${CHAOS_SEED:-$$(date +%s)} CHAOS_SECONDS=$${CHAOS_SECONDS:-1800} $(GO) test -count=1 -timeout 90m -v -run TestChaos ./e2e/chaos
+
+## drills: lose a node, a database, a disk, a key ..., as docs/drills.md says, and how long each step takes (part of make test)
+drills:
+	@.ci/drills
 
 ## soak: a server with churn for an hour, drawn to docs/soak.svg (make test: twenty seconds)
 soak:

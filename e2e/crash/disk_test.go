@@ -18,6 +18,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit/disktest"
 	"github.com/unhidra/unhidra/internal/testkit/node"
 	"github.com/unhidra/unhidra/internal/testkit/pgtest"
+	"github.com/unhidra/unhidra/internal/testkit/traffic"
 )
 
 // TestDisk: a disk that is full, a file that may not grow, a sync that fails.
@@ -60,7 +61,7 @@ func TestDisk(t *testing.T) {
 func endure(t *testing.T, s *node.Node, reads bool, begin func() (end func())) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	people, room := settle(ctx, t, s)
+	people, room := traffic.Settle(ctx, t, users, s.URL())
 	c := people[0]
 	book := make(map[string]int64)
 	n := 0
@@ -80,7 +81,7 @@ func endure(t *testing.T, s *node.Node, reads bool, begin func() (end func())) {
 	}
 	end := begin()
 	refused := 0
-	wait(ctx, t, "messages are refused", func() bool {
+	traffic.Wait(ctx, t, "messages are refused", func() bool {
 		var e *client.Error
 		if err := say(); errors.As(err, &e) && e.Kind == "unavailable" {
 			refused++
@@ -93,10 +94,10 @@ func endure(t *testing.T, s *node.Node, reads bool, begin func() (end func())) {
 		t.Errorf("reading meanwhile: %d events, %v", len(r.Events), err)
 	}
 	end()
-	wait(ctx, t, "messages are taken again", func() bool { return say() == nil })
+	traffic.Wait(ctx, t, "messages are taken again", func() bool { return say() == nil })
 	s.Kill()
 	s.Start()
-	wait(ctx, t, "the server is there again", func() bool { return s.Ready(ctx) })
+	traffic.Wait(ctx, t, "the server is there again", func() bool { return s.Ready(ctx) })
 	for key, seq := range book {
 		if m, err := c.Message(ctx, room, seq); err != nil || m.Key != key {
 			t.Errorf("%s was acknowledged as %d: %q, %v", key, seq, m.Key, err)

@@ -80,10 +80,12 @@ func TestTwoVersionsSideBySide(t *testing.T) {
 	ready(t, newer, &newLog)
 	talk("after the new one came back")
 
+	begin := time.Now()
 	older.Stop(patience)
 	older.Start()
 	if lives(t, source, "postgres") {
 		ready(t, older, &oldLog)
+		t.Logf("drill: roll back a release: a node of the version before is ready after: %.2f s", time.Since(begin).Seconds())
 		talk("after the old one came back")
 	} else {
 		await(t, "the old one to refuse the schema",
@@ -163,8 +165,13 @@ func TestThereAndBackOnSQLite(t *testing.T) {
 	older.Stop(patience)
 	var want []string
 	for i, n := range []*node.Node{older, newer, older, newer} {
+		begin := time.Now()
 		n.Start()
 		ready(t, n, &log)
+		if i == 2 {
+			t.Logf("drill: roll back a release: with SQLite, the version before is ready after: %.2f s",
+				time.Since(begin).Seconds())
+		}
 		c := client.New(n.URL())
 		must(t, c.SignIn(t.Context(), "ann", live.Password))
 		made, err := c.CreateRoom(t.Context(), client.NewRoom{Kind: "public", Name: fmt.Sprint("Room ", i)})

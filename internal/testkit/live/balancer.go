@@ -7,10 +7,12 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"slices"
 	"sync"
+	"testing"
 	"time"
 )
 
@@ -37,6 +39,19 @@ func newBalancer() *balancer {
 		ErrorLog:     log.New(io.Discard, "", 0),
 	}
 	return b
+}
+
+// Balance opens a balancer before nodes, host:port each, until the end of the test, and returns its
+// URL. They must trust it as a proxy: UNHIDRA_TRUSTED_PROXIES=127.0.0.1.
+func Balance(tb testing.TB, nodes ...string) (url string) {
+	tb.Helper()
+	b := newBalancer()
+	for _, addr := range nodes {
+		b.add(addr)
+	}
+	front := httptest.NewServer(b)
+	tb.Cleanup(front.Close)
+	return front.URL
 }
 
 // ServeHTTP implements http.Handler.
