@@ -5,7 +5,7 @@ GO      ?= go
 RELEASE ?= $(patsubst v%,%,$(shell git describe --tags --exact-match 2>/dev/null))
 LDFLAGS  = -s -w -X main.release=$(RELEASE)
 
-.PHONY: run build test unit integration crash crash-long chaos soak e2e bench bench-cluster fuzz fuzz-api verify-deploy check fmt web web-check tools clean load drills
+.PHONY: run build test unit integration crash crash-long chaos soak e2e bench bench-cluster fuzz fuzz-api verify-deploy check fmt web web-check tools clean load drills autoscale
 
 ## run: build the server and start it on http://localhost:9000, this machine only
 run: build
@@ -46,6 +46,10 @@ chaos:
 ## drills: lose a node, a database, a disk, a key ..., as docs/drills.md says, and how long each step takes (part of make test)
 drills:
 	@.ci/drills
+
+## autoscale: nodes come and go under load with the times of the Helm chart, half an hour (make test: a minute, with shorter times)
+autoscale:
+	UNHIDRA_TEST_LONG=1 $(GO) test -count=1 -timeout 90m -v -run TestPodsComeAndGo ./e2e/autoscale
 
 ## soak: a server with churn for an hour, drawn to docs/soak.svg (make test: twenty seconds)
 soak:

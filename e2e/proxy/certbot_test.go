@@ -15,6 +15,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/acmetest"
 	"github.com/unhidra/unhidra/internal/testkit/live"
+	"github.com/unhidra/unhidra/internal/testkit/nginxtest"
 	"github.com/unhidra/unhidra/internal/testkit/tlstest"
 )
 
@@ -24,14 +25,14 @@ func TestCertbot(t *testing.T) {
 	if _, err := exec.LookPath("certbot"); err != nil {
 		t.Skip("no certbot to test with")
 	}
-	n := newNginx(t)
+	n := nginxtest.New(t)
 	own := tlstest.NewAuthority(t)
-	own.Files(n.dir, time.Hour) // until certbot has been there
-	ca := acmetest.Start(t, n.plain, n.secure, 1000*time.Hour)
-	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_PUBLIC_URL="+n.url(), "UNHIDRA_TRUSTED_PROXIES=127.0.0.1")
-	n.nodes = []string{s.Public}
-	n.configure()
-	n.start()
+	own.Files(n.Dir, time.Hour) // until certbot has been there
+	ca := acmetest.Start(t, n.Plain, n.Secure, 1000*time.Hour)
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_PUBLIC_URL="+n.URL(), "UNHIDRA_TRUSTED_PROXIES=127.0.0.1")
+	n.Nodes = []string{s.Public}
+	n.Configure()
+	n.Start()
 	ann := user(t, n, own.Client(), "ann")
 	socket, err := dial(t, n, own.Client(), ann.Tokens().Access)
 	if err != nil {
@@ -43,7 +44,7 @@ func TestCertbot(t *testing.T) {
 	dirs := t.TempDir()
 	cmd := exec.CommandContext(ctx, "certbot", "certonly", "--non-interactive", "--agree-tos",
 		"--register-unsafely-without-email",
-		"--webroot", "-w", n.path("www"), "-d", "localhost", "--server", ca.Directory, "--config-dir",
+		"--webroot", "-w", n.Path("www"), "-d", "localhost", "--server", ca.Directory, "--config-dir",
 		filepath.Join(dirs, "etc"),
 		"--work-dir", filepath.Join(dirs, "lib"), "--logs-dir", filepath.Join(dirs, "log"))
 	cmd.Env = append(os.Environ(), "REQUESTS_CA_BUNDLE="+ca.CAFile)
@@ -55,14 +56,14 @@ func TestCertbot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(n.path(to), b, 0o600); err != nil {
+		if err := os.WriteFile(n.Path(to), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	n.reload()
+	n.Reload()
 	eventually(t, func() bool {
 		d := tls.Dialer{Config: &tls.Config{RootCAs: ca.Roots, ServerName: "localhost"}}
-		c, err := d.DialContext(t.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(n.secure))
+		c, err := d.DialContext(t.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(n.Secure))
 		if err == nil {
 			_ = c.Close()
 		}

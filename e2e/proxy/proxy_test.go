@@ -1,3 +1,5 @@
+// Package proxy proves what deploy/nginx promises, with the real nginx on the
+// loopback in front of real servers.
 package proxy
 
 import (
@@ -19,6 +21,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 	"github.com/unhidra/unhidra/internal/testkit/natstest"
+	"github.com/unhidra/unhidra/internal/testkit/nginxtest"
 	"github.com/unhidra/unhidra/internal/testkit/tlstest"
 	"github.com/unhidra/unhidra/internal/ws"
 )
@@ -52,28 +55,28 @@ func (r *record) has(words ...string) bool {
 }
 
 // site is nginx in front of two nodes on one PostgreSQL, joined by NATS.
-func site(t *testing.T, edits ...string) (n *nginx, nodes []*live.Server, trust *tls.Config, log *record) {
+func site(t *testing.T, edits ...string) (n *nginxtest.Server, nodes []*live.Server, trust *tls.Config, log *record) {
 	t.Helper()
-	n = newNginx(t)
-	n.edits = edits
+	n = nginxtest.New(t)
+	n.Edits = edits
 	ca := tlstest.NewAuthority(t)
-	ca.Files(n.dir, 1000*time.Hour)
+	ca.Files(n.Dir, 1000*time.Hour)
 	log = &record{}
 	o, secret, bus := testkit.Postgres(t), rand.Text()+rand.Text(), natstest.Start(t).URL()
 	for range 2 {
-		s := live.StartLogged(t, o, slog.New(slog.NewJSONHandler(log, nil)), "UNHIDRA_PUBLIC_URL="+n.url(),
+		s := live.StartLogged(t, o, slog.New(slog.NewJSONHandler(log, nil)), "UNHIDRA_PUBLIC_URL="+n.URL(),
 			"UNHIDRA_TRUSTED_PROXIES=127.0.0.1",
 			"UNHIDRA_SERVER_KEY="+secret, "NATS_URL="+bus)
-		nodes, n.nodes = append(nodes, s), append(n.nodes, s.Public)
+		nodes, n.Nodes = append(nodes, s), append(n.Nodes, s.Public)
 	}
-	n.configure()
-	n.start()
+	n.Configure()
+	n.Start()
 	return n, nodes, ca.Client(), log
 }
 
-func user(t *testing.T, n *nginx, trust *tls.Config, name string) *client.Client {
+func user(t *testing.T, n *nginxtest.Server, trust *tls.Config, name string) *client.Client {
 	t.Helper()
-	c := client.New(n.url())
+	c := client.New(n.URL())
 	c.Trust(trust)
 	if err := c.Register(t.Context(), client.Registration{Username: name, Password: live.Password}); err != nil {
 		t.Fatal(err)
@@ -110,7 +113,7 @@ func TestNothingIsLost(t *testing.T) {
 	for i := range total {
 		switch i {
 		case total / 4, total / 2:
-			n.reload()
+			n.Reload()
 		case 3 * total / 4:
 			go nodes[0].Stop()
 		}
@@ -140,12 +143,12 @@ func TestNothingIsLost(t *testing.T) {
 
 // get asks nginx from the address from, with whatever header fields a client may
 // invent.
-func get(t *testing.T, n *nginx, trust *tls.Config, from, path string, header http.Header) *http.Response {
+func get(t *testing.T, n *nginxtest.Server, trust *tls.Config, from, path string, header http.Header) *http.Response {
 	t.Helper()
 	d := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	tr := &http.Transport{TLSClientConfig: trust.Clone(), DialContext: d.DialContext, ForceAttemptHTTP2: true}
 	t.Cleanup(tr.CloseIdleConnections)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://127.0.0.1:"+strconv.Itoa(n.secure)+path,
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://127.0.0.1:"+strconv.Itoa(n.Secure)+path,
 		nil)
 	if err != nil {
 		t.Fatal(err)
@@ -181,9 +184,9 @@ func TestAddresses(t *testing.T) {
 }
 
 // dial opens a WebSocket through nginx.
-func dial(t *testing.T, n *nginx, trust *tls.Config, token string) (net.Conn, error) {
+func dial(t *testing.T, n *nginxtest.Server, trust *tls.Config, token string) (net.Conn, error) {
 	t.Helper()
-	c, _, err := ws.Dial(t.Context(), n.url()+"/ws", nil, []string{"bearer", token}, trust)
+	c, _, err := ws.Dial(t.Context(), n.URL()+"/ws", nil, []string{"bearer", token}, trust)
 	if err == nil {
 		t.Cleanup(func() { _ = c.Close() })
 	}
@@ -226,7 +229,7 @@ func TestIdle(t *testing.T) {
 	if err := l.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	n.reload()
+	n.Reload()
 	<-hellos
 	select {
 	case <-hellos:
@@ -238,23 +241,36 @@ func TestIdle(t *testing.T) {
 // nginx forwards bytes alone, Unhidra speaks TLS and hears of the client by the
 // PROXY protocol.
 func TestStream(t *testing.T) {
-	n := newNginx(t)
-	if _, err := os.Stat(streamModule); err != nil {
+	n := nginxtest.New(t)
+	if _, err := os.Stat(nginxtest.StreamModule); err != nil {
 		t.Skip("no stream module of nginx: install libnginx-mod-stream")
 	}
 	ca := tlstest.NewAuthority(t)
 	cert, key := ca.Files(t.TempDir(), 1000*time.Hour)
 	log := &record{}
-	s := live.StartLogged(t, testkit.SQLite(t), slog.New(slog.NewJSONHandler(log, nil)), "UNHIDRA_PUBLIC_URL="+n.url(),
+	s := live.StartLogged(t, testkit.SQLite(t), slog.New(slog.NewJSONHandler(log, nil)), "UNHIDRA_PUBLIC_URL="+n.URL(),
 		"UNHIDRA_TRUSTED_PROXIES=127.0.0.1",
 		"UNHIDRA_PROXY_PROTOCOL=on", "UNHIDRA_TLS_CERT="+cert, "UNHIDRA_TLS_KEY="+key)
-	n.nodes = []string{s.Public}
-	n.configureStream()
-	n.start()
+	n.Nodes = []string{s.Public}
+	n.ConfigureStream()
+	n.Start()
 	ann := user(t, n, ca.Client(), "ann")
 	if _, err := dial(t, n, ca.Client(), ann.Tokens().Access); err != nil {
 		t.Error(err)
 	}
 	get(t, n, ca.Client(), "127.0.0.5", "/api/v1/nothing", http.Header{"X-Forwarded-For": {"203.0.113.9"}})
 	eventually(t, func() bool { return log.has(`"path":"/api/v1/nothing"`, `"addr":"127.0.0.5"`) })
+}
+
+func eventually(t *testing.T, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(30 * time.Second); !done(); {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("it did not happen within 30 s")
+		}
+	}
 }

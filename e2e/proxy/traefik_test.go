@@ -20,6 +20,8 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit/acmetest"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 	"github.com/unhidra/unhidra/internal/testkit/natstest"
+	"github.com/unhidra/unhidra/internal/testkit/nginxtest"
+	"github.com/unhidra/unhidra/internal/testkit/node"
 )
 
 // Traefik with the files in deploy/traefik fetches its certificate by
@@ -30,27 +32,27 @@ func TestTraefik(t *testing.T) {
 	if err != nil {
 		t.Skip("no traefik to test with: no Debian package has it; build it from github.com/traefik/traefik/v3")
 	}
-	n := &nginx{t: t, dir: t.TempDir(), plain: freePort(t), secure: freePort(t)} // for its ports and paths alone
-	ca := acmetest.Start(t, n.plain, n.secure, 1000*time.Hour)
+	n := &nginxtest.Server{Dir: t.TempDir(), Plain: node.Port(t), Secure: node.Port(t)} // for its ports and paths alone
+	ca := acmetest.Start(t, n.Plain, n.Secure, 1000*time.Hour)
 	log := &record{}
 	o, secret, bus := testkit.Postgres(t), rand.Text()+rand.Text(), natstest.Start(t).URL()
 	var nodes []*live.Server
 	var servers strings.Builder
 	for range 2 {
-		s := live.StartLogged(t, o, slog.New(slog.NewJSONHandler(log, nil)), "UNHIDRA_PUBLIC_URL="+n.url(),
+		s := live.StartLogged(t, o, slog.New(slog.NewJSONHandler(log, nil)), "UNHIDRA_PUBLIC_URL="+n.URL(),
 			"UNHIDRA_TRUSTED_PROXIES=127.0.0.1",
 			"UNHIDRA_SERVER_KEY="+secret, "NATS_URL="+bus)
 		nodes = append(nodes, s)
 		_, _ = fmt.Fprintf(&servers, "- url: http://%s\n          ", s.Public)
 	}
-	copyConf(t, "traefik.yml", n.path("traefik.yml"),
-		`":80"`, `"127.0.0.1:`+strconv.Itoa(n.plain)+`"`, `":443"`, `"127.0.0.1:`+strconv.Itoa(n.secure)+`"`,
-		"/var/lib/traefik/acme.json", n.path("acme.json"), "/etc/traefik/dynamic", n.path("dynamic"),
+	copyConf(t, "traefik.yml", n.Path("traefik.yml"),
+		`":80"`, `"127.0.0.1:`+strconv.Itoa(n.Plain)+`"`, `":443"`, `"127.0.0.1:`+strconv.Itoa(n.Secure)+`"`,
+		"/var/lib/traefik/acme.json", n.Path("acme.json"), "/etc/traefik/dynamic", n.Path("dynamic"),
 		"# caServer: https://acme-staging-v02.api.letsencrypt.org/directory", "caServer: "+ca.Directory)
-	copyConf(t, "dynamic/unhidra.yml", n.path("dynamic/unhidra.yml"),
+	copyConf(t, "dynamic/unhidra.yml", n.Path("dynamic/unhidra.yml"),
 		"chat.example.org", "localhost", "- url: http://127.0.0.1:9000", servers.String(), "amount: 200", "amount: 5")
 
-	cmd := exec.CommandContext(t.Context(), program, "--configFile="+n.path("traefik.yml"))
+	cmd := exec.CommandContext(t.Context(), program, "--configFile="+n.Path("traefik.yml"))
 	cmd.Env = append(os.Environ(), "LEGO_CA_CERTIFICATES="+ca.CAFile)
 	said := &record{}
 	cmd.Stdout, cmd.Stderr = said, said
@@ -66,7 +68,7 @@ func TestTraefik(t *testing.T) {
 	})
 	trust := &tls.Config{RootCAs: ca.Roots, ServerName: "localhost"}
 	eventually(t, func() bool {
-		c, err := (&tls.Dialer{Config: trust}).DialContext(t.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(n.secure))
+		c, err := (&tls.Dialer{Config: trust}).DialContext(t.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(n.Secure))
 		if err == nil {
 			_ = c.Close()
 		}

@@ -1,0 +1,112 @@
+//go:build unix
+
+package autoscale
+
+import (
+	"math"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/testkit/nginxtest"
+	"github.com/unhidra/unhidra/internal/testkit/tlstest"
+)
+
+// The load rises, and pods are added; one is evicted; the load falls, and pods are
+// drained down to the minimum. Nothing acknowledged is lost, doubled or out of order,
+// no connection breaks and no request fails, and whoever must reconnect does so spread
+// over the drain, to all other pods alike.
+func TestPodsComeAndGo(t *testing.T) {
+	p := pace{speed: 50, delay: 500 * time.Millisecond, over: 5 * time.Second, target: 40}
+	if os.Getenv("UNHIDRA_TEST_LONG") != "" { // as the chart has it
+		p = pace{speed: 1, delay: 10 * time.Second, over: 30 * time.Second, target: 100}
+	}
+	n := nginxtest.New(t)
+	n.Edits = []string{"unhidra_sockets 200;", "unhidra_sockets 10000;", "rate=50r/s", "rate=1000r/s"} // of one address
+	ca := tlstest.NewAuthority(t)
+	ca.Files(n.Dir, time.Hour)
+	c := newCluster(t, p, n)
+	c.until("the first pods are ready", time.Minute, func() bool { return c.calm(fewest, 0) })
+	w := newLoad(t, n.URL(), ca.Client())
+
+	level := func(targets float64, pods int) {
+		t.Helper()
+		want := int(targets * float64(p.target))
+		w.want.Store(int64(want))
+		c.until("there are as many pods as the load needs", c.patience(), func() bool { return c.calm(pods, want) })
+		t.Logf("%d connections on %d pods: %v", want, pods, c.connections())
+	}
+	level(2.25, fewest)
+	level(4.8, most)
+	evicted := c.evict()
+	level(4.8, most)
+	w.checkMoves(c, evicted)
+	w.checkShares(c, evicted)
+
+	level(1.5, fewest) // two would be enough
+	if got := c.hpa.recommend(fewest, each(fewest, float64(p.target)/2)); got != fewest-1 {
+		t.Errorf("the load needs %d pods, which does not show that there is a minimum", got)
+	}
+	last := c.ended[len(c.ended)-1]
+	c.until("one more pod could have gone", c.patience(), func() bool {
+		return time.Since(last.drain.began) > c.hpa.Down.Period+3*c.syncs()
+	})
+	w.end()
+	c.until("everybody has seen everything", time.Minute, func() bool { return w.behind() == "" })
+	w.check()
+	if len(c.pods) != fewest || len(c.ended) != 1+most-fewest {
+		t.Errorf("%d pods are left and %d were drained", len(c.pods), len(c.ended))
+	}
+	for _, p := range c.ended {
+		w.checkMoves(c, p)
+	}
+}
+
+// checkMoves checks how the connections of a drained pod came back.
+func (w *load) checkMoves(c *cluster, p *pod) {
+	w.t.Helper()
+	var back []time.Time
+	c.until("the connections of "+p.name+" are back", time.Minute, func() bool {
+		back = w.movesOf(p.drain)
+		return len(back) >= p.drain.moved
+	})
+	if len(back) == 0 {
+		return
+	}
+	// So many would come back in each second if they were closed in even steps. A client waits
+	// up to half a second longer than another, and the machine has other work.
+	rate := float64(len(back)) / c.pace.over.Seconds()
+	most, limit := busiest(back), int(2.5*rate+3)
+	if most > limit {
+		w.t.Errorf("%d of %d connections of %s came back within one second, want at most %d", most, len(back), p.name, limit)
+	}
+	if first := back[0].Sub(p.drain.began); first < c.pace.delay {
+		w.t.Errorf("%s closed a connection before its delay: it was back after %s", p.name, first)
+	}
+	w.t.Logf("%s: %d connections came back over %s, at most %d in a second (limit %d)", p.name, len(back),
+		back[len(back)-1].Sub(back[0]).Round(time.Millisecond), most, limit)
+}
+
+// checkShares checks that all pods got about as many connections of a drained one.
+func (w *load) checkShares(c *cluster, p *pod) {
+	w.t.Helper()
+	share := float64(p.drain.moved) / float64(len(c.pods))
+	for name, n := range c.connections() {
+		if got := float64(n - p.drain.before[name]); math.Abs(got-share) > share/2+3 {
+			w.t.Errorf("%s got %.0f of the %d connections, want about %.0f", name, got, p.drain.moved, share)
+		}
+	}
+}
+
+// busiest returns how many of these moments, which are in order, are within one second
+// at most.
+func busiest(at []time.Time) (most int) {
+	from := 0
+	for i, t := range at {
+		for t.Sub(at[from]) >= time.Second {
+			from++
+		}
+		most = max(most, i-from+1)
+	}
+	return most
+}
