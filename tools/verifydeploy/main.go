@@ -8,6 +8,8 @@
 //	runbooks FILE DIR    every alert has its page
 //	manifests FILE       Kubernetes objects decode strictly, and their pods are
 //	                     those of Pod Security's level "restricted"
+//	admission PROGRAMS DEFINITIONS FILE...
+//	                     a real API server admits every object of the files
 //	schemas FILE DIR     writes JSON schemas for kubeconform, from the OpenAPI
 //	                     document of Kubernetes
 //
@@ -15,13 +17,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 )
 
 func main() {
 	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: verifydeploy compose|dashboards|rules|runbooks|manifests|schemas ...")
+		fmt.Fprintln(os.Stderr, "usage: verifydeploy compose|dashboards|rules|runbooks|manifests|admission|schemas ...")
 		os.Exit(2)
 	}
 	var err error
@@ -36,6 +39,12 @@ func main() {
 		err = runbooks(args[0], args[1])
 	case "manifests":
 		err = manifests(args[0])
+	case "admission":
+		if len(args) < 3 {
+			err = errors.New("usage: verifydeploy admission PROGRAMS DEFINITIONS FILE...")
+			break
+		}
+		err = admission(args[0], args[1], args[2:])
 	case "schemas":
 		err = schemas(args[0], args[1])
 	default:
