@@ -35,7 +35,8 @@ type settings struct {
 func main() {
 	var s settings
 	part := flag.String("part", "", "for this program's own use: what to be")
-	flag.StringVar(&s.unhidra, "unhidra", "bin/unhidra", "the server's binary")
+	flag.StringVar(&s.unhidra, "unhidra", "bin/unhidra",
+		"the server's binary; for fanout also several, with commas between, which are compared with each other alone")
 	flag.StringVar(&s.centrifugo, "centrifugo", "",
 		"Centrifugo's binary (go install github.com/centrifugal/centrifugo/v6@v6.9.1); empty: left out")
 	flag.StringVar(&s.postgres, "postgres", "",
@@ -116,6 +117,12 @@ func (s *settings) starters(
 	add := func(name string, fn func() (*target, error)) {
 		names = append(names, name)
 		start[name] = fn
+	}
+	if binaries := strings.Split(s.unhidra, ","); len(binaries) > 1 {
+		for _, b := range binaries {
+			add(filepath.Base(b), func() (*target, error) { return w.start(b, 1, "", "") })
+		}
+		return names, start, nil
 	}
 	add("Unhidra", func() (*target, error) { return w.start(s.unhidra, 1, "", "") })
 	if s.centrifugo != "" {
