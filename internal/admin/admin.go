@@ -92,7 +92,7 @@ type Tokens interface {
 // Passwords has somebody choose another password, by a link, and tells them when
 // their second factors were taken away.
 type Passwords interface {
-	FactorsReset(u domain.User)
+	FactorsReset(ctx context.Context, u domain.User)
 	ResetLink(ctx context.Context, u domain.User) (link string, mailed bool, err error)
 }
 
@@ -256,7 +256,7 @@ func (s *Service) ResetFactors(ctx context.Context, by By, id string) error {
 		return s.Store.ResetFactors(ctx, u.ID, s.Now())
 	})
 	if err == nil {
-		s.Passwords.FactorsReset(u)
+		s.Passwords.FactorsReset(ctx, u)
 	}
 	return err
 }

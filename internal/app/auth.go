@@ -23,7 +23,7 @@ import (
 func (s *server) buildAuth(ctx context.Context) (err error) {
 	c, m := s.Config, &s.modules
 	tell := report.New(s.Log)
-	tell.Audit, tell.URL = m.audit, s.addrs.URL
+	tell.Audit, tell.URL, tell.Trace = m.audit, s.addrs.URL, s.tracer
 	d := auth.Deps{
 		Reporter: tell, Store: authStore(s.db), Files: s.files, Keys: s.keys, Hasher: password.New(password.Options{}),
 		Bus: s.bus, Metrics: s.reg, Name: c.Name, Version: s.Version,

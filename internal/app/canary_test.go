@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 	"github.com/unhidra/unhidra/internal/testkit/mailtest"
+	"github.com/unhidra/unhidra/internal/testkit/otlptest"
 )
 
 // A watcher sends requests, and keeps what must hold no secret: the URLs, and what
@@ -91,13 +93,13 @@ func (b *syncBuffer) String() string {
 func TestCHK_AU_02_SecretsAreNowhere(t *testing.T) {
 	t.Parallel()
 	var logged syncBuffer
-	smtp := mailtest.Start(t, mailtest.Options{Clear: true, Auth: "PLAIN"})
+	smtp, otlp := mailtest.Start(t, mailtest.Options{Clear: true, Auth: "PLAIN"}), otlptest.Start(t)
 	o := testkit.SQLite(t)
 	audits := filepath.Join(t.TempDir(), "audit.jsonl")
 	const jwt, server = "jwt-canary-Zk8wq2LmT5xVb9Rd0cYhU4", "server-canary-Qp3sN7eGfAo6Hj1uWiXk"
 	s := live.StartLogged(t, o, slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		"UNHIDRA_SMTP_URL="+smtp.URL+"?tls=off", "UNHIDRA_MAIL_FROM=Unhidra <chat@example.org>", "JWT_SECRET="+jwt,
-		"UNHIDRA_SERVER_KEY="+server, "UNHIDRA_AUDIT_LOG="+audits)
+		"UNHIDRA_SERVER_KEY="+server, "UNHIDRA_AUDIT_LOG="+audits, "UNHIDRA_OTLP_URL="+otlp.HTTP, "UNHIDRA_TRACE_SAMPLE=1")
 	w := &watcher{t: t, s: s, secrets: map[string]string{"JWT_SECRET": jwt, "UNHIDRA_SERVER_KEY": server,
 		"SMTP password": mailtest.Password}}
 	const first, second, wrong = "first-canary seven otters", "second-canary nine badgers", "wrong-canary twelve storks"
@@ -171,11 +173,12 @@ func TestCHK_AU_02_SecretsAreNowhere(t *testing.T) {
 	_, metrics := get(t, "http://"+s.Operator+"/metrics")
 	_, stats := get(t, "http://"+s.Operator+"/stats")
 	s.Stop()
+	spans := fmt.Sprint(otlp.Spans())
 
 	records, err := os.ReadFile(audits)
 	must(t, err)
 	if !strings.Contains(logged.String(), "auth.login") || !strings.Contains(string(records), "auth.totp_enroll") ||
-		!strings.Contains(metrics, "http_requests_total") {
+		!strings.Contains(metrics, "http_requests_total") || !strings.Contains(spans, "mail.send") {
 		t.Error("the logs say nothing")
 	}
 	var database []byte
@@ -189,6 +192,7 @@ func TestCHK_AU_02_SecretsAreNowhere(t *testing.T) {
 	for name, v := range w.secrets {
 		places := map[string]string{
 			"the log": logged.String(), "the audit log": string(records), "the metrics": metrics, "the stats": stats,
+			"a span":            spans,
 			"an error or a URL": w.seen.String(), "the database": string(database),
 		}
 		for place, text := range places {

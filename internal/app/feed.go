@@ -19,7 +19,7 @@ const (
 func (s *server) buildFeed() {
 	s.feed = feed.Deps[domain.Event]{
 		Source: s.db.Feed, Cursors: s.db.Feed, DeadLetters: s.db.Feed,
-		Observer: feed.NewMetrics(s.reg, s.db.Feed.Lags), Log: s.Log,
+		Observer: feed.NewMetrics(s.reg, s.db.Feed.Lags), Log: s.Log, Trace: s.tracer,
 	}
 	s.db.OnCommit(func([]domain.Event) { s.appended.Notify() })
 	s.run("feed", s.keepFeed)

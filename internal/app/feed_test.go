@@ -103,10 +103,11 @@ func TestAConsumerGoesOnAfterAServerWasOffForLong(t *testing.T) {
 }
 
 // runWith runs a server with a consumer until the test ends.
-func runWith(t *testing.T, o store.Options, c feed.Consumer[domain.Event]) app.Addrs {
+func runWith(t *testing.T, o store.Options, c feed.Consumer[domain.Event], settings ...string) app.Addrs {
 	t.Helper()
 	env := []string{"UNHIDRA_BIND_ADDR=127.0.0.1", "GATEWAY_PORT=0", "UNHIDRA_OPERATOR_ADDR=127.0.0.1:0",
 		"UNHIDRA_DRAIN=10ms", "UNHIDRA_CAPTCHA=off"}
+	env = append(env, settings...)
 	if o.URL != "" {
 		env = append(env, "UNHIDRA_DATA_DIR="+t.TempDir(), "DATABASE_URL="+o.URL)
 	} else {

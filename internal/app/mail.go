@@ -28,7 +28,7 @@ func (s *server) buildMail() error {
 			"set UNHIDRA_PUBLIC_URL to where people reach the server", "url", s.addrs.URL)
 	}
 	d := mailDeps(c, s.db, s.keys)
-	d.Sender, d.URL, d.Log, d.Metrics = sender, s.addrs.URL, s.Log, s.reg
+	d.Sender, d.URL, d.Log, d.Metrics, d.Trace = sender, s.addrs.URL, s.Log, s.reg, s.tracer
 	if s.modules.mail, err = mail.New(d); err != nil {
 		return err
 	}

@@ -1,99 +1,48 @@
 package app_test
 
 import (
-	"compress/gzip"
-	"encoding/hex"
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
+	"path/filepath"
+	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
-	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/proto"
-
+	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/feed"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
+	"github.com/unhidra/unhidra/internal/testkit/mailtest"
 	"github.com/unhidra/unhidra/internal/testkit/natstest"
+	"github.com/unhidra/unhidra/internal/testkit/otlptest"
 	"github.com/unhidra/unhidra/internal/ws"
 )
 
-// otlpReceiver takes spans as a collector does, over HTTP.
-type otlpReceiver struct {
-	*httptest.Server
-	mu    sync.Mutex
-	spans []nodeSpan
-}
+// What a client sends that has a span of its own, and asks for the request to be traced.
+const (
+	traceID     = "4bf92f3577b34da6a3ce929d0e0e4736"
+	callerID    = "00f067aa0ba902b7"
+	traceparent = "00-" + traceID + "-" + callerID + "-01"
+)
 
-// nodeSpan is a span and the node that it is from.
-type nodeSpan struct {
-	*tracev1.Span
-	node string
-}
-
-func newReceiver(t *testing.T) *otlpReceiver {
+// isTree waits until the receiver has the spans of the caller's trace, and no others of it.
+func isTree(t *testing.T, r *otlptest.Receiver, name func(otlptest.Span) string, want string) {
 	t.Helper()
-	r := &otlpReceiver{}
-	r.Server = httptest.NewServer(r)
-	t.Cleanup(r.Close)
-	return r
-}
-
-func (r *otlpReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	body := io.Reader(req.Body)
-	if req.Header.Get("Content-Encoding") == "gzip" {
-		z, err := gzip.NewReader(body)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
+	var got string
+	defer func() {
+		if got != want {
+			t.Logf("the trace is\n%swant\n%s", got, want)
 		}
-		body = z
-	}
-	b, err := io.ReadAll(body)
-	var in collector.ExportTraceServiceRequest
-	if err == nil {
-		err = proto.Unmarshal(b, &in)
-	}
-	if err != nil || req.URL.Path != "/v1/traces" {
-		http.Error(w, "no spans", http.StatusBadRequest)
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, of := range in.ResourceSpans {
-		node := ""
-		for _, a := range of.Resource.Attributes {
-			if a.Key == "service.instance.id" {
-				node = a.Value.GetStringValue()
-			}
-		}
-		for _, scope := range of.ScopeSpans {
-			for _, s := range scope.Spans {
-				r.spans = append(r.spans, nodeSpan{s, node})
-			}
-		}
-	}
-}
-
-// children returns the spans of a trace with a parent and a name.
-func (r *otlpReceiver) children(trace string, parent []byte, name string) (found []nodeSpan) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, s := range r.spans {
-		if hex.EncodeToString(s.TraceId) == trace && string(s.ParentSpanId) == string(parent) && s.Name == name {
-			found = append(found, s)
-		}
-	}
-	return found
-}
-
-// child waits for n spans of a trace with a parent and a name, and returns the first.
-func (r *otlpReceiver) child(t *testing.T, trace string, parent []byte, name string) nodeSpan {
-	t.Helper()
-	wait(t, func() bool { return len(r.children(trace, parent, name)) > 0 })
-	return r.children(trace, parent, name)[0]
+	}()
+	wait(t, func() bool {
+		got = r.Tree(traceID, callerID, name)
+		return got == want
+	})
 }
 
 // say sends one frame by a connection of its own, and leaves it open.
@@ -106,51 +55,177 @@ func say(t *testing.T, s *live.Server, token, frame string) {
 	must(t, err)
 }
 
-// A message is one trace, from the client's own span to the delivery on the other node.
+// A message is one trace, from the client's own span to the delivery on the other node and to a
+// consumer of the feed on a third one.
 func TestMessageIsOneTrace(t *testing.T) {
 	t.Parallel()
-	otlp := newReceiver(t)
-	c := live.StartCluster(t, testkit.Postgres(t), natstest.Start(t).URL(), 2,
-		"UNHIDRA_OTLP_URL="+otlp.URL, "UNHIDRA_TRACE_SAMPLE=0")
-	ann, bob, room := team(t, c)
-	b := listen(t, bob)
-	const trace, parent, secret = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", "seven otters"
-	say(t, c.Nodes[0], ann.Tokens().Access, `{"id":"1","type":"message.send","trace":"00-`+trace+`-`+parent+`-01",`+
-		`"data":{"room":"`+room+`","key":"k1","text":"`+secret+`"}}`)
-	wait(t, func() bool { return b.last(room) > 0 })
+	for name, url := range map[string]func(*otlptest.Receiver) string{
+		"http": func(r *otlptest.Receiver) string { return r.HTTP },
+		"grpc": func(r *otlptest.Receiver) string { return r.GRPC },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			messageIsOneTrace(t, url)
+		})
+	}
+}
 
-	caller, err := hex.DecodeString(parent)
-	must(t, err)
-	request := otlp.child(t, trace, caller, "ws message.send")
-	sent := otlp.child(t, trace, request.SpanId, "chat.send")
-	otlp.child(t, trace, sent.SpanId, "store.commit")
-	published := otlp.child(t, trace, sent.SpanId, "bus.publish")
-	wait(t, func() bool {
-		for _, s := range otlp.children(trace, published.SpanId, "hub.deliver") {
-			if s.node != request.node && s.node != "" {
-				return true
-			}
+func messageIsOneTrace(t *testing.T, url func(*otlptest.Receiver) string) {
+	otlp, store, nats := otlptest.Start(t), testkit.Postgres(t), natstest.Start(t).URL()
+	c := live.StartCluster(t, store, nats, 2, "UNHIDRA_OTLP_URL="+url(otlp), "UNHIDRA_TRACE_SAMPLE=0")
+	runWith(t, store, feed.Consumer[domain.Event]{Name: "test",
+		Handle: func(context.Context, []feed.Entry[domain.Event]) error { return nil },
+	}, "UNHIDRA_OTLP_URL="+url(otlp), "UNHIDRA_TRACE_SAMPLE=0", "NATS_URL="+nats,
+		"UNHIDRA_SERVER_KEY=the same key for every server of a test")
+	ann, bob, room := team(t, c)
+	listen(t, ann) // so that the room is live at her node, too
+	listen(t, bob)
+	const secret = "seven otters"
+	say(t, c.Nodes[0], ann.Tokens().Access, fmt.Sprintf(`{"id":"1","type":"message.send","trace":%q,`+
+		`"data":{"room":%q,"key":"k1","text":%q}}`, traceparent, room, secret))
+
+	first := "" // the node that ann is connected to
+	isTree(t, otlp, func(s otlptest.Span) string {
+		where := "here"
+		switch {
+		case s.Service != "unhidra" || s.Node == "":
+			where = "nowhere"
+		case s.Name == "ws message.send":
+			first = s.Node
+		case s.Node != first:
+			where = "elsewhere"
 		}
-		return false
-	})
-	otlp.mu.Lock()
-	defer otlp.mu.Unlock()
-	for _, s := range otlp.spans {
-		if hex.EncodeToString(s.TraceId) != trace {
-			t.Errorf("%s is traced, though nobody asked for it", s.Name)
-		}
+		return s.Name + " " + where
+	}, `ws message.send here
+  chat.send here
+    bus.publish here
+      hub.deliver elsewhere
+      hub.deliver here
+    feed.handle elsewhere
+    store.commit here
+`)
+	for _, s := range otlp.Spans() {
 		if text := s.Span.String(); strings.Contains(text, secret) || strings.Contains(text, ann.Tokens().Access) {
 			t.Errorf("a text or a token is in the span %s", s.Name)
 		}
 	}
 }
 
+// Messages that wait for the disk together are one commit: its span is a part of the first one's
+// trace, and it and the others name each other by links.
+func TestCommitLinksItsMessages(t *testing.T) {
+	t.Parallel()
+	otlp, o := otlptest.Start(t), testkit.SQLite(t)
+	s := live.Start(t, o, "UNHIDRA_OTLP_URL="+otlp.HTTP, "UNHIDRA_TRACE_SAMPLE=1")
+	ann := s.User("ann")
+	r, err := ann.CreateRoom(t.Context(), client.NewRoom{Kind: "private", Name: "Operations"})
+	must(t, err)
+	db, err := sql.Open("sqlite", o.Path)
+	must(t, err)
+	defer func() { _ = db.Close() }()
+	held, err := db.Conn(t.Context())
+	must(t, err)
+	_, err = held.ExecContext(t.Context(), "BEGIN IMMEDIATE")
+	must(t, err)
+	const messages = 5
+	for n := range messages {
+		say(t, s, ann.Tokens().Access, fmt.Sprintf(
+			`{"id":"1","type":"message.send","data":{"room":%q,"key":"k%d","text":"a"}}`, r.ID, n))
+	}
+	wait(t, func() bool {
+		_, metrics := get(t, "http://"+s.Operator+"/metrics")
+		_, depth, _ := strings.Cut(metrics, `queue_depth{queue="writes"} `)
+		depth, _, _ = strings.Cut(depth, "\n")
+		n, _ := strconv.Atoi(depth)
+		return n >= messages-1 // the commit that is held may have one
+	})
+	_, err = held.ExecContext(t.Context(), "ROLLBACK")
+	must(t, err)
+
+	var all []otlptest.Span
+	wait(t, func() bool {
+		all = commits(otlp)
+		named := 0
+		for _, c := range all {
+			named += 1 + len(c.Links)
+		}
+		return named == messages
+	})
+	if len(all) > 2 {
+		t.Errorf("%d commits are not one for all messages that waited", len(all))
+	}
+	for _, c := range all {
+		for _, l := range c.Links {
+			wait(t, func() bool { return linked(otlp, l.SpanId, c.SpanId) })
+		}
+	}
+}
+
+// commits returns the commits of messages.
+func commits(r *otlptest.Receiver) (found []otlptest.Span) {
+	sent := make(map[string]bool)
+	for _, s := range r.Spans() {
+		sent[string(s.SpanId)] = s.Name == "chat.send"
+	}
+	for _, s := range r.Spans() {
+		if s.Name == "store.commit" && sent[string(s.ParentSpanId)] {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// linked reports whether a message's span names a commit.
+func linked(r *otlptest.Receiver, message, commit []byte) bool {
+	for _, s := range r.Spans() {
+		for _, l := range s.Links {
+			if s.Name == "chat.send" && bytes.Equal(s.SpanId, message) && bytes.Equal(l.SpanId, commit) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// What comes after an answer is a part of the request's trace: the mail, and the receivers of the
+// audit log.
+func TestMailsAndReceiversJoinTheTrace(t *testing.T) {
+	t.Parallel()
+	otlp, smtp := otlptest.Start(t), mailtest.Start(t, mailtest.Options{Clear: true})
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_OTLP_URL="+otlp.HTTP, "UNHIDRA_TRACE_SAMPLE=0",
+		"UNHIDRA_SMTP_URL="+smtp.URL+"?tls=off", "UNHIDRA_MAIL_FROM=chat@example.org",
+		"UNHIDRA_AUDIT_LOG="+filepath.Join(t.TempDir(), "audit.jsonl"))
+	register := func(body string) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/api/v1/auth/register",
+			strings.NewReader(body))
+		must(t, err)
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("traceparent", traceparent)
+		res, err := http.DefaultClient.Do(req)
+		must(t, err)
+		must(t, res.Body.Close())
+	}
+	register(`{"username":"ann","email":"ann@example.org","password":"seven-quiet-otters-row"}`)
+	smtp.Wait(t, "ann@example.org", 1)
+	isTree(t, otlp, func(s otlptest.Span) string {
+		kind, _, _ := strings.Cut(otlptest.Attr(s.Attributes, "unhidra.consumer"), ":")
+		return strings.TrimSpace(s.Name + " " + kind)
+	}, `POST /api/v1/auth/register
+  auth.after_answer
+    mail.send
+      store.commit
+    store.commit
+    store.commit
+  feed.handle file
+  store.commit
+`)
+}
+
 // A request over HTTP continues the trace of its caller, and errors name it.
 func TestProblemsNameTheTrace(t *testing.T) {
 	t.Parallel()
-	otlp := newReceiver(t)
-	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_OTLP_URL="+otlp.URL, "UNHIDRA_TRACE_SAMPLE=0")
-	const trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+	otlp := otlptest.Start(t)
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_OTLP_URL="+otlp.HTTP, "UNHIDRA_TRACE_SAMPLE=0")
 	get := func(header string) string {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v1/nothing", nil)
 		must(t, err)
@@ -162,13 +237,11 @@ func TestProblemsNameTheTrace(t *testing.T) {
 		must(t, err)
 		return string(body)
 	}
-	if body := get("00-" + trace + "-" + parent + "-01"); !strings.Contains(body, `"trace":"`+trace+`"`) {
+	if body := get(traceparent); !strings.Contains(body, `"trace":"`+traceID+`"`) {
 		t.Errorf("the problem does not name the trace: %s", body)
 	}
 	if body := get("nonsense"); !strings.Contains(body, `"trace":"`) || strings.Contains(body, "nonsense") {
 		t.Errorf("the problem does not name a trace of its own: %s", body)
 	}
-	caller, err := hex.DecodeString(parent)
-	must(t, err)
-	otlp.child(t, trace, caller, "GET other")
+	isTree(t, otlp, (otlptest.Span).GetName, "GET other\n")
 }

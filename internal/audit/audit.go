@@ -20,6 +20,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/feed"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // Store stores the log. Package store/audit implements it.
@@ -76,6 +77,7 @@ type Deps struct {
 	Sinks        []Sink
 	People       People                // nil: records are shown without names
 	Metrics      prometheus.Registerer // may be nil
+	Trace        *trace.Tracer         // nil: off
 }
 
 const (
@@ -158,8 +160,9 @@ func (s *Service) PublicKeyHex() string { return hex.EncodeToString(s.public) }
 // milliseconds, in a batch with others, and retried until the store is available. If the process is
 // killed before that, e is lost: what must not happen unrecorded needs RecordSync. If the queue is
 // full, e is dropped; a record of type audit.gap then has the number of dropped events.
-func (s *Service) Record(_ context.Context, e domain.AuditEvent) {
+func (s *Service) Record(ctx context.Context, e domain.AuditEvent) {
 	e = s.withDefaults(e)
+	e.Trace = trace.Parent(ctx)
 	if e.Type == domain.AuditRateLimited && !s.rates.first(&e) {
 		return
 	}
@@ -176,6 +179,7 @@ func (s *Service) Record(_ context.Context, e domain.AuditEvent) {
 // or may not be, and the caller must not do what e would record.
 func (s *Service) RecordSync(ctx context.Context, e domain.AuditEvent) error {
 	e = s.withDefaults(e)
+	e.Trace = trace.Parent(ctx)
 	if !s.started.Load() {
 		// A command beside the server, or a server that is starting or stopping.
 		return s.errUnavailable(s.append(ctx, []domain.AuditEvent{e}))

@@ -72,7 +72,7 @@ func (c *coalescer) summaries(now time.Time, after time.Duration) []domain.Audit
 			continue
 		}
 		e := r.event
-		e.ID, e.RequestID = domain.NewID(idPrefix), ""
+		e.ID, e.RequestID, e.Trace = domain.NewID(idPrefix), "", ""
 		e.Details = maps.Clone(e.Details)
 		if e.Details == nil {
 			e.Details = make(map[string]string)

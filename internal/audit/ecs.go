@@ -62,6 +62,9 @@ func (f Format) ecs(v view) object {
 	if a := v.personal(personalAgent); a != "" {
 		o["user_agent"] = object{"original": a}
 	}
+	if f := strings.Split(v.o.str("traceparent"), "-"); len(f) == 4 {
+		o["trace"] = object{"id": f[1]}
+	}
 	if id := v.o.str("request_id"); id != "" {
 		o["http"] = object{"request": object{"id": id}}
 	}

@@ -74,6 +74,7 @@ func (s *Service) fields(e domain.AuditEvent) object {
 	o.put("target_id", truncate(e.Target.ID, maxText))
 	o.put("reason", truncate(e.Reason, maxText))
 	o.put("request_id", truncate(e.RequestID, maxText))
+	o.put("traceparent", truncate(e.Trace, maxText))
 	o.put("method", truncate(e.Method, maxText))
 	o.put("factors", truncate(strings.Join(e.Factors, " "), maxText))
 	o.put("src_ip_source", truncate(e.AddrSource, maxText))

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"strconv"
 	"time"
@@ -49,7 +50,7 @@ func (s *Service) finish(ctx context.Context, sink Sink) {
 func (s *Service) sinkFeed(sink Sink) (feed.Deps[domain.AuditRecord], feed.Consumer[domain.AuditRecord]) {
 	f := &sinkFeed{Service: s, sink: sink}
 	return feed.Deps[domain.AuditRecord]{Source: f, Cursors: f, Observer: f, Log: s.Log.With("sink", sink.Name()),
-			Now: s.Now},
+			Trace: s.Trace, Now: s.Now},
 		feed.Consumer[domain.AuditRecord]{
 			Name: sink.Name(), From: feed.Beginning, Batch: sinkBatch, Timeout: sinkTimeout, Handle: f.send,
 		}
@@ -87,11 +88,19 @@ func (f *sinkFeed) Next(ctx context.Context, after int64, limit int) (feed.Page[
 	}
 	for _, r := range records {
 		page.Entries = append(page.Entries, feed.Entry[domain.AuditRecord]{
-			Pos: r.Seq, Key: strconv.FormatInt(r.Seq, 10), Time: r.Time, Value: r,
+			Pos: r.Seq, Key: strconv.FormatInt(r.Seq, 10), Time: r.Time, Trace: traceOf(r), Value: r,
 		})
 		page.Last = r.Seq
 	}
 	return page, nil
+}
+
+// traceOf returns the traceparent of a record.
+func traceOf(r domain.AuditRecord) string {
+	if !bytes.Contains(r.Body, []byte(`"traceparent":`)) {
+		return "" // as in most records
+	}
+	return open(r).o.str("traceparent")
 }
 
 func (f *sinkFeed) send(ctx context.Context, entries []feed.Entry[domain.AuditRecord]) error {

@@ -106,7 +106,7 @@ func (s *Service) settle(ctx context.Context, u domain.User, v shown, err error,
 	}
 	if v.Proof.Recovery != nil {
 		s.Record(ctx, c, report.Event{Kind: domain.AuditRecoveryUse, User: u})
-		s.Notify(u, domain.MailRecoveryCodeUsed, "", func(d *domain.MailData) { d.Left = v.Left })
+		s.Notify(ctx, u, domain.MailRecoveryCodeUsed, "", func(d *domain.MailData) { d.Left = v.Left })
 	}
 	s.Record(ctx, c, report.Event{Kind: domain.AuditMFA, User: u, Method: v.Method, Factors: v.AMR})
 	return nil

@@ -25,7 +25,7 @@ func (s *Service) ForgotPassword(ctx context.Context, login string, c Client) er
 		return err
 	}
 	s.Record(ctx, c, report.Event{Kind: domain.AuditResetStart, Typed: login})
-	s.Later("reset a password", func(ctx context.Context) error {
+	s.Later(ctx, "reset a password", func(ctx context.Context) error {
 		u, _, err := s.Store.Credentials(ctx, login)
 		if domain.KindOf(err) == domain.NotFound || err == nil && (u.Email == "" || u.Disabled) {
 			return nil
@@ -42,8 +42,8 @@ func (s *Service) ForgotPassword(ctx context.Context, login string, c Client) er
 }
 
 // FactorsReset mails a user that an administrator took their second factors away.
-func (s *Service) FactorsReset(u domain.User) {
-	s.Notify(u, domain.MailSecondFactorRemoved, "", func(d *domain.MailData) { d.Factor = "every second factor" })
+func (s *Service) FactorsReset(ctx context.Context, u domain.User) {
+	s.Notify(ctx, u, domain.MailSecondFactorRemoved, "", func(d *domain.MailData) { d.Factor = "every second factor" })
 }
 
 // ResetPassword uses the link of a mail. Every session ends; a second factor is
@@ -63,15 +63,15 @@ func (s *Service) ResetPassword(ctx context.Context, secret, pass string, c Clie
 	if u, err = s.UseReset(ctx, secret, record, c); err != nil {
 		return lockout.Device{}, err
 	}
-	s.passwordChanged(u, c)
+	s.passwordChanged(ctx, u, c)
 	if err := s.lockout.ForgiveFactors(ctx, u.ID); err != nil {
 		return lockout.Device{}, err
 	}
 	return s.lockout.LetIn(ctx, u.ID, c, "password_reset")
 }
 
-func (s *Service) passwordChanged(u domain.User, c Client) {
-	s.Notify(u, domain.MailPasswordChanged, "", func(d *domain.MailData) {
+func (s *Service) passwordChanged(ctx context.Context, u domain.User, c Client) {
+	s.Notify(ctx, u, domain.MailPasswordChanged, "", func(d *domain.MailData) {
 		d.Link, d.Address, d.Device = s.URL+"/forgot", c.Addr.String(), domain.DeviceLabel(c.UserAgent)
 	})
 }
@@ -120,7 +120,7 @@ func (s *Service) ChangePassword(
 	s.Revoke(bus.Revocation{User: u.ID, Session: p.SessionID, Reason: bus.Renewed})
 	s.Revoke(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "password_changed"})
 	s.Record(ctx, c, report.Event{Kind: domain.AuditPasswordChange, User: u, Session: session.ID})
-	s.passwordChanged(u, c)
+	s.passwordChanged(ctx, u, c)
 	return s.sign(u, session, refresh)
 }
 

@@ -46,7 +46,7 @@ func (s *Service) Register(ctx context.Context, r Registration, c Client) (Signe
 	}
 	s.Record(ctx, c, report.Event{Kind: domain.AuditRegister, User: u, Details: map[string]string{"role": string(u.Role)}})
 	if u.Pending {
-		s.sendVerification(u)
+		s.sendVerification(ctx, u)
 		return Signed{State: verifyEmail}, nil
 	}
 	return s.complete(ctx, u, lockout.Attempt{}, []string{domain.AMRPassword}, c)
@@ -94,7 +94,7 @@ func (s *Service) signup(r Registration) (by domain.Signup, err error) {
 
 func (s *Service) taken(ctx context.Context, u domain.User, c Client) (Signed, error) {
 	s.Record(ctx, c, report.Event{Kind: domain.AuditRegister, Outcome: domain.AuditFailure, Reason: "email_taken"})
-	s.Later("address taken", func(ctx context.Context) error {
+	s.Later(ctx, "address taken", func(ctx context.Context) error {
 		owner, err := s.Store.UserByEmail(ctx, u.Email)
 		if domain.KindOf(err) == domain.NotFound {
 			return nil // it was somebody's until lately, and is kept for them
@@ -110,12 +110,12 @@ func (s *Service) taken(ctx context.Context, u domain.User, c Client) (Signed, e
 	return Signed{State: verifyEmail}, nil
 }
 
-func (s *Service) sendVerification(u domain.User) {
+func (s *Service) sendVerification(ctx context.Context, u domain.User) {
 	if ok, _ := s.targets.Allow(u.Email, s.Now()); !ok {
 		s.Log.Warn("enough mails went to this address just now: left out", "user", u.ID)
 		return
 	}
-	s.SendVerification(u)
+	s.SendVerification(ctx, u)
 }
 
 // ResendVerification sends the mail to a new account's address once more, if
@@ -131,11 +131,11 @@ func (s *Service) ResendVerification(ctx context.Context, email string, c Client
 	if err := s.lockout.Within(ctx, s.mails, "mail", c); err != nil {
 		return err
 	}
-	s.Later("verify an address again", func(ctx context.Context) error {
+	s.Later(ctx, "verify an address again", func(ctx context.Context) error {
 		u, err := s.Store.UserByEmail(ctx, email)
 		if err == nil && u.Pending {
 			if ok, _ := s.letters.Allow(u.ID, s.Now()); ok {
-				s.sendVerification(u)
+				s.sendVerification(ctx, u)
 			}
 		}
 		if domain.KindOf(err) == domain.NotFound {

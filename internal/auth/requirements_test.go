@@ -357,7 +357,7 @@ func TestFactorsAreToldOf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.FactorsReset(u) // by an administrator
+		f.FactorsReset(ctx, u) // by an administrator
 		f.oneMail(t, domain.MailSecondFactorRemoved)
 		for _, kind := range []domain.AuditType{domain.AuditTOTPEnroll, domain.AuditRecoveryGenerate,
 			domain.AuditTOTPDisable} {

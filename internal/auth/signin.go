@@ -194,7 +194,7 @@ func (s *Service) signedIn(
 	s.Record(ctx, c, report.Event{Kind: domain.AuditLogin, User: u, Session: session.ID, Method: session.AMR[0],
 		Factors: session.AMR})
 	if _, known := s.lockout.Known(u.ID, c); !known && !u.LastSeenAt.IsZero() || g.Failed >= lockout.PairFailures {
-		s.Notify(u, domain.MailNewSignIn, "new_sign_in:"+u.ID,
+		s.Notify(ctx, u, domain.MailNewSignIn, "new_sign_in:"+u.ID,
 			func(d *domain.MailData) { d.Address, d.Device = c.Addr.String(), domain.DeviceLabel(c.UserAgent) })
 	}
 	signed, err := s.sign(u, session, refresh)

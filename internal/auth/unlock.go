@@ -21,7 +21,7 @@ func (s *Service) failed(ctx context.Context, u domain.User, login string, g loc
 	if g.Known || u.Email == "" || s.Mail == nil {
 		return
 	}
-	s.SendUnlock(u)
+	s.SendUnlock(ctx, u)
 }
 
 // Unlock uses the link of a mail: whoever reads the user's mail may try again,

@@ -6,6 +6,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/trace"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -30,10 +31,10 @@ func (s *Service) Run(ctx context.Context) error {
 	for {
 		select {
 		case events := <-s.announcements:
-			s.publish(events)
+			s.publish(ctx, events)
 		case <-ctx.Done():
 			for len(s.announcements) > 0 {
-				s.publish(<-s.announcements)
+				s.publish(ctx, <-s.announcements)
 			}
 			return ctx.Err()
 		}
@@ -41,10 +42,11 @@ func (s *Service) Run(ctx context.Context) error {
 }
 
 // publish encodes each event once and publishes it on the bus.
-func (s *Service) publish(events []domain.Event) {
+func (s *Service) publish(ctx context.Context, events []domain.Event) {
 	for _, e := range events {
-		span, parent := s.Trace.Continue("bus.publish", e.Trace, e.Room, e.Seq)
-		e.Trace = parent
+		ctx, span := s.Trace.Continue(ctx, "bus.publish", e.Trace)
+		span.Room(e.Room, e.Seq)
+		e.Trace = trace.Parent(ctx)
 		packed, err := wire.PackEvent(e)
 		if err == nil {
 			err = s.Bus.Publish(wire.RoomSubject(e.Room), packed)

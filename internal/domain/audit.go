@@ -25,6 +25,7 @@ type AuditEvent struct {
 	AddrSource string     // direct, xff, proxyproto
 	UserAgent  string     // personal data
 	RequestID  string
+	Trace      string   // traceparent of the request, which the log sets; empty: it is not traced
 	Method     string   // pwd, totp, recovery, passkey, oidc, refresh, device_key
 	Factors    []string // of the session
 	Rate       AuditRate

@@ -12,7 +12,7 @@ type Event struct {
 	Subject *UserRef // whom it is about, nil if nobody
 	Message *Message // the message that it is or changes, as it is now; nil if none
 	Payload Payload  // what else its type says, as the catalogue has it; nil: nothing
-	Trace   string   // traceparent of the request that it is from, just after its commit; it is not kept
+	Trace   string   // traceparent of the request that it is from; empty: it is not traced
 }
 
 // ContentMarkdown is the content type of a message that names none.

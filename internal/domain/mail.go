@@ -67,6 +67,7 @@ type QueuedMail struct {
 	Attempts int    // with the one that it was claimed for
 	Created  time.Time
 	GiveUp   time.Time // not sent after that
+	Trace    string    // traceparent of the request that it is from; empty: it is not traced
 }
 
 // MailState is how the queue of mails stands.

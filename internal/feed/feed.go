@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // An Entry is one entry of a log.
@@ -24,6 +25,7 @@ type Entry[T any] struct {
 	// Key identifies the entry for as long as it exists, also as a dead letter.
 	Key   string
 	Time  time.Time
+	Trace string // traceparent of the request that it is from; empty: it is not traced
 	Value T
 }
 
@@ -103,6 +105,7 @@ type Consumer[T any] struct {
 	// Timeout is how long one call of Handle may take; 0 means 30 s, which is the most.
 	Timeout time.Duration
 	// Handle handles entries. If it returns nil they are done; after an error they come again.
+	// If an entry is from a request that is traced, the call is a part of its trace, as ctx is.
 	Handle func(ctx context.Context, entries []Entry[T]) error
 }
 
@@ -122,6 +125,7 @@ type Deps[T any] struct {
 	DeadLetters DeadLetters[T]
 	Observer    Observer
 	Log         *slog.Logger
+	Trace       *trace.Tracer    // nil: off
 	Now         func() time.Time // nil: time.Now
 }
 

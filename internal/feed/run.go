@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // Run runs consumer c until ctx is done. bell is notified when the source has new entries; Run
@@ -220,12 +221,25 @@ func (r *runner[T]) one(ctx context.Context, e Entry[T]) error {
 func (r *runner[T]) handle(ctx context.Context, entries []Entry[T]) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, r.c.Timeout)
 	defer cancel()
+	ctx, span := r.Trace.Continue(ctx, "feed.handle", traces(entries)...)
+	span.Note(trace.String("unhidra.consumer", r.c.Name), trace.Int("unhidra.batch", len(entries)))
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v", v)
 		}
+		span.End(err)
 	}()
 	return r.c.Handle(ctx, entries)
+}
+
+// traces returns the traceparents of entries that have one.
+func traces[T any](entries []Entry[T]) (parents []string) {
+	for _, e := range entries {
+		if e.Trace != "" {
+			parents = append(parents, e.Trace)
+		}
+	}
+	return parents
 }
 
 // retryDeadLetters handles the dead letters that an operator wants retried.

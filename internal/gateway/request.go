@@ -69,9 +69,9 @@ func (c *conn) request(b []byte) {
 	c.refusals = max(c.refusals-1, 0)
 	ctx, cancel := c.requestContext(req)
 	defer cancel()
-	ctx, span := c.g.Trace.Request(ctx, "ws "+req.Type, req.Trace)
+	ctx, span := c.g.Trace.Request(ctx, "ws", req.Type, req.Trace)
 	data, err := c.answer(ctx, req)
-	span.End("", trace.Failed(err))
+	span.End(trace.Failed(err), trace.String("unhidra.request", httpx.RequestID(ctx)))
 	if err != nil {
 		if domain.KindOf(err) == domain.Internal {
 			c.log(ctx).Error("request failed", "err", err)

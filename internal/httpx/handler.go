@@ -95,7 +95,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		gate: h.gate}
 	ctx := with(r.Context(), m)
 	if !exempt(r) {
-		ctx, m.span = h.Trace.Request(ctx, "HTTP", r.Header.Get("traceparent"))
+		ctx, m.span = h.Trace.Request(ctx, "HTTP", "", r.Header.Get("traceparent"))
 	}
 	r = r.WithContext(ctx)
 	rec := &recorder{ResponseWriter: w}
@@ -233,7 +233,10 @@ func (h *handler) done(w *recorder, r *http.Request, m *request, took time.Durat
 	}
 	h.requests.WithLabelValues(strconv.Itoa(w.status), method(r.Method), route).Inc()
 	h.seconds.WithLabelValues(route).Observe(took.Seconds())
-	m.span.End(method(r.Method)+" "+route, w.status >= http.StatusInternalServerError)
+	m.span.Rename(method(r.Method), route)
+	m.span.End(w.status >= http.StatusInternalServerError, trace.String("unhidra.request", m.id),
+		trace.String("http.request.method", method(r.Method)), trace.String("http.route", route),
+		trace.Int("http.response.status_code", w.status))
 	level := slog.LevelDebug
 	if w.status >= http.StatusInternalServerError {
 		level = slog.LevelWarn

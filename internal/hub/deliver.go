@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -97,7 +98,8 @@ func (r *room) release() {
 
 // send delivers one event: the next one. The caller holds r.deliver.
 func (r *room) send(e event) {
-	span, _ := r.hub.Trace.Continue("hub.deliver", e.Trace, r.id, e.Seq)
+	_, span := r.hub.Trace.Continue(context.Background(), "hub.deliver", e.Trace)
+	span.Room(r.id, e.Seq)
 	defer span.End(nil)
 	r.mu.Lock()
 	r.last = e.Seq

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // Store stores the queue. Package store/mails implements it.
@@ -39,6 +40,7 @@ type Deps struct {
 	URL     string // the server's URL for users
 	Log     *slog.Logger
 	Metrics prometheus.Registerer // may be nil
+	Trace   *trace.Tracer         // nil: off
 	Now     func() time.Time      // nil: time.Now
 }
 
@@ -100,7 +102,7 @@ func (q *Queue) Queue(ctx context.Context, m domain.Mail) error {
 	}
 	now := q.Now()
 	queued := domain.QueuedMail{ID: domain.NewID(idPrefix), To: m.To, Template: m.Template, Created: now,
-		GiveUp: now.Add(giveUpAfter)}
+		GiveUp: now.Add(giveUpAfter), Trace: trace.Parent(ctx)}
 	if e := m.Data.Expires; !e.IsZero() && e.Before(queued.GiveUp) {
 		queued.GiveUp = e // an expired link is useless
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 const (
@@ -77,7 +78,10 @@ func (q *Queue) prune(ctx context.Context) {
 func (q *Queue) deliver(ctx context.Context, m domain.QueuedMail) {
 	ctx, cancel := outlive(ctx, stopGrace)
 	defer cancel()
+	ctx, span := q.Trace.Continue(ctx, "mail.send", m.Trace)
+	span.Note(trace.String("unhidra.mail", m.ID), trace.Int("unhidra.attempt", m.Attempts))
 	err := q.attempt(ctx, m)
+	span.End(err)
 	record := context.WithoutCancel(ctx)
 	now := q.Now()
 	next := now.Add(backoff(m.Attempts))

@@ -53,6 +53,26 @@ func (t *Tx) SkipLocked() string { return t.d.skipLocked }
 // values. They are the first arguments of the statement.
 func (t *Tx) ValuesList(n, width int) string { return t.d.valuesList(n, width) }
 
+// ExecContext executes a statement.
+func (t *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	defer t.d.timed(ctx, query)()
+	return t.querier.ExecContext(ctx, query, args...)
+}
+
+// QueryContext runs a query in the transaction.
+func (t *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	end := t.d.timed(ctx, query)
+	rows, err := t.querier.QueryContext(ctx, query, args...)
+	end()
+	return rows, err
+}
+
+// QueryRowContext is QueryContext for one row.
+func (t *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	defer t.d.timed(ctx, query)()
+	return t.querier.QueryRowContext(ctx, query, args...)
+}
+
 // LockKey serializes transactions with the same key: it waits until no other one holds key, and
 // holds it until the end of t. On SQLite all writes are serialized anyway.
 func (t *Tx) LockKey(ctx context.Context, key string) error {
@@ -75,11 +95,15 @@ func (t *Tx) Pipeline(ctx context.Context, b *pgx.Batch, sent func(), read func(
 
 // QueryContext runs a query outside all write transactions. It does not wait for writes.
 func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return db.read.QueryContext(ctx, query, args...)
+	end := db.dialect.timed(ctx, query)
+	rows, err := db.read.QueryContext(ctx, query, args...)
+	end()
+	return rows, err
 }
 
 // QueryRowContext is QueryContext for one row.
 func (db *DB) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	defer db.dialect.timed(ctx, query)()
 	return db.read.QueryRowContext(ctx, query, args...)
 }
 
@@ -109,7 +133,7 @@ func (db *DB) Write(ctx context.Context, fn func(ctx context.Context, t *Tx) err
 		})
 		if err == nil {
 			l.committed.Add(1)
-			db.notifyCommit(traced(ctx, events))
+			db.notifyCommit(events)
 			return nil
 		}
 		if txCtx.Err() != nil && ctx.Err() == nil {

@@ -214,7 +214,7 @@ func (w *writer) finish(jobs []*job, err error) {
 			j.Err = err
 		}
 		if j.Err == nil {
-			events = append(events, traced(j.ctx, j.Events)...)
+			events = append(events, j.Events...)
 			w.load.committed.Add(1)
 		}
 	}
@@ -227,16 +227,6 @@ func (w *writer) finish(jobs []*job, err error) {
 // commitSpan begins the span of a commit, if a job of it is traced.
 func commitSpan(jobs []*job) trace.Span {
 	return trace.StartBatch("store.commit", len(jobs), func(i int) context.Context { return jobs[i].ctx })
-}
-
-// traced notes in events the trace of the request that appended them.
-func traced(ctx context.Context, events []domain.Event) []domain.Event {
-	if parent := trace.Parent(ctx); parent != "" {
-		for i := range events {
-			events[i].Trace = parent
-		}
-	}
-	return events
 }
 
 // transact runs jobs in one transaction. An error means that nothing was committed, or that

@@ -120,7 +120,7 @@ func (*queue) ForceFlush(context.Context) error { return nil }
 // Run exports spans until ctx is done, and then those that wait, in a short time.
 func (q *queue) Run(ctx context.Context) error {
 	if e, ok := q.exporter.(*otlptrace.Exporter); ok {
-		if err := e.Start(ctx); err != nil {
+		if err := e.Start(context.WithoutCancel(ctx)); err != nil {
 			return fmt.Errorf("start the export of traces: %w", err)
 		}
 	}

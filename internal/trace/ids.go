@@ -8,17 +8,14 @@ import (
 	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
-type idKey struct{}
-
 // ids gives a new trace the id that its request has had from the beginning.
 type ids struct{}
 
 func (ids) NewIDs(ctx context.Context) (oteltrace.TraceID, oteltrace.SpanID) {
-	id, ok := ctx.Value(idKey{}).(oteltrace.TraceID)
-	if !ok {
-		id = newTraceID()
+	if r, ok := ctx.Value(requestKey{}).(*Request); ok {
+		return r.id, newSpanID()
 	}
-	return id, newSpanID()
+	return newTraceID(), newSpanID()
 }
 
 func (ids) NewSpanID(context.Context, oteltrace.TraceID) oteltrace.SpanID { return newSpanID() }

@@ -3,13 +3,12 @@
 // nothing, and every method may be called on it.
 //
 // Whether a request is traced is decided when it begins. One that was not, and failed or was
-// slow, is exported all the same, as one span without children. Spans have names, ids and
+// slow, is exported all the same, with its slow parts and no others. Spans have names, ids and
 // counts; never texts, tokens or addresses.
 package trace
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -24,9 +23,6 @@ import (
 )
 
 const (
-	// Slow is how long a request takes, at least, that is exported whatever the share is.
-	Slow = time.Second
-
 	header = "traceparent"
 	// Callers may ask for a request to be traced. They get this many a second, together.
 	askedPerSec = 10
@@ -47,71 +43,14 @@ func newTracer(q *queue, share float64, r *resource.Resource) *Tracer {
 		asked: ratelimit.New(askedPerSec, time.Second, 10*askedPerSec)}
 }
 
-// A Request is the work of this node on one request. A nil one is not traced.
-type Request struct {
-	t     *Tracer
-	ctx   context.Context // of what its span is a child
-	name  string
-	start time.Time
-	span  oteltrace.Span // nil: not chosen
-}
+// An Attr is something to know about a span: no text, token or address of a user.
+type Attr = attribute.KeyValue
 
-// Request begins a request. parent is the traceparent of the caller (W3C Trace Context);
-// without one, or with a wrong one, a new trace begins. Call End.
-func (t *Tracer) Request(ctx context.Context, name, parent string) (context.Context, *Request) {
-	if t == nil {
-		return ctx, nil
-	}
-	r := &Request{t: t, name: name, start: time.Now()}
-	sc := parse(parent)
-	id := sc.TraceID()
-	if !sc.IsValid() {
-		id = newTraceID()
-	}
-	ctx = context.WithValue(ctx, idKey{}, id)
-	r.ctx = oteltrace.ContextWithRemoteSpanContext(ctx, sc)
-	if sc.IsSampled() && t.allow(r.start) || rand.Float64() < t.share {
-		ctx, r.span = t.tracer.Start(r.ctx, name, oteltrace.WithTimestamp(r.start),
-			oteltrace.WithSpanKind(oteltrace.SpanKindServer))
-	}
-	return ctx, r
-}
+// String returns an attribute with a text.
+func String(key, value string) Attr { return attribute.String(key, value) }
 
-func (t *Tracer) allow(now time.Time) bool {
-	ok, _ := t.asked.Allow("callers", now)
-	return ok
-}
-
-// End ends the request. failed says that the server is to blame; what its callers do wrong is
-// no failure. A name that is not empty replaces that of the beginning.
-func (r *Request) End(name string, failed bool, attrs ...attribute.KeyValue) {
-	if r == nil {
-		return
-	}
-	if name == "" {
-		name = r.name
-	}
-	end := time.Now()
-	if r.span == nil {
-		if !failed && end.Sub(r.start) < Slow {
-			return
-		}
-		_, r.span = r.t.tracer.Start(r.ctx, name, oteltrace.WithTimestamp(r.start),
-			oteltrace.WithSpanKind(oteltrace.SpanKindServer))
-	}
-	r.span.SetName(name)
-	r.span.SetAttributes(attrs...)
-	if failed {
-		r.span.SetStatus(codes.Error, "")
-	}
-	r.span.End(oteltrace.WithTimestamp(end))
-}
-
-// Failed reports whether the server is to blame for err.
-func Failed(err error) bool {
-	kind := domain.KindOf(err)
-	return err != nil && (kind == domain.Internal || kind == domain.Unavailable)
-}
+// Int returns an attribute with a number.
+func Int(key string, value int) Attr { return attribute.Int(key, value) }
 
 // A Span is a part of the work on a request. The zero value is not traced.
 type Span struct{ span oteltrace.Span }
@@ -119,7 +58,7 @@ type Span struct{ span oteltrace.Span }
 // Start begins a part of what ctx is about. Without a traced request it does nothing.
 func Start(ctx context.Context, name string) (context.Context, Span) {
 	parent := oteltrace.SpanFromContext(ctx)
-	if !parent.IsRecording() {
+	if !parent.SpanContext().IsSampled() {
 		return ctx, Span{}
 	}
 	ctx, span := tracerOf(parent).Start(ctx, name)
@@ -133,7 +72,7 @@ func StartBatch(name string, n int, parent func(i int) context.Context) Span {
 	for i := range n {
 		ctx := parent(i)
 		parent := oteltrace.SpanFromContext(ctx)
-		if !parent.IsRecording() {
+		if !parent.SpanContext().IsSampled() {
 			continue
 		}
 		if s.span == nil {
@@ -151,28 +90,50 @@ func tracerOf(s oteltrace.Span) oteltrace.Tracer {
 	return s.TracerProvider().Tracer("github.com/unhidra/unhidra")
 }
 
-// Continue begins a part of a request whose traceparent came from within the server, perhaps
-// from another node. It returns the traceparent of the part, or parent if tracing is off.
-func (t *Tracer) Continue(name, parent, room string, seq int64) (Span, string) {
-	if t == nil || parent == "" {
-		return Span{}, parent
+// Continue begins a part of what has the traceparents parents, which came from within the server,
+// perhaps from another node or from the store. It is a part of the first that is traced, and links
+// to the others.
+func (t *Tracer) Continue(ctx context.Context, name string, parents ...string) (context.Context, Span) {
+	if t == nil {
+		return ctx, Span{}
 	}
-	sc := parse(parent)
-	if !sc.IsSampled() {
-		return Span{}, parent
+	var span oteltrace.Span
+	for _, parent := range parents {
+		sc := parse(parent)
+		switch {
+		case !sc.IsSampled():
+		case span == nil:
+			ctx, span = t.tracer.Start(oteltrace.ContextWithRemoteSpanContext(ctx, sc), name,
+				oteltrace.WithSpanKind(oteltrace.SpanKindConsumer))
+		default:
+			span.AddLink(oteltrace.Link{SpanContext: sc})
+		}
 	}
-	ctx, span := t.tracer.Start(oteltrace.ContextWithRemoteSpanContext(context.Background(), sc), name,
-		oteltrace.WithAttributes(attribute.String("unhidra.room", room), attribute.Int64("unhidra.seq", seq)))
-	return Span{span}, Parent(ctx)
+	return ctx, Span{span}
 }
 
-// End ends the span; err is whether it failed, and stays out of it.
+// Room notes which event of which room the span is about.
+func (s Span) Room(id string, seq int64) {
+	if s.span != nil {
+		s.span.SetAttributes(attribute.String("unhidra.room", id), attribute.Int64("unhidra.seq", seq))
+	}
+}
+
+// Note notes something else about the span.
+func (s Span) Note(attrs ...Attr) {
+	if s.span != nil {
+		s.span.SetAttributes(attrs...)
+	}
+}
+
+// End ends the span. err says whether it failed: of it the span has the kind alone.
 func (s Span) End(err error) {
 	if s.span == nil {
 		return
 	}
 	if err != nil {
 		s.span.SetStatus(codes.Error, "")
+		s.span.SetAttributes(attribute.String("error.type", string(domain.KindOf(err))))
 	}
 	s.span.End()
 }
@@ -180,23 +141,12 @@ func (s Span) End(err error) {
 // Parent returns the traceparent of what ctx is about, for others to continue; empty: it is
 // not traced.
 func Parent(ctx context.Context) string {
-	if !oteltrace.SpanFromContext(ctx).IsRecording() {
+	if !oteltrace.SpanContextFromContext(ctx).IsSampled() {
 		return ""
 	}
 	c := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, c)
 	return c[header]
-}
-
-// ID returns the id of the trace that ctx is about, in hexadecimal, for the log; empty: none.
-// Requests that were not chosen have one too: the caller's, or one that is exported if they
-// fail.
-func ID(ctx context.Context) string {
-	id, ok := ctx.Value(idKey{}).(oteltrace.TraceID)
-	if !ok {
-		return ""
-	}
-	return id.String()
 }
 
 func parse(parent string) oteltrace.SpanContext {

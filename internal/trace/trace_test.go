@@ -4,17 +4,17 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
-	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	"google.golang.org/grpc"
+
+	"github.com/unhidra/unhidra/internal/testkit/otlptest"
 )
 
 const caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0"
@@ -37,15 +37,17 @@ func TestOffCostsNothing(t *testing.T) {
 	var off *Tracer
 	ctx := context.Background()
 	if n := testing.AllocsPerRun(100, func() {
-		ctx, r := off.Request(ctx, "request", caller+"1")
+		ctx, r := off.Request(ctx, "ws", "request", caller+"1")
 		ctx, s := Start(ctx, "part")
 		batch := StartBatch("batch", 1, func(int) context.Context { return ctx })
 		batch.End(nil)
 		s.End(nil)
 		_ = Parent(ctx) + ID(ctx)
-		s, _ = off.Continue("far", "", "room", 1)
+		SlowPart(ctx, "part", time.Now())
+		ctx, s = off.Continue(ctx, "far", "")
+		s.Room("room", 1)
 		s.End(nil)
-		r.End("", false)
+		r.End(false)
 	}); n != 0 {
 		t.Errorf("tracing that is off allocates %v times a request", n)
 	}
@@ -60,17 +62,17 @@ func TestWhatIsTraced(t *testing.T) {
 		want   string
 	}{
 		{"nobody asked", 0, "", false, ""},
-		{"all are", 1, "", false, "part request"},
-		{"the caller asked", 0, caller + "1", false, "part request"},
+		{"all are", 1, "", false, "part, ws request"},
+		{"the caller asked", 0, caller + "1", false, "part, ws request"},
 		{"the caller did not ask", 0, caller + "0", false, ""},
-		{"it failed", 0, caller + "0", true, "request"},
+		{"it failed", 0, caller + "0", true, "ws request"},
 	} {
 		tracer := newTest(test.share, tracetest.NewInMemoryExporter(), 10)
-		ctx, r := tracer.Request(t.Context(), "request", test.parent)
+		ctx, r := tracer.Request(t.Context(), "ws", "request", test.parent)
 		_, s := Start(ctx, "part")
 		s.End(nil)
-		r.End("", test.failed)
-		if got := strings.Join(tracer.names(), " "); got != test.want {
+		r.End(test.failed)
+		if got := strings.Join(tracer.names(), ", "); got != test.want {
 			t.Errorf("%s: exported %q, want %q", test.name, got, test.want)
 		}
 		if test.parent != "" && ID(ctx) != "4bf92f3577b34da6a3ce929d0e0e4736" {
@@ -83,8 +85,8 @@ func TestWhatIsTraced(t *testing.T) {
 func TestCallersAskWithinBounds(t *testing.T) {
 	tracer := newTest(0, tracetest.NewInMemoryExporter(), 1000)
 	for range 1000 {
-		_, r := tracer.Request(t.Context(), "request", caller+"1")
-		r.End("", false)
+		_, r := tracer.Request(t.Context(), "ws", "request", caller+"1")
+		r.End(false)
 	}
 	if n := len(tracer.names()); n < 10*askedPerSec || n > 500 {
 		t.Errorf("%d of 1000 requests are traced because their caller asked", n)
@@ -94,8 +96,8 @@ func TestCallersAskWithinBounds(t *testing.T) {
 // A request that failed is exported with the id that the log has.
 func TestFailedRequestKeepsItsTrace(t *testing.T) {
 	tracer := newTest(0, tracetest.NewInMemoryExporter(), 10)
-	ctx, r := tracer.Request(t.Context(), "request", "")
-	r.End("", true)
+	ctx, r := tracer.Request(t.Context(), "ws", "request", "")
+	r.End(true)
 	if s := <-tracer.spans; s.SpanContext().TraceID().String() != ID(ctx) || ID(ctx) == "" {
 		t.Errorf("the span has the trace %s, the log %q", s.SpanContext().TraceID(), ID(ctx))
 	}
@@ -103,13 +105,13 @@ func TestFailedRequestKeepsItsTrace(t *testing.T) {
 
 func TestBatchLinksItsRequests(t *testing.T) {
 	tracer := newTest(1, tracetest.NewInMemoryExporter(), 10)
-	first, a := tracer.Request(t.Context(), "first", "")
-	second, b := tracer.Request(t.Context(), "second", "")
+	first, a := tracer.Request(t.Context(), "ws", "first", "")
+	second, b := tracer.Request(t.Context(), "ws", "second", "")
 	all := []context.Context{t.Context(), first, second}
 	batch := StartBatch("batch", len(all), func(i int) context.Context { return all[i] })
 	batch.End(nil)
-	a.End("", false)
-	b.End("", false)
+	a.End(false)
+	b.End(false)
 	s, one, two := <-tracer.spans, <-tracer.spans, <-tracer.spans
 	if s.Parent().SpanID() != one.SpanContext().SpanID() {
 		t.Error("the batch is no part of the first request")
@@ -122,6 +124,53 @@ func TestBatchLinksItsRequests(t *testing.T) {
 	}
 }
 
+// Parts of a request that was not chosen are exported with it if it fails, and not otherwise.
+func TestSlowPartsOfAFailedRequest(t *testing.T) {
+	for failed, want := range map[bool]string{true: "part, ws request", false: ""} {
+		tracer := newTest(0, tracetest.NewInMemoryExporter(), 10)
+		ctx, r := tracer.Request(t.Context(), "ws", "request", "")
+		began := time.Now()
+		SlowPart(ctx, "part", began, String("a", "b"))
+		r.End(failed)
+		waiting := []sdktrace.ReadOnlySpan{}
+		for n := len(tracer.spans); n > 0; n-- {
+			waiting = append(waiting, <-tracer.spans)
+		}
+		var names []string
+		for _, s := range waiting {
+			names = append(names, s.Name())
+		}
+		if got := strings.Join(names, ", "); got != want {
+			t.Fatalf("failed %v: exported %q, want %q", failed, got, want)
+		}
+		if failed && (waiting[0].Parent().SpanID() != waiting[1].SpanContext().SpanID() ||
+			!waiting[0].StartTime().Equal(began)) {
+			t.Error("the part is not a part of the request, or did not begin when it did")
+		}
+	}
+}
+
+// Work on what several requests have left is a part of the first one's trace, and links to the
+// others.
+func TestContinuesSeveral(t *testing.T) {
+	tracer := newTest(1, tracetest.NewInMemoryExporter(), 10)
+	first, a := tracer.Request(t.Context(), "ws", "first", "")
+	second, b := tracer.Request(t.Context(), "ws", "second", "")
+	a.End(false)
+	b.End(false)
+	ctx, s := tracer.Continue(t.Context(), "work", "", Parent(first), "nonsense", Parent(second))
+	_, inner := Start(ctx, "inner")
+	inner.End(nil)
+	s.End(nil)
+	one, two, in, work := <-tracer.spans, <-tracer.spans, <-tracer.spans, <-tracer.spans
+	if work.Parent().SpanID() != one.SpanContext().SpanID() || in.Parent().SpanID() != work.SpanContext().SpanID() {
+		t.Error("the work is no part of the first request, or what it does is no part of it")
+	}
+	if l := work.Links(); len(l) != 1 || l[0].SpanContext.SpanID() != two.SpanContext().SpanID() {
+		t.Errorf("the work links to %v", l)
+	}
+}
+
 type refusing struct{ *tracetest.InMemoryExporter }
 
 func (refusing) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error {
@@ -131,8 +180,8 @@ func (refusing) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error {
 func TestLossesAreCounted(t *testing.T) {
 	tracer := newTest(1, refusing{tracetest.NewInMemoryExporter()}, 2)
 	for range 3 {
-		_, r := tracer.Request(t.Context(), "request", "")
-		r.End("", false)
+		_, r := tracer.Request(t.Context(), "ws", "request", "")
+		r.End(false)
 	}
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
@@ -146,41 +195,22 @@ func TestLossesAreCounted(t *testing.T) {
 	}
 }
 
-type service struct {
-	collector.UnimplementedTraceServiceServer
-	got chan string
-}
-
-func (s service) Export(
-	_ context.Context, in *collector.ExportTraceServiceRequest,
-) (*collector.ExportTraceServiceResponse, error) {
-	s.got <- in.ResourceSpans[0].ScopeSpans[0].Spans[0].Name
-	return &collector.ExportTraceServiceResponse{}, nil
-}
-
-func TestExportsByGRPC(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	receiver, s := grpc.NewServer(), service{got: make(chan string, 1)}
-	collector.RegisterTraceServiceServer(receiver, s)
-	go func() { _ = receiver.Serve(l) }()
-	t.Cleanup(receiver.Stop)
-	tracer, err := New(Options{URL: "grpc://" + l.Addr().String(), Share: 1, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- tracer.Run(ctx) }()
-	_, r := tracer.Request(t.Context(), "request", "")
-	r.End("", false)
-	if name := <-s.got; name != "request" {
-		t.Errorf("the receiver got %q", name)
-	}
-	stop()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Error(err)
+func TestExports(t *testing.T) {
+	receiver := otlptest.Start(t)
+	for _, url := range []string{receiver.HTTP, receiver.GRPC} {
+		tracer, err := New(Options{URL: url, Share: 1, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		_, r := tracer.Request(t.Context(), "ws", url, "")
+		r.End(false)
+		if err := tracer.Run(ctx); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if spans := receiver.Spans(); len(spans) == 0 || spans[len(spans)-1].Name != "ws "+url {
+			t.Errorf("the receiver got %v by %s", spans, url)
+		}
 	}
 }

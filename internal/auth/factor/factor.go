@@ -169,7 +169,7 @@ func (f *Factors) changed(
 		return u, err
 	}
 	f.Report.Record(ctx, c, report.Event{Kind: kind, User: u, Session: p.SessionID})
-	f.Report.Notify(u, template, "", func(d *domain.MailData) { d.Factor = factor })
+	f.Report.Notify(ctx, u, template, "", func(d *domain.MailData) { d.Factor = factor })
 	return u, nil
 }
 

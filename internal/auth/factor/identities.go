@@ -130,7 +130,7 @@ func (f *Factors) providerChanged(
 	}
 	f.Report.Record(ctx, c, report.Event{Kind: domain.AuditOIDCLink, User: u, Reason: reason,
 		Details: map[string]string{"issuer": issuer}})
-	f.Report.Notify(u, template, "", func(d *domain.MailData) { d.Factor = "the sign-in by " + issuer })
+	f.Report.Notify(ctx, u, template, "", func(d *domain.MailData) { d.Factor = "the sign-in by " + issuer })
 	return nil
 }
 

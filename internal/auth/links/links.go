@@ -120,8 +120,8 @@ func (l *Links) UseReset(ctx context.Context, secret, record string, c report.Cl
 }
 
 // SendUnlock mails a link that ends a lock, after the answer.
-func (l *Links) SendUnlock(u domain.User) {
-	l.Report.Later("lock notice", func(ctx context.Context) error {
+func (l *Links) SendUnlock(ctx context.Context, u domain.User) {
+	l.Report.Later(ctx, "lock notice", func(ctx context.Context) error {
 		return l.send(ctx, domain.UnlockTicket, u, "", "/unlock", unlockLife,
 			domain.Mail{To: u.Email, Template: domain.MailLocked, Once: "locked:" + u.ID})
 	})
@@ -134,8 +134,8 @@ func (l *Links) UseUnlock(ctx context.Context, secret string) (user string, err 
 }
 
 // SendVerification mails a link by which a new account's address is proven, after the answer.
-func (l *Links) SendVerification(u domain.User) {
-	l.Report.Later("verify an address", func(ctx context.Context) error {
+func (l *Links) SendVerification(ctx context.Context, u domain.User) {
+	l.Report.Later(ctx, "verify an address", func(ctx context.Context) error {
 		return l.send(ctx, domain.VerifyTicket, u, u.Email, "/verify", VerifyLife,
 			domain.Mail{To: u.Email, Template: domain.MailVerifyEmail})
 	})
@@ -159,7 +159,7 @@ func (l *Links) SendEmailChange(ctx context.Context, u domain.User, epoch int64,
 	if err != nil {
 		return err
 	}
-	l.Report.Later("prove a new address", func(ctx context.Context) error {
+	l.Report.Later(ctx, "prove a new address", func(ctx context.Context) error {
 		return l.Report.Mail.Queue(ctx, domain.Mail{
 			To: email, Template: domain.MailConfirmEmail,
 			Data: domain.MailData{Username: u.Username, Link: link, Expires: expires},
@@ -183,7 +183,7 @@ func (l *Links) ConfirmEmail(ctx context.Context, secret string, c report.Client
 	}
 	l.Report.Record(ctx, c, report.Event{Kind: domain.AuditEmailChange, User: u})
 	if l.Report.Mail != nil && old != "" {
-		l.Report.Later("tell the old address", func(ctx context.Context) error {
+		l.Report.Later(ctx, "tell the old address", func(ctx context.Context) error {
 			return l.Report.Mail.Queue(ctx, domain.Mail{To: old, Template: domain.MailEmailChanged, Data: domain.MailData{
 				Username: u.Username, NewEmail: u.Email, Link: l.Report.URL + "/undo-email#token=" + undo, Expires: until,
 			}})
@@ -205,12 +205,12 @@ func (l *Links) UndoEmail(ctx context.Context, secret string, c report.Client) (
 	l.Report.Record(ctx, c, report.Event{Kind: domain.AuditEmailChange, User: u, Reason: "undone",
 		Details: countsOf(removed)})
 	if names := namesOf(removed); names != "" {
-		l.Report.Notify(u, domain.MailSecondFactorRemoved, "", func(d *domain.MailData) {
+		l.Report.Notify(ctx, u, domain.MailSecondFactorRemoved, "", func(d *domain.MailData) {
 			d.Factor = "what was added since the change of your address (" + names + ")"
 		})
 	}
 	if l.Report.Mail != nil {
-		l.Report.Later("reset after an undone change", func(ctx context.Context) error { return l.SendReset(ctx, u) })
+		l.Report.Later(ctx, "reset after an undone change", func(ctx context.Context) error { return l.SendReset(ctx, u) })
 	}
 	return u, nil
 }

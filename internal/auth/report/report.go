@@ -15,6 +15,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // Mailer queues mails.
@@ -42,7 +43,8 @@ type Reporter struct {
 	Audit Recorder // nil: nothing is recorded but in the log
 	Log   *slog.Logger
 	Now   func() time.Time
-	URL   string // where people reach the server
+	URL   string        // where people reach the server
+	Trace *trace.Tracer // nil: off
 
 	tasks   chan task
 	leftOut atomic.Int64 // tasks that found the queue full
@@ -111,8 +113,9 @@ func (r *Reporter) Record(ctx context.Context, c Client, e Event) {
 // A task is work that goes on after the answer to a request, so that the answer
 // takes as long whether or not there is a mail to send.
 type task struct {
-	name string
-	do   func(ctx context.Context) error
+	name  string
+	trace string // traceparent of the request; empty: it is not traced
+	do    func(ctx context.Context) error
 }
 
 const (
@@ -120,11 +123,12 @@ const (
 	taskTime     = 30 * time.Second
 )
 
-// Later does something after the answer. If too much is waiting it is left out,
-// and the log says so: everything done this way can be asked for again.
-func (r *Reporter) Later(name string, do func(ctx context.Context) error) {
+// Later does something after the answer to the request of ctx, as a part of its trace.
+// If too much is waiting it is left out, and the log says so: everything done this way
+// can be asked for again.
+func (r *Reporter) Later(ctx context.Context, name string, do func(ctx context.Context) error) {
 	select {
-	case r.tasks <- task{name, do}:
+	case r.tasks <- task{name, trace.Parent(ctx), do}:
 	default:
 		r.leftOut.Add(1)
 		r.Log.Error("too much is waiting: left out", "task", name)
@@ -152,14 +156,20 @@ func (r *Reporter) Work(ctx context.Context) {
 func (r *Reporter) perform(ctx context.Context, t task) {
 	ctx, cancel := context.WithTimeout(ctx, taskTime)
 	defer cancel()
-	if err := t.do(ctx); err != nil {
+	ctx, span := r.Trace.Continue(ctx, "auth.after_answer", t.trace)
+	span.Note(trace.String("unhidra.task", t.name))
+	err := t.do(ctx)
+	span.End(err)
+	if err != nil {
 		r.Log.Error("work after an answer", "task", t.name, "err", err)
 	}
 }
 
 // Notify mails a user about their account, after the answer. Without a mail
 // server, or without an address, nothing is sent.
-func (r *Reporter) Notify(u domain.User, template domain.MailTemplate, once string, fill func(d *domain.MailData)) {
+func (r *Reporter) Notify(
+	ctx context.Context, u domain.User, template domain.MailTemplate, once string, fill func(d *domain.MailData),
+) {
 	if r.Mail == nil || u.Email == "" {
 		return
 	}
@@ -167,7 +177,7 @@ func (r *Reporter) Notify(u domain.User, template domain.MailTemplate, once stri
 	if fill != nil {
 		fill(&d)
 	}
-	r.Later(string(template), func(ctx context.Context) error {
+	r.Later(ctx, string(template), func(ctx context.Context) error {
 		return r.Mail.Queue(ctx, domain.Mail{To: u.Email, Template: template, Once: once, Data: d})
 	})
 }

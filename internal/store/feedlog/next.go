@@ -58,7 +58,9 @@ func (repo *Repository) Next(ctx context.Context, after int64, limit int) (page 
 }
 
 func entry(place int64, e domain.Event) feed.Entry[domain.Event] {
-	return feed.Entry[domain.Event]{Pos: place, Key: e.Room + "/" + strconv.FormatInt(e.Seq, 10), Time: e.At, Value: e}
+	return feed.Entry[domain.Event]{
+		Pos: place, Key: e.Room + "/" + strconv.FormatInt(e.Seq, 10), Time: e.At, Trace: e.Trace, Value: e,
+	}
 }
 
 // batches returns the batches after a position, with about limit events.

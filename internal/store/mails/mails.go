@@ -42,9 +42,9 @@ func (repo *Repository) QueueMail(ctx context.Context, m domain.QueuedMail, once
 				"too many mails are waiting; check why the mail server accepts none").After(time.Minute)
 		}
 		_, err = t.ExecContext(ctx,
-			`INSERT INTO mails (id, recipient, template, data, created_at, next_at, give_up_at)
-				VALUES ($1, $2, $3, $4, $5, $5, $6)`,
-			m.ID, m.To, m.Template, m.Data, store.Millis(m.Created), store.Millis(m.GiveUp))
+			`INSERT INTO mails (id, recipient, template, data, created_at, next_at, give_up_at, trace)
+				VALUES ($1, $2, $3, $4, $5, $5, $6, NULLIF($7, ''))`,
+			m.ID, m.To, m.Template, m.Data, store.Millis(m.Created), store.Millis(m.GiveUp), m.Trace)
 		queued = err == nil
 		return err
 	})
@@ -68,8 +68,8 @@ func (repo *Repository) ClaimMail(ctx context.Context, lease time.Duration, now 
 		return t.QueryRowContext(ctx, `UPDATE mails SET next_at = $2, attempts = attempts + 1 WHERE id = (`+due+
 			t.SkipLocked()+`)
 			RETURNING id, recipient, template, data, attempts, created_at,
-			give_up_at`, store.Millis(now), store.Millis(now.Add(lease))).
-			Scan(&m.ID, &m.To, &m.Template, &m.Data, &m.Attempts, &created, &giveUp)
+			give_up_at, COALESCE(trace, '')`, store.Millis(now), store.Millis(now.Add(lease))).
+			Scan(&m.ID, &m.To, &m.Template, &m.Data, &m.Attempts, &created, &giveUp, &m.Trace)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil // another worker has claimed it

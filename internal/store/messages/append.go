@@ -10,6 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // pendingMessage is a message that is to be appended, and the result.
@@ -19,6 +20,7 @@ type pendingMessage struct {
 	mentions    []string // usernames
 	mentionRoom bool
 	now         time.Time
+	trace       string // traceparent of the request; empty: it is not traced
 
 	item      *store.Item  // receives the error, or the event for the functions set by OnCommit
 	event     domain.Event // the result
@@ -44,7 +46,8 @@ func pendingMessages(items []*store.Item) []*pendingMessage {
 func (repo *Repository) AppendMessage(
 	ctx context.Context, actor string, d domain.Draft, mentions []string, mentionRoom bool, now time.Time,
 ) (e domain.Event, repeat bool, err error) {
-	a := &pendingMessage{actor: actor, draft: d, mentions: mentions, mentionRoom: mentionRoom, now: store.Trim(now)}
+	a := &pendingMessage{actor: actor, draft: d, mentions: mentions, mentionRoom: mentionRoom, now: store.Trim(now),
+		trace: trace.Parent(ctx)}
 	a.item = &store.Item{Value: a}
 	if err := repo.db.WriteItem(ctx, repo, a.item); err != nil {
 		return domain.Event{}, false, err
@@ -179,7 +182,7 @@ func accept(ctx context.Context, t *store.Tx, a *pendingMessage, room *domain.Ro
 	room.LastAt = a.now
 	msg.Seq = room.Head
 	a.event = domain.Event{Room: room.ID, Seq: msg.Seq, Type: domain.MessageCreated, Actor: m.User, At: a.now,
-		Message: &msg}
+		Message: &msg, Trace: a.trace}
 	return nil
 }
 
@@ -270,7 +273,7 @@ func mentionedIDs(ctx context.Context, t *store.Tx, room string, names []string)
 	return store.Collect(rows, store.ScanString)
 }
 
-const insertWidth = 12
+const insertWidth = 13
 
 // insertMessages writes new messages, many rows to a statement.
 func insertMessages(ctx context.Context, t *store.Tx, as []*pendingMessage) error {
@@ -279,10 +282,11 @@ func insertMessages(ctx context.Context, t *store.Tx, as []*pendingMessage) erro
 		for _, a := range part {
 			m := a.event.Message
 			args = append(args, m.Room, m.Seq, domain.MessageCreated, m.Sender.ID, store.Millis(m.At), m.Key,
-				nullIf(m.ContentType, domain.ContentMarkdown), m.Text, replyTo(m), strings.Join(m.Mentions, " "), m.MentionsRoom, 0)
+				nullIf(m.ContentType, domain.ContentMarkdown), m.Text, replyTo(m), strings.Join(m.Mentions, " "), m.MentionsRoom, 0,
+				nullIf(a.trace, ""))
 		}
 		_, err := t.ExecContext(ctx, `INSERT INTO events
-			(room_id, seq, type, actor_id, at, key, content_type, text, reply_to, mentions, mention_room, edits)
+			(room_id, seq, type, actor_id, at, key, content_type, text, reply_to, mentions, mention_room, edits, trace)
 			VALUES `+t.ValuesList(len(part), insertWidth), args...)
 		if err != nil {
 			return fmt.Errorf("append messages: %w", err)

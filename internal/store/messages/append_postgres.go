@@ -118,7 +118,7 @@ func queueMessages(b *pgx.Batch, as []*pendingMessage) {
 	rooms, actors, keys, texts, mentions := make([]string, n), make([]string, n), make([]string, n), make([]string, n),
 		make([]string, n)
 	seqs, ats, mentionRoom := make([]int64, n), make([]int64, n), make([]bool, n)
-	types, replies := make([]*string, n), make([]*int64, n)
+	types, replies, traces := make([]*string, n), make([]*int64, n), make([]*string, n)
 	for i, a := range as {
 		m := a.event.Message
 		rooms[i], seqs[i], actors[i], ats[i], keys[i], texts[i] = m.Room, m.Seq, m.Sender.ID, store.Millis(m.At), m.Key,
@@ -130,17 +130,20 @@ func queueMessages(b *pgx.Batch, as []*pendingMessage) {
 		if m.ReplyTo != nil {
 			replies[i] = &m.ReplyTo.Seq
 		}
+		if a.trace != "" {
+			traces[i] = &a.trace
+		}
 	}
 	b.Queue(`WITH e AS (INSERT INTO events (room_id, seq, type, actor_id, at, key, content_type, text, reply_to, mentions,
-		mention_room)
+		mention_room, trace)
 			SELECT room_id, seq, '`+string(domain.MessageCreated)+
-		`', actor_id, at, key, content_type, text, reply_to, mentions, mention_room
+		`', actor_id, at, key, content_type, text, reply_to, mentions, mention_room, trace
 			FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-			$9::text[], $10::boolean[])
-				AS v (room_id, seq, actor_id, at, key, content_type, text, reply_to, mentions, mention_room)
+			$9::text[], $10::boolean[], $11::text[])
+				AS v (room_id, seq, actor_id, at, key, content_type, text, reply_to, mentions, mention_room, trace)
 			RETURNING pos)
 		INSERT INTO unindexed (pos) SELECT array_agg(pos) FROM e`,
-		rooms, seqs, actors, ats, keys, types, texts, replies, mentions, mentionRoom)
+		rooms, seqs, actors, ats, keys, types, texts, replies, mentions, mentionRoom, traces)
 }
 
 func queueMentions(b *pgx.Batch, as []*pendingMessage) {

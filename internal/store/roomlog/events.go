@@ -9,6 +9,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/accounts"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // Columns are read by Scan. e is the event, c the message that it
@@ -24,7 +25,7 @@ var Tables = ` FROM events e
 	LEFT JOIN events c ON c.room_id = e.room_id AND c.seq = CASE WHEN ` + newMessages + ` THEN e.seq ELSE e.target END
 	LEFT JOIN users w ON w.id = c.actor_id`
 
-const eventColumns = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos,
+const eventColumns = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos, e.trace,
 	a.id, a.kind, a.username, a.display_name, a.avatar,
 	s.id, s.kind, s.username, s.display_name, s.avatar,`
 
@@ -81,10 +82,10 @@ type Row struct {
 func Scan(rows *sql.Rows) (Row, error) {
 	var e Row
 	var when int64
-	var detail sql.NullString
+	var detail, trace sql.NullString
 	var actor, subject, sender accounts.RefRow
 	var m messageRow
-	dest := []any{&e.Room, &e.Seq, &e.Type, &when, &detail, &e.Pos}
+	dest := []any{&e.Room, &e.Seq, &e.Type, &when, &detail, &e.Pos, &trace}
 	dest = append(dest, actor.Dest()...)
 	dest = append(dest, subject.Dest()...)
 	dest = append(dest, m.dest()...)
@@ -92,7 +93,7 @@ func Scan(rows *sql.Rows) (Row, error) {
 	if err := rows.Scan(dest...); err != nil {
 		return e, err
 	}
-	e.At, e.Actor = store.Time(when), actor.Ref()
+	e.At, e.Actor, e.Trace = store.Time(when), actor.Ref(), trace.String
 	if subject.Valid() {
 		s := subject.Ref()
 		e.Subject = &s
@@ -266,9 +267,10 @@ func Append(ctx context.Context, t *store.Tx, e *domain.Event, target any) error
 	if e.Subject != nil {
 		subject = e.Subject.ID
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO events (room_id, seq, type, actor_id, at, subject_id, target, detail)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, e.Room, e.Seq, e.Type, e.Actor.ID, store.Millis(e.At), subject, target,
-		detail)
+	e.Trace = trace.Parent(ctx)
+	_, err = t.ExecContext(ctx, `INSERT INTO events (room_id, seq, type, actor_id, at, subject_id, target, detail, trace)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULLIF($9, ''))`, e.Room, e.Seq, e.Type, e.Actor.ID, store.Millis(e.At),
+		subject, target, detail, e.Trace)
 	if err != nil {
 		return fmt.Errorf("append %s: %w", e.Type, err)
 	}

@@ -1,0 +1,157 @@
+package trace
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/codes"
+	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+const (
+	// Slow is how long a request takes, at least, that is exported whatever the share is.
+	Slow = time.Second
+
+	maxSlowParts = 16 // of a request that was not chosen
+)
+
+// A Request is the work of this node on one request. A nil one is not traced.
+type Request struct {
+	t      *Tracer
+	id     oteltrace.TraceID
+	ctx    context.Context       // with this request
+	parent oteltrace.SpanContext // of the caller
+	kind   string
+	name   string
+	start  time.Time
+	span   oteltrace.Span // nil: not chosen
+
+	mu    sync.Mutex
+	parts []part // slow ones of a request that was not chosen, in case it fails or is slow itself
+}
+
+type requestKey struct{}
+
+// Request begins a request. The name of its span is kind and name. parent is the traceparent of
+// the caller (W3C Trace Context); without one, or with a wrong one, a new trace begins. Call End.
+func (t *Tracer) Request(ctx context.Context, kind, name, parent string) (context.Context, *Request) {
+	if t == nil {
+		return ctx, nil
+	}
+	r := &Request{t: t, parent: parse(parent), kind: kind, name: name, start: time.Now()}
+	if r.id = r.parent.TraceID(); !r.parent.IsValid() {
+		r.id = newTraceID()
+	}
+	r.ctx = context.WithValue(ctx, requestKey{}, r)
+	if r.parent.IsSampled() && t.allow(r.start) || rand.Float64() < t.share {
+		return r.open(), r
+	}
+	return r.ctx, r
+}
+
+func (t *Tracer) allow(now time.Time) bool {
+	ok, _ := t.asked.Allow("callers", now)
+	return ok
+}
+
+// open begins the span of the request, as of when the request began.
+func (r *Request) open() (ctx context.Context) {
+	ctx = oteltrace.ContextWithRemoteSpanContext(r.ctx, r.parent)
+	ctx, r.span = r.t.tracer.Start(ctx, r.kind+" "+r.name, oteltrace.WithTimestamp(r.start),
+		oteltrace.WithSpanKind(oteltrace.SpanKindServer))
+	return ctx
+}
+
+// Rename replaces what the span is called.
+func (r *Request) Rename(kind, name string) {
+	if r != nil {
+		r.kind, r.name = kind, name
+	}
+}
+
+// End ends the request. failed says that the server is to blame; what its callers do wrong is
+// no failure.
+func (r *Request) End(failed bool, attrs ...Attr) {
+	if r == nil {
+		return
+	}
+	end := time.Now()
+	if r.span == nil {
+		if !failed && end.Sub(r.start) < Slow {
+			return
+		}
+		r.exportParts(r.open())
+	}
+	r.span.SetName(r.kind + " " + r.name)
+	r.span.SetAttributes(attrs...)
+	if failed {
+		r.span.SetStatus(codes.Error, "")
+	}
+	r.span.End(oteltrace.WithTimestamp(end))
+}
+
+func (r *Request) exportParts(ctx context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.parts {
+		p.export(ctx, r.t.tracer)
+	}
+}
+
+// Failed reports whether the server is to blame for err.
+func Failed(err error) bool {
+	kind := domain.KindOf(err)
+	return err != nil && (kind == domain.Internal || kind == domain.Unavailable)
+}
+
+// ID returns the id of the trace of the request that ctx is about, in hexadecimal, for the log;
+// empty: none. Requests that were not chosen have one too: the caller's, or one that is exported
+// if they fail.
+func ID(ctx context.Context) string {
+	if r, ok := ctx.Value(requestKey{}).(*Request); ok {
+		return r.id.String()
+	}
+	return ""
+}
+
+// A part is a slow part of a request: it has begun and ended.
+type part struct {
+	name       string
+	start, end time.Time
+	attrs      []Attr
+}
+
+func (p part) export(ctx context.Context, t oteltrace.Tracer) {
+	_, span := t.Start(ctx, p.name, oteltrace.WithTimestamp(p.start), oteltrace.WithAttributes(p.attrs...),
+		oteltrace.WithSpanKind(oteltrace.SpanKindClient))
+	span.End(oteltrace.WithTimestamp(p.end))
+}
+
+// Timed reports whether SlowPart wants to hear of the parts of what ctx is about.
+func Timed(ctx context.Context) bool {
+	return ctx.Value(requestKey{}) != nil || oteltrace.SpanContextFromContext(ctx).IsSampled()
+}
+
+// SlowPart reports a part of the work on what ctx is about that was slow, began at start and has
+// just ended. It is exported with the trace; also with that of a request which was not chosen, if
+// the request fails or is slow.
+func SlowPart(ctx context.Context, name string, start time.Time, attrs ...Attr) {
+	p := part{name, start, time.Now(), attrs}
+	if parent := oteltrace.SpanFromContext(ctx); parent.SpanContext().IsSampled() {
+		p.export(ctx, tracerOf(parent))
+		return
+	}
+	r, ok := ctx.Value(requestKey{}).(*Request)
+	if !ok {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.parts) < maxSlowParts {
+		r.parts = append(r.parts, p)
+	}
+}
