@@ -147,14 +147,22 @@ const (
 
 // Codes about devices and their keys.
 const (
-	CodeNoDevice       = domain.CodeNoDevice
-	CodeDeviceRevoked  = domain.CodeDeviceRevoked
-	CodeNoDeviceKey    = domain.CodeNoDeviceKey
-	CodeDeviceOnly     = domain.CodeDeviceOnly
-	CodeBadDeviceKey   = domain.CodeBadDeviceKey
-	CodeTooManyDevices = domain.CodeTooManyDevices
-	CodeRegistrations  = domain.CodeRegistrations
-	CodeRotations      = domain.CodeRotations
+	CodeNoDevice        = domain.CodeNoDevice
+	CodeDeviceRevoked   = domain.CodeDeviceRevoked
+	CodeNoDeviceKey     = domain.CodeNoDeviceKey
+	CodeNotYourCommand  = domain.CodeNotYourCommand
+	CodeNoCommand       = domain.CodeNoCommand
+	CodeConfirm         = domain.CodeConfirm
+	CodeCommandReceived = domain.CodeCommandReceived
+	CodeTooManyCommands = domain.CodeTooManyCommands
+	CodeNotReachable    = domain.CodeNotReachable
+	CodeNameARoom       = domain.CodeNameARoom
+	CodePeopleOnly      = domain.CodePeopleOnly
+	CodeDeviceOnly      = domain.CodeDeviceOnly
+	CodeBadDeviceKey    = domain.CodeBadDeviceKey
+	CodeTooManyDevices  = domain.CodeTooManyDevices
+	CodeRegistrations   = domain.CodeRegistrations
+	CodeRotations       = domain.CodeRotations
 )
 
 // Codes about limits.

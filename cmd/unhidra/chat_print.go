@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,8 +54,37 @@ var described = map[domain.EventType]func(ev client.Event, who, about string) st
 		}
 		return "* " + about + ": now " + ev.Detail.Role + ", by " + who
 	},
+	domain.CommandGiven: func(ev client.Event, who, about string) string {
+		return "* " + about + ": " + commandLine(ev.Detail) + " by " + who
+	},
+	domain.CommandChanged: func(ev client.Event, _, about string) string {
+		return "* " + about + ": " + commandLine(ev.Detail)
+	},
 	domain.RoomCreated: func(_ client.Event, who, _ string) string { return "* the room was created by " + who },
 	domain.RoomUpdated: func(_ client.Event, who, _ string) string { return "* the room was updated by " + who },
+}
+
+// commandLine returns what a device was told, and what became of it: fan speed=40 (done: {"rpm":900}).
+func commandLine(d *client.Detail) string {
+	if d == nil || d.Command == nil {
+		return "a command"
+	}
+	c := d.Command
+	line, state := c.Action, c.State
+	var args map[string]json.RawMessage
+	_ = json.Unmarshal(c.Args, &args) // without arguments there is nothing to show
+	for _, name := range slices.Sorted(maps.Keys(args)) {
+		line += " " + name + "=" + strings.Trim(string(args[name]), `"`)
+	}
+	switch {
+	case c.Error != "":
+		state += ": " + c.Error
+	case len(c.Result) > 0:
+		state += ": " + string(c.Result)
+	case c.Progress != nil && c.State == string(domain.CommandRunning):
+		state += fmt.Sprintf(", %d %%", *c.Progress)
+	}
+	return plain(line + " (" + state + ")")
 }
 
 // done returns the text for an action of a user on another.

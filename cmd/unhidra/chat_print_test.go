@@ -37,6 +37,8 @@ func TestChatKnowsEveryEvent(t *testing.T) {
 		"member.muted":         "* @bob: muted by @ann",
 		"member.muted no more": "* @bob: unmuted by @ann",
 		"member.role":          "* @bob: now moderator, by @ann",
+		"command.sent":         "* @bob: fan speed=40 (queued) by @ann",
+		"command.changed":      `* @bob: fan speed=40 (done: {"rpm":900})`,
 	} {
 		if lines[name] != want {
 			t.Errorf("%s: %q, want %q", name, lines[name], want)

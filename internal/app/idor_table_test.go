@@ -62,7 +62,9 @@ func rows() map[string]row {
 
 		"list-devices": own, "register-device": with(own, `{"name":"Mine"}`), "get-device": theirs(""),
 		"update-device": theirs(`{"name":"Mine"}`),
-		"revoke-device": theirs(""), "rotate-device-key": theirs(`{}`), "revoke-device-key": theirs(""),
+		"send-command":  theirs(`{"key":"1","action":"fan"}`), "list-commands": theirs(""), "get-command": theirs(""),
+		"cancel-command": theirs(""),
+		"revoke-device":  theirs(""), "rotate-device-key": theirs(`{}`), "revoke-device-key": theirs(""),
 
 		"get-room": room(200, ""), "update-room": room(403, `{"name":"Mine"}`), "delete-room": room(403, ""),
 		"hand-over-room": room(403, `{"user":"{bob}"}`),

@@ -105,7 +105,7 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	o := testkit.SQLite(t)
-	h := &house{Server: live.Start(t, o)}
+	h := &house{Server: live.Start(t, o, "UNHIDRA_DEVICES_PER_USER=1000")}
 	h.ann, h.bob = h.User("ann"), h.User("bob")
 	me, err := h.ann.Me(t.Context())
 	must(t, err)
@@ -125,6 +125,7 @@ func newHouse(t *testing.T) *house {
 	h.bobID = bob.ID
 	h.fixed = []string{
 		"{user}", me.ID, "{bob}", bob.ID, "{banned}", banned.ID, "{session}", sessions.Items[0].ID,
+		"{command}", domain.NewID(domain.CommandPrefix),
 		"{browser}", "rem_anns", "{passkey}", "anns-key", "{hash}", "nothing", "{provider}", "oidc",
 	}
 	return h

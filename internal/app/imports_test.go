@@ -77,9 +77,10 @@ func floors() map[string][]string {
 		"internal/store/search":    append(part("naming", "roomlog"), "internal/fulltext"),
 		"internal/store/rooms":     part("accounts", "devices", "naming", "roomlog"),
 		"internal/store/messages":  part("accounts", "rooms", "roomlog", "search"),
-		"internal/store/departure": part("accounts", "devices", "messages", "rooms", "roomlog"), // where they cross
-		"internal/store/all": part("accounts", "audit", "blobs", "departure", "devices", "feedlog", "mails", "messages",
-			"mqtt", "rooms", "roomlog", "search", "server"),
+		"internal/store/commands":  part("accounts", "rooms", "roomlog"),
+		"internal/store/departure": part("accounts", "commands", "devices", "messages", "rooms", "roomlog"), // where they cross
+		"internal/store/all": part("accounts", "audit", "blobs", "commands", "departure", "devices", "feedlog", "mails",
+			"messages", "mqtt", "rooms", "roomlog", "search", "server"),
 
 		"internal/backup": ground,
 
@@ -99,6 +100,7 @@ func floors() map[string][]string {
 		"internal/mqtt":     append([]string{"internal/mqtt/packet"}, kits...),
 		"internal/chat":     kits,
 		"internal/device":   kits,
+		"internal/command":  kits,
 		"internal/history":  kits,
 		"internal/presence": kits,
 

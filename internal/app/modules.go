@@ -17,6 +17,7 @@ import (
 	"github.com/unhidra/unhidra/internal/captcha"
 	"github.com/unhidra/unhidra/internal/certs"
 	"github.com/unhidra/unhidra/internal/chat"
+	"github.com/unhidra/unhidra/internal/command"
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/device"
 	"github.com/unhidra/unhidra/internal/disk"
@@ -40,6 +41,9 @@ var (
 	_ gateway.Devices  = (*device.Service)(nil)
 	_ mqtt.Devices     = (*device.Service)(nil)
 	_ mqtt.Presence    = (*presence.Service)(nil)
+	_ gateway.Commands = (*command.Service)(nil)
+	_ command.Devices  = (*device.Service)(nil)
+	_ command.Rooms    = (*chat.Service)(nil)
 
 	_ admin.Rooms = (*chat.Service)(nil)
 
@@ -58,6 +62,7 @@ type modules struct {
 	history  *history.Service
 	presence *presence.Service
 	device   *device.Service
+	command  *command.Service
 	hub      *hub.Hub
 	gateway  *gateway.Service
 	mqtt     *mqtt.Service
@@ -101,6 +106,7 @@ func (s *server) build(ctx context.Context) error {
 	}
 	s.buildPresence()
 	s.buildDevices()
+	s.buildCommands()
 	s.buildHub()
 	s.buildGateway()
 	s.buildMQTT()
@@ -153,6 +159,18 @@ func (s *server) buildDevices() {
 	s.run("devices", s.modules.device.Run)
 }
 
+func (s *server) buildCommands() {
+	m := &s.modules
+	m.command = command.New(command.Deps{
+		Store: s.db.Commands, Devices: m.device, Rooms: m.chat, Bus: s.bus, Log: s.Log, Audit: m.audit,
+		DiskFull: s.reserve.Full,
+	})
+	s.run("commands", m.command.Run)
+	if s.Config.Works() {
+		s.run("command_expiry", m.command.Expire)
+	}
+}
+
 func (s *server) buildHub() {
 	s.modules.hub = hub.New(hub.Deps{
 		Rooms: s.db.Rooms, RoomLog: s.db.Log, Presence: s.modules.presence, Bus: s.bus, Log: s.Log, Metrics: s.reg,
@@ -164,7 +182,7 @@ func (s *server) buildHub() {
 func (s *server) buildGateway() {
 	c, m := s.Config, &s.modules
 	m.gateway = gateway.New(gateway.Deps{
-		Auth: m.auth, Devices: m.device, Secure: s.secure(), Chat: m.chat, Rooms: s.db.Rooms, RoomLog: s.db.Log,
+		Auth: m.auth, Devices: m.device, Commands: m.command, Secure: s.secure(), Chat: m.chat, Rooms: s.db.Rooms, RoomLog: s.db.Log,
 		Users: s.db.Accounts, Presence: m.presence, Hub: m.hub, Bus: s.bus, Log: s.Log, Metrics: s.reg,
 		ClientAddr: httpx.Proxies(c.TrustedProxies).ClientAddr, Version: s.Version, Origins: s.origins(),
 		Limits: gateway.Limits{
@@ -205,7 +223,7 @@ func (s *server) healthCheckers() []admin.HealthChecker {
 func (s *server) watchQueues() {
 	m := s.modules
 	obs.WatchQueues(s.reg, slices.Concat(s.db.Queues(), m.chat.Queues(), m.hub.Queues(), m.gateway.Queues(),
-		m.auth.Queues(), m.history.Queues())...)
+		m.auth.Queues(), m.history.Queues(), m.command.Queues())...)
 }
 
 // origins are those whose pages may connect beside the host that they are asked
@@ -243,6 +261,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.history.Routes(api)
 	m.presence.Routes(api)
 	m.device.Routes(api)
+	m.command.Routes(api)
 }
 
 func (m *modules) serveStats(w http.ResponseWriter, _ *http.Request) {

@@ -8,6 +8,7 @@ import (
 	"github.com/unhidra/unhidra/internal/captcha"
 	"github.com/unhidra/unhidra/internal/certs"
 	"github.com/unhidra/unhidra/internal/chat"
+	"github.com/unhidra/unhidra/internal/command"
 	"github.com/unhidra/unhidra/internal/device"
 	"github.com/unhidra/unhidra/internal/gateway"
 	"github.com/unhidra/unhidra/internal/history"
@@ -18,6 +19,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/accounts"
 	"github.com/unhidra/unhidra/internal/store/all"
 	storeaudit "github.com/unhidra/unhidra/internal/store/audit"
+	"github.com/unhidra/unhidra/internal/store/commands"
 	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/mails"
 	storemqtt "github.com/unhidra/unhidra/internal/store/mqtt"
@@ -32,6 +34,7 @@ var (
 	_ presence.Peers = (*rooms.Repository)(nil)
 	_ device.Store   = (*devices.Repository)(nil)
 	_ device.Peers   = (*rooms.Repository)(nil)
+	_ command.Store  = (*commands.Repository)(nil)
 	_ gateway.Rooms  = (*rooms.Repository)(nil)
 	_ gateway.Log    = (*roomlog.Repository)(nil)
 	_ hub.Rooms      = (*rooms.Repository)(nil)

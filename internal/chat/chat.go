@@ -195,6 +195,12 @@ func (s *Service) MayWrite(ctx context.Context, p domain.Principal, room string)
 	return err
 }
 
+// MayRead returns an error if p may not read room.
+func (s *Service) MayRead(ctx context.Context, p domain.Principal, room string) error {
+	_, _, err := s.authorize(ctx, p, room, domain.ReadRoom)
+	return err
+}
+
 // Edit changes the text of one's own message.
 func (s *Service) Edit(
 	ctx context.Context, p domain.Principal, room string, seq int64, text string,

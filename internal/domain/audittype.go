@@ -40,6 +40,8 @@ const (
 	AuditDeviceConnect    AuditType = "device.connect"
 	AuditDeviceDisconnect AuditType = "device.disconnect"
 	AuditDeviceAuthFailed AuditType = "device.auth_failed"
+	AuditDeviceCommand    AuditType = "device.command"
+	AuditDeviceCancel     AuditType = "device.command_cancel"
 
 	AuditOpenDenied   AuditType = "ws.open_denied"
 	AuditOriginDenied AuditType = "ws.origin_denied"

@@ -145,14 +145,22 @@ const (
 
 // Codes about devices and their keys.
 const (
-	CodeNoDevice       Code = "no_device"
-	CodeDeviceRevoked  Code = "device_revoked"
-	CodeNoDeviceKey    Code = "no_device_key"
-	CodeDeviceOnly     Code = "device_only"
-	CodeBadDeviceKey   Code = "bad_device_key"
-	CodeTooManyDevices Code = "too_many_devices"
-	CodeRegistrations  Code = "registrations"
-	CodeRotations      Code = "rotations"
+	CodeNoDevice        Code = "no_device"
+	CodeDeviceRevoked   Code = "device_revoked"
+	CodeNoDeviceKey     Code = "no_device_key"
+	CodeNotYourCommand  Code = "not_your_command"
+	CodeNoCommand       Code = "no_command"
+	CodeConfirm         Code = "confirm"
+	CodeCommandReceived Code = "command_received"
+	CodeTooManyCommands Code = "too_many_commands"
+	CodeNotReachable    Code = "not_reachable"
+	CodeNameARoom       Code = "name_a_room"
+	CodePeopleOnly      Code = "people_only"
+	CodeDeviceOnly      Code = "device_only"
+	CodeBadDeviceKey    Code = "bad_device_key"
+	CodeTooManyDevices  Code = "too_many_devices"
+	CodeRegistrations   Code = "registrations"
+	CodeRotations       Code = "rotations"
 )
 
 // Codes about doing too much at once.

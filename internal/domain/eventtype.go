@@ -21,6 +21,8 @@ const (
 	MessageCreated EventType = "message.created"
 	MessageEdited  EventType = "message.edited"
 	MessageDeleted EventType = "message.deleted"
+	CommandGiven   EventType = "command.sent"
+	CommandChanged EventType = "command.changed"
 )
 
 // EventSpec says all that the server, its clients and its documents know of a type of
@@ -102,6 +104,10 @@ var catalogue = []EventSpec{
 		Audience: ForMembers, Message: ChangedMessage},
 	{Type: MessageDeleted, About: "the actor deleted a message",
 		Audience: ForMembers, Message: ChangedMessage},
+	{Type: CommandGiven, About: "the actor told the subject, a device, to do something",
+		Audience: ForMembers, Timeline: true, Subject: true, Payload: CommandSentPayload{}, Version: 1},
+	{Type: CommandChanged, About: "a command to the subject has come further; the actor is whoever said so",
+		Audience: ForMembers, Subject: true, Payload: CommandChangedPayload{}, Version: 1},
 }
 
 var specs = func() map[EventType]EventSpec {

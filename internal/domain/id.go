@@ -18,6 +18,7 @@ const (
 	DevicePrefix   = "dev"
 	RememberPrefix = "rem"
 	SignupPrefix   = "sgn"
+	CommandPrefix  = "cmd"
 )
 
 // Crockford's alphabet, in lower case: sorts like the bytes that it encodes.

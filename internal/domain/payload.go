@@ -51,6 +51,17 @@ type MemberRolePayload struct {
 	Role RoomRole `json:"role,omitempty"`
 }
 
+// CommandSentPayload is a command to a device, as it is now.
+type CommandSentPayload struct {
+	Command *CommandLine `json:"command,omitempty"`
+}
+
+// CommandChangedPayload is what has become of a command.
+type CommandChangedPayload struct {
+	Of      int64        `json:"of,omitempty"` // number of the line that it changes
+	Command *CommandLine `json:"command,omitempty"`
+}
+
 // UnknownPayload is what a newer server stored: this one knows the event's type not at all,
 // or not in that version. It stays in the log as it is, and clients are not told of it.
 type UnknownPayload struct {
@@ -58,11 +69,13 @@ type UnknownPayload struct {
 	Stored  string // JSON
 }
 
-func (RoomCreatedPayload) payload()  {}
-func (RoomUpdatedPayload) payload()  {}
-func (MemberJoinedPayload) payload() {}
-func (MemberKickedPayload) payload() {}
-func (MemberBannedPayload) payload() {}
-func (MemberMutedPayload) payload()  {}
-func (MemberRolePayload) payload()   {}
-func (UnknownPayload) payload()      {}
+func (RoomCreatedPayload) payload()    {}
+func (RoomUpdatedPayload) payload()    {}
+func (MemberJoinedPayload) payload()   {}
+func (MemberKickedPayload) payload()   {}
+func (MemberBannedPayload) payload()   {}
+func (MemberMutedPayload) payload()    {}
+func (MemberRolePayload) payload()     {}
+func (CommandSentPayload) payload()    {}
+func (CommandChangedPayload) payload() {}
+func (UnknownPayload) payload()        {}

@@ -72,7 +72,7 @@ func Matrix() []Rule {
 		{ReadRoom, "read messages, members and search", all, true, true},
 		{JoinRoom, "join without an invitation (public rooms only)", []RoomRole{NonMember}, false, false},
 		{LeaveRoom, "leave (an owner hands over first)", all, true, true},
-		{SendMessage, "write messages", all, true, false},
+		{SendMessage, "write messages, and tell devices in the room what to do", all, true, false},
 		{EditOwn, "edit own messages", all, true, false},
 		{DeleteOwn, "delete own messages", all, true, false},
 		{DeleteAny, "delete messages of others", mods, false, false},

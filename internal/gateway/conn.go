@@ -61,6 +61,8 @@ type conn struct {
 	messagesIn atomic.Int64
 	bytesIn    atomic.Int64
 	closing    atomic.Bool
+	finished   atomic.Bool            // no more is delivered
+	detach     atomic.Pointer[func()] // of a device: ends the delivery of commands
 	reason     atomic.Pointer[string] // why it ends, for the metrics
 }
 
@@ -281,6 +283,8 @@ func (c *conn) finish() {
 	c.need = 0
 	c.parser = ws.Parser{}
 	c.releaseBuffer()
+	c.finished.Store(true)
+	c.detached()
 	c.g.Presence.Disconnect(c.id)
 	c.g.Hub.Remove(&c.member)
 	c.g.conns.release(c.addr)

@@ -40,6 +40,15 @@ type Devices interface {
 	Describe(ctx context.Context, p domain.Principal, c domain.Capabilities) error
 }
 
+// Commands takes what people tell devices to do, and what devices say to that.
+type Commands interface {
+	Give(ctx context.Context, p domain.Principal, n domain.NewCommand) (domain.Command, error)
+	Report(ctx context.Context, p domain.Principal, r domain.CommandReport) error
+	Open(ctx context.Context, p domain.Principal) ([]domain.Command, error)
+	// Attach delivers commands to a connection of a device, until detach is called.
+	Attach(ctx context.Context, device string, deliver func(domain.Command)) (detach func())
+}
+
 // Chat writes to rooms.
 type Chat interface {
 	Send(ctx context.Context, p domain.Principal, d domain.Draft) (domain.Event, error)
@@ -94,6 +103,7 @@ type Limits struct {
 type Deps struct {
 	Auth       Authenticator
 	Devices    Devices // nil: none can connect
+	Commands   Commands
 	Chat       Chat
 	Rooms      Rooms
 	RoomLog    Log

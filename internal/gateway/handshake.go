@@ -74,6 +74,7 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 		}
 	}
 	g.greet(context.WithoutCancel(r.Context()), c, users[0])
+	c.attach(context.WithoutCancel(r.Context()))
 	return http.StatusSwitchingProtocols, nil
 }
 

@@ -44,6 +44,7 @@ var allowances = map[string]allowance{
 	wire.TypeSend: forMessages, wire.TypeEdit: forMessages, wire.TypeDelete: forMessages, wire.TypeTyping: forTyping,
 	wire.TypeRead: forRequests, wire.TypeSync: forRequests, wire.TypeWatch: forRequests, wire.TypeActivity: forRequests,
 	wire.TypeRefresh: forRequests, wire.TypePing: forRequests, wire.TypeDescribe: forRequests,
+	wire.TypeCommand: forMessages, wire.TypeCommands: forRequests, wire.TypeReported: forRequests,
 }
 
 // request answers one frame.
@@ -205,14 +206,10 @@ func (c *conn) answer(ctx context.Context, req wire.Request) (any, error) {
 		})
 	case wire.TypeRefresh:
 		return with(req, func(d wire.Refresh) (any, error) { return c.refresh(ctx, d.Token) })
-	case wire.TypeDescribe:
-		return with(req, func(d wire.Describe) (any, error) {
-			return nil, c.g.Devices.Describe(ctx, c.who(), d.Capabilities)
-		})
 	case wire.TypePing:
 		return nil, nil
 	}
-	return nil, domain.Invalid.Errorf(domain.CodeUnknownType, "this server knows no request of type %.40q", req.Type)
+	return c.answerDevice(ctx, req)
 }
 
 // with decodes a request's data.

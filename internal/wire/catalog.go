@@ -23,6 +23,9 @@ func Requests() []Frame {
 		{TypeRefresh, Refresh{}, Until{}, false, "Extend the connection with a later token of the same session."},
 		{TypePing, nil, nil, false, "Ask whether the server is there."},
 		{TypeDescribe, Describe{}, nil, false, "Of a device: tell what it measures, what it can be told, and what can be set."},
+		{TypeCommand, NewCommand{}, Command{}, false, "Tell a device to do something. The answer comes once that is on disk."},
+		{TypeCommands, nil, Commands{}, false, "Of a device: ask for all commands that it has not ended."},
+		{TypeReported, CommandReport{}, nil, false, "Of a device: tell what has become of a command."},
 	}
 }
 
@@ -41,6 +44,8 @@ func News() []Frame {
 		{Type: TypeRoomReset, Data: InRoom{}, Summary: "Events were missed that are no longer kept: load the room again."},
 		{Type: TypePurged, Data: Purged{}, Summary: "The room's oldest events are no longer kept: forget them."},
 		{Type: TypeUser, Data: Profile{}, Summary: "A user has a new name, picture or text."},
+		{Type: TypeOrder, Data: Command{}, Summary: "To a device: do this, and tell what becomes of it."},
+		{Type: TypeCommandState, Data: Command{}, Summary: "What has become of a command that the user gave in no room."},
 		{Type: TypeRevoked, Data: Revoked{}, Summary: "The session was ended; the connection closes next."},
 	}
 }

@@ -154,8 +154,26 @@ func fromPayload(p domain.Payload) *Detail {
 		return &Detail{Until: p.Until}
 	case domain.MemberRolePayload:
 		return &Detail{Role: string(p.Role)}
+	case domain.CommandSentPayload:
+		return &Detail{Command: fromCommandLine(p.Command)}
+	case domain.CommandChangedPayload:
+		return &Detail{Of: p.Of, Command: fromCommandLine(p.Command)}
 	}
 	return nil
+}
+
+func fromCommandLine(l *domain.CommandLine) *CommandLine {
+	if l == nil {
+		return nil
+	}
+	return &CommandLine{ID: l.ID, Action: l.Action, Args: l.Args, State: string(l.State), Progress: l.Progress,
+		Result: l.Result, Error: l.Error, Expires: l.Expires}
+}
+
+// FromCommand is the wire's view of c.
+func FromCommand(c domain.Command) Command {
+	return Command{CommandLine: *fromCommandLine(c.Line()), Device: c.Device, Room: c.Room, Seq: c.Seq, By: FromUser(c.By),
+		Key: c.Key, At: c.CreatedAt, ChangedAt: c.ChangedAt}
 }
 
 // FromError is what a client is told of err: nothing about the cause, and

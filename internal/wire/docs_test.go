@@ -327,6 +327,8 @@ func (s *schemaSet) value(t reflect.Type) obj {
 		return obj{{"type", "array"}, {"items", s.value(t.Elem())}}
 	case reflect.Map:
 		return obj{{"type", "object"}, {"additionalProperties", s.value(t.Elem())}}
+	case reflect.Interface: // any value
+		return obj{}
 	case reflect.Struct:
 		return s.ref(t)
 	}

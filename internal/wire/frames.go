@@ -24,6 +24,9 @@ const (
 	TypeRefresh  = "auth.refresh"   // Refresh -> Until
 	TypePing     = "ping"           // nothing -> nothing
 	TypeDescribe = "describe"       // Describe -> nothing; devices only
+	TypeCommand  = "command"        // NewCommand -> Command
+	TypeCommands = "commands"       // nothing -> Commands; devices only
+	TypeReported = "command_result" // CommandReport -> nothing; devices only
 )
 
 // Types of frames that the server sends.
@@ -44,6 +47,10 @@ const (
 	// Profile: a watched user, one of the same rooms, or this one, has a new name, picture or text
 	TypeUser    = "user.updated"
 	TypeRevoked = "auth.revoked" // Revoked: the connection closes next
+	// Command: to a device, which is to carry it out. It has the type of the request by which people
+	// give one.
+	TypeOrder        = TypeCommand
+	TypeCommandState = "command.state" // Command: what became of one that the user gave in no room
 )
 
 // Request is a frame from a client.
@@ -207,6 +214,31 @@ type Refresh struct {
 // Describe is what a device says about itself. It replaces what it said before.
 type Describe struct {
 	Capabilities domain.Capabilities `json:"capabilities"`
+}
+
+// NewCommand tells a device to do something.
+type NewCommand struct {
+	Device    string         `json:"device"`
+	Room      string         `json:"room,omitempty" doc:"which shows the command and its answer; absent: none, for the owner alone"`
+	Key       string         `json:"key" maxLength:"64" doc:"idempotency key: the same key gives the same command"`
+	Action    string         `json:"action" doc:"one of the device's actuators"`
+	Args      map[string]any `json:"args,omitempty" doc:"by name, as the device has declared them"`
+	ExpiresIn int            `json:"expires_in,omitempty" doc:"seconds, 1 to 86400; absent: 60"`
+	Confirm   bool           `json:"confirm,omitempty" doc:"needed if the action is destructive"`
+}
+
+// Commands are the open commands of a device, the oldest first.
+type Commands struct {
+	Commands []Command `json:"commands"`
+}
+
+// CommandReport is what a device says about a command.
+type CommandReport struct {
+	ID       string          `json:"id" doc:"of the command"`
+	State    string          `json:"state" enum:"received,running,done,failed"`
+	Progress *int            `json:"progress,omitempty" doc:"percent, while it is running"`
+	Result   json.RawMessage `json:"result,omitempty" doc:"any JSON of at most 4096 bytes, with done"`
+	Error    string          `json:"error,omitempty" maxLength:"200" doc:"why it failed"`
 }
 
 // Until is when a token ends.

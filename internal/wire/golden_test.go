@@ -68,6 +68,23 @@ var greenhouse = domain.Capabilities{
 		Min: ptr(1.0), Max: ptr(3600.0)}},
 }
 
+var (
+	gh = User{ID: "dev_01jd8m5q8re0t9v3x7k2p4s6zc", Kind: "device", Username: "dev_01jd8m5q8re0t9v3x7k2p4s6zc",
+		DisplayName: "Greenhouse"}
+	fanOn = Command{
+		CommandLine: CommandLine{ID: "cmd_01jd8m5q8re0t9v3x7k2p4s6zd", Action: "fan",
+			Args: json.RawMessage(`{"speed":40,"state":"on"}`), State: "queued", Expires: t1},
+		Device: gh.ID, Room: room1, Seq: 414, By: ada, Key: "c-21", At: t0, ChangedAt: t0,
+	}
+	fanDone = CommandLine{ID: fanOn.ID, Action: "fan", Args: fanOn.Args, State: "done",
+		Result: json.RawMessage(`{"rpm":900}`), Expires: t1}
+	resetFailed = Command{
+		CommandLine: CommandLine{ID: "cmd_01jd8m5q8re0t9v3x7k2p4s6ze", Action: "reset", State: "failed",
+			Error: "the door is open", Expires: t1},
+		Device: gh.ID, By: ada, Key: "c-22", At: t0, ChangedAt: t1,
+	}
+)
+
 func ptr[T any](v T) *T { return &v }
 
 func goldenRequests() []frame {
@@ -90,6 +107,10 @@ func goldenRequests() []frame {
 		req(TypeRefresh, &Refresh{Token: "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"}),
 		req(TypePing, nil),
 		req(TypeDescribe, &Describe{Capabilities: greenhouse}),
+		req(TypeCommand, &NewCommand{Device: gh.ID, Room: room1, Key: "c-21", Action: "fan",
+			Args: map[string]any{"state": "on", "speed": 40.0}, ExpiresIn: 120}),
+		req(TypeCommands, nil),
+		req(TypeReported, &CommandReport{ID: fanOn.ID, State: "done", Result: json.RawMessage(`{"rpm":900}`)}),
 	}
 }
 
@@ -121,6 +142,15 @@ func goldenReplies() []frame {
 		ok(TypeRefresh, &Until{Expires: later}),
 		ok(TypePing, nil),
 		ok(TypeDescribe, nil),
+		ok(TypeCommand, &fanOn),
+		ok(TypeCommands, &Commands{Commands: []Command{fanOn}}),
+		ok(TypeReported, nil),
+		news(TypeOrder, TypeOrder, &fanOn),
+		news(TypeCommandState, TypeCommandState, &resetFailed),
+		event(Event{Room: room1, Seq: 414, Type: "command.sent", Actor: ada, At: t0, Subject: &gh,
+			Detail: &Detail{Command: &fanOn.CommandLine}}),
+		event(Event{Room: room1, Seq: 416, Type: "command.changed", Actor: gh, At: t1, Subject: &gh,
+			Detail: &Detail{Of: 414, Command: &fanDone}}),
 		{"server.error", Reply{ID: "8", Type: TypeError, Error: &ErrorBody{
 			Kind: "invalid", Code: domain.CodeInvalidField, Detail: "must not be empty",
 			Fields: []Field{{"/text", "must not be empty"}},

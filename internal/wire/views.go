@@ -1,6 +1,9 @@
 package wire
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // User is a principal as others see it.
 type User struct {
@@ -164,14 +167,40 @@ type Event struct {
 
 // Detail is what an event about a room or a member says.
 type Detail struct {
-	Name     *string    `json:"name,omitempty"`
-	Topic    *string    `json:"topic,omitempty"`
-	Kind     string     `json:"kind,omitempty"`
-	Archived *bool      `json:"archived,omitempty"`
-	Keep     *KeepOf    `json:"retention,omitempty" doc:"how long messages are kept from now on"`
-	Held     *bool      `json:"held,omitempty" doc:"a legal hold began, or ended"`
-	Role     string     `json:"role,omitempty"`
-	Until    *time.Time `json:"until,omitempty"`
-	Reason   string     `json:"reason,omitempty"`
-	Invite   string     `json:"invite,omitempty"`
+	Name     *string      `json:"name,omitempty"`
+	Topic    *string      `json:"topic,omitempty"`
+	Kind     string       `json:"kind,omitempty"`
+	Archived *bool        `json:"archived,omitempty"`
+	Keep     *KeepOf      `json:"retention,omitempty" doc:"how long messages are kept from now on"`
+	Held     *bool        `json:"held,omitempty" doc:"a legal hold began, or ended"`
+	Role     string       `json:"role,omitempty"`
+	Until    *time.Time   `json:"until,omitempty"`
+	Reason   string       `json:"reason,omitempty"`
+	Invite   string       `json:"invite,omitempty"`
+	Of       int64        `json:"of,omitempty" doc:"number of the line that this event changes: its detail is as the other fields say now"`
+	Command  *CommandLine `json:"command,omitempty" doc:"a command to the subject, as it is now"`
+}
+
+// Command tells a device to do something.
+type Command struct {
+	CommandLine
+	Device    string    `json:"device"`
+	Room      string    `json:"room,omitempty" doc:"absent: its owner gave it, in no room"`
+	Seq       int64     `json:"seq,omitempty" doc:"of its line in that room"`
+	By        User      `json:"by"`
+	Key       string    `json:"key,omitempty" doc:"idempotency key of whoever gave it"`
+	At        time.Time `json:"at" doc:"when it was given"`
+	ChangedAt time.Time `json:"changed_at"`
+}
+
+// CommandLine is a command as a room shows it.
+type CommandLine struct {
+	ID       string          `json:"id"`
+	Action   string          `json:"action"`
+	Args     json.RawMessage `json:"args,omitempty" doc:"an object; absent: none"`
+	State    string          `json:"state" enum:"queued,sent,received,running,done,failed,expired,cancelled"`
+	Progress *int            `json:"progress,omitempty" doc:"percent"`
+	Result   json.RawMessage `json:"result,omitempty" doc:"any JSON, as the device says"`
+	Error    string          `json:"error,omitempty" doc:"why it failed"`
+	Expires  time.Time       `json:"expires"`
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/accounts"
 	"github.com/unhidra/unhidra/internal/store/audit"
 	"github.com/unhidra/unhidra/internal/store/blobs"
+	"github.com/unhidra/unhidra/internal/store/commands"
 	"github.com/unhidra/unhidra/internal/store/departure"
 	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/feedlog"
@@ -29,6 +30,7 @@ type Store struct {
 	Sessions  *accounts.Sessions
 	Factors   *accounts.Factors
 	Devices   *devices.Repository
+	Commands  *commands.Repository
 	Rooms     *rooms.Repository
 	Log       *roomlog.Repository
 	Messages  *messages.Repository
@@ -52,8 +54,8 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 	s := &Store{
 		DB:       db,
 		Accounts: accounts.New(db), Sessions: accounts.NewSessions(db), Factors: accounts.NewFactors(db),
-		Devices: devices.New(db),
-		Rooms:   rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
+		Devices: devices.New(db), Commands: commands.New(db),
+		Rooms: rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),
 		Feed: feedlog.New(db), Blobs: blobs.New(db), MQTT: mqtt.New(db),
 	}

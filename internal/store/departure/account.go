@@ -6,6 +6,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/accounts"
+	"github.com/unhidra/unhidra/internal/store/commands"
 	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/messages"
 	"github.com/unhidra/unhidra/internal/store/rooms"
@@ -39,6 +40,9 @@ func eraseUser(ctx context.Context, t *store.Tx, user string, now time.Time) err
 		if err := part(ctx, t, user); err != nil {
 			return err
 		}
+	}
+	if err := commands.EraseDevicesOf(ctx, t, user); err != nil {
+		return err
 	}
 	if err := devices.EraseUser(ctx, t, user, now); err != nil {
 		return err

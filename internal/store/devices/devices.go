@@ -237,6 +237,9 @@ func EraseUser(ctx context.Context, t *store.Tx, owner string, now time.Time) er
 	if _, err := t.ExecContext(ctx, `DELETE FROM device_keys WHERE device_id IN `+theirs, owner); err != nil {
 		return err
 	}
+	if _, err := t.ExecContext(ctx, `DELETE FROM device_capabilities WHERE device_id IN `+theirs, owner); err != nil {
+		return err
+	}
 	t.Invalidate()
 	_, err = t.ExecContext(ctx,
 		`UPDATE users SET display_name = 'Deleted device', folded = '', disabled = TRUE, last_seen_at = $2 WHERE id IN `+

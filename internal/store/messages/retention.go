@@ -127,6 +127,12 @@ func deleteUpTo(ctx context.Context, t *store.Tx, room string, to int64) error {
 			return err
 		}
 	}
+	// One that has not ended goes when it does.
+	_, err := t.ExecContext(ctx, `DELETE FROM commands WHERE room_id = $1 AND room_id <> '' AND seq <= $2 AND due_at = 0`,
+		room, to)
+	if err != nil {
+		return err
+	}
 	if _, err := t.ExecContext(ctx, `DELETE FROM events WHERE room_id = $1 AND seq <= $2`, room, to); err != nil {
 		return err
 	}

@@ -22,7 +22,8 @@ const Columns = eventColumns + `
 var Tables = ` FROM events e
 	JOIN users a ON a.id = e.actor_id
 	LEFT JOIN users s ON s.id = e.subject_id
-	LEFT JOIN events c ON c.room_id = e.room_id AND c.seq = CASE WHEN ` + newMessages + ` THEN e.seq ELSE e.target END
+	LEFT JOIN events c ON c.room_id = e.room_id AND c.seq = CASE WHEN ` + newMessages + ` THEN e.seq
+		WHEN ` + changedMessages + ` THEN e.target END
 	LEFT JOIN users w ON w.id = c.actor_id`
 
 const eventColumns = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos, e.trace,
@@ -276,6 +277,18 @@ func Append(ctx context.Context, t *store.Tx, e *domain.Event, target any) error
 	}
 	t.AddEvent(*e)
 	return nil
+}
+
+// Restate replaces the payload of an event, whose type is that of e, by that of e: a replay of
+// its number gives the line as it is now. It does nothing if the event was purged.
+func Restate(ctx context.Context, t *store.Tx, e *domain.Event) error {
+	detail, err := stored(e)
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `UPDATE events SET detail = $4 WHERE room_id = $1 AND seq = $2 AND type = $3`, e.Room, e.Seq,
+		e.Type, detail)
+	return err
 }
 
 // validate holds that e is what the catalogue says of its type.

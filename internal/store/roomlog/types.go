@@ -8,9 +8,10 @@ import (
 
 // Conditions on the type of an event, made of the catalogue of domain once.
 var (
-	newMessages = OfTypes("e.type", func(s domain.EventSpec) bool { return s.Message == domain.NewMessage })
-	unreadTypes = OfTypes("type", func(s domain.EventSpec) bool { return s.Unread })
-	quietTypes  = OfTypes("type", func(s domain.EventSpec) bool { return s.Quiet })
+	newMessages     = OfTypes("e.type", func(s domain.EventSpec) bool { return s.Message == domain.NewMessage })
+	changedMessages = OfTypes("e.type", func(s domain.EventSpec) bool { return s.Message == domain.ChangedMessage })
+	unreadTypes     = OfTypes("type", func(s domain.EventSpec) bool { return s.Unread })
+	quietTypes      = OfTypes("type", func(s domain.EventSpec) bool { return s.Quiet })
 )
 
 // OfTypes is a condition of SQL: the column holds a type whose row of the catalogue of

@@ -3,6 +3,7 @@
 package eventtest
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -27,6 +28,11 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 	edited, deleted := message, message
 	edited.Text, edited.Edits, edited.EditedAt = "hello all", 1, At()
 	deleted.Text, deleted.DeletedAt = "", At()
+	command := domain.CommandLine{ID: "cmd_1", Action: "fan", Args: json.RawMessage(`{"speed":40}`),
+		State: domain.CommandQueued, Expires: until}
+	progress := 100
+	done := command
+	done.State, done.Progress, done.Result = domain.CommandDone, &progress, json.RawMessage(`{"rpm":900}`)
 	samples := []Sample{
 		{"message.created", domain.Event{Type: domain.MessageCreated, Message: &message}},
 		{"message.edited", domain.Event{Type: domain.MessageEdited, Message: &edited}},
@@ -56,6 +62,9 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 		{"member.unbanned", domain.Event{Type: domain.MemberUnbanned}},
 		{"member.muted", domain.Event{Type: domain.MemberMuted, Payload: domain.MemberMutedPayload{Until: &until}}},
 		{"member.muted no more", domain.Event{Type: domain.MemberMuted, Payload: domain.MemberMutedPayload{}}},
+		{"command.sent", domain.Event{Type: domain.CommandGiven, Payload: domain.CommandSentPayload{Command: &command}}},
+		{"command.changed", domain.Event{Type: domain.CommandChanged,
+			Payload: domain.CommandChangedPayload{Of: 1, Command: &done}}},
 		{"member.role", domain.Event{Type: domain.MemberRole, Payload: domain.MemberRolePayload{Role: domain.Moderator}}},
 	}
 	for i := range samples {

@@ -3,7 +3,7 @@
 
 import { isLine } from '../view/events';
 import { fromOf } from '../view/room/lines';
-import type { Event, Message, User } from '../view/types';
+import type { Detail, Event, Message, User } from '../view/types';
 
 export interface Window {
   readonly events: readonly Event[];
@@ -49,9 +49,12 @@ export function apply(w: Window, news: readonly Event[]): Window {
   let last = endOf(w);
   const lines: Event[] = [];
   const changes = new Map<number, Message>();
+  const details = new Map<number, Detail>();
   for (const e of news) {
     if (!isLine(e)) {
       if (e.message) changes.set(e.message.seq, e.message);
+      const { of, ...now } = e.detail ?? {};
+      if (of) details.set(of, now);
     } else if (e.seq > last && !w.newer) {
       lines.push(e);
       last = e.seq;
@@ -59,8 +62,12 @@ export function apply(w: Window, news: readonly Event[]): Window {
   }
   if (lines.length) events = [...events, ...lines];
   if (changes.size) events = events.map((e) => changed(e, changes));
+  if (details.size) events = events.map((e) => detailed(e, details.get(e.seq)));
   return events === w.events ? w : { ...w, events };
 }
+
+/** A line whose detail has changed: of a command what became of it. */
+const detailed = (line: Event, detail: Detail | undefined): Event => (detail ? { ...line, detail } : line);
 
 /** Calls somebody what they are called now. */
 export function renamed(w: Window, u: User): Window {

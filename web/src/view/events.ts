@@ -1,7 +1,7 @@
 // The catalogue of events as this client knows it. The server's is the one that counts:
 // TestWebEvents holds both to be the same.
 
-import type { Event, KeepOf } from './types';
+import type { CommandLine, Event, KeepOf } from './types';
 
 /** What an event of each type says beside its subject and its message. */
 export interface Details {
@@ -24,12 +24,14 @@ export interface Details {
   'message.created': object;
   'message.edited': object;
   'message.deleted': object;
+  'command.sent': { command?: CommandLine };
+  'command.changed': { of?: number; command?: CommandLine };
 }
 
 export type EventType = keyof Details;
 
 interface Spec {
-  /** a line of its own in the timeline; else it changes the message that it has */
+  /** a line of its own in the timeline; else it changes the message that it has, or the line that it names */
   line: boolean;
   /** what becomes of its subject's membership */
   moves?: 'joins' | 'leaves';
@@ -48,6 +50,8 @@ const catalogue = {
   'message.created': { line: true },
   'message.edited': { line: false },
   'message.deleted': { line: false },
+  'command.sent': { line: true },
+  'command.changed': { line: false },
 } as const satisfies Record<EventType, Spec>;
 
 /** The types that have a line of their own. */

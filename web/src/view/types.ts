@@ -38,6 +38,20 @@ export interface Detail {
   invite?: string;
   retention?: KeepOf;
   held?: boolean;
+  /** number of the line that this event changes: its detail is as the other fields say now */
+  of?: number;
+  command?: CommandLine;
+}
+/** A command to a device, as a room shows it. */
+export interface CommandLine {
+  id: string;
+  action: string;
+  args?: unknown;
+  state: 'queued' | 'sent' | 'received' | 'running' | 'done' | 'failed' | 'expired' | 'cancelled';
+  progress?: number;
+  result?: unknown;
+  error?: string;
+  expires: string;
 }
 /** how long messages are kept; absent or 0: for good, and all of them */
 export interface Keep {

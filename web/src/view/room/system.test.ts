@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { isLine } from '../events';
 import { systemText } from './system';
 import type { Event } from '../types';
 
@@ -7,7 +8,7 @@ const golden = new URL('../../../../internal/wire/testdata/golden/', import.meta
 const events = readdirSync(golden)
   .filter((name) => name.startsWith('server.event.'))
   .map((name) => (JSON.parse(readFileSync(new URL(name, golden), 'utf8')) as { data: Event }).data)
-  .filter((e) => !e.message);
+  .filter((e) => !e.message && isLine(e));
 
 test.each(events.map((e) => [e.type, e] as const))('%s has a text', (_, e) => {
   const text = systemText(e);

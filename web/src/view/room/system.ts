@@ -1,8 +1,9 @@
 import { keepText } from '../keep';
+import { numberOf } from '../size';
 import { t } from '../text';
 import { dateTimeOf } from '../when';
 import type { Details, LineType } from '../events';
-import type { Detail, Event } from '../types';
+import type { CommandLine, Detail, Event } from '../types';
 
 interface Who {
   actor: string;
@@ -39,7 +40,28 @@ const lines: { [T in Exclude<LineType, 'message.created'>]: (who: Who, d: Detail
       ? t('system.muted', { actor, subject, when: dateTimeOf(d.until) })
       : t('system.unmuted', { actor, subject }),
   'member.role': ({ actor, subject }, d) => t(`system.role-${d.role ?? 'member'}`, { actor, subject }),
+  'command.sent': ({ actor, subject }, d) =>
+    d.command
+      ? t('system.command', { actor, subject, what: commandText(d.command), state: outcome(d.command) })
+      : t('system.unknown', { actor }),
 };
+
+/** What a device was told, in one line: the action and its arguments. */
+export function commandText(c: CommandLine): string {
+  const args = Object.entries(c.args ?? {}).map(([name, v]) => `${name}=${String(v)}`);
+  return [c.action, ...args].join(' ');
+}
+
+/** What has become of a command. */
+function outcome(c: CommandLine): string {
+  if (c.state === 'running' && c.progress !== undefined)
+    return t('system.command-progress', { percent: numberOf(c.progress) });
+  const state = t(`system.command-${c.state}`);
+  const says = c.error ?? (c.result === undefined ? '' : answerText(c.result));
+  return says ? `${state}: ${says}` : state;
+}
+
+const answerText = (v: unknown): string => (typeof v === 'string' ? v : JSON.stringify(v));
 
 const words = new Map<string, (who: Who, d: Detail) => string>(Object.entries(lines));
 

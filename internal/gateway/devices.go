@@ -1,0 +1,70 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/wire"
+)
+
+// answerDevice does what a request asks for that is about a device.
+func (c *conn) answerDevice(ctx context.Context, req wire.Request) (any, error) {
+	switch req.Type {
+	case wire.TypeDescribe:
+		return with(req, func(d wire.Describe) (any, error) {
+			return nil, c.g.Devices.Describe(ctx, c.who(), d.Capabilities)
+		})
+	case wire.TypeCommand:
+		return with(req, func(d wire.NewCommand) (any, error) { return c.command(ctx, d) })
+	case wire.TypeCommands:
+		open, err := c.g.Commands.Open(ctx, c.who())
+		if err != nil {
+			return nil, err
+		}
+		answer := wire.Commands{Commands: make([]wire.Command, len(open))}
+		for i, o := range open {
+			answer.Commands[i] = wire.FromCommand(o)
+		}
+		return answer, nil
+	case wire.TypeReported:
+		return with(req, func(d wire.CommandReport) (any, error) {
+			return nil, c.g.Commands.Report(ctx, c.who(), domain.CommandReport{
+				ID: d.ID, State: domain.CommandState(d.State), Progress: d.Progress, Result: d.Result, Error: d.Error,
+			})
+		})
+	}
+	return nil, domain.Invalid.Errorf(domain.CodeUnknownType, "this server knows no request of type %.40q", req.Type)
+}
+
+func (c *conn) command(ctx context.Context, d wire.NewCommand) (any, error) {
+	given, err := c.g.Commands.Give(ctx, c.who(), domain.NewCommand{
+		Device: d.Device, Room: d.Room, Key: d.Key, Action: d.Action, Args: d.Args, Confirm: d.Confirm,
+		ExpiresIn: time.Duration(d.ExpiresIn) * time.Second,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return wire.FromCommand(given), nil
+}
+
+// attach has the connection of a device get commands from now on, after its hello.
+func (c *conn) attach(ctx context.Context) {
+	if c.who().Kind != domain.KindDevice {
+		return
+	}
+	detach := c.g.Commands.Attach(ctx, c.user.ID, func(o domain.Command) {
+		c.push(encode(wire.Reply{Type: wire.TypeOrder, Data: wire.FromCommand(o)}))
+	})
+	c.detach.Store(&detach)
+	if c.finished.Load() { // before it was known what is to be ended
+		detach()
+	}
+}
+
+// detached ends that.
+func (c *conn) detached() {
+	if detach := c.detach.Load(); detach != nil {
+		(*detach)()
+	}
+}
