@@ -86,6 +86,85 @@ func (b *syncBuffer) String() string {
 	return b.b.String()
 }
 
+// Passwords of the account, and one that it does not have.
+const firstPassword, secondPassword, wrongPassword = "first-canary seven otters", "second-canary nine badgers",
+	"wrong-canary twelve storks"
+
+// mailed returns the token in the nth mail to the account.
+func (w *watcher) mailed(smtp *mailtest.Server, n int) string {
+	w.t.Helper()
+	link := smtp.Wait(w.t, "ann@example.org", n).Link()
+	_, token, _ := strings.Cut(link, "#token=")
+	if u, err := url.Parse(link); err != nil || u.Fragment == "" || strings.Contains(u.Path+u.RawQuery, token) {
+		w.t.Errorf("a secret in the part of %s that servers see", link)
+	}
+	return w.secret("link "+string(rune('0'+n)), token)
+}
+
+// signIn registers, verifies the address and signs in, with secrets in wrong fields too.
+func (w *watcher) signIn(smtp *mailtest.Server) (access string) {
+	w.secrets["password"], w.secrets["new password"], w.secrets["wrong password"] =
+		firstPassword, secondPassword, wrongPassword
+	_, setup, _ := strings.Cut(w.s.Setup, "#token=")
+	w.secret("setup link", setup)
+	w.call("POST", "/auth/register", "",
+		map[string]any{"username": "ann", "email": "ann@example.org", "password": firstPassword})
+	w.call("POST", "/auth/email/verify", "", map[string]any{"token": w.mailed(smtp, 1)})
+	w.call("POST", "/auth/sign-in", "", map[string]any{"login": firstPassword, "password": "ann"}) // in the wrong field
+	w.call("POST", "/auth/sign-in", "", map[string]any{"login": "ann", "password": wrongPassword})
+	w.call("POST", "/auth/sign-in", "",
+		map[string]any{"login": "ann", "password": firstPassword, "pasword": firstPassword})
+	signed := w.call("POST", "/auth/sign-in", "", map[string]any{"login": "ann", "password": firstPassword})
+	w.secret("access token", signed["access_token"])
+	refresh := w.secret("refresh token", signed["refresh_token"])
+	signed = w.call("POST", "/auth/refresh", "", map[string]any{"refresh_token": refresh})
+	access = w.secret("second access token", signed["access_token"])
+	w.secret("second refresh token", signed["refresh_token"])
+	return access
+}
+
+// useDevice registers a device, and shows its key also where it does not belong.
+func (w *watcher) useDevice(access string) {
+	device := w.call("POST", "/devices", access, map[string]any{"name": "Door"})
+	key := w.secret("device key", device["key"])
+	w.secrets["device key's secret"] = key[14:46]
+	dial(w.t, w.s, nil, "device", key)
+	dial(w.t, w.s, nil, "bearer", key)
+	w.call("GET", "/me", key, nil)
+}
+
+// addApp adds an authenticator app, and uses a recovery code twice.
+func (w *watcher) addApp(access string) (next string) {
+	app := w.call("POST", "/me/totp", access, map[string]any{})
+	seed := w.secret("TOTP seed", app["secret"])
+	code, err := totp.GenerateCode(seed, time.Now())
+	must(w.t, err)
+	added := w.call("POST", "/me/totp/confirm", access, map[string]any{"code": code})
+	next = w.secret("third access token", added["access_token"])
+	codes, _ := added["recovery_codes"].([]any)
+	if len(codes) != 10 {
+		w.t.Fatalf("%v", added)
+	}
+	recovery := w.secret("recovery code", codes[0])
+	ticket := w.secret("ticket", w.call("POST", "/auth/sign-in", "",
+		map[string]any{"login": "ann", "password": firstPassword})["ticket"])
+	w.call("POST", "/auth/sign-in/factor", "", map[string]any{"ticket": ticket, "code": recovery, "client": "native"})
+	w.call("POST", "/auth/sign-in/factor", "", map[string]any{"ticket": ticket, "code": recovery})
+	return next
+}
+
+// resetPassword changes the password by a link.
+func (w *watcher) resetPassword(smtp *mailtest.Server, access string) {
+	w.call("POST", "/auth/password/forgot", "", map[string]any{"login": "ann"})
+	for n := 2; ; n++ { // after mails that tell of the factor and the code
+		if m := smtp.Wait(w.t, "ann@example.org", n); strings.Contains(m.Link(), "/reset#") {
+			w.call("POST", "/auth/password/reset", "", map[string]any{"token": w.mailed(smtp, n), "password": secondPassword})
+			break
+		}
+	}
+	w.call("GET", "/me", access, nil) // over
+}
+
 // Canaries: a whole life of an account, with every kind of secret that there is,
 // also at the wrong places. None of them is in a log at its finest level, an audit
 // record, an error, a metric or a URL; and what is hashed or sealed is in no file of
@@ -102,67 +181,10 @@ func TestCHK_AU_02_SecretsAreNowhere(t *testing.T) {
 		"UNHIDRA_SERVER_KEY="+server, "UNHIDRA_AUDIT_LOG="+audits, "UNHIDRA_OTLP_URL="+otlp.HTTP, "UNHIDRA_TRACE_SAMPLE=1")
 	w := &watcher{t: t, s: s, secrets: map[string]string{"JWT_SECRET": jwt, "UNHIDRA_SERVER_KEY": server,
 		"SMTP password": mailtest.Password}}
-	const first, second, wrong = "first-canary seven otters", "second-canary nine badgers", "wrong-canary twelve storks"
-	w.secrets["password"], w.secrets["new password"], w.secrets["wrong password"] = first, second, wrong
-	mailed := func(n int) string {
-		t.Helper()
-		link := smtp.Wait(t, "ann@example.org", n).Link()
-		_, token, _ := strings.Cut(link, "#token=")
-		if u, err := url.Parse(link); err != nil || u.Fragment == "" || strings.Contains(u.Path+u.RawQuery, token) {
-			t.Errorf("a secret in the part of %s that servers see", link)
-		}
-		return w.secret("link "+string(rune('0'+n)), token)
-	}
-
-	// Registered, verified, signed in.
-	_, setup, _ := strings.Cut(s.Setup, "#token=")
-	w.secret("setup link", setup)
-	w.call("POST", "/auth/register", "", map[string]any{"username": "ann", "email": "ann@example.org", "password": first})
-	w.call("POST", "/auth/email/verify", "", map[string]any{"token": mailed(1)})
-	w.call("POST", "/auth/sign-in", "", map[string]any{"login": first, "password": "ann"}) // in the wrong field
-	w.call("POST", "/auth/sign-in", "", map[string]any{"login": "ann", "password": wrong})
-	w.call("POST", "/auth/sign-in", "", map[string]any{"login": "ann", "password": first, "pasword": first})
-	signed := w.call("POST", "/auth/sign-in", "", map[string]any{"login": "ann", "password": first})
-	w.secret("access token", signed["access_token"])
-	refresh := w.secret("refresh token", signed["refresh_token"])
-	signed = w.call("POST", "/auth/refresh", "", map[string]any{"refresh_token": refresh})
-	access := w.secret("second access token", signed["access_token"])
-	w.secret("second refresh token", signed["refresh_token"])
-
-	// A device, and its key where it does not belong.
-	device := w.call("POST", "/devices", access, map[string]any{"name": "Door"})
-	key := w.secret("device key", device["key"])
-	w.secrets["device key's secret"] = key[14:46]
-	dial(t, s, nil, "device", key)
-	dial(t, s, nil, "bearer", key)
-	w.call("GET", "/me", key, nil)
-
-	// An authenticator app, and recovery codes.
-	app := w.call("POST", "/me/totp", access, map[string]any{})
-	seed := w.secret("TOTP seed", app["secret"])
-	code, err := totp.GenerateCode(seed, time.Now())
-	must(t, err)
-	added := w.call("POST", "/me/totp/confirm", access, map[string]any{"code": code})
-	access = w.secret("third access token", added["access_token"])
-	codes, _ := added["recovery_codes"].([]any)
-	if len(codes) != 10 {
-		t.Fatalf("%v", added)
-	}
-	recovery := w.secret("recovery code", codes[0])
-	ticket := w.secret("ticket", w.call("POST", "/auth/sign-in", "",
-		map[string]any{"login": "ann", "password": first})["ticket"])
-	w.call("POST", "/auth/sign-in/factor", "", map[string]any{"ticket": ticket, "code": recovery, "client": "native"})
-	w.call("POST", "/auth/sign-in/factor", "", map[string]any{"ticket": ticket, "code": recovery})
-
-	// Another password, by a link.
-	w.call("POST", "/auth/password/forgot", "", map[string]any{"login": "ann"})
-	for n := 2; ; n++ { // after mails that tell of the factor and the code
-		if m := smtp.Wait(t, "ann@example.org", n); strings.Contains(m.Link(), "/reset#") {
-			w.call("POST", "/auth/password/reset", "", map[string]any{"token": mailed(n), "password": second})
-			break
-		}
-	}
-	w.call("GET", "/me", access, nil) // over
+	access := w.signIn(smtp)
+	w.useDevice(access)
+	access = w.addApp(access)
+	w.resetPassword(smtp, access)
 
 	// With every one of them in a URL that there is not.
 	for _, v := range w.secrets {
@@ -189,16 +211,16 @@ func TestCHK_AU_02_SecretsAreNowhere(t *testing.T) {
 		must(t, err)
 		database = append(database, b...)
 	}
-	for name, v := range w.secrets {
-		places := map[string]string{
-			"the log": logged.String(), "the audit log": string(records), "the metrics": metrics, "the stats": stats,
-			"a span":            spans,
-			"an error or a URL": w.seen.String(), "the database": string(database),
-		}
-		for place, text := range places {
-			if strings.Contains(text, v) {
-				t.Errorf("the %s is in %s", name, place)
+	for where, text := range map[string]string{
+		"the log": logged.String(), "the audit log": string(records), "the metrics": metrics, "the stats": stats,
+		"a span": spans, "an error or a URL": w.seen.String(), "the database": string(database),
+	} {
+		t.Run("not in "+where, func(t *testing.T) {
+			for name, v := range w.secrets {
+				if strings.Contains(text, v) {
+					t.Errorf("the %s is in %s", name, where)
+				}
 			}
-		}
+		})
 	}
 }

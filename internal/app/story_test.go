@@ -23,7 +23,7 @@ func TestStory(t *testing.T) {
 	live.EachSetup(t, func(t *testing.T, start live.Starter) {
 		s := start()
 		ctx := t.Context()
-		ann, bob := s.User("ann"), s.User("bob")
+		ann, bob, carl := s.User("ann"), s.User("bob"), s.User("carl")
 		room, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Operations"})
 		if err != nil {
 			t.Fatal(err)
@@ -36,95 +36,104 @@ func TestStory(t *testing.T) {
 		if err := bobs.Ready(ctx); err != nil {
 			t.Fatal(err)
 		}
-
-		if _, err := bob.Room(ctx, room.ID); err == nil {
-			t.Error("bob reads a private room")
-		}
-		invite, err := ann.Invite(ctx, room.ID, 3600, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := bob.Accept(ctx, invite.Code); err != nil {
-			t.Fatal(err)
-		}
-		if got := next(t, joined); got.ID != room.ID {
-			t.Errorf("joined %+v", got)
-		}
-
 		anns := ann.Live(ctx, client.LiveOptions{})
 		t.Cleanup(anns.Close)
-		for i := range 20 {
-			if _, err := anns.Send(ctx, client.Draft{Room: room.ID, Key: fmt.Sprint("k", i),
-				Text: fmt.Sprintf("message **%d** for @bob", i)}); err != nil {
+		var last int64 // number of the last message
+
+		testkit.Step(t, "bob joins by an invitation, and not without", func(t *testing.T) {
+			if _, err := bob.Room(ctx, room.ID); err == nil {
+				t.Error("bob reads a private room")
+			}
+			invite, err := ann.Invite(ctx, room.ID, 3600, 1)
+			if err != nil {
 				t.Fatal(err)
 			}
-		}
-		again, err := ann.Send(ctx, client.Draft{Room: room.ID, Key: "k3", Text: "another text under the same key"})
-		if err != nil || again.Message.Text != "message **3** for @bob" {
-			t.Errorf("the same key again: %+v, %v", again, err)
-		}
-		last := int64(0)
-		for range 20 {
-			e := created(t, events)
-			if last != 0 && e.Seq != last+1 {
-				t.Errorf("%d after %d", e.Seq, last)
+			if _, err := bob.Accept(ctx, invite.Code); err != nil {
+				t.Fatal(err)
 			}
-			last = e.Seq
-		}
-		if _, err := anns.Edit(ctx, room.ID, last, "changed to Übermut"); err != nil {
-			t.Fatal(err)
-		}
-		if e := next(t, events); e.Type != "message.edited" || e.Message.Text != "changed to Übermut" {
-			t.Errorf("got %+v", e)
-		}
-		found := func(c *client.Client, q string) int {
-			t.Helper()
-			var n int
-			wait(t, func() bool { // the index may follow by a moment
-				p, err := c.Search(ctx, q, "newest", "")
-				if err != nil {
+			if got := next(t, joined); got.ID != room.ID {
+				t.Errorf("joined %+v", got)
+			}
+		})
+		testkit.Step(t, "what ann sends arrives live, once and in order", func(t *testing.T) {
+			for i := range 20 {
+				if _, err := anns.Send(ctx, client.Draft{Room: room.ID, Key: fmt.Sprint("k", i),
+					Text: fmt.Sprintf("message **%d** for @bob", i)}); err != nil {
 					t.Fatal(err)
 				}
-				n = len(p.Items)
-				return n > 0
-			})
-			return n
-		}
-		if n := found(bob, "ubermut"); n != 1 {
-			t.Errorf("bob finds %d", n)
-		}
-		carl := s.User("carl")
-		if p, err := carl.Search(ctx, "message", "newest", ""); err != nil || len(p.Items) != 0 {
-			t.Errorf("carl, who is in no room, finds %+v, %v", p, err)
-		}
-		unread(t, bob, room.ID, 20)
-		if _, err := bob.MarkRead(ctx, room.ID, last-5); err != nil {
-			t.Fatal(err)
-		}
-		unread(t, bob, room.ID, 5)
+			}
+			again, err := ann.Send(ctx, client.Draft{Room: room.ID, Key: "k3", Text: "another text under the same key"})
+			if err != nil || again.Message.Text != "message **3** for @bob" {
+				t.Errorf("the same key again: %+v, %v", again, err)
+			}
+			for range 20 {
+				e := created(t, events)
+				if last != 0 && e.Seq != last+1 {
+					t.Errorf("%d after %d", e.Seq, last)
+				}
+				last = e.Seq
+			}
+			if _, err := anns.Edit(ctx, room.ID, last, "changed to Übermut"); err != nil {
+				t.Fatal(err)
+			}
+			if e := next(t, events); e.Type != "message.edited" || e.Message.Text != "changed to Übermut" {
+				t.Errorf("got %+v", e)
+			}
+		})
+		testkit.Step(t, "members alone find it", func(t *testing.T) {
+			if n := found(t, bob, "ubermut"); n != 1 {
+				t.Errorf("bob finds %d", n)
+			}
+			if p, err := carl.Search(ctx, "message", "newest", ""); err != nil || len(p.Items) != 0 {
+				t.Errorf("carl, who is in no room, finds %+v, %v", p, err)
+			}
+		})
+		testkit.Step(t, "bob reads a part of it", func(t *testing.T) {
+			unread(t, bob, room.ID, 20)
+			if _, err := bob.MarkRead(ctx, room.ID, last-5); err != nil {
+				t.Fatal(err)
+			}
+			unread(t, bob, room.ID, 5)
+		})
 		bobs.Close()
 		anns.Close()
 		s.Stop()
 
 		s = start()
-		back := client.New(s.URL)
-		if err := back.SignIn(ctx, "bob", live.Password); err != nil {
-			t.Fatal(err)
-		}
-		unread(t, back, room.ID, 5)
-		r, err := back.Events(ctx, room.ID, 0, 100)
+		testkit.Step(t, "after a restart, all is there", func(t *testing.T) {
+			back := client.New(s.URL)
+			if err := back.SignIn(ctx, "bob", live.Password); err != nil {
+				t.Fatal(err)
+			}
+			unread(t, back, room.ID, 5)
+			r, err := back.Events(ctx, room.ID, 0, 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, e := range r.Events {
+				if e.Seq != int64(i)+1 {
+					t.Errorf("event %d has number %d", i, e.Seq)
+				}
+			}
+			if n := found(t, back, "ubermut"); n != 1 {
+				t.Errorf("after the restart bob finds %d", n)
+			}
+		})
+	})
+}
+
+// found returns how many messages are found, once there is one: the index may follow by a moment.
+func found(t *testing.T, c *client.Client, q string) (n int) {
+	t.Helper()
+	wait(t, func() bool {
+		p, err := c.Search(t.Context(), q, "newest", "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, e := range r.Events {
-			if e.Seq != int64(i)+1 {
-				t.Errorf("event %d has number %d", i, e.Seq)
-			}
-		}
-		if n := found(back, "ubermut"); n != 1 {
-			t.Errorf("after the restart bob finds %d", n)
-		}
+		n = len(p.Items)
+		return n > 0
 	})
+	return n
 }
 
 func unread(t *testing.T, c *client.Client, room string, want int) {

@@ -121,106 +121,108 @@ func TestRoomLifecycle(t *testing.T) {
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		owner, guest := s.User("owner"), s.User("guest")
 		s.User("stranger")
-		var room, seen client.RoomState
+		var room client.RoomState
 		ask(t, owner, "POST", "/rooms", obj{"kind": "public", "name": "Yard", "topic": "Outside"}, &room)
 		in := "/rooms/" + room.ID
-		must := func(c *client.Client, method, path string, body, out any) {
+		must := func(t *testing.T, c *client.Client, method, path string, body, out any) {
 			t.Helper()
 			if status, code := ask(t, c, method, path, body, out); status != 200 {
 				t.Fatalf("%s %s: %d %s", method, path, status, code)
 			}
 		}
-		refused := func(want domain.Code, c *client.Client, method, path string, body any) {
+		refused := func(t *testing.T, want domain.Code, c *client.Client, method, path string, body any) {
 			t.Helper()
 			if status, code := ask(t, c, method, path, body, nil); code != want {
 				t.Fatalf("%s %s: %d %s, want %s", method, path, status, code, want)
 			}
 		}
 
-		// Who is not in it sees what the directory tells, and no more.
-		must(owner, "POST", in+"/messages", obj{"key": "0", "text": "@room for members"}, nil)
-		must(guest, "GET", in, nil, &seen)
-		if seen.Name != "Yard" || seen.Members != 1 || seen.Role != "" || seen.Last != nil || seen.Unread != 0 {
-			t.Errorf("a stranger sees %+v", seen)
-		}
-
-		// A link shows its room, but not to whom the room has banned.
-		var link client.Invite
-		must(owner, "POST", in+"/invites", obj{"max_uses": 5}, &link)
-		must(guest, "GET", "/invites/"+link.Code, nil, nil)
-		stranger, err := guest.Me(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		id := stranger.ID
-		must(owner, "PUT", in+"/bans/"+id, obj{}, nil)
-		refused(domain.CodeBanned, guest, "GET", "/invites/"+link.Code, nil)
-		must(owner, "DELETE", in+"/bans/"+id, nil, nil)
-
-		// An invitation that is good once.
-		var invite client.Invite
-		must(owner, "POST", in+"/invites", obj{"max_uses": 1}, &invite)
-		must(guest, "POST", "/invites/"+invite.Code+"/accept", nil, nil)
-		must(guest, "POST", in+"/leave", nil, nil)
-		refused(domain.CodeInviteEnded, guest, "POST", "/invites/"+invite.Code+"/accept", nil)
-		must(guest, "POST", in+"/join", nil, nil)
-		must(guest, "POST", in+"/join", nil, nil) // again is no error
-
-		// Unread and mentions, and marks that only move forward.
-		must(owner, "POST", in+"/messages", obj{"key": "1", "text": "hello @guest"}, nil)
-		must(owner, "POST", in+"/messages", obj{"key": "2", "text": "everyone: @room"}, nil)
+		testkit.Step(t, "who is not in it sees what the directory tells", func(t *testing.T) {
+			must(t, owner, "POST", in+"/messages", obj{"key": "0", "text": "@room for members"}, nil)
+			var seen client.RoomState
+			must(t, guest, "GET", in, nil, &seen)
+			if seen.Name != "Yard" || seen.Members != 1 || seen.Role != "" || seen.Last != nil || seen.Unread != 0 {
+				t.Errorf("a stranger sees %+v", seen)
+			}
+		})
+		testkit.Step(t, "a link shows its room, but not to whom the room has banned", func(t *testing.T) {
+			var link client.Invite
+			must(t, owner, "POST", in+"/invites", obj{"max_uses": 5}, &link)
+			must(t, guest, "GET", "/invites/"+link.Code, nil, nil)
+			stranger, err := guest.Me(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := stranger.ID
+			must(t, owner, "PUT", in+"/bans/"+id, obj{}, nil)
+			refused(t, domain.CodeBanned, guest, "GET", "/invites/"+link.Code, nil)
+			must(t, owner, "DELETE", in+"/bans/"+id, nil, nil)
+		})
+		testkit.Step(t, "an invitation is good once", func(t *testing.T) {
+			var invite client.Invite
+			must(t, owner, "POST", in+"/invites", obj{"max_uses": 1}, &invite)
+			must(t, guest, "POST", "/invites/"+invite.Code+"/accept", nil, nil)
+			must(t, guest, "POST", in+"/leave", nil, nil)
+			refused(t, domain.CodeInviteEnded, guest, "POST", "/invites/"+invite.Code+"/accept", nil)
+			must(t, guest, "POST", in+"/join", nil, nil)
+			must(t, guest, "POST", in+"/join", nil, nil) // again is no error
+		})
 		var st client.RoomState
-		must(guest, "GET", in, nil, &st)
-		if st.Unread != 2 || st.Mentions != 2 || st.Last == nil || st.Last.Text != "everyone: @room" {
-			t.Errorf("unread %d, mentions %d, last %+v", st.Unread, st.Mentions, st.Last)
-		}
-		must(guest, "PUT", in+"/read", obj{"seq": st.Head}, nil)
-		var mark client.Mark
-		must(guest, "PUT", in+"/read", obj{"seq": 1}, &mark)
-		if mark.Seq != st.Head || mark.Unread != 0 {
-			t.Errorf("a mark moved back: %+v", mark)
-		}
-
-		// A mute, its end, a ban, its end.
-		must(owner, "PATCH", in+"/members/guest", obj{"muted_until": "2999-01-01T00:00:00Z"}, nil)
-		refused(domain.CodeMuted, guest, "POST", in+"/messages", obj{"key": "g1", "text": "x"})
-		must(owner, "PATCH", in+"/members/guest", obj{"muted_until": "2000-01-01T00:00:00Z"}, nil)
-		must(guest, "POST", in+"/messages", obj{"key": "g1", "text": "x"}, nil)
-		var banned client.Event
-		must(owner, "PUT", in+"/bans/guest", obj{"reason": "noise"}, &banned)
-		if banned.Detail == nil || banned.Detail.Role != "member" {
-			t.Errorf("the ban of a member tells %+v", banned.Detail)
-		}
-		banned = client.Event{}
-		must(owner, "PUT", in+"/bans/stranger", obj{}, &banned)
-		if banned.Detail != nil && banned.Detail.Role != "" {
-			t.Errorf("the ban of a stranger tells %+v", banned.Detail)
-		}
-		refused(domain.CodeNotAMember, guest, "POST", in+"/messages", obj{"key": "g2", "text": "x"})
-		refused(domain.CodeBanned, guest, "POST", in+"/join", nil)
-		refused(domain.CodeBanned, owner, "POST", in+"/members", obj{"user": "guest"})
-		must(owner, "DELETE", in+"/bans/guest", nil, nil)
-		must(guest, "POST", in+"/join", nil, nil)
-
-		// Roles and the hand-over.
-		must(owner, "PATCH", in+"/members/guest", obj{"role": "moderator"}, nil)
-		must(owner, "POST", in+"/owner", obj{"user": "guest"}, &st)
-		if st.Role != "admin" {
-			t.Errorf("the former owner is %s", st.Role)
-		}
-		must(owner, "POST", in+"/leave", nil, nil)
-
-		// The archive.
-		must(guest, "PATCH", in, obj{"archived": true}, nil)
-		refused(domain.CodeRoomArchived, guest, "POST", in+"/messages", obj{"key": "g3", "text": "x"})
-		refused(domain.CodeRoomArchived, owner, "POST", in+"/join", nil)
-		must(guest, "PATCH", in, obj{"archived": false, "name": "Garden"}, nil)
-		must(guest, "GET", in, nil, &st)
-		if st.Name != "Garden" || st.Archived {
-			t.Errorf("%+v", st.Room)
-		}
-		must(guest, "DELETE", in, nil, nil)
-		refused(domain.CodeNoRoom, guest, "GET", in, nil)
+		testkit.Step(t, "what is unread is counted, and marks only move forward", func(t *testing.T) {
+			must(t, owner, "POST", in+"/messages", obj{"key": "1", "text": "hello @guest"}, nil)
+			must(t, owner, "POST", in+"/messages", obj{"key": "2", "text": "everyone: @room"}, nil)
+			must(t, guest, "GET", in, nil, &st)
+			if st.Unread != 2 || st.Mentions != 2 || st.Last == nil || st.Last.Text != "everyone: @room" {
+				t.Errorf("unread %d, mentions %d, last %+v", st.Unread, st.Mentions, st.Last)
+			}
+			must(t, guest, "PUT", in+"/read", obj{"seq": st.Head}, nil)
+			var mark client.Mark
+			must(t, guest, "PUT", in+"/read", obj{"seq": 1}, &mark)
+			if mark.Seq != st.Head || mark.Unread != 0 {
+				t.Errorf("a mark moved back: %+v", mark)
+			}
+		})
+		testkit.Step(t, "a mute and a ban bind until they end", func(t *testing.T) {
+			must(t, owner, "PATCH", in+"/members/guest", obj{"muted_until": "2999-01-01T00:00:00Z"}, nil)
+			refused(t, domain.CodeMuted, guest, "POST", in+"/messages", obj{"key": "g1", "text": "x"})
+			must(t, owner, "PATCH", in+"/members/guest", obj{"muted_until": "2000-01-01T00:00:00Z"}, nil)
+			must(t, guest, "POST", in+"/messages", obj{"key": "g1", "text": "x"}, nil)
+			var banned client.Event
+			must(t, owner, "PUT", in+"/bans/guest", obj{"reason": "noise"}, &banned)
+			if banned.Detail == nil || banned.Detail.Role != "member" {
+				t.Errorf("the ban of a member tells %+v", banned.Detail)
+			}
+			banned = client.Event{}
+			must(t, owner, "PUT", in+"/bans/stranger", obj{}, &banned)
+			if banned.Detail != nil && banned.Detail.Role != "" {
+				t.Errorf("the ban of a stranger tells %+v", banned.Detail)
+			}
+			refused(t, domain.CodeNotAMember, guest, "POST", in+"/messages", obj{"key": "g2", "text": "x"})
+			refused(t, domain.CodeBanned, guest, "POST", in+"/join", nil)
+			refused(t, domain.CodeBanned, owner, "POST", in+"/members", obj{"user": "guest"})
+			must(t, owner, "DELETE", in+"/bans/guest", nil, nil)
+			must(t, guest, "POST", in+"/join", nil, nil)
+		})
+		testkit.Step(t, "the owner hands the room over", func(t *testing.T) {
+			must(t, owner, "PATCH", in+"/members/guest", obj{"role": "moderator"}, nil)
+			must(t, owner, "POST", in+"/owner", obj{"user": "guest"}, &st)
+			if st.Role != "admin" {
+				t.Errorf("the former owner is %s", st.Role)
+			}
+			must(t, owner, "POST", in+"/leave", nil, nil)
+		})
+		testkit.Step(t, "an archived room is read only, until it is opened again or deleted", func(t *testing.T) {
+			must(t, guest, "PATCH", in, obj{"archived": true}, nil)
+			refused(t, domain.CodeRoomArchived, guest, "POST", in+"/messages", obj{"key": "g3", "text": "x"})
+			refused(t, domain.CodeRoomArchived, owner, "POST", in+"/join", nil)
+			must(t, guest, "PATCH", in, obj{"archived": false, "name": "Garden"}, nil)
+			must(t, guest, "GET", in, nil, &st)
+			if st.Name != "Garden" || st.Archived {
+				t.Errorf("%+v", st.Room)
+			}
+			must(t, guest, "DELETE", in, nil, nil)
+			refused(t, domain.CodeNoRoom, guest, "GET", in, nil)
+		})
 	})
 }
 

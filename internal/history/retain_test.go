@@ -32,44 +32,52 @@ func (r *records) Record(_ context.Context, e domain.AuditEvent) {
 	r.of = append(r.of, e)
 }
 
+// retainedRooms returns rooms by their names, in which owner said something each day since start.
+func retainedRooms(t *testing.T, db *all.Store, start time.Time) (owner string, rooms map[string]string) {
+	t.Helper()
+	ctx := t.Context()
+	user := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser,
+		Username: "owner", DisplayName: "Owner"}
+	if err := db.Accounts.CreateUser(ctx, user, "", domain.Signup{}, start); err != nil {
+		t.Fatal(err)
+	}
+	rooms = map[string]string{}
+	for name, keep := range map[string]*domain.RoomRetention{
+		"server's": nil, "week": {Own: true, Retention: domain.Retention{Days: 7}},
+		"five": {Own: true, Retention: domain.Retention{Lines: 5}},
+		"all":  {Own: true}, "held": nil,
+	} {
+		s, _, err := db.Rooms.CreateRoom(ctx, user.ID, domain.NewRoom{Kind: domain.PrivateRoom, Name: name}, start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rooms[name] = s.Room.ID
+		if keep != nil {
+			if _, err := db.Rooms.UpdateRoom(ctx, user.ID, s.Room.ID, domain.RoomChange{Keep: keep}, start); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 40 { // one each day
+			d := domain.Draft{Room: s.Room.ID, Key: fmt.Sprint(name, i), Text: "text"}
+			if _, _, err := db.Messages.AppendMessage(ctx, user.ID, d, nil, false,
+				start.Add(time.Duration(i)*24*time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := db.Rooms.HoldRoom(ctx, user.ID, rooms["held"], true, start); err != nil {
+		t.Fatal(err)
+	}
+	return user.ID, rooms
+}
+
 // Each room loses what its own choice or the server's rules say, members who are
 // connected are told, and the audit log says how much went.
 func TestPurgeAll(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, start := t.Context(), time.Now()
-		owner := domain.User{ID: domain.NewID(domain.UserPrefix), Kind: domain.KindUser, Role: domain.SystemUser,
-			Username: "owner", DisplayName: "Owner"}
-		if err := db.Accounts.CreateUser(ctx, owner, "", domain.Signup{}, start); err != nil {
-			t.Fatal(err)
-		}
-		rooms := map[string]string{}
-		for name, keep := range map[string]*domain.RoomRetention{
-			"server's": nil, "week": {Own: true, Retention: domain.Retention{Days: 7}},
-			"five": {Own: true, Retention: domain.Retention{Lines: 5}},
-			"all":  {Own: true}, "held": nil,
-		} {
-			s, _, err := db.Rooms.CreateRoom(ctx, owner.ID, domain.NewRoom{Kind: domain.PrivateRoom, Name: name}, start)
-			if err != nil {
-				t.Fatal(err)
-			}
-			rooms[name] = s.Room.ID
-			if keep != nil {
-				if _, err := db.Rooms.UpdateRoom(ctx, owner.ID, s.Room.ID, domain.RoomChange{Keep: keep}, start); err != nil {
-					t.Fatal(err)
-				}
-			}
-			for i := range 40 { // one each day
-				d := domain.Draft{Room: s.Room.ID, Key: fmt.Sprint(name, i), Text: "text"}
-				if _, _, err := db.Messages.AppendMessage(ctx, owner.ID, d, nil, false,
-					start.Add(time.Duration(i)*24*time.Hour)); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		if _, err := db.Rooms.HoldRoom(ctx, owner.ID, rooms["held"], true, start); err != nil {
-			t.Fatal(err)
-		}
+		owner, rooms := retainedRooms(t, db, start)
 		news := bus.NewLocal()
 		told := make(chan wire.Purged, 10)
 		stop, err := news.Subscribe(wire.RoomSubject(rooms["week"]), func(m bus.Message) {
@@ -95,15 +103,11 @@ func TestPurgeAll(t *testing.T) {
 			Bus: news, Audit: log, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
 			Retention: domain.RetentionRules{Default: domain.Retention{Days: 30}},
 		})
-		if err := s.PurgeAll(ctx); err != nil {
-			t.Fatal(err)
-		}
-		kept := func(name string) int {
+		kept := func(t *testing.T, name string) (n int) {
 			es, err := db.Log.Replay(ctx, rooms[name], 0, 100)
 			if err != nil {
 				t.Fatal(err)
 			}
-			n := 0
 			for _, e := range es {
 				if e.Type == domain.MessageCreated {
 					n++
@@ -111,34 +115,43 @@ func TestPurgeAll(t *testing.T) {
 			}
 			return n
 		}
-		for name, want := range map[string]int{"server's": 30, "week": 7, "five": 5, "all": 40, "held": 40} {
-			if got := kept(name); got != want {
-				t.Errorf("%s: %d messages are kept, want %d", name, got, want)
-			}
-		}
-		select {
-		case p := <-told:
-			if p.Room != rooms["week"] || p.Floor != 36 { // created, joined, updated, and 33 messages
-				t.Errorf("members are told %+v", p)
-			}
-		case <-time.After(30 * time.Second):
-			t.Error("nobody was told")
-		}
-		if len(log.of) != 1 || log.of[0].Type != domain.AuditPurge || log.of[0].Details["rooms"] != "3" {
-			t.Errorf("the audit log has %+v", log.of)
-		}
-
-		// Bounds that administrators lay down later count for what rooms chose before.
-		if err := db.Server.SetSetting(ctx, domain.Setting{Name: history.SettingRetentionMaxDays, Value: "20", By: owner.ID,
-			At: now}); err != nil {
-			t.Fatal(err)
-		}
 		if err := s.PurgeAll(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if got := kept("all"); got != 20 {
-			t.Errorf("%d messages are kept of a room with a bound of 20 days", got)
-		}
+		t.Run("each room keeps what its rules say", func(t *testing.T) {
+			for name, want := range map[string]int{"server's": 30, "week": 7, "five": 5, "all": 40, "held": 40} {
+				if got := kept(t, name); got != want {
+					t.Errorf("%s: %d messages are kept, want %d", name, got, want)
+				}
+			}
+		})
+		t.Run("members who are connected are told", func(t *testing.T) {
+			select {
+			case p := <-told:
+				if p.Room != rooms["week"] || p.Floor != 36 { // created, joined, updated, and 33 messages
+					t.Errorf("members are told %+v", p)
+				}
+			case <-time.After(30 * time.Second):
+				t.Error("nobody was told")
+			}
+		})
+		t.Run("the audit log says how much went", func(t *testing.T) {
+			if len(log.of) != 1 || log.of[0].Type != domain.AuditPurge || log.of[0].Details["rooms"] != "3" {
+				t.Errorf("the audit log has %+v", log.of)
+			}
+		})
+		t.Run("later bounds count for what rooms chose before", func(t *testing.T) {
+			if err := db.Server.SetSetting(ctx, domain.Setting{Name: history.SettingRetentionMaxDays, Value: "20", By: owner,
+				At: now}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.PurgeAll(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if got := kept(t, "all"); got != 20 {
+				t.Errorf("%d messages are kept of a room with a bound of 20 days", got)
+			}
+		})
 		if err := db.Check(ctx); err != nil {
 			t.Error(err)
 		}
