@@ -32,6 +32,7 @@ func (n *node) cut() {
 // the bus loses what it likes: every reader gets each event once, in order,
 // and each message that was acknowledged is there.
 func TestClientResumes(t *testing.T) {
+	t.Parallel()
 	w := &onceWorld{world: newWorld(), sent: map[string]domain.Event{}}
 	n := start(t, w.world, func(d *Deps) { d.Chat = w })
 	const senders, each = 4, 50
@@ -132,6 +133,7 @@ func (w *onceWorld) Send(ctx context.Context, p domain.Principal, d domain.Draft
 }
 
 func TestClientStopsWhenRevoked(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	l := n.as("ada/s1").Live(t.Context(), client.LiveOptions{})
 	defer l.Close()
@@ -149,6 +151,7 @@ func TestClientStopsWhenRevoked(t *testing.T) {
 }
 
 func TestClientRenewsItsToken(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	c := client.New("http" + strings.TrimPrefix(n.url, "ws"))
@@ -172,6 +175,7 @@ func TestClientRenewsItsToken(t *testing.T) {
 }
 
 func TestClientIsToldToStayAway(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	l := n.as("bad").Live(t.Context(), client.LiveOptions{})
 	defer l.Close()

@@ -17,6 +17,7 @@ import (
 // TestCHK_WS_04_Breaches holds that each breach of RFC 6455 is answered with its close
 // code, on a real socket. Package ws holds the cases one by one.
 func TestCHK_WS_04_Breaches(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	mask := [4]byte{1, 2, 3, 4}
 	for _, c := range []struct {
@@ -52,6 +53,7 @@ func TestCHK_WS_04_Breaches(t *testing.T) {
 }
 
 func TestLargestFrameAndFragments(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	p, _ := n.enter(t, "ada")
@@ -74,6 +76,7 @@ func TestLargestFrameAndFragments(t *testing.T) {
 }
 
 func TestFramesByteByByte(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	p, _ := n.enter(t, "ada")
 	for _, b := range ws.AppendMasked(nil, ws.Text, []byte(`{"id":"a","type":"ping"}`), [4]byte{1, 2, 3, 4}) {
@@ -83,6 +86,7 @@ func TestFramesByteByByte(t *testing.T) {
 }
 
 func TestBadRequests(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	p, _ := n.enter(t, "ada")
@@ -140,6 +144,7 @@ func TestGreetingsCountAgainstNoBound(t *testing.T) {
 }
 
 func TestCHK_WS_05_SlowReader(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), func(d *Deps) { d.Limits.Queue = 256 << 10 })
 	n.join("ada", "r1")
 	n.join("lin", "r1")
@@ -173,6 +178,7 @@ func (n *node) slowOnes() (k int) {
 }
 
 func TestCHK_WS_06_TokenEnds(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	p, h := n.enter(t, "ada/s1/1m")
 	if h.Expires == nil {
@@ -194,6 +200,7 @@ func TestCHK_WS_06_TokenEnds(t *testing.T) {
 }
 
 func TestCHK_WS_05_PingsAndSilence(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	p, h := n.enter(t, "ada")
 	if h.Heartbeat != 25 {
@@ -213,6 +220,7 @@ func TestCHK_WS_05_PingsAndSilence(t *testing.T) {
 
 // What is revoked ends at once, and nothing else does.
 func TestCHK_TK_04_Revocation(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, revocation string
 		ends             bool
@@ -243,6 +251,7 @@ func TestCHK_TK_04_Revocation(t *testing.T) {
 }
 
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	var peers []*peer
@@ -266,6 +275,7 @@ func TestDrain(t *testing.T) {
 }
 
 func TestTyping(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	n.join("lin", "r1")
@@ -312,6 +322,7 @@ func TestTypingOfTheMutedIsNotTold(t *testing.T) {
 }
 
 func TestReadMarksAndPresence(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	p, h := n.enter(t, "ada")
@@ -348,6 +359,7 @@ func TestReadMarksAndPresence(t *testing.T) {
 }
 
 func TestStats(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	p, _ := n.enter(t, "ada/s1")

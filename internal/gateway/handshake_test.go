@@ -20,6 +20,7 @@ import (
 )
 
 func TestCHK_WS_01_OriginsAndCredentials(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), func(d *Deps) { d.Origins = []string{"https://chat.example.org"} })
 	h := func(pairs ...string) http.Header {
 		header := make(http.Header)
@@ -81,6 +82,7 @@ func checkProblem(t *testing.T, r *ws.Refused, status int) {
 }
 
 func TestCHK_WS_01_OwnOriginByDefault(t *testing.T) {
+	t.Parallel()
 	g := New(Deps{})
 	for origin, want := range map[string]bool{
 		"http://localhost:9000":       true,
@@ -106,6 +108,7 @@ func TestCHK_WS_01_OwnOriginByDefault(t *testing.T) {
 }
 
 func TestNotAHandshake(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	for _, c := range []struct {
 		name   string
@@ -172,6 +175,7 @@ func (d *devices) DeviceDisconnected(context.Context, domain.Principal, netip.Ad
 // The answer names the subprotocol, and never the secret after it. A device that
 // offers its key alone is answered without one, as RFC 6455 allows.
 func TestCHK_WS_02_SecretsAreNotEchoed(t *testing.T) {
+	t.Parallel()
 	d := &devices{}
 	n := start(t, newWorld(), func(deps *Deps) { deps.Devices = d })
 	for _, c := range []struct{ offer, authorization, want string }{
@@ -213,6 +217,7 @@ func TestCHK_WS_02_SecretsAreNotEchoed(t *testing.T) {
 }
 
 func TestDeviceCredentials(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), func(d *Deps) { d.Devices = &devices{} })
 	for _, protocols := range [][]string{
 		{"device"}, {"device", "ada"}, {"Device", "dk_lin"}, {"device", "dk_bad"}, {"dk_bad"}, {"dk_lin", "device"},
@@ -228,6 +233,7 @@ func TestDeviceCredentials(t *testing.T) {
 // A device that was given another key goes on with it on the same connection,
 // which then ends with that key, and not with the one before.
 func TestDeviceChangesItsKey(t *testing.T) {
+	t.Parallel()
 	d := &devices{}
 	n := start(t, newWorld(), func(deps *Deps) { deps.Devices = d })
 	p, _ := n.enter(t, "dk_lin-old")
@@ -278,6 +284,7 @@ func TestHandshakesWaitUntilRevocationsAreHeard(t *testing.T) {
 }
 
 func TestCHK_WS_03_PlainConnections(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), func(d *Deps) {
 		d.Secure = func(r *http.Request) bool { return r.Header.Get("X-Forwarded-Proto") == "https" }
 	})
@@ -292,6 +299,7 @@ func TestCHK_WS_03_PlainConnections(t *testing.T) {
 }
 
 func TestCHK_WS_05_HandshakeAndConnectionLimits(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		limits Limits
@@ -353,6 +361,7 @@ func TestOwnOriginOfASecureServerIsHTTPS(t *testing.T) {
 }
 
 func TestConnectionsThatEndMakeRoom(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), func(d *Deps) { d.Limits = Limits{ConnsPerAddr: 1, ConnsPerUser: 1} })
 	for range 5 {
 		p, _ := n.enter(t, "ada")
@@ -362,6 +371,7 @@ func TestConnectionsThatEndMakeRoom(t *testing.T) {
 }
 
 func TestStoreAwayAtHandshake(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	n.set(func(w *world) { w.fail = domain.Unavailable.Errorf("", "the store is away") })

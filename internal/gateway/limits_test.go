@@ -58,6 +58,7 @@ func TestDevicesOfAnOwnerShareABudget(t *testing.T) {
 }
 
 func TestMalformedFramesEndAtTheFifth(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	p, _ := n.enter(t, "ada")
 	for i, bad := range []string{"no json", "[]", `{"type":""}`, `{"type":"ping","more":1}`, `{"type":"ping"} {}`} {
@@ -72,6 +73,7 @@ func TestMalformedFramesEndAtTheFifth(t *testing.T) {
 }
 
 func TestCHK_WS_07_MessageLimits(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), func(d *Deps) { d.Limits.MessagesPerSec = 5 })
 	n.join("ada", "r1")
 	a, _ := n.enter(t, "ada")
@@ -104,6 +106,7 @@ func TestCHK_WS_07_MessageLimits(t *testing.T) {
 }
 
 func TestFloodEnds(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), func(d *Deps) { d.Limits.MessagesPerSec = 1 })
 	n.join("ada", "r1")
 	p, _ := n.enter(t, "ada")

@@ -14,6 +14,7 @@ import (
 )
 
 func TestHelloThenEvents(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	ada, h := n.enter(t, "ada")
@@ -34,6 +35,7 @@ func TestHelloThenEvents(t *testing.T) {
 // TestNothingIsLostAtTheStart connects while messages are written: what hello
 // says and what follows must join without a gap.
 func TestNothingIsLostAtTheStart(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	const last = 400
@@ -61,6 +63,7 @@ func TestNothingIsLostAtTheStart(t *testing.T) {
 }
 
 func TestGapIsReadFromTheLog(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	ada, _ := n.enter(t, "ada")
@@ -78,6 +81,7 @@ func TestGapIsReadFromTheLog(t *testing.T) {
 }
 
 func TestLostTailIsFound(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	ada, _ := n.enter(t, "ada")
@@ -90,6 +94,7 @@ func TestLostTailIsFound(t *testing.T) {
 }
 
 func TestStoreFailureAtAGapIsMadeGood(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	ada, _ := n.enter(t, "ada")
@@ -107,6 +112,7 @@ func TestStoreFailureAtAGapIsMadeGood(t *testing.T) {
 }
 
 func TestJoinAndKickWhileConnected(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	ada, _ := n.enter(t, "ada")
@@ -152,6 +158,7 @@ func TestJoinAndKickWhileConnected(t *testing.T) {
 // TestLostJoinIsFound: the bus loses the news that someone is now a member, of a
 // room that nobody here was in. Their connection hears of it all the same.
 func TestLostJoinIsFound(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	lin, _ := n.enter(t, "lin")
 	n.set(func(w *world) { w.lose = true })
@@ -172,6 +179,7 @@ func TestLostJoinIsFound(t *testing.T) {
 // written since is not theirs to read, not even for a moment, and not if the store
 // cannot tell of the removal.
 func TestSyncAfterALostKick(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	n.join("lin", "r1")
@@ -224,6 +232,7 @@ func TestSyncWhileALogHangs(t *testing.T) {
 // TestReturnBeforeTheDepartureIsHeardOf: the news that someone was kicked may
 // reach the hub after they have come back with a snapshot that knows better.
 func TestReturnBeforeTheDepartureIsHeardOf(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	n.join("lin", "r1")
@@ -253,6 +262,7 @@ func TestReturnBeforeTheDepartureIsHeardOf(t *testing.T) {
 }
 
 func TestDeletedRoomIsFoundInTheLog(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	ada, _ := n.enter(t, "ada")
@@ -267,6 +277,7 @@ func TestDeletedRoomIsFoundInTheLog(t *testing.T) {
 }
 
 func TestSync(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	n.join("ada", "r2")
@@ -349,6 +360,7 @@ func TestSyncOfManyRoomsFitsInFrames(t *testing.T) {
 }
 
 func TestRoomsEndWithTheirMembers(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	ada, _ := n.enter(t, "ada")

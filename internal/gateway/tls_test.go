@@ -15,6 +15,7 @@ import (
 // read without asking the socket, whatever the records are that a frame comes
 // in, and written from goroutines of their own.
 func TestOverTLS(t *testing.T) {
+	t.Parallel()
 	n := start(t, newWorld(), nil)
 	n.join("ada", "r1")
 	srv := httptest.NewTLSServer(n.g)
