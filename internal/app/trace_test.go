@@ -245,3 +245,37 @@ func TestProblemsNameTheTrace(t *testing.T) {
 	}
 	isTree(t, otlp, (otlptest.Span).GetName, "GET other\n")
 }
+
+// Who looks at a slow bucket of a histogram finds a trace of it.
+func TestHistogramsNameTraces(t *testing.T) {
+	t.Parallel()
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_OTLP_URL="+otlptest.Start(t).HTTP, "UNHIDRA_TRACE_SAMPLE=0")
+	ann := s.User("ann")
+	r, err := ann.CreateRoom(t.Context(), client.NewRoom{Kind: "private", Name: "Operations"})
+	must(t, err)
+	listen(t, ann)
+	say(t, s, ann.Tokens().Access, fmt.Sprintf(
+		`{"id":"1","type":"message.send","trace":%q,"data":{"room":%q,"key":"k","text":"a"}}`, traceparent, r.ID))
+	ask := func(url, header, value string) string {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		must(t, err)
+		req.Header.Set(header, value)
+		res, err := http.DefaultClient.Do(req)
+		must(t, err)
+		defer func() { _ = res.Body.Close() }()
+		body, err := io.ReadAll(res.Body)
+		must(t, err)
+		return string(body)
+	}
+	ask(s.URL+"/api/v1/rooms", "traceparent", traceparent)
+	for _, name := range []string{"http_request_duration_seconds", "gateway_message_delivery_duration_seconds"} {
+		wait(t, func() bool {
+			for line := range strings.Lines(ask("http://"+s.Operator+"/metrics", "Accept", "application/openmetrics-text")) {
+				if strings.HasPrefix(line, name+"_bucket{") && strings.Contains(line, `# {trace_id="`+traceID+`"}`) {
+					return true
+				}
+			}
+			return false
+		})
+	}
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 const batchQueue = 1024 // batches that wait for a flusher
@@ -18,8 +19,8 @@ const batchQueue = 1024 // batches that wait for a flusher
 // events gather in the queues and leave in one write.
 type flushers struct {
 	work      chan *hub.Batch
-	behind    atomic.Int64          // batches that no flusher had time for
-	delivered func(seconds float64) // called once per batch
+	behind    atomic.Int64                          // batches that no flusher had time for
+	delivered func(seconds float64, traceID string) // called once per batch
 }
 
 func (f *flushers) init() { f.work = make(chan *hub.Batch, batchQueue) }
@@ -66,7 +67,7 @@ func (f *flushers) flush(b *hub.Batch) {
 	w.b = nil
 	writers.Put(w)
 	if b.At != 0 && len(members) > 0 {
-		f.delivered(max(time.Since(time.UnixMilli(b.At)).Seconds(), 0))
+		f.delivered(max(time.Since(time.UnixMilli(b.At)).Seconds(), 0), trace.IDOf(b.Trace))
 	}
 	b.Free()
 }

@@ -49,7 +49,7 @@ func newMetrics(reg prometheus.Registerer, g *Service) *metrics {
 		m.disconnects.WithLabelValues(why)
 	}
 	m.requests.allowed, m.requests.denied = obs.NewDecisions("requests_of_connection")
-	g.flushers.delivered = m.delivery.Observe
+	g.flushers.delivered = func(s float64, traceID string) { obs.Observe(m.delivery, s, traceID) }
 	if reg == nil {
 		return m
 	}

@@ -232,11 +232,11 @@ func (h *handler) done(w *recorder, r *http.Request, m *request, took time.Durat
 		route = "other"
 	}
 	h.requests.WithLabelValues(strconv.Itoa(w.status), method(r.Method), route).Inc()
-	h.seconds.WithLabelValues(route).Observe(took.Seconds())
 	m.span.Rename(method(r.Method), route)
-	m.span.End(w.status >= http.StatusInternalServerError, trace.String("unhidra.request", m.id),
+	traceID := m.span.End(w.status >= http.StatusInternalServerError, trace.String("unhidra.request", m.id),
 		trace.String("http.request.method", method(r.Method)), trace.String("http.route", route),
 		trace.Int("http.response.status_code", w.status))
+	obs.Observe(h.seconds.WithLabelValues(route), took.Seconds(), traceID)
 	level := slog.LevelDebug
 	if w.status >= http.StatusInternalServerError {
 		level = slog.LevelWarn

@@ -105,7 +105,7 @@ func (r *room) send(e event) {
 	r.last = e.Seq
 	for i := range r.groups {
 		if g := &r.groups[i]; len(g.members) > 0 {
-			r.hub.spread(g, g.format.Event(e.Header, e.payload), e.At, true, "")
+			r.hub.spread(g, g.format.Event(e.Header, e.payload), e.Header, true, "")
 		}
 	}
 	r.mu.Unlock()
@@ -121,7 +121,7 @@ func (r *room) notify(e event) {
 	defer r.mu.Unlock()
 	for i := range r.groups {
 		if g := &r.groups[i]; len(g.members) > 0 {
-			r.hub.spread(g, g.format.Event(e.Header, e.payload), 0, false, e.Actor)
+			r.hub.spread(g, g.format.Event(e.Header, e.payload), wire.Header{}, false, e.Actor)
 		}
 	}
 }
@@ -134,25 +134,25 @@ func (r *room) reset(head int64) {
 	r.last = head
 	for i := range r.groups {
 		if g := &r.groups[i]; len(g.members) > 0 {
-			r.hub.spread(g, g.format.Reset(r.id), 0, true, "")
+			r.hub.spread(g, g.format.Reset(r.id), wire.Header{}, true, "")
 		}
 	}
 }
 
 // spread queues a frame for the members of g but those of the user except, and
-// hands the writing over. The caller holds the room's mu.
-func (h *Hub) spread(g *group, frame []byte, at int64, needed bool, except string) {
+// hands the writing over. e is of which event it is; zero: of none. The caller holds the room's mu.
+func (h *Hub) spread(g *group, frame []byte, e wire.Header, needed bool, except string) {
 	if frame == nil {
 		return
 	}
-	b := h.batch(at)
+	b := h.batch(e.At, e.Trace)
 	for _, m := range g.members {
 		if except != "" && m.user == except {
 			continue
 		}
 		if m.offer(frame, needed) && b.add(m) {
 			g.format.Flush(b)
-			b = h.batch(at)
+			b = h.batch(e.At, e.Trace)
 		}
 	}
 	g.format.Flush(b)

@@ -116,7 +116,7 @@ func (h *Hub) send(m *Member, frame []byte) {
 	if frame == nil || !m.offer(frame, true) {
 		return
 	}
-	b := h.batch(0)
+	b := h.batch(0, "")
 	b.add(m)
 	m.format.Flush(b)
 }
@@ -125,16 +125,17 @@ const batchSize = 64
 
 // Batch is a handful of members of one format that have something to be written.
 type Batch struct {
-	At int64 // when the event was accepted, Unix milliseconds; 0: not an event
+	At    int64  // when the event was accepted, Unix milliseconds; 0: not an event
+	Trace string // traceparent of the event; empty: it is not traced
 
 	members [batchSize]*Member
 	n       int
 	pool    *sync.Pool
 }
 
-func (h *Hub) batch(at int64) *Batch {
+func (h *Hub) batch(at int64, trace string) *Batch {
 	b := h.batches.Get().(*Batch)
-	b.At = at
+	b.At, b.Trace = at, trace
 	return b
 }
 

@@ -75,7 +75,19 @@ func NewRegistry(version string) *prometheus.Registry {
 	return reg
 }
 
-// Metrics serves reg in Prometheus' formats.
+// Observe adds a time to a histogram. A trace that is exported is an exemplar of it: an example
+// of a request that took so long. traceID is empty for others.
+func Observe(o prometheus.Observer, seconds float64, traceID string) {
+	if e, ok := o.(prometheus.ExemplarObserver); ok && traceID != "" {
+		e.ObserveWithExemplar(seconds, prometheus.Labels{"trace_id": traceID})
+		return
+	}
+	o.Observe(seconds)
+}
+
+// Metrics serves reg in Prometheus' formats. Exemplars are in OpenMetrics alone.
 func Metrics(reg *prometheus.Registry) http.Handler {
-	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg, MaxRequestsInFlight: 3, Timeout: 10 * time.Second})
+	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{
+		Registry: reg, MaxRequestsInFlight: 3, Timeout: 10 * time.Second, EnableOpenMetrics: true,
+	})
 }

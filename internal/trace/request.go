@@ -74,15 +74,15 @@ func (r *Request) Rename(kind, name string) {
 }
 
 // End ends the request. failed says that the server is to blame; what its callers do wrong is
-// no failure.
-func (r *Request) End(failed bool, attrs ...Attr) {
+// no failure. It returns the id of the trace, if the request is exported.
+func (r *Request) End(failed bool, attrs ...Attr) (id string) {
 	if r == nil {
-		return
+		return ""
 	}
 	end := time.Now()
 	if r.span == nil {
 		if !failed && end.Sub(r.start) < Slow {
-			return
+			return ""
 		}
 		r.exportParts(r.open())
 	}
@@ -92,6 +92,7 @@ func (r *Request) End(failed bool, attrs ...Attr) {
 		r.span.SetStatus(codes.Error, "")
 	}
 	r.span.End(oteltrace.WithTimestamp(end))
+	return r.id.String()
 }
 
 func (r *Request) exportParts(ctx context.Context) {

@@ -149,6 +149,15 @@ func Parent(ctx context.Context) string {
 	return c[header]
 }
 
+// IDOf returns the id of the trace that a traceparent is of, in hexadecimal; empty: it is none of
+// a traced request.
+func IDOf(parent string) string {
+	if sc := parse(parent); sc.IsSampled() {
+		return sc.TraceID().String()
+	}
+	return ""
+}
+
 func parse(parent string) oteltrace.SpanContext {
 	if parent == "" {
 		return oteltrace.SpanContext{}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -212,5 +214,29 @@ func TestExports(t *testing.T) {
 		if spans := receiver.Spans(); len(spans) == 0 || spans[len(spans)-1].Name != "ws "+url {
 			t.Errorf("the receiver got %v by %s", spans, url)
 		}
+	}
+}
+
+// The headers that OpenTelemetry's own variable sets are sent, such as a password.
+func TestHeadersOfTheEnvironment(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20otter")
+	got := make(chan string, 1)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		got <- r.Header.Get("Authorization")
+	}))
+	defer receiver.Close()
+	tracer, err := New(Options{URL: receiver.URL, Share: 1, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, r := tracer.Request(t.Context(), "ws", "request", "")
+	r.End(false)
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := tracer.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if h := <-got; h != "Bearer otter" {
+		t.Errorf("the receiver was told %q", h)
 	}
 }

@@ -16,7 +16,8 @@ import (
 // documentation names, and looks for what a server on the internet must not have.
 func compose(files []string) error {
 	dir := filepath.Dir(files[0])
-	for _, profiles := range [][]string{{"embedded"}, {"embedded", "observability"}, {"cluster", "observability"}} {
+	for _, profiles := range [][]string{{"embedded"}, {"embedded", "observability"}, {"cluster", "observability"},
+		{"embedded", "observability", "tracing"}} {
 		o, err := cli.NewProjectOptions(files, cli.WithWorkingDirectory(dir), cli.WithProfiles(profiles),
 			cli.WithEnvFiles(filepath.Join(dir, ".env")), cli.WithDotEnv,
 			cli.WithEnv([]string{"UNHIDRA_ACME_DOMAINS=chat.example.org"}))
