@@ -12,23 +12,34 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit/tlstest"
 )
 
+// paceOf returns how quickly the tests run.
+func paceOf() pace {
+	if os.Getenv("UNHIDRA_TEST_LONG") != "" { // as the chart has it, but for the age
+		return pace{speed: 1, delay: 10 * time.Second, over: 30 * time.Second, age: time.Minute, target: 100}
+	}
+	return pace{speed: 50, delay: 500 * time.Millisecond, over: 5 * time.Second, age: 8 * time.Second, target: 40}
+}
+
+// begin starts the fewest pods behind nginx, and a small load.
+func begin(t *testing.T, p pace, settings ...string) (*cluster, *load) {
+	t.Helper()
+	t.Parallel()
+	n := nginxtest.New(t)
+	n.Edits = []string{"unhidra_sockets 200;", "unhidra_sockets 10000;", "rate=50r/s", "rate=1000r/s"} // of one address
+	ca := tlstest.NewAuthority(t)
+	ca.Files(n.Dir, 2*time.Hour)
+	c := newCluster(t, p, n, settings...)
+	c.until("the first pods are ready", time.Minute, func() bool { return c.calm(fewest, 0) })
+	return c, newLoad(t, n.URL(), ca.Client())
+}
+
 // The load rises, and pods are added; one is evicted; the load falls, and pods are
 // drained down to the minimum. Nothing acknowledged is lost, doubled or out of order,
 // no connection breaks and no request fails, and whoever must reconnect does so spread
 // over the drain, to all other pods alike.
 func TestPodsComeAndGo(t *testing.T) {
-	p := pace{speed: 50, delay: 500 * time.Millisecond, over: 5 * time.Second, target: 40}
-	if os.Getenv("UNHIDRA_TEST_LONG") != "" { // as the chart has it
-		p = pace{speed: 1, delay: 10 * time.Second, over: 30 * time.Second, target: 100}
-	}
-	n := nginxtest.New(t)
-	n.Edits = []string{"unhidra_sockets 200;", "unhidra_sockets 10000;", "rate=50r/s", "rate=1000r/s"} // of one address
-	ca := tlstest.NewAuthority(t)
-	ca.Files(n.Dir, time.Hour)
-	c := newCluster(t, p, n)
-	c.until("the first pods are ready", time.Minute, func() bool { return c.calm(fewest, 0) })
-	w := newLoad(t, n.URL(), ca.Client())
-
+	p := paceOf()
+	c, w := begin(t, p)
 	level := func(targets float64, pods int) {
 		t.Helper()
 		want := int(targets * float64(p.target))
@@ -60,6 +71,42 @@ func TestPodsComeAndGo(t *testing.T) {
 	for _, p := range c.ended {
 		w.checkMoves(c, p)
 	}
+}
+
+// After pods were added, all have about as many connections as soon as those that there
+// were have reached their age; and nothing is lost, doubled or out of order by that.
+func TestLoadBecomesEven(t *testing.T) {
+	p := paceOf()
+	c, w := begin(t, p, "UNHIDRA_CONNECTION_AGE="+p.age.String())
+	want := int(4.8 * float64(p.target))
+	w.want.Store(int64(want))
+	c.until("there are as many pods as the load needs", c.patience(), func() bool { return len(c.connections()) == most })
+	t.Logf("after the scale-up: %v", c.connections())
+	var has map[string]int
+	c.until("the load is even", p.age+time.Minute, func() bool {
+		has = c.connections()
+		return even(has, want)
+	})
+	t.Logf("even: %v", has)
+	w.end()
+	c.until("everybody has seen everything", time.Minute, func() bool { return w.behind() == "" })
+	w.check()
+}
+
+// even reports whether nearly all connections are there, and each pod is at most a quarter
+// away from its share of them.
+func even(has map[string]int, want int) bool {
+	all := 0
+	for _, n := range has {
+		all += n
+	}
+	share := float64(want) / most
+	for _, n := range has {
+		if math.Abs(float64(n)-share) > share/4 {
+			return false
+		}
+	}
+	return len(has) == most && all >= want*9/10 // some are just moving
 }
 
 // checkMoves checks how the connections of a drained pod came back.

@@ -27,6 +27,7 @@ const (
 type pace struct {
 	speed       float64       // of the autoscaler, in times its real one
 	delay, over time.Duration // of a drain: they are real
+	age         time.Duration // of connections, in the test of it
 	target      int           // connections of a pod
 }
 
@@ -62,7 +63,7 @@ type cluster struct {
 	synced  time.Time
 }
 
-func newCluster(t *testing.T, p pace, n *nginxtest.Server) *cluster {
+func newCluster(t *testing.T, p pace, n *nginxtest.Server, settings ...string) *cluster {
 	t.Helper()
 	up, down, err := ReadBehaviors(manifest)
 	if err != nil {
@@ -77,6 +78,7 @@ func newCluster(t *testing.T, p pace, n *nginxtest.Server) *cluster {
 		"UNHIDRA_DRAIN_DELAY=" + p.delay.String(), "UNHIDRA_DRAIN=" + p.over.String(),
 		"UNHIDRA_SHUTDOWN_TIMEOUT=" + c.timeout().String(),
 	}
+	c.env = append(c.env, settings...)
 	for range fewest {
 		c.start()
 	}

@@ -189,7 +189,7 @@ func (s *server) buildGateway() {
 			HandshakesPerAddr: c.IPPerMinute, HandshakesPerUser: c.UserPerMinute, ConnsPerAddr: c.ConnsPerAddr,
 			ConnsPerUser: c.ConnsPerUser, MessagesPerSec: c.MessagesPerSec, Queue: c.SendQueue,
 		},
-		Trace: s.tracer, Drain: c.Drain, Others: c.NATS.Servers != "",
+		Trace: s.tracer, Drain: c.Drain, Others: c.NATS.Servers != "", Age: c.ConnectionAge,
 	})
 	s.run("gateway", m.gateway.Run)
 }

@@ -71,6 +71,7 @@ type Config struct {
 	UserStorage     int // MiB; 0: no bound
 	DevicesPerUser  int
 	SendQueue       int
+	ConnectionAge   time.Duration // 0: for ever
 	Drain           time.Duration
 	DrainDelay      time.Duration // before anything stops, not ready any more
 	ShutdownTimeout time.Duration

@@ -259,6 +259,10 @@ func (c *Config) options() []option {
 			num(&c.RequestsPerAddr, 1, 1_000_000)},
 		{limits, "UNHIDRA_CONNECTIONS_PER_USER", "", "20", "WebSockets open for one user at a time", false,
 			num(&c.ConnsPerUser, 1, 1_000_000)},
+		{limits, "UNHIDRA_CONNECTION_AGE", "", "0s",
+			"how old a WebSocket gets, at most: the server closes it between half of this time and all of it, and its " +
+				"client reconnects at once, to any node. So the load becomes even after nodes were added. `0s`: no limit",
+			false, dur(&c.ConnectionAge, 0, 365*24*time.Hour)},
 		{limits, "RATE_LIMIT_DEVICE_REGISTER_PER_HOUR", "", "10", "devices that one user may register in an hour", false,
 			num(&c.DevicesPerHour, 1, 1_000_000)},
 		{limits, "UNHIDRA_DEVICES_PER_USER", "", "100",

@@ -35,6 +35,7 @@ type conn struct {
 	addr   netip.Addr
 	agent  string
 	since  time.Time
+	leaves int64 // when it is too old, Unix nanoseconds; 0: never
 
 	expires atomic.Int64 // Unix nanoseconds; 0: never
 	proof   atomic.Pointer[domain.Principal]

@@ -122,6 +122,7 @@ type Deps struct {
 	Trace      *trace.Tracer // nil: off
 	Drain      time.Duration // over how long connections are closed at the end
 	Others     bool          // other nodes are there for those whose connections are closed
+	Age        time.Duration // how old a connection gets, at most; 0: as old as it likes
 }
 
 // Service is the gateway.

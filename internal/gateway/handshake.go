@@ -138,6 +138,7 @@ func (g *Service) admit(
 	c.parser.Max = wire.MaxFrame
 	c.prove(p)
 	c.heard.Store(c.since.UnixNano())
+	c.leaves = g.leaves(c.since)
 	c.pinged.Store(c.since.Add(-rand.N(heartbeat)).UnixNano()) // spreads the pings of a reconnect storm
 	buffered, err := c.upgrade(w, r, protocol)
 	if err != nil {

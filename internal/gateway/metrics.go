@@ -26,7 +26,7 @@ func (d decisions) count(allowed bool) {
 
 // reasons are those for which connections end; alerts tell them apart.
 var reasons = []string{
-	"client", "error", "gone", "lost", "malformed", "protocol", "rate", "renewed", "restart", "revoked", "slow", "timeout",
+	"age", "client", "error", "gone", "lost", "malformed", "protocol", "rate", "renewed", "restart", "revoked", "slow", "timeout",
 	"token",
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/hub"
@@ -42,7 +43,16 @@ func (g *Service) sweepLoop(ctx context.Context) {
 
 var pingFrame = ws.AppendFrame(nil, ws.Ping, nil)
 
-// sweep ends c if it is dead or its token has ended, and pings it when it is
+// leaves returns when a connection that begins now is too old: in the second half of its
+// time at random, so that those that came together do not go together. A 0 means never.
+func (g *Service) leaves(now time.Time) int64 {
+	if g.Age < 2 {
+		return 0
+	}
+	return now.Add(g.Age/2 + rand.N(g.Age/2)).UnixNano()
+}
+
+// sweep ends c if it is dead, its token has ended or it is too old, and pings it when it is
 // time.
 func (c *conn) sweep(now time.Time) {
 	if c.closing.Load() {
@@ -54,6 +64,10 @@ func (c *conn) sweep(now time.Time) {
 	}
 	if end := c.expires.Load(); end != 0 && now.UnixNano() > end+int64(tokenGrace) {
 		c.close(wire.CloseToken, "the token has ended; refresh it", "token", false)
+		return
+	}
+	if c.leaves != 0 && now.UnixNano() > c.leaves {
+		c.close(wire.CloseRestarting, "0", "age", false) // to whichever node has room
 		return
 	}
 	if now.UnixNano()-c.pinged.Load() >= int64(heartbeat) {

@@ -261,5 +261,5 @@ const (
 	CloseRevoked    = 4410 // the session was ended; do not return
 	CloseRate       = 4429 // return after the seconds in the reason
 	CloseSlow       = 4430 // too slow in reading; return and sync
-	CloseRestarting = 1012 // the server restarts; return after the seconds in the reason
+	CloseRestarting = 1012 // the server restarts, or the connection is old; return after the seconds in the reason
 )
