@@ -52,7 +52,7 @@ func (s *server) warnPlainMQTT() {
 func (s *server) buildMQTT() {
 	c, m := s.Config, &s.modules
 	m.mqtt = mqtt.New(mqtt.Deps{
-		Auth: m.auth, Devices: m.device, Users: s.db.Accounts, Presence: m.presence, Topics: s.db.MQTT, Bus: s.bus, Log: s.Log,
+		Auth: m.auth, Devices: m.device, Users: s.db.Accounts, Presence: m.presence, Topics: s.db.MQTT, Sessions: s.db.MQTT, Bus: s.bus, Log: s.Log,
 		Metrics: s.reg, ClientAddr: httpx.Proxies(c.TrustedProxies).ClientAddr, Node: s.node,
 		Limits: mqtt.Limits{
 			RefusedPerAddr: c.IPPerMinute, ConnectsPerUser: c.UserPerMinute, ConnsPerAddr: c.ConnsPerAddr,

@@ -42,6 +42,7 @@ var (
 	_ gateway.Users  = (*accounts.Repository)(nil)
 	_ mqtt.Users     = (*accounts.Repository)(nil)
 	_ mqtt.Topics    = (*storemqtt.Repository)(nil)
+	_ mqtt.Sessions  = (*storemqtt.Repository)(nil)
 	_ audit.Store    = (*storeaudit.Repository)(nil)
 	_ audit.Reader   = (*storeaudit.Repository)(nil)
 	_ mail.Store     = (*mails.Repository)(nil)

@@ -13,3 +13,43 @@ type RetainedMessage struct {
 	At      time.Time
 	Expires time.Time // zero: never
 }
+
+// MQTTSession is a session of an MQTT client that outlives its connections.
+type MQTTSession struct {
+	ID        string
+	Site      string
+	Principal string
+	Client    string // client id
+	Expiry    uint32 // seconds after the end of a connection
+	Conn      string // the connection that has it, or had it last
+	ExpiresAt time.Time
+	Subs      []MQTTSubscription
+}
+
+// MQTTSubscription is a subscription of such a session.
+type MQTTSubscription struct {
+	Filter  string
+	Options byte   // as in SUBSCRIBE
+	Number  uint32 // subscription identifier; 0: none
+}
+
+// QueuedMessage is a message of QoS 1 or 2 for such a session.
+type QueuedMessage struct {
+	Seq      int64
+	Session  string
+	PacketID uint16 // 0: it was not sent yet
+	Released bool   // of QoS 2: the client has it
+	Topic    string
+	Payload  []byte
+	QoS      byte
+	Retain   bool
+	Props    []byte   // properties of MQTT 5, encoded; may be nil
+	Numbers  []uint32 // subscription identifiers
+	Expires  time.Time
+}
+
+// MQTTReceived names a message of QoS 2 that a client has sent.
+type MQTTReceived struct {
+	Session  string // empty: it is not remembered
+	PacketID uint16
+}

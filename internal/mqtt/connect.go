@@ -88,17 +88,20 @@ func (c *conn) connect(ctx context.Context, p packet.Connect) error {
 	turn := s.turn(c.key)
 	turn.Lock()
 	defer turn.Unlock()
-	if err := c.register(); err != nil {
+	if err := c.register(p.CleanStart); err != nil {
 		return err
 	}
-	c.begin(ctx, p)
+	if ack.Present, err = c.begin(ctx, p); err != nil {
+		return err
+	}
 	s.Presence.Connect(c.id, users[0], func([]byte) {})
 	if c.who.Kind == domain.KindDevice {
 		s.Devices.DeviceConnected(ctx, c.who, c.addr)
 	}
 	s.metrics.connects.WithLabelValues("accepted").Inc()
-	s.tellTaken(c)
+	s.tellTaken(c, p.CleanStart)
 	c.send(packet.AppendConnack(nil, c.version, ack))
+	c.sess.resume(c)
 	if s.revocations.Load() != revocations { // perhaps of this very key, before the connection was known
 		if _, err := s.identify(ctx, p.Password, c.addr); err != nil {
 			c.kick(administrative, "revoked")
@@ -169,8 +172,8 @@ func (c *conn) agree(p *packet.Connect) (ack packet.Connack, err error) {
 		set(packet.ServerKeepAlive, maxKeepAlive)
 	}
 	c.keepalive = time.Duration(p.KeepAlive) * time.Second
-	if n, ok := p.Props.Num(packet.SessionExpiry); ok && n > 0 {
-		set(packet.SessionExpiry, 0)
+	if n, ok := p.Props.Num(packet.SessionExpiry); ok && n > maxExpiry {
+		set(packet.SessionExpiry, maxExpiry)
 	}
 	set(packet.ReceiveMaximum, receiveMaximum)
 	set(packet.MaximumPacketSize, maxPacket)
@@ -179,7 +182,7 @@ func (c *conn) agree(p *packet.Connect) (ack packet.Connack, err error) {
 }
 
 // register takes the place of an earlier connection of the same client, and counts this one.
-func (c *conn) register() error {
+func (c *conn) register(clean bool) error {
 	s := c.s
 	s.mu.Lock()
 	old := s.clients[c.key]
@@ -189,29 +192,50 @@ func (c *conn) register() error {
 		return &packet.Error{Code: packet.QuotaExceeded, Text: "too many connections are open"}
 	}
 	if old != nil {
-		old.kick(packet.TakenOver, "taken_over")
-		old.leave() // its will comes before our CONNACK
+		old.takenOver(clean) // its will comes before our CONNACK
 	}
 	return nil
 }
 
-// begin opens the session.
-func (c *conn) begin(_ context.Context, p packet.Connect) {
+// takenOver ends a connection whose client has another one now. Its will is published if its session
+// ends with it.
+func (c *conn) takenOver(clean bool) {
+	if !clean && c.sess.expiry() > 0 {
+		c.will.Store(nil)
+	}
+	c.kick(packet.TakenOver, "taken_over")
+	c.leave()
+}
+
+// expiryOf returns for how many seconds a client wants its session kept.
+func expiryOf(p packet.Connect) uint32 {
+	n, _ := p.Props.Num(packet.SessionExpiry)
+	if p.Version < packet.V5 && !p.CleanStart {
+		n = oldExpiry
+	}
+	return min(n, maxExpiry)
+}
+
+// begin opens the session, and reports whether it was there.
+func (c *conn) begin(ctx context.Context, p packet.Connect) (present bool, err error) {
 	s := c.s
 	window := defaultWindow
 	if n, ok := p.Props.Num(packet.ReceiveMaximum); ok {
 		window = min(window, int(n))
 	}
+	if present, err = c.openSession(ctx, p, expiryOf(p), window); err != nil {
+		return false, err
+	}
 	s.cancelWill(c.key)
 	if p.Will != nil {
 		c.will.Store(newWill(p.Will))
 	}
-	c.sess = newSession(c, window)
 	c.ready.Store(true)
 	s.mu.Lock()
 	s.clients[c.key] = c
 	s.users[c.who.ID]++
 	s.mu.Unlock()
+	return present, nil
 }
 
 // leave takes the connection out of everything that others see, and publishes its will. It is
@@ -224,9 +248,10 @@ func (c *conn) leave() {
 			delete(s.clients, c.key)
 		}
 		s.mu.Unlock()
-		c.sess.close()
-		if w := c.will.Swap(nil); w != nil {
-			s.publishWill(c, w)
+		w := c.will.Swap(nil)
+		c.sess.close(c)
+		if w != nil {
+			s.leaveWill(c, w)
 		}
 	})
 }

@@ -101,7 +101,7 @@ func (c *conn) sendMessage(d delivery, id uint16) bool {
 		return false
 	}
 	b := bytes.Clone(f.b)
-	packet.SetID(b, f.at, id, false)
+	packet.SetID(b, f.at, id, d.again)
 	c.s.metrics.sent[d.qos].Inc()
 	c.send(b)
 	return true

@@ -80,6 +80,7 @@ type Deps struct {
 	Users      Users
 	Presence   Presence
 	Topics     Topics
+	Sessions   Sessions
 	Bus        bus.Bus
 	Log        *slog.Logger
 	Metrics    prometheus.Registerer            // nil: none
@@ -96,6 +97,7 @@ type Service struct {
 	Deps
 	metrics  *metrics
 	retainer retainer
+	drops    drops
 	bad      badKeys
 	byAddr   *ratelimit.Limiter // refused connections
 	byUser   *ratelimit.Limiter // connections
@@ -111,7 +113,7 @@ type Service struct {
 	clients  map[string]*conn // by client key
 	users    map[string]int   // connections of each principal
 	sites    map[string]*site
-	wills    map[string]*time.Timer // delayed, by client key
+	wills    map[string]*waitingWill // delayed, by client key
 	draining bool
 	empty    chan struct{} // closed when draining and without connections
 
@@ -151,10 +153,11 @@ func New(d Deps) *Service {
 		open:     ratelimit.NewAddrCounter(l.ConnsPerAddr),
 		seed:     maphash.MakeSeed(),
 		conns:    make(map[*conn]struct{}), clients: make(map[string]*conn), users: make(map[string]int),
-		sites: make(map[string]*site), wills: make(map[string]*time.Timer),
+		sites: make(map[string]*site), wills: make(map[string]*waitingWill),
 		empty: make(chan struct{}), forget: make(chan struct{}, 1), listening: make(chan struct{}),
 	}
 	s.retainer.init(d.Topics.RetainMessages)
+	s.drops = drops{store: d.Sessions.DropQueued, log: d.Log}
 	s.metrics = newMetrics(d.Metrics, s)
 	return s
 }
@@ -166,17 +169,32 @@ func (s *Service) Run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	stopGaps, err := s.Bus.Subscribe(bus.GapSubject, func(bus.Message) { s.wakeAll() })
+	if err != nil {
+		return err
+	}
+	defer stopGaps()
 	close(s.listening)
 	var wg sync.WaitGroup
 	work, done := context.WithCancel(context.WithoutCancel(ctx))
 	wg.Go(func() { s.sweepLoop(work) })
 	wg.Go(func() { s.retainer.run(work, s.Log) })
 	wg.Go(func() { s.forgetLoop(work) })
+	wg.Go(func() { s.drops.run(work) })
 	<-ctx.Done()
 	s.drain()
 	done()
 	wg.Wait()
 	return nil
+}
+
+// wakeAll has all stored sessions look for what waits, because the bus may have lost who is to.
+func (s *Service) wakeAll() {
+	for _, c := range s.all() {
+		if c.ready.Load() && c.sess.row.ID != "" {
+			c.sess.wake()
+		}
+	}
 }
 
 // onRevoke ends the connections of revoked sessions and devices.

@@ -35,7 +35,7 @@ func (c *conn) onPublish(h packet.Header, body []byte) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), publishTime)
 	defer cancel()
-	code, err := c.publish(ctx, p)
+	code, err := c.publish(ctx, c.sess.site, p)
 	if err != nil {
 		c.log().Warn("cannot take an MQTT message", "topic", p.Topic, "err", err)
 		if p.QoS == 0 {
@@ -87,7 +87,7 @@ func (c *conn) resolveAlias(p *packet.Publish) error {
 
 // publish carries out a PUBLISH of the client, or its will. An error is the server's fault, and a
 // code the client's.
-func (c *conn) publish(ctx context.Context, p packet.Publish) (packet.Code, error) {
+func (c *conn) publish(ctx context.Context, t *site, p packet.Publish) (packet.Code, error) {
 	s, now := c.s, c.s.Now()
 	if code := c.mayPublish(p.Topic); code != packet.Success {
 		return code, nil
@@ -99,7 +99,7 @@ func (c *conn) publish(ctx context.Context, p packet.Publish) (packet.Code, erro
 		return packet.QuotaExceeded, nil
 	}
 	m := &message{
-		site: c.sess.site.id, topic: p.Topic, qos: p.QoS, retain: p.Retain, props: forwarded(p.Props), from: c.key,
+		site: t.id, topic: p.Topic, qos: p.QoS, retain: p.Retain, props: forwarded(p.Props), from: c.key,
 		payload: append([]byte(nil), p.Payload...), open: c.sess.class == controller,
 	}
 	if c.who.Kind == domain.KindDevice && !m.open {
@@ -108,7 +108,7 @@ func (c *conn) publish(ctx context.Context, p packet.Publish) (packet.Code, erro
 	if e, ok := p.Props.Num(packet.MessageExpiry); ok {
 		m.expires = now.Add(time.Duration(e) * time.Second)
 	}
-	if code, err := s.claim(ctx, c.sess.site, m); code != packet.Success || err != nil {
+	if code, err := s.claim(ctx, t, m); code != packet.Success || err != nil {
 		return code, err
 	}
 	if m.retain && keepsRetained(m.topic) {
@@ -116,9 +116,29 @@ func (c *conn) publish(ctx context.Context, p packet.Publish) (packet.Code, erro
 			return packet.Success, err
 		}
 	}
-	c.sess.site.route(m)
-	s.tellOthers(m)
-	return packet.Success, nil
+	from := domain.MQTTReceived{}
+	if p.QoS == 2 && p.ID != 0 {
+		from = domain.MQTTReceived{Session: c.sess.row.ID, PacketID: p.ID}
+	}
+	return packet.Success, s.deliver(ctx, t, m, from)
+}
+
+// deliver gives a message to all who subscribe to it. When it returns, the message is stored for those
+// whose sessions are.
+func (s *Service) deliver(ctx context.Context, t *site, m *message, from domain.MQTTReceived) error {
+	if m.qos > 0 {
+		if err := s.load(ctx, t); err != nil {
+			return err
+		}
+	}
+	all := t.targets(m)
+	woken, err := s.enqueue(ctx, all, from)
+	if err != nil {
+		return err
+	}
+	t.send(all, woken)
+	s.tellOthers(m, woken)
+	return nil
 }
 
 // pace waits while a connection sends more than it may, so that it is read later, and TCP slows it
@@ -190,11 +210,59 @@ func newWill(w *packet.Will) *will {
 	}
 }
 
-// publishWill publishes the will of a client whose session has ended.
+// waitingWill is a will that is published after its delay.
+type waitingWill struct {
+	timer *time.Timer
+	now   func()
+}
+
+// leaveWill publishes the will of a client that is gone, or after its delay if the session goes on
+// until then. The client's return within that time cancels it.
+func (s *Service) leaveWill(c *conn, w *will) {
+	delay := min(w.delay, time.Duration(c.sess.expiry())*time.Second)
+	if delay == 0 || c.sess.row.ID == "" {
+		s.publishWill(c, w)
+		return
+	}
+	waiting := &waitingWill{now: func() { s.publishWill(c, w) }}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wills[c.key] = waiting
+	waiting.timer = time.AfterFunc(delay, func() {
+		s.mu.Lock()
+		mine := s.wills[c.key] == waiting
+		if mine {
+			delete(s.wills, c.key)
+		}
+		s.mu.Unlock()
+		if mine {
+			waiting.now()
+		}
+	})
+}
+
+// publishWaitingWills publishes those whose delay has not passed, because this process ends.
+func (s *Service) publishWaitingWills() {
+	s.mu.Lock()
+	waiting := s.wills
+	s.wills = make(map[string]*waitingWill)
+	s.mu.Unlock()
+	for _, w := range waiting {
+		w.timer.Stop()
+		w.now()
+	}
+}
+
 func (s *Service) publishWill(c *conn, w *will) {
 	ctx, cancel := context.WithTimeout(context.Background(), publishTime)
 	defer cancel()
-	if code, err := c.publish(ctx, w.p); err != nil {
+	t, err := s.enter(ctx, siteOf(c.who))
+	code := packet.Success
+	if err == nil {
+		defer s.leaveSite(t)
+		code, err = c.publish(ctx, t, w.p)
+	}
+	if err != nil {
 		c.log().Warn("cannot publish a will", "topic", w.p.Topic, "err", err)
 	} else if code != packet.Success {
 		c.refusedTopic(w.p.Topic, code)
@@ -205,8 +273,8 @@ func (s *Service) publishWill(c *conn, w *will) {
 func (s *Service) cancelWill(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.wills[key]; t != nil {
-		t.Stop()
+	if w := s.wills[key]; w != nil {
+		w.timer.Stop()
 		delete(s.wills, key)
 	}
 }

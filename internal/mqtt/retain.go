@@ -112,11 +112,9 @@ func (r *retainer) flush() error {
 	return err
 }
 
-const forgetEvery = time.Hour
-
-// forgetLoop removes the retained messages of devices that are gone for good, and tells subscribers.
+// forgetLoop keeps the sessions of connected clients, and removes the retained messages of devices that are gone for good, and tells subscribers.
 func (s *Service) forgetLoop(ctx context.Context) {
-	tick := time.NewTicker(forgetEvery)
+	tick := time.NewTicker(renewEach)
 	defer tick.Stop()
 	for {
 		select {
@@ -125,27 +123,32 @@ func (s *Service) forgetLoop(ctx context.Context) {
 		case <-s.forget:
 		case <-tick.C:
 		}
+		if err := s.renewSessions(ctx); err != nil {
+			s.Log.Warn("cannot look after MQTT sessions", "err", err)
+		}
 		gone, err := s.Topics.ForgetTopics(ctx, s.Now())
 		if err != nil {
 			s.Log.Warn("cannot forget the topics of devices that are gone", "err", err)
 			continue
 		}
 		for _, r := range gone {
-			m := &message{site: r.Site, topic: r.Topic, retain: true, open: true}
-			if t := s.siteHere(r.Site); t != nil {
-				t.forgetClaim(r.Topic)
-				t.route(m)
-			}
-			s.tellOthers(m)
+			s.tellGone(ctx, r)
 		}
 	}
 }
 
-// siteHere returns a site with clients on this node; nil: there are none.
-func (s *Service) siteHere(id string) *site {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.sites[id]
+// tellGone tells subscribers that a retained message is no more.
+func (s *Service) tellGone(ctx context.Context, r domain.RetainedMessage) {
+	t, err := s.enter(ctx, r.Site)
+	if err == nil {
+		defer s.leaveSite(t)
+		t.forgetClaim(r.Topic)
+		err = s.deliver(ctx, t, &message{site: r.Site, topic: r.Topic, qos: 1, retain: true, open: true},
+			domain.MQTTReceived{})
+	}
+	if err != nil {
+		s.Log.Warn("cannot tell that a retained message is gone", "err", err)
+	}
 }
 
 func (t *site) forgetClaim(topic string) {

@@ -24,8 +24,11 @@ const (
 	controller
 )
 
-func classOf(p domain.Principal) class {
-	if p.Kind == domain.KindDevice {
+func classOf(p domain.Principal) class { return classOfID(p.ID) }
+
+// classOfID returns the class of a principal's id, which says what it names.
+func classOfID(id string) class {
+	if strings.HasPrefix(id, domain.DevicePrefix+"_") {
 		return plainNode
 	}
 	return controller

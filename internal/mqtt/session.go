@@ -1,9 +1,11 @@
 package mqtt
 
 import (
+	"context"
 	"slices"
 	"sync"
 
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/mqtt/packet"
 )
 
@@ -17,12 +19,14 @@ const (
 // way in both directions.
 type session struct {
 	site   *site
-	client string // its key
-	device string // id of the principal
+	row    domain.MQTTSession // as it is stored; without an ID it ends with the connection
+	client string             // its key
+	device string             // id of the principal
 	class  class
 
 	mu       sync.Mutex
-	conn     *conn // nil: it has ended
+	conn     *conn // nil: it has ended, or waits for its client
+	opening  bool  // its client is about to get CONNACK
 	subs     []*sub
 	window   int
 	inflight []flight
@@ -30,6 +34,12 @@ type session struct {
 	lastID   uint16
 	received []uint16 // packet ids of QoS 2 whose PUBREL has not come
 	replays  []replay // retained messages that are still to be sent
+
+	// Of a stored session: its queue is in the store.
+	resend   []domain.QueuedMessage // sent by an earlier connection, and not acknowledged
+	more     bool                   // there may be messages in the store
+	pumping  bool                   // a goroutine reads them
+	reserved []uint16               // packet ids that it will use
 }
 
 // delivery is a message for one client.
@@ -38,37 +48,49 @@ type delivery struct {
 	qos    byte
 	retain bool
 	ids    []uint32 // subscription identifiers
+	again  bool     // it was sent before
 }
 
 // flight is a message that was sent and is not acknowledged.
 type flight struct {
 	id       uint16
-	released bool // PUBREC has come
-}
-
-func newSession(c *conn, window int) *session {
-	s := &session{client: c.key, device: c.who.ID, class: classOf(c.who), conn: c, window: window}
-	s.site = c.s.enter(siteOf(c.who))
-	return s
+	released bool  // PUBREC has come
+	seq      int64 // in the store; 0: it is not
 }
 
 // setExpiry changes how long the session outlives its connection. It reports false if that is
 // not allowed.
-func (s *session) setExpiry(seconds uint32) bool { return seconds == 0 }
-
-// close ends the session.
-func (s *session) close() {
+func (s *session) setExpiry(seconds uint32) bool {
 	s.mu.Lock()
-	c, subs := s.conn, s.subs
-	s.conn, s.subs, s.queue, s.inflight, s.replays = nil, nil, nil, nil, nil
-	s.mu.Unlock()
-	if c == nil {
+	defer s.mu.Unlock()
+	if s.row.Expiry == 0 {
+		return seconds == 0
+	}
+	s.row.Expiry = min(seconds, maxExpiry)
+	return true
+}
+
+// expiry returns for how many seconds the session outlives its connection.
+func (s *session) expiry() uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.row.Expiry
+}
+
+// close ends the session of a connection, or lets it wait for its client.
+func (s *session) close(c *conn) {
+	defer c.s.leaveSite(s.site)
+	if s.row.ID != "" {
+		s.detach(c)
 		return
 	}
+	s.mu.Lock()
+	subs := s.subs
+	s.conn, s.subs, s.queue, s.inflight, s.replays = nil, nil, nil, nil, nil
+	s.mu.Unlock()
 	for _, b := range subs {
 		s.site.remove(b)
 	}
-	c.s.leaveSite(s.site)
 }
 
 // deliver sends a message to the client, or queues it.
@@ -100,7 +122,7 @@ func (s *session) launch(d delivery) {
 // nextID returns a packet id that is not in use. There is one: the window is small.
 func (s *session) nextID() uint16 {
 	for {
-		if s.lastID++; s.lastID != 0 && s.find(s.lastID) < 0 {
+		if s.lastID++; s.lastID != 0 && s.find(s.lastID) < 0 && !slices.Contains(s.reserved, s.lastID) {
 			return s.lastID
 		}
 	}
@@ -112,6 +134,9 @@ func (s *session) find(id uint16) int {
 
 // landed forgets a message, and sends what waited for its place. It is called with the lock.
 func (s *session) landed(i int) {
+	if seq := s.inflight[i].seq; seq != 0 {
+		s.conn.s.drops.add(seq)
+	}
 	s.inflight = slices.Delete(s.inflight, i, i+1)
 	for len(s.queue) > 0 && len(s.inflight) < s.window {
 		d := s.queue[0]
@@ -124,6 +149,7 @@ func (s *session) landed(i int) {
 	if len(s.inflight) == 0 {
 		s.inflight = nil
 	}
+	s.pump()
 }
 
 // onAck takes what the client says about messages under way.
@@ -133,6 +159,9 @@ func (c *conn) onAck(t packet.Type, a packet.Ack) {
 		return
 	}
 	s := c.sess
+	if t == packet.PUBREC && a.Code < packet.Unspecified && !c.recordRelease(a.ID) {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conn != c {
@@ -152,6 +181,32 @@ func (c *conn) onAck(t packet.Type, a packet.Ack) {
 	}
 }
 
+// recordRelease stores that the client has a message of QoS 2, before it is told to forget it.
+func (c *conn) recordRelease(id uint16) bool {
+	s := c.sess
+	s.mu.Lock()
+	var seq int64
+	if i := s.find(id); i >= 0 && !s.inflight[i].released {
+		seq = s.inflight[i].seq
+	}
+	s.mu.Unlock()
+	if seq == 0 {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), publishTime)
+	defer cancel()
+	return c.stored(c.s.Sessions.ReleaseQueued(ctx, seq))
+}
+
+// stored ends the connection if its session could not be stored.
+func (c *conn) stored(err error) bool {
+	if err != nil {
+		c.log().Warn("cannot store an MQTT session", "err", err)
+		c.kick(packet.Busy, "unavailable")
+	}
+	return err == nil
+}
+
 // onRelease ends a message of QoS 2 that the client has sent.
 func (c *conn) onRelease(a packet.Ack) {
 	s := c.sess
@@ -161,6 +216,13 @@ func (c *conn) onRelease(a packet.Ack) {
 		s.received = slices.Delete(s.received, i, i+1)
 	}
 	s.mu.Unlock()
+	if i >= 0 && s.row.ID != "" {
+		ctx, cancel := context.WithTimeout(context.Background(), publishTime)
+		defer cancel()
+		if !c.stored(c.s.Sessions.DropReceived(ctx, domain.MQTTReceived{Session: s.row.ID, PacketID: a.ID})) {
+			return
+		}
+	}
 	answer := packet.Ack{ID: a.ID}
 	if i < 0 {
 		answer.Code = packet.UnknownID
@@ -185,5 +247,5 @@ func (s *session) receive(id uint16) {
 func (s *session) room() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.queue) < s.window
+	return s.conn != nil && len(s.queue) < s.window
 }

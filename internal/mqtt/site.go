@@ -1,12 +1,14 @@
 package mqtt
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/mqtt/packet"
 )
 
@@ -20,6 +22,13 @@ type site struct {
 	exact  map[string][]*sub // by filter, those without wildcards
 	tree   node              // of those with
 	shares map[string]*share // by name and filter
+	// sessions are those that are stored, by id, connected here or not.
+	sessions      map[string]*session
+	sessionsStore Sessions
+
+	loadMu  sync.Mutex
+	loaded  bool
+	version int64 // of the store when sessions was read
 
 	claimsMu sync.Mutex
 	claims   map[string]string // whose topics are, as far as asked
@@ -40,13 +49,23 @@ type share struct {
 	subs []*sub
 }
 
-// enter returns the site, for leaveSite.
-func (s *Service) enter(id string) *site {
+// enter returns the site, for leaveSite, with the sessions that are stored.
+func (s *Service) enter(ctx context.Context, id string) (*site, error) {
+	t := s.enterSite(id)
+	if err := s.load(ctx, t); err != nil {
+		s.leaveSite(t)
+		return nil, err
+	}
+	return t, nil
+}
+
+func (s *Service) enterSite(id string) *site {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.sites[id]
 	if t == nil {
-		t = &site{id: id, stop: func() {}, exact: make(map[string][]*sub), claims: make(map[string]string)}
+		t = &site{id: id, stop: func() {}, exact: make(map[string][]*sub), claims: make(map[string]string),
+			sessionsStore: s.Sessions}
 		s.sites[id] = t
 		if s.Others {
 			stop, err := s.Bus.Subscribe(subject(id), func(m bus.Message) { s.onBus(t, m) })
@@ -164,39 +183,81 @@ func without(subs []*sub, b *sub) []*sub {
 	return subs
 }
 
-// route sends a message to those of this node who subscribe to it.
-func (t *site) route(m *message) (receivers int) {
-	lists := t.match(m.topic)
-	if len(lists.subs) == 0 {
-		return 0
-	}
-	if lists.single { // each session is there once
-		for _, b := range lists.subs {
+// target is a delivery and for whom it is.
+type target struct {
+	session *session
+	delivery
+}
+
+// targets returns who gets a message, each once.
+func (t *site) targets(m *message) (all []target) {
+	found := t.match(m.topic)
+	if found.single { // each session is there once
+		for _, b := range found.subs {
 			if b.wants(m) {
-				b.session.deliver(b.delivery(m))
-				receivers++
+				all = append(all, target{b.session, b.delivery(m)})
 			}
 		}
-		return receivers
+		return all
 	}
-	merged := make(map[*session]delivery, len(lists.subs))
-	order := make([]*session, 0, len(lists.subs))
-	for _, b := range lists.subs {
+	at := make(map[*session]int, len(found.subs))
+	for _, b := range found.subs {
 		if !b.wants(m) {
 			continue
 		}
 		d := b.delivery(m)
-		if before, ok := merged[b.session]; ok {
-			d.qos, d.retain, d.ids = max(d.qos, before.qos), d.retain || before.retain, append(before.ids, d.ids...)
-		} else {
-			order = append(order, b.session)
+		i, ok := at[b.session]
+		if !ok {
+			at[b.session] = len(all)
+			all = append(all, target{b.session, d})
+			continue
 		}
-		merged[b.session] = d
+		before := &all[i]
+		before.qos, before.retain, before.ids = max(d.qos, before.qos), d.retain || before.retain, append(before.ids, d.ids...)
 	}
-	for _, s := range order {
-		s.deliver(merged[s])
+	return all
+}
+
+// keepsQueue reports whether a delivery goes through the store.
+func (t target) keepsQueue() bool { return t.qos > 0 && t.session.row.ID != "" }
+
+// enqueue stores a message for the stored sessions that it is for, with the id that it was received
+// under. It returns the sessions.
+func (s *Service) enqueue(ctx context.Context, all []target, from domain.MQTTReceived) (woken []string, err error) {
+	var rows []domain.QueuedMessage
+	for _, to := range all {
+		if !to.keepsQueue() {
+			continue
+		}
+		q, err := to.queued(to.session.row.ID)
+		if err != nil {
+			return nil, err
+		}
+		rows, woken = append(rows, q), append(woken, q.Session)
 	}
-	return len(order)
+	if len(rows) == 0 && from.Session == "" {
+		return nil, nil
+	}
+	full, err := s.Sessions.Enqueue(ctx, rows, from, maxQueue)
+	s.metrics.dropped.WithLabelValues("queue").Add(float64(full))
+	return woken, err
+}
+
+// send sends a message to the clients of this node, and wakes the sessions for which it is stored.
+func (t *site) send(all []target, woken []string) {
+	for _, to := range all {
+		if !to.keepsQueue() {
+			to.session.deliver(to.delivery)
+		}
+	}
+	for _, id := range woken {
+		t.mu.RLock()
+		s := t.sessions[id]
+		t.mu.RUnlock()
+		if s != nil {
+			s.wake()
+		}
+	}
 }
 
 // matched are the subscriptions for a topic.
@@ -342,10 +403,10 @@ func (s *Service) onBus(t *site, b bus.Message) {
 		return
 	}
 	if w.Taken != "" {
-		s.takenOver(w.From, w.Taken)
+		s.takenOver(w.From, w.Taken, w.Clean)
 		return
 	}
-	t.route(w.message(t.id))
+	t.send(t.targets(w.message(t.id)), w.Wake)
 }
 
 // wireMessage is a message between nodes.
@@ -360,7 +421,9 @@ type wireMessage struct {
 	From    string            `json:"from,omitempty"`
 	Device  string            `json:"device,omitempty"`
 	Open    bool              `json:"open,omitempty"`
+	Wake    []string          `json:"wake,omitempty"`  // stored sessions that it waits for
 	Taken   string            `json:"taken,omitempty"` // no message: connection that From has now
+	Clean   bool              `json:"clean,omitempty"` // with Taken: and a new session
 }
 
 func (w wireMessage) message(site string) *message {
@@ -373,30 +436,29 @@ func (w wireMessage) message(site string) *message {
 }
 
 // takenOver ends an older connection of a client that has connected to another node.
-func (s *Service) takenOver(client, conn string) {
+func (s *Service) takenOver(client, conn string, clean bool) {
 	s.mu.Lock()
 	old := s.clients[client]
 	s.mu.Unlock()
 	if old != nil && old.id < conn { // ids sort by time
-		old.kick(packet.TakenOver, "taken_over")
-		old.leave()
+		old.takenOver(clean)
 	}
 }
 
 // tellTaken tells the other nodes that a client is connected here.
-func (s *Service) tellTaken(c *conn) {
+func (s *Service) tellTaken(c *conn, clean bool) {
 	if s.Others {
-		s.publishBus(c.sess.site.id, wireMessage{Node: s.Node, From: c.key, Taken: c.id})
+		s.publishBus(c.sess.site.id, wireMessage{Node: s.Node, From: c.key, Taken: c.id, Clean: clean})
 	}
 }
 
 // tellOthers sends a message to the other nodes.
-func (s *Service) tellOthers(m *message) {
+func (s *Service) tellOthers(m *message, woken []string) {
 	if !s.Others {
 		return
 	}
 	w := wireMessage{Node: s.Node, Topic: m.topic, Payload: m.payload, QoS: m.qos, Retain: m.retain, Props: m.props,
-		From: m.from, Device: m.device, Open: m.open}
+		From: m.from, Device: m.device, Open: m.open, Wake: woken}
 	if !m.expires.IsZero() {
 		w.Expires = &m.expires
 	}

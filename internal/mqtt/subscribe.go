@@ -28,16 +28,25 @@ func (c *conn) onSubscribe(body []byte) error {
 	id, _ := p.Props.Num(packet.SubscriptionID)
 	answer := packet.Suback{ID: p.ID}
 	var replays []replay
+	var added []*sub
 	for _, f := range p.Filters {
 		name, _, shareOK := packet.SplitShare(f.Topic)
 		if shareOK && name != "" && f.NoLocal {
 			return &packet.Error{Code: packet.ProtocolError, Text: "a shared subscription cannot leave out one's own messages"}
 		}
-		code, isNew := c.subscribe(f, id)
+		b, code, isNew := c.subscribe(f, id)
+		if b != nil {
+			added = append(added, b)
+		}
 		answer.Codes = append(answer.Codes, code)
 		if code < packet.Unspecified && name == "" && (f.RetainHandling == 0 || f.RetainHandling == 1 && isNew) {
 			replays = append(replays, replay{filter: f, id: id})
 		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), publishTime)
+	defer cancel()
+	if !c.stored(c.sess.saveSubscriptions(ctx, added, nil)) {
+		return errGone
 	}
 	c.send(packet.AppendSuback(nil, packet.SUBACK, c.version, answer))
 	c.sess.mu.Lock()
@@ -47,20 +56,20 @@ func (c *conn) onSubscribe(body []byte) error {
 }
 
 // subscribe adds one subscription, or changes it. isNew is false if the filter was there.
-func (c *conn) subscribe(f packet.Filter, id uint32) (code packet.Code, isNew bool) {
+func (c *conn) subscribe(f packet.Filter, id uint32) (b *sub, code packet.Code, isNew bool) {
 	_, inner, ok := packet.SplitShare(f.Topic)
 	if !ok || packet.CheckFilter(inner) != nil || len(f.Topic) > maxTopicLen || strings.Count(f.Topic, "/") > maxLevels {
-		return packet.BadFilter, false
+		return nil, packet.BadFilter, false
 	}
 	if strings.HasPrefix(inner, "$") {
-		return packet.NotAuthorized, false
+		return nil, packet.NotAuthorized, false
 	}
 	s := c.sess
-	b := &sub{session: s, filter: f, id: id}
+	b = &sub{session: s, filter: f, id: id}
 	s.mu.Lock()
 	if s.conn != c {
 		s.mu.Unlock()
-		return packet.Unspecified, false
+		return nil, packet.Unspecified, false
 	}
 	i := slices.IndexFunc(s.subs, func(x *sub) bool { return x.filter.Topic == f.Topic })
 	var old *sub
@@ -69,7 +78,7 @@ func (c *conn) subscribe(f packet.Filter, id uint32) (code packet.Code, isNew bo
 		old, s.subs[i] = s.subs[i], b
 	case len(s.subs) >= maxSubs:
 		s.mu.Unlock()
-		return packet.QuotaExceeded, false
+		return nil, packet.QuotaExceeded, false
 	default:
 		s.subs = append(s.subs, b)
 	}
@@ -79,7 +88,7 @@ func (c *conn) subscribe(f packet.Filter, id uint32) (code packet.Code, isNew bo
 	} else {
 		s.site.add(b)
 	}
-	return packet.Code(f.QoS), old == nil
+	return b, packet.Code(f.QoS), old == nil
 }
 
 func (c *conn) onUnsubscribe(body []byte) error {
@@ -89,6 +98,7 @@ func (c *conn) onUnsubscribe(body []byte) error {
 	}
 	answer := packet.Suback{ID: p.ID}
 	s := c.sess
+	var removed []string
 	for _, f := range p.Filters {
 		s.mu.Lock()
 		i := slices.IndexFunc(s.subs, func(x *sub) bool { return x.filter.Topic == f })
@@ -104,7 +114,13 @@ func (c *conn) onUnsubscribe(body []byte) error {
 			continue
 		}
 		s.site.remove(b)
+		removed = append(removed, f)
 		answer.Codes = append(answer.Codes, packet.Success)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), publishTime)
+	defer cancel()
+	if !c.stored(s.saveSubscriptions(ctx, nil, removed)) {
+		return errGone
 	}
 	c.send(packet.AppendSuback(nil, packet.UNSUBACK, c.version, answer))
 	return nil

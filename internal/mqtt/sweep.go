@@ -73,4 +73,5 @@ func (s *Service) drain() {
 			_ = c.nc.Close()
 		}
 	}
+	s.publishWaitingWills()
 }

@@ -30,6 +30,7 @@ type Client struct {
 	packets chan Packet
 	once    sync.Once
 	nextID  uint16
+	held    []Packet // that came before one that was waited for
 }
 
 // Connect opens a connection to addr and sends p. It returns the answer; a connection that is closed
@@ -128,6 +129,16 @@ func (c *Client) parse(h packet.Header, body []byte) (any, error) {
 
 func (c *Client) next() (Packet, bool) {
 	c.tb.Helper()
+	if len(c.held) > 0 {
+		p := c.held[0]
+		c.held = c.held[1:]
+		return p, true
+	}
+	return c.fresh()
+}
+
+func (c *Client) fresh() (Packet, bool) {
+	c.tb.Helper()
 	ctx, cancel := context.WithTimeout(c.tb.Context(), patience)
 	defer cancel()
 	select {
@@ -222,12 +233,25 @@ func (c *Client) Message() packet.Publish {
 		c.Send(packet.AppendAck(nil, packet.PUBACK, c.version, packet.Ack{ID: m.ID}))
 	case 2:
 		c.Send(packet.AppendAck(nil, packet.PUBREC, c.version, packet.Ack{ID: m.ID}))
-		if p := c.Next(); p.Type != packet.PUBREL {
-			c.tb.Fatalf("got %+v instead of PUBREL", p)
-		}
+		c.awaitRelease(m.ID)
 		c.Send(packet.AppendAck(nil, packet.PUBCOMP, c.version, packet.Ack{ID: m.ID}))
 	}
 	return m
+}
+
+// awaitRelease waits for a PUBREL. Other messages may come before it.
+func (c *Client) awaitRelease(id uint16) {
+	c.tb.Helper()
+	for {
+		p, ok := c.fresh()
+		if !ok {
+			c.tb.Fatal("the server has closed the connection instead of sending PUBREL")
+		}
+		if a, ok := p.Body.(packet.Ack); ok && p.Type == packet.PUBREL && a.ID == id {
+			return
+		}
+		c.held = append(c.held, p)
+	}
 }
 
 // Silent makes sure that nothing was sent before now: the next packet is the answer to a ping.

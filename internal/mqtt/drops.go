@@ -1,0 +1,69 @@
+package mqtt
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// drops are stored messages that clients have acknowledged. They are deleted many at a time: what a
+// crash leaves is sent again, marked as a duplicate.
+type drops struct {
+	store func(ctx context.Context, seqs []int64) error
+	log   *slog.Logger
+	mu    sync.Mutex
+	seqs  []int64
+	busy  sync.Mutex // held while some are deleted
+}
+
+const (
+	dropEvery = 100 * time.Millisecond
+	dropLimit = 5000
+)
+
+func (d *drops) add(seq int64) {
+	d.mu.Lock()
+	d.seqs = append(d.seqs, seq)
+	full := len(d.seqs) == dropLimit
+	d.mu.Unlock()
+	if full {
+		go d.flushNow()
+	}
+}
+
+// flushNow deletes what was added before.
+func (d *drops) flushNow() {
+	d.busy.Lock()
+	defer d.busy.Unlock()
+	d.mu.Lock()
+	seqs := d.seqs
+	d.seqs = nil
+	d.mu.Unlock()
+	if len(seqs) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), publishTime)
+	defer cancel()
+	if err := d.store(ctx, seqs); err != nil {
+		d.log.Warn("cannot delete MQTT messages that were delivered; will try again", "err", err)
+		d.mu.Lock()
+		d.seqs = append(d.seqs, seqs...)
+		d.mu.Unlock()
+	}
+}
+
+// run deletes what was added until ctx ends, and then the rest.
+func (d *drops) run(ctx context.Context) {
+	tick := time.NewTicker(dropEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			d.flushNow()
+			return
+		case <-tick.C:
+			d.flushNow()
+		}
+	}
+}
