@@ -163,6 +163,9 @@ const (
 	CodeTooManyDevices  = domain.CodeTooManyDevices
 	CodeRegistrations   = domain.CodeRegistrations
 	CodeRotations       = domain.CodeRotations
+	CodeReadings        = domain.CodeReadings
+	CodeTooManyReadings = domain.CodeTooManyReadings
+	CodeNoSeries        = domain.CodeNoSeries
 )
 
 // Codes about limits.

@@ -30,6 +30,7 @@ import (
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/all"
+	"github.com/unhidra/unhidra/internal/store/readings"
 	"github.com/unhidra/unhidra/internal/token"
 	"github.com/unhidra/unhidra/internal/trace"
 	"github.com/unhidra/unhidra/web"
@@ -137,6 +138,11 @@ func run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	readings, err := OpenReadings(ctx, db, o.Config, StoreOptions{Log: o.Log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, readings.End()) }()
 	if err := db.LockInstance(ctx, o.Config.NATS.Servers != ""); err != nil {
 		return err
 	}
@@ -144,9 +150,10 @@ func run(ctx context.Context, o Options) (err error) {
 		store.Restrict(o.Log, o.Config.KeyFile())
 	}
 	s := &server{
-		Options: o, db: db, reserve: reserve, reg: obs.NewRegistry(o.Version), health: &obs.Health{}, started: begin,
+		Options: o, db: db, readings: readings, reserve: reserve, reg: obs.NewRegistry(o.Version), health: &obs.Health{}, started: begin,
 	}
 	s.health.Check("store", db.Ping)
+	s.health.Check("readings", readings.Ping)
 	if reserve != nil {
 		s.health.Check("disk", reserve.CheckWritable)
 		s.health.Hint("disk", reserve.CheckFree)
@@ -188,6 +195,7 @@ func (s *server) untilDrain(ctx context.Context) (context.Context, context.Cance
 type server struct {
 	Options
 	db         *all.Store
+	readings   *readings.Repository
 	reserve    *disk.Reserve // nil: there is none
 	keys       *token.Keyring
 	bus        bus.Bus

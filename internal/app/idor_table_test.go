@@ -66,6 +66,8 @@ func rows() map[string]row {
 		"cancel-command": theirs(""),
 		"revoke-device":  theirs(""), "rotate-device-key": theirs(`{}`), "revoke-device-key": theirs(""),
 
+		"list-series": theirs(""), "get-readings": theirs(""),
+
 		"get-room": room(200, ""), "update-room": room(403, `{"name":"Mine"}`), "delete-room": room(403, ""),
 		"hand-over-room": room(403, `{"user":"{bob}"}`),
 		"join-room":      room(200, ""), "leave-room": room(204, ""), "mark-read": room(200, `{"seq":1}`),

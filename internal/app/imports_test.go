@@ -52,6 +52,7 @@ func floors() map[string][]string {
 		"internal/mail":    ground,
 		"internal/captcha": ground,
 		"internal/picture": {"internal/domain"},
+		"internal/chunk":   {"internal/domain"},
 
 		"internal/capacity":   {},
 		"internal/proxyproto": ground,
@@ -73,6 +74,7 @@ func floors() map[string][]string {
 		"internal/store/naming":    append(part(), "internal/fulltext", "internal/names"),
 		"internal/store/devices":   part("accounts", "naming"),
 		"internal/store/roomlog":   part("accounts"),
+		"internal/store/readings":  append(part(), "internal/chunk"),
 		"internal/store/feedlog":   append(part("roomlog"), "internal/feed"),
 		"internal/store/search":    append(part("naming", "roomlog"), "internal/fulltext"),
 		"internal/store/rooms":     part("accounts", "devices", "naming", "roomlog"),
@@ -96,13 +98,14 @@ func floors() map[string][]string {
 		"internal/auth/factor": append([]string{"internal/auth/report", "internal/names", "internal/oidc",
 			"internal/passkey", "internal/token", "internal/totp"}, ground...),
 
-		"internal/gateway":  append([]string{"internal/hub"}, kits...),
-		"internal/mqtt":     append([]string{"internal/mqtt/packet"}, kits...),
-		"internal/chat":     kits,
-		"internal/device":   kits,
-		"internal/command":  kits,
-		"internal/history":  kits,
-		"internal/presence": kits,
+		"internal/gateway":   append([]string{"internal/hub"}, kits...),
+		"internal/mqtt":      append([]string{"internal/mqtt/packet"}, kits...),
+		"internal/chat":      kits,
+		"internal/device":    kits,
+		"internal/command":   kits,
+		"internal/history":   kits,
+		"internal/presence":  kits,
+		"internal/telemetry": kits,
 
 		"internal/passkey/softkey": {}, // for tests alone
 		"internal/blob/blobtest":   {"internal/blob", "internal/domain"},

@@ -30,6 +30,7 @@ import (
 	"github.com/unhidra/unhidra/internal/mqtt"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/presence"
+	"github.com/unhidra/unhidra/internal/telemetry"
 )
 
 // The services satisfy the interfaces that the gateway and others declare; stores.go
@@ -37,13 +38,16 @@ import (
 var (
 	_ gateway.Chat     = (*chat.Service)(nil)
 	_ gateway.Presence = (*presence.Service)(nil)
-	_ hub.Presence     = (*presence.Service)(nil)
+	_ hub.Presence     = departures{}
 	_ gateway.Devices  = (*device.Service)(nil)
 	_ mqtt.Devices     = (*device.Service)(nil)
 	_ mqtt.Presence    = (*presence.Service)(nil)
 	_ gateway.Commands = (*command.Service)(nil)
 	_ command.Devices  = (*device.Service)(nil)
 	_ command.Rooms    = (*chat.Service)(nil)
+	_ gateway.Readings = (*telemetry.Service)(nil)
+
+	_ telemetry.Devices = (*device.Service)(nil)
 
 	_ admin.Rooms = (*chat.Service)(nil)
 
@@ -54,20 +58,21 @@ var (
 // modules are the services of this process. All are there in every process;
 // its roles say which of them are reached from outside.
 type modules struct {
-	audit    *audit.Service
-	backup   *backup.Service // nil: another process has that duty
-	admin    *admin.Service
-	auth     *auth.Service
-	chat     *chat.Service
-	history  *history.Service
-	presence *presence.Service
-	device   *device.Service
-	command  *command.Service
-	hub      *hub.Hub
-	gateway  *gateway.Service
-	mqtt     *mqtt.Service
-	mail     *mail.Queue     // nil: there is no mail server
-	captcha  captcha.Captcha // nil: nobody is asked
+	audit     *audit.Service
+	backup    *backup.Service // nil: another process has that duty
+	admin     *admin.Service
+	auth      *auth.Service
+	chat      *chat.Service
+	history   *history.Service
+	presence  *presence.Service
+	device    *device.Service
+	command   *command.Service
+	telemetry *telemetry.Service
+	hub       *hub.Hub
+	gateway   *gateway.Service
+	mqtt      *mqtt.Service
+	mail      *mail.Queue     // nil: there is no mail server
+	captcha   captcha.Captcha // nil: nobody is asked
 }
 
 // build makes the modules and what runs them, in the order in which they start: each
@@ -107,6 +112,7 @@ func (s *server) build(ctx context.Context) error {
 	s.buildPresence()
 	s.buildDevices()
 	s.buildCommands()
+	s.buildTelemetry()
 	s.buildHub()
 	s.buildGateway()
 	s.buildMQTT()
@@ -173,8 +179,9 @@ func (s *server) buildCommands() {
 
 func (s *server) buildHub() {
 	s.modules.hub = hub.New(hub.Deps{
-		Rooms: s.db.Rooms, RoomLog: s.db.Log, Presence: s.modules.presence, Bus: s.bus, Log: s.Log, Metrics: s.reg,
-		Trace: s.tracer,
+		Rooms: s.db.Rooms, RoomLog: s.db.Log, Bus: s.bus, Log: s.Log, Metrics: s.reg,
+		Presence: departures{s.modules.presence, s.modules.telemetry},
+		Trace:    s.tracer,
 	})
 	s.run("hub", s.modules.hub.Run)
 }
@@ -182,8 +189,9 @@ func (s *server) buildHub() {
 func (s *server) buildGateway() {
 	c, m := s.Config, &s.modules
 	m.gateway = gateway.New(gateway.Deps{
-		Auth: m.auth, Devices: m.device, Commands: m.command, Secure: s.secure(), Chat: m.chat, Rooms: s.db.Rooms, RoomLog: s.db.Log,
-		Users: s.db.Accounts, Presence: m.presence, Hub: m.hub, Bus: s.bus, Log: s.Log, Metrics: s.reg,
+		Auth: m.auth, Devices: m.device, Commands: m.command, Readings: m.telemetry, Secure: s.secure(), Chat: m.chat,
+		Rooms: s.db.Rooms, RoomLog: s.db.Log, Users: s.db.Accounts, Presence: m.presence, Hub: m.hub, Bus: s.bus,
+		Log: s.Log, Metrics: s.reg,
 		ClientAddr: httpx.Proxies(c.TrustedProxies).ClientAddr, Version: s.Version, Origins: s.origins(),
 		Limits: gateway.Limits{
 			HandshakesPerAddr: c.IPPerMinute, HandshakesPerUser: c.UserPerMinute, ConnsPerAddr: c.ConnsPerAddr,
@@ -262,6 +270,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.presence.Routes(api)
 	m.device.Routes(api)
 	m.command.Routes(api)
+	m.telemetry.Routes(api)
 }
 
 func (m *modules) serveStats(w http.ResponseWriter, _ *http.Request) {

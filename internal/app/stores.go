@@ -23,9 +23,11 @@ import (
 	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/mails"
 	storemqtt "github.com/unhidra/unhidra/internal/store/mqtt"
+	"github.com/unhidra/unhidra/internal/store/readings"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 	storeserver "github.com/unhidra/unhidra/internal/store/server"
+	"github.com/unhidra/unhidra/internal/telemetry"
 )
 
 // What one repository is to a module, whole.
@@ -48,6 +50,9 @@ var (
 	_ mail.Store     = (*mails.Repository)(nil)
 	_ captcha.Uses   = (*storeserver.Repository)(nil)
 	_ certs.Store    = (*storeserver.Repository)(nil)
+
+	_ telemetry.Store     = (*readings.Repository)(nil)
+	_ telemetry.Watchable = (*devices.Repository)(nil)
 )
 
 func authStore(db *all.Store) auth.Store {

@@ -119,6 +119,9 @@ func (c Config) Database() string {
 	return filepath.Join(c.DataDir, "unhidra.db")
 }
 
+// Readings returns the SQLite file of what devices measure, which counts only without DatabaseURL.
+func (c Config) Readings() string { return filepath.Join(filepath.Dir(c.Database()), "readings.db") }
+
 // KeyFile returns where the server's key is kept if none is given.
 func (c Config) KeyFile() string { return filepath.Join(c.DataDir, "server.key") }
 

@@ -161,6 +161,9 @@ const (
 	CodeTooManyDevices  Code = "too_many_devices"
 	CodeRegistrations   Code = "registrations"
 	CodeRotations       Code = "rotations"
+	CodeReadings        Code = "readings"
+	CodeTooManyReadings Code = "too_many_readings"
+	CodeNoSeries        Code = "no_series"
 )
 
 // Codes about doing too much at once.

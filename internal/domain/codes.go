@@ -236,6 +236,10 @@ func deviceCodes() []CodeInfo {
 		{CodeRegistrations, []Kind{RateLimited},
 			"Too many devices were registered in a short time. Try again later."},
 		{CodeRotations, []Kind{RateLimited}, "Too many device keys were created in a short time. Try again later."},
+		{CodeReadings, []Kind{RateLimited}, "The device sends too many readings. Wait as long as `retry_after` says."},
+		{CodeTooManyReadings, []Kind{TooLarge},
+			"The request has more readings than one may have. Send the others in another one."},
+		{CodeNoSeries, []Kind{NotFound}, "The device measures nothing of that name."},
 	}
 }
 

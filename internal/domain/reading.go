@@ -149,6 +149,12 @@ type ReportAck struct {
 	Refused []Refusal
 }
 
+// An Appended is a ReportAck, and which of the reports are new.
+type Appended struct {
+	ReportAck
+	New []int // indexes, ascending
+}
+
 // Limits of readings.
 const (
 	MaxReadings     = 10_000 // in one request

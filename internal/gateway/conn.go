@@ -287,6 +287,7 @@ func (c *conn) finish() {
 	c.finished.Store(true)
 	c.detached()
 	c.g.Presence.Disconnect(c.id)
+	c.g.Readings.Unwatch(c.id)
 	c.g.Hub.Remove(&c.member)
 	c.g.conns.release(c.addr)
 	c.linger()

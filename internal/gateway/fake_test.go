@@ -289,6 +289,21 @@ func (p *watched) Watch(_ context.Context, _ string, users []string) (ps []domai
 	return ps, nil
 }
 
+// noReadings takes none.
+type noReadings struct{}
+
+func (noReadings) Report(context.Context, domain.Principal, wire.Report) (wire.Reported, error) {
+	return wire.Reported{}, nil
+}
+
+func (noReadings) Watch(
+	context.Context, string, domain.Principal, []string, func([]byte),
+) ([]wire.DeviceReadings, error) {
+	return nil, nil
+}
+
+func (noReadings) Unwatch(string) {}
+
 // node is a gateway behind a real listener.
 type node struct {
 	*world
@@ -302,7 +317,7 @@ func start(t testing.TB, w *world, change func(*Deps)) *node {
 	t.Helper()
 	n := &node{world: w, presence: &watched{connected: map[string]func([]byte){}, active: map[string]bool{}}}
 	d := Deps{
-		Auth: w, Chat: w, Rooms: w, RoomLog: w, Users: w, Presence: n.presence, Bus: w.bus,
+		Auth: w, Chat: w, Rooms: w, RoomLog: w, Users: w, Presence: n.presence, Readings: noReadings{}, Bus: w.bus,
 		Log: slog.New(slog.DiscardHandler), Version: "test",
 	}
 	if change != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/ratelimit"
 	"github.com/unhidra/unhidra/internal/trace"
+	"github.com/unhidra/unhidra/internal/wire"
 )
 
 // Authenticator says whose an access token is.
@@ -88,6 +89,16 @@ type Presence interface {
 	Watch(ctx context.Context, conn string, users []string) ([]domain.Presence, error)
 }
 
+// Readings takes what devices measure, and tells connections of it. What deliver gets is an encoded
+// frame.
+type Readings interface {
+	Report(ctx context.Context, p domain.Principal, r wire.Report) (wire.Reported, error)
+	Watch(
+		ctx context.Context, conn string, p domain.Principal, devices []string, deliver func(frame []byte),
+	) ([]wire.DeviceReadings, error)
+	Unwatch(conn string)
+}
+
 // Limits bound what one address, one user and one connection may do. A zero
 // means no limit.
 type Limits struct {
@@ -109,6 +120,7 @@ type Deps struct {
 	RoomLog    Log
 	Users      Users
 	Presence   Presence
+	Readings   Readings
 	Hub        *hub.Hub
 	Bus        bus.Bus
 	Log        *slog.Logger

@@ -45,6 +45,7 @@ var allowances = map[string]allowance{
 	wire.TypeRead: forRequests, wire.TypeSync: forRequests, wire.TypeWatch: forRequests, wire.TypeActivity: forRequests,
 	wire.TypeRefresh: forRequests, wire.TypePing: forRequests, wire.TypeDescribe: forRequests,
 	wire.TypeCommand: forMessages, wire.TypeCommands: forRequests, wire.TypeReported: forRequests,
+	wire.TypeReport: forRequests, wire.TypeWatchReadings: forRequests,
 }
 
 // request answers one frame.
@@ -206,6 +207,14 @@ func (c *conn) answer(ctx context.Context, req wire.Request) (any, error) {
 		})
 	case wire.TypeRefresh:
 		return with(req, func(d wire.Refresh) (any, error) { return c.refresh(ctx, d.Token) })
+	case wire.TypeDescribe:
+		return with(req, func(d wire.Describe) (any, error) {
+			return nil, c.g.Devices.Describe(ctx, c.who(), d.Capabilities)
+		})
+	case wire.TypeReport:
+		return with(req, func(d wire.Report) (any, error) { return c.g.Readings.Report(ctx, c.who(), d) })
+	case wire.TypeWatchReadings:
+		return with(req, func(d wire.WatchReadings) (any, error) { return c.watchReadings(ctx, d) })
 	case wire.TypePing:
 		return nil, nil
 	}
@@ -249,6 +258,14 @@ func (c *conn) watch(ctx context.Context, d wire.Watch) (any, error) {
 		ps.Users[i] = wire.FromPresence(p)
 	}
 	return ps, nil
+}
+
+func (c *conn) watchReadings(ctx context.Context, d wire.WatchReadings) (any, error) {
+	last, err := c.g.Readings.Watch(ctx, c.id, c.who(), d.Devices, c.deliver)
+	if err != nil {
+		return nil, err
+	}
+	return wire.WatchedReadings{Devices: last}, nil
 }
 
 // refresh extends the connection with a later token of the same session, or with

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"strings"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -27,7 +28,8 @@ type dialect struct {
 	// createLock and stepLock are statements that keep two programs from changing the
 	// schema at once. Each runs inside a transaction.
 	createLock, stepLock string
-	lockKey              string // serializes transactions with the same key
+	snapshot             sql.IsolationLevel // of which a transaction sees one moment
+	lockKey              string             // serializes transactions with the same key
 	// conflict says whether a driver's error is a unique or a foreign key violation.
 	conflict func(err error) (unique, foreignKey bool)
 	// retry reports whether a transaction that failed with err may run again.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
@@ -21,6 +22,7 @@ var postgres = &dialect{
 	// PostgreSQL's own CREATE TABLE IF NOT EXISTS fails if another's is not committed yet.
 	createLock:   fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, 0x756e6864),
 	lockKey:      `SELECT pg_advisory_xact_lock(hashtext($1))`,
+	snapshot:     sql.LevelRepeatableRead,
 	stepLock:     `LOCK TABLE schema_migrations IN EXCLUSIVE MODE`,
 	conflict:     postgresConflict,
 	retry:        postgresRetry,

@@ -18,6 +18,14 @@ import (
 //go:embed sql
 var migrations embed.FS
 
+func serverSchema() fs.FS {
+	f, err := fs.Sub(migrations, "sql")
+	if err != nil {
+		panic(err) // the folder is in the program
+	}
+	return f
+}
+
 // A migration is one step of the schema. Nodes are upgraded one by one, so older programs may
 // run on a newer schema. The first line of a migration names the oldest schema version whose
 // programs can work with it.
@@ -31,9 +39,9 @@ type migration struct {
 
 var oldestLine = regexp.MustCompile(`\A-- oldest: (\d+)\n`)
 
-func (d *dialect) migrations() ([]migration, error) {
-	dir := "sql/" + d.name
-	files, err := fs.ReadDir(migrations, dir)
+func (d *dialect) migrations(from fs.FS) ([]migration, error) {
+	dir := d.name
+	files, err := fs.ReadDir(from, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +52,7 @@ func (d *dialect) migrations() ([]migration, error) {
 		if err != nil || version != i+1 {
 			return nil, fmt.Errorf("migration %s/%s: number %d expected", dir, f.Name(), i+1)
 		}
-		text, err := fs.ReadFile(migrations, dir+"/"+f.Name())
+		text, err := fs.ReadFile(from, dir+"/"+f.Name())
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +88,7 @@ func (db *DB) migrate(ctx context.Context, apply bool) error {
 // missingMigrations returns how many steps the database has, and those that this program
 // would add. It fails if the database has others than this program knows.
 func (db *DB) missingMigrations(ctx context.Context, create bool) (has int, missing []migration, err error) {
-	steps, err := db.dialect.migrations()
+	steps, err := db.dialect.migrations(db.schema)
 	if err != nil {
 		return 0, nil, err
 	}

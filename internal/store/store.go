@@ -12,6 +12,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"slices"
 	"sync"
@@ -35,6 +36,8 @@ type Options struct {
 	// VerifyCache is for tests. On SQLite the cache is compared with the tables before every
 	// commit, and a commit fails that changed them without Tx.Invalidate.
 	VerifyCache bool
+	// Schema has the migrations, in a folder for each dialect; nil: those of the server's database.
+	Schema fs.FS
 	// Rooms are the limits that package rooms enforces; the zero value sets none.
 	Rooms domain.RoomLimits
 }
@@ -44,6 +47,7 @@ type DB struct {
 	dialect        *dialect
 	path           string // of a SQLite file
 	log            *slog.Logger
+	schema         fs.FS
 	verify         bool
 	read           *reader
 	pool           *connector // PostgreSQL
@@ -80,6 +84,9 @@ func newDB(o Options) *DB {
 	db := &DB{dialect: sqlite, log: o.Log, verify: o.VerifyCache, unlock: func() {}, unlockInstance: func() {}}
 	if o.URL != "" {
 		db.dialect = postgres
+	}
+	if db.schema = o.Schema; db.schema == nil {
+		db.schema = serverSchema()
 	}
 	if db.log == nil {
 		db.log = slog.New(slog.DiscardHandler)

@@ -107,6 +107,16 @@ func (db *DB) QueryRowContext(ctx context.Context, query string, args ...any) *s
 	return db.read.QueryRowContext(ctx, query, args...)
 }
 
+// Snapshot runs fn on the database as it is at one moment. It does not wait for writes.
+func (db *DB) Snapshot(ctx context.Context, fn func(q Queryer) error) error {
+	tx, err := db.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: db.dialect.snapshot})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	return fn(tx)
+}
+
 // Write runs fn in a transaction and returns after the commit. fn may run more than once, so
 // it must not leave results of a failed run behind. If ctx ends before fn has begun, Write
 // returns the error of ctx and does not run fn.

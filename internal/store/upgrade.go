@@ -57,7 +57,7 @@ func ReadUpgrade(ctx context.Context, o Options) (u Upgrade, err error) {
 		return u, err
 	}
 	u.Bytes = usage.Bytes
-	steps, err := db.dialect.migrations()
+	steps, err := db.dialect.migrations(db.schema)
 	if err != nil {
 		return u, err
 	}

@@ -15,7 +15,7 @@ var quick = regexp.MustCompile(`(?is)^(CREATE (VIRTUAL )?TABLE|CREATE (OR REPLAC
 func TestEveryStepIsUnderstood(t *testing.T) {
 	t.Parallel()
 	for _, d := range []*dialect{sqlite, postgres} {
-		steps, err := d.migrations()
+		steps, err := d.migrations(serverSchema())
 		if err != nil {
 			t.Fatal(err)
 		}

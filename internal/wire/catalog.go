@@ -21,6 +21,9 @@ func Requests() []Frame {
 		{TypeWatch, Watch{}, Presences{}, false, "Replace the users whose presence this connection is told, and learn it."},
 		{TypeActivity, Activity{}, nil, false, "Tell whether the person is there, or went away."},
 		{TypeRefresh, Refresh{}, Until{}, false, "Extend the connection with a later token of the same session."},
+		{TypeReport, Report{}, Reported{}, false, "Tell what was measured; devices only. The answer comes once it is on disk."},
+		{TypeWatchReadings, WatchReadings{}, WatchedReadings{}, false,
+			"Replace the devices whose readings this connection is told, and learn the last ones."},
 		{TypePing, nil, nil, false, "Ask whether the server is there."},
 		{TypeDescribe, Describe{}, nil, false, "Of a device: tell what it measures, what it can be told, and what can be set."},
 		{TypeCommand, NewCommand{}, Command{}, false, "Tell a device to do something. The answer comes once that is on disk."},
@@ -46,6 +49,7 @@ func News() []Frame {
 		{Type: TypeUser, Data: Profile{}, Summary: "A user has a new name, picture or text."},
 		{Type: TypeOrder, Data: Command{}, Summary: "To a device: do this, and tell what becomes of it."},
 		{Type: TypeCommandState, Data: Command{}, Summary: "What has become of a command that the user gave in no room."},
+		{Type: TypeReadings, Data: DeviceReadings{}, Summary: "A device that is watched has measured something."},
 		{Type: TypeRevoked, Data: Revoked{}, Summary: "The session was ended; the connection closes next."},
 	}
 }

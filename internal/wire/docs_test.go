@@ -319,7 +319,7 @@ func (s *schemaSet) value(t reflect.Type) obj {
 		return obj{{"type", "string"}}
 	case reflect.Bool:
 		return obj{{"type", "boolean"}}
-	case reflect.Int, reflect.Int64:
+	case reflect.Int, reflect.Int64, reflect.Uint32, reflect.Uint64:
 		return obj{{"type", "integer"}}
 	case reflect.Float64:
 		return obj{{"type", "number"}}

@@ -13,20 +13,22 @@ const MaxFrame = 64 << 10
 // Types of frames that a client sends. Each has an id, and is answered by one
 // frame of type ok or error with the same id; typing alone is not answered.
 const (
-	TypeSend     = "message.send"   // Send -> Sent
-	TypeEdit     = "message.edit"   // Edit -> Sent
-	TypeDelete   = "message.delete" // Target -> Sent
-	TypeRead     = "read.mark"      // Mark -> Mark (where the mark stands now)
-	TypeTyping   = "typing"         // InRoom
-	TypeSync     = "sync"           // Sync -> Synced
-	TypeWatch    = "presence.watch" // Watch -> Presences
-	TypeActivity = "presence.set"   // Activity -> nothing
-	TypeRefresh  = "auth.refresh"   // Refresh -> Until
-	TypePing     = "ping"           // nothing -> nothing
-	TypeDescribe = "describe"       // Describe -> nothing; devices only
-	TypeCommand  = "command"        // NewCommand -> Command
-	TypeCommands = "commands"       // nothing -> Commands; devices only
-	TypeReported = "command_result" // CommandReport -> nothing; devices only
+	TypeSend          = "message.send"   // Send -> Sent
+	TypeEdit          = "message.edit"   // Edit -> Sent
+	TypeDelete        = "message.delete" // Target -> Sent
+	TypeRead          = "read.mark"      // Mark -> Mark (where the mark stands now)
+	TypeTyping        = "typing"         // InRoom
+	TypeSync          = "sync"           // Sync -> Synced
+	TypeWatch         = "presence.watch" // Watch -> Presences
+	TypeActivity      = "presence.set"   // Activity -> nothing
+	TypeRefresh       = "auth.refresh"   // Refresh -> Until
+	TypePing          = "ping"           // nothing -> nothing
+	TypeDescribe      = "describe"       // Describe -> nothing; devices only
+	TypeCommand       = "command"        // NewCommand -> Command
+	TypeCommands      = "commands"       // nothing -> Commands; devices only
+	TypeReported      = "command_result" // CommandReport -> nothing; devices only
+	TypeReport        = "report"         // Report -> Reported; devices only
+	TypeWatchReadings = "watch_readings" // WatchReadings -> WatchedReadings
 )
 
 // Types of frames that the server sends.
@@ -51,6 +53,7 @@ const (
 	// give one.
 	TypeOrder        = TypeCommand
 	TypeCommandState = "command.state" // Command: what became of one that the user gave in no room
+	TypeReadings     = "readings"      // DeviceReadings: what is new of a watched device
 )
 
 // Request is a frame from a client.

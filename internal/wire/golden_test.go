@@ -83,7 +83,21 @@ var (
 			Error: "the door is open", Expires: t1},
 		Device: gh.ID, By: ada, Key: "c-22", At: t0, ChangedAt: t1,
 	}
+
+	buffered = Report{Boot: ptr(uint64(7)), Reports: []ReportItem{
+		{Seq: ptr(uint32(39)), At: t0.Add(-20 * time.Second), Old: true,
+			Readings: map[string]json.RawMessage{"temperature": json.RawMessage("21.2")}},
+		{Seq: ptr(uint32(40)), At: t0.Add(-10 * time.Second), Old: true,
+			Readings: map[string]json.RawMessage{"temperature": json.RawMessage("21.3")}},
+	}}
+	live = DeviceReadings{Device: "dev_01jd8m5q8re0t9v3x7k2p4s6za", At: t0,
+		Values: map[string]any{"temperature": 21.4, "relay": true, "mode": "heat"}}
 )
+
+func encoded(v any) json.RawMessage {
+	b, _ := Encode(v)
+	return b
+}
 
 func ptr[T any](v T) *T { return &v }
 
@@ -105,6 +119,11 @@ func goldenRequests() []frame {
 		req(TypeWatch, &Watch{Users: []string{ada.ID, lin.ID}}),
 		req(TypeActivity, &Activity{Active: true}),
 		req(TypeRefresh, &Refresh{Token: "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"}),
+		req(TypeReport, &Report{Boot: ptr(uint64(7)), Seq: ptr(uint32(41)), At: t0,
+			Readings: map[string]json.RawMessage{"temperature": json.RawMessage("21.4"), "relay": json.RawMessage("true"),
+				"mode": json.RawMessage(`"heat"`)}, Units: map[string]string{"temperature": "Cel"}}),
+		{"client.report.several", Request{ID: "7", Type: TypeReport, Data: encoded(&buffered)}, &buffered},
+		req(TypeWatchReadings, &WatchReadings{Devices: []string{"dev_01jd8m5q8re0t9v3x7k2p4s6za"}}),
 		req(TypePing, nil),
 		req(TypeDescribe, &Describe{Capabilities: greenhouse}),
 		req(TypeCommand, &NewCommand{Device: gh.ID, Room: room1, Key: "c-21", Action: "fan",
@@ -140,6 +159,9 @@ func goldenReplies() []frame {
 		}}),
 		ok(TypeActivity, nil),
 		ok(TypeRefresh, &Until{Expires: later}),
+		ok(TypeReport, &Reported{Accepted: 1, AckedThrough: ptr(uint32(38)), Missing: [][]uint32{{39, 40}},
+			Refused: []Refusal{{Name: "humidity", Reason: "not_finite"}}}),
+		ok(TypeWatchReadings, &WatchedReadings{Devices: []DeviceReadings{live}}),
 		ok(TypePing, nil),
 		ok(TypeDescribe, nil),
 		ok(TypeCommand, &fanOn),
@@ -162,6 +184,7 @@ func goldenReplies() []frame {
 		{"server.error.frame", Reply{Type: TypeError, Error: &ErrorBody{
 			Kind: "invalid", Code: domain.CodeBadFrame, Detail: "this is not a JSON object of the protocol",
 		}}, nil},
+		news(TypeReadings, TypeReadings, &live),
 		news(TypeHello, TypeHello, &Hello{
 			Conn: "conn_01jd8m5q8re0t9v3x7k2p4s6za", Server: "1.0.0", Me: &me,
 			Limits:    Limits{Frame: MaxFrame, Text: 16384, PerSecond: 50, Replay: 500},

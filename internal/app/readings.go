@@ -1,0 +1,47 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/presence"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
+	"github.com/unhidra/unhidra/internal/store/readings"
+	"github.com/unhidra/unhidra/internal/telemetry"
+)
+
+// OpenReadings opens what devices measured: in db if that is PostgreSQL, and else in a file of its
+// own.
+func OpenReadings(ctx context.Context, db *all.Store, c config.Config, o StoreOptions) (*readings.Repository, error) {
+	if c.DatabaseURL != "" {
+		return readings.On(db.DB), nil
+	}
+	repo, err := readings.OpenFile(ctx, store.Options{Path: c.Readings(), Log: o.Log, Tool: o.Tool, NoMigrate: o.NoMigrate})
+	if err != nil {
+		return nil, fmt.Errorf("open the readings of devices: %w", err)
+	}
+	return repo, nil
+}
+
+func (s *server) buildTelemetry() {
+	m := &s.modules
+	m.telemetry = telemetry.New(telemetry.Deps{
+		Store: s.readings, Devices: m.device, Watchable: s.db.Devices, Bus: s.bus, Log: s.Log, Metrics: s.reg,
+		DiskFull: s.reserve.Full,
+	})
+	s.run("telemetry", m.telemetry.Run)
+}
+
+// departures tells all who let users watch one another that somebody is no longer in a room.
+type departures struct {
+	presence  *presence.Service
+	telemetry *telemetry.Service
+}
+
+// OnLeft implements hub.Presence.
+func (d departures) OnLeft(ctx context.Context, user string) {
+	d.presence.OnLeft(ctx, user)
+	d.telemetry.OnLeft(ctx, user)
+}

@@ -1,0 +1,216 @@
+package telemetry
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+const (
+	maxAhead    = 10 * time.Minute // that the clock of a device may be before ours
+	maxRefusals = 64               // different ones in one answer
+)
+
+// clocksBegin is before any device could send anything here: a clock that says less was never set.
+var clocksBegin = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Accept checks the reports of a device, stores what is new and good of them, and tells watchers. When
+// it returns without an error, the device need not send anything of it again. On an error, nothing
+// was stored.
+func (s *Service) Accept(ctx context.Context, device string, reports []domain.Report) (domain.ReportAck, error) {
+	now := s.Now()
+	n := 0
+	for _, r := range reports {
+		n += len(r.Readings)
+	}
+	if n > domain.MaxReadings || len(reports) > domain.MaxReadings {
+		return domain.ReportAck{}, domain.TooLarge.Errorf(domain.CodeTooManyReadings,
+			"a request has at most %d readings; send the others in another one", domain.MaxReadings)
+	}
+	if err := s.DiskFull(); err != nil {
+		s.metrics.unacknowledged.Add(float64(len(reports)))
+		return domain.ReportAck{}, err
+	}
+	if ok, wait := s.readings.AllowN(device, n, now); !ok {
+		s.metrics.unacknowledged.Add(float64(len(reports)))
+		return domain.ReportAck{}, domain.RateLimited.Errorf(domain.CodeReadings,
+			"this device sends too many readings; a device may send %d a second", readingsPerSec).After(wait)
+	}
+	c := check{s: s, device: device, now: now}
+	good, err := c.reports(ctx, reports)
+	if err != nil {
+		return domain.ReportAck{}, err
+	}
+	ack := domain.ReportAck{}
+	if len(good) > 0 {
+		begin := time.Now()
+		done, err := s.Store.Append(ctx, device, good, now)
+		if err != nil {
+			s.metrics.unacknowledged.Add(float64(len(reports)))
+			return domain.ReportAck{}, err
+		}
+		s.metrics.commit.Observe(time.Since(begin).Seconds())
+		s.stored(device, good, done)
+		ack = done.ReportAck
+	}
+	ack.Refused = c.refused(ack.Refused)
+	return ack, nil
+}
+
+// stored tells everybody of reports that are stored.
+func (s *Service) stored(device string, good []domain.Report, done domain.Appended) {
+	fresh := make([]domain.Report, len(done.New))
+	n := 0
+	for i, index := range done.New {
+		fresh[i] = good[index]
+		n += len(fresh[i].Readings)
+	}
+	s.metrics.accepted.Add(float64(done.Accepted))
+	s.metrics.duplicates.Add(float64(done.Duplicate))
+	s.metrics.readings.Add(float64(n))
+	if len(fresh) == 0 {
+		return
+	}
+	s.show(device, fresh)
+	if s.Observer != nil {
+		s.Observer.Observe(device, fresh)
+	}
+}
+
+// A check is that of one request.
+type check struct {
+	s       *Service
+	device  string
+	now     time.Time
+	sensors domain.Capabilities
+	reasons []domain.Refusal
+}
+
+func (c *check) refuse(name string, reason domain.RefusalReason) {
+	c.reasons = append(c.reasons, domain.Refusal{Name: name, Reason: reason})
+}
+
+// refused adds the refusals of the store, counts all, and returns each once.
+func (c *check) refused(others []domain.Refusal) (different []domain.Refusal) {
+	for _, r := range slices.Concat(c.reasons, others) {
+		c.s.metrics.refused.WithLabelValues(string(r.Reason)).Inc()
+		if len(different) < maxRefusals && !slices.Contains(different, r) {
+			different = append(different, r)
+		}
+	}
+	if len(different) > 0 {
+		c.s.Log.Debug("readings were refused", "device", c.device, "first", different[0].Name,
+			"reason", string(different[0].Reason), "reasons", len(different))
+	}
+	return different
+}
+
+// reports returns what is good of the reports. One that has a number stays although nothing of it
+// is good, so that the device does not send it for ever.
+func (c *check) reports(ctx context.Context, reports []domain.Report) (good []domain.Report, err error) {
+	if c.sensors, err = c.s.Devices.Capabilities(ctx, c.device); err != nil {
+		return nil, err
+	}
+	names, err := c.s.namesOf(ctx, c.device, c.now)
+	if err != nil {
+		return nil, err
+	}
+	names.mu.Lock()
+	defer names.mu.Unlock()
+	for _, r := range c.times(reports) {
+		kept := make([]domain.Reading, 0, len(r.Readings))
+		for _, reading := range r.Readings {
+			if reason := c.reading(names, kept, &reading); reason != "" {
+				c.refuse(reading.Name, reason)
+				continue
+			}
+			kept = append(kept, reading)
+		}
+		if r.Readings = kept; len(kept) > 0 || r.HasSeq {
+			good = append(good, r)
+		}
+	}
+	return good, nil
+}
+
+// times gives each report its time, and refuses all of those of an impossible one. A clock that was
+// never set still tells how long it was from one report to the next: the last one is taken to be
+// of now.
+func (c *check) times(reports []domain.Report) []domain.Report {
+	reports = slices.Clone(reports)
+	var last time.Time // of the reports of a clock that was never set
+	for _, r := range reports {
+		if !r.At.IsZero() && r.At.Before(clocksBegin) && r.At.After(last) {
+			last = r.At
+		}
+	}
+	keep := c.s.Keep.Raw
+	for i := range reports {
+		r := &reports[i]
+		reason := domain.RefusalReason("")
+		switch {
+		case r.At.IsZero():
+			r.At, r.Quality = c.now, domain.ReceivedTime
+		case r.At.Before(clocksBegin):
+			r.At, r.Quality = c.now.Add(r.At.Sub(last)), domain.EstimatedTime
+		case r.At.After(c.now.Add(maxAhead)):
+			reason = domain.RefusedFuture
+		}
+		if keep > 0 && r.At.Before(c.now.Add(-keep)) {
+			reason = domain.RefusedTooOld
+		}
+		if reason != "" {
+			for range max(1, len(r.Readings)) {
+				c.refuse("", reason)
+			}
+			r.At, r.Readings = c.now, nil
+		}
+		r.At = r.At.UTC().Truncate(time.Millisecond)
+	}
+	return reports
+}
+
+// reading says why a reading is refused; empty: it is good. kept are those of the same report.
+func (c *check) reading(names *names, kept []domain.Reading, r *domain.Reading) domain.RefusalReason {
+	if !domain.CheckSensorName(r.Name) {
+		r.Name = "" // it may be anything
+		return domain.RefusedName
+	}
+	if domain.CheckUnit("", r.Unit) != nil {
+		return domain.RefusedUnit
+	}
+	sensor, declared := c.sensors.Sensor(r.Name)
+	if declared && string(sensor.Kind) != r.Value.Kind.String() {
+		return domain.RefusedKind
+	}
+	if declared && r.Unit == "" {
+		r.Unit = sensor.Unit
+	}
+	switch v := r.Value; v.Kind {
+	case domain.NumberValue:
+		if math.IsNaN(v.Number) || math.IsInf(v.Number, 0) {
+			return domain.RefusedNotFinite
+		}
+	case domain.TextValue:
+		if len(v.Text) > domain.MaxReadingText || !utf8.ValidString(v.Text) {
+			return domain.RefusedText
+		}
+	case domain.BoolValue:
+	default:
+		return domain.RefusedKind
+	}
+	if slices.ContainsFunc(kept, func(k domain.Reading) bool { return k.Name == r.Name }) {
+		return domain.RefusedTwice
+	}
+	if !names.know(r.Name, declared, c.now) {
+		return domain.RefusedUndeclared
+	}
+	if r.Value.Kind == domain.TextValue && !names.text(r.Name, r.Value.Text, c.now) {
+		return domain.RefusedTexts
+	}
+	return ""
+}

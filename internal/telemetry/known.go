@@ -1,0 +1,102 @@
+package telemetry
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/ratelimit"
+)
+
+const (
+	knownDevices    = 20_000 // in memory; when there are more, the cache begins anew
+	learnedPerMin   = 10     // sensors of a device that it did not declare
+	textsRemembered = time.Hour
+)
+
+// known caches which series devices have, so that a device cannot make any number of them.
+type known struct {
+	mu      sync.Mutex
+	devices map[string]*names
+}
+
+// names are the series of one device.
+type names struct {
+	mu     sync.Mutex
+	loaded bool
+	all    map[string]bool
+	learn  ratelimit.Cell
+	texts  map[string]map[string]bool // by series: the different texts since begin
+	begin  time.Time
+}
+
+func newKnown() known { return known{devices: make(map[string]*names)} }
+
+var learnRate = ratelimit.NewRate(learnedPerMin, time.Minute, domain.MaxLearned)
+
+func (s *Service) namesOf(ctx context.Context, device string, now time.Time) (*names, error) {
+	s.known.mu.Lock()
+	n := s.known.devices[device]
+	if n == nil {
+		if len(s.known.devices) >= knownDevices {
+			clear(s.known.devices)
+		}
+		n = &names{all: make(map[string]bool), begin: now}
+		s.known.devices[device] = n
+	}
+	s.known.mu.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.loaded {
+		return n, nil
+	}
+	series, err := s.Store.Series(ctx, device)
+	if err != nil {
+		return nil, err
+	}
+	for _, of := range series {
+		n.all[of.Name] = true
+	}
+	n.loaded = true
+	return n, nil
+}
+
+// know reports whether there is a series of that name, or may be one from now on. The caller holds
+// n.mu.
+func (n *names) know(name string, declared bool, now time.Time) bool {
+	if n.all[name] {
+		return true
+	}
+	limit := domain.MaxLearned
+	if declared {
+		limit = domain.MaxSensors
+	}
+	if len(n.all) >= limit {
+		return false
+	}
+	if !declared {
+		if ok, _ := n.learn.Allow(learnRate, now); !ok {
+			return false
+		}
+	}
+	n.all[name] = true
+	return true
+}
+
+// text reports whether a series may have one more text. The caller holds n.mu.
+func (n *names) text(name, text string, now time.Time) bool {
+	if n.texts == nil || now.Sub(n.begin) >= textsRemembered {
+		n.texts, n.begin = make(map[string]map[string]bool), now
+	}
+	of := n.texts[name]
+	if of == nil {
+		of = make(map[string]bool)
+		n.texts[name] = of
+	}
+	if !of[text] && len(of) >= domain.MaxReadingTexts {
+		return false
+	}
+	of[text] = true
+	return true
+}

@@ -1,0 +1,38 @@
+package telemetry
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+type metrics struct {
+	readings, accepted, duplicates, unacknowledged prometheus.Counter
+	refused                                        *prometheus.CounterVec
+	commit                                         prometheus.Histogram
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	m := &metrics{
+		readings:   counter("telemetry_readings_total", "Values of devices that were stored."),
+		accepted:   counter("telemetry_reports_total", "Reports of devices that were stored."),
+		duplicates: counter("telemetry_duplicate_reports_total", "Reports that devices sent although they were stored."),
+		unacknowledged: counter("telemetry_unacknowledged_reports_total",
+			"Reports that were not taken, and must be sent again: too many, or no room or database for them."),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "telemetry_refused_readings_total",
+			Help: "Values of devices that were refused for good, by reason."}, []string{"reason"}),
+		commit: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "telemetry_commit_seconds",
+			Help:    "Time until the reports of a request were durable.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}),
+	}
+	for _, reason := range domain.RefusalReasons() {
+		m.refused.WithLabelValues(string(reason))
+	}
+	if reg != nil {
+		reg.MustRegister(m.readings, m.accepted, m.duplicates, m.unacknowledged, m.refused, m.commit)
+	}
+	return m
+}

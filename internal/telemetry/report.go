@@ -1,0 +1,101 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/wire"
+)
+
+// Report takes the reports of a frame.
+func (s *Service) Report(ctx context.Context, p domain.Principal, d wire.Report) (wire.Reported, error) {
+	if p.Kind != domain.KindDevice {
+		return wire.Reported{}, domain.Forbidden.Errorf(domain.CodeDeviceOnly, "only a device reports what it measures")
+	}
+	reports, err := reportsOf(d)
+	if err != nil {
+		return wire.Reported{}, err
+	}
+	ack, err := s.Accept(ctx, p.ID, reports)
+	if err != nil {
+		return wire.Reported{}, err
+	}
+	out := wire.Reported{Accepted: ack.Accepted, Duplicate: ack.Duplicate, AckedThrough: ack.AckedThrough}
+	for _, gap := range ack.Missing {
+		out.Missing = append(out.Missing, []uint32{gap[0], gap[1]})
+	}
+	for _, r := range ack.Refused {
+		out.Refused = append(out.Refused, wire.Refusal{Name: r.Name, Reason: string(r.Reason)})
+	}
+	return out, nil
+}
+
+// reportsOf reads the reports of a frame: that of its own fields, or those in its list.
+func reportsOf(d wire.Report) ([]domain.Report, error) {
+	if d.Readings != nil && d.Reports != nil {
+		return nil, domain.InvalidField("/reports", "send either readings or reports")
+	}
+	if d.Readings != nil {
+		r, err := reportOf("", d, wire.ReportItem{Seq: d.Seq, At: d.At, Old: d.Old, Readings: d.Readings})
+		return []domain.Report{r}, err
+	}
+	if len(d.Reports) == 0 {
+		return nil, domain.InvalidField("/readings", "a report has readings")
+	}
+	if d.Seq != nil || !d.At.IsZero() || d.Old {
+		return nil, domain.InvalidField("/reports", "seq, at and old belong into each of the reports")
+	}
+	reports := make([]domain.Report, len(d.Reports))
+	for i, item := range d.Reports {
+		var err error
+		if reports[i], err = reportOf(fmt.Sprintf("/reports/%d", i), d, item); err != nil {
+			return nil, err
+		}
+	}
+	return reports, nil
+}
+
+func reportOf(pointer string, d wire.Report, item wire.ReportItem) (r domain.Report, err error) {
+	r.At, r.Old = item.At, item.Old
+	if item.Seq != nil {
+		if d.Boot == nil {
+			return r, domain.InvalidField("/boot", "a number (seq) counts within a boot: send boot as well")
+		}
+		r.Boot, r.Seq, r.HasSeq = *d.Boot, *item.Seq, true
+	}
+	for _, name := range slices.Sorted(maps.Keys(item.Readings)) {
+		v, err := valueOf(item.Readings[name])
+		if err != nil {
+			return r, domain.InvalidField(pointer+"/readings/"+escape(name),
+				"a value is a number, true, false or a text")
+		}
+		r.Readings = append(r.Readings, domain.Reading{Name: name, Unit: d.Units[name], Value: v})
+	}
+	return r, nil
+}
+
+// escape makes a name part of a JSON pointer (RFC 6901, section 3).
+func escape(name string) string {
+	return string(bytes.ReplaceAll(bytes.ReplaceAll([]byte(name), []byte("~"), []byte("~0")), []byte("/"), []byte("~1")))
+}
+
+func valueOf(raw json.RawMessage) (domain.Value, error) {
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return domain.Value{}, err
+	}
+	switch v := v.(type) {
+	case float64:
+		return domain.Number(v), nil
+	case bool:
+		return domain.Bool(v), nil
+	case string:
+		return domain.Text(v), nil
+	}
+	return domain.Value{}, fmt.Errorf("%T is no value", v)
+}
