@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -30,7 +29,10 @@ encrypted (--recipient), and readable by you alone. It is checked before it gets
 name. Restore it with unhidra restore.
 
 The file "-" is the standard output. What was written there is complete only if the
-exit code is 0.
+exit code is 0. A file may also be an object in an S3-compatible bucket,
+https://s3.example.org/bucket/prefix/monday.tar.age, with the access key in
+UNHIDRA_BACKUP_S3_KEY and UNHIDRA_BACKUP_S3_SECRET. To verify and to restore, a URL
+with a slash at the end means the newest backup there that a server has made.
 
 "backup verify" checks a backup ("-": from the standard input): its checksums, the
 structure of the database, the logs of all rooms, the files, and whether it has all
@@ -45,7 +47,8 @@ folder.
 
 const restoreText = `restore [flags] <file>
 
-Restores a backup ("-": from the standard input). Stop the server first. Before
+Restores a backup ("-": from the standard input; https://...: from a bucket, as
+"unhidra backup --help" says). Stop the server first. Before
 anything changes, the backup is checked: its checksums, the structure of the database,
 and whether this version can read it. An existing database is replaced only with
 --force. It and existing files are kept, with the time added to their names. All
@@ -68,7 +71,7 @@ func makeBackup(ctx context.Context, e *env, args []string) error {
 		if err := (action{name: "verify", names: []string{"<file>"}}).check("backup", words[1:]); err != nil {
 			return err
 		}
-		return e.verifyBackup(ctx, words[1], *identity)
+		return e.verifyBackup(ctx, flags, words[1], *identity)
 	}
 	if err := (action{names: []string{"<file>"}}).check("backup", words); err != nil {
 		return err
@@ -108,10 +111,13 @@ func (e *env) writeBackup(
 ) (err error) {
 	var r backup.Report
 	tell := e.stdout
-	if path == stdio {
+	switch {
+	case path == stdio:
 		path, tell = "the backup", e.stderr
 		r, err = s.Write(ctx, e.stdout, to)
-	} else {
+	case config.IsURL(path):
+		r, err = writeToBucket(ctx, c, s, path, to)
+	default:
 		r, err = s.WriteFile(ctx, path, to)
 	}
 	if err != nil {
@@ -128,31 +134,20 @@ const (
 	identityUsage = "open an encrypted backup with the secret key in this `file` of age"
 )
 
-// openBackup opens the backup at path, or the standard input, and reads the secret keys in the
-// file identity, if that is not empty.
-func (e *env) openBackup(path, identity string) (r io.ReadCloser, keys []age.Identity, err error) {
-	if identity != "" {
-		if keys, err = backup.ReadIdentities(identity); err != nil {
-			return nil, nil, err
+// verifyBackup checks a backup, and prints how much is in it.
+func (e *env) verifyBackup(ctx context.Context, flags config.Flags, path, identity string) error {
+	var c config.Config // which only a bucket needs
+	if config.IsURL(path) {
+		var err error
+		if c, err = e.load(flags); err != nil {
+			return err
 		}
 	}
-	if path == stdio {
-		return io.NopCloser(e.stdin), keys, nil
-	}
-	r, err = os.Open(path)
-	return r, keys, err
-}
-
-// verifyBackup checks a backup, and prints how much is in it.
-func (e *env) verifyBackup(ctx context.Context, path, identity string) error {
-	in, keys, err := e.openBackup(path, identity)
+	in, path, keys, err := e.openBackup(ctx, c, path, identity)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	if path == stdio {
-		path = "the backup"
-	}
 	dir, err := os.MkdirTemp("", "unhidra-verify-") // mode 0700
 	if err != nil {
 		return err
@@ -213,7 +208,7 @@ func restore(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	r, err := e.unpack(ctx, words[0], *identity, dir)
+	r, err := e.unpack(ctx, c, words[0], *identity, dir)
 	if err != nil {
 		return err
 	}
@@ -250,8 +245,8 @@ func makeRestoreDir(c config.Config) (dir string, err error) {
 }
 
 // unpack writes all that is in a backup to dir, and checks it.
-func (e *env) unpack(ctx context.Context, path, identity, dir string) (backup.Report, error) {
-	in, keys, err := e.openBackup(path, identity)
+func (e *env) unpack(ctx context.Context, c config.Config, path, identity, dir string) (backup.Report, error) {
+	in, path, keys, err := e.openBackup(ctx, c, path, identity)
 	if err != nil {
 		return backup.Report{}, err
 	}

@@ -49,7 +49,7 @@ func lateText(p domain.HealthProblem) (what, text string) {
 		return "audit log", fmt.Sprintf("the receiver %s missed records, which were deleted before it got them; have "+
 			"UNHIDRA_AUDIT_KEEP keep them for longer", p.Subject)
 	case "backup_late":
-		return "backup", "the last good one is too old; check the server's log, and the folder UNHIDRA_BACKUP"
+		return "backup", "the last good one is too old; check the server's log, and the folder or bucket of UNHIDRA_BACKUP"
 	}
 	return "health", p.Code + " " + p.Subject
 }

@@ -66,6 +66,11 @@ func TestDoctorSaysWhatIsLate(t *testing.T) {
 			t.Errorf("running %v: %d broken:\n%s", running, broken, out)
 		}
 	}
+	c.Backup.Dir = filepath.Join(dir, "not mounted")
+	out, broken = check(true)
+	if says(t, out, "FAIL  queues        there is no folder "+c.Backup.Dir); broken != 1 {
+		t.Error(out)
+	}
 }
 
 // Each problem that the health page can show of these has a text, and not only its code.

@@ -82,18 +82,24 @@ func (s *server) buildBackup() error {
 	if !s.Config.Works() {
 		return nil
 	}
+	place, err := BackupPlace(c)
+	if err != nil {
+		return err
+	}
 	d := backup.Deps{
-		Source: BackupSource(s.Config, s.db, s.Version), Dir: c.Dir, Every: c.Every, Keep: c.Keep,
+		Source: BackupSource(s.Config, s.db, s.Version), Place: place, Every: c.Every, Keep: c.Keep,
 		Log: s.Log, Metrics: s.reg,
 	}
 	if c.Recipient != "" {
-		var err error
 		if d.Recipient, err = backup.ParseRecipient(c.Recipient); err != nil {
 			return fmt.Errorf("UNHIDRA_BACKUP_RECIPIENT %w", err)
 		}
+	} else if c.S3.Enabled() {
+		s.Log.Warn("backups go to a bucket as they are: whoever reads it has all data and the server's key; " +
+			"set UNHIDRA_BACKUP_RECIPIENT to encrypt them")
 	}
 	s.modules.backup = backup.New(d)
-	if c.Dir != "" {
+	if place != nil {
 		s.run("backup", s.modules.backup.Run)
 	}
 	return nil

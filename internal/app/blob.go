@@ -20,10 +20,7 @@ import (
 func OpenObjects(ctx context.Context, c config.Config, db *all.Store, log *slog.Logger) (blob.Objects, error) {
 	switch {
 	case c.S3.Enabled():
-		s3, err := blob.NewS3(blob.S3Options{
-			Endpoint: c.S3.Endpoint, Bucket: c.S3.Bucket, Prefix: c.S3.Prefix, Region: c.S3.Region,
-			Key: c.S3.Key, Secret: c.S3.Secret.Reveal(),
-		})
+		s3, err := openS3(c.S3)
 		if err != nil {
 			return nil, fmt.Errorf("UNHIDRA_S3_URL: %w", err)
 		}
@@ -36,6 +33,12 @@ func OpenObjects(ctx context.Context, c config.Config, db *all.Store, log *slog.
 		return nil, fmt.Errorf("make the folder of files: %w", err)
 	}
 	return disk, nil
+}
+
+func openS3(c config.S3) (*blob.S3, error) {
+	return blob.NewS3(blob.S3Options{
+		Endpoint: c.Endpoint, Bucket: c.Bucket, Prefix: c.Prefix, Region: c.Region, Key: c.Key, Secret: c.Secret.Reveal(),
+	})
 }
 
 const bucketTimeout = 10 * time.Second

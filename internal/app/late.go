@@ -24,8 +24,17 @@ func CheckLate(
 	if d.Sinks, err = auditSinks(c, ""); err != nil {
 		return r, err
 	}
-	modules := []admin.HealthChecker{
-		audit.New(d), backup.New(backup.Deps{Dir: c.Backup.Dir, Every: c.Backup.Every}),
+	modules := []admin.HealthChecker{audit.New(d)}
+	place, err := BackupPlace(c.Backup)
+	if err != nil {
+		return r, err
+	}
+	if place != nil {
+		backups := backup.New(backup.Deps{Place: place, Every: c.Backup.Every})
+		if err := backups.Look(ctx); err != nil {
+			return r, err
+		}
+		modules = append(modules, backups)
 	}
 	if c.Mail.Enabled() {
 		queue, err := mail.New(mailDeps(c, db, keys))

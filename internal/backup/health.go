@@ -16,7 +16,7 @@ const lateFactor = 2
 // CheckHealth adds a backup that is late, or else one that failed. A nil Service stands for a
 // process that makes none.
 func (s *Service) CheckHealth(_ context.Context, r *domain.HealthReport) error {
-	if s == nil || s.Dir == "" {
+	if s == nil || s.Place == nil {
 		return nil
 	}
 	s.mu.Lock()
@@ -57,7 +57,7 @@ func (s *Service) watch(reg prometheus.Registerer) *metrics {
 	}
 	interval := gauge("backup_interval_seconds",
 		"How often the server makes a backup (UNHIDRA_BACKUP_EVERY); 0: it makes none.")
-	if s.Dir != "" {
+	if s.Place != nil {
 		interval.Set(s.Every.Seconds())
 	}
 	last := prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -56,6 +56,17 @@ func unpack(
 // written to; empty: none.
 func read(
 	ctx context.Context, src io.Reader, keys []age.Identity, place func(name string) string,
+) (Report, error) {
+	r, err := readArchive(ctx, src, keys, place)
+	var failed *fs.PathError
+	if errors.As(err, &failed) && failed.Op == "read" { // a disk or a connection, and not what is in the archive
+		err = fmt.Errorf("it cannot be read: %w", failed)
+	}
+	return r, err
+}
+
+func readArchive(
+	ctx context.Context, src io.Reader, keys []age.Identity, place func(name string) string,
 ) (r Report, err error) {
 	plain, encrypted, err := decrypt(src, keys)
 	if err != nil {

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -17,10 +18,8 @@ import (
 
 // Deps are what a Service needs.
 type Deps struct {
-	Source Source
-	// Dir is the folder of backups, which must be there: one that is missing may be a disk
-	// that is not mounted. Empty: no backups are made.
-	Dir       string
+	Source    Source
+	Place     Place // nil: no backups are made
 	Every     time.Duration
 	Keep      int           // how many backups are kept, the newest
 	Recipient age.Recipient // nil: they are not encrypted
@@ -36,6 +35,7 @@ type Service struct {
 	started time.Time
 
 	mu     sync.Mutex
+	looked bool      // at which backups there are
 	last   time.Time // when the last good backup was begun; zero: there is none
 	failed time.Time // when the last attempt failed; zero: it did not
 }
@@ -47,17 +47,33 @@ func New(d Deps) *Service {
 	}
 	s := &Service{Deps: d, started: d.Now()}
 	s.metrics = s.watch(d.Metrics)
-	for _, m := range s.list() {
-		if m.at.After(s.started) {
-			continue // made while the clock was wrong
-		}
-		s.last = m.at
-		if info, err := os.Stat(filepath.Join(d.Dir, m.name)); err == nil {
-			s.metrics.size.Set(float64(info.Size()))
-		}
-		break
-	}
 	return s
+}
+
+// Look finds out, once, when the last backup was made before this process. Run calls it, and who
+// only asks how backups are calls it before CheckHealth.
+func (s *Service) Look(ctx context.Context) error {
+	s.mu.Lock()
+	looked := s.looked
+	s.mu.Unlock()
+	if looked {
+		return nil
+	}
+	all, err := s.Place.List(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.looked, s.failed = true, time.Time{} // a backup may be due much later
+	for _, m := range newestFirst(all) {
+		if !m.at.After(s.started) { // else it was made while the clock was wrong
+			s.last = m.at
+			s.metrics.size.Set(float64(m.Size))
+			break
+		}
+	}
+	return nil
 }
 
 const (
@@ -67,19 +83,33 @@ const (
 	lookEvery = time.Minute
 	// leftoverAge is how old a temporary file is that no running command can have.
 	leftoverAge = 24 * time.Hour
+	// attemptMax is how long an attempt may take.
+	attemptMax = 24 * time.Hour
 )
 
 // Run makes backups until ctx ends: the first at once if none was made within Every.
 func (s *Service) Run(ctx context.Context) error {
 	for {
-		if !s.due().After(s.Now()) {
-			s.attempt(ctx)
-		}
+		s.turn(ctx)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(lookEvery):
 		}
+	}
+}
+
+// turn makes a backup if one is due.
+func (s *Service) turn(ctx context.Context) {
+	if s.due().After(s.Now()) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, attemptMax)
+	defer cancel()
+	if err := s.Look(ctx); err != nil {
+		s.fail(ctx, err)
+	} else if !s.due().After(s.Now()) {
+		s.attempt(ctx)
 	}
 }
 
@@ -93,36 +123,40 @@ func (s *Service) due() time.Time {
 	return s.last.Add(s.Every)
 }
 
+// fail notes that there is no new backup.
+func (s *Service) fail(ctx context.Context, err error) {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		s.Log.Info("a backup was not finished, because the server stops")
+		return
+	}
+	s.mu.Lock()
+	s.failed = s.Now()
+	s.mu.Unlock()
+	s.metrics.failures.Inc()
+	s.Log.Error("cannot make a backup", "err", err)
+}
+
 // attempt makes a backup, and then deletes those that are too many.
 func (s *Service) attempt(ctx context.Context) {
 	begin := s.Now()
 	s.sweep(begin)
-	path := filepath.Join(s.Dir, nameAt(begin, s.Recipient != nil))
-	r, err := s.Source.WriteFile(ctx, path, s.Recipient)
-	if err != nil && ctx.Err() != nil {
-		s.Log.Info("a backup was not finished, because the server stops")
-		return
-	}
-	now := s.Now()
-	s.mu.Lock()
-	if err == nil {
-		s.last, s.failed = begin, time.Time{}
-	} else {
-		s.failed = now
-	}
-	s.mu.Unlock()
+	name := nameAt(begin, s.Recipient != nil)
+	r, err := s.Place.Write(ctx, s.Source, name, s.Recipient)
 	if err != nil {
-		s.metrics.failures.Inc()
-		s.Log.Error("cannot make a backup", "err", err)
+		s.fail(ctx, err)
 		return
 	}
+	s.mu.Lock()
+	s.last, s.failed = begin, time.Time{}
+	s.mu.Unlock()
+	took := s.Now().Sub(begin)
 	s.metrics.size.Set(float64(r.Bytes))
-	s.metrics.duration.Set(now.Sub(begin).Seconds())
-	s.Log.Info("made a backup", "file", path, "bytes", r.Bytes, "took", now.Sub(begin))
+	s.metrics.duration.Set(took.Seconds())
+	s.Log.Info("made a backup", "file", s.Place.Path(name), "bytes", r.Bytes, "took", took)
 	if r.Lost > 0 && !r.Bucket {
 		s.Log.Warn("files are missing on the server, and so in its backup; unhidra doctor tells more", "count", r.Lost)
 	}
-	s.expire(filepath.Base(path))
+	s.expire(ctx, name)
 }
 
 const timeForm = "20060102T150405Z"
@@ -140,23 +174,19 @@ func nameAt(at time.Time, encrypted bool) string {
 
 // A made backup is a file whose name this package gave it.
 type made struct {
-	name string
-	at   time.Time
+	Stored
+	at time.Time
 }
 
-// list returns the backups in the folder, the newest first.
-func (s *Service) list() (all []made) {
-	entries, err := os.ReadDir(s.Dir)
-	if s.Dir == "" || err != nil {
-		return nil // an attempt will tell
-	}
-	for _, e := range entries {
-		m := fileName.FindStringSubmatch(e.Name())
-		if m == nil || !e.Type().IsRegular() {
+// newestFirst returns those files that are backups which a Service has made.
+func newestFirst(files []Stored) (all []made) {
+	for _, f := range files {
+		m := fileName.FindStringSubmatch(f.Name)
+		if m == nil {
 			continue
 		}
 		if at, err := time.Parse(timeForm, m[1]); err == nil {
-			all = append(all, made{e.Name(), at})
+			all = append(all, made{f, at})
 		}
 	}
 	slices.SortFunc(all, func(a, b made) int { return b.at.Compare(a.at) })
@@ -164,24 +194,33 @@ func (s *Service) list() (all []made) {
 }
 
 // expire deletes all backups but the newest, and never the one that was made just now.
-func (s *Service) expire(newest string) {
+func (s *Service) expire(ctx context.Context, newest string) {
+	files, err := s.Place.List(ctx)
+	if err != nil {
+		s.Log.Warn("cannot look for old backups", "err", err)
+		return
+	}
 	kept := 1
-	for _, m := range s.list() {
-		if m.name == newest {
+	for _, m := range newestFirst(files) {
+		if m.Name == newest {
 			continue
 		}
 		if kept++; kept <= s.Keep {
 			continue
 		}
-		if err := os.Remove(filepath.Join(s.Dir, m.name)); err != nil {
-			s.Log.Warn("cannot delete an old backup", "file", m.name, "err", err)
+		if err := s.Place.Delete(ctx, m.Name); err != nil {
+			s.Log.Warn("cannot delete an old backup", "file", s.Place.Path(m.Name), "err", err)
 		}
 	}
 }
 
 // sweep deletes what backups have left whose process was killed.
 func (s *Service) sweep(now time.Time) {
-	for _, dir := range []string{s.Dir, s.Source.Scratch} {
+	dirs := []string{s.Source.Scratch}
+	if f, ok := s.Place.(Folder); ok {
+		dirs = append(dirs, string(f))
+	}
+	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			continue // an attempt will tell

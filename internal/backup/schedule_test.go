@@ -20,10 +20,12 @@ type clock struct{ now time.Time }
 func newService(t *testing.T, c *clock, dir string, keep int) *Service {
 	t.Helper()
 	s, _ := newSource(t)
-	return New(Deps{
-		Source: s, Dir: dir, Every: 24 * time.Hour, Keep: keep, Log: slog.New(slog.DiscardHandler),
+	service := New(Deps{
+		Source: s, Place: Folder(dir), Every: 24 * time.Hour, Keep: keep, Log: slog.New(slog.DiscardHandler),
 		Metrics: prometheus.NewRegistry(), Now: func() time.Time { return c.now },
 	})
+	_ = service.Look(t.Context()) // fails where the folder is not there yet
+	return service
 }
 
 func names(t *testing.T, dir string) (names []string) {

@@ -49,7 +49,7 @@ func (s Source) WriteFile(ctx context.Context, path string, to age.Recipient) (r
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, Temporary) // mode 0600
 	if errors.Is(err, fs.ErrNotExist) {
-		return r, fmt.Errorf("there is no folder %s; make it, or mount its disk", dir)
+		return r, errNoFolder(dir)
 	}
 	if err != nil {
 		return r, err
@@ -74,6 +74,10 @@ func (s Source) WriteFile(ctx context.Context, path string, to age.Recipient) (r
 		return r, err
 	}
 	return r, syncDir(dir)
+}
+
+func errNoFolder(dir string) error {
+	return fmt.Errorf("there is no folder %s; make it, or mount its disk", dir)
 }
 
 func errExists(path string) error { return fmt.Errorf("%s already exists; choose another name", path) }

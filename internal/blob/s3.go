@@ -29,6 +29,8 @@ type S3Options struct {
 const (
 	s3Patience = 10 * time.Second // until the response begins
 	s3PartSize = 16 << 20
+	// s3StreamPart is the size of the parts of a stream, whose number is limited to 10,000.
+	s3StreamPart = 32 << 20
 )
 
 // S3 stores objects in a bucket.
@@ -97,6 +99,15 @@ func (s *S3) key(name string) string {
 func (s *S3) Put(ctx context.Context, name, path string, _ int64) error {
 	_, err := s.client.FPutObject(ctx, s.o.Bucket, s.key(name), path, minio.PutObjectOptions{
 		ContentType: "application/octet-stream", PartSize: s3PartSize, SendContentMd5: true,
+	})
+	return away(err)
+}
+
+// PutStream uploads what r has up to its end, of any size up to 312 GiB, with 32 MiB of it at a time
+// in memory. If r fails, the object does not exist.
+func (s *S3) PutStream(ctx context.Context, name string, r io.Reader) error {
+	_, err := s.client.PutObject(ctx, s.o.Bucket, s.key(name), r, -1, minio.PutObjectOptions{
+		ContentType: "application/octet-stream", PartSize: s3StreamPart, SendContentMd5: true,
 	})
 	return away(err)
 }

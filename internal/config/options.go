@@ -334,8 +334,15 @@ func (c *Config) options() []option {
 			str(&c.Audit.CA)},
 
 		{backups, "UNHIDRA_BACKUP", "", "",
-			"folder that a server with SQLite writes backups of itself to; a folder of its own, which must be there, " +
-				"on another disk than the data. Empty: none; see [backup](operations.md#backup)", false, str(&c.Backup.Dir)},
+			"where a server with SQLite writes backups of itself: a folder of its own, which must be there, on another " +
+				"disk than the data; or an S3-compatible bucket, `https://s3.example.org/bucket/prefix`. Empty: nowhere; see " +
+				"[backup](operations.md#backup)", false, place(&c.Backup)},
+		{backups, "UNHIDRA_BACKUP_S3_REGION", "", "us-east-1", "region of the bucket of backups", false,
+			str(&c.Backup.S3.Region)},
+		{backups, "UNHIDRA_BACKUP_S3_KEY", "", "",
+			"id of the access key to the bucket of backups; it needs to list the bucket, and to read, write and delete " +
+				"objects. Empty: that of UNHIDRA_S3_KEY, if the bucket is on the same service", false, str(&c.Backup.S3.Key)},
+		{backups, "UNHIDRA_BACKUP_S3_SECRET", "", "", "secret of this access key", true, secret(&c.Backup.S3.Secret)},
 		{backups, "UNHIDRA_BACKUP_EVERY", "", "24h", "how often", false,
 			dur(&c.Backup.Every, time.Minute, 31*24*time.Hour)},
 		{backups, "UNHIDRA_BACKUP_KEEP", "", "14",

@@ -20,6 +20,9 @@ type S3 struct {
 // Enabled reports whether files are kept in a bucket.
 func (s S3) Enabled() bool { return s.Endpoint != "" }
 
+// URL returns the URL of the bucket and its prefix, without a slash at the end.
+func (s S3) URL() string { return strings.TrimSuffix(s.Endpoint+"/"+s.Bucket+"/"+s.Prefix, "/") }
+
 // complete checks what the settings of S3 say together.
 func (s S3) complete() error {
 	switch {

@@ -5,11 +5,13 @@ go 1.26.8
 replace github.com/unhidra/unhidra => ../../..
 
 require (
+	filippo.io/age v1.3.2
 	github.com/minio/minio-go/v7 v7.4.1
 	github.com/unhidra/unhidra v0.0.0
 )
 
 require (
+	filippo.io/hpke v0.4.0 // indirect
 	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.23.1 // indirect
 	github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.14.1 // indirect
 	github.com/Azure/azure-sdk-for-go/sdk/internal v1.12.0 // indirect

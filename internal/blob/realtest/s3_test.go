@@ -4,16 +4,18 @@ package realtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/unhidra/unhidra/internal/blob"
 	"github.com/unhidra/unhidra/internal/blob/blobtest"
@@ -26,13 +28,36 @@ const (
 	bucket = "files"
 )
 
+// folder has what all tests use.
+var folder string
+
+func TestMain(m *testing.M) {
+	var err error
+	if folder, err = os.MkdirTemp("", "unhidra-s3-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(folder)
+	os.Exit(code)
+}
+
+// gateway builds the S3 server, once.
+var gateway = sync.OnceValues(func() (binary string, err error) {
+	binary = filepath.Join(folder, "versitygw")
+	out, err := exec.Command("go", "build", "-o", binary, "github.com/versity/versitygw/cmd/versitygw").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, out)
+	}
+	return binary, err
+})
+
 // serve runs a server with an empty bucket until the test ends.
 func serve(t *testing.T) (endpoint string, stop func()) {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "versitygw")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/versity/versitygw/cmd/versitygw")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the S3 server: %v\n%s", err, out)
+	binary, err := gateway()
+	if err != nil {
+		t.Fatalf("build the S3 server: %v", err)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -54,10 +79,7 @@ func serve(t *testing.T) (endpoint string, stop func()) {
 	}
 	stop = func() { cancel(); _ = cmd.Wait() }
 	t.Cleanup(stop)
-	client, err := minio.New(addr, &minio.Options{Creds: credentials.NewStaticV4(key, secret, ""), Region: "us-east-1"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := newClient(t, "http://"+addr)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for end := time.Now().Add(30 * time.Second); ; <-tick.C {
@@ -91,6 +113,13 @@ func TestS3(t *testing.T) {
 			blobtest.Conform(t, objects)
 		})
 	}
+	t.Run("stream", func(t *testing.T) {
+		objects, err := open(blob.S3Options{Bucket: bucket, Prefix: "streams", Secret: secret})
+		if err != nil {
+			t.Fatal(err)
+		}
+		streams(t, objects)
+	})
 	t.Run("no bucket", func(t *testing.T) {
 		if _, err := open(blob.S3Options{Bucket: "none", Secret: secret}); err == nil {
 			t.Error("a bucket that is not there was opened")
@@ -112,3 +141,41 @@ func TestS3(t *testing.T) {
 		}
 	})
 }
+
+// streams uploads what has no known size: nothing, little, and more than one part. What breaks off
+// leaves nothing.
+func streams(t *testing.T, objects *blob.S3) {
+	const large = 70 << 20
+	for _, size := range []int64{0, 10, large} {
+		name := fmt.Sprint("of ", size)
+		if err := objects.PutStream(t.Context(), name, io.LimitReader(zeros{}, size)); err != nil {
+			t.Fatalf("%d bytes: %v", size, err)
+		}
+		r, err := objects.Get(t.Context(), name, 0, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := io.Copy(io.Discard, r); n != size || err != nil {
+			t.Errorf("%d bytes of %d: %v", n, size, err)
+		}
+		_ = r.Close()
+	}
+	broken := errors.New("broken off")
+	for _, size := range []int64{0, large} {
+		err := objects.PutStream(t.Context(), "broken", io.MultiReader(io.LimitReader(zeros{}, size), failing{broken}))
+		if !errors.Is(err, broken) {
+			t.Errorf("after %d bytes: %v", size, err)
+		}
+		if _, err := objects.Get(t.Context(), "broken", 0, -1); domain.KindOf(err) != domain.NotFound {
+			t.Errorf("after %d bytes it is there: %v", size, err)
+		}
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
