@@ -21,15 +21,14 @@ func TestChaos(t *testing.T) {
 		t.Skip("short: three minutes of faults are left out")
 	}
 	length := time.Duration(testkit.Setting(t, "CHAOS_SECONDS", 180)) * time.Second
-	// The same faults each time, so that a failure speaks of what was changed; make
-	// chaos looks for new ones.
+	// The same faults each time, so that a failure is due to a change; make chaos uses others.
 	seed := testkit.Setting(t, "CHAOS_SEED", 20261126)
 	t.Logf("%s of faults; repeat with CHAOS_SEED=%d", length, seed)
 	ctx, cancel := context.WithTimeout(t.Context(), length+10*time.Minute)
 	defer cancel()
 	c := startCluster(t, node.Build(t))
-	w := &crowd{h: NewHistory()}
-	w.settle(ctx, t, seed, func(i int) string { return "http://" + c.clients[i].Addr() })
+	w := &workload{h: NewHistory()}
+	w.setUp(ctx, t, seed, func(i int) string { return "http://" + c.clients[i].Addr() })
 
 	var loops, watching sync.WaitGroup
 	for _, p := range w.people {
@@ -60,17 +59,17 @@ func TestChaos(t *testing.T) {
 	for _, v := range Check(w.h) {
 		t.Error(v)
 	}
-	for _, s := range c.complaints() {
+	for _, s := range c.logErrors() {
 		t.Error(s)
 	}
 	w.report(t)
 }
 
-// play carries out a schedule, and waits until everything is mended.
+// play injects the faults of a schedule, and waits until all are repaired.
 func (c *cluster) play(ctx context.Context, faults []Fault) {
 	begin := time.Now()
 	var broken sync.WaitGroup
-	locks := make(map[string]*sync.Mutex) // the same fault waits for itself
+	locks := make(map[string]*sync.Mutex) // a target has one fault at a time
 	for _, f := range faults {
 		select {
 		case <-time.After(f.At - time.Since(begin)): // the schedule says when
@@ -96,35 +95,34 @@ func (c *cluster) play(ctx context.Context, faults []Fault) {
 	broken.Wait()
 }
 
-// converge waits until everybody has been shown everything. Those who were not by
-// then are the checker's to tell.
-func (w *crowd) converge(ctx context.Context, t *testing.T, c *cluster, mended time.Time) {
+// converge waits until all members have received all events.
+func (w *workload) converge(ctx context.Context, t *testing.T, c *cluster, mended time.Time) {
 	t.Helper()
-	for _, room := range w.all() {
+	for _, room := range w.rooms() {
 		w.h.Members[room] = w.members(ctx, t, room)
 	}
 	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
 		if behind := w.behind(ctx, t); len(behind) == 0 {
-			t.Logf("everybody had everything %s after the last fault was mended", time.Since(mended).Round(time.Millisecond))
+			t.Logf("all members had all events %s after the last fault was repaired", time.Since(mended).Round(time.Millisecond))
 			return
 		}
 		<-time.After(100 * time.Millisecond)
 	}
-	t.Errorf("a minute after the end there are behind: %v", w.behind(ctx, t))
+	t.Errorf("a minute after the end these are behind: %v", w.behind(ctx, t))
 }
 
-func (w *crowd) behind(ctx context.Context, t *testing.T) (behind []string) {
+func (w *workload) behind(ctx context.Context, t *testing.T) (behind []string) {
 	t.Helper()
 	for room, members := range w.h.Members {
-		st, err := w.insider(room).c.Room(ctx, room)
+		st, err := w.stableMember(room).c.Room(ctx, room)
 		if err != nil {
 			t.Errorf("the head of %s: %v", room, err)
 			continue
 		}
 		w.h.mu.Lock()
 		for _, who := range members {
-			if n := len(w.h.Seen[Stretch{who, room}]); int64(n) < st.Head {
+			if n := len(w.h.Seen[Reader{who, room}]); int64(n) < st.Head {
 				behind = append(behind, fmt.Sprintf("%s in %s: %d of %d", who, room, n, st.Head))
 			}
 		}
@@ -133,8 +131,8 @@ func (w *crowd) behind(ctx context.Context, t *testing.T) (behind []string) {
 	return behind
 }
 
-// insider is a member of a room who never leaves it.
-func (w *crowd) insider(room string) *person {
+// stableMember returns a member of a room who never leaves it.
+func (w *workload) stableMember(room string) *person {
 	for _, p := range w.people {
 		if slices.Contains(w.h.Stable[room], p.id) {
 			return p
@@ -143,10 +141,10 @@ func (w *crowd) insider(room string) *person {
 	panic("nobody stays in " + room)
 }
 
-func (w *crowd) members(ctx context.Context, t *testing.T, room string) (ids []string) {
+func (w *workload) members(ctx context.Context, t *testing.T, room string) (ids []string) {
 	t.Helper()
 	for cursor := ""; ; {
-		page, err := w.insider(room).c.Members(ctx, room, cursor)
+		page, err := w.stableMember(room).c.Members(ctx, room, cursor)
 		if err != nil {
 			t.Fatalf("the members of %s: %v", room, err)
 		}
@@ -159,14 +157,13 @@ func (w *crowd) members(ctx context.Context, t *testing.T, room string) (ids []s
 	}
 }
 
-// final reads, from each node, the whole log of each room, and where the marks
-// stand.
-func (w *crowd) final(ctx context.Context, t *testing.T, c *cluster) {
+// final reads the whole log of each room from each node, and the read marks.
+func (w *workload) final(ctx context.Context, t *testing.T, c *cluster) {
 	t.Helper()
-	for _, room := range w.all() {
+	for _, room := range w.rooms() {
 		for i, n := range c.nodes {
 			reader := client.New(n.URL())
-			reader.SetTokens(client.Tokens{Access: w.insider(room).c.Tokens().Access})
+			reader.SetTokens(client.Tokens{Access: w.stableMember(room).c.Tokens().Access})
 			var log []Entry
 			for more := true; more; {
 				r, err := reader.Events(ctx, room, int64(len(log)), 500)
@@ -191,14 +188,14 @@ func (w *crowd) final(ctx context.Context, t *testing.T, c *cluster) {
 		}
 		for _, st := range rooms {
 			if slices.Contains(p.halls, st.ID) {
-				w.h.Marks[Stretch{p.id, st.ID}] = st.Read
+				w.h.Marks[Reader{p.id, st.ID}] = st.Read
 			}
 		}
 	}
 }
 
-// report says how much was proven.
-func (w *crowd) report(t *testing.T) {
+// report logs how much happened, and fails if it was too little.
+func (w *workload) report(t *testing.T) {
 	t.Helper()
 	counts := make(map[string]int)
 	for _, op := range w.h.Ops {
@@ -216,7 +213,7 @@ func (w *crowd) report(t *testing.T) {
 	for _, log := range w.h.Logs {
 		events += len(log)
 	}
-	t.Logf("%d events, shown %d times; %d sessions begun anew\n%s", events, shown, w.retries.Load(),
+	t.Logf("%d events, shown %d times; %d sign-ins after a session had ended\n%s", events, shown, w.retries.Load(),
 		strings.Join(lines, "\n"))
 	if acked := counts["send acknowledged"]; acked < 100 {
 		t.Errorf("only %d messages were acknowledged: that proves nothing", acked)

@@ -7,16 +7,15 @@ import (
 	"time"
 )
 
-// A Violation is a promise that was broken.
+// A Violation is a broken rule.
 type Violation struct{ Rule, What string }
 
 func (v Violation) String() string { return v.Rule + ": " + v.What }
 
-// Check holds a history against every rule of docs/consistency.md. It needs no
-// search: the log says in which order things happened, so each rule is looked up
-// in it.
+// Check checks a history against the rules of docs/consistency.md. It does not have to search for
+// an order that explains the history: the log gives it.
 func Check(h *History) []Violation {
-	c := &checker{History: h, ops: make(map[string][]*Op), messages: make(map[message]*story),
+	c := &checker{History: h, ops: make(map[string][]*Op), messages: make(map[message]*messageLog),
 		attempts: make(map[message][]*Op)}
 	for i := range h.Ops {
 		op := &h.Ops[i]
@@ -27,30 +26,30 @@ func Check(h *History) []Violation {
 		}
 	}
 	for room, log := range h.Logs {
-		c.log(room, log)
-		c.membership(room, log)
+		c.checkLog(room, log)
+		c.checkMembership(room, log)
 	}
-	c.written()
+	c.checkWrites()
 	for at, seen := range h.Seen {
-		c.shown(at, seen)
+		c.checkObservations(at, seen)
 	}
 	for _, at := range h.Resets {
-		c.bad("nothing is skipped", "%s was told that events of %s are no longer kept", at.Who, at.Room)
+		c.fail("nothing is skipped", "%s was told that events of %s are no longer kept", at.Who, at.Room)
 	}
-	c.complete()
+	c.checkComplete()
 	for room := range c.ops {
-		c.fetches(room)
+		c.checkReads(room)
 	}
-	c.marks()
-	c.refusals()
+	c.checkMarks()
+	c.checkRefusals()
 	slices.SortFunc(c.found, func(a, b Violation) int { return strings.Compare(a.String(), b.String()) })
 	return c.found
 }
 
 type message struct{ room, key string }
 
-// story is what the log says of one message.
-type story struct {
+// A messageLog has the events of one message.
+type messageLog struct {
 	created Entry
 	later   []Entry // edits and the deletion, in order
 }
@@ -58,14 +57,14 @@ type story struct {
 type checker struct {
 	*History
 	ops      map[string][]*Op
-	messages map[message]*story
+	messages map[message]*messageLog
 	attempts map[message][]*Op
 	found    []Violation
 }
 
-const maxViolations = 10 // violations of a rule that are told
+const maxViolations = 10 // of a rule; more are not reported
 
-func (c *checker) bad(rule, format string, args ...any) {
+func (c *checker) fail(rule, format string, args ...any) {
 	n := 0
 	for _, v := range c.found {
 		if v.Rule == rule {
@@ -77,12 +76,13 @@ func (c *checker) bad(rule, format string, args ...any) {
 	}
 }
 
-// log: numbers 1, 2, 3; each key once; who writes is a member at that moment.
-func (c *checker) log(room string, log []Entry) {
+// checkLog checks that numbers have no gaps, that each key is there once, and that writers are members
+// at that time.
+func (c *checker) checkLog(room string, log []Entry) {
 	in := make(map[string]bool)
 	for i, e := range log {
 		if e.Seq != int64(i+1) {
-			c.bad("no gaps", "event %d of %s has number %d", i+1, room, e.Seq)
+			c.fail("no gaps", "event %d of %s has number %d", i+1, room, e.Seq)
 			return
 		}
 		switch e.Type {
@@ -95,32 +95,32 @@ func (c *checker) log(room string, log []Entry) {
 		case "message.created":
 			m := message{room, e.Key}
 			if first := c.messages[m]; first != nil {
-				c.bad("once", "%s is in %s as %d and as %d", e.Key, room, first.created.Seq, e.Seq)
+				c.fail("once", "%s is in %s as %d and as %d", e.Key, room, first.created.Seq, e.Seq)
 				continue
 			}
-			c.messages[m] = &story{created: e}
+			c.messages[m] = &messageLog{created: e}
 		case "message.edited", "message.deleted":
 			s := c.messages[message{room, e.Key}]
 			if s == nil || s.created.Seq != e.Message {
-				c.bad("no gaps", "%d of %s changes %d, which no event before it created", e.Seq, room, e.Message)
+				c.fail("no gaps", "%d of %s changes %d, which no event before it created", e.Seq, room, e.Message)
 				continue
 			}
 			s.later = append(s.later, e)
 		}
 		if strings.HasPrefix(e.Type, "message.") && !in[e.Actor] {
-			c.bad("members write", "%d of %s is by %s, who was not a member", e.Seq, room, e.Actor)
+			c.fail("members write", "%d of %s is by %s, who was not a member", e.Seq, room, e.Actor)
 		}
 	}
 }
 
-// membership: what was acknowledged is in the log, and nothing is that nobody
-// asked for.
-func (c *checker) membership(room string, log []Entry) {
-	type fact struct{ typ, subject string }
-	is, sure, maybe := make(map[fact]int), make(map[fact]int), make(map[fact]int)
+// checkMembership checks that acknowledged changes of membership are in the log, and no others than
+// were requested.
+func (c *checker) checkMembership(room string, log []Entry) {
+	type change struct{ typ, subject string }
+	logged, acked, possible := make(map[change]int), make(map[change]int), make(map[change]int)
 	for _, e := range log {
 		if strings.HasPrefix(e.Type, "member.") {
-			is[fact{e.Type, e.Subject}]++
+			logged[change{e.Type, e.Subject}]++
 		}
 	}
 	for _, op := range c.ops[room] {
@@ -138,69 +138,69 @@ func (c *checker) membership(room string, log []Entry) {
 			continue
 		}
 		if op.Outcome == Acked && op.Kind != Join { // joining again changes nothing
-			sure[fact{typ, subject}]++
+			acked[change{typ, subject}]++
 		}
 		if op.Outcome != Refused {
-			maybe[fact{typ, subject}]++
+			possible[change{typ, subject}]++
 		}
 	}
-	for f, n := range is {
-		if n > maybe[f] {
-			c.bad("once", "%s of %s is %d times in %s, and was asked for %d times", f.typ, f.subject, n, room, maybe[f])
+	for f, n := range logged {
+		if n > possible[f] {
+			c.fail("once", "%s of %s is %d times in %s, and was asked for %d times", f.typ, f.subject, n, room, possible[f])
 		}
 	}
-	for f, n := range sure {
-		if n > is[f] {
-			c.bad("acknowledged is kept", "%s of %s was acknowledged %d times in %s, and is there %d times", f.typ, f.subject, n,
-				room, is[f])
+	for f, n := range acked {
+		if n > logged[f] {
+			c.fail("acknowledged is kept", "%s of %s was acknowledged %d times in %s, and is there %d times",
+				f.typ, f.subject, n, room, logged[f])
 		}
 	}
 }
 
-// written: every acknowledged message, edit and deletion is in the log under its
-// number, what is there was asked for, and the text is that of the last edit.
-func (c *checker) written() {
+// checkWrites checks that every acknowledged message, edit and deletion is in the log under its
+// number, that each event was requested, and that the text is that of the last edit.
+func (c *checker) checkWrites() {
 	for m, ops := range c.attempts {
 		s := c.messages[m]
 		if s == nil {
 			for _, op := range ops {
 				if op.Outcome == Acked {
-					c.bad("acknowledged is kept", "%s of %s in %s was acknowledged as %d, and the message is not there", op.Kind,
+					c.fail("acknowledged is kept", "%s of %s in %s was acknowledged as %d, and the message is not there", op.Kind,
 						m.key, m.room, op.Seq)
 				}
 			}
 			continue
 		}
-		c.story(m, s, ops)
+		c.checkMessage(m, s, ops)
 	}
 	for m, s := range c.messages {
 		if len(c.attempts[m]) == 0 {
-			c.bad("nothing is made up", "%s in %s is by nobody", m.key, m.room)
+			c.fail("nothing is made up", "%s in %s is by nobody", m.key, m.room)
 		}
 		for _, e := range append(s.later, s.created) {
 			if e.Version != s.created.Version {
-				c.bad("one text", "%s in %s is version %d by event %d and %d by event %d", m.key, m.room, s.created.Version,
+				c.fail("one text", "%s in %s is version %d by event %d and %d by event %d", m.key, m.room, s.created.Version,
 					s.created.Seq, e.Version, e.Seq)
 			}
 		}
 	}
 }
 
-func (c *checker) story(m message, s *story, ops []*Op) {
+func (c *checker) checkMessage(m message, s *messageLog, ops []*Op) {
 	explained := make(map[int64]*Op)
 	open := map[Kind][]*Op{}
 	for _, op := range ops {
 		switch op.Outcome {
 		case Acked:
 			if other := explained[op.Seq]; other != nil {
-				c.bad("once", "event %d of %s was acknowledged to two requests", op.Seq, m.room)
+				c.fail("once", "event %d of %s was acknowledged to two requests", op.Seq, m.room)
 			}
 			explained[op.Seq] = op
 		case Unknown:
 			open[op.Kind] = append(open[op.Kind], op)
 		case Refused:
-			if op.Again {
-				open[op.Kind] = append(open[op.Kind], op) // of two with one key the first may have been carried out
+			if op.Retried {
+				open[op.Kind] = append(open[op.Kind], op) // an earlier one with the same key may have been carried out
 			}
 		}
 	}
@@ -210,13 +210,13 @@ func (c *checker) story(m message, s *story, ops []*Op) {
 		kind := map[string]Kind{"message.created": Send, "message.edited": Edit, "message.deleted": Delete}[e.Type]
 		if op := explained[e.Seq]; op != nil {
 			if op.Kind != kind || op.Who != e.Actor {
-				c.bad("acknowledged is kept", "%s by %s was acknowledged as %d of %s, which is %s by %s", op.Kind, op.Who, e.Seq,
-					m.room, e.Type, e.Actor)
+				c.fail("acknowledged is kept", "%s by %s was acknowledged as %d of %s, which is %s by %s",
+					op.Kind, op.Who, e.Seq, m.room, e.Type, e.Actor)
 			}
 			continue
 		}
 		if len(open[kind]) == 0 {
-			c.bad("nothing is made up", "%s of %s by event %d of %s was asked for by nobody who does not know its number",
+			c.fail("nothing is made up", "%s of %s by event %d of %s was asked for by nobody who does not know its number",
 				e.Type, m.key, e.Seq, m.room)
 			continue
 		}
@@ -226,14 +226,14 @@ func (c *checker) story(m message, s *story, ops []*Op) {
 	}
 	for seq, op := range explained {
 		if !there[seq] {
-			c.bad("acknowledged is kept", "%s of %s was acknowledged as %d of %s, and is not there", op.Kind, m.key, seq, m.room)
+			c.fail("acknowledged is kept", "%s of %s was acknowledged as %d of %s, and is not there", op.Kind, m.key, seq, m.room)
 		}
 	}
-	c.text(m, s, explained, open[Edit])
+	c.checkText(m, s, explained, open[Edit])
 }
 
-// text: a deleted message has none; otherwise it is that of the last edit.
-func (c *checker) text(m message, s *story, explained map[int64]*Op, open []*Op) {
+// checkText checks that a deleted message has no text, and any other that of its last edit.
+func (c *checker) checkText(m message, s *messageLog, explained map[int64]*Op, open []*Op) {
 	want := []int{0}
 	for _, e := range s.later {
 		if e.Type == "message.deleted" {
@@ -250,13 +250,13 @@ func (c *checker) text(m message, s *story, explained map[int64]*Op, open []*Op)
 		}
 	}
 	if !slices.Contains(want, s.created.Version) {
-		c.bad("one text", "%s in %s ended as version %d, not %v", m.key, m.room, s.created.Version, want)
+		c.fail("one text", "%s in %s ended as version %d, not %v", m.key, m.room, s.created.Version, want)
 	}
 }
 
-// shown: each event once, in order, without gaps, and the same for all; a text
-// that somebody had written by then; nothing of the time after one's removal.
-func (c *checker) shown(at Stretch, seen []Sight) {
+// checkObservations checks that a reader received each event once, in order, without gaps and as all
+// others did; with a text that somebody had written by then; and nothing from after their removal.
+func (c *checker) checkObservations(at Reader, seen []Observation) {
 	log, ok := c.Logs[at.Room]
 	if !ok {
 		return
@@ -264,20 +264,20 @@ func (c *checker) shown(at Stretch, seen []Sight) {
 	gone := c.absences(at.Who, log)
 	for i, s := range seen {
 		if s.Seq != int64(i+1) {
-			c.bad("each once, in order", "%s was shown %d of %s where %d comes next", at.Who, s.Seq, at.Room, i+1)
+			c.fail("each once, in order", "%s was shown %d of %s where %d comes next", at.Who, s.Seq, at.Room, i+1)
 			return
 		}
-		if s.Seq > int64(len(log)) || log[s.Seq-1].Same != s.Same {
-			c.bad("one order", "%s was shown a %d of %s that is not that of the log", at.Who, s.Seq, at.Room)
+		if s.Seq > int64(len(log)) || log[s.Seq-1].Digest != s.Digest {
+			c.fail("one order", "%s was shown a %d of %s that is not that of the log", at.Who, s.Seq, at.Room)
 			return
 		}
-		c.plausible(at, log[s.Seq-1], s)
+		c.checkVersion(at, log[s.Seq-1], s)
 		for _, a := range gone {
 			if s.Seq <= a.from || a.to != 0 && s.Seq >= a.to {
 				continue
 			}
 			if n := c.admitted(at, s.At); a.to == 0 || n < a.joins {
-				c.bad("members read", "%s was shown %d of %s at %s, after leaving by %d; they came back by %d (0: never), %d "+
+				c.fail("members read", "%s was shown %d of %s at %s, after leaving by %d; they came back by %d (0: never), %d "+
 					"times let in of %d that it takes",
 					at.Who, s.Seq, at.Room, s.At, a.from, a.to, n, a.joins)
 			}
@@ -285,10 +285,9 @@ func (c *checker) shown(at Stretch, seen []Sight) {
 	}
 }
 
-// absence is a time out of a room, by the numbers of its log. To is 0 if it
-// does not end; joins are how often they had come in when it did. Who came back
-// may read what was written meanwhile, and be shown it late, when they have left
-// once more.
+// An absence is a time during which a user was no member, by the numbers of the room's log. to is 0
+// if it does not end; joins is how often the user had joined when it ended. Users who came back may
+// read what was written meanwhile, and may receive it late, after they have left again.
 type absence struct {
 	from, to int64
 	joins    int
@@ -314,11 +313,10 @@ func (c *checker) absences(who string, log []Entry) []absence {
 	return all
 }
 
-// may reports whether there is a moment from one time to another at which someone
-// may have been a member: no removal was acknowledged before, or somebody let
-// them in again meanwhile.
-func (c *checker) may(at Stretch, from, to time.Duration) bool {
-	last := time.Duration(-1) // begin of the last removal that was over
+// mayBeMember reports whether a user may have been a member at some time between from and to: no
+// removal was acknowledged before, or somebody may have added them again since.
+func (c *checker) mayBeMember(at Reader, from, to time.Duration) bool {
+	last := time.Duration(-1) // start of the last removal that ended before
 	for _, op := range c.ops[at.Room] {
 		if op.removes(at.Who) && op.Outcome == Acked && op.End <= from {
 			last = max(last, op.Start)
@@ -329,8 +327,8 @@ func (c *checker) may(at Stretch, from, to time.Duration) bool {
 	})
 }
 
-// admitted returns how often somebody had let someone in, or tried to, by a time.
-func (c *checker) admitted(at Stretch, by time.Duration) (n int) {
+// admitted returns how often a user was added or joined by a time, attempts included.
+func (c *checker) admitted(at Reader, by time.Duration) (n int) {
 	for _, op := range c.ops[at.Room] {
 		if op.admits(at.Who) && op.Outcome != Refused && op.Start <= by {
 			n++
@@ -347,8 +345,8 @@ func (op *Op) admits(who string) bool {
 	return op.Kind == Add && op.Subject == who || op.Kind == Join && op.Who == who
 }
 
-// plausible: somebody had asked for this version of the text by then.
-func (c *checker) plausible(at Stretch, e Entry, s Sight) {
+// checkVersion checks that somebody had requested this version of the text by then.
+func (c *checker) checkVersion(at Reader, e Entry, s Observation) {
 	if e.Key == "" {
 		return
 	}
@@ -360,28 +358,28 @@ func (c *checker) plausible(at Stretch, e Entry, s Sight) {
 			return
 		}
 	}
-	c.bad("one text", "%s was shown %s of %s as version %d, which nobody had written", at.Who, e.Key, at.Room, s.Version)
+	c.fail("one text", "%s was shown %s of %s as version %d, which nobody had written", at.Who, e.Key, at.Room, s.Version)
 }
 
-// complete: when all faults are over, every member has been shown the whole log.
-func (c *checker) complete() {
+// checkComplete checks that every member has received the whole log in the end.
+func (c *checker) checkComplete() {
 	for room, members := range c.Members {
 		for _, who := range members {
-			if n, all := len(c.Seen[Stretch{who, room}]), len(c.Logs[room]); n < all {
-				c.bad("everything arrives", "%s was shown %d of %d events of %s", who, n, all, room)
+			if n, all := len(c.Seen[Reader{who, room}]), len(c.Logs[room]); n < all {
+				c.fail("everything arrives", "%s was shown %d of %d events of %s", who, n, all, room)
 			}
 		}
 	}
 }
 
-// fetches: who reads is a member, and reads all that was acknowledged before.
-func (c *checker) fetches(room string) {
+// checkReads checks that only members read, and that they read all that was acknowledged before.
+func (c *checker) checkReads(room string) {
 	log := c.Logs[room]
 	type ack struct {
 		end time.Duration
 		seq int64
 	}
-	var acks []ack // by time, with the highest number so far
+	var acks []ack // by time, each with the highest number so far
 	deleted := make(map[int64]time.Duration)
 	for _, op := range c.ops[room] {
 		if op.Outcome == Acked && (op.Kind == Send || op.Kind == Edit || op.Kind == Delete) {
@@ -399,56 +397,56 @@ func (c *checker) fetches(room string) {
 		if op.Kind != Fetch || op.Outcome != Acked {
 			continue
 		}
-		if !c.may(Stretch{op.Who, room}, op.Start, op.End) {
-			c.bad("members read", "%s read %s from %s to %s, after leaving", op.Who, room, op.Start, op.End)
+		if !c.mayBeMember(Reader{op.Who, room}, op.Start, op.End) {
+			c.fail("members read", "%s read %s from %s to %s, after leaving", op.Who, room, op.Start, op.End)
 		}
 		if i, _ := slices.BinarySearchFunc(acks, op.Start,
 			func(a ack, t time.Duration) int { return int(a.end - t) }); i > 0 && op.Head < acks[i-1].seq {
-			c.bad("reads are fresh", "%s read %s up to %d after %d had been acknowledged", op.Who, room, op.Head, acks[i-1].seq)
+			c.fail("reads are fresh", "%s read %s up to %d after %d had been acknowledged", op.Who, room, op.Head, acks[i-1].seq)
 		}
 		for i, s := range op.Events {
-			if s.Seq != op.After+int64(i+1) || s.Seq > int64(len(log)) || log[s.Seq-1].Same != s.Same {
-				c.bad("one order", "%s read a %d of %s that is not that of the log", op.Who, s.Seq, room)
+			if s.Seq != op.After+int64(i+1) || s.Seq > int64(len(log)) || log[s.Seq-1].Digest != s.Digest {
+				c.fail("one order", "%s read a %d of %s that is not that of the log", op.Who, s.Seq, room)
 				break
 			}
 			e := log[s.Seq-1]
 			if end, ok := deleted[e.Message]; ok && e.Key != "" && end <= op.Start && s.Version != Deleted {
-				c.bad("deleted is gone", "%s read the text of %s in %s after it had been deleted", op.Who, e.Key, room)
+				c.fail("deleted is gone", "%s read the text of %s in %s after it had been deleted", op.Who, e.Key, room)
 			}
 			s.At = op.End
-			c.plausible(Stretch{op.Who, room}, e, s)
+			c.checkVersion(Reader{op.Who, room}, e, s)
 		}
 	}
 }
 
-// marks: a mark that one request was told of is never lower for a later one.
-func (c *checker) marks() {
-	by := make(map[Stretch][]*Op)
+// checkMarks checks that a read mark never goes back from one request to a later one.
+func (c *checker) checkMarks() {
+	by := make(map[Reader][]*Op)
 	for i := range c.Ops {
-		if op := &c.Ops[i]; (op.Kind == Mark || op.Kind == Look) && op.Outcome == Acked {
-			by[Stretch{op.Who, op.Room}] = append(by[Stretch{op.Who, op.Room}], op)
+		if op := &c.Ops[i]; (op.Kind == Mark || op.Kind == GetMark) && op.Outcome == Acked {
+			by[Reader{op.Who, op.Room}] = append(by[Reader{op.Who, op.Room}], op)
 		}
 	}
 	for at, ops := range by {
 		for _, b := range ops {
 			for _, a := range ops {
 				if a.End <= b.Start && a.Seq > b.Seq {
-					c.bad("marks go forward", "%s had read %s up to %d, and then up to %d", at.Who, at.Room, a.Seq, b.Seq)
+					c.fail("marks go forward", "%s had read %s up to %d, and then up to %d", at.Who, at.Room, a.Seq, b.Seq)
 				}
 			}
 			if final, ok := c.Marks[at]; ok && final < b.Seq {
-				c.bad("marks go forward", "%s had read %s up to %d, and at the end up to %d", at.Who, at.Room, b.Seq, final)
+				c.fail("marks go forward", "%s had read %s up to %d, and at the end up to %d", at.Who, at.Room, b.Seq, final)
 			}
 		}
 	}
 }
 
-// refusals: who is a member all the time is refused nothing that is theirs alone.
-func (c *checker) refusals() {
+// checkRefusals checks that those who are members all the time are refused nothing that members may do.
+func (c *checker) checkRefusals() {
 	for room, members := range c.Stable {
 		for _, op := range c.ops[room] {
 			if op.Outcome == Refused && op.Kind != Add && op.Kind != Kick && slices.Contains(members, op.Who) {
-				c.bad("members are let in", "%s of %s in %s was refused: %s", op.Kind, op.Who, room, strings.Join(op.Errors, "; "))
+				c.fail("members are let in", "%s of %s in %s was refused: %s", op.Kind, op.Who, room, strings.Join(op.Errors, "; "))
 			}
 		}
 	}

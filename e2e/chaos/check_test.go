@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The room r of good: ada makes it and lets bob in, and eve, who is removed and
-// let in again. At the end all three are members.
+// good returns a history without violations. In room r, ada is the owner and adds bob and eve; eve is
+// kicked and added again. At the end all three are members.
 func good() *History {
 	h := NewHistory()
 	b := &builder{h: h}
@@ -24,19 +24,19 @@ func good() *History {
 	b.remove("bob", "k2", two)
 	b.send("eve", "k4")
 	b.op(Op{Kind: Mark, Who: "bob", Seq: 5})
-	b.op(Op{Kind: Look, Who: "bob", Seq: 5})
+	b.op(Op{Kind: GetMark, Who: "bob", Seq: 5})
 	log := b.final()
 	for _, who := range []string{"ada", "bob", "eve"} {
 		for _, e := range log {
-			s := e.Sight
+			s := e.Observation
 			s.At = b.now
-			h.Seen[Stretch{who, "r"}] = append(h.Seen[Stretch{who, "r"}], s)
+			h.Seen[Reader{who, "r"}] = append(h.Seen[Reader{who, "r"}], s)
 		}
 		h.Members["r"] = append(h.Members["r"], who)
 	}
-	b.op(Op{Kind: Fetch, Who: "eve", Head: int64(len(log)), Events: slices.Clone(h.Seen[Stretch{"eve", "r"}])})
+	b.op(Op{Kind: Fetch, Who: "eve", Head: int64(len(log)), Events: slices.Clone(h.Seen[Reader{"eve", "r"}])})
 	h.Stable["r"] = []string{"ada", "bob"}
-	h.Marks[Stretch{"bob", "r"}] = 5
+	h.Marks[Reader{"bob", "r"}] = 5
 	return h
 }
 
@@ -48,7 +48,7 @@ type builder struct {
 
 func (b *builder) event(typ, actor, subject string, msg int64, key string, version int) int64 {
 	e := Entry{Type: typ, Actor: actor, Subject: subject, Message: msg, Key: key}
-	e.Seq, e.Same, e.Version = int64(len(b.log)+1), uint64(1000+len(b.log)), version
+	e.Seq, e.Digest, e.Version = int64(len(b.log)+1), uint64(1000+len(b.log)), version
 	if typ == "message.created" {
 		e.Message = e.Seq
 	}
@@ -75,7 +75,7 @@ func (b *builder) kick(who string) {
 
 func (b *builder) send(who, key string) int64 {
 	seq := b.event("message.created", who, "", 0, key, 0)
-	b.op(Op{Kind: Send, Who: who, Key: key, Seq: seq, Again: true})
+	b.op(Op{Kind: Send, Who: who, Key: key, Seq: seq, Retried: true})
 	return seq
 }
 
@@ -87,8 +87,7 @@ func (b *builder) remove(who, key string, msg int64) {
 	b.op(Op{Kind: Delete, Who: who, Key: key, Seq: b.event("message.deleted", who, "", msg, key, Deleted)})
 }
 
-// final gives every event of a message the text that it has at the end, as a
-// replay does.
+// final sets the version of every event of a message to the last one, as a replay has it.
 func (b *builder) final() []Entry {
 	last := make(map[string]int)
 	for _, e := range b.log {
@@ -107,7 +106,7 @@ func TestGoodHistory(t *testing.T) {
 	}
 }
 
-// find returns the op of a kind that is about a key or a subject.
+// find returns the request of a kind with a key or a subject.
 func (h *History) find(k Kind, about string) *Op {
 	for i := range h.Ops {
 		if o := &h.Ops[i]; o.Kind == k && (o.Key == about || o.Subject == about) {
@@ -128,21 +127,22 @@ func TestUncertaintyIsAllowed(t *testing.T) {
 		},
 		"a send that was refused when it was sent again": func(h *History) { h.find(Send, "k4").Outcome = Refused },
 		"an edit in flight when it was shown": func(h *History) {
-			h.find(Edit, "k1").End = h.Seen[Stretch{"bob", "r"}][3].At + time.Hour
+			h.find(Edit, "k1").End = h.Seen[Reader{"bob", "r"}][3].At + time.Hour
 		},
 		"late news of a first absence after a second removal": func(h *History) {
-			last := Entry{Sight: Sight{Seq: 12, At: time.Hour, Same: 1011}, Type: "member.kicked", Actor: "ada", Subject: "eve"}
+			last := Entry{Observation: Observation{Seq: 12, At: time.Hour, Digest: 1011},
+				Type: "member.kicked", Actor: "ada", Subject: "eve"}
 			h.Logs["r"], h.Members["r"] = append(h.Logs["r"], last), []string{"ada", "bob"}
 			h.Add(Op{Kind: Kick, Who: "ada", Subject: "eve", Room: "r", Outcome: Acked, Start: time.Hour - 2,
 				End: time.Hour - 1})
 			for at, seen := range h.Seen {
-				h.Seen[at] = append(seen, last.Sight)
+				h.Seen[at] = append(seen, last.Observation)
 			}
-			for i := range h.Seen[Stretch{"eve", "r"}] {
-				h.Seen[Stretch{"eve", "r"}][i].At = time.Hour
+			for i := range h.Seen[Reader{"eve", "r"}] {
+				h.Seen[Reader{"eve", "r"}][i].At = time.Hour
 			}
 		},
-		"an older text in a live frame": func(h *History) { h.Seen[Stretch{"bob", "r"}][3].Version = 0 },
+		"an older text in a live frame": func(h *History) { h.Seen[Reader{"bob", "r"}][3].Version = 0 },
 	}
 	for name, change := range cases {
 		h := good()
@@ -153,10 +153,9 @@ func TestUncertaintyIsAllowed(t *testing.T) {
 	}
 }
 
-// Each rule is broken, and the checker says so: a checker that finds nothing may
-// look at nothing.
+// The checker finds a violation of each rule. Otherwise it might check nothing.
 func TestViolationsAreFound(t *testing.T) {
-	bob, eve := Stretch{"bob", "r"}, Stretch{"eve", "r"}
+	bob, eve := Reader{"bob", "r"}, Reader{"eve", "r"}
 	cases := []struct {
 		name, rule string
 		change     func(h *History)
@@ -190,7 +189,7 @@ func TestViolationsAreFound(t *testing.T) {
 		{"a deleted text is there", "one text", func(h *History) { h.Logs["r"][4].Version, h.Logs["r"][9].Version = 0, 0 }},
 		{"two events differ about a text", "one text", func(h *History) { h.Logs["r"][3].Version = 0 }},
 		{"a text from the future is shown", "one text", func(h *History) { h.Seen[bob][3].At = 1 }},
-		{"a text that nobody wrote is shown", "one text", func(h *History) { h.Seen[bob][3].Version = garbled }},
+		{"a text that nobody wrote is shown", "one text", func(h *History) { h.Seen[bob][3].Version = corrupt }},
 		{"an event is shown twice", "each once, in order",
 			func(h *History) { h.Seen[bob] = slices.Insert(h.Seen[bob], 4, h.Seen[bob][3]) }},
 		{"an event is not shown", "each once, in order", func(h *History) { h.Seen[bob] = slices.Delete(h.Seen[bob], 4, 5) }},
@@ -199,11 +198,11 @@ func TestViolationsAreFound(t *testing.T) {
 			s[3], s[4] = s[4], s[3]
 		}},
 		{"the last event does not arrive", "everything arrives", func(h *History) { h.Seen[bob] = h.Seen[bob][:10] }},
-		{"readers are shown different events", "one order", func(h *History) { h.Seen[bob][4].Same++ }},
+		{"readers are shown different events", "one order", func(h *History) { h.Seen[bob][4].Digest++ }},
 		{"an event is shown that the log has not", "one order", func(h *History) {
-			h.Seen[bob] = append(h.Seen[bob], Sight{Seq: 12})
+			h.Seen[bob] = append(h.Seen[bob], Observation{Seq: 12})
 		}},
-		{"a read differs from the log", "one order", func(h *History) { h.find(Fetch, "").Events[2].Same++ }},
+		{"a read differs from the log", "one order", func(h *History) { h.find(Fetch, "").Events[2].Digest++ }},
 		{"shown before being let in again", "members read",
 			func(h *History) { h.Seen[eve][7].At = h.find(Kick, "eve").End + 1 }},
 		{"shown after the removal and before its answer", "members read",
@@ -215,10 +214,10 @@ func TestViolationsAreFound(t *testing.T) {
 		{"someone writes who is out", "members write", func(h *History) { h.Logs["r"][7].Actor = "eve" }},
 		{"a read misses what was acknowledged", "reads are fresh", func(h *History) { h.find(Fetch, "").Head = 10 }},
 		{"a deleted text is read", "deleted is gone", func(h *History) { h.find(Fetch, "").Events[4].Version = 0 }},
-		{"a mark goes back", "marks go forward", func(h *History) { h.find(Look, "").Seq = 4 }},
+		{"a mark goes back", "marks go forward", func(h *History) { h.find(GetMark, "").Seq = 4 }},
 		{"a mark is lost at the end", "marks go forward", func(h *History) { h.Marks[bob] = 4 }},
 		{"a member is refused", "members are let in", func(h *History) {
-			h.Add(Op{Kind: Send, Room: "r", Who: "bob", Key: "k9", Outcome: Refused, Again: true})
+			h.Add(Op{Kind: Send, Room: "r", Who: "bob", Key: "k9", Outcome: Refused, Retried: true})
 		}},
 		{"a reader is told to begin anew", "nothing is skipped", func(h *History) { h.Reset("bob", "r") }},
 	}

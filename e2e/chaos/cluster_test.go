@@ -26,8 +26,8 @@ const (
 	natsFile = "CHAOS_NATS" // in the environment of this program: be a NATS server with this configuration
 )
 
-// TestMain is also the NATS server: the one of the module that the tests are
-// built with, as a process that can be killed and stopped.
+// TestMain also runs a NATS server, from the module that the tests are built with, as a process that
+// can be killed and paused.
 func TestMain(m *testing.M) {
 	if file := os.Getenv(natsFile); file != "" {
 		o, err := server.ProcessConfigFile(file)
@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A cluster is all the processes, and the links between them.
+// A cluster has all processes, and the links between them.
 type cluster struct {
 	t       *testing.T
 	pg      *pgtest.Own
@@ -116,9 +116,8 @@ func (c *cluster) log(name string) *os.File {
 	return f
 }
 
-// startNATS starts the cluster of NATS servers. They reach one another by links of
-// ours alone, and tell nobody of other ways: route i is that between the servers i
-// and i+1.
+// startNATS starts the cluster of NATS servers. They connect to each other through links only, and
+// advertise no other routes: route i is between the servers i and i+1.
 func (c *cluster) startNATS() {
 	var clientPorts, routePorts [nodes]int
 	for i := range nodes {
@@ -149,7 +148,7 @@ func (c *cluster) startNATS() {
 	}
 }
 
-// wait waits until ok, which it asks often.
+// wait waits until ok returns true.
 func (c *cluster) wait(what string, ok func(context.Context) bool) {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), 2*time.Minute)
@@ -165,7 +164,7 @@ func (c *cluster) wait(what string, ok func(context.Context) bool) {
 	}
 }
 
-// Break carries out one fault, from its begin to its end.
+// Break injects a fault, waits, and repairs it.
 func (c *cluster) Break(f Fault) {
 	pause := func() { <-time.After(f.For) } // how long a fault lasts is the point
 	set := func(s state, links ...*Link) {
@@ -228,27 +227,27 @@ func (c *cluster) Break(f Fault) {
 	case "stall node from postgres":
 		set(stalled, c.toPG[i])
 	case "move clients":
-		for _, k := range c.some(i) {
+		for _, k := range c.everyFourth(i) {
 			k.Move()
 		}
 	case "stall clients":
-		set(stalled, c.some(i)...)
-		for _, k := range c.some(i) { // they never come back to that connection
+		set(stalled, c.everyFourth(i)...)
+		for _, k := range c.everyFourth(i) { // they never come back to that connection
 			k.Move()
 		}
 	case "slow clients":
-		set(slow, c.some(i)...)
+		set(slow, c.everyFourth(i)...)
 	default:
 		c.t.Errorf("no such fault: %q", f.What)
 	}
 }
 
-// some are every fourth client.
-func (c *cluster) some(first int) (some []*Link) {
+// everyFourth returns the links of every fourth client, beginning with first.
+func (c *cluster) everyFourth(first int) (links []*Link) {
 	for i := first; i < people; i += 4 {
-		some = append(some, c.clients[i])
+		links = append(links, c.clients[i])
 	}
-	return some
+	return links
 }
 
 // roll replaces one node by a new process, as an upgrade does.
@@ -265,8 +264,7 @@ func (c *cluster) roll(i int) {
 	})
 }
 
-// supervise starts a node again that has ended, as a supervisor does. It is not to
-// end by itself.
+// supervise restarts a node that has exited, and fails: no node may exit by itself.
 func (c *cluster) supervise(i int) {
 	select {
 	case <-c.nodes[i].Exited():
@@ -277,7 +275,7 @@ func (c *cluster) supervise(i int) {
 	c.nodes[i].Start()
 }
 
-// watch looks after nodes that nothing is done to.
+// watch supervises the nodes that have no fault.
 func (c *cluster) watch(ctx context.Context) {
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
@@ -301,8 +299,8 @@ func (c *cluster) tail(i int) []byte {
 	return b[max(0, len(b)-4000):]
 }
 
-// complaints returns what the nodes' logs hold that no fault excuses.
-func (c *cluster) complaints() (found []string) {
+// logErrors returns panics and data races in the logs of the nodes.
+func (c *cluster) logErrors() (found []string) {
 	for i := range c.nodes {
 		b, err := os.ReadFile(filepath.Join(c.logs, fmt.Sprintf("node%d.log", i)))
 		if err != nil {

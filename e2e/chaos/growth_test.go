@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// What a node of this size must stay under, at any time and at the end.
+// Limits of a node under this load, during the run and at the end.
 var bounds = []struct {
 	metric      string
 	ever, after float64
@@ -20,7 +20,7 @@ var bounds = []struct {
 	{"gateway_send_queue_bytes", 64 << 20, 0},
 }
 
-// growth is what the nodes' own metrics said.
+// growth has the metrics of the nodes.
 type growth struct {
 	c   *cluster
 	max [nodes]map[string]float64
@@ -50,7 +50,7 @@ func (g *growth) sample(ctx context.Context) {
 	}
 }
 
-// check holds the nodes to the bounds, once their clients are quiet.
+// check checks the limits after the clients have stopped.
 func (g *growth) check(ctx context.Context, t *testing.T) {
 	t.Helper()
 	for i, n := range g.c.nodes {

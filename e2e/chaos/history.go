@@ -11,131 +11,130 @@ import (
 	"github.com/unhidra/unhidra/client"
 )
 
-// A Kind is what somebody asked for.
+// A Kind is a kind of request.
 type Kind string
 
 const (
-	Send   Kind = "send"
-	Edit   Kind = "edit"
-	Delete Kind = "delete"
-	Mark   Kind = "mark"
-	Look   Kind = "look"  // where the own read mark stands
-	Fetch  Kind = "fetch" // a stretch of the log
-	Join   Kind = "join"
-	Leave  Kind = "leave"
-	Add    Kind = "add"
-	Kick   Kind = "kick"
+	Send    Kind = "send"
+	Edit    Kind = "edit"
+	Delete  Kind = "delete"
+	Mark    Kind = "mark"
+	GetMark Kind = "get mark" // of the user who asks
+	Fetch   Kind = "fetch"    // a page of the log
+	Join    Kind = "join"
+	Leave   Kind = "leave"
+	Add     Kind = "add"
+	Kick    Kind = "kick"
 )
 
-// An Outcome is what the asker knows of it.
+// An Outcome is what the client knows about the result of a request.
 type Outcome int
 
 const (
-	Unknown Outcome = iota // no answer, or one that leaves it open
+	Unknown Outcome = iota // no answer, or an error after which it may have been carried out
 	Acked
 	Refused
 )
 
-// An Op is one thing that somebody asked for. Times are since the begin of the
-// run, on one clock.
+// An Op is one request. Times are since the start of the run, on one clock.
 type Op struct {
 	Kind       Kind
 	Who        string // user id
 	Room       string
-	Start, End time.Duration // before it was asked, after it was answered
+	Start, End time.Duration // before it was sent, after the answer
 	Outcome    Outcome
-	Again      bool // may have been asked more than once, with one key
+	Retried    bool // it may have been sent more than once, with the same key
 
 	Key     string // send, edit, delete: of the message
 	Version int    // send: 0; edit: of the text
-	Seq     int64  // acked: of the event; mark, look: where it stands
-	Subject string // add, kick: whom
+	Seq     int64  // acked: of the event; mark, get mark: the number of the mark
+	Subject string // add, kick: id of the other user
 
-	After  int64    // fetch
-	Events []Sight  // fetch
-	Head   int64    // fetch
-	Errors []string // what the answers said
+	After  int64         // fetch
+	Events []Observation // fetch
+	Head   int64         // fetch
+	Errors []string      // texts of the errors
 }
 
-// Deleted is the version of a text that is gone.
+// Deleted is the version of a deleted text.
 const Deleted = -1
 
-const garbled = -2 // a text that nobody wrote
+const corrupt = -2 // a text that nobody wrote
 
-// A Sight is one event as somebody was shown it.
-type Sight struct {
+// An Observation is one event as a client received it.
+type Observation struct {
 	Seq     int64
 	At      time.Duration
-	Same    uint64 // of what must be the same for all and for ever
-	Version int    // of the message's text at that moment
+	Digest  uint64 // of the fields that are the same for all readers and never change
+	Version int    // of the message's text at that time
 }
 
 // An Entry is one event of the final log.
 type Entry struct {
-	Sight
+	Observation
 	Type    string
 	Actor   string
 	Subject string
-	Message int64  // its number
-	Key     string // and its key
+	Message int64  // number of the message
+	Key     string // key of the message
 }
 
-// A Stretch is what one reader was shown of one room.
-type Stretch struct{ Who, Room string }
+// A Reader is a user as a reader of one room.
+type Reader struct{ Who, Room string }
 
-// A History is all that is known of a run.
+// A History is all that was recorded of a run.
 type History struct {
 	begin time.Time
 
 	mu     sync.Mutex
 	Ops    []Op
-	Seen   map[Stretch][]Sight
-	Resets []Stretch // readers who were told that events are no longer kept
+	Seen   map[Reader][]Observation
+	Resets []Reader // readers who were told that events have been purged
 
-	// Of the end, when all faults are over.
+	// The state at the end, after all faults.
 	Logs    map[string][]Entry
-	Stable  map[string][]string // room: members who never left; they are asked nothing that is refused
+	Stable  map[string][]string // room: members who never left; all of their requests are allowed
 	Members map[string][]string // room: members at the end, the stable ones included
-	Marks   map[Stretch]int64
+	Marks   map[Reader]int64
 }
 
 // NewHistory begins a history now.
 func NewHistory() *History {
 	return &History{
-		begin: time.Now(), Seen: make(map[Stretch][]Sight), Logs: make(map[string][]Entry),
-		Stable: make(map[string][]string), Members: make(map[string][]string), Marks: make(map[Stretch]int64),
+		begin: time.Now(), Seen: make(map[Reader][]Observation), Logs: make(map[string][]Entry),
+		Stable: make(map[string][]string), Members: make(map[string][]string), Marks: make(map[Reader]int64),
 	}
 }
 
-// Now is the time since the begin.
+// Now returns the time since the start.
 func (h *History) Now() time.Duration { return time.Since(h.begin) }
 
-// Add adds what was asked.
+// Add adds a request.
 func (h *History) Add(op Op) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.Ops = append(h.Ops, op)
 }
 
-// Saw adds what a reader was shown.
-func (h *History) Saw(who string, e client.Event) {
-	s := sight(e)
+// Observed adds an event that a client received.
+func (h *History) Observed(who string, e client.Event) {
+	s := observe(e)
 	s.At = h.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	at := Stretch{who, e.Room}
+	at := Reader{who, e.Room}
 	h.Seen[at] = append(h.Seen[at], s)
 }
 
-// Reset adds that a reader was told to begin anew.
+// Reset adds that a reader was told to load a room again.
 func (h *History) Reset(who, room string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.Resets = append(h.Resets, Stretch{who, room})
+	h.Resets = append(h.Resets, Reader{who, room})
 }
 
-func sight(e client.Event) Sight {
-	s := Sight{Seq: e.Seq}
+func observe(e client.Event) Observation {
+	s := Observation{Seq: e.Seq}
 	f := fnv.New64a()
 	fmt.Fprintf(f, "%s %d %s %s", e.Room, e.Seq, e.Type, e.Actor.ID)
 	if e.Subject != nil {
@@ -145,12 +144,12 @@ func sight(e client.Event) Sight {
 		fmt.Fprintf(f, " says %d %s %s", m.Seq, m.Key, m.Sender.ID)
 		s.Version = version(m)
 	}
-	s.Same = f.Sum64()
+	s.Digest = f.Sum64()
 	return s
 }
 
 func entry(e client.Event) Entry {
-	n := Entry{Sight: sight(e), Type: e.Type, Actor: e.Actor.ID}
+	n := Entry{Observation: observe(e), Type: e.Type, Actor: e.Actor.ID}
 	if e.Subject != nil {
 		n.Subject = e.Subject.ID
 	}
@@ -160,7 +159,7 @@ func entry(e client.Event) Entry {
 	return n
 }
 
-// text is what a message says: whose it is and which version.
+// text returns the text of a message, from which its key and version can be read.
 func text(key string, version int) string {
 	return fmt.Sprintf("%s %d the quick brown fox jumps over the lazy dog", key, version)
 }
@@ -173,7 +172,7 @@ func version(m *client.Message) int {
 	number, _, _ := strings.Cut(rest, " ")
 	v, err := strconv.Atoi(number)
 	if err != nil || word != m.Key || m.Text != text(m.Key, v) || m.DeletedAt != nil {
-		return garbled
+		return corrupt
 	}
 	return v
 }

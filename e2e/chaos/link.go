@@ -1,7 +1,6 @@
-// Package chaos runs three servers, a cluster of three NATS servers and a
-// PostgreSQL as processes on the loopback, breaks them and the links between
-// them by a schedule that a seed gives, and proves by what 64 clients saw that
-// the promises of docs/consistency.md hold.
+// Package chaos runs three servers, a cluster of three NATS servers and a PostgreSQL as processes on
+// the loopback. It injects faults into them and the links between them by a schedule that depends on
+// a seed, and checks that what 64 clients observed keeps the rules of docs/consistency.md.
 package chaos
 
 import (
@@ -10,14 +9,14 @@ import (
 	"time"
 )
 
-// A state says what a link does with what is sent through it.
+// A state is what a link does with data.
 type state int
 
 const (
 	open    state = iota
 	cut           // connections are reset, new ones refused
-	stalled       // connections stay, and nothing passes: the other side is not there, and does not say so
-	slow          // little passes toward the client
+	stalled       // connections stay open, and nothing passes, as with a peer that has vanished
+	slow          // data to the client is limited
 )
 
 const (
@@ -25,12 +24,12 @@ const (
 	chunk     = 16 << 10
 )
 
-// A Link passes TCP connections on to a target, as long as it is open.
+// A Link is a TCP proxy whose connections can be cut, stalled and slowed down.
 type Link struct {
 	l net.Listener
 
 	mu      sync.Mutex
-	targets []string // tried in turn, beginning anywhere
+	targets []string // tried in turn, beginning with next
 	next    int
 	state   state
 	moved   chan struct{} // closed when the state changes
@@ -48,10 +47,10 @@ func NewLink(targets ...string) (*Link, error) {
 	return k, nil
 }
 
-// Addr returns where the link is reached.
+// Addr returns the address of the link.
 func (k *Link) Addr() string { return k.l.Addr().String() }
 
-// Set changes what the link does.
+// Set changes the state.
 func (k *Link) Set(s state) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -63,7 +62,7 @@ func (k *Link) Set(s state) {
 	}
 }
 
-// Move resets the connections, and leads those that follow to another target.
+// Move resets the connections. New ones go to another target.
 func (k *Link) Move() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -71,7 +70,7 @@ func (k *Link) Move() {
 	k.reset()
 }
 
-// reset ends all connections without a farewell. The caller holds k.mu.
+// reset resets all connections. The caller holds k.mu.
 func (k *Link) reset() {
 	for a, b := range k.conns {
 		abort(a)
@@ -87,7 +86,7 @@ func abort(c net.Conn) {
 	_ = c.Close()
 }
 
-// Close ends the link.
+// Close closes the link and its connections.
 func (k *Link) Close() {
 	_ = k.l.Close()
 	k.Set(cut)
@@ -104,7 +103,7 @@ func (k *Link) accept() {
 }
 
 func (k *Link) pass(c net.Conn) {
-	if !k.may() {
+	if !k.passes() {
 		abort(c)
 		return
 	}
@@ -147,8 +146,8 @@ func (k *Link) dial() (net.Conn, bool) {
 	return nil, false
 }
 
-// may waits while the link is stalled, and reports whether it is not cut.
-func (k *Link) may() bool {
+// passes waits while the link is stalled, and reports whether it is not cut.
+func (k *Link) passes() bool {
 	for {
 		k.mu.Lock()
 		s, moved := k.state, k.moved
@@ -165,7 +164,7 @@ func (k *Link) pump(to, from net.Conn, down bool) {
 	b := make([]byte, chunk)
 	for {
 		n, err := from.Read(b)
-		if !k.may() {
+		if !k.passes() {
 			return
 		}
 		if n > 0 && !k.write(to, b[:n], down) {

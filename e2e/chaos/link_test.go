@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// echo answers every byte with itself, and first with its name.
+// echo sends its name, and then back every byte that it receives.
 func echo(t *testing.T, name string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -38,7 +38,7 @@ func dial(t *testing.T, k *Link) net.Conn {
 	return c
 }
 
-// hears reports whether one byte comes, and which.
+// hears returns the next byte, or "" if none comes in time.
 func hears(c net.Conn, within time.Duration) string {
 	b := make([]byte, 1)
 	_ = c.SetReadDeadline(time.Now().Add(within))

@@ -18,54 +18,54 @@ import (
 
 const (
 	password  = "an old song about rain"
-	halls     = 6 // public rooms whose members stay
-	clubs     = 4 // private rooms whose owner lets people in and throws them out
-	openClubs = 2 // public ones, whose members come and go by themselves as well
-	guests    = 8 // who may be members of each club
-	think     = 700 * time.Millisecond
+	halls     = 6 // public rooms whose members never leave
+	clubs     = 4 // private rooms whose owner adds and kicks members
+	openClubs = 2 // public ones, whose members also join and leave
+	guests    = 8 // possible members of each club
+	thinkTime = 700 * time.Millisecond
 	patience  = 45 * time.Second // for an answer
 )
 
-// A crowd is the 64 people and the rooms that they are in.
-type crowd struct {
+// A workload is 64 people with their rooms.
+type workload struct {
 	h       *History
 	people  []*person
 	halls   []string
 	clubs   []string // the open ones last
 	stop    atomic.Bool
-	retries atomic.Int64 // sessions that ended and were begun anew
+	retries atomic.Int64 // sign-ins after a session had ended
 }
 
-// A person does one thing after the other, on one connection that moves about.
+// A person sends one request after the other, on one live connection.
 type person struct {
-	*crowd
+	*workload
 	name, id string
 	c        *client.Client
 	rng      *rand.Rand
 	halls    []string
-	club     string // perhaps a member of; empty: of none
+	club     string // of which the person may be a member; empty: none
 	guests   []*person
-	said     []*said
-	since    atomic.Int64 // when the connection that there is was begun
+	sent     []*sentMessage
+	since    atomic.Int64 // start of the present connection
 
 	mu   sync.Mutex
 	live *client.Live
 }
 
-// said is a message of one's own.
-type said struct {
+// A sentMessage is a message that a person has sent.
+type sentMessage struct {
 	room, key string
 	seq       int64
 	version   int
-	gone      bool // or perhaps
+	gone      bool // deleted, or maybe
 }
 
-func (w *crowd) settle(ctx context.Context, t *testing.T, seed uint64, url func(i int) string) {
+func (w *workload) setUp(ctx context.Context, t *testing.T, seed uint64, url func(i int) string) {
 	t.Helper()
 	var wg sync.WaitGroup
-	turn := make(chan struct{}, 4) // hashing a password is dear
+	turn := make(chan struct{}, 4) // hashing passwords takes much memory
 	for i := range people {
-		p := &person{crowd: w, name: fmt.Sprintf("person%02d", i), c: client.New(url(i)),
+		p := &person{workload: w, name: fmt.Sprintf("person%02d", i), c: client.New(url(i)),
 			rng: rand.New(rand.NewPCG(seed, uint64(i+100)))}
 		w.people = append(w.people, p)
 		wg.Go(func() {
@@ -115,7 +115,7 @@ func (w *crowd) settle(ctx context.Context, t *testing.T, seed uint64, url func(
 	}
 }
 
-func (w *crowd) open(ctx context.Context, t *testing.T, owner *person, kind, name string) string {
+func (w *workload) open(ctx context.Context, t *testing.T, owner *person, kind, name string) string {
 	t.Helper()
 	begin := w.h.Now()
 	st, err := owner.c.CreateRoom(ctx, client.NewRoom{Kind: kind, Name: name})
@@ -127,21 +127,20 @@ func (w *crowd) open(ctx context.Context, t *testing.T, owner *person, kind, nam
 	return st.ID
 }
 
-// all are all rooms.
-func (w *crowd) all() []string { return slices.Concat(w.halls, w.clubs) }
+// rooms returns all rooms.
+func (w *workload) rooms() []string { return slices.Concat(w.halls, w.clubs) }
 
-// connect begins to read, from the first event of each room or from where the
-// connection before was.
+// connect connects, and receives each room from the numbers in from; nil: from the first event.
 func (p *person) connect(ctx context.Context, from map[string]int64) {
 	if from == nil {
 		from = make(map[string]int64)
-		for _, room := range p.all() {
+		for _, room := range p.rooms() {
 			from[room] = 0
 		}
 	}
 	l := p.c.Live(ctx, client.LiveOptions{
 		Rooms:   from,
-		OnEvent: func(e client.Event) { p.h.Saw(p.id, e) },
+		OnEvent: func(e client.Event) { p.h.Observed(p.id, e) },
 		OnReset: func(room string) { p.h.Reset(p.id, room) },
 		OnState: func(s client.State, _ error) {
 			if s == client.Connecting {
@@ -151,8 +150,8 @@ func (p *person) connect(ctx context.Context, from map[string]int64) {
 		OnHello: func(h client.Hello) {
 			for _, r := range h.Rooms {
 				if slices.Contains(p.halls, r.ID) {
-					p.h.Add(Op{Kind: Look, Who: p.id, Room: r.ID, Start: time.Duration(p.since.Load()), End: p.h.Now(), Outcome: Acked,
-						Seq: r.Read})
+					p.h.Add(Op{Kind: GetMark, Who: p.id, Room: r.ID, Start: time.Duration(p.since.Load()), End: p.h.Now(),
+						Outcome: Acked, Seq: r.Read})
 				}
 			}
 		},
@@ -162,13 +161,13 @@ func (p *person) connect(ctx context.Context, from map[string]int64) {
 	p.mu.Unlock()
 }
 
-// again begins another connection where the last one ended.
-func (p *person) again(ctx context.Context) {
+// reconnect opens another connection that continues where the last one ended.
+func (p *person) reconnect(ctx context.Context) {
 	p.live.Close()
 	p.connect(ctx, p.live.Positions())
 }
 
-// do asks for something and writes down what came of it.
+// do sends a request and records its outcome.
 func (p *person) do(ctx context.Context, op Op, ask func(context.Context, *Op) error) Outcome {
 	op.Who, op.Start = p.id, p.h.Now()
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -190,11 +189,11 @@ func (p *person) do(ctx context.Context, op Op, ask func(context.Context, *Op) e
 	return op.Outcome
 }
 
-// run does things until it is told to stop.
+// run sends requests until the workload stops.
 func (p *person) run(ctx context.Context, t *testing.T) {
 	for n := 0; !p.stop.Load(); n++ {
 		select {
-		case <-time.After(time.Duration(p.rng.ExpFloat64() * float64(think))): // people think between two things
+		case <-time.After(time.Duration(p.rng.ExpFloat64() * float64(thinkTime))): // between two requests
 		case <-ctx.Done():
 			return
 		}
@@ -203,7 +202,7 @@ func (p *person) run(ctx context.Context, t *testing.T) {
 			if err := p.c.SignIn(ctx, p.name, password); err != nil {
 				continue
 			}
-			p.again(ctx)
+			p.reconnect(ctx)
 		}
 		p.step(ctx, n)
 	}
@@ -224,24 +223,24 @@ func (p *person) step(ctx context.Context, n int) {
 	case roll < 65:
 		p.edit(ctx)
 	case roll < 69:
-		p.remove(ctx)
+		p.deleteMessage(ctx)
 	case roll < 79:
-		p.mark(ctx)
+		p.setMark(ctx)
 	case roll < 83:
-		p.look(ctx)
+		p.getMark(ctx)
 	case roll < 91:
 		p.fetch(ctx, room)
 	case roll < 93:
-		p.again(ctx)
+		p.reconnect(ctx)
 	default:
 		p.membership(ctx)
 	}
 }
 
 func (p *person) send(ctx context.Context, room string, n int) {
-	m := &said{room: room, key: fmt.Sprintf("%s-%d", p.name, n)}
+	m := &sentMessage{room: room, key: fmt.Sprintf("%s-%d", p.name, n)}
 	how := p.rng.IntN(4)
-	if p.do(ctx, Op{Kind: Send, Room: room, Key: m.key, Again: true}, func(ctx context.Context, op *Op) (err error) {
+	if p.do(ctx, Op{Kind: Send, Room: room, Key: m.key, Retried: true}, func(ctx context.Context, op *Op) (err error) {
 		d := client.Draft{Room: room, Key: m.key, Text: text(m.key, 0)}
 		var s client.Sent
 		if how == 0 {
@@ -252,14 +251,14 @@ func (p *person) send(ctx context.Context, room string, n int) {
 		op.Seq, m.seq = s.Seq, s.Seq
 		return err
 	}) == Acked {
-		p.said = append(p.said, m)
-		if len(p.said) > 20 {
-			p.said = p.said[1:]
+		p.sent = append(p.sent, m)
+		if len(p.sent) > 20 {
+			p.sent = p.sent[1:]
 		}
 	}
 }
 
-// retryUntilAcked sends by REST, and with the same key again until there is an answer.
+// retryUntilAcked sends by REST, and retries with the same key until there is a definite answer.
 func (p *person) retryUntilAcked(ctx context.Context, d client.Draft) (client.Sent, error) {
 	for {
 		s, err := p.c.Send(ctx, d)
@@ -275,19 +274,19 @@ func (p *person) retryUntilAcked(ctx context.Context, d client.Draft) (client.Se
 	}
 }
 
-// one picks a message of one's own that is there for sure.
-func (p *person) one() *said {
-	if len(p.said) == 0 {
+// ownMessage returns one of the person's own messages that was not deleted, or nil.
+func (p *person) ownMessage() *sentMessage {
+	if len(p.sent) == 0 {
 		return nil
 	}
-	if m := p.said[p.rng.IntN(len(p.said))]; !m.gone {
+	if m := p.sent[p.rng.IntN(len(p.sent))]; !m.gone {
 		return m
 	}
 	return nil
 }
 
 func (p *person) edit(ctx context.Context) {
-	m := p.one()
+	m := p.ownMessage()
 	if m == nil {
 		return
 	}
@@ -299,8 +298,8 @@ func (p *person) edit(ctx context.Context) {
 	})
 }
 
-func (p *person) remove(ctx context.Context) {
-	m := p.one()
+func (p *person) deleteMessage(ctx context.Context) {
+	m := p.ownMessage()
 	if m == nil {
 		return
 	}
@@ -312,11 +311,11 @@ func (p *person) remove(ctx context.Context) {
 	})
 }
 
-func (p *person) mark(ctx context.Context) {
+func (p *person) setMark(ctx context.Context) {
 	room := p.halls[p.rng.IntN(len(p.halls))]
 	at := p.live.Positions()[room]
 	if p.rng.IntN(4) == 0 {
-		at = max(1, at-50) // an old device does not know better
+		at = max(1, at-50) // as a device that is behind would
 	}
 	p.do(ctx, Op{Kind: Mark, Room: room}, func(ctx context.Context, op *Op) error {
 		m, err := p.live.MarkRead(ctx, room, at)
@@ -325,9 +324,9 @@ func (p *person) mark(ctx context.Context) {
 	})
 }
 
-func (p *person) look(ctx context.Context) {
+func (p *person) getMark(ctx context.Context) {
 	room := p.halls[p.rng.IntN(len(p.halls))]
-	p.do(ctx, Op{Kind: Look, Room: room}, func(ctx context.Context, op *Op) error {
+	p.do(ctx, Op{Kind: GetMark, Room: room}, func(ctx context.Context, op *Op) error {
 		st, err := p.c.Room(ctx, room)
 		op.Seq = st.Read
 		return err
@@ -340,14 +339,13 @@ func (p *person) fetch(ctx context.Context, room string) {
 		r, err := p.c.Events(ctx, room, after, 50)
 		op.Head = r.Head
 		for _, e := range r.Events {
-			op.Events = append(op.Events, sight(e))
+			op.Events = append(op.Events, observe(e))
 		}
 		return err
 	})
 }
 
-// membership: owners let people in and throw them out; guests leave, and come back
-// where they may.
+// membership changes members: owners add and kick guests; guests leave, and join where they may.
 func (p *person) membership(ctx context.Context) {
 	switch {
 	case len(p.guests) > 0:

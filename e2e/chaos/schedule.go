@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A Fault is broken at a time, and mended after another.
+// A Fault begins at a time, and is repaired after another.
 type Fault struct {
 	At, For time.Duration
 	What    string
@@ -17,7 +17,7 @@ func (f Fault) String() string {
 	return fmt.Sprintf("%6.1fs %-26s %d for %.1fs", f.At.Seconds(), f.What, f.Target, f.For.Seconds())
 }
 
-// The faults, by name: between which times they last, and on how many targets.
+// The kinds of faults: how long they last at least and at most, and the number of targets.
 var kinds = []struct {
 	what    string
 	lo, hi  time.Duration
@@ -41,9 +41,9 @@ var kinds = []struct {
 	{"slow clients", 5 * time.Second, 15 * time.Second, 4},
 }
 
-// Schedule lays out the faults of a run: a pure function of the seed, so that a
-// run can be repeated. Each kind has its turn before one comes again. Most wait
-// for the one before to end; some do not.
+// Schedule returns the faults of a run. They depend only on the seed and the length, so that a run can
+// be repeated. Each kind occurs before one occurs again. Most begin after the one before has ended;
+// some overlap it.
 func Schedule(seed uint64, length time.Duration) (faults []Fault) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	var deck []int

@@ -17,7 +17,7 @@ import (
 )
 
 // A memory is a log of numbers and its cursors, as a store keeps them. Numbers that
-// are appended together share a place.
+// are appended together share a position.
 type memory struct {
 	mu      sync.Mutex
 	log     []feed.Entry[int]
@@ -54,7 +54,7 @@ func (m *memory) head() int64 {
 	return m.log[len(m.log)-1].Pos
 }
 
-// cut deletes the newest n entries, whose places are given again.
+// cut deletes the newest n entries, whose positions are assigned again.
 func (m *memory) cut(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -350,7 +350,7 @@ func TestReusedPositionsAreNotSkipped(t *testing.T) {
 		}
 		synctest.Wait()
 		m.cut(3)
-		m.append(6) // in the place of 3
+		m.append(6) // at the position of 3
 		synctest.Wait()
 		if w.last() != 6 {
 			t.Errorf("told of %v, and not of 6", w.got)

@@ -167,8 +167,8 @@ func TestEveryEventComesInTheOrderOfItsRoom(t *testing.T) {
 	})
 }
 
-// TestADeletedRoomHidesNoEvent deletes the newest rows of the log, whose places SQLite
-// gives again.
+// TestADeletedRoomHidesNoEvent deletes the newest rows of the log, whose positions
+// SQLite assigns again.
 func TestADeletedRoomHidesNoEvent(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {

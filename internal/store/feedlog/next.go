@@ -35,12 +35,12 @@ func (repo *Repository) Next(ctx context.Context, after int64, limit int) (page 
 		return page, err
 	}
 	page.Last = after
-	var places []int64
+	var positions []int64
 	for _, b := range batches {
-		places = append(places, b.events...)
+		positions = append(positions, b.events...)
 		page.Last = b.pos
 	}
-	events, err := roomlog.ByPositions(ctx, repo.db, places)
+	events, err := roomlog.ByPositions(ctx, repo.db, positions)
 	if err != nil {
 		return page, err
 	}
@@ -57,9 +57,9 @@ func (repo *Repository) Next(ctx context.Context, after int64, limit int) (page 
 	return page, err
 }
 
-func entry(place int64, e domain.Event) feed.Entry[domain.Event] {
+func entry(pos int64, e domain.Event) feed.Entry[domain.Event] {
 	return feed.Entry[domain.Event]{
-		Pos: place, Key: e.Room + "/" + strconv.FormatInt(e.Seq, 10), Time: e.At, Trace: e.Trace, Value: e,
+		Pos: pos, Key: e.Room + "/" + strconv.FormatInt(e.Seq, 10), Time: e.At, Trace: e.Trace, Value: e,
 	}
 }
 
@@ -86,11 +86,11 @@ func (repo *Repository) batches(ctx context.Context, after int64, limit int) ([]
 		return nil, err
 	}
 	return store.Collect(rows, func(rows *sql.Rows) (b batch, err error) {
-		var places string
-		if err = rows.Scan(&b.pos, &places); err != nil {
+		var positions string
+		if err = rows.Scan(&b.pos, &positions); err != nil {
 			return b, err
 		}
-		for _, p := range strings.Fields(places) {
+		for _, p := range strings.Fields(positions) {
 			pos, err := strconv.ParseInt(p, 10, 64)
 			if err != nil {
 				return b, err

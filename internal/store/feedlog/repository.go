@@ -2,15 +2,15 @@
 // room, in an order that keeps that of each room; how far each consumer has come; and
 // what was set aside.
 //
-// On SQLite the order is that of the log's places, which one writer gives. A place may
-// be given again once the newest rows were deleted: a trigger then raises the version
-// of all places and moves the cursors back.
+// On SQLite the order is that of the positions in the log, which one writer assigns. After the
+// newest rows are deleted, their positions are assigned again: a trigger then increments the version
+// of all positions (table feed_places) and moves the cursors back.
 //
-// On PostgreSQL places commit out of order. So each statement that appends leaves a row
-// with its places (a trigger sees to that, for programs of the version before too), and
-// Next gives these rows numbers once they are committed. Whoever appends to a room has
-// locked it: of two rows of one room the later has the higher id, and nobody sees it
-// without the earlier. So numbers in the order of ids keep the order of each room.
+// On PostgreSQL positions commit out of order. So each statement that appends adds a row with its
+// positions (by a trigger, also for programs of the version before), and Next numbers these rows once
+// they are committed. Whoever appends to a room has locked it: of two rows of one room the later has
+// the higher id, and nobody sees it without the earlier. So numbers in the order of ids keep the order
+// of each room.
 package feedlog
 
 import (

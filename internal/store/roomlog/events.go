@@ -119,9 +119,9 @@ func Where(ctx context.Context, q store.Queryer, rest string, args ...any) ([]do
 }
 
 // ByPositions returns the events at positions of the log. Those that were deleted are left out.
-func ByPositions(ctx context.Context, q store.Queryer, places []int64) (map[int64]domain.Event, error) {
-	events := make(map[int64]domain.Event, len(places))
-	for part := range store.Chunks(places) {
+func ByPositions(ctx context.Context, q store.Queryer, positions []int64) (map[int64]domain.Event, error) {
+	events := make(map[int64]domain.Event, len(positions))
+	for part := range store.Chunks(positions) {
 		found, err := readRows(ctx, q, `SELECT `+Columns+Tables+` WHERE e.pos IN (`+store.Placeholders(1, len(part))+`)`,
 			store.Args(part))
 		if err != nil {

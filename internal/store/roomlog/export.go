@@ -10,8 +10,8 @@ import (
 const exportBatch = 500
 
 // MessagesBy returns messages that user wrote and that are still there, in the
-// order they were written, after a place in the log; and the place to go on from,
-// or 0 at the end.
+// order they were written, after a position in the log; and the position to continue
+// from, or 0 at the end.
 func (repo *Repository) MessagesBy(
 	ctx context.Context, user string, after int64,
 ) (messages []domain.Message, next int64, err error) {
