@@ -5,7 +5,7 @@ GO      ?= go
 RELEASE ?= $(patsubst v%,%,$(shell git describe --tags --exact-match 2>/dev/null))
 LDFLAGS  = -s -w -X main.release=$(RELEASE)
 
-.PHONY: run build test unit integration crash crash-long chaos soak e2e bench bench-cluster fuzz fuzz-api verify-deploy check fmt web web-check tools clean load drills autoscale verify-admission
+.PHONY: run build test unit integration crash crash-long chaos soak e2e bench bench-cluster fuzz fuzz-api verify-deploy check fmt web web-check tools clean load drills autoscale verify-admission release-notes
 
 ## run: build the server and start it on http://localhost:9000, this machine only
 run: build
@@ -91,6 +91,10 @@ verify-deploy:
 ## verify-admission: a real kube-apiserver with etcd admits every Kubernetes manifest; both are built once, in ten minutes
 verify-admission:
 	@.ci/deploy admission
+
+## release-notes: the section of CHANGELOG.md for VERSION, as a release has it (Unreleased: what the next one will say)
+release-notes:
+	@.ci/notes "$(VERSION)"
 
 ## load: load tests with k6, in a short form, against a server of their own (docs/operations.md)
 load: build
