@@ -138,7 +138,7 @@ func (e *env) auditLog(ctx context.Context, c config.Config) (*all.Store, *audit
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: obs.NewLogger(e.stderr, "warn", c.LogFormat), Tool: true,
+	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: obs.NewLogger(e.stderr, "warn", c.Log.Format), Tool: true,
 		NoMigrate: true})
 	if err != nil {
 		return nil, nil, err

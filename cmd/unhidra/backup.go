@@ -95,7 +95,7 @@ func makeBackup(ctx context.Context, e *env, args []string) error {
 	if _, err := os.Stat(c.Database()); err != nil {
 		return fmt.Errorf("there is nothing to back up yet: %w", err)
 	}
-	log := obs.NewLogger(e.stderr, c.LogLevel, c.LogFormat)
+	log := obs.NewLogger(e.stderr, c.Log.Level, c.Log.Format)
 	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: log, Tool: true, NoMigrate: true})
 	if err != nil {
 		return err

@@ -85,7 +85,7 @@ func (e *env) devices(ctx context.Context, c config.Config) (*devices, error) {
 	if err != nil {
 		return nil, err
 	}
-	log := obs.NewLogger(e.stderr, "warn", c.LogFormat)
+	log := obs.NewLogger(e.stderr, "warn", c.Log.Format)
 	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: log, Tool: true})
 	if err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ type syncRecorder struct {
 // Record implements device.Recorder.
 func (r syncRecorder) Record(ctx context.Context, e domain.AuditEvent) {
 	if err := r.log.RecordSync(ctx, e); err != nil {
-		r.err.Error("could not write to the audit log", "type", e.Type, "err", err)
+		r.err.ErrorContext(ctx, "could not write to the audit log", "type", e.Type, "err", err)
 	}
 }
 

@@ -19,7 +19,7 @@ func (e *env) supervised(ctx context.Context, log *slog.Logger) (ready func(app.
 	}
 	tell := func(state string) {
 		if err := notify(ctx, socket, state); err != nil {
-			log.Warn("the service manager cannot be told", "state", state, "err", err)
+			log.WarnContext(ctx, "the service manager cannot be told", "state", state, "err", err)
 		}
 	}
 	return func(a app.Addrs) {

@@ -31,6 +31,9 @@ func serve(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	log := obs.NewLogger(e.stderr, c.LogLevel, c.LogFormat)
-	return app.Run(ctx, app.Options{Config: c, Version: version(), Out: e.stdout, Log: log, Ready: e.supervised(ctx, log)})
+	return app.Run(ctx, app.Options{
+		Config: c, Version: version(), Out: e.stdout,
+		Log:   obs.NewLogger(e.stderr, "debug", c.Log.Format), // each part has a level of its own
+		Ready: e.supervised(ctx, obs.NewLogger(e.stderr, c.Log.Level, c.Log.Format)),
+	})
 }

@@ -203,7 +203,7 @@ func (e *env) newPassword(generate bool) (string, error) {
 
 // operator opens the accounts, whether a server is running or not.
 func (e *env) operator(ctx context.Context, c config.Config) (*auth.Operator, *all.Store, error) {
-	log := obs.NewLogger(e.stderr, "warn", c.LogFormat)
+	log := obs.NewLogger(e.stderr, "warn", c.Log.Format)
 	db, err := app.OpenStore(ctx, c, app.StoreOptions{Log: log, Tool: true})
 	if err != nil {
 		return nil, nil, err

@@ -86,7 +86,7 @@ type Proofs interface {
 
 // Tokens ends access tokens: on this node before Revoke returns.
 type Tokens interface {
-	Revoke(r bus.Revocation)
+	Revoke(ctx context.Context, r bus.Revocation)
 }
 
 // Passwords has somebody choose another password, by a link, and tells them when
@@ -159,7 +159,7 @@ func (s *Service) allowed(ctx context.Context, by By, fresh bool) error {
 func (s *Service) record(
 	ctx context.Context, by By, kind domain.AuditType, target domain.AuditTarget, details map[string]string,
 ) error {
-	s.Log.Info(string(kind), "admin", by.ID, "target", target.ID, "details", details)
+	s.Log.InfoContext(ctx, string(kind), "admin", by.ID, "target", target.ID, "details", details)
 	return s.Audit.RecordSync(ctx, domain.AuditEvent{
 		Type: kind, Actor: domain.AuditActor{Kind: domain.ActorAdmin, ID: by.ID}, Target: target, Session: by.SessionID,
 		Addr: by.Addr, UserAgent: by.UserAgent, RequestID: by.RequestID, Details: details,
@@ -198,7 +198,7 @@ func (s *Service) change(
 	if u, err = do(u); err != nil {
 		return u, err
 	}
-	s.Tokens.Revoke(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "account_changed"})
+	s.Tokens.Revoke(ctx, bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "account_changed"})
 	return u, nil
 }
 
@@ -245,7 +245,7 @@ func (s *Service) EndSession(ctx context.Context, by By, id, session string) err
 	if err := s.Store.RevokeSessionOf(ctx, u.ID, session, "ended_by_admin", s.Now()); err != nil {
 		return err
 	}
-	s.Tokens.Revoke(bus.Revocation{User: u.ID, Session: session, Reason: "ended_by_admin"})
+	s.Tokens.Revoke(ctx, bus.Revocation{User: u.ID, Session: session, Reason: "ended_by_admin"})
 	return nil
 }
 

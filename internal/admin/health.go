@@ -97,7 +97,7 @@ func (s *Service) health(ctx context.Context) Health {
 	away := false
 	for _, module := range s.Health {
 		if err := module.CheckHealth(ctx, &r); err != nil {
-			s.Log.Warn("cannot tell how the server is", "err", err)
+			s.Log.WarnContext(ctx, "cannot tell how the server is", "err", err)
 			away = true
 		}
 	}

@@ -103,6 +103,8 @@ const (
 // connections are drained, and what was accepted is committed. A PostgreSQL that is
 // away while the server starts is waited for, a minute long.
 func Run(ctx context.Context, o Options) error {
+	logs := newLogs(o)
+	o.Log = logs.Part("server")
 	begin, started, ready := time.Now(), false, o.Ready
 	o.Ready = func(a Addrs) {
 		started = true
@@ -111,12 +113,13 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	for waits := false; ; waits = true {
-		err := run(ctx, o)
+		err := run(ctx, o, logs)
 		if started || domain.CodeOf(err) != domain.CodeStoreUnavailable || time.Since(begin) > startTimeout {
 			return err
 		}
 		if !waits {
-			o.Log.Warn("cannot start while the database is away; will try again", "for", startTimeout, "err", err)
+			o.Log.WarnContext(ctx, "cannot start while the database is away; will try again",
+				"for", startTimeout, "err", err)
 		}
 		select {
 		case <-time.After(startRetry):
@@ -126,19 +129,19 @@ func Run(ctx context.Context, o Options) error {
 	}
 }
 
-func run(ctx context.Context, o Options) (err error) {
+func run(ctx context.Context, o Options, logs *obs.Logs) (err error) {
 	begin := time.Now()
 	var reserve *disk.Reserve
 	if c := o.Config; c.DiskReserve > 0 && c.DatabaseURL == "" { // PostgreSQL's disk is elsewhere
-		reserve = disk.NewReserve(c.Database(), int64(c.DiskReserve)<<20, o.Log)
+		reserve = disk.NewReserve(c.Database(), int64(c.DiskReserve)<<20, logs.Part("disk"))
 		reserve.Release() // a start writes
 	}
-	db, err := OpenStore(ctx, o.Config, StoreOptions{Log: o.Log})
+	db, err := OpenStore(ctx, o.Config, StoreOptions{Log: logs.Part("store")})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	readings, err := OpenReadings(ctx, db, o.Config, StoreOptions{Log: o.Log})
+	readings, err := OpenReadings(ctx, db, o.Config, StoreOptions{Log: logs.Part("store")})
 	if err != nil {
 		return err
 	}
@@ -147,11 +150,14 @@ func run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if o.Config.ServerKey == "" {
-		store.Restrict(o.Log, o.Config.KeyFile())
+		store.Restrict(logs.Part("store"), o.Config.KeyFile())
 	}
 	s := &server{
-		Options: o, db: db, readings: readings, reserve: reserve, reg: obs.NewRegistry(o.Version), health: &obs.Health{}, started: begin,
+		Options: o, logs: logs, db: db, readings: readings, reserve: reserve, reg: obs.NewRegistry(o.Version),
+		health: &obs.Health{}, started: begin,
 	}
+	logs.Watch(s.reg)
+	s.run("log", logs.Run)
 	s.health.Check("store", db.Ping)
 	s.health.Check("readings", readings.Ping)
 	if reserve != nil {
@@ -184,7 +190,8 @@ func (s *server) untilDrain(ctx context.Context) (context.Context, context.Cance
 	stop := context.AfterFunc(ctx, func() {
 		s.health.SetReady(false)
 		if s.Config.DrainDelay > 0 {
-			s.Log.Info("not ready any more; stopping soon", "because", context.Cause(ctx), "in", s.Config.DrainDelay)
+			s.Log.InfoContext(ctx, "not ready any more; stopping soon",
+				"because", context.Cause(ctx), "in", s.Config.DrainDelay)
 		}
 		time.AfterFunc(s.Config.DrainDelay, func() { end(context.Cause(ctx)) })
 	})
@@ -194,6 +201,7 @@ func (s *server) untilDrain(ctx context.Context) (context.Context, context.Cance
 // A server is a process under construction.
 type server struct {
 	Options
+	logs       *obs.Logs
 	db         *all.Store
 	readings   *readings.Repository
 	reserve    *disk.Reserve // nil: there is none
@@ -316,7 +324,8 @@ func (s *server) handlers() error {
 }
 
 func (s *server) api() httpx.Options {
-	return httpx.Options{Name: s.Config.Name, Version: s.Version, Auth: s.modules.auth, Limits: s.limits, Log: s.Log}
+	return httpx.Options{Name: s.Config.Name, Version: s.Version, Auth: s.modules.auth, Limits: s.limits,
+		Log: s.logs.Part("http")}
 }
 
 func (s *server) listener(name string, l net.Listener, mux *http.ServeMux, fallback http.Handler) error {
@@ -324,7 +333,7 @@ func (s *server) listener(name string, l net.Listener, mux *http.ServeMux, fallb
 	mux.HandleFunc("GET /ready", s.health.ServeReady)
 	origins := append([]string{s.addrs.URL}, s.Config.AllowedOrigins...)
 	h, err := httpx.Handler(mux, httpx.HandlerOptions{
-		Log: s.Log, Metrics: s.reg, Listener: name, Proxies: s.Config.TrustedProxies,
+		Log: s.logs.Part("http"), Metrics: s.reg, Listener: name, Proxies: s.Config.TrustedProxies,
 		Origins: origins, Partners: partners(s.modules.captcha),
 		Fallback: fallback, MaxConcurrent: requestsAtOnce, MaxPerAddr: s.Config.RequestsPerAddr,
 		Wide: s.Config.TLS.Subdomains, Trace: s.tracer,
@@ -347,14 +356,16 @@ const openToAll = "anybody who reaches this machine may register, " +
 func (s *server) announce(ctx context.Context, begin time.Time) {
 	setup, err := s.modules.auth.SetupLink(ctx, s.addrs.URL)
 	if err != nil {
-		s.Log.Error("cannot make the setup link", "err", err)
+		s.Log.ErrorContext(ctx, "cannot make the setup link", "err", err)
 	}
 	s.addrs.Setup = setup
 	s.health.SetReady(true)
-	s.Log.Info("ready", "version", s.Version, "url", s.addrs.URL, "public", s.addrs.Public, "auth", s.addrs.Auth,
-		"operator", s.addrs.Operator, "mqtt", s.addrs.MQTT, "mqtts", s.addrs.MQTTS, "store", s.db.Name(), "took", time.Since(begin))
+	s.Log.InfoContext(ctx, "ready",
+		"version", s.Version, "url", s.addrs.URL, "public", s.addrs.Public, "auth", s.addrs.Auth,
+		"operator", s.addrs.Operator, "mqtt", s.addrs.MQTT, "mqtts", s.addrs.MQTTS, "store", s.db.Name(),
+		"took", time.Since(begin))
 	if s.Config.OpenToAll() {
-		s.Log.Warn(openToAll)
+		s.Log.WarnContext(ctx, openToAll)
 	}
 	if s.Out != nil {
 		_, _ = fmt.Fprintf(s.Out, "\n%s is on %s\n", s.Config.Name, s.addrs.URL)

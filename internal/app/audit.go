@@ -30,7 +30,7 @@ func (s *server) buildAudit() (err error) {
 	c := s.Config
 	d := auditDeps(s.db, s.keys)
 	d.People = s.db.Accounts
-	d.Version, d.Log, d.Metrics, d.Trace = s.Version, s.Log, s.reg, s.tracer
+	d.Version, d.Log, d.Metrics, d.Trace = s.Version, s.logs.Part("audit"), s.reg, s.tracer
 	if c.Works() {
 		d.Keep, d.KeepPersonal = c.Audit.Keep, c.Audit.KeepPersonal
 		if d.Sinks, err = auditSinks(c, s.Version); err != nil {

@@ -22,7 +22,7 @@ import (
 // can do without.
 func (s *server) buildAuth(ctx context.Context) (err error) {
 	c, m := s.Config, &s.modules
-	tell := report.New(s.Log)
+	tell := report.New(s.logs.Part("auth"))
 	tell.Audit, tell.URL, tell.Trace = m.audit, s.addrs.URL, s.tracer
 	d := auth.Deps{
 		Reporter: tell, Store: authStore(s.db), Files: s.files, Keys: s.keys, Hasher: password.New(password.Options{}),

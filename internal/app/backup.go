@@ -88,14 +88,14 @@ func (s *server) buildBackup() error {
 	}
 	d := backup.Deps{
 		Source: BackupSource(s.Config, s.db, s.Version), Place: place, Every: c.Every, Keep: c.Keep,
-		Log: s.Log, Metrics: s.reg,
+		Log: s.logs.Part("backup"), Metrics: s.reg,
 	}
 	if c.Recipient != "" {
 		if d.Recipient, err = backup.ParseRecipient(c.Recipient); err != nil {
 			return fmt.Errorf("UNHIDRA_BACKUP_RECIPIENT %w", err)
 		}
 	} else if c.S3.Enabled() {
-		s.Log.Warn("backups go to a bucket as they are: whoever reads it has all data and the server's key; " +
+		s.logs.Part("backup").Warn("backups go to a bucket as they are: whoever reads it has all data and the server's key; " +
 			"set UNHIDRA_BACKUP_RECIPIENT to encrypt them")
 	}
 	s.modules.backup = backup.New(d)

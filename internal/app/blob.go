@@ -53,7 +53,7 @@ func checkBucket(ctx context.Context, s3 *blob.S3, log *slog.Logger) error {
 	case err == nil:
 		return nil
 	case domain.KindOf(err) == domain.Unavailable, errors.Is(err, context.DeadlineExceeded):
-		log.Warn("the storage of files does not answer; going on without them", "err", err)
+		log.WarnContext(ctx, "the storage of files does not answer; going on without them", "err", err)
 		return nil
 	}
 	return fmt.Errorf("UNHIDRA_S3_URL: %w", err)
@@ -75,7 +75,7 @@ func OpenFiles(
 
 // buildFiles opens the files, and deletes what nobody needs in the background.
 func (s *server) buildFiles(ctx context.Context) (err error) {
-	if s.files, err = OpenFiles(ctx, s.Config, s.db, s.reserve.Full, s.Log); err != nil {
+	if s.files, err = OpenFiles(ctx, s.Config, s.db, s.reserve.Full, s.logs.Part("blob")); err != nil {
 		return err
 	}
 	if s.Config.Works() {

@@ -22,7 +22,7 @@ func (s *server) buildBus() error {
 		s.bus, drops = local, local.Dropped
 	} else {
 		o := busOptions(n)
-		o.Name, o.Log, o.Metrics = s.node, s.Log, s.reg
+		o.Name, o.Log, o.Metrics = s.node, s.logs.Part("bus"), s.reg
 		o.Prefix = "unhidra." + hex.EncodeToString(s.keys.Derive("bus")[:8]) + "."
 		b, err := natsbus.Connect(o)
 		if err != nil {

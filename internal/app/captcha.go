@@ -13,7 +13,8 @@ func (s *server) buildCaptcha() (err error) {
 	switch c.Kind {
 	case "off":
 	case captcha.KindPoW:
-		p := captcha.NewPoW(captcha.PoWOptions{Key: s.keys.Derive("captcha"), Uses: s.db.Server, Log: s.Log})
+		p := captcha.NewPoW(captcha.PoWOptions{Key: s.keys.Derive("captcha"), Uses: s.db.Server,
+			Log: s.logs.Part("captcha")})
 		s.modules.captcha = p
 		s.run("captcha", p.Run)
 	default:

@@ -42,7 +42,7 @@ func runComponents(ctx context.Context, log *slog.Logger, components []component
 			cancel()
 			select {
 			case err := <-done:
-				log.Debug("stopped", "component", c.name, "took", time.Since(start))
+				log.DebugContext(ctx, "stopped", "component", c.name, "took", time.Since(start))
 				if err != nil {
 					return fmt.Errorf("%s: %w", c.name, err)
 				}
@@ -54,9 +54,9 @@ func runComponents(ctx context.Context, log *slog.Logger, components []component
 	}
 	select {
 	case <-ctx.Done():
-		log.Info("stopping", "because", context.Cause(ctx))
+		log.InfoContext(ctx, "stopping", "because", context.Cause(ctx))
 	case name := <-early:
-		log.Error("stopping, because a component of the server ended", "component", name)
+		log.ErrorContext(ctx, "stopping, because a component of the server ended", "component", name)
 	}
 	var errs []error
 	for _, stop := range slices.Backward(stops) {

@@ -19,7 +19,7 @@ const (
 func (s *server) buildFeed() {
 	s.feed = feed.Deps[domain.Event]{
 		Source: s.db.Feed, Cursors: s.db.Feed, DeadLetters: s.db.Feed,
-		Observer: feed.NewMetrics(s.reg, s.db.Feed.Lags), Log: s.Log, Trace: s.tracer,
+		Observer: feed.NewMetrics(s.reg, s.db.Feed.Lags), Log: s.logs.Part("feed"), Trace: s.tracer,
 	}
 	s.db.OnCommit(func([]domain.Event) { s.appended.Notify() })
 	s.run("feed", s.keepFeed)
@@ -48,7 +48,8 @@ func (s *server) keepFeed(ctx context.Context) error {
 		case <-tick.C:
 		}
 		if err := s.db.Feed.Prune(ctx, time.Now().Add(-consumerLife)); err != nil && ctx.Err() == nil {
-			s.Log.Warn("drop what no consumer of the feed wants; will try again", "err", err, "in", forgetFeedEvery)
+			s.logs.Part("feed").WarnContext(ctx, "drop what no consumer of the feed wants; will try again",
+				"err", err, "in", forgetFeedEvery)
 		}
 	}
 }

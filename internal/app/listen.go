@@ -59,7 +59,7 @@ func Listen(ctx context.Context, addr, setting string) (net.Listener, error) {
 // serve returns what answers requests on l, encrypted if there is a secure. At
 // the end it lets those under way finish.
 func (s *server) serve(name string, l net.Listener, secure *tls.Config, h http.Handler) func(context.Context) error {
-	log, grace := s.Log, s.Config.ShutdownTimeout
+	log, grace := s.logs.Part("http"), s.Config.ShutdownTimeout
 	srv := &http.Server{
 		Handler: h, TLSConfig: secure, MaxHeaderBytes: maxHeader,
 		ReadHeaderTimeout: headerTime, WriteTimeout: writeTime, IdleTimeout: idleTime,

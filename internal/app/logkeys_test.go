@@ -3,10 +3,13 @@ package app_test
 import (
 	"go/ast"
 	"go/token"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/unhidra/unhidra/internal/config"
 )
 
 // logKeys are other names for keys of log lines, and the names that the house has for them.
@@ -58,5 +61,31 @@ func TestLogLinesHaveOneKeyForEachThing(t *testing.T) {
 	})
 	if lines < 50 {
 		t.Errorf("only %d calls found", lines)
+	}
+}
+
+// Each part of the server that logs has a level that settings and operators know, and no other has.
+func TestLogPartsAreThoseOfTheServer(t *testing.T) {
+	t.Parallel()
+	used := map[string]bool{}
+	eachSource(t, func(path string, _ *token.FileSet, f *ast.File) {
+		if !strings.Contains(path, "internal/app/") || strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) != 1 {
+				return true
+			}
+			name, literal := call.Args[0].(*ast.BasicLit)
+			if fun, ok := call.Fun.(*ast.SelectorExpr); ok && literal && fun.Sel.Name == "Part" {
+				part, _ := strconv.Unquote(name.Value)
+				used[part] = true
+			}
+			return true
+		})
+	})
+	if got, want := slices.Sorted(maps.Keys(used)), config.LogParts(); !slices.Equal(got, want) {
+		t.Errorf("loggers of %q, levels of %q", got, want)
 	}
 }

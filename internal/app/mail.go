@@ -24,11 +24,11 @@ func (s *server) buildMail() error {
 		return fmt.Errorf("UNHIDRA_SMTP_URL, UNHIDRA_MAIL_FROM: %w", err)
 	}
 	if c.PublicURL == "" && !c.TLS.Enabled() {
-		s.Log.Warn("mails will have links that lead to this machine; "+
+		s.logs.Part("mail").Warn("mails will have links that lead to this machine; "+
 			"set UNHIDRA_PUBLIC_URL to where people reach the server", "url", s.addrs.URL)
 	}
 	d := mailDeps(c, s.db, s.keys)
-	d.Sender, d.URL, d.Log, d.Metrics, d.Trace = sender, s.addrs.URL, s.Log, s.reg, s.tracer
+	d.Sender, d.URL, d.Log, d.Metrics, d.Trace = sender, s.addrs.URL, s.logs.Part("mail"), s.reg, s.tracer
 	if s.modules.mail, err = mail.New(d); err != nil {
 		return err
 	}

@@ -133,13 +133,15 @@ func everything(t *testing.T) *prometheus.Registry {
 	}
 	c.NATS.Servers = "nats://127.0.0.1:1" // nobody is there, and that is no error
 	log := slog.New(slog.DiscardHandler)
+	logs := newLogs(Options{Config: c, Log: log})
 	db, err := OpenStore(t.Context(), c, StoreOptions{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	s := &server{Options: Options{Config: c, Version: "test", Log: log}, db: db, reg: obs.NewRegistry("test"),
+	s := &server{Options: Options{Config: c, Version: "test", Log: log}, logs: logs, db: db, reg: obs.NewRegistry("test"),
 		health: &obs.Health{}}
+	logs.Watch(s.reg)
 	disk.Watch(s.reg, c.DataDir)
 	t.Cleanup(s.closeListeners)
 	t.Cleanup(s.closeBus)

@@ -129,7 +129,7 @@ func (s *server) run(name string, run func(context.Context) error) {
 func (s *server) buildHistory() {
 	r := s.Config.Retention
 	s.modules.history = history.New(history.Deps{
-		Store: historyStore(s.db), Bus: s.bus, Audit: s.modules.audit, Log: s.Log, Metrics: s.reg,
+		Store: historyStore(s.db), Bus: s.bus, Audit: s.modules.audit, Log: s.logs.Part("history"), Metrics: s.reg,
 		Retention: domain.RetentionRules{
 			Default: domain.Retention{Days: r.Days, Lines: r.Lines}, MinDays: r.MinDays, MaxDays: r.MaxDays,
 		},
@@ -142,8 +142,9 @@ func (s *server) buildHistory() {
 func (s *server) buildChat() {
 	m := &s.modules
 	m.chat = chat.New(chat.Deps{
-		Store: chatStore(s.db), Bus: s.bus, Log: s.Log, Metrics: s.reg, Audit: m.audit, Retention: m.history.Rules,
-		DiskFull: s.reserve.Full, Quota: int64(s.Config.UserStorage) << 20, OnRoomDeleted: m.history.Wake,
+		Store: chatStore(s.db), Bus: s.bus, Log: s.logs.Part("chat"), Metrics: s.reg, Audit: m.audit,
+		Retention: m.history.Rules,
+		DiskFull:  s.reserve.Full, Quota: int64(s.Config.UserStorage) << 20, OnRoomDeleted: m.history.Wake,
 		Trace: s.tracer,
 	})
 	s.db.OnCommit(m.chat.Announce)
@@ -152,15 +153,16 @@ func (s *server) buildChat() {
 
 func (s *server) buildPresence() {
 	s.modules.presence = presence.New(presence.Deps{
-		Users: s.db.Accounts, Peers: s.db.Rooms, Bus: s.bus, Log: s.Log, Node: s.node,
+		Users: s.db.Accounts, Peers: s.db.Rooms, Bus: s.bus, Log: s.logs.Part("presence"), Node: s.node,
 	})
 	s.run("presence", s.modules.presence.Run)
 }
 
 func (s *server) buildDevices() {
 	s.modules.device = device.New(device.Deps{
-		Store: s.db.Devices, Peers: s.db.Rooms, Bus: s.bus, Log: s.Log, Audit: s.modules.audit, Pepper: s.keys.Derive(DevicePepper),
-		Max: s.Config.DevicesPerUser, RegisterPerHour: s.Config.DevicesPerHour,
+		Store: s.db.Devices, Peers: s.db.Rooms, Bus: s.bus, Log: s.logs.Part("device"), Audit: s.modules.audit,
+		Pepper: s.keys.Derive(DevicePepper),
+		Max:    s.Config.DevicesPerUser, RegisterPerHour: s.Config.DevicesPerHour,
 	})
 	s.run("devices", s.modules.device.Run)
 }
@@ -168,7 +170,7 @@ func (s *server) buildDevices() {
 func (s *server) buildCommands() {
 	m := &s.modules
 	m.command = command.New(command.Deps{
-		Store: s.db.Commands, Devices: m.device, Rooms: m.chat, Bus: s.bus, Log: s.Log, Audit: m.audit,
+		Store: s.db.Commands, Devices: m.device, Rooms: m.chat, Bus: s.bus, Log: s.logs.Part("command"), Audit: m.audit,
 		DiskFull: s.reserve.Full,
 	})
 	s.run("commands", m.command.Run)
@@ -179,7 +181,7 @@ func (s *server) buildCommands() {
 
 func (s *server) buildHub() {
 	s.modules.hub = hub.New(hub.Deps{
-		Rooms: s.db.Rooms, RoomLog: s.db.Log, Bus: s.bus, Log: s.Log, Metrics: s.reg,
+		Rooms: s.db.Rooms, RoomLog: s.db.Log, Bus: s.bus, Log: s.logs.Part("hub"), Metrics: s.reg,
 		Presence: departures{s.modules.presence, s.modules.telemetry},
 		Trace:    s.tracer,
 	})
@@ -191,7 +193,7 @@ func (s *server) buildGateway() {
 	m.gateway = gateway.New(gateway.Deps{
 		Auth: m.auth, Devices: m.device, Commands: m.command, Readings: m.telemetry, Secure: s.secure(), Chat: m.chat,
 		Rooms: s.db.Rooms, RoomLog: s.db.Log, Users: s.db.Accounts, Presence: m.presence, Hub: m.hub, Bus: s.bus,
-		Log: s.Log, Metrics: s.reg,
+		Log: s.logs.Part("gateway"), Metrics: s.reg,
 		ClientAddr: httpx.Proxies(c.TrustedProxies).ClientAddr, Version: s.Version, Origins: s.origins(),
 		Limits: gateway.Limits{
 			HandshakesPerAddr: c.IPPerMinute, HandshakesPerUser: c.UserPerMinute, ConnsPerAddr: c.ConnsPerAddr,
@@ -206,7 +208,7 @@ func (s *server) buildAdmin() {
 	c, r, m := s.Config, s.Config.Retention, &s.modules
 	m.admin = admin.New(admin.Deps{
 		Store: adminStore(s.db), Passwords: m.auth, Proofs: m.auth, Tokens: m.auth, Rooms: m.chat, Audit: m.audit,
-		Health: s.healthCheckers(), Hash: s.keys.Hash, Log: s.Log,
+		Health: s.healthCheckers(), Hash: s.keys.Hash, Log: s.logs.Part("admin"),
 		Version: s.Version, Started: s.started, URL: s.addrs.URL,
 		Defaults: map[string]string{
 			auth.SettingRegistration: c.Registration, auth.SettingSecondFactor: c.SecondFactor,

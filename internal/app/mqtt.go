@@ -23,9 +23,10 @@ func (s *server) openMQTT(ctx context.Context) (err error) {
 		switch {
 		case err == nil:
 			s.addrs.MQTT = s.mqtt.Addr().String()
-			s.warnPlainMQTT()
+			s.warnPlainMQTT(ctx)
 		case c.IsDefault("UNHIDRA_MQTT_ADDR"):
-			s.Log.Warn("there is no MQTT; set UNHIDRA_MQTT_ADDR to another port, or to off", "err", err)
+			s.logs.Part("mqtt").WarnContext(ctx, "there is no MQTT; set UNHIDRA_MQTT_ADDR to another port, or to off",
+				"err", err)
 		default:
 			return err
 		}
@@ -40,20 +41,21 @@ func (s *server) openMQTT(ctx context.Context) (err error) {
 }
 
 // warnPlainMQTT tells an operator that keys of devices can be read on the way.
-func (s *server) warnPlainMQTT() {
+func (s *server) warnPlainMQTT(ctx context.Context) {
 	host, _, _ := net.SplitHostPort(s.addrs.MQTT)
 	if a, err := netip.ParseAddr(host); err == nil && a.IsLoopback() || !strings.HasPrefix(s.Config.URL(), "https:") {
 		return
 	}
-	s.Log.Warn("MQTT without encryption can be reached from other machines: whoever listens on the way reads the keys of "+
-		"devices; use UNHIDRA_MQTT_TLS_ADDR for those that can", "addr", s.addrs.MQTT)
+	s.logs.Part("mqtt").WarnContext(ctx, "MQTT without encryption can be reached from other machines: whoever listens "+
+		"on the way reads the keys of devices; use UNHIDRA_MQTT_TLS_ADDR for those that can", "addr", s.addrs.MQTT)
 }
 
 func (s *server) buildMQTT() {
 	c, m := s.Config, &s.modules
 	m.mqtt = mqtt.New(mqtt.Deps{
-		Auth: m.auth, Devices: m.device, Users: s.db.Accounts, Presence: m.presence, Topics: s.db.MQTT, Sessions: s.db.MQTT, Bus: s.bus, Log: s.Log,
-		Metrics: s.reg, ClientAddr: httpx.Proxies(c.TrustedProxies).ClientAddr, Node: s.node,
+		Auth: m.auth, Devices: m.device, Users: s.db.Accounts, Presence: m.presence, Topics: s.db.MQTT,
+		Sessions: s.db.MQTT, Bus: s.bus,
+		Log: s.logs.Part("mqtt"), Metrics: s.reg, ClientAddr: httpx.Proxies(c.TrustedProxies).ClientAddr, Node: s.node,
 		Limits: mqtt.Limits{
 			RefusedPerAddr: c.IPPerMinute, ConnectsPerUser: c.UserPerMinute, ConnsPerAddr: c.ConnsPerAddr,
 			ConnsPerUser: c.ConnsPerUser, Queue: c.SendQueue,

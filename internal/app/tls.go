@@ -18,7 +18,8 @@ func (s *server) openFiles() (err error) {
 	if c.Cert == "" {
 		return nil
 	}
-	s.certs, err = certs.OpenFiles(certs.FilesOptions{Cert: c.Cert, Key: c.Key, Log: s.Log, Metrics: s.reg})
+	s.certs, err = certs.OpenFiles(certs.FilesOptions{Cert: c.Cert, Key: c.Key, Log: s.logs.Part("certs"),
+		Metrics: s.reg})
 	return err
 }
 
@@ -30,7 +31,8 @@ func (s *server) openACME() (err error) {
 	}
 	o := certs.ACMEOptions{
 		Domains: c.Domains, Email: c.Email, Directory: c.Directory, CAFile: c.CAFile, Folder: s.Config.CertificateFolder(),
-		Host: s.Config.BindAddr, TLSPort: port(s.public), HTTPPort: port(s.plain), Log: s.Log, Metrics: s.reg,
+		Host: s.Config.BindAddr, TLSPort: port(s.public), HTTPPort: port(s.plain),
+		Log: s.logs.Part("certs"), Metrics: s.reg,
 	}
 	if s.Config.DatabaseURL != "" { // perhaps one of several nodes
 		if o.Storage, err = certs.NewShared(s.db.Server, s.keys.Derive("certificates")); err != nil {
@@ -64,7 +66,7 @@ func (s *server) behindProxy(l net.Listener) net.Listener {
 	if !s.Config.TLS.ProxyProtocol {
 		return l
 	}
-	return proxyproto.Listen(l, proxyproto.Options{Trusted: s.Config.TrustedProxies, Log: s.Log})
+	return proxyproto.Listen(l, proxyproto.Options{Trusted: s.Config.TrustedProxies, Log: s.logs.Part("proxy")})
 }
 
 // redirect returns what the plain listener serves: whoever reads is sent to base.

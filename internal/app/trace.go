@@ -7,7 +7,7 @@ import "github.com/unhidra/unhidra/internal/trace"
 func (s *server) buildTrace() (err error) {
 	c := s.Config.Trace
 	s.tracer, err = trace.New(trace.Options{
-		URL: c.URL, Share: c.Share, Version: s.Version, Node: s.node, Log: s.Log, Metrics: s.reg,
+		URL: c.URL, Share: c.Share, Version: s.Version, Node: s.node, Log: s.logs.Part("trace"), Metrics: s.reg,
 	})
 	if s.tracer != nil {
 		s.run("trace", s.tracer.Run)

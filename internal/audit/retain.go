@@ -25,7 +25,7 @@ func (s *Service) retain(ctx context.Context) {
 	defer t.Stop()
 	for {
 		if err := s.Prune(ctx); err != nil && ctx.Err() == nil {
-			s.Log.Error("forget what is old in the audit log", "err", err)
+			s.Log.ErrorContext(ctx, "forget what is old in the audit log", "err", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/obs"
 )
 
 // Run commits recorded events until ctx is done. Then it commits those that are left, and signs a
@@ -42,7 +43,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	wg.Wait()
 	if err != nil {
-		s.Log.Error("the end of the audit log could not be kept", "err", err, "waiting", s.waiting.Load())
+		s.Log.ErrorContext(ctx, "the end of the audit log could not be kept", "err", err, "waiting", s.waiting.Load())
 	}
 	return ctx.Err()
 }
@@ -128,7 +129,8 @@ func (s *Service) commit(ctx context.Context, batch []entry) (left []entry) {
 		s.metrics.failures.Inc()
 		s.commitFailed.Notify()
 		s.failing.CompareAndSwap(0, s.Now().UnixMilli())
-		s.Log.Error("the audit log cannot be written; trying again", "err", err, "waiting", s.waiting.Load())
+		s.Log.ErrorContext(ctx, "the audit log cannot be written; trying again",
+			"err", err, "waiting", s.waiting.Load())
 		if !pause(ctx, wait) {
 			s.mu.Lock()
 			s.dropped += gap // reported by a later commit
@@ -143,8 +145,8 @@ func (s *Service) commit(ctx context.Context, batch []entry) (left []entry) {
 func (s *Service) logLost(batch []entry) {
 	s.drop(int64(len(batch)))
 	for _, e := range batch {
-		s.Log.Error("lost to the audit log", "type", e.event.Type, "id", e.event.ID, "outcome", outcome(*e.event), "actor",
-			e.event.Actor.ID)
+		obs.Whole(s.Log).Error("lost to the audit log", "type", e.event.Type, "id", e.event.ID,
+			"outcome", outcome(*e.event), "actor", e.event.Actor.ID)
 	}
 }
 
@@ -207,7 +209,7 @@ func (s *Service) tick(ctx context.Context) {
 			s.enqueue(e)
 		}
 		if err := s.Checkpoint(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			s.Log.Warn("sign a checkpoint of the audit log", "err", err)
+			s.Log.WarnContext(ctx, "sign a checkpoint of the audit log", "err", err)
 		}
 	}
 }

@@ -121,7 +121,8 @@ func (f *sinkFeed) send(ctx context.Context, entries []feed.Entry[domain.AuditRe
 // tellGap reports records that were deleted before they could be sent.
 func (f *sinkFeed) tellGap(ctx context.Context, n int64) {
 	f.metrics.missed.WithLabelValues(f.sink.Name()).Add(float64(n))
-	f.Log.Error("records were deleted for their age before a receiver had them", "sink", f.sink.Name(), "records", n)
+	f.Log.ErrorContext(ctx, "records were deleted for their age before a receiver had them",
+		"sink", f.sink.Name(), "records", n)
 	e := f.systemEvent(domain.AuditGap, f.Now())
 	e.Reason = "sink_too_late"
 	e.Target = domain.AuditTarget{Kind: "sink", ID: f.sink.Name()}

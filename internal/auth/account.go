@@ -25,7 +25,7 @@ func (s *Service) Delete(ctx context.Context, p domain.Principal, c Client) erro
 	if err := s.Store.DeleteUser(ctx, u.ID, s.Now()); err != nil {
 		return err
 	}
-	s.Revoke(bus.Revocation{User: u.ID, Epoch: u.Epoch + 1, Reason: "deleted"})
+	s.Revoke(ctx, bus.Revocation{User: u.ID, Epoch: u.Epoch + 1, Reason: "deleted"})
 	s.Record(ctx, c, report.Event{Kind: domain.AuditDelete, User: u, Session: p.SessionID})
 	return nil
 }

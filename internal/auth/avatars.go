@@ -20,7 +20,7 @@ const (
 // picture away.
 func (s *Service) SetAvatar(ctx context.Context, user string, data []byte) (domain.User, error) {
 	if len(data) == 0 {
-		return s.renamed(s.told(s.Store.SetAvatar(ctx, user, "", s.Now())))
+		return s.keepAvatar(ctx, user, "")
 	}
 	if ok, wait := s.avatars.Allow(user, s.Now()); !ok {
 		return domain.User{}, domain.RateLimited.Errorf(domain.CodeTooManyAttempts,
@@ -34,7 +34,17 @@ func (s *Service) SetAvatar(ctx context.Context, user string, data []byte) (doma
 	if err != nil {
 		return domain.User{}, err
 	}
-	return s.renamed(s.told(s.Store.SetAvatar(ctx, user, file.Hash, s.Now())))
+	return s.keepAvatar(ctx, user, file.Hash)
+}
+
+// keepAvatar gives a user the picture with a hash, or none, and tells of it.
+func (s *Service) keepAvatar(ctx context.Context, user, hash string) (domain.User, error) {
+	u, err := s.Store.SetAvatar(ctx, user, hash, s.Now())
+	if err == nil {
+		s.tell(ctx, u)
+		s.tellName(ctx, u)
+	}
+	return u, err
 }
 
 // picture returns the picture of the users whose Avatar is avatar.
@@ -62,7 +72,7 @@ func (s *Service) RunAvatars(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		if err := s.moveAvatars(ctx); err != nil && ctx.Err() == nil {
-			s.Log.Warn("make files of pictures; will try again", "err", err, "in", moveAgain)
+			s.Log.WarnContext(ctx, "make files of pictures; will try again", "err", err, "in", moveAgain)
 		}
 		select {
 		case <-ctx.Done():
@@ -83,7 +93,7 @@ func (s *Service) moveAvatars(ctx context.Context) error {
 		avatar, data, ok, err := s.Store.NextOldAvatar(ctx, after)
 		if err != nil || !ok {
 			if moved > 0 {
-				s.Log.Info("made files of pictures", "pictures", moved)
+				s.Log.InfoContext(ctx, "made files of pictures", "pictures", moved)
 			}
 			return err
 		}
@@ -94,7 +104,7 @@ func (s *Service) moveAvatars(ctx context.Context) error {
 		}
 		switch err := s.Store.MoveAvatar(ctx, avatar, file.Hash, s.Now()); {
 		case domain.KindOf(err) == domain.Invalid: // it stays where it is
-			s.Log.Error("make a file of a picture", "picture", avatar, "err", err)
+			s.Log.ErrorContext(ctx, "make a file of a picture", "picture", avatar, "err", err)
 		case err != nil:
 			return err
 		default:

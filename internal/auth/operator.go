@@ -156,7 +156,7 @@ func (o *Operator) EndAllSessions(ctx context.Context) (ended int64, err error) 
 
 // record tells the logs what the operator has done to u.
 func (o *Operator) record(ctx context.Context, what domain.AuditType, u domain.User, name, value string) {
-	o.Log.Info(string(what), "user", u.ID, name, value)
+	o.Log.InfoContext(ctx, string(what), "user", u.ID, name, value)
 	if o.Audit != nil {
 		e := domain.AuditEvent{Type: what, Actor: domain.AuditActor{Kind: domain.ActorOperator},
 			Details: map[string]string{name: value}}

@@ -18,7 +18,12 @@ func (s *Service) UpdateProfile(ctx context.Context, user string, p domain.Profi
 	if err != nil {
 		return domain.User{}, err
 	}
-	return s.renamed(s.told(s.Store.UpdateProfile(ctx, user, p)))
+	u, err := s.Store.UpdateProfile(ctx, user, p)
+	if err == nil {
+		s.tell(ctx, u)
+		s.tellName(ctx, u)
+	}
+	return u, err
 }
 
 // checkDisplayName brings a display name into the form in which it is kept. One that
@@ -38,41 +43,37 @@ func (s *Service) SetStatus(ctx context.Context, user string, st domain.Status) 
 	if err != nil {
 		return domain.User{}, err
 	}
-	return s.told(s.Store.SetStatus(ctx, user, st))
+	u, err := s.Store.SetStatus(ctx, user, st)
+	if err == nil {
+		s.tell(ctx, u)
+	}
+	return u, err
 }
 
-// told tells everyone who looks at u, and u's own connections, what is new.
-func (s *Service) told(u domain.User, err error) (domain.User, error) {
-	if err != nil {
-		return u, err
-	}
+// tell tells everyone who looks at u, and u's own connections, what is new.
+func (s *Service) tell(ctx context.Context, u domain.User) {
 	packed, err := wire.PackUser(u)
 	if err == nil {
 		err = s.Bus.Publish(bus.PresenceSubject, packed)
 	}
 	if err != nil {
-		s.Log.Warn("tell of a changed user", "user", u.ID, "err", err)
+		s.Log.WarnContext(ctx, "tell of a changed user", "user", u.ID, "err", err)
 	}
-	s.tellOwn(u)
-	return u, nil
+	s.tellOwn(ctx, u)
 }
 
-// renamed tells all who share a room with u what they are called now.
-func (s *Service) renamed(u domain.User, err error) (domain.User, error) {
-	if err != nil {
-		return u, err
-	}
+// tellName tells all who share a room with u what they are called now.
+func (s *Service) tellName(ctx context.Context, u domain.User) {
 	packed, err := wire.PackUser(u)
 	if err == nil {
 		err = s.Bus.Publish(bus.ProfileSubject, packed)
 	}
 	if err != nil {
-		s.Log.Warn("tell of a new name", "user", u.ID, "err", err)
+		s.Log.WarnContext(ctx, "tell of a new name", "user", u.ID, "err", err)
 	}
-	return u, nil
 }
 
-func (s *Service) tellOwn(u domain.User) {
+func (s *Service) tellOwn(ctx context.Context, u domain.User) {
 	frame, err := wire.Encode(wire.Reply{Type: wire.TypeUser, Data: wire.FromMe(u)})
 	if err == nil {
 		frame, err = wire.Pack(wire.Header{Type: wire.TypeUser}, frame)
@@ -81,7 +82,7 @@ func (s *Service) tellOwn(u domain.User) {
 		err = s.Bus.Publish(wire.UserSubject(u.ID), frame)
 	}
 	if err != nil {
-		s.Log.Warn("tell a user of their own change", "user", u.ID, "err", err)
+		s.Log.WarnContext(ctx, "tell a user of their own change", "user", u.ID, "err", err)
 	}
 }
 

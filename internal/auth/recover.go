@@ -117,8 +117,8 @@ func (s *Service) ChangePassword(
 		s.Now()); err != nil {
 		return Signed{}, err
 	}
-	s.Revoke(bus.Revocation{User: u.ID, Session: p.SessionID, Reason: bus.Renewed})
-	s.Revoke(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "password_changed"})
+	s.Revoke(ctx, bus.Revocation{User: u.ID, Session: p.SessionID, Reason: bus.Renewed})
+	s.Revoke(ctx, bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "password_changed"})
 	s.Record(ctx, c, report.Event{Kind: domain.AuditPasswordChange, User: u, Session: session.ID})
 	s.passwordChanged(ctx, u, c)
 	return s.sign(u, session, refresh)
@@ -172,7 +172,7 @@ func (s *Service) mayMove(ctx context.Context, u domain.User, email string, c Cl
 func (s *Service) ConfirmEmail(ctx context.Context, secret string, c Client) (domain.User, error) {
 	u, err := s.Links.ConfirmEmail(ctx, secret, c)
 	if err == nil {
-		s.tellOwn(u)
+		s.tellOwn(ctx, u)
 	}
 	return u, err
 }

@@ -112,7 +112,7 @@ func (s *Service) taken(ctx context.Context, u domain.User, c Client) (Signed, e
 
 func (s *Service) sendVerification(ctx context.Context, u domain.User) {
 	if ok, _ := s.targets.Allow(u.Email, s.Now()); !ok {
-		s.Log.Warn("enough mails went to this address just now: left out", "user", u.ID)
+		s.Log.WarnContext(ctx, "enough mails went to this address just now: left out", "user", u.ID)
 		return
 	}
 	s.SendVerification(ctx, u)

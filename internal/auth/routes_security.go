@@ -294,7 +294,7 @@ func (s *Service) getExport(ctx context.Context, _ *struct{}) (*huma.StreamRespo
 		hc.SetHeader("Content-Type", "application/x-ndjson")
 		hc.SetHeader("Content-Disposition", `attachment; filename="unhidra.jsonl"`)
 		if err := s.writeExport(ctx, hc.BodyWriter(), account); err != nil {
-			s.Log.Warn("an export broke off", "user", account.Me.ID, "err", err)
+			s.Log.WarnContext(ctx, "an export broke off", "user", account.Me.ID, "err", err)
 		}
 	}}, nil
 }

@@ -74,7 +74,7 @@ func (s *Service) followRules(ctx context.Context) {
 		case <-t.C:
 		}
 		if err := s.loadRules(ctx); err != nil && ctx.Err() == nil {
-			s.Log.Warn("look for changed settings", "err", err)
+			s.Log.WarnContext(ctx, "look for changed settings", "err", err)
 		}
 	}
 }

@@ -118,7 +118,7 @@ func (s *Service) rehash(ctx context.Context, user, old, pass string) {
 		err = s.Store.UpgradePassword(ctx, user, old, record)
 	}
 	if err != nil {
-		s.Log.Warn("a password's record stays as it was", "user", user, "err", err)
+		s.Log.WarnContext(ctx, "a password's record stays as it was", "user", user, "err", err)
 	}
 }
 

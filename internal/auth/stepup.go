@@ -101,6 +101,6 @@ func (s *Service) renew(
 		return Signed{}, err
 	}
 	s.Record(ctx, c, report.Event{Kind: domain.AuditStepUp, User: u, Session: session.ID, Method: amr[0], Factors: amr})
-	s.Revoke(bus.Revocation{User: u.ID, Session: p.SessionID, Reason: bus.Renewed})
+	s.Revoke(ctx, bus.Revocation{User: u.ID, Session: p.SessionID, Reason: bus.Renewed})
 	return s.sign(u, session, refresh)
 }

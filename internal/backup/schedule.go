@@ -126,14 +126,14 @@ func (s *Service) due() time.Time {
 // fail notes that there is no new backup.
 func (s *Service) fail(ctx context.Context, err error) {
 	if errors.Is(ctx.Err(), context.Canceled) {
-		s.Log.Info("a backup was not finished, because the server stops")
+		s.Log.InfoContext(ctx, "a backup was not finished, because the server stops")
 		return
 	}
 	s.mu.Lock()
 	s.failed = s.Now()
 	s.mu.Unlock()
 	s.metrics.failures.Inc()
-	s.Log.Error("cannot make a backup", "err", err)
+	s.Log.ErrorContext(ctx, "cannot make a backup", "err", err)
 }
 
 // attempt makes a backup, and then deletes those that are too many.
@@ -152,9 +152,10 @@ func (s *Service) attempt(ctx context.Context) {
 	took := s.Now().Sub(begin)
 	s.metrics.size.Set(float64(r.Bytes))
 	s.metrics.duration.Set(took.Seconds())
-	s.Log.Info("made a backup", "file", s.Place.Path(name), "bytes", r.Bytes, "took", took)
+	s.Log.InfoContext(ctx, "made a backup", "file", s.Place.Path(name), "bytes", r.Bytes, "took", took)
 	if r.Lost > 0 && !r.Bucket {
-		s.Log.Warn("files are missing on the server, and so in its backup; unhidra doctor tells more", "count", r.Lost)
+		s.Log.WarnContext(ctx, "files are missing on the server, and so in its backup; unhidra doctor tells more",
+			"count", r.Lost)
 	}
 	s.expire(ctx, name)
 }
@@ -197,7 +198,7 @@ func newestFirst(files []Stored) (all []made) {
 func (s *Service) expire(ctx context.Context, newest string) {
 	files, err := s.Place.List(ctx)
 	if err != nil {
-		s.Log.Warn("cannot look for old backups", "err", err)
+		s.Log.WarnContext(ctx, "cannot look for old backups", "err", err)
 		return
 	}
 	kept := 1
@@ -209,7 +210,7 @@ func (s *Service) expire(ctx context.Context, newest string) {
 			continue
 		}
 		if err := s.Place.Delete(ctx, m.Name); err != nil {
-			s.Log.Warn("cannot delete an old backup", "file", s.Place.Path(m.Name), "err", err)
+			s.Log.WarnContext(ctx, "cannot delete an old backup", "file", s.Place.Path(m.Name), "err", err)
 		}
 	}
 }

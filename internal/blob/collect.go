@@ -16,7 +16,8 @@ func (s *Service) Run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		if err := s.Collect(ctx); err != nil && ctx.Err() == nil {
-			s.Log.Warn("delete files that nothing refers to; will try again", "err", err, "in", collectEvery)
+			s.Log.WarnContext(ctx, "delete files that nothing refers to; will try again",
+				"err", err, "in", collectEvery)
 		}
 		s.sweepTemp()
 		select {

@@ -76,7 +76,7 @@ func (s *Service) keep(ctx context.Context, b domain.Blob, path string) (domain.
 	kept, err := s.Rows.AddBlob(ctx, b, s.Now())
 	if err == nil && kept.Object != b.Object { // the same file was added concurrently
 		if err := s.Objects.Delete(ctx, b.Object); err != nil {
-			s.Log.Debug("delete the second copy of a file", "object", b.Object, "err", err)
+			s.Log.DebugContext(ctx, "delete the second copy of a file", "object", b.Object, "err", err)
 		}
 	}
 	return kept, err
@@ -88,7 +88,7 @@ func (s *Service) repair(ctx context.Context, b domain.Blob, path string) error 
 	if there, err := s.exists(ctx, b); there || err != nil {
 		return err
 	}
-	s.Log.Warn("a file was missing, and was sent again", "object", b.Object)
+	s.Log.WarnContext(ctx, "a file was missing, and was sent again", "object", b.Object)
 	return s.Objects.Put(ctx, b.Object, path, b.Size)
 }
 

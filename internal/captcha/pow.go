@@ -200,7 +200,7 @@ func (p *PoW) Run(ctx context.Context) error {
 		p.forget(now)
 		p.mu.Unlock()
 		if err := p.o.Uses.PruneCaptchas(ctx, now); err != nil && !errors.Is(err, context.Canceled) {
-			p.o.Log.Warn("forget used CAPTCHAs", "err", err)
+			p.o.Log.WarnContext(ctx, "forget used CAPTCHAs", "err", err)
 		}
 	}
 }

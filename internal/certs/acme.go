@@ -134,7 +134,7 @@ func (a *ACME) event(ctx context.Context, event string, data map[string]any) err
 	renewal, _ := data["renewal"].(bool)
 	switch event {
 	case "cert_obtaining":
-		a.Log.Info("asking for a certificate", "name", name, "of", a.Directory, "renewal", renewal)
+		a.Log.InfoContext(ctx, "asking for a certificate", "name", name, "of", a.Directory, "renewal", renewal)
 	case "cert_obtained":
 		a.mu.Lock()
 		delete(a.failed, name)
@@ -142,7 +142,7 @@ func (a *ACME) event(ctx context.Context, event string, data map[string]any) err
 		if renewal {
 			a.renewals.WithLabelValues("ok").Inc()
 		}
-		a.Log.Info("a certificate came", "name", name, "renewal", renewal)
+		a.Log.InfoContext(ctx, "a certificate came", "name", name, "renewal", renewal)
 	case "cert_failed":
 		err, _ := data["error"].(error)
 		a.fail(name, err)

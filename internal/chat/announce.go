@@ -53,7 +53,7 @@ func (s *Service) publish(ctx context.Context, events []domain.Event) {
 		}
 		span.End(err)
 		if err != nil {
-			s.Log.Warn("publish an event", "room", e.Room, "seq", e.Seq, "err", err)
+			s.Log.WarnContext(ctx, "publish an event", "room", e.Room, "seq", e.Seq, "err", err)
 		}
 		if e.Type.Joins() {
 			s.publishJoin(e)
@@ -78,7 +78,7 @@ func (s *Service) publishJoin(e domain.Event) {
 }
 
 // publishToUser sends a frame to all connections of a user.
-func (s *Service) publishToUser(user, kind string, data any) {
+func (s *Service) publishToUser(ctx context.Context, user, kind string, data any) {
 	frame, err := wire.Encode(wire.Reply{Type: kind, Data: data})
 	if err == nil {
 		frame, err = wire.Pack(wire.Header{Type: kind}, frame)
@@ -87,6 +87,6 @@ func (s *Service) publishToUser(user, kind string, data any) {
 		err = s.Bus.Publish(wire.UserSubject(user), frame)
 	}
 	if err != nil {
-		s.Log.Warn("tell a user", "user", user, "type", kind, "err", err)
+		s.Log.WarnContext(ctx, "tell a user", "user", user, "type", kind, "err", err)
 	}
 }

@@ -236,7 +236,7 @@ func (s *Service) MarkRead(ctx context.Context, p domain.Principal, room string,
 	}
 	mark, err := s.Store.MarkRead(ctx, p.ID, room, seq, s.Now())
 	if err == nil {
-		s.publishToUser(p.ID, wire.TypeReadMoved, FromMark(mark))
+		s.publishToUser(ctx, p.ID, wire.TypeReadMoved, FromMark(mark))
 	}
 	return mark, err
 }

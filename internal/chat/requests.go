@@ -68,7 +68,7 @@ func (s *Service) acceptRequest(ctx context.Context, in *InRoom) (*body[wire.Roo
 	if err := s.Store.AcceptRequest(ctx, p.ID, in.Room, s.Now()); err != nil {
 		return nil, err
 	}
-	s.publishToUser(p.ID, wire.TypeAnswered, wire.InRoom{Room: in.Room})
+	s.publishToUser(ctx, p.ID, wire.TypeAnswered, wire.InRoom{Room: in.Room})
 	st, err := s.Store.RoomState(ctx, p.ID, in.Room)
 	return answer(st, err, wire.FromRoomState)
 }
@@ -86,7 +86,7 @@ func (s *Service) declineRequest(ctx context.Context, in *struct {
 	if err := s.Store.DeclineRequest(ctx, p.ID, in.Room, in.Body.Block); err != nil {
 		return nil, err
 	}
-	s.publishToUser(p.ID, wire.TypeAnswered, wire.InRoom{Room: in.Room})
+	s.publishToUser(ctx, p.ID, wire.TypeAnswered, wire.InRoom{Room: in.Room})
 	return nil, nil
 }
 
@@ -130,10 +130,10 @@ func (s *Service) publishRequest(ctx context.Context, room string, users ...stri
 	for _, user := range users {
 		found, err := s.Store.RoomRequests(ctx, user, room)
 		if err != nil {
-			s.Log.Warn("tell somebody of a request", "room", room, "user", user, "err", err)
+			s.Log.WarnContext(ctx, "tell somebody of a request", "room", room, "user", user, "err", err)
 		}
 		for _, q := range found {
-			s.publishToUser(user, wire.TypeRequested, wire.FromRoomRequest(q))
+			s.publishToUser(ctx, user, wire.TypeRequested, wire.FromRoomRequest(q))
 		}
 	}
 }

@@ -265,16 +265,16 @@ func (s *Service) deleteRoom(ctx context.Context, in *InRoom) (*struct{}, error)
 	if err != nil {
 		return nil, err
 	}
-	s.publishDeleted(members, in.Room)
+	s.publishDeleted(ctx, members, in.Room)
 	return nil, nil
 }
 
-func (s *Service) publishDeleted(members []string, room string) {
+func (s *Service) publishDeleted(ctx context.Context, members []string, room string) {
 	if s.OnRoomDeleted != nil {
 		s.OnRoomDeleted()
 	}
 	for _, m := range members {
-		s.publishToUser(m, wire.TypeRoomLeft, wire.Left{Room: room, Reason: "deleted"})
+		s.publishToUser(ctx, m, wire.TypeRoomLeft, wire.Left{Room: room, Reason: "deleted"})
 	}
 }
 
@@ -285,7 +285,7 @@ func (s *Service) RemoveRoom(ctx context.Context, room string) error {
 	if err != nil {
 		return err
 	}
-	s.publishDeleted(members, room)
+	s.publishDeleted(ctx, members, room)
 	return nil
 }
 

@@ -91,7 +91,7 @@ func (s *Service) handOver(ctx context.Context, device string) {
 		}
 	}
 	if err != nil && ctx.Err() == nil {
-		s.Log.Warn("deliver commands", "device", device, "err", err) // Run looks again
+		s.Log.WarnContext(ctx, "deliver commands", "device", device, "err", err) // Run looks again
 	}
 }
 
@@ -201,7 +201,7 @@ func (s *Service) look(ctx context.Context) {
 	}
 	waiting, err := s.Store.Waiting(ctx, s.Now().Add(-lookEvery), lookMost)
 	if err != nil && ctx.Err() == nil {
-		s.Log.Warn("look for commands", "err", err)
+		s.Log.WarnContext(ctx, "look for commands", "err", err)
 	}
 	for _, device := range waiting {
 		s.notice(device)
@@ -239,7 +239,7 @@ func (s *Service) Expire(ctx context.Context) error {
 			}
 		}
 		if err != nil && ctx.Err() == nil {
-			s.Log.Warn("end commands", "err", err)
+			s.Log.WarnContext(ctx, "end commands", "err", err)
 		}
 	}
 }

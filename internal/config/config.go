@@ -75,8 +75,7 @@ type Config struct {
 	Drain           time.Duration
 	DrainDelay      time.Duration // before anything stops, not ready any more
 	ShutdownTimeout time.Duration
-	LogLevel        string
-	LogFormat       string
+	Log             Log
 	Trace           Trace
 	settings        []Setting
 }

@@ -45,7 +45,7 @@ func TestLaterWins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.GatewayPort != 3 || c.Name != "A team" || c.LogLevel != "debug" || c.Drain != 2*time.Second {
+	if c.GatewayPort != 3 || c.Name != "A team" || c.Log.Level != "debug" || c.Drain != 2*time.Second {
 		t.Errorf("%+v", c)
 	}
 	want := map[string]string{"GATEWAY_PORT": "--port", "UNHIDRA_NAME": file + ":4", "UNHIDRA_LOG_LEVEL": "environment",

@@ -353,9 +353,17 @@ func (c *Config) options() []option {
 				"elsewhere. Empty: they are not encrypted, and hold the server's key", false, str(&c.Backup.Recipient)},
 
 		{logs, "UNHIDRA_LOG_LEVEL", "log-level", "info", "`debug`, `info`, `warn` or `error`", false,
-			oneOf(&c.LogLevel, "debug", "info", "warn", "error")},
+			oneOf(&c.Log.Level, LogLevels()...)},
+		{logs, "UNHIDRA_LOG_LEVELS", "log-levels", "",
+			"levels of parts of the server that differ from that: `gateway=debug, store=warn`. `unhidra log-level` lists " +
+				"the parts, and changes levels while the server runs", false,
+			logLevels(&c.Log.Levels)},
 		{logs, "UNHIDRA_LOG_FORMAT", "log-format", "auto", "`text`, `json`, or `auto`: text on a terminal, JSON otherwise",
-			false, oneOf(&c.LogFormat, "auto", "text", "json")},
+			false, oneOf(&c.Log.Format, "auto", "text", "json")},
+		{logs, "UNHIDRA_LOG_REPEATS", "", "60",
+			"how often a minute each part of the server may log the same warning or error; one line then says how many " +
+				"more there were. 0: no limit", false,
+			num(&c.Log.Repeats, 0, 1_000_000)},
 		{logs, "UNHIDRA_OTLP_URL", "", "",
 			"receiver of traces (OpenTelemetry): `http://collector:4318` or `grpc://collector:4317`, `https` or `grpcs` " +
 				"for TLS; empty: nothing is traced. See docs/tracing.md", false, otlp(&c.Trace.URL)},

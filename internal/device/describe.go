@@ -68,7 +68,7 @@ func (s *Service) Describe(ctx context.Context, p domain.Principal, c domain.Cap
 	s.described.drop(p.ID)
 	if s.Bus != nil {
 		if err := s.Bus.Publish(describedSubject, []byte(p.ID)); err != nil {
-			s.Log.Warn("announce what a device says about itself", "device", p.ID, "err", err)
+			s.Log.WarnContext(ctx, "announce what a device says about itself", "device", p.ID, "err", err)
 		}
 	}
 	return nil

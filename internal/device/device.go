@@ -169,7 +169,7 @@ func (s *Service) Rotate(ctx context.Context, owner, id string, oldUntil, expire
 	s.record(ctx, domain.AuditDeviceRotate, id, k.ID, domain.AuditEvent{Actor: userActor(owner)})
 	for _, old := range d.Keys {
 		if old.Ended(now) {
-			s.announce(domain.DeviceEnd{Device: id, Key: old.ID, Reason: "rotated"})
+			s.announce(ctx, domain.DeviceEnd{Device: id, Key: old.ID, Reason: "rotated"})
 		}
 	}
 	return Issued{d, k.ID, key}, nil
@@ -186,7 +186,7 @@ func (s *Service) Revoke(ctx context.Context, by domain.AuditActor, id, key stri
 		return err
 	}
 	s.record(ctx, domain.AuditDeviceRevoke, id, key, domain.AuditEvent{Actor: by})
-	s.announce(domain.DeviceEnd{Device: id, Key: key, Reason: "revoked"})
+	s.announce(ctx, domain.DeviceEnd{Device: id, Key: key, Reason: "revoked"})
 	return nil
 }
 

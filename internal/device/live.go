@@ -92,7 +92,7 @@ func (l *live) none() bool {
 }
 
 // announce tells all nodes to close the connections of a device or key.
-func (s *Service) announce(e domain.DeviceEnd) {
+func (s *Service) announce(ctx context.Context, e domain.DeviceEnd) {
 	if s.Bus == nil {
 		return
 	}
@@ -101,7 +101,7 @@ func (s *Service) announce(e domain.DeviceEnd) {
 		err = s.Bus.Publish(bus.RevokeSubject, b)
 	}
 	if err != nil {
-		s.Log.Error("announce that a device has ended", "err", err) // other nodes find it in the store
+		s.Log.ErrorContext(ctx, "announce that a device has ended", "err", err) // other nodes find it in the store
 	}
 }
 
@@ -146,7 +146,7 @@ func (s *Service) Run(ctx context.Context) error {
 			err = s.Store.PruneDeviceKeys(ctx, s.Now().Add(-keptFor))
 		}
 		if err != nil && ctx.Err() == nil {
-			s.Log.Warn("look after devices", "err", err)
+			s.Log.WarnContext(ctx, "look after devices", "err", err)
 		}
 	}
 }
@@ -158,7 +158,7 @@ func (s *Service) onRevoke(ctx context.Context, m bus.Message) {
 		return // others report invalid messages
 	}
 	if err := s.closeBarred(ctx, []string{v.User}); err != nil && ctx.Err() == nil {
-		s.Log.Warn("look after devices", "err", err)
+		s.Log.WarnContext(ctx, "look after devices", "err", err)
 	}
 }
 
@@ -174,7 +174,7 @@ func (s *Service) poll(ctx context.Context) error {
 	}
 	for _, e := range ended {
 		if s.live.has(e.Device) {
-			s.announce(e)
+			s.announce(ctx, e)
 		}
 	}
 	return s.closeBarred(ctx, s.live.owners())
@@ -186,7 +186,7 @@ func (s *Service) closeBarred(ctx context.Context, owners []string) error {
 		return err
 	}
 	for _, id := range s.live.of(barred...) {
-		s.announce(domain.DeviceEnd{Device: id, Reason: "owner_disabled"})
+		s.announce(ctx, domain.DeviceEnd{Device: id, Reason: "owner_disabled"})
 	}
 	return nil
 }

@@ -115,7 +115,7 @@ func (r *Reserve) Run(ctx context.Context) error {
 		}
 		if r.Release() && time.Since(begin) > reserveDelay {
 			if err := r.restore(); err != nil {
-				r.log.Warn("cannot make the disk reserve", "file", r.path, "err", err)
+				r.log.WarnContext(ctx, "cannot make the disk reserve", "file", r.path, "err", err)
 				begin = time.Now() // and not each second
 			}
 		}

@@ -28,7 +28,8 @@ func Run[T any](ctx context.Context, d Deps[T], c Consumer[T], bell *Signal) {
 			sleep(ctx, nil, claimRetry)
 		case err != nil:
 			r.Observer.Failed(c.Name)
-			r.Log.Warn("a consumer of the feed is behind; trying again", "consumer", c.Name, "err", err, "in", wait)
+			r.Log.WarnContext(ctx, "a consumer of the feed is behind; trying again",
+				"consumer", c.Name, "err", err, "in", wait)
 			sleep(ctx, nil, wait/2+rand.N(wait/2))
 			wait = min(2*wait, maxBackoff)
 			continue
@@ -173,7 +174,7 @@ func (r *runner[T]) release(ctx context.Context) {
 	defer cancel()
 	err := r.advance(ctx, 0)
 	if err = errors.Join(err, r.Cursors.ReleaseCursor(ctx, r.c.Name, r.owner)); err != nil {
-		r.Log.Debug("release the lease of a consumer", "consumer", r.c.Name, "err", err)
+		r.Log.DebugContext(ctx, "release the lease of a consumer", "consumer", r.c.Name, "err", err)
 	}
 }
 
@@ -211,7 +212,8 @@ func (r *runner[T]) one(ctx context.Context, e Entry[T]) error {
 			sleep(ctx, nil, minBackoff)
 			continue
 		}
-		r.Log.Error("a consumer of the feed cannot handle an entry, which is set aside", "consumer", r.c.Name, "entry", e.Key,
+		r.Log.ErrorContext(ctx, "a consumer of the feed cannot handle an entry, which is set aside",
+			"consumer", r.c.Name, "entry", e.Key,
 			"err", err)
 		return r.DeadLetters.AddDeadLetter(ctx, DeadLetter{Consumer: r.c.Name, Key: e.Key, Cause: err.Error(), At: r.Now()})
 	}

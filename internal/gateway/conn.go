@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -17,7 +16,6 @@ import (
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/ratelimit"
-	"github.com/unhidra/unhidra/internal/trace"
 	"github.com/unhidra/unhidra/internal/wire"
 	"github.com/unhidra/unhidra/internal/ws"
 )
@@ -89,14 +87,10 @@ func (c *conn) prove(p domain.Principal) {
 	c.expires.Store(p.Expires.UnixNano())
 }
 
-// log returns a logger whose lines name the connection, its user and the request
-// of ctx: one of the connection, or its handshake.
-func (c *conn) log(ctx context.Context) *slog.Logger {
-	log := c.g.Log.With("conn", c.id, "user", c.user.ID, "request", httpx.RequestID(ctx))
-	if id := trace.ID(ctx); id != "" {
-		return log.With("trace", id)
-	}
-	return log
+// context returns a context for work on c, which names c in the log: for a request on it, or,
+// without an id, as part of ctx's.
+func (c *conn) context(ctx context.Context, id string) context.Context {
+	return httpx.WithConn(ctx, c.id, c.user.ID, id)
 }
 
 // setReason records why the connection ends; the first reason counts.
@@ -297,7 +291,7 @@ func (c *conn) finish() {
 	}
 	c.g.metrics.disconnects.WithLabelValues(why).Inc()
 	if p := c.who(); p.Kind == domain.KindDevice {
-		c.g.Devices.DeviceDisconnected(context.Background(), p, c.addr, why)
+		c.g.Devices.DeviceDisconnected(c.context(context.Background(), ""), p, c.addr, why)
 	}
 }
 

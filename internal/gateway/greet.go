@@ -18,7 +18,7 @@ func (g *Service) greet(ctx context.Context, c *conn, u domain.User) {
 	defer cancel()
 	states, err := g.Rooms.RoomStates(ctx, u.ID)
 	if err != nil {
-		c.log(ctx).Error("cannot load the rooms of a connection", "err", err)
+		c.g.Log.ErrorContext(ctx, "cannot load the rooms of a connection", "err", err)
 		c.close(ws.CodeInternal, "your rooms cannot be loaded; come back in a moment", "error", true)
 		return
 	}
@@ -36,7 +36,7 @@ func (g *Service) greet(ctx context.Context, c *conn, u domain.User) {
 	}
 	if u.Kind == domain.KindUser {
 		if hello.Requests, err = g.Rooms.RequestsWaiting(ctx, u.ID); err != nil {
-			c.log(ctx).Warn("cannot count the requests to a user", "err", err)
+			c.g.Log.WarnContext(ctx, "cannot count the requests to a user", "err", err)
 		}
 	}
 	if e := c.who().Expires; !e.IsZero() {

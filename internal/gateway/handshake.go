@@ -73,8 +73,9 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 			c.revoke("revoked")
 		}
 	}
-	g.greet(context.WithoutCancel(r.Context()), c, users[0])
-	c.attach(context.WithoutCancel(r.Context()))
+	ctx := c.context(context.WithoutCancel(r.Context()), "")
+	g.greet(ctx, c, users[0])
+	c.attach(ctx)
 	return http.StatusSwitchingProtocols, nil
 }
 
@@ -149,7 +150,7 @@ func (g *Service) admit(
 	g.Hub.Add(&c.member)
 	g.Presence.Connect(c.id, u, c.deliver)
 	if p.Kind == domain.KindDevice {
-		g.Devices.DeviceConnected(r.Context(), p, addr)
+		g.Devices.DeviceConnected(c.context(r.Context(), ""), p, addr)
 	}
 	go c.read(buffered)
 	return c, nil

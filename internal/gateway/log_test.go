@@ -3,11 +3,12 @@ package gateway
 import (
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -39,7 +40,9 @@ func (l *lines) find(t *testing.T, msg string) (line map[string]string) {
 func TestLogLinesNameConnectionUserAndRequest(t *testing.T) {
 	t.Parallel()
 	var log lines
-	n := start(t, newWorld(), func(d *Deps) { d.Log = slog.New(slog.NewJSONHandler(&log, nil)) })
+	n := start(t, newWorld(), func(d *Deps) {
+		d.Log = obs.NewLogs(obs.NewLogger(&log, "info", "json"), obs.LogOptions{Names: httpx.LogAttrs}).Part("gateway")
+	})
 	n.join("ada", "r1")
 	ada, h := n.enter(t, "ada")
 	n.set(func(w *world) { w.fail = errors.New("the disk is away") })

@@ -76,7 +76,7 @@ func (c *conn) request(b []byte) {
 	span.End(trace.Failed(err), trace.String("unhidra.request", httpx.RequestID(ctx)))
 	if err != nil {
 		if domain.KindOf(err) == domain.Internal {
-			c.log(ctx).Error("request failed", "err", err)
+			c.g.Log.ErrorContext(ctx, "request failed", "err", err)
 		}
 		c.fails(req.ID, err)
 		return
@@ -87,7 +87,7 @@ func (c *conn) request(b []byte) {
 // requestContext is for the work on one request, and names it. It is made for each
 // request: a connection outlives all of its requests, and an idle one keeps nothing.
 func (c *conn) requestContext(req wire.Request) (context.Context, context.CancelFunc) {
-	ctx := httpx.WithRequestID(context.Background(), c.id+"/"+req.ID)
+	ctx := c.context(context.Background(), c.id+"/"+req.ID)
 	return context.WithTimeout(ctx, requestTime)
 }
 
@@ -310,7 +310,7 @@ func (c *conn) notifyTyping(req wire.Request) {
 	defer cancel()
 	if err := c.g.Chat.MayWrite(ctx, c.who(), in.Room); err != nil {
 		if domain.KindOf(err) == domain.Internal {
-			c.log(ctx).Error("typing notice was lost", "err", err)
+			c.g.Log.ErrorContext(ctx, "typing notice was lost", "err", err)
 		}
 		return
 	}
@@ -324,6 +324,6 @@ func (c *conn) notifyTyping(req wire.Request) {
 		return
 	}
 	if err := c.g.Bus.Publish(wire.RoomSubject(in.Room), packed); err != nil {
-		c.log(ctx).Debug("typing notice was lost", "err", err)
+		c.g.Log.DebugContext(ctx, "typing notice was lost", "err", err)
 	}
 }

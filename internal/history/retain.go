@@ -82,7 +82,7 @@ func (s *Service) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if err := s.PurgeAll(ctx); err != nil && ctx.Err() == nil {
-			s.Log.Error("purge what is no longer kept; will try again", "err", err)
+			s.Log.ErrorContext(ctx, "purge what is no longer kept; will try again", "err", err)
 		}
 	}
 }
@@ -122,7 +122,7 @@ func (s *Service) PurgeAll(ctx context.Context) error {
 		after = some[len(some)-1].Room
 	}
 	if purged > 0 {
-		s.Log.Info("purged what is no longer kept", "rooms", rooms, "events", purged)
+		s.Log.InfoContext(ctx, "purged what is no longer kept", "rooms", rooms, "events", purged)
 		s.Audit.Record(ctx, domain.AuditEvent{Type: domain.AuditPurge, Actor: domain.AuditActor{Kind: domain.ActorSystem},
 			Details: map[string]string{"rooms": strconv.Itoa(rooms), "events": strconv.Itoa(purged)}})
 	}

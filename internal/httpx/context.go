@@ -20,16 +20,32 @@ type request struct {
 	log       *slog.Logger
 	gate      *admission // of the listener
 	principal domain.Principal
-	known     bool // principal is set
+	known     bool   // principal is set
+	conn      string // the work is on it
+	user      string // whose it is
 	span      *trace.Request
 }
 
-// named are the names of the request in the log: its own and that of its trace, if it has one.
-func (m *request) named(ctx context.Context) slog.Attr {
-	if id := trace.ID(ctx); id != "" {
-		return slog.GroupAttrs("", slog.String("request", m.id), slog.String("trace", id))
+// LogAttrs returns what the log lines of ctx's work are named by, as far as it has them: the ids
+// of the request, of its trace, of its connection and of its user.
+func LogAttrs(ctx context.Context) []slog.Attr {
+	attrs := make([]slog.Attr, 0, 4)
+	add := func(key, id string) {
+		if id != "" {
+			attrs = append(attrs, slog.String(key, id))
+		}
 	}
-	return slog.String("request", m.id)
+	if m := from(ctx); m != nil {
+		add("request", m.id)
+		add("conn", m.conn)
+		if m.known {
+			add("user", m.principal.ID)
+		} else {
+			add("user", m.user)
+		}
+	}
+	add("trace", trace.ID(ctx))
+	return attrs
 }
 
 type requestKey struct{}
@@ -82,10 +98,18 @@ func Cookies(ctx context.Context) map[string]string {
 	return cookies
 }
 
-// WithRequestID returns a context for work that is not an HTTP request, for example a request on a
-// WebSocket. Only RequestID returns something for it.
-func WithRequestID(ctx context.Context, id string) context.Context {
-	return with(ctx, &request{id: id})
+// WithConn returns a context for work on a connection of a user, which names both in the log. An
+// id is that of a request on it; without one the work is part of ctx's request, if that has one.
+func WithConn(ctx context.Context, conn, user, id string) context.Context {
+	m := &request{}
+	if whole := from(ctx); whole != nil {
+		*m = *whole
+	}
+	m.conn, m.user = conn, user
+	if id != "" {
+		m.id = id
+	}
+	return with(ctx, m)
 }
 
 // RequestID returns the id of the request in logs and problem documents.

@@ -210,7 +210,7 @@ func (h *handler) panicked(w *recorder, r *http.Request, m *request, v any) {
 	if r.Context().Err() != nil && w.status != 0 {
 		return // the client disconnected while the response was written
 	}
-	h.Log.LogAttrs(r.Context(), slog.LevelError, "panic", m.named(r.Context()), slog.String("path", r.URL.Path),
+	h.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("path", r.URL.Path),
 		slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 	if w.status == 0 && !w.hijacked {
 		Fail(w, r.WithContext(context.WithoutCancel(r.Context())), domain.Internal.Errorf("", "something went wrong"))
@@ -249,7 +249,7 @@ func (h *handler) done(w *recorder, r *http.Request, m *request, took time.Durat
 	// The query is left out, because it may contain search terms.
 	h.Log.LogAttrs(r.Context(), level, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
 		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took),
-		slog.String("addr", m.addr.String()), slog.String("user", m.principal.ID), m.named(r.Context()))
+		slog.String("addr", m.addr.String()), slog.String("user", m.principal.ID))
 }
 
 // method returns m, or a fixed value for unknown methods, which would otherwise create any number

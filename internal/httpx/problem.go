@@ -115,7 +115,7 @@ func problemOf(ctx context.Context, err error) *Problem {
 	switch {
 	case errors.As(err, &e) && e.Kind != domain.Internal:
 		if e.Err != nil && m != nil {
-			m.log.LogAttrs(ctx, slog.LevelInfo, "request refused", m.named(ctx),
+			m.log.LogAttrs(ctx, slog.LevelInfo, "request refused",
 				slog.String("kind", string(e.Kind)), slog.Any("err", err))
 		}
 	case errors.Is(err, context.Canceled):
@@ -124,7 +124,7 @@ func problemOf(ctx context.Context, err error) *Problem {
 		e = domain.Unavailable.Errorf(domain.CodeTimeout, "this took too long; try again")
 	default:
 		if m != nil {
-			m.log.LogAttrs(ctx, slog.LevelError, "request failed", m.named(ctx), slog.Any("err", err))
+			m.log.LogAttrs(ctx, slog.LevelError, "request failed", slog.Any("err", err))
 		}
 		e = domain.Internal.Errorf("", "something went wrong on the server; its log has the request's id")
 	}
@@ -154,7 +154,7 @@ func translate(ctx huma.Context, _ string, v any) (any, error) {
 		if status >= http.StatusInternalServerError {
 			e = domain.Internal.Errorf("", "something went wrong on the server; its log has the request's id")
 			if r := from(ctx.Context()); r != nil {
-				r.log.ErrorContext(ctx.Context(), "request failed", "request", r.id, "err", m)
+				r.log.ErrorContext(ctx.Context(), "request failed", "err", m)
 			}
 		}
 	}

@@ -69,14 +69,15 @@ func (r *room) replay(after int64) ([]event, error) {
 	defer cancel()
 	logged, err := r.hub.RoomLog.Replay(ctx, r.id, after, domain.MaxReplay)
 	if err != nil {
-		r.hub.Log.Warn("cannot read what a room missed; will try again", "room", r.id, "after", after, "err", err)
+		r.hub.Log.WarnContext(ctx, "cannot read what a room missed; will try again",
+			"room", r.id, "after", after, "err", err)
 		return nil, err
 	}
 	page := make([]event, len(logged))
 	for i, e := range logged {
 		payload, err := wire.EncodeEvent(e)
 		if err != nil {
-			r.hub.Log.Error("event that cannot be encoded", "room", r.id, "seq", e.Seq, "err", err)
+			r.hub.Log.ErrorContext(ctx, "event that cannot be encoded", "room", r.id, "seq", e.Seq, "err", err)
 			return nil, err
 		}
 		page[i] = event{wire.HeaderOf(e), payload}

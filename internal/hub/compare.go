@@ -80,7 +80,7 @@ func (h *Hub) findJoins(ctx context.Context, last time.Time) time.Time {
 	members, err := h.Rooms.JoinedSince(ctx, last.Add(-joinSlack))
 	if err != nil {
 		if ctx.Err() == nil {
-			h.Log.Warn("cannot look for new members of rooms; will try again", "err", err)
+			h.Log.WarnContext(ctx, "cannot look for new members of rooms; will try again", "err", err)
 		}
 		return last
 	}
@@ -100,7 +100,7 @@ func (h *Hub) compare(ctx context.Context, all []*room) (started []*catchUp) {
 		heads, err := h.heads(ctx, some)
 		if err != nil {
 			if ctx.Err() == nil {
-				h.Log.Warn("cannot compare rooms with the log; will try again", "err", err)
+				h.Log.WarnContext(ctx, "cannot compare rooms with the log; will try again", "err", err)
 			}
 			return started
 		}

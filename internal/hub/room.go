@@ -108,7 +108,7 @@ func (h *Hub) subscribe(ctx context.Context, m *Member, st domain.RoomState, tel
 	for {
 		r, err := h.rooms.open(id)
 		if err != nil {
-			h.Log.Error("cannot listen to a room", "room", id, "err", err)
+			h.Log.ErrorContext(ctx, "cannot listen to a room", "room", id, "err", err)
 			return st, false
 		}
 		var frame []byte
@@ -127,7 +127,7 @@ func (h *Hub) subscribe(ctx context.Context, m *Member, st domain.RoomState, tel
 		if st, err = h.Rooms.RoomState(ctx, m.user, id); err != nil {
 			h.rooms.closeIfEmpty(r)
 			if ctx.Err() == nil && domain.KindOf(err) == domain.Internal {
-				h.Log.Error("cannot load a room", "room", id, "err", err)
+				h.Log.ErrorContext(ctx, "cannot load a room", "room", id, "err", err)
 			}
 			return st, false
 		}

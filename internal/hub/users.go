@@ -194,7 +194,7 @@ func (h *Hub) onProfile(m bus.Message) {
 	for some := range slices.Chunk(here, usersAtOnce) {
 		sharing, err := h.Rooms.SharesRoom(ctx, e.Subject, some)
 		if err != nil {
-			h.Log.Warn("cannot tell of a new name", "user", e.Subject, "err", err)
+			h.Log.WarnContext(ctx, "cannot tell of a new name", "user", e.Subject, "err", err)
 			return
 		}
 		for _, id := range sharing {

@@ -44,7 +44,7 @@ func (q *Queue) work(ctx context.Context) {
 	for {
 		m, err := q.Store.ClaimMail(ctx, lease, q.Now())
 		if err != nil && ctx.Err() == nil {
-			q.Log.Warn("look for mails to send", "err", err)
+			q.Log.WarnContext(ctx, "look for mails to send", "err", err)
 		}
 		if m != nil {
 			q.deliver(ctx, *m)
@@ -64,7 +64,7 @@ func (q *Queue) prune(ctx context.Context) {
 	defer forget.Stop()
 	for {
 		if err := q.Store.PruneMails(ctx, q.Now().Add(-keepFor), q.Now()); err != nil && ctx.Err() == nil {
-			q.Log.Warn("forget old mails", "err", err)
+			q.Log.WarnContext(ctx, "forget old mails", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -93,18 +93,18 @@ func (q *Queue) deliver(ctx context.Context, m domain.QueuedMail) {
 	case err == nil:
 		lost = q.Store.FinishMail(record, m.ID, true, now)
 		q.sent.WithLabelValues("sent").Inc()
-		log.Info("mail sent")
+		log.InfoContext(ctx, "mail sent")
 	case permanent(err) || errors.Is(err, errPermanent) || next.After(m.GiveUp):
 		lost = q.Store.FinishMail(record, m.ID, false, now)
 		q.sent.WithLabelValues("given_up").Inc()
-		log.Error("mail given up", "err", sanitized(err, m.To))
+		log.ErrorContext(ctx, "mail given up", "err", sanitized(err, m.To))
 	default:
 		lost = q.Store.RetryMail(record, m.ID, m.Attempts, next)
 		q.sent.WithLabelValues("retried").Inc()
-		log.Warn("mail not sent yet", "err", sanitized(err, m.To), "next", next)
+		log.WarnContext(ctx, "mail not sent yet", "err", sanitized(err, m.To), "next", next)
 	}
 	if lost != nil {
-		log.Warn("record what became of a mail; it may be tried again too early", "err", lost)
+		log.WarnContext(ctx, "record what became of a mail; it may be tried again too early", "err", lost)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/mqtt/packet"
 	"github.com/unhidra/unhidra/internal/ratelimit"
 )
@@ -63,7 +63,10 @@ var (
 // setReason records why the connection ends; the first reason counts.
 func (c *conn) setReason(reason string) { c.reason.CompareAndSwap(nil, &reason) }
 
-func (c *conn) log() *slog.Logger { return c.s.Log.With("conn", c.id, "user", c.who.ID) }
+// context returns a context for work on c, which names c and its user in the log.
+func (c *conn) context(ctx context.Context) context.Context {
+	return httpx.WithConn(ctx, c.id, c.who.ID, "")
+}
 
 // handshake reads CONNECT, answers it, and has the connection served.
 func (c *conn) handshake(ctx context.Context) {
@@ -200,7 +203,7 @@ func (c *conn) breach(err error) {
 	var e *packet.Error
 	if errors.As(err, &e) {
 		c.setReason("protocol")
-		c.log().Debug("MQTT client breaks the protocol", "err", err)
+		c.s.Log.DebugContext(c.context(context.Background()), "MQTT client breaks the protocol", "err", err)
 		c.goodbye(e.Code)
 	}
 }
@@ -238,7 +241,7 @@ func (c *conn) finish() {
 	c.s.metrics.disconnects.WithLabelValues(why).Inc()
 	c.s.Presence.Disconnect(c.id)
 	if c.who.Kind == domain.KindDevice {
-		c.s.Devices.DeviceDisconnected(context.Background(), c.who, c.addr, why)
+		c.s.Devices.DeviceDisconnected(c.context(context.Background()), c.who, c.addr, why)
 	}
 }
 

@@ -42,7 +42,7 @@ func (s *Service) take(ctx context.Context, nc net.Conn, addr netip.Addr, transp
 			c.readReady = c.readNow
 		}
 	}
-	go c.handshake(ctx)
+	go c.handshake(c.context(ctx))
 }
 
 // release undoes take.
@@ -96,7 +96,7 @@ func (c *conn) connect(ctx context.Context, p packet.Connect) error {
 	}
 	s.Presence.Connect(c.id, users[0], func([]byte) {})
 	if c.who.Kind == domain.KindDevice {
-		s.Devices.DeviceConnected(ctx, c.who, c.addr)
+		s.Devices.DeviceConnected(c.context(ctx), c.who, c.addr)
 	}
 	s.metrics.connects.WithLabelValues("accepted").Inc()
 	s.tellTaken(c, p.CleanStart)
@@ -271,7 +271,7 @@ func (c *conn) refuse(err error) {
 	case errors.As(err, &e):
 		code = e.Code
 	default:
-		c.s.Log.Warn("cannot let in an MQTT client", "conn", c.id, "err", err)
+		c.s.Log.WarnContext(c.context(context.Background()), "cannot let in an MQTT client", "err", err)
 	}
 	result := "refused"
 	if code == packet.Unavailable {

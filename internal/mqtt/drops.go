@@ -46,7 +46,7 @@ func (d *drops) flushNow() {
 	ctx, cancel := context.WithTimeout(context.Background(), publishTime)
 	defer cancel()
 	if err := d.store(ctx, seqs); err != nil {
-		d.log.Warn("cannot delete MQTT messages that were delivered; will try again", "err", err)
+		d.log.WarnContext(ctx, "cannot delete MQTT messages that were delivered; will try again", "err", err)
 		d.mu.Lock()
 		d.seqs = append(d.seqs, seqs...)
 		d.mu.Unlock()

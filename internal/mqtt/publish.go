@@ -33,11 +33,11 @@ func (c *conn) onPublish(h packet.Header, body []byte) error {
 			return &packet.Error{Code: packet.TooMany, Text: "too many messages of QoS 2 are under way"}
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), publishTime)
+	ctx, cancel := context.WithTimeout(c.context(context.Background()), publishTime)
 	defer cancel()
 	code, err := c.publish(ctx, c.sess.site, p)
 	if err != nil {
-		c.log().Warn("cannot take an MQTT message", "topic", p.Topic, "err", err)
+		c.s.Log.WarnContext(ctx, "cannot take an MQTT message", "topic", p.Topic, "err", err)
 		if p.QoS == 0 {
 			c.s.metrics.dropped.WithLabelValues("unavailable").Inc()
 			return nil
@@ -192,7 +192,7 @@ func (c *conn) refusedTopic(topic string, code packet.Code) {
 	c.s.metrics.dropped.WithLabelValues("refused").Inc()
 	if now := c.s.Now(); now.Sub(c.refused) >= refusedEvery {
 		c.refused = now
-		c.log().Info("MQTT message refused", "topic", topic, "code", int(code))
+		c.s.Log.InfoContext(c.context(context.Background()), "MQTT message refused", "topic", topic, "code", int(code))
 	}
 }
 
@@ -254,7 +254,7 @@ func (s *Service) publishWaitingWills() {
 }
 
 func (s *Service) publishWill(c *conn, w *will) {
-	ctx, cancel := context.WithTimeout(context.Background(), publishTime)
+	ctx, cancel := context.WithTimeout(c.context(context.Background()), publishTime)
 	defer cancel()
 	t, err := s.enter(ctx, siteOf(c.who))
 	code := packet.Success
@@ -263,7 +263,7 @@ func (s *Service) publishWill(c *conn, w *will) {
 		code, err = c.publish(ctx, t, w.p)
 	}
 	if err != nil {
-		c.log().Warn("cannot publish a will", "topic", w.p.Topic, "err", err)
+		c.s.Log.WarnContext(ctx, "cannot publish a will", "topic", w.p.Topic, "err", err)
 	} else if code != packet.Success {
 		c.refusedTopic(w.p.Topic, code)
 	}

@@ -75,7 +75,7 @@ func (r *retainer) run(ctx context.Context, log *slog.Logger) {
 		case <-tick.C:
 		}
 		if err := r.flush(); err != nil {
-			log.Warn("cannot store retained MQTT messages; will try again", "err", err)
+			log.WarnContext(ctx, "cannot store retained MQTT messages; will try again", "err", err)
 		}
 	}
 }
@@ -124,11 +124,11 @@ func (s *Service) forgetLoop(ctx context.Context) {
 		case <-tick.C:
 		}
 		if err := s.renewSessions(ctx); err != nil {
-			s.Log.Warn("cannot look after MQTT sessions", "err", err)
+			s.Log.WarnContext(ctx, "cannot look after MQTT sessions", "err", err)
 		}
 		gone, err := s.Topics.ForgetTopics(ctx, s.Now())
 		if err != nil {
-			s.Log.Warn("cannot forget the topics of devices that are gone", "err", err)
+			s.Log.WarnContext(ctx, "cannot forget the topics of devices that are gone", "err", err)
 			continue
 		}
 		for _, r := range gone {
@@ -147,7 +147,7 @@ func (s *Service) tellGone(ctx context.Context, r domain.RetainedMessage) {
 			domain.MQTTReceived{})
 	}
 	if err != nil {
-		s.Log.Warn("cannot tell that a retained message is gone", "err", err)
+		s.Log.WarnContext(ctx, "cannot tell that a retained message is gone", "err", err)
 	}
 }
 

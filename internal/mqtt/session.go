@@ -193,7 +193,7 @@ func (c *conn) recordRelease(id uint16) bool {
 	if seq == 0 {
 		return true
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), publishTime)
+	ctx, cancel := context.WithTimeout(c.context(context.Background()), publishTime)
 	defer cancel()
 	return c.stored(c.s.Sessions.ReleaseQueued(ctx, seq))
 }
@@ -201,7 +201,7 @@ func (c *conn) recordRelease(id uint16) bool {
 // stored ends the connection if its session could not be stored.
 func (c *conn) stored(err error) bool {
 	if err != nil {
-		c.log().Warn("cannot store an MQTT session", "err", err)
+		c.s.Log.WarnContext(c.context(context.Background()), "cannot store an MQTT session", "err", err)
 		c.kick(packet.Busy, "unavailable")
 	}
 	return err == nil
@@ -217,7 +217,7 @@ func (c *conn) onRelease(a packet.Ack) {
 	}
 	s.mu.Unlock()
 	if i >= 0 && s.row.ID != "" {
-		ctx, cancel := context.WithTimeout(context.Background(), publishTime)
+		ctx, cancel := context.WithTimeout(c.context(context.Background()), publishTime)
 		defer cancel()
 		if !c.stored(c.s.Sessions.DropReceived(ctx, domain.MQTTReceived{Session: s.row.ID, PacketID: a.ID})) {
 			return

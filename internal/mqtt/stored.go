@@ -239,11 +239,11 @@ func (s *session) pumpQueue(c *conn) {
 		s.more = false
 		ids := s.reserve(n)
 		s.mu.Unlock()
-		ctx, cancel := context.WithTimeout(context.Background(), publishTime)
+		ctx, cancel := context.WithTimeout(c.context(context.Background()), publishTime)
 		ms, err := c.s.Sessions.LaunchQueued(ctx, s.row.ID, c.id, ids)
 		cancel()
 		if err != nil {
-			c.log().Warn("cannot read what waits for an MQTT client", "err", err)
+			c.s.Log.WarnContext(ctx, "cannot read what waits for an MQTT client", "err", err)
 			c.kick(packet.Busy, "unavailable")
 			ms = nil
 		}
@@ -293,10 +293,10 @@ func (s *session) detach(c *conn) {
 		s.site.discard(s)
 		s.site.mu.Unlock()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), publishTime)
+	ctx, cancel := context.WithTimeout(c.context(context.Background()), publishTime)
 	defer cancel()
 	if err := c.s.Sessions.CloseSession(ctx, row); err != nil {
-		c.log().Warn("cannot close an MQTT session", "err", err) // it ends a while later
+		c.s.Log.WarnContext(ctx, "cannot close an MQTT session", "err", err) // it ends a while later
 	}
 }
 

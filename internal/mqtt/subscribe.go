@@ -150,7 +150,7 @@ func (s *session) refill(c *conn) bool {
 
 // replayPage sends some of the retained messages of a subscription.
 func (s *session) replayPage(c *conn, r replay) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), publishTime)
+	ctx, cancel := context.WithTimeout(c.context(context.Background()), publishTime)
 	defer cancel()
 	err := c.s.retainer.sync(ctx)
 	var page []domain.RetainedMessage
@@ -158,7 +158,7 @@ func (s *session) replayPage(c *conn, r replay) bool {
 		page, err = c.s.Topics.RetainedMessages(ctx, s.site.id, literal(r.filter.Topic), r.after, retainedAtOnce)
 	}
 	if err != nil {
-		c.log().Warn("cannot read retained messages", "err", err)
+		c.s.Log.WarnContext(ctx, "cannot read retained messages", "err", err)
 		c.kick(packet.Busy, "unavailable")
 		return false
 	}

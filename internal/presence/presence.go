@@ -204,7 +204,7 @@ func (s *Service) storeLastSeen(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	if err := s.Users.SetLastSeen(ctx, batch); err != nil {
-		s.Log.Warn("cannot store who was last seen when; will try again", "people", len(batch), "err", err)
+		s.Log.WarnContext(ctx, "cannot store who was last seen when; will try again", "people", len(batch), "err", err)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for user, at := range batch {

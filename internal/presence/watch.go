@@ -145,7 +145,7 @@ func (s *Service) OnLeft(ctx context.Context, user string) {
 	}
 	shared, err := s.Peers.SharesRoom(ctx, user, ids)
 	if err != nil {
-		s.Log.Warn("cannot see who still shares a room; watching ends", "user", user, "err", err)
+		s.Log.WarnContext(ctx, "cannot see who still shares a room; watching ends", "user", user, "err", err)
 	}
 	for _, u := range shared {
 		delete(others, u)
@@ -201,7 +201,7 @@ func (s *Service) reload(user string) {
 	defer cancel()
 	users, err := s.Users.UsersByID(ctx, []string{user})
 	if err != nil || len(users) == 0 {
-		s.Log.Warn("cannot load a status", "user", user, "err", err)
+		s.Log.WarnContext(ctx, "cannot load a status", "user", user, "err", err)
 		return
 	}
 	s.mu.Lock()

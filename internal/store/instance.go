@@ -97,7 +97,7 @@ func (db *DB) holdInstanceLock(ctx context.Context, conn *sql.Conn, others bool)
 		}
 		var err error
 		if conn, err = db.acquireInstanceLock(ctx, others); err != nil && ctx.Err() == nil {
-			db.log.Error("cannot acquire the instance lock in PostgreSQL; trying again", "err", err)
+			db.log.ErrorContext(ctx, "cannot acquire the instance lock in PostgreSQL; trying again", "err", err)
 		}
 	}
 }

@@ -118,7 +118,8 @@ func (db *DB) checkNewerSchema(ctx context.Context, has, knows int) error {
 	err := db.writeDB.QueryRowContext(ctx, `SELECT count(*) FROM schema_compatible WHERE version > $1 AND oldest <= $1`,
 		knows).Scan(&declared)
 	if err == nil && declared == has-knows {
-		db.log.Info("this database was used by a newer Unhidra, which says that this one can go on with it", "schema", has,
+		db.log.InfoContext(ctx, "this database was used by a newer Unhidra, which says that this one can go on with it",
+			"schema", has,
 			"known", knows)
 		return nil
 	}

@@ -360,7 +360,7 @@ func (w *writer) connection(ctx context.Context) (*preparedConn, error) {
 func (w *writer) resetConn(ctx context.Context) {
 	// SQLite has rolled back by itself after a full disk, and then says so.
 	if _, err := w.conn.ExecContext(ctx, "ROLLBACK"); err != nil {
-		w.db.log.Debug("rollback", "err", err)
+		w.db.log.DebugContext(ctx, "rollback", "err", err)
 	}
 	_ = w.conn.Close()
 	w.conn = nil

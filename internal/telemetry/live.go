@@ -286,7 +286,7 @@ func (s *Service) recheck(ctx context.Context, w *watcher) {
 	s.live.mu.Unlock()
 	allowed, err := s.allowed(ctx, who, devices)
 	if err != nil {
-		s.Log.Warn("cannot see who may still see a device; watching ends", "user", who.ID, "err", err)
+		s.Log.WarnContext(ctx, "cannot see who may still see a device; watching ends", "user", who.ID, "err", err)
 		allowed = nil
 	}
 	s.live.mu.Lock()

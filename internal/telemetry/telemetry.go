@@ -133,7 +133,7 @@ func (s *Service) closeDue(ctx context.Context) {
 		more, err = s.Store.Close(one, s.Now(), false)
 		cancel()
 		if err != nil && ctx.Err() == nil {
-			s.Log.Warn("cannot pack readings; will try again", "err", err)
+			s.Log.WarnContext(ctx, "cannot pack readings; will try again", "err", err)
 			return
 		}
 	}

@@ -152,7 +152,7 @@ func (q *queue) last(ctx context.Context, batch []sdktrace.ReadOnlySpan) error {
 	late, cancel := context.WithTimeout(late, lastTime)
 	defer cancel()
 	if err := q.exporter.Shutdown(late); err != nil {
-		q.log.Warn("end the export of traces", "err", err)
+		q.log.WarnContext(ctx, "end the export of traces", "err", err)
 	}
 	return ctx.Err()
 }
@@ -169,7 +169,7 @@ func (q *queue) export(ctx context.Context, batch []sdktrace.ReadOnlySpan, limit
 	} else {
 		q.dropped.WithLabelValues(reasonExport).Add(float64(len(batch)))
 		if !q.failing { // once, until it works again
-			q.log.Warn("the OTLP receiver does not take spans; they are lost until it does", "err", err)
+			q.log.WarnContext(ctx, "the OTLP receiver does not take spans; they are lost until it does", "err", err)
 		}
 	}
 	q.failing = err != nil

@@ -197,7 +197,7 @@ func (f *Factors) FinishPasskeySignIn(
 			Reason: string(domain.CodeOf(err)), Method: "passkey"})
 		return u, proof, err
 	}
-	proof, err = f.proofOf(u, use)
+	proof, err = f.proofOf(ctx, u, use)
 	return u, proof, err
 }
 
@@ -246,7 +246,7 @@ func (f *Factors) tryPasskey(ctx context.Context, u domain.User, response []byte
 		return shown, nil
 	}
 	if err == nil {
-		shown.Proof, err = f.proofOf(u, use)
+		shown.Proof, err = f.proofOf(ctx, u, use)
 	}
 	shown.AMR = []string{domain.AMRPasskey}
 	if use.Verified {
@@ -256,9 +256,10 @@ func (f *Factors) tryPasskey(ctx context.Context, u domain.User, response []byte
 }
 
 // proofOf is what the use of a passkey changes: its counter.
-func (f *Factors) proofOf(u domain.User, use passkey.Use) (domain.Proof, error) {
+func (f *Factors) proofOf(ctx context.Context, u domain.User, use passkey.Use) (domain.Proof, error) {
 	if use.Suspect {
-		f.Report.Log.Warn("the counter of a passkey went back: there may be a copy of it", "user", u.ID, "passkey",
+		f.Report.Log.WarnContext(ctx, "the counter of a passkey went back: there may be a copy of it",
+			"user", u.ID, "passkey",
 			use.Credential.ID)
 	}
 	b, err := json.Marshal(use.Credential)

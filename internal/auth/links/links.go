@@ -40,7 +40,7 @@ type Deps struct {
 	Store  Store
 	Keys   *token.Keyring
 	Report *report.Reporter
-	Revoke func(r bus.Revocation) // ends tokens
+	Revoke func(ctx context.Context, r bus.Revocation) // ends tokens
 }
 
 // Links are the links of all people.
@@ -114,7 +114,7 @@ func (l *Links) UseReset(ctx context.Context, secret, record string, c report.Cl
 	if err != nil {
 		return u, err
 	}
-	l.Revoke(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "password_reset"})
+	l.Revoke(ctx, bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "password_reset"})
 	l.Report.Record(ctx, c, report.Event{Kind: domain.AuditResetDone, User: u})
 	return u, nil
 }
@@ -201,7 +201,7 @@ func (l *Links) UndoEmail(ctx context.Context, secret string, c report.Client) (
 	if err != nil {
 		return u, err
 	}
-	l.Revoke(bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "email_undone"})
+	l.Revoke(ctx, bus.Revocation{User: u.ID, Epoch: u.Epoch, Reason: "email_undone"})
 	l.Report.Record(ctx, c, report.Event{Kind: domain.AuditEmailChange, User: u, Reason: "undone",
 		Details: countsOf(removed)})
 	if names := namesOf(removed); names != "" {
@@ -210,7 +210,9 @@ func (l *Links) UndoEmail(ctx context.Context, secret string, c report.Client) (
 		})
 	}
 	if l.Report.Mail != nil {
-		l.Report.Later(ctx, "reset after an undone change", func(ctx context.Context) error { return l.SendReset(ctx, u) })
+		l.Report.Later(ctx, "reset after an undone change", func(ctx context.Context) error {
+			return l.SendReset(ctx, u)
+		})
 	}
 	return u, nil
 }

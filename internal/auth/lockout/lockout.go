@@ -176,7 +176,7 @@ func (l *Lockout) GiveBack(ctx context.Context, p domain.Proof) {
 		return
 	}
 	if err := l.Store.Release(context.WithoutCancel(ctx), p.Attempts...); err != nil {
-		l.Report.Log.Error("give an attempt back", "err", err)
+		l.Report.Log.ErrorContext(ctx, "give an attempt back", "err", err)
 	}
 }
 

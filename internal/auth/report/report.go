@@ -113,6 +113,7 @@ func (r *Reporter) Record(ctx context.Context, c Client, e Event) {
 // A task is work that goes on after the answer to a request, so that the answer
 // takes as long whether or not there is a mail to send.
 type task struct {
+	ctx   context.Context // of the request, without its end
 	name  string
 	trace string // traceparent of the request; empty: it is not traced
 	do    func(ctx context.Context) error
@@ -128,10 +129,10 @@ const (
 // can be asked for again.
 func (r *Reporter) Later(ctx context.Context, name string, do func(ctx context.Context) error) {
 	select {
-	case r.tasks <- task{name, trace.Parent(ctx), do}:
+	case r.tasks <- task{context.WithoutCancel(ctx), name, trace.Parent(ctx), do}:
 	default:
 		r.leftOut.Add(1)
-		r.Log.Error("too much is waiting: left out", "task", name)
+		r.Log.ErrorContext(ctx, "too much is waiting: left out", "task", name)
 	}
 }
 
@@ -140,28 +141,28 @@ func (r *Reporter) Work(ctx context.Context) {
 	for {
 		select {
 		case t := <-r.tasks:
-			r.perform(context.WithoutCancel(ctx), t)
+			r.perform(t)
 			continue
 		default:
 		}
 		select {
 		case t := <-r.tasks:
-			r.perform(context.WithoutCancel(ctx), t)
+			r.perform(t)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (r *Reporter) perform(ctx context.Context, t task) {
-	ctx, cancel := context.WithTimeout(ctx, taskTime)
+func (r *Reporter) perform(t task) {
+	ctx, cancel := context.WithTimeout(t.ctx, taskTime)
 	defer cancel()
 	ctx, span := r.Trace.Continue(ctx, "auth.after_answer", t.trace)
 	span.Note(trace.String("unhidra.task", t.name))
 	err := t.do(ctx)
 	span.End(err)
 	if err != nil {
-		r.Log.Error("work after an answer", "task", t.name, "err", err)
+		r.Log.ErrorContext(ctx, "work after an answer", "task", t.name, "err", err)
 	}
 }
 

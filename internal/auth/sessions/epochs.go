@@ -78,7 +78,7 @@ func (s *Sessions) pollEpochs(ctx context.Context) error {
 		}
 		for user, epoch := range risen {
 			if e.raise(user, epoch) {
-				s.Revoke(bus.Revocation{User: user, Epoch: epoch, Reason: "account_changed"})
+				s.Revoke(ctx, bus.Revocation{User: user, Epoch: epoch, Reason: "account_changed"})
 			}
 		}
 	}

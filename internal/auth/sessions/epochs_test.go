@@ -73,7 +73,7 @@ func TestEndedTokensAreRefusedAtOnce(t *testing.T) {
 		if _, err := s.Authenticate(t.Context(), issued); err != nil {
 			t.Fatal(err)
 		}
-		s.Revoke(end)
+		s.Revoke(t.Context(), end)
 		if _, err := s.Authenticate(t.Context(), issued); domain.CodeOf(err) != domain.CodeSignedOut {
 			t.Errorf("%s: %v", user, err)
 		}

@@ -76,7 +76,7 @@ func (s *Sessions) Run(ctx context.Context) error {
 	stop, err := s.Bus.Subscribe(bus.RevokeSubject, func(m bus.Message) {
 		var v bus.Revocation
 		if err := json.Unmarshal(m.Data, &v); err != nil {
-			s.Report.Log.Error("read a revocation", "err", err)
+			s.Report.Log.ErrorContext(ctx, "read a revocation", "err", err)
 			return
 		}
 		s.revoked.add(v, s.Report.Now())
@@ -109,7 +109,7 @@ func (s *Sessions) Run(ctx context.Context) error {
 			s.look(ctx)
 		case <-forget.C:
 			if err := s.Store.ForgetExpired(ctx, s.Report.Now().Add(-24*time.Hour)); err != nil && ctx.Err() == nil {
-				s.Report.Log.Warn("forget expired sessions", "err", err)
+				s.Report.Log.WarnContext(ctx, "forget expired sessions", "err", err)
 			}
 		}
 	}
@@ -130,7 +130,7 @@ func (s *Sessions) Load(ctx context.Context) error {
 func (s *Sessions) look(ctx context.Context) {
 	s.revoked.forget(s.Report.Now())
 	if err := errors.Join(s.Load(ctx), s.pollEpochs(ctx)); err != nil && ctx.Err() == nil {
-		s.Report.Log.Warn("look for revocations", "err", err)
+		s.Report.Log.WarnContext(ctx, "look for revocations", "err", err)
 	}
 }
 
@@ -143,7 +143,7 @@ func (s *Sessions) poll(ctx context.Context, since time.Time) error {
 	}
 	for _, v := range found {
 		if !s.revoked.covers(token.Claims{User: v.User, Session: v.Session, Epoch: v.Epoch}) {
-			s.Revoke(revocation(v))
+			s.Revoke(ctx, revocation(v))
 		}
 	}
 	return nil

@@ -73,14 +73,14 @@ type Tokens struct {
 
 // Revoke tells this node and all others that tokens have ended. Once it returns, this
 // node accepts them no more; other nodes follow by the bus, in a moment.
-func (s *Sessions) Revoke(r bus.Revocation) {
+func (s *Sessions) Revoke(ctx context.Context, r bus.Revocation) {
 	s.revoked.add(r, s.Report.Now())
 	b, err := json.Marshal(r)
 	if err == nil {
 		err = s.Bus.Publish(bus.RevokeSubject, b)
 	}
 	if err != nil {
-		s.Report.Log.Error("announce a revocation", "err", err) // other nodes find it in the store
+		s.Report.Log.ErrorContext(ctx, "announce a revocation", "err", err) // other nodes find it in the store
 	}
 }
 
@@ -149,7 +149,7 @@ func (s *Sessions) Refresh(ctx context.Context, refresh string, c report.Client)
 	if r.Reused {
 		s.Report.Record(ctx, c, report.Event{Kind: domain.AuditRefreshReuse, User: domain.User{ID: r.Session.User},
 			Session: r.Session.ID, Outcome: domain.AuditBlocked, Method: "refresh"})
-		s.Revoke(bus.Revocation{User: r.Session.User, Session: r.Session.ID, Reason: "refresh_reused"})
+		s.Revoke(ctx, bus.Revocation{User: r.Session.User, Session: r.Session.ID, Reason: "refresh_reused"})
 	}
 	if err != nil {
 		return Tokens{}, err
@@ -168,7 +168,7 @@ func (s *Sessions) SignOut(ctx context.Context, refresh string, c report.Client)
 		return err
 	}
 	s.Report.Record(ctx, c, report.Event{Kind: domain.AuditLogout, User: domain.User{ID: user}, Session: session})
-	s.Revoke(bus.Revocation{User: user, Session: session, Reason: "signed_out"})
+	s.Revoke(ctx, bus.Revocation{User: user, Session: session, Reason: "signed_out"})
 	return nil
 }
 
@@ -217,5 +217,5 @@ func (s *Sessions) EndOthers(ctx context.Context, p domain.Principal, c report.C
 
 func (s *Sessions) ended(ctx context.Context, p domain.Principal, id string, c report.Client) {
 	s.Report.Record(ctx, c, report.Event{Kind: domain.AuditSessionRevoke, User: domain.User{ID: p.ID}, Session: id})
-	s.Revoke(bus.Revocation{User: p.ID, Session: id, Reason: "ended_by_user"})
+	s.Revoke(ctx, bus.Revocation{User: p.ID, Session: id, Reason: "ended_by_user"})
 }

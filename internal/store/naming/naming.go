@@ -134,7 +134,7 @@ func Backfill(ctx context.Context, db *store.DB, log *slog.Logger, pause time.Du
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		log.Error("update the derived columns of names", "err", err)
+		log.ErrorContext(ctx, "update the derived columns of names", "err", err)
 		select {
 		case <-ctx.Done():
 			return

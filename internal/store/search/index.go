@@ -145,7 +145,7 @@ func (x *indexer) catchUp(ctx context.Context) {
 	for more := true; more && ctx.Err() == nil; {
 		var err error
 		if more, err = x.repo.backend.next(ctx, x.repo.db); err != nil && ctx.Err() == nil {
-			x.log.Error("index messages for search", "err", err)
+			x.log.ErrorContext(ctx, "index messages for search", "err", err)
 			return
 		}
 	}

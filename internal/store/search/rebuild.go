@@ -30,7 +30,7 @@ func (x *indexer) rebuild(ctx context.Context) {
 		rest := rebuildPause * time.Since(began)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			x.log.Error("index earlier messages anew", "err", err)
+			x.log.ErrorContext(ctx, "index earlier messages anew", "err", err)
 			fallthrough
 		case !more:
 			rest = pollEvery * indexInterval

@@ -61,6 +61,7 @@ func StartLogged(tb testing.TB, o store.Options, log *slog.Logger, settings ...s
 		"RATE_LIMIT_MESSAGES_PER_SEC=100000",
 		"UNHIDRA_CONNECTIONS_PER_ADDR=100000", "UNHIDRA_CONNECTIONS_PER_USER=1000",
 		"RATE_LIMIT_DEVICE_REGISTER_PER_HOUR=100000",
+		"UNHIDRA_LOG_LEVEL=debug", // the test's own logger decides
 	}, settings...)
 	environ = slices.DeleteFunc(environ, func(v string) bool {
 		key, _, _ := strings.Cut(v, "=")
