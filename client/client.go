@@ -37,6 +37,11 @@ type Client struct {
 	// call.
 	Source func(ctx context.Context, refresh bool) (token string, err error)
 
+	// Traceparent, if not nil, returns the traceparent (W3C Trace Context) that a request with ctx is
+	// sent with, so that a server that traces continues the trace; empty: none. With OpenTelemetry it
+	// is propagation.TraceContext's Inject. It must be set before the first call.
+	Traceparent func(ctx context.Context) string
+
 	tls    *tls.Config // for WebSockets; nil: the system's CAs
 	bad    error       // why base is not valid
 	strict bool        // for tests: fail on unknown fields
@@ -144,6 +149,9 @@ func (c *Client) call(ctx context.Context, method, path, token string, in, out a
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
+	if parent := c.traceparent(ctx); parent != "" {
+		req.Header.Set("traceparent", parent)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return err
@@ -173,6 +181,13 @@ func (c *Client) decode(b []byte, out any) error {
 }
 
 // problem decodes a problem document (RFC 9457).
+func (c *Client) traceparent(ctx context.Context) string {
+	if c.Traceparent == nil {
+		return ""
+	}
+	return c.Traceparent(ctx)
+}
+
 func problem(status int, b []byte) *Error {
 	var p struct {
 		Kind       string  `json:"kind"`
@@ -180,12 +195,13 @@ func problem(status int, b []byte) *Error {
 		Detail     string  `json:"detail"`
 		RetryAfter float64 `json:"retry_after"`
 		Errors     []Field `json:"errors"`
+		Trace      string  `json:"trace"`
 	}
 	if err := json.Unmarshal(b, &p); err != nil || p.Detail == "" {
 		p.Kind, p.Detail = "internal", fmt.Sprintf("the server answered %d %s", status, http.StatusText(status))
 	}
 	return &Error{
 		Kind: p.Kind, Code: p.Code, Detail: p.Detail, Fields: p.Errors, Status: status,
-		RetryAfter: time.Duration(p.RetryAfter * float64(time.Second)),
+		RetryAfter: time.Duration(p.RetryAfter * float64(time.Second)), Trace: p.Trace,
 	}
 }

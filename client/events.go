@@ -70,6 +70,9 @@ func call[T any](f func(T)) func(T) {
 // hello handles a hello when all its pages are here. The link requests missed events before the
 // state becomes Online.
 func (k *link) hello(h Hello) {
+	if h.Traces {
+		k.traces.Store(true)
+	}
 	if k.first != nil {
 		more := h.More
 		k.first.Rooms = append(k.first.Rooms, h.Rooms...)

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -27,6 +28,8 @@ type link struct {
 	mu      sync.Mutex
 	nextID  int
 	waiting map[string]chan reply // nil after the connection has ended
+
+	traces atomic.Bool // the server's hello says that it traces
 
 	// Used only by the reader.
 	syncing bool
@@ -132,7 +135,7 @@ func (k *link) writeFrame(op ws.Opcode, payload []byte) {
 }
 
 // request sends a request. The response is sent to the channel.
-func (k *link) request(typ string, data any) (string, <-chan reply, error) {
+func (k *link) request(ctx context.Context, typ string, data any) (string, <-chan reply, error) {
 	raw, err := wire.Encode(data)
 	if err != nil {
 		return "", nil, err
@@ -150,6 +153,9 @@ func (k *link) request(typ string, data any) (string, <-chan reply, error) {
 	req := wire.Request{ID: id, Type: typ}
 	if data != nil {
 		req.Data = raw
+	}
+	if k.traces.Load() { // servers that do not know the field refuse it
+		req.Trace = k.l.c.traceparent(ctx)
 	}
 	b, err := wire.Encode(req)
 	if err != nil {
@@ -207,7 +213,7 @@ func (k *link) renew(token string, expires time.Time) {
 		if err != nil {
 			return // the server closes the connection when the token expires
 		}
-		_, answer, err := k.request(wire.TypeRefresh, wire.Refresh{Token: token})
+		_, answer, err := k.request(ctx, wire.TypeRefresh, wire.Refresh{Token: token})
 		if err != nil {
 			return
 		}

@@ -59,7 +59,7 @@ func (l *Live) Typing(room string) {
 	if k == nil {
 		return
 	}
-	if id, _, err := k.request(wire.TypeTyping, wire.InRoom{Room: room}); err == nil {
+	if id, _, err := k.request(context.Background(), wire.TypeTyping, wire.InRoom{Room: room}); err == nil {
 		k.forget(id) // it has no response
 	}
 }
@@ -75,7 +75,7 @@ func (l *Live) Request(ctx context.Context, typ string, data, out any) error {
 	if err != nil {
 		return err
 	}
-	id, answer, err := k.request(typ, data)
+	id, answer, err := k.request(ctx, typ, data)
 	if err != nil {
 		return err
 	}

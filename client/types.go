@@ -44,6 +44,7 @@ type Error struct {
 	Fields     []Field
 	RetryAfter time.Duration // when to retry; 0: not specified
 	Status     int           // HTTP status; 0 on the WebSocket
+	Trace      string        // id of the request's trace, if the server traces: its operator finds the request by it
 }
 
 func (e *Error) Error() string {
@@ -55,5 +56,5 @@ func (e *Error) Error() string {
 
 func fromBody(b *wire.ErrorBody) *Error {
 	return &Error{Kind: b.Kind, Code: b.Code, Detail: b.Detail, Fields: b.Fields,
-		RetryAfter: time.Duration(b.RetryAfter * float64(time.Second))}
+		RetryAfter: time.Duration(b.RetryAfter * float64(time.Second)), Trace: b.Trace}
 }

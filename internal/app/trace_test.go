@@ -1,14 +1,11 @@
 package app_test
 
 import (
-	"bytes"
 	"context"
-	"database/sql"
-	"fmt"
+	"errors"
 	"io"
 	"net/http"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -20,7 +17,6 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit/mailtest"
 	"github.com/unhidra/unhidra/internal/testkit/natstest"
 	"github.com/unhidra/unhidra/internal/testkit/otlptest"
-	"github.com/unhidra/unhidra/internal/ws"
 )
 
 // What a client sends that has a span of its own, and asks for the request to be traced.
@@ -45,14 +41,16 @@ func isTree(t *testing.T, r *otlptest.Receiver, name func(otlptest.Span) string,
 	})
 }
 
-// say sends one frame by a connection of its own, and leaves it open.
-func say(t *testing.T, s *live.Server, token, frame string) {
-	t.Helper()
-	nc, _, err := ws.Dial(t.Context(), "http://"+s.Public+"/ws", nil, []string{"bearer", token}, nil)
-	must(t, err)
-	t.Cleanup(func() { _ = nc.Close() })
-	_, err = nc.Write(ws.AppendMasked(nil, ws.Text, []byte(frame), [4]byte{1, 2, 3, 4}))
-	must(t, err)
+type tracedKey struct{}
+
+// traced is a context of which tracedOnly gives the traceparent.
+func traced(t *testing.T) context.Context { return context.WithValue(t.Context(), tracedKey{}, true) }
+
+func tracedOnly(ctx context.Context) string {
+	if ctx.Value(tracedKey{}) == nil {
+		return ""
+	}
+	return traceparent
 }
 
 // A message is one trace, from the client's own span to the delivery on the other node and to a
@@ -78,11 +76,12 @@ func messageIsOneTrace(t *testing.T, url func(*otlptest.Receiver) string) {
 	}, "UNHIDRA_OTLP_URL="+url(otlp), "UNHIDRA_TRACE_SAMPLE=0", "NATS_URL="+nats,
 		"UNHIDRA_SERVER_KEY=the same key for every server of a test")
 	ann, bob, room := team(t, c)
-	listen(t, ann) // so that the room is live at her node, too
+	ann.Traceparent = tracedOnly
+	h := listen(t, ann) // so that the room is live at her node, too
 	listen(t, bob)
 	const secret = "seven otters"
-	say(t, c.Nodes[0], ann.Tokens().Access, fmt.Sprintf(`{"id":"1","type":"message.send","trace":%q,`+
-		`"data":{"room":%q,"key":"k1","text":%q}}`, traceparent, room, secret))
+	_, err := h.Send(traced(t), client.Draft{Room: room, Text: secret})
+	must(t, err)
 
 	first := "" // the node that ann is connected to
 	isTree(t, otlp, func(s otlptest.Span) string {
@@ -109,82 +108,6 @@ func messageIsOneTrace(t *testing.T, url func(*otlptest.Receiver) string) {
 			t.Errorf("a text or a token is in the span %s", s.Name)
 		}
 	}
-}
-
-// Messages that wait for the disk together are one commit: its span is a part of the first one's
-// trace, and it and the others name each other by links.
-func TestCommitLinksItsMessages(t *testing.T) {
-	t.Parallel()
-	otlp, o := otlptest.Start(t), testkit.SQLite(t)
-	s := live.Start(t, o, "UNHIDRA_OTLP_URL="+otlp.HTTP, "UNHIDRA_TRACE_SAMPLE=1")
-	ann := s.User("ann")
-	r, err := ann.CreateRoom(t.Context(), client.NewRoom{Kind: "private", Name: "Operations"})
-	must(t, err)
-	db, err := sql.Open("sqlite", o.Path)
-	must(t, err)
-	defer func() { _ = db.Close() }()
-	held, err := db.Conn(t.Context())
-	must(t, err)
-	_, err = held.ExecContext(t.Context(), "BEGIN IMMEDIATE")
-	must(t, err)
-	const messages = 5
-	for n := range messages {
-		say(t, s, ann.Tokens().Access, fmt.Sprintf(
-			`{"id":"1","type":"message.send","data":{"room":%q,"key":"k%d","text":"a"}}`, r.ID, n))
-	}
-	wait(t, func() bool {
-		_, metrics := get(t, "http://"+s.Operator+"/metrics")
-		_, depth, _ := strings.Cut(metrics, `queue_depth{queue="writes"} `)
-		depth, _, _ = strings.Cut(depth, "\n")
-		n, _ := strconv.Atoi(depth)
-		return n >= messages-1 // the commit that is held may have one
-	})
-	_, err = held.ExecContext(t.Context(), "ROLLBACK")
-	must(t, err)
-
-	var all []otlptest.Span
-	wait(t, func() bool {
-		all = commits(otlp)
-		named := 0
-		for _, c := range all {
-			named += 1 + len(c.Links)
-		}
-		return named == messages
-	})
-	if len(all) > 2 {
-		t.Errorf("%d commits are not one for all messages that waited", len(all))
-	}
-	for _, c := range all {
-		for _, l := range c.Links {
-			wait(t, func() bool { return linked(otlp, l.SpanId, c.SpanId) })
-		}
-	}
-}
-
-// commits returns the commits of messages.
-func commits(r *otlptest.Receiver) (found []otlptest.Span) {
-	sent := make(map[string]bool)
-	for _, s := range r.Spans() {
-		sent[string(s.SpanId)] = s.Name == "chat.send"
-	}
-	for _, s := range r.Spans() {
-		if s.Name == "store.commit" && sent[string(s.ParentSpanId)] {
-			found = append(found, s)
-		}
-	}
-	return found
-}
-
-// linked reports whether a message's span names a commit.
-func linked(r *otlptest.Receiver, message, commit []byte) bool {
-	for _, s := range r.Spans() {
-		for _, l := range s.Links {
-			if s.Name == "chat.send" && bytes.Equal(s.SpanId, message) && bytes.Equal(l.SpanId, commit) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // What comes after an answer is a part of the request's trace: the mail, and the receivers of the
@@ -246,6 +169,22 @@ func TestProblemsNameTheTrace(t *testing.T) {
 	isTree(t, otlp, (otlptest.Span).GetName, "GET other\n")
 }
 
+// An error on the WebSocket names the trace, as a problem document does.
+func TestRefusedRequestsNameTheTrace(t *testing.T) {
+	t.Parallel()
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_OTLP_URL="+otlptest.Start(t).HTTP)
+	ann := s.User("ann")
+	ann.Traceparent = tracedOnly
+	h := listen(t, ann)
+	_, live := h.Send(traced(t), client.Draft{Room: "no room", Text: "a"})
+	for _, err := range []error{live, ann.Do(traced(t), http.MethodGet, "/rooms/none", nil, nil)} {
+		var refused *client.Error
+		if !errors.As(err, &refused) || refused.Trace != traceID {
+			t.Errorf("the error does not name the trace: %#v", err)
+		}
+	}
+}
+
 // Who looks at a slow bucket of a histogram finds a trace of it.
 func TestHistogramsNameTraces(t *testing.T) {
 	t.Parallel()
@@ -253,13 +192,14 @@ func TestHistogramsNameTraces(t *testing.T) {
 	ann := s.User("ann")
 	r, err := ann.CreateRoom(t.Context(), client.NewRoom{Kind: "private", Name: "Operations"})
 	must(t, err)
-	listen(t, ann)
-	say(t, s, ann.Tokens().Access, fmt.Sprintf(
-		`{"id":"1","type":"message.send","trace":%q,"data":{"room":%q,"key":"k","text":"a"}}`, traceparent, r.ID))
-	ask := func(url, header, value string) string {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	ann.Traceparent = tracedOnly
+	h := listen(t, ann)
+	_, err = h.Send(traced(t), client.Draft{Room: r.ID, Text: "a"})
+	must(t, err)
+	metrics := func() string {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Operator+"/metrics", nil)
 		must(t, err)
-		req.Header.Set(header, value)
+		req.Header.Set("Accept", "application/openmetrics-text")
 		res, err := http.DefaultClient.Do(req)
 		must(t, err)
 		defer func() { _ = res.Body.Close() }()
@@ -267,10 +207,11 @@ func TestHistogramsNameTraces(t *testing.T) {
 		must(t, err)
 		return string(body)
 	}
-	ask(s.URL+"/api/v1/rooms", "traceparent", traceparent)
+	_, err = ann.Me(traced(t))
+	must(t, err)
 	for _, name := range []string{"http_request_duration_seconds", "gateway_message_delivery_duration_seconds"} {
 		wait(t, func() bool {
-			for line := range strings.Lines(ask("http://"+s.Operator+"/metrics", "Accept", "application/openmetrics-text")) {
+			for line := range strings.Lines(metrics()) {
 				if strings.HasPrefix(line, name+"_bucket{") && strings.Contains(line, `# {trace_id="`+traceID+`"}`) {
 					return true
 				}

@@ -73,12 +73,14 @@ func (c *conn) request(b []byte) {
 	defer cancel()
 	ctx, span := c.g.Trace.Request(ctx, "ws", req.Type, req.Trace)
 	data, err := c.answer(ctx, req)
-	span.End(trace.Failed(err), trace.String("unhidra.request", httpx.RequestID(ctx)))
+	span.End(httpx.RequestID(ctx), trace.Failed(err))
 	if err != nil {
 		if domain.KindOf(err) == domain.Internal {
 			c.g.Log.ErrorContext(ctx, "request failed", "err", err)
 		}
-		c.fails(req.ID, err)
+		body := wire.FromError(err)
+		body.Trace = trace.ID(ctx)
+		c.push(encode(wire.Reply{ID: req.ID, Type: wire.TypeError, Error: body}))
 		return
 	}
 	c.push(encode(wire.Reply{ID: req.ID, Type: wire.TypeOK, Data: data}))

@@ -232,10 +232,7 @@ func (h *handler) done(w *recorder, r *http.Request, m *request, took time.Durat
 		route = "other"
 	}
 	h.requests.WithLabelValues(strconv.Itoa(w.status), method(r.Method), route).Inc()
-	m.span.Rename(method(r.Method), route)
-	traceID := m.span.End(w.status >= http.StatusInternalServerError, trace.String("unhidra.request", m.id),
-		trace.String("http.request.method", method(r.Method)), trace.String("http.route", route),
-		trace.Int("http.response.status_code", w.status))
+	traceID := m.span.EndHTTP(m.id, method(r.Method), route, w.status)
 	obs.Observe(h.seconds.WithLabelValues(route), took.Seconds(), traceID)
 	level := slog.LevelDebug
 	if w.status >= http.StatusInternalServerError {

@@ -3,6 +3,7 @@ package trace
 import (
 	"context"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"time"
 
@@ -66,32 +67,45 @@ func (r *Request) open() (ctx context.Context) {
 	return ctx
 }
 
-// Rename replaces what the span is called.
-func (r *Request) Rename(kind, name string) {
-	if r != nil {
-		r.kind, r.name = kind, name
-	}
-}
-
-// End ends the request. failed says that the server is to blame; what its callers do wrong is
-// no failure. It returns the id of the trace, if the request is exported.
-func (r *Request) End(failed bool, attrs ...Attr) (id string) {
-	if r == nil {
+// End ends the request, whose id in the log is id. failed says that the server is to blame; what
+// its callers do wrong is no failure. It returns the id of the trace, if the request is exported.
+func (r *Request) End(id string, failed bool) (traceID string) {
+	if r == nil || !r.chosen(failed) {
 		return ""
 	}
-	end := time.Now()
-	if r.span == nil {
-		if !failed && end.Sub(r.start) < Slow {
-			return ""
-		}
-		r.exportParts(r.open())
+	return r.end(id, failed)
+}
+
+// EndHTTP is End for a request over HTTP. Its span is called by the method and the route.
+func (r *Request) EndHTTP(id, method, route string, status int) (traceID string) {
+	failed := status >= http.StatusInternalServerError
+	if r == nil || !r.chosen(failed) {
+		return ""
 	}
-	r.span.SetName(r.kind + " " + r.name)
-	r.span.SetAttributes(attrs...)
+	r.span.SetName(method + " " + route)
+	r.span.SetAttributes(String("http.request.method", method), String("http.route", route),
+		Int("http.response.status_code", status))
+	return r.end(id, failed)
+}
+
+// chosen reports whether the request is exported, and opens its span if that is decided now.
+func (r *Request) chosen(failed bool) bool {
+	if r.span != nil {
+		return true
+	}
+	if !failed && time.Since(r.start) < Slow {
+		return false
+	}
+	r.exportParts(r.open())
+	return true
+}
+
+func (r *Request) end(id string, failed bool) string {
+	r.span.SetAttributes(String("unhidra.request", id))
 	if failed {
 		r.span.SetStatus(codes.Error, "")
 	}
-	r.span.End(oteltrace.WithTimestamp(end))
+	r.span.End()
 	return r.id.String()
 }
 

@@ -49,7 +49,7 @@ func TestOffCostsNothing(t *testing.T) {
 		ctx, s = off.Continue(ctx, "far", "")
 		s.Room("room", 1)
 		s.End(nil)
-		r.End(false)
+		r.End("req", false)
 	}); n != 0 {
 		t.Errorf("tracing that is off allocates %v times a request", n)
 	}
@@ -73,7 +73,7 @@ func TestWhatIsTraced(t *testing.T) {
 		ctx, r := tracer.Request(t.Context(), "ws", "request", test.parent)
 		_, s := Start(ctx, "part")
 		s.End(nil)
-		r.End(test.failed)
+		r.End("req", test.failed)
 		if got := strings.Join(tracer.names(), ", "); got != test.want {
 			t.Errorf("%s: exported %q, want %q", test.name, got, test.want)
 		}
@@ -88,7 +88,7 @@ func TestCallersAskWithinBounds(t *testing.T) {
 	tracer := newTest(0, tracetest.NewInMemoryExporter(), 1000)
 	for range 1000 {
 		_, r := tracer.Request(t.Context(), "ws", "request", caller+"1")
-		r.End(false)
+		r.End("req", false)
 	}
 	if n := len(tracer.names()); n < 10*askedPerSec || n > 500 {
 		t.Errorf("%d of 1000 requests are traced because their caller asked", n)
@@ -99,7 +99,7 @@ func TestCallersAskWithinBounds(t *testing.T) {
 func TestFailedRequestKeepsItsTrace(t *testing.T) {
 	tracer := newTest(0, tracetest.NewInMemoryExporter(), 10)
 	ctx, r := tracer.Request(t.Context(), "ws", "request", "")
-	r.End(true)
+	r.End("req", true)
 	if s := <-tracer.spans; s.SpanContext().TraceID().String() != ID(ctx) || ID(ctx) == "" {
 		t.Errorf("the span has the trace %s, the log %q", s.SpanContext().TraceID(), ID(ctx))
 	}
@@ -112,8 +112,8 @@ func TestBatchLinksItsRequests(t *testing.T) {
 	all := []context.Context{t.Context(), first, second}
 	batch := StartBatch("batch", len(all), func(i int) context.Context { return all[i] })
 	batch.End(nil)
-	a.End(false)
-	b.End(false)
+	a.End("req", false)
+	b.End("req", false)
 	s, one, two := <-tracer.spans, <-tracer.spans, <-tracer.spans
 	if s.Parent().SpanID() != one.SpanContext().SpanID() {
 		t.Error("the batch is no part of the first request")
@@ -133,7 +133,7 @@ func TestSlowPartsOfAFailedRequest(t *testing.T) {
 		ctx, r := tracer.Request(t.Context(), "ws", "request", "")
 		began := time.Now()
 		SlowPart(ctx, "part", began, String("a", "b"))
-		r.End(failed)
+		r.End("req", failed)
 		waiting := []sdktrace.ReadOnlySpan{}
 		for n := len(tracer.spans); n > 0; n-- {
 			waiting = append(waiting, <-tracer.spans)
@@ -158,8 +158,8 @@ func TestContinuesSeveral(t *testing.T) {
 	tracer := newTest(1, tracetest.NewInMemoryExporter(), 10)
 	first, a := tracer.Request(t.Context(), "ws", "first", "")
 	second, b := tracer.Request(t.Context(), "ws", "second", "")
-	a.End(false)
-	b.End(false)
+	a.End("req", false)
+	b.End("req", false)
 	ctx, s := tracer.Continue(t.Context(), "work", "", Parent(first), "nonsense", Parent(second))
 	_, inner := Start(ctx, "inner")
 	inner.End(nil)
@@ -183,7 +183,7 @@ func TestLossesAreCounted(t *testing.T) {
 	tracer := newTest(1, refusing{tracetest.NewInMemoryExporter()}, 2)
 	for range 3 {
 		_, r := tracer.Request(t.Context(), "ws", "request", "")
-		r.End(false)
+		r.End("req", false)
 	}
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
@@ -207,7 +207,7 @@ func TestExports(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		stop()
 		_, r := tracer.Request(t.Context(), "ws", url, "")
-		r.End(false)
+		r.End("req", false)
 		if err := tracer.Run(ctx); !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
@@ -230,7 +230,7 @@ func TestHeadersOfTheEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, r := tracer.Request(t.Context(), "ws", "request", "")
-	r.End(false)
+	r.End("req", false)
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	if err := tracer.Run(ctx); !errors.Is(err, context.Canceled) {

@@ -81,6 +81,7 @@ type ErrorBody struct {
 	Detail     string      `json:"detail"`
 	Fields     []Field     `json:"fields,omitempty"`
 	RetryAfter float64     `json:"retry_after,omitempty" doc:"seconds"`
+	Trace      string      `json:"trace,omitempty" doc:"id of the request's trace, if the server traces"`
 }
 
 // Field names one bad value by its JSON pointer.
@@ -100,6 +101,7 @@ type Hello struct {
 	Rooms     []RoomState `json:"rooms" doc:"that of the latest message first"`
 	More      bool        `json:"more,omitempty" doc:"another hello follows at once, with further rooms"`
 	Requests  int         `json:"requests,omitempty" doc:"rooms that strangers want the user in: GET /requests"`
+	Traces    bool        `json:"traces,omitempty" doc:"the server traces: it takes the field trace of requests"`
 }
 
 // Limits are what the server accepts.
