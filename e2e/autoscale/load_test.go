@@ -98,7 +98,7 @@ func newLoad(t *testing.T, url string, trust *tls.Config) *load {
 	for _, p := range w.people {
 		l := w.connect(p)
 		w.work.Go(func() { w.write(ctx, p, l) })
-		w.work.Go(func() { w.read(ctx, p) })
+		w.work.Go(func() { w.ask(ctx, p) })
 	}
 	w.work.Go(func() { w.grow(ctx) })
 	return w
@@ -121,9 +121,7 @@ func (w *load) write(ctx context.Context, p *person, l *conn) {
 			w.fault("send %q: %v", text, err)
 			return
 		}
-		w.mu.Lock()
-		w.acked = append(w.acked, ack{p.room, text, sent.Seq})
-		w.mu.Unlock()
+		w.accepted(p, text, sent)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -132,13 +130,28 @@ func (w *load) write(ctx context.Context, p *person, l *conn) {
 	}
 }
 
-// read asks the API for something again and again.
-func (w *load) read(ctx context.Context, p *person) {
+func (w *load) accepted(p *person, text string, sent client.Sent) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.acked = append(w.acked, ack{p.room, text, sent.Seq})
+}
+
+// ask uses the API again and again: it reads, and posts a message now and then.
+func (w *load) ask(ctx context.Context, p *person) {
 	tick := time.NewTicker(look)
 	defer tick.Stop()
-	for {
+	for i := 0; ; i++ {
 		if _, err := p.c.Room(context.WithoutCancel(ctx), p.room); err != nil {
 			w.fault("%s asks for the room: %v", p.name, err)
+		}
+		if i%4 == 0 {
+			text := fmt.Sprint(p.name, " posts ", i)
+			sent, err := p.c.Send(context.WithoutCancel(ctx), client.Draft{Room: p.room, Text: text})
+			if err != nil {
+				w.fault("post %q: %v", text, err)
+			} else {
+				w.accepted(p, text, sent)
+			}
 		}
 		select {
 		case <-tick.C:
