@@ -226,7 +226,8 @@ func (c *checker) checkMessage(m message, s *messageLog, ops []*Op) {
 	}
 	for seq, op := range explained {
 		if !there[seq] {
-			c.fail("acknowledged is kept", "%s of %s was acknowledged as %d of %s, and is not there", op.Kind, m.key, seq, m.room)
+			c.fail("acknowledged is kept", "%s of %s was acknowledged as %d of %s, and is not there",
+				op.Kind, m.key, seq, m.room)
 		}
 	}
 	c.checkText(m, s, explained, open[Edit])
