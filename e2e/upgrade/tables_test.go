@@ -5,6 +5,7 @@ package upgrade
 import (
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -139,10 +140,7 @@ func (d *database) fill(t *testing.T) map[string]int {
 		ids[column] = id
 	}
 	ids["owner_id"], ids["other_id"], ids["by_user"] = ids["user_id"], ids["user_id"], ids["user_id"]
-	tables := d.tables(t)
-	// A table that others refer to comes before them.
-	slices.SortStableFunc(tables, func(a, b string) int { return strings.Count(a, "_") - strings.Count(b, "_") })
-	for _, table := range tables {
+	for _, table := range d.referredFirst(t) {
 		if d.rows(t, table) == 0 {
 			d.insert(t, table, ids)
 		}
@@ -164,6 +162,58 @@ func (d *database) outlived(t *testing.T, had map[string]int) {
 			t.Errorf("the table %s had %d rows, and has %d after the upgrade", table, had[table], n)
 		}
 	}
+}
+
+// A reference is a column whose values are those of a column of another table.
+type reference struct{ column, table, to string }
+
+// references returns the foreign keys of a table.
+func (d *database) references(t *testing.T, table string) (all []reference) {
+	t.Helper()
+	q := `SELECT f."from" || ' ' || f."table" || ' ' ||
+			coalesce(f."to", (SELECT name FROM pragma_table_info(f."table") WHERE pk = f.seq + 1))
+		FROM pragma_foreign_key_list('` + table + `') f`
+	if d.postgres {
+		q = `SELECT a.attname || ' ' || c.confrelid::regclass || ' ' || r.attname FROM pg_constraint c
+			CROSS JOIN unnest(c.conkey, c.confkey) AS k(col, ref)
+			JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.col
+			JOIN pg_attribute r ON r.attrelid = c.confrelid AND r.attnum = k.ref
+			WHERE c.contype = 'f' AND c.conrelid = '` + table + `'::regclass`
+	}
+	for _, line := range d.texts(t, q) {
+		f := strings.Fields(line)
+		all = append(all, reference{f[0], f[1], f[2]})
+	}
+	return all
+}
+
+// referredFirst returns all tables, each after those that it refers to.
+func (d *database) referredFirst(t *testing.T) (sorted []string) {
+	t.Helper()
+	seen := make(map[string]bool)
+	var add func(table string)
+	add = func(table string) {
+		if seen[table] {
+			return
+		}
+		seen[table] = true
+		for _, r := range d.references(t, table) {
+			add(r.table)
+		}
+		sorted = append(sorted, table)
+	}
+	for _, table := range d.tables(t) {
+		add(table)
+	}
+	return sorted
+}
+
+// referred returns a value that a column may have: want if the other table has it, or else any.
+func (d *database) referred(t *testing.T, r reference, want string) (id string) {
+	t.Helper()
+	q := fmt.Sprintf("SELECT %s FROM %s ORDER BY %[1]s = $1 DESC LIMIT 1", r.to, r.table)
+	must(t, d.QueryRowContext(t.Context(), q, want).Scan(&id))
+	return id
 }
 
 // tables are those of the server, without the indexes that FTS5 keeps: a search looks
@@ -194,6 +244,14 @@ func (d *database) insert(t *testing.T, table string, ids map[string]string) {
 	if d.postgres {
 		q = `SELECT column_name || ' ' || lower(data_type) FROM information_schema.columns WHERE table_schema = 'public'
 			AND table_name = '` + table + `' AND column_default IS NULL AND is_identity = 'NO' AND is_nullable = 'NO'`
+	}
+	ids = maps.Clone(ids)
+	for _, r := range d.references(t, table) {
+		want, ok := ids[r.column]
+		if !ok {
+			want = ids["user_id"]
+		}
+		ids[r.column] = d.referred(t, r, want)
 	}
 	var names, places []string
 	var values []any
