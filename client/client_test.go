@@ -119,7 +119,6 @@ func TestWhetherToComeBack(t *testing.T) {
 		{refused(503, ""), plan{}},
 		{&closedBy{1011, "x"}, plan{}},
 		{&closedBy{1012, "4"}, plan{wait: 4 * time.Second}},
-		{&closedBy{1012, "0"}, plan{}}, // at once, but for the jitter
 		{&closedBy{4400, "x"}, plan{final: true}},
 		{&closedBy{4401, "x"}, plan{token: true}},
 		{&closedBy{4403, "x"}, plan{final: true}},

@@ -40,7 +40,8 @@ func floors() map[string][]string {
 		"internal/wire":     {"internal/domain"},
 		"internal/ws":       {"internal/domain"},
 
-		"internal/mqtt/packet": {},
+		"internal/mqtt/packet":    {},
+		"internal/mqtt/discovery": {"internal/domain"},
 
 		"internal/bus":     ground,
 		"internal/feed":    ground,
@@ -99,7 +100,7 @@ func floors() map[string][]string {
 			"internal/passkey", "internal/token", "internal/totp"}, ground...),
 
 		"internal/gateway":   append([]string{"internal/hub"}, kits...),
-		"internal/mqtt":      append([]string{"internal/mqtt/packet"}, kits...),
+		"internal/mqtt":      append([]string{"internal/mqtt/packet", "internal/mqtt/discovery"}, kits...),
 		"internal/chat":      kits,
 		"internal/device":    kits,
 		"internal/command":   kits,

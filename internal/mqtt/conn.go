@@ -48,6 +48,11 @@ type conn struct {
 	messages  ratelimit.Cell
 	debug     ratelimit.Cell
 	refused   time.Time // when a refusal was last logged
+	attached  bool      // commands are delivered, or will be
+
+	commands    sync.Mutex
+	commandsEnd bool
+	detach      func()
 
 	heard  atomic.Int64 // when something last came, Unix nanoseconds
 	ready  atomic.Bool  // what CONNECT sets is set

@@ -248,6 +248,7 @@ func (c *conn) leave() {
 			delete(s.clients, c.key)
 		}
 		s.mu.Unlock()
+		c.endCommands()
 		w := c.will.Swap(nil)
 		c.sess.close(c)
 		if w != nil {

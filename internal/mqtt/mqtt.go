@@ -81,6 +81,9 @@ type Deps struct {
 	Presence   Presence
 	Topics     Topics
 	Sessions   Sessions
+	Readings   Readings
+	Describer  Describer
+	Commands   Commands
 	Bus        bus.Bus
 	Log        *slog.Logger
 	Metrics    prometheus.Registerer            // nil: none

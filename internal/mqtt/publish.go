@@ -111,6 +111,9 @@ func (c *conn) publish(ctx context.Context, t *site, p packet.Publish) (packet.C
 	if code, err := s.claim(ctx, t, m); code != packet.Success || err != nil {
 		return code, err
 	}
+	if code, err := c.understand(ctx, t, m); code != packet.Success || err != nil {
+		return code, err
+	}
 	if m.retain && keepsRetained(m.topic) {
 		if err := s.retain(ctx, m, now); err != nil {
 			return packet.Success, err
@@ -121,6 +124,19 @@ func (c *conn) publish(ctx context.Context, t *site, p packet.Publish) (packet.C
 		from = domain.MQTTReceived{Session: c.sess.row.ID, PacketID: p.ID}
 	}
 	return packet.Success, s.deliver(ctx, t, m, from)
+}
+
+// understand carries out what a message of a device says, if that is known.
+func (c *conn) understand(ctx context.Context, t *site, m *message) (packet.Code, error) {
+	switch {
+	case m.device == "":
+		return packet.Success, nil
+	case isOwn(m.topic):
+		return c.onOwn(ctx, m)
+	case isAnnouncement(m.topic):
+		return packet.Success, c.onAnnouncement(ctx, t, m)
+	}
+	return packet.Success, c.observe(ctx, t, m)
 }
 
 // deliver gives a message to all who subscribe to it. When it returns, the message is stored for those

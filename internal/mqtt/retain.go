@@ -112,7 +112,8 @@ func (r *retainer) flush() error {
 	return err
 }
 
-// forgetLoop keeps the sessions of connected clients, and removes the retained messages of devices that are gone for good, and tells subscribers.
+// forgetLoop keeps the sessions of connected clients, removes the retained messages of devices that are gone
+// for good, and tells subscribers.
 func (s *Service) forgetLoop(ctx context.Context) {
 	tick := time.NewTicker(renewEach)
 	defer tick.Stop()

@@ -61,7 +61,7 @@ func cutAll(s string) (device, rest string, ok bool) {
 }
 
 // fromDevice are the topics under uh/d/DEVICE/ that the device publishes to.
-var fromDevice = []string{"up", "avail", "log"}
+var fromDevice = []string{topicUp, topicDescribe, topicResult, topicAvail, topicLog}
 
 // mayPublish says whether the client may publish to a topic.
 func (c *conn) mayPublish(topic string) packet.Code {
@@ -75,7 +75,7 @@ func (c *conn) mayPublish(topic string) packet.Code {
 	}
 	device, rest, ok := ownDevice(topic)
 	if ok && c.who.Kind == domain.KindDevice && device == c.who.ID &&
-		(slices.Contains(fromDevice, rest) || strings.HasPrefix(rest, "s/") && len(rest) > 2) {
+		(slices.Contains(fromDevice, rest) || strings.HasPrefix(rest, topicSensor) && len(rest) > len(topicSensor)) {
 		return packet.Success
 	}
 	return packet.NotAuthorized

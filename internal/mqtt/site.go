@@ -2,10 +2,7 @@ package mqtt
 
 import (
 	"context"
-	"encoding/json"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
@@ -29,6 +26,8 @@ type site struct {
 	loadMu  sync.Mutex
 	loaded  bool
 	version int64 // of the store when sessions was read
+
+	announced announced
 
 	claimsMu sync.Mutex
 	claims   map[string]string // whose topics are, as far as asked
@@ -213,7 +212,8 @@ func (t *site) targets(m *message) (all []target) {
 			continue
 		}
 		before := &all[i]
-		before.qos, before.retain, before.ids = max(d.qos, before.qos), d.retain || before.retain, append(before.ids, d.ids...)
+		before.qos, before.retain = max(d.qos, before.qos), d.retain || before.retain
+		before.ids = append(before.ids, d.ids...)
 	}
 	return all
 }
@@ -314,163 +314,4 @@ func (b *sub) delivery(m *message) delivery {
 		d.ids = []uint32{b.id}
 	}
 	return d
-}
-
-// node is a level of the filters with wildcards.
-type node struct {
-	children map[string]*node
-	subs     []*sub // whose filter ends here
-}
-
-func (n *node) add(filter string, b *sub) {
-	for level := range strings.SplitSeq(filter, "/") {
-		next := n.children[level]
-		if next == nil {
-			next = &node{}
-			if n.children == nil {
-				n.children = make(map[string]*node)
-			}
-			n.children[level] = next
-		}
-		n = next
-	}
-	n.subs = append(n.subs, b)
-}
-
-// remove reports whether b was there.
-func (n *node) remove(filter string, b *sub) bool {
-	level, rest, more := strings.Cut(filter, "/")
-	next := n.children[level]
-	if next == nil {
-		return false
-	}
-	found := false
-	if more {
-		found = next.remove(rest, b)
-	} else {
-		before := len(next.subs)
-		next.subs = without(next.subs, b)
-		found = len(next.subs) < before
-	}
-	if len(next.subs) == 0 && len(next.children) == 0 {
-		delete(n.children, level)
-	}
-	return found
-}
-
-// match appends the subscriptions for a topic, and returns how many nodes they were in.
-func (n *node) match(topic string, subs *[]*sub) int {
-	if len(n.children) == 0 {
-		return 0
-	}
-	return n.walk(topic, true, true, subs)
-}
-
-// walk matches the rest of a topic; first is whether that is the whole of it.
-func (n *node) walk(topic string, more, first bool, subs *[]*sub) (nodes int) {
-	take := func(n *node) {
-		if n != nil && len(n.subs) > 0 {
-			*subs = append(*subs, n.subs...)
-			nodes++
-		}
-	}
-	wild := !first || !strings.HasPrefix(topic, "$")
-	if wild {
-		take(n.children["#"])
-	}
-	if !more {
-		take(n)
-		return nodes
-	}
-	level, rest, more := strings.Cut(topic, "/")
-	if next := n.children[level]; next != nil {
-		nodes += next.walk(rest, more, false, subs)
-	}
-	if next := n.children["+"]; next != nil && wild {
-		nodes += next.walk(rest, more, false, subs)
-	}
-	return nodes
-}
-
-// onBus takes a message of another node.
-func (s *Service) onBus(t *site, b bus.Message) {
-	var w wireMessage
-	if err := json.Unmarshal(b.Data, &w); err != nil {
-		s.Log.Error("MQTT message of another node that is not understood", "err", err)
-		return
-	}
-	if w.Node == s.Node {
-		return
-	}
-	if w.Taken != "" {
-		s.takenOver(w.From, w.Taken, w.Clean)
-		return
-	}
-	t.send(t.targets(w.message(t.id)), w.Wake)
-}
-
-// wireMessage is a message between nodes.
-type wireMessage struct {
-	Node    string            `json:"node"`
-	Topic   string            `json:"topic"`
-	Payload []byte            `json:"payload,omitempty"`
-	QoS     byte              `json:"qos,omitempty"`
-	Retain  bool              `json:"retain,omitempty"`
-	Props   packet.Properties `json:"props,omitempty"`
-	Expires *time.Time        `json:"expires,omitempty"`
-	From    string            `json:"from,omitempty"`
-	Device  string            `json:"device,omitempty"`
-	Open    bool              `json:"open,omitempty"`
-	Wake    []string          `json:"wake,omitempty"`  // stored sessions that it waits for
-	Taken   string            `json:"taken,omitempty"` // no message: connection that From has now
-	Clean   bool              `json:"clean,omitempty"` // with Taken: and a new session
-}
-
-func (w wireMessage) message(site string) *message {
-	m := &message{site: site, topic: w.Topic, payload: w.Payload, qos: w.QoS, retain: w.Retain, props: w.Props, from: w.From,
-		device: w.Device, open: w.Open}
-	if w.Expires != nil {
-		m.expires = *w.Expires
-	}
-	return m
-}
-
-// takenOver ends an older connection of a client that has connected to another node.
-func (s *Service) takenOver(client, conn string, clean bool) {
-	s.mu.Lock()
-	old := s.clients[client]
-	s.mu.Unlock()
-	if old != nil && old.id < conn { // ids sort by time
-		old.takenOver(clean)
-	}
-}
-
-// tellTaken tells the other nodes that a client is connected here.
-func (s *Service) tellTaken(c *conn, clean bool) {
-	if s.Others {
-		s.publishBus(c.sess.site.id, wireMessage{Node: s.Node, From: c.key, Taken: c.id, Clean: clean})
-	}
-}
-
-// tellOthers sends a message to the other nodes.
-func (s *Service) tellOthers(m *message, woken []string) {
-	if !s.Others {
-		return
-	}
-	w := wireMessage{Node: s.Node, Topic: m.topic, Payload: m.payload, QoS: m.qos, Retain: m.retain, Props: m.props,
-		From: m.from, Device: m.device, Open: m.open, Wake: woken}
-	if !m.expires.IsZero() {
-		w.Expires = &m.expires
-	}
-	s.publishBus(m.site, w)
-}
-
-func (s *Service) publishBus(site string, w wireMessage) {
-	b, err := json.Marshal(w)
-	if err == nil {
-		err = s.Bus.Publish(subject(site), b)
-	}
-	if err != nil {
-		s.Log.Warn("cannot tell other nodes of an MQTT message", "err", err)
-	}
 }

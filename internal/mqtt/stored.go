@@ -195,6 +195,9 @@ func (s *session) resume(c *conn) {
 	}
 	s.resend = nil
 	s.pump()
+	if len(s.subs) > 0 {
+		c.attach()
+	}
 }
 
 // fly sends a stored message that has a packet id. It is called with the lock.

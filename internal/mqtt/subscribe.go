@@ -52,6 +52,7 @@ func (c *conn) onSubscribe(body []byte) error {
 	c.sess.mu.Lock()
 	c.sess.replays = append(c.sess.replays, replays...)
 	c.sess.mu.Unlock()
+	c.attach()
 	return nil
 }
 

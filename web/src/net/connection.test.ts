@@ -188,13 +188,6 @@ describe('close codes', () => {
     s.end(1012, 'retry after 5 seconds');
     expect(retryAt - Date.now()).toBe(5100);
   });
-
-  test('1012 with 0 seconds comes back at once', async () => {
-    const s = await live();
-    chance = 0;
-    s.end(1012, '0');
-    expect(retryAt - Date.now()).toBe(100);
-  });
 });
 
 test('a server that says nothing is asked, and then given up', async () => {

@@ -1,0 +1,196 @@
+package app_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/mqtt/packet"
+	"github.com/unhidra/unhidra/internal/testkit/live"
+	"github.com/unhidra/unhidra/internal/testkit/mqtttest"
+)
+
+// lastValues returns the last value of each series of a device, with its unit.
+func lastValues(t *testing.T, owner *client.Client, device string) map[string]string {
+	t.Helper()
+	var out struct {
+		Series []struct {
+			Name, Unit string
+			Last       any
+		}
+	}
+	if err := owner.Do(t.Context(), "GET", "/devices/"+device+"/series", nil, &out); err != nil {
+		t.Fatal(err)
+	}
+	values := make(map[string]string)
+	for _, s := range out.Series {
+		values[s.Name] = strings.TrimSpace(fmt.Sprint(s.Last, " ", s.Unit))
+	}
+	return values
+}
+
+// capabilities waits until a device has said that it has an actuator.
+func awaitActuator(t *testing.T, owner *client.Client, device, name string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		var out struct {
+			Capabilities struct{ Actuators []struct{ Name string } }
+		}
+		if err := owner.Do(t.Context(), "GET", "/devices/"+device, nil, &out); err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range out.Capabilities.Actuators {
+			if a.Name == name {
+				return
+			}
+		}
+	}
+	t.Fatalf("the device has no actuator %s", name)
+}
+
+// awaitCommand waits until a command has ended, and returns how.
+func awaitCommand(t *testing.T, owner *client.Client, device, id string) (state, why string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		var c struct{ State, Error string }
+		if err := owner.Do(t.Context(), "GET", "/devices/"+device+"/commands/"+id, nil, &c); err != nil {
+			t.Fatal(err)
+		}
+		if c.State == "done" || c.State == "failed" || c.State == "expired" {
+			return c.State, c.Error
+		}
+		state = c.State
+	}
+	return state, "it did not end"
+}
+
+// A program that knows this server reports, describes itself and obeys on its own topics.
+func TestMQTTOwnTopics(t *testing.T) {
+	t.Parallel()
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		ann := s.User("ann")
+		d := registerDevice(t, ann, "Greenhouse")
+		base := "uh/d/" + d.Device.ID + "/"
+		node := mqtttest.Must(t, s.MQTT, connectAs(packet.V5, "node", d.Key))
+		node.Subscribe(packet.Filter{Topic: base + "c", QoS: 1}, packet.Filter{Topic: base + "up/ack", QoS: 1})
+		for topic, c := range map[string]struct {
+			payload string
+			code    packet.Code
+		}{
+			"up":    {`{"readings":{"air":21.4,"on":true},"units":{"air":"Cel"}}`, 0},
+			"s/co2": {"417", 0},
+			"describe": {`{"model":"DIY","sensors":[{"name":"air","unit":"Cel","kind":"number"},{"name":"on","kind":"bool"}],
+				"actuators":[{"name":"fan","args":[{"name":"on","kind":"bool","required":true}]}]}`, 0},
+			"log":   {"started", 0},
+			"c/res": {`{"id":"cmd_unknown","state":"done"}`, packet.BadPayload},
+			"other": {"x", packet.NotAuthorized},
+		} {
+			if code := node.Publish(packet.Publish{Topic: base + topic, QoS: 1, Payload: []byte(c.payload)}); code != c.code {
+				t.Errorf("%s was answered 0x%02x, want 0x%02x", topic, byte(code), byte(c.code))
+			}
+		}
+		if code := node.Publish(packet.Publish{Topic: base + "up", QoS: 1, Payload: []byte("{")}); code != packet.BadPayload {
+			t.Errorf("a payload that is no JSON was answered 0x%02x", byte(code))
+		}
+		b, _ := packet.AppendPublish(nil, packet.V5, packet.Publish{Topic: base + "up", QoS: 1, ID: 999,
+			Payload: []byte(`{"boot":7,"seq":0,"readings":{"air":21.5}}`)})
+		node.Send(b)
+		if m := node.Message(); m.Topic != base+"up/ack" || !strings.Contains(string(m.Payload), `"acked_through":0`) {
+			t.Errorf("got %s %s", m.Topic, m.Payload)
+		}
+		if p := node.Next(); p.Type != packet.PUBACK {
+			t.Errorf("got %+v", p)
+		}
+		if got := lastValues(t, ann, d.Device.ID); got["air"] != "21.5 Cel" || got["on"] != "true" || got["co2"] != "417" {
+			t.Errorf("the values are %v", got)
+		}
+		awaitActuator(t, ann, d.Device.ID, "fan")
+		var c struct{ ID string }
+		if err := ann.Do(t.Context(), "POST", "/devices/"+d.Device.ID+"/commands",
+			map[string]any{"action": "fan", "args": map[string]any{"on": true}, "key": "k1"}, &c); err != nil {
+			t.Fatal(err)
+		}
+		m := node.Message()
+		var cmd struct {
+			ID, Action string
+			Args       map[string]any
+		}
+		if err := json.Unmarshal(m.Payload, &cmd); err != nil || m.Topic != base+"c" || cmd.ID != c.ID || cmd.Action != "fan" ||
+			cmd.Args["on"] != true {
+			t.Errorf("got %s %s", m.Topic, m.Payload)
+		}
+		node.Publish(packet.Publish{Topic: base + "c/res", QoS: 1, Payload: []byte(`{"id":"` + c.ID + `","state":"done"}`)})
+		if state, why := awaitCommand(t, ann, d.Device.ID, c.ID); state != "done" {
+			t.Errorf("the command is %s: %s", state, why)
+		}
+	})
+}
+
+// A node that announces itself as ESPHome and Tasmota do needs no setting here: its values are readings, and
+// commands reach it on the topics that it announced.
+func TestMQTTAnnouncedDevicesMeasureAndObey(t *testing.T) {
+	t.Parallel()
+	live.EachSetup(t, func(t *testing.T, start live.Starter) {
+		s := start()
+		bob := s.User("bob")
+		d := registerDevice(t, bob, "Greenhouse")
+		node := mqtttest.Must(t, s.MQTT, connectAs(packet.V311, "greenhouse", d.Key))
+		publish := func(topic, payload string) {
+			node.Publish(packet.Publish{Topic: topic, Retain: true, QoS: 1, Payload: []byte(payload)})
+		}
+		publish("homeassistant/sensor/greenhouse/air/config", `{"dev_cla":"temperature","unit_of_meas":"°C","name":"Air",
+			"stat_t":"greenhouse/sensor/air/state","uniq_id":"ESPsensorair","dev":{"ids":"a0","name":"greenhouse","mdl":"esp32"}}`)
+		publish("homeassistant/switch/greenhouse/fan/config", `{"name":"Fan","stat_t":"greenhouse/switch/fan/state",
+			"cmd_t":"greenhouse/switch/fan/command","uniq_id":"f","dev":{"ids":"a0"}}`)
+		publish("tasmota/discovery/A0/config", `{"dn":"Pump","fn":["Pump"],"mac":"A0","state":["OFF","ON"],"t":"pump",
+			"ft":"%prefix%/%topic%/","tp":["cmnd","stat","tele"],"rl":[1]}`)
+		publish("greenhouse/sensor/air/state", "21.4")
+		publish("greenhouse/switch/fan/state", "OFF")
+		publish("greenhouse/sensor/air/state", "nan")
+		if got := lastValues(t, bob, d.Device.ID); got["air"] != "21.4 Cel" || got["fan"] != "false" {
+			t.Errorf("the values are %v", got)
+		}
+		node.Subscribe(packet.Filter{Topic: "greenhouse/switch/fan/command"}, packet.Filter{Topic: "cmnd/pump/#"})
+		awaitActuator(t, bob, d.Device.ID, "fan")
+		awaitActuator(t, bob, d.Device.ID, "pump")
+		give := func(action, key string) string {
+			var c struct{ ID string }
+			if err := bob.Do(t.Context(), "POST", "/devices/"+d.Device.ID+"/commands",
+				map[string]any{"action": action, "args": map[string]any{"on": true}, "key": key}, &c); err != nil {
+				t.Fatal(err)
+			}
+			return c.ID
+		}
+		id := give("fan", "k1")
+		if m := node.Message(); m.Topic != "greenhouse/switch/fan/command" || string(m.Payload) != "ON" {
+			t.Errorf("got %+v", m)
+		}
+		publish("greenhouse/switch/fan/state", "ON")
+		if state, why := awaitCommand(t, bob, d.Device.ID, id); state != "done" {
+			t.Errorf("the command is %s: %s", state, why)
+		}
+		id = give("pump", "k2")
+		if m := node.Message(); m.Topic != "cmnd/pump/POWER" || string(m.Payload) != "ON" {
+			t.Errorf("got %+v", m)
+		}
+		publish("stat/pump/RESULT", `{"POWER":"ON"}`)
+		if state, why := awaitCommand(t, bob, d.Device.ID, id); state != "done" {
+			t.Errorf("the command is %s: %s", state, why)
+		}
+		if s.Nodes() > 1 {
+			return // the restart is that of one process
+		}
+		s.Stop()
+		s = start()
+		node = mqtttest.Must(t, s.MQTT, connectAs(packet.V311, "greenhouse", d.Key))
+		publish("greenhouse/sensor/air/state", "22.5") // what was announced before is known
+		again := client.New(s.URL)
+		again.SetTokens(bob.Tokens())
+		if got := lastValues(t, again, d.Device.ID); got["air"] != "22.5 Cel" {
+			t.Errorf("after a restart the values are %v", got)
+		}
+	})
+}
