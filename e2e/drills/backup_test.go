@@ -163,11 +163,7 @@ func same(t *testing.T, want, has domain.StoreContents) {
 func holds(ctx context.Context, t *testing.T, c *client.Client, room string, acked map[string]int64) {
 	t.Helper()
 	_, stored := traffic.Log(ctx, t, c, room)
-	for key, seq := range acked {
-		if stored[key] != seq {
-			t.Errorf("%s was acknowledged as %d and is %d", key, seq, stored[key])
-		}
-	}
+	must(t, traffic.Kept(acked, stored))
 	t.Logf("%d messages acknowledged, and there", len(acked))
 }
 

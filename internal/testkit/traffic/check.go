@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -41,30 +42,46 @@ func Log(
 	ctx context.Context, t testing.TB, c *client.Client, room string,
 ) (log []client.Event, stored map[string]int64) {
 	t.Helper()
-	for {
+	for more := true; more; {
 		r, err := c.Events(ctx, room, int64(len(log)), 500)
 		if err != nil {
 			t.Fatal(err)
 		}
-		log = append(log, r.Events...)
-		if !r.More {
-			break
-		}
+		log, more = append(log, r.Events...), r.More
 	}
+	stored, err := byKey(log)
+	if err != nil {
+		t.Error(err)
+	}
+	return log, stored
+}
+
+// byKey returns the numbers of a log's messages, and says where it is no log.
+func byKey(log []client.Event) (stored map[string]int64, err error) {
 	stored = make(map[string]int64)
 	for i, e := range log {
 		if e.Seq != int64(i+1) {
-			t.Fatalf("event %d of the log has number %d", i+1, e.Seq)
+			return stored, fmt.Errorf("event %d of the log has number %d", i+1, e.Seq)
 		}
 		if e.Message == nil {
 			continue
 		}
 		if first, ok := stored[e.Message.Key]; ok {
-			t.Errorf("%s is there twice: %d and %d", e.Message.Key, first, e.Seq)
+			err = errors.Join(err, fmt.Errorf("%s is there twice: %d and %d", e.Message.Key, first, e.Seq))
 		}
 		stored[e.Message.Key] = e.Seq
 	}
-	return log, stored
+	return stored, err
+}
+
+// Kept says which acknowledged messages are not stored, or under another number.
+func Kept(acked, stored map[string]int64) (err error) {
+	for key, seq := range acked {
+		if stored[key] != seq {
+			err = errors.Join(err, fmt.Errorf("%s was acknowledged as %d and is %d", key, seq, stored[key]))
+		}
+	}
+	return err
 }
 
 // Check compares what was acknowledged with what c reads of the room's log, and that with what
@@ -73,10 +90,8 @@ func (f *Traffic) Check(c *client.Client) {
 	f.t.Helper()
 	log, stored := Log(f.ctx, f.t, c, f.room)
 	acked := f.Acked()
-	for key, seq := range acked {
-		if stored[key] != seq {
-			f.t.Errorf("%s was acknowledged as %d and is %d", key, seq, stored[key])
-		}
+	if err := Kept(acked, stored); err != nil {
+		f.t.Error(err)
 	}
 	head := int64(len(log))
 	for i, r := range f.readers {
