@@ -308,14 +308,20 @@ func (d *diagnosis) ports(ctx context.Context, c config.Config) (running bool) {
 // healthy reports whether a server on this machine is healthy.
 func healthy(ctx context.Context, addr string) bool { return asks(ctx, addr, "/health") }
 
-// asks reports whether a server on this machine responds to path with 200.
-func asks(ctx context.Context, addr, path string) bool {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
+// local returns how a listener of this machine is reached from it.
+func local(addr string) (host, port string, err error) {
+	host, port, err = net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
+	}
+	return host, port, err
+}
+
+// asks reports whether a server on this machine responds to path with 200.
+func asks(ctx context.Context, addr, path string) bool {
+	host, port, err := local(addr)
+	if err != nil {
+		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
 	defer cancel()

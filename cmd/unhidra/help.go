@@ -23,6 +23,7 @@ func commands() []command {
 		{"restore", "restore a backup", restore},
 		chatCommand(),
 		{"doctor", "check the setup, and say how to fix problems", doctor},
+		{"log-level", "show or change the log levels of the running server", logLevel},
 		{"plan", "estimate the resources for a number of people and messages", plan},
 		{"health", "check whether the server on this machine is ready", health},
 		{"version", "print the version", printVersion},

@@ -286,7 +286,7 @@ func (s *server) closeListeners() {
 // and the first to stop.
 func (s *server) handlers() error {
 	if s.operator != nil {
-		h := operator(s.reg, s.health, s.modules.serveStats)
+		h := operator(s.reg, s.health, s.modules.serveStats, s.logLevels())
 		s.run("operator", s.serve("operator", s.operator, nil, httpx.Bound(onlyHosts(s.Config.OperatorHosts, h))))
 	}
 	if s.certs != nil {

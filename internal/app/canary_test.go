@@ -17,10 +17,12 @@ import (
 
 	"github.com/pquerna/otp/totp"
 
+	"github.com/unhidra/unhidra/internal/app"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 	"github.com/unhidra/unhidra/internal/testkit/mailtest"
 	"github.com/unhidra/unhidra/internal/testkit/otlptest"
+	"github.com/unhidra/unhidra/internal/token"
 )
 
 // A watcher sends requests, and keeps what must hold no secret: the URLs, and what
@@ -87,6 +89,23 @@ func (b *syncBuffer) String() string {
 }
 
 // Passwords of the account, and one that it does not have.
+// changeLevels changes the log as unhidra log-level does, with a token made of the server's key.
+func (w *watcher) changeLevels(key string) {
+	w.t.Helper()
+	keys, err := token.NewKeyring("", []byte(key))
+	must(w.t, err)
+	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodPatch, "http://"+w.s.Operator+app.LogLevelsPath,
+		strings.NewReader(`{"auth":"debug"}`))
+	must(w.t, err)
+	req.Header.Set("Authorization", "Bearer "+w.secret("operator token", app.OperatorToken(keys)))
+	res, err := http.DefaultClient.Do(req)
+	must(w.t, err)
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		w.t.Errorf("the levels are not changed: %d", res.StatusCode)
+	}
+}
+
 const firstPassword, secondPassword, wrongPassword = "first-canary seven otters", "second-canary nine badgers",
 	"wrong-canary twelve storks"
 
@@ -181,6 +200,7 @@ func TestCHK_AU_02_SecretsAreNowhere(t *testing.T) {
 		"UNHIDRA_SERVER_KEY="+server, "UNHIDRA_AUDIT_LOG="+audits, "UNHIDRA_OTLP_URL="+otlp.HTTP, "UNHIDRA_TRACE_SAMPLE=1")
 	w := &watcher{t: t, s: s, secrets: map[string]string{"JWT_SECRET": jwt, "UNHIDRA_SERVER_KEY": server,
 		"SMTP password": mailtest.Password}}
+	w.changeLevels(server)
 	access := w.signIn(smtp)
 	w.useDevice(access)
 	access = w.addApp(access)

@@ -132,11 +132,14 @@ func (n *newConns) close() {
 }
 
 // operator returns what the operator's listener serves. Whoever reaches it may
-// read everything there, so it is kept off the network.
-func operator(reg *prometheus.Registry, health *obs.Health, stats http.HandlerFunc) *http.ServeMux {
+// read everything there, so it is kept off the network. To change something takes the server's key.
+func operator(reg *prometheus.Registry, health *obs.Health, stats http.HandlerFunc, levels logLevels) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", obs.Metrics(reg))
 	mux.HandleFunc("GET /stats", stats)
+	mux.HandleFunc("GET "+LogLevelsPath, levels.get)
+	mux.HandleFunc("PATCH "+LogLevelsPath, levels.patch)
+	mux.HandleFunc("DELETE "+LogLevelsPath, levels.reset)
 	mux.HandleFunc("GET /health", health.ServeHealth)
 	mux.HandleFunc("GET /ready", health.ServeReady)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
