@@ -158,6 +158,10 @@ const (
 	CodeNotReachable    = domain.CodeNotReachable
 	CodeNameARoom       = domain.CodeNameARoom
 	CodePeopleOnly      = domain.CodePeopleOnly
+	CodeNotYourDevice   = domain.CodeNotYourDevice
+	CodeNoAlarm         = domain.CodeNoAlarm
+	CodeNoAlarmRule     = domain.CodeNoAlarmRule
+	CodeTooManyRules    = domain.CodeTooManyRules
 	CodeDeviceOnly      = domain.CodeDeviceOnly
 	CodeBadDeviceKey    = domain.CodeBadDeviceKey
 	CodeTooManyDevices  = domain.CodeTooManyDevices

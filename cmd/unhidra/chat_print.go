@@ -54,6 +54,21 @@ var described = map[domain.EventType]func(ev client.Event, who, about string) st
 		}
 		return "* " + about + ": now " + ev.Detail.Role + ", by " + who
 	},
+	domain.AlarmRaised: func(ev client.Event, _, about string) string {
+		return "! " + about + ": " + alarmLine(ev.Detail)
+	},
+	domain.AlarmCleared: func(ev client.Event, _, about string) string {
+		return "* " + about + ": over: " + alarmLine(ev.Detail)
+	},
+	domain.AlarmAcknowledged: func(ev client.Event, who, about string) string {
+		line := "* " + about + ": " + alarmLine(ev.Detail) + ": " + who
+		if ev.Detail != nil && ev.Detail.Alarm != nil && ev.Detail.Alarm.Note != "" {
+			line += " noted: " + plain(ev.Detail.Alarm.Note)
+		} else {
+			line += " knows"
+		}
+		return line
+	},
 	domain.CommandGiven: func(ev client.Event, who, about string) string {
 		return "* " + about + ": " + commandLine(ev.Detail) + " by " + who
 	},
@@ -62,6 +77,18 @@ var described = map[domain.EventType]func(ev client.Event, who, about string) st
 	},
 	domain.RoomCreated: func(_ client.Event, who, _ string) string { return "* the room was created by " + who },
 	domain.RoomUpdated: func(_ client.Event, who, _ string) string { return "* the room was updated by " + who },
+}
+
+// alarmLine returns what an alarm says: Too warm (temperature 31.5, limit 30).
+func alarmLine(d *client.Detail) string {
+	if d == nil || d.Alarm == nil {
+		return "an alarm"
+	}
+	a := d.Alarm
+	if a.Value == nil || a.Limit == nil {
+		return plain(a.Name)
+	}
+	return plain(fmt.Sprintf("%s (%s %v, limit %v)", a.Name, a.Sensor, *a.Value, *a.Limit))
 }
 
 // commandLine returns what a device was told, and what became of it: fan speed=40 (done: {"rpm":900}).

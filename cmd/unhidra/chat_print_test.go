@@ -37,6 +37,9 @@ func TestChatKnowsEveryEvent(t *testing.T) {
 		"member.muted":         "* @bob: muted by @ann",
 		"member.muted no more": "* @bob: unmuted by @ann",
 		"member.role":          "* @bob: now moderator, by @ann",
+		"alarm.raised":         "! @bob: Too warm (temperature 31.5, limit 30)",
+		"alarm.cleared":        "* @bob: over: Too warm (temperature 31.5, limit 30)",
+		"alarm.acknowledged":   "* @bob: Too warm (temperature 31.5, limit 30): @ann noted: the window is open",
 		"command.sent":         "* @bob: fan speed=40 (queued) by @ann",
 		"command.changed":      `* @bob: fan speed=40 (done: {"rpm":900})`,
 	} {

@@ -64,7 +64,10 @@ func rows() map[string]row {
 		"update-device": theirs(`{"name":"Mine"}`),
 		"send-command":  theirs(`{"key":"1","action":"fan"}`), "list-commands": theirs(""), "get-command": theirs(""),
 		"cancel-command": theirs(""),
-		"revoke-device":  theirs(""), "rotate-device-key": theirs(`{}`), "revoke-device-key": theirs(""),
+		"list-alarms":    own, "list-device-alarms": theirs(""), "change-alarm": theirs(`{"acknowledge":true}`),
+		"list-alarm-rules": theirs(""), "create-alarm-rule": theirs(`{"name":"Silent","kind":"absence"}`),
+		"replace-alarm-rule": theirs(`{"name":"Silent","kind":"absence"}`), "delete-alarm-rule": theirs(""),
+		"revoke-device": theirs(""), "rotate-device-key": theirs(`{}`), "revoke-device-key": theirs(""),
 
 		"list-series": theirs(""), "get-readings": theirs(""),
 

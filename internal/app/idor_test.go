@@ -125,7 +125,8 @@ func newHouse(t *testing.T) *house {
 	h.bobID = bob.ID
 	h.fixed = []string{
 		"{user}", me.ID, "{bob}", bob.ID, "{banned}", banned.ID, "{session}", sessions.Items[0].ID,
-		"{command}", domain.NewID(domain.CommandPrefix),
+		"{command}", domain.NewID(domain.CommandPrefix), "{alarm}", domain.NewID(domain.AlarmPrefix),
+		"{rule}", domain.NewID(domain.AlarmRulePrefix),
 		"{browser}", "rem_anns", "{passkey}", "anns-key", "{hash}", "nothing", "{provider}", "oidc",
 	}
 	return h

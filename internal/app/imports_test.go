@@ -80,9 +80,10 @@ func floors() map[string][]string {
 		"internal/store/search":    append(part("naming", "roomlog"), "internal/fulltext"),
 		"internal/store/rooms":     part("accounts", "devices", "naming", "roomlog"),
 		"internal/store/messages":  part("accounts", "rooms", "roomlog", "search"),
+		"internal/store/alarms":    part("accounts", "rooms", "roomlog"),
 		"internal/store/commands":  part("accounts", "rooms", "roomlog"),
-		"internal/store/departure": part("accounts", "commands", "devices", "messages", "rooms", "roomlog"), // where they cross
-		"internal/store/all": part("accounts", "audit", "blobs", "commands", "departure", "devices", "feedlog", "mails",
+		"internal/store/departure": part("accounts", "alarms", "commands", "devices", "messages", "rooms", "roomlog"), // where they cross
+		"internal/store/all": part("accounts", "alarms", "audit", "blobs", "commands", "departure", "devices", "feedlog", "mails",
 			"messages", "mqtt", "rooms", "roomlog", "search", "server"),
 
 		"internal/backup": ground,
@@ -104,6 +105,7 @@ func floors() map[string][]string {
 		"internal/chat":      kits,
 		"internal/device":    kits,
 		"internal/command":   kits,
+		"internal/alarm":     kits,
 		"internal/history":   kits,
 		"internal/presence":  kits,
 		"internal/telemetry": kits,

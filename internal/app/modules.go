@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/unhidra/unhidra/internal/admin"
+	"github.com/unhidra/unhidra/internal/alarm"
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/auth"
 	"github.com/unhidra/unhidra/internal/backup"
@@ -30,6 +31,7 @@ import (
 	"github.com/unhidra/unhidra/internal/mqtt"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/presence"
+	"github.com/unhidra/unhidra/internal/store/readings"
 	"github.com/unhidra/unhidra/internal/telemetry"
 )
 
@@ -47,7 +49,11 @@ var (
 	_ command.Rooms    = (*chat.Service)(nil)
 	_ gateway.Readings = (*telemetry.Service)(nil)
 
-	_ telemetry.Devices = (*device.Service)(nil)
+	_ telemetry.Devices  = (*device.Service)(nil)
+	_ telemetry.Observer = (*alarm.Service)(nil)
+	_ alarm.Devices      = (*device.Service)(nil)
+	_ alarm.Rooms        = (*chat.Service)(nil)
+	_ alarm.Readings     = (*readings.Repository)(nil)
 
 	_ admin.Rooms = (*chat.Service)(nil)
 
@@ -67,6 +73,7 @@ type modules struct {
 	presence  *presence.Service
 	device    *device.Service
 	command   *command.Service
+	alarm     *alarm.Service
 	telemetry *telemetry.Service
 	hub       *hub.Hub
 	gateway   *gateway.Service
@@ -112,6 +119,7 @@ func (s *server) build(ctx context.Context) error {
 	s.buildPresence()
 	s.buildDevices()
 	s.buildCommands()
+	s.buildAlarms()
 	s.buildTelemetry()
 	s.buildHub()
 	s.buildGateway()
@@ -179,6 +187,18 @@ func (s *server) buildCommands() {
 	}
 }
 
+func (s *server) buildAlarms() {
+	m := &s.modules
+	m.alarm = alarm.New(alarm.Deps{
+		Store: s.db.Alarms, Devices: m.device, Rooms: m.chat, Readings: s.readings, Bus: s.bus,
+		Log: s.logs.Part("alarm"), Audit: m.audit,
+	})
+	s.run("alarms", m.alarm.Run)
+	if s.Config.Works() {
+		s.run("alarm_absence", m.alarm.Absence)
+	}
+}
+
 func (s *server) buildHub() {
 	s.modules.hub = hub.New(hub.Deps{
 		Rooms: s.db.Rooms, RoomLog: s.db.Log, Bus: s.bus, Log: s.logs.Part("hub"), Metrics: s.reg,
@@ -233,7 +253,7 @@ func (s *server) healthCheckers() []admin.HealthChecker {
 func (s *server) watchQueues() {
 	m := s.modules
 	obs.WatchQueues(s.reg, slices.Concat(s.db.Queues(), m.chat.Queues(), m.hub.Queues(), m.gateway.Queues(),
-		m.auth.Queues(), m.history.Queues(), m.command.Queues())...)
+		m.auth.Queues(), m.history.Queues(), m.command.Queues(), m.alarm.Queues())...)
 }
 
 // origins are those whose pages may connect beside the host that they are asked
@@ -273,6 +293,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.device.Routes(api)
 	m.command.Routes(api)
 	m.telemetry.Routes(api)
+	m.alarm.Routes(api)
 }
 
 func (m *modules) serveStats(w http.ResponseWriter, _ *http.Request) {

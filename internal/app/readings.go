@@ -28,7 +28,8 @@ func OpenReadings(ctx context.Context, db *all.Store, c config.Config, o StoreOp
 func (s *server) buildTelemetry() {
 	m := &s.modules
 	m.telemetry = telemetry.New(telemetry.Deps{
-		Store: s.readings, Devices: m.device, Watchable: s.db.Devices, Bus: s.bus, Log: s.logs.Part("telemetry"), Metrics: s.reg,
+		Store: s.readings, Devices: m.device, Watchable: s.db.Devices, Observer: m.alarm, Bus: s.bus,
+		Log: s.logs.Part("telemetry"), Metrics: s.reg,
 		DiskFull: s.reserve.Full,
 	})
 	s.run("telemetry", m.telemetry.Run)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"github.com/unhidra/unhidra/internal/admin"
+	"github.com/unhidra/unhidra/internal/alarm"
 	"github.com/unhidra/unhidra/internal/audit"
 	"github.com/unhidra/unhidra/internal/auth"
 	"github.com/unhidra/unhidra/internal/auth/factor"
@@ -17,6 +18,7 @@ import (
 	"github.com/unhidra/unhidra/internal/mqtt"
 	"github.com/unhidra/unhidra/internal/presence"
 	"github.com/unhidra/unhidra/internal/store/accounts"
+	"github.com/unhidra/unhidra/internal/store/alarms"
 	"github.com/unhidra/unhidra/internal/store/all"
 	storeaudit "github.com/unhidra/unhidra/internal/store/audit"
 	"github.com/unhidra/unhidra/internal/store/commands"
@@ -36,6 +38,7 @@ var (
 	_ presence.Peers = (*rooms.Repository)(nil)
 	_ device.Store   = (*devices.Repository)(nil)
 	_ device.Peers   = (*rooms.Repository)(nil)
+	_ alarm.Store    = (*alarms.Repository)(nil)
 	_ command.Store  = (*commands.Repository)(nil)
 	_ gateway.Rooms  = (*rooms.Repository)(nil)
 	_ gateway.Log    = (*roomlog.Repository)(nil)

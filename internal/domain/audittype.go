@@ -42,6 +42,8 @@ const (
 	AuditDeviceAuthFailed AuditType = "device.auth_failed"
 	AuditDeviceCommand    AuditType = "device.command"
 	AuditDeviceCancel     AuditType = "device.command_cancel"
+	AuditAlarmRule        AuditType = "device.alarm_rule"
+	AuditAlarmAck         AuditType = "device.alarm_ack"
 
 	AuditOpenDenied   AuditType = "ws.open_denied"
 	AuditOriginDenied AuditType = "ws.origin_denied"

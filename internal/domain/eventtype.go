@@ -8,21 +8,24 @@ type EventType string
 // The types of events. They are part of the protocol: add, never rename. What is known of
 // each stands in the catalogue below.
 const (
-	RoomCreated    EventType = "room.created"
-	RoomUpdated    EventType = "room.updated"
-	MemberJoined   EventType = "member.joined"
-	MemberAsked    EventType = "member.asked"
-	MemberLeft     EventType = "member.left"
-	MemberKicked   EventType = "member.kicked"
-	MemberBanned   EventType = "member.banned"
-	MemberUnbanned EventType = "member.unbanned"
-	MemberMuted    EventType = "member.muted"
-	MemberRole     EventType = "member.role"
-	MessageCreated EventType = "message.created"
-	MessageEdited  EventType = "message.edited"
-	MessageDeleted EventType = "message.deleted"
-	CommandGiven   EventType = "command.sent"
-	CommandChanged EventType = "command.changed"
+	RoomCreated       EventType = "room.created"
+	RoomUpdated       EventType = "room.updated"
+	MemberJoined      EventType = "member.joined"
+	MemberAsked       EventType = "member.asked"
+	MemberLeft        EventType = "member.left"
+	MemberKicked      EventType = "member.kicked"
+	MemberBanned      EventType = "member.banned"
+	MemberUnbanned    EventType = "member.unbanned"
+	MemberMuted       EventType = "member.muted"
+	MemberRole        EventType = "member.role"
+	MessageCreated    EventType = "message.created"
+	MessageEdited     EventType = "message.edited"
+	MessageDeleted    EventType = "message.deleted"
+	CommandGiven      EventType = "command.sent"
+	CommandChanged    EventType = "command.changed"
+	AlarmRaised       EventType = "alarm.raised"
+	AlarmCleared      EventType = "alarm.cleared"
+	AlarmAcknowledged EventType = "alarm.acknowledged"
 )
 
 // EventSpec says all that the server, its clients and its documents know of a type of
@@ -108,6 +111,12 @@ var catalogue = []EventSpec{
 		Audience: ForMembers, Timeline: true, Subject: true, Payload: CommandSentPayload{}, Version: 1},
 	{Type: CommandChanged, About: "a command to the subject has come further; the actor is whoever said so",
 		Audience: ForMembers, Subject: true, Payload: CommandChangedPayload{}, Version: 1},
+	{Type: AlarmRaised, About: "the subject, a device, raised an alarm",
+		Audience: ForMembers, Timeline: true, Subject: true, Payload: AlarmRaisedPayload{}, Version: 1},
+	{Type: AlarmCleared, About: "an alarm of the subject is over",
+		Audience: ForMembers, Timeline: true, Subject: true, Payload: AlarmClearedPayload{}, Version: 1},
+	{Type: AlarmAcknowledged, About: "the actor acknowledged an alarm of the subject, snoozed it or noted something",
+		Audience: ForMembers, Subject: true, Payload: AlarmAcknowledgedPayload{}, Version: 1},
 }
 
 var specs = func() map[EventType]EventSpec {

@@ -62,6 +62,23 @@ type CommandChangedPayload struct {
 	Command *CommandLine `json:"command,omitempty"`
 }
 
+// AlarmRaisedPayload is an alarm, as it is now.
+type AlarmRaisedPayload struct {
+	Alarm *AlarmLine `json:"alarm,omitempty"`
+}
+
+// AlarmClearedPayload is an alarm that is over.
+type AlarmClearedPayload struct {
+	Of    int64      `json:"of,omitempty"` // number of its line
+	Alarm *AlarmLine `json:"alarm,omitempty"`
+}
+
+// AlarmAcknowledgedPayload is an alarm that somebody acknowledged, snoozed or noted something about.
+type AlarmAcknowledgedPayload struct {
+	Of    int64      `json:"of,omitempty"` // number of its line
+	Alarm *AlarmLine `json:"alarm,omitempty"`
+}
+
 // UnknownPayload is what a newer server stored: this one knows the event's type not at all,
 // or not in that version. It stays in the log as it is, and clients are not told of it.
 type UnknownPayload struct {
@@ -69,13 +86,16 @@ type UnknownPayload struct {
 	Stored  string // JSON
 }
 
-func (RoomCreatedPayload) payload()    {}
-func (RoomUpdatedPayload) payload()    {}
-func (MemberJoinedPayload) payload()   {}
-func (MemberKickedPayload) payload()   {}
-func (MemberBannedPayload) payload()   {}
-func (MemberMutedPayload) payload()    {}
-func (MemberRolePayload) payload()     {}
-func (CommandSentPayload) payload()    {}
-func (CommandChangedPayload) payload() {}
-func (UnknownPayload) payload()        {}
+func (RoomCreatedPayload) payload()       {}
+func (RoomUpdatedPayload) payload()       {}
+func (MemberJoinedPayload) payload()      {}
+func (MemberKickedPayload) payload()      {}
+func (MemberBannedPayload) payload()      {}
+func (MemberMutedPayload) payload()       {}
+func (MemberRolePayload) payload()        {}
+func (CommandSentPayload) payload()       {}
+func (CommandChangedPayload) payload()    {}
+func (AlarmRaisedPayload) payload()       {}
+func (AlarmClearedPayload) payload()      {}
+func (AlarmAcknowledgedPayload) payload() {}
+func (UnknownPayload) payload()           {}

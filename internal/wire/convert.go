@@ -154,6 +154,12 @@ func fromPayload(p domain.Payload) *Detail {
 		return &Detail{Until: p.Until}
 	case domain.MemberRolePayload:
 		return &Detail{Role: string(p.Role)}
+	case domain.AlarmRaisedPayload:
+		return &Detail{Alarm: fromAlarmLine(p.Alarm)}
+	case domain.AlarmClearedPayload:
+		return &Detail{Of: p.Of, Alarm: fromAlarmLine(p.Alarm)}
+	case domain.AlarmAcknowledgedPayload:
+		return &Detail{Of: p.Of, Alarm: fromAlarmLine(p.Alarm)}
 	case domain.CommandSentPayload:
 		return &Detail{Command: fromCommandLine(p.Command)}
 	case domain.CommandChangedPayload:
@@ -168,6 +174,27 @@ func fromCommandLine(l *domain.CommandLine) *CommandLine {
 	}
 	return &CommandLine{ID: l.ID, Action: l.Action, Args: l.Args, State: string(l.State), Progress: l.Progress,
 		Result: l.Result, Error: l.Error, Expires: l.Expires}
+}
+
+func fromAlarmLine(l *domain.AlarmLine) *AlarmLine {
+	if l == nil {
+		return nil
+	}
+	return &AlarmLine{
+		ID: l.ID, Rule: l.Rule, Name: l.Name, Kind: string(l.Kind), Severity: string(l.Severity), Sensor: l.Sensor,
+		Value: l.Value, Limit: l.Limit, RaisedAt: l.RaisedAt, ClearedAt: l.ClearedAt, Acknowledged: l.Acknowledged,
+		AckedAt: l.AckedAt, SnoozedUntil: l.SnoozedUntil, Note: l.Note, Flapping: l.Flapping,
+	}
+}
+
+// FromAlarm is the wire's view of a.
+func FromAlarm(a domain.Alarm) Alarm {
+	v := Alarm{AlarmLine: *fromAlarmLine(a.Line()), Device: a.Device, Room: a.Room, Seq: a.Seq}
+	if a.Acknowledged.ID != "" {
+		by := FromUser(a.Acknowledged)
+		v.By = &by
+	}
+	return v
 }
 
 // FromCommand is the wire's view of c.

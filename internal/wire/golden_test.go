@@ -78,6 +78,13 @@ var (
 	}
 	fanDone = CommandLine{ID: fanOn.ID, Action: "fan", Args: fanOn.Args, State: "done",
 		Result: json.RawMessage(`{"rpm":900}`), Expires: t1}
+	tooWarm = AlarmLine{ID: "alm_01jd8m5q8re0t9v3x7k2p4s6zf", Rule: "alr_01jd8m5q8re0t9v3x7k2p4s6zg", Name: "Too warm",
+		Kind: "threshold", Severity: "warning", Sensor: "temperature", Value: ptr(31.5), Limit: ptr(30.0), RaisedAt: t0}
+	tooWarmAcked = func(l AlarmLine) AlarmLine {
+		l.Acknowledged, l.AckedAt, l.Note = ada.ID, &t0, "the window is open"
+		return l
+	}(tooWarm)
+	tooWarmOver = func(l AlarmLine) AlarmLine { l.ClearedAt = &t1; return l }(tooWarmAcked)
 	resetFailed = Command{
 		CommandLine: CommandLine{ID: "cmd_01jd8m5q8re0t9v3x7k2p4s6ze", Action: "reset", State: "failed",
 			Error: "the door is open", Expires: t1},
@@ -169,6 +176,12 @@ func goldenReplies() []frame {
 		ok(TypeReported, nil),
 		news(TypeOrder, TypeOrder, &fanOn),
 		news(TypeCommandState, TypeCommandState, &resetFailed),
+		event(Event{Room: room1, Seq: 417, Type: "alarm.raised", Actor: gh, At: t0, Subject: &gh,
+			Detail: &Detail{Alarm: &tooWarm}}),
+		event(Event{Room: room1, Seq: 418, Type: "alarm.acknowledged", Actor: ada, At: t0, Subject: &gh,
+			Detail: &Detail{Of: 417, Alarm: &tooWarmAcked}}),
+		event(Event{Room: room1, Seq: 419, Type: "alarm.cleared", Actor: gh, At: t1, Subject: &gh,
+			Detail: &Detail{Of: 417, Alarm: &tooWarmOver}}),
 		event(Event{Room: room1, Seq: 414, Type: "command.sent", Actor: ada, At: t0, Subject: &gh,
 			Detail: &Detail{Command: &fanOn.CommandLine}}),
 		event(Event{Room: room1, Seq: 416, Type: "command.changed", Actor: gh, At: t1, Subject: &gh,

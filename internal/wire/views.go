@@ -179,6 +179,35 @@ type Detail struct {
 	Invite   string       `json:"invite,omitempty"`
 	Of       int64        `json:"of,omitempty" doc:"number of the line that this event changes: its detail is as the other fields say now"`
 	Command  *CommandLine `json:"command,omitempty" doc:"a command to the subject, as it is now"`
+	Alarm    *AlarmLine   `json:"alarm,omitempty" doc:"an alarm of the subject, as it is now"`
+}
+
+// Alarm is one episode of a rule of a device.
+type Alarm struct {
+	AlarmLine
+	Device string `json:"device"`
+	Room   string `json:"room,omitempty" doc:"that it was posted to"`
+	Seq    int64  `json:"seq,omitempty" doc:"of its line in that room"`
+	By     *User  `json:"by,omitempty" doc:"who acknowledged it"`
+}
+
+// AlarmLine is an alarm as a room shows it.
+type AlarmLine struct {
+	ID           string     `json:"id"`
+	Rule         string     `json:"rule"`
+	Name         string     `json:"name" doc:"of the rule"`
+	Kind         string     `json:"kind" enum:"threshold,rate,absence"`
+	Severity     string     `json:"severity" enum:"info,warning,critical"`
+	Sensor       string     `json:"sensor,omitempty"`
+	Value        *float64   `json:"value,omitempty" doc:"that raised it"`
+	Limit        *float64   `json:"limit,omitempty" doc:"that the value is beyond"`
+	RaisedAt     time.Time  `json:"raised_at"`
+	ClearedAt    *time.Time `json:"cleared_at,omitempty" doc:"absent: it is not over"`
+	Acknowledged string     `json:"acknowledged,omitempty" doc:"id of who did; absent: nobody"`
+	AckedAt      *time.Time `json:"acked_at,omitempty"`
+	SnoozedUntil *time.Time `json:"snoozed_until,omitempty" doc:"the rule posts nothing before"`
+	Note         string     `json:"note,omitempty"`
+	Flapping     bool       `json:"flapping,omitempty" doc:"it comes and goes: it is over only after 10 quiet minutes"`
 }
 
 // Command tells a device to do something.

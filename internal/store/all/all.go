@@ -8,6 +8,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/accounts"
+	"github.com/unhidra/unhidra/internal/store/alarms"
 	"github.com/unhidra/unhidra/internal/store/audit"
 	"github.com/unhidra/unhidra/internal/store/blobs"
 	"github.com/unhidra/unhidra/internal/store/commands"
@@ -31,6 +32,7 @@ type Store struct {
 	Factors   *accounts.Factors
 	Devices   *devices.Repository
 	Commands  *commands.Repository
+	Alarms    *alarms.Repository
 	Rooms     *rooms.Repository
 	Log       *roomlog.Repository
 	Messages  *messages.Repository
@@ -54,7 +56,7 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 	s := &Store{
 		DB:       db,
 		Accounts: accounts.New(db), Sessions: accounts.NewSessions(db), Factors: accounts.NewFactors(db),
-		Devices: devices.New(db), Commands: commands.New(db),
+		Devices: devices.New(db), Commands: commands.New(db), Alarms: alarms.New(db),
 		Rooms: rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),
 		Feed: feedlog.New(db), Blobs: blobs.New(db), MQTT: mqtt.New(db),

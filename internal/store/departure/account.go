@@ -6,6 +6,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/accounts"
+	"github.com/unhidra/unhidra/internal/store/alarms"
 	"github.com/unhidra/unhidra/internal/store/commands"
 	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/messages"
@@ -40,6 +41,9 @@ func eraseUser(ctx context.Context, t *store.Tx, user string, now time.Time) err
 		if err := part(ctx, t, user); err != nil {
 			return err
 		}
+	}
+	if err := alarms.EraseDevicesOf(ctx, t, user); err != nil {
+		return err
 	}
 	if err := commands.EraseDevicesOf(ctx, t, user); err != nil {
 		return err

@@ -33,6 +33,12 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 	progress := 100
 	done := command
 	done.State, done.Progress, done.Result = domain.CommandDone, &progress, json.RawMessage(`{"rpm":900}`)
+	at, value, limit := At(), 31.5, 30.0
+	alarm := domain.AlarmLine{ID: "alm_1", Rule: "alr_1", Name: "Too warm", Kind: domain.ThresholdAlarm,
+		Severity: domain.WarningAlarm, Sensor: "temperature", Value: &value, Limit: &limit, RaisedAt: at}
+	acked, over := alarm, alarm
+	acked.Acknowledged, acked.AckedAt, acked.Note, acked.SnoozedUntil = actor.ID, &at, "the window is open", &until
+	over.ClearedAt, over.Flapping = &until, true
 	samples := []Sample{
 		{"message.created", domain.Event{Type: domain.MessageCreated, Message: &message}},
 		{"message.edited", domain.Event{Type: domain.MessageEdited, Message: &edited}},
@@ -65,6 +71,10 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 		{"command.sent", domain.Event{Type: domain.CommandGiven, Payload: domain.CommandSentPayload{Command: &command}}},
 		{"command.changed", domain.Event{Type: domain.CommandChanged,
 			Payload: domain.CommandChangedPayload{Of: 1, Command: &done}}},
+		{"alarm.raised", domain.Event{Type: domain.AlarmRaised, Payload: domain.AlarmRaisedPayload{Alarm: &alarm}}},
+		{"alarm.cleared", domain.Event{Type: domain.AlarmCleared, Payload: domain.AlarmClearedPayload{Of: 1, Alarm: &over}}},
+		{"alarm.acknowledged", domain.Event{Type: domain.AlarmAcknowledged,
+			Payload: domain.AlarmAcknowledgedPayload{Of: 1, Alarm: &acked}}},
 		{"member.role", domain.Event{Type: domain.MemberRole, Payload: domain.MemberRolePayload{Role: domain.Moderator}}},
 	}
 	for i := range samples {

@@ -51,10 +51,10 @@ export function apply(w: Window, news: readonly Event[]): Window {
   const changes = new Map<number, Message>();
   const details = new Map<number, Detail>();
   for (const e of news) {
+    const { of, ...now } = e.detail ?? {};
+    if (of) details.set(of, now);
     if (!isLine(e)) {
       if (e.message) changes.set(e.message.seq, e.message);
-      const { of, ...now } = e.detail ?? {};
-      if (of) details.set(of, now);
     } else if (e.seq > last && !w.newer) {
       lines.push(e);
       last = e.seq;
@@ -66,7 +66,7 @@ export function apply(w: Window, news: readonly Event[]): Window {
   return events === w.events ? w : { ...w, events };
 }
 
-/** A line whose detail has changed: of a command what became of it. */
+/** A line whose detail has changed: what became of a command or an alarm. */
 const detailed = (line: Event, detail: Detail | undefined): Event => (detail ? { ...line, detail } : line);
 
 /** Calls somebody what they are called now. */

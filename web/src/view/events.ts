@@ -1,7 +1,7 @@
 // The catalogue of events as this client knows it. The server's is the one that counts:
 // TestWebEvents holds both to be the same.
 
-import type { CommandLine, Event, KeepOf } from './types';
+import type { AlarmLine, CommandLine, Event, KeepOf } from './types';
 
 /** What an event of each type says beside its subject and its message. */
 export interface Details {
@@ -24,6 +24,9 @@ export interface Details {
   'message.created': object;
   'message.edited': object;
   'message.deleted': object;
+  'alarm.raised': { alarm?: AlarmLine };
+  'alarm.cleared': { of?: number; alarm?: AlarmLine };
+  'alarm.acknowledged': { of?: number; alarm?: AlarmLine };
   'command.sent': { command?: CommandLine };
   'command.changed': { of?: number; command?: CommandLine };
 }
@@ -50,6 +53,9 @@ const catalogue = {
   'message.created': { line: true },
   'message.edited': { line: false },
   'message.deleted': { line: false },
+  'alarm.raised': { line: true },
+  'alarm.cleared': { line: true },
+  'alarm.acknowledged': { line: false },
   'command.sent': { line: true },
   'command.changed': { line: false },
 } as const satisfies Record<EventType, Spec>;

@@ -41,6 +41,26 @@ export interface Detail {
   /** number of the line that this event changes: its detail is as the other fields say now */
   of?: number;
   command?: CommandLine;
+  alarm?: AlarmLine;
+}
+/** One episode of a rule of a device, as a room shows it. */
+export interface AlarmLine {
+  id: string;
+  rule: string;
+  name: string;
+  kind: 'threshold' | 'rate' | 'absence';
+  severity: 'info' | 'warning' | 'critical';
+  sensor?: string;
+  value?: number;
+  limit?: number;
+  raised_at: string;
+  cleared_at?: string;
+  /** id of who acknowledged it */
+  acknowledged?: string;
+  acked_at?: string;
+  snoozed_until?: string;
+  note?: string;
+  flapping?: boolean;
 }
 /** A command to a device, as a room shows it. */
 export interface CommandLine {

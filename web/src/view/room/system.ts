@@ -3,7 +3,7 @@ import { numberOf } from '../size';
 import { t } from '../text';
 import { dateTimeOf } from '../when';
 import type { Details, LineType } from '../events';
-import type { CommandLine, Detail, Event } from '../types';
+import type { AlarmLine, CommandLine, Detail, Event } from '../types';
 
 interface Who {
   actor: string;
@@ -40,6 +40,8 @@ const lines: { [T in Exclude<LineType, 'message.created'>]: (who: Who, d: Detail
       ? t('system.muted', { actor, subject, when: dateTimeOf(d.until) })
       : t('system.unmuted', { actor, subject }),
   'member.role': ({ actor, subject }, d) => t(`system.role-${d.role ?? 'member'}`, { actor, subject }),
+  'alarm.raised': ({ actor, subject }, d) => alarmText(d.alarm, 'raised', subject) ?? t('system.unknown', { actor }),
+  'alarm.cleared': ({ actor, subject }, d) => alarmText(d.alarm, 'cleared', subject) ?? t('system.unknown', { actor }),
   'command.sent': ({ actor, subject }, d) =>
     d.command
       ? t('system.command', { actor, subject, what: commandText(d.command), state: outcome(d.command) })
@@ -62,6 +64,23 @@ function outcome(c: CommandLine): string {
 }
 
 const answerText = (v: unknown): string => (typeof v === 'string' ? v : JSON.stringify(v));
+
+/** What an alarm says: that it was raised, and by which value, or that it is over. */
+function alarmText(a: AlarmLine | undefined, what: 'raised' | 'cleared', subject: string): string | undefined {
+  if (!a) return undefined;
+  if (what === 'cleared') return t('system.alarm-cleared', { subject, name: a.name });
+  const line =
+    a.value === undefined || a.limit === undefined
+      ? t('system.alarm-raised', { subject, name: a.name })
+      : t('system.alarm-value', {
+          subject,
+          name: a.name,
+          sensor: a.sensor ?? '',
+          value: numberOf(a.value),
+          limit: numberOf(a.limit),
+        });
+  return a.cleared_at || !a.acknowledged ? line : t('system.alarm-acknowledged', { line });
+}
 
 const words = new Map<string, (who: Who, d: Detail) => string>(Object.entries(lines));
 

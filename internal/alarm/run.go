@@ -1,0 +1,227 @@
+package alarm
+
+import (
+	"context"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// subject carries the ids of devices whose rules or alarms have changed.
+const subject = "alarms"
+
+const (
+	loadEvery  = time.Minute // everything, for what the bus has lost
+	loadPage   = 1000
+	lookEvery  = time.Second // for silent devices
+	pruneEvery = time.Hour
+	rulesMost  = domain.MaxAlarmRules + 1
+)
+
+// Run judges what devices report to this process, until ctx is done.
+func (s *Service) Run(ctx context.Context) error {
+	stale := make(chan string, loadPage)
+	stop, err := s.Bus.Subscribe(subject, func(m bus.Message) {
+		select {
+		case stale <- string(m.Data):
+		default: // loaded within a minute
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer stop()
+	s.try(ctx, "load the rules of alarms", s.loadAll)
+	load := time.NewTicker(loadEvery)
+	defer load.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-load.C:
+			s.try(ctx, "load the rules of alarms", s.loadAll)
+		case id := <-stale:
+			s.try(ctx, "load the rules of a device", func(ctx context.Context) error { return s.load(ctx, id) })
+		case o := <-s.observed:
+			s.judge(ctx, o)
+		}
+	}
+}
+
+// try does something that is done again later if it fails.
+func (s *Service) try(ctx context.Context, what string, do func(context.Context) error) {
+	if err := do(ctx); err != nil && ctx.Err() == nil {
+		s.Log.Warn(what, "err", err)
+	}
+}
+
+// loadAll reads all rules, and the alarms that are not over.
+func (s *Service) loadAll(ctx context.Context) error {
+	rules := make(map[string][]domain.AlarmRule)
+	for after := ""; ; {
+		page, err := s.Store.Rules(ctx, "", after, loadPage)
+		if err != nil {
+			return err
+		}
+		for _, r := range page {
+			rules[r.Device] = append(rules[r.Device], r)
+			after = r.ID
+		}
+		if len(page) < loadPage {
+			break
+		}
+	}
+	open, err := s.open(ctx, "")
+	if err != nil {
+		return err
+	}
+	ids := make(map[string]bool, len(rules))
+	for id, list := range rules {
+		ids[id] = true
+		s.watched.set(id, list, open)
+	}
+	s.watched.keep(ids)
+	return nil
+}
+
+// load reads the rules of one device.
+func (s *Service) load(ctx context.Context, id string) error {
+	rules, err := s.Store.Rules(ctx, id, "", rulesMost)
+	if err != nil {
+		return err
+	}
+	open, err := s.open(ctx, id)
+	if err != nil {
+		return err
+	}
+	s.watched.set(id, rules, open)
+	return nil
+}
+
+// open returns the alarms that are not over, by their rules.
+func (s *Service) open(ctx context.Context, device string) (map[string]domain.Alarm, error) {
+	found, err := s.Store.Open(ctx, device)
+	if err != nil {
+		return nil, err
+	}
+	byRule := make(map[string]domain.Alarm, len(found))
+	for _, a := range found {
+		byRule[a.Rule] = a
+	}
+	return byRule, nil
+}
+
+func (s *Service) judge(ctx context.Context, o observation) {
+	d := s.watched.get(o.device)
+	if d == nil {
+		return
+	}
+	for _, rep := range o.reports {
+		s.carryOut(ctx, d, d.judge(rep, s.Now()))
+	}
+}
+
+// carryOut raises and ends alarms. What fails is decided again with the next report.
+func (s *Service) carryOut(ctx context.Context, d *device, decisions []decision) {
+	for _, dec := range decisions {
+		var err error
+		if dec.raise {
+			err = s.raise(ctx, d, dec)
+		} else if dec.clear {
+			err = s.clear(ctx, d, dec)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.Log.Warn("raise or end an alarm", "device", d.id, "rule", dec.rule.ID, "err", err)
+		}
+	}
+}
+
+func (s *Service) raise(ctx context.Context, d *device, dec decision) error {
+	a, raised, err := s.Store.Raise(ctx, dec.rule,
+		domain.Alarm{ID: domain.NewID(domain.AlarmPrefix), Value: dec.value, Limit: dec.limit}, s.Now())
+	if err != nil {
+		return err
+	}
+	if !raised { // another node was first, or the rule has changed
+		return s.load(ctx, d.id)
+	}
+	d.done(dec.rule.ID, true, a.Flapping)
+	s.changed(d.id)
+	return nil
+}
+
+func (s *Service) clear(ctx context.Context, d *device, dec decision) error {
+	_, cleared, err := s.Store.Clear(ctx, d.id, dec.rule.ID, s.Now())
+	if err != nil {
+		return err
+	}
+	d.done(dec.rule.ID, false, false)
+	if cleared {
+		s.changed(d.id)
+	}
+	return nil
+}
+
+// Absence judges the silence of devices, and forgets alarms of long ago, until ctx is done. Several
+// nodes may do that at the same time.
+func (s *Service) Absence(ctx context.Context) error {
+	look, prune := time.NewTicker(lookEvery), time.NewTicker(pruneEvery)
+	defer look.Stop()
+	defer prune.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-look.C:
+			for _, d := range s.watched.all() {
+				s.try(ctx, "judge the silence of a device", func(ctx context.Context) error { return s.absent(ctx, d) })
+			}
+		case <-prune.C:
+			s.try(ctx, "forget alarms", s.prune)
+		}
+	}
+}
+
+func (s *Service) prune(ctx context.Context) (err error) {
+	for more := true; more && err == nil; {
+		more, err = s.Store.Prune(ctx, s.Now().Add(-domain.AlarmKept))
+	}
+	return err
+}
+
+func (s *Service) absent(ctx context.Context, d *device) error {
+	if !d.watchesAbsence() {
+		return nil
+	}
+	can, err := s.Devices.Capabilities(ctx, d.id)
+	if err != nil {
+		return err
+	}
+	usual := can.OfflineAfter()
+	if usual == 0 {
+		usual = silenceDefault
+	}
+	decisions, err := d.silent(ctx, s.Now(), s.started, usual, func(ctx context.Context) (last time.Time, err error) {
+		series, err := s.Readings.Series(ctx, d.id)
+		for _, of := range series {
+			if of.LastAt.After(last) {
+				last = of.LastAt
+			}
+		}
+		return last, err
+	})
+	s.carryOut(ctx, d, decisions)
+	return err
+}
+
+func (d *device) watchesAbsence() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, r := range d.rules {
+		if r.Kind == domain.AbsenceAlarm {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,206 @@
+package domain
+
+import (
+	"math"
+	"time"
+)
+
+// Limits of alarms.
+const (
+	MaxAlarmRules   = 32 // of one device
+	MaxAlarmNote    = 500
+	MaxAlarmWindow  = 24 * time.Hour
+	MaxAlarmSnooze  = 30 * 24 * time.Hour
+	AlarmLag        = 5 * time.Minute // older readings are history, and raise nothing
+	AlarmFlaps      = 4               // episodes of a rule in AlarmFlapWindow; the next one flaps
+	AlarmFlapWindow = time.Hour
+	AlarmFlapQuiet  = 10 * time.Minute // that one which flaps must be quiet before it is over
+	AlarmKept       = 365 * 24 * time.Hour
+	minAlarmSilence = 10 * time.Second
+)
+
+// AlarmKind is what a rule looks at.
+type AlarmKind string
+
+// The kinds of rules.
+const (
+	ThresholdAlarm AlarmKind = "threshold" // a value above or below a limit
+	RateAlarm      AlarmKind = "rate"      // the change of a value within a window
+	AbsenceAlarm   AlarmKind = "absence"   // no readings for some time
+)
+
+// AlarmSeverity is how bad it is.
+type AlarmSeverity string
+
+// The severities.
+const (
+	InfoAlarm     AlarmSeverity = "info"
+	WarningAlarm  AlarmSeverity = "warning"
+	CriticalAlarm AlarmSeverity = "critical"
+)
+
+// AlarmRule says when a device raises an alarm.
+type AlarmRule struct {
+	ID           string
+	Device       string
+	Name         string
+	Kind         AlarmKind
+	Severity     AlarmSeverity
+	Sensor       string        // empty for absence
+	Above, Below *float64      // limits of the value, or of its change; nil: none
+	Hysteresis   float64       // how far behind the limit the value must be for the alarm to be over
+	For          time.Duration // for how long the value must be there; of absence: for how long nothing came
+	Window       time.Duration // of a rate: over which the change is looked at
+	Room         string        // where it is posted; empty: nowhere
+	Disabled     bool
+	SnoozedUntil time.Time // it is not posted before
+	CreatedBy    string
+	CreatedAt    time.Time
+	ChangedAt    time.Time
+}
+
+// Breaches reports whether a value is beyond a limit of r, and which; over reports whether it is
+// far enough behind all limits for an alarm to end.
+func (r AlarmRule) Breaches(v float64) (limit float64, breach, over bool) {
+	switch {
+	case r.Above != nil && v > *r.Above:
+		return *r.Above, true, false
+	case r.Below != nil && v < *r.Below:
+		return *r.Below, true, false
+	}
+	over = (r.Above == nil || v <= *r.Above-r.Hysteresis) && (r.Below == nil || v >= *r.Below+r.Hysteresis)
+	return 0, false, over
+}
+
+// CheckAlarmRule refuses rules that make no sense.
+func CheckAlarmRule(r AlarmRule) (AlarmRule, error) {
+	var err error
+	if r.Name, err = CheckLine("/name", r.Name, maxCapabilityText, true); err != nil {
+		return r, err
+	}
+	if r.Severity == "" {
+		r.Severity = WarningAlarm
+	}
+	if r.Severity != InfoAlarm && r.Severity != WarningAlarm && r.Severity != CriticalAlarm {
+		return r, InvalidField("/severity", "a severity is info, warning or critical")
+	}
+	if r.Room != "" && !ValidID(RoomPrefix, r.Room) {
+		return r, InvalidField("/room", "this is the id of a room")
+	}
+	if r.For < 0 || r.For > MaxAlarmWindow {
+		return r, InvalidField("/for", "this is 0 to %d seconds", int(MaxAlarmWindow/time.Second))
+	}
+	if r.Kind == AbsenceAlarm {
+		return checkAbsence(r)
+	}
+	return r, checkLimits(r)
+}
+
+func checkAbsence(r AlarmRule) (AlarmRule, error) {
+	switch {
+	case r.For != 0 && r.For < minAlarmSilence:
+		return r, InvalidField("/for", "silence is at least %d seconds, or absent: 2.5 heartbeats",
+			int(minAlarmSilence/time.Second))
+	case r.Sensor != "":
+		return r, InvalidField("/sensor", "absence is about the whole device")
+	case r.Above != nil || r.Below != nil || r.Window != 0 || r.Hysteresis != 0:
+		return r, InvalidField("/kind", "a rule about absence has for, and no limits")
+	}
+	return r, nil
+}
+
+func checkLimits(r AlarmRule) error {
+	switch {
+	case r.Kind != ThresholdAlarm && r.Kind != RateAlarm:
+		return InvalidField("/kind", "a kind is threshold, rate or absence")
+	case !CheckSensorName(r.Sensor):
+		return InvalidField("/sensor", "name the sensor")
+	case r.Above == nil && r.Below == nil:
+		return InvalidField("/above", "set above, below or both")
+	case bad(r.Above) || bad(r.Below):
+		return InvalidField("/above", "a limit is between -1e15 and 1e15")
+	case math.IsNaN(r.Hysteresis) || r.Hysteresis < 0 || r.Hysteresis > maxBound:
+		return InvalidField("/hysteresis", "this is 0 or more")
+	case r.Above != nil && r.Below != nil && *r.Below+r.Hysteresis > *r.Above-r.Hysteresis:
+		return InvalidField("/hysteresis", "between below and above there must be a value at which the alarm is over")
+	case r.Kind == RateAlarm && (r.Window < time.Second || r.Window > MaxAlarmWindow):
+		return InvalidField("/window", "the change is looked at over 1 to %d seconds", int(MaxAlarmWindow/time.Second))
+	case r.Kind == ThresholdAlarm && r.Window != 0:
+		return InvalidField("/window", "only a rate has a window")
+	}
+	return nil
+}
+
+func bad(limit *float64) bool {
+	return limit != nil && (math.IsNaN(*limit) || math.Abs(*limit) > maxBound)
+}
+
+// Alarm is one episode of a rule: from the moment that it was raised until it is over. A rule has
+// at most one that is not over.
+type Alarm struct {
+	ID           string
+	Rule         string
+	Device       string
+	Name         string // of the rule, when it was raised
+	Kind         AlarmKind
+	Severity     AlarmSeverity
+	Sensor       string
+	Value        *float64 // that raised it; nil: of absence
+	Limit        *float64
+	Room         string // that it was posted to; empty: none
+	Seq          int64  // of its line in the room
+	RaisedAt     time.Time
+	ClearedAt    time.Time // zero: it is not over
+	Acknowledged UserRef   // zero: by nobody
+	AckedAt      time.Time
+	SnoozedUntil time.Time
+	Note         string
+	Flapping     bool
+}
+
+// AlarmLine is an alarm as the lines of a room show it.
+type AlarmLine struct {
+	ID           string        `json:"id"`
+	Rule         string        `json:"rule"`
+	Name         string        `json:"name"`
+	Kind         AlarmKind     `json:"kind"`
+	Severity     AlarmSeverity `json:"severity"`
+	Sensor       string        `json:"sensor,omitempty"`
+	Value        *float64      `json:"value,omitempty"`
+	Limit        *float64      `json:"limit,omitempty"`
+	RaisedAt     time.Time     `json:"raised_at"`
+	ClearedAt    *time.Time    `json:"cleared_at,omitempty"`
+	Acknowledged string        `json:"acknowledged,omitempty"` // id of who did
+	AckedAt      *time.Time    `json:"acked_at,omitempty"`
+	SnoozedUntil *time.Time    `json:"snoozed_until,omitempty"`
+	Note         string        `json:"note,omitempty"`
+	Flapping     bool          `json:"flapping,omitempty"`
+}
+
+// Line returns a as a room shows it.
+func (a Alarm) Line() *AlarmLine {
+	opt := func(t time.Time) *time.Time {
+		if t.IsZero() {
+			return nil
+		}
+		return &t
+	}
+	return &AlarmLine{
+		ID: a.ID, Rule: a.Rule, Name: a.Name, Kind: a.Kind, Severity: a.Severity, Sensor: a.Sensor, Value: a.Value,
+		Limit: a.Limit, RaisedAt: a.RaisedAt, ClearedAt: opt(a.ClearedAt), Acknowledged: a.Acknowledged.ID,
+		AckedAt: opt(a.AckedAt), SnoozedUntil: opt(a.SnoozedUntil), Note: a.Note, Flapping: a.Flapping,
+	}
+}
+
+// AlarmChange is what somebody does about an alarm; nil leaves a value as it is.
+type AlarmChange struct {
+	Acknowledge bool
+	SnoozeUntil *time.Time // the zero time ends a snooze
+	Note        *string
+}
+
+// ErrNoAlarm is the answer about an alarm that does not exist, or not for whoever asks.
+func ErrNoAlarm() error { return NotFound.Errorf(CodeNoAlarm, "there is no such alarm") }
+
+// ErrNoAlarmRule is the answer about a rule that does not exist, or not for whoever asks.
+func ErrNoAlarmRule() error { return NotFound.Errorf(CodeNoAlarmRule, "there is no such rule") }
