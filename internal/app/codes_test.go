@@ -80,8 +80,8 @@ var codeShape = regexp.MustCompile(`^"[a-z][a-z0-9_]*"$`)
 
 // concerns are what /admin/health calls what is wrong with the server; they are no errors.
 var concerns = []string{
-	`"audit_stuck"`, `"backup_failed"`, `"backup_late"`, `"certificate_ends"`, `"disk_low"`, `"mail_off"`,
-	`"mail_waits"`, `"receiver_dropped"`, `"store_away"`,
+	`"audit_stuck"`, `"audit_unsigned"`, `"backup_failed"`, `"backup_late"`, `"certificate_ends"`, `"disk_low"`,
+	`"mail_off"`, `"mail_waits"`, `"receiver_dropped"`, `"receiver_late"`, `"store_away"`,
 }
 
 func isBare(e ast.Expr) bool {
