@@ -33,6 +33,10 @@ type Store interface {
 	RevokeDeviceKey(ctx context.Context, device, key, reason string, now time.Time) error
 	Describe(ctx context.Context, device string, c domain.Capabilities, now time.Time) (changed bool, err error)
 	Capabilities(ctx context.Context, device string) (c domain.Capabilities, at time.Time, err error)
+	Described(ctx context.Context, devices []domain.Device) ([]domain.DescribedDevice, error)
+	RoomDevices(
+		ctx context.Context, viewer, room, after string, limit int, now time.Time,
+	) ([]domain.DescribedDevice, error)
 	Logins
 }
 

@@ -22,8 +22,7 @@ type device struct {
 	LastIP    string      `json:"last_ip,omitempty"`
 	Keys      []deviceKey `json:"keys" nullable:"false" doc:"newest first; of others' devices none is shown"`
 
-	// Of one device; a list does not have them.
-	Capabilities *domain.Capabilities `json:"capabilities,omitempty" doc:"what it says about itself; absent: it has said nothing, or this is a list"`
+	Capabilities *domain.Capabilities `json:"capabilities,omitempty" doc:"what it says about itself; absent: it has said nothing"`
 	DescribedAt  *time.Time           `json:"described_at,omitempty" doc:"when it last said something else than before"`
 }
 
@@ -101,6 +100,8 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, op("register-device", "POST", "/devices", "Register a device, and get its key", 201), s.postDevice)
 	httpx.Register(api, op("list-devices", "GET", "/devices", "Your devices, the oldest first", 200), s.listDevices)
 	httpx.Register(api, op("get-device", "GET", "/devices/{device}", "One device", 200), s.getDevice)
+	httpx.Register(api, op("list-room-devices", "GET", "/rooms/{room}/devices",
+		"The devices in a room, with what they measure and can be told", 200), s.listRoomDevices)
 	httpx.Register(api, op("update-device", "PATCH", "/devices/{device}", "Rename a device, or set when it ends", 200),
 		s.patchDevice)
 	httpx.Register(api, op("revoke-device", "DELETE", "/devices/{device}", "Keep a device out for good", 204),
@@ -148,8 +149,11 @@ func (s *Service) listDevices(ctx context.Context, in *devicesInput) (*struct{ B
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body httpx.Page[device] }{httpx.PageOf(devices, in.Limit, func(d domain.Device) string { return d.ID },
-		s.view)}, nil
+	described, err := s.Store.Described(ctx, devices)
+	if err != nil {
+		return nil, err
+	}
+	return s.page(described, in.Limit), nil
 }
 
 // OnDevice is the input of operations on one device.
@@ -162,15 +166,40 @@ func (s *Service) getDevice(ctx context.Context, in *OnDevice) (*deviceOutput, e
 	if err != nil {
 		return nil, err
 	}
-	v := s.view(d)
 	c, at, err := s.Store.Capabilities(ctx, d.ID)
 	if err != nil {
 		return nil, err
 	}
-	if !at.IsZero() {
-		v.Capabilities, v.DescribedAt = &c, when(at)
+	return &deviceOutput{s.viewDescribed(domain.DescribedDevice{Device: d, Capabilities: c, DescribedAt: at})}, nil
+}
+
+func (s *Service) listRoomDevices(ctx context.Context, in *struct {
+	Room   string `path:"room" maxLength:"64"`
+	Cursor string `query:"cursor"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+}) (*struct{ Body httpx.Page[device] }, error) {
+	after, err := httpx.After(in.Cursor)
+	if err != nil {
+		return nil, err
 	}
-	return &deviceOutput{v}, nil
+	found, err := s.Store.RoomDevices(ctx, httpx.Principal(ctx).ID, in.Room, after, in.Limit+1, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	return s.page(found, in.Limit), nil
+}
+
+func (s *Service) page(found []domain.DescribedDevice, limit int) *struct{ Body httpx.Page[device] } {
+	return &struct{ Body httpx.Page[device] }{httpx.PageOf(found, limit,
+		func(d domain.DescribedDevice) string { return d.ID }, s.viewDescribed)}
+}
+
+func (s *Service) viewDescribed(d domain.DescribedDevice) device {
+	v := s.view(d.Device)
+	if !d.DescribedAt.IsZero() {
+		v.Capabilities, v.DescribedAt = &d.Capabilities, when(d.DescribedAt)
+	}
+	return v
 }
 
 func (s *Service) shown(d domain.Device, err error) (*deviceOutput, error) {

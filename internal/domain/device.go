@@ -85,6 +85,13 @@ func (l DeviceLogin) Until() time.Time {
 	return end
 }
 
+// DescribedDevice is a device with what it last said about itself.
+type DescribedDevice struct {
+	Device
+	Capabilities Capabilities
+	DescribedAt  time.Time // zero: it has said nothing
+}
+
 // DeviceChange is a change to a device: nil leaves a value as it is.
 type DeviceChange struct {
 	Name    *string

@@ -7,6 +7,7 @@ import { storage } from '../platform/storage.svelte';
 import type * as port from '../view/port';
 import type { Me, Message, Profile, RoomRequest, RoomState, Status } from '../view/types';
 import { Alerts } from './alerts.svelte';
+import { Fleet, type Readings } from './fleet.svelte';
 import { Link } from './link.svelte';
 import { Outbox } from './outbox';
 import { People } from './people.svelte';
@@ -34,6 +35,7 @@ export class SignedIn implements port.App {
   readonly rooms: Rooms;
   readonly api: RoomApi;
   readonly requests: Requests;
+  readonly fleet: Fleet;
   readonly #account: Api<Me>;
   readonly #outbox: Outbox;
   readonly #leave: () => Promise<void>;
@@ -70,6 +72,7 @@ export class SignedIn implements port.App {
     });
     this.api = new RoomApi(api, this.rooms);
     this.requests = new Requests(api, (room) => this.rooms.enter(room));
+    this.fleet = new Fleet(api, request);
     this.link.start();
   }
 
@@ -98,6 +101,7 @@ export class SignedIn implements port.App {
     this.requests.count(h.requests ?? 0);
     await this.rooms.hello(h.rooms);
     this.people.rewatch();
+    this.fleet.rewatch();
   }
 
   #frames(frames: readonly Frame[]): void {
@@ -113,6 +117,8 @@ export class SignedIn implements port.App {
       case 'user.updated':
         this.people.renamed(f.data as Profile | Me);
         return this.rooms.renamed(f.data as Profile);
+      case 'readings':
+        return this.fleet.take(f.data as Readings);
       case 'room.requested':
         return this.requests.asked(f.data as RoomRequest);
       case 'room.answered':

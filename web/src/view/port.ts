@@ -3,6 +3,7 @@
 
 import { getContext, setContext } from 'svelte';
 import type { Administration } from './adminport';
+import type { Fleet } from './fleetport';
 import type { Pending } from './room/lines';
 import type {
   Ban,
@@ -300,6 +301,7 @@ export interface App {
   readonly people: People;
   readonly api: RoomApi;
   readonly requests: Requests;
+  readonly fleet: Fleet;
   /** how many drafts and messages on their way only this browser has */
   unsent(): number;
   /** ends the session, and forgets what is unsent */

@@ -3,6 +3,7 @@ export type Route =
   | { page: 'home' }
   | { page: 'room'; room: string; seq?: number; panel?: Panel; q?: string; everywhere?: boolean }
   | { page: 'search'; q: string }
+  | { page: 'devices'; id?: string; sensor?: string }
   | { page: 'settings'; section: string }
   | { page: 'admin'; section: string; id?: string; query?: string }
   | { page: 'sign-in' | 'sign-up'; next?: string; invite?: string }
@@ -39,6 +40,10 @@ export function parse(url: URL): Route {
       return a ? room(a, b, url.searchParams) : { page: 'home' };
     case 'search':
       return { page: 'search', q: url.searchParams.get('q') ?? '' };
+    case 'devices': {
+      const sensor = url.searchParams.get('sensor') ?? '';
+      return { page: 'devices', ...(a && { id: a }), ...(sensor && { sensor }) };
+    }
     case 'settings':
       return { page: 'settings', section: a || 'profile' };
     case 'admin':
@@ -101,6 +106,8 @@ export function href(r: Route): string {
     }
     case 'search':
       return `/search${r.q ? `?q=${encodeURIComponent(r.q)}` : ''}`;
+    case 'devices':
+      return `/devices${r.id ? `/${r.id}` : ''}${r.sensor ? `?sensor=${encodeURIComponent(r.sensor)}` : ''}`;
     case 'settings':
       return `/settings/${r.section}`;
     case 'admin':

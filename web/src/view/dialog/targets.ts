@@ -63,6 +63,7 @@ function actions(app: App): Target[] {
     one('browse', 'compass', () => overlay.open({ name: 'browse' })),
     one('direct', 'message', () => overlay.open({ name: 'direct' })),
     one('search', 'search', () => router.go({ page: 'search', q: '' })),
+    one('devices', 'device', () => router.go({ page: 'devices' })),
     one('settings', 'gear', () => router.go({ page: 'settings', section: 'profile' })),
     ...(app.me.role === 'admin' ? [one('admin', 'shield', () => router.go({ page: 'admin', section: 'users' }))] : []),
     one('theme', 'eye', () => (app.settings.theme = dark() ? 'light' : 'dark')),

@@ -1,0 +1,201 @@
+// What people see of devices: one is registered and sends readings, its chart is live and can be
+// zoomed and read without a pointer, and what it can do is done from its page.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { accessibleEverywhere } from './axe.mjs';
+import { composer, launch, line, shot, signUp, visitor } from './people.mjs';
+import { Server } from './server.mjs';
+
+const server = new Server({ UNHIDRA_CAPTCHA: 'off' });
+let browser;
+let ann;
+let board;
+let key;
+let watches = 0; // requests to follow readings
+
+before(async () => {
+  await server.start();
+  browser = await launch();
+  ann = await visitor(browser, { reducedMotion: 'reduce' });
+  ann.on('websocket', (ws) =>
+    ws.on('framesent', ({ payload }) => JSON.parse(payload).type === 'watch_readings' && watches++),
+  );
+  await ann.goto(server.setupLink);
+  await signUp(ann, 'ann', 'Ann Smith', 'Create administrator account');
+  // The device is a program of its own, in a page that nobody is signed in on.
+  board = await visitor(browser);
+  await board.goto(`${server.url}/health`);
+});
+
+after(async () => {
+  await browser?.close();
+  await server.close();
+});
+
+/** Connects the device, which describes itself and obeys. */
+const connect = () =>
+  board.evaluate(async (key) => {
+    const ws = new WebSocket(`${location.origin.replace('http', 'ws')}/ws`, ['device', key]);
+    const waiting = new Map();
+    let n = 0;
+    globalThis.ask = (type, data) =>
+      new Promise((done, failed) => {
+        const id = String(++n);
+        waiting.set(id, { done, failed });
+        ws.send(JSON.stringify({ id, type, data }));
+      });
+    ws.onmessage = async (e) => {
+      const f = JSON.parse(e.data);
+      const w = waiting.get(f.id);
+      if (w) {
+        waiting.delete(f.id);
+        return f.type === 'ok' ? w.done(f.data) : w.failed(new Error(e.data));
+      }
+      if (f.type === 'command') {
+        globalThis.obeyed = f.data;
+        await ask('command_result', { id: f.data.id, state: 'done', result: 'spinning' });
+      }
+    };
+    await new Promise((open, failed) => {
+      ws.onopen = open;
+      ws.onclose = failed;
+    });
+    const capabilities = {
+      model: 'Greenhouse node',
+      firmware: '1.4.2',
+      sensors: [
+        { name: 'temperature', title: 'Temperature', unit: 'Cel', kind: 'number', precision: 1 },
+        { name: 'humidity', title: 'Humidity', unit: '%RH', kind: 'number', precision: 0 },
+        { name: 'door', title: 'Door', kind: 'bool' },
+      ],
+      actuators: [
+        { name: 'fan', title: 'Fan', args: [{ name: 'on', kind: 'bool', required: true }] },
+        { name: 'target', title: 'Target temperature', args: [{ name: 'value', kind: 'number', unit: 'Cel', min: 5, max: 35, required: true }] },
+        { name: 'erase', title: 'Erase settings', destructive: true },
+      ],
+    };
+    await ask('describe', { capabilities });
+  }, key);
+
+const report = (data) => board.evaluate((d) => globalThis.ask('report', d), data);
+
+test('a device is registered, and its page waits for it', async () => {
+  await ann.getByRole('link', { name: 'Devices' }).click();
+  await ann.getByRole('heading', { name: 'No devices yet' }).waitFor();
+  await accessibleEverywhere(ann, 'devices-none');
+  await ann.getByRole('link', { name: 'Register a device' }).first().click();
+  await ann.getByLabel('Device name').fill('Greenhouse');
+  await ann.getByRole('button', { name: 'Create key' }).click();
+  key = await ann.getByLabel('Key for Greenhouse').inputValue();
+  assert.match(key, /^dk_/);
+  await ann.getByRole('button', { name: 'Tasmota' }).click();
+  await ann.getByText('Backlog MqttHost').waitFor();
+  await accessibleEverywhere(ann, 'devices-register');
+  await ann.getByText('Waiting for the first connection').waitFor();
+  await connect();
+  await ann.getByText('Connected', { exact: true }).waitFor();
+  await ann.getByRole('link', { name: 'Open device' }).click();
+  await ann.getByRole('heading', { name: 'No readings yet' }).waitFor();
+});
+
+test('readings come at once, and their chart goes on by itself', async () => {
+  const now = Date.now();
+  const followed = watches;
+  const reports = Array.from({ length: 240 }, (_, i) => ({
+    at: new Date(now - (240 - i) * 15_000).toISOString(),
+    old: true,
+    readings: { temperature: 20 + 4 * Math.sin(i / 30), humidity: 55 + Math.round(5 * Math.cos(i / 20)), door: i % 60 < 6 },
+  }));
+  const ack = await report({ reports });
+  assert.equal(ack.accepted, 240);
+  await report({ readings: { temperature: 24.6, humidity: 61, door: true } });
+  const card = ann.getByRole('list', { name: 'Latest values' }).getByRole('link');
+  await card.filter({ hasText: '24.6' }).waitFor();
+  assert.equal(await card.count(), 3);
+  const chart = ann.getByRole('application', { name: 'Chart of Temperature' });
+  await chart.waitFor();
+  await report({ readings: { temperature: 25.1 } });
+  await card.filter({ hasText: '25.1' }).waitFor();
+  assert.equal(watches, followed, 'what comes has the page ask anew');
+  await chart.focus();
+  await ann.keyboard.press('End');
+  await ann.getByText(/25\.1/).last().waitFor();
+  await accessibleEverywhere(ann, 'device-chart');
+  await ann.getByLabel('Show as table').check();
+  await ann.getByRole('columnheader', { name: 'Highest' }).waitFor();
+  await ann.getByLabel('Show as table').uncheck();
+});
+
+test('a chart is zoomed by mouse and keyboard, and comes back to the present', async () => {
+  const chart = ann.getByRole('application', { name: 'Chart of Temperature' });
+  const box = await chart.boundingBox();
+  await ann.mouse.move(box.x + box.width * 0.4, box.y + 80);
+  await ann.mouse.down();
+  await ann.mouse.move(box.x + box.width * 0.6, box.y + 80, { steps: 5 });
+  await ann.mouse.up();
+  await ann.getByRole('button', { name: 'Back to now' }).waitFor();
+  await chart.focus();
+  await ann.keyboard.press('-');
+  await shot(ann, 'device-zoomed');
+  await ann.keyboard.press('0');
+  await ann.getByRole('button', { name: 'Back to now' }).waitFor({ state: 'detached' });
+});
+
+test('what a device can do is done, and one that cannot be undone asks first', async () => {
+  const fan = ann.getByRole('form', { name: 'Fan' });
+  await fan.getByRole('button', { name: 'On' }).click();
+  await ann.getByText('spinning').waitFor();
+  await ann.getByText('Done').first().waitFor();
+  assert.deepEqual(await board.evaluate(() => globalThis.obeyed.args), { on: true });
+  const target = ann.getByRole('form', { name: 'Target temperature' });
+  await target.getByLabel('value (°C)').fill('21.5');
+  await target.getByRole('button', { name: 'Run' }).click();
+  await ann.waitForFunction(() => document.body.textContent.match(/Target temperature\s*Done/));
+  await ann.getByRole('form', { name: 'Erase settings' }).getByRole('button', { name: 'Run' }).click();
+  await ann.getByRole('dialog', { name: 'Run “Erase settings”?' }).waitFor();
+  await ann.keyboard.press('Escape');
+  await accessibleEverywhere(ann, 'device-controls');
+});
+
+test('the list shows who is there and what they say', async () => {
+  await ann.getByRole('link', { name: 'All devices' }).click();
+  const row = ann.getByRole('list', { name: 'Devices' }).getByRole('link', { name: /Greenhouse/ });
+  await row.filter({ hasText: '25.1' }).waitFor();
+  await accessibleEverywhere(ann, 'devices-list');
+});
+
+test('in a room a device is told by a slash, and answers under the command', async () => {
+  await ann.goto(server.url);
+  await ann.getByRole('button', { name: 'Create room' }).first().click();
+  await ann.getByRole('dialog').getByLabel('Name').fill('Garden');
+  await ann.getByRole('dialog').getByRole('button', { name: 'Create room' }).click();
+  await ann.getByRole('button', { name: 'Add people' }).first().click();
+  await ann.getByRole('menuitem', { name: 'Add people' }).click();
+  await ann.getByRole('combobox').fill('green');
+  await ann.getByRole('option', { name: /Greenhouse/ }).click();
+  await ann.getByRole('dialog').getByRole('button', { name: 'Add people' }).click();
+  await line(ann, /added Greenhouse/).first().waitFor();
+  const box = composer(ann);
+  await box.fill('');
+  await box.pressSequentially('/fa');
+  await ann.getByRole('option', { name: /\/fan/ }).waitFor();
+  await shot(ann, 'device-slash');
+  await ann.keyboard.press('Enter');
+  await ann.getByRole('option', { name: /off/ }).waitFor();
+  await ann.keyboard.press('ArrowDown');
+  await ann.keyboard.press('Enter');
+  assert.equal(await box.inputValue(), '/fan off ');
+  await ann.keyboard.press('Enter');
+  await ann.getByRole('log').getByText(/fan on=false \(done: spinning\)/).waitFor();
+  assert.equal(await box.inputValue(), '');
+  assert.deepEqual(await board.evaluate(() => globalThis.obeyed.args), { on: false });
+  await box.fill('/target warm');
+  await ann.keyboard.press('Enter');
+  await ann.getByText('value is a number.').waitFor();
+  assert.equal(await box.inputValue(), '/target warm');
+  await box.fill('/etc is where settings are');
+  await ann.keyboard.press('Enter');
+  await line(ann, '/etc is where settings are').waitFor();
+  await accessibleEverywhere(ann, 'device-room');
+  assert.equal(ann.broken, undefined);
+});

@@ -1,0 +1,163 @@
+// The devices that the user may see: asked for by REST, with live values by the connection.
+
+import { untrack } from 'svelte';
+import { SvelteMap } from 'svelte/reactivity';
+import type { Api } from '../net/api';
+import type { Bucket, Span } from '../view/device/points';
+import type { Value } from '../view/device/values';
+import type * as port from '../view/fleetport';
+import type { IssuedKey, PageOf } from '../view/port';
+import type { Me } from '../view/types';
+
+/** A frame with what a device measured last. */
+export interface Readings {
+  device: string;
+  at: string;
+  values: Record<string, Value>;
+}
+
+const keepRoom = 15_000; // for which the devices of a room are taken to be the same
+
+const path = (id: string) => `/devices/${encodeURIComponent(id)}`;
+
+export class Fleet implements port.Fleet {
+  readonly #api: Api<Me>;
+  readonly #request: <T>(type: string, data: unknown) => Promise<T>;
+  #live = new SvelteMap<string, ReadonlyMap<string, port.Live>>();
+  #watched: readonly string[] = [];
+  readonly #rooms = new Map<string, { at: number; devices: Promise<readonly port.FleetDevice[]> }>();
+
+  constructor(api: Api<Me>, request: <T>(type: string, data: unknown) => Promise<T>) {
+    this.#api = api;
+    this.#request = request;
+  }
+
+  async list(): Promise<port.FleetDevice[]> {
+    const all: port.FleetDevice[] = [];
+    for (let cursor = ''; ;) {
+      const page = await this.#api.call<PageOf<port.FleetDevice>>(
+        'GET',
+        `/devices?${new URLSearchParams({ cursor, limit: '200' })}`,
+      );
+      all.push(...(page.items ?? []));
+      if (!page.next) return all;
+      cursor = page.next;
+    }
+  }
+
+  get(id: string): Promise<port.FleetDevice> {
+    return this.#api.call('GET', path(id));
+  }
+
+  register(name: string): Promise<IssuedKey> {
+    return this.#api.call('POST', '/devices', { name });
+  }
+
+  async series(device: string): Promise<port.Series[]> {
+    return (await this.#api.call<{ series: port.Series[] }>('GET', `${path(device)}/series`)).series;
+  }
+
+  async readings(
+    device: string,
+    series: string,
+    span: Span,
+    points: number,
+  ): Promise<{ step: number; buckets: Bucket[] }> {
+    const query = new URLSearchParams({ series, points: String(points), ...times(span) });
+    return bucketsOf(await this.#api.call<Answer>('GET', `${path(device)}/readings?${query}`));
+  }
+
+  watch(devices: readonly string[]): void {
+    const next = [...new Set(devices)].sort();
+    if (next.join() === this.#watched.join()) return;
+    this.#watched = next;
+    // What an effect watches must not depend on what comes of it.
+    untrack(() => {
+      for (const id of this.#live.keys()) if (!next.includes(id)) this.#live.delete(id);
+    });
+    this.#ask();
+  }
+
+  /** Asks again, on a new connection. */
+  rewatch(): void {
+    if (this.#watched.length) this.#ask();
+  }
+
+  #ask(): void {
+    this.#request<{ devices?: Readings[] }>('watch_readings', { devices: this.#watched })
+      .then((got) => (got?.devices ?? []).forEach((r) => this.take(r)))
+      .catch(() => {}); // repeated at the next hello
+  }
+
+  /** Takes what a device measured. What is older than what is shown is left out. */
+  take(r: Readings): void {
+    if (!this.#watched.includes(r.device)) return;
+    const at = Date.parse(r.at);
+    const values = new Map(this.#live.get(r.device));
+    for (const [name, value] of Object.entries(r.values)) {
+      if ((values.get(name)?.at ?? 0) <= at) values.set(name, { at, value });
+    }
+    this.#live.set(r.device, values);
+  }
+
+  live(device: string): ReadonlyMap<string, port.Live> | undefined {
+    return this.#live.get(device);
+  }
+
+  async commands(device: string): Promise<port.Command[]> {
+    return (await this.#api.call<PageOf<port.Command>>('GET', `${path(device)}/commands?limit=20`)).items;
+  }
+
+  command(
+    device: string,
+    action: string,
+    args: Record<string, Value>,
+    confirmed: boolean,
+    room = '',
+  ): Promise<port.Command> {
+    return this.#api.call('POST', `${path(device)}/commands`, {
+      key: newKey(),
+      action,
+      args,
+      ...(room && { room }),
+      ...(confirmed && { confirm: true }),
+    });
+  }
+
+  inRoom(room: string): Promise<readonly port.FleetDevice[]> {
+    const known = this.#rooms.get(room);
+    if (known && Date.now() - known.at < keepRoom) return known.devices;
+    const devices = this.#api
+      .call<PageOf<port.FleetDevice>>('GET', `/rooms/${encodeURIComponent(room)}/devices?limit=200`)
+      .then((page) => page.items);
+    devices.catch(() => this.#rooms.delete(room)); // asked again
+    this.#rooms.set(room, { at: Date.now(), devices });
+    return devices;
+  }
+
+  async cancel(device: string, id: string): Promise<void> {
+    await this.#api.call('DELETE', `${path(device)}/commands/${encodeURIComponent(id)}`);
+  }
+}
+
+interface Answer {
+  /** seconds */
+  step: number;
+  series: { buckets?: { at: string; mean: number; min: number; max: number; count: number }[] }[];
+}
+
+function bucketsOf(a: Answer): { step: number; buckets: Bucket[] } {
+  const buckets = (a.series[0]?.buckets ?? []).map((b) => ({
+    t: Date.parse(b.at),
+    v: b.mean,
+    min: b.min,
+    max: b.max,
+    n: b.count,
+  }));
+  return { step: a.step * 1000, buckets };
+}
+
+const times = (s: Span) => ({ from: new Date(s.from).toISOString(), to: new Date(s.to).toISOString() });
+
+/** An idempotency key: nobody makes the same again. */
+const newKey = (): string => `${Date.now().toString(36)}-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;

@@ -1,0 +1,18 @@
+import type { FleetDevice, Sensor } from '../fleetport';
+import { t } from '../text';
+import { distance } from '../when';
+
+/** How a device stands, in a few words. */
+export function stateOf(d: FleetDevice): string {
+  if (d.revoked_at) return t('devices.revoked');
+  if (d.online) return t('presence.online');
+  // When it last connected is written a while later.
+  const seen = d.last_used ?? d.described_at;
+  return seen ? t('presence.seen', { when: distance(seen) }) : t('devices.unused');
+}
+
+/** In the order in which a device declares its sensors; others after them. */
+export function inOrder<T extends { name: string }>(all: readonly T[], sensors: readonly Sensor[]): T[] {
+  const rank = (one: T) => sensors.findIndex((s) => s.name === one.name) >>> 0;
+  return all.toSorted((a, b) => rank(a) - rank(b));
+}

@@ -1,0 +1,96 @@
+// What a chart draws: buckets of readings, with gaps where there were none.
+
+/** Readings of a span of time that are drawn as one point. Times are milliseconds since 1970. */
+export interface Bucket {
+  t: number;
+  /** the value in the middle: a mean, or the one reading */
+  v: number;
+  min: number;
+  max: number;
+  n: number;
+}
+
+/** Columns as the chart takes them: seconds, values, least and greatest; null is a gap. */
+export type Columns = [x: number[], v: (number | null)[], min: (number | null)[], max: (number | null)[]];
+
+/**
+ * The columns of buckets in the order of their times. A gap is put in where more than three
+ * times the usual distance lies between two of them, or more than step milliseconds.
+ */
+export function columnsOf(buckets: readonly Bucket[], step: number): Columns {
+  const columns: Columns = [[], [], [], []];
+  const put = (t: number, b: Bucket | undefined) => {
+    columns[0].push(t / 1000);
+    columns[1].push(b ? b.v : null);
+    columns[2].push(b ? b.min : null);
+    columns[3].push(b ? b.max : null);
+  };
+  const most = Math.max(step * 1.5, 3 * usualDistance(buckets));
+  let before: Bucket | undefined;
+  for (const b of buckets) {
+    if (before && b.t - before.t > most) put((before.t + b.t) / 2, undefined);
+    put(b.t, b);
+    before = b;
+  }
+  return columns;
+}
+
+/** The median distance between neighbours, in milliseconds; 0 of fewer than two. */
+function usualDistance(buckets: readonly Bucket[]): number {
+  const apart: number[] = [];
+  for (let i = 1; i < buckets.length; i++) apart.push((buckets[i]?.t ?? 0) - (buckets[i - 1]?.t ?? 0));
+  apart.sort((a, b) => a - b);
+  return apart[apart.length >> 1] ?? 0;
+}
+
+/**
+ * Adds a live value at the end. One that is no newer than the last is left out; those before
+ * from are let go.
+ */
+export function withLive(buckets: readonly Bucket[], t: number, v: number, from: number): readonly Bucket[] {
+  const last = buckets.at(-1);
+  if (last && t <= last.t) return buckets;
+  const first = buckets.findIndex((b) => b.t >= from);
+  return [...(first < 0 ? [] : buckets.slice(first)), { t, v, min: v, max: v, n: 1 }];
+}
+
+/** The bucket nearest to a time, by its index; -1 of none. */
+export function nearest(buckets: readonly Bucket[], t: number): number {
+  let low = 0;
+  let high = buckets.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((buckets[middle]?.t ?? 0) < t) low = middle + 1;
+    else high = middle;
+  }
+  const at = buckets[low];
+  const before = buckets[low - 1];
+  return at && before && t - before.t < at.t - t ? low - 1 : high;
+}
+
+export interface Span {
+  from: number;
+  to: number;
+}
+
+const least = 10_000; // milliseconds that a chart shows
+
+/** A span of which a factor is shown, around a moment that stays where it is. */
+export function zoomed(s: Span, factor: number, around: number): Span {
+  const length = Math.max(least, (s.to - s.from) * factor);
+  const share = (around - s.from) / (s.to - s.from);
+  const from = around - length * Math.min(1, Math.max(0, share));
+  return { from, to: from + length };
+}
+
+/** The span moved by a share of its length, not past the present. */
+export function moved(s: Span, share: number, now: number): Span {
+  const by = Math.min((s.to - s.from) * share, Math.max(0, now - s.to));
+  return { from: s.from + by, to: s.to + by };
+}
+
+/** Buckets as a file for spreadsheets (RFC 4180), with times of RFC 3339. */
+export function csvOf(buckets: readonly Bucket[]): string {
+  const rows = buckets.map((b) => [new Date(b.t).toISOString(), b.v, b.min, b.max, b.n].join(','));
+  return ['time,mean,min,max,count', ...rows, ''].join('\r\n');
+}

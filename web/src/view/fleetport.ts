@@ -1,0 +1,114 @@
+// What the pages about devices ask of the state behind them.
+
+import type { Bucket, Span } from './device/points';
+import type { Value } from './device/values';
+import type { Device, IssuedKey } from './port';
+
+/** A sensor, as the device declares it. */
+export interface Sensor {
+  name: string;
+  title?: string;
+  /** as RFC 8428 writes it */
+  unit?: string;
+  kind: 'number' | 'bool' | 'text';
+  min?: number;
+  max?: number;
+  precision?: number;
+}
+
+/** An argument of an action, or a setting. */
+export interface Arg {
+  name: string;
+  title?: string;
+  kind: 'number' | 'bool' | 'text' | 'choice';
+  unit?: string;
+  min?: number;
+  max?: number;
+  step?: number;
+  options?: string[];
+  required?: boolean;
+}
+
+export interface Actuator {
+  name: string;
+  title?: string;
+  args?: Arg[];
+  /** a command must be confirmed */
+  destructive?: boolean;
+}
+
+export interface Capabilities {
+  model?: string;
+  hardware?: string;
+  firmware?: string;
+  serial?: string;
+  sensors?: Sensor[];
+  actuators?: Actuator[];
+  settings?: Arg[];
+}
+
+/** A device with what it says about itself. */
+export interface FleetDevice extends Device {
+  owner: { id: string; username: string; display_name: string };
+  capabilities?: Capabilities;
+  described_at?: string;
+  online?: boolean;
+}
+
+/** What was measured under one name, and its last value. */
+export interface Series {
+  name: string;
+  unit?: string;
+  kind: Sensor['kind'];
+  last?: Value;
+  /** when that was */
+  at?: string;
+}
+
+/** A value and when it was measured, in milliseconds since 1970. */
+export interface Live {
+  at: number;
+  value: Value;
+}
+
+export type CommandState = 'queued' | 'sent' | 'received' | 'running' | 'done' | 'failed' | 'expired' | 'cancelled';
+
+export interface Command {
+  id: string;
+  action: string;
+  args?: Record<string, Value>;
+  state: CommandState;
+  progress?: number;
+  result?: unknown;
+  error?: string;
+  at: string;
+  expires: string;
+  by: { display_name: string };
+}
+
+/** The devices that the user may see. Every getter is reactive. */
+export interface Fleet {
+  /** the user's own, by name */
+  list(): Promise<FleetDevice[]>;
+  get(id: string): Promise<FleetDevice>;
+  register(name: string): Promise<IssuedKey>;
+  series(device: string): Promise<Series[]>;
+  /** one series in about so many points; raw where there are few */
+  readings(device: string, series: string, span: Span, points: number): Promise<{ step: number; buckets: Bucket[] }>;
+  /** follows the live values of some devices, until something else is followed */
+  watch(devices: readonly string[]): void;
+  live(device: string): ReadonlyMap<string, Live> | undefined;
+  /** those in a room, with what they can be told */
+  inRoom(room: string): Promise<readonly FleetDevice[]>;
+  commands(device: string): Promise<Command[]>;
+  /** carries out an action; confirmed: somebody was asked whether they mean it */
+  command(
+    device: string,
+    action: string,
+    args: Record<string, Value>,
+    confirmed: boolean,
+    /** which shows it; none: for the owner alone */
+    room?: string,
+  ): Promise<Command>;
+  cancel(device: string, id: string): Promise<void>;
+}

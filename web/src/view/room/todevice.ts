@@ -1,0 +1,42 @@
+import { reasonOf } from '../failure';
+import type { App, RoomModel } from '../port';
+import { t } from '../text';
+import { overlay } from '../ui.svelte';
+import type { NotACommand } from './slash';
+
+/**
+ * Tells a device in the room to do what a text says. It returns false if the text is no command:
+ * then it is a message. A text that cannot be carried out stays where it was typed.
+ */
+export async function toDevice(app: App, model: RoomModel, room: string, text: string): Promise<boolean> {
+  const { actionsOf, parse, NotACommand } = await import('./slash');
+  try {
+    const parsed = parse(text, actionsOf(await app.fleet.inRoom(room)));
+    if (!parsed) return false;
+    const { action, args } = parsed;
+    const { device, actuator } = action;
+    const run = async () => {
+      await app.fleet.command(device.id, actuator.name, args, Boolean(actuator.destructive), room);
+      if (model.draft === text) model.draft = '';
+    };
+    if (!actuator.destructive) await run();
+    else
+      overlay.open({
+        name: 'confirm',
+        title: t('command.confirm', { action: actuator.title || actuator.name }),
+        text: t('command.confirm-text'),
+        action: t('command.run'),
+        run,
+      });
+  } catch (err) {
+    overlay.say(err instanceof NotACommand ? whyNot(err) : reasonOf(err), true);
+  }
+  return true;
+}
+
+function whyNot(err: NotACommand): string {
+  const { field } = err;
+  const name = field?.title || field?.name || '';
+  const options = field?.options?.join(', ') ?? '';
+  return t(`slash.${err.reason}`, { name, options });
+}
