@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Flags stand anywhere, and what follows -- is none.
+// Flags may be at any position before --. Arguments after it are not flags.
 func TestInterspersed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ args, words []string }{
@@ -29,7 +29,7 @@ func TestInterspersed(t *testing.T) {
 	}
 }
 
-// One of something is not spoken of as many.
+// The noun is in the singular for 1, and in the plural otherwise.
 func TestCount(t *testing.T) {
 	t.Parallel()
 	for n, want := range []string{"0 accounts", "1 account", "2 accounts"} {

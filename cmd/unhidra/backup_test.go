@@ -140,8 +140,8 @@ func TestPicturesSurviveBackupAndRestore(t *testing.T) {
 	}
 }
 
-// A file that nothing refers to may be deleted while a backup is made. The backup has neither it
-// nor its row, so that a restored server takes the same file again.
+// A file without references may be deleted while a backup is made. The backup has neither the file
+// nor its row, so that the same file can be uploaded again after a restore.
 func TestABackupLeavesOutFilesThatNothingRefersTo(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -172,7 +172,7 @@ func TestABackupLeavesOutFilesThatNothingRefersTo(t *testing.T) {
 	}
 }
 
-// A backup that goes through pipes, encrypted, comes back whole.
+// An encrypted backup that is written to and read from pipes is restored completely.
 func TestBackupThroughPipes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -266,7 +266,7 @@ func TestBackupVerifyFindsAGapInALog(t *testing.T) {
 	}
 }
 
-// TestABackupIsNotShownOnATerminal: nobody can read it there, and it may be a secret.
+// A backup is not written to a terminal: nobody can read it there, and it may have secrets.
 func TestABackupIsNotShownOnATerminal(t *testing.T) {
 	t.Parallel()
 	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -282,7 +282,7 @@ func TestABackupIsNotShownOnATerminal(t *testing.T) {
 	}
 }
 
-// What a restore has put aside is not replaced by what the next one puts aside.
+// A file that an earlier restore moved away is not replaced.
 func TestMoveAwayReplacesNoFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "unhidra.db")

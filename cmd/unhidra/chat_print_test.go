@@ -10,8 +10,8 @@ import (
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
-// TestChatKnowsEveryEvent holds that chat has words for each type of event that it may
-// get, and for no other, and that a newer one steers no terminal.
+// Chat has a text for each type of event that it may receive, and for no other. An event of a newer
+// type cannot write control characters to the terminal.
 func TestChatKnowsEveryEvent(t *testing.T) {
 	t.Parallel()
 	for _, s := range domain.EventSpecs() {

@@ -10,7 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit/live"
 )
 
-// A hit says which room it is in, and a conversation is named by who is in it.
+// A search result shows its room. A conversation is named after its members.
 func TestChatSearchNamesRooms(t *testing.T) {
 	t.Parallel()
 	s := live.Start(t, store.Options{Path: t.TempDir() + "/unhidra.db"})

@@ -12,8 +12,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
-// TestDoctorNamesObjectsWithoutARow also holds that it deletes none: another server may
-// keep its files there.
+// The doctor reports objects without a row, and deletes none: they may be another server's.
 func TestDoctorNamesObjectsWithoutARow(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -12,8 +12,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// The doctor says what is late as the health page does, and does not blame a server that is
-// stopped for it.
+// The doctor reports what is late as the health page does; while the server is stopped, as warnings.
 func TestDoctorSaysWhatIsLate(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -73,7 +72,7 @@ func TestDoctorSaysWhatIsLate(t *testing.T) {
 	}
 }
 
-// Each problem that the health page can show of these has a text, and not only its code.
+// Each of these problems of the health page has a text.
 func TestLateText(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"mail_waits", "audit_unsigned", "receiver_late", "receiver_dropped", "backup_late"} {

@@ -11,8 +11,7 @@ import (
 	"github.com/unhidra/unhidra/internal/config"
 )
 
-// TestDoctorNamesFilesOfOthers: what root may use, and the server's user may not, is a
-// finding that says what to do.
+// The doctor reports files that root can use and the server's user cannot, and how to fix that.
 func TestDoctorNamesFilesOfOthers(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {

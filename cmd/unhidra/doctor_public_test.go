@@ -15,7 +15,7 @@ import (
 	"github.com/unhidra/unhidra/internal/config"
 )
 
-// Before a real server, each thing that a proxy can get wrong is told apart.
+// Each common mistake in the configuration of a proxy is recognized.
 func TestDoctorAsksByThePublicAddress(t *testing.T) {
 	load := func(env ...string) config.Config {
 		c, err := config.Load(env, nil)

@@ -11,8 +11,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store/all"
 )
 
-// Whoever names a consumer that is none learns which there are, and what is empty is
-// said to be.
+// An unknown consumer is answered with the names of those that exist. Empty lists are reported as
+// such.
 func TestFeedSaysWhatThereIs(t *testing.T) {
 	t.Parallel()
 	m := testHost{t, filepath.Join(t.TempDir(), "data")}

@@ -29,8 +29,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// The scripts in testdata run the command as a person would. Each has a data
-// folder and free ports of its own.
+// The scripts in testdata run the command. Each has its own data folder and free ports.
 func TestScripts(t *testing.T) {
 	docs, err := filepath.Abs("../../docs")
 	if err != nil {
@@ -55,7 +54,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// freePorts finds two ports that nobody uses at this moment.
+// freePorts returns two ports that are free at the moment.
 func freePorts() (a, b string, err error) {
 	l1, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -123,8 +122,7 @@ func damage() {
 	}
 }
 
-// unprivileged is a command of the scripts: it runs another without what root
-// may do beyond others.
+// unprivileged is a command of the scripts: it runs another command without root's privileges.
 func unprivileged() {
 	args := os.Args[1:]
 	if os.Geteuid() == 0 {
@@ -137,8 +135,7 @@ func unprivileged() {
 	panic(syscall.Exec(path, args, os.Environ()))
 }
 
-// Every command explains itself, and fails with exit code 2 at what it does not
-// know.
+// Every command has a help text, and fails with exit code 2 for unknown arguments.
 func TestHelp(t *testing.T) {
 	for _, c := range commands() {
 		if c.name == "help" {
@@ -156,8 +153,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// SIGTERM stops in order, which waits for requests under way; the second one
-// does not wait.
+// SIGTERM stops the server after the requests in progress; a second one stops it at once.
 func TestSecondSignalStopsAtOnce(t *testing.T) {
 	exe, err := os.Executable()
 	if err != nil {

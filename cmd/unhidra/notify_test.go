@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The service manager hears when the server is ready and when it stops.
+// The service manager is notified when the server is ready and when it stops.
 func TestSupervised(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "notify")
 	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})

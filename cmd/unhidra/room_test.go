@@ -15,8 +15,8 @@ import (
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
-// An export has each event once and in order, over several pages, and every text
-// that was ever said while the room was under a legal hold.
+// An export has each event once and in order, over several pages, and all texts that a legal hold
+// preserved.
 func TestRoomExport(t *testing.T) {
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		ctx, now := t.Context(), time.Now()
@@ -111,8 +111,8 @@ func TestRoomExport(t *testing.T) {
 	})
 }
 
-// TestRoomExportHasEveryEvent holds that an export says of each type of event what clients
-// are told, and keeps the payload of one that only a newer program knows.
+// An export has of each type of event what clients receive, and the stored payload of types that only
+// a newer version knows.
 func TestRoomExportHasEveryEvent(t *testing.T) {
 	t.Parallel()
 	line := func(e domain.Event) string {

@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// The server takes requests within 0.3 s of its start. What is held to that is the
-// processor's time: how long it takes by the clock is also the machine's other
-// work, and is only told.
+// The server accepts requests within 0.3 s of its start. The limit is for processor time: the elapsed
+// time depends on the machine's other work, and is only logged.
 func TestStartIsFast(t *testing.T) {
 	dir := t.TempDir()
 	best := time.Hour
@@ -44,7 +43,7 @@ func TestStartIsFast(t *testing.T) {
 	}
 }
 
-// cpuTime is what this process has had of the processors.
+// cpuTime returns the processor time that this process has used.
 func cpuTime(t *testing.T) time.Duration {
 	t.Helper()
 	var used syscall.Rusage

@@ -18,7 +18,7 @@ func checkUpgrade(t *testing.T, settings ...string) (code int, out string) {
 	return code, b.String()
 }
 
-// settingsOf are those of a server with the database of o.
+// settingsOf returns the settings of a server with the database of o.
 func settingsOf(o store.Options) []string {
 	if o.URL != "" {
 		return []string{"DATABASE_URL=" + o.URL}
@@ -35,8 +35,8 @@ func says(t *testing.T, out string, wants ...string) {
 	}
 }
 
-// Beside a database of an earlier version it is said what would be done; where the old
-// version could not go on, that all must stop.
+// For a database of an earlier version, the pending steps are listed, and whether nodes of the old
+// version have to stop.
 func TestUpgradeCheckSaysWhatWouldBeDone(t *testing.T) {
 	t.Parallel()
 	testkit.EachOlder(t, 8, func(t *testing.T, o store.Options) {
@@ -52,8 +52,7 @@ func TestUpgradeCheckSaysWhatWouldBeDone(t *testing.T) {
 	})
 }
 
-// Beside a server of this version nothing is to be done, and beside one of a newer version
-// nothing can.
+// For a database of this version nothing is pending. One of a newer version is refused.
 func TestUpgradeCheckBesideThisVersionAndANewer(t *testing.T) {
 	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
@@ -99,7 +98,7 @@ func TestUpgradeCheckNamesSettingsThatAreRefused(t *testing.T) {
 	says(t, out, "FAIL  database", "use the settings of the server", "not ready", "1 problem\n")
 }
 
-// Too little room for what the steps write is told before they are taken.
+// Too little disk space for the steps is reported before they run.
 func TestStepsNeedRoomForTheTablesThatTheyGoThrough(t *testing.T) {
 	t.Parallel()
 	u := store.Upgrade{Steps: []store.Step{{Tables: []store.TableUse{

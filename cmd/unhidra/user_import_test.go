@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestImportReadsWhatPeopleHave: a byte order mark, lines that end as on Windows, blank and
-// very long ones; what is wrong is named by its line, and the rest goes on.
+// An import accepts a byte order mark, line ends of Windows and blank lines. Invalid and too long lines
+// are reported by their numbers, and the others are imported.
 func TestImportReadsWhatPeopleHave(t *testing.T) {
 	t.Parallel()
 	const hash = `"pbkdf2_sha256$1000$seasaltseasalt$azcoLfF4StH9vKcdV8IoZkTpXQuezWLxGUCJq9SvT9g="`

@@ -40,7 +40,7 @@ func TestABackupHasWhatTheServerHas(t *testing.T) {
 	}
 }
 
-// Every single byte counts, also those of the archive's own structure.
+// A change of any byte is found, also in the structure of the archive.
 func TestEveryFlippedByteIsFound(t *testing.T) {
 	t.Parallel()
 	s, _ := newSource(t)
@@ -122,7 +122,7 @@ func TestAnEncryptedBackupNeedsItsKey(t *testing.T) {
 	}
 }
 
-// rewritten returns a backup that somebody took apart, changed and put together again.
+// rewritten returns a backup with a changed manifest or files, and valid checksums.
 func rewritten(t *testing.T, b []byte, change func(m *Manifest, files map[string]string)) []byte {
 	t.Helper()
 	dir := t.TempDir()
@@ -167,7 +167,7 @@ func TestWhatABackupLacksIsFound(t *testing.T) {
 	}
 }
 
-// What the server has lost already is told of, and keeps nobody from a backup of the rest.
+// Files that the server has lost are reported, and the rest is backed up.
 func TestAFileThatTheServerHasLostIsNoFaultOfTheBackup(t *testing.T) {
 	t.Parallel()
 	s, _ := newSource(t)
@@ -185,7 +185,7 @@ func TestAFileThatTheServerHasLostIsNoFaultOfTheBackup(t *testing.T) {
 	}
 }
 
-// A file that takes the backup's name while it is made stays as it is.
+// A file that is created under the backup's name meanwhile is not replaced.
 func TestABackupReplacesNoFile(t *testing.T) {
 	t.Parallel()
 	s, _ := newSource(t)
@@ -204,7 +204,7 @@ func TestABackupReplacesNoFile(t *testing.T) {
 	}
 }
 
-// So it is on a file system that has no links.
+// renameNew replaces no file, with hard links and without.
 func TestRenameNew(t *testing.T) {
 	t.Parallel()
 	noLinks := func(string, string) error { return errors.ErrUnsupported }
@@ -287,7 +287,7 @@ func (d *smallDisk) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// archiveOf returns an archive as an older version wrote it, without a seal.
+// archiveOf returns an archive in the format of an older version, without a seal.
 func archiveOf(t *testing.T, m Manifest, files map[string]string) []byte {
 	t.Helper()
 	data, err := json.Marshal(m)

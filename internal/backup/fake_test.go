@@ -16,7 +16,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// A fakeDB stands for a database; its file is itself as JSON.
+// A fakeDB stands for a database. Its file is its JSON.
 type fakeDB struct {
 	Had      domain.StoreContents
 	Referred []domain.Blob
@@ -45,7 +45,7 @@ func openFake(_ context.Context, path string) (Copy, error) {
 	return f, json.Unmarshal(b, f)
 }
 
-// newSource returns what a server with a database, two files and a key has.
+// newSource returns a source with a database, two files and a key.
 func newSource(t *testing.T) (Source, *fakeDB) {
 	t.Helper()
 	dir := t.TempDir()
@@ -75,7 +75,7 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// written returns a backup of s.
+// written returns a backup that s wrote.
 func written(t *testing.T, s Source, to age.Recipient) []byte {
 	t.Helper()
 	var b bytes.Buffer

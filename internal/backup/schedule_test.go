@@ -14,7 +14,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// A clock is set by a test.
+// A clock is a clock that tests set.
 type clock struct{ now time.Time }
 
 func newService(t *testing.T, c *clock, dir string, keep int) *Service {

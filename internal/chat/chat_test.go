@@ -281,7 +281,7 @@ func TestMemberListPages(t *testing.T) {
 	})
 }
 
-// A store that fails between its answers is not taken for one that says no.
+// A failure of the store is not taken for a refusal.
 func TestAStoreErrorIsNotNotFound(t *testing.T) {
 	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {

@@ -16,8 +16,8 @@ import (
 	"github.com/unhidra/unhidra/internal/feed"
 )
 
-// A memory is a log of numbers and its cursors, as a store keeps them. Numbers that
-// are appended together share a position.
+// A memory is a log of numbers with cursors, as in a store. Numbers that are appended together share a
+// position.
 type memory struct {
 	mu      sync.Mutex
 	log     []feed.Entry[int]
@@ -168,7 +168,7 @@ func deps(m *memory) feed.Deps[int] {
 	return feed.Deps[int]{Source: m, Cursors: m, DeadLetters: m, Observer: silent{}}
 }
 
-// A recorder is a consumer that notes what it was told.
+// A recorder is a consumer that records its entries.
 type recorder struct {
 	mu   sync.Mutex
 	got  []int
@@ -195,8 +195,7 @@ func (w *recorder) last() int {
 	return w.got[len(w.got)-1]
 }
 
-// check reports entries that are missing, and those that came the first time after a
-// later one.
+// check fails for entries that are missing, or came for the first time after a later one.
 func (w *recorder) check(t *testing.T, n int) {
 	t.Helper()
 	w.mu.Lock()
@@ -257,8 +256,8 @@ func TestANewConsumerBeginsWhereItSays(t *testing.T) {
 	}
 }
 
-// TestCrashesLoseNoEntry runs two nodes that are killed at any moment, so that what they have not
-// stored is lost, with a consumer that is slow and fails now and then.
+// TestCrashesLoseNoEntry runs two nodes that are killed at random, and lose what they have not stored,
+// with a consumer that is slow and sometimes fails.
 func TestCrashesLoseNoEntry(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {
@@ -315,7 +314,7 @@ func killed(t *testing.T, random *rand.Rand) {
 	}
 }
 
-// A crashing store takes nothing more from a node that was killed.
+// A crashing store accepts nothing from a killed node.
 type crashing struct {
 	*memory
 	dead context.Context

@@ -14,23 +14,22 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// as returns a client that is signed in as a user.
+// as returns a client with a token of a user.
 func (n *node) as(user string) *client.Client {
 	c := client.New("http" + strings.TrimPrefix(n.url, "ws"))
 	c.Token(user)
 	return c
 }
 
-// cut ends all connections without a word.
+// cut resets all connections.
 func (n *node) cut() {
 	for _, c := range n.g.allConns() {
 		_ = c.nc.Close()
 	}
 }
 
-// TestClientResumes sends from several clients while connections are cut and
-// the bus loses what it likes: every reader gets each event once, in order,
-// and each message that was acknowledged is there.
+// TestClientResumes sends from several clients while connections are cut and the bus loses messages.
+// Every reader gets each event once, in order, and every acknowledged message is there.
 func TestClientResumes(t *testing.T) {
 	t.Parallel()
 	w := &onceWorld{world: newWorld(), sent: map[string]domain.Event{}}
@@ -112,7 +111,7 @@ func TestClientResumes(t *testing.T) {
 	}
 }
 
-// onceWorld writes a message once per key, as the log does.
+// onceWorld stores a message once per key, as the log does.
 type onceWorld struct {
 	*world
 	mu   sync.Mutex

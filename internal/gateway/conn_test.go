@@ -14,8 +14,8 @@ import (
 	"github.com/unhidra/unhidra/internal/ws"
 )
 
-// TestCHK_WS_04_Breaches holds that each breach of RFC 6455 is answered with its close
-// code, on a real socket. Package ws holds the cases one by one.
+// Each violation of RFC 6455 is answered with its close code, on a real socket. Package ws tests the
+// single cases.
 func TestCHK_WS_04_Breaches(t *testing.T) {
 	t.Parallel()
 	n := start(t, newWorld(), nil)
@@ -112,8 +112,8 @@ func TestBadRequests(t *testing.T) {
 	p.ask(wire.TypePing, nil, nil) // it survives all of that
 }
 
-// A greeting that is larger than the queue's bound, as that of somebody in many rooms,
-// is no reason to end a connection whose client reads it slowly.
+// A hello that is larger than the queue's limit, as for a user in many rooms, does not close the
+// connection of a client that reads it slowly.
 func TestGreetingsCountAgainstNoBound(t *testing.T) {
 	t.Parallel()
 	q := queue{held: true}
@@ -218,7 +218,7 @@ func TestCHK_WS_05_PingsAndSilence(t *testing.T) {
 	}
 }
 
-// What is revoked ends at once, and nothing else does.
+// Revoked sessions are closed at once, and no others.
 func TestCHK_TK_04_Revocation(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -304,7 +304,7 @@ func TestTyping(t *testing.T) {
 	}
 }
 
-// Nobody sees the typing of somebody who may not write.
+// Typing of members who may not write is not shown.
 func TestTypingOfTheMutedIsNotTold(t *testing.T) {
 	t.Parallel()
 	n := start(t, newWorld(), nil)

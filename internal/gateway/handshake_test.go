@@ -230,8 +230,8 @@ func TestDeviceCredentials(t *testing.T) {
 	}
 }
 
-// A device that was given another key goes on with it on the same connection,
-// which then ends with that key, and not with the one before.
+// A device that gets another key can use it on the same connection, which then ends with that key and
+// not with the one before.
 func TestDeviceChangesItsKey(t *testing.T) {
 	t.Parallel()
 	d := &devices{}
@@ -261,8 +261,7 @@ func TestDeviceChangesItsKey(t *testing.T) {
 	eventually(t, "it has gone", func() bool { return d.here.Load() == 0 })
 }
 
-// Nobody is let in before the gateway hears of sessions that end: such a connection
-// could outlive its session.
+// No connection is accepted before the gateway hears of revocations: it could outlive its session.
 func TestHandshakesWaitUntilRevocationsAreHeard(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
@@ -327,8 +326,8 @@ func TestCHK_WS_05_HandshakeAndConnectionLimits(t *testing.T) {
 	}
 }
 
-// Handshakes that prove nobody are limited by address, and they are no reason to keep
-// those out who come back with good tokens, however many share the address.
+// Handshakes without valid credentials are limited by address. They do not keep out clients with valid
+// tokens, however many share the address.
 func TestGoodTokensDoNotWaitForBadOnes(t *testing.T) {
 	t.Parallel()
 	n := start(t, newWorld(), func(d *Deps) { d.Limits = Limits{HandshakesPerAddr: 2} })
@@ -348,7 +347,7 @@ func TestGoodTokensDoNotWaitForBadOnes(t *testing.T) {
 	}
 }
 
-// On a server that people reach by https, its own host is no origin by plain http.
+// On a server with an https URL, its own host over plain http is not an allowed origin.
 func TestOwnOriginOfASecureServerIsHTTPS(t *testing.T) {
 	t.Parallel()
 	g := New(Deps{Secure: func(*http.Request) bool { return true }, Origins: []string{"https://chat.example.org"}})

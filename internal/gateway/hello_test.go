@@ -13,7 +13,7 @@ import (
 	"github.com/unhidra/unhidra/internal/ws"
 )
 
-// inRooms starts a gateway for ada, who is in so many rooms, each with a long message.
+// inRooms starts a gateway for ada, who is in n rooms, each with a long message.
 func inRooms(t *testing.T, rooms int) (n *node, ids []string) {
 	n = start(t, newWorld(), func(d *Deps) { d.Limits.Queue = 128 << 10 })
 	for i := range rooms {
@@ -24,8 +24,8 @@ func inRooms(t *testing.T, rooms int) (n *node, ids []string) {
 	return n, ids
 }
 
-// Somebody in very many rooms gets them in frames that fit, in order, before anything
-// else, however slowly they are read, and what waits takes memory until it is sent.
+// A user in very many rooms gets them in frames of at most the maximum size, in order and before
+// anything else, however slowly they are read. Pages are freed when they are sent.
 func TestHelloOfManyRoomsComesInPages(t *testing.T) {
 	t.Parallel()
 	n, ids := inRooms(t, 5000)
@@ -65,14 +65,14 @@ func TestHelloOfManyRoomsComesInPages(t *testing.T) {
 	eventually(t, "nothing is kept", func() bool { return c.size() == 0 })
 }
 
-// waits says whether the first frame of c is still to come.
+// waits reports whether the first frame of c has not arrived yet.
 func (c *conn) waits() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.held
 }
 
-// A room whose name and topic are of the greatest length fits, with all around it.
+// A room with the longest name and topic fits into a frame.
 func TestPagesFitWhateverRoomsAreLike(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("\x01", 1000) // six bytes each in JSON

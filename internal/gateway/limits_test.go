@@ -13,7 +13,7 @@ import (
 	"github.com/unhidra/unhidra/internal/ws"
 )
 
-// A request of a new type needs a limit.
+// Every type of request has a limit.
 func TestEveryRequestTypeHasALimit(t *testing.T) {
 	t.Parallel()
 	known := make(map[string]bool)
@@ -119,8 +119,7 @@ func TestFloodEnds(t *testing.T) {
 	}
 }
 
-// What is refused, thrown away or only accepted now and then costs too: a connection
-// that floods ends, whatever the frames are.
+// A connection that sends too many frames is closed, also if they are refused or ignored.
 func TestFloodsOfEveryKindEnd(t *testing.T) {
 	t.Parallel()
 	for name, payload := range map[string]string{

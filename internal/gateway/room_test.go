@@ -32,8 +32,8 @@ func TestHelloThenEvents(t *testing.T) {
 	}
 }
 
-// TestNothingIsLostAtTheStart connects while messages are written: what hello
-// says and what follows must join without a gap.
+// TestNothingIsLostAtTheStart connects while messages are written: the live events continue where
+// hello ends.
 func TestNothingIsLostAtTheStart(t *testing.T) {
 	t.Parallel()
 	n := start(t, newWorld(), nil)
@@ -199,7 +199,7 @@ func TestSyncAfterALostKick(t *testing.T) {
 	}
 }
 
-// While the log of one room cannot be read, others are synced, and requests answered.
+// While the log of one room cannot be read, others are synced, and requests are answered.
 func TestSyncWhileALogHangs(t *testing.T) {
 	t.Parallel()
 	n := start(t, newWorld(), nil)
@@ -310,8 +310,8 @@ func TestSync(t *testing.T) {
 	}
 }
 
-// However many rooms are asked for, an answer fits in a frame, and asking for what it
-// leaves out leads to all of them.
+// However many rooms are requested, the answer fits in a frame, and the remaining rooms can be
+// requested until all are synced.
 func TestSyncOfManyRoomsFitsInFrames(t *testing.T) {
 	t.Parallel()
 	n := start(t, newWorld(), nil)

@@ -11,9 +11,8 @@ import (
 	"github.com/unhidra/unhidra/internal/ws"
 )
 
-// TestOverTLS is the way of connections that are not plain sockets: they are
-// read without asking the socket, whatever the records are that a frame comes
-// in, and written from goroutines of their own.
+// TestOverTLS tests connections that are not plain TCP: they are read without polling the socket,
+// however frames are split into TLS records, and written by goroutines of their own.
 func TestOverTLS(t *testing.T) {
 	t.Parallel()
 	n := start(t, newWorld(), nil)

@@ -16,8 +16,8 @@ type foldedLine struct {
 
 type foldedPage = client.Page[foldedLine]
 
-// covered returns the numbers that a page shows or stands for, and complains where
-// what it leaves out is not a run of joins and departures.
+// covered returns the numbers of the events in a page, folded ones included. It fails if anything but
+// runs of joins and departures is folded.
 func covered(t *testing.T, p foldedPage, types map[int64]string, order []int64) (seqs []int64) {
 	t.Helper()
 	for _, e := range p.Items {

@@ -32,7 +32,8 @@ func (r *records) Record(_ context.Context, e domain.AuditEvent) {
 	r.of = append(r.of, e)
 }
 
-// retainedRooms returns rooms by their names, in which owner said something each day since start.
+// retainedRooms creates rooms with different rules, with one message a day since start, and returns
+// their ids by name.
 func retainedRooms(t *testing.T, db *all.Store, start time.Time) (owner string, rooms map[string]string) {
 	t.Helper()
 	ctx := t.Context()
@@ -71,8 +72,8 @@ func retainedRooms(t *testing.T, db *all.Store, start time.Time) (owner string, 
 	return user.ID, rooms
 }
 
-// Each room loses what its own choice or the server's rules say, members who are
-// connected are told, and the audit log says how much went.
+// Each room is purged by its own rules or the server's, connected members are told, and the audit log
+// records how much was purged.
 func TestPurgeAll(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
@@ -217,7 +218,7 @@ func TestRoomChoosesRetention(t *testing.T) {
 	})
 }
 
-// The server forgets a room soon after it was deleted, and not at its next round.
+// A deleted room is purged soon, and not only in the next round.
 func TestDeletedRoomIsPurged(t *testing.T) {
 	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {

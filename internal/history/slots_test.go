@@ -12,8 +12,8 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// Searches hold half of the processors at most, one user a single place, and who
-// waits too long, or finds too many waiting, is told so.
+// Searches use at most half of the processors, and one per user. A search that waits too long, or
+// finds too many waiting, is refused.
 func TestSearchesAreLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -65,7 +65,7 @@ func TestSearchesAreLimited(t *testing.T) {
 	})
 }
 
-// A search that finds no end is ended, and its user told what to do.
+// A search that takes too long is stopped, and its error says what to do.
 func TestASearchTimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -84,8 +84,8 @@ func TestAKeyIsIdempotent(t *testing.T) {
 	})
 }
 
-// Messages that are sent again share their commits with new ones, as when clients come
-// back after a break: each gets the event that it had.
+// Messages that are sent again share commits with new ones, as when clients reconnect: each gets the
+// event that it already had.
 func TestDuplicateKeysWithinABatch(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
@@ -232,8 +232,8 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// A key that goes to two servers at the same moment, as when a client comes back on
-// another one, is one message, and takes none down that shares its commit.
+// A key that is sent to two servers at the same time, as when a client reconnects to another one,
+// makes one message, and fails no other in the same commit.
 func TestAKeyIsIdempotentAcrossServers(t *testing.T) {
 	t.Parallel()
 	o := testkit.Postgres(t)
@@ -277,8 +277,8 @@ func TestAKeyIsIdempotentAcrossServers(t *testing.T) {
 	}
 }
 
-// A page at a time begins where a walk through the log would find that time, after
-// edits, deletions and a purge, and before the first line and after the last one.
+// A page at a time begins at the same line as a search through the whole log, also after edits,
+// deletions and a purge, before the first line and after the last one.
 func TestTimelinePages(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
@@ -329,8 +329,8 @@ func TestTimelinePages(t *testing.T) {
 	})
 }
 
-// What the writer knows of rooms and members is never older than the last change of
-// it, whether the server or a command beside it made that.
+// The writer's cache of rooms and members is never older than the last change, by the server itself
+// or by a command beside it.
 func TestAppendsSeeCommittedPermissions(t *testing.T) {
 	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
@@ -410,8 +410,7 @@ func mute(t *testing.T, db *all.Store, by, room, user string, until time.Time) e
 	return err
 }
 
-// Messages alone change the order of a user's rooms: no edit, topic, mute or newcomer
-// moves a room up.
+// Only messages change the order of a user's rooms: no edit, topic, mute or new member does.
 func TestOnlyMessagesChangeTheLastActivity(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {

@@ -9,8 +9,8 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
-// A write to what the cache is read from has to say so: where that is watched, as it is
-// in tests, its commit is refused.
+// A write to the tables behind the cache must call Invalidate: tests watch that, and refuse the commit
+// otherwise.
 func TestAWriteWithoutInvalidateIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, statement := range map[string]string{

@@ -8,8 +8,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
-// A message that is edited is found by its new words, whether or not it was indexed
-// before the edit.
+// An edited message is found by its new words, whether or not it was indexed before the edit.
 func TestAnEditedMessageIsFound(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {

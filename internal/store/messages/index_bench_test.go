@@ -15,10 +15,10 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
-// BenchmarkIndexing says what the search index costs the writer of SQLite, with
-// batches of 32 messages to a commit: without one, with an indexer that follows the
-// log, and with the index written by each append. It reports acknowledged
-// messages a second, and how many were findable per second of the whole run.
+// BenchmarkIndexing measures the cost of the search index for the writer of SQLite, with 32 messages
+// per commit: without an index, with an indexer that follows the log, and with the index written by
+// each append. It reports acknowledged messages per second, and indexed messages per second of the
+// whole run.
 func BenchmarkIndexing(b *testing.B) {
 	for _, where := range []string{"nowhere", "beside the append", "in the append"} {
 		b.Run(where, func(b *testing.B) {
@@ -49,7 +49,7 @@ func BenchmarkIndexing(b *testing.B) {
 	}
 }
 
-// appendBatch appends n messages with one commit, each from another user.
+// appendBatch appends n messages of different users in one commit.
 func appendBatch(b *testing.B, db *all.Store, room string, from, n int, index bool) {
 	items := make([]*store.Item, n)
 	texts := make([]string, n)

@@ -14,7 +14,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
-// A purgeRace purges a room while people write, change, read and search in it.
+// A purgeRace purges a room while users write, edit, delete, read and search in it.
 type purgeRace struct {
 	db   *all.Store
 	room string
@@ -28,7 +28,7 @@ type purgeRace struct {
 	now map[int64]string // what each acknowledged message says; "" once deleted
 }
 
-// write appends messages as a user, and changes some of them.
+// write appends messages as a user, and edits and deletes some of them.
 func (r *purgeRace) write(ctx context.Context, t *testing.T, w, messages int, rng *rand.Rand) {
 	var mine []int64
 	for i := range messages {
@@ -82,8 +82,8 @@ func (r *purgeRace) purge(t *testing.T) (more bool) {
 	return p.More
 }
 
-// replay reads from the floor on: what it gets has no gaps, and begins there unless the floor has
-// risen meanwhile.
+// replay reads from the floor on, and checks that the events have no gaps, and begin at the floor
+// unless it has risen meanwhile.
 func (r *purgeRace) replay(t *testing.T) {
 	after := floor(t, r.db, r.room)
 	events, err := r.db.Log.Replay(t.Context(), r.room, after, 50)
@@ -100,7 +100,8 @@ func (r *purgeRace) replay(t *testing.T) {
 	}
 }
 
-// search finds nothing that was purged before it began. It returns the floor for the next one.
+// search checks that nothing is found that was purged before. last is the floor before the search; it
+// returns that for the next one.
 func (r *purgeRace) search(t *testing.T, last int64) int64 {
 	for _, seq := range find(t, r.db, r.reader, "needle") {
 		if seq < last {
@@ -114,7 +115,7 @@ func (r *purgeRace) search(t *testing.T, last int64) int64 {
 	return last
 }
 
-// run has all of them at it at once, until everything is written and purged.
+// run runs all of them at the same time, until everything is written and purged.
 func (r *purgeRace) run(t *testing.T, writers, messages int, seed uint64) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -142,9 +143,9 @@ func (r *purgeRace) run(t *testing.T, writers, messages int, seed uint64) {
 	}
 }
 
-// Purging beside appends, edits, deletions, replays and searches: whoever reads
-// gets an unbroken stretch of the log or is beyond the floor, and in the end what
-// is kept is exactly what was acknowledged after the floor.
+// A room is purged during appends, edits, deletions, replays and searches. Readers get events without
+// gaps, or the floor has risen past them. In the end exactly what was acknowledged after the floor is
+// kept.
 func TestPurgeRaces(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
@@ -155,7 +156,9 @@ func TestPurgeRaces(t *testing.T) {
 			db: db, room: testkit.Room(t, db, writers+1),
 			reader: testkit.UserID(writers), username: fmt.Sprint("user", writers), keep: keep, near: keep / writers * 2, now: make(map[int64]string),
 		}
-		testkit.Step(t, "readers see no gap and nothing that is gone", func(t *testing.T) { r.run(t, writers, messages, seed) })
+		testkit.Step(t, "readers see no gap and nothing that is gone", func(t *testing.T) {
+			r.run(t, writers, messages, seed)
+		})
 
 		state, err := db.Rooms.Room(t.Context(), r.room)
 		if err != nil {

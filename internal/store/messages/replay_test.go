@@ -12,18 +12,18 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
-// lines is the state that a client builds: the messages as they are now.
+// lines is the state of a client: the present messages by number.
 type lines map[int64]domain.Message
 
-// apply is all that a client does with an event of the log.
+// apply applies an event to the state, as clients do.
 func (l lines) apply(e domain.Event) {
 	if e.Message != nil {
 		l[e.Message.Seq] = *e.Message
 	}
 }
 
-// Whoever has the state of any moment and replays what came after has the same
-// state as whoever replays everything, and as the timeline shows.
+// A client that replays the log from any number has the same state as one that replays all of it, and
+// as the timeline.
 func TestReplayFromAnyPointGivesTheSameState(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())

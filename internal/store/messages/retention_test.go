@@ -12,7 +12,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
-// setKeepLines is a step that leaves the newest lines of a room, whatever their age.
+// setKeepLines returns a step that keeps the newest lines of a room, whatever their age.
 func setKeepLines(t *testing.T, db *all.Store, room string, lines, limit int) domain.PurgeStep {
 	t.Helper()
 	to, err := db.Messages.NthNewestLine(t.Context(), room, lines)
@@ -56,8 +56,8 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// What goes is gone everywhere: the log, earlier texts, mentions, the search
-// index and the counts of what is unread; what stays is as it was.
+// Purged events disappear everywhere: from the log, earlier texts, mentions, the search index and the
+// unread counts. The others stay as they were.
 func TestPurge(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
@@ -148,8 +148,8 @@ func TestPurge(t *testing.T) {
 	})
 }
 
-// A legal hold stops what would go, by age and by hand, and is seen by members;
-// what they delete goes from view alone.
+// A legal hold stops purging by age and by hand, and members see it. What they delete is hidden, and
+// preserved.
 func TestLegalHold(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
@@ -207,8 +207,7 @@ func TestLegalHold(t *testing.T) {
 	})
 }
 
-// A deleted room is there for nobody at once, and what was said in it goes in small
-// steps.
+// A deleted room is gone for everybody at once. Its messages are purged in small steps.
 func TestDeletedRoomIsPurged(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {

@@ -8,8 +8,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// A table that names messages by room and number loses its rows with them:
-// whoever adds one names it in messageTables.
+// Every table that refers to messages by room and number is in messageTables, so that its rows are
+// purged with the messages.
 func TestEveryTableOfMessagesIsPurged(t *testing.T) {
 	t.Parallel()
 	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "test.db")})
