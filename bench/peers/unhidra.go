@@ -115,7 +115,7 @@ func (w *world) start(binary string, nodes int, nats, tls string) (*target, erro
 func (w *world) environ(addr, dir, nats, tls string) []string {
 	_, port, _ := net.SplitHostPort(addr)
 	e := []string{
-		"UNHIDRA_BIND_ADDR=127.0.0.1", "GATEWAY_PORT=" + port, "UNHIDRA_OPERATOR_ADDR=off", "UNHIDRA_LOG_LEVEL=warn",
+		"UNHIDRA_BIND_ADDR=127.0.0.1", "GATEWAY_PORT=" + port, "UNHIDRA_OPERATOR_ADDR=off", "UNHIDRA_MQTT_ADDR=off", "UNHIDRA_LOG_LEVEL=warn",
 		"UNHIDRA_SERVER_KEY=" + serverKey, "UNHIDRA_DATA_DIR=" + dir,
 		"RATE_LIMIT_IP_PER_MINUTE=1000000", "RATE_LIMIT_USER_PER_MINUTE=1000000", "RATE_LIMIT_MESSAGES_PER_SEC=100000",
 		"UNHIDRA_CONNECTIONS_PER_ADDR=100000",

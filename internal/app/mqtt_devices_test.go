@@ -1,14 +1,19 @@
 package app_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/unhidra/unhidra/client"
 	"github.com/unhidra/unhidra/internal/mqtt/packet"
+	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 	"github.com/unhidra/unhidra/internal/testkit/mqtttest"
 )
@@ -118,8 +123,8 @@ func TestMQTTOwnTopics(t *testing.T) {
 			ID, Action string
 			Args       map[string]any
 		}
-		if err := json.Unmarshal(m.Payload, &cmd); err != nil || m.Topic != base+"c" || cmd.ID != c.ID || cmd.Action != "fan" ||
-			cmd.Args["on"] != true {
+		if err := json.Unmarshal(m.Payload, &cmd); err != nil || m.Topic != base+"c" || cmd.ID != c.ID ||
+			cmd.Action != "fan" || cmd.Args["on"] != true {
 			t.Errorf("got %s %s", m.Topic, m.Payload)
 		}
 		node.Publish(packet.Publish{Topic: base + "c/res", QoS: 1, Payload: []byte(`{"id":"` + c.ID + `","state":"done"}`)})
@@ -193,4 +198,45 @@ func TestMQTTAnnouncedDevicesMeasureAndObey(t *testing.T) {
 			t.Errorf("after a restart the values are %v", got)
 		}
 	})
+}
+
+// The example of a device in Python (e2e/paho) does what its page says.
+func TestPahoDevice(t *testing.T) {
+	t.Parallel()
+	top := filepath.Join("..", "..")
+	library := filepath.Join(top, "bin", "paho")
+	if _, err := os.Stat(filepath.Join(library, "paho")); err != nil {
+		t.Skip("paho-mqtt is not in bin/paho (.ci/tools puts it there): the example in Python is not tried")
+	}
+	s := live.Start(t, testkit.SQLite(t))
+	mia := s.User("mia")
+	d := registerDevice(t, mia, "Python")
+	host, port, _ := strings.Cut(s.MQTT, ":")
+	cmd := exec.CommandContext(t.Context(), "python3", filepath.Join(top, "e2e", "paho", "device.py"), host, port, d.Device.ID,
+		d.Key)
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+library)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed
+		if t.Failed() {
+			t.Log(out.String())
+		}
+	}()
+	awaitActuator(t, mia, d.Device.ID, "fan")
+	var c struct{ ID string }
+	if err := mia.Do(t.Context(), "POST", "/devices/"+d.Device.ID+"/commands",
+		map[string]any{"action": "fan", "args": map[string]any{"on": true}, "key": "k1"}, &c); err != nil {
+		t.Fatal(err)
+	}
+	if state, why := awaitCommand(t, mia, d.Device.ID, c.ID); state != "done" {
+		t.Errorf("the command is %s: %s", state, why)
+	}
+	if got := lastValues(t, mia, d.Device.ID); got["air"] != "21.4 Cel" || got["fan"] != "true" {
+		t.Errorf("the values are %v", got)
+	}
 }

@@ -2,8 +2,13 @@ package app_test
 
 import (
 	"context"
+	"crypto/tls"
+	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +18,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 	"github.com/unhidra/unhidra/internal/testkit/mqtttest"
+	"github.com/unhidra/unhidra/internal/testkit/tlstest"
 	"github.com/unhidra/unhidra/internal/ws"
 )
 
@@ -303,6 +309,7 @@ func TestMQTTEndsWhoBreaksTheProtocol(t *testing.T) {
 	s := live.Start(t, testkit.SQLite(t))
 	key := accessOf(t, s.User("hal"))
 	publish := func(p packet.Publish) []byte { b, _ := packet.AppendPublish(nil, packet.V5, p); return b }
+	alias := func(n uint32) packet.Properties { return packet.Properties{{ID: packet.TopicAlias, Num: n}} }
 	for name, c := range map[string]struct {
 		bytes []byte
 		code  packet.Code
@@ -310,8 +317,8 @@ func TestMQTTEndsWhoBreaksTheProtocol(t *testing.T) {
 		"CONNECT twice":    {packet.AppendConnect(nil, connectAs(packet.V5, "x", key)), packet.ProtocolError},
 		"type 0":           {[]byte{0, 0}, packet.Malformed},
 		"too large":        {[]byte{0x30, 0xff, 0xff, 0xff, 0x7f}, packet.TooLarge},
-		"topic alias":      {publish(packet.Publish{Topic: "a", Props: packet.Properties{{ID: packet.TopicAlias, Num: 99}}}), packet.BadAlias},
-		"unknown alias":    {publish(packet.Publish{Props: packet.Properties{{ID: packet.TopicAlias, Num: 1}}}), packet.ProtocolError},
+		"topic alias":      {publish(packet.Publish{Topic: "a", Props: alias(99)}), packet.BadAlias},
+		"unknown alias":    {publish(packet.Publish{Props: alias(1)}), packet.ProtocolError},
 		"SUBACK of client": {packet.AppendSuback(nil, packet.SUBACK, packet.V5, packet.Suback{ID: 1}), packet.ProtocolError},
 	} {
 		m := mqtttest.Must(t, s.MQTT, connectAs(packet.V5, "id", key))
@@ -391,5 +398,85 @@ func TestMosquittoClients(t *testing.T) {
 	responder.Publish(packet.Publish{Topic: to, QoS: 1, Payload: []byte("21.4")})
 	if out := next(t, done); strings.TrimSpace(out) != "21.4" {
 		t.Errorf("mosquitto_rr printed %q", out)
+	}
+}
+
+func TestMQTTBoundsWhatIsKept(t *testing.T) {
+	t.Parallel()
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		kim := s.User("kim")
+		d := registerDevice(t, kim, "Flood")
+		node := mqtttest.Must(t, s.MQTT, connectAs(packet.V5, "node", d.Key))
+		retain := func(topic string, n int) packet.Code {
+			return node.Publish(packet.Publish{Topic: topic, QoS: 1, Retain: true, Payload: make([]byte, n)})
+		}
+		const big = 60 << 10
+		for i := range 17 { // a mebibyte
+			if code := retain(fmt.Sprint("big/", i), big); code != packet.Success {
+				t.Fatalf("message %d was answered 0x%02x", i, byte(code))
+			}
+		}
+		if code := retain("big/17", big); code != packet.QuotaExceeded {
+			t.Errorf("more than a mebibyte was answered 0x%02x", byte(code))
+		}
+		if code := retain("big/16", 10); code != packet.Success { // in the place of a larger one
+			t.Errorf("a smaller message was answered 0x%02x", byte(code))
+		}
+		if code := retain("big/17", big); code != packet.Success {
+			t.Errorf("a message that has place again was answered 0x%02x", byte(code))
+		}
+		if code := retain("huge", 65<<10); code != packet.TooLarge {
+			t.Errorf("a payload of 65 KiB was answered 0x%02x", byte(code))
+		}
+		if code := retain(strings.Repeat("a/", 20), 1); code != packet.BadTopic {
+			t.Errorf("a topic of 20 levels was answered 0x%02x", byte(code))
+		}
+		for i := range 20 {
+			c := mqtttest.Must(t, s.MQTT, kept(packet.V5, fmt.Sprint("id", i), d.Key))
+			c.Close()
+		}
+		if _, ack := mqtttest.Connect(t, s.MQTT, kept(packet.V5, "one more", d.Key)); ack.Code != packet.QuotaExceeded {
+			t.Errorf("a session too many was answered 0x%02x", byte(ack.Code))
+		}
+		if _, ack := mqtttest.Connect(t, s.MQTT, kept(packet.V5, "id3", d.Key)); !ack.Present {
+			t.Error("a session that was there is not")
+		}
+	})
+}
+
+func TestMosquittoClientsByTLS(t *testing.T) {
+	t.Parallel()
+	ca, dir := tlstest.NewAuthority(t), t.TempDir()
+	cert, key := ca.Files(dir, 24*time.Hour, "localhost", "127.0.0.1")
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_TLS_CERT="+cert, "UNHIDRA_TLS_KEY="+key,
+		"UNHIDRA_MQTT_TLS_ADDR=127.0.0.1:0")
+	c := client.New(s.URL)
+	c.Trust(ca.Client())
+	if err := c.Register(t.Context(), client.Registration{Username: "lea", Password: live.Password}); err != nil {
+		t.Fatal(err)
+	}
+	d := registerDevice(t, c, "Pump")
+	nc, err := (&tls.Dialer{Config: ca.Client()}).DialContext(t.Context(), "tcp", s.MQTTS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, ack := mqtttest.On(t, nc, connectAs(packet.V5, "owner", accessOf(t, c)))
+	if ack.Code != packet.Success {
+		t.Fatalf("refused with 0x%02x", byte(ack.Code))
+	}
+	owner.Subscribe(packet.Filter{Topic: "#", QoS: 1})
+	authority := filepath.Join(dir, "ca.pem")
+	if err := os.WriteFile(authority, ca.PEM, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := mosquitto(t, s, "mosquitto_pub", d.Key, "-V", "mqttv5", "-q", "1", "-t", "pump/state", "-m", "21.4", "--cafile",
+		authority)
+	_, port, _ := strings.Cut(s.MQTTS, ":")
+	cmd.Args[slices.Index(cmd.Args, "-p")+1] = port
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("mosquitto_pub by TLS: %v: %s", err, out)
+	}
+	if m := owner.Message(); m.Topic != "pump/state" || string(m.Payload) != "21.4" {
+		t.Errorf("got %+v", m)
 	}
 }

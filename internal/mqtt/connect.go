@@ -22,7 +22,7 @@ const (
 	maxAliases     = 16
 )
 
-// take serves a connection that was accepted, or closes it.
+// take serves a connection that was accepted, or closes it. It returns when the client is connected.
 func (s *Service) take(ctx context.Context, nc net.Conn, addr netip.Addr, transport string) {
 	s.mu.Lock()
 	ok := !s.draining && s.open.Acquire(addr)
@@ -42,7 +42,7 @@ func (s *Service) take(ctx context.Context, nc net.Conn, addr netip.Addr, transp
 			c.readReady = c.readNow
 		}
 	}
-	go c.handshake(c.context(ctx))
+	c.handshake(c.context(ctx))
 }
 
 // release undoes take.
@@ -223,7 +223,11 @@ func (c *conn) begin(ctx context.Context, p packet.Connect) (present bool, err e
 	if n, ok := p.Props.Num(packet.ReceiveMaximum); ok {
 		window = min(window, int(n))
 	}
-	if present, err = c.openSession(ctx, p, expiryOf(p), window); err != nil {
+	present, err = c.openSession(ctx, p, expiryOf(p), window)
+	if domain.KindOf(err) == domain.TooLarge {
+		return false, &packet.Error{Code: packet.QuotaExceeded, Text: err.Error()}
+	}
+	if err != nil {
 		return false, err
 	}
 	s.cancelWill(c.key)

@@ -41,11 +41,13 @@ func (s *Service) Serve(ctx context.Context, l net.Listener, secure *tls.Config)
 			continue
 		}
 		wait = 0
-		addr := addrOf(nc.RemoteAddr())
-		if secure != nil {
-			nc = tls.Server(nc, secure)
-		}
-		s.take(life, nc, addr, transport)
+		go func() {
+			addr := addrOf(nc.RemoteAddr()) // waits for it behind a proxy
+			if secure != nil {
+				nc = tls.Server(nc, secure)
+			}
+			s.take(life, nc, addr, transport)
+		}()
 	}
 }
 
@@ -88,7 +90,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		b, _ := rw.Reader.Peek(n)
 		c.buf = slices.Clone(b)
 	}
-	s.take(context.WithoutCancel(r.Context()), c, s.ClientAddr(r), "websocket")
+	go s.take(context.WithoutCancel(r.Context()), c, s.ClientAddr(r), "websocket")
 }
 
 const (

@@ -59,6 +59,8 @@ type Topics interface {
 	RetainMessages(ctx context.Context, ms []domain.RetainedMessage) error
 	// RetainedMessages returns those with a prefix, of topics after a topic, in their order.
 	RetainedMessages(ctx context.Context, site, prefix, after string, limit int) ([]domain.RetainedMessage, error)
+	// RetainedSizes returns the bytes of each retained message that a device has published.
+	RetainedSizes(ctx context.Context, site, device string) (map[string]int, error)
 	// ForgetTopics deletes what devices left behind that are gone for good, and what is over. It returns
 	// the retained messages that are no more.
 	ForgetTopics(ctx context.Context, now time.Time) ([]domain.RetainedMessage, error)

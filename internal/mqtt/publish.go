@@ -111,10 +111,16 @@ func (c *conn) publish(ctx context.Context, t *site, p packet.Publish) (packet.C
 	if code, err := s.claim(ctx, t, m); code != packet.Success || err != nil {
 		return code, err
 	}
+	retains := m.retain && keepsRetained(m.topic)
+	if retains {
+		if code, err := s.allowRetained(ctx, t, m); code != packet.Success || err != nil {
+			return code, err
+		}
+	}
 	if code, err := c.understand(ctx, t, m); code != packet.Success || err != nil {
 		return code, err
 	}
-	if m.retain && keepsRetained(m.topic) {
+	if retains {
 		if err := s.retain(ctx, m, now); err != nil {
 			return packet.Success, err
 		}
@@ -133,7 +139,7 @@ func (c *conn) understand(ctx context.Context, t *site, m *message) (packet.Code
 		return packet.Success, nil
 	case isOwn(m.topic):
 		return c.onOwn(ctx, m)
-	case isAnnouncement(m.topic):
+	case isAnnouncement(m.topic) && m.retain: // they are kept, and counted
 		return packet.Success, c.onAnnouncement(ctx, t, m)
 	}
 	return packet.Success, c.observe(ctx, t, m)

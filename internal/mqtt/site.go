@@ -29,6 +29,8 @@ type site struct {
 
 	announced announced
 
+	quotas quotas
+
 	claimsMu sync.Mutex
 	claims   map[string]string // whose topics are, as far as asked
 }

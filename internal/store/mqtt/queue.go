@@ -10,7 +10,11 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// Enqueue stores messages for sessions, those that are there still and have fewer than limit waiting.
+// MaxQueueBytes is how much may wait for one session, but for the last message.
+const MaxQueueBytes = 4 << 20
+
+// Enqueue stores messages for sessions, those that are there still and have fewer than limit and
+// less than MaxQueueBytes waiting.
 // In the same transaction it remembers which message of a client they come from. It returns how many
 // had no place.
 func (repo *Repository) Enqueue(
@@ -22,9 +26,10 @@ func (repo *Repository) Enqueue(
 			res, err := t.ExecContext(ctx,
 				`INSERT INTO mqtt_queue (session_id, topic, payload, qos, retain, props, numbers, expires_at)
 				SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM mqtt_sessions
-				WHERE id = $1 AND (SELECT count(*) FROM mqtt_queue WHERE session_id = $1) < $9`,
+				WHERE id = $1 AND (SELECT count(*) FROM mqtt_queue WHERE session_id = $1) < $9
+					AND (SELECT COALESCE(sum(length(payload)), 0) FROM mqtt_queue WHERE session_id = $1) < $10`,
 				m.Session, m.Topic, payload(m.Payload), m.QoS, m.Retain, m.Props, joinNumbers(m.Numbers), store.Millis(m.Expires),
-				limit)
+				limit, MaxQueueBytes)
 			if err != nil {
 				return err
 			}
@@ -118,7 +123,10 @@ func (repo *Repository) Unacknowledged(
 	if err != nil {
 		return nil, nil, err
 	}
-	received, err = store.Collect(rows, func(rows *sql.Rows) (id uint16, err error) { err = rows.Scan(&id); return id, err })
+	received, err = store.Collect(rows, func(rows *sql.Rows) (id uint16, err error) {
+		err = rows.Scan(&id)
+		return id, err
+	})
 	return ms, received, err
 }
 

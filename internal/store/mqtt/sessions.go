@@ -10,8 +10,12 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
+// MaxSessions is how many sessions one device or user may have. It is exact for one client at a time.
+const MaxSessions = 20
+
 // OpenSession gives the session of a client to a connection, s.Conn. Without one, or with clean, or
 // if it has expired, it makes a new one; but none if s.Expiry is 0, and then its ID is empty.
+// It fails with too_large if there would be more than MaxSessions.
 // present says that it was there.
 func (repo *Repository) OpenSession(
 	ctx context.Context, s domain.MQTTSession, clean bool, now time.Time,
@@ -60,6 +64,14 @@ func open(
 	}
 	if err := moveOn(ctx, t, s.Site); err != nil || s.Expiry == 0 {
 		return domain.MQTTSession{}, false, err
+	}
+	var n int
+	if err := t.QueryRowContext(ctx, `SELECT count(*) FROM mqtt_sessions WHERE principal_id = $1 AND expires_at > $2`,
+		s.Principal, store.Millis(now)).Scan(&n); err != nil {
+		return s, false, err
+	}
+	if n >= MaxSessions {
+		return s, false, domain.TooLarge.Errorf(domain.CodeQuotaExceeded, "a device can have %d sessions that are kept", n)
 	}
 	opened.ID = domain.NewID("mqs")
 	_, err = t.ExecContext(ctx, `INSERT INTO mqtt_sessions (id, site_id, principal_id, client, expiry, conn_id, expires_at)

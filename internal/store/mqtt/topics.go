@@ -103,6 +103,25 @@ func (repo *Repository) RetainedMessages(
 	})
 }
 
+// RetainedSizes returns the bytes of each retained message that a device has published; of the owner and the
+// server with an empty device.
+func (repo *Repository) RetainedSizes(ctx context.Context, site, device string) (map[string]int, error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT topic, length(payload) FROM mqtt_topics
+		WHERE site_id = $1 AND sender_id = $2 AND payload IS NOT NULL`, site, device)
+	if err != nil {
+		return nil, err
+	}
+	sizes := make(map[string]int)
+	_, err = store.Collect(rows, func(rows *sql.Rows) (struct{}, error) {
+		var topic string
+		var n int
+		err := rows.Scan(&topic, &n)
+		sizes[topic] = n
+		return struct{}{}, err
+	})
+	return sizes, err
+}
+
 // ForgetTopics deletes what devices left behind that are gone for good, and retained messages that
 // are over. It returns the retained messages that are no more, without their payloads.
 func (repo *Repository) ForgetTopics(ctx context.Context, now time.Time) (gone []domain.RetainedMessage, err error) {
