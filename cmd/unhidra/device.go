@@ -98,14 +98,14 @@ func (e *env) devices(ctx context.Context, c config.Config) (*devices, error) {
 
 // syncRecorder waits until records are durable, because a command exits afterwards.
 type syncRecorder struct {
-	log *audit.Service
-	err *slog.Logger
+	audit *audit.Service
+	log   *slog.Logger
 }
 
 // Record implements device.Recorder.
 func (r syncRecorder) Record(ctx context.Context, e domain.AuditEvent) {
-	if err := r.log.RecordSync(ctx, e); err != nil {
-		r.err.ErrorContext(ctx, "could not write to the audit log", "type", e.Type, "err", err)
+	if err := r.audit.RecordSync(ctx, e); err != nil {
+		r.log.ErrorContext(ctx, "could not write to the audit log", "type", e.Type, "err", err)
 	}
 }
 

@@ -55,7 +55,8 @@ func OpenFiles(o FilesOptions) (*Files, error) {
 	f.current.Store(pair)
 	f.renewals = newMetrics(o.Metrics, f.Current)
 	if expiryWarning(pair.Leaf, time.Now()) {
-		o.Log.Warn("the certificate ends soon, or has ended; put a new one into "+o.Cert, "ends", pair.Leaf.NotAfter)
+		o.Log.Warn("the certificate ends soon, or has ended; put a new one into its file", "file", o.Cert,
+			"ends", pair.Leaf.NotAfter)
 	}
 	return f, nil
 }
