@@ -47,6 +47,21 @@ const dashboards = {
     panel("Audit log: how far receivers are behind", "s", line('max by (sink) (audit_sink_lag_seconds{job="unhidra",instance=~"$instance"})', "{{sink}}")),
     panel("Requests by listener", "reqps", line(rate("http_requests_total", "listener"), "{{listener}}")),
   ]],
+  "background": ["Unhidra: background work", [
+    panel("Feed: how far consumers are behind (none: no consumer)", "s", line('max by (consumer) (feed_lag_seconds{job="unhidra",instance=~"$instance"})', "{{consumer}}")),
+    panel("Feed: events set aside (none: no consumer)", "short", line('max by (consumer) (feed_set_aside{job="unhidra",instance=~"$instance"})', "{{consumer}}")),
+    panel("Files: operations", "ops", line(rate("blob_operations_total", "operation"), "{{operation}}")),
+    panel("Files: operations that failed", "ops", line(rate("blob_operations_total", "operation", ',result="failed"'), "{{operation}}")),
+    panel("Files: stored", "Bps", line(rate("blob_stored_bytes_total", "instance"), "{{instance}}")),
+    panel("Age of the last good backup (0: none)", "s", line(
+      `(time() - ${sum("backup_last_success_timestamp_seconds")}) * (${sum("backup_last_success_timestamp_seconds")} > bool 0)`, "{{instance}}")),
+    panel("Size of the last good backup (0: none since the start)", "bytes", line(sum("backup_size_bytes"), "{{instance}}")),
+    panel("Backups that failed", "ops", line(rate("backup_failures_total", "instance"), "{{instance}}")),
+    panel("Traces: spans sent (none: tracing is off)", "ops", line(rate("trace_spans_exported_total", "instance"), "{{instance}}")),
+    panel("Traces: spans lost, by the reason (none: tracing is off)", "ops", line(rate("trace_spans_dropped_total", "reason"), "{{reason}}")),
+    panel("Log: warnings and errors, by part", "ops", line(rate("log_lines_total", "part, level", ',level=~"warn|error"'), "{{part}} {{level}}")),
+    panel("Log: lines left out, because they repeat one", "ops", line(rate("log_lines_left_out_total", "part"), "{{part}}")),
+  ]],
   "resources": ["Unhidra: resources", [
     panel("Processor", "percentunit", line(rate("process_cpu_seconds_total", "instance"), "{{instance}}")),
     panel("Memory", "bytes", line(sum("process_resident_memory_bytes"), "{{instance}} resident"), line(sum("go_memstats_heap_inuse_bytes"), "{{instance}} heap")),

@@ -78,6 +78,7 @@ func (s *server) buildFiles(ctx context.Context) (err error) {
 	if s.files, err = OpenFiles(ctx, s.Config, s.db, s.reserve.Full, s.logs.Part("blob")); err != nil {
 		return err
 	}
+	s.files.Objects = blob.Measured(s.files.Objects, s.reg)
 	if s.Config.Works() {
 		s.run("files", s.files.Run)
 	}

@@ -43,10 +43,10 @@ type part struct {
 	start slog.Level
 }
 
-// NewLogs returns the logs of a server, which go to to, of whatever level it lets through.
-func NewLogs(to *slog.Logger, o LogOptions) *Logs {
+// NewLogs returns the logs of a server, which go to log, of whatever level that lets through.
+func NewLogs(log *slog.Logger, o LogOptions) *Logs {
 	return &Logs{
-		o: o, to: to.Handler(), parts: make(map[string]*part), repeats: repeats{most: o.Repeats},
+		o: o, to: log.Handler(), parts: make(map[string]*part), repeats: repeats{most: o.Repeats},
 		lines: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "log_lines_total",
 			Help: "Lines of the log, by part of the server and level, with those that were left out."},
 			[]string{"part", "level"}),
@@ -76,6 +76,10 @@ func (l *Logs) part(name string) *part {
 		}
 		p.level.Set(p.start)
 		l.parts[name] = p
+		for _, level := range []string{"warn", "error"} { // so that they are there before the first
+			l.lines.WithLabelValues(name, level)
+			l.leftOut.WithLabelValues(name, level)
+		}
 	}
 	return p
 }
@@ -115,12 +119,12 @@ type partHandler struct {
 	whole bool // repeats are written too
 }
 
-// Whole returns a logger that writes every line, also those that l would leave out as repeated:
+// Whole returns a logger that writes every line, also those that log would leave out as repeated:
 // for lines of which each says something that is written nowhere else.
-func Whole(l *slog.Logger) *slog.Logger {
-	h, ok := l.Handler().(partHandler)
+func Whole(log *slog.Logger) *slog.Logger {
+	h, ok := log.Handler().(partHandler)
 	if !ok {
-		return l
+		return log
 	}
 	h.whole = true
 	return slog.New(h)
