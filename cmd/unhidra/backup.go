@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/all"
+	"github.com/unhidra/unhidra/internal/store/readings"
 )
 
 const backupText = `backup [flags] <file>
@@ -101,7 +103,23 @@ func makeBackup(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	defer db.Close()
-	return e.writeBackup(ctx, c, app.BackupSource(c, db, version()), words[0], to)
+	repo, err := openReadings(ctx, c, db, log)
+	if err != nil {
+		return err
+	}
+	if repo != nil {
+		defer func() { _ = repo.End() }() // nothing was written
+	}
+	return e.writeBackup(ctx, c, app.BackupSource(c, db, repo, version()), words[0], to)
+}
+
+// openReadings opens what devices measured, beside a server that may run. It returns nil if no server
+// of this version has run yet.
+func openReadings(ctx context.Context, c config.Config, db *all.Store, log *slog.Logger) (*readings.Repository, error) {
+	if _, err := os.Stat(c.ReadingsFile()); errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return app.OpenReadings(ctx, db, c, app.StoreOptions{Log: log, Tool: true, NoMigrate: true})
 }
 
 // writeBackup writes a backup to the file at path, or to the standard output. It then reports the
@@ -153,7 +171,7 @@ func (e *env) verifyBackup(ctx context.Context, flags config.Flags, path, identi
 		return err
 	}
 	defer os.RemoveAll(dir)
-	r, err := backup.Verify(ctx, in, dir, app.OpenBackup, keys)
+	r, err := backup.Verify(ctx, in, dir, app.BackupOpener(), keys)
 	if err != nil {
 		return fmt.Errorf("%s failed its check: %w", path, err)
 	}
@@ -251,7 +269,7 @@ func (e *env) unpack(ctx context.Context, c config.Config, path, identity, dir s
 		return backup.Report{}, err
 	}
 	defer in.Close()
-	r, err := backup.Unpack(ctx, in, dir, app.OpenBackup, keys)
+	r, err := backup.Unpack(ctx, in, dir, app.BackupOpener(), keys)
 	if err != nil {
 		return r, fmt.Errorf("%s cannot be restored: %w", path, err)
 	}
@@ -284,6 +302,9 @@ func (e *env) replace(c config.Config, dir string, exists bool) error {
 			return err
 		}
 	}
+	if err := e.replaceReadings(c.ReadingsFile(), filepath.Join(dir, backup.Readings), suffix); err != nil {
+		return err
+	}
 	if err := e.replaceFiles(c.Files(), filepath.Join(dir, backup.Files), suffix); err != nil {
 		return err
 	}
@@ -294,6 +315,20 @@ func (e *env) replace(c config.Config, dir string, exists bool) error {
 		return nil
 	}
 	return e.replaceKey(c.KeyFile(), filepath.Join(dir, backup.Key), suffix)
+}
+
+// replaceReadings puts the readings of the backup at path. A backup of an older version has none: there
+// are none then.
+func (e *env) replaceReadings(path, from, suffix string) error {
+	for _, part := range []string{"", "-wal", "-shm"} {
+		if err := moveAway(path+part, path+suffix+part); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(from, path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // replaceKey puts the backup's key at path, if the backup has one. A different key that is there is

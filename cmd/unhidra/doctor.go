@@ -376,6 +376,7 @@ func (d *diagnosis) store(ctx context.Context, c config.Config, running bool) {
 		return
 	}
 	d.ok("database", "%s is intact and up to date", db.Name())
+	d.readings(ctx, c, db)
 	if err := app.CheckKey(ctx, db, c); err != nil {
 		d.fail("server's key", "%v", err)
 	}

@@ -91,3 +91,25 @@ func (d *diagnosis) filesFolder(ctx context.Context, dir string, db *all.Store) 
 	_ = os.Remove(f.Name())
 	return true
 }
+
+// readings checks the file of what devices measured, beside a SQLite database.
+func (d *diagnosis) readings(ctx context.Context, c config.Config, db *all.Store) {
+	if c.DatabaseURL != "" {
+		return
+	}
+	repo, err := openReadings(ctx, c, db, obs.NewLogger(d.w, "error", "text"))
+	switch {
+	case err != nil:
+		d.fail("readings", "%v", err)
+		return
+	case repo == nil:
+		d.ok("readings", "%s is created at the next start", c.ReadingsFile())
+		return
+	}
+	defer func() { _ = repo.End() }() // nothing was written
+	if err := repo.Verify(ctx); err != nil {
+		d.fail("readings", "%v", err)
+		return
+	}
+	d.ok("readings", "%s is intact and up to date", c.ReadingsFile())
+}

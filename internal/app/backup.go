@@ -13,17 +13,27 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/all"
+	"github.com/unhidra/unhidra/internal/store/readings"
 )
 
 // BackupSource is what a backup of the SQLite server that c describes is made of.
-func BackupSource(c config.Config, db *all.Store, version string) backup.Source {
+// repo is what devices measured; nil: nothing was ever stored.
+func BackupSource(c config.Config, db *all.Store, repo *readings.Repository, version string) backup.Source {
 	dir := filepath.Dir(c.Database())
-	s := backup.Source{Open: OpenBackup, Scratch: dir, Version: version}
+	s := backup.Source{Open: BackupOpener(), Scratch: dir, Version: version}
 	s.Copy = func(ctx context.Context, path string) error {
-		if err := roomToCopy(ctx, c, db, dir); err != nil {
+		if err := roomToCopy(ctx, c, dir, db.DB); err != nil {
 			return err
 		}
 		return db.Backup(ctx, path)
+	}
+	if repo != nil {
+		s.Readings = func(ctx context.Context, path string) error {
+			if err := roomToCopy(ctx, c, dir, repo.DB()); err != nil {
+				return err
+			}
+			return repo.DB().Backup(ctx, path)
+		}
 	}
 	if !c.S3.Enabled() {
 		s.Files = c.Files()
@@ -34,8 +44,12 @@ func BackupSource(c config.Config, db *all.Store, version string) backup.Source 
 	return s
 }
 
-// OpenBackup opens the database of a backup.
-func OpenBackup(ctx context.Context, path string) (backup.Copy, error) {
+// BackupOpener opens what a backup has.
+func BackupOpener() backup.Opener {
+	return backup.Opener{Database: openBackup, Readings: readings.Check}
+}
+
+func openBackup(ctx context.Context, path string) (backup.Copy, error) {
 	db, err := all.Open(ctx, store.Options{Path: path, Tool: true})
 	if err != nil {
 		return nil, err
@@ -60,7 +74,7 @@ func (c backupCopy) ReferredBlobs(ctx context.Context, after string, limit int) 
 }
 
 // roomToCopy fails if a copy of the database in dir would leave too little room for messages.
-func roomToCopy(ctx context.Context, c config.Config, db *all.Store, dir string) error {
+func roomToCopy(ctx context.Context, c config.Config, dir string, db *store.DB) error {
 	has, err := db.Usage(ctx)
 	if err != nil {
 		return err
@@ -87,7 +101,7 @@ func (s *server) buildBackup() error {
 		return err
 	}
 	d := backup.Deps{
-		Source: BackupSource(s.Config, s.db, s.Version), Place: place, Every: c.Every, Keep: c.Keep,
+		Source: BackupSource(s.Config, s.db, s.readings, s.Version), Place: place, Every: c.Every, Keep: c.Keep,
 		Log: s.logs.Part("backup"), Metrics: s.reg,
 	}
 	if c.Recipient != "" {

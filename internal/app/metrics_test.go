@@ -139,7 +139,13 @@ func everything(t *testing.T) *prometheus.Registry {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	s := &server{Options: Options{Config: c, Version: "test", Log: log}, logs: logs, db: db, reg: obs.NewRegistry("test"),
+	repo, err := OpenReadings(t.Context(), db, c, StoreOptions{Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = repo.End() })
+	s := &server{Options: Options{Config: c, Version: "test", Log: log}, logs: logs, db: db, readings: repo,
+		reg:    obs.NewRegistry("test"),
 		health: &obs.Health{}}
 	logs.Watch(s.reg)
 	disk.Watch(s.reg, c.DataDir)

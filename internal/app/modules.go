@@ -252,8 +252,8 @@ func (s *server) healthCheckers() []admin.HealthChecker {
 // log tell of their queues by themselves.
 func (s *server) watchQueues() {
 	m := s.modules
-	obs.WatchQueues(s.reg, slices.Concat(s.db.Queues(), m.chat.Queues(), m.hub.Queues(), m.gateway.Queues(),
-		m.auth.Queues(), m.history.Queues(), m.command.Queues(), m.alarm.Queues())...)
+	obs.WatchQueues(s.reg, slices.Concat(s.db.Queues(), s.readings.Queues(), m.chat.Queues(), m.hub.Queues(),
+		m.gateway.Queues(), m.auth.Queues(), m.history.Queues(), m.command.Queues(), m.alarm.Queues())...)
 }
 
 // origins are those whose pages may connect beside the host that they are asked

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/presence"
@@ -18,7 +19,7 @@ func OpenReadings(ctx context.Context, db *all.Store, c config.Config, o StoreOp
 	if c.DatabaseURL != "" {
 		return readings.On(db.DB), nil
 	}
-	repo, err := readings.OpenFile(ctx, store.Options{Path: c.Readings(), Log: o.Log, Tool: o.Tool, NoMigrate: o.NoMigrate})
+	repo, err := readings.OpenFile(ctx, store.Options{Path: c.ReadingsFile(), Log: o.Log, Tool: o.Tool, NoMigrate: o.NoMigrate})
 	if err != nil {
 		return nil, fmt.Errorf("open the readings of devices: %w", err)
 	}
@@ -26,14 +27,23 @@ func OpenReadings(ctx context.Context, db *all.Store, c config.Config, o StoreOp
 }
 
 func (s *server) buildTelemetry() {
-	m := &s.modules
+	m, keep := &s.modules, s.Config.Readings
 	m.telemetry = telemetry.New(telemetry.Deps{
 		Store: s.readings, Devices: m.device, Watchable: s.db.Devices, Observer: m.alarm, Bus: s.bus,
 		Log: s.logs.Part("telemetry"), Metrics: s.reg,
-		DiskFull: s.reserve.Full,
+		Cleaner: s.readings, Erased: s.db.Devices, DiskFull: s.reserve.Full,
+		Keep: telemetry.Keep{
+			Raw: days(keep.Days), Minutes: days(keep.MinutesDays), Hours: days(keep.HoursDays), Days: days(keep.DaysDays),
+		},
 	})
+	s.readings.Watch(s.reg)
 	s.run("telemetry", m.telemetry.Run)
+	if s.Config.Works() {
+		s.run("old_readings", m.telemetry.Clean)
+	}
 }
+
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 
 // departures tells all who let users watch one another that somebody is no longer in a room.
 type departures struct {

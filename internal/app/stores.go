@@ -55,7 +55,9 @@ var (
 	_ certs.Store    = (*storeserver.Repository)(nil)
 
 	_ telemetry.Store     = (*readings.Repository)(nil)
+	_ telemetry.Cleaner   = (*readings.Repository)(nil)
 	_ telemetry.Watchable = (*devices.Repository)(nil)
+	_ telemetry.Erased    = (*devices.Repository)(nil)
 )
 
 func authStore(db *all.Store) auth.Store {

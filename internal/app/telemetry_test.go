@@ -142,3 +142,44 @@ func watchesReadings(t *testing.T, s *live.Server, ann, bob *client.Client, devi
 		t.Errorf("no longer in a room with it: %+v", w)
 	}
 }
+
+// What was measured outlives a restart. The owner may delete it, and so does whoever deletes the
+// owner's account.
+func TestReadingsLastUntilTheyAreDeleted(t *testing.T) {
+	t.Parallel()
+	live.EachSetup(t, func(t *testing.T, start live.Starter) {
+		ctx := t.Context()
+		s := start()
+		ann := s.User("ann")
+		d := registerDevice(t, ann, "Greenhouse")
+		device, _ := connectDevice(t, s, d.Key, client.LiveOptions{})
+		report := map[string]any{"boot": 7, "seq": 0, "readings": map[string]any{"temperature": 21.5}}
+		must(t, device.Request(ctx, "report", report, nil))
+		device.Close()
+		s.Stop()
+
+		s = start()
+		ann = client.New(s.URL)
+		must(t, ann.SignIn(ctx, "ann", live.Password))
+		count := func() int {
+			var list seriesList
+			must(t, ann.Do(ctx, "GET", "/devices/"+d.Device.ID+"/series", nil, &list))
+			return len(list.Series)
+		}
+		device, _ = connectDevice(t, s, d.Key, client.LiveOptions{})
+		var ack wire.Reported
+		must(t, device.Request(ctx, "report", report, &ack))
+		if ack.Duplicate != 1 || count() != 1 {
+			t.Errorf("after a restart: %+v, %d series", ack, count())
+		}
+		must(t, ann.Do(ctx, "DELETE", "/devices/"+d.Device.ID+"/readings", nil, nil))
+		if count() != 0 {
+			t.Error("deleted readings are there")
+		}
+		ack = wire.Reported{}
+		must(t, device.Request(ctx, "report", report, &ack))
+		if ack.Accepted != 1 || count() != 1 {
+			t.Errorf("after the deletion: %+v", ack)
+		}
+	})
+}

@@ -1,10 +1,10 @@
 // Package backup writes everything that a server with SQLite keeps to one stream: the
-// database as it was at one moment, the files that it refers to, and the server's key. It
+// database as it was at one moment, what devices measured up to a moment later, the files that it refers to, and the server's key. It
 // reads such a stream back, checks it, and makes one regularly.
 //
 // A backup is a tar archive: a manifest, the files that it lists, and a seal, which is the
 // SHA-256 of all bytes before it. It may be encrypted as a whole by age
-// (https://age-encryption.org/v1). Format 2 had no seal, format 1 no files.
+// (https://age-encryption.org/v1). Format 3 had no readings, format 2 no seal, format 1 no files.
 package backup
 
 import (
@@ -21,6 +21,7 @@ import (
 // Names in an archive, and of what Unpack writes.
 const (
 	Database = "unhidra.db"
+	Readings = "readings.db"
 	Key      = "server.key"
 	Files    = "files"
 
@@ -30,8 +31,9 @@ const (
 )
 
 const (
-	formatFiles = 2
-	format      = 3
+	formatFiles    = 2
+	formatReadings = 4
+	format         = formatReadings
 )
 
 // A Manifest says what a backup has.
@@ -64,8 +66,12 @@ type Copy interface {
 	Close() error
 }
 
-// An Opener opens the database in a file, and brings it to the schema of this program.
-type Opener func(ctx context.Context, path string) (Copy, error)
+// An Opener opens what a backup has, and brings it to the schema of this program.
+type Opener struct {
+	Database func(ctx context.Context, path string) (Copy, error)
+	// Readings looks for damage in a file of what devices measured.
+	Readings func(ctx context.Context, path string) error
+}
 
 // A Report is what was found in a backup that is good.
 type Report struct {
@@ -111,7 +117,7 @@ func countLost(ctx context.Context, db Copy, m Manifest) (lost int, err error) {
 
 // check looks through the unpacked database at path, and compares it with the manifest.
 func (r *Report) check(ctx context.Context, path string, open Opener) (err error) {
-	db, err := open(ctx, path)
+	db, err := open.Database(ctx, path)
 	if err != nil {
 		return err
 	}

@@ -25,18 +25,39 @@ func TestABackupHasWhatTheServerHas(t *testing.T) {
 		s, _ := newSource(t)
 		b := written(t, s, to)
 		dir := t.TempDir()
-		r, err := Unpack(t.Context(), bytes.NewReader(b), dir, openFake, []age.Identity{key})
+		r, err := Unpack(t.Context(), bytes.NewReader(b), dir, fakes, []age.Identity{key})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if r.Encrypted != (to != nil) || r.Objects != 2 || r.Lost != 0 || r.Bytes != int64(len(b)) || r.Has.Events != 9 {
 			t.Errorf("%+v", r)
 		}
-		for name, want := range map[string]string{"files/o/one": "one", "files/t/two": "two", Key: "a key"} {
+		for name, want := range map[string]string{"files/o/one": "one", "files/t/two": "two", Key: "a key",
+			Readings: "readings"} {
 			if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != want {
 				t.Errorf("%s: %q, %v", name, got, err)
 			}
 		}
+	}
+}
+
+func TestDamagedReadingsAreFound(t *testing.T) {
+	t.Parallel()
+	s, _ := newSource(t)
+	whole := written(t, s, nil)
+	refuses := fakes
+	refuses.Readings = func(context.Context, string) error { return errors.New("damaged") }
+	if _, err := Verify(t.Context(), bytes.NewReader(whole), t.TempDir(), refuses, nil); err == nil ||
+		!strings.Contains(err.Error(), "readings") {
+		t.Errorf("when it is read: %v", err)
+	}
+	s.Readings = func(_ context.Context, path string) error { return os.WriteFile(path, []byte("bad"), 0o600) }
+	if _, err := s.Write(t.Context(), io.Discard, nil); err == nil {
+		t.Error("when it is written: nothing")
+	}
+	s.Readings = nil
+	if _, err := verify(t, written(t, s, nil)); err != nil {
+		t.Errorf("without readings: %v", err)
 	}
 }
 
@@ -97,7 +118,7 @@ func TestVerifyStopsWithinAFile(t *testing.T) {
 			cancel()
 		}
 		return in.Read(b)
-	}), t.TempDir(), openFake, nil)
+	}), t.TempDir(), fakes, nil)
 	if !errors.Is(err, context.Canceled) || in.Len() < 8<<20 {
 		t.Errorf("%d bytes were left to read: %v", in.Len(), err)
 	}
@@ -126,7 +147,7 @@ func TestAnEncryptedBackupNeedsItsKey(t *testing.T) {
 func rewritten(t *testing.T, b []byte, change func(m *Manifest, files map[string]string)) []byte {
 	t.Helper()
 	dir := t.TempDir()
-	r, err := Unpack(t.Context(), bytes.NewReader(b), dir, openFake, nil)
+	r, err := Unpack(t.Context(), bytes.NewReader(b), dir, fakes, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -131,7 +131,7 @@ func TestABrokenDownloadIsNoDamage(t *testing.T) {
 	whole := written(t, s, nil)
 	for _, err := range []error{errors.New("connection reset"), io.ErrUnexpectedEOF} {
 		body := io.MultiReader(bytes.NewReader(whole[:len(whole)/2]), failing{err})
-		_, got := Verify(t.Context(), download{io.NopCloser(body), "https://b/x"}, t.TempDir(), openFake, nil)
+		_, got := Verify(t.Context(), download{io.NopCloser(body), "https://b/x"}, t.TempDir(), fakes, nil)
 		var file *fs.PathError
 		if !errors.As(got, &file) || !errors.Is(got, err) || strings.Contains(got.Error(), "damaged") {
 			t.Errorf("%v: %v", err, got)

@@ -45,6 +45,14 @@ func openFake(_ context.Context, path string) (Copy, error) {
 	return f, json.Unmarshal(b, f)
 }
 
+var fakes = Opener{Database: openFake, Readings: func(_ context.Context, path string) error {
+	b, err := os.ReadFile(path)
+	if err == nil && !bytes.HasPrefix(b, []byte("readings")) {
+		err = errors.New("the readings are damaged")
+	}
+	return err
+}}
+
 // newSource returns a source with a database, two files and a key.
 func newSource(t *testing.T) (Source, *fakeDB) {
 	t.Helper()
@@ -64,7 +72,8 @@ func newSource(t *testing.T) (Source, *fakeDB) {
 			b, err := json.Marshal(db)
 			return errors.Join(err, os.WriteFile(path, b, 0o600))
 		},
-		Open: openFake, Files: filepath.Join(dir, "files"), Key: filepath.Join(dir, Key), Scratch: dir, Version: "1.0",
+		Readings: func(_ context.Context, path string) error { return os.WriteFile(path, []byte("readings"), 0o600) },
+		Open:     fakes, Files: filepath.Join(dir, "files"), Key: filepath.Join(dir, Key), Scratch: dir, Version: "1.0",
 	}, db
 }
 
@@ -96,5 +105,5 @@ func newKey(t *testing.T) *age.X25519Identity {
 
 func verify(t *testing.T, b []byte, keys ...age.Identity) (Report, error) {
 	t.Helper()
-	return Verify(t.Context(), bytes.NewReader(b), t.TempDir(), openFake, keys)
+	return Verify(t.Context(), bytes.NewReader(b), t.TempDir(), fakes, keys)
 }

@@ -22,9 +22,9 @@ import (
 
 // Verify reads a backup to its end and checks it: every byte, the database's structure and
 // the logs in it, and that it has what it had when the backup was made. It writes the
-// database to dir, and no files. keys open an encrypted one.
+// databases to dir, and no files. keys open an encrypted one.
 func Verify(ctx context.Context, r io.Reader, dir string, open Opener, keys []age.Identity) (Report, error) {
-	return unpack(ctx, r, dir, open, keys, func(name string) bool { return name == Database })
+	return unpack(ctx, r, dir, open, keys, func(name string) bool { return name == Database || name == Readings })
 }
 
 // Unpack does what Verify does, and writes all files to dir.
@@ -48,6 +48,11 @@ func unpack(
 	r.Bytes = counted.n
 	if err := r.check(ctx, filepath.Join(dir, Database), open); err != nil {
 		return r, fmt.Errorf("its database is not good: %w", err)
+	}
+	if r.SHA256[Readings] != "" {
+		if err := open.Readings(ctx, filepath.Join(dir, Readings)); err != nil {
+			return r, fmt.Errorf("its readings are not good: %w", err)
+		}
 	}
 	return r, nil
 }
@@ -115,7 +120,8 @@ func readManifest(r *tar.Reader) (m Manifest, err error) {
 		return m, err
 	}
 	for name := range m.SHA256 {
-		if name != Database && name != Key && !(m.Format >= formatFiles && isFile(name)) {
+		if name != Database && name != Key && !(m.Format >= formatReadings && name == Readings) &&
+			!(m.Format >= formatFiles && isFile(name)) {
 			return m, fmt.Errorf("it has a file %q", name)
 		}
 	}

@@ -27,7 +27,9 @@ import (
 type Source struct {
 	// Copy writes a copy of the database, as it is at one moment, to a new file.
 	Copy func(ctx context.Context, path string) error
-	Open Opener // opens that copy
+	// Readings writes a copy of what devices measured to a new file; nil: there is nothing.
+	Readings func(ctx context.Context, path string) error
+	Open     Opener // opens these copies
 	// Files is the folder of files; empty: they are in a bucket, and are not backed up.
 	Files string
 	// Key is the file of the server's key; empty: the server was given one otherwise.
@@ -118,6 +120,15 @@ func (s Source) Write(ctx context.Context, w io.Writer, to age.Recipient) (r Rep
 	if err := s.Copy(ctx, files[Database]); err != nil {
 		return r, err
 	}
+	if s.Readings != nil { // after the database, so that each device of a reading is likely to be in that
+		files[Readings] = filepath.Join(dir, Readings)
+		if err := s.Readings(ctx, files[Readings]); err != nil {
+			return r, fmt.Errorf("copy the readings of devices: %w", err)
+		}
+		if err := s.Open.Readings(ctx, files[Readings]); err != nil {
+			return r, err
+		}
+	}
 	if _, err := os.Stat(s.Key); err == nil {
 		files[Key] = s.Key
 	}
@@ -129,7 +140,7 @@ func (s Source) Write(ctx context.Context, w io.Writer, to age.Recipient) (r Rep
 
 // describe checks the copied database, adds the files that it has, and fills in the manifest.
 func (s Source) describe(ctx context.Context, m *Manifest, files map[string]string) error {
-	db, err := s.Open(ctx, files[Database])
+	db, err := s.Open.Database(ctx, files[Database])
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,7 @@ type Config struct {
 
 	Backup      Backup
 	Retention   Retention
+	Readings    Readings
 	DiskReserve int // MiB of the data folder's disk that messages leave free; 0: none
 
 	AllowedOrigins []string
@@ -118,8 +119,10 @@ func (c Config) Database() string {
 	return filepath.Join(c.DataDir, "unhidra.db")
 }
 
-// Readings returns the SQLite file of what devices measure, which counts only without DatabaseURL.
-func (c Config) Readings() string { return filepath.Join(filepath.Dir(c.Database()), "readings.db") }
+// ReadingsFile returns the SQLite file of what devices measure, which counts only without DatabaseURL.
+func (c Config) ReadingsFile() string {
+	return filepath.Join(filepath.Dir(c.Database()), "readings.db")
+}
 
 // KeyFile returns where the server's key is kept if none is given.
 func (c Config) KeyFile() string { return filepath.Join(c.DataDir, "server.key") }

@@ -105,7 +105,8 @@ func Load(environ []string, flags Flags) (Config, error) {
 		return Config{}, errors.New("NATS_URL joins several nodes, which need one PostgreSQL; set DATABASE_URL as well")
 	}
 	if err := errors.Join(c.complete(), c.Mail.complete(), c.Captcha.complete(), c.Audit.complete(),
-		c.Retention.complete(), c.S3.complete(), c.Backup.complete(c.DatabaseURL != "", c.S3)); err != nil {
+		c.Retention.complete(), c.Readings.complete(), c.S3.complete(),
+		c.Backup.complete(c.DatabaseURL != "", c.S3)); err != nil {
 		return Config{}, err
 	}
 	if c.AuthAddr == "" && c.Has(RoleAuth) && !c.Has(RoleGateway) {

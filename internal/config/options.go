@@ -285,6 +285,17 @@ func (c *Config) options() []option {
 		{keeps, "UNHIDRA_RETENTION_MAX_DAYS", "", "0",
 			"no room keeps messages for more days than this, whatever its owner sets; 0: no maximum", false,
 			num(&c.Retention.MaxDays, 0, 36500)},
+		{keeps, "UNHIDRA_READINGS_DAYS", "", "31",
+			"days that single readings of devices are kept; 0: forever. Older charts are drawn from the next three, which " +
+				"must not be shorter", false,
+			num(&c.Readings.Days, 0, 36500)},
+		{keeps, "UNHIDRA_READINGS_MINUTES_DAYS", "", "400",
+			"days that their least, greatest and mean values of each minute are kept; 0: forever", false,
+			num(&c.Readings.MinutesDays, 0, 36500)},
+		{keeps, "UNHIDRA_READINGS_HOURS_DAYS", "", "3650",
+			"days that those of each hour are kept; 0: forever", false, num(&c.Readings.HoursDays, 0, 36500)},
+		{keeps, "UNHIDRA_READINGS_DAYS_DAYS", "", "0",
+			"days that those of each day are kept; 0: forever", false, num(&c.Readings.DaysDays, 0, 36500)},
 		{keeps, "UNHIDRA_DISK_RESERVE", "", "100",
 			"MiB of the data folder's disk to leave free: below that, a server with SQLite accepts no new messages " +
 				"(503, `disk_full`), while reading, deleting and signing in still work; 0: until the disk is full", false,

@@ -24,6 +24,9 @@ type fakes struct {
 	got    []domain.Report
 	err    error
 	series []domain.Series
+	rows   int // to forget
+	forgot []string
+	erased []string
 }
 
 func (f *fakes) Append(
@@ -64,10 +67,36 @@ func (f *fakes) MaySee(context.Context, domain.Principal, string) (d domain.Devi
 	return d, true, nil
 }
 
-func (f *fakes) SeenBy(_ context.Context, _ string, devices []string) ([]string, error) { return devices, nil }
+func (f *fakes) SeenBy(_ context.Context, _ string, devices []string) ([]string, error) {
+	return devices, nil
+}
+
+func (f *fakes) Forget(_ context.Context, r domain.Resolution, before time.Time, limit int) (int64, error) {
+	f.forgot = append(f.forgot, fmt.Sprint(time.Duration(r), " ", before.Format(time.DateOnly)))
+	if f.rows -= limit; f.rows >= 0 {
+		return int64(limit), nil
+	}
+	return int64(limit + f.rows), nil
+}
+
+func (f *fakes) ForgetNumbers(_ context.Context, before time.Time) error {
+	f.forgot = append(f.forgot, "numbers "+before.Format(time.DateOnly))
+	return nil
+}
+
+func (f *fakes) Compact(context.Context) (bool, error) { return false, nil }
+
+func (f *fakes) Erase(_ context.Context, device string) error {
+	f.erased = append(f.erased, device)
+	return nil
+}
+
+func (f *fakes) ErasedDevices(context.Context, time.Time) ([]string, error) {
+	return []string{"dev_gone"}, nil
+}
 
 func service(f *fakes, now *time.Time) *Service {
-	return New(Deps{Store: f, Devices: f, Watchable: f, Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler),
+	return New(Deps{Store: f, Cleaner: f, Erased: f, Devices: f, Watchable: f, Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler),
 		Metrics: prometheus.NewRegistry(), Now: func() time.Time { return *now },
 		Keep: Keep{Raw: 30 * day, Minutes: 400 * day}})
 }
@@ -303,5 +332,21 @@ func TestAStepIsTheShortestThatIsEnoughAndStillKept(t *testing.T) {
 		}); r >= 0 {
 			t.Errorf("%v is not whole in a stored resolution", step)
 		}
+	}
+}
+
+func TestEachResolutionIsForgottenInItsTime(t *testing.T) {
+	t.Parallel()
+	f, now := &fakes{rows: 1500}, t0
+	s := service(f, &now)
+	if err := s.forget(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"0s 2026-02-11", "0s 2026-02-11", "1m0s 2025-02-06", "numbers 2026-02-11"}
+	if !slices.Equal(f.forgot, want) { // hours and days are kept
+		t.Errorf("%q, want %q", f.forgot, want)
+	}
+	if err := s.eraseSince(t.Context(), time.Time{}); err != nil || !slices.Equal(f.erased, []string{"dev_gone"}) {
+		t.Errorf("%v, %v", f.erased, err)
 	}
 }

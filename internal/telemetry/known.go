@@ -62,6 +62,13 @@ func (s *Service) namesOf(ctx context.Context, device string, now time.Time) (*n
 	return n, nil
 }
 
+// forget drops what is known of a device whose readings are deleted.
+func (k *known) forget(device string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.devices, device)
+}
+
 // know reports whether there is a series of that name, or may be one from now on. The caller holds
 // n.mu.
 func (n *names) know(name string, declared bool, now time.Time) bool {

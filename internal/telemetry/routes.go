@@ -13,6 +13,11 @@ import (
 
 // Routes adds the module's operations to api.
 func (s *Service) Routes(api huma.API) {
+	httpx.Register(api, huma.Operation{
+		OperationID: "delete-readings", Method: "DELETE", Path: "/devices/{device}/readings", Tags: []string{"devices"},
+		Security: httpx.Bearer, Summary: "Delete everything that a device has measured", DefaultStatus: 204,
+		Description: "For its owner. The device may go on: it begins anew.",
+	}, s.deleteReadings)
 	op := func(id, path, summary, description string) huma.Operation {
 		return huma.Operation{OperationID: id, Method: "GET", Path: path, Tags: []string{"devices"}, Security: httpx.Bearer,
 			Summary: summary, Description: description}
@@ -137,4 +142,15 @@ func splitNames(list string) []string {
 		return nil
 	}
 	return strings.Split(list, ",")
+}
+
+func (s *Service) deleteReadings(ctx context.Context, in *OnDevice) (*struct{}, error) {
+	_, mine, err := s.Devices.MaySee(ctx, httpx.Principal(ctx), in.Device)
+	if err == nil && !mine {
+		err = domain.NotFound.Errorf(domain.CodeNoDevice, "there is no such device, or it is not yours")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.erase(ctx, in.Device)
 }

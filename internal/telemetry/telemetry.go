@@ -57,6 +57,8 @@ type Observer interface {
 // Deps are the dependencies of the service.
 type Deps struct {
 	Store     Store
+	Cleaner   Cleaner
+	Erased    Erased
 	Devices   Devices
 	Watchable Watchable
 	Observer  Observer // nil: nobody

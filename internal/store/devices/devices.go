@@ -224,6 +224,10 @@ func (repo *Repository) RevokeDevice(ctx context.Context, id, reason string, now
 	})
 }
 
+// erasedName is the name of a device whose owner's account was deleted. Other devices have a folded
+// name.
+const erasedName = "Deleted device"
+
 // EraseUser revokes all devices of a deleted account and erases their data. Their rows stay,
 // because messages refer to them.
 func EraseUser(ctx context.Context, t *store.Tx, owner string, now time.Time) error {
@@ -242,8 +246,8 @@ func EraseUser(ctx context.Context, t *store.Tx, owner string, now time.Time) er
 	}
 	t.Invalidate()
 	_, err = t.ExecContext(ctx,
-		`UPDATE users SET display_name = 'Deleted device', folded = '', disabled = TRUE, last_seen_at = $2 WHERE id IN `+
-			theirs, owner, store.Millis(now))
+		`UPDATE users SET display_name = $3, folded = '', disabled = TRUE, last_seen_at = $2 WHERE id IN `+
+			theirs, owner, store.Millis(now), erasedName)
 	return err
 }
 

@@ -14,8 +14,11 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/unhidra/unhidra/internal/chunk"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/store"
 )
 
@@ -52,7 +55,8 @@ type view struct {
 //go:embed sql
 var schema embed.FS
 
-// OpenFile opens the SQLite file at o.Path, and reads the journal in it.
+// OpenFile opens the SQLite file at o.Path, and reads the journal in it. A tool does not: it may copy
+// and check the file, and nothing else.
 func OpenFile(ctx context.Context, o store.Options) (*Repository, error) {
 	var err error
 	if o.Schema, err = fs.Sub(schema, "sql"); err != nil {
@@ -65,6 +69,9 @@ func OpenFile(ctx context.Context, o store.Options) (*Repository, error) {
 	repo := &Repository{db: db, own: true}
 	j := newJournal(repo)
 	repo.waiting = j
+	if o.Tool {
+		return repo, nil // nothing is read or written but the file as a whole
+	}
 	if err := j.replay(ctx); err != nil {
 		_ = db.Close() // what went wrong is told already
 		return nil, err
@@ -220,6 +227,47 @@ func recordOf(report *domain.Report, slots map[string]uint32) record {
 		r.values[i] = slotValue{slots[reading.Name], reading.Value}
 	}
 	return r
+}
+
+// Watch registers how much of a SQLite file waits to be packed, and how much room the file takes.
+func (repo *Repository) Watch(reg prometheus.Registerer) {
+	j, ok := repo.waiting.(*journal)
+	if !ok {
+		return
+	}
+	gauge := func(name, help string, of func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, of)
+	}
+	reg.MustRegister(
+		gauge("telemetry_waiting_bytes", "Bytes of readings in memory that are not packed yet.", func() float64 {
+			j.mu.Lock()
+			defer j.mu.Unlock()
+			return float64(j.bytes)
+		}),
+		gauge("telemetry_devices", "Devices whose readings are in memory.", func() float64 {
+			j.mu.Lock()
+			defer j.mu.Unlock()
+			return float64(len(j.devices))
+		}),
+		gauge("telemetry_store_bytes", "Size of the file of readings.", func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+			defer cancel()
+			u, _ := repo.db.Usage(ctx) // 0 while it does not answer
+			return float64(u.Bytes)
+		}),
+	)
+}
+
+// Queues tells what waits to be written to a SQLite file.
+func (repo *Repository) Queues() []obs.Queue {
+	if !repo.own {
+		return nil
+	}
+	qs := repo.db.Queues()
+	for i := range qs {
+		qs[i].Name = "reading_" + qs[i].Name
+	}
+	return qs
 }
 
 // Ping fails if the database does not answer, or if its file was removed or replaced.
