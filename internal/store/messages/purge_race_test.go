@@ -154,7 +154,8 @@ func TestPurgeRaces(t *testing.T) {
 		const writers, messages, keep = 4, 120, 60
 		r := &purgeRace{
 			db: db, room: testkit.Room(t, db, writers+1),
-			reader: testkit.UserID(writers), username: fmt.Sprint("user", writers), keep: keep, near: keep / writers * 2, now: make(map[int64]string),
+			reader: testkit.UserID(writers), username: fmt.Sprint("user", writers), keep: keep,
+			near: keep / writers * 2, now: make(map[int64]string),
 		}
 		testkit.Step(t, "readers see no gap and nothing that is gone", func(t *testing.T) {
 			r.run(t, writers, messages, seed)
