@@ -108,6 +108,7 @@ func floors() map[string][]string {
 		"internal/alarm":     kits,
 		"internal/history":   kits,
 		"internal/presence":  kits,
+		"internal/webtrace":  kits,
 		"internal/telemetry": kits,
 
 		"internal/passkey/softkey": {}, // for tests alone

@@ -55,6 +55,8 @@ func writeLimits(c config.Config) httpx.Limits {
 		"reset-password", "unlock")
 	// What looks through much to answer little.
 	shared(httpx.Limit{Name: "searches", User: perMinute(2 * n), Addr: perMinute(20 * n)}, "search")
+	// What web clients measured, once every few seconds if they are asked to.
+	shared(httpx.Limit{Name: "spans", User: perMinute(n), Addr: perMinute(10 * n)}, "report-spans")
 	shared(httpx.Limit{Name: "administration", User: perMinute(10 * n)},
 		"admin-update-user", "admin-delete-user", "admin-end-sessions", "admin-end-session", "admin-reset-factors",
 		"admin-reset-password",

@@ -33,6 +33,7 @@ import (
 	"github.com/unhidra/unhidra/internal/presence"
 	"github.com/unhidra/unhidra/internal/store/readings"
 	"github.com/unhidra/unhidra/internal/telemetry"
+	"github.com/unhidra/unhidra/internal/webtrace"
 )
 
 // The services satisfy the interfaces that the gateway and others declare; stores.go
@@ -71,6 +72,7 @@ type modules struct {
 	chat      *chat.Service
 	history   *history.Service
 	presence  *presence.Service
+	webtrace  *webtrace.Service
 	device    *device.Service
 	command   *command.Service
 	alarm     *alarm.Service
@@ -219,7 +221,7 @@ func (s *server) buildGateway() {
 			HandshakesPerAddr: c.IPPerMinute, HandshakesPerUser: c.UserPerMinute, ConnsPerAddr: c.ConnsPerAddr,
 			ConnsPerUser: c.ConnsPerUser, MessagesPerSec: c.MessagesPerSec, Queue: c.SendQueue,
 		},
-		Trace: s.tracer, Drain: c.Drain, Others: c.NATS.Servers != "", Age: c.ConnectionAge,
+		Trace: s.tracer, TraceShare: s.browserShare(), Drain: c.Drain, Others: c.NATS.Servers != "", Age: c.ConnectionAge,
 	})
 	s.run("gateway", m.gateway.Run)
 }
@@ -294,6 +296,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.command.Routes(api)
 	m.telemetry.Routes(api)
 	m.alarm.Routes(api)
+	m.webtrace.Routes(api)
 }
 
 func (m *modules) serveStats(w http.ResponseWriter, _ *http.Request) {

@@ -220,3 +220,34 @@ func TestHistogramsNameTraces(t *testing.T) {
 		})
 	}
 }
+
+// The browser's own span is where the trace begins, if the server asks web clients for it.
+func TestBrowsersBeginTraces(t *testing.T) {
+	t.Parallel()
+	otlp := otlptest.Start(t)
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_OTLP_URL="+otlp.HTTP, "UNHIDRA_TRACE_SAMPLE=0",
+		"UNHIDRA_TRACE_BROWSER=0.5")
+	ann := s.User("ann")
+	ann.Traceparent = tracedOnly
+	var hello client.Hello
+	l := ann.Live(t.Context(), client.LiveOptions{OnHello: func(h client.Hello) { hello = h }})
+	defer l.Close()
+	must(t, l.Ping(traced(t))) // after the hello
+	if hello.TraceShare != 0.5 {
+		t.Errorf("the browser is to trace %v of its requests", hello.TraceShare)
+	}
+	type spans map[string]any
+	must(t, ann.Do(t.Context(), http.MethodPost, "/traces", spans{"spans": []spans{
+		{"traceparent": traceparent, "name": "GET rooms", "ago": 40, "took": 30},
+	}}, nil))
+	wait(t, func() bool {
+		return otlp.Tree(traceID, "", func(s otlptest.Span) string { return s.Name + " " + s.Service }) ==
+			"GET rooms unhidra-web\n  ws ping unhidra\n"
+	})
+	var refused *client.Error
+	if err := ann.Do(t.Context(), http.MethodPost, "/traces", spans{"spans": []spans{
+		{"traceparent": traceparent, "name": "GET rooms/secret text", "ago": 40, "took": 30},
+	}}, nil); !errors.As(err, &refused) || refused.Kind != "invalid" {
+		t.Errorf("any text may be a name: %v", err)
+	}
+}

@@ -381,6 +381,9 @@ func (c *Config) options() []option {
 		{logs, "UNHIDRA_TRACE_SAMPLE", "", "0.01",
 			"share of the requests that are traced, 0 to 1; those that fail or take a second are reported in any case", false,
 			share(&c.Trace.Share)},
+		{logs, "UNHIDRA_TRACE_BROWSER", "", "0",
+			"share of the requests of web clients that are traced from the browser on, 0 to 1", false,
+			share(&c.Trace.Browser)},
 		{logs, "UNHIDRA_DRAIN_DELAY", "", "0s",
 			"how long a shutdown waits after `/ready` starts to fail, so that load balancers stop sending requests; " +
 				"longer than the interval of their checks", false,

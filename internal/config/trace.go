@@ -10,6 +10,9 @@ import (
 type Trace struct {
 	URL   string  // of an OTLP receiver; empty: nothing is traced
 	Share float64 // of the requests, 0 to 1
+	// Browser is the share of the requests that the web client traces, 0 to 1. Without a URL it is
+	// without effect.
+	Browser float64
 }
 
 // otlp takes the URL of an OTLP receiver.

@@ -132,6 +132,7 @@ type Deps struct {
 	Origins    []string                         // whose pages may connect, beside those of the host that is asked
 	Limits     Limits
 	Trace      *trace.Tracer // nil: off
+	TraceShare float64       // of the requests that web clients trace
 	Drain      time.Duration // over how long connections are closed at the end
 	Others     bool          // other nodes are there for those whose connections are closed
 	Age        time.Duration // how old a connection gets, at most; 0: as old as it likes

@@ -33,7 +33,7 @@ func (g *Service) greet(ctx context.Context, c *conn, u domain.User) {
 		Conn: c.id, Server: g.Version, Me: &me, Heartbeat: int(heartbeat / time.Second), Rooms: rooms,
 		Limits: wire.Limits{Frame: wire.MaxFrame, Text: domain.MaxText, PerSecond: float64(g.Limits.MessagesPerSec),
 			Replay: domain.MaxReplay},
-		Traces: g.Trace != nil,
+		Traces: g.Trace != nil, TraceShare: g.TraceShare,
 	}
 	if u.Kind == domain.KindUser {
 		if hello.Requests, err = g.Rooms.RequestsWaiting(ctx, u.ID); err != nil {

@@ -8,10 +8,16 @@ import (
 	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
-// ids gives a new trace the id that its request has had from the beginning.
+// ids gives a new trace the id that its request has had from the beginning, and the span of a
+// client the ids that it has already.
 type ids struct{}
 
+type givenKey struct{}
+
 func (ids) NewIDs(ctx context.Context) (oteltrace.TraceID, oteltrace.SpanID) {
+	if sc, ok := ctx.Value(givenKey{}).(oteltrace.SpanContext); ok {
+		return sc.TraceID(), sc.SpanID()
+	}
 	if r, ok := ctx.Value(requestKey{}).(*Request); ok {
 		return r.id, newSpanID()
 	}

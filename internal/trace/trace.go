@@ -24,23 +24,52 @@ import (
 
 const (
 	header = "traceparent"
+	scope  = "github.com/unhidra/unhidra" // whose spans these are
 	// Callers may ask for a request to be traced. They get this many a second, together.
 	askedPerSec = 10
+	// Clients may report spans of their own. They get this many a second, together.
+	reportedPerSec = 20
 )
 
 // Tracer makes spans, and exports them while Run runs.
 type Tracer struct {
 	*queue
-	tracer oteltrace.Tracer
-	share  float64
-	asked  *ratelimit.Limiter
+	tracer   oteltrace.Tracer
+	clients  oteltrace.Tracer // of the spans that clients report
+	share    float64
+	asked    *ratelimit.Limiter
+	reported *ratelimit.Limiter
 }
 
 func newTracer(q *queue, share float64, r *resource.Resource) *Tracer {
+	client := resource.NewSchemaless(attribute.String("service.name", "unhidra-web"))
+	return &Tracer{queue: q, tracer: tracerOver(q, r), clients: tracerOver(q, client), share: share,
+		asked:    ratelimit.New(askedPerSec, time.Second, 10*askedPerSec),
+		reported: ratelimit.New(reportedPerSec, time.Second, 10*reportedPerSec)}
+}
+
+func tracerOver(q *queue, r *resource.Resource) oteltrace.Tracer {
 	p := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.AlwaysSample()), // whoever starts a span has decided
 		sdktrace.WithIDGenerator(ids{}), sdktrace.WithSpanProcessor(q), sdktrace.WithResource(r))
-	return &Tracer{queue: q, tracer: p.Tracer("github.com/unhidra/unhidra"), share: share,
-		asked: ratelimit.New(askedPerSec, time.Second, 10*askedPerSec)}
+	return p.Tracer(scope)
+}
+
+// Report exports the span of a client: what it has sent a request with the traceparent parent for.
+// Beyond a limit, and without a valid traceparent, it does nothing.
+func (t *Tracer) Report(parent, name string, start, end time.Time, failed bool) {
+	if t == nil {
+		return
+	}
+	sc := parse(parent)
+	if ok, _ := t.reported.Allow("clients", time.Now()); !ok || !sc.IsSampled() {
+		return
+	}
+	_, span := t.clients.Start(context.WithValue(context.Background(), givenKey{}, sc), name,
+		oteltrace.WithTimestamp(start), oteltrace.WithSpanKind(oteltrace.SpanKindClient))
+	if failed {
+		span.SetStatus(codes.Error, "")
+	}
+	span.End(oteltrace.WithTimestamp(end))
 }
 
 // An Attr is something to know about a span: no text, token or address of a user.
@@ -87,7 +116,7 @@ func StartBatch(name string, n int, parent func(i int) context.Context) Span {
 }
 
 func tracerOf(s oteltrace.Span) oteltrace.Tracer {
-	return s.TracerProvider().Tracer("github.com/unhidra/unhidra")
+	return s.TracerProvider().Tracer(scope)
 }
 
 // Continue begins a part of what has the traceparents parents, which came from within the server,

@@ -102,6 +102,8 @@ type Hello struct {
 	More      bool        `json:"more,omitempty" doc:"another hello follows at once, with further rooms"`
 	Requests  int         `json:"requests,omitempty" doc:"rooms that strangers want the user in: GET /requests"`
 	Traces    bool        `json:"traces,omitempty" doc:"the server traces: it takes the field trace of requests"`
+	// TraceShare is for clients that do not trace by themselves.
+	TraceShare float64 `json:"trace_share,omitempty" doc:"share of its requests that a web client traces, and reports to POST /traces"`
 }
 
 // Limits are what the server accepts.

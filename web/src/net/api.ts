@@ -2,6 +2,7 @@
 // The refresh token is in a cookie that no script can read.
 
 import { storage } from '../platform/storage.svelte';
+import { Tracing } from './tracing';
 
 /** What the server refused, in its own words. */
 export class Refusal extends Error {
@@ -12,6 +13,8 @@ export class Refusal extends Error {
   readonly fields: { pointer: string; detail: string }[];
   /** seconds to wait before another try; 0: nothing was said */
   readonly retryAfter: number;
+  /** by which the server's operator finds the request; empty: there is nothing */
+  readonly reference: string;
 
   constructor(status: number, body: Problem, retryAfter = 0) {
     super(body.detail ?? body.title ?? `status ${status}`);
@@ -21,6 +24,7 @@ export class Refusal extends Error {
     this.detail = body.detail ?? '';
     this.fields = body.errors ?? body.fields ?? [];
     this.retryAfter = body.retry_after ?? retryAfter;
+    this.reference = body.trace ?? body.instance ?? '';
   }
 }
 
@@ -32,6 +36,9 @@ export interface Problem {
   errors?: { pointer: string; detail: string }[];
   fields?: { pointer: string; detail: string }[];
   retry_after?: number;
+  /** ids of the trace and of the request */
+  trace?: string;
+  instance?: string;
 }
 
 /** The server could not be reached. */
@@ -57,6 +64,7 @@ export interface Signed<Me> {
   methods?: string[];
 }
 
+const reports = '/traces';
 const hint = 'unhidra.signed-in';
 
 export class Api<Me> {
@@ -64,6 +72,7 @@ export class Api<Me> {
   #expires = 0;
   #refreshing: Promise<Signed<Me>> | undefined;
   readonly #unreachable: string;
+  readonly tracing = new Tracing((spans) => this.call('POST', reports, { spans }));
   /** called when the session has ended, whoever ended it */
   onEnd: () => void = () => {};
 
@@ -159,10 +168,14 @@ export class Api<Me> {
       headers['Content-Type'] = 'application/json';
       payload = JSON.stringify(body);
     }
+    const traced = path === reports ? undefined : this.tracing.begin(`${method} ${part(path)}`);
+    if (traced) headers['traceparent'] = traced.traceparent;
     let answer: Response;
     try {
       answer = await fetch(`/api/v1${path}`, { method, headers, body: payload });
+      traced?.end(answer.status >= 500);
     } catch {
+      traced?.end(true);
       throw new Unreachable(this.#unreachable);
     }
     const text = await answer.text();
@@ -170,6 +183,11 @@ export class Api<Me> {
     if (answer.ok) return json as T;
     throw new Refusal(answer.status, (json ?? {}) as Problem, Number(answer.headers.get('Retry-After') ?? 0));
   }
+}
+
+/** The first part of a path, which names no room and nobody. */
+function part(path: string): string {
+  return /^\/([a-z_]+)/.exec(path)?.[1] ?? 'other';
 }
 
 /** Runs work in one tab at a time, where the page is served in a way that browsers trust with locks. */

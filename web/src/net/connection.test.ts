@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Refusal } from './api';
 import { Connection, Lost, type Frame, type State } from './connection';
+import { Tracing, type Span } from './tracing';
 
 /** A socket whose other end is the test. */
 class Socket {
@@ -37,6 +38,7 @@ let retryAt: number;
 let frames: Frame[];
 let hellos: unknown[];
 let ended: string[];
+let told: Span[];
 let fresh: boolean[];
 let chance: number;
 let connection: Connection;
@@ -56,6 +58,7 @@ beforeEach(() => {
   frames = [];
   hellos = [];
   ended = [];
+  told = [];
   fresh = [];
   chance = 1;
   connection = new Connection({
@@ -66,6 +69,7 @@ beforeEach(() => {
     ended: (reason) => ended.push(reason),
     socket: (url, protocols) => new Socket(url, protocols) as unknown as WebSocket,
     random: () => chance,
+    tracing: new Tracing((spans) => (told.push(...spans), Promise.resolve())),
   });
   connection.start();
 });
@@ -92,6 +96,21 @@ test('it says who it is without a word in the address', async () => {
   expect(s.url).toBe('ws://localhost:9000/ws');
   expect(s.protocols).toEqual(['bearer', 'token']);
   expect(states).toEqual(['connecting', 'syncing', 'live']);
+});
+
+test('a request is sent with a traceparent if the server asks for it, and told of when it ends', async () => {
+  const s = await live();
+  connection.request('ping').catch(() => {}); // the end of the test is the end of the connection
+  expect(s.sent.at(-1)).toEqual({ id: '1', type: 'ping' });
+  s.say({ type: 'hello', data: { trace_share: 1 } });
+  await settle();
+  const answered = connection.request('ping');
+  const { trace } = s.sent.at(-1) as Frame & { trace: string };
+  expect(trace).toMatch(/^00-/);
+  s.say({ id: '2', type: 'ok' });
+  await answered;
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(told).toEqual([expect.objectContaining({ traceparent: trace, name: 'ping' })]);
 });
 
 test('a hello that comes in pages is taken as one, of one connection', async () => {

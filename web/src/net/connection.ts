@@ -2,6 +2,7 @@
 // says what the frames mean.
 
 import { Refusal, type Problem } from './api';
+import type { Traced, Tracing } from './tracing';
 
 export type State = 'offline' | 'connecting' | 'syncing' | 'live' | 'waiting';
 
@@ -16,6 +17,8 @@ export interface Frame {
 interface Hello {
   rooms?: unknown[];
   more?: boolean | undefined;
+  /** of the requests that this client is to trace */
+  trace_share?: number;
 }
 
 /** The connection ended before the answer came: nobody knows what became of the request. */
@@ -32,6 +35,7 @@ export interface Options {
   state: (s: State, retryAt: number) => void;
   /** the server said not to come back */
   ended: (reason: string) => void;
+  tracing?: Tracing;
   socket?: (url: string, protocols: string[]) => WebSocket;
   random?: () => number;
 }
@@ -49,6 +53,7 @@ const doubts = ['online', 'offline', 'focus', 'pageshow', 'visibilitychange'] as
 interface Waiting {
   done: (data: unknown) => void;
   failed: (err: Error) => void;
+  traced: Traced | undefined;
 }
 
 export class Connection {
@@ -61,6 +66,7 @@ export class Connection {
   #failed = 0; // tries until it was live
   #liveAt = 0;
   #next = 0;
+  #traces = false; // the server at the other end takes traceparents
   #waiting = new Map<string, Waiting>();
   #greeting: Hello | undefined; // until the last page has come
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -107,8 +113,9 @@ export class Connection {
   request<T>(type: string, data?: unknown): Promise<T> {
     if (!this.#socket || this.#socket.readyState !== WebSocket.OPEN) return Promise.reject(new Lost());
     const id = String(++this.#next);
-    this.#socket.send(JSON.stringify(data === undefined ? { id, type } : { id, type, data }));
-    return new Promise<T>((done, failed) => this.#waiting.set(id, { done: (d) => done(d as T), failed }));
+    const traced = this.#traces ? this.#o.tracing?.begin(type) : undefined;
+    this.#socket.send(JSON.stringify({ id, type, data, trace: traced?.traceparent }));
+    return new Promise<T>((done, failed) => this.#waiting.set(id, { done: (d) => done(d as T), failed, traced }));
   }
 
   /** Sends something that is not answered, if there is a connection. */
@@ -170,6 +177,7 @@ export class Connection {
       this.#o.answered?.();
       const w = this.#waiting.get(f.id);
       this.#waiting.delete(f.id);
+      w?.traced?.end(f.error?.kind === 'internal' || f.error?.kind === 'unavailable');
       if (f.type === 'ok') w?.done(f.data);
       else w?.failed(new Refusal(0, f.error ?? {}));
       return;
@@ -177,6 +185,9 @@ export class Connection {
     if (f.type !== 'hello') return this.#o.frame(f);
     const hello = this.#gather(f.data as Hello);
     if (hello.more) return;
+    const share = hello.trace_share ?? 0;
+    this.#traces = share > 0; // servers that do not trace may refuse the field
+    if (this.#o.tracing) this.#o.tracing.share = share;
     this.#o.answered?.();
     this.#set('syncing');
     const socket = this.#socket;
@@ -261,10 +272,14 @@ export class Connection {
   #lost(): void {
     clearTimeout(this.#pulse);
     this.#socket = undefined;
+    this.#traces = false;
     this.#greeting = undefined;
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const w of waiting) w.failed(new Lost());
+    for (const w of waiting) {
+      w.traced?.end(true);
+      w.failed(new Lost());
+    }
   }
 }
 

@@ -46,6 +46,7 @@ export class Link implements port.Link {
       answered: () => this.#batch.flush(),
       state: (s, retryAt) => this.#linked(s, retryAt, on.live),
       ended: () => api.forget(),
+      tracing: api.tracing,
     });
   }
 

@@ -11,6 +11,12 @@ test('any other reason is the sentence of the server', () => {
   expect(failureOf(new Error()).text).not.toBe('');
 });
 
+test('what went wrong on the server has the number by which its cause is found', () => {
+  const err = { kind: 'internal', detail: 'something went wrong on the server', reference: '4bf92f35' };
+  expect(failureOf(err).text).toContain('4bf92f35');
+  expect(failureOf({ ...err, kind: 'invalid', detail: 'too long' }).text).toBe('Too long.');
+});
+
 test('what is typed in a search stays as it is typed', () => {
   const detail = 'in: you are in no room called "attic"';
   expect(failureOf({ code: 'bad_query', detail }).text).toBe(`${detail}.`);

@@ -10,8 +10,11 @@ export const noFailure: Failure = { text: '', fields: {} };
 
 interface Refusal {
   code?: string;
+  kind?: string;
   detail?: string;
   message?: string;
+  /** by which the server's operator finds the request */
+  reference?: string;
   /** what the text of its code is filled in with */
   values?: Record<string, string>;
   fields?: { pointer: string; detail: string }[];
@@ -26,8 +29,13 @@ export function failureOf(err: unknown): Failure {
   const said = known(refusal.code, refusal.values);
   const pointers = Object.keys(fields);
   if (said && pointers.length === 1) fields[pointers[0]!] = said; // in the user's language
-  const text = said || refusal.detail || (pointers.length > 0 ? '' : t('error.unknown'));
+  const text = said || unexpected(refusal) || refusal.detail || (pointers.length > 0 ? '' : t('error.unknown'));
   return { text: Object.values(fields).includes(sentence(text)) ? '' : sentence(text), fields };
+}
+
+/** What nobody could foresee is said with the number by which its cause is found. */
+function unexpected({ kind, reference }: Refusal): string {
+  return kind === 'internal' && reference ? t('error.internal', { reference }) : '';
 }
 
 /** What a failed request says where no fields are shown that could say a part of it. */
