@@ -52,7 +52,7 @@ func (s *Service) Run(ctx context.Context) error {
 // try does something that is done again later if it fails.
 func (s *Service) try(ctx context.Context, what string, do func(context.Context) error) {
 	if err := do(ctx); err != nil && ctx.Err() == nil {
-		s.Log.Warn(what, "err", err)
+		s.Log.WarnContext(ctx, "a task of alarms failed; will try again", "task", what, "err", err)
 	}
 }
 
@@ -132,7 +132,7 @@ func (s *Service) carryOut(ctx context.Context, d *device, decisions []decision)
 			err = s.clear(ctx, d, dec)
 		}
 		if err != nil && ctx.Err() == nil {
-			s.Log.Warn("raise or end an alarm", "device", d.id, "rule", dec.rule.ID, "err", err)
+			s.Log.WarnContext(ctx, "raise or end an alarm", "device", d.id, "rule", dec.rule.ID, "err", err)
 		}
 	}
 }
