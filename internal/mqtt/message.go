@@ -20,6 +20,8 @@ type message struct {
 	from        string            // key of the client that published it; empty: the server
 	device      string            // id of the device that did; empty: a controller, or the server
 	open        bool              // nodes may have it
+	chosen      map[string]string // which node delivers it to each group; see choose
+	here        string            // the name of this node, with chosen
 
 	mu     sync.Mutex
 	frames [2 * 3 * 2]frame // by version, QoS and retain flag

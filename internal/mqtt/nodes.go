@@ -22,7 +22,12 @@ func (s *Service) onBus(t *site, b bus.Message) {
 		s.takenOver(w.From, w.Taken, w.Clean)
 		return
 	}
+	if w.HasShares {
+		t.hearShares(w.Node, w.Shares, s.Now())
+		return
+	}
 	m := w.message(t.id)
+	m.here = s.Node
 	if m.device != "" && isAnnouncement(m.topic) {
 		t.announced.hear(s, m)
 	}
@@ -41,14 +46,18 @@ type wireMessage struct {
 	From    string            `json:"from,omitempty"`
 	Device  string            `json:"device,omitempty"`
 	Open    bool              `json:"open,omitempty"`
-	Wake    []string          `json:"wake,omitempty"`  // stored sessions that it waits for
-	Taken   string            `json:"taken,omitempty"` // no message: connection that From has now
-	Clean   bool              `json:"clean,omitempty"` // with Taken: and a new session
+	Wake    []string          `json:"wake,omitempty"`   // stored sessions that it waits for
+	Chosen  map[string]string `json:"chosen,omitempty"` // which node delivers to each shared subscription
+	Shares  []string          `json:"shares,omitempty"` // no message: the shared subscriptions of the node
+	// HasShares says that Shares is meant, also if there are none.
+	HasShares bool   `json:"has_shares,omitempty"`
+	Taken     string `json:"taken,omitempty"` // no message: connection that From has now
+	Clean     bool   `json:"clean,omitempty"` // with Taken: and a new session
 }
 
 func (w wireMessage) message(site string) *message {
 	m := &message{site: site, topic: w.Topic, payload: w.Payload, qos: w.QoS, retain: w.Retain, props: w.Props,
-		from: w.From, device: w.Device, open: w.Open}
+		from: w.From, device: w.Device, open: w.Open, chosen: w.Chosen}
 	if w.Expires != nil {
 		m.expires = *w.Expires
 	}
@@ -78,7 +87,8 @@ func (s *Service) tellOthers(m *message, woken []string) {
 		return
 	}
 	w := wireMessage{Node: s.Node, Topic: m.topic, Payload: m.payload, QoS: m.qos, Retain: m.retain, Props: m.props,
-		From: m.from, Device: m.device, Open: m.open, Wake: woken}
+		From: m.from, Device: m.device, Open: m.open, Wake: woken,
+		Chosen: m.chosen}
 	if !m.expires.IsZero() {
 		w.Expires = &m.expires
 	}

@@ -153,6 +153,7 @@ func (s *Service) deliver(ctx context.Context, t *site, m *message, from domain.
 			return err
 		}
 	}
+	m.chosen, m.here = s.choose(t, m), s.Node
 	all := t.targets(m)
 	woken, err := s.enqueue(ctx, all, from)
 	if err != nil {

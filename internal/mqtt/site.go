@@ -19,6 +19,7 @@ type site struct {
 	exact  map[string][]*sub // by filter, those without wildcards
 	tree   node              // of those with
 	shares map[string]*share // by name and filter
+	remote remoteShares
 	// sessions are those that are stored, by id, connected here or not.
 	sessions      map[string]*session
 	sessionsStore Sessions
@@ -306,7 +307,7 @@ func (t *site) chooseShared(subs []*sub) {
 
 // wants reports whether the message is for the client of a subscription.
 func (b *sub) wants(m *message) bool {
-	return !(b.filter.NoLocal && m.from == b.session.client) && m.visible(b.session)
+	return !(b.filter.NoLocal && m.from == b.session.client) && m.visible(b.session) && !m.elsewhere(b)
 }
 
 // delivery returns the message as a subscription wants it.

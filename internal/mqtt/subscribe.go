@@ -29,6 +29,7 @@ func (c *conn) onSubscribe(body []byte) error {
 	answer := packet.Suback{ID: p.ID}
 	var replays []replay
 	var added []*sub
+	shared := false
 	for _, f := range p.Filters {
 		name, _, shareOK := packet.SplitShare(f.Topic)
 		if shareOK && name != "" && f.NoLocal {
@@ -36,7 +37,7 @@ func (c *conn) onSubscribe(body []byte) error {
 		}
 		b, code, isNew := c.subscribe(f, id)
 		if b != nil {
-			added = append(added, b)
+			added, shared = append(added, b), shared || name != ""
 		}
 		answer.Codes = append(answer.Codes, code)
 		if code < packet.Unspecified && name == "" && (f.RetainHandling == 0 || f.RetainHandling == 1 && isNew) {
@@ -47,6 +48,9 @@ func (c *conn) onSubscribe(body []byte) error {
 	defer cancel()
 	if !c.stored(c.sess.saveSubscriptions(ctx, added, nil)) {
 		return errGone
+	}
+	if shared {
+		c.s.tellShares(c.sess.site)
 	}
 	c.send(packet.AppendSuback(nil, packet.SUBACK, c.version, answer))
 	c.sess.mu.Lock()

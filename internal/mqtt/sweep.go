@@ -17,11 +17,16 @@ const (
 func (s *Service) sweepLoop(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
+	shares := s.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if s.Others && s.Now().Sub(shares) >= sharesEvery {
+			shares = s.Now()
+			s.tellAllShares()
 		}
 		now := s.Now()
 		for _, c := range s.all() {

@@ -58,6 +58,27 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
+// A template that doubles its values again and again ends soon.
+func TestTemplatesAreBounded(t *testing.T) {
+	t.Parallel()
+	for _, src := range []string{
+		`{% set a = value %}` + strings.Repeat(`{% set a = a ~ a %}`, 150) + `{{ a }}`,
+		`{% set a = value %}` + strings.Repeat(`{% set a = a + a %}`, 150) + `{{ a }}`,
+		`{% set a = [1] %}` + strings.Repeat(`{% set a = [a, a] %}`, 150) + `{{ a | tojson }}`,
+		`{% set a = {} %}` + strings.Repeat(`{% set a = {1: a, 2: a} %}`, 100) + `{{ a }}`,
+		`{% set a = value | replace('x', 'xxxxxxxx') %}` + strings.Repeat(`{% set a = a | replace('x', 'xxxxxxxx') %}`, 80),
+	} {
+		tpl, err := Compile(src)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if got, _, err := tpl.Apply(&Message{Payload: strings.Repeat("x", 100)}); err == nil {
+			t.Errorf("%.60s gives %d bytes", src, len(got))
+		}
+	}
+}
+
 // recorded are announcements as the programs of makers send them, with a state and a command.
 var recorded = []struct {
 	name, topic, payload string

@@ -34,9 +34,14 @@ func apply(op string, left, right expr) expr {
 		case "not in":
 			return !contains(b, a), nil
 		case "~":
-			return textOf(a) + textOf(b), nil
+			v := textOf(a) + textOf(b)
+			return v, e.made(v)
 		}
-		return calculate(op, a, b)
+		v, err := calculate(op, a, b)
+		if err != nil {
+			return nil, err
+		}
+		return v, e.made(v)
 	}
 }
 

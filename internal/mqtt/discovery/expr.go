@@ -350,7 +350,7 @@ func (p *parser) list() (expr, error) {
 						return nil, err
 					}
 				}
-				return vs, nil
+				return vs, e.made(vs)
 			}, nil
 		}
 		if len(items) > 0 {
@@ -401,6 +401,6 @@ func (p *parser) dict() (expr, error) {
 				return nil, err
 			}
 		}
-		return m, nil
+		return m, e.made(m)
 	}, nil
 }

@@ -144,10 +144,9 @@ func call(name string, x expr, args []expr) (expr, error) {
 				return nil, err
 			}
 		}
-		v, err = f.apply(v, values)
-		if s, ok := v.(string); ok && len(s) > maxSource {
-			err = errors.New("a value is too long")
+		if v, err = f.apply(v, values); err != nil {
+			return nil, err
 		}
-		return v, err
+		return v, e.made(v)
 	}, nil
 }

@@ -9,11 +9,13 @@ import (
 	"strings"
 )
 
-// Bounds of templates. There are no loops: a template takes time in proportion to its length.
+// Bounds of templates. There are no loops, and what values are made counts against maxWork: doubling a
+// text again and again ends soon.
 const (
 	maxSource = 4 << 10
 	maxDepth  = 16
 	maxOutput = 1 << 10
+	maxWork   = 1 << 20 // bytes of all values that one application makes
 )
 
 // Template is a compiled value template: the part of Jinja that announcements of real nodes use.
@@ -53,6 +55,39 @@ func (m *Message) JSON() any {
 type env struct {
 	m    *Message
 	vars map[string]any
+	left int // of maxWork
+}
+
+// made counts a value that was made.
+func (e *env) made(v any) error {
+	if e.left -= weight(v, e.left); e.left <= 0 {
+		return errors.New("the template makes too much of its values")
+	}
+	return nil
+}
+
+// weight returns about how many bytes a value has, or a little more than limit.
+func weight(v any, limit int) int {
+	n := 16
+	switch v := v.(type) {
+	case string:
+		n += len(v)
+	case []any:
+		for _, x := range v {
+			if n > limit {
+				break
+			}
+			n += weight(x, limit-n)
+		}
+	case map[string]any:
+		for k, x := range v {
+			if n > limit {
+				break
+			}
+			n += len(k) + weight(x, limit-n)
+		}
+	}
+	return n
 }
 
 // expr is an expression.
@@ -83,7 +118,7 @@ func (t *Template) Apply(m *Message) (text string, ok bool, err error) {
 	if t == nil || len(t.body) == 0 {
 		return m.Payload, true, nil
 	}
-	e := &env{m: m}
+	e := &env{m: m, left: maxWork}
 	var b strings.Builder
 	if len(t.body) == 1 && t.body[0].expr != nil && t.body[0].set == "" {
 		v, err := t.body[0].expr(e)

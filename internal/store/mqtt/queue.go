@@ -3,6 +3,7 @@ package mqtt
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -79,11 +80,15 @@ func (repo *Repository) LaunchQueued(
 	ctx context.Context, session, conn string, ids []uint16,
 ) (ms []domain.QueuedMessage, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		var one int
+		var id string
 		ms = nil
-		err := t.QueryRowContext(ctx, `SELECT count(*) FROM mqtt_sessions WHERE id = $1 AND conn_id = $2`, session,
-			conn).Scan(&one)
-		if err != nil || one == 0 {
+		// Locked: else another connection could have read meanwhile what is under way.
+		err := t.QueryRowContext(ctx, `SELECT id FROM mqtt_sessions WHERE id = $1 AND conn_id = $2`+t.ForUpdate(), session,
+			conn).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		rows, err := t.QueryContext(ctx, `SELECT `+queueColumns+` FROM mqtt_queue WHERE session_id = $1 AND packet_id = 0
