@@ -54,6 +54,7 @@ func floors() map[string][]string {
 		"internal/captcha": ground,
 		"internal/picture": {"internal/domain"},
 		"internal/chunk":   {"internal/domain"},
+		"internal/senml":   {"internal/domain"},
 
 		"internal/capacity":   {},
 		"internal/proxyproto": ground,
@@ -109,7 +110,7 @@ func floors() map[string][]string {
 		"internal/history":   kits,
 		"internal/presence":  kits,
 		"internal/webtrace":  kits,
-		"internal/telemetry": kits,
+		"internal/telemetry": append([]string{"internal/senml"}, kits...),
 
 		"internal/passkey/softkey": {}, // for tests alone
 		"internal/blob/blobtest":   {"internal/blob", "internal/domain"},

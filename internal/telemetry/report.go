@@ -3,12 +3,15 @@ package telemetry
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/senml"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -17,7 +20,7 @@ func (s *Service) Report(ctx context.Context, p domain.Principal, d wire.Report)
 	if p.Kind != domain.KindDevice {
 		return wire.Reported{}, domain.Forbidden.Errorf(domain.CodeDeviceOnly, "only a device reports what it measures")
 	}
-	reports, err := reportsOf(d)
+	reports, err := reportsOf(d, s.Now())
 	if err != nil {
 		return wire.Reported{}, err
 	}
@@ -35,19 +38,25 @@ func (s *Service) Report(ctx context.Context, p domain.Principal, d wire.Report)
 	return out, nil
 }
 
-// reportsOf reads the reports of a frame: that of its own fields, or those in its list.
-func reportsOf(d wire.Report) ([]domain.Report, error) {
-	if d.Readings != nil && d.Reports != nil {
-		return nil, domain.InvalidField("/reports", "send either readings or reports")
+// reportsOf reads the reports of a frame: that of its own fields, those in its list, or those of a
+// SenML pack.
+func reportsOf(d wire.Report, now time.Time) ([]domain.Report, error) {
+	forms := 0
+	for _, has := range []bool{d.Readings != nil, d.Reports != nil, len(d.SenML) > 0, d.SenMLCBOR != ""} {
+		if has {
+			forms++
+		}
 	}
-	if d.Readings != nil {
+	if forms != 1 {
+		return nil, domain.InvalidField("/readings", "send one of readings, reports, senml and senml_cbor")
+	}
+	switch {
+	case d.Readings != nil:
 		r, err := reportOf("", d, wire.ReportItem{Seq: d.Seq, At: d.At, Old: d.Old, Readings: d.Readings})
 		return []domain.Report{r}, err
-	}
-	if len(d.Reports) == 0 {
-		return nil, domain.InvalidField("/readings", "a report has readings")
-	}
-	if d.Seq != nil || !d.At.IsZero() || d.Old {
+	case d.Reports == nil:
+		return packOf(d, now)
+	case d.Seq != nil || !d.At.IsZero() || d.Old:
 		return nil, domain.InvalidField("/reports", "seq, at and old belong into each of the reports")
 	}
 	reports := make([]domain.Report, len(d.Reports))
@@ -60,11 +69,55 @@ func reportsOf(d wire.Report) ([]domain.Report, error) {
 	return reports, nil
 }
 
+// packOf reads a SenML pack: a report for each of its times, in their order. The first has the
+// number of the frame, and each further one the next.
+func packOf(d wire.Report, now time.Time) ([]domain.Report, error) {
+	var records []senml.Record
+	var err error
+	pointer := "/senml"
+	if len(d.SenML) > 0 {
+		records, err = senml.ParseJSON(d.SenML, now)
+	} else {
+		pointer = "/senml_cbor"
+		var pack []byte
+		if pack, err = base64.StdEncoding.DecodeString(d.SenMLCBOR); err == nil {
+			records, err = senml.ParseCBOR(pack, now)
+		}
+	}
+	if err != nil {
+		return nil, domain.InvalidField(pointer, "%v", err)
+	}
+	if d.Seq != nil && d.Boot == nil {
+		return nil, errNoBoot()
+	}
+	if !d.At.IsZero() {
+		return nil, domain.InvalidField("/at", "the records of a pack have their own times")
+	}
+	slices.SortStableFunc(records, func(a, b senml.Record) int { return a.At.Compare(b.At) })
+	var reports []domain.Report
+	for _, r := range records {
+		if n := len(reports); n == 0 || !reports[n-1].At.Equal(r.At) {
+			report := domain.Report{At: r.At, Old: d.Old}
+			if d.Seq != nil {
+				report.Boot, report.Seq, report.HasSeq = *d.Boot, *d.Seq+uint32(n), true
+			}
+			reports = append(reports, report)
+		}
+		last := &reports[len(reports)-1]
+		last.Readings = append(last.Readings, domain.Reading{Name: r.Name, Unit: r.Unit, Value: r.Value})
+	}
+	return reports, nil
+}
+
+func errNoBoot() error {
+	return domain.InvalidField("/boot", "a number (seq) counts within a boot: send boot as well")
+}
+
 func reportOf(pointer string, d wire.Report, item wire.ReportItem) (r domain.Report, err error) {
 	r.At, r.Old = item.At, item.Old
 	if item.Seq != nil {
 		if d.Boot == nil {
-			return r, domain.InvalidField("/boot", "a number (seq) counts within a boot: send boot as well")
+			return r, errNoBoot()
 		}
 		r.Boot, r.Seq, r.HasSeq = *d.Boot, *item.Seq, true
 	}

@@ -97,6 +97,8 @@ var (
 		{Seq: ptr(uint32(40)), At: t0.Add(-10 * time.Second), Old: true,
 			Readings: map[string]json.RawMessage{"temperature": json.RawMessage("21.3")}},
 	}}
+	pack = Report{Boot: ptr(uint64(7)), Seq: ptr(uint32(42)), SenML: json.RawMessage(
+		`[{"bn":"out/","bt":1773480413,"n":"temperature","u":"Cel","v":7.5},{"n":"temperature","t":60,"u":"Cel","v":7.6}]`)}
 	live = DeviceReadings{Device: "dev_01jd8m5q8re0t9v3x7k2p4s6za", At: t0,
 		Values: map[string]any{"temperature": 21.4, "relay": true, "mode": "heat"}}
 )
@@ -130,6 +132,7 @@ func goldenRequests() []frame {
 			Readings: map[string]json.RawMessage{"temperature": json.RawMessage("21.4"), "relay": json.RawMessage("true"),
 				"mode": json.RawMessage(`"heat"`)}, Units: map[string]string{"temperature": "Cel"}}),
 		{"client.report.several", Request{ID: "7", Type: TypeReport, Data: encoded(&buffered)}, &buffered},
+		{"client.report.senml", Request{ID: "7", Type: TypeReport, Data: encoded(&pack)}, &pack},
 		req(TypeWatchReadings, &WatchReadings{Devices: []string{"dev_01jd8m5q8re0t9v3x7k2p4s6za"}}),
 		req(TypePing, nil),
 		req(TypeDescribe, &Describe{Capabilities: greenhouse}),

@@ -7,13 +7,15 @@ import (
 
 // Report tells what a device has measured: readings of one time, or reports of several.
 type Report struct {
-	Boot     *uint64                    `json:"boot,omitempty" doc:"names the boot in which numbers count; never used again by the device"`
-	Seq      *uint32                    `json:"seq,omitempty" doc:"number of the report within the boot, from 0; a number that comes again is stored once"`
-	At       time.Time                  `json:"at,omitempty,omitzero" doc:"absent: now"`
-	Old      bool                       `json:"old,omitempty" doc:"it was buffered: it moves no live value, and raises no alarm"`
-	Readings map[string]json.RawMessage `json:"readings,omitempty" doc:"by the name of the sensor: a number, true, false or a text"`
-	Reports  []ReportItem               `json:"reports,omitempty" maxItems:"10000" doc:"instead of readings"`
-	Units    map[string]string          `json:"units,omitempty" doc:"of sensors that were not described"`
+	Boot      *uint64                    `json:"boot,omitempty" doc:"names the boot in which numbers count; never used again by the device"`
+	Seq       *uint32                    `json:"seq,omitempty" doc:"number of the report within the boot, from 0; a number that comes again is stored once"`
+	At        time.Time                  `json:"at,omitempty,omitzero" doc:"absent: now"`
+	Old       bool                       `json:"old,omitempty" doc:"it was buffered: it moves no live value, and raises no alarm"`
+	Readings  map[string]json.RawMessage `json:"readings,omitempty" doc:"by the name of the sensor: a number, true, false or a text"`
+	Reports   []ReportItem               `json:"reports,omitempty" maxItems:"10000" doc:"instead of readings"`
+	SenML     json.RawMessage            `json:"senml,omitempty" doc:"instead of readings: a SenML pack (RFC 8428) in JSON"`
+	SenMLCBOR string                     `json:"senml_cbor,omitempty" doc:"instead of readings: a SenML pack in CBOR, in base64"`
+	Units     map[string]string          `json:"units,omitempty" doc:"of sensors that were not described"`
 }
 
 // ReportItem is what was measured at one time.
