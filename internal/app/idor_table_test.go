@@ -70,7 +70,8 @@ func rows() map[string]row {
 		"replace-alarm-rule": theirs(`{"name":"Silent","kind":"absence"}`), "delete-alarm-rule": theirs(""),
 		"revoke-device": theirs(""), "rotate-device-key": theirs(`{}`), "revoke-device-key": theirs(""),
 
-		"list-series": theirs(""), "delete-readings": theirs(""), "get-readings": theirs(""),
+		"list-series": theirs(""), "delete-readings": theirs(""),
+		"export-readings": theirs(""), "get-readings": theirs(""),
 
 		"get-room": room(200, ""), "update-room": room(403, `{"name":"Mine"}`), "delete-room": room(403, ""),
 		"hand-over-room": room(403, `{"user":"{bob}"}`),

@@ -19,7 +19,9 @@ func OpenReadings(ctx context.Context, db *all.Store, c config.Config, o StoreOp
 	if c.DatabaseURL != "" {
 		return readings.On(db.DB), nil
 	}
-	repo, err := readings.OpenFile(ctx, store.Options{Path: c.ReadingsFile(), Log: o.Log, Tool: o.Tool, NoMigrate: o.NoMigrate})
+	repo, err := readings.OpenFile(ctx, store.Options{
+		Path: c.ReadingsFile(), Log: o.Log, Tool: o.Tool, NoMigrate: o.NoMigrate,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open the readings of devices: %w", err)
 	}

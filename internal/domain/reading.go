@@ -89,6 +89,19 @@ const (
 	ReceivedTime  TimeQuality = 3 // the server's clock, when the report came: the device told none
 )
 
+// String is the name of a quality in exports.
+func (q TimeQuality) String() string {
+	switch q {
+	case AnchoredTime:
+		return "anchored"
+	case EstimatedTime:
+		return "estimated"
+	case ReceivedTime:
+		return "received"
+	}
+	return "device"
+}
+
 // A Report is what a device measured at one time. A device that can, numbers its reports from 0
 // in each boot, and names the boot by a number that it never uses again; a report that it sends
 // twice is then stored once.

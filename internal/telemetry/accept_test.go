@@ -29,6 +29,7 @@ type fakes struct {
 	rows   int // to forget
 	forgot []string
 	erased []string
+	points map[string][]domain.Point
 }
 
 func (f *fakes) Append(
@@ -50,7 +51,7 @@ func (f *fakes) Series(context.Context, string) ([]domain.Series, error) { retur
 func (f *fakes) Points(
 	context.Context, string, []string, time.Time, time.Time, int,
 ) (map[string][]domain.Point, error) {
-	return nil, nil
+	return f.points, nil
 }
 
 func (f *fakes) Buckets(
@@ -381,6 +382,30 @@ func TestAPackIsAReportForEachOfItsTimes(t *testing.T) {
 	} {
 		if _, err := s.Report(t.Context(), p, bad); domain.KindOf(err) != domain.Invalid {
 			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+}
+
+func TestAnExportHasEveryValueInItsOrder(t *testing.T) {
+	t.Parallel()
+	f, now := &fakes{}, t0
+	s := service(f, &now)
+	f.points = map[string][]domain.Point{
+		"x":    {{At: t0.Add(-2 * time.Second), Value: domain.Number(21.50)}, {At: t0.Add(-time.Second), Value: domain.Number(-3)}},
+		"mode": {{At: t0.Add(-1500 * time.Millisecond), Value: domain.Text(`=1+1, "x"`), Quality: domain.ReceivedTime}},
+	}
+	chosen := []domain.Series{{Name: "x", Unit: "Cel"}, {Name: "mode", Kind: domain.TextValue}}
+	for format, want := range map[string]string{
+		"csv": "time,series,unit,value,quality\n2026-03-14T08:59:58Z,x,Cel,21.5,device\n" +
+			"2026-03-14T08:59:58.5Z,mode,,\"'=1+1, \"\"x\"\"\",received\n2026-03-14T08:59:59Z,x,Cel,-3,device\n",
+		"jsonl": `{"time":"2026-03-14T08:59:58Z","series":"x","unit":"Cel","value":21.5,"quality":"device"}` + "\n" +
+			`{"time":"2026-03-14T08:59:58.5Z","series":"mode","value":"=1+1, \"x\"","quality":"received"}` + "\n" +
+			`{"time":"2026-03-14T08:59:59Z","series":"x","unit":"Cel","value":-3,"quality":"device"}` + "\n",
+	} {
+		var b strings.Builder
+		if err := s.writeExport(t.Context(), &b, &exportInput{Format: format}, chosen, t0.Add(-time.Hour), t0); err != nil ||
+			b.String() != want {
+			t.Errorf("%s: %s, %v", format, b.String(), err)
 		}
 	}
 }

@@ -64,18 +64,8 @@ type chart struct {
 func (s *Service) chart(
 	ctx context.Context, device string, names []string, from, to time.Time, points int,
 ) (c chart, err error) {
-	now := s.Now()
-	if to.IsZero() {
-		to = now
-	}
-	if from.IsZero() {
-		from = to.Add(-defaultSpan)
-	}
-	if !from.Before(to) {
-		return c, domain.InvalidField("?from", "from must be before to")
-	}
-	if to.Sub(from) > longestChart {
-		return c, domain.InvalidField("?from", "a query covers at most 20 years")
+	if from, to, err = s.span(from, to); err != nil {
+		return c, err
 	}
 	if c.series, err = s.chosen(ctx, device, names); err != nil {
 		return c, err
@@ -88,7 +78,7 @@ func (s *Service) chart(
 			numbers = append(numbers, of.Name)
 		}
 	}
-	finest := s.Keep.resolutionAt(from, now)
+	finest := s.Keep.resolutionAt(from, s.Now())
 	c.from, c.to, c.step = from, to, stepFor(to.Sub(from), points, finest)
 	if len(numbers) > 0 {
 		if c.buckets, err = s.Store.Buckets(ctx, device, numbers, from, to, c.step, finest); err != nil {
@@ -99,6 +89,23 @@ func (s *Service) chart(
 		c.texts, err = s.Store.Points(ctx, device, texts, from, to, maxTexts)
 	}
 	return c, err
+}
+
+// span is the stretch of time of a query, with what it leaves out.
+func (s *Service) span(from, to time.Time) (begin, end time.Time, err error) {
+	if to.IsZero() {
+		to = s.Now()
+	}
+	if from.IsZero() {
+		from = to.Add(-defaultSpan)
+	}
+	if !from.Before(to) {
+		return from, to, domain.InvalidField("?from", "from must be before to")
+	}
+	if to.Sub(from) > longestChart {
+		return from, to, domain.InvalidField("?from", "a query covers at most 20 years")
+	}
+	return from, to, nil
 }
 
 // chosen returns the series of a device by their names, in this order; all if there are no names.

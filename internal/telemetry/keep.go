@@ -43,16 +43,16 @@ func (s *Service) Clean(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		now := s.Now()
-		if err := s.eraseSince(ctx, erased); err != nil {
-			s.warn(ctx, "cannot delete readings of deleted accounts; will try again", err)
-		} else {
+		if err := s.eraseSince(ctx, erased); err == nil {
 			erased = now.Add(-eraseBack)
+		} else if ctx.Err() == nil {
+			s.Log.Warn("cannot delete readings of deleted accounts; will try again", "err", err)
 		}
 		if now.Sub(cleaned) >= cleanEvery {
-			if err := s.forget(ctx, now); err != nil {
-				s.warn(ctx, "cannot delete old readings; will try again", err)
-			} else {
+			if err := s.forget(ctx, now); err == nil {
 				cleaned = now
+			} else if ctx.Err() == nil {
+				s.Log.Warn("cannot delete old readings; will try again", "err", err)
 			}
 		}
 		select {
@@ -60,12 +60,6 @@ func (s *Service) Clean(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-	}
-}
-
-func (s *Service) warn(ctx context.Context, what string, err error) {
-	if ctx.Err() == nil {
-		s.Log.Warn(what, "err", err)
 	}
 }
 

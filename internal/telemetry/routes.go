@@ -22,6 +22,8 @@ func (s *Service) Routes(api huma.API) {
 		return huma.Operation{OperationID: id, Method: "GET", Path: path, Tags: []string{"devices"}, Security: httpx.Bearer,
 			Summary: summary, Description: description}
 	}
+	httpx.Register(api, op("export-readings", "/devices/{device}/readings/export", "All single values, as a file",
+		"A line for each, in the order of their times, as long as they are kept."), s.exportReadings)
 	httpx.Register(api, op("list-series", "/devices/{device}/series", "What a device measures, with the last values",
 		"For its owner, and for those who share a room with the device."), s.listSeries)
 	httpx.Register(api, op("get-readings", "/devices/{device}/readings", "What a device has measured, for a chart",

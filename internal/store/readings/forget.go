@@ -24,7 +24,8 @@ func (repo *Repository) Forget(
 	case domain.PerHour:
 		query, end = forgetBodies("reading_hours"), key(floorDiv(before.UnixMilli(), dayMillis), 0)
 	default:
-		query = `DELETE FROM reading_days WHERE (series, day) IN (SELECT series, day FROM reading_days WHERE day < $1 LIMIT $2)`
+		query = `DELETE FROM reading_days WHERE (series, day) IN
+			(SELECT series, day FROM reading_days WHERE day < $1 LIMIT $2)`
 		end = floorDiv(before.UnixMilli(), dayMillis)
 	}
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {

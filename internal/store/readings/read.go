@@ -21,7 +21,8 @@ func (repo *Repository) Series(ctx context.Context, device string) (out []domain
 			}
 		}
 		for _, s := range v.series {
-			out = append(out, domain.Series{Name: s.name, Unit: s.unit, Kind: s.kind, Last: s.last, LastAt: store.Time(s.lastAt)})
+			out = append(out, domain.Series{Name: s.name, Unit: s.unit, Kind: s.kind, Last: s.last,
+				LastAt: store.Time(s.lastAt)})
 		}
 		return nil
 	})

@@ -260,7 +260,8 @@ func (b *table) closeWindow(ctx context.Context, dev, hour int64) error {
 		if err != nil {
 			return err
 		}
-		rows, err := t.QueryContext(ctx, `DELETE FROM reading_head WHERE dev = $1 AND hour = $2 RETURNING id, body`, dev, hour)
+		rows, err := t.QueryContext(ctx, `DELETE FROM reading_head WHERE dev = $1 AND hour = $2 RETURNING id, body`, dev,
+			hour)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,150 @@
+package telemetry
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
+)
+
+// exportInput says what to export.
+type exportInput struct {
+	OnDevice
+	Series string    `query:"series" maxLength:"4096" doc:"names, separated by commas; absent: the first 32"`
+	From   time.Time `query:"from" doc:"absent: a day before to"`
+	To     time.Time `query:"to" doc:"absent: now"`
+	Format string    `query:"format" enum:"csv,jsonl" default:"csv" doc:"csv, with a line of names; or a JSON object in each line"`
+}
+
+// An exported value is a line of an export.
+type exported struct {
+	Time    time.Time `json:"time"`
+	Series  string    `json:"series"`
+	Unit    string    `json:"unit,omitempty"`
+	Value   any       `json:"value"`
+	Quality string    `json:"quality"`
+}
+
+// exportSpan is how much is read at once: a device's day fits into memory.
+const exportSpan = 6 * time.Hour
+
+func (s *Service) exportReadings(ctx context.Context, in *exportInput) (*huma.StreamResponse, error) {
+	if _, _, err := s.Devices.MaySee(ctx, httpx.Principal(ctx), in.Device); err != nil {
+		return nil, err
+	}
+	from, to, err := s.span(in.From, in.To)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := s.chosen(ctx, in.Device, splitNames(in.Series))
+	if err != nil {
+		return nil, err
+	}
+	kind, name := "text/csv; charset=utf-8", "readings.csv"
+	if in.Format == "jsonl" {
+		kind, name = "application/x-ndjson", "readings.jsonl"
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		hc.SetHeader("Content-Type", kind)
+		hc.SetHeader("Content-Disposition", `attachment; filename="`+name+`"`)
+		if err := s.writeExport(ctx, hc.BodyWriter(), in, chosen, from, to); err != nil {
+			s.Log.WarnContext(ctx, "an export of readings broke off", "device", in.Device, "err", err)
+		}
+	}}, nil
+}
+
+// writeExport writes all single values of [from, to) that are kept, in the order of their times.
+func (s *Service) writeExport(
+	ctx context.Context, out io.Writer, in *exportInput, chosen []domain.Series, from, to time.Time,
+) error {
+	w := bufio.NewWriter(out)
+	write := jsonLines(w)
+	if in.Format == "csv" {
+		write = csvLines(w)
+	}
+	if s.Keep.Raw > 0 { // nothing is older, but for what is about to be deleted
+		if first := s.Now().Add(-s.Keep.Raw - forgetLate); from.Before(first) {
+			from = first
+		}
+	}
+	names := make([]string, len(chosen))
+	for i, of := range chosen {
+		names[i] = of.Name
+	}
+	for begin := from; begin.Before(to); begin = begin.Add(exportSpan) {
+		end := begin.Add(exportSpan)
+		if end.After(to) {
+			end = to
+		}
+		points, err := s.Store.Points(ctx, in.Device, names, begin, end, maxExported)
+		if err != nil {
+			return err
+		}
+		for _, line := range linesOf(chosen, points) {
+			if err := write(line); err != nil {
+				return err
+			}
+		}
+	}
+	return w.Flush()
+}
+
+// maxExported is more than a device may send in exportSpan.
+const maxExported = 1 << 30
+
+func linesOf(chosen []domain.Series, points map[string][]domain.Point) (lines []exported) {
+	for _, of := range chosen {
+		for _, p := range points[of.Name] {
+			lines = append(lines, exported{p.At, of.Name, of.Unit, p.Value.Any(), p.Quality.String()})
+		}
+	}
+	slices.SortStableFunc(lines, func(a, b exported) int { return a.Time.Compare(b.Time) })
+	return lines
+}
+
+func jsonLines(w io.Writer) func(exported) error {
+	e := json.NewEncoder(w)
+	return func(line exported) error { return e.Encode(line) }
+}
+
+// csvLines writes CSV (RFC 4180). Texts that a spreadsheet would take for a formula get a quote before
+// them.
+func csvLines(w io.Writer) func(exported) error {
+	c := csv.NewWriter(w)
+	first := true
+	return func(line exported) error {
+		if first {
+			first = false
+			if err := c.Write([]string{"time", "series", "unit", "value", "quality"}); err != nil {
+				return err
+			}
+		}
+		var value string
+		switch v := line.Value.(type) {
+		case float64:
+			value = strconv.FormatFloat(v, 'g', -1, 64)
+		case bool:
+			value = strconv.FormatBool(v)
+		case string:
+			value = v
+			if v != "" && slices.Contains([]byte("=+-@\t\r"), v[0]) {
+				value = "'" + v
+			}
+		}
+		if err := c.Write([]string{line.Time.Format(time.RFC3339Nano), line.Series, line.Unit, value,
+			line.Quality}); err != nil {
+			return err
+		}
+		c.Flush()
+		return c.Error()
+	}
+}
