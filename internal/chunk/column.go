@@ -9,7 +9,8 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// A column is its slot, its kind, how it is encoded, where it has values, and the values.
+// A column is its slot, its kind, how it is encoded, its length, where it has values, and the values.
+// A reader that does not want it skips it by its length.
 
 // MaxScale is the largest number of decimals of a number that is stored as a whole number.
 const MaxScale = 9
@@ -66,37 +67,56 @@ func appendColumn(b []byte, c *Column, times int) []byte {
 	if c.Len() != n {
 		panic(fmt.Sprintf("a column of %d values for %d times", c.Len(), n))
 	}
-	b = binary.AppendUvarint(b, uint64(c.Slot))
-	b = append(b, byte(c.Kind))
-	how := len(b)
-	b = append(b, 0)
+	var body []byte
+	how := byte(0)
 	if n < times {
-		b[how] = encodedGaps
-		b = appendPresent(b, c.Present)
+		how = encodedGaps
+		body = appendPresent(body, c.Present)
 	}
 	switch c.Kind {
 	case domain.BoolValue:
-		return appendInts(b, intsOf(c.Bools))
+		body = appendInts(body, intsOf(c.Bools))
 	case domain.TextValue:
-		return appendTexts(b, c.Texts)
+		body = appendTexts(body, c.Texts)
+	default:
+		if scale, whole, ok := scaleOf(c.Numbers); ok {
+			how |= byte(scale)
+			body = appendInts(body, whole)
+		} else {
+			how |= encodedFloats
+			body = appendFloats(body, c.Numbers)
+		}
 	}
-	if scale, whole, ok := scaleOf(c.Numbers); ok {
-		b[how] |= byte(scale)
-		return appendInts(b, whole)
-	}
-	b[how] |= encodedFloats
-	return appendFloats(b, c.Numbers)
+	b = binary.AppendUvarint(b, uint64(c.Slot))
+	b = append(b, byte(c.Kind), how)
+	b = binary.AppendUvarint(b, uint64(len(body)))
+	return append(b, body...)
 }
 
-// column reads a column; wanted is false if want does not want it. n is how many values it has.
+// column reads a column; wanted is false if want does not want it. n is how many values were read.
 func (r *reader) column(times int, want func(uint32) bool) (c Column, n int, wanted bool) {
 	slot := r.uvarint()
 	kind, how := domain.ValueKind(r.byte()), r.byte()
-	if r.bad || slot > math.MaxUint32 || kind.String() == "" {
+	length := r.uvarint()
+	if r.bad || slot > math.MaxUint32 || kind.String() == "" || length > uint64(len(r.b)) {
 		r.fail()
 		return c, 0, false
 	}
-	c.Slot, c.Kind, n = uint32(slot), kind, times
+	body := reader{b: r.take(int(length))}
+	if want != nil && !want(uint32(slot)) {
+		return c, 0, false
+	}
+	c, n = body.values(times, kind, how)
+	c.Slot = uint32(slot)
+	if body.bad || len(body.b) > 0 {
+		r.fail()
+	}
+	return c, n, true
+}
+
+// values reads the body of a column.
+func (r *reader) values(times int, kind domain.ValueKind, how byte) (c Column, n int) {
+	c.Kind, n = kind, times
 	if how&encodedGaps != 0 {
 		c.Present, n = r.present(times)
 	}
@@ -115,7 +135,7 @@ func (r *reader) column(times int, want func(uint32) bool) (c Column, n int, wan
 	default:
 		r.fail()
 	}
-	return c, n, want == nil || want(c.Slot)
+	return c, n
 }
 
 // appendPresent stores a bit for each time.

@@ -120,7 +120,7 @@ func (repo *Repository) Buckets(
 	begin := floorDiv(from.UnixMilli(), width) * width
 	_, err := repo.read(ctx, device, func(v view) error {
 		slots, want := v.wanted(names)
-		bs, err := repo.gather(ctx, &v, begin, to.UnixMilli(), resolutionFor(step, atLeast), want)
+		bs, err := repo.gather(ctx, &v, begin, to.UnixMilli(), width, resolutionFor(step, atLeast), want)
 		if err != nil {
 			return err
 		}
@@ -144,19 +144,20 @@ func resolutionFor(step time.Duration, atLeast domain.Resolution) domain.Resolut
 	return domain.Raw
 }
 
-// gather returns buckets of a resolution. Hours of which records wait are read from single values:
+// gather returns buckets of a resolution; those of single values are of width milliseconds. Hours of which records wait are read from single values:
 // their stored buckets lack some.
 func (repo *Repository) gather(
-	ctx context.Context, v *view, from, to int64, r domain.Resolution, want func(uint32) bool,
+	ctx context.Context, v *view, from, to, width int64, r domain.Resolution, want func(uint32) bool,
 ) (buckets, error) {
 	switch r {
 	case domain.Raw:
 		rs, err := repo.records(ctx, v, from, to, want)
-		return singles(rs), err
+		return bucketsOf(rs, width), err
 	case domain.PerDay:
 		return repo.gatherDays(ctx, v, from, to, want)
 	}
-	table, stretch, width := "reading_minutes", int64(hourMillis), int64(minuteMillis)
+	table, stretch := "reading_minutes", int64(hourMillis)
+	width = minuteMillis
 	if r == domain.PerHour {
 		table, stretch, width = "reading_hours", dayMillis, hourMillis
 	}
@@ -185,21 +186,6 @@ func (repo *Repository) gather(
 	bs.without(0, from)
 	bs.without(to, 1<<62)
 	return bs, nil
-}
-
-// singles makes a bucket of each value.
-func singles(rs []record) buckets {
-	bs := make(buckets)
-	for _, r := range rs {
-		for _, v := range r.values {
-			if v.value.Kind != domain.TextValue {
-				b := bucket{at: r.at}
-				b.add(v.value.Float())
-				bs[v.slot] = append(bs[v.slot], b)
-			}
-		}
-	}
-	return bs
 }
 
 // waitingHours are the hours within [from, to) of which records are in no chunk.
@@ -239,7 +225,7 @@ func (repo *Repository) gatherDays(
 		}
 	}
 	for _, day := range days {
-		hours, err := repo.gather(ctx, v, day*dayMillis, (day+1)*dayMillis, domain.PerHour, want)
+		hours, err := repo.gather(ctx, v, day*dayMillis, (day+1)*dayMillis, hourMillis, domain.PerHour, want)
 		if err != nil {
 			return nil, err
 		}

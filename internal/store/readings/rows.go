@@ -16,7 +16,10 @@ type columnKey struct {
 
 // sortRecords sorts by time; those of one time stay in the order in which they came.
 func sortRecords(rs []record) {
-	slices.SortStableFunc(rs, func(a, b record) int { return cmp.Compare(a.at, b.at) })
+	byTime := func(a, b record) int { return cmp.Compare(a.at, b.at) }
+	if !slices.IsSortedFunc(rs, byTime) { // parts that do not overlap are
+		slices.SortStableFunc(rs, byTime)
+	}
 }
 
 // pack packs sorted records into a chunk. Those without values are only of the journal.
