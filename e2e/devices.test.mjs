@@ -196,6 +196,28 @@ test('in a room a device is told by a slash, and answers under the command', asy
   await box.fill('/etc is where settings are');
   await ann.keyboard.press('Enter');
   await line(ann, '/etc is where settings are').waitFor();
+});
+
+test('an alarm is raised in the room once, and acknowledged there', async () => {
+  await ann.getByRole('link', { name: 'Devices' }).click();
+  await ann.getByRole('link', { name: /Greenhouse/ }).click();
+  await ann.getByRole('button', { name: 'Add alarm' }).click();
+  const form = ann.getByRole('form', { name: 'Add alarm' });
+  await form.getByLabel('Limit (°C)').fill('30');
+  await form.getByLabel('For at least').selectOption('At once');
+  await form.getByLabel('Post to').selectOption('Garden');
+  await accessibleEverywhere(ann, 'device-new-alarm');
+  await form.getByRole('button', { name: 'Add', exact: true }).click();
+  await ann.getByRole('list', { name: 'Alarm rules' }).getByText('Temperature above 30 °C').waitFor();
+  for (const temperature of [29, 31.5, 32]) await report({ readings: { temperature } });
+  await ann.getByRole('link', { name: 'Garden' }).click();
+  const log = ann.getByRole('log');
+  await log.getByText(/Greenhouse raised an alarm: Temperature above 30 °C/).waitFor();
   await accessibleEverywhere(ann, 'device-room');
+  await log.getByRole('button', { name: 'Acknowledge' }).click();
+  await log.getByText(/\(acknowledged\)/).waitFor();
+  await report({ readings: { temperature: 24 } });
+  await log.getByText(/Temperature above 30 °C is over/).waitFor();
+  assert.equal(await log.getByText(/raised an alarm/).count(), 1);
   assert.equal(ann.broken, undefined);
 });

@@ -138,6 +138,32 @@ export class Fleet implements port.Fleet {
   async cancel(device: string, id: string): Promise<void> {
     await this.#api.call('DELETE', `${path(device)}/commands/${encodeURIComponent(id)}`);
   }
+
+  async rules(device: string): Promise<port.AlarmRule[]> {
+    return (await this.#api.call<{ items: port.AlarmRule[] }>('GET', `${path(device)}/alarm-rules`)).items;
+  }
+
+  async addRule(device: string, rule: Omit<port.AlarmRule, 'id'>): Promise<void> {
+    await this.#api.call('POST', `${path(device)}/alarm-rules`, rule);
+  }
+
+  removeRule(device: string, id: string): Promise<void> {
+    return this.#api.call('DELETE', `${path(device)}/alarm-rules/${encodeURIComponent(id)}`);
+  }
+
+  async alarms(device: string): Promise<port.Alarm[]> {
+    return (await this.#api.call<PageOf<port.Alarm>>('GET', `${path(device)}/alarms?open=true`)).items;
+  }
+
+  async acknowledge(device: string, alarm: string): Promise<void> {
+    await this.#api.call('PATCH', `${path(device)}/alarms/${encodeURIComponent(alarm)}`, { acknowledge: true });
+  }
+
+  async snooze(device: string, alarm: string, until: Date): Promise<void> {
+    await this.#api.call('PATCH', `${path(device)}/alarms/${encodeURIComponent(alarm)}`, {
+      snooze_until: until.toISOString(),
+    });
+  }
 }
 
 interface Answer {

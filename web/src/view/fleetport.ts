@@ -3,6 +3,7 @@
 import type { Bucket, Span } from './device/points';
 import type { Value } from './device/values';
 import type { Device, IssuedKey } from './port';
+import type { AlarmLine } from './types';
 
 /** A sensor, as the device declares it. */
 export interface Sensor {
@@ -86,6 +87,31 @@ export interface Command {
   by: { display_name: string };
 }
 
+export type Severity = 'info' | 'warning' | 'critical';
+
+/** When a device raises an alarm. */
+export interface AlarmRule {
+  id: string;
+  name: string;
+  kind: 'threshold' | 'rate' | 'absence';
+  severity?: Severity;
+  sensor?: string;
+  above?: number;
+  below?: number;
+  hysteresis?: number;
+  /** seconds */
+  for?: number;
+  /** seconds; of a rate */
+  window?: number;
+  /** where it is posted */
+  room?: string;
+}
+
+export interface Alarm extends AlarmLine {
+  device: string;
+  room?: string;
+}
+
 /** The devices that the user may see. Every getter is reactive. */
 export interface Fleet {
   /** the user's own, by name */
@@ -111,4 +137,12 @@ export interface Fleet {
     room?: string,
   ): Promise<Command>;
   cancel(device: string, id: string): Promise<void>;
+  rules(device: string): Promise<AlarmRule[]>;
+  addRule(device: string, rule: Omit<AlarmRule, 'id'>): Promise<void>;
+  removeRule(device: string, id: string): Promise<void>;
+  /** those that are not over */
+  alarms(device: string): Promise<Alarm[]>;
+  acknowledge(device: string, alarm: string): Promise<void>;
+  /** its rule posts nothing before a time */
+  snooze(device: string, alarm: string, until: Date): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import type { FleetDevice, Sensor } from '../fleetport';
+import { language } from '../../text/language.svelte';
 import { t } from '../text';
 import { distance } from '../when';
 
@@ -15,4 +16,10 @@ export function stateOf(d: FleetDevice): string {
 export function inOrder<T extends { name: string }>(all: readonly T[], sensors: readonly Sensor[]): T[] {
   const rank = (one: T) => sensors.findIndex((s) => s.name === one.name) >>> 0;
   return all.toSorted((a, b) => rank(a) - rank(b));
+}
+
+/** A length of time: "5 minutes". */
+export function lengthOf(seconds: number): string {
+  const [unit, size] = ([['hour', 3600], ['minute', 60]] as const).find(([, n]) => seconds >= n && seconds % n === 0) ?? ['second', 1];
+  return new Intl.NumberFormat(language.locale, { style: 'unit', unit, unitDisplay: 'long' }).format(seconds / size);
 }
