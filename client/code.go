@@ -154,6 +154,7 @@ const (
 	CodeNoCommand       = domain.CodeNoCommand
 	CodeConfirm         = domain.CodeConfirm
 	CodeCommandReceived = domain.CodeCommandReceived
+	CodeKeyReused       = domain.CodeKeyReused
 	CodeTooManyCommands = domain.CodeTooManyCommands
 	CodeNotReachable    = domain.CodeNotReachable
 	CodeNameARoom       = domain.CodeNameARoom

@@ -92,7 +92,7 @@ func (s *Service) Queues() []obs.Queue {
 
 // Give tells a device to do something. It is delivered at once if the device is connected, and else
 // when it comes back before the command expires. The same key from the same user returns the first
-// command again.
+// command again; another command with that key is refused.
 func (s *Service) Give(ctx context.Context, p domain.Principal, n domain.NewCommand) (domain.Command, error) {
 	if p.Kind == domain.KindDevice {
 		return domain.Command{}, domain.Forbidden.Errorf(domain.CodePeopleOnly, "a device cannot command another")

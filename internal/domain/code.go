@@ -152,6 +152,7 @@ const (
 	CodeNoCommand       Code = "no_command"
 	CodeConfirm         Code = "confirm"
 	CodeCommandReceived Code = "command_received"
+	CodeKeyReused       Code = "key_reused"
 	CodeTooManyCommands Code = "too_many_commands"
 	CodeNotReachable    Code = "not_reachable"
 	CodeNameARoom       Code = "name_a_room"

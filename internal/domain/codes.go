@@ -220,6 +220,8 @@ func deviceCodes() []CodeInfo {
 			"The action is destructive. Send the command again with `confirm: true`."},
 		{CodeCommandReceived, []Kind{Conflict},
 			"The device has the command already. It cannot be cancelled any more."},
+		{CodeKeyReused, []Kind{Conflict},
+			"You gave another command with this `key`. Send a new one with a new key."},
 		{CodeTooManyCommands, []Kind{Conflict},
 			"The device has not answered too many commands. Wait until it has, or cancel some."},
 		{CodeNotReachable, []Kind{Forbidden},

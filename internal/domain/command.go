@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -68,6 +69,11 @@ type Command struct {
 	CreatedAt time.Time
 	ChangedAt time.Time
 	Expires   time.Time // the device must have it before
+}
+
+// SameOrder reports whether o asks the same device for the same, in the same room.
+func (c Command) SameOrder(o Command) bool {
+	return c.Device == o.Device && c.Room == o.Room && c.Action == o.Action && bytes.Equal(c.Args, o.Args)
 }
 
 // NewCommand is a command that somebody gives.

@@ -73,9 +73,9 @@ func listed(rows []row, err error) ([]domain.Command, error) {
 }
 
 // Give stores a new command and writes its line into the room that it is given in. The same key
-// from the same actor returns the first command again, with repeat true. Without a room only the
-// owner of the device may give one; in a room both the actor and the device must be able to write
-// there.
+// from the same actor returns the first command again, with repeat true, and is refused with
+// CodeKeyReused if what it asks for differs. Without a room only the owner of the device may give
+// one; in a room both the actor and the device must be able to write there.
 func (repo *Repository) Give(
 	ctx context.Context, c domain.Command, now time.Time,
 ) (given domain.Command, repeat bool, err error) {
@@ -97,6 +97,10 @@ func give(ctx context.Context, t *store.Tx, c domain.Command, now time.Time) (do
 		return c, false, err
 	}
 	if len(earlier) > 0 {
+		if !earlier[0].SameOrder(c) {
+			return c, false, domain.Conflict.Errorf(domain.CodeKeyReused,
+				"another command was given with this key; send a new one with a new key")
+		}
 		return earlier[0].Command, true, nil
 	}
 	if c.Room != "" {

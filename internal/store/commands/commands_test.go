@@ -71,6 +71,40 @@ func TestAKeyGivesOneCommand(t *testing.T) {
 	})
 }
 
+// A key is good for one command: another device, room, action or argument needs another key.
+func TestAKeyOfAnotherCommandIsRefused(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		now := time.Now()
+		room := garden(t, db, now)
+		first, _, err := db.Commands.Give(t.Context(), command(room, "k", 0, now), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, change := range map[string]func(*domain.Command){
+			"another device":   func(c *domain.Command) { c.Device = "dev_00000000000000000000000002" },
+			"another action":   func(c *domain.Command) { c.Action = "light" },
+			"other arguments":  func(c *domain.Command) { c.Args = json.RawMessage(`{"speed":40}`) },
+			"outside the room": func(c *domain.Command) { c.Room = "" },
+		} {
+			c := command(room, "k", 0, now)
+			change(&c)
+			if got, repeat, err := db.Commands.Give(t.Context(), c, now); domain.CodeOf(err) != domain.CodeKeyReused ||
+				domain.KindOf(err) != domain.Conflict {
+				t.Errorf("%s: %+v, %v, %v", what, got, repeat, err)
+			}
+		}
+		again, repeat, err := db.Commands.Give(t.Context(), command(room, "k", 0, now), now)
+		if err != nil || !repeat || again.ID != first.ID {
+			t.Errorf("the same again: %+v, %v, %v", again, repeat, err)
+		}
+		other, repeat, err := db.Commands.Give(t.Context(), command(room, "k", 1, now), now)
+		if err != nil || repeat || other.ID == first.ID {
+			t.Errorf("the key of somebody else: %+v, %v, %v", other, repeat, err)
+		}
+	})
+}
+
 // A device that left the room, or is muted in it, does not get what was given there.
 func TestARoomReachesItsMembersAlone(t *testing.T) {
 	t.Parallel()
