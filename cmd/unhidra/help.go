@@ -39,7 +39,7 @@ func printHelp(w io.Writer) {
 	}
 	fmt.Fprint(w, `
 Run `+"`unhidra <command> --help`"+` for the flags and arguments of a command.
-Without any settings, `+"`unhidra serve`"+` listens on http://localhost:9000 and stores its data in ./data.
+Without any settings, `+"`unhidra serve`"+` listens on port 9000 and stores its data in ./data.
 Exit codes: 0 success, 1 failure, 2 invalid arguments or settings.
 `)
 }

@@ -11,8 +11,9 @@ import (
 const serveText = `serve [flags]
 
 Starts the server and runs until it is stopped. No settings are needed: it
-listens on http://localhost:9000 and stores its data in ./data. The first start
-prints a link for creating the first administrator.
+listens on port 9000 of all addresses of this machine (--bind 127.0.0.1: of this
+machine only), takes MQTT on 127.0.0.1:1883, and stores its data in ./data. The
+first start prints a link for creating the first administrator.
 
 SIGTERM or Ctrl-C shuts the server down: it takes no new requests, closes its
 connections one after the other and finishes what it has accepted. A second

@@ -37,13 +37,13 @@ export function configOf(program: Program, p: Place): string {
       return `// Library: PubSubClient
 client.setServer("${p.host}", ${mqttPort});
 client.connect("${id}", "${id}", "${p.key}");
-client.publish("uh/d/${id}/readings", "{\\"temperature\\":21.4}");`;
+client.publish("uh/d/${id}/up", "{\\"temperature\\":21.4}");`;
     case 'python':
       return `# pip install paho-mqtt
 import json, paho.mqtt.publish as publish
 
 publish.single(
-    "uh/d/${id}/readings", json.dumps({"temperature": 21.4}), qos=1,
+    "uh/d/${id}/up", json.dumps({"temperature": 21.4}), qos=1,
     hostname="${p.host}", port=${mqttPort}, auth={"username": "${id}", "password": "${p.key}"})`;
     case 'go':
       return `// go get github.com/unhidra/unhidra/client/device
