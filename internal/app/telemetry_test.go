@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 	"github.com/unhidra/unhidra/internal/wire"
 )
@@ -74,6 +75,14 @@ func TestADeviceReportsWhatItMeasures(t *testing.T) {
 				t.Errorf("%s to a stranger: %v", path, err)
 			}
 		}
+		ack = wire.Reported{}
+		must(t, device.Request(ctx, "report", map[string]any{"readings": map[string]any{"temperature": "unavailable"}}, &ack))
+		list = seriesList{}
+		must(t, ann.Do(ctx, "GET", "/devices/"+id+"/series", nil, &list))
+		if len(ack.Refused) != 1 || ack.Refused[0] != (wire.Refusal{Name: "temperature", Reason: "wrong_kind"}) ||
+			list.Series[2].Kind != "number" || list.Series[2].Last != 21.5 {
+			t.Errorf("after a text among numbers: %+v, %+v", ack, list)
+		}
 		if err := ann.Do(ctx, "GET", "/devices/"+id+"/readings?series=none", nil, nil); codeOf(err) != client.CodeNoSeries {
 			t.Errorf("%v", err)
 		}
@@ -141,6 +150,29 @@ func watchesReadings(t *testing.T, s *live.Server, ann, bob *client.Client, devi
 	if w := watch(); len(w.Devices) != 0 {
 		t.Errorf("no longer in a room with it: %+v", w)
 	}
+}
+
+// A device may describe a sensor as one of texts after it has sent numbers: these are shown as texts.
+func TestNumbersOfASensorOfTextsAreShown(t *testing.T) {
+	t.Parallel()
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		ctx := t.Context()
+		ann := s.User("ann")
+		d := registerDevice(t, ann, "Tank")
+		device, _ := connectDevice(t, s, d.Key, client.LiveOptions{})
+		report := func(v any) {
+			must(t, device.Request(ctx, "report", map[string]any{"readings": map[string]any{"level": v}}, nil))
+		}
+		report(20.5)
+		must(t, device.Request(ctx, wire.TypeDescribe, wire.Describe{Capabilities: domain.Capabilities{
+			Sensors: []domain.Sensor{{Name: "level", Kind: domain.TextArg}}}}, nil))
+		report("full")
+		var chart readingsOf
+		must(t, ann.Do(ctx, "GET", "/devices/"+d.Device.ID+"/readings", nil, &chart))
+		if x := chart.Series[0].Texts; len(x) != 2 || x[0].Value != "20.5" || x[1].Value != "full" {
+			t.Errorf("%+v", chart)
+		}
+	})
 }
 
 // What was measured outlives a restart. The owner may delete it, and so does whoever deletes the

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"fmt"
 	"math"
 	"time"
 )
@@ -69,6 +70,9 @@ func (v Value) Any() any {
 	}
 	return v.Text
 }
+
+// String is the value as people read it: a number in its shortest form, true, false or the text.
+func (v Value) String() string { return fmt.Sprint(v.Any()) }
 
 // A Reading is one value of one sensor. Unit is that of SenML (RFC 8428, section 12.1), or empty
 // if the device does not tell.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -196,6 +197,9 @@ func (c *check) reading(names *names, kept []domain.Reading, r *domain.Reading) 
 			return domain.RefusedNotFinite
 		}
 	case domain.TextValue:
+		if !declared && names.all[r.Name] != domain.TextValue && notFinite(v.Text) {
+			return domain.RefusedNotFinite
+		}
 		if len(v.Text) > domain.MaxReadingText || !utf8.ValidString(v.Text) {
 			return domain.RefusedText
 		}
@@ -206,11 +210,17 @@ func (c *check) reading(names *names, kept []domain.Reading, r *domain.Reading) 
 	if slices.ContainsFunc(kept, func(k domain.Reading) bool { return k.Name == r.Name }) {
 		return domain.RefusedTwice
 	}
-	if !names.know(r.Name, declared, c.now) {
-		return domain.RefusedUndeclared
+	if reason := names.know(r.Name, r.Value.Kind, declared, c.now); reason != "" {
+		return reason
 	}
 	if r.Value.Kind == domain.TextValue && !names.text(r.Name, r.Value.Text, c.now) {
 		return domain.RefusedTexts
 	}
 	return ""
+}
+
+// notFinite reports whether a text is how programs write a number that is none.
+func notFinite(text string) bool {
+	n, err := strconv.ParseFloat(text, 64)
+	return err == nil && (math.IsNaN(n) || math.IsInf(n, 0))
 }

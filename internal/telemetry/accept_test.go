@@ -129,6 +129,8 @@ func TestEachBadReadingIsRefusedWithItsReason(t *testing.T) {
 		{"a long text", at(t0, good, one("x", domain.Text(strings.Repeat("a", 65)))), domain.RefusedText, "x", 1},
 		{"bytes", at(t0, good, one("x", domain.Text("\xff"))), domain.RefusedText, "x", 1},
 		{"a text of a sensor of numbers", at(t0, good, one("declared", domain.Text("1"))), domain.RefusedKind, "declared", 1},
+		{"the word for no number", at(t0, good, one("x", domain.Text("NaN"))), domain.RefusedNotFinite, "x", 1},
+		{"the word for infinity", at(t0, good, one("x", domain.Text("-inf"))), domain.RefusedNotFinite, "x", 1},
 		{"no kind", at(t0, good, domain.Reading{Name: "x"}), domain.RefusedKind, "x", 1},
 		{"twice", at(t0, good, one("x", domain.Number(1)), one("x", domain.Number(2))), domain.RefusedTwice, "x", 2},
 	} {
@@ -147,6 +149,36 @@ func TestEachBadReadingIsRefusedWithItsReason(t *testing.T) {
 		}
 		if n := testutil.ToFloat64(s.metrics.refused.WithLabelValues(string(c.reason))); n != 1 {
 			t.Errorf("%s: counted %v times", c.what, n)
+		}
+	}
+}
+
+// One odd value must not turn a chart of numbers into a list of texts. What is declared counts more.
+func TestASensorThatWasNotDeclaredKeepsItsKind(t *testing.T) {
+	t.Parallel()
+	f, now := &fakes{series: []domain.Series{{Name: "stored", Kind: domain.NumberValue},
+		{Name: "declared", Kind: domain.TextValue}, {Name: "words", Kind: domain.TextValue}}}, t0
+	s := service(f, &now)
+	number, text, yes := domain.Number(20), domain.Text("unavailable"), domain.Bool(true)
+	for _, c := range []struct {
+		name   string
+		value  domain.Value
+		reason domain.RefusalReason
+	}{
+		{"soil", number, ""}, {"soil", text, domain.RefusedKind}, {"soil", yes, domain.RefusedKind}, {"soil", number, ""},
+		{"m3", yes, ""}, {"m3", number, domain.RefusedKind}, {"m3", domain.Text("off"), domain.RefusedKind}, {"m3", yes, ""},
+		{"mode", text, ""}, {"mode", number, domain.RefusedKind}, {"mode", domain.Text("heat"), ""},
+		{"stored", text, domain.RefusedKind}, {"stored", number, ""},
+		{"declared", number, ""}, {"declared", text, domain.RefusedKind},
+		{"words", domain.Text("NaN"), ""},
+	} {
+		ack, err := s.Accept(t.Context(), "dev_a", []domain.Report{{Readings: []domain.Reading{one(c.name, c.value)}}})
+		var reason domain.RefusalReason
+		if len(ack.Refused) > 0 {
+			reason = ack.Refused[0].Reason
+		}
+		if err != nil || reason != c.reason {
+			t.Errorf("%s %v: %q, %v", c.name, c.value, reason, err)
 		}
 	}
 }

@@ -25,7 +25,7 @@ type known struct {
 type names struct {
 	mu     sync.Mutex
 	loaded bool
-	all    map[string]bool
+	all    map[string]domain.ValueKind
 	learn  ratelimit.Cell
 	texts  map[string]map[string]bool // by series: the different texts since begin
 	begin  time.Time
@@ -42,7 +42,7 @@ func (s *Service) namesOf(ctx context.Context, device string, now time.Time) (*n
 		if len(s.known.devices) >= knownDevices {
 			clear(s.known.devices)
 		}
-		n = &names{all: make(map[string]bool), begin: now}
+		n = &names{all: make(map[string]domain.ValueKind), begin: now}
 		s.known.devices[device] = n
 	}
 	s.known.mu.Unlock()
@@ -56,7 +56,7 @@ func (s *Service) namesOf(ctx context.Context, device string, now time.Time) (*n
 		return nil, err
 	}
 	for _, of := range series {
-		n.all[of.Name] = true
+		n.all[of.Name] = of.Kind
 	}
 	n.loaded = true
 	return n, nil
@@ -69,26 +69,30 @@ func (k *known) forget(device string) {
 	delete(k.devices, device)
 }
 
-// know reports whether there is a series of that name, or may be one from now on. The caller holds
-// n.mu.
-func (n *names) know(name string, declared bool, now time.Time) bool {
-	if n.all[name] {
-		return true
+// know says why there is no series of that name for values of a kind, and may be none from now on;
+// empty: there is one. Its kind is the declared one, or that of its first value. The caller holds n.mu.
+func (n *names) know(name string, kind domain.ValueKind, declared bool, now time.Time) domain.RefusalReason {
+	if had, ok := n.all[name]; ok {
+		if !declared && had != kind {
+			return domain.RefusedKind
+		}
+		n.all[name] = kind
+		return ""
 	}
 	limit := domain.MaxLearned
 	if declared {
 		limit = domain.MaxSensors
 	}
 	if len(n.all) >= limit {
-		return false
+		return domain.RefusedUndeclared
 	}
 	if !declared {
 		if ok, _ := n.learn.Allow(learnRate, now); !ok {
-			return false
+			return domain.RefusedUndeclared
 		}
 	}
-	n.all[name] = true
-	return true
+	n.all[name] = kind
+	return ""
 }
 
 // text reports whether a series may have one more text. The caller holds n.mu.

@@ -132,7 +132,7 @@ func (s *Service) getReadings(ctx context.Context, in *readingsInput) (*struct{ 
 				Mean: b.Sum / float64(b.Count), Count: b.Count})
 		}
 		for _, p := range c.texts[of.Name] {
-			v.Texts = append(v.Texts, text{p.At, p.Value.Text})
+			v.Texts = append(v.Texts, text{p.At, p.Value.String()})
 		}
 		out.Body.Series = append(out.Body.Series, v)
 	}
