@@ -19,6 +19,8 @@ const dashboards = {
     panel("Messages by result", "ops", line(rate("chat_messages_total", "result"), "{{result}}")),
     panel("Waiting to be sent", "bytes", line(sum("gateway_send_queue_bytes"), "{{instance}}")),
     panel("Read from the log, because the bus lost them", "ops", line(rate("gateway_gap_events_total", "instance"), "{{instance}}")),
+    panel("Rooms behind their logs, and rooms to be loaded again", "short",
+      line(sum("gateway_rooms_behind"), "{{instance}} behind"), line(rate("gateway_resets_total", "instance"), "{{instance}} again, a second")),
     panel("Messages over the bus (none: one node alone)", "ops",
       line(rate("bus_published_total", "instance"), "{{instance}} sent"), line(rate("bus_received_total", "instance"), "{{instance}} received")),
     panel("Lost by the bus, by the reason", "ops", line(rate("bus_lost_total", "because"), "{{because}}"), line(rate("bus_dropped_total", "instance"), "{{instance}} slow listener")),

@@ -132,6 +132,7 @@ func (r *room) reset(head int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.last = head
+	r.hub.metrics.resets.Inc()
 	for i := range r.groups {
 		if g := &r.groups[i]; len(g.members) > 0 {
 			r.hub.spread(g, g.format.Reset(r.id), wire.Header{}, true, "")
