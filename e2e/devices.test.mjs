@@ -1,6 +1,7 @@
 // What people see of devices: one is registered and sends readings, its chart is live and can be
 // zoomed and read without a pointer, and what it can do is done from its page.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
 import { composer, launch, line, shot, signUp, visitor } from './people.mjs';
@@ -124,6 +125,11 @@ test('readings come at once, and their chart goes on by itself', async () => {
   await ann.getByLabel('Show as table').check();
   await ann.getByRole('columnheader', { name: 'Highest' }).waitFor();
   await ann.getByLabel('Show as table').uncheck();
+  const download = ann.waitForEvent('download');
+  await ann.getByRole('button', { name: 'Download CSV' }).click();
+  const csv = readFileSync(await (await download).path(), 'utf8').trim().split(/\r?\n/);
+  assert.equal(csv[0], 'time,series,unit,value,quality');
+  assert.ok(csv.length > 240 && /,temperature,Cel,25\.1,/.test(csv.at(-1)), csv.at(-1));
 });
 
 test('a chart is zoomed by mouse and keyboard, and comes back to the present', async () => {

@@ -67,6 +67,11 @@ export class Fleet implements port.Fleet {
     return bucketsOf(await this.#api.call<Answer>('GET', `${path(device)}/readings?${query}`));
   }
 
+  csv(device: string, series: string, span: Span): Promise<Blob> {
+    const query = new URLSearchParams({ series, format: 'csv', ...times(span) });
+    return this.#api.download(`${path(device)}/readings/export?${query}`);
+  }
+
   watch(devices: readonly string[]): void {
     const next = [...new Set(devices)].sort();
     if (next.join() === this.#watched.join()) return;

@@ -121,6 +121,8 @@ export interface Fleet {
   series(device: string): Promise<Series[]>;
   /** one series in about so many points; raw where there are few */
   readings(device: string, series: string, span: Span, points: number): Promise<{ step: number; buckets: Bucket[] }>;
+  /** every single value as a file for spreadsheets */
+  csv(device: string, series: string, span: Span): Promise<Blob>;
   /** follows the live values of some devices, until something else is followed */
   watch(devices: readonly string[]): void;
   live(device: string): ReadonlyMap<string, Live> | undefined;

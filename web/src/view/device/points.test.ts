@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { columnsOf, csvOf, moved, nearest, withLive, zoomed, type Bucket } from './points';
+import { columnsOf, moved, nearest, withLive, zoomed, type Bucket } from './points';
 
 const one = (t: number, v = t): Bucket => ({ t, v, min: v - 1, max: v + 1, n: 1 });
 
@@ -43,10 +43,4 @@ test('moving stops at the present', () => {
   expect(moved({ from: 0, to: 100 }, -0.5, 500)).toEqual({ from: -50, to: 50 });
   expect(moved({ from: 0, to: 100 }, 0.5, 120)).toEqual({ from: 20, to: 120 });
   expect(moved({ from: 0, to: 100 }, 0.5, 100)).toEqual({ from: 0, to: 100 });
-});
-
-test('a file has a row for each bucket', () => {
-  expect(csvOf([{ t: 0, v: 1.5, min: 1, max: 2, n: 3 }])).toBe(
-    'time,mean,min,max,count\r\n1970-01-01T00:00:00.000Z,1.5,1,2,3\r\n',
-  );
 });

@@ -88,9 +88,3 @@ export function moved(s: Span, share: number, now: number): Span {
   const by = Math.min((s.to - s.from) * share, Math.max(0, now - s.to));
   return { from: s.from + by, to: s.to + by };
 }
-
-/** Buckets as a file for spreadsheets (RFC 4180), with times of RFC 3339. */
-export function csvOf(buckets: readonly Bucket[]): string {
-  const rows = buckets.map((b) => [new Date(b.t).toISOString(), b.v, b.min, b.max, b.n].join(','));
-  return ['time,mean,min,max,count', ...rows, ''].join('\r\n');
-}
