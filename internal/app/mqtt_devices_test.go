@@ -90,6 +90,7 @@ func TestMQTTOwnTopics(t *testing.T) {
 			"describe": {`{"model":"DIY","sensors":[{"name":"air","unit":"Cel","kind":"number"},{"name":"on","kind":"bool"}],
 				"actuators":[{"name":"fan","args":[{"name":"on","kind":"bool","required":true}]}]}`, 0},
 			"log":   {"started", 0},
+			"avail": {strings.Repeat("x", 65<<10), packet.QuotaExceeded},
 			"c/res": {`{"id":"cmd_unknown","state":"done"}`, packet.BadPayload},
 			"other": {"x", packet.NotAuthorized},
 		} {
@@ -112,7 +113,20 @@ func TestMQTTOwnTopics(t *testing.T) {
 		if got := lastValues(t, ann, d.Device.ID); got["air"] != "21.5 Cel" || got["on"] != "true" || got["co2"] != "417" {
 			t.Errorf("the values are %v", got)
 		}
-		awaitActuator(t, ann, d.Device.ID, "fan")
+		describe := func(payload string) packet.Code {
+			return node.Publish(packet.Publish{Topic: base + "describe", QoS: 1, Payload: []byte(payload)})
+		}
+		for _, wrong := range []string{`{"sensor":[]}`, `{"capabilities":{"x":1}}`, `{"capabilities":{},"sensors":[]}`, `[]`} {
+			if code := describe(wrong); code != packet.BadPayload {
+				t.Errorf("the description %s was answered 0x%02x", wrong, byte(code))
+			}
+		}
+		awaitActuator(t, ann, d.Device.ID, "fan") // still
+		if code := describe(`{"capabilities":{"actuators":[{"name":"fan","args":[{"name":"on","kind":"bool"}]},
+			{"name":"pump"}]}}`); code != packet.Success {
+			t.Errorf("a description as the WebSocket has it was answered 0x%02x", byte(code))
+		}
+		awaitActuator(t, ann, d.Device.ID, "pump")
 		var c struct{ ID string }
 		if err := ann.Do(t.Context(), "POST", "/devices/"+d.Device.ID+"/commands",
 			map[string]any{"action": "fan", "args": map[string]any{"on": true}, "key": "k1"}, &c); err != nil {

@@ -52,10 +52,7 @@ func (c *conn) onOwn(ctx context.Context, m *message) (packet.Code, error) {
 	case rest == topicUp:
 		err = c.onReport(ctx, m)
 	case rest == topicDescribe:
-		var d domain.Capabilities
-		if err = decode(m.payload, &d); err == nil {
-			err = c.s.Describer.Describe(ctx, c.who, d)
-		}
+		err = c.onDescribe(ctx, m)
 	case rest == topicResult:
 		var r wire.CommandReport
 		if err = decode(m.payload, &r); err == nil {
@@ -88,12 +85,30 @@ func (c *conn) codeOf(ctx context.Context, m *message, err error) (packet.Code, 
 	return code, nil
 }
 
-// decode reads a payload of JSON.
+// decode reads a payload of JSON. A field that is not known is an error.
 func decode(b []byte, to any) error {
-	if err := json.Unmarshal(b, to); err != nil {
+	if err := wire.Decode(b, to); err != nil {
 		return domain.Invalid.Errorf(domain.CodeInvalidField, "the payload is not the JSON of this topic").Because(err)
 	}
 	return nil
+}
+
+// onDescribe takes what a device says about itself: capabilities, or an object that has them, as the
+// WebSocket has it.
+func (c *conn) onDescribe(ctx context.Context, m *message) error {
+	var keys map[string]json.RawMessage
+	if err := decode(m.payload, &keys); err != nil {
+		return err
+	}
+	var d wire.Describe
+	to := any(&d.Capabilities)
+	if keys["capabilities"] != nil {
+		to = &d
+	}
+	if err := decode(m.payload, to); err != nil {
+		return err
+	}
+	return c.s.Describer.Describe(ctx, c.who, d.Capabilities)
 }
 
 // onReport takes readings: a report as the WebSocket has it, or only an object of values. The device is

@@ -93,7 +93,7 @@ func (c *conn) publish(ctx context.Context, t *site, p packet.Publish) (packet.C
 		return code, nil
 	}
 	if len(p.Payload) > maxPayload {
-		return packet.TooLarge, nil
+		return packet.QuotaExceeded, nil // an acknowledgement has no code for its size (MQTT 5.0, 3.4.2.1)
 	}
 	if !c.pace(p.Topic, now) {
 		return packet.QuotaExceeded, nil

@@ -157,6 +157,11 @@ var recorded = []struct {
 		sensor:  "heater number Cel", state: "19.5", shown: "19.5",
 		args: map[string]any{"temperature": 22.0}, topicOut: "x/g", payloadOut: "22",
 	},
+	{
+		name: "climate in °F", topic: "homeassistant/climate/x/config",
+		payload: `{"name":"Heater","curr_temp_t":"x/t","temp_unit":"F"}`,
+		sensor:  "heater number Cel", state: "68", shown: "20",
+	},
 }
 
 func shown(v domain.Value, ok bool) string {
