@@ -166,24 +166,42 @@ func TestMQTTAnnouncedDevicesMeasureAndObey(t *testing.T) {
 			"cmd_t":"greenhouse/switch/fan/command","uniq_id":"f","dev":{"ids":"a0"}}`)
 		publish("tasmota/discovery/A0/config", `{"dn":"Pump","fn":["Pump"],"mac":"A0","state":["OFF","ON"],"t":"pump",
 			"ft":"%prefix%/%topic%/","tp":["cmnd","stat","tele"],"rl":[1]}`)
+		publish("homeassistant/climate/greenhouse/heat/config", `{"name":"Heat","temp_stat_t":"heat/target","temp_cmd_t":"heat/set",
+			"dev":{"ids":"a0"}}`)
 		publish("greenhouse/sensor/air/state", "21.4")
 		publish("greenhouse/switch/fan/state", "OFF")
 		publish("greenhouse/sensor/air/state", "nan")
 		if got := lastValues(t, bob, d.Device.ID); got["air"] != "21.4 Cel" || got["fan"] != "false" {
 			t.Errorf("the values are %v", got)
 		}
-		node.Subscribe(packet.Filter{Topic: "greenhouse/switch/fan/command"}, packet.Filter{Topic: "cmnd/pump/#"})
+		node.Subscribe(packet.Filter{Topic: "greenhouse/switch/fan/command"}, packet.Filter{Topic: "cmnd/pump/#"},
+			packet.Filter{Topic: "heat/set"})
 		awaitActuator(t, bob, d.Device.ID, "fan")
 		awaitActuator(t, bob, d.Device.ID, "pump")
-		give := func(action, key string) string {
+		commands := "/devices/" + d.Device.ID + "/commands"
+		giveArgs := func(action, key string, args map[string]any) string {
 			var c struct{ ID string }
-			if err := bob.Do(t.Context(), "POST", "/devices/"+d.Device.ID+"/commands",
-				map[string]any{"action": action, "args": map[string]any{"on": true}, "key": key}, &c); err != nil {
+			body := map[string]any{"action": action, "args": args, "key": key}
+			if err := bob.Do(t.Context(), "POST", commands, body, &c); err != nil {
 				t.Fatal(err)
 			}
 			return c.ID
 		}
-		id := give("fan", "k1")
+		give := func(action, key string) string { return giveArgs(action, key, map[string]any{"on": true}) }
+		id := giveArgs("heat", "k0", map[string]any{"temperature": 25})
+		if m := node.Message(); m.Topic != "heat/set" || string(m.Payload) != "25" {
+			t.Errorf("got %+v", m)
+		}
+		publish("heat/target", "21")
+		var c struct{ State string }
+		if err := bob.Do(t.Context(), "GET", commands+"/"+id, nil, &c); err != nil || c.State == "done" {
+			t.Errorf("the command for 25 °C is %s at 21 °C, %v", c.State, err)
+		}
+		publish("heat/target", "25")
+		if state, why := awaitCommand(t, bob, d.Device.ID, id); state != "done" {
+			t.Errorf("the command is %s: %s", state, why)
+		}
+		id = give("fan", "k1")
 		if m := node.Message(); m.Topic != "greenhouse/switch/fan/command" || string(m.Payload) != "ON" {
 			t.Errorf("got %+v", m)
 		}

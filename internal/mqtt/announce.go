@@ -40,8 +40,7 @@ type announcer struct {
 // order is a command that was published to a device.
 type order struct {
 	command string
-	sensor  string
-	on      any // the value that is waited for; nil: any
+	wanted  map[string]func(domain.Value) bool // by sensor: what it must show yet
 }
 
 const (
@@ -238,11 +237,13 @@ func (c *conn) observe(ctx context.Context, t *site, m *message) error {
 		}
 		report.Readings = append(report.Readings, domain.Reading{Name: s.Name, Unit: s.Unit, Value: v})
 		d.waiting = slices.DeleteFunc(d.waiting, func(o order) bool {
-			shown := o.sensor == s.Name && (o.on == nil || o.on == v.Any())
-			if shown {
+			if shows := o.wanted[s.Name]; shows != nil && shows(v) {
+				delete(o.wanted, s.Name)
+			}
+			if len(o.wanted) == 0 {
 				done = append(done, o)
 			}
-			return shown
+			return len(o.wanted) == 0
 		})
 	}
 	a.mu.Unlock()
@@ -281,8 +282,10 @@ func (c *conn) order(ctx context.Context, cmd domain.Command) (bool, error) {
 		}
 	}
 	c.tell(ctx, cmd.ID, domain.CommandReceived, "")
-	if action.State != "" {
-		a.await(c.who.ID, order{command: cmd.ID, sensor: action.State, on: args["on"]})
+	wanted := action.Wanted(args)
+	waits := len(wanted) > 0
+	if waits {
+		a.await(c.who.ID, order{command: cmd.ID, wanted: wanted})
 	}
 	for _, p := range action.Publish(args) {
 		m := &message{site: c.sess.site.id, topic: p.Topic, payload: []byte(p.Payload), qos: 1, retain: p.Retain, open: true}
@@ -294,7 +297,7 @@ func (c *conn) order(ctx context.Context, cmd domain.Command) (bool, error) {
 			return true, err
 		}
 	}
-	if action.State == "" {
+	if !waits {
 		c.reportDone(ctx, cmd.ID)
 	}
 	return true, nil

@@ -52,21 +52,13 @@ func buildSwitch(d doc, e *Entity) {
 	if topic == "" {
 		return
 	}
-	e.action(e.state(), func(args map[string]any) []Publication {
+	e.action(e.shows("on", e.Name, 0), func(args map[string]any) []Publication {
 		payload := off
 		if args["on"] == true {
 			payload = on
 		}
 		return []Publication{{topic, template(payload), retain}}
 	}, onArg)
-}
-
-// state returns the name of the entity's sensor; empty: there is none.
-func (e *Entity) state() string {
-	if len(e.Sensors) == 0 {
-		return ""
-	}
-	return e.Sensors[0].Name
 }
 
 // writer returns what makes a payload of a value by the command template.
@@ -119,7 +111,7 @@ func buildLight(d doc, e *Entity) {
 		}
 	}
 	topic := d.text("command_topic")
-	e.action(e.state(), func(args map[string]any) []Publication {
+	e.action(e.shows("on", e.Name, 0), func(args map[string]any) []Publication {
 		if args["on"] != true {
 			return []Publication{{topic, off, false}}
 		}
@@ -145,7 +137,7 @@ func buildJSONLight(d doc, e *Entity, scale float64, brightness domain.Arg) {
 		}
 	}
 	command := d.text("command_topic")
-	e.action(e.state(), func(args map[string]any) []Publication {
+	e.action(e.shows("on", e.Name, 0), func(args map[string]any) []Publication {
 		out := map[string]any{"state": "OFF"}
 		if args["on"] == true {
 			out["state"] = "ON"
@@ -165,7 +157,7 @@ func (d doc) valueAction(e *Entity, arg domain.Arg) {
 		return
 	}
 	arg.Name, arg.Required = "value", true
-	e.action(e.state(), func(args map[string]any) []Publication {
+	e.action(e.shows("value", e.Name, step(arg.Step)), func(args map[string]any) []Publication {
 		return []Publication{{topic, write(textOf(args["value"])), d.text("retain") == "True"}}
 	}, arg)
 }
@@ -200,15 +192,15 @@ func buildText(d doc, e *Entity) {
 
 func buildButton(d doc, e *Entity) {
 	topic, write, press := d.text("command_topic"), d.writer(e), d.or("payload_press", "PRESS")
-	e.action("", func(map[string]any) []Publication { return []Publication{{topic, write(press), false}} })
+	e.action(nil, func(map[string]any) []Publication { return []Publication{{topic, write(press), false}} })
 }
 
 // choice adds an action whose words stand for payloads.
-func (e *Entity) choice(topic, state string, payloads map[string]string, words ...string) {
+func (e *Entity) choice(topic string, signs []sign, payloads map[string]string, words ...string) {
 	if topic == "" {
 		return
 	}
-	e.action(state, func(args map[string]any) []Publication {
+	e.action(signs, func(args map[string]any) []Publication {
 		word, _ := args["to"].(string)
 		return []Publication{{topic, payloads[word], false}}
 	}, domain.Arg{Name: "to", Kind: domain.ChoiceArg, Options: words, Required: true})
@@ -219,14 +211,25 @@ func buildCover(d doc, e *Entity) {
 	if s := e.sensor(e.Name+"_position", domain.NumberArg, d.text("position_topic"), d.text("position_template")); s != nil {
 		s.Unit = "%"
 	}
-	e.choice(d.text("command_topic"), "", map[string]string{
+	signs := e.showsWord(e.Name, map[string]domain.Value{
+		"open": domain.Text(d.or("state_open", "open")), "close": domain.Text(d.or("state_closed", "closed")),
+	})
+	if d.text("state_topic") == "" {
+		signs = e.showsWord(e.Name+"_position", map[string]domain.Value{
+			"open": d.position("position_open", 100), "close": d.position("position_closed", 0),
+		})
+	}
+	e.choice(d.text("command_topic"), signs, map[string]string{
 		"open": d.or("payload_open", "OPEN"), "close": d.or("payload_close", "CLOSE"), "stop": d.or("payload_stop", "STOP"),
 	}, "open", "close", "stop")
 }
 
 func buildLock(d doc, e *Entity) {
 	e.sensor(e.Name, domain.TextArg, d.text("state_topic"), d.text("value_template"))
-	e.choice(d.text("command_topic"), e.state(), map[string]string{
+	signs := e.showsWord(e.Name, map[string]domain.Value{
+		"lock": domain.Text(d.or("state_locked", "LOCKED")), "unlock": domain.Text(d.or("state_unlocked", "UNLOCKED")),
+	})
+	e.choice(d.text("command_topic"), signs, map[string]string{
 		"lock": d.or("payload_lock", "LOCK"), "unlock": d.or("payload_unlock", "UNLOCK"),
 	}, "lock", "unlock")
 }
@@ -279,7 +282,8 @@ func buildClimate(d doc, e *Entity) {
 	if len(args) == 0 {
 		return
 	}
-	e.action("", func(args map[string]any) (all []Publication) {
+	signs := append(e.shows("mode", e.Name+"_mode", 0), e.shows("temperature", e.Name+"_target", d.tempStep())...)
+	e.action(signs, func(args map[string]any) (all []Publication) {
 		if m, ok := args["mode"].(string); ok {
 			all = append(all, Publication{mode, m, false})
 		}

@@ -44,8 +44,26 @@ type Action struct {
 	domain.Actuator
 	// Publish returns what to publish for arguments, which fit.
 	Publish func(args map[string]any) []Publication
-	// State is the sensor that shows that it was done; empty: none does.
-	State string
+	signs   []sign
+}
+
+// A sign is a sensor that shows that an action was done.
+type sign struct {
+	sensor string
+	// wanted returns which values show it; nil: for these arguments the sensor does not matter.
+	wanted func(args map[string]any) func(v domain.Value) bool
+}
+
+// Wanted returns the sensors that show that the action was done with these arguments, and by which
+// values: all of them must. There are none if no message tells.
+func (a *Action) Wanted(args map[string]any) map[string]func(v domain.Value) bool {
+	all := make(map[string]func(domain.Value) bool)
+	for _, s := range a.signs {
+		if shows := s.wanted(args); shows != nil && s.sensor != "" {
+			all[s.sensor] = shows
+		}
+	}
+	return all
 }
 
 // Publication is a message to a device.
@@ -83,13 +101,18 @@ func (s *Sensor) Value(m *Message) (v domain.Value, ok bool) {
 		if !ok {
 			return v, false // a node that starts says nan
 		}
-		n -= s.offset
-		if s.factor != 0 {
-			n *= s.factor
-		}
-		return domain.Number(n), true
+		return domain.Number(s.convert(n)), true
 	}
 	return domain.Text(cut(text, 255)), true
+}
+
+// convert returns a number as it is in the sensor's unit.
+func (s *Sensor) convert(n float64) float64 {
+	n -= s.offset
+	if s.factor != 0 {
+		n *= s.factor
+	}
+	return n
 }
 
 // slug makes a text the name of a capability.
@@ -183,7 +206,10 @@ func Capabilities(es []*Entity) domain.Capabilities {
 				e.Note, a.Name = "there are too many actions", ""
 				continue
 			}
-			a.Name, a.State = unused(actions, a.Name), renamed[a.State]
+			a.Name = unused(actions, a.Name)
+			for j := range a.signs {
+				a.signs[j].sensor = renamed[a.signs[j].sensor]
+			}
 		}
 	}
 	return Declared(es)

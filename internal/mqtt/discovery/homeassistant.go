@@ -32,7 +32,9 @@ var long = map[string]string{
 	"temp_stat_t": "temperature_state_topic", "temp_stat_tpl": "temperature_state_template",
 	"temp_unit": "temperature_unit", "curr_temp_t": "current_temperature_topic",
 	"curr_temp_tpl": "current_temperature_template",
-	"pl_open":       "payload_open", "pl_cls": "payload_close", "pl_stop": "payload_stop", "pos_t": "position_topic",
+	"pl_open":       "payload_open", "pl_cls": "payload_close", "pl_stop": "payload_stop", "stat_open": "state_open",
+	"stat_clsd": "state_closed", "stat_locked": "state_locked", "stat_unlocked": "state_unlocked",
+	"pos_open": "position_open", "pos_clsd": "position_closed", "pos_t": "position_topic",
 	"pos_tpl": "position_template", "set_pos_t": "set_position_topic", "pl_lock": "payload_lock",
 	"pl_unlk": "payload_unlock", "pct_cmd_t": "percentage_command_topic", "pct_stat_t": "percentage_state_topic",
 	"pct_val_tpl": "percentage_value_template", "ids": "identifiers", "cns": "connections", "mf": "manufacturer",
@@ -234,8 +236,8 @@ func (e *Entity) sensor(name string, kind domain.ArgKind, topic, template string
 }
 
 // action adds an action to an entity.
-func (e *Entity) action(state string, publish func(args map[string]any) []Publication, args ...domain.Arg) {
+func (e *Entity) action(signs []sign, publish func(args map[string]any) []Publication, args ...domain.Arg) {
 	e.Actions = append(e.Actions, Action{
-		Actuator: domain.Actuator{Name: e.Name, Title: e.Title, Args: args}, Publish: publish, State: state,
+		Actuator: domain.Actuator{Name: e.Name, Title: e.Title, Args: args}, Publish: publish, signs: signs,
 	})
 }
