@@ -42,6 +42,8 @@ type Store interface {
 type Devices interface {
 	MaySee(ctx context.Context, p domain.Principal, id string) (d domain.Device, mine bool, err error)
 	Capabilities(ctx context.Context, device string) (domain.Capabilities, error)
+	// AwayUntil returns when a device that is away on purpose wants to be back.
+	AwayUntil(ctx context.Context, device string) (time.Time, error)
 }
 
 // Rooms says who may do what in a room.

@@ -21,6 +21,7 @@ type garden struct {
 	db   *all.Store
 	room string
 	now  time.Time
+	away time.Time // until when the device is away on purpose
 	last time.Time // when the device last measured something, as the store has it
 }
 
@@ -31,6 +32,8 @@ func (g *garden) MaySee(_ context.Context, p domain.Principal, id string) (domai
 func (g *garden) Capabilities(context.Context, string) (domain.Capabilities, error) {
 	return domain.Capabilities{Heartbeat: 60}, nil
 }
+
+func (g *garden) AwayUntil(context.Context, string) (time.Time, error) { return g.away, nil }
 
 func (g *garden) MayRead(context.Context, domain.Principal, string) error  { return nil }
 func (g *garden) MayWrite(context.Context, domain.Principal, string) error { return nil }
@@ -259,6 +262,15 @@ func TestSilenceIsAnAlarm(t *testing.T) {
 		g.reads(t, 0, 20)
 		look(lookMost)
 		g.want(t, "heard again", raised, cleared)
+		g.away = g.now.Add(time.Hour)
+		look(30 * time.Minute)
+		look(31 * time.Minute)
+		look(time.Minute)
+		g.want(t, "away on purpose", raised, cleared)
+		look(time.Minute)
+		g.want(t, "not back in time", raised, cleared, raised)
+		g.reads(t, 0, 20)
+		look(lookMost)
 		fresh := g.node(t)
 		g.now = g.now.Add(time.Hour)
 		g.last = time.Time{}
@@ -266,7 +278,7 @@ func TestSilenceIsAnAlarm(t *testing.T) {
 		if err := fresh.absent(t.Context(), fresh.watched.get(greenhouse)); err != nil {
 			t.Fatal(err)
 		}
-		g.want(t, "a server that has just started waits", raised, cleared)
+		g.want(t, "a server that has just started waits", raised, cleared, raised, cleared)
 	})
 }
 

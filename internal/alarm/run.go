@@ -209,6 +209,17 @@ func (s *Service) absent(ctx context.Context, d *device) error {
 				last = of.LastAt
 			}
 		}
+		if err != nil {
+			return last, err
+		}
+		// A device that is away on purpose is not silent until it wants to be back.
+		until, err := s.Devices.AwayUntil(ctx, d.id)
+		if now := s.Now(); until.After(now) {
+			until = now
+		}
+		if until.After(last) {
+			last = until
+		}
 		return last, err
 	})
 	s.carryOut(ctx, d, decisions)

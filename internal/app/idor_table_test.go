@@ -61,9 +61,9 @@ func rows() map[string]row {
 		"accept-request": room(404, ""), "decline-request": room(404, `{}`),
 
 		"list-devices": own, "register-device": with(own, `{"name":"Mine"}`), "get-device": theirs(""),
-		"list-room-devices": room(200, ""),
-		"update-device":     theirs(`{"name":"Mine"}`),
-		"send-command":      theirs(`{"key":"1","action":"fan"}`), "list-commands": theirs(""), "get-command": theirs(""),
+		"list-room-devices": room(200, ""), "list-device-connections": theirs(""),
+		"update-device": theirs(`{"name":"Mine"}`),
+		"send-command":  theirs(`{"key":"1","action":"fan"}`), "list-commands": theirs(""), "get-command": theirs(""),
 		"cancel-command": theirs(""),
 		"list-alarms":    own, "list-device-alarms": theirs(""), "change-alarm": theirs(`{"acknowledge":true}`),
 		"list-alarm-rules": theirs(""), "create-alarm-rule": theirs(`{"name":"Silent","kind":"absence"}`),

@@ -74,6 +74,25 @@ func (s *Service) Describe(ctx context.Context, p domain.Principal, c domain.Cap
 	return nil
 }
 
+// Leaves takes that the device p will be away for some time, on purpose. Its silence is no alarm
+// until then.
+func (s *Service) Leaves(ctx context.Context, p domain.Principal, reason string, backIn time.Duration) error {
+	if p.Kind != domain.KindDevice {
+		return domain.Forbidden.Errorf(domain.CodeDeviceOnly, "only a device says that it is away")
+	}
+	until, err := domain.CheckAway(reason, backIn, s.Now())
+	if err != nil {
+		return err
+	}
+	return s.Store.Away(ctx, p.ID, reason, until)
+}
+
+// AwayUntil returns when a device wants to be back; zero: it is not away on purpose.
+func (s *Service) AwayUntil(ctx context.Context, device string) (time.Time, error) {
+	d, err := s.Store.DeviceByID(ctx, device)
+	return d.AwayUntil, err
+}
+
 // Capabilities returns what a device last said about itself: nothing if it has said nothing, or
 // is none. What it said on another node may be known here a minute later only. The answer is
 // shared: it must not be changed.

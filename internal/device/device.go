@@ -23,7 +23,12 @@ type Store interface {
 	CreateDevice(
 		ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, limit int, now time.Time,
 	) error
-	Devices(ctx context.Context, owner, after string, limit int) ([]domain.Device, error)
+	FindDevices(
+		ctx context.Context, q domain.DeviceQuery, after string, limit int, now time.Time,
+	) ([]domain.Device, error)
+	Connected(ctx context.Context, ended []domain.DeviceConnection) error
+	Connections(ctx context.Context, device string) ([]domain.DeviceConnection, error)
+	Away(ctx context.Context, device, reason string, until time.Time) error
 	DeviceByID(ctx context.Context, id string) (domain.Device, error)
 	ChangeDevice(ctx context.Context, owner, id string, c domain.DeviceChange, now time.Time) (domain.Device, error)
 	RotateDeviceKey(
@@ -99,6 +104,9 @@ const rotationsPerHour = 300
 type Registration struct {
 	By         domain.AuditActor // who registers it; empty: the owner
 	Name       string
+	Type       string
+	Notes      string
+	Tags       []string
 	Expires    time.Time // of the device; zero: never
 	KeyExpires time.Time // of its first key; zero: with the device
 }
@@ -123,12 +131,16 @@ func (s *Service) Register(ctx context.Context, owner string, r Registration) (I
 	if err != nil {
 		return Issued{}, err
 	}
+	said, err := domain.CheckDeviceChange(domain.DeviceChange{Type: &r.Type, Notes: &r.Notes, Tags: &r.Tags})
+	if err != nil {
+		return Issued{}, err
+	}
 	if ok, wait := s.registrations.Allow(owner, now); !ok {
 		return Issued{}, domain.RateLimited.Errorf(domain.CodeRegistrations,
 			"you registered too many devices in a short time; try again later").After(wait)
 	}
 	d := domain.Device{ID: domain.NewID(domain.DevicePrefix), Owner: domain.UserRef{ID: owner}, Name: name, CreatedAt: now,
-		Expires: r.Expires}
+		Expires: r.Expires, Type: *said.Type, Notes: *said.Notes, Tags: *said.Tags}
 	key, k, secret := s.issue(d.ID, r.KeyExpires)
 	if err := s.Store.CreateDevice(ctx, d, k, secret, s.Max, now); err != nil {
 		return Issued{}, err
@@ -194,7 +206,8 @@ func (s *Service) Revoke(ctx context.Context, by domain.AuditActor, id, key stri
 	return nil
 }
 
-// Change renames a device of owner, or changes when it expires.
+// Change renames a device of owner, changes when it expires or what is said about it, or suspends it.
+// The connections of a suspended device are closed, and its keys open none.
 func (s *Service) Change(ctx context.Context, owner, id string, c domain.DeviceChange) (d domain.Device, err error) {
 	if c.Name != nil {
 		name, err := names.CheckPrincipal("/name", *c.Name, domain.MaxDeviceName, true)
@@ -208,7 +221,19 @@ func (s *Service) Change(ctx context.Context, owner, id string, c domain.DeviceC
 			return d, err
 		}
 	}
-	return s.Store.ChangeDevice(ctx, owner, id, c, s.Now())
+	if c, err = domain.CheckDeviceChange(c); err != nil {
+		return d, err
+	}
+	if d, err = s.Store.ChangeDevice(ctx, owner, id, c, s.Now()); err != nil || c.Suspend == nil {
+		return d, err
+	}
+	what := domain.AuditDeviceResume
+	if *c.Suspend {
+		what = domain.AuditDeviceSuspend
+		s.announce(ctx, domain.DeviceEnd{Device: id, Reason: "suspended"})
+	}
+	s.record(ctx, what, id, "", domain.AuditEvent{Actor: userActor(owner)})
+	return d, nil
 }
 
 // visible returns a device that p manages: their own, or any for administrators.
@@ -242,7 +267,7 @@ func (s *Service) MaySee(ctx context.Context, p domain.Principal, id string) (d 
 	if len(shared) == 0 {
 		return domain.Device{}, false, errNoDevice()
 	}
-	d.Keys, d.LastIP = nil, ""
+	d.Keys, d.LastIP, d.Notes = nil, "", ""
 	return d, false, nil
 }
 
@@ -268,6 +293,8 @@ func (s *Service) AuthenticateDevice(ctx context.Context, key string, from netip
 		return s.refused(ctx, l.Device.ID, id, "key_ended", from)
 	case l.Barred:
 		return s.refused(ctx, l.Device.ID, id, "owner_disabled", from)
+	case !l.Device.Suspended.IsZero():
+		return s.refused(ctx, l.Device.ID, id, "suspended", from)
 	}
 	return domain.Principal{
 		ID: l.Device.ID, Kind: domain.KindDevice, Role: domain.SystemUser, Key: id, Owner: l.Device.Owner.ID,

@@ -203,6 +203,8 @@ func (u *uses) UsedDeviceKeys(_ context.Context, used []domain.DeviceUse) error 
 	return nil
 }
 
+func (u *uses) Connected(context.Context, []domain.DeviceConnection) error { return nil }
+
 func (u *uses) EndedDevices(context.Context, time.Time, time.Time) ([]domain.DeviceEnd, error) {
 	return nil, nil
 }

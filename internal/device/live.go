@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/netip"
 	"slices"
@@ -17,11 +18,25 @@ import (
 type live struct {
 	mu      sync.Mutex
 	devices map[string]*connected
+	ended   []domain.DeviceConnection // not yet in the store
 }
+
+// endedMost is how many ended connections may wait to be stored; of more there is no history.
+const endedMost = 20_000
 
 type connected struct {
 	owner string
-	conns int
+	conns []domain.DeviceConnection // the oldest first
+}
+
+// ended takes the connection out that a key opened from an address: the oldest, if there are several,
+// so that the end of a stale connection is not taken for that of a fresh one.
+func (c *connected) ended(key, addr string) domain.DeviceConnection {
+	i := slices.IndexFunc(c.conns, func(conn domain.DeviceConnection) bool { return conn.Key == key && conn.Addr == addr })
+	i = max(i, 0) // else the oldest: each end is that of one
+	conn := c.conns[i]
+	c.conns = slices.Delete(c.conns, i, i+1)
+	return conn
 }
 
 func newLive() live { return live{devices: make(map[string]*connected)} }
@@ -34,7 +49,8 @@ func (s *Service) DeviceConnected(ctx context.Context, p domain.Principal, from 
 		c = &connected{owner: p.Owner}
 		s.live.devices[p.ID] = c
 	}
-	c.conns++
+	c.conns = append(c.conns, domain.DeviceConnection{ID: domain.NewID(domain.ConnPrefix), Device: p.ID, Key: p.Key,
+		Addr: addrText(from), Opened: s.Now()})
 	s.live.mu.Unlock()
 	s.mu.Lock()
 	s.used[p.Key] = domain.DeviceUse{Key: p.Key, At: s.Now(), IP: from.String()}
@@ -46,7 +62,11 @@ func (s *Service) DeviceConnected(ctx context.Context, p domain.Principal, from 
 func (s *Service) DeviceDisconnected(ctx context.Context, p domain.Principal, from netip.Addr, because string) {
 	s.live.mu.Lock()
 	if c := s.live.devices[p.ID]; c != nil {
-		if c.conns--; c.conns <= 0 {
+		if conn := c.ended(p.Key, addrText(from)); len(s.live.ended) < endedMost {
+			conn.Closed, conn.Reason = s.Now(), because
+			s.live.ended = append(s.live.ended, conn)
+		}
+		if len(c.conns) == 0 {
 			delete(s.live.devices, p.ID)
 		}
 	}
@@ -108,6 +128,8 @@ func (s *Service) announce(ctx context.Context, e domain.DeviceEnd) {
 const (
 	pollEvery   = time.Second
 	flushEvery  = time.Minute
+	endedEvery  = 5 * time.Second
+	endedBatch  = 500 // connections in one transaction
 	forgetEvery = time.Hour
 	keptFor     = 90 * 24 * time.Hour // ended keys, which the owner can still see
 	slack       = 10 * pollEvery      // clock differences between nodes, and failed polls
@@ -128,6 +150,8 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	defer unheard()
 	poll, flush, forget := time.NewTicker(pollEvery), time.NewTicker(flushEvery), time.NewTicker(forgetEvery)
+	ended := time.NewTicker(endedEvery)
+	defer ended.Stop()
 	defer poll.Stop()
 	defer flush.Stop()
 	defer forget.Stop()
@@ -137,7 +161,9 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
-			return s.flush(ctx)
+			return errors.Join(s.flush(ctx), s.storeEnded(ctx))
+		case <-ended.C:
+			err = s.storeEnded(ctx)
 		case <-poll.C:
 			err = s.poll(ctx)
 		case <-flush.C:
@@ -187,6 +213,20 @@ func (s *Service) closeBarred(ctx context.Context, owners []string) error {
 	}
 	for _, id := range s.live.of(barred...) {
 		s.announce(ctx, domain.DeviceEnd{Device: id, Reason: "owner_disabled"})
+	}
+	return nil
+}
+
+// storeEnded stores the connections that have ended. Those of which it fails are lost.
+func (s *Service) storeEnded(ctx context.Context) error {
+	s.live.mu.Lock()
+	ended := s.live.ended
+	s.live.ended = nil
+	s.live.mu.Unlock()
+	for part := range slices.Chunk(ended, endedBatch) {
+		if err := s.Store.Connected(ctx, part); err != nil {
+			return err
+		}
 	}
 	return nil
 }

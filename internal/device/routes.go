@@ -20,6 +20,12 @@ type device struct {
 	RevokedAt *time.Time  `json:"revoked_at,omitempty"`
 	LastUsed  *time.Time  `json:"last_used,omitempty" doc:"when it last connected, to the minute"`
 	LastIP    string      `json:"last_ip,omitempty"`
+	Type      string      `json:"type,omitempty" doc:"the owner's word for what it is"`
+	Notes     string      `json:"notes,omitempty" doc:"of the owner, who alone sees them"`
+	Tags      []string    `json:"tags,omitempty"`
+	Suspended *time.Time  `json:"suspended_at,omitempty" doc:"since when it may not connect"`
+	AwayUntil *time.Time  `json:"away_until,omitempty" doc:"when it wants to be back; it said so"`
+	Away      string      `json:"away,omitempty" enum:"sleep,update,restart,off" doc:"why it is away"`
 	Keys      []deviceKey `json:"keys" nullable:"false" doc:"newest first; of others' devices none is shown"`
 
 	Capabilities *domain.Capabilities `json:"capabilities,omitempty" doc:"what it says about itself; absent: it has said nothing"`
@@ -69,12 +75,15 @@ func (s *Service) view(d domain.Device) device {
 	v := device{
 		ID: d.ID, Owner: deviceOwner{d.Owner.ID, d.Owner.Username, d.Owner.DisplayName}, Name: d.Name, CreatedAt: d.CreatedAt,
 		Expires: when(d.Expires), RevokedAt: when(d.RevokedAt), LastUsed: when(d.LastUsed), LastIP: d.LastIP,
-		Keys: []deviceKey{},
+		Type: d.Type, Notes: d.Notes, Tags: d.Tags, Suspended: when(d.Suspended), Keys: []deviceKey{},
+	}
+	if d.AwayUntil.After(now) {
+		v.AwayUntil, v.Away = &d.AwayUntil, d.Away
 	}
 	for _, k := range d.Keys {
 		v.Keys = append(v.Keys, deviceKey{
 			ID: k.ID, CreatedAt: k.CreatedAt, Expires: when(k.Expires), RevokedAt: when(k.RevokedAt),
-			LastUsed: when(k.LastUsed), LastIP: k.LastIP, Live: !d.Ended(now) && !k.Ended(now),
+			LastUsed: when(k.LastUsed), LastIP: k.LastIP, Live: !d.Ended(now) && !k.Ended(now) && d.Suspended.IsZero(),
 		})
 	}
 	return v
@@ -104,6 +113,8 @@ func (s *Service) Routes(api huma.API) {
 		"The devices in a room, with what they measure and can be told", 200), s.listRoomDevices)
 	httpx.Register(api, op("update-device", "PATCH", "/devices/{device}", "Rename a device, or set when it ends", 200),
 		s.patchDevice)
+	httpx.Register(api, op("list-device-connections", "GET", "/devices/{device}/connections",
+		"The last 100 connections that have ended, the latest first", 200), s.listConnections)
 	httpx.Register(api, op("revoke-device", "DELETE", "/devices/{device}", "Keep a device out for good", 204),
 		s.deleteDevice)
 	httpx.Register(api, op("rotate-device-key", "POST", "/devices/{device}/keys", "Give a device another key", 201),
@@ -115,6 +126,9 @@ func (s *Service) Routes(api huma.API) {
 type newDeviceInput struct {
 	Body struct {
 		Name       string     `json:"name" example:"Kitchen thermometer"`
+		Type       string     `json:"type,omitempty" maxLength:"64" doc:"the owner's word for what it is"`
+		Notes      string     `json:"notes,omitempty" maxLength:"2000"`
+		Tags       []string   `json:"tags,omitempty" maxItems:"64"`
 		Expires    *time.Time `json:"expires,omitempty" doc:"end of the device; absent: none"`
 		KeyExpires *time.Time `json:"key_expires,omitempty" doc:"end of its first key; absent: with the device"`
 	}
@@ -123,11 +137,15 @@ type newDeviceInput struct {
 func (s *Service) postDevice(ctx context.Context, in *newDeviceInput) (*issuedOutput, error) {
 	b := in.Body
 	return s.issued(s.Register(ctx, httpx.Principal(ctx).ID,
-		Registration{Name: b.Name, Expires: timeOf(b.Expires), KeyExpires: timeOf(b.KeyExpires)}))
+		Registration{Name: b.Name, Type: b.Type, Notes: b.Notes, Tags: b.Tags, Expires: timeOf(b.Expires), KeyExpires: timeOf(b.KeyExpires)}))
 }
 
 type devicesInput struct {
 	All    bool   `query:"all" doc:"everybody's; for administrators"`
+	Q      string `query:"q" maxLength:"64" doc:"a part of the name, the type, or of the model or serial number that it says"`
+	Tag    string `query:"tag" maxLength:"32"`
+	Type   string `query:"type" maxLength:"64"`
+	State  string `query:"state" enum:"active,suspended,ended" doc:"ended: revoked or expired"`
 	Cursor string `query:"cursor"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
@@ -145,7 +163,8 @@ func (s *Service) listDevices(ctx context.Context, in *devicesInput) (*struct{ B
 	if err != nil {
 		return nil, err
 	}
-	devices, err := s.Store.Devices(ctx, owner, after, in.Limit+1)
+	devices, err := s.Store.FindDevices(ctx, domain.DeviceQuery{Owner: owner, Text: in.Q, Tag: in.Tag, Type: in.Type,
+		State: domain.DeviceState(in.State)}, after, in.Limit+1, s.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +221,35 @@ func (s *Service) viewDescribed(d domain.DescribedDevice) device {
 	return v
 }
 
+// connection is a connection of a device that has ended.
+type connection struct {
+	Key    string    `json:"key" doc:"id of the key that opened it"`
+	Addr   string    `json:"addr"`
+	Opened time.Time `json:"opened_at"`
+	Closed time.Time `json:"closed_at"`
+	Reason string    `json:"reason" doc:"why it ended"`
+}
+
+type connections struct {
+	Items []connection `json:"items" nullable:"false"`
+}
+
+func (s *Service) listConnections(ctx context.Context, in *OnDevice) (*struct{ Body connections }, error) {
+	d, err := s.visible(ctx, httpx.Principal(ctx), in.Device)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.Store.Connections(ctx, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]connection, len(found))
+	for i, c := range found {
+		items[i] = connection{c.Key, c.Addr, c.Opened, c.Closed, c.Reason}
+	}
+	return &struct{ Body connections }{connections{items}}, nil
+}
+
 func (s *Service) shown(d domain.Device, err error) (*deviceOutput, error) {
 	if err != nil {
 		return nil, err
@@ -215,9 +263,14 @@ func (s *Service) patchDevice(ctx context.Context, in *struct {
 		Name    *string    `json:"name,omitempty"`
 		Expires *time.Time `json:"expires,omitempty" doc:"when it cannot connect any more"`
 		Endless bool       `json:"endless,omitempty" doc:"true: takes the end away"`
+		Type    *string    `json:"type,omitempty" maxLength:"64" doc:"the owner's word for what it is"`
+		Notes   *string    `json:"notes,omitempty" maxLength:"2000"`
+		Tags    *[]string  `json:"tags,omitempty" maxItems:"64" doc:"replace those before"`
+		Suspend *bool      `json:"suspended,omitempty" doc:"true: its connections end, and its keys open none; false: they do again"`
 	}
 }) (*deviceOutput, error) {
-	c := domain.DeviceChange{Name: in.Body.Name, Expires: in.Body.Expires}
+	c := domain.DeviceChange{Name: in.Body.Name, Expires: in.Body.Expires, Type: in.Body.Type, Notes: in.Body.Notes,
+		Tags: in.Body.Tags, Suspend: in.Body.Suspend}
 	if in.Body.Endless {
 		if c.Expires != nil {
 			return nil, domain.InvalidField("/endless", "send either expires or endless")

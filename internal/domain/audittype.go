@@ -40,6 +40,8 @@ const (
 	AuditDeviceConnect    AuditType = "device.connect"
 	AuditDeviceDisconnect AuditType = "device.disconnect"
 	AuditDeviceAuthFailed AuditType = "device.auth_failed"
+	AuditDeviceSuspend    AuditType = "device.suspend"
+	AuditDeviceResume     AuditType = "device.resume"
 	AuditDeviceCommand    AuditType = "device.command"
 	AuditDeviceCancel     AuditType = "device.command_cancel"
 	AuditAlarmRule        AuditType = "device.alarm_rule"

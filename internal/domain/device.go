@@ -1,6 +1,9 @@
 package domain
 
 import (
+	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,10 +16,14 @@ const (
 
 // Limits of devices.
 const (
-	MaxDeviceName = 64                  // characters
-	MaxDeviceKeys = 2                   // that are good at the same time
-	KeyOverlap    = 24 * time.Hour      // that an old key stays good beside a new one, if nothing else is said
-	MaxOverlap    = 30 * 24 * time.Hour // that it may
+	MaxDeviceName  = 64 // characters
+	MaxDeviceNotes = 2000
+	MaxDeviceTags  = 32
+	MaxConnections = 100 // ended ones that are kept of a device
+	MaxAway        = 31 * 24 * time.Hour
+	MaxDeviceKeys  = 2                   // that are good at the same time
+	KeyOverlap     = 24 * time.Hour      // that an old key stays good beside a new one, if nothing else is said
+	MaxOverlap     = 30 * 24 * time.Hour // that it may
 )
 
 // LooksLikeDeviceKey reports whether s has the form of a device key, so that it
@@ -37,6 +44,12 @@ type Device struct {
 	RevokedAt time.Time // zero: it is not
 	LastUsed  time.Time // when one of its keys last opened a connection, to the minute; zero: never
 	LastIP    string
+	Type      string      // the owner's word for what it is
+	Notes     string      // of the owner
+	Tags      []string    // of the owner, sorted
+	Suspended time.Time   // since when it may not connect; zero: it may
+	AwayUntil time.Time   // when it wants to be back; zero: it is not away
+	Away      string      // why
 	Keys      []DeviceKey // newest first; those revoked or expired long ago are not in it
 }
 
@@ -96,6 +109,84 @@ type DescribedDevice struct {
 type DeviceChange struct {
 	Name    *string
 	Expires *time.Time // the zero time: never
+	Type    *string
+	Notes   *string
+	Tags    *[]string
+	Suspend *bool
+}
+
+// CheckDeviceChange returns c as it is kept, but for the name, which package names checks.
+func CheckDeviceChange(c DeviceChange) (DeviceChange, error) {
+	var err error
+	if c.Type != nil {
+		if *c.Type, err = CheckLine("/type", *c.Type, MaxDeviceName, false); err != nil {
+			return c, err
+		}
+	}
+	if c.Notes != nil {
+		if *c.Notes, err = CheckProse("/notes", *c.Notes, MaxDeviceNotes); err != nil {
+			return c, err
+		}
+	}
+	if c.Tags != nil {
+		tags := slices.Clone(*c.Tags)
+		for i, tag := range tags {
+			if !deviceTags.MatchString(tag) {
+				return c, InvalidField(fmt.Sprintf("/tags/%d", i),
+					"a tag has 1 to 32 lower-case letters, digits, dots, hyphens or underscores")
+			}
+		}
+		slices.Sort(tags)
+		tags = slices.Compact(tags)
+		if len(tags) > MaxDeviceTags {
+			return c, InvalidField("/tags", "a device has at most %d tags", MaxDeviceTags)
+		}
+		c.Tags = &tags
+	}
+	return c, nil
+}
+
+var deviceTags = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}$`)
+
+// DeviceQuery says which devices to list; the zero value says all.
+type DeviceQuery struct {
+	Owner     string // empty: everybody's
+	Text      string // part of the name, or of the type, the serial number or the model
+	Tag, Type string
+	State     DeviceState
+}
+
+// DeviceState is whether a device may connect.
+type DeviceState string
+
+// The states of devices.
+const (
+	DeviceActive    DeviceState = "active"
+	DeviceSuspended DeviceState = "suspended"
+	DeviceEnded     DeviceState = "ended" // revoked or expired
+)
+
+// DeviceConnection is a connection of a device that has ended.
+type DeviceConnection struct {
+	ID             string // later ones sort later
+	Device         string
+	Key            string // id
+	Addr           string
+	Opened, Closed time.Time
+	Reason         string // why it ended
+}
+
+// CheckAway returns when a device is back that says it is away for some time.
+func CheckAway(reason string, backIn time.Duration, now time.Time) (time.Time, error) {
+	switch reason {
+	case "sleep", "update", "restart", "off":
+	default:
+		return now, InvalidField("/reason", "a reason is sleep, update, restart or off")
+	}
+	if backIn < 0 || backIn > MaxAway {
+		return now, InvalidField("/back_in", "a device is back within %d seconds", int(MaxAway/time.Second))
+	}
+	return now.Add(backIn), nil
 }
 
 // DeviceUse says that a key opened a connection.

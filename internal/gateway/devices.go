@@ -15,6 +15,10 @@ func (c *conn) answerDevice(ctx context.Context, req wire.Request) (any, error) 
 		return with(req, func(d wire.Describe) (any, error) {
 			return nil, c.g.Devices.Describe(ctx, c.who(), d.Capabilities)
 		})
+	case wire.TypeBye:
+		return with(req, func(d wire.Bye) (any, error) {
+			return nil, c.g.Devices.Leaves(ctx, c.who(), d.Reason, time.Duration(d.BackIn)*time.Second)
+		})
 	case wire.TypeCommand:
 		return with(req, func(d wire.NewCommand) (any, error) { return c.command(ctx, d) })
 	case wire.TypeCommands:

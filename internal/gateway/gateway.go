@@ -39,6 +39,8 @@ type Devices interface {
 	DeviceDisconnected(ctx context.Context, p domain.Principal, from netip.Addr, because string)
 	// Describe takes what the device p says about itself.
 	Describe(ctx context.Context, p domain.Principal, c domain.Capabilities) error
+	// Leaves takes that the device p will be away for some time, on purpose.
+	Leaves(ctx context.Context, p domain.Principal, reason string, backIn time.Duration) error
 }
 
 // Commands takes what people tell devices to do, and what devices say to that.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
@@ -167,6 +168,7 @@ func (d *devices) AuthenticateDevice(_ context.Context, key string, from netip.A
 }
 
 func (d *devices) DeviceConnected(context.Context, domain.Principal, netip.Addr)         { d.here.Add(1) }
+func (d *devices) Leaves(context.Context, domain.Principal, string, time.Duration) error { return nil }
 func (d *devices) Describe(context.Context, domain.Principal, domain.Capabilities) error { return nil }
 func (d *devices) DeviceDisconnected(context.Context, domain.Principal, netip.Addr, string) {
 	d.here.Add(-1)

@@ -44,7 +44,7 @@ var allowances = map[string]allowance{
 	wire.TypeSend: forMessages, wire.TypeEdit: forMessages, wire.TypeDelete: forMessages, wire.TypeTyping: forTyping,
 	wire.TypeRead: forRequests, wire.TypeSync: forRequests, wire.TypeWatch: forRequests, wire.TypeActivity: forRequests,
 	wire.TypeRefresh: forRequests, wire.TypePing: forRequests, wire.TypeDescribe: forRequests,
-	wire.TypeCommand: forMessages, wire.TypeCommands: forRequests, wire.TypeReported: forRequests,
+	wire.TypeCommand: forMessages, wire.TypeCommands: forRequests, wire.TypeReported: forRequests, wire.TypeBye: forRequests,
 	wire.TypeReport: forRequests, wire.TypeWatchReadings: forRequests,
 }
 

@@ -26,6 +26,7 @@ func Requests() []Frame {
 			"Replace the devices whose readings this connection is told, and learn the last ones."},
 		{TypePing, nil, nil, false, "Ask whether the server is there."},
 		{TypeDescribe, Describe{}, nil, false, "Of a device: tell what it measures, what it can be told, and what can be set."},
+		{TypeBye, Bye{}, nil, false, "Of a device: tell that it will be away for some time, on purpose."},
 		{TypeCommand, NewCommand{}, Command{}, false, "Tell a device to do something. The answer comes once that is on disk."},
 		{TypeCommands, nil, Commands{}, false, "Of a device: ask for all commands that it has not ended."},
 		{TypeReported, CommandReport{}, nil, false, "Of a device: tell what has become of a command."},

@@ -24,6 +24,7 @@ const (
 	TypeRefresh       = "auth.refresh"   // Refresh -> Until
 	TypePing          = "ping"           // nothing -> nothing
 	TypeDescribe      = "describe"       // Describe -> nothing; devices only
+	TypeBye           = "bye"            // Bye -> nothing; devices only
 	TypeCommand       = "command"        // NewCommand -> Command
 	TypeCommands      = "commands"       // nothing -> Commands; devices only
 	TypeReported      = "command_result" // CommandReport -> nothing; devices only
@@ -221,6 +222,12 @@ type Refresh struct {
 // Describe is what a device says about itself. It replaces what it said before.
 type Describe struct {
 	Capabilities domain.Capabilities `json:"capabilities"`
+}
+
+// Bye says that a device will be away for some time, on purpose.
+type Bye struct {
+	Reason string `json:"reason" enum:"sleep,update,restart,off"`
+	BackIn int    `json:"back_in" doc:"seconds until it wants to be back, at most 31 days"`
 }
 
 // NewCommand tells a device to do something.

@@ -29,9 +29,10 @@ func (repo *Repository) Describe(
 		return false, err
 	}
 	return true, repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		_, err := t.ExecContext(ctx, `INSERT INTO device_capabilities (device_id, described_at, data) VALUES ($1, $2, $3)
-			ON CONFLICT (device_id) DO UPDATE SET described_at = excluded.described_at, data = excluded.data`,
-			device, store.Millis(now), string(b))
+		_, err := t.ExecContext(ctx, `INSERT INTO device_capabilities (device_id, described_at, data, model, serial)
+			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (device_id) DO UPDATE SET described_at = excluded.described_at,
+			data = excluded.data, model = excluded.model, serial = excluded.serial`,
+			device, store.Millis(now), string(b), c.Model, c.Serial)
 		return err
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -13,7 +14,8 @@ import (
 )
 
 // A device has a row in users too, with its name. As a member of rooms it is that user.
-const deviceColumns = `d.id, u.display_name, d.created_at, d.expires_at, d.revoked_at, 
+const deviceColumns = `d.id, u.display_name, d.created_at, d.expires_at, d.revoked_at,
+	d.type, d.notes, d.tags, d.suspended_at, d.away_until, d.away_reason,
 	o.id, o.kind, o.username, o.display_name, o.avatar`
 
 const deviceTables = `devices d JOIN users u ON u.id = d.id JOIN users o ON o.id = d.owner_id`
@@ -21,16 +23,20 @@ const deviceTables = `devices d JOIN users u ON u.id = d.id JOIN users o ON o.id
 type deviceRow struct {
 	d                         domain.Device
 	created, expires, revoked int64
+	tags                      string
+	suspended, away           int64
 	owner                     accounts.RefRow
 }
 
 func (r *deviceRow) dest() []any {
-	return append([]any{&r.d.ID, &r.d.Name, &r.created, &r.expires, &r.revoked}, r.owner.Dest()...)
+	return append([]any{&r.d.ID, &r.d.Name, &r.created, &r.expires, &r.revoked, &r.d.Type, &r.d.Notes, &r.tags,
+		&r.suspended, &r.away, &r.d.Away}, r.owner.Dest()...)
 }
 
 func (r *deviceRow) device() domain.Device {
 	r.d.CreatedAt, r.d.Expires, r.d.RevokedAt, r.d.Owner = store.Time(r.created), store.Time(r.expires),
 		store.Time(r.revoked), r.owner.Ref()
+	r.d.Tags, r.d.Suspended, r.d.AwayUntil = strings.Fields(r.tags), store.Time(r.suspended), store.Time(r.away)
 	return r.d
 }
 
@@ -101,6 +107,10 @@ func (repo *Repository) CreateDevice(
 		if err != nil {
 			return err
 		}
+		said := domain.DeviceChange{Type: &d.Type, Notes: &d.Notes, Tags: &d.Tags}
+		if err := changeRegistry(ctx, t, d.ID, said, now); err != nil {
+			return err
+		}
 		return insertDeviceKey(ctx, t, k, secret)
 	})
 }
@@ -129,8 +139,33 @@ func authorizeOwner(ctx context.Context, t *store.Tx, owner string, limit int, n
 // Devices returns the devices of owner, or all if owner is empty, by id, which is the order of
 // their registration. after is the id of the last device of the page before.
 func (repo *Repository) Devices(ctx context.Context, owner, after string, limit int) ([]domain.Device, error) {
-	return devicesWhere(ctx, repo.db, `($1 = '' OR d.owner_id = $1) AND d.id > $2 ORDER BY d.id LIMIT $3`, owner, after,
-		limit)
+	return repo.FindDevices(ctx, domain.DeviceQuery{Owner: owner}, after, limit, time.Time{})
+}
+
+// escapeLike makes a text a part of a pattern of LIKE, with \ as its escape character.
+var escapeLike = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+// FindDevices is Devices for those that a query describes, whose state is that of the time now.
+func (repo *Repository) FindDevices(
+	ctx context.Context, q domain.DeviceQuery, after string, limit int, now time.Time,
+) ([]domain.Device, error) {
+	like, some := naming.SubstringPattern(q.Text)
+	if !some && q.Text != "" {
+		return nil, nil
+	}
+	const text = `($3 = '' OR u.folded LIKE $4 ESCAPE '\' OR lower(d.type) LIKE $10 ESCAPE '\' OR EXISTS
+		(SELECT 1 FROM device_capabilities c WHERE c.device_id = d.id
+		AND (lower(c.model) LIKE $10 ESCAPE '\' OR lower(c.serial) LIKE $10 ESCAPE '\')))`
+	const state = `($7 = '' OR $7 = CASE WHEN d.revoked_at <> 0 OR d.expires_at <> 0 AND d.expires_at <= $8 THEN 'ended'
+		WHEN d.suspended_at <> 0 THEN 'suspended' ELSE 'active' END)`
+	tag := ""
+	if q.Tag != "" {
+		tag = "% " + escapeLike.Replace(q.Tag) + " %"
+	}
+	plain := "%" + escapeLike.Replace(strings.ToLower(q.Text)) + "%"
+	return devicesWhere(ctx, repo.db, `($1 = '' OR d.owner_id = $1) AND d.id > $2 AND `+text+`
+		AND ($5 = '' OR d.tags LIKE $5 ESCAPE '\') AND ($6 = '' OR d.type = $6) AND `+state+` ORDER BY d.id LIMIT $9`,
+		q.Owner, after, q.Text, like, tag, q.Type, string(q.State), store.Millis(now), limit, plain)
 }
 
 // DeviceByID returns a device with its keys.
@@ -193,10 +228,43 @@ func (repo *Repository) ChangeDevice(
 				return err
 			}
 		}
+		if err := changeRegistry(ctx, t, id, c, now); err != nil {
+			return err
+		}
 		d, err = oneDevice(ctx, t, id)
 		return err
 	})
 	return d, err
+}
+
+// changeRegistry changes what the owner says about a device, and whether it may connect.
+func changeRegistry(ctx context.Context, t *store.Tx, id string, c domain.DeviceChange, now time.Time) error {
+	set := func(column string, value any) error {
+		_, err := t.ExecContext(ctx, `UPDATE devices SET `+column+` = $2 WHERE id = $1`, id, value)
+		return err
+	}
+	var errs []error
+	if c.Type != nil {
+		errs = append(errs, set("type", *c.Type))
+	}
+	if c.Notes != nil {
+		errs = append(errs, set("notes", *c.Notes))
+	}
+	if c.Tags != nil {
+		tags := ""
+		if len(*c.Tags) > 0 {
+			tags = " " + strings.Join(*c.Tags, " ") + " "
+		}
+		errs = append(errs, set("tags", tags))
+	}
+	if c.Suspend != nil {
+		since := time.Time{}
+		if *c.Suspend {
+			since = now
+		}
+		errs = append(errs, set("suspended_at", store.Millis(since)))
+	}
+	return errors.Join(errs...)
 }
 
 func errDeviceRevoked() error {
@@ -241,7 +309,13 @@ func EraseUser(ctx context.Context, t *store.Tx, owner string, now time.Time) er
 	if _, err := t.ExecContext(ctx, `DELETE FROM device_keys WHERE device_id IN `+theirs, owner); err != nil {
 		return err
 	}
-	if _, err := t.ExecContext(ctx, `DELETE FROM device_capabilities WHERE device_id IN `+theirs, owner); err != nil {
+	for _, table := range []string{"device_capabilities", "device_connections"} {
+		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE device_id IN `+theirs, owner); err != nil {
+			return err
+		}
+	}
+	_, err = t.ExecContext(ctx, `UPDATE devices SET type = '', notes = '', tags = '' WHERE owner_id = $1`, owner)
+	if err != nil {
 		return err
 	}
 	t.Invalidate()
