@@ -120,15 +120,15 @@ type decision struct {
 	value, limit *float64
 }
 
-// judge takes one report, and returns what follows from it. What is older than what was judged, or
-// than domain.AlarmLag, is history: it raises and ends nothing.
+// judge takes one report, and returns what follows from it. What was buffered, or is older than what
+// was judged or than domain.AlarmLag, is history: it raises and ends nothing.
 func (d *device) judge(rep domain.Report, now time.Time) (out []decision) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if now.After(d.heard) {
 		d.heard = now
 	}
-	if rep.At.Before(d.newest) || now.Sub(rep.At) > domain.AlarmLag {
+	if rep.Old || rep.At.Before(d.newest) || now.Sub(rep.At) > domain.AlarmLag {
 		return nil
 	}
 	d.newest = rep.At

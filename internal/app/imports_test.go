@@ -116,7 +116,9 @@ func floors() map[string][]string {
 		"internal/blob/blobtest":   {"internal/blob", "internal/domain"},
 		"internal/bus/bustest":     {"internal/bus", "internal/domain"},
 
-		"web":    {},
+		"web":           {},
+		"client/device": {"client", "internal/wire", "internal/domain"},
+
 		"client": {"internal/wire", "internal/ws", "internal/domain", "internal/captcha"},
 	}
 }
