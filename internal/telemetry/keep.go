@@ -46,13 +46,13 @@ func (s *Service) Clean(ctx context.Context) error {
 		if err := s.eraseSince(ctx, erased); err == nil {
 			erased = now.Add(-eraseBack)
 		} else if ctx.Err() == nil {
-			s.Log.Warn("cannot delete readings of deleted accounts; will try again", "err", err)
+			s.Log.WarnContext(ctx, "cannot delete readings of deleted accounts; will try again", "err", err)
 		}
 		if now.Sub(cleaned) >= cleanEvery {
 			if err := s.forget(ctx, now); err == nil {
 				cleaned = now
 			} else if ctx.Err() == nil {
-				s.Log.Warn("cannot delete old readings; will try again", "err", err)
+				s.Log.WarnContext(ctx, "cannot delete old readings; will try again", "err", err)
 			}
 		}
 		select {
