@@ -110,7 +110,12 @@ func TestMQTTOwnTopics(t *testing.T) {
 		if p := node.Next(); p.Type != packet.PUBACK {
 			t.Errorf("got %+v", p)
 		}
-		if got := lastValues(t, ann, d.Device.ID); got["air"] != "21.5 Cel" || got["on"] != "true" || got["co2"] != "417" {
+		if code := node.Publish(packet.Publish{Topic: base + "up", QoS: 1,
+			Payload: []byte(`{"air":null,"hum":5}`)}); code != 0 {
+			t.Errorf("null beside a value was answered 0x%02x", byte(code))
+		}
+		if got := lastValues(t, ann, d.Device.ID); got["hum"] != "5" || got["air"] != "21.5 Cel" ||
+			got["on"] != "true" || got["co2"] != "417" {
 			t.Errorf("the values are %v", got)
 		}
 		describe := func(payload string) packet.Code {

@@ -156,7 +156,7 @@ func RefusalReasons() []RefusalReason {
 // A ReportAck says what became of reports. All that is in it is durable: the device may forget
 // what was accepted, what was there already, and what was refused.
 type ReportAck struct {
-	Accepted  int // reports that were stored now
+	Accepted  int // reports that are new: with a number also those of which every reading was refused
 	Duplicate int // reports that had been stored before
 	// AckedThrough is the last number of the boot up to which there is no gap; nil: the device
 	// does not number its reports, or the first is missing.

@@ -57,6 +57,19 @@ func TestDevicesOfAnOwnerShareABudget(t *testing.T) {
 	}
 }
 
+func TestAFrameWithNaNIsToldWhatToSend(t *testing.T) {
+	t.Parallel()
+	n := start(t, newWorld(), nil)
+	p, _ := n.enter(t, "ada")
+	for _, value := range []string{"NaN", "Infinity", "-Infinity"} {
+		p.text(`{"id":"1","type":"report","data":{"readings":{"air":` + value + `}}}`)
+		f := p.expect(wire.TypeError, nil)
+		if f.Error.Code != domain.CodeBadFrame || !strings.Contains(f.Error.Detail, "send null") {
+			t.Errorf("%s: %+v", value, f.Error)
+		}
+	}
+}
+
 func TestMalformedFramesEndAtTheFifth(t *testing.T) {
 	t.Parallel()
 	n := start(t, newWorld(), nil)

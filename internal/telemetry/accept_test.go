@@ -189,8 +189,13 @@ func TestARefusedReportThatIsNumberedIsAcknowledged(t *testing.T) {
 	s := service(f, &now)
 	r := domain.Report{At: t0.Add(time.Hour), Boot: 1, Seq: 5, HasSeq: true,
 		Readings: []domain.Reading{one("x", domain.Number(1))}}
-	if _, err := s.Accept(t.Context(), "dev_a", []domain.Report{r}); err != nil {
-		t.Fatal(err)
+	ack, err := s.Accept(t.Context(), "dev_a", []domain.Report{r})
+	if err != nil || ack.Accepted != 1 || len(ack.Refused) != 1 || ack.Refused[0].Reason != domain.RefusedFuture {
+		t.Fatalf("%+v, %v", ack, err) // its number counts as come, its readings do not
+	}
+	r.HasSeq = false
+	if ack, err := s.Accept(t.Context(), "dev_b", []domain.Report{r}); err != nil || ack.Accepted != 0 {
+		t.Errorf("without a number: %+v, %v", ack, err)
 	}
 	if len(f.got) != 1 || f.got[0].Seq != 5 || len(f.got[0].Readings) != 0 {
 		t.Errorf("stored %+v, want its number alone", f.got)

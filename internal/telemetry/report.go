@@ -1,12 +1,11 @@
 package telemetry
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -52,7 +51,7 @@ func reportsOf(d wire.Report, now time.Time) ([]domain.Report, error) {
 	}
 	switch {
 	case d.Readings != nil:
-		r, err := reportOf("", d, wire.ReportItem{Seq: d.Seq, At: d.At, Old: d.Old, Readings: d.Readings})
+		r, err := reportOf(d, wire.ReportItem{Seq: d.Seq, At: d.At, Old: d.Old, Readings: d.Readings})
 		return []domain.Report{r}, err
 	case d.Reports == nil:
 		return packOf(d, now)
@@ -62,7 +61,7 @@ func reportsOf(d wire.Report, now time.Time) ([]domain.Report, error) {
 	reports := make([]domain.Report, len(d.Reports))
 	for i, item := range d.Reports {
 		var err error
-		if reports[i], err = reportOf(fmt.Sprintf("/reports/%d", i), d, item); err != nil {
+		if reports[i], err = reportOf(d, item); err != nil {
 			return nil, err
 		}
 	}
@@ -113,7 +112,7 @@ func errNoBoot() error {
 	return domain.InvalidField("/boot", "a number (seq) counts within a boot: send boot as well")
 }
 
-func reportOf(pointer string, d wire.Report, item wire.ReportItem) (r domain.Report, err error) {
+func reportOf(d wire.Report, item wire.ReportItem) (r domain.Report, err error) {
 	r.At, r.Old = item.At, item.Old
 	if item.Seq != nil {
 		if d.Boot == nil {
@@ -122,33 +121,29 @@ func reportOf(pointer string, d wire.Report, item wire.ReportItem) (r domain.Rep
 		r.Boot, r.Seq, r.HasSeq = *d.Boot, *item.Seq, true
 	}
 	for _, name := range slices.Sorted(maps.Keys(item.Readings)) {
-		v, err := valueOf(item.Readings[name])
-		if err != nil {
-			return r, domain.InvalidField(pointer+"/readings/"+escape(name),
-				"a value is a number, true, false or a text")
+		if v, ok := valueOf(item.Readings[name]); ok {
+			r.Readings = append(r.Readings, domain.Reading{Name: name, Unit: d.Units[name], Value: v})
 		}
-		r.Readings = append(r.Readings, domain.Reading{Name: name, Unit: d.Units[name], Value: v})
 	}
 	return r, nil
 }
 
-// escape makes a name part of a JSON pointer (RFC 6901, section 3).
-func escape(name string) string {
-	return string(bytes.ReplaceAll(bytes.ReplaceAll([]byte(name), []byte("~"), []byte("~0")), []byte("/"), []byte("~1")))
-}
-
-func valueOf(raw json.RawMessage) (domain.Value, error) {
-	var v any
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return domain.Value{}, err
+// valueOf reads a value. ok is false if it is null: the sensor has no value now. What cannot be a value
+// has no kind, and is refused as such.
+func valueOf(raw json.RawMessage) (v domain.Value, ok bool) {
+	var of any
+	if err := json.Unmarshal(raw, &of); err != nil { // the frame was JSON, so it is a number out of range
+		return domain.Number(math.Inf(1)), true
 	}
-	switch v := v.(type) {
+	switch of := of.(type) {
+	case nil:
+		return v, false
 	case float64:
-		return domain.Number(v), nil
+		return domain.Number(of), true
 	case bool:
-		return domain.Bool(v), nil
+		return domain.Bool(of), true
 	case string:
-		return domain.Text(v), nil
+		return domain.Text(of), true
 	}
-	return domain.Value{}, fmt.Errorf("%T is no value", v)
+	return v, true
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 )
 
 var errTrailing = errors.New("there is something after the value")
@@ -26,10 +27,23 @@ func Decode(data []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return err
+		return explained(err, data)
 	}
 	if d.More() {
 		return errTrailing
 	}
 	return nil
+}
+
+// explained says what is wrong with a number that many encoders write, and JSON (RFC 8259, section 6) lacks.
+func explained(err error, data []byte) error {
+	var syntax *json.SyntaxError
+	if !errors.As(err, &syntax) || syntax.Offset < 1 || syntax.Offset > int64(len(data)) {
+		return err
+	}
+	rest := data[syntax.Offset-1:]
+	if bytes.HasPrefix(rest, []byte("NaN")) || bytes.HasPrefix(rest, []byte("Inf")) {
+		return fmt.Errorf("%w: JSON has no NaN and no Infinity; leave the value out, or send null", err)
+	}
+	return err
 }

@@ -29,7 +29,7 @@ type ReportItem struct {
 // Reported says what became of reports. All that is accepted, duplicate or refused need not be
 // sent again.
 type Reported struct {
-	Accepted     int        `json:"accepted" doc:"reports that were stored now"`
+	Accepted     int        `json:"accepted" doc:"reports that are new; a numbered one counts also if all of its readings were refused"`
 	Duplicate    int        `json:"duplicate,omitempty" doc:"reports that were stored before"`
 	AckedThrough *uint32    `json:"acked_through,omitempty" doc:"last number of the boot up to which there is no gap"`
 	Missing      [][]uint32 `json:"missing,omitempty" doc:"the first gaps, at most 16: first and last number of each"`

@@ -1,0 +1,50 @@
+package telemetry
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/wire"
+)
+
+// What is wrong with one value costs no other: null is no reading, and all else that is none is refused.
+func TestTheGoodValuesOfAReportAreStored(t *testing.T) {
+	t.Parallel()
+	const readings = `{"air":null,"hum":5,"huge":1e999,"list":[1],"object":{"a":1},"relay":true}`
+	for form, frame := range map[string]string{
+		"one report": `{"readings":` + readings + `}`,
+		"a list":     `{"reports":[{"readings":{"hum":4}},{"readings":` + readings + `}]}`,
+	} {
+		f, now := &fakes{}, t0
+		s := service(f, &now)
+		var d wire.Report
+		if err := json.Unmarshal([]byte(frame), &d); err != nil {
+			t.Fatal(err)
+		}
+		ack, err := s.Report(t.Context(), domain.Principal{ID: "dev_a", Kind: domain.KindDevice}, d)
+		want := []wire.Refusal{{Name: "huge", Reason: "not_finite"}, {Name: "list", Reason: "wrong_kind"},
+			{Name: "object", Reason: "wrong_kind"}}
+		if err != nil || !slices.Equal(ack.Refused, want) {
+			t.Errorf("%s: %+v, %v", form, ack, err)
+		}
+		if len(f.got) == 0 || !slices.Equal(f.got[len(f.got)-1].Readings,
+			[]domain.Reading{one("hum", domain.Number(5)), one("relay", domain.Bool(true))}) {
+			t.Errorf("%s: stored %+v", form, f.got)
+		}
+	}
+}
+
+// A device without any value now still counts its reports.
+func TestAReportOfNullsIsAcknowledged(t *testing.T) {
+	t.Parallel()
+	f, now := &fakes{}, t0
+	s := service(f, &now)
+	ack, err := s.Report(t.Context(), domain.Principal{ID: "dev_a", Kind: domain.KindDevice},
+		wire.Report{Boot: new(uint64(1)), Seq: new(uint32(4)),
+			Readings: map[string]json.RawMessage{"air": json.RawMessage("null")}})
+	if err != nil || len(ack.Refused) > 0 || len(f.got) != 1 || f.got[0].Seq != 4 || len(f.got[0].Readings) > 0 {
+		t.Errorf("%+v, %v; stored %+v", ack, err, f.got)
+	}
+}
