@@ -93,6 +93,13 @@ func TestMQTTOwnTopics(t *testing.T) {
 			"avail": {strings.Repeat("x", 65<<10), packet.QuotaExceeded},
 			"c/res": {`{"id":"cmd_unknown","state":"done"}`, packet.BadPayload},
 			"other": {"x", packet.NotAuthorized},
+			// Readings of which nothing is stored.
+			"s/nan":      {"nan", packet.BadPayload},
+			"s/infinite": {"-inf", packet.BadPayload},
+			"s/bad name": {"1", packet.BadPayload},
+			"s/long":     {strings.Repeat("x", 65), packet.BadPayload},
+			"s/bytes":    {"\xff\xfe", packet.BadPayload},
+			"s/empty":    {"", packet.BadPayload},
 		} {
 			if code := node.Publish(packet.Publish{Topic: base + topic, QoS: 1, Payload: []byte(c.payload)}); code != c.code {
 				t.Errorf("%s was answered 0x%02x, want 0x%02x", topic, byte(code), byte(c.code))
@@ -100,6 +107,16 @@ func TestMQTTOwnTopics(t *testing.T) {
 		}
 		if code := node.Publish(packet.Publish{Topic: base + "up", QoS: 1, Payload: []byte("{")}); code != packet.BadPayload {
 			t.Errorf("a payload that is no JSON was answered 0x%02x", byte(code))
+		}
+		for payload, want := range map[string]packet.Code{
+			`{"at":"2999-01-01T00:00:00Z","readings":{"air":1}}`: packet.BadPayload,
+			`{"bad name":1}`:              packet.BadPayload,
+			`{"bad name":1,"pressure":1}`: packet.Success,
+			``:                            packet.BadPayload,
+		} {
+			if code := node.Publish(packet.Publish{Topic: base + "up", QoS: 1, Payload: []byte(payload)}); code != want {
+				t.Errorf("%s was answered 0x%02x", payload, byte(code))
+			}
 		}
 		b, _ := packet.AppendPublish(nil, packet.V5, packet.Publish{Topic: base + "up", QoS: 1, ID: 999,
 			Payload: []byte(`{"boot":7,"seq":0,"readings":{"air":21.5}}`)})

@@ -44,7 +44,7 @@ const (
 // onOwn carries out what a device says by a topic of its own. A code says what is wrong with it.
 func (c *conn) onOwn(ctx context.Context, m *message) (packet.Code, error) {
 	_, rest, ok := ownDevice(m.topic)
-	if !ok || len(m.payload) == 0 { // the removal of a retained message says nothing
+	if !ok || len(m.payload) == 0 && m.retain { // the removal of a retained message says nothing
 		return packet.Success, nil
 	}
 	var err error
@@ -60,8 +60,7 @@ func (c *conn) onOwn(ctx context.Context, m *message) (packet.Code, error) {
 				Progress: r.Progress, Result: r.Result, Error: r.Error})
 		}
 	case strings.HasPrefix(rest, topicSensor):
-		_, err = c.s.Readings.Accept(ctx, c.who.ID, []domain.Report{{At: c.s.Now(), Quality: domain.ReceivedTime,
-			Readings: []domain.Reading{{Name: rest[len(topicSensor):], Value: plainValue(string(m.payload))}}}})
+		err = c.onValue(ctx, rest[len(topicSensor):], plainValue(string(m.payload)))
 	}
 	return c.codeOf(ctx, m, err)
 }
@@ -126,8 +125,14 @@ func (c *conn) onReport(ctx context.Context, m *message) error {
 		}
 	}
 	done, err := c.s.Readings.Report(ctx, c.who, d)
-	if err != nil || d.Boot == nil {
+	if err != nil {
 		return err
+	}
+	if d.Boot == nil {
+		if done.Accepted == 0 && len(done.Refused) > 0 {
+			return nothingStored(done.Refused[0].Name, done.Refused[0].Reason)
+		}
+		return nil
 	}
 	b, err := json.Marshal(done)
 	if err != nil {
@@ -135,6 +140,24 @@ func (c *conn) onReport(ctx context.Context, m *message) error {
 	}
 	topic := strings.TrimSuffix(m.topic, topicUp) + topicUpAck
 	return c.s.say(ctx, c.sess.site, topic, b, m.qos)
+}
+
+// onValue takes one reading. An empty text is none.
+func (c *conn) onValue(ctx context.Context, name string, v domain.Value) error {
+	if v == domain.Text("") {
+		return nothingStored(name, string(domain.RefusedText))
+	}
+	ack, err := c.s.Readings.Accept(ctx, c.who.ID, []domain.Report{{At: c.s.Now(), Quality: domain.ReceivedTime,
+		Readings: []domain.Reading{{Name: name, Value: v}}}})
+	if err == nil && len(ack.Refused) > 0 {
+		err = nothingStored(ack.Refused[0].Name, string(ack.Refused[0].Reason))
+	}
+	return err
+}
+
+// nothingStored is the error of readings that were all refused.
+func nothingStored(name, reason string) error {
+	return domain.Invalid.Errorf(domain.CodeInvalidField, "nothing of it was stored: %q was refused as %s", name, reason)
 }
 
 // plainValue reads a value as nodes write it: a number, a word for on or off, or a text.

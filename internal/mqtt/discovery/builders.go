@@ -107,7 +107,7 @@ func buildLight(d doc, e *Entity) {
 		args = append(args, brightness)
 		if s := e.sensor(e.Name+"_brightness", domain.NumberArg, d.text("brightness_state_topic"),
 			d.text("brightness_value_template")); s != nil {
-			s.Unit, s.factor = "%", 100/scale
+			s.setPercent(100 / scale)
 		}
 	}
 	topic := d.text("command_topic")
@@ -133,7 +133,7 @@ func buildJSONLight(d doc, e *Entity, scale float64, brightness domain.Arg) {
 	if d.text("brightness") == "True" {
 		args = append(args, brightness)
 		if s := e.sensor(e.Name+"_brightness", domain.NumberArg, topic, "{{ value_json.brightness }}"); s != nil {
-			s.Unit, s.factor = "%", 100/scale
+			s.setPercent(100 / scale)
 		}
 	}
 	command := d.text("command_topic")
@@ -157,13 +157,13 @@ func (d doc) valueAction(e *Entity, arg domain.Arg) {
 		return
 	}
 	arg.Name, arg.Required = "value", true
-	e.action(e.shows("value", e.Name, step(arg.Step)), func(args map[string]any) []Publication {
+	e.action(e.shows("value", e.Name, orOne(arg.Step)), func(args map[string]any) []Publication {
 		return []Publication{{topic, write(textOf(args["value"])), d.text("retain") == "True"}}
 	}, arg)
 }
 
 func buildNumber(d doc, e *Entity) {
-	arg := domain.Arg{Kind: domain.NumberArg, Min: ptr(1), Max: ptr(100), Step: d.number("step")}
+	arg := domain.Arg{Kind: domain.NumberArg, Min: ptr(1), Max: ptr(100), Step: d.step("step")}
 	for key, to := range map[string]**float64{"min": &arg.Min, "max": &arg.Max} {
 		if n := d.number(key); n != nil {
 			*to = n
@@ -277,12 +277,12 @@ func buildClimate(d doc, e *Entity) {
 	}
 	if temp != "" {
 		args = append(args, domain.Arg{Name: "temperature", Kind: domain.NumberArg, Min: d.number("min_temp"),
-			Max: d.number("max_temp")})
+			Max: d.number("max_temp"), Step: d.step("temp_step")})
 	}
 	if len(args) == 0 {
 		return
 	}
-	signs := append(e.shows("mode", e.Name+"_mode", 0), e.shows("temperature", e.Name+"_target", d.tempStep())...)
+	signs := append(e.shows("mode", e.Name+"_mode", 0), e.shows("temperature", e.Name+"_target", orOne(d.step("temp_step")))...)
 	e.action(signs, func(args map[string]any) (all []Publication) {
 		if m, ok := args["mode"].(string); ok {
 			all = append(all, Publication{mode, m, false})

@@ -5,6 +5,7 @@ package discovery
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"unicode"
 
@@ -37,6 +38,7 @@ type Sensor struct {
 	on, off  string  // payloads of a bool
 	factor   float64 // to the unit; 0: none
 	offset   float64 // is subtracted before
+	whole    bool    // numbers are rounded
 }
 
 // Action is what an entity can be told.
@@ -112,8 +114,14 @@ func (s *Sensor) convert(n float64) float64 {
 	if s.factor != 0 {
 		n *= s.factor
 	}
+	if s.whole {
+		n = math.Round(n)
+	}
 	return n
 }
+
+// setPercent makes a number one in whole percent.
+func (s *Sensor) setPercent(factor float64) { s.Unit, s.factor, s.whole = "%", factor, true }
 
 // slug makes a text the name of a capability.
 func slug(s string) string {

@@ -215,6 +215,49 @@ func TestRecordedAnnouncements(t *testing.T) {
 	}
 }
 
+func TestEntitiesAreTitledAsInHomeAssistant(t *testing.T) {
+	t.Parallel()
+	const bridge = `"stat_t":"z","dev":{"ids":["z"],"name":"Bed","via_device":"bridge"}}`
+	for payload, want := range map[string]string{
+		`{"dev_cla":"carbon_dioxide",` + bridge:           "Bed Carbon dioxide",
+		`{"dev_cla":"temperature","name":"Air",` + bridge: "Bed Air",
+		`{"dev_cla":"temperature","name":null,` + bridge:  "Bed",
+		`{` + bridge:                                        "Bed",
+		`{"dev_cla":"temperature","stat_t":"z"}`:            "Temperature",
+		`{"stat_t":"z","name":"Air","dev_cla":"frequency"}`: "Air",
+	} {
+		es, err := Parse("homeassistant/sensor/z/x/config", []byte(payload))
+		if err != nil || len(es) != 1 || es[0].Title != want || es[0].Sensors[0].Title != want {
+			t.Errorf("%s: %+v, %v; want the title %q", payload, es, err, want)
+		}
+	}
+}
+
+func TestStepsAndPercentagesFitPeople(t *testing.T) {
+	t.Parallel()
+	for temp, want := range map[string]float64{"0.5": 0.5, "0": 0, "-1": 0} {
+		es, err := Parse("homeassistant/climate/x/config", []byte(`{"name":"X","temp_cmd_t":"g","temp_step":`+temp+`}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := Capabilities(es)
+		if err := domain.CheckCapabilities("", c); err != nil {
+			t.Error(err)
+		}
+		step := c.Actuators[0].Args[0].Step
+		if want == 0 && step != nil || want != 0 && (step == nil || *step != want) {
+			t.Errorf("a step of %s is %v", temp, step)
+		}
+	}
+	es, err := Parse("homeassistant/light/x/config", []byte(`{"name":"X","schema":"json","brightness":true,"stat_t":"s","cmd_t":"c"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, ok := es[0].Sensors[1].Value(&Message{Payload: `{"brightness":128}`}); shown(v, ok) != "50" {
+		t.Errorf("a brightness of 128 is %s %%", shown(v, ok))
+	}
+}
+
 func TestTasmotaAnnouncesItself(t *testing.T) {
 	t.Parallel()
 	es, err := ParseTasmota([]byte(`{"ip":"192.0.2.7","dn":"Pump","fn":["Pump",null],"mac":"A0B1C2D3E4F5","ofln":"Offline",

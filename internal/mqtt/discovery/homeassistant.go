@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/unhidra/unhidra/internal/domain"
 )
@@ -193,9 +194,22 @@ func deviceOf(d doc) (dev Device) {
 	return dev
 }
 
+// title returns the name for people: the one announced, or that of the device class if none is. A name of
+// null says that the entity is called as its device.
+func (d doc) title() string {
+	if _, named := d["name"]; named {
+		return line(d.text("name"))
+	}
+	class := []rune(line(strings.ReplaceAll(d.text("device_class"), "_", " ")))
+	if len(class) > 0 {
+		class[0] = unicode.ToUpper(class[0])
+	}
+	return string(class)
+}
+
 // entity reads one component.
 func (d doc) entity(component, object, key string, dev Device) *Entity {
-	e := &Entity{Key: key, Component: component, Device: dev, Title: line(d.text("name")), Name: slug(d.text("name"))}
+	e := &Entity{Key: key, Component: component, Device: dev, Title: d.title(), Name: slug(d.text("name"))}
 	if id := d.text("unique_id"); id != "" {
 		e.Key = component + "/" + id
 	}

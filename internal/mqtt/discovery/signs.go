@@ -23,7 +23,7 @@ func (e *Entity) shows(arg, name string, step float64) []sign {
 	if s == nil {
 		return nil
 	}
-	read := Sensor{factor: s.factor, offset: s.offset}
+	read := Sensor{factor: s.factor, offset: s.offset, whole: s.whole}
 	return []sign{{sensor: name, wanted: func(args map[string]any) func(domain.Value) bool {
 		want, given := args[arg]
 		if !given {
@@ -53,15 +53,21 @@ func (e *Entity) showsWord(name string, values map[string]domain.Value) []sign {
 	}}}
 }
 
-// step returns a step that was announced, or 1, which is Home Assistant's.
-func step(announced *float64) float64 {
-	if announced != nil && *announced > 0 {
-		return *announced
+// step returns a step that was announced; nil: there is none that counts.
+func (d doc) step(key string) *float64 {
+	if n := d.number(key); n != nil && *n > 0 {
+		return n
 	}
-	return 1
+	return nil
 }
 
-func (d doc) tempStep() float64 { return step(d.number("temp_step")) }
+// orOne returns a step, or 1, which is Home Assistant's.
+func orOne(step *float64) float64 {
+	if step == nil {
+		return 1
+	}
+	return *step
+}
 
 // position returns a position of a cover.
 func (d doc) position(key string, def float64) domain.Value {
