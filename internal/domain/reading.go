@@ -89,7 +89,7 @@ type TimeQuality uint8
 const (
 	DeviceTime    TimeQuality = 0 // the device's clock
 	AnchoredTime  TimeQuality = 1 // the device's uptime, and a time at which its clock was right
-	EstimatedTime TimeQuality = 2 // the server worked it out, as the device's clock was not set
+	EstimatedTime TimeQuality = 2 // the server worked it out, as the device's clock was not set, or ahead
 	ReceivedTime  TimeQuality = 3 // the server's clock, when the report came: the device told none
 )
 

@@ -13,6 +13,7 @@ import (
 
 const (
 	maxAhead    = 10 * time.Minute // that the clock of a device may be before ours
+	clockJitter = time.Second      // that times ahead of ours are taken as they are
 	maxRefusals = 64               // different ones in one answer
 )
 
@@ -139,12 +140,16 @@ func (c *check) reports(ctx context.Context, reports []domain.Report) (good []do
 }
 
 // times gives each report its time, and refuses all of those of an impossible one. A clock that was
-// never set still tells how long it was from one report to the next: the last one is taken to be
-// of now.
+// never set still tells how long it was from one report to the next, and so does one that is ahead: the
+// last one is taken to be of now. Nothing stored is of the future, so each newer value can follow.
 func (c *check) times(reports []domain.Report) []domain.Report {
 	reports = slices.Clone(reports)
-	var last time.Time // of the reports of a clock that was never set
+	var last, ahead time.Time // of the reports of a clock that was never set, and of one that is ahead
+	latest := c.now.Add(maxAhead)
 	for _, r := range reports {
+		if r.At.After(ahead) && !r.At.After(latest) {
+			ahead = r.At
+		}
 		if !r.At.IsZero() && r.At.Before(clocksBegin) && r.At.After(last) {
 			last = r.At
 		}
@@ -158,8 +163,10 @@ func (c *check) times(reports []domain.Report) []domain.Report {
 			r.At, r.Quality = c.now, domain.ReceivedTime
 		case r.At.Before(clocksBegin):
 			r.At, r.Quality = c.now.Add(r.At.Sub(last)), domain.EstimatedTime
-		case r.At.After(c.now.Add(maxAhead)):
+		case r.At.After(latest):
 			reason = domain.RefusedFuture
+		case r.At.After(c.now.Add(clockJitter)):
+			r.At, r.Quality = c.now.Add(r.At.Sub(ahead)), domain.EstimatedTime
 		}
 		if keep > 0 && r.At.Before(c.now.Add(-keep)) {
 			reason = domain.RefusedTooOld

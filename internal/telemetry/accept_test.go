@@ -227,6 +227,42 @@ func TestTimesOfAClockThatWasNeverSetAreWorkedOut(t *testing.T) {
 	}
 }
 
+// A value of the future would stay the latest one until its time has come.
+func TestAValueOfTheFutureGivesWayToTheNext(t *testing.T) {
+	t.Parallel()
+	f, now := &fakes{}, t0
+	s := service(f, &now)
+	send := func(reports ...domain.Report) {
+		t.Helper()
+		if ack, err := s.Accept(t.Context(), "dev_a", reports); err != nil || len(ack.Refused) > 0 {
+			t.Fatalf("%+v, %v", ack, err)
+		}
+	}
+	at := func(at time.Time, v float64) domain.Report {
+		return domain.Report{At: at, Readings: []domain.Reading{one("x", domain.Number(v))}}
+	}
+	send(at(t0.Add(-time.Minute), 0), at(t0.Add(8*time.Minute), 1), at(t0.Add(9*time.Minute), 2),
+		at(t0.Add(clockJitter), 3))
+	for i, want := range []struct {
+		at      time.Time
+		quality domain.TimeQuality
+	}{
+		{t0.Add(-time.Minute), domain.DeviceTime}, {t0.Add(-time.Minute), domain.EstimatedTime},
+		{t0, domain.EstimatedTime}, {t0.Add(clockJitter), domain.DeviceTime},
+	} {
+		if got := f.got[i]; !got.At.Equal(want.at) || got.Quality != want.quality {
+			t.Errorf("report %d: %v, %d", i, got.At, got.Quality)
+		}
+	}
+	now = t0.Add(2 * time.Second)
+	send(at(t0.Add(9*time.Minute), 4))
+	now = now.Add(time.Millisecond)
+	send(at(time.Time{}, 5))
+	if l := s.live.latest["dev_a"]; l.values["x"] != 5.0 || !l.at.Equal(now) {
+		t.Errorf("to be told: %v of %v", l.values, l.at)
+	}
+}
+
 func TestADeviceCannotMakeAnyNumberOfSeries(t *testing.T) {
 	t.Parallel()
 	f, now := &fakes{}, t0
