@@ -215,8 +215,16 @@ func (c *conn) refusedTopic(topic string, code packet.Code) {
 	c.s.metrics.dropped.WithLabelValues("refused").Inc()
 	if now := c.s.Now(); now.Sub(c.refused) >= refusedEvery {
 		c.refused = now
-		c.s.Log.InfoContext(c.context(context.Background()), "MQTT message refused", "topic", topic, "code", int(code))
+		c.s.Log.InfoContext(c.context(context.Background()), "MQTT message refused", "topic", topic, "code", int(code),
+			"holder", c.sess.site.holder(topic))
 	}
+}
+
+// holder returns the device that a topic belongs to, as far as this process knows; empty: none.
+func (t *site) holder(topic string) string {
+	t.claimsMu.Lock()
+	defer t.claimsMu.Unlock()
+	return t.claims[topic]
 }
 
 // will is what is published for a client that is gone.
