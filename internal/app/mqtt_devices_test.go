@@ -110,6 +110,7 @@ func TestMQTTOwnTopics(t *testing.T) {
 		}
 		for payload, want := range map[string]packet.Code{
 			`{"at":"2999-01-01T00:00:00Z","readings":{"air":1}}`: packet.BadPayload,
+			`{"senml":[{"n":"light","u":"lx","v":40}]}`:          packet.Success,
 			`{"bad name":1}`:              packet.BadPayload,
 			`{"bad name":1,"pressure":1}`: packet.Success,
 			``:                            packet.BadPayload,
@@ -132,7 +133,7 @@ func TestMQTTOwnTopics(t *testing.T) {
 			t.Errorf("null beside a value was answered 0x%02x", byte(code))
 		}
 		if got := lastValues(t, ann, d.Device.ID); got["hum"] != "5" || got["air"] != "21.5 Cel" ||
-			got["on"] != "true" || got["co2"] != "417" {
+			got["on"] != "true" || got["co2"] != "417" || got["light"] != "40 lx" {
 			t.Errorf("the values are %v", got)
 		}
 		describe := func(payload string) packet.Code {

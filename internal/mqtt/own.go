@@ -3,6 +3,7 @@ package mqtt
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -110,6 +111,9 @@ func (c *conn) onDescribe(ctx context.Context, m *message) error {
 	return c.s.Describer.Describe(ctx, c.who, d.Capabilities)
 }
 
+// reportForms are the fields of which a report has one, which an object of values has not.
+var reportForms = []string{"readings", "reports", "senml", "senml_cbor"}
+
 // onReport takes readings: a report as the WebSocket has it, or only an object of values. The device is
 // told what became of one with a number.
 func (c *conn) onReport(ctx context.Context, m *message) error {
@@ -118,7 +122,7 @@ func (c *conn) onReport(ctx context.Context, m *message) error {
 		return err
 	}
 	d := wire.Report{Readings: keys}
-	if keys["readings"] != nil || keys["reports"] != nil {
+	if slices.ContainsFunc(reportForms, func(key string) bool { return keys[key] != nil }) {
 		d = wire.Report{}
 		if err := decode(m.payload, &d); err != nil {
 			return err
