@@ -166,7 +166,7 @@ test('what a device can do is done, and one that cannot be undone asks first', a
 test('the list shows who is there and what they say', async () => {
   await ann.getByRole('link', { name: 'All devices' }).click();
   const row = ann.getByRole('list', { name: 'Devices' }).getByRole('link', { name: /Greenhouse/ });
-  await row.filter({ hasText: '25.1' }).waitFor();
+  await row.filter({ hasText: '25.1' }).filter({ hasText: 'Reporting now' }).waitFor();
   await accessibleEverywhere(ann, 'devices-list');
 });
 

@@ -53,7 +53,9 @@ export interface FleetDevice extends Device {
   owner: { id: string; username: string; display_name: string };
   capabilities?: Capabilities;
   described_at?: string;
-  online?: boolean;
+  suspended_at?: string;
+  /** when it wants to be back, which it said */
+  away_until?: string;
 }
 
 /** What was measured under one name, and its last value. */

@@ -1,12 +1,21 @@
-import type { FleetDevice, Sensor } from '../fleetport';
+import type { FleetDevice, Live, Sensor } from '../fleetport';
 import { language } from '../../text/language.svelte';
 import { t } from '../text';
 import { distance } from '../when';
 
+const fresh = 60_000; // after a value, the device is there
+
+/** Whether a device has just said something. */
+export function reports(live: ReadonlyMap<string, Live> | undefined): boolean {
+  return [...(live?.values() ?? [])].some((v) => Date.now() - v.at < fresh);
+}
+
 /** How a device stands, in a few words. */
-export function stateOf(d: FleetDevice): string {
+export function stateOf(d: FleetDevice, live: ReadonlyMap<string, Live> | undefined): string {
   if (d.revoked_at) return t('devices.revoked');
-  if (d.online) return t('presence.online');
+  if (d.suspended_at) return t('device.suspended');
+  if (reports(live)) return t('device.reports');
+  if (d.away_until) return t('device.away', { when: distance(d.away_until) });
   // When it last connected is written a while later.
   const seen = d.last_used ?? d.described_at;
   return seen ? t('presence.seen', { when: distance(seen) }) : t('devices.unused');
