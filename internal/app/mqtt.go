@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/unhidra/unhidra/internal/auth"
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/mqtt"
@@ -48,6 +49,21 @@ func (s *server) warnPlainMQTT(ctx context.Context) {
 	}
 	s.logs.Part("mqtt").WarnContext(ctx, "MQTT without encryption can be reached from other machines: whoever listens "+
 		"on the way reads the keys of devices; use UNHIDRA_MQTT_TLS_ADDR for those that can", "addr", s.addrs.MQTT)
+}
+
+// mqttPlace is the port that devices are told: without TLS if other machines reach it, because most
+// of them know no other.
+func (s *server) mqttPlace() *auth.MQTT {
+	plain, plainErr := netip.ParseAddrPort(s.addrs.MQTT)
+	secure, secureErr := netip.ParseAddrPort(s.addrs.MQTTS)
+	local := plain.Addr().IsLoopback()
+	switch {
+	case plainErr == nil && (!local || secureErr != nil):
+		return &auth.MQTT{Port: int(plain.Port()), Local: local}
+	case secureErr == nil:
+		return &auth.MQTT{Port: int(secure.Port()), TLS: true, Local: secure.Addr().IsLoopback()}
+	}
+	return nil
 }
 
 func (s *server) buildMQTT() {

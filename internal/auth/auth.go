@@ -69,8 +69,16 @@ type Deps struct {
 	SessionMax      time.Duration // every session ends after so long; 0: 30 days
 	LoginPerMinute  int           // per address; 0: no limit
 	LoginBurst      int
-	RegisterPerHour int  // per address, without an invitation; 0: no limit
-	Secure          bool // reached by https: cookies are Secure and __Host-
+	RegisterPerHour int   // per address, without an invitation; 0: no limit
+	Secure          bool  // reached by https: cookies are Secure and __Host-
+	MQTT            *MQTT // where devices connect; nil: nowhere
+}
+
+// MQTT is the port that devices connect to by MQTT.
+type MQTT struct {
+	Port  int  `json:"port"`
+	TLS   bool `json:"tls" doc:"by TLS alone"`
+	Local bool `json:"local" doc:"it is closed to other machines"`
 }
 
 // Service is the auth module.

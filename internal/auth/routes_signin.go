@@ -44,6 +44,8 @@ type serverOutput struct {
 		Captcha      string `json:"captcha,omitempty" doc:"kind of CAPTCHA that is asked for; absent: none"`
 		Passkeys     bool   `json:"passkeys" doc:"one can sign in with a passkey"`
 
+		MQTT *MQTT `json:"mqtt,omitempty" doc:"where devices connect by MQTT; absent: nowhere"`
+
 		Providers []providerView `json:"providers,omitempty" doc:"OpenID providers that one can sign in with"`
 	}
 }
@@ -61,6 +63,7 @@ func (s *Service) getServer(ctx context.Context, _ *struct{}) (*serverOutput, er
 	out := &serverOutput{}
 	b := &out.Body
 	b.Name, b.Version, b.URL, b.Setup, b.PasswordMin = s.Name, s.Version, s.URL, !has, s.PasswordMin
+	b.MQTT = s.MQTT
 	b.Registration, b.Mail, b.Passkeys = s.rules.Load().Registration, s.Mail != nil, s.Factors.Passkeys != nil
 	for _, p := range s.Factors.Providers {
 		b.Providers = append(b.Providers, providerView{p.ID, p.Label})

@@ -25,6 +25,7 @@ interface ServerInfo {
   mail: boolean;
   passkeys: boolean;
   providers?: Server['providers'];
+  mqtt?: Server['mqtt'];
 }
 
 const linkPaths: Record<MailLink, string> = {
@@ -114,6 +115,7 @@ export class Visit implements Session {
       mail: s.mail,
       passkeys: s.passkeys,
       providers: s.providers ?? [],
+      mqtt: s.mqtt,
     };
   }
 

@@ -29,6 +29,14 @@ export interface PageOf<T> {
   next?: string | undefined;
 }
 
+/** The port that devices connect to by MQTT. */
+export interface MqttPort {
+  port: number;
+  tls: boolean;
+  /** it is closed to other machines */
+  local: boolean;
+}
+
 /** What a visitor may know of the server. */
 export interface Server {
   name: string;
@@ -38,6 +46,8 @@ export interface Server {
   mail: boolean;
   passkeys: boolean;
   providers: { id: string; label: string }[];
+  /** where devices connect by MQTT */
+  mqtt?: MqttPort | undefined;
 }
 
 /** What a sign-in asks for after the password. */

@@ -1,3 +1,5 @@
+import type { MqttPort } from '../port';
+
 // Configurations to copy to a device, for the programs that makers use.
 
 export const programs = [
@@ -10,32 +12,32 @@ export const programs = [
 
 export type Program = (typeof programs)[number]['id'];
 
-interface Place {
+export interface Place {
   device: { id: string; name: string };
   key: string;
   /** of this server, for MQTT */
   host: string;
+  mqtt: MqttPort;
   /** of this server, for the WebSocket */
   origin: string;
 }
 
-const mqttPort = 1883;
-
 /** What to copy into the configuration, or the source, of a device. */
 export function configOf(program: Program, p: Place): string {
   const { id } = p.device;
+  const { port, tls } = p.mqtt;
   switch (program) {
     case 'esphome':
       return `mqtt:
   broker: ${p.host}
-  port: ${mqttPort}
+  port: ${port}
   username: ${id}
-  password: ${p.key}`;
+  password: ${p.key}${tls ? '\n  certificate_authority: |\n    (the certificate of the CA, as PEM)' : ''}`;
     case 'tasmota':
-      return `Backlog MqttHost ${p.host}; MqttPort ${mqttPort}; MqttUser ${id}; MqttPassword ${p.key}`;
+      return `Backlog MqttHost ${p.host}; MqttPort ${port}; MqttUser ${id}; MqttPassword ${p.key}${tls ? '; SetOption103 1' : ''}`;
     case 'arduino':
-      return `// Library: PubSubClient
-client.setServer("${p.host}", ${mqttPort});
+      return `// Library: PubSubClient${tls ? ', on a WiFiClientSecure' : ''}
+client.setServer("${p.host}", ${port});
 client.connect("${id}", "${id}", "${p.key}");
 client.publish("uh/d/${id}/up", "{\\"temperature\\":21.4}");`;
     case 'python':
@@ -44,13 +46,18 @@ import json, paho.mqtt.publish as publish
 
 publish.single(
     "uh/d/${id}/up", json.dumps({"temperature": 21.4}), qos=1,
-    hostname="${p.host}", port=${mqttPort}, auth={"username": "${id}", "password": "${p.key}"})`;
+    hostname="${p.host}", port=${port}, auth={"username": "${id}", "password": "${p.key}"}${tls ? ', tls={}' : ''})`;
     case 'go':
       return `// go get github.com/unhidra/unhidra/client/device
-d, err := device.Dial(ctx, "${p.origin}", "${p.key}", device.Options{})
+d, err := device.Open(device.Options{
+	Server: "${p.origin}", Key: "${p.key}", Dir: "/var/lib/device",
+})
 if err != nil {
 	log.Fatal(err)
 }
-err = d.Report(ctx, map[string]any{"temperature": 21.4})`;
+if err := d.Report(map[string]any{"temperature": 21.4}); err != nil {
+	log.Print(err)
+}
+log.Fatal(d.Run(context.Background()))`;
   }
 }
