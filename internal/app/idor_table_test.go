@@ -36,7 +36,8 @@ func rows() map[string]row {
 		"admin-hold-room":   with(admin, `{"held":true,"reason":"x"}`), "admin-get-room-use": admin,
 		"admin-reset-factors": admin, "admin-reset-password": admin, "admin-end-sessions": admin, "admin-end-session": admin,
 
-		"get-me": own, "update-me": with(own, `{"about":"x"}`), "delete-me": own, "set-avatar": own, "delete-avatar": own,
+		"report-spans": with(own, `{"spans":[{}]}`),
+		"get-me":       own, "update-me": with(own, `{"about":"x"}`), "delete-me": own, "set-avatar": own, "delete-avatar": own,
 		"set-status":      with(own, `{"text":"x"}`),
 		"change-email":    with(own, `{"email":"x@example.org"}`),
 		"change-password": with(own, `{"current_password":"x","password":"seven other otters row"}`),

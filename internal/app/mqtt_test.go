@@ -428,7 +428,7 @@ func TestMQTTBoundsWhatIsKept(t *testing.T) {
 		if code := retain("big/17", big); code != packet.Success {
 			t.Errorf("a message that has place again was answered 0x%02x", byte(code))
 		}
-		if code := retain("huge", 65<<10); code != packet.TooLarge {
+		if code := retain("huge", 65<<10); code != packet.QuotaExceeded {
 			t.Errorf("a payload of 65 KiB was answered 0x%02x", byte(code))
 		}
 		if code := retain(strings.Repeat("a/", 20), 1); code != packet.BadTopic {
