@@ -108,7 +108,7 @@ func (r *reader) compare(log []client.Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range min(len(r.seen), len(log)) {
-		if e := r.seen[i]; e.Seq != log[i].Seq || e.Message != nil && e.Message.Key != log[i].Message.Key {
+		if e := r.seen[i]; e.Seq != log[i].Seq || keyOf(e) != keyOf(log[i]) {
 			return fmt.Errorf("was shown %d in place %d", e.Seq, i+1)
 		}
 	}
@@ -116,4 +116,12 @@ func (r *reader) compare(log []client.Event) error {
 		return fmt.Errorf("was shown %d events of %d", len(r.seen), len(log))
 	}
 	return nil
+}
+
+// keyOf returns the key of an event's message; empty: it has none.
+func keyOf(e client.Event) string {
+	if e.Message == nil {
+		return ""
+	}
+	return e.Message.Key
 }

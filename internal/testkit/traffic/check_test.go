@@ -51,4 +51,27 @@ func TestTheCheckFindsWhatIsWrong(t *testing.T) {
 			t.Errorf("want %q, got %v", says, err)
 		}
 	}
+	other := slices.Concat(good[:1], []client.Event{{Room: "r", Seq: 2}}, good[2:]) // no message
+	for _, c := range [][2][]client.Event{{good, other}, {other, good}} {
+		if err := (&reader{room: "r", seen: c[0]}).compare(c[1]); err == nil {
+			t.Errorf("%v is taken for %v", c[0], c[1])
+		}
+	}
+}
+
+// A test that ends before Stop leaves no sender behind, and fails for no message that it did not await.
+func TestTrafficEndsWithItsTest(t *testing.T) {
+	t.Parallel()
+	longer := t.Context()
+	var f *Traffic
+	t.Run("ends early", func(t *testing.T) {
+		nobody := client.New("http://127.0.0.1:1")
+		f = Start(longer, t, []*client.Client{nobody}, "room", Options{Senders: 3})
+	})
+	select {
+	case <-f.ctx.Done():
+		f.senders.Wait()
+	default:
+		t.Error("people still write")
+	}
 }

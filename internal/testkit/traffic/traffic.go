@@ -72,9 +72,10 @@ type Traffic struct {
 	longest time.Duration
 }
 
-// Start has people write, and all of them read, until Stop or the end of ctx.
+// Start has people write, and all of them read, until Stop or the end of ctx or of the test.
 func Start(ctx context.Context, t testing.TB, people []*client.Client, room string, o Options) *Traffic {
 	t.Helper()
+	ctx, cancel := context.WithCancel(ctx)
 	f := &Traffic{t: t, ctx: ctx, room: room, stop: make(chan struct{}), acked: make(map[string]int64),
 		counts: make([]atomic.Int64, o.Senders)}
 	for _, c := range people {
@@ -86,6 +87,7 @@ func Start(ctx context.Context, t testing.TB, people []*client.Client, room stri
 	for i := range o.Senders {
 		f.senders.Go(func() { f.send(people[i%len(people)], i, o.Pause) })
 	}
+	t.Cleanup(func() { cancel(); f.senders.Wait() }) // of a test that has failed before Stop
 	return f
 }
 
@@ -103,6 +105,9 @@ func (f *Traffic) send(c *client.Client, sender int, pause time.Duration) {
 		key := fmt.Sprintf("s%d-%d", sender, i)
 		begin := time.Now()
 		sent, err := l.Send(f.ctx, client.Draft{Room: f.room, Key: key, Text: key})
+		if errors.Is(f.ctx.Err(), context.Canceled) {
+			return // the test is over
+		}
 		if err != nil {
 			f.t.Errorf("send %s: %v", key, err)
 			return
