@@ -72,7 +72,7 @@ func greet(ctx context.Context, s *node.Node, trust *tls.Config) error {
 	return c.Close()
 }
 
-// The ACME server refuses a certificate; once it gives some, the server has one without a restart.
+// The ACME server refuses a certificate; once it gives some, a restarted server has one.
 func TestACertificateByACME(t *testing.T) { // not in parallel: Pebble reads its settings from the environment
 	ctx := drill(t)
 	plain, secure := node.Port(t), node.Port(t)
@@ -87,7 +87,7 @@ func TestACertificateByACME(t *testing.T) { // not in parallel: Pebble reads its
 		t.Fatal("there is a certificate, which nobody gave")
 	}
 	ca.Refuse("", 0)
-	s.Kill()
+	s.Stop(patience)
 	begin := time.Now()
 	s.Start()
 	traffic.Wait(ctx, t, "there is a certificate", func() bool { return greet(ctx, s, trust) == nil })
