@@ -20,7 +20,6 @@ func (d *diagnosis) late(ctx context.Context, c config.Config, db *all.Store, ru
 	r, err := app.CheckLate(ctx, c, db, keys)
 	if err != nil {
 		d.fail("queues", "%v", err)
-		return
 	}
 	for _, p := range r.Problems {
 		say := d.warn
@@ -30,7 +29,7 @@ func (d *diagnosis) late(ctx context.Context, c config.Config, db *all.Store, ru
 		what, text := lateText(p)
 		say(what, "%s", text)
 	}
-	if len(r.Problems) == 0 {
+	if err == nil && len(r.Problems) == 0 {
 		d.ok("queues", "no mail, record of the audit log or backup is late")
 	}
 }
@@ -43,13 +42,14 @@ func lateText(p domain.HealthProblem) (what, text string) {
 	case "audit_unsigned":
 		return "audit log", "it was not signed recently; start the server, or check its log"
 	case "receiver_late":
-		return "audit log", fmt.Sprintf("the receiver %s does not have the newest records; see that it runs, and check the "+
-			"server's log", p.Subject)
+		return "audit log", fmt.Sprintf("the receiver %s does not have the newest records; "+
+			"see that it runs, and check the server's log", p.Subject)
 	case "receiver_dropped":
 		return "audit log", fmt.Sprintf("the receiver %s missed records, which were deleted before it got them; have "+
 			"UNHIDRA_AUDIT_KEEP keep them for longer", p.Subject)
 	case "backup_late":
-		return "backup", "the last good one is too old; check the server's log, and the folder or bucket of UNHIDRA_BACKUP"
+		return "backup", "the last good one is too old; check the server's log, " +
+			"and the folder or bucket of UNHIDRA_BACKUP"
 	}
 	return "health", p.Code + " " + p.Subject
 }

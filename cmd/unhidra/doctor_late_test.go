@@ -17,8 +17,8 @@ func TestDoctorSaysWhatIsLate(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	c, err := config.Load([]string{"UNHIDRA_DATA_DIR=" + filepath.Join(dir, "data"), "UNHIDRA_BACKUP=" + dir,
-		"UNHIDRA_SERVER_KEY=" + "0123456789abcdefABCDEF0123456789abcdefABCDEF0123", "UNHIDRA_SMTP_URL=smtp://127.0.0.1:1",
-		"UNHIDRA_MAIL_FROM=chat@example.org", "UNHIDRA_AUDIT_WEBHOOK=https://127.0.0.1:1",
+		"UNHIDRA_SERVER_KEY=" + "0123456789abcdefABCDEF0123456789abcdefABCDEF0123",
+		"UNHIDRA_SMTP_URL=smtp://127.0.0.1:1", "UNHIDRA_MAIL_FROM=chat@example.org", "UNHIDRA_AUDIT_WEBHOOK=https://127.0.0.1:1",
 		"UNHIDRA_AUDIT_WEBHOOK_SECRET=" + "ABCDEF0123456789abcdefABCDEF0123456789abcdef"}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -59,15 +59,17 @@ func TestDoctorSaysWhatIsLate(t *testing.T) {
 	}
 	for running, grade := range map[bool]string{true: "FAIL", false: "warn"} {
 		out, broken := check(running)
-		says(t, out, grade+"  mail          mails are not being delivered", grade+"  audit log     the receiver webhook:",
-			grade+"  backup        the last good one is too old")
+		says(t, out, grade+"  mail          mails are not being delivered",
+			grade+"  audit log     the receiver webhook:", grade+"  backup        the last good one is too old")
 		if strings.Count(out, "\n") != 3 || (broken == 3) != running {
 			t.Errorf("running %v: %d broken:\n%s", running, broken, out)
 		}
 	}
 	c.Backup.Dir = filepath.Join(dir, "not mounted")
 	out, broken = check(true)
-	if says(t, out, "FAIL  queues        there is no folder "+c.Backup.Dir); broken != 1 {
+	says(t, out, "FAIL  queues        there is no folder "+c.Backup.Dir,
+		"FAIL  mail          mails are not being delivered", "FAIL  audit log     the receiver webhook:")
+	if broken != 3 {
 		t.Error(out)
 	}
 }

@@ -24,22 +24,12 @@ func CheckLate(
 	if d.Sinks, err = auditSinks(c, ""); err != nil {
 		return r, err
 	}
-	modules := []admin.HealthChecker{audit.New(d)}
-	place, err := BackupPlace(c.Backup)
-	if err != nil {
-		return r, err
-	}
-	if place != nil {
-		backups := backup.New(backup.Deps{Place: place, Every: c.Backup.Every})
-		if err := backups.Look(ctx); err != nil {
-			return r, err
-		}
-		modules = append(modules, backups)
-	}
+	backups, err := madeBackups(ctx, c.Backup)
+	modules := []admin.HealthChecker{audit.New(d), backups}
 	if c.Mail.Enabled() {
-		queue, err := mail.New(mailDeps(c, db, keys))
-		if err != nil {
-			return r, err
+		queue, mailErr := mail.New(mailDeps(c, db, keys))
+		if mailErr != nil {
+			return r, errors.Join(err, mailErr)
 		}
 		modules = append(modules, queue)
 	}
@@ -47,4 +37,17 @@ func CheckLate(
 		err = errors.Join(err, m.CheckHealth(ctx, &r))
 	}
 	return r, err
+}
+
+// madeBackups returns a service that knows which backups a server has made; nil: it makes none.
+func madeBackups(ctx context.Context, b config.Backup) (*backup.Service, error) {
+	place, err := BackupPlace(b)
+	if err != nil || place == nil {
+		return nil, err
+	}
+	s := backup.New(backup.Deps{Place: place, Every: b.Every})
+	if err := s.Look(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
