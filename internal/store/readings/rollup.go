@@ -1,6 +1,7 @@
 package readings
 
 import (
+	"cmp"
 	"database/sql"
 	"maps"
 	"math"
@@ -23,7 +24,13 @@ func (b *bucket) add(v float64) {
 	}
 	b.n++
 	b.last, b.min, b.max = v, min(b.min, v), max(b.max, v)
-	b.sum += v
+	b.sum = finiteSum(b.sum, v)
+}
+
+// finiteSum is x + y, or the number next to it that a float64 can have: an infinite sum would become no
+// number with the next one, and SQLite stores none of these.
+func finiteSum(x, y float64) float64 {
+	return max(-math.MaxFloat64, min(math.MaxFloat64, x+y))
 }
 
 // merge adds a later bucket.
@@ -36,7 +43,7 @@ func (b *bucket) merge(o bucket) {
 	}
 	b.n += o.n
 	b.last, b.min, b.max = o.last, min(b.min, o.min), max(b.max, o.max)
-	b.sum += o.sum
+	b.sum = finiteSum(b.sum, o.sum)
 }
 
 // buckets are those of each slot, in the order of their times.
@@ -93,7 +100,7 @@ func (bs buckets) without(from, to int64) {
 func (bs buckets) join(others buckets) {
 	for slot, of := range others {
 		all := append(bs[slot], of...)
-		slices.SortFunc(all, func(a, b bucket) int { return int(a.at - b.at) })
+		slices.SortFunc(all, func(a, b bucket) int { return cmp.Compare(a.at, b.at) })
 		bs[slot] = all
 	}
 }

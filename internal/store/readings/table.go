@@ -1,6 +1,7 @@
 package readings
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -269,7 +270,7 @@ func (b *table) closeWindow(ctx context.Context, dev, hour int64) error {
 		if err != nil {
 			return err
 		}
-		slices.SortFunc(stored, func(x, y part) int { return int(x.id - y.id) })
+		slices.SortFunc(stored, func(x, y part) int { return cmp.Compare(x.id, y.id) })
 		var rs []record
 		for _, p := range stored {
 			more, err := readRecords(p.body)
