@@ -5,15 +5,18 @@ import (
 	"database/sql"
 	"slices"
 
+	"github.com/unhidra/unhidra/internal/chunk"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// A window is an hour of a device. It is stored as parts: chunks, whose times may overlap.
+// A window is an hour of a device. It is stored as parts: chunks, whose times may overlap. All parts
+// together have room for a device that reports as often as it may, for the whole hour.
 const (
-	partReports    = 512  // of a part
-	bigPartReports = 8192 // of a part, once there are many
-	manyParts      = 128
+	partReports    = 512            // of a part
+	bigPartReports = chunk.MaxTimes // of a part, once there are many
+	manyParts      = 32
+	maxParts       = 1 << partBits
 	partBits       = 8
 	devBits        = 32
 )
@@ -48,7 +51,7 @@ func scanPart(rows *sql.Rows) (p part, err error) {
 // parts are the chunks of a window, named by the id of its first part.
 func parts(ctx context.Context, q store.Queryer, first int64) ([]part, error) {
 	rows, err := q.QueryContext(ctx, `SELECT id, body FROM reading_chunks WHERE id BETWEEN $1 AND $2 ORDER BY id`,
-		first, first+1<<partBits-1)
+		first, first+maxParts-1)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +59,8 @@ func parts(ctx context.Context, q store.Queryer, first int64) ([]part, error) {
 }
 
 // writeWindow adds records, which come from the journal up to mark, to what is stored of an hour of
-// a device, and brings the buckets of the hour and of its day up to date.
+// a device, and brings the buckets of the hour and of its day up to date. What a full hour has no room
+// for is dropped: only a device that sends more of an hour, later, than it may send in an hour has that.
 func (repo *Repository) writeWindow(
 	ctx context.Context, t *store.Tx, dev, hour int64, all []series, rs []record, mark int64,
 ) error {
@@ -68,6 +72,9 @@ func (repo *Repository) writeWindow(
 	stored, err := parts(ctx, t, key(hour, dev))
 	if err != nil {
 		return err
+	}
+	if isFull(key(hour, dev), stored) {
+		return writeLast(ctx, t, all, rs)
 	}
 	whole, err := repo.writeParts(ctx, t, key(hour, dev), stored, rs, mark)
 	if err != nil {
@@ -83,42 +90,63 @@ func (repo *Repository) writeWindow(
 	return writeLast(ctx, t, all, rs)
 }
 
+// isFull reports whether the parts of a window, which begins with the id first, have no room left.
+func isFull(first int64, stored []part) bool {
+	if len(stored) == 0 {
+		return false
+	}
+	last := stored[len(stored)-1]
+	h, err := chunk.ReadHeader(last.body)
+	return err == nil && last.id == first+maxParts-1 && h.Count >= partSize(maxParts-1)
+}
+
 // writeParts adds sorted records to the parts of a window, and returns all records of it, sorted.
-// The last part is written anew while there is room in it, so that slow sensors have one.
+// The last part is written anew while there is room in it.
 func (repo *Repository) writeParts(
 	ctx context.Context, t *store.Tx, first int64, stored []part, rs []record, mark int64,
 ) ([]record, error) {
-	whole, next := rs, first
-	add := rs
+	whole, next, add := rs, 0, rs
 	for i, p := range stored {
-		next = p.id + 1
 		has, err := repo.unpack(p.body, nil)
 		if err != nil {
 			return nil, err
 		}
 		whole = append(whole[:len(whole):len(whole)], has...)
-		if i == len(stored)-1 && len(has)+len(rs) <= partSize(i) {
-			add, next = append(add[:len(add):len(add)], has...), p.id
+		number := int(p.id - first)
+		next = number + 1
+		if i == len(stored)-1 && len(has) < partSize(number) {
+			add, next = append(add[:len(add):len(add)], has...), number
 			sortRecords(add)
 		}
 	}
 	sortRecords(whole)
-	for len(add) > 0 {
-		n := min(len(add), partSize(int(next-first)))
-		if err := upsertBody(ctx, t, "reading_chunks", next, repo.pack(add[:n], mark)); err != nil {
+	for ; len(add) > 0 && next < maxParts; next++ {
+		n := partLength(add, partSize(next))
+		if err := upsertBody(ctx, t, "reading_chunks", first+int64(next), repo.pack(add[:n], mark)); err != nil {
 			return nil, err
 		}
-		add, next = add[n:], next+1
+		add = add[n:]
 	}
 	return whole, nil
 }
 
-// partSize is how many reports the part with a number has.
+// partSize is how many reports the part with a number has at most.
 func partSize(number int) int {
 	if number < manyParts {
 		return partReports
 	}
 	return bigPartReports
+}
+
+// partLength is how many of the records a part of a size takes: no more values than a chunk may have.
+func partLength(rs []record, size int) int {
+	values := 0
+	for i, r := range rs[:min(len(rs), size)] {
+		if values += len(r.values); values > chunk.MaxValues {
+			return i
+		}
+	}
+	return min(len(rs), size)
 }
 
 func upsertBody(ctx context.Context, t *store.Tx, table string, id int64, body []byte) error {
