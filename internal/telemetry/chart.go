@@ -91,10 +91,11 @@ func (s *Service) chart(
 	return c, err
 }
 
-// span is the stretch of time of a query, with what it leaves out.
+// span is the stretch [begin, end) of a query, with what it leaves out. Without an end it has all that is
+// stored: the clocks of devices may be clockJitter ahead.
 func (s *Service) span(from, to time.Time) (begin, end time.Time, err error) {
 	if to.IsZero() {
-		to = s.Now()
+		to = s.Now().Add(clockJitter + time.Millisecond)
 	}
 	if from.IsZero() {
 		from = to.Add(-defaultSpan)

@@ -21,7 +21,7 @@ type exportInput struct {
 	OnDevice
 	Series string    `query:"series" maxLength:"4096" doc:"names, separated by commas; absent: the first 32"`
 	From   time.Time `query:"from" doc:"absent: a day before to"`
-	To     time.Time `query:"to" doc:"absent: now"`
+	To     time.Time `query:"to" doc:"values of before it; absent: all up to now"`
 	Format string    `query:"format" enum:"csv,jsonl" default:"csv" doc:"csv, with a line of names; or a JSON object in each line"`
 }
 

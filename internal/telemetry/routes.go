@@ -81,7 +81,7 @@ type readingsInput struct {
 	OnDevice
 	Series string    `query:"series" maxLength:"4096" doc:"names, separated by commas; absent: the first 32"`
 	From   time.Time `query:"from" doc:"absent: a day before to"`
-	To     time.Time `query:"to" doc:"absent: now"`
+	To     time.Time `query:"to" doc:"values of before it; absent: all up to now"`
 	Points int       `query:"points" minimum:"1" maximum:"5000" default:"500" doc:"stretches at most"`
 }
 
