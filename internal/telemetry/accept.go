@@ -168,7 +168,7 @@ func (c *check) times(reports []domain.Report) []domain.Report {
 		case r.At.After(c.now.Add(clockJitter)):
 			r.At, r.Quality = c.now.Add(r.At.Sub(ahead)), domain.EstimatedTime
 		}
-		if keep > 0 && r.At.Before(c.now.Add(-keep)) {
+		if keep > 0 && r.At.Before(c.now.Add(-keep)) || r.At.Before(clocksBegin) {
 			reason = domain.RefusedTooOld
 		}
 		if reason != "" {

@@ -227,6 +227,24 @@ func TestTimesOfAClockThatWasNeverSetAreWorkedOut(t *testing.T) {
 	}
 }
 
+// What a clock that was never set says can be of before all that a server can have, also where readings
+// are kept for ever.
+func TestATimeFromBeforeAnyReadingIsRefused(t *testing.T) {
+	t.Parallel()
+	f, now := &fakes{}, t0
+	s := service(f, &now)
+	s.Keep.Raw = 0
+	var reports []domain.Report
+	for _, at := range []time.Time{time.Time{}.Add(time.Second), time.Unix(0, 0), clocksBegin.Add(-time.Hour)} {
+		reports = append(reports, domain.Report{At: at, Readings: []domain.Reading{one("x", domain.Number(1))}})
+	}
+	ack, err := s.Accept(t.Context(), "dev_a", reports)
+	if err != nil || len(f.got) != 1 || !f.got[0].At.Equal(t0) ||
+		!slices.Equal(ack.Refused, []domain.Refusal{{Reason: domain.RefusedTooOld}}) {
+		t.Errorf("%+v, %v; stored %+v", ack, err, f.got)
+	}
+}
+
 // A value of the future would stay the latest one until its time has come.
 func TestAValueOfTheFutureGivesWayToTheNext(t *testing.T) {
 	t.Parallel()
