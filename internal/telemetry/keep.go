@@ -72,10 +72,13 @@ func (s *Service) eraseSince(ctx context.Context, since time.Time) error {
 	return err
 }
 
+// erase deletes all readings of a device. It may begin anew at any node, with other kinds of values.
 func (s *Service) erase(ctx context.Context, device string) error {
-	err := s.Cleaner.Erase(ctx, device)
+	if err := s.Cleaner.Erase(ctx, device); err != nil {
+		return err
+	}
 	s.known.forget(device)
-	return err
+	return s.Bus.Publish(erasedSubject, []byte(device))
 }
 
 // forget deletes what is kept no longer, in small steps.

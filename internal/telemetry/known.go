@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/ratelimit"
 )
@@ -62,11 +63,34 @@ func (s *Service) namesOf(ctx context.Context, device string, now time.Time) (*n
 	return n, nil
 }
 
-// forget drops what is known of a device whose readings are deleted.
+// erasedSubject has the ids of devices whose readings were deleted, for all nodes.
+const erasedSubject = "readings_erased"
+
+// follow drops what is known of devices whose readings another node deletes, until stop is called.
+func (k *known) follow(b bus.Bus) (stop func(), err error) {
+	stopErased, err := b.Subscribe(erasedSubject, func(m bus.Message) { k.forget(string(m.Data)) })
+	if err != nil {
+		return nil, err
+	}
+	stopGaps, err := b.Subscribe(bus.GapSubject, func(bus.Message) { k.forgetAll() })
+	if err != nil {
+		stopErased()
+		return nil, err
+	}
+	return func() { stopErased(); stopGaps() }, nil
+}
+
+// forget drops what is known of a device.
 func (k *known) forget(device string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.devices, device)
+}
+
+func (k *known) forgetAll() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	clear(k.devices)
 }
 
 // know says why there is no series of that name for values of a kind, and may be none from now on;

@@ -106,6 +106,11 @@ func New(d Deps) *Service {
 
 // Run packs reports and tells watchers what is new, until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
+	stop, err := s.known.follow(s.Bus)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	var wg sync.WaitGroup
 	wg.Go(func() { s.every(ctx, closeEvery, s.closeDue) })
 	wg.Go(func() { s.every(ctx, liveTick, s.publishDue) })
