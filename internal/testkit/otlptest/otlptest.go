@@ -136,12 +136,16 @@ func (r *Receiver) Children(trace, parent string) (found []Span) {
 }
 
 // Tree returns what is below a span of a trace: a line for each span, with what name calls it,
-// indented by two blanks for each that it is a part of. What is a part of the same is sorted.
+// indented by two blanks for each that it is a part of. What is a part of the same is sorted. A span
+// that name calls nothing is left out, with what is below it.
 func (r *Receiver) Tree(trace, parent string, name func(Span) string) string {
 	var parts []string
 	for _, s := range r.Children(trace, parent) {
-		below := r.Tree(trace, hex.EncodeToString(s.GetSpanId()), name)
 		lines := name(s) + "\n"
+		if lines == "\n" {
+			continue
+		}
+		below := r.Tree(trace, hex.EncodeToString(s.GetSpanId()), name)
 		for line := range strings.Lines(below) {
 			lines += "  " + line
 		}
