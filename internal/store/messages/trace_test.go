@@ -11,10 +11,27 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/otlptest"
 	"github.com/unhidra/unhidra/internal/trace"
 )
+
+// waiting returns when as many writes wait as there are messages. It fails if they do not come.
+func waiting(ctx context.Context, db *all.Store, messages int) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for db.Load().Waiting < messages {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d messages wait", db.Load().Waiting, messages)
+		}
+	}
+	return nil
+}
 
 // Messages that wait for the disk together are one commit: its span is a part of the first one's
 // trace, and it and the others name each other by links.
@@ -40,10 +57,7 @@ func TestCommitLinksItsMessages(t *testing.T) {
 				}
 			})
 		}
-		for db.Queues()[0].Depth() < messages {
-			time.Sleep(time.Millisecond)
-		}
-		return nil
+		return waiting(t.Context(), db, messages)
 	})
 	if err != nil {
 		t.Fatal(err)
