@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 const ecsVersion = "8.17.0"
@@ -62,8 +63,8 @@ func (f Format) ecs(v view) object {
 	if a := v.personal(personalAgent); a != "" {
 		o["user_agent"] = object{"original": a}
 	}
-	if f := strings.Split(v.o.str("traceparent"), "-"); len(f) == 4 {
-		o["trace"] = object{"id": f[1]}
+	if id := trace.IDOf(v.o.str("traceparent")); id != "" {
+		o["trace"] = object{"id": id}
 	}
 	if id := v.o.str("request_id"); id != "" {
 		o["http"] = object{"request": object{"id": id}}

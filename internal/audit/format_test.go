@@ -10,6 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/testkit"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // at walks into decoded JSON: "event.category.0".
@@ -41,8 +42,17 @@ func TestFormats(t *testing.T) {
 		Target: domain.AuditTarget{Kind: "device", ID: "dev_1"}}
 	rate := limited("192.0.2.1")
 	rate.Time = when
-	for _, e := range []domain.AuditEvent{failed, locked, device, rate} {
-		if err := s.RecordSync(t.Context(), e); err != nil {
+	tracer, err := trace.New(trace.Options{URL: "http://127.0.0.1:1", Share: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	traced, _ := tracer.Request(t.Context(), "HTTP", "", "")
+	for i, e := range []domain.AuditEvent{failed, locked, device, rate} {
+		ctx := t.Context()
+		if i == 1 {
+			ctx = traced
+		}
+		if err := s.RecordSync(ctx, e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -60,10 +70,10 @@ func TestFormats(t *testing.T) {
 			"event.action": "auth.login", "event.reason": "wrong_password", "user.id": "usr_1", "user.name": "Ann Example",
 			"source.ip": "192.0.2.7", "source.port": 4711.0,
 			"user_agent.original": "Mozilla/5.0", "related.ip.0": "192.0.2.7", "related.user.1": "Ann Example",
-			"http.request.id": "req_1", "service.version": "1.2.3", "labels.method": "pwd",
+			"http.request.id": "req_1", "service.version": "1.2.3", "labels.method": "pwd", "trace.id": nil,
 		}},
 		{"ecs", 1, map[string]any{"event.category.0": "iam", "event.type.0": "user", "event.type.1": "change",
-			"user.target.id": "usr_9"}},
+			"user.target.id": "usr_9", "trace.id": trace.ID(traced)}},
 		{"ecs", 3, map[string]any{"event.category.0": "network", "event.type.0": "connection", "event.type.1": "denied",
 			"event.outcome": "failure", "labels.rate_policy": "login"}},
 		{"ocsf", 0, map[string]any{
