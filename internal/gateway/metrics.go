@@ -26,8 +26,8 @@ func (d decisions) count(allowed bool) {
 
 // reasons are those for which connections end; alerts tell them apart.
 var reasons = []string{
-	"age", "client", "error", "gone", "lost", "malformed", "protocol", "rate", "renewed", "restart", "revoked", "slow", "timeout",
-	"token",
+	"age", "client", "error", "gone", "lost", "malformed", "protocol", "rate", "renewed", "restart", "revoked", "slow",
+	"timeout", "token",
 }
 
 // newMetrics makes the gateway's metrics and registers them with reg, if any.

@@ -44,8 +44,8 @@ var allowances = map[string]allowance{
 	wire.TypeSend: forMessages, wire.TypeEdit: forMessages, wire.TypeDelete: forMessages, wire.TypeTyping: forTyping,
 	wire.TypeRead: forRequests, wire.TypeSync: forRequests, wire.TypeWatch: forRequests, wire.TypeActivity: forRequests,
 	wire.TypeRefresh: forRequests, wire.TypePing: forRequests, wire.TypeDescribe: forRequests,
-	wire.TypeCommand: forMessages, wire.TypeCommands: forRequests, wire.TypeReported: forRequests, wire.TypeBye: forRequests,
-	wire.TypeReport: forRequests, wire.TypeWatchReadings: forRequests,
+	wire.TypeCommand: forMessages, wire.TypeCommands: forRequests, wire.TypeReported: forRequests,
+	wire.TypeBye: forRequests, wire.TypeReport: forRequests, wire.TypeWatchReadings: forRequests,
 }
 
 // request answers one frame.
@@ -209,10 +209,6 @@ func (c *conn) answer(ctx context.Context, req wire.Request) (any, error) {
 		})
 	case wire.TypeRefresh:
 		return with(req, func(d wire.Refresh) (any, error) { return c.refresh(ctx, d.Token) })
-	case wire.TypeDescribe:
-		return with(req, func(d wire.Describe) (any, error) {
-			return nil, c.g.Devices.Describe(ctx, c.who(), d.Capabilities)
-		})
 	case wire.TypeReport:
 		return with(req, func(d wire.Report) (any, error) { return c.g.Readings.Report(ctx, c.who(), d) })
 	case wire.TypeWatchReadings:
