@@ -1,6 +1,6 @@
 // Package trace follows requests through the server and its nodes, and exports what it saw
 // as spans of OpenTelemetry, over OTLP. A nil *Tracer is tracing that is off: it costs
-// nothing, and every method may be called on it.
+// nothing, and every method but Run may be called on it.
 //
 // Whether a request is traced is decided when it begins. One that was not, and failed or was
 // slow, is exported all the same, with its slow parts and no others. Spans have names, ids and

@@ -51,7 +51,7 @@ type reportInput struct {
 // A Span is a request as its client saw it.
 type Span struct {
 	Parent string `json:"traceparent" pattern:"^00-[0-9a-f]{32}-[0-9a-f]{16}-01$" doc:"what the request was sent with"`
-	Name   string `json:"name" maxLength:"40" pattern:"^[A-Za-z]+[ .][a-z_]+$" doc:"type of the request, or method and first part of the path" example:"message.send"`
+	Name   string `json:"name" maxLength:"40" pattern:"^[A-Za-z]+[ .][a-z_]+$" doc:"type, or method and start of path"`
 	Ago    int64  `json:"ago" minimum:"0" maximum:"600000" doc:"milliseconds since it began, when this is sent"`
 	Took   int64  `json:"took" minimum:"0" maximum:"600000" doc:"milliseconds until its answer"`
 	Failed bool   `json:"failed,omitempty"`
