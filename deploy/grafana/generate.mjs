@@ -7,6 +7,7 @@ const line = (expr, legend) => ({ expr, legend });
 const rate = (metric, by, filter = "") => `sum by (${by}) (rate(${metric}{job="unhidra",instance=~"$instance"${filter}}[$__rate_interval]))`;
 const sum = (metric) => `sum by (instance) (${metric}{job="unhidra",instance=~"$instance"})`;
 const quantile = (q, metric, by = "") => `histogram_quantile(${q}, sum by (le${by}) (rate(${metric}_bucket{job="unhidra",instance=~"$instance"}[$__rate_interval])))`;
+const lastBackup = sum("backup_last_success_timestamp_seconds");
 
 const dashboards = {
   "realtime": ["Unhidra: real-time", [
@@ -20,7 +21,8 @@ const dashboards = {
     panel("Waiting to be sent", "bytes", line(sum("gateway_send_queue_bytes"), "{{instance}}")),
     panel("Read from the log, because the bus lost them", "ops", line(rate("gateway_gap_events_total", "instance"), "{{instance}}")),
     panel("Rooms behind their logs, and rooms to be loaded again", "short",
-      line(sum("gateway_rooms_behind"), "{{instance}} behind"), line(rate("gateway_resets_total", "instance"), "{{instance}} again, a second")),
+      line(sum("gateway_rooms_behind"), "{{instance}} behind"),
+      line(rate("gateway_resets_total", "instance"), "{{instance}} again, a second")),
     panel("Messages over the bus (none: one node alone)", "ops",
       line(rate("bus_published_total", "instance"), "{{instance}} sent"), line(rate("bus_received_total", "instance"), "{{instance}} received")),
     panel("Lost by the bus, by the reason", "ops", line(rate("bus_lost_total", "because"), "{{because}}"), line(rate("bus_dropped_total", "instance"), "{{instance}} slow listener")),
@@ -50,19 +52,27 @@ const dashboards = {
     panel("Requests by listener", "reqps", line(rate("http_requests_total", "listener"), "{{listener}}")),
   ]],
   "background": ["Unhidra: background work", [
-    panel("Feed: how far consumers are behind (none: no consumer)", "s", line('max by (consumer) (feed_lag_seconds{job="unhidra",instance=~"$instance"})', "{{consumer}}")),
-    panel("Feed: events set aside (none: no consumer)", "short", line('max by (consumer) (feed_set_aside{job="unhidra",instance=~"$instance"})', "{{consumer}}")),
+    panel("Feed: how far consumers are behind (none: no consumer)", "s",
+      line('max by (consumer) (feed_lag_seconds{job="unhidra",instance=~"$instance"})', "{{consumer}}")),
+    panel("Feed: events set aside (none: no consumer)", "short",
+      line('max by (consumer) (feed_set_aside{job="unhidra",instance=~"$instance"})', "{{consumer}}")),
     panel("Files: operations", "ops", line(rate("blob_operations_total", "operation"), "{{operation}}")),
-    panel("Files: operations that failed", "ops", line(rate("blob_operations_total", "operation", ',result="failed"'), "{{operation}}")),
+    panel("Files: operations that failed", "ops",
+      line(rate("blob_operations_total", "operation", ',result="failed"'), "{{operation}}")),
     panel("Files: stored", "Bps", line(rate("blob_stored_bytes_total", "instance"), "{{instance}}")),
-    panel("Age of the last good backup (0: none)", "s", line(
-      `(time() - ${sum("backup_last_success_timestamp_seconds")}) * (${sum("backup_last_success_timestamp_seconds")} > bool 0)`, "{{instance}}")),
-    panel("Size of the last good backup (0: none since the start)", "bytes", line(sum("backup_size_bytes"), "{{instance}}")),
+    panel("Age of the last good backup (0: none)", "s",
+      line(`(time() - ${lastBackup}) * (${lastBackup} > bool 0)`, "{{instance}}")),
+    panel("Size of the last good backup (0: none since the start)", "bytes",
+      line(sum("backup_size_bytes"), "{{instance}}")),
     panel("Backups that failed", "ops", line(rate("backup_failures_total", "instance"), "{{instance}}")),
-    panel("Traces: spans sent (none: tracing is off)", "ops", line(rate("trace_spans_exported_total", "instance"), "{{instance}}")),
-    panel("Traces: spans lost, by the reason (none: tracing is off)", "ops", line(rate("trace_spans_dropped_total", "reason"), "{{reason}}")),
-    panel("Log: warnings and errors, by part", "ops", line(rate("log_lines_total", "part, level", ',level=~"warn|error"'), "{{part}} {{level}}")),
-    panel("Log: lines left out, because they repeat one", "ops", line(rate("log_lines_left_out_total", "part"), "{{part}}")),
+    panel("Traces: spans sent (none: tracing is off)", "ops",
+      line(rate("trace_spans_exported_total", "instance"), "{{instance}}")),
+    panel("Traces: spans lost, by the reason (none: tracing is off)", "ops",
+      line(rate("trace_spans_dropped_total", "reason"), "{{reason}}")),
+    panel("Log: warnings and errors, by part", "ops",
+      line(rate("log_lines_total", "part, level", ',level=~"warn|error"'), "{{part}} {{level}}")),
+    panel("Log: lines left out, because they repeat one", "ops",
+      line(rate("log_lines_left_out_total", "part"), "{{part}}")),
   ]],
   "resources": ["Unhidra: resources", [
     panel("Processor", "percentunit", line(rate("process_cpu_seconds_total", "instance"), "{{instance}}")),
