@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
@@ -12,11 +13,14 @@ import (
 	"github.com/unhidra/unhidra/client"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/feed"
+	"github.com/unhidra/unhidra/internal/mqtt/packet"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 	"github.com/unhidra/unhidra/internal/testkit/mailtest"
+	"github.com/unhidra/unhidra/internal/testkit/mqtttest"
 	"github.com/unhidra/unhidra/internal/testkit/natstest"
 	"github.com/unhidra/unhidra/internal/testkit/otlptest"
+	"github.com/unhidra/unhidra/internal/ws"
 )
 
 // What a client sends that has a span of its own, and asks for the request to be traced.
@@ -176,6 +180,34 @@ func TestProblemsNameTheTrace(t *testing.T) {
 		t.Errorf("the problem does not name a trace of its own: %s", body)
 	}
 	isTree(t, otlp, (otlptest.Span).GetName, "GET other\n")
+}
+
+// What a handshake leads to lasts as long as its connection does, and is no request: of MQTT over
+// WebSocket there are no spans, whose own would never end.
+func TestHandshakesAreNotTraced(t *testing.T) {
+	t.Parallel()
+	otlp := otlptest.Start(t)
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_OTLP_URL="+otlp.HTTP, "UNHIDRA_TRACE_SAMPLE=0")
+	ann := s.User("ann")
+	nc, _, err := ws.Dial(t.Context(), s.URL+"/mqtt", http.Header{"Traceparent": {traceparent}}, []string{"mqtt"}, nil)
+	must(t, err)
+	stored := connectAs(packet.V5, "kept", accessOf(t, ann)) // its session is written
+	stored.Props = packet.Properties{{ID: packet.SessionExpiry, Num: 60}}
+	c, ack := mqtttest.On(t, mqtttest.WebSocket(nc), stored)
+	if ack.Code != packet.Success {
+		t.Fatalf("refused with 0x%02x", byte(ack.Code))
+	}
+	c.Subscribe(packet.Filter{Topic: "a", QoS: 1})
+	const later = "00-11111111111111111111111111111111-2222222222222222-01"
+	ann.Traceparent = func(context.Context) string { return later }
+	_, err = ann.Me(t.Context())
+	must(t, err)
+	wait(t, func() bool { return len(otlp.Children(later[3:35], later[36:52])) > 0 })
+	for _, s := range otlp.Spans() {
+		if hex.EncodeToString(s.TraceId) == traceID {
+			t.Errorf("the handshake has led to the span %s", s.Name)
+		}
+	}
 }
 
 // An error on the WebSocket names the trace, as a problem document does.

@@ -94,7 +94,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m := &request{id: requestID(), addr: h.Proxies.ClientAddr(r), agent: agent(r), header: r.Header, log: h.Log,
 		gate: h.gate}
 	ctx := with(r.Context(), m)
-	if !exempt(r) {
+	if !exempt(r) && r.URL.Path != mqttPath {
 		ctx, m.span = h.Trace.Request(ctx, "HTTP", "", r.Header.Get("traceparent"))
 	}
 	r = r.WithContext(ctx)
@@ -109,8 +109,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.serve(rec, r, m)
 }
 
-// The gateway limits handshakes itself: after a restart, thousands come at once.
-const socketPath = "/ws"
+const (
+	// The gateway limits handshakes itself: after a restart, thousands come at once.
+	socketPath = "/ws"
+	mqttPath   = "/mqtt" // of handshakes, too
+)
 
 // exempt reports whether r does not count in the admission: handshakes, and health checks, which
 // decide whether to send more.
