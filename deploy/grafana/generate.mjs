@@ -4,6 +4,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 
 const panel = (title, unit, ...targets) => ({ title, unit, targets });
 const line = (expr, legend) => ({ expr, legend });
+// Times of requests, with the traces that exemplars name.
+const times = (quantiles, metric) =>
+  quantiles.map((q, i) => ({ ...line(quantile(q, metric), `p${q * 100}`), exemplar: i === 0 }));
 const rate = (metric, by, filter = "") => `sum by (${by}) (rate(${metric}{job="unhidra",instance=~"$instance"${filter}}[$__rate_interval]))`;
 const sum = (metric) => `sum by (instance) (${metric}{job="unhidra",instance=~"$instance"})`;
 const quantile = (q, metric, by = "") => `histogram_quantile(${q}, sum by (le${by}) (rate(${metric}_bucket{job="unhidra",instance=~"$instance"}[$__rate_interval])))`;
@@ -16,7 +19,7 @@ const dashboards = {
     panel("Connections that ended, by reason", "ops", line(rate("gateway_disconnects_total", "reason"), "{{reason}}")),
     panel("Events delivered", "ops", line(rate("gateway_events_total", "instance"), "{{instance}}")),
     panel("From acceptance to the socket", "s",
-      ...[0.5, 0.95, 0.99].map((q) => line(quantile(q, "gateway_message_delivery_duration_seconds"), `p${q * 100}`))),
+      ...times([0.5, 0.95, 0.99], "gateway_message_delivery_duration_seconds")),
     panel("Messages by result", "ops", line(rate("chat_messages_total", "result"), "{{result}}")),
     panel("Waiting to be sent", "bytes", line(sum("gateway_send_queue_bytes"), "{{instance}}")),
     panel("Read from the log, because the bus lost them", "ops", line(rate("gateway_gap_events_total", "instance"), "{{instance}}")),
@@ -43,7 +46,7 @@ const dashboards = {
     panel("Share of errors by route", "percentunit", line(
       `(${rate("http_requests_total", "route", ',code=~"5.."')} or 0 * ${rate("http_requests_total", "route")}) / ${rate("http_requests_total", "route")}`, "{{route}}")),
     panel("Time to answer, p99 by route", "s", line(quantile(0.99, "http_request_duration_seconds", ", route"), "{{route}}")),
-    panel("Time to answer", "s", ...[0.5, 0.95, 0.99].map((q) => line(quantile(q, "http_request_duration_seconds"), `p${q * 100}`))),
+    panel("Time to answer", "s", ...times([0.5, 0.95, 0.99], "http_request_duration_seconds")),
     panel("Mails tried, by result (none: no mail server)", "ops", line(rate("mail_attempts_total", "result"), "{{result}}")),
     panel("Mails waiting", "short", line('max(mail_waiting{job="unhidra",instance=~"$instance"})', "waiting")),
     panel("Audit log: records, and events that wait", "short",
@@ -109,7 +112,10 @@ function render(name, [title, panels]) {
       gridPos: { h: 8, w: 12, x: 12 * (i % 2), y: 8 * Math.floor(i / 2) },
       fieldConfig: { defaults: { unit: p.unit, min: 0, custom: { fillOpacity: 10, showPoints: "never" } }, overrides: [] },
       options: { legend: { displayMode: "list", placement: "bottom" }, tooltip: { mode: "multi", sort: "desc" } },
-      targets: p.targets.map((t, j) => ({ refId: String.fromCharCode(65 + j), datasource: source, expr: t.expr, legendFormat: t.legend })),
+      targets: p.targets.map((t, j) => ({
+        refId: String.fromCharCode(65 + j), datasource: source, expr: t.expr, legendFormat: t.legend,
+        exemplar: t.exemplar || undefined,
+      })),
     })),
   };
 }
