@@ -5,7 +5,8 @@ GO      ?= go
 RELEASE ?= $(patsubst v%,%,$(shell git describe --tags --exact-match 2>/dev/null))
 LDFLAGS  = -s -w -X main.release=$(RELEASE)
 
-.PHONY: run build test unit integration crash crash-long chaos soak e2e bench bench-cluster fuzz fuzz-api verify-deploy check fmt web web-check tools clean load drills autoscale verify-admission release-notes
+.PHONY: run build test unit integration crash crash-long chaos soak e2e bench bench-cluster fuzz fuzz-api \
+	verify-deploy check fmt web web-check tools clean load drills autoscale verify-admission release-notes
 
 ## run: build the server and start it on http://localhost:9000, this machine only
 run: build

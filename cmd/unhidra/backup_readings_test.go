@@ -41,8 +41,9 @@ func TestReadingsSurviveBackupAndRestore(t *testing.T) {
 	file := filepath.Join(dir, "backup.tar")
 	at := time.Now().UTC().Truncate(time.Millisecond)
 	put := func(repo *readings.Repository, seq uint32) {
-		if _, err := repo.Append(t.Context(), "dev_a", []domain.Report{{At: at.Add(time.Duration(seq) * time.Second), Boot: 1,
-			Seq: seq, HasSeq: true, Readings: []domain.Reading{{Name: "x", Value: domain.Number(float64(seq))}}}}, at); err != nil {
+		report := domain.Report{At: at.Add(time.Duration(seq) * time.Second), Boot: 1, Seq: seq, HasSeq: true,
+			Readings: []domain.Reading{{Name: "x", Value: domain.Number(float64(seq))}}}
+		if _, err := repo.Append(t.Context(), "dev_a", []domain.Report{report}, at); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -71,10 +72,12 @@ func TestReadingsSurviveBackupAndRestore(t *testing.T) {
 	if said, _ := first.run("doctor"); !strings.Contains(said, "readings.db is intact") {
 		t.Error(said)
 	}
-	if err := os.WriteFile(filepath.Join(first.dir, "readings.db"), []byte(strings.Repeat("x", 5000)), 0o600); err != nil {
+	damaged := []byte(strings.Repeat("x", 5000))
+	if err := os.WriteFile(filepath.Join(first.dir, "readings.db"), damaged, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if said, code := first.run("backup", filepath.Join(dir, "other.tar")); code == exitOK || !strings.Contains(said, "readings") {
+	said, code := first.run("backup", filepath.Join(dir, "other.tar"))
+	if code == exitOK || !strings.Contains(said, "readings") {
 		t.Errorf("a damaged file was backed up: %d %s", code, said)
 	}
 	if said, _ := first.run("doctor"); !strings.Contains(said, "FAIL  readings") {

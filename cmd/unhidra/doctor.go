@@ -30,8 +30,8 @@ const doctorText = `doctor [flags]
 Checks the configuration, the data folder and its owner, the disk, the clock, the
 certificate, the mail server, the ports, the public address, the database, the files
 that people sent, late mails, audit records and backups, and NATS, and says how to fix
-each problem. It changes nothing, and may be used while the server runs. It fails if something is broken; warnings do not
-count.
+each problem. It changes nothing, and may be used while the server runs. It fails if
+something is broken; warnings do not count.
 `
 
 // A diagnosis collects the findings of the doctor.

@@ -1,6 +1,6 @@
 // Package backup writes everything that a server with SQLite keeps to one stream: the
-// database as it was at one moment, what devices measured up to a moment later, the files that it refers to, and the server's key. It
-// reads such a stream back, checks it, and makes one regularly.
+// database as it was at one moment, what devices measured up to a moment later, the files that it
+// refers to, and the server's key. It reads such a stream back, checks it, and makes one regularly.
 //
 // A backup is a tar archive: a manifest, the files that it lists, and a seal, which is the
 // SHA-256 of all bytes before it. It may be encrypted as a whole by age
