@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/testkit/traffic"
 )
 
 const (
@@ -266,10 +267,16 @@ func (w *load) movesOf(d drain) (back []time.Time) {
 func (w *load) check() {
 	w.t.Helper()
 	for i, room := range w.rooms {
-		log := w.logOf(w.people[i].c, room)
+		events, _ := traffic.Log(w.t.Context(), w.t, w.people[i].c, room)
 		w.mu.Lock()
+		log := make(map[int64]string) // the texts of messages, by number
 		said := make(map[string]bool)
-		for seq, text := range log {
+		for _, e := range events {
+			if e.Message == nil {
+				continue
+			}
+			seq, text := e.Seq, e.Message.Text
+			log[seq] = text
 			if said[text] {
 				w.t.Errorf("%q is in the log twice", text)
 			}
@@ -291,30 +298,6 @@ func (w *load) check() {
 		w.t.Error(f)
 	}
 	w.t.Logf("%d messages acknowledged, %d connections moved", len(w.acked), len(w.moves))
-}
-
-// logOf reads the messages of a room, by number.
-func (w *load) logOf(c *client.Client, room string) map[int64]string {
-	w.t.Helper()
-	log := make(map[int64]string)
-	for after := int64(0); ; {
-		r, err := c.Events(w.t.Context(), room, after, 200)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		for _, e := range r.Events {
-			if e.Seq != after+1 {
-				w.t.Fatalf("event %d follows %d in the log", e.Seq, after)
-			}
-			after = e.Seq
-			if e.Message != nil {
-				log[e.Seq] = e.Message.Text
-			}
-		}
-		if len(r.Events) == 0 {
-			return log
-		}
-	}
 }
 
 // behind returns a connection that has not seen all of its room yet; empty: none.
