@@ -3,14 +3,13 @@
 package autoscale
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/natstest"
 	"github.com/unhidra/unhidra/internal/testkit/nginxtest"
 	"github.com/unhidra/unhidra/internal/testkit/node"
@@ -55,7 +54,7 @@ type cluster struct {
 	nginx   *nginxtest.Server
 	bin     string
 	env     []string
-	log     *record
+	log     *testkit.Buffer
 	started int
 	pods    []*pod // oldest first
 	ending  []*pod
@@ -69,7 +68,7 @@ func newCluster(t *testing.T, p pace, n *nginxtest.Server, settings ...string) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{t: t, pace: p, nginx: n, bin: node.Build(t), log: &record{},
+	c := &cluster{t: t, pace: p, nginx: n, bin: node.Build(t), log: &testkit.Buffer{},
 		hpa: &HPA{Min: fewest, Max: most, Target: float64(p.target), Up: up.quicker(p.speed), Down: down.quicker(p.speed)}}
 	c.env = []string{
 		"DATABASE_URL=" + pgtest.Database(t, nil), "NATS_URL=" + natstest.Start(t).URL(),
@@ -241,22 +240,4 @@ func (c *cluster) calm(n, connections int) bool {
 		all += n
 	}
 	return len(c.pods) == n && len(has) == n && len(c.ending) == 0 && all == connections
-}
-
-// A record is a log that may be read while it is written.
-type record struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (r *record) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.b.Write(p)
-}
-
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.b.String()
 }

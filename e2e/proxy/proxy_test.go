@@ -3,7 +3,6 @@
 package proxy
 
 import (
-	"bytes"
 	"crypto/rand"
 	"crypto/tls"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,23 +24,12 @@ import (
 	"github.com/unhidra/unhidra/internal/ws"
 )
 
-// A record is a log that may be read while it is written.
-type record struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (r *record) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.b.Write(p)
-}
+// A record is a log of which lines can be looked for.
+type record struct{ testkit.Buffer }
 
 // has reports whether one line has all of the words.
 func (r *record) has(words ...string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for line := range strings.Lines(r.b.String()) {
+	for line := range strings.Lines(r.String()) {
 		all := true
 		for _, w := range words {
 			all = all && strings.Contains(line, w)

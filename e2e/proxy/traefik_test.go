@@ -63,7 +63,7 @@ func TestTraefik(t *testing.T) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Logf("traefik says:\n%s", &said.b)
+			t.Logf("traefik says:\n%s", said)
 		}
 	})
 	trust := &tls.Config{RootCAs: ca.Roots, ServerName: "localhost"}

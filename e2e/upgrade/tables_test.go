@@ -45,7 +45,7 @@ func TestEveryTableOutlivesTheUpgrade(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o, settings := c.where(t)
-			var log output
+			var log testkit.Buffer
 			settings = append(settings, key)
 			older, newer := node.New(t, before, &log, settings...), node.New(t, node.Build(t), &log, settings...)
 			older.Start()

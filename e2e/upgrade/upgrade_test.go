@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 	"github.com/unhidra/unhidra/internal/testkit/natstest"
 	"github.com/unhidra/unhidra/internal/testkit/node"
@@ -40,7 +41,7 @@ func TestTwoVersionsSideBySide(t *testing.T) {
 	before, source := previous(t)
 	now := node.Build(t)
 	bus := natstest.Start(t)
-	var oldLog, newLog output
+	var oldLog, newLog testkit.Buffer
 	settings := []string{"DATABASE_URL=" + pgtest.Database(t, nil), "NATS_URL=" + bus.URL(), key, "UNHIDRA_DRAIN=200ms"}
 	older, newer := node.New(t, before, &oldLog, settings...), node.New(t, now, &newLog, settings...)
 	older.Start()
@@ -111,7 +112,7 @@ func checked(t *testing.T, bin string, settings []string) {
 func TestAKilledNodeTakesItsPeopleWithIt(t *testing.T) {
 	bin := node.Build(t)
 	settings := []string{"DATABASE_URL=" + pgtest.Database(t, nil), "NATS_URL=" + natstest.Start(t).URL(), key}
-	var log output
+	var log testkit.Buffer
 	nodes := []*node.Node{node.New(t, bin, &log, settings...), node.New(t, bin, &log, settings...)}
 	var people []*client.Client
 	for i, n := range nodes {
@@ -153,7 +154,7 @@ func TestThereAndBackOnSQLite(t *testing.T) {
 	if !lives(t, source, "sqlite") {
 		t.Skip("this version declares that the one before cannot go on with its schema")
 	}
-	var log output
+	var log testkit.Buffer
 	folder := "UNHIDRA_DATA_DIR=" + t.TempDir()
 	older, newer := node.New(t, before, &log, folder, key), node.New(t, node.Build(t), &log, folder, key)
 	older.Start()
@@ -363,7 +364,7 @@ func (h *listener) whole(t *testing.T, who string) {
 	}
 }
 
-func ready(t *testing.T, n *node.Node, log *output) {
+func ready(t *testing.T, n *node.Node, log *testkit.Buffer) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	for !n.Ready(t.Context()) {
@@ -390,22 +391,4 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// output is what processes say, which may be read meanwhile.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
 }

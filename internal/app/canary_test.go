@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -68,24 +67,6 @@ func (w *watcher) secret(name string, v any) string {
 	}
 	w.secrets[name] = s
 	return s
-}
-
-// syncBuffer is written to by the server, and read by the test.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 // Passwords of the account, and one that it does not have.
@@ -190,7 +171,7 @@ func (w *watcher) resetPassword(smtp *mailtest.Server, access string) {
 // the database either.
 func TestCHK_AU_02_SecretsAreNowhere(t *testing.T) {
 	t.Parallel()
-	var logged syncBuffer
+	var logged testkit.Buffer
 	smtp, otlp := mailtest.Start(t, mailtest.Options{Clear: true, Auth: "PLAIN"}), otlptest.Start(t)
 	o := testkit.SQLite(t)
 	audits := filepath.Join(t.TempDir(), "audit.jsonl")

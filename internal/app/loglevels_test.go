@@ -19,7 +19,7 @@ import (
 func TestLogLevelsChangeWithTheServersKey(t *testing.T) {
 	t.Parallel()
 	const key = "the key of this server, for levels"
-	var logged syncBuffer
+	var logged testkit.Buffer
 	audits := filepath.Join(t.TempDir(), "audit.jsonl")
 	s := live.StartLogged(t, testkit.SQLite(t), obs.NewLogger(&logged, "debug", "json"), "UNHIDRA_LOG_LEVEL=info",
 		"UNHIDRA_LOG_LEVELS=hub=error", "UNHIDRA_SERVER_KEY="+key, "UNHIDRA_AUDIT_LOG="+audits)

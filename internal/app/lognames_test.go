@@ -19,7 +19,7 @@ var asked = []string{"auth", "chat", "device", "gateway", "http", "mqtt"}
 
 func TestLinesOfRequestsAndConnectionsNameThem(t *testing.T) {
 	t.Parallel()
-	var logged syncBuffer
+	var logged testkit.Buffer
 	s := live.StartLogged(t, testkit.SQLite(t), obs.NewLogger(&logged, "debug", "json"))
 	ann := s.User("ann")
 	d := registerDevice(t, ann, "Door")

@@ -14,7 +14,7 @@ import (
 // Who looks for lost messages finds in the log which device the topic belongs to.
 func TestMQTTLogNamesWhoseTopicItIs(t *testing.T) {
 	t.Parallel()
-	var out syncBuffer
+	var out testkit.Buffer
 	s := live.StartLogged(t, testkit.SQLite(t), slog.New(slog.NewJSONHandler(&out, nil)))
 	ann := s.User("ann")
 	first, second := registerDevice(t, ann, "First"), registerDevice(t, ann, "Second")

@@ -4,36 +4,25 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
 // lines keeps what is logged.
-type lines struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
+type lines struct{ testkit.Buffer }
 
 func (l *lines) find(t *testing.T, msg string) (line map[string]string) {
 	t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for s := range strings.Lines(l.b.String()) {
+	for s := range strings.Lines(l.String()) {
 		if line = nil; json.Unmarshal([]byte(s), &line) == nil && line["msg"] == msg {
 			return line
 		}
 	}
-	t.Fatalf("no line %q in %s", msg, l.b.String())
+	t.Fatalf("no line %q in %s", msg, l)
 	return nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,28 +26,10 @@ const from = "Team chat <chat@example.org>"
 // canary is in every link; nothing but a mail may have it.
 const canary = "ticket-canary-8c02e1"
 
-// logbook is a log that a test can read.
-type logbook struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logbook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logbook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // node is one server's queue, running, on a clock of the test's.
 type node struct {
 	*mail.Queue
-	log   *logbook
+	log   *testkit.Buffer
 	clock *atomic.Int64
 }
 
@@ -59,7 +40,7 @@ func (n *node) advance(d time.Duration) {
 
 func start(t *testing.T, db *all.Store, server *mailtest.Server) *node {
 	t.Helper()
-	n := &node{log: &logbook{}, clock: &atomic.Int64{}}
+	n := &node{log: &testkit.Buffer{}, clock: &atomic.Int64{}}
 	n.clock.Store(time.Now().UnixNano())
 	s, err := mail.NewSender(mail.Options{URL: server.URL, From: from, TLS: server.TLS})
 	if err != nil {
