@@ -47,7 +47,8 @@ func (s S3) withKeyOf(backups, files S3) (S3, error) {
 		s.Region, s.Key, s.Secret = files.Region, files.Key, files.Secret
 	}
 	if s.Key == "" || s.Secret == "" {
-		return s, fmt.Errorf("%s needs UNHIDRA_BACKUP_S3_KEY and UNHIDRA_BACKUP_S3_SECRET, which the service gives", s.URL())
+		return s, fmt.Errorf("%s needs UNHIDRA_BACKUP_S3_KEY and UNHIDRA_BACKUP_S3_SECRET, "+
+			"which the service gives", s.URL())
 	}
 	return s, nil
 }
@@ -59,13 +60,14 @@ func IsURL(name string) bool { return strings.Contains(name, "://") }
 // slash, the name is empty.
 func (c Config) BackupAt(url string) (s S3, name string, err error) {
 	if err := bucket(&s)(url); err != nil {
-		return s, "", fmt.Errorf("%s %w", url, err)
+		return s, "", fmt.Errorf("the backup's URL %w", err) // without it: it may have a password
 	}
 	if !strings.HasSuffix(url, "/") {
 		name = path.Base("/" + s.Prefix)
 		s.Prefix = strings.TrimSuffix(strings.TrimSuffix(s.Prefix, name), "/")
 		if name == "/" {
-			return s, "", fmt.Errorf("%s names a bucket, and no backup in it; with a slash at the end, the newest is meant", url)
+			return s, "", fmt.Errorf("%s names a bucket, and no backup in it; "+
+				"with a slash at the end, the newest is meant", url)
 		}
 	}
 	s, err = s.withKeyOf(c.Backup.S3, c.S3)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// S3 is a bucket of an S3-compatible service, for the files that the server keeps.
+// S3 is a bucket of an S3-compatible service, for files or for backups.
 type S3 struct {
 	Endpoint string // URL of the service; empty: no bucket
 	Bucket   string
@@ -17,7 +17,7 @@ type S3 struct {
 	Secret   Secret
 }
 
-// Enabled reports whether files are kept in a bucket.
+// Enabled reports whether there is a bucket.
 func (s S3) Enabled() bool { return s.Endpoint != "" }
 
 // URL returns the URL of the bucket and its prefix, without a slash at the end.
@@ -56,14 +56,15 @@ func bucket(p *S3) func(string) error {
 			return errors.New(s3Form)
 		}
 		if u.User != nil {
-			return errors.New("has a user; write the key to UNHIDRA_S3_KEY and UNHIDRA_S3_SECRET")
+			return errors.New("has a user; write the key to UNHIDRA_S3_KEY and UNHIDRA_S3_SECRET, " +
+				"that of backups to UNHIDRA_BACKUP_S3_KEY and UNHIDRA_BACKUP_S3_SECRET")
 		}
 		p.Bucket, p.Prefix, _ = strings.Cut(strings.Trim(u.Path, "/"), "/")
 		if p.Bucket == "" {
 			return errors.New(s3Form)
 		}
 		if u.Scheme == "http" && !loopback(u.Hostname()) {
-			return errors.New("would send files for all to read; use https")
+			return errors.New("would send all data for all to read; use https")
 		}
 		p.Endpoint = u.Scheme + "://" + u.Host
 		return nil
