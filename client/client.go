@@ -88,7 +88,7 @@ func (c *Client) Trust(config *tls.Config) {
 // not refreshed.
 func (c *Client) Token(access string) { c.SetTokens(Tokens{Access: access}) }
 
-// Device makes c a device with this key. A key opens a WebSocket and nothing else: of c's methods
+// Device makes c a device with this key. A key opens connections and nothing else: of c's methods
 // only Live works.
 func (c *Client) Device(key string) { c.SetTokens(Tokens{Access: key}) }
 
@@ -180,7 +180,6 @@ func (c *Client) decode(b []byte, out any) error {
 	return d.Decode(out)
 }
 
-// problem decodes a problem document (RFC 9457).
 func (c *Client) traceparent(ctx context.Context) string {
 	if c.Traceparent == nil {
 		return ""
@@ -188,6 +187,7 @@ func (c *Client) traceparent(ctx context.Context) string {
 	return c.Traceparent(ctx)
 }
 
+// problem decodes a problem document (RFC 9457).
 func problem(status int, b []byte) *Error {
 	var p struct {
 		Kind       string  `json:"kind"`

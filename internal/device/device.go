@@ -1,6 +1,6 @@
 // Package device manages devices: their owners, and the keys by which they connect. A device is a
-// member of rooms like a user; this package does not decide what it may do there. A key opens a
-// WebSocket connection and nothing else.
+// member of rooms like a user; this package does not decide what it may do there. A key opens
+// connections by WebSocket and MQTT, and nothing else.
 package device
 
 import (
@@ -267,7 +267,7 @@ func (s *Service) MaySee(ctx context.Context, p domain.Principal, id string) (d 
 	if len(shared) == 0 {
 		return domain.Device{}, false, errNoDevice()
 	}
-	d.Keys, d.LastIP, d.Notes = nil, "", ""
+	d.Keys, d.LastIP = nil, ""
 	return d, false, nil
 }
 

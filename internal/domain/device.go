@@ -33,7 +33,7 @@ func LooksLikeDeviceKey(s string) bool {
 }
 
 // Device is a machine that belongs to a user: a member of rooms in its own
-// right, with keys that open a WebSocket and nothing else. Its id is also that
+// right, with keys that open connections and nothing else. Its id is also that
 // of the user who stands for it in rooms (Kind KindDevice), and their username.
 type Device struct {
 	ID        string
