@@ -267,12 +267,14 @@ func TestAdministratorsAndDevices(t *testing.T) {
 				Owner struct {
 					Username string `json:"username"`
 				} `json:"owner"`
+				Notes string `json:"notes"`
 			} `json:"items"`
 			Next string `json:"next"`
 		}
 		registerDevice(t, ann, "Window")
+		must(t, ann.Do(ctx, "PATCH", "/devices/"+d.Device.ID, map[string]any{"notes": "the owner's alone"}, nil))
 		if err := root.Do(ctx, "GET", "/devices?all=true&limit=1", nil, &page); err != nil || len(page.Items) != 1 ||
-			page.Items[0].Owner.Username != "ann" || page.Next == "" {
+			page.Items[0].Owner.Username != "ann" || page.Items[0].Notes != "" || page.Next == "" {
 			t.Fatalf("%+v, %v", page, err)
 		}
 		first := page.Items[0].ID

@@ -79,3 +79,36 @@ func TestTheRegistryOfDevices(t *testing.T) {
 		})
 	})
 }
+
+// What an owner notes about a device is shown to them alone, wherever the device is shown.
+func TestNotesOnADeviceAreItsOwnersAlone(t *testing.T) {
+	t.Parallel()
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		ctx := t.Context()
+		ann, bob := s.User("ann"), s.User("bob")
+		d := registerDevice(t, ann, "Shed").Device.ID
+		must(t, ann.Do(ctx, "PATCH", "/devices/"+d, map[string]any{"notes": "the key is under the mat"}, nil))
+		room, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Garden"})
+		must(t, err)
+		joins(t, ann, bob, room.ID)
+		must(t, ann.Do(ctx, "POST", "/rooms/"+room.ID+"/members", map[string]string{"user": d}, nil))
+		type noted struct{ ID, Notes string }
+		notes := func(who *client.Client) (list []string) {
+			t.Helper()
+			var one noted
+			must(t, who.Do(ctx, "GET", "/devices/"+d, nil, &one))
+			var inRoom struct{ Items []noted }
+			must(t, who.Do(ctx, "GET", "/rooms/"+room.ID+"/devices", nil, &inRoom))
+			for _, n := range append(inRoom.Items, one) {
+				list = append(list, n.ID+n.Notes)
+			}
+			return list
+		}
+		if got := notes(bob); !slices.Equal(got, []string{d, d}) {
+			t.Errorf("a member of its room reads %q", got)
+		}
+		if got := notes(ann); !slices.Equal(got, []string{d + "the key is under the mat", d + "the key is under the mat"}) {
+			t.Errorf("the owner reads %q", got)
+		}
+	})
+}

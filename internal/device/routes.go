@@ -136,8 +136,8 @@ type newDeviceInput struct {
 
 func (s *Service) postDevice(ctx context.Context, in *newDeviceInput) (*issuedOutput, error) {
 	b := in.Body
-	return s.issued(s.Register(ctx, httpx.Principal(ctx).ID,
-		Registration{Name: b.Name, Type: b.Type, Notes: b.Notes, Tags: b.Tags, Expires: timeOf(b.Expires), KeyExpires: timeOf(b.KeyExpires)}))
+	return s.issued(s.Register(ctx, httpx.Principal(ctx).ID, Registration{Name: b.Name, Type: b.Type, Notes: b.Notes,
+		Tags: b.Tags, Expires: timeOf(b.Expires), KeyExpires: timeOf(b.KeyExpires)}))
 }
 
 type devicesInput struct {
@@ -172,7 +172,7 @@ func (s *Service) listDevices(ctx context.Context, in *devicesInput) (*struct{ B
 	if err != nil {
 		return nil, err
 	}
-	return s.page(described, in.Limit), nil
+	return s.page(p.ID, described, in.Limit), nil
 }
 
 // OnDevice is the input of operations on one device.
@@ -181,7 +181,8 @@ type OnDevice struct {
 }
 
 func (s *Service) getDevice(ctx context.Context, in *OnDevice) (*deviceOutput, error) {
-	d, _, err := s.MaySee(ctx, httpx.Principal(ctx), in.Device)
+	p := httpx.Principal(ctx)
+	d, _, err := s.MaySee(ctx, p, in.Device)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +190,7 @@ func (s *Service) getDevice(ctx context.Context, in *OnDevice) (*deviceOutput, e
 	if err != nil {
 		return nil, err
 	}
-	return &deviceOutput{s.viewDescribed(domain.DescribedDevice{Device: d, Capabilities: c, DescribedAt: at})}, nil
+	return &deviceOutput{s.viewDescribed(p.ID, domain.DescribedDevice{Device: d, Capabilities: c, DescribedAt: at})}, nil
 }
 
 func (s *Service) listRoomDevices(ctx context.Context, in *struct {
@@ -201,20 +202,26 @@ func (s *Service) listRoomDevices(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.Store.RoomDevices(ctx, httpx.Principal(ctx).ID, in.Room, after, in.Limit+1, s.Now())
+	viewer := httpx.Principal(ctx).ID
+	found, err := s.Store.RoomDevices(ctx, viewer, in.Room, after, in.Limit+1, s.Now())
 	if err != nil {
 		return nil, err
 	}
-	return s.page(found, in.Limit), nil
+	return s.page(viewer, found, in.Limit), nil
 }
 
-func (s *Service) page(found []domain.DescribedDevice, limit int) *struct{ Body httpx.Page[device] } {
+func (s *Service) page(viewer string, found []domain.DescribedDevice, limit int) *struct{ Body httpx.Page[device] } {
 	return &struct{ Body httpx.Page[device] }{httpx.PageOf(found, limit,
-		func(d domain.DescribedDevice) string { return d.ID }, s.viewDescribed)}
+		func(d domain.DescribedDevice) string { return d.ID },
+		func(d domain.DescribedDevice) device { return s.viewDescribed(viewer, d) })}
 }
 
-func (s *Service) viewDescribed(d domain.DescribedDevice) device {
+// viewDescribed is a device as viewer may see it.
+func (s *Service) viewDescribed(viewer string, d domain.DescribedDevice) device {
 	v := s.view(d.Device)
+	if d.Owner.ID != viewer {
+		v.Notes = ""
+	}
 	if !d.DescribedAt.IsZero() {
 		v.Capabilities, v.DescribedAt = &d.Capabilities, when(d.DescribedAt)
 	}
