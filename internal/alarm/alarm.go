@@ -168,17 +168,17 @@ func (s *Service) DeleteRule(ctx context.Context, p domain.Principal, device, id
 	return nil
 }
 
-// owns refuses those who only see a device.
+// owns refuses those who only see a device, administrators too.
 func (s *Service) owns(ctx context.Context, p domain.Principal, device string) error {
-	_, mine, err := s.Devices.MaySee(ctx, p, device)
-	if err == nil && !mine {
+	d, _, err := s.Devices.MaySee(ctx, p, device)
+	if err == nil && d.Owner.ID != p.ID {
 		err = domain.Forbidden.Errorf(domain.CodeNotYourDevice, "only the owner of a device can do this")
 	}
 	return err
 }
 
 // Change acknowledges an alarm, snoozes its rule or takes a note. The owner of the device may do
-// that, and whoever may write in the room that it was posted to.
+// that, and whoever may write in the room that it was posted to: its line there says so.
 func (s *Service) Change(
 	ctx context.Context, p domain.Principal, device, id string, c domain.AlarmChange,
 ) (a domain.Alarm, err error) {
@@ -194,14 +194,14 @@ func (s *Service) Change(
 				int(domain.MaxAlarmSnooze/(24*time.Hour)))
 		}
 	}
-	_, mine, err := s.Devices.MaySee(ctx, p, device)
+	d, _, err := s.Devices.MaySee(ctx, p, device)
 	if err != nil {
 		return a, err
 	}
 	if a, err = s.Store.Alarm(ctx, device, id); err != nil {
 		return a, err
 	}
-	if !mine {
+	if d.Owner.ID != p.ID {
 		if a.Room == "" || s.Rooms.MayRead(ctx, p, a.Room) != nil {
 			return domain.Alarm{}, domain.ErrNoAlarm()
 		}

@@ -26,7 +26,7 @@ type garden struct {
 }
 
 func (g *garden) MaySee(_ context.Context, p domain.Principal, id string) (domain.Device, bool, error) {
-	return domain.Device{ID: id}, p.ID == testkit.UserID(0), nil
+	return domain.Device{ID: id, Owner: domain.UserRef{ID: owner.ID}}, p.ID == owner.ID || p.IsAdmin(), nil
 }
 
 func (g *garden) Capabilities(context.Context, string) (domain.Capabilities, error) {
@@ -35,9 +35,19 @@ func (g *garden) Capabilities(context.Context, string) (domain.Capabilities, err
 
 func (g *garden) AwayUntil(context.Context, string) (time.Time, error) { return g.away, nil }
 
-func (g *garden) MayRead(context.Context, domain.Principal, string) error  { return nil }
-func (g *garden) MayWrite(context.Context, domain.Principal, string) error { return nil }
-func (g *garden) Record(context.Context, domain.AuditEvent)                {}
+func (g *garden) Record(context.Context, domain.AuditEvent) {}
+
+// MayRead and MayWrite let in all but administrators, who are in no room here.
+func (g *garden) MayRead(_ context.Context, p domain.Principal, _ string) error {
+	if p.IsAdmin() {
+		return domain.ErrNoRoom()
+	}
+	return nil
+}
+
+func (g *garden) MayWrite(ctx context.Context, p domain.Principal, room string) error {
+	return g.MayRead(ctx, p, room)
+}
 
 func (g *garden) Series(context.Context, string) ([]domain.Series, error) {
 	return []domain.Series{{Name: "temperature", LastAt: g.last}}, nil
@@ -341,6 +351,36 @@ func TestPeopleActOnAnAlarm(t *testing.T) {
 		}
 		if open, err := db.Alarms.Alarms(ctx, greenhouse, "", true, "", 10); err != nil || len(open) != 0 {
 			t.Errorf("%+v are not over, %v", open, err)
+		}
+	})
+}
+
+// Administrators see all alarms, and neither speak in rooms that they are not in nor make rules of
+// devices that are not theirs.
+func TestAnAdministratorChangesNoAlarmOfAnother(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		g := newGarden(t, db)
+		ctx := t.Context()
+		r := g.rule(t, domain.AlarmRule{Kind: domain.ThresholdAlarm, Sensor: "temperature", Above: new(30.0)})
+		g.reads(t, 0, 31)
+		open, err := db.Alarms.Open(ctx, greenhouse)
+		if err != nil || len(open) != 1 {
+			t.Fatalf("%+v, %v", open, err)
+		}
+		root := domain.Principal{ID: testkit.UserID(1), Kind: domain.KindUser, Role: domain.SystemAdmin}
+		note := "read by all in the room"
+		for what, change := range map[string]domain.AlarmChange{
+			"a note": {Note: &note}, "an acknowledgement": {Acknowledge: true}, "a snooze": {SnoozeUntil: &time.Time{}},
+		} {
+			_, err := g.Change(ctx, root, greenhouse, open[0].ID, change)
+			if domain.CodeOf(err) != domain.CodeNoAlarm {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		g.want(t, "an administrator is in no room", raised)
+		if _, err := g.CreateRule(ctx, root, r); domain.CodeOf(err) != domain.CodeNotYourDevice {
+			t.Errorf("a rule of another's device: %v", err)
 		}
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/unhidra/unhidra/client"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
+	"github.com/unhidra/unhidra/internal/wire"
 	"github.com/unhidra/unhidra/internal/ws"
 )
 
@@ -241,7 +242,7 @@ func TestCHK_WS_02_KeysAreNotLogged(t *testing.T) {
 }
 
 // An administrator sees everybody's devices and revokes them, and cannot act as
-// one: keys are their owners' to make.
+// one or for its owner: keys are their owners' to make, and commands to withdraw.
 func TestAdministratorsAndDevices(t *testing.T) {
 	live.EachSetup(t, func(t *testing.T, start live.Starter) {
 		s := start()
@@ -305,6 +306,14 @@ func TestAdministratorsAndDevices(t *testing.T) {
 		}
 		if dial(t, s, nil, "device", d.Key) != 401 {
 			t.Error("a revoked device comes back")
+		}
+		f := newFan(t, s, ann)
+		var given wire.Command
+		must(t, ann.Do(ctx, "POST", "/devices/"+f.id+"/commands", map[string]any{"key": "k", "action": "fan",
+			"args": map[string]any{"state": "on"}}, &given))
+		if err := root.Do(ctx, "DELETE", "/devices/"+f.id+"/commands/"+given.ID, nil, nil); codeOf(err) !=
+			client.CodeNotYourCommand {
+			t.Errorf("an administrator withdraws a command: %v", err)
 		}
 	})
 }

@@ -139,11 +139,11 @@ func (s *Service) Give(ctx context.Context, p domain.Principal, n domain.NewComm
 // Cancel withdraws a command before the device has it. Whoever gave it may do that, and the owner
 // of the device.
 func (s *Service) Cancel(ctx context.Context, p domain.Principal, device, id string) (domain.Command, error) {
-	c, mine, err := s.visible(ctx, p, device, id)
+	c, d, err := s.visible(ctx, p, device, id)
 	if err != nil {
 		return c, err
 	}
-	if !mine && c.By.ID != p.ID {
+	if d.Owner.ID != p.ID && c.By.ID != p.ID {
 		return c, domain.Forbidden.Errorf(domain.CodeNotYourCommand,
 			"only who gave a command can cancel it, or the owner of the device")
 	}
@@ -155,30 +155,30 @@ func (s *Service) Cancel(ctx context.Context, p domain.Principal, device, id str
 	return c, err
 }
 
-// visible returns a command that p may see: one to their own device, one that they gave, or one
-// that was given in a room of theirs.
+// visible returns a command that p may see, and its device: one to their own device, any for
+// administrators, one that they gave, or one that was given in a room of theirs.
 func (s *Service) visible(
 	ctx context.Context, p domain.Principal, device, id string,
-) (c domain.Command, mine bool, err error) {
-	_, mine, err = s.Devices.MaySee(ctx, p, device)
+) (c domain.Command, d domain.Device, err error) {
+	d, mine, err := s.Devices.MaySee(ctx, p, device)
 	if err != nil {
-		return c, false, err
+		return c, d, err
 	}
 	if !domain.ValidID(domain.CommandPrefix, id) {
-		return c, false, domain.ErrNoCommand()
+		return c, d, domain.ErrNoCommand()
 	}
 	if c, err = s.Store.Command(ctx, device, id); err != nil || mine || c.By.ID == p.ID {
-		return c, mine, err
+		return c, d, err
 	}
 	if c.Room != "" {
 		if err = s.Rooms.MayRead(ctx, p, c.Room); err == nil {
-			return c, false, nil
+			return c, d, nil
 		}
 		if k := domain.KindOf(err); k != domain.NotFound && k != domain.Forbidden {
-			return domain.Command{}, false, err
+			return domain.Command{}, d, err
 		}
 	}
-	return domain.Command{}, false, domain.ErrNoCommand()
+	return domain.Command{}, d, domain.ErrNoCommand()
 }
 
 // Report takes what the device p says about a command. What it says again changes nothing.
