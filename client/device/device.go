@@ -190,7 +190,8 @@ func (d *Device) greet(ctx context.Context, live *client.Live) {
 			return
 		case <-d.hello:
 		}
-		if err := d.insist(ctx, live, wire.TypeDescribe, wire.Describe{Capabilities: d.o.Capabilities}, nil); err != nil {
+		err := d.insist(ctx, live, wire.TypeDescribe, wire.Describe{Capabilities: d.o.Capabilities}, nil)
+		if err != nil && ctx.Err() == nil {
 			d.o.Log.ErrorContext(ctx, "the server refuses what the device says about itself", "err", err)
 		}
 		var open wire.Commands
@@ -205,7 +206,7 @@ func (d *Device) greet(ctx context.Context, live *client.Live) {
 
 const (
 	batchReports = 200
-	batchBytes   = 40 << 10
+	batchBytes   = maxReport
 	oldAfter     = 2 * time.Minute // a report that is older is history
 )
 

@@ -27,8 +27,9 @@ type buffer struct {
 	next  uint32
 	items []wire.ReportItem
 	sizes []int
-	size  int // bytes of items
-	disk  int // bytes of the file
+	size  int  // bytes of items
+	disk  int  // bytes of the file
+	torn  bool // the file must be written anew before more is added to it
 }
 
 // start is the first line of the file.
@@ -38,8 +39,9 @@ type start struct {
 }
 
 const (
-	rewriteAt = 1 << 20 // bytes of sent reports in the file, at which it is written anew
-	lastSeq   = 1 << 31 // then another boot begins
+	rewriteAt = 1 << 20  // bytes of sent reports in the file, at which it is written anew
+	lastSeq   = 1 << 31  // then another boot begins
+	maxReport = 40 << 10 // bytes of one: it fits into a frame
 )
 
 func openBuffer(path string, most int) (*buffer, error) {
@@ -79,6 +81,7 @@ func (b *buffer) keep(item wire.ReportItem, size int) {
 
 // rewrite writes the file anew, with what is not sent.
 func (b *buffer) rewrite() error {
+	b.torn = true
 	var out bytes.Buffer
 	first, err := json.Marshal(start{b.boot, b.next})
 	if err != nil {
@@ -100,6 +103,7 @@ func (b *buffer) rewrite() error {
 	}
 	b.disk = out.Len()
 	b.file, err = os.OpenFile(b.path, os.O_WRONLY|os.O_APPEND, 0)
+	b.torn = err != nil
 	return err
 }
 
@@ -108,7 +112,9 @@ func (b *buffer) add(item wire.ReportItem) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.next >= lastSeq && len(b.items) == 0 {
-		b.boot, b.next = newBoot(), 0
+		b.boot, b.next, b.torn = newBoot(), 0, true
+	}
+	if b.torn {
 		if err := b.rewrite(); err != nil {
 			return err
 		}
@@ -119,11 +125,15 @@ func (b *buffer) add(item wire.ReportItem) error {
 		return err
 	}
 	line = append(line, '\n')
-	if _, err := b.file.Write(line); err != nil {
-		return errors.Join(fmt.Errorf("store a report: %w", err), b.rewrite()) // half a line may be there
+	if len(line) > maxReport {
+		return fmt.Errorf("a report has at most %d bytes as JSON, this one %d", maxReport, len(line))
 	}
-	if err := b.file.Sync(); err != nil {
-		return err
+	if _, err = b.file.Write(line); err == nil {
+		err = b.file.Sync()
+	}
+	if err != nil {
+		b.torn = true // the next report must neither follow half a line nor one of the same number
+		return fmt.Errorf("store a report: %w", err)
 	}
 	b.next++
 	b.disk += len(line)
