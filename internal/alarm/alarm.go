@@ -134,7 +134,7 @@ func (s *Service) ReplaceRule(ctx context.Context, p domain.Principal, r domain.
 	if err != nil {
 		return r, err
 	}
-	r.CreatedBy, r.CreatedAt, r.SnoozedUntil = before.CreatedBy, before.CreatedAt, before.SnoozedUntil
+	r.CreatedBy, r.CreatedAt = before.CreatedBy, before.CreatedAt
 	return s.put(ctx, p, r)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -351,6 +352,60 @@ func TestPeopleActOnAnAlarm(t *testing.T) {
 		}
 		if open, err := db.Alarms.Alarms(ctx, greenhouse, "", true, "", 10); err != nil || len(open) != 0 {
 			t.Errorf("%+v are not over, %v", open, err)
+		}
+	})
+}
+
+// A device has at most so many rules, also of requests at the same time.
+func TestTheRulesOfADeviceAreBounded(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		g := newGarden(t, db)
+		var wg sync.WaitGroup
+		var refused atomic.Int64
+		for range domain.MaxAlarmRules + 8 {
+			wg.Go(func() {
+				r := domain.AlarmRule{Device: greenhouse, Name: "Silent", Kind: domain.AbsenceAlarm}
+				_, err := g.CreateRule(t.Context(), owner, r)
+				if err != nil {
+					refused.Add(1)
+				}
+				if err != nil && domain.CodeOf(err) != domain.CodeTooManyRules {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		rules, err := db.Alarms.Rules(t.Context(), greenhouse, "", 100)
+		if err != nil || len(rules) != domain.MaxAlarmRules || refused.Load() != 8 {
+			t.Errorf("%d rules, %d refused, %v", len(rules), refused.Load(), err)
+		}
+	})
+}
+
+// A rule that is replaced while somebody snoozes it stays snoozed.
+func TestAReplacedRuleStaysSnoozed(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		g := newGarden(t, db)
+		ctx := t.Context()
+		r := g.rule(t, domain.AlarmRule{Kind: domain.ThresholdAlarm, Sensor: "temperature", Above: new(30.0)})
+		g.reads(t, 0, 31)
+		open, err := db.Alarms.Open(ctx, greenhouse)
+		if err != nil || len(open) != 1 {
+			t.Fatalf("%+v, %v", open, err)
+		}
+		until := g.now.Add(time.Hour)
+		if _, err := g.Change(ctx, owner, greenhouse, open[0].ID, domain.AlarmChange{SnoozeUntil: &until}); err != nil {
+			t.Fatal(err)
+		}
+		r.Above = new(40.0)
+		if err := db.Alarms.PutRule(ctx, owner.ID, r, g.now); err != nil { // r was read before the snooze
+			t.Fatal(err)
+		}
+		got, err := db.Alarms.Rule(ctx, greenhouse, r.ID)
+		if err != nil || *got.Above != 40 || !got.SnoozedUntil.Equal(until) {
+			t.Errorf("%+v, %v", got, err)
 		}
 	})
 }

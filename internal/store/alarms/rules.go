@@ -81,7 +81,7 @@ func oneRule(ctx context.Context, q store.Queryer, device, id, lock string) (dom
 	return found[0], nil
 }
 
-// PutRule stores a rule, in place of one with the same id. actor must be able to write in the room
+// PutRule stores a rule, in place of one with the same id, whose snooze stays. actor must be able to write in the room
 // that it posts to, and the device be a member of it. A device has at most domain.MaxAlarmRules. An
 // alarm of a rule that is disabled ends.
 func (repo *Repository) PutRule(ctx context.Context, actor string, r domain.AlarmRule, now time.Time) error {
@@ -91,8 +91,13 @@ func (repo *Repository) PutRule(ctx context.Context, actor string, r domain.Alar
 				return err
 			}
 		}
+		// The device is locked, so that requests at the same time do not exceed the limit.
 		var others int
-		err := t.QueryRowContext(ctx, `SELECT count(*) FROM alarm_rules WHERE device_id = $1 AND id <> $2`, r.Device,
+		_, err := t.ExecContext(ctx, `SELECT 1 FROM devices WHERE id = $1`+t.ForUpdate(), r.Device)
+		if err != nil {
+			return err
+		}
+		err = t.QueryRowContext(ctx, `SELECT count(*) FROM alarm_rules WHERE device_id = $1 AND id <> $2`, r.Device,
 			r.ID).Scan(&others)
 		if err != nil {
 			return err
@@ -105,7 +110,7 @@ func (repo *Repository) PutRule(ctx context.Context, actor string, r domain.Alar
 			ON CONFLICT (id) DO UPDATE SET name = excluded.name, kind = excluded.kind, severity = excluded.severity,
 			sensor = excluded.sensor, above = excluded.above, below = excluded.below, hysteresis = excluded.hysteresis,
 			lasts = excluded.lasts, span = excluded.span, room_id = excluded.room_id, disabled = excluded.disabled,
-			snoozed_until = excluded.snoozed_until, changed_at = excluded.changed_at`,
+			changed_at = excluded.changed_at`,
 			r.ID, r.Device, r.Name, r.Kind, r.Severity, r.Sensor, nullFloat(r.Above), nullFloat(r.Below), r.Hysteresis,
 			r.For.Milliseconds(), r.Window.Milliseconds(), r.Room, r.Disabled, store.Millis(r.SnoozedUntil), r.CreatedBy,
 			store.Millis(r.CreatedAt), store.Millis(r.ChangedAt))
