@@ -24,6 +24,7 @@ type garden struct {
 	now  time.Time
 	away time.Time // until when the device is away on purpose
 	last time.Time // when the device last measured something, as the store has it
+	ask  func()    // is called when the store is asked for that; nil: nothing is
 }
 
 func (g *garden) MaySee(_ context.Context, p domain.Principal, id string) (domain.Device, bool, error) {
@@ -51,6 +52,9 @@ func (g *garden) MayWrite(ctx context.Context, p domain.Principal, room string) 
 }
 
 func (g *garden) Series(context.Context, string) ([]domain.Series, error) {
+	if g.ask != nil {
+		g.ask()
+	}
 	return []domain.Series{{Name: "temperature", LastAt: g.last}}, nil
 }
 
@@ -291,6 +295,37 @@ func TestSilenceIsAnAlarm(t *testing.T) {
 		}
 		g.want(t, "a server that has just started waits", raised, cleared, raised, cleared)
 	})
+}
+
+// Readings are taken, and rules read anew, while a slow store is asked when a device was heard.
+func TestASlowStoreHoldsUpNoReadings(t *testing.T) {
+	t.Parallel()
+	g := newGarden(t, testkit.Open(t, testkit.SQLite(t)))
+	r := g.rule(t, domain.AlarmRule{Kind: domain.AbsenceAlarm})
+	asked, answer, judged := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	g.ask = func() {
+		close(asked)
+		<-answer
+	}
+	g.now = g.now.Add(time.Hour)
+	ctx := t.Context()
+	go func() { judged <- g.absent(ctx, g.watched.get(greenhouse)) }()
+	<-asked
+	taken := make(chan struct{})
+	go func() {
+		g.watched.set(greenhouse, []domain.AlarmRule{r}, nil)
+		g.Observe(greenhouse, nil)
+		close(taken)
+	}()
+	select {
+	case <-taken:
+	case <-time.After(10 * time.Second):
+		t.Error("readings wait for the store")
+	}
+	close(answer)
+	if err := <-judged; err != nil {
+		t.Fatal(err)
+	}
 }
 
 // People acknowledge an alarm, note something and snooze its rule; whoever only sees the device

@@ -190,8 +190,11 @@ func (s *Service) prune(ctx context.Context) (err error) {
 	return err
 }
 
+// absent judges the silence of a device. The store is asked, without a lock on the device, if
+// nothing came to this process for longer than a rule allows.
 func (s *Service) absent(ctx context.Context, d *device) error {
-	if !d.watchesAbsence() {
+	now := s.Now()
+	if !d.looks(now) {
 		return nil
 	}
 	can, err := s.Devices.Capabilities(ctx, d.id)
@@ -202,37 +205,35 @@ func (s *Service) absent(ctx context.Context, d *device) error {
 	if usual == 0 {
 		usual = silenceDefault
 	}
-	decisions, err := d.silent(ctx, s.Now(), s.started, usual, func(ctx context.Context) (last time.Time, err error) {
-		series, err := s.Readings.Series(ctx, d.id)
-		for _, of := range series {
-			if of.LastAt.After(last) {
-				last = of.LastAt
-			}
-		}
+	if d.unheard(now, usual) {
+		last, err := s.lastHeard(ctx, d.id, now)
 		if err != nil {
-			return last, err
+			return err
 		}
-		// A device that is away on purpose is not silent until it wants to be back.
-		until, err := s.Devices.AwayUntil(ctx, d.id)
-		if now := s.Now(); until.After(now) {
-			until = now
-		}
-		if until.After(last) {
-			last = until
-		}
-		return last, err
-	})
-	s.carryOut(ctx, d, decisions)
-	return err
+		d.heardAt(last, now)
+	}
+	s.carryOut(ctx, d, d.silent(now, s.started, usual))
+	return nil
 }
 
-func (d *device) watchesAbsence() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, r := range d.rules {
-		if r.Kind == domain.AbsenceAlarm {
-			return true
+// lastHeard returns when a device last reported to any node. One that is away on purpose is not
+// silent until it wants to be back.
+func (s *Service) lastHeard(ctx context.Context, device string, now time.Time) (last time.Time, err error) {
+	series, err := s.Readings.Series(ctx, device)
+	if err != nil {
+		return last, err
+	}
+	for _, of := range series {
+		if of.LastAt.After(last) {
+			last = of.LastAt
 		}
 	}
-	return false
+	until, err := s.Devices.AwayUntil(ctx, device)
+	if until.After(now) {
+		until = now
+	}
+	if until.After(last) {
+		last = until
+	}
+	return last, err
 }

@@ -1,7 +1,7 @@
 package alarm
 
 import (
-	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -217,36 +217,55 @@ const (
 	lookMost       = 30 * time.Second
 )
 
-// silent returns what follows from the silence of a device. last says when it last reported as the
-// store has it; it is asked only if that is longer ago here than a rule allows.
-func (d *device) silent(
-	ctx context.Context, now, started time.Time, usual time.Duration, last func(context.Context) (time.Time, error),
-) (out []decision, err error) {
+// allowed is for how long nothing may come, of a rule about absence; usual is what one allows that
+// does not say.
+func (r *rule) allowed(usual time.Duration) time.Duration {
+	if r.For != 0 {
+		return r.For
+	}
+	return usual
+}
+
+// looks reports whether the silence of the device is to be judged now. If so, it is not to be again
+// until silent says so, or lookMost is over.
+func (d *device) looks(now time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if now.Before(d.look) {
-		return nil, nil
+	isAbsence := func(r *rule) bool { return r.Kind == domain.AbsenceAlarm }
+	if now.Before(d.look) || !slices.ContainsFunc(d.rules, isAbsence) {
+		return false
 	}
 	d.look = now.Add(lookMost)
-	asked := false
+	return true
+}
+
+// unheard reports whether nothing came to this process for longer than a rule allows.
+func (d *device) unheard(now time.Time, usual time.Duration) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.ContainsFunc(d.rules, func(r *rule) bool {
+		return r.Kind == domain.AbsenceAlarm && now.Sub(d.heard) >= r.allowed(usual)
+	})
+}
+
+// heardAt takes when the device last reported, as the store has it.
+func (d *device) heardAt(at, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if at.After(d.heard) && !at.After(now) {
+		d.heard = at
+	}
+}
+
+// silent returns what follows from the silence of the device.
+func (d *device) silent(now, started time.Time, usual time.Duration) (out []decision) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	for _, r := range d.rules {
 		if r.Kind != domain.AbsenceAlarm {
 			continue
 		}
-		allowed := r.For
-		if allowed == 0 {
-			allowed = usual
-		}
-		if now.Sub(d.heard) >= allowed && !asked {
-			asked = true
-			at, err := last(ctx)
-			if err != nil {
-				return nil, err
-			}
-			if at.After(d.heard) && !at.After(now) {
-				d.heard = at
-			}
-		}
+		allowed := r.allowed(usual)
 		silent := now.Sub(d.heard) >= allowed
 		switch {
 		case !silent && r.open:
@@ -258,5 +277,5 @@ func (d *device) silent(
 			d.look = next
 		}
 	}
-	return out, nil
+	return out
 }
