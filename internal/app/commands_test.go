@@ -3,7 +3,9 @@ package app_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -253,6 +255,44 @@ func TestACommandWaitsForItsDevice(t *testing.T) {
 			t.Errorf("the newest three are %v", states)
 		}
 	})
+}
+
+// All open commands of a device reach it when it asks for them, in frames of the size that the protocol
+// promises.
+func TestManyLargeCommandsFitIntoFrames(t *testing.T) {
+	t.Parallel()
+	s := live.Start(t, testkit.SQLite(t))
+	ctx := t.Context()
+	ann := s.User("ann")
+	f := newFan(t, s, ann)
+	f.connect(t, s)
+	can := domain.Capabilities{Actuators: []domain.Actuator{{Name: "show",
+		Args: []domain.Arg{{Name: "a", Kind: domain.TextArg}, {Name: "b", Kind: domain.TextArg}}}}}
+	must(t, f.Request(ctx, wire.TypeDescribe, wire.Describe{Capabilities: can}, nil))
+	text := strings.Repeat("x", domain.MaxArgText)
+	want := make(map[string]bool)
+	for i := range domain.MaxOpenCommands {
+		var given wire.Command
+		must(t, ann.Do(ctx, "POST", "/devices/"+f.id+"/commands", map[string]any{"key": fmt.Sprint(i), "action": "show",
+			"args": map[string]any{"a": text, "b": text}, "expires_in": 3600}, &given))
+		next(t, f.told)
+		want[given.ID] = true
+	}
+	var open wire.Commands
+	must(t, f.Request(ctx, wire.TypeCommands, nil, &open))
+	answer, err := json.Marshal(open)
+	if err != nil || len(answer) > wire.MaxFrame {
+		t.Errorf("the answer has %d bytes, %v", len(answer), err)
+	}
+	for _, c := range open.Commands {
+		delete(want, c.ID)
+	}
+	for range len(want) {
+		delete(want, next(t, f.told).ID)
+	}
+	if len(want) != 0 || len(f.told) != 0 {
+		t.Errorf("%d commands did not come, and %d came too often", len(want), len(f.told))
+	}
 }
 
 // Whoever gave a command in no room is told what became of it; who did that is recorded.

@@ -22,15 +22,7 @@ func (c *conn) answerDevice(ctx context.Context, req wire.Request) (any, error) 
 	case wire.TypeCommand:
 		return with(req, func(d wire.NewCommand) (any, error) { return c.command(ctx, d) })
 	case wire.TypeCommands:
-		open, err := c.g.Commands.Open(ctx, c.who())
-		if err != nil {
-			return nil, err
-		}
-		answer := wire.Commands{Commands: make([]wire.Command, len(open))}
-		for i, o := range open {
-			answer.Commands[i] = wire.FromCommand(o)
-		}
-		return answer, nil
+		return c.openCommands(ctx)
 	case wire.TypeReported:
 		return with(req, func(d wire.CommandReport) (any, error) {
 			return nil, c.g.Commands.Report(ctx, c.who(), domain.CommandReport{
@@ -52,14 +44,36 @@ func (c *conn) command(ctx context.Context, d wire.NewCommand) (any, error) {
 	return wire.FromCommand(given), nil
 }
 
+// openCommands answers with the open commands of a device. Those that do not fit into the answer follow
+// as they come when they are new.
+func (c *conn) openCommands(ctx context.Context) (any, error) {
+	open, err := c.g.Commands.Open(ctx, c.who())
+	if err != nil {
+		return nil, err
+	}
+	answer, size := wire.Commands{Commands: make([]wire.Command, 0, len(open))}, 0
+	for _, o := range open {
+		frame := order(o)
+		if size += len(frame); size > syncBytes {
+			c.push(frame)
+			continue
+		}
+		answer.Commands = append(answer.Commands, wire.FromCommand(o))
+	}
+	return answer, nil
+}
+
+// order is the frame that tells a device what to do.
+func order(o domain.Command) []byte {
+	return encode(wire.Reply{Type: wire.TypeOrder, Data: wire.FromCommand(o)})
+}
+
 // attach has the connection of a device get commands from now on, after its hello.
 func (c *conn) attach(ctx context.Context) {
 	if c.who().Kind != domain.KindDevice {
 		return
 	}
-	detach := c.g.Commands.Attach(ctx, c.user.ID, func(o domain.Command) {
-		c.push(encode(wire.Reply{Type: wire.TypeOrder, Data: wire.FromCommand(o)}))
-	})
+	detach := c.g.Commands.Attach(ctx, c.user.ID, func(o domain.Command) { c.push(order(o)) })
 	c.detach.Store(&detach)
 	if c.finished.Load() { // before it was known what is to be ended
 		detach()
