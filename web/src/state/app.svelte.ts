@@ -119,6 +119,8 @@ export class SignedIn implements port.App {
         return this.rooms.renamed(f.data as Profile);
       case 'readings':
         return this.fleet.take(f.data as Readings);
+      case 'command.state':
+        return this.fleet.changed(f.data as { device: string });
       case 'room.requested':
         return this.requests.asked(f.data as RoomRequest);
       case 'room.answered':

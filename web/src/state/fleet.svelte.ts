@@ -24,6 +24,7 @@ export class Fleet implements port.Fleet {
   readonly #api: Api<Me>;
   readonly #request: <T>(type: string, data: unknown) => Promise<T>;
   #live = new SvelteMap<string, ReadonlyMap<string, port.Live>>();
+  #news = new SvelteMap<string, number>();
   #watched: readonly string[] = [];
   readonly #rooms = new Map<string, { at: number; devices: Promise<readonly port.FleetDevice[]> }>();
 
@@ -107,6 +108,15 @@ export class Fleet implements port.Fleet {
 
   live(device: string): ReadonlyMap<string, port.Live> | undefined {
     return this.#live.get(device);
+  }
+
+  /** Takes what became of a command. */
+  changed(c: { device: string }): void {
+    this.#news.set(c.device, this.news(c.device) + 1);
+  }
+
+  news(device: string): number {
+    return this.#news.get(device) ?? 0;
   }
 
   async commands(device: string): Promise<port.Command[]> {

@@ -131,6 +131,8 @@ export interface Fleet {
   /** those in a room, with what they can be told */
   inRoom(room: string): Promise<readonly FleetDevice[]>;
   commands(device: string): Promise<Command[]>;
+  /** how often the server has told what became of the user's commands to a device */
+  news(device: string): number;
   /** carries out an action; confirmed: somebody was asked whether they mean it */
   command(
     device: string,

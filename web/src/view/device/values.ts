@@ -8,13 +8,21 @@ export type Value = number | boolean | string;
 export function valueOf(v: Value, precision: number | undefined, unit: string): string {
   if (typeof v === 'boolean') return t(v ? 'value.on' : 'value.off');
   if (typeof v === 'string') return v;
-  const digits =
-    precision === undefined
-      ? { maximumSignificantDigits: 5 }
-      : { minimumFractionDigits: precision, maximumFractionDigits: precision };
-  const number = new Intl.NumberFormat(language.locale, digits).format(v);
+  const number = new Intl.NumberFormat(language.locale, digitsOf(v, precision)).format(v);
   const sign = signOf(unit);
   return sign ? `${number}${sign === '%' || sign === '°' ? sign : `\u202f${sign}`}` : number;
+}
+
+/** How a number is rounded: as its sensor says, or else to five digits, of which none before the point is lost. */
+function digitsOf(v: number, precision: number | undefined): Intl.NumberFormatOptions {
+  if (precision !== undefined) return { minimumFractionDigits: precision, maximumFractionDigits: precision };
+  return Math.abs(v) < 10_000 ? { maximumSignificantDigits: 5 } : { maximumFractionDigits: 0 };
+}
+
+/** The mean of what was on (1) or off (0): "On", or "40% on". */
+export function meanOf(v: number): string {
+  if (v === 0 || v === 1) return valueOf(v === 1, undefined, '');
+  return t('value.partly', { share: new Intl.NumberFormat(language.locale, { style: 'percent' }).format(v) });
 }
 
 // Units as RFC 8428 and RFC 8798 write them, where people write them otherwise.

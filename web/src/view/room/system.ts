@@ -1,3 +1,5 @@
+import { commandText } from '../device/commandtext';
+import { valueOf } from '../device/values';
 import { keepText } from '../keep';
 import { numberOf } from '../size';
 import { t } from '../text';
@@ -48,19 +50,13 @@ const lines: { [T in Exclude<LineType, 'message.created'>]: (who: Who, d: Detail
       : t('system.unknown', { actor }),
 };
 
-/** What a device was told, in one line: the action and its arguments. */
-export function commandText(c: CommandLine): string {
-  const args = Object.entries(c.args ?? {}).map(([name, v]) => `${name}=${String(v)}`);
-  return [c.action, ...args].join(' ');
-}
-
 /** What has become of a command. */
 function outcome(c: CommandLine): string {
   if (c.state === 'running' && c.progress !== undefined)
     return t('system.command-progress', { percent: numberOf(c.progress) });
   const state = t(`system.command-${c.state}`);
   const says = c.error ?? (c.result === undefined ? '' : answerText(c.result));
-  return says ? `${state}: ${says}` : state;
+  return says ? `${state}, ${says}` : state;
 }
 
 const answerText = (v: unknown): string => (typeof v === 'string' ? v : JSON.stringify(v));
@@ -76,8 +72,8 @@ function alarmText(a: AlarmLine | undefined, what: 'raised' | 'cleared', subject
           subject,
           name: a.name,
           sensor: a.sensor ?? '',
-          value: numberOf(a.value),
-          limit: numberOf(a.limit),
+          value: valueOf(a.value, undefined, ''),
+          limit: valueOf(a.limit, undefined, ''),
         });
   return a.cleared_at || !a.acknowledged ? line : t('system.alarm-acknowledged', { line });
 }
