@@ -18,13 +18,19 @@ test('a gap is where readings are missing, and nowhere else', () => {
   expect(columnsOf([], 1_000)).toEqual([[], [], [], []]);
 });
 
-test('live values come at the end, once, and old ones go', () => {
+test('live values come at the end, and old buckets go', () => {
   const some = [one(0), one(10), one(20)];
-  expect(withLive(some, 20, 5, 0)).toBe(some);
-  expect(withLive(some, 15, 5, 0)).toBe(some);
-  expect(withLive(some, 30, 5, 10).map((b) => b.t)).toEqual([10, 20, 30]);
-  expect(withLive(some, 30, 5, 25).map((b) => b.t)).toEqual([30]);
-  expect(withLive([], 30, 5, 0)).toEqual([{ t: 30, v: 5, min: 5, max: 5, n: 1 }]);
+  expect(withLive(some, 10, 15, 5, 0)).toBe(some);
+  expect(withLive(some, 10, 37, 5, 10).map((b) => b.t)).toEqual([10, 20, 30]);
+  expect(withLive(some, 10, 30, 5, 25).map((b) => b.t)).toEqual([30]);
+  expect(withLive([], 10, 30, 5, 0)).toEqual([{ t: 30, v: 5, min: 5, max: 5, n: 1 }]);
+});
+
+test('a live value belongs to the bucket of its time', () => {
+  const minutes: Bucket[] = [{ t: 60_000, v: 2, min: 1, max: 3, n: 3 }];
+  expect(withLive(minutes, 60_000, 119_999, 6, 0)).toEqual([{ t: 60_000, v: 3, min: 1, max: 6, n: 4 }]);
+  const next = withLive(minutes, 60_000, 130_000, 6, 0);
+  expect(next).toEqual([...minutes, { t: 120_000, v: 6, min: 6, max: 6, n: 1 }]);
 });
 
 test('the nearest bucket is found', () => {

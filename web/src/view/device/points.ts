@@ -44,15 +44,32 @@ function usualDistance(buckets: readonly Bucket[]): number {
 }
 
 /**
- * Adds a live value at the end. One that is no newer than the last is left out; those before
- * from are let go.
+ * Adds a live value at the end: to the last bucket, as long as that lasts, or else to a new one, which begins
+ * at a multiple of step. One of before the last bucket is left out; buckets of before from are let go.
  */
-export function withLive(buckets: readonly Bucket[], t: number, v: number, from: number): readonly Bucket[] {
+export function withLive(
+  buckets: readonly Bucket[],
+  step: number,
+  t: number,
+  v: number,
+  from: number,
+): readonly Bucket[] {
   const last = buckets.at(-1);
-  if (last && t <= last.t) return buckets;
+  const begin = step > 0 ? t - (t % step) : t;
+  if (last && begin < last.t) return buckets;
+  if (last && begin === last.t) return [...buckets.slice(0, -1), joined(last, v)];
   const first = buckets.findIndex((b) => b.t >= from);
-  return [...(first < 0 ? [] : buckets.slice(first)), { t, v, min: v, max: v, n: 1 }];
+  return [...(first < 0 ? [] : buckets.slice(first)), { t: begin, v, min: v, max: v, n: 1 }];
 }
+
+/** A bucket with one more value. */
+const joined = (b: Bucket, v: number): Bucket => ({
+  t: b.t,
+  v: (b.v * b.n + v) / (b.n + 1),
+  min: Math.min(b.min, v),
+  max: Math.max(b.max, v),
+  n: b.n + 1,
+});
 
 /** The bucket nearest to a time, by its index; -1 of none. */
 export function nearest(buckets: readonly Bucket[], t: number): number {

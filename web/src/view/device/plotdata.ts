@@ -1,0 +1,13 @@
+import uPlot from 'uplot';
+import { columnsOf, type Bucket } from './points';
+
+/** Lines over the times of all of them. Where one has a gap, it has none of its own between the times of others. */
+export function dataOf(lines: readonly { buckets: readonly Bucket[]; step: number }[]): uPlot.AlignedData {
+  const tables = lines.map((l) => columnsOf(l.buckets, l.step) as uPlot.AlignedData);
+  return uPlot.join(
+    tables,
+    tables.map((columns) => columns.map(() => expand)),
+  );
+}
+
+const expand = 2; // uPlot's NULL_EXPAND: a gap goes on over the times of other lines
