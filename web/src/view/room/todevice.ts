@@ -9,28 +9,41 @@ import type { NotACommand } from './slash';
  * then it is a message. A text that cannot be carried out stays where it was typed.
  */
 export async function toDevice(app: App, model: RoomModel, room: string, text: string): Promise<boolean> {
-  const { actionsOf, parse, NotACommand } = await import('./slash');
   try {
-    const parsed = parse(text, actionsOf(await app.fleet.inRoom(room)));
-    if (!parsed) return false;
-    const { action, args } = parsed;
-    const { device, actuator } = action;
-    const run = async () => {
-      await app.fleet.command(device.id, actuator.name, args, Boolean(actuator.destructive), room);
-      if (model.draft === text) model.draft = '';
-    };
-    if (!actuator.destructive) await run();
-    else
-      overlay.open({
-        name: 'confirm',
-        title: t('command.confirm', { action: actuator.title || actuator.name }),
-        text: t('command.confirm-text'),
-        action: t('command.run'),
-        run,
-      });
+    return await tell(app, model, room, text);
   } catch (err) {
-    overlay.say(err instanceof NotACommand ? whyNot(err) : reasonOf(err), true);
+    overlay.say(reasonOf(err), true);
   }
+  return true;
+}
+
+async function tell(app: App, model: RoomModel, room: string, text: string): Promise<boolean> {
+  const { actionsOf, parse, NotACommand } = await import('./slash');
+  const actions = actionsOf(await app.fleet.inRoom(room));
+  let parsed;
+  try {
+    parsed = parse(text, actions);
+  } catch (err) {
+    if (!(err instanceof NotACommand)) throw err;
+    overlay.say(whyNot(err), true);
+    return true;
+  }
+  if (!parsed) return false;
+  const { action, args } = parsed;
+  const { device, actuator } = action;
+  const run = async () => {
+    await app.fleet.command(device.id, actuator.name, args, Boolean(actuator.destructive), room);
+    if (model.draft === text) model.draft = '';
+  };
+  if (actuator.destructive)
+    overlay.open({
+      name: 'confirm',
+      title: t('command.confirm', { action: actuator.title || actuator.name }),
+      text: t('command.confirm-text'),
+      action: t('command.run'),
+      run,
+    });
+  else await run();
   return true;
 }
 
