@@ -7,7 +7,10 @@ let tracing: Tracing;
 beforeEach(() => {
   vi.useFakeTimers();
   told = [];
-  tracing = new Tracing((spans) => (told.push(spans), Promise.resolve()), () => 0.4);
+  tracing = new Tracing(
+    (spans) => (told.push(spans), Promise.resolve()),
+    () => 0.4,
+  );
 });
 
 afterEach(() => void vi.useRealTimers());

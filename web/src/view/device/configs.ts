@@ -34,7 +34,10 @@ export function configOf(program: Program, p: Place): string {
   username: ${id}
   password: ${p.key}${tls ? '\n  certificate_authority: |\n    (the certificate of the CA, as PEM)' : ''}`;
     case 'tasmota':
-      return `Backlog MqttHost ${p.host}; MqttPort ${port}; MqttUser ${id}; MqttPassword ${p.key}${tls ? '; SetOption103 1' : ''}`;
+      return (
+        `Backlog MqttHost ${p.host}; MqttPort ${port}; MqttUser ${id}; MqttPassword ${p.key}` +
+        (tls ? '; SetOption103 1' : '')
+      );
     case 'arduino':
       return `// Library: PubSubClient${tls ? ', on a WiFiClientSecure' : ''}
 client.setServer("${p.host}", ${port});

@@ -29,6 +29,11 @@ export function inOrder<T extends { name: string }>(all: readonly T[], sensors: 
 
 /** A length of time: "5 minutes". */
 export function lengthOf(seconds: number): string {
-  const [unit, size] = ([['hour', 3600], ['minute', 60]] as const).find(([, n]) => seconds >= n && seconds % n === 0) ?? ['second', 1];
+  const [unit, size] = (
+    [
+      ['hour', 3600],
+      ['minute', 60],
+    ] as const
+  ).find(([, n]) => seconds >= n && seconds % n === 0) ?? ['second', 1];
   return new Intl.NumberFormat(language.locale, { style: 'unit', unit, unitDisplay: 'long' }).format(seconds / size);
 }

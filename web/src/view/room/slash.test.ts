@@ -37,7 +37,8 @@ test('a command is an action and its arguments', () => {
 });
 
 test('what is no command of the room is a message', () => {
-  for (const text of ['fan on', '/unknown', '/etc/passwd', '/', '', ' / fan', 'see /fan on']) expect(parse(text, all)).toBe(undefined);
+  for (const text of ['fan on', '/unknown', '/etc/passwd', '/', '', ' / fan', 'see /fan on'])
+    expect(parse(text, all)).toBe(undefined);
 });
 
 test('wrong arguments say what is wrong', () => {

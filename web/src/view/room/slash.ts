@@ -67,7 +67,7 @@ function argsOf(args: readonly Arg[], words: readonly string[]): Record<string, 
     if (!arg) throw new NotACommand('many');
     // The last text takes all that is left.
     const whole = !byName && arg === last && arg.kind === 'text';
-    values[arg.name] = valueOf(arg, byName ? (named[2] ?? '') : whole ? words.slice(i).join(' ') : word);
+    values[arg.name] = readAs(arg, byName ? (named[2] ?? '') : whole ? words.slice(i).join(' ') : word);
     if (whole) break;
   }
   const missing = args.find((a) => a.required && !(a.name in values));
@@ -78,7 +78,7 @@ function argsOf(args: readonly Arg[], words: readonly string[]): Record<string, 
 const yes = ['on', 'true', 'yes', '1', 'an', 'ein', 'ja'];
 const no = ['off', 'false', 'no', '0', 'aus', 'nein'];
 
-function valueOf(arg: Arg, word: string): Value {
+function readAs(arg: Arg, word: string): Value {
   const lower = word.toLowerCase();
   switch (arg.kind) {
     case 'bool':
