@@ -2,6 +2,7 @@ package readings
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -78,4 +79,37 @@ func TestThePartsOfAnHourHaveRoomForAllThatADeviceMaySend(t *testing.T) {
 	if n := partLength(many, bigPartReports); n*domain.MaxSensors > chunk.MaxValues || n == 0 {
 		t.Errorf("a part of %d reports with %d values each", n, domain.MaxSensors)
 	}
+}
+
+// What is read of several days is read hour by hour, in its order, and no further than is asked for.
+func TestReadingsOfSeveralDaysAreReadInTheirOrder(t *testing.T) {
+	eachPlace(t, func(t *testing.T, p place) {
+		repo := p.open(t)
+		defer repo.kill()
+		const n = 100 // of one each hour, the last of which wait
+		at := func(i int) time.Time { return t0.Add(time.Duration(i) * time.Hour) }
+		for i := range n {
+			if i == n-5 {
+				closeAll(t, repo)
+			}
+			must(t, repo, "dev_a", []domain.Report{report(1, uint32(i), at(i))})
+		}
+		must(t, repo, "dev_a", []domain.Report{report(1, n, at(30).Add(time.Minute))}) // waits for an hour that is packed
+		for _, limit := range []int{1, 50, n + 1} {
+			all, err := repo.Points(t.Context(), "dev_a", []string{"temperature"}, at(0), at(n), limit)
+			points := all["temperature"]
+			sorted := slices.IsSortedFunc(points, func(a, b domain.Point) int { return a.At.Compare(b.At) })
+			if err != nil || len(points) != limit || !sorted || !points[0].At.Equal(t0) {
+				t.Errorf("%d of %d points, sorted %v, %v", len(points), limit, sorted, err)
+			}
+		}
+		if all, err := repo.Points(t.Context(), "dev_a", []string{"temperature"}, at(26), at(31), n); err != nil ||
+			len(all["temperature"]) != 6 || !all["temperature"][5].At.Equal(at(30).Add(time.Minute)) {
+			t.Errorf("%+v, %v", all, err)
+		}
+		seven, err := repo.Buckets(t.Context(), "dev_a", []string{"temperature"}, at(0), at(n), 7*time.Second, domain.Raw)
+		if err != nil || len(seven["temperature"]) != n+1 {
+			t.Errorf("%d buckets, %v", len(seven["temperature"]), err)
+		}
+	})
 }

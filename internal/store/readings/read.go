@@ -2,6 +2,7 @@ package readings
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -43,12 +44,11 @@ func (v *view) wanted(names []string) (map[uint32]string, func(uint32) bool) {
 // bodies returns the rows of a device in a table whose ids begin with an hour or a day, of those
 // from first to last.
 func (v *view) bodies(ctx context.Context, table string, first, last int64) ([]part, error) {
-	var low, high int64
-	err := v.q.QueryRowContext(ctx, `SELECT COALESCE(min(id), 0), COALESCE(max(id), 0) FROM `+table).Scan(&low, &high)
+	low, high, err := v.extent(ctx, table)
 	if err != nil {
 		return nil, err
 	}
-	first, last = max(first, stretchOf(low)), min(last, stretchOf(high))
+	first, last = max(first, low), min(last, high)
 	if first > last {
 		return nil, nil
 	}
@@ -60,15 +60,56 @@ func (v *view) bodies(ctx context.Context, table string, first, last int64) ([]p
 	return store.Collect(rows, scanPart)
 }
 
-// records returns the sorted records of [from, to) in milliseconds, with the values of the slots
-// that are wanted.
-func (repo *Repository) records(
-	ctx context.Context, v *view, from, to int64, want func(uint32) bool,
-) (rs []record, err error) {
-	chunks, err := v.bodies(ctx, "reading_chunks", floorDiv(from, hourMillis), floorDiv(to-1, hourMillis))
+// extent is the first and the last hour or day that a table has of any device; first is after last if it
+// has none.
+func (v *view) extent(ctx context.Context, table string) (first, last int64, err error) {
+	err = v.q.QueryRowContext(ctx, `SELECT COALESCE(min(id), $1), COALESCE(max(id), $2) FROM `+table,
+		int64(math.MaxInt64), int64(math.MinInt64)).Scan(&first, &last)
+	return stretchOf(first), stretchOf(last), err
+}
+
+// hours calls fn with the sorted records of each hour of [from, to), in milliseconds, with the values of
+// the slots that are wanted, until it returns false. No more than an hour is unpacked at a time.
+func (repo *Repository) hours(
+	ctx context.Context, v *view, from, to int64, want func(uint32) bool, fn func([]record) bool,
+) error {
+	low, high, err := v.extent(ctx, "reading_chunks")
 	if err != nil {
-		return nil, err
+		return err
 	}
+	waiting := make(map[int64][]record)
+	for _, r := range v.waiting {
+		h := r.hour()
+		waiting[h] = append(waiting[h], r)
+		low, high = min(low, h), max(high, h)
+	}
+	first, last := max(low, floorDiv(from, hourMillis)), min(high, floorDiv(to-1, hourMillis))
+	for ; first <= last; first += hoursAtOnce {
+		stored, err := v.bodies(ctx, "reading_chunks", first, min(last, first+hoursAtOnce-1))
+		if err != nil {
+			return err
+		}
+		for hour := first; hour <= min(last, first+hoursAtOnce-1); hour++ {
+			n := slices.IndexFunc(stored, func(p part) bool { return stretchOf(p.id) > hour })
+			if n < 0 {
+				n = len(stored)
+			}
+			rs, err := repo.hourOf(stored[:n], waiting[hour], from, to, want)
+			if err != nil || len(rs) > 0 && !fn(rs) {
+				return err
+			}
+			stored = stored[n:]
+		}
+	}
+	return nil
+}
+
+const hoursAtOnce = 24 // whose chunks are read by one query
+
+// hourOf returns the sorted records of an hour, from its chunks and of those that wait, in [from, to).
+func (repo *Repository) hourOf(
+	chunks []part, waiting []record, from, to int64, want func(uint32) bool,
+) (rs []record, err error) {
 	for _, p := range chunks {
 		has, err := repo.unpack(p.body, want)
 		if err != nil {
@@ -76,7 +117,7 @@ func (repo *Repository) records(
 		}
 		rs = append(rs, has...)
 	}
-	for _, r := range v.waiting {
+	for _, r := range waiting {
 		r.values = slices.DeleteFunc(slices.Clone(r.values), func(s slotValue) bool { return !want(s.slot) })
 		rs = append(rs, r)
 	}
@@ -93,18 +134,19 @@ func (repo *Repository) Points(
 	points := make(map[string][]domain.Point)
 	_, err := repo.read(ctx, device, func(v view) error {
 		slots, want := v.wanted(names)
-		rs, err := repo.records(ctx, &v, from.UnixMilli(), to.UnixMilli(), want)
 		n := 0
-		for _, r := range rs {
-			for _, value := range r.values {
-				if n++; n > limit {
-					return err
+		return repo.hours(ctx, &v, from.UnixMilli(), to.UnixMilli(), want, func(rs []record) bool {
+			for _, r := range rs {
+				for _, value := range r.values {
+					if n++; n > limit {
+						return false
+					}
+					name := slots[value.slot]
+					points[name] = append(points[name], domain.Point{At: store.Time(r.at), Value: value.value, Quality: r.quality})
 				}
-				name := slots[value.slot]
-				points[name] = append(points[name], domain.Point{At: store.Time(r.at), Value: value.value, Quality: r.quality})
 			}
-		}
-		return err
+			return n < limit
+		})
 	})
 	return points, err
 }
@@ -144,15 +186,19 @@ func resolutionFor(step time.Duration, atLeast domain.Resolution) domain.Resolut
 	return domain.Raw
 }
 
-// gather returns buckets of a resolution; those of single values are of width milliseconds. Hours of which records wait are read from single values:
-// their stored buckets lack some.
+// gather returns buckets of a resolution. Those of single values are of width milliseconds, or of less at
+// the border of two hours. Hours of which records wait are read from single values: their stored buckets
+// lack some.
 func (repo *Repository) gather(
 	ctx context.Context, v *view, from, to, width int64, r domain.Resolution, want func(uint32) bool,
 ) (buckets, error) {
+	bs := make(buckets)
 	switch r {
 	case domain.Raw:
-		rs, err := repo.records(ctx, v, from, to, want)
-		return bucketsOf(rs, width), err
+		return bs, repo.hours(ctx, v, from, to, want, func(rs []record) bool {
+			bs.follow(bucketsOf(rs, width))
+			return true
+		})
 	case domain.PerDay:
 		return repo.gatherDays(ctx, v, from, to, want)
 	}
@@ -165,23 +211,22 @@ func (repo *Repository) gather(
 	if err != nil {
 		return nil, err
 	}
-	bs := make(buckets)
 	for _, p := range stored {
 		of, err := repo.unpackBuckets(p.body, want)
 		if err != nil {
 			return nil, err
 		}
-		for slot, more := range of { // stretches come in their order
-			bs[slot] = append(bs[slot], more...)
-		}
+		bs.follow(of)
 	}
 	for _, hour := range v.waitingHours(from, to) {
-		rs, err := repo.records(ctx, v, hour*hourMillis, (hour+1)*hourMillis, want)
+		bs.without(hour*hourMillis, (hour+1)*hourMillis)
+		err := repo.hours(ctx, v, hour*hourMillis, (hour+1)*hourMillis, want, func(rs []record) bool {
+			bs.join(bucketsOf(rs, width))
+			return true
+		})
 		if err != nil {
 			return nil, err
 		}
-		bs.without(hour*hourMillis, (hour+1)*hourMillis)
-		bs.join(bucketsOf(rs, width))
 	}
 	bs.without(0, from)
 	bs.without(to, 1<<62)

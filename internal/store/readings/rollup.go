@@ -96,6 +96,13 @@ func (bs buckets) without(from, to int64) {
 	}
 }
 
+// follow adds later buckets.
+func (bs buckets) follow(later buckets) {
+	for slot, of := range later {
+		bs[slot] = append(bs[slot], of...)
+	}
+}
+
 // join adds the buckets of others, of other stretches, and sorts.
 func (bs buckets) join(others buckets) {
 	for slot, of := range others {
