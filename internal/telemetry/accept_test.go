@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,10 +49,18 @@ func (f *fakes) Append(
 
 func (f *fakes) Series(context.Context, string) ([]domain.Series, error) { return f.series, nil }
 
+// Points returns the first points of all series as if these were one: a test that limits them has one.
 func (f *fakes) Points(
-	context.Context, string, []string, time.Time, time.Time, int,
+	_ context.Context, _ string, _ []string, from, to time.Time, limit int,
 ) (map[string][]domain.Point, error) {
-	return f.points, nil
+	some := make(map[string][]domain.Point)
+	for name, of := range f.points {
+		begin := slices.IndexFunc(of, func(p domain.Point) bool { return !p.At.Before(from) && p.At.Before(to) })
+		if begin >= 0 {
+			some[name] = of[begin:min(len(of), begin+limit)]
+		}
+	}
+	return some, nil
 }
 
 func (f *fakes) Buckets(
@@ -497,6 +506,33 @@ func TestAnExportHasEveryValueInItsOrder(t *testing.T) {
 		if err := s.writeExport(t.Context(), &b, &exportInput{Format: format}, chosen, t0.Add(-time.Hour), t0); err != nil ||
 			b.String() != want {
 			t.Errorf("%s: %s, %v", format, b.String(), err)
+		}
+	}
+}
+
+// A long export is read in pieces; what was measured at one time is never torn apart, nor written twice.
+func TestALongExportHasEveryValueOnce(t *testing.T) {
+	t.Parallel()
+	f, now := &fakes{}, t0
+	s := service(f, &now)
+	const n = 2*exportAtOnce + 1000
+	all := make([]domain.Point, n)
+	for i := range all {
+		all[i] = domain.Point{At: t0.Add(time.Duration(i/7)*time.Millisecond - time.Hour), Value: domain.Number(float64(i))}
+		if i >= exportAtOnce/2 && i < exportAtOnce*7/4 { // more than is read at once, of one time
+			all[i].At = all[exportAtOnce/2-1].At
+		}
+	}
+	f.points = map[string][]domain.Point{"x": all}
+	var b strings.Builder
+	err := s.writeExport(t.Context(), &b, &exportInput{Format: "csv"}, []domain.Series{{Name: "x"}}, t0.Add(-time.Hour), t0)
+	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+	if err != nil || len(lines) != n+1 {
+		t.Fatalf("%d lines, want %d; %v", len(lines), n+1, err)
+	}
+	for i, line := range lines[1:] {
+		if !strings.HasSuffix(line, fmt.Sprintf(",x,,%s,device", strconv.FormatFloat(float64(i), 'g', -1, 64))) {
+			t.Fatalf("line %d is %s", i, line)
 		}
 	}
 }
