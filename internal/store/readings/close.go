@@ -2,6 +2,8 @@ package readings
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -27,7 +29,20 @@ func (j *journal) close(ctx context.Context, now time.Time, all bool) (more bool
 	if len(windows) == 0 {
 		return false, nil
 	}
-	err = j.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+	if err := j.pack(ctx, locked, windows); err == nil || ctx.Err() != nil {
+		return len(windows) >= closeAtOnce, err
+	}
+	for _, w := range windows { // one that is damaged keeps no other waiting
+		if e := j.pack(ctx, []*device{w.d}, []due{w}); e != nil {
+			err = errors.Join(err, fmt.Errorf("readings of device %d, hour %d: %w", w.d.number, w.hour, e))
+		}
+	}
+	return false, err
+}
+
+// pack packs windows of devices, all or none, and drops their builders.
+func (j *journal) pack(ctx context.Context, devices []*device, windows []due) error {
+	err := j.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		for _, w := range windows {
 			rs, err := readRecords(w.b.records)
 			if err != nil {
@@ -37,7 +52,7 @@ func (j *journal) close(ctx context.Context, now time.Time, all bool) (more bool
 				return err
 			}
 		}
-		for _, d := range locked {
+		for _, d := range devices {
 			for b := range d.dirty {
 				if err := writeRanges(ctx, t, d.number, b, d.numbers[b].intervals, d.numbers[b].touched); err != nil {
 					return err
@@ -47,19 +62,24 @@ func (j *journal) close(ctx context.Context, now time.Time, all bool) (more bool
 		return j.trim(ctx, t, windows)
 	})
 	if err != nil {
-		return false, err
+		return err
 	}
 	for _, w := range windows {
 		delete(w.d.open, w.hour)
-		j.release(w.b.first)
-		j.mu.Lock()
-		j.bytes -= len(w.b.records)
-		j.mu.Unlock()
+		j.closed(w.b)
 	}
-	for _, d := range locked {
+	for _, d := range devices {
 		clear(d.dirty)
 	}
-	return len(windows) >= closeAtOnce, nil
+	return nil
+}
+
+// closed counts a builder no longer.
+func (j *journal) closed(b *builder) {
+	j.release(b.first)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.bytes -= len(b.records)
 }
 
 // trim deletes the rows of the journal that are of no use once the windows are closed: those below
@@ -88,7 +108,7 @@ func (j *journal) trim(ctx context.Context, t *store.Tx, windows []due) error {
 func (j *journal) due(now time.Time, all bool) (locked []*device, windows []due) {
 	j.mu.Lock()
 	devices := slices.Collect(maps.Values(j.devices))
-	excess := j.bytes - maxWaiting
+	excess := j.bytes - j.most
 	j.mu.Unlock()
 	for _, d := range devices {
 		if len(windows) >= closeAtOnce {

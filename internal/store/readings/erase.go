@@ -60,10 +60,7 @@ func (j *journal) erase(ctx context.Context, id string) error {
 			return err
 		}
 		for _, b := range d.open {
-			j.release(b.first)
-			j.mu.Lock()
-			j.bytes -= len(b.records)
-			j.mu.Unlock()
+			j.closed(b)
 		}
 		return nil
 	}

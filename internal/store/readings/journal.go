@@ -18,7 +18,7 @@ const (
 	closeAge     = time.Hour
 	closeSilence = 10 * time.Minute
 	closeAtOnce  = 128      // windows in one commit
-	maxWaiting   = 64 << 20 // bytes of all builders; more, and the oldest are closed earlier
+	maxWaiting   = 64 << 20 // bytes of all builders; while there are more, any are closed
 	idleDevice   = time.Hour
 )
 
@@ -31,6 +31,7 @@ const (
 type journal struct {
 	repo *Repository
 	db   *store.DB
+	most int // maxWaiting, or less in tests
 
 	mu      sync.Mutex
 	devices map[string]*device
@@ -62,7 +63,8 @@ type builder struct {
 }
 
 func newJournal(repo *Repository) *journal {
-	return &journal{repo: repo, db: repo.db, devices: make(map[string]*device), held: make(map[int64]int)}
+	return &journal{repo: repo, db: repo.db, most: maxWaiting, devices: make(map[string]*device),
+		held: make(map[int64]int)}
 }
 
 // lock returns the device, locked for writing, and makes it if there is none.
