@@ -169,9 +169,16 @@ func lastOf(device string, series []domain.Series) wire.DeviceReadings {
 	return r
 }
 
+// allowed returns those of devices that p may see. Administrators see all that has the form of a device's
+// id: what has not may be no subject of the bus, or one of many devices.
 func (s *Service) allowed(ctx context.Context, p domain.Principal, devices []string) ([]string, error) {
-	if len(devices) == 0 || p.IsAdmin() {
-		return devices, nil
+	if p.IsAdmin() {
+		return slices.DeleteFunc(slices.Clone(devices), func(d string) bool {
+			return !domain.ValidID(domain.DevicePrefix, d)
+		}), nil
+	}
+	if len(devices) == 0 {
+		return nil, nil
 	}
 	return s.Watchable.SeenBy(ctx, p.ID, devices)
 }
