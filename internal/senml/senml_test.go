@@ -17,7 +17,8 @@ func at(seconds float64) time.Time {
 	return time.UnixMilli(int64(seconds * 1000)).UTC()
 }
 
-// The examples of RFC 8428, sections 5.1.1 to 5.1.8.
+// Examples of RFC 8428, sections 5.1.1 to 5.1.5: long ones are cut short. The last two are of what sections
+// 4.5.3 and 4.5.4 say, and not in the RFC.
 func TestTheExamplesOfRFC8428(t *testing.T) {
 	t.Parallel()
 	number := domain.Number
