@@ -2,8 +2,10 @@ package telemetry
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/wire"
@@ -46,5 +48,37 @@ func TestAReportOfNullsIsAcknowledged(t *testing.T) {
 			Readings: map[string]json.RawMessage{"air": json.RawMessage("null")}})
 	if err != nil || len(ack.Refused) > 0 || len(f.got) != 1 || f.got[0].Seq != 4 || len(f.got[0].Readings) > 0 {
 		t.Errorf("%+v, %v; stored %+v", ack, err, f.got)
+	}
+}
+
+func TestAPackIsAReportForEachOfItsTimes(t *testing.T) {
+	t.Parallel()
+	f, now := &fakes{}, t0
+	s := service(f, &now)
+	p := domain.Principal{ID: "dev_a", Kind: domain.KindDevice}
+	boot, seq := uint64(7), uint32(40)
+	begin := t0.Add(-time.Minute).Unix()
+	ack, err := s.Report(t.Context(), p, wire.Report{Boot: &boot, Seq: &seq, SenML: json.RawMessage(fmt.Sprintf(
+		`[{"bn":"a/","bt":%d,"n":"x","u":"Cel","v":1},{"n":"y","t":10,"v":3},{"n":"y","v":2},{"n":"z","vd":"aGk"}]`, begin))})
+	if err != nil || ack.Accepted != 2 || len(ack.Refused) != 1 || ack.Refused[0].Name != "a/z" {
+		t.Fatalf("%+v, %v", ack, err)
+	}
+	for i, want := range []string{"40 1 a/x a/y", "41 2 a/y"} {
+		r := f.got[i]
+		got := fmt.Sprint(r.Seq, " ", (r.At.Unix()-begin)/10+1)
+		for _, reading := range r.Readings {
+			got += " " + reading.Name
+		}
+		if got != want {
+			t.Errorf("report %d: %s, want %s", i, got, want)
+		}
+	}
+	for _, bad := range []wire.Report{
+		{}, {SenML: json.RawMessage(`{}`)}, {SenMLCBOR: "?"}, {SenMLCBOR: "gQE="}, {Seq: &seq, SenML: json.RawMessage(`[]`)},
+		{SenML: json.RawMessage(`[]`), SenMLCBOR: "gA=="},
+	} {
+		if _, err := s.Report(t.Context(), p, bad); domain.KindOf(err) != domain.Invalid {
+			t.Errorf("%+v: %v", bad, err)
+		}
 	}
 }
