@@ -52,7 +52,7 @@ type Header struct {
 const (
 	MaxTimes    = 1 << 14
 	MaxColumns  = 1 << 13
-	MaxValues   = 1 << 21 // of all columns together
+	MaxValues   = 1 << 22 // of all columns together
 	maxInflated = 32 << 20
 )
 

@@ -10,8 +10,9 @@ import (
 
 // Cleaner deletes readings.
 type Cleaner interface {
-	// Forget deletes at most limit rows of a resolution that are of before a time, and returns how many.
-	Forget(ctx context.Context, r domain.Resolution, before time.Time, limit int) (int64, error)
+	// Forget deletes some of what is stored of a resolution before a time, and reports whether there may be
+	// more. It summarises single values before.
+	Forget(ctx context.Context, r domain.Resolution, before time.Time) (more bool, err error)
 	// ForgetNumbers deletes what is known of boots that were last heard of before a time.
 	ForgetNumbers(ctx context.Context, before time.Time) error
 	// Compact returns free room to the disk in a small step, and reports whether there is more.
@@ -28,7 +29,6 @@ type Erased interface {
 const (
 	cleanEvery  = time.Hour
 	eraseEvery  = 20 * time.Second
-	forgetSome  = 1000 // rows in one transaction
 	forgetPause = 50 * time.Millisecond
 	// Single values are deleted a day later than they are refused: by then all that waits is packed.
 	forgetLate = day
@@ -90,9 +90,9 @@ func (s *Service) forget(ctx context.Context, now time.Time) error {
 		{domain.Raw, s.Keep.Raw}, {domain.PerMinute, s.Keep.Minutes}, {domain.PerHour, s.Keep.Hours},
 		{domain.PerDay, s.Keep.Days},
 	} {
-		for n := int64(forgetSome); k.keep > 0 && n == forgetSome; {
+		for more := k.keep > 0; more; {
 			var err error
-			if n, err = s.Cleaner.Forget(ctx, k.r, now.Add(-k.keep-forgetLate), forgetSome); err != nil {
+			if more, err = s.Cleaner.Forget(ctx, k.r, now.Add(-k.keep-forgetLate)); err != nil {
 				return err
 			}
 			if err := pause(ctx); err != nil {

@@ -76,12 +76,10 @@ func (f *fakes) SeenBy(_ context.Context, _ string, devices []string) ([]string,
 	return devices, nil
 }
 
-func (f *fakes) Forget(_ context.Context, r domain.Resolution, before time.Time, limit int) (int64, error) {
+func (f *fakes) Forget(_ context.Context, r domain.Resolution, before time.Time) (more bool, err error) {
 	f.forgot = append(f.forgot, fmt.Sprint(time.Duration(r), " ", before.Format(time.DateOnly)))
-	if f.rows -= limit; f.rows >= 0 {
-		return int64(limit), nil
-	}
-	return int64(limit + f.rows), nil
+	f.rows -= 1000
+	return f.rows > 0, nil
 }
 
 func (f *fakes) ForgetNumbers(_ context.Context, before time.Time) error {

@@ -66,6 +66,15 @@ func groups(n int) [][][]domain.Report {
 // report tells the processor time and the size of the file, by reading.
 func reportReadings(b *testing.B, used time.Duration, db *sql.DB, groups int) {
 	b.Helper()
+	n := float64(groups) * benchGroup * benchSensors
+	b.ReportMetric(float64(used.Nanoseconds())/n, "cpu-ns/reading")
+	b.ReportMetric(float64(sizeOf(b, db))/n, "bytes/reading")
+	b.ReportMetric(0, "ns/op")
+}
+
+// sizeOf is the size of a file without what is free in it.
+func sizeOf(b *testing.B, db *sql.DB) int64 {
+	b.Helper()
 	if _, err := db.ExecContext(context.Background(), `VACUUM`); err != nil {
 		b.Fatal(err)
 	}
@@ -74,10 +83,7 @@ func reportReadings(b *testing.B, used time.Duration, db *sql.DB, groups int) {
 		pragma_page_size()`).Scan(&pages, &size); err != nil {
 		b.Fatal(err)
 	}
-	n := float64(groups) * benchGroup * benchSensors
-	b.ReportMetric(float64(used.Nanoseconds())/n, "cpu-ns/reading")
-	b.ReportMetric(float64(pages*size)/n, "bytes/reading")
-	b.ReportMetric(0, "ns/op")
+	return pages * size
 }
 
 // benchGroups is how many groups are written whatever b.N is: 1.3 million readings.
@@ -116,7 +122,30 @@ func BenchmarkReadings(b *testing.B) {
 		}
 		db := openBench(b, path)
 		reportReadings(b, used, db, benchGroups)
+		_ = db.Close() // before it is opened again
+		forgetBench(b, path)
 	}
+}
+
+// forgetBench reports how much is left once single values are deleted, by each of them.
+func forgetBench(b *testing.B, path string) {
+	b.Helper()
+	repo, err := OpenFile(b.Context(), store.Options{Path: path, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	begin := processorTime()
+	for more := true; more; {
+		if more, err = repo.Forget(b.Context(), domain.Raw, t0.Add(1000*time.Hour)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	n := float64(benchGroups) * benchGroup * benchSensors
+	b.ReportMetric(float64((processorTime()-begin).Nanoseconds())/n, "forget-ns/reading")
+	if err := repo.End(); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(sizeOf(b, openBench(b, path)))/n, "minutes-bytes/reading")
 }
 
 func closeBench(b *testing.B, repo *Repository) {

@@ -308,7 +308,7 @@ func (j *journal) read(ctx context.Context, id string, fn func(view) error) (boo
 			continue
 		}
 		defer d.mu.RUnlock()
-		v := view{q: j.db, number: d.number, series: slices.Clone(d.series)}
+		v := view{number: d.number, series: slices.Clone(d.series)}
 		for _, b := range d.open {
 			rs, err := readRecords(b.records)
 			if err != nil {
@@ -316,6 +316,9 @@ func (j *journal) read(ctx context.Context, id string, fn func(view) error) (boo
 			}
 			v.waiting = append(v.waiting, rs...)
 		}
-		return true, fn(v)
+		return true, j.db.Snapshot(ctx, func(q store.Queryer) error {
+			v.q = q
+			return fn(v)
+		})
 	}
 }

@@ -68,64 +68,6 @@ func (v *view) extent(ctx context.Context, table string) (first, last int64, err
 	return stretchOf(first), stretchOf(last), err
 }
 
-// hours calls fn with the sorted records of each hour of [from, to), in milliseconds, with the values of
-// the slots that are wanted, until it returns false. No more than an hour is unpacked at a time.
-func (repo *Repository) hours(
-	ctx context.Context, v *view, from, to int64, want func(uint32) bool, fn func([]record) bool,
-) error {
-	low, high, err := v.extent(ctx, "reading_chunks")
-	if err != nil {
-		return err
-	}
-	waiting := make(map[int64][]record)
-	for _, r := range v.waiting {
-		h := r.hour()
-		waiting[h] = append(waiting[h], r)
-		low, high = min(low, h), max(high, h)
-	}
-	first, last := max(low, floorDiv(from, hourMillis)), min(high, floorDiv(to-1, hourMillis))
-	for ; first <= last; first += hoursAtOnce {
-		stored, err := v.bodies(ctx, "reading_chunks", first, min(last, first+hoursAtOnce-1))
-		if err != nil {
-			return err
-		}
-		for hour := first; hour <= min(last, first+hoursAtOnce-1); hour++ {
-			n := slices.IndexFunc(stored, func(p part) bool { return stretchOf(p.id) > hour })
-			if n < 0 {
-				n = len(stored)
-			}
-			rs, err := repo.hourOf(stored[:n], waiting[hour], from, to, want)
-			if err != nil || len(rs) > 0 && !fn(rs) {
-				return err
-			}
-			stored = stored[n:]
-		}
-	}
-	return nil
-}
-
-const hoursAtOnce = 24 // whose chunks are read by one query
-
-// hourOf returns the sorted records of an hour, from its chunks and of those that wait, in [from, to).
-func (repo *Repository) hourOf(
-	chunks []part, waiting []record, from, to int64, want func(uint32) bool,
-) (rs []record, err error) {
-	for _, p := range chunks {
-		has, err := repo.unpack(p.body, want)
-		if err != nil {
-			return nil, err
-		}
-		rs = append(rs, has...)
-	}
-	for _, r := range waiting {
-		r.values = slices.DeleteFunc(slices.Clone(r.values), func(s slotValue) bool { return !want(s.slot) })
-		rs = append(rs, r)
-	}
-	rs = slices.DeleteFunc(rs, func(r record) bool { return r.at < from || r.at >= to || len(r.values) == 0 })
-	sortRecords(rs)
-	return rs, nil
-}
-
 // Points returns the single values of some series of a device in [from, to), by name, in the order
 // of their times. If there are more than limit of them, it returns the first ones.
 func (repo *Repository) Points(
@@ -135,17 +77,18 @@ func (repo *Repository) Points(
 	_, err := repo.read(ctx, device, func(v view) error {
 		slots, want := v.wanted(names)
 		n := 0
-		return repo.hours(ctx, &v, from.UnixMilli(), to.UnixMilli(), want, func(rs []record) bool {
+		return v.storedHours(ctx, from.UnixMilli(), to.UnixMilli(), func(h storedHour) (bool, error) {
+			rs, err := repo.recordsOf(h, from.UnixMilli(), to.UnixMilli(), want)
 			for _, r := range rs {
 				for _, value := range r.values {
 					if n++; n > limit {
-						return false
+						return false, nil
 					}
 					name := slots[value.slot]
 					points[name] = append(points[name], domain.Point{At: store.Time(r.at), Value: value.value, Quality: r.quality})
 				}
 			}
-			return n < limit
+			return n < limit, err
 		})
 	})
 	return points, err
@@ -184,98 +127,4 @@ func resolutionFor(step time.Duration, atLeast domain.Resolution) domain.Resolut
 		}
 	}
 	return domain.Raw
-}
-
-// gather returns buckets of a resolution. Those of single values are of width milliseconds, or of less at
-// the border of two hours. Hours of which records wait are read from single values: their stored buckets
-// lack some.
-func (repo *Repository) gather(
-	ctx context.Context, v *view, from, to, width int64, r domain.Resolution, want func(uint32) bool,
-) (buckets, error) {
-	bs := make(buckets)
-	switch r {
-	case domain.Raw:
-		return bs, repo.hours(ctx, v, from, to, want, func(rs []record) bool {
-			bs.follow(bucketsOf(rs, width))
-			return true
-		})
-	case domain.PerDay:
-		return repo.gatherDays(ctx, v, from, to, want)
-	}
-	table, stretch := "reading_minutes", int64(hourMillis)
-	width = minuteMillis
-	if r == domain.PerHour {
-		table, stretch, width = "reading_hours", dayMillis, hourMillis
-	}
-	stored, err := v.bodies(ctx, table, floorDiv(from, stretch), floorDiv(to-1, stretch))
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range stored {
-		of, err := repo.unpackBuckets(p.body, want)
-		if err != nil {
-			return nil, err
-		}
-		bs.follow(of)
-	}
-	for _, hour := range v.waitingHours(from, to) {
-		bs.without(hour*hourMillis, (hour+1)*hourMillis)
-		err := repo.hours(ctx, v, hour*hourMillis, (hour+1)*hourMillis, want, func(rs []record) bool {
-			bs.join(bucketsOf(rs, width))
-			return true
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	bs.without(0, from)
-	bs.without(to, 1<<62)
-	return bs, nil
-}
-
-// waitingHours are the hours within [from, to) of which records are in no chunk.
-func (v *view) waitingHours(from, to int64) (hours []int64) {
-	for _, r := range v.waiting {
-		h := r.hour()
-		if h >= floorDiv(from, hourMillis) && h <= floorDiv(to-1, hourMillis) && !slices.Contains(hours, h) {
-			hours = append(hours, h)
-		}
-	}
-	return hours
-}
-
-// gatherDays returns the buckets of days. Days of which records wait are made of their hours.
-func (repo *Repository) gatherDays(
-	ctx context.Context, v *view, from, to int64, want func(uint32) bool,
-) (buckets, error) {
-	bs := make(buckets)
-	for slot, s := range v.series {
-		if !want(uint32(slot)) {
-			continue
-		}
-		rows, err := v.q.QueryContext(ctx, `SELECT day, n, first, last, min, max, sum FROM reading_days
-			WHERE series = $1 AND day >= $2 AND day < $3 ORDER BY day`, s.id, floorDiv(from, dayMillis),
-			floorDiv(to-1, dayMillis)+1)
-		if err != nil {
-			return nil, err
-		}
-		if bs[uint32(slot)], err = store.Collect(rows, scanDay); err != nil {
-			return nil, err
-		}
-	}
-	var days []int64
-	for _, hour := range v.waitingHours(from, to) {
-		if day := floorDiv(hour*hourMillis, dayMillis); !slices.Contains(days, day) {
-			days = append(days, day)
-		}
-	}
-	for _, day := range days {
-		hours, err := repo.gather(ctx, v, day*dayMillis, (day+1)*dayMillis, hourMillis, domain.PerHour, want)
-		if err != nil {
-			return nil, err
-		}
-		bs.without(day*dayMillis, (day+1)*dayMillis)
-		bs.join(hours.coarser(dayMillis))
-	}
-	return bs, nil
 }

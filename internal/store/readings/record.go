@@ -44,7 +44,10 @@ func (r *record) hour() int64 { return floorDiv(r.at, hourMillis) }
 const (
 	minuteMillis = 60_000
 	hourMillis   = 60 * minuteMillis
-	dayMillis    = 24 * hourMillis
+	dayMillis    = hoursOfDay * hourMillis
+	hoursOfDay   = 24
+
+	minTime, maxTime = math.MinInt64, math.MaxInt64
 )
 
 func floorDiv(a, b int64) int64 {

@@ -1,6 +1,6 @@
 // Package readings has the SQL of what devices measure. Reports wait in a journal until the hour
-// that they are of is over, and are then packed into chunks, from which come the buckets that
-// charts are drawn from.
+// that they are of is over, and are then packed into chunks, from which come the buckets of hours and
+// days that charts are drawn from. Buckets of minutes are made when the chunks of a day are deleted.
 //
 // On SQLite all of it is in a file of its own, with a writer of its own, so that no burst of
 // readings holds up a message. Reports that wait are in memory as well (journal.go). On

@@ -3,11 +3,9 @@ package readings
 import (
 	"cmp"
 	"database/sql"
-	"maps"
 	"math"
 	"slices"
 
-	"github.com/unhidra/unhidra/internal/chunk"
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
@@ -103,127 +101,15 @@ func (bs buckets) follow(later buckets) {
 	}
 }
 
-// join adds the buckets of others, of other stretches, and sorts.
+// join adds the buckets of others, and sorts. Of one stretch, those of others come last.
 func (bs buckets) join(others buckets) {
+	byBegin := func(a, b bucket) int { return cmp.Compare(a.at, b.at) }
 	for slot, of := range others {
 		all := append(bs[slot], of...)
-		slices.SortFunc(all, func(a, b bucket) int { return cmp.Compare(a.at, b.at) })
+		if !slices.IsSortedFunc(all, byBegin) {
+			slices.SortStableFunc(all, byBegin)
+		}
 		bs[slot] = all
-	}
-}
-
-// A packed bucket has a column for each of these, of the slot slot*statWidth + stat.
-const (
-	statCount = iota
-	statFirst
-	statLast
-	statMin
-	statMax
-	statSum
-	statWidth = 8
-)
-
-func (repo *Repository) packBuckets(bs buckets) []byte {
-	begins := make(map[int64]bool)
-	for _, of := range bs {
-		for _, b := range of {
-			begins[b.at] = true
-		}
-	}
-	k := chunk.Chunk{Times: slices.Sorted(maps.Keys(begins))}
-	for _, slot := range slices.Sorted(maps.Keys(bs)) {
-		k.Columns = append(k.Columns, statColumns(slot, bs[slot], k.Times)...)
-	}
-	return repo.codec.Pack(&k)
-}
-
-func statColumns(slot uint32, of []bucket, times []int64) []chunk.Column {
-	var present []bool
-	if len(of) < len(times) {
-		present = make([]bool, len(times))
-		for _, b := range of {
-			i, _ := slices.BinarySearch(times, b.at)
-			present[i] = true
-		}
-	}
-	column := func(stat uint32, get func(*bucket) float64) chunk.Column {
-		c := chunk.Column{Slot: slot*statWidth + stat, Kind: domain.NumberValue, Present: present,
-			Numbers: make([]float64, len(of))}
-		for i := range of {
-			c.Numbers[i] = get(&of[i])
-		}
-		return c
-	}
-	return []chunk.Column{
-		column(statCount, func(b *bucket) float64 { return float64(b.n) }),
-		column(statFirst, func(b *bucket) float64 { return b.first }),
-		column(statLast, func(b *bucket) float64 { return b.last }),
-		column(statMin, func(b *bucket) float64 { return b.min }),
-		column(statMax, func(b *bucket) float64 { return b.max }),
-		column(statSum, func(b *bucket) float64 { return rounded(b.sum) }),
-	}
-}
-
-// rounded drops what adding decimals has added in the last bits: 21.1 + 21.2 is 42.3 again, and
-// takes few bytes. It keeps 9 decimals, and 15 digits of large numbers.
-func rounded(sum float64) float64 {
-	p := 1e9
-	for p > 1 && math.Abs(sum*p) > 1<<53 {
-		p /= 10
-	}
-	if p <= 1 {
-		return sum
-	}
-	return math.Round(sum*p) / p
-}
-
-// unpackBuckets returns the buckets of the slots that are wanted; nil: all.
-func (repo *Repository) unpackBuckets(body []byte, want func(uint32) bool) (buckets, error) {
-	k, err := repo.codec.Unpack(body, func(s uint32) bool { return want == nil || want(s/statWidth) })
-	if err != nil {
-		return nil, err
-	}
-	bs := make(buckets)
-	for i := range k.Columns {
-		c := &k.Columns[i]
-		slot := c.Slot / statWidth
-		if bs[slot] == nil {
-			bs[slot] = beginsOf(c, k.Times)
-		}
-		if len(bs[slot]) != len(c.Numbers) {
-			return nil, chunk.ErrDamaged
-		}
-		for j, v := range c.Numbers {
-			bs[slot][j].set(c.Slot%statWidth, v)
-		}
-	}
-	return bs, nil
-}
-
-func beginsOf(c *chunk.Column, times []int64) []bucket {
-	of := make([]bucket, 0, c.Len())
-	for i, at := range times {
-		if c.Present == nil || c.Present[i] {
-			of = append(of, bucket{at: at})
-		}
-	}
-	return of
-}
-
-func (b *bucket) set(stat uint32, v float64) {
-	switch stat {
-	case statCount:
-		b.n = int64(v)
-	case statFirst:
-		b.first = v
-	case statLast:
-		b.last = v
-	case statMin:
-		b.min = v
-	case statMax:
-		b.max = v
-	case statSum:
-		b.sum = v
 	}
 }
 

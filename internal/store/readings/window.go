@@ -16,6 +16,7 @@ const (
 	partReports    = 512            // of a part
 	bigPartReports = chunk.MaxTimes // of a part, once there are many
 	manyParts      = 32
+	partValues     = 1 << 21 // of a part
 	maxParts       = 1 << partBits
 	partBits       = 8
 	devBits        = 32
@@ -26,6 +27,18 @@ func key(stretch, dev int64) int64 { return stretch<<(devBits+partBits) | dev<<p
 
 // stretchOf is the hour or day that an id is of.
 func stretchOf(id int64) int64 { return id >> (devBits + partBits) }
+
+// deviceOf is the device that an id is of.
+func deviceOf(id int64) int64 { return id >> partBits & (1<<devBits - 1) }
+
+// dayOf is the day that an id of an hour is of.
+func dayOf(id int64) int64 { return floorDiv(stretchOf(id), hoursOfDay) }
+
+// minutesOfDay is the id of the minutes of a day, among those of hours as older programs wrote them.
+func minutesOfDay(day, dev int64) int64 { return key(day*hoursOfDay, dev) | 1 }
+
+// isMinutesOfDay reports whether an id is one of minutesOfDay.
+func isMinutesOfDay(id int64) bool { return id&(1<<partBits-1) == 1 }
 
 // A series is what is stored of one sensor.
 type series struct {
@@ -80,11 +93,7 @@ func (repo *Repository) writeWindow(
 	if err != nil {
 		return err
 	}
-	minutes := bucketsOf(whole, minuteMillis)
-	if err := upsertBody(ctx, t, "reading_minutes", key(hour, dev), repo.packBuckets(minutes)); err != nil {
-		return err
-	}
-	if err := repo.writeHour(ctx, t, dev, hour, all, minutes.coarser(hourMillis)); err != nil {
+	if err := repo.writeHour(ctx, t, dev, hour, all, bucketsOf(whole, hourMillis)); err != nil {
 		return err
 	}
 	return writeLast(ctx, t, all, rs)
@@ -142,7 +151,7 @@ func partSize(number int) int {
 func partLength(rs []record, size int) int {
 	values := 0
 	for i, r := range rs[:min(len(rs), size)] {
-		if values += len(r.values); values > chunk.MaxValues {
+		if values += len(r.values); values > partValues {
 			return i
 		}
 	}
