@@ -56,6 +56,33 @@ func awaitActuator(t *testing.T, owner *client.Client, device, name string) {
 	t.Fatalf("the device has no actuator %s", name)
 }
 
+// awaitSensor waits until a device has said that it has a sensor, and returns its kind, and what is not supported
+// of the device.
+func awaitSensor(t *testing.T, owner *client.Client, device, sensor string) (kind, unsupported string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		var out struct {
+			Capabilities struct {
+				Sensors     []struct{ Name, Kind string }
+				Unsupported []struct{ Name, Why string }
+			}
+		}
+		if err := owner.Do(t.Context(), "GET", "/devices/"+device, nil, &out); err != nil {
+			t.Fatal(err)
+		}
+		unsupported = ""
+		for _, u := range out.Capabilities.Unsupported {
+			unsupported += u.Name + ": " + u.Why
+		}
+		for _, s := range out.Capabilities.Sensors {
+			if s.Name == sensor {
+				return s.Kind, unsupported
+			}
+		}
+	}
+	return "", unsupported
+}
+
 // awaitCommand waits until a command has ended, and returns how.
 func awaitCommand(t *testing.T, owner *client.Client, device, id string) (state, why string) {
 	t.Helper()
@@ -191,6 +218,10 @@ func TestMQTTAnnouncedDevicesMeasureAndObey(t *testing.T) {
 			"ft":"%prefix%/%topic%/","tp":["cmnd","stat","tele"],"rl":[1]}`)
 		publish("homeassistant/climate/greenhouse/heat/config", `{"name":"Heat","temp_stat_t":"heat/target","temp_cmd_t":"heat/set",
 			"dev":{"ids":"a0"}}`)
+		publish("homeassistant/sensor/greenhouse/count/config", `{"name":"Count","stat_t":"count","dev":{"ids":"a0"}}`)
+		publish("homeassistant/sensor/greenhouse/loop/config", `{"name":"Loop","stat_t":"loop","val_tpl":"{% for x in y %}",
+			"dev":{"ids":"a0"}}`)
+		publish("count", "7") // nothing but its value says that it is a number
 		publish("greenhouse/sensor/air/state", "21.4")
 		publish("greenhouse/switch/fan/state", "OFF")
 		publish("greenhouse/sensor/air/state", "nan")
@@ -201,6 +232,10 @@ func TestMQTTAnnouncedDevicesMeasureAndObey(t *testing.T) {
 			packet.Filter{Topic: "heat/set"})
 		awaitActuator(t, bob, d.Device.ID, "fan")
 		awaitActuator(t, bob, d.Device.ID, "pump")
+		if kind, why := awaitSensor(t, bob, d.Device.ID, "count"); kind != "number" ||
+			why != "Loop: the template is not understood: {% for %} is not understood" {
+			t.Errorf("the count is of the kind %q, and not supported is %q", kind, why)
+		}
 		commands := "/devices/" + d.Device.ID + "/commands"
 		giveArgs := func(action, key string, args map[string]any) string {
 			var c struct{ ID string }
@@ -249,7 +284,8 @@ func TestMQTTAnnouncedDevicesMeasureAndObey(t *testing.T) {
 		publish("greenhouse/sensor/air/state", "22.5") // what was announced before is known
 		again := client.New(s.URL)
 		again.SetTokens(bob.Tokens())
-		if got := lastValues(t, again, d.Device.ID); got["air"] != "22.5 Cel" {
+		publish("count", "8")
+		if got := lastValues(t, again, d.Device.ID); got["air"] != "22.5 Cel" || got["count"] != "8" {
 			t.Errorf("after a restart the values are %v", got)
 		}
 	})

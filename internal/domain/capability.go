@@ -23,7 +23,9 @@ const (
 	MaxCapabilities   = 32 << 10 // bytes of all of it, as JSON
 	MinHeartbeat      = 5        // seconds
 	MaxHeartbeat      = 24 * 60 * 60
-	maxCapabilityText = 64 // characters of titles, models and the like
+	MaxUnsupported    = 32
+	MaxWhy            = 128 // characters of why something is not supported
+	maxCapabilityText = 64  // characters of titles, models and the like
 	maxBound          = 1e15
 )
 
@@ -38,6 +40,14 @@ type Capabilities struct {
 	Sensors   []Sensor   `json:"sensors,omitempty" maxItems:"64"`
 	Actuators []Actuator `json:"actuators,omitempty" maxItems:"32"`
 	Settings  []Arg      `json:"settings,omitempty" maxItems:"64"`
+
+	Unsupported []Unsupported `json:"unsupported,omitempty" maxItems:"32" doc:"what a device that announces itself has beside, which cannot be used here"`
+}
+
+// Unsupported is what a device has announced and this server does not use.
+type Unsupported struct {
+	Name string `json:"name" maxLength:"64" doc:"for people"`
+	Why  string `json:"why" maxLength:"128"`
 }
 
 // Sensor is one thing that a device measures.
@@ -148,8 +158,27 @@ func CheckCapabilities(pointer string, c Capabilities) error {
 	if err := checkList(pointer+"/settings", c.Settings, MaxSettings, checkArg); err != nil {
 		return err
 	}
+	if err := checkUnsupported(pointer+"/unsupported", c.Unsupported); err != nil {
+		return err
+	}
 	if b, err := json.Marshal(c); err != nil || len(b) > MaxCapabilities {
 		return InvalidField(pointer, "a description has at most %d bytes", MaxCapabilities)
+	}
+	return nil
+}
+
+func checkUnsupported(pointer string, list []Unsupported) error {
+	if len(list) > MaxUnsupported {
+		return InvalidField(pointer, "at most %d, these are %d", MaxUnsupported, len(list))
+	}
+	for i, u := range list {
+		at := fmt.Sprintf("%s/%d", pointer, i)
+		if _, err := CheckLine(at+"/name", u.Name, maxCapabilityText, true); err != nil {
+			return err
+		}
+		if _, err := CheckLine(at+"/why", u.Why, MaxWhy, true); err != nil {
+			return err
+		}
 	}
 	return nil
 }

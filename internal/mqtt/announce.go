@@ -33,7 +33,8 @@ type announcer struct {
 	entities []*discovery.Entity
 	sensors  map[string][]*discovery.Sensor // by the topic of their values
 	actions  map[string]*discovery.Action
-	waiting  []order // commands that are done when a sensor shows it
+	bad      []domain.Unsupported // announcements that could not be read
+	waiting  []order              // commands that are done when a sensor shows it
 	describe *time.Timer
 }
 
@@ -114,17 +115,21 @@ func (c *conn) onAnnouncement(ctx context.Context, t *site, m *message) error {
 	if !a.take(m) {
 		return nil
 	}
-	d := a.rebuild(ctx, c.s, m.device)
 	delay := describeDelay
 	if len(m.payload) == 0 {
 		delay = removeDelay
 	}
+	c.describeIn(a, a.rebuild(ctx, c.s, m.device), delay)
+	return nil
+}
+
+// describeIn has the device described after a time in which nothing more comes. It is called with the lock.
+func (c *conn) describeIn(a *announced, d *announcer, delay time.Duration) {
 	if d.describe != nil {
 		d.describe.Stop()
 	}
 	who := c.who
 	d.describe = time.AfterFunc(delay, func() { c.s.describe(a, who) })
-	return nil
 }
 
 // hear takes an announcement that another node has received.
@@ -161,6 +166,7 @@ func (a *announced) rebuild(ctx context.Context, s *Service, device string) *ann
 		d = &announcer{}
 		a.devices[device] = d
 	}
+	d.bad = nil
 	d.entities, d.sensors, d.actions = nil, make(map[string][]*discovery.Sensor), make(map[string]*discovery.Action)
 	for topic, doc := range a.docs {
 		if doc.device != device {
@@ -169,11 +175,12 @@ func (a *announced) rebuild(ctx context.Context, s *Service, device string) *ann
 		es, err := a.parse(topic, doc.payload)
 		if err != nil {
 			s.Log.InfoContext(ctx, "MQTT announcement that is not understood", "device", device, "topic", topic, "err", err)
+			d.bad = append(d.bad, discovery.Bad(topic, err))
 		}
 		d.entities = append(d.entities, es...)
 	}
 	slices.SortFunc(d.entities, func(x, y *discovery.Entity) int { return strings.Compare(x.Key, y.Key) })
-	discovery.Capabilities(d.entities) // gives the names
+	discovery.GiveNames(d.entities)
 	for _, e := range d.entities {
 		for i := range e.Sensors {
 			if x := &e.Sensors[i]; x.Name != "" {
@@ -202,17 +209,49 @@ func (a *announced) parse(topic string, payload []byte) ([]*discovery.Entity, er
 
 // describe tells what a device can do, as it has announced it.
 func (s *Service) describe(a *announced, who domain.Principal) {
-	a.mu.Lock()
-	var c domain.Capabilities
-	if d := a.devices[who.ID]; d != nil {
-		c = discovery.Declared(d.entities)
-	}
-	a.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), publishTime)
 	defer cancel()
-	if err := s.Describer.Describe(ctx, who, c); err != nil {
-		s.Log.WarnContext(ctx, "cannot store what a device announced", "device", who.ID, "err", err)
+	before, err := s.Describer.Capabilities(ctx, who.ID)
+	var c domain.Capabilities
+	if err == nil {
+		a.mu.Lock()
+		if d := a.devices[who.ID]; d != nil {
+			discovery.Settle(d.entities, before)
+			c = discovery.Declared(d.entities, d.bad...)
+		}
+		a.mu.Unlock()
+		err = s.Describer.Describe(ctx, who, c)
 	}
+	if err != nil {
+		s.Log.WarnContext(ctx, "cannot store what a device announced", "device", who.ID, "err", err)
+		return
+	}
+	if n := len(c.Unsupported); n > 0 && !slices.Equal(c.Unsupported, before.Unsupported) {
+		s.Log.InfoContext(ctx, "a device announced by MQTT what is not supported", "device", who.ID, "count", n,
+			"entity", c.Unsupported[0].Name, "reason", c.Unsupported[0].Why)
+	}
+}
+
+// settled returns what a device has announced, with what is known from before of sensors of the topic whose
+// kinds were not announced; nil: the topic has no sensors. It returns with the lock held if not nil.
+func (s *Service) settled(ctx context.Context, a *announced, device, topic string) (*announcer, error) {
+	a.mu.Lock()
+	d := a.devices[device]
+	if d == nil || len(d.sensors[topic]) == 0 {
+		a.mu.Unlock()
+		return nil, nil
+	}
+	if !slices.ContainsFunc(d.sensors[topic], (*discovery.Sensor).Unsettled) {
+		return d, nil
+	}
+	a.mu.Unlock()
+	before, err := s.Describer.Capabilities(ctx, device)
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	discovery.Settle(d.entities, before)
+	return d, nil
 }
 
 // observe takes the values that a message of a device has.
@@ -221,17 +260,23 @@ func (c *conn) observe(ctx context.Context, t *site, m *message) error {
 	if err != nil {
 		return err
 	}
-	a.mu.Lock()
-	d := a.devices[m.device]
-	if d == nil || len(d.sensors[m.topic]) == 0 {
-		a.mu.Unlock()
-		return nil
+	d, err := c.s.settled(ctx, a, m.device, m.topic)
+	if d == nil {
+		return err
 	}
 	report := domain.Report{At: c.s.Now(), Quality: domain.ReceivedTime}
 	msg := &discovery.Message{Payload: string(m.payload)}
 	var done []order
 	for _, s := range d.sensors[m.topic] {
+		kind, failed := s.Kind, s.Failed()
 		v, ok := s.Value(msg)
+		if s.Kind != kind {
+			c.describeIn(a, d, describeDelay)
+		}
+		if err := s.Failed(); err != nil && failed == nil {
+			c.s.Log.InfoContext(ctx, "MQTT value template fails", "device", m.device, "topic", m.topic,
+				"sensor", s.Name, "err", err)
+		}
 		if !ok {
 			continue
 		}

@@ -19,8 +19,9 @@ type Readings interface {
 	Accept(ctx context.Context, device string, reports []domain.Report) (domain.ReportAck, error)
 }
 
-// Describer takes what devices say about themselves.
+// Describer takes what devices say about themselves, and knows what they said.
 type Describer interface {
+	Capabilities(ctx context.Context, device string) (domain.Capabilities, error)
 	Describe(ctx context.Context, p domain.Principal, c domain.Capabilities) error
 }
 

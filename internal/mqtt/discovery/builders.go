@@ -19,12 +19,19 @@ var builders = map[string]func(d doc, e *Entity){
 var textClasses = []string{"enum", "date", "timestamp"}
 
 func buildSensor(d doc, e *Entity) {
-	class, kind := d.text("device_class"), domain.TextArg
-	if !slices.Contains(textClasses, class) && (d["unit_of_measurement"] != nil || d["state_class"] != nil || class != "") {
+	class, kind := d.text("device_class"), domain.ArgKind("")
+	switch {
+	case slices.Contains(textClasses, class) || d["options"] != nil:
+		kind = domain.TextArg
+	case d["unit_of_measurement"] != nil || d["state_class"] != nil || class != "":
 		kind = domain.NumberArg
 	}
 	s := e.sensor(e.Name, kind, d.text("state_topic"), d.text("value_template"))
-	if s == nil || kind != domain.NumberArg {
+	if s == nil {
+		return
+	}
+	s.guessed = kind == ""
+	if kind == domain.TextArg {
 		return
 	}
 	s.setUnit(d.text("unit_of_measurement"), class)
@@ -48,11 +55,11 @@ func buildSwitch(d doc, e *Entity) {
 	if s := e.sensor(e.Name, domain.BoolArg, d.text("state_topic"), d.text("value_template")); s != nil {
 		s.on, s.off = d.or("state_on", on), d.or("state_off", off)
 	}
-	topic, retain, template := d.text("command_topic"), d.text("retain") == "True", d.writer(e)
-	if topic == "" {
+	topic, retain, template := d.text("command_topic"), d.text("retain") == "True", d.writer(e, "command_template")
+	if topic == "" || template == nil {
 		return
 	}
-	e.action(e.shows("on", e.Name, 0), func(args map[string]any) []Publication {
+	e.action(e.shows("on", e.Name, dial{}), func(args map[string]any) []Publication {
 		payload := off
 		if args["on"] == true {
 			payload = on
@@ -61,16 +68,17 @@ func buildSwitch(d doc, e *Entity) {
 	}, onArg)
 }
 
-// writer returns what makes a payload of a value by the command template.
-func (d doc) writer(e *Entity) func(value string) string {
-	src := d.text("command_template")
+// writer returns what makes a payload of a value by a command template; nil: it is not understood, so that what it
+// commands cannot be told.
+func (d doc) writer(e *Entity, key string) func(value string) string {
+	src := d.text(key)
 	if src == "" {
 		return func(value string) string { return value }
 	}
 	t, err := Compile(src)
 	if err != nil {
 		e.Note = "the command template is not understood: " + err.Error()
-		return func(value string) string { return value }
+		return nil
 	}
 	return func(value string) string {
 		if text, ok, err := t.Apply(&Message{Payload: value}); err == nil && ok {
@@ -111,7 +119,7 @@ func buildLight(d doc, e *Entity) {
 		}
 	}
 	topic := d.text("command_topic")
-	e.action(e.shows("on", e.Name, 0), func(args map[string]any) []Publication {
+	e.action(e.shows("on", e.Name, dial{}), func(args map[string]any) []Publication {
 		if args["on"] != true {
 			return []Publication{{topic, off, false}}
 		}
@@ -137,7 +145,7 @@ func buildJSONLight(d doc, e *Entity, scale float64, brightness domain.Arg) {
 		}
 	}
 	command := d.text("command_topic")
-	e.action(e.shows("on", e.Name, 0), func(args map[string]any) []Publication {
+	e.action(e.shows("on", e.Name, dial{}), func(args map[string]any) []Publication {
 		out := map[string]any{"state": "OFF"}
 		if args["on"] == true {
 			out["state"] = "ON"
@@ -150,48 +158,55 @@ func buildJSONLight(d doc, e *Entity, scale float64, brightness domain.Arg) {
 	}, args...)
 }
 
-// value is the argument of what is set to a value.
-func (d doc) valueAction(e *Entity, arg domain.Arg) {
-	topic, write := d.text("command_topic"), d.writer(e)
-	if topic == "" {
+// valueAction adds the action of what is set to a value; numbers are those of a dial.
+func (d doc) valueAction(e *Entity, arg domain.Arg, numbers dial) {
+	topic, write := d.text("command_topic"), d.writer(e, "command_template")
+	if topic == "" || write == nil {
 		return
 	}
 	arg.Name, arg.Required = "value", true
-	e.action(e.shows("value", e.Name, orOne(arg.Step)), func(args map[string]any) []Publication {
-		return []Publication{{topic, write(textOf(args["value"])), d.text("retain") == "True"}}
+	e.action(e.shows("value", e.Name, numbers), func(args map[string]any) []Publication {
+		value := args["value"]
+		if n, ok := value.(float64); ok {
+			value = numbers.told(n)
+		}
+		return []Publication{{topic, write(textOf(value)), d.text("retain") == "True"}}
 	}, arg)
 }
 
 func buildNumber(d doc, e *Entity) {
-	arg := domain.Arg{Kind: domain.NumberArg, Min: ptr(1), Max: ptr(100), Step: d.step("step")}
-	for key, to := range map[string]**float64{"min": &arg.Min, "max": &arg.Max} {
-		if n := d.number(key); n != nil {
-			*to = n
-		}
-	}
+	var unit Sensor
+	unit.setUnit(d.text("unit_of_measurement"), d.text("device_class"))
 	if s := e.sensor(e.Name, domain.NumberArg, d.text("state_topic"), d.text("value_template")); s != nil {
-		s.setUnit(d.text("unit_of_measurement"), d.text("device_class"))
-		if s.factor == 0 && s.offset == 0 {
-			arg.Unit = s.Unit
-		}
+		s.Unit, s.scale = unit.Unit, unit.scale
 	}
-	d.valueAction(e, arg)
+	numbers := d.dialOf(unit, "min", "max", "step")
+	if numbers.min == nil {
+		numbers.min = ptr(1)
+	}
+	if numbers.max == nil {
+		numbers.max = ptr(100)
+	}
+	d.valueAction(e, numbers.arg("value"), numbers)
 }
 
 func buildSelect(d doc, e *Entity) {
 	e.sensor(e.Name, domain.TextArg, d.text("state_topic"), d.text("value_template"))
 	if options := d.texts("options"); len(options) > 0 {
-		d.valueAction(e, domain.Arg{Kind: domain.ChoiceArg, Options: options})
+		d.valueAction(e, domain.Arg{Kind: domain.ChoiceArg, Options: options}, dial{})
 	}
 }
 
 func buildText(d doc, e *Entity) {
 	e.sensor(e.Name, domain.TextArg, d.text("state_topic"), d.text("value_template"))
-	d.valueAction(e, domain.Arg{Kind: domain.TextArg})
+	d.valueAction(e, domain.Arg{Kind: domain.TextArg}, dial{})
 }
 
 func buildButton(d doc, e *Entity) {
-	topic, write, press := d.text("command_topic"), d.writer(e), d.or("payload_press", "PRESS")
+	topic, write, press := d.text("command_topic"), d.writer(e, "command_template"), d.or("payload_press", "PRESS")
+	if topic == "" || write == nil {
+		return
+	}
 	e.action(nil, func(map[string]any) []Publication { return []Publication{{topic, write(press), false}} })
 }
 
@@ -237,12 +252,20 @@ func buildLock(d doc, e *Entity) {
 func buildFan(d doc, e *Entity) {
 	d["value_template"] = d["state_value_template"]
 	buildSwitch(d, e)
+	low, high := 1.0, 100.0
+	for key, to := range map[string]*float64{"speed_range_min": &low, "speed_range_max": &high} {
+		if n := d.number(key); n != nil {
+			*to = *n
+		}
+	}
+	speeds := math.Max(high-low+1, 1)
 	if s := e.sensor(e.Name+"_percentage", domain.NumberArg, d.text("percentage_state_topic"),
 		d.text("percentage_value_template")); s != nil {
-		s.Unit = "%"
+		s.setPercent(100 / speeds)
+		s.scale.offset = low - 1
 	}
-	topic := d.text("percentage_command_topic")
-	if topic == "" || len(e.Actions) == 0 {
+	topic, write := d.text("percentage_command_topic"), d.writer(e, "percentage_command_template")
+	if topic == "" || write == nil || len(e.Actions) == 0 {
 		return
 	}
 	a := &e.Actions[0]
@@ -251,7 +274,7 @@ func buildFan(d doc, e *Entity) {
 	a.Publish = func(args map[string]any) []Publication {
 		all := onOff(args)
 		if n, ok := args["percentage"].(float64); ok && args["on"] == true {
-			all = append(all, Publication{topic, textOf(n), false})
+			all = append(all, Publication{topic, write(textOf(math.Ceil(n*speeds/100 + low - 1))), false})
 		}
 		return all
 	}
@@ -270,25 +293,28 @@ func buildClimate(d doc, e *Entity) {
 			s.setUnit(d.or("temperature_unit", "C"), "")
 		}
 	}
+	var unit Sensor
+	unit.setUnit(d.or("temperature_unit", "C"), "")
+	numbers := d.dialOf(unit, "min_temp", "max_temp", "temp_step")
 	mode, temp := d.text("mode_command_topic"), d.text("temperature_command_topic")
+	writeMode, writeTemp := d.writer(e, "mode_command_template"), d.writer(e, "temperature_command_template")
 	var args []domain.Arg
-	if modes := d.texts("modes"); mode != "" && len(modes) > 0 {
+	if modes := d.texts("modes"); mode != "" && writeMode != nil && len(modes) > 0 {
 		args = append(args, domain.Arg{Name: "mode", Kind: domain.ChoiceArg, Options: modes})
 	}
-	if temp != "" {
-		args = append(args, domain.Arg{Name: "temperature", Kind: domain.NumberArg, Min: d.number("min_temp"),
-			Max: d.number("max_temp"), Step: d.step("temp_step")})
+	if temp != "" && writeTemp != nil {
+		args = append(args, numbers.arg("temperature"))
 	}
 	if len(args) == 0 {
 		return
 	}
-	signs := append(e.shows("mode", e.Name+"_mode", 0), e.shows("temperature", e.Name+"_target", orOne(d.step("temp_step")))...)
+	signs := append(e.shows("mode", e.Name+"_mode", dial{}), e.shows("temperature", e.Name+"_target", numbers)...)
 	e.action(signs, func(args map[string]any) (all []Publication) {
 		if m, ok := args["mode"].(string); ok {
-			all = append(all, Publication{mode, m, false})
+			all = append(all, Publication{mode, writeMode(m), false})
 		}
 		if n, ok := args["temperature"].(float64); ok {
-			all = append(all, Publication{temp, textOf(n), false})
+			all = append(all, Publication{temp, writeTemp(textOf(numbers.told(n))), false})
 		}
 		return all
 	}, args...)

@@ -4,8 +4,12 @@
 package discovery
 
 import (
+	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"math"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -35,10 +39,10 @@ type Sensor struct {
 	domain.Sensor
 	Topic    string
 	template *Template
-	on, off  string  // payloads of a bool
-	factor   float64 // to the unit; 0: none
-	offset   float64 // is subtracted before
-	whole    bool    // numbers are rounded
+	on, off  string // payloads of a bool
+	scale    scale
+	guessed  bool // the kind is that of its values; without any yet it is empty
+	failed   error
 }
 
 // Action is what an entity can be told.
@@ -77,13 +81,22 @@ type Publication struct {
 // maxText is how many characters of a title or name are kept.
 const maxText = 64
 
-// Value returns what a message says of the sensor; ok is false if that is nothing.
+// Value returns what a message says of the sensor; ok is false if that is nothing. It may change the kind
+// of a sensor whose kind was not announced.
 func (s *Sensor) Value(m *Message) (v domain.Value, ok bool) {
 	text, ok, err := s.template.Apply(m)
+	if err != nil {
+		s.failed = err
+	}
 	if err != nil || !ok || text == "" || text == "None" || text == "unknown" {
 		return v, false
 	}
+	if s.guessed {
+		s.guess(text)
+	}
 	switch s.Kind {
+	case "":
+		return v, false
 	case domain.BoolArg:
 		switch text {
 		case s.on:
@@ -103,25 +116,47 @@ func (s *Sensor) Value(m *Message) (v domain.Value, ok bool) {
 		if !ok {
 			return v, false // a node that starts says nan
 		}
-		return domain.Number(s.convert(n)), true
+		return domain.Number(s.scale.convert(n)), true
 	}
 	return domain.Text(cut(text, 255)), true
 }
 
-// convert returns a number as it is in the sensor's unit.
-func (s *Sensor) convert(n float64) float64 {
-	n -= s.offset
-	if s.factor != 0 {
-		n *= s.factor
+// plainNumber is a number as devices write measured values: a telephone number or a version is none.
+var plainNumber = regexp.MustCompile(`^[+-]?(0|[1-9][0-9]*)?(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$`)
+
+// guess finds the kind of a sensor from a value. One that was not a number once is a text for good.
+func (s *Sensor) guess(value string) {
+	switch _, isNumber := number(value); {
+	case s.Kind == domain.TextArg || slices.Contains(noValues, strings.ToLower(value)):
+	case isNumber && plainNumber.MatchString(strings.TrimSpace(value)):
+		if s.Kind == "" {
+			s.Kind = domain.NumberArg
+		}
+	default:
+		s.Kind, s.Unit, s.scale, s.Precision = domain.TextArg, "", scale{}, nil
 	}
-	if s.whole {
-		n = math.Round(n)
-	}
-	return n
 }
 
-// setPercent makes a number one in whole percent.
-func (s *Sensor) setPercent(factor float64) { s.Unit, s.factor, s.whole = "%", factor, true }
+// noValues are what devices say without a value, by which nobody can tell its kind.
+var noValues = []string{"nan", "inf", "-inf", "unavailable", "null"}
+
+// Settle gives sensors whose kind was not announced the one that is known of them from before.
+func Settle(es []*Entity, known domain.Capabilities) {
+	for _, e := range es {
+		for i := range e.Sensors {
+			s := &e.Sensors[i]
+			if before, ok := known.Sensor(s.Name); ok && s.Kind == "" && before.Kind != domain.BoolArg {
+				s.Kind = before.Kind
+			}
+		}
+	}
+}
+
+// Unsettled reports whether the kind of the sensor is not known yet.
+func (s *Sensor) Unsettled() bool { return s.Kind == "" }
+
+// Failed returns what went wrong when the template was last applied; nil: nothing.
+func (s *Sensor) Failed() error { return s.failed }
 
 // slug makes a text the name of a capability.
 func slug(s string) string {
@@ -140,14 +175,16 @@ func slug(s string) string {
 }
 
 // line makes a text one that is shown: without control characters, and not too long.
-func line(s string) string {
-	s = strings.Map(func(r rune) rune {
+func line(s string) string { return strings.TrimSpace(cut(printable(s), maxText)) }
+
+// printable returns a text without what cannot be shown.
+func printable(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
 			return -1
 		}
 		return r
-	}, s)
-	return strings.TrimSpace(cut(strings.TrimSpace(s), maxText))
+	}, s))
 }
 
 func cut(s string, n int) string {
@@ -158,46 +195,25 @@ func cut(s string, n int) string {
 	return string(r[:n])
 }
 
-// unit is what a unit is in SenML, and how values get there.
-type unit struct {
-	senml          string
-	factor, offset float64
-}
-
-var units = map[string]unit{
-	"°C": {"Cel", 0, 0}, "C": {"Cel", 0, 0}, "°F": {"Cel", 1 / 1.8, 32}, "F": {"Cel", 1 / 1.8, 32},
-	"kPa": {"Pa", 1e3, 0}, "bar": {"Pa", 1e5, 0}, "mbar": {"hPa", 0, 0}, "psi": {"Pa", 6894.76, 0},
-	"ppb": {"ppm", 1e-3, 0}, "µg/m³": {"ug/m3", 0, 0}, "μg/m³": {"ug/m3", 0, 0}, "m³": {"m3", 0, 0}, "L": {"l", 0, 0},
-	"L/min": {"m3/s", 1.0 / 60000, 0}, "m³/h": {"m3/s", 1.0 / 3600, 0}, "°": {"deg", 0, 0},
-	"µS/cm": {"S/m", 1e-4, 0}, "μS/cm": {"S/m", 1e-4, 0}, "lux": {"lx", 0, 0}, "sec": {"s", 0, 0}, "seconds": {"s", 0, 0},
-	"minutes": {"min", 0, 0}, "Hours": {"h", 0, 0}, "Hr": {"h", 0, 0}, "meters": {"m", 0, 0},
-}
-
-// setUnit gives a sensor a unit as announcements have it. One that is not known is kept.
-func (s *Sensor) setUnit(u, class string) {
-	switch {
-	case u == "%" && class == "humidity":
-		s.Unit = "%RH"
-	case u == "%" && class == "battery":
-		s.Unit = "%EL"
-	default:
-		known, ok := units[u]
-		if !ok {
-			known.senml = strings.ReplaceAll(cut(line(u), domain.MaxUnit), " ", "_")
-		}
-		s.Unit, s.factor, s.offset = known.senml, known.factor, known.offset
-	}
-}
-
-// Capabilities joins what entities of a device can do. Names that come twice get a number, and what is too
-// much is left out: it has no name afterwards. The names in es become those of the capabilities.
+// Capabilities joins what entities of a device can do. The names in es become those of the capabilities.
 func Capabilities(es []*Entity) domain.Capabilities {
+	GiveNames(es)
+	return Declared(es)
+}
+
+// GiveNames gives sensors and actions of a device the names that its capabilities have. Names that come twice
+// get a number, and what is too much, or cannot be declared, has no name afterwards.
+func GiveNames(es []*Entity) {
 	sensors, actions := make(map[string]bool), make(map[string]bool)
 	for _, e := range es {
 		renamed := make(map[string]string) // one value may be in several topics
 		for i := range e.Sensors {
 			s := &e.Sensors[i]
 			name, known := renamed[s.Name]
+			if why := refused(domain.Capabilities{Sensors: []domain.Sensor{s.declared()}}); why != "" {
+				e.Note, s.Name = why, ""
+				continue
+			}
 			if !known && len(sensors) == domain.MaxDeclared {
 				e.Note, s.Name = "there are too many sensors", ""
 				continue
@@ -210,6 +226,10 @@ func Capabilities(es []*Entity) domain.Capabilities {
 		}
 		for i := range e.Actions {
 			a := &e.Actions[i]
+			if why := refused(domain.Capabilities{Actuators: []domain.Actuator{a.Actuator}}); why != "" {
+				e.Note, a.Name = why, ""
+				continue
+			}
 			if len(actions) == domain.MaxActuators {
 				e.Note, a.Name = "there are too many actions", ""
 				continue
@@ -220,18 +240,42 @@ func Capabilities(es []*Entity) domain.Capabilities {
 			}
 		}
 	}
-	return Declared(es)
 }
 
-// Declared returns the capabilities of entities that Capabilities has given names.
-func Declared(es []*Entity) (c domain.Capabilities) {
+// declared returns the sensor as it is declared: one whose kind is not known as a number.
+func (s *Sensor) declared() domain.Sensor {
+	d := s.Sensor
+	if d.Kind == "" {
+		d.Kind = domain.NumberArg
+	}
+	return d
+}
+
+// refused says why a sensor or an action cannot be declared; empty: it can.
+func refused(c domain.Capabilities) string {
+	var e *domain.Error
+	if errors.As(domain.CheckCapabilities("", c), &e) {
+		return e.Msg
+	}
+	return ""
+}
+
+// Bad says that an announcement could not be read.
+func Bad(topic string, err error) domain.Unsupported {
+	return domain.Unsupported{Name: cut(printable(topic), maxText), Why: cut(printable(err.Error()), domain.MaxWhy)}
+}
+
+// Declared returns the capabilities of entities that have got names, with what of them is not supported, and
+// what else is not.
+func Declared(es []*Entity, bad ...domain.Unsupported) (c domain.Capabilities) {
+	c.Unsupported = slices.Clone(bad[:min(len(bad), domain.MaxUnsupported)])
 	seen := make(map[string]bool)
 	for _, e := range es {
 		if e.Device.Via == "" && c.Model == "" {
 			c.Model, c.Hardware, c.Firmware, c.Serial = e.Device.Model, e.Device.Hardware, e.Device.Firmware, e.Device.Serial
 		}
 		for _, s := range e.Sensors {
-			if s.Name != "" && !seen[s.Name] {
+			if s.Name != "" && s.Kind != "" && !seen[s.Name] {
 				seen[s.Name] = true
 				c.Sensors = append(c.Sensors, s.Sensor)
 			}
@@ -241,8 +285,20 @@ func Declared(es []*Entity) (c domain.Capabilities) {
 				c.Actuators = append(c.Actuators, a.Actuator)
 			}
 		}
+		if e.Note != "" && len(c.Unsupported) < domain.MaxUnsupported {
+			c.Unsupported = append(c.Unsupported, domain.Unsupported{Name: e.label(),
+				Why: cut(printable(e.Note), domain.MaxWhy)})
+		}
+	}
+	if b, err := json.Marshal(c); err != nil || len(b) > domain.MaxCapabilities {
+		c.Unsupported = nil
 	}
 	return c
+}
+
+// label is what people know an entity by.
+func (e *Entity) label() string {
+	return line(cmp.Or(e.Title, e.Name, e.Component))
 }
 
 func unused(taken map[string]bool, name string) string {

@@ -31,14 +31,17 @@ var long = map[string]string{
 	"sug_dsp_prc": "suggested_display_precision", "mode_cmd_t": "mode_command_topic", "mode_stat_t": "mode_state_topic",
 	"mode_stat_tpl": "mode_state_template", "temp_cmd_t": "temperature_command_topic",
 	"temp_stat_t": "temperature_state_topic", "temp_stat_tpl": "temperature_state_template",
-	"temp_unit": "temperature_unit", "curr_temp_t": "current_temperature_topic",
+	"temp_unit": "temperature_unit", "spd_rng_min": "speed_range_min", "spd_rng_max": "speed_range_max",
+	"curr_temp_t":   "current_temperature_topic",
 	"curr_temp_tpl": "current_temperature_template",
 	"pl_open":       "payload_open", "pl_cls": "payload_close", "pl_stop": "payload_stop", "stat_open": "state_open",
 	"stat_clsd": "state_closed", "stat_locked": "state_locked", "stat_unlocked": "state_unlocked",
 	"pos_open": "position_open", "pos_clsd": "position_closed", "pos_t": "position_topic",
 	"pos_tpl": "position_template", "set_pos_t": "set_position_topic", "pl_lock": "payload_lock",
 	"pl_unlk": "payload_unlock", "pct_cmd_t": "percentage_command_topic", "pct_stat_t": "percentage_state_topic",
-	"pct_val_tpl": "percentage_value_template", "ids": "identifiers", "cns": "connections", "mf": "manufacturer",
+	"pct_val_tpl": "percentage_value_template", "pct_cmd_tpl": "percentage_command_template",
+	"temp_cmd_tpl": "temperature_command_template", "mode_cmd_tpl": "mode_command_template",
+	"ids": "identifiers", "cns": "connections", "mf": "manufacturer",
 	"mdl": "model", "sw": "sw_version", "hw": "hw_version", "sn": "serial_number",
 }
 
@@ -103,6 +106,8 @@ func (d doc) texts(key string) (all []string) {
 	return all
 }
 
+var errNoObject = errors.New("an announcement is a JSON object")
+
 // ownOrigin is the name of the announcements that this server makes itself.
 const ownOrigin = "Unhidra"
 
@@ -110,7 +115,8 @@ const ownOrigin = "Unhidra"
 // still there, has no entities.
 func Parse(topic string, payload []byte) ([]*Entity, error) {
 	parts := strings.Split(strings.TrimSuffix(strings.TrimPrefix(topic, Prefix), "/config"), "/")
-	if !IsConfig(topic) || len(parts) < 2 || len(parts) > 3 {
+	component, object := parts[0], parts[len(parts)-1]
+	if !IsConfig(topic) || len(parts) < 2 || len(parts) > 3 || line(component) == "" || line(object) == "" {
 		return nil, errors.New("this is no topic of an announcement")
 	}
 	if len(payload) == 0 {
@@ -118,13 +124,12 @@ func Parse(topic string, payload []byte) ([]*Entity, error) {
 	}
 	var raw map[string]any
 	if err := json.Unmarshal(payload, &raw); err != nil {
-		return nil, errors.New("an announcement is a JSON object")
+		return nil, errNoObject
 	}
 	d := normal(raw)
 	if d.sub("origin").text("name") == ownOrigin {
 		return nil, nil
 	}
-	component, object := parts[0], parts[len(parts)-1]
 	if component != "device" {
 		e := d.entity(component, object, strings.Join(parts, "/"), deviceOf(d.sub("device")))
 		return []*Entity{e}, nil

@@ -17,13 +17,13 @@ func (e *Entity) sensorOf(name string) *Sensor {
 }
 
 // shows returns the sign that a sensor has the value of an argument. A number may differ by half a step, in the
-// unit of the argument, since devices round. Without such a sensor there is no sign.
-func (e *Entity) shows(arg, name string, step float64) []sign {
+// unit of the device, since devices round. Without such a sensor there is no sign.
+func (e *Entity) shows(arg, name string, d dial) []sign {
 	s := e.sensorOf(name)
 	if s == nil {
 		return nil
 	}
-	read := Sensor{factor: s.factor, offset: s.offset, whole: s.whole}
+	read, step := s.scale, orOne(d.step)
 	return []sign{{sensor: name, wanted: func(args map[string]any) func(domain.Value) bool {
 		want, given := args[arg]
 		if !given {
@@ -33,6 +33,7 @@ func (e *Entity) shows(arg, name string, step float64) []sign {
 		if !isNumber {
 			return func(v domain.Value) bool { return v.Any() == want }
 		}
+		n = d.told(n)
 		off := math.Abs(read.convert(n+step/2)-read.convert(n)) + 1e-9
 		return func(v domain.Value) bool {
 			return v.Kind == domain.NumberValue && math.Abs(v.Number-read.convert(n)) <= off

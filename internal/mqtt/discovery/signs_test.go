@@ -18,8 +18,8 @@ func TestWantedIsWhatWasAskedFor(t *testing.T) {
 	}{
 		{"climate", `"temp_cmd_t":"g","temp_stat_t":"s","temp_step":0.5`, map[string]any{"temperature": 25.0},
 			"x_target", []domain.Value{number(25), number(25.25)}, []domain.Value{number(21), number(25.5), text("25")}},
-		{"climate", `"temp_cmd_t":"g","temp_stat_t":"s","temp_unit":"F"`, map[string]any{"temperature": 68.0},
-			"x_target", []domain.Value{number(20)}, []domain.Value{number(68), number(21)}},
+		{"climate", `"temp_cmd_t":"g","temp_stat_t":"s","temp_unit":"F"`, map[string]any{"temperature": 20.0},
+			"x_target", []domain.Value{number(20), number(20.2)}, []domain.Value{number(68), number(21)}},
 		{"climate", `"mode_cmd_t":"m","mode_stat_t":"s","modes":["off","heat"]`, map[string]any{"mode": "heat"},
 			"x_mode", []domain.Value{text("heat")}, []domain.Value{text("off")}},
 		{"climate", `"temp_cmd_t":"g","mode_stat_t":"s"`, map[string]any{"temperature": 25.0}, "", nil, nil},

@@ -132,7 +132,7 @@ func (t *tasmota) relay(e *Entity, power string, kind int) {
 		}
 	}
 	command, dimmer, on, off := t.topic(0, power), t.topic(0, "Dimmer"), t.State[1], t.State[0]
-	e.action(e.shows("on", e.Name, 0), func(args map[string]any) []Publication {
+	e.action(e.shows("on", e.Name, dial{}), func(args map[string]any) []Publication {
 		if args["on"] != true {
 			return []Publication{{command, off, false}}
 		}

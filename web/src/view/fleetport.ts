@@ -46,6 +46,8 @@ export interface Capabilities {
   sensors?: Sensor[];
   actuators?: Actuator[];
   settings?: Arg[];
+  /** what a device that announces itself has beside, which cannot be used here */
+  unsupported?: { name: string; why: string }[];
 }
 
 /** A device with what it says about itself. */
