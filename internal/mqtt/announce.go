@@ -35,7 +35,6 @@ type announcer struct {
 	actions  map[string]*discovery.Action
 	bad      []domain.Unsupported // announcements that could not be read
 	waiting  []order              // commands that are done when a sensor shows it
-	describe *time.Timer
 }
 
 // order is a command that was published to a device.
@@ -119,17 +118,15 @@ func (c *conn) onAnnouncement(ctx context.Context, t *site, m *message) error {
 	if len(m.payload) == 0 {
 		delay = removeDelay
 	}
-	c.describeIn(a, a.rebuild(ctx, c.s, m.device), delay)
+	a.rebuild(ctx, c.s, m.device)
+	c.describeIn(a, delay)
 	return nil
 }
 
 // describeIn has the device described after a time in which nothing more comes. It is called with the lock.
-func (c *conn) describeIn(a *announced, d *announcer, delay time.Duration) {
-	if d.describe != nil {
-		d.describe.Stop()
-	}
+func (c *conn) describeIn(a *announced, delay time.Duration) {
 	who := c.who
-	d.describe = time.AfterFunc(delay, func() { c.s.describe(a, who) })
+	c.s.work.after(delay, "describe "+who.ID, func() { c.s.describe(a, who) })
 }
 
 // hear takes an announcement that another node has received.
@@ -160,7 +157,7 @@ func (a *announced) take(m *message) bool {
 }
 
 // rebuild reads all announcements of a device anew. It is called with the lock.
-func (a *announced) rebuild(ctx context.Context, s *Service, device string) *announcer {
+func (a *announced) rebuild(ctx context.Context, s *Service, device string) {
 	d := a.devices[device]
 	if d == nil {
 		d = &announcer{}
@@ -193,7 +190,6 @@ func (a *announced) rebuild(ctx context.Context, s *Service, device string) *ann
 			}
 		}
 	}
-	return d
 }
 
 func (a *announced) parse(topic string, payload []byte) ([]*discovery.Entity, error) {
@@ -271,7 +267,7 @@ func (c *conn) observe(ctx context.Context, t *site, m *message) error {
 		kind, failed := s.Kind, s.Failed()
 		v, ok := s.Value(msg)
 		if s.Kind != kind {
-			c.describeIn(a, d, describeDelay)
+			c.describeIn(a, describeDelay)
 		}
 		if err := s.Failed(); err != nil && failed == nil {
 			c.s.Log.InfoContext(ctx, "MQTT value template fails", "device", m.device, "topic", m.topic,

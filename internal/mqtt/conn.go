@@ -50,9 +50,7 @@ type conn struct {
 	refused   time.Time // when a refusal was last logged
 	attached  bool      // commands are delivered, or will be
 
-	commands    sync.Mutex
-	commandsEnd bool
-	detach      func()
+	commands commands
 
 	heard  atomic.Int64 // when something last came, Unix nanoseconds
 	ready  atomic.Bool  // what CONNECT sets is set
@@ -232,13 +230,12 @@ func (c *conn) kick(code packet.Code, reason string) {
 	_ = c.nc.SetReadDeadline(time.Now())
 }
 
-// finish lets go of everything.
+// finish lets go of everything. The connection counts as open until that is done.
 func (c *conn) finish() {
 	c.leave()
 	c.buf = c.buf[:0]
 	c.releaseBuffer()
 	c.end(nil)
-	c.s.release(c)
 	why := "lost"
 	if r := c.reason.Load(); r != nil {
 		why = *r
@@ -248,6 +245,8 @@ func (c *conn) finish() {
 	if c.who.Kind == domain.KindDevice {
 		c.s.Devices.DeviceDisconnected(c.context(context.Background()), c.who, c.addr, why)
 	}
+	c.waitWritten()
+	c.s.release(c)
 }
 
 // grow makes buf able to take more bytes, at least up to need.

@@ -230,7 +230,7 @@ func (c *conn) begin(ctx context.Context, p packet.Connect) (present bool, err e
 	if err != nil {
 		return false, err
 	}
-	s.cancelWill(c.key)
+	s.work.cancel(willOf(c.key)) // the client is back
 	if p.Will != nil {
 		c.will.Store(newWill(p.Will))
 	}
@@ -295,6 +295,7 @@ func (c *conn) refuse(err error) {
 	}
 	_ = c.nc.SetDeadline(time.Now().Add(closeTime))
 	c.end(b)
+	c.waitWritten()
 }
 
 // oldCodes are the answers before MQTT 5. Without one the connection is closed (3.1.1 section 3.2.2.3).

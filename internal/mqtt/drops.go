@@ -12,9 +12,10 @@ import (
 type drops struct {
 	store func(ctx context.Context, seqs []int64) error
 	log   *slog.Logger
+	full  chan struct{} // dropLimit wait
 	mu    sync.Mutex
 	seqs  []int64
-	busy  sync.Mutex // held while some are deleted
+	busy  chan struct{} // holds one while some are deleted
 }
 
 const (
@@ -22,20 +23,28 @@ const (
 	dropLimit = 5000
 )
 
+func (d *drops) init(store func(ctx context.Context, seqs []int64) error, log *slog.Logger) {
+	d.store, d.log, d.full = store, log, make(chan struct{}, 1)
+	d.busy = make(chan struct{}, 1)
+}
+
 func (d *drops) add(seq int64) {
 	d.mu.Lock()
 	d.seqs = append(d.seqs, seq)
 	full := len(d.seqs) == dropLimit
 	d.mu.Unlock()
 	if full {
-		go d.flushNow()
+		select {
+		case d.full <- struct{}{}:
+		default:
+		}
 	}
 }
 
 // flushNow deletes what was added before.
 func (d *drops) flushNow() {
-	d.busy.Lock()
-	defer d.busy.Unlock()
+	d.busy <- struct{}{}
+	defer func() { <-d.busy }()
 	d.mu.Lock()
 	seqs := d.seqs
 	d.seqs = nil
@@ -62,8 +71,9 @@ func (d *drops) run(ctx context.Context) {
 		case <-ctx.Done():
 			d.flushNow()
 			return
+		case <-d.full:
 		case <-tick.C:
-			d.flushNow()
 		}
+		d.flushNow()
 	}
 }

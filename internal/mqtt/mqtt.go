@@ -103,6 +103,7 @@ type Service struct {
 	metrics  *metrics
 	retainer retainer
 	drops    drops
+	work     background
 	bad      badKeys
 	byAddr   *ratelimit.Limiter // refused connections
 	byUser   *ratelimit.Limiter // connections
@@ -118,7 +119,6 @@ type Service struct {
 	clients  map[string]*conn // by client key
 	users    map[string]int   // connections of each principal
 	sites    map[string]*site
-	wills    map[string]*waitingWill // delayed, by client key
 	draining bool
 	empty    chan struct{} // closed when draining and without connections
 
@@ -158,16 +158,17 @@ func New(d Deps) *Service {
 		open:     ratelimit.NewAddrCounter(l.ConnsPerAddr),
 		seed:     maphash.MakeSeed(),
 		conns:    make(map[*conn]struct{}), clients: make(map[string]*conn), users: make(map[string]int),
-		sites: make(map[string]*site), wills: make(map[string]*waitingWill),
+		sites: make(map[string]*site),
 		empty: make(chan struct{}), forget: make(chan struct{}, 1), listening: make(chan struct{}),
 	}
 	s.retainer.init(d.Topics.RetainMessages)
-	s.drops = drops{store: d.Sessions.DropQueued, log: d.Log}
+	s.drops.init(d.Sessions.DropQueued, d.Log)
 	s.metrics = newMetrics(d.Metrics, s)
 	return s
 }
 
-// Run keeps the connections alive, and ends them when ctx does. It is called once.
+// Run keeps the connections alive, and ends them when ctx does. When it returns, nothing that serves
+// one runs any more. It is called once.
 func (s *Service) Run(ctx context.Context) error {
 	stop, err := s.Bus.Subscribe(bus.RevokeSubject, s.onRevoke)
 	if err != nil {
@@ -181,13 +182,14 @@ func (s *Service) Run(ctx context.Context) error {
 	defer stopGaps()
 	close(s.listening)
 	var wg sync.WaitGroup
-	work, done := context.WithCancel(context.WithoutCancel(ctx))
-	wg.Go(func() { s.sweepLoop(work) })
-	wg.Go(func() { s.retainer.run(work, s.Log) })
-	wg.Go(func() { s.forgetLoop(work) })
-	wg.Go(func() { s.drops.run(work) })
+	loops, done := context.WithCancel(context.WithoutCancel(ctx))
+	wg.Go(func() { s.sweepLoop(loops) })
+	wg.Go(func() { s.retainer.run(loops, s.Log) })
+	wg.Go(func() { s.forgetLoop(loops) })
+	wg.Go(func() { s.drops.run(loops) })
 	<-ctx.Done()
 	s.drain()
+	s.work.end()
 	done()
 	wg.Wait()
 	return nil

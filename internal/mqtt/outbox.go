@@ -172,6 +172,27 @@ func (c *conn) end(last []byte) {
 	c.startWriting()
 }
 
+// whenDrained returns what is closed when nothing is pending. It is called with the lock.
+func (o *outbox) whenDrained() <-chan struct{} {
+	if o.drained == nil {
+		o.drained = make(chan struct{})
+	}
+	return o.drained
+}
+
+// waitWritten waits, after end, until what was pending is written, or cannot be.
+func (c *conn) waitWritten() {
+	o := &c.out
+	o.mu.Lock()
+	if len(o.pending) == 0 || o.broken {
+		o.mu.Unlock()
+		return
+	}
+	drained := o.whenDrained()
+	o.mu.Unlock()
+	<-drained
+}
+
 // waitDrained waits until nothing is pending, or the connection ends. Only the reader may call it.
 func (c *conn) waitDrained() {
 	o := &c.out
@@ -180,10 +201,7 @@ func (c *conn) waitDrained() {
 		o.mu.Unlock()
 		return
 	}
-	if o.drained == nil {
-		o.drained = make(chan struct{})
-	}
-	drained := o.drained
+	drained := o.whenDrained()
 	corked := o.corked
 	o.corked = false
 	c.startWriting()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -189,34 +190,73 @@ func (s *Service) say(ctx context.Context, t *site, topic string, payload []byte
 // attachDelay is how long after its first SUBSCRIBE a device gets commands: others may follow.
 const attachDelay = 300 * time.Millisecond
 
+// commands are those for one device, as they come to its connection.
+type commands struct {
+	mu      sync.Mutex
+	waiting []domain.Command // in their order
+	busy    bool             // a goroutine carries them out
+	ended   bool
+	detach  func()
+}
+
 // attach has commands for the device delivered, soon.
 func (c *conn) attach() {
 	if c.who.Kind != domain.KindDevice || c.attached || c.s.Commands == nil {
 		return
 	}
 	c.attached = true
-	time.AfterFunc(attachDelay, func() {
-		detach := c.s.Commands.Attach(c.context(context.Background()), c.who.ID, func(cmd domain.Command) {
-			go c.carryOut(cmd) // Attach must not wait for the store
-		})
-		c.commands.Lock()
-		defer c.commands.Unlock()
-		if c.commandsEnd {
+	c.s.work.after(attachDelay, "attach "+c.id, func() {
+		detach := c.s.Commands.Attach(c.context(context.Background()), c.who.ID, c.obey)
+		c.commands.mu.Lock()
+		defer c.commands.mu.Unlock()
+		if c.commands.ended {
 			detach()
 			return
 		}
-		c.detach = detach
+		c.commands.detach = detach
 	})
 }
 
-// endCommands undoes attach.
+// endCommands undoes attach. A command that nobody has begun with comes again by a later connection.
 func (c *conn) endCommands() {
-	c.commands.Lock()
-	defer c.commands.Unlock()
-	c.commandsEnd = true
-	if c.detach != nil {
-		c.detach()
-		c.detach = nil
+	c.s.work.cancel("attach " + c.id)
+	c.commands.mu.Lock()
+	defer c.commands.mu.Unlock()
+	c.commands.ended = true
+	if c.commands.detach != nil {
+		c.commands.detach()
+		c.commands.detach = nil
+	}
+}
+
+// obey has a command carried out, after those before it. It does not wait for the store.
+func (c *conn) obey(cmd domain.Command) {
+	q := &c.commands
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.ended {
+		return
+	}
+	q.waiting = append(q.waiting, cmd)
+	if !q.busy {
+		q.busy = c.s.work.start(c.carryOutAll)
+	}
+}
+
+// carryOutAll carries out the commands that wait.
+func (c *conn) carryOutAll() {
+	q := &c.commands
+	for {
+		q.mu.Lock()
+		if len(q.waiting) == 0 || q.ended {
+			q.busy, q.waiting = false, nil
+			q.mu.Unlock()
+			return
+		}
+		cmd := q.waiting[0]
+		q.waiting = q.waiting[1:]
+		q.mu.Unlock()
+		c.carryOut(cmd)
 	}
 }
 

@@ -241,48 +241,19 @@ func newWill(w *packet.Will) *will {
 	}
 }
 
-// waitingWill is a will that is published after its delay.
-type waitingWill struct {
-	timer *time.Timer
-	now   func()
-}
-
 // leaveWill publishes the will of a client that is gone, or after its delay if the session goes on
-// until then. The client's return within that time cancels it.
+// until then: that is cancelled if the client returns, and comes early if the service ends.
 func (s *Service) leaveWill(c *conn, w *will) {
 	delay := min(w.delay, time.Duration(c.sess.expiry())*time.Second)
 	if delay == 0 || c.sess.row.ID == "" {
 		s.publishWill(c, w)
 		return
 	}
-	waiting := &waitingWill{now: func() { s.publishWill(c, w) }}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.wills[c.key] = waiting
-	waiting.timer = time.AfterFunc(delay, func() {
-		s.mu.Lock()
-		mine := s.wills[c.key] == waiting
-		if mine {
-			delete(s.wills, c.key)
-		}
-		s.mu.Unlock()
-		if mine {
-			waiting.now()
-		}
-	})
+	s.work.after(delay, willOf(c.key), func() { s.publishWill(c, w) })
 }
 
-// publishWaitingWills publishes those whose delay has not passed, because this process ends.
-func (s *Service) publishWaitingWills() {
-	s.mu.Lock()
-	waiting := s.wills
-	s.wills = make(map[string]*waitingWill)
-	s.mu.Unlock()
-	for _, w := range waiting {
-		w.timer.Stop()
-		w.now()
-	}
-}
+// willOf names the delayed will of a client by its key.
+func willOf(key string) string { return "will " + key }
 
 func (s *Service) publishWill(c *conn, w *will) {
 	ctx, cancel := context.WithTimeout(c.context(context.Background()), publishTime)
@@ -297,15 +268,5 @@ func (s *Service) publishWill(c *conn, w *will) {
 		c.s.Log.WarnContext(ctx, "cannot publish a will", "topic", w.p.Topic, "err", err)
 	} else if code != packet.Success {
 		c.refusedTopic(w.p.Topic, code)
-	}
-}
-
-// cancelWill forgets a will that waits, because its client is back.
-func (s *Service) cancelWill(key string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if w := s.wills[key]; w != nil {
-		w.timer.Stop()
-		delete(s.wills, key)
 	}
 }

@@ -225,8 +225,8 @@ func (s *session) wake() {
 // pump has the messages that wait sent, as many as the window lets. It is called with the lock.
 func (s *session) pump() {
 	if s.conn != nil && s.more && !s.pumping && len(s.inflight) < s.window {
-		s.pumping = true
-		go s.pumpQueue(s.conn)
+		c := s.conn
+		s.pumping = c.s.work.start(func() { s.pumpQueue(c) })
 	}
 }
 

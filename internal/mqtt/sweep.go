@@ -49,7 +49,7 @@ func (c *conn) sweep(now time.Time) {
 	}
 }
 
-// drain ends all connections, spread over the configured time.
+// drain ends all connections, spread over the configured time, and waits until they are gone.
 func (s *Service) drain() {
 	s.mu.Lock()
 	s.draining = true
@@ -77,6 +77,6 @@ func (s *Service) drain() {
 		for _, c := range s.all() {
 			_ = c.nc.Close()
 		}
+		<-s.empty // soon: what they do yet is bounded by publishTime
 	}
-	s.publishWaitingWills()
 }
