@@ -24,9 +24,16 @@ func (d *diagnosis) certificate(ctx context.Context, c config.Config) {
 	if u, err := url.Parse(c.PublicURL); err == nil {
 		host = u.Hostname()
 	}
+	if m := c.MQTT; m.Cert != "" {
+		at := ""
+		if u, err := url.Parse(m.URL); err == nil {
+			at = u.Hostname()
+		}
+		d.certificateFiles(certs.FilesOptions{Cert: m.Cert, Key: m.Key, Settings: "UNHIDRA_MQTT_TLS"}, at)
+	}
 	switch {
 	case c.TLS.Cert != "":
-		d.certificateFiles(c, host)
+		d.certificateFiles(certs.FilesOptions{Cert: c.TLS.Cert, Key: c.TLS.Key, Settings: "UNHIDRA_TLS"}, host)
 	case c.TLS.ACME():
 		for _, domain := range c.TLS.Domains {
 			d.certificateOf(ctx, c, domain)
@@ -34,17 +41,18 @@ func (d *diagnosis) certificate(ctx context.Context, c config.Config) {
 	}
 }
 
-func (d *diagnosis) certificateFiles(c config.Config, host string) {
-	if _, err := certs.OpenFiles(certs.FilesOptions{Cert: c.TLS.Cert, Key: c.TLS.Key,
-		Log: slog.New(slog.DiscardHandler)}); err != nil {
+// certificateFiles checks two files; host is what clients ask for, and empty if that is not known.
+func (d *diagnosis) certificateFiles(o certs.FilesOptions, host string) {
+	o.Log = slog.New(slog.DiscardHandler)
+	if _, err := certs.OpenFiles(o); err != nil {
 		d.fail("certificate", "%v", err)
 		return
 	}
-	if info, err := os.Stat(c.TLS.Key); err == nil && info.Mode().Perm()&0o007 != 0 {
+	if info, err := os.Stat(o.Key); err == nil && info.Mode().Perm()&0o007 != 0 {
 		d.fail("certificate", "everyone on this machine can read the key in %s and pass for this server; run: chmod o= %s",
-			c.TLS.Key, c.TLS.Key)
+			o.Key, o.Key)
 	}
-	d.chain(c.TLS.Cert, host)
+	d.chain(o.Cert, host)
 }
 
 // chain checks the certificate in a file.

@@ -88,7 +88,7 @@ const dashboards = {
     panel("Queues, share of their limits", "percentunit", line(
       'max by (queue) (queue_depth{job="unhidra",instance=~"$instance"} / queue_limit{job="unhidra",instance=~"$instance"})', "{{queue}}")),
     panel("Refused, because a queue was full", "ops", line(rate("queue_full_total", "queue"), "{{queue}}")),
-    panel("Days until certificates end (none: TLS is off)", "d", line(`((tls_certificate_expiry_timestamp_seconds{job="unhidra",instance=~"$instance"} - time()) / 86400) or 0 * ${sum("gateway_connections")}`, "{{instance}} {{names}}")),
+    panel("Days until certificates end (none: TLS is off)", "d", line(`((tls_certificate_expiry_timestamp_seconds{job="unhidra",instance=~"$instance"} - time()) / 86400) or 0 * ${sum("gateway_connections")}`, "{{instance}} {{listener}} {{names}}")),
     panel("Versions", "short", line('count by (version) (unhidra_build_info{job="unhidra",instance=~"$instance"})', "{{version}}")),
     panel("Connected to NATS (none: one node alone)", "short", line(sum("bus_connected"), "{{instance}}")),
     panel("Waiting for the bus", "short", line(sum("bus_queue_length"), "{{instance}} to send"), line(sum("bus_inbound_length"), "{{instance}} to hand on")),

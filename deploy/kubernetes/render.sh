@@ -3,6 +3,7 @@
 set -eu
 cd "$(dirname "$0")"
 to=${1:-overlays}
+command -v "${HELM:-helm}" >/dev/null || { echo "there is no ${HELM:-helm}; HELM names the program" >&2; exit 1; }
 render() { # OVERLAY ARGUMENTS: the chart without what Helm alone reads
   overlay=$1
   shift

@@ -16,8 +16,10 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/mqtt/packet"
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
+	"github.com/unhidra/unhidra/internal/testkit/mqtttest"
 	"github.com/unhidra/unhidra/internal/testkit/natstest"
 	"github.com/unhidra/unhidra/internal/testkit/nginxtest"
 	"github.com/unhidra/unhidra/internal/testkit/tlstest"
@@ -237,9 +239,10 @@ func TestStream(t *testing.T) {
 	log := &record{}
 	s := live.StartLogged(t, testkit.SQLite(t), slog.New(slog.NewJSONHandler(log, nil)), "UNHIDRA_PUBLIC_URL="+n.URL(),
 		"UNHIDRA_TRUSTED_PROXIES=127.0.0.1",
-		"UNHIDRA_PROXY_PROTOCOL=on", "UNHIDRA_TLS_CERT="+cert, "UNHIDRA_TLS_KEY="+key)
-	n.Nodes = []string{s.Public}
-	n.ConfigureStream()
+		"UNHIDRA_PROXY_PROTOCOL=on", "UNHIDRA_TLS_CERT="+cert, "UNHIDRA_TLS_KEY="+key,
+		"UNHIDRA_MQTT_TLS_ADDR=127.0.0.1:0")
+	n.Nodes, n.Broker = []string{s.Public}, s.MQTTS
+	n.ConfigureStream("stream.conf")
 	n.Start()
 	ann := user(t, n, ca.Client(), "ann")
 	if _, err := dial(t, n, ca.Client(), ann.Tokens().Access); err != nil {
@@ -247,6 +250,54 @@ func TestStream(t *testing.T) {
 	}
 	get(t, n, ca.Client(), "127.0.0.5", "/api/v1/nothing", http.Header{"X-Forwarded-For": {"203.0.113.9"}})
 	eventually(t, func() bool { return log.has(`"path":"/api/v1/nothing"`, `"addr":"127.0.0.5"`) })
+	mqttBy(t, n, ca.Client(), ann)
+}
+
+// nginx ends TLS for devices, and MQTT hears of the client by the PROXY protocol, though HTTP does not.
+func TestMQTT(t *testing.T) {
+	n := nginxtest.New(t)
+	if _, err := os.Stat(nginxtest.StreamModule); err != nil {
+		t.Skip("no stream module of nginx: install libnginx-mod-stream")
+	}
+	ca := tlstest.NewAuthority(t)
+	ca.Files(n.Dir, 1000*time.Hour)
+	s := live.Start(t, testkit.SQLite(t), "UNHIDRA_TRUSTED_PROXIES=127.0.0.1", "UNHIDRA_PROXY_PROTOCOL=mqtt")
+	n.Broker = s.MQTT
+	n.ConfigureStream("mqtt.conf")
+	n.Start()
+	mqttBy(t, n, ca.Client(), s.User("ann"))
+}
+
+// mqttBy connects a device of owner through nginx from 127.0.0.5, and publishes. The server knows the address.
+func mqttBy(t *testing.T, n *nginxtest.Server, trust *tls.Config, owner *client.Client) {
+	t.Helper()
+	var made struct {
+		Device struct{ ID string }
+		Key    string
+	}
+	if err := owner.Do(t.Context(), http.MethodPost, "/devices", map[string]string{"name": "pump"}, &made); err != nil {
+		t.Fatal(err)
+	}
+	trust.ServerName = "localhost"
+	d := tls.Dialer{NetDialer: &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 5)}}, Config: trust}
+	nc, err := d.DialContext(t.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(n.MQTT))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, ack := mqtttest.On(t, nc, packet.Connect{Version: packet.V5, ClientID: "pump", CleanStart: true, KeepAlive: 60,
+		HasUser: true, User: "any", HasPassword: true, Password: made.Key})
+	if ack.Code != packet.Success {
+		t.Fatalf("refused with 0x%02x", byte(ack.Code))
+	}
+	if code := c.Publish(packet.Publish{Topic: "pump/state", Payload: []byte("21.4"), QoS: 1}); code != packet.Success {
+		t.Errorf("a message was answered 0x%02x", byte(code))
+	}
+	c.Close()
+	eventually(t, func() bool {
+		var ended struct{ Items []struct{ Addr string } }
+		err := owner.Do(t.Context(), http.MethodGet, "/devices/"+made.Device.ID+"/connections", nil, &ended)
+		return err == nil && len(ended.Items) == 1 && ended.Items[0].Addr == "127.0.0.5"
+	})
 }
 
 func eventually(t *testing.T, done func() bool) {

@@ -220,7 +220,8 @@ type server struct {
 	limits     httpx.Limits            // of the REST API, on all listeners together
 	components []component             // in the order in which they start
 
-	certs certs.Source // nil: plain http
+	certs     certs.Source // nil: plain http
+	mqttCerts certs.Source // for MQTT alone; nil: as certs
 
 	public, auth, operator, plain, mqtt, mqtts net.Listener
 }
@@ -294,7 +295,7 @@ func (s *server) handlers() error {
 	}
 	if s.plain != nil {
 		h := s.certs.Challenge(redirect(s.addrs.URL, s.health.ServeHealth))
-		s.run("http", s.serve("http", s.behindProxy(s.plain), nil, httpx.Bound(h)))
+		s.run("http", s.serve("http", s.behindProxy(s.plain, s.Config.TLS.ProxyProtocol), nil, httpx.Bound(h)))
 	}
 	if s.auth != nil {
 		mux := http.NewServeMux()
@@ -341,7 +342,7 @@ func (s *server) listener(name string, l net.Listener, mux *http.ServeMux, fallb
 	if err != nil {
 		return err
 	}
-	s.run(name, s.serve(name, s.behindProxy(l), s.tls(), h))
+	s.run(name, s.serve(name, s.behindProxy(l, s.Config.TLS.ProxyProtocol), s.tls(), h))
 	return nil
 }
 

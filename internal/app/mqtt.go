@@ -4,9 +4,12 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/unhidra/unhidra/internal/auth"
+	"github.com/unhidra/unhidra/internal/certs"
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/mqtt"
@@ -33,6 +36,9 @@ func (s *server) openMQTT(ctx context.Context) (err error) {
 		}
 	}
 	if c.MQTT.TLSAddr != "" {
+		if err = s.openMQTTCerts(); err != nil {
+			return err
+		}
 		if s.mqtts, err = Listen(ctx, c.MQTT.TLSAddr, "UNHIDRA_MQTT_TLS_ADDR"); err != nil {
 			return err
 		}
@@ -41,19 +47,39 @@ func (s *server) openMQTT(ctx context.Context) (err error) {
 	return nil
 }
 
+// openMQTTCerts reads the certificate that is for MQTT alone, if there is one.
+func (s *server) openMQTTCerts() (err error) {
+	c := s.Config.MQTT
+	if c.Cert == "" {
+		return nil
+	}
+	s.mqttCerts, err = certs.OpenFiles(certs.FilesOptions{Cert: c.Cert, Key: c.Key, Settings: "UNHIDRA_MQTT_TLS",
+		Log: s.logs.Part("certs"), Metrics: s.certMetrics("mqtt")})
+	return err
+}
+
 // warnPlainMQTT tells an operator that keys of devices can be read on the way.
 func (s *server) warnPlainMQTT(ctx context.Context) {
 	host, _, _ := net.SplitHostPort(s.addrs.MQTT)
 	if a, err := netip.ParseAddr(host); err == nil && a.IsLoopback() || !strings.HasPrefix(s.Config.URL(), "https:") {
 		return
 	}
+	if c := s.Config.MQTT; c.ProxyProtocol && strings.HasPrefix(c.URL, "mqtts:") {
+		return // a proxy ends TLS
+	}
 	s.logs.Part("mqtt").WarnContext(ctx, "MQTT without encryption can be reached from other machines: whoever listens "+
 		"on the way reads the keys of devices; use UNHIDRA_MQTT_TLS_ADDR for those that can", "addr", s.addrs.MQTT)
 }
 
-// mqttPlace is the port that devices are told: without TLS if other machines reach it, because most
-// of them know no other.
+// mqttPlace is where devices are told to connect: as the settings say, or at the listener without TLS
+// if other machines reach it, because most devices know no other.
 func (s *server) mqttPlace() *auth.MQTT {
+	if u, err := url.Parse(s.Config.MQTT.URL); err == nil && u.Host != "" {
+		port, _ := strconv.Atoi(u.Port()) // config has checked it
+		a, err := netip.ParseAddr(u.Hostname())
+		local := u.Hostname() == "localhost" || err == nil && a.IsLoopback()
+		return &auth.MQTT{Host: u.Hostname(), Port: port, TLS: u.Scheme == "mqtts", Local: local}
+	}
 	plain, plainErr := netip.ParseAddrPort(s.addrs.MQTT)
 	secure, secureErr := netip.ParseAddrPort(s.addrs.MQTTS)
 	local := plain.Addr().IsLoopback()
@@ -84,11 +110,16 @@ func (s *server) buildMQTT() {
 // serveMQTT adds the listeners, which close before the connections end.
 func (s *server) serveMQTT() {
 	if s.mqtt != nil {
-		l := s.behindProxy(s.mqtt)
+		l := s.behindProxy(s.mqtt, s.Config.MQTT.ProxyProtocol)
 		s.run("mqtt listener", func(ctx context.Context) error { return s.modules.mqtt.Serve(ctx, l, nil) })
 	}
 	if s.mqtts != nil {
-		l := s.behindProxy(s.mqtts)
-		s.run("mqtts listener", func(ctx context.Context) error { return s.modules.mqtt.Serve(ctx, l, s.tls()) })
+		l := s.behindProxy(s.mqtts, s.Config.MQTT.ProxyProtocol)
+		secure := s.certs
+		if s.mqttCerts != nil {
+			secure = s.mqttCerts
+			s.run("mqtt certificate", secure.Run)
+		}
+		s.run("mqtts listener", func(ctx context.Context) error { return s.modules.mqtt.Serve(ctx, l, secure.TLS()) })
 	}
 }

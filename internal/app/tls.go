@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/unhidra/unhidra/internal/certs"
 	"github.com/unhidra/unhidra/internal/proxyproto"
 )
@@ -18,8 +20,8 @@ func (s *server) openFiles() (err error) {
 	if c.Cert == "" {
 		return nil
 	}
-	s.certs, err = certs.OpenFiles(certs.FilesOptions{Cert: c.Cert, Key: c.Key, Log: s.logs.Part("certs"),
-		Metrics: s.reg})
+	s.certs, err = certs.OpenFiles(certs.FilesOptions{Cert: c.Cert, Key: c.Key, Settings: "UNHIDRA_TLS",
+		Log: s.logs.Part("certs"), Metrics: s.certMetrics("public")})
 	return err
 }
 
@@ -32,7 +34,7 @@ func (s *server) openACME() (err error) {
 	o := certs.ACMEOptions{
 		Domains: c.Domains, Email: c.Email, Directory: c.Directory, CAFile: c.CAFile, Folder: s.Config.CertificateFolder(),
 		Host: s.Config.BindAddr, TLSPort: port(s.public), HTTPPort: port(s.plain),
-		Log: s.logs.Part("certs"), Metrics: s.reg,
+		Log: s.logs.Part("certs"), Metrics: s.certMetrics("public"),
 	}
 	if s.Config.DatabaseURL != "" { // perhaps one of several nodes
 		if o.Storage, err = certs.NewShared(s.db.Server, s.keys.Derive("certificates")); err != nil {
@@ -41,6 +43,11 @@ func (s *server) openACME() (err error) {
 	}
 	s.certs, err = certs.NewACME(o)
 	return err
+}
+
+// certMetrics returns where the metrics of a listener's certificates are registered.
+func (s *server) certMetrics(listener string) prometheus.Registerer {
+	return prometheus.WrapRegistererWith(prometheus.Labels{"listener": listener}, s.reg)
 }
 
 // port returns the port of l, or 0 without one.
@@ -60,10 +67,9 @@ func (s *server) tls() *tls.Config {
 	return s.certs.TLS()
 }
 
-// behindProxy returns l, with clients' addresses from the PROXY protocol if the
-// configuration wants it.
-func (s *server) behindProxy(l net.Listener) net.Listener {
-	if !s.Config.TLS.ProxyProtocol {
+// behindProxy returns l, with clients' addresses from the PROXY protocol if on says so.
+func (s *server) behindProxy(l net.Listener, on bool) net.Listener {
+	if !on {
 		return l
 	}
 	return proxyproto.Listen(l, proxyproto.Options{Trusted: s.Config.TrustedProxies, Log: s.logs.Part("proxy")})

@@ -74,11 +74,12 @@ type Deps struct {
 	MQTT            *MQTT // where devices connect; nil: nowhere
 }
 
-// MQTT is the port that devices connect to by MQTT.
+// MQTT is where devices connect by MQTT.
 type MQTT struct {
-	Port  int  `json:"port"`
-	TLS   bool `json:"tls" doc:"by TLS alone"`
-	Local bool `json:"local" doc:"it is closed to other machines"`
+	Host  string `json:"host,omitempty" doc:"if it is not that of the web client"`
+	Port  int    `json:"port"`
+	TLS   bool   `json:"tls" doc:"by TLS alone"`
+	Local bool   `json:"local" doc:"it is closed to other machines"`
 }
 
 // Service is the auth module.

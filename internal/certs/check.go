@@ -30,8 +30,8 @@ func Check(chain []byte, host string, roots *x509.CertPool, now time.Time) Findi
 	case now.Before(leaf.NotBefore):
 		return Finding{true, fmt.Sprintf("begins on %s, or the clock is wrong", day(leaf.NotBefore)), leaf}
 	case host != "" && leaf.VerifyHostname(host) != nil:
-		return Finding{true, fmt.Sprintf("is for %s, and people ask for %s (UNHIDRA_PUBLIC_URL); get one for that name",
-			strings.Join(Names(leaf), ", "), host), leaf}
+		return Finding{true, fmt.Sprintf("is for %s, and clients ask for %s (UNHIDRA_PUBLIC_URL, of MQTT UNHIDRA_MQTT_URL); "+
+			"get one for that name", strings.Join(Names(leaf), ", "), host), leaf}
 	}
 	between := x509.NewCertPool()
 	for _, c := range all[1:] {

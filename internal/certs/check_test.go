@@ -26,7 +26,7 @@ func TestCheck(t *testing.T) {
 		{"good", 1000 * time.Hour, "chat.example.org", ca, false, false, "is good for"},
 		{"soon", 100 * time.Hour, "chat.example.org", ca, false, false, "which is soon"},
 		{"over", -time.Hour, "chat.example.org", ca, false, true, "ended on"},
-		{"name", 1000 * time.Hour, "example.net", ca, false, true, "people ask for example.net"},
+		{"name", 1000 * time.Hour, "example.net", ca, false, true, "clients ask for example.net"},
 		{"no chain", 1000 * time.Hour, "", other, false, true, "has no chain"},
 		{"unknown", 1000 * time.Hour, "", other, true, true, "does not trust"},
 	} {

@@ -23,6 +23,7 @@ import (
 // FilesOptions are the options of Files.
 type FilesOptions struct {
 	Cert, Key string // PEM files; Cert has the whole chain, leaf first
+	Settings  string // what errors call them: UNHIDRA_TLS for UNHIDRA_TLS_CERT and UNHIDRA_TLS_KEY
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer // nil: none
 	Every     time.Duration         // interval of checks for changes; 0: 10 s
@@ -43,11 +44,11 @@ func OpenFiles(o FilesOptions) (*Files, error) {
 		o.Every = 10 * time.Second
 	}
 	f := &Files{FilesOptions: o}
-	cert, key, err := read(o.Cert, o.Key)
+	cert, key, err := o.read()
 	if err != nil {
 		return nil, err
 	}
-	pair, err := parse(o.Cert, o.Key, cert, key)
+	pair, err := o.parse(cert, key)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +91,7 @@ func (f *Files) Run(ctx context.Context) error {
 // look uses a new pair. If the pair is invalid, look logs that once, at the second check that finds
 // it, because the first may have come between the replacement of the two files.
 func (f *Files) look() {
-	cert, key, err := read(f.Cert, f.Key)
+	cert, key, err := f.read()
 	now := sum(cert, key)
 	switch {
 	case now != f.seen:
@@ -102,7 +103,7 @@ func (f *Files) look() {
 	}
 	var pair *tls.Certificate
 	if err == nil {
-		pair, err = parse(f.Cert, f.Key, cert, key)
+		pair, err = f.parse(cert, key)
 	}
 	running := f.current.Load().Leaf
 	if err == nil && pair.Leaf.NotAfter.Before(time.Now()) && running.NotAfter.After(pair.Leaf.NotAfter) {
@@ -121,11 +122,11 @@ func (f *Files) look() {
 	}
 }
 
-func read(certFile, keyFile string) (cert, key []byte, err error) {
-	if cert, err = readOne(certFile, "certificate", "UNHIDRA_TLS_CERT"); err != nil {
+func (o FilesOptions) read() (cert, key []byte, err error) {
+	if cert, err = readOne(o.Cert, "certificate", o.Settings+"_CERT"); err != nil {
 		return nil, nil, err
 	}
-	key, err = readOne(keyFile, "key of the certificate", "UNHIDRA_TLS_KEY")
+	key, err = readOne(o.Key, "key of the certificate", o.Settings+"_KEY")
 	return cert, key, err
 }
 
@@ -144,7 +145,7 @@ func readOne(path, what, setting string) ([]byte, error) {
 }
 
 // parse parses the pair, or returns an error that says what is wrong with it.
-func parse(certFile, keyFile string, cert, key []byte) (*tls.Certificate, error) {
+func (o FilesOptions) parse(cert, key []byte) (*tls.Certificate, error) {
 	pair, err := tls.X509KeyPair(cert, key)
 	if err == nil {
 		return &pair, nil
@@ -152,21 +153,21 @@ func parse(certFile, keyFile string, cert, key []byte) (*tls.Certificate, error)
 	switch {
 	case !bytes.Contains(cert, []byte("-----BEGIN CERTIFICATE-----")) &&
 		bytes.Contains(key, []byte("-----BEGIN CERTIFICATE-----")):
-		return nil, fmt.Errorf("the certificate and its key are mixed up: exchange UNHIDRA_TLS_CERT (%s) and "+
-			"UNHIDRA_TLS_KEY (%s)", certFile, keyFile)
+		return nil, fmt.Errorf("the certificate and its key are mixed up: exchange %s_CERT (%s) and "+
+			"%s_KEY (%s)", o.Settings, o.Cert, o.Settings, o.Key)
 	case !bytes.Contains(cert, []byte("-----BEGIN CERTIFICATE-----")):
 		return nil, fmt.Errorf("%s holds no certificate in PEM form; put the full chain into it, the server's own first",
-			certFile)
+			o.Cert)
 	case bytes.Contains(key, []byte("ENCRYPTED")):
 		return nil, fmt.Errorf("the key in %s needs a passphrase, which nobody could type at a restart; take it off: "+
-			"openssl pkey -in %s -out new.key", keyFile, keyFile)
+			"openssl pkey -in %s -out new.key", o.Key, o.Key)
 	case !bytes.Contains(key, []byte("PRIVATE KEY-----")):
-		return nil, fmt.Errorf("%s holds no private key in PEM form; put the key of the certificate into it", keyFile)
+		return nil, fmt.Errorf("%s holds no private key in PEM form; put the key of the certificate into it", o.Key)
 	case whole(cert, key):
 		return nil, fmt.Errorf("the key in %s is not that of the first certificate in %s; replace both together, the "+
-			"server's own certificate first", keyFile, certFile)
+			"server's own certificate first", o.Key, o.Cert)
 	}
-	return nil, fmt.Errorf("%s and %s cannot be used: %w", certFile, keyFile, err)
+	return nil, fmt.Errorf("%s and %s cannot be used: %w", o.Cert, o.Key, err)
 }
 
 // whole reports whether both files can be parsed, so that the only error left is that they do not

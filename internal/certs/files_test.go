@@ -126,15 +126,15 @@ func TestFilesComplaints(t *testing.T) {
 			"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")},
 		{"of another", "is not that of the first certificate", good, otherKey},
 		{"cut off", "cannot be used", good[:len(good)/2], goodKey},
-		{"missing", "UNHIDRA_TLS_CERT", nil, goodKey},
+		{"missing", "UNHIDRA_MQTT_TLS_CERT", nil, goodKey},
 	} {
 		cert, key := filepath.Join(dir, "c"+c.name), filepath.Join(dir, "k"+c.name)
 		if c.cert != nil {
 			write(t, cert, c.cert)
 		}
 		write(t, key, c.key)
-		if _, err := OpenFiles(FilesOptions{Cert: cert, Key: key, Log: slog.New(slog.DiscardHandler)}); err == nil ||
-			!strings.Contains(err.Error(), c.want) {
+		if _, err := OpenFiles(FilesOptions{Cert: cert, Key: key, Settings: "UNHIDRA_MQTT_TLS",
+			Log: slog.New(slog.DiscardHandler)}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

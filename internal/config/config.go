@@ -91,8 +91,12 @@ type OIDC struct {
 
 // MQTT says where MQTT clients connect, beside the WebSocket at /mqtt.
 type MQTT struct {
-	Addr    string // plain; empty: none
-	TLSAddr string // with the certificates of the public listener; empty: none
+	Addr      string // plain; empty: none
+	TLSAddr   string // with TLS; empty: none
+	Cert, Key string // files, for TLSAddr alone; empty: the certificates of the public listener
+	// ProxyProtocol says that trusted proxies put the client's address before the bytes.
+	ProxyProtocol bool
+	URL           string // what devices are told: mqtt://host:port or mqtts://host:port; empty: what the listeners say
 }
 
 // Roles that a process can have.

@@ -86,8 +86,18 @@ func (c *Config) options() []option {
 				"can be read on the way. If nothing is set and the port is in use by another program, there is none", false,
 			addr(&c.MQTT.Addr)},
 		{listen, "UNHIDRA_MQTT_TLS_ADDR", "mqtt-tls-addr", "",
-			"listener for MQTT with the certificate of the public listener: `:8883`; empty: none", false,
+			"listener for MQTT with TLS, by the certificate of the public listener or the next two settings: `:8883`; " +
+				"empty: none", false,
 			addr(&c.MQTT.TLSAddr)},
+		{listen, "UNHIDRA_MQTT_TLS_CERT", "mqtt-tls-cert", "",
+			"PEM file of a certificate and its chain for MQTT alone, for a server whose proxy ends TLS for browsers; a " +
+				"changed file is loaded without a restart", false,
+			str(&c.MQTT.Cert)},
+		{listen, "UNHIDRA_MQTT_TLS_KEY", "mqtt-tls-key", "", "PEM file of its key", false, str(&c.MQTT.Key)},
+		{listen, "UNHIDRA_MQTT_URL", "mqtt-url", "",
+			"where devices reach MQTT, if not at the host of the public URL and the listener's port: " +
+				"`mqtts://mqtt.example.org:8883`, or `mqtt://` without TLS. The web client tells it to whoever registers a device",
+			false, mqttURL(&c.MQTT.URL)},
 		{listen, "UNHIDRA_PUBLIC_URL", "public-url", "",
 			"URL that people reach the server at; empty: `http://localhost` and the port. Links start with it, and " +
 				"with https cookies are Secure", false,
@@ -196,8 +206,9 @@ func (c *Config) options() []option {
 			networks(&c.TrustedProxies)},
 		{browser, "UNHIDRA_PROXY_PROTOCOL", "", "off",
 			"`on`: connections from UNHIDRA_TRUSTED_PROXIES begin with a PROXY protocol header (version 1 or 2) that " +
-				"names the client; connections from elsewhere have none", false,
-			onOff(&c.TLS.ProxyProtocol)},
+				"names the client; connections from elsewhere have none. `mqtt`: those for MQTT alone, because the proxy tells " +
+				"the client of HTTP in a header", false,
+			proxyProtocol(&c.TLS.ProxyProtocol, &c.MQTT.ProxyProtocol)},
 
 		{limits, "RATE_LIMIT_LOGIN_PER_MINUTE", "", "10",
 			"sign-in attempts from one address in a minute", false,

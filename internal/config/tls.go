@@ -21,7 +21,7 @@ type TLS struct {
 	CAFile        string   // PEM of the authority that it is trusted by; empty: the system's
 	HTTPAddr      string   // plain listener that redirects and answers challenges; empty: none
 	Subdomains    bool     // HSTS is for all names below the own too
-	ProxyProtocol bool     // trusted proxies put the client's address before the bytes
+	ProxyProtocol bool     // trusted proxies put the client's address before the bytes of HTTP
 }
 
 // Enabled reports whether the public listener speaks TLS.
@@ -58,9 +58,8 @@ const autoHTTP = "auto"
 // complete fills in what follows from other settings, and looks at what does
 // not go together.
 func (c *Config) complete() error {
-	if c.MQTT.TLSAddr != "" && !c.TLS.Enabled() {
-		return errors.New("UNHIDRA_MQTT_TLS_ADDR needs a certificate; set UNHIDRA_TLS_CERT and UNHIDRA_TLS_KEY, or " +
-			"UNHIDRA_ACME_DOMAINS")
+	if err := c.MQTT.check(c.TLS.Enabled()); err != nil {
+		return err
 	}
 	t := &c.TLS
 	if t.HTTPAddr == autoHTTP {
@@ -77,12 +76,51 @@ func (c *Config) complete() error {
 	case t.HTTPAddr != "" && !t.Enabled():
 		return errors.New("UNHIDRA_HTTP_ADDR redirects to https, which is not on; set UNHIDRA_ACME_DOMAINS, or " +
 			"UNHIDRA_TLS_CERT and UNHIDRA_TLS_KEY")
-	case t.ProxyProtocol && len(c.TrustedProxies) == 0:
+	case c.MQTT.ProxyProtocol && len(c.TrustedProxies) == 0:
 		return errors.New("UNHIDRA_PROXY_PROTOCOL believes the proxies in UNHIDRA_TRUSTED_PROXIES, and that names none")
 	case t.Enabled() && strings.HasPrefix(c.PublicURL, "http:"):
 		return fmt.Errorf("UNHIDRA_PUBLIC_URL is %s, though the server speaks TLS; write it with https", c.PublicURL)
 	}
 	return nil
+}
+
+// check looks at what does not go together; secure says that the public listener has a certificate.
+func (m MQTT) check(secure bool) error {
+	switch {
+	case (m.Cert == "") != (m.Key == ""):
+		return errors.New("UNHIDRA_MQTT_TLS_CERT and UNHIDRA_MQTT_TLS_KEY go together; set both, or neither")
+	case m.Cert != "" && m.TLSAddr == "":
+		return errors.New("UNHIDRA_MQTT_TLS_CERT is for the listener UNHIDRA_MQTT_TLS_ADDR; set that to :8883")
+	case m.TLSAddr != "" && m.Cert == "" && !secure:
+		return errors.New("UNHIDRA_MQTT_TLS_ADDR needs a certificate; set UNHIDRA_MQTT_TLS_CERT and UNHIDRA_MQTT_TLS_KEY, " +
+			"UNHIDRA_TLS_CERT and UNHIDRA_TLS_KEY, or UNHIDRA_ACME_DOMAINS")
+	}
+	return nil
+}
+
+// mqttURL takes the address of a broker, and writes its port out.
+func mqttURL(p *string) func(string) error {
+	return func(s string) error {
+		if s == "" {
+			return nil
+		}
+		u, err := url.Parse(s)
+		if err != nil || (u.Scheme != "mqtt" && u.Scheme != "mqtts") || u.Hostname() == "" ||
+			strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			return fmt.Errorf("%q is not of the form mqtts://mqtt.example.org:8883", s)
+		}
+		port := u.Port()
+		switch n, err := strconv.Atoi(port); {
+		case port == "" && u.Scheme == "mqtts":
+			port = "8883"
+		case port == "":
+			port = "1883"
+		case err != nil || n < 1 || n > 65535:
+			return fmt.Errorf("%q is no port; write it like mqtts://mqtt.example.org:8883", port)
+		}
+		*p = u.Scheme + "://" + net.JoinHostPort(u.Hostname(), port)
+		return nil
+	}
 }
 
 func domains(p *[]string) func(string) error {
@@ -120,6 +158,17 @@ func httpAddr(p *string) func(string) error {
 			return nil
 		}
 		return addr(p)(s)
+	}
+}
+
+// proxyProtocol takes whether connections begin with the client's address: those for HTTP, and those for MQTT.
+func proxyProtocol(http, mqtt *bool) func(string) error {
+	return func(s string) error {
+		*http, *mqtt = s == "on", s == "on" || s == "mqtt"
+		if s != "on" && s != "mqtt" && s != "off" {
+			return fmt.Errorf("%q is neither on, mqtt nor off", s)
+		}
+		return nil
 	}
 }
 

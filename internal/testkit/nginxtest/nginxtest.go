@@ -25,10 +25,13 @@ type Server struct {
 	Dir    string
 	Plain  int      // port for http
 	Secure int      // and for https
+	MQTT   int      // and for MQTT with TLS, after ConfigureStream
 	Nodes  []string // host:port of the servers behind it
+	Broker string   // the same for MQTT
 	Edits  []string // further pairs for strings.NewReplacer
 
-	tb testing.TB
+	tb     testing.TB
+	stream bool // MQTT alone is served
 }
 
 const patience = 30 * time.Second
@@ -54,7 +57,7 @@ func New(tb testing.TB) *Server {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		tb.Fatal(err)
 	}
-	return &Server{tb: tb, Dir: dir, Plain: node.Port(tb), Secure: node.Port(tb)}
+	return &Server{tb: tb, Dir: dir, Plain: node.Port(tb), Secure: node.Port(tb), MQTT: node.Port(tb)}
 }
 
 // Path returns the path of a file in the folder of this nginx.
@@ -112,11 +115,12 @@ func (n *Server) Configure() {
 	write("unhidra.conf", "conf.d/unhidra.conf", "")
 }
 
-// ConfigureStream writes the configuration that only forwards bytes.
-func (n *Server) ConfigureStream() {
+// ConfigureStream writes one of the configurations that forward bytes: stream.conf, or that of MQTT alone.
+func (n *Server) ConfigureStream(file string) {
 	n.tb.Helper()
 	n.Configure()
-	stream, err := os.ReadFile(filepath.Join("..", "..", "deploy", "nginx", "stream.conf"))
+	n.stream = file == "mqtt.conf"
+	stream, err := os.ReadFile(filepath.Join("..", "..", "deploy", "nginx", file))
 	if err != nil {
 		n.tb.Fatal(err)
 	}
@@ -128,8 +132,16 @@ func (n *Server) ConfigureStream() {
 	for _, addr := range n.Nodes {
 		nodes.WriteString("server " + addr + ";\n")
 	}
+	mqtt, broker := "listen 127.0.0.1:"+strconv.Itoa(n.MQTT), "127.0.0.1:1" // nothing
+	if n.Broker != "" {
+		broker = n.Broker
+	}
 	r := strings.NewReplacer("listen 443;", "listen 127.0.0.1:"+strconv.Itoa(n.Secure)+";", "listen [::]:443;", "",
-		"server 127.0.0.1:9443 max_fails=2 fail_timeout=5s;", nodes.String())
+		"server 127.0.0.1:9443 max_fails=2 fail_timeout=5s;", nodes.String(),
+		"listen [::]:8883;", "", "listen [::]:8883 ssl;", "", "listen 8883", mqtt,
+		"server 127.0.0.1:8884", "server "+broker, "server 127.0.0.1:1883", "server "+broker,
+		"/etc/letsencrypt/live/chat.example.org/fullchain.pem", n.Path("cert.pem"),
+		"/etc/letsencrypt/live/chat.example.org/privkey.pem", n.Path("key.pem"))
 	b := append([]byte("load_module "+StreamModule+";\n"),
 		append(conf[:bytes.Index(conf, []byte("http {"))], []byte(r.Replace(string(stream)))...)...)
 	if err := os.WriteFile(n.Path("nginx.conf"), b, 0o644); err != nil {
@@ -162,8 +174,12 @@ func (n *Server) Start() {
 // open waits until the TLS port takes connections.
 func (n *Server) open() {
 	n.tb.Helper()
+	port := n.Secure
+	if n.stream {
+		port = n.MQTT
+	}
 	for late := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		c, err := (&net.Dialer{}).DialContext(n.tb.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(n.Secure))
+		c, err := (&net.Dialer{}).DialContext(n.tb.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(port))
 		if err == nil {
 			_ = c.Close()
 			return

@@ -25,7 +25,7 @@ interface ServerInfo {
   mail: boolean;
   passkeys: boolean;
   providers?: Server['providers'];
-  mqtt?: { port: number; tls: boolean; local: boolean };
+  mqtt?: { host?: string; port: number; tls: boolean; local: boolean };
 }
 
 const linkPaths: Record<MailLink, string> = {

@@ -31,6 +31,8 @@ export interface PageOf<T> {
 
 /** The port that devices connect to by MQTT. */
 export interface MqttPort {
+  /** if it is not that of the web client */
+  host?: string | undefined;
   port: number;
   tls: boolean;
   /** it is closed to other machines */

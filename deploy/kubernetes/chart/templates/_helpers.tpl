@@ -39,7 +39,25 @@ nodes: {roles: all, public: true}
 {{- (urlParse .Values.publicURL).hostname }}
 {{- end }}
 
+{{- define "unhidra.mqttHost" -}}
+{{- .Values.mqtt.host | default (include "unhidra.host" .) }}
+{{- end }}
+
+{{- /* Ports of MQTT, for a Service. */}}
+{{- define "unhidra.mqttPorts" -}}
+- {name: mqtts, port: 8883, targetPort: mqtts}
+{{- if .Values.mqtt.plain }}
+- {name: mqtt, port: 1883, targetPort: mqtt}
+{{- end }}
+{{- end }}
+
 {{- define "unhidra.check" -}}
+{{- if and .Values.mqtt.enabled (not .Values.mqtt.tlsSecret) (not .Values.acme.domains) }}
+{{- fail "mqtt.enabled needs a certificate: set mqtt.tlsSecret, or acme.domains" }}
+{{- end }}
+{{- if and .Values.mqtt.tlsSecret .Values.acme.domains }}
+{{- fail "with acme.domains MQTT has the certificates of the public port: leave mqtt.tlsSecret empty" }}
+{{- end }}
 {{- if not .Values.publicURL }}{{ fail "set publicURL to where people reach the server, such as https://chat.example.org" }}{{ end }}
 {{- if ne .Values.topology "embedded" }}
 {{- range list "DATABASE_URL" "NATS_URL" "UNHIDRA_SERVER_KEY" }}

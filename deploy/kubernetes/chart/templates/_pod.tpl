@@ -1,6 +1,8 @@
 {{- /* The pod of a workload. Takes root, name, roles, values. */}}
 {{- define "unhidra.pod" -}}
 {{- $v := .root.Values }}
+{{- $mqtt := and $v.mqtt.enabled (or (eq .name "nodes") (eq .name "gateway")) }}
+{{- $mqttTLS := and $mqtt $v.mqtt.tlsSecret }}
 metadata:
   labels:
     {{- include "unhidra.selector" .root | nindent 4 }}
@@ -67,6 +69,12 @@ spec:
         {{- if and $v.acme.domains (or (eq .name "nodes") (eq .name "gateway")) }}
         - {name: http, containerPort: 9080}
         {{- end }}
+        {{- if $mqtt }}
+        - {name: mqtts, containerPort: 8883}
+        {{- if $v.mqtt.plain }}
+        - {name: mqtt, containerPort: 1883}
+        {{- end }}
+        {{- end }}
         - {name: operator, containerPort: 9010}
       # A start may bring a large database up to date first; a stop is told by /ready alone.
       startupProbe: {httpGet: {path: /health, port: operator}, periodSeconds: 2, failureThreshold: 900}
@@ -82,10 +90,16 @@ spec:
         {{- if $v.secrets }}
         - {name: secrets, mountPath: /run/secrets/unhidra, readOnly: true}
         {{- end }}
-  {{- if or $v.secrets (ne $v.topology "embedded") }}
+        {{- if $mqttTLS }}
+        - {name: mqtt-tls, mountPath: /run/secrets/mqtt-tls, readOnly: true}
+        {{- end }}
+  {{- if or $v.secrets $mqttTLS (ne $v.topology "embedded") }}
   volumes:
     {{- if ne $v.topology "embedded" }}
     - {name: data, emptyDir: {sizeLimit: {{ $v.storage.scratch }}}}
+    {{- end }}
+    {{- if $mqttTLS }}
+    - {name: mqtt-tls, secret: {secretName: {{ $v.mqtt.tlsSecret }}, defaultMode: 0440}}
     {{- end }}
     {{- if $v.secrets }}
     - name: secrets
