@@ -29,8 +29,8 @@ const (
 const (
 	defaultPoolSize = 20
 	// reservedConns is the number of connections that are never returned to the pool: one for
-	// each appender, and the one that holds the instance lock.
-	reservedConns = appenders + 1
+	// each appender, also of the lane for readings, and the one that holds the instance lock.
+	reservedConns = 2*appenders + 1
 )
 
 // A connector opens the connections of the pool. If PostgreSQL cannot be reached, it returns

@@ -57,6 +57,7 @@ type DB struct {
 	unlock         func() // of the SQLite file
 	unlockInstance func() // the servers of a PostgreSQL database
 	mu             sync.Mutex
+	lanes          []*Lane
 	onCommit       atomic.Pointer[[]func([]domain.Event)]
 }
 
@@ -97,6 +98,12 @@ func newDB(o Options) *DB {
 // Close executes all queued writes, stops the writer and closes the database. No method may
 // be called after it.
 func (db *DB) Close() error {
+	db.mu.Lock()
+	lanes := db.lanes
+	db.mu.Unlock()
+	for _, l := range lanes {
+		l.writer.stop()
+	}
 	db.writer.stop()
 	return db.release()
 }

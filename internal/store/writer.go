@@ -33,7 +33,7 @@ type job struct {
 
 // writer implements group commit: it executes all waiting jobs in one transaction. On SQLite
 // every write of the server passes it. On PostgreSQL only items of batches do, and it gathers
-// the next batch while the previous one commits.
+// the next batch while the previous one commits; there each Lane has a writer as well.
 type writer struct {
 	db       *DB
 	mu       sync.RWMutex // guards closed; held for reading while a job is queued

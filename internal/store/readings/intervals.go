@@ -27,6 +27,12 @@ func (s intervals) find(seq uint32) (i int, has bool) {
 	return i, has
 }
 
+// begins reports whether an interval begins with seq.
+func (s intervals) begins(seq uint32) bool {
+	i, has := s.find(seq)
+	return has && s[i].first == seq
+}
+
 // add adds seq, which must not be there. It changes s in place.
 func (s intervals) add(seq uint32) intervals {
 	i, has := s.find(seq)

@@ -23,6 +23,13 @@ type boot struct {
 // numbers are the numbers of the reports of a device that have come, by boot.
 type numbers map[uint64]boot
 
+// stored adds an interval as it is stored, after those before it.
+func (n numbers) stored(bootID, first, last, touched int64) {
+	b := n[uint64(bootID)]
+	b.intervals, b.touched = append(b.intervals, interval{uint32(first), uint32(last)}), touched
+	n[uint64(bootID)] = b
+}
+
 // keep replaces the intervals of boots. It returns the boots that have changed: those, and others
 // that are forgotten for them.
 func (n numbers) keep(changed map[uint64]intervals, now int64) []uint64 {

@@ -158,9 +158,7 @@ func numbersOf(ctx context.Context, q store.Queryer, dev int64) (numbers, error)
 	})
 	n := make(numbers)
 	for _, r := range all {
-		b := n[uint64(r.boot)]
-		b.intervals, b.touched = append(b.intervals, interval{uint32(r.first), uint32(r.last)}), r.touched
-		n[uint64(r.boot)] = b
+		n.stored(r.boot, r.first, r.last, r.touched)
 	}
 	return n, err
 }
@@ -258,10 +256,10 @@ func (repo *Repository) Watch(reg prometheus.Registerer) {
 	)
 }
 
-// Queues tells what waits to be written to a SQLite file.
+// Queues tells what waits to be written.
 func (repo *Repository) Queues() []obs.Queue {
-	if !repo.own {
-		return nil
+	if b, ok := repo.waiting.(*table); ok {
+		return b.lane.Queues()
 	}
 	qs := repo.db.Queues()
 	for i := range qs {

@@ -14,18 +14,29 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// A table is where reports wait on PostgreSQL: in rows of reading_head, one for each append and hour.
+// A table is where reports wait on PostgreSQL: in rows of reading_head, one for each commit, device and
+// hour.
 //
 // Whoever changes something of a device locks its row in reading_devices first: appends of any
-// node, closing and erasing. So the numbers of reports that have come are stored in the
-// transaction that stores the reports, and no report is in both a row and a chunk.
+// node, closing and erasing; of several devices in the order of their numbers. So the numbers of reports
+// that have come are stored in the transaction that stores the reports, and no report is in both a row and
+// a chunk.
 type table struct {
 	repo *Repository
 	db   *store.DB
+	lane *store.Lane
 
 	mu     sync.Mutex
-	known  map[int64][]series // by the number of the device
-	looked time.Time          // for what is due
+	known  map[string]knownDevice
+	looked time.Time // for what is due
+}
+
+// A knownDevice is what is stored of a device that does not change, or is only added to. Its maps are not
+// changed.
+type knownDevice struct {
+	number int64
+	series []series
+	slots  map[string]uint32
 }
 
 const (
@@ -36,7 +47,7 @@ const (
 // On returns the repository in a PostgreSQL database, which stays open at its end.
 func On(db *store.DB) *Repository {
 	repo := &Repository{db: db}
-	repo.waiting = &table{repo: repo, db: db, known: make(map[int64][]series)}
+	repo.waiting = &table{repo: repo, db: db, lane: db.NewLane("reading_writes"), known: make(map[string]knownDevice)}
 	return repo
 }
 
@@ -57,86 +68,50 @@ func (b *table) lock(ctx context.Context, t *store.Tx, device string) (number in
 
 func (b *table) append(
 	ctx context.Context, device string, reports []domain.Report, now time.Time,
-) (done domain.Appended, err error) {
-	err = b.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		number, err := b.lock(ctx, t, device)
+) (domain.Appended, error) {
+	for {
+		of, err := b.deviceFor(ctx, device, reports)
 		if err != nil {
-			return err
+			return domain.Appended{}, err
 		}
-		all, err := b.seriesFor(ctx, t, number, reports)
-		if err != nil {
-			return err
+		p := &pendingReports{of: of, reports: reports, now: now}
+		if err := b.lane.WriteItem(ctx, b, &store.Item{Value: p}); err != nil {
+			return domain.Appended{}, err
 		}
-		come, err := numbersOf(ctx, t, number)
-		if err != nil {
-			return err
+		if !p.erased {
+			return p.done, nil
 		}
-		w := waitingRecords{ctx: ctx, q: t, number: number}
-		sel := choose(reports, slotsOf(all), come, w.find)
-		if w.err != nil {
-			return w.err
-		}
-		if err := insertHead(ctx, t, number, sel.records, now); err != nil {
-			return err
-		}
-		for _, boot := range come.keep(sel.changed, now.UnixMilli()) {
-			if err := writeRanges(ctx, t, number, boot, come[boot].intervals, come[boot].touched); err != nil {
-				return err
-			}
-		}
-		done = sel.acknowledge(reports, come)
-		return nil
-	})
-	return done, err
+		b.mu.Lock()
+		delete(b.known, device)
+		b.mu.Unlock()
+	}
 }
 
-// seriesFor returns the series of a device, and makes those that reports lack.
-func (b *table) seriesFor(
-	ctx context.Context, t *store.Tx, number int64, reports []domain.Report,
-) ([]series, error) {
+// deviceFor returns what is known of a device, and makes the series that reports lack.
+func (b *table) deviceFor(ctx context.Context, device string, reports []domain.Report) (knownDevice, error) {
 	b.mu.Lock()
-	all, ok := b.known[number]
+	of, ok := b.known[device]
 	b.mu.Unlock()
-	if ok && !unknown(all, slotsOf(all), reports) {
-		return all, nil
+	if ok && !unknown(of.series, of.slots, reports) {
+		return of, nil
 	}
-	// Series that this transaction makes are not remembered: it may be rolled back.
-	stored, err := seriesOf(ctx, t, number)
+	err := b.db.Write(ctx, func(ctx context.Context, t *store.Tx) (err error) {
+		if of.number, err = b.lock(ctx, t, device); err == nil {
+			of.series, err = addSeries(ctx, t, of.number, reports)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, err
+		return of, err
 	}
-	if unknown(stored, slotsOf(stored), reports) {
-		return addSeries(ctx, t, number, reports)
-	}
+	of.slots = slotsOf(of.series)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.known) >= tableKnown {
 		clear(b.known)
 	}
-	b.known[number] = stored
-	return stored, nil
-}
-
-// insertHead stores records, those of an hour in one row.
-func insertHead(ctx context.Context, t *store.Tx, number int64, rs []record, now time.Time) error {
-	bodies := make(map[int64][]byte)
-	counts := make(map[int64]int)
-	var hours []int64
-	for i := range rs {
-		h := rs[i].hour()
-		if counts[h]++; counts[h] == 1 {
-			hours = append(hours, h)
-		}
-		bodies[h] = appendRecord(bodies[h], &rs[i])
-	}
-	for _, h := range hours {
-		_, err := t.ExecContext(ctx, `INSERT INTO reading_head (dev, hour, received, reports, body)
-			VALUES ($1, $2, $3, $4, $5)`, number, h, now.UnixMilli(), counts[h], bodies[h])
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	b.known[device] = of
+	return of, nil
 }
 
 // waitingRecords finds records that wait, for reports that came twice.
@@ -144,17 +119,22 @@ type waitingRecords struct {
 	ctx    context.Context
 	q      store.Queryer
 	number int64
+	more   []record // of the same transaction
 	loaded bool
 	all    []record
 	err    error
 }
 
 func (w *waitingRecords) find(r *record) (record, bool) {
+	same := func(x record) bool { return x.hasSeq && x.boot == r.boot && x.seq == r.seq }
+	if i := slices.IndexFunc(w.more, same); i >= 0 {
+		return w.more[i], true
+	}
 	if !w.loaded {
 		w.loaded = true
 		w.all, w.err = headOf(w.ctx, w.q, w.number)
 	}
-	i := slices.IndexFunc(w.all, func(x record) bool { return x.hasSeq && x.boot == r.boot && x.seq == r.seq })
+	i := slices.IndexFunc(w.all, same)
 	if i < 0 {
 		return record{}, false
 	}
