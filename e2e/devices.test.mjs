@@ -226,6 +226,32 @@ test('in a room a device is told by a slash, and answers under the command', asy
   assert.equal(await board.evaluate(() => globalThis.commands), before + 1);
 });
 
+test('a chart of a device is posted to the room, with its figures for those who do not see it', async () => {
+  const box = composer(ann);
+  await box.fill('');
+  await box.pressSequentially('/ch');
+  await ann.getByRole('option', { name: /chart/ }).click();
+  assert.equal(await box.inputValue(), '/chart ');
+  await box.pressSequentially('temp');
+  await ann.getByRole('option', { name: /^temperature/ }).waitFor();
+  await ann.keyboard.press('Tab');
+  await ann.getByRole('option', { name: /^humidity/ }).waitFor();
+  assert.equal(await box.inputValue(), '/chart temperature ');
+  await box.pressSequentially('door 24h ');
+  await ann.getByRole('option', { name: /^humidity/ }).waitFor();
+  await ann.keyboard.press('Enter');
+  const card = ann.getByRole('figure');
+  await card.getByText('Ann Smith posted a chart of Greenhouse, 1 day').waitFor();
+  await card.getByRole('img', { name: /^Temperature over 1 day: 25.1 °C at the end, lowest 16/ }).waitFor();
+  await card.getByRole('img', { name: /^Door over 1 day: On at the end/ }).waitFor();
+  assert.equal(await box.inputValue(), '');
+  await accessibleEverywhere(ann, 'device-chart-card');
+  await box.fill('/chart barn 24h');
+  await ann.keyboard.press('Enter');
+  await ann.getByText('The device measures nothing of that name.').waitFor();
+  await box.fill('');
+});
+
 test('an alarm is raised in the room once, and acknowledged there', async () => {
   await ann.getByRole('link', { name: 'Devices' }).click();
   await ann.getByRole('link', { name: /Greenhouse/ }).click();

@@ -75,6 +75,9 @@ var described = map[domain.EventType]func(ev client.Event, who, about string) st
 	domain.CommandChanged: func(ev client.Event, _, about string) string {
 		return "* " + about + ": " + commandLine(ev.Detail)
 	},
+	domain.ChartPosted: func(ev client.Event, who, about string) string {
+		return "* " + about + ": " + chartLines(ev.Detail, who)
+	},
 	domain.RoomCreated: func(_ client.Event, who, _ string) string { return "* the room was created by " + who },
 	domain.RoomUpdated: func(_ client.Event, who, _ string) string { return "* the room was updated by " + who },
 }
@@ -89,6 +92,28 @@ func alarmLine(d *client.Detail) string {
 		return plain(a.Name)
 	}
 	return plain(fmt.Sprintf("%s (%s %v, limit %v)", a.Name, a.Sensor, *a.Value, *a.Limit))
+}
+
+// chartLines returns the figures of a chart, a line for each series:
+//
+//	chart of 24h0m0s by @ann
+//	temperature: 22.1 Cel (18.2 to 24.5, mean 21.4)
+func chartLines(d *client.Detail, who string) string {
+	if d == nil || d.Chart == nil {
+		return "a chart by " + who
+	}
+	c := d.Chart
+	text := "chart of " + c.To.Sub(c.From).Round(time.Second).String() + " by " + who
+	for _, s := range c.Series {
+		text += "\n" + s.Name + ": "
+		if s.Last == nil || s.Min == nil || s.Max == nil || s.Mean == nil {
+			text += "no readings"
+			continue
+		}
+		text += strings.TrimSpace(fmt.Sprintf("%.5g %s", *s.Last, s.Unit)) +
+			fmt.Sprintf(" (%.5g to %.5g, mean %.5g)", *s.Min, *s.Max, *s.Mean)
+	}
+	return plain(text)
 }
 
 // commandLine returns what a device was told, and what became of it: fan speed=40 (done: {"rpm":900}).

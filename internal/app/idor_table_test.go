@@ -71,6 +71,8 @@ func rows() map[string]row {
 		"replace-alarm-rule": theirs(`{"name":"Silent","kind":"absence"}`), "delete-alarm-rule": theirs(""),
 		"revoke-device": theirs(""), "rotate-device-key": theirs(`{}`), "revoke-device-key": theirs(""),
 
+		"post-chart": room(404, `{"key":"1","device":"{device}"}`),
+
 		"list-series": theirs(""), "delete-readings": theirs(""),
 		"export-readings": theirs(""), "get-readings": theirs(""),
 

@@ -39,7 +39,8 @@ func writeLimits(c config.Config) httpx.Limits {
 	shared(httpx.Limit{Name: "profiles", User: perMinute(n), Addr: perMinute(10 * n)},
 		"update-me", "set-status", "set-avatar", "delete-avatar")
 	shared(httpx.Limit{Name: "messages_by_http", User: ratelimit.New(c.MessagesPerSec, time.Second, 2*c.MessagesPerSec)},
-		"send-message", "edit-message", "delete-message", "mark-read", "send-command", "cancel-command")
+		"send-message", "edit-message", "delete-message", "mark-read", "send-command", "cancel-command",
+		"post-chart")
 	// One's own way to sign in.
 	shared(httpx.Limit{Name: "account_changes", User: perMinute(n), Addr: perMinute(10 * n)},
 		"change-password", "change-email", "delete-me", "end-session", "end-sessions", "forget-browser", "new-recovery-codes",

@@ -20,6 +20,7 @@ import (
 	"github.com/unhidra/unhidra/internal/chat"
 	"github.com/unhidra/unhidra/internal/command"
 	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/dashboard"
 	"github.com/unhidra/unhidra/internal/device"
 	"github.com/unhidra/unhidra/internal/disk"
 	"github.com/unhidra/unhidra/internal/domain"
@@ -52,6 +53,8 @@ var (
 
 	_ telemetry.Devices  = (*device.Service)(nil)
 	_ telemetry.Observer = (*alarm.Service)(nil)
+	_ dashboard.Devices  = (*device.Service)(nil)
+	_ dashboard.Readings = (*telemetry.Service)(nil)
 	_ alarm.Devices      = (*device.Service)(nil)
 	_ alarm.Rooms        = (*chat.Service)(nil)
 	_ alarm.Readings     = (*readings.Repository)(nil)
@@ -76,6 +79,7 @@ type modules struct {
 	device    *device.Service
 	command   *command.Service
 	alarm     *alarm.Service
+	dashboard *dashboard.Service
 	telemetry *telemetry.Service
 	hub       *hub.Hub
 	gateway   *gateway.Service
@@ -123,6 +127,7 @@ func (s *server) build(ctx context.Context) error {
 	s.buildCommands()
 	s.buildAlarms()
 	s.buildTelemetry()
+	s.buildDashboards()
 	s.buildHub()
 	s.buildGateway()
 	s.buildMQTT()
@@ -199,6 +204,13 @@ func (s *server) buildAlarms() {
 	if s.Config.Works() {
 		s.run("alarm_absence", m.alarm.Absence)
 	}
+}
+
+func (s *server) buildDashboards() {
+	m := &s.modules
+	m.dashboard = dashboard.New(dashboard.Deps{
+		Store: s.db.Dashboards, Devices: m.device, Readings: m.telemetry, DiskFull: s.reserve.Full,
+	})
 }
 
 func (s *server) buildHub() {
@@ -297,6 +309,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.command.Routes(api)
 	m.telemetry.Routes(api)
 	m.alarm.Routes(api)
+	m.dashboard.Routes(api)
 	m.webtrace.Routes(api)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/certs"
 	"github.com/unhidra/unhidra/internal/chat"
 	"github.com/unhidra/unhidra/internal/command"
+	"github.com/unhidra/unhidra/internal/dashboard"
 	"github.com/unhidra/unhidra/internal/device"
 	"github.com/unhidra/unhidra/internal/gateway"
 	"github.com/unhidra/unhidra/internal/history"
@@ -22,6 +23,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/all"
 	storeaudit "github.com/unhidra/unhidra/internal/store/audit"
 	"github.com/unhidra/unhidra/internal/store/commands"
+	"github.com/unhidra/unhidra/internal/store/dashboards"
 	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/mails"
 	storemqtt "github.com/unhidra/unhidra/internal/store/mqtt"
@@ -34,25 +36,26 @@ import (
 
 // What one repository is to a module, whole.
 var (
-	_ presence.Users = (*accounts.Repository)(nil)
-	_ presence.Peers = (*rooms.Repository)(nil)
-	_ device.Store   = (*devices.Repository)(nil)
-	_ device.Peers   = (*rooms.Repository)(nil)
-	_ alarm.Store    = (*alarms.Repository)(nil)
-	_ command.Store  = (*commands.Repository)(nil)
-	_ gateway.Rooms  = (*rooms.Repository)(nil)
-	_ gateway.Log    = (*roomlog.Repository)(nil)
-	_ hub.Rooms      = (*rooms.Repository)(nil)
-	_ hub.Log        = (*roomlog.Repository)(nil)
-	_ gateway.Users  = (*accounts.Repository)(nil)
-	_ mqtt.Users     = (*accounts.Repository)(nil)
-	_ mqtt.Topics    = (*storemqtt.Repository)(nil)
-	_ mqtt.Sessions  = (*storemqtt.Repository)(nil)
-	_ audit.Store    = (*storeaudit.Repository)(nil)
-	_ audit.Reader   = (*storeaudit.Repository)(nil)
-	_ mail.Store     = (*mails.Repository)(nil)
-	_ captcha.Uses   = (*storeserver.Repository)(nil)
-	_ certs.Store    = (*storeserver.Repository)(nil)
+	_ presence.Users  = (*accounts.Repository)(nil)
+	_ presence.Peers  = (*rooms.Repository)(nil)
+	_ device.Store    = (*devices.Repository)(nil)
+	_ device.Peers    = (*rooms.Repository)(nil)
+	_ alarm.Store     = (*alarms.Repository)(nil)
+	_ dashboard.Store = (*dashboards.Repository)(nil)
+	_ command.Store   = (*commands.Repository)(nil)
+	_ gateway.Rooms   = (*rooms.Repository)(nil)
+	_ gateway.Log     = (*roomlog.Repository)(nil)
+	_ hub.Rooms       = (*rooms.Repository)(nil)
+	_ hub.Log         = (*roomlog.Repository)(nil)
+	_ gateway.Users   = (*accounts.Repository)(nil)
+	_ mqtt.Users      = (*accounts.Repository)(nil)
+	_ mqtt.Topics     = (*storemqtt.Repository)(nil)
+	_ mqtt.Sessions   = (*storemqtt.Repository)(nil)
+	_ audit.Store     = (*storeaudit.Repository)(nil)
+	_ audit.Reader    = (*storeaudit.Repository)(nil)
+	_ mail.Store      = (*mails.Repository)(nil)
+	_ captcha.Uses    = (*storeserver.Repository)(nil)
+	_ certs.Store     = (*storeserver.Repository)(nil)
 
 	_ telemetry.Store     = (*readings.Repository)(nil)
 	_ telemetry.Cleaner   = (*readings.Repository)(nil)

@@ -26,6 +26,7 @@ const (
 	AlarmRaised       EventType = "alarm.raised"
 	AlarmCleared      EventType = "alarm.cleared"
 	AlarmAcknowledged EventType = "alarm.acknowledged"
+	ChartPosted       EventType = "chart.posted"
 )
 
 // EventSpec says all that the server, its clients and its documents know of a type of
@@ -117,6 +118,8 @@ var catalogue = []EventSpec{
 		Audience: ForMembers, Timeline: true, Subject: true, Payload: AlarmClearedPayload{}, Version: 1},
 	{Type: AlarmAcknowledged, About: "the actor acknowledged an alarm of the subject, snoozed it or noted something",
 		Audience: ForMembers, Subject: true, Payload: AlarmAcknowledgedPayload{}, Version: 1},
+	{Type: ChartPosted, About: "the actor posted a chart of what the subject, a device, has measured",
+		Audience: ForMembers, Timeline: true, Subject: true, Payload: ChartPostedPayload{}, Version: 1},
 }
 
 var specs = func() map[EventType]EventSpec {

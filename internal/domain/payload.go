@@ -79,6 +79,11 @@ type AlarmAcknowledgedPayload struct {
 	Alarm *AlarmLine `json:"alarm,omitempty"`
 }
 
+// ChartPostedPayload is a chart, with its figures of when it was posted.
+type ChartPostedPayload struct {
+	Chart *ChartLine `json:"chart,omitempty"`
+}
+
 // UnknownPayload is what a newer server stored: this one knows the event's type not at all,
 // or not in that version. It stays in the log as it is, and clients are not told of it.
 type UnknownPayload struct {
@@ -98,4 +103,5 @@ func (CommandChangedPayload) payload()    {}
 func (AlarmRaisedPayload) payload()       {}
 func (AlarmClearedPayload) payload()      {}
 func (AlarmAcknowledgedPayload) payload() {}
+func (ChartPostedPayload) payload()       {}
 func (UnknownPayload) payload()           {}

@@ -164,6 +164,8 @@ func fromPayload(p domain.Payload) *Detail {
 		return &Detail{Command: fromCommandLine(p.Command)}
 	case domain.CommandChangedPayload:
 		return &Detail{Of: p.Of, Command: fromCommandLine(p.Command)}
+	case domain.ChartPostedPayload:
+		return &Detail{Chart: fromChartLine(p.Chart)}
 	}
 	return nil
 }
@@ -185,6 +187,20 @@ func fromAlarmLine(l *domain.AlarmLine) *AlarmLine {
 		Value: l.Value, Limit: l.Limit, RaisedAt: l.RaisedAt, ClearedAt: l.ClearedAt, Acknowledged: l.Acknowledged,
 		AckedAt: l.AckedAt, SnoozedUntil: l.SnoozedUntil, Note: l.Note, Flapping: l.Flapping,
 	}
+}
+
+func fromChartLine(l *domain.ChartLine) *ChartLine {
+	if l == nil {
+		return nil
+	}
+	v := &ChartLine{From: l.From, To: l.To, Series: make([]ChartSeries, len(l.Series))}
+	for i, s := range l.Series {
+		v.Series[i] = ChartSeries{Name: s.Name, Title: s.Title, Unit: s.Unit, Kind: s.Kind, Count: s.Count}
+		if s.Count > 0 {
+			v.Series[i].Min, v.Series[i].Mean, v.Series[i].Max, v.Series[i].Last = &s.Min, &s.Mean, &s.Max, &s.Last
+		}
+	}
+	return v
 }
 
 // FromAlarm is the wire's view of a.

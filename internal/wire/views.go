@@ -180,6 +180,28 @@ type Detail struct {
 	Of       int64        `json:"of,omitempty" doc:"number of the line that this event changes: its detail is as the other fields say now"`
 	Command  *CommandLine `json:"command,omitempty" doc:"a command to the subject, as it is now"`
 	Alarm    *AlarmLine   `json:"alarm,omitempty" doc:"an alarm of the subject, as it is now"`
+	Chart    *ChartLine   `json:"chart,omitempty" doc:"what the subject has measured in a time"`
+}
+
+// ChartLine is a chart as a room shows it. Clients draw it from the readings of the device, as long as
+// these are kept.
+type ChartLine struct {
+	From   time.Time     `json:"from"`
+	To     time.Time     `json:"to"`
+	Series []ChartSeries `json:"series" maxItems:"4"`
+}
+
+// ChartSeries is a series of a chart, with its figures of when it was posted.
+type ChartSeries struct {
+	Name  string   `json:"name"`
+	Title string   `json:"title,omitempty" doc:"as the device declared it"`
+	Unit  string   `json:"unit,omitempty"`
+	Kind  string   `json:"kind" enum:"number,bool" doc:"of bool, true counts as 1 and false as 0"`
+	Count int64    `json:"count" doc:"readings; 0: none, and no figures follow"`
+	Min   *float64 `json:"min,omitempty"`
+	Mean  *float64 `json:"mean,omitempty"`
+	Max   *float64 `json:"max,omitempty"`
+	Last  *float64 `json:"last,omitempty"`
 }
 
 // Alarm is one episode of a rule of a device.

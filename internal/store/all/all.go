@@ -12,6 +12,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/audit"
 	"github.com/unhidra/unhidra/internal/store/blobs"
 	"github.com/unhidra/unhidra/internal/store/commands"
+	"github.com/unhidra/unhidra/internal/store/dashboards"
 	"github.com/unhidra/unhidra/internal/store/departure"
 	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/feedlog"
@@ -27,23 +28,24 @@ import (
 // A Store is an open database with the repositories on it.
 type Store struct {
 	*store.DB
-	Accounts  *accounts.Repository
-	Sessions  *accounts.Sessions
-	Factors   *accounts.Factors
-	Devices   *devices.Repository
-	Commands  *commands.Repository
-	Alarms    *alarms.Repository
-	Rooms     *rooms.Repository
-	Log       *roomlog.Repository
-	Messages  *messages.Repository
-	Search    *search.Repository
-	Departure *departure.Repository
-	Audit     *audit.Repository
-	Mails     *mails.Repository
-	Server    *server.Repository
-	Feed      *feedlog.Repository
-	Blobs     *blobs.Repository
-	MQTT      *mqtt.Repository
+	Accounts   *accounts.Repository
+	Sessions   *accounts.Sessions
+	Factors    *accounts.Factors
+	Devices    *devices.Repository
+	Commands   *commands.Repository
+	Alarms     *alarms.Repository
+	Dashboards *dashboards.Repository
+	Rooms      *rooms.Repository
+	Log        *roomlog.Repository
+	Messages   *messages.Repository
+	Search     *search.Repository
+	Departure  *departure.Repository
+	Audit      *audit.Repository
+	Mails      *mails.Repository
+	Server     *server.Repository
+	Feed       *feedlog.Repository
+	Blobs      *blobs.Repository
+	MQTT       *mqtt.Repository
 }
 
 // Open opens a database as store.Open does, and starts the search indexer, except for a command
@@ -57,7 +59,8 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		DB:       db,
 		Accounts: accounts.New(db), Sessions: accounts.NewSessions(db), Factors: accounts.NewFactors(db),
 		Devices: devices.New(db), Commands: commands.New(db), Alarms: alarms.New(db),
-		Rooms: rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
+		Dashboards: dashboards.New(db),
+		Rooms:      rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),
 		Feed: feedlog.New(db), Blobs: blobs.New(db), MQTT: mqtt.New(db),
 	}

@@ -252,6 +252,26 @@ func Excerpt(text string) string {
 // target if it has one. The room must exist. Its place among the rooms stays: messages
 // alone move it.
 func Append(ctx context.Context, t *store.Tx, e *domain.Event, target any) error {
+	return appendEvent(ctx, t, e, target, "")
+}
+
+// AppendOnce appends e, a line that is no message, unless its actor has given the key before: then e
+// becomes what was written then, and repeat is true. Messages have keys of their own. If the same key
+// comes in two rooms at once, the error is one of store.IsUnique: the caller tries again.
+func AppendOnce(ctx context.Context, t *store.Tx, e *domain.Event, key string) (repeat bool, err error) {
+	key = "line " + key // keys of messages have no spaces
+	found, err := Where(ctx, t, `e.actor_id = $1 AND e.key = $2`, e.Actor.ID, key)
+	if err != nil {
+		return false, err
+	}
+	if len(found) > 0 {
+		*e = found[0]
+		return true, nil
+	}
+	return false, appendEvent(ctx, t, e, nil, key)
+}
+
+func appendEvent(ctx context.Context, t *store.Tx, e *domain.Event, target any, key string) error {
 	if err := validate(e, target); err != nil {
 		return err
 	}
@@ -269,9 +289,9 @@ func Append(ctx context.Context, t *store.Tx, e *domain.Event, target any) error
 		subject = e.Subject.ID
 	}
 	e.Trace = trace.Parent(ctx)
-	_, err = t.ExecContext(ctx, `INSERT INTO events (room_id, seq, type, actor_id, at, subject_id, target, detail, trace)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULLIF($9, ''))`, e.Room, e.Seq, e.Type, e.Actor.ID, store.Millis(e.At),
-		subject, target, detail, e.Trace)
+	_, err = t.ExecContext(ctx, `INSERT INTO events (room_id, seq, type, actor_id, at, subject_id, target, detail, trace,
+		key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULLIF($9, ''), NULLIF($10, ''))`, e.Room, e.Seq, e.Type, e.Actor.ID,
+		store.Millis(e.At), subject, target, detail, e.Trace, key)
 	if err != nil {
 		return fmt.Errorf("append %s: %w", e.Type, err)
 	}

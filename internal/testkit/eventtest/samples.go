@@ -39,6 +39,10 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 	acked, over := alarm, alarm
 	acked.Acknowledged, acked.AckedAt, acked.Note, acked.SnoozedUntil = actor.ID, &at, "the window is open", &until
 	over.ClearedAt, over.Flapping = &until, true
+	chart := domain.ChartLine{From: at, To: until, Series: []domain.ChartSeries{
+		{Name: "temperature", Title: "Temperature", Unit: "Cel", Kind: "number", Count: 3, Min: 18.5, Mean: 20, Max: 22, Last: 21},
+		{Name: "fan", Kind: "bool"},
+	}}
 	samples := []Sample{
 		{"message.created", domain.Event{Type: domain.MessageCreated, Message: &message}},
 		{"message.edited", domain.Event{Type: domain.MessageEdited, Message: &edited}},
@@ -75,6 +79,7 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 		{"alarm.cleared", domain.Event{Type: domain.AlarmCleared, Payload: domain.AlarmClearedPayload{Of: 1, Alarm: &over}}},
 		{"alarm.acknowledged", domain.Event{Type: domain.AlarmAcknowledged,
 			Payload: domain.AlarmAcknowledgedPayload{Of: 1, Alarm: &acked}}},
+		{"chart.posted", domain.Event{Type: domain.ChartPosted, Payload: domain.ChartPostedPayload{Chart: &chart}}},
 		{"member.role", domain.Event{Type: domain.MemberRole, Payload: domain.MemberRolePayload{Role: domain.Moderator}}},
 	}
 	for i := range samples {

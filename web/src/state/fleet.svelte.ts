@@ -3,6 +3,7 @@
 import { untrack } from 'svelte';
 import { SvelteMap } from 'svelte/reactivity';
 import type { Api } from '../net/api';
+import { Recent } from './recent';
 import type { Bucket, Span } from '../view/device/points';
 import type { Value } from '../view/device/values';
 import type * as port from '../view/fleetport';
@@ -16,6 +17,7 @@ export interface Readings {
   values: Record<string, Value>;
 }
 
+const smallPoints = 96; // as the server sums up for a chart in a room
 const keepRoom = 15_000; // for which the devices of a room are taken to be the same
 
 const path = (id: string) => `/devices/${encodeURIComponent(id)}`;
@@ -26,6 +28,7 @@ export class Fleet implements port.Fleet {
   #live = new SvelteMap<string, ReadonlyMap<string, port.Live>>();
   #news = new SvelteMap<string, number>();
   #watched: readonly string[] = [];
+  readonly #charts = new Recent<port.Drawn>();
   readonly #rooms = new Map<string, { at: number; devices: Promise<readonly port.FleetDevice[]> }>();
 
   constructor(api: Api<Me>, request: <T>(type: string, data: unknown) => Promise<T>) {
@@ -65,7 +68,21 @@ export class Fleet implements port.Fleet {
     points: number,
   ): Promise<{ step: number; buckets: Bucket[] }> {
     const query = new URLSearchParams({ series, points: String(points), ...times(span) });
-    return bucketsOf(await this.#api.call<Answer>('GET', `${path(device)}/readings?${query}`));
+    const got = await this.#api.call<Answer>('GET', `${path(device)}/readings?${query}`);
+    return { step: got.step * 1000, buckets: bucketsOf(got.series[0]) };
+  }
+
+  drawn(device: string, series: readonly string[], span: Span): Promise<port.Drawn> {
+    return this.#charts.get(`${device}/${series.join()}/${span.from}/${span.to}`, span.to < Date.now(), async () => {
+      const query = new URLSearchParams({ series: series.join(), points: String(smallPoints), ...times(span) });
+      const got = await this.#api.call<Answer>('GET', `${path(device)}/readings?${query}`);
+      return { step: got.step * 1000, buckets: new Map(got.series.map((s) => [s.name, bucketsOf(s)])) };
+    });
+  }
+
+  async postChart(room: string, device: string, series: readonly string[], span: number): Promise<void> {
+    const body = { key: newKey(), device, span, ...(series.length && { series }) };
+    await this.#api.call('POST', `/rooms/${encodeURIComponent(room)}/charts`, body);
   }
 
   csv(device: string, series: string, span: Span): Promise<Blob> {
@@ -184,19 +201,16 @@ export class Fleet implements port.Fleet {
 interface Answer {
   /** seconds */
   step: number;
-  series: { buckets?: { at: string; mean: number; min: number; max: number; count: number }[] }[];
+  series: Answered[];
 }
 
-function bucketsOf(a: Answer): { step: number; buckets: Bucket[] } {
-  const buckets = (a.series[0]?.buckets ?? []).map((b) => ({
-    t: Date.parse(b.at),
-    v: b.mean,
-    min: b.min,
-    max: b.max,
-    n: b.count,
-  }));
-  return { step: a.step * 1000, buckets };
+interface Answered {
+  name: string;
+  buckets?: { at: string; mean: number; min: number; max: number; count: number }[];
 }
+
+const bucketsOf = (s: Answered | undefined): Bucket[] =>
+  (s?.buckets ?? []).map((b) => ({ t: Date.parse(b.at), v: b.mean, min: b.min, max: b.max, n: b.count }));
 
 const times = (s: Span) => ({ from: new Date(s.from).toISOString(), to: new Date(s.to).toISOString() });
 

@@ -1,7 +1,7 @@
 // The catalogue of events as this client knows it. The server's is the one that counts:
 // TestWebEvents holds both to be the same.
 
-import type { AlarmLine, CommandLine, Event, KeepOf } from './types';
+import type { AlarmLine, ChartLine, CommandLine, Event, KeepOf } from './types';
 
 /** What an event of each type says beside its subject and its message. */
 export interface Details {
@@ -27,6 +27,7 @@ export interface Details {
   'alarm.raised': { alarm?: AlarmLine };
   'alarm.cleared': { of?: number; alarm?: AlarmLine };
   'alarm.acknowledged': { of?: number; alarm?: AlarmLine };
+  'chart.posted': { chart?: ChartLine };
   'command.sent': { command?: CommandLine };
   'command.changed': { of?: number; command?: CommandLine };
 }
@@ -56,6 +57,7 @@ const catalogue = {
   'alarm.raised': { line: true },
   'alarm.cleared': { line: true },
   'alarm.acknowledged': { line: false },
+  'chart.posted': { line: true },
   'command.sent': { line: true },
   'command.changed': { line: false },
 } as const satisfies Record<EventType, Spec>;

@@ -116,6 +116,13 @@ export interface Alarm extends AlarmLine {
   room?: string;
 }
 
+/** What small charts are drawn from. */
+export interface Drawn {
+  /** how far apart buckets are, in milliseconds */
+  step: number;
+  buckets: ReadonlyMap<string, Bucket[]>;
+}
+
 /** The devices that the user may see. Every getter is reactive. */
 export interface Fleet {
   /** the user's own, by name */
@@ -125,6 +132,10 @@ export interface Fleet {
   series(device: string): Promise<Series[]>;
   /** one series in about so many points; raw where there are few */
   readings(device: string, series: string, span: Span, points: number): Promise<{ step: number; buckets: Bucket[] }>;
+  /** some series in few points, for a small chart; a past span is asked for once */
+  drawn(device: string, series: readonly string[], span: Span): Promise<Drawn>;
+  /** posts a small chart to a room; series: none for the first ones; span: seconds up to now */
+  postChart(room: string, device: string, series: readonly string[], span: number): Promise<void>;
   /** every single value as a file for spreadsheets */
   csv(device: string, series: string, span: Span): Promise<Blob>;
   /** follows the live values of some devices, until something else is followed */

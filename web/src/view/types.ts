@@ -42,6 +42,25 @@ export interface Detail {
   of?: number;
   command?: CommandLine;
   alarm?: AlarmLine;
+  chart?: ChartLine;
+}
+/** What a device has measured in a time, as a room shows it. */
+export interface ChartLine {
+  from: string;
+  to: string;
+  series: ChartSeries[];
+}
+/** A series with its figures of when the chart was posted; count 0: there were no readings. */
+export interface ChartSeries {
+  name: string;
+  title?: string;
+  unit?: string;
+  kind: 'number' | 'bool';
+  count: number;
+  min?: number;
+  mean?: number;
+  max?: number;
+  last?: number;
 }
 /** One episode of a rule of a device, as a room shows it. */
 export interface AlarmLine {

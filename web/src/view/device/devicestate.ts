@@ -31,6 +31,7 @@ export function inOrder<T extends { name: string }>(all: readonly T[], sensors: 
 export function lengthOf(seconds: number): string {
   const [unit, size] = (
     [
+      ['day', 86_400],
       ['hour', 3600],
       ['minute', 60],
     ] as const

@@ -1,4 +1,6 @@
+import { lengthOf } from '../device/devicestate';
 import { fit } from '../dialog/fuzzy';
+import type { FleetDevice } from '../fleetport';
 import { may } from '../permit';
 import type { App, RoomModel } from '../port';
 import { t } from '../text';
@@ -55,33 +57,54 @@ async function emoji(typed: string): Promise<Choice[]> {
     .map(([, char, name]): Choice => ({ id: name, label: `:${name}:`, emoji: char, insert: char }));
 }
 
-/** Offers actions of the devices in the room, and what may follow them. */
+/** Offers a chart, actions of the devices in the room, and what may follow them. */
 async function commands(app: App, room: string, typed: string): Promise<Choice[]> {
   try {
     const { actionsOf, optionsOf } = await import('./slash');
-    const actions = actionsOf(await app.fleet.inRoom(room));
+    const devices = await app.fleet.inRoom(room);
+    const actions = actionsOf(devices);
     const words = typed.split(' ');
     const last = (words.at(-1) ?? '').toLowerCase();
+    if (words.length > 1 && words[0]?.toLowerCase() === 'chart') return await chartWords(app, devices, words);
     if (words.length === 1)
-      return actions
-        .filter((a) => a.word.toLowerCase().includes(last) && a.word.toLowerCase() !== last)
-        .slice(0, most)
-        .map((a): Choice => ({
-          id: a.word,
-          label: `/${a.word}`,
-          note: [a.actuator.title, a.device.name].filter(Boolean).join(' · '),
-          insert: `/${a.word}`,
-          icon: 'device',
-        }));
+      return [
+        ...actions.map((a) => offer(`/${a.word}`, [a.actuator.title, a.device.name])),
+        ...(devices.length ? [offer('/chart', [t('slash.chart')])] : []),
+      ]
+        .filter(({ id }) => id.toLowerCase().includes(last) && id.toLowerCase() !== `/${last}`)
+        .slice(0, most);
     const action = actions.find((a) => a.word.toLowerCase() === words[0]?.toLowerCase());
     const arg = action?.actuator.args?.[words.length - 2];
-    return arg
-      ? optionsOf(arg)
-          .filter((o) => o.toLowerCase().startsWith(last) && o.toLowerCase() !== last)
-          .slice(0, most)
-          .map((o): Choice => ({ id: o, label: o, note: arg.title ?? arg.name, insert: o, icon: 'device' }))
-      : [];
+    return arg ? begun(optionsOf(arg).map((o) => offer(o, [arg.title ?? arg.name])), last) : [];
   } catch {
     return []; // offline: typing goes on without help
   }
+}
+
+const offer = (text: string, notes: readonly (string | undefined)[]): Choice => ({
+  id: text,
+  label: text,
+  note: notes.filter(Boolean).join(' · '),
+  insert: text,
+  icon: 'device',
+});
+
+/** Those that begin with what is typed, and go on. */
+const begun = (choices: readonly Choice[], last: string): Choice[] =>
+  choices.filter(({ id }) => id.toLowerCase().startsWith(last) && id.toLowerCase() !== last).slice(0, most);
+
+/** What may follow "/chart": a device, its series, and a time. */
+async function chartWords(app: App, devices: readonly FleetDevice[], words: readonly string[]): Promise<Choice[]> {
+  const { wordOf } = await import('./slash');
+  const { spanOf } = await import('./chartcommand');
+  const last = (words.at(-1) ?? '').toLowerCase();
+  const only = devices.length === 1 ? devices[0] : undefined;
+  const named = devices.find((d) => wordOf(d.name) === wordOf(words[1] ?? '')) ?? only;
+  if (words.length === 2 && devices.length > 1) return begun(devices.map((d) => offer(wordOf(d.name), [])), last);
+  const series = named ? await app.fleet.series(named.id) : [];
+  const titles = new Map(named?.capabilities?.sensors?.map((s) => [s.name, s.title]));
+  const names = series.filter((s) => s.kind !== 'text' && !words.slice(1, -1).includes(s.name));
+  const times = ['1h', '24h', '7d', '30d'].map((time) => offer(time, [lengthOf(spanOf(time) ?? 0)]));
+  const found = begun([...names.map((s) => offer(s.name, [titles.get(s.name)])), ...times], last);
+  return last && !spanOf(last) ? found : found.map((c) => ({ ...c, optional: true }));
 }

@@ -149,4 +149,11 @@ describe('layOut', () => {
       layOut([said(2, bob, 0), ...whole], [], all).map((l) => l.key),
     );
   });
+
+  it('gives a chart and an alarm a card of their own, between the lines around them', () => {
+    const chart = { from: '', to: '', series: [] };
+    const posted: Event = { ...joined(3, bob), type: 'chart.posted', detail: { chart } };
+    const events = [joined(1, ann), joined(2, bob), posted, joined(4, bob), { ...posted, seq: 5, detail: {} }];
+    expect(show(layOut(events, [], all))).toBe('day sys(1,2) card sys(4,5)');
+  });
 });

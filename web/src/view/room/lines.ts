@@ -13,6 +13,7 @@ export type Line =
   | { type: 'day'; key: string; label: string }
   | { type: 'new'; key: string }
   | { type: 'system'; key: string; events: Event[] }
+  | { type: 'card'; key: string; event: Event }
   | { type: 'message'; key: string; seq: number; message: Message; head: boolean; pending?: Pending | undefined };
 
 // Messages of one sender within this time form a group.
@@ -96,6 +97,10 @@ export function layOut(events: readonly Event[], pending: readonly Pending[], c:
     if (obvious(e, above, c.direct)) continue;
     startDay(e.at);
     last = undefined;
+    if (hasCard(e)) {
+      put({ type: 'card', key: `card/${e.seq}`, event: e });
+      continue;
+    }
     const line = lines.at(-1);
     if (line?.type === 'system') line.events.push(e);
     else put({ type: 'system', key: `sys/${fromOf(e)}`, events: [e] });
@@ -104,6 +109,10 @@ export function layOut(events: readonly Event[], pending: readonly Pending[], c:
   for (const p of pending) if (!used.has(keyOf(p.message))) add(p.message, p);
   return lines;
 }
+
+/** Whether an event is shown as a card: a chart, or an alarm. */
+const hasCard = (e: Event): boolean =>
+  Boolean((e.type === 'chart.posted' && e.detail?.chart) || (e.type === 'alarm.raised' && e.detail?.alarm));
 
 /** The number from which on an event stands for what happened. */
 export const fromOf = (e: Event): number => e.folded?.from ?? e.seq;

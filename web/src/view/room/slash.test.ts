@@ -66,3 +66,7 @@ test('the same action of two devices goes by the name of each, and by the id whe
   ]);
   expect(words(device('a', 'Shed', [fan]), device('b', 'Shed', [fan]))).toEqual(['a.fan', 'b.fan']);
 });
+
+test('an action that is called as a command of the room goes by the name of its device', () => {
+  expect(actionsOf([device('a', 'Shed', [{ name: 'chart' }])]).map((a) => a.word)).toEqual(['shed.chart']);
+});

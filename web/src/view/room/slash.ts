@@ -12,7 +12,7 @@ export interface Action {
 }
 
 /** A name as a word of a command: "Green house" is green-house. */
-const wordOf = (name: string): string =>
+export const wordOf = (name: string): string =>
   name
     .toLowerCase()
     .trim()
@@ -24,7 +24,8 @@ export function actionsOf(devices: readonly FleetDevice[]): Action[] {
     (device.capabilities?.actuators ?? []).map((actuator) => ({ device, actuator, word: actuator.name })),
   );
   const count = (word: string) => all.filter((a) => a.word.toLowerCase() === word.toLowerCase()).length;
-  const named = all.map((a) => (count(a.word) > 1 ? { ...a, word: `${wordOf(a.device.name)}.${a.word}` } : a));
+  const taken = (word: string) => count(word) > 1 || word.toLowerCase() === 'chart'; // which the room does itself
+  const named = all.map((a) => (taken(a.word) ? { ...a, word: `${wordOf(a.device.name)}.${a.word}` } : a));
   // Two devices of one name are told apart by their ids.
   const twice = (a: Action) => named.some((b) => b !== a && b.word === a.word);
   return named.map((a) => (twice(a) ? { ...a, word: `${a.device.id}.${a.actuator.name}` } : a));

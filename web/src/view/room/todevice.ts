@@ -1,4 +1,5 @@
 import { reasonOf } from '../failure';
+import type { FleetDevice } from '../fleetport';
 import type { App, RoomModel } from '../port';
 import { t } from '../text';
 import { overlay } from '../ui.svelte';
@@ -18,6 +19,11 @@ export async function toDevice(app: App, model: RoomModel, room: string, text: s
 }
 
 async function tell(app: App, model: RoomModel, room: string, text: string): Promise<boolean> {
+  const charts = await import('./chartcommand');
+  if (charts.wantsChart(text)) {
+    const devices = await app.fleet.inRoom(room);
+    return devices.length > 0 && (await chart(app, model, room, text, devices));
+  }
   const { actionsOf, parse, NotACommand } = await import('./slash');
   const actions = actionsOf(await app.fleet.inRoom(room));
   let parsed;
@@ -44,6 +50,20 @@ async function tell(app: App, model: RoomModel, room: string, text: string): Pro
       run,
     });
   else await run();
+  return true;
+}
+
+/** Posts a chart of a device in the room. */
+async function chart(app: App, model: RoomModel, room: string, text: string, devices: readonly FleetDevice[]) {
+  const { chartOf, NoChart } = await import('./chartcommand');
+  try {
+    const wish = chartOf(text, devices);
+    await app.fleet.postChart(room, wish.device.id, wish.series, wish.span);
+    if (model.draft === text) model.draft = '';
+  } catch (err) {
+    if (!(err instanceof NoChart)) throw err;
+    overlay.say(t(`slash.chart-${err.reason}`), true);
+  }
   return true;
 }
 
