@@ -33,6 +33,7 @@ func floors() map[string][]string {
 		"internal/config":    {},
 		"internal/ratelimit": {},
 		"internal/obs":       {},
+		"internal/sock":      {},
 		"internal/trace":     {"internal/domain", "internal/ratelimit"},
 
 		"internal/fulltext": {"internal/domain"},
@@ -102,8 +103,8 @@ func floors() map[string][]string {
 		"internal/auth/factor": append([]string{"internal/auth/report", "internal/names", "internal/oidc",
 			"internal/passkey", "internal/token", "internal/totp"}, ground...),
 
-		"internal/gateway":   append([]string{"internal/hub"}, kits...),
-		"internal/mqtt":      append([]string{"internal/mqtt/packet", "internal/mqtt/discovery"}, kits...),
+		"internal/gateway":   append([]string{"internal/hub", "internal/sock"}, kits...),
+		"internal/mqtt":      append([]string{"internal/mqtt/packet", "internal/mqtt/discovery", "internal/sock"}, kits...),
 		"internal/chat":      kits,
 		"internal/device":    kits,
 		"internal/command":   kits,

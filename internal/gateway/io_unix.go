@@ -2,10 +2,7 @@
 
 package gateway
 
-import (
-	"io"
-	"syscall"
-)
+import "github.com/unhidra/unhidra/internal/sock"
 
 // On Unix the gateway asks the socket itself: a read takes a buffer only once
 // there is something to read, and a write never waits.
@@ -26,23 +23,13 @@ func (c *conn) fill() error {
 // readNow reads once, and reports false if there was nothing to read.
 func (c *conn) readNow(fd uintptr) bool {
 	c.grow()
-	for {
-		n, err := syscall.Read(int(fd), c.buf[len(c.buf):cap(c.buf)])
-		switch {
-		case err == syscall.EINTR:
-			continue
-		case err == syscall.EAGAIN:
-			c.releaseBuffer()
-			return false
-		case err != nil:
-			c.readErr = err
-		case n == 0:
-			c.readErr = io.EOF
-		default:
-			c.buf = c.buf[:len(c.buf)+n]
-		}
-		return true
+	n, again, err := sock.Read(fd, c.buf[len(c.buf):cap(c.buf)])
+	if again {
+		c.releaseBuffer()
+		return false
 	}
+	c.buf, c.readErr = c.buf[:len(c.buf)+n], err
+	return true
 }
 
 // tryWrite writes as much of b as the socket takes at once. With again it did
@@ -57,19 +44,8 @@ func (c *conn) tryWrite(w *writer, b []byte) (n int, again bool, err error) {
 	if err := c.raw.Control(w.ready); err != nil {
 		return 0, false, err
 	}
-	if w.err == syscall.EAGAIN {
-		return 0, true, nil
-	}
-	n = max(w.n, 0)
-	return n, w.err == nil && n < len(b), w.err
+	return w.n, w.again, w.err
 }
 
 // writeNow writes once.
-func (w *writer) writeNow(fd uintptr) {
-	for {
-		w.n, w.err = syscall.Write(int(fd), w.b)
-		if w.err != syscall.EINTR {
-			return
-		}
-	}
-}
+func (w *writer) writeNow(fd uintptr) { w.n, w.again, w.err = sock.Write(fd, w.b) }

@@ -204,6 +204,7 @@ func (q *queue) size() int {
 type writer struct {
 	b     []byte // to be written
 	n     int    // what the socket took of it
+	again bool   // not all of it
 	err   error
 	ready func(fd uintptr) // w.writeNow
 	join  []byte           // where frames are joined

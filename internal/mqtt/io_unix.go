@@ -2,10 +2,7 @@
 
 package mqtt
 
-import (
-	"io"
-	"syscall"
-)
+import "github.com/unhidra/unhidra/internal/sock"
 
 // On Unix the socket itself is asked, as in package gateway: a read takes a buffer only once
 // there is something to read, and a write never waits.
@@ -25,23 +22,13 @@ func (c *conn) fill() error {
 // readNow reads once, and reports false if there was nothing to read.
 func (c *conn) readNow(fd uintptr) bool {
 	c.grow()
-	for {
-		n, err := syscall.Read(int(fd), c.buf[len(c.buf):cap(c.buf)])
-		switch {
-		case err == syscall.EINTR:
-			continue
-		case err == syscall.EAGAIN:
-			c.releaseBuffer()
-			return false
-		case err != nil:
-			c.readErr = err
-		case n == 0:
-			c.readErr = io.EOF
-		default:
-			c.buf = c.buf[:len(c.buf)+n]
-		}
-		return true
+	n, again, err := sock.Read(fd, c.buf[len(c.buf):cap(c.buf)])
+	if again {
+		c.releaseBuffer()
+		return false
 	}
+	c.buf, c.readErr = c.buf[:len(c.buf)+n], err
+	return true
 }
 
 // writeOnce writes as much of b as the socket takes at once.
@@ -50,19 +37,9 @@ func (c *conn) writeOnce(b []byte) (n int, err error) {
 		return 0, nil
 	}
 	var failed error
-	err = c.raw.Control(func(fd uintptr) {
-		for {
-			n, failed = syscall.Write(int(fd), b)
-			if failed != syscall.EINTR {
-				return
-			}
-		}
-	})
-	if failed == syscall.EAGAIN {
-		failed = nil
-	}
+	err = c.raw.Control(func(fd uintptr) { n, _, failed = sock.Write(fd, b) })
 	if err == nil {
 		err = failed
 	}
-	return max(n, 0), err
+	return n, err
 }

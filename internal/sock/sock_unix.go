@@ -1,0 +1,38 @@
+//go:build unix
+
+package sock
+
+import (
+	"io"
+	"syscall"
+)
+
+// Read reads once what has arrived, into b, which must have room. It reports again if nothing has, and
+// io.EOF at the end of the stream.
+func Read(fd uintptr, b []byte) (n int, again bool, err error) {
+	n, again, err = once(syscall.Read, fd, b)
+	if n == 0 && !again && err == nil {
+		err = io.EOF
+	}
+	return n, again, err
+}
+
+// Write writes once as much of b as the socket takes. It reports again if that was not all of it.
+func Write(fd uintptr, b []byte) (n int, again bool, err error) {
+	n, again, err = once(syscall.Write, fd, b)
+	return n, again || err == nil && n < len(b), err
+}
+
+// once calls one of the two until no signal interrupts it.
+func once(call func(int, []byte) (int, error), fd uintptr, b []byte) (n int, again bool, err error) {
+	for {
+		n, err = call(int(fd), b)
+		switch err {
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return 0, true, nil
+		default:
+			return max(n, 0), false, err
+		}
+	}
+}
