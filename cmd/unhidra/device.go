@@ -21,7 +21,9 @@ const deviceText = `device <action> [flags] [arguments]
 Manages devices. It needs access to the data folder instead of a sign-in, and may
 be used while the server runs; changes take effect within seconds.
 
-  device register <owner> <name>   register a device of a user, and print its key
+  device register <owner> <name>   register a device of a user, and print its key; with --controller,
+                                   a program that sees and commands all devices of the user by
+                                   MQTT, such as Home Assistant or Node-RED
   device list [owner]              list all devices, or those of one user
   device revoke <device> [key]     revoke a device for good, or only one of its keys
 
@@ -39,11 +41,13 @@ type devices struct {
 	db      *all.Store
 	service *device.Service
 	life    time.Duration // of a new device; 0: no expiry
+	access  domain.DeviceAccess
 }
 
 func manageDevices(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("device", deviceText)
 	life := fs.Duration("for", 0, "register: lifetime of the device; 0: it never expires")
+	controller := fs.Bool("controller", false, "register: a program that sees and commands all devices of the user")
 	flags := config.NewFlags(fs, storeFlags()...)
 	words, err := interspersed(fs, args)
 	if err != nil {
@@ -70,6 +74,9 @@ func manageDevices(ctx context.Context, e *env, args []string) error {
 	}
 	defer d.db.Close()
 	d.life = *life
+	if *controller {
+		d.access = domain.AccessController
+	}
 	switch words[0] {
 	case "register":
 		return d.register(ctx, words[1], words[2])
@@ -114,7 +121,7 @@ func (d *devices) register(ctx context.Context, owner, name string) error {
 	if err != nil {
 		return err
 	}
-	r := device.Registration{Name: name, By: domain.AuditActor{Kind: domain.ActorOperator}}
+	r := device.Registration{Name: name, By: domain.AuditActor{Kind: domain.ActorOperator}, Access: d.access}
 	if d.life > 0 {
 		r.Expires = time.Now().Add(d.life)
 	}

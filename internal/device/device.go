@@ -107,6 +107,7 @@ type Registration struct {
 	Type       string
 	Notes      string
 	Tags       []string
+	Access     domain.DeviceAccess
 	Expires    time.Time // of the device; zero: never
 	KeyExpires time.Time // of its first key; zero: with the device
 }
@@ -126,7 +127,8 @@ func (s *Service) Register(ctx context.Context, owner string, r Registration) (I
 	}
 	name, err := names.CheckPrincipal("/name", r.Name, domain.MaxDeviceName, true)
 	if err == nil {
-		err = errors.Join(domain.CheckEnd("/expires", r.Expires, now), domain.CheckEnd("/key_expires", r.KeyExpires, now))
+		err = errors.Join(domain.CheckEnd("/expires", r.Expires, now), domain.CheckEnd("/key_expires", r.KeyExpires, now),
+			domain.CheckDeviceAccess("/access", r.Access))
 	}
 	if err != nil {
 		return Issued{}, err
@@ -140,7 +142,8 @@ func (s *Service) Register(ctx context.Context, owner string, r Registration) (I
 			"you registered too many devices in a short time; try again later").After(wait)
 	}
 	d := domain.Device{ID: domain.NewID(domain.DevicePrefix), Owner: domain.UserRef{ID: owner}, Name: name, CreatedAt: now,
-		Expires: r.Expires, Type: *said.Type, Notes: *said.Notes, Tags: *said.Tags}
+		Expires: r.Expires, Type: *said.Type, Notes: *said.Notes, Tags: *said.Tags,
+		Access: r.Access}
 	key, k, secret := s.issue(d.ID, r.KeyExpires)
 	if err := s.Store.CreateDevice(ctx, d, k, secret, s.Max, now); err != nil {
 		return Issued{}, err
@@ -298,7 +301,7 @@ func (s *Service) AuthenticateDevice(ctx context.Context, key string, from netip
 	}
 	return domain.Principal{
 		ID: l.Device.ID, Kind: domain.KindDevice, Role: domain.SystemUser, Key: id, Owner: l.Device.Owner.ID,
-		Expires: l.Until(),
+		Expires: l.Until(), Access: l.Device.Access,
 	}, nil
 }
 

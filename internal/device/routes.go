@@ -23,6 +23,7 @@ type device struct {
 	Type      string      `json:"type,omitempty" doc:"the owner's word for what it is"`
 	Notes     string      `json:"notes,omitempty" doc:"of the owner, who alone sees them"`
 	Tags      []string    `json:"tags,omitempty"`
+	Access    string      `json:"access,omitempty" enum:"controller" doc:"controller: by MQTT its key sees and commands all devices of the owner; absent: it speaks for itself alone"`
 	Suspended *time.Time  `json:"suspended_at,omitempty" doc:"since when it may not connect"`
 	AwayUntil *time.Time  `json:"away_until,omitempty" doc:"when it wants to be back; it said so"`
 	Away      string      `json:"away,omitempty" enum:"sleep,update,restart,off" doc:"why it is away"`
@@ -75,7 +76,7 @@ func (s *Service) view(d domain.Device) device {
 	v := device{
 		ID: d.ID, Owner: deviceOwner{d.Owner.ID, d.Owner.Username, d.Owner.DisplayName}, Name: d.Name, CreatedAt: d.CreatedAt,
 		Expires: when(d.Expires), RevokedAt: when(d.RevokedAt), LastUsed: when(d.LastUsed), LastIP: d.LastIP,
-		Type: d.Type, Notes: d.Notes, Tags: d.Tags, Suspended: when(d.Suspended), Keys: []deviceKey{},
+		Type: d.Type, Notes: d.Notes, Tags: d.Tags, Access: string(d.Access), Suspended: when(d.Suspended), Keys: []deviceKey{},
 	}
 	if d.AwayUntil.After(now) {
 		v.AwayUntil, v.Away = &d.AwayUntil, d.Away
@@ -129,6 +130,7 @@ type newDeviceInput struct {
 		Type       string     `json:"type,omitempty" maxLength:"64" doc:"the owner's word for what it is"`
 		Notes      string     `json:"notes,omitempty" maxLength:"2000"`
 		Tags       []string   `json:"tags,omitempty" maxItems:"64"`
+		Access     string     `json:"access,omitempty" enum:"controller" doc:"controller: a program that sees and commands all your devices by MQTT, such as Home Assistant; absent: a device that speaks for itself. It cannot be changed later"`
 		Expires    *time.Time `json:"expires,omitempty" doc:"end of the device; absent: none"`
 		KeyExpires *time.Time `json:"key_expires,omitempty" doc:"end of its first key; absent: with the device"`
 	}
@@ -137,7 +139,7 @@ type newDeviceInput struct {
 func (s *Service) postDevice(ctx context.Context, in *newDeviceInput) (*issuedOutput, error) {
 	b := in.Body
 	return s.issued(s.Register(ctx, httpx.Principal(ctx).ID, Registration{Name: b.Name, Type: b.Type, Notes: b.Notes,
-		Tags: b.Tags, Expires: timeOf(b.Expires), KeyExpires: timeOf(b.KeyExpires)}))
+		Tags: b.Tags, Access: domain.DeviceAccess(b.Access), Expires: timeOf(b.Expires), KeyExpires: timeOf(b.KeyExpires)}))
 }
 
 type devicesInput struct {

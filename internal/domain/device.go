@@ -44,9 +44,10 @@ type Device struct {
 	RevokedAt time.Time // zero: it is not
 	LastUsed  time.Time // when one of its keys last opened a connection, to the minute; zero: never
 	LastIP    string
-	Type      string      // the owner's word for what it is
-	Notes     string      // of the owner
-	Tags      []string    // of the owner, sorted
+	Type      string   // the owner's word for what it is
+	Notes     string   // of the owner
+	Tags      []string // of the owner, sorted
+	Access    DeviceAccess
 	Suspended time.Time   // since when it may not connect; zero: it may
 	AwayUntil time.Time   // when it wants to be back; zero: it is not away
 	Away      string      // why
@@ -79,6 +80,25 @@ func (k DeviceKey) Ended(now time.Time) bool {
 type DeviceSecret struct {
 	Hash   []byte // HMAC-SHA256 of the whole key
 	Pepper int    // version of the key that Hash was made under
+}
+
+// DeviceAccess is what the key of a device may do by MQTT beside speaking for the device. It is decided when the
+// device is registered.
+type DeviceAccess string
+
+// The kinds of access. The empty one is that of a device which speaks for itself alone.
+const (
+	// AccessController is that of a program which sees and commands all devices of its owner, such as
+	// Home Assistant or Node-RED.
+	AccessController DeviceAccess = "controller"
+)
+
+// CheckDeviceAccess refuses what is no kind of access.
+func CheckDeviceAccess(pointer string, a DeviceAccess) error {
+	if a != "" && a != AccessController {
+		return InvalidField(pointer, "access is controller, or absent")
+	}
+	return nil
 }
 
 // DeviceLogin is all that must be known to let a device in by a key.

@@ -19,9 +19,10 @@ type MQTTSession struct {
 	ID        string
 	Site      string
 	Principal string
-	Client    string // client id
-	Expiry    uint32 // seconds after the end of a connection
-	Conn      string // the connection that has it, or had it last
+	Access    DeviceAccess // of the principal, if that is a device
+	Client    string       // client id
+	Expiry    uint32       // seconds after the end of a connection
+	Conn      string       // the connection that has it, or had it last
 	ExpiresAt time.Time
 	Subs      []MQTTSubscription
 }

@@ -81,6 +81,7 @@ type Principal struct {
 	Limited   bool      // must add a second factor, and may do nothing else before
 	Key       string    // of a device: the id of the key that it came with
 	Owner     string    // of a device: whose it is
+	Access    DeviceAccess
 }
 
 // IsAdmin reports whether p administers the server.

@@ -201,7 +201,7 @@ type commands struct {
 
 // attach has commands for the device delivered, soon.
 func (c *conn) attach() {
-	if c.who.Kind != domain.KindDevice || c.attached || c.s.Commands == nil {
+	if c.class() != plainNode || c.attached || c.s.Commands == nil {
 		return
 	}
 	c.attached = true

@@ -102,7 +102,7 @@ func (c *conn) publish(ctx context.Context, t *site, p packet.Publish) (packet.C
 		site: t.id, topic: p.Topic, qos: p.QoS, retain: p.Retain, props: forwarded(p.Props), from: c.key,
 		payload: append([]byte(nil), p.Payload...), open: c.sess.class == controller,
 	}
-	if c.who.Kind == domain.KindDevice && !m.open {
+	if !m.open {
 		m.device = c.who.ID
 	}
 	if e, ok := p.Props.Num(packet.MessageExpiry); ok {

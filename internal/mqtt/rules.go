@@ -20,19 +20,20 @@ type class byte
 const (
 	// A plainNode publishes to topics of its own, and gets what controllers and the server publish.
 	plainNode class = iota
-	// A controller sees all of its site, and commands its devices: the owner with an access token.
+	// A controller sees all of its site, and commands its devices: the owner with an access token, or a
+	// program that was registered as one.
 	controller
 )
 
-func classOf(p domain.Principal) class { return classOfID(p.ID) }
-
-// classOfID returns the class of a principal's id, which says what it names.
-func classOfID(id string) class {
-	if strings.HasPrefix(id, domain.DevicePrefix+"_") {
+// classOf returns the class of a principal, whose id says what it names.
+func classOf(id string, access domain.DeviceAccess) class {
+	if strings.HasPrefix(id, domain.DevicePrefix+"_") && access != domain.AccessController {
 		return plainNode
 	}
 	return controller
 }
+
+func (c *conn) class() class { return classOf(c.who.ID, c.who.Access) }
 
 // siteOf returns the site of a principal: the owner.
 func siteOf(p domain.Principal) string {
@@ -74,7 +75,7 @@ func (c *conn) mayPublish(topic string) packet.Code {
 		return packet.Success
 	}
 	device, rest, ok := ownDevice(topic)
-	if ok && c.who.Kind == domain.KindDevice && device == c.who.ID &&
+	if ok && c.class() == plainNode && device == c.who.ID &&
 		(slices.Contains(fromDevice, rest) || strings.HasPrefix(rest, topicSensor) && len(rest) > len(topicSensor)) {
 		return packet.Success
 	}

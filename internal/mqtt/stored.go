@@ -87,7 +87,7 @@ func (t *site) adopt(all []domain.MQTTSession) {
 
 func newStored(t *site, row domain.MQTTSession) *session {
 	s := &session{site: t, row: row, client: row.Principal + "/" + row.Client, device: row.Principal,
-		class: classOfID(row.Principal), window: defaultWindow}
+		class: classOf(row.Principal, row.Access), window: defaultWindow}
 	for _, b := range row.Subs {
 		s.subs = append(s.subs, &sub{session: s, filter: filterOf(b), id: b.Number})
 	}
@@ -158,11 +158,11 @@ func (c *conn) openSession(ctx context.Context, p packet.Connect, expiry uint32,
 		s.leaveSite(t)
 		return false, err
 	}
-	n := &session{site: t, row: row, client: c.key, device: c.who.ID, class: classOf(c.who), window: window,
+	n := &session{site: t, row: row, client: c.key, device: c.who.ID, class: c.class(), window: window,
 		received: received, resend: under}
 	if row.ID != "" {
 		n = newStored(t, row)
-		n.class, n.window, n.received, n.resend = classOf(c.who), window, received, under
+		n.class, n.window, n.received, n.resend = c.class(), window, received, under
 	}
 	n.opening, n.more = true, row.ID != ""
 	t.mu.Lock()

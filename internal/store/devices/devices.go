@@ -15,7 +15,7 @@ import (
 
 // A device has a row in users too, with its name. As a member of rooms it is that user.
 const deviceColumns = `d.id, u.display_name, d.created_at, d.expires_at, d.revoked_at,
-	d.type, d.notes, d.tags, d.suspended_at, d.away_until, d.away_reason,
+	d.type, d.notes, d.tags, d.access, d.suspended_at, d.away_until, d.away_reason,
 	o.id, o.kind, o.username, o.display_name, o.avatar`
 
 const deviceTables = `devices d JOIN users u ON u.id = d.id JOIN users o ON o.id = d.owner_id`
@@ -30,7 +30,7 @@ type deviceRow struct {
 
 func (r *deviceRow) dest() []any {
 	return append([]any{&r.d.ID, &r.d.Name, &r.created, &r.expires, &r.revoked, &r.d.Type, &r.d.Notes, &r.tags,
-		&r.suspended, &r.away, &r.d.Away}, r.owner.Dest()...)
+		&r.d.Access, &r.suspended, &r.away, &r.d.Away}, r.owner.Dest()...)
 }
 
 func (r *deviceRow) device() domain.Device {
@@ -102,8 +102,8 @@ func (repo *Repository) CreateDevice(
 		if err := naming.FoldUser(ctx, t, d.ID); err != nil {
 			return err
 		}
-		_, err = t.ExecContext(ctx, `INSERT INTO devices (id, owner_id, created_at, expires_at) VALUES ($1, $2, $3, $4)`,
-			d.ID, owner, store.Millis(now), store.Millis(d.Expires))
+		_, err = t.ExecContext(ctx, `INSERT INTO devices (id, owner_id, created_at, expires_at, access)
+			VALUES ($1, $2, $3, $4, $5)`, d.ID, owner, store.Millis(now), store.Millis(d.Expires), d.Access)
 		if err != nil {
 			return err
 		}

@@ -154,8 +154,8 @@ func (repo *Repository) SiteSessions(
 		return nil, 0, nil
 	}
 	rows, err := repo.db.QueryContext(ctx, `SELECT s.id, s.principal_id, s.client, s.expiry, s.conn_id,
-			COALESCE(b.filter, ''), COALESCE(b.options, 0), COALESCE(b.number, 0)
-		FROM mqtt_sessions s LEFT JOIN mqtt_subscriptions b ON b.session_id = s.id
+			COALESCE(b.filter, ''), COALESCE(b.options, 0), COALESCE(b.number, 0), COALESCE(d.access, '')
+		FROM mqtt_sessions s LEFT JOIN mqtt_subscriptions b ON b.session_id = s.id LEFT JOIN devices d ON d.id = s.principal_id
 		WHERE s.site_id = $1 AND s.expires_at > $2 ORDER BY s.id`, site, store.Millis(now))
 	if err != nil {
 		return nil, 0, err
@@ -163,7 +163,7 @@ func (repo *Repository) SiteSessions(
 	_, err = store.Collect(rows, func(rows *sql.Rows) (struct{}, error) {
 		s := domain.MQTTSession{Site: site}
 		var b domain.MQTTSubscription
-		err := rows.Scan(&s.ID, &s.Principal, &s.Client, &s.Expiry, &s.Conn, &b.Filter, &b.Options, &b.Number)
+		err := rows.Scan(&s.ID, &s.Principal, &s.Client, &s.Expiry, &s.Conn, &b.Filter, &b.Options, &b.Number, &s.Access)
 		if len(all) == 0 || all[len(all)-1].ID != s.ID {
 			all = append(all, s)
 		}

@@ -53,8 +53,8 @@ export class Fleet implements port.Fleet {
     return this.#api.call('GET', path(id));
   }
 
-  register(name: string): Promise<IssuedKey> {
-    return this.#api.call('POST', '/devices', { name });
+  register(name: string, access: port.Access): Promise<IssuedKey> {
+    return this.#api.call('POST', '/devices', { name, ...(access && { access }) });
   }
 
   async series(device: string): Promise<port.Series[]> {

@@ -50,9 +50,13 @@ export interface Capabilities {
   unsupported?: { name: string; why: string }[];
 }
 
+/** What else the key of a device may do: see and command all devices of its owner. Empty: nothing. */
+export type Access = '' | 'controller';
+
 /** A device with what it says about itself. */
 export interface FleetDevice extends Device {
   owner: { id: string; username: string; display_name: string };
+  access?: string;
   capabilities?: Capabilities;
   described_at?: string;
   suspended_at?: string;
@@ -128,7 +132,7 @@ export interface Fleet {
   /** the user's own, by name */
   list(): Promise<FleetDevice[]>;
   get(id: string): Promise<FleetDevice>;
-  register(name: string): Promise<IssuedKey>;
+  register(name: string, access: Access): Promise<IssuedKey>;
   series(device: string): Promise<Series[]>;
   /** one series in about so many points; raw where there are few */
   readings(device: string, series: string, span: Span, points: number): Promise<{ step: number; buckets: Bucket[] }>;

@@ -1,16 +1,22 @@
+import type { Access } from '../fleetport';
 import type { MqttPort } from '../port';
 
 // Configurations to copy to a device, for the programs that makers use.
 
 export const programs = [
-  { id: 'esphome', name: 'ESPHome' },
-  { id: 'tasmota', name: 'Tasmota' },
-  { id: 'arduino', name: 'Arduino' },
-  { id: 'python', name: 'Python' },
-  { id: 'go', name: 'Go' },
+  { id: 'esphome', name: 'ESPHome', access: '' },
+  { id: 'tasmota', name: 'Tasmota', access: '' },
+  { id: 'arduino', name: 'Arduino', access: '' },
+  { id: 'python', name: 'Python', access: '' },
+  { id: 'go', name: 'Go', access: '' },
+  { id: 'homeassistant', name: 'Home Assistant', access: 'controller' },
+  { id: 'nodered', name: 'Node-RED', access: 'controller' },
 ] as const;
 
 export type Program = (typeof programs)[number]['id'];
+
+/** The programs whose keys have an access. */
+export const programsFor = (access: Access) => programs.filter((p) => p.access === access);
 
 export interface Place {
   device: { id: string; name: string };
@@ -50,6 +56,18 @@ import json, paho.mqtt.publish as publish
 publish.single(
     "uh/d/${id}/up", json.dumps({"temperature": 21.4}), qos=1,
     hostname="${p.host}", port=${port}, auth={"username": "${id}", "password": "${p.key}"}${tls ? ', tls={}' : ''})`;
+    case 'homeassistant':
+      return `Settings > Devices & services > Add integration > MQTT
+Broker: ${p.host}
+Port: ${port}
+Username: ${id}
+Password: ${p.key}${tls ? '\nBroker certificate validation: Automatic' : ''}`;
+    case 'nodered':
+      return `mqtt-broker node
+Server: ${p.host}
+Port: ${port}${tls ? '\nUse TLS: yes' : ''}
+Username: ${id}
+Password: ${p.key}`;
     case 'go':
       return `// go get github.com/unhidra/unhidra/client/device
 d, err := device.Open(device.Options{
