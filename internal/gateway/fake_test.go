@@ -304,6 +304,13 @@ func (noReadings) Watch(
 
 func (noReadings) Unwatch(string) {}
 
+// noCommands has none for any device.
+type noCommands struct{ Commands }
+
+func (noCommands) Attach(context.Context, string, func(domain.Command)) (detach func()) {
+	return func() {}
+}
+
 // node is a gateway behind a real listener.
 type node struct {
 	*world
@@ -317,8 +324,8 @@ func start(t testing.TB, w *world, change func(*Deps)) *node {
 	t.Helper()
 	n := &node{world: w, presence: &watched{connected: map[string]func([]byte){}, active: map[string]bool{}}}
 	d := Deps{
-		Auth: w, Chat: w, Rooms: w, RoomLog: w, Users: w, Presence: n.presence, Readings: noReadings{}, Bus: w.bus,
-		Log: slog.New(slog.DiscardHandler), Version: "test",
+		Auth: w, Chat: w, Rooms: w, RoomLog: w, Users: w, Presence: n.presence, Readings: noReadings{},
+		Commands: noCommands{}, Bus: w.bus, Log: slog.New(slog.DiscardHandler), Version: "test",
 	}
 	if change != nil {
 		change(&d)

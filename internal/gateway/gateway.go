@@ -156,7 +156,7 @@ type Service struct {
 	volume    *ratelimit.Limiter // of frames of every kind, by who sends them
 	perVolume ratelimit.Rate     // the same of one connection
 
-	listening   chan struct{} // closed once revocations are heard
+	listening   chan struct{} // closed once revocations and the hub's news are heard
 	draining    atomic.Bool
 	revocations atomic.Int64 // how many there have been
 }
@@ -212,6 +212,11 @@ func (g *Service) Run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	select {
+	case <-g.Hub.Listening(): // else clients might miss what they are told of
+	case <-ctx.Done():
+		return nil
+	}
 	close(g.listening)
 	var wg sync.WaitGroup
 	work, done := context.WithCancel(context.WithoutCancel(ctx))

@@ -16,6 +16,7 @@ import (
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/wire"
 	"github.com/unhidra/unhidra/internal/ws"
 )
@@ -263,14 +264,32 @@ func TestDeviceChangesItsKey(t *testing.T) {
 	eventually(t, "it has gone", func() bool { return d.here.Load() == 0 })
 }
 
-// No connection is accepted before the gateway hears of revocations: it could outlive its session.
-func TestHandshakesWaitUntilRevocationsAreHeard(t *testing.T) {
+// No connection is accepted before the gateway hears of revocations, as it could outlive its session, nor
+// before the hub hears of what its members are told.
+func TestHandshakesWaitUntilTheBusIsHeard(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	g := New(Deps{Auth: w, Chat: w, Rooms: w, RoomLog: w, Users: w, Bus: w.bus, Log: slog.New(slog.DiscardHandler)})
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	r := httptest.NewRequestWithContext(gone, http.MethodGet, "/ws", nil)
+	g := New(Deps{Auth: w, Chat: w, Rooms: w, RoomLog: w, Users: w, Bus: w.bus, Log: slog.New(slog.DiscardHandler),
+		Hub: hub.New(hub.Deps{Rooms: w, RoomLog: w, Bus: w.bus, Log: slog.New(slog.DiscardHandler)})})
+	running, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- g.Run(running) }()
+	for range 20 {
+		if code := g.handshake(t, 10*time.Millisecond); code != http.StatusServiceUnavailable {
+			t.Fatalf("answered %d before the hub runs", code)
+		}
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// handshake asks for a connection, for some time, and returns the status.
+func (g *Service) handshake(t *testing.T, patience time.Duration) int {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/ws", nil)
 	for name, value := range map[string]string{
 		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
 		"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Authorization": "Bearer ada",
@@ -279,9 +298,7 @@ func TestHandshakesWaitUntilRevocationsAreHeard(t *testing.T) {
 	}
 	answer := httptest.NewRecorder()
 	g.ServeHTTP(answer, r)
-	if answer.Code != http.StatusServiceUnavailable {
-		t.Errorf("answered %d before it runs: %s", answer.Code, answer.Body)
-	}
+	return answer.Code
 }
 
 func TestCHK_WS_03_PlainConnections(t *testing.T) {

@@ -71,6 +71,7 @@ type Hub struct {
 	reads      workQueue[*room]  // rooms that are behind their log
 	departures workQueue[string] // users that presence is to be told of
 
+	listening   chan struct{} // closed once profiles and gaps are heard
 	newRooms    newRooms
 	compareSoon chan struct{} // asks for an early comparison of heads
 }
@@ -87,7 +88,7 @@ func New(d Deps) *Hub {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	h := &Hub{Deps: d, compareSoon: make(chan struct{}, 1)}
+	h := &Hub{Deps: d, compareSoon: make(chan struct{}, 1), listening: make(chan struct{})}
 	h.users.init()
 	h.rooms.hub = h
 	h.rooms.init()
@@ -112,9 +113,13 @@ func (h *Hub) Run(ctx context.Context) error {
 		return err
 	}
 	defer stopGaps()
+	close(h.listening)
 	h.compareLoop(ctx)
 	return nil
 }
+
+// Listening is closed once Run hears all that members are told of.
+func (h *Hub) Listening() <-chan struct{} { return h.listening }
 
 // left has presence told, soon, that a user is no longer in a room.
 func (h *Hub) left(user string) {
