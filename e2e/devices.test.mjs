@@ -275,3 +275,33 @@ test('an alarm is raised in the room once, and acknowledged there', async () => 
   assert.equal(await log.getByText(/raised an alarm/).count(), 1);
   assert.equal(ann.broken, undefined);
 });
+
+test('many devices are imported from a file, and again without doubles', async () => {
+  await ann.getByRole('link', { name: 'Devices' }).click();
+  await ann.getByRole('link', { name: 'Import' }).click();
+  const rows = Array.from({ length: 60 }, (_, i) => `Pump ${i};A-${i};pump;cellar`);
+  const file = (extra) => ({
+    name: 'fleet.csv',
+    mimeType: 'text/csv',
+    buffer: Buffer.from(['Name;Serial;Type;Tags', ...rows, ...extra].join('\r\n')),
+  });
+  const choose = ann.getByLabel('File with devices');
+  await choose.setInputFiles(file(['Fan;A-5;;', 'Light;L-1;;Not a tag!']));
+  await ann.getByText('60 registered · 2 failed').waitFor();
+  const failed = ann.getByRole('list').filter({ hasText: 'Line 62' });
+  await failed.getByText('Line 7 has the same serial number.').waitFor();
+  await failed.getByText('Line 63').waitFor();
+  await accessibleEverywhere(ann, 'devices-import');
+  const waiting = ann.waitForEvent('download');
+  await ann.getByRole('button', { name: 'Download 60 keys' }).click();
+  const keys = readFileSync(await (await waiting).path(), 'utf8').split('\r\n');
+  assert.match(keys[1], /^Pump 0,A-0,dev_\w{26},dk_\w{49}$/);
+  assert.equal(keys.length, 62);
+  await choose.setInputFiles(file(['Pump 60;A-60;pump;']));
+  await ann.getByText('1 registered · 60 as before').waitFor();
+  await ann.getByRole('link', { name: 'All devices' }).click();
+  await ann.getByRole('searchbox', { name: 'Find a device' }).fill('a-59');
+  await ann.getByRole('link', { name: /Pump 59/ }).waitFor();
+  assert.equal(await ann.getByRole('link', { name: /Pump/ }).count(), 1);
+  assert.equal(ann.broken, undefined);
+});

@@ -24,11 +24,17 @@ be used while the server runs; changes take effect within seconds.
   device register <owner> <name>   register a device of a user, and print its key; with --controller,
                                    a program that sees and commands all devices of the user by
                                    MQTT, such as Home Assistant or Node-RED
+  device import <owner> <file>     register or change many devices; - is the standard input
   device list [owner]              list all devices, or those of one user
   device revoke <device> [key]     revoke a device for good, or only one of its keys
 
 The key is printed on the last line. It cannot be shown again: the server stores
 only a hash of it.
+
+A file to import is CSV, whose first line names the columns, or has a JSON object in
+each line: name, serial, type, tags, notes, expires. A device that is there already, by
+its serial number or else its name, is changed. What became of each line is written as
+CSV, with the keys of new devices, to the standard output or the file of --keys.
 `
 
 func deviceCommand() command {
@@ -42,12 +48,16 @@ type devices struct {
 	service *device.Service
 	life    time.Duration // of a new device; 0: no expiry
 	access  domain.DeviceAccess
+	keys    string // the file that an import writes to; empty: the standard output
+	newKeys bool   // an import gives another key to devices that have never connected
 }
 
 func manageDevices(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("device", deviceText)
 	life := fs.Duration("for", 0, "register: lifetime of the device; 0: it never expires")
 	controller := fs.Bool("controller", false, "register: a program that sees and commands all devices of the user")
+	keys := fs.String("keys", "", "import: the new `file` that the answer, with the keys, is written to")
+	newKeys := fs.Bool("new-keys", false, "import: give another key to devices that are there and have never connected")
 	flags := config.NewFlags(fs, storeFlags()...)
 	words, err := interspersed(fs, args)
 	if err != nil {
@@ -55,6 +65,7 @@ func manageDevices(ctx context.Context, e *env, args []string) error {
 	}
 	actions := []action{
 		{name: "register", names: []string{"<owner>", "<name>"}},
+		{name: "import", names: []string{"<owner>", "<file>"}},
 		{name: "list", names: []string{"[owner]"}, optional: 1},
 		{name: "revoke", names: []string{"<device>", "[key]"}, optional: 1},
 	}
@@ -73,13 +84,15 @@ func manageDevices(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	defer d.db.Close()
-	d.life = *life
+	d.life, d.keys, d.newKeys = *life, *keys, *newKeys
 	if *controller {
 		d.access = domain.AccessController
 	}
 	switch words[0] {
 	case "register":
 		return d.register(ctx, words[1], words[2])
+	case "import":
+		return d.importFile(ctx, words[1], words[2])
 	case "revoke":
 		return d.revoke(ctx, words[1], words[2:])
 	}

@@ -62,6 +62,7 @@ func rows() map[string]row {
 		"accept-request": room(404, ""), "decline-request": room(404, `{}`),
 
 		"list-devices": own, "register-device": with(own, `{"name":"Mine"}`), "get-device": theirs(""),
+		"import-devices":    with(own, `{"name":"Mine"}`),
 		"list-room-devices": room(200, ""), "list-device-connections": theirs(""),
 		"update-device": theirs(`{"name":"Mine"}`),
 		"send-command":  theirs(`{"key":"1","action":"fan"}`), "list-commands": theirs(""), "get-command": theirs(""),

@@ -83,6 +83,9 @@ func try(t *testing.T, s *live.Server, o operation, body, bearer string) (status
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader([]byte("x"))), 1
 		req.Header.Set("Content-Type", "image/png")
 	}
+	if o.id == "import-devices" {
+		req.Header.Set("Content-Type", "application/x-ndjson")
+	}
 	if bearer != "" {
 		req.Header.Set("Authorization", "Bearer "+bearer)
 	}

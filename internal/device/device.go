@@ -29,6 +29,9 @@ type Store interface {
 	Connected(ctx context.Context, ended []domain.DeviceConnection) error
 	Connections(ctx context.Context, device string) ([]domain.DeviceConnection, error)
 	Away(ctx context.Context, device, reason string, until time.Time) error
+	ImportDevices(
+		ctx context.Context, owner string, rows []domain.DeviceImport, newKeys bool, limit int, now time.Time,
+	) ([]domain.DeviceImported, error)
 	DeviceByID(ctx context.Context, id string) (domain.Device, error)
 	ChangeDevice(ctx context.Context, owner, id string, c domain.DeviceChange, now time.Time) (domain.Device, error)
 	RotateDeviceKey(
@@ -105,6 +108,7 @@ type Registration struct {
 	By         domain.AuditActor // who registers it; empty: the owner
 	Name       string
 	Type       string
+	Serial     string
 	Notes      string
 	Tags       []string
 	Access     domain.DeviceAccess
@@ -133,16 +137,16 @@ func (s *Service) Register(ctx context.Context, owner string, r Registration) (I
 	if err != nil {
 		return Issued{}, err
 	}
-	said, err := domain.CheckDeviceChange(domain.DeviceChange{Type: &r.Type, Notes: &r.Notes, Tags: &r.Tags})
+	said, err := domain.CheckDeviceChange(domain.DeviceChange{Type: &r.Type, Serial: &r.Serial, Notes: &r.Notes,
+		Tags: &r.Tags})
 	if err != nil {
 		return Issued{}, err
 	}
 	if ok, wait := s.registrations.Allow(owner, now); !ok {
-		return Issued{}, domain.RateLimited.Errorf(domain.CodeRegistrations,
-			"you registered too many devices in a short time; try again later").After(wait)
+		return Issued{}, errRegistrations(wait)
 	}
 	d := domain.Device{ID: domain.NewID(domain.DevicePrefix), Owner: domain.UserRef{ID: owner}, Name: name, CreatedAt: now,
-		Expires: r.Expires, Type: *said.Type, Notes: *said.Notes, Tags: *said.Tags,
+		Expires: r.Expires, Type: *said.Type, Serial: *said.Serial, Notes: *said.Notes, Tags: *said.Tags,
 		Access: r.Access}
 	key, k, secret := s.issue(d.ID, r.KeyExpires)
 	if err := s.Store.CreateDevice(ctx, d, k, secret, s.Max, now); err != nil {
@@ -151,6 +155,11 @@ func (s *Service) Register(ctx context.Context, owner string, r Registration) (I
 	s.record(ctx, domain.AuditDeviceRegister, d.ID, k.ID, domain.AuditEvent{Actor: r.By})
 	d, err = s.Store.DeviceByID(ctx, d.ID)
 	return Issued{d, k.ID, key}, err
+}
+
+func errRegistrations(wait time.Duration) error {
+	return domain.RateLimited.Errorf(domain.CodeRegistrations,
+		"you registered too many devices in a short time; try again later").After(wait)
 }
 
 func (s *Service) issue(device string, expires time.Time) (key string, k domain.DeviceKey, secret domain.DeviceSecret) {
@@ -212,19 +221,7 @@ func (s *Service) Revoke(ctx context.Context, by domain.AuditActor, id, key stri
 // Change renames a device of owner, changes when it expires or what is said about it, or suspends it.
 // The connections of a suspended device are closed, and its keys open none.
 func (s *Service) Change(ctx context.Context, owner, id string, c domain.DeviceChange) (d domain.Device, err error) {
-	if c.Name != nil {
-		name, err := names.CheckPrincipal("/name", *c.Name, domain.MaxDeviceName, true)
-		if err != nil {
-			return d, err
-		}
-		c.Name = &name
-	}
-	if c.Expires != nil {
-		if err := domain.CheckEnd("/expires", *c.Expires, s.Now()); err != nil {
-			return d, err
-		}
-	}
-	if c, err = domain.CheckDeviceChange(c); err != nil {
+	if c, err = s.checkChange(c); err != nil {
 		return d, err
 	}
 	if d, err = s.Store.ChangeDevice(ctx, owner, id, c, s.Now()); err != nil || c.Suspend == nil {

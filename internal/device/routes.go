@@ -21,6 +21,7 @@ type device struct {
 	LastUsed  *time.Time  `json:"last_used,omitempty" doc:"when it last connected, to the minute"`
 	LastIP    string      `json:"last_ip,omitempty"`
 	Type      string      `json:"type,omitempty" doc:"the owner's word for what it is"`
+	Serial    string      `json:"serial,omitempty" doc:"as the owner knows it; what the device tells is among its capabilities"`
 	Notes     string      `json:"notes,omitempty" doc:"of the owner, who alone sees them"`
 	Tags      []string    `json:"tags,omitempty"`
 	Access    string      `json:"access,omitempty" enum:"controller" doc:"controller: by MQTT its key sees and commands all devices of the owner; absent: it speaks for itself alone"`
@@ -76,7 +77,8 @@ func (s *Service) view(d domain.Device) device {
 	v := device{
 		ID: d.ID, Owner: deviceOwner{d.Owner.ID, d.Owner.Username, d.Owner.DisplayName}, Name: d.Name, CreatedAt: d.CreatedAt,
 		Expires: when(d.Expires), RevokedAt: when(d.RevokedAt), LastUsed: when(d.LastUsed), LastIP: d.LastIP,
-		Type: d.Type, Notes: d.Notes, Tags: d.Tags, Access: string(d.Access), Suspended: when(d.Suspended), Keys: []deviceKey{},
+		Type: d.Type, Serial: d.Serial, Notes: d.Notes, Tags: d.Tags, Access: string(d.Access),
+		Suspended: when(d.Suspended), Keys: []deviceKey{},
 	}
 	if d.AwayUntil.After(now) {
 		v.AwayUntil, v.Away = &d.AwayUntil, d.Away
@@ -108,6 +110,13 @@ func (s *Service) Routes(api huma.API) {
 			Summary: summary, DefaultStatus: status}
 	}
 	httpx.Register(api, op("register-device", "POST", "/devices", "Register a device, and get its key", 201), s.postDevice)
+	imports := op("import-devices", "POST", "/devices/import",
+		"Register or change many devices, by the lines of a file; the answer comes line by line, with their keys", 200)
+	imports.MaxBodyBytes = importBytes
+	imports.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{
+		"application/x-ndjson": {Schema: &huma.Schema{Type: huma.TypeString}},
+	}}
+	httpx.Register(api, imports, s.postImport)
 	httpx.Register(api, op("list-devices", "GET", "/devices", "Your devices, the oldest first", 200), s.listDevices)
 	httpx.Register(api, op("get-device", "GET", "/devices/{device}", "One device", 200), s.getDevice)
 	httpx.Register(api, op("list-room-devices", "GET", "/rooms/{room}/devices",
@@ -128,6 +137,7 @@ type newDeviceInput struct {
 	Body struct {
 		Name       string     `json:"name" example:"Kitchen thermometer"`
 		Type       string     `json:"type,omitempty" maxLength:"64" doc:"the owner's word for what it is"`
+		Serial     string     `json:"serial,omitempty" maxLength:"64"`
 		Notes      string     `json:"notes,omitempty" maxLength:"2000"`
 		Tags       []string   `json:"tags,omitempty" maxItems:"64"`
 		Access     string     `json:"access,omitempty" enum:"controller" doc:"controller: a program that sees and commands all your devices by MQTT, such as Home Assistant; absent: a device that speaks for itself. It cannot be changed later"`
@@ -138,8 +148,9 @@ type newDeviceInput struct {
 
 func (s *Service) postDevice(ctx context.Context, in *newDeviceInput) (*issuedOutput, error) {
 	b := in.Body
-	return s.issued(s.Register(ctx, httpx.Principal(ctx).ID, Registration{Name: b.Name, Type: b.Type, Notes: b.Notes,
-		Tags: b.Tags, Access: domain.DeviceAccess(b.Access), Expires: timeOf(b.Expires), KeyExpires: timeOf(b.KeyExpires)}))
+	return s.issued(s.Register(ctx, httpx.Principal(ctx).ID, Registration{Name: b.Name, Type: b.Type, Serial: b.Serial,
+		Notes: b.Notes, Tags: b.Tags, Access: domain.DeviceAccess(b.Access), Expires: timeOf(b.Expires),
+		KeyExpires: timeOf(b.KeyExpires)}))
 }
 
 type devicesInput struct {
@@ -273,13 +284,14 @@ func (s *Service) patchDevice(ctx context.Context, in *struct {
 		Expires *time.Time `json:"expires,omitempty" doc:"when it cannot connect any more"`
 		Endless bool       `json:"endless,omitempty" doc:"true: takes the end away"`
 		Type    *string    `json:"type,omitempty" maxLength:"64" doc:"the owner's word for what it is"`
+		Serial  *string    `json:"serial,omitempty" maxLength:"64"`
 		Notes   *string    `json:"notes,omitempty" maxLength:"2000"`
 		Tags    *[]string  `json:"tags,omitempty" maxItems:"64" doc:"replace those before"`
 		Suspend *bool      `json:"suspended,omitempty" doc:"true: its connections end, and its keys open none; false: they do again"`
 	}
 }) (*deviceOutput, error) {
-	c := domain.DeviceChange{Name: in.Body.Name, Expires: in.Body.Expires, Type: in.Body.Type, Notes: in.Body.Notes,
-		Tags: in.Body.Tags, Suspend: in.Body.Suspend}
+	c := domain.DeviceChange{Name: in.Body.Name, Expires: in.Body.Expires, Type: in.Body.Type, Serial: in.Body.Serial,
+		Notes: in.Body.Notes, Tags: in.Body.Tags, Suspend: in.Body.Suspend}
 	if in.Body.Endless {
 		if c.Expires != nil {
 			return nil, domain.InvalidField("/endless", "send either expires or endless")

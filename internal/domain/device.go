@@ -45,6 +45,7 @@ type Device struct {
 	LastUsed  time.Time // when one of its keys last opened a connection, to the minute; zero: never
 	LastIP    string
 	Type      string   // the owner's word for what it is
+	Serial    string   // as the owner knows it; the device may tell one as well
 	Notes     string   // of the owner
 	Tags      []string // of the owner, sorted
 	Access    DeviceAccess
@@ -130,6 +131,7 @@ type DeviceChange struct {
 	Name    *string
 	Expires *time.Time // the zero time: never
 	Type    *string
+	Serial  *string
 	Notes   *string
 	Tags    *[]string
 	Suspend *bool
@@ -140,6 +142,11 @@ func CheckDeviceChange(c DeviceChange) (DeviceChange, error) {
 	var err error
 	if c.Type != nil {
 		if *c.Type, err = CheckLine("/type", *c.Type, MaxDeviceName, false); err != nil {
+			return c, err
+		}
+	}
+	if c.Serial != nil {
+		if *c.Serial, err = CheckLine("/serial", *c.Serial, MaxDeviceName, false); err != nil {
 			return c, err
 		}
 	}
@@ -171,7 +178,7 @@ var deviceTags = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}$`)
 // DeviceQuery says which devices to list; the zero value says all.
 type DeviceQuery struct {
 	Owner     string // empty: everybody's
-	Text      string // part of the name, or of the type, the serial number or the model
+	Text      string // part of the name, or of the type, a serial number or the model
 	Tag, Type string
 	State     DeviceState
 }

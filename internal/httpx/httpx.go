@@ -123,7 +123,7 @@ func Register[I, O any](api huma.API, op huma.Operation, h func(context.Context,
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
 		if err != nil {
-			return nil, problemOf(ctx, err)
+			return nil, ProblemOf(ctx, err)
 		}
 		return out, nil
 	})

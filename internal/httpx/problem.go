@@ -76,7 +76,7 @@ func (p *Problem) GetHeaders() http.Header {
 // Fail responds to r with the problem document for err. The cause of an internal error is logged
 // and never sent.
 func Fail(w http.ResponseWriter, r *http.Request, err error) {
-	problemOf(r.Context(), err).write(w, r)
+	ProblemOf(r.Context(), err).write(w, r)
 }
 
 func (p *Problem) write(w http.ResponseWriter, r *http.Request) {
@@ -104,8 +104,8 @@ func problem(status int, e *domain.Error) *Problem {
 	}
 }
 
-// problemOf returns the document for err, and logs the cause that it omits.
-func problemOf(ctx context.Context, err error) *Problem {
+// ProblemOf returns the document for err, and logs the cause that it omits.
+func ProblemOf(ctx context.Context, err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
 		return p

@@ -138,10 +138,7 @@ func csvLines(w io.Writer) func(exported) error {
 		case bool:
 			value = strconv.FormatBool(v)
 		case string:
-			value = v
-			if v != "" && slices.Contains([]byte("=+-@\t\r"), v[0]) {
-				value = "'" + v
-			}
+			value = httpx.Cell(v)
 		}
 		if err := c.Write([]string{line.Time.Format(time.RFC3339Nano), line.Series, line.Unit, value,
 			line.Quality}); err != nil {

@@ -15,7 +15,7 @@ import (
 
 // A device has a row in users too, with its name. As a member of rooms it is that user.
 const deviceColumns = `d.id, u.display_name, d.created_at, d.expires_at, d.revoked_at,
-	d.type, d.notes, d.tags, d.access, d.suspended_at, d.away_until, d.away_reason,
+	d.type, d.serial, d.notes, d.tags, d.access, d.suspended_at, d.away_until, d.away_reason,
 	o.id, o.kind, o.username, o.display_name, o.avatar`
 
 const deviceTables = `devices d JOIN users u ON u.id = d.id JOIN users o ON o.id = d.owner_id`
@@ -29,8 +29,8 @@ type deviceRow struct {
 }
 
 func (r *deviceRow) dest() []any {
-	return append([]any{&r.d.ID, &r.d.Name, &r.created, &r.expires, &r.revoked, &r.d.Type, &r.d.Notes, &r.tags,
-		&r.d.Access, &r.suspended, &r.away, &r.d.Away}, r.owner.Dest()...)
+	return append([]any{&r.d.ID, &r.d.Name, &r.created, &r.expires, &r.revoked, &r.d.Type, &r.d.Serial, &r.d.Notes,
+		&r.tags, &r.d.Access, &r.suspended, &r.away, &r.d.Away}, r.owner.Dest()...)
 }
 
 func (r *deviceRow) device() domain.Device {
@@ -89,51 +89,59 @@ func (repo *Repository) CreateDevice(
 	ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, limit int, now time.Time,
 ) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		owner := d.Owner.ID
-		if err := authorizeOwner(ctx, t, owner, limit, now); err != nil {
-			return err
-		}
-		_, err := t.ExecContext(ctx,
-			`INSERT INTO users (id, kind, username, display_name, created_at) VALUES ($1, $2, $1, $3, $4)`,
-			d.ID, domain.KindDevice, d.Name, store.Millis(now))
+		n, err := lockOwner(ctx, t, d.Owner.ID, now)
 		if err != nil {
 			return err
 		}
-		if err := naming.FoldUser(ctx, t, d.ID); err != nil {
-			return err
+		if limit > 0 && n >= limit {
+			return errTooManyDevices(n)
 		}
-		_, err = t.ExecContext(ctx, `INSERT INTO devices (id, owner_id, created_at, expires_at, access)
-			VALUES ($1, $2, $3, $4, $5)`, d.ID, owner, store.Millis(now), store.Millis(d.Expires), d.Access)
-		if err != nil {
-			return err
-		}
-		said := domain.DeviceChange{Type: &d.Type, Notes: &d.Notes, Tags: &d.Tags}
-		if err := changeRegistry(ctx, t, d.ID, said, now); err != nil {
-			return err
-		}
-		return insertDeviceKey(ctx, t, k, secret)
+		return insertDevice(ctx, t, d, k, secret, now)
 	})
 }
 
-// authorizeOwner locks the owner's row, so that concurrent registrations cannot exceed the limit.
-func authorizeOwner(ctx context.Context, t *store.Tx, owner string, limit int, now time.Time) error {
-	var kind domain.PrincipalKind
-	err := t.QueryRowContext(ctx, `SELECT kind FROM users WHERE id = $1 AND NOT disabled`+t.ForUpdate(), owner).Scan(&kind)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && kind == domain.KindDevice {
-		return accounts.ErrNoUser()
-	}
-	if err != nil || limit == 0 {
+// insertDevice adds a device with its first key.
+func insertDevice(
+	ctx context.Context, t *store.Tx, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, now time.Time,
+) error {
+	_, err := t.ExecContext(ctx,
+		`INSERT INTO users (id, kind, username, display_name, created_at) VALUES ($1, $2, $1, $3, $4)`,
+		d.ID, domain.KindDevice, d.Name, store.Millis(now))
+	if err != nil {
 		return err
 	}
-	var n int
+	if err := naming.FoldUser(ctx, t, d.ID); err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO devices (id, owner_id, created_at, expires_at, type, serial, notes, tags,
+		access) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, d.ID, d.Owner.ID, store.Millis(now), store.Millis(d.Expires), d.Type,
+		d.Serial, d.Notes, tagsColumn(d.Tags), d.Access)
+	if err != nil {
+		return err
+	}
+	return insertDeviceKey(ctx, t, k, secret)
+}
+
+// lockOwner locks the owner's row, so that concurrent registrations cannot exceed the limit. It
+// returns how many devices the owner has that can still connect.
+func lockOwner(ctx context.Context, t *store.Tx, owner string, now time.Time) (n int, err error) {
+	var kind domain.PrincipalKind
+	err = t.QueryRowContext(ctx, `SELECT kind FROM users WHERE id = $1 AND NOT disabled`+t.ForUpdate(), owner).Scan(&kind)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && kind == domain.KindDevice {
+		return 0, accounts.ErrNoUser()
+	}
+	if err != nil {
+		return 0, err
+	}
 	err = t.QueryRowContext(ctx,
 		`SELECT count(*) FROM devices WHERE owner_id = $1 AND revoked_at = 0 AND (expires_at = 0 OR expires_at > $2)`, owner,
 		store.Millis(now)).Scan(&n)
-	if err == nil && n >= limit {
-		err = domain.Conflict.Errorf(domain.CodeTooManyDevices,
-			"you have as many devices as one person may have (%d); revoke one", n)
-	}
-	return err
+	return n, err
+}
+
+func errTooManyDevices(n int) error {
+	return domain.Conflict.Errorf(domain.CodeTooManyDevices,
+		"you have as many devices as one person may have (%d); revoke one", n)
 }
 
 // Devices returns the devices of owner, or all if owner is empty, by id, which is the order of
@@ -153,7 +161,8 @@ func (repo *Repository) FindDevices(
 	if !some && q.Text != "" {
 		return nil, nil
 	}
-	const text = `($3 = '' OR u.folded LIKE $4 ESCAPE '\' OR lower(d.type) LIKE $10 ESCAPE '\' OR EXISTS
+	const text = `($3 = '' OR u.folded LIKE $4 ESCAPE '\' OR lower(d.type) LIKE $10 ESCAPE '\'
+		OR lower(d.serial) LIKE $10 ESCAPE '\' OR EXISTS
 		(SELECT 1 FROM device_capabilities c WHERE c.device_id = d.id
 		AND (lower(c.model) LIKE $10 ESCAPE '\' OR lower(c.serial) LIKE $10 ESCAPE '\')))`
 	const state = `($7 = '' OR $7 = CASE WHEN d.revoked_at <> 0 OR d.expires_at <> 0 AND d.expires_at <= $8 THEN 'ended'
@@ -213,22 +222,7 @@ func (repo *Repository) ChangeDevice(
 		if !d.RevokedAt.IsZero() {
 			return errDeviceRevoked()
 		}
-		if c.Name != nil {
-			t.Invalidate()
-			if _, err := t.ExecContext(ctx, `UPDATE users SET display_name = $2 WHERE id = $1`, id, *c.Name); err != nil {
-				return err
-			}
-			if err := naming.FoldUser(ctx, t, id); err != nil {
-				return err
-			}
-		}
-		if c.Expires != nil {
-			if _, err := t.ExecContext(ctx, `UPDATE devices SET expires_at = $2 WHERE id = $1`, id,
-				store.Millis(*c.Expires)); err != nil {
-				return err
-			}
-		}
-		if err := changeRegistry(ctx, t, id, c, now); err != nil {
+		if err := changeDevice(ctx, t, id, c, now); err != nil {
 			return err
 		}
 		d, err = oneDevice(ctx, t, id)
@@ -237,25 +231,41 @@ func (repo *Repository) ChangeDevice(
 	return d, err
 }
 
-// changeRegistry changes what the owner says about a device, and whether it may connect.
+// changeDevice changes a device, which the caller has locked.
+func changeDevice(ctx context.Context, t *store.Tx, id string, c domain.DeviceChange, now time.Time) error {
+	if c.Name != nil {
+		t.Invalidate()
+		if _, err := t.ExecContext(ctx, `UPDATE users SET display_name = $2 WHERE id = $1`, id, *c.Name); err != nil {
+			return err
+		}
+		if err := naming.FoldUser(ctx, t, id); err != nil {
+			return err
+		}
+	}
+	return changeRegistry(ctx, t, id, c, now)
+}
+
+// changeRegistry changes what the owner says about a device, and whether and until when it may connect.
 func changeRegistry(ctx context.Context, t *store.Tx, id string, c domain.DeviceChange, now time.Time) error {
 	set := func(column string, value any) error {
 		_, err := t.ExecContext(ctx, `UPDATE devices SET `+column+` = $2 WHERE id = $1`, id, value)
 		return err
 	}
 	var errs []error
+	if c.Expires != nil {
+		errs = append(errs, set("expires_at", store.Millis(*c.Expires)))
+	}
 	if c.Type != nil {
 		errs = append(errs, set("type", *c.Type))
+	}
+	if c.Serial != nil {
+		errs = append(errs, set("serial", *c.Serial))
 	}
 	if c.Notes != nil {
 		errs = append(errs, set("notes", *c.Notes))
 	}
 	if c.Tags != nil {
-		tags := ""
-		if len(*c.Tags) > 0 {
-			tags = " " + strings.Join(*c.Tags, " ") + " "
-		}
-		errs = append(errs, set("tags", tags))
+		errs = append(errs, set("tags", tagsColumn(*c.Tags)))
 	}
 	if c.Suspend != nil {
 		since := time.Time{}
@@ -265,6 +275,14 @@ func changeRegistry(ctx context.Context, t *store.Tx, id string, c domain.Device
 		errs = append(errs, set("suspended_at", store.Millis(since)))
 	}
 	return errors.Join(errs...)
+}
+
+// tagsColumn is the stored form of tags: each between two spaces, so that one is found by LIKE.
+func tagsColumn(tags []string) string {
+	if len(tags) == 0 {
+		return ""
+	}
+	return " " + strings.Join(tags, " ") + " "
 }
 
 func errDeviceRevoked() error {
@@ -314,7 +332,7 @@ func EraseUser(ctx context.Context, t *store.Tx, owner string, now time.Time) er
 			return err
 		}
 	}
-	_, err = t.ExecContext(ctx, `UPDATE devices SET type = '', notes = '', tags = '' WHERE owner_id = $1`, owner)
+	_, err = t.ExecContext(ctx, `UPDATE devices SET type = '', serial = '', notes = '', tags = '' WHERE owner_id = $1`, owner)
 	if err != nil {
 		return err
 	}

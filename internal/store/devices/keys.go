@@ -68,29 +68,36 @@ func (repo *Repository) RotateDeviceKey(
 		if !d.RevokedAt.IsZero() {
 			return errDeviceRevoked()
 		}
-		live := 1 // the new one
-		for _, old := range d.Keys {
-			if old.Ended(now) {
-				continue
-			}
-			if live++; live > domain.MaxDeviceKeys {
-				err = revokeKeys(ctx, t, `id = $3`, "rotated", now, old.ID)
-			} else {
-				_, err = t.ExecContext(ctx,
-					`UPDATE device_keys SET expires_at = $2 WHERE id = $1 AND (expires_at = 0 OR expires_at > $2)`, old.ID,
-					store.Millis(until))
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if err := insertDeviceKey(ctx, t, k, secret); err != nil {
+		if err := addKey(ctx, t, d, k, secret, until, now); err != nil {
 			return err
 		}
 		d, err = oneDevice(ctx, t, k.Device)
 		return err
 	})
 	return d, err
+}
+
+// addKey gives d one more key, as RotateDeviceKey says.
+func addKey(
+	ctx context.Context, t *store.Tx, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, until, now time.Time,
+) (err error) {
+	live := 1 // the new one
+	for _, old := range d.Keys {
+		if old.Ended(now) {
+			continue
+		}
+		if live++; live > domain.MaxDeviceKeys {
+			err = revokeKeys(ctx, t, `id = $3`, "rotated", now, old.ID)
+		} else {
+			_, err = t.ExecContext(ctx,
+				`UPDATE device_keys SET expires_at = $2 WHERE id = $1 AND (expires_at = 0 OR expires_at > $2)`, old.ID,
+				store.Millis(until))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return insertDeviceKey(ctx, t, k, secret)
 }
 
 func revokeKeys(ctx context.Context, t *store.Tx, which, reason string, now time.Time, arg string) error {

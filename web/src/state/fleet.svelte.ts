@@ -57,6 +57,11 @@ export class Fleet implements port.Fleet {
     return this.#api.call('POST', '/devices', { name, ...(access && { access }) });
   }
 
+  async import(file: Blob, newKeys: boolean, each: (line: port.Imported) => void): Promise<void> {
+    const body = new Blob([file], { type: 'text/csv' }); // the server looks which of its forms it has
+    await this.#api.lines<port.Imported>(`/devices/import${newKeys ? '?new_keys=true' : ''}`, body, each);
+  }
+
   async series(device: string): Promise<port.Series[]> {
     return (await this.#api.call<{ series: port.Series[] }>('GET', `${path(device)}/series`)).series;
   }

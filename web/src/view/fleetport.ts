@@ -55,6 +55,10 @@ export type Access = '' | 'controller';
 
 /** A device with what it says about itself. */
 export interface FleetDevice extends Device {
+  /** as the owner knows it; the device may tell another */
+  serial?: string;
+  type?: string;
+  tags?: string[];
   owner: { id: string; username: string; display_name: string };
   access?: string;
   capabilities?: Capabilities;
@@ -62,6 +66,21 @@ export interface FleetDevice extends Device {
   suspended_at?: string;
   /** when it wants to be back, which it said */
   away_until?: string;
+}
+
+/** What became of a line of a file of devices. A failed one says why, as a refused request does. */
+export interface Imported {
+  /** aborted: the lines after the last answered one were not looked at; it has no number */
+  result: 'created' | 'updated' | 'unchanged' | 'new_key' | 'failed' | 'aborted';
+  line?: number;
+  name?: string;
+  serial?: string;
+  device?: string;
+  /** shown this once */
+  key?: string;
+  code?: string;
+  detail?: string;
+  errors?: { pointer: string; detail: string }[];
 }
 
 /** What was measured under one name, and its last value. */
@@ -133,6 +152,8 @@ export interface Fleet {
   list(): Promise<FleetDevice[]>;
   get(id: string): Promise<FleetDevice>;
   register(name: string, access: Access): Promise<IssuedKey>;
+  /** registers or changes the devices of a file; each: tells what became of a line as soon as that is known */
+  import(file: Blob, newKeys: boolean, each: (line: Imported) => void): Promise<void>;
   series(device: string): Promise<Series[]>;
   /** one series in about so many points; raw where there are few */
   readings(device: string, series: string, span: Span, points: number): Promise<{ step: number; buckets: Bucket[] }>;
