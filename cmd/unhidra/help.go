@@ -16,6 +16,7 @@ func commands() []command {
 		userCommand(),
 		tokenCommand(),
 		deviceCommand(),
+		{"simulate", "run virtual devices against a server", runSimulate},
 		roomCommand(),
 		feedCommand(),
 		auditCommand(),

@@ -122,6 +122,8 @@ func floors() map[string][]string {
 		"web":           {},
 		"client/device": {"client", "internal/wire", "internal/domain"},
 
+		"internal/simulate": {"internal/domain", "internal/mqtt/packet", "internal/wire", "internal/ws"}, // devices, not a server
+
 		"client": {"internal/wire", "internal/ws", "internal/domain", "internal/captcha"},
 	}
 }

@@ -41,18 +41,34 @@ func Dial(
 	if err != nil {
 		return nil, nil, err
 	}
-	// A context that ends makes the handshake fail at once. That may run beside
-	// the return, and so must not look at the results.
+	if early, err = upgrade(ctx, nc, u, header, protocols); err != nil {
+		_ = nc.Close()
+		return nil, nil, err
+	}
+	return nc, early, nil
+}
+
+// Upgrade is Dial on a connection that is there, for those who open it in a way of their own. It
+// does not close nc.
+func Upgrade(ctx context.Context, nc net.Conn, address string, protocols []string) (early []byte, err error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	return upgrade(ctx, nc, u, nil, protocols)
+}
+
+// upgrade is the handshake. A context that ends makes it fail at once. That may run beside the
+// return, and so must not look at the results.
+func upgrade(
+	ctx context.Context, nc net.Conn, u *url.URL, header http.Header, protocols []string,
+) (early []byte, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Unix(1, 0)) })
 	early, err = handshake(nc, u, header, protocols)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
-	if err != nil {
-		_ = nc.Close()
-		return nil, nil, err
-	}
-	return nc, early, nil
+	return early, err
 }
 
 func connect(ctx context.Context, u *url.URL, tlsConfig *tls.Config) (net.Conn, error) {
