@@ -212,9 +212,10 @@ const (
 
 // send sends reports, the oldest first, until ctx ends.
 func (d *Device) send(ctx context.Context, live *client.Live) {
+	plain := false // the server knows no packed batches
 	for {
-		boot, items := d.reports.head(batchReports, batchBytes)
-		if len(items) == 0 {
+		frame, boot, last, n := d.next(plain)
+		if n == 0 {
 			select {
 			case <-ctx.Done():
 				return
@@ -222,24 +223,49 @@ func (d *Device) send(ctx context.Context, live *client.Live) {
 			}
 			continue
 		}
-		for i := range items {
-			items[i].Old = time.Since(items[i].At) > oldAfter
-		}
 		var said wire.Reported
-		err := d.insist(ctx, live, "report", wire.Report{Boot: &boot, Reports: items}, &said)
+		err := d.insist(ctx, live, "report", frame, &said)
 		if ctx.Err() != nil {
 			return
 		}
+		if err != nil && frame.Packed != "" {
+			plain = true
+			continue
+		}
 		if err != nil {
-			d.o.Log.ErrorContext(ctx, "the server refuses reports; they are dropped", "reports", len(items), "err", err)
+			d.o.Log.ErrorContext(ctx, "the server refuses reports; they are dropped", "reports", n, "err", err)
 		}
 		for _, r := range said.Refused {
 			d.o.Log.WarnContext(ctx, "the server refuses a reading", "sensor", r.Name, "reason", r.Reason)
 		}
-		if err := d.reports.drop(boot, *items[len(items)-1].Seq); err != nil {
+		if err := d.reports.drop(boot, last); err != nil {
 			d.o.Log.ErrorContext(ctx, "cannot store which reports are sent; they are sent again", "err", err)
 		}
 	}
+}
+
+// next returns the oldest reports as they are sent, the number of the last one, and how many they are.
+// Many are packed, unless plain is set or they cannot be.
+func (d *Device) next(plain bool) (frame wire.Report, boot uint64, last uint32, n int) {
+	if !plain {
+		boot, items := d.reports.head(packReports, packBytes)
+		if packed, n := pack(boot, aged(items)); n > 0 {
+			return wire.Report{Packed: packed}, boot, *items[n-1].Seq, n
+		}
+	}
+	boot, items := d.reports.head(batchReports, batchBytes)
+	if len(items) == 0 {
+		return frame, 0, 0, 0
+	}
+	return wire.Report{Boot: &boot, Reports: aged(items)}, boot, *items[len(items)-1].Seq, len(items)
+}
+
+// aged marks reports that are history.
+func aged(items []wire.ReportItem) []wire.ReportItem {
+	for i := range items {
+		items[i].Old = time.Since(items[i].At) > oldAfter
+	}
+	return items
 }
 
 // insist repeats an idempotent request until the server has answered it: with success, or with an

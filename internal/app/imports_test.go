@@ -113,14 +113,14 @@ func floors() map[string][]string {
 		"internal/history":   kits,
 		"internal/presence":  kits,
 		"internal/webtrace":  kits,
-		"internal/telemetry": append([]string{"internal/senml"}, kits...),
+		"internal/telemetry": append([]string{"internal/chunk", "internal/senml"}, kits...),
 
 		"internal/passkey/softkey": {}, // for tests alone
 		"internal/blob/blobtest":   {"internal/blob", "internal/domain"},
 		"internal/bus/bustest":     {"internal/bus", "internal/domain"},
 
 		"web":           {},
-		"client/device": {"client", "internal/wire", "internal/domain"},
+		"client/device": {"client", "internal/chunk", "internal/wire", "internal/domain"},
 
 		"internal/simulate": {"internal/domain", "internal/mqtt/packet", "internal/wire", "internal/ws"}, // devices, not a server
 

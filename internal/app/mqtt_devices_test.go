@@ -155,12 +155,29 @@ func TestMQTTOwnTopics(t *testing.T) {
 		if p := node.Next(); p.Type != packet.PUBACK {
 			t.Errorf("got %+v", p)
 		}
+		if code := node.Publish(packet.Publish{Topic: base + "up", QoS: 1, // SenML in CBOR: [{"n": "soil", "v": 7}]
+			Payload: []byte("\x81\xa2\x00\x64soil\x02\x07")}); code != 0 {
+			t.Errorf("a pack in CBOR was answered 0x%02x", byte(code))
+		}
+		if code := node.Publish(packet.Publish{Topic: base + "up", QoS: 1, // packed: "lux" is 9, now
+			Payload: []byte("\xa2\x03\x00\x05\x40")}); code != packet.BadPayload {
+			t.Errorf("a batch without names was answered 0x%02x", byte(code))
+		}
+		b, _ = packet.AppendPublish(nil, packet.V5, packet.Publish{Topic: base + "up", QoS: 1, ID: 998,
+			Payload: []byte("\xa5\x03\x01\x04\x81\x63lux\x05\x47\x00\x00\x00\x01\x00\x01\x12\x09\xf5\x0a\x00")})
+		node.Send(b)
+		if m := node.Message(); m.Topic != base+"up/ack" || !strings.Contains(string(m.Payload), `"accepted":1`) {
+			t.Errorf("a packed batch was answered %s %s", m.Topic, m.Payload)
+		}
+		if p := node.Next(); p.Type != packet.PUBACK {
+			t.Errorf("got %+v", p)
+		}
 		if code := node.Publish(packet.Publish{Topic: base + "up", QoS: 1,
 			Payload: []byte(`{"air":null,"hum":5}`)}); code != 0 {
 			t.Errorf("null beside a value was answered 0x%02x", byte(code))
 		}
 		if got := lastValues(t, ann, d.Device.ID); got["hum"] != "5" || got["air"] != "21.5 Cel" ||
-			got["on"] != "true" || got["co2"] != "417" || got["light"] != "40 lx" {
+			got["on"] != "true" || got["soil"] != "7" || got["lux"] != "9" || got["co2"] != "417" || got["light"] != "40 lx" {
 			t.Errorf("the values are %v", got)
 		}
 		describe := func(payload string) packet.Code {

@@ -41,6 +41,29 @@ type Column struct {
 // Len is the number of values.
 func (c *Column) Len() int { return max(len(c.Numbers), len(c.Bools), len(c.Texts)) }
 
+// At is the value of a number, from 0.
+func (c *Column) At(i int) domain.Value {
+	switch c.Kind {
+	case domain.BoolValue:
+		return domain.Bool(c.Bools[i])
+	case domain.TextValue:
+		return domain.Text(c.Texts[i])
+	}
+	return domain.Number(c.Numbers[i])
+}
+
+// Append adds a value of the column's kind.
+func (c *Column) Append(v domain.Value) {
+	switch c.Kind {
+	case domain.BoolValue:
+		c.Bools = append(c.Bools, v.Bool)
+	case domain.TextValue:
+		c.Texts = append(c.Texts, v.Text)
+	default:
+		c.Numbers = append(c.Numbers, v.Number)
+	}
+}
+
 // A Header is what can be read of a chunk without unpacking it.
 type Header struct {
 	Count    int // of times

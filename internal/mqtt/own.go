@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -114,27 +115,38 @@ func (c *conn) onDescribe(ctx context.Context, m *message) error {
 }
 
 // reportForms are the fields of which a report has one, which an object of values has not.
-var reportForms = []string{"readings", "reports", "senml", "senml_cbor"}
+var reportForms = []string{"readings", "reports", "senml", "senml_cbor", "packed"}
 
-// onReport takes readings: a report as the WebSocket has it, or only an object of values. The device is
-// told what became of one with a number.
-func (c *conn) onReport(ctx context.Context, m *message) error {
-	var keys map[string]json.RawMessage
-	if err := decode(m.payload, &keys); err != nil {
-		return err
+// reportOf reads a report as the WebSocket has it, only an object of values, a SenML pack in CBOR, or a
+// packed batch. The first byte of these two is that of an array or of a map of CBOR.
+func reportOf(payload []byte) (d wire.Report, err error) {
+	if len(payload) > 0 && payload[0]&0xe0 == 0x80 {
+		return wire.Report{SenMLCBOR: base64.StdEncoding.EncodeToString(payload)}, nil
 	}
-	d := wire.Report{Readings: keys}
+	if len(payload) > 0 && payload[0]&0xe0 == 0xa0 {
+		return wire.Report{Packed: base64.StdEncoding.EncodeToString(payload)}, nil
+	}
+	var keys map[string]json.RawMessage
+	if err := decode(payload, &keys); err != nil {
+		return d, err
+	}
 	if slices.ContainsFunc(reportForms, func(key string) bool { return keys[key] != nil }) {
-		d = wire.Report{}
-		if err := decode(m.payload, &d); err != nil {
-			return err
-		}
+		return d, decode(payload, &d)
+	}
+	return wire.Report{Readings: keys}, nil
+}
+
+// onReport takes readings. The device is told what became of those with a number.
+func (c *conn) onReport(ctx context.Context, m *message) error {
+	d, err := reportOf(m.payload)
+	if err != nil {
+		return err
 	}
 	done, err := c.s.Readings.Report(ctx, c.who, d)
 	if err != nil {
 		return err
 	}
-	if d.Boot == nil {
+	if d.Boot == nil && d.Packed == "" {
 		if done.Accepted == 0 && len(done.Refused) > 0 {
 			return nothingStored(done.Refused[0].Name, done.Refused[0].Reason)
 		}

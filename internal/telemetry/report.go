@@ -38,16 +38,22 @@ func (s *Service) Report(ctx context.Context, p domain.Principal, d wire.Report)
 }
 
 // reportsOf reads the reports of a frame: that of its own fields, those in its list, or those of a
-// SenML pack.
+// SenML pack or of a packed batch.
 func reportsOf(d wire.Report, now time.Time) ([]domain.Report, error) {
 	forms := 0
-	for _, has := range []bool{d.Readings != nil, d.Reports != nil, len(d.SenML) > 0, d.SenMLCBOR != ""} {
+	for _, has := range []bool{d.Readings != nil, d.Reports != nil, len(d.SenML) > 0, d.SenMLCBOR != "", d.Packed != ""} {
 		if has {
 			forms++
 		}
 	}
 	if forms != 1 {
-		return nil, domain.InvalidField("/readings", "send one of readings, reports, senml and senml_cbor")
+		return nil, domain.InvalidField("/readings", "send one of readings, reports, senml, senml_cbor and packed")
+	}
+	if d.Packed != "" {
+		return batchOf(d, now)
+	}
+	if d.Reports == nil && (d.Uptime != nil || d.Anchors != nil) {
+		return nil, domain.InvalidField("/uptime", "uptime and anchors are for a list of reports")
 	}
 	switch {
 	case d.Readings != nil:
@@ -59,11 +65,22 @@ func reportsOf(d wire.Report, now time.Time) ([]domain.Report, error) {
 		return nil, domain.InvalidField("/reports", "seq, at and old belong into each of the reports")
 	}
 	reports := make([]domain.Report, len(d.Reports))
+	clock := newClock(d.Uptime, now)
+	for _, a := range d.Anchors {
+		clock.add(a.Uptime, a.At, now)
+	}
 	for i, item := range d.Reports {
 		var err error
 		if reports[i], err = reportOf(d, item); err != nil {
 			return nil, err
 		}
+		if item.Uptime == nil {
+			continue
+		}
+		if !item.At.IsZero() {
+			return nil, domain.InvalidField("/reports", "a report has a time (at) or an uptime")
+		}
+		reports[i].At, reports[i].Quality = clock.timeAt(*item.Uptime)
 	}
 	return reports, nil
 }

@@ -15,6 +15,9 @@ type Report struct {
 	Reports   []ReportItem               `json:"reports,omitempty" maxItems:"10000" doc:"instead of readings"`
 	SenML     json.RawMessage            `json:"senml,omitempty" doc:"instead of readings: a SenML pack (RFC 8428) in JSON"`
 	SenMLCBOR string                     `json:"senml_cbor,omitempty" doc:"instead of readings: a SenML pack in CBOR, in base64"`
+	Packed    string                     `json:"packed,omitempty" doc:"instead of all other fields: a packed batch, in base64; see packed.md"`
+	Uptime    *int64                     `json:"uptime,omitempty" doc:"milliseconds since the boot, when this was sent; for reports with uptime"`
+	Anchors   []Anchor                   `json:"anchors,omitempty" maxItems:"64" doc:"when the clock was right in that boot; for reports with uptime"`
 	Units     map[string]string          `json:"units,omitempty" doc:"of sensors that were not described"`
 }
 
@@ -22,8 +25,15 @@ type Report struct {
 type ReportItem struct {
 	Seq      *uint32                    `json:"seq,omitempty"`
 	At       time.Time                  `json:"at,omitempty,omitzero"`
+	Uptime   *int64                     `json:"uptime,omitempty" doc:"instead of at: milliseconds since the boot, when it was measured"`
 	Old      bool                       `json:"old,omitempty"`
 	Readings map[string]json.RawMessage `json:"readings"`
+}
+
+// Anchor says what time it was when the uptime of a device was that.
+type Anchor struct {
+	Uptime int64     `json:"uptime" doc:"milliseconds since the boot"`
+	At     time.Time `json:"at"`
 }
 
 // Reported says what became of reports. All that is accepted, duplicate or refused need not be

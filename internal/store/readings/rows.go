@@ -44,7 +44,7 @@ func (repo *Repository) pack(rs []record, mark int64) []byte {
 					Present: make([]bool, len(rs))})
 			}
 			k.Columns[at].Present[i] = true
-			appendTo(&k.Columns[at], v.value)
+			k.Columns[at].Append(v.value)
 		}
 	}
 	for i := range k.Columns {
@@ -56,17 +56,6 @@ func (repo *Repository) pack(rs []record, mark int64) []byte {
 		return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Kind, b.Kind))
 	})
 	return repo.codec.Pack(&k)
-}
-
-func appendTo(c *chunk.Column, v domain.Value) {
-	switch v.Kind {
-	case domain.BoolValue:
-		c.Bools = append(c.Bools, v.Bool)
-	case domain.TextValue:
-		c.Texts = append(c.Texts, v.Text)
-	default:
-		c.Numbers = append(c.Numbers, v.Number)
-	}
 }
 
 // unpack returns the records of a chunk, with the values of the slots that are wanted; nil: all.
@@ -91,19 +80,9 @@ func (repo *Repository) unpack(body []byte, want func(uint32) bool) ([]record, e
 			if c.Present != nil && !c.Present[i] {
 				continue
 			}
-			rs[i].values = append(rs[i].values, slotValue{c.Slot, valueAt(&c, n)})
+			rs[i].values = append(rs[i].values, slotValue{c.Slot, c.At(n)})
 			n++
 		}
 	}
 	return rs, nil
-}
-
-func valueAt(c *chunk.Column, i int) domain.Value {
-	switch c.Kind {
-	case domain.BoolValue:
-		return domain.Bool(c.Bools[i])
-	case domain.TextValue:
-		return domain.Text(c.Texts[i])
-	}
-	return domain.Number(c.Numbers[i])
 }
