@@ -192,7 +192,7 @@ func (d *device) connect(ctx context.Context) {
 		if errors.As(err, &refused) {
 			d.f.stats.refuse(refused.text)
 			if refused.key {
-				d.f.o.Log.WarnContext(ctx, "the key of a device is refused", "device", d.who.ID)
+				d.f.o.Log.InfoContext(ctx, "the key of a device is refused", "device", d.who.ID)
 				return
 			}
 			wait += refused.after
