@@ -22,7 +22,7 @@ import (
 // consumed are lists of work, from which a server takes what it finds.
 var consumed = []string{
 	"unindexed", "search_outdated", "search_build", "search_head", "blob_garbage", "blob_data",
-	"feed_batches", "feed_pending", "certificate_locks", "reading_head",
+	"feed_batches", "feed_pending", "certificate_locks", "reading_head", "device_links", "device_nodes",
 }
 
 // What the version before has kept, in every table that it knows, is there after the

@@ -84,6 +84,9 @@ func (s *Service) Leaves(ctx context.Context, p domain.Principal, reason string,
 	if err != nil {
 		return err
 	}
+	if err := s.storeLinks(ctx); err != nil { // of the connection by which it says so
+		return err
+	}
 	return s.Store.Away(ctx, p.ID, reason, until)
 }
 
@@ -109,4 +112,12 @@ func (s *Service) Capabilities(ctx context.Context, device string) (domain.Capab
 }
 
 // onDescribed forgets what a device said before.
-func (s *Service) onDescribed(m bus.Message) { s.described.drop(string(m.Data)) }
+func (s *Service) onDescribed(m bus.Message) {
+	device := string(m.Data)
+	s.described.drop(device)
+	s.live.mu.Lock()
+	defer s.live.mu.Unlock()
+	if c := s.live.devices[device]; c != nil {
+		c.stale = true
+	}
+}

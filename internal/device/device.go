@@ -32,6 +32,7 @@ type Store interface {
 	ImportDevices(
 		ctx context.Context, owner string, rows []domain.DeviceImport, newKeys bool, limit int, now time.Time,
 	) ([]domain.DeviceImported, error)
+	Links
 	DeviceByID(ctx context.Context, id string) (domain.Device, error)
 	ChangeDevice(ctx context.Context, owner, id string, c domain.DeviceChange, now time.Time) (domain.Device, error)
 	RotateDeviceKey(
@@ -46,6 +47,21 @@ type Store interface {
 		ctx context.Context, viewer, room, after string, limit int, now time.Time,
 	) ([]domain.DescribedDevice, error)
 	Logins
+}
+
+// Links is the part of the store that knows which devices are there.
+type Links interface {
+	Link(
+		ctx context.Context, node string, changes []domain.LinkChange,
+	) (came []domain.DeviceStatus, rivals []domain.LinkRivals, err error)
+	Overdue(ctx context.Context, now time.Time) ([]domain.DeviceStatus, error)
+	NodeLives(ctx context.Context, node string, now time.Time) (known bool, err error)
+	DeadNode(ctx context.Context, since, now, due time.Time) (node string, err error)
+	EndNode(ctx context.Context, node string, now, due time.Time) error
+	Doubled(
+		ctx context.Context, device string, places []string, since, now time.Time,
+	) (s domain.DeviceStatus, news bool, err error)
+	Statuses(ctx context.Context, devices []string) ([]domain.DeviceStatus, error)
 }
 
 // Peers says who is in a room with whom.
@@ -84,6 +100,9 @@ type Service struct {
 	rotations     *ratelimit.Limiter
 	live          live
 	described     described
+	node          string     // of this process, in the store
+	registered    bool       // node is in the store; of whoever holds linking
+	linking       sync.Mutex // held while links are stored, so that they are in their order
 	mu            sync.Mutex
 	used          map[string]domain.DeviceUse // by key, not yet in the store
 }
@@ -96,7 +115,7 @@ func New(d Deps) *Service {
 	return &Service{
 		Deps: d, registrations: ratelimit.New(d.RegisterPerHour, time.Hour, d.RegisterPerHour),
 		rotations: ratelimit.New(rotationsPerHour, time.Hour, rotationsPerHour),
-		live:      newLive(), described: newDescribed(), used: make(map[string]domain.DeviceUse),
+		live:      newLive(), described: newDescribed(), node: domain.NewID("node"), used: make(map[string]domain.DeviceUse),
 	}
 }
 

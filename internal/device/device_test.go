@@ -156,8 +156,8 @@ func TestEverythingIsRecorded(t *testing.T) {
 			p.IsAdmin() {
 			t.Fatalf("%+v, %v", p, err)
 		}
-		s.DeviceConnected(ctx, p, here)
-		s.DeviceDisconnected(ctx, p, here, "gone")
+		s.DeviceConnected(ctx, "conn_1", p, here, s.Now)
+		s.DeviceDisconnected(ctx, "conn_1", "gone")
 		want("device.register user", "device.connect device", "device.disconnect device gone")
 
 		next, err := s.Rotate(ctx, ann, made.Device.ID, s.Now(), time.Time{})
@@ -209,6 +209,24 @@ func (u *uses) EndedDevices(context.Context, time.Time, time.Time) ([]domain.Dev
 	return nil, nil
 }
 
+func (u *uses) Link(
+	context.Context, string, []domain.LinkChange,
+) ([]domain.DeviceStatus, []domain.LinkRivals, error) {
+	return nil, nil, nil
+}
+
+func (u *uses) NodeLives(context.Context, string, time.Time) (bool, error) { return true, nil }
+
+func (u *uses) DeadNode(context.Context, time.Time, time.Time, time.Time) (string, error) {
+	return "", nil
+}
+
+func (u *uses) Overdue(context.Context, time.Time) ([]domain.DeviceStatus, error) { return nil, nil }
+
+func (u *uses) Capabilities(context.Context, string) (domain.Capabilities, time.Time, error) {
+	return domain.Capabilities{}, time.Time{}, nil
+}
+
 func (u *uses) DisabledOwners(context.Context, []string) ([]string, error) { return nil, nil }
 
 func TestCHK_DV_02_UseIsWrittenOnceAMinute(t *testing.T) {
@@ -222,8 +240,8 @@ func TestCHK_DV_02_UseIsWrittenOnceAMinute(t *testing.T) {
 		for i := range 300 { // five minutes of a device that comes and goes each second, and of another
 			for _, key := range []string{"a", "b"} {
 				p := domain.Principal{ID: "dev_" + key, Kind: domain.KindDevice, Key: key}
-				s.DeviceConnected(ctx, p, netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}))
-				s.DeviceDisconnected(ctx, p, here, "gone")
+				s.DeviceConnected(ctx, "conn_1", p, netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}), s.Now)
+				s.DeviceDisconnected(ctx, "conn_1", "gone")
 			}
 			time.Sleep(time.Second)
 		}

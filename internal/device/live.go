@@ -18,7 +18,12 @@ import (
 type live struct {
 	mu      sync.Mutex
 	devices map[string]*connected
+	conns   map[string]*link          // by the id that its transport has for a connection
+	changes []change                  // not yet in the store
+	resync  bool                      // changes were lost: the store is told of everything anew
 	ended   []domain.DeviceConnection // not yet in the store
+
+	contests map[string]*contest // by device, of keys that are in use from several addresses
 }
 
 // endedMost is how many ended connections may wait to be stored; of more there is no history.
@@ -26,54 +31,113 @@ const endedMost = 20_000
 
 type connected struct {
 	owner string
-	conns []domain.DeviceConnection // the oldest first
+	links []*link
+	// OfflineAfter of what it says about itself; 0: it has declared no heartbeat, or that is not known yet.
+	silence time.Duration
+	stale   bool // silence may be another one now
+	silent  bool // nothing was heard for that long: the store has taken its links for ended
 }
 
-// ended takes the connection out that a key opened from an address: the oldest, if there are several,
-// so that the end of a stale connection is not taken for that of a fresh one.
-func (c *connected) ended(key, addr string) domain.DeviceConnection {
-	i := slices.IndexFunc(c.conns, func(conn domain.DeviceConnection) bool { return conn.Key == key && conn.Addr == addr })
-	i = max(i, 0) // else the oldest: each end is that of one
-	conn := c.conns[i]
-	c.conns = slices.Delete(c.conns, i, i+1)
-	return conn
+// A link is a connection of a device.
+type link struct {
+	domain.DeviceConnection
+	at    netip.Addr
+	heard func() time.Time
+	rival rival
 }
 
-func newLive() live { return live{devices: make(map[string]*connected)} }
+func newLive() live {
+	return live{devices: make(map[string]*connected), conns: make(map[string]*link), contests: make(map[string]*contest)}
+}
 
-// DeviceConnected must be called when a connection of a device is opened.
-func (s *Service) DeviceConnected(ctx context.Context, p domain.Principal, from netip.Addr) {
+// DeviceConnected must be called when a connection of a device is opened. conn is its id, and heard
+// tells when something last came by it.
+func (s *Service) DeviceConnected(
+	ctx context.Context, conn string, p domain.Principal, from netip.Addr, heard func() time.Time,
+) {
+	now := s.Now()
+	l := &link{at: from, heard: heard, DeviceConnection: domain.DeviceConnection{ID: domain.NewID(domain.ConnPrefix),
+		Device: p.ID, Key: p.Key, Addr: addrText(from), Opened: now}}
 	s.live.mu.Lock()
 	c := s.live.devices[p.ID]
 	if c == nil {
-		c = &connected{owner: p.Owner}
+		c = &connected{owner: p.Owner, stale: true}
 		s.live.devices[p.ID] = c
 	}
-	c.conns = append(c.conns, domain.DeviceConnection{ID: domain.NewID(domain.ConnPrefix), Device: p.ID, Key: p.Key,
-		Addr: addrText(from), Opened: s.Now()})
+	if c.silent {
+		s.live.hear(c)
+	}
+	c.links = append(c.links, l)
+	s.live.conns[conn] = l
+	s.live.change(openOf(l))
 	s.live.mu.Unlock()
-	s.mu.Lock()
-	s.used[p.Key] = domain.DeviceUse{Key: p.Key, At: s.Now(), IP: from.String()}
-	s.mu.Unlock()
+	s.uses(p, from)
 	s.record(ctx, domain.AuditDeviceConnect, p.ID, p.Key, deviceActor(p.ID, from))
 }
 
-// DeviceDisconnected must be called when a connection of a device has ended.
-func (s *Service) DeviceDisconnected(ctx context.Context, p domain.Principal, from netip.Addr, because string) {
+// uses has it stored that a key was used.
+func (s *Service) uses(p domain.Principal, from netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used[p.Key] = domain.DeviceUse{Key: p.Key, At: s.Now(), IP: from.String()}
+}
+
+// DeviceRenewed must be called when the device of a connection has proved another key.
+func (s *Service) DeviceRenewed(ctx context.Context, conn string, p domain.Principal) {
+	const because = "new key"
+	now := s.Now()
 	s.live.mu.Lock()
-	if c := s.live.devices[p.ID]; c != nil {
-		if conn := c.ended(p.Key, addrText(from)); len(s.live.ended) < endedMost {
-			conn.Closed, conn.Reason = s.Now(), because
-			s.live.ended = append(s.live.ended, conn)
-		}
-		if len(c.conns) == 0 {
-			delete(s.live.devices, p.ID)
-		}
+	l := s.live.conns[conn]
+	if l == nil {
+		s.live.mu.Unlock()
+		return
+	}
+	before := l.DeviceConnection
+	s.live.history(before, now, because)
+	l.ID, l.Key, l.Opened, l.rival = domain.NewID(domain.ConnPrefix), p.Key, now, rival{}
+	if c := s.live.devices[l.Device]; !c.silent {
+		s.live.change(openOf(l))
+		s.live.change(endOf(before, now, now, because))
 	}
 	s.live.mu.Unlock()
-	e := deviceActor(p.ID, from)
+	s.uses(p, l.at)
+	e := deviceActor(p.ID, l.at)
+	s.record(ctx, domain.AuditDeviceConnect, p.ID, p.Key, e)
 	e.Reason = because
-	s.record(ctx, domain.AuditDeviceDisconnect, p.ID, p.Key, e)
+	s.record(ctx, domain.AuditDeviceDisconnect, p.ID, before.Key, e)
+}
+
+// DeviceDisconnected must be called when a connection of a device has ended.
+func (s *Service) DeviceDisconnected(ctx context.Context, conn, because string) {
+	now := s.Now()
+	s.live.mu.Lock()
+	l := s.live.conns[conn]
+	if l == nil {
+		s.live.mu.Unlock()
+		return
+	}
+	delete(s.live.conns, conn)
+	s.live.history(l.DeviceConnection, now, because)
+	c := s.live.devices[l.Device]
+	c.links = slices.DeleteFunc(c.links, func(other *link) bool { return other == l })
+	if !c.silent {
+		s.live.change(endOf(l.DeviceConnection, now, l.heard(), because))
+	}
+	if len(c.links) == 0 {
+		delete(s.live.devices, l.Device)
+	}
+	s.live.mu.Unlock()
+	e := deviceActor(l.Device, l.at)
+	e.Reason = because
+	s.record(ctx, domain.AuditDeviceDisconnect, l.Device, l.Key, e)
+}
+
+// history has an ended connection stored. The caller holds l.mu.
+func (l *live) history(c domain.DeviceConnection, now time.Time, because string) {
+	if len(l.ended) < endedMost {
+		c.Closed, c.Reason = now, because
+		l.ended = append(l.ended, c)
+	}
 }
 
 func (l *live) has(device string) bool {
@@ -127,6 +191,7 @@ func (s *Service) announce(ctx context.Context, e domain.DeviceEnd) {
 
 const (
 	pollEvery   = time.Second
+	linkEvery   = 200 * time.Millisecond // when links that opened or ended are stored
 	flushEvery  = time.Minute
 	endedEvery  = 5 * time.Second
 	endedBatch  = 500 // connections in one transaction
@@ -149,8 +214,19 @@ func (s *Service) Run(ctx context.Context) error {
 		return err
 	}
 	defer unheard()
+	stopRivals, err := s.Bus.Subscribe(rivalsSubject, s.onRivals)
+	if err != nil {
+		return err
+	}
+	defer stopRivals()
+	return s.tick(ctx)
+}
+
+func (s *Service) tick(ctx context.Context) error {
 	poll, flush, forget := time.NewTicker(pollEvery), time.NewTicker(flushEvery), time.NewTicker(forgetEvery)
-	ended := time.NewTicker(endedEvery)
+	ended, links, lives := time.NewTicker(endedEvery), time.NewTicker(linkEvery), time.NewTicker(liveEvery)
+	defer links.Stop()
+	defer lives.Stop()
 	defer ended.Stop()
 	defer poll.Stop()
 	defer flush.Stop()
@@ -161,11 +237,15 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
-			return errors.Join(s.flush(ctx), s.storeEnded(ctx))
+			return errors.Join(s.storeLinks(ctx), s.flush(ctx), s.storeEnded(ctx))
+		case <-links.C:
+			err = s.storeLinks(ctx)
+		case <-lives.C:
+			err = s.lives(ctx)
 		case <-ended.C:
 			err = s.storeEnded(ctx)
 		case <-poll.C:
-			err = s.poll(ctx)
+			err = errors.Join(s.poll(ctx), s.sweep(ctx))
 		case <-flush.C:
 			err = s.flush(ctx)
 		case <-forget.C:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/wire"
 )
 
 // device is a device as the API shows it.
@@ -29,6 +30,8 @@ type device struct {
 	AwayUntil *time.Time  `json:"away_until,omitempty" doc:"when it wants to be back; it said so"`
 	Away      string      `json:"away,omitempty" enum:"sleep,update,restart,off" doc:"why it is away"`
 	Keys      []deviceKey `json:"keys" nullable:"false" doc:"newest first; of others' devices none is shown"`
+
+	Status *wire.DeviceStatus `json:"status,omitempty" doc:"whether it is there; absent: it never connected"`
 
 	Capabilities *domain.Capabilities `json:"capabilities,omitempty" doc:"what it says about itself; absent: it has said nothing"`
 	DescribedAt  *time.Time           `json:"described_at,omitempty" doc:"when it last said something else than before"`
@@ -80,6 +83,7 @@ func (s *Service) view(d domain.Device) device {
 		Type: d.Type, Serial: d.Serial, Notes: d.Notes, Tags: d.Tags, Access: string(d.Access),
 		Suspended: when(d.Suspended), Keys: []deviceKey{},
 	}
+	v.Status = wire.FromDeviceStatus(d.Status, true, now)
 	if d.AwayUntil.After(now) {
 		v.AwayUntil, v.Away = &d.AwayUntil, d.Away
 	}
@@ -158,7 +162,7 @@ type devicesInput struct {
 	Q      string `query:"q" maxLength:"64" doc:"a part of the name, the type, or of the model or serial number that it says"`
 	Tag    string `query:"tag" maxLength:"32"`
 	Type   string `query:"type" maxLength:"64"`
-	State  string `query:"state" enum:"active,suspended,ended" doc:"ended: revoked or expired"`
+	State  string `query:"state" enum:"active,online,asleep,offline,suspended,ended" doc:"ended: revoked or expired; active: neither that nor suspended, of which each is online, asleep or offline"`
 	Cursor string `query:"cursor"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
@@ -232,9 +236,11 @@ func (s *Service) page(viewer string, found []domain.DescribedDevice, limit int)
 // viewDescribed is a device as viewer may see it.
 func (s *Service) viewDescribed(viewer string, d domain.DescribedDevice) device {
 	v := s.view(d.Device)
-	if d.Owner.ID != viewer {
+	owner := d.Owner.ID == viewer
+	if !owner {
 		v.Notes = ""
 	}
+	v.Status = wire.FromDeviceStatus(d.Status, owner, s.Now())
 	if !d.DescribedAt.IsZero() {
 		v.Capabilities, v.DescribedAt = &d.Capabilities, when(d.DescribedAt)
 	}

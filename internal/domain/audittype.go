@@ -42,6 +42,7 @@ const (
 	AuditDeviceAuthFailed AuditType = "device.auth_failed"
 	AuditDeviceSuspend    AuditType = "device.suspend"
 	AuditDeviceResume     AuditType = "device.resume"
+	AuditDeviceDoubled    AuditType = "device.doubled"
 	AuditDeviceCommand    AuditType = "device.command"
 	AuditDeviceCancel     AuditType = "device.command_cancel"
 	AuditAlarmRule        AuditType = "device.alarm_rule"

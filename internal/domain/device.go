@@ -49,9 +49,10 @@ type Device struct {
 	Notes     string   // of the owner
 	Tags      []string // of the owner, sorted
 	Access    DeviceAccess
-	Suspended time.Time   // since when it may not connect; zero: it may
-	AwayUntil time.Time   // when it wants to be back; zero: it is not away
-	Away      string      // why
+	Suspended time.Time // since when it may not connect; zero: it may
+	AwayUntil time.Time // when it wants to be back; zero: it is not away
+	Away      string    // why
+	Status    DeviceStatus
 	Keys      []DeviceKey // newest first; those revoked or expired long ago are not in it
 }
 

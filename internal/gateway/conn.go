@@ -290,10 +290,13 @@ func (c *conn) finish() {
 		why = *r
 	}
 	c.g.metrics.disconnects.WithLabelValues(why).Inc()
-	if p := c.who(); p.Kind == domain.KindDevice {
-		c.g.Devices.DeviceDisconnected(c.context(context.Background(), ""), p, c.addr, why)
+	if c.who().Kind == domain.KindDevice {
+		c.g.Devices.DeviceDisconnected(c.context(context.Background(), ""), c.id, why)
 	}
 }
+
+// lastHeard returns when something last came.
+func (c *conn) lastHeard() time.Time { return time.Unix(0, c.heard.Load()) }
 
 // linger closes the socket once a close frame that waits is written.
 func (c *conn) linger() {

@@ -35,8 +35,9 @@ type Authenticator interface {
 // Devices knows devices by their keys, and is told when they come and go.
 type Devices interface {
 	AuthenticateDevice(ctx context.Context, key string, from netip.Addr) (domain.Principal, error)
-	DeviceConnected(ctx context.Context, p domain.Principal, from netip.Addr)
-	DeviceDisconnected(ctx context.Context, p domain.Principal, from netip.Addr, because string)
+	DeviceConnected(ctx context.Context, conn string, p domain.Principal, from netip.Addr, heard func() time.Time)
+	DeviceRenewed(ctx context.Context, conn string, p domain.Principal)
+	DeviceDisconnected(ctx context.Context, conn, because string)
 	// Describe takes what the device p says about itself.
 	Describe(ctx context.Context, p domain.Principal, c domain.Capabilities) error
 	// Leaves takes that the device p will be away for some time, on purpose.

@@ -150,7 +150,7 @@ func (g *Service) admit(
 	g.Hub.Add(&c.member)
 	g.Presence.Connect(c.id, u, c.deliver)
 	if p.Kind == domain.KindDevice {
-		g.Devices.DeviceConnected(c.context(r.Context(), ""), p, addr)
+		g.Devices.DeviceConnected(c.context(r.Context(), ""), c.id, p, addr, c.lastHeard)
 	}
 	go c.read(buffered)
 	return c, nil

@@ -168,10 +168,15 @@ func (d *devices) AuthenticateDevice(_ context.Context, key string, from netip.A
 	return domain.Principal{ID: id, Kind: domain.KindDevice, Key: k, Owner: "someone"}, nil
 }
 
-func (d *devices) DeviceConnected(context.Context, domain.Principal, netip.Addr)         { d.here.Add(1) }
+func (d *devices) DeviceConnected(context.Context, string, domain.Principal, netip.Addr, func() time.Time) {
+	d.here.Add(1)
+}
+
+func (d *devices) DeviceRenewed(context.Context, string, domain.Principal) {}
+
 func (d *devices) Leaves(context.Context, domain.Principal, string, time.Duration) error { return nil }
 func (d *devices) Describe(context.Context, domain.Principal, domain.Capabilities) error { return nil }
-func (d *devices) DeviceDisconnected(context.Context, domain.Principal, netip.Addr, string) {
+func (d *devices) DeviceDisconnected(context.Context, string, string) {
 	d.here.Add(-1)
 }
 

@@ -279,8 +279,7 @@ func (c *conn) refresh(ctx context.Context, token string) (any, error) {
 			"this token is not of the session that opened the connection")
 	}
 	if p.Kind == domain.KindDevice {
-		c.g.Devices.DeviceConnected(ctx, p, c.addr)
-		c.g.Devices.DeviceDisconnected(ctx, c.who(), c.addr, "new key")
+		c.g.Devices.DeviceRenewed(ctx, c.id, p)
 	}
 	c.prove(p)
 	if c.g.revocations.Load() != revocations { // perhaps of this very proof, before it was the connection's

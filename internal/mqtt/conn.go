@@ -243,11 +243,14 @@ func (c *conn) finish() {
 	c.s.metrics.disconnects.WithLabelValues(why).Inc()
 	c.s.Presence.Disconnect(c.id)
 	if c.who.Kind == domain.KindDevice {
-		c.s.Devices.DeviceDisconnected(c.context(context.Background()), c.who, c.addr, why)
+		c.s.Devices.DeviceDisconnected(c.context(context.Background()), c.id, why)
 	}
 	c.waitWritten()
 	c.s.release(c)
 }
+
+// lastHeard returns when something last came.
+func (c *conn) lastHeard() time.Time { return time.Unix(0, c.heard.Load()) }
 
 // grow makes buf able to take more bytes, at least up to need.
 func (c *conn) grow() {

@@ -96,7 +96,7 @@ func (c *conn) connect(ctx context.Context, p packet.Connect) error {
 	}
 	s.Presence.Connect(c.id, users[0], func([]byte) {})
 	if c.who.Kind == domain.KindDevice {
-		s.Devices.DeviceConnected(c.context(ctx), c.who, c.addr)
+		s.Devices.DeviceConnected(c.context(ctx), c.id, c.who, c.addr, c.lastHeard)
 	}
 	s.metrics.connects.WithLabelValues("accepted").Inc()
 	s.tellTaken(c, p.CleanStart)

@@ -60,11 +60,11 @@ func (b *backend) AuthenticateDevice(_ context.Context, key string, _ netip.Addr
 	return domain.Principal{ID: id, Kind: domain.KindDevice, Owner: "owner", Key: key}, nil
 }
 
-func (b *backend) DeviceConnected(context.Context, domain.Principal, netip.Addr) { b.answer()() }
-
-func (b *backend) DeviceDisconnected(context.Context, domain.Principal, netip.Addr, string) {
+func (b *backend) DeviceConnected(context.Context, string, domain.Principal, netip.Addr, func() time.Time) {
 	b.answer()()
 }
+
+func (b *backend) DeviceDisconnected(context.Context, string, string) { b.answer()() }
 
 func (b *backend) UsersByID(_ context.Context, ids []string) ([]domain.User, error) {
 	defer b.answer()()

@@ -54,9 +54,6 @@ func (l *live) init() {
 	l.latest, l.watchers, l.conns = make(map[string]*latest), make(map[string]*watched), make(map[string]*watcher)
 }
 
-// subject is where the live values of a device are published.
-func subject(device string) string { return "readings." + device }
-
 // show has watchers told of new reports: at once, or a second after they were told before. Values
 // that are older than what they know are left out.
 func (s *Service) show(device string, reports []domain.Report) {
@@ -105,7 +102,7 @@ func (s *Service) publish(device string, frame []byte) {
 	if frame == nil {
 		return
 	}
-	if err := s.Bus.Publish(subject(device), frame); err != nil {
+	if err := s.Bus.Publish(wire.DeviceSubject(device), frame); err != nil {
 		s.Log.Debug("live readings were lost", "device", device, "err", err)
 	}
 }
@@ -200,7 +197,7 @@ func (s *Service) setWatched(conn string, p domain.Principal, devices []string, 
 		}
 		of := s.live.watchers[d]
 		if of == nil {
-			stop, err := s.Bus.Subscribe(subject(d), s.onReadings(d))
+			stop, err := s.Bus.Subscribe(wire.DeviceSubject(d), s.onReadings(d))
 			if err != nil {
 				return err
 			}

@@ -51,6 +51,7 @@ func News() []Frame {
 		{Type: TypeOrder, Data: Command{}, Summary: "To a device: do this, and tell what becomes of it."},
 		{Type: TypeCommandState, Data: Command{}, Summary: "What has become of a command that the user gave in no room."},
 		{Type: TypeReadings, Data: DeviceReadings{}, Summary: "A device that is watched has measured something."},
+		{Type: TypeDeviceStatus, Data: DeviceStatuses{}, Summary: "Devices of the user, or that are watched, came or went."},
 		{Type: TypeRevoked, Data: Revoked{}, Summary: "The session was ended; the connection closes next."},
 	}
 }

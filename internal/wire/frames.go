@@ -55,6 +55,7 @@ const (
 	TypeOrder        = TypeCommand
 	TypeCommandState = "command.state" // Command: what became of one that the user gave in no room
 	TypeReadings     = "readings"      // DeviceReadings: what is new of a watched device
+	TypeDeviceStatus = "device.status" // DeviceStatuses: devices of the user, or watched ones, that came or went
 )
 
 // Request is a frame from a client.

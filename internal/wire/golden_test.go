@@ -206,6 +206,9 @@ func goldenReplies() []frame {
 			Kind: "invalid", Code: domain.CodeBadFrame, Detail: "this is not a JSON object of the protocol",
 		}}, nil},
 		news(TypeReadings, TypeReadings, &live),
+		news(TypeDeviceStatus, TypeDeviceStatus, &DeviceStatuses{Devices: []DeviceStatus{{
+			Device: live.Device, State: "asleep", Since: t0, Session: 41, Reason: "client", Until: &later,
+		}}}),
 		news(TypeHello, TypeHello, &Hello{
 			Conn: "conn_01jd8m5q8re0t9v3x7k2p4s6za", Server: "1.0.0", Me: &me,
 			Limits:    Limits{Frame: MaxFrame, Text: 16384, PerSecond: 50, Replay: 500},

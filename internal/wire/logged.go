@@ -70,6 +70,9 @@ func RoomSubject(room string) string { return "room." + room }
 // UserSubject is where frames for all of one user's connections are published.
 func UserSubject(user string) string { return "user." + user }
 
+// DeviceSubject is where frames for all who watch a device are published, without a header.
+func DeviceSubject(device string) string { return "readings." + device }
+
 // UserHeader is the header of news about a user that go to whoever watches
 // them, on the bus's presence subject. The frame is of type TypeUser.
 func UserHeader(user string) Header { return Header{Type: TypeUser, Subject: user} }

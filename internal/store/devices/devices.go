@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,27 +17,33 @@ import (
 // A device has a row in users too, with its name. As a member of rooms it is that user.
 const deviceColumns = `d.id, u.display_name, d.created_at, d.expires_at, d.revoked_at,
 	d.type, d.serial, d.notes, d.tags, d.access, d.suspended_at, d.away_until, d.away_reason,
+	COALESCE(s.session, 0), COALESCE(s.online, FALSE), COALESCE(s.since, 0), COALESCE(s.reason, ''),
+	COALESCE(s.doubled_at, 0), COALESCE(s.doubled, ''),
 	o.id, o.kind, o.username, o.display_name, o.avatar`
 
-const deviceTables = `devices d JOIN users u ON u.id = d.id JOIN users o ON o.id = d.owner_id`
+const deviceTables = `devices d JOIN users u ON u.id = d.id JOIN users o ON o.id = d.owner_id
+	LEFT JOIN device_states s ON s.device_id = d.id`
 
 type deviceRow struct {
 	d                         domain.Device
 	created, expires, revoked int64
 	tags                      string
 	suspended, away           int64
+	status                    statusRow
 	owner                     accounts.RefRow
 }
 
 func (r *deviceRow) dest() []any {
-	return append([]any{&r.d.ID, &r.d.Name, &r.created, &r.expires, &r.revoked, &r.d.Type, &r.d.Serial, &r.d.Notes,
-		&r.tags, &r.d.Access, &r.suspended, &r.away, &r.d.Away}, r.owner.Dest()...)
+	return slices.Concat([]any{&r.d.ID, &r.d.Name, &r.created, &r.expires, &r.revoked, &r.d.Type, &r.d.Serial, &r.d.Notes,
+		&r.tags, &r.d.Access, &r.suspended, &r.away, &r.d.Away}, r.status.dest(), r.owner.Dest())
 }
 
 func (r *deviceRow) device() domain.Device {
 	r.d.CreatedAt, r.d.Expires, r.d.RevokedAt, r.d.Owner = store.Time(r.created), store.Time(r.expires),
 		store.Time(r.revoked), r.owner.Ref()
 	r.d.Tags, r.d.Suspended, r.d.AwayUntil = strings.Fields(r.tags), store.Time(r.suspended), store.Time(r.away)
+	r.d.Status = r.status.status()
+	r.d.Status.Device, r.d.Status.Owner, r.d.Status.Away = r.d.ID, r.d.Owner.ID, r.d.AwayUntil
 	return r.d
 }
 
@@ -166,7 +173,8 @@ func (repo *Repository) FindDevices(
 		(SELECT 1 FROM device_capabilities c WHERE c.device_id = d.id
 		AND (lower(c.model) LIKE $10 ESCAPE '\' OR lower(c.serial) LIKE $10 ESCAPE '\')))`
 	const state = `($7 = '' OR $7 = CASE WHEN d.revoked_at <> 0 OR d.expires_at <> 0 AND d.expires_at <= $8 THEN 'ended'
-		WHEN d.suspended_at <> 0 THEN 'suspended' ELSE 'active' END)`
+		WHEN d.suspended_at <> 0 THEN 'suspended' WHEN $7 = 'active' THEN 'active' WHEN s.online THEN 'online'
+		WHEN d.away_until > $8 THEN 'asleep' ELSE 'offline' END)`
 	tag := ""
 	if q.Tag != "" {
 		tag = "% " + escapeLike.Replace(q.Tag) + " %"
@@ -327,7 +335,7 @@ func EraseUser(ctx context.Context, t *store.Tx, owner string, now time.Time) er
 	if _, err := t.ExecContext(ctx, `DELETE FROM device_keys WHERE device_id IN `+theirs, owner); err != nil {
 		return err
 	}
-	for _, table := range []string{"device_capabilities", "device_connections"} {
+	for _, table := range []string{"device_capabilities", "device_connections", "device_links", "device_states"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE device_id IN `+theirs, owner); err != nil {
 			return err
 		}

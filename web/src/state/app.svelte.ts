@@ -7,7 +7,7 @@ import { storage } from '../platform/storage.svelte';
 import type * as port from '../view/port';
 import type { Me, Message, Profile, RoomRequest, RoomState, Status } from '../view/types';
 import { Alerts } from './alerts.svelte';
-import { Fleet, type Readings } from './fleet.svelte';
+import { Fleet, type Came, type Readings } from './fleet.svelte';
 import { Link } from './link.svelte';
 import { Outbox } from './outbox';
 import { People } from './people.svelte';
@@ -119,6 +119,8 @@ export class SignedIn implements port.App {
         return this.rooms.renamed(f.data as Profile);
       case 'readings':
         return this.fleet.take(f.data as Readings);
+      case 'device.status':
+        return this.fleet.came((f.data as { devices: Came[] }).devices);
       case 'command.state':
         return this.fleet.changed(f.data as { device: string });
       case 'room.requested':

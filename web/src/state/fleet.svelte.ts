@@ -17,6 +17,9 @@ export interface Readings {
   values: Record<string, Value>;
 }
 
+/** Says that a device came or went. */
+export type Came = port.DeviceStatus & { device: string };
+
 const smallPoints = 96; // as the server sums up for a chart in a room
 const keepRoom = 15_000; // for which the devices of a room are taken to be the same
 
@@ -26,6 +29,7 @@ export class Fleet implements port.Fleet {
   readonly #api: Api<Me>;
   readonly #request: <T>(type: string, data: unknown) => Promise<T>;
   #live = new SvelteMap<string, ReadonlyMap<string, port.Live>>();
+  #statuses = new SvelteMap<string, port.DeviceStatus>();
   #news = new SvelteMap<string, number>();
   #watched: readonly string[] = [];
   readonly #charts = new Recent<port.Drawn>();
@@ -132,6 +136,19 @@ export class Fleet implements port.Fleet {
     return this.#live.get(device);
   }
 
+  /** Takes which devices came or went. What is older than what is known is left out. */
+  came(devices: readonly Came[]): void {
+    for (const { device, ...status } of devices) {
+      const known = this.#statuses.get(device);
+      if (!known || !olderThan(status, known)) this.#statuses.set(device, status);
+    }
+  }
+
+  status(d: port.FleetDevice): port.DeviceStatus | undefined {
+    const heard = this.#statuses.get(d.id);
+    return heard && (!d.status || !olderThan(heard, d.status)) ? heard : d.status;
+  }
+
   /** Takes what became of a command. */
   changed(c: { device: string }): void {
     this.#news.set(c.device, this.news(c.device) + 1);
@@ -202,6 +219,10 @@ export class Fleet implements port.Fleet {
     });
   }
 }
+
+/** Within a session, a device comes before it goes. */
+const olderThan = (a: port.DeviceStatus, b: port.DeviceStatus): boolean =>
+  a.session < b.session || (a.session === b.session && a.state === 'online' && b.state !== 'online');
 
 interface Answer {
   /** seconds */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Api } from '../net/api';
+import type { FleetDevice } from '../view/fleetport';
 import type { Me } from '../view/types';
 import { Fleet } from './fleet.svelte';
 
@@ -41,4 +42,21 @@ test('a new connection is asked again for what is followed', () => {
   made.rewatch();
   made.watch([]);
   expect(asked).toEqual([['a', 'b'], ['a', 'b'], []]);
+});
+
+test('old news of a device that came or went is left out', () => {
+  const { made } = fleet();
+  const device = { id: 'a', status: { state: 'online', session: 2, since: at(2) } } as FleetDevice;
+  const news = (session: number, state: 'online' | 'offline') =>
+    made.came([{ device: 'a', session, state, since: at(session) }]);
+  const now = () => [made.status(device)?.session, made.status(device)?.state];
+  news(1, 'offline');
+  expect(now()).toEqual([2, 'online']);
+  news(2, 'offline');
+  expect(now()).toEqual([2, 'offline']);
+  news(2, 'online');
+  expect(now()).toEqual([2, 'offline']);
+  news(3, 'online');
+  news(2, 'offline');
+  expect(now()).toEqual([3, 'online']);
 });

@@ -66,6 +66,20 @@ export interface FleetDevice extends Device {
   suspended_at?: string;
   /** when it wants to be back, which it said */
   away_until?: string;
+  status?: DeviceStatus;
+}
+
+/** Whether a device is there. */
+export interface DeviceStatus {
+  state: 'online' | 'asleep' | 'offline';
+  since: string;
+  /** what has a lower one is older */
+  session: number;
+  reason?: string;
+  /** of one that is asleep: from then on it is offline */
+  until?: string;
+  /** addresses of two places that use one key */
+  places?: string[];
 }
 
 /** What became of a line of a file of devices. A failed one says why, as a refused request does. */
@@ -166,6 +180,8 @@ export interface Fleet {
   /** follows the live values of some devices, until something else is followed */
   watch(devices: readonly string[]): void;
   live(device: string): ReadonlyMap<string, Live> | undefined;
+  /** the latest that is known; none: it never connected */
+  status(device: FleetDevice): DeviceStatus | undefined;
   /** those in a room, with what they can be told */
   inRoom(room: string): Promise<readonly FleetDevice[]>;
   commands(device: string): Promise<Command[]>;

@@ -1,4 +1,4 @@
-import type { FleetDevice, Live, Sensor } from '../fleetport';
+import type { DeviceStatus, FleetDevice, Live, Sensor } from '../fleetport';
 import { language } from '../../text/language.svelte';
 import { t } from '../text';
 import { distance } from '../when';
@@ -10,13 +10,27 @@ export function reports(live: ReadonlyMap<string, Live> | undefined): boolean {
   return [...(live?.values() ?? [])].some((v) => Date.now() - v.at < fresh);
 }
 
+/** Whether a device is there now: one that is asleep is offline when it does not come back in time. */
+export function presenceOf(status: DeviceStatus | undefined): DeviceStatus['state'] {
+  if (status?.state === 'asleep' && status.until && Date.parse(status.until) <= Date.now()) return 'offline';
+  return status?.state ?? 'offline';
+}
+
 /** How a device stands, in a few words. */
-export function stateOf(d: FleetDevice, live: ReadonlyMap<string, Live> | undefined): string {
+export function stateOf(
+  d: FleetDevice,
+  status: DeviceStatus | undefined,
+  live: ReadonlyMap<string, Live> | undefined,
+): string {
   if (d.revoked_at) return t('devices.revoked');
   if (d.suspended_at) return t('device.suspended');
-  if (reports(live)) return t('device.reports');
-  if (d.away_until) return t('device.away', { when: distance(d.away_until) });
-  // When it last connected is written a while later.
+  switch (presenceOf(status)) {
+    case 'online':
+      return t(reports(live) ? 'device.reports' : 'device.online');
+    case 'asleep':
+      return status?.until ? t('device.away', { when: distance(status.until) }) : t('device.asleep');
+  }
+  if (status) return t('device.gone', { when: distance(status.since) });
   const seen = d.last_used ?? d.described_at;
   return seen ? t('presence.seen', { when: distance(seen) }) : t('devices.unused');
 }
