@@ -260,9 +260,12 @@ test('an alarm is raised in the room once, and acknowledged there', async () => 
   await form.getByLabel('Limit (°C)').fill('30');
   await form.getByLabel('For at least').selectOption('At once');
   await form.getByLabel('Post to').selectOption('Garden');
+  await form.getByLabel('If nobody acknowledges').selectOption('Escalate after 5 minutes');
+  await form.getByLabel('Mention').selectOption('Ann Smith');
   await accessibleEverywhere(ann, 'device-new-alarm');
   await form.getByRole('button', { name: 'Add', exact: true }).click();
-  await ann.getByRole('list', { name: 'Alarm rules' }).getByText('Temperature above 30 °C').waitFor();
+  await ann.getByRole('list', { name: 'Alarm rules' }).getByText('Temperature above 30 °C').first().waitFor();
+  await ann.getByText(/posted to Garden, escalates after 5 minutes/).waitFor();
   for (const temperature of [29, 31.5, 32]) await report({ readings: { temperature } });
   await ann.getByRole('link', { name: 'Garden' }).click();
   const log = ann.getByRole('log');

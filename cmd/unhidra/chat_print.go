@@ -75,6 +75,9 @@ var described = map[domain.EventType]func(ev client.Event, who, about string) st
 	domain.CommandChanged: func(ev client.Event, _, about string) string {
 		return "* " + about + ": " + commandLine(ev.Detail)
 	},
+	domain.AlarmEscalated: func(ev client.Event, _, about string) string {
+		return "! " + about + ": nobody has acknowledged: " + alarmLine(ev.Detail)
+	},
 	domain.ChartPosted: func(ev client.Event, who, about string) string {
 		return "* " + about + ": " + chartLines(ev.Detail, who)
 	},

@@ -35,6 +35,8 @@ type Store interface {
 	Change(
 		ctx context.Context, actor, device, id string, c domain.AlarmChange, now time.Time,
 	) (domain.Alarm, error)
+	// Escalate posts alarms that are due, at most limit of them, and returns those with which it did something.
+	Escalate(ctx context.Context, now time.Time, limit int) ([]domain.Alarm, error)
 	Prune(ctx context.Context, before time.Time) (more bool, err error)
 }
 
@@ -178,7 +180,7 @@ func (s *Service) owns(ctx context.Context, p domain.Principal, device string) e
 }
 
 // Change acknowledges an alarm, snoozes its rule or takes a note. The owner of the device may do
-// that, and whoever may write in the room that it was posted to: its line there says so.
+// that, and whoever may write in a room that it was posted to: its line there says so.
 func (s *Service) Change(
 	ctx context.Context, p domain.Principal, device, id string, c domain.AlarmChange,
 ) (a domain.Alarm, err error) {
@@ -202,10 +204,7 @@ func (s *Service) Change(
 		return a, err
 	}
 	if d.Owner.ID != p.ID {
-		if a.Room == "" || s.Rooms.MayRead(ctx, p, a.Room) != nil {
-			return domain.Alarm{}, domain.ErrNoAlarm()
-		}
-		if err := s.Rooms.MayWrite(ctx, p, a.Room); err != nil {
+		if err := s.mayChange(ctx, p, a); err != nil {
 			return domain.Alarm{}, err
 		}
 	}
@@ -215,6 +214,20 @@ func (s *Service) Change(
 	s.record(ctx, p, domain.AuditAlarmAck, device, map[string]string{"alarm": id})
 	s.changed(device)
 	return a, nil
+}
+
+// mayChange holds that p may write in a room that has a line of the alarm.
+func (s *Service) mayChange(ctx context.Context, p domain.Principal, a domain.Alarm) error {
+	refused := domain.ErrNoAlarm()
+	for _, room := range a.Rooms() {
+		if s.Rooms.MayRead(ctx, p, room) != nil {
+			continue
+		}
+		if refused = s.Rooms.MayWrite(ctx, p, room); refused == nil {
+			return nil
+		}
+	}
+	return refused
 }
 
 // changed has all nodes read the rules and alarms of a device anew.

@@ -121,7 +121,7 @@ func (g *garden) posted(t *testing.T) (types []domain.EventType) {
 	}
 	for _, e := range events {
 		switch e.Type {
-		case domain.AlarmRaised, domain.AlarmCleared, domain.AlarmAcknowledged:
+		case domain.AlarmRaised, domain.AlarmCleared, domain.AlarmAcknowledged, domain.AlarmEscalated:
 			types = append(types, e.Type)
 		}
 	}

@@ -43,25 +43,37 @@ type OnRule struct {
 
 // ruleBody is a rule as it is sent.
 type ruleBody struct {
-	Name       string   `json:"name" example:"Too warm"`
-	Kind       string   `json:"kind" enum:"threshold,rate,absence"`
-	Severity   string   `json:"severity,omitempty" enum:"info,warning,critical" doc:"absent: warning"`
-	Sensor     string   `json:"sensor,omitempty" doc:"of a threshold or rate"`
-	Above      *float64 `json:"above,omitempty" doc:"raised if the value, or its change, is greater"`
-	Below      *float64 `json:"below,omitempty" doc:"raised if the value, or its change, is less"`
-	Hysteresis float64  `json:"hysteresis,omitempty" doc:"how far behind the limit the value must be for the alarm to be over"`
-	For        int      `json:"for,omitempty" doc:"seconds that the value must be beyond the limit; of absence: without readings, absent: 2.5 heartbeats"`
-	Window     int      `json:"window,omitempty" doc:"of a rate: seconds over which the change is looked at"`
-	Room       string   `json:"room,omitempty" doc:"where it is posted; absent: nowhere"`
-	Disabled   bool     `json:"disabled,omitempty"`
+	Name       string      `json:"name" example:"Too warm"`
+	Kind       string      `json:"kind" enum:"threshold,rate,absence"`
+	Severity   string      `json:"severity,omitempty" enum:"info,warning,critical" doc:"absent: warning"`
+	Sensor     string      `json:"sensor,omitempty" doc:"of a threshold or rate"`
+	Above      *float64    `json:"above,omitempty" doc:"raised if the value, or its change, is greater"`
+	Below      *float64    `json:"below,omitempty" doc:"raised if the value, or its change, is less"`
+	Hysteresis float64     `json:"hysteresis,omitempty" doc:"how far behind the limit the value must be for the alarm to be over"`
+	For        int         `json:"for,omitempty" doc:"seconds that the value must be beyond the limit; of absence: without readings, absent: 2.5 heartbeats"`
+	Window     int         `json:"window,omitempty" doc:"of a rate: seconds over which the change is looked at"`
+	Room       string      `json:"room,omitempty" doc:"where it is posted; absent: nowhere"`
+	Escalate   *escalation `json:"escalate,omitempty" doc:"what happens if nobody acknowledges it; absent: nothing"`
+	Disabled   bool        `json:"disabled,omitempty"`
+}
+
+// escalation is what happens with an alarm that nobody acknowledges.
+type escalation struct {
+	After int    `json:"after" minimum:"60" maximum:"86400" doc:"seconds after it was raised"`
+	Room  string `json:"room,omitempty" doc:"where it is posted then; absent: in the same room again"`
+	User  string `json:"user,omitempty" doc:"a member of that room, who is mentioned"`
 }
 
 func (b ruleBody) rule(device string) domain.AlarmRule {
-	return domain.AlarmRule{
+	r := domain.AlarmRule{
 		Device: device, Name: b.Name, Kind: domain.AlarmKind(b.Kind), Severity: domain.AlarmSeverity(b.Severity),
 		Sensor: b.Sensor, Above: b.Above, Below: b.Below, Hysteresis: b.Hysteresis, For: time.Duration(b.For) * time.Second,
 		Window: time.Duration(b.Window) * time.Second, Room: b.Room, Disabled: b.Disabled,
 	}
+	if e := b.Escalate; e != nil {
+		r.Escalation = domain.Escalation{After: time.Duration(e.After) * time.Second, Room: e.Room, User: e.User}
+	}
+	return r
 }
 
 // alarmRule is a rule as the API shows it.
@@ -82,6 +94,9 @@ func view(r domain.AlarmRule) alarmRule {
 			Hysteresis: r.Hysteresis, For: int(r.For / time.Second), Window: int(r.Window / time.Second), Room: r.Room,
 			Disabled: r.Disabled,
 		},
+	}
+	if e := r.Escalation; e.After != 0 {
+		v.Escalate = &escalation{After: int(e.After / time.Second), Room: e.Room, User: e.User}
 	}
 	if !r.SnoozedUntil.IsZero() {
 		v.SnoozedUntil = &r.SnoozedUntil

@@ -12,11 +12,12 @@ import (
 const subject = "alarms"
 
 const (
-	loadEvery  = time.Minute // everything, for what the bus has lost
-	loadPage   = 1000
-	lookEvery  = time.Second // for silent devices
-	pruneEvery = time.Hour
-	rulesMost  = domain.MaxAlarmRules + 1
+	loadEvery    = time.Minute // everything, for what the bus has lost
+	loadPage     = 1000
+	lookEvery    = time.Second // for silent devices
+	pruneEvery   = time.Hour
+	escalateMost = 100
+	rulesMost    = domain.MaxAlarmRules + 1
 )
 
 // Run judges what devices report to this process, until ctx is done.
@@ -163,8 +164,8 @@ func (s *Service) clear(ctx context.Context, d *device, dec decision) error {
 	return nil
 }
 
-// Absence judges the silence of devices, and forgets alarms of long ago, until ctx is done. Several
-// nodes may do that at the same time.
+// Absence judges the silence of devices, escalates alarms that nobody has acknowledged, and forgets those
+// of long ago, until ctx is done. Several nodes may do that at the same time.
 func (s *Service) Absence(ctx context.Context) error {
 	look, prune := time.NewTicker(lookEvery), time.NewTicker(pruneEvery)
 	defer look.Stop()
@@ -177,10 +178,19 @@ func (s *Service) Absence(ctx context.Context) error {
 			for _, d := range s.watched.all() {
 				s.try(ctx, "judge the silence of a device", func(ctx context.Context) error { return s.absent(ctx, d) })
 			}
+			s.try(ctx, "escalate alarms", s.escalate)
 		case <-prune.C:
 			s.try(ctx, "forget alarms", s.prune)
 		}
 	}
+}
+
+func (s *Service) escalate(ctx context.Context) error {
+	done, err := s.Store.Escalate(ctx, s.Now(), escalateMost)
+	for _, a := range done {
+		s.changed(a.Device)
+	}
+	return err
 }
 
 func (s *Service) prune(ctx context.Context) (err error) {

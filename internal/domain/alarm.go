@@ -2,6 +2,7 @@ package domain
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -17,6 +18,7 @@ const (
 	AlarmFlapQuiet  = 10 * time.Minute // that one which flaps must be quiet before it is over
 	AlarmKept       = 365 * 24 * time.Hour
 	minAlarmSilence = 10 * time.Second
+	minEscalation   = time.Minute
 )
 
 // AlarmKind is what a rule looks at.
@@ -52,11 +54,19 @@ type AlarmRule struct {
 	For          time.Duration // for how long the value must be there; of absence: for how long nothing came
 	Window       time.Duration // of a rate: over which the change is looked at
 	Room         string        // where it is posted; empty: nowhere
+	Escalation   Escalation
 	Disabled     bool
 	SnoozedUntil time.Time // it is not posted before
 	CreatedBy    string
 	CreatedAt    time.Time
 	ChangedAt    time.Time
+}
+
+// Escalation is what happens with an alarm that nobody has acknowledged for some time.
+type Escalation struct {
+	After time.Duration // after it was raised; 0: nothing happens
+	Room  string        // where it is posted then; empty: in the rule's room again
+	User  string        // a member of that room who is mentioned; empty: nobody
 }
 
 // Breaches reports whether a value is beyond a limit of r, and which; over reports whether it is
@@ -90,10 +100,33 @@ func CheckAlarmRule(r AlarmRule) (AlarmRule, error) {
 	if r.For < 0 || r.For > MaxAlarmWindow {
 		return r, InvalidField("/for", "this is 0 to %d seconds", int(MaxAlarmWindow/time.Second))
 	}
+	if err := checkEscalation(r); err != nil {
+		return r, err
+	}
 	if r.Kind == AbsenceAlarm {
 		return checkAbsence(r)
 	}
 	return r, checkLimits(r)
+}
+
+func checkEscalation(r AlarmRule) error {
+	e := r.Escalation
+	switch {
+	case e == (Escalation{}):
+		return nil
+	case e.After < minEscalation || e.After > MaxAlarmWindow:
+		return InvalidField("/escalate/after", "this is %d to %d seconds", int(minEscalation/time.Second),
+			int(MaxAlarmWindow/time.Second))
+	case e.Room == "" && e.User == "":
+		return InvalidField("/escalate", "name a room, or somebody in the room that the alarm is posted to")
+	case e.Room != "" && !ValidID(RoomPrefix, e.Room):
+		return InvalidField("/escalate/room", "this is the id of a room")
+	case e.User != "" && !ValidID(UserPrefix, e.User):
+		return InvalidField("/escalate/user", "this is the id of a user")
+	case e.Room == "" && r.Room == "":
+		return InvalidField("/escalate/room", "name a room, since the alarm is posted to none")
+	}
+	return nil
 }
 
 func checkAbsence(r AlarmRule) (AlarmRule, error) {
@@ -156,6 +189,20 @@ type Alarm struct {
 	SnoozedUntil time.Time
 	Note         string
 	Flapping     bool
+	Due          time.Time // when it escalates; zero: never
+	EscalatedAt  time.Time
+	EscalatedTo  string // room that it escalated to; empty: none
+	EscalatedSeq int64  // of its line there
+}
+
+// Rooms returns the rooms in which the alarm has a line.
+func (a Alarm) Rooms() (rooms []string) {
+	for _, room := range []string{a.Room, a.EscalatedTo} {
+		if room != "" && !slices.Contains(rooms, room) {
+			rooms = append(rooms, room)
+		}
+	}
+	return rooms
 }
 
 // AlarmLine is an alarm as the lines of a room show it.
@@ -173,6 +220,7 @@ type AlarmLine struct {
 	Acknowledged string        `json:"acknowledged,omitempty"` // id of who did
 	AckedAt      *time.Time    `json:"acked_at,omitempty"`
 	SnoozedUntil *time.Time    `json:"snoozed_until,omitempty"`
+	EscalatedAt  *time.Time    `json:"escalated_at,omitempty"`
 	Note         string        `json:"note,omitempty"`
 	Flapping     bool          `json:"flapping,omitempty"`
 }
@@ -188,7 +236,7 @@ func (a Alarm) Line() *AlarmLine {
 	return &AlarmLine{
 		ID: a.ID, Rule: a.Rule, Name: a.Name, Kind: a.Kind, Severity: a.Severity, Sensor: a.Sensor, Value: a.Value,
 		Limit: a.Limit, RaisedAt: a.RaisedAt, ClearedAt: opt(a.ClearedAt), Acknowledged: a.Acknowledged.ID,
-		AckedAt: opt(a.AckedAt), SnoozedUntil: opt(a.SnoozedUntil), Note: a.Note, Flapping: a.Flapping,
+		AckedAt: opt(a.AckedAt), SnoozedUntil: opt(a.SnoozedUntil), EscalatedAt: opt(a.EscalatedAt), Note: a.Note, Flapping: a.Flapping,
 	}
 }
 

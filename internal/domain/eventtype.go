@@ -26,6 +26,7 @@ const (
 	AlarmRaised       EventType = "alarm.raised"
 	AlarmCleared      EventType = "alarm.cleared"
 	AlarmAcknowledged EventType = "alarm.acknowledged"
+	AlarmEscalated    EventType = "alarm.escalated"
 	ChartPosted       EventType = "chart.posted"
 )
 
@@ -118,6 +119,8 @@ var catalogue = []EventSpec{
 		Audience: ForMembers, Timeline: true, Subject: true, Payload: AlarmClearedPayload{}, Version: 1},
 	{Type: AlarmAcknowledged, About: "the actor acknowledged an alarm of the subject, snoozed it or noted something",
 		Audience: ForMembers, Subject: true, Payload: AlarmAcknowledgedPayload{}, Version: 1},
+	{Type: AlarmEscalated, About: "nobody has acknowledged an alarm of the subject in time",
+		Audience: ForMembers, Timeline: true, Subject: true, Payload: AlarmEscalatedPayload{}, Version: 1, Unread: true},
 	{Type: ChartPosted, About: "the actor posted a chart of what the subject, a device, has measured",
 		Audience: ForMembers, Timeline: true, Subject: true, Payload: ChartPostedPayload{}, Version: 1},
 }

@@ -79,6 +79,12 @@ type AlarmAcknowledgedPayload struct {
 	Alarm *AlarmLine `json:"alarm,omitempty"`
 }
 
+// AlarmEscalatedPayload is an alarm that nobody has acknowledged in time, as it is now.
+type AlarmEscalatedPayload struct {
+	User  string     `json:"user,omitempty"` // who is mentioned; empty: nobody
+	Alarm *AlarmLine `json:"alarm,omitempty"`
+}
+
 // ChartPostedPayload is a chart, with its figures of when it was posted.
 type ChartPostedPayload struct {
 	Chart *ChartLine `json:"chart,omitempty"`
@@ -103,5 +109,6 @@ func (CommandChangedPayload) payload()    {}
 func (AlarmRaisedPayload) payload()       {}
 func (AlarmClearedPayload) payload()      {}
 func (AlarmAcknowledgedPayload) payload() {}
+func (AlarmEscalatedPayload) payload()    {}
 func (ChartPostedPayload) payload()       {}
 func (UnknownPayload) payload()           {}

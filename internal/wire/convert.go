@@ -160,6 +160,8 @@ func fromPayload(p domain.Payload) *Detail {
 		return &Detail{Of: p.Of, Alarm: fromAlarmLine(p.Alarm)}
 	case domain.AlarmAcknowledgedPayload:
 		return &Detail{Of: p.Of, Alarm: fromAlarmLine(p.Alarm)}
+	case domain.AlarmEscalatedPayload:
+		return &Detail{User: p.User, Alarm: fromAlarmLine(p.Alarm)}
 	case domain.CommandSentPayload:
 		return &Detail{Command: fromCommandLine(p.Command)}
 	case domain.CommandChangedPayload:
@@ -185,7 +187,7 @@ func fromAlarmLine(l *domain.AlarmLine) *AlarmLine {
 	return &AlarmLine{
 		ID: l.ID, Rule: l.Rule, Name: l.Name, Kind: string(l.Kind), Severity: string(l.Severity), Sensor: l.Sensor,
 		Value: l.Value, Limit: l.Limit, RaisedAt: l.RaisedAt, ClearedAt: l.ClearedAt, Acknowledged: l.Acknowledged,
-		AckedAt: l.AckedAt, SnoozedUntil: l.SnoozedUntil, Note: l.Note, Flapping: l.Flapping,
+		AckedAt: l.AckedAt, SnoozedUntil: l.SnoozedUntil, EscalatedAt: l.EscalatedAt, Note: l.Note, Flapping: l.Flapping,
 	}
 }
 

@@ -84,6 +84,7 @@ var (
 		l.Acknowledged, l.AckedAt, l.Note = ada.ID, &t0, "the window is open"
 		return l
 	}(tooWarm)
+	tooWarmLate = func(l AlarmLine) AlarmLine { l.EscalatedAt = &t1; return l }(tooWarm)
 	tooWarmOver = func(l AlarmLine) AlarmLine { l.ClearedAt = &t1; return l }(tooWarmAcked)
 	resetFailed = Command{
 		CommandLine: CommandLine{ID: "cmd_01jd8m5q8re0t9v3x7k2p4s6ze", Action: "reset", State: "failed",
@@ -187,6 +188,8 @@ func goldenReplies() []frame {
 			Detail: &Detail{Of: 417, Alarm: &tooWarmAcked}}),
 		event(Event{Room: room1, Seq: 419, Type: "alarm.cleared", Actor: gh, At: t1, Subject: &gh,
 			Detail: &Detail{Of: 417, Alarm: &tooWarmOver}}),
+		event(Event{Room: room1, Seq: 423, Type: "alarm.escalated", Actor: gh, At: t1, Subject: &gh,
+			Detail: &Detail{User: ada.ID, Alarm: &tooWarmLate}}),
 		event(Event{Room: room1, Seq: 422, Type: "chart.posted", Actor: ada, At: t1, Subject: &gh,
 			Detail: &Detail{Chart: &ChartLine{From: t0, To: t1, Series: []ChartSeries{{Name: "temperature", Unit: "Cel",
 				Kind: "number", Count: 1440, Min: ptr(18.2), Mean: ptr(21.4), Max: ptr(24.5), Last: ptr(22.1)}}}}}),

@@ -178,6 +178,7 @@ type Detail struct {
 	Reason   string       `json:"reason,omitempty"`
 	Invite   string       `json:"invite,omitempty"`
 	Of       int64        `json:"of,omitempty" doc:"number of the line that this event changes: its detail is as the other fields say now"`
+	User     string       `json:"user,omitempty" doc:"id of who is mentioned"`
 	Command  *CommandLine `json:"command,omitempty" doc:"a command to the subject, as it is now"`
 	Alarm    *AlarmLine   `json:"alarm,omitempty" doc:"an alarm of the subject, as it is now"`
 	Chart    *ChartLine   `json:"chart,omitempty" doc:"what the subject has measured in a time"`
@@ -228,6 +229,7 @@ type AlarmLine struct {
 	Acknowledged string     `json:"acknowledged,omitempty" doc:"id of who did; absent: nobody"`
 	AckedAt      *time.Time `json:"acked_at,omitempty"`
 	SnoozedUntil *time.Time `json:"snoozed_until,omitempty" doc:"the rule posts nothing before"`
+	EscalatedAt  *time.Time `json:"escalated_at,omitempty" doc:"nobody had acknowledged it in time"`
 	Note         string     `json:"note,omitempty"`
 	Flapping     bool       `json:"flapping,omitempty" doc:"it comes and goes: it is over only after 10 quiet minutes"`
 }

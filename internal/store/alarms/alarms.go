@@ -8,22 +8,23 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/accounts"
-	"github.com/unhidra/unhidra/internal/store/roomlog"
-	"github.com/unhidra/unhidra/internal/store/rooms"
 )
 
 const columns = `a.id, a.rule_id, a.device_id, a.name, a.kind, a.severity, a.sensor, a.value, a.bound, a.room_id, a.line,
 	a.raised_at, a.cleared_at, a.acked_at, a.snoozed_until, a.note, a.flapping,
+	a.due_at, a.escalated_at, a.escalated_room, a.escalated_line,
 	u.id, u.kind, u.username, u.display_name, u.avatar`
 
 const tables = ` FROM alarms a LEFT JOIN users u ON u.id = a.acknowledged_by `
 
 func scan(rows *sql.Rows) (a domain.Alarm, err error) {
 	var value, bound sql.NullFloat64
-	var raised, cleared, acked, snoozed int64
+	var raised, cleared, acked, snoozed, due, escalated int64
 	var by accounts.RefRow
 	err = rows.Scan(append([]any{&a.ID, &a.Rule, &a.Device, &a.Name, &a.Kind, &a.Severity, &a.Sensor, &value, &bound, &a.Room,
-		&a.Seq, &raised, &cleared, &acked, &snoozed, &a.Note, &a.Flapping}, by.Dest()...)...)
+		&a.Seq, &raised, &cleared, &acked, &snoozed, &a.Note, &a.Flapping, &due, &escalated, &a.EscalatedTo,
+		&a.EscalatedSeq}, by.Dest()...)...)
+	a.Due, a.EscalatedAt = store.Time(due), store.Time(escalated)
 	a.Value, a.Limit, a.Acknowledged = float(value), float(bound), by.Ref()
 	a.RaisedAt, a.ClearedAt, a.AckedAt, a.SnoozedUntil = store.Time(raised), store.Time(cleared), store.Time(acked),
 		store.Time(snoozed)
@@ -52,7 +53,8 @@ func (repo *Repository) Alarms(
 	case viewer == "":
 		return where(ctx, repo.db, `a.device_id = $4`+page, before, open, limit, device)
 	}
-	return where(ctx, repo.db, `a.device_id = $4 AND a.room_id IN (SELECT room_id FROM members WHERE user_id = $5)`+page,
+	const theirs = ` IN (SELECT room_id FROM members WHERE user_id = $5)`
+	return where(ctx, repo.db, `a.device_id = $4 AND (a.room_id`+theirs+` OR a.escalated_room`+theirs+`)`+page,
 		before, open, limit, device, viewer)
 }
 
@@ -102,14 +104,11 @@ func (repo *Repository) Raise(
 		}
 		made.Rule, made.Device, made.Name, made.Kind, made.Severity = r.ID, r.Device, r.Name, r.Kind, r.Severity
 		made.Sensor, made.Flapping, made.RaisedAt = r.Sensor, lately >= domain.AlarmFlaps, now
-		if r.Room != "" && !now.Before(r.SnoozedUntil) {
-			made.Room = r.Room
-			if made.Seq, err = post(ctx, t, made, domain.AlarmRaised, made.Device, now); err != nil {
-				return err
-			}
-			if made.Seq == 0 {
-				made.Room = ""
-			}
+		if made.Room, made.Seq, err = announce(ctx, t, r, made, now); err != nil {
+			return err
+		}
+		if r.Escalation.After > 0 {
+			made.Due = store.Trim(later(now, r.SnoozedUntil).Add(r.Escalation.After))
 		}
 		raised = true
 		return insert(ctx, t, made)
@@ -117,12 +116,35 @@ func (repo *Repository) Raise(
 	return made, raised, err
 }
 
+// announce posts an alarm of a rule that was raised to the rule's room, unless it is snoozed. The room is empty
+// if it is posted nowhere.
+func announce(
+	ctx context.Context, t *store.Tx, r domain.AlarmRule, a domain.Alarm, now time.Time,
+) (room string, line int64, err error) {
+	if r.Room == "" || now.Before(r.SnoozedUntil) {
+		return "", 0, nil
+	}
+	p := place{room: r.Room, first: domain.AlarmRaised}
+	line, err = post(ctx, t, a, p, domain.AlarmRaised, domain.AlarmRaisedPayload{Alarm: a.Line()}, a.Device, now)
+	if err != nil || line == 0 {
+		return "", 0, err
+	}
+	return r.Room, line, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 func insert(ctx context.Context, t *store.Tx, a domain.Alarm) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO alarms (id, rule_id, device_id, name, kind, severity, sensor, value, bound,
-		room_id, line, raised_at, cleared_at, acked_at, snoozed_until, note, flapping)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, 0, '', $13)`,
+		room_id, line, raised_at, cleared_at, acked_at, snoozed_until, note, flapping, due_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, 0, '', $13, $14)`,
 		a.ID, a.Rule, a.Device, a.Name, a.Kind, a.Severity, a.Sensor, nullFloat(a.Value), nullFloat(a.Limit), a.Room, a.Seq,
-		store.Millis(a.RaisedAt), a.Flapping)
+		store.Millis(a.RaisedAt), a.Flapping, store.Millis(a.Due))
 	return err
 }
 
@@ -155,11 +177,10 @@ func endOpen(ctx context.Context, t *store.Tx, rule string, now time.Time) (doma
 		return a, err
 	}
 	a.ClearedAt = now
-	if _, err := t.ExecContext(ctx, `UPDATE alarms SET cleared_at = $2 WHERE id = $1`, a.ID, store.Millis(now)); err != nil {
+	if _, err := t.ExecContext(ctx, `UPDATE alarms SET cleared_at = $2, due_at = 0 WHERE id = $1`, a.ID, store.Millis(now)); err != nil {
 		return a, err
 	}
-	_, err = post(ctx, t, a, domain.AlarmCleared, a.Device, now)
-	return a, err
+	return a, tell(ctx, t, a, domain.AlarmCleared, a.Device, now)
 }
 
 // Change acknowledges an alarm, snoozes its rule or takes a note, and says so in its room.
@@ -184,13 +205,16 @@ func (repo *Repository) Change(
 			return err
 		}
 		if c.Acknowledge && a.Acknowledged.ID == "" {
-			a.Acknowledged, a.AckedAt = by, now
+			a.Acknowledged, a.AckedAt, a.Due = by, now, time.Time{}
 		}
 		if c.Note != nil {
 			a.Note = *c.Note
 		}
 		if c.SnoozeUntil != nil {
 			a.SnoozedUntil = store.Trim(*c.SnoozeUntil)
+			if !a.Due.IsZero() {
+				a.Due = later(a.Due, a.SnoozedUntil)
+			}
 			_, err := t.ExecContext(ctx, `UPDATE alarm_rules SET snoozed_until = $2 WHERE id = $1`, a.Rule,
 				store.Millis(a.SnoozedUntil))
 			if err != nil {
@@ -201,66 +225,15 @@ func (repo *Repository) Change(
 		if a.Acknowledged.ID != "" {
 			who = a.Acknowledged.ID
 		}
-		_, err = t.ExecContext(ctx, `UPDATE alarms SET acknowledged_by = $2, acked_at = $3, snoozed_until = $4, note = $5
-			WHERE id = $1`, a.ID, who, store.Millis(a.AckedAt), store.Millis(a.SnoozedUntil), a.Note)
+		_, err = t.ExecContext(ctx, `UPDATE alarms SET acknowledged_by = $2, acked_at = $3, snoozed_until = $4, note = $5,
+			due_at = $6 WHERE id = $1`, a.ID, who, store.Millis(a.AckedAt), store.Millis(a.SnoozedUntil), a.Note,
+			store.Millis(a.Due))
 		if err != nil {
 			return err
 		}
-		_, err = post(ctx, t, a, domain.AlarmAcknowledged, actor, now)
-		return err
+		return tell(ctx, t, a, domain.AlarmAcknowledged, actor, now)
 	})
 	return a, err
-}
-
-// post writes an event about an alarm into its room, and the alarm as it is now into its line. It
-// returns the number of the event, or 0 if nothing can be said there: the room or the line is gone,
-// or the device has left the room or is muted in it.
-func post(
-	ctx context.Context, t *store.Tx, a domain.Alarm, typ domain.EventType, actor string, now time.Time,
-) (int64, error) {
-	if a.Room == "" {
-		return 0, nil
-	}
-	room, err := rooms.ByID(ctx, t, a.Room, t.ForUpdate())
-	if domain.KindOf(err) == domain.NotFound {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	m, err := rooms.MemberOf(ctx, t, a.Room, a.Device)
-	if err != nil {
-		return 0, err
-	}
-	raised := typ == domain.AlarmRaised
-	if m.Role == domain.NonMember || domain.Allow(room, m, domain.SendMessage, now) != nil ||
-		!raised && room.Floor >= a.Seq {
-		return 0, nil
-	}
-	by, err := accounts.Ref(ctx, t, actor)
-	if err != nil {
-		return 0, err
-	}
-	device, err := accounts.Ref(ctx, t, a.Device)
-	if err != nil {
-		return 0, err
-	}
-	e := domain.Event{Room: a.Room, Type: typ, Actor: by, Subject: &device, At: now}
-	var target any
-	switch typ {
-	case domain.AlarmRaised:
-		e.Payload = domain.AlarmRaisedPayload{Alarm: a.Line()}
-	case domain.AlarmCleared:
-		e.Payload = domain.AlarmClearedPayload{Of: a.Seq, Alarm: a.Line()}
-	default:
-		target, e.Payload = a.Seq, domain.AlarmAcknowledgedPayload{Of: a.Seq, Alarm: a.Line()}
-	}
-	if err := roomlog.Append(ctx, t, &e, target); err != nil || raised {
-		return e.Seq, err
-	}
-	line := domain.Event{Room: a.Room, Seq: a.Seq, Type: domain.AlarmRaised,
-		Payload: domain.AlarmRaisedPayload{Alarm: a.Line()}}
-	return e.Seq, roomlog.Restate(ctx, t, &line)
 }
 
 // Prune deletes alarms that ended before a moment, some at a time, and reports whether there may be

@@ -2,8 +2,10 @@
 package alarms
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -18,15 +20,16 @@ type Repository struct{ db *store.DB }
 func New(db *store.DB) *Repository { return &Repository{db} }
 
 const ruleColumns = `id, device_id, name, kind, severity, sensor, above, below, hysteresis, lasts, span, room_id, disabled,
-	snoozed_until, created_by, created_at, changed_at`
+	snoozed_until, created_by, created_at, changed_at, escalate_after, escalate_room, escalate_user`
 
 func scanRule(rows *sql.Rows) (r domain.AlarmRule, err error) {
 	var above, below sql.NullFloat64
-	var lasts, span, snoozed, created, changed int64
+	var lasts, span, snoozed, created, changed, escalate int64
 	err = rows.Scan(&r.ID, &r.Device, &r.Name, &r.Kind, &r.Severity, &r.Sensor, &above, &below, &r.Hysteresis, &lasts, &span,
-		&r.Room, &r.Disabled, &snoozed, &r.CreatedBy, &created, &changed)
+		&r.Room, &r.Disabled, &snoozed, &r.CreatedBy, &created, &changed, &escalate, &r.Escalation.Room, &r.Escalation.User)
 	r.Above, r.Below = float(above), float(below)
 	r.For, r.Window = time.Duration(lasts)*time.Millisecond, time.Duration(span)*time.Millisecond
+	r.Escalation.After = time.Duration(escalate) * time.Millisecond
 	r.SnoozedUntil, r.CreatedAt, r.ChangedAt = store.Time(snoozed), store.Time(created), store.Time(changed)
 	return r, err
 }
@@ -86,10 +89,8 @@ func oneRule(ctx context.Context, q store.Queryer, device, id, lock string) (dom
 // alarm of a rule that is disabled ends.
 func (repo *Repository) PutRule(ctx context.Context, actor string, r domain.AlarmRule, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		if r.Room != "" {
-			if err := mayPost(ctx, t, actor, r, now); err != nil {
-				return err
-			}
+		if err := mayPostAll(ctx, t, actor, r, now); err != nil {
+			return err
 		}
 		// The device is locked, so that requests at the same time do not exceed the limit.
 		var others int
@@ -106,14 +107,16 @@ func (repo *Repository) PutRule(ctx context.Context, actor string, r domain.Alar
 			return domain.Conflict.Errorf(domain.CodeTooManyRules, "a device has at most %d rules", domain.MaxAlarmRules)
 		}
 		_, err = t.ExecContext(ctx, `INSERT INTO alarm_rules (`+ruleColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 			ON CONFLICT (id) DO UPDATE SET name = excluded.name, kind = excluded.kind, severity = excluded.severity,
 			sensor = excluded.sensor, above = excluded.above, below = excluded.below, hysteresis = excluded.hysteresis,
 			lasts = excluded.lasts, span = excluded.span, room_id = excluded.room_id, disabled = excluded.disabled,
-			changed_at = excluded.changed_at`,
+			changed_at = excluded.changed_at, escalate_after = excluded.escalate_after,
+			escalate_room = excluded.escalate_room, escalate_user = excluded.escalate_user`,
 			r.ID, r.Device, r.Name, r.Kind, r.Severity, r.Sensor, nullFloat(r.Above), nullFloat(r.Below), r.Hysteresis,
 			r.For.Milliseconds(), r.Window.Milliseconds(), r.Room, r.Disabled, store.Millis(r.SnoozedUntil), r.CreatedBy,
-			store.Millis(r.CreatedAt), store.Millis(r.ChangedAt))
+			store.Millis(r.CreatedAt), store.Millis(r.ChangedAt), r.Escalation.After.Milliseconds(), r.Escalation.Room,
+			r.Escalation.User)
 		if err == nil && r.Disabled {
 			_, err = endOpen(ctx, t, r.ID, store.Trim(now))
 		}
@@ -121,11 +124,37 @@ func (repo *Repository) PutRule(ctx context.Context, actor string, r domain.Alar
 	})
 }
 
-func mayPost(ctx context.Context, t *store.Tx, actor string, r domain.AlarmRule, now time.Time) error {
-	if _, _, err := rooms.LockAndAuthorize(ctx, t, r.Room, actor, domain.SendMessage, now); err != nil {
+// mayPostAll holds that a rule may post to its room, and to the one that its alarms escalate to, and that whom
+// it mentions is there.
+func mayPostAll(ctx context.Context, t *store.Tx, actor string, r domain.AlarmRule, now time.Time) error {
+	to := []string{r.Room}
+	if r.Escalation.Room != "" && r.Escalation.Room != r.Room {
+		to = append(to, r.Escalation.Room)
+	}
+	slices.Sort(to) // rooms are locked in one order
+	for _, room := range to {
+		if room == "" {
+			continue
+		}
+		if err := mayPost(ctx, t, actor, room, r.Device, now); err != nil {
+			return err
+		}
+	}
+	if r.Escalation.User == "" {
+		return nil
+	}
+	m, err := rooms.MemberOf(ctx, t, cmp.Or(r.Escalation.Room, r.Room), r.Escalation.User)
+	if err == nil && m.Role == domain.NonMember {
+		err = domain.InvalidField("/escalate/user", "this user is not in the room that the alarm escalates to")
+	}
+	return err
+}
+
+func mayPost(ctx context.Context, t *store.Tx, actor, room, device string, now time.Time) error {
+	if _, _, err := rooms.LockAndAuthorize(ctx, t, room, actor, domain.SendMessage, now); err != nil {
 		return err
 	}
-	m, err := rooms.MemberOf(ctx, t, r.Room, r.Device)
+	m, err := rooms.MemberOf(ctx, t, room, device)
 	if err == nil && m.Role == domain.NonMember {
 		err = domain.Forbidden.Errorf(domain.CodeNotReachable, "the device is not in this room, or muted there")
 	}

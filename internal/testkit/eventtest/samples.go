@@ -36,7 +36,8 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 	at, value, limit := At(), 31.5, 30.0
 	alarm := domain.AlarmLine{ID: "alm_1", Rule: "alr_1", Name: "Too warm", Kind: domain.ThresholdAlarm,
 		Severity: domain.WarningAlarm, Sensor: "temperature", Value: &value, Limit: &limit, RaisedAt: at}
-	acked, over := alarm, alarm
+	acked, over, late := alarm, alarm, alarm
+	late.EscalatedAt = &until
 	acked.Acknowledged, acked.AckedAt, acked.Note, acked.SnoozedUntil = actor.ID, &at, "the window is open", &until
 	over.ClearedAt, over.Flapping = &until, true
 	chart := domain.ChartLine{From: at, To: until, Series: []domain.ChartSeries{
@@ -79,6 +80,8 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 		{"alarm.cleared", domain.Event{Type: domain.AlarmCleared, Payload: domain.AlarmClearedPayload{Of: 1, Alarm: &over}}},
 		{"alarm.acknowledged", domain.Event{Type: domain.AlarmAcknowledged,
 			Payload: domain.AlarmAcknowledgedPayload{Of: 1, Alarm: &acked}}},
+		{"alarm.escalated", domain.Event{Type: domain.AlarmEscalated,
+			Payload: domain.AlarmEscalatedPayload{User: subject.ID, Alarm: &late}}},
 		{"chart.posted", domain.Event{Type: domain.ChartPosted, Payload: domain.ChartPostedPayload{Chart: &chart}}},
 		{"member.role", domain.Event{Type: domain.MemberRole, Payload: domain.MemberRolePayload{Role: domain.Moderator}}},
 	}

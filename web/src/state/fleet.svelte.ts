@@ -8,7 +8,7 @@ import type { Bucket, Span } from '../view/device/points';
 import type { Value } from '../view/device/values';
 import type * as port from '../view/fleetport';
 import type { IssuedKey, PageOf } from '../view/port';
-import type { Me } from '../view/types';
+import type { Me, Member } from '../view/types';
 
 /** A frame with what a device measured last. */
 export interface Readings {
@@ -187,6 +187,11 @@ export class Fleet implements port.Fleet {
     devices.catch(() => this.#rooms.delete(room)); // asked again
     this.#rooms.set(room, { at: Date.now(), devices });
     return devices;
+  }
+
+  async people(room: string): Promise<readonly Member[]> {
+    const page = await this.#api.call<PageOf<Member>>('GET', `/rooms/${encodeURIComponent(room)}/members?limit=200`);
+    return page.items.filter((m) => m.kind === 'user');
   }
 
   async cancel(device: string, id: string): Promise<void> {

@@ -207,6 +207,8 @@ export class Rooms implements port.Rooms {
     const next = reduce(state, e, this.#a.me);
     const m = e.message;
     const news = m !== undefined && this.#unread(next, e, m, this.#before(state, m));
+    const alarm = escalated(e);
+    if (alarm && this.#unread(next, { ...e, type: 'message.created' }, alarm, undefined)) this.#a.news(next, alarm);
     this.#rooms.set(e.room, next);
     const waiting = this.#news.get(e.room);
     if (waiting) waiting.push(e);
@@ -342,4 +344,11 @@ export class Rooms implements port.Rooms {
     }
     this.#a.counted(unread, mentions);
   }
+}
+
+/** An alarm that nobody has acknowledged in time, as what counts as unread and is told like a message. */
+function escalated(e: Event): Message | undefined {
+  const { user, alarm } = e.detail ?? {};
+  if (e.type !== 'alarm.escalated' || !alarm) return undefined;
+  return { room: e.room, seq: e.seq, sender: e.actor, text: alarm.name, at: e.at, ...(user && { mentions: [user] }) };
 }

@@ -3,7 +3,7 @@
 
 import { isLine } from '../view/events';
 import { fromOf } from '../view/room/lines';
-import type { Detail, Event, Message, User } from '../view/types';
+import type { AlarmLine, Detail, Event, Message, User } from '../view/types';
 
 export interface Window {
   readonly events: readonly Event[];
@@ -50,9 +50,11 @@ export function apply(w: Window, news: readonly Event[]): Window {
   const lines: Event[] = [];
   const changes = new Map<number, Message>();
   const details = new Map<number, Detail>();
+  const alarms = new Map<string, AlarmLine>();
   for (const e of news) {
     const { of, ...now } = e.detail ?? {};
-    if (of) details.set(of, now);
+    if (now.alarm) alarms.set(now.alarm.id, now.alarm);
+    else if (of) details.set(of, now);
     if (!isLine(e)) {
       if (e.message) changes.set(e.message.seq, e.message);
     } else if (e.seq > last && !w.newer) {
@@ -63,10 +65,18 @@ export function apply(w: Window, news: readonly Event[]): Window {
   if (lines.length) events = [...events, ...lines];
   if (changes.size) events = events.map((e) => changed(e, changes));
   if (details.size) events = events.map((e) => detailed(e, details.get(e.seq)));
+  if (alarms.size) events = events.map((e) => restated(e, alarms));
   return events === w.events ? w : { ...w, events };
 }
 
-/** A line whose detail has changed: what became of a command or an alarm. */
+/** A line of an alarm, which may have several, as the alarm is now. That it was over stays as it was said. */
+function restated(line: Event, alarms: ReadonlyMap<string, AlarmLine>): Event {
+  const had = line.detail?.alarm;
+  const alarm = had && line.type !== 'alarm.cleared' ? alarms.get(had.id) : undefined;
+  return alarm && alarm !== had ? { ...line, detail: { ...line.detail, alarm } } : line;
+}
+
+/** A line whose detail has changed: what became of a command. */
 const detailed = (line: Event, detail: Detail | undefined): Event => (detail ? { ...line, detail } : line);
 
 /** Calls somebody what they are called now. */

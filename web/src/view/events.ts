@@ -27,6 +27,7 @@ export interface Details {
   'alarm.raised': { alarm?: AlarmLine };
   'alarm.cleared': { of?: number; alarm?: AlarmLine };
   'alarm.acknowledged': { of?: number; alarm?: AlarmLine };
+  'alarm.escalated': { user?: string; alarm?: AlarmLine };
   'chart.posted': { chart?: ChartLine };
   'command.sent': { command?: CommandLine };
   'command.changed': { of?: number; command?: CommandLine };
@@ -57,6 +58,7 @@ const catalogue = {
   'alarm.raised': { line: true },
   'alarm.cleared': { line: true },
   'alarm.acknowledged': { line: false },
+  'alarm.escalated': { line: true },
   'chart.posted': { line: true },
   'command.sent': { line: true },
   'command.changed': { line: false },

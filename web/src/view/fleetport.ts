@@ -3,7 +3,7 @@
 import type { Bucket, Span } from './device/points';
 import type { Value } from './device/values';
 import type { Device, IssuedKey } from './port';
-import type { AlarmLine } from './types';
+import type { AlarmLine, Member } from './types';
 
 /** A sensor, as the device declares it. */
 export interface Sensor {
@@ -146,6 +146,17 @@ export interface AlarmRule {
   window?: number;
   /** where it is posted */
   room?: string;
+  escalate?: Escalation;
+}
+
+/** What happens if nobody acknowledges an alarm. */
+export interface Escalation {
+  /** seconds */
+  after: number;
+  /** where it is posted then; none: in the same room again */
+  room?: string;
+  /** a member of that room who is mentioned */
+  user?: string;
 }
 
 export interface Alarm extends AlarmLine {
@@ -184,6 +195,8 @@ export interface Fleet {
   status(device: FleetDevice): DeviceStatus | undefined;
   /** those in a room, with what they can be told */
   inRoom(room: string): Promise<readonly FleetDevice[]>;
+  /** the people in a room, the first of them */
+  people(room: string): Promise<readonly Member[]>;
   commands(device: string): Promise<Command[]>;
   /** how often the server has told what became of the user's commands to a device */
   news(device: string): number;

@@ -40,6 +40,8 @@ export interface Detail {
   held?: boolean;
   /** number of the line that this event changes: its detail is as the other fields say now */
   of?: number;
+  /** id of who is mentioned */
+  user?: string;
   command?: CommandLine;
   alarm?: AlarmLine;
   chart?: ChartLine;
@@ -78,6 +80,8 @@ export interface AlarmLine {
   acknowledged?: string;
   acked_at?: string;
   snoozed_until?: string;
+  /** nobody had acknowledged it in time */
+  escalated_at?: string;
   note?: string;
   flapping?: boolean;
 }

@@ -112,7 +112,7 @@ export function layOut(events: readonly Event[], pending: readonly Pending[], c:
 
 /** Whether an event is shown as a card: a chart, or an alarm. */
 const hasCard = (e: Event): boolean =>
-  Boolean((e.type === 'chart.posted' && e.detail?.chart) || (e.type === 'alarm.raised' && e.detail?.alarm));
+  Boolean(e.type === 'chart.posted' ? e.detail?.chart : e.detail?.alarm && e.type !== 'alarm.cleared');
 
 /** The number from which on an event stands for what happened. */
 export const fromOf = (e: Event): number => e.folded?.from ?? e.seq;

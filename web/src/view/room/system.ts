@@ -44,6 +44,8 @@ const lines: { [T in Exclude<LineType, 'message.created'>]: (who: Who, d: Detail
   'member.role': ({ actor, subject }, d) => t(`system.role-${d.role ?? 'member'}`, { actor, subject }),
   'alarm.raised': ({ actor, subject }, d) => alarmText(d.alarm, 'raised', subject) ?? t('system.unknown', { actor }),
   'alarm.cleared': ({ actor, subject }, d) => alarmText(d.alarm, 'cleared', subject) ?? t('system.unknown', { actor }),
+  'alarm.escalated': ({ actor, subject }, d) =>
+    d.alarm ? t('system.alarm-escalated', { subject, name: d.alarm.name }) : t('system.unknown', { actor }),
   'chart.posted': ({ actor, subject }) => t('system.chart', { actor, subject }),
   'command.sent': ({ actor, subject }, d) =>
     d.command
