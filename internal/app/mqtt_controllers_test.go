@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/unhidra/unhidra/client"
@@ -81,6 +83,105 @@ func TestMQTTControllersSeeTheDevicesOfTheirOwner(t *testing.T) {
 		}
 		if code := c.Ended(); code != packet.Administrative {
 			t.Errorf("a revoked controller was told 0x%02x", byte(code))
+		}
+	})
+}
+
+// homeAssistant are the filters to which Home Assistant subscribes for announcements, as its MQTT integration does:
+// for each component one without and one with a node in the topic.
+func homeAssistant() (filters []packet.Filter) {
+	for component := range strings.FieldsSeq(`alarm_control_panel binary_sensor button camera climate cover device
+		device_automation device_tracker event fan humidifier image lawn_mower light lock notify number scene select
+		sensor siren switch tag text update vacuum valve water_heater`) {
+		for _, rest := range []string{"/+/config", "/+/+/config"} {
+			filters = append(filters, packet.Filter{Topic: "homeassistant/" + component + rest})
+		}
+	}
+	return filters
+}
+
+// Home Assistant finds the devices of this server by its subscriptions, follows their values, and switches them.
+func TestHomeAssistantSeesAndSwitchesOurDevices(t *testing.T) {
+	t.Parallel()
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		ann := s.User("ann")
+		d, home := registerDevice(t, ann, "Greenhouse"), registerController(t, ann, "Home Assistant")
+		base := "uh/d/" + d.Device.ID + "/"
+		node := mqtttest.Must(t, s.MQTT, connectAs(packet.V311, "node", d.Key))
+		node.Subscribe(packet.Filter{Topic: base + "c", QoS: 1})
+		publish := func(topic, payload string) {
+			node.Publish(packet.Publish{Topic: base + topic, QoS: 1, Payload: []byte(payload)})
+		}
+		publish("describe", `{"sensors":[{"name":"air","unit":"Cel","kind":"number"},{"name":"fan","kind":"bool"}],
+			"actuators":[{"name":"fan","args":[{"name":"on","kind":"bool","required":true}]}]}`)
+		publish("up", `{"air":21.4,"fan":false}`)
+		ha := mqtttest.Must(t, s.MQTT, connectAs(packet.V5, "ha", home.Key))
+		ha.Subscribe(homeAssistant()...)
+		config := ha.Message()
+		var doc struct {
+			Cmps map[string]struct {
+				P    string `json:"p"`
+				Stat string `json:"stat_t"`
+				Cmd  string `json:"cmd_t"`
+				On   string `json:"pl_on"`
+			}
+		}
+		if err := json.Unmarshal(config.Payload, &doc); err != nil || !config.Retain ||
+			config.Topic != "homeassistant/device/"+d.Device.ID+"/config" {
+			t.Fatalf("got %s %s, %v", config.Topic, config.Payload, err)
+		}
+		fan := doc.Cmps["fan"]
+		if doc.Cmps["air"].P != "sensor" || fan.P != "switch" || fan.Stat != doc.Cmps["air"].Stat {
+			t.Errorf("the announcement is %s", config.Payload)
+		}
+		ha.Subscribe(packet.Filter{Topic: fan.Stat})
+		if m := ha.Message(); m.Topic != fan.Stat || string(m.Payload) != `{"air":21.4,"fan":false}` || !m.Retain {
+			t.Errorf("the state is %s %s", m.Topic, m.Payload)
+		}
+		if code := ha.Publish(packet.Publish{Topic: fan.Cmd, QoS: 1, Payload: []byte(fan.On)}); code != packet.Success {
+			t.Errorf("a command was answered 0x%02x", byte(code))
+		}
+		var cmd struct {
+			ID, Action string
+			Args       map[string]any
+			By         struct{ Username string }
+		}
+		if m := node.Message(); json.Unmarshal(m.Payload, &cmd) != nil || cmd.Action != "fan" || cmd.Args["on"] != true ||
+			cmd.By.Username != "ann" {
+			t.Errorf("the node got %s %s", m.Topic, m.Payload)
+		}
+		publish("up", `{"fan":true}`)
+		publish("c/res", `{"id":"`+cmd.ID+`","state":"done"}`)
+		if m := ha.Message(); m.Topic != fan.Stat || string(m.Payload) != `{"air":21.4,"fan":true}` {
+			t.Errorf("the state is %s %s", m.Topic, m.Payload)
+		}
+		if state, why := awaitCommand(t, ann, d.Device.ID, cmd.ID); state != "done" {
+			t.Errorf("the command is %s: %s", state, why)
+		}
+		for topic, payload := range map[string]string{
+			base + "set/fan": `{"on":1}`, base + "set/pump": "ON", "uh/d/dev_none/set/fan": "ON",
+		} {
+			m := packet.Publish{Topic: topic, QoS: 1, Payload: []byte(payload)}
+			if code := ha.Publish(m); code != packet.BadPayload {
+				t.Errorf("%s %s was answered 0x%02x", topic, payload, byte(code))
+			}
+			if code := mqtttest.Must(t, s.MQTT, connectAs(packet.V5, "n", d.Key)).Publish(m); code != packet.NotAuthorized {
+				t.Errorf("a device was answered 0x%02x for %s", byte(code), topic)
+			}
+		}
+		// What changes is announced, and so is the end.
+		rename := map[string]any{"name": "Glasshouse"}
+		if err := ann.Do(t.Context(), "PATCH", "/devices/"+d.Device.ID, rename, nil); err != nil {
+			t.Fatal(err)
+		}
+		if m := ha.Message(); m.Topic != config.Topic || !strings.Contains(string(m.Payload), "Glasshouse") {
+			t.Errorf("after it was renamed: %s %s", m.Topic, m.Payload)
+		}
+		if err := ann.Do(t.Context(), "DELETE", "/devices/"+d.Device.ID, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		if m := ha.Message(); m.Topic != config.Topic || len(m.Payload) != 0 {
+			t.Errorf("after it was revoked: %s %s", m.Topic, m.Payload)
 		}
 	})
 }

@@ -29,6 +29,9 @@ const (
 	PresenceSubject = "presence"    // who came and went, and wire.PackUser: new names and statuses
 	ProfileSubject  = "profiles"    // wire.PackUser: a new name or picture, for all who share a room
 	RevokeSubject   = "auth.revoke" // JSON: Revocation
+	// DescribedSubject carries the ids of devices that are described otherwise than before, by themselves or
+	// by their owner.
+	DescribedSubject = "devices.described"
 
 	// GapSubject says, to this node alone and without data, that messages of
 	// other nodes may have been lost: whoever must know them asks the store now.

@@ -131,7 +131,7 @@ func (s *Service) Give(ctx context.Context, p domain.Principal, n domain.NewComm
 	if err != nil || repeat {
 		return c, err
 	}
-	s.record(ctx, domain.AuditDeviceCommand, p, c)
+	s.record(ctx, domain.AuditDeviceCommand, p, c, n.Via)
 	s.announce(c.Device)
 	return c, nil
 }
@@ -149,7 +149,7 @@ func (s *Service) Cancel(ctx context.Context, p domain.Principal, device, id str
 	}
 	c, changed, err := s.Store.Cancel(ctx, device, id, p.ID, s.Now())
 	if changed {
-		s.record(ctx, domain.AuditDeviceCancel, p, c)
+		s.record(ctx, domain.AuditDeviceCancel, p, c, "")
 		s.changed(c)
 	}
 	return c, err
@@ -213,14 +213,19 @@ func (s *Service) changed(c domain.Command) {
 	}
 }
 
-// record tells the audit log who wanted what of which device.
-func (s *Service) record(ctx context.Context, what domain.AuditType, p domain.Principal, c domain.Command) {
+// record tells the audit log who wanted what of which device, and by which program.
+func (s *Service) record(
+	ctx context.Context, what domain.AuditType, p domain.Principal, c domain.Command, via string,
+) {
 	details := map[string]string{"command": c.ID, "action": c.Action}
 	if args := string(c.Args); args != "{}" {
 		details["args"] = args[:min(len(args), auditArgs)]
 	}
 	if c.Room != "" {
 		details["room"] = c.Room
+	}
+	if via != "" {
+		details["via"] = via
 	}
 	s.Audit.Record(ctx, domain.AuditEvent{
 		Type: what, Actor: domain.AuditActor{Kind: string(p.Kind), ID: p.ID},

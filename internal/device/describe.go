@@ -50,9 +50,6 @@ func (d *described) drop(device string) {
 	delete(d.entries, device)
 }
 
-// describedSubject carries the ids of devices that have said something new about themselves.
-const describedSubject = "devices.described"
-
 // Describe takes what the device p says about itself, in place of what it said before.
 func (s *Service) Describe(ctx context.Context, p domain.Principal, c domain.Capabilities) error {
 	if p.Kind != domain.KindDevice {
@@ -66,12 +63,45 @@ func (s *Service) Describe(ctx context.Context, p domain.Principal, c domain.Cap
 		return err
 	}
 	s.described.drop(p.ID)
-	if s.Bus != nil {
-		if err := s.Bus.Publish(describedSubject, []byte(p.ID)); err != nil {
-			s.Log.WarnContext(ctx, "announce what a device says about itself", "device", p.ID, "err", err)
+	s.tellDescribed(ctx, p.ID)
+	return nil
+}
+
+// tellDescribed tells all nodes that a device is described otherwise than before.
+func (s *Service) tellDescribed(ctx context.Context, device string) {
+	if s.Bus == nil {
+		return
+	}
+	if err := s.Bus.Publish(bus.DescribedSubject, []byte(device)); err != nil {
+		s.Log.WarnContext(ctx, "announce what a device says about itself", "device", device, "err", err)
+	}
+}
+
+// OwnDevices returns the devices of a user that may connect, with what they say about themselves.
+func (s *Service) OwnDevices(ctx context.Context, owner string) (all []domain.DescribedDevice, err error) {
+	for after := ""; ; {
+		page, err := s.Store.FindDevices(ctx, domain.DeviceQuery{Owner: owner, State: domain.DeviceActive}, after, ownPage,
+			s.Now())
+		if err != nil || len(page) == 0 {
+			return all, err
+		}
+		described, err := s.Store.Described(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		all, after = append(all, described...), page[len(page)-1].ID
+		if len(page) < ownPage {
+			return all, nil
 		}
 	}
-	return nil
+}
+
+const ownPage = 200 // devices that are read in one step
+
+// OwnerOf returns whose a device is.
+func (s *Service) OwnerOf(ctx context.Context, device string) (string, error) {
+	d, err := s.Store.DeviceByID(ctx, device)
+	return d.Owner.ID, err
 }
 
 // Leaves takes that the device p will be away for some time, on purpose. Its silence is no alarm

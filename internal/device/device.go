@@ -243,8 +243,12 @@ func (s *Service) Change(ctx context.Context, owner, id string, c domain.DeviceC
 	if c, err = s.checkChange(c); err != nil {
 		return d, err
 	}
-	if d, err = s.Store.ChangeDevice(ctx, owner, id, c, s.Now()); err != nil || c.Suspend == nil {
+	if d, err = s.Store.ChangeDevice(ctx, owner, id, c, s.Now()); err != nil {
 		return d, err
+	}
+	s.tellDescribed(ctx, id)
+	if c.Suspend == nil {
+		return d, nil
 	}
 	what := domain.AuditDeviceResume
 	if *c.Suspend {

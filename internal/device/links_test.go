@@ -46,7 +46,7 @@ func newNode(t *testing.T, db *all.Store, b bus.Bus, c *clock) *node {
 	t.Helper()
 	a := &audit{}
 	s := New(Deps{Store: db.Devices, Bus: b, Log: testkit.Logger(t), Audit: a, Pepper: make([]byte, 32), Now: c.time})
-	for subject, do := range map[string]func(bus.Message){rivalsSubject: s.onRivals, describedSubject: s.onDescribed} {
+	for subject, do := range map[string]func(bus.Message){rivalsSubject: s.onRivals, bus.DescribedSubject: s.onDescribed} {
 		stop, err := b.Subscribe(subject, do)
 		if err != nil {
 			t.Fatal(err)

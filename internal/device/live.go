@@ -209,7 +209,7 @@ func (s *Service) Run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	unheard, err := s.Bus.Subscribe(describedSubject, s.onDescribed)
+	unheard, err := s.Bus.Subscribe(bus.DescribedSubject, s.onDescribed)
 	if err != nil {
 		return err
 	}

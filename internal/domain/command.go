@@ -85,6 +85,7 @@ type NewCommand struct {
 	Args      map[string]any
 	ExpiresIn time.Duration // 0: CommandExpiry
 	Confirm   bool          // needed if the action is destructive
+	Via       string        // id of the program that gives it for the user; empty: none
 }
 
 // CommandReport is what a device says about a command.

@@ -51,6 +51,7 @@ type conn struct {
 	attached  bool      // commands are delivered, or will be
 
 	commands commands
+	viewing  viewing
 
 	heard  atomic.Int64 // when something last came, Unix nanoseconds
 	ready  atomic.Bool  // what CONNECT sets is set

@@ -253,6 +253,7 @@ func (c *conn) leave() {
 		}
 		s.mu.Unlock()
 		c.endCommands()
+		c.endView()
 		w := c.will.Swap(nil)
 		c.sess.close(c)
 		if w != nil {

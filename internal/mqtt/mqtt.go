@@ -86,6 +86,9 @@ type Deps struct {
 	Readings   Readings
 	Describer  Describer
 	Commands   Commands
+	Registry   Registry // nil: no announcements of the devices of this server
+	Live       Live
+	Orders     Orders
 	Bus        bus.Bus
 	Log        *slog.Logger
 	Metrics    prometheus.Registerer            // nil: none
@@ -216,6 +219,9 @@ func (s *Service) onRevoke(m bus.Message) {
 		case s.forget <- struct{}{}:
 		default:
 		}
+	}
+	if r.Device != "" {
+		s.changed(r.Device)
 	}
 	for _, c := range s.all() {
 		if c.ready.Load() && c.revokedBy(r) {

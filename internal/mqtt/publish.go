@@ -129,12 +129,18 @@ func (c *conn) publish(ctx context.Context, t *site, p packet.Publish) (packet.C
 	if p.QoS == 2 && p.ID != 0 {
 		from = domain.MQTTReceived{Session: c.sess.row.ID, PacketID: p.ID}
 	}
+	if isOrder(m.topic) { // it is for the server
+		_, err := s.enqueue(ctx, nil, from)
+		return packet.Success, err
+	}
 	return packet.Success, s.deliver(ctx, t, m, from)
 }
 
 // understand carries out what a message of a device says, if that is known.
 func (c *conn) understand(ctx context.Context, t *site, m *message) (packet.Code, error) {
 	switch {
+	case isOrder(m.topic):
+		return c.onOrder(ctx, m)
 	case m.device == "":
 		return packet.Success, nil
 	case isOwn(m.topic):

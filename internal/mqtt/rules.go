@@ -75,6 +75,9 @@ func (c *conn) mayPublish(topic string) packet.Code {
 		return packet.Success
 	}
 	device, rest, ok := ownDevice(topic)
+	if c.class() == controller && isOrder(topic) {
+		return packet.Success
+	}
 	if ok && c.class() == plainNode && device == c.who.ID &&
 		(slices.Contains(fromDevice, rest) || strings.HasPrefix(rest, topicSensor) && len(rest) > len(topicSensor)) {
 		return packet.Success
@@ -97,4 +100,10 @@ func (m *message) visible(s *session) bool {
 func isDebug(topic string) bool { return strings.HasSuffix(topic, "/debug") }
 
 // keepsRetained reports whether messages of a topic are retained when they ask for it.
-func keepsRetained(topic string) bool { return !isDebug(topic) }
+func keepsRetained(topic string) bool { return !isDebug(topic) && !isOrder(topic) }
+
+// isOrder reports whether a topic is one by which controllers command devices.
+func isOrder(topic string) bool {
+	_, rest, ok := ownDevice(topic)
+	return ok && strings.HasPrefix(rest, topicSet) && len(rest) > len(topicSet)
+}

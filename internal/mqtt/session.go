@@ -13,6 +13,7 @@ const (
 	defaultWindow = 20   // messages of QoS 1 and 2 on their way to a client, as in mosquitto
 	maxQueue      = 1000 // that wait for the window
 	maxSubs       = 200
+	maxControls   = 10_000 // subscriptions of a controller: Home Assistant has several for each entity
 )
 
 // session is what a client has beside its connection: subscriptions, and messages that are under
@@ -40,6 +41,14 @@ type session struct {
 	more     bool                   // there may be messages in the store
 	pumping  bool                   // a goroutine reads them
 	reserved []uint16               // packet ids that it will use
+}
+
+// maxSubs returns how many subscriptions the client may have.
+func (s *session) maxSubs() int {
+	if s.class == controller {
+		return maxControls
+	}
+	return maxSubs
 }
 
 // delivery is a message for one client.

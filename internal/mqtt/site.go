@@ -30,6 +30,10 @@ type site struct {
 
 	announced announced
 
+	viewMu  sync.Mutex
+	viewers int     // controllers that look at mirror
+	mirror  *mirror // nil: none does
+
 	quotas quotas
 
 	claimsMu sync.Mutex

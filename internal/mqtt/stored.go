@@ -198,6 +198,9 @@ func (s *session) resume(c *conn) {
 	if len(s.subs) > 0 {
 		c.attach()
 	}
+	for _, b := range s.subs {
+		c.view(b.filter.Topic)
+	}
 }
 
 // fly sends a stored message that has a packet id. It is called with the lock.

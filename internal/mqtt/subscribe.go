@@ -16,6 +16,9 @@ type replay struct {
 	filter packet.Filter
 	id     uint32
 	after  string // the topic that was sent last
+	shown  bool   // all from the store were sent: those of the mirror follow
+	// mirrored is how many devices of the mirror were gone through.
+	mirrored int
 }
 
 const retainedAtOnce = 100 // retained messages that are read from the store in one step
@@ -36,6 +39,9 @@ func (c *conn) onSubscribe(body []byte) error {
 			return &packet.Error{Code: packet.ProtocolError, Text: "a shared subscription cannot leave out one's own messages"}
 		}
 		b, code, isNew := c.subscribe(f, id)
+		if b != nil {
+			c.view(f.Topic)
+		}
 		if b != nil {
 			added, shared = append(added, b), shared || name != ""
 		}
@@ -81,7 +87,7 @@ func (c *conn) subscribe(f packet.Filter, id uint32) (b *sub, code packet.Code, 
 	switch {
 	case i >= 0:
 		old, s.subs[i] = s.subs[i], b
-	case len(s.subs) >= maxSubs:
+	case len(s.subs) >= s.maxSubs():
 		s.mu.Unlock()
 		return nil, packet.QuotaExceeded, false
 	default:
@@ -155,6 +161,9 @@ func (s *session) refill(c *conn) bool {
 
 // replayPage sends some of the retained messages of a subscription.
 func (s *session) replayPage(c *conn, r replay) bool {
+	if r.shown {
+		return s.replayMirror(c, r)
+	}
 	ctx, cancel := context.WithTimeout(c.context(context.Background()), publishTime)
 	defer cancel()
 	err := c.s.retainer.sync(ctx)
@@ -182,10 +191,13 @@ func (s *session) replayPage(c *conn, r replay) bool {
 	if len(s.replays) == 0 {
 		return true
 	}
-	if len(page) < retainedAtOnce {
-		s.replays = slices.Delete(s.replays, 0, 1)
-	} else {
+	switch {
+	case len(page) == retainedAtOnce:
 		s.replays[0].after = page[len(page)-1].Topic
+	case s.class == controller && showsMirror(r.filter.Topic):
+		s.replays[0].shown = true
+	default:
+		s.replays = slices.Delete(s.replays, 0, 1)
 	}
 	return true
 }
