@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"io"
 	"slices"
 	"strconv"
@@ -22,7 +23,7 @@ type exportInput struct {
 	Series string    `query:"series" maxLength:"4096" doc:"names, separated by commas; absent: the first 32"`
 	From   time.Time `query:"from" doc:"absent: a day before to"`
 	To     time.Time `query:"to" doc:"values of before it; absent: all up to now"`
-	Format string    `query:"format" enum:"csv,jsonl" default:"csv" doc:"csv, with a line of names; or a JSON object in each line"`
+	Format string    `query:"format" enum:"csv,jsonl,parquet" default:"csv" doc:"csv, with a line of names; a JSON object in each line; or Apache Parquet"`
 }
 
 // An exported value is a line of an export.
@@ -33,6 +34,10 @@ type exported struct {
 	Value   any       `json:"value"`
 	Quality string    `json:"quality"`
 }
+
+// exportKinds are the media types of formats.
+var exportKinds = map[string]string{"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson",
+	"parquet": "application/vnd.apache.parquet"}
 
 // exportAtOnce is how many values are read at once.
 const exportAtOnce = 100_000
@@ -49,13 +54,9 @@ func (s *Service) exportReadings(ctx context.Context, in *exportInput) (*huma.St
 	if err != nil {
 		return nil, err
 	}
-	kind, name := "text/csv; charset=utf-8", "readings.csv"
-	if in.Format == "jsonl" {
-		kind, name = "application/x-ndjson", "readings.jsonl"
-	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
-		hc.SetHeader("Content-Type", kind)
-		hc.SetHeader("Content-Disposition", `attachment; filename="`+name+`"`)
+		hc.SetHeader("Content-Type", exportKinds[in.Format])
+		hc.SetHeader("Content-Disposition", `attachment; filename="readings.`+in.Format+`"`)
 		if err := s.writeExport(ctx, hc.BodyWriter(), in, chosen, from, to); err != nil {
 			s.Log.WarnContext(ctx, "an export of readings broke off", "device", in.Device, "err", err)
 		}
@@ -67,9 +68,12 @@ func (s *Service) writeExport(
 	ctx context.Context, out io.Writer, in *exportInput, chosen []domain.Series, from, to time.Time,
 ) error {
 	w := bufio.NewWriter(out)
-	write := jsonLines(w)
-	if in.Format == "csv" {
+	write, end := jsonLines(w), func() error { return nil }
+	switch in.Format {
+	case "csv":
 		write = csvLines(w)
+	case "parquet":
+		write, end = parquetRows(w)
 	}
 	if s.Keep.Raw > 0 { // nothing is older, but for what is about to be deleted
 		if first := s.Now().Add(-s.Keep.Raw - forgetLate); from.Before(first) {
@@ -101,7 +105,7 @@ func (s *Service) writeExport(
 		}
 		from = next
 	}
-	return w.Flush()
+	return errors.Join(end(), w.Flush())
 }
 
 func linesOf(chosen []domain.Series, points map[string][]domain.Point) (lines []exported) {
