@@ -5,12 +5,16 @@ GO      ?= go
 RELEASE ?= $(patsubst v%,%,$(shell git describe --tags --exact-match 2>/dev/null))
 LDFLAGS  = -s -w -X main.release=$(RELEASE)
 
-.PHONY: run build test unit integration crash crash-long chaos soak e2e bench bench-cluster fuzz fuzz-api \
+.PHONY: run demo build test unit integration crash crash-long chaos soak e2e bench bench-cluster fuzz fuzz-api \
 	verify-deploy check fmt web web-check tools clean load drills autoscale verify-admission release-notes
 
 ## run: build the server and start it on http://localhost:9000, this machine only
 run: build
 	UNHIDRA_BIND_ADDR=127.0.0.1 ./bin/unhidra serve
+
+## demo: a server with two people and a lively greenhouse, to look at, on http://localhost:9000; its data is in demo-data
+demo: build
+	./bin/unhidra demo
 
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/unhidra ./cmd/unhidra

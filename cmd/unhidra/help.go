@@ -17,6 +17,7 @@ func commands() []command {
 		tokenCommand(),
 		deviceCommand(),
 		{"simulate", "run virtual devices against a server", runSimulate},
+		{"demo", "start a server with people and devices to look at", runDemo},
 		roomCommand(),
 		feedCommand(),
 		auditCommand(),

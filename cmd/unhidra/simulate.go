@@ -27,8 +27,9 @@ Runs virtual devices against a server, over WebSocket and MQTT: greenhouses, wea
 stations, meters and doors, which measure, obey commands, and have troubles of their
 own. The same --seed has the same devices, values and faults. Ctrl-C ends it.
 
-The devices are in a file of keys, with the columns id, name and key (CSV). On the
-server's machine, --owner registers those that are missing there:
+The devices are in a CSV file of keys with the columns device and key, such as an
+import of devices gives it. On the server's machine, --owner registers those that
+are missing there:
 
   unhidra simulate --owner ann --devices 20 --keys devices.csv
   unhidra simulate --keys devices.csv --server https://chat.example.org --mqtt ""
@@ -163,7 +164,7 @@ func (s *simulation) register(
 	defer file.Close()
 	out := csv.NewWriter(file)
 	if len(have) == 0 {
-		err = out.Write([]string{"id", "name", "key"})
+		err = out.Write([]string{"device", "name", "key"})
 	}
 	for i := len(have); i < s.devices && err == nil; i++ {
 		var made device.Issued
@@ -181,7 +182,8 @@ func (s *simulation) register(
 	return have, nil
 }
 
-// readKeys reads a file of devices: CSV whose first line names the columns id, key and, if it likes, name.
+// readKeys reads a file of devices: CSV whose first line names the columns device, key and, if it likes, name,
+// as importing devices gives it.
 func readKeys(path string) (devices []simulate.Identity, err error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -196,9 +198,9 @@ func readKeys(path string) (devices []simulate.Identity, err error) {
 	if err != nil {
 		return nil, err
 	}
-	id, name, key := slices.Index(names, "id"), slices.Index(names, "name"), slices.Index(names, "key")
+	id, name, key := slices.Index(names, "device"), slices.Index(names, "name"), slices.Index(names, "key")
 	if id < 0 || key < 0 {
-		return nil, fmt.Errorf("the first line of %s has to name the columns id and key", path)
+		return nil, fmt.Errorf("the first line of %s has to name the columns device and key", path)
 	}
 	for {
 		row, err := in.Read()
@@ -207,6 +209,9 @@ func readKeys(path string) (devices []simulate.Identity, err error) {
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		if row[key] == "" {
+			continue // of an import, a line that gave no device a key
 		}
 		d := simulate.Identity{ID: row[id], Key: row[key]}
 		if name >= 0 {

@@ -52,7 +52,7 @@ func TestSimulateRegistersAndConnects(t *testing.T) {
 func TestSimulateSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	bad := filepath.Join(t.TempDir(), "bad.csv")
-	if err := os.WriteFile(bad, []byte("device,secret\na,b\n"), 0o600); err != nil {
+	if err := os.WriteFile(bad, []byte("id,secret\na,b\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -65,7 +65,7 @@ func TestSimulateSaysWhatIsWrong(t *testing.T) {
 		{"--troubled 60 --hostile 60", exitUsage, "100 percent"},
 		{"--server localhost:9000", exitUsage, "http:// or https://"},
 		{"--mqtt http://localhost", exitUsage, "mqtt:// or mqtts://"},
-		{"--keys " + bad, exitFail, "columns id and key"},
+		{"--keys " + bad, exitFail, "columns device and key"},
 		{"--keys " + filepath.Join(filepath.Dir(bad), "none.csv"), exitFail, "--owner"},
 	} {
 		if code, _, errs := simulateOnce(t, nil, strings.Fields(c.args)...); code != c.code || !strings.Contains(errs, c.want) {

@@ -16,7 +16,10 @@ import (
 )
 
 // Identity is what a device connects as.
-type Identity struct{ ID, Name, Key string }
+type Identity struct {
+	ID, Name, Key string
+	Kind          Kind // empty: by Options.Kind, or by chance
+}
 
 // Options are the options of a Fleet.
 type Options struct {
@@ -76,7 +79,11 @@ func New(o Options) (*Fleet, error) {
 	}
 	f := &Fleet{o: o, began: time.Now()}
 	for i, who := range o.Devices {
-		f.devices = append(f.devices, f.newDevice(who, o.plan(i)))
+		p := o.plan(i)
+		if who.Kind != "" {
+			p.Kind = who.Kind
+		}
+		f.devices = append(f.devices, f.newDevice(who, p))
 	}
 	return f, nil
 }

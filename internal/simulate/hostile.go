@@ -195,7 +195,7 @@ func (s *socket) sent(b []byte) error {
 }
 
 func wrongPassword(_ context.Context, d *device, nc net.Conn) error {
-	_, err := openSession(nc, d.plan.Version, Identity{d.who.ID, "", domain.DeviceKeyPrefix + "wrong"}, "attack")
+	_, err := openSession(nc, d.plan.Version, Identity{ID: d.who.ID, Key: domain.DeviceKeyPrefix + "wrong"}, "attack")
 	return err
 }
 

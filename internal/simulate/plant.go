@@ -100,10 +100,11 @@ func (g *greenhouse) measure(at time.Time, r *rand.Rand) map[string]any {
 	if !g.byHand {
 		g.fan = g.air > g.target || g.fan && g.air > g.target-1.5
 	}
+	slowness := 0.6 // hours
 	if g.fan {
-		goal = min(goal, 14+9*light)
+		goal, slowness = min(goal, 14+9*light), 0.15
 	}
-	g.air += (goal-g.air)*(1-math.Exp(-hours/0.6)) + r.NormFloat64()*0.04
+	g.air += (goal-g.air)*(1-math.Exp(-hours/slowness)) + r.NormFloat64()*0.04
 	g.moisture -= hours * (0.5 + 2*light)
 	if g.pump = g.pump && g.moisture < 75 || g.moisture < 42; g.pump {
 		g.moisture += hours * 60
