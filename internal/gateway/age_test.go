@@ -13,9 +13,10 @@ func TestConnectionsGetNoOlderThanTheirAge(t *testing.T) {
 	p, _ := n.enter(t, "ada")
 	c := n.g.allConns()[0]
 	at := func(age time.Duration) {
-		c.heard.Store(c.since.Add(age).UnixNano())
-		c.pinged.Store(c.since.Add(age).UnixNano())
-		c.sweep(c.since.Add(age))
+		now := time.Unix(0, c.since).Add(age)
+		c.heard.Store(now.UnixNano())
+		c.pinged.Store(now.UnixNano())
+		c.sweep(now)
 	}
 	at(30*time.Minute - time.Second)
 	if c.closing.Load() {

@@ -32,7 +32,7 @@ type conn struct {
 	user   domain.UserRef
 	addr   netip.Addr
 	agent  string
-	since  time.Time
+	since  int64 // Unix nanoseconds
 	leaves int64 // when it is too old, Unix nanoseconds; 0: never
 
 	expires atomic.Int64 // Unix nanoseconds; 0: never
@@ -42,13 +42,13 @@ type conn struct {
 	parser     ws.Parser
 	pooled     *[]byte // the buffer that buf is in
 	buf        []byte  // read, not parsed yet
-	need       int     // bytes that buf must be able to hold
-	readReady  func(fd uintptr) bool
-	readErr    error
-	strikes    int     // malformed frames
-	refusals   int     // frames refused for their number, less those accepted since
+	need       int32   // bytes that buf must be able to hold
+	strikes    uint8   // malformed frames
+	refusals   uint8   // frames refused for their number, less those accepted since
 	discarding bool    // what comes is not read as frames any more
 	first      [1]byte // of what comes, if that must be waited for with a buffer
+	readReady  func(fd uintptr) bool
+	readErr    error
 	perConn    ratelimit.Cell
 	requests   ratelimit.Cell
 	typing     ratelimit.Cell
@@ -101,7 +101,7 @@ func (c *conn) setReason(reason string) { c.reason.CompareAndSwap(nil, &reason) 
 func (c *conn) read(buffered []byte) {
 	defer c.finish()
 	if len(buffered) > 0 {
-		c.need = len(buffered)
+		c.need = int32(len(buffered))
 		c.grow()
 		c.buf = append(c.buf, buffered...)
 	}
@@ -132,7 +132,7 @@ func (c *conn) parse() bool {
 			break
 		}
 		if n == 0 {
-			c.need = need
+			c.need = int32(need)
 			break
 		}
 		c.bytesIn.Add(int64(n))
@@ -222,6 +222,9 @@ func (c *conn) Offer(frame []byte) hub.Offered {
 	}
 	return hub.Taken
 }
+
+// Format is how all connections of the gateway are spoken to.
+func (c *conn) Format() hub.Format { return c.g.format }
 
 // Overflow implements hub.Queue: it ends a connection that reads too slowly.
 func (c *conn) Overflow() (flush bool) {
@@ -315,7 +318,7 @@ func (c *conn) grow() {
 		c.pooled = smallBuffers.get()
 		c.buf = (*c.pooled)[:0]
 	}
-	if len(c.buf) < cap(c.buf) && c.need <= cap(c.buf) {
+	if len(c.buf) < cap(c.buf) && int(c.need) <= cap(c.buf) {
 		return
 	}
 	old, read := c.pooled, c.buf

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
@@ -372,5 +373,14 @@ func TestStats(t *testing.T) {
 	if c.User != "ada" || c.Session != "s1" || c.Addr != "127.0.0.1" || c.Rooms != 1 || c.MessagesIn != 1 ||
 		c.BytesIn == 0 || c.MessagesOut < 1 || c.BytesOut == 0 {
 		t.Errorf("got %+v", c)
+	}
+}
+
+// An idle connection costs little only as long as conn fits into 576 bytes, with the eight that the
+// runtime adds to what is over 512; the next larger size is 640.
+func TestConnFitsItsSizeClass(t *testing.T) {
+	t.Parallel()
+	if size := unsafe.Sizeof(conn{}); size > 568 {
+		t.Errorf("conn has %d bytes", size)
 	}
 }

@@ -133,14 +133,15 @@ func (g *Service) admit(
 		return nil, domain.RateLimited.Errorf(domain.CodeConnections,
 			"you have too many connections open; close one").After(10 * time.Second)
 	}
-	c := &conn{g: g, id: domain.NewID(domain.ConnPrefix), user: u.Ref(), addr: addr, agent: agent(r), since: g.Now()}
-	c.member.Init(u.ID, g.format, c)
+	now := g.Now()
+	c := &conn{g: g, id: domain.NewID(domain.ConnPrefix), user: u.Ref(), addr: addr, agent: agent(r),
+		since: now.UnixNano(), leaves: g.leaves(now)}
+	c.member.Init(u.ID, c)
 	c.held = true
 	c.parser.Max = wire.MaxFrame
 	c.prove(p)
-	c.heard.Store(c.since.UnixNano())
-	c.leaves = g.leaves(c.since)
-	c.pinged.Store(c.since.Add(-rand.N(heartbeat)).UnixNano()) // spreads the pings of a reconnect storm
+	c.heard.Store(c.since)
+	c.pinged.Store(now.Add(-rand.N(heartbeat)).UnixNano()) // spreads the pings of a reconnect storm
 	buffered, err := c.upgrade(w, r, protocol)
 	if err != nil {
 		g.Hub.Cancel(u.ID)

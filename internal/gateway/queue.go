@@ -21,12 +21,12 @@ const (
 type queue struct {
 	mu       sync.Mutex
 	frames   [][]byte
-	sent     int  // bytes of frames[0] that are written
-	taken    int  // frames that are being written
-	bytes    int  // in frames, not written
-	pages    int  // frames at the head of frames that are of the greeting
-	greeting int  // bytes of these, however many rooms they name: they count against no bound
-	held     bool // nothing may go out yet: the first frame is still to come
+	sent     int   // bytes of frames[0] that are written
+	bytes    int   // in frames, not written
+	greeting int   // bytes of the first pages frames, however many rooms they name: they count against no bound
+	pages    int32 // frames at the head of frames that are of the greeting
+	taken    int32 // frames that are being written
+	held     bool  // nothing may go out yet: the first frame is still to come
 	flushing bool
 	ending   bool // a close frame is the last one in frames, or has been sent
 	broken   bool // the connection failed; nothing goes out any more
@@ -72,7 +72,7 @@ func (q *queue) open(greeting ...[]byte) (flush bool) {
 		greeting = nil // only the close frame
 	}
 	q.frames = append(greeting, q.frames...)
-	q.pages = len(greeting)
+	q.pages = int32(len(greeting))
 	for _, f := range greeting {
 		q.greeting += len(f)
 	}
@@ -103,14 +103,14 @@ func (q *queue) end(drop bool, frames ...[]byte) (flush, first bool) {
 
 // drop forgets what waits, but for what is being written or partly sent.
 func (q *queue) drop() {
-	keep := q.taken
+	keep := int(q.taken)
 	if keep == 0 && q.sent > 0 {
 		keep = 1
 	}
 	for _, f := range q.frames[keep:] {
 		q.bytes -= len(f)
 	}
-	q.leave(q.pages-min(q.pages, keep), q.frames[keep:])
+	q.leave(max(int(q.pages)-keep, 0), q.frames[keep:])
 	clear(q.frames[keep:])
 	q.frames = q.frames[:keep]
 }
@@ -158,7 +158,7 @@ func (q *queue) wrote(n int) (done, ending bool) {
 		gone++
 	}
 	q.messagesOut += int64(gone)
-	q.leave(min(q.pages, gone), q.frames)
+	q.leave(min(int(q.pages), gone), q.frames)
 	q.sent, q.taken = n, 0
 	rest := copy(q.frames, q.frames[gone:])
 	clear(q.frames[rest:])
@@ -177,7 +177,7 @@ func (q *queue) leave(n int, frames [][]byte) {
 	for _, f := range frames[:n] {
 		q.greeting -= len(f)
 	}
-	q.pages -= n
+	q.pages -= int32(n)
 }
 
 // trim gives the memory of an empty queue back.

@@ -68,7 +68,9 @@ func (c *conn) request(b []byte) {
 		c.tooMany(err)
 		return
 	}
-	c.refusals = max(c.refusals-1, 0)
+	if c.refusals > 0 {
+		c.refusals--
+	}
 	ctx, cancel := c.requestContext(req)
 	defer cancel()
 	ctx, span := c.g.Trace.Request(ctx, "ws", req.Type, req.Trace)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -39,7 +40,7 @@ type ConnStats struct {
 // Stats returns what the gateway holds at this moment.
 func (g *Service) Stats() Stats {
 	all := g.allConns()
-	slices.SortFunc(all, func(a, b *conn) int { return a.since.Compare(b.since) })
+	slices.SortFunc(all, func(a, b *conn) int { return cmp.Compare(a.since, b.since) })
 	s := Stats{Connections: g.conns.count.Load(), Users: g.Hub.UserCount(), Rooms: g.Hub.RoomCount(),
 		Draining: g.draining.Load(), List: []ConnStats{}}
 	for i, c := range all {
@@ -56,7 +57,7 @@ func (c *conn) stats() ConnStats {
 	p := c.who()
 	s := ConnStats{
 		ID: c.id, User: c.user.ID, Username: c.user.Username, Session: p.SessionID, Addr: c.addr.String(), UserAgent: c.agent,
-		Since: c.since, Heard: time.Unix(0, c.heard.Load()), MessagesIn: c.messagesIn.Load(), BytesIn: c.bytesIn.Load(),
+		Since: time.Unix(0, c.since), Heard: time.Unix(0, c.heard.Load()), MessagesIn: c.messagesIn.Load(), BytesIn: c.bytesIn.Load(),
 	}
 	if !p.Expires.IsZero() {
 		s.Expires = &p.Expires

@@ -163,7 +163,7 @@ func (h *Hub) spread(g *group, frame []byte, e wire.Header, needed bool, except 
 func (r *room) expel(user, reason string, seq int64) {
 	for _, m := range r.hub.MembersOf(user) {
 		if r.unsubscribe(m, seq) {
-			r.hub.send(m, m.format.Left(r.id, reason))
+			r.hub.send(m, m.queue.Format().Left(r.id, reason))
 		}
 	}
 	r.hub.left(user)
@@ -181,7 +181,7 @@ func (r *room) removeAll() {
 	users := make(map[string]bool)
 	for _, m := range all {
 		if r.unsubscribe(m, forGood) {
-			r.hub.send(m, m.format.Left(r.id, "deleted"))
+			r.hub.send(m, m.queue.Format().Left(r.id, "deleted"))
 			users[m.user] = true
 		}
 	}

@@ -186,6 +186,7 @@ func (*plain) Flush(b *Batch) {
 // listener is a member that remembers what it got.
 type listener struct {
 	Member
+	format  Format
 	mu      sync.Mutex
 	got     []string
 	unsent  []string
@@ -202,6 +203,8 @@ func (l *listener) Offer(frame []byte) Offered {
 	l.unsent = append(l.unsent, string(frame))
 	return Unsent
 }
+
+func (l *listener) Format() Format { return l.format }
 
 func (l *listener) Overflow() bool {
 	l.mu.Lock()
@@ -268,7 +271,8 @@ func (n *node) enter(t *testing.T, user string, rooms ...string) *listener {
 func (n *node) enterBy(t *testing.T, f Format, user string, rooms ...string) *listener {
 	t.Helper()
 	l := &listener{}
-	l.Init(user, f, l)
+	l.format = f
+	l.Init(user, l)
 	if ok, err := n.h.Reserve(user, 0); !ok || err != nil {
 		t.Fatal(ok, err)
 	}

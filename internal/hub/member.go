@@ -31,6 +31,8 @@ type Format interface {
 // Queue is where a transport keeps what waits to be sent to one member. It is
 // bounded.
 type Queue interface {
+	// Format is how the member is spoken to. It never changes.
+	Format() Format
 	// Offer adds a frame at the end. It does not wait.
 	Offer(frame []byte) Offered
 	// Overflow ends the member, which has missed something that it needs. It will
@@ -51,17 +53,16 @@ const (
 // Member is one connection, or session, of a user. A transport has one in each of
 // its own, and calls Init before anything else.
 type Member struct {
-	user   string
-	format Format
-	queue  Queue
+	user  string
+	queue Queue
 
 	mu    sync.Mutex
 	rooms []*room
 	ended bool
 }
 
-// Init says whose member it is, and how it is spoken to.
-func (m *Member) Init(user string, f Format, q Queue) { m.user, m.format, m.queue = user, f, q }
+// Init says whose member it is, and what waits for it where.
+func (m *Member) Init(user string, q Queue) { m.user, m.queue = user, q }
 
 // Queue returns the queue that Init was given.
 func (m *Member) Queue() Queue { return m.queue }
@@ -118,7 +119,7 @@ func (h *Hub) send(m *Member, frame []byte) {
 	}
 	b := h.batch(0, "")
 	b.add(m)
-	m.format.Flush(b)
+	m.queue.Format().Flush(b)
 }
 
 const batchSize = 64

@@ -113,7 +113,7 @@ func (h *Hub) subscribe(ctx context.Context, m *Member, st domain.RoomState, tel
 		}
 		var frame []byte
 		if tell {
-			frame = m.format.Joined(st)
+			frame = m.queue.Format().Joined(st)
 		}
 		switch r.subscribe(m, st.Room.Head, frame) {
 		case subscribed:
@@ -166,10 +166,10 @@ func (r *room) subscribe(m *Member, head int64, frame []byte) subscribeResult {
 		r.last = head
 		r.hub.newRooms.add(r)
 	}
-	at := slices.IndexFunc(r.groups, func(g group) bool { return g.format == m.format })
+	at := slices.IndexFunc(r.groups, func(g group) bool { return g.format == m.queue.Format() })
 	if at < 0 {
 		at = len(r.groups)
-		r.groups = append(r.groups, group{format: m.format})
+		r.groups = append(r.groups, group{format: m.queue.Format()})
 	}
 	g := &r.groups[at]
 	r.index[m] = subscription{int32(at), int32(len(g.members)), head}

@@ -140,10 +140,10 @@ func (h *Hub) onUser(id string, m bus.Message) {
 func (h *Hub) tellUser(id string, e event) {
 	frames := make(map[Format][]byte, 1)
 	for _, m := range h.MembersOf(id) {
-		frame, known := frames[m.format]
+		frame, known := frames[m.queue.Format()]
 		if !known {
-			frame = m.format.Event(e.Header, e.payload)
-			frames[m.format] = frame
+			frame = m.queue.Format().Event(e.Header, e.payload)
+			frames[m.queue.Format()] = frame
 		}
 		h.send(m, frame)
 	}

@@ -27,11 +27,10 @@ func Write(fd uintptr, b []byte) (n int, again bool, err error) {
 func once(call func(int, []byte) (int, error), fd uintptr, b []byte) (n int, again bool, err error) {
 	for {
 		n, err = call(int(fd), b)
-		switch err {
-		case syscall.EINTR:
-		case syscall.EAGAIN:
+		if err == syscall.EAGAIN { //nolint:errorlint // a number, as the system gave it; this is a hot path
 			return 0, true, nil
-		default:
+		}
+		if err != syscall.EINTR { //nolint:errorlint // the same
 			return max(n, 0), false, err
 		}
 	}

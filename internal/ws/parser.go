@@ -12,7 +12,7 @@ type Parser struct {
 	Client bool // this side is the client: frames must not be masked, instead of must
 
 	op        Opcode // of the message whose fragments are being collected, or 0
-	fragments int
+	fragments uint16
 	msg       []byte
 }
 
