@@ -125,6 +125,7 @@ func TestHomeAssistantSeesAndSwitchesOurDevices(t *testing.T) {
 				Cmd  string `json:"cmd_t"`
 				On   string `json:"pl_on"`
 			}
+			Avty string `json:"avty_t"`
 		}
 		if err := json.Unmarshal(config.Payload, &doc); err != nil || !config.Retain ||
 			config.Topic != "homeassistant/device/"+d.Device.ID+"/config" {
@@ -133,6 +134,14 @@ func TestHomeAssistantSeesAndSwitchesOurDevices(t *testing.T) {
 		fan := doc.Cmps["fan"]
 		if doc.Cmps["air"].P != "sensor" || fan.P != "switch" || fan.Stat != doc.Cmps["air"].Stat {
 			t.Errorf("the announcement is %s", config.Payload)
+		}
+		ha.Subscribe(packet.Filter{Topic: doc.Avty})
+		if m := ha.Message(); m.Topic != doc.Avty || !m.Retain {
+			t.Errorf("whether it is there is %s %s", m.Topic, m.Payload)
+		} else if string(m.Payload) == "offline" { // it is stored a moment after it came
+			if m := ha.Message(); string(m.Payload) != "online" {
+				t.Errorf("the device is %s", m.Payload)
+			}
 		}
 		ha.Subscribe(packet.Filter{Topic: fan.Stat})
 		if m := ha.Message(); m.Topic != fan.Stat || string(m.Payload) != `{"air":21.4,"fan":false}` || !m.Retain {
@@ -158,6 +167,7 @@ func TestHomeAssistantSeesAndSwitchesOurDevices(t *testing.T) {
 		if state, why := awaitCommand(t, ann, d.Device.ID, cmd.ID); state != "done" {
 			t.Errorf("the command is %s: %s", state, why)
 		}
+		stranger := mqtttest.Must(t, s.MQTT, connectAs(packet.V5, "n", registerDevice(t, ann, "Other").Key))
 		for topic, payload := range map[string]string{
 			base + "set/fan": `{"on":1}`, base + "set/pump": "ON", "uh/d/dev_none/set/fan": "ON",
 		} {
@@ -165,7 +175,7 @@ func TestHomeAssistantSeesAndSwitchesOurDevices(t *testing.T) {
 			if code := ha.Publish(m); code != packet.BadPayload {
 				t.Errorf("%s %s was answered 0x%02x", topic, payload, byte(code))
 			}
-			if code := mqtttest.Must(t, s.MQTT, connectAs(packet.V5, "n", d.Key)).Publish(m); code != packet.NotAuthorized {
+			if code := stranger.Publish(m); code != packet.NotAuthorized {
 				t.Errorf("a device was answered 0x%02x for %s", byte(code), topic)
 			}
 		}

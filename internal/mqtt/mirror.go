@@ -57,6 +57,26 @@ type mirror struct {
 type mirrored struct {
 	config []byte
 	values map[string]any
+	status wire.DeviceStatus
+}
+
+// newer takes a status, and reports whether it says something new.
+func (d *mirrored) newer(s wire.DeviceStatus) bool {
+	if s.Session < d.status.Session || s.Session == d.status.Session && s.Since.Before(d.status.Since) {
+		return false
+	}
+	was := d.availability()
+	d.status = s
+	return d.availability() != was
+}
+
+// availability is what Home Assistant calls it: a device that sleeps on purpose is there.
+func (d *mirrored) availability() string {
+	switch domain.DeviceState(d.status.State) {
+	case domain.DeviceOnline, domain.DeviceAsleep:
+		return "online"
+	}
+	return "offline"
 }
 
 const (
@@ -69,14 +89,15 @@ const (
 
 // The topics under uh/d/DEVICE/ that controllers follow and command by.
 const (
-	topicState = "state" // the last values, to controllers
-	topicSet   = "set/"  // and the name of an action: a command, from controllers
+	topicState  = "state"  // the last values, to controllers
+	topicStatus = "status" // online or offline, to controllers
+	topicSet    = "set/"   // and the name of an action: a command, from controllers
 )
 
 // mirrorTopics are those of a device.
 func mirrorTopics(device string) discovery.Topics {
 	own := ownPrefix + "d/" + device + "/"
-	return discovery.Topics{State: own + topicState, Set: own + topicSet}
+	return discovery.Topics{State: own + topicState, Status: own + topicStatus, Set: own + topicSet}
 }
 
 // run keeps the mirror up to date until it ends.
@@ -162,16 +183,20 @@ func (m *mirror) reload() time.Duration {
 
 // replace takes the announcements of devices, and returns the messages that say what is new. There are none the
 // first time: then all are retained messages.
-func (m *mirror) replace(configs map[string][]byte) (news []*message) {
+func (m *mirror) replace(configs map[string]mirrored) (news []*message) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for device, d := range m.devices {
-		if config := configs[device]; string(config) != string(d.config) {
-			d.config = config
-			news = append(news, m.message(discovery.OwnConfig(device), config))
+		now, there := configs[device]
+		if string(now.config) != string(d.config) {
+			d.config = now.config
+			news = append(news, m.message(discovery.OwnConfig(device), now.config))
 		}
-		if configs[device] == nil {
+		switch {
+		case !there:
 			delete(m.devices, device)
+		case d.newer(now.status):
+			news = append(news, m.message(mirrorTopics(device).Status, []byte(d.availability())))
 		}
 	}
 	m.order = slices.Sorted(maps.Keys(m.devices))
@@ -181,8 +206,8 @@ func (m *mirror) replace(configs map[string][]byte) (news []*message) {
 	return news
 }
 
-// configs returns the announcements of the devices of the site that make none themselves.
-func (m *mirror) configs(ctx context.Context) (map[string][]byte, error) {
+// configs returns the devices of the site that do not announce themselves, without their values.
+func (m *mirror) configs(ctx context.Context) (map[string]mirrored, error) {
 	devices, err := m.s.Registry.OwnDevices(ctx, m.t.id)
 	if err != nil {
 		return nil, err
@@ -192,10 +217,13 @@ func (m *mirror) configs(ctx context.Context) (map[string][]byte, error) {
 		return nil, err
 	}
 	themselves := a.announcers()
-	configs := make(map[string][]byte, len(devices))
+	configs := make(map[string]mirrored, len(devices))
 	for _, d := range devices {
 		if config := discovery.Announce(d, mirrorTopics(d.ID)); config != nil && !themselves[d.ID] {
-			configs[d.ID] = config
+			configs[d.ID] = mirrored{config: config}
+			if s := wire.FromDeviceStatus(d.Status, false, m.s.Now()); s != nil {
+				configs[d.ID] = mirrored{config: config, status: *s}
+			}
 		}
 	}
 	return configs, nil
@@ -249,23 +277,51 @@ func (m *mirror) unwatch(keep int) {
 	m.watches = keep
 }
 
-// take publishes what is new of a device, with all that was known.
+// take publishes what is new of a device, and of values all that are known.
 func (m *mirror) take(frame []byte) {
 	var f struct {
-		Type string              `json:"type"`
-		Data wire.DeviceReadings `json:"data"`
+		Type string `json:"type"`
+		Data struct {
+			wire.DeviceReadings
+			wire.DeviceStatuses
+		} `json:"data"`
 	}
-	if json.Unmarshal(frame, &f) != nil || f.Type != wire.TypeReadings {
+	if json.Unmarshal(frame, &f) != nil {
+		return // others report it
+	}
+	switch f.Type {
+	case wire.TypeReadings:
+		m.measured(f.Data.DeviceReadings)
+	case wire.TypeDeviceStatus:
+		for _, s := range f.Data.Devices {
+			m.cameOrWent(s)
+		}
+	}
+}
+
+// cameOrWent publishes whether a device is there.
+func (m *mirror) cameOrWent(s wire.DeviceStatus) {
+	m.mu.Lock()
+	d := m.devices[s.Device]
+	if d == nil || !d.newer(s) {
+		m.mu.Unlock()
 		return
 	}
+	msg := m.message(mirrorTopics(s.Device).Status, []byte(d.availability()))
+	m.mu.Unlock()
+	m.t.send(m.t.targets(msg), nil)
+}
+
+// measured publishes the values of a device.
+func (m *mirror) measured(r wire.DeviceReadings) {
 	m.mu.Lock()
-	d := m.devices[f.Data.Device]
+	d := m.devices[r.Device]
 	if d == nil {
 		m.mu.Unlock()
 		return
 	}
-	maps.Copy(d.values, f.Data.Values)
-	msg := m.state(f.Data.Device, d)
+	maps.Copy(d.values, r.Values)
+	msg := m.state(r.Device, d)
 	m.mu.Unlock()
 	m.t.send(m.t.targets(msg), nil)
 }
@@ -293,6 +349,9 @@ func (m *mirror) retained(filter string, from int) (page []*message, next int) {
 		d := m.devices[device]
 		if packet.Match(filter, discovery.OwnConfig(device)) {
 			page = append(page, m.message(discovery.OwnConfig(device), d.config))
+		}
+		if packet.Match(filter, mirrorTopics(device).Status) {
+			page = append(page, m.message(mirrorTopics(device).Status, []byte(d.availability())))
 		}
 		if len(d.values) > 0 && packet.Match(filter, mirrorTopics(device).State) {
 			page = append(page, m.state(device, d))
