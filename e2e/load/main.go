@@ -1,6 +1,6 @@
 // Command load keeps a server busy a little, so that every metric moves: ann, whom
 // `unhidra user create` made with the password in UNHIDRA_PASSWORD, talks over HTTP
-// and WebSockets, and runs into limits.
+// and WebSockets, runs into limits, and has a device that measures, alarms and obeys.
 package main
 
 import (
@@ -57,11 +57,15 @@ func load(ctx context.Context, url, ca string) error {
 		}
 		lives = append(lives, l)
 	}
+	devices := make(chan error, 1)
+	go func() { devices <- greenhouse(ctx, url, trust, ann) }()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for i := 0; ; i++ {
 		select {
 		case <-tick.C:
+		case err := <-devices:
+			return err
 		case <-ctx.Done():
 			return nil
 		}

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
@@ -73,12 +75,14 @@ type Deps struct {
 	Bus      bus.Bus
 	Log      *slog.Logger
 	Audit    Recorder
-	Now      func() time.Time // nil: time.Now
+	Metrics  prometheus.Registerer // nil: none
+	Now      func() time.Time      // nil: time.Now
 }
 
 // Service is the alarm module.
 type Service struct {
 	Deps
+	metrics  *metrics
 	started  time.Time
 	watched  watched
 	observed chan observation
@@ -89,6 +93,7 @@ type Service struct {
 type observation struct {
 	device  string
 	reports []domain.Report
+	stored  time.Time
 }
 
 const observedMost = 4096 // observations that may wait
@@ -99,7 +104,7 @@ func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	return &Service{Deps: d, started: d.Now(), watched: newWatched(), observed: make(chan observation, observedMost)}
+	return &Service{Deps: d, metrics: newMetrics(d.Metrics), started: d.Now(), watched: newWatched(), observed: make(chan observation, observedMost)}
 }
 
 // Queues returns the queue of observations, for the metrics.
@@ -115,7 +120,7 @@ func (s *Service) Observe(device string, reports []domain.Report) {
 		return
 	}
 	select {
-	case s.observed <- observation{device, reports}:
+	case s.observed <- observation{device, reports, s.Now()}:
 	default:
 		s.dropped.Add(1)
 	}

@@ -108,7 +108,7 @@ func (g *garden) reads(t *testing.T, after time.Duration, v float64, nodes ...*S
 	g.last = g.now
 	reports := []domain.Report{{At: g.now, Readings: []domain.Reading{{Name: "temperature", Value: domain.Number(v)}}}}
 	for _, s := range append(nodes, g.Service) {
-		s.judge(t.Context(), observation{greenhouse, reports})
+		s.judge(t.Context(), observation{greenhouse, reports, s.Now()})
 	}
 }
 
@@ -162,7 +162,7 @@ func TestAThresholdHasADurationAndHysteresis(t *testing.T) {
 		g.want(t, "within the hysteresis", raised)
 		old := []domain.Report{{At: g.now.Add(-time.Hour), Readings: []domain.Reading{{Name: "temperature",
 			Value: domain.Number(10)}}}}
-		g.judge(t.Context(), observation{greenhouse, old})
+		g.judge(t.Context(), observation{greenhouse, old, g.Now()})
 		g.want(t, "of an hour ago", raised)
 		g.reads(t, time.Minute, 28)
 		g.want(t, "behind it", raised, cleared)
@@ -184,7 +184,7 @@ func TestAnAlarmIsPostedOnceByAllNodes(t *testing.T) {
 			var wg sync.WaitGroup
 			reports := []domain.Report{{At: g.now, Readings: []domain.Reading{{Name: "temperature", Value: domain.Number(v)}}}}
 			for _, s := range nodes {
-				wg.Go(func() { s.judge(t.Context(), observation{greenhouse, reports}) })
+				wg.Go(func() { s.judge(t.Context(), observation{greenhouse, reports, s.Now()}) })
 			}
 			wg.Wait()
 		}

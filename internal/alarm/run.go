@@ -114,6 +114,7 @@ func (s *Service) open(ctx context.Context, device string) (map[string]domain.Al
 }
 
 func (s *Service) judge(ctx context.Context, o observation) {
+	s.metrics.delay.Observe(s.Now().Sub(o.stored).Seconds())
 	d := s.watched.get(o.device)
 	if d == nil {
 		return
@@ -147,6 +148,7 @@ func (s *Service) raise(ctx context.Context, d *device, dec decision) error {
 	if !raised { // another node was first, or the rule has changed
 		return s.load(ctx, d.id)
 	}
+	s.metrics.raised.WithLabelValues(string(a.Severity)).Inc()
 	d.done(dec.rule.ID, true, a.Flapping)
 	s.changed(d.id)
 	return nil
@@ -159,6 +161,7 @@ func (s *Service) clear(ctx context.Context, d *device, dec decision) error {
 	}
 	d.done(dec.rule.ID, false, false)
 	if cleared {
+		s.metrics.cleared.Inc()
 		s.changed(d.id)
 	}
 	return nil

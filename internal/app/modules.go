@@ -176,8 +176,8 @@ func (s *server) buildPresence() {
 func (s *server) buildDevices() {
 	s.modules.device = device.New(device.Deps{
 		Store: s.db.Devices, Peers: s.db.Rooms, Bus: s.bus, Log: s.logs.Part("device"), Audit: s.modules.audit,
-		Pepper: s.keys.Derive(DevicePepper),
-		Max:    s.Config.DevicesPerUser, RegisterPerHour: s.Config.DevicesPerHour,
+		Metrics: s.reg, Pepper: s.keys.Derive(DevicePepper),
+		Max: s.Config.DevicesPerUser, RegisterPerHour: s.Config.DevicesPerHour,
 	})
 	s.run("devices", s.modules.device.Run)
 }
@@ -186,7 +186,7 @@ func (s *server) buildCommands() {
 	m := &s.modules
 	m.command = command.New(command.Deps{
 		Store: s.db.Commands, Devices: m.device, Rooms: m.chat, Bus: s.bus, Log: s.logs.Part("command"), Audit: m.audit,
-		DiskFull: s.reserve.Full,
+		Metrics: s.reg, DiskFull: s.reserve.Full,
 	})
 	s.run("commands", m.command.Run)
 	if s.Config.Works() {
@@ -198,7 +198,7 @@ func (s *server) buildAlarms() {
 	m := &s.modules
 	m.alarm = alarm.New(alarm.Deps{
 		Store: s.db.Alarms, Devices: m.device, Rooms: m.chat, Readings: s.readings, Bus: s.bus,
-		Log: s.logs.Part("alarm"), Audit: m.audit,
+		Log: s.logs.Part("alarm"), Audit: m.audit, Metrics: s.reg,
 	})
 	s.run("alarms", m.alarm.Run)
 	if s.Config.Works() {

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
@@ -60,13 +62,15 @@ type Deps struct {
 	Bus      bus.Bus
 	Log      *slog.Logger
 	Audit    Recorder
-	DiskFull func() error     // returns an error if the disk is nearly full; nil: no check
-	Now      func() time.Time // nil: time.Now
+	Metrics  prometheus.Registerer // nil: none
+	DiskFull func() error          // returns an error if the disk is nearly full; nil: no check
+	Now      func() time.Time      // nil: time.Now
 }
 
 // Service is the command module.
 type Service struct {
 	Deps
+	metrics *metrics
 	here    attachments
 	notices chan string  // devices that there is a command for
 	dropped atomic.Int64 // notices that did not fit; Run finds those commands in the store
@@ -81,7 +85,7 @@ func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	return &Service{Deps: d, here: newAttachments(), notices: make(chan string, noticesMost)}
+	return &Service{Deps: d, metrics: newMetrics(d.Metrics), here: newAttachments(), notices: make(chan string, noticesMost)}
 }
 
 // Queues returns the queue of notices, for the metrics.
@@ -131,6 +135,7 @@ func (s *Service) Give(ctx context.Context, p domain.Principal, n domain.NewComm
 	if err != nil || repeat {
 		return c, err
 	}
+	s.metrics.given.Inc()
 	s.record(ctx, domain.AuditDeviceCommand, p, c, n.Via)
 	s.announce(c.Device)
 	return c, nil
@@ -149,6 +154,7 @@ func (s *Service) Cancel(ctx context.Context, p domain.Principal, device, id str
 	}
 	c, changed, err := s.Store.Cancel(ctx, device, id, p.ID, s.Now())
 	if changed {
+		s.metrics.end(c, s.Now())
 		s.record(ctx, domain.AuditDeviceCancel, p, c, "")
 		s.changed(c)
 	}
@@ -191,6 +197,7 @@ func (s *Service) Report(ctx context.Context, p domain.Principal, r domain.Comma
 	}
 	c, changed, err := s.Store.Report(ctx, p.ID, r, s.Now())
 	if changed {
+		s.metrics.end(c, s.Now())
 		s.changed(c)
 	}
 	return err

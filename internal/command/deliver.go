@@ -248,6 +248,7 @@ func (s *Service) expire(ctx context.Context) error {
 	for {
 		expired, err := s.Store.Expire(ctx, s.Now(), expireMost)
 		for _, c := range expired {
+			s.metrics.end(c, s.Now())
 			s.changed(c)
 		}
 		if err != nil || len(expired) < expireMost {

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/names"
@@ -86,11 +88,12 @@ type Deps struct {
 	Peers           Peers   // nil: nobody but the owner sees a device, as in a command beside the server
 	Bus             bus.Bus // nil: no events, as in a command beside the server
 	Log             *slog.Logger
-	Audit           Recorder         // nil: recorded in Log only
-	Pepper          []byte           // the key of the HMAC in the store
-	Now             func() time.Time // nil: time.Now
-	Max             int              // devices of one user; 0: no limit
-	RegisterPerHour int              // of one user; 0: no limit
+	Audit           Recorder              // nil: recorded in Log only
+	Metrics         prometheus.Registerer // nil: none
+	Pepper          []byte                // the key of the HMAC in the store
+	Now             func() time.Time      // nil: time.Now
+	Max             int                   // devices of one user; 0: no limit
+	RegisterPerHour int                   // of one user; 0: no limit
 }
 
 // Service is the device module.
@@ -99,6 +102,7 @@ type Service struct {
 	registrations *ratelimit.Limiter
 	rotations     *ratelimit.Limiter
 	live          live
+	connects      prometheus.Counter
 	described     described
 	node          string     // of this process, in the store
 	registered    bool       // node is in the store; of whoever holds linking
@@ -112,11 +116,13 @@ func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	return &Service{
+	s := &Service{
 		Deps: d, registrations: ratelimit.New(d.RegisterPerHour, time.Hour, d.RegisterPerHour),
 		rotations: ratelimit.New(rotationsPerHour, time.Hour, rotationsPerHour),
 		live:      newLive(), described: newDescribed(), node: domain.NewID("node"), used: make(map[string]domain.DeviceUse),
 	}
+	s.watch(d.Metrics)
+	return s
 }
 
 // rotationsPerHour limits the keys that an owner may rotate: enough for 100 devices, three times.

@@ -55,6 +55,7 @@ func newLive() live {
 func (s *Service) DeviceConnected(
 	ctx context.Context, conn string, p domain.Principal, from netip.Addr, heard func() time.Time,
 ) {
+	s.connects.Inc()
 	now := s.Now()
 	l := &link{at: from, heard: heard, DeviceConnection: domain.DeviceConnection{ID: domain.NewID(domain.ConnPrefix),
 		Device: p.ID, Key: p.Key, Addr: addrText(from), Opened: now}}

@@ -41,6 +41,11 @@ const (
 	CriticalAlarm AlarmSeverity = "critical"
 )
 
+// AlarmSeverities returns all severities, the least first.
+func AlarmSeverities() []AlarmSeverity {
+	return []AlarmSeverity{InfoAlarm, WarningAlarm, CriticalAlarm}
+}
+
 // AlarmRule says when a device raises an alarm.
 type AlarmRule struct {
 	ID           string
@@ -91,7 +96,7 @@ func CheckAlarmRule(r AlarmRule) (AlarmRule, error) {
 	if r.Severity == "" {
 		r.Severity = WarningAlarm
 	}
-	if r.Severity != InfoAlarm && r.Severity != WarningAlarm && r.Severity != CriticalAlarm {
+	if !slices.Contains(AlarmSeverities(), r.Severity) {
 		return r, InvalidField("/severity", "a severity is info, warning or critical")
 	}
 	if r.Room != "" && !ValidID(RoomPrefix, r.Room) {

@@ -42,6 +42,9 @@ func (s *Service) Accept(ctx context.Context, device string, reports []domain.Re
 		return domain.ReportAck{}, domain.RateLimited.Errorf(domain.CodeReadings,
 			"this device sends too many readings; a device may send %d a second", readingsPerSec).After(wait)
 	}
+	if clock := clockOf(reports, now); clock != "" {
+		s.metrics.clocks.WithLabelValues(clock).Inc()
+	}
 	c := check{s: s, device: device, now: now}
 	good, err := c.reports(ctx, reports)
 	if err != nil {

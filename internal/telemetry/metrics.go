@@ -8,7 +8,7 @@ import (
 
 type metrics struct {
 	readings, accepted, duplicates, unacknowledged prometheus.Counter
-	refused                                        *prometheus.CounterVec
+	refused, clocks                                *prometheus.CounterVec
 	commit                                         prometheus.Histogram
 }
 
@@ -24,6 +24,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			"Reports that were not taken, and must be sent again: too many, or no room or database for them."),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "telemetry_refused_readings_total",
 			Help: "Values of devices that were refused for good, by reason."}, []string{"reason"}),
+		clocks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "telemetry_clocks_total",
+			Help: "Requests of devices whose reports tell something about their clock, by what it is: right (within a minute), " +
+				"ahead, behind, unset since the device started."}, []string{"clock"}),
 		commit: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "telemetry_commit_seconds",
 			Help:    "Time until the reports of a request were durable.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}),
@@ -31,8 +34,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	for _, reason := range domain.RefusalReasons() {
 		m.refused.WithLabelValues(string(reason))
 	}
+	for _, clock := range []string{clockRight, clockAhead, clockBehind, clockUnset} {
+		m.clocks.WithLabelValues(clock)
+	}
 	if reg != nil {
-		reg.MustRegister(m.readings, m.accepted, m.duplicates, m.unacknowledged, m.refused, m.commit)
+		reg.MustRegister(m.readings, m.accepted, m.duplicates, m.unacknowledged, m.refused, m.clocks, m.commit)
 	}
 	return m
 }
