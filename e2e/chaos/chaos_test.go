@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/simulate"
 	"github.com/unhidra/unhidra/internal/testkit"
+	"github.com/unhidra/unhidra/internal/testkit/herd"
 	"github.com/unhidra/unhidra/internal/testkit/node"
 )
 
@@ -41,6 +43,11 @@ func TestChaos(t *testing.T) {
 	watching.Go(func() { c.watch(watched) })
 	watching.Go(func() { g.sample(watched) })
 
+	keeper, farm := c.keeper(ctx)
+	d := herd.Start(ctx, t, herd.Options{Owner: keeper, Login: "keeper", Password: password, Room: farm, Devices: devices,
+		Every: time.Second, Seed: seed, Mix: simulate.Mix{Troubled: 50},
+		Server: "http://device.invalid", MQTT: "mqtt://" + mqttAddress, Dial: c.dial})
+
 	c.play(ctx, Schedule(seed, length))
 	mended := time.Now()
 	for i, n := range c.nodes {
@@ -48,6 +55,8 @@ func TestChaos(t *testing.T) {
 	}
 	w.stop.Store(true)
 	loops.Wait()
+	d.Stop(ctx)
+	d.Check(ctx, c.nodes[0].URL())
 	w.converge(ctx, t, c, mended)
 	w.final(ctx, t, c)
 	unwatch()
@@ -63,6 +72,21 @@ func TestChaos(t *testing.T) {
 		t.Error(s)
 	}
 	w.report(t)
+}
+
+// keeper is the owner of the devices, with a room for them: the history of the others is not of them.
+func (c *cluster) keeper(ctx context.Context) (owner *client.Client, room string) {
+	c.t.Helper()
+	owner = client.New("http://" + c.clients[0].Addr())
+	err := owner.Register(ctx, client.Registration{Username: "keeper", Password: password})
+	var st client.RoomState
+	if err == nil {
+		st, err = owner.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Farm"})
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return owner, st.ID
 }
 
 // play injects the faults of a schedule, and waits until all are repaired.

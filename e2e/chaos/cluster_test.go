@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,9 +22,11 @@ import (
 )
 
 const (
-	nodes    = 3
-	people   = 64
-	natsFile = "CHAOS_NATS" // in the environment of this program: be a NATS server with this configuration
+	nodes  = 3
+	people = 64
+	// herdLinks are those that devices share.
+	herdLinks = 4
+	natsFile  = "CHAOS_NATS" // in the environment of this program: be a NATS server with this configuration
 )
 
 // TestMain also runs a NATS server, from the module that the tests are built with, as a process that
@@ -55,6 +58,8 @@ type cluster struct {
 	nodes   [nodes]*node.Node
 	nats    [nodes]*node.Process
 	clients [people]*Link       // of each to any node
+	brokers [herdLinks]*Link    // of devices, by MQTT, to any node
+	mqtt    [nodes]string       // addresses for MQTT
 	toPG    [nodes]*Link        // of each node
 	toNATS  [nodes][nodes]*Link // of each node to each NATS server
 	routes  [nodes]*Link        // between the NATS servers
@@ -76,9 +81,11 @@ func startCluster(t *testing.T, bin string) *cluster {
 		for j := range c.nats {
 			servers = append(servers, "nats://"+c.toNATS[i][j].Addr())
 		}
+		c.mqtt[i] = fmt.Sprint("127.0.0.1:", node.Port(t))
 		c.nodes[i] = node.New(t, bin, c.log(fmt.Sprint("node", i)),
 			"DATABASE_URL="+pgtest.Through(c.toPG[i].Addr()), "NATS_URL="+strings.Join(servers, ","),
-			"UNHIDRA_SERVER_KEY=the same key for every node of the cluster", "UNHIDRA_DRAIN=500ms", "UNHIDRA_LOG_FORMAT=text")
+			"UNHIDRA_SERVER_KEY=the same key for every node of the cluster", "UNHIDRA_DRAIN=500ms", "UNHIDRA_LOG_FORMAT=text",
+			"UNHIDRA_MQTT_ADDR="+c.mqtt[i])
 	}
 	for _, n := range c.nodes {
 		n.Start()
@@ -92,6 +99,9 @@ func startCluster(t *testing.T, bin string) *cluster {
 			targets = append(targets, c.nodes[(i+j)%nodes].Public)
 		}
 		c.clients[i] = c.link(targets...)
+	}
+	for i := range c.brokers {
+		c.brokers[i] = c.link(append(c.mqtt[i%nodes:], c.mqtt[:i%nodes]...)...)
 	}
 	return c
 }
@@ -242,8 +252,9 @@ func (c *cluster) Break(f Fault) {
 	}
 }
 
-// everyFourth returns the links of every fourth client, beginning with first.
+// everyFourth returns the links of every fourth client, beginning with first, and of every fourth device.
 func (c *cluster) everyFourth(first int) (links []*Link) {
+	links = append(links, c.brokers[first%herdLinks])
 	for i := first; i < people; i += 4 {
 		links = append(links, c.clients[i])
 	}
@@ -263,6 +274,18 @@ func (c *cluster) roll(i int) {
 		return c.nodes[i].Ready(ctx)
 	})
 }
+
+// dial connects a device over a link: that of a person, or by MQTT one of devices.
+func (c *cluster) dial(ctx context.Context, number int, address string) (net.Conn, error) {
+	k := c.clients[number%people]
+	if address == mqttAddress {
+		k = c.brokers[number%herdLinks]
+	}
+	return (&net.Dialer{}).DialContext(ctx, "tcp", k.Addr())
+}
+
+// mqttAddress stands for any link of devices.
+const mqttAddress = "mqtt.invalid:1883"
 
 // supervise restarts a node that has exited, and fails: no node may exit by itself.
 func (c *cluster) supervise(i int) {

@@ -22,6 +22,7 @@ const (
 	clubs     = 4 // private rooms whose owner adds and kicks members
 	openClubs = 2 // public ones, whose members also join and leave
 	guests    = 8 // possible members of each club
+	devices   = 24
 	thinkTime = 700 * time.Millisecond
 	patience  = 45 * time.Second // for an answer
 )

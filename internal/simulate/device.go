@@ -54,10 +54,14 @@ func (d *device) measureAll(ctx context.Context) {
 	}
 	at := o.Start.Add(time.Duration(d.plan.Phase * float64(o.Every)))
 	m, suffers := d.plan.next(Mishap{}), false
-	for n := 0; o.Steps == 0 || n < o.Steps; n++ {
+	halted := false
+	for n := 0; (o.Steps == 0 || n < o.Steps) && !halted; n++ {
 		select {
 		case <-ctx.Done():
 			return
+		case <-d.f.halt:
+			halted = true
+			continue
 		case <-time.After(time.Until(at)):
 		}
 		switch {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,6 +54,8 @@ type Fleet struct {
 	began   time.Time
 	devices []*device
 	stats   stats
+	halt    chan struct{} // closed by Stop
+	once    sync.Once
 }
 
 // New returns a fleet. Run starts it.
@@ -77,7 +80,7 @@ func New(o Options) (*Fleet, error) {
 			return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		}
 	}
-	f := &Fleet{o: o, began: time.Now()}
+	f := &Fleet{o: o, began: time.Now(), halt: make(chan struct{})}
 	for i, who := range o.Devices {
 		p := o.plan(i)
 		if who.Kind != "" {
@@ -107,7 +110,16 @@ func (f *Fleet) Plans() []Plan {
 	return plans
 }
 
-// Run runs the fleet until ctx ends or, with Options.Steps, until all is measured and acknowledged.
+// Stop has the devices measure nothing more. Run returns once all is acknowledged.
+func (f *Fleet) Stop() { f.once.Do(func() { close(f.halt) }) }
+
+// settled reports whether the server knows all that the devices have to tell.
+func (f *Fleet) settled() bool {
+	return !slices.ContainsFunc(f.devices, func(d *device) bool { return d.memory.waiting() > 0 || len(d.memory.owed()) > 0 })
+}
+
+// Run runs the fleet until ctx ends or, after Stop or with Options.Steps, until all is acknowledged
+// and commands are answered. It is called once.
 func (f *Fleet) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -120,7 +132,7 @@ func (f *Fleet) Run(ctx context.Context) {
 		measuring.Go(func() { d.measureAll(ctx) })
 	}
 	measuring.Wait()
-	for f.Stats().Waiting > 0 {
+	for !f.settled() {
 		select {
 		case <-ctx.Done():
 		case <-time.After(20 * time.Millisecond):
