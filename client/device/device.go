@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/unhidra/unhidra/client"
@@ -64,6 +65,7 @@ type Device struct {
 	commands *ledger
 	orders   chan wire.Command
 	hello    chan struct{} // a connection has begun
+	live     atomic.Pointer[client.Live]
 }
 
 const (
@@ -163,6 +165,8 @@ func (d *Device) Run(ctx context.Context) error {
 			}
 		},
 	})
+	d.live.Store(live)
+	defer d.live.Store(nil)
 	var wg sync.WaitGroup
 	wg.Go(func() { d.greet(ctx, live) })
 	wg.Go(func() { d.send(ctx, live) })
@@ -176,6 +180,25 @@ func (d *Device) Run(ctx context.Context) error {
 	live.Close()
 	wg.Wait()
 	return errors.Join(err, d.reports.sync())
+}
+
+// Why a device goes away on purpose.
+const (
+	Sleep   = "sleep"
+	Update  = "update"
+	Restart = "restart"
+	Off     = "off"
+)
+
+// Leave tells the server that the device will be away for some time, on purpose, and when it wants to be
+// back: until then it is asleep, and its silence is no alarm. It closes nothing; end Run after it. It
+// fails without a connection.
+func (d *Device) Leave(ctx context.Context, why string, backIn time.Duration) error {
+	live := d.live.Load()
+	if live == nil {
+		return errors.New("the device does not run")
+	}
+	return live.Request(ctx, wire.TypeBye, wire.Bye{Reason: why, BackIn: int(backIn / time.Second)}, nil)
 }
 
 // Close must be called after Run has returned.

@@ -209,3 +209,29 @@ func TestABufferHasABound(t *testing.T) {
 		t.Error("a name with a space is taken")
 	}
 }
+
+// A device that says when it wants to be back sleeps until then.
+func TestADeviceLeavesOnPurpose(t *testing.T) {
+	t.Parallel()
+	s := live.Start(t, testkit.SQLite(t))
+	ann := s.User("ann")
+	var made struct {
+		Device struct{ ID string }
+		Key    string
+	}
+	must(t, ann.Do(t.Context(), "POST", "/devices", map[string]any{"name": "Greenhouse"}, &made))
+	d, stop := running(t, device.Options{Server: s.URL, Key: made.Key, Dir: t.TempDir(), Log: testkit.Logger(t)})
+	wait(t, "the device leaves", func() bool { return d.Leave(t.Context(), device.Sleep, time.Hour) == nil })
+	if err := d.Leave(t.Context(), "holiday", time.Hour); err == nil {
+		t.Error("it leaves for a reason that there is not")
+	}
+	stop()
+	wait(t, "the device sleeps", func() bool {
+		var shown struct{ Status struct{ State string } }
+		must(t, ann.Do(t.Context(), "GET", "/devices/"+made.Device.ID, nil, &shown))
+		return shown.Status.State == "asleep"
+	})
+	if err := d.Leave(t.Context(), device.Sleep, time.Hour); err == nil {
+		t.Error("it leaves although it does not run")
+	}
+}

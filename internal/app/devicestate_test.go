@@ -84,3 +84,63 @@ func TestDevicesAreOnlineAsleepOrOffline(t *testing.T) {
 		}
 	})
 }
+
+// The log of a device says what of it was refused, by whatever transport, and how often.
+func TestADevicesLogSaysWhatWasRefused(t *testing.T) {
+	t.Parallel()
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		ctx := t.Context()
+		ann, bob := s.User("ann"), s.User("bob")
+		d := registerDevice(t, ann, "Pump")
+		device, _ := connectDevice(t, s, d.Key, client.LiveOptions{})
+		for range 2 {
+			must(t, device.Request(ctx, "report", map[string]any{"readings": map[string]any{"?": 1}}, nil))
+		}
+		if err := device.Request(ctx, wire.TypeBye, wire.Bye{Reason: "holiday"}, nil); err == nil {
+			t.Error("a bye without a reason was taken")
+		}
+		base := "uh/d/" + d.Device.ID + "/"
+		node := mqtttest.Must(t, s.MQTT, connectAs(packet.V5, "pump", d.Key))
+		publish := func(topic, payload string) packet.Code {
+			return node.Publish(packet.Publish{QoS: 1, ID: 7, Topic: topic, Payload: []byte(payload)})
+		}
+		for topic, payload := range map[string]string{"up": "{", "bye": `{"reason":"holiday"}`, "nothing": "1"} {
+			if code := publish(base+topic, payload); code == packet.Success {
+				t.Errorf("%s was taken", topic)
+			}
+		}
+		if code := publish(base+"log", "pump is dry"); code != packet.Success {
+			t.Errorf("code %x", code)
+		}
+		if code := publish(base+"bye", `{"reason":"sleep","back_in":60}`); code != packet.Success {
+			t.Errorf("code %x", code)
+		}
+		want := map[string]int64{"reading  bad_name": 2, "request bye invalid_field": 1, "device pump is dry ": 1,
+			"topic " + base + "up invalid_field": 1, "topic " + base + "bye invalid_field": 1,
+			"topic " + base + "nothing 0x87": 1}
+		var list struct {
+			Items []struct {
+				Kind, Subject, Reason, Detail string
+				Count                         int64
+			}
+		}
+		deadline := time.Now().Add(patience)
+		for len(list.Items) < len(want) && time.Now().Before(deadline) {
+			time.Sleep(200 * time.Millisecond)
+			must(t, ann.Do(ctx, "GET", "/devices/"+d.Device.ID+"/log", nil, &list))
+		}
+		for _, n := range list.Items {
+			key := n.Kind + " " + n.Subject + " " + n.Reason
+			if want[key] != n.Count {
+				t.Errorf("%+v", n)
+			}
+			delete(want, key)
+		}
+		if len(want) > 0 {
+			t.Errorf("not in the log: %v", want)
+		}
+		if err := bob.Do(ctx, "GET", "/devices/"+d.Device.ID+"/log", nil, nil); status(err) != 404 {
+			t.Errorf("a stranger reads the log: %v", err)
+		}
+	})
+}

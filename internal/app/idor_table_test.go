@@ -63,7 +63,7 @@ func rows() map[string]row {
 
 		"list-devices": own, "register-device": with(own, `{"name":"Mine"}`), "get-device": theirs(""),
 		"import-devices":    with(own, `{"name":"Mine"}`),
-		"list-room-devices": room(200, ""), "list-device-connections": theirs(""),
+		"list-room-devices": room(200, ""), "list-device-connections": theirs(""), "list-device-log": theirs(""),
 		"update-device": theirs(`{"name":"Mine"}`),
 		"send-command":  theirs(`{"key":"1","action":"fan"}`), "list-commands": theirs(""), "get-command": theirs(""),
 		"cancel-command": theirs(""),

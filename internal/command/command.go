@@ -42,6 +42,8 @@ type Store interface {
 type Devices interface {
 	MaySee(ctx context.Context, p domain.Principal, id string) (d domain.Device, mine bool, err error)
 	Capabilities(ctx context.Context, device string) (domain.Capabilities, error)
+	// Note adds to the log of a device. It does not block.
+	Note(device string, n domain.DeviceNote)
 }
 
 // Rooms says who may read a room.
@@ -205,6 +207,10 @@ func (s *Service) Report(ctx context.Context, p domain.Principal, r domain.Comma
 
 // changed tells whoever gave a command in no room what became of it; a room has that in its log.
 func (s *Service) changed(c domain.Command) {
+	if c.State == domain.CommandFailed || c.State == domain.CommandExpired {
+		s.Devices.Note(c.Device, domain.DeviceNote{Kind: domain.NoteCommand, Subject: c.Action, Reason: string(c.State),
+			Detail: c.Error})
+	}
 	if c.Room != "" {
 		return
 	}

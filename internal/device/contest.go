@@ -140,6 +140,7 @@ func (s *Service) double(ctx context.Context, device string, places []string, no
 	s.record(ctx, domain.AuditDeviceDoubled, device, "", domain.AuditEvent{
 		Actor: domain.AuditActor{Kind: string(domain.KindDevice), ID: device}, Reason: places[0] + " " + places[1],
 	})
+	s.Note(device, domain.DeviceNote{Kind: domain.NoteConnection, Reason: "doubled", Detail: places[0] + " " + places[1]})
 	s.tell(ctx, []domain.DeviceStatus{status})
 	return nil
 }

@@ -35,6 +35,7 @@ type Store interface {
 		ctx context.Context, owner string, rows []domain.DeviceImport, newKeys bool, limit int, now time.Time,
 	) ([]domain.DeviceImported, error)
 	Links
+	Log
 	DeviceByID(ctx context.Context, id string) (domain.Device, error)
 	ChangeDevice(ctx context.Context, owner, id string, c domain.DeviceChange, now time.Time) (domain.Device, error)
 	RotateDeviceKey(
@@ -104,6 +105,7 @@ type Service struct {
 	live          live
 	connects      prometheus.Counter
 	described     described
+	notes         notes
 	node          string     // of this process, in the store
 	registered    bool       // node is in the store; of whoever holds linking
 	linking       sync.Mutex // held while links are stored, so that they are in their order
@@ -122,6 +124,7 @@ func New(d Deps) *Service {
 		live:      newLive(), described: newDescribed(), node: domain.NewID("node"), used: make(map[string]domain.DeviceUse),
 	}
 	s.watch(d.Metrics)
+	s.notes.reset()
 	return s
 }
 
@@ -338,6 +341,8 @@ func (s *Service) refused(ctx context.Context, device, key, why string, from net
 	e.Outcome, e.Reason = domain.AuditFailure, why
 	if device == "" || why == wrongSecret { // the device is not authenticated
 		e.Actor = domain.AuditActor{Kind: domain.ActorAnonymous}
+	} else {
+		s.Note(device, domain.DeviceNote{Kind: domain.NoteConnection, Subject: key, Reason: why})
 	}
 	s.record(ctx, domain.AuditDeviceAuthFailed, device, key, e)
 	return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeBadDeviceKey,

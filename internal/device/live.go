@@ -238,13 +238,13 @@ func (s *Service) tick(ctx context.Context) error {
 		case <-ctx.Done():
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
-			return errors.Join(s.storeLinks(ctx), s.flush(ctx), s.storeEnded(ctx))
+			return errors.Join(s.storeLinks(ctx), s.flush(ctx), s.storeEnded(ctx), s.storeNotes(ctx))
 		case <-links.C:
 			err = s.storeLinks(ctx)
 		case <-lives.C:
 			err = s.lives(ctx)
 		case <-ended.C:
-			err = s.storeEnded(ctx)
+			err = errors.Join(s.storeEnded(ctx), s.storeNotes(ctx))
 		case <-poll.C:
 			err = errors.Join(s.poll(ctx), s.sweep(ctx))
 		case <-flush.C:

@@ -129,6 +129,8 @@ func (s *Service) Routes(api huma.API) {
 		s.patchDevice)
 	httpx.Register(api, op("list-device-connections", "GET", "/devices/{device}/connections",
 		"The last 100 connections that have ended, the latest first", 200), s.listConnections)
+	httpx.Register(api, op("list-device-log", "GET", "/devices/{device}/log",
+		"What of a device was refused or went wrong, and why; what happened last first", 200), s.listNotes)
 	httpx.Register(api, op("revoke-device", "DELETE", "/devices/{device}", "Keep a device out for good", 204),
 		s.deleteDevice)
 	httpx.Register(api, op("rotate-device-key", "POST", "/devices/{device}/keys", "Give a device another key", 201),

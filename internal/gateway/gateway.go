@@ -38,6 +38,7 @@ type Devices interface {
 	DeviceConnected(ctx context.Context, conn string, p domain.Principal, from netip.Addr, heard func() time.Time)
 	DeviceRenewed(ctx context.Context, conn string, p domain.Principal)
 	DeviceDisconnected(ctx context.Context, conn, because string)
+	Note(device string, n domain.DeviceNote)
 	// Describe takes what the device p says about itself.
 	Describe(ctx context.Context, p domain.Principal, c domain.Capabilities) error
 	// Leaves takes that the device p will be away for some time, on purpose.

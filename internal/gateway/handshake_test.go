@@ -172,6 +172,8 @@ func (d *devices) DeviceConnected(context.Context, string, domain.Principal, net
 	d.here.Add(1)
 }
 
+func (d *devices) Note(string, domain.DeviceNote) {}
+
 func (d *devices) DeviceRenewed(context.Context, string, domain.Principal) {}
 
 func (d *devices) Leaves(context.Context, domain.Principal, string, time.Duration) error { return nil }

@@ -82,6 +82,7 @@ func (c *conn) request(b []byte) {
 		}
 		body := wire.FromError(err)
 		body.Trace = trace.ID(ctx)
+		c.note(req.Type, body)
 		c.push(encode(wire.Reply{ID: req.ID, Type: wire.TypeError, Error: body}))
 		return
 	}
@@ -105,7 +106,25 @@ func (c *conn) malformed(err error) {
 }
 
 func (c *conn) fails(id string, err error) {
-	c.push(encode(wire.Reply{ID: id, Type: wire.TypeError, Error: wire.FromError(err)}))
+	body := wire.FromError(err)
+	c.note("", body)
+	c.push(encode(wire.Reply{ID: id, Type: wire.TypeError, Error: body}))
+}
+
+// note adds to the log of the device that connects why a request was refused.
+func (c *conn) note(typ string, body *wire.ErrorBody) {
+	p := c.who()
+	if p.Kind != domain.KindDevice || body.Kind == string(domain.Internal) {
+		return
+	}
+	detail := body.Detail
+	for _, f := range body.Fields {
+		detail += "; " + f.Pointer + ": " + f.Detail
+	}
+	if _, known := allowances[typ]; !known {
+		typ = "" // it may be anything
+	}
+	c.g.Devices.Note(p.ID, domain.DeviceNote{Kind: domain.NoteRequest, Subject: typ, Reason: string(body.Code), Detail: detail})
 }
 
 // limit says whether c may do one more thing now.

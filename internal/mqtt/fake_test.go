@@ -64,6 +64,10 @@ func (b *backend) DeviceConnected(context.Context, string, domain.Principal, net
 	b.answer()()
 }
 
+func (b *backend) Leaves(context.Context, domain.Principal, string, time.Duration) error { return nil }
+
+func (b *backend) Note(string, domain.DeviceNote) {}
+
 func (b *backend) DeviceDisconnected(context.Context, string, string) { b.answer()() }
 
 func (b *backend) UsersByID(_ context.Context, ids []string) ([]domain.User, error) {

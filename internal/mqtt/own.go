@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,10 @@ type Readings interface {
 type Describer interface {
 	Capabilities(ctx context.Context, device string) (domain.Capabilities, error)
 	Describe(ctx context.Context, p domain.Principal, c domain.Capabilities) error
+	// Leaves takes that a device will be away for some time, on purpose.
+	Leaves(ctx context.Context, p domain.Principal, reason string, backIn time.Duration) error
+	// Note adds to the log of a device. It does not block.
+	Note(device string, n domain.DeviceNote)
 }
 
 // Commands has commands delivered, and is told what became of them.
@@ -41,6 +46,7 @@ const (
 	topicSensor   = "s/"       // and a name: one value
 	topicCommands = "c"        // commands, to the device
 	topicResult   = "c/res"    // what became of them
+	topicBye      = "bye"      // that the device will be away, on purpose
 	topicAvail    = "avail"
 	topicLog      = "log"
 )
@@ -63,6 +69,13 @@ func (c *conn) onOwn(ctx context.Context, m *message) (packet.Code, error) {
 			err = c.s.Commands.Report(ctx, c.who, domain.CommandReport{ID: r.ID, State: domain.CommandState(r.State),
 				Progress: r.Progress, Result: r.Result, Error: r.Error})
 		}
+	case rest == topicBye:
+		var d wire.Bye
+		if err = decode(m.payload, &d); err == nil {
+			err = c.s.Describer.Leaves(ctx, c.who, d.Reason, time.Duration(d.BackIn)*time.Second)
+		}
+	case rest == topicLog:
+		c.s.Describer.Note(c.who.ID, domain.DeviceNote{Kind: domain.NoteDevice, Subject: string(m.payload)})
 	case strings.HasPrefix(rest, topicSensor):
 		err = c.onValue(ctx, rest[len(topicSensor):], plainValue(string(m.payload)))
 	}
@@ -85,6 +98,9 @@ func (c *conn) codeOf(ctx context.Context, m *message, err error) (packet.Code, 
 		return packet.Success, err
 	}
 	c.s.Log.DebugContext(ctx, "MQTT payload refused", "topic", m.topic, "err", err)
+	if !errors.Is(err, errNothingStored) { // which telemetry has noted
+		c.note(m.topic, string(domain.CodeOf(err)), wire.FromError(err).Detail)
+	}
 	return code, nil
 }
 
@@ -175,8 +191,11 @@ func (c *conn) onValue(ctx context.Context, name string, v domain.Value) error {
 
 // nothingStored is the error of readings that were all refused.
 func nothingStored(name, reason string) error {
-	return domain.Invalid.Errorf(domain.CodeInvalidField, "nothing of it was stored: %q was refused as %s", name, reason)
+	return domain.Invalid.Errorf(domain.CodeInvalidField, "nothing of it was stored: %q was refused as %s", name,
+		reason).Because(errNothingStored)
 }
+
+var errNothingStored = errors.New("all readings were refused")
 
 // plainValue reads a value as nodes write it: a number, a word for on or off, or a text.
 func plainValue(s string) domain.Value {

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -219,10 +220,27 @@ const refusedEvery = 10 * time.Second // between lines of the log about refusals
 // refusedTopic counts and logs a message that was refused.
 func (c *conn) refusedTopic(topic string, code packet.Code) {
 	c.s.metrics.dropped.WithLabelValues("refused").Inc()
+	if code != packet.BadPayload { // of which it is noted already what is wrong
+		c.note(topic, fmt.Sprintf("0x%02x", byte(code)), refusals[code])
+	}
 	if now := c.s.Now(); now.Sub(c.refused) >= refusedEvery {
 		c.refused = now
 		c.s.Log.InfoContext(c.context(context.Background()), "MQTT message refused", "topic", topic, "code", int(code),
 			"holder", c.sess.site.holder(topic))
+	}
+}
+
+// refusals says why messages are refused.
+var refusals = map[packet.Code]string{
+	packet.BadTopic:      "the topic is too long, or has too many levels",
+	packet.NotAuthorized: "the topic is another device's, or kept for the server",
+	packet.QuotaExceeded: "too many topics, retained messages or messages, or too large a payload",
+}
+
+// note adds to the log of the device that connects why a message was refused.
+func (c *conn) note(topic, reason, detail string) {
+	if c.who.Kind == domain.KindDevice && c.s.Describer != nil {
+		c.s.Describer.Note(c.who.ID, domain.DeviceNote{Kind: domain.NoteTopic, Subject: topic, Reason: reason, Detail: detail})
 	}
 }
 

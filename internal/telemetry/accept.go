@@ -103,6 +103,7 @@ func (c *check) refuse(name string, reason domain.RefusalReason) {
 func (c *check) refused(others []domain.Refusal) (different []domain.Refusal) {
 	for _, r := range slices.Concat(c.reasons, others) {
 		c.s.metrics.refused.WithLabelValues(string(r.Reason)).Inc()
+		c.s.Devices.Note(c.device, domain.DeviceNote{Kind: domain.NoteReading, Subject: r.Name, Reason: string(r.Reason)})
 		if len(different) < maxRefusals && !slices.Contains(different, r) {
 			different = append(different, r)
 		}

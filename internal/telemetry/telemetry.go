@@ -42,6 +42,8 @@ type Devices interface {
 	Capabilities(ctx context.Context, device string) (domain.Capabilities, error)
 	// MaySee fails with not_found if p may not see the device, or there is none.
 	MaySee(ctx context.Context, p domain.Principal, device string) (d domain.Device, mine bool, err error)
+	// Note adds to the log of a device. It does not block.
+	Note(device string, n domain.DeviceNote)
 }
 
 // Watchable says which devices a user owns or shares a room with.

@@ -68,6 +68,8 @@ func (f *fakes) Capabilities(context.Context, string) (domain.Capabilities, erro
 	return domain.Capabilities{Sensors: []domain.Sensor{{Name: "declared", Kind: domain.NumberArg, Unit: "Cel"}}}, nil
 }
 
+func (f *fakes) Note(string, domain.DeviceNote) {}
+
 func (f *fakes) MaySee(context.Context, domain.Principal, string) (d domain.Device, mine bool, err error) {
 	return d, true, nil
 }

@@ -198,6 +198,10 @@ export class Fleet implements port.Fleet {
     await this.#api.call('DELETE', `${path(device)}/commands/${encodeURIComponent(id)}`);
   }
 
+  async log(device: string): Promise<port.Note[]> {
+    return (await this.#api.call<{ items: port.Note[] }>('GET', `${path(device)}/log`)).items;
+  }
+
   async rules(device: string): Promise<port.AlarmRule[]> {
     return (await this.#api.call<{ items: port.AlarmRule[] }>('GET', `${path(device)}/alarm-rules`)).items;
   }

@@ -171,6 +171,18 @@ export interface Drawn {
   buckets: ReadonlyMap<string, Bucket[]>;
 }
 
+/** What of a device was refused or went wrong. */
+export interface Note {
+  kind: 'reading' | 'topic' | 'request' | 'command' | 'connection' | 'setting' | 'device';
+  /** the sensor, topic, type of request, action or setting */
+  subject?: string;
+  reason?: string;
+  detail?: string;
+  count: number;
+  first_at: string;
+  last_at: string;
+}
+
 /** The devices that the user may see. Every getter is reactive. */
 export interface Fleet {
   /** the user's own, by name */
@@ -210,6 +222,8 @@ export interface Fleet {
     room?: string,
   ): Promise<Command>;
   cancel(device: string, id: string): Promise<void>;
+  /** what happened last first */
+  log(device: string): Promise<Note[]>;
   rules(device: string): Promise<AlarmRule[]>;
   addRule(device: string, rule: Omit<AlarmRule, 'id'>): Promise<void>;
   removeRule(device: string, id: string): Promise<void>;
