@@ -91,7 +91,7 @@ func cut(word string) string {
 // contains the form of the query.
 func Name(s string) string {
 	var b strings.Builder
-	for _, r := range runs(s) {
+	for r := range runs(s) {
 		if r.class != pair {
 			if w := fold(s[r.start:r.end]); w != "" {
 				b.WriteString(" " + w)

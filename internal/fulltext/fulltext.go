@@ -9,6 +9,7 @@
 package fulltext
 
 import (
+	"iter"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -82,32 +83,33 @@ type run struct {
 }
 
 // runs splits text into runs, in linear time.
-func runs(text string) (rs []run) {
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRuneInString(text[i:])
-		c := classOf(r)
-		if c == gap {
-			i += size
-			continue
-		}
-		end := i + size
-		for end < len(text) {
-			r, size := utf8.DecodeRuneInString(text[end:])
-			if !joins(r) && (c == sign || classOf(r) != c) {
-				break
+func runs(text string) iter.Seq[run] {
+	return func(yield func(run) bool) {
+		for i := 0; i < len(text); {
+			r, size := utf8.DecodeRuneInString(text[i:])
+			c, end := classOf(r), i+size
+			for c != gap && end < len(text) {
+				r, size := utf8.DecodeRuneInString(text[end:])
+				if !joins(r) && (c == sign || classOf(r) != c) {
+					break
+				}
+				end += size
 			}
-			end += size
+			if c != gap && !yield(run{i, end, c}) {
+				return
+			}
+			i = end
 		}
-		rs = append(rs, run{i, end, c})
-		i = end
 	}
-	return rs
 }
+
+// usualWord is the length of a word and what is between it and the next, in bytes, in most languages.
+const usualWord = 6
 
 // Tokens returns the words of text in their order, in linear time.
 func Tokens(text string) []Token {
-	var tokens []Token
-	for _, r := range runs(text) {
+	tokens := make([]Token, 0, len(text)/usualWord+1)
+	for r := range runs(text) {
 		if r.class == pair {
 			tokens = append(tokens, pairs(clusters(text, r))...)
 		} else if w := fold(text[r.start:r.end]); w != "" {

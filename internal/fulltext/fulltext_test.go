@@ -173,7 +173,7 @@ func FuzzFound(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string, from, to uint) {
 		var starts, ends []int
-		for _, r := range runs(text) {
+		for r := range runs(text) {
 			if r.class != pair {
 				starts, ends = append(starts, r.start), append(ends, r.end)
 				continue
