@@ -148,6 +148,9 @@ const (
 // Codes about devices and their keys.
 const (
 	CodeNoDevice        = domain.CodeNoDevice
+	CodeNoDeviceGroup   = domain.CodeNoDeviceGroup
+	CodeTooManyGroups   = domain.CodeTooManyGroups
+	CodeGroupByRule     = domain.CodeGroupByRule
 	CodeDeviceRevoked   = domain.CodeDeviceRevoked
 	CodeNoDeviceKey     = domain.CodeNoDeviceKey
 	CodeNotYourCommand  = domain.CodeNotYourCommand

@@ -280,7 +280,7 @@ test('an alarm is raised in the room once, and acknowledged there', async () => 
 });
 
 test('many devices are imported from a file, and again without doubles', async () => {
-  await ann.getByRole('link', { name: 'Devices' }).click();
+  await ann.getByRole('link', { name: 'Devices', exact: true }).click();
   await ann.getByRole('link', { name: 'Import' }).click();
   const rows = Array.from({ length: 60 }, (_, i) => `Pump ${i};A-${i};pump;cellar`);
   const file = (extra) => ({
@@ -306,5 +306,35 @@ test('many devices are imported from a file, and again without doubles', async (
   await ann.getByRole('searchbox', { name: 'Find a device' }).fill('a-59');
   await ann.getByRole('link', { name: /Pump 59/ }).waitFor();
   assert.equal(await ann.getByRole('link', { name: /Pump/ }).count(), 1);
+  assert.equal(ann.broken, undefined);
+});
+
+test('devices that have something in common are a group', async () => {
+  await ann.getByRole('link', { name: 'Devices', exact: true }).click();
+  await ann.getByRole('link', { name: 'New group' }).click();
+  await ann.getByLabel('Name of the group').fill('cellar');
+  await ann.getByLabel('Tag').fill('cellar');
+  await ann.getByLabel('Type').fill('pump');
+  await accessibleEverywhere(ann, 'devices-new-group');
+  await ann.getByRole('button', { name: 'Create group' }).click();
+  await ann.getByText('type pump · tag cellar').waitFor();
+  await ann.getByRole('link', { name: /Pump 59/ }).waitFor();
+  assert.equal(await ann.getByRole('link', { name: /Greenhouse/ }).count(), 0);
+  await ann.getByRole('link', { name: 'All devices' }).click();
+  await ann.getByRole('link', { name: 'New group' }).click();
+  await ann.getByLabel('Name of the group').fill('indoors');
+  await ann.getByRole('radio', { name: /Chosen by hand/ }).check();
+  await ann.getByRole('checkbox', { name: 'Greenhouse' }).check();
+  await ann.getByRole('button', { name: 'Create group' }).click();
+  await ann.getByRole('link', { name: /Greenhouse/ }).waitFor();
+  await ann.getByRole('link', { name: 'All devices' }).click();
+  const groups = ann.getByRole('navigation', { name: 'Groups of devices' });
+  await groups.getByRole('link', { name: 'cellar 60' }).waitFor();
+  await accessibleEverywhere(ann, 'devices-groups');
+  await groups.getByRole('link', { name: 'indoors 1' }).click();
+  await ann.getByRole('button', { name: 'Actions for indoors' }).click();
+  await ann.getByRole('menuitem', { name: 'Delete group' }).click();
+  await ann.getByRole('dialog').getByRole('button', { name: 'Delete group' }).click();
+  await groups.getByRole('link', { name: 'indoors' }).waitFor({ state: 'detached' });
   assert.equal(ann.broken, undefined);
 });

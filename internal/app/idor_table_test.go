@@ -62,6 +62,8 @@ func rows() map[string]row {
 		"accept-request": room(404, ""), "decline-request": room(404, `{}`),
 
 		"list-devices": own, "register-device": with(own, `{"name":"Mine"}`), "get-device": theirs(""),
+		"list-device-groups": own, "put-device-group": {eve: 200, body: `{"rule":{"tag":"x"}}`}, // of the caller's, by name
+		"change-device-group": theirs(`{"add":["{device}"]}`), "delete-device-group": theirs(""),
 		"import-devices":    with(own, `{"name":"Mine"}`),
 		"list-room-devices": room(200, ""), "list-device-connections": theirs(""), "list-device-log": theirs(""),
 		"update-device": theirs(`{"name":"Mine"}`),

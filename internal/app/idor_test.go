@@ -130,7 +130,7 @@ func newHouse(t *testing.T) *house {
 		"{user}", me.ID, "{bob}", bob.ID, "{banned}", banned.ID, "{session}", sessions.Items[0].ID,
 		"{command}", domain.NewID(domain.CommandPrefix), "{alarm}", domain.NewID(domain.AlarmPrefix),
 		"{rule}", domain.NewID(domain.AlarmRulePrefix),
-		"{browser}", "rem_anns", "{passkey}", "anns-key", "{hash}", "nothing", "{provider}", "oidc",
+		"{group}", "anns", "{browser}", "rem_anns", "{passkey}", "anns-key", "{hash}", "nothing", "{provider}", "oidc",
 	}
 	return h
 }

@@ -50,6 +50,7 @@ type Store interface {
 		ctx context.Context, viewer, room, after string, limit int, now time.Time,
 	) ([]domain.DescribedDevice, error)
 	Logins
+	Groups
 }
 
 // Links is the part of the store that knows which devices are there.

@@ -137,6 +137,7 @@ func (s *Service) Routes(api huma.API) {
 		s.postKey)
 	httpx.Register(api, op("revoke-device-key", "DELETE", "/devices/{device}/keys/{key}",
 		"End one key of a device for good", 204), s.deleteKey)
+	s.groupRoutes(api, op)
 }
 
 type newDeviceInput struct {
@@ -164,6 +165,8 @@ type devicesInput struct {
 	Q      string `query:"q" maxLength:"64" doc:"a part of the name, the type, or of the model or serial number that it says"`
 	Tag    string `query:"tag" maxLength:"32"`
 	Type   string `query:"type" maxLength:"64"`
+	Model  string `query:"model" maxLength:"64"`
+	Group  string `query:"group" maxLength:"32" doc:"those in one of your groups"`
 	State  string `query:"state" enum:"active,online,asleep,offline,suspended,ended" doc:"ended: revoked or expired; active: neither that nor suspended, of which each is online, asleep or offline"`
 	Cursor string `query:"cursor"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
@@ -178,12 +181,15 @@ func (s *Service) listDevices(ctx context.Context, in *devicesInput) (*struct{ B
 		}
 		owner = ""
 	}
+	if in.All && in.Group != "" {
+		return nil, domain.InvalidField("?group", "a group has your own devices only; leave out all")
+	}
 	after, err := httpx.After(in.Cursor)
 	if err != nil {
 		return nil, err
 	}
 	devices, err := s.Store.FindDevices(ctx, domain.DeviceQuery{Owner: owner, Text: in.Q, Tag: in.Tag, Type: in.Type,
-		State: domain.DeviceState(in.State)}, after, in.Limit+1, s.Now())
+		Model: in.Model, Group: in.Group, State: domain.DeviceState(in.State)}, after, in.Limit+1, s.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -147,6 +147,9 @@ const (
 const (
 	CodeNoDevice        Code = "no_device"
 	CodeDeviceRevoked   Code = "device_revoked"
+	CodeNoDeviceGroup   Code = "no_device_group"
+	CodeTooManyGroups   Code = "too_many_groups"
+	CodeGroupByRule     Code = "group_by_rule"
 	CodeNoDeviceKey     Code = "no_device_key"
 	CodeNotYourCommand  Code = "not_your_command"
 	CodeNoCommand       Code = "no_command"

@@ -181,7 +181,9 @@ type DeviceQuery struct {
 	Owner     string // empty: everybody's
 	Text      string // part of the name, or of the type, a serial number or the model
 	Tag, Type string
+	Model     string // as the device tells it
 	State     DeviceState
+	Group     string // of Owner: then all that can still connect
 }
 
 // DeviceState is whether a device may connect.

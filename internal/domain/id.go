@@ -21,6 +21,7 @@ const (
 	CommandPrefix   = "cmd"
 	AlarmPrefix     = "alm"
 	AlarmRulePrefix = "alr"
+	GroupPrefix     = "grp"
 )
 
 // Crockford's alphabet, in lower case: sorts like the bytes that it encodes.

@@ -157,34 +157,6 @@ func (repo *Repository) Devices(ctx context.Context, owner, after string, limit 
 	return repo.FindDevices(ctx, domain.DeviceQuery{Owner: owner}, after, limit, time.Time{})
 }
 
-// escapeLike makes a text a part of a pattern of LIKE, with \ as its escape character.
-var escapeLike = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
-
-// FindDevices is Devices for those that a query describes, whose state is that of the time now.
-func (repo *Repository) FindDevices(
-	ctx context.Context, q domain.DeviceQuery, after string, limit int, now time.Time,
-) ([]domain.Device, error) {
-	like, some := naming.SubstringPattern(q.Text)
-	if !some && q.Text != "" {
-		return nil, nil
-	}
-	const text = `($3 = '' OR u.folded LIKE $4 ESCAPE '\' OR lower(d.type) LIKE $10 ESCAPE '\'
-		OR lower(d.serial) LIKE $10 ESCAPE '\' OR EXISTS
-		(SELECT 1 FROM device_capabilities c WHERE c.device_id = d.id
-		AND (lower(c.model) LIKE $10 ESCAPE '\' OR lower(c.serial) LIKE $10 ESCAPE '\')))`
-	const state = `($7 = '' OR $7 = CASE WHEN d.revoked_at <> 0 OR d.expires_at <> 0 AND d.expires_at <= $8 THEN 'ended'
-		WHEN d.suspended_at <> 0 THEN 'suspended' WHEN $7 = 'active' THEN 'active' WHEN s.online THEN 'online'
-		WHEN d.away_until > $8 THEN 'asleep' ELSE 'offline' END)`
-	tag := ""
-	if q.Tag != "" {
-		tag = "% " + escapeLike.Replace(q.Tag) + " %"
-	}
-	plain := "%" + escapeLike.Replace(strings.ToLower(q.Text)) + "%"
-	return devicesWhere(ctx, repo.db, `($1 = '' OR d.owner_id = $1) AND d.id > $2 AND `+text+`
-		AND ($5 = '' OR d.tags LIKE $5 ESCAPE '\') AND ($6 = '' OR d.type = $6) AND `+state+` ORDER BY d.id LIMIT $9`,
-		q.Owner, after, q.Text, like, tag, q.Type, string(q.State), store.Millis(now), limit, plain)
-}
-
 // DeviceByID returns a device with its keys.
 func (repo *Repository) DeviceByID(ctx context.Context, id string) (domain.Device, error) {
 	return oneDevice(ctx, repo.db, id)
@@ -342,6 +314,9 @@ func EraseUser(ctx context.Context, t *store.Tx, owner string, now time.Time) er
 	}
 	_, err = t.ExecContext(ctx, `UPDATE devices SET type = '', serial = '', notes = '', tags = '' WHERE owner_id = $1`, owner)
 	if err != nil {
+		return err
+	}
+	if _, err := t.ExecContext(ctx, `DELETE FROM device_groups WHERE owner_id = $1`, owner); err != nil {
 		return err
 	}
 	t.Invalidate()

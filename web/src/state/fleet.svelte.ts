@@ -25,6 +25,8 @@ const keepRoom = 15_000; // for which the devices of a room are taken to be the 
 
 const path = (id: string) => `/devices/${encodeURIComponent(id)}`;
 
+const groupPath = (name: string) => `/device-groups/${encodeURIComponent(name)}`;
+
 export class Fleet implements port.Fleet {
   readonly #api: Api<Me>;
   readonly #request: <T>(type: string, data: unknown) => Promise<T>;
@@ -40,12 +42,12 @@ export class Fleet implements port.Fleet {
     this.#request = request;
   }
 
-  async list(): Promise<port.FleetDevice[]> {
+  async list(group = ''): Promise<port.FleetDevice[]> {
     const all: port.FleetDevice[] = [];
     for (let cursor = ''; ;) {
       const page = await this.#api.call<PageOf<port.FleetDevice>>(
         'GET',
-        `/devices?${new URLSearchParams({ cursor, limit: '200' })}`,
+        `/devices?${new URLSearchParams({ cursor, limit: '200', ...(group && { group }) })}`,
       );
       all.push(...(page.items ?? []));
       if (!page.next) return all;
@@ -59,6 +61,18 @@ export class Fleet implements port.Fleet {
 
   register(name: string, access: port.Access): Promise<IssuedKey> {
     return this.#api.call('POST', '/devices', { name, ...(access && { access }) });
+  }
+
+  async groups(): Promise<port.DeviceGroup[]> {
+    return (await this.#api.call<{ items: port.DeviceGroup[] }>('GET', '/device-groups')).items;
+  }
+
+  async putGroup(name: string, of: { rule: port.GroupRule } | { devices: string[] }): Promise<void> {
+    await this.#api.call('PUT', groupPath(name), of);
+  }
+
+  deleteGroup(name: string): Promise<void> {
+    return this.#api.call('DELETE', groupPath(name));
   }
 
   async import(file: Blob, newKeys: boolean, each: (line: port.Imported) => void): Promise<void> {

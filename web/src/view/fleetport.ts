@@ -97,6 +97,21 @@ export interface Imported {
   errors?: { pointer: string; detail: string }[];
 }
 
+/** Which devices are in a group: those that all of it is true of. */
+export interface GroupRule {
+  tag?: string;
+  type?: string;
+  model?: string;
+}
+
+export interface DeviceGroup {
+  name: string;
+  /** none: its devices are chosen by hand */
+  rule?: GroupRule;
+  /** how many are in it */
+  devices: number;
+}
+
 /** What was measured under one name, and its last value. */
 export interface Series {
   name: string;
@@ -186,7 +201,12 @@ export interface Note {
 /** The devices that the user may see. Every getter is reactive. */
 export interface Fleet {
   /** the user's own, by name */
-  list(): Promise<FleetDevice[]>;
+  list(group?: string): Promise<FleetDevice[]>;
+  /** the user's groups of devices, by name */
+  groups(): Promise<DeviceGroup[]>;
+  /** makes a group, or replaces it: by a rule, or with devices chosen by hand */
+  putGroup(name: string, of: { rule: GroupRule } | { devices: string[] }): Promise<void>;
+  deleteGroup(name: string): Promise<void>;
   get(id: string): Promise<FleetDevice>;
   register(name: string, access: Access): Promise<IssuedKey>;
   /** registers or changes the devices of a file; each: tells what became of a line as soon as that is known */
