@@ -57,6 +57,8 @@ func floors() map[string][]string {
 		"internal/chunk":   {"internal/domain"},
 		"internal/senml":   {"internal/domain"},
 
+		"internal/remotewrite": {},
+
 		"internal/capacity":   {},
 		"internal/proxyproto": ground,
 		"internal/disk":       ground,
@@ -113,7 +115,7 @@ func floors() map[string][]string {
 		"internal/history":   kits,
 		"internal/presence":  kits,
 		"internal/webtrace":  kits,
-		"internal/telemetry": append([]string{"internal/chunk", "internal/senml"}, kits...),
+		"internal/telemetry": append([]string{"internal/chunk", "internal/remotewrite", "internal/senml"}, kits...),
 
 		"internal/passkey/softkey": {}, // for tests alone
 		"internal/blob/blobtest":   {"internal/blob", "internal/domain"},

@@ -3,10 +3,12 @@ package app
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/presence"
+	"github.com/unhidra/unhidra/internal/remotewrite"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/store/readings"
@@ -30,9 +32,14 @@ func OpenReadings(ctx context.Context, db *all.Store, c config.Config, o StoreOp
 
 func (s *server) buildTelemetry() {
 	m, keep := &s.modules, s.Config.Readings
+	var receiver telemetry.Receiver
+	if w := s.Config.RemoteWrite; w.URL != "" {
+		receiver = &remotewrite.Client{URL: w.URL, User: w.User, Token: w.Token.Reveal(), HTTP: &http.Client{}}
+	}
 	m.telemetry = telemetry.New(telemetry.Deps{
 		Store: s.readings, Devices: m.device, Watchable: s.db.Devices, Observer: m.alarm, Bus: s.bus,
 		Log: s.logs.Part("telemetry"), Metrics: s.reg,
+		Forwarded: s.readings, Receiver: receiver,
 		Cleaner: s.readings, Erased: s.db.Devices, DiskFull: s.reserve.Full,
 		Keep: telemetry.Keep{
 			Raw: days(keep.Days), Minutes: days(keep.MinutesDays), Hours: days(keep.HoursDays), Days: days(keep.DaysDays),

@@ -65,7 +65,7 @@ func receiver(p *string) func(string) error {
 			return errors.New("is not of the form https://receiver.example.org/path")
 		}
 		if u.Scheme == "http" && !loopback(u.Hostname()) {
-			return errors.New("would send the log for all to read; use https")
+			return errors.New("would send it for all to read; use https")
 		}
 		return nil
 	}

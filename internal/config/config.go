@@ -50,6 +50,7 @@ type Config struct {
 	Backup      Backup
 	Retention   Retention
 	Readings    Readings
+	RemoteWrite RemoteWrite
 	DiskReserve int // MiB of the data folder's disk that messages leave free; 0: none
 
 	AllowedOrigins []string

@@ -297,6 +297,13 @@ func (c *Config) options() []option {
 			"days that those of each hour are kept; 0: forever", false, num(&c.Readings.HoursDays, 0, 36500)},
 		{keeps, "UNHIDRA_READINGS_DAYS_DAYS", "", "0",
 			"days that those of each day are kept; 0: forever", false, num(&c.Readings.DaysDays, 0, 36500)},
+		{keeps, "UNHIDRA_REMOTE_WRITE_URL", "", "",
+			"where readings are forwarded to, by Prometheus remote write: `https://prometheus.example.org/api/v1/write`; empty: " +
+				"nowhere. See [prometheus.md](prometheus.md)", false, receiver(&c.RemoteWrite.URL)},
+		{keeps, "UNHIDRA_REMOTE_WRITE_USER", "", "", "user name for it; empty: the token is a bearer token", false,
+			str(&c.RemoteWrite.User)},
+		{keeps, "UNHIDRA_REMOTE_WRITE_TOKEN", "", "", "token, or password of that user; empty: none", true,
+			secret(&c.RemoteWrite.Token)},
 		{keeps, "UNHIDRA_DISK_RESERVE", "", "100",
 			"MiB of the data folder's disk to leave free: below that, a server with SQLite accepts no new messages " +
 				"(503, `disk_full`), while reading, deleting and signing in still work; 0: until the disk is full", false,

@@ -23,6 +23,13 @@ type Readings struct {
 	Days, MinutesDays, HoursDays, DaysDays int // single ones, and what sums up each minute, hour and day
 }
 
+// RemoteWrite says where readings are forwarded to.
+type RemoteWrite struct {
+	URL   string // empty: nowhere
+	User  string
+	Token Secret
+}
+
 // complete refuses to keep what is finer for longer than what is coarser: charts would have holes.
 func (r Readings) complete() error {
 	finer, name := r.Days, "UNHIDRA_READINGS_DAYS"

@@ -59,6 +59,10 @@ func (s *Service) Accept(ctx context.Context, device string, reports []domain.Re
 			return domain.ReportAck{}, err
 		}
 		s.metrics.commit.Observe(time.Since(begin).Seconds())
+		if err := s.forward.note(ctx, device, good, now); err != nil {
+			s.metrics.unacknowledged.Add(float64(len(reports))) // it is stored, but would not be forwarded
+			return domain.ReportAck{}, err
+		}
 		s.stored(device, good, done)
 		ack = done.ReportAck
 	}

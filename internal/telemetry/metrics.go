@@ -8,6 +8,7 @@ import (
 
 type metrics struct {
 	readings, accepted, duplicates, unacknowledged prometheus.Counter
+	forwarded, forwardRefused, forwardFailures     prometheus.Counter
 	refused, clocks                                *prometheus.CounterVec
 	commit                                         prometheus.Histogram
 }
@@ -22,6 +23,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		duplicates: counter("telemetry_duplicate_reports_total", "Reports that devices sent although they were stored."),
 		unacknowledged: counter("telemetry_unacknowledged_reports_total",
 			"Reports that were not taken, and must be sent again: too many, or no room or database for them."),
+		forwarded: counter("telemetry_forwarded_total", "Values that the receiver of remote write has taken."),
+		forwardRefused: counter("telemetry_forward_refused_total",
+			"Values that the receiver of remote write will never take: too old for it, or it has another one of that time."),
+		forwardFailures: counter("telemetry_forward_failures_total",
+			"Requests of remote write that failed and are repeated."),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "telemetry_refused_readings_total",
 			Help: "Values of devices that were refused for good, by reason."}, []string{"reason"}),
 		clocks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "telemetry_clocks_total",
@@ -38,7 +44,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		m.clocks.WithLabelValues(clock)
 	}
 	if reg != nil {
-		reg.MustRegister(m.readings, m.accepted, m.duplicates, m.unacknowledged, m.refused, m.clocks, m.commit)
+		reg.MustRegister(m.readings, m.accepted, m.duplicates, m.unacknowledged, m.refused, m.clocks, m.commit,
+			m.forwarded, m.forwardRefused, m.forwardFailures)
 	}
 	return m
 }

@@ -70,6 +70,8 @@ type Deps struct {
 	DiskFull  func() error          // fails while nothing may be stored; nil: never
 	Now       func() time.Time      // nil: time.Now
 	Keep      Keep
+	Forwarded Forwarded
+	Receiver  Receiver // nil: readings are not forwarded
 }
 
 // Keep says for how long readings are kept, by resolution; 0: for ever. What is coarser is kept at
@@ -83,6 +85,7 @@ type Service struct {
 	readings *ratelimit.Limiter // of one device
 	known    known
 	live     live
+	forward  *forwarder // nil: readings are not forwarded
 }
 
 const (
@@ -103,6 +106,9 @@ func New(d Deps) *Service {
 	s := &Service{Deps: d, readings: ratelimit.New(readingsPerSec, time.Second, readingsBurst), known: newKnown()}
 	s.live.init()
 	s.metrics = newMetrics(d.Metrics)
+	if d.Receiver != nil {
+		s.forward = &forwarder{s: s, dirty: make(map[string]time.Time), begun: make(map[string]bool)}
+	}
 	return s
 }
 
@@ -117,6 +123,9 @@ func (s *Service) Run(ctx context.Context) error {
 	wg.Go(func() { s.every(ctx, closeEvery, s.closeDue) })
 	wg.Go(func() { s.every(ctx, liveTick, s.publishDue) })
 	wg.Go(func() { s.every(ctx, recheckEvery, s.recheckAll) })
+	if s.forward != nil {
+		wg.Go(func() { s.every(ctx, forwardEvery, s.forward.round) })
+	}
 	wg.Wait()
 	return nil
 }
