@@ -1,5 +1,13 @@
 import { dateOf, dayKey, secondOf, timeOf } from '../when';
 
+/** The part of the axis of values for a line that is flat; undefined for any other. */
+export function axisRange(min: number | null, max: number | null): [number, number] | undefined {
+  if (min === null || max === null) return [0, 1];
+  if (min !== max) return undefined;
+  const room = Math.abs(min) / 10 || 1;
+  return [min - room, max + room];
+}
+
 /** What stands at the marks of an axis of times, in seconds since 1970, which are step seconds apart. */
 export function axisTimes(at: readonly number[], step: number): string[] {
   let day = '';

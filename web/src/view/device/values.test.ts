@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { axisRange } from './axis';
 import { commandText } from './commandtext';
-import { meanOf, valueOf } from './values';
+import { decimalsOf, meanOf, valueOf } from './values';
 
 test('a number keeps every digit before the point, and five where it has fewer', () => {
   const say = (v: number) => valueOf(v, undefined, '');
@@ -17,4 +18,15 @@ test('a command reads as it is typed', () => {
   expect(commandText({ action: 'restart' })).toBe('restart');
   expect(commandText({ action: 'fan', args: { on: false } })).toBe('fan off');
   expect(commandText({ action: 'light', args: { on: true, brightness: 7.5 } })).toBe('light on=on brightness=7.5');
+});
+
+test('a mean has no more decimals than what it is of', () => {
+  expect([decimalsOf(12.4, 24.25), decimalsOf(3, undefined), decimalsOf(0.00001)]).toEqual([2, 0, 5]);
+});
+
+test('a flat line stands in the middle of a narrow part of the axis', () => {
+  expect(axisRange(80, 80)).toEqual([72, 88]);
+  expect(axisRange(0, 0)).toEqual([-1, 1]);
+  expect(axisRange(null, null)).toEqual([0, 1]);
+  expect(axisRange(1, 2)).toBeUndefined();
 });

@@ -19,6 +19,10 @@ function digitsOf(v: number, precision: number | undefined): Intl.NumberFormatOp
   return Math.abs(v) < 10_000 ? { maximumSignificantDigits: 5 } : { maximumFractionDigits: 0 };
 }
 
+/** How many decimals the finest of some numbers has, up to five. */
+export const decimalsOf = (...numbers: (number | undefined)[]): number =>
+  Math.max(...numbers.map((n) => Math.min(5, String(n ?? 0).split('.')[1]?.length ?? 0)));
+
 /** The mean of what was on (1) or off (0): "On", or "40% on". */
 export function meanOf(v: number): string {
   if (v === 0 || v === 1) return valueOf(v === 1, undefined, '');
