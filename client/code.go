@@ -163,6 +163,7 @@ const (
 	CodeNameARoom       = domain.CodeNameARoom
 	CodePeopleOnly      = domain.CodePeopleOnly
 	CodeNotYourDevice   = domain.CodeNotYourDevice
+	CodeSettingsChanged = domain.CodeSettingsChanged
 	CodeNoAlarm         = domain.CodeNoAlarm
 	CodeNoAlarmRule     = domain.CodeNoAlarmRule
 	CodeTooManyRules    = domain.CodeTooManyRules

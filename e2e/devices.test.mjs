@@ -52,6 +52,11 @@ const connect = () =>
         waiting.delete(f.id);
         return f.type === 'ok' ? w.done(f.data) : w.failed(new Error(e.data));
       }
+      if (f.type === 'settings') {
+        const { version, settings } = f.data;
+        const errors = settings.mode === 'turbo' ? { mode: 'this pump has no turbo' } : {};
+        await ask('settings_result', { version, settings: { interval: settings.interval ?? 10 }, errors });
+      }
       if (f.type === 'command') {
         globalThis.obeyed = f.data;
         globalThis.commands = (globalThis.commands ?? 0) + 1;
@@ -78,6 +83,10 @@ const connect = () =>
           args: [{ name: 'value', kind: 'number', unit: 'Cel', min: 5, max: 35, required: true }],
         },
         { name: 'erase', title: 'Erase settings', destructive: true },
+      ],
+      settings: [
+        { name: 'interval', title: 'Interval', kind: 'number', unit: 's', min: 5 },
+        { name: 'mode', title: 'Mode', kind: 'choice', options: ['eco', 'turbo'] },
       ],
     };
     await ask('describe', { capabilities });
@@ -173,6 +182,29 @@ test('what a device can do is done, and one that cannot be undone asks first', a
   await ann.getByRole('dialog', { name: 'Run “Erase settings”?' }).waitFor();
   await ann.keyboard.press('Escape');
   await accessibleEverywhere(ann, 'device-controls');
+});
+
+test('a device is set, and says what it did not take', async () => {
+  const settings = ann.getByRole('region', { name: 'Settings' });
+  await settings.getByLabel('Interval (s)').fill('30');
+  await settings.getByLabel('Mode').selectOption('turbo');
+  await settings.getByRole('button', { name: 'Save' }).click();
+  await settings.getByText('this pump has no turbo').waitFor();
+  assert.equal(await settings.getByLabel('Interval (s)').inputValue(), '30');
+  await settings.getByLabel('Mode').selectOption('');
+  await settings.getByRole('button', { name: 'Save' }).click();
+  await settings.getByText('this pump has no turbo').waitFor({ state: 'detached' });
+  await accessibleEverywhere(ann, 'device-settings');
+});
+
+test('the log of a device says what was refused', async () => {
+  await report({ readings: { temperature: 'warm' } });
+  await ann.waitForTimeout(5500); // it is written within 5 seconds
+  await ann.getByText('Log', { exact: true }).click();
+  const log = ann.getByRole('group', { name: 'Log' }).last();
+  await log.getByText('Reading refused: temperature').waitFor();
+  await log.getByText('Setting: mode').waitFor();
+  await accessibleEverywhere(ann, 'device-log');
 });
 
 test('the list shows who is there and what they say', async () => {

@@ -44,6 +44,11 @@ const (
 // numbers are float64.
 type Action func(ctx context.Context, args map[string]any) (result any, err error)
 
+// Set sets what the server wants to be set: all of it, by the names of settings, each time; what is missing
+// is as the device has it by itself. Numbers are float64. It returns why it did not take a setting, by its
+// name; nil: it took all.
+type Set func(ctx context.Context, settings map[string]any) (refused map[string]error)
+
 // Options are the options of a Device.
 type Options struct {
 	Server string // for example https://chat.example.org
@@ -53,6 +58,7 @@ type Options struct {
 	Dir          string
 	Capabilities Capabilities
 	Actions      map[string]Action // by the name of the actuator
+	Set          Set               // nil: the device has no settings
 	MaxBuffer    int               // bytes of reports that wait; of more the oldest are lost; 0: 64 MiB
 	Log          *slog.Logger      // nil: nothing is logged
 	Client       *client.Client    // nil: one for Server and Key
@@ -66,6 +72,7 @@ type Device struct {
 	orders   chan wire.Command
 	hello    chan struct{} // a connection has begun
 	live     atomic.Pointer[client.Live]
+	settings chan wire.Settings // the latest that is to be set
 }
 
 const (
@@ -103,7 +110,7 @@ func Open(o Options) (*Device, error) {
 		return nil, errors.Join(err, reports.close())
 	}
 	return &Device{o: o, reports: reports, commands: commands, orders: make(chan wire.Command, ordersMost),
-		hello: make(chan struct{}, 1)}, nil
+		hello: make(chan struct{}, 1), settings: make(chan wire.Settings, 1)}, nil
 }
 
 // describeError names the value that is wrong.
@@ -152,8 +159,11 @@ func (d *Device) Run(ctx context.Context) error {
 			}
 		},
 		OnOther: func(typ string, data json.RawMessage) {
-			if typ == wire.TypeOrder {
+			switch typ {
+			case wire.TypeOrder:
 				d.onOrder(data)
+			case wire.TypeSet:
+				d.onSettings(data)
 			}
 		},
 		OnState: func(s client.State, err error) {
@@ -171,6 +181,7 @@ func (d *Device) Run(ctx context.Context) error {
 	wg.Go(func() { d.greet(ctx, live) })
 	wg.Go(func() { d.send(ctx, live) })
 	wg.Go(func() { d.obey(ctx, live) })
+	wg.Go(func() { d.set(ctx, live) })
 	var err error
 	select {
 	case <-ctx.Done():
@@ -190,13 +201,15 @@ const (
 	Off     = "off"
 )
 
+var errNotRunning = errors.New("the device does not run")
+
 // Leave tells the server that the device will be away for some time, on purpose, and when it wants to be
 // back: until then it is asleep, and its silence is no alarm. It closes nothing; end Run after it. It
 // fails without a connection.
 func (d *Device) Leave(ctx context.Context, why string, backIn time.Duration) error {
 	live := d.live.Load()
 	if live == nil {
-		return errors.New("the device does not run")
+		return errNotRunning
 	}
 	return live.Request(ctx, wire.TypeBye, wire.Bye{Reason: why, BackIn: int(backIn / time.Second)}, nil)
 }

@@ -235,3 +235,55 @@ func TestADeviceLeavesOnPurpose(t *testing.T) {
 		t.Error("it leaves although it does not run")
 	}
 }
+
+// A device sets what it is told, says what it did not take, and is told again only of what is new.
+func TestADeviceSetsWhatItIsTold(t *testing.T) {
+	t.Parallel()
+	s := live.Start(t, testkit.SQLite(t))
+	ctx := t.Context()
+	ann := s.User("ann")
+	var made struct {
+		Device struct{ ID string }
+		Key    string
+	}
+	must(t, ann.Do(ctx, "POST", "/devices", map[string]any{"name": "Greenhouse"}, &made))
+	at := "/devices/" + made.Device.ID + "/settings"
+	calls := make(chan map[string]any, 10)
+	d, _ := running(t, device.Options{Server: s.URL, Key: made.Key, Dir: t.TempDir(), Log: testkit.Logger(t),
+		Capabilities: device.Capabilities{Settings: []device.Arg{{Name: "interval", Kind: device.Number},
+			{Name: "mode", Kind: device.Text}}},
+		Set: func(_ context.Context, settings map[string]any) map[string]error {
+			calls <- settings
+			if settings["mode"] == "panic" {
+				panic("on purpose")
+			}
+			return map[string]error{"mode": errors.New("no such mode")}
+		}})
+	set := func(settings map[string]any) (err error) {
+		return ann.Do(ctx, "PATCH", at, map[string]any{"settings": settings}, nil)
+	}
+	type shown struct {
+		Applied  int64
+		Reported map[string]any
+		Errors   map[string]string
+	}
+	becomes := func(what string, ok func(shown) bool) {
+		t.Helper()
+		wait(t, what, func() bool {
+			var got shown
+			must(t, ann.Do(ctx, "GET", at, nil, &got))
+			return ok(got)
+		})
+	}
+	wait(t, "the device has described itself", func() bool { return set(map[string]any{"interval": 30, "mode": "x"}) == nil })
+	becomes("its answer is there", func(s shown) bool {
+		return s.Applied == 1 && s.Reported["interval"] == 30.0 && s.Errors["mode"] == "no such mode"
+	})
+	must(t, d.Changed(ctx, map[string]any{"interval": 20}))
+	becomes("what was set on the device is there", func(s shown) bool { return s.Reported["interval"] == 20.0 })
+	must(t, set(map[string]any{"mode": "panic"}))
+	becomes("a panic is an answer", func(s shown) bool { return s.Applied == 2 && len(s.Errors) == 2 })
+	if n := len(calls); n != 2 {
+		t.Errorf("it was told %d times of 2 versions", n)
+	}
+}

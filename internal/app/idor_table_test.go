@@ -66,6 +66,7 @@ func rows() map[string]row {
 		"change-device-group": theirs(`{"add":["{device}"]}`), "delete-device-group": theirs(""),
 		"import-devices":    with(own, `{"name":"Mine"}`),
 		"list-room-devices": room(200, ""), "list-device-connections": theirs(""), "list-device-log": theirs(""),
+		"get-device-settings": theirs(""), "change-device-settings": theirs(`{"settings":{"a":null}}`),
 		"update-device": theirs(`{"name":"Mine"}`),
 		"send-command":  theirs(`{"key":"1","action":"fan"}`), "list-commands": theirs(""), "get-command": theirs(""),
 		"cancel-command": theirs(""),

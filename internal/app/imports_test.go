@@ -110,6 +110,7 @@ func floors() map[string][]string {
 		"internal/chat":      kits,
 		"internal/device":    kits,
 		"internal/command":   kits,
+		"internal/shadow":    kits,
 		"internal/alarm":     kits,
 		"internal/dashboard": kits,
 		"internal/history":   kits,

@@ -28,7 +28,7 @@ func writeLimits(c config.Config) httpx.Limits {
 		"accept-request", "decline-request", "set-requests", "unblock",
 		"register-device", "import-devices", "update-device", "revoke-device", "delete-readings",
 		"rotate-device-key", "revoke-device-key", "put-device-group", "change-device-group", "delete-device-group",
-		"create-alarm-rule", "replace-alarm-rule", "delete-alarm-rule", "change-alarm")
+		"create-alarm-rule", "replace-alarm-rule", "delete-alarm-rule", "change-alarm", "change-device-settings")
 	// What everybody in a room is told. A room that is open to all fills quickly once.
 	shared(httpx.Limit{Name: "joins", User: perMinute(2 * n), Addr: perMinute(20 * n), Room: perMinute(20 * n)},
 		"join-room", "accept-invite")

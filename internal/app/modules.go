@@ -32,6 +32,7 @@ import (
 	"github.com/unhidra/unhidra/internal/mqtt"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/presence"
+	"github.com/unhidra/unhidra/internal/shadow"
 	"github.com/unhidra/unhidra/internal/store/readings"
 	"github.com/unhidra/unhidra/internal/telemetry"
 	"github.com/unhidra/unhidra/internal/webtrace"
@@ -47,6 +48,9 @@ var (
 	_ mqtt.Devices     = (*device.Service)(nil)
 	_ mqtt.Presence    = (*presence.Service)(nil)
 	_ gateway.Commands = (*command.Service)(nil)
+	_ gateway.Settings = (*shadow.Service)(nil)
+	_ mqtt.Settings    = (*shadow.Service)(nil)
+	_ shadow.Devices   = (*device.Service)(nil)
 	_ command.Devices  = (*device.Service)(nil)
 	_ command.Rooms    = (*chat.Service)(nil)
 	_ gateway.Readings = (*telemetry.Service)(nil)
@@ -78,6 +82,7 @@ type modules struct {
 	webtrace  *webtrace.Service
 	device    *device.Service
 	command   *command.Service
+	shadow    *shadow.Service
 	alarm     *alarm.Service
 	dashboard *dashboard.Service
 	telemetry *telemetry.Service
@@ -125,6 +130,7 @@ func (s *server) build(ctx context.Context) error {
 	s.buildPresence()
 	s.buildDevices()
 	s.buildCommands()
+	s.buildShadow()
 	s.buildAlarms()
 	s.buildTelemetry()
 	s.buildDashboards()
@@ -194,6 +200,13 @@ func (s *server) buildCommands() {
 	}
 }
 
+func (s *server) buildShadow() {
+	m := &s.modules
+	m.shadow = shadow.New(shadow.Deps{Store: s.db.Devices, Devices: m.device, Bus: s.bus, Log: s.logs.Part("shadow"),
+		Audit: m.audit})
+	s.run("settings of devices", m.shadow.Run)
+}
+
 func (s *server) buildAlarms() {
 	m := &s.modules
 	m.alarm = alarm.New(alarm.Deps{
@@ -225,7 +238,7 @@ func (s *server) buildHub() {
 func (s *server) buildGateway() {
 	c, m := s.Config, &s.modules
 	m.gateway = gateway.New(gateway.Deps{
-		Auth: m.auth, Devices: m.device, Commands: m.command, Readings: m.telemetry, Secure: s.secure(), Chat: m.chat,
+		Auth: m.auth, Devices: m.device, Commands: m.command, Settings: m.shadow, Readings: m.telemetry, Secure: s.secure(), Chat: m.chat,
 		Rooms: s.db.Rooms, RoomLog: s.db.Log, Users: s.db.Accounts, Presence: m.presence, Hub: m.hub, Bus: s.bus,
 		Log: s.logs.Part("gateway"), Metrics: s.reg,
 		ClientAddr: httpx.Proxies(c.TrustedProxies).ClientAddr, Version: s.Version, Origins: s.origins(),
@@ -307,6 +320,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.presence.Routes(api)
 	m.device.Routes(api)
 	m.command.Routes(api)
+	m.shadow.Routes(api)
 	m.telemetry.Routes(api)
 	m.alarm.Routes(api)
 	m.dashboard.Routes(api)

@@ -43,6 +43,7 @@ const (
 	AuditDeviceSuspend    AuditType = "device.suspend"
 	AuditDeviceResume     AuditType = "device.resume"
 	AuditDeviceDoubled    AuditType = "device.doubled"
+	AuditDeviceSettings   AuditType = "device.settings"
 	AuditDeviceCommand    AuditType = "device.command"
 	AuditDeviceCancel     AuditType = "device.command_cancel"
 	AuditAlarmRule        AuditType = "device.alarm_rule"

@@ -161,6 +161,7 @@ const (
 	CodeNameARoom       Code = "name_a_room"
 	CodePeopleOnly      Code = "people_only"
 	CodeNotYourDevice   Code = "not_your_device"
+	CodeSettingsChanged Code = "settings_changed"
 	CodeNoAlarm         Code = "no_alarm"
 	CodeNoAlarmRule     Code = "no_alarm_rule"
 	CodeTooManyRules    Code = "too_many_rules"

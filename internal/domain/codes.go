@@ -231,6 +231,8 @@ func deviceCodes() []CodeInfo {
 		{CodePeopleOnly, []Kind{Forbidden},
 			"A device cannot do this."},
 		{CodeNotYourDevice, []Kind{Forbidden}, "Only the owner of the device can do this."},
+		{CodeSettingsChanged, []Kind{Conflict},
+			"Somebody has changed the settings of the device meanwhile. Read them again."},
 		{CodeNoAlarm, []Kind{NotFound}, "There is no such alarm, or you may not see it."},
 		{CodeNoAlarmRule, []Kind{NotFound}, "There is no such rule, or you may not see it."},
 		{CodeTooManyRules, []Kind{Conflict}, "The device has as many rules as it may. Delete one."},

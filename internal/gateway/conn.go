@@ -61,7 +61,7 @@ type conn struct {
 	bytesIn    atomic.Int64
 	closing    atomic.Bool
 	finished   atomic.Bool            // no more is delivered
-	detach     atomic.Pointer[func()] // of a device: ends the delivery of commands
+	detach     atomic.Pointer[func()] // of a device: ends the delivery of commands and settings
 	reason     atomic.Pointer[string] // why it ends, for the metrics
 }
 

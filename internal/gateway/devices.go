@@ -19,6 +19,17 @@ func (c *conn) answerDevice(ctx context.Context, req wire.Request) (any, error) 
 		return with(req, func(d wire.Bye) (any, error) {
 			return nil, c.g.Devices.Leaves(ctx, c.who(), d.Reason, time.Duration(d.BackIn)*time.Second)
 		})
+	case wire.TypeSettings:
+		desired, err := c.g.Settings.Desired(ctx, c.who())
+		if err != nil {
+			return nil, err
+		}
+		return wire.FromShadow(desired), nil
+	case wire.TypeSettingsSet:
+		return with(req, func(d wire.SettingsReport) (any, error) {
+			return nil, c.g.Settings.Report(ctx, c.who(),
+				domain.SettingsReport{Version: d.Version, Values: d.Settings, Errors: d.Errors})
+		})
 	case wire.TypeCommand:
 		return with(req, func(d wire.NewCommand) (any, error) { return c.command(ctx, d) })
 	case wire.TypeCommands:
@@ -68,12 +79,19 @@ func order(o domain.Command) []byte {
 	return encode(wire.Reply{Type: wire.TypeOrder, Data: wire.FromCommand(o)})
 }
 
-// attach has the connection of a device get commands from now on, after its hello.
+// attach has the connection of a device get commands and settings from now on, after its hello.
 func (c *conn) attach(ctx context.Context) {
 	if c.who().Kind != domain.KindDevice {
 		return
 	}
-	detach := c.g.Commands.Attach(ctx, c.user.ID, func(o domain.Command) { c.push(order(o)) })
+	settings := c.g.Settings.Attach(ctx, c.user.ID, func(s domain.Shadow) {
+		c.push(encode(wire.Reply{Type: wire.TypeSet, Data: wire.FromShadow(s)}))
+	})
+	commands := c.g.Commands.Attach(ctx, c.user.ID, func(o domain.Command) { c.push(order(o)) })
+	detach := func() {
+		settings()
+		commands()
+	}
 	c.detach.Store(&detach)
 	if c.finished.Load() { // before it was known what is to be ended
 		detach()

@@ -304,6 +304,13 @@ func (noReadings) Watch(
 
 func (noReadings) Unwatch(string) {}
 
+// noSettings has none for any device.
+type noSettings struct{ Settings }
+
+func (noSettings) Attach(context.Context, string, func(domain.Shadow)) (detach func()) {
+	return func() {}
+}
+
 // noCommands has none for any device.
 type noCommands struct{ Commands }
 
@@ -325,7 +332,7 @@ func start(t testing.TB, w *world, change func(*Deps)) *node {
 	n := &node{world: w, presence: &watched{connected: map[string]func([]byte){}, active: map[string]bool{}}}
 	d := Deps{
 		Auth: w, Chat: w, Rooms: w, RoomLog: w, Users: w, Presence: n.presence, Readings: noReadings{},
-		Commands: noCommands{}, Bus: w.bus, Log: slog.New(slog.DiscardHandler), Version: "test",
+		Commands: noCommands{}, Settings: noSettings{}, Bus: w.bus, Log: slog.New(slog.DiscardHandler), Version: "test",
 	}
 	if change != nil {
 		change(&d)

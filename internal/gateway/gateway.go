@@ -45,6 +45,14 @@ type Devices interface {
 	Leaves(ctx context.Context, p domain.Principal, reason string, backIn time.Duration) error
 }
 
+// Settings has devices told what is to be set on them, and takes what they say to that.
+type Settings interface {
+	// Attach tells a connection of a device what is to be set, until detach is called.
+	Attach(ctx context.Context, device string, deliver func(domain.Shadow)) (detach func())
+	Desired(ctx context.Context, p domain.Principal) (domain.Shadow, error)
+	Report(ctx context.Context, p domain.Principal, r domain.SettingsReport) error
+}
+
 // Commands takes what people tell devices to do, and what devices say to that.
 type Commands interface {
 	Give(ctx context.Context, p domain.Principal, n domain.NewCommand) (domain.Command, error)
@@ -119,6 +127,7 @@ type Deps struct {
 	Auth       Authenticator
 	Devices    Devices // nil: none can connect
 	Commands   Commands
+	Settings   Settings
 	Chat       Chat
 	Rooms      Rooms
 	RoomLog    Log

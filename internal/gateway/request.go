@@ -45,7 +45,7 @@ var allowances = map[string]allowance{
 	wire.TypeRead: forRequests, wire.TypeSync: forRequests, wire.TypeWatch: forRequests, wire.TypeActivity: forRequests,
 	wire.TypeRefresh: forRequests, wire.TypePing: forRequests, wire.TypeDescribe: forRequests,
 	wire.TypeCommand: forMessages, wire.TypeCommands: forRequests, wire.TypeReported: forRequests,
-	wire.TypeBye: forRequests, wire.TypeReport: forRequests, wire.TypeWatchReadings: forRequests,
+	wire.TypeBye: forRequests, wire.TypeSettings: forRequests, wire.TypeSettingsSet: forRequests, wire.TypeReport: forRequests, wire.TypeWatchReadings: forRequests,
 }
 
 // request answers one frame.

@@ -64,6 +64,15 @@ func (b *backend) DeviceConnected(context.Context, string, domain.Principal, net
 	b.answer()()
 }
 
+// noSettings has none for any device.
+type noSettings struct{}
+
+func (noSettings) Attach(context.Context, string, func(domain.Shadow)) (detach func()) {
+	return func() {}
+}
+
+func (noSettings) Report(context.Context, domain.Principal, domain.SettingsReport) error { return nil }
+
 func (b *backend) Leaves(context.Context, domain.Principal, string, time.Duration) error { return nil }
 
 func (b *backend) Note(string, domain.DeviceNote) {}
@@ -234,7 +243,7 @@ func (b *backend) run(t *testing.T) (s *Service, stop func()) {
 	b.t, b.retained = t, make(map[string]domain.RetainedMessage)
 	b.holders, b.revoked = make(map[string]string), make(map[string]bool)
 	s = New(Deps{Auth: b, Devices: b, Users: b, Presence: b, Topics: topics{b}, Sessions: sessions{b},
-		Readings: readings{b}, Describer: b, Commands: orders{b}, Bus: bus.NewLocal(), Log: testkit.Logger(t), Node: "node"})
+		Readings: readings{b}, Describer: b, Commands: orders{b}, Settings: noSettings{}, Bus: bus.NewLocal(), Log: testkit.Logger(t), Node: "node"})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()

@@ -85,6 +85,7 @@ type Deps struct {
 	Sessions   Sessions
 	Readings   Readings
 	Describer  Describer
+	Settings   Settings
 	Commands   Commands
 	Registry   Registry // nil: no announcements of the devices of this server
 	Live       Live

@@ -38,17 +38,25 @@ type Commands interface {
 	Attach(ctx context.Context, device string, deliver func(domain.Command)) (detach func())
 }
 
+// Settings has devices told what is to be set on them, and takes what they say to that.
+type Settings interface {
+	Attach(ctx context.Context, device string, deliver func(domain.Shadow)) (detach func())
+	Report(ctx context.Context, p domain.Principal, r domain.SettingsReport) error
+}
+
 // The topics under uh/d/DEVICE/.
 const (
-	topicUp       = "up"       // readings
-	topicUpAck    = "up/ack"   // what became of them, to the device
-	topicDescribe = "describe" // capabilities
-	topicSensor   = "s/"       // and a name: one value
-	topicCommands = "c"        // commands, to the device
-	topicResult   = "c/res"    // what became of them
-	topicBye      = "bye"      // that the device will be away, on purpose
-	topicAvail    = "avail"
-	topicLog      = "log"
+	topicUp          = "up"           // readings
+	topicUpAck       = "up/ack"       // what became of them, to the device
+	topicDescribe    = "describe"     // capabilities
+	topicSensor      = "s/"           // and a name: one value
+	topicCommands    = "c"            // commands, to the device
+	topicResult      = "c/res"        // what became of them
+	topicSettings    = "settings"     // what is to be set, to the device
+	topicSettingsRes = "settings/res" // what became of it
+	topicBye         = "bye"          // that the device will be away, on purpose
+	topicAvail       = "avail"
+	topicLog         = "log"
 )
 
 // onOwn carries out what a device says by a topic of its own. A code says what is wrong with it.
@@ -68,6 +76,11 @@ func (c *conn) onOwn(ctx context.Context, m *message) (packet.Code, error) {
 		if err = decode(m.payload, &r); err == nil {
 			err = c.s.Commands.Report(ctx, c.who, domain.CommandReport{ID: r.ID, State: domain.CommandState(r.State),
 				Progress: r.Progress, Result: r.Result, Error: r.Error})
+		}
+	case rest == topicSettingsRes:
+		var r wire.SettingsReport
+		if err = decode(m.payload, &r); err == nil {
+			err = c.s.Settings.Report(ctx, c.who, domain.SettingsReport{Version: r.Version, Values: r.Settings, Errors: r.Errors})
 		}
 	case rest == topicBye:
 		var d wire.Bye
@@ -230,14 +243,20 @@ type commands struct {
 	detach  func()
 }
 
-// attach has commands for the device delivered, soon.
+// attach has commands and settings for the device delivered, soon.
 func (c *conn) attach() {
 	if c.class() != plainNode || c.attached || c.s.Commands == nil {
 		return
 	}
 	c.attached = true
 	c.s.work.after(attachDelay, "attach "+c.id, func() {
-		detach := c.s.Commands.Attach(c.context(context.Background()), c.who.ID, c.obey)
+		ctx := c.context(context.Background())
+		settings := c.s.Settings.Attach(ctx, c.who.ID, c.set)
+		commands := c.s.Commands.Attach(ctx, c.who.ID, c.obey)
+		detach := func() {
+			settings()
+			commands()
+		}
 		c.commands.mu.Lock()
 		defer c.commands.mu.Unlock()
 		if c.commands.ended {
@@ -258,6 +277,21 @@ func (c *conn) endCommands() {
 		c.commands.detach()
 		c.commands.detach = nil
 	}
+}
+
+// set tells the device what is to be set. It does not wait for the store.
+func (c *conn) set(s domain.Shadow) {
+	c.s.work.start(func() {
+		ctx, cancel := context.WithTimeout(c.context(context.Background()), publishTime)
+		defer cancel()
+		b, err := json.Marshal(wire.FromShadow(s))
+		if err == nil {
+			err = c.s.say(ctx, c.sess.site, ownPrefix+"d/"+c.who.ID+"/"+topicSettings, b, 1)
+		}
+		if err != nil {
+			c.s.Log.WarnContext(ctx, "cannot tell an MQTT client its settings", "err", err)
+		}
+	})
 }
 
 // obey has a command carried out, after those before it. It does not wait for the store.

@@ -62,7 +62,7 @@ func cutAll(s string) (device, rest string, ok bool) {
 }
 
 // fromDevice are the topics under uh/d/DEVICE/ that the device publishes to.
-var fromDevice = []string{topicUp, topicDescribe, topicResult, topicBye, topicAvail, topicLog}
+var fromDevice = []string{topicUp, topicDescribe, topicResult, topicSettingsRes, topicBye, topicAvail, topicLog}
 
 // mayPublish says whether the client may publish to a topic.
 func (c *conn) mayPublish(topic string) packet.Code {

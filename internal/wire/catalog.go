@@ -29,6 +29,8 @@ func Requests() []Frame {
 		{TypeBye, Bye{}, nil, false, "Of a device: tell that it will be away for some time, on purpose."},
 		{TypeCommand, NewCommand{}, Command{}, false, "Tell a device to do something. The answer comes once that is on disk."},
 		{TypeCommands, nil, Commands{}, false, "Of a device: ask for all commands that it has not ended."},
+		{TypeSettings, nil, Settings{}, false, "Of a device: ask for what is to be set."},
+		{TypeSettingsSet, SettingsReport{}, nil, false, "Of a device: tell what is set, and what it did not take."},
 		{TypeReported, CommandReport{}, nil, false, "Of a device: tell what has become of a command."},
 	}
 }
@@ -51,6 +53,8 @@ func News() []Frame {
 		{Type: TypeOrder, Data: Command{}, Summary: "To a device: do this, and tell what becomes of it."},
 		{Type: TypeCommandState, Data: Command{}, Summary: "What has become of a command that the user gave in no room."},
 		{Type: TypeReadings, Data: DeviceReadings{}, Summary: "A device that is watched has measured something."},
+		{Type: TypeSet, Data: Settings{}, Summary: "To a device: set this, and tell what became of it."},
+		{Type: TypeSettingsChanged, Data: SettingsChanged{}, Summary: "The settings of a device of the user have changed."},
 		{Type: TypeDeviceStatus, Data: DeviceStatuses{}, Summary: "Devices of the user, or that are watched, came or went."},
 		{Type: TypeRevoked, Data: Revoked{}, Summary: "The session was ended; the connection closes next."},
 	}

@@ -13,23 +13,25 @@ const MaxFrame = 64 << 10
 // Types of frames that a client sends. Each has an id, and is answered by one
 // frame of type ok or error with the same id; typing alone is not answered.
 const (
-	TypeSend          = "message.send"   // Send -> Sent
-	TypeEdit          = "message.edit"   // Edit -> Sent
-	TypeDelete        = "message.delete" // Target -> Sent
-	TypeRead          = "read.mark"      // Mark -> Mark (where the mark stands now)
-	TypeTyping        = "typing"         // InRoom
-	TypeSync          = "sync"           // Sync -> Synced
-	TypeWatch         = "presence.watch" // Watch -> Presences
-	TypeActivity      = "presence.set"   // Activity -> nothing
-	TypeRefresh       = "auth.refresh"   // Refresh -> Until
-	TypePing          = "ping"           // nothing -> nothing
-	TypeDescribe      = "describe"       // Describe -> nothing; devices only
-	TypeBye           = "bye"            // Bye -> nothing; devices only
-	TypeCommand       = "command"        // NewCommand -> Command
-	TypeCommands      = "commands"       // nothing -> Commands; devices only
-	TypeReported      = "command_result" // CommandReport -> nothing; devices only
-	TypeReport        = "report"         // Report -> Reported; devices only
-	TypeWatchReadings = "watch_readings" // WatchReadings -> WatchedReadings
+	TypeSend          = "message.send"    // Send -> Sent
+	TypeEdit          = "message.edit"    // Edit -> Sent
+	TypeDelete        = "message.delete"  // Target -> Sent
+	TypeRead          = "read.mark"       // Mark -> Mark (where the mark stands now)
+	TypeTyping        = "typing"          // InRoom
+	TypeSync          = "sync"            // Sync -> Synced
+	TypeWatch         = "presence.watch"  // Watch -> Presences
+	TypeActivity      = "presence.set"    // Activity -> nothing
+	TypeRefresh       = "auth.refresh"    // Refresh -> Until
+	TypePing          = "ping"            // nothing -> nothing
+	TypeDescribe      = "describe"        // Describe -> nothing; devices only
+	TypeBye           = "bye"             // Bye -> nothing; devices only
+	TypeCommand       = "command"         // NewCommand -> Command
+	TypeCommands      = "commands"        // nothing -> Commands; devices only
+	TypeReported      = "command_result"  // CommandReport -> nothing; devices only
+	TypeSettings      = "settings"        // nothing -> Settings; devices only
+	TypeSettingsSet   = "settings_result" // SettingsReport -> nothing; devices only
+	TypeReport        = "report"          // Report -> Reported; devices only
+	TypeWatchReadings = "watch_readings"  // WatchReadings -> WatchedReadings
 )
 
 // Types of frames that the server sends.
@@ -55,7 +57,10 @@ const (
 	TypeOrder        = TypeCommand
 	TypeCommandState = "command.state" // Command: what became of one that the user gave in no room
 	TypeReadings     = "readings"      // DeviceReadings: what is new of a watched device
-	TypeDeviceStatus = "device.status" // DeviceStatuses: devices of the user, or watched ones, that came or went
+	// Settings: to a device, which is to set them. It has the type of the request by which a device asks.
+	TypeSet             = TypeSettings
+	TypeSettingsChanged = "device.settings" // SettingsChanged: of a device of the user
+	TypeDeviceStatus    = "device.status"   // DeviceStatuses: devices of the user, or watched ones, that came or went
 )
 
 // Request is a frame from a client.

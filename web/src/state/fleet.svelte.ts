@@ -33,6 +33,7 @@ export class Fleet implements port.Fleet {
   #live = new SvelteMap<string, ReadonlyMap<string, port.Live>>();
   #statuses = new SvelteMap<string, port.DeviceStatus>();
   #news = new SvelteMap<string, number>();
+  #settingsNews = new SvelteMap<string, number>();
   #watched: readonly string[] = [];
   readonly #charts = new Recent<port.Drawn>();
   readonly #rooms = new Map<string, { at: number; devices: Promise<readonly port.FleetDevice[]> }>();
@@ -210,6 +211,23 @@ export class Fleet implements port.Fleet {
 
   async cancel(device: string, id: string): Promise<void> {
     await this.#api.call('DELETE', `${path(device)}/commands/${encodeURIComponent(id)}`);
+  }
+
+  settings(device: string): Promise<port.Settings> {
+    return this.#api.call('GET', `${path(device)}/settings`);
+  }
+
+  set(device: string, settings: Record<string, Value | null>, version: number): Promise<port.Settings> {
+    return this.#api.call('PATCH', `${path(device)}/settings`, { settings, version });
+  }
+
+  /** Takes that the settings of a device have changed. */
+  settingsChanged(c: { device: string }): void {
+    this.#settingsNews.set(c.device, this.settingsNews(c.device) + 1);
+  }
+
+  settingsNews(device: string): number {
+    return this.#settingsNews.get(device) ?? 0;
   }
 
   async log(device: string): Promise<port.Note[]> {

@@ -186,6 +186,18 @@ export interface Drawn {
   buckets: ReadonlyMap<string, Bucket[]>;
 }
 
+/** What is to be set on a device, and what it says is set. */
+export interface Settings {
+  /** of desired */
+  version: number;
+  desired: Record<string, Value>;
+  /** the last version that the device has answered */
+  applied: number;
+  reported: Record<string, Value>;
+  /** why it did not take a setting */
+  errors: Record<string, string>;
+}
+
 /** What of a device was refused or went wrong. */
 export interface Note {
   kind: 'reading' | 'topic' | 'request' | 'command' | 'connection' | 'setting' | 'device';
@@ -242,6 +254,11 @@ export interface Fleet {
     room?: string,
   ): Promise<Command>;
   cancel(device: string, id: string): Promise<void>;
+  settings(device: string): Promise<Settings>;
+  /** changes some of that version; null takes one back */
+  set(device: string, change: Record<string, Value | null>, version: number): Promise<Settings>;
+  /** how often the server has told that the settings of a device changed */
+  settingsNews(device: string): number;
   /** what happened last first */
   log(device: string): Promise<Note[]>;
   rules(device: string): Promise<AlarmRule[]>;
