@@ -44,7 +44,7 @@ func main() {
 			"out")
 	flag.IntVar(&s.rounds, "rounds", 3, "how often each load is put on each server; the median counts")
 	flag.DurationVar(&s.length, "length", 8*time.Second, "of each load")
-	flag.IntVar(&s.clients, "clients", 10_000, "for idle, mqtt (at most 5,000), storm and members")
+	flag.IntVar(&s.clients, "clients", 10_000, "for idle, mqtt, return, storm and members")
 	flag.StringVar(&s.loads, "loads", "1x1000@10000,1x1000@50000,100x50@10000",
 		"for fanout: rooms, members of each, deliveries a second")
 	flag.StringVar(&s.plots, "plots", "", "folder for plots; empty: none")
@@ -71,15 +71,15 @@ func main() {
 
 func (s *settings) measure(ctx context.Context, what []string) error {
 	all := map[string]func(context.Context) error{
-		"fanout": s.fanouts, "idle": s.idle, "mqtt": s.mqtt, "storm": s.storm, "members": s.members, "cluster": s.cluster,
+		"fanout": s.fanouts, "idle": s.idle, "mqtt": s.mqtt, "storm": s.storm, "return": s.devicesBack, "deliver": s.deliver, "beside": s.beside, "members": s.members, "cluster": s.cluster,
 	}
 	if len(what) == 0 {
-		what = []string{"fanout", "idle", "mqtt", "storm", "members", "cluster"}
+		what = []string{"fanout", "idle", "mqtt", "deliver", "storm", "return", "beside", "members", "cluster"}
 	}
 	for _, name := range what {
 		do := all[name]
 		if do == nil {
-			return fmt.Errorf("%s: not something to measure; there are fanout, idle, storm, members and cluster", name)
+			return fmt.Errorf("%s: not something to measure; there are fanout, idle, mqtt, deliver, storm, return, beside, members and cluster", name)
 		}
 		if err := do(ctx); err != nil {
 			return fmt.Errorf("%s: %w", name, err)

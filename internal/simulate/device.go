@@ -249,6 +249,9 @@ func (d *device) serve(ctx context.Context, l link) error {
 	if err := l.describe(d.plant.capabilities()); err != nil {
 		return err
 	}
+	if hear := d.f.o.OnConnected; hear != nil {
+		hear(d.who.ID)
+	}
 	alive := time.NewTicker(KeepAlive / 2)
 	defer alive.Stop()
 	for {

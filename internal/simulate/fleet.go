@@ -42,8 +42,10 @@ type Options struct {
 	Dial DialFunc // nil: package net does
 	Log  *slog.Logger
 
-	// OnAcknowledged is told of each report that the server has acknowledged, OnCommand of each
+	// OnConnected is told of each device that the server has let in and has the description of,
+	// OnAcknowledged of each report that the server has acknowledged, OnCommand of each
 	// command as it is carried out. They are called by many goroutines.
+	OnConnected    func(device string)
 	OnAcknowledged func(device string, boot uint64, r wire.ReportItem)
 	OnCommand      func(device string, c wire.Command)
 }
