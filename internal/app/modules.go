@@ -192,7 +192,7 @@ func (s *server) buildCommands() {
 	m := &s.modules
 	m.command = command.New(command.Deps{
 		Store: s.db.Commands, Devices: m.device, Rooms: m.chat, Bus: s.bus, Log: s.logs.Part("command"), Audit: m.audit,
-		Metrics: s.reg, DiskFull: s.reserve.Full,
+		Metrics: s.reg, Trace: s.tracer, DiskFull: s.reserve.Full,
 	})
 	s.run("commands", m.command.Run)
 	if s.Config.Works() {

@@ -16,6 +16,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/trace"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -65,6 +66,7 @@ type Deps struct {
 	Log      *slog.Logger
 	Audit    Recorder
 	Metrics  prometheus.Registerer // nil: none
+	Trace    *trace.Tracer         // nil: off
 	DiskFull func() error          // returns an error if the disk is nearly full; nil: no check
 	Now      func() time.Time      // nil: time.Now
 }
@@ -132,7 +134,7 @@ func (s *Service) Give(ctx context.Context, p domain.Principal, n domain.NewComm
 	now := s.Now()
 	c, repeat, err := s.Store.Give(ctx, domain.Command{
 		ID: domain.NewID(domain.CommandPrefix), Device: n.Device, By: domain.UserRef{ID: p.ID}, Key: n.Key, Room: n.Room,
-		Action: n.Action, Args: args, Expires: now.Add(good),
+		Action: n.Action, Args: args, Expires: now.Add(good), Trace: trace.Parent(ctx),
 	}, now)
 	if err != nil || repeat {
 		return c, err
@@ -197,12 +199,28 @@ func (s *Service) Report(ctx context.Context, p domain.Principal, r domain.Comma
 	if err := domain.CheckCommandReport(r); err != nil {
 		return err
 	}
+	began := time.Now()
 	c, changed, err := s.Store.Report(ctx, p.ID, r, s.Now())
 	if changed {
+		s.answered(ctx, c, r, began)
 		s.metrics.end(c, s.Now())
 		s.changed(c)
 	}
 	return err
+}
+
+// answered notes in the trace of a command what its device says of it. It is a part of what the device
+// names, if that is of this trace.
+func (s *Service) answered(ctx context.Context, c domain.Command, r domain.CommandReport, began time.Time) {
+	parent := c.Trace
+	for _, named := range []string{r.Trace, trace.Parent(ctx)} {
+		if id := trace.IDOf(named); id != "" && id == trace.IDOf(c.Trace) {
+			parent = named
+		}
+	}
+	_, span := s.Trace.ContinueSince(ctx, began, "command.report", parent)
+	span.Note(trace.String("unhidra.command", c.ID), trace.String("unhidra.state", string(c.State)))
+	span.End(nil)
 }
 
 // changed tells whoever gave a command in no room what became of it; a room has that in its log.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/trace"
 )
 
 // subject carries the ids of devices that there is a command for. What it loses, Run finds in the
@@ -112,11 +113,20 @@ func (s *Service) deliver(ctx context.Context, device string, a *attachment) (se
 			}
 			continue
 		}
-		a.deliver(c)
+		s.give(ctx, a, c)
 		sent = append(sent, c)
 	}
 	a.given = given
 	return sent, nil
+}
+
+// give hands a command to a connection. The device is told the trace that it is a part of.
+func (s *Service) give(ctx context.Context, a *attachment, c domain.Command) {
+	ctx, span := s.Trace.Continue(ctx, "command.deliver", c.Trace)
+	span.Note(trace.String("unhidra.command", c.ID))
+	c.Trace = trace.Parent(ctx)
+	a.deliver(c)
+	span.End(nil)
 }
 
 func (s *Service) sent(ctx context.Context, c domain.Command) error {

@@ -69,6 +69,7 @@ type Command struct {
 	CreatedAt time.Time
 	ChangedAt time.Time
 	Expires   time.Time // the device must have it before
+	Trace     string    // traceparent of the request that gave it; empty: it is not traced
 }
 
 // SameOrder reports whether o asks the same device for the same, in the same room.
@@ -95,6 +96,7 @@ type CommandReport struct {
 	Progress *int
 	Result   json.RawMessage
 	Error    string
+	Trace    string // traceparent that the device sent with it
 }
 
 // CheckCommand checks a command against what its device has declared, and returns its arguments

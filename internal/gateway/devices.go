@@ -76,7 +76,9 @@ func (c *conn) openCommands(ctx context.Context) (any, error) {
 
 // order is the frame that tells a device what to do.
 func order(o domain.Command) []byte {
-	return encode(wire.Reply{Type: wire.TypeOrder, Data: wire.FromCommand(o)})
+	v := wire.FromCommand(o)
+	v.Trace = o.Trace
+	return encode(wire.Reply{Type: wire.TypeOrder, Data: v})
 }
 
 // attach has the connection of a device get commands and settings from now on, after its hello.

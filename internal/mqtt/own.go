@@ -75,7 +75,7 @@ func (c *conn) onOwn(ctx context.Context, m *message) (packet.Code, error) {
 		var r wire.CommandReport
 		if err = decode(m.payload, &r); err == nil {
 			err = c.s.Commands.Report(ctx, c.who, domain.CommandReport{ID: r.ID, State: domain.CommandState(r.State),
-				Progress: r.Progress, Result: r.Result, Error: r.Error})
+				Progress: r.Progress, Result: r.Result, Error: r.Error, Trace: traceparentOf(m.props)})
 		}
 	case rest == topicSettingsRes:
 		var r wire.SettingsReport
@@ -226,9 +226,33 @@ func plainValue(s string) domain.Value {
 }
 
 // say publishes a message of the server.
-func (s *Service) say(ctx context.Context, t *site, topic string, payload []byte, qos byte) error {
-	return s.deliver(ctx, t, &message{site: t.id, topic: topic, payload: payload, qos: qos, open: true},
+func (s *Service) say(
+	ctx context.Context, t *site, topic string, payload []byte, qos byte, props ...packet.Property,
+) error {
+	return s.deliver(ctx, t, &message{site: t.id, topic: topic, payload: payload, qos: qos, open: true, props: props},
 		domain.MQTTReceived{})
+}
+
+// traceparent is the user property by which MQTT 5 clients and the server tell each other of a trace
+// (W3C Trace Context for MQTT).
+const traceparent = "traceparent"
+
+// traceProperty is that property, if there is a trace.
+func traceProperty(parent string) packet.Properties {
+	if parent == "" {
+		return nil
+	}
+	return packet.Properties{{ID: packet.UserProperty, Text: traceparent, Value: parent}}
+}
+
+// traceparentOf returns what a client has sent as that property; empty: nothing.
+func traceparentOf(ps packet.Properties) string {
+	for _, p := range ps {
+		if p.ID == packet.UserProperty && p.Text == traceparent {
+			return p.Value
+		}
+	}
+	return ""
 }
 
 // attachDelay is how long after its first SUBSCRIBE a device gets commands: others may follow.
@@ -332,8 +356,10 @@ func (c *conn) carryOut(cmd domain.Command) {
 	done, err := c.order(ctx, cmd)
 	if err == nil && !done {
 		var b []byte
-		if b, err = json.Marshal(wire.FromCommand(cmd)); err == nil {
-			err = c.s.say(ctx, c.sess.site, ownPrefix+"d/"+c.who.ID+"/"+topicCommands, b, 1)
+		v := wire.FromCommand(cmd)
+		v.Trace = cmd.Trace
+		if b, err = json.Marshal(v); err == nil {
+			err = c.s.say(ctx, c.sess.site, ownPrefix+"d/"+c.who.ID+"/"+topicCommands, b, 1, traceProperty(cmd.Trace)...)
 		}
 	}
 	if err != nil {

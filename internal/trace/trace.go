@@ -123,6 +123,13 @@ func tracerOf(s oteltrace.Span) oteltrace.Tracer {
 // perhaps from another node or from the store. It is a part of the first that is traced, and links
 // to the others.
 func (t *Tracer) Continue(ctx context.Context, name string, parents ...string) (context.Context, Span) {
+	return t.ContinueSince(ctx, time.Time{}, name, parents...)
+}
+
+// ContinueSince is Continue, of what began earlier: its parents were not known before. Zero is now.
+func (t *Tracer) ContinueSince(
+	ctx context.Context, began time.Time, name string, parents ...string,
+) (context.Context, Span) {
 	if t == nil {
 		return ctx, Span{}
 	}
@@ -133,7 +140,7 @@ func (t *Tracer) Continue(ctx context.Context, name string, parents ...string) (
 		case !sc.IsSampled():
 		case span == nil:
 			ctx, span = t.tracer.Start(oteltrace.ContextWithRemoteSpanContext(ctx, sc), name,
-				oteltrace.WithSpanKind(oteltrace.SpanKindConsumer))
+				oteltrace.WithSpanKind(oteltrace.SpanKindConsumer), oteltrace.WithTimestamp(began))
 		default:
 			span.AddLink(oteltrace.Link{SpanContext: sc})
 		}

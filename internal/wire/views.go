@@ -244,6 +244,7 @@ type Command struct {
 	Key       string    `json:"key,omitempty" doc:"idempotency key of whoever gave it"`
 	At        time.Time `json:"at" doc:"when it was given"`
 	ChangedAt time.Time `json:"changed_at"`
+	Trace     string    `json:"trace,omitempty" doc:"to the device alone, and only if it is traced: traceparent of W3C Trace Context"`
 }
 
 // CommandLine is a command as a room shows it.

@@ -104,7 +104,7 @@ func tell(ctx context.Context, t *store.Tx, r *row, actor string, now time.Time)
 	if err != nil {
 		return true, err
 	}
-	e := domain.Event{Room: r.Room, Type: domain.CommandChanged, Actor: by, Subject: &device, At: now,
+	e := domain.Event{Room: r.Room, Type: domain.CommandChanged, Actor: by, Subject: &device, At: now, Trace: r.Trace,
 		Payload: domain.CommandChangedPayload{Of: r.Seq, Command: line}}
 	if err := roomlog.Append(ctx, t, &e, r.Seq); err != nil {
 		return true, err

@@ -23,7 +23,7 @@ type Repository struct{ db *store.DB }
 func New(db *store.DB) *Repository { return &Repository{db} }
 
 const columns = `c.id, c.device_id, c.key, c.room_id, c.seq, c.action, c.args, c.state, c.progress, c.result, c.error,
-	c.created_at, c.changed_at, c.told_at, c.expires_at, c.due_at, u.id, u.kind, u.username, u.display_name, u.avatar`
+	c.created_at, c.changed_at, c.told_at, c.expires_at, c.due_at, COALESCE(c.trace, ''), u.id, u.kind, u.username, u.display_name, u.avatar`
 
 const tables = ` FROM commands c JOIN users u ON u.id = c.actor_id `
 
@@ -40,7 +40,8 @@ func scan(rows *sql.Rows) (r row, err error) {
 	var created, changed, told, expires, due int64
 	var by accounts.RefRow
 	err = rows.Scan(append([]any{&r.ID, &r.Device, &r.Key, &r.Room, &r.Seq, &r.Action, &args, &r.State, &progress, &result,
-		&r.Error, &created, &changed, &told, &expires, &due}, by.Dest()...)...)
+		&r.Error, &created, &changed, &told, &expires, &due,
+		&r.Trace}, by.Dest()...)...)
 	r.Args, r.By = json.RawMessage(args), by.Ref()
 	if result.Valid {
 		r.Result = json.RawMessage(result.String)
@@ -128,9 +129,10 @@ func give(ctx context.Context, t *store.Tx, c domain.Command, now time.Time) (do
 		c.Seq = e.Seq
 	}
 	_, err = t.ExecContext(ctx, `INSERT INTO commands (id, device_id, actor_id, key, room_id, seq, action, args, state, error,
-		created_at, changed_at, told_at, expires_at, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10, $10, $10, $11, $11)`,
+		created_at, changed_at, told_at, expires_at, due_at, trace) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10, $10, $10, $11, $11,
+		NULLIF($12, ''))`,
 		c.ID, c.Device, c.By.ID, c.Key, c.Room, c.Seq, c.Action, string(c.Args), c.State, store.Millis(now),
-		store.Millis(c.Expires))
+		store.Millis(c.Expires), c.Trace)
 	if err != nil {
 		return c, false, fmt.Errorf("store a command: %w", err)
 	}

@@ -288,7 +288,9 @@ func appendEvent(ctx context.Context, t *store.Tx, e *domain.Event, target any, 
 	if e.Subject != nil {
 		subject = e.Subject.ID
 	}
-	e.Trace = trace.Parent(ctx)
+	if e.Trace == "" { // else it belongs to what began earlier
+		e.Trace = trace.Parent(ctx)
+	}
 	_, err = t.ExecContext(ctx, `INSERT INTO events (room_id, seq, type, actor_id, at, subject_id, target, detail, trace,
 		key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULLIF($9, ''), NULLIF($10, ''))`, e.Room, e.Seq, e.Type, e.Actor.ID,
 		store.Millis(e.At), subject, target, detail, e.Trace, key)
