@@ -78,8 +78,18 @@ func TestDevicesAreOnlineAsleepOrOffline(t *testing.T) {
 		if at := told("online"); at.Session != 2 {
 			t.Errorf("%+v", at)
 		}
+		config := []byte(`{"name":"Air","stat_t":"pump/air","avty_t":"pump/status","uniq_id":"a","dev":{"ids":"p"}}`)
+		node.Publish(packet.Publish{QoS: 1, ID: 1, Retain: true, Topic: "homeassistant/sensor/p/a/config", Payload: config})
+		node.Publish(packet.Publish{QoS: 1, ID: 2, Topic: "pump/status", Payload: []byte("offline")})
+		if at := told("offline"); at.Reason != "unavailable" {
+			t.Errorf("%+v", at)
+		}
+		node.Publish(packet.Publish{QoS: 1, ID: 3, Topic: "pump/status", Payload: []byte("online")})
+		if at := told("online"); at.Session != 3 {
+			t.Errorf("%+v", at)
+		}
 		node.Close()
-		if at := told("offline"); at.Session != 2 || at.Reason == "" || listed("offline").Until != nil {
+		if at := told("offline"); at.Session != 3 || at.Reason == "" || listed("offline").Until != nil {
 			t.Errorf("%+v", at)
 		}
 	})

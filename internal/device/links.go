@@ -123,7 +123,7 @@ func (s *Service) storeBatch(ctx context.Context, batch []change, resync bool) e
 // due is when a device is offline whose last link has ended. One that declares a heartbeat need not keep
 // a connection.
 func due(c change, silence time.Duration) time.Time {
-	if c.Reason == silent {
+	if c.Reason == silent || c.Reason == unavailable {
 		return c.Ended
 	}
 	soon := c.Ended.Add(grace)
@@ -136,7 +136,11 @@ func due(c change, silence time.Duration) time.Time {
 	return soon
 }
 
-const silent = "silent"
+// Why a device whose connection is open is offline.
+const (
+	silent      = "silent"
+	unavailable = "unavailable"
+)
 
 // lives says that this node lives, and ends the links of those that do not.
 func (s *Service) lives(ctx context.Context) error {
@@ -188,33 +192,32 @@ func (s *Service) sweep(ctx context.Context) error {
 	return errors.Join(append(errs, err)...)
 }
 
-// judge takes a device for gone that is silent for too long, or for there again. The caller holds l.mu.
+// judge takes a device for gone that is silent for too long, or says that it is not there; or for there
+// again. The caller holds l.mu.
 func (l *live) judge(c *connected, now time.Time) {
-	if c.silence == 0 {
-		if c.silent {
-			l.hear(c)
-		}
-		return
-	}
-	last := time.Time{}
+	last, reason := time.Time{}, unavailable
 	for _, link := range c.links {
+		if link.unavailable {
+			continue
+		}
+		reason = silent
 		if heard := link.heard(); heard.After(last) {
 			last = heard
 		}
 	}
-	late := now.Sub(last) > c.silence
-	if c.silent && !late {
+	gone := reason == unavailable || c.silence > 0 && now.Sub(last) > c.silence
+	if c.silent && !gone {
 		l.hear(c)
 	}
-	if late && !c.silent {
+	if gone && !c.silent {
 		c.silent = true
 		for _, link := range c.links {
-			l.change(endOf(link.DeviceConnection, now, last, silent))
+			l.change(endOf(link.DeviceConnection, now, last, reason))
 		}
 	}
 }
 
-// hear takes a device that was silent for there again. The caller holds l.mu.
+// hear takes a device that was silent, or not available, for there again. The caller holds l.mu.
 func (l *live) hear(c *connected) {
 	c.silent = false
 	for _, link := range c.links {

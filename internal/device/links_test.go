@@ -186,6 +186,27 @@ func TestAHeartbeatSaysThatADeviceIsThere(t *testing.T) {
 	})
 }
 
+// A device that says itself that it is not there is offline, until it says the opposite or connects anew.
+func TestADeviceSaysThatItIsNotThere(t *testing.T) {
+	t.Parallel()
+	eachNode(t, func(t *testing.T, a, _ *node, p domain.Principal) {
+		a.connect(t, "c1", p, "10.0.0.1")
+		a.is(t, p.ID, domain.DeviceOnline, 1)
+		a.DeviceAvailable("c1", false)
+		if s := a.is(t, p.ID, domain.DeviceOffline, 1); s.Reason != "unavailable" {
+			t.Errorf("%+v", s)
+		}
+		a.DeviceAvailable("c1", true)
+		a.is(t, p.ID, domain.DeviceOnline, 2)
+		a.DeviceAvailable("c1", false)
+		a.is(t, p.ID, domain.DeviceOffline, 2)
+		a.connect(t, "c2", p, "10.0.0.1")
+		a.DeviceDisconnected(t.Context(), "c1", "taken_over")
+		a.DeviceAvailable("c1", false) // its will
+		a.is(t, p.ID, domain.DeviceOnline, 4)
+	})
+}
+
 // Whoever says when they want to be back is asleep until then.
 func TestADeviceSleepsUntilItIsBack(t *testing.T) {
 	t.Parallel()

@@ -35,7 +35,7 @@ type connected struct {
 	// OfflineAfter of what it says about itself; 0: it has declared no heartbeat, or that is not known yet.
 	silence time.Duration
 	stale   bool // silence may be another one now
-	silent  bool // nothing was heard for that long: the store has taken its links for ended
+	silent  bool // nothing was heard for that long, or it says so: the store has taken its links for ended
 }
 
 // A link is a connection of a device.
@@ -44,6 +44,8 @@ type link struct {
 	at    netip.Addr
 	heard func() time.Time
 	rival rival
+
+	unavailable bool // the device says by it that it is not there
 }
 
 func newLive() live {
@@ -131,6 +133,15 @@ func (s *Service) DeviceDisconnected(ctx context.Context, conn, because string) 
 	e := deviceActor(l.Device, l.at)
 	e.Reason = because
 	s.record(ctx, domain.AuditDeviceDisconnect, l.Device, l.Key, e)
+}
+
+// DeviceAvailable takes what a device says by a connection of itself: whether it is there.
+func (s *Service) DeviceAvailable(conn string, available bool) {
+	s.live.mu.Lock()
+	defer s.live.mu.Unlock()
+	if l := s.live.conns[conn]; l != nil {
+		l.unavailable = !available
+	}
 }
 
 // history has an ended connection stored. The caller holds l.mu.

@@ -58,9 +58,11 @@ func (s *Service) Note(device string, n domain.DeviceNote) {
 func (s *Service) storeNotes(ctx context.Context) error {
 	s.notes.mu.Lock()
 	waiting := s.notes.byWhat
-	if len(waiting) > 0 {
-		s.notes.reset()
+	if len(waiting) == 0 {
+		s.notes.mu.Unlock()
+		return nil
 	}
+	s.notes.reset()
 	s.notes.mu.Unlock()
 	batch := make([]domain.DeviceNote, 0, min(len(waiting), noteBatch))
 	for _, n := range waiting {

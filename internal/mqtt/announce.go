@@ -33,8 +33,9 @@ type announcer struct {
 	entities []*discovery.Entity
 	sensors  map[string][]*discovery.Sensor // by the topic of their values
 	actions  map[string]*discovery.Action
-	bad      []domain.Unsupported // announcements that could not be read
-	waiting  []order              // commands that are done when a sensor shows it
+	there    map[string]discovery.Availability // by topic
+	bad      []domain.Unsupported              // announcements that could not be read
+	waiting  []order                           // commands that are done when a sensor shows it
 }
 
 // order is a command that was published to a device.
@@ -178,6 +179,7 @@ func (a *announced) rebuild(ctx context.Context, s *Service, device string) {
 	}
 	slices.SortFunc(d.entities, func(x, y *discovery.Entity) int { return strings.Compare(x.Key, y.Key) })
 	discovery.GiveNames(d.entities)
+	d.there = discovery.Common(d.entities)
 	for _, e := range d.entities {
 		for i := range e.Sensors {
 			if x := &e.Sensors[i]; x.Name != "" {
@@ -250,12 +252,27 @@ func (s *Service) settled(ctx context.Context, a *announced, device, topic strin
 	return d, nil
 }
 
+// available takes whether a device says that it is there.
+func (c *conn) available(a *announced, m *message) {
+	a.mu.Lock()
+	d := a.devices[m.device]
+	there, known := false, false
+	if d != nil && d.there[m.topic].Topic != "" {
+		there, known = d.there[m.topic].Says(&discovery.Message{Payload: string(m.payload)})
+	}
+	a.mu.Unlock()
+	if known {
+		c.s.Devices.DeviceAvailable(c.id, there)
+	}
+}
+
 // observe takes the values that a message of a device has.
 func (c *conn) observe(ctx context.Context, t *site, m *message) error {
 	a, err := c.s.announcements(ctx, t)
 	if err != nil {
 		return err
 	}
+	c.available(a, m)
 	d, err := c.s.settled(ctx, a, m.device, m.topic)
 	if d == nil {
 		return err

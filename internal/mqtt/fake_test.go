@@ -77,6 +77,8 @@ func (b *backend) Leaves(context.Context, domain.Principal, string, time.Duratio
 
 func (b *backend) Note(string, domain.DeviceNote) {}
 
+func (b *backend) DeviceAvailable(string, bool) {}
+
 func (b *backend) DeviceDisconnected(context.Context, string, string) { b.answer()() }
 
 func (b *backend) UsersByID(_ context.Context, ids []string) ([]domain.User, error) {

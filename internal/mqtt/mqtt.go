@@ -36,6 +36,7 @@ type Devices interface {
 	AuthenticateDevice(ctx context.Context, key string, from netip.Addr) (domain.Principal, error)
 	DeviceConnected(ctx context.Context, conn string, p domain.Principal, from netip.Addr, heard func() time.Time)
 	DeviceDisconnected(ctx context.Context, conn, because string)
+	DeviceAvailable(conn string, available bool)
 }
 
 // Users finds accounts.

@@ -17,7 +17,7 @@ type DeviceStatus struct {
 	State     string     `json:"state" enum:"online,asleep,offline"`
 	Since     time.Time  `json:"since" doc:"when it came or went"`
 	Session   int64      `json:"session" doc:"number of the last time that it connected or was heard again; what has a lower one is older"`
-	Reason    string     `json:"reason,omitempty" doc:"why its last connection ended; silent: nothing came for 2.5 heartbeats"`
+	Reason    string     `json:"reason,omitempty" doc:"why its last connection ended; silent: nothing came for 2.5 heartbeats; unavailable: it says so itself"`
 	Until     *time.Time `json:"until,omitempty" doc:"of one that is asleep: when it wants to be back; from then on it is offline"`
 	DoubledAt *time.Time `json:"doubled_at,omitempty" doc:"when one of its keys was last in use at two places, within a day; for the owner"`
 	Places    []string   `json:"places,omitempty" doc:"these places, as addresses"`

@@ -31,6 +31,7 @@ type Entity struct {
 	Device    Device
 	Sensors   []Sensor
 	Actions   []Action
+	Available []Availability
 	Note      string // what is not understood; empty: all is
 }
 

@@ -41,6 +41,8 @@ var long = map[string]string{
 	"pl_unlk": "payload_unlock", "pct_cmd_t": "percentage_command_topic", "pct_stat_t": "percentage_state_topic",
 	"pct_val_tpl": "percentage_value_template", "pct_cmd_tpl": "percentage_command_template",
 	"temp_cmd_tpl": "temperature_command_template", "mode_cmd_tpl": "mode_command_template",
+	"avty": "availability", "avty_t": "availability_topic", "avty_tpl": "availability_template",
+	"pl_avail": "payload_available", "pl_not_avail": "payload_not_available",
 	"ids": "identifiers", "cns": "connections", "mf": "manufacturer",
 	"mdl": "model", "sw": "sw_version", "hw": "hw_version", "sn": "serial_number",
 }
@@ -160,7 +162,8 @@ func (d doc) components(object string) (all []*Entity, err error) {
 		if len(m) == 1 { // it is removed
 			continue
 		}
-		for _, inherited := range []string{"state_topic", "command_topic"} {
+		for _, inherited := range []string{"state_topic", "command_topic", "availability", "availability_topic",
+			"availability_template", "payload_available", "payload_not_available"} {
 			if c[inherited] == nil && d[inherited] != nil {
 				c[inherited] = d[inherited]
 			}
@@ -214,7 +217,8 @@ func (d doc) title() string {
 
 // entity reads one component.
 func (d doc) entity(component, object, key string, dev Device) *Entity {
-	e := &Entity{Key: key, Component: component, Device: dev, Title: d.title(), Name: slug(d.text("name"))}
+	e := &Entity{Key: key, Component: component, Device: dev, Title: d.title(), Name: slug(d.text("name")),
+		Available: d.availability()}
 	if id := d.text("unique_id"); id != "" {
 		e.Key = component + "/" + id
 	}

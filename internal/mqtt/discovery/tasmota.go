@@ -34,6 +34,8 @@ type tasmota struct {
 	Full     string    `json:"ft"`
 	Prefixes []string  `json:"tp"`
 	Relays   []int     `json:"rl"`
+	Online   string    `json:"onln"`
+	Offline  string    `json:"ofln"`
 }
 
 // ParseTasmota reads what a Tasmota node announces: config, and sensors, which may be missing.
@@ -48,8 +50,16 @@ func ParseTasmota(config, sensors []byte) ([]*Entity, error) {
 	for len(t.State) < 2 {
 		t.State = append(t.State, []string{"OFF", "ON"}[len(t.State)])
 	}
+	if t.Online == "" || t.Offline == "" {
+		t.Online, t.Offline = "Online", "Offline"
+	}
 	dev := Device{ID: t.MAC, Name: line(t.Name), Model: line(t.Model), Firmware: line(t.Software)}
 	all := t.relays(dev)
+	defer func() {
+		for _, e := range all {
+			e.Available = []Availability{{Topic: t.topic(2, "LWT"), yes: t.Online, no: t.Offline}}
+		}
+	}()
 	if len(sensors) == 0 {
 		return all, nil
 	}
@@ -59,7 +69,8 @@ func ParseTasmota(config, sensors []byte) ([]*Entity, error) {
 	if err := json.Unmarshal(sensors, &s); err != nil {
 		return all, errors.New("the sensors of a Tasmota node are a JSON object")
 	}
-	return append(all, t.measured(dev, s.Sensors)...), nil
+	all = append(all, t.measured(dev, s.Sensors)...)
+	return all, nil
 }
 
 // topic returns the full topic of a prefix: 0 commands, 1 states, 2 telemetry.
