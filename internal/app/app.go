@@ -31,6 +31,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/store/readings"
+	"github.com/unhidra/unhidra/internal/telemetry"
 	"github.com/unhidra/unhidra/internal/token"
 	"github.com/unhidra/unhidra/internal/trace"
 	"github.com/unhidra/unhidra/web"
@@ -314,6 +315,7 @@ func (s *server) handlers() error {
 	s.modules.routes(httpx.New(mux, s.api()), s.Config)
 	mux.Handle("GET /ws", s.modules.gateway)
 	mux.Handle("GET /mqtt", s.modules.mqtt)
+	mux.Handle(telemetry.PrometheusPath+"/", s.modules.telemetry.ServePrometheus())
 	if s.Config.Has(config.RoleAuth) {
 		mux.HandleFunc("GET "+auth.KeysPath, s.modules.auth.ServeKeys)
 	}

@@ -57,6 +57,7 @@ func floors() map[string][]string {
 		"internal/chunk":   {"internal/domain"},
 		"internal/senml":   {"internal/domain"},
 
+		"internal/promql":      {},
 		"internal/remotewrite": {},
 
 		"internal/capacity":   {},
@@ -116,7 +117,7 @@ func floors() map[string][]string {
 		"internal/history":   kits,
 		"internal/presence":  kits,
 		"internal/webtrace":  kits,
-		"internal/telemetry": append([]string{"internal/chunk", "internal/remotewrite", "internal/senml"}, kits...),
+		"internal/telemetry": append([]string{"internal/chunk", "internal/promql", "internal/remotewrite", "internal/senml"}, kits...),
 
 		"internal/passkey/softkey": {}, // for tests alone
 		"internal/blob/blobtest":   {"internal/blob", "internal/domain"},

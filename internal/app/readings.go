@@ -4,9 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/config"
+	"github.com/unhidra/unhidra/internal/device"
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/presence"
 	"github.com/unhidra/unhidra/internal/remotewrite"
 	"github.com/unhidra/unhidra/internal/store"
@@ -39,7 +43,8 @@ func (s *server) buildTelemetry() {
 	m.telemetry = telemetry.New(telemetry.Deps{
 		Store: s.readings, Devices: m.device, Watchable: s.db.Devices, Observer: m.alarm, Bus: s.bus,
 		Log: s.logs.Part("telemetry"), Metrics: s.reg,
-		Forwarded: s.readings, Receiver: receiver,
+		Forwarded: s.readings, Receiver: receiver, Owned: s.db.Devices,
+		Secrets: secrets{users: m.auth, devices: m.device},
 		Cleaner: s.readings, Erased: s.db.Devices, DiskFull: s.reserve.Full,
 		Keep: telemetry.Keep{
 			Raw: days(keep.Days), Minutes: days(keep.MinutesDays), Hours: days(keep.HoursDays), Days: days(keep.DaysDays),
@@ -53,6 +58,27 @@ func (s *server) buildTelemetry() {
 }
 
 func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
+
+// secrets tells whose a secret is: an access token, or the key of a device.
+type secrets struct {
+	users interface {
+		Authenticate(ctx context.Context, bearer string) (domain.Principal, error)
+	}
+	devices *device.Service
+}
+
+// Authenticate implements telemetry.Secrets.
+func (s secrets) Authenticate(ctx context.Context, secret string, from netip.Addr) (domain.Principal, error) {
+	if strings.HasPrefix(secret, domain.DeviceKeyPrefix) {
+		return s.devices.AuthenticateDevice(ctx, secret, from)
+	}
+	p, err := s.users.Authenticate(ctx, secret)
+	if err == nil && p.Limited {
+		err = domain.Forbidden.Errorf(domain.CodeSecondFactorRequired,
+			"this server asks you for a second factor; add one first")
+	}
+	return p, err
+}
 
 // departures tells all who let users watch one another that somebody is no longer in a room.
 type departures struct {

@@ -72,6 +72,8 @@ type Deps struct {
 	Keep      Keep
 	Forwarded Forwarded
 	Receiver  Receiver // nil: readings are not forwarded
+	Secrets   Secrets  // of those who ask as they would ask Prometheus
+	Owned     Owned
 }
 
 // Keep says for how long readings are kept, by resolution; 0: for ever. What is coarser is kept at
@@ -81,11 +83,12 @@ type Keep struct{ Raw, Minutes, Hours, Days time.Duration }
 // Service is the telemetry module. Run must be called.
 type Service struct {
 	Deps
-	metrics  *metrics
-	readings *ratelimit.Limiter // of one device
-	known    known
-	live     live
-	forward  *forwarder // nil: readings are not forwarded
+	metrics   *metrics
+	readings  *ratelimit.Limiter // of one device
+	known     known
+	live      live
+	promLimit *ratelimit.Limiter // of queries, of one user or address
+	forward   *forwarder         // nil: readings are not forwarded
 }
 
 const (
@@ -104,6 +107,7 @@ func New(d Deps) *Service {
 		d.DiskFull = func() error { return nil }
 	}
 	s := &Service{Deps: d, readings: ratelimit.New(readingsPerSec, time.Second, readingsBurst), known: newKnown()}
+	s.promLimit = ratelimit.New(10*promPerMinute, time.Minute, 10*promPerMinute)
 	s.live.init()
 	s.metrics = newMetrics(d.Metrics)
 	if d.Receiver != nil {
