@@ -284,8 +284,11 @@ func value(name, kind string, ids map[string]string) any {
 	case "array":
 		return []int64{1}
 	case "text":
-		if refers {
+		switch {
+		case refers:
 			return id
+		case name == "desired" || name == "reported" || name == "errors":
+			return "{}"
 		}
 		return "upgrade"
 	}
