@@ -184,7 +184,9 @@ func (s *session) answer(r wire.CommandReport) error    { return s.say("c/res", 
 func (s *session) ping() error                          { return s.write(packet.Ping) }
 func (s *session) close()                               { _ = s.nc.Close() }
 
-// bye ends the connection in order. MQTT says no more than that.
-func (s *session) bye(time.Duration) error {
+func (s *session) bye(back time.Duration) error {
+	if err := s.say("bye", wire.Bye{Reason: "sleep", BackIn: int(back.Seconds())}); err != nil {
+		return err
+	}
 	return s.write(packet.AppendDisconnect(nil, packet.DISCONNECT, s.version, packet.Disconnect{}))
 }
