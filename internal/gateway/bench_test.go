@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// beClients connects n clients, says so, and reads until the input ends.
+// beClients connects n clients, of which each answers a ping, says so, and reads until the input ends.
 func beClients(address string, n int) {
 	var wg sync.WaitGroup
 	var next atomic.Int64
@@ -56,6 +56,7 @@ func beClients(address string, n int) {
 					fmt.Println(err)
 					os.Exit(1)
 				}
+				_, _ = nc.Write(ws.AppendMasked(nil, ws.Pong, nil, [4]byte{}))
 				conns[i] = nc
 			}
 		})
@@ -166,7 +167,7 @@ func BenchmarkIdle(b *testing.B) {
 			}
 			w.in[r][fmt.Sprint("u", i)] = true
 		}
-		node := start(b, w, nil)
+		node := start(b, w, func(d *Deps) { d.Limits.MessagesPerSec = 10 })
 		debug.FreeOSMemory()
 		before := resident()
 		runClients(b, node, n)

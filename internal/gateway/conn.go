@@ -184,7 +184,7 @@ var pingRate = ratelimit.NewRate(10, time.Second, 20)
 
 func (c *conn) pong(payload []byte) {
 	if ok, wait := c.pings.Allow(pingRate, c.g.Now()); !ok {
-		c.close(wire.CloseRate, seconds(wait), "rate", false)
+		c.closeForRate(wait)
 		return
 	}
 	c.push(ws.AppendFrame(nil, ws.Pong, payload))

@@ -2,7 +2,11 @@ package gateway
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"runtime"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -383,4 +387,42 @@ func TestConnFitsItsSizeClass(t *testing.T) {
 	if size := unsafe.Sizeof(conn{}); size > 568 {
 		t.Errorf("conn has %d bytes", size)
 	}
+}
+
+// What an idle connection does, answering pings, fits into the 2 kB that its goroutine begins with.
+func TestIdleConnectionsKeepTheirFirstStack(t *testing.T) {
+	if raced() {
+		t.Skip("the race detector makes stacks larger")
+	}
+	const n = 200
+	w := newWorld()
+	node := start(t, w, func(d *Deps) { d.Limits.MessagesPerSec = 10 })
+	peers := make([]*peer, n)
+	for i := range peers {
+		peers[i], _ = node.enter(t, fmt.Sprint("u", i))
+	}
+	stacks := func() int {
+		runtime.GC() // which makes stacks smaller that are too large
+		var ms runtime.MemStats
+		runtime.ReadMemStats(&ms)
+		return int(ms.StackInuse)
+	}
+	stacks()
+	before := stacks()
+	for _, p := range peers {
+		p.write(ws.AppendMasked(nil, ws.Pong, nil, [4]byte{}))
+	}
+	eventually(t, "all are heard", func() bool {
+		return !slices.ContainsFunc(node.g.allConns(), func(c *conn) bool { return c.bytesIn.Load() == 0 })
+	})
+	stacks()
+	if more := (stacks() - before) / n; more > 1<<9 {
+		t.Errorf("stacks are larger by %d bytes for each connection", more)
+	}
+}
+
+// raced reports whether this is built with the race detector.
+func raced() bool {
+	info, _ := debug.ReadBuildInfo()
+	return slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
