@@ -43,6 +43,9 @@ func TestRestoreABackup(t *testing.T) {
 	f := traffic.Start(ctx, t, people, room, traffic.Options{Senders: 32})
 	f.Await(int64(messages))
 	f.Stop()
+	const readings = 5000
+	d := newCounter(ctx, t, people[0])
+	d.report(ctx, t, s, 0, readings)
 	s.Stop(patience)
 	want := contents(t, settings)
 
@@ -55,8 +58,8 @@ func TestRestoreABackup(t *testing.T) {
 		backup = strings.Join(found, "")
 		return backup != ""
 	})
-	took(t, fmt.Sprintf("restore a backup: a backup of %d events, %d accounts and %d files is made and checked after",
-		want.Events, want.Users, len(files)), time.Since(begin))
+	took(t, fmt.Sprintf("restore a backup: a backup of %d events, %d readings, %d accounts and %d files is made and "+
+		"checked after", want.Events, readings, want.Users, len(files)), time.Since(begin))
 	s.Kill()
 	must(t, os.RemoveAll(data))
 
@@ -75,6 +78,12 @@ func TestRestoreABackup(t *testing.T) {
 		t.Error("people cannot sign in again")
 	}
 	holds(ctx, t, again, room, f.Acked())
+	d.holds(ctx, t, again, readings)
+	// The device does not know what came through, and sends the last of it again.
+	if n := d.report(ctx, t, s, readings-10, readings+10); n != 10 {
+		t.Errorf("%d reports are new, and not the 10 that it measured since", n)
+	}
+	d.holds(ctx, t, again, readings+10)
 }
 
 // populate imports accounts, and gives some of them pictures, which it returns by their hashes.

@@ -29,14 +29,19 @@ func TestRestoreToAMoment(t *testing.T) {
 	f := traffic.Start(ctx, t, people, room, usual)
 	f.AwaitAll()
 	base := pgtest.Folder(t)
+	const before, measured = 2000, 3000
+	d := newCounter(ctx, t, people[0])
+	d.report(ctx, t, s, 0, before)
 	pg.BaseBackup(base)
 	f.AwaitAll()
 	f.Stop()
+	d.report(ctx, t, s, before, measured)
 	kept := f.Acked()
 
 	moment := pg.Ask("SELECT clock_timestamp()::text")
 	after, err := people[0].Send(ctx, client.Draft{Room: room, Key: "mistake", Text: "a mistake"})
 	must(t, err)
+	d.report(ctx, t, s, measured, measured+100)
 	segment := pg.Ask("SELECT pg_walfile_name(pg_switch_wal())")
 	traffic.Wait(ctx, t, "the archive to have "+segment, func() bool {
 		_, err := os.Stat(filepath.Join(archive, segment))
@@ -59,6 +64,9 @@ func TestRestoreToAMoment(t *testing.T) {
 	ann := client.New(s.URL())
 	must(t, ann.SignIn(ctx, "user0", traffic.Password))
 	holds(ctx, t, ann, room, kept)
+	d.holds(ctx, t, ann, measured)
+	d.report(ctx, t, s, measured-100, measured+100) // what is lost here comes from its memory
+	d.holds(ctx, t, ann, measured+100)
 	again, err := ann.Send(ctx, client.Draft{Room: room, Key: "on", Text: "and on"})
 	if err != nil || again.Seq != after.Seq {
 		t.Errorf("the log goes on with %d, and not with %d in place of the mistake; %v", again.Seq, after.Seq, err)
