@@ -147,34 +147,37 @@ const (
 
 // Codes about devices and their keys.
 const (
-	CodeNoDevice        = domain.CodeNoDevice
-	CodeNoDeviceGroup   = domain.CodeNoDeviceGroup
-	CodeTooManyGroups   = domain.CodeTooManyGroups
-	CodeGroupByRule     = domain.CodeGroupByRule
-	CodeDeviceRevoked   = domain.CodeDeviceRevoked
-	CodeNoDeviceKey     = domain.CodeNoDeviceKey
-	CodeNotYourCommand  = domain.CodeNotYourCommand
-	CodeNoCommand       = domain.CodeNoCommand
-	CodeConfirm         = domain.CodeConfirm
-	CodeCommandReceived = domain.CodeCommandReceived
-	CodeKeyReused       = domain.CodeKeyReused
-	CodeTooManyCommands = domain.CodeTooManyCommands
-	CodeNotReachable    = domain.CodeNotReachable
-	CodeNameARoom       = domain.CodeNameARoom
-	CodePeopleOnly      = domain.CodePeopleOnly
-	CodeNotYourDevice   = domain.CodeNotYourDevice
-	CodeSettingsChanged = domain.CodeSettingsChanged
-	CodeNoAlarm         = domain.CodeNoAlarm
-	CodeNoAlarmRule     = domain.CodeNoAlarmRule
-	CodeTooManyRules    = domain.CodeTooManyRules
-	CodeDeviceOnly      = domain.CodeDeviceOnly
-	CodeBadDeviceKey    = domain.CodeBadDeviceKey
-	CodeTooManyDevices  = domain.CodeTooManyDevices
-	CodeRegistrations   = domain.CodeRegistrations
-	CodeRotations       = domain.CodeRotations
-	CodeReadings        = domain.CodeReadings
-	CodeTooManyReadings = domain.CodeTooManyReadings
-	CodeNoSeries        = domain.CodeNoSeries
+	CodeNoDevice         = domain.CodeNoDevice
+	CodeNoDeviceGroup    = domain.CodeNoDeviceGroup
+	CodeTooManyGroups    = domain.CodeTooManyGroups
+	CodeGroupByRule      = domain.CodeGroupByRule
+	CodeDeviceRevoked    = domain.CodeDeviceRevoked
+	CodeNoDeviceKey      = domain.CodeNoDeviceKey
+	CodeNotYourCommand   = domain.CodeNotYourCommand
+	CodeNoCommand        = domain.CodeNoCommand
+	CodeConfirm          = domain.CodeConfirm
+	CodeCommandReceived  = domain.CodeCommandReceived
+	CodeKeyReused        = domain.CodeKeyReused
+	CodeTooManyCommands  = domain.CodeTooManyCommands
+	CodeNotReachable     = domain.CodeNotReachable
+	CodeNameARoom        = domain.CodeNameARoom
+	CodePeopleOnly       = domain.CodePeopleOnly
+	CodeNotYourDevice    = domain.CodeNotYourDevice
+	CodeSettingsChanged  = domain.CodeSettingsChanged
+	CodeNoAlarm          = domain.CodeNoAlarm
+	CodeNoAlarmRule      = domain.CodeNoAlarmRule
+	CodeRuleOfGroup      = domain.CodeRuleOfGroup
+	CodeDashboardChanged = domain.CodeDashboardChanged
+	CodeNoMaintenance    = domain.CodeNoMaintenance
+	CodeTooManyRules     = domain.CodeTooManyRules
+	CodeDeviceOnly       = domain.CodeDeviceOnly
+	CodeBadDeviceKey     = domain.CodeBadDeviceKey
+	CodeTooManyDevices   = domain.CodeTooManyDevices
+	CodeRegistrations    = domain.CodeRegistrations
+	CodeRotations        = domain.CodeRotations
+	CodeReadings         = domain.CodeReadings
+	CodeTooManyReadings  = domain.CodeTooManyReadings
+	CodeNoSeries         = domain.CodeNoSeries
 )
 
 // Codes about limits.

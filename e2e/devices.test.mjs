@@ -375,3 +375,69 @@ test('devices that have something in common are a group', async () => {
   await groups.getByRole('link', { name: 'indoors' }).waitFor({ state: 'detached' });
   assert.equal(ann.broken, undefined);
 });
+
+test('a rule is for all devices of an owner, and is removed from all', async () => {
+  await ann.getByRole('link', { name: 'Devices', exact: true }).click();
+  await ann.getByRole('link', { name: /Greenhouse/ }).first().click();
+  await ann.getByRole('button', { name: 'Add alarm' }).click();
+  const form = ann.getByRole('form', { name: 'Add alarm' });
+  await form.getByLabel('When').selectOption('Nothing is heard');
+  await form.getByLabel('Applies to').selectOption('All your devices');
+  await form.getByRole('button', { name: 'Add', exact: true }).click();
+  await ann.getByText(/5 minutes, for several devices/).waitFor();
+  await ann.getByRole('button', { name: 'Remove Device is silent' }).click();
+  await ann.getByRole('button', { name: 'Remove for all' }).click();
+  await ann.getByText(/5 minutes, for several devices/).waitFor({ state: 'detached' });
+});
+
+test('alarms wait until maintenance is over, and its page says so', async () => {
+  await ann.getByRole('button', { name: 'Add maintenance' }).click();
+  const form = ann.getByRole('form', { name: 'Add maintenance' });
+  await form.getByLabel('What for').fill('New pump');
+  await form.getByLabel('How often').selectOption('Each week');
+  for (const day of ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']) await form.getByLabel(day).check();
+  await form.getByLabel('Begins at').fill('00:00');
+  await form.getByLabel('Lasts').selectOption('8 hours');
+  await accessibleEverywhere(ann, 'device-new-maintenance');
+  await form.getByLabel('How often').selectOption('Once');
+  await form.getByRole('button', { name: 'Add', exact: true }).click();
+  await ann.getByText(/^Maintenance until .*New pump/).waitFor();
+  await report({ readings: { temperature: 33 } });
+  await ann.getByText(/not posted before/).waitFor();
+  await accessibleEverywhere(ann, 'device-maintenance');
+  await ann.getByRole('button', { name: 'Remove New pump' }).click();
+  await ann.getByRole('link', { name: 'Garden' }).click();
+  await ann.getByRole('log').getByText('raised during maintenance: New pump').waitFor();
+  assert.equal(ann.broken, undefined);
+});
+
+test('the members of a room arrange a dashboard of its devices', async () => {
+  await ann.getByRole('link', { name: 'Garden' }).click();
+  await ann.getByRole('button', { name: 'Dashboard' }).click();
+  await ann.getByRole('heading', { name: 'Nothing here yet' }).waitFor();
+  await ann.getByRole('button', { name: 'Arrange' }).click();
+  const form = ann.getByRole('form', { name: 'Add tile' });
+  await form.getByLabel('Sensor').selectOption('Temperature');
+  await form.getByRole('button', { name: 'Add tile' }).click();
+  await form.getByLabel('Show').selectOption('Switch');
+  await form.getByLabel('Action').selectOption('Fan');
+  await form.getByRole('button', { name: 'Add tile' }).click();
+  await form.getByLabel('Show').selectOption('Alarms of the room');
+  await form.getByRole('button', { name: 'Add tile' }).click();
+  await ann.getByRole('button', { name: 'Wide: Greenhouse · Temperature' }).click();
+  await ann.getByRole('button', { name: 'Move Alarms earlier' }).click();
+  await accessibleEverywhere(ann, 'dashboard-arrange');
+  await ann.getByRole('button', { name: 'Save' }).click();
+  await ann.getByRole('button', { name: 'Arrange' }).waitFor();
+  const titles = await ann.getByRole('region', { name: 'Dashboard' }).getByRole('heading', { level: 3 }).allInnerTexts();
+  assert.deepEqual(titles, ['Greenhouse · Temperature', 'Alarms', 'Greenhouse · Fan']);
+  await report({ readings: { temperature: 22.4 } });
+  await ann.getByText('22.4 °C', { exact: false }).first().waitFor();
+  await ann.getByRole('button', { name: 'On', exact: true }).click();
+  await ann.reload();
+  await ann.getByRole('img', { name: /^Greenhouse · Temperature over 1 day/ }).waitFor();
+  await accessibleEverywhere(ann, 'dashboard');
+  await ann.getByRole('button', { name: 'Dashboard' }).click();
+  await ann.getByRole('log').getByText(/Ann Smith told Greenhouse “fan on”/).last().waitFor();
+  assert.equal(ann.broken, undefined);
+});

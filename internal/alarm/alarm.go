@@ -28,6 +28,7 @@ type Store interface {
 	Alarms(
 		ctx context.Context, device, viewer string, open bool, before string, limit int,
 	) ([]domain.Alarm, error)
+	RoomAlarms(ctx context.Context, room string, open bool, before string, limit int) ([]domain.Alarm, error)
 	Alarm(ctx context.Context, device, id string) (domain.Alarm, error)
 	Open(ctx context.Context, device string) ([]domain.Alarm, error)
 	Raise(
@@ -40,6 +41,16 @@ type Store interface {
 	// Escalate posts alarms that are due, at most limit of them, and returns those with which it did something.
 	Escalate(ctx context.Context, now time.Time, limit int) ([]domain.Alarm, error)
 	Prune(ctx context.Context, before time.Time) (more bool, err error)
+	GroupRules(ctx context.Context, owner string) ([]domain.ScopedRule, error)
+	GroupRule(ctx context.Context, owner, id string) (domain.ScopedRule, error)
+	// PutGroupRule, DeleteGroupRule and FollowGroups return the devices whose rules have changed.
+	PutGroupRule(ctx context.Context, g domain.ScopedRule, now time.Time) ([]string, error)
+	DeleteGroupRule(ctx context.Context, owner, id string, now time.Time) ([]string, error)
+	FollowGroups(ctx context.Context, now time.Time) ([]string, error)
+	Maintenance(ctx context.Context, owner string) ([]domain.Maintenance, error)
+	AddMaintenance(ctx context.Context, m domain.Maintenance) error
+	DeleteMaintenance(ctx context.Context, owner, id string, now time.Time) error
+	PruneMaintenance(ctx context.Context, before time.Time) error
 }
 
 // Devices says who may see a device, and what it says about itself.
@@ -141,6 +152,9 @@ func (s *Service) ReplaceRule(ctx context.Context, p domain.Principal, r domain.
 	if err != nil {
 		return r, err
 	}
+	if before.Group != "" {
+		return r, errRuleOfGroup(before)
+	}
 	r.CreatedBy, r.CreatedAt = before.CreatedBy, before.CreatedAt
 	return s.put(ctx, p, r)
 }
@@ -166,6 +180,13 @@ func (s *Service) put(ctx context.Context, p domain.Principal, r domain.AlarmRul
 func (s *Service) DeleteRule(ctx context.Context, p domain.Principal, device, id string) error {
 	if err := s.owns(ctx, p, device); err != nil {
 		return err
+	}
+	r, err := s.Store.Rule(ctx, device, id)
+	if err != nil {
+		return err
+	}
+	if r.Group != "" {
+		return errRuleOfGroup(r)
 	}
 	if err := s.Store.DeleteRule(ctx, device, id, s.Now()); err != nil {
 		return err
@@ -245,9 +266,12 @@ func (s *Service) changed(device string) {
 func (s *Service) record(
 	ctx context.Context, p domain.Principal, what domain.AuditType, device string, details map[string]string,
 ) {
+	target := domain.AuditTarget{Kind: string(domain.KindDevice), ID: device}
+	if device == "" { // it is about several devices
+		target = domain.AuditTarget{}
+	}
 	s.Audit.Record(ctx, domain.AuditEvent{
-		Type: what, Actor: domain.AuditActor{Kind: string(p.Kind), ID: p.ID},
-		Target: domain.AuditTarget{Kind: string(domain.KindDevice), ID: device},
-		Addr:   httpx.ClientAddr(ctx), UserAgent: httpx.UserAgent(ctx), RequestID: httpx.RequestID(ctx), Details: details,
+		Type: what, Actor: domain.AuditActor{Kind: string(p.Kind), ID: p.ID}, Target: target,
+		Addr: httpx.ClientAddr(ctx), UserAgent: httpx.UserAgent(ctx), RequestID: httpx.RequestID(ctx), Details: details,
 	})
 }

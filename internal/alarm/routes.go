@@ -23,9 +23,27 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, op("replace-alarm-rule", "PUT", rules+"/{rule}", "Replace a rule", 200), s.putRule)
 	httpx.Register(api, op("delete-alarm-rule", "DELETE", rules+"/{rule}", "Delete a rule; its alarm is over", 204),
 		s.deleteRule)
+	const groups = "/alarm-rules"
+	httpx.Register(api, op("list-group-rules", "GET", groups, "Your rules for several devices", 200), s.listGroupRules)
+	httpx.Register(api, op("create-group-rule", "POST", groups,
+		"Add a rule for all your devices of a type or with a tag, also those that come later", 201), s.postGroupRule)
+	httpx.Register(api, op("replace-group-rule", "PUT", groups+"/{rule}", "Replace a rule for several devices", 200),
+		s.putGroupRule)
+	httpx.Register(api, op("delete-group-rule", "DELETE", groups+"/{rule}",
+		"Delete a rule for several devices; its alarms are over", 204), s.deleteGroupRule)
+	httpx.Register(api, op("list-maintenance", "GET", "/maintenance",
+		"Your maintenance windows, in which alarms are not posted", 200), s.listMaintenance)
+	httpx.Register(api, op("add-maintenance", "POST", "/maintenance",
+		"Add a maintenance window: once, or each week", 201), s.postMaintenance)
+	httpx.Register(api, op("delete-maintenance", "DELETE", "/maintenance/{window}",
+		"Delete a maintenance window; what it held is posted", 204), s.deleteMaintenance)
+	httpx.Register(api, op("list-device-maintenance", "GET", "/devices/{device}/maintenance",
+		"The maintenance windows of a device", 200), s.listDeviceMaintenance)
 	httpx.Register(api, op("list-alarms", "GET", "/alarms", "The alarms of your devices, the newest first", 200), s.listMine)
 	httpx.Register(api, op("list-device-alarms", "GET", "/devices/{device}/alarms",
 		"The alarms of a device, the newest first", 200), s.list)
+	httpx.Register(api, op("list-room-alarms", "GET", "/rooms/{room}/alarms",
+		"The alarms that were posted to a room, the newest first", 200), s.listInRoom)
 	httpx.Register(api, op("change-alarm", "PATCH", "/devices/{device}/alarms/{alarm}",
 		"Acknowledge an alarm, snooze it, or note something", 200), s.patch)
 }
@@ -41,8 +59,8 @@ type OnRule struct {
 	Rule string `path:"rule" maxLength:"64"`
 }
 
-// ruleBody is a rule as it is sent.
-type ruleBody struct {
+// RuleBody is a rule as it is sent.
+type RuleBody struct {
 	Name       string      `json:"name" example:"Too warm"`
 	Kind       string      `json:"kind" enum:"threshold,rate,absence"`
 	Severity   string      `json:"severity,omitempty" enum:"info,warning,critical" doc:"absent: warning"`
@@ -64,7 +82,7 @@ type escalation struct {
 	User  string `json:"user,omitempty" doc:"a member of that room, who is mentioned"`
 }
 
-func (b ruleBody) rule(device string) domain.AlarmRule {
+func (b RuleBody) rule(device string) domain.AlarmRule {
 	r := domain.AlarmRule{
 		Device: device, Name: b.Name, Kind: domain.AlarmKind(b.Kind), Severity: domain.AlarmSeverity(b.Severity),
 		Sensor: b.Sensor, Above: b.Above, Below: b.Below, Hysteresis: b.Hysteresis, For: time.Duration(b.For) * time.Second,
@@ -80,7 +98,8 @@ func (b ruleBody) rule(device string) domain.AlarmRule {
 type alarmRule struct {
 	ID     string `json:"id"`
 	Device string `json:"device"`
-	ruleBody
+	RuleBody
+	Group        string     `json:"group,omitempty" doc:"id of the rule for several devices that it comes from"`
 	SnoozedUntil *time.Time `json:"snoozed_until,omitempty" doc:"it is not posted before"`
 	CreatedAt    time.Time  `json:"created_at"`
 	ChangedAt    time.Time  `json:"changed_at"`
@@ -88,8 +107,8 @@ type alarmRule struct {
 
 func view(r domain.AlarmRule) alarmRule {
 	v := alarmRule{
-		ID: r.ID, Device: r.Device, CreatedAt: r.CreatedAt, ChangedAt: r.ChangedAt,
-		ruleBody: ruleBody{
+		ID: r.ID, Device: r.Device, Group: r.Group, CreatedAt: r.CreatedAt, ChangedAt: r.ChangedAt,
+		RuleBody: RuleBody{
 			Name: r.Name, Kind: string(r.Kind), Severity: string(r.Severity), Sensor: r.Sensor, Above: r.Above, Below: r.Below,
 			Hysteresis: r.Hysteresis, For: int(r.For / time.Second), Window: int(r.Window / time.Second), Room: r.Room,
 			Disabled: r.Disabled,
@@ -139,14 +158,14 @@ func (s *Service) listRules(ctx context.Context, in *OnDevice) (*struct {
 
 func (s *Service) postRule(ctx context.Context, in *struct {
 	OnDevice
-	Body ruleBody
+	Body RuleBody
 }) (*ruleOutput, error) {
 	return shown(s.CreateRule(ctx, httpx.Principal(ctx), in.Body.rule(in.Device)))
 }
 
 func (s *Service) putRule(ctx context.Context, in *struct {
 	OnRule
-	Body ruleBody
+	Body RuleBody
 }) (*ruleOutput, error) {
 	r := in.Body.rule(in.Device)
 	r.ID = in.Rule
@@ -172,6 +191,10 @@ func (s *Service) page(ctx context.Context, device, viewer string, p Paging) (*a
 		return nil, err
 	}
 	found, err := s.Store.Alarms(ctx, device, viewer, p.Open, before, p.Limit+1)
+	return pageOf(found, err, p)
+}
+
+func pageOf(found []domain.Alarm, err error, p Paging) (*alarmsOutput, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -196,6 +219,21 @@ func (s *Service) list(ctx context.Context, in *struct {
 		viewer = ""
 	}
 	return s.page(ctx, in.Device, viewer, in.Paging)
+}
+
+func (s *Service) listInRoom(ctx context.Context, in *struct {
+	Room string `path:"room" maxLength:"64"`
+	Paging
+}) (*alarmsOutput, error) {
+	if err := s.Rooms.MayRead(ctx, httpx.Principal(ctx), in.Room); err != nil {
+		return nil, err
+	}
+	before, err := httpx.After(in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.Store.RoomAlarms(ctx, in.Room, in.Open, before, in.Limit+1)
+	return pageOf(found, err, in.Paging)
 }
 
 func (s *Service) patch(ctx context.Context, in *struct {

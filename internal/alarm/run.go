@@ -15,9 +15,10 @@ const (
 	loadEvery    = time.Minute // everything, for what the bus has lost
 	loadPage     = 1000
 	lookEvery    = time.Second // for silent devices
+	followEvery  = 10 * time.Second
 	pruneEvery   = time.Hour
 	escalateMost = 100
-	rulesMost    = domain.MaxAlarmRules + 1
+	rulesMost    = domain.MaxAlarmRules + domain.MaxGroupRules + 1
 )
 
 // Run judges what devices report to this process, until ctx is done.
@@ -170,8 +171,9 @@ func (s *Service) clear(ctx context.Context, d *device, dec decision) error {
 // Absence judges the silence of devices, escalates alarms that nobody has acknowledged, and forgets those
 // of long ago, until ctx is done. Several nodes may do that at the same time.
 func (s *Service) Absence(ctx context.Context) error {
-	look, prune := time.NewTicker(lookEvery), time.NewTicker(pruneEvery)
+	look, prune, follow := time.NewTicker(lookEvery), time.NewTicker(pruneEvery), time.NewTicker(followEvery)
 	defer look.Stop()
+	defer follow.Stop()
 	defer prune.Stop()
 	for {
 		select {
@@ -182,6 +184,8 @@ func (s *Service) Absence(ctx context.Context) error {
 				s.try(ctx, "judge the silence of a device", func(ctx context.Context) error { return s.absent(ctx, d) })
 			}
 			s.try(ctx, "escalate alarms", s.escalate)
+		case <-follow.C:
+			s.try(ctx, "give rules for several devices to those that have come", s.follow)
 		case <-prune.C:
 			s.try(ctx, "forget alarms", s.prune)
 		}
@@ -200,7 +204,10 @@ func (s *Service) prune(ctx context.Context) (err error) {
 	for more := true; more && err == nil; {
 		more, err = s.Store.Prune(ctx, s.Now().Add(-domain.AlarmKept))
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.Store.PruneMaintenance(ctx, s.Now().Add(-domain.MaintenanceKept))
 }
 
 // absent judges the silence of a device. The store is asked, without a lock on the device, if

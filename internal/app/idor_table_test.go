@@ -71,10 +71,16 @@ func rows() map[string]row {
 		"send-command":  theirs(`{"key":"1","action":"fan"}`), "list-commands": theirs(""), "get-command": theirs(""),
 		"cancel-command": theirs(""),
 		"list-alarms":    own, "list-device-alarms": theirs(""), "change-alarm": theirs(`{"acknowledge":true}`),
+		"list-group-rules": own, "create-group-rule": with(own, `{"name":"Silent","kind":"absence"}`),
+		"replace-group-rule": theirs(`{"name":"Silent","kind":"absence"}`), "delete-group-rule": theirs(""),
+		"list-maintenance": own, "delete-maintenance": theirs(""), "list-device-maintenance": theirs(""),
+		"add-maintenance":  theirs(`{"name":"Pump","device":"{device}","weekdays":[1],"start":"02:00","minutes":60,"zone":"UTC"}`),
 		"list-alarm-rules": theirs(""), "create-alarm-rule": theirs(`{"name":"Silent","kind":"absence"}`),
 		"replace-alarm-rule": theirs(`{"name":"Silent","kind":"absence"}`), "delete-alarm-rule": theirs(""),
 		"revoke-device": theirs(""), "rotate-device-key": theirs(`{}`), "revoke-device-key": theirs(""),
 
+		"list-room-alarms": room(200, ""),
+		"get-dashboard":    room(200, ""), "put-dashboard": room(200, `{"version":0,"tiles":[{"kind":"alarms"}]}`),
 		"post-chart": room(404, `{"key":"1","device":"{device}"}`),
 
 		"list-series": theirs(""), "delete-readings": theirs(""),

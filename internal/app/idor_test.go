@@ -129,6 +129,7 @@ func newHouse(t *testing.T) *house {
 	h.fixed = []string{
 		"{user}", me.ID, "{bob}", bob.ID, "{banned}", banned.ID, "{session}", sessions.Items[0].ID,
 		"{command}", domain.NewID(domain.CommandPrefix), "{alarm}", domain.NewID(domain.AlarmPrefix),
+		"{window}", domain.NewID(domain.MaintenancePrefix),
 		"{rule}", domain.NewID(domain.AlarmRulePrefix),
 		"{group}", "anns", "{browser}", "rem_anns", "{passkey}", "anns-key", "{hash}", "nothing", "{provider}", "oidc",
 	}

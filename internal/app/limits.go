@@ -28,7 +28,8 @@ func writeLimits(c config.Config) httpx.Limits {
 		"accept-request", "decline-request", "set-requests", "unblock",
 		"register-device", "import-devices", "update-device", "revoke-device", "delete-readings",
 		"rotate-device-key", "revoke-device-key", "put-device-group", "change-device-group", "delete-device-group",
-		"create-alarm-rule", "replace-alarm-rule", "delete-alarm-rule", "change-alarm", "change-device-settings")
+		"create-alarm-rule", "replace-alarm-rule", "delete-alarm-rule", "change-alarm", "change-device-settings",
+		"create-group-rule", "replace-group-rule", "delete-group-rule", "add-maintenance", "delete-maintenance")
 	// What everybody in a room is told. A room that is open to all fills quickly once.
 	shared(httpx.Limit{Name: "joins", User: perMinute(2 * n), Addr: perMinute(20 * n), Room: perMinute(20 * n)},
 		"join-room", "accept-invite")
@@ -41,7 +42,7 @@ func writeLimits(c config.Config) httpx.Limits {
 		"update-me", "set-status", "set-avatar", "delete-avatar")
 	shared(httpx.Limit{Name: "messages_by_http", User: ratelimit.New(c.MessagesPerSec, time.Second, 2*c.MessagesPerSec)},
 		"send-message", "edit-message", "delete-message", "mark-read", "send-command", "cancel-command",
-		"post-chart")
+		"post-chart", "put-dashboard")
 	// One's own way to sign in.
 	shared(httpx.Limit{Name: "account_changes", User: perMinute(n), Addr: perMinute(10 * n)},
 		"change-password", "change-email", "delete-me", "end-session", "end-sessions", "forget-browser", "new-recovery-codes",

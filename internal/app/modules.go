@@ -58,6 +58,7 @@ var (
 	_ telemetry.Devices  = (*device.Service)(nil)
 	_ telemetry.Observer = (*alarm.Service)(nil)
 	_ dashboard.Devices  = (*device.Service)(nil)
+	_ dashboard.Rooms    = (*chat.Service)(nil)
 	_ dashboard.Readings = (*telemetry.Service)(nil)
 	_ alarm.Devices      = (*device.Service)(nil)
 	_ alarm.Rooms        = (*chat.Service)(nil)
@@ -222,7 +223,7 @@ func (s *server) buildAlarms() {
 func (s *server) buildDashboards() {
 	m := &s.modules
 	m.dashboard = dashboard.New(dashboard.Deps{
-		Store: s.db.Dashboards, Devices: m.device, Readings: m.telemetry, DiskFull: s.reserve.Full,
+		Store: s.db.Dashboards, Devices: m.device, Rooms: m.chat, Readings: m.telemetry, DiskFull: s.reserve.Full,
 	})
 }
 

@@ -1,4 +1,5 @@
-// Package dashboard is what rooms show of what their devices measure: charts that somebody posts.
+// Package dashboard is what rooms show of what their devices measure: charts that somebody posts, and a dashboard
+// that the members arrange.
 package dashboard
 
 import (
@@ -13,6 +14,15 @@ type Store interface {
 	PostChart(
 		ctx context.Context, actor string, n domain.NewChart, line domain.ChartLine, now time.Time,
 	) (domain.Event, error)
+	Dashboard(ctx context.Context, room string) (domain.Dashboard, error)
+	PutDashboard(
+		ctx context.Context, actor string, d domain.Dashboard, now time.Time,
+	) (domain.Dashboard, error)
+}
+
+// Rooms says who may read a room.
+type Rooms interface {
+	MayRead(ctx context.Context, p domain.Principal, room string) error
 }
 
 // Devices says who may see a device, and what it declares.
@@ -30,12 +40,13 @@ type Readings interface {
 type Deps struct {
 	Store    Store
 	Devices  Devices
+	Rooms    Rooms
 	Readings Readings
 	DiskFull func() error     // returns an error if the disk is nearly full; nil: no check
 	Now      func() time.Time // nil: time.Now
 }
 
-// Service is the module of charts in rooms.
+// Service is the module of charts and dashboards of rooms.
 type Service struct{ Deps }
 
 // New returns the service.
@@ -79,4 +90,32 @@ func (s *Service) PostChart(ctx context.Context, p domain.Principal, n domain.Ne
 		}
 	}
 	return s.Store.PostChart(ctx, p.ID, n, line, now)
+}
+
+// Dashboard returns the dashboard of a room that p may read.
+func (s *Service) Dashboard(ctx context.Context, p domain.Principal, room string) (domain.Dashboard, error) {
+	if err := s.Rooms.MayRead(ctx, p, room); err != nil {
+		return domain.Dashboard{}, err
+	}
+	return s.Store.Dashboard(ctx, room)
+}
+
+// Arrange replaces the tiles of a room's dashboard, of which p has seen a version.
+func (s *Service) Arrange(ctx context.Context, p domain.Principal, d domain.Dashboard) (domain.Dashboard, error) {
+	if !domain.ValidID(domain.RoomPrefix, d.Room) {
+		return d, domain.ErrNoRoom()
+	}
+	if err := s.Rooms.MayRead(ctx, p, d.Room); err != nil {
+		return d, err
+	}
+	var err error
+	if d.Tiles, err = domain.CheckTiles(d.Tiles); err != nil {
+		return d, err
+	}
+	if s.DiskFull != nil {
+		if err := s.DiskFull(); err != nil {
+			return d, err
+		}
+	}
+	return s.Store.PutDashboard(ctx, p.ID, d, s.Now())
 }

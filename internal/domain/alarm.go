@@ -8,7 +8,8 @@ import (
 
 // Limits of alarms.
 const (
-	MaxAlarmRules   = 32 // of one device
+	MaxAlarmRules   = 32 // of one device alone
+	MaxGroupRules   = 32 // of one user, for several devices
 	MaxAlarmNote    = 500
 	MaxAlarmWindow  = 24 * time.Hour
 	MaxAlarmSnooze  = 30 * 24 * time.Hour
@@ -50,6 +51,7 @@ func AlarmSeverities() []AlarmSeverity {
 type AlarmRule struct {
 	ID           string
 	Device       string
+	Group        string // id of the rule for several devices that it comes from; empty: it is of this device alone
 	Name         string
 	Kind         AlarmKind
 	Severity     AlarmSeverity
@@ -65,6 +67,21 @@ type AlarmRule struct {
 	CreatedBy    string
 	CreatedAt    time.Time
 	ChangedAt    time.Time
+}
+
+// A ScopedRule is a rule for all devices of its creator that a scope fits, also for those that come later. Each of
+// them has a rule of its own, which follows this one.
+type ScopedRule struct {
+	AlarmRule // Device is empty
+	Scope     DeviceScope
+	Devices   int // that have it
+}
+
+// For is the rule that a device has of g.
+func (g ScopedRule) For(device string) AlarmRule {
+	r := g.AlarmRule
+	r.ID, r.Device, r.Group = NewID(AlarmRulePrefix), device, g.ID
+	return r
 }
 
 // Escalation is what happens with an alarm that nobody has acknowledged for some time.
@@ -194,7 +211,9 @@ type Alarm struct {
 	SnoozedUntil time.Time
 	Note         string
 	Flapping     bool
-	Due          time.Time // when it escalates; zero: never
+	Due          time.Time // when it is posted, if it is held, or else escalates; zero: never
+	Maintenance  string    // name of the window in which it was raised; empty: in none
+	HeldUntil    time.Time // it was not posted before, as a window lasted; zero: it was, or never is
 	EscalatedAt  time.Time
 	EscalatedTo  string // room that it escalated to; empty: none
 	EscalatedSeq int64  // of its line there
@@ -226,6 +245,7 @@ type AlarmLine struct {
 	AckedAt      *time.Time    `json:"acked_at,omitempty"`
 	SnoozedUntil *time.Time    `json:"snoozed_until,omitempty"`
 	EscalatedAt  *time.Time    `json:"escalated_at,omitempty"`
+	Maintenance  string        `json:"maintenance,omitempty"` // name of the window in which it was raised
 	Note         string        `json:"note,omitempty"`
 	Flapping     bool          `json:"flapping,omitempty"`
 }
@@ -241,7 +261,7 @@ func (a Alarm) Line() *AlarmLine {
 	return &AlarmLine{
 		ID: a.ID, Rule: a.Rule, Name: a.Name, Kind: a.Kind, Severity: a.Severity, Sensor: a.Sensor, Value: a.Value,
 		Limit: a.Limit, RaisedAt: a.RaisedAt, ClearedAt: opt(a.ClearedAt), Acknowledged: a.Acknowledged.ID,
-		AckedAt: opt(a.AckedAt), SnoozedUntil: opt(a.SnoozedUntil), EscalatedAt: opt(a.EscalatedAt), Note: a.Note, Flapping: a.Flapping,
+		AckedAt: opt(a.AckedAt), SnoozedUntil: opt(a.SnoozedUntil), EscalatedAt: opt(a.EscalatedAt), Maintenance: a.Maintenance, Note: a.Note, Flapping: a.Flapping,
 	}
 }
 

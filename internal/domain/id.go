@@ -9,19 +9,21 @@ import (
 
 // Prefixes of ids: an id says what it names.
 const (
-	UserPrefix      = "usr"
-	RoomPrefix      = "room"
-	SessionPrefix   = "ses"
-	InvitePrefix    = "inv"
-	FlowPrefix      = "flow"
-	ConnPrefix      = "conn"
-	DevicePrefix    = "dev"
-	RememberPrefix  = "rem"
-	SignupPrefix    = "sgn"
-	CommandPrefix   = "cmd"
-	AlarmPrefix     = "alm"
-	AlarmRulePrefix = "alr"
-	GroupPrefix     = "grp"
+	UserPrefix        = "usr"
+	RoomPrefix        = "room"
+	SessionPrefix     = "ses"
+	InvitePrefix      = "inv"
+	FlowPrefix        = "flow"
+	ConnPrefix        = "conn"
+	DevicePrefix      = "dev"
+	RememberPrefix    = "rem"
+	SignupPrefix      = "sgn"
+	CommandPrefix     = "cmd"
+	AlarmPrefix       = "alm"
+	AlarmRulePrefix   = "alr"
+	GroupRulePrefix   = "agr"
+	MaintenancePrefix = "mnt"
+	GroupPrefix       = "grp"
 )
 
 // Crockford's alphabet, in lower case: sorts like the bytes that it encodes.

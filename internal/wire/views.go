@@ -208,10 +208,11 @@ type ChartSeries struct {
 // Alarm is one episode of a rule of a device.
 type Alarm struct {
 	AlarmLine
-	Device string `json:"device"`
-	Room   string `json:"room,omitempty" doc:"that it was posted to"`
-	Seq    int64  `json:"seq,omitempty" doc:"of its line in that room"`
-	By     *User  `json:"by,omitempty" doc:"who acknowledged it"`
+	Device    string     `json:"device"`
+	Room      string     `json:"room,omitempty" doc:"that it was posted to"`
+	Seq       int64      `json:"seq,omitempty" doc:"of its line in that room"`
+	By        *User      `json:"by,omitempty" doc:"who acknowledged it"`
+	HeldUntil *time.Time `json:"held_until,omitempty" doc:"it is posted then, when maintenance is over, if it is not over itself"`
 }
 
 // AlarmLine is an alarm as a room shows it.
@@ -230,6 +231,7 @@ type AlarmLine struct {
 	AckedAt      *time.Time `json:"acked_at,omitempty"`
 	SnoozedUntil *time.Time `json:"snoozed_until,omitempty" doc:"the rule posts nothing before"`
 	EscalatedAt  *time.Time `json:"escalated_at,omitempty" doc:"nobody had acknowledged it in time"`
+	Maintenance  string     `json:"maintenance,omitempty" doc:"name of the maintenance window in which it was raised"`
 	Note         string     `json:"note,omitempty"`
 	Flapping     bool       `json:"flapping,omitempty" doc:"it comes and goes: it is over only after 10 quiet minutes"`
 }

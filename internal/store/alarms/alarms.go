@@ -12,19 +12,19 @@ import (
 
 const columns = `a.id, a.rule_id, a.device_id, a.name, a.kind, a.severity, a.sensor, a.value, a.bound, a.room_id, a.line,
 	a.raised_at, a.cleared_at, a.acked_at, a.snoozed_until, a.note, a.flapping,
-	a.due_at, a.escalated_at, a.escalated_room, a.escalated_line,
+	a.due_at, a.escalated_at, a.escalated_room, a.escalated_line, a.maintenance, a.held_until,
 	u.id, u.kind, u.username, u.display_name, u.avatar`
 
 const tables = ` FROM alarms a LEFT JOIN users u ON u.id = a.acknowledged_by `
 
 func scan(rows *sql.Rows) (a domain.Alarm, err error) {
 	var value, bound sql.NullFloat64
-	var raised, cleared, acked, snoozed, due, escalated int64
+	var raised, cleared, acked, snoozed, due, escalated, held int64
 	var by accounts.RefRow
 	err = rows.Scan(append([]any{&a.ID, &a.Rule, &a.Device, &a.Name, &a.Kind, &a.Severity, &a.Sensor, &value, &bound, &a.Room,
 		&a.Seq, &raised, &cleared, &acked, &snoozed, &a.Note, &a.Flapping, &due, &escalated, &a.EscalatedTo,
-		&a.EscalatedSeq}, by.Dest()...)...)
-	a.Due, a.EscalatedAt = store.Time(due), store.Time(escalated)
+		&a.EscalatedSeq, &a.Maintenance, &held}, by.Dest()...)...)
+	a.Due, a.EscalatedAt, a.HeldUntil = store.Time(due), store.Time(escalated), store.Time(held)
 	a.Value, a.Limit, a.Acknowledged = float(value), float(bound), by.Ref()
 	a.RaisedAt, a.ClearedAt, a.AckedAt, a.SnoozedUntil = store.Time(raised), store.Time(cleared), store.Time(acked),
 		store.Time(snoozed)
@@ -56,6 +56,14 @@ func (repo *Repository) Alarms(
 	const theirs = ` IN (SELECT room_id FROM members WHERE user_id = $5)`
 	return where(ctx, repo.db, `a.device_id = $4 AND (a.room_id`+theirs+` OR a.escalated_room`+theirs+`)`+page,
 		before, open, limit, device, viewer)
+}
+
+// RoomAlarms returns the alarms that have a line in a room, the newest first; the rest is as for Alarms.
+func (repo *Repository) RoomAlarms(
+	ctx context.Context, room string, open bool, before string, limit int,
+) ([]domain.Alarm, error) {
+	return where(ctx, repo.db, `(a.room_id = $4 OR a.escalated_room = $4) AND ($1 = '' OR a.id < $1)
+		AND (NOT $2 OR a.cleared_at = 0) ORDER BY a.id DESC LIMIT $3`, before, open, limit, room)
 }
 
 // Alarm returns an alarm of a device.
@@ -104,13 +112,17 @@ func (repo *Repository) Raise(
 		}
 		made.Rule, made.Device, made.Name, made.Kind, made.Severity = r.ID, r.Device, r.Name, r.Kind, r.Severity
 		made.Sensor, made.Flapping, made.RaisedAt = r.Sensor, lately >= domain.AlarmFlaps, now
+		raised = true
+		if made.Maintenance, made.HeldUntil, err = maintained(ctx, t, r.Device, now); err != nil {
+			return err
+		}
+		if made.Due = made.HeldUntil; !made.Due.IsZero() {
+			return insert(ctx, t, made)
+		}
 		if made.Room, made.Seq, err = announce(ctx, t, r, made, now); err != nil {
 			return err
 		}
-		if r.Escalation.After > 0 {
-			made.Due = store.Trim(later(now, r.SnoozedUntil).Add(r.Escalation.After))
-		}
-		raised = true
+		made.Due = escalates(r, now)
 		return insert(ctx, t, made)
 	})
 	return made, raised, err
@@ -132,6 +144,14 @@ func announce(
 	return r.Room, line, nil
 }
 
+// escalates returns when an alarm of a rule that is posted now escalates; zero: never.
+func escalates(r domain.AlarmRule, now time.Time) time.Time {
+	if r.Escalation.After == 0 {
+		return time.Time{}
+	}
+	return store.Trim(later(now, r.SnoozedUntil).Add(r.Escalation.After))
+}
+
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
@@ -141,10 +161,11 @@ func later(a, b time.Time) time.Time {
 
 func insert(ctx context.Context, t *store.Tx, a domain.Alarm) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO alarms (id, rule_id, device_id, name, kind, severity, sensor, value, bound,
-		room_id, line, raised_at, cleared_at, acked_at, snoozed_until, note, flapping, due_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, 0, '', $13, $14)`,
+		room_id, line, raised_at, cleared_at, acked_at, snoozed_until, note, flapping, due_at,
+		maintenance, held_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, 0, '', $13, $14, $15, $16)`,
 		a.ID, a.Rule, a.Device, a.Name, a.Kind, a.Severity, a.Sensor, nullFloat(a.Value), nullFloat(a.Limit), a.Room, a.Seq,
-		store.Millis(a.RaisedAt), a.Flapping, store.Millis(a.Due))
+		store.Millis(a.RaisedAt), a.Flapping, store.Millis(a.Due), a.Maintenance,
+		store.Millis(a.HeldUntil))
 	return err
 }
 
@@ -176,8 +197,8 @@ func endOpen(ctx context.Context, t *store.Tx, rule string, now time.Time) (doma
 	if err != nil {
 		return a, err
 	}
-	a.ClearedAt = now
-	if _, err := t.ExecContext(ctx, `UPDATE alarms SET cleared_at = $2, due_at = 0 WHERE id = $1`, a.ID, store.Millis(now)); err != nil {
+	a.ClearedAt, a.HeldUntil = now, time.Time{}
+	if _, err := t.ExecContext(ctx, `UPDATE alarms SET cleared_at = $2, due_at = 0, held_until = 0 WHERE id = $1`, a.ID, store.Millis(now)); err != nil {
 		return a, err
 	}
 	return a, tell(ctx, t, a, domain.AlarmCleared, a.Device, now)
@@ -204,8 +225,8 @@ func (repo *Repository) Change(
 		if err != nil {
 			return err
 		}
-		if c.Acknowledge && a.Acknowledged.ID == "" {
-			a.Acknowledged, a.AckedAt, a.Due = by, now, time.Time{}
+		if c.Acknowledge && a.Acknowledged.ID == "" { // whoever knows of it need not be told
+			a.Acknowledged, a.AckedAt, a.Due, a.HeldUntil = by, now, time.Time{}, time.Time{}
 		}
 		if c.Note != nil {
 			a.Note = *c.Note
@@ -226,8 +247,8 @@ func (repo *Repository) Change(
 			who = a.Acknowledged.ID
 		}
 		_, err = t.ExecContext(ctx, `UPDATE alarms SET acknowledged_by = $2, acked_at = $3, snoozed_until = $4, note = $5,
-			due_at = $6 WHERE id = $1`, a.ID, who, store.Millis(a.AckedAt), store.Millis(a.SnoozedUntil), a.Note,
-			store.Millis(a.Due))
+			due_at = $6, held_until = $7 WHERE id = $1`, a.ID, who, store.Millis(a.AckedAt), store.Millis(a.SnoozedUntil), a.Note,
+			store.Millis(a.Due), store.Millis(a.HeldUntil))
 		if err != nil {
 			return err
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
 
-// Escalate posts alarms that nobody has acknowledged, and whose time has come, as their rules say: at most limit
-// of them. It returns those with which it did something. Each is posted once, by however many nodes.
+// Escalate posts alarms that nobody has acknowledged, and whose time has come, as their rules say, and those that
+// were held until the end of maintenance: at most limit of them. It returns those with which it did something. Each is posted once, by however many nodes.
 func (repo *Repository) Escalate(ctx context.Context, now time.Time, limit int) (done []domain.Alarm, err error) {
 	now = store.Trim(now)
 	due, err := where(ctx, repo.db, `a.due_at <> 0 AND a.due_at <= $1 ORDER BY a.due_at LIMIT $2`, store.Millis(now), limit)
@@ -40,13 +40,33 @@ func (repo *Repository) escalate(ctx context.Context, t *store.Tx, a *domain.Ala
 		return nil // another node was first, or somebody has acknowledged it
 	}
 	a.Due = time.Time{}
-	if r.Escalation.After > 0 && a.ClearedAt.IsZero() {
-		if err := postEscalated(ctx, t, a, r, now); err != nil {
-			return err
-		}
+	switch {
+	case r.ID == "" || !a.ClearedAt.IsZero():
+	case !a.HeldUntil.IsZero():
+		err = release(ctx, t, a, r, now)
+	case r.Escalation.After > 0:
+		err = postEscalated(ctx, t, a, r, now)
 	}
-	_, err = t.ExecContext(ctx, `UPDATE alarms SET due_at = 0, escalated_at = $2, escalated_room = $3, escalated_line = $4
-		WHERE id = $1`, a.ID, store.Millis(a.EscalatedAt), a.EscalatedTo, a.EscalatedSeq)
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `UPDATE alarms SET due_at = $2, escalated_at = $3, escalated_room = $4, escalated_line = $5,
+		held_until = $6, room_id = $7, line = $8 WHERE id = $1`, a.ID, store.Millis(a.Due), store.Millis(a.EscalatedAt),
+		a.EscalatedTo, a.EscalatedSeq, store.Millis(a.HeldUntil), a.Room, a.Seq)
+	return err
+}
+
+// release posts an alarm that was held, unless maintenance lasts longer, or again.
+func release(ctx context.Context, t *store.Tx, a *domain.Alarm, r domain.AlarmRule, now time.Time) (err error) {
+	_, until, err := maintained(ctx, t, a.Device, now)
+	if err != nil {
+		return err
+	}
+	if a.HeldUntil, a.Due = until, until; !until.IsZero() {
+		return nil
+	}
+	a.Room, a.Seq, err = announce(ctx, t, r, *a, now)
+	a.Due = escalates(r, now)
 	return err
 }
 

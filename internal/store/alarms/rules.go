@@ -20,13 +20,17 @@ type Repository struct{ db *store.DB }
 func New(db *store.DB) *Repository { return &Repository{db} }
 
 const ruleColumns = `id, device_id, name, kind, severity, sensor, above, below, hysteresis, lasts, span, room_id, disabled,
-	snoozed_until, created_by, created_at, changed_at, escalate_after, escalate_room, escalate_user`
+	snoozed_until, created_by, created_at, changed_at, escalate_after, escalate_room, escalate_user, group_id`
 
-func scanRule(rows *sql.Rows) (r domain.AlarmRule, err error) {
+func scanRule(rows *sql.Rows) (r domain.AlarmRule, err error) { return scanWith(rows) }
+
+// scanWith reads a rule, and what follows its columns.
+func scanWith(rows *sql.Rows, rest ...any) (r domain.AlarmRule, err error) {
 	var above, below sql.NullFloat64
 	var lasts, span, snoozed, created, changed, escalate int64
-	err = rows.Scan(&r.ID, &r.Device, &r.Name, &r.Kind, &r.Severity, &r.Sensor, &above, &below, &r.Hysteresis, &lasts, &span,
-		&r.Room, &r.Disabled, &snoozed, &r.CreatedBy, &created, &changed, &escalate, &r.Escalation.Room, &r.Escalation.User)
+	err = rows.Scan(append([]any{&r.ID, &r.Device, &r.Name, &r.Kind, &r.Severity, &r.Sensor, &above, &below, &r.Hysteresis,
+		&lasts, &span, &r.Room, &r.Disabled, &snoozed, &r.CreatedBy, &created, &changed, &escalate, &r.Escalation.Room,
+		&r.Escalation.User, &r.Group}, rest...)...)
 	r.Above, r.Below = float(above), float(below)
 	r.For, r.Window = time.Duration(lasts)*time.Millisecond, time.Duration(span)*time.Millisecond
 	r.Escalation.After = time.Duration(escalate) * time.Millisecond
@@ -98,7 +102,8 @@ func (repo *Repository) PutRule(ctx context.Context, actor string, r domain.Alar
 		if err != nil {
 			return err
 		}
-		err = t.QueryRowContext(ctx, `SELECT count(*) FROM alarm_rules WHERE device_id = $1 AND id <> $2`, r.Device,
+		err = t.QueryRowContext(ctx, `SELECT count(*) FROM alarm_rules WHERE device_id = $1 AND id <> $2
+			AND group_id = ''`, r.Device,
 			r.ID).Scan(&others)
 		if err != nil {
 			return err
@@ -106,22 +111,31 @@ func (repo *Repository) PutRule(ctx context.Context, actor string, r domain.Alar
 		if others >= domain.MaxAlarmRules {
 			return domain.Conflict.Errorf(domain.CodeTooManyRules, "a device has at most %d rules", domain.MaxAlarmRules)
 		}
-		_, err = t.ExecContext(ctx, `INSERT INTO alarm_rules (`+ruleColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
-			ON CONFLICT (id) DO UPDATE SET name = excluded.name, kind = excluded.kind, severity = excluded.severity,
-			sensor = excluded.sensor, above = excluded.above, below = excluded.below, hysteresis = excluded.hysteresis,
-			lasts = excluded.lasts, span = excluded.span, room_id = excluded.room_id, disabled = excluded.disabled,
-			changed_at = excluded.changed_at, escalate_after = excluded.escalate_after,
-			escalate_room = excluded.escalate_room, escalate_user = excluded.escalate_user`,
-			r.ID, r.Device, r.Name, r.Kind, r.Severity, r.Sensor, nullFloat(r.Above), nullFloat(r.Below), r.Hysteresis,
-			r.For.Milliseconds(), r.Window.Milliseconds(), r.Room, r.Disabled, store.Millis(r.SnoozedUntil), r.CreatedBy,
-			store.Millis(r.CreatedAt), store.Millis(r.ChangedAt), r.Escalation.After.Milliseconds(), r.Escalation.Room,
-			r.Escalation.User)
-		if err == nil && r.Disabled {
-			_, err = endOpen(ctx, t, r.ID, store.Trim(now))
-		}
-		return err
+		return save(ctx, t, r, now)
 	})
+}
+
+// save stores a rule, in place of one with the same id, whose snooze stays. An alarm of a rule that is disabled ends.
+func save(ctx context.Context, t *store.Tx, r domain.AlarmRule, now time.Time) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO alarm_rules (`+ruleColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+		ON CONFLICT (id) DO UPDATE SET name = excluded.name, kind = excluded.kind, severity = excluded.severity,
+		sensor = excluded.sensor, above = excluded.above, below = excluded.below, hysteresis = excluded.hysteresis,
+		lasts = excluded.lasts, span = excluded.span, room_id = excluded.room_id, disabled = excluded.disabled,
+		changed_at = excluded.changed_at, escalate_after = excluded.escalate_after,
+		escalate_room = excluded.escalate_room, escalate_user = excluded.escalate_user`,
+		append([]any{r.ID, r.Device}, append(specOf(r), store.Millis(r.SnoozedUntil), r.CreatedBy, store.Millis(r.CreatedAt),
+			store.Millis(r.ChangedAt), r.Escalation.After.Milliseconds(), r.Escalation.Room, r.Escalation.User, r.Group)...)...)
+	if err == nil && r.Disabled {
+		_, err = endOpen(ctx, t, r.ID, store.Trim(now))
+	}
+	return err
+}
+
+// specOf are the values of the columns from name to disabled.
+func specOf(r domain.AlarmRule) []any {
+	return []any{r.Name, r.Kind, r.Severity, r.Sensor, nullFloat(r.Above), nullFloat(r.Below), r.Hysteresis,
+		r.For.Milliseconds(), r.Window.Milliseconds(), r.Room, r.Disabled}
 }
 
 // mayPostAll holds that a rule may post to its room, and to the one that its alarms escalate to, and that whom
@@ -136,7 +150,10 @@ func mayPostAll(ctx context.Context, t *store.Tx, actor string, r domain.AlarmRu
 		if room == "" {
 			continue
 		}
-		if err := mayPost(ctx, t, actor, room, r.Device, now); err != nil {
+		if _, _, err := rooms.LockAndAuthorize(ctx, t, room, actor, domain.SendMessage, now); err != nil {
+			return err
+		}
+		if err := isThere(ctx, t, room, r.Device); err != nil {
 			return err
 		}
 	}
@@ -150,9 +167,11 @@ func mayPostAll(ctx context.Context, t *store.Tx, actor string, r domain.AlarmRu
 	return err
 }
 
-func mayPost(ctx context.Context, t *store.Tx, actor, room, device string, now time.Time) error {
-	if _, _, err := rooms.LockAndAuthorize(ctx, t, room, actor, domain.SendMessage, now); err != nil {
-		return err
+// isThere holds that a device is a member of a room. A rule for several devices names none: each of them posts
+// where it may.
+func isThere(ctx context.Context, t *store.Tx, room, device string) error {
+	if device == "" {
+		return nil
 	}
 	m, err := rooms.MemberOf(ctx, t, room, device)
 	if err == nil && m.Role == domain.NonMember {
@@ -164,19 +183,28 @@ func mayPost(ctx context.Context, t *store.Tx, actor, room, device string, now t
 // DeleteRule deletes a rule of a device. An alarm of it that is not over ends.
 func (repo *Repository) DeleteRule(ctx context.Context, device, id string, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		if _, err := oneRule(ctx, t, device, id, t.ForUpdate()); err != nil {
-			return err
-		}
-		if _, err := endOpen(ctx, t, id, store.Trim(now)); err != nil {
-			return err
-		}
-		_, err := t.ExecContext(ctx, `DELETE FROM alarm_rules WHERE id = $1`, id)
-		return err
+		return remove(ctx, t, device, id, now)
 	})
 }
 
-// EraseDevicesOf deletes the rules and alarms of all devices of a deleted account.
+func remove(ctx context.Context, t *store.Tx, device, id string, now time.Time) error {
+	if _, err := oneRule(ctx, t, device, id, t.ForUpdate()); err != nil {
+		return err
+	}
+	if _, err := endOpen(ctx, t, id, store.Trim(now)); err != nil {
+		return err
+	}
+	_, err := t.ExecContext(ctx, `DELETE FROM alarm_rules WHERE id = $1`, id)
+	return err
+}
+
+// EraseDevicesOf deletes the maintenance windows and rules of a deleted account, and the alarms of all its devices.
 func EraseDevicesOf(ctx context.Context, t *store.Tx, owner string) error {
+	for _, table := range []string{"maintenance_windows WHERE owner_id", "alarm_group_rules WHERE created_by"} {
+		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` = $1`, owner); err != nil {
+			return err
+		}
+	}
 	for _, table := range []string{"alarm_rules", "alarms"} {
 		_, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE device_id IN (SELECT id FROM devices WHERE owner_id = $1)`,
 			owner)

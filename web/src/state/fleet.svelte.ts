@@ -246,6 +246,39 @@ export class Fleet implements port.Fleet {
     return this.#api.call('DELETE', `${path(device)}/alarm-rules/${encodeURIComponent(id)}`);
   }
 
+  async addGroupRule(scope: port.Scope, rule: Omit<port.AlarmRule, 'id'>): Promise<void> {
+    await this.#api.call('POST', '/alarm-rules', { ...rule, ...scope });
+  }
+
+  removeGroupRule(id: string): Promise<void> {
+    return this.#api.call('DELETE', `/alarm-rules/${encodeURIComponent(id)}`);
+  }
+
+  dashboard(room: string): Promise<port.Dashboard> {
+    return this.#api.call('GET', `/rooms/${encodeURIComponent(room)}/dashboard`);
+  }
+
+  async arrange(room: string, version: number, tiles: readonly port.Tile[]): Promise<void> {
+    await this.#api.call('PUT', `/rooms/${encodeURIComponent(room)}/dashboard`, { version, tiles });
+  }
+
+  async roomAlarms(room: string): Promise<port.Alarm[]> {
+    const open = `/rooms/${encodeURIComponent(room)}/alarms?open=true`;
+    return (await this.#api.call<PageOf<port.Alarm>>('GET', open)).items;
+  }
+
+  async maintenance(device: string): Promise<port.Window[]> {
+    return (await this.#api.call<{ items: port.Window[] }>('GET', `${path(device)}/maintenance`)).items;
+  }
+
+  async addMaintenance(w: Omit<port.Window, 'id' | 'active_until'>): Promise<void> {
+    await this.#api.call('POST', '/maintenance', w);
+  }
+
+  removeMaintenance(id: string): Promise<void> {
+    return this.#api.call('DELETE', `/maintenance/${encodeURIComponent(id)}`);
+  }
+
   async alarms(device: string): Promise<port.Alarm[]> {
     return (await this.#api.call<PageOf<port.Alarm>>('GET', `${path(device)}/alarms?open=true`)).items;
   }

@@ -162,6 +162,34 @@ export interface AlarmRule {
   /** where it is posted */
   room?: string;
   escalate?: Escalation;
+  /** id of the rule for several devices that it comes from */
+  group?: string;
+}
+
+/** Which of the user's devices are meant: of a type, with a tag, or all. */
+export interface Scope {
+  type?: string;
+  tag?: string;
+}
+
+/** A time in which alarms are not posted: once, or each week. */
+export interface Window {
+  id: string;
+  name: string;
+  /** none: any device of the owner */
+  device?: string;
+  type?: string;
+  tag?: string;
+  from?: string;
+  to?: string;
+  /** 1 is Monday */
+  weekdays?: number[];
+  /** as clocks in the zone show it: 02:30 */
+  start?: string;
+  minutes?: number;
+  zone?: string;
+  /** it lasts now, until then */
+  active_until?: string;
 }
 
 /** What happens if nobody acknowledges an alarm. */
@@ -176,7 +204,32 @@ export interface Escalation {
 
 export interface Alarm extends AlarmLine {
   device: string;
+  /** it is posted then, when maintenance is over */
+  held_until?: string;
   room?: string;
+}
+
+/** One part of a dashboard. */
+export interface Tile {
+  kind: 'value' | 'chart' | 'switch' | 'alarms';
+  /** none: what the device calls it */
+  title?: string;
+  device?: string;
+  /** of a value or chart */
+  series?: string;
+  /** of a switch */
+  action?: string;
+  /** seconds, of a chart */
+  span?: number;
+  /** as wide as the dashboard */
+  wide?: boolean;
+}
+
+/** What the members of a room have arranged. */
+export interface Dashboard {
+  /** counts changes */
+  version: number;
+  tiles: Tile[];
 }
 
 /** What small charts are drawn from. */
@@ -264,6 +317,18 @@ export interface Fleet {
   rules(device: string): Promise<AlarmRule[]>;
   addRule(device: string, rule: Omit<AlarmRule, 'id'>): Promise<void>;
   removeRule(device: string, id: string): Promise<void>;
+  /** a rule for several devices, also for those that come later */
+  addGroupRule(scope: Scope, rule: Omit<AlarmRule, 'id'>): Promise<void>;
+  removeGroupRule(id: string): Promise<void>;
+  /** the windows of a device */
+  maintenance(device: string): Promise<Window[]>;
+  addMaintenance(w: Omit<Window, 'id' | 'active_until'>): Promise<void>;
+  removeMaintenance(id: string): Promise<void>;
+  dashboard(room: string): Promise<Dashboard>;
+  /** replaces the tiles of a version */
+  arrange(room: string, version: number, tiles: readonly Tile[]): Promise<void>;
+  /** those that were posted to a room and are not over */
+  roomAlarms(room: string): Promise<Alarm[]>;
   /** those that are not over */
   alarms(device: string): Promise<Alarm[]>;
   acknowledge(device: string, alarm: string): Promise<void>;

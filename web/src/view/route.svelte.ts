@@ -1,7 +1,7 @@
 /** Where the client can be. Every place has an address. */
 export type Route =
   | { page: 'home' }
-  | { page: 'room'; room: string; seq?: number; panel?: Panel; q?: string; everywhere?: boolean }
+  | { page: 'room'; room: string; seq?: number; view?: 'dashboard'; panel?: Panel; q?: string; everywhere?: boolean }
   | { page: 'search'; q: string }
   | { page: 'devices'; id?: string; sensor?: string }
   | { page: 'settings'; section: string }
@@ -87,6 +87,7 @@ function room(id: string, seq: string, q: URLSearchParams): Route {
     page: 'room',
     room: id,
     ...(/^\d{1,15}$/.test(seq) && { seq: Number(seq) }),
+    ...(seq === 'dashboard' && { view: 'dashboard' as const }),
     ...(panels.includes(panel) && { panel: panel as Panel }),
     ...(q.has('q') && { q: q.get('q') ?? '' }),
     ...(q.has('all') && { everywhere: true }),
@@ -102,7 +103,7 @@ export function href(r: Route): string {
       if (r.q) q.set('q', r.q);
       if (r.everywhere) q.set('all', '');
       const query = q.toString();
-      return `/rooms/${r.room}${r.seq ? `/${r.seq}` : ''}${query && `?${query}`}`;
+      return `/rooms/${r.room}${r.view ? `/${r.view}` : r.seq ? `/${r.seq}` : ''}${query && `?${query}`}`;
     }
     case 'search':
       return `/search${r.q ? `?q=${encodeURIComponent(r.q)}` : ''}`;

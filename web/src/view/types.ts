@@ -82,6 +82,8 @@ export interface AlarmLine {
   snoozed_until?: string;
   /** nobody had acknowledged it in time */
   escalated_at?: string;
+  /** name of the maintenance window in which it was raised */
+  maintenance?: string;
   note?: string;
   flapping?: boolean;
 }
