@@ -23,7 +23,8 @@ be used while the server runs; changes take effect within seconds.
 
   device register <owner> <name>   register a device of a user, and print its key; with --controller,
                                    a program that sees and commands all devices of the user by
-                                   MQTT, such as Home Assistant or Node-RED
+                                   MQTT, such as Home Assistant or Node-RED; with --bridge, one
+                                   that speaks for other devices, such as zigbee2mqtt
   device import <owner> <file>     register or change many devices; - is the standard input
   device list [owner]              list all devices, or those of one user
   device revoke <device> [key]     revoke a device for good, or only one of its keys
@@ -55,6 +56,7 @@ type devices struct {
 func manageDevices(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("device", deviceText)
 	life := fs.Duration("for", 0, "register: lifetime of the device; 0: it never expires")
+	bridge := fs.Bool("bridge", false, "register: a program that speaks for other devices")
 	controller := fs.Bool("controller", false, "register: a program that sees and commands all devices of the user")
 	keys := fs.String("keys", "", "import: the new `file` that the answer, with the keys, is written to")
 	newKeys := fs.Bool("new-keys", false, "import: give another key to devices that are there and have never connected")
@@ -85,8 +87,13 @@ func manageDevices(ctx context.Context, e *env, args []string) error {
 	}
 	defer d.db.Close()
 	d.life, d.keys, d.newKeys = *life, *keys, *newKeys
-	if *controller {
+	switch {
+	case *controller && *bridge:
+		return usagef("--controller and --bridge exclude each other")
+	case *controller:
 		d.access = domain.AccessController
+	case *bridge:
+		d.access = domain.AccessBridge
 	}
 	switch words[0] {
 	case "register":

@@ -36,6 +36,7 @@ type Store interface {
 	) ([]domain.DeviceImported, error)
 	Links
 	Log
+	Bridges
 	DeviceByID(ctx context.Context, id string) (domain.Device, error)
 	ChangeDevice(ctx context.Context, owner, id string, c domain.DeviceChange, now time.Time) (domain.Device, error)
 	RotateDeviceKey(

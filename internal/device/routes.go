@@ -25,7 +25,8 @@ type device struct {
 	Serial    string      `json:"serial,omitempty" doc:"as the owner knows it; what the device tells is among its capabilities"`
 	Notes     string      `json:"notes,omitempty" doc:"of the owner, who alone sees them"`
 	Tags      []string    `json:"tags,omitempty"`
-	Access    string      `json:"access,omitempty" enum:"controller" doc:"controller: by MQTT its key sees and commands all devices of the owner; absent: it speaks for itself alone"`
+	Access    string      `json:"access,omitempty" enum:"controller,bridge" doc:"controller: by MQTT its key sees and commands all devices of the owner; bridge: it speaks for others, which it announces; absent: it speaks for itself alone"`
+	Bridge    string      `json:"bridge,omitempty" doc:"id of the device that speaks for it, and falls with it"`
 	Suspended *time.Time  `json:"suspended_at,omitempty" doc:"since when it may not connect"`
 	AwayUntil *time.Time  `json:"away_until,omitempty" doc:"when it wants to be back; it said so"`
 	Away      string      `json:"away,omitempty" enum:"sleep,update,restart,off" doc:"why it is away"`
@@ -80,7 +81,7 @@ func (s *Service) view(d domain.Device) device {
 	v := device{
 		ID: d.ID, Owner: deviceOwner{d.Owner.ID, d.Owner.Username, d.Owner.DisplayName}, Name: d.Name, CreatedAt: d.CreatedAt,
 		Expires: when(d.Expires), RevokedAt: when(d.RevokedAt), LastUsed: when(d.LastUsed), LastIP: d.LastIP,
-		Type: d.Type, Serial: d.Serial, Notes: d.Notes, Tags: d.Tags, Access: string(d.Access),
+		Type: d.Type, Serial: d.Serial, Notes: d.Notes, Tags: d.Tags, Access: string(d.Access), Bridge: d.Bridge,
 		Suspended: when(d.Suspended), Keys: []deviceKey{},
 	}
 	v.Status = wire.FromDeviceStatus(d.Status, true, now)
@@ -147,7 +148,7 @@ type newDeviceInput struct {
 		Serial     string     `json:"serial,omitempty" maxLength:"64"`
 		Notes      string     `json:"notes,omitempty" maxLength:"2000"`
 		Tags       []string   `json:"tags,omitempty" maxItems:"64"`
-		Access     string     `json:"access,omitempty" enum:"controller" doc:"controller: a program that sees and commands all your devices by MQTT, such as Home Assistant; absent: a device that speaks for itself. It cannot be changed later"`
+		Access     string     `json:"access,omitempty" enum:"controller,bridge" doc:"controller: a program that sees and commands all your devices by MQTT, such as Home Assistant; bridge: a program that speaks for other devices, such as zigbee2mqtt; absent: a device that speaks for itself. It cannot be changed later"`
 		Expires    *time.Time `json:"expires,omitempty" doc:"end of the device; absent: none"`
 		KeyExpires *time.Time `json:"key_expires,omitempty" doc:"end of its first key; absent: with the device"`
 	}

@@ -49,6 +49,7 @@ type Device struct {
 	Notes     string   // of the owner
 	Tags      []string // of the owner, sorted
 	Access    DeviceAccess
+	Bridge    string    // id of the device that speaks for it; empty: it does so itself
 	Suspended time.Time // since when it may not connect; zero: it may
 	AwayUntil time.Time // when it wants to be back; zero: it is not away
 	Away      string    // why
@@ -93,12 +94,29 @@ const (
 	// AccessController is that of a program which sees and commands all devices of its owner, such as
 	// Home Assistant or Node-RED.
 	AccessController DeviceAccess = "controller"
+	// AccessBridge is that of a program that speaks for many devices, such as zigbee2mqtt. What it announces
+	// are devices of their own.
+	AccessBridge DeviceAccess = "bridge"
+)
+
+// BridgeChild is a device that a bridge speaks for. It has no key.
+type BridgeChild struct {
+	Bridge string
+	Key    string // what the bridge calls it
+	ID     string
+	Out    bool // it is revoked or suspended: what is said of it is ignored
+}
+
+// Limits of bridges.
+const (
+	MaxBridgeChildren = 1000
+	MaxBridgeKey      = 128 // bytes
 )
 
 // CheckDeviceAccess refuses what is no kind of access.
 func CheckDeviceAccess(pointer string, a DeviceAccess) error {
-	if a != "" && a != AccessController {
-		return InvalidField(pointer, "access is controller, or absent")
+	if a != "" && a != AccessController && a != AccessBridge {
+		return InvalidField(pointer, "access is controller or bridge, or absent")
 	}
 	return nil
 }

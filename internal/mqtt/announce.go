@@ -2,7 +2,6 @@ package mqtt
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +19,9 @@ type announced struct {
 	loaded  bool
 	docs    map[string]announcement // by topic
 	devices map[string]*announcer
+	bridges map[string]children // by id
+	behind  map[string]bool     // the devices behind them, by id: whether nothing is taken of them
+	stale   bool                // bridges may have changed
 }
 
 // announcement is one retained message.
@@ -36,6 +38,10 @@ type announcer struct {
 	there    map[string]discovery.Availability // by topic
 	bad      []domain.Unsupported              // announcements that could not be read
 	waiting  []order                           // commands that are done when a sensor shows it
+
+	dirty   bool                // its announcements are to be read anew
+	behind  map[string][]string // of a bridge: the devices whose values are in a topic
+	missing map[string]string   // of a bridge: names of devices that are not registered yet, by key
 }
 
 // order is a command that was published to a device.
@@ -62,9 +68,19 @@ func (s *Service) announcements(ctx context.Context, t *site) (*announced, error
 	a.loading.Lock()
 	defer a.loading.Unlock()
 	a.mu.Lock()
-	loaded := a.loaded
+	loaded, stale := a.loaded, a.stale
 	a.mu.Unlock()
+	if loaded && !stale {
+		return a, nil
+	}
+	bridges, err := s.bridgesOf(ctx, t.id)
+	if err != nil {
+		return nil, err
+	}
 	if loaded {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.renew(bridges)
 		return a, nil
 	}
 	if err := s.retainer.sync(ctx); err != nil {
@@ -94,19 +110,16 @@ func (s *Service) announcements(ctx context.Context, t *site) (*announced, error
 		docs[topic] = doc
 	}
 	a.docs, a.devices, a.loaded = docs, make(map[string]*announcer), true
-	devices := make(map[string]bool)
+	a.renew(bridges)
 	for _, doc := range docs {
-		devices[doc.device] = true
-	}
-	for device := range devices {
-		a.rebuild(ctx, s, device)
+		a.dirty(doc.device)
 	}
 	return a, nil
 }
 
 // onAnnouncement takes an announcement of a device.
-func (c *conn) onAnnouncement(ctx context.Context, t *site, m *message) error {
-	a, err := c.s.announcements(ctx, t)
+func (c *conn) onAnnouncement(ctx context.Context, m *message) error {
+	a, err := c.announcements(ctx)
 	if err != nil {
 		return err
 	}
@@ -119,24 +132,40 @@ func (c *conn) onAnnouncement(ctx context.Context, t *site, m *message) error {
 	if len(m.payload) == 0 {
 		delay = removeDelay
 	}
-	a.rebuild(ctx, c.s, m.device)
+	a.dirty(m.device)
 	c.describeIn(a, delay)
 	return nil
 }
 
 // describeIn has the device described after a time in which nothing more comes. It is called with the lock.
 func (c *conn) describeIn(a *announced, delay time.Duration) {
-	who := c.who
-	c.s.work.after(delay, "describe "+who.ID, func() { c.s.describe(a, who) })
+	c.s.work.after(delay, "describe "+c.who.ID, func() { c.describe(a) })
 }
 
 // hear takes an announcement that another node has received.
-func (a *announced) hear(s *Service, m *message) {
+func (a *announced) hear(m *message) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.take(m) && a.loaded {
-		a.rebuild(context.Background(), s, m.device)
+		a.dirty(m.device)
 	}
+}
+
+// dirty has the announcements of a device read anew when they are asked for. It is called with the lock.
+func (a *announced) dirty(device string) {
+	if a.devices[device] == nil {
+		a.devices[device] = &announcer{}
+	}
+	a.devices[device].dirty = true
+}
+
+// of returns what a device has announced; nil: nothing. It is called with the lock.
+func (a *announced) of(ctx context.Context, s *Service, device string) *announcer {
+	d := a.devices[device]
+	if d != nil && d.dirty {
+		a.rebuild(ctx, s, d, device)
+	}
+	return d
 }
 
 // take stores an announcement, and reports whether it is a change. It is called with the lock.
@@ -158,29 +187,34 @@ func (a *announced) take(m *message) bool {
 }
 
 // rebuild reads all announcements of a device anew. It is called with the lock.
-func (a *announced) rebuild(ctx context.Context, s *Service, device string) {
-	d := a.devices[device]
-	if d == nil {
-		d = &announcer{}
-		a.devices[device] = d
-	}
-	d.bad = nil
-	d.entities, d.sensors, d.actions = nil, make(map[string][]*discovery.Sensor), make(map[string]*discovery.Action)
+func (a *announced) rebuild(ctx context.Context, s *Service, d *announcer, device string) {
+	d.dirty, d.bad = false, nil
+	known, isBridge := a.bridges[device]
+	var entities []*discovery.Entity
 	for topic, doc := range a.docs {
 		if doc.device != device {
 			continue
 		}
-		es, err := a.parse(topic, doc.payload)
+		es, err := a.parse(topic, doc.payload, isBridge)
 		if err != nil {
 			s.Log.InfoContext(ctx, "MQTT announcement that is not understood", "device", device, "topic", topic, "err", err)
 			d.bad = append(d.bad, discovery.Bad(topic, err))
 		}
-		d.entities = append(d.entities, es...)
+		entities = append(entities, es...)
 	}
-	slices.SortFunc(d.entities, func(x, y *discovery.Entity) int { return strings.Compare(x.Key, y.Key) })
-	discovery.GiveNames(d.entities)
-	d.there = discovery.Common(d.entities)
-	for _, e := range d.entities {
+	slices.SortFunc(entities, func(x, y *discovery.Entity) int { return strings.Compare(x.Key, y.Key) })
+	d.there = discovery.Common(entities)
+	if isBridge {
+		entities = a.split(d, known, entities)
+	}
+	d.index(entities)
+}
+
+// index takes the entities of a device, and gives them their names.
+func (d *announcer) index(entities []*discovery.Entity) {
+	d.entities, d.sensors, d.actions = entities, make(map[string][]*discovery.Sensor), make(map[string]*discovery.Action)
+	discovery.GiveNames(entities)
+	for _, e := range entities {
 		for i := range e.Sensors {
 			if x := &e.Sensors[i]; x.Name != "" {
 				d.sensors[x.Topic] = append(d.sensors[x.Topic], x)
@@ -194,9 +228,11 @@ func (a *announced) rebuild(ctx context.Context, s *Service, device string) {
 	}
 }
 
-func (a *announced) parse(topic string, payload []byte) ([]*discovery.Entity, error) {
+func (a *announced) parse(topic string, payload []byte, bridged bool) ([]*discovery.Entity, error) {
 	mac, part, ok := discovery.TasmotaTopic(topic)
 	switch {
+	case !ok && bridged:
+		return discovery.ParseBridged(topic, payload)
 	case !ok:
 		return discovery.Parse(topic, payload)
 	case part == "config":
@@ -205,181 +241,36 @@ func (a *announced) parse(topic string, payload []byte) ([]*discovery.Entity, er
 	return nil, nil // with config
 }
 
-// describe tells what a device can do, as it has announced it.
-func (s *Service) describe(a *announced, who domain.Principal) {
+// describe tells what a device can do, as it has announced it, and of a bridge what those behind it can.
+func (c *conn) describe(a *announced) {
 	ctx, cancel := context.WithTimeout(context.Background(), publishTime)
 	defer cancel()
+	c.adopt(ctx, a)
+	c.describeOne(ctx, a, c.who)
+	for _, child := range a.childrenOf(c.who.ID) {
+		c.describeOne(ctx, a, c.childPrincipal(child))
+	}
+}
+
+func (c *conn) describeOne(ctx context.Context, a *announced, who domain.Principal) {
+	s := c.s
 	before, err := s.Describer.Capabilities(ctx, who.ID)
-	var c domain.Capabilities
+	var can domain.Capabilities
 	if err == nil {
 		a.mu.Lock()
-		if d := a.devices[who.ID]; d != nil {
+		if d := a.of(ctx, s, who.ID); d != nil {
 			discovery.Settle(d.entities, before)
-			c = discovery.Declared(d.entities, d.bad...)
+			can = discovery.Declared(d.entities, d.bad...)
 		}
 		a.mu.Unlock()
-		err = s.Describer.Describe(ctx, who, c)
+		err = s.Describer.Describe(ctx, who, can)
 	}
 	if err != nil {
 		s.Log.WarnContext(ctx, "cannot store what a device announced", "device", who.ID, "err", err)
 		return
 	}
-	if n := len(c.Unsupported); n > 0 && !slices.Equal(c.Unsupported, before.Unsupported) {
+	if n := len(can.Unsupported); n > 0 && !slices.Equal(can.Unsupported, before.Unsupported) {
 		s.Log.InfoContext(ctx, "a device announced by MQTT what is not supported", "device", who.ID, "count", n,
-			"entity", c.Unsupported[0].Name, "reason", c.Unsupported[0].Why)
-	}
-}
-
-// settled returns what a device has announced, with what is known from before of sensors of the topic whose
-// kinds were not announced; nil: the topic has no sensors. It returns with the lock held if not nil.
-func (s *Service) settled(ctx context.Context, a *announced, device, topic string) (*announcer, error) {
-	a.mu.Lock()
-	d := a.devices[device]
-	if d == nil || len(d.sensors[topic]) == 0 {
-		a.mu.Unlock()
-		return nil, nil
-	}
-	if !slices.ContainsFunc(d.sensors[topic], (*discovery.Sensor).Unsettled) {
-		return d, nil
-	}
-	a.mu.Unlock()
-	before, err := s.Describer.Capabilities(ctx, device)
-	if err != nil {
-		return nil, err
-	}
-	a.mu.Lock()
-	discovery.Settle(d.entities, before)
-	return d, nil
-}
-
-// available takes whether a device says that it is there.
-func (c *conn) available(a *announced, m *message) {
-	a.mu.Lock()
-	d := a.devices[m.device]
-	there, known := false, false
-	if d != nil && d.there[m.topic].Topic != "" {
-		there, known = d.there[m.topic].Says(&discovery.Message{Payload: string(m.payload)})
-	}
-	a.mu.Unlock()
-	if known {
-		c.s.Devices.DeviceAvailable(c.id, there)
-	}
-}
-
-// observe takes the values that a message of a device has.
-func (c *conn) observe(ctx context.Context, t *site, m *message) error {
-	a, err := c.s.announcements(ctx, t)
-	if err != nil {
-		return err
-	}
-	c.available(a, m)
-	d, err := c.s.settled(ctx, a, m.device, m.topic)
-	if d == nil {
-		return err
-	}
-	report := domain.Report{At: c.s.Now(), Quality: domain.ReceivedTime}
-	msg := &discovery.Message{Payload: string(m.payload)}
-	var done []order
-	for _, s := range d.sensors[m.topic] {
-		kind, failed := s.Kind, s.Failed()
-		v, ok := s.Value(msg)
-		if s.Kind != kind {
-			c.describeIn(a, describeDelay)
-		}
-		if err := s.Failed(); err != nil && failed == nil {
-			c.s.Log.InfoContext(ctx, "MQTT value template fails", "device", m.device, "topic", m.topic,
-				"sensor", s.Name, "err", err)
-		}
-		if !ok {
-			continue
-		}
-		report.Readings = append(report.Readings, domain.Reading{Name: s.Name, Unit: s.Unit, Value: v})
-		d.waiting = slices.DeleteFunc(d.waiting, func(o order) bool {
-			if shows := o.wanted[s.Name]; shows != nil && shows(v) {
-				delete(o.wanted, s.Name)
-			}
-			if len(o.wanted) == 0 {
-				done = append(done, o)
-			}
-			return len(o.wanted) == 0
-		})
-	}
-	a.mu.Unlock()
-	if len(report.Readings) == 0 {
-		return nil
-	}
-	if _, err := c.s.Readings.Accept(ctx, m.device, []domain.Report{report}); err != nil {
-		return err
-	}
-	for _, o := range done {
-		c.reportDone(ctx, o.command)
-	}
-	return nil
-}
-
-// order publishes a command as the device has announced that it understands it. It reports false if the
-// device has announced no such action.
-func (c *conn) order(ctx context.Context, cmd domain.Command) (bool, error) {
-	a, err := c.s.announcements(ctx, c.sess.site)
-	if err != nil {
-		return false, err
-	}
-	a.mu.Lock()
-	var action *discovery.Action
-	if d := a.devices[c.who.ID]; d != nil {
-		action = d.actions[cmd.Action]
-	}
-	a.mu.Unlock()
-	if action == nil {
-		return false, nil
-	}
-	args := map[string]any{}
-	if len(cmd.Args) > 0 {
-		if err := json.Unmarshal(cmd.Args, &args); err != nil {
-			return true, err
-		}
-	}
-	c.tell(ctx, cmd.ID, domain.CommandReceived, "")
-	wanted := action.Wanted(args)
-	waits := len(wanted) > 0
-	if waits {
-		a.await(c.who.ID, order{command: cmd.ID, wanted: wanted})
-	}
-	for _, p := range action.Publish(args) {
-		m := &message{site: c.sess.site.id, topic: p.Topic, payload: []byte(p.Payload), qos: 1, retain: p.Retain, open: true}
-		if len(c.sess.site.targets(m)) == 0 {
-			c.tell(ctx, cmd.ID, domain.CommandFailed, "the device does not listen to "+p.Topic)
-			return true, nil
-		}
-		if err := c.s.deliver(ctx, c.sess.site, m, domain.MQTTReceived{}); err != nil {
-			return true, err
-		}
-	}
-	if !waits {
-		c.reportDone(ctx, cmd.ID)
-	}
-	return true, nil
-}
-
-// await remembers a command that is done when a sensor shows it.
-func (a *announced) await(device string, o order) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if d := a.devices[device]; d != nil {
-		if len(d.waiting) == maxWaiting {
-			d.waiting = slices.Delete(d.waiting, 0, 1)
-		}
-		d.waiting = append(d.waiting, o)
-	}
-}
-
-func (c *conn) reportDone(ctx context.Context, command string) {
-	c.tell(ctx, command, domain.CommandDone, "")
-}
-
-// tell says what became of a command of a device that does not say so itself.
-func (c *conn) tell(ctx context.Context, command string, state domain.CommandState, why string) {
-	if err := c.s.Commands.Report(ctx, c.who, domain.CommandReport{ID: command, State: state, Error: why}); err != nil {
-		c.s.Log.WarnContext(ctx, "cannot say what became of a command", "command", command, "err", err)
+			"entity", can.Unsupported[0].Name, "reason", can.Unsupported[0].Why)
 	}
 }

@@ -231,10 +231,11 @@ func (b orders) Report(_ context.Context, _ domain.Principal, r domain.CommandRe
 	return nil
 }
 
-func (b orders) Attach(_ context.Context, _ string, deliver func(domain.Command)) (detach func()) {
+func (b orders) Attach(_ context.Context, device string, deliver func(domain.Command)) (detach func()) {
 	defer b.answer()()
 	b.attached++
 	for _, c := range b.commands {
+		c.Device = device
 		deliver(c)
 	}
 	return func() { b.mu.Lock(); defer b.mu.Unlock(); b.attached-- }

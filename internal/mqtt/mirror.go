@@ -168,8 +168,12 @@ func (m *mirror) reload() time.Duration {
 	ctx, cancel := context.WithTimeout(context.Background(), publishTime)
 	defer cancel()
 	configs, err := m.configs(ctx)
+	var added bool
 	if err == nil {
-		err = m.watch(ctx, slices.Sorted(maps.Keys(configs)))
+		added, err = m.watch(ctx, slices.Sorted(maps.Keys(configs)))
+	}
+	if err == nil && added { // they may have come or gone before they were watched
+		configs, err = m.configs(ctx)
 	}
 	if err != nil {
 		m.s.Log.WarnContext(ctx, "cannot show devices to MQTT controllers; will try again", "err", err)
@@ -219,7 +223,7 @@ func (m *mirror) configs(ctx context.Context) (map[string]mirrored, error) {
 	themselves := a.announcers()
 	configs := make(map[string]mirrored, len(devices))
 	for _, d := range devices {
-		if config := discovery.Announce(d, mirrorTopics(d.ID)); config != nil && !themselves[d.ID] {
+		if config := discovery.Announce(d, mirrorTopics(d.ID)); config != nil && !themselves[d.ID] && d.Bridge == "" {
 			configs[d.ID] = mirrored{config: config}
 			if s := wire.FromDeviceStatus(d.Status, false, m.s.Now()); s != nil {
 				configs[d.ID] = mirrored{config: config, status: *s}
@@ -240,8 +244,8 @@ func (a *announced) announcers() map[string]bool {
 	return all
 }
 
-// watch follows the values of devices, and adds those that are new to the mirror.
-func (m *mirror) watch(ctx context.Context, devices []string) error {
+// watch follows the values of devices, adds those that are new to the mirror, and reports whether there are any.
+func (m *mirror) watch(ctx context.Context, devices []string) (added bool, err error) {
 	p, n := domain.Principal{ID: m.t.id, Kind: domain.KindUser, Role: domain.SystemUser}, 0
 	for some := range slices.Chunk(devices, watchedAtOnce) {
 		last, err := m.s.Live.Watch(ctx, fmt.Sprint(m.id, "/", n), p, some, func(b []byte) {
@@ -255,18 +259,18 @@ func (m *mirror) watch(ctx context.Context, devices []string) error {
 			m.watches = n
 		}
 		if err != nil {
-			return err
+			return added, err
 		}
 		m.mu.Lock()
 		for _, r := range last {
 			if m.devices[r.Device] == nil {
-				m.devices[r.Device] = &mirrored{values: r.Values}
+				m.devices[r.Device], added = &mirrored{values: r.Values}, true
 			}
 		}
 		m.mu.Unlock()
 	}
 	m.unwatch(n)
-	return nil
+	return added, nil
 }
 
 // unwatch ends what is watched beside the first few.

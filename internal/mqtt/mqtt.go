@@ -90,6 +90,7 @@ type Deps struct {
 	Commands   Commands
 	Registry   Registry // nil: no announcements of the devices of this server
 	Live       Live
+	Bridges    Bridges // nil: all devices speak for themselves alone
 	Orders     Orders
 	Bus        bus.Bus
 	Log        *slog.Logger
@@ -185,6 +186,11 @@ func (s *Service) Run(ctx context.Context) error {
 		return err
 	}
 	defer stopGaps()
+	stopNews, err := s.Bus.Subscribe(bus.DescribedSubject, func(m bus.Message) { s.childChanged(string(m.Data), false) })
+	if err != nil {
+		return err
+	}
+	defer stopNews()
 	close(s.listening)
 	var wg sync.WaitGroup
 	loops, done := context.WithCancel(context.WithoutCancel(ctx))
@@ -223,6 +229,7 @@ func (s *Service) onRevoke(m bus.Message) {
 		}
 	}
 	if r.Device != "" {
+		s.childChanged(r.Device, r.Key == "")
 		s.changed(r.Device)
 	}
 	for _, c := range s.all() {

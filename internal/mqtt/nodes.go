@@ -29,7 +29,7 @@ func (s *Service) onBus(t *site, b bus.Message) {
 	m := w.message(t.id)
 	m.here = s.Node
 	if m.device != "" && isAnnouncement(m.topic) {
-		t.announced.hear(s, m)
+		t.announced.hear(m)
 	}
 	t.send(t.targets(m), w.Wake)
 }

@@ -264,7 +264,7 @@ type commands struct {
 	waiting []domain.Command // in their order
 	busy    bool             // a goroutine carries them out
 	ended   bool
-	detach  func()
+	detach  map[string]func() // by device
 }
 
 // attach has commands and settings for the device delivered, soon.
@@ -274,21 +274,48 @@ func (c *conn) attach() {
 	}
 	c.attached = true
 	c.s.work.after(attachDelay, "attach "+c.id, func() {
-		ctx := c.context(context.Background())
-		settings := c.s.Settings.Attach(ctx, c.who.ID, c.set)
-		commands := c.s.Commands.Attach(ctx, c.who.ID, c.obey)
-		detach := func() {
+		c.attachTo(c.who.ID)
+		if c.who.Access != domain.AccessBridge {
+			return
+		}
+		ctx, cancel := context.WithTimeout(c.context(context.Background()), publishTime)
+		defer cancel()
+		a, err := c.announcements(ctx)
+		if err != nil {
+			c.s.Log.WarnContext(ctx, "cannot give commands to the devices behind a bridge", "device", c.who.ID, "err", err)
+			return
+		}
+		c.attachChildren(a)
+	})
+}
+
+// attachTo has commands for a device delivered, if they are not yet, and its settings to the device itself.
+func (c *conn) attachTo(device string) {
+	c.commands.mu.Lock()
+	known := c.commands.ended || c.commands.detach[device] != nil
+	c.commands.mu.Unlock()
+	if known {
+		return
+	}
+	ctx := c.context(context.Background())
+	detach := c.s.Commands.Attach(ctx, device, c.obey)
+	if device == c.who.ID {
+		commands, settings := detach, c.s.Settings.Attach(ctx, device, c.set)
+		detach = func() {
 			settings()
 			commands()
 		}
-		c.commands.mu.Lock()
-		defer c.commands.mu.Unlock()
-		if c.commands.ended {
-			detach()
-			return
-		}
-		c.commands.detach = detach
-	})
+	}
+	c.commands.mu.Lock()
+	defer c.commands.mu.Unlock()
+	if c.commands.ended || c.commands.detach[device] != nil {
+		detach()
+		return
+	}
+	if c.commands.detach == nil {
+		c.commands.detach = make(map[string]func())
+	}
+	c.commands.detach[device] = detach
 }
 
 // endCommands undoes attach. A command that nobody has begun with comes again by a later connection.
@@ -297,10 +324,10 @@ func (c *conn) endCommands() {
 	c.commands.mu.Lock()
 	defer c.commands.mu.Unlock()
 	c.commands.ended = true
-	if c.commands.detach != nil {
-		c.commands.detach()
-		c.commands.detach = nil
+	for _, detach := range c.commands.detach {
+		detach()
 	}
+	c.commands.detach = nil
 }
 
 // set tells the device what is to be set. It does not wait for the store.
@@ -354,6 +381,10 @@ func (c *conn) carryOut(cmd domain.Command) {
 	ctx, cancel := context.WithTimeout(c.context(context.Background()), publishTime)
 	defer cancel()
 	done, err := c.order(ctx, cmd)
+	if err == nil && !done && cmd.Device != c.who.ID {
+		c.tell(ctx, cmd.Device, cmd.ID, domain.CommandFailed, "the bridge has announced no such action")
+		return
+	}
 	if err == nil && !done {
 		var b []byte
 		v := wire.FromCommand(cmd)

@@ -109,16 +109,16 @@ func (c *conn) publish(ctx context.Context, t *site, p packet.Publish) (packet.C
 	if e, ok := p.Props.Num(packet.MessageExpiry); ok {
 		m.expires = now.Add(time.Duration(e) * time.Second)
 	}
-	if code, err := s.claim(ctx, t, m); code != packet.Success || err != nil {
+	if code, err := c.claim(ctx, t, m); code != packet.Success || err != nil {
 		return code, err
 	}
 	retains := m.retain && keepsRetained(m.topic)
 	if retains {
-		if code, err := s.allowRetained(ctx, t, m); code != packet.Success || err != nil {
+		if code, err := c.allowRetained(ctx, t, m); code != packet.Success || err != nil {
 			return code, err
 		}
 	}
-	if code, err := c.understand(ctx, t, m); code != packet.Success || err != nil {
+	if code, err := c.understand(ctx, m); code != packet.Success || err != nil {
 		return code, err
 	}
 	if retains {
@@ -138,7 +138,7 @@ func (c *conn) publish(ctx context.Context, t *site, p packet.Publish) (packet.C
 }
 
 // understand carries out what a message of a device says, if that is known.
-func (c *conn) understand(ctx context.Context, t *site, m *message) (packet.Code, error) {
+func (c *conn) understand(ctx context.Context, m *message) (packet.Code, error) {
 	switch {
 	case isOrder(m.topic):
 		return c.onOrder(ctx, m)
@@ -147,9 +147,9 @@ func (c *conn) understand(ctx context.Context, t *site, m *message) (packet.Code
 	case isOwn(m.topic):
 		return c.onOwn(ctx, m)
 	case isAnnouncement(m.topic) && m.retain: // they are kept, and counted
-		return packet.Success, c.onAnnouncement(ctx, t, m)
+		return packet.Success, c.onAnnouncement(ctx, m)
 	}
-	return packet.Success, c.observe(ctx, t, m)
+	return packet.Success, c.observe(ctx, m)
 }
 
 // deliver gives a message to all who subscribe to it. When it returns, the message is stored for those
@@ -189,7 +189,11 @@ func (c *conn) pace(topic string, now time.Time) bool {
 
 // claim makes sure that a device publishes only to topics that no other has. A topic belongs to the
 // device that was the first to publish to it.
-func (s *Service) claim(ctx context.Context, t *site, m *message) (packet.Code, error) {
+func (c *conn) claim(ctx context.Context, t *site, m *message) (packet.Code, error) {
+	s, most := c.s, maxTopics
+	if c.who.Access == domain.AccessBridge {
+		most = maxBridgeTopics
+	}
 	if m.device == "" || isOwn(m.topic) {
 		return packet.Success, nil
 	}
@@ -198,7 +202,7 @@ func (s *Service) claim(ctx context.Context, t *site, m *message) (packet.Code, 
 	t.claimsMu.Unlock()
 	if !known {
 		var err error
-		holder, err = s.Topics.ClaimTopic(ctx, m.site, m.topic, m.device, maxTopics)
+		holder, err = s.Topics.ClaimTopic(ctx, m.site, m.topic, m.device, most)
 		if domain.KindOf(err) == domain.TooLarge {
 			return packet.QuotaExceeded, nil
 		}

@@ -4,14 +4,15 @@ import (
 	"context"
 	"sync"
 
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/mqtt/packet"
 )
 
-// How much may be retained for one device; for the owner's own programs it is ten times that.
+// How much may be retained for one device; for the owner's own programs, and for bridges, it is ten times that.
 const (
 	maxRetained      = 500
 	maxRetainedBytes = 1 << 20
-	ownerFactor      = 10
+	manyFactor       = 10
 )
 
 // quotas know how much each device of a site has retained, once it has retained something here.
@@ -21,7 +22,8 @@ type quotas struct {
 }
 
 // allowRetained reports whether a message may be retained, and counts it.
-func (s *Service) allowRetained(ctx context.Context, t *site, m *message) (packet.Code, error) {
+func (c *conn) allowRetained(ctx context.Context, t *site, m *message) (packet.Code, error) {
+	s := c.s
 	q := &t.quotas
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -41,8 +43,8 @@ func (s *Service) allowRetained(ctx context.Context, t *site, m *message) (packe
 		return packet.Success, nil
 	}
 	factor := 1
-	if m.device == "" {
-		factor = ownerFactor
+	if m.device == "" || c.who.Access == domain.AccessBridge {
+		factor = manyFactor
 	}
 	old, there := sizes[m.topic]
 	total := len(m.payload) - old

@@ -12,6 +12,8 @@ const (
 	maxTopicLen = 256 // bytes
 	maxLevels   = 16
 	maxTopics   = 1000 // that one device may publish to
+
+	maxBridgeTopics = 20 * maxTopics // that a bridge may
 )
 
 // class is what a client may see and do in its site.

@@ -20,6 +20,7 @@ import (
 type Device struct {
 	ID, Name, Model, Hardware, Firmware, Serial string
 	Via                                         string // id of the bridge that it is behind
+	apart                                       bool   // its names need not tell it from others behind that
 }
 
 // Entity is one thing that was announced.
@@ -272,7 +273,7 @@ func Declared(es []*Entity, bad ...domain.Unsupported) (c domain.Capabilities) {
 	c.Unsupported = slices.Clone(bad[:min(len(bad), domain.MaxUnsupported)])
 	seen := make(map[string]bool)
 	for _, e := range es {
-		if e.Device.Via == "" && c.Model == "" {
+		if (e.Device.Via == "" || e.Device.apart) && c.Model == "" {
 			c.Model, c.Hardware, c.Firmware, c.Serial = e.Device.Model, e.Device.Hardware, e.Device.Firmware, e.Device.Serial
 		}
 		for _, s := range e.Sensors {

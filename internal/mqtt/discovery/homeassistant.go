@@ -114,8 +114,15 @@ var errNoObject = errors.New("an announcement is a JSON object")
 const ownOrigin = "Unhidra"
 
 // Parse reads an announcement of Home Assistant's discovery. One without a payload, or with none that is
-// still there, has no entities.
-func Parse(topic string, payload []byte) ([]*Entity, error) {
+// still there, has no entities. What is behind a bridge has the name of its device before its own.
+func Parse(topic string, payload []byte) ([]*Entity, error) { return parse(topic, payload, false) }
+
+// ParseBridged is Parse for a bridge whose devices are told apart: their entities have no names before their own.
+func ParseBridged(topic string, payload []byte) ([]*Entity, error) {
+	return parse(topic, payload, true)
+}
+
+func parse(topic string, payload []byte, bridged bool) ([]*Entity, error) {
 	parts := strings.Split(strings.TrimSuffix(strings.TrimPrefix(topic, Prefix), "/config"), "/")
 	component, object := parts[0], parts[len(parts)-1]
 	if !IsConfig(topic) || len(parts) < 2 || len(parts) > 3 || line(component) == "" || line(object) == "" {
@@ -133,15 +140,15 @@ func Parse(topic string, payload []byte) ([]*Entity, error) {
 		return nil, nil
 	}
 	if component != "device" {
-		e := d.entity(component, object, strings.Join(parts, "/"), deviceOf(d.sub("device")))
+		e := d.entity(component, object, strings.Join(parts, "/"), deviceOf(d.sub("device"), bridged))
 		return []*Entity{e}, nil
 	}
-	return d.components(object)
+	return d.components(object, bridged)
 }
 
 // components reads the device form.
-func (d doc) components(object string) (all []*Entity, err error) {
-	dev := deviceOf(d.sub("device"))
+func (d doc) components(object string, bridged bool) (all []*Entity, err error) {
+	dev := deviceOf(d.sub("device"), bridged)
 	if dev.ID == "" {
 		return nil, errors.New("an announcement of a device needs ids or cns in dev")
 	}
@@ -181,7 +188,8 @@ func sortedKeys(m map[string]any) (keys []string) {
 	return keys
 }
 
-func deviceOf(d doc) (dev Device) {
+func deviceOf(d doc, bridged bool) (dev Device) {
+	dev.apart = bridged
 	switch ids := d["identifiers"].(type) {
 	case string:
 		dev.ID = ids
@@ -228,7 +236,7 @@ func (d doc) entity(component, object, key string, dev Device) *Entity {
 	if e.Name == "" {
 		e.Name = component
 	}
-	if dev.Via != "" && dev.Name != "" { // behind a bridge
+	if dev.Via != "" && dev.Name != "" && !dev.apart { // behind a bridge
 		e.Name = cut(slug(dev.Name)+"/"+e.Name, maxText)
 		e.Title = line(dev.Name + " " + e.Title)
 	}

@@ -16,7 +16,7 @@ import (
 
 // A device has a row in users too, with its name. As a member of rooms it is that user.
 const deviceColumns = `d.id, u.display_name, d.created_at, d.expires_at, d.revoked_at,
-	d.type, d.serial, d.notes, d.tags, d.access, d.suspended_at, d.away_until, d.away_reason,
+	d.type, d.serial, d.notes, d.tags, d.access, d.bridge_id, d.suspended_at, d.away_until, d.away_reason,
 	COALESCE(s.session, 0), COALESCE(s.online, FALSE), COALESCE(s.since, 0), COALESCE(s.reason, ''),
 	COALESCE(s.doubled_at, 0), COALESCE(s.doubled, ''),
 	o.id, o.kind, o.username, o.display_name, o.avatar`
@@ -35,7 +35,7 @@ type deviceRow struct {
 
 func (r *deviceRow) dest() []any {
 	return slices.Concat([]any{&r.d.ID, &r.d.Name, &r.created, &r.expires, &r.revoked, &r.d.Type, &r.d.Serial, &r.d.Notes,
-		&r.tags, &r.d.Access, &r.suspended, &r.away, &r.d.Away}, r.status.dest(), r.owner.Dest())
+		&r.tags, &r.d.Access, &r.d.Bridge, &r.suspended, &r.away, &r.d.Away}, r.status.dest(), r.owner.Dest())
 }
 
 func (r *deviceRow) device() domain.Device {
@@ -111,6 +111,14 @@ func (repo *Repository) CreateDevice(
 func insertDevice(
 	ctx context.Context, t *store.Tx, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, now time.Time,
 ) error {
+	if err := insertKeyless(ctx, t, d, "", now); err != nil {
+		return err
+	}
+	return insertDeviceKey(ctx, t, k, secret)
+}
+
+// insertKeyless adds a device without a key; its bridge, if it has one, calls it key.
+func insertKeyless(ctx context.Context, t *store.Tx, d domain.Device, key string, now time.Time) error {
 	_, err := t.ExecContext(ctx,
 		`INSERT INTO users (id, kind, username, display_name, created_at) VALUES ($1, $2, $1, $3, $4)`,
 		d.ID, domain.KindDevice, d.Name, store.Millis(now))
@@ -121,12 +129,9 @@ func insertDevice(
 		return err
 	}
 	_, err = t.ExecContext(ctx, `INSERT INTO devices (id, owner_id, created_at, expires_at, type, serial, notes, tags,
-		access) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, d.ID, d.Owner.ID, store.Millis(now), store.Millis(d.Expires), d.Type,
-		d.Serial, d.Notes, tagsColumn(d.Tags), d.Access)
-	if err != nil {
-		return err
-	}
-	return insertDeviceKey(ctx, t, k, secret)
+		access, bridge_id, bridge_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, d.ID, d.Owner.ID,
+		store.Millis(now), store.Millis(d.Expires), d.Type, d.Serial, d.Notes, tagsColumn(d.Tags), d.Access, d.Bridge, key)
+	return err
 }
 
 // lockOwner locks the owner's row, so that concurrent registrations cannot exceed the limit. It
@@ -141,7 +146,8 @@ func lockOwner(ctx context.Context, t *store.Tx, owner string, now time.Time) (n
 		return 0, err
 	}
 	err = t.QueryRowContext(ctx,
-		`SELECT count(*) FROM devices WHERE owner_id = $1 AND revoked_at = 0 AND (expires_at = 0 OR expires_at > $2)`, owner,
+		`SELECT count(*) FROM devices WHERE owner_id = $1 AND bridge_id = '' AND revoked_at = 0
+			AND (expires_at = 0 OR expires_at > $2)`, owner,
 		store.Millis(now)).Scan(&n)
 	return n, err
 }
@@ -284,8 +290,13 @@ func (repo *Repository) RevokeDevice(ctx context.Context, id, reason string, now
 		if err := revokeKeys(ctx, t, `device_id = $3`, reason, now, id); err != nil {
 			return err
 		}
+		if _, err := t.ExecContext(ctx, `UPDATE devices SET revoked_at = $2, reason = $3 WHERE bridge_id = $1 AND revoked_at = 0`,
+			id, store.Millis(now), reason); err != nil {
+			return err
+		}
 		// A disabled user cannot be added to rooms.
-		_, err = t.ExecContext(ctx, `UPDATE users SET disabled = TRUE WHERE id = $1`, id)
+		_, err = t.ExecContext(ctx, `UPDATE users SET disabled = TRUE WHERE id = $1
+			OR id IN (SELECT id FROM devices WHERE bridge_id = $1)`, id)
 		return err
 	})
 }

@@ -68,6 +68,9 @@ func (repo *Repository) RotateDeviceKey(
 		if !d.RevokedAt.IsZero() {
 			return errDeviceRevoked()
 		}
+		if d.Bridge != "" {
+			return domain.InvalidField("/device", "this device has no key: its bridge speaks for it")
+		}
 		if err := addKey(ctx, t, d, k, secret, until, now); err != nil {
 			return err
 		}

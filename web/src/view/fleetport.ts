@@ -50,8 +50,8 @@ export interface Capabilities {
   unsupported?: { name: string; why: string }[];
 }
 
-/** What else the key of a device may do: see and command all devices of its owner. Empty: nothing. */
-export type Access = '' | 'controller';
+/** What else the key of a device may do: speak for other devices, or see and command all of its owner. */
+export type Access = '' | 'bridge' | 'controller';
 
 /** A device with what it says about itself. */
 export interface FleetDevice extends Device {
@@ -61,6 +61,8 @@ export interface FleetDevice extends Device {
   tags?: string[];
   owner: { id: string; username: string; display_name: string };
   access?: string;
+  /** id of the device that speaks for it */
+  bridge?: string;
   capabilities?: Capabilities;
   described_at?: string;
   suspended_at?: string;

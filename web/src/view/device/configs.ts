@@ -9,6 +9,7 @@ export const programs = [
   { id: 'arduino', name: 'Arduino', access: '' },
   { id: 'python', name: 'Python', access: '' },
   { id: 'go', name: 'Go', access: '' },
+  { id: 'zigbee2mqtt', name: 'Zigbee2MQTT', access: 'bridge' },
   { id: 'homeassistant', name: 'Home Assistant', access: 'controller' },
   { id: 'nodered', name: 'Node-RED', access: 'controller' },
 ] as const;
@@ -56,6 +57,14 @@ import json, paho.mqtt.publish as publish
 publish.single(
     "uh/d/${id}/up", json.dumps({"temperature": 21.4}), qos=1,
     hostname="${p.host}", port=${port}, auth={"username": "${id}", "password": "${p.key}"}${tls ? ', tls={}' : ''})`;
+    case 'zigbee2mqtt':
+      return `homeassistant:
+  enabled: true
+mqtt:
+  base_topic: zigbee2mqtt
+  server: ${tls ? 'mqtts' : 'mqtt'}://${p.host}:${port}
+  user: ${id}
+  password: ${p.key}`;
     case 'homeassistant':
       return `Settings > Devices & services > Add integration > MQTT
 Broker: ${p.host}
