@@ -152,6 +152,8 @@ const (
 	CodeTooManyGroups    = domain.CodeTooManyGroups
 	CodeGroupByRule      = domain.CodeGroupByRule
 	CodeDeviceRevoked    = domain.CodeDeviceRevoked
+	CodeNoTemplate       = domain.CodeNoTemplate
+	CodeManyTemplates    = domain.CodeManyTemplates
 	CodeNoDeviceKey      = domain.CodeNoDeviceKey
 	CodeNotYourCommand   = domain.CodeNotYourCommand
 	CodeNoCommand        = domain.CodeNoCommand

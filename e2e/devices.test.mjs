@@ -441,3 +441,25 @@ test('the members of a room arrange a dashboard of its devices', async () => {
   await ann.getByRole('log').getByText(/Ann Smith told Greenhouse “fan on”/).last().waitFor();
   assert.equal(ann.broken, undefined);
 });
+
+test('a new device begins with a template', async () => {
+  await ann.getByRole('link', { name: 'Devices', exact: true }).click();
+  await ann.getByRole('link', { name: /Greenhouse/ }).first().click();
+  await ann.getByText('Save as template').click();
+  await ann.getByLabel('Name of the template').fill('node');
+  const form = ann.getByRole('group').filter({ hasText: 'Save as template' });
+  await form.getByRole('button', { name: 'Save', exact: true }).click();
+  await ann.getByText('Saved as node').waitFor();
+  await accessibleEverywhere(ann, 'device-template');
+  await ann.getByRole('link', { name: 'All devices' }).click();
+  await ann.getByRole('link', { name: 'Register a device' }).click();
+  await ann.getByLabel('Device name').fill('Second node');
+  await ann.getByLabel('Template').selectOption('node');
+  await ann.getByRole('button', { name: 'Create key' }).click();
+  await ann.getByLabel('Key for Second node').waitFor();
+  await ann.getByRole('link', { name: 'Devices', exact: true }).click();
+  await ann.getByRole('link', { name: /Second node/ }).click();
+  await ann.getByText('Greenhouse node').first().waitFor();
+  await ann.getByRole('heading', { name: 'Controls' }).waitFor();
+  assert.equal(ann.broken, undefined);
+});

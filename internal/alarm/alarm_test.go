@@ -75,7 +75,7 @@ func newGarden(t *testing.T, db *all.Store) *garden {
 	g.room = testkit.Room(t, db, 2)
 	d := domain.Device{ID: greenhouse, Owner: domain.UserRef{ID: testkit.UserID(0)}, Name: "Greenhouse"}
 	err := db.Devices.CreateDevice(t.Context(), d, domain.DeviceKey{ID: "key", Device: greenhouse},
-		domain.DeviceSecret{Hash: []byte{1}}, 0, g.now)
+		domain.DeviceSecret{Hash: []byte{1}}, nil, 0, g.now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func TestARuleForSeveralDevicesIsOneOfEach(t *testing.T) {
 		const shed = "dev_00000000000000000000000002"
 		d := domain.Device{ID: shed, Owner: domain.UserRef{ID: owner.ID}, Name: "Shed"}
 		if err := db.Devices.CreateDevice(t.Context(), d, domain.DeviceKey{ID: "key2", Device: shed},
-			domain.DeviceSecret{Hash: []byte{2}}, 0, g.now); err != nil {
+			domain.DeviceSecret{Hash: []byte{2}}, nil, 0, g.now); err != nil {
 			t.Fatal(err)
 		}
 		g.describe(t, greenhouse, "climate", "glass", "wet")

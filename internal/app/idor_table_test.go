@@ -64,8 +64,10 @@ func rows() map[string]row {
 		"list-devices": own, "register-device": with(own, `{"name":"Mine"}`), "get-device": theirs(""),
 		"list-device-groups": own, "put-device-group": {eve: 200, body: `{"rule":{"tag":"x"}}`}, // of the caller's, by name
 		"change-device-group": theirs(`{"add":["{device}"]}`), "delete-device-group": theirs(""),
-		"import-devices":    with(own, `{"name":"Mine"}`),
-		"list-room-devices": room(200, ""), "list-device-connections": theirs(""), "list-device-log": theirs(""),
+		"list-device-templates": own, "put-device-template": {eve: 200, body: `{"tags":["x"]}`},
+		"delete-device-template": theirs(""),
+		"import-devices":         with(own, `{"name":"Mine"}`),
+		"list-room-devices":      room(200, ""), "list-device-connections": theirs(""), "list-device-log": theirs(""),
 		"get-device-settings": theirs(""), "change-device-settings": theirs(`{"settings":{"a":null}}`),
 		"update-device": theirs(`{"name":"Mine"}`),
 		"send-command":  theirs(`{"key":"1","action":"fan"}`), "list-commands": theirs(""), "get-command": theirs(""),

@@ -28,6 +28,7 @@ func writeLimits(c config.Config) httpx.Limits {
 		"accept-request", "decline-request", "set-requests", "unblock",
 		"register-device", "import-devices", "update-device", "revoke-device", "delete-readings",
 		"rotate-device-key", "revoke-device-key", "put-device-group", "change-device-group", "delete-device-group",
+		"put-device-template", "delete-device-template",
 		"create-alarm-rule", "replace-alarm-rule", "delete-alarm-rule", "change-alarm", "change-device-settings",
 		"create-group-rule", "replace-group-rule", "delete-group-rule", "add-maintenance", "delete-maintenance")
 	// What everybody in a room is told. A room that is open to all fills quickly once.

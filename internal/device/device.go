@@ -23,7 +23,8 @@ import (
 // Store stores devices and keys for their owners.
 type Store interface {
 	CreateDevice(
-		ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, limit int, now time.Time,
+		ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret,
+		from *domain.DeviceTemplate, limit int, now time.Time,
 	) error
 	FindDevices(
 		ctx context.Context, q domain.DeviceQuery, after string, limit int, now time.Time,
@@ -52,6 +53,7 @@ type Store interface {
 	) ([]domain.DescribedDevice, error)
 	Logins
 	Groups
+	Templates
 }
 
 // Links is the part of the store that knows which devices are there.
@@ -141,6 +143,7 @@ type Registration struct {
 	Serial     string
 	Notes      string
 	Tags       []string
+	Template   string // of the owner, that it begins with; empty: none
 	Access     domain.DeviceAccess
 	Expires    time.Time // of the device; zero: never
 	KeyExpires time.Time // of its first key; zero: with the device
@@ -167,8 +170,11 @@ func (s *Service) Register(ctx context.Context, owner string, r Registration) (I
 	if err != nil {
 		return Issued{}, err
 	}
-	said, err := domain.CheckDeviceChange(domain.DeviceChange{Type: &r.Type, Serial: &r.Serial, Notes: &r.Notes,
-		Tags: &r.Tags})
+	said := domain.DeviceChange{Type: &r.Type, Serial: &r.Serial, Notes: &r.Notes, Tags: &r.Tags}
+	from, err := s.begin(ctx, owner, r.Template, &said)
+	if err == nil {
+		said, err = domain.CheckDeviceChange(said)
+	}
 	if err != nil {
 		return Issued{}, err
 	}
@@ -179,7 +185,7 @@ func (s *Service) Register(ctx context.Context, owner string, r Registration) (I
 		Expires: r.Expires, Type: *said.Type, Serial: *said.Serial, Notes: *said.Notes, Tags: *said.Tags,
 		Access: r.Access}
 	key, k, secret := s.issue(d.ID, r.KeyExpires)
-	if err := s.Store.CreateDevice(ctx, d, k, secret, s.Max, now); err != nil {
+	if err := s.Store.CreateDevice(ctx, d, k, secret, from, s.Max, now); err != nil {
 		return Issued{}, err
 	}
 	s.record(ctx, domain.AuditDeviceRegister, d.ID, k.ID, domain.AuditEvent{Actor: r.By})

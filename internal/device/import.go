@@ -61,7 +61,7 @@ func (s *Service) Import(
 			return err
 		}
 		if row.Err == nil {
-			row.Err = s.checkRow(&row.Change, seen, row.Line)
+			row.Err = s.checkRow(ctx, owner, &row, seen)
 		}
 		if batch = append(batch, row); len(batch) == importBatch {
 			if err := flush(); err != nil {
@@ -73,16 +73,22 @@ func (s *Service) Import(
 }
 
 // checkRow makes of a row what is kept, and refuses one that is about the device of a row before.
-func (s *Service) checkRow(c *domain.DeviceChange, seen seen, line int) error {
-	if c.Name == nil && c.Serial == nil {
+func (s *Service) checkRow(ctx context.Context, owner string, row *Row, seen seen) (err error) {
+	if row.Change.Name == nil && row.Change.Serial == nil {
 		return domain.InvalidField("/name", "a line needs a name or a serial number")
 	}
-	checked, err := s.checkChange(*c)
-	if err != nil {
+	if row.Change, err = s.checkChange(row.Change); err != nil {
 		return err
 	}
-	*c = checked
-	return seen.add(*c, line)
+	if row.Template != "" && seen.templates[row.Template] == nil {
+		n, err := s.template(ctx, owner, row.Template)
+		if err != nil {
+			return err
+		}
+		seen.templates[row.Template] = &n.DeviceTemplate
+	}
+	row.from = seen.templates[row.Template]
+	return seen.add(row.Change, row.Line)
 }
 
 // checkChange returns c as it is kept.
@@ -107,9 +113,13 @@ func (s *Service) checkChange(c domain.DeviceChange) (domain.DeviceChange, error
 // seen has the lines in which serial numbers and names were, and which names had no serial number.
 type seen struct {
 	serials, names, bare map[string]int
+	templates            map[string]*domain.DeviceTemplate // that lines have named
 }
 
-func newSeen() seen { return seen{make(map[string]int), make(map[string]int), make(map[string]int)} }
+func newSeen() seen {
+	return seen{make(map[string]int), make(map[string]int), make(map[string]int),
+		make(map[string]*domain.DeviceTemplate)}
+}
 
 func (s seen) add(c domain.DeviceChange, line int) error {
 	bare := c.Serial == nil || *c.Serial == ""
@@ -143,7 +153,8 @@ func (s *Service) importRows(ctx context.Context, owner string, how Import, rows
 	for _, row := range rows {
 		if row.Err == nil {
 			key, k, secret := s.issue(domain.NewID(domain.DevicePrefix), time.Time{})
-			good, keys = append(good, domain.DeviceImport{DeviceChange: row.Change, Key: k, Secret: secret}), append(keys, key)
+			good, keys = append(good, domain.DeviceImport{DeviceChange: row.Change, Key: k, Secret: secret,
+				Template: row.from}), append(keys, key)
 		}
 	}
 	var stored []domain.DeviceImported

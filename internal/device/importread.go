@@ -19,11 +19,14 @@ import (
 type Row struct {
 	Line   int // from 1, in the file
 	Change domain.DeviceChange
-	Err    error // why the line could not be read
+	// The template that the device begins with, if it is new; empty: none.
+	Template string
+	from     *domain.DeviceTemplate
+	Err      error // why the line could not be read
 }
 
 // columns are the names of what a line can say, in CSV and in JSON.
-var columns = []string{"name", "serial", "type", "tags", "notes", "expires"}
+var columns = []string{"name", "serial", "type", "tags", "notes", "expires", "template"}
 
 // ReadRows reads devices to import: CSV (RFC 4180) with a line of column names, also with semicolons or
 // tabs, as spreadsheets write it; or a JSON object in each line. An empty cell and an absent member say
@@ -65,8 +68,9 @@ func readJSON(in *bufio.Reader, yield func(Row, error) bool) {
 			return
 		}
 		if line := bytes.TrimSpace(line); len(line) > 0 {
-			change, bad := jsonRow(line)
-			if !yield(Row{Line: n, Change: change, Err: bad}, nil) {
+			row := jsonRow(line)
+			row.Line = n
+			if !yield(row, nil) {
 				return
 			}
 		}
@@ -76,25 +80,26 @@ func readJSON(in *bufio.Reader, yield func(Row, error) bool) {
 	}
 }
 
-func jsonRow(line []byte) (c domain.DeviceChange, err error) {
+func jsonRow(line []byte) Row {
 	var said struct {
-		Name    *string    `json:"name"`
-		Serial  *string    `json:"serial"`
-		Type    *string    `json:"type"`
-		Tags    *[]string  `json:"tags"`
-		Notes   *string    `json:"notes"`
-		Expires *time.Time `json:"expires"`
+		Name     *string    `json:"name"`
+		Serial   *string    `json:"serial"`
+		Type     *string    `json:"type"`
+		Tags     *[]string  `json:"tags"`
+		Notes    *string    `json:"notes"`
+		Expires  *time.Time `json:"expires"`
+		Template string     `json:"template"`
 	}
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&said); err != nil {
-		return c, domain.InvalidField("", "not a device in JSON: %v", err)
+		return Row{Err: domain.InvalidField("", "not a device in JSON: %v", err)}
 	}
 	if d.More() {
-		return c, domain.InvalidField("", "write one JSON object in each line")
+		return Row{Err: domain.InvalidField("", "write one JSON object in each line")}
 	}
-	return domain.DeviceChange{Name: said.Name, Serial: said.Serial, Type: said.Type, Tags: said.Tags,
-		Notes: said.Notes, Expires: said.Expires}, nil
+	return Row{Template: said.Template, Change: domain.DeviceChange{Name: said.Name, Serial: said.Serial,
+		Type: said.Type, Tags: said.Tags, Notes: said.Notes, Expires: said.Expires}}
 }
 
 // readCSV reads CSV whose first bytes are start.
@@ -132,7 +137,7 @@ func readCSV(in io.Reader, start []byte, yield func(Row, error) bool) {
 			return
 		default:
 			row.Line, _ = r.FieldPos(0)
-			row.Change, row.Err = csvRow(header, cells)
+			row.Err = row.read(header, cells)
 		}
 		if strings.Join(cells, "") == "" && bad == nil {
 			continue // spreadsheets write such lines at the end
@@ -171,7 +176,9 @@ func checkHeader(header []string) error {
 	return nil
 }
 
-func csvRow(header, cells []string) (c domain.DeviceChange, err error) {
+// read reads the cells of a line.
+func (row *Row) read(header, cells []string) error {
+	c := &row.Change
 	for i, cell := range cells {
 		if cell = strings.TrimSpace(cell); cell == "" {
 			continue
@@ -185,18 +192,20 @@ func csvRow(header, cells []string) (c domain.DeviceChange, err error) {
 			c.Type = &cell
 		case "notes":
 			c.Notes = &cell
+		case "template":
+			row.Template = cell
 		case "tags":
 			tags := strings.FieldsFunc(cell, func(r rune) bool { return strings.ContainsRune(" ,;", r) })
 			c.Tags = &tags
 		case "expires":
 			end, err := parseDay(cell)
 			if err != nil {
-				return c, err
+				return err
 			}
 			c.Expires = &end
 		}
 	}
-	return c, nil
+	return nil
 }
 
 // parseDay reads a time, or a day, which begins at midnight (UTC).

@@ -139,6 +139,7 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, op("revoke-device-key", "DELETE", "/devices/{device}/keys/{key}",
 		"End one key of a device for good", 204), s.deleteKey)
 	s.groupRoutes(api, op)
+	s.templateRoutes(api, op)
 }
 
 type newDeviceInput struct {
@@ -146,6 +147,7 @@ type newDeviceInput struct {
 		Name       string     `json:"name" example:"Kitchen thermometer"`
 		Type       string     `json:"type,omitempty" maxLength:"64" doc:"the owner's word for what it is"`
 		Serial     string     `json:"serial,omitempty" maxLength:"64"`
+		Template   string     `json:"template,omitempty" maxLength:"32" doc:"of yours, that it begins with: its groups and capabilities, and its type and tags if you send none"`
 		Notes      string     `json:"notes,omitempty" maxLength:"2000"`
 		Tags       []string   `json:"tags,omitempty" maxItems:"64"`
 		Access     string     `json:"access,omitempty" enum:"controller,bridge" doc:"controller: a program that sees and commands all your devices by MQTT, such as Home Assistant; bridge: a program that speaks for other devices, such as zigbee2mqtt; absent: a device that speaks for itself. It cannot be changed later"`
@@ -157,7 +159,7 @@ type newDeviceInput struct {
 func (s *Service) postDevice(ctx context.Context, in *newDeviceInput) (*issuedOutput, error) {
 	b := in.Body
 	return s.issued(s.Register(ctx, httpx.Principal(ctx).ID, Registration{Name: b.Name, Type: b.Type, Serial: b.Serial,
-		Notes: b.Notes, Tags: b.Tags, Access: domain.DeviceAccess(b.Access), Expires: timeOf(b.Expires),
+		Notes: b.Notes, Tags: b.Tags, Template: b.Template, Access: domain.DeviceAccess(b.Access), Expires: timeOf(b.Expires),
 		KeyExpires: timeOf(b.KeyExpires)}))
 }
 

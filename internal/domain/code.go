@@ -150,6 +150,8 @@ const (
 	CodeNoDeviceGroup    Code = "no_device_group"
 	CodeTooManyGroups    Code = "too_many_groups"
 	CodeGroupByRule      Code = "group_by_rule"
+	CodeNoTemplate       Code = "no_device_template"
+	CodeManyTemplates    Code = "too_many_templates"
 	CodeNoDeviceKey      Code = "no_device_key"
 	CodeNotYourCommand   Code = "not_your_command"
 	CodeNoCommand        Code = "no_command"

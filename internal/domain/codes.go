@@ -245,6 +245,8 @@ func deviceCodes() []CodeInfo {
 		{CodeTooManyGroups, []Kind{Conflict}, "You have as many groups of devices as one person may. Delete one."},
 		{CodeGroupByRule, []Kind{Conflict},
 			"The devices of this group follow from its rule. Change the rule, or the devices."},
+		{CodeNoTemplate, []Kind{NotFound}, "You have no such template of devices."},
+		{CodeManyTemplates, []Kind{Conflict}, "You have as many templates as one person may. Delete one."},
 		{CodeNoDeviceKey, []Kind{NotFound}, "There is no such key."},
 		{CodeBadDeviceKey, []Kind{Unauthorized}, "The device key is invalid, revoked or expired. Create a new one."},
 		{CodeTooManyDevices, []Kind{Conflict}, "You have as many devices as one person may. Revoke one."},

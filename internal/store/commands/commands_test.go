@@ -20,7 +20,7 @@ func garden(t *testing.T, db *all.Store, now time.Time) (room string) {
 	room = testkit.Room(t, db, 2)
 	d := domain.Device{ID: device, Owner: domain.UserRef{ID: testkit.UserID(0)}, Name: "Greenhouse"}
 	err := db.Devices.CreateDevice(t.Context(), d, domain.DeviceKey{ID: "key", Device: device},
-		domain.DeviceSecret{Hash: []byte{1}}, 0, now)
+		domain.DeviceSecret{Hash: []byte{1}}, nil, 0, now)
 	if err != nil {
 		t.Fatal(err)
 	}

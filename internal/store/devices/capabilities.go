@@ -29,12 +29,21 @@ func (repo *Repository) Describe(
 		return false, err
 	}
 	return true, repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		_, err := t.ExecContext(ctx, `INSERT INTO device_capabilities (device_id, described_at, data, model, serial)
-			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (device_id) DO UPDATE SET described_at = excluded.described_at,
-			data = excluded.data, model = excluded.model, serial = excluded.serial`,
-			device, store.Millis(now), string(b), c.Model, c.Serial)
-		return err
+		return describe(ctx, t, device, c, now)
 	})
+}
+
+// describe stores a description, in place of the one before.
+func describe(ctx context.Context, t *store.Tx, device string, c domain.Capabilities, now time.Time) error {
+	b, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO device_capabilities (device_id, described_at, data, model, serial)
+		VALUES ($1, $2, $3, $4, $5) ON CONFLICT (device_id) DO UPDATE SET described_at = excluded.described_at,
+		data = excluded.data, model = excluded.model, serial = excluded.serial`,
+		device, store.Millis(now), string(b), c.Model, c.Serial)
+	return err
 }
 
 // Capabilities returns what a device last said about itself, and when that changed; nothing

@@ -90,10 +90,11 @@ func addKeys(ctx context.Context, q store.Queryer, devices []domain.Device) erro
 	return err
 }
 
-// CreateDevice stores a new device with its first key. It fails with conflict if the owner has
+// CreateDevice stores a new device with its first key, and what a template has; nil: none. It fails with conflict if the owner has
 // limit devices that can still connect; 0 means no limit.
 func (repo *Repository) CreateDevice(
-	ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, limit int, now time.Time,
+	ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, from *domain.DeviceTemplate,
+	limit int, now time.Time,
 ) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		n, err := lockOwner(ctx, t, d.Owner.ID, now)
@@ -103,7 +104,10 @@ func (repo *Repository) CreateDevice(
 		if limit > 0 && n >= limit {
 			return errTooManyDevices(n)
 		}
-		return insertDevice(ctx, t, d, k, secret, now)
+		if err := insertDevice(ctx, t, d, k, secret, now); err != nil {
+			return err
+		}
+		return begin(ctx, t, d, from, now)
 	})
 }
 
@@ -327,8 +331,10 @@ func EraseUser(ctx context.Context, t *store.Tx, owner string, now time.Time) er
 	if err != nil {
 		return err
 	}
-	if _, err := t.ExecContext(ctx, `DELETE FROM device_groups WHERE owner_id = $1`, owner); err != nil {
-		return err
+	for _, table := range []string{"device_groups", "device_templates"} {
+		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE owner_id = $1`, owner); err != nil {
+			return err
+		}
 	}
 	t.Invalidate()
 	_, err = t.ExecContext(ctx,

@@ -142,8 +142,14 @@ func importNew(
 	ctx context.Context, t *store.Tx, owner string, row domain.DeviceImport, now time.Time,
 ) (domain.DeviceImported, error) {
 	d := domain.Device{ID: row.Key.Device, Owner: domain.UserRef{ID: owner}, CreatedAt: now}
+	if row.Template != nil {
+		row.Template.Fill(&row.DeviceChange)
+	}
 	merge(&d, row.DeviceChange)
 	err := insertDevice(ctx, t, d, row.Key, row.Secret, now)
+	if err == nil {
+		err = begin(ctx, t, d, row.Template, now)
+	}
 	return domain.DeviceImported{Device: d, Result: domain.ImportCreated}, err
 }
 

@@ -98,30 +98,15 @@ export class Api<Me> {
 
   /** Fetches a file as whoever is signed in. */
   async download(path: string): Promise<Blob> {
-    const answer = await fetch(`/api/v1${path}`, { headers: { Authorization: `Bearer ${await this.token()}` } });
-    if (answer.ok) return answer.blob();
-    throw new Refusal(answer.status, (await answer.json()) as Problem);
+    return (await this.answer(path)).blob();
   }
 
-  /** Sends a file as whoever is signed in, and hands over each line of the answer, which is JSON, as it comes. */
-  async lines<T>(path: string, file: Blob, each: (line: T) => void): Promise<void> {
-    const headers = { Authorization: `Bearer ${await this.token()}`, 'Content-Type': file.type };
-    let rest = '';
-    try {
-      const answer = await fetch(`/api/v1${path}`, { method: 'POST', headers, body: file });
-      if (!answer.ok) {
-        const retry = Number(answer.headers.get('Retry-After') ?? 0);
-        throw new Refusal(answer.status, (await answer.json().catch(() => ({}))) as Problem, retry);
-      }
-      const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
-      for (let part = await reader.read(); !part.done; part = await reader.read()) {
-        const lines = (rest + part.value).split('\n');
-        rest = lines.pop()!;
-        for (const line of lines) each(JSON.parse(line) as T);
-      }
-    } catch (err) {
-      throw err instanceof Refusal ? err : new Unreachable(this.#unreachable);
-    }
+  /** Sends one request as whoever is signed in, or a file, and returns the answer as it comes. */
+  async answer(path: string, file?: Blob): Promise<Response> {
+    const headers = { Authorization: `Bearer ${await this.token()}`, ...(file && { 'Content-Type': file.type }) };
+    const answer = await fetch(`/api/v1${path}`, { headers, ...(file && { method: 'POST', body: file }) });
+    if (answer.ok) return answer;
+    throw new Refusal(answer.status, (await answer.json()) as Problem);
   }
 
   /** Sends one request as nobody in particular. */

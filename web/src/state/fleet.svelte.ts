@@ -27,6 +27,8 @@ const path = (id: string) => `/devices/${encodeURIComponent(id)}`;
 
 const groupPath = (name: string) => `/device-groups/${encodeURIComponent(name)}`;
 
+const templatePath = (name: string) => `/device-templates/${encodeURIComponent(name)}`;
+
 export class Fleet implements port.Fleet {
   readonly #api: Api<Me>;
   readonly #request: <T>(type: string, data: unknown) => Promise<T>;
@@ -60,8 +62,20 @@ export class Fleet implements port.Fleet {
     return this.#api.call('GET', path(id));
   }
 
-  register(name: string, access: port.Access): Promise<IssuedKey> {
-    return this.#api.call('POST', '/devices', { name, ...(access && { access }) });
+  register(name: string, access: port.Access, template: string): Promise<IssuedKey> {
+    return this.#api.call('POST', '/devices', { name, ...(access && { access }), ...(template && { template }) });
+  }
+
+  async templates(): Promise<string[]> {
+    return (await this.#api.call<{ items: { name: string }[] }>('GET', '/device-templates')).items.map((i) => i.name);
+  }
+
+  async saveTemplate(name: string, device: string): Promise<void> {
+    await this.#api.call('PUT', templatePath(name), { from: device });
+  }
+
+  deleteTemplate(name: string): Promise<void> {
+    return this.#api.call('DELETE', templatePath(name));
   }
 
   async groups(): Promise<port.DeviceGroup[]> {
@@ -76,9 +90,9 @@ export class Fleet implements port.Fleet {
     return this.#api.call('DELETE', groupPath(name));
   }
 
-  async import(file: Blob, newKeys: boolean, each: (line: port.Imported) => void): Promise<void> {
+  import(file: Blob, newKeys: boolean): Promise<Response> {
     const body = new Blob([file], { type: 'text/csv' }); // the server looks which of its forms it has
-    await this.#api.lines<port.Imported>(`/devices/import${newKeys ? '?new_keys=true' : ''}`, body, each);
+    return this.#api.answer(`/devices/import${newKeys ? '?new_keys=true' : ''}`, body);
   }
 
   async series(device: string): Promise<port.Series[]> {

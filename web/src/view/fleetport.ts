@@ -275,9 +275,15 @@ export interface Fleet {
   putGroup(name: string, of: { rule: GroupRule } | { devices: string[] }): Promise<void>;
   deleteGroup(name: string): Promise<void>;
   get(id: string): Promise<FleetDevice>;
-  register(name: string, access: Access): Promise<IssuedKey>;
-  /** registers or changes the devices of a file; each: tells what became of a line as soon as that is known */
-  import(file: Blob, newKeys: boolean, each: (line: Imported) => void): Promise<void>;
+  /** template: of the user's, that it begins with; empty: none */
+  register(name: string, access: Access, template: string): Promise<IssuedKey>;
+  /** the names of the user's templates */
+  templates(): Promise<string[]>;
+  /** has new devices begin with the type, tags and capabilities of a device */
+  saveTemplate(name: string, device: string): Promise<void>;
+  deleteTemplate(name: string): Promise<void>;
+  /** registers or changes the devices of a file; the answer has an Imported for each line as soon as that is known */
+  import(file: Blob, newKeys: boolean): Promise<Response>;
   series(device: string): Promise<Series[]>;
   /** one series in about so many points; raw where there are few */
   readings(device: string, series: string, span: Span, points: number): Promise<{ step: number; buckets: Bucket[] }>;

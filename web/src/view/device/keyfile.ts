@@ -15,3 +15,14 @@ export function linesIn(text: string): number {
   const lines = text.split('\n').filter((l) => l.replace(/[\s;,]/g, ''));
   return Math.max(0, lines.length - (/^\ufeff?\s*\{/.test(text) ? 0 : 1));
 }
+
+/** Hands over each line of an answer, which is JSON, as it comes. */
+export async function eachLine<T>(answer: Response, each: (line: T) => void): Promise<void> {
+  let rest = '';
+  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    const whole = (rest + part.value).split('\n');
+    rest = whole.pop()!;
+    for (const line of whole) each(JSON.parse(line) as T);
+  }
+}
