@@ -22,7 +22,7 @@ import (
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/disk"
 	"github.com/unhidra/unhidra/internal/obs"
-	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/fileaccess"
 )
 
 const doctorText = `doctor [flags]
@@ -215,7 +215,7 @@ func (d *diagnosis) auditFile(c config.Config) {
 	err := audit.CheckFile(c.Audit.Log)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		d.fail("audit log", "nothing would be written to UNHIDRA_AUDIT_LOG: %v", store.ErrDenied(c.Audit.Log, err))
+		d.fail("audit log", "nothing would be written to UNHIDRA_AUDIT_LOG: %v", fileaccess.Denied(c.Audit.Log, err))
 	case err != nil:
 		d.fail("audit log", "nothing would be written to UNHIDRA_AUDIT_LOG: %v", err)
 	default:

@@ -70,7 +70,8 @@ func floors() map[string][]string {
 		"internal/passkey":  ground,
 		"internal/oidc":     ground,
 		// The store's engine, and above it one package for each part of the data.
-		"internal/store":            ground,
+		"internal/store":            append([]string{"internal/store/fileaccess"}, ground...),
+		"internal/store/fileaccess": {},
 		"internal/store/accounts":   part("blobs", "naming"),
 		"internal/store/audit":      part(),
 		"internal/store/blobs":      append(part(), "internal/blob"),

@@ -16,8 +16,8 @@ import (
 
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/domain"
-	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/all"
+	"github.com/unhidra/unhidra/internal/store/fileaccess"
 	"github.com/unhidra/unhidra/internal/token"
 )
 
@@ -126,7 +126,7 @@ func CheckLost(c config.Config) error {
 func readKey(path string) ([]byte, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, store.ErrDenied(path, err)
+		return nil, fileaccess.Denied(path, err)
 	} else if err != nil {
 		return nil, fmt.Errorf("read the server's key: %w", err)
 	}

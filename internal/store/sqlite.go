@@ -15,6 +15,7 @@ import (
 	sqlitedriver "modernc.org/sqlite"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store/fileaccess"
 )
 
 var sqlite = &dialect{
@@ -93,12 +94,12 @@ func openSQLite(ctx context.Context, db *DB, o Options) (err error) {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
 	if !o.Tool {
-		if db.unlock, err = lockFile(o.Path + ".lock"); err != nil {
+		if db.unlock, err = fileaccess.Lock(o.Path + ".lock"); err != nil {
 			db.unlock = func() {}
 			return err
 		}
 	}
-	if err := errors.Join(checkAccess(o.Path), checkAccess(o.Path+"-wal"), checkAccess(o.Path+"-shm")); err != nil {
+	if err := errors.Join(fileaccess.Check(o.Path), fileaccess.Check(o.Path+"-wal"), fileaccess.Check(o.Path+"-shm")); err != nil {
 		return err
 	}
 	if err := createFile(db.log, o.Path); err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store/fileaccess"
 )
 
 // fileURI returns the URI of the SQLite file at path (https://www.sqlite.org/uri.html). It
@@ -46,7 +47,7 @@ func createFile(log *slog.Logger, path string) error {
 func Restrict(log *slog.Logger, paths ...string) {
 	for _, path := range paths {
 		info, err := os.Stat(path)
-		if err != nil || !accessibleByOthers(info) {
+		if err != nil || !fileaccess.ByOthers(info) {
 			continue
 		}
 		mode := info.Mode().Perm()

@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store/fileaccess"
 )
 
 // Options say which database to open.
@@ -183,7 +184,7 @@ func (db *DB) Integrity(ctx context.Context) error { return db.dialect.integrity
 
 // Lock takes the lock that a server holds on the SQLite file at path. It fails if a server
 // holds it.
-func Lock(path string) (unlock func(), err error) { return lockFile(path + ".lock") }
+func Lock(path string) (unlock func(), err error) { return fileaccess.Lock(path + ".lock") }
 
 // classifyWriteError turns a driver's error into an unavailable error. It returns domain errors,
 // constraint violations, sql.ErrNoRows and errors of contexts unchanged.

@@ -1,6 +1,6 @@
 //go:build unix
 
-package store
+package fileaccess
 
 import (
 	"errors"
@@ -13,12 +13,12 @@ import (
 	"syscall"
 )
 
-// lockFile takes the exclusive lock of a server. The kernel releases it when the process ends,
+// Lock takes the exclusive lock of a server. The kernel releases it when the process ends,
 // however it ends.
-func lockFile(path string) (unlock func(), err error) {
+func Lock(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if _, missing := os.Stat(path); errors.Is(err, fs.ErrPermission) && missing == nil {
-		return nil, ErrDenied(path, err)
+		return nil, Denied(path, err)
 	} else if errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("the user that the server runs as may not write in %s; give it the folder (chown), or name "+
 			"another by UNHIDRA_DATA_DIR: %w", filepath.Dir(path), err)
@@ -33,22 +33,22 @@ func lockFile(path string) (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil
 }
 
-// accessibleByOthers reports whether group or others have any permission on a file.
-func accessibleByOthers(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
+// ByOthers reports whether group or others have any permission on a file.
+func ByOthers(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
 
-// checkAccess fails if this process may not read and write the file at path. It succeeds if
+// Check fails if this process may not read and write the file at path. It succeeds if
 // there is no such file.
-func checkAccess(path string) error {
+func Check(path string) error {
 	const readWrite = 4 | 2
 	if err := syscall.Access(path, readWrite); errors.Is(err, fs.ErrPermission) {
-		return ErrDenied(path, err)
+		return Denied(path, err)
 	}
 	return nil
 }
 
-// ErrDenied returns an error that says who owns the file at path, which this process may not
+// Denied returns an error that says who owns the file at path, which this process may not
 // use, and how to give it to the server's user. Usually root created it by a command.
-func ErrDenied(path string, cause error) error {
+func Denied(path string, cause error) error {
 	me := userName(os.Geteuid())
 	info, err := os.Stat(path)
 	if err != nil {
