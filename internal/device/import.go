@@ -28,6 +28,8 @@ type Imported struct {
 // importBatch is how many lines are imported in one transaction: few, so that others can write between.
 const importBatch = 50
 
+const maxSaid = 200 // bytes of a name that is told back
+
 // Import makes devices of owner as rows describe them, and tells each what became of every row, in
 // their order, as soon as it is on disk. A row whose device is there already changes that device, so
 // that the same rows again make no doubles. It ends with the first error of rows, of the store or of
@@ -198,13 +200,14 @@ func (s *Service) imported(
 		Result: d.Result}
 }
 
+// failedRow says what a row that failed was about, so that a terminal can show it.
 func failedRow(row Row, err error) Imported {
 	f := Imported{Line: row.Line, Result: domain.ImportFailed, Err: err}
 	if row.Change.Name != nil {
-		f.Name = *row.Change.Name
+		f.Name = domain.CutText(*row.Change.Name, maxSaid)
 	}
 	if row.Change.Serial != nil {
-		f.Serial = *row.Change.Serial
+		f.Serial = domain.CutText(*row.Change.Serial, maxSaid)
 	}
 	return f
 }

@@ -142,16 +142,50 @@ func TestImportSaysWhatIsWrongWithALine(t *testing.T) {
 		"10 failed E: write a day as 2030-12-31 or a time as 2030-12-31T08:00:00Z",
 		"11 failed F: this time is past",
 		"12 failed Twin: you have 2 devices of this name; tell them apart by serial numbers",
-		"13 failed : not CSV: extraneous or missing \" in quoted-field",
+		"13 failed : "+errOpenQuote.Error(),
 		"14 failed H: you have as many devices as one person may have (3); revoke one")
 	lines, _ = imported(t, s, ann, `{"name":"A","serial":7}
 {"name":"A"} {"name":"B"}
 
 {"nam":"A"}`, Import{})
 	wantLines(t, lines,
-		"1 failed : not a device in JSON: json: cannot unmarshal number into Go struct field .serial of type string",
-		"2 failed : write one JSON object in each line",
-		`4 failed : not a device in JSON: json: unknown field "nam"`)
+		"1 failed : write one JSON object in each line: serial must be a text, not a number",
+		"2 failed : write one JSON object in each line: there is something after the value",
+		`4 failed : write one JSON object in each line: there is no field "nam"`)
+	lines, _ = imported(t, s, ann, `{"name":"A","expires":"2001-01-01"}
+[]
+{"name":"`+strings.Repeat("A", maxRecord)+`"}
+`, Import{})
+	wantLines(t, lines, "1 failed A: this time is past",
+		"2 failed : write one JSON object in each line: it must be an object, not a list",
+		"3 failed : the line has more than 64 KiB")
+	lines, _ = imported(t, s, ann, "name,tags\n\"A\x1b[2J\u202e\","+strings.Repeat("x ", 40)+"\n"+strings.Repeat("B", 5000), Import{})
+	for _, line := range lines {
+		if strings.ContainsAny(line, "\x1b\u202e") || len(line) > 400 {
+			t.Errorf("an answer is %q", line)
+		}
+	}
+}
+
+func TestAMissingQuoteCostsItsOwnLineOfAnImport(t *testing.T) {
+	t.Parallel()
+	db := testkit.Open(t, testkit.SQLite(t))
+	s, _ := open(t, db)
+	ann := idOf(t, db, "ann")
+	bad := " failed : " + errOpenQuote.Error()
+	lines, _ := imported(t, s, ann, "name,notes,serial\nA,\"open,1\nB,,2\nC,\"two\nlines\",3\n\"D,,4\n\"E\",\"x\",5\n\nF,\"y\"z,6\n"+
+		"G,"+strings.Repeat("x", maxRecord)+",7\nH,5\" pipe,8\nI,a \"\"b\"\" c,9\nJ,\"a \"\"b\"\" c\",10\nK,\"end", Import{})
+	wantLines(t, lines, "2"+bad, "3 created B", "4 created C", "6"+bad, "7 created E", "9"+bad,
+		"10 failed : the line has more than 64 KiB", "11"+bad, "12"+bad, "13 created J", "14"+bad)
+	found, err := db.Devices.Devices(t.Context(), ann, "", 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range found {
+		if d.Name == "C" && d.Notes != "two\nlines" {
+			t.Errorf("the notes are %q", d.Notes)
+		}
+	}
 }
 
 func TestImportRefusesFilesThatItCannotRead(t *testing.T) {

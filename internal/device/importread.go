@@ -3,16 +3,13 @@ package device
 import (
 	"bufio"
 	"bytes"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"io"
 	"iter"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/wire"
 )
 
 // Row is a line of an import.
@@ -61,86 +58,24 @@ func errFile(format string, args ...any) error {
 }
 
 func readJSON(in *bufio.Reader, yield func(Row, error) bool) {
-	for n := 1; ; n++ {
-		line, err := in.ReadBytes('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			yield(Row{}, err)
-			return
-		}
-		if line := bytes.TrimSpace(line); len(line) > 0 {
-			row := jsonRow(line)
-			row.Line = n
-			if !yield(row, nil) {
-				return
-			}
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-func jsonRow(line []byte) Row {
-	var said struct {
-		Name     *string    `json:"name"`
-		Serial   *string    `json:"serial"`
-		Type     *string    `json:"type"`
-		Tags     *[]string  `json:"tags"`
-		Notes    *string    `json:"notes"`
-		Expires  *time.Time `json:"expires"`
-		Template string     `json:"template"`
-	}
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&said); err != nil {
-		return Row{Err: domain.InvalidField("", "not a device in JSON: %v", err)}
-	}
-	if d.More() {
-		return Row{Err: domain.InvalidField("", "write one JSON object in each line")}
-	}
-	return Row{Template: said.Template, Change: domain.DeviceChange{Name: said.Name, Serial: said.Serial,
-		Type: said.Type, Tags: said.Tags, Notes: said.Notes, Expires: said.Expires}}
-}
-
-// readCSV reads CSV whose first bytes are start.
-func readCSV(in io.Reader, start []byte, yield func(Row, error) bool) {
-	r := csv.NewReader(in)
-	r.Comma = separator(start)
-	r.TrimLeadingSpace = true
-	header, err := r.Read()
-	if err == nil {
-		err = checkHeader(header)
-	} else if errors.Is(err, io.EOF) {
-		err = errFile("the file is empty; it begins with the names of its columns, such as name,serial,type")
-	} else if bad := (*csv.ParseError)(nil); errors.As(err, &bad) {
-		err = errFile("not CSV: %v", bad)
-	}
-	if err != nil {
-		yield(Row{}, err)
-		return
-	}
+	lines := &lineReader{in: in}
 	for {
-		cells, err := r.Read()
+		line, err := lines.next()
 		if errors.Is(err, io.EOF) {
 			return
 		}
-		var bad *csv.ParseError
-		row := Row{}
-		switch {
-		case errors.Is(err, csv.ErrFieldCount):
-			row.Line, _ = r.FieldPos(0)
-			row.Err = domain.InvalidField("", "the line has %d cells, and the first line %d", len(cells), len(header))
-		case errors.As(err, &bad):
-			row.Line, row.Err = bad.StartLine, domain.InvalidField("", "not CSV: %v", bad.Err)
-		case err != nil:
+		if err != nil {
 			yield(Row{}, err)
 			return
-		default:
-			row.Line, _ = r.FieldPos(0)
-			row.Err = row.read(header, cells)
 		}
-		if strings.Join(cells, "") == "" && bad == nil {
-			continue // spreadsheets write such lines at the end
+		row := Row{Line: lines.n}
+		switch line = bytes.TrimSpace(line); {
+		case len(line) == 0:
+			continue
+		case len(line) > maxRecord:
+			row.Err = errLongLine()
+		default:
+			row.Err = row.readJSON(line)
 		}
 		if !yield(row, nil) {
 			return
@@ -148,64 +83,28 @@ func readCSV(in io.Reader, start []byte, yield func(Row, error) bool) {
 	}
 }
 
-// separator returns what stands between the cells of the first line: Excel writes semicolons where
-// numbers have a decimal comma.
-func separator(start []byte) rune {
-	line, _, _ := bytes.Cut(start, []byte("\n"))
-	best := ','
-	for _, c := range ";\t" {
-		if bytes.Count(line, []byte(string(c))) > bytes.Count(line, []byte(string(best))) {
-			best = c
-		}
+// readJSON reads the object of a line.
+func (row *Row) readJSON(line []byte) error {
+	var said struct {
+		Name     *string   `json:"name"`
+		Serial   *string   `json:"serial"`
+		Type     *string   `json:"type"`
+		Tags     *[]string `json:"tags"`
+		Notes    *string   `json:"notes"`
+		Expires  *string   `json:"expires"`
+		Template string    `json:"template"`
 	}
-	return best
-}
-
-// checkHeader makes the names of columns small, and refuses those that it does not know.
-func checkHeader(header []string) error {
-	for i, name := range header {
-		header[i] = strings.ToLower(strings.TrimSpace(name))
-		if !slices.Contains(columns, header[i]) {
-			return errFile("there is no column %q; the first line names the columns, out of %s", name,
-				strings.Join(columns, ", "))
-		}
-		if slices.Contains(header[:i], header[i]) {
-			return errFile("the column %q is there twice", header[i])
-		}
+	if err := wire.Decode(line, &said); err != nil {
+		return domain.InvalidField("", "write one JSON object in each line: %v", err)
 	}
-	return nil
-}
-
-// read reads the cells of a line.
-func (row *Row) read(header, cells []string) error {
-	c := &row.Change
-	for i, cell := range cells {
-		if cell = strings.TrimSpace(cell); cell == "" {
-			continue
-		}
-		switch header[i] {
-		case "name":
-			c.Name = &cell
-		case "serial":
-			c.Serial = &cell
-		case "type":
-			c.Type = &cell
-		case "notes":
-			c.Notes = &cell
-		case "template":
-			row.Template = cell
-		case "tags":
-			tags := strings.FieldsFunc(cell, func(r rune) bool { return strings.ContainsRune(" ,;", r) })
-			c.Tags = &tags
-		case "expires":
-			end, err := parseDay(cell)
-			if err != nil {
-				return err
-			}
-			c.Expires = &end
-		}
+	row.Template = said.Template
+	row.Change = domain.DeviceChange{Name: said.Name, Serial: said.Serial, Type: said.Type, Tags: said.Tags, Notes: said.Notes}
+	if said.Expires == nil {
+		return nil
 	}
-	return nil
+	end, err := parseDay(*said.Expires)
+	row.Change.Expires = &end
+	return err
 }
 
 // parseDay reads a time, or a day, which begins at midnight (UTC).

@@ -3,6 +3,7 @@ package domain
 import (
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -44,13 +45,14 @@ type DeviceNote struct {
 
 // Cut returns n with texts that are short, printable and valid.
 func (n DeviceNote) Cut() DeviceNote {
-	n.Subject, n.Reason, n.Detail = cutText(n.Subject, maxNoteSubject), cutText(n.Reason, maxNoteSubject),
-		cutText(n.Detail, maxNoteDetail)
+	n.Subject, n.Reason, n.Detail = CutText(n.Subject, maxNoteSubject), CutText(n.Reason, maxNoteSubject),
+		CutText(n.Detail, maxNoteDetail)
 	return n
 }
 
-// cutText returns a text of at most so many bytes, and a sign if it was longer.
-func cutText(s string, most int) string {
+// CutText returns a text of at most so many bytes, and a sign if it was longer. What is not UTF-8, ends a
+// line, controls a terminal or turns the direction of text is a blank.
+func CutText(s string, most int) string {
 	long := len(s) > most
 	if long {
 		s = s[:most]
@@ -62,7 +64,7 @@ func cutText(s string, most int) string {
 		}
 	}
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == utf8.RuneError {
+		if r == utf8.RuneError || unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
 			return ' '
 		}
 		return r

@@ -5,9 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"time"
 )
 
-var errTrailing = errors.New("there is something after the value")
+var (
+	errTrailing = errors.New("there is something after the value")
+	errTime     = errors.New("write a time as 2026-01-31T08:00:00Z (RFC 3339)")
+)
 
 // Encode returns v as JSON, without the escapes that only matter inside HTML:
 // a text of 16 KiB stays under MaxFrame whatever it says.
@@ -35,15 +42,76 @@ func Decode(data []byte, v any) error {
 	return nil
 }
 
-// explained says what is wrong with a number that many encoders write, and JSON (RFC 8259, section 6) lacks.
+// explained says in words of JSON what of data could not be decoded, instead of in those of Go.
 func explained(err error, data []byte) error {
+	var kind *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
-	if !errors.As(err, &syntax) || syntax.Offset < 1 || syntax.Offset > int64(len(data)) {
-		return err
-	}
-	rest := data[syntax.Offset-1:]
-	if bytes.HasPrefix(rest, []byte("NaN")) || bytes.HasPrefix(rest, []byte("Inf")) {
-		return fmt.Errorf("%w: JSON has no NaN and no Infinity; leave the value out, or send null", err)
+	var moment *time.ParseError
+	text := err.Error()
+	name, unknown := strings.CutPrefix(text, "json: unknown field ")
+	switch {
+	case errors.Is(err, io.EOF):
+		return errors.New("it is empty")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it ends before it is complete")
+	case errors.As(err, &kind):
+		return mistaken(kind)
+	case errors.As(err, &syntax):
+		return noJSON(syntax, data)
+	case errors.As(err, &moment), strings.HasPrefix(text, "Time.UnmarshalJSON"):
+		return errTime
+	case unknown:
+		return fmt.Errorf("there is no field %.100s", name)
 	}
 	return err
+}
+
+// mistaken says what stands where something else must.
+func mistaken(err *json.UnmarshalTypeError) error {
+	field, is := "it", err.Value
+	if err.Field != "" {
+		field = err.Field
+	}
+	if number, ok := strings.CutPrefix(is, "number "); ok {
+		is = number
+	}
+	if known, ok := map[string]string{"number": "a number", "string": "a text", "array": "a list", "object": "an object",
+		"bool": "true or false"}[is]; ok {
+		is = known
+	}
+	return fmt.Errorf("%.100s must be %s, not %.50s", field, kindOf(err.Type), is)
+}
+
+// kindOf is what JSON has for a type of Go.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return kindOf(t.Elem())
+	case reflect.String:
+		return "a text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return "a whole number"
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		return fmt.Sprintf("a whole number from 0 to %d", ^uint64(0)>>(64-t.Bits()))
+	default:
+		return "an object"
+	}
+}
+
+// noJSON says where data is no JSON, and names numbers that many encoders write, and JSON (RFC 8259,
+// section 6) lacks.
+func noJSON(err *json.SyntaxError, data []byte) error {
+	if err.Offset >= 1 && err.Offset <= int64(len(data)) {
+		rest := data[err.Offset-1:]
+		if bytes.HasPrefix(rest, []byte("NaN")) || bytes.HasPrefix(rest, []byte("Inf")) {
+			return fmt.Errorf("%w: JSON has no NaN and no Infinity; leave the value out, or send null", err)
+		}
+	}
+	return fmt.Errorf("it is not JSON at byte %d: %w", err.Offset, err)
 }
