@@ -81,7 +81,7 @@ func floors() map[string][]string {
 		"internal/store/naming":     append(part(), "internal/fulltext", "internal/names"),
 		"internal/store/devices":    part("accounts", "naming"),
 		"internal/store/roomlog":    part("accounts"),
-		"internal/store/readings":   append(part(), "internal/chunk"),
+		"internal/store/readings":   append(part("readings/rollup"), "internal/chunk"),
 		"internal/store/feedlog":    append(part("roomlog"), "internal/feed"),
 		"internal/store/search":     append(part("naming", "roomlog"), "internal/fulltext"),
 		"internal/store/rooms":      part("accounts", "devices", "naming", "roomlog"),
@@ -92,6 +92,7 @@ func floors() map[string][]string {
 		"internal/store/departure":  part("accounts", "alarms", "commands", "devices", "messages", "rooms", "roomlog"), // where they cross
 		"internal/store/all": part("accounts", "alarms", "audit", "blobs", "commands", "dashboards", "departure", "devices", "feedlog", "mails",
 			"messages", "mqtt", "rooms", "roomlog", "search", "server"),
+		"internal/store/readings/rollup": {"internal/chunk", "internal/domain"}, // without SQL
 
 		"internal/backup": ground,
 

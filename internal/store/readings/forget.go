@@ -10,6 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/chunk"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/readings/rollup"
 )
 
 const (
@@ -91,10 +92,10 @@ func (repo *Repository) forgetDay(ctx context.Context, t *store.Tx, dev, day int
 		return err
 	}
 	v := view{q: t, number: dev}
-	single, hours := make(buckets), make(map[int64]bool)
+	single, hours := make(rollup.Buckets), make(map[int64]bool)
 	err = v.storedHours(ctx, day*dayMillis, (day+1)*dayMillis, func(h storedHour) (bool, error) {
 		of, err := repo.bucketsOf(h, minTime, maxTime, minuteMillis, nil)
-		single.follow(of)
+		single.Follow(of)
 		hours[h.hour] = err == nil
 		return true, notDamaged(err)
 	})
@@ -109,7 +110,7 @@ func (repo *Repository) forgetDay(ctx context.Context, t *store.Tx, dev, day int
 	if notDamaged(err) != nil {
 		return err
 	}
-	minutes.join(single)
+	minutes.Join(single)
 	for _, table := range []string{"reading_chunks", "reading_minutes"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE id IN (`+stretches(table, "c.id", "$1", "$2", "$3")+`)`,
 			day*hoursOfDay, (day+1)*hoursOfDay-1, dev); err != nil {
@@ -119,7 +120,7 @@ func (repo *Repository) forgetDay(ctx context.Context, t *store.Tx, dev, day int
 	if len(minutes) == 0 {
 		return nil
 	}
-	return upsertBody(ctx, t, "reading_minutes", minutesOfDay(day, dev), repo.packBuckets(minutes.coarser(minuteMillis)))
+	return upsertBody(ctx, t, "reading_minutes", minutesOfDay(day, dev), minutes.Coarser(minuteMillis).Pack(&repo.codec))
 }
 
 func notDamaged(err error) error {

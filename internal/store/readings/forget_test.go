@@ -2,7 +2,6 @@ package readings
 
 import (
 	"context"
-	"math"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/unhidra/unhidra/internal/chunk"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/readings/rollup"
 )
 
 // forget deletes all of a resolution before a time.
@@ -88,15 +88,15 @@ func TestForgettingLeavesWhatIsCoarser(t *testing.T) {
 }
 
 // packBucketsOld packs buckets as programs did before the columns that say "over".
-func (repo *Repository) packBucketsOld(bs buckets) []byte {
+func (repo *Repository) packBucketsOld(bs rollup.Buckets) []byte {
 	k := chunk.Chunk{}
 	for _, b := range bs[0] {
-		k.Times = append(k.Times, b.at)
+		k.Times = append(k.Times, b.At)
 	}
-	for stat, get := range []func(b bucket) float64{
-		func(b bucket) float64 { return float64(b.n) }, func(b bucket) float64 { return b.first },
-		func(b bucket) float64 { return b.last }, func(b bucket) float64 { return b.min },
-		func(b bucket) float64 { return b.max }, func(b bucket) float64 { return rounded(b.sum) },
+	for stat, get := range []func(b rollup.Bucket) float64{
+		func(b rollup.Bucket) float64 { return float64(b.Count) }, func(b rollup.Bucket) float64 { return b.First },
+		func(b rollup.Bucket) float64 { return b.Last }, func(b rollup.Bucket) float64 { return b.Min },
+		func(b rollup.Bucket) float64 { return b.Max }, func(b rollup.Bucket) float64 { return rollup.Round(b.Sum) },
 	} {
 		c := chunk.Column{Slot: uint32(stat), Kind: domain.NumberValue}
 		for _, b := range bs[0] {
@@ -156,39 +156,4 @@ func TestMinutesOfOlderProgramsAreRead(t *testing.T) {
 			t.Errorf("%d chunks are left", n)
 		}
 	})
-}
-
-func TestBucketsComeBackAsTheyWerePacked(t *testing.T) {
-	t.Parallel()
-	repo := &Repository{}
-	of := func(at int64, vs ...float64) bucket {
-		b := bucket{at: at * minuteMillis}
-		for _, v := range vs {
-			b.add(v)
-		}
-		b.sum = rounded(b.sum)
-		return b
-	}
-	bs := buckets{
-		0: {of(0, 21.31, 21.28, 21.33), of(1, 21.3), of(3, -0.1, 0.2)},
-		2: {of(0, 1e300, -1e300), of(1, math.MaxFloat64, math.MaxFloat64), of(2, math.Pi, math.E)},
-		3: {of(2, math.Copysign(0, -1))},
-		4: {of(0, 1<<60, 1<<60+512), of(1, 0.000000001, 1e-300)},
-		7: {of(0, 0, 1, 1), of(1, 0, 0)},
-	}
-	got, err := repo.unpackBuckets(repo.packBuckets(bs), nil)
-	if err != nil || len(got) != len(bs) {
-		t.Fatal(got, err)
-	}
-	for slot, want := range bs {
-		for i, w := range want {
-			g := got[slot][i]
-			for j, x := range []float64{g.first, g.last, g.min, g.max, g.sum} {
-				y := []float64{w.first, w.last, w.min, w.max, w.sum}[j]
-				if math.Float64bits(x) != math.Float64bits(y) || g.n != w.n || g.at != w.at {
-					t.Errorf("slot %d: %+v, want %+v", slot, g, w)
-				}
-			}
-		}
-	}
 }

@@ -2,11 +2,13 @@ package readings
 
 import (
 	"context"
+	"database/sql"
 	"slices"
 
 	"github.com/unhidra/unhidra/internal/chunk"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/readings/rollup"
 )
 
 // A stored hour is what there is of an hour of a device: its chunks, and records that are in none.
@@ -78,8 +80,8 @@ func (repo *Repository) recordsOf(h storedHour, from, to int64, want func(uint32
 // that follow each other are read by columns, without making records of them.
 func (repo *Repository) bucketsOf(
 	h storedHour, from, to, width int64, want func(uint32) bool,
-) (buckets, error) {
-	bs := make(buckets)
+) (rollup.Buckets, error) {
+	bs := make(rollup.Buckets)
 	ordered := len(h.waiting) == 0
 	for before, i := int64(0), 0; ordered && i < len(h.chunks); i++ {
 		head, err := chunk.ReadHeader(h.chunks[i].body)
@@ -94,8 +96,8 @@ func (repo *Repository) bucketsOf(
 		if err != nil {
 			return nil, err
 		}
-		if ordered = bs.addColumns(k, from, to, width); !ordered && i > 0 {
-			bs = make(buckets)
+		if ordered = bs.AddChunk(k, from, to, width); !ordered && i > 0 {
+			bs = make(rollup.Buckets)
 		}
 	}
 	if ordered {
@@ -105,54 +107,25 @@ func (repo *Repository) bucketsOf(
 	return bucketsOf(rs, width), err
 }
 
-// addColumns adds the values of a later chunk. It adds none, and returns false, if a series has two columns.
-func (bs buckets) addColumns(k *chunk.Chunk, from, to, width int64) bool {
-	for i := 1; i < len(k.Columns); i++ {
-		if k.Columns[i].Slot == k.Columns[i-1].Slot {
-			return false
-		}
-	}
-	for i := range k.Columns {
-		if c := &k.Columns[i]; c.Kind != domain.TextValue {
-			if of := addColumn(bs[c.Slot], c, k.Times, from, to, width); len(of) > 0 {
-				bs[c.Slot] = of
+// bucketsOf summarises sorted records, each stretch of width milliseconds. Texts have no buckets.
+func bucketsOf(rs []record, width int64) rollup.Buckets {
+	bs := make(rollup.Buckets)
+	for _, r := range rs {
+		begin := rollup.Begin(r.at, width)
+		for _, v := range r.values {
+			if v.value.Kind != domain.TextValue {
+				bs.Add(v.slot, begin, v.value.Float())
 			}
 		}
 	}
-	return true
-}
-
-func addColumn(of []bucket, c *chunk.Column, times []int64, from, to, width int64) []bucket {
-	value, end := 0, int64(0) // of the values before, and of the last bucket
-	if n := len(of); n > 0 {
-		end = of[n-1].at + width
-	}
-	for i, at := range times {
-		if c.Present != nil && !c.Present[i] {
-			continue
-		}
-		value++
-		if at < from || at >= to {
-			continue
-		}
-		if len(of) == 0 || at >= end {
-			begin := floorDiv(at, width) * width
-			of, end = append(of, bucket{at: begin}), begin+width
-		}
-		if c.Kind == domain.BoolValue {
-			of[len(of)-1].add(domain.Bool(c.Bools[value-1]).Float())
-		} else {
-			of[len(of)-1].add(c.Numbers[value-1])
-		}
-	}
-	return of
+	return bs
 }
 
 // gather returns buckets of a resolution. Those of single values and of minutes are of width milliseconds,
 // or of less at the border of two hours.
 func (repo *Repository) gather(
 	ctx context.Context, v *view, from, to, width int64, r domain.Resolution, want func(uint32) bool,
-) (bs buckets, err error) {
+) (bs rollup.Buckets, err error) {
 	switch r {
 	case domain.Raw:
 		bs, _, err = repo.gatherSingle(ctx, v, from, to, width, want)
@@ -169,11 +142,11 @@ func (repo *Repository) gather(
 // gatherSingle summarises single values. It also returns the hours that have any.
 func (repo *Repository) gatherSingle(
 	ctx context.Context, v *view, from, to, width int64, want func(uint32) bool,
-) (bs buckets, hours map[int64]bool, err error) {
-	bs, hours = make(buckets), make(map[int64]bool)
+) (bs rollup.Buckets, hours map[int64]bool, err error) {
+	bs, hours = make(rollup.Buckets), make(map[int64]bool)
 	err = v.storedHours(ctx, from, to, func(h storedHour) (bool, error) {
 		of, err := repo.bucketsOf(h, from, to, width, want)
-		bs.follow(of)
+		bs.Follow(of)
 		hours[h.hour] = true
 		return true, err
 	})
@@ -183,7 +156,7 @@ func (repo *Repository) gatherSingle(
 // gatherMinutes returns the minutes that are stored, and single values where these still are.
 func (repo *Repository) gatherMinutes(
 	ctx context.Context, v *view, from, to, width int64, want func(uint32) bool,
-) (buckets, error) {
+) (rollup.Buckets, error) {
 	single, hours, err := repo.gatherSingle(ctx, v, from, to, width, want)
 	if err != nil {
 		return nil, err
@@ -196,9 +169,9 @@ func (repo *Repository) gatherMinutes(
 	if err != nil {
 		return nil, err
 	}
-	bs.without(minTime, from)
-	bs.without(to, maxTime)
-	bs.join(single)
+	bs.Without(minTime, from)
+	bs.Without(to, maxTime)
+	bs.Join(single)
 	return bs, nil
 }
 
@@ -206,17 +179,17 @@ func (repo *Repository) gatherMinutes(
 // are not of hours that have single values: they summarise these.
 func (repo *Repository) minutesOf(
 	stored []part, hours map[int64]bool, want func(uint32) bool,
-) (buckets, error) {
-	bs := make(buckets)
+) (rollup.Buckets, error) {
+	bs := make(rollup.Buckets)
 	for _, p := range stored {
 		if !isMinutesOfDay(p.id) && hours[stretchOf(p.id)] {
 			continue
 		}
-		of, err := repo.unpackBuckets(p.body, want)
+		of, err := rollup.Unpack(&repo.codec, p.body, want)
 		if err != nil {
 			return nil, err
 		}
-		bs.join(of)
+		bs.Join(of)
 	}
 	return bs, nil
 }
@@ -225,18 +198,18 @@ func (repo *Repository) minutesOf(
 // what is stored lacks some.
 func (repo *Repository) gatherHours(
 	ctx context.Context, v *view, from, to int64, want func(uint32) bool,
-) (buckets, error) {
-	bs := make(buckets)
+) (rollup.Buckets, error) {
+	bs := make(rollup.Buckets)
 	stored, err := v.bodies(ctx, "reading_hours", floorDiv(from, dayMillis), floorDiv(to-1, dayMillis))
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range stored {
-		of, err := repo.unpackBuckets(p.body, want)
+		of, err := rollup.Unpack(&repo.codec, p.body, want)
 		if err != nil {
 			return nil, err
 		}
-		bs.follow(of)
+		bs.Follow(of)
 	}
 	for _, hour := range v.waitingHours(from, to) {
 		begin, end := hour*hourMillis, (hour+1)*hourMillis
@@ -244,11 +217,11 @@ func (repo *Repository) gatherHours(
 		if err != nil {
 			return nil, err
 		}
-		bs.without(begin, end)
-		bs.join(of)
+		bs.Without(begin, end)
+		bs.Join(of)
 	}
-	bs.without(minTime, from)
-	bs.without(to, maxTime)
+	bs.Without(minTime, from)
+	bs.Without(to, maxTime)
 	return bs, nil
 }
 
@@ -266,8 +239,8 @@ func (v *view) waitingHours(from, to int64) (hours []int64) {
 // gatherDays returns the buckets of days. Days of which records wait are made of their hours.
 func (repo *Repository) gatherDays(
 	ctx context.Context, v *view, from, to int64, want func(uint32) bool,
-) (buckets, error) {
-	bs := make(buckets)
+) (rollup.Buckets, error) {
+	bs := make(rollup.Buckets)
 	for slot, s := range v.series {
 		if !want(uint32(slot)) {
 			continue
@@ -293,8 +266,15 @@ func (repo *Repository) gatherDays(
 		if err != nil {
 			return nil, err
 		}
-		bs.without(day*dayMillis, (day+1)*dayMillis)
-		bs.join(hours.coarser(dayMillis))
+		bs.Without(day*dayMillis, (day+1)*dayMillis)
+		bs.Join(hours.Coarser(dayMillis))
 	}
 	return bs, nil
+}
+
+func scanDay(rows *sql.Rows) (b rollup.Bucket, err error) {
+	var day int64
+	err = rows.Scan(&day, &b.Count, &b.First, &b.Last, &b.Min, &b.Max, &b.Sum)
+	b.At = day * dayMillis
+	return b, err
 }

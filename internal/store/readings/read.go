@@ -8,6 +8,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/readings/rollup"
 )
 
 // Series returns what a device measures, by name. It returns none of an unknown device.
@@ -102,17 +103,17 @@ func (repo *Repository) Buckets(
 ) (map[string][]domain.Bucket, error) {
 	out := make(map[string][]domain.Bucket)
 	width := step.Milliseconds()
-	begin := floorDiv(from.UnixMilli(), width) * width
+	begin := rollup.Begin(from.UnixMilli(), width)
 	_, err := repo.read(ctx, device, func(v view) error {
 		slots, want := v.wanted(names)
 		bs, err := repo.gather(ctx, &v, begin, to.UnixMilli(), width, resolutionFor(step, atLeast), want)
 		if err != nil {
 			return err
 		}
-		for slot, of := range bs.coarser(width) {
+		for slot, of := range bs.Coarser(width) {
 			for _, b := range of {
-				out[slots[slot]] = append(out[slots[slot]], domain.Bucket{At: store.Time(b.at), Count: b.n, First: b.first,
-					Last: b.last, Min: b.min, Max: b.max, Sum: b.sum})
+				out[slots[slot]] = append(out[slots[slot]], domain.Bucket{At: store.Time(b.At), Count: b.Count, First: b.First,
+					Last: b.Last, Min: b.Min, Max: b.Max, Sum: b.Sum})
 			}
 		}
 		return nil

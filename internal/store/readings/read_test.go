@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store/readings/rollup"
 )
 
 func TestLateReportsAreMergedIntoTheirHour(t *testing.T) {
@@ -44,11 +45,11 @@ func chart(t *testing.T, repo *Repository, step time.Duration) []domain.Bucket {
 		t.Fatal(err)
 	}
 	for _, b := range bs["temperature"] { // sums differ in the last bits
-		b.Sum = rounded(b.Sum)
+		b.Sum = rollup.Round(b.Sum)
 	}
 	out := slices.Clone(bs["temperature"])
 	for i := range out {
-		out[i].Sum = rounded(out[i].Sum)
+		out[i].Sum = rollup.Round(out[i].Sum)
 	}
 	return out
 }
@@ -66,7 +67,7 @@ func bucketsByHand(rs []domain.Report, step time.Duration) (out []domain.Bucket)
 		b.Count, b.Last, b.Min, b.Max, b.Sum = b.Count+1, v, min(b.Min, v), max(b.Max, v), b.Sum+v
 	}
 	for _, at := range slices.SortedFunc(maps.Keys(by), time.Time.Compare) {
-		by[at].Sum = rounded(by[at].Sum)
+		by[at].Sum = rollup.Round(by[at].Sum)
 		out = append(out, *by[at])
 	}
 	return out

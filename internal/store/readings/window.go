@@ -8,6 +8,7 @@ import (
 	"github.com/unhidra/unhidra/internal/chunk"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/readings/rollup"
 )
 
 // A window is an hour of a device. It is stored as parts: chunks, whose times may overlap. All parts
@@ -166,7 +167,7 @@ func upsertBody(ctx context.Context, t *store.Tx, table string, id int64, body [
 
 // writeHour replaces the buckets of an hour among those of its day, and the buckets of the day.
 func (repo *Repository) writeHour(
-	ctx context.Context, t *store.Tx, dev, hour int64, all []series, bs buckets,
+	ctx context.Context, t *store.Tx, dev, hour int64, all []series, bs rollup.Buckets,
 ) error {
 	day := floorDiv(hour*hourMillis, dayMillis)
 	rows, err := t.QueryContext(ctx, `SELECT id, body FROM reading_hours WHERE id = $1`, key(day, dev))
@@ -177,18 +178,18 @@ func (repo *Repository) writeHour(
 	if err != nil {
 		return err
 	}
-	hours := make(buckets)
+	hours := make(rollup.Buckets)
 	if len(stored) > 0 {
-		if hours, err = repo.unpackBuckets(stored[0].body, nil); err != nil {
+		if hours, err = rollup.Unpack(&repo.codec, stored[0].body, nil); err != nil {
 			return err
 		}
-		hours.without(hour*hourMillis, (hour+1)*hourMillis)
+		hours.Without(hour*hourMillis, (hour+1)*hourMillis)
 	}
-	hours.join(bs)
-	if err := upsertBody(ctx, t, "reading_hours", key(day, dev), repo.packBuckets(hours)); err != nil {
+	hours.Join(bs)
+	if err := upsertBody(ctx, t, "reading_hours", key(day, dev), hours.Pack(&repo.codec)); err != nil {
 		return err
 	}
-	days := hours.coarser(dayMillis)
+	days := hours.Coarser(dayMillis)
 	for slot := range bs {
 		if err := writeDay(ctx, t, all[slot].id, day, days[slot][0]); err != nil {
 			return err
@@ -197,11 +198,11 @@ func (repo *Repository) writeHour(
 	return nil
 }
 
-func writeDay(ctx context.Context, t *store.Tx, series, day int64, b bucket) error {
+func writeDay(ctx context.Context, t *store.Tx, series, day int64, b rollup.Bucket) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO reading_days (series, day, n, first, last, min, max, sum)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (series, day) DO UPDATE SET n = excluded.n,
 		first = excluded.first, last = excluded.last, min = excluded.min, max = excluded.max, sum = excluded.sum`,
-		series, day, b.n, b.first, b.last, b.min, b.max, rounded(b.sum))
+		series, day, b.Count, b.First, b.Last, b.Min, b.Max, rollup.Round(b.Sum))
 	return err
 }
 

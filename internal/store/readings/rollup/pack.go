@@ -1,4 +1,4 @@
-package readings
+package rollup
 
 import (
 	"maps"
@@ -29,30 +29,33 @@ const (
 	markOver     = 1 // of a chunk of statWidth
 )
 
-func (repo *Repository) packBuckets(bs buckets) []byte {
+// Pack returns the buckets as the body that is stored: a chunk. Sums are rounded by Round; all else comes
+// back to the bit. It panics if there are more than chunk.MaxTimes begins or chunk.MaxColumns columns,
+// six for each slot.
+func (bs Buckets) Pack(codec *chunk.Codec) []byte {
 	begins := make(map[int64]bool)
 	for _, of := range bs {
 		for _, b := range of {
-			begins[b.at] = true
+			begins[b.At] = true
 		}
 	}
 	k := chunk.Chunk{Mark: markOver, Times: slices.Sorted(maps.Keys(begins))}
 	for _, slot := range slices.Sorted(maps.Keys(bs)) {
 		k.Columns = append(k.Columns, statColumns(slot, bs[slot], k.Times)...)
 	}
-	return repo.codec.Pack(&k)
+	return codec.Pack(&k)
 }
 
-func statColumns(slot uint32, of []bucket, times []int64) []chunk.Column {
+func statColumns(slot uint32, of []Bucket, times []int64) []chunk.Column {
 	var present []bool
 	if len(of) < len(times) {
 		present = make([]bool, len(times))
 		for _, b := range of {
-			i, _ := slices.BinarySearch(times, b.at)
+			i, _ := slices.BinarySearch(times, b.At)
 			present[i] = true
 		}
 	}
-	column := func(stat uint32, get func(*bucket) float64) chunk.Column {
+	column := func(stat uint32, get func(*Bucket) float64) chunk.Column {
 		c := chunk.Column{Slot: slot*statWidth + stat, Kind: domain.NumberValue, Present: present,
 			Numbers: make([]float64, len(of))}
 		for i := range of {
@@ -61,45 +64,45 @@ func statColumns(slot uint32, of []bucket, times []int64) []chunk.Column {
 		return c
 	}
 	columns := []chunk.Column{
-		column(statCount, func(b *bucket) float64 { return float64(b.n) }),
-		column(statMin, func(b *bucket) float64 { return b.min }),
+		column(statCount, func(b *Bucket) float64 { return float64(b.Count) }),
+		column(statMin, func(b *Bucket) float64 { return b.Min }),
 	}
 	if comeBack(of) {
 		return append(columns,
-			column(statFirstOver, func(b *bucket) float64 { return rounded(b.first - b.min) }),
-			column(statLastOver, func(b *bucket) float64 { return rounded(b.last - b.min) }),
-			column(statMaxOver, func(b *bucket) float64 { return rounded(b.max - b.min) }),
-			column(statSumOver, func(b *bucket) float64 { return rounded(rounded(b.sum) - b.lowest()) }))
+			column(statFirstOver, func(b *Bucket) float64 { return Round(b.First - b.Min) }),
+			column(statLastOver, func(b *Bucket) float64 { return Round(b.Last - b.Min) }),
+			column(statMaxOver, func(b *Bucket) float64 { return Round(b.Max - b.Min) }),
+			column(statSumOver, func(b *Bucket) float64 { return Round(Round(b.Sum) - b.lowest()) }))
 	}
 	return append(columns,
-		column(statFirst, func(b *bucket) float64 { return b.first }),
-		column(statLast, func(b *bucket) float64 { return b.last }),
-		column(statMax, func(b *bucket) float64 { return b.max }),
-		column(statSum, func(b *bucket) float64 { return rounded(b.sum) }))
+		column(statFirst, func(b *Bucket) float64 { return b.First }),
+		column(statLast, func(b *Bucket) float64 { return b.Last }),
+		column(statMax, func(b *Bucket) float64 { return b.Max }),
+		column(statSum, func(b *Bucket) float64 { return Round(b.Sum) }))
 }
 
 // lowest is what the sum is at least.
-func (b *bucket) lowest() float64 { return rounded(b.min * float64(b.n)) }
+func (b *Bucket) lowest() float64 { return Round(b.Min * float64(b.Count)) }
 
 // comeBack reports whether all buckets are the same again if they are packed as what they have over their
 // least values.
-func comeBack(of []bucket) bool {
+func comeBack(of []Bucket) bool {
 	same := func(low, v float64) bool {
-		over := rounded(v - low)
-		return !math.IsInf(over, 0) && math.Float64bits(rounded(low+over)) == math.Float64bits(v)
+		over := Round(v - low)
+		return !math.IsInf(over, 0) && math.Float64bits(Round(low+over)) == math.Float64bits(v)
 	}
 	for i := range of {
 		b := &of[i]
-		if !same(b.min, b.first) || !same(b.min, b.last) || !same(b.min, b.max) || !same(b.lowest(), rounded(b.sum)) {
+		if !same(b.Min, b.First) || !same(b.Min, b.Last) || !same(b.Min, b.Max) || !same(b.lowest(), Round(b.Sum)) {
 			return false
 		}
 	}
 	return true
 }
 
-// rounded drops what adding decimals has added in the last bits: 21.1 + 21.2 is 42.3 again, and
+// Round drops what adding decimals has added in the last bits: 21.1 + 21.2 is 42.3 again, and
 // takes few bytes. It keeps 9 decimals, and 15 digits of large numbers.
-func rounded(sum float64) float64 {
+func Round(sum float64) float64 {
 	p := 1e9
 	for p > 1 && math.Abs(sum*p) > 1<<53 {
 		p /= 10
@@ -110,8 +113,9 @@ func rounded(sum float64) float64 {
 	return math.Round(sum*p) / p
 }
 
-// unpackBuckets returns the buckets of the slots that are wanted; nil: all.
-func (repo *Repository) unpackBuckets(body []byte, want func(uint32) bool) (buckets, error) {
+// Unpack returns the buckets of a body that Pack made, or an older program, of the slots that are wanted;
+// nil: all. It fails with chunk.ErrDamaged if the body is none.
+func Unpack(codec *chunk.Codec, body []byte, want func(slot uint32) bool) (Buckets, error) {
 	h, err := chunk.ReadHeader(body)
 	if err != nil {
 		return nil, err
@@ -120,11 +124,11 @@ func (repo *Repository) unpackBuckets(body []byte, want func(uint32) bool) (buck
 	if h.Mark == markOver {
 		width = statWidth
 	}
-	k, err := repo.codec.Unpack(body, func(s uint32) bool { return want == nil || want(s/width) })
+	k, err := codec.Unpack(body, func(s uint32) bool { return want == nil || want(s/width) })
 	if err != nil {
 		return nil, err
 	}
-	bs := make(buckets)
+	bs := make(Buckets)
 	for i := range k.Columns {
 		c := &k.Columns[i]
 		slot := c.Slot / width
@@ -141,38 +145,38 @@ func (repo *Repository) unpackBuckets(body []byte, want func(uint32) bool) (buck
 	return bs, nil
 }
 
-func beginsOf(c *chunk.Column, times []int64) []bucket {
-	of := make([]bucket, 0, c.Len())
+func beginsOf(c *chunk.Column, times []int64) []Bucket {
+	of := make([]Bucket, 0, c.Len())
 	for i, at := range times {
 		if c.Present == nil || c.Present[i] {
-			of = append(of, bucket{at: at})
+			of = append(of, Bucket{At: at})
 		}
 	}
 	return of
 }
 
 // set sets what a column says. The count and the least value come before what is over them.
-func (b *bucket) set(stat uint32, v float64) {
+func (b *Bucket) set(stat uint32, v float64) {
 	switch stat {
 	case statCount:
-		b.n = int64(v)
+		b.Count = int64(v)
 	case statFirst:
-		b.first = v
+		b.First = v
 	case statLast:
-		b.last = v
+		b.Last = v
 	case statMin:
-		b.min = v
+		b.Min = v
 	case statMax:
-		b.max = v
+		b.Max = v
 	case statSum:
-		b.sum = v
+		b.Sum = v
 	case statFirstOver:
-		b.first = rounded(b.min + v)
+		b.First = Round(b.Min + v)
 	case statLastOver:
-		b.last = rounded(b.min + v)
+		b.Last = Round(b.Min + v)
 	case statMaxOver:
-		b.max = rounded(b.min + v)
+		b.Max = Round(b.Min + v)
 	case statSumOver:
-		b.sum = rounded(b.lowest() + v)
+		b.Sum = Round(b.lowest() + v)
 	}
 }
