@@ -118,8 +118,8 @@ func (e *env) devices(ctx context.Context, c config.Config) (*devices, error) {
 		return nil, err
 	}
 	return &devices{env: e, db: db, service: device.New(device.Deps{
-		Store: db.Devices, Log: log, Audit: syncRecorder{app.Audit(db, keys), log}, Pepper: keys.Derive(app.DevicePepper),
-		Max: c.DevicesPerUser,
+		Store: db.Devices, Groups: db.Groups, Templates: db.Templates, Log: log, Max: c.DevicesPerUser,
+		Audit: syncRecorder{app.Audit(db, keys), log}, Pepper: keys.Derive(app.DevicePepper),
 	})}, nil
 }
 

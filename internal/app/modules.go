@@ -182,7 +182,8 @@ func (s *server) buildPresence() {
 
 func (s *server) buildDevices() {
 	s.modules.device = device.New(device.Deps{
-		Store: s.db.Devices, Peers: s.db.Rooms, Bus: s.bus, Log: s.logs.Part("device"), Audit: s.modules.audit,
+		Store: s.db.Devices, Groups: s.db.Groups, Templates: s.db.Templates, Peers: s.db.Rooms, Bus: s.bus,
+		Log: s.logs.Part("device"), Audit: s.modules.audit,
 		Metrics: s.reg, Pepper: s.keys.Derive(DevicePepper),
 		Max: s.Config.DevicesPerUser, RegisterPerHour: s.Config.DevicesPerHour,
 	})
@@ -203,7 +204,7 @@ func (s *server) buildCommands() {
 
 func (s *server) buildShadow() {
 	m := &s.modules
-	m.shadow = shadow.New(shadow.Deps{Store: s.db.Devices, Devices: m.device, Bus: s.bus, Log: s.logs.Part("shadow"),
+	m.shadow = shadow.New(shadow.Deps{Store: s.db.Settings, Devices: m.device, Bus: s.bus, Log: s.logs.Part("shadow"),
 		Audit: m.audit})
 	s.run("settings of devices", m.shadow.Run)
 }

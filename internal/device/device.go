@@ -52,8 +52,6 @@ type Store interface {
 		ctx context.Context, viewer, room, after string, limit int, now time.Time,
 	) ([]domain.DescribedDevice, error)
 	Logins
-	Groups
-	Templates
 }
 
 // Links is the part of the store that knows which devices are there.
@@ -90,6 +88,8 @@ type Logins interface {
 // Deps are the dependencies of the service.
 type Deps struct {
 	Store           Store
+	Groups          Groups
+	Templates       Templates
 	Peers           Peers   // nil: nobody but the owner sees a device, as in a command beside the server
 	Bus             bus.Bus // nil: no events, as in a command beside the server
 	Log             *slog.Logger

@@ -50,7 +50,8 @@ var here = netip.MustParseAddr("192.0.2.7")
 func open(tb testing.TB, db *all.Store) (*Service, *audit) {
 	tb.Helper()
 	a := &audit{}
-	s := New(Deps{Store: db.Devices, Bus: bus.NewLocal(), Log: testkit.Logger(tb), Audit: a,
+	s := New(Deps{Store: db.Devices, Groups: db.Groups, Templates: db.Templates, Bus: bus.NewLocal(),
+		Log: testkit.Logger(tb), Audit: a,
 		Pepper: bytes.Repeat([]byte{7}, 32)})
 	user(tb, db, "ann")
 	return s, a

@@ -63,7 +63,7 @@ type groupList struct {
 }
 
 func (s *Service) listGroups(ctx context.Context, _ *struct{}) (*struct{ Body groupList }, error) {
-	found, err := s.Store.Groups(ctx, httpx.Principal(ctx).ID, s.Now())
+	found, err := s.Groups.Groups(ctx, httpx.Principal(ctx).ID, s.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (s *Service) putGroup(ctx context.Context, in *struct {
 		return nil, domain.InvalidField("/devices", "send either a rule or devices")
 	}
 	g := domain.DeviceGroup{Owner: httpx.Principal(ctx).ID, Name: in.Group, Rule: b.Rule}
-	return shownGroup(s.Store.PutGroup(ctx, g, b.Devices, s.Now()))
+	return shownGroup(s.Groups.PutGroup(ctx, g, b.Devices, s.Now()))
 }
 
 func (s *Service) patchGroup(ctx context.Context, in *struct {
@@ -99,9 +99,9 @@ func (s *Service) patchGroup(ctx context.Context, in *struct {
 		Remove []string `json:"remove,omitempty" maxItems:"1000" doc:"ids of devices"`
 	}
 }) (*groupOutput, error) {
-	return shownGroup(s.Store.ChangeGroup(ctx, httpx.Principal(ctx).ID, in.Group, in.Body.Add, in.Body.Remove, s.Now()))
+	return shownGroup(s.Groups.ChangeGroup(ctx, httpx.Principal(ctx).ID, in.Group, in.Body.Add, in.Body.Remove, s.Now()))
 }
 
 func (s *Service) deleteGroup(ctx context.Context, in *OnGroup) (*struct{}, error) {
-	return nil, s.Store.DeleteGroup(ctx, httpx.Principal(ctx).ID, in.Group)
+	return nil, s.Groups.DeleteGroup(ctx, httpx.Principal(ctx).ID, in.Group)
 }

@@ -44,7 +44,7 @@ func (s *Service) templateRoutes(api huma.API, op func(id, method, path, summary
 }
 
 func (s *Service) listTemplates(ctx context.Context, _ *struct{}) (*struct{ Body templateList }, error) {
-	found, err := s.Store.Templates(ctx, httpx.Principal(ctx).ID)
+	found, err := s.Templates.Templates(ctx, httpx.Principal(ctx).ID)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (s *Service) putTemplate(ctx context.Context, in *struct {
 	}
 	n, err := domain.CheckDeviceTemplate(domain.NamedTemplate{Owner: owner, Name: in.Template, DeviceTemplate: t})
 	if err == nil {
-		err = s.Store.PutTemplate(ctx, n, s.Now())
+		err = s.Templates.PutTemplate(ctx, n, s.Now())
 	}
 	if err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func (s *Service) like(ctx context.Context, owner, id string) (t domain.DeviceTe
 }
 
 func (s *Service) deleteTemplate(ctx context.Context, in *OnTemplate) (*struct{}, error) {
-	return nil, s.Store.DeleteTemplate(ctx, httpx.Principal(ctx).ID, in.Template)
+	return nil, s.Templates.DeleteTemplate(ctx, httpx.Principal(ctx).ID, in.Template)
 }
 
 // begin returns the template of a name, or nil for none, and puts its type and tags into d, where d has
@@ -119,7 +119,7 @@ func (s *Service) begin(ctx context.Context, owner, name string, d *domain.Devic
 
 // template returns a template that a new device names.
 func (s *Service) template(ctx context.Context, owner, name string) (domain.NamedTemplate, error) {
-	n, err := s.Store.Template(ctx, owner, name)
+	n, err := s.Templates.Template(ctx, owner, name)
 	if domain.KindOf(err) == domain.NotFound {
 		err = domain.InvalidField("/template", "you have no template %q", name)
 	}

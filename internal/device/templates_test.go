@@ -22,13 +22,13 @@ func TestDevicesBeginWithATemplate(t *testing.T) {
 			Capabilities: &domain.Capabilities{Model: "P-1", Actuators: []domain.Actuator{{Name: "run"}}},
 		}})
 		if err == nil {
-			err = db.Devices.PutTemplate(ctx, n, time.Now())
+			err = db.Templates.PutTemplate(ctx, n, time.Now())
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		by := domain.DeviceGroup{Owner: ann, Name: "pumps", Rule: &domain.GroupRule{Type: "pump"}}
-		if _, err := db.Devices.PutGroup(ctx, by, nil, time.Now()); err != nil {
+		if _, err := db.Groups.PutGroup(ctx, by, nil, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		one, err := s.Register(ctx, ann, Registration{Name: "One", Template: "pump"})
@@ -69,10 +69,10 @@ func TestDevicesBeginWithATemplate(t *testing.T) {
 		if _, err := s.like(ctx, user(t, db, "eve"), one.Device.ID); domain.CodeOf(err) != domain.CodeNoDevice {
 			t.Errorf("like another's device: %v", err)
 		}
-		if err := db.Devices.DeleteTemplate(ctx, ann, "pump"); err != nil {
+		if err := db.Templates.DeleteTemplate(ctx, ann, "pump"); err != nil {
 			t.Error(err)
 		}
-		if err := db.Devices.DeleteTemplate(ctx, ann, "pump"); domain.CodeOf(err) != domain.CodeNoTemplate {
+		if err := db.Templates.DeleteTemplate(ctx, ann, "pump"); domain.CodeOf(err) != domain.CodeNoTemplate {
 			t.Errorf("deleted twice: %v", err)
 		}
 	})

@@ -32,6 +32,9 @@ type Store struct {
 	Sessions   *accounts.Sessions
 	Factors    *accounts.Factors
 	Devices    *devices.Repository
+	Groups     *devices.Groups
+	Templates  *devices.Templates
+	Settings   *devices.Settings
 	Commands   *commands.Repository
 	Alarms     *alarms.Repository
 	Dashboards *dashboards.Repository
@@ -58,7 +61,8 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 	s := &Store{
 		DB:       db,
 		Accounts: accounts.New(db), Sessions: accounts.NewSessions(db), Factors: accounts.NewFactors(db),
-		Devices: devices.New(db), Commands: commands.New(db), Alarms: alarms.New(db),
+		Devices: devices.New(db), Groups: devices.NewGroups(db), Templates: devices.NewTemplates(db),
+		Settings: devices.NewSettings(db), Commands: commands.New(db), Alarms: alarms.New(db),
 		Dashboards: dashboards.New(db),
 		Rooms:      rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),

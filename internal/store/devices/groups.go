@@ -11,9 +11,15 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
+// Groups stores groups of devices.
+type Groups struct{ db *store.DB }
+
+// NewGroups returns the repository on db.
+func NewGroups(db *store.DB) *Groups { return &Groups{db} }
+
 // PutGroup makes a group of g.Owner, or replaces the one of its name: its rule, or else its devices,
 // which must be the owner's.
-func (repo *Repository) PutGroup(
+func (repo *Groups) PutGroup(
 	ctx context.Context, g domain.DeviceGroup, devices []string, now time.Time,
 ) (put domain.DeviceGroup, err error) {
 	rule := ""
@@ -92,7 +98,7 @@ func addToGroup(ctx context.Context, t *store.Tx, g domain.DeviceGroup, devices 
 }
 
 // ChangeGroup puts devices into a group by hand, and takes others out.
-func (repo *Repository) ChangeGroup(
+func (repo *Groups) ChangeGroup(
 	ctx context.Context, owner, name string, add, remove []string, now time.Time,
 ) (g domain.DeviceGroup, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
@@ -121,7 +127,7 @@ func (repo *Repository) ChangeGroup(
 }
 
 // DeleteGroup deletes a group of owner, and none of its devices.
-func (repo *Repository) DeleteGroup(ctx context.Context, owner, name string) error {
+func (repo *Groups) DeleteGroup(ctx context.Context, owner, name string) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		g, err := groupOf(ctx, t, owner, name)
 		if err != nil {
@@ -133,7 +139,7 @@ func (repo *Repository) DeleteGroup(ctx context.Context, owner, name string) err
 }
 
 // Groups returns the groups of owner by name, with how many devices are in each at the time now.
-func (repo *Repository) Groups(ctx context.Context, owner string, now time.Time) ([]domain.DeviceGroup, error) {
+func (repo *Groups) Groups(ctx context.Context, owner string, now time.Time) ([]domain.DeviceGroup, error) {
 	groups, err := groupsWhere(ctx, repo.db, `owner_id = $1 ORDER BY name`, owner)
 	for i := range groups {
 		if err == nil {
@@ -143,7 +149,7 @@ func (repo *Repository) Groups(ctx context.Context, owner string, now time.Time)
 	return groups, err
 }
 
-func (repo *Repository) inGroup(ctx context.Context, g domain.DeviceGroup, now time.Time) (n int, err error) {
+func (repo *Groups) inGroup(ctx context.Context, g domain.DeviceGroup, now time.Time) (n int, err error) {
 	var f filter
 	f.add(`d.owner_id = ?`, g.Owner)
 	f.group(g, now)

@@ -31,7 +31,7 @@ func TestGroupsOfDevices(t *testing.T) {
 			}
 		}
 		put := func(name string, rule *domain.GroupRule, devices ...string) (domain.DeviceGroup, error) {
-			return db.Devices.PutGroup(ctx, domain.DeviceGroup{Owner: ann, Name: name, Rule: rule}, devices, now)
+			return db.Groups.PutGroup(ctx, domain.DeviceGroup{Owner: ann, Name: name, Rule: rule}, devices, now)
 		}
 		in := func(name string, q domain.DeviceQuery, want ...string) {
 			t.Helper()
@@ -64,12 +64,12 @@ func TestGroupsOfDevices(t *testing.T) {
 			t.Errorf("another's device in a group: %v", err)
 		}
 		in("some", domain.DeviceQuery{}, ids[0], ids[2]) // what was refused changed nothing
-		g, err := db.Devices.ChangeGroup(ctx, ann, "some", ids[1:2], ids[:1], now)
+		g, err := db.Groups.ChangeGroup(ctx, ann, "some", ids[1:2], ids[:1], now)
 		if err != nil || g.Devices != 2 {
 			t.Errorf("%+v, %v", g, err)
 		}
 		in("some", domain.DeviceQuery{}, ids[1], ids[2])
-		if _, err := db.Devices.ChangeGroup(ctx, ann, "pumps", ids, nil, now); domain.CodeOf(err) != domain.CodeGroupByRule {
+		if _, err := db.Groups.ChangeGroup(ctx, ann, "pumps", ids, nil, now); domain.CodeOf(err) != domain.CodeGroupByRule {
 			t.Errorf("by hand into a rule: %v", err)
 		}
 		if err := db.Devices.RevokeDevice(ctx, ids[1], "lost", now); err != nil {
@@ -78,13 +78,13 @@ func TestGroupsOfDevices(t *testing.T) {
 		in("some", domain.DeviceQuery{}, ids[2])
 		in("pumps", domain.DeviceQuery{}, ids[0])
 
-		if err := db.Devices.DeleteGroup(ctx, bob, "some"); domain.CodeOf(err) != domain.CodeNoDeviceGroup {
+		if err := db.Groups.DeleteGroup(ctx, bob, "some"); domain.CodeOf(err) != domain.CodeNoDeviceGroup {
 			t.Errorf("deleted by another: %v", err)
 		}
-		if err := db.Devices.DeleteGroup(ctx, ann, "some"); err != nil {
+		if err := db.Groups.DeleteGroup(ctx, ann, "some"); err != nil {
 			t.Error(err)
 		}
-		groups, err := db.Devices.Groups(ctx, ann, now)
+		groups, err := db.Groups.Groups(ctx, ann, now)
 		if err != nil || len(groups) != 1 || groups[0].Name != "pumps" || groups[0].Devices != 1 || *groups[0].Rule !=
 			(domain.GroupRule{Type: "pump", Tag: "wet", State: domain.DeviceActive}) {
 			t.Errorf("%+v, %v", groups, err)
@@ -96,7 +96,7 @@ func TestGroupsOfDevices(t *testing.T) {
 		if err := db.Departure.DeleteUser(ctx, ann, now); err != nil {
 			t.Fatal(err)
 		}
-		if groups, err := db.Devices.Groups(ctx, ann, now); err != nil || len(groups) != 0 {
+		if groups, err := db.Groups.Groups(ctx, ann, now); err != nil || len(groups) != 0 {
 			t.Errorf("a deleted account has the groups %v, %v", groups, err)
 		}
 	})

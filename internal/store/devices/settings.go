@@ -12,8 +12,14 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
+// Settings stores what is to be set on devices, and what they say is set.
+type Settings struct{ db *store.DB }
+
+// NewSettings returns the repository on db.
+func NewSettings(db *store.DB) *Settings { return &Settings{db} }
+
 // Shadow returns what is to be set on a device, and what it says is set.
-func (repo *Repository) Shadow(ctx context.Context, device string) (domain.Shadow, error) {
+func (repo *Settings) Shadow(ctx context.Context, device string) (domain.Shadow, error) {
 	return shadow(ctx, repo.db, device)
 }
 
@@ -36,7 +42,7 @@ func shadow(ctx context.Context, q store.Queryer, device string) (s domain.Shado
 }
 
 // Desire changes what is to be set on a device. If base is not nil, it must be the version that there is.
-func (repo *Repository) Desire(
+func (repo *Settings) Desire(
 	ctx context.Context, device string, change map[string]any, base *int64, now time.Time,
 ) (s domain.Shadow, err error) {
 	return s, repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
@@ -58,7 +64,7 @@ func (repo *Repository) Desire(
 }
 
 // ReportSettings stores what a device says about its settings.
-func (repo *Repository) ReportSettings(
+func (repo *Settings) ReportSettings(
 	ctx context.Context, device string, r domain.SettingsReport, now time.Time,
 ) (s domain.Shadow, err error) {
 	return s, repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
@@ -112,7 +118,7 @@ func putShadow(ctx context.Context, t *store.Tx, s domain.Shadow) error {
 
 // OpenSettings returns devices whose settings have changed since a time, and which have said nothing of
 // that.
-func (repo *Repository) OpenSettings(ctx context.Context, since time.Time, limit int) ([]string, error) {
+func (repo *Settings) OpenSettings(ctx context.Context, since time.Time, limit int) ([]string, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT device_id FROM device_settings WHERE applied < version
 		AND changed_at >= $1 ORDER BY changed_at DESC, device_id LIMIT $2`, store.Millis(since), limit)
 	if err != nil {

@@ -18,17 +18,17 @@ func TestSettingsHaveVersions(t *testing.T) {
 		testkit.Room(t, db, 1)
 		id := mustDevice(t, db, testkit.UserID(0), 1, now)
 		desire := func(base int64, change map[string]any) (domain.Shadow, error) {
-			return db.Devices.Desire(ctx, id, change, &base, now)
+			return db.Settings.Desire(ctx, id, change, &base, now)
 		}
 		report := func(r domain.SettingsReport) domain.Shadow {
 			t.Helper()
-			s, err := db.Devices.ReportSettings(ctx, id, r, now)
+			s, err := db.Settings.ReportSettings(ctx, id, r, now)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return s
 		}
-		if s, err := db.Devices.Shadow(ctx, id); err != nil || s.Version != 0 || s.Open() {
+		if s, err := db.Settings.Shadow(ctx, id); err != nil || s.Version != 0 || s.Open() {
 			t.Errorf("%+v, %v", s, err)
 		}
 		if s, err := desire(0, map[string]any{"interval": 30.0, "mode": "eco"}); err != nil || s.Version != 1 || !s.Open() {
@@ -46,7 +46,7 @@ func TestSettingsHaveVersions(t *testing.T) {
 		if err != nil || s.Version != 2 || len(s.Desired) != 1 || len(s.Errors) != 0 {
 			t.Errorf("%+v, %v", s, err)
 		}
-		open, err := db.Devices.OpenSettings(ctx, now.Add(-time.Minute), 10)
+		open, err := db.Settings.OpenSettings(ctx, now.Add(-time.Minute), 10)
 		if err != nil || len(open) != 1 || open[0] != id {
 			t.Errorf("%v, %v", open, err)
 		}
@@ -60,7 +60,7 @@ func TestSettingsHaveVersions(t *testing.T) {
 		if late.Applied != 2 || len(late.Errors) != 0 {
 			t.Errorf("a late answer counts: %+v", late)
 		}
-		_, err = db.Devices.ReportSettings(ctx, id, domain.SettingsReport{Version: 3}, now)
+		_, err = db.Settings.ReportSettings(ctx, id, domain.SettingsReport{Version: 3}, now)
 		if domain.KindOf(err) != domain.Invalid {
 			t.Errorf("a version that there is not: %v", err)
 		}

@@ -12,8 +12,14 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
+// Templates stores templates of devices.
+type Templates struct{ db *store.DB }
+
+// NewTemplates returns the repository on db.
+func NewTemplates(db *store.DB) *Templates { return &Templates{db} }
+
 // PutTemplate makes a template, or replaces the one of its owner and name.
-func (repo *Repository) PutTemplate(ctx context.Context, n domain.NamedTemplate, now time.Time) error {
+func (repo *Templates) PutTemplate(ctx context.Context, n domain.NamedTemplate, now time.Time) error {
 	data, err := json.Marshal(n.DeviceTemplate)
 	if err != nil {
 		return err
@@ -39,7 +45,7 @@ func (repo *Repository) PutTemplate(ctx context.Context, n domain.NamedTemplate,
 }
 
 // DeleteTemplate deletes a template of owner.
-func (repo *Repository) DeleteTemplate(ctx context.Context, owner, name string) error {
+func (repo *Templates) DeleteTemplate(ctx context.Context, owner, name string) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		res, err := t.ExecContext(ctx, `DELETE FROM device_templates WHERE owner_id = $1 AND name = $2`, owner, name)
 		if err != nil {
@@ -53,7 +59,7 @@ func (repo *Repository) DeleteTemplate(ctx context.Context, owner, name string) 
 }
 
 // Templates returns the templates of owner, by name.
-func (repo *Repository) Templates(ctx context.Context, owner string) ([]domain.NamedTemplate, error) {
+func (repo *Templates) Templates(ctx context.Context, owner string) ([]domain.NamedTemplate, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT name, data FROM device_templates WHERE owner_id = $1 ORDER BY name`,
 		owner)
 	if err != nil {
@@ -70,7 +76,7 @@ func (repo *Repository) Templates(ctx context.Context, owner string) ([]domain.N
 }
 
 // Template returns a template of owner.
-func (repo *Repository) Template(ctx context.Context, owner, name string) (n domain.NamedTemplate, err error) {
+func (repo *Templates) Template(ctx context.Context, owner, name string) (n domain.NamedTemplate, err error) {
 	n.Owner, n.Name = owner, name
 	var data string
 	err = repo.db.QueryRowContext(ctx, `SELECT data FROM device_templates WHERE owner_id = $1 AND name = $2`, owner,
