@@ -196,7 +196,7 @@ func (s *Service) DeleteRule(ctx context.Context, p domain.Principal, device, id
 	return nil
 }
 
-// owns refuses those who only see a device, administrators too.
+// owns refuses those who only see a device.
 func (s *Service) owns(ctx context.Context, p domain.Principal, device string) error {
 	d, _, err := s.Devices.MaySee(ctx, p, device)
 	if err == nil && d.Owner.ID != p.ID {
@@ -239,7 +239,12 @@ func (s *Service) Change(
 	}
 	s.record(ctx, p, domain.AuditAlarmAck, device, map[string]string{"alarm": id})
 	s.changed(device)
-	return a, nil
+	if d.Owner.ID != p.ID {
+		one := []domain.Alarm{a}
+		err = s.hideRooms(ctx, p, one)
+		a = one[0]
+	}
+	return a, err
 }
 
 // mayChange holds that p may write in a room that has a line of the alarm.

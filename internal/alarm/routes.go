@@ -137,10 +137,15 @@ func (s *Service) listRules(ctx context.Context, in *OnDevice) (*struct {
 		Items []alarmRule `json:"items" nullable:"false"`
 	}
 }, error) {
-	if _, _, err := s.Devices.MaySee(ctx, httpx.Principal(ctx), in.Device); err != nil {
+	p := httpx.Principal(ctx)
+	_, mine, err := s.Devices.MaySee(ctx, p, in.Device)
+	if err != nil {
 		return nil, err
 	}
 	rules, err := s.Store.Rules(ctx, in.Device, "", rulesMost)
+	if err == nil && !mine {
+		rules, err = s.rulesFor(ctx, p, rules)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -185,13 +190,12 @@ type Paging struct {
 
 type alarmsOutput struct{ Body httpx.Page[wire.Alarm] }
 
-func (s *Service) page(ctx context.Context, device, viewer string, p Paging) (*alarmsOutput, error) {
+func (s *Service) page(ctx context.Context, device, viewer string, p Paging) ([]domain.Alarm, error) {
 	before, err := httpx.After(p.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.Store.Alarms(ctx, device, viewer, p.Open, before, p.Limit+1)
-	return pageOf(found, err, p)
+	return s.Store.Alarms(ctx, device, viewer, p.Open, before, p.Limit+1)
 }
 
 func pageOf(found []domain.Alarm, err error, p Paging) (*alarmsOutput, error) {
@@ -202,7 +206,8 @@ func pageOf(found []domain.Alarm, err error, p Paging) (*alarmsOutput, error) {
 }
 
 func (s *Service) listMine(ctx context.Context, in *Paging) (*alarmsOutput, error) {
-	return s.page(ctx, "", httpx.Principal(ctx).ID, *in)
+	found, err := s.page(ctx, "", httpx.Principal(ctx).ID, *in)
+	return pageOf(found, err, *in)
 }
 
 func (s *Service) list(ctx context.Context, in *struct {
@@ -214,18 +219,23 @@ func (s *Service) list(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	viewer := p.ID
 	if mine {
-		viewer = ""
+		found, err := s.page(ctx, in.Device, "", in.Paging)
+		return pageOf(found, err, in.Paging)
 	}
-	return s.page(ctx, in.Device, viewer, in.Paging)
+	found, err := s.page(ctx, in.Device, p.ID, in.Paging)
+	if err == nil {
+		err = s.hideRooms(ctx, p, found)
+	}
+	return pageOf(found, err, in.Paging)
 }
 
 func (s *Service) listInRoom(ctx context.Context, in *struct {
 	Room string `path:"room" maxLength:"64"`
 	Paging
 }) (*alarmsOutput, error) {
-	if err := s.Rooms.MayRead(ctx, httpx.Principal(ctx), in.Room); err != nil {
+	p := httpx.Principal(ctx)
+	if err := s.Rooms.MayRead(ctx, p, in.Room); err != nil {
 		return nil, err
 	}
 	before, err := httpx.After(in.Cursor)
@@ -233,6 +243,9 @@ func (s *Service) listInRoom(ctx context.Context, in *struct {
 		return nil, err
 	}
 	found, err := s.Store.RoomAlarms(ctx, in.Room, in.Open, before, in.Limit+1)
+	if err == nil {
+		err = s.hideRooms(ctx, p, found)
+	}
 	return pageOf(found, err, in.Paging)
 }
 

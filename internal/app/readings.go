@@ -42,7 +42,7 @@ func (s *server) buildTelemetry() {
 	}
 	m.telemetry = telemetry.New(telemetry.Deps{
 		Store: s.readings, Devices: m.device, Watchable: s.db.Devices, Observer: m.alarm, Bus: s.bus,
-		Log: s.logs.Part("telemetry"), Metrics: s.reg,
+		Log: s.logs.Part("telemetry"), Audit: m.audit, Metrics: s.reg,
 		Forwarded: s.readings, Receiver: receiver, Owned: s.db.Devices,
 		Secrets: secrets{users: m.auth, devices: m.device},
 		Cleaner: s.readings, Erased: s.db.Devices, DiskFull: s.reserve.Full,

@@ -66,7 +66,7 @@ var (
 func authStore(db *all.Store) auth.Store {
 	return auth.Store{
 		UserStore: db.Accounts, AvatarStore: db.Accounts, DepartureStore: db.Departure,
-		MessageStore: db.Log, PeerStore: db.Rooms,
+		MessageStore: db.Log, PeerStore: db.Rooms, DeviceStore: db.Devices,
 		FlowStore: db.Sessions, Sessions: db.Sessions, Attempts: db.Sessions,
 		Factors:      factor.Store{FactorStore: db.Factors, IdentityStore: db.Factors, TicketStore: db.Accounts},
 		Links:        db.Accounts,

@@ -156,22 +156,41 @@ func (s *Service) getUser(ctx context.Context, in *struct {
 
 // visible returns those of users whom p may look at. Nobody sees an account whose
 // address is not proven yet. One that is disabled is seen by who shares a room with
-// it, and by administrators.
+// it, and by administrators; so is a device, and by its owner.
 func (s *Service) visible(ctx context.Context, p domain.Principal, users []domain.User) ([]domain.User, error) {
-	var disabled []string
 	users = slices.DeleteFunc(users, func(u domain.User) bool { return u.Pending })
+	if p.IsAdmin() {
+		return users, nil
+	}
+	var disabled, devices []string
 	for _, u := range users {
-		if u.Disabled && u.ID != p.ID {
+		switch {
+		case u.ID == p.ID:
+		case u.Kind == domain.KindDevice:
+			devices = append(devices, u.ID)
+		case u.Disabled:
 			disabled = append(disabled, u.ID)
 		}
 	}
-	if len(disabled) == 0 || p.IsAdmin() {
-		return users, nil
+	var seen []string
+	if len(devices) != 0 {
+		found, err := s.Store.SeenBy(ctx, p.ID, devices)
+		if err != nil {
+			return nil, err
+		}
+		seen = found
 	}
-	shared, err := s.Store.SharesRoom(ctx, p.ID, disabled)
+	if len(disabled) != 0 {
+		found, err := s.Store.SharesRoom(ctx, p.ID, disabled)
+		if err != nil {
+			return nil, err
+		}
+		seen = append(seen, found...)
+	}
+	hidden := append(devices, disabled...)
 	return slices.DeleteFunc(users, func(u domain.User) bool {
-		return slices.Contains(disabled, u.ID) && !slices.Contains(shared, u.ID)
-	}), err
+		return slices.Contains(hidden, u.ID) && !slices.Contains(seen, u.ID)
+	}), nil
 }
 
 func errNoUser() error { return domain.NotFound.Errorf(domain.CodeNoUser, "there is no such user") }

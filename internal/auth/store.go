@@ -19,6 +19,7 @@ type Store struct {
 	DepartureStore
 	MessageStore
 	PeerStore
+	DeviceStore
 	FlowStore
 	Sessions sessions.Store
 	Attempts lockout.Store
@@ -40,6 +41,11 @@ type DepartureStore interface {
 // PeerStore says who is in a room with somebody.
 type PeerStore interface {
 	SharesRoom(ctx context.Context, user string, others []string) ([]string, error)
+}
+
+// DeviceStore says which devices somebody owns or shares a room with.
+type DeviceStore interface {
+	SeenBy(ctx context.Context, user string, devices []string) ([]string, error)
 }
 
 // MessageStore finds what somebody wrote.

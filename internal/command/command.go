@@ -165,8 +165,8 @@ func (s *Service) Cancel(ctx context.Context, p domain.Principal, device, id str
 	return c, err
 }
 
-// visible returns a command that p may see, and its device: one to their own device, any for
-// administrators, one that they gave, or one that was given in a room of theirs.
+// visible returns a command that p may see, and its device: one to their own device, one
+// that they gave, or one that was given in a room of theirs.
 func (s *Service) visible(
 	ctx context.Context, p domain.Principal, device, id string,
 ) (c domain.Command, d domain.Device, err error) {

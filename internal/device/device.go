@@ -276,7 +276,7 @@ func (s *Service) Change(ctx context.Context, owner, id string, c domain.DeviceC
 	return d, nil
 }
 
-// visible returns a device that p manages: their own, or any for administrators.
+// visible returns a device as the registry has it: of p's own, or any for administrators.
 func (s *Service) visible(ctx context.Context, p domain.Principal, id string) (domain.Device, error) {
 	d, err := s.Store.DeviceByID(ctx, id)
 	if err == nil && d.Owner.ID != p.ID && !p.IsAdmin() {
@@ -289,12 +289,12 @@ func errNoDevice() error {
 	return domain.NotFound.Errorf(domain.CodeNoDevice, "there is no such device, or it is not yours")
 }
 
-// MaySee returns a device whose readings, commands and alarms p may see: their own, any for
-// administrators, and those that are in a room with p. Of a device of the last kind neither keys
-// nor addresses are in the answer; mine is false then.
+// MaySee returns a device whose readings, commands and alarms p may see: their own, and those that are in
+// a room with p. Of a device of the last kind neither keys nor addresses are in the answer; mine is false
+// then. Administrators see no more than others: theirs is the registry alone.
 func (s *Service) MaySee(ctx context.Context, p domain.Principal, id string) (d domain.Device, mine bool, err error) {
 	d, err = s.Store.DeviceByID(ctx, id)
-	if err != nil || d.Owner.ID == p.ID || d.ID == p.ID || p.IsAdmin() {
+	if err != nil || d.Owner.ID == p.ID || d.ID == p.ID {
 		return d, true, err
 	}
 	if s.Peers == nil {

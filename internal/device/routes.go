@@ -210,7 +210,10 @@ type OnDevice struct {
 
 func (s *Service) getDevice(ctx context.Context, in *OnDevice) (*deviceOutput, error) {
 	p := httpx.Principal(ctx)
-	d, _, err := s.MaySee(ctx, p, in.Device)
+	d, err := s.visible(ctx, p, in.Device)
+	if domain.KindOf(err) == domain.NotFound {
+		d, _, err = s.MaySee(ctx, p, in.Device)
+	}
 	if err != nil {
 		return nil, err
 	}

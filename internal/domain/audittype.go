@@ -44,6 +44,7 @@ const (
 	AuditDeviceResume     AuditType = "device.resume"
 	AuditDeviceDoubled    AuditType = "device.doubled"
 	AuditDeviceSettings   AuditType = "device.settings"
+	AuditDeviceReadings   AuditType = "device.readings_delete"
 	AuditDeviceCommand    AuditType = "device.command"
 	AuditDeviceCancel     AuditType = "device.command_cancel"
 	AuditAlarmRule        AuditType = "device.alarm_rule"

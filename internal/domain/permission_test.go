@@ -136,6 +136,8 @@ role than theirs, and nobody gives a role as high as their own. Someone who is
 not a member learns nothing of a private room: it is answered like one that does
 not exist. Administrators of the server have no rights in rooms that they are
 not in.
+Of devices that they neither own nor share a room with they see the
+[registry](devices.md), and nothing that these measure, are told or are set to.
 
 | permission | allows to | owner | admin | moderator | member | direct | when archived |
 |---|---|---|---|---|---|---|---|

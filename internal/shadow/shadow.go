@@ -65,7 +65,7 @@ func New(d Deps) *Service {
 	return s
 }
 
-// Get returns the settings of a device of p, or of any for administrators.
+// Get returns the settings of a device of p.
 func (s *Service) Get(ctx context.Context, p domain.Principal, device string) (domain.Shadow, error) {
 	if _, mine, err := s.Devices.MaySee(ctx, p, device); err != nil || !mine {
 		return domain.Shadow{}, hidden(err)

@@ -166,14 +166,12 @@ func lastOf(device string, series []domain.Series) wire.DeviceReadings {
 	return r
 }
 
-// allowed returns those of devices that p may see. Administrators see all that has the form of a device's
-// id: what has not may be no subject of the bus, or one of many devices.
+// allowed returns those of devices that p may see: what has not the form of a device's id is none of them,
+// and may be no subject of the bus, or one of many devices.
 func (s *Service) allowed(ctx context.Context, p domain.Principal, devices []string) ([]string, error) {
-	if p.IsAdmin() {
-		return slices.DeleteFunc(slices.Clone(devices), func(d string) bool {
-			return !domain.ValidID(domain.DevicePrefix, d)
-		}), nil
-	}
+	devices = slices.DeleteFunc(slices.Clone(devices), func(d string) bool {
+		return !domain.ValidID(domain.DevicePrefix, d)
+	})
 	if len(devices) == 0 {
 		return nil, nil
 	}

@@ -147,12 +147,23 @@ func splitNames(list string) []string {
 }
 
 func (s *Service) deleteReadings(ctx context.Context, in *OnDevice) (*struct{}, error) {
-	_, mine, err := s.Devices.MaySee(ctx, httpx.Principal(ctx), in.Device)
-	if err == nil && !mine {
+	p := httpx.Principal(ctx)
+	d, _, err := s.Devices.MaySee(ctx, p, in.Device)
+	if err == nil && d.Owner.ID != p.ID {
 		err = domain.NotFound.Errorf(domain.CodeNoDevice, "there is no such device, or it is not yours")
 	}
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.erase(ctx, in.Device)
+	e := domain.AuditEvent{
+		Type: domain.AuditDeviceReadings, Actor: domain.AuditActor{Kind: string(p.Kind), ID: p.ID},
+		Target: domain.AuditTarget{Kind: string(domain.KindDevice), ID: in.Device}, Addr: httpx.ClientAddr(ctx),
+		UserAgent: httpx.UserAgent(ctx), RequestID: httpx.RequestID(ctx),
+	}
+	err = s.erase(ctx, in.Device)
+	if err != nil {
+		e.Outcome = domain.AuditFailure
+	}
+	s.Audit.Record(ctx, e)
+	return nil, err
 }

@@ -56,6 +56,11 @@ type Observer interface {
 	Observe(device string, reports []domain.Report)
 }
 
+// Recorder is the audit log.
+type Recorder interface {
+	Record(ctx context.Context, e domain.AuditEvent)
+}
+
 // Deps are the dependencies of the service.
 type Deps struct {
 	Store     Store
@@ -66,6 +71,7 @@ type Deps struct {
 	Observer  Observer // nil: nobody
 	Bus       bus.Bus
 	Log       *slog.Logger
+	Audit     Recorder
 	Metrics   prometheus.Registerer // nil: none
 	DiskFull  func() error          // fails while nothing may be stored; nil: never
 	Now       func() time.Time      // nil: time.Now
