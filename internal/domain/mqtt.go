@@ -6,7 +6,8 @@ import "time"
 type RetainedMessage struct {
 	Site    string // the owner of the devices that share topics
 	Topic   string
-	Device  string // that published it; empty: the owner, or the server
+	Device  string // that published it, a controller as well; empty: the owner, or the server
+	Open    bool   // no device has published it, but the owner, a controller or the server; read only
 	Payload []byte // none: the topic has no retained message
 	QoS     byte
 	Props   []byte // properties of MQTT 5, encoded; may be nil

@@ -94,7 +94,7 @@ func (s *Service) announcements(ctx context.Context, t *site) (*announced, error
 				return nil, err
 			}
 			for _, r := range page {
-				if r.Device != "" && isAnnouncement(r.Topic) {
+				if !r.Open && isAnnouncement(r.Topic) {
 					docs[r.Topic] = announcement{r.Device, r.Payload}
 				}
 				after = r.Topic

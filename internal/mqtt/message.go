@@ -19,6 +19,7 @@ type message struct {
 	expires     time.Time         // zero: never
 	from        string            // key of the client that published it; empty: the server
 	device      string            // id of the device that did; empty: a controller, or the server
+	sender      string            // id of the device or controller that did; empty: the owner, or the server
 	open        bool              // nodes may have it
 	chosen      map[string]string // which node delivers it to each group; see choose
 	here        string            // the name of this node, with chosen

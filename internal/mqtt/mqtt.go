@@ -223,10 +223,8 @@ func (s *Service) onRevoke(m bus.Message) {
 	}
 	s.revocations.Add(1)
 	if r.Device != "" && r.Key == "" {
-		select {
-		case s.forget <- struct{}{}:
-		default:
-		}
+		s.forgetSoon()
+		s.work.after(wills, "forget "+r.Device, s.forgetSoon)
 	}
 	if r.Device != "" {
 		s.childChanged(r.Device, r.Key == "")
@@ -236,6 +234,17 @@ func (s *Service) onRevoke(m bus.Message) {
 		if c.ready.Load() && c.revokedBy(r) {
 			c.kick(administrative, "revoked")
 		}
+	}
+}
+
+// wills is how long after a revocation the will of a client is surely published, and what it sent last.
+const wills = publishTime + closeTime
+
+// forgetSoon has what devices that are gone left behind removed.
+func (s *Service) forgetSoon() {
+	select {
+	case s.forget <- struct{}{}:
+	default:
 	}
 }
 

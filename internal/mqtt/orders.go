@@ -28,6 +28,10 @@ func (c *conn) onOrder(ctx context.Context, m *message) (packet.Code, error) {
 		return packet.Success, err
 	}
 	if a, ok := can.Actuator(n.Action); ok { // else Give says what is wrong
+		if a.Destructive {
+			return c.codeOf(ctx, m, domain.Conflict.Errorf(domain.CodeConfirm,
+				"%s is destructive: controllers cannot do it; use the web client", a.Name))
+		}
 		if n.Args, err = discovery.Args(a, string(m.payload)); err != nil {
 			return c.codeOf(ctx, m, err)
 		}

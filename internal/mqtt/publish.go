@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/mqtt/discovery"
 	"github.com/unhidra/unhidra/internal/mqtt/packet"
 )
 
@@ -106,8 +107,14 @@ func (c *conn) publish(ctx context.Context, t *site, p packet.Publish) (packet.C
 	if !m.open {
 		m.device = c.who.ID
 	}
+	if c.who.Kind == domain.KindDevice {
+		m.sender = c.who.ID
+	}
 	if e, ok := p.Props.Num(packet.MessageExpiry); ok {
 		m.expires = now.Add(time.Duration(e) * time.Second)
+	}
+	if m.poses() {
+		return packet.NotAuthorized, nil
 	}
 	if code, err := c.claim(ctx, t, m); code != packet.Success || err != nil {
 		return code, err
@@ -135,6 +142,11 @@ func (c *conn) publish(ctx context.Context, t *site, p packet.Publish) (packet.C
 		return packet.Success, err
 	}
 	return packet.Success, s.deliver(ctx, t, m, from)
+}
+
+// poses reports whether a device announces what is another's, as far as that is one of this server.
+func (m *message) poses() bool {
+	return m.device != "" && discovery.IsConfig(m.topic) && discovery.Foreign(m.payload, m.device) != ""
 }
 
 // understand carries out what a message of a device says, if that is known.
@@ -237,7 +249,7 @@ func (c *conn) refusedTopic(topic string, code packet.Code) {
 // refusals says why messages are refused.
 var refusals = map[packet.Code]string{
 	packet.BadTopic:      "the topic is too long, or has too many levels",
-	packet.NotAuthorized: "the topic is another device's, or kept for the server",
+	packet.NotAuthorized: "the topic is another device's, or kept for the server; or an announcement names another device",
 	packet.QuotaExceeded: "too many topics, retained messages or messages, or too large a payload",
 }
 
@@ -273,7 +285,7 @@ func newWill(w *packet.Will) *will {
 // until then: that is cancelled if the client returns, and comes early if the service ends.
 func (s *Service) leaveWill(c *conn, w *will) {
 	delay := min(w.delay, time.Duration(c.sess.expiry())*time.Second)
-	if delay == 0 || c.sess.row.ID == "" {
+	if reason := c.reason.Load(); delay == 0 || c.sess.row.ID == "" || reason != nil && *reason == "revoked" {
 		s.publishWill(c, w)
 		return
 	}

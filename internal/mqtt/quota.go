@@ -21,6 +21,15 @@ type quotas struct {
 	sizes map[string]map[string]int // by device and topic
 }
 
+// forget counts the retained message of a topic no more.
+func (q *quotas) forget(topic string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, sizes := range q.sizes {
+		delete(sizes, topic)
+	}
+}
+
 // allowRetained reports whether a message may be retained, and counts it.
 func (c *conn) allowRetained(ctx context.Context, t *site, m *message) (packet.Code, error) {
 	s := c.s

@@ -112,8 +112,8 @@ func (r *retainer) flush() error {
 	return err
 }
 
-// forgetLoop keeps the sessions of connected clients, removes the retained messages of devices that are gone
-// for good, and tells subscribers.
+// forgetLoop keeps the sessions of connected clients, removes the retained messages of devices and controllers that
+// are gone for good, and tells subscribers.
 func (s *Service) forgetLoop(ctx context.Context) {
 	tick := time.NewTicker(renewEach)
 	defer tick.Stop()
@@ -127,6 +127,7 @@ func (s *Service) forgetLoop(ctx context.Context) {
 		if err := s.renewSessions(ctx); err != nil {
 			s.Log.WarnContext(ctx, "cannot look after MQTT sessions", "err", err)
 		}
+		_ = s.retainer.sync(ctx) // what cannot be stored now is tried again, and reported
 		gone, err := s.Topics.ForgetTopics(ctx, s.Now())
 		if err != nil {
 			s.Log.WarnContext(ctx, "cannot forget the topics of devices that are gone", "err", err)
@@ -144,6 +145,7 @@ func (s *Service) tellGone(ctx context.Context, r domain.RetainedMessage) {
 	if err == nil {
 		defer s.leaveSite(t)
 		t.forgetClaim(r.Topic)
+		t.quotas.forget(r.Topic)
 		err = s.deliver(ctx, t, &message{site: r.Site, topic: r.Topic, qos: 1, retain: true, open: true},
 			domain.MQTTReceived{})
 	}

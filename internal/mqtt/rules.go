@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/mqtt/discovery"
 	"github.com/unhidra/unhidra/internal/mqtt/packet"
 )
 
@@ -73,7 +74,12 @@ func (c *conn) mayPublish(topic string) packet.Code {
 		return packet.BadTopic
 	case strings.HasPrefix(topic, "$"):
 		return packet.NotAuthorized
+	case topic == discovery.StatusTopic && c.class() != controller:
+		return packet.NotAuthorized
 	case !isOwn(topic):
+		if d, kept := discovery.OwnDevice(topic); kept && (c.class() == controller || d != c.who.ID) {
+			return packet.NotAuthorized
+		}
 		return packet.Success
 	}
 	device, rest, ok := ownDevice(topic)
@@ -89,6 +95,9 @@ func (c *conn) mayPublish(topic string) packet.Code {
 
 // visible reports whether a client may get a message.
 func (m *message) visible(s *session) bool {
+	if device, rest, ok := ownDevice(m.topic); ok && device != s.device && isSecret(rest) {
+		return false
+	}
 	if s.class == controller || m.device == s.device {
 		return true
 	}
@@ -97,6 +106,9 @@ func (m *message) visible(s *session) bool {
 	}
 	return m.open
 }
+
+// isSecret reports whether a topic under uh/d/DEVICE/ is for the device alone: settings may be passwords.
+func isSecret(rest string) bool { return rest == topicSettings || rest == topicSettingsRes }
 
 // isDebug reports whether a topic is that of ESPHome's log, which is as talkative as its node is set.
 func isDebug(topic string) bool { return strings.HasSuffix(topic, "/debug") }

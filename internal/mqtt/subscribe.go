@@ -213,7 +213,10 @@ func literal(filter string) string {
 // retainedMessage returns a stored message.
 func retainedMessage(r domain.RetainedMessage) *message {
 	m := &message{site: r.Site, topic: r.Topic, payload: r.Payload, qos: r.QoS, retain: true, expires: r.Expires,
-		device: r.Device, open: r.Device == ""}
+		sender: r.Device, open: r.Open}
+	if !r.Open {
+		m.device = r.Device
+	}
 	if len(r.Props) > 0 {
 		_ = json.Unmarshal(r.Props, &m.props) // written by retain
 	}
@@ -223,7 +226,7 @@ func retainedMessage(r domain.RetainedMessage) *message {
 // retain stores a message in the place of the one before on its topic. One of QoS 1 or 2 is
 // committed when it returns.
 func (s *Service) retain(ctx context.Context, m *message, now time.Time) error {
-	r := domain.RetainedMessage{Site: m.site, Topic: m.topic, Device: m.device, Payload: m.payload, QoS: m.qos, At: now,
+	r := domain.RetainedMessage{Site: m.site, Topic: m.topic, Device: m.sender, Payload: m.payload, QoS: m.qos, At: now,
 		Expires: m.expires}
 	if len(m.props) > 0 {
 		var err error

@@ -14,6 +14,9 @@ import (
 // Prefix starts the topics of Home Assistant's discovery.
 const Prefix = "homeassistant/"
 
+// StatusTopic is where Home Assistant says that it has started: devices announce themselves anew then.
+const StatusTopic = Prefix + "status"
+
 // IsConfig reports whether a topic is that of an announcement.
 func IsConfig(topic string) bool {
 	return strings.HasPrefix(topic, Prefix) && strings.HasSuffix(topic, "/config")

@@ -23,6 +23,14 @@ type component map[string]any
 // OwnConfig returns the topic of the announcement of a device.
 func OwnConfig(device string) string { return Prefix + "device/" + device + "/config" }
 
+// OwnDevice returns the device that OwnConfig names in a topic. The announcement of a device of this server is there,
+// which no other may replace.
+func OwnDevice(topic string) (device string, ok bool) {
+	device, ok = strings.CutPrefix(strings.TrimSuffix(topic, "/config"), Prefix+"device/")
+	ok = ok && domain.ValidID(domain.DevicePrefix, device) && topic == OwnConfig(device)
+	return device, ok
+}
+
 // Announce returns the announcement of a device in the device form of Home Assistant's discovery, with a value
 // for each sensor, and with the actions that Home Assistant has a kind of entity for: of those that ask again
 // there is none. It returns nil if the device has nothing of this.

@@ -81,12 +81,15 @@ func retain(ctx context.Context, t *store.Tx, m domain.RetainedMessage) error {
 	return err
 }
 
+// byOwner says of a retained message that the owner, one of their controllers or the server has published it.
+const byOwner = `(sender_id = '' OR sender_id IN (SELECT id FROM devices WHERE access = 'controller'))`
+
 // RetainedMessages returns at most limit of those whose topics start with prefix and follow after,
 // in the order of their topics.
 func (repo *Repository) RetainedMessages(
 	ctx context.Context, site, prefix, after string, limit int,
 ) ([]domain.RetainedMessage, error) {
-	const columns = `SELECT topic, sender_id, payload, qos, props, at, expires_at FROM mqtt_topics
+	const columns = `SELECT topic, sender_id, ` + byOwner + `, payload, qos, props, at, expires_at FROM mqtt_topics
 		WHERE site_id = $1 AND payload IS NOT NULL AND topic > $2 `
 	const order = ` ORDER BY topic LIMIT $3`
 	rows, err := repo.db.QueryContext(ctx, columns+`AND topic >= $4 AND topic < $5`+order, site, after, limit, prefix,
@@ -97,17 +100,17 @@ func (repo *Repository) RetainedMessages(
 	return store.Collect(rows, func(rows *sql.Rows) (domain.RetainedMessage, error) {
 		m := domain.RetainedMessage{Site: site}
 		var at, expires int64
-		err := rows.Scan(&m.Topic, &m.Device, &m.Payload, &m.QoS, &m.Props, &at, &expires)
+		err := rows.Scan(&m.Topic, &m.Device, &m.Open, &m.Payload, &m.QoS, &m.Props, &at, &expires)
 		m.At, m.Expires = store.Time(at), store.Time(expires)
 		return m, err
 	})
 }
 
-// RetainedSizes returns the bytes of each retained message that a device has published; of the owner and the
-// server with an empty device.
+// RetainedSizes returns the bytes of each retained message that a device has published; of the owner, their
+// controllers and the server with an empty device.
 func (repo *Repository) RetainedSizes(ctx context.Context, site, device string) (map[string]int, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT topic, length(payload) FROM mqtt_topics
-		WHERE site_id = $1 AND sender_id = $2 AND payload IS NOT NULL`, site, device)
+		WHERE site_id = $1 AND payload IS NOT NULL AND (sender_id = $2 OR $2 = '' AND `+byOwner+`)`, site, device)
 	if err != nil {
 		return nil, err
 	}
@@ -122,30 +125,26 @@ func (repo *Repository) RetainedSizes(ctx context.Context, site, device string) 
 	return sizes, err
 }
 
-// ForgetTopics deletes what devices left behind that are gone for good, and retained messages that
-// are over. It returns the retained messages that are no more, without their payloads.
+// ForgetTopics deletes what devices and controllers left behind that are gone for good, and retained messages that
+// are over. It returns the retained messages that are no more, without their payloads. A topic remains that of its
+// device, whoever had published what was retained there.
 func (repo *Repository) ForgetTopics(ctx context.Context, now time.Time) (gone []domain.RetainedMessage, err error) {
-	const dead = `(device_id IN (SELECT id FROM devices WHERE revoked_at > 0)
-		OR sender_id IN (SELECT id FROM devices WHERE revoked_at > 0) OR expires_at > 0 AND expires_at <= $1)`
+	const dead = `IN (SELECT id FROM devices WHERE revoked_at > 0)`
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		rows, err := t.QueryContext(ctx, `DELETE FROM mqtt_topics WHERE `+dead+` RETURNING site_id, topic, payload IS NULL`,
-			store.Millis(now))
+		rows, err := t.QueryContext(ctx, `UPDATE mqtt_topics SET payload = NULL, props = NULL, sender_id = '', expires_at = 0
+			WHERE payload IS NOT NULL AND (device_id `+dead+` OR sender_id `+dead+` OR expires_at > 0 AND expires_at <= $1)
+			RETURNING site_id, topic`, store.Millis(now))
 		if err != nil {
 			return err
 		}
-		var all []domain.RetainedMessage
-		all, err = store.Collect(rows, func(rows *sql.Rows) (m domain.RetainedMessage, err error) {
-			var empty bool
-			if err = rows.Scan(&m.Site, &m.Topic, &empty); empty {
-				m.Topic = ""
-			}
+		gone, err = store.Collect(rows, func(rows *sql.Rows) (m domain.RetainedMessage, err error) {
+			err = rows.Scan(&m.Site, &m.Topic)
 			return m, err
 		})
-		for _, m := range all {
-			if m.Topic != "" {
-				gone = append(gone, m)
-			}
+		if err != nil {
+			return err
 		}
+		_, err = t.ExecContext(ctx, `DELETE FROM mqtt_topics WHERE device_id `+dead+` OR payload IS NULL AND device_id = ''`)
 		return err
 	})
 	return gone, err
