@@ -40,7 +40,7 @@ type Window struct {
 	To       *time.Time `json:"to,omitempty"`
 	Weekdays []int      `json:"weekdays,omitempty" maxItems:"7" doc:"on which it begins: 1 is Monday, 7 Sunday"`
 	Start    string     `json:"start,omitempty" pattern:"^[0-2][0-9]:[0-5][0-9]$" example:"02:30" doc:"by clocks in the zone"`
-	Minutes  int        `json:"minutes,omitempty" maximum:"1440" doc:"how long it lasts"`
+	Minutes  int        `json:"minutes,omitempty" minimum:"0" maximum:"1440" doc:"how long it lasts"`
 	Zone     string     `json:"zone,omitempty" maxLength:"64" example:"Europe/Berlin"`
 }
 

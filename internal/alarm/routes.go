@@ -85,8 +85,8 @@ type escalation struct {
 func (b RuleBody) rule(device string) domain.AlarmRule {
 	r := domain.AlarmRule{
 		Device: device, Name: b.Name, Kind: domain.AlarmKind(b.Kind), Severity: domain.AlarmSeverity(b.Severity),
-		Sensor: b.Sensor, Above: b.Above, Below: b.Below, Hysteresis: b.Hysteresis, For: time.Duration(b.For) * time.Second,
-		Window: time.Duration(b.Window) * time.Second, Room: b.Room, Disabled: b.Disabled,
+		Sensor: b.Sensor, Above: b.Above, Below: b.Below, Hysteresis: b.Hysteresis, For: domain.Seconds(b.For),
+		Window: domain.Seconds(b.Window), Room: b.Room, Disabled: b.Disabled,
 	}
 	if e := b.Escalate; e != nil {
 		r.Escalation = domain.Escalation{After: time.Duration(e.After) * time.Second, Room: e.Room, User: e.User}

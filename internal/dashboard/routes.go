@@ -103,7 +103,7 @@ func (s *Service) putDashboard(ctx context.Context, in *struct {
 	d := domain.Dashboard{Room: in.Room, Version: in.Body.Version, Tiles: make([]domain.Tile, len(in.Body.Tiles))}
 	for i, t := range in.Body.Tiles {
 		d.Tiles[i] = domain.Tile{Kind: domain.TileKind(t.Kind), Title: t.Title, Device: t.Device, Series: t.Series,
-			Action: t.Action, Span: time.Duration(t.Span) * time.Second, Wide: t.Wide}
+			Action: t.Action, Span: domain.Seconds(t.Span), Wide: t.Wide}
 	}
 	return shown(s.Arrange(ctx, httpx.Principal(ctx), d))
 }

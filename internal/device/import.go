@@ -40,6 +40,11 @@ func (s *Service) Import(
 	if how.By.Kind == "" {
 		how.By = userActor(owner)
 	}
+	if how.NewKeys { // those that have connected meanwhile keep their keys
+		if err := s.storeLinks(ctx); err != nil {
+			return err
+		}
+	}
 	seen := newSeen()
 	batch := make([]Row, 0, importBatch)
 	flush := func() error {

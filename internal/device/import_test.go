@@ -102,15 +102,20 @@ func TestImportGivesNewKeysToDevicesThatNeverConnected(t *testing.T) {
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		s, _ := open(t, db)
 		ann := idOf(t, db, "ann")
-		const file = "name\nNew\nUsed\n"
+		const file = "name\nNew\nUsed\nJust now\n"
 		_, lost := imported(t, s, ann, file, Import{})
 		id, _ := keyID(lost["Used"])
 		err := db.Devices.UsedDeviceKeys(t.Context(), []domain.DeviceUse{{Key: id, At: time.Now()}})
 		if err != nil {
 			t.Fatal(err)
 		}
+		p, err := s.AuthenticateDevice(t.Context(), lost["Just now"], here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.DeviceConnected(t.Context(), "conn", p, here, time.Now) // of which the store learns later
 		lines, keys := imported(t, s, ann, file, Import{NewKeys: true})
-		wantLines(t, lines, "2 new_key New", "3 unchanged Used")
+		wantLines(t, lines, "2 new_key New", "3 unchanged Used", "4 unchanged Just now")
 		for _, key := range []string{keys["New"], lost["New"], lost["Used"]} {
 			if _, err := s.AuthenticateDevice(t.Context(), key, here); err != nil {
 				t.Error(err)

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -235,6 +236,12 @@ func CheckAway(reason string, backIn time.Duration, now time.Time) (time.Time, e
 		return now, InvalidField("/back_in", "a device is back within %d seconds", int(MaxAway/time.Second))
 	}
 	return now.Add(backIn), nil
+}
+
+// Seconds is n seconds. What a time.Duration cannot have is the longest that it can.
+func Seconds(n int) time.Duration {
+	const most = int(math.MaxInt64 / int64(time.Second))
+	return time.Duration(min(max(n, -most), most)) * time.Second
 }
 
 // DeviceUse says that a key opened a connection.

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/wire"
@@ -17,7 +16,7 @@ func (c *conn) answerDevice(ctx context.Context, req wire.Request) (any, error) 
 		})
 	case wire.TypeBye:
 		return with(req, func(d wire.Bye) (any, error) {
-			return nil, c.g.Devices.Leaves(ctx, c.who(), d.Reason, time.Duration(d.BackIn)*time.Second)
+			return nil, c.g.Devices.Leaves(ctx, c.who(), d.Reason, domain.Seconds(d.BackIn))
 		})
 	case wire.TypeSettings:
 		desired, err := c.g.Settings.Desired(ctx, c.who())
@@ -47,7 +46,7 @@ func (c *conn) answerDevice(ctx context.Context, req wire.Request) (any, error) 
 func (c *conn) command(ctx context.Context, d wire.NewCommand) (any, error) {
 	given, err := c.g.Commands.Give(ctx, c.who(), domain.NewCommand{
 		Device: d.Device, Room: d.Room, Key: d.Key, Action: d.Action, Args: d.Args, Confirm: d.Confirm,
-		ExpiresIn: time.Duration(d.ExpiresIn) * time.Second,
+		ExpiresIn: domain.Seconds(d.ExpiresIn),
 	})
 	if err != nil {
 		return nil, err

@@ -85,7 +85,7 @@ func (c *conn) onOwn(ctx context.Context, m *message) (packet.Code, error) {
 	case rest == topicBye:
 		var d wire.Bye
 		if err = decode(m.payload, &d); err == nil {
-			err = c.s.Describer.Leaves(ctx, c.who, d.Reason, time.Duration(d.BackIn)*time.Second)
+			err = c.s.Describer.Leaves(ctx, c.who, d.Reason, domain.Seconds(d.BackIn))
 		}
 	case rest == topicLog:
 		c.s.Describer.Note(c.who.ID, domain.DeviceNote{Kind: domain.NoteDevice, Subject: string(m.payload)})

@@ -25,6 +25,7 @@ type Record struct {
 	// Value is a number, a bool or a text. Its kind is 0 for data (vd), which is none of these. Of a
 	// record with a sum alone, it is the sum.
 	Value domain.Value
+	Ago   bool // At was told as a span before now, or after it
 }
 
 // Limits of a pack.
@@ -33,6 +34,7 @@ const (
 	maxFields  = 32
 	version    = 10      // of SenML, that RFC 8428 describes
 	relative   = 1 << 28 // a time below this is relative to now (section 4.5.3)
+	farthest   = 1 << 33 // seconds, 272 years: what a time.Duration can have
 )
 
 // ErrPack is the error for what is no pack of this version.
@@ -201,21 +203,26 @@ func (f *record) resolve(b *base, now time.Time) (r Record, has bool) {
 	}
 	at, timed := f.float("t")
 	_, based := f.fields["bt"]
-	r = Record{Name: b.name + name, Unit: unit, At: timeOf(b.time+at, timed || based || b.time != 0, now)}
+	r = Record{Name: b.name + name, Unit: unit}
+	if timed || based || b.time != 0 {
+		r.At, r.Ago = timeOf(b.time+at, now)
+	}
 	r.Value, has = f.value(b)
 	return r, has
 }
 
-// timeOf is a time in seconds: since 1970, or relative to now if it is small.
-func timeOf(seconds float64, told bool, now time.Time) time.Time {
-	if !told || seconds == 0 || math.IsNaN(seconds) || math.Abs(seconds) > 1<<40 {
-		return time.Time{}
+// timeOf is a time in seconds: since 1970, or relative to now if it is small. One that is too far away is
+// cut, so that it is still far away.
+func timeOf(seconds float64, now time.Time) (at time.Time, ago bool) {
+	if seconds == 0 {
+		return at, false
 	}
-	whole, rest := math.Modf(seconds)
 	if seconds < relative {
-		return now.Add(time.Duration(seconds * float64(time.Second)))
+		seconds = max(seconds, -farthest)
+		return now.Add(time.Duration(seconds * float64(time.Second))), true
 	}
-	return time.Unix(int64(whole), int64(math.Round(rest*1e3))*int64(time.Millisecond)).UTC()
+	whole, rest := math.Modf(min(seconds, farthest))
+	return time.Unix(int64(whole), int64(math.Round(rest*1e3))*int64(time.Millisecond)).UTC(), false
 }
 
 // value returns the value of a record: exactly one, or a sum alone.

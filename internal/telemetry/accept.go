@@ -17,8 +17,17 @@ const (
 	maxRefusals = 64               // different ones in one answer
 )
 
-// clocksBegin is before any device could send anything here: a clock that says less was never set.
-var clocksBegin = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+// clocksBegin is before any device could send anything here: a clock that says less was never set. But no
+// clock begins before 1970, in whatever zone.
+var (
+	clocksBegin  = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	beforeClocks = time.Date(1969, 12, 30, 0, 0, 0, 0, time.UTC)
+)
+
+// neverSet reports whether the time of a report is that of a clock that was never set.
+func neverSet(r *domain.Report) bool {
+	return r.Quality == domain.DeviceTime && r.At.Before(clocksBegin) && r.At.After(beforeClocks)
+}
 
 // Accept checks the reports of a device, stores what is new and good of them, and tells watchers. When
 // it returns without an error, the device need not send anything of it again. On an error, nothing
@@ -154,11 +163,12 @@ func (c *check) times(reports []domain.Report) []domain.Report {
 	reports = slices.Clone(reports)
 	var last, ahead time.Time // of the reports of a clock that was never set, and of one that is ahead
 	latest := c.now.Add(maxAhead)
-	for _, r := range reports {
+	for i := range reports {
+		r := &reports[i]
 		if r.At.After(ahead) && !r.At.After(latest) {
 			ahead = r.At
 		}
-		if !r.At.IsZero() && r.At.Before(clocksBegin) && r.At.After(last) {
+		if neverSet(r) && r.At.After(last) {
 			last = r.At
 		}
 	}
@@ -169,7 +179,7 @@ func (c *check) times(reports []domain.Report) []domain.Report {
 		switch {
 		case r.At.IsZero():
 			r.At, r.Quality = c.now, domain.ReceivedTime
-		case r.At.Before(clocksBegin):
+		case neverSet(r):
 			r.At, r.Quality = c.now.Add(r.At.Sub(last)), domain.EstimatedTime
 		case r.At.After(latest):
 			reason = domain.RefusedFuture
@@ -201,6 +211,9 @@ func (c *check) reading(names *names, kept []domain.Reading, r *domain.Reading) 
 	}
 	sensor, declared := c.sensors.Sensor(r.Name)
 	if declared && string(sensor.Kind) != r.Value.Kind.String() {
+		if string(sensor.Kind) == domain.NumberValue.String() && r.Value.Kind == domain.TextValue && notFinite(r.Value.Text) {
+			return domain.RefusedNotFinite
+		}
 		return domain.RefusedKind
 	}
 	if declared && r.Unit == "" {

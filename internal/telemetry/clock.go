@@ -14,6 +14,9 @@ type clock struct {
 	anchors []anchor // ascending by uptime
 }
 
+// maxUptime is 139 years in milliseconds, far more than is true and less than what a time.Duration can have.
+const maxUptime = 1 << 42
+
 type anchor struct {
 	uptime int64 // milliseconds
 	at     time.Time
@@ -30,7 +33,7 @@ func newClock(sent *int64, now time.Time) *clock {
 
 // add adds an anchor. One of an impossible time is left out: that clock was not right.
 func (c *clock) add(uptime int64, at, now time.Time) {
-	if at.Before(clocksBegin) || at.After(now.Add(maxAhead)) {
+	if at.Before(clocksBegin) || at.After(now.Add(maxAhead)) || uptime < 0 || uptime > maxUptime {
 		return
 	}
 	a := anchor{uptime, at}
@@ -42,6 +45,7 @@ func (c *clock) add(uptime int64, at, now time.Time) {
 // and else as far from the nearest as the uptimes are apart. Without any anchor it is a time of 1970, as of
 // a clock that was never set.
 func (c *clock) timeAt(uptime int64) (time.Time, domain.TimeQuality) {
+	uptime = min(max(uptime, -maxUptime), maxUptime) // its time is refused, as it is far away
 	if len(c.anchors) == 0 {
 		return time.UnixMilli(uptime).UTC(), domain.DeviceTime
 	}

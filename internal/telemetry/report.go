@@ -114,6 +114,9 @@ func packOf(d wire.Report, now time.Time) ([]domain.Report, error) {
 	for _, r := range records {
 		if n := len(reports); n == 0 || !reports[n-1].At.Equal(r.At) {
 			report := domain.Report{At: r.At, Old: d.Old}
+			if r.Ago && r.At.Before(clocksBegin) {
+				report.At = beforeClocks // so far back no clock is wrong: the span is
+			}
 			if d.Seq != nil {
 				report.Boot, report.Seq, report.HasSeq = *d.Boot, *d.Seq+uint32(n), true
 			}

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -79,6 +80,34 @@ func TestAPackIsAReportForEachOfItsTimes(t *testing.T) {
 	} {
 		if _, err := s.Report(t.Context(), p, bad); domain.KindOf(err) != domain.Invalid {
 			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+}
+
+// A time that is absurd must not become now.
+func TestAbsurdTimesAreRefused(t *testing.T) {
+	t.Parallel()
+	uptime := int64(math.MaxInt64)
+	sent := int64(1000)
+	for name, c := range map[string]struct {
+		report wire.Report
+		reason domain.RefusalReason
+	}{
+		"1e300":       {wire.Report{SenML: []byte(`[{"bt":1e300,"n":"a","v":1}]`)}, domain.RefusedFuture},
+		"9e18":        {wire.Report{SenML: []byte(`[{"bt":9e18,"n":"a","v":1}]`)}, domain.RefusedFuture},
+		"1e18":        {wire.Report{SenML: []byte(`[{"n":"a","t":1e18,"v":1}]`)}, domain.RefusedFuture},
+		"-1e300":      {wire.Report{SenML: []byte(`[{"bt":-1e300,"n":"a","v":1}]`)}, domain.RefusedTooOld},
+		"3 years ago": {wire.Report{SenML: []byte(`[{"n":"a","t":-9.5e7,"v":1}]`)}, domain.RefusedTooOld},
+		"an uptime": {wire.Report{Reports: []wire.ReportItem{{Uptime: &uptime, Readings: map[string]json.RawMessage{"a": []byte("1")}}}},
+			domain.RefusedFuture},
+		"an uptime after the sending": {wire.Report{Uptime: &sent, Reports: []wire.ReportItem{{Uptime: &uptime,
+			Readings: map[string]json.RawMessage{"a": []byte("1")}}}}, domain.RefusedFuture},
+	} {
+		f, now := &fakes{}, t0
+		s := service(f, &now)
+		got, err := s.Report(t.Context(), domain.Principal{ID: "dev_a", Kind: domain.KindDevice}, c.report)
+		if err != nil || len(got.Refused) != 1 || got.Refused[0].Reason != string(c.reason) {
+			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
 }

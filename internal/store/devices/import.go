@@ -170,7 +170,7 @@ func importKnown(
 			return done, err
 		}
 	}
-	if !newKeys || !d.LastUsed.IsZero() {
+	if !newKeys || !d.LastUsed.IsZero() || d.Status.Session > 0 { // LastUsed is written late
 		return done, nil
 	}
 	done.Result = domain.ImportNewKey
