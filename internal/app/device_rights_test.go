@@ -127,6 +127,15 @@ func TestStrangersDoNotLearnTheNameOfADevice(t *testing.T) {
 				t.Errorf("%s: %+v", c.name, page)
 			}
 		}
+		lair, err := eve.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Lair"})
+		must(t, err)
+		ban := func(who *client.Client, room string) error {
+			return who.Do(ctx, "PUT", "/rooms/"+room+"/bans/"+id, map[string]any{}, nil)
+		}
+		if err := ban(eve, lair.ID); codeOf(err) != client.CodeNoUser {
+			t.Errorf("a stranger bans it, and has its name in the answer: %v", err)
+		}
+		must(t, ban(ann, room.ID))
 	})
 }
 

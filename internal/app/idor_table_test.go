@@ -7,6 +7,7 @@ type row struct {
 	own  bool   // acts on whoever calls, and its path names nothing
 	eve  int    // a stranger, signed in
 	bob  int    // a plain member of the room; 0: as eve
+	root int    // an administrator in no room, of what a device's path names; 0: as eve
 	body string // JSON that would do; {user} and the like are filled in
 	more string // what comes after the path
 }
@@ -17,6 +18,7 @@ func rows() map[string]row {
 	open, own, admin := row{open: true}, row{own: true}, row{eve: 403}
 	with := func(r row, body string) row { r.body = body; return r }
 	theirs := func(body string) row { return row{eve: 404, body: body} } // Ann's, and there for nobody else
+	registry := func(root int) row { return row{eve: 404, root: root} }  // of Ann's devices
 	room := func(bob int, body string) row { return row{eve: 404, bob: bob, body: body} }
 	return map[string]row{
 		"get-server": open, "get-captcha": open, "get-avatar": open, "register": open, "sign-in": open,
@@ -61,13 +63,13 @@ func rows() map[string]row {
 		"unblock":        {eve: 204},
 		"accept-request": room(404, ""), "decline-request": room(404, `{}`),
 
-		"list-devices": own, "register-device": with(own, `{"name":"Mine"}`), "get-device": theirs(""),
+		"list-devices": own, "register-device": with(own, `{"name":"Mine"}`), "get-device": registry(200),
 		"list-device-groups": own, "put-device-group": {eve: 200, body: `{"rule":{"tag":"x"}}`}, // of the caller's, by name
 		"change-device-group": theirs(`{"add":["{device}"]}`), "delete-device-group": theirs(""),
 		"list-device-templates": own, "put-device-template": {eve: 200, body: `{"tags":["x"]}`},
 		"delete-device-template": theirs(""),
 		"import-devices":         with(own, `{"name":"Mine"}`),
-		"list-room-devices":      room(200, ""), "list-device-connections": theirs(""), "list-device-log": theirs(""),
+		"list-room-devices":      room(200, ""), "list-device-connections": registry(200), "list-device-log": registry(200),
 		"get-device-settings": theirs(""), "change-device-settings": theirs(`{"settings":{"a":null}}`),
 		"update-device": theirs(`{"name":"Mine"}`),
 		"send-command":  theirs(`{"key":"1","action":"fan"}`), "list-commands": theirs(""), "get-command": theirs(""),
@@ -79,7 +81,7 @@ func rows() map[string]row {
 		"add-maintenance":  theirs(`{"name":"Pump","device":"{device}","weekdays":[1],"start":"02:00","minutes":60,"zone":"UTC"}`),
 		"list-alarm-rules": theirs(""), "create-alarm-rule": theirs(`{"name":"Silent","kind":"absence"}`),
 		"replace-alarm-rule": theirs(`{"name":"Silent","kind":"absence"}`), "delete-alarm-rule": theirs(""),
-		"revoke-device": theirs(""), "rotate-device-key": theirs(`{}`), "revoke-device-key": theirs(""),
+		"revoke-device": registry(204), "rotate-device-key": theirs(`{}`), "revoke-device-key": registry(204),
 
 		"list-room-alarms": room(200, ""),
 		"get-dashboard":    room(200, ""), "put-dashboard": room(200, `{"version":0,"tiles":[{"kind":"alarms"}]}`),

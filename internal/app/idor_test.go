@@ -218,6 +218,37 @@ func TestCHK_DV_03_NobodyReachesWhatIsNotTheirs(t *testing.T) {
 	h.untouched(t)
 }
 
+// Of a device, an administrator who is in no room with it reaches what the registry has, and ends it.
+func TestCHK_DV_03_AdministratorsReachTheRegistryAlone(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	root := administrator(t, h.Server).Tokens().Access
+	table := rows()
+	tried := 0
+	for _, o := range operations(t, h.Server, h.fill(t)) {
+		fill := h.fill(t)
+		for _, now := range operations(t, h.Server, fill) {
+			if now.id == o.id {
+				o = now
+			}
+		}
+		if !strings.Contains(o.path, "/devices/"+fill("{device}")) {
+			continue
+		}
+		tried++
+		r := table[o.id]
+		if r.root == 0 {
+			r.root = r.eve
+		}
+		if status, code := try(t, h.Server, o, fill(r.body), root); status != r.root {
+			t.Errorf("%s by an administrator: %d %s, want %d", o.id, status, code, r.root)
+		}
+	}
+	if tried < 20 {
+		t.Errorf("only %d operations are on a device", tried)
+	}
+}
+
 // untouched checks that what is Ann's is as it was.
 func (h *house) untouched(t *testing.T) {
 	t.Helper()

@@ -105,6 +105,9 @@ func (repo *Repository) Ban(
 			return err
 		}
 		u, err := accounts.Ref(ctx, t, user)
+		if err == nil && other.Role == domain.NonMember {
+			err = rooms.AuthorizeAdd(ctx, t, m, u)
+		}
 		if err != nil {
 			return err
 		}

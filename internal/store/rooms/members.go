@@ -13,10 +13,10 @@ import (
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 )
 
-// authorizeAdd returns an error if member m may not add u to the room. A device may be added by
-// its owner, or by an admin of a room that its owner is a member of. For others the device does
-// not exist.
-func authorizeAdd(ctx context.Context, t *store.Tx, m domain.Member, u domain.UserRef) error {
+// AuthorizeAdd returns an error if member m may not add u to the room, nor ban u from it beforehand. A device
+// may be added by its owner, or by an admin of a room that its owner is a member of. For others the device does
+// not exist: the event would tell them its name.
+func AuthorizeAdd(ctx context.Context, t *store.Tx, m domain.Member, u domain.UserRef) error {
 	if u.Kind != domain.KindDevice {
 		return nil
 	}
@@ -209,7 +209,7 @@ func (repo *Repository) AddMember(
 		if err != nil {
 			return err
 		}
-		if err := authorizeAdd(ctx, t, m, u); err != nil {
+		if err := AuthorizeAdd(ctx, t, m, u); err != nil {
 			return err
 		}
 		asked, err := repo.addOrRequest(ctx, t, r, m.User, u, now)

@@ -139,7 +139,7 @@ func (repo *Repository) CreateRoom(
 			return domain.InvalidField("/members", "one of these people does not exist or is disabled")
 		}
 		for _, u := range users {
-			if err := authorizeAdd(ctx, t, domain.Member{User: domain.UserRef{ID: actor}}, u); err != nil {
+			if err := AuthorizeAdd(ctx, t, domain.Member{User: domain.UserRef{ID: actor}}, u); err != nil {
 				return err
 			}
 		}
