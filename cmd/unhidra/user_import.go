@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/auth"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/wire"
 )
 
 // An importedUser is a line of an import file.
@@ -97,9 +97,7 @@ func nextLine(r *bufio.Reader) ([]byte, error) {
 
 func importUser(ctx context.Context, o *auth.Operator, line []byte) error {
 	var u importedUser
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&u); err != nil {
+	if err := wire.Decode(line, &u); err != nil {
 		return fmt.Errorf("not an account in JSON: %w", err)
 	}
 	role := domain.SystemUser

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/fxamacker/cbor/v2"
 
@@ -100,7 +101,7 @@ func UnpackBatch(body []byte) (*Batch, error) {
 	}
 	var m batchMap
 	if err := mode.Unmarshal(body, &m); err != nil {
-		return nil, noBatch("%v", err)
+		return nil, notTheMap(err)
 	}
 	if m.Count < 1 || m.Count > maxBatch || len(m.Names) > domain.MaxSensors || len(m.Units) > len(m.Names) ||
 		len(m.Anchors) > MaxAnchors {
@@ -115,6 +116,18 @@ func UnpackBatch(body []byte) (*Batch, error) {
 	b := &Batch{Boot: m.Boot, First: m.First, Uptime: m.Uptime, Sent: m.Sent, Anchors: m.Anchors, Old: m.Old,
 		Names: m.Names, Units: m.Units}
 	return b, b.readColumns(m.Columns, m.Count)
+}
+
+// notTheMap says what is wrong with the map of a batch, by its keys.
+func notTheMap(err error) error {
+	var kind *cbor.UnmarshalTypeError
+	if !errors.As(err, &kind) {
+		return noBatch("%v", err)
+	}
+	if i := strings.LastIndexByte(kind.StructFieldName, '.'); i >= 0 {
+		return noBatch("key %s must not be of the CBOR type %s", kind.StructFieldName[i+1:], kind.CBORType)
+	}
+	return noBatch("it is of the CBOR type %s, or something in it is, where that must not be", kind.CBORType)
 }
 
 func inflated(m *batchMap) ([]byte, error) {

@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -16,6 +17,9 @@ import (
 
 const (
 	rivalsSubject = "devices.rivals"
+	takenSubject  = "devices.taken_over"
+	takenOver     = "taken_over"     // why a connection ends whose place another one has
+	takenWithin   = 5 * time.Second  // between the two
 	rivalAfter    = 30 * time.Second // a connection that is heard so long after the newer one lives
 	contestWithin = 10 * time.Minute
 	contestTurns  = 4
@@ -37,6 +41,14 @@ type rival struct {
 	at   time.Time // when it was opened; zero: there is none
 }
 
+// A departure is the end of a connection whose place another one has, perhaps at another node.
+type departure struct {
+	Device string    `json:"device"`
+	Key    string    `json:"key"`
+	Addr   string    `json:"addr"`
+	At     time.Time `json:"at"`
+}
+
 // A contest is between two places about one key.
 type contest struct {
 	turns  []time.Time
@@ -54,6 +66,46 @@ func (s *Service) contest(ctx context.Context, rivals []domain.LinkRivals) {
 			s.Log.WarnContext(ctx, "tell that a key is in use from several addresses", "device", r.Device, "err", err)
 		}
 	}
+}
+
+// tellTaken tells all nodes that another connection has taken the place of one.
+func (s *Service) tellTaken(ctx context.Context, c domain.DeviceConnection, now time.Time) {
+	b, err := json.Marshal(departure{c.Device, c.Key, c.Addr, now})
+	if err == nil {
+		err = s.Bus.Publish(takenSubject, b)
+	}
+	if err != nil {
+		s.Log.WarnContext(ctx, "tell that a key is in use from several addresses", "device", c.Device, "err", err)
+	}
+}
+
+// onTaken finds the connection that has the place of one that ended. If it comes later, it finds the one
+// that ended.
+func (s *Service) onTaken(ctx context.Context, m bus.Message) {
+	var d departure
+	if err := json.Unmarshal(m.Data, &d); err != nil {
+		s.Log.ErrorContext(ctx, "bus message that is not understood", "subject", m.Subject, "err", err)
+		return
+	}
+	var rivals []domain.LinkRivals
+	s.live.mu.Lock()
+	s.live.left[d.Device] = d
+	if c := s.live.devices[d.Device]; c != nil {
+		for _, l := range c.links {
+			rivals = append(rivals, d.rivals(l.DeviceConnection)...)
+		}
+	}
+	s.live.mu.Unlock()
+	s.contest(ctx, rivals)
+}
+
+// rivals returns c beside the connection that ended, if c took its place from elsewhere.
+func (d departure) rivals(c domain.DeviceConnection) []domain.LinkRivals {
+	if d.Key != c.Key || !apart(d.Addr, c.Addr) || c.Opened.Sub(d.At).Abs() > takenWithin {
+		return nil
+	}
+	link := domain.DeviceLink{ID: c.ID, Device: c.Device, Key: c.Key, Addr: c.Addr, Opened: c.Opened}
+	return []domain.LinkRivals{{DeviceLink: link, Others: []string{d.Addr}}}
 }
 
 func (s *Service) onRivals(m bus.Message) {
@@ -80,7 +132,9 @@ func (s *Service) onRivals(m bus.Message) {
 		of = &contest{}
 		s.live.contests[r.Device] = of
 	}
-	of.turns, of.places = append(of.turns, r.At), placesOf(r.Others[i], r.Addr)
+	if !slices.ContainsFunc(of.turns, r.At.Equal) { // the store may have seen both as well
+		of.turns, of.places = append(of.turns, r.At), placesOf(r.Others[i], r.Addr)
+	}
 }
 
 func placesOf(a, b string) []string {
@@ -109,6 +163,7 @@ func apart(a, b string) bool {
 // doubled returns the devices one of whose keys is in use at two places, and these. The caller holds l.mu.
 func (l *live) doubled(now time.Time) map[string][]string {
 	found := make(map[string][]string)
+	maps.DeleteFunc(l.left, func(_ string, d departure) bool { return now.Sub(d.At) > takenWithin })
 	for id, of := range l.contests {
 		of.turns = slices.DeleteFunc(of.turns, func(at time.Time) bool { return now.Sub(at) > contestWithin })
 		switch {

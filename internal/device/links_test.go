@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -46,7 +47,8 @@ func newNode(t *testing.T, db *all.Store, b bus.Bus, c *clock) *node {
 	t.Helper()
 	a := &audit{}
 	s := New(Deps{Store: db.Devices, Bus: b, Log: testkit.Logger(t), Audit: a, Pepper: make([]byte, 32), Now: c.time})
-	for subject, do := range map[string]func(bus.Message){rivalsSubject: s.onRivals, bus.DescribedSubject: s.onDescribed} {
+	for subject, do := range map[string]func(bus.Message){rivalsSubject: s.onRivals, bus.DescribedSubject: s.onDescribed,
+		takenSubject: func(m bus.Message) { s.onTaken(context.Background(), m) }} {
 		stop, err := b.Subscribe(subject, do)
 		if err != nil {
 			t.Fatal(err)
@@ -287,6 +289,30 @@ func TestTheOwnerIsToldOfACopiedKey(t *testing.T) {
 			t.Errorf("%v are two places", same)
 		}
 	}
+}
+
+// The store may learn only after both that one connection has taken the place of the other.
+func TestTakeoversWithinAMomentAreAContest(t *testing.T) {
+	t.Parallel()
+	eachNode(t, func(t *testing.T, a, b *node, p domain.Principal) {
+		for i := range contestTurns + 1 {
+			from, to := a, b
+			if i%2 != 0 {
+				from, to = b, a
+			}
+			if i%3 == 0 { // the one that ends is heard of first
+				from.DeviceDisconnected(t.Context(), fmt.Sprint(i-1), takenOver)
+				from.look(t)
+			}
+			to.connect(t, fmt.Sprint(i), p, "10.0.0."+fmt.Sprint(1+i%2))
+			from.DeviceDisconnected(t.Context(), fmt.Sprint(i-1), takenOver)
+			from.look(t)
+			if s := to.is(t, p.ID, domain.DeviceOnline, int64(i+1)); s.Doubled.IsZero() == (i == contestTurns) {
+				t.Errorf("after %d turns: %+v", i, s)
+			}
+			b.clock.pass(time.Second)
+		}
+	})
 }
 
 // What is lost of what is to be stored leaves no device in a wrong state.

@@ -23,7 +23,8 @@ type live struct {
 	resync  bool                      // changes were lost: the store is told of everything anew
 	ended   []domain.DeviceConnection // not yet in the store
 
-	contests map[string]*contest // by device, of keys that are in use from several addresses
+	contests map[string]*contest  // by device, of keys that are in use from several addresses
+	left     map[string]departure // by device, of connections whose place another one took a moment ago
 }
 
 // endedMost is how many ended connections may wait to be stored; of more there is no history.
@@ -49,7 +50,8 @@ type link struct {
 }
 
 func newLive() live {
-	return live{devices: make(map[string]*connected), conns: make(map[string]*link), contests: make(map[string]*contest)}
+	return live{devices: make(map[string]*connected), conns: make(map[string]*link), contests: make(map[string]*contest),
+		left: make(map[string]departure)}
 }
 
 // DeviceConnected must be called when a connection of a device is opened. conn is its id, and heard
@@ -73,7 +75,9 @@ func (s *Service) DeviceConnected(
 	c.links = append(c.links, l)
 	s.live.conns[conn] = l
 	s.live.change(openOf(l))
+	rivals := s.live.left[p.ID].rivals(l.DeviceConnection)
 	s.live.mu.Unlock()
+	s.contest(ctx, rivals)
 	s.uses(p, from)
 	s.record(ctx, domain.AuditDeviceConnect, p.ID, p.Key, deviceActor(p.ID, from))
 }
@@ -130,6 +134,9 @@ func (s *Service) DeviceDisconnected(ctx context.Context, conn, because string) 
 		delete(s.live.devices, l.Device)
 	}
 	s.live.mu.Unlock()
+	if because == takenOver && s.Bus != nil {
+		s.tellTaken(ctx, l.DeviceConnection, now)
+	}
 	e := deviceActor(l.Device, l.at)
 	e.Reason = because
 	s.record(ctx, domain.AuditDeviceDisconnect, l.Device, l.Key, e)
@@ -231,6 +238,11 @@ func (s *Service) Run(ctx context.Context) error {
 		return err
 	}
 	defer stopRivals()
+	stopTaken, err := s.Bus.Subscribe(takenSubject, func(m bus.Message) { s.onTaken(ctx, m) })
+	if err != nil {
+		return err
+	}
+	defer stopTaken()
 	return s.tick(ctx)
 }
 

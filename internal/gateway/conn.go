@@ -57,6 +57,7 @@ type conn struct {
 
 	heard      atomic.Int64 // when something last came, Unix nanoseconds
 	pinged     atomic.Int64 // when it was last sent a ping
+	spoke      atomic.Int64 // when its program last sent something: no pong, which its library sends
 	messagesIn atomic.Int64
 	bytesIn    atomic.Int64
 	closing    atomic.Bool
@@ -170,6 +171,7 @@ func (c *conn) handle(m ws.Message) bool {
 		c.pong(m.Payload)
 	case ws.Text:
 		c.messagesIn.Add(1)
+		c.spoke.Store(c.g.Now().UnixNano())
 		if !c.closing.Load() {
 			c.request(m.Payload)
 		}
@@ -298,8 +300,8 @@ func (c *conn) finish() {
 	}
 }
 
-// lastHeard returns when something last came.
-func (c *conn) lastHeard() time.Time { return time.Unix(0, c.heard.Load()) }
+// lastSpoke returns when its program last sent something.
+func (c *conn) lastSpoke() time.Time { return time.Unix(0, c.spoke.Load()) }
 
 // linger closes the socket once a close frame that waits is written.
 func (c *conn) linger() {

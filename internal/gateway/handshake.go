@@ -141,6 +141,7 @@ func (g *Service) admit(
 	c.parser.Max = wire.MaxFrame
 	c.prove(p)
 	c.heard.Store(c.since)
+	c.spoke.Store(c.since)
 	c.pinged.Store(now.Add(-rand.N(heartbeat)).UnixNano()) // spreads the pings of a reconnect storm
 	buffered, err := c.upgrade(w, r, protocol)
 	if err != nil {
@@ -151,7 +152,7 @@ func (g *Service) admit(
 	g.Hub.Add(&c.member)
 	g.Presence.Connect(c.id, u, c.deliver)
 	if p.Kind == domain.KindDevice {
-		g.Devices.DeviceConnected(c.context(r.Context(), ""), c.id, p, addr, c.lastHeard)
+		g.Devices.DeviceConnected(c.context(r.Context(), ""), c.id, p, addr, c.lastSpoke)
 	}
 	go c.read(buffered)
 	return c, nil

@@ -161,7 +161,7 @@ func translate(ctx huma.Context, _ string, v any) (any, error) {
 	if e.Kind == domain.Invalid {
 		// Values are not repeated, because they may be passwords.
 		for _, d := range m.Errors {
-			e.Fields = append(e.Fields, domain.Field{Pointer: pointer(d.Location), Detail: d.Message})
+			e.Fields = append(e.Fields, domain.Field{Pointer: pointer(d.Location), Detail: worded(d.Message)})
 		}
 		if len(e.Fields) > 0 {
 			e.Msg = summary(e.Fields)
@@ -170,6 +170,20 @@ func translate(ctx huma.Context, _ string, v any) (any, error) {
 	p := problem(status, e)
 	p.Instance = RequestID(ctx.Context())
 	return p, nil
+}
+
+// worded returns what huma says of a value, in words of the API instead of in those of Go.
+func worded(message string) string {
+	switch {
+	case strings.HasPrefix(message, "invalid date/time"), strings.Contains(message, "parsing time"),
+		strings.Contains(message, "Time.UnmarshalJSON"):
+		return "write a time as 2026-01-01T00:00:00Z"
+	case strings.Contains(message, "cannot unmarshal number"):
+		return "a number is too large, or not a whole one"
+	case strings.Contains(message, "cannot unmarshal"):
+		return "a value is of another kind than the description of the API says"
+	}
+	return message
 }
 
 func summary(fields []domain.Field) string {

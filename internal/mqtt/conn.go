@@ -54,6 +54,7 @@ type conn struct {
 	viewing  viewing
 
 	heard  atomic.Int64 // when something last came, Unix nanoseconds
+	spoke  atomic.Int64 // when its program last sent something: no PINGREQ and no answer, which its library sends
 	ready  atomic.Bool  // what CONNECT sets is set
 	reason atomic.Pointer[string]
 	left   sync.Once
@@ -162,6 +163,7 @@ func (c *conn) parse() bool {
 func (c *conn) handle(h packet.Header, body []byte) error {
 	switch h.Type {
 	case packet.PUBLISH:
+		c.spoke.Store(c.s.Now().UnixNano())
 		return c.onPublish(h, body)
 	case packet.PUBACK, packet.PUBREC, packet.PUBREL, packet.PUBCOMP:
 		a, err := packet.ParseAck(h.Type, body, c.version)
@@ -170,6 +172,7 @@ func (c *conn) handle(h packet.Header, body []byte) error {
 		}
 		return err
 	case packet.SUBSCRIBE:
+		c.spoke.Store(c.s.Now().UnixNano())
 		return c.onSubscribe(body)
 	case packet.UNSUBSCRIBE:
 		return c.onUnsubscribe(body)
@@ -250,8 +253,8 @@ func (c *conn) finish() {
 	c.s.release(c)
 }
 
-// lastHeard returns when something last came.
-func (c *conn) lastHeard() time.Time { return time.Unix(0, c.heard.Load()) }
+// lastSpoke returns when its program last sent something.
+func (c *conn) lastSpoke() time.Time { return time.Unix(0, c.spoke.Load()) }
 
 // grow makes buf able to take more bytes, at least up to need.
 func (c *conn) grow() {

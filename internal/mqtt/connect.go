@@ -96,7 +96,8 @@ func (c *conn) connect(ctx context.Context, p packet.Connect) error {
 	}
 	s.Presence.Connect(c.id, users[0], func([]byte) {})
 	if c.who.Kind == domain.KindDevice {
-		s.Devices.DeviceConnected(c.context(ctx), c.id, c.who, c.addr, c.lastHeard)
+		c.spoke.Store(s.Now().UnixNano())
+		s.Devices.DeviceConnected(c.context(ctx), c.id, c.who, c.addr, c.lastSpoke)
 	}
 	s.metrics.connects.WithLabelValues("accepted").Inc()
 	s.tellTaken(c, p.CleanStart)

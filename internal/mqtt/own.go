@@ -120,7 +120,7 @@ func (c *conn) codeOf(ctx context.Context, m *message, err error) (packet.Code, 
 // decode reads a payload of JSON. A field that is not known is an error.
 func decode(b []byte, to any) error {
 	if err := wire.Decode(b, to); err != nil {
-		return domain.Invalid.Errorf(domain.CodeInvalidField, "the payload is not the JSON of this topic").Because(err)
+		return domain.Invalid.Errorf(domain.CodeInvalidField, "the payload is not the JSON of this topic: %v", err)
 	}
 	return nil
 }

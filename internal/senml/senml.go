@@ -49,7 +49,10 @@ func ParseJSON(b []byte, now time.Time) ([]Record, error) {
 	var pack []map[string]any
 	d := json.NewDecoder(bytes.NewReader(b))
 	if err := d.Decode(&pack); err != nil {
-		return nil, wrong("it is not an array of objects: %v", err)
+		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+			return nil, wrong("it is not JSON at byte %d: %v", syntax.Offset, err)
+		}
+		return nil, wrong("it is not an array of objects")
 	}
 	if d.More() {
 		return nil, wrong("something follows it")
@@ -72,7 +75,10 @@ func ParseCBOR(b []byte, now time.Time) ([]Record, error) {
 	}
 	var raw []map[any]any
 	if err := mode.Unmarshal(b, &raw); err != nil {
-		return nil, wrong("it is not an array of maps: %v", err)
+		if kind := (*cbor.UnmarshalTypeError)(nil); errors.As(err, &kind) {
+			return nil, wrong("it is not an array of maps")
+		}
+		return nil, wrong("%v", err)
 	}
 	pack := make([]map[string]any, len(raw))
 	for i, record := range raw {
