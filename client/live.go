@@ -10,9 +10,11 @@ import (
 	mrand "math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/wire"
 	"github.com/unhidra/unhidra/internal/ws"
 )
@@ -133,6 +135,7 @@ func (l *Live) run(ctx context.Context) {
 		return
 	}
 	refused := "" // the last token that was refused
+	good := ""    // the last token that was let in
 	for failures := 0; ; failures++ {
 		l.setState(Connecting, nil)
 		begin := time.Now()
@@ -143,7 +146,10 @@ func (l *Live) run(ctx context.Context) {
 		}
 		next := after(err)
 		if served {
-			refused = ""
+			refused, good = "", token
+		}
+		if token == good && strings.HasPrefix(token, domain.DeviceKeyPrefix) && rests(err) {
+			next = plan{}
 		}
 		// A server that ends each new token at once counts as failing.
 		if served && (!next.token || time.Since(begin) > maxBackoff) {
@@ -181,6 +187,20 @@ type plan struct {
 	final bool          // do not reconnect
 	token bool          // reconnect with another token, the first time at once
 	wait  time.Duration // set by the server
+}
+
+// rests reports whether an error may be that of a device key which opens nothing now, but may again: its device is
+// suspended, or its owner's account disabled.
+func rests(err error) bool {
+	var refused *ws.Refused
+	var closed *closedBy
+	switch {
+	case errors.As(err, &refused):
+		return problem(refused.Status, refused.Body).Code == CodeBadDeviceKey
+	case errors.As(err, &closed):
+		return closed.code == wire.CloseRevoked && (closed.reason == "suspended" || closed.reason == "owner_disabled")
+	}
+	return false
 }
 
 func after(err error) plan {

@@ -183,3 +183,34 @@ func TestMQTTControllersSeeNoSettings(t *testing.T) {
 		ha.Silent()
 	})
 }
+
+// A device that tried in vain while it was suspended is let in soon after it is resumed, by each node.
+func TestMQTTLetsResumedDevicesInSoon(t *testing.T) {
+	t.Parallel()
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		ann := s.User("ann")
+		d := registerDevice(t, ann, "Pump")
+		suspend := func(yes bool) {
+			t.Helper()
+			if err := ann.Do(t.Context(), "PATCH", "/devices/"+d.Device.ID, map[string]any{"suspended": yes}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		suspend(true)
+		for range 3 {
+			if _, ack := mqtttest.Connect(t, s.MQTT, connectAs(packet.V5, "pump", d.Key)); ack.Code != packet.BadCredentials {
+				t.Fatalf("a suspended device was answered 0x%02x", byte(ack.Code))
+			}
+		}
+		suspend(false)
+		for end := time.Now().Add(5 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+			_, ack := mqtttest.Connect(t, s.MQTT, connectAs(packet.V5, "pump", d.Key))
+			if ack.Code == packet.Success {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("a resumed device is still answered 0x%02x", byte(ack.Code))
+			}
+		}
+	})
+}

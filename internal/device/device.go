@@ -312,7 +312,7 @@ func (s *Service) MaySee(ctx context.Context, p domain.Principal, id string) (d 
 }
 
 // AuthenticateDevice returns the device that a valid key belongs to. The error for an invalid key
-// does not say why it is invalid.
+// does not say why it is invalid; its cause is domain.ErrKeyResting if the key may open again.
 func (s *Service) AuthenticateDevice(ctx context.Context, key string, from netip.Addr) (domain.Principal, error) {
 	id, ok := keyID(key)
 	if !ok {
@@ -353,6 +353,9 @@ func (s *Service) refused(ctx context.Context, device, key, why string, from net
 		s.Note(device, domain.DeviceNote{Kind: domain.NoteConnection, Subject: key, Reason: why})
 	}
 	s.record(ctx, domain.AuditDeviceAuthFailed, device, key, e)
-	return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeBadDeviceKey,
-		"this device key is not valid, or is revoked or expired")
+	err := domain.Unauthorized.Errorf(domain.CodeBadDeviceKey, "this device key is not valid, or is revoked or expired")
+	if device != "" && why != wrongSecret {
+		err = err.Because(domain.ErrKeyResting)
+	}
+	return domain.Principal{}, err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -142,10 +143,11 @@ func TestEverythingIsRecorded(t *testing.T) {
 				t.Errorf("recorded %q, want %q", got, events)
 			}
 		}
-		refused := func(key string) {
+		refused := func(key string, resting bool) {
 			t.Helper()
-			if _, err := s.AuthenticateDevice(ctx, key, here); domain.CodeOf(err) != domain.CodeBadDeviceKey {
-				t.Errorf("%v", err)
+			_, err := s.AuthenticateDevice(ctx, key, here)
+			if domain.CodeOf(err) != domain.CodeBadDeviceKey || errors.Is(err, domain.ErrKeyResting) != resting {
+				t.Errorf("%v; want one that may open again: %v", err, resting)
 			}
 		}
 		made, err := s.Register(ctx, ann, Registration{Name: "Door"})
@@ -165,25 +167,25 @@ func TestEverythingIsRecorded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		refused(made.Key)
+		refused(made.Key, true)
 		want("device.rotate user", "device.auth_failed device key_ended")
 
 		unknown, _ := newKey()
-		refused(unknown)
+		refused(unknown, false)
 		body := next.Key[:14] + strings.Repeat("x", 32)
-		refused(body + checksum(body))
-		refused("dk_nonsense")
+		refused(body+checksum(body), false)
+		refused("dk_nonsense", false)
 		want("device.auth_failed anonymous unknown_key", "device.auth_failed anonymous wrong_secret",
 			"device.auth_failed anonymous malformed")
 
 		if _, err := db.Accounts.SetUserDisabled(ctx, ann, true, s.Now()); err != nil {
 			t.Fatal(err)
 		}
-		refused(next.Key)
+		refused(next.Key, true)
 		if err := s.Revoke(ctx, domain.AuditActor{Kind: domain.ActorAdmin, ID: "usr_x"}, made.Device.ID, ""); err != nil {
 			t.Fatal(err)
 		}
-		refused(next.Key)
+		refused(next.Key, true)
 		want("device.auth_failed device owner_disabled", "device.revoke admin", "device.auth_failed device key_ended")
 	})
 }

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -14,6 +15,10 @@ const (
 	DeviceKeyPrefix = "dk_"
 	deviceKeyLength = len(DeviceKeyPrefix) + 10 + 1 + 32 + 6
 )
+
+// ErrKeyResting is the cause of the refusal of a device key whose secret is right: it may open again, when its
+// device is no longer suspended.
+var ErrKeyResting = errors.New("the device key opens nothing now")
 
 // Limits of devices.
 const (

@@ -123,7 +123,7 @@ func (c *conn) authenticate(ctx context.Context, p packet.Connect) (err error) {
 	c.who, err = s.identify(ctx, p.Password, c.addr)
 	switch domain.KindOf(err) {
 	case domain.Unauthorized, domain.Forbidden, domain.Invalid:
-		s.bad.add(p.Password, s.Now())
+		s.bad.add(p.Password, s.Now(), badKeyTime(err))
 		return &packet.Error{Code: packet.BadCredentials, Text: err.Error()}
 	}
 	if err != nil {
@@ -315,10 +315,16 @@ type badKeys struct {
 	until map[[sha256.Size]byte]time.Time
 }
 
-const (
-	badKeyTime = 30 * time.Second
-	maxBadKeys = 4096
-)
+const maxBadKeys = 4096
+
+// badKeyTime returns how long a secret is remembered that was refused. One that may be good again, when its
+// device is no longer suspended, is asked about again soon.
+func badKeyTime(err error) time.Duration {
+	if errors.Is(err, domain.ErrKeyResting) {
+		return time.Second
+	}
+	return 30 * time.Second
+}
 
 func (b *badKeys) has(secret string, now time.Time) bool {
 	b.mu.Lock()
@@ -326,11 +332,11 @@ func (b *badKeys) has(secret string, now time.Time) bool {
 	return now.Before(b.until[sha256.Sum256([]byte(secret))])
 }
 
-func (b *badKeys) add(secret string, now time.Time) {
+func (b *badKeys) add(secret string, now time.Time, during time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.until == nil || len(b.until) >= maxBadKeys {
 		b.until = make(map[[sha256.Size]byte]time.Time)
 	}
-	b.until[sha256.Sum256([]byte(secret))] = now.Add(badKeyTime)
+	b.until[sha256.Sum256([]byte(secret))] = now.Add(during)
 }
