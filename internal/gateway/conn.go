@@ -57,12 +57,11 @@ type conn struct {
 
 	heard      atomic.Int64 // when something last came, Unix nanoseconds
 	pinged     atomic.Int64 // when it was last sent a ping
-	spoke      atomic.Int64 // when its program last sent something: no pong, which its library sends
 	messagesIn atomic.Int64
 	bytesIn    atomic.Int64
 	closing    atomic.Bool
 	finished   atomic.Bool            // no more is delivered
-	detach     atomic.Pointer[func()] // of a device: ends the delivery of commands and settings
+	device     *ofDevice              // nil: it is a person's
 	reason     atomic.Pointer[string] // why it ends, for the metrics
 }
 
@@ -171,7 +170,9 @@ func (c *conn) handle(m ws.Message) bool {
 		c.pong(m.Payload)
 	case ws.Text:
 		c.messagesIn.Add(1)
-		c.spoke.Store(c.g.Now().UnixNano())
+		if c.device != nil {
+			c.device.spoke.Store(c.g.Now().UnixNano())
+		}
 		if !c.closing.Load() {
 			c.request(m.Payload)
 		}
@@ -300,8 +301,13 @@ func (c *conn) finish() {
 	}
 }
 
-// lastSpoke returns when its program last sent something.
-func (c *conn) lastSpoke() time.Time { return time.Unix(0, c.spoke.Load()) }
+// ofDevice is what only connections of devices have.
+type ofDevice struct {
+	spoke  atomic.Int64           // when its program last sent something: no pong, which its library sends
+	detach atomic.Pointer[func()] // ends the delivery of commands and settings
+}
+
+func (d *ofDevice) lastSpoke() time.Time { return time.Unix(0, d.spoke.Load()) }
 
 // linger closes the socket once a close frame that waits is written.
 func (c *conn) linger() {

@@ -93,7 +93,7 @@ func (c *conn) attach(ctx context.Context) {
 		settings()
 		commands()
 	}
-	c.detach.Store(&detach)
+	c.device.detach.Store(&detach)
 	if c.finished.Load() { // before it was known what is to be ended
 		detach()
 	}
@@ -101,7 +101,10 @@ func (c *conn) attach(ctx context.Context) {
 
 // detached ends that.
 func (c *conn) detached() {
-	if detach := c.detach.Load(); detach != nil {
+	if c.device == nil {
+		return
+	}
+	if detach := c.device.detach.Load(); detach != nil {
 		(*detach)()
 	}
 }

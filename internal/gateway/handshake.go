@@ -141,7 +141,10 @@ func (g *Service) admit(
 	c.parser.Max = wire.MaxFrame
 	c.prove(p)
 	c.heard.Store(c.since)
-	c.spoke.Store(c.since)
+	if p.Kind == domain.KindDevice {
+		c.device = &ofDevice{}
+		c.device.spoke.Store(c.since)
+	}
 	c.pinged.Store(now.Add(-rand.N(heartbeat)).UnixNano()) // spreads the pings of a reconnect storm
 	buffered, err := c.upgrade(w, r, protocol)
 	if err != nil {
@@ -152,7 +155,7 @@ func (g *Service) admit(
 	g.Hub.Add(&c.member)
 	g.Presence.Connect(c.id, u, c.deliver)
 	if p.Kind == domain.KindDevice {
-		g.Devices.DeviceConnected(c.context(r.Context(), ""), c.id, p, addr, c.lastSpoke)
+		g.Devices.DeviceConnected(c.context(r.Context(), ""), c.id, p, addr, c.device.lastSpoke)
 	}
 	go c.read(buffered)
 	return c, nil
