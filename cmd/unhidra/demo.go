@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/unhidra/unhidra/client"
@@ -92,6 +93,9 @@ func (d *demo) run(ctx context.Context) error {
 	var at app.Addrs
 	select {
 	case err := <-ended:
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return fmt.Errorf("a port of the demo is in use by another program; choose others by --port and --mqtt-port")
+		}
 		return err
 	case at = <-ready:
 	}

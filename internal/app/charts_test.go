@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -23,10 +24,10 @@ func TestAChartIsPostedToARoom(t *testing.T) {
 		at := "/rooms/" + room.ID + "/charts"
 		for i, v := range []float64{20, 24, 22} {
 			report := map[string]any{"boot": 1, "seq": i, "at": time.Now().Add(time.Duration(i-9) * time.Second),
-				"readings": map[string]any{"temperature": v, "mode": "eco"}}
+				"readings": map[string]any{"temperature": v, "mode": "eco", "humidity": 50}}
 			must(t, f.Request(ctx, "report", report, nil))
 		}
-		want := map[string]any{"key": "k1", "device": f.id, "span": 3600}
+		want := map[string]any{"key": "k1", "device": f.id, "span": 3600, "series": []string{"temperature"}}
 		if err := ann.Do(ctx, "POST", at, want, nil); codeOf(err) != client.CodeNotReachable {
 			t.Errorf("a chart of a device that is not in the room: %v", err)
 		}
@@ -43,6 +44,14 @@ func TestAChartIsPostedToARoom(t *testing.T) {
 		var posted, again client.Event
 		must(t, bob.Do(ctx, "POST", at, want, &posted))
 		must(t, bob.Do(ctx, "POST", at, want, &again))
+		for what, other := range map[string]map[string]any{
+			"span":   {"key": "k1", "device": f.id, "span": 7200},
+			"series": {"key": "k1", "device": f.id, "span": 3600, "series": []string{"humidity"}},
+		} {
+			if err := bob.Do(ctx, "POST", at, other, nil); codeOf(err) != client.CodeKeyReused {
+				t.Errorf("the same key with another %s: %v", what, err)
+			}
+		}
 		e := next(t, heard)
 		if e.Seq != posted.Seq || again.Seq != posted.Seq || e.Subject == nil || e.Subject.ID != f.id || e.Detail == nil ||
 			e.Detail.Chart == nil || len(e.Detail.Chart.Series) != 1 {
@@ -64,10 +73,11 @@ func TestAChartIsPostedToARoom(t *testing.T) {
 		}{
 			"a stranger":     {eve, f.id, "temperature", client.CodeNoDevice},
 			"a text":         {bob, f.id, "mode", client.CodeInvalidField},
+			"the same twice": {bob, f.id, "temperature temperature", client.CodeInvalidField},
 			"no such series": {bob, f.id, "x", client.CodeNoSeries},
 			"no such device": {bob, "dev_x", "temperature", client.CodeNoDevice},
 		} {
-			body := map[string]any{"key": "k2", "device": bad.device, "series": []string{bad.series}}
+			body := map[string]any{"key": "k2", "device": bad.device, "series": strings.Fields(bad.series)}
 			if err := bad.who.Do(ctx, "POST", at, body, nil); codeOf(err) != bad.code {
 				t.Errorf("%s: %v", name, err)
 			}

@@ -88,6 +88,9 @@ func (s *Service) putGroup(ctx context.Context, in *struct {
 	if b.Rule != nil && b.Devices != nil {
 		return nil, domain.InvalidField("/devices", "send either a rule or devices")
 	}
+	if b.Rule == nil && b.Devices == nil {
+		return nil, domain.InvalidField("/devices", "send a rule, or the devices, of which there may be none: []")
+	}
 	g := domain.DeviceGroup{Owner: httpx.Principal(ctx).ID, Name: in.Group, Rule: b.Rule}
 	return shownGroup(s.Groups.PutGroup(ctx, g, b.Devices, s.Now()))
 }

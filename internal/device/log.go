@@ -26,6 +26,7 @@ type noteKey struct {
 	device          string
 	kind            domain.NoteKind
 	subject, reason string
+	detail          string
 }
 
 const noteBatch = 200
@@ -39,11 +40,11 @@ func (n *notes) reset() {
 func (s *Service) Note(device string, n domain.DeviceNote) {
 	n = n.Cut()
 	n.Device, n.Count, n.Last = device, max(n.Count, 1), s.Now()
-	key := noteKey{device, n.Kind, n.Subject, n.Reason}
+	key := noteKey{device, n.Kind, n.Subject, n.Reason, n.Detail}
 	s.notes.mu.Lock()
 	defer s.notes.mu.Unlock()
 	if was := s.notes.byWhat[key]; was != nil {
-		was.Count, was.Last, was.Detail = was.Count+n.Count, n.Last, n.Detail
+		was.Count, was.Last = was.Count+n.Count, n.Last
 		return
 	}
 	if s.notes.devices[device] >= domain.DeviceLogWaits || len(s.notes.byWhat) >= domain.DeviceLogMost {
@@ -81,7 +82,7 @@ type note struct {
 	Kind    string    `json:"kind" enum:"reading,topic,request,command,connection,setting,device"`
 	Subject string    `json:"subject,omitempty" doc:"the sensor, topic, type of request, action or setting"`
 	Reason  string    `json:"reason,omitempty" doc:"a code"`
-	Detail  string    `json:"detail,omitempty" doc:"in words, of the last time"`
+	Detail  string    `json:"detail,omitempty" doc:"in words"`
 	Count   int64     `json:"count" doc:"how often that happened"`
 	First   time.Time `json:"first_at"`
 	Last    time.Time `json:"last_at"`

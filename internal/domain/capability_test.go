@@ -29,6 +29,7 @@ func TestABadDescriptionIsRefusedAtItsValue(t *testing.T) {
 	for pointer, c := range map[string]Capabilities{
 		"/c/model":                        {Model: strings.Repeat("x", 65)},
 		"/c/firmware":                     {Firmware: "1\n2"},
+		"/c/serial":                       {Serial: "A\u202eB"},
 		"/c/heartbeat":                    {Heartbeat: 4},
 		"/c/sensors":                      {Sensors: many},
 		"/c/sensors/0/name":               sensor(Sensor{Name: "two words", Kind: NumberArg}),

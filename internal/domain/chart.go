@@ -2,6 +2,7 @@ package domain
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -79,6 +80,11 @@ func CheckNewChart(n NewChart) (NewChart, error) {
 	}
 	if len(n.Series) > MaxChartSeries {
 		return n, InvalidField("/series", "a chart has at most %d series", MaxChartSeries)
+	}
+	for i, name := range n.Series {
+		if slices.Contains(n.Series[:i], name) {
+			return n, InvalidField("/series", "%.64q is there twice", name)
+		}
 	}
 	return n, nil
 }

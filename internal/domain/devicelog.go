@@ -38,7 +38,7 @@ type DeviceNote struct {
 	Kind        NoteKind
 	Subject     string
 	Reason      string // a code, if there is one
-	Detail      string // in words, of the last time
+	Detail      string // in words
 	Count       int64
 	First, Last time.Time
 }

@@ -47,6 +47,8 @@ func CheckLine(pointer, text string, limit int, required bool) (string, error) {
 		return "", InvalidField(pointer, "this is not valid UTF-8")
 	case strings.ContainsFunc(text, unicode.IsControl), strings.ContainsAny(text, "\u2028\u2029"):
 		return "", InvalidField(pointer, "control characters and line breaks are not allowed here")
+	case strings.ContainsAny(text, "\u202a\u202b\u202d\u202e"):
+		return "", InvalidField(pointer, "characters that turn the direction of text are not allowed here")
 	case n > limit:
 		return "", InvalidField(pointer, "at most %d characters, this has %d", limit, n)
 	case required && n == 0:

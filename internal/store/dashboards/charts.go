@@ -4,6 +4,7 @@ package dashboards
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -21,7 +22,7 @@ func New(db *store.DB) *Repository { return &Repository{db} }
 
 // PostChart writes a chart into the log of a room. actor must be able to write there, and the device be
 // a member. The same key from the same actor returns the first event again, and is refused with
-// CodeKeyReused if that was of another room or device.
+// CodeKeyReused if that was of another room, device, span or series.
 func (repo *Repository) PostChart(
 	ctx context.Context, actor string, n domain.NewChart, line domain.ChartLine, now time.Time,
 ) (e domain.Event, err error) {
@@ -57,9 +58,20 @@ func postChart(
 	e = domain.Event{Room: n.Room, Type: domain.ChartPosted, Actor: by, Subject: &m.User, At: now,
 		Payload: domain.ChartPostedPayload{Chart: &line}}
 	repeat, err := roomlog.AppendOnce(ctx, t, &e, n.Key)
-	if err == nil && repeat && (e.Type != domain.ChartPosted || e.Room != n.Room || e.Subject.ID != n.Device) {
+	if err == nil && repeat && !sameChart(e, n, line) {
 		err = domain.Conflict.Errorf(domain.CodeKeyReused,
 			"another chart was posted with this key; send a new one with a new key")
 	}
 	return e, err
+}
+
+// sameChart reports whether e is the chart that n asks for, which is line by now.
+func sameChart(e domain.Event, n domain.NewChart, line domain.ChartLine) bool {
+	posted, ok := e.Payload.(domain.ChartPostedPayload)
+	if !ok || posted.Chart == nil || e.Room != n.Room || e.Subject == nil || e.Subject.ID != n.Device ||
+		posted.Chart.To.Sub(posted.Chart.From) != n.Span {
+		return false
+	}
+	return len(n.Series) == 0 || slices.EqualFunc(posted.Chart.Series, line.Series,
+		func(a, b domain.ChartSeries) bool { return a.Name == b.Name })
 }

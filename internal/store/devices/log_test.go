@@ -19,7 +19,7 @@ func TestTheLogOfADeviceIsBounded(t *testing.T) {
 		busy, quiet := mustDevice(t, db, testkit.UserID(0), 1, now), mustDevice(t, db, testkit.UserID(0), 2, now)
 		note := func(device, subject string, at time.Time) domain.DeviceNote {
 			return domain.DeviceNote{Device: device, Kind: domain.NoteReading, Subject: subject, Reason: "wrong_kind", Count: 2,
-				Detail: "at " + at.Format(time.TimeOnly), First: at, Last: at}
+				Detail: "as always", First: at, Last: at}
 		}
 		add := func(notes ...domain.DeviceNote) {
 			t.Helper()
@@ -31,7 +31,15 @@ func TestTheLogOfADeviceIsBounded(t *testing.T) {
 		add(note(quiet, "air", now.Add(time.Minute)))
 		got, err := db.Devices.Notes(ctx, quiet, now)
 		if err != nil || len(got) != 1 || got[0].Count != 4 || !got[0].First.Equal(now) ||
-			got[0].Detail != "at "+now.Add(time.Minute).Format(time.TimeOnly) {
+			got[0].Detail != "as always" || got[0].Reason != "wrong_kind" {
+			t.Errorf("%+v, %v", got, err)
+		}
+		other := note(quiet, "air", now.Add(2*time.Minute))
+		other.Detail = "another mistake"
+		add(other)
+		got, err = db.Devices.Notes(ctx, quiet, now)
+		if err != nil || len(got) != 2 || got[0].Detail != "another mistake" || got[0].Count != 2 ||
+			got[0].Reason != "wrong_kind" || got[1].Count != 4 {
 			t.Errorf("%+v, %v", got, err)
 		}
 		for i := range domain.MaxDeviceLog + 20 {
