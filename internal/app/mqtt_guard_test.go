@@ -214,3 +214,26 @@ func TestMQTTLetsResumedDevicesInSoon(t *testing.T) {
 		}
 	})
 }
+
+// A topic of a revoked device is free for another, also if nothing was retained there and the site is in use.
+func TestMQTTTopicsOfRevokedDevicesAreFree(t *testing.T) {
+	t.Parallel()
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		ann := s.User("ann")
+		old, next := registerDevice(t, ann, "Old"), registerDevice(t, ann, "Next")
+		node := mqtttest.Must(t, s.MQTT, connectAs(packet.V5, "next", next.Key))
+		reading := packet.Publish{Topic: "tele/pump/STATE", QoS: 1, Payload: []byte("{}")}
+		mqtttest.Must(t, s.MQTT, connectAs(packet.V5, "old", old.Key)).Publish(reading)
+		if code := node.Publish(reading); code != packet.NotAuthorized {
+			t.Errorf("the topic of another device was answered 0x%02x", byte(code))
+		}
+		if err := ann.Do(t.Context(), "DELETE", "/devices/"+old.Device.ID, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		for end := time.Now().Add(patience); node.Publish(reading) != packet.Success; time.Sleep(100 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("the topic of the revoked device is not free")
+			}
+		}
+	})
+}

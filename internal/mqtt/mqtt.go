@@ -125,6 +125,7 @@ type Service struct {
 	clients  map[string]*conn // by client key
 	users    map[string]int   // connections of each principal
 	sites    map[string]*site
+	ended    map[string]bool // devices whose topics may be free, of which forgetLoop has not seen yet
 	draining bool
 	empty    chan struct{} // closed when draining and without connections
 
@@ -223,6 +224,7 @@ func (s *Service) onRevoke(m bus.Message) {
 	}
 	s.revocations.Add(1)
 	if r.Device != "" && r.Key == "" {
+		s.addEnded(r.Device)
 		s.forgetSoon()
 		s.work.after(wills, "forget "+r.Device, s.forgetSoon)
 	}
@@ -235,6 +237,16 @@ func (s *Service) onRevoke(m bus.Message) {
 			c.kick(administrative, "revoked")
 		}
 	}
+}
+
+// addEnded has forgetLoop look whether the topics of a device are free.
+func (s *Service) addEnded(device string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended == nil {
+		s.ended = make(map[string]bool)
+	}
+	s.ended[device] = true
 }
 
 // wills is how long after a revocation the will of a client is surely published, and what it sent last.

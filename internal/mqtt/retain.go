@@ -3,6 +3,8 @@ package mqtt
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -128,14 +130,34 @@ func (s *Service) forgetLoop(ctx context.Context) {
 			s.Log.WarnContext(ctx, "cannot look after MQTT sessions", "err", err)
 		}
 		_ = s.retainer.sync(ctx) // what cannot be stored now is tried again, and reported
+		s.mu.Lock()
+		ended := s.ended
+		s.ended = nil
+		s.mu.Unlock()
 		gone, err := s.Topics.ForgetTopics(ctx, s.Now())
 		if err != nil {
 			s.Log.WarnContext(ctx, "cannot forget the topics of devices that are gone", "err", err)
+			for device := range ended {
+				s.addEnded(device)
+			}
 			continue
 		}
+		s.freeTopics(ended)
 		for _, r := range gone {
 			s.tellGone(ctx, r)
 		}
+	}
+}
+
+// freeTopics has whose the topics of devices are asked for anew.
+func (s *Service) freeTopics(of map[string]bool) {
+	s.mu.Lock()
+	sites := slices.Collect(maps.Values(s.sites))
+	s.mu.Unlock()
+	for _, t := range sites {
+		t.claimsMu.Lock()
+		maps.DeleteFunc(t.claims, func(_, holder string) bool { return of[holder] })
+		t.claimsMu.Unlock()
 	}
 }
 
