@@ -24,6 +24,10 @@ export async function accessible(page, name) {
   await shot(page, name);
 }
 
+/** Waits until colours that change have changed, which takes a moment without motion too. */
+const still = (page) =>
+  page.evaluate(() => Promise.all(document.getAnimations().map((a) => a.finished.catch(() => undefined))));
+
 /** Looks at the page in every size and theme, and puts it back as it was. */
 export async function accessibleEverywhere(page, name) {
   const before = page.viewportSize();
@@ -31,6 +35,7 @@ export async function accessibleEverywhere(page, name) {
     await page.setViewportSize(size);
     for (const colorScheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await still(page);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(wide <= 0, `${name} is ${wide} pixels too wide at ${size.width}`);
       await accessible(page, `${name}-${size.width}-${colorScheme}`);
