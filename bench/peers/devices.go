@@ -129,7 +129,8 @@ func (s *settings) oneReturn(ctx context.Context, w *world, devices []simulate.I
 	}
 	c := &crowd{}
 	c.restart()
-	fleet, err := simulate.New(simulate.Options{Server: "http://" + public, MQTT: "mqtt://" + mqtt, Devices: devices, Seed: 1,
+	fleet, err := simulate.New(simulate.Options{Server: "http://" + public, MQTT: "mqtt://" + mqtt, Devices: devices,
+		Seed:  1,
 		Every: 10 * time.Second, Dial: ownAddress, OnConnected: c.heard})
 	if err != nil {
 		return err

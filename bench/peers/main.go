@@ -71,7 +71,8 @@ func main() {
 
 func (s *settings) measure(ctx context.Context, what []string) error {
 	all := map[string]func(context.Context) error{
-		"fanout": s.fanouts, "idle": s.idle, "mqtt": s.mqtt, "storm": s.storm, "return": s.devicesBack, "deliver": s.deliver, "beside": s.beside, "members": s.members, "cluster": s.cluster,
+		"fanout": s.fanouts, "idle": s.idle, "mqtt": s.mqtt, "storm": s.storm, "return": s.devicesBack, "deliver": s.deliver,
+		"beside": s.beside, "members": s.members, "cluster": s.cluster,
 	}
 	if len(what) == 0 {
 		what = []string{"fanout", "idle", "mqtt", "deliver", "storm", "return", "beside", "members", "cluster"}
@@ -79,7 +80,8 @@ func (s *settings) measure(ctx context.Context, what []string) error {
 	for _, name := range what {
 		do := all[name]
 		if do == nil {
-			return fmt.Errorf("%s: not something to measure; there are fanout, idle, mqtt, deliver, storm, return, beside, members and cluster", name)
+			return fmt.Errorf("%s: not something to measure; there are fanout, idle, mqtt, deliver, storm, return, beside, "+
+				"members and cluster", name)
 		}
 		if err := do(ctx); err != nil {
 			return fmt.Errorf("%s: %w", name, err)

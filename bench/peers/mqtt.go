@@ -67,7 +67,8 @@ func startMosquitto(dir, certificate string) (*target, error) {
 	if certificate != "" {
 		name += ", TLS"
 		// It gives up root before it reads the key.
-		text += "user root\ncertfile " + filepath.Join(certificate, "cert.pem") + "\nkeyfile " + filepath.Join(certificate, "key.pem") + "\n"
+		text += "user root\ncertfile " + filepath.Join(certificate, "cert.pem") + "\nkeyfile " + filepath.Join(certificate,
+			"key.pem") + "\n"
 	}
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		return nil, err

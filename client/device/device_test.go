@@ -275,7 +275,9 @@ func TestADeviceSetsWhatItIsTold(t *testing.T) {
 			return ok(got)
 		})
 	}
-	wait(t, "the device has described itself", func() bool { return set(map[string]any{"interval": 30, "mode": "x"}) == nil })
+	wait(t, "the device has described itself", func() bool {
+		return set(map[string]any{"interval": 30, "mode": "x"}) == nil
+	})
 	becomes("its answer is there", func(s shown) bool {
 		return s.Applied == 1 && s.Reported["interval"] == 30.0 && s.Errors["mode"] == "no such mode"
 	})

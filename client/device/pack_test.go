@@ -42,7 +42,8 @@ func TestManyReportsArePackedAsTheyAre(t *testing.T) {
 		t.Fatalf("%+v, %v", b, err)
 	}
 	for i, at := range b.Times {
-		if at != items[i].At.UnixMilli() || fmt.Sprintf("%.1f", b.Columns[0].Numbers[i]) != string(items[i].Readings["air"]) ||
+		if at != items[i].At.UnixMilli() || fmt.Sprintf("%.1f",
+			b.Columns[0].Numbers[i]) != string(items[i].Readings["air"]) ||
 			b.Columns[1].Present[i] != (i%3 == 0) {
 			t.Errorf("report %d came back otherwise", i)
 		}

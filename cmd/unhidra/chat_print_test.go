@@ -41,9 +41,10 @@ func TestChatKnowsEveryEvent(t *testing.T) {
 		"alarm.cleared":        "* @bob: over: Too warm (temperature 31.5, limit 30)",
 		"alarm.acknowledged":   "* @bob: Too warm (temperature 31.5, limit 30): @ann noted: the window is open",
 		"alarm.escalated":      "! @bob: nobody has acknowledged: Too warm (temperature 31.5, limit 30)",
-		"chart.posted":         "* @bob: chart of 10m0s by @ann\n    temperature: 21 Cel (18.5 to 22, mean 20)\n    fan: no readings",
-		"command.sent":         "* @bob: fan speed=40 (queued) by @ann",
-		"command.changed":      `* @bob: fan speed=40 (done: {"rpm":900})`,
+		"chart.posted": "* @bob: chart of 10m0s by @ann\n    temperature: 21 Cel (18.5 to 22, mean 20)\n    fan: " +
+			"no readings",
+		"command.sent":    "* @bob: fan speed=40 (queued) by @ann",
+		"command.changed": `* @bob: fan speed=40 (done: {"rpm":900})`,
 	} {
 		if lines[name] != want {
 			t.Errorf("%s: %q, want %q", name, lines[name], want)

@@ -88,7 +88,8 @@ func (d *demo) run(ctx context.Context) error {
 	ready := make(chan app.Addrs, 1)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- app.Run(ctx, app.Options{Config: d.config, Version: version(), Log: log, Ready: func(a app.Addrs) { ready <- a }})
+		ended <- app.Run(ctx, app.Options{Config: d.config, Version: version(), Log: log,
+			Ready: func(a app.Addrs) { ready <- a }})
 	}()
 	var at app.Addrs
 	select {
@@ -222,10 +223,11 @@ func (d *demo) makeRoom(ctx context.Context) error {
 	for _, each := range d.devices {
 		err = errors.Join(err, d.ann.Add(ctx, d.room, each.ID))
 	}
-	return errors.Join(err, d.rule(ctx, 3, map[string]any{"name": "Back door is open", "kind": "threshold", "sensor": "open",
-		"above": 0.5, "for": 20, "severity": "warning", "room": d.room}),
-		d.rule(ctx, 0, map[string]any{"name": "Too warm", "kind": "threshold", "sensor": "temperature", "above": 26, "hysteresis": 1,
-			"for": 60, "severity": "critical", "room": d.room}))
+	door := map[string]any{"name": "Back door is open", "kind": "threshold", "sensor": "open", "above": 0.5,
+		"for": 20, "severity": "warning", "room": d.room}
+	warm := map[string]any{"name": "Too warm", "kind": "threshold", "sensor": "temperature", "above": 26,
+		"hysteresis": 1, "for": 60, "severity": "critical", "room": d.room}
+	return errors.Join(err, d.rule(ctx, 3, door), d.rule(ctx, 0, warm))
 }
 
 func (d *demo) rule(ctx context.Context, number int, rule map[string]any) error {

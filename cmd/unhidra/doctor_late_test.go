@@ -18,7 +18,8 @@ func TestDoctorSaysWhatIsLate(t *testing.T) {
 	dir := t.TempDir()
 	c, err := config.Load([]string{"UNHIDRA_DATA_DIR=" + filepath.Join(dir, "data"), "UNHIDRA_BACKUP=" + dir,
 		"UNHIDRA_SERVER_KEY=" + "0123456789abcdefABCDEF0123456789abcdefABCDEF0123",
-		"UNHIDRA_SMTP_URL=smtp://127.0.0.1:1", "UNHIDRA_MAIL_FROM=chat@example.org", "UNHIDRA_AUDIT_WEBHOOK=https://127.0.0.1:1",
+		"UNHIDRA_SMTP_URL=smtp://127.0.0.1:1", "UNHIDRA_MAIL_FROM=chat@example.org",
+		"UNHIDRA_AUDIT_WEBHOOK=https://127.0.0.1:1",
 		"UNHIDRA_AUDIT_WEBHOOK_SECRET=" + "ABCDEF0123456789abcdefABCDEF0123456789abcdef"}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -55,7 +55,8 @@ func runSimulate(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("simulate", simulateText)
 	var s simulation
 	fs.StringVar(&s.Server, "server", "http://127.0.0.1:9000", "`address` of the server; empty: MQTT only")
-	fs.StringVar(&s.MQTT, "mqtt", "mqtt://127.0.0.1:1883", "`address` for MQTT, mqtt:// or mqtts://; empty: WebSocket only")
+	fs.StringVar(&s.MQTT, "mqtt", "mqtt://127.0.0.1:1883",
+		"`address` for MQTT, mqtt:// or mqtts://; empty: WebSocket only")
 	fs.StringVar(&s.keys, "keys", "devices.csv", "`file` of the devices and their keys")
 	fs.StringVar(&s.owner, "owner", "", "register missing devices for this `user`; needs the data folder")
 	fs.IntVar(&s.devices, "devices", 10, "how many devices")

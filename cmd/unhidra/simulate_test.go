@@ -68,12 +68,14 @@ func TestSimulateSaysWhatIsWrong(t *testing.T) {
 		{"--keys " + bad, exitFail, "columns device and key"},
 		{"--keys " + filepath.Join(filepath.Dir(bad), "none.csv"), exitFail, "--owner"},
 	} {
-		if code, _, errs := simulateOnce(t, nil, strings.Fields(c.args)...); code != c.code || !strings.Contains(errs, c.want) {
+		if code, _, errs := simulateOnce(t, nil, strings.Fields(c.args)...); code != c.code ||
+			!strings.Contains(errs, c.want) {
 			t.Errorf("simulate %s: %d, %s", c.args, code, errs)
 		}
 	}
 	code, out, _ := simulateOnce(t, nil, "--plan", "--devices", "30", "--hostile", "20")
-	if code != exitOK || strings.Count(out, "\n") != 30 || !strings.Contains(out, "hostile") || !strings.Contains(out, "mqtt 5") {
+	if code != exitOK || strings.Count(out, "\n") != 30 || !strings.Contains(out, "hostile") ||
+		!strings.Contains(out, "mqtt 5") {
 		t.Errorf("the plan of 30 devices: %d, %s", code, out)
 	}
 }

@@ -50,8 +50,9 @@ func crash(t *testing.T, bin string, env ...string) {
 	defer cancel()
 	people, room := traffic.Settle(ctx, t, users, s.URL())
 	f := traffic.Start(ctx, t, people, room, traffic.Options{Senders: senders})
-	d := herd.Start(ctx, t, herd.Options{Owner: people[0], Login: "user0", Password: traffic.Password, Room: room, Devices: devices,
-		Every: 100 * time.Millisecond, Seed: seed, Server: s.URL(), MQTT: "mqtt://" + mqtt})
+	d := herd.Start(ctx, t, herd.Options{Owner: people[0], Login: "user0", Password: traffic.Password, Room: room,
+		Devices: devices,
+		Every:   100 * time.Millisecond, Seed: seed, Server: s.URL(), MQTT: "mqtt://" + mqtt})
 	for range kills {
 		f.Await(least)
 		d.Await(ctx, devices)

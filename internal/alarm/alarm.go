@@ -115,7 +115,8 @@ func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	return &Service{Deps: d, metrics: newMetrics(d.Metrics), started: d.Now(), watched: newWatched(), observed: make(chan observation, observedMost)}
+	return &Service{Deps: d, metrics: newMetrics(d.Metrics), started: d.Now(), watched: newWatched(),
+		observed: make(chan observation, observedMost)}
 }
 
 // Queues returns the queue of observations, for the metrics.

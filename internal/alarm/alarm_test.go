@@ -61,8 +61,9 @@ func (g *garden) Series(context.Context, string) ([]domain.Series, error) {
 // node is one more process on the same store.
 func (g *garden) node(t *testing.T) *Service {
 	t.Helper()
-	s := New(Deps{Store: g.db.Alarms, Devices: g, Rooms: g, Readings: g, Bus: bus.NewLocal(), Log: testkit.Logger(t), Audit: g,
-		Now: func() time.Time { return g.now }})
+	s := New(Deps{Store: g.db.Alarms, Devices: g, Rooms: g, Readings: g, Bus: bus.NewLocal(), Log: testkit.Logger(t),
+		Audit: g,
+		Now:   func() time.Time { return g.now }})
 	if err := s.loadAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}

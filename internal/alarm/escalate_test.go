@@ -93,7 +93,8 @@ func TestWhatIsAttendedToDoesNotEscalate(t *testing.T) {
 		want []domain.EventType
 	}{
 		"acknowledged": {func(t *testing.T, g *garden) {
-			if _, err := g.Change(t.Context(), owner, greenhouse, g.openAlarm(t).ID, domain.AlarmChange{Acknowledge: true}); err != nil {
+			if _, err := g.Change(t.Context(), owner, greenhouse, g.openAlarm(t).ID,
+				domain.AlarmChange{Acknowledge: true}); err != nil {
 				t.Fatal(err)
 			}
 			g.escalatesAfter(t, time.Hour)

@@ -9,12 +9,15 @@ import (
 )
 
 func errRuleOfGroup(r domain.AlarmRule) error {
-	return domain.Conflict.Errorf(domain.CodeRuleOfGroup, "this rule comes from %s, which is for several devices: change that",
+	return domain.Conflict.Errorf(domain.CodeRuleOfGroup,
+		"this rule comes from %s, which is for several devices: change that",
 		r.Group)
 }
 
 // PutGroupRule stores a rule of p for all of their devices that a scope fits; without an id it is a new one.
-func (s *Service) PutGroupRule(ctx context.Context, p domain.Principal, g domain.ScopedRule) (domain.ScopedRule, error) {
+func (s *Service) PutGroupRule(
+	ctx context.Context, p domain.Principal, g domain.ScopedRule,
+) (domain.ScopedRule, error) {
 	now := s.Now()
 	var err error
 	if g.AlarmRule, err = domain.CheckAlarmRule(g.AlarmRule); err != nil {

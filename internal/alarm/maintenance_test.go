@@ -26,7 +26,8 @@ func TestMaintenanceHoldsAlarms(t *testing.T) {
 		g := newGarden(t, db)
 		g.rule(t, domain.AlarmRule{Kind: domain.ThresholdAlarm, Sensor: "temperature", Above: new(30.0),
 			Escalation: domain.Escalation{After: 10 * time.Minute, User: testkit.UserID(1)}})
-		g.maintained(t, domain.Maintenance{From: g.now, To: g.now.Add(time.Hour), Scope: domain.DeviceScope{Device: greenhouse}})
+		g.maintained(t, domain.Maintenance{From: g.now, To: g.now.Add(time.Hour),
+			Scope: domain.DeviceScope{Device: greenhouse}})
 		g.reads(t, time.Minute, 31)
 		g.reads(t, time.Minute, 20)
 		g.want(t, "what was over in time")
@@ -72,7 +73,8 @@ func TestAnAlarmIsPostedOnceItsWindowIsDeleted(t *testing.T) {
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		g := newGarden(t, db)
 		g.rule(t, domain.AlarmRule{Kind: domain.ThresholdAlarm, Sensor: "temperature", Above: new(30.0)})
-		m := g.maintained(t, domain.Maintenance{Weekdays: []time.Weekday{0, 1, 2, 3, 4, 5, 6}, Length: 24 * time.Hour, Zone: "UTC"})
+		m := g.maintained(t, domain.Maintenance{Weekdays: []time.Weekday{0, 1, 2, 3, 4, 5, 6}, Length: 24 * time.Hour,
+			Zone: "UTC"})
 		g.reads(t, 0, 31)
 		g.want(t, "within the window")
 		if err := g.Store.DeleteMaintenance(t.Context(), owner.ID, m.ID, g.now); err != nil {

@@ -39,7 +39,8 @@ func (s *Service) Routes(api huma.API) {
 		"Delete a maintenance window; what it held is posted", 204), s.deleteMaintenance)
 	httpx.Register(api, op("list-device-maintenance", "GET", "/devices/{device}/maintenance",
 		"The maintenance windows of a device", 200), s.listDeviceMaintenance)
-	httpx.Register(api, op("list-alarms", "GET", "/alarms", "The alarms of your devices, the newest first", 200), s.listMine)
+	httpx.Register(api, op("list-alarms", "GET", "/alarms", "The alarms of your devices, the newest first", 200),
+		s.listMine)
 	httpx.Register(api, op("list-device-alarms", "GET", "/devices/{device}/alarms",
 		"The alarms of a device, the newest first", 200), s.list)
 	httpx.Register(api, op("list-room-alarms", "GET", "/rooms/{room}/alarms",

@@ -32,7 +32,9 @@ func (r *rooms) seen(ctx context.Context, room string) (bool, error) {
 
 // rulesFor returns those of rules that post to rooms of p, without what is about other rooms: their ids,
 // and who is mentioned there.
-func (s *Service) rulesFor(ctx context.Context, p domain.Principal, rules []domain.AlarmRule) ([]domain.AlarmRule, error) {
+func (s *Service) rulesFor(
+	ctx context.Context, p domain.Principal, rules []domain.AlarmRule,
+) ([]domain.AlarmRule, error) {
 	of := s.roomsOf(p)
 	seen := make([]domain.AlarmRule, 0, len(rules))
 	for _, r := range rules {

@@ -62,7 +62,8 @@ func TestAChartIsPostedToARoom(t *testing.T) {
 			*got.Mean != 22 || *got.Last != 22 || c.To.Sub(c.From) != time.Hour {
 			t.Errorf("the chart is %+v", c)
 		}
-		if _, err := bob.Send(ctx, client.Draft{Room: room.ID, Key: "k1", Text: "a message has keys of its own"}); err != nil {
+		if _, err := bob.Send(ctx, client.Draft{Room: room.ID, Key: "k1",
+			Text: "a message has keys of its own"}); err != nil {
 			t.Error(err)
 		}
 

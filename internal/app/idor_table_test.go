@@ -39,7 +39,8 @@ func rows() map[string]row {
 		"admin-reset-factors": admin, "admin-reset-password": admin, "admin-end-sessions": admin, "admin-end-session": admin,
 
 		"report-spans": with(own, `{"spans":[{}]}`),
-		"get-me":       own, "update-me": with(own, `{"about":"x"}`), "delete-me": own, "set-avatar": own, "delete-avatar": own,
+		"get-me":       own, "update-me": with(own, `{"about":"x"}`), "delete-me": own, "set-avatar": own,
+		"delete-avatar":   own,
 		"set-status":      with(own, `{"text":"x"}`),
 		"change-email":    with(own, `{"email":"x@example.org"}`),
 		"change-password": with(own, `{"current_password":"x","password":"seven other otters row"}`),
@@ -78,7 +79,8 @@ func rows() map[string]row {
 		"list-group-rules": own, "create-group-rule": with(own, `{"name":"Silent","kind":"absence"}`),
 		"replace-group-rule": theirs(`{"name":"Silent","kind":"absence"}`), "delete-group-rule": theirs(""),
 		"list-maintenance": own, "delete-maintenance": theirs(""), "list-device-maintenance": theirs(""),
-		"add-maintenance":  theirs(`{"name":"Pump","device":"{device}","weekdays":[1],"start":"02:00","minutes":60,"zone":"UTC"}`),
+		"add-maintenance": theirs(
+			`{"name":"Pump","device":"{device}","weekdays":[1],"start":"02:00","minutes":60,"zone":"UTC"}`),
 		"list-alarm-rules": theirs(""), "create-alarm-rule": theirs(`{"name":"Silent","kind":"absence"}`),
 		"replace-alarm-rule": theirs(`{"name":"Silent","kind":"absence"}`), "delete-alarm-rule": theirs(""),
 		"revoke-device": registry(204), "rotate-device-key": theirs(`{}`), "revoke-device-key": registry(204),

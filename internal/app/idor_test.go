@@ -131,7 +131,8 @@ func newHouse(t *testing.T) *house {
 		"{command}", domain.NewID(domain.CommandPrefix), "{alarm}", domain.NewID(domain.AlarmPrefix),
 		"{window}", domain.NewID(domain.MaintenancePrefix),
 		"{rule}", domain.NewID(domain.AlarmRulePrefix),
-		"{group}", "anns", "{template}", "anns", "{browser}", "rem_anns", "{passkey}", "anns-key", "{hash}", "nothing", "{provider}", "oidc",
+		"{group}", "anns", "{template}", "anns", "{browser}", "rem_anns", "{passkey}", "anns-key", "{hash}", "nothing",
+		"{provider}", "oidc",
 	}
 	return h
 }

@@ -89,8 +89,10 @@ func floors() map[string][]string {
 		"internal/store/alarms":     part("accounts", "rooms", "roomlog"),
 		"internal/store/commands":   part("accounts", "rooms", "roomlog"),
 		"internal/store/dashboards": part("accounts", "rooms", "roomlog"),
-		"internal/store/departure":  part("accounts", "alarms", "commands", "devices", "messages", "rooms", "roomlog"), // where they cross
-		"internal/store/all": part("accounts", "alarms", "audit", "blobs", "commands", "dashboards", "departure", "devices", "feedlog", "mails",
+		// where they cross
+		"internal/store/departure": part("accounts", "alarms", "commands", "devices", "messages", "rooms", "roomlog"),
+		"internal/store/all": part("accounts", "alarms", "audit", "blobs", "commands", "dashboards", "departure", "devices",
+			"feedlog", "mails",
 			"messages", "mqtt", "rooms", "roomlog", "search", "server"),
 		"internal/store/readings/rollup": {"internal/chunk", "internal/domain"}, // without SQL
 
@@ -119,7 +121,8 @@ func floors() map[string][]string {
 		"internal/history":   kits,
 		"internal/presence":  kits,
 		"internal/webtrace":  kits,
-		"internal/telemetry": append([]string{"internal/chunk", "internal/promql", "internal/remotewrite", "internal/senml"}, kits...),
+		"internal/telemetry": append([]string{"internal/chunk", "internal/promql", "internal/remotewrite", "internal/senml"},
+			kits...),
 
 		"internal/passkey/softkey": {}, // for tests alone
 		"internal/blob/blobtest":   {"internal/blob", "internal/domain"},
@@ -128,7 +131,8 @@ func floors() map[string][]string {
 		"web":           {},
 		"client/device": {"client", "internal/chunk", "internal/wire", "internal/domain"},
 
-		"internal/simulate": {"internal/domain", "internal/mqtt/packet", "internal/wire", "internal/ws"}, // devices, not a server
+		// devices, not a server
+		"internal/simulate": {"internal/domain", "internal/mqtt/packet", "internal/wire", "internal/ws"},
 
 		"client": {"internal/wire", "internal/ws", "internal/domain", "internal/captcha"},
 	}

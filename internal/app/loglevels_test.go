@@ -68,7 +68,8 @@ func TestLogLevelsChangeWithTheServersKey(t *testing.T) {
 	if finely() {
 		t.Error("debug is on after what was refused")
 	}
-	if status, body := ask("PATCH", bearer, `{"http":"debug"}`); status != 200 || !strings.Contains(body, `"http":"debug"`) {
+	if status, body := ask("PATCH", bearer, `{"http":"debug"}`); status != 200 ||
+		!strings.Contains(body, `"http":"debug"`) {
 		t.Errorf("%d %s", status, body)
 	}
 	if !finely() {

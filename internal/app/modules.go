@@ -240,7 +240,8 @@ func (s *server) buildHub() {
 func (s *server) buildGateway() {
 	c, m := s.Config, &s.modules
 	m.gateway = gateway.New(gateway.Deps{
-		Auth: m.auth, Devices: m.device, Commands: m.command, Settings: m.shadow, Readings: m.telemetry, Secure: s.secure(), Chat: m.chat,
+		Auth: m.auth, Devices: m.device, Commands: m.command, Settings: m.shadow, Readings: m.telemetry, Secure: s.secure(),
+		Chat:  m.chat,
 		Rooms: s.db.Rooms, RoomLog: s.db.Log, Users: s.db.Accounts, Presence: m.presence, Hub: m.hub, Bus: s.bus,
 		Log: s.logs.Part("gateway"), Metrics: s.reg,
 		ClientAddr: httpx.Proxies(c.TrustedProxies).ClientAddr, Version: s.Version, Origins: s.origins(),

@@ -134,7 +134,8 @@ func TestMQTTBridgesMayRetainMore(t *testing.T) {
 	live.Each(t, func(t *testing.T, s *live.Server) {
 		ann := s.User("ann")
 		var bridge issued
-		if err := ann.Do(t.Context(), "POST", "/devices", map[string]any{"name": "Z", "access": "bridge"}, &bridge); err != nil {
+		if err := ann.Do(t.Context(), "POST", "/devices", map[string]any{"name": "Z", "access": "bridge"},
+			&bridge); err != nil {
 			t.Fatal(err)
 		}
 		node := mqtttest.Must(t, s.MQTT, connectAs(packet.V5, "z2m", bridge.Key))

@@ -32,7 +32,8 @@ func TestMQTTControllersSeeTheDevicesOfTheirOwner(t *testing.T) {
 		pump, other := registerDevice(t, ann, "Pump"), registerDevice(t, bob, "Other")
 		home := registerController(t, ann, "Home")
 		var seen struct{ Access string }
-		if err := ann.Do(t.Context(), "GET", "/devices/"+home.Device.ID, nil, &seen); err != nil || seen.Access != "controller" {
+		if err := ann.Do(t.Context(), "GET", "/devices/"+home.Device.ID, nil, &seen); err != nil ||
+			seen.Access != "controller" {
 			t.Errorf("the controller has the access %q, %v", seen.Access, err)
 		}
 		if err := ann.Do(t.Context(), "POST", "/devices", map[string]any{"name": "X", "access": "all"}, nil); err == nil {

@@ -183,7 +183,8 @@ func TestMQTTOwnTopics(t *testing.T) {
 		describe := func(payload string) packet.Code {
 			return node.Publish(packet.Publish{Topic: base + "describe", QoS: 1, Payload: []byte(payload)})
 		}
-		for _, wrong := range []string{`{"sensor":[]}`, `{"capabilities":{"x":1}}`, `{"capabilities":{},"sensors":[]}`, `[]`} {
+		for _, wrong := range []string{`{"sensor":[]}`, `{"capabilities":{"x":1}}`, `{"capabilities":{},"sensors":[]}`,
+			`[]`} {
 			if code := describe(wrong); code != packet.BadPayload {
 				t.Errorf("the description %s was answered 0x%02x", wrong, byte(code))
 			}
@@ -233,7 +234,8 @@ func TestMQTTAnnouncedDevicesMeasureAndObey(t *testing.T) {
 			"cmd_t":"greenhouse/switch/fan/command","uniq_id":"f","dev":{"ids":"a0"}}`)
 		publish("tasmota/discovery/A0/config", `{"dn":"Pump","fn":["Pump"],"mac":"A0","state":["OFF","ON"],"t":"pump",
 			"ft":"%prefix%/%topic%/","tp":["cmnd","stat","tele"],"rl":[1]}`)
-		publish("homeassistant/climate/greenhouse/heat/config", `{"name":"Heat","temp_stat_t":"heat/target","temp_cmd_t":"heat/set",
+		publish("homeassistant/climate/greenhouse/heat/config",
+			`{"name":"Heat","temp_stat_t":"heat/target","temp_cmd_t":"heat/set",
 			"dev":{"ids":"a0"}}`)
 		publish("homeassistant/sensor/greenhouse/count/config", `{"name":"Count","stat_t":"count","dev":{"ids":"a0"}}`)
 		publish("homeassistant/sensor/greenhouse/loop/config", `{"name":"Loop","stat_t":"loop","val_tpl":"{% for x in y %}",
@@ -320,7 +322,8 @@ func TestPahoDevice(t *testing.T) {
 	mia := s.User("mia")
 	d := registerDevice(t, mia, "Python")
 	host, port, _ := strings.Cut(s.MQTT, ":")
-	cmd := exec.CommandContext(t.Context(), "python3", filepath.Join(top, "e2e", "paho", "device.py"), host, port, d.Device.ID,
+	cmd := exec.CommandContext(t.Context(), "python3", filepath.Join(top, "e2e", "paho", "device.py"), host, port,
+		d.Device.ID,
 		d.Key)
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+library)
 	var out bytes.Buffer

@@ -39,7 +39,8 @@ func TestMQTTAnnouncementsOfDevicesAreTheirs(t *testing.T) {
 		for _, p := range []struct{ topic, payload string }{
 			{config, ""}, {config, own}, {config, string(first.Payload)}, {status, "online"},
 			{"homeassistant/switch/x/config", strings.ReplaceAll(own, "tele/fan", "uh/d/"+v.Device.ID+"/set/fan")},
-			{"homeassistant/switch/x/config", strings.ReplaceAll(own, "tele/fan", `~`+v.Device.ID[4:]+`/set/fan","~":"uh/d/dev_`)},
+			{"homeassistant/switch/x/config", strings.ReplaceAll(own, "tele/fan",
+				`~`+v.Device.ID[4:]+`/set/fan","~":"uh/d/dev_`)},
 			{"homeassistant/switch/x/config", strings.ReplaceAll(own, a.Device.ID, v.Device.ID)},
 			{"homeassistant/device/x/config", strings.ReplaceAll(own, a.Device.ID, `\u0064`+v.Device.ID[1:])},
 		} {
@@ -115,7 +116,8 @@ func TestMQTTForgetsWhatARevokedControllerRetained(t *testing.T) {
 		}
 		late.Silent()
 		node := mqtttest.Must(t, s.MQTT, connectAs(packet.V5, "other", other.Key))
-		if code := node.Publish(packet.Publish{Topic: "pump/mode", QoS: 1, Payload: []byte("x")}); code != packet.NotAuthorized {
+		if code := node.Publish(packet.Publish{Topic: "pump/mode", QoS: 1,
+			Payload: []byte("x")}); code != packet.NotAuthorized {
 			t.Errorf("the topic is not its device's any more: 0x%02x", byte(code))
 		}
 	})
@@ -141,7 +143,8 @@ func TestMQTTControllersDoNothingDestructive(t *testing.T) {
 				Count  int
 			}
 		}
-		for end := time.Now().Add(patience); len(log.Items) == 0 && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		for end := time.Now().Add(patience); len(log.Items) == 0 &&
+			time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 			if err := ann.Do(t.Context(), "GET", "/devices/"+home.Device.ID+"/log", nil, &log); err != nil {
 				t.Fatal(err)
 			}
@@ -161,7 +164,8 @@ func TestMQTTControllersSeeNoSettings(t *testing.T) {
 		d, home := registerDevice(t, ann, "Pump"), registerController(t, ann, "HA")
 		base := "uh/d/" + d.Device.ID + "/"
 		pump := mqtttest.Must(t, s.MQTT, connectAs(packet.V5, "pump", d.Key))
-		pump.Publish(packet.Publish{Topic: base + "describe", QoS: 1, Payload: []byte(`{"settings":[{"name":"psk","kind":"text"}]}`)})
+		pump.Publish(packet.Publish{Topic: base + "describe", QoS: 1,
+			Payload: []byte(`{"settings":[{"name":"psk","kind":"text"}]}`)})
 		ha := mqtttest.Must(t, s.MQTT, connectAs(packet.V5, "ha", home.Key))
 		owner := mqtttest.Must(t, s.MQTT, connectAs(packet.V5, "owner", accessOf(t, ann)))
 		for _, c := range []*mqtttest.Client{ha, owner} {

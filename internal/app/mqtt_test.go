@@ -365,7 +365,8 @@ func mosquitto(t *testing.T, s *live.Server, program, secret string, args ...str
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
 	_, port, _ := strings.Cut(s.MQTT, ":")
-	return exec.CommandContext(ctx, path, append([]string{"-h", "127.0.0.1", "-p", port, "-u", "any", "-P", secret}, args...)...)
+	return exec.CommandContext(ctx, path, append([]string{"-h", "127.0.0.1", "-p", port, "-u", "any", "-P", secret},
+		args...)...)
 }
 
 func TestMosquittoClients(t *testing.T) {
@@ -380,7 +381,8 @@ func TestMosquittoClients(t *testing.T) {
 				"21.4").CombinedOutput(); err != nil {
 				t.Fatalf("mosquitto_pub %s QoS %s: %v: %s", version, qos, err, out)
 			}
-			out, err := mosquitto(t, s, "mosquitto_sub", accessOf(t, joe), "-V", version, "-q", qos, "-t", topic, "-C", "1", "-v").
+			out, err := mosquitto(t, s, "mosquitto_sub", accessOf(t, joe), "-V", version, "-q", qos, "-t", topic, "-C", "1",
+				"-v").
 				CombinedOutput()
 			if err != nil || strings.TrimSpace(string(out)) != topic+" 21.4" {
 				t.Errorf("mosquitto_sub %s QoS %s: %v: %s", version, qos, err, out)
@@ -391,7 +393,8 @@ func TestMosquittoClients(t *testing.T) {
 	if err == nil || !strings.Contains(string(out), "not authorised") && !strings.Contains(string(out), "bad user") {
 		t.Errorf("a wrong key: %v: %s", err, out)
 	}
-	answer := mosquitto(t, s, "mosquitto_rr", accessOf(t, joe), "-V", "mqttv5", "-t", "ask", "-e", "answer", "-m", "how warm?")
+	answer := mosquitto(t, s, "mosquitto_rr", accessOf(t, joe), "-V", "mqttv5", "-t", "ask", "-e", "answer", "-m",
+		"how warm?")
 	responder := mqtttest.Must(t, s.MQTT, connectAs(packet.V5, "responder", accessOf(t, joe)))
 	responder.Subscribe(packet.Filter{Topic: "ask", QoS: 1})
 	done := make(chan string, 1)

@@ -16,7 +16,9 @@ import (
 )
 
 // askPrometheus sends a request as Grafana's data source does, and returns the answer.
-func askPrometheus(t *testing.T, s *live.Server, method, path string, form url.Values, auth func(*http.Request)) (status int, answer string) {
+func askPrometheus(
+	t *testing.T, s *live.Server, method, path string, form url.Values, auth func(*http.Request),
+) (status int, answer string) {
 	t.Helper()
 	to, body := "http://"+s.Public+"/api/prometheus/api/v1/"+path, io.Reader(nil)
 	if method == http.MethodGet {
@@ -60,7 +62,8 @@ func TestGrafanaAsksAsItAsksPrometheus(t *testing.T) {
 					now.Add(time.Duration(i-60)*10*time.Second).UTC().Format(time.RFC3339), i))
 			}
 			if code := node.Publish(packet.Publish{Topic: "uh/d/" + d.Device.ID + "/up", QoS: 1,
-				Payload: []byte(`{"units":{"air":"Cel"},"reports":[` + strings.Join(reports, ",") + `]}`)}); code != packet.Success {
+				Payload: []byte(`{"units":{"air":"Cel"},"reports":[` + strings.Join(reports,
+					",") + `]}`)}); code != packet.Success {
 				t.Fatalf("0x%02x", byte(code))
 			}
 		}
@@ -81,10 +84,13 @@ func TestGrafanaAsksAsItAsksPrometheus(t *testing.T) {
 		}{
 			{"POST", "query", url.Values{"query": {"1+1"}, "time": {at}}, `{"resultType":"scalar","result":[` + at + `,"2"]}`},
 			{"GET", "query", url.Values{"query": {`reading{name="Pump"}`}, "time": {at}}, `{"resultType":"vector","result":[` +
-				`{"metric":{"__name__":"reading","device":"` + pump.Device.ID + `","name":"Pump","series":"air","unit":"Cel"},"value":[` + at + `,"59"]}]}`},
-			{"POST", "query_range", with(span, "query", `avg by (series) (avg_over_time(reading{series="air"}[1m]))`), `{"resultType":"matrix","result":[` +
-				`{"metric":{"series":"air"},"values":[` + fmt.Sprintf(`[%d,"26.5"],[%d,"32.5"],[%d,"38.5"],[%d,"44.5"],[%d,"50.5"],[%d,"56.5"]`,
-				now.Unix()-300, now.Unix()-240, now.Unix()-180, now.Unix()-120, now.Unix()-60, now.Unix()) + `]}]}`},
+				`{"metric":{"__name__":"reading","device":"` + pump.Device.ID +
+				`","name":"Pump","series":"air","unit":"Cel"},"value":[` + at + `,"59"]}]}`},
+			{"POST", "query_range", with(span, "query", `avg by (series) (avg_over_time(reading{series="air"}[1m]))`),
+				`{"resultType":"matrix","result":[` +
+					`{"metric":{"series":"air"},"values":[` +
+					fmt.Sprintf(`[%d,"26.5"],[%d,"32.5"],[%d,"38.5"],[%d,"44.5"],[%d,"50.5"],[%d,"56.5"]`,
+						now.Unix()-300, now.Unix()-240, now.Unix()-180, now.Unix()-120, now.Unix()-60, now.Unix()) + `]}]}`},
 			{"POST", "labels", span, `["__name__","device","name","series","unit"]`},
 			{"GET", "label/series/values", with(span, "match[]", `reading{unit="Cel"}`), `["air"]`},
 			{"GET", "label/name/values", span, `["Pump"]`},
@@ -108,13 +114,15 @@ func TestGrafanaAsksAsItAsksPrometheus(t *testing.T) {
 			form url.Values
 			want int
 		}{
-			"nobody":             {func(*http.Request) {}, url.Values{"query": {"1"}}, 401},
-			"a wrong key":        {func(r *http.Request) { r.SetBasicAuth("x", key+"x") }, url.Values{"query": {"1"}}, 401},
-			"a device":           {func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+pump.Key) }, url.Values{"query": {"1"}}, 403},
+			"nobody":      {func(*http.Request) {}, url.Values{"query": {"1"}}, 401},
+			"a wrong key": {func(r *http.Request) { r.SetBasicAuth("x", key+"x") }, url.Values{"query": {"1"}}, 401},
+			"a device": {func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+pump.Key) },
+				url.Values{"query": {"1"}}, 403},
 			"what is not known":  {controller, url.Values{"query": {"topk(3, reading)"}}, 400},
 			"a time that is not": {controller, url.Values{"query": {"1"}, "time": {"soon"}}, 400},
 		} {
-			if status, got := askPrometheus(t, s, "GET", "query", c.form, c.auth); status != c.want || !strings.Contains(got, `"status":"error"`) {
+			if status, got := askPrometheus(t, s, "GET", "query", c.form, c.auth); status != c.want ||
+				!strings.Contains(got, `"status":"error"`) {
 				t.Errorf("%s: %d %s, want %d", name, status, got, c.want)
 			}
 		}

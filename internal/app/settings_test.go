@@ -51,7 +51,8 @@ func TestSettingsReachTheDevice(t *testing.T) {
 		if got, err := change(0, map[string]any{"interval": 30, "eco": true}); err != nil || got.Version != 1 {
 			t.Fatalf("%+v, %v", got, err)
 		}
-		if _, err := change(0, map[string]any{"interval": 60}); codeOf(err) != client.CodeSettingsChanged || status(err) != 409 {
+		if _, err := change(0, map[string]any{"interval": 60}); codeOf(err) != client.CodeSettingsChanged ||
+			status(err) != 409 {
 			t.Errorf("an earlier version was changed: %v", err)
 		}
 		select {
@@ -97,7 +98,8 @@ func setsByMQTT(t *testing.T, s *live.Server, d issued, shown func() settingsOf)
 	if want := `{"version":2,"settings":{"interval":10}}`; m.Topic != base || string(m.Payload) != want {
 		t.Errorf("%s: %s, not %s", m.Topic, m.Payload, want)
 	}
-	node.Publish(packet.Publish{QoS: 1, ID: 9, Topic: base + "/res", Payload: []byte(`{"version":2,"settings":{"interval":10,"eco":false}}`)})
+	node.Publish(packet.Publish{QoS: 1, ID: 9, Topic: base + "/res",
+		Payload: []byte(`{"version":2,"settings":{"interval":10,"eco":false}}`)})
 	if got := shown(); got.Applied != 2 || got.Reported["eco"] != false || len(got.Errors) != 0 {
 		t.Errorf("%+v", got)
 	}

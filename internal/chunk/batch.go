@@ -105,7 +105,8 @@ func UnpackBatch(body []byte) (*Batch, error) {
 	}
 	if m.Count < 1 || m.Count > maxBatch || len(m.Names) > domain.MaxSensors || len(m.Units) > len(m.Names) ||
 		len(m.Anchors) > MaxAnchors {
-		return nil, noBatch("it has no reports, or more than %d, %d series or %d anchors", maxBatch, domain.MaxSensors, MaxAnchors)
+		return nil, noBatch("it has no reports, or more than %d, %d series or %d anchors", maxBatch, domain.MaxSensors,
+			MaxAnchors)
 	}
 	if m.First != nil && (m.Boot == nil || int64(*m.First)+int64(m.Count)-1 > math.MaxUint32) {
 		return nil, noBatch("the number of the first report is without a boot, or too large")

@@ -58,10 +58,12 @@ func TestABatchThatIsNoneIsRefused(t *testing.T) {
 	long, _ := cbor.Marshal(batchMap{Count: 1, Columns: []byte(strings.Repeat("\x00", 10)), Deflate: true})
 	far, _ := cbor.Marshal(batchMap{Count: 1, Columns: appendTimes(nil, []int64{1 << 60})})
 	numbered, _ := cbor.Marshal(batchMap{Count: 2, First: ptr(uint32(1<<32 - 1)), Boot: ptr(uint64(1))})
-	nameless, _ := PackBatch(&Batch{Times: []int64{1}, Columns: []Column{{Slot: 3, Numbers: []float64{1}, Kind: domain.NumberValue}}})
+	nameless, _ := PackBatch(&Batch{Times: []int64{1},
+		Columns: []Column{{Slot: 3, Numbers: []float64{1}, Kind: domain.NumberValue}}})
 	for name, body := range map[string][]byte{
 		"nothing": nil, "no map": {0x80}, "other keys": {0xa1, 0x18, 0x63, 0x01}, "text": []byte("{}"), "too many": tooMany,
-		"many values in few bytes": bomb, "not deflated": long, "far times": far, "numbers run over": numbered, "no name": nameless,
+		"many values in few bytes": bomb, "not deflated": long, "far times": far, "numbers run over": numbered,
+		"no name": nameless,
 	} {
 		if _, err := UnpackBatch(body); !errors.Is(err, ErrBatch) {
 			t.Errorf("%s: %v", name, err)

@@ -89,7 +89,8 @@ func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	return &Service{Deps: d, metrics: newMetrics(d.Metrics), here: newAttachments(), notices: make(chan string, noticesMost)}
+	return &Service{Deps: d, metrics: newMetrics(d.Metrics), here: newAttachments(),
+		notices: make(chan string, noticesMost)}
 }
 
 // Queues returns the queue of notices, for the metrics.

@@ -136,7 +136,8 @@ func TestImportSaysWhatIsWrongWithALine(t *testing.T) {
 		}
 	}
 	lines, _ := imported(t, s, ann, "\ufeffName;Serial;Tags;Expires\r\nA;1;;\r\n;;;\r\n;2;;\r\n;;x;\r\nB\r\nC;1;;\r\n"+
-		"A;;;\r\nD;3;Not!;\r\nE;4;;yesterday\r\nF;5;;2001-01-01\r\nTwin;;;\r\n\"G\"x;6;;\r\nH;7;a, b;2099-12-31\r\n", Import{})
+		"A;;;\r\nD;3;Not!;\r\nE;4;;yesterday\r\nF;5;;2001-01-01\r\nTwin;;;\r\n\"G\"x;6;;\r\nH;7;a, b;2099-12-31\r\n",
+		Import{})
 	wantLines(t, lines, "2 created A",
 		"4 failed : no device of yours has this serial number; a new one needs a name",
 		"5 failed : a line needs a name or a serial number",
@@ -164,7 +165,8 @@ func TestImportSaysWhatIsWrongWithALine(t *testing.T) {
 	wantLines(t, lines, "1 failed A: this time is past",
 		"2 failed : write one JSON object in each line: it must be an object, not a list",
 		"3 failed : the line has more than 64 KiB")
-	lines, _ = imported(t, s, ann, "name,tags\n\"A\x1b[2J\u202e\","+strings.Repeat("x ", 40)+"\n"+strings.Repeat("B", 5000), Import{})
+	lines, _ = imported(t, s, ann, "name,tags\n\"A\x1b[2J\u202e\","+strings.Repeat("x ", 40)+"\n"+strings.Repeat("B",
+		5000), Import{})
 	for _, line := range lines {
 		if strings.ContainsAny(line, "\x1b\u202e") || len(line) > 400 {
 			t.Errorf("an answer is %q", line)
@@ -178,8 +180,9 @@ func TestAMissingQuoteCostsItsOwnLineOfAnImport(t *testing.T) {
 	s, _ := open(t, db)
 	ann := idOf(t, db, "ann")
 	bad := " failed : " + errOpenQuote.Error()
-	lines, _ := imported(t, s, ann, "name,notes,serial\nA,\"open,1\nB,,2\nC,\"two\nlines\",3\n\"D,,4\n\"E\",\"x\",5\n\nF,\"y\"z,6\n"+
-		"G,"+strings.Repeat("x", maxRecord)+",7\nH,5\" pipe,8\nI,a \"\"b\"\" c,9\nJ,\"a \"\"b\"\" c\",10\nK,\"end", Import{})
+	lines, _ := imported(t, s, ann,
+		"name,notes,serial\nA,\"open,1\nB,,2\nC,\"two\nlines\",3\n\"D,,4\n\"E\",\"x\",5\n\nF,\"y\"z,6\n"+
+			"G,"+strings.Repeat("x", maxRecord)+",7\nH,5\" pipe,8\nI,a \"\"b\"\" c,9\nJ,\"a \"\"b\"\" c\",10\nK,\"end", Import{})
 	wantLines(t, lines, "2"+bad, "3 created B", "4 created C", "6"+bad, "7 created E", "9"+bad,
 		"10 failed : the line has more than 64 KiB", "11"+bad, "12"+bad, "13 created J", "14"+bad)
 	found, err := db.Devices.Devices(t.Context(), ann, "", 10)
@@ -221,7 +224,8 @@ func TestImportEndsWithItsListener(t *testing.T) {
 		file += fmt.Sprintf("Device %d\n", n)
 	}
 	gone := errors.New("gone")
-	err := s.Import(context.Background(), ann, Import{}, ReadRows(strings.NewReader(file)), func(Imported) error { return gone })
+	err := s.Import(context.Background(), ann, Import{}, ReadRows(strings.NewReader(file)),
+		func(Imported) error { return gone })
 	found, _ := db.Devices.Devices(t.Context(), ann, "", 200)
 	if !errors.Is(err, gone) || len(found) != importBatch {
 		t.Errorf("%d devices after %v", len(found), err)

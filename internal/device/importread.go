@@ -98,7 +98,8 @@ func (row *Row) readJSON(line []byte) error {
 		return domain.InvalidField("", "write one JSON object in each line: %v", err)
 	}
 	row.Template = said.Template
-	row.Change = domain.DeviceChange{Name: said.Name, Serial: said.Serial, Type: said.Type, Tags: said.Tags, Notes: said.Notes}
+	row.Change = domain.DeviceChange{Name: said.Name, Serial: said.Serial, Type: said.Type, Tags: said.Tags,
+		Notes: said.Notes}
 	if said.Expires == nil {
 		return nil
 	}

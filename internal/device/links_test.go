@@ -336,7 +336,8 @@ func TestComingAndGoingIsTold(t *testing.T) {
 	t.Parallel()
 	eachNode(t, func(t *testing.T, a, _ *node, p domain.Principal) {
 		got := make(chan string, 10)
-		for name, subject := range map[string]string{"owner": wire.UserSubject(p.Owner), "watcher": wire.DeviceSubject(p.ID)} {
+		for name, subject := range map[string]string{"owner": wire.UserSubject(p.Owner),
+			"watcher": wire.DeviceSubject(p.ID)} {
 			stop, err := a.Bus.Subscribe(subject, func(m bus.Message) {
 				_, frame, _ := strings.Cut("\n"+string(m.Data), "\n{\"type\":\"device.status\"}\n")
 				if frame == "" {

@@ -105,7 +105,9 @@ func (s *Service) deleteTemplate(ctx context.Context, in *OnTemplate) (*struct{}
 
 // begin returns the template of a name, or nil for none, and puts its type and tags into d, where d has
 // none of its own.
-func (s *Service) begin(ctx context.Context, owner, name string, d *domain.DeviceChange) (*domain.DeviceTemplate, error) {
+func (s *Service) begin(
+	ctx context.Context, owner, name string, d *domain.DeviceChange,
+) (*domain.DeviceTemplate, error) {
 	if name == "" {
 		return nil, nil
 	}

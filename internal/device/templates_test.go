@@ -17,10 +17,11 @@ func TestDevicesBeginWithATemplate(t *testing.T) {
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		s, _ := open(t, db)
 		ctx, ann := t.Context(), idOf(t, db, "ann")
-		n, err := domain.CheckDeviceTemplate(domain.NamedTemplate{Owner: ann, Name: "pump", DeviceTemplate: domain.DeviceTemplate{
-			Type: "pump", Tags: []string{"wet", "cellar"}, Groups: []string{"new", "pumps", "new"},
-			Capabilities: &domain.Capabilities{Model: "P-1", Actuators: []domain.Actuator{{Name: "run"}}},
-		}})
+		n, err := domain.CheckDeviceTemplate(domain.NamedTemplate{Owner: ann, Name: "pump",
+			DeviceTemplate: domain.DeviceTemplate{
+				Type: "pump", Tags: []string{"wet", "cellar"}, Groups: []string{"new", "pumps", "new"},
+				Capabilities: &domain.Capabilities{Model: "P-1", Actuators: []domain.Actuator{{Name: "run"}}},
+			}})
 		if err == nil {
 			err = db.Templates.PutTemplate(ctx, n, time.Now())
 		}
@@ -35,7 +36,8 @@ func TestDevicesBeginWithATemplate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Register(ctx, ann, Registration{Name: "X", Template: "fan"}); domain.CodeOf(err) != domain.CodeInvalidField {
+		if _, err := s.Register(ctx, ann, Registration{Name: "X", Template: "fan"}); domain.CodeOf(
+			err) != domain.CodeInvalidField {
 			t.Errorf("a template that there is not: %v", err)
 		}
 		lines, _ := imported(t, s, ann, "name,type,template\nTwo,fan,pump\nOne,,pump\nThree,,fan\n", Import{})
@@ -59,7 +61,8 @@ func TestDevicesBeginWithATemplate(t *testing.T) {
 			}
 		}
 		// Like a device: all but its own serial number.
-		if _, err := db.Devices.Describe(ctx, one.Device.ID, domain.Capabilities{Model: "P-2", Serial: "7"}, time.Now()); err != nil {
+		if _, err := db.Devices.Describe(ctx, one.Device.ID, domain.Capabilities{Model: "P-2", Serial: "7"},
+			time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		like, err := s.like(ctx, ann, one.Device.ID)

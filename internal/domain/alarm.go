@@ -261,7 +261,8 @@ func (a Alarm) Line() *AlarmLine {
 	return &AlarmLine{
 		ID: a.ID, Rule: a.Rule, Name: a.Name, Kind: a.Kind, Severity: a.Severity, Sensor: a.Sensor, Value: a.Value,
 		Limit: a.Limit, RaisedAt: a.RaisedAt, ClearedAt: opt(a.ClearedAt), Acknowledged: a.Acknowledged.ID,
-		AckedAt: opt(a.AckedAt), SnoozedUntil: opt(a.SnoozedUntil), EscalatedAt: opt(a.EscalatedAt), Maintenance: a.Maintenance, Note: a.Note, Flapping: a.Flapping,
+		AckedAt: opt(a.AckedAt), SnoozedUntil: opt(a.SnoozedUntil), EscalatedAt: opt(a.EscalatedAt),
+		Maintenance: a.Maintenance, Note: a.Note, Flapping: a.Flapping,
 	}
 }
 

@@ -45,7 +45,8 @@ var allowances = map[string]allowance{
 	wire.TypeRead: forRequests, wire.TypeSync: forRequests, wire.TypeWatch: forRequests, wire.TypeActivity: forRequests,
 	wire.TypeRefresh: forRequests, wire.TypePing: forRequests, wire.TypeDescribe: forRequests,
 	wire.TypeCommand: forMessages, wire.TypeCommands: forRequests, wire.TypeReported: forRequests,
-	wire.TypeBye: forRequests, wire.TypeSettings: forRequests, wire.TypeSettingsSet: forRequests, wire.TypeReport: forRequests, wire.TypeWatchReadings: forRequests,
+	wire.TypeBye: forRequests, wire.TypeSettings: forRequests, wire.TypeSettingsSet: forRequests,
+	wire.TypeReport: forRequests, wire.TypeWatchReadings: forRequests,
 }
 
 // request answers one frame.
@@ -124,7 +125,8 @@ func (c *conn) note(typ string, body *wire.ErrorBody) {
 	if _, known := allowances[typ]; !known {
 		typ = "" // it may be anything
 	}
-	c.g.Devices.Note(p.ID, domain.DeviceNote{Kind: domain.NoteRequest, Subject: typ, Reason: string(body.Code), Detail: detail})
+	c.g.Devices.Note(p.ID, domain.DeviceNote{Kind: domain.NoteRequest, Subject: typ, Reason: string(body.Code),
+		Detail: detail})
 }
 
 // limit says whether c may do one more thing now.

@@ -57,7 +57,8 @@ func (c *conn) stats() ConnStats {
 	p := c.who()
 	s := ConnStats{
 		ID: c.id, User: c.user.ID, Username: c.user.Username, Session: p.SessionID, Addr: c.addr.String(), UserAgent: c.agent,
-		Since: time.Unix(0, c.since), Heard: time.Unix(0, c.heard.Load()), MessagesIn: c.messagesIn.Load(), BytesIn: c.bytesIn.Load(),
+		Since: time.Unix(0, c.since), Heard: time.Unix(0, c.heard.Load()), MessagesIn: c.messagesIn.Load(),
+		BytesIn: c.bytesIn.Load(),
 	}
 	if !p.Expires.IsZero() {
 		s.Expires = &p.Expires

@@ -246,7 +246,8 @@ func (b *backend) run(t *testing.T) (s *Service, stop func()) {
 	b.t, b.retained = t, make(map[string]domain.RetainedMessage)
 	b.holders, b.revoked = make(map[string]string), make(map[string]bool)
 	s = New(Deps{Auth: b, Devices: b, Users: b, Presence: b, Topics: topics{b}, Sessions: sessions{b},
-		Readings: readings{b}, Describer: b, Commands: orders{b}, Settings: noSettings{}, Bus: bus.NewLocal(), Log: testkit.Logger(t), Node: "node"})
+		Readings: readings{b}, Describer: b, Commands: orders{b}, Settings: noSettings{}, Bus: bus.NewLocal(),
+		Log: testkit.Logger(t), Node: "node"})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()

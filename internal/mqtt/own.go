@@ -80,7 +80,8 @@ func (c *conn) onOwn(ctx context.Context, m *message) (packet.Code, error) {
 	case rest == topicSettingsRes:
 		var r wire.SettingsReport
 		if err = decode(m.payload, &r); err == nil {
-			err = c.s.Settings.Report(ctx, c.who, domain.SettingsReport{Version: r.Version, Values: r.Settings, Errors: r.Errors})
+			err = c.s.Settings.Report(ctx, c.who, domain.SettingsReport{Version: r.Version, Values: r.Settings,
+				Errors: r.Errors})
 		}
 	case rest == topicBye:
 		var d wire.Bye

@@ -256,7 +256,8 @@ var refusals = map[packet.Code]string{
 // note adds to the log of the device that connects why a message was refused.
 func (c *conn) note(topic, reason, detail string) {
 	if c.who.Kind == domain.KindDevice && c.s.Describer != nil {
-		c.s.Describer.Note(c.who.ID, domain.DeviceNote{Kind: domain.NoteTopic, Subject: topic, Reason: reason, Detail: detail})
+		c.s.Describer.Note(c.who.ID, domain.DeviceNote{Kind: domain.NoteTopic, Subject: topic, Reason: reason,
+			Detail: detail})
 	}
 }
 

@@ -102,11 +102,15 @@ func TestACounterThatBeginsAgainGoesOn(t *testing.T) {
 func TestQueriesThatAreNoneAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, query := range []string{
-		"", "reading{", "reading{a}", `reading{a="b}`, "reading[5m]", "rate(reading)", "rate(reading[5x])", "sum(1)", "reading + reading",
-		"histogram_quantile(0.9, reading)", "reading reading", "sum by (%) (reading)", "sum by (a", `{a=~"("}`, "1 +", "(1", "rate(reading[99999999999y])",
-		strings.Repeat("(", 50) + "1" + strings.Repeat(")", 50), strings.Repeat("-", 100) + "1", strings.Repeat("1+", 3000) + "1",
+		"", "reading{", "reading{a}", `reading{a="b}`, "reading[5m]", "rate(reading)", "rate(reading[5x])", "sum(1)",
+		"reading + reading",
+		"histogram_quantile(0.9, reading)", "reading reading", "sum by (%) (reading)", "sum by (a", `{a=~"("}`, "1 +", "(1",
+		"rate(reading[99999999999y])",
+		strings.Repeat("(", 50) + "1" + strings.Repeat(")", 50), strings.Repeat("-", 100) + "1",
+		strings.Repeat("1+", 3000) + "1",
 	} {
-		if a, err := Query(t.Context(), query, sensors{}, Steps{Start: 1_500_000, End: 1_500_000, Step: 1000}); !errors.Is(err, ErrQuery) {
+		if a, err := Query(t.Context(), query, sensors{},
+			Steps{Start: 1_500_000, End: 1_500_000, Step: 1000}); !errors.Is(err, ErrQuery) {
 			t.Errorf("%.40s: %+v, %v", query, a, err)
 		}
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/klauspost/compress/s2"
 )
 
-var one = []Series{{Labels: []Label{{"__name__", "reading"}}, Samples: []Sample{{At: 1_000, Value: 1.5}, {At: -1, Value: 0}}}}
+var one = []Series{{Labels: []Label{{"__name__", "reading"}},
+	Samples: []Sample{{At: 1_000, Value: 1.5}, {At: -1, Value: 0}}}}
 
 // The bytes are those of prometheus.WriteRequest by hand: field 1 with a label in field 1, and samples in field 2.
 const oneHex = "0a39" + "0a13" + "0a085f5f6e616d655f5f" + "120772656164696e67" +

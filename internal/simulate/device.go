@@ -366,7 +366,8 @@ func (d *device) sleep(ctx context.Context, l link) error {
 
 // carryOut obeys a command, once: that it begins is remembered before.
 func (d *device) carryOut(c wire.Command) {
-	if d.memory.begin(wire.CommandReport{ID: c.ID, State: string(domain.CommandFailed), Error: "the device lost its power"}) {
+	if d.memory.begin(wire.CommandReport{ID: c.ID, State: string(domain.CommandFailed),
+		Error: "the device lost its power"}) {
 		return // its answer is told again
 	}
 	if hear := d.f.o.OnCommand; hear != nil {

@@ -117,7 +117,10 @@ func (f *Fleet) Stop() { f.once.Do(func() { close(f.halt) }) }
 
 // settled reports whether the server knows all that the devices have to tell.
 func (f *Fleet) settled() bool {
-	return !slices.ContainsFunc(f.devices, func(d *device) bool { return d.memory.waiting() > 0 || len(d.memory.owed()) > 0 })
+	return !slices.ContainsFunc(f.devices, func(d *device) bool {
+		return d.memory.waiting() > 0 ||
+			len(d.memory.owed()) > 0
+	})
 }
 
 // Run runs the fleet until ctx ends or, after Stop or with Options.Steps, until all is acknowledged

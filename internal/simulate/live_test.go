@@ -104,14 +104,16 @@ func serveFleet(t *testing.T, s *live.Server) {
 	devices := register(t, ann, 40)
 	w := witness{acked: map[string][]wire.ReportItem{}, commands: map[string]int{}}
 	f, err := simulate.New(simulate.Options{Server: s.URL, MQTT: "mqtt://" + s.MQTT, Devices: devices, Seed: 3,
-		Mix: simulate.Mix{Troubled: 40, Wrong: 15, Hostile: 15}, Every: 50 * time.Millisecond, Steps: 60, History: 3 * time.Minute,
+		Mix: simulate.Mix{Troubled: 40, Wrong: 15, Hostile: 15}, Every: 50 * time.Millisecond, Steps: 60,
+		History: 3 * time.Minute,
 		Backoff: 300 * time.Millisecond, OnAcknowledged: w.acknowledged, OnCommand: w.command})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	command := wire.NewCommand{Device: devices[0].ID, Key: "k1", Action: "fan", Args: map[string]any{"on": true}, ExpiresIn: 60}
+	command := wire.NewCommand{Device: devices[0].ID, Key: "k1", Action: "fan", Args: map[string]any{"on": true},
+		ExpiresIn: 60}
 	done := make(chan wire.Command, 1)
 	go func() { done <- obeyed(ctx, ann, command) }()
 	f.Run(ctx)

@@ -91,7 +91,8 @@ func (p Plan) String() string {
 	if p.Transport == MQTT {
 		transport = map[packet.Version]string{packet.V311: "mqtt 3.1.1", packet.V5: "mqtt 5"}[p.Version]
 	}
-	return fmt.Sprintf("%s, %s, %s, clock %+.1f s and %+.0f ppm%s%s", p.Kind, p.Conduct, transport, p.Ahead.Seconds(), p.Drift,
+	return fmt.Sprintf("%s, %s, %s, clock %+.1f s and %+.0f ppm%s%s", p.Kind, p.Conduct, transport, p.Ahead.Seconds(),
+		p.Drift,
 		word(!p.Clock, ", unset after a power cut"), word(!p.Flash, ", forgets without power"))
 }
 

@@ -81,7 +81,8 @@ func (*greenhouse) capabilities() domain.Capabilities {
 	on := []domain.Arg{{Name: "on", Kind: domain.BoolArg, Required: true}}
 	return domain.Capabilities{Model: "Greenhouse GH-2", Hardware: "B", Firmware: "2.1.0",
 		Sensors: []domain.Sensor{sensor("temperature", "Temperature", "Cel", 1), sensor("humidity", "Humidity", "%RH", 0),
-			sensor("soil", "Soil moisture", "%", 1), sensor("light", "Light", "lx", 0), sign("fan", "Fan"), sign("pump", "Pump")},
+			sensor("soil", "Soil moisture", "%", 1), sensor("light", "Light", "lx", 0), sign("fan", "Fan"),
+			sign("pump", "Pump")},
 		Actuators: []domain.Actuator{{Name: "fan", Title: "Fan", Args: on}, {Name: "pump", Title: "Pump", Args: on},
 			{Name: "target", Title: "Target temperature", Args: []domain.Arg{{Name: "value", Kind: domain.NumberArg, Unit: "Cel",
 				Min: &low, Max: &high, Step: &step, Required: true}}},
@@ -111,7 +112,8 @@ func (g *greenhouse) measure(at time.Time, r *rand.Rand) map[string]any {
 	}
 	g.moisture = min(max(g.moisture, 5), 95)
 	return map[string]any{"temperature": round(g.air, 1), "humidity": round(88-1.4*(g.air-12)+r.NormFloat64(), 0),
-		"soil": round(g.moisture, 1), "light": round(max(0, 42000*light*(0.9+0.1*r.Float64())), 0), "fan": g.fan, "pump": g.pump}
+		"soil": round(g.moisture, 1), "light": round(max(0, 42000*light*(0.9+0.1*r.Float64())), 0), "fan": g.fan,
+		"pump": g.pump}
 }
 
 func (g *greenhouse) obey(action string, args map[string]any) error {
@@ -147,7 +149,8 @@ func (w *weather) measure(at time.Time, r *rand.Rand) map[string]any {
 	if w.front < -0.8 {
 		w.rain = round(w.rain+0.2*r.Float64(), 1)
 	}
-	return map[string]any{"temperature": round(w.mean+7*sun(at)+w.front, 1), "humidity": round(min(100, 80-25*sun(at)-6*w.front), 0),
+	return map[string]any{"temperature": round(w.mean+7*sun(at)+w.front, 1),
+		"humidity": round(min(100, 80-25*sun(at)-6*w.front), 0),
 		"pressure": round(1014+8*w.front, 1), "wind": round(w.wind, 1), "rain": w.rain}
 }
 
@@ -164,8 +167,9 @@ type meter struct {
 }
 
 func (*meter) capabilities() domain.Capabilities {
-	return domain.Capabilities{Model: "Meter EM-3", Firmware: "0.9.4", Sensors: []domain.Sensor{sensor("power", "Power", "W", 0),
-		sensor("energy", "Energy", "kWh", 3), sensor("voltage", "Voltage", "V", 1), sign("relay", "Relay")},
+	return domain.Capabilities{Model: "Meter EM-3", Firmware: "0.9.4",
+		Sensors: []domain.Sensor{sensor("power", "Power", "W", 0),
+			sensor("energy", "Energy", "kWh", 3), sensor("voltage", "Voltage", "V", 1), sign("relay", "Relay")},
 		Actuators: []domain.Actuator{{Name: "relay", Title: "Relay",
 			Args: []domain.Arg{{Name: "on", Kind: domain.BoolArg, Required: true}}}}}
 }

@@ -16,7 +16,10 @@ func dry(t *testing.T, seed uint64, devices int) (plans []Plan, records [][]reco
 	t.Helper()
 	f, err := New(Options{Server: "http://127.0.0.1:1", MQTT: "mqtt://127.0.0.1:1", Devices: make([]Identity, devices),
 		Seed: seed, Mix: Mix{Troubled: 30, Wrong: 30, Hostile: 10}, Every: 10 * time.Second, Steps: 300, Start: noon,
-		History: time.Hour, Dial: func(context.Context, int, string) (net.Conn, error) { return nil, errors.New("no network") }})
+		History: time.Hour, Dial: func(context.Context, int, string) (net.Conn, error) {
+			return nil,
+				errors.New("no network")
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,8 +99,10 @@ func (f *Fleet) Stats() Stats {
 
 // String is a line for people.
 func (s Stats) String() string {
-	line := fmt.Sprintf("%d of %d connected, %d reports with %d readings acknowledged (p50 %v, p99 %v), %d waiting, %d lost",
-		s.Connected, s.Devices, s.Acknowledged, s.Readings, s.P50.Round(100*time.Microsecond), s.P99.Round(100*time.Microsecond),
+	line := fmt.Sprintf("%d of %d connected, %d reports with %d readings acknowledged (p50 %v, p99 %v), %d waiting, %d "+
+		"lost",
+		s.Connected, s.Devices, s.Acknowledged, s.Readings, s.P50.Round(100*time.Microsecond),
+		s.P99.Round(100*time.Microsecond),
 		s.Waiting, s.Lost)
 	line += fmt.Sprintf("; %d connections, %d faults, %d commands", s.Connects, s.Faults, s.Commands)
 	if len(s.Refused) > 0 {

@@ -45,10 +45,12 @@ func openSocket(ctx context.Context, nc net.Conn, server, key string) (*socket, 
 			return nil, err
 		}
 		seconds, _ := strconv.Atoi(r.Header.Get("Retry-After"))
-		return nil, &no{text: fmt.Sprintf("the handshake was answered with %d %s", r.Status, codeOf(r.Body)), key: r.Status == http.StatusUnauthorized,
+		return nil, &no{text: fmt.Sprintf("the handshake was answered with %d %s", r.Status, codeOf(r.Body)),
+			key:   r.Status == http.StatusUnauthorized,
 			after: time.Duration(seconds) * time.Second}
 	}
-	s := &socket{mailbox: newMailbox(), nc: nc, parser: ws.Parser{Client: true, Max: 1 << 20}, answers: make(chan frame, 1)}
+	s := &socket{mailbox: newMailbox(), nc: nc, parser: ws.Parser{Client: true, Max: 1 << 20},
+		answers: make(chan frame, 1)}
 	go s.read(early)
 	return s, nil
 }

@@ -99,7 +99,8 @@ func openSQLite(ctx context.Context, db *DB, o Options) (err error) {
 			return err
 		}
 	}
-	if err := errors.Join(fileaccess.Check(o.Path), fileaccess.Check(o.Path+"-wal"), fileaccess.Check(o.Path+"-shm")); err != nil {
+	if err := errors.Join(fileaccess.Check(o.Path), fileaccess.Check(o.Path+"-wal"),
+		fileaccess.Check(o.Path+"-shm")); err != nil {
 		return err
 	}
 	if err := createFile(db.log, o.Path); err != nil {

@@ -28,7 +28,8 @@ func TestAPackedBatchIsAReportForEachOfItsTimes(t *testing.T) {
 	}
 	want := []string{
 		"40 -35s anchored [{temperature Cel 21.4} {relay  false}]", "41 -25s anchored [{temperature Cel 21.4}]",
-		"42 -15s anchored [{temperature Cel 21.5} {relay  true}]", "43 -4.999s anchored [{temperature Cel 21.3} {relay  true}]",
+		"42 -15s anchored [{temperature Cel 21.5} {relay  true}]",
+		"43 -4.999s anchored [{temperature Cel 21.3} {relay  true}]",
 	}
 	var got []string
 	for _, r := range f.got {
@@ -38,7 +39,8 @@ func TestAPackedBatchIsAReportForEachOfItsTimes(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	for _, d := range []wire.Report{
-		{Packed: "!"}, {Packed: "oA=="}, {Packed: documented, Boot: new(uint64(1))}, {Packed: documented, Readings: map[string]json.RawMessage{}},
+		{Packed: "!"}, {Packed: "oA=="}, {Packed: documented, Boot: new(uint64(1))},
+		{Packed: documented, Readings: map[string]json.RawMessage{}},
 		{Readings: map[string]json.RawMessage{}, Uptime: new(int64(1))},
 		{Reports: []wire.ReportItem{{At: t0, Uptime: new(int64(1))}}},
 	} {
@@ -57,12 +59,16 @@ func TestUptimesBecomeTimesByAnchors(t *testing.T) {
 		want    time.Time // of the uptime 60 s
 		quality domain.TimeQuality
 	}{
-		"sent now":                      {new(int64(90_000)), nil, ago(30 * time.Second), domain.AnchoredTime},
-		"an anchor before":              {nil, []wire.Anchor{{Uptime: 10_000, At: ago(time.Hour)}}, ago(time.Hour - 50*time.Second), domain.AnchoredTime},
-		"an anchor after":               {nil, []wire.Anchor{{Uptime: 70_000, At: ago(time.Hour)}}, ago(time.Hour + 10*time.Second), domain.AnchoredTime},
-		"between two, a clock too slow": {nil, []wire.Anchor{{Uptime: 110_000, At: ago(0)}, {Uptime: 10_000, At: ago(102 * time.Second)}}, ago(51 * time.Second), domain.AnchoredTime},
-		"an anchor that was wrong":      {new(int64(90_000)), []wire.Anchor{{Uptime: 59_000, At: time.Unix(5, 0)}}, ago(30 * time.Second), domain.AnchoredTime},
-		"none":                          {nil, nil, ago(20 * time.Second), domain.EstimatedTime},
+		"sent now": {new(int64(90_000)), nil, ago(30 * time.Second), domain.AnchoredTime},
+		"an anchor before": {nil, []wire.Anchor{{Uptime: 10_000, At: ago(time.Hour)}},
+			ago(time.Hour - 50*time.Second), domain.AnchoredTime},
+		"an anchor after": {nil, []wire.Anchor{{Uptime: 70_000, At: ago(time.Hour)}},
+			ago(time.Hour + 10*time.Second), domain.AnchoredTime},
+		"between two, a clock too slow": {nil, []wire.Anchor{{Uptime: 110_000, At: ago(0)},
+			{Uptime: 10_000, At: ago(102 * time.Second)}}, ago(51 * time.Second), domain.AnchoredTime},
+		"an anchor that was wrong": {new(int64(90_000)), []wire.Anchor{{Uptime: 59_000, At: time.Unix(5, 0)}},
+			ago(30 * time.Second), domain.AnchoredTime},
+		"none": {nil, nil, ago(20 * time.Second), domain.EstimatedTime},
 	} {
 		f, now := &fakes{}, t0
 		s := service(f, &now)

@@ -15,7 +15,8 @@ func TestAnExportHasEveryValueInItsOrder(t *testing.T) {
 	f, now := &fakes{}, t0
 	s := service(f, &now)
 	f.points = map[string][]domain.Point{
-		"x":    {{At: t0.Add(-2 * time.Second), Value: domain.Number(21.50)}, {At: t0.Add(-time.Second), Value: domain.Number(-3)}},
+		"x": {{At: t0.Add(-2 * time.Second), Value: domain.Number(21.50)},
+			{At: t0.Add(-time.Second), Value: domain.Number(-3)}},
 		"mode": {{At: t0.Add(-1500 * time.Millisecond), Value: domain.Text(`=1+1, "x"`), Quality: domain.ReceivedTime}},
 	}
 	chosen := []domain.Series{{Name: "x", Unit: "Cel"}, {Name: "mode", Kind: domain.TextValue}}
@@ -49,7 +50,8 @@ func TestALongExportHasEveryValueOnce(t *testing.T) {
 	}
 	f.points = map[string][]domain.Point{"x": all}
 	var b strings.Builder
-	err := s.writeExport(t.Context(), &b, &exportInput{Format: "csv"}, []domain.Series{{Name: "x"}}, t0.Add(-time.Hour), t0)
+	err := s.writeExport(t.Context(), &b, &exportInput{Format: "csv"}, []domain.Series{{Name: "x"}}, t0.Add(-time.Hour),
+		t0)
 	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
 	if err != nil || len(lines) != n+1 {
 		t.Fatalf("%d lines, want %d; %v", len(lines), n+1, err)

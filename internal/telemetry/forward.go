@@ -217,7 +217,9 @@ func (f *forwarder) page(ctx context.Context, device string, now time.Time) (p p
 
 // seriesOf returns points up to a time as a receiver gets them: numbers and bools. Of several values of
 // one time it is the last.
-func seriesOf(device string, all []domain.Series, points map[string][]domain.Point, until time.Time) (out []remotewrite.Series) {
+func seriesOf(
+	device string, all []domain.Series, points map[string][]domain.Point, until time.Time,
+) (out []remotewrite.Series) {
 	for _, s := range all {
 		var samples []remotewrite.Sample
 		for _, p := range points[s.Name] {

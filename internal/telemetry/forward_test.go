@@ -96,7 +96,8 @@ func (r *receiver) total() (n int) {
 
 func measuredAt(at time.Time, v float64) domain.Report {
 	return domain.Report{At: at, Readings: []domain.Reading{
-		{Name: "air", Unit: "Cel", Value: domain.Number(v)}, {Name: "on", Value: domain.Bool(v > 5)}, {Name: "mode", Value: domain.Text("heat")}}}
+		{Name: "air", Unit: "Cel", Value: domain.Number(v)}, {Name: "on", Value: domain.Bool(v > 5)},
+		{Name: "mode", Value: domain.Text("heat")}}}
 }
 
 func TestReadingsAreForwardedThroughAnOutageAndARestart(t *testing.T) {
@@ -144,7 +145,8 @@ func TestReadingsAreForwardedThroughAnOutageAndARestart(t *testing.T) {
 			}
 		}
 		// A late one comes as well, and what was sent is sent again from there on.
-		if _, err := s.Accept(t.Context(), "dev_a", []domain.Report{measuredAt(begin.Add(5*time.Millisecond), 7)}); err != nil {
+		if _, err := s.Accept(t.Context(), "dev_a",
+			[]domain.Report{measuredAt(begin.Add(5*time.Millisecond), 7)}); err != nil {
 			t.Fatal(err)
 		}
 		s.forward.round(t.Context())
@@ -154,7 +156,8 @@ func TestReadingsAreForwardedThroughAnOutageAndARestart(t *testing.T) {
 		// Some are too old for the receiver: the others arrive.
 		to.got = make(map[string][]remotewrite.Sample)
 		to.tooOld = begin.Add(100 * time.Millisecond).UnixMilli()
-		if _, err := s.Accept(t.Context(), "dev_a", []domain.Report{measuredAt(begin.Add(6*time.Millisecond), 7)}); err != nil {
+		if _, err := s.Accept(t.Context(), "dev_a",
+			[]domain.Report{measuredAt(begin.Add(6*time.Millisecond), 7)}); err != nil {
 			t.Fatal(err)
 		}
 		s.forward.round(t.Context())
@@ -174,7 +177,8 @@ type realPrometheus struct {
 
 func (p *realPrometheus) start() {
 	p.t.Helper()
-	p.cmd = exec.Command("prometheus", "--config.file="+filepath.Join(p.dir, "prometheus.yml"), "--storage.tsdb.path="+p.dir,
+	p.cmd = exec.Command("prometheus", "--config.file="+filepath.Join(p.dir, "prometheus.yml"),
+		"--storage.tsdb.path="+p.dir,
 		"--web.listen-address="+p.addr, "--web.enable-remote-write-receiver", "--log.level=error")
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)

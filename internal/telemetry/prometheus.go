@@ -121,7 +121,8 @@ func (s *Service) promUser(ctx context.Context, r *http.Request) (string, error)
 	who := p.ID
 	if p.Kind == domain.KindDevice {
 		if who = p.Owner; p.Access != domain.AccessController {
-			return "", domain.Forbidden.Errorf(domain.CodeNotYourDevice, "the key of a controller is needed, and this is that of a device")
+			return "", domain.Forbidden.Errorf(domain.CodeNotYourDevice,
+				"the key of a controller is needed, and this is that of a device")
 		}
 	}
 	return who, s.promRate(who, promPerMinute)

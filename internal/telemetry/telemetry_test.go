@@ -101,7 +101,8 @@ func (f *fakes) ErasedDevices(context.Context, time.Time) ([]string, error) {
 }
 
 func service(f *fakes, now *time.Time) *Service {
-	return New(Deps{Store: f, Cleaner: f, Erased: f, Devices: f, Watchable: f, Bus: bus.NewLocal(), Log: slog.New(slog.DiscardHandler),
+	return New(Deps{Store: f, Cleaner: f, Erased: f, Devices: f, Watchable: f, Bus: bus.NewLocal(),
+		Log:     slog.New(slog.DiscardHandler),
 		Metrics: prometheus.NewRegistry(), Now: func() time.Time { return *now },
 		Keep: Keep{Raw: 30 * day, Minutes: 400 * day}})
 }

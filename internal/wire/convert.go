@@ -187,7 +187,8 @@ func fromAlarmLine(l *domain.AlarmLine) *AlarmLine {
 	return &AlarmLine{
 		ID: l.ID, Rule: l.Rule, Name: l.Name, Kind: string(l.Kind), Severity: string(l.Severity), Sensor: l.Sensor,
 		Value: l.Value, Limit: l.Limit, RaisedAt: l.RaisedAt, ClearedAt: l.ClearedAt, Acknowledged: l.Acknowledged,
-		AckedAt: l.AckedAt, SnoozedUntil: l.SnoozedUntil, EscalatedAt: l.EscalatedAt, Maintenance: l.Maintenance, Note: l.Note, Flapping: l.Flapping,
+		AckedAt: l.AckedAt, SnoozedUntil: l.SnoozedUntil, EscalatedAt: l.EscalatedAt, Maintenance: l.Maintenance,
+		Note: l.Note, Flapping: l.Flapping,
 	}
 }
 

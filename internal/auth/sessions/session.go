@@ -89,7 +89,8 @@ func (s *Sessions) Revoke(ctx context.Context, r bus.Revocation) {
 func (s *Sessions) Authenticate(ctx context.Context, bearer string) (domain.Principal, error) {
 	if domain.LooksLikeDeviceKey(bearer) {
 		return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeBadToken,
-			"this is the key of a device, which opens WebSocket and MQTT connections alone; the REST API takes access tokens of people")
+			"this is the key of a device, which opens WebSocket and MQTT connections alone; the REST API takes access tokens "+
+				"of people")
 	}
 	c, err := s.Keys.Verify(bearer, s.Report.Now())
 	if err != nil {

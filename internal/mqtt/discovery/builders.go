@@ -223,7 +223,8 @@ func (e *Entity) choice(topic string, signs []sign, payloads map[string]string, 
 
 func buildCover(d doc, e *Entity) {
 	e.sensor(e.Name, domain.TextArg, d.text("state_topic"), d.text("value_template"))
-	if s := e.sensor(e.Name+"_position", domain.NumberArg, d.text("position_topic"), d.text("position_template")); s != nil {
+	if s := e.sensor(e.Name+"_position", domain.NumberArg, d.text("position_topic"),
+		d.text("position_template")); s != nil {
 		s.Unit = "%"
 	}
 	signs := e.showsWord(e.Name, map[string]domain.Value{

@@ -80,7 +80,8 @@ func TestOwnAnnouncementsAreUnderstood(t *testing.T) {
 		}
 	}
 	slices.Sort(kinds)
-	want := "binary_sensor door, button water, light lamp, number target, select mode, sensor Air, sensor air-temperature, " +
+	want := "binary_sensor door, button water, light lamp, number target, select mode, sensor Air, sensor " +
+		"air-temperature, " +
 		"sensor air:temperature, sensor meter, sensor state, switch Fan, text say"
 	if got := strings.Join(kinds, ", "); got != want {
 		t.Errorf("the entities are %s", got)

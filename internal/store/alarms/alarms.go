@@ -21,7 +21,8 @@ func scan(rows *sql.Rows) (a domain.Alarm, err error) {
 	var value, bound sql.NullFloat64
 	var raised, cleared, acked, snoozed, due, escalated, held int64
 	var by accounts.RefRow
-	err = rows.Scan(append([]any{&a.ID, &a.Rule, &a.Device, &a.Name, &a.Kind, &a.Severity, &a.Sensor, &value, &bound, &a.Room,
+	err = rows.Scan(append([]any{&a.ID, &a.Rule, &a.Device, &a.Name, &a.Kind, &a.Severity, &a.Sensor, &value, &bound,
+		&a.Room,
 		&a.Seq, &raised, &cleared, &acked, &snoozed, &a.Note, &a.Flapping, &due, &escalated, &a.EscalatedTo,
 		&a.EscalatedSeq, &a.Maintenance, &held}, by.Dest()...)...)
 	a.Due, a.EscalatedAt, a.HeldUntil = store.Time(due), store.Time(escalated), store.Time(held)
@@ -198,7 +199,8 @@ func endOpen(ctx context.Context, t *store.Tx, rule string, now time.Time) (doma
 		return a, err
 	}
 	a.ClearedAt, a.HeldUntil = now, time.Time{}
-	if _, err := t.ExecContext(ctx, `UPDATE alarms SET cleared_at = $2, due_at = 0, held_until = 0 WHERE id = $1`, a.ID, store.Millis(now)); err != nil {
+	if _, err := t.ExecContext(ctx, `UPDATE alarms SET cleared_at = $2, due_at = 0, held_until = 0 WHERE id = $1`, a.ID,
+		store.Millis(now)); err != nil {
 		return a, err
 	}
 	return a, tell(ctx, t, a, domain.AlarmCleared, a.Device, now)
@@ -247,7 +249,8 @@ func (repo *Repository) Change(
 			who = a.Acknowledged.ID
 		}
 		_, err = t.ExecContext(ctx, `UPDATE alarms SET acknowledged_by = $2, acked_at = $3, snoozed_until = $4, note = $5,
-			due_at = $6, held_until = $7 WHERE id = $1`, a.ID, who, store.Millis(a.AckedAt), store.Millis(a.SnoozedUntil), a.Note,
+			due_at = $6, held_until = $7 WHERE id = $1`, a.ID, who, store.Millis(a.AckedAt), store.Millis(a.SnoozedUntil),
+			a.Note,
 			store.Millis(a.Due), store.Millis(a.HeldUntil))
 		if err != nil {
 			return err

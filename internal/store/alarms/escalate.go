@@ -11,10 +11,12 @@ import (
 )
 
 // Escalate posts alarms that nobody has acknowledged, and whose time has come, as their rules say, and those that
-// were held until the end of maintenance: at most limit of them. It returns those with which it did something. Each is posted once, by however many nodes.
+// were held until the end of maintenance: at most limit of them. It returns those with which it did something. Each is
+// posted once, by however many nodes.
 func (repo *Repository) Escalate(ctx context.Context, now time.Time, limit int) (done []domain.Alarm, err error) {
 	now = store.Trim(now)
-	due, err := where(ctx, repo.db, `a.due_at <> 0 AND a.due_at <= $1 ORDER BY a.due_at LIMIT $2`, store.Millis(now), limit)
+	due, err := where(ctx, repo.db, `a.due_at <> 0 AND a.due_at <= $1 ORDER BY a.due_at LIMIT $2`, store.Millis(now),
+		limit)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +52,8 @@ func (repo *Repository) escalate(ctx context.Context, t *store.Tx, a *domain.Ala
 	if err != nil {
 		return err
 	}
-	_, err = t.ExecContext(ctx, `UPDATE alarms SET due_at = $2, escalated_at = $3, escalated_room = $4, escalated_line = $5,
+	_, err = t.ExecContext(ctx,
+		`UPDATE alarms SET due_at = $2, escalated_at = $3, escalated_room = $4, escalated_line = $5,
 		held_until = $6, room_id = $7, line = $8 WHERE id = $1`, a.ID, store.Millis(a.Due), store.Millis(a.EscalatedAt),
 		a.EscalatedTo, a.EscalatedSeq, store.Millis(a.HeldUntil), a.Room, a.Seq)
 	return err

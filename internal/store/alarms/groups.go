@@ -211,7 +211,8 @@ func differences(ctx context.Context, q store.Queryer, owner string) (due differ
 
 // devicesOf returns the devices of a user that can still connect, with what scopes look at.
 func devicesOf(ctx context.Context, q store.Queryer, owner string) ([]domain.Device, error) {
-	rows, err := q.QueryContext(ctx, `SELECT id, type, tags FROM devices WHERE owner_id = $1 AND revoked_at = 0 ORDER BY id`,
+	rows, err := q.QueryContext(ctx,
+		`SELECT id, type, tags FROM devices WHERE owner_id = $1 AND revoked_at = 0 ORDER BY id`,
 		owner)
 	if err != nil {
 		return nil, err

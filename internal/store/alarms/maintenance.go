@@ -16,7 +16,8 @@ const windowColumns = `id, owner_id, name, device_id, type, tag, from_at, to_at,
 
 func scanWindow(rows *sql.Rows) (m domain.Maintenance, err error) {
 	var from, to, days, start, length, created int64
-	err = rows.Scan(&m.ID, &m.Owner, &m.Name, &m.Scope.Device, &m.Scope.Type, &m.Scope.Tag, &from, &to, &days, &start, &length,
+	err = rows.Scan(&m.ID, &m.Owner, &m.Name, &m.Scope.Device, &m.Scope.Type, &m.Scope.Tag, &from, &to, &days, &start,
+		&length,
 		&m.Zone, &created)
 	m.From, m.To, m.CreatedAt = store.Time(from), store.Time(to), store.Time(created)
 	m.Start, m.Length = time.Duration(start)*time.Minute, time.Duration(length)*time.Minute
@@ -29,7 +30,8 @@ func scanWindow(rows *sql.Rows) (m domain.Maintenance, err error) {
 }
 
 func windows(ctx context.Context, q store.Queryer, owner string) ([]domain.Maintenance, error) {
-	rows, err := q.QueryContext(ctx, `SELECT `+windowColumns+` FROM maintenance_windows WHERE owner_id = $1 ORDER BY id`, owner)
+	rows, err := q.QueryContext(ctx, `SELECT `+windowColumns+` FROM maintenance_windows WHERE owner_id = $1 ORDER BY id`,
+		owner)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +53,8 @@ func (repo *Repository) AddMaintenance(ctx context.Context, m domain.Maintenance
 		var n int
 		err := t.QueryRowContext(ctx, `SELECT count(*) FROM maintenance_windows WHERE owner_id = $1`, m.Owner).Scan(&n)
 		if err == nil && n >= domain.MaxMaintenance {
-			err = domain.Conflict.Errorf(domain.CodeTooManyRules, "you have at most %d maintenance windows", domain.MaxMaintenance)
+			err = domain.Conflict.Errorf(domain.CodeTooManyRules, "you have at most %d maintenance windows",
+				domain.MaxMaintenance)
 		}
 		if err != nil {
 			return err
@@ -61,7 +64,8 @@ func (repo *Repository) AddMaintenance(ctx context.Context, m domain.Maintenance
 			days |= 1 << day
 		}
 		_, err = t.ExecContext(ctx, `INSERT INTO maintenance_windows (`+windowColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`, m.ID, m.Owner, m.Name, m.Scope.Device, m.Scope.Type,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+			$13)`, m.ID, m.Owner, m.Name, m.Scope.Device, m.Scope.Type,
 			m.Scope.Tag, store.Millis(m.From), store.Millis(m.To), days, int64(m.Start/time.Minute), int64(m.Length/time.Minute),
 			m.Zone, store.Millis(m.CreatedAt))
 		return err
@@ -91,7 +95,8 @@ func maintained(
 ) (name string, until time.Time, err error) {
 	d := domain.Device{ID: device}
 	var tags string
-	err = t.QueryRowContext(ctx, `SELECT owner_id, type, tags FROM devices WHERE id = $1`, device).Scan(&d.Owner.ID, &d.Type,
+	err = t.QueryRowContext(ctx, `SELECT owner_id, type, tags FROM devices WHERE id = $1`, device).Scan(&d.Owner.ID,
+		&d.Type,
 		&tags)
 	if err != nil {
 		return "", until, err

@@ -163,13 +163,15 @@ func (repo *Repository) Cancel(
 			r.State, r.due = domain.CommandCancelled, time.Time{}
 			return true, nil
 		}
-		return false, domain.Conflict.Errorf(domain.CodeCommandReceived, "the device has this command already, or it has ended")
+		return false, domain.Conflict.Errorf(domain.CodeCommandReceived,
+			"the device has this command already, or it has ended")
 	})
 }
 
 // Expire gives up on commands that are due, some at a time, and returns them.
 func (repo *Repository) Expire(ctx context.Context, now time.Time, limit int) (expired []domain.Command, err error) {
-	due, err := where(ctx, repo.db, `c.due_at <> 0 AND c.due_at <= $1 ORDER BY c.due_at LIMIT $2`, store.Millis(now), limit)
+	due, err := where(ctx, repo.db, `c.due_at <> 0 AND c.due_at <= $1 ORDER BY c.due_at LIMIT $2`, store.Millis(now),
+		limit)
 	if err != nil {
 		return nil, err
 	}

@@ -128,8 +128,10 @@ func give(ctx context.Context, t *store.Tx, c domain.Command, now time.Time) (do
 		}
 		c.Seq = e.Seq
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO commands (id, device_id, actor_id, key, room_id, seq, action, args, state, error,
-		created_at, changed_at, told_at, expires_at, due_at, trace) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10, $10, $10, $11, $11,
+	_, err = t.ExecContext(ctx,
+		`INSERT INTO commands (id, device_id, actor_id, key, room_id, seq, action, args, state, error,
+		created_at, changed_at, told_at, expires_at, due_at, trace)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10, $10, $10, $11, $11,
 		NULLIF($12, ''))`,
 		c.ID, c.Device, c.By.ID, c.Key, c.Room, c.Seq, c.Action, string(c.Args), c.State, store.Millis(now),
 		store.Millis(c.Expires), c.Trace)
@@ -173,7 +175,8 @@ func authorize(ctx context.Context, t *store.Tx, c domain.Command, now time.Time
 		return domain.Conflict.Errorf(domain.CodeDeviceRevoked, "this device was revoked, or has ended")
 	}
 	var open int
-	err = t.QueryRowContext(ctx, `SELECT count(*) FROM commands WHERE device_id = $1 AND due_at <> 0`, c.Device).Scan(&open)
+	err = t.QueryRowContext(ctx, `SELECT count(*) FROM commands WHERE device_id = $1 AND due_at <> 0`,
+		c.Device).Scan(&open)
 	if err == nil && open >= domain.MaxOpenCommands {
 		err = domain.Conflict.Errorf(domain.CodeTooManyCommands, "%d commands wait for this device, the most that may", open)
 	}
@@ -194,7 +197,9 @@ func (repo *Repository) Command(ctx context.Context, device, id string) (domain.
 
 // Commands returns the commands of a device, the newest first: all, or those that viewer gave, or
 // that were given in a room of theirs. before is the id of the last one of the page before.
-func (repo *Repository) Commands(ctx context.Context, device, viewer, before string, limit int) ([]domain.Command, error) {
+func (repo *Repository) Commands(
+	ctx context.Context, device, viewer, before string, limit int,
+) ([]domain.Command, error) {
 	return listed(where(ctx, repo.db, `c.device_id = $1 AND ($3 = '' OR c.id < $3) AND ($2 = '' OR c.actor_id = $2
 		OR c.room_id IN (SELECT m.room_id FROM members m WHERE m.user_id = $2)) ORDER BY c.id DESC LIMIT $4`, device, viewer,
 		before, limit))

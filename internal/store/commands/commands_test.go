@@ -31,7 +31,8 @@ func garden(t *testing.T, db *all.Store, now time.Time) (room string) {
 }
 
 func command(room, key string, by int, now time.Time) domain.Command {
-	return domain.Command{ID: domain.NewID(domain.CommandPrefix), Device: device, By: domain.UserRef{ID: testkit.UserID(by)},
+	return domain.Command{ID: domain.NewID(domain.CommandPrefix), Device: device,
+		By:  domain.UserRef{ID: testkit.UserID(by)},
 		Key: key, Room: room, Action: "fan", Args: json.RawMessage(`{}`), Expires: now.Add(time.Minute)}
 }
 

@@ -24,7 +24,8 @@ func dashboard(ctx context.Context, q store.Queryer, room string) (domain.Dashbo
 	var tiles string
 	var changed int64
 	var by accounts.RefRow
-	err := q.QueryRowContext(ctx, `SELECT d.version, d.tiles, d.changed_at, u.id, u.kind, u.username, u.display_name, u.avatar
+	err := q.QueryRowContext(ctx,
+		`SELECT d.version, d.tiles, d.changed_at, u.id, u.kind, u.username, u.display_name, u.avatar
 		FROM dashboards d LEFT JOIN users u ON u.id = d.changed_by WHERE d.room_id = $1`, room).
 		Scan(append([]any{&d.Version, &tiles, &changed}, by.Dest()...)...)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -90,7 +90,8 @@ func addKeys(ctx context.Context, q store.Queryer, devices []domain.Device) erro
 	return err
 }
 
-// CreateDevice stores a new device with its first key, and what a template has; nil: none. It fails with conflict if the owner has
+// CreateDevice stores a new device with its first key, and what a template has; nil: none. It fails with conflict if
+// the owner has
 // limit devices that can still connect; 0 means no limit.
 func (repo *Repository) CreateDevice(
 	ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, from *domain.DeviceTemplate,
@@ -294,7 +295,8 @@ func (repo *Repository) RevokeDevice(ctx context.Context, id, reason string, now
 		if err := revokeKeys(ctx, t, `device_id = $3`, reason, now, id); err != nil {
 			return err
 		}
-		if _, err := t.ExecContext(ctx, `UPDATE devices SET revoked_at = $2, reason = $3 WHERE bridge_id = $1 AND revoked_at = 0`,
+		if _, err := t.ExecContext(ctx,
+			`UPDATE devices SET revoked_at = $2, reason = $3 WHERE bridge_id = $1 AND revoked_at = 0`,
 			id, store.Millis(now), reason); err != nil {
 			return err
 		}
@@ -322,12 +324,14 @@ func EraseUser(ctx context.Context, t *store.Tx, owner string, now time.Time) er
 	if _, err := t.ExecContext(ctx, `DELETE FROM device_keys WHERE device_id IN `+theirs, owner); err != nil {
 		return err
 	}
-	for _, table := range []string{"device_capabilities", "device_connections", "device_links", "device_states", "device_log", "device_settings"} {
+	for _, table := range []string{"device_capabilities", "device_connections", "device_links", "device_states",
+		"device_log", "device_settings"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE device_id IN `+theirs, owner); err != nil {
 			return err
 		}
 	}
-	_, err = t.ExecContext(ctx, `UPDATE devices SET type = '', serial = '', notes = '', tags = '' WHERE owner_id = $1`, owner)
+	_, err = t.ExecContext(ctx, `UPDATE devices SET type = '', serial = '', notes = '', tags = '' WHERE owner_id = $1`,
+		owner)
 	if err != nil {
 		return err
 	}

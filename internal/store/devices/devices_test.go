@@ -20,7 +20,8 @@ func device(tb testing.TB, db *all.Store, owner string, n, limit int, now time.T
 	d := domain.Device{ID: fmt.Sprintf("dev_%026d", n), Owner: domain.UserRef{ID: owner},
 		Name: fmt.Sprintf("Device %d", n)}
 	k := domain.DeviceKey{ID: fmt.Sprintf("key%d", n), Device: d.ID, CreatedAt: now}
-	return d.ID, db.Devices.CreateDevice(tb.Context(), d, k, domain.DeviceSecret{Hash: []byte{byte(n)}, Pepper: 1}, nil, limit,
+	return d.ID, db.Devices.CreateDevice(tb.Context(), d, k, domain.DeviceSecret{Hash: []byte{byte(n)}, Pepper: 1}, nil,
+		limit,
 		now)
 }
 

@@ -82,7 +82,8 @@ func (repo *Repository) RotateDeviceKey(
 
 // addKey gives d one more key, as RotateDeviceKey says.
 func addKey(
-	ctx context.Context, t *store.Tx, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, until, now time.Time,
+	ctx context.Context, t *store.Tx, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, until,
+	now time.Time,
 ) (err error) {
 	live := 1 // the new one
 	for _, old := range d.Keys {

@@ -203,7 +203,8 @@ func (repo *Repository) Overdue(ctx context.Context, now time.Time) (gone []doma
 		ids, err := store.Collect(rows, store.ScanString)
 		for _, id := range ids {
 			if err == nil {
-				_, err = t.ExecContext(ctx, `UPDATE device_states SET online = FALSE, since = due, due = 0 WHERE device_id = $1`, id)
+				_, err = t.ExecContext(ctx, `UPDATE device_states SET online = FALSE, since = due, due = 0 WHERE device_id = $1`,
+					id)
 			}
 			if err == nil {
 				gone, err = appendStatus(ctx, t, gone, id)

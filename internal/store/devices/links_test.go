@@ -21,7 +21,8 @@ type links struct {
 }
 
 func (l *links) open(id, addr string) domain.LinkChange {
-	return domain.LinkChange{DeviceLink: domain.DeviceLink{ID: id, Device: l.device, Key: "key1", Addr: addr, Opened: l.now}}
+	return domain.LinkChange{DeviceLink: domain.DeviceLink{ID: id, Device: l.device, Key: "key1", Addr: addr,
+		Opened: l.now}}
 }
 
 func (l *links) end(id string, due time.Duration) domain.LinkChange {
@@ -172,12 +173,14 @@ func TestAKeyAtTwoPlacesIsNoticedOnce(t *testing.T) {
 	t.Parallel()
 	eachLinks(t, func(l *links) {
 		ctx := l.Context()
-		_, none, err := l.db.Devices.Link(ctx, "a", []domain.LinkChange{l.open("conn_1", "10.0.0.1"), l.open("conn_2", "10.0.0.1")})
+		_, none, err := l.db.Devices.Link(ctx, "a",
+			[]domain.LinkChange{l.open("conn_1", "10.0.0.1"), l.open("conn_2", "10.0.0.1")})
 		if err != nil || len(none) > 0 {
 			l.Errorf("%+v, %v", none, err)
 		}
 		_, rivals, err := l.db.Devices.Link(ctx, "b", []domain.LinkChange{l.open("conn_3", "10.0.0.3")})
-		if err != nil || len(rivals) != 1 || rivals[0].Key != "key1" || !slices.Equal(rivals[0].Others, []string{"10.0.0.1"}) {
+		if err != nil || len(rivals) != 1 || rivals[0].Key != "key1" ||
+			!slices.Equal(rivals[0].Others, []string{"10.0.0.1"}) {
 			l.Errorf("%+v, %v", rivals, err)
 		}
 		places := []string{"10.0.0.1", "10.0.0.3"}

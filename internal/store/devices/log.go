@@ -31,7 +31,8 @@ func (repo *Repository) AddNotes(ctx context.Context, notes []domain.DeviceNote)
 				SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM devices WHERE id = $1
 				ON CONFLICT (device_id, kind, subject, reason) DO UPDATE SET
 				count = device_log.count + excluded.count, last_at = excluded.last_at`,
-				n.Device, n.Kind, n.Subject, strings.TrimSuffix(n.Reason+"\n"+n.Detail, "\n"), n.Detail, n.Count, store.Millis(n.First), store.Millis(n.Last))
+				n.Device, n.Kind, n.Subject, strings.TrimSuffix(n.Reason+"\n"+n.Detail, "\n"), n.Detail, n.Count,
+				store.Millis(n.First), store.Millis(n.Last))
 			if err != nil {
 				return err
 			}

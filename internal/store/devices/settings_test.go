@@ -50,7 +50,8 @@ func TestSettingsHaveVersions(t *testing.T) {
 		if err != nil || len(open) != 1 || open[0] != id {
 			t.Errorf("%v, %v", open, err)
 		}
-		if s := report(domain.SettingsReport{Values: map[string]any{"interval": 20.0}}); !s.Open() || s.Reported["interval"] != 20.0 {
+		if s := report(domain.SettingsReport{Values: map[string]any{"interval": 20.0}}); !s.Open() ||
+			s.Reported["interval"] != 20.0 {
 			t.Errorf("after a change on the device: %+v", s)
 		}
 		if s := report(domain.SettingsReport{Version: 2, Values: map[string]any{"interval": 10.0}}); s.Open() {

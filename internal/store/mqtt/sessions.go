@@ -89,7 +89,8 @@ func moveOn(ctx context.Context, t *store.Tx, site string) error {
 
 // subscriptions returns those of a session.
 func subscriptions(ctx context.Context, q store.Queryer, session string) ([]domain.MQTTSubscription, error) {
-	rows, err := q.QueryContext(ctx, `SELECT filter, options, number FROM mqtt_subscriptions WHERE session_id = $1`, session)
+	rows, err := q.QueryContext(ctx, `SELECT filter, options, number FROM mqtt_subscriptions WHERE session_id = $1`,
+		session)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +156,8 @@ func (repo *Repository) SiteSessions(
 	}
 	rows, err := repo.db.QueryContext(ctx, `SELECT s.id, s.principal_id, s.client, s.expiry, s.conn_id,
 			COALESCE(b.filter, ''), COALESCE(b.options, 0), COALESCE(b.number, 0), COALESCE(d.access, '')
-		FROM mqtt_sessions s LEFT JOIN mqtt_subscriptions b ON b.session_id = s.id LEFT JOIN devices d ON d.id = s.principal_id
+		FROM mqtt_sessions s LEFT JOIN mqtt_subscriptions b ON b.session_id = s.id LEFT
+		JOIN devices d ON d.id = s.principal_id
 		WHERE s.site_id = $1 AND s.expires_at > $2 ORDER BY s.id`, site, store.Millis(now))
 	if err != nil {
 		return nil, 0, err

@@ -35,7 +35,8 @@ func (repo *Repository) ClaimTopic(
 			return err
 		}
 		var n int
-		if err := t.QueryRowContext(ctx, `SELECT count(*) FROM mqtt_topics WHERE device_id = $1`, device).Scan(&n); err != nil {
+		if err := t.QueryRowContext(ctx, `SELECT count(*) FROM mqtt_topics WHERE device_id = $1`,
+			device).Scan(&n); err != nil {
 			return err
 		}
 		if n >= limit {

@@ -10,7 +10,9 @@ import (
 
 // Forwarded returns up to which time the readings of a device were forwarded. begin is stored as that of
 // a device of which none were yet. ok is false if nothing is known of the device.
-func (repo *Repository) Forwarded(ctx context.Context, device string, begin time.Time) (until time.Time, ok bool, err error) {
+func (repo *Repository) Forwarded(
+	ctx context.Context, device string, begin time.Time,
+) (until time.Time, ok bool, err error) {
 	stored := func() (at int64, known bool, err error) {
 		rows, err := repo.db.QueryContext(ctx, `SELECT forwarded FROM reading_devices WHERE device = $1`, device)
 		if err != nil {

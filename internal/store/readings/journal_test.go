@@ -64,7 +64,8 @@ func TestAKillBetweenClosingAndTrimmingDoublesNothing(t *testing.T) {
 	closeAll(t, repo)
 	checkAll(t, repo, "dev_a", 300, t0)
 	var rows int
-	if err := raw.QueryRowContext(t.Context(), `SELECT count(*) FROM reading_journal`).Scan(&rows); err != nil || rows != 1 {
+	if err := raw.QueryRowContext(t.Context(), `SELECT count(*) FROM reading_journal`).Scan(&rows); err != nil ||
+		rows != 1 {
 		t.Errorf("%d rows are left of the journal, %v; want the last one", rows, err)
 	}
 	repo.kill()

@@ -71,7 +71,8 @@ func TestOldBootsAreForgottenFirst(t *testing.T) {
 			}
 		}
 		var boots int
-		if err := repo.db.QueryRowContext(t.Context(), `SELECT count(DISTINCT boot) FROM reading_ranges`).Scan(&boots); err != nil ||
+		if err := repo.db.QueryRowContext(t.Context(),
+			`SELECT count(DISTINCT boot) FROM reading_ranges`).Scan(&boots); err != nil ||
 			boots != maxBoots {
 			t.Errorf("%d boots are stored, %v", boots, err)
 		}

@@ -106,7 +106,8 @@ func TestSeriesTellTheLatestValueOfAny(t *testing.T) {
 		check := func(when string) {
 			got, err := repo.Series(t.Context(), "dev_a")
 			want := []domain.Series{
-				{Name: "temperature", Unit: "Cel", Kind: domain.NumberValue, Last: domain.Number(20.9), LastAt: t0.Add(90 * time.Second)},
+				{Name: "temperature", Unit: "Cel", Kind: domain.NumberValue, Last: domain.Number(20.9),
+					LastAt: t0.Add(90 * time.Second)},
 				{Name: "relay", Kind: domain.BoolValue, Last: domain.Bool(false), LastAt: t0.Add(90 * time.Second)},
 			}
 			if err != nil || !slices.Equal(got, want) {

@@ -76,7 +76,8 @@ func closeAll(t *testing.T, repo *Repository) {
 // times are those of all points of a series.
 func times(t *testing.T, repo *Repository, device, series string) (at []time.Time) {
 	t.Helper()
-	points, err := repo.Points(t.Context(), device, []string{series}, t0.Add(-1000*time.Hour), t0.Add(1000*time.Hour), 1<<30)
+	points, err := repo.Points(t.Context(), device, []string{series}, t0.Add(-1000*time.Hour), t0.Add(1000*time.Hour),
+		1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +90,8 @@ func times(t *testing.T, repo *Repository, device, series string) (at []time.Tim
 // checkAll holds that exactly the reports of [0, n) are there, once each.
 func checkAll(t *testing.T, repo *Repository, device string, n uint32, begin time.Time) {
 	t.Helper()
-	points, err := repo.Points(t.Context(), device, []string{"temperature", "relay"}, begin, begin.Add(1000*time.Hour), 1<<30)
+	points, err := repo.Points(t.Context(), device, []string{"temperature", "relay"}, begin, begin.Add(1000*time.Hour),
+		1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}

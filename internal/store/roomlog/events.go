@@ -308,7 +308,8 @@ func Restate(ctx context.Context, t *store.Tx, e *domain.Event) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.ExecContext(ctx, `UPDATE events SET detail = $4 WHERE room_id = $1 AND seq = $2 AND type = $3`, e.Room, e.Seq,
+	_, err = t.ExecContext(ctx, `UPDATE events SET detail = $4 WHERE room_id = $1 AND seq = $2 AND type = $3`, e.Room,
+		e.Seq,
 		e.Type, detail)
 	return err
 }

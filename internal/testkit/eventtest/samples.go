@@ -41,7 +41,8 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 	acked.Acknowledged, acked.AckedAt, acked.Note, acked.SnoozedUntil = actor.ID, &at, "the window is open", &until
 	over.ClearedAt, over.Flapping = &until, true
 	chart := domain.ChartLine{From: at, To: until, Series: []domain.ChartSeries{
-		{Name: "temperature", Title: "Temperature", Unit: "Cel", Kind: "number", Count: 3, Min: 18.5, Mean: 20, Max: 22, Last: 21},
+		{Name: "temperature", Title: "Temperature", Unit: "Cel", Kind: "number", Count: 3, Min: 18.5, Mean: 20, Max: 22,
+			Last: 21},
 		{Name: "fan", Kind: "bool"},
 	}}
 	samples := []Sample{

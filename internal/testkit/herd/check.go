@@ -44,7 +44,8 @@ func (h *Herd) Check(ctx context.Context, server string) {
 // stored counts the readings of a device.
 func (h *Herd) stored(ctx context.Context, server string, owner *client.Client, device string) (n int) {
 	h.t.Helper()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"/api/v1/devices/"+device+"/readings/export?format=jsonl", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet,
+		server+"/api/v1/devices/"+device+"/readings/export?format=jsonl", nil)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -77,7 +78,8 @@ func (h *Herd) checkCommands(ctx context.Context, owner *client.Client) int {
 				break
 			}
 			if time.Now().After(deadline) || c.State == "failed" || c.State == "expired" {
-				h.t.Errorf("a command to %s is %s (%s), and was carried out %d times", device.Name, c.State, c.Error, h.executed[id])
+				h.t.Errorf("a command to %s is %s (%s), and was carried out %d times", device.Name, c.State, c.Error,
+					h.executed[id])
 				break
 			}
 			time.Sleep(50 * time.Millisecond)
@@ -117,7 +119,8 @@ func (h *Herd) compareAlarms(ctx context.Context, owner *client.Client) (alarms 
 				ends = 1
 			}
 			if raised[a.ID] != 1 || cleared[a.ID] != ends {
-				wrong = append(wrong, fmt.Sprintf("%s of %s: begins %d times, ends %d times instead of %d", a.ID, d.Name, raised[a.ID],
+				wrong = append(wrong, fmt.Sprintf("%s of %s: begins %d times, ends %d times instead of %d", a.ID, d.Name,
+					raised[a.ID],
 					cleared[a.ID], ends))
 			}
 			delete(raised, a.ID)

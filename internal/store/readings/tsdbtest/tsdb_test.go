@@ -40,13 +40,14 @@ func measured(random *rand.Rand, device, i int) domain.Report {
 	at := begin.Add(time.Duration(i)*10*time.Second + time.Duration(random.NormFloat64()*0.7*float64(time.Millisecond)))
 	wave := math.Sin(float64(i)/1400 + float64(device))
 	round := func(v, to float64) domain.Value { return domain.Number(math.Round(v*to) / to) }
-	return domain.Report{At: at.Truncate(time.Millisecond), Boot: 1, Seq: uint32(i), HasSeq: true, Readings: []domain.Reading{
-		{Name: "temperature", Value: round(21+wave+random.NormFloat64()*0.02, 100)},
-		{Name: "humidity", Value: round(55-wave+random.NormFloat64()*0.1, 10)},
-		{Name: "pressure", Value: round(1013+wave+random.NormFloat64()*0.04, 10)},
-		{Name: "co2", Value: round(600+50*wave+random.NormFloat64()*3, 1)},
-		{Name: "relay", Value: domain.Bool(i/180%2 == 0)},
-	}}
+	return domain.Report{At: at.Truncate(time.Millisecond), Boot: 1, Seq: uint32(i), HasSeq: true,
+		Readings: []domain.Reading{
+			{Name: "temperature", Value: round(21+wave+random.NormFloat64()*0.02, 100)},
+			{Name: "humidity", Value: round(55-wave+random.NormFloat64()*0.1, 10)},
+			{Name: "pressure", Value: round(1013+wave+random.NormFloat64()*0.04, 10)},
+			{Name: "co2", Value: round(600+50*wave+random.NormFloat64()*3, 1)},
+			{Name: "relay", Value: domain.Bool(i/180%2 == 0)},
+		}}
 }
 
 // all are groups of reports, of each device, ascending.
