@@ -24,6 +24,9 @@ const (
 	GroupRulePrefix   = "agr"
 	MaintenancePrefix = "mnt"
 	GroupPrefix       = "grp"
+	ProductPrefix     = "prd"
+	ReleasePrefix     = "rel"
+	UploadPrefix      = "upl"
 )
 
 // Crockford's alphabet, in lower case: sorts like the bytes that it encodes.
