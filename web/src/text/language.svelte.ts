@@ -1,16 +1,40 @@
-// The languages of the client. Each is one JSON file beside this one, named by
-// its tag: who adds a file has added a language.
+// The languages of the client. Each has a JSON file beside this one, named by its
+// tag, with the texts of the first load, and one in the folder of each part: the
+// texts of pages that are loaded later. Who adds these files has added a language.
 
 import { storage } from '../platform/storage.svelte';
 import english from './en.json';
 
 type Catalogue = Record<string, string>;
 
-const files = import.meta.glob<Catalogue>(['./*.json', '!./en.json'], { import: 'default' });
+const files = import.meta.glob<Catalogue>(['./**/*.json', '!./en.json'], { import: 'default' });
+// By name: de, and for the texts of a part admin/de.
 const loaders = new Map(Object.entries(files).map(([path, load]) => [path.slice('./'.length, -'.json'.length), load]));
 
 /** The tags of the languages there are, English first. */
-export const tags: readonly string[] = ['en', ...loaders.keys()];
+export const tags: readonly string[] = ['en', ...[...loaders.keys()].filter((name) => !name.includes('/'))];
+
+const words = new Map<string, Catalogue>([['en', { ...english }]]);
+const read = new Set<string>();
+
+/** All that is read of a language. */
+function wordsOf(tag: string): Catalogue {
+  const all = words.get(tag) ?? {};
+  words.set(tag, all);
+  return all;
+}
+
+/** Reads the texts of these parts in a language, '' are those of the first load. A part that it has not got is English. */
+async function readParts(tag: string, parts: readonly string[]): Promise<void> {
+  const one = async (part: string) => {
+    const name = part ? `${part}/${tag}` : tag;
+    if (read.has(name)) return;
+    const load = loaders.get(name) ?? loaders.get(`${part}/en`);
+    Object.assign(wordsOf(tag), await load?.());
+    read.add(name);
+  };
+  await Promise.all(parts.map(one));
+}
 
 /** A choice: the catalogue, and the tag by which dates and numbers are written. */
 export interface Choice {
@@ -83,11 +107,13 @@ class Spoken {
   }
 }
 
-const inEnglish = new Spoken('en', english);
+const inEnglish = new Spoken('en', wordsOf('en'));
 
 /** The language of the page. Reading from it follows it. */
 class Language {
   #now: Spoken = $state.raw(inEnglish);
+  #tag = 'en';
+  readonly #parts = new Set(['']);
   #asked = 0;
   /** what the browser asks for, the dearest first */
   preferred: readonly string[] = [];
@@ -108,20 +134,28 @@ class Language {
     const { catalogue, locale } = choose(saved ? [saved] : navigator.languages);
     // Who reads German in Vienna wants the dates of Vienna.
     const nearest = navigator.languages.find((l) => l.startsWith(`${locale}-`)) ?? locale;
-    let words: Catalogue | undefined;
     try {
-      words = await loaders.get(catalogue)?.();
+      for (let had = 0; had < this.#parts.size; ) {
+        had = this.#parts.size; // a page may ask for more of them meanwhile
+        await readParts(catalogue, [...this.#parts]);
+      }
     } catch {
       return;
     }
     if (mine !== this.#asked) return; // another was chosen while this one came
-    this.#now = words
-      ? new Spoken(nearest, words, inEnglish)
-      : nearest === 'en'
-        ? inEnglish
-        : new Spoken(nearest, english);
+    this.#tag = catalogue;
+    this.#now = nearest === 'en' ? inEnglish : new Spoken(nearest, wordsOf(catalogue), inEnglish);
     document.documentElement.lang = catalogue;
     document.documentElement.dir = directionOf(catalogue);
+  }
+
+  /** Has the texts of these parts from now on, in each language that is chosen. Fails if they cannot be loaded. */
+  async add(parts: readonly string[]): Promise<void> {
+    for (const part of parts) this.#parts.add(part);
+    for (let tag = ''; tag !== this.#tag; ) {
+      tag = this.#tag; // another may be chosen meanwhile
+      await readParts(tag, parts);
+    }
   }
 }
 

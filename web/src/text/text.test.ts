@@ -1,39 +1,34 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
-import english from './en.json';
+import { describe, expect, test, vi } from 'vitest';
+import { sources } from '../testing/sources';
+import { allTexts, languages, nameOf, parts, texts } from '../testing/texts';
 import { choose, directionOf, language, ownName } from './language.svelte';
 
-type Catalogue = Record<string, string>;
-
-const here = new URL('./', import.meta.url);
-const tags = readdirSync(here).flatMap((f) => (f.endsWith('.json') ? [f.slice(0, -'.json'.length)] : []));
-const read = (tag: string) => JSON.parse(readFileSync(new URL(`${tag}.json`, here), 'utf8')) as Catalogue;
-
-const plural = /_(zero|one|two|few|many|other)$/;
-const counted = Object.keys(english).flatMap((k) => (k.endsWith('_other') ? [k.slice(0, -'_other'.length)] : []));
+const english = allTexts('en');
+const counted = Object.keys(english).flatMap((k) => (k.endsWith('_other') ? [nameOf(k)] : []));
 const holes = (text: string) => [...new Set(text.match(/\{\w+\}/g))].sort();
 
-/** The keys that a language needs: those of English, with its own plural forms. */
-function needed(tag: string): string[] {
+/** The keys that a language needs of a part: those of English, with its own plural forms. */
+function needed(part: string, tag: string): string[] {
   const forms = new Intl.PluralRules(tag).resolvedOptions().pluralCategories;
-  const plain = Object.keys(english).filter((k) => !plural.test(k));
-  return [...plain, ...counted.flatMap((k) => forms.map((f) => `${k}_${f}`))].sort();
+  const has = Object.keys(texts(part, 'en'));
+  const plain = has.filter((k) => nameOf(k) === k);
+  const inForms = has.filter((k) => k.endsWith('_other')).flatMap((k) => forms.map((f) => `${nameOf(k)}_${f}`));
+  return [...plain, ...inForms].sort();
 }
 
-describe.each(tags)('%s', (tag) => {
-  const words = read(tag);
-
-  test('has every text, and none that nobody asks for', () => {
-    expect(Object.keys(words).sort()).toEqual(needed(tag));
+describe.each(languages)('%s', (tag) => {
+  test.each(parts.map((part) => [part || 'the first load', part]))('has every text of %s, and no other', (_, part) => {
+    const words = texts(part, tag);
+    expect(Object.keys(words).sort()).toEqual(needed(part, tag));
     expect(Object.entries(words).filter(([, text]) => !text.trim())).toEqual([]);
   });
 
   test('leaves the same places to fill in', () => {
-    for (const [key, text] of Object.entries(words)) {
-      const original = (english as Catalogue)[key] ?? (english as Catalogue)[key.replace(plural, '_other')] ?? '';
+    for (const [key, text] of Object.entries(allTexts(tag))) {
+      const original = english[key] ?? english[`${nameOf(key)}_other`] ?? '';
       // A form for one or two may say the number in words.
       const may =
-        plural.test(key) && !key.endsWith('_other')
+        nameOf(key) !== key && !key.endsWith('_other')
           ? holes(original).filter((h) => h !== '{count}' || text.includes(h))
           : holes(original);
       expect(holes(text), key).toEqual(may);
@@ -42,15 +37,24 @@ describe.each(tags)('%s', (tag) => {
 });
 
 test('every text that the source asks for by name is there', () => {
-  const src = new URL('../', here);
-  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
-    (f) => /\.(ts|svelte)$/.test(f) && !f.includes('.test.'),
-  );
-  const asked = files.flatMap((f) =>
-    [...readFileSync(new URL(f, src), 'utf8').matchAll(/\bt\('([^']+)'/g)].map((m) => m[1] ?? ''),
-  );
+  const asked = sources().flatMap(({ text }) => [...text.matchAll(/\bt\('([^']+)'/g)].map((m) => m[1] ?? ''));
   expect(asked.length).toBeGreaterThan(200);
   expect(asked.filter((k) => !(k in english) && !counted.includes(k))).toEqual([]);
+});
+
+test('the texts of a part come when they are added, also while another language comes', async () => {
+  const said = () => language.say('browse.title', {});
+  expect(said()).toBe('browse.title');
+  await language.add(['dialog']);
+  expect(said()).toBe(english['browse.title']);
+
+  vi.stubGlobal('navigator', { languages: ['en'] });
+  vi.stubGlobal('document', { documentElement: {} });
+  await Promise.all([language.use('de'), language.add(['dashboard'])]);
+  for (const key of ['browse.title', 'dashboard.add']) expect(language.say(key, {})).toBe(allTexts('de')[key]);
+  await language.use('en');
+  for (const key of ['browse.title', 'dashboard.add']) expect(language.say(key, {})).toBe(english[key]);
+  vi.unstubAllGlobals();
 });
 
 test('the language is the dearest one that there is', () => {
