@@ -168,6 +168,8 @@ const (
 	CodeSettingsChanged  = domain.CodeSettingsChanged
 	CodeNoAlarm          = domain.CodeNoAlarm
 	CodeNoAlarmRule      = domain.CodeNoAlarmRule
+	CodeNoRollout        = domain.CodeNoRollout
+	CodeNoUpdate         = domain.CodeNoUpdate
 	CodeRuleOfGroup      = domain.CodeRuleOfGroup
 	CodeDashboardChanged = domain.CodeDashboardChanged
 	CodeNoMaintenance    = domain.CodeNoMaintenance

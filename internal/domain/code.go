@@ -166,6 +166,8 @@ const (
 	CodeSettingsChanged  Code = "settings_changed"
 	CodeNoAlarm          Code = "no_alarm"
 	CodeNoAlarmRule      Code = "no_alarm_rule"
+	CodeNoRollout        Code = "no_rollout"
+	CodeNoUpdate         Code = "no_update"
 	CodeRuleOfGroup      Code = "rule_of_group"
 	CodeDashboardChanged Code = "dashboard_changed"
 	CodeNoMaintenance    Code = "no_maintenance"

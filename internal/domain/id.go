@@ -27,6 +27,9 @@ const (
 	ProductPrefix     = "prd"
 	ReleasePrefix     = "rel"
 	UploadPrefix      = "upl"
+	RolloutPrefix     = "rol"
+	UpdatePrefix      = "upd"
+	CrashPrefix       = "crs"
 )
 
 // Crockford's alphabet, in lower case: sorts like the bytes that it encodes.

@@ -1,0 +1,115 @@
+package domain
+
+import "time"
+
+// Limits of rollouts.
+const (
+	MaxRollouts      = 500 // of one product
+	MaxRolloutStages = 10
+	MaxExclusions    = 200 // of one kind
+	MaxUpdateWindows = 7
+	MaxRolloutNote   = 500
+	MaxCrashes       = 100_000 // that are kept of one product
+	CrashesKept      = 90 * 24 * time.Hour
+)
+
+// RolloutState is where a rollout is.
+type RolloutState string
+
+// The states of rollouts. What is not final may be aborted.
+const (
+	RolloutDraft     RolloutState = "draft"
+	RolloutAwaiting  RolloutState = "awaiting_approval" // by somebody else than who made it
+	RolloutScheduled RolloutState = "scheduled"         // it begins when its time comes
+	RolloutRunning   RolloutState = "running"           // offers are made to the devices of a stage
+	RolloutSoaking   RolloutState = "soaking"           // the stage is complete enough, and is watched
+	RolloutPaused    RolloutState = "paused"            // by somebody, or by itself: no offers are made
+	RolloutCompleted RolloutState = "completed"         // all devices that were there have it; later ones still get it
+	RolloutAborted   RolloutState = "aborted"
+	RolloutReverting RolloutState = "reverting" // another rollout takes it back
+	RolloutReverted  RolloutState = "reverted"
+)
+
+// RolloutStates returns all states, in the order of a rollout's life.
+func RolloutStates() []RolloutState {
+	return []RolloutState{RolloutDraft, RolloutAwaiting, RolloutScheduled, RolloutRunning, RolloutSoaking, RolloutPaused,
+		RolloutCompleted, RolloutAborted, RolloutReverting, RolloutReverted}
+}
+
+// Offers reports whether devices are offered the release in state s.
+func (s RolloutState) Offers() bool {
+	return s == RolloutRunning || s == RolloutSoaking || s == RolloutCompleted
+}
+
+// Final reports whether a rollout in state s makes no offers ever again.
+func (s RolloutState) Final() bool {
+	return s == RolloutAborted || s == RolloutReverting || s == RolloutReverted
+}
+
+// HardwareRevision is a revision of a chip.
+type HardwareRevision struct {
+	Chip     string `json:"chip" maxLength:"32"`
+	Revision int    `json:"revision" minimum:"0" maximum:"65535" doc:"major*100 + minor"`
+}
+
+// Rollout brings a release to devices.
+type Rollout struct {
+	ID        string
+	Product   string // id, as Release
+	Release   string
+	Owner     string // of the product
+	Room      string // that it is told to; empty: none
+	Line      int64  // number of its line in the room; 0: none
+	Plan      RolloutPlan
+	Note      string
+	Salt      string // of the buckets
+	Code      uint32 // version_code of the release
+	Version   string // of the release
+	Reverts   string // id of the rollout that it takes back; empty: none
+	State     RolloutState
+	Stage     int       // that is open, from 0
+	Devices   int       // that are meant, when the stage was opened
+	StageAt   time.Time // when it was opened
+	SoakAt    time.Time // when it was complete enough; zero: it is not
+	Forgiven  time.Time // what ended before is not held against the release; zero: nothing
+	Pause     RolloutPause
+	Scanned   string // id of the last device that was looked at for an offer
+	Round     bool   // since the scan began anew, a device was found that waits
+	CreatedBy UserRef
+	CreatedAt time.Time
+	Approved  UserRef // zero: by nobody
+	StartedAt time.Time
+	ChangedAt time.Time
+	Revision  int64 // counts changes by people
+}
+
+// PauseKind is why a rollout is paused.
+type PauseKind string
+
+// The kinds.
+const (
+	PausedByUser   PauseKind = "user"
+	PausedFailures PauseKind = "failures" // too many devices failed
+	PausedLost     PauseKind = "lost"     // devices do not come back
+	PausedRevision PauseKind = "revision" // it fails on one revision of the hardware
+	PausedCrashes  PauseKind = "crashes"  // devices crash more often than before
+	PausedRelease  PauseKind = "release"  // the release was withdrawn
+)
+
+// RolloutPause says why a rollout is paused, and on what evidence. The zero value says that it is not.
+type RolloutPause struct {
+	Kind     PauseKind         `json:"kind"`
+	At       time.Time         `json:"at"`
+	By       string            `json:"by,omitempty" doc:"id of who did; absent: it paused by itself"`
+	Failed   int               `json:"failed" doc:"devices"`
+	Of       int               `json:"of" doc:"devices that had ended it, or crashes after it"`
+	AtLeast  float64           `json:"at_least,omitempty" doc:"share of devices that it fails on at least, with 99 % certainty"`
+	Revision *HardwareRevision `json:"revision,omitempty" doc:"that stands out"`
+	Chance   float64           `json:"chance,omitempty" doc:"probability that it stands out by chance"`
+	Reason   string            `json:"reason,omitempty" doc:"that most of the devices gave, or why they restarted"`
+	Before   float64           `json:"before,omitempty" doc:"crashes per hour of a device before it"`
+	After    float64           `json:"after,omitempty" doc:"and with it"`
+}
+
+// ErrNoRollout is the answer about a rollout that does not exist, or not for whoever asks.
+func ErrNoRollout() error { return NotFound.Errorf(CodeNoRollout, "there is no such rollout") }
