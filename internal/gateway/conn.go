@@ -269,6 +269,12 @@ func (c *conn) revoke(reason string) {
 	}
 }
 
+// outdated ends a connection whose proof ended before the connection was known to have it. Whether the
+// session has ended or goes on under another id is not known here: the client learns it when it refreshes.
+func (c *conn) outdated() {
+	c.close(wire.CloseToken, "the token has ended; refresh it", "token", true)
+}
+
 func (c *conn) ends(reason string) {
 	c.setReason(reason)
 	c.closing.Store(true)

@@ -70,7 +70,7 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 	}
 	if g.revocations.Load() != revocations { // perhaps of this very session, before it was known here
 		if _, err := g.authenticate(r.Context(), proof.secret, addr); err != nil {
-			c.revoke("revoked")
+			c.outdated()
 		}
 	}
 	ctx := c.context(context.WithoutCancel(r.Context()), "")

@@ -315,7 +315,7 @@ func (c *conn) refresh(ctx context.Context, token string) (any, error) {
 	c.prove(p)
 	if c.g.revocations.Load() != revocations { // perhaps of this very proof, before it was the connection's
 		if _, err := c.g.authenticate(ctx, token, c.addr); err != nil {
-			c.revoke("revoked")
+			c.outdated()
 			return nil, err
 		}
 	}

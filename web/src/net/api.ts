@@ -71,6 +71,7 @@ export class Api<Me> {
   #token = '';
   #expires = 0;
   #refreshing: Promise<Signed<Me>> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
   readonly #unreachable: string;
   readonly tracing = new Tracing((spans) => this.call('POST', reports, { spans }));
   /** called when the session has ended, whoever ended it */
@@ -86,13 +87,32 @@ export class Api<Me> {
   }
 
   /** Sends one request as whoever is signed in. */
-  async call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return this.#known((token) => this.#send<T>(method, path, body, token));
+  }
+
+  /**
+   * Sends one request whose answer has new tokens, because it has proven who is here. Nobody refreshes
+   * before they are kept: that would give tokens of the same session without what was proven.
+   */
+  renew<S extends Signed<Me>>(method: string, path: string, body: unknown): Promise<S> {
+    return this.#known((token) =>
+      this.#alone(async () => {
+        const signed = await this.#send<S>(method, path, body, token);
+        this.keep(signed);
+        return signed;
+      }),
+    );
+  }
+
+  /** Does some work with an access token, and once more with another one if it was too old. */
+  async #known<T>(work: (token: string) => Promise<T>): Promise<T> {
     const token = await this.token();
     try {
-      return await this.#send<T>(method, path, body, token);
+      return await work(token);
     } catch (err) {
       if (!(err instanceof Refusal) || err.status !== 401) throw err;
-      return this.#send<T>(method, path, body, await this.token(true));
+      return work(await this.token(true));
     }
   }
 
@@ -127,8 +147,16 @@ export class Api<Me> {
 
   /** Gets a new access token. Of several tabs one does so at a time: the cookie is good once. */
   refresh(): Promise<Signed<Me>> {
-    this.#refreshing ??= alone(() => this.#refresh()).finally(() => (this.#refreshing = undefined));
+    this.#refreshing ??= this.#alone(() => this.#refresh()).finally(() => (this.#refreshing = undefined));
     return this.#refreshing;
+  }
+
+  /** Runs one work at a time: in all tabs, or in this one where browsers do not trust the page with locks. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    if ('locks' in navigator) return navigator.locks.request('unhidra.refresh', work) as Promise<T>;
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
   }
 
   async #refresh(): Promise<Signed<Me>> {
@@ -194,10 +222,4 @@ export class Api<Me> {
 /** The first part of a path, which names no room and nobody. */
 function part(path: string): string {
   return /^\/([a-z_]+)/.exec(path)?.[1] ?? 'other';
-}
-
-/** Runs work in one tab at a time, where the page is served in a way that browsers trust with locks. */
-function alone<T>(work: () => Promise<T>): Promise<T> {
-  if (!('locks' in navigator)) return work();
-  return navigator.locks.request('unhidra.refresh', work) as Promise<T>;
 }

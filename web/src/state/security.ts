@@ -46,7 +46,7 @@ export class Security implements port.Security {
 
   async changePassword(current: string, next: string): Promise<void> {
     this.#signed(
-      await this.#guarded('POST', '/me/password', { current_password: current, password: next, client: 'web' }),
+      await this.#proven('POST', '/me/password', { current_password: current, password: next, client: 'web' }),
     );
   }
 
@@ -59,7 +59,7 @@ export class Security implements port.Security {
   }
 
   async confirmApp(code: string): Promise<string[]> {
-    return this.#added(await this.#guarded<Added>('POST', '/me/totp/confirm', { code, client: 'web' }));
+    return this.#added(await this.#proven<Added>('POST', '/me/totp/confirm', { code, client: 'web' }));
   }
 
   removeApp(): Promise<void> {
@@ -74,7 +74,7 @@ export class Security implements port.Security {
     const asked = await this.#guarded<Ceremony>('POST', '/me/passkeys');
     const passkey = await makePasskey(asked);
     return this.#added(
-      await this.#guarded<Added>('POST', '/me/passkeys/finish', { ticket: asked.ticket, name, passkey, client: 'web' }),
+      await this.#proven<Added>('POST', '/me/passkeys/finish', { ticket: asked.ticket, name, passkey, client: 'web' }),
     );
   }
 
@@ -97,7 +97,7 @@ export class Security implements port.Security {
 
   async stepUp(proof: { password: string; code: string }): Promise<void> {
     this.#signed(
-      await this.#api.call('POST', '/me/step-up', {
+      await this.#api.renew('POST', '/me/step-up', {
         password: proof.password,
         ...(proof.code && { code: proof.code }),
         client: 'web',
@@ -109,7 +109,7 @@ export class Security implements port.Security {
     const asked = await this.#api.call<Ceremony>('POST', '/me/step-up/passkey');
     const passkey = await showPasskey(asked);
     this.#signed(
-      await this.#api.call('POST', '/me/step-up', {
+      await this.#api.renew('POST', '/me/step-up', {
         ticket: asked.ticket,
         passkey,
         ...(password && { password }),
@@ -121,6 +121,10 @@ export class Security implements port.Security {
   #added(s: Added): string[] {
     this.#signed(s);
     return s.recovery_codes ?? [];
+  }
+
+  #proven<S extends Signed<Me>>(method: string, path: string, body: unknown): Promise<S> {
+    return this.#ask(() => this.#api.renew<S>(method, path, body));
   }
 
   #guarded<T>(method: string, path: string, body?: unknown): Promise<T> {
