@@ -40,7 +40,11 @@ func (c *conn) answerDevice(ctx context.Context, req wire.Request) (any, error) 
 			})
 		})
 	}
-	return nil, domain.Invalid.Errorf(domain.CodeUnknownType, "this server knows no request of type %.40q", req.Type)
+	return c.answerFirmware(ctx, req)
+}
+
+func unknownType(req wire.Request) error {
+	return domain.Invalid.Errorf(domain.CodeUnknownType, "this server knows no request of type %.40q", req.Type)
 }
 
 func (c *conn) command(ctx context.Context, d wire.NewCommand) (any, error) {
@@ -80,7 +84,7 @@ func order(o domain.Command) []byte {
 	return encode(wire.Reply{Type: wire.TypeOrder, Data: v})
 }
 
-// attach has the connection of a device get commands and settings from now on, after its hello.
+// attach has the connection of a device get commands, settings and updates from now on, after its hello.
 func (c *conn) attach(ctx context.Context) {
 	if c.who().Kind != domain.KindDevice {
 		return
@@ -89,9 +93,11 @@ func (c *conn) attach(ctx context.Context) {
 		c.push(encode(wire.Reply{Type: wire.TypeSet, Data: wire.FromShadow(s)}))
 	})
 	commands := c.g.Commands.Attach(ctx, c.user.ID, func(o domain.Command) { c.push(order(o)) })
+	updates := c.attachUpdates(ctx)
 	detach := func() {
 		settings()
 		commands()
+		updates()
 	}
 	c.device.detach.Store(&detach)
 	if c.finished.Load() { // before it was known what is to be ended

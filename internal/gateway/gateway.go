@@ -62,6 +62,22 @@ type Commands interface {
 	Attach(ctx context.Context, device string, deliver func(domain.Command)) (detach func())
 }
 
+// Updates has devices told of updates of their firmware, and takes what they say of it. What it gets is
+// checked as far as one can without the store.
+type Updates interface {
+	// Attach tells a connection of a device of updates, until detach is called. deliver does not block.
+	Attach(ctx context.Context, device string, deliver func(domain.FirmwareOffer)) (detach func())
+	Report(ctx context.Context, p domain.Principal, r domain.FirmwareReport) error
+	Progress(ctx context.Context, p domain.Principal, r domain.FirmwareProgress) (domain.FirmwareAnswer, error)
+	Crash(ctx context.Context, p domain.Principal, r domain.CrashReport) error
+}
+
+// Images reads the images and patches of updates.
+type Images interface {
+	// ReadUpdate returns what the device p asks for: a part of a file of an update that it was offered.
+	ReadUpdate(ctx context.Context, p domain.Principal, r domain.FirmwareRead) ([]byte, error)
+}
+
 // Chat writes to rooms.
 type Chat interface {
 	Send(ctx context.Context, p domain.Principal, d domain.Draft) (domain.Event, error)
@@ -128,6 +144,8 @@ type Deps struct {
 	Devices    Devices // nil: none can connect
 	Commands   Commands
 	Settings   Settings
+	Updates    Updates // nil: devices are not updated
+	Images     Images  // nil: they are not updated by firmware.read
 	Chat       Chat
 	Rooms      Rooms
 	RoomLog    Log

@@ -47,6 +47,8 @@ var allowances = map[string]allowance{
 	wire.TypeCommand: forMessages, wire.TypeCommands: forRequests, wire.TypeReported: forRequests,
 	wire.TypeBye: forRequests, wire.TypeSettings: forRequests, wire.TypeSettingsSet: forRequests,
 	wire.TypeReport: forRequests, wire.TypeWatchReadings: forRequests,
+	wire.TypeFirmware: forRequests, wire.TypeFirmwareProgress: forRequests, wire.TypeFirmwareRead: forRequests,
+	wire.TypeCrash: forRequests,
 }
 
 // request answers one frame.

@@ -87,6 +87,8 @@ type Deps struct {
 	Readings   Readings
 	Describer  Describer
 	Settings   Settings
+	Updates    Updates // nil: devices are not updated
+	Images     Images  // nil: they are not updated over MQTT
 	Commands   Commands
 	Registry   Registry // nil: no announcements of the devices of this server
 	Live       Live

@@ -88,6 +88,8 @@ func (c *conn) onOwn(ctx context.Context, m *message) (packet.Code, error) {
 		if err = decode(m.payload, &d); err == nil {
 			err = c.s.Describer.Leaves(ctx, c.who, d.Reason, domain.Seconds(d.BackIn))
 		}
+	case rest == topicFirmware || rest == topicProgress || rest == topicRead || rest == topicCrash:
+		err = c.onFirmware(ctx, m, rest)
 	case rest == topicLog:
 		c.s.Describer.Note(c.who.ID, domain.DeviceNote{Kind: domain.NoteDevice, Subject: string(m.payload)})
 	case strings.HasPrefix(rest, topicSensor):
@@ -268,7 +270,7 @@ type commands struct {
 	detach  map[string]func() // by device
 }
 
-// attach has commands and settings for the device delivered, soon.
+// attach has commands, settings and updates for the device delivered, soon.
 func (c *conn) attach() {
 	if c.class() != plainNode || c.attached || c.s.Commands == nil {
 		return
@@ -290,7 +292,7 @@ func (c *conn) attach() {
 	})
 }
 
-// attachTo has commands for a device delivered, if they are not yet, and its settings to the device itself.
+// attachTo has commands for a device delivered, if they are not yet, and to the device itself its settings and updates.
 func (c *conn) attachTo(device string) {
 	c.commands.mu.Lock()
 	known := c.commands.ended || c.commands.detach[device] != nil
@@ -301,11 +303,7 @@ func (c *conn) attachTo(device string) {
 	ctx := c.context(context.Background())
 	detach := c.s.Commands.Attach(ctx, device, c.obey)
 	if device == c.who.ID {
-		commands, settings := detach, c.s.Settings.Attach(ctx, device, c.set)
-		detach = func() {
-			settings()
-			commands()
-		}
+		detach = c.attachOwn(ctx, detach)
 	}
 	c.commands.mu.Lock()
 	defer c.commands.mu.Unlock()

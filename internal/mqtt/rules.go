@@ -65,7 +65,8 @@ func cutAll(s string) (device, rest string, ok bool) {
 }
 
 // fromDevice are the topics under uh/d/DEVICE/ that the device publishes to.
-var fromDevice = []string{topicUp, topicDescribe, topicResult, topicSettingsRes, topicBye, topicAvail, topicLog}
+var fromDevice = []string{topicUp, topicDescribe, topicResult, topicSettingsRes, topicBye, topicAvail, topicLog,
+	topicFirmware, topicProgress, topicRead, topicCrash}
 
 // mayPublish says whether the client may publish to a topic.
 func (c *conn) mayPublish(topic string) packet.Code {
@@ -107,8 +108,12 @@ func (m *message) visible(s *session) bool {
 	return m.open
 }
 
-// isSecret reports whether a topic under uh/d/DEVICE/ is for the device alone: settings may be passwords.
-func isSecret(rest string) bool { return rest == topicSettings || rest == topicSettingsRes }
+// isSecret reports whether a topic under uh/d/DEVICE/ is between the device and the server: settings may be passwords,
+// core dumps may hold them, and of images nobody else has use.
+func isSecret(rest string) bool {
+	return rest == topicSettings || rest == topicSettingsRes || rest == topicCrash ||
+		strings.HasPrefix(rest, topicFirmware+"/")
+}
 
 // isDebug reports whether a topic is that of ESPHome's log, which is as talkative as its node is set.
 func isDebug(topic string) bool { return strings.HasSuffix(topic, "/debug") }

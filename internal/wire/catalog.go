@@ -35,6 +35,12 @@ func Requests() []Frame {
 		{TypeSettings, nil, Settings{}, false, "Of a device: ask for what is to be set."},
 		{TypeSettingsSet, SettingsReport{}, nil, false, "Of a device: tell what is set, and what it did not take."},
 		{TypeReported, CommandReport{}, nil, false, "Of a device: tell what has become of a command."},
+		{TypeFirmware, FirmwareReport{}, nil, false,
+			"Of a device: tell which firmware it runs, and give a nonce for the next offer."},
+		{TypeFirmwareProgress, FirmwareProgress{}, FirmwareAnswer{}, false,
+			"Of a device: tell how far it is with an update, and learn whether to go on."},
+		{TypeFirmwareRead, FirmwareRead{}, FirmwareData{}, false, "Of a device: read a part of an image or of a patch."},
+		{TypeCrash, CrashReport{}, nil, false, "Of a device: tell of its last crash."},
 	}
 }
 
@@ -57,6 +63,7 @@ func News() []Frame {
 		{Type: TypeCommandState, Data: Command{}, Summary: "What has become of a command that the user gave in no room."},
 		{Type: TypeReadings, Data: DeviceReadings{}, Summary: "A device that is watched has measured something."},
 		{Type: TypeSet, Data: Settings{}, Summary: "To a device: set this, and tell what became of it."},
+		{Type: TypeFirmwareOffer, Data: FirmwareOffer{}, Summary: "To a device: there is an update for it."},
 		{Type: TypeSettingsChanged, Data: SettingsChanged{}, Summary: "The settings of a device of the user have changed."},
 		{Type: TypeDeviceStatus, Data: DeviceStatuses{}, Summary: "Devices of the user, or that are watched, came or went."},
 		{Type: TypeRevoked, Data: Revoked{}, Summary: "The session was ended; the connection closes next."},

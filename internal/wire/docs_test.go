@@ -300,7 +300,7 @@ func (s *schemaSet) field(f reflect.StructField, props *obj, required *[]any) {
 		o = append(o, field{"description", doc})
 	}
 	*props = append(*props, field{name, o})
-	if !strings.Contains(options, "omitempty") {
+	if !strings.Contains(options, "omitempty") && !strings.Contains(options, "omitzero") {
 		*required = append(*required, name)
 	}
 }
@@ -311,6 +311,8 @@ func (s *schemaSet) value(t reflect.Type) obj {
 		return obj{{"type", "string"}, {"format", "date-time"}}
 	case t == reflect.TypeFor[json.RawMessage]():
 		return obj{}
+	case t == reflect.TypeFor[[]byte]():
+		return obj{{"type", "string"}, {"contentEncoding", "base64"}}
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -319,7 +321,7 @@ func (s *schemaSet) value(t reflect.Type) obj {
 		return obj{{"type", "string"}}
 	case reflect.Bool:
 		return obj{{"type", "boolean"}}
-	case reflect.Int, reflect.Int64, reflect.Uint32, reflect.Uint64:
+	case reflect.Int, reflect.Int64, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return obj{{"type", "integer"}}
 	case reflect.Float64:
 		return obj{{"type", "number"}}

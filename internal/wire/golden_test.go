@@ -52,6 +52,21 @@ var (
 	}
 )
 
+// What a lamp runs, and what it is to run.
+var (
+	lampOld    = strings.Repeat("0a", 32)
+	lampNew    = strings.Repeat("0b", 32)
+	lampPatch  = strings.Repeat("0c", 32)
+	lampELF    = strings.Repeat("0e", 32)
+	lampUpdate = "upd_01jd8m5q8re0t9v3x7k2p4s6ze"
+)
+
+// dsse is an envelope, with the form of real ones.
+func dsse(payloadType string) json.RawMessage {
+	return json.RawMessage(`{"payloadType":"` + payloadType +
+		`","payload":"e30=","signatures":[{"keyid":"5f2a5f2a5f2a5f2a","sig":"c2ln"}]}`)
+}
+
 // greenhouse is what a device says about itself.
 var greenhouse = domain.Capabilities{
 	Model: "GH-1", Firmware: "1.4.0", Heartbeat: 60,
@@ -145,6 +160,14 @@ func goldenRequests() []frame {
 			Args: map[string]any{"state": "on", "speed": 40.0}, ExpiresIn: 120}),
 		req(TypeCommands, nil),
 		req(TypeReported, &CommandReport{ID: fanOn.ID, State: "done", Result: json.RawMessage(`{"rpm":900}`)}),
+		req(TypeFirmware, &FirmwareReport{Product: "lamp", Chip: "esp32c3", Revision: 3, Version: "1.4.0", VersionCode: 140,
+			SHA256: lampOld, ELFSHA256: lampELF, SlotState: "valid", ResetReason: "power_on", RollbackCapable: true,
+			Nonce: "3q2-7wAAAAAAAAAAAAAAAA", RootVersion: 1, Features: []string{"detools-heatshrink", "windows"},
+			Battery: ptr(80), Signal: ptr(-61), UTCOffset: ptr(3600)}),
+		req(TypeFirmwareProgress, &FirmwareProgress{Update: lampUpdate, State: "downloading", Offset: 65536, Size: 446144}),
+		req(TypeFirmwareRead, &FirmwareRead{Update: lampUpdate, SHA256: lampNew, Offset: 65536, Length: 4096}),
+		req(TypeCrash, &CrashReport{ELFSHA256: lampELF[:16], ResetReason: "panic", Task: "main", PC: 0x42001234,
+			Backtrace: []uint32{0x42001234, 0x42000c10}, Message: "Load access fault"}),
 	}
 }
 
@@ -185,6 +208,19 @@ func goldenReplies() []frame {
 		ok(TypeCommand, &fanOn),
 		ok(TypeCommands, &Commands{Commands: []Command{fanOn}}),
 		ok(TypeReported, nil),
+		ok(TypeFirmware, nil),
+		ok(TypeFirmwareProgress, &FirmwareAnswer{Action: "stop", Reason: "the rollout was aborted"}),
+		ok(TypeFirmwareRead, &FirmwareData{Offset: 65536, Data: []byte("\xe9\x05\x02\x20")}),
+		ok(TypeCrash, nil),
+		news(TypeFirmwareOffer, TypeFirmwareOffer, &FirmwareOffer{Update: lampUpdate,
+			Offer:    dsse("application/vnd.unhidra.offer+json"),
+			Manifest: dsse("application/vnd.unhidra.manifest+json"),
+			Roots:    []json.RawMessage{dsse("application/vnd.unhidra.root+json")},
+			Image:    FirmwareFile{SHA256: lampNew, Size: 446144, URL: "https://chat.example.org/ota/i/" + lampNew[:8]},
+			Delta: &FirmwareDelta{Format: "detools-heatshrink", BaseSHA256: lampOld, SHA256: lampPatch, Size: 15128,
+				URL: "https://chat.example.org/ota/i/" + lampPatch[:8]},
+			If: FirmwareConditions{Battery: 40, Signal: -75},
+		}),
 		news(TypeOrder, TypeOrder, &fanOn),
 		news(TypeCommandState, TypeCommandState, &resetFailed),
 		event(Event{Room: room1, Seq: 417, Type: "alarm.raised", Actor: gh, At: t0, Subject: &gh,
