@@ -57,6 +57,8 @@ func floors() map[string][]string {
 		"internal/chunk":   {"internal/domain"},
 		"internal/senml":   {"internal/domain"},
 
+		"internal/manifest": {"internal/wire"},
+
 		"internal/promql":      {},
 		"internal/remotewrite": {},
 
@@ -129,7 +131,7 @@ func floors() map[string][]string {
 		"internal/bus/bustest":     {"internal/bus", "internal/domain"},
 
 		"web":           {},
-		"client/device": {"client", "internal/chunk", "internal/wire", "internal/domain"},
+		"client/device": {"client", "internal/chunk", "internal/manifest", "internal/wire", "internal/domain"},
 
 		// devices, not a server
 		"internal/simulate": {"internal/domain", "internal/mqtt/packet", "internal/wire", "internal/ws"},
