@@ -82,7 +82,7 @@ type Release struct {
 	Version          string    // for people; unique in its product
 	Code             uint32    // for devices, which take no lower one; unique in its product
 	MinCode          uint32    // the lowest that may be replaced by it; 0: any
-	AllowDowngradeTo uint32    // the code that devices count it as, if they have accepted a higher one; 0: none
+	AllowDowngradeTo uint32    // the lowest code to which devices that run it may go back; 0: they may not
 	NotAfter         time.Time // devices refuse it later; zero: never
 	Notes            string
 	State            ReleaseState

@@ -92,7 +92,7 @@ func newCeremony(t testing.TB) *ceremony {
 	if c.root, err = FirstRoot(c.rootEnvelope); err != nil {
 		t.Fatal(err)
 	}
-	limit := uint32(3)
+	limit := uint16(3)
 	c.manifest = Manifest{Type: "manifest", Product: "greenhouse", Version: "2.4.0", VersionCode: 20400, Created: noon,
 		NotAfter: noon.AddDate(0, 6, 0), MinVersion: 20000, Images: []Image{
 			{Chip: "esp32c3", RevisionMax: &limit, Size: 1000, SHA256: strings.Repeat("0a", 32), SecureVersion: 1},
@@ -177,7 +177,7 @@ func TestADeviceRefusesEachOfferThatDoesNotFit(t *testing.T) {
 			c.alterOffer = func(e *Envelope) { *e = *signed(c.t, &c.manifest, c.server) }
 		}},
 		{"another device's", WrongDevice, func(c *ceremony) { c.device.ID = "d2" }},
-		{"replayed", WrongNonce, func(c *ceremony) { c.device.Nonce = strings.Repeat("5f", 16) }},
+		{"replayed", WrongNonce, func(c *ceremony) { c.device.Nonce = strings.Repeat("5F_", 11) }},
 		{"not asked for", WrongNonce, func(c *ceremony) { c.device.Nonce = "" }},
 		{"held back", OfferExpired, func(c *ceremony) { c.device.SinceNonce = time.Hour + 1 }},
 		{"held back, clock went backwards", OfferExpired, func(c *ceremony) { c.device.SinceNonce = -1 }},

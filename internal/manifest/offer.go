@@ -13,7 +13,7 @@ type Offer struct {
 	Type           string    `json:"type"` // offer
 	Product        string    `json:"product"`
 	Device         string    `json:"device"` // its id
-	Nonce          string    `json:"nonce"`  // 16 to 64 bytes in hexadecimal, chosen by the device
+	Nonce          string    `json:"nonce"`  // that the device chose: 128 bits or more at random
 	ManifestSHA256 string    `json:"manifest_sha256"`
 	Rollout        string    `json:"rollout"`
 	Update         string    `json:"update"`
@@ -25,13 +25,18 @@ type Offer struct {
 const MaxOffer = 24 * time.Hour
 
 const (
-	minNonce = 2 * 16 // hexadecimal digits
-	maxNonce = 2 * 64
+	minNonce = 22 // characters of base64url: 128 bits
+	maxNonce = 64
 	maxID    = 64 // bytes
 )
 
-// IsNonce reports whether a device may use s as a nonce.
-func IsNonce(s string) bool { return isHex(s) && len(s) >= minNonce && len(s) <= maxNonce }
+// isNonce reports whether s is a nonce: hexadecimal or base64url.
+func isNonce(s string) bool {
+	outside := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	}
+	return len(s) >= minNonce && len(s) <= maxNonce && !strings.ContainsFunc(s, outside)
+}
 
 // Seal makes an envelope of an offer, without signatures.
 func (o *Offer) Seal() (*Envelope, error) {
@@ -59,8 +64,8 @@ func (o *Offer) check() error {
 		problem = errors.New("device is missing")
 	case len(o.Device) > maxID || len(o.Rollout) > maxID || len(o.Update) > maxID:
 		problem = fmt.Errorf("device, rollout and update may have %d bytes", maxID)
-	case !IsNonce(o.Nonce):
-		problem = errors.New("nonce must have 32 to 128 hexadecimal digits in lower case")
+	case !isNonce(o.Nonce):
+		problem = fmt.Errorf("nonce must have %d to %d characters of base64url", minNonce, maxNonce)
 	case !isHash(o.ManifestSHA256):
 		problem = errors.New("manifest_sha256 must have 64 hexadecimal digits in lower case")
 	case o.Issued.IsZero() || !o.Expires.After(o.Issued) || o.Expires.Sub(o.Issued) > MaxOffer:

@@ -30,8 +30,8 @@ type Manifest struct {
 // An Image is one file of a release, for a chip and a range of hardware revisions.
 type Image struct {
 	Chip          string  `json:"chip"`                   // such as esp32c3, in lower case
-	RevisionMin   uint32  `json:"revision_min,omitzero"`  // of the product's hardware, as its maker counts them
-	RevisionMax   *uint32 `json:"revision_max,omitempty"` // nil: no limit
+	RevisionMin   uint16  `json:"revision_min,omitzero"`  // of the hardware: major*100 + minor
+	RevisionMax   *uint16 `json:"revision_max,omitempty"` // nil: no limit
 	Size          int64   `json:"size"`
 	SHA256        string  `json:"sha256"`                  // of the file, in hexadecimal
 	ELFSHA256     string  `json:"elf_sha256,omitzero"`     // of the ELF file that it was made of
@@ -70,7 +70,7 @@ func (m *Manifest) Floor() uint32 {
 }
 
 // Image finds the image for a chip and a hardware revision.
-func (m *Manifest) Image(chip string, revision uint32) (*Image, error) {
+func (m *Manifest) Image(chip string, revision uint16) (*Image, error) {
 	code := WrongChip
 	for i := range m.Images {
 		switch image := &m.Images[i]; {
@@ -81,15 +81,15 @@ func (m *Manifest) Image(chip string, revision uint32) (*Image, error) {
 			code = WrongRevision
 		}
 	}
-	return nil, fmt.Errorf("%w: %.20s, revision %d", code, chip, revision)
+	return nil, fmt.Errorf("%w: %.32s, revision %d", code, chip, revision)
 }
 
 // Covers reports whether the image is for a hardware revision.
-func (i *Image) Covers(revision uint32) bool { return i.RevisionMin <= revision && revision <= i.max() }
+func (i *Image) Covers(revision uint16) bool { return i.RevisionMin <= revision && revision <= i.max() }
 
-func (i *Image) max() uint32 {
+func (i *Image) max() uint16 {
 	if i.RevisionMax == nil {
-		return math.MaxUint32
+		return math.MaxUint16
 	}
 	return *i.RevisionMax
 }
@@ -138,15 +138,17 @@ func (m *Manifest) check() error {
 
 const (
 	maxVersion = 64
-	maxChip    = 20
+	maxChip    = 32
 )
 
 func (m *Manifest) checkImage(n int) error {
 	i := &m.Images[n]
-	outside := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' }
+	outside := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("._-", r)
+	}
 	switch {
 	case i.Chip == "" || len(i.Chip) > maxChip || strings.ContainsFunc(i.Chip, outside):
-		return fmt.Errorf("chip must have 1 to %d of a-z, 0-9 and -", maxChip)
+		return fmt.Errorf("chip must have 1 to %d of a-z, 0-9, dots, hyphens and underscores", maxChip)
 	case i.RevisionMin > i.max():
 		return errors.New("revision_min is above revision_max")
 	case i.Size < 1 || i.Size > MaxImageSize:
@@ -162,10 +164,7 @@ func (m *Manifest) checkImage(n int) error {
 	return nil
 }
 
-func isHash(s string) bool { return isHex(s) && len(s) == 2*sha256.Size }
-
-// isHex reports whether s has only hexadecimal digits in lower case, an even number of them.
-func isHex(s string) bool {
+func isHash(s string) bool {
 	b, err := hex.DecodeString(s)
-	return err == nil && hex.EncodeToString(b) == s
+	return err == nil && len(b) == sha256.Size && hex.EncodeToString(b) == s
 }

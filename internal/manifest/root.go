@@ -247,9 +247,9 @@ func (r *Root) checkRoles() error {
 	return nil
 }
 
-// MaxProduct is the number of bytes that the name of a product may have: as much as a project's name in
-// images of ESP-IDF.
-const MaxProduct = 31
+// MaxProduct is the number of bytes that the name of a product may have. Images of ESP-IDF name a project
+// in 31 at most.
+const MaxProduct = 64
 
 func productProblem(product string) error {
 	bad := func(r rune) bool { return !unicode.IsPrint(r) }

@@ -11,7 +11,7 @@ type Device struct {
 	Root          *Root // that it trusts
 	ID            string
 	Chip          string
-	Revision      uint32        // of its hardware
+	Revision      uint16        // of its hardware
 	VersionCode   uint32        // that it runs
 	Floor         uint32        // lowest version code that it accepts; see Manifest.Floor
 	SecureVersion uint32        // of its eFuses
