@@ -175,7 +175,8 @@ func (s *server) buildChat() {
 
 func (s *server) buildPresence() {
 	s.modules.presence = presence.New(presence.Deps{
-		Users: s.db.Accounts, Peers: s.db.Rooms, Bus: s.bus, Log: s.logs.Part("presence"), Node: s.node,
+		Users: s.db.Accounts, Devices: s.db.Devices, Peers: s.db.Rooms, Bus: s.bus, Log: s.logs.Part("presence"),
+		Node: s.node,
 	})
 	s.run("presence", s.modules.presence.Run)
 }

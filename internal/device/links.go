@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/wire"
 )
@@ -251,9 +252,12 @@ func (s *Service) tell(ctx context.Context, changed []domain.DeviceStatus) {
 	}
 	now := s.Now()
 	byOwner := make(map[string][]wire.DeviceStatus)
+	all := make([]wire.DeviceStatus, 0, len(changed))
 	for _, st := range changed {
 		byOwner[st.Owner] = append(byOwner[st.Owner], *wire.FromDeviceStatus(st, true, now))
-		frame, err := statusFrame(*wire.FromDeviceStatus(st, false, now))
+		seen := *wire.FromDeviceStatus(st, false, now)
+		all = append(all, seen)
+		frame, err := statusFrame(seen)
 		if err == nil {
 			err = s.Bus.Publish(wire.DeviceSubject(st.Device), frame)
 		}
@@ -262,16 +266,22 @@ func (s *Service) tell(ctx context.Context, changed []domain.DeviceStatus) {
 		}
 	}
 	for owner, of := range byOwner {
-		frame, err := statusFrame(of...)
-		if err == nil {
-			frame, err = wire.Pack(wire.Header{Type: wire.TypeDeviceStatus}, frame)
-		}
-		if err == nil {
-			err = s.Bus.Publish(wire.UserSubject(owner), frame)
-		}
-		if err != nil {
-			s.Log.WarnContext(ctx, "tell that a device came or went", "device", of[0].Device, "err", err)
-		}
+		s.tellOn(ctx, wire.UserSubject(owner), of)
+	}
+	s.tellOn(ctx, bus.PresenceSubject, all)
+}
+
+// tellOn publishes the statuses of devices for the hub, or for the presence of people and devices.
+func (s *Service) tellOn(ctx context.Context, subject string, of []wire.DeviceStatus) {
+	frame, err := statusFrame(of...)
+	if err == nil {
+		frame, err = wire.Pack(wire.Header{Type: wire.TypeDeviceStatus}, frame)
+	}
+	if err == nil {
+		err = s.Bus.Publish(subject, frame)
+	}
+	if err != nil {
+		s.Log.WarnContext(ctx, "tell that a device came or went", "device", of[0].Device, "err", err)
 	}
 }
 

@@ -9,6 +9,7 @@ type Availability string
 const (
 	Online       Availability = "online"
 	Away         Availability = "away"
+	Asleep       Availability = "asleep" // a device that said when it wants to be back
 	DoNotDisturb Availability = "dnd"
 	Invisible    Availability = "invisible" // only ever shown to oneself
 	Offline      Availability = "offline"
@@ -38,4 +39,5 @@ type Presence struct {
 	Emoji    string
 	Expires  time.Time // of Text and Emoji; zero: never
 	LastSeen time.Time // zero: never, or now
+	Until    time.Time // of who is asleep: offline from then on
 }

@@ -126,6 +126,15 @@ func (s *Service) onBus(m bus.Message) {
 		s.onNotice(n)
 	case wire.TypeUser:
 		s.onUser(h.Subject, frame)
+	case wire.TypeDeviceStatus:
+		var told struct {
+			Data wire.DeviceStatuses `json:"data"`
+		}
+		if err := json.Unmarshal(frame, &told); err != nil {
+			s.Log.Error("bus message that is not understood", "subject", m.Subject, "err", err)
+			return
+		}
+		s.onDevices(told.Data.Devices)
 	}
 }
 
@@ -210,7 +219,7 @@ func (s *Service) publishAll() {
 	s.mu.Lock()
 	var people []report
 	for user, p := range s.people {
-		if len(p.conns) > 0 {
+		if len(p.conns) > 0 && !isDevice(user) {
 			people = append(people, p.report(user))
 		}
 	}

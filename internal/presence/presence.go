@@ -1,6 +1,7 @@
 // Package presence tracks who is online, away or offline, over all nodes and connections. It
 // notifies connections that watch a user and share a room with them. It stores nothing but the
 // time when a user was last seen. Connections that end, and nodes that time out, are removed.
+// Whether a device is there is told by its status, which outlives its connections.
 package presence
 
 import (
@@ -25,14 +26,20 @@ type Peers interface {
 	SharesRoom(ctx context.Context, user string, others []string) ([]string, error)
 }
 
+// Devices knows whether devices are there. Those that never connected are left out.
+type Devices interface {
+	Statuses(ctx context.Context, devices []string) ([]domain.DeviceStatus, error)
+}
+
 // Deps is what the service needs.
 type Deps struct {
-	Users Users
-	Peers Peers
-	Bus   bus.Bus
-	Log   *slog.Logger
-	Node  string           // name of this process among those on the bus; empty: made up
-	Now   func() time.Time // nil: time.Now
+	Users   Users
+	Devices Devices
+	Peers   Peers
+	Bus     bus.Bus
+	Log     *slog.Logger
+	Node    string           // name of this process among those on the bus; empty: made up
+	Now     func() time.Time // nil: time.Now
 }
 
 const (
@@ -144,8 +151,14 @@ func (s *Service) SetActive(id string, active bool) {
 	}
 }
 
-// markChanged marks a user's state for publishing.
+// markChanged marks a user's state for publishing. Of a device nothing is to be published here.
 func (s *Service) markChanged(user string) {
+	if isDevice(user) {
+		if p := s.people[user]; p != nil && len(p.conns) == 0 {
+			delete(s.people, user)
+		}
+		return
+	}
 	s.changed[user] = true
 	select {
 	case s.wake <- struct{}{}:

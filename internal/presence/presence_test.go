@@ -28,6 +28,17 @@ type fakeUsers struct {
 	seen   map[string]time.Time
 	away   map[string]bool
 	fail   error
+
+	devices []domain.DeviceStatus
+}
+
+func (w *fakeUsers) Statuses(_ context.Context, ids []string) (of []domain.DeviceStatus, _ error) {
+	for _, d := range w.devices {
+		if slices.Contains(ids, d.Device) {
+			of = append(of, d)
+		}
+	}
+	return of, nil
 }
 
 func (w *fakeUsers) UsersByID(_ context.Context, ids []string) (us []domain.User, _ error) {
@@ -66,7 +77,7 @@ func newFakeUsers() *fakeUsers {
 
 // run starts a service in a bubble of synthetic time.
 func run(t *testing.T, w *fakeUsers, b bus.Bus) (s *Service, stop func()) {
-	s = New(Deps{Users: w, Peers: w, Bus: b, Log: slog.New(slog.DiscardHandler)})
+	s = New(Deps{Users: w, Devices: w, Peers: w, Bus: b, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

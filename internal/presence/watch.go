@@ -71,9 +71,13 @@ func (s *Service) visible(ctx context.Context, viewer string, users []string) ([
 func (s *Service) currentOrStored(ctx context.Context, viewer string, users []string) ([]domain.Presence, error) {
 	now := s.Now()
 	ps := make([]domain.Presence, 0, len(users))
-	var away []string
+	var away, devices []string
 	s.mu.Lock()
 	for _, u := range users {
+		if isDevice(u) {
+			devices = append(devices, u)
+			continue
+		}
 		p, connected := s.current(u, now)
 		if connected && p.Is != domain.Offline {
 			ps = append(ps, p)
@@ -82,8 +86,9 @@ func (s *Service) currentOrStored(ctx context.Context, viewer string, users []st
 		away = append(away, u)
 	}
 	s.mu.Unlock()
-	if len(away) == 0 {
-		return ps, nil
+	ps, err := s.appendDevices(ctx, ps, devices)
+	if err != nil || len(away) == 0 {
+		return ps, err
 	}
 	stored, err := s.Users.UsersByID(ctx, away)
 	if err != nil {

@@ -44,7 +44,7 @@ func FromStatus(s domain.Status) Status {
 // FromPresence is the wire's view of p.
 func FromPresence(p domain.Presence) Presence {
 	return Presence{User: p.User, Is: string(p.Is), Text: p.Text, Emoji: p.Emoji, Expires: opt(p.Expires),
-		LastSeen: opt(p.LastSeen)}
+		LastSeen: opt(p.LastSeen), Until: opt(p.Until)}
 }
 
 // FromRoom is the wire's view of r.

@@ -43,11 +43,12 @@ type Status struct {
 // Presence is what others see of a user at one moment.
 type Presence struct {
 	User     string     `json:"user"`
-	Is       string     `json:"is" enum:"online,away,dnd,invisible,offline"`
+	Is       string     `json:"is" enum:"online,away,dnd,invisible,asleep,offline"`
 	Text     string     `json:"text,omitempty"`
 	Emoji    string     `json:"emoji,omitempty"`
 	Expires  *time.Time `json:"expires,omitempty"`
 	LastSeen *time.Time `json:"last_seen,omitempty"`
+	Until    *time.Time `json:"until,omitempty" doc:"of a device that is asleep: when it wants to be back; from then on it is offline"`
 }
 
 // Room is a room as anyone who may see it sees it.

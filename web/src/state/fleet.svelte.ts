@@ -123,8 +123,8 @@ export class Fleet implements port.Fleet {
     await this.#api.call('POST', `/rooms/${encodeURIComponent(room)}/charts`, body);
   }
 
-  csv(device: string, series: string, span: Span): Promise<Blob> {
-    const query = new URLSearchParams({ series, format: 'csv', ...times(span) });
+  exported(device: string, series: string, span: Span, format: 'csv' | 'parquet'): Promise<Blob> {
+    const query = new URLSearchParams({ series, format, ...times(span) });
     return this.#api.download(`${path(device)}/readings/export?${query}`);
   }
 

@@ -23,6 +23,7 @@ export class People implements port.People {
   #watched: string[] = [];
   #renames = $state(0);
   #ending: ReturnType<typeof setTimeout> | undefined;
+  readonly #waking = new Map<string, ReturnType<typeof setTimeout>>();
 
   constructor(me: Me, request: <T>(type: string, data: unknown) => Promise<T>) {
     this.me = me;
@@ -44,6 +45,7 @@ export class People implements port.People {
   }
   close(): void {
     clearTimeout(this.#ending);
+    for (const timer of this.#waking.values()) clearTimeout(timer);
   }
 
   presence(user: string): port.Seen | undefined {
@@ -63,7 +65,20 @@ export class People implements port.People {
   }
 
   seen(users: readonly Presence[]): void {
-    for (const p of users) this.#presences.set(p.user, p);
+    for (const p of users) {
+      this.#presences.set(p.user, p);
+      this.#awaitBack(p);
+    }
+  }
+
+  /** A device that does not come back when it wanted to be is offline. */
+  #awaitBack(p: Presence): void {
+    clearTimeout(this.#waking.get(p.user));
+    this.#waking.delete(p.user);
+    if (!p.until) return;
+    const left = Date.parse(p.until) - Date.now();
+    const then = () => (left > longestWait ? this.#awaitBack(p) : this.seen([{ user: p.user, is: 'offline' }]));
+    this.#waking.set(p.user, setTimeout(then, Math.min(left, longestWait)));
   }
 
   /** Somebody has changed what they are called. */

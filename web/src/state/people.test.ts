@@ -46,3 +46,22 @@ test('one that had ended when it arrived is not shown, and nothing waits after t
   p.close();
   expect(vi.getTimerCount()).toBe(0);
 });
+
+test('a device is asleep until it wants to be back, and offline if it does not come', () => {
+  const p = people({});
+  p.seen([{ user: 'dev_1', is: 'asleep', until: '2026-03-01T13:00:00Z' }]);
+  vi.advanceTimersByTime(3_599_000);
+  expect(p.presence('dev_1')?.is).toBe('asleep');
+  vi.advanceTimersByTime(1_000);
+  expect(p.presence('dev_1')).toEqual({ user: 'dev_1', is: 'offline' });
+
+  p.seen([{ user: 'dev_1', is: 'asleep', until: '2026-03-01T15:00:00Z' }]);
+  p.seen([{ user: 'dev_1', is: 'online' }]);
+  vi.advanceTimersByTime(3 * 3_600_000);
+  expect(p.presence('dev_1')?.is).toBe('online');
+  p.seen([{ user: 'dev_1', is: 'asleep', until: '2026-06-01T15:00:00Z' }]);
+  vi.advanceTimersByTime(60 * 86_400_000);
+  expect(p.presence('dev_1')?.is).toBe('asleep');
+  p.close();
+  expect(vi.getTimerCount()).toBe(0);
+});

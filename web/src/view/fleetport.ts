@@ -291,8 +291,8 @@ export interface Fleet {
   drawn(device: string, series: readonly string[], span: Span): Promise<Drawn>;
   /** posts a small chart to a room; series: none for the first ones; span: seconds up to now */
   postChart(room: string, device: string, series: readonly string[], span: number): Promise<void>;
-  /** every single value as a file for spreadsheets */
-  csv(device: string, series: string, span: Span): Promise<Blob>;
+  /** every single value as a file: for spreadsheets, or for programs that analyse data */
+  exported(device: string, series: string, span: Span, format: 'csv' | 'parquet'): Promise<Blob>;
   /** follows the live values of some devices, until something else is followed */
   watch(devices: readonly string[]): void;
   live(device: string): ReadonlyMap<string, Live> | undefined;

@@ -154,6 +154,8 @@ export interface Seen {
   text?: string | undefined;
   emoji?: string | undefined;
   last_seen?: string | undefined;
+  /** of a device that is asleep: from then on it is offline */
+  until?: string | undefined;
 }
 
 /** How the connection stands, if it deserves a word. */

@@ -26,9 +26,9 @@ export function stateOf(
   if (d.suspended_at) return t('device.suspended');
   switch (presenceOf(status)) {
     case 'online':
-      return t(reports(live) ? 'device.reports' : 'device.online');
+      return t(reports(live) ? 'device.reports' : 'presence.online');
     case 'asleep':
-      return status?.until ? t('device.away', { when: distance(status.until) }) : t('device.asleep');
+      return status?.until ? t('presence.until', { when: distance(status.until) }) : t('presence.asleep');
   }
   if (status) return t('device.gone', { when: distance(status.since) });
   const seen = d.last_used ?? d.described_at;
