@@ -14,6 +14,7 @@ import (
 type described struct {
 	mu      sync.Mutex
 	entries map[string]description
+	drops   int // how many were dropped: what was read before the last of them may be old
 }
 
 type description struct {
@@ -28,16 +29,21 @@ const (
 
 func newDescribed() described { return described{entries: make(map[string]description)} }
 
-func (d *described) get(device string, now time.Time) (domain.Capabilities, bool) {
+// get returns what is known of a device, and for put how many were dropped until now.
+func (d *described) get(device string, now time.Time) (c domain.Capabilities, ok bool, drops int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	e, ok := d.entries[device]
-	return e.c, ok && now.Before(e.until)
+	return e.c, ok && now.Before(e.until), d.drops
 }
 
-func (d *described) put(device string, c domain.Capabilities, now time.Time) {
+// put adds what was read after get, unless something changed meanwhile.
+func (d *described) put(device string, c domain.Capabilities, now time.Time, drops int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if drops != d.drops {
+		return
+	}
 	if len(d.entries) >= describedMost {
 		clear(d.entries)
 	}
@@ -48,6 +54,7 @@ func (d *described) drop(device string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.entries, device)
+	d.drops++
 }
 
 // Describe takes what the device p says about itself, in place of what it said before.
@@ -131,12 +138,13 @@ func (s *Service) AwayUntil(ctx context.Context, device string) (time.Time, erro
 // shared: it must not be changed.
 func (s *Service) Capabilities(ctx context.Context, device string) (domain.Capabilities, error) {
 	now := s.Now()
-	if c, ok := s.described.get(device, now); ok {
+	c, ok, drops := s.described.get(device, now)
+	if ok {
 		return c, nil
 	}
 	c, _, err := s.Store.Capabilities(ctx, device)
 	if err == nil {
-		s.described.put(device, c, now)
+		s.described.put(device, c, now, drops)
 	}
 	return c, err
 }

@@ -39,6 +39,9 @@ type announcer struct {
 	bad      []domain.Unsupported              // announcements that could not be read
 	waiting  []order                           // commands that are done when a sensor shows it
 
+	announces bool        // there are announcements of it
+	shelly    *shellyNode // nil: it is none, as far as is known
+
 	dirty   bool                // its announcements are to be read anew
 	behind  map[string][]string // of a bridge: the devices whose values are in a topic
 	missing map[string]string   // of a bridge: names of devices that are not registered yet, by key
@@ -188,19 +191,23 @@ func (a *announced) take(m *message) bool {
 
 // rebuild reads all announcements of a device anew. It is called with the lock.
 func (a *announced) rebuild(ctx context.Context, s *Service, d *announcer, device string) {
-	d.dirty, d.bad = false, nil
+	d.dirty, d.bad, d.announces = false, nil, false
 	known, isBridge := a.bridges[device]
 	var entities []*discovery.Entity
 	for topic, doc := range a.docs {
 		if doc.device != device {
 			continue
 		}
+		d.announces = true
 		es, err := a.parse(topic, doc.payload, isBridge)
 		if err != nil {
 			s.Log.InfoContext(ctx, "MQTT announcement that is not understood", "device", device, "topic", topic, "err", err)
 			d.bad = append(d.bad, discovery.Bad(topic, err))
 		}
 		entities = append(entities, es...)
+	}
+	if d.shelly != nil && !d.announces {
+		entities = d.shelly.Entities()
 	}
 	slices.SortFunc(entities, func(x, y *discovery.Entity) int { return strings.Compare(x.Key, y.Key) })
 	d.there = discovery.Common(entities)

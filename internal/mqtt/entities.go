@@ -129,6 +129,9 @@ func (c *conn) order(ctx context.Context, cmd domain.Command) (bool, error) {
 		}
 	}
 	c.tell(ctx, cmd.Device, cmd.ID, domain.CommandReceived, "")
+	if action.Request != nil {
+		return true, c.request(ctx, a, cmd, action, args)
+	}
 	wanted := action.Wanted(args)
 	waits := len(wanted) > 0
 	if waits {

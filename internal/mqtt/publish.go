@@ -161,6 +161,9 @@ func (c *conn) understand(ctx context.Context, m *message) (packet.Code, error) 
 	case isAnnouncement(m.topic) && m.retain: // they are kept, and counted
 		return packet.Success, c.onAnnouncement(ctx, m)
 	}
+	if err := c.onShelly(ctx, m); err != nil {
+		return packet.Success, err
+	}
 	return packet.Success, c.observe(ctx, m)
 }
 
@@ -206,7 +209,7 @@ func (c *conn) claim(ctx context.Context, t *site, m *message) (packet.Code, err
 	if c.who.Access == domain.AccessBridge {
 		most = maxBridgeTopics
 	}
-	if m.device == "" || isOwn(m.topic) {
+	if m.device == "" || isOwn(m.topic) || isShared(m.topic) {
 		return packet.Success, nil
 	}
 	t.claimsMu.Lock()

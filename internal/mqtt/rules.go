@@ -66,7 +66,7 @@ func cutAll(s string) (device, rest string, ok bool) {
 
 // fromDevice are the topics under uh/d/DEVICE/ that the device publishes to.
 var fromDevice = []string{topicUp, topicDescribe, topicResult, topicSettingsRes, topicBye, topicAvail, topicLog,
-	topicFirmware, topicProgress, topicRead, topicCrash}
+	topicFirmware, topicProgress, topicRead, topicCrash, topicRPC}
 
 // mayPublish says whether the client may publish to a topic.
 func (c *conn) mayPublish(topic string) packet.Code {
@@ -109,9 +109,9 @@ func (m *message) visible(s *session) bool {
 }
 
 // isSecret reports whether a topic under uh/d/DEVICE/ is between the device and the server: settings may be passwords,
-// core dumps may hold them, and of images nobody else has use.
+// core dumps may hold them, of images nobody else has use, and answers of a Shelly are for who asked.
 func isSecret(rest string) bool {
-	return rest == topicSettings || rest == topicSettingsRes || rest == topicCrash ||
+	return rest == topicSettings || rest == topicSettingsRes || rest == topicCrash || rest == topicRPC ||
 		strings.HasPrefix(rest, topicFirmware+"/")
 }
 
@@ -119,7 +119,7 @@ func isSecret(rest string) bool {
 func isDebug(topic string) bool { return strings.HasSuffix(topic, "/debug") }
 
 // keepsRetained reports whether messages of a topic are retained when they ask for it.
-func keepsRetained(topic string) bool { return !isDebug(topic) && !isOrder(topic) }
+func keepsRetained(topic string) bool { return !isDebug(topic) && !isOrder(topic) && !isShared(topic) }
 
 // isOrder reports whether a topic is one by which controllers command devices.
 func isOrder(topic string) bool {

@@ -52,6 +52,8 @@ type Action struct {
 	domain.Actuator
 	// Publish returns what to publish for arguments, which fit.
 	Publish func(args map[string]any) []Publication
+	// Request returns the same with an id, under which the device answers whether it was done; nil: it is Publish.
+	Request func(id int64, args map[string]any) Publication
 	signs   []sign
 }
 

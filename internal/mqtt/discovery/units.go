@@ -20,6 +20,7 @@ var units = map[string]unit{
 	"L/min": {"m3/s", 1.0 / 60000, 0}, "m³/h": {"m3/s", 1.0 / 3600, 0}, "°": {"deg", 0, 0},
 	"µS/cm": {"S/m", 1e-4, 0}, "μS/cm": {"S/m", 1e-4, 0}, "lux": {"lx", 0, 0}, "sec": {"s", 0, 0}, "seconds": {"s", 0, 0},
 	"minutes": {"min", 0, 0}, "Hours": {"h", 0, 0}, "Hr": {"h", 0, 0}, "meters": {"m", 0, 0},
+	"W.min": {"Wh", 1.0 / 60, 0},
 }
 
 // setUnit gives a sensor a unit as announcements have it. One that is not known is kept.

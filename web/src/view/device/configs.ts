@@ -6,6 +6,7 @@ import type { MqttPort } from '../port';
 export const programs = [
   { id: 'esphome', name: 'ESPHome', access: '' },
   { id: 'tasmota', name: 'Tasmota', access: '' },
+  { id: 'shelly', name: 'Shelly', access: '' },
   { id: 'arduino', name: 'Arduino', access: '' },
   { id: 'python', name: 'Python', access: '' },
   { id: 'go', name: 'Go', access: '' },
@@ -45,6 +46,14 @@ export function configOf(program: Program, p: Place): string {
         `Backlog MqttHost ${p.host}; MqttPort ${port}; MqttUser ${id}; MqttPassword ${p.key}` +
         (tls ? '; SetOption103 1' : '')
       );
+    case 'shelly':
+      return `Settings > MQTT
+Connection type: ${tls ? 'TLS' : 'no SSL'}
+Server: ${p.host}:${port}
+Username: ${id}
+Password: ${p.key}
+RPC over MQTT: on
+RPC status notifications over MQTT: on`;
     case 'arduino':
       return `// Library: PubSubClient${tls ? ', on a WiFiClientSecure' : ''}
 client.setServer("${p.host}", ${port});
