@@ -81,8 +81,12 @@ var described = map[domain.EventType]func(ev client.Event, who, about string) st
 	domain.ChartPosted: func(ev client.Event, who, about string) string {
 		return "* " + about + ": " + chartLines(ev.Detail, who)
 	},
-	domain.RoomCreated: func(_ client.Event, who, _ string) string { return "* the room was created by " + who },
-	domain.RoomUpdated: func(_ client.Event, who, _ string) string { return "* the room was updated by " + who },
+	domain.GroupCommanded: func(ev client.Event, who, _ string) string {
+		return "* " + who + " told " + batchLine(ev.Detail)
+	},
+	domain.GroupChanged: func(ev client.Event, _, _ string) string { return "* " + batchLine(ev.Detail) },
+	domain.RoomCreated:  func(_ client.Event, who, _ string) string { return "* the room was created by " + who },
+	domain.RoomUpdated:  func(_ client.Event, who, _ string) string { return "* the room was updated by " + who },
 }
 
 // alarmLine returns what an alarm says: Too warm (temperature 31.5, limit 30).
@@ -119,18 +123,46 @@ func chartLines(d *client.Detail, who string) string {
 	return plain(text)
 }
 
+// batchLine returns what a group was told, and how far that has come: group pumps: fan on=true (8 of 12 done).
+func batchLine(d *client.Detail) string {
+	if d == nil || d.Batch == nil {
+		return "a group of devices something"
+	}
+	b := d.Batch
+	line := "group " + b.Group + ": " + orderLine(b.Action, b.Args) + fmt.Sprintf(" (%d of %d done", b.Counts.Done,
+		b.Counts.Devices)
+	for _, n := range []struct {
+		n    int
+		what string
+	}{
+		{b.Counts.Pending + b.Counts.Delivered, "waiting"}, {b.Counts.Failed + b.Counts.Expired + b.Counts.Cancelled, "failed"},
+		{b.Counts.Refused, "not told"},
+	} {
+		if n.n > 0 {
+			line += fmt.Sprintf(", %d %s", n.n, n.what)
+		}
+	}
+	return plain(line + ")")
+}
+
+// orderLine returns an action with its arguments: fan speed=40.
+func orderLine(action string, given json.RawMessage) string {
+	line := action
+	var args map[string]json.RawMessage
+	_ = json.Unmarshal(given, &args) // without arguments there is nothing to show
+	for _, name := range slices.Sorted(maps.Keys(args)) {
+		line += " " + name + "=" + strings.Trim(string(args[name]), `"`)
+	}
+	return line
+}
+
 // commandLine returns what a device was told, and what became of it: fan speed=40 (done: {"rpm":900}).
 func commandLine(d *client.Detail) string {
 	if d == nil || d.Command == nil {
 		return "a command"
 	}
 	c := d.Command
-	line, state := c.Action, c.State
-	var args map[string]json.RawMessage
-	_ = json.Unmarshal(c.Args, &args) // without arguments there is nothing to show
-	for _, name := range slices.Sorted(maps.Keys(args)) {
-		line += " " + name + "=" + strings.Trim(string(args[name]), `"`)
-	}
+	line, state := orderLine(c.Action, c.Args), c.State
 	switch {
 	case c.Error != "":
 		state += ": " + c.Error

@@ -74,8 +74,11 @@ func rows() map[string]row {
 		"get-device-settings": theirs(""), "change-device-settings": theirs(`{"settings":{"a":null}}`),
 		"update-device": theirs(`{"name":"Mine"}`),
 		"send-command":  theirs(`{"key":"1","action":"fan"}`), "list-commands": theirs(""), "get-command": theirs(""),
-		"cancel-command": theirs(""),
-		"list-alarms":    own, "list-device-alarms": theirs(""), "change-alarm": theirs(`{"acknowledge":true}`),
+		"cancel-command":      theirs(""),
+		"send-group-command":  {eve: 400, body: `{"key":"1","action":"fan"}`}, // the caller's group of that name, which is empty
+		"list-group-commands": {eve: 200},
+		"get-group-command":   theirs(""),
+		"list-alarms":         own, "list-device-alarms": theirs(""), "change-alarm": theirs(`{"acknowledge":true}`),
 		"list-group-rules": own, "create-group-rule": with(own, `{"name":"Silent","kind":"absence"}`),
 		"replace-group-rule": theirs(`{"name":"Silent","kind":"absence"}`), "delete-group-rule": theirs(""),
 		"list-maintenance": own, "delete-maintenance": theirs(""), "list-device-maintenance": theirs(""),

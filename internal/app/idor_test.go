@@ -128,7 +128,8 @@ func newHouse(t *testing.T) *house {
 	h.bobID = bob.ID
 	h.fixed = []string{
 		"{user}", me.ID, "{bob}", bob.ID, "{banned}", banned.ID, "{session}", sessions.Items[0].ID,
-		"{command}", domain.NewID(domain.CommandPrefix), "{alarm}", domain.NewID(domain.AlarmPrefix),
+		"{command}", domain.NewID(domain.CommandPrefix), "{batch}", domain.NewID(domain.BatchPrefix),
+		"{alarm}", domain.NewID(domain.AlarmPrefix),
 		"{window}", domain.NewID(domain.MaintenancePrefix),
 		"{rule}", domain.NewID(domain.AlarmRulePrefix),
 		"{group}", "anns", "{template}", "anns", "{browser}", "rem_anns", "{passkey}", "anns-key", "{hash}", "nothing",

@@ -6,6 +6,7 @@ package command
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -37,12 +38,15 @@ type Store interface {
 	Cancel(ctx context.Context, device, id, actor string, now time.Time) (c domain.Command, changed bool, err error)
 	Expire(ctx context.Context, now time.Time, limit int) ([]domain.Command, error)
 	Prune(ctx context.Context, before time.Time) (more bool, err error)
+	Batches
 }
 
 // Devices says who may see a device, and what it can do.
 type Devices interface {
 	MaySee(ctx context.Context, p domain.Principal, id string) (d domain.Device, mine bool, err error)
 	Capabilities(ctx context.Context, device string) (domain.Capabilities, error)
+	// InGroup returns devices of a group of owner with what they say about themselves, limit of them at most.
+	InGroup(ctx context.Context, owner, group string, limit int) ([]domain.DescribedDevice, error)
 	// Note adds to the log of a device. It does not block.
 	Note(device string, n domain.DeviceNote)
 }
@@ -230,7 +234,7 @@ func (s *Service) changed(c domain.Command) {
 		s.Devices.Note(c.Device, domain.DeviceNote{Kind: domain.NoteCommand, Subject: c.Action, Reason: string(c.State),
 			Detail: c.Error})
 	}
-	if c.Room != "" {
+	if c.Room != "" || c.Batch != "" { // whoever told a group reads its counts
 		return
 	}
 	frame, err := wire.Encode(wire.Reply{Type: wire.TypeCommandState, Data: wire.FromCommand(c)})
@@ -249,22 +253,29 @@ func (s *Service) changed(c domain.Command) {
 func (s *Service) record(
 	ctx context.Context, what domain.AuditType, p domain.Principal, c domain.Command, via string,
 ) {
-	details := map[string]string{"command": c.ID, "action": c.Action}
-	if args := string(c.Args); args != "{}" {
-		details["args"] = args[:min(len(args), auditArgs)]
-	}
-	if c.Room != "" {
-		details["room"] = c.Room
-	}
-	if via != "" {
-		details["via"] = via
-	}
+	details := told(c.Args, c.Room, via)
+	details["command"], details["action"] = c.ID, c.Action
 	s.Audit.Record(ctx, domain.AuditEvent{
 		Type: what, Actor: domain.AuditActor{Kind: string(p.Kind), ID: p.ID},
 		Target: domain.AuditTarget{Kind: string(domain.KindDevice), ID: c.Device},
 		Addr:   httpx.ClientAddr(ctx), UserAgent: httpx.UserAgent(ctx), RequestID: httpx.RequestID(ctx),
 		Details: details,
 	})
+}
+
+// told returns what the audit log has of an order.
+func told(args json.RawMessage, room, via string) map[string]string {
+	details := map[string]string{}
+	if args := string(args); args != "{}" {
+		details["args"] = args[:min(len(args), auditArgs)]
+	}
+	if room != "" {
+		details["room"] = room
+	}
+	if via != "" {
+		details["via"] = via
+	}
+	return details
 }
 
 const auditArgs = 200 // bytes of arguments that the audit log has

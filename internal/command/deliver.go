@@ -242,7 +242,9 @@ func (s *Service) Expire(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-expire.C:
-			err = s.expire(ctx)
+			if err = s.expire(ctx); err == nil {
+				err = s.Store.TellBatches(ctx, s.Now(), expireMost)
+			}
 		case <-prune.C:
 			for more := true; more && err == nil; {
 				more, err = s.Store.Prune(ctx, s.Now().Add(-domain.CommandKept))

@@ -24,6 +24,7 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, op("get-command", "GET", "/devices/{device}/commands/{command}", "One command", 200), s.get)
 	httpx.Register(api, op("cancel-command", "DELETE", "/devices/{device}/commands/{command}",
 		"Withdraw a command that the device does not have yet", 200), s.delete)
+	s.batchRoutes(api, op)
 }
 
 // OnDevice is the input of operations on one device.

@@ -108,3 +108,13 @@ func (s *Service) patchGroup(ctx context.Context, in *struct {
 func (s *Service) deleteGroup(ctx context.Context, in *OnGroup) (*struct{}, error) {
 	return nil, s.Groups.DeleteGroup(ctx, httpx.Principal(ctx).ID, in.Group)
 }
+
+// InGroup returns the devices of a group of owner by id, with what they say about themselves, limit of them at
+// most.
+func (s *Service) InGroup(ctx context.Context, owner, group string, limit int) ([]domain.DescribedDevice, error) {
+	found, err := s.Store.FindDevices(ctx, domain.DeviceQuery{Owner: owner, Group: group}, "", limit, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	return s.Store.Described(ctx, found)
+}

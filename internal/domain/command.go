@@ -70,6 +70,7 @@ type Command struct {
 	ChangedAt time.Time
 	Expires   time.Time // the device must have it before
 	Trace     string    // traceparent of the request that gave it; empty: it is not traced
+	Batch     string    // id of what was told to a group; empty: it was given to this device alone
 }
 
 // SameOrder reports whether o asks the same device for the same, in the same room.
@@ -129,10 +130,15 @@ func CheckCommand(c Capabilities, n NewCommand) (json.RawMessage, error) {
 	if a.Destructive && !n.Confirm {
 		return nil, Conflict.Errorf(CodeConfirm, "%s is destructive; send it again with confirm: true", a.Name)
 	}
-	if len(n.Args) == 0 {
+	return CommandArgs(n.Args)
+}
+
+// CommandArgs returns the arguments of a command as they are stored.
+func CommandArgs(args map[string]any) (json.RawMessage, error) {
+	if len(args) == 0 {
 		return json.RawMessage(`{}`), nil
 	}
-	b, err := json.Marshal(n.Args)
+	b, err := json.Marshal(args)
 	if err != nil || len(b) > MaxCommandArgs {
 		return nil, InvalidField("/args", "all arguments together have at most %d bytes", MaxCommandArgs)
 	}

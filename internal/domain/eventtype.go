@@ -28,6 +28,8 @@ const (
 	AlarmAcknowledged EventType = "alarm.acknowledged"
 	AlarmEscalated    EventType = "alarm.escalated"
 	ChartPosted       EventType = "chart.posted"
+	GroupCommanded    EventType = "group.commanded"
+	GroupChanged      EventType = "group.changed"
 )
 
 // EventSpec says all that the server, its clients and its documents know of a type of
@@ -123,6 +125,10 @@ var catalogue = []EventSpec{
 		Audience: ForMembers, Timeline: true, Subject: true, Payload: AlarmEscalatedPayload{}, Version: 1, Unread: true},
 	{Type: ChartPosted, About: "the actor posted a chart of what the subject, a device, has measured",
 		Audience: ForMembers, Timeline: true, Subject: true, Payload: ChartPostedPayload{}, Version: 1},
+	{Type: GroupCommanded, About: "the actor told a group of devices to do something",
+		Audience: ForMembers, Timeline: true, Payload: GroupCommandedPayload{}, Version: 1},
+	{Type: GroupChanged, About: "what the actor told a group of devices has come further",
+		Audience: ForMembers, Payload: GroupChangedPayload{}, Version: 1},
 }
 
 var specs = func() map[EventType]EventSpec {

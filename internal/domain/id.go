@@ -30,6 +30,7 @@ const (
 	RolloutPrefix     = "rol"
 	UpdatePrefix      = "upd"
 	CrashPrefix       = "crs"
+	BatchPrefix       = "bat"
 )
 
 // Crockford's alphabet, in lower case: sorts like the bytes that it encodes.

@@ -90,6 +90,17 @@ type ChartPostedPayload struct {
 	Chart *ChartLine `json:"chart,omitempty"`
 }
 
+// GroupCommandedPayload is what a group of devices was told, as far as it has come now.
+type GroupCommandedPayload struct {
+	Batch *BatchLine `json:"batch,omitempty"`
+}
+
+// GroupChangedPayload is how far it has come.
+type GroupChangedPayload struct {
+	Of    int64      `json:"of,omitempty"` // number of the line that it changes
+	Batch *BatchLine `json:"batch,omitempty"`
+}
+
 // UnknownPayload is what a newer server stored: this one knows the event's type not at all,
 // or not in that version. It stays in the log as it is, and clients are not told of it.
 type UnknownPayload struct {
@@ -111,4 +122,6 @@ func (AlarmClearedPayload) payload()      {}
 func (AlarmAcknowledgedPayload) payload() {}
 func (AlarmEscalatedPayload) payload()    {}
 func (ChartPostedPayload) payload()       {}
+func (GroupCommandedPayload) payload()    {}
+func (GroupChangedPayload) payload()      {}
 func (UnknownPayload) payload()           {}

@@ -168,6 +168,10 @@ func fromPayload(p domain.Payload) *Detail {
 		return &Detail{Of: p.Of, Command: fromCommandLine(p.Command)}
 	case domain.ChartPostedPayload:
 		return &Detail{Chart: fromChartLine(p.Chart)}
+	case domain.GroupCommandedPayload:
+		return &Detail{Batch: fromBatchLine(p.Batch)}
+	case domain.GroupChangedPayload:
+		return &Detail{Of: p.Of, Batch: fromBatchLine(p.Batch)}
 	}
 	return nil
 }
@@ -178,6 +182,18 @@ func fromCommandLine(l *domain.CommandLine) *CommandLine {
 	}
 	return &CommandLine{ID: l.ID, Action: l.Action, Args: l.Args, State: string(l.State), Progress: l.Progress,
 		Result: l.Result, Error: l.Error, Expires: l.Expires}
+}
+
+func fromBatchLine(l *domain.BatchLine) *BatchLine {
+	if l == nil {
+		return nil
+	}
+	return &BatchLine{ID: l.ID, Group: l.Group, Action: l.Action, Args: l.Args, Counts: l.Counts, Expires: l.Expires}
+}
+
+// FromBatch is the wire's view of b.
+func FromBatch(b domain.CommandBatch) Batch {
+	return Batch{BatchLine: *fromBatchLine(b.Line()), Room: b.Room, Seq: b.Seq, Key: b.Key, At: b.CreatedAt}
 }
 
 func fromAlarmLine(l *domain.AlarmLine) *AlarmLine {
@@ -222,7 +238,7 @@ func FromAlarm(a domain.Alarm) Alarm {
 // FromCommand is the wire's view of c.
 func FromCommand(c domain.Command) Command {
 	return Command{CommandLine: *fromCommandLine(c.Line()), Device: c.Device, Room: c.Room, Seq: c.Seq, By: FromUser(c.By),
-		Key: c.Key, At: c.CreatedAt, ChangedAt: c.ChangedAt}
+		Key: c.Key, At: c.CreatedAt, ChangedAt: c.ChangedAt, Batch: c.Batch}
 }
 
 // FromError is what a client is told of err: nothing about the cause, and

@@ -93,6 +93,10 @@ var (
 	}
 	fanDone = CommandLine{ID: fanOn.ID, Action: "fan", Args: fanOn.Args, State: "done",
 		Result: json.RawMessage(`{"rpm":900}`), Expires: t1}
+	pumpsOn = BatchLine{ID: "bat_01jd8m5q8re0t9v3x7k2p4s6zh", Group: "pumps", Action: "pump",
+		Args: json.RawMessage(`{"on":true}`), Expires: t1, Counts: domain.BatchCounts{Devices: 12, Pending: 11, Refused: 1}}
+	pumpsDone = BatchLine{ID: pumpsOn.ID, Group: "pumps", Action: "pump", Args: pumpsOn.Args, Expires: t1,
+		Counts: domain.BatchCounts{Devices: 12, Done: 10, Failed: 1, Refused: 1}}
 	tooWarm = AlarmLine{ID: "alm_01jd8m5q8re0t9v3x7k2p4s6zf", Rule: "alr_01jd8m5q8re0t9v3x7k2p4s6zg", Name: "Too warm",
 		Kind: "threshold", Severity: "warning", Sensor: "temperature", Value: ptr(31.5), Limit: ptr(30.0), RaisedAt: t0}
 	tooWarmAcked = func(l AlarmLine) AlarmLine {
@@ -234,6 +238,9 @@ func goldenReplies() []frame {
 		event(Event{Room: room1, Seq: 422, Type: "chart.posted", Actor: ada, At: t1, Subject: &gh,
 			Detail: &Detail{Chart: &ChartLine{From: t0, To: t1, Series: []ChartSeries{{Name: "temperature", Unit: "Cel",
 				Kind: "number", Count: 1440, Min: ptr(18.2), Mean: ptr(21.4), Max: ptr(24.5), Last: ptr(22.1)}}}}}),
+		event(Event{Room: room1, Seq: 424, Type: "group.commanded", Actor: ada, At: t0, Detail: &Detail{Batch: &pumpsOn}}),
+		event(Event{Room: room1, Seq: 425, Type: "group.changed", Actor: ada, At: t1,
+			Detail: &Detail{Of: 424, Batch: &pumpsDone}}),
 		event(Event{Room: room1, Seq: 414, Type: "command.sent", Actor: ada, At: t0, Subject: &gh,
 			Detail: &Detail{Command: &fanOn.CommandLine}}),
 		event(Event{Room: room1, Seq: 416, Type: "command.changed", Actor: gh, At: t1, Subject: &gh,

@@ -3,6 +3,8 @@ package wire
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
 )
 
 // User is a principal as others see it.
@@ -183,6 +185,7 @@ type Detail struct {
 	Command  *CommandLine `json:"command,omitempty" doc:"a command to the subject, as it is now"`
 	Alarm    *AlarmLine   `json:"alarm,omitempty" doc:"an alarm of the subject, as it is now"`
 	Chart    *ChartLine   `json:"chart,omitempty" doc:"what the subject has measured in a time"`
+	Batch    *BatchLine   `json:"batch,omitempty" doc:"what a group of devices was told, as far as it has come now"`
 }
 
 // ChartLine is a chart as a room shows it. Clients draw it from the readings of the device, as long as
@@ -247,7 +250,27 @@ type Command struct {
 	Key       string    `json:"key,omitempty" doc:"idempotency key of whoever gave it"`
 	At        time.Time `json:"at" doc:"when it was given"`
 	ChangedAt time.Time `json:"changed_at"`
+	Batch     string    `json:"batch,omitempty" doc:"id of what a group was told; absent: this device alone"`
 	Trace     string    `json:"trace,omitempty" doc:"to the device alone, and only if it is traced: traceparent of W3C Trace Context"`
+}
+
+// Batch tells the devices of a group to do something.
+type Batch struct {
+	BatchLine
+	Room string    `json:"room,omitempty" doc:"absent: in none"`
+	Seq  int64     `json:"seq,omitempty" doc:"of its line in that room"`
+	Key  string    `json:"key,omitempty" doc:"idempotency key of whoever gave it"`
+	At   time.Time `json:"at" doc:"when it was given"`
+}
+
+// BatchLine is what a group of devices was told, as a room shows it.
+type BatchLine struct {
+	ID      string             `json:"id"`
+	Group   string             `json:"group" doc:"name of the actor's group"`
+	Action  string             `json:"action"`
+	Args    json.RawMessage    `json:"args,omitempty" doc:"an object; absent: none"`
+	Counts  domain.BatchCounts `json:"counts" doc:"how many devices have come how far"`
+	Expires time.Time          `json:"expires"`
 }
 
 // CommandLine is a command as a room shows it.

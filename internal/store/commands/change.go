@@ -36,14 +36,16 @@ func (repo *Repository) change(
 		}
 		r.ChangedAt = now
 		c = r.Command
+		if r.Batch != "" {
+			return changeInBatch(ctx, t, r, before, now)
+		}
 		if r.State != before || now.Sub(r.told) >= progressEvery {
 			kept, err := tell(ctx, t, r, actor, now)
 			if err != nil {
 				return err
 			}
 			if !kept && !r.State.Open() {
-				_, err := t.ExecContext(ctx, `DELETE FROM commands WHERE id = $1`, r.ID)
-				return err
+				return remove(ctx, t, r)
 			}
 			r.told = now
 		}
@@ -58,6 +60,11 @@ func forUpdate(t *store.Tx) string {
 		return ""
 	}
 	return t.ForUpdate() + ` OF c`
+}
+
+func remove(ctx context.Context, t *store.Tx, r *row) error {
+	_, err := t.ExecContext(ctx, `DELETE FROM commands WHERE id = $1`, r.ID)
+	return err
 }
 
 func save(ctx context.Context, t *store.Tx, r *row) error {

@@ -23,14 +23,17 @@ type Repository struct{ db *store.DB }
 func New(db *store.DB) *Repository { return &Repository{db} }
 
 const columns = `c.id, c.device_id, c.key, c.room_id, c.seq, c.action, c.args, c.state, c.progress, c.result, c.error,
-	c.created_at, c.changed_at, c.told_at, c.expires_at, c.due_at, COALESCE(c.trace, ''), u.id, u.kind, u.username, u.display_name, u.avatar`
+	c.created_at, c.changed_at, c.told_at, c.expires_at, c.due_at, COALESCE(c.trace, ''), c.batch_id, COALESCE(b.room_id, ''),
+	u.id, u.kind, u.username, u.display_name, u.avatar`
 
-const tables = ` FROM commands c JOIN users u ON u.id = c.actor_id `
+const tables = ` FROM commands c JOIN users u ON u.id = c.actor_id
+	LEFT JOIN command_batches b ON b.id = c.batch_id `
 
 // row is a command as it is stored.
 type row struct {
 	domain.Command
 	told, due time.Time
+	batchRoom string // that has a line of its batch; empty: none
 }
 
 func scan(rows *sql.Rows) (r row, err error) {
@@ -41,7 +44,7 @@ func scan(rows *sql.Rows) (r row, err error) {
 	var by accounts.RefRow
 	err = rows.Scan(append([]any{&r.ID, &r.Device, &r.Key, &r.Room, &r.Seq, &r.Action, &args, &r.State, &progress, &result,
 		&r.Error, &created, &changed, &told, &expires, &due,
-		&r.Trace}, by.Dest()...)...)
+		&r.Trace, &r.Batch, &r.batchRoom}, by.Dest()...)...)
 	r.Args, r.By = json.RawMessage(args), by.Ref()
 	if result.Valid {
 		r.Result = json.RawMessage(result.String)
@@ -128,17 +131,22 @@ func give(ctx context.Context, t *store.Tx, c domain.Command, now time.Time) (do
 		}
 		c.Seq = e.Seq
 	}
-	_, err = t.ExecContext(ctx,
+	return c, false, insert(ctx, t, c)
+}
+
+// insert stores a new command.
+func insert(ctx context.Context, t *store.Tx, c domain.Command) error {
+	_, err := t.ExecContext(ctx,
 		`INSERT INTO commands (id, device_id, actor_id, key, room_id, seq, action, args, state, error,
-		created_at, changed_at, told_at, expires_at, due_at, trace)
+		created_at, changed_at, told_at, expires_at, due_at, trace, batch_id)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10, $10, $10, $11, $11,
-		NULLIF($12, ''))`,
-		c.ID, c.Device, c.By.ID, c.Key, c.Room, c.Seq, c.Action, string(c.Args), c.State, store.Millis(now),
-		store.Millis(c.Expires), c.Trace)
+		NULLIF($12, ''), $13)`,
+		c.ID, c.Device, c.By.ID, c.Key, c.Room, c.Seq, c.Action, string(c.Args), c.State, store.Millis(c.CreatedAt),
+		store.Millis(c.Expires), c.Trace, c.Batch)
 	if err != nil {
-		return c, false, fmt.Errorf("store a command: %w", err)
+		return fmt.Errorf("store a command: %w", err)
 	}
-	return c, false, nil
+	return nil
 }
 
 // reachable holds that both the actor and the device may write in the room, and locks it.
@@ -238,15 +246,22 @@ func (repo *Repository) Prune(ctx context.Context, before time.Time) (more bool,
 			return err
 		}
 		n, err := res.RowsAffected()
-		more = n == 500
+		if more = n == 500; err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `DELETE FROM command_batches WHERE created_at < $1`, store.Millis(before))
 		return err
 	})
 	return more, err
 }
 
-// EraseDevicesOf deletes the commands of all devices of a deleted account.
+// EraseDevicesOf deletes the commands of all devices of a deleted account, and what it told groups.
 func EraseDevicesOf(ctx context.Context, t *store.Tx, owner string) error {
 	_, err := t.ExecContext(ctx, `DELETE FROM commands WHERE device_id IN (SELECT id FROM devices WHERE owner_id = $1)`,
 		owner)
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `DELETE FROM command_batches WHERE actor_id = $1`, owner)
 	return err
 }

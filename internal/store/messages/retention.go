@@ -133,6 +133,13 @@ func deleteUpTo(ctx context.Context, t *store.Tx, room string, to int64) error {
 	if err != nil {
 		return err
 	}
+	// Those of its devices go with what a group was told, or when they end.
+	for _, what := range []string{`commands WHERE due_at = 0 AND batch_id IN (SELECT id FROM command_batches
+		WHERE room_id = $1 AND room_id <> '' AND seq <= $2)`, `command_batches WHERE room_id = $1 AND room_id <> '' AND seq <= $2`} {
+		if _, err := t.ExecContext(ctx, `DELETE FROM `+what, room, to); err != nil {
+			return err
+		}
+	}
 	if _, err := t.ExecContext(ctx, `DELETE FROM events WHERE room_id = $1 AND seq <= $2`, room, to); err != nil {
 		return err
 	}

@@ -40,6 +40,10 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 	late.EscalatedAt = &until
 	acked.Acknowledged, acked.AckedAt, acked.Note, acked.SnoozedUntil = actor.ID, &at, "the window is open", &until
 	over.ClearedAt, over.Flapping = &until, true
+	batch := domain.BatchLine{ID: "bat_1", Group: "pumps", Action: "fan", Args: json.RawMessage(`{"on":true}`),
+		Counts: domain.BatchCounts{Devices: 12, Pending: 10, Refused: 2}, Expires: until}
+	further := batch
+	further.Counts = domain.BatchCounts{Devices: 12, Delivered: 1, Done: 8, Failed: 1, Refused: 2}
 	chart := domain.ChartLine{From: at, To: until, Series: []domain.ChartSeries{
 		{Name: "temperature", Title: "Temperature", Unit: "Cel", Kind: "number", Count: 3, Min: 18.5, Mean: 20, Max: 22,
 			Last: 21},
@@ -84,6 +88,9 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 		{"alarm.escalated", domain.Event{Type: domain.AlarmEscalated,
 			Payload: domain.AlarmEscalatedPayload{User: subject.ID, Alarm: &late}}},
 		{"chart.posted", domain.Event{Type: domain.ChartPosted, Payload: domain.ChartPostedPayload{Chart: &chart}}},
+		{"group.commanded", domain.Event{Type: domain.GroupCommanded, Payload: domain.GroupCommandedPayload{Batch: &batch}}},
+		{"group.changed", domain.Event{Type: domain.GroupChanged,
+			Payload: domain.GroupChangedPayload{Of: 1, Batch: &further}}},
 		{"member.role", domain.Event{Type: domain.MemberRole, Payload: domain.MemberRolePayload{Role: domain.Moderator}}},
 	}
 	for i := range samples {

@@ -198,13 +198,23 @@ export class Fleet implements port.Fleet {
     confirmed: boolean,
     room = '',
   ): Promise<port.Command> {
-    return this.#api.call('POST', `${path(device)}/commands`, {
-      key: newKey(),
-      action,
-      args,
-      ...(room && { room }),
-      ...(confirmed && { confirm: true }),
-    });
+    return this.#api.call('POST', `${path(device)}/commands`, order(action, args, confirmed, room));
+  }
+
+  tellGroup(
+    group: string,
+    action: string,
+    args: Record<string, Value>,
+    confirmed: boolean,
+    room = '',
+  ): Promise<port.Batch> {
+    return this.#api.call('POST', `${groupPath(group)}/commands`, order(action, args, confirmed, room));
+  }
+
+  async told(group: string): Promise<port.Batch[]> {
+    const at = `${groupPath(group)}/commands`;
+    const [last, ...others] = (await this.#api.call<PageOf<port.Batch>>('GET', `${at}?limit=3`)).items;
+    return last ? [await this.#api.call<port.Batch>('GET', `${at}/${last.id}`), ...others] : [];
   }
 
   inRoom(room: string): Promise<readonly port.FleetDevice[]> {
@@ -327,6 +337,14 @@ const bucketsOf = (s: Answered | undefined): Bucket[] =>
   (s?.buckets ?? []).map((b) => ({ t: Date.parse(b.at), v: b.mean, min: b.min, max: b.max, n: b.count }));
 
 const times = (s: Span) => ({ from: new Date(s.from).toISOString(), to: new Date(s.to).toISOString() });
+
+const order = (action: string, args: Record<string, Value>, confirmed: boolean, room: string) => ({
+  key: newKey(),
+  action,
+  args,
+  ...(room && { room }),
+  ...(confirmed && { confirm: true }),
+});
 
 /** An idempotency key: nobody makes the same again. */
 const newKey = (): string => `${Date.now().toString(36)}-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;

@@ -1,7 +1,7 @@
 // The catalogue of events as this client knows it. The server's is the one that counts:
 // TestWebEvents holds both to be the same.
 
-import type { AlarmLine, ChartLine, CommandLine, Event, KeepOf } from './types';
+import type { AlarmLine, BatchLine, ChartLine, CommandLine, Event, KeepOf } from './types';
 
 /** What an event of each type says beside its subject and its message. */
 export interface Details {
@@ -29,6 +29,8 @@ export interface Details {
   'alarm.acknowledged': { of?: number; alarm?: AlarmLine };
   'alarm.escalated': { user?: string; alarm?: AlarmLine };
   'chart.posted': { chart?: ChartLine };
+  'group.commanded': { batch?: BatchLine };
+  'group.changed': { of?: number; batch?: BatchLine };
   'command.sent': { command?: CommandLine };
   'command.changed': { of?: number; command?: CommandLine };
 }
@@ -60,6 +62,8 @@ const catalogue = {
   'alarm.acknowledged': { line: false },
   'alarm.escalated': { line: true },
   'chart.posted': { line: true },
+  'group.commanded': { line: true },
+  'group.changed': { line: false },
   'command.sent': { line: true },
   'command.changed': { line: false },
 } as const satisfies Record<EventType, Spec>;

@@ -3,7 +3,7 @@
 import type { Bucket, Span } from './device/points';
 import type { Value } from './device/values';
 import type { Device, IssuedKey } from './port';
-import type { AlarmLine, Member } from './types';
+import type { AlarmLine, BatchLine, Member } from './types';
 
 /** A sensor, as the device declares it. */
 export interface Sensor {
@@ -145,6 +145,21 @@ export interface Command {
   by: { display_name: string };
 }
 
+/** What a group was told; of one alone also the devices that it came to no good end for. */
+export interface Batch extends BatchLine {
+  args?: Record<string, Value>;
+  at: string;
+  failures?: {
+    device: string;
+    name?: string;
+    state: 'refused' | 'failed' | 'expired' | 'cancelled';
+    /** of one that was refused */
+    reason?: 'no_action' | 'wrong_args' | 'not_in_room' | 'many_wait' | 'gone';
+    /** of one that failed: what the device says */
+    detail?: string;
+  }[];
+}
+
 export type Severity = 'info' | 'warning' | 'critical';
 
 /** When a device raises an alarm. */
@@ -274,6 +289,17 @@ export interface Fleet {
   /** makes a group, or replaces it: by a rule, or with devices chosen by hand */
   putGroup(name: string, of: { rule: GroupRule } | { devices: string[] }): Promise<void>;
   deleteGroup(name: string): Promise<void>;
+  /** carries out an action on all devices of a group, in a room on those in it */
+  tellGroup(
+    group: string,
+    action: string,
+    args: Record<string, Value>,
+    confirmed: boolean,
+    /** which shows it; none: no room */
+    room?: string,
+  ): Promise<Batch>;
+  /** what a group was told last, the latest with its failures */
+  told(group: string): Promise<Batch[]>;
   get(id: string): Promise<FleetDevice>;
   /** template: of the user's, that it begins with; empty: none */
   register(name: string, access: Access, template: string): Promise<IssuedKey>;

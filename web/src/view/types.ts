@@ -45,6 +45,26 @@ export interface Detail {
   command?: CommandLine;
   alarm?: AlarmLine;
   chart?: ChartLine;
+  batch?: BatchLine;
+}
+/** What a group of devices was told. */
+export interface BatchLine {
+  id: string;
+  group: string;
+  action: string;
+  args?: unknown;
+  counts: BatchCounts;
+}
+/** How many of its devices have come how far. */
+export interface BatchCounts {
+  devices: number;
+  pending: number;
+  delivered: number;
+  done: number;
+  failed: number;
+  expired: number;
+  cancelled: number;
+  refused: number;
 }
 /** What a device has measured in a time, as a room shows it. */
 export interface ChartLine {

@@ -6,6 +6,7 @@ import type { App, RoomModel } from '../port';
 import { t } from '../text';
 import type { RoomState } from '../types';
 import type { Choice } from './Completion.svelte';
+import type { Action } from './slash';
 import type { Token } from './token';
 
 const most = 8;
@@ -73,8 +74,12 @@ async function commands(app: App, room: string, typed: string): Promise<Choice[]
       ]
         .filter(({ id }) => id.toLowerCase().includes(last) && id.toLowerCase() !== `/${last}`)
         .slice(0, most);
-    const action = actions.find((a) => a.word.toLowerCase() === words[0]?.toLowerCase());
-    const arg = action?.actuator.args?.[words.length - 2];
+    if (words.length === 2 && last.startsWith('@'))
+      return begun((await app.fleet.groups()).map((g) => offer(`@${g.name}`, [])), last);
+    const toGroup = words[1]?.startsWith('@');
+    const called = (a: Action) => (toGroup ? a.actuator.name : a.word).toLowerCase();
+    const action = actions.find((a) => called(a) === words[0]?.toLowerCase());
+    const arg = action?.actuator.args?.[words.length - (toGroup ? 3 : 2)];
     return arg ? begun(optionsOf(arg).map((o) => offer(o, [arg.title ?? arg.name])), last) : [];
   } catch {
     return []; // offline: typing goes on without help

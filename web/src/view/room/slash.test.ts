@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Actuator, FleetDevice } from '../fleetport';
-import { actionsOf, NotACommand, parse } from './slash';
+import { actionsOf, NotACommand, parse, parseGroup } from './slash';
 
 const device = (id: string, name: string, actuators: Actuator[]) =>
   ({ id, name, keys: [], created_at: '', owner: {}, capabilities: { actuators } }) as unknown as FleetDevice;
@@ -39,6 +39,14 @@ test('a command is an action and its arguments', () => {
 test('what is no command of the room is a message', () => {
   for (const text of ['fan on', '/unknown', '/etc/passwd', '/', '', ' / fan', 'see /fan on'])
     expect(parse(text, all)).toBe(undefined);
+});
+
+test('a group is told by its name after an action of a device in the room', () => {
+  const devices = [device('dev_1', 'A', [fan, say]), device('dev_2', 'B', [fan])];
+  expect(parseGroup('/fan @pumps off', devices, ['pumps'])).toEqual({ group: 'pumps', actuator: fan, args: { on: false } });
+  for (const text of ['/fan @unknown on', '/light @pumps on', '/say 3 @pumps', 'fan @pumps on'])
+    expect(parseGroup(text, devices, ['pumps'])).toBe(undefined);
+  expect(() => parseGroup('/fan @pumps', devices, ['pumps'])).toThrow(NotACommand);
 });
 
 test('wrong arguments say what is wrong', () => {

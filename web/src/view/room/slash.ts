@@ -53,6 +53,31 @@ export function parse(text: string, actions: readonly Action[]): Parsed | undefi
   return action && { action, args: argsOf(action.actuator.args ?? [], words) };
 }
 
+/** What a text tells a group: "/fan @pumps on". */
+export interface ToGroup {
+  group: string;
+  actuator: Actuator;
+  args: Record<string, Value>;
+}
+
+/**
+ * What a text tells one of the groups, by an action that a device in the room has; undefined: it tells none.
+ * Throws NotACommand where its arguments are wrong.
+ */
+export function parseGroup(
+  text: string,
+  devices: readonly FleetDevice[],
+  groups: readonly string[],
+): ToGroup | undefined {
+  const [head = '', name = '', ...words] = wordsOf(text.trim());
+  const group = name.startsWith('@') && groups.find((g) => g === name.slice(1).toLowerCase());
+  if (!head.startsWith('/') || !group) return undefined;
+  const actuator = devices
+    .flatMap((d) => d.capabilities?.actuators ?? [])
+    .find((a) => a.name.toLowerCase() === head.slice(1).toLowerCase());
+  return actuator && { group, actuator, args: argsOf(actuator.args ?? [], words) };
+}
+
 /** Words apart by spaces; those within quotes belong together. */
 function wordsOf(text: string): string[] {
   return [...text.matchAll(/(?:[^\s"=]+=)?"([^"]*)"|\S+/gu)].map((m) => m[0].replaceAll('"', ''));

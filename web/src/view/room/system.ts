@@ -1,4 +1,4 @@
-import { commandText } from '../device/commandtext';
+import { batchText, commandText } from '../device/commandtext';
 import { valueOf } from '../device/values';
 import { keepText } from '../keep';
 import { numberOf } from '../size';
@@ -47,6 +47,10 @@ const lines: { [T in Exclude<LineType, 'message.created'>]: (who: Who, d: Detail
   'alarm.escalated': ({ actor, subject }, d) =>
     d.alarm ? t('system.alarm-escalated', { subject, name: d.alarm.name }) : t('system.unknown', { actor }),
   'chart.posted': ({ actor, subject }) => t('system.chart', { actor, subject }),
+  'group.commanded': ({ actor }, { batch: b }) =>
+    b
+      ? t('system.command', { actor, subject: b.group, what: commandText(b), state: batchText(b.counts) })
+      : t('system.unknown', { actor }),
   'command.sent': ({ actor, subject }, d) =>
     d.command
       ? t('system.command', { actor, subject, what: commandText(d.command), state: outcome(d.command) })

@@ -1,5 +1,5 @@
 import { reasonOf } from '../failure';
-import type { FleetDevice } from '../fleetport';
+import type { Actuator, FleetDevice } from '../fleetport';
 import type { App, RoomModel } from '../port';
 import { t } from '../text';
 import { overlay } from '../ui.svelte';
@@ -24,21 +24,31 @@ async function tell(app: App, model: RoomModel, room: string, text: string): Pro
     const devices = await app.fleet.inRoom(room);
     return devices.length > 0 && (await chart(app, model, room, text, devices));
   }
-  const { actionsOf, parse, NotACommand } = await import('./slash');
-  const actions = actionsOf(await app.fleet.inRoom(room));
-  let parsed;
+  const { actionsOf, parse, parseGroup, NotACommand } = await import('./slash');
+  const devices = await app.fleet.inRoom(room);
+  let actuator: Actuator;
+  let send: (confirmed: boolean) => Promise<unknown>;
   try {
-    parsed = parse(text, actions);
+    const groups = /^\/\S+\s+@/u.test(text) && devices.length ? await app.fleet.groups() : [];
+    const names = groups.map((g) => g.name);
+    const toGroup = parseGroup(text, devices, names);
+    const toOne = toGroup ? undefined : parse(text, actionsOf(devices));
+    if (toGroup) {
+      const { group, args } = toGroup;
+      actuator = toGroup.actuator;
+      send = (confirmed) => app.fleet.tellGroup(group, actuator.name, args, confirmed, room);
+    } else if (toOne) {
+      const { action, args } = toOne;
+      actuator = action.actuator;
+      send = (confirmed) => app.fleet.command(action.device.id, actuator.name, args, confirmed, room);
+    } else return false;
   } catch (err) {
     if (!(err instanceof NotACommand)) throw err;
     overlay.say(whyNot(err), true);
     return true;
   }
-  if (!parsed) return false;
-  const { action, args } = parsed;
-  const { device, actuator } = action;
   const run = async () => {
-    await app.fleet.command(device.id, actuator.name, args, Boolean(actuator.destructive), room);
+    await send(Boolean(actuator.destructive));
     if (model.draft === text) model.draft = '';
   };
   if (actuator.destructive)
