@@ -58,6 +58,7 @@ func floors() map[string][]string {
 		"internal/senml":   {"internal/domain"},
 
 		"internal/manifest": {"internal/wire"},
+		"internal/espimage": {"internal/domain"},
 
 		"internal/promql":      {},
 		"internal/remotewrite": {},
@@ -126,9 +127,10 @@ func floors() map[string][]string {
 		"internal/telemetry": append([]string{"internal/chunk", "internal/promql", "internal/remotewrite", "internal/senml"},
 			kits...),
 
-		"internal/passkey/softkey": {}, // for tests alone
-		"internal/blob/blobtest":   {"internal/blob", "internal/domain"},
-		"internal/bus/bustest":     {"internal/bus", "internal/domain"},
+		"internal/passkey/softkey":    {}, // for tests alone
+		"internal/espimage/imagetest": {},
+		"internal/blob/blobtest":      {"internal/blob", "internal/domain"},
+		"internal/bus/bustest":        {"internal/bus", "internal/domain"},
 
 		"web":           {},
 		"client/device": {"client", "internal/chunk", "internal/manifest", "internal/wire", "internal/domain"},

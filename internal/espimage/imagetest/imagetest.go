@@ -1,0 +1,158 @@
+// Package imagetest makes application images of ESP-IDF, for tests and virtual devices. No processor runs
+// them.
+package imagetest
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"math/big"
+	mathrand "math/rand/v2"
+	"slices"
+)
+
+// An App is what an image is made of.
+type App struct {
+	ChipID        uint16
+	RevisionMin   uint16
+	RevisionMax   uint16
+	Project       string
+	Version       string
+	SDK           string
+	SecureVersion uint32
+	ELF           [32]byte // SHA-256 of the ELF file
+	Code          []byte   // of a second segment; a multiple of 4 bytes
+	NoHash        bool
+}
+
+// Code makes n bytes of something that looks like a program, the same for the same seed.
+func Code(n int, seed uint64) []byte {
+	random := mathrand.New(mathrand.NewPCG(seed, 1))
+	b := make([]byte, 0, n)
+	for len(b) < n {
+		b = binary.LittleEndian.AppendUint32(b, 0x13|uint32(random.IntN(1<<9))<<7)
+	}
+	return b[:n]
+}
+
+// Build makes an image.
+func Build(a App) []byte {
+	descriptor := make([]byte, 256)
+	binary.LittleEndian.PutUint32(descriptor, 0xABCD5432)
+	binary.LittleEndian.PutUint32(descriptor[4:], a.SecureVersion)
+	copy(descriptor[16:47], a.Version)
+	copy(descriptor[48:79], a.Project)
+	copy(descriptor[80:], "12:00:00")
+	copy(descriptor[96:], "Nov 28 2026")
+	copy(descriptor[112:143], a.SDK)
+	copy(descriptor[144:], a.ELF[:])
+	descriptor[180] = 16
+	b := []byte{0xE9, 2, 2, 0x20, 0, 0, 0x37, 0x40, 0xEE, 0, 0, 0}
+	b = binary.LittleEndian.AppendUint16(b, a.ChipID)
+	b = append(b, 0)
+	b = binary.LittleEndian.AppendUint16(b, a.RevisionMin)
+	b = binary.LittleEndian.AppendUint16(b, a.RevisionMax)
+	b = append(b, 0, 0, 0, 0, 1)
+	if a.NoHash {
+		b[23] = 0
+	}
+	sum := byte(0xEF)
+	for n, data := range [][]byte{descriptor, a.Code} {
+		b = binary.LittleEndian.AppendUint32(b, []uint32{0x3C000020, 0x42000020}[n])
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(data)))
+		b = append(b, data...)
+		for _, v := range data {
+			sum ^= v
+		}
+	}
+	b = append(b, make([]byte, 15-len(b)%16)...)
+	b = append(b, sum)
+	if a.NoHash {
+		return b
+	}
+	hash := sha256.Sum256(b)
+	return append(b, hash[:]...)
+}
+
+// Pad fills an image up to a multiple of 4096 bytes, as signing does.
+func Pad(image []byte) []byte {
+	return append(slices.Clone(image), bytes.Repeat([]byte{0xFF}, -len(image)&4095)...)
+}
+
+// Sign appends a sector of signatures of Secure Boot v2, one for each key: RSA with 3072 bits, or ECDSA on P-256
+// or P-384.
+func Sign(image []byte, keys ...crypto.Signer) ([]byte, error) {
+	image = Pad(image)
+	var blocks []byte
+	for _, key := range keys {
+		block, err := block(image, key)
+		if err != nil {
+			return nil, err
+		}
+		block = append(block, make([]byte, 1196-len(block))...)
+		block = binary.LittleEndian.AppendUint32(block, crc32.ChecksumIEEE(block))
+		blocks = append(blocks, append(block, make([]byte, 16)...)...)
+	}
+	return append(image, append(blocks, bytes.Repeat([]byte{0xFF}, 4096-len(blocks))...)...), nil
+}
+
+func block(image []byte, key crypto.Signer) ([]byte, error) {
+	digest := sha256.Sum256(image)
+	switch k := key.(type) {
+	case *rsa.PrivateKey:
+		return rsaBlock(digest[:], k)
+	case *ecdsa.PrivateKey:
+		if k.Curve.Params().BitSize == 384 {
+			long := sha512.Sum384(image)
+			return ecBlock(long[:], k, 1, 3, 48)
+		}
+		return ecBlock(digest[:], k, 0, 2, 32)
+	}
+	return nil, fmt.Errorf("cannot sign with a %T", key)
+}
+
+func rsaBlock(digest []byte, k *rsa.PrivateKey) ([]byte, error) {
+	sig, err := k.Sign(rand.Reader, digest, &rsa.PSSOptions{SaltLength: 32, Hash: crypto.SHA256})
+	if err != nil {
+		return nil, err
+	}
+	one := big.NewInt(1)
+	r := new(big.Int).Lsh(one, 6144)
+	word := new(big.Int).Lsh(one, 32)
+	m := new(big.Int).ModInverse(k.N, word)
+	b := append([]byte{0xE7, 2, 0, 0}, digest...)
+	b = append(b, little(k.N, 384)...)
+	b = binary.LittleEndian.AppendUint32(b, uint32(k.E))
+	b = append(b, little(r.Mod(r, k.N), 384)...)
+	b = append(b, little(m.Sub(word, m), 4)...)
+	return append(b, little(new(big.Int).SetBytes(sig), 384)...), nil
+}
+
+func ecBlock(digest []byte, k *ecdsa.PrivateKey, hash, curve byte, half int) ([]byte, error) {
+	r, s, err := ecdsa.Sign(rand.Reader, k, digest)
+	if err != nil {
+		return nil, err
+	}
+	public, err := k.PublicKey.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	b := append(append([]byte{0xE7, 3, hash, 0}, digest...), curve)
+	for _, n := range []*big.Int{new(big.Int).SetBytes(public[1 : 1+half]), new(big.Int).SetBytes(public[1+half:]), r, s} {
+		b = append(b, little(n, half)...)
+	}
+	return b, nil
+}
+
+func little(n *big.Int, size int) []byte {
+	b := n.FillBytes(make([]byte, size))
+	slices.Reverse(b)
+	return b
+}
