@@ -81,6 +81,10 @@ bench:
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./internal/gateway
 	$(GO) test -run '^$$' -bench . ./internal/ratelimit ./internal/ws ./internal/fulltext
 
+## fleet: rollouts of good and bad builds over simulated fleets of 10,000 and 100,000 devices (make test: 1,000)
+fleet:
+	UNHIDRA_FLEET=10000,100000 $(GO) test -count=1 -timeout 60m -v -run TestFleet ./internal/rollout
+
 ## fuzz: twenty seconds for each fuzz target
 fuzz:
 	@.ci/fuzz 20s

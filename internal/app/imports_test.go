@@ -121,6 +121,7 @@ func floors() map[string][]string {
 		"internal/shadow":    kits,
 		"internal/alarm":     kits,
 		"internal/dashboard": kits,
+		"internal/rollout":   kits,
 		"internal/history":   kits,
 		"internal/presence":  kits,
 		"internal/webtrace":  kits,

@@ -79,8 +79,39 @@ type Rollout struct {
 	CreatedAt time.Time
 	Approved  UserRef // zero: by nobody
 	StartedAt time.Time
-	ChangedAt time.Time
-	Revision  int64 // counts changes by people
+	Judged    time.Time // when the server last decided about it
+	Revision  int64     // counts changes
+}
+
+// RolloutCounts are what a rollout is judged by. Devices that it leaves out by now are not in them.
+type RolloutCounts struct {
+	States    map[UpdateState]int // how many updates are in each
+	Unheard   int                 // offered longer than OfferPatience ago: they hold up nobody
+	Lately    int                 // offers within a minute
+	Contacted int                 // in the stage that is open: devices that have, or had, an offer
+	Reported  int                 // of these: that have ended it
+	Ended     []EndedGroup        // since Forgiven
+	Health    RolloutHealth
+}
+
+// OfferPatience is for how long an offer without an answer holds up others.
+const OfferPatience = 10 * time.Minute
+
+// EndedGroup counts updates that ended in the same way, for the same reason, on one revision of the hardware.
+type EndedGroup struct {
+	Hardware HardwareRevision
+	State    UpdateState
+	Why      string // name of a reason, or of a reset
+	Count    int
+}
+
+// RolloutHealth compares devices that run the release with the same devices before.
+type RolloutHealth struct {
+	Crashes       int           // with the release
+	Devices       int           // that these are of
+	Ran           time.Duration // of all devices together
+	CrashesBefore int
+	RanBefore     time.Duration
 }
 
 // PauseKind is why a rollout is paused.
@@ -93,6 +124,7 @@ const (
 	PausedLost     PauseKind = "lost"     // devices do not come back
 	PausedRevision PauseKind = "revision" // it fails on one revision of the hardware
 	PausedCrashes  PauseKind = "crashes"  // devices crash more often than before
+	PausedSuccess  PauseKind = "success"  // too few have succeeded for the next stage
 	PausedRelease  PauseKind = "release"  // the release was withdrawn
 )
 
@@ -104,8 +136,8 @@ type RolloutPause struct {
 	Failed   int               `json:"failed" doc:"devices"`
 	Of       int               `json:"of" doc:"devices that had ended it, or crashes after it"`
 	AtLeast  float64           `json:"at_least,omitempty" doc:"share of devices that it fails on at least, with 99 % certainty"`
-	Revision *HardwareRevision `json:"revision,omitempty" doc:"that stands out"`
-	Chance   float64           `json:"chance,omitempty" doc:"probability that it stands out by chance"`
+	Revision *HardwareRevision `json:"revision,omitempty" doc:"that stands out the most"`
+	Chance   float64           `json:"chance,omitempty" doc:"probability that one would stand out as much by chance"`
 	Reason   string            `json:"reason,omitempty" doc:"that most of the devices gave, or why they restarted"`
 	Before   float64           `json:"before,omitempty" doc:"crashes per hour of a device before it"`
 	After    float64           `json:"after,omitempty" doc:"and with it"`

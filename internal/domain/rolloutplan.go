@@ -75,7 +75,7 @@ type RolloutLimits struct {
 type RolloutJudge struct {
 	Failures   float64 `json:"failures,omitempty" minimum:"0" maximum:"1" doc:"share of devices that may fail; 0: 0.01"`
 	Success    float64 `json:"success,omitempty" minimum:"0" maximum:"1" doc:"share that must have succeeded to go on; 0: 0.95"`
-	Samples    int     `json:"samples,omitempty" minimum:"0" maximum:"100000" doc:"devices that must have ended it to go on; 0: 5"`
+	Samples    int     `json:"samples,omitempty" minimum:"0" maximum:"100000" doc:"devices that must have ended it to go on, or all of the stage; 0: 5"`
 	Crashes    float64 `json:"crashes,omitempty" minimum:"0" maximum:"1000" doc:"crashes per hour of a device that are borne in any case; 0: 0.05"`
 	CrashRatio float64 `json:"crash_ratio,omitempty" minimum:"0" maximum:"100" doc:"times as many as before that are borne; 0: 2"`
 }

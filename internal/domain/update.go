@@ -2,6 +2,7 @@ package domain
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -38,6 +39,9 @@ func UpdateStates() []UpdateState { return slices.Clone(updateStates) }
 
 func (s UpdateState) rank() int { return slices.Index(updateStates, s) }
 
+// After reports whether s comes later in an update's life than before.
+func (s UpdateState) After(before UpdateState) bool { return s.rank() > before.rank() }
+
 // Open reports whether more is expected of an update.
 func (s UpdateState) Open() bool { return s.rank() <= UpdateTesting.rank() }
 
@@ -66,9 +70,10 @@ type Update struct {
 	Rollbacks int
 	Offset    int64 // bytes of Size that the device has
 	Size      int64
-	Reason    string
+	Reason    string // name of what went wrong, and words after a colon
 	Code      uint32 // number of an error of the device's system
 	Reset     ResetReason
+	Crashed   int // times while it was tested
 	Hardware  HardwareRevision
 	From      string // version that it ran before
 	FromSHA   string
@@ -84,6 +89,15 @@ type Update struct {
 	Due       time.Time     // when something is to be decided without the device; zero: never
 	Crashes   int           // of the firmware before, in the time Ran
 	Ran       time.Duration // that the firmware before was watched
+}
+
+// Why is the name of what went wrong: why the device restarted, or else its reason.
+func (u Update) Why() string {
+	if u.Reset != "" {
+		return string(u.Reset)
+	}
+	name, _, _ := strings.Cut(u.Reason, ":")
+	return name
 }
 
 // DeviceFirmware is what a device last said of its firmware, with what is known of it since.
