@@ -40,6 +40,7 @@ const chatHelp = `/rooms             list your rooms
 /search WORDS      search all your rooms
 /edit TEXT         change your last message here
 /delete            delete your last message here
+/chart DEVICE 24h  post a chart of a device in the room; values may be named
 /quit              exit`
 
 func chatCommand() command {
@@ -61,7 +62,7 @@ func chat(ctx context.Context, e *env, args []string) error {
 	}
 	t := &chatSession{
 		c: client.New(*server), out: e.stdout, errs: e.stderr, rooms: make(map[string]client.RoomState),
-		mine: make(map[string]int64), follow: *follow, piped: !terminal(e.stdin),
+		mine: make(map[string]int64), heard: make(map[string]int64), follow: *follow, piped: !terminal(e.stdin),
 	}
 	in := bufio.NewReader(e.stdin)
 	err := t.signIn(ctx, e, in, *login)
@@ -100,6 +101,7 @@ type chatSession struct {
 	rooms map[string]client.RoomState
 	open  string           // id of the room that messages go to
 	mine  map[string]int64 // number of the user's last message, by room
+	heard map[string]int64 // number of the user's last line of any kind that came, by room
 	older string           // cursor of the page before the ones shown
 }
 

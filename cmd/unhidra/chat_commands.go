@@ -57,6 +57,8 @@ func (t *chatSession) inRoom(ctx context.Context, name, rest, line string) error
 		return t.await(func() error { _, err := t.live.Edit(ctx, room, own, rest); return err })
 	case name == "/delete":
 		return t.await(func() error { _, err := t.live.Delete(ctx, room, own); return err })
+	case strings.EqualFold(name, "/chart"):
+		return t.chart(ctx, room, rest)
 	case strings.HasPrefix(name, "/") && !strings.HasPrefix(line, "//"):
 		return fmt.Errorf("there is no command %s; /help lists them, and // begins a message with a slash", name)
 	}
@@ -71,12 +73,12 @@ func (t *chatSession) inRoom(ctx context.Context, name, rest, line string) error
 
 const echoTime = 2 * time.Second
 
-// echo waits until the user's own message was received and printed, because the next line of a pipe
+// echo waits until the user's own line was received and printed, because the next line of a pipe
 // may be for another room, and nothing is printed after the last one.
 func (t *chatSession) echo(ctx context.Context, room string, seq int64) {
 	timer := time.NewTimer(echoTime)
 	defer timer.Stop()
-	for t.mine[room] < seq {
+	for t.heard[room] < seq {
 		select {
 		case heard := <-t.lines:
 			heard()

@@ -18,6 +18,9 @@ func (t *chatSession) event(ev client.Event) {
 	if ev.Message != nil && ev.Actor.ID == t.me && ev.Type == string(domain.MessageCreated) {
 		t.mine[ev.Room] = ev.Seq
 	}
+	if ev.Actor.ID == t.me {
+		t.heard[ev.Room] = ev.Seq
+	}
 	if ev.Room != t.open && !t.follow {
 		return
 	}

@@ -55,7 +55,7 @@ func floors() map[string][]string {
 		"internal/captcha": ground,
 		"internal/picture": {"internal/domain"},
 		"internal/chunk":   {"internal/domain"},
-		"internal/senml":   {"internal/domain"},
+		"internal/senml":   {"internal/domain", "internal/wire"},
 
 		"internal/manifest": {"internal/wire"},
 		"internal/espimage": {"internal/domain"},
@@ -67,7 +67,7 @@ func floors() map[string][]string {
 		"internal/proxyproto": ground,
 		"internal/disk":       ground,
 
-		"internal/httpx":    ground,
+		"internal/httpx":    append([]string{"internal/wire"}, ground...),
 		"internal/password": ground,
 		"internal/totp":     ground,
 		"internal/passkey":  ground,

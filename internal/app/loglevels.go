@@ -4,17 +4,21 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"net/http"
 
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/token"
+	"github.com/unhidra/unhidra/internal/wire"
 )
 
 // LogLevelsPath is where the operator listener shows the levels of the log by GET, changes those
 // of some parts by PATCH, and gives all the level of the settings by DELETE.
 const LogLevelsPath = "/log-levels"
+
+const maxLevels = 64 << 10 // bytes of a request
 
 // OperatorToken returns what must be shown as bearer token to change something at the operator
 // listener: only who can read the server's key can make it.
@@ -44,7 +48,10 @@ func (l logLevels) get(w http.ResponseWriter, _ *http.Request) {
 
 func (l logLevels) patch(w http.ResponseWriter, r *http.Request) {
 	var levels map[string]string
-	err := json.NewDecoder(r.Body).Decode(&levels)
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxLevels))
+	if err == nil {
+		err = wire.Decode(body, &levels)
+	}
 	if err == nil {
 		err = config.CheckLogLevels(levels)
 	}

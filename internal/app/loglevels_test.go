@@ -58,7 +58,7 @@ func TestLogLevelsChangeWithTheServersKey(t *testing.T) {
 		{"DELETE", "", "", 401, "the server's key"},
 		{"PATCH", bearer, `{"htpp":"debug"}`, 400, "is no part"},
 		{"PATCH", bearer, `{"http":"loud"}`, 400, "is no level"},
-		{"PATCH", bearer, `http`, 400, "invalid"},
+		{"PATCH", bearer, `http`, 400, "it is not JSON"},
 		{"GET", "", "", 200, `"hub":"error"`},
 	} {
 		if status, body := ask(c.method, c.bearer, c.body); status != c.status || !strings.Contains(body, c.says) {

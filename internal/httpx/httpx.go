@@ -17,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/wire"
 )
 
 // Prefix is the path of the REST API. Register adds it to paths that do not start with it.
@@ -51,6 +52,16 @@ type Options struct {
 	Log     *slog.Logger  // causes of errors that clients do not see; nil: none
 }
 
+// jsonFormat reads and writes JSON, and says what is not JSON in words of JSON.
+func jsonFormat() huma.Format {
+	return huma.Format{
+		Marshal: huma.DefaultJSONFormat.Marshal,
+		Unmarshal: func(data []byte, v any) error {
+			return wire.NoJSON(huma.DefaultJSONFormat.Unmarshal(data, v), data)
+		},
+	}
+}
+
 // New returns an API on mux. It also serves the OpenAPI document at /openapi.json, documentation at
 // /docs, and a page for each kind of problem.
 func New(mux *http.ServeMux, o Options) huma.API {
@@ -74,7 +85,7 @@ func New(mux *http.ServeMux, o Options) huma.API {
 				},
 			},
 		},
-		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		Formats:       map[string]huma.Format{"application/json": jsonFormat(), "json": jsonFormat()},
 		DefaultFormat: "application/json",
 		Transformers:  []huma.Transformer{translate},
 	}, &adapter{mux: mux, log: o.Log})

@@ -176,6 +176,8 @@ func TestCHK_AP_05_Refusals(t *testing.T) {
 			""},
 		"not JSON": {call{method: "POST", path: "/api/v1/things", body: "{"}, 400, domain.Invalid,
 			domain.CodeInvalidRequest, ""},
+		"half a JSON": {call{method: "POST", path: "/api/v1/things", body: `{"name":"a",}`}, 400, domain.Invalid,
+			domain.CodeInvalidRequest, ""},
 		"no body": {call{method: "POST", path: "/api/v1/things"}, 400, domain.Invalid, domain.CodeInvalidRequest, ""},
 		"wrong type": {call{method: "POST", path: "/api/v1/things", body: `{"name":7}`}, 400, domain.Invalid,
 			domain.CodeInvalidRequest, "/name"},
@@ -209,6 +211,9 @@ func TestCHK_AP_05_Refusals(t *testing.T) {
 			if res.StatusCode != tt.status || p.Status != tt.status || p.Kind != string(tt.kind) || p.Code != tt.code ||
 				p.Detail == "" {
 				t.Errorf("got %d %s", res.StatusCode, body)
+			}
+			if strings.Contains(body, "invalid character") || strings.Contains(body, "unexpected end") {
+				t.Errorf("the answer speaks of JSON in words of Go: %s", body)
 			}
 			if tt.pointer != "" && (len(p.Errors) == 0 || p.Errors[0].Pointer != tt.pointer) {
 				t.Errorf("got errors %+v, want pointer %s", p.Errors, tt.pointer)

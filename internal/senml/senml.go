@@ -14,6 +14,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/wire"
 )
 
 // A Record is one measurement, with what the base fields of its pack add to it.
@@ -50,7 +51,7 @@ func ParseJSON(b []byte, now time.Time) ([]Record, error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	if err := d.Decode(&pack); err != nil {
 		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
-			return nil, wrong("it is not JSON at byte %d: %v", syntax.Offset, err)
+			return nil, wrong("%w", wire.NoJSON(err, b))
 		}
 		return nil, wrong("it is not an array of objects")
 	}

@@ -9,10 +9,13 @@ import (
 	"reflect"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 var (
 	errTrailing = errors.New("there is something after the value")
+	errEmpty    = errors.New("it is empty")
+	errShort    = errors.New("it ends before it is complete")
 	errTime     = errors.New("write a time as 2026-01-31T08:00:00Z (RFC 3339)")
 )
 
@@ -51,9 +54,9 @@ func explained(err error, data []byte) error {
 	name, unknown := strings.CutPrefix(text, "json: unknown field ")
 	switch {
 	case errors.Is(err, io.EOF):
-		return errors.New("it is empty")
+		return errEmpty
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("it ends before it is complete")
+		return errShort
 	case errors.As(err, &kind):
 		return mistaken(kind)
 	case errors.As(err, &syntax):
@@ -104,14 +107,31 @@ func kindOf(t reflect.Type) string {
 	}
 }
 
-// noJSON says where data is no JSON, and names numbers that many encoders write, and JSON (RFC 8259,
+// NoJSON says where data is not JSON, if that is what err is about. Any other error is returned as it is.
+func NoJSON(err error, data []byte) error {
+	var syntax *json.SyntaxError
+	if !errors.As(err, &syntax) {
+		return err
+	}
+	return noJSON(syntax, data)
+}
+
+// noJSON names what stands where it cannot, and numbers that many encoders write, and JSON (RFC 8259,
 // section 6) lacks.
 func noJSON(err *json.SyntaxError, data []byte) error {
-	if err.Offset >= 1 && err.Offset <= int64(len(data)) {
-		rest := data[err.Offset-1:]
-		if bytes.HasPrefix(rest, []byte("NaN")) || bytes.HasPrefix(rest, []byte("Inf")) {
-			return fmt.Errorf("%w: JSON has no NaN and no Infinity; leave the value out, or send null", err)
-		}
+	at := err.Offset - 1
+	switch {
+	case strings.Contains(err.Error(), "max depth"):
+		return errors.New("it is nested too deep")
+	case len(bytes.TrimSpace(data)) == 0:
+		return errEmpty
+	case at < 0 || at >= int64(len(data)) || strings.HasPrefix(err.Error(), "unexpected end"):
+		return errShort
 	}
-	return fmt.Errorf("it is not JSON at byte %d: %w", err.Offset, err)
+	rest := data[at:]
+	if bytes.HasPrefix(rest, []byte("NaN")) || bytes.HasPrefix(rest, []byte("Inf")) {
+		return errors.New("JSON has no NaN and no Infinity; leave the value out, or send null")
+	}
+	char, _ := utf8.DecodeRune(rest)
+	return fmt.Errorf("it is not JSON: at byte %d, %q cannot stand", err.Offset, string(char))
 }

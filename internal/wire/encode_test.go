@@ -8,19 +8,23 @@ import (
 func TestWhatCannotBeDecodedIsSaidInWordsOfJSON(t *testing.T) {
 	t.Parallel()
 	for data, want := range map[string]string{
-		`[]`:           "it must be an object, not a list",
-		`"x"`:          "it must be an object, not a text",
-		``:             "it is empty",
-		`{`:            "it ends before it is complete",
-		`{"type":5}`:   "type must be a text, not a number",
-		`{"typ":"x"}`:  `there is no field "typ"`,
-		`{} {}`:        "there is something after the value",
-		`{"type":NaN}`: "JSON has no NaN",
-		`{"type"}`:     "it is not JSON at byte 8",
+		`[]`:                        "it must be an object, not a list",
+		`"x"`:                       "it must be an object, not a text",
+		``:                          "it is empty",
+		`{`:                         "it ends before it is complete",
+		`{"type":5}`:                "type must be a text, not a number",
+		`{"typ":"x"}`:               `there is no field "typ"`,
+		`{} {}`:                     "there is something after the value",
+		`{"type":NaN}`:              "JSON has no NaN",
+		`{"type"}`:                  `it is not JSON: at byte 8, "}" cannot stand`,
+		`{"type":tru€`:              `it is not JSON: at byte 12, "€" cannot stand`,
+		"{\"id\":\"\n\"}":           `it is not JSON: at byte 8, "\n" cannot stand`,
+		strings.Repeat("[", 20_000): "it is nested too deep",
 	} {
 		var r Request
 		if err := Decode([]byte(data), &r); err == nil || !strings.Contains(err.Error(), want) ||
-			strings.Contains(err.Error(), "Go ") || strings.Contains(err.Error(), "json:") {
+			strings.Contains(err.Error(), "Go ") || strings.Contains(err.Error(), "json:") ||
+			strings.Contains(err.Error(), "invalid character") {
 			t.Errorf("%s: %v, want %q", data, err, want)
 		}
 	}
