@@ -149,3 +149,60 @@ func TestMQTTBridgesMayRetainMore(t *testing.T) {
 		}
 	})
 }
+
+// The devices behind a bridge are there as long as it is connected, unless it says otherwise of one: also when it did so
+// before the server began.
+func TestMQTTDevicesBehindABridgeAreThereOrNot(t *testing.T) {
+	t.Parallel()
+	live.EachSetup(t, func(t *testing.T, start live.Starter) {
+		s := start()
+		ann := s.User("ann")
+		var bridge issued
+		if err := ann.Do(t.Context(), "POST", "/devices", map[string]any{"name": "Z", "access": "bridge"},
+			&bridge); err != nil {
+			t.Fatal(err)
+		}
+		connect := func() (node *mqtttest.Client, publish func(topic, payload string)) {
+			node = mqtttest.Must(t, s.MQTT, connectAs(packet.V311, "z2m", bridge.Key))
+			publish = func(topic, payload string) {
+				node.Publish(packet.Publish{Topic: "zigbee2mqtt/" + topic, QoS: 1, Retain: true, Payload: []byte(payload)})
+			}
+			publish("bridge/state", `{"state":"online"}`)
+			return node, publish
+		}
+		node, publish := connect()
+		for _, name := range []string{"bed", "door"} {
+			payload := fmt.Sprintf(`{"availability":[{"topic":"zigbee2mqtt/bridge/state","value_template":
+				"{{ value_json.state }}"},{"topic":"zigbee2mqtt/%[1]s/availability","value_template":"{{ value_json.state }}"}],
+				"availability_mode":"all","device":{"identifiers":["zigbee2mqtt_%[1]s"],"name":"%[1]s",
+				"via_device":"zigbee2mqtt_bridge"},"device_class":"humidity","state_topic":"zigbee2mqtt/%[1]s",
+				"unique_id":"%[1]s_humidity","unit_of_measurement":"%%","value_template":"{{ value_json.humidity }}"}`, name)
+			node.Publish(packet.Publish{Topic: "homeassistant/sensor/" + name + "/humidity/config", QoS: 1, Retain: true,
+				Payload: []byte(payload)})
+		}
+		all := behind(t, ann, bridge.Device.ID, 2)
+		awaitOnline(t, ann, all["bed"], "online")
+		publish("door/availability", `{"state":"offline"}`)
+		awaitOnline(t, ann, all["door"], "offline")
+		publish("bridge/state", `{"state":"online"}`)
+		awaitOnline(t, ann, all["bed"], "online")
+		awaitOnline(t, ann, all["door"], "offline")
+		publish("door/availability", `{"state":"online"}`)
+		awaitOnline(t, ann, all["door"], "online")
+		publish("door/availability", `{"state":"offline"}`)
+		node.Close()
+		awaitOnline(t, ann, all["bed"], "offline")
+		if s.Nodes() > 1 {
+			return // the restart is that of one process
+		}
+		s.Stop()
+		s = start()
+		tokens := ann.Tokens()
+		ann = client.New(s.URL)
+		ann.SetTokens(tokens)
+		node, _ = connect()
+		defer node.Close()
+		awaitOnline(t, ann, all["bed"], "online")
+		awaitOnline(t, ann, all["door"], "offline")
+	})
+}

@@ -194,17 +194,17 @@ func TestADeviceSaysThatItIsNotThere(t *testing.T) {
 	eachNode(t, func(t *testing.T, a, _ *node, p domain.Principal) {
 		a.connect(t, "c1", p, "10.0.0.1")
 		a.is(t, p.ID, domain.DeviceOnline, 1)
-		a.DeviceAvailable("c1", false)
+		a.DeviceAvailable("c1", p.ID, false)
 		if s := a.is(t, p.ID, domain.DeviceOffline, 1); s.Reason != "unavailable" {
 			t.Errorf("%+v", s)
 		}
-		a.DeviceAvailable("c1", true)
+		a.DeviceAvailable("c1", p.ID, true)
 		a.is(t, p.ID, domain.DeviceOnline, 2)
-		a.DeviceAvailable("c1", false)
+		a.DeviceAvailable("c1", p.ID, false)
 		a.is(t, p.ID, domain.DeviceOffline, 2)
 		a.connect(t, "c2", p, "10.0.0.1")
 		a.DeviceDisconnected(t.Context(), "c1", "taken_over")
-		a.DeviceAvailable("c1", false) // its will
+		a.DeviceAvailable("c1", p.ID, false) // its will
 		a.is(t, p.ID, domain.DeviceOnline, 4)
 	})
 }

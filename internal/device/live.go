@@ -18,10 +18,11 @@ import (
 type live struct {
 	mu      sync.Mutex
 	devices map[string]*connected
-	conns   map[string]*link          // by the id that its transport has for a connection
-	changes []change                  // not yet in the store
-	resync  bool                      // changes were lost: the store is told of everything anew
-	ended   []domain.DeviceConnection // not yet in the store
+	conns   map[string]*link            // by the id that its transport has for a connection
+	behind  map[string]map[string]*link // by the same, and by device: of those that a bridge speaks for
+	changes []change                    // not yet in the store
+	resync  bool                        // changes were lost: the store is told of everything anew
+	ended   []domain.DeviceConnection   // not yet in the store
 
 	contests map[string]*contest  // by device, of keys that are in use from several addresses
 	left     map[string]departure // by device, of connections whose place another one took a moment ago
@@ -50,7 +51,8 @@ type link struct {
 }
 
 func newLive() live {
-	return live{devices: make(map[string]*connected), conns: make(map[string]*link), contests: make(map[string]*contest),
+	return live{devices: make(map[string]*connected), conns: make(map[string]*link),
+		behind: make(map[string]map[string]*link), contests: make(map[string]*contest),
 		left: make(map[string]departure)}
 }
 
@@ -125,14 +127,8 @@ func (s *Service) DeviceDisconnected(ctx context.Context, conn, because string) 
 	}
 	delete(s.live.conns, conn)
 	s.live.history(l.DeviceConnection, now, because)
-	c := s.live.devices[l.Device]
-	c.links = slices.DeleteFunc(c.links, func(other *link) bool { return other == l })
-	if !c.silent {
-		s.live.change(endOf(l.DeviceConnection, now, l.heard(), because))
-	}
-	if len(c.links) == 0 {
-		delete(s.live.devices, l.Device)
-	}
+	s.live.endBehind(conn, now, because)
+	s.live.unlink(l, now, because)
 	s.live.mu.Unlock()
 	if because == takenOver && s.Bus != nil {
 		s.tellTaken(ctx, l.DeviceConnection, now)
@@ -142,11 +138,24 @@ func (s *Service) DeviceDisconnected(ctx context.Context, conn, because string) 
 	s.record(ctx, domain.AuditDeviceDisconnect, l.Device, l.Key, e)
 }
 
-// DeviceAvailable takes what a device says by a connection of itself: whether it is there.
-func (s *Service) DeviceAvailable(conn string, available bool) {
+// unlink takes a link of a device out. The caller holds l.mu.
+func (l *live) unlink(ended *link, now time.Time, because string) {
+	c := l.devices[ended.Device]
+	c.links = slices.DeleteFunc(c.links, func(other *link) bool { return other == ended })
+	if !c.silent {
+		l.change(endOf(ended.DeviceConnection, now, ended.heard(), because))
+	}
+	if len(c.links) == 0 {
+		delete(l.devices, ended.Device)
+	}
+}
+
+// DeviceAvailable takes what is said by a connection of its device, or of one that it speaks for: whether that is
+// there.
+func (s *Service) DeviceAvailable(conn, device string, available bool) {
 	s.live.mu.Lock()
 	defer s.live.mu.Unlock()
-	if l := s.live.conns[conn]; l != nil {
+	if l := s.live.availableBy(conn, device); l != nil {
 		l.unavailable = !available
 	}
 }

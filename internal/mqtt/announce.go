@@ -36,6 +36,7 @@ type announcer struct {
 	sensors  map[string][]*discovery.Sensor // by the topic of their values
 	actions  map[string]*discovery.Action
 	there    map[string]discovery.Availability // by topic
+	down     map[string]bool                   // topics of there: whether it is not, as far as is known
 	bad      []domain.Unsupported              // announcements that could not be read
 	waiting  []order                           // commands that are done when a sensor shows it
 
@@ -44,6 +45,7 @@ type announcer struct {
 
 	dirty   bool                // its announcements are to be read anew
 	behind  map[string][]string // of a bridge: the devices whose values are in a topic
+	about   map[string][]string // the same: whether they are there
 	missing map[string]string   // of a bridge: names of devices that are not registered yet, by key
 }
 

@@ -49,14 +49,19 @@ func (a *announced) renew(bridges map[string]children) {
 // childChanged has the bridges of a site read anew, if one of them speaks for a device that has ended, or of which
 // nothing was taken.
 func (s *Service) childChanged(device string, ended bool) {
+	var changed []string
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, t := range s.sites {
 		t.announced.mu.Lock()
 		if out, known := t.announced.behind[device]; known && out != ended {
 			t.announced.stale = true
+			changed = append(changed, t.id)
 		}
 		t.announced.mu.Unlock()
+	}
+	s.mu.Unlock()
+	for _, owner := range changed {
+		s.showAgain(owner)
 	}
 }
 
@@ -80,7 +85,7 @@ func (c *conn) announcements(ctx context.Context) (*announced, error) {
 // split gives the entities of a bridge to the devices that they are of, and returns its own. It is called with the
 // lock.
 func (a *announced) split(d *announcer, known children, entities []*discovery.Entity) (own []*discovery.Entity) {
-	d.behind, d.missing = make(map[string][]string), make(map[string]string)
+	d.behind, d.about, d.missing = make(map[string][]string), make(map[string][]string), make(map[string]string)
 	of := make(map[string][]*discovery.Entity)
 	for _, e := range entities {
 		key := e.Device.ID
@@ -101,6 +106,10 @@ func (a *announced) split(d *announcer, known children, entities []*discovery.En
 			a.devices[child.ID] = c
 		}
 		c.index(of[child.ID])
+		c.there = discovery.Common(of[child.ID])
+		for topic := range c.there {
+			d.about[topic] = append(d.about[topic], child.ID)
+		}
 		for topic := range c.sensors {
 			d.behind[topic] = append(d.behind[topic], child.ID)
 		}
@@ -146,6 +155,7 @@ func (c *conn) adopt(ctx context.Context, a *announced) {
 	if attached {
 		c.attachChildren(a)
 	}
+	c.showChildren(ctx, a)
 }
 
 // childrenOf returns the devices that a bridge speaks for.

@@ -98,6 +98,9 @@ func (c *conn) connect(ctx context.Context, p packet.Connect) error {
 	if c.who.Kind == domain.KindDevice {
 		c.spoke.Store(s.Now().UnixNano())
 		s.Devices.DeviceConnected(c.context(ctx), c.id, c.who, c.addr, c.lastSpoke)
+		if c.who.Access == domain.AccessBridge && s.Bridges != nil {
+			c.showSoon()
+		}
 	}
 	s.metrics.connects.WithLabelValues("accepted").Inc()
 	s.tellTaken(c, p.CleanStart)
@@ -253,6 +256,7 @@ func (c *conn) leave() {
 			delete(s.clients, c.key)
 		}
 		s.mu.Unlock()
+		s.work.cancel("show " + c.id)
 		c.endCommands()
 		c.endView()
 		w := c.will.Swap(nil)

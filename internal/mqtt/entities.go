@@ -31,18 +31,39 @@ func (s *Service) settled(ctx context.Context, a *announced, device, topic strin
 	return d, nil
 }
 
-// available takes whether a device says that it is there.
+// available takes whether a device says that it is there, or a bridge that those are which it speaks for.
 func (c *conn) available(ctx context.Context, a *announced, m *message) {
+	said := make(map[string]bool)
 	a.mu.Lock()
-	d := a.of(ctx, c.s, m.device)
-	there, known := false, false
-	if d != nil && d.there[m.topic].Topic != "" {
-		there, known = d.there[m.topic].Says(&discovery.Message{Payload: string(m.payload)})
+	if d := a.of(ctx, c.s, m.device); d != nil {
+		msg := &discovery.Message{Payload: string(m.payload)}
+		for _, device := range append([]string{m.device}, d.about[m.topic]...) {
+			if there, known := a.devices[device].hears(m.topic, msg); known {
+				said[device] = there
+			}
+		}
 	}
 	a.mu.Unlock()
-	if known {
-		c.s.Devices.DeviceAvailable(c.id, there)
+	for device, there := range said {
+		c.s.Devices.DeviceAvailable(c.id, device, there)
 	}
+}
+
+// hears takes a message of a topic by which the device may say whether it is there.
+func (d *announcer) hears(topic string, m *discovery.Message) (there, known bool) {
+	by, ok := d.there[topic]
+	if !ok {
+		return false, false
+	}
+	said, known := by.Says(m)
+	if !known {
+		return false, false
+	}
+	if d.down == nil {
+		d.down = make(map[string]bool)
+	}
+	d.down[topic] = !said
+	return by.There(d.there, d.down, said), true
 }
 
 // observe takes the values that a message of a device has.

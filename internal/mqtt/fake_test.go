@@ -77,7 +77,9 @@ func (b *backend) Leaves(context.Context, domain.Principal, string, time.Duratio
 
 func (b *backend) Note(string, domain.DeviceNote) {}
 
-func (b *backend) DeviceAvailable(string, bool) {}
+func (b *backend) DeviceAvailable(string, string, bool) {}
+
+func (b *backend) DevicesBehind(string, map[string]bool) {}
 
 func (b *backend) DeviceDisconnected(context.Context, string, string) { b.answer()() }
 

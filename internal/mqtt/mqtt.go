@@ -36,7 +36,8 @@ type Devices interface {
 	AuthenticateDevice(ctx context.Context, key string, from netip.Addr) (domain.Principal, error)
 	DeviceConnected(ctx context.Context, conn string, p domain.Principal, from netip.Addr, heard func() time.Time)
 	DeviceDisconnected(ctx context.Context, conn, because string)
-	DeviceAvailable(conn string, available bool)
+	DeviceAvailable(conn, device string, available bool)
+	DevicesBehind(conn string, there map[string]bool)
 }
 
 // Users finds accounts.

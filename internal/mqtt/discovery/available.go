@@ -7,6 +7,25 @@ type Availability struct {
 	Topic    string
 	yes, no  string // payloads
 	template *Template
+	mode     string // all, any, or latest
+}
+
+// There returns whether a device is there by what its topics last said: those that are down say that it is not, and said
+// is what the last message did.
+func (a Availability) There(all map[string]Availability, down map[string]bool, said bool) bool {
+	count := 0
+	for topic := range all {
+		if down[topic] {
+			count++
+		}
+	}
+	switch a.mode {
+	case "all":
+		return count == 0
+	case "any":
+		return count < len(all)
+	}
+	return said
 }
 
 // Says returns whether a message says that the device is there; known is false if it says neither.
@@ -23,7 +42,7 @@ func (a Availability) Says(m *Message) (there, known bool) {
 func (d doc) availability() (all []Availability) {
 	add := func(e doc, topic, template string) {
 		a := Availability{Topic: topic, yes: e.or("payload_available", "online"),
-			no: e.or("payload_not_available", "offline")}
+			no: e.or("payload_not_available", "offline"), mode: d.text("availability_mode")}
 		if template != "" {
 			var err error
 			if a.template, err = Compile(template); err != nil {

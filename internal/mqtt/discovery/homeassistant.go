@@ -45,7 +45,8 @@ var long = map[string]string{
 	"pct_val_tpl": "percentage_value_template", "pct_cmd_tpl": "percentage_command_template",
 	"temp_cmd_tpl": "temperature_command_template", "mode_cmd_tpl": "mode_command_template",
 	"avty": "availability", "avty_t": "availability_topic", "avty_tpl": "availability_template",
-	"pl_avail": "payload_available", "pl_not_avail": "payload_not_available",
+	"avty_mode": "availability_mode",
+	"pl_avail":  "payload_available", "pl_not_avail": "payload_not_available",
 	"ids": "identifiers", "cns": "connections", "mf": "manufacturer",
 	"mdl": "model", "sw": "sw_version", "hw": "hw_version", "sn": "serial_number",
 }
@@ -173,7 +174,7 @@ func (d doc) components(object string, bridged bool) (all []*Entity, err error) 
 			continue
 		}
 		for _, inherited := range []string{"state_topic", "command_topic", "availability", "availability_topic",
-			"availability_template", "payload_available", "payload_not_available"} {
+			"availability_mode", "availability_template", "payload_available", "payload_not_available"} {
 			if c[inherited] == nil && d[inherited] != nil {
 				c[inherited] = d[inherited]
 			}
