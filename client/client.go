@@ -127,12 +127,18 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 	return err
 }
 
+// Bytes is a body that Do sends as it is.
+type Bytes []byte
+
 func (c *Client) call(ctx context.Context, method, path, token string, in, out any) error {
 	if c.bad != nil {
 		return c.bad
 	}
 	var body io.Reader
-	if in != nil {
+	kind := "application/json"
+	if raw, ok := in.(Bytes); ok {
+		kind, body = "application/octet-stream", bytes.NewReader(raw)
+	} else if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {
 			return err
@@ -144,7 +150,7 @@ func (c *Client) call(ctx context.Context, method, path, token string, in, out a
 		return err
 	}
 	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", kind)
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)

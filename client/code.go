@@ -182,6 +182,29 @@ const (
 	CodeReadings         = domain.CodeReadings
 	CodeTooManyReadings  = domain.CodeTooManyReadings
 	CodeNoSeries         = domain.CodeNoSeries
+	CodeNoProduct        = domain.CodeNoProduct
+	CodeProductExists    = domain.CodeProductExists
+	CodeManyProducts     = domain.CodeManyProducts
+	CodeNotYourProduct   = domain.CodeNotYourProduct
+	CodeProductInUse     = domain.CodeProductInUse
+	CodeNoRelease        = domain.CodeNoRelease
+	CodeReleaseExists    = domain.CodeReleaseExists
+	CodeReleaseFixed     = domain.CodeReleaseFixed
+	CodeReleaseState     = domain.CodeReleaseState
+	CodeManyReleases     = domain.CodeManyReleases
+	CodeNoRoot           = domain.CodeNoRoot
+	CodeBadDocument      = domain.CodeBadDocument
+	CodeBadSignature     = domain.CodeBadSignature
+	CodeNotSigned        = domain.CodeNotSigned
+	CodeNoUpload         = domain.CodeNoUpload
+	CodeManyUploads      = domain.CodeManyUploads
+	CodeUploadOffset     = domain.CodeUploadOffset
+	CodeUploadHash       = domain.CodeUploadHash
+	CodeUploadOpen       = domain.CodeUploadOpen
+	CodeBadImage         = domain.CodeBadImage
+	CodeImageOverlaps    = domain.CodeImageOverlaps
+	CodeNoImage          = domain.CodeNoImage
+	CodeLinkExpired      = domain.CodeLinkExpired
 )
 
 // Codes about limits.

@@ -76,6 +76,7 @@ func TestEveryAnswerIsKnown(t *testing.T) {
 	k.rooms(t.Context())
 	k.requests(t.Context())
 	k.messages(t.Context())
+	k.firmware(t.Context())
 	k.called(k.bob.SignOut(t.Context()), "SignOut")
 	k.complete(reflect.TypeFor[*client.Client](),
 		"Register", "Factor", // newContract; TestSecondFactor

@@ -83,6 +83,10 @@ func try(t *testing.T, s *live.Server, o operation, body, bearer string) (status
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader([]byte("x"))), 1
 		req.Header.Set("Content-Type", "image/png")
 	}
+	if o.id == "add-part" {
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader([]byte("x"))), 1
+		req.Header.Set("Content-Type", "application/octet-stream")
+	}
 	if o.id == "import-devices" {
 		req.Header.Set("Content-Type", "application/x-ndjson")
 	}
@@ -126,6 +130,12 @@ func newHouse(t *testing.T) *house {
 	must(t, db.Factors.Remember(t.Context(), domain.Remembered{ID: "rem_anns", User: me.ID, CreatedAt: now, UsedAt: now,
 		Expires: now.Add(time.Hour)}, []byte("hash")))
 	h.bobID = bob.ID
+	var product, release, upload struct{ ID string }
+	must(t, h.ann.Do(t.Context(), "POST", "/firmware/products", map[string]any{"name": "door"}, &product))
+	at := "/firmware/products/" + product.ID
+	must(t, h.ann.Do(t.Context(), "POST", at+"/releases", map[string]any{"version": "1.0", "version_code": 1}, &release))
+	hash := noFile
+	must(t, h.ann.Do(t.Context(), "POST", at+"/uploads", map[string]any{"kind": "raw", "size": 3, "sha256": hash}, &upload))
 	h.fixed = []string{
 		"{user}", me.ID, "{bob}", bob.ID, "{banned}", banned.ID, "{session}", sessions.Items[0].ID,
 		"{command}", domain.NewID(domain.CommandPrefix), "{batch}", domain.NewID(domain.BatchPrefix),
@@ -133,7 +143,8 @@ func newHouse(t *testing.T) *house {
 		"{window}", domain.NewID(domain.MaintenancePrefix),
 		"{rule}", domain.NewID(domain.AlarmRulePrefix),
 		"{group}", "anns", "{template}", "anns", "{browser}", "rem_anns", "{passkey}", "anns-key", "{hash}", "nothing",
-		"{provider}", "oidc",
+		"{provider}", "oidc", "{product}", product.ID, "{release}", release.ID, "{upload}", upload.ID, "{sha256}", hash,
+		"{start}", "0",
 	}
 	return h
 }

@@ -92,10 +92,12 @@ func floors() map[string][]string {
 		"internal/store/alarms":     part("accounts", "rooms", "roomlog"),
 		"internal/store/commands":   part("accounts", "rooms", "roomlog"),
 		"internal/store/dashboards": part("accounts", "rooms", "roomlog"),
+		"internal/store/firmware":   part("accounts", "blobs", "rooms"),
 		// where they cross
-		"internal/store/departure": part("accounts", "alarms", "commands", "devices", "messages", "rooms", "roomlog"),
+		"internal/store/departure": part("accounts", "alarms", "commands", "devices", "firmware", "messages", "rooms",
+			"roomlog"),
 		"internal/store/all": part("accounts", "alarms", "audit", "blobs", "commands", "dashboards", "departure", "devices",
-			"feedlog", "mails",
+			"feedlog", "firmware", "mails",
 			"messages", "mqtt", "rooms", "roomlog", "search", "server"),
 		"internal/store/readings/rollup": {"internal/chunk", "internal/domain"}, // without SQL
 
@@ -122,6 +124,7 @@ func floors() map[string][]string {
 		"internal/alarm":     kits,
 		"internal/dashboard": kits,
 		"internal/rollout":   kits,
+		"internal/firmware":  append([]string{"internal/manifest"}, kits...),
 		"internal/history":   kits,
 		"internal/presence":  kits,
 		"internal/webtrace":  kits,

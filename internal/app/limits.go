@@ -31,6 +31,11 @@ func writeLimits(c config.Config) httpx.Limits {
 		"put-device-template", "delete-device-template",
 		"create-alarm-rule", "replace-alarm-rule", "delete-alarm-rule", "change-alarm", "change-device-settings",
 		"create-group-rule", "replace-group-rule", "delete-group-rule", "add-maintenance", "delete-maintenance")
+	shared(httpx.Limit{Name: "firmware", User: perMinute(2 * n), Addr: perMinute(20 * n)},
+		"create-product", "update-product", "delete-product", "add-root", "begin-upload", "complete-upload", "delete-upload",
+		"create-release", "update-release", "delete-release", "add-image", "remove-image", "sign-release")
+	// Parts of files, of 1 MiB each.
+	shared(httpx.Limit{Name: "parts", User: perMinute(20 * n), Addr: perMinute(100 * n)}, "add-part")
 	// What everybody in a room is told. A room that is open to all fills quickly once.
 	shared(httpx.Limit{Name: "joins", User: perMinute(2 * n), Addr: perMinute(20 * n), Room: perMinute(20 * n)},
 		"join-room", "accept-invite")

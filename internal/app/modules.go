@@ -24,6 +24,7 @@ import (
 	"github.com/unhidra/unhidra/internal/device"
 	"github.com/unhidra/unhidra/internal/disk"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/firmware"
 	"github.com/unhidra/unhidra/internal/gateway"
 	"github.com/unhidra/unhidra/internal/history"
 	"github.com/unhidra/unhidra/internal/httpx"
@@ -86,6 +87,7 @@ type modules struct {
 	shadow    *shadow.Service
 	alarm     *alarm.Service
 	dashboard *dashboard.Service
+	firmware  *firmware.Service
 	telemetry *telemetry.Service
 	hub       *hub.Hub
 	gateway   *gateway.Service
@@ -135,6 +137,9 @@ func (s *server) build(ctx context.Context) error {
 	s.buildAlarms()
 	s.buildTelemetry()
 	s.buildDashboards()
+	if err := s.buildFirmware(); err != nil {
+		return err
+	}
 	s.buildHub()
 	s.buildGateway()
 	s.buildMQTT()
@@ -328,6 +333,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.telemetry.Routes(api)
 	m.alarm.Routes(api)
 	m.dashboard.Routes(api)
+	m.firmware.Routes(api)
 	m.webtrace.Routes(api)
 }
 

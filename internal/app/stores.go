@@ -12,6 +12,7 @@ import (
 	"github.com/unhidra/unhidra/internal/command"
 	"github.com/unhidra/unhidra/internal/dashboard"
 	"github.com/unhidra/unhidra/internal/device"
+	"github.com/unhidra/unhidra/internal/firmware"
 	"github.com/unhidra/unhidra/internal/gateway"
 	"github.com/unhidra/unhidra/internal/history"
 	"github.com/unhidra/unhidra/internal/hub"
@@ -25,6 +26,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/commands"
 	"github.com/unhidra/unhidra/internal/store/dashboards"
 	"github.com/unhidra/unhidra/internal/store/devices"
+	storefirmware "github.com/unhidra/unhidra/internal/store/firmware"
 	"github.com/unhidra/unhidra/internal/store/mails"
 	storemqtt "github.com/unhidra/unhidra/internal/store/mqtt"
 	"github.com/unhidra/unhidra/internal/store/readings"
@@ -36,26 +38,29 @@ import (
 
 // What one repository is to a module, whole.
 var (
-	_ presence.Users  = (*accounts.Repository)(nil)
-	_ presence.Peers  = (*rooms.Repository)(nil)
-	_ device.Store    = (*devices.Repository)(nil)
-	_ device.Peers    = (*rooms.Repository)(nil)
-	_ alarm.Store     = (*alarms.Repository)(nil)
-	_ dashboard.Store = (*dashboards.Repository)(nil)
-	_ command.Store   = (*commands.Repository)(nil)
-	_ gateway.Rooms   = (*rooms.Repository)(nil)
-	_ gateway.Log     = (*roomlog.Repository)(nil)
-	_ hub.Rooms       = (*rooms.Repository)(nil)
-	_ hub.Log         = (*roomlog.Repository)(nil)
-	_ gateway.Users   = (*accounts.Repository)(nil)
-	_ mqtt.Users      = (*accounts.Repository)(nil)
-	_ mqtt.Topics     = (*storemqtt.Repository)(nil)
-	_ mqtt.Sessions   = (*storemqtt.Repository)(nil)
-	_ audit.Store     = (*storeaudit.Repository)(nil)
-	_ audit.Reader    = (*storeaudit.Repository)(nil)
-	_ mail.Store      = (*mails.Repository)(nil)
-	_ captcha.Uses    = (*storeserver.Repository)(nil)
-	_ certs.Store     = (*storeserver.Repository)(nil)
+	_ presence.Users    = (*accounts.Repository)(nil)
+	_ presence.Peers    = (*rooms.Repository)(nil)
+	_ device.Store      = (*devices.Repository)(nil)
+	_ device.Peers      = (*rooms.Repository)(nil)
+	_ alarm.Store       = (*alarms.Repository)(nil)
+	_ dashboard.Store   = (*dashboards.Repository)(nil)
+	_ command.Store     = (*commands.Repository)(nil)
+	_ firmware.Products = (*storefirmware.Products)(nil)
+	_ firmware.Releases = (*storefirmware.Releases)(nil)
+	_ firmware.Uploads  = (*storefirmware.Uploads)(nil)
+	_ gateway.Rooms     = (*rooms.Repository)(nil)
+	_ gateway.Log       = (*roomlog.Repository)(nil)
+	_ hub.Rooms         = (*rooms.Repository)(nil)
+	_ hub.Log           = (*roomlog.Repository)(nil)
+	_ gateway.Users     = (*accounts.Repository)(nil)
+	_ mqtt.Users        = (*accounts.Repository)(nil)
+	_ mqtt.Topics       = (*storemqtt.Repository)(nil)
+	_ mqtt.Sessions     = (*storemqtt.Repository)(nil)
+	_ audit.Store       = (*storeaudit.Repository)(nil)
+	_ audit.Reader      = (*storeaudit.Repository)(nil)
+	_ mail.Store        = (*mails.Repository)(nil)
+	_ captcha.Uses      = (*storeserver.Repository)(nil)
+	_ certs.Store       = (*storeserver.Repository)(nil)
 
 	_ telemetry.Store     = (*readings.Repository)(nil)
 	_ telemetry.Cleaner   = (*readings.Repository)(nil)

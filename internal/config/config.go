@@ -70,7 +70,8 @@ type Config struct {
 	RoomsCreated    int
 	RoomMembers     int
 	RoomRequests    string
-	UserStorage     int // MiB; 0: no bound
+	UserStorage     int // MiB; 0: no bound, as of the next one
+	FirmwareStorage int
 	DevicesPerUser  int
 	SendQueue       int
 	ConnectionAge   time.Duration // 0: for ever

@@ -50,6 +50,10 @@ const (
 	AuditAlarmRule        AuditType = "device.alarm_rule"
 	AuditAlarmAck         AuditType = "device.alarm_ack"
 
+	AuditProduct      AuditType = "firmware.product"
+	AuditFirmwareRoot AuditType = "firmware.root"
+	AuditRelease      AuditType = "firmware.release"
+
 	AuditOpenDenied   AuditType = "ws.open_denied"
 	AuditOriginDenied AuditType = "ws.origin_denied"
 	AuditClosedPolicy AuditType = "ws.closed_policy"

@@ -182,6 +182,33 @@ const (
 	CodeNoSeries         Code = "no_series"
 )
 
+// Codes about firmware.
+const (
+	CodeNoProduct      Code = "no_product"
+	CodeProductExists  Code = "product_exists"
+	CodeManyProducts   Code = "too_many_products"
+	CodeNotYourProduct Code = "not_your_product"
+	CodeProductInUse   Code = "product_in_use"
+	CodeNoRelease      Code = "no_release"
+	CodeReleaseExists  Code = "release_exists"
+	CodeReleaseFixed   Code = "release_fixed"
+	CodeReleaseState   Code = "release_state"
+	CodeManyReleases   Code = "too_many_releases"
+	CodeNoRoot         Code = "no_root"
+	CodeBadDocument    Code = "bad_document"
+	CodeBadSignature   Code = "bad_signature"
+	CodeNotSigned      Code = "not_signed"
+	CodeNoUpload       Code = "no_upload"
+	CodeManyUploads    Code = "too_many_uploads"
+	CodeUploadOffset   Code = "upload_offset"
+	CodeUploadHash     Code = "upload_hash"
+	CodeUploadOpen     Code = "upload_incomplete"
+	CodeBadImage       Code = "bad_image"
+	CodeImageOverlaps  Code = "image_overlaps"
+	CodeNoImage        Code = "no_image"
+	CodeLinkExpired    Code = "link_expired"
+)
+
 // Codes about doing too much at once.
 const (
 	CodeTooManyAttempts Code = "too_many_attempts"

@@ -24,6 +24,7 @@ func Codes() []CodeGroup {
 		{"Messages and search", messageCodes()},
 		{"Files and pictures", fileCodes()},
 		{"Devices", deviceCodes()},
+		{"Firmware", firmwareCodes()},
 		{"Limits", limitCodes()},
 		{"Connections", connectionCodes()},
 		{"The server", serverCodes()},
@@ -261,6 +262,44 @@ func deviceCodes() []CodeInfo {
 		{CodeTooManyReadings, []Kind{TooLarge},
 			"The request has more readings than one may have. Send the others in another one."},
 		{CodeNoSeries, []Kind{NotFound}, "The device measures nothing of that name."},
+	}
+}
+
+func firmwareCodes() []CodeInfo {
+	return []CodeInfo{
+		{CodeNoProduct, []Kind{NotFound}, "There is no such product, or you may not see it."},
+		{CodeProductExists, []Kind{Conflict}, "You have a product of this name. Choose another."},
+		{CodeManyProducts, []Kind{Conflict}, "You have as many products as one person may. Delete one."},
+		{CodeNotYourProduct, []Kind{Forbidden},
+			"Only the owner of the product, or who manages its room, may do this; `detail` says who."},
+		{CodeProductInUse, []Kind{Conflict}, "The product has releases that were active. Withdraw them first."},
+		{CodeNoRelease, []Kind{NotFound}, "There is no such release, or you may not see it."},
+		{CodeReleaseExists, []Kind{Conflict},
+			"The product has a release of this version or version_code. Choose higher ones."},
+		{CodeReleaseFixed, []Kind{Conflict},
+			"Somebody has signed the release, and it never changes again. Make another one."},
+		{CodeReleaseState, []Kind{Conflict},
+			"The state of the release does not allow this; `detail` says what it needs."},
+		{CodeManyReleases, []Kind{Conflict},
+			"The product has as many releases, or the release as many images, as there may be. Delete one."},
+		{CodeNoRoot, []Kind{Conflict}, "The product has no root yet, which says whose signatures count. Add one."},
+		{CodeBadDocument, []Kind{Invalid},
+			"The signed document is malformed, or is about something else; `detail` says what. Make it again."},
+		{CodeBadSignature, []Kind{Invalid},
+			"The document has no new signature of a key that the root trusts. Sign it with one."},
+		{CodeNotSigned, []Kind{Conflict}, "The release has fewer signatures than the root demands. Add the others."},
+		{CodeNoUpload, []Kind{NotFound}, "There is no such upload any more. Begin again."},
+		{CodeManyUploads, []Kind{Conflict},
+			"You have too many uploads that are not complete. Complete or delete some."},
+		{CodeUploadOffset, []Kind{Conflict},
+			"The part does not begin where the last one ended; `detail` says where that is. Go on from there."},
+		{CodeUploadHash, []Kind{Invalid}, "The file has another SHA-256 than was announced. Upload it again."},
+		{CodeUploadOpen, []Kind{Conflict}, "The upload is not complete. Send the rest first."},
+		{CodeBadImage, []Kind{Invalid}, "The image cannot be used; `detail` says why and what to change."},
+		{CodeImageOverlaps, []Kind{Conflict},
+			"The release has an image for the same chip and a revision of these. Remove it, or change the revisions."},
+		{CodeNoImage, []Kind{NotFound}, "There is no such image, or you may not load it."},
+		{CodeLinkExpired, []Kind{Forbidden}, "The link to the image has expired or was changed. Ask for another one."},
 	}
 }
 

@@ -17,7 +17,7 @@ const (
 	MaxFirmwareUploads = 16             // of one user, that are not complete
 	FirmwarePart       = 1 << 20        // bytes of an upload that are sent at a time, at most
 	FirmwareUploadKept = 24 * time.Hour // since its last part
-	MaxRevision        = 0xffff
+	MaxRevision        = 0xffff         // as the highest of an image: any
 )
 
 // Product is what firmware is for. Its images name it (project_name), and so do all signed documents.
@@ -182,7 +182,8 @@ type UploadKind string
 
 // The kinds of uploads.
 const (
-	ImageUpload UploadKind = "image"
+	ImageUpload UploadKind = "image" // that says itself what it is
+	RawUpload   UploadKind = "raw"   // an image of which the server knows only what the sender says
 	ELFUpload   UploadKind = "elf"
 )
 
@@ -192,16 +193,17 @@ type FirmwareUpload struct {
 	Product  string // id
 	By       string // who sends it
 	Kind     UploadKind
-	Size     int64  // of the whole file
-	Received int64  // bytes from its beginning that are here
-	SHA256   string // as announced, and checked at the end
+	Size     int64      // of the whole file
+	Received int64      // bytes from its beginning that are here
+	SHA256   string     // as announced, and checked at the end
+	Info     *ImageInfo // of an image that is complete; else nil
 	Created  time.Time
 	Changed  time.Time
 }
 
 var (
-	productNames = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	chipNames    = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}$`)
+	productNames = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,30}$`)
+	chipNames    = regexp.MustCompile(`^[a-z0-9._-]{1,32}$`)
 	hexHash      = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	versionForm  = regexp.MustCompile(`^[!-~]{1,32}$`)
 )
@@ -209,7 +211,7 @@ var (
 // CheckProduct returns p as it is kept.
 func CheckProduct(p Product) (Product, error) {
 	if !productNames.MatchString(p.Name) {
-		return p, InvalidField("/name", "the name of a product is the project name of its images: 1 to 64 letters, "+
+		return p, InvalidField("/name", "the name of a product is the project name of its images: 1 to 31 letters, "+
 			"digits, dots, hyphens or underscores, the first a letter or digit")
 	}
 	var err error
@@ -252,3 +254,28 @@ func CheckImage(i FirmwareImage) error {
 
 // ValidSHA256 reports whether s is a SHA-256 in lower-case hex.
 func ValidSHA256(s string) bool { return hexHash.MatchString(s) }
+
+// Allow returns nil if a right is enough for what needs another one. Whoever has none is not told that the product
+// exists.
+func (r ProductRight) Allow(need ProductRight) error {
+	switch {
+	case r == NoProductRight:
+		return ErrNoProduct()
+	case r >= need:
+		return nil
+	case need == OwnProduct:
+		return Forbidden.Errorf(CodeNotYourProduct, "only the owner of the product may do this")
+	}
+	return Forbidden.Errorf(CodeNotYourProduct,
+		"only the owner of the product, and the owner and administrators of its room, may do this")
+}
+
+// ErrNoProduct is the answer about a product that is not there, or that the caller may not see.
+func ErrNoProduct() error {
+	return NotFound.Errorf(CodeNoProduct, "there is no such product, or you may not see it")
+}
+
+// ErrNoRelease is the answer about a release that is not there, or that the caller may not see.
+func ErrNoRelease() error {
+	return NotFound.Errorf(CodeNoRelease, "there is no such release, or you may not see it")
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/departure"
 	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/feedlog"
+	"github.com/unhidra/unhidra/internal/store/firmware"
 	"github.com/unhidra/unhidra/internal/store/mails"
 	"github.com/unhidra/unhidra/internal/store/messages"
 	"github.com/unhidra/unhidra/internal/store/mqtt"
@@ -38,6 +39,9 @@ type Store struct {
 	Commands   *commands.Repository
 	Alarms     *alarms.Repository
 	Dashboards *dashboards.Repository
+	Products   *firmware.Products
+	Releases   *firmware.Releases
+	Uploads    *firmware.Uploads
 	Rooms      *rooms.Repository
 	Log        *roomlog.Repository
 	Messages   *messages.Repository
@@ -63,8 +67,9 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Accounts: accounts.New(db), Sessions: accounts.NewSessions(db), Factors: accounts.NewFactors(db),
 		Devices: devices.New(db), Groups: devices.NewGroups(db), Templates: devices.NewTemplates(db),
 		Settings: devices.NewSettings(db), Commands: commands.New(db), Alarms: alarms.New(db),
-		Dashboards: dashboards.New(db),
-		Rooms:      rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
+		Dashboards: dashboards.New(db), Products: firmware.NewProducts(db), Releases: firmware.NewReleases(db),
+		Uploads: firmware.NewUploads(db),
+		Rooms:   rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),
 		Feed: feedlog.New(db), Blobs: blobs.New(db), MQTT: mqtt.New(db),
 	}

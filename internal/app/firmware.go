@@ -1,0 +1,43 @@
+package app
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"fmt"
+
+	"github.com/unhidra/unhidra/internal/firmware"
+	"github.com/unhidra/unhidra/internal/token"
+)
+
+// offerKey is the key by which the server signs offers of firmware: of P-256, which all devices know. It is
+// derived from the server's own key, so that all nodes have the same, and backups need no other secret.
+func offerKey(keys *token.Keyring) (crypto.Signer, error) {
+	for n := 0; ; n++ {
+		key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), keys.Derive(fmt.Sprint("firmware offers ", n)))
+		if err == nil || n > 8 { // one in 2^32 is no key of this curve
+			return key, err
+		}
+	}
+}
+
+func (s *server) buildFirmware() (err error) {
+	m := &s.modules
+	key, err := offerKey(s.keys)
+	if err != nil {
+		return fmt.Errorf("derive the key of offers: %w", err)
+	}
+	m.firmware, err = firmware.New(firmware.Deps{
+		Products: s.db.Products, Releases: s.db.Releases, Uploads: s.db.Uploads, Files: s.files,
+		Secrets: secrets{users: m.auth, devices: m.device}, OfferKey: key, LinkKey: s.keys.Derive("firmware links"),
+		URL: func() string { return s.addrs.URL }, Quota: int64(s.Config.FirmwareStorage) << 20, Audit: m.audit,
+		Log: s.logs.Part("firmware"),
+	})
+	if err != nil {
+		return err
+	}
+	if s.Config.Works() {
+		s.run("firmware", m.firmware.Run)
+	}
+	return nil
+}

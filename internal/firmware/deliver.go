@@ -1,0 +1,122 @@
+package firmware
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
+)
+
+// ImagePath is below which images are: this and the SHA-256 of one.
+const ImagePath = "/firmware/images/"
+
+// LinkLife is how long a link to an image is good for. It is longer than a slow download with pauses takes.
+const LinkLife = 6 * time.Hour
+
+// Link returns a URL by which a device, or whoever has it, may load a file for LinkLife. Only for what the caller
+// has found that it may load.
+func (s *Service) Link(hash, to string) string {
+	until := strconv.FormatInt(s.now().Add(LinkLife).Unix(), 10)
+	q := url.Values{"until": {until}, "for": {to}, "sig": {s.signature(hash, until, to)}}
+	return s.URL() + ImagePath + hash + "?" + q.Encode()
+}
+
+func (s *Service) signature(hash, until, to string) string {
+	h := hmac.New(sha256.New, s.LinkKey)
+	h.Write([]byte(hash + "\n" + until + "\n" + to))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}
+
+// ServeImage answers GET and HEAD of an image, whole or in ranges (RFC 9110, 14): to whoever has a link, to devices
+// by their keys, and to people by access tokens. The name of an image is its content, so it never changes.
+func (s *Service) ServeImage(w http.ResponseWriter, r *http.Request) {
+	hash := r.PathValue("sha256")
+	if !domain.ValidSHA256(hash) {
+		httpx.Fail(w, r, errNoImage())
+		return
+	}
+	if err := s.mayLoad(r, hash); err != nil {
+		httpx.Fail(w, r, err)
+		return
+	}
+	file, b, err := s.Files.Open(r.Context(), hash)
+	if err != nil {
+		httpx.Fail(w, r, err)
+		return
+	}
+	defer file.Close()
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("ETag", `"`+hash+`"`)
+	h.Set("Cache-Control", "private, max-age=31536000, immutable")
+	http.ServeContent(w, r, "", b.Created, file)
+}
+
+// mayLoad returns an error unless a request may load the file with a hash.
+func (s *Service) mayLoad(r *http.Request, hash string) error {
+	q := r.URL.Query()
+	if sig := q.Get("sig"); sig != "" {
+		return s.checkLink(hash, q.Get("until"), q.Get("for"), sig)
+	}
+	secret, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if _, password, basic := r.BasicAuth(); basic {
+		secret, bearer = password, true
+	}
+	if !bearer {
+		return domain.Unauthorized.Errorf(domain.CodeNoCredentials,
+			"send the key of a device or an access token, as a bearer token or as the password")
+	}
+	p, err := s.Secrets.Authenticate(r.Context(), secret, httpx.ClientAddr(r.Context()))
+	if err != nil {
+		return err
+	}
+	return s.mayHave(r.Context(), p, hash)
+}
+
+func (s *Service) checkLink(hash, until, to, sig string) error {
+	end, err := strconv.ParseInt(until, 10, 64)
+	if err != nil || !hmac.Equal([]byte(sig), []byte(s.signature(hash, until, to))) {
+		return domain.Forbidden.Errorf(domain.CodeLinkExpired, "this link was changed; ask for another one")
+	}
+	if s.Now().Unix() > end {
+		return domain.Forbidden.Errorf(domain.CodeLinkExpired, "this link has expired; ask for another one")
+	}
+	return nil
+}
+
+// mayHave returns an error unless p may have an image: people, of a product that they see; devices, of an active
+// release for a product of their owner.
+func (s *Service) mayHave(ctx context.Context, p domain.Principal, hash string) error {
+	products, err := s.Releases.ImageProducts(ctx, hash, p.Kind == domain.KindDevice)
+	if err != nil {
+		return err
+	}
+	for _, v := range products {
+		if p.Kind == domain.KindDevice {
+			if v.Owner.ID == p.Owner {
+				return nil
+			}
+			continue
+		}
+		_, has, err := s.Products.Product(ctx, v.ID, p.ID)
+		switch {
+		case err == nil && has >= domain.SeeProduct:
+			return nil
+		case err != nil && domain.CodeOf(err) != domain.CodeNoProduct:
+			return err
+		}
+	}
+	return errNoImage()
+}
+
+func errNoImage() error {
+	return domain.NotFound.Errorf(domain.CodeNoImage, "there is no such image, or you may not load it")
+}

@@ -1,0 +1,151 @@
+// Package firmware keeps what firmware is for and what there is of it: products, the keys that they trust, and
+// releases with their images. It takes files in parts, has images inspected, and delivers them to devices. Which
+// device gets which release is not its business.
+package firmware
+
+import (
+	"context"
+	"crypto"
+	"io"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/manifest"
+)
+
+// Products stores products and the roots that say which keys they trust. It checks rights in the transaction that
+// makes the change.
+type Products interface {
+	CreateProduct(ctx context.Context, p domain.Product, now time.Time) error
+	Product(ctx context.Context, id, user string) (domain.Product, domain.ProductRight, error)
+	ProductByID(ctx context.Context, id string) (domain.Product, error)
+	Products(ctx context.Context, user string) ([]domain.Product, error)
+	ChangeProduct(ctx context.Context, actor string, p domain.Product, now time.Time) error
+	DeleteProduct(ctx context.Context, actor, id string, now time.Time) error
+	AddRoot(ctx context.Context, r domain.FirmwareRoot) error
+	Roots(ctx context.Context, product string, after int) ([]domain.FirmwareRoot, error)
+}
+
+// Releases stores releases and their images, as Products does.
+type Releases interface {
+	CreateRelease(ctx context.Context, r domain.Release, now time.Time) error
+	Release(ctx context.Context, id string) (domain.Release, error)
+	Releases(ctx context.Context, product string, before uint32, limit int) ([]domain.Release, error)
+	SetNotes(ctx context.Context, actor, id, notes string) error
+	SetState(ctx context.Context, actor, id string, from, to domain.ReleaseState, now time.Time) error
+	SignRelease(
+		ctx context.Context, actor string, r domain.Release, root int, envelope []byte, hash string, now time.Time,
+	) error
+	DeleteRelease(ctx context.Context, actor, id string, now time.Time) error
+	AddImage(
+		ctx context.Context, actor string, i domain.FirmwareImage, upload string, quota int64, now time.Time,
+	) error
+	RemoveImage(ctx context.Context, actor, id, hash string, now time.Time) error
+	ImageProducts(ctx context.Context, hash string, active bool) ([]domain.Product, error)
+}
+
+// Uploads stores which parts of files are here.
+type Uploads interface {
+	CreateUpload(ctx context.Context, u domain.FirmwareUpload, now time.Time) error
+	Upload(ctx context.Context, id, by string) (domain.FirmwareUpload, error)
+	Uploads(ctx context.Context, product, by string) ([]domain.FirmwareUpload, error)
+	AddPart(
+		ctx context.Context, id, by string, start int64, part domain.Blob, quota int64, now time.Time,
+	) (domain.FirmwareUpload, error)
+	Parts(ctx context.Context, id string) ([]string, error)
+	CompleteImage(ctx context.Context, u domain.FirmwareUpload, quota int64, now time.Time) error
+	CompleteELF(ctx context.Context, u domain.FirmwareUpload, quota int64, now time.Time) error
+	DeleteUpload(ctx context.Context, id, by string, now time.Time) error
+	PruneUploads(ctx context.Context, before, now time.Time) error
+}
+
+// Files stores files by their content.
+type Files interface {
+	Put(ctx context.Context, r io.Reader, limit int64) (domain.Blob, error)
+	Open(ctx context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error)
+}
+
+// Inspector reads images.
+type Inspector interface {
+	// Inspect says what an image says of itself, and what is wrong with it. An error is one of reading.
+	Inspect(r io.Reader, size int64) (domain.ImageInfo, error)
+}
+
+// Secrets tells whose an access token or the key of a device is.
+type Secrets interface {
+	Authenticate(ctx context.Context, secret string, from netip.Addr) (domain.Principal, error)
+}
+
+// Recorder is the audit log.
+type Recorder interface {
+	Record(ctx context.Context, e domain.AuditEvent)
+}
+
+// Deps are the dependencies of the service.
+type Deps struct {
+	Products  Products
+	Releases  Releases
+	Uploads   Uploads
+	Files     Files
+	Inspector Inspector // nil: only raw images are taken
+	Secrets   Secrets
+	OfferKey  crypto.Signer // signs offers; roots name its public half
+	LinkKey   []byte        // of the HMAC in links to images
+	URL       func() string // of this server, without a slash at its end
+	Quota     int64         // bytes that files of one owner may have; 0: no limit
+	Audit     Recorder
+	Log       *slog.Logger
+	Now       func() time.Time // nil: time.Now
+}
+
+// Service is the firmware module.
+type Service struct {
+	Deps
+	offerKey manifest.Key
+}
+
+// New returns the service. Run must be called for uploads to be forgotten that nobody goes on with.
+func New(d Deps) (*Service, error) {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	key, err := manifest.NewKey(d.OfferKey.Public())
+	return &Service{Deps: d, offerKey: key}, err
+}
+
+const pruneEvery = time.Hour
+
+// Run forgets uploads that nobody goes on with, until ctx is done.
+func (s *Service) Run(ctx context.Context) error {
+	tick := time.NewTicker(pruneEvery)
+	defer tick.Stop()
+	for {
+		now := s.now()
+		if err := s.Uploads.PruneUploads(ctx, now.Add(-domain.FirmwareUploadKept), now); err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "cannot forget old uploads of firmware", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// now is the time as it is stored.
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
+// record tells the audit log what p did to a product or release.
+func (s *Service) record(
+	ctx context.Context, p domain.Principal, what domain.AuditType, kind, id string, details map[string]string,
+) {
+	s.Log.InfoContext(ctx, string(what), "actor", p.ID, kind, id)
+	s.Audit.Record(ctx, domain.AuditEvent{
+		Type: what, Actor: domain.AuditActor{Kind: string(p.Kind), ID: p.ID},
+		Target: domain.AuditTarget{Kind: kind, ID: id}, Addr: httpx.ClientAddr(ctx), UserAgent: httpx.UserAgent(ctx),
+		RequestID: httpx.RequestID(ctx), Details: details,
+	})
+}
