@@ -59,6 +59,7 @@ func floors() map[string][]string {
 
 		"internal/manifest": {"internal/wire"},
 		"internal/espimage": {"internal/domain"},
+		"internal/updater":  {"internal/domain", "internal/manifest", "internal/wire"},
 
 		"internal/promql":      {},
 		"internal/remotewrite": {},
@@ -140,7 +141,8 @@ func floors() map[string][]string {
 		"client/device": {"client", "internal/chunk", "internal/manifest", "internal/wire", "internal/domain"},
 
 		// devices, not a server
-		"internal/simulate": {"internal/domain", "internal/mqtt/packet", "internal/wire", "internal/ws"},
+		"internal/simulate":       {"internal/domain", "internal/mqtt/packet", "internal/wire", "internal/ws"},
+		"internal/simulate/board": {"internal/domain", "internal/updater"},
 
 		"client": {"internal/wire", "internal/ws", "internal/domain", "internal/captcha"},
 	}
