@@ -16,6 +16,7 @@ func commands() []command {
 		userCommand(),
 		tokenCommand(),
 		deviceCommand(),
+		firmwareCommand(),
 		{"simulate", "run virtual devices against a server", runSimulate},
 		{"demo", "start a server with people and devices to look at", runDemo},
 		roomCommand(),

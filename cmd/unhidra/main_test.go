@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/unhidra/unhidra/internal/espimage/imagetest"
 )
 
 func TestMain(m *testing.M) {
@@ -25,6 +27,7 @@ func TestMain(m *testing.M) {
 		"unhidra":      main,
 		"await":        await,
 		"damage":       damage,
+		"image":        image,
 		"unprivileged": unprivileged,
 	})
 }
@@ -133,6 +136,20 @@ func unprivileged() {
 		panic(err)
 	}
 	panic(syscall.Exec(path, args, os.Environ()))
+}
+
+// image writes an image of ESP-IDF to the file that is its first argument, with the version that is its
+// second and the chip whose number is its third.
+func image() {
+	chip, err := strconv.ParseUint(os.Args[3], 0, 16)
+	if err != nil {
+		panic(err)
+	}
+	b := imagetest.Build(imagetest.App{ChipID: uint16(chip), Project: "greenhouse", Version: os.Args[2],
+		ELF: [32]byte{1}, Code: imagetest.Code(4000, 1)})
+	if err := os.WriteFile(os.Args[1], b, 0o600); err != nil {
+		panic(err)
+	}
 }
 
 // Every command has a help text, and fails with exit code 2 for unknown arguments.
