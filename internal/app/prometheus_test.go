@@ -91,6 +91,11 @@ func TestGrafanaAsksAsItAsksPrometheus(t *testing.T) {
 					`{"metric":{"series":"air"},"values":[` +
 					fmt.Sprintf(`[%d,"26.5"],[%d,"32.5"],[%d,"38.5"],[%d,"44.5"],[%d,"50.5"],[%d,"56.5"]`,
 						now.Unix()-300, now.Unix()-240, now.Unix()-180, now.Unix()-120, now.Unix()-60, now.Unix()) + `]}]}`},
+			{"POST", "query_range", with(span, "query",
+				`topk(1, reading - reading offset 1m) + on (device) quantile_over_time(0.5, reading[2m])`),
+				`{"resultType":"matrix","result":[{"metric":{"device":"` + pump.Device.ID + `"},"values":[` +
+					fmt.Sprintf(`[%d,"29.5"],[%d,"35.5"],[%d,"41.5"],[%d,"47.5"],[%d,"53.5"],[%d,"59.5"]`,
+						now.Unix()-300, now.Unix()-240, now.Unix()-180, now.Unix()-120, now.Unix()-60, now.Unix()) + `]}]}`},
 			{"POST", "labels", span, `["__name__","device","name","series","unit"]`},
 			{"GET", "label/series/values", with(span, "match[]", `reading{unit="Cel"}`), `["air"]`},
 			{"GET", "label/name/values", span, `["Pump"]`},
@@ -118,7 +123,7 @@ func TestGrafanaAsksAsItAsksPrometheus(t *testing.T) {
 			"a wrong key": {func(r *http.Request) { r.SetBasicAuth("x", key+"x") }, url.Values{"query": {"1"}}, 401},
 			"a device": {func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+pump.Key) },
 				url.Values{"query": {"1"}}, 403},
-			"what is not known":  {controller, url.Values{"query": {"topk(3, reading)"}}, 400},
+			"what is not known":  {controller, url.Values{"query": {"stddev(reading)"}}, 400},
 			"a time that is not": {controller, url.Values{"query": {"1"}, "time": {"soon"}}, 400},
 		} {
 			if status, got := askPrometheus(t, s, "GET", "query", c.form, c.auth); status != c.want ||

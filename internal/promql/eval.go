@@ -14,7 +14,7 @@ type evaluator interface {
 }
 
 // aggregations are the operators over series.
-var aggregations = []string{"sum", "avg", "min", "max", "count"}
+var aggregations = []string{"sum", "avg", "min", "max", "count", "topk", "bottomk"}
 
 // functions summarise the buckets of a range; the range is in seconds.
 var functions = map[string]func(bs []Bucket, seconds float64) float64{
@@ -86,11 +86,15 @@ func (s *selector) eval(ctx context.Context, source Source, steps Steps) (Answer
 	if s.window != 0 {
 		return Answer{}, bad("a range alone has no values: use a function, such as avg_over_time")
 	}
-	return windows(ctx, source, steps, s.matchers, lookback, functions["last_over_time"])
+	return windows(ctx, source, steps, s, lookback, widthFor, functions["last_over_time"])
 }
 
-func (c *call) eval(ctx context.Context, source Source, steps Steps) (Answer, error) {
-	a, err := windows(ctx, source, steps, c.arg.matchers, c.arg.window, functions[c.name])
+func (c *call) eval(ctx context.Context, source Source, steps Steps) (a Answer, err error) {
+	if c.name == quantile {
+		a, err = c.quantile(ctx, source, steps)
+	} else {
+		a, err = windows(ctx, source, steps, c.arg, c.arg.window, widthFor, functions[c.name])
+	}
 	for _, r := range a.Rows { // another thing than the series
 		if c.name != "last_over_time" {
 			delete(r.Labels, "__name__")
@@ -107,30 +111,41 @@ var widths = []time.Duration{
 }
 
 // widthFor is the largest width that steps and windows are multiples of, or one that makes not too many
-// buckets of a window. The resolution of an answer is that.
+// buckets of a window, and of the query. The resolution of an answer is that.
 func widthFor(steps Steps, window time.Duration) time.Duration {
-	width := widths[0]
+	width := finest(steps, window)
 	for _, w := range widths {
 		exact := window%w == 0 && (steps.Start == steps.End || steps.Step%w.Milliseconds() == 0)
-		if steps.Start%w.Milliseconds() == 0 && exact || window/width > maxWindows {
+		if w > width && (steps.Start%w.Milliseconds() == 0 && exact || window/width > maxWindows) {
 			width = w
 		}
 	}
 	return width
 }
 
+// finest is the smallest width that makes not too many buckets of a query.
+func finest(steps Steps, window time.Duration) time.Duration {
+	span := steps.End - steps.Start + window.Milliseconds()
+	i := slices.IndexFunc(widths, func(w time.Duration) bool { return span/w.Milliseconds() <= maxBuckets })
+	if i < 0 {
+		i = len(widths) - 1
+	}
+	return widths[i]
+}
+
 // windows summarises, at each step, the buckets of the window that ends there.
 func windows(
-	ctx context.Context, source Source, steps Steps, ms []Matcher, window time.Duration,
-	summary func([]Bucket, float64) float64,
+	ctx context.Context, source Source, steps Steps, of *selector, window time.Duration,
+	widthOf func(Steps, time.Duration) time.Duration, summary func([]Bucket, float64) float64,
 ) (Answer, error) {
-	width := widthFor(steps, window)
-	from := steps.Start - window.Milliseconds()
-	data, err := source.Select(ctx, ms, from, steps.End, width)
+	before := of.offset.Milliseconds()
+	steps.Start, steps.End = steps.Start-before, steps.End-before
+	data, err := source.Select(ctx, of.matchers, steps.Start-window.Milliseconds(), steps.End, widthOf(steps, window))
 	if err != nil {
 		return Answer{}, err
 	}
 	var a Answer
+	work := 0
 	for _, d := range data {
 		row := Row{Labels: maps.Clone(d.Labels), Values: make([]float64, steps.count())}
 		first, last, any := 0, 0, false
@@ -142,6 +157,9 @@ func windows(
 			for first < last && d.Buckets[first].At < end-window.Milliseconds() {
 				first++
 			}
+			if work += last - first; work > maxWork {
+				return Answer{}, bad("it reads too many values; ask for a shorter range, or for fewer steps or series")
+			}
 			row.Values[i] = math.NaN()
 			if first < last {
 				row.Values[i], any = summary(d.Buckets[first:last], window.Seconds()), true
@@ -149,6 +167,9 @@ func windows(
 		}
 		if any {
 			a.Rows = append(a.Rows, row)
+		}
+		if err := ctx.Err(); err != nil {
+			return Answer{}, err
 		}
 	}
 	return a, nil
@@ -161,6 +182,9 @@ func (a *aggregation) eval(ctx context.Context, source Source, steps Steps) (Ans
 			err = bad("%s is of series, and this is a number", a.op)
 		}
 		return Answer{}, err
+	}
+	if a.ranks() {
+		return a.rank(ctx, source, steps, of)
 	}
 	groups := make(map[string]int)
 	var out Answer
@@ -223,51 +247,4 @@ func keyOf(labels map[string]string) string {
 		b.WriteString(name + "\x00" + labels[name] + "\x00")
 	}
 	return b.String()
-}
-
-func (b *binary) eval(ctx context.Context, source Source, steps Steps) (Answer, error) {
-	left, err := b.left.eval(ctx, source, steps)
-	if err != nil {
-		return Answer{}, err
-	}
-	right, err := b.right.eval(ctx, source, steps)
-	if err != nil {
-		return Answer{}, err
-	}
-	if !left.Scalar && !right.Scalar {
-		return Answer{}, bad("arithmetic of series with series is not known here, only with numbers")
-	}
-	out := left
-	if left.Scalar {
-		out = right
-	}
-	for _, r := range out.Rows {
-		for i := range r.Values {
-			x, y := r.Values[i], r.Values[i]
-			if left.Scalar {
-				x = left.Rows[0].Values[i]
-			}
-			if right.Scalar {
-				y = right.Rows[0].Values[i]
-			}
-			r.Values[i] = apply(b.op, x, y)
-		}
-		delete(r.Labels, "__name__")
-	}
-	out.Scalar = left.Scalar && right.Scalar
-	return out, nil
-}
-
-func apply(op byte, x, y float64) float64 {
-	switch op {
-	case '+':
-		return x + y
-	case '-':
-		return x - y
-	case '*':
-		return x * y
-	case '/':
-		return x / y
-	}
-	return math.Mod(x, y)
 }

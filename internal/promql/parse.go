@@ -16,27 +16,39 @@ type Node interface{ evaluator }
 type selector struct {
 	matchers []Matcher
 	window   time.Duration // 0: none
+	offset   time.Duration // how long before the steps
 }
 
 type number float64
 
 // A call is a function over a range.
 type call struct {
-	name string
-	arg  *selector
+	name  string
+	param Node // of quantile_over_time; nil: none
+	arg   *selector
 }
 
 // An aggregation is one over series.
 type aggregation struct {
 	op      string
+	param   Node // of topk and bottomk; nil: none
 	labels  []string
 	without bool
 	arg     Node
 }
 
+// A binary is arithmetic or a comparison.
 type binary struct {
-	op          byte
+	op          string
+	asBool      bool // a comparison is 1 or 0, and leaves nothing out
+	match       *matching
 	left, right Node
+}
+
+// A matching says by which labels series of both sides belong together.
+type matching struct {
+	on     bool // by these labels alone; otherwise by all others
+	labels []string
 }
 
 // parser reads a query. After an error it only ends.
@@ -52,7 +64,7 @@ func Parse(query string) (Node, error) {
 		return nil, bad("a query has at most %d bytes", maxQuery)
 	}
 	p := parser{rest: query}
-	n := p.sum()
+	n := p.expression()
 	if p.space(); p.err == nil && p.rest != "" {
 		p.fail("%.20q is not understood here", p.rest)
 	}
@@ -106,45 +118,97 @@ func (p *parser) word() string {
 	return w
 }
 
-func (p *parser) operator(ops string) (op byte, ok bool) {
+// keyword takes a word of the language. It is none of it if more of a name follows.
+func (p *parser) keyword(word string) bool {
 	p.space()
-	if p.rest == "" || strings.IndexByte(ops, p.rest[0]) < 0 {
-		return 0, false
+	if wordPattern.FindString(p.rest) != word {
+		return false
 	}
-	op = p.rest[0]
-	p.rest = p.rest[1:]
-	return op, true
+	p.rest = p.rest[len(word):]
+	return true
 }
 
-func (p *parser) sum() Node {
+// labels reads names of labels in parentheses. There may be none.
+func (p *parser) labels() (names []string) {
+	p.want("(")
+	for !p.take(")") && p.err == nil {
+		label := p.word()
+		if label == "" {
+			p.fail("a label is expected before %.20q", p.rest)
+		}
+		names = append(names, label)
+		p.take(",")
+	}
+	return names
+}
+
+// operators are those of two sides, the ones that bind least first.
+var operators = [][]string{{"==", "!=", "<=", ">=", "<", ">"}, {"+", "-"}, {"*", "/", "%"}}
+
+// expression reads what stands by itself, or in parentheses.
+func (p *parser) expression() Node {
 	if p.depth++; p.depth > maxDepth {
 		p.fail("it is nested too deeply")
 		return number(0)
 	}
 	defer func() { p.depth-- }()
-	return p.operation("+-", func() Node { return p.operation("*/%", p.factor) })
+	return p.operation(operators)
 }
 
-func (p *parser) operation(ops string, operand func() Node) Node {
-	left := operand()
+func (p *parser) operation(levels [][]string) Node {
+	if len(levels) == 0 {
+		return p.unary()
+	}
+	left := p.operation(levels[1:])
 	for p.err == nil {
-		op, ok := p.operator(ops)
-		if !ok {
+		i := slices.IndexFunc(levels[0], p.take)
+		if i < 0 {
 			break
 		}
-		left = &binary{op, left, operand()}
+		b := &binary{op: levels[0][i], left: left}
+		p.modifiers(b)
+		b.right = p.operation(levels[1:])
+		left = b
 	}
 	return left
+}
+
+// modifiers reads what may stand between an operator and its right side.
+func (p *parser) modifiers(b *binary) {
+	b.asBool = b.compares() && p.keyword("bool")
+	switch {
+	case p.keyword("on"):
+		b.match = &matching{on: true, labels: p.labels()}
+	case p.keyword("ignoring"):
+		b.match = &matching{labels: p.labels()}
+	}
+	for _, many := range []string{"group_left", "group_right"} {
+		if p.keyword(many) {
+			p.fail("%s is not known here: each series has one partner", many)
+		}
+	}
+}
+
+// unary reads a negated operand, or a power.
+func (p *parser) unary() Node {
+	if p.take("-") {
+		return &binary{op: "-", left: number(0), right: p.deeper(p.unary)}
+	}
+	base := p.factor()
+	if p.take("^") { // binds from the right
+		b := &binary{op: "^", left: base}
+		p.modifiers(b)
+		b.right = p.deeper(p.unary)
+		return b
+	}
+	return base
 }
 
 var numberPattern = regexp.MustCompile(`^[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?`)
 
 func (p *parser) factor() Node {
-	if p.take("-") {
-		return &binary{'-', number(0), p.factorDeeper()}
-	}
 	if p.take("(") {
-		n := p.sum()
+		n := p.expression()
 		p.want(")")
 		return n
 	}
@@ -161,14 +225,8 @@ func (p *parser) factor() Node {
 	switch {
 	case slices.Contains(aggregations, word):
 		return p.aggregation(word)
-	case functions[word] != nil:
-		p.want("(")
-		s := p.selector(p.word())
-		p.want(")")
-		if s.window == 0 {
-			p.fail("%s needs a range, as in %s(reading[5m])", word, word)
-		}
-		return &call{word, s}
+	case functions[word] != nil || word == quantile:
+		return p.call(word)
 	case word != "" && p.take("("):
 		p.fail("the function %s is not known here", word)
 		return number(0)
@@ -176,45 +234,54 @@ func (p *parser) factor() Node {
 	return p.selector(word)
 }
 
-func (p *parser) factorDeeper() Node {
+// deeper reads an operand of an operand.
+func (p *parser) deeper(operand func() Node) Node {
 	if p.depth++; p.depth > maxDepth {
 		p.fail("it is nested too deeply")
 		return number(0)
 	}
 	defer func() { p.depth-- }()
-	return p.factor()
+	return operand()
+}
+
+func (p *parser) call(name string) Node {
+	c := &call{name: name}
+	p.want("(")
+	if name == quantile {
+		c.param = p.expression()
+		p.want(",")
+	}
+	c.arg = p.selector(p.word())
+	p.want(")")
+	if c.arg.window == 0 {
+		p.fail("%s needs a range, as in %s(reading[5m])", name, name)
+	}
+	return c
 }
 
 func (p *parser) aggregation(op string) Node {
 	a := &aggregation{op: op}
-	grouping := func() {
-		a.without = false
-		if p.take("without") {
-			a.without = true
-		} else if !p.take("by") {
-			return
-		}
-		p.want("(")
-		for !p.take(")") && p.err == nil {
-			label := p.word()
-			if label == "" {
-				p.fail("a label is expected before %.20q", p.rest)
-			}
-			a.labels = append(a.labels, label)
-			p.take(",")
-		}
-	}
-	if grouping(); a.labels == nil && !a.without {
-		p.want("(")
-		a.arg = p.sum()
-		p.want(")")
-		grouping()
-		return a
-	}
+	grouped := p.grouping(a)
 	p.want("(")
-	a.arg = p.sum()
+	if a.ranks() {
+		a.param = p.expression()
+		p.want(",")
+	}
+	a.arg = p.expression()
 	p.want(")")
+	if !grouped {
+		p.grouping(a)
+	}
 	return a
+}
+
+// grouping reads by which labels, or without which, is summed up.
+func (p *parser) grouping(a *aggregation) bool {
+	if a.without = p.keyword("without"); !a.without && !p.keyword("by") {
+		return false
+	}
+	a.labels = p.labels()
+	return true
 }
 
 func (p *parser) selector(name string) *selector {
@@ -238,6 +305,9 @@ func (p *parser) selector(name string) *selector {
 			return s
 		}
 		p.rest, s.window = rest, d
+	}
+	if p.keyword("offset") {
+		s.offset = p.duration()
 	}
 	return s
 }
@@ -288,29 +358,4 @@ func (p *parser) text() (text string, ok bool) {
 	}
 	p.rest = rest[1:]
 	return text, true
-}
-
-var durationPattern = regexp.MustCompile(`^(?:([0-9]+)(ms|s|m|h|d|w|y))+$`)
-
-var durationPart = regexp.MustCompile(`([0-9]+)(ms|s|m|h|d|w|y)`)
-
-// Duration reads a duration of Prometheus, such as 1h30m, or a number of seconds.
-func Duration(s string) (d time.Duration, err error) {
-	if seconds, err := strconv.ParseFloat(s, 64); err == nil && seconds >= 0 && seconds < 1e9 {
-		return time.Duration(seconds * float64(time.Second)), nil
-	}
-	if len(s) > 40 || !durationPattern.MatchString(s) {
-		return 0, bad("%.20q is no duration", s)
-	}
-	const day = 24 * time.Hour
-	units := map[string]time.Duration{"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour,
-		"d": day, "w": 7 * day, "y": 365 * day}
-	for _, part := range durationPart.FindAllStringSubmatch(s, -1) {
-		n, err := strconv.ParseInt(part[1], 10, 64)
-		if most := 100 * 365 * day; err != nil || time.Duration(n) > most/units[part[2]] || d > most {
-			return 0, bad("%.20q is too long", s)
-		}
-		d += time.Duration(n) * units[part[2]]
-	}
-	return d, nil
 }

@@ -1,8 +1,8 @@
 // Package promql evaluates a part of Prometheus' query language over summarised samples: what dashboards
 // ask of sensors. It decides nothing about who may see what.
 //
-// It knows selectors with all four matchers, functions over a range, aggregations, numbers, and
-// arithmetic with a number on one side at least. All else is an error that says so.
+// It knows selectors with all four matchers and offset, functions over a range, aggregations, numbers, and
+// arithmetic and comparison, of two series with the same labels too. All else is an error that says so.
 package promql
 
 import (
@@ -30,6 +30,8 @@ const (
 	MaxSteps   = 11_000
 	lookback   = 5 * time.Minute // for how long the last value of a series counts
 	maxWindows = 11_000          // buckets in a range
+	maxBuckets = 100_000         // of a series in a query
+	maxWork    = 100_000_000     // buckets that the windows of a query have in all
 )
 
 // A Bucket summarises the samples of a series in a stretch of time.

@@ -36,6 +36,7 @@ const (
 	promSeries    = 500      // in an answer
 	promPerMinute = 600      // queries of a user
 	promDevices   = 500      // read at a time
+	promBuckets   = 4_000_000
 )
 
 // ServePrometheus answers the part of Prometheus' HTTP API that Grafana needs, with readings of devices
@@ -251,6 +252,7 @@ func (q promRequest) Select(
 	if end.Sub(begin) > longestChart {
 		return nil, domain.Invalid.Errorf(domain.CodeInvalidField, "a query covers at most 20 years")
 	}
+	read := 0
 	for len(found) > 0 {
 		n := slices.IndexFunc(found, func(x seen) bool { return x.device != found[0].device })
 		if n < 0 {
@@ -270,6 +272,9 @@ func (q promRequest) Select(
 			for _, b := range bs[x.name] {
 				d.Buckets = append(d.Buckets, promql.Bucket{At: b.At.UnixMilli(), Count: b.Count, First: b.First, Last: b.Last,
 					Min: b.Min, Max: b.Max, Sum: b.Sum})
+			}
+			if read += len(d.Buckets); read > promBuckets {
+				return nil, promql.ErrQueryf("it reads too many values; ask for a shorter range, or for fewer steps or series")
 			}
 			out = append(out, d)
 		}
