@@ -28,7 +28,7 @@ func (s *server) buildFirmware() (err error) {
 		return fmt.Errorf("derive the key of offers: %w", err)
 	}
 	m.firmware, err = firmware.New(firmware.Deps{
-		Products: s.db.Products, Releases: s.db.Releases, Uploads: s.db.Uploads, Files: s.files,
+		Products: s.db.Products, Releases: s.db.Releases, Uploads: s.db.Uploads, Files: s.files, Temp: s.Config.Incoming(),
 		Secrets: secrets{users: m.auth, devices: m.device}, OfferKey: key, LinkKey: s.keys.Derive("firmware links"),
 		URL: func() string { return s.addrs.URL }, Quota: int64(s.Config.FirmwareStorage) << 20, Audit: m.audit,
 		Log: s.logs.Part("firmware"),

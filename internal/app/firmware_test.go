@@ -59,12 +59,13 @@ func newFirm(t *testing.T, s *live.Server, c *client.Client, room string) *firm 
 	var product struct{ ID string }
 	must(t, c.Do(t.Context(), "POST", "/firmware/products", map[string]any{"name": "tank", "room": room}, &product))
 	f.product = product.ID
-	f.addRoot(1, f.root)
+	_, err := f.tryRoot(1, f.root)
+	must(t, err)
 	return f
 }
 
-// addRoot adds a root that trusts the firm's release key and the server's offer key.
-func (f *firm) addRoot(version int, signers ...crypto.Signer) {
+// tryRoot adds a root that trusts the firm's release key and the server's offer key.
+func (f *firm) tryRoot(version int, signers ...crypto.Signer) (added struct{ Version int }, err error) {
 	f.t.Helper()
 	var offer struct{ KeyID, Key string }
 	must(f.t, f.c.Do(f.t.Context(), "GET", "/firmware/offer-key", nil, &offer))
@@ -78,7 +79,7 @@ func (f *firm) addRoot(version int, signers ...crypto.Signer) {
 	for _, s := range signers {
 		must(f.t, e.Sign(s))
 	}
-	must(f.t, f.c.Do(f.t.Context(), "POST", "/firmware/products/"+f.product+"/roots", e, nil))
+	return added, f.c.Do(f.t.Context(), "POST", "/firmware/products/"+f.product+"/roots", e, &added)
 }
 
 // draft makes a release with one raw image.

@@ -125,7 +125,7 @@ func floors() map[string][]string {
 		"internal/alarm":     kits,
 		"internal/dashboard": kits,
 		"internal/rollout":   kits,
-		"internal/firmware":  append([]string{"internal/manifest"}, kits...),
+		"internal/firmware":  append([]string{"internal/espimage", "internal/manifest"}, kits...),
 		"internal/history":   kits,
 		"internal/presence":  kits,
 		"internal/webtrace":  kits,

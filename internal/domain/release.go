@@ -125,7 +125,7 @@ func (r Release) ImageFor(chip string, revision int) (FirmwareImage, bool) {
 
 // ImageInfo is what an image says about itself.
 type ImageInfo struct {
-	Format        string         `json:"format" enum:"esp,raw" doc:"esp: of ESP-IDF; raw: of other devices"`
+	Format        string         `json:"format" enum:"esp,raw,elf" doc:"esp: of ESP-IDF; raw: of other devices"`
 	Chip          string         `json:"chip,omitempty"`
 	RevisionMin   int            `json:"revision_min"`
 	RevisionMax   int            `json:"revision_max"`

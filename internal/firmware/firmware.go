@@ -44,6 +44,7 @@ type Releases interface {
 		ctx context.Context, actor string, i domain.FirmwareImage, upload string, quota int64, now time.Time,
 	) error
 	RemoveImage(ctx context.Context, actor, id, hash string, now time.Time) error
+	SecureVersion(ctx context.Context, product, chip string) (uint32, error)
 	ImageProducts(ctx context.Context, hash string, active bool) ([]domain.Product, error)
 }
 
@@ -68,12 +69,6 @@ type Files interface {
 	Open(ctx context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error)
 }
 
-// Inspector reads images.
-type Inspector interface {
-	// Inspect says what an image says of itself, and what is wrong with it. An error is one of reading.
-	Inspect(r io.Reader, size int64) (domain.ImageInfo, error)
-}
-
 // Secrets tells whose an access token or the key of a device is.
 type Secrets interface {
 	Authenticate(ctx context.Context, secret string, from netip.Addr) (domain.Principal, error)
@@ -86,19 +81,19 @@ type Recorder interface {
 
 // Deps are the dependencies of the service.
 type Deps struct {
-	Products  Products
-	Releases  Releases
-	Uploads   Uploads
-	Files     Files
-	Inspector Inspector // nil: only raw images are taken
-	Secrets   Secrets
-	OfferKey  crypto.Signer // signs offers; roots name its public half
-	LinkKey   []byte        // of the HMAC in links to images
-	URL       func() string // of this server, without a slash at its end
-	Quota     int64         // bytes that files of one owner may have; 0: no limit
-	Audit     Recorder
-	Log       *slog.Logger
-	Now       func() time.Time // nil: time.Now
+	Products Products
+	Releases Releases
+	Uploads  Uploads
+	Files    Files
+	Temp     string // folder for files that are being inspected
+	Secrets  Secrets
+	OfferKey crypto.Signer // signs offers; roots name its public half
+	LinkKey  []byte        // of the HMAC in links to images
+	URL      func() string // of this server, without a slash at its end
+	Quota    int64         // bytes that files of one owner may have; 0: no limit
+	Audit    Recorder
+	Log      *slog.Logger
+	Now      func() time.Time // nil: time.Now
 }
 
 // Service is the firmware module.

@@ -79,7 +79,7 @@ func (s *Service) listUploads(ctx context.Context, in *OnProduct) (*struct{ Body
 func (s *Service) beginUpload(ctx context.Context, in *struct {
 	OnProduct
 	Body struct {
-		Kind   string `json:"kind,omitempty" enum:"image,raw,elf" default:"image" doc:"raw: an image that says nothing of itself"`
+		Kind   string `json:"kind,omitempty" enum:"image,raw,elf" default:"image" doc:"raw: says nothing of itself"`
 		Size   int64  `json:"size" minimum:"1" doc:"bytes"`
 		SHA256 string `json:"sha256" maxLength:"64"`
 	}

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/espimage"
 )
 
 // BeginUpload begins an upload of a file, whose size and hash the sender announces.
@@ -24,9 +27,6 @@ func (s *Service) BeginUpload(
 		return u, domain.InvalidField("/size", "such a file has 1 to %d bytes", most)
 	case !domain.ValidSHA256(u.SHA256):
 		return u, domain.InvalidField("/sha256", "this is the SHA-256 of the file, in 64 lower-case hexadecimal digits")
-	}
-	if u.Kind == domain.ImageUpload && s.Inspector == nil {
-		return u, domain.InvalidField("/kind", "this server reads no images; say what it is, and send it as raw")
 	}
 	u.ID, u.By = domain.NewID(domain.UploadPrefix), p.ID
 	if err := s.Uploads.CreateUpload(ctx, u, s.now()); err != nil {
@@ -75,49 +75,105 @@ func (s *Service) CompleteUpload(
 	if u.Received < u.Size {
 		return u, domain.Conflict.Errorf(domain.CodeUploadOpen, "%d of %d bytes are here; send the rest", u.Received, u.Size)
 	}
-	hashes, err := s.Uploads.Parts(ctx, id)
+	copied, err := os.CreateTemp(s.Temp, "upload-*")
 	if err != nil {
+		return u, fmt.Errorf("keep a file to inspect: %w", err)
+	}
+	defer func() { _ = errors.Join(copied.Close(), os.Remove(copied.Name())) }() // it was read
+	if err := s.join(ctx, u, copied); err != nil {
 		return u, err
 	}
-	parts := &joined{ctx: ctx, files: s.Files, rest: hashes}
-	defer parts.close()
-	whole, err := s.Files.Put(ctx, parts, u.Size)
-	if err != nil {
-		return u, err
-	}
-	if whole.Hash != u.SHA256 {
-		if err := s.Uploads.DeleteUpload(ctx, id, p.ID, s.now()); err != nil {
-			return u, err
-		}
-		return u, domain.Invalid.Errorf(domain.CodeUploadHash,
-			"the file has the SHA-256 %s, and %s was announced; upload it again", whole.Hash, u.SHA256)
-	}
-	if u.Kind == domain.ELFUpload {
-		if err := s.Uploads.CompleteELF(ctx, u, s.Quota, s.now()); err != nil {
-			return u, err
-		}
-		s.record(ctx, p, domain.AuditRelease, "product", u.Product, map[string]string{"done": "elf", "sha256": u.SHA256})
-		return u, nil
-	}
-	info, err := s.inspect(ctx, u)
+	info, err := s.inspect(ctx, u, copied)
 	if err != nil {
 		return u, err
 	}
 	u.Info = &info
-	return u, s.Uploads.CompleteImage(ctx, u, s.Quota, s.now())
+	if u.Kind != domain.ELFUpload {
+		return u, s.Uploads.CompleteImage(ctx, u, s.Quota, s.now())
+	}
+	if err := refused(info); err != nil {
+		return u, err
+	}
+	if err := s.Uploads.CompleteELF(ctx, u, s.Quota, s.now()); err != nil {
+		return u, err
+	}
+	s.record(ctx, p, domain.AuditRelease, "product", u.Product, map[string]string{"done": "elf", "sha256": u.SHA256})
+	return u, nil
 }
 
-// inspect reads the image of a complete upload.
-func (s *Service) inspect(ctx context.Context, u domain.FirmwareUpload) (info domain.ImageInfo, err error) {
-	if u.Kind == domain.RawUpload {
-		return domain.ImageInfo{Format: "raw", RevisionMax: domain.MaxRevision}, nil
+// join puts the parts of an upload together: as a file, and in copied.
+func (s *Service) join(ctx context.Context, u domain.FirmwareUpload, copied io.Writer) error {
+	hashes, err := s.Uploads.Parts(ctx, u.ID)
+	if err != nil {
+		return err
 	}
-	r, b, err := s.Files.Open(ctx, u.SHA256)
+	parts := &joined{ctx: ctx, files: s.Files, rest: hashes}
+	defer parts.close()
+	whole, err := s.Files.Put(ctx, io.TeeReader(parts, copied), u.Size)
+	if err != nil || whole.Hash == u.SHA256 {
+		return err
+	}
+	if err := s.Uploads.DeleteUpload(ctx, u.ID, u.By, s.now()); err != nil {
+		return err
+	}
+	return domain.Invalid.Errorf(domain.CodeUploadHash,
+		"the file has the SHA-256 %s, and %s was announced; upload it again", whole.Hash, u.SHA256)
+}
+
+// inspect says what the file of an upload is, and what is wrong with it, also for its product.
+func (s *Service) inspect(
+	ctx context.Context, u domain.FirmwareUpload, file io.ReaderAt,
+) (info domain.ImageInfo, err error) {
+	var read *espimage.Image
+	switch u.Kind {
+	case domain.RawUpload:
+		return domain.ImageInfo{Format: "raw", RevisionMax: domain.MaxRevision}, nil
+	case domain.ELFUpload:
+		read, err = espimage.ReadELF(file, u.Size)
+	default:
+		if read, err = espimage.Read(file, u.Size); err != nil {
+			return info, err
+		}
+		err = s.expect(ctx, u.Product, read)
+	}
 	if err != nil {
 		return info, err
 	}
-	defer r.Close()
-	return s.Inspector.Inspect(r, b.Size)
+	info = domain.ImageInfo{Format: read.Format, Chip: read.Chip, RevisionMin: int(read.RevisionMin),
+		RevisionMax: int(read.RevisionMax), Project: read.Project, Version: read.Version, Built: read.Built, SDK: read.SDK,
+		SecureVersion: read.SecureVersion, ELF: read.ELFSHA256, Findings: read.Findings}
+	for _, signature := range read.Signatures {
+		if signature.Valid {
+			info.SigningKeys = append(info.SigningKeys, signature.KeyDigest)
+		}
+	}
+	return info, nil
+}
+
+// expect adds findings about what an image is not that its product needs. The secure version is compared with that
+// of releases that devices may have.
+func (s *Service) expect(ctx context.Context, product string, image *espimage.Image) error {
+	v, err := s.Products.ProductByID(ctx, product)
+	if err != nil {
+		return err
+	}
+	least, err := s.Releases.SecureVersion(ctx, product, image.Chip)
+	if err == nil && !image.Refused() {
+		image.Expect(espimage.Expected{Product: v.Name, SecureVersion: least})
+	}
+	return err
+}
+
+// refused returns an error if a file has a finding for which it is refused.
+func refused(info domain.ImageInfo) error {
+	f, bad := info.Refused()
+	switch {
+	case !bad:
+		return nil
+	case f.Fix != "":
+		return domain.Invalid.Errorf(domain.CodeBadImage, "%s. %s", f.Text, f.Fix)
+	}
+	return domain.Invalid.Errorf(domain.CodeBadImage, "%s", f.Text)
 }
 
 // DeleteUpload forgets an upload of p.
@@ -151,7 +207,7 @@ func (s *Service) AddImage(
 	if err != nil {
 		return r, err
 	}
-	i, err := imageOf(v, r, u, a)
+	i, err := imageOf(r, u, a)
 	if err != nil {
 		return r, err
 	}
@@ -165,7 +221,7 @@ func (s *Service) AddImage(
 
 // imageOf is the image that an upload becomes in a release. It is refused if it says of itself that it is
 // something else.
-func imageOf(v domain.Product, r domain.Release, u domain.FirmwareUpload, a Attach) (domain.FirmwareImage, error) {
+func imageOf(r domain.Release, u domain.FirmwareUpload, a Attach) (domain.FirmwareImage, error) {
 	info := *u.Info
 	i := domain.FirmwareImage{Release: r.ID, SHA256: u.SHA256, Size: u.Size, Chip: info.Chip,
 		RevisionMin: info.RevisionMin, RevisionMax: info.RevisionMax, SecureVersion: info.SecureVersion, ELF: info.ELF,
@@ -182,17 +238,12 @@ func imageOf(v domain.Product, r domain.Release, u domain.FirmwareUpload, a Atta
 	bad := func(format string, args ...any) error {
 		return domain.Invalid.Errorf(domain.CodeBadImage, format, args...)
 	}
-	f, refused := info.Refused()
+	if err := refused(info); err != nil {
+		return i, err
+	}
 	switch {
-	case refused && f.Fix != "":
-		return i, bad("%s; %s", f.Text, f.Fix)
-	case refused:
-		return i, bad("%s", f.Text)
 	case u.Kind != domain.RawUpload && a.Chip != "" && a.Chip != info.Chip:
 		return i, bad("the image is for %s, and not for %s; choose the file that was built for it", info.Chip, a.Chip)
-	case info.Project != "" && info.Project != v.Name:
-		return i, bad("the image is of the project %q, and this product is %q; set project() in CMakeLists.txt, "+
-			"or choose the other product", info.Project, v.Name)
 	case info.Version != "" && info.Version != r.Version:
 		return i, bad("the image is of version %q, and the release of %q; set PROJECT_VER, or make a release of that version",
 			info.Version, r.Version)

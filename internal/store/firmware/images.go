@@ -149,6 +149,15 @@ func (repo *Releases) ImageProducts(ctx context.Context, hash string, active boo
 	return store.Collect(rows, func(rows *sql.Rows) (domain.Product, error) { return scanProduct(rows) })
 }
 
+// SecureVersion returns the highest secure version for a chip among releases of a product that devices may have; 0 if
+// there is none.
+func (repo *Releases) SecureVersion(ctx context.Context, product, chip string) (v uint32, err error) {
+	err = repo.db.QueryRowContext(ctx, `SELECT COALESCE(max(i.secure_version), 0) FROM firmware_images i
+		JOIN firmware_releases r ON r.id = i.release_id WHERE r.product_id = $1 AND i.chip = $2 AND r.state IN ($3, $4)`,
+		product, chip, domain.ActiveRelease, domain.WithdrawnRelease).Scan(&v)
+	return v, err
+}
+
 // ELF returns the size of a file for debugging, if it is here.
 func (repo *Releases) ELF(ctx context.Context, product, hash string) (size int64, err error) {
 	err = repo.db.QueryRowContext(ctx, `SELECT size FROM firmware_elfs WHERE product_id = $1 AND sha256 = $2`, product,
