@@ -65,7 +65,7 @@ func chat(ctx context.Context, e *env, args []string) error {
 		mine: make(map[string]int64), heard: make(map[string]int64), follow: *follow, piped: !terminal(e.stdin),
 	}
 	in := bufio.NewReader(e.stdin)
-	err := t.signIn(ctx, e, in, *login)
+	err := signIn(ctx, e, t.c, in, *login)
 	switch {
 	case err != nil:
 	case *list:
@@ -73,9 +73,14 @@ func chat(ctx context.Context, e *env, args []string) error {
 	default:
 		err = t.run(ctx, in, *room)
 	}
+	return unreachable(err, *server)
+}
+
+// unreachable says of an error of the network how to name another server.
+func unreachable(err error, server string) error {
 	var network *url.Error
 	if errors.As(err, &network) {
-		return fmt.Errorf("no server answers at %s (%w); give its address with --server", *server, network.Err)
+		return fmt.Errorf("no server answers at %s (%w); give its address with --server", server, network.Err)
 	}
 	return err
 }
@@ -106,9 +111,9 @@ type chatSession struct {
 }
 
 // signIn authenticates with a token or a password.
-func (t *chatSession) signIn(ctx context.Context, e *env, in *bufio.Reader, login string) error {
+func signIn(ctx context.Context, e *env, c *client.Client, in *bufio.Reader, login string) error {
 	if token, ok := e.getenv("UNHIDRA_TOKEN"); ok && token != "" {
-		t.c.Token(token)
+		c.Token(token)
 		return nil
 	}
 	if login == "" {
@@ -125,7 +130,7 @@ func (t *chatSession) signIn(ctx context.Context, e *env, in *bufio.Reader, logi
 			return err
 		}
 	}
-	return askFactor(ctx, t.c.SignIn(ctx, login, password), t.c, e, in)
+	return askFactor(ctx, c.SignIn(ctx, login, password), c, e, in)
 }
 
 // askFactor continues a sign-in that requires a second factor.

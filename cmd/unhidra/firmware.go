@@ -15,8 +15,8 @@ import (
 
 const firmwareText = `firmware <action> [flags] [arguments]
 
-Makes, signs and checks firmware for devices. These actions need no server, and no
-network:
+Makes, signs, checks and publishes firmware for devices. These actions need no server,
+and no network:
 
   firmware keygen <name>            make a key, in <name>.key.pem and <name>.pub.pem
   firmware root <new root>          write which keys a product trusts, to be signed
@@ -25,12 +25,22 @@ network:
   firmware verify <document>        check the signatures of a root or a manifest
   firmware inspect <file>           say what an image or a document is
 
+These talk to a server:
+
+  firmware product [name]           list products, or make one
+  firmware offer-key <file>         write the server's public key, which roots name
+  firmware trust <product> <root>   add a signed root to a product
+  firmware upload <product> <image>...
+                                    upload images as a draft of a release
+  firmware release <product> [version]
+                                    list releases, sign, activate or withdraw one
+
 "unhidra firmware <action> --help" has the flags of each. docs/firmware-signing.md
 says who keeps which key where, and what to do when one is lost.
 `
 
 func firmwareCommand() command {
-	return command{"firmware", "make, sign and check firmware for devices", firmware}
+	return command{"firmware", "make, sign, check and publish firmware for devices", firmware}
 }
 
 // firmwareActions are the actions, which have flags of their own.
@@ -42,6 +52,11 @@ func firmwareActions() []command {
 		{"sign", "", firmwareSign},
 		{"verify", "", firmwareVerify},
 		{"inspect", "", firmwareInspect},
+		{"product", "", firmwareProductAction},
+		{"offer-key", "", firmwareOfferKey},
+		{"trust", "", firmwareTrust},
+		{"upload", "", firmwareUpload},
+		{"release", "", firmwareReleaseAction},
 	}
 }
 

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/unhidra/unhidra/client"
+)
+
+const uploadText = `firmware upload [flags] <product> <image>...
+
+Uploads images, says what they are and what is wrong with them, and makes them a draft of
+a release, or adds them to one. What broke off goes on when the command is repeated. Then:
+unhidra firmware release --save.
+`
+
+type uploadFlags struct {
+	version, notes, raw string
+	code, minCode       uint
+	elf                 *[]string
+}
+
+func firmwareUpload(ctx context.Context, e *env, args []string) error {
+	o, f := e.remote("upload", uploadText), uploadFlags{}
+	o.fs.StringVar(&f.version, "version", "", "`version` of the release; default: that of the first image")
+	o.fs.UintVar(&f.code, "code", 0, "version_code of a new release: a `number` above those of all before")
+	o.fs.UintVar(&f.minCode, "min-code", 0, "version_code that devices must have; 0: any")
+	o.fs.StringVar(&f.notes, "notes", "", "what is new")
+	o.fs.StringVar(&f.raw, "raw", "", "take the image for this `chip`, without reading it")
+	f.elf = list(o.fs, "elf", "ELF `file` that an image was made from, to explain crashes")
+	words, err := interspersed(o.fs, args)
+	if err != nil {
+		return err
+	}
+	if len(words) < 2 {
+		return usagef("name a product, and one image or more")
+	}
+	if f.raw != "" && (f.version == "" || len(words) > 2) {
+		return usagef("with --raw, give --version and one image")
+	}
+	return o.run(ctx, func(ctx context.Context) error {
+		p, err := o.product(ctx, words[0])
+		if err != nil {
+			return err
+		}
+		var images []client.FirmwareUpload
+		for _, name := range words[1:] {
+			u, err := o.upload(ctx, p.ID, f.kind(), name)
+			if err != nil {
+				return err
+			}
+			images = append(images, u)
+		}
+		r, err := o.draft(ctx, p.ID, f, images)
+		if err != nil {
+			return err
+		}
+		for _, name := range *f.elf {
+			if _, err := o.upload(ctx, p.ID, "elf", name); err != nil {
+				return err
+			}
+		}
+		err = o.c.Do(ctx, "GET", "/firmware/releases/"+r.ID, nil, &r)
+		if err == nil {
+			o.show(r)
+		}
+		return err
+	})
+}
+
+func (f uploadFlags) kind() string {
+	if f.raw != "" {
+		return "raw"
+	}
+	return "image"
+}
+
+// upload uploads a file, and prints what it is. It is an error if it cannot be used.
+func (o *remote) upload(ctx context.Context, product, kind, name string) (u client.FirmwareUpload, err error) {
+	file, size, err := openFile(name)
+	if err != nil {
+		return u, err
+	}
+	defer file.Close()
+	progress := func(sent int64) {
+		if terminal(o.stderr) {
+			fmt.Fprintf(o.stderr, "\r%s: %d %%", name, sent*100/max(size, 1))
+		}
+	}
+	u, err = o.c.UploadFirmware(ctx, product, kind, file, size, progress)
+	if terminal(o.stderr) {
+		fmt.Fprintln(o.stderr)
+	}
+	if err != nil {
+		return u, fmt.Errorf("%s: %w", name, err)
+	}
+	if i := u.Image; i != nil && i.Format == "esp" {
+		fmt.Fprintf(o.stdout, "%s: %s %s for %s, revisions %s, secure version %d, %s of Secure Boot\n", name,
+			plain(i.Project), plain(i.Version), i.Chip, revisions(uint16(i.RevisionMin), uint16(i.RevisionMax)), i.SecureVersion,
+			count(len(i.SigningKeys), "signature"))
+	}
+	if u.Image == nil {
+		return u, nil
+	}
+	refused := false
+	for _, f := range u.Image.Findings {
+		fmt.Fprintf(o.stderr, "%s: %s: %s. %s\n", name, f.Level, plain(f.Text), plain(f.Fix))
+		refused = refused || f.Level == "error"
+	}
+	if refused {
+		return u, fmt.Errorf("%s cannot be used", name)
+	}
+	return u, nil
+}
+
+// draft makes uploads the images of a draft, which is made if there is none of the version.
+func (o *remote) draft(
+	ctx context.Context, product string, f uploadFlags, images []client.FirmwareUpload,
+) (r onlineRelease, err error) {
+	if f.version == "" && images[0].Image != nil {
+		f.version = images[0].Image.Version
+	}
+	all, err := o.releases(ctx, product)
+	if err != nil {
+		return r, err
+	}
+	for _, other := range all {
+		if other.Version == f.version {
+			r = other
+		}
+	}
+	if r.ID == "" {
+		if f.code == 0 {
+			return r, usagef("there is no release %s yet: give its version_code with --code", f.version)
+		}
+		err := o.c.Do(ctx, "POST", "/firmware/products/"+product+"/releases", map[string]any{
+			"version": f.version, "version_code": f.code, "min_version_code": f.minCode, "notes": f.notes}, &r)
+		if err != nil {
+			return r, err
+		}
+	}
+	for _, u := range images {
+		image := map[string]any{"upload": u.ID}
+		if f.raw != "" {
+			image["chip"] = f.raw
+		}
+		if err := o.c.Do(ctx, "POST", "/firmware/releases/"+r.ID+"/images", image, &r); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
