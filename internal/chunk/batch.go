@@ -146,14 +146,14 @@ func inflated(m *batchMap) ([]byte, error) {
 // readColumns reads the times and the columns.
 func (b *Batch) readColumns(columns []byte, count int) error {
 	r := reader{b: columns}
-	b.Times = r.times(count)
+	b.Times = r.times(count, nil)
 	tooFar := func(t int64) bool { return t < -maxTime || t > maxTime }
 	if r.bad || slices.ContainsFunc(b.Times, tooFar) {
 		return noBatch("its times are cut off or too far away")
 	}
 	values := 0
 	for len(r.b) > 0 {
-		c, n, _ := r.column(count, nil)
+		c, n, _ := r.column(count, nil, nil)
 		if r.bad {
 			return noBatch("column %d is cut off, or not of a known kind", len(b.Columns))
 		}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -26,6 +27,9 @@ type Chunk struct {
 	Times     []int64 // milliseconds since 1970, ascending; equal ones are allowed
 	Qualities []byte  // of each time; nil: all 0
 	Columns   []Column
+
+	inflated []byte  // what UnpackInto used the last time
+	whole    []int64 // likewise
 }
 
 // A Column has the values of one series, of one kind.
@@ -191,45 +195,63 @@ func readHead(b []byte) (h head, err error) {
 
 // Unpack returns the chunk that b was packed from. want says which slots are unpacked; nil: all.
 func (c *Codec) Unpack(b []byte, want func(slot uint32) bool) (*Chunk, error) {
+	k := new(Chunk)
+	if err := c.UnpackInto(k, b, want); err != nil {
+		return nil, err
+	}
+	k.inflated, k.whole = nil, nil
+	return k, nil
+}
+
+// UnpackInto is Unpack into a chunk whose memory is used again: what k had is overwritten, also if b is
+// damaged.
+func (c *Codec) UnpackInto(k *Chunk, b []byte, want func(slot uint32) bool) error {
 	h, err := readHead(b)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	payload := h.payload
 	if h.flags&flagPacked != 0 {
 		var z zstd.Header
 		if z.Decode(payload) != nil || z.HasFCS && z.FrameContentSize != uint64(h.inflated) {
-			return nil, ErrDamaged
+			return ErrDamaged
 		}
-		payload, err = c.decoder().DecodeAll(payload, make([]byte, 0, h.inflated))
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+		k.inflated = slices.Grow(k.inflated[:0], h.inflated)
+		if k.inflated, err = c.decoder().DecodeAll(payload, k.inflated); err != nil {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
+		payload = k.inflated
 	}
 	if len(payload) != h.inflated {
-		return nil, ErrDamaged
+		return ErrDamaged
 	}
-	return unpack(&h, payload, want)
+	return k.unpack(&h, payload, want)
 }
 
-func unpack(h *head, payload []byte, want func(uint32) bool) (*Chunk, error) {
-	r := reader{b: payload}
-	k := &Chunk{Mark: h.Mark, Times: r.times(h.Count)}
+func (k *Chunk) unpack(h *head, payload []byte, want func(uint32) bool) error {
+	r := reader{b: payload, whole: k.whole}
+	k.Mark, k.Times, k.Qualities = h.Mark, r.times(h.Count, k.Times), nil
 	if h.flags&flagQualities != 0 {
 		k.Qualities = r.bytes(h.Count)
 	}
+	k.Columns = k.Columns[:0]
 	values := 0
 	for range h.columns {
-		col, n, wanted := r.column(h.Count, want)
+		var numbers []float64
+		if n := len(k.Columns); n < cap(k.Columns) {
+			numbers = k.Columns[:n+1][n].Numbers
+		}
+		col, n, wanted := r.column(h.Count, want, numbers)
 		if values += n; r.bad || values > MaxValues {
-			return nil, ErrDamaged
+			return ErrDamaged
 		}
 		if wanted {
 			k.Columns = append(k.Columns, col)
 		}
 	}
+	k.whole = r.whole
 	if r.bad || len(r.b) > 0 {
-		return nil, ErrDamaged
+		return ErrDamaged
 	}
-	return k, nil
+	return nil
 }

@@ -214,3 +214,32 @@ func BenchmarkUnpack(b *testing.B) {
 		}
 	}
 }
+
+func TestMemoryThatIsUsedAgainKeepsNothingOfWhatItHad(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(7, 8))
+	var c Codec
+	var again Chunk
+	for range 200 {
+		packed := c.Pack(sample(1+random.IntN(600), random))
+		if random.IntN(4) == 0 {
+			packed = packed[:len(packed)-1-random.IntN(20)] // damaged
+		}
+		slot := uint32(random.IntN(4))
+		want := func(s uint32) bool { return slot == 3 || s == slot }
+		fresh, err := c.Unpack(packed, want)
+		if errAgain := c.UnpackInto(&again, packed, want); (err == nil) != (errAgain == nil) {
+			t.Fatalf("%v, and into the same memory %v", err, errAgain)
+		}
+		if err != nil {
+			continue
+		}
+		got := Chunk{Mark: again.Mark, Times: again.Times, Qualities: again.Qualities, Columns: again.Columns}
+		if len(got.Columns) == 0 {
+			got.Columns = nil
+		}
+		if !reflect.DeepEqual(&got, fresh) {
+			t.Fatalf("got %+v, want %+v", got, fresh)
+		}
+	}
+}

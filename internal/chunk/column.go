@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/unhidra/unhidra/internal/domain"
 )
@@ -93,8 +94,9 @@ func appendColumn(b []byte, c *Column, times int) []byte {
 	return append(b, body...)
 }
 
-// column reads a column; wanted is false if want does not want it. n is how many values were read.
-func (r *reader) column(times int, want func(uint32) bool) (c Column, n int, wanted bool) {
+// column reads a column; wanted is false if want does not want it. n is how many values were read. The memory
+// of numbers is used for its own.
+func (r *reader) column(times int, want func(uint32) bool, numbers []float64) (c Column, n int, wanted bool) {
 	slot := r.uvarint()
 	kind, how := domain.ValueKind(r.byte()), r.byte()
 	length := r.uvarint()
@@ -102,12 +104,12 @@ func (r *reader) column(times int, want func(uint32) bool) (c Column, n int, wan
 		r.fail()
 		return c, 0, false
 	}
-	body := reader{b: r.take(int(length))}
+	body := reader{b: r.take(int(length)), whole: r.whole}
 	if want != nil && !want(uint32(slot)) {
 		return c, 0, false
 	}
-	c, n = body.values(times, kind, how)
-	c.Slot = uint32(slot)
+	c, n = body.values(times, kind, how, numbers)
+	c.Slot, r.whole = uint32(slot), body.whole
 	if body.bad || len(body.b) > 0 {
 		r.fail()
 	}
@@ -115,7 +117,7 @@ func (r *reader) column(times int, want func(uint32) bool) (c Column, n int, wan
 }
 
 // values reads the body of a column.
-func (r *reader) values(times int, kind domain.ValueKind, how byte) (c Column, n int) {
+func (r *reader) values(times int, kind domain.ValueKind, how byte, numbers []float64) (c Column, n int) {
 	c.Kind, n = kind, times
 	if how&encodedGaps != 0 {
 		c.Present, n = r.present(times)
@@ -128,7 +130,7 @@ func (r *reader) values(times int, kind domain.ValueKind, how byte) (c Column, n
 	case kind == domain.NumberValue && how == encodedFloats:
 		c.Numbers = r.floats(n)
 	case kind == domain.NumberValue && how <= MaxScale:
-		c.Numbers = make([]float64, n)
+		c.Numbers = slices.Grow(numbers[:0], n)[:n]
 		for i, v := range r.ints(n) {
 			c.Numbers[i] = Unscaled(v, int(how))
 		}

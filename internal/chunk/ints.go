@@ -1,6 +1,9 @@
 package chunk
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // Whole numbers are stored as the differences of each to the one before, as zigzag varints. After
 // a difference of 0 stands how many further ones are 0.
@@ -49,8 +52,9 @@ func appendBytes(b, vs []byte) []byte {
 
 // A reader reads what was packed. After an error it is bad, and returns zeros.
 type reader struct {
-	b   []byte
-	bad bool
+	b     []byte
+	bad   bool
+	whole []int64 // memory of ints
 }
 
 func (r *reader) fail() { r.b, r.bad = nil, true }
@@ -95,12 +99,19 @@ func (r *reader) varint() int64 {
 	return v
 }
 
-// ints reads n whole numbers.
+// ints reads n whole numbers. They hold until the next ones are read.
 func (r *reader) ints(n int) []int64 {
-	vs := make([]int64, n)
+	r.whole = r.intsInto(r.whole, n)
+	return r.whole
+}
+
+// intsInto reads n whole numbers, into the memory of into if they have room there.
+func (r *reader) intsInto(into []int64, n int) []int64 {
+	vs := slices.Grow(into[:0], n)[:n]
 	var before int64
-	for i := 0; i < n && !r.bad; {
-		d := r.varint()
+	i := 0
+	for i < n && !r.bad {
+		d := r.difference()
 		before += d
 		vs[i] = before
 		i++
@@ -116,11 +127,22 @@ func (r *reader) ints(n int) []int64 {
 			vs[i] = before
 		}
 	}
+	clear(vs[i:])
 	return vs
 }
 
-func (r *reader) times(n int) []int64 {
-	vs := r.ints(n)
+// difference is varint, and faster: most have one byte.
+func (r *reader) difference() int64 {
+	if len(r.b) > 0 && r.b[0] < 0x80 {
+		v := r.b[0]
+		r.b = r.b[1:]
+		return int64(v>>1) ^ -int64(v&1)
+	}
+	return r.varint()
+}
+
+func (r *reader) times(n int, into []int64) []int64 {
+	vs := r.intsInto(into, n)
 	var at int64
 	for i, step := range vs {
 		at += step

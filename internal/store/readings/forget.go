@@ -93,8 +93,9 @@ func (repo *Repository) forgetDay(ctx context.Context, t *store.Tx, dev, day int
 	}
 	v := view{q: t, number: dev}
 	single, hours := make(rollup.Buckets), make(map[int64]bool)
+	var k chunk.Chunk
 	err = v.storedHours(ctx, day*dayMillis, (day+1)*dayMillis, func(h storedHour) (bool, error) {
-		of, err := repo.bucketsOf(h, minTime, maxTime, minuteMillis, nil)
+		of, err := repo.bucketsOf(&k, h, minTime, maxTime, minuteMillis, nil)
 		single.Follow(of)
 		hours[h.hour] = err == nil
 		return true, notDamaged(err)

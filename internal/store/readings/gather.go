@@ -35,7 +35,7 @@ func (v *view) storedHours(ctx context.Context, from, to int64, fn func(storedHo
 	}
 	first, last := max(low, floorDiv(from, hourMillis)), min(high, floorDiv(to-1, hourMillis))
 	for ; first <= last; first += hoursAtOnce {
-		stored, err := v.bodies(ctx, "reading_chunks", first, min(last, first+hoursAtOnce-1))
+		stored, err := v.bodiesOf(ctx, "reading_chunks", first, min(last, first+hoursAtOnce-1))
 		if err != nil {
 			return err
 		}
@@ -77,9 +77,9 @@ func (repo *Repository) recordsOf(h storedHour, from, to int64, want func(uint32
 }
 
 // bucketsOf summarises what there is of an hour in [from, to), each stretch of width milliseconds. Chunks
-// that follow each other are read by columns, without making records of them.
+// that follow each other are read by columns, without making records of them, in the memory of k.
 func (repo *Repository) bucketsOf(
-	h storedHour, from, to, width int64, want func(uint32) bool,
+	k *chunk.Chunk, h storedHour, from, to, width int64, want func(uint32) bool,
 ) (rollup.Buckets, error) {
 	bs := make(rollup.Buckets)
 	ordered := len(h.waiting) == 0
@@ -92,8 +92,7 @@ func (repo *Repository) bucketsOf(
 		before = head.To
 	}
 	for i := 0; ordered && i < len(h.chunks); i++ {
-		k, err := repo.codec.Unpack(h.chunks[i].body, want)
-		if err != nil {
+		if err := repo.codec.UnpackInto(k, h.chunks[i].body, want); err != nil {
 			return nil, err
 		}
 		if ordered = bs.AddChunk(k, from, to, width); !ordered && i > 0 {
@@ -144,8 +143,9 @@ func (repo *Repository) gatherSingle(
 	ctx context.Context, v *view, from, to, width int64, want func(uint32) bool,
 ) (bs rollup.Buckets, hours map[int64]bool, err error) {
 	bs, hours = make(rollup.Buckets), make(map[int64]bool)
+	var k chunk.Chunk
 	err = v.storedHours(ctx, from, to, func(h storedHour) (bool, error) {
-		of, err := repo.bucketsOf(h, from, to, width, want)
+		of, err := repo.bucketsOf(&k, h, from, to, width, want)
 		bs.Follow(of)
 		hours[h.hour] = true
 		return true, err

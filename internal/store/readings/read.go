@@ -53,6 +53,11 @@ func (v *view) bodies(ctx context.Context, table string, first, last int64) ([]p
 	if first > last {
 		return nil, nil
 	}
+	return v.bodiesOf(ctx, table, first, last)
+}
+
+// bodiesOf is bodies where each hour or day counts: it looks for every one.
+func (v *view) bodiesOf(ctx context.Context, table string, first, last int64) ([]part, error) {
 	rows, err := v.q.QueryContext(ctx, stretches(table, "c.id, c.body", "$1", "$2", "$3")+` ORDER BY c.id`,
 		first, last, v.number)
 	if err != nil {
@@ -111,10 +116,12 @@ func (repo *Repository) Buckets(
 			return err
 		}
 		for slot, of := range bs.Coarser(width) {
-			for _, b := range of {
-				out[slots[slot]] = append(out[slots[slot]], domain.Bucket{At: store.Time(b.At), Count: b.Count, First: b.First,
-					Last: b.Last, Min: b.Min, Max: b.Max, Sum: b.Sum})
+			buckets := make([]domain.Bucket, len(of))
+			for i, b := range of {
+				buckets[i] = domain.Bucket{At: store.Time(b.At), Count: b.Count, First: b.First, Last: b.Last, Min: b.Min,
+					Max: b.Max, Sum: b.Sum}
 			}
+			out[slots[slot]] = buckets
 		}
 		return nil
 	})

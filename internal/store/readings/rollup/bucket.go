@@ -25,14 +25,24 @@ func (b *Bucket) add(v float64) {
 		b.First, b.Min, b.Max = v, v, v
 	}
 	b.Count++
-	b.Last, b.Min, b.Max = v, min(b.Min, v), max(b.Max, v)
+	b.Last = v
+	if v < b.Min {
+		b.Min = v
+	}
+	if v > b.Max {
+		b.Max = v
+	}
 	b.Sum = finiteSum(b.Sum, v)
 }
 
 // finiteSum is x + y, or the number next to it that a float64 can have: an infinite sum would become no
 // number with the next one, and SQLite stores none of these.
 func finiteSum(x, y float64) float64 {
-	return max(-math.MaxFloat64, min(math.MaxFloat64, x+y))
+	s := x + y
+	if s > math.MaxFloat64 || s < -math.MaxFloat64 {
+		return math.Copysign(math.MaxFloat64, s)
+	}
+	return s
 }
 
 // merge adds a later bucket.
@@ -96,6 +106,7 @@ func addColumn(of []Bucket, c *chunk.Column, times []int64, from, to, width int6
 	if n := len(of); n > 0 {
 		end = of[n-1].At + width
 	}
+	of = slices.Grow(of, stretchesIn(times, width))
 	for i, at := range times {
 		if c.Present != nil && !c.Present[i] {
 			continue
@@ -117,11 +128,25 @@ func addColumn(of []Bucket, c *chunk.Column, times []int64, from, to, width int6
 	return of
 }
 
+// stretchesIn is how many stretches of width there are at most from the first time to the last.
+func stretchesIn(times []int64, width int64) int {
+	if len(times) == 0 {
+		return 0
+	}
+	return int(min(int64(len(times)), (times[len(times)-1]-times[0])/width+2))
+}
+
 // Coarser merges buckets into wider ones, of width milliseconds. The buckets themselves stay as they are.
 func (bs Buckets) Coarser(width int64) Buckets {
 	wide := make(Buckets, len(bs))
 	for slot, of := range bs {
-		var to []Bucket
+		n := 0
+		for i := range of {
+			if i == 0 || Begin(of[i].At, width) != Begin(of[i-1].At, width) {
+				n++
+			}
+		}
+		to := make([]Bucket, 0, n)
 		for _, b := range of {
 			at := Begin(b.At, width)
 			if n := len(to); n == 0 || to[n-1].At != at {
