@@ -149,6 +149,7 @@ const (
 const (
 	CodeNoDevice         = domain.CodeNoDevice
 	CodeNoDeviceGroup    = domain.CodeNoDeviceGroup
+	CodeNoTransfer       = domain.CodeNoTransfer
 	CodeTooManyGroups    = domain.CodeTooManyGroups
 	CodeGroupByRule      = domain.CodeGroupByRule
 	CodeDeviceRevoked    = domain.CodeDeviceRevoked

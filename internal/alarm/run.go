@@ -2,6 +2,7 @@ package alarm
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/bus"
@@ -34,6 +35,19 @@ func (s *Service) Run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	handed, err := s.Bus.Subscribe(bus.RevokeSubject, func(m bus.Message) {
+		var v bus.Revocation
+		if json.Unmarshal(m.Data, &v) == nil && v.Reason == domain.EndTransferred {
+			select {
+			case stale <- v.Device:
+			default:
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer handed()
 	s.try(ctx, "load the rules of alarms", s.loadAll)
 	load := time.NewTicker(loadEvery)
 	defer load.Stop()

@@ -68,6 +68,8 @@ func rows() map[string]row {
 		"accept-request": room(404, ""), "decline-request": room(404, `{}`),
 
 		"list-devices": own, "register-device": with(own, `{"name":"Mine"}`), "get-device": registry(200),
+		"list-device-transfers": own, "offer-device": theirs(`{"user":"{bob}"}`), "accept-device": theirs(""),
+		"end-device-offer":   theirs(""),
 		"list-device-groups": own, "put-device-group": {eve: 200, body: `{"rule":{"tag":"x"}}`}, // of the caller's, by name
 		"change-device-group": theirs(`{"add":["{device}"]}`), "delete-device-group": theirs(""),
 		"list-device-templates": own, "put-device-template": {eve: 200, body: `{"tags":["x"]}`},

@@ -95,7 +95,7 @@ func floors() map[string][]string {
 		"internal/store/dashboards": part("accounts", "rooms", "roomlog"),
 		"internal/store/firmware":   part("accounts", "blobs", "rooms"),
 		// where they cross
-		"internal/store/departure": part("accounts", "alarms", "commands", "devices", "firmware", "messages", "rooms",
+		"internal/store/departure": part("accounts", "alarms", "commands", "devices", "firmware", "messages", "mqtt", "rooms",
 			"roomlog"),
 		"internal/store/all": part("accounts", "alarms", "audit", "blobs", "commands", "dashboards", "departure", "devices",
 			"feedlog", "firmware", "mails",

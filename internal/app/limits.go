@@ -28,7 +28,7 @@ func writeLimits(c config.Config) httpx.Limits {
 		"accept-request", "decline-request", "set-requests", "unblock",
 		"register-device", "import-devices", "update-device", "revoke-device", "delete-readings",
 		"rotate-device-key", "revoke-device-key", "put-device-group", "change-device-group", "delete-device-group",
-		"put-device-template", "delete-device-template",
+		"put-device-template", "delete-device-template", "offer-device", "accept-device", "end-device-offer",
 		"create-alarm-rule", "replace-alarm-rule", "delete-alarm-rule", "change-alarm", "change-device-settings",
 		"create-group-rule", "replace-group-rule", "delete-group-rule", "add-maintenance", "delete-maintenance")
 	shared(httpx.Limit{Name: "firmware", User: perMinute(2 * n), Addr: perMinute(20 * n)},

@@ -90,6 +90,9 @@ type Deps struct {
 	Store           Store
 	Groups          Groups
 	Templates       Templates
+	Transfers       Transfers
+	Handovers       Handovers
+	Users           Users
 	Peers           Peers   // nil: nobody but the owner sees a device, as in a command beside the server
 	Bus             bus.Bus // nil: no events, as in a command beside the server
 	Log             *slog.Logger

@@ -30,6 +30,7 @@ type device struct {
 	Suspended *time.Time  `json:"suspended_at,omitempty" doc:"since when it may not connect"`
 	AwayUntil *time.Time  `json:"away_until,omitempty" doc:"when it wants to be back; it said so"`
 	Away      string      `json:"away,omitempty" enum:"sleep,update,restart,off" doc:"why it is away"`
+	KeyKnown  bool        `json:"key_known,omitempty" doc:"a former owner may know a key of it: give it another, and end the old one"`
 	Keys      []deviceKey `json:"keys" nullable:"false" doc:"newest first; of others' devices none is shown"`
 
 	Status *wire.DeviceStatus `json:"status,omitempty" doc:"whether it is there; absent: it never connected"`
@@ -82,7 +83,7 @@ func (s *Service) view(d domain.Device) device {
 		ID: d.ID, Owner: deviceOwner{d.Owner.ID, d.Owner.Username, d.Owner.DisplayName}, Name: d.Name, CreatedAt: d.CreatedAt,
 		Expires: when(d.Expires), RevokedAt: when(d.RevokedAt), LastUsed: when(d.LastUsed), LastIP: d.LastIP,
 		Type: d.Type, Serial: d.Serial, Notes: d.Notes, Tags: d.Tags, Access: string(d.Access), Bridge: d.Bridge,
-		Suspended: when(d.Suspended), Keys: []deviceKey{},
+		Suspended: when(d.Suspended), KeyKnown: d.KeyKnown(now), Keys: []deviceKey{},
 	}
 	v.Status = wire.FromDeviceStatus(d.Status, true, now)
 	if d.AwayUntil.After(now) {
@@ -140,6 +141,7 @@ func (s *Service) Routes(api huma.API) {
 		"End one key of a device for good", 204), s.deleteKey)
 	s.groupRoutes(api, op)
 	s.templateRoutes(api, op)
+	s.transferRoutes(api, op)
 }
 
 type newDeviceInput struct {

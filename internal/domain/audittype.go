@@ -43,6 +43,7 @@ const (
 	AuditDeviceSuspend    AuditType = "device.suspend"
 	AuditDeviceResume     AuditType = "device.resume"
 	AuditDeviceDoubled    AuditType = "device.doubled"
+	AuditDeviceTransfer   AuditType = "device.transfer"
 	AuditDeviceSettings   AuditType = "device.settings"
 	AuditDeviceReadings   AuditType = "device.readings_delete"
 	AuditDeviceCommand    AuditType = "device.command"

@@ -150,6 +150,7 @@ const (
 	CodeNoDeviceGroup    Code = "no_device_group"
 	CodeTooManyGroups    Code = "too_many_groups"
 	CodeGroupByRule      Code = "group_by_rule"
+	CodeNoTransfer       Code = "no_transfer"
 	CodeNoTemplate       Code = "no_device_template"
 	CodeManyTemplates    Code = "too_many_templates"
 	CodeNoDeviceKey      Code = "no_device_key"

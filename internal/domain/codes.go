@@ -247,6 +247,7 @@ func deviceCodes() []CodeInfo {
 		{CodeDeviceOnly, []Kind{Forbidden}, "Only a device sends this, with its key."},
 		{CodeDeviceRevoked, []Kind{Conflict}, "The device was revoked for good. Register it again."},
 		{CodeNoDeviceGroup, []Kind{NotFound}, "You have no such group of devices."},
+		{CodeNoTransfer, []Kind{NotFound}, "This device is not offered to you, or not any more."},
 		{CodeTooManyGroups, []Kind{Conflict}, "You have as many groups of devices as one person may. Delete one."},
 		{CodeGroupByRule, []Kind{Conflict},
 			"The devices of this group follow from its rule. Change the rule, or the devices."},

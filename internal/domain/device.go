@@ -56,6 +56,7 @@ type Device struct {
 	Tags      []string // of the owner, sorted
 	Access    DeviceAccess
 	Bridge    string    // id of the device that speaks for it; empty: it does so itself
+	Received  time.Time // when its owner got it from another; zero: they registered it
 	Suspended time.Time // since when it may not connect; zero: it may
 	AwayUntil time.Time // when it wants to be back; zero: it is not away
 	Away      string    // why
@@ -66,6 +67,11 @@ type Device struct {
 // Ended reports whether d cannot connect any more, whatever its keys.
 func (d Device) Ended(now time.Time) bool {
 	return !d.RevokedAt.IsZero() || !d.Expires.IsZero() && !now.Before(d.Expires)
+}
+
+// KeyKnown reports whether a former owner of d may know a key that it is let in by.
+func (d Device) KeyKnown(now time.Time) bool {
+	return slices.ContainsFunc(d.Keys, func(k DeviceKey) bool { return !k.Ended(now) && k.CreatedAt.Before(d.Received) })
 }
 
 // DeviceKey is one key of a device, without its secret, which nobody has but the

@@ -252,8 +252,12 @@ func (c *conn) close(code int, text, reason string, drop bool) {
 }
 
 // revoke ends a connection whose session has ended. One that was renewed returns
-// with its new tokens.
+// with its new tokens, and a device that changed hands at once, with its key.
 func (c *conn) revoke(reason string) {
+	if reason == domain.EndTransferred {
+		c.close(wire.CloseRestarting, "0", reason, true)
+		return
+	}
 	if reason == bus.Renewed {
 		c.close(wire.CloseToken, reason, "renewed", true)
 		return

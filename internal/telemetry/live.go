@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"sync"
 	"time"
@@ -262,6 +263,14 @@ func (s *Service) OnLeft(ctx context.Context, user string) {
 	s.live.mu.Unlock()
 	for _, w := range concerned {
 		s.recheck(ctx, w)
+	}
+}
+
+// onRevoke ends the watching of a device by those who may not see it any more, since it has changed hands.
+func (s *Service) onRevoke(ctx context.Context, m bus.Message) {
+	var v bus.Revocation
+	if json.Unmarshal(m.Data, &v) == nil && v.Reason == domain.EndTransferred {
+		s.OnLeft(ctx, v.Device)
 	}
 }
 

@@ -130,6 +130,9 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	defer stop()
 	var wg sync.WaitGroup
+	if stop, err := s.Bus.Subscribe(bus.RevokeSubject, func(m bus.Message) { s.onRevoke(ctx, m) }); err == nil {
+		defer stop()
+	}
 	wg.Go(func() { s.every(ctx, closeEvery, s.closeDue) })
 	wg.Go(func() { s.every(ctx, liveTick, s.publishDue) })
 	wg.Go(func() { s.every(ctx, recheckEvery, s.recheckAll) })

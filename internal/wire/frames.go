@@ -60,6 +60,7 @@ const (
 	// Settings: to a device, which is to set them. It has the type of the request by which a device asks.
 	TypeSet             = TypeSettings
 	TypeSettingsChanged = "device.settings" // SettingsChanged: of a device of the user
+	TypeDeviceTransfer  = "device.transfer" // DeviceTransfer: to both sides
 	TypeDeviceStatus    = "device.status"   // DeviceStatuses: devices of the user, or watched ones, that came or went
 )
 

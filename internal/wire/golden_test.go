@@ -262,6 +262,8 @@ func goldenReplies() []frame {
 		news(TypeDeviceStatus, TypeDeviceStatus, &DeviceStatuses{Devices: []DeviceStatus{{
 			Device: live.Device, State: "asleep", Since: t0, Session: 41, Reason: "client", Until: &later,
 		}}}),
+		news(TypeDeviceTransfer, TypeDeviceTransfer, &DeviceTransfer{Device: live.Device, Name: "Greenhouse", From: ada, To: lin,
+			State: "offered", At: t0, Expires: &later}),
 		news(TypeHello, TypeHello, &Hello{
 			Conn: "conn_01jd8m5q8re0t9v3x7k2p4s6za", Server: "1.0.0", Me: &me,
 			Limits:    Limits{Frame: MaxFrame, Text: 16384, PerSecond: 50, Replay: 500},

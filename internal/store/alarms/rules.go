@@ -214,3 +214,35 @@ func EraseDevicesOf(ctx context.Context, t *store.Tx, owner string) error {
 	}
 	return nil
 }
+
+// Handover has the rules of a device go on for another owner, who must be able to see the rooms that stay: rules post to
+// no other room. Those that its former owner has for several devices, and its maintenance windows, end.
+func Handover(ctx context.Context, t *store.Tx, device, to string, stay []string, now time.Time) error {
+	rules, err := rulesWhere(ctx, t, `device_id = $1 ORDER BY id`+t.ForUpdate(), device)
+	if err != nil {
+		return err
+	}
+	for _, r := range rules {
+		if r.Group != "" {
+			if err := remove(ctx, t, device, r.ID, now); err != nil {
+				return err
+			}
+			continue
+		}
+		if !slices.Contains(stay, r.Room) {
+			r.Room = ""
+		}
+		if r.Room == "" || r.Escalation.Room != "" && !slices.Contains(stay, r.Escalation.Room) {
+			r.Escalation = domain.Escalation{}
+		}
+		r.ChangedAt = store.Trim(now)
+		if err := save(ctx, t, r, now); err != nil {
+			return err
+		}
+	}
+	if _, err := t.ExecContext(ctx, `UPDATE alarm_rules SET created_by = $2 WHERE device_id = $1`, device, to); err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `DELETE FROM maintenance_windows WHERE device_id = $1`, device)
+	return err
+}

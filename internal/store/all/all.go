@@ -35,6 +35,7 @@ type Store struct {
 	Devices    *devices.Repository
 	Groups     *devices.Groups
 	Templates  *devices.Templates
+	Transfers  *devices.Transfers
 	Settings   *devices.Settings
 	Commands   *commands.Repository
 	Alarms     *alarms.Repository
@@ -70,6 +71,7 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Dashboards: dashboards.New(db), Products: firmware.NewProducts(db), Releases: firmware.NewReleases(db),
 		Uploads: firmware.NewUploads(db),
 		Rooms:   rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
+		Transfers: devices.NewTransfers(db),
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),
 		Feed: feedlog.New(db), Blobs: blobs.New(db), MQTT: mqtt.New(db),
 	}

@@ -199,3 +199,25 @@ func (repo *Repository) Expire(ctx context.Context, now time.Time, limit int) (e
 	}
 	return expired, nil
 }
+
+// CancelOpen withdraws all open commands of a device that changes hands, and returns them.
+func CancelOpen(ctx context.Context, t *store.Tx, device, actor string, now time.Time) ([]domain.Command, error) {
+	open, err := where(ctx, t, `c.device_id = $1 AND c.due_at <> 0 ORDER BY c.id`+forUpdate(t), device)
+	if err != nil {
+		return nil, err
+	}
+	for i := range open {
+		r := &open[i]
+		before := r.State
+		r.State, r.due, r.ChangedAt = domain.CommandCancelled, time.Time{}, now
+		if r.Batch != "" {
+			err = changeInBatch(ctx, t, r, before, now)
+		} else if _, err = tell(ctx, t, r, actor, now); err == nil {
+			err = save(ctx, t, r)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return listed(open, nil)
+}

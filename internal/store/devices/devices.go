@@ -17,6 +17,7 @@ import (
 // A device has a row in users too, with its name. As a member of rooms it is that user.
 const deviceColumns = `d.id, u.display_name, d.created_at, d.expires_at, d.revoked_at,
 	d.type, d.serial, d.notes, d.tags, d.access, d.bridge_id, d.suspended_at, d.away_until, d.away_reason,
+	d.transferred_at,
 	COALESCE(s.session, 0), COALESCE(s.online, FALSE), COALESCE(s.since, 0), COALESCE(s.reason, ''),
 	COALESCE(s.doubled_at, 0), COALESCE(s.doubled, ''),
 	o.id, o.kind, o.username, o.display_name, o.avatar`
@@ -28,20 +29,21 @@ type deviceRow struct {
 	d                         domain.Device
 	created, expires, revoked int64
 	tags                      string
-	suspended, away           int64
+	suspended, away, received int64
 	status                    statusRow
 	owner                     accounts.RefRow
 }
 
 func (r *deviceRow) dest() []any {
 	return slices.Concat([]any{&r.d.ID, &r.d.Name, &r.created, &r.expires, &r.revoked, &r.d.Type, &r.d.Serial, &r.d.Notes,
-		&r.tags, &r.d.Access, &r.d.Bridge, &r.suspended, &r.away, &r.d.Away}, r.status.dest(), r.owner.Dest())
+		&r.tags, &r.d.Access, &r.d.Bridge, &r.suspended, &r.away, &r.d.Away, &r.received}, r.status.dest(), r.owner.Dest())
 }
 
 func (r *deviceRow) device() domain.Device {
 	r.d.CreatedAt, r.d.Expires, r.d.RevokedAt, r.d.Owner = store.Time(r.created), store.Time(r.expires),
 		store.Time(r.revoked), r.owner.Ref()
 	r.d.Tags, r.d.Suspended, r.d.AwayUntil = strings.Fields(r.tags), store.Time(r.suspended), store.Time(r.away)
+	r.d.Received = store.Time(r.received)
 	r.d.Status = r.status.status()
 	r.d.Status.Device, r.d.Status.Owner, r.d.Status.Away = r.d.ID, r.d.Owner.ID, r.d.AwayUntil
 	return r.d
@@ -335,8 +337,9 @@ func EraseUser(ctx context.Context, t *store.Tx, owner string, now time.Time) er
 	if err != nil {
 		return err
 	}
-	for _, table := range []string{"device_groups", "device_templates"} {
-		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE owner_id = $1`, owner); err != nil {
+	for _, what := range []string{"device_groups WHERE owner_id = $1", "device_templates WHERE owner_id = $1",
+		"device_transfers WHERE from_user = $1 OR to_user = $1"} {
+		if _, err := t.ExecContext(ctx, `DELETE FROM `+what, owner); err != nil {
 			return err
 		}
 	}

@@ -218,3 +218,24 @@ func (repo *Repository) ForgetSessions(ctx context.Context, now time.Time) error
 		return err
 	})
 }
+
+// Leave has a device that changes hands leave the site of its owner: its sessions end, its topics are nobody's, and
+// what is retained of it is over, which ForgetTopics tells.
+func Leave(ctx context.Context, t *store.Tx, device string) error {
+	rows, err := t.QueryContext(ctx, `DELETE FROM mqtt_sessions WHERE principal_id = $1 RETURNING site_id`, device)
+	if err != nil {
+		return err
+	}
+	sites, err := store.Collect(rows, store.ScanString)
+	if err != nil {
+		return err
+	}
+	for _, site := range sites {
+		if err := moveOn(ctx, t, site); err != nil {
+			return err
+		}
+	}
+	_, err = t.ExecContext(ctx, `UPDATE mqtt_topics SET expires_at = CASE WHEN payload IS NULL THEN 0 ELSE 1 END,
+		device_id = CASE WHEN device_id = $1 THEN '' ELSE device_id END WHERE device_id = $1 OR sender_id = $1`, device)
+	return err
+}

@@ -121,6 +121,8 @@ export class SignedIn implements port.App {
         return this.fleet.take(f.data as Readings);
       case 'device.status':
         return this.fleet.came((f.data as { devices: Came[] }).devices);
+      case 'device.transfer':
+        return this.fleet.transferred();
       case 'device.settings':
         return this.fleet.settingsChanged(f.data as { device: string });
       case 'command.state':

@@ -36,6 +36,7 @@ export class Fleet implements port.Fleet {
   #statuses = new SvelteMap<string, port.DeviceStatus>();
   #news = new SvelteMap<string, number>();
   #settingsNews = new SvelteMap<string, number>();
+  #transfers = $state(0);
   #watched: readonly string[] = [];
   readonly #charts = new Recent<port.Drawn>();
   readonly #rooms = new Map<string, { at: number; devices: Promise<readonly port.FleetDevice[]> }>();
@@ -60,6 +61,31 @@ export class Fleet implements port.Fleet {
 
   get(id: string): Promise<port.FleetDevice> {
     return this.#api.call('GET', path(id));
+  }
+
+  async transfers(): Promise<port.Transfer[]> {
+    return (await this.#api.call<{ items: port.Transfer[] }>('GET', '/device-transfers')).items;
+  }
+
+  transferNews(): number {
+    return this.#transfers;
+  }
+
+  /** Takes that an offer of a device was made, or ended. */
+  transferred(): void {
+    this.#transfers++;
+  }
+
+  async offer(device: string, user: string): Promise<void> {
+    await this.#api.call('POST', `${path(device)}/transfer`, { user });
+  }
+
+  async accept(device: string): Promise<void> {
+    await this.#api.call('POST', `${path(device)}/transfer/accept`);
+  }
+
+  endOffer(device: string): Promise<void> {
+    return this.#api.call('DELETE', `${path(device)}/transfer`);
   }
 
   register(name: string, access: port.Access, template: string): Promise<IssuedKey> {

@@ -3,7 +3,7 @@
 import type { Bucket, Span } from './device/points';
 import type { Value } from './device/values';
 import type { Device, IssuedKey } from './port';
-import type { AlarmLine, BatchLine, Member } from './types';
+import type { AlarmLine, BatchLine, Member, User } from './types';
 
 /** A sensor, as the device declares it. */
 export interface Sensor {
@@ -66,6 +66,8 @@ export interface FleetDevice extends Device {
   capabilities?: Capabilities;
   described_at?: string;
   suspended_at?: string;
+  /** a former owner may know its key */
+  key_known?: boolean;
   /** when it wants to be back, which it said */
   away_until?: string;
   status?: DeviceStatus;
@@ -104,6 +106,16 @@ export interface GroupRule {
   tag?: string;
   type?: string;
   model?: string;
+}
+
+/** A device that its owner offers to somebody. */
+export interface Transfer {
+  device: string;
+  /** of the device */
+  name: string;
+  from: User;
+  to: User;
+  expires?: string;
 }
 
 export interface DeviceGroup {
@@ -301,6 +313,16 @@ export interface Fleet {
   /** what a group was told last, the latest with its failures */
   told(group: string): Promise<Batch[]>;
   get(id: string): Promise<FleetDevice>;
+  /** devices that are offered to the user, and that they offer */
+  transfers(): Promise<Transfer[]>;
+  /** how often the server has told of such offers */
+  transferNews(): number;
+  /** offers a device to somebody, by their username */
+  offer(device: string, username: string): Promise<void>;
+  /** takes a device that is offered */
+  accept(device: string): Promise<void>;
+  /** withdraws the offer of a device, or declines it */
+  endOffer(device: string): Promise<void>;
   /** template: of the user's, that it begins with; empty: none */
   register(name: string, access: Access, template: string): Promise<IssuedKey>;
   /** the names of the user's templates */
