@@ -20,6 +20,7 @@ import (
 
 	"github.com/unhidra/unhidra/client"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/updater"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -59,6 +60,7 @@ type Options struct {
 	Capabilities Capabilities
 	Actions      map[string]Action // by the name of the actuator
 	Set          Set               // nil: the device has no settings
+	Firmware     *Firmware         // nil: the device is not updated by the server
 	MaxBuffer    int               // bytes of reports that wait; of more the oldest are lost; 0: 64 MiB
 	Log          *slog.Logger      // nil: nothing is logged
 	Client       *client.Client    // nil: one for Server and Key
@@ -73,6 +75,10 @@ type Device struct {
 	hello    chan struct{} // a connection has begun
 	live     atomic.Pointer[client.Live]
 	settings chan wire.Settings // the latest that is to be set
+
+	updater   *updater.Updater        // nil: it is not updated
+	offers    chan wire.FirmwareOffer // the latest one
+	connected chan string             // id of the device; a connection has begun
 }
 
 const (
@@ -98,6 +104,10 @@ func Open(o Options) (*Device, error) {
 	if err := domain.CheckCapabilities("/capabilities", o.Capabilities); err != nil {
 		return nil, describeError(err)
 	}
+	updates, err := newUpdater(&o)
+	if err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -110,7 +120,8 @@ func Open(o Options) (*Device, error) {
 		return nil, errors.Join(err, reports.close())
 	}
 	return &Device{o: o, reports: reports, commands: commands, orders: make(chan wire.Command, ordersMost),
-		hello: make(chan struct{}, 1), settings: make(chan wire.Settings, 1)}, nil
+		hello: make(chan struct{}, 1), settings: make(chan wire.Settings, 1),
+		updater: updates, offers: make(chan wire.FirmwareOffer, 1), connected: make(chan string, 1)}, nil
 }
 
 // describeError names the value that is wrong.
@@ -152,18 +163,15 @@ func (d *Device) Run(ctx context.Context) error {
 	defer cancel()
 	ended := make(chan error, 1)
 	live := d.o.Client.Live(ctx, client.LiveOptions{
-		OnHello: func(client.Hello) {
-			select {
-			case d.hello <- struct{}{}:
-			default:
-			}
-		},
+		OnHello: d.onHello,
 		OnOther: func(typ string, data json.RawMessage) {
 			switch typ {
 			case wire.TypeOrder:
 				d.onOrder(data)
 			case wire.TypeSet:
 				d.onSettings(data)
+			case wire.TypeFirmwareOffer:
+				d.onOffer(data)
 			}
 		},
 		OnState: func(s client.State, err error) {
@@ -182,6 +190,7 @@ func (d *Device) Run(ctx context.Context) error {
 	wg.Go(func() { d.send(ctx, live) })
 	wg.Go(func() { d.obey(ctx, live) })
 	wg.Go(func() { d.set(ctx, live) })
+	wg.Go(func() { d.update(ctx, live) })
 	var err error
 	select {
 	case <-ctx.Done():
@@ -191,6 +200,21 @@ func (d *Device) Run(ctx context.Context) error {
 	live.Close()
 	wg.Wait()
 	return errors.Join(err, d.reports.sync())
+}
+
+// onHello notes that a connection has begun.
+func (d *Device) onHello(h client.Hello) {
+	if h.Me == nil {
+		return // it is no server of ours
+	}
+	select {
+	case d.hello <- struct{}{}:
+	default:
+	}
+	select {
+	case d.connected <- h.Me.ID:
+	default:
+	}
 }
 
 // Why a device goes away on purpose.

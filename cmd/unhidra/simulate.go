@@ -40,6 +40,10 @@ many connections: UNHIDRA_CONNECTIONS_PER_ADDR, RATE_LIMIT_USER_PER_MINUTE. On t
 same machine, on Linux, each device comes from an address of its own.
 
 --hostile devices attack the server. Use them only on one that is yours.
+
+With --firmware and --root the devices are boards with flash and a bootloader, which
+the server can update; "unhidra simulate image --help" says how to make images that
+they run. Of 20 boards, 13 have revision 1, 6 have 2, and one has 3.
 `
 
 // simulation is what the flags of the command say.
@@ -49,9 +53,13 @@ type simulation struct {
 	devices     int
 	length      time.Duration
 	plan        bool
+	firmware    firmwareFlags
 }
 
 func runSimulate(ctx context.Context, e *env, args []string) error {
+	if len(args) > 0 && args[0] == "image" {
+		return runSimulateImage(ctx, e, args[1:])
+	}
 	fs := e.flags("simulate", simulateText)
 	var s simulation
 	fs.StringVar(&s.Server, "server", "http://127.0.0.1:9000", "`address` of the server; empty: MQTT only")
@@ -68,6 +76,9 @@ func runSimulate(ctx context.Context, e *env, args []string) error {
 	fs.IntVar(&s.Mix.Troubled, "troubled", 20, "percent of devices with outages, power cuts and clocks that forget")
 	fs.IntVar(&s.Mix.Wrong, "wrong", 0, "percent of devices that measure what cannot be")
 	fs.IntVar(&s.Mix.Hostile, "hostile", 0, "percent of devices that attack the server")
+	fs.StringVar(&s.firmware.image, "firmware", "", "`file` of the image that the devices run; empty: they are not updated")
+	fs.StringVar(&s.firmware.root, "root", "", "`file` of the first root of their product, which they trust")
+	fs.IntVar(&s.firmware.slot, "slot", 256, "`KiB` that an image may have")
 	fs.BoolVar(&s.plan, "plan", false, "print what the devices are, and exit")
 	flags := config.NewFlags(fs, storeFlags()...)
 	if _, err := parse(fs, args); err != nil {
@@ -75,6 +86,10 @@ func runSimulate(ctx context.Context, e *env, args []string) error {
 	}
 	s.Kind = simulate.Kind(*kind)
 	if err := s.check(); err != nil {
+		return err
+	}
+	var err error
+	if s.Firmware, err = s.firmware.read(); err != nil {
 		return err
 	}
 	if !s.plan {
@@ -85,6 +100,11 @@ func runSimulate(ctx context.Context, e *env, args []string) error {
 		s.Devices = make([]simulate.Identity, s.devices)
 	}
 	s.Log = slog.New(slog.NewTextHandler(e.stderr, nil))
+	if s.Firmware != nil {
+		s.Firmware.Hear = func(h simulate.Happened) {
+			s.Log.InfoContext(ctx, "firmware", "device", h.Device, "code", h.Code, "what", h.What, "err", h.Err)
+		}
+	}
 	s.Dial = simulate.Spread()
 	fleet, err := simulate.New(s.Options)
 	if err != nil {

@@ -65,6 +65,10 @@ func TestSimulateSaysWhatIsWrong(t *testing.T) {
 		{"--troubled 60 --hostile 60", exitUsage, "100 percent"},
 		{"--server localhost:9000", exitUsage, "http:// or https://"},
 		{"--mqtt http://localhost", exitUsage, "mqtt:// or mqtts://"},
+		{"--firmware a.bin", exitUsage, "--root"},
+		{"image --how badly x.bin", exitUsage, "crashes, later"},
+		{"image --fails 101 x.bin", exitUsage, "percent"},
+		{"image x.bin", exitFail, "a product"},
 		{"--keys " + bad, exitFail, "columns device and key"},
 		{"--keys " + filepath.Join(filepath.Dir(bad), "none.csv"), exitFail, "--owner"},
 	} {
@@ -77,5 +81,22 @@ func TestSimulateSaysWhatIsWrong(t *testing.T) {
 	if code != exitOK || strings.Count(out, "\n") != 30 || !strings.Contains(out, "hostile") ||
 		!strings.Contains(out, "mqtt 5") {
 		t.Errorf("the plan of 30 devices: %d, %s", code, out)
+	}
+}
+
+// An image that is made for virtual devices is one that the other commands understand.
+func TestSimulateMakesImages(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "lamp.bin")
+	code, out, errs := simulateOnce(t, nil, "image", "--product", "lamp", "--version", "1.2.0", "--code", "3", "--fails",
+		"80", "--revision", "3", file)
+	if code != exitOK || !strings.Contains(out, "lamp 1.2.0") {
+		t.Fatalf("%d: %s%s", code, out, errs)
+	}
+	var stdout, stderr bytes.Buffer
+	code = run(t.Context(), &env{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr},
+		[]string{"firmware", "inspect", file})
+	if code != exitOK || !strings.Contains(stdout.String(), "lamp") || !strings.Contains(stdout.String(), "1.2.0") {
+		t.Errorf("inspect: %d: %s%s", code, stdout.String(), stderr.String())
 	}
 }

@@ -137,11 +137,13 @@ func floors() map[string][]string {
 		"internal/blob/blobtest":      {"internal/blob", "internal/domain"},
 		"internal/bus/bustest":        {"internal/bus", "internal/domain"},
 
-		"web":           {},
-		"client/device": {"client", "internal/chunk", "internal/manifest", "internal/wire", "internal/domain"},
+		"web": {},
+		"client/device": {"client", "internal/chunk", "internal/manifest", "internal/updater", "internal/wire",
+			"internal/domain"},
 
 		// devices, not a server
-		"internal/simulate":       {"internal/domain", "internal/mqtt/packet", "internal/wire", "internal/ws"},
+		"internal/simulate": {"internal/domain", "internal/manifest", "internal/mqtt/packet", "internal/simulate/board",
+			"internal/updater", "internal/wire", "internal/ws"},
 		"internal/simulate/board": {"internal/domain", "internal/updater"},
 
 		"client": {"internal/wire", "internal/ws", "internal/domain", "internal/captcha"},

@@ -3,6 +3,7 @@ package mqtt
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strconv"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -52,15 +53,7 @@ func (c *conn) onFirmware(ctx context.Context, m *message, rest string) error {
 		})
 	case topicProgress:
 		return checked(m, wire.FirmwareProgress.Checked, func(p domain.FirmwareProgress) error {
-			a, err := c.s.Updates.Progress(ctx, c.who, p)
-			if err != nil {
-				return err
-			}
-			b, err := json.Marshal(action{p.Update, wire.FromFirmwareAnswer(a)})
-			if err != nil {
-				return err
-			}
-			return c.s.say(ctx, c.sess.site, c.ownTopic(topicAction), b, m.qos)
+			return c.answerProgress(ctx, p, m.qos)
 		})
 	case topicRead:
 		return checked(m, wire.FirmwareRead.Checked, func(r domain.FirmwareRead) error {
@@ -75,6 +68,24 @@ func (c *conn) onFirmware(ctx context.Context, m *message, rest string) error {
 	return checked(m, wire.CrashReport.Checked, func(r domain.CrashReport) error {
 		return c.s.Updates.Crash(ctx, c.who, r)
 	})
+}
+
+// answerProgress tells the device whether to go on. What is refused it is to stop, which before MQTT 5 it would not know.
+func (c *conn) answerProgress(ctx context.Context, p domain.FirmwareProgress, qos byte) error {
+	a, refused := c.s.Updates.Progress(ctx, c.who, p)
+	switch domain.KindOf(refused) {
+	case domain.Invalid, domain.NotFound, domain.Conflict, domain.Forbidden:
+		a = domain.FirmwareAnswer{Action: domain.FirmwareStop, Reason: string(domain.CodeOf(refused))}
+	default:
+		if refused != nil {
+			return refused
+		}
+	}
+	b, err := json.Marshal(action{p.Update, wire.FromFirmwareAnswer(a)})
+	if err == nil {
+		err = c.s.say(ctx, c.sess.site, c.ownTopic(topicAction), b, qos)
+	}
+	return errors.Join(refused, err)
 }
 
 // checked decodes a payload, and does what it asks for if that can be.

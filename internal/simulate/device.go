@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +20,7 @@ type device struct {
 	boots uint64 // so many power cuts
 
 	memory *memory
+	unit   *unit // nil: it is not updated
 
 	mu     sync.Mutex // of what follows; plant is also changed by commands
 	plant  plant
@@ -31,8 +31,9 @@ type device struct {
 	napped chan struct{} // has an entry if a nap begins
 	cut    func()        // ends the connection; nil: there is none
 
-	delay atomic.Int64 // of each write, nanoseconds
-	hole  atomic.Bool
+	delay    atomic.Int64 // of each write, nanoseconds
+	hole     atomic.Bool
+	cutPower atomic.Bool // it was without power since the last connection
 }
 
 func (f *Fleet) newDevice(who Identity, p Plan) *device {
@@ -129,118 +130,13 @@ func (d *device) recover(m Mishap) {
 	case PowerCut:
 		d.boots++
 		d.memory.restart(d.boot(), d.plan.Flash)
+		d.cutPower.Store(true)
 	case Hole:
 		d.setAway(true) // who gets no answer connects anew
 		d.hole.Store(false)
 	}
 	d.delay.Store(0)
 	d.setAway(false)
-}
-
-// setAway says whether a connection is possible, and cuts the one that there is.
-func (d *device) setAway(away bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if away && d.cut != nil {
-		d.cut()
-	}
-	if d.away != away {
-		d.away = away
-		close(d.moved)
-		d.moved = make(chan struct{})
-	}
-}
-
-// there waits until a connection is possible.
-func (d *device) there(ctx context.Context) error {
-	for {
-		d.mu.Lock()
-		away, moved := d.away, d.moved
-		d.mu.Unlock()
-		if !away {
-			return ctx.Err()
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-moved:
-		}
-	}
-}
-
-// connect keeps the device connected until ctx ends, or until its key is refused.
-func (d *device) connect(ctx context.Context) {
-	first := min(d.f.o.Every, 10*time.Second, d.f.o.Backoff)
-	wait := time.Duration(d.plan.backoff.Int64N(int64(first) + 1)) // after a power cut all come at once
-	for failures := 0; ; failures++ {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-		if d.there(ctx) != nil {
-			return
-		}
-		l, err := d.open(ctx)
-		if err == nil {
-			failures = 0
-			err = d.serve(ctx, l)
-			l.close()
-			d.f.stats.connected.Add(-1)
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		var refused *no
-		wait = time.Duration(d.plan.backoff.Int64N(int64(min(d.f.o.Backoff, time.Second<<min(failures, 10))) + 1))
-		if errors.As(err, &refused) {
-			d.f.stats.refuse(refused.text)
-			if refused.key {
-				d.f.o.Log.InfoContext(ctx, "the key of a device is refused", "device", d.who.ID)
-				return
-			}
-			wait += refused.after
-		}
-		d.f.o.Log.DebugContext(ctx, "a device is disconnected", "device", d.who.ID, "err", err)
-	}
-}
-
-// open opens a connection, over the device's bad network.
-func (d *device) open(ctx context.Context) (l link, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	o := &d.f.o
-	d.f.stats.connects.Add(1)
-	address := o.Server
-	if d.plan.Transport == MQTT {
-		address = o.MQTT
-	}
-	nc, err := d.f.dialURL(ctx, d.plan.Number, address)
-	if err != nil {
-		return nil, err
-	}
-	rough := &roughConn{Conn: nc, delay: &d.delay, hole: &d.hole, cut: make(chan struct{})}
-	d.mu.Lock()
-	d.cut = func() { _ = rough.Close() }
-	away := d.away
-	d.mu.Unlock()
-	if away {
-		_ = rough.Close()
-		return nil, errEnded
-	}
-	if d.plan.Transport == MQTT {
-		l, err = openSession(rough, d.plan.Version, d.who, fmt.Sprint("sim-", d.plan.Number))
-	} else {
-		l, err = openSocket(ctx, rough, o.Server, d.who.Key)
-	}
-	if err != nil {
-		return nil, err
-	}
-	d.f.stats.connected.Add(1)
-	d.mu.Lock()
-	d.clock.unset = time.Time{} // the server's time sets it
-	d.mu.Unlock()
-	return l, nil
 }
 
 // serve works on a connection until it ends.

@@ -39,6 +39,8 @@ type Options struct {
 	Backoff time.Duration // the longest wait between two attempts to connect; 0: 30 s
 	Start   time.Time     // of the first step; zero: now
 
+	Firmware *Firmware // nil: the devices are not updated
+
 	Dial DialFunc // nil: package net does
 	Log  *slog.Logger
 
@@ -82,13 +84,26 @@ func New(o Options) (*Fleet, error) {
 			return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		}
 	}
+	if fw := o.Firmware; fw != nil {
+		with := *fw
+		o.Firmware = &with
+		setDefault(&with.Within, 30*time.Second)
+		setDefault(&with.Crash, 5*time.Second)
+	}
 	f := &Fleet{o: o, began: time.Now(), halt: make(chan struct{})}
 	for i, who := range o.Devices {
 		p := o.plan(i)
 		if who.Kind != "" {
 			p.Kind = who.Kind
 		}
-		f.devices = append(f.devices, f.newDevice(who, p))
+		d := f.newDevice(who, p)
+		if o.Firmware != nil {
+			var err error
+			if d.unit, err = f.newUnit(d); err != nil {
+				return nil, err
+			}
+		}
+		f.devices = append(f.devices, d)
 	}
 	return f, nil
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
-// link is a connection of a device. Its requests are made one at a time.
+// link is a connection of a device. Its requests are made one at a time, by whoever comes first.
 type link interface {
 	describe(c domain.Capabilities) error
 	report(r wire.Report) error // nil: the server has it on disk, or never wants it
@@ -26,6 +26,11 @@ type link interface {
 	ping() error
 	orders() <-chan wire.Command
 	refused() <-chan wire.Refusal
+	firmware(r wire.FirmwareReport) error
+	progress(p wire.FirmwareProgress) (wire.FirmwareAnswer, error)
+	readImage(r wire.FirmwareRead) ([]byte, error)
+	crash(r wire.CrashReport) error
+	offered() <-chan wire.FirmwareOffer
 	ended() <-chan struct{}
 	close()
 }
@@ -55,19 +60,34 @@ var (
 type mailbox struct {
 	commands chan wire.Command
 	refusals chan wire.Refusal
+	offers   chan wire.FirmwareOffer
 	done     chan struct{}
 	once     sync.Once
 }
 
 func newMailbox() mailbox {
 	return mailbox{commands: make(chan wire.Command, ordersMost), refusals: make(chan wire.Refusal, refusedMost),
-		done: make(chan struct{})}
+		offers: make(chan wire.FirmwareOffer, 1), done: make(chan struct{})}
 }
 
-func (m *mailbox) orders() <-chan wire.Command  { return m.commands }
-func (m *mailbox) refused() <-chan wire.Refusal { return m.refusals }
-func (m *mailbox) ended() <-chan struct{}       { return m.done }
-func (m *mailbox) end()                         { m.once.Do(func() { close(m.done) }) }
+func (m *mailbox) orders() <-chan wire.Command        { return m.commands }
+func (m *mailbox) refused() <-chan wire.Refusal       { return m.refusals }
+func (m *mailbox) offered() <-chan wire.FirmwareOffer { return m.offers }
+func (m *mailbox) ended() <-chan struct{}             { return m.done }
+func (m *mailbox) end()                               { m.once.Do(func() { close(m.done) }) }
+
+// offer hands an offer over, in the place of one that was not looked at. The reader of the link alone calls it.
+func (m *mailbox) offer(data []byte) {
+	var o wire.FirmwareOffer
+	if json.Unmarshal(data, &o) != nil {
+		return
+	}
+	select {
+	case <-m.offers:
+	default:
+	}
+	m.offers <- o
+}
 
 // order hands a command over. One that does not fit comes again with the next connection.
 func (m *mailbox) order(data []byte) {

@@ -1,9 +1,11 @@
 package simulate
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,15 +26,31 @@ type session struct {
 	base    string // of the device's own topics
 	acks    chan packet.Ack
 	opened  chan packet.Connack
-	lastID  uint16
+	actions chan action
+	parts   chan part
+
+	asking sync.Mutex // held while a message is not acknowledged
+	lastID uint16
 
 	writing sync.Mutex
 }
 
+// action is the server's answer to what a device says of an update, and part that to what it reads.
+type (
+	action struct {
+		Update string `json:"update"`
+		wire.FirmwareAnswer
+	}
+	part struct {
+		offset int64
+		data   []byte
+	}
+)
+
 // openSession connects with a device's key, and subscribes to commands.
 func openSession(nc net.Conn, v packet.Version, id Identity, name string) (*session, error) {
 	s := &session{mailbox: newMailbox(), nc: nc, version: v, base: "uh/d/" + id.ID + "/", acks: make(chan packet.Ack, 1),
-		opened: make(chan packet.Connack, 1)}
+		opened: make(chan packet.Connack, 1), actions: make(chan action, 1), parts: make(chan part, 1)}
 	go s.read()
 	err := s.open(packet.Connect{Version: v, CleanStart: true, KeepAlive: uint16(KeepAlive / time.Second), ClientID: name,
 		HasUser: true, User: "any", HasPassword: true, Password: id.Key})
@@ -58,7 +76,9 @@ func (s *session) open(c packet.Connect) error {
 	}
 	s.lastID++
 	return s.write(packet.AppendSubscribe(nil, s.version, packet.Subscribe{ID: s.lastID,
-		Filters: []packet.Filter{{Topic: s.base + "c", QoS: 1}, {Topic: s.base + "up/ack", QoS: 1}}}))
+		Filters: []packet.Filter{{Topic: s.base + "c", QoS: 1}, {Topic: s.base + "up/ack", QoS: 1},
+			{Topic: s.base + "firmware/offer", QoS: 1}, {Topic: s.base + "firmware/action", QoS: 1},
+			{Topic: s.base + "firmware/data/+"}}}))
 }
 
 func (s *session) write(b []byte) error {
@@ -133,15 +153,36 @@ func (s *session) hear(p packet.Publish) {
 	if p.QoS > 0 {
 		_ = s.write(packet.AppendAck(nil, packet.PUBACK, s.version, packet.Ack{ID: p.ID}))
 	}
-	switch strings.TrimPrefix(p.Topic, s.base) {
+	topic := strings.TrimPrefix(p.Topic, s.base)
+	if offset, ok := strings.CutPrefix(topic, "firmware/data/"); ok {
+		at, _ := strconv.ParseInt(offset, 10, 64) // what is wrong is not what was asked for
+		latest(s.parts, part{at, bytes.Clone(p.Payload)})
+	}
+	switch topic {
 	case "c":
 		s.order(p.Payload)
+	case "firmware/offer":
+		s.offer(p.Payload)
+	case "firmware/action":
+		var a action
+		if json.Unmarshal(p.Payload, &a) == nil {
+			latest(s.actions, a)
+		}
 	case "up/ack":
 		var said wire.Reported
 		if json.Unmarshal(p.Payload, &said) == nil {
 			s.refuse(said.Refused)
 		}
 	}
+}
+
+// latest puts v into a channel of one, in the place of what is there. One goroutine alone may.
+func latest[T any](c chan T, v T) {
+	select {
+	case <-c:
+	default:
+	}
+	c <- v
 }
 
 // say publishes data, as JSON, to a topic of the device.
@@ -156,6 +197,8 @@ func (s *session) say(topic string, data any) error {
 // publish sends a message of QoS 1 and waits for its acknowledgement. Before MQTT 5, a server
 // acknowledges also what it refuses.
 func (s *session) publish(topic string, payload []byte) error {
+	s.asking.Lock()
+	defer s.asking.Unlock()
 	if s.lastID++; s.lastID == 0 {
 		s.lastID = 1
 	}
@@ -183,6 +226,33 @@ func (s *session) report(r wire.Report) error           { return s.say("up", r) 
 func (s *session) answer(r wire.CommandReport) error    { return s.say("c/res", r) }
 func (s *session) ping() error                          { return s.write(packet.Ping) }
 func (s *session) close()                               { _ = s.nc.Close() }
+
+func (s *session) firmware(r wire.FirmwareReport) error { return s.say("firmware", r) }
+func (s *session) crash(r wire.CrashReport) error       { return s.say("crash", r) }
+
+func (s *session) progress(p wire.FirmwareProgress) (wire.FirmwareAnswer, error) {
+	if err := s.say("firmware/progress", p); err != nil {
+		return wire.FirmwareAnswer{}, err
+	}
+	for {
+		a, err := await(&s.mailbox, s.actions)
+		if err != nil || a.Update == p.Update {
+			return a.FirmwareAnswer, err
+		}
+	}
+}
+
+func (s *session) readImage(r wire.FirmwareRead) ([]byte, error) {
+	if err := s.say("firmware/read", r); err != nil {
+		return nil, err
+	}
+	for {
+		p, err := await(&s.mailbox, s.parts)
+		if err != nil || p.offset == r.Offset {
+			return p.data, err
+		}
+	}
+}
 
 func (s *session) bye(back time.Duration) error {
 	if err := s.say("bye", wire.Bye{Reason: "sleep", BackIn: int(back.Seconds())}); err != nil {

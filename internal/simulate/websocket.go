@@ -22,7 +22,9 @@ type socket struct {
 	nc      net.Conn
 	parser  ws.Parser
 	answers chan frame
-	lastID  int
+
+	asking sync.Mutex // held while a request is not answered
+	lastID int
 
 	writing sync.Mutex
 }
@@ -112,6 +114,8 @@ func (s *socket) take(m ws.Message) {
 	switch {
 	case f.Type == wire.TypeOrder:
 		s.order(f.Data)
+	case f.Type == wire.TypeFirmwareOffer:
+		s.offer(f.Data)
 	case f.ID != "" || f.Error != nil: // without an id, a frame was not understood
 		select {
 		case s.answers <- f:
@@ -126,6 +130,8 @@ func (s *socket) ask(typ string, data any) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.asking.Lock()
+	defer s.asking.Unlock()
 	s.lastID++
 	id := strconv.Itoa(s.lastID)
 	if b, err = json.Marshal(wire.Request{ID: id, Type: typ, Data: b}); err != nil {
@@ -168,6 +174,34 @@ func (s *socket) report(r wire.Report) error {
 
 func (s *socket) answer(r wire.CommandReport) error {
 	_, err := s.ask(wire.TypeReported, r)
+	return err
+}
+
+func (s *socket) firmware(r wire.FirmwareReport) error {
+	_, err := s.ask(wire.TypeFirmware, r)
+	return err
+}
+
+func (s *socket) progress(p wire.FirmwareProgress) (a wire.FirmwareAnswer, err error) {
+	data, err := s.ask(wire.TypeFirmwareProgress, p)
+	if err == nil {
+		err = json.Unmarshal(data, &a)
+	}
+	return a, err
+}
+
+func (s *socket) readImage(r wire.FirmwareRead) ([]byte, error) {
+	data, err := s.ask(wire.TypeFirmwareRead, r)
+	if err != nil {
+		return nil, err
+	}
+	var d wire.FirmwareData
+	err = json.Unmarshal(data, &d)
+	return d.Data, err
+}
+
+func (s *socket) crash(r wire.CrashReport) error {
+	_, err := s.ask(wire.TypeCrash, r)
 	return err
 }
 

@@ -184,7 +184,7 @@ func (s *server) Read(_ context.Context, r wire.FirmwareRead) ([]byte, error) {
 	}
 	f := s.files[r.SHA256]
 	if r.Offset > int64(len(f)) || f == nil {
-		return nil, &updater.Refused{Code: "no_file", Reason: "there is no such file"}
+		return nil, &updater.Refused{Code: string(domain.CodeNoFile), Reason: "there is no such file"}
 	}
 	return f[r.Offset:min(r.Offset+int64(r.Length), int64(len(f)))], nil
 }
