@@ -122,14 +122,15 @@ const (
 
 // Codes about messages.
 const (
-	CodeNoMessage      = domain.CodeNoMessage
-	CodeMessageDeleted = domain.CodeMessageDeleted
-	CodeNotYours       = domain.CodeNotYours
-	CodeTextTooLong    = domain.CodeTextTooLong
-	CodeQuota          = domain.CodeQuota
-	CodeOnePlace       = domain.CodeOnePlace
-	CodeBadQuery       = domain.CodeBadQuery
-	CodeSearchTooBroad = domain.CodeSearchTooBroad
+	CodeNoMessage        = domain.CodeNoMessage
+	CodeMessageDeleted   = domain.CodeMessageDeleted
+	CodeNotYours         = domain.CodeNotYours
+	CodeTextTooLong      = domain.CodeTextTooLong
+	CodeQuota            = domain.CodeQuota
+	CodeTooManyReactions = domain.CodeTooManyReactions
+	CodeOnePlace         = domain.CodeOnePlace
+	CodeBadQuery         = domain.CodeBadQuery
+	CodeSearchTooBroad   = domain.CodeSearchTooBroad
 )
 
 // Codes about uploads.

@@ -185,6 +185,14 @@ func (k *contract) messages(ctx context.Context) {
 	k.must(err)
 	m, err := k.ann.Message(ctx, k.room.ID, first.Message.Seq)
 	k.called(err, "Message")
+	_, err = k.ann.React(ctx, k.room.ID, first.Message.Seq, "👍")
+	k.called(err, "React")
+	who, err := k.ann.Reactors(ctx, k.room.ID, first.Message.Seq, "👍", "")
+	if k.called(err, "Reactors"); len(who.Items) != 1 {
+		k.Errorf("who reacted: %+v", who)
+	}
+	_, err = k.ann.Unreact(ctx, k.room.ID, first.Message.Seq, "👍")
+	k.called(err, "Unreact")
 	if m.Text != first.Message.Text {
 		k.Errorf("the message says %q", m.Text)
 	}

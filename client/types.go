@@ -12,6 +12,8 @@ type (
 	Event       = wire.Event
 	Message     = wire.Message
 	Quote       = wire.Quote
+	Reaction    = wire.Reaction
+	Reacted     = wire.Reacted
 	Detail      = wire.Detail
 	User        = wire.User
 	Profile     = wire.Profile

@@ -41,6 +41,9 @@ const chatHelp = `/rooms             list your rooms
 /edit TEXT         change your last message here
 /delete            delete your last message here
 /chart DEVICE 24h  post a chart of a device in the room; values may be named
+/react EMOJI       react to the last message here; with a number after it, to the
+                   message with that number
+/unreact EMOJI     take your reaction away, in the same way
 /quit              exit`
 
 func chatCommand() command {
@@ -62,7 +65,8 @@ func chat(ctx context.Context, e *env, args []string) error {
 	}
 	t := &chatSession{
 		c: client.New(*server), out: e.stdout, errs: e.stderr, rooms: make(map[string]client.RoomState),
-		mine: make(map[string]int64), heard: make(map[string]int64), follow: *follow, piped: !terminal(e.stdin),
+		mine: make(map[string]int64), heard: make(map[string]int64), last: make(map[string]int64), follow: *follow,
+		piped: !terminal(e.stdin),
 	}
 	in := bufio.NewReader(e.stdin)
 	err := signIn(ctx, e, t.c, in, *login)
@@ -107,6 +111,7 @@ type chatSession struct {
 	open  string           // id of the room that messages go to
 	mine  map[string]int64 // number of the user's last message, by room
 	heard map[string]int64 // number of the user's last line of any kind that came, by room
+	last  map[string]int64 // number of the last message, by room
 	older string           // cursor of the page before the ones shown
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -59,6 +60,8 @@ func (t *chatSession) inRoom(ctx context.Context, name, rest, line string) error
 		return t.await(func() error { _, err := t.live.Delete(ctx, room, own); return err })
 	case strings.EqualFold(name, "/chart"):
 		return t.chart(ctx, room, rest)
+	case name == "/react" || name == "/unreact":
+		return t.react(ctx, rest, name == "/unreact")
 	case strings.HasPrefix(name, "/") && !strings.HasPrefix(line, "//"):
 		return fmt.Errorf("there is no command %s; /help lists them, and // begins a message with a slash", name)
 	}
@@ -67,6 +70,35 @@ func (t *chatSession) inRoom(ctx context.Context, name, rest, line string) error
 	err := t.await(func() (err error) { sent, err = t.live.Send(ctx, d); return err })
 	if err == nil && t.piped {
 		t.echo(ctx, room, sent.Seq)
+	}
+	return err
+}
+
+// react adds an emoji to a message of the open room, or takes it away. rest is the emoji, and the number of the
+// message if it is not the last one.
+func (t *chatSession) react(ctx context.Context, rest string, remove bool) error {
+	room, seq := t.open, t.last[t.open]
+	emoji, number, named := strings.Cut(rest, " ")
+	if named {
+		var err error
+		if seq, err = strconv.ParseInt(strings.TrimSpace(number), 10, 64); err != nil {
+			return errors.New("after the emoji, give the number of a message, as in /react 👍 412")
+		}
+	}
+	switch {
+	case emoji == "":
+		return errors.New("say with what, as in /react 👍")
+	case seq == 0:
+		return errors.New("there is no message here yet")
+	}
+	do := t.live.React
+	if remove {
+		do = t.live.Unreact
+	}
+	var done client.Reacted
+	err := t.await(func() (err error) { done, err = do(ctx, room, seq, emoji); return err })
+	if err == nil && done.Seq == 0 {
+		fmt.Fprintln(t.out, "* nothing to change")
 	}
 	return err
 }
@@ -170,6 +202,7 @@ func (t *chatSession) more(ctx context.Context) error {
 		return err
 	}
 	for _, ev := range p.Items {
+		t.seen(ev)
 		fmt.Fprintln(t.out, describe(ev))
 	}
 	if p.Prev != "" {

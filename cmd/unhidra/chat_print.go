@@ -21,6 +21,7 @@ func (t *chatSession) event(ev client.Event) {
 	if ev.Actor.ID == t.me {
 		t.heard[ev.Room] = ev.Seq
 	}
+	t.seen(ev)
 	if ev.Room != t.open && !t.follow {
 		return
 	}
@@ -88,8 +89,22 @@ var described = map[domain.EventType]func(ev client.Event, who, about string) st
 		return "* " + who + " told " + batchLine(ev.Detail)
 	},
 	domain.GroupChanged: func(ev client.Event, _, _ string) string { return "* " + batchLine(ev.Detail) },
-	domain.RoomCreated:  func(_ client.Event, who, _ string) string { return "* the room was created by " + who },
-	domain.RoomUpdated:  func(_ client.Event, who, _ string) string { return "* the room was updated by " + who },
+	domain.ReactionAdded: func(ev client.Event, who, _ string) string {
+		return "* " + who + " reacted with " + emojiOf(ev.Detail)
+	},
+	domain.ReactionRemoved: func(ev client.Event, who, _ string) string {
+		return "* " + who + " took a reaction away: " + emojiOf(ev.Detail)
+	},
+	domain.RoomCreated: func(_ client.Event, who, _ string) string { return "* the room was created by " + who },
+	domain.RoomUpdated: func(_ client.Event, who, _ string) string { return "* the room was updated by " + who },
+}
+
+// emojiOf returns an emoji and the message that it is given to: 👍 (message 412).
+func emojiOf(d *client.Detail) string {
+	if d == nil || d.Emoji == "" {
+		return "an emoji"
+	}
+	return plain(fmt.Sprintf("%s (message %d)", d.Emoji, d.Of))
 }
 
 // alarmLine returns what an alarm says: Too warm (temperature 31.5, limit 30).
@@ -190,7 +205,26 @@ func said(ev client.Event, who, _ string) string {
 	if q := ev.Message.ReplyTo; q != nil {
 		quote = "(to @" + q.Sender.Username + ") "
 	}
-	return who + ": " + quote + plain(ev.Message.Text)
+	return who + ": " + quote + plain(ev.Message.Text) + reactions(ev.Message)
+}
+
+// reactions returns the reactions to a message as a line of their own, with its number: 👍 2  🎉 1  (message 412).
+func reactions(m *client.Message) string {
+	if len(m.Reactions) == 0 {
+		return ""
+	}
+	line := "\n"
+	for _, r := range m.Reactions {
+		line += fmt.Sprintf("%s %d  ", r.Emoji, r.Count)
+	}
+	return plain(line + fmt.Sprintf("(message %d)", m.Seq))
+}
+
+// seen notes the last message of a room.
+func (t *chatSession) seen(ev client.Event) {
+	if ev.Type == string(domain.MessageCreated) {
+		t.last[ev.Room] = max(t.last[ev.Room], ev.Seq)
+	}
 }
 
 // describe returns the line for an event. For unknown types, from a newer server, it has only the

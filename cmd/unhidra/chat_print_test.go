@@ -43,10 +43,12 @@ func TestChatKnowsEveryEvent(t *testing.T) {
 		"alarm.escalated":      "! @bob: nobody has acknowledged: Too warm (temperature 31.5, limit 30)",
 		"chart.posted": "* @bob: chart of 10m0s by @ann\n    temperature: 21 Cel (18.5 to 22, mean 20)\n    fan: " +
 			"no readings",
-		"group.commanded": "* @ann told group pumps: fan on=true (0 of 12 done, 10 waiting, 2 not told)",
-		"group.changed":   "* group pumps: fan on=true (8 of 12 done, 1 waiting, 1 failed, 2 not told)",
-		"command.sent":    "* @bob: fan speed=40 (queued) by @ann",
-		"command.changed": `* @bob: fan speed=40 (done: {"rpm":900})`,
+		"group.commanded":  "* @ann told group pumps: fan on=true (0 of 12 done, 10 waiting, 2 not told)",
+		"group.changed":    "* group pumps: fan on=true (8 of 12 done, 1 waiting, 1 failed, 2 not told)",
+		"reaction.added":   "* @ann reacted with 👍 (message 1)",
+		"reaction.removed": "* @ann took a reaction away: 👍 (message 1)",
+		"command.sent":     "* @bob: fan speed=40 (queued) by @ann",
+		"command.changed":  `* @bob: fan speed=40 (done: {"rpm":900})`,
 	} {
 		if lines[name] != want {
 			t.Errorf("%s: %q, want %q", name, lines[name], want)

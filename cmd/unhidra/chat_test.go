@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,40 @@ func TestChatSearchNamesRooms(t *testing.T) {
 		t.Fatalf("exit code %d: %s", code, &errs)
 	}
 	for _, want := range []string{"[Kitchen] ", "[@bob] "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, &out)
+		}
+	}
+}
+
+// Reactions are shown under a message, with the number by which it can be named. Without a number, one goes to the
+// last message.
+func TestChatReacts(t *testing.T) {
+	t.Parallel()
+	s, ctx := live.Start(t, store.Options{Path: t.TempDir() + "/unhidra.db"}), t.Context()
+	ann := s.User("ann")
+	room, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Kitchen"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	soup, err := ann.Send(ctx, client.Draft{Room: room.ID, Text: "soup?"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ann.Send(ctx, client.Draft{Room: room.ID, Text: "tea?"}); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs strings.Builder
+	e := &env{stdout: &out, stderr: &errs, environ: []string{"UNHIDRA_TOKEN=" + ann.Tokens().Access},
+		stdin: strings.NewReader(fmt.Sprintf("/react 👍\n/react 🎉 %d\n/react 👀 %[1]d\n/unreact 👀 %[1]d\n"+
+			"/unreact 👀\n/open Kitchen\n", soup.Seq))}
+	if code := run(ctx, e, []string{"chat", "--server", s.URL, "--room", "Kitchen"}); code != exitOK {
+		t.Fatalf("exit code %d: %s", code, &errs)
+	}
+	for _, want := range []string{
+		fmt.Sprintf("@ann: soup?\n    🎉 1  (message %d)\n", soup.Seq),
+		fmt.Sprintf("@ann: tea?\n    👍 1  (message %d)\n", soup.Seq+1), "* nothing to change\n",
+	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in:\n%s", want, &out)
 		}

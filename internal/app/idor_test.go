@@ -166,7 +166,7 @@ func (h *house) fill(t *testing.T) func(string) string {
 	must(t, h.ann.Do(ctx, "POST", at+"/invites", map[string]any{}, &invite))
 	var made issued
 	must(t, h.ann.Do(ctx, "POST", "/devices", map[string]any{"name": "Door"}, &made))
-	pairs := append(slices.Clone(h.fixed), "{room}", room.ID, "{seq}", message.Seq.String(), "{invite}", invite.ID,
+	pairs := append(slices.Clone(h.fixed), "{room}", room.ID, "{emoji}", "%F0%9F%91%8D", "{seq}", message.Seq.String(), "{invite}", invite.ID,
 		"{code}", invite.Code,
 		"{device}", made.Device.ID, "{key}", made.KeyID)
 	return strings.NewReplacer(pairs...).Replace

@@ -90,7 +90,7 @@ func chatStore(db *all.Store) chat.Store {
 
 func historyStore(db *all.Store) history.Store {
 	return history.Store{
-		RoomStore: db.Rooms, LogStore: db.Log, SearchStore: db.Search, UserStore: db.Accounts,
+		RoomStore: db.Rooms, LogStore: db.Log, ReactionStore: db.Log, SearchStore: db.Search, UserStore: db.Accounts,
 		RetentionStore: db.Messages, SettingStore: db.Server, Database: db,
 	}
 }

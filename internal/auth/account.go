@@ -77,7 +77,7 @@ func (s *Service) exported(ctx context.Context, p domain.Principal, c Client) (e
 }
 
 // writeExport writes the account on the first line, and each message that its
-// owner wrote on one more. An error in the middle ends the lines before their end:
+// owner wrote on one more, then each of their reactions. An error in the middle ends the lines before their end:
 // the last one tells that it is the last.
 func (s *Service) writeExport(ctx context.Context, w io.Writer, account export) error {
 	e := json.NewEncoder(w)
@@ -98,5 +98,11 @@ func (s *Service) writeExport(ctx context.Context, w io.Writer, account export) 
 		count += len(messages)
 		after = next
 	}
-	return e.Encode(map[string]int{"messages": count})
+	reactions, err := s.Store.EachReactionBy(ctx, account.Me.ID, func(r domain.ReactionBy) error {
+		return e.Encode(map[string]wire.ReactionBy{"reaction": wire.ReactionBy(r)})
+	})
+	if err != nil {
+		return err
+	}
+	return e.Encode(map[string]int{"messages": count, "reactions": reactions})
 }

@@ -393,8 +393,13 @@ func TestDeletedAccount(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := f.db.Messages.AppendMessage(ctx, p.ID, domain.Draft{Room: st.Room.ID, Key: "1", Text: "hello"}, nil,
-			false, f.clock); err != nil {
+		said, _, err := f.db.Messages.AppendMessage(ctx, p.ID, domain.Draft{Room: st.Room.ID, Key: "1", Text: "hello"}, nil,
+			false, f.clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		thumb := domain.Reacting{Room: st.Room.ID, Seq: said.Seq, Emoji: "👍"}
+		if _, _, err := f.db.Messages.React(ctx, p.ID, thumb, f.clock); err != nil {
 			t.Fatal(err)
 		}
 		account, err := f.exported(ctx, p, here)
@@ -403,7 +408,8 @@ func TestDeletedAccount(t *testing.T) {
 		}
 		var lines bytes.Buffer
 		if err := f.writeExport(ctx, &lines, account); err != nil || !strings.Contains(lines.String(), `"text":"hello"`) ||
-			!strings.HasSuffix(lines.String(), "{\"messages\":1}\n") {
+			!strings.Contains(lines.String(), `"emoji":"👍"`) ||
+			!strings.HasSuffix(lines.String(), "{\"messages\":1,\"reactions\":1}\n") {
 			t.Fatal(lines.String(), err)
 		}
 		refused(t, f.Delete(ctx, p, here), domain.CodeLastOwner)

@@ -51,6 +51,7 @@ type DeviceStore interface {
 // MessageStore finds what somebody wrote.
 type MessageStore interface {
 	MessagesBy(ctx context.Context, user string, after int64) (messages []domain.Message, next int64, err error)
+	EachReactionBy(ctx context.Context, user string, do func(domain.ReactionBy) error) (count int, err error)
 }
 
 // UserStore is what auth needs remembered of accounts.

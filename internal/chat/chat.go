@@ -75,6 +75,9 @@ type MessageStore interface {
 		ctx context.Context, actor, room string, seq int64, text string, mentions []string, mentionRoom bool, now time.Time,
 	) (domain.Event, error)
 	DeleteMessage(ctx context.Context, actor, room string, seq int64, now time.Time) (domain.Event, error)
+	React(
+		ctx context.Context, actor string, r domain.Reacting, now time.Time,
+	) (e domain.Event, changed bool, err error)
 	StoredBy(ctx context.Context, user string, each int64) (bytes int64, err error)
 	MarkRead(ctx context.Context, user, room string, seq int64, now time.Time) (domain.ReadMark, error)
 }

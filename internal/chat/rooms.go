@@ -21,6 +21,7 @@ func (s *Service) Routes(api huma.API) {
 	s.inviteRoutes(api)
 	s.requestRoutes(api)
 	s.messageRoutes(api)
+	s.reactionRoutes(api)
 }
 
 func op(id, method, path, tag, summary string) huma.Operation {

@@ -120,14 +120,15 @@ const (
 
 // Codes about what rooms hold.
 const (
-	CodeNoMessage      Code = "no_message"
-	CodeMessageDeleted Code = "message_deleted"
-	CodeNotYours       Code = "not_yours"
-	CodeTextTooLong    Code = "text_too_long"
-	CodeQuota          Code = "quota"
-	CodeOnePlace       Code = "one_place"
-	CodeBadQuery       Code = "bad_query"
-	CodeSearchTooBroad Code = "search_too_broad"
+	CodeNoMessage        Code = "no_message"
+	CodeMessageDeleted   Code = "message_deleted"
+	CodeNotYours         Code = "not_yours"
+	CodeTextTooLong      Code = "text_too_long"
+	CodeQuota            Code = "quota"
+	CodeTooManyReactions Code = "too_many_reactions"
+	CodeOnePlace         Code = "one_place"
+	CodeBadQuery         Code = "bad_query"
+	CodeSearchTooBroad   Code = "search_too_broad"
 )
 
 // Codes about what is uploaded.

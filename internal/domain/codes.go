@@ -187,6 +187,8 @@ func messageCodes() []CodeInfo {
 		{CodeTextTooLong, []Kind{TooLarge}, "The text is over the limit that `detail` names. Shorten or split it."},
 		{CodeQuota, []Kind{Forbidden},
 			"You keep as many messages as one person may on this server. Delete some, or ask an administrator for more."},
+		{CodeTooManyReactions, []Kind{Conflict},
+			"The message has as many different reactions as it can have, or as you may give. Use one that is there."},
 		{CodeOnePlace, []Kind{Invalid},
 			"A page of the timeline was asked for at several places. Send one of before, after, around, at and cursor."},
 		{CodeBadQuery, []Kind{Invalid}, "The search cannot be understood; `detail` says where. Correct it."},

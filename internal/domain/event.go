@@ -34,6 +34,7 @@ type Message struct {
 	EditedAt     time.Time // zero: never
 	Edits        int
 	DeletedAt    time.Time // zero: not deleted
+	Reactions    Reactions
 }
 
 // Quote is the message that a reply answers, as it is now.

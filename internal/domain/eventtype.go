@@ -30,6 +30,8 @@ const (
 	ChartPosted       EventType = "chart.posted"
 	GroupCommanded    EventType = "group.commanded"
 	GroupChanged      EventType = "group.changed"
+	ReactionAdded     EventType = "reaction.added"
+	ReactionRemoved   EventType = "reaction.removed"
 )
 
 // EventSpec says all that the server, its clients and its documents know of a type of
@@ -129,6 +131,10 @@ var catalogue = []EventSpec{
 		Audience: ForMembers, Timeline: true, Payload: GroupCommandedPayload{}, Version: 1},
 	{Type: GroupChanged, About: "what the actor told a group of devices has come further",
 		Audience: ForMembers, Payload: GroupChangedPayload{}, Version: 1},
+	{Type: ReactionAdded, About: "the actor reacted to a message with an emoji",
+		Audience: ForMembers, Payload: ReactionAddedPayload{}, Version: 1},
+	{Type: ReactionRemoved, About: "the actor took a reaction to a message away",
+		Audience: ForMembers, Payload: ReactionRemovedPayload{}, Version: 1},
 }
 
 var specs = func() map[EventType]EventSpec {

@@ -101,6 +101,18 @@ type GroupChangedPayload struct {
 	Batch *BatchLine `json:"batch,omitempty"`
 }
 
+// ReactionAddedPayload is an emoji that the actor gave to a message.
+type ReactionAddedPayload struct {
+	Of    int64  `json:"of,omitempty"` // number of the message
+	Emoji string `json:"emoji,omitempty"`
+}
+
+// ReactionRemovedPayload is an emoji that the actor no longer gives to a message.
+type ReactionRemovedPayload struct {
+	Of    int64  `json:"of,omitempty"` // number of the message
+	Emoji string `json:"emoji,omitempty"`
+}
+
 // UnknownPayload is what a newer server stored: this one knows the event's type not at all,
 // or not in that version. It stays in the log as it is, and clients are not told of it.
 type UnknownPayload struct {
@@ -124,4 +136,6 @@ func (AlarmEscalatedPayload) payload()    {}
 func (ChartPostedPayload) payload()       {}
 func (GroupCommandedPayload) payload()    {}
 func (GroupChangedPayload) payload()      {}
+func (ReactionAddedPayload) payload()     {}
+func (ReactionRemovedPayload) payload()   {}
 func (UnknownPayload) payload()           {}

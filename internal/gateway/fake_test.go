@@ -227,6 +227,12 @@ func (w *world) Send(_ context.Context, p domain.Principal, d domain.Draft) (dom
 	return w.say(p.ID, d.Room, d.Text), nil
 }
 
+func (w *world) React(_ context.Context, p domain.Principal, r domain.Reacting) (wire.Reacted, error) {
+	e := w.add(r.Room, domain.Event{Type: domain.ReactionAdded, Actor: ref(p.ID),
+		Payload: domain.ReactionAddedPayload{Of: r.Seq, Emoji: r.Emoji}})
+	return wire.Reacted{Seq: e.Seq}, nil
+}
+
 func (w *world) MayWrite(_ context.Context, p domain.Principal, room string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -85,6 +85,7 @@ type Chat interface {
 	MayWrite(ctx context.Context, p domain.Principal, room string) error
 	Edit(ctx context.Context, p domain.Principal, room string, seq int64, text string) (domain.Event, error)
 	Delete(ctx context.Context, p domain.Principal, room string, seq int64) (domain.Event, error)
+	React(ctx context.Context, p domain.Principal, r domain.Reacting) (wire.Reacted, error)
 	MarkRead(ctx context.Context, p domain.Principal, room string, seq int64) (domain.ReadMark, error)
 }
 

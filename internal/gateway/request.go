@@ -42,6 +42,7 @@ const (
 // allowances has every type of request.
 var allowances = map[string]allowance{
 	wire.TypeSend: forMessages, wire.TypeEdit: forMessages, wire.TypeDelete: forMessages, wire.TypeTyping: forTyping,
+	wire.TypeReact: forMessages, wire.TypeUnreact: forMessages,
 	wire.TypeRead: forRequests, wire.TypeSync: forRequests, wire.TypeWatch: forRequests, wire.TypeActivity: forRequests,
 	wire.TypeRefresh: forRequests, wire.TypePing: forRequests, wire.TypeDescribe: forRequests,
 	wire.TypeCommand: forMessages, wire.TypeCommands: forRequests, wire.TypeReported: forRequests,
@@ -229,6 +230,11 @@ func (c *conn) answer(ctx context.Context, req wire.Request) (any, error) {
 		return with(req, func(d wire.Edit) (any, error) { return sent(c.g.Chat.Edit(ctx, c.who(), d.Room, d.Seq, d.Text)) })
 	case wire.TypeDelete:
 		return with(req, func(d wire.Target) (any, error) { return sent(c.g.Chat.Delete(ctx, c.who(), d.Room, d.Seq)) })
+	case wire.TypeReact, wire.TypeUnreact:
+		return with(req, func(d wire.React) (any, error) {
+			return c.g.Chat.React(ctx, c.who(), domain.Reacting{Room: d.Room, Seq: d.Seq, Emoji: d.Emoji,
+				Remove: req.Type == wire.TypeUnreact})
+		})
 	case wire.TypeRead:
 		return with(req, func(d wire.Mark) (any, error) { return c.markRead(ctx, d) })
 	case wire.TypeSync:

@@ -22,6 +22,7 @@ import (
 type Store struct {
 	RoomStore
 	LogStore
+	ReactionStore
 	SearchStore
 	UserStore
 	RetentionStore
@@ -124,6 +125,8 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, op("get-message", "/rooms/{room}/messages/{seq}", "One message as it is now"), s.getMessage)
 	httpx.Register(api, op("list-versions", "/rooms/{room}/messages/{seq}/versions",
 		"The earlier texts of an edited message, for those who may read it"), s.getVersions)
+	httpx.Register(api, op("list-reactions", "/rooms/{room}/messages/{seq}/reactions/{emoji}",
+		"Who reacted to a message with an emoji, who was first comes first"), s.getReactors)
 	httpx.Register(api, op("get-retention", "/retention",
 		"How long rooms keep their messages, and what a room may choose"), s.getRetention)
 	httpx.Register(api, op("search", "/search", "Find messages in your rooms"), s.search)
@@ -201,6 +204,9 @@ func (s *Service) getTimeline(ctx context.Context, in *timelineInput) (*timeline
 		return nil, err
 	}
 	page, err := s.Store.Timeline(ctx, in.Room, q)
+	if err == nil {
+		err = s.markMine(ctx, page.Events)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -246,6 +252,9 @@ func (s *Service) getEvents(ctx context.Context, in *struct {
 		return nil, err
 	}
 	es, err := s.Store.Replay(ctx, in.Room, in.After, in.Limit)
+	if err == nil {
+		err = s.markMine(ctx, es)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -258,47 +267,6 @@ func (s *Service) getEvents(ctx context.Context, in *struct {
 		}
 	}
 	return &struct{ Body wire.Replay }{out}, nil
-}
-
-type messageInput struct {
-	Room string `path:"room" maxLength:"64"`
-	Seq  int64  `path:"seq" minimum:"1"`
-}
-
-func (s *Service) getMessage(ctx context.Context, in *messageInput) (*struct{ Body wire.Message }, error) {
-	if _, err := s.authorizeRead(ctx, in.Room); err != nil {
-		return nil, err
-	}
-	m, err := s.Store.MessageAt(ctx, in.Room, in.Seq)
-	if err != nil {
-		return nil, err
-	}
-	return &struct{ Body wire.Message }{wire.FromMessage(m)}, nil
-}
-
-// version is an earlier text of a message.
-type version struct {
-	Text string    `json:"text"`
-	At   time.Time `json:"at" doc:"when it was written"`
-}
-
-type versionList struct {
-	Items []version `json:"items" nullable:"false"`
-}
-
-func (s *Service) getVersions(ctx context.Context, in *messageInput) (*struct{ Body versionList }, error) {
-	if _, err := s.authorizeRead(ctx, in.Room); err != nil {
-		return nil, err
-	}
-	found, err := s.Store.Versions(ctx, in.Room, in.Seq)
-	if err != nil {
-		return nil, err
-	}
-	out := versionList{[]version{}}
-	for _, v := range found {
-		out.Items = append(out.Items, version(v))
-	}
-	return &struct{ Body versionList }{out}, nil
 }
 
 type searchInput struct {

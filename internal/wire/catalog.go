@@ -15,6 +15,8 @@ func Requests() []Frame {
 		{TypeSend, Send{}, Sent{}, false, "Write a message. The answer comes once it is on disk."},
 		{TypeEdit, Edit{}, Sent{}, false, "Give a message of one's own a new text."},
 		{TypeDelete, Target{}, Sent{}, false, "Delete a message: its text is gone everywhere."},
+		{TypeReact, React{}, Reacted{}, false, "React to a message with an emoji. Repeating it changes nothing."},
+		{TypeUnreact, React{}, Reacted{}, false, "Take one's reaction to a message away. Repeating it changes nothing."},
 		{TypeRead, Mark{}, Mark{}, false, "Tell how far the user has read in a room. Marks only move forward."},
 		{TypeTyping, InRoom{}, nil, true, "Tell a room that the user is writing. Not answered."},
 		{TypeSync, Sync{}, Synced{}, false, "Ask for what came after the last known event of each room."},

@@ -114,6 +114,10 @@ func FromMessage(m domain.Message) Message {
 	if q := m.ReplyTo; q != nil {
 		v.ReplyTo = &Quote{Seq: q.Seq, Sender: FromUser(q.Sender), Excerpt: q.Excerpt, Deleted: q.Deleted}
 	}
+	v.ReactionsSeq = m.Reactions.Seq
+	for _, r := range m.Reactions.All {
+		v.Reactions = append(v.Reactions, Reaction(r))
+	}
 	return v
 }
 
@@ -166,6 +170,10 @@ func fromPayload(p domain.Payload) *Detail {
 		return &Detail{Command: fromCommandLine(p.Command)}
 	case domain.CommandChangedPayload:
 		return &Detail{Of: p.Of, Command: fromCommandLine(p.Command)}
+	case domain.ReactionAddedPayload:
+		return &Detail{Of: p.Of, Emoji: p.Emoji}
+	case domain.ReactionRemovedPayload:
+		return &Detail{Of: p.Of, Emoji: p.Emoji}
 	case domain.ChartPostedPayload:
 		return &Detail{Chart: fromChartLine(p.Chart)}
 	case domain.GroupCommandedPayload:

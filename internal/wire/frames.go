@@ -16,6 +16,8 @@ const (
 	TypeSend          = "message.send"    // Send -> Sent
 	TypeEdit          = "message.edit"    // Edit -> Sent
 	TypeDelete        = "message.delete"  // Target -> Sent
+	TypeReact         = "reaction.add"    // React -> Reacted
+	TypeUnreact       = "reaction.remove" // React -> Reacted
 	TypeRead          = "read.mark"       // Mark -> Mark (where the mark stands now)
 	TypeTyping        = "typing"          // InRoom
 	TypeSync          = "sync"            // Sync -> Synced
@@ -149,6 +151,18 @@ type Target struct {
 type Sent struct {
 	Seq     int64    `json:"seq"`
 	Message *Message `json:"message"`
+}
+
+// React names a message and an emoji.
+type React struct {
+	Room  string `json:"room"`
+	Seq   int64  `json:"seq" doc:"of the message"`
+	Emoji string `json:"emoji" doc:"one emoji; U+FE0F in it makes no difference"`
+}
+
+// Reacted acknowledges a reaction, or that one was taken away.
+type Reacted struct {
+	Seq int64 `json:"seq,omitempty" doc:"of the event; absent: it was so already, and there is no event"`
 }
 
 // Mark is how far a user has read in a room. Marks only move forward.

@@ -41,6 +41,9 @@ var (
 	}
 	edited = Message{Room: room1, Seq: 412, Sender: ada, Key: "c-19", Text: "hello everyone", At: t0, EditedAt: &t1,
 		Edits: 1}
+	reacted = Message{Room: room1, Seq: 412, Sender: ada, Key: "c-19", Text: "hello everyone", At: t0, EditedAt: &t1,
+		Edits: 1, Reactions: []Reaction{{Emoji: "👍", Count: 2, Users: []string{lin.ID, ada.ID}},
+			{Emoji: "❤", Count: 1, Users: []string{lin.ID}}}, ReactionsSeq: 418}
 	gone = Message{Room: room1, Seq: 412, Sender: ada, Key: "c-19", At: t0, EditedAt: &t1, Edits: 1, DeletedAt: &later}
 	team = Room{ID: room1, Kind: "public", Name: "Team", Topic: "what we do", Head: 413, Members: 2, CreatedAt: t0,
 		LastAt: t1}
@@ -142,6 +145,8 @@ func goldenRequests() []frame {
 		req(TypeSend, &Send{Room: room1, Key: "c-20", Text: "hi @ada & <all>", ReplyTo: 412}),
 		req(TypeEdit, &Edit{Room: room1, Seq: 412, Text: "hello everyone"}),
 		req(TypeDelete, &Target{Room: room1, Seq: 412}),
+		req(TypeReact, &React{Room: room1, Seq: 412, Emoji: "👍"}),
+		req(TypeUnreact, &React{Room: room1, Seq: 412, Emoji: "👍"}),
 		req(TypeRead, &Mark{Room: room1, Seq: 413}),
 		req(TypeTyping, &InRoom{Room: room1}),
 		req(TypeSync, &Sync{Rooms: map[string]int64{room1: 411, room2: 3}}),
@@ -187,11 +192,13 @@ func goldenReplies() []frame {
 		ok(TypeSend, &Sent{Seq: 413, Message: &reply1}),
 		ok(TypeEdit, &Sent{Seq: 414, Message: &edited}),
 		ok(TypeDelete, &Sent{Seq: 415, Message: &gone}),
+		ok(TypeReact, &Reacted{Seq: 416}),
+		ok(TypeUnreact, &Reacted{}),
 		ok(TypeRead, &Mark{Room: room1, Seq: 413, Unread: 2, Mentions: 1}),
 		ok(TypeSync, &Synced{
 			Rooms: []Replay{
 				{Room: room1, Events: []Event{{Room: room1, Seq: 412, Type: "message.created", Actor: ada, At: t0,
-					Message: &hello1}}, Head: 413, More: true},
+					Message: &reacted}}, Head: 418, More: true},
 			},
 			Gone: []string{room2},
 		}),
@@ -297,6 +304,10 @@ func goldenReplies() []frame {
 			Detail: &Detail{Role: "moderator"}}),
 		event(Event{Room: room1, Seq: 413, Type: "message.created", Actor: lin, At: t1, Message: &reply1}),
 		event(Event{Room: room1, Seq: 414, Type: "message.edited", Actor: ada, At: t1, Message: &edited}),
+		event(Event{Room: room1, Seq: 416, Type: "reaction.added", Actor: lin, At: t1,
+			Detail: &Detail{Of: 412, Emoji: "👍"}}),
+		event(Event{Room: room1, Seq: 417, Type: "reaction.removed", Actor: lin, At: t1,
+			Detail: &Detail{Of: 412, Emoji: "👍"}}),
 		event(Event{Room: room1, Seq: 415, Type: "message.deleted", Actor: ada, At: later, Message: &gone}),
 		news(TypePresence, TypePresence, &Presences{Users: []Presence{{User: lin.ID, Is: "away"}}}),
 		news(TypeIsTyping, TypeIsTyping, &Typing{Room: room1, User: lin}),
@@ -391,7 +402,7 @@ func checkDecode(t *testing.T, f frame, file []byte) {
 // TestGoldenIsComplete holds that no frame type is without a golden frame.
 func TestGoldenIsComplete(t *testing.T) {
 	requests := []string{
-		TypeSend, TypeEdit, TypeDelete, TypeRead, TypeTyping, TypeSync, TypeWatch, TypeActivity, TypeRefresh, TypePing,
+		TypeSend, TypeEdit, TypeDelete, TypeReact, TypeUnreact, TypeRead, TypeTyping, TypeSync, TypeWatch, TypeActivity, TypeRefresh, TypePing,
 	}
 	news := []string{
 		TypeHello, TypePresence, TypeIsTyping, TypeReadMoved, TypeRoomJoined, TypeRoomLeft, TypeRoomReset, TypePurged,
@@ -416,10 +427,24 @@ func TestGoldenIsComplete(t *testing.T) {
 	}
 }
 
+// allReactions are as many as a message can have, each as long as it can be.
+func allReactions() (all []Reaction) {
+	listed := 0
+	for range domain.MaxReactions {
+		r := Reaction{Emoji: strings.Repeat("🙂", 9)[:domain.MaxEmoji], Count: 100_000}
+		for len(r.Users) < domain.MaxReactors && listed < domain.MaxReactorsListed {
+			r.Users, listed = append(r.Users, ada.ID), listed+1
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
 func TestLargestTextFitsAFrame(t *testing.T) {
 	for _, text := range []string{`"`, "<", "\n", "\u2028", "\\", "🙂"} {
 		m := hello1
 		m.Text = strings.Repeat(text, 16384/len(text))
+		m.Reactions = allReactions()
 		b, err := Encode(Reply{Type: TypeEvent, Data: Event{Room: room1, Seq: 1, Type: "message.created", Actor: ada,
 			Message: &m}})
 		if err != nil {

@@ -146,6 +146,16 @@ type Message struct {
 	EditedAt     *time.Time `json:"edited_at,omitempty"`
 	Edits        int        `json:"edits,omitempty"`
 	DeletedAt    *time.Time `json:"deleted_at,omitempty"`
+	Reactions    []Reaction `json:"reactions,omitempty" doc:"the emoji that was given first comes first; not in search results, and not in last of a room"`
+	ReactionsSeq int64      `json:"reactions_seq,omitempty" doc:"number of the last event that changed reactions: later ones are to be applied to them, and no others"`
+}
+
+// Reaction is an emoji that users gave to a message.
+type Reaction struct {
+	Emoji string   `json:"emoji" doc:"without U+FE0F: clients append it to what they would show as text"`
+	Count int      `json:"count" doc:"of the users"`
+	Users []string `json:"users,omitempty" maxItems:"20" doc:"their ids, who was first comes first; at most 300 in a message"`
+	Mine  bool     `json:"mine,omitempty" doc:"you are one of them; only in answers of the REST API"`
 }
 
 // Quote is the message that a reply answers, as it is now.
@@ -154,6 +164,14 @@ type Quote struct {
 	Sender  User   `json:"sender"`
 	Excerpt string `json:"excerpt,omitempty" doc:"at most 200 characters"`
 	Deleted bool   `json:"deleted,omitempty"`
+}
+
+// ReactionBy is a reaction in the download of one's data.
+type ReactionBy struct {
+	Room  string    `json:"room"`
+	Seq   int64     `json:"seq"` // of the message
+	Emoji string    `json:"emoji"`
+	At    time.Time `json:"at"`
 }
 
 // Event is one entry of a room's log.
@@ -184,6 +202,7 @@ type Detail struct {
 	User     string       `json:"user,omitempty" doc:"id of who is mentioned"`
 	Command  *CommandLine `json:"command,omitempty" doc:"a command to the subject, as it is now"`
 	Alarm    *AlarmLine   `json:"alarm,omitempty" doc:"an alarm of the subject, as it is now"`
+	Emoji    string       `json:"emoji,omitempty" doc:"that the actor gave to the message with the number of, or no longer gives"`
 	Chart    *ChartLine   `json:"chart,omitempty" doc:"what the subject has measured in a time"`
 	Batch    *BatchLine   `json:"batch,omitempty" doc:"what a group of devices was told, as far as it has come now"`
 }

@@ -94,6 +94,9 @@ func (repo *Repository) DeleteMessage(
 		if _, err := t.ExecContext(ctx, `DELETE FROM versions WHERE room_id = $1 AND seq = $2`, room, seq); err != nil {
 			return err
 		}
+		if err := deleteReactions(ctx, t, room, seq); err != nil {
+			return err
+		}
 		*msg = domain.Message{
 			Room: room, Seq: seq, Sender: msg.Sender, Key: msg.Key, ContentType: msg.ContentType, ReplyTo: msg.ReplyTo,
 			At: msg.At, EditedAt: msg.EditedAt, Edits: msg.Edits, DeletedAt: now,

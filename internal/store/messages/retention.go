@@ -13,7 +13,7 @@ import (
 
 // messageTables are the tables with rows of messages besides the log. Purging a message deletes
 // its rows in them.
-var messageTables = []string{"versions", "mentions"}
+var messageTables = []string{"versions", "mentions", "reactions"}
 
 // Purgeable lists rooms, in the order of their ids and after a given one, that
 // have something left and are under no legal hold, and those that were deleted.
@@ -150,8 +150,12 @@ func deleteUpTo(ctx context.Context, t *store.Tx, room string, to int64) error {
 	return search.LowerHead(ctx, t)
 }
 
-// EraseUser deletes the mentions of a user.
+// EraseUser deletes the mentions of a user, and their reactions.
 func EraseUser(ctx context.Context, t *store.Tx, user string) error {
-	_, err := t.ExecContext(ctx, `DELETE FROM mentions WHERE user_id = $1`, user)
-	return err
+	for _, table := range []string{"mentions", "reactions"} {
+		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE user_id = $1`, user); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -16,6 +16,7 @@ import (
 // creates, edits or deletes, a the actor, s the subject.
 const Columns = eventColumns + `
 	c.seq, c.at, c.key, c.content_type, c.text, c.reply_to, c.mentions, c.mention_room, c.edited_at, c.edits, c.deleted_at,
+	c.reacted,
 	w.id, w.kind, w.username, w.display_name, w.avatar`
 
 // Tables are what Columns are columns of.
@@ -35,7 +36,7 @@ const eventColumns = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos, e.trace,
 var lineColumns = eventColumns + `
 	CASE WHEN ` + newMessages +
 	` THEN e.seq END, e.at, e.key, e.content_type, e.text, e.reply_to, e.mentions, e.mention_room,
-		e.edited_at, e.edits, e.deleted_at,
+		e.edited_at, e.edits, e.deleted_at, e.reacted,
 	a.id, a.kind, a.username, a.display_name, a.avatar`
 
 const lineTables = ` FROM events e
@@ -44,14 +45,14 @@ const lineTables = ` FROM events e
 
 // messageRow is a message as the log holds it; everything may be NULL.
 type messageRow struct {
-	seq, at, replyTo, editedAt, edits, deletedAt sql.NullInt64
-	key, contentType, text, mentions             sql.NullString
-	mentionRoom                                  sql.NullBool
+	seq, at, replyTo, editedAt, edits, deletedAt, reacted sql.NullInt64
+	key, contentType, text, mentions                      sql.NullString
+	mentionRoom                                           sql.NullBool
 }
 
 func (r *messageRow) dest() []any {
 	return []any{&r.seq, &r.at, &r.key, &r.contentType, &r.text, &r.replyTo, &r.mentions, &r.mentionRoom, &r.editedAt,
-		&r.edits, &r.deletedAt}
+		&r.edits, &r.deletedAt, &r.reacted}
 }
 
 func (r *messageRow) message(room string, sender domain.UserRef) *domain.Message {
@@ -76,7 +77,8 @@ func (r *messageRow) message(room string, sender domain.UserRef) *domain.Message
 // A Row is an event with its position in the log of all rooms.
 type Row struct {
 	domain.Event
-	Pos int64
+	Pos     int64
+	reacted int64 // number of the last event that changed the reactions to the message
 }
 
 // Scan reads a row of Columns.
@@ -100,7 +102,7 @@ func Scan(rows *sql.Rows) (Row, error) {
 		e.Subject = &s
 	}
 	if m.seq.Valid {
-		e.Message = m.message(e.Room, sender.Ref())
+		e.Message, e.reacted = m.message(e.Room, sender.Ref()), m.reacted.Int64
 	}
 	if detail.Valid {
 		p, err := payloadOf(e.Type, detail.String)
@@ -112,10 +114,16 @@ func Scan(rows *sql.Rows) (Row, error) {
 	return e, nil
 }
 
-// Where reads events with their messages, and those with their quotes.
+// Where reads events with their messages, and those with their quotes and reactions.
 // rest is what follows WHERE.
 func Where(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.Event, error) {
 	return readEvents(ctx, q, `SELECT `+Columns+Tables+` WHERE `+rest, args)
+}
+
+// Brief is Where without reactions.
+func Brief(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.Event, error) {
+	rows, err := readRows(ctx, q, `SELECT `+Columns+Tables+` WHERE `+rest, args)
+	return eventsOf(rows), err
 }
 
 // ByPositions returns the events at positions of the log. Those that were deleted are left out.
@@ -153,11 +161,15 @@ func readEvents(ctx context.Context, q store.Queryer, query string, args []any) 
 	if err != nil {
 		return nil, err
 	}
+	return eventsOf(rows), fillReactions(ctx, q, rows)
+}
+
+func eventsOf(rows []Row) []domain.Event {
 	events := make([]domain.Event, len(rows))
 	for i, r := range rows {
 		events[i] = r.Event
 	}
-	return events, nil
+	return events
 }
 
 // readRows reads rows of Columns, with the quotes of their messages.

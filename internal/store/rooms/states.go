@@ -66,7 +66,7 @@ func (repo *Repository) fillState(ctx context.Context, user string, s *domain.Ro
 		}
 	}
 	// The latest message that is not deleted, if it is among the last 20 lines.
-	last, err := roomlog.Where(ctx, repo.db, lastMessageWhere, s.Room.ID)
+	last, err := roomlog.Brief(ctx, repo.db, lastMessageWhere, s.Room.ID)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (repo *Repository) LastMessages(
 ) (map[string]domain.Message, error) {
 	last := make(map[string]domain.Message)
 	for _, room := range rooms {
-		found, err := roomlog.Where(ctx, repo.db, lastMessageWhere+
+		found, err := roomlog.Brief(ctx, repo.db, lastMessageWhere+
 			` AND NOT EXISTS (SELECT 1 FROM bans WHERE room_id = $1 AND user_id = $2)`, room, user)
 		if err != nil {
 			return nil, err

@@ -91,6 +91,10 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 		{"group.commanded", domain.Event{Type: domain.GroupCommanded, Payload: domain.GroupCommandedPayload{Batch: &batch}}},
 		{"group.changed", domain.Event{Type: domain.GroupChanged,
 			Payload: domain.GroupChangedPayload{Of: 1, Batch: &further}}},
+		{"reaction.added", domain.Event{Type: domain.ReactionAdded,
+			Payload: domain.ReactionAddedPayload{Of: 1, Emoji: "👍"}}},
+		{"reaction.removed", domain.Event{Type: domain.ReactionRemoved,
+			Payload: domain.ReactionRemovedPayload{Of: 1, Emoji: "👍"}}},
 		{"member.role", domain.Event{Type: domain.MemberRole, Payload: domain.MemberRolePayload{Role: domain.Moderator}}},
 	}
 	for i := range samples {

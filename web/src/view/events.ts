@@ -31,6 +31,8 @@ export interface Details {
   'chart.posted': { chart?: ChartLine };
   'group.commanded': { batch?: BatchLine };
   'group.changed': { of?: number; batch?: BatchLine };
+  'reaction.added': { of?: number; emoji?: string };
+  'reaction.removed': { of?: number; emoji?: string };
   'command.sent': { command?: CommandLine };
   'command.changed': { of?: number; command?: CommandLine };
 }
@@ -64,6 +66,8 @@ const catalogue = {
   'chart.posted': { line: true },
   'group.commanded': { line: true },
   'group.changed': { line: false },
+  'reaction.added': { line: false },
+  'reaction.removed': { line: false },
   'command.sent': { line: true },
   'command.changed': { line: false },
 } as const satisfies Record<EventType, Spec>;
