@@ -24,6 +24,7 @@ type conn struct {
 	s         *Service
 	nc        net.Conn
 	raw       syscall.RawConn // nil if nc is not a plain socket
+	feed      *feed           // of TLS; nil: it reads its socket itself
 	transport string
 	id        string
 	addr      netip.Addr
@@ -84,6 +85,9 @@ func (c *conn) handshake(ctx context.Context) {
 		return
 	}
 	_ = c.nc.SetDeadline(time.Time{})
+	if c.feed != nil {
+		c.feed.poll()
+	}
 	go c.read() // on a stack of its own, which has not grown
 }
 

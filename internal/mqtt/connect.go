@@ -22,8 +22,9 @@ const (
 	maxAliases     = 16
 )
 
-// take serves a connection that was accepted, or closes it. It returns when the client is connected.
-func (s *Service) take(ctx context.Context, nc net.Conn, addr netip.Addr, transport string) {
+// take serves a connection that was accepted, or closes it. It returns when the client is connected. fed is what gives
+// nc its bytes, if it is TLS; nil: it reads its socket itself.
+func (s *Service) take(ctx context.Context, nc net.Conn, fed *feed, addr netip.Addr, transport string) {
 	s.mu.Lock()
 	ok := !s.draining && s.open.Acquire(addr)
 	if !ok {
@@ -32,7 +33,7 @@ func (s *Service) take(ctx context.Context, nc net.Conn, addr netip.Addr, transp
 		_ = nc.Close()
 		return
 	}
-	c := &conn{s: s, nc: nc, addr: addr, transport: transport, id: domain.NewID(domain.ConnPrefix)}
+	c := &conn{s: s, nc: nc, feed: fed, addr: addr, transport: transport, id: domain.NewID(domain.ConnPrefix)}
 	s.conns[c] = struct{}{}
 	s.mu.Unlock()
 	c.heard.Store(s.Now().UnixNano())

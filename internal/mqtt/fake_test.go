@@ -268,7 +268,7 @@ func (b *backend) run(t *testing.T) (s *Service, stop func()) {
 func dial(t *testing.T, s *Service, p packet.Connect) *mqtttest.Client {
 	t.Helper()
 	client, server := net.Pipe()
-	go s.take(t.Context(), server, netip.MustParseAddr("127.0.0.1"), "tcp")
+	go s.take(t.Context(), server, nil, netip.MustParseAddr("127.0.0.1"), "tcp")
 	c, ack := mqtttest.On(t, client, p)
 	if ack.Code != packet.Success {
 		t.Fatalf("CONNECT was refused with 0x%02x", byte(ack.Code))

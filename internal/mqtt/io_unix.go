@@ -9,7 +9,10 @@ import "github.com/unhidra/unhidra/internal/sock"
 
 // fill reads what has arrived into c.buf, and waits for that.
 func (c *conn) fill() error {
-	if c.raw == nil {
+	switch {
+	case c.feed != nil && c.feed.polled:
+		return c.fillFed()
+	case c.raw == nil:
 		return c.fillBlocking()
 	}
 	c.readErr = nil
@@ -18,6 +21,11 @@ func (c *conn) fill() error {
 	}
 	return c.readErr
 }
+
+// canPoll says that sockets can be asked what has arrived.
+const canPoll = true
+
+func readSocket(fd uintptr, b []byte) (n int, again bool, err error) { return sock.Read(fd, b) }
 
 // readNow reads once, and reports false if there was nothing to read.
 func (c *conn) readNow(fd uintptr) bool {

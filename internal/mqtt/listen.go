@@ -43,10 +43,14 @@ func (s *Service) Serve(ctx context.Context, l net.Listener, secure *tls.Config)
 		wait = 0
 		go func() {
 			addr := addrOf(nc.RemoteAddr()) // waits for it behind a proxy
+			var fed *feed
 			if secure != nil {
+				if fed = newFeed(nc); fed != nil {
+					nc = fed
+				}
 				nc = tls.Server(nc, secure)
 			}
-			s.take(life, nc, addr, transport)
+			s.take(life, nc, fed, addr, transport)
 		}()
 	}
 }
@@ -90,7 +94,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		b, _ := rw.Reader.Peek(n)
 		c.buf = slices.Clone(b)
 	}
-	go s.take(context.WithoutCancel(r.Context()), c, s.ClientAddr(r), "websocket")
+	go s.take(context.WithoutCancel(r.Context()), c, nil, s.ClientAddr(r), "websocket")
 }
 
 const (

@@ -88,9 +88,10 @@ func (c *Client) read() {
 	defer close(c.packets)
 	var b []byte
 	chunk := make([]byte, 64<<10)
+	ended := false
 	for {
 		h, body, n, _, err := packet.Split(b, packet.MaxLength)
-		if err != nil {
+		if err != nil || n == 0 && ended {
 			return
 		}
 		if n > 0 {
@@ -103,11 +104,9 @@ func (c *Client) read() {
 			b = b[n:]
 			continue
 		}
-		n, err = c.nc.Read(chunk)
+		n, err = c.nc.Read(chunk) // TLS says the end together with the last bytes
 		b = append(b, chunk[:n]...)
-		if err != nil {
-			return
-		}
+		ended = err != nil
 	}
 }
 
