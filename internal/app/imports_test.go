@@ -59,6 +59,7 @@ func floors() map[string][]string {
 
 		"internal/manifest": {"internal/wire"},
 		"internal/espimage": {"internal/domain"},
+		"internal/delta":    {},
 		"internal/updater":  {"internal/domain", "internal/manifest", "internal/wire"},
 
 		"internal/promql":      {},
@@ -138,8 +139,8 @@ func floors() map[string][]string {
 		"internal/bus/bustest":        {"internal/bus", "internal/domain"},
 
 		"web": {},
-		"client/device": {"client", "internal/chunk", "internal/manifest", "internal/updater", "internal/wire",
-			"internal/domain"},
+		"client/device": {"client", "internal/chunk", "internal/delta", "internal/manifest", "internal/updater",
+			"internal/wire", "internal/domain"},
 
 		// devices, not a server
 		"internal/simulate": {"internal/domain", "internal/manifest", "internal/mqtt/packet", "internal/simulate/board",
