@@ -34,7 +34,7 @@ type Firmware struct {
 	Restart  func()
 	SelfTest func(ctx context.Context) error // says whether a new image works; nil: that it reaches the server is enough
 	HTTP     *http.Client                    // nil: images are read over the device's connection
-	Patches  map[string]Patch                // formats of deltas that the device can apply
+	Patches  map[string]Patch                // formats of deltas that the device can apply; nil: detools-heatshrink
 	// Within is how long a new image may take to reach the server and to be confirmed, before it is taken back; 0: 10 min.
 	Within time.Duration
 }

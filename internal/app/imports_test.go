@@ -60,7 +60,7 @@ func floors() map[string][]string {
 		"internal/manifest": {"internal/wire"},
 		"internal/espimage": {"internal/domain"},
 		"internal/delta":    {},
-		"internal/updater":  {"internal/domain", "internal/manifest", "internal/wire"},
+		"internal/updater":  {"internal/delta", "internal/domain", "internal/manifest", "internal/wire"},
 
 		"internal/promql":      {},
 		"internal/remotewrite": {},
@@ -139,7 +139,7 @@ func floors() map[string][]string {
 		"internal/bus/bustest":        {"internal/bus", "internal/domain"},
 
 		"web": {},
-		"client/device": {"client", "internal/chunk", "internal/delta", "internal/manifest", "internal/updater",
+		"client/device": {"client", "internal/chunk", "internal/manifest", "internal/updater",
 			"internal/wire", "internal/domain"},
 
 		// devices, not a server

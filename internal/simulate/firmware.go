@@ -26,7 +26,7 @@ type Firmware struct {
 	Crash   time.Duration    // after which a firmware that crashes later crashes, again and again; 0: 5 s
 	HTTP    *http.Client     // nil: images are read over the devices' connections
 	Hear    func(Happened)   // is told what happens; nil: nobody
-	Patches map[string]Patch // formats of deltas
+	Patches map[string]Patch // formats of deltas; nil: detools-heatshrink
 }
 
 // Model is what a board is made as, and Patch makes an image of another one.

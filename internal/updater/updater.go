@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/delta"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/manifest"
 	"github.com/unhidra/unhidra/internal/wire"
@@ -103,7 +104,7 @@ type Options struct {
 	// Clock tells the time since some moment, and cannot be set; nil: since New.
 	Clock func() time.Duration
 	HTTP  *http.Client // nil: images are read by windows over the connection
-	// Patches are the formats of deltas that the device can apply, by name.
+	// Patches are the formats of deltas that the device can apply, by name; nil: those of package delta.
 	Patches map[string]Patch
 	// SelfTest says whether a new image works, once it has reached the server; nil: that is enough.
 	SelfTest func(ctx context.Context) error
@@ -137,6 +138,9 @@ func New(o Options) (*Updater, error) {
 		return nil, errors.New("a device that is updated needs the root that it trusts")
 	case o.Window%SectorSize != 0 || o.Window > domain.MaxFirmwareWindow:
 		return nil, fmt.Errorf("a window is a multiple of %d, at most %d", SectorSize, domain.MaxFirmwareWindow)
+	}
+	if o.Patches == nil {
+		o.Patches = map[string]Patch{delta.Format: delta.Apply}
 	}
 	if o.Window == 0 {
 		o.Window = defaultWindow
