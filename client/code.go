@@ -170,6 +170,10 @@ const (
 	CodeSettingsChanged  = domain.CodeSettingsChanged
 	CodeNoAlarm          = domain.CodeNoAlarm
 	CodeNoAlarmRule      = domain.CodeNoAlarmRule
+	CodeRolloutState     = domain.CodeRolloutState
+	CodeOwnApproval      = domain.CodeOwnApproval
+	CodeTooManyRollouts  = domain.CodeTooManyRollouts
+	CodeReleaseNotActive = domain.CodeReleaseNotActive
 	CodeNoRollout        = domain.CodeNoRollout
 	CodeNoUpdate         = domain.CodeNoUpdate
 	CodeRuleOfGroup      = domain.CodeRuleOfGroup

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/unhidra/unhidra/internal/firmware"
+	"github.com/unhidra/unhidra/internal/rollout"
 	"github.com/unhidra/unhidra/internal/token"
 )
 
@@ -40,4 +41,16 @@ func (s *server) buildFirmware() (err error) {
 		s.run("firmware", m.firmware.Run)
 	}
 	return nil
+}
+
+func (s *server) buildRollouts() {
+	m := &s.modules
+	m.rollout = rollout.New(rollout.Deps{
+		Store: s.db.Rollouts, Updates: s.db.Rollouts, Products: s.db.Products, Releases: s.db.Releases, Offers: m.firmware,
+		Devices: m.device, Bus: s.bus, Log: s.logs.Part("rollout"), Audit: m.audit, Metrics: s.reg,
+	})
+	s.run("updates", m.rollout.Run)
+	if s.Config.Works() {
+		s.run("rollouts", m.rollout.Decide)
+	}
 }

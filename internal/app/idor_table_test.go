@@ -108,6 +108,10 @@ func rows() map[string]row {
 		"list-releases": theirs(""), "create-release": theirs(`{"version":"2","version_code":2}`),
 		"get-release": theirs(""), "update-release": theirs(`{"notes":"Mine"}`), "delete-release": theirs(""),
 		"add-image": theirs(`{"upload":"{upload}","chip":"esp32"}`), "remove-image": theirs(""),
+		"create-rollout": theirs(`{"release":"{release}"}`), "list-rollouts": theirs(""), "get-rollout": theirs(""),
+		"act-on-rollout": theirs(`{"action":"pause"}`), "revert-rollout": theirs(`{"release":"{release}"}`),
+		"list-updates": theirs(""), "get-rollout-log": theirs(""), "list-crashes": theirs(""),
+		"get-device-firmware": theirs(""), "agree-to-update": theirs(""),
 		"get-manifest": theirs(""), "sign-release": theirs(`{"payloadType":"x","payload":"","signatures":[]}`),
 
 		"get-room": room(200, ""), "update-room": room(403, `{"name":"Mine"}`), "delete-room": room(403, ""),

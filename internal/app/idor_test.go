@@ -136,6 +136,10 @@ func newHouse(t *testing.T) *house {
 	must(t, h.ann.Do(t.Context(), "POST", at+"/releases", map[string]any{"version": "1.0", "version_code": 1}, &release))
 	hash := noFile
 	must(t, h.ann.Do(t.Context(), "POST", at+"/uploads", map[string]any{"kind": "raw", "size": 3, "sha256": hash}, &upload))
+	rollout, err := db.Rollouts.Create(t.Context(), domain.Rollout{ID: domain.NewID(domain.RolloutPrefix),
+		Product: product.ID, Name: "door", Owner: me.ID, Release: release.ID, Code: 1, Version: "1.0",
+		State: domain.RolloutDraft, CreatedBy: domain.UserRef{ID: me.ID}, CreatedAt: now}, now)
+	must(t, err)
 	h.fixed = []string{
 		"{user}", me.ID, "{bob}", bob.ID, "{banned}", banned.ID, "{session}", sessions.Items[0].ID,
 		"{command}", domain.NewID(domain.CommandPrefix), "{batch}", domain.NewID(domain.BatchPrefix),
@@ -144,7 +148,7 @@ func newHouse(t *testing.T) *house {
 		"{rule}", domain.NewID(domain.AlarmRulePrefix),
 		"{group}", "anns", "{template}", "anns", "{browser}", "rem_anns", "{passkey}", "anns-key", "{hash}", "nothing",
 		"{provider}", "oidc", "{product}", product.ID, "{release}", release.ID, "{upload}", upload.ID, "{sha256}", hash,
-		"{start}", "0",
+		"{start}", "0", "{rollout}", rollout.ID, "{update}", domain.NewID(domain.UpdatePrefix),
 	}
 	return h
 }

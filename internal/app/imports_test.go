@@ -95,12 +95,13 @@ func floors() map[string][]string {
 		"internal/store/commands":   part("accounts", "rooms", "roomlog"),
 		"internal/store/dashboards": part("accounts", "rooms", "roomlog"),
 		"internal/store/firmware":   part("accounts", "blobs", "rooms"),
+		"internal/store/rollouts":   part("accounts", "rooms", "roomlog"),
 		// where they cross
 		"internal/store/departure": part("accounts", "alarms", "commands", "devices", "firmware", "messages", "mqtt", "rooms",
 			"roomlog"),
 		"internal/store/all": part("accounts", "alarms", "audit", "blobs", "commands", "dashboards", "departure", "devices",
 			"feedlog", "firmware", "mails",
-			"messages", "mqtt", "rooms", "roomlog", "search", "server"),
+			"messages", "mqtt", "rollouts", "rooms", "roomlog", "search", "server"),
 		"internal/store/readings/rollup": {"internal/chunk", "internal/domain"}, // without SQL
 
 		"internal/backup": ground,

@@ -33,6 +33,7 @@ import (
 	"github.com/unhidra/unhidra/internal/mqtt"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/presence"
+	"github.com/unhidra/unhidra/internal/rollout"
 	"github.com/unhidra/unhidra/internal/shadow"
 	"github.com/unhidra/unhidra/internal/store/readings"
 	"github.com/unhidra/unhidra/internal/telemetry"
@@ -86,6 +87,7 @@ type modules struct {
 	command   *command.Service
 	shadow    *shadow.Service
 	alarm     *alarm.Service
+	rollout   *rollout.Service
 	dashboard *dashboard.Service
 	firmware  *firmware.Service
 	telemetry *telemetry.Service
@@ -140,6 +142,7 @@ func (s *server) build(ctx context.Context) error {
 	if err := s.buildFirmware(); err != nil {
 		return err
 	}
+	s.buildRollouts()
 	s.buildHub()
 	s.buildGateway()
 	s.buildMQTT()
@@ -248,7 +251,7 @@ func (s *server) buildGateway() {
 	c, m := s.Config, &s.modules
 	m.gateway = gateway.New(gateway.Deps{
 		Auth: m.auth, Devices: m.device, Commands: m.command, Settings: m.shadow, Readings: m.telemetry, Secure: s.secure(),
-		Chat:  m.chat,
+		Updates: m.rollout, Images: m.firmware, Chat: m.chat,
 		Rooms: s.db.Rooms, RoomLog: s.db.Log, Users: s.db.Accounts, Presence: m.presence, Hub: m.hub, Bus: s.bus,
 		Log: s.logs.Part("gateway"), Metrics: s.reg,
 		ClientAddr: httpx.Proxies(c.TrustedProxies).ClientAddr, Version: s.Version, Origins: s.origins(),
@@ -291,7 +294,8 @@ func (s *server) healthCheckers() []admin.HealthChecker {
 func (s *server) watchQueues() {
 	m := s.modules
 	obs.WatchQueues(s.reg, slices.Concat(s.db.Queues(), s.readings.Queues(), m.chat.Queues(), m.hub.Queues(),
-		m.gateway.Queues(), m.auth.Queues(), m.history.Queues(), m.command.Queues(), m.alarm.Queues())...)
+		m.gateway.Queues(), m.auth.Queues(), m.history.Queues(), m.command.Queues(), m.alarm.Queues(),
+		m.rollout.Queues())...)
 }
 
 // origins are those whose pages may connect beside the host that they are asked
@@ -335,6 +339,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.alarm.Routes(api)
 	m.dashboard.Routes(api)
 	m.firmware.Routes(api)
+	m.rollout.Routes(api)
 	m.webtrace.Routes(api)
 }
 

@@ -51,9 +51,12 @@ const (
 	AuditAlarmRule        AuditType = "device.alarm_rule"
 	AuditAlarmAck         AuditType = "device.alarm_ack"
 
-	AuditProduct      AuditType = "firmware.product"
-	AuditFirmwareRoot AuditType = "firmware.root"
-	AuditRelease      AuditType = "firmware.release"
+	AuditProduct        AuditType = "firmware.product"
+	AuditFirmwareRoot   AuditType = "firmware.root"
+	AuditRelease        AuditType = "firmware.release"
+	AuditRollout        AuditType = "firmware.rollout"         // a rollout was made, changed, or went on by itself
+	AuditUpdateRejected AuditType = "firmware.update_rejected" // a check of a device failed
+	AuditUpdateAgreed   AuditType = "firmware.update_agreed"   // the owner of a device
 
 	AuditOpenDenied   AuditType = "ws.open_denied"
 	AuditOriginDenied AuditType = "ws.origin_denied"

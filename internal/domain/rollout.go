@@ -9,7 +9,7 @@ const (
 	MaxExclusions    = 200 // of one kind
 	MaxUpdateWindows = 7
 	MaxRolloutNote   = 500
-	MaxCrashes       = 100_000 // that are kept of one product
+	MaxCrashes       = 50 // that are kept of one device
 	CrashesKept      = 90 * 24 * time.Hour
 )
 
@@ -55,10 +55,11 @@ type HardwareRevision struct {
 // Rollout brings a release to devices.
 type Rollout struct {
 	ID        string
-	Product   string // id, as Release
-	Release   string
+	Product   string // id
+	Name      string // of the product, as devices report it
+	Release   string // id
 	Owner     string // of the product
-	Room      string // that it is told to; empty: none
+	Posts     string // id of the room that it is told to; empty: none
 	Line      int64  // number of its line in the room; 0: none
 	Plan      RolloutPlan
 	Note      string
@@ -74,7 +75,8 @@ type Rollout struct {
 	Forgiven  time.Time // what ended before is not held against the release; zero: nothing
 	Pause     RolloutPause
 	Scanned   string // id of the last device that was looked at for an offer
-	Round     bool   // since the scan began anew, a device was found that waits
+	Room      int    // offers that may be made before it is judged again
+	Idle      bool   // when the scan came to its end, no device of the open stage waited
 	CreatedBy UserRef
 	CreatedAt time.Time
 	Approved  UserRef // zero: by nobody
@@ -96,6 +98,19 @@ type RolloutCounts struct {
 
 // OfferPatience is for how long an offer without an answer holds up others.
 const OfferPatience = 10 * time.Minute
+
+// RolloutEntry is an entry of the log of a rollout.
+type RolloutEntry struct {
+	Rollout string
+	Seq     int64
+	At      time.Time
+	By      string // id of who did it; empty: it went on by itself
+	What    string // such as stage, paused or excluded
+	Stage   int
+	State   RolloutState
+	Details RolloutPause // of paused
+	Note    string
+}
 
 // EndedGroup counts updates that ended in the same way, for the same reason, on one revision of the hardware.
 type EndedGroup struct {

@@ -74,11 +74,14 @@ func retry(u domain.Update, reason string, last domain.UpdateState, now time.Tim
 }
 
 // Reported takes what the device of an update says that it runs. That decides on success, and not what the device
-// says of the update. A device that was given up is taken at its word again: what it runs is the truth.
-func Reported(u domain.Update, r domain.Rollout, f domain.FirmwareReport, now time.Time) domain.Update {
+// says of the update. A device that was given up is taken at its word again: what it runs is the truth. started says
+// whether the device has started anew since its last report.
+func Reported(
+	u domain.Update, r domain.Rollout, f domain.FirmwareReport, started bool, now time.Time,
+) domain.Update {
 	switch {
 	case f.SHA256 == u.Image && (u.ELF == "" || f.ELFSHA256 == "" || f.ELFSHA256 == u.ELF):
-		return runsIt(u, r, f, now)
+		return runsIt(u, r, f, started, now)
 	case u.State == domain.UpdateConsent || u.State == domain.UpdateDeferred:
 		return u // what it is offered later is decided then
 	case f.SHA256 != u.FromSHA:
@@ -118,7 +121,9 @@ func powerCut(f domain.FirmwareReport) bool {
 }
 
 // runsIt takes that the device runs the image of the update.
-func runsIt(u domain.Update, r domain.Rollout, f domain.FirmwareReport, now time.Time) domain.Update {
+func runsIt(
+	u domain.Update, r domain.Rollout, f domain.FirmwareReport, started bool, now time.Time,
+) domain.Update {
 	if u.State == domain.UpdateSucceeded || u.State == domain.UpdateFailed && u.Crashed > crashesMost {
 		return u
 	}
@@ -129,7 +134,7 @@ func runsIt(u domain.Update, r domain.Rollout, f domain.FirmwareReport, now time
 		u.State, u.TestedAt, u.EndedAt = domain.UpdateTesting, time.Time{}, time.Time{}
 		return due(u, now, r.Plan.Timeouts.Return)
 	}
-	crashed := u.State == domain.UpdateTesting && !u.TestedAt.IsZero() && f.ResetReason.Crashed()
+	crashed := u.State == domain.UpdateTesting && !u.TestedAt.IsZero() && started && f.ResetReason.Crashed()
 	if crashed {
 		if u.Crashed++; u.Crashed > crashesMost {
 			u.Reset = f.ResetReason

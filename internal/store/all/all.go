@@ -20,6 +20,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/mails"
 	"github.com/unhidra/unhidra/internal/store/messages"
 	"github.com/unhidra/unhidra/internal/store/mqtt"
+	"github.com/unhidra/unhidra/internal/store/rollouts"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 	"github.com/unhidra/unhidra/internal/store/search"
@@ -43,6 +44,7 @@ type Store struct {
 	Products   *firmware.Products
 	Releases   *firmware.Releases
 	Uploads    *firmware.Uploads
+	Rollouts   *rollouts.Repository
 	Rooms      *rooms.Repository
 	Log        *roomlog.Repository
 	Messages   *messages.Repository
@@ -69,8 +71,8 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Devices: devices.New(db), Groups: devices.NewGroups(db), Templates: devices.NewTemplates(db),
 		Settings: devices.NewSettings(db), Commands: commands.New(db), Alarms: alarms.New(db),
 		Dashboards: dashboards.New(db), Products: firmware.NewProducts(db), Releases: firmware.NewReleases(db),
-		Uploads: firmware.NewUploads(db),
-		Rooms:   rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
+		Uploads: firmware.NewUploads(db), Rollouts: rollouts.New(db),
+		Rooms: rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
 		Transfers: devices.NewTransfers(db),
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),
 		Feed: feedlog.New(db), Blobs: blobs.New(db), MQTT: mqtt.New(db),

@@ -1,0 +1,312 @@
+package rollout
+
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
+)
+
+// Make makes a rollout of an active release. It begins at once, or when its time has come, or, if the plan wants that,
+// when somebody else has approved of it. Whoever manages the product may.
+func (s *Service) Make(ctx context.Context, p domain.Principal, r domain.Rollout) (domain.Rollout, error) {
+	release, err := s.Releases.Release(ctx, r.Release)
+	if err != nil {
+		return r, err
+	}
+	product, err := s.managed(ctx, p, release.Product)
+	if err != nil {
+		return r, err
+	}
+	if release.State != domain.ActiveRelease {
+		return r, domain.Conflict.Errorf(domain.CodeReleaseNotActive, "release %s is %s; activate it first", release.Version,
+			release.State)
+	}
+	if r.Plan, err = domain.CheckRolloutPlan(r.Plan); err != nil {
+		return r, err
+	}
+	if r.Note, err = domain.CheckProse("/note", r.Note, domain.MaxRolloutNote); err != nil {
+		return r, err
+	}
+	now := s.Now()
+	r.ID, r.Product, r.Name, r.Owner = domain.NewID(domain.RolloutPrefix), product.ID, product.Name, product.Owner.ID
+	r.Code, r.Version, r.Posts, r.Salt = release.Code, release.Version, product.Room, rand.Text()
+	r.CreatedBy, r.CreatedAt, r.State = domain.UserRef{ID: p.ID}, now, domain.RolloutScheduled
+	if r.Plan.Approval {
+		r.State = domain.RolloutAwaiting
+	}
+	r, err = s.Store.Create(ctx, r, now)
+	if err == nil {
+		s.record(ctx, p, r, "created")
+	}
+	return r, err
+}
+
+// managed returns a product that p manages.
+func (s *Service) managed(ctx context.Context, p domain.Principal, id string) (domain.Product, error) {
+	product, right, err := s.Products.Product(ctx, id, p.ID)
+	if err == nil && right < domain.ManageProduct {
+		err = domain.Forbidden.Errorf(domain.CodeRoleTooLow, "only who manages the product can do this")
+	}
+	return product, err
+}
+
+// Rollout returns a rollout of a product that p may see, and what p may do.
+func (s *Service) Rollout(
+	ctx context.Context, p domain.Principal, id string,
+) (r domain.Rollout, right domain.ProductRight, err error) {
+	if !domain.ValidID(domain.RolloutPrefix, id) {
+		return r, right, domain.ErrNoRollout()
+	}
+	if r, err = s.Store.Rollout(ctx, id); err != nil {
+		return r, right, err
+	}
+	_, right, err = s.Products.Product(ctx, r.Product, p.ID)
+	if domain.KindOf(err) == domain.NotFound {
+		err = domain.ErrNoRollout()
+	}
+	if err != nil {
+		return domain.Rollout{}, right, err
+	}
+	return r, right, nil
+}
+
+// An Action is something that somebody does with a rollout.
+type Action string
+
+// The actions.
+const (
+	Approve  Action = "approve"
+	Pause    Action = "pause"
+	Resume   Action = "resume"
+	Abort    Action = "abort"
+	Exclude  Action = "exclude"
+	Continue Action = "continue" // excludes, and resumes
+	Advance  Action = "advance"  // the stage need not be watched any longer
+)
+
+// An Order is an action with what it needs.
+type Order struct {
+	Action  Action
+	Note    string
+	Exclude domain.RolloutExclusion
+}
+
+// Do carries out an order of p, who manages the product. It is refused in states in which it makes no sense, so that
+// two people who press the same button do not undo what the other did.
+func (s *Service) Do(ctx context.Context, p domain.Principal, id string, o Order) (domain.Rollout, error) {
+	r, right, err := s.Rollout(ctx, p, id)
+	if err != nil {
+		return r, err
+	}
+	if right < domain.ManageProduct {
+		return r, domain.Forbidden.Errorf(domain.CodeRoleTooLow, "only who manages the product can do this")
+	}
+	if o.Note, err = domain.CheckProse("/note", o.Note, domain.MaxRolloutNote); err != nil {
+		return r, err
+	}
+	y, err := s.rulesFor(ctx, r)
+	if err != nil {
+		return r, err
+	}
+	now := s.Now()
+	e := domain.RolloutEntry{By: p.ID, What: string(o.Action), Note: o.Note}
+	done, err := s.Store.Change(ctx, id, y, e, now, func(r domain.Rollout, c domain.RolloutCounts) (domain.Rollout, error) {
+		return ordered(r, c, p.ID, o, now)
+	})
+	if err != nil {
+		return r, err
+	}
+	s.metrics.ended(done.Ended...)
+	if done.Changed() {
+		s.metrics.turned.WithLabelValues(string(done.After.State)).Inc()
+	}
+	s.record(ctx, p, done.After, string(o.Action))
+	if err := s.decide(ctx, id); err != nil { // else within some seconds
+		s.Log.WarnContext(ctx, "decide about rollouts; will try again", "err", err)
+	}
+	return s.Store.Rollout(ctx, id)
+}
+
+// ordered is a rollout after an order.
+func ordered(
+	r domain.Rollout, c domain.RolloutCounts, by string, o Order, now time.Time,
+) (domain.Rollout, error) {
+	wrong := domain.Conflict.Errorf(domain.CodeRolloutState, "the rollout is %s; this cannot be done now", r.State)
+	switch o.Action {
+	case Approve:
+		switch {
+		case r.State != domain.RolloutAwaiting:
+			return r, wrong
+		case r.CreatedBy.ID == by:
+			return r, domain.Forbidden.Errorf(domain.CodeOwnApproval, "somebody else has to approve of your rollout")
+		}
+		r.State, r.Approved = domain.RolloutScheduled, domain.UserRef{ID: by}
+	case Pause:
+		if !r.State.Offers() && r.State != domain.RolloutScheduled {
+			return r, wrong
+		}
+		r.State, r.Pause = domain.RolloutPaused, domain.RolloutPause{Kind: domain.PausedByUser, At: now, By: by}
+	case Exclude, Continue:
+		if r.State.Final() || o.Action == Continue && r.State != domain.RolloutPaused {
+			return r, wrong
+		}
+		var err error
+		if r.Plan, err = without(r.Plan, o.Exclude); err != nil || o.Action == Exclude {
+			return r, err
+		}
+		return resumed(r, leftIn(c, r.Plan.Exclude), now), nil
+	case Resume:
+		if r.State != domain.RolloutPaused {
+			return r, wrong
+		}
+		return resumed(r, c, now), nil
+	case Advance:
+		if r.State != domain.RolloutSoaking {
+			return r, wrong
+		}
+		r.SoakAt = now.Add(-soak(r))
+	case Abort:
+		if r.State.Final() {
+			return r, wrong
+		}
+		r.State = domain.RolloutAborted
+	default:
+		return r, domain.InvalidField("/action", "there is no such action")
+	}
+	return r, nil
+}
+
+// without adds to what a plan leaves out.
+func without(p domain.RolloutPlan, x domain.RolloutExclusion) (domain.RolloutPlan, error) {
+	if len(x.Revisions)+len(x.Versions)+len(x.Devices) == 0 {
+		return p, domain.InvalidField("/exclude", "name revisions, versions or devices")
+	}
+	e := p.Exclude
+	e.Revisions = add(e.Revisions, x.Revisions)
+	e.Versions = add(e.Versions, x.Versions)
+	e.Devices = add(e.Devices, x.Devices)
+	p.Exclude = e
+	return domain.CheckRolloutPlan(p)
+}
+
+func add[T comparable](list, more []T) []T {
+	list = slices.Clone(list)
+	for _, v := range more {
+		if !slices.Contains(list, v) {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// leftIn are the counts without the revisions that are left out by now.
+func leftIn(c domain.RolloutCounts, x domain.RolloutExclusion) domain.RolloutCounts {
+	c.Ended = slices.DeleteFunc(slices.Clone(c.Ended), func(g domain.EndedGroup) bool {
+		return slices.Contains(x.Revisions, g.Hardware)
+	})
+	return c
+}
+
+// resumed goes on. If what is known would pause the rollout again at once, it is forgiven: whoever resumes it has seen
+// it. A rollout that had not begun is begun.
+func resumed(r domain.Rollout, c domain.RolloutCounts, now time.Time) domain.Rollout {
+	if evidence(r, c).Kind != "" || tooFew(r, c).Kind != "" {
+		r.Forgiven = now
+	}
+	r.State, r.Pause, r.SoakAt = domain.RolloutRunning, domain.RolloutPause{}, time.Time{}
+	if r.StartedAt.IsZero() {
+		r.State = domain.RolloutScheduled
+	}
+	return r
+}
+
+// Revert takes a rollout back: it ends, and another brings an earlier release to the devices that have this one. Devices
+// take it only if its manifest allows them to go back.
+func (s *Service) Revert(
+	ctx context.Context, p domain.Principal, id, release string, plan domain.RolloutPlan,
+) (domain.Rollout, error) {
+	r, right, err := s.Rollout(ctx, p, id)
+	if err != nil {
+		return r, err
+	}
+	to, err := s.Releases.Release(ctx, release)
+	if err == nil && (to.Product != r.Product || to.Code >= r.Code) {
+		err = domain.InvalidField("/release", "name an earlier release of the same product")
+	}
+	if err == nil && right < domain.ManageProduct {
+		err = domain.Forbidden.Errorf(domain.CodeRoleTooLow, "only who manages the product can do this")
+	}
+	if err == nil && (r.State == domain.RolloutReverting || r.State == domain.RolloutReverted) {
+		err = errReverted()
+	}
+	if err != nil {
+		return r, err
+	}
+	if len(plan.Stages) == 0 {
+		plan.Stages = []domain.RolloutStage{{Percent: 100}}
+	}
+	plan.Target.Versions = []string{r.Version}
+	back, err := s.Make(ctx, p, domain.Rollout{Release: release, Plan: plan, Reverts: r.ID})
+	if err != nil {
+		return back, err
+	}
+	y, err := s.rulesFor(ctx, r)
+	if err != nil {
+		return back, err
+	}
+	e := domain.RolloutEntry{By: p.ID, What: "reverting"}
+	done, err := s.Store.Change(ctx, id, y, e, s.Now(),
+		func(r domain.Rollout, _ domain.RolloutCounts) (domain.Rollout, error) {
+			if r.State == domain.RolloutReverting || r.State == domain.RolloutReverted {
+				return r, errReverted()
+			}
+			r.State = domain.RolloutReverting
+			return r, nil
+		})
+	s.metrics.ended(done.Ended...)
+	return back, err
+}
+
+func errReverted() error {
+	return domain.Conflict.Errorf(domain.CodeRolloutState, "the rollout is taken back already")
+}
+
+// Agree has the owner of a device agree to an update of it.
+func (s *Service) Agree(ctx context.Context, p domain.Principal, device, id string) (domain.Update, error) {
+	d, _, err := s.Devices.MaySee(ctx, p, device)
+	if err != nil {
+		return domain.Update{}, err
+	}
+	u, err := s.Updates.Update(ctx, id)
+	if err == nil && u.Device != device {
+		err = domain.ErrNoUpdate()
+	}
+	if err == nil && d.Owner.ID != p.ID {
+		err = domain.Forbidden.Errorf(domain.CodeNotYourDevice, "only the owner of a device can do this")
+	}
+	if err != nil {
+		return domain.Update{}, err
+	}
+	u, err = s.Updates.Agree(ctx, id, s.Now())
+	if err == nil {
+		s.Audit.Record(ctx, event(ctx, p, domain.AuditUpdateAgreed,
+			domain.AuditTarget{Kind: string(domain.KindDevice), ID: device}, map[string]string{"update": id}))
+	}
+	return u, err
+}
+
+func (s *Service) record(ctx context.Context, p domain.Principal, r domain.Rollout, what string) {
+	s.Audit.Record(ctx, event(ctx, p, domain.AuditRollout, domain.AuditTarget{Kind: "rollout", ID: r.ID},
+		map[string]string{"action": what, "version": r.Version, "state": string(r.State)}))
+}
+
+func event(
+	ctx context.Context, p domain.Principal, what domain.AuditType, target domain.AuditTarget, details map[string]string,
+) domain.AuditEvent {
+	return domain.AuditEvent{Type: what, Actor: domain.AuditActor{Kind: string(p.Kind), ID: p.ID}, Target: target,
+		Addr: httpx.ClientAddr(ctx), UserAgent: httpx.UserAgent(ctx), RequestID: httpx.RequestID(ctx), Details: details}
+}

@@ -1,0 +1,95 @@
+package rollouts
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+const deviceColumns = `f.device_id, d.owner_id, f.report, f.reported_at, f.nonce_at, f.since, f.crashes,
+	COALESCE(s.online, FALSE), d.type, d.tags`
+
+const deviceTables = ` FROM device_firmware f JOIN devices d ON d.id = f.device_id
+	LEFT JOIN device_states s ON s.device_id = f.device_id `
+
+func scanDevice(rows *sql.Rows) (d domain.DeviceFirmware, err error) {
+	var report, tags string
+	var at, nonce, since int64
+	err = rows.Scan(&d.Device, &d.Owner, &report, &at, &nonce, &since, &d.Crashes, &d.Online, &d.Type, &tags)
+	if err != nil {
+		return d, err
+	}
+	d.At, d.NonceAt, d.Since, d.Tags = store.Time(at), store.Time(nonce), store.Time(since), strings.Fields(tags)
+	return d, json.Unmarshal([]byte(report), &d.Report)
+}
+
+func devicesWhere(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.DeviceFirmware, error) {
+	rows, err := q.QueryContext(ctx, `SELECT `+deviceColumns+deviceTables+`WHERE `+rest, args...)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, scanDevice)
+}
+
+// Firmware returns what a device last said of its firmware. known is false if it never did.
+func (repo *Repository) Firmware(
+	ctx context.Context, device string,
+) (d domain.DeviceFirmware, known bool, err error) {
+	return firmware(ctx, repo.db, device)
+}
+
+func firmware(ctx context.Context, q store.Queryer, device string) (d domain.DeviceFirmware, known bool, err error) {
+	found, err := devicesWhere(ctx, q, `f.device_id = $1`, device)
+	if err != nil || len(found) == 0 {
+		return d, false, err
+	}
+	return found[0], true, nil
+}
+
+// product returns the devices of an owner that report a product and may connect, by id: after the id after.
+func product(
+	ctx context.Context, q store.Queryer, r domain.Rollout, after string, present bool, limit int,
+) ([]domain.DeviceFirmware, error) {
+	return devicesWhere(ctx, q, `f.product = $1 AND d.owner_id = $2 AND f.device_id > $3 AND d.revoked_at = 0
+		AND ($4 = FALSE OR s.online) ORDER BY f.device_id LIMIT $5`, r.Name, r.Owner, after, present, limit)
+}
+
+// put stores what a device says. It returns what is known of it then, and whether it has started anew since it
+// last said something.
+func put(
+	ctx context.Context, t *store.Tx, device string, f domain.FirmwareReport, now time.Time,
+) (d domain.DeviceFirmware, started bool, err error) {
+	before, known, err := firmware(ctx, t, device)
+	if err != nil {
+		return d, false, err
+	}
+	d = before
+	started = !known || before.Report.Nonce != f.Nonce
+	if started {
+		d.NonceAt = now
+	}
+	if !known || before.Report.SHA256 != f.SHA256 || before.Report.Product != f.Product {
+		d.Since, d.Crashes = now, 0
+	} else if started && f.ResetReason.Crashed() {
+		d.Crashes++
+	}
+	report, err := json.Marshal(f)
+	if err != nil {
+		return d, false, err
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO device_firmware (device_id, product, sha256, report, reported_at, nonce_at, since,
+		crashes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (device_id) DO UPDATE SET product = excluded.product,
+		sha256 = excluded.sha256, report = excluded.report, reported_at = excluded.reported_at,
+		nonce_at = excluded.nonce_at, since = excluded.since, crashes = excluded.crashes`, device, f.Product, f.SHA256,
+		string(report), store.Millis(now), store.Millis(d.NonceAt), store.Millis(d.Since), d.Crashes)
+	if err != nil {
+		return d, false, err
+	}
+	d, _, err = firmware(ctx, t, device)
+	return d, started, err
+}
