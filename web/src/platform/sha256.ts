@@ -1,4 +1,4 @@
-// PBKDF2 with HMAC-SHA256, for pages that browsers do not trust with WebCrypto:
+// SHA-256, and PBKDF2 with HMAC-SHA256, for pages that browsers do not trust with WebCrypto:
 // those that came by plain http from another machine.
 
 const K = new Int32Array(64);
@@ -58,6 +58,27 @@ function keyed(key: Uint8Array, pad: number): Int32Array {
   return state;
 }
 
+/** The SHA-256 of bytes. */
+export function digest(bytes: Uint8Array): Uint8Array {
+  const state = H.slice();
+  const whole = bytes.length - (bytes.length % 64);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, whole);
+  const block = new Int32Array(16);
+  for (let at = 0; at < whole; at += 64) {
+    for (let i = 0; i < 16; i++) block[i] = view.getInt32(at + i * 4);
+    compress(state, block, 0);
+  }
+  const rest = padded(bytes.subarray(whole), whole);
+  for (let at = 0; at < rest.length; at += 16) compress(state, rest, at);
+  return written(state);
+}
+
+function written(state: Int32Array): Uint8Array {
+  const out = new DataView(new ArrayBuffer(32));
+  state.forEach((w, i) => out.setInt32(i * 4, w));
+  return new Uint8Array(out.buffer);
+}
+
 /** A key of 32 bytes. The password has at most 64. */
 export function pbkdf2(password: Uint8Array, salt: Uint8Array, rounds: number): Uint8Array {
   const inner = keyed(password, 0x36);
@@ -84,7 +105,5 @@ export function pbkdf2(password: Uint8Array, salt: Uint8Array, rounds: number): 
     finish();
     for (let j = 0; j < 8; j++) sum[j]! ^= state[j]!;
   }
-  const out = new DataView(new ArrayBuffer(32));
-  sum.forEach((w, i) => out.setInt32(i * 4, w));
-  return new Uint8Array(out.buffer);
+  return written(sum);
 }

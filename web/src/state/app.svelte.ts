@@ -7,6 +7,7 @@ import { storage } from '../platform/storage.svelte';
 import type * as port from '../view/port';
 import type { Me, Message, Profile, RoomRequest, RoomState, Status } from '../view/types';
 import { Alerts } from './alerts.svelte';
+import type { Firmware } from '../view/firmwareport';
 import { Fleet, type Came, type Readings } from './fleet.svelte';
 import { Link } from './link.svelte';
 import { Outbox } from './outbox';
@@ -74,6 +75,11 @@ export class SignedIn implements port.App {
     this.requests = new Requests(api, (room) => this.rooms.enter(room));
     this.fleet = new Fleet(api, request);
     this.link.start();
+  }
+
+  async firmware(): Promise<Firmware> {
+    const made = await import('./firmware');
+    return new made.Firmware(this.#account);
   }
 
   /** Lets go of everything: somebody signed out. */

@@ -58,7 +58,7 @@ function known(code: string | undefined, values?: Record<string, string>): strin
  * The server writes its reasons without a capital and a full stop. What must be typed as it is, such as in: of a
  * search, is none of its words and stays small.
  */
-function sentence(s: string): string {
+export function sentence(s: string): string {
   if (!s) return '';
   const start = /^[^\s:]*:/u.test(s) ? s : s.charAt(0).toLocaleUpperCase() + s.slice(1);
   return /[.!?]$/u.test(start) ? start : `${start}.`;

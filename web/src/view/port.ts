@@ -3,6 +3,7 @@
 
 import { getContext, setContext } from 'svelte';
 import type { Administration } from './adminport';
+import type { Firmware } from './firmwareport';
 import type { Fleet } from './fleetport';
 import type { Pending } from './room/lines';
 import type {
@@ -316,6 +317,8 @@ export interface App {
   readonly api: RoomApi;
   readonly requests: Requests;
   readonly fleet: Fleet;
+  /** loaded when it is asked for first */
+  firmware(): Promise<Firmware>;
   /** how many drafts and messages on their way only this browser has */
   unsent(): number;
   /** ends the session, and forgets what is unsent */

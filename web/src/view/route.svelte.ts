@@ -4,6 +4,7 @@ export type Route =
   | { page: 'room'; room: string; seq?: number; view?: 'dashboard'; panel?: Panel; q?: string; everywhere?: boolean }
   | { page: 'search'; q: string }
   | { page: 'devices'; id?: string; sensor?: string }
+  | { page: 'firmware'; product?: string; part?: string }
   | { page: 'settings'; section: string }
   | { page: 'admin'; section: string; id?: string; query?: string }
   | { page: 'sign-in' | 'sign-up'; next?: string; invite?: string }
@@ -44,6 +45,8 @@ export function parse(url: URL): Route {
       const sensor = url.searchParams.get('sensor') ?? '';
       return { page: 'devices', ...(a && { id: a }), ...(sensor && { sensor }) };
     }
+    case 'firmware':
+      return { page, ...(a && { product: a }), ...(b && { part: b }) };
     case 'settings':
       return { page: 'settings', section: a || 'profile' };
     case 'admin':
@@ -109,6 +112,8 @@ export function href(r: Route): string {
       return `/search${r.q ? `?q=${encodeURIComponent(r.q)}` : ''}`;
     case 'devices':
       return `/devices${r.id ? `/${r.id}` : ''}${r.sensor ? `?sensor=${encodeURIComponent(r.sensor)}` : ''}`;
+    case 'firmware':
+      return `/firmware${r.product ? `/${r.product}${r.part ? `/${r.part}` : ''}` : ''}`;
     case 'settings':
       return `/settings/${r.section}`;
     case 'admin':

@@ -1,0 +1,117 @@
+// Products, releases and images of firmware, asked for by REST.
+
+import type { Api } from '../net/api';
+import { sha256 } from '../platform/hash';
+import type * as port from '../view/firmwareport';
+import type { PageOf } from '../view/port';
+import type { Me } from '../view/types';
+
+const part = 1 << 20; // bytes that are sent at a time
+
+const productPath = (id: string) => `/firmware/products/${encodeURIComponent(id)}`;
+const releasePath = (id: string) => `/firmware/releases/${encodeURIComponent(id)}`;
+const uploadPath = (id: string) => `/firmware/uploads/${encodeURIComponent(id)}`;
+
+type Known = port.Upload & { kind: string; sha256: string };
+
+export class Firmware implements port.Firmware {
+  readonly #api: Api<Me>;
+
+  constructor(api: Api<Me>) {
+    this.#api = api;
+  }
+
+  async offerKey(): Promise<string> {
+    return (await this.#api.call<{ key: string }>('GET', '/firmware/offer-key')).key;
+  }
+
+  async products(): Promise<port.Product[]> {
+    return (await this.#api.call<{ items: port.Product[] }>('GET', '/firmware/products')).items;
+  }
+
+  product(id: string): Promise<port.Product> {
+    return this.#api.call('GET', productPath(id));
+  }
+
+  createProduct(name: string, title: string, room: string): Promise<port.Product> {
+    return this.#api.call('POST', '/firmware/products', { name, ...(title && { title }), ...(room && { room }) });
+  }
+
+  deleteProduct(id: string): Promise<void> {
+    return this.#api.call('DELETE', productPath(id));
+  }
+
+  async roots(product: string): Promise<port.ProductRoot[]> {
+    return (await this.#api.call<{ items: port.ProductRoot[] }>('GET', `${productPath(product)}/roots`)).items;
+  }
+
+  async addRoot(product: string, root: port.Signed): Promise<void> {
+    await this.#api.call('POST', `${productPath(product)}/roots`, root);
+  }
+
+  releases(product: string, cursor: string): Promise<PageOf<port.Release>> {
+    return this.#api.call('GET', `${productPath(product)}/releases?${new URLSearchParams({ cursor })}`);
+  }
+
+  release(id: string): Promise<port.Release> {
+    return this.#api.call('GET', releasePath(id));
+  }
+
+  createRelease(product: string, version: string, code: number, notes: string): Promise<port.Release> {
+    return this.#api.call('POST', `${productPath(product)}/releases`, { version, version_code: code, notes });
+  }
+
+  async setNotes(id: string, notes: string): Promise<void> {
+    await this.#api.call('PATCH', releasePath(id), { notes });
+  }
+
+  async setState(id: string, state: 'active' | 'withdrawn'): Promise<void> {
+    await this.#api.call('PATCH', releasePath(id), { state });
+  }
+
+  deleteRelease(id: string): Promise<void> {
+    return this.#api.call('DELETE', releasePath(id));
+  }
+
+  async upload(
+    product: string,
+    kind: port.UploadKind,
+    file: Blob,
+    sent: (bytes: number) => void,
+  ): Promise<port.Upload> {
+    const hash = await sha256(file);
+    const uploads = `${productPath(product)}/uploads`;
+    // What a lost connection or a reload left behind goes on where it was.
+    const known = (await this.#api.call<{ items: Known[] }>('GET', uploads)).items;
+    let upload: port.Upload =
+      known.find((u) => u.sha256 === hash && u.kind === kind) ??
+      (await this.#api.call<port.Upload>('POST', uploads, { kind, size: file.size, sha256: hash }));
+    sent(upload.received);
+    while (upload.received < file.size) {
+      const next = file.slice(upload.received, upload.received + part, 'application/octet-stream');
+      upload = await this.#api.call('PUT', `${uploadPath(upload.id)}/parts/${upload.received}`, next);
+      sent(upload.received);
+    }
+    return this.#api.call('POST', `${uploadPath(upload.id)}/complete`);
+  }
+
+  forgetUpload(id: string): Promise<void> {
+    return this.#api.call('DELETE', uploadPath(id));
+  }
+
+  async addImage(release: string, upload: string, chip: string): Promise<void> {
+    await this.#api.call('POST', `${releasePath(release)}/images`, { upload, ...(chip && { chip }) });
+  }
+
+  removeImage(release: string, sha: string): Promise<void> {
+    return this.#api.call('DELETE', `${releasePath(release)}/images/${encodeURIComponent(sha)}`);
+  }
+
+  manifest(release: string): Promise<port.Signed> {
+    return this.#api.call('GET', `${releasePath(release)}/manifest`);
+  }
+
+  async sign(release: string, manifest: port.Signed): Promise<void> {
+    await this.#api.call('PUT', `${releasePath(release)}/manifest`, manifest);
+  }
+}
