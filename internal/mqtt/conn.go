@@ -76,10 +76,7 @@ func (c *conn) context(ctx context.Context) context.Context {
 
 // handshake reads CONNECT, answers it, and has the connection served.
 func (c *conn) handshake(ctx context.Context) {
-	deadline := time.Now().Add(connectTime)
-	_ = c.nc.SetDeadline(deadline)
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
+	_ = c.nc.SetDeadline(time.Now().Add(connectTime))
 	if err := c.awaitConnect(ctx); err != nil {
 		c.refuse(err)
 		return
@@ -112,8 +109,30 @@ func (c *conn) awaitConnect(ctx context.Context) error {
 			return err
 		}
 		c.buf = c.buf[:copy(c.buf, c.buf[n:])]
-		return c.connect(ctx, p)
+		return c.inTurn(ctx, func(ctx context.Context) error { return c.connect(ctx, p) })
 	}
+}
+
+// inTurn has a client connected when those that came before it are. After a restart all come at once: many at a time would
+// take so long that each gave up, and came again.
+func (c *conn) inTurn(ctx context.Context, connect func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, admitTime)
+	defer cancel()
+	select {
+	case c.s.admitting <- struct{}{}:
+	default:
+		select {
+		case c.s.admitting <- struct{}{}:
+		case <-ctx.Done():
+			return &packet.Error{Code: packet.Unavailable, Text: "too many clients connect at once"}
+		}
+		if c.hungUp() {
+			<-c.s.admitting
+			return errGone
+		}
+	}
+	defer func() { <-c.s.admitting }()
+	return connect(ctx)
 }
 
 // errGone ends a connection without a word.

@@ -10,4 +10,6 @@ func readSocket(uintptr, []byte) (n int, again bool, err error) { return 0, true
 
 func (c *conn) readNow(uintptr) bool { return true }
 
+func (c *conn) hungUp() bool { return false }
+
 func (c *conn) writeOnce([]byte) (int, error) { return 0, nil }

@@ -27,6 +27,18 @@ const canPoll = true
 
 func readSocket(fd uintptr, b []byte) (n int, again bool, err error) { return sock.Read(fd, b) }
 
+// hungUp reports whether the client has closed the connection, and nothing is left to read of it.
+func (c *conn) hungUp() (gone bool) {
+	raw := c.raw
+	if c.feed != nil {
+		raw = c.feed.raw
+	}
+	if raw != nil {
+		_ = raw.Control(func(fd uintptr) { gone = sock.Ended(fd) })
+	}
+	return gone
+}
+
 // readNow reads once, and reports false if there was nothing to read.
 func (c *conn) readNow(fd uintptr) bool {
 	c.grow()

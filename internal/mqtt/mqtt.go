@@ -133,13 +133,16 @@ type Service struct {
 	empty    chan struct{} // closed when draining and without connections
 
 	forget      chan struct{} // a device is gone
+	admitting   chan struct{} // has an entry for each client that is connected now
 	listening   chan struct{} // closed once revocations are heard
 	revocations atomic.Int64
 }
 
 const (
-	connectTime  = 5 * time.Second // from the first byte to CONNACK
-	closeTime    = 5 * time.Second // for the other side to take what is last
+	connectTime  = 5 * time.Second  // for CONNECT, with the handshake of TLS before it
+	admitTime    = 15 * time.Second // from CONNECT to CONNACK
+	admitAtOnce  = 64               // clients that are connected at a time; so many share a commit
+	closeTime    = 5 * time.Second  // for the other side to take what is last
 	tokenGrace   = 30 * time.Second
 	maxPreAuth   = 4 << 10
 	maxPayload   = 64 << 10
@@ -170,6 +173,7 @@ func New(d Deps) *Service {
 		conns:    make(map[*conn]struct{}), clients: make(map[string]*conn), users: make(map[string]int),
 		sites: make(map[string]*site),
 		empty: make(chan struct{}), forget: make(chan struct{}, 1), listening: make(chan struct{}),
+		admitting: make(chan struct{}, admitAtOnce),
 	}
 	s.retainer.init(d.Topics.RetainMessages)
 	s.drops.init(d.Sessions.DropQueued, d.Log)

@@ -60,7 +60,22 @@ func TestRead(t *testing.T) {
 	}
 	read(8, false, nil)
 	read(2, false, nil)
+	ended := func(want bool) {
+		t.Helper()
+		do(func(fd uintptr) {
+			if got := sock.Ended(fd); got != want {
+				t.Errorf("that it has ended is %v", got)
+			}
+		})
+	}
+	ended(false)
+	if _, err := peer.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
 	peer.Close()
+	ended(false) // there is something to read
+	read(1, false, nil)
+	ended(true)
 	read(0, false, io.EOF)
 }
 

@@ -23,6 +23,18 @@ func Write(fd uintptr, b []byte) (n int, again bool, err error) {
 	return n, again || err == nil && n < len(b), err
 }
 
+// Ended reports whether the other side has closed the stream, and all of it was read. It reads nothing.
+func Ended(fd uintptr) bool {
+	var b [1]byte
+	for {
+		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK)
+		if err == syscall.EINTR { //nolint:errorlint // a number, as the system gave it
+			continue
+		}
+		return n == 0 && err == nil
+	}
+}
+
 // once calls one of the two until no signal interrupts it.
 func once(call func(int, []byte) (int, error), fd uintptr, b []byte) (n int, again bool, err error) {
 	for {
