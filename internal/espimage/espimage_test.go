@@ -62,7 +62,8 @@ func TestAnImageSaysWhatItIs(t *testing.T) {
 		i := read(t, b)
 		expectCodes(t, i)
 		if i.Chip != c.Name || i.RevisionMin != 3 || i.RevisionMax != 199 || i.Project != "greenhouse" ||
-			i.Version != "2.4.0" || i.SDK != "v6.1" || i.SecureVersion != 1 || i.ELFSHA256 != "010203"+strings.Repeat("00", 29) ||
+			i.Version != "2.4.0" || i.SDK != "v6.1" || i.SecureVersion != 1 ||
+			i.ELFSHA256 != "010203"+strings.Repeat("00", 29) ||
 			i.Built != "Nov 28 2026 12:00:00" || i.PageSize != 1<<16 || len(i.Segments) != 2 || i.FlashMode != "DIO" ||
 			i.FlashSize != "4MB" || i.ImageSize != int64(len(b)) || i.Validation == "" || len(i.SHA256) != 64 {
 			t.Errorf("%s: %+v", c.Name, i)

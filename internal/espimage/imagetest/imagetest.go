@@ -65,7 +65,7 @@ func Build(a App) []byte {
 	}
 	sum := byte(0xEF)
 	for n, data := range [][]byte{descriptor, a.Code} {
-		b = binary.LittleEndian.AppendUint32(b, []uint32{0x3C000020, 0x42000020}[n])
+		b = binary.LittleEndian.AppendUint32(b, []uint32{flash(a.ChipID) + 0x20, 0x40380000}[n])
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(data)))
 		b = append(b, data...)
 		for _, v := range data {
@@ -79,6 +79,21 @@ func Build(a App) []byte {
 	}
 	hash := sha256.Sum256(b)
 	return append(b, hash[:]...)
+}
+
+// flash is where a chip has its flash in memory.
+func flash(chip uint16) uint32 {
+	switch chip {
+	case 0x00: // ESP32
+		return 0x3F400000
+	case 0x02: // S2
+		return 0x3F000000
+	case 0x05, 0x09, 0x0C, 0x1F: // C3, S3, C2, E22
+		return 0x3C000000
+	case 0x12, 0x20: // P4, S31
+		return 0x40000000
+	}
+	return 0x42000000
 }
 
 // Pad fills an image up to a multiple of 4096 bytes, as signing does.
