@@ -21,7 +21,7 @@ import (
 type Firmware struct {
 	Root    []byte           // the first root of the product
 	Factory []byte           // the image with which the devices were made
-	Models  func(int) Model  // what the device of a number is; nil: revision 1, with slots as large as needed
+	Models  func(int) Model  // what the device of a number is; nil: revision 1, with slots of 128 KiB or four images
 	Within  time.Duration    // for a new image to reach the server, before it is taken back; 0: 30 s
 	Crash   time.Duration    // after which a firmware that crashes later crashes, again and again; 0: 5 s
 	HTTP    *http.Client     // nil: images are read over the devices' connections
@@ -80,7 +80,7 @@ func (f *Fleet) newUnit(d *device) (*unit, error) {
 		m = o.Models(d.plan.Number)
 	}
 	if m.Slot == 0 {
-		m.Slot = 4 * updater.SectorSize * (1 + len(o.Factory)/updater.SectorSize)
+		m.Slot = max(128<<10, 4*updater.SectorSize*(1+len(o.Factory)/updater.SectorSize))
 	}
 	b, err := board.New(m, o.Factory)
 	return &unit{d: d, o: o, root: root, board: b}, err
