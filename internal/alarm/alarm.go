@@ -48,6 +48,8 @@ type Store interface {
 	DeleteGroupRule(ctx context.Context, owner, id string, now time.Time) ([]string, error)
 	FollowGroups(ctx context.Context, now time.Time) ([]string, error)
 	Maintenance(ctx context.Context, owner string) ([]domain.Maintenance, error)
+	// GroupsOf returns the names of the groups made by hand that a device of owner is in.
+	GroupsOf(ctx context.Context, owner, device string) ([]string, error)
 	AddMaintenance(ctx context.Context, m domain.Maintenance) error
 	DeleteMaintenance(ctx context.Context, owner, id string, now time.Time) error
 	PruneMaintenance(ctx context.Context, before time.Time) error

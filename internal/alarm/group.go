@@ -23,6 +23,9 @@ func (s *Service) PutGroupRule(
 	if g.AlarmRule, err = domain.CheckAlarmRule(g.AlarmRule); err != nil {
 		return g, err
 	}
+	if err := domain.CheckScope(g.Scope); err != nil {
+		return g, err
+	}
 	g.CreatedBy, g.CreatedAt, g.ChangedAt = p.ID, now, now
 	if g.ID == "" {
 		g.ID = domain.NewID(domain.GroupRulePrefix)
@@ -69,12 +72,13 @@ func (s *Service) allChanged(devices []string) {
 // ScopedBody is a rule for several devices as it is sent.
 type ScopedBody struct {
 	RuleBody
-	Type string `json:"type,omitempty" maxLength:"64" doc:"of the devices; absent: any"`
-	Tag  string `json:"tag,omitempty" maxLength:"64" doc:"of the devices; absent: any. Without both it is for all of yours"`
+	Type  string `json:"type,omitempty" maxLength:"64" doc:"of the devices; absent: any"`
+	Tag   string `json:"tag,omitempty" maxLength:"64" doc:"of the devices; absent: any. Without both it is for all of yours"`
+	Group string `json:"device_group,omitempty" maxLength:"32" doc:"instead: name of a group of yours that is made by hand"`
 }
 
 func (b ScopedBody) value() domain.ScopedRule {
-	return domain.ScopedRule{AlarmRule: b.rule(""), Scope: domain.DeviceScope{Type: b.Type, Tag: b.Tag}}
+	return domain.ScopedRule{AlarmRule: b.rule(""), Scope: domain.DeviceScope{Type: b.Type, Tag: b.Tag, Group: b.Group}}
 }
 
 // scopedRule is a rule for several devices as the API shows it.
@@ -88,7 +92,8 @@ type scopedRule struct {
 
 func viewGroup(g domain.ScopedRule) scopedRule {
 	return scopedRule{ID: g.ID, Devices: g.Devices, CreatedAt: g.CreatedAt, ChangedAt: g.ChangedAt,
-		ScopedBody: ScopedBody{RuleBody: view(g.AlarmRule).RuleBody, Type: g.Scope.Type, Tag: g.Scope.Tag}}
+		ScopedBody: ScopedBody{RuleBody: view(g.AlarmRule).RuleBody, Type: g.Scope.Type, Tag: g.Scope.Tag,
+			Group: g.Scope.Group}}
 }
 
 type groupOutput struct{ Body scopedRule }

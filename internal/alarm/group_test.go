@@ -110,3 +110,58 @@ func TestNobodyChangesTheGroupRuleOfAnother(t *testing.T) {
 		t.Errorf("a rule for all devices of one has those of others: %+v, %v", theirs, err)
 	}
 }
+
+// A rule and a maintenance window for a group that is made by hand are those of the devices that are in it by then.
+func TestAGroupMadeByHandIsAScope(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, g := t.Context(), newGarden(t, db)
+		pumps := domain.DeviceGroup{Owner: owner.ID, Name: "pumps"}
+		if _, err := db.Groups.PutGroup(ctx, pumps, []string{greenhouse}, g.now); err != nil {
+			t.Fatal(err)
+		}
+		silent := domain.ScopedRule{AlarmRule: domain.AlarmRule{Name: "Silent", Kind: domain.AbsenceAlarm},
+			Scope: domain.DeviceScope{Group: "pumps"}}
+		silent, err := g.PutGroupRule(ctx, owner, silent)
+		if err != nil || silent.Devices != 1 || silent.Scope != (domain.DeviceScope{Group: "pumps"}) {
+			t.Fatalf("%+v, %v", silent, err)
+		}
+		hour := domain.Maintenance{Name: "New pump", From: g.now, To: g.now.Add(time.Hour), Scope: silent.Scope}
+		if _, err := g.AddMaintenance(ctx, owner, hour); err != nil {
+			t.Fatal(err)
+		}
+		windows := func() int {
+			t.Helper()
+			out, err := g.windows(ctx, owner.ID, &domain.Device{ID: greenhouse})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(out.Body.Items)
+		}
+		if n := windows(); n != 1 {
+			t.Errorf("a device of the group has %d windows", n)
+		}
+		if _, err := db.Groups.ChangeGroup(ctx, owner.ID, "pumps", nil, []string{greenhouse}, g.now); err != nil {
+			t.Fatal(err)
+		}
+		if n, rules := windows(), g.rulesOf(t, greenhouse); n != 0 || len(rules) != 0 {
+			t.Errorf("a device that is not in it any more has %d windows, and %+v", n, rules)
+		}
+
+		wet := domain.DeviceGroup{Owner: owner.ID, Name: "wet", Rule: &domain.GroupRule{Tag: "wet"}}
+		if _, err := db.Groups.PutGroup(ctx, wet, nil, g.now); err != nil {
+			t.Fatal(err)
+		}
+		for what, scope := range map[string]domain.DeviceScope{
+			"a group by a rule": {Group: "wet"}, "no group": {Group: "fans"}, "a group and a tag": {Group: "pumps", Tag: "wet"},
+		} {
+			silent.ID, silent.Scope, hour.Scope = "", scope, scope
+			if _, err := g.PutGroupRule(ctx, owner, silent); domain.KindOf(err) != domain.Invalid {
+				t.Errorf("a rule for %s: %v", what, err)
+			}
+			if _, err := g.AddMaintenance(ctx, owner, hour); domain.KindOf(err) != domain.Invalid {
+				t.Errorf("maintenance of %s: %v", what, err)
+			}
+		}
+	})
+}

@@ -36,6 +36,7 @@ type Window struct {
 	Device   string     `json:"device,omitempty" maxLength:"64" doc:"absent: any of your devices"`
 	Type     string     `json:"type,omitempty" maxLength:"64" doc:"of devices; absent: any"`
 	Tag      string     `json:"tag,omitempty" maxLength:"64" doc:"of devices; absent: any"`
+	Group    string     `json:"device_group,omitempty" maxLength:"32" doc:"instead: name of a group of yours that is made by hand"`
 	From     *time.Time `json:"from,omitempty" doc:"once; absent: each week"`
 	To       *time.Time `json:"to,omitempty"`
 	Weekdays []int      `json:"weekdays,omitempty" maxItems:"7" doc:"on which it begins: 1 is Monday, 7 Sunday"`
@@ -54,7 +55,7 @@ type shownWindow struct {
 
 func (w Window) value() domain.Maintenance {
 	m := domain.Maintenance{Name: w.Name, Zone: w.Zone, Length: time.Duration(w.Minutes) * time.Minute,
-		Scope: domain.DeviceScope{Device: w.Device, Type: w.Type, Tag: w.Tag}}
+		Scope: domain.DeviceScope{Device: w.Device, Type: w.Type, Tag: w.Tag, Group: w.Group}}
 	if w.From != nil {
 		m.From = *w.From
 	}
@@ -80,7 +81,8 @@ func (w Window) value() domain.Maintenance {
 
 func viewWindow(m domain.Maintenance, now time.Time) shownWindow {
 	v := shownWindow{ID: m.ID, CreatedAt: m.CreatedAt,
-		Window: Window{Name: m.Name, Device: m.Scope.Device, Type: m.Scope.Type, Tag: m.Scope.Tag}}
+		Window: Window{Name: m.Name, Device: m.Scope.Device, Type: m.Scope.Type, Tag: m.Scope.Tag,
+			Group: m.Scope.Group}}
 	if until, active := m.Active(now); active {
 		v.ActiveUntil = &until
 	}
@@ -107,6 +109,11 @@ func (s *Service) windows(ctx context.Context, owner string, d *domain.Device) (
 	all, err := s.Store.Maintenance(ctx, owner)
 	if err != nil {
 		return nil, err
+	}
+	if d != nil {
+		if d.Groups, err = s.Store.GroupsOf(ctx, owner, d.ID); err != nil {
+			return nil, err
+		}
 	}
 	out := &windowsOutput{}
 	out.Body.Items = []shownWindow{}

@@ -91,7 +91,7 @@ func floors() map[string][]string {
 		"internal/store/search":     append(part("naming", "roomlog"), "internal/fulltext"),
 		"internal/store/rooms":      part("accounts", "devices", "naming", "roomlog"),
 		"internal/store/messages":   part("accounts", "rooms", "roomlog", "search"),
-		"internal/store/alarms":     part("accounts", "rooms", "roomlog"),
+		"internal/store/alarms":     part("accounts", "devices", "rooms", "roomlog"),
 		"internal/store/commands":   part("accounts", "rooms", "roomlog"),
 		"internal/store/dashboards": part("accounts", "rooms", "roomlog"),
 		"internal/store/firmware":   part("accounts", "blobs", "rooms"),

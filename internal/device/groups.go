@@ -20,6 +20,8 @@ type Groups interface {
 	) (domain.DeviceGroup, error)
 	DeleteGroup(ctx context.Context, owner, name string) error
 	Groups(ctx context.Context, owner string, now time.Time) ([]domain.DeviceGroup, error)
+	// GroupsOf returns the names of the groups made by hand that a device is in.
+	GroupsOf(ctx context.Context, owner, device string) ([]string, error)
 }
 
 // group is a group as the API shows it.

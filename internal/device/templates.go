@@ -58,7 +58,7 @@ func (s *Service) listTemplates(ctx context.Context, _ *struct{}) (*struct{ Body
 func (s *Service) putTemplate(ctx context.Context, in *struct {
 	OnTemplate
 	Body struct {
-		From string `json:"from,omitempty" maxLength:"64" doc:"the id of a device of yours, whose type, tags and capabilities are taken where the others say nothing"`
+		From string `json:"from,omitempty" maxLength:"64" doc:"the id of a device of yours, whose type, tags, groups made by hand and capabilities are taken where the others say nothing"`
 		domain.DeviceTemplate
 	}
 }) (*struct{ Body template }, error) {
@@ -91,6 +91,9 @@ func (s *Service) like(ctx context.Context, owner, id string) (t domain.DeviceTe
 		return t, err
 	}
 	t.Type, t.Tags = d.Type, d.Tags
+	if t.Groups, err = s.Groups.GroupsOf(ctx, owner, id); err != nil {
+		return t, err
+	}
 	c, at, err := s.Store.Capabilities(ctx, id)
 	if err == nil && !at.IsZero() {
 		c.Serial = "" // of that device alone

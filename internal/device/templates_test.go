@@ -66,7 +66,8 @@ func TestDevicesBeginWithATemplate(t *testing.T) {
 			t.Fatal(err)
 		}
 		like, err := s.like(ctx, ann, one.Device.ID)
-		if err != nil || like.Type != "pump" || like.Capabilities.Model != "P-2" || like.Capabilities.Serial != "" {
+		if err != nil || like.Type != "pump" || !slices.Equal(like.Groups, []string{"new"}) ||
+			like.Capabilities.Model != "P-2" || like.Capabilities.Serial != "" {
 			t.Errorf("%+v, %v", like, err)
 		}
 		if _, err := s.like(ctx, user(t, db, "eve"), one.Device.ID); domain.CodeOf(err) != domain.CodeNoDevice {

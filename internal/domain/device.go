@@ -54,6 +54,7 @@ type Device struct {
 	Serial    string   // as the owner knows it; the device may tell one as well
 	Notes     string   // of the owner
 	Tags      []string // of the owner, sorted
+	Groups    []string // made by hand that it is in, where they are asked for
 	Access    DeviceAccess
 	Bridge    string    // id of the device that speaks for it; empty: it does so itself
 	Received  time.Time // when its owner got it from another; zero: they registered it

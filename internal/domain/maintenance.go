@@ -18,12 +18,21 @@ type DeviceScope struct {
 	Device string
 	Type   string
 	Tag    string
+	Group  string // made by hand; it goes with nothing else
 }
 
 // Fits reports whether d, a device of the same owner, is meant.
 func (s DeviceScope) Fits(d Device) bool {
 	return (s.Device == "" || s.Device == d.ID) && (s.Type == "" || s.Type == d.Type) &&
-		(s.Tag == "" || slices.Contains(d.Tags, s.Tag))
+		(s.Tag == "" || slices.Contains(d.Tags, s.Tag)) && (s.Group == "" || slices.Contains(d.Groups, s.Group))
+}
+
+// CheckScope refuses scopes that name a group besides something else.
+func CheckScope(s DeviceScope) error {
+	if s.Group != "" && s != (DeviceScope{Group: s.Group}) {
+		return InvalidField("/device_group", "name either a group, or other things that the devices have in common")
+	}
+	return nil
 }
 
 // Maintenance is a time in which alarms of some devices are not posted. It comes once, from From to To, or each
@@ -66,6 +75,9 @@ func (m Maintenance) Active(now time.Time) (until time.Time, active bool) {
 func CheckMaintenance(m Maintenance, now time.Time) (Maintenance, error) {
 	var err error
 	if m.Name, err = CheckLine("/name", m.Name, maxCapabilityText, true); err != nil {
+		return m, err
+	}
+	if err := CheckScope(m.Scope); err != nil {
 		return m, err
 	}
 	once, weekly := !m.From.IsZero() || !m.To.IsZero(), len(m.Weekdays) > 0

@@ -9,6 +9,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/devices"
 )
 
 const groupColumns = `id, type, tag, name, kind, severity, sensor, above, below, hysteresis, lasts, span, room_id, disabled,
@@ -27,8 +28,37 @@ func groups(ctx context.Context, q store.Queryer, owner, rest string, args ...an
 	}
 	return store.Collect(rows, func(rows *sql.Rows) (g domain.ScopedRule, err error) {
 		g.AlarmRule, err = scanWith(rows, &g.Scope.Type, &g.Scope.Tag, &g.Devices)
+		g.Scope = readScope(g.Scope)
 		return g, err
 	})
+}
+
+// byGroup begins the tag of a scope that is a group. No tag has this character, so that servers of before there were
+// such scopes take it for a tag that no device has.
+const byGroup = "@"
+
+// tagOf is the column of a scope's tag, or of its group.
+func tagOf(s domain.DeviceScope) string {
+	if s.Group != "" {
+		return byGroup + s.Group
+	}
+	return s.Tag
+}
+
+// readScope is a scope of which the column is read as its tag.
+func readScope(s domain.DeviceScope) domain.DeviceScope {
+	if name, is := strings.CutPrefix(s.Tag, byGroup); is {
+		s.Tag, s.Group = "", name
+	}
+	return s
+}
+
+// hasGroup holds that the group that a scope may name is there.
+func hasGroup(ctx context.Context, t *store.Tx, owner string, s domain.DeviceScope) error {
+	if s.Group == "" {
+		return nil
+	}
+	return devices.IsByHand(ctx, t, owner, s.Group)
 }
 
 // GroupRules returns the rules of a user for several devices, the oldest first.
@@ -61,6 +91,9 @@ func (repo *Repository) PutGroupRule(
 		if err := lockOwner(ctx, t, g.CreatedBy); err != nil {
 			return err
 		}
+		if err := hasGroup(ctx, t, g.CreatedBy, g.Scope); err != nil {
+			return err
+		}
 		others, err := groups(ctx, t, g.CreatedBy, ` AND id <> $2`, g.ID)
 		if err != nil {
 			return err
@@ -77,7 +110,7 @@ func (repo *Repository) PutGroupRule(
 			room_id = excluded.room_id, disabled = excluded.disabled, changed_at = excluded.changed_at,
 			escalate_after = excluded.escalate_after, escalate_room = excluded.escalate_room,
 			escalate_user = excluded.escalate_user`,
-			append([]any{g.ID, g.Scope.Type, g.Scope.Tag}, append(specOf(g.AlarmRule), g.CreatedBy, store.Millis(g.CreatedAt),
+			append([]any{g.ID, g.Scope.Type, tagOf(g.Scope)}, append(specOf(g.AlarmRule), g.CreatedBy, store.Millis(g.CreatedAt),
 				store.Millis(g.ChangedAt), g.Escalation.After.Milliseconds(), g.Escalation.Room, g.Escalation.User)...)...)
 		if err != nil {
 			return err
@@ -173,7 +206,7 @@ func differences(ctx context.Context, q store.Queryer, owner string) (due differ
 	if err != nil {
 		return due, err
 	}
-	devices, err := devicesOf(ctx, q, owner)
+	theirs, err := devicesOf(ctx, q, owner)
 	if err != nil {
 		return due, err
 	}
@@ -186,7 +219,7 @@ func differences(ctx context.Context, q store.Queryer, owner string) (due differ
 		for _, r := range have {
 			byDevice[r.Device] = r
 		}
-		for _, d := range devices {
+		for _, d := range theirs {
 			if !g.Scope.Fits(d) {
 				continue
 			}
@@ -217,12 +250,20 @@ func devicesOf(ctx context.Context, q store.Queryer, owner string) ([]domain.Dev
 	if err != nil {
 		return nil, err
 	}
-	return store.Collect(rows, func(rows *sql.Rows) (d domain.Device, err error) {
+	found, err := store.Collect(rows, func(rows *sql.Rows) (d domain.Device, err error) {
 		var tags string
 		err = rows.Scan(&d.ID, &d.Type, &tags)
 		d.Tags = strings.Fields(tags)
 		return d, err
 	})
+	if err != nil {
+		return nil, err
+	}
+	in, err := devices.HandGroups(ctx, q, owner, "")
+	for i := range found {
+		found[i].Groups = in[found[i].ID]
+	}
+	return found, err
 }
 
 // follow makes the rules of devices what the differences say. The caller has locked the owner.

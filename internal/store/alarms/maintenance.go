@@ -9,6 +9,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/devices"
 )
 
 const windowColumns = `id, owner_id, name, device_id, type, tag, from_at, to_at, weekdays, start_minute, minutes, zone,
@@ -19,6 +20,7 @@ func scanWindow(rows *sql.Rows) (m domain.Maintenance, err error) {
 	err = rows.Scan(&m.ID, &m.Owner, &m.Name, &m.Scope.Device, &m.Scope.Type, &m.Scope.Tag, &from, &to, &days, &start,
 		&length,
 		&m.Zone, &created)
+	m.Scope = readScope(m.Scope)
 	m.From, m.To, m.CreatedAt = store.Time(from), store.Time(to), store.Time(created)
 	m.Start, m.Length = time.Duration(start)*time.Minute, time.Duration(length)*time.Minute
 	for day := time.Sunday; day <= time.Saturday; day++ {
@@ -59,6 +61,9 @@ func (repo *Repository) AddMaintenance(ctx context.Context, m domain.Maintenance
 		if err != nil {
 			return err
 		}
+		if err := hasGroup(ctx, t, m.Owner, m.Scope); err != nil {
+			return err
+		}
 		var days int64
 		for _, day := range m.Weekdays {
 			days |= 1 << day
@@ -66,7 +71,7 @@ func (repo *Repository) AddMaintenance(ctx context.Context, m domain.Maintenance
 		_, err = t.ExecContext(ctx, `INSERT INTO maintenance_windows (`+windowColumns+`)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
 			$13)`, m.ID, m.Owner, m.Name, m.Scope.Device, m.Scope.Type,
-			m.Scope.Tag, store.Millis(m.From), store.Millis(m.To), days, int64(m.Start/time.Minute), int64(m.Length/time.Minute),
+			tagOf(m.Scope), store.Millis(m.From), store.Millis(m.To), days, int64(m.Start/time.Minute), int64(m.Length/time.Minute),
 			m.Zone, store.Millis(m.CreatedAt))
 		return err
 	})
@@ -102,6 +107,11 @@ func maintained(
 		return "", until, err
 	}
 	d.Tags = strings.Fields(tags)
+	in, err := devices.HandGroups(ctx, t, d.Owner.ID, device)
+	if err != nil {
+		return "", until, err
+	}
+	d.Groups = in[device]
 	all, err := windows(ctx, t, d.Owner.ID)
 	for _, m := range all {
 		if end, active := m.Active(now); active && m.Scope.Fits(d) && end.After(until) {
@@ -117,4 +127,10 @@ func (repo *Repository) PruneMaintenance(ctx context.Context, before time.Time) 
 		_, err := t.ExecContext(ctx, `DELETE FROM maintenance_windows WHERE to_at <> 0 AND to_at < $1`, store.Millis(before))
 		return err
 	})
+}
+
+// GroupsOf returns the names of the groups made by hand that a device of owner is in.
+func (repo *Repository) GroupsOf(ctx context.Context, owner, device string) ([]string, error) {
+	in, err := devices.HandGroups(ctx, repo.db, owner, device)
+	return in[device], err
 }

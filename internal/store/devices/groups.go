@@ -190,3 +190,37 @@ func groupsWhere(ctx context.Context, q store.Queryer, rest string, args ...any)
 		return g, err
 	})
 }
+
+// HandGroups returns the names of the groups of owner that are made by hand, by the devices that are in them: of one
+// device, or of all if device is empty.
+func HandGroups(ctx context.Context, q store.Queryer, owner, device string) (map[string][]string, error) {
+	rows, err := q.QueryContext(ctx, `SELECT m.device_id, g.name FROM device_group_members m
+		JOIN device_groups g ON g.id = m.group_id WHERE g.owner_id = $1 AND g.rule = '' AND ($2 = '' OR m.device_id = $2)
+		ORDER BY g.name`, owner, device)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[string][]string)
+	_, err = store.Collect(rows, func(rows *sql.Rows) (id string, err error) {
+		var name string
+		err = rows.Scan(&id, &name)
+		names[id] = append(names[id], name)
+		return id, err
+	})
+	return names, err
+}
+
+// GroupsOf returns the names of the groups made by hand that a device of owner is in.
+func (repo *Groups) GroupsOf(ctx context.Context, owner, device string) ([]string, error) {
+	names, err := HandGroups(ctx, repo.db, owner, device)
+	return names[device], err
+}
+
+// IsByHand holds that owner has a group of this name, which is made by hand.
+func IsByHand(ctx context.Context, q store.Queryer, owner, name string) error {
+	g, err := groupOf(ctx, q, owner, name)
+	if domain.KindOf(err) == domain.NotFound || err == nil && g.Rule != nil {
+		return domain.InvalidField("/device_group", "you have no group of this name that is made by hand")
+	}
+	return err
+}

@@ -288,16 +288,26 @@ export class Fleet implements port.Fleet {
     return (await this.#api.call<{ items: port.AlarmRule[] }>('GET', `${path(device)}/alarm-rules`)).items;
   }
 
-  async addRule(device: string, rule: Omit<port.AlarmRule, 'id'>): Promise<void> {
-    await this.#api.call('POST', `${path(device)}/alarm-rules`, rule);
+  putRule(device: string, rule: Omit<port.AlarmRule, 'id'>, id?: string): Promise<void> {
+    return this.#put(`${path(device)}/alarm-rules`, id, rule);
+  }
+
+  async #put(all: string, id: string | undefined, body: object): Promise<void> {
+    await (id ? this.#api.call('PUT', `${all}/${encodeURIComponent(id)}`, body) : this.#api.call('POST', all, body));
   }
 
   removeRule(device: string, id: string): Promise<void> {
     return this.#api.call('DELETE', `${path(device)}/alarm-rules/${encodeURIComponent(id)}`);
   }
 
-  async addGroupRule(scope: port.Scope, rule: Omit<port.AlarmRule, 'id'>): Promise<void> {
-    await this.#api.call('POST', '/alarm-rules', { ...rule, ...scope });
+  putGroupRule(scope: port.Scope, rule: Omit<port.AlarmRule, 'id'>, id?: string): Promise<void> {
+    return this.#put('/alarm-rules', id, { ...rule, ...scope });
+  }
+
+  async scopeOf(id: string): Promise<port.Scope> {
+    const rules = (await this.#api.call<{ items: (port.Scope & { id: string })[] }>('GET', '/alarm-rules')).items;
+    const { type, tag, device_group } = rules.find((r) => r.id === id) ?? {};
+    return { ...(type && { type }), ...(tag && { tag }), ...(device_group && { device_group }) };
   }
 
   removeGroupRule(id: string): Promise<void> {

@@ -191,6 +191,8 @@ export interface AlarmRule {
   /** where it is posted */
   room?: string;
   escalate?: Escalation;
+  /** it raises nothing */
+  disabled?: boolean;
   /** id of the rule for several devices that it comes from */
   group?: string;
 }
@@ -199,6 +201,8 @@ export interface AlarmRule {
 export interface Scope {
   type?: string;
   tag?: string;
+  /** name of a group made by hand */
+  device_group?: string;
 }
 
 /** A time in which alarms are not posted: once, or each week. */
@@ -209,6 +213,7 @@ export interface Window {
   device?: string;
   type?: string;
   tag?: string;
+  device_group?: string;
   from?: string;
   to?: string;
   /** 1 is Monday */
@@ -371,10 +376,13 @@ export interface Fleet {
   /** what happened last first */
   log(device: string): Promise<Note[]>;
   rules(device: string): Promise<AlarmRule[]>;
-  addRule(device: string, rule: Omit<AlarmRule, 'id'>): Promise<void>;
+  /** id: replaces that one */
+  putRule(device: string, rule: Omit<AlarmRule, 'id'>, id?: string): Promise<void>;
   removeRule(device: string, id: string): Promise<void>;
   /** a rule for several devices, also for those that come later */
-  addGroupRule(scope: Scope, rule: Omit<AlarmRule, 'id'>): Promise<void>;
+  putGroupRule(scope: Scope, rule: Omit<AlarmRule, 'id'>, id?: string): Promise<void>;
+  /** which devices a rule for several is for */
+  scopeOf(id: string): Promise<Scope>;
   removeGroupRule(id: string): Promise<void>;
   /** the windows of a device */
   maintenance(device: string): Promise<Window[]>;
