@@ -50,3 +50,10 @@ test('moving stops at the present', () => {
   expect(moved({ from: 0, to: 100 }, 0.5, 120)).toEqual({ from: 20, to: 120 });
   expect(moved({ from: 0, to: 100 }, 0.5, 100)).toEqual({ from: 0, to: 100 });
 });
+
+test('a device that reports more often than before had no gaps before', () => {
+  const at = [...Array.from({ length: 20 }, (_, i) => i * 60), ...Array.from({ length: 100 }, (_, i) => 1200 + i * 5)];
+  const buckets = [...at, 1900, 1905, 1910].map((s) => ({ t: s * 1000, v: 1, min: 1, max: 1, n: 1 }));
+  const [times, values] = columnsOf(buckets, 7500);
+  expect(times.filter((_, i) => values[i] === null)).toEqual([(1695 + 1900) / 2]);
+});

@@ -14,8 +14,8 @@ export interface Bucket {
 export type Columns = [x: number[], v: (number | null)[], min: (number | null)[], max: (number | null)[]];
 
 /**
- * The columns of buckets in the order of their times. A gap is put in where more than three
- * times the usual distance lies between two of them, or more than step milliseconds.
+ * The columns of buckets in the order of their times. A gap is put in where more than three times
+ * the distance that is usual around there lies between two of them, or more than step milliseconds.
  */
 export function columnsOf(buckets: readonly Bucket[], step: number): Columns {
   const columns: Columns = [[], [], [], []];
@@ -25,22 +25,21 @@ export function columnsOf(buckets: readonly Bucket[], step: number): Columns {
     columns[2].push(b ? b.min : null);
     columns[3].push(b ? b.max : null);
   };
-  const most = Math.max(step * 1.5, 3 * usualDistance(buckets));
-  let before: Bucket | undefined;
-  for (const b of buckets) {
-    if (before && b.t - before.t > most) put((before.t + b.t) / 2, undefined);
+  const apart = buckets.slice(1).map((b, i) => b.t - (buckets[i]?.t ?? 0));
+  buckets.forEach((b, i) => {
+    const since = apart[i - 1] ?? 0;
+    if (since > step * 1.5 && since > 3 * usual(apart, i - 1)) put(b.t - since / 2, undefined);
     put(b.t, b);
-    before = b;
-  }
+  });
   return columns;
 }
 
-/** The median distance between neighbours, in milliseconds; 0 of fewer than two. */
-function usualDistance(buckets: readonly Bucket[]): number {
-  const apart: number[] = [];
-  for (let i = 1; i < buckets.length; i++) apart.push((buckets[i]?.t ?? 0) - (buckets[i - 1]?.t ?? 0));
-  apart.sort((a, b) => a - b);
-  return apart[apart.length >> 1] ?? 0;
+const around = 5; // distances on either side
+
+/** The median of the distances around one. A device that reports more often than before has no gaps before. */
+function usual(apart: readonly number[], i: number): number {
+  const near = apart.slice(Math.max(0, i - around), i + around + 1).sort((a, b) => a - b);
+  return near[near.length >> 1] ?? 0;
 }
 
 /**
