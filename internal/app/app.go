@@ -26,7 +26,6 @@ import (
 	"github.com/unhidra/unhidra/internal/disk"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/feed"
-	"github.com/unhidra/unhidra/internal/firmware"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/store"
@@ -316,7 +315,7 @@ func (s *server) handlers() error {
 	s.modules.routes(httpx.New(mux, s.api()), s.Config)
 	mux.Handle("GET /ws", s.modules.gateway)
 	mux.Handle("GET /mqtt", s.modules.mqtt)
-	mux.HandleFunc("GET "+firmware.ImagePath+"{sha256}", s.modules.firmware.ServeImage)
+	mux.HandleFunc("GET "+httpx.ImagePath+"{sha256}", s.modules.firmware.ServeImage)
 	mux.Handle(telemetry.PrometheusPath+"/", s.modules.telemetry.ServePrometheus())
 	if s.Config.Has(config.RoleAuth) {
 		mux.HandleFunc("GET "+auth.KeysPath, s.modules.auth.ServeKeys)

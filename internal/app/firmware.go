@@ -32,7 +32,8 @@ func (s *server) buildFirmware() (err error) {
 		Products: s.db.Products, Releases: s.db.Releases, Uploads: s.db.Uploads, Files: s.files, Temp: s.Config.Incoming(),
 		Secrets: secrets{users: m.auth, devices: m.device}, OfferKey: key, LinkKey: s.keys.Derive("firmware links"),
 		URL: func() string { return s.addrs.URL }, Quota: int64(s.Config.FirmwareStorage) << 20, Audit: m.audit,
-		Log: s.logs.Part("firmware"),
+		Pace: firmware.Pace{Total: s.Config.FirmwareRate, Site: s.Config.FirmwareSite},
+		Log:  s.logs.Part("firmware"),
 	})
 	if err != nil {
 		return err

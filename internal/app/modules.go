@@ -294,7 +294,7 @@ func (s *server) healthCheckers() []admin.HealthChecker {
 func (s *server) watchQueues() {
 	m := s.modules
 	obs.WatchQueues(s.reg, slices.Concat(s.db.Queues(), s.readings.Queues(), m.chat.Queues(), m.hub.Queues(),
-		m.gateway.Queues(), m.auth.Queues(), m.history.Queues(), m.command.Queues(), m.alarm.Queues(),
+		m.gateway.Queues(), m.auth.Queues(), m.history.Queues(), m.command.Queues(), m.alarm.Queues(), m.firmware.Queues(),
 		m.rollout.Queues())...)
 }
 

@@ -20,6 +20,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -37,6 +38,12 @@ type Objects interface {
 	Delete(ctx context.Context, name string) error
 	// List calls fn for each object, in no particular order, until fn returns an error.
 	List(ctx context.Context, fn func(Object) error) error
+}
+
+// Opener is implemented by Objects that are files, which the kernel can copy to a connection.
+type Opener interface {
+	// OpenObject opens the file of an object. If there is none, the error is of kind domain.NotFound.
+	OpenObject(name string) (*os.File, error)
 }
 
 // An Object is an entry of List.

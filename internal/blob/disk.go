@@ -51,8 +51,8 @@ func syncDir(dir string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// Get returns a reader of the object's file.
-func (d *Disk) Get(_ context.Context, name string, offset, length int64) (io.ReadCloser, error) {
+// OpenObject opens the file of an object.
+func (d *Disk) OpenObject(name string) (*os.File, error) {
 	path, err := d.path(name)
 	if err != nil {
 		return nil, err
@@ -61,6 +61,12 @@ func (d *Disk) Get(_ context.Context, name string, offset, length int64) (io.Rea
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, Missing(name)
 	}
+	return f, err
+}
+
+// Get returns a reader of the object's file.
+func (d *Disk) Get(_ context.Context, name string, offset, length int64) (io.ReadCloser, error) {
+	f, err := d.OpenObject(name)
 	if err != nil {
 		return nil, err
 	}

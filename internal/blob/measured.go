@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -26,7 +27,22 @@ func Measured(o Objects, reg prometheus.Registerer) Objects {
 		}
 	}
 	reg.MustRegister(m.operations, m.bytes)
+	if files, ok := o.(Opener); ok {
+		return measuredFiles{m, files}
+	}
 	return m
+}
+
+// measuredFiles are measured objects that are files.
+type measuredFiles struct {
+	measured
+	files Opener
+}
+
+func (m measuredFiles) OpenObject(name string) (*os.File, error) {
+	f, err := m.files.OpenObject(name)
+	m.count("get", err)
+	return f, err
 }
 
 type measured struct {

@@ -116,6 +116,13 @@ func (s *Service) Open(ctx context.Context, hash string) (io.ReadSeekCloser, dom
 	if err != nil {
 		return nil, b, err
 	}
+	if files, ok := s.Objects.(Opener); ok {
+		f, err := files.OpenObject(b.Object)
+		if err != nil {
+			return nil, b, err
+		}
+		return f, b, nil
+	}
 	return &reader{ctx: ctx, objects: s.Objects, blob: b}, b, nil
 }
 

@@ -72,6 +72,8 @@ type Config struct {
 	RoomRequests    string
 	UserStorage     int // MiB; 0: no bound, as of the next one
 	FirmwareStorage int
+	FirmwareRate    int // KiB a second
+	FirmwareSite    int // of one address
 	DevicesPerUser  int
 	SendQueue       int
 	ConnectionAge   time.Duration // 0: for ever

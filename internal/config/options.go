@@ -254,6 +254,12 @@ func (c *Config) options() []option {
 		{limits, "UNHIDRA_FIRMWARE_STORAGE", "", "4096",
 			"MiB of images, and of files to debug them, that the products and uploads of one user may have; a file counts " +
 				"once; 0: no limit", false, num(&c.FirmwareStorage, 0, 1<<30)},
+		{limits, "UNHIDRA_FIRMWARE_RATE", "", "0",
+			"KiB a second that this server sends of firmware, in all downloads together; 0: no limit", false,
+			num(&c.FirmwareRate, 0, 1<<30)},
+		{limits, "UNHIDRA_FIRMWARE_SITE_RATE", "", "0",
+			"KiB a second that it sends to one address, such as a house or an office; 0: no limit", false,
+			num(&c.FirmwareSite, 0, 1<<30)},
 		{limits, "UNHIDRA_CONNECTIONS_PER_ADDR", "", "200",
 			"WebSockets open from one address at a time, and four times as many connections of other kinds; an IPv6 address " +
 				"counts as its /64, and the /48 around it may have 16 times as many. Raise it for an office behind one address; " +

@@ -15,9 +15,6 @@ import (
 	"github.com/unhidra/unhidra/internal/httpx"
 )
 
-// ImagePath is below which images are: this and the SHA-256 of one.
-const ImagePath = "/firmware/images/"
-
 // LinkLife is how long a link to an image is good for. It is longer than a slow download with pauses takes.
 const LinkLife = 6 * time.Hour
 
@@ -26,7 +23,7 @@ const LinkLife = 6 * time.Hour
 func (s *Service) Link(hash, to string) string {
 	until := strconv.FormatInt(s.now().Add(LinkLife).Unix(), 10)
 	q := url.Values{"until": {until}, "for": {to}, "sig": {s.signature(hash, until, to)}}
-	return s.URL() + ImagePath + hash + "?" + q.Encode()
+	return s.URL() + httpx.ImagePath + hash + "?" + q.Encode()
 }
 
 func (s *Service) signature(hash, until, to string) string {
@@ -47,6 +44,12 @@ func (s *Service) ServeImage(w http.ResponseWriter, r *http.Request) {
 		httpx.Fail(w, r, err)
 		return
 	}
+	leave, err := s.downloads.enter()
+	if err != nil {
+		httpx.Fail(w, r, err)
+		return
+	}
+	defer leave()
 	file, b, err := s.Files.Open(r.Context(), hash)
 	if err != nil {
 		httpx.Fail(w, r, err)
@@ -57,7 +60,7 @@ func (s *Service) ServeImage(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("ETag", `"`+hash+`"`)
 	h.Set("Cache-Control", "private, max-age=31536000, immutable")
-	http.ServeContent(w, r, "", b.Created, file)
+	http.ServeContent(w, r, "", b.Created, s.downloads.paced(r.Context(), file, httpx.ClientAddr(r.Context())))
 }
 
 // mayLoad returns an error unless a request may load the file with a hash.

@@ -90,7 +90,8 @@ type Deps struct {
 	OfferKey crypto.Signer // signs offers; roots name its public half
 	LinkKey  []byte        // of the HMAC in links to images
 	URL      func() string // of this server, without a slash at its end
-	Quota    int64         // bytes that files of one owner may have; 0: no limit
+	Pace     Pace
+	Quota    int64 // bytes that files of one owner may have; 0: no limit
 	Audit    Recorder
 	Log      *slog.Logger
 	Now      func() time.Time // nil: time.Now
@@ -99,7 +100,8 @@ type Deps struct {
 // Service is the firmware module.
 type Service struct {
 	Deps
-	offerKey manifest.Key
+	offerKey  manifest.Key
+	downloads *downloads
 }
 
 // New returns the service. Run must be called for uploads to be forgotten that nobody goes on with.
@@ -108,7 +110,7 @@ func New(d Deps) (*Service, error) {
 		d.Now = time.Now
 	}
 	key, err := manifest.NewKey(d.OfferKey.Public())
-	return &Service{Deps: d, offerKey: key}, err
+	return &Service{Deps: d, offerKey: key, downloads: newDownloads(d.Pace, d.Now)}, err
 }
 
 const pruneEvery = time.Hour

@@ -26,6 +26,7 @@ const (
 	// writeStall is how long a client may accept nothing of a response. Slow clients that keep
 	// reading have no other limit.
 	writeStall = 20 * time.Second
+	copySteps  = 16 // steps that are copied from a file at a time, within as many stalls
 )
 
 // hasBody reports whether r announces a body.

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -115,10 +117,13 @@ const (
 	mqttPath   = "/mqtt" // of handshakes, too
 )
 
-// exempt reports whether r does not count in the admission: handshakes, and health checks, which
-// decide whether to send more.
+// ImagePath is below which images of firmware are. Downloads take long, and have a limit of their own.
+const ImagePath = "/firmware/images/"
+
+// exempt reports whether r does not count in the admission: handshakes, downloads of firmware, and health
+// checks, which decide whether to send more.
 func exempt(r *http.Request) bool {
-	return r.URL.Path == socketPath || r.URL.Path == "/health" || r.URL.Path == "/ready"
+	return strings.HasPrefix(r.URL.Path, ImagePath) || r.URL.Path == socketPath || r.URL.Path == "/health" || r.URL.Path == "/ready"
 }
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, m *request) {
@@ -295,6 +300,28 @@ func (w *recorder) Write(b []byte) (int, error) {
 			return n, err
 		}
 	}
+}
+
+// ReadFrom is Write of what r has. Where the connection is not encrypted, the kernel copies a file.
+func (w *recorder) ReadFrom(r io.Reader) (n int64, err error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	left := int64(math.MaxInt64)
+	if limited, ok := r.(*io.LimitedReader); ok { // the kernel copies through one of these, not through two
+		r, left = limited.R, limited.N
+		defer func() { limited.N -= n }()
+	}
+	for left > 0 {
+		step := &io.LimitedReader{R: r, N: min(left, copySteps*writeStep)}
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(copySteps * writeStall))
+		m, err := io.Copy(w.ResponseWriter, step)
+		n, left, w.bytes = n+m, left-m, w.bytes+m
+		if err != nil || step.N > 0 { // it failed, or r is at its end
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 func (w *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {

@@ -1,0 +1,170 @@
+//go:build linux
+
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/testkit"
+	"github.com/unhidra/unhidra/internal/testkit/live"
+	"github.com/unhidra/unhidra/internal/testkit/node"
+)
+
+const downloads = 1000 // at once, of 1 MiB each
+
+// BenchmarkDownloads loads an image 1,000 times at once, over as many connections, from a server process and from an
+// nginx that has the same file, one after the other. It tells how much processor time each takes for a GB.
+func BenchmarkDownloads(b *testing.B) {
+	image := make([]byte, 1<<20)
+	copy(image, randomBytes(1<<20, 3))
+	link, server := imageServer(b, image)
+	page, peer := nginxWith(b, image)
+	for _, c := range []struct {
+		name, url string
+		pids      func() []int
+	}{{"unhidra", link, server}, {"nginx", page, peer}} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				before, begin := cpuOf(b, c.pids()), time.Now()
+				var wg sync.WaitGroup
+				for range downloads {
+					wg.Go(func() {
+						if err := loadOnce(b.Context(), c.url, len(image)); err != nil {
+							b.Error(err)
+						}
+					})
+				}
+				wg.Wait()
+				gb := float64(downloads) * float64(len(image)) / 1e9
+				b.ReportMetric((cpuOf(b, c.pids())-before).Seconds()/gb, "cpu-s/GB")
+				b.ReportMetric(gb*1000/time.Since(begin).Seconds(), "MB/s")
+			}
+		})
+	}
+}
+
+// loadOnce loads a file on a connection of its own.
+func loadOnce(ctx context.Context, url string, size int) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	t := &http.Transport{DisableKeepAlives: true}
+	defer t.CloseIdleConnections()
+	res, err := t.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	n, err := io.Copy(io.Discard, res.Body)
+	if err == nil && (res.StatusCode != http.StatusOK || n != int64(size)) {
+		err = fmt.Errorf("%s, %d bytes", res.Status, n)
+	}
+	return err
+}
+
+// imageServer starts a server as a process that has an image, and returns a link to it.
+func imageServer(b *testing.B, image []byte) (link string, pids func() []int) {
+	b.Helper()
+	ctx := b.Context()
+	var log testkit.Buffer
+	n := node.New(b, node.Build(b), &log, "AUTH_DB_PATH="+filepath.Join(b.TempDir(), "unhidra.db"),
+		"UNHIDRA_CONNECTIONS_PER_ADDR=5000", "UNHIDRA_LOG_LEVEL=warn")
+	n.Start()
+	for range 200 {
+		if n.Ready(ctx) {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	c := client.New(n.URL())
+	fail := func(err error) {
+		if err != nil {
+			b.Fatal(err, log.String())
+		}
+	}
+	fail(c.Register(ctx, client.Registration{Username: "ann", Password: live.Password}))
+	var product struct{ ID string }
+	fail(c.Do(ctx, "POST", "/firmware/products", map[string]string{"name": "tank"}, &product))
+	u, err := c.UploadFirmware(ctx, product.ID, "raw", bytes.NewReader(image), int64(len(image)), nil)
+	fail(err)
+	var r firmwareRelease
+	fail(c.Do(ctx, "POST", "/firmware/products/"+product.ID+"/releases",
+		map[string]any{"version": "1", "version_code": 1}, &r))
+	fail(c.Do(ctx, "POST", "/firmware/releases/"+r.ID+"/images", map[string]string{"upload": u.ID, "chip": "esp32"}, &r))
+	return r.Images[0].URL, func() []int { return []int{n.PID()} }
+}
+
+// nginxWith starts an nginx with one worker that serves a file.
+func nginxWith(b *testing.B, file []byte) (url string, pids func() []int) {
+	b.Helper()
+	dir, err := os.MkdirTemp("", "unhidra-nginx-")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil { // for its workers
+		b.Fatal(err)
+	}
+	port := node.Port(b)
+	conf := fmt.Sprintf(`daemon off; master_process off; worker_processes 1;
+worker_rlimit_nofile 10000; error_log %[1]s/error.log;
+pid %[1]s/pid; events { worker_connections 5000; }
+http { sendfile on; tcp_nopush on; access_log off; client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p;
+fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
+server { listen 127.0.0.1:%[2]d; root %[1]s; } }`, dir, port)
+	for name, data := range map[string][]byte{"nginx.conf": []byte(conf), "image.bin": file} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if _, err := exec.LookPath("nginx"); err != nil {
+		b.Skip("no nginx to compare with: install nginx-light")
+	}
+	var log testkit.Buffer
+	p := node.Command(b, &log, os.Environ(), "nginx", "-c", filepath.Join(dir, "nginx.conf"), "-p", dir)
+	p.Start()
+	url = fmt.Sprintf("http://127.0.0.1:%d/image.bin", port)
+	for range 100 {
+		if err = loadOnce(b.Context(), url, len(file)); err == nil {
+			return url, func() []int { return []int{p.PID()} }
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	errors, _ := os.ReadFile(filepath.Join(dir, "error.log"))
+	b.Fatalf("nginx: %v\n%s\n%s", err, errors, log.String())
+	return "", nil
+}
+
+// cpuOf is the processor time that processes have used.
+func cpuOf(b *testing.B, pids []int) (sum time.Duration) {
+	b.Helper()
+	for _, pid := range pids {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			b.Fatal(err)
+		}
+		fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+		for _, f := range fields[11:13] {
+			ticks, err := strconv.Atoi(f)
+			if err != nil {
+				b.Fatal(err)
+			}
+			sum += time.Duration(ticks) * (time.Second / 100)
+		}
+	}
+	return sum
+}

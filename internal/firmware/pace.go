@@ -1,0 +1,93 @@
+package firmware
+
+import (
+	"context"
+	"io"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/ratelimit"
+)
+
+// Pace limits what this node sends of images, so that a rollout does not fill a line that others need.
+type Pace struct {
+	Total int // KiB a second of all downloads; 0: no limit
+	Site  int // of those to one address, as that of a house or office; 0: no limit
+}
+
+const (
+	maxDownloads = 4096     // at once
+	paceStep     = 16 << 10 // bytes that are let through at a time
+	retryLoad    = 10 * time.Second
+)
+
+// downloads are the downloads under way.
+type downloads struct {
+	Pace
+	all, site *ratelimit.Limiter
+	now       func() time.Time
+	busy      atomic.Int64
+	refused   atomic.Int64
+}
+
+func newDownloads(p Pace, now func() time.Time) *downloads {
+	limiter := func(kib int) *ratelimit.Limiter { return ratelimit.New(kib, time.Second, max(kib, paceStep>>10)) }
+	return &downloads{Pace: p, all: limiter(p.Total), site: limiter(p.Site), now: now}
+}
+
+// enter admits a download, which must call leave at its end.
+func (d *downloads) enter() (leave func(), err error) {
+	if d.busy.Add(1) > maxDownloads {
+		d.busy.Add(-1)
+		d.refused.Add(1)
+		return nil, domain.Unavailable.Errorf(domain.CodeBusy, "too many downloads at once; try again").After(retryLoad)
+	}
+	return func() { d.busy.Add(-1) }, nil
+}
+
+// paced returns file, so that it is read no faster than it may be sent to an address.
+func (d *downloads) paced(ctx context.Context, file io.ReadSeeker, to netip.Addr) io.ReadSeeker {
+	if d.Pace == (Pace{}) {
+		return file
+	}
+	return &pacedFile{ReadSeeker: file, ctx: ctx, downloads: d, to: ratelimit.AddrKey(to)}
+}
+
+type pacedFile struct {
+	io.ReadSeeker
+	ctx       context.Context
+	downloads *downloads
+	to        string
+}
+
+// Read waits until some bytes may be sent, and reads them.
+func (f *pacedFile) Read(b []byte) (int, error) {
+	b = b[:min(len(b), paceStep)]
+	kib := (len(b) + 1023) >> 10
+	for _, limit := range []struct {
+		of  *ratelimit.Limiter
+		key string
+	}{{f.downloads.site, f.to}, {f.downloads.all, ""}} {
+		for {
+			ok, wait := limit.of.AllowN(limit.key, kib, f.downloads.now())
+			if ok {
+				break
+			}
+			select {
+			case <-f.ctx.Done():
+				return 0, f.ctx.Err()
+			case <-time.After(wait):
+			}
+		}
+	}
+	return f.ReadSeeker.Read(b)
+}
+
+// Queues are what waits in this process.
+func (s *Service) Queues() []obs.Queue {
+	return []obs.Queue{{Name: "downloads", Limit: maxDownloads, Depth: func() int { return int(s.downloads.busy.Load()) },
+		Full: s.downloads.refused.Load}}
+}
