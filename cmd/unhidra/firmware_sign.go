@@ -16,7 +16,8 @@ more. Name the images that you have built yourself: they are compared, so that y
 sign no others. A key that a token or a key service holds signs in two steps:
 
   unhidra firmware sign --pae to-be-signed release.json
-  pkcs11-tool --sign --mechanism ECDSA-SHA256 --id 01 -i to-be-signed -o signature
+  openssl dgst -sha256 -binary -out hash to-be-signed
+  pkcs11-tool --sign --mechanism ECDSA --id 01 --input-file hash --output-file signature
   unhidra firmware sign --public build.pub.pem --signature signature release.json
 `
 

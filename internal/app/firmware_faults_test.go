@@ -108,6 +108,11 @@ func TestAnUploadSaysWhatAnImageIsAndWhatIsWrongWithIt(t *testing.T) {
 		}
 		_, err = f.attach(r.ID, map[string]any{"upload": again.ID, "revision_min": 4})
 		must(t, err)
+		hidden, err := f.upload("raw", []byte("\x7fELF, and not what a device of another kind runs"))
+		must(t, err)
+		if got := strings.Join(finding(hidden), ", "); got != "error elf" {
+			t.Errorf("an ELF file as a raw image: %s", got)
+		}
 		if _, err := f.upload("elf", elf); codeOf(err) != client.CodeBadImage {
 			t.Errorf("no ELF file: %v", err)
 		}

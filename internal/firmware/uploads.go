@@ -127,7 +127,7 @@ func (s *Service) inspect(
 	var read *espimage.Image
 	switch u.Kind {
 	case domain.RawUpload:
-		return domain.ImageInfo{Format: "raw", RevisionMax: domain.MaxRevision}, nil
+		read, err = espimage.ReadRaw(file, u.Size, espimage.Declared{})
 	case domain.ELFUpload:
 		read, err = espimage.ReadELF(file, u.Size)
 	default:
