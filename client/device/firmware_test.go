@@ -3,6 +3,7 @@ package device_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync/atomic"
 	"testing"
 
@@ -14,6 +15,18 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit/firmwaretest"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 )
+
+// loader loads files, and counts them.
+type loader struct{ asked, failed atomic.Int64 }
+
+func (l *loader) RoundTrip(r *http.Request) (*http.Response, error) {
+	l.asked.Add(1)
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil || res.StatusCode != http.StatusPartialContent {
+		l.failed.Add(1)
+	}
+	return res, err
+}
 
 // registered registers a device, and returns its key.
 func registered(t *testing.T, owner *client.Client) string {
@@ -34,8 +47,10 @@ func TestADeviceInGoIsUpdated(t *testing.T) {
 	must(t, err)
 	must(t, b.Boot(domain.ResetPowerOn))
 	restart := make(chan struct{}, 1)
+	files := &loader{}
 	options := device.Options{Server: s.URL, Key: registered(t, ann), Dir: t.TempDir(),
-		Firmware: &device.Firmware{Board: b, Root: m.Root, Restart: func() { restart <- struct{}{} }}}
+		Firmware: &device.Firmware{Board: b, Root: m.Root, Restart: func() { restart <- struct{}{} },
+			HTTP: &http.Client{Transport: files}}}
 	var fails atomic.Bool
 	options.Firmware.SelfTest = func(context.Context) error {
 		if fails.Load() {
@@ -61,6 +76,9 @@ func TestADeviceInGoIsUpdated(t *testing.T) {
 	restarts()
 	m.Await(bad.ID, "the device is back", func(r firmwaretest.Rollout) bool { return r.Counts.Failed == 1 })
 	stop()
+	if files.asked.Load() != 2 || files.failed.Load() != 0 {
+		t.Errorf("images were asked for %d times over HTTP, in vain %d times", files.asked.Load(), files.failed.Load())
+	}
 	if r := b.Running(); r.VersionCode != 2 || r.Slot != domain.SlotValid {
 		t.Errorf("the board runs %+v", r)
 	}

@@ -57,9 +57,10 @@ func (u *Updater) take(ctx context.Context, s Server, o wire.FirmwareOffer) erro
 			Reason: whyBusy, RetryIn: deferFor})
 		return err
 	}
+	before := u.root()
 	taken, err := u.check(o)
 	if err != nil {
-		return u.refuse(ctx, s, o.Update, err)
+		return u.refuse(ctx, s, o.Update, err, u.root() != before)
 	}
 	if why := unmet(o.If, u.o.Board.Conditions()); why != "" {
 		_, err := u.progress(ctx, s, wire.FirmwareProgress{Update: o.Update, State: string(domain.FirmwareDeferred), Reason: why,
@@ -80,14 +81,15 @@ func (u *Updater) take(ctx context.Context, s Server, o wire.FirmwareOffer) erro
 }
 
 // refuse tells the server why an offer is refused, and asks anew if that may help: an offer that came late, or for
-// an earlier question, says nothing about the release.
-func (u *Updater) refuse(ctx context.Context, s Server, id string, why error) error {
+// an earlier question, says nothing about the release, and after the roots that it brought more may follow.
+func (u *Updater) refuse(ctx context.Context, s Server, id string, why error, followed bool) error {
 	state := domain.FirmwareRejected
-	late := errors.Is(why, manifest.WrongNonce) || errors.Is(why, manifest.OfferExpired)
-	if late {
+	again := errors.Is(why, manifest.WrongNonce) || errors.Is(why, manifest.OfferExpired) ||
+		followed && (errors.Is(why, manifest.BadSignature) || errors.Is(why, manifest.BadOffer))
+	if again {
 		state = domain.FirmwareFailed
 	}
-	if late {
+	if again {
 		u.mu.Lock()
 		u.told = "" // ask anew
 		if errors.Is(why, manifest.OfferExpired) {
@@ -133,11 +135,16 @@ func (u *Updater) check(o wire.FirmwareOffer) (*manifest.Taken, error) {
 	return taken, err
 }
 
+// root is the one that the device trusts.
+func (u *Updater) root() *manifest.Root {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.m.Root
+}
+
 // follow keeps the newest root of a chain.
 func (u *Updater) follow(chain []*manifest.Envelope) error {
-	u.mu.Lock()
-	root := u.m.Root
-	u.mu.Unlock()
+	root := u.root()
 	next, err := root.Follow(chain)
 	if err != nil || next.Version == root.Version {
 		return err

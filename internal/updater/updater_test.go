@@ -3,6 +3,7 @@ package updater_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -342,4 +343,33 @@ func TestADeviceFollowsTheRoots(t *testing.T) {
 	if v := x.updater().Report().RootVersion; v != 2 {
 		t.Errorf("it trusts root %d", v)
 	}
+}
+
+// A device that was away while the keys changed many times gets the roots in several offers.
+func TestALongChainOfRootsComesInParts(t *testing.T) {
+	t.Parallel()
+	x := newBench(t)
+	var chain []json.RawMessage
+	root := *x.root
+	for range 10 {
+		root.Version++
+		x.releaseKey = newKey(t)
+		root.ReleaseKeys = public(t, x.releaseKey)
+		next := root
+		chain = append(chain, signed(t, &next, x.rootKey))
+	}
+	const most = 4
+	x.spoil = func(o *wire.FirmwareOffer) {
+		has := x.reports[len(x.reports)-1].RootVersion
+		o.Roots = chain[has-1 : min(has-1+most, len(chain))]
+	}
+	for range 2 {
+		x.update()
+		x.runs(1)
+		if last := x.said[len(x.said)-1]; last.State != "failed" || !strings.HasPrefix(last.Reason, "bad_signature: ") {
+			t.Errorf("%+v", last)
+		}
+	}
+	x.update()
+	x.runs(2)
 }
