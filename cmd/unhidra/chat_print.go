@@ -85,6 +85,7 @@ var described = map[domain.EventType]func(ev client.Event, who, about string) st
 	domain.ChartPosted: func(ev client.Event, who, about string) string {
 		return "* " + about + ": " + chartLines(ev.Detail, who)
 	},
+	domain.RolloutTold: func(ev client.Event, who, _ string) string { return "! " + rolloutLine(ev.Detail, who) },
 	domain.GroupCommanded: func(ev client.Event, who, _ string) string {
 		return "* " + who + " told " + batchLine(ev.Detail)
 	},
@@ -117,6 +118,26 @@ func alarmLine(d *client.Detail) string {
 		return plain(a.Name)
 	}
 	return plain(fmt.Sprintf("%s (%s %v, limit %v)", a.Name, a.Sensor, *a.Value, *a.Limit))
+}
+
+// rolloutLine returns what became of a rollout: lamp 2.4.1 is paused in stage 1 of 4: 8 of 14 failed (panic).
+func rolloutLine(d *client.Detail, who string) string {
+	if d == nil || d.Rollout == nil {
+		return "a rollout of firmware by " + who
+	}
+	r := d.Rollout
+	line := fmt.Sprintf("%s %s is %s in stage %d of %d: %d succeeded, %d failed", r.Product, r.Version, r.State, r.Stage,
+		r.Stages, r.Succeeded, r.Failed)
+	if p := r.Pause; p != nil && p.Reason != "" {
+		line += " (" + p.Reason + ")"
+	}
+	if p := r.Pause; p != nil && p.Revision != nil && p.Chance <= domain.LikelyChance {
+		line += fmt.Sprintf(", mostly on %s revision %d.%d", p.Revision.Chip, p.Revision.Revision/100, p.Revision.Revision%100)
+	}
+	if !r.Itself {
+		line += "; by " + who
+	}
+	return plain(line)
 }
 
 // chartLines returns the figures of a chart, a line for each series:

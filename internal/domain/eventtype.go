@@ -28,6 +28,7 @@ const (
 	AlarmAcknowledged EventType = "alarm.acknowledged"
 	AlarmEscalated    EventType = "alarm.escalated"
 	ChartPosted       EventType = "chart.posted"
+	RolloutTold       EventType = "rollout.told"
 	GroupCommanded    EventType = "group.commanded"
 	GroupChanged      EventType = "group.changed"
 	ReactionAdded     EventType = "reaction.added"
@@ -127,6 +128,8 @@ var catalogue = []EventSpec{
 		Audience: ForMembers, Timeline: true, Subject: true, Payload: AlarmEscalatedPayload{}, Version: 1, Unread: true},
 	{Type: ChartPosted, About: "the actor posted a chart of what the subject, a device, has measured",
 		Audience: ForMembers, Timeline: true, Subject: true, Payload: ChartPostedPayload{}, Version: 1},
+	{Type: RolloutTold, About: "a rollout of firmware began, paused, went on or ended: by the actor, or by itself",
+		Audience: ForMembers, Timeline: true, Payload: RolloutToldPayload{}, Version: 1, Unread: true},
 	{Type: GroupCommanded, About: "the actor told a group of devices to do something",
 		Audience: ForMembers, Timeline: true, Payload: GroupCommandedPayload{}, Version: 1},
 	{Type: GroupChanged, About: "what the actor told a group of devices has come further",

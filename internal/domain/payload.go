@@ -90,6 +90,11 @@ type ChartPostedPayload struct {
 	Chart *ChartLine `json:"chart,omitempty"`
 }
 
+// RolloutToldPayload is a rollout, as it was then.
+type RolloutToldPayload struct {
+	Rollout *RolloutLine `json:"rollout,omitempty"`
+}
+
 // GroupCommandedPayload is what a group of devices was told, as far as it has come now.
 type GroupCommandedPayload struct {
 	Batch *BatchLine `json:"batch,omitempty"`
@@ -133,6 +138,7 @@ func (AlarmRaisedPayload) payload()       {}
 func (AlarmClearedPayload) payload()      {}
 func (AlarmAcknowledgedPayload) payload() {}
 func (AlarmEscalatedPayload) payload()    {}
+func (RolloutToldPayload) payload()       {}
 func (ChartPostedPayload) payload()       {}
 func (GroupCommandedPayload) payload()    {}
 func (GroupChangedPayload) payload()      {}

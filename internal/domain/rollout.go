@@ -99,6 +99,42 @@ type RolloutCounts struct {
 // OfferPatience is for how long an offer without an answer holds up others.
 const OfferPatience = 10 * time.Minute
 
+// RolloutLine is a rollout as the line of a room shows it.
+type RolloutLine struct {
+	ID        string        `json:"id"`
+	Product   string        `json:"product" doc:"its name"`
+	Version   string        `json:"version"`
+	State     RolloutState  `json:"state" enum:"awaiting_approval,scheduled,running,soaking,paused,completed,aborted,reverting,reverted"`
+	Stage     int           `json:"stage" doc:"that is open, from 1"`
+	Stages    int           `json:"stages" doc:"how many there are"`
+	Percent   float64       `json:"percent" doc:"of the devices, in this stage"`
+	Devices   int           `json:"devices" doc:"that are meant; 0: they have not been counted"`
+	Succeeded int           `json:"succeeded"`
+	Failed    int           `json:"failed"`
+	Pause     *RolloutPause `json:"pause,omitempty" doc:"why it is paused"`
+	Itself    bool          `json:"itself,omitempty" doc:"it went on, or paused, by itself"`
+	Note      string        `json:"note,omitempty" doc:"of the actor"`
+}
+
+// Told returns r as a room shows it.
+func (r Rollout) Told(c RolloutCounts, itself bool, note string) *RolloutLine {
+	l := &RolloutLine{ID: r.ID, Product: r.Name, Version: r.Version, State: r.State, Stage: r.Stage + 1,
+		Stages: len(r.Plan.Stages), Devices: r.Devices, Succeeded: c.States[UpdateSucceeded], Itself: itself, Note: note}
+	if r.Stage < len(r.Plan.Stages) {
+		l.Percent = r.Plan.Stages[r.Stage].Percent
+	}
+	for s, n := range c.States {
+		if s.Failure() {
+			l.Failed += n
+		}
+	}
+	if r.State == RolloutPaused {
+		pause := r.Pause
+		l.Pause = &pause
+	}
+	return l
+}
+
 // RolloutEntry is an entry of the log of a rollout.
 type RolloutEntry struct {
 	Rollout string
@@ -128,6 +164,9 @@ type RolloutHealth struct {
 	CrashesBefore int
 	RanBefore     time.Duration
 }
+
+// LikelyChance is the greatest Chance of a RolloutPause with which its Revision is worth a look.
+const LikelyChance = 0.2
 
 // PauseKind is why a rollout is paused.
 type PauseKind string

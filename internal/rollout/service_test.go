@@ -23,6 +23,7 @@ const (
 type world struct {
 	mu       sync.Mutex
 	releases map[string]domain.Release
+	room     string // of the product
 	audit    []domain.AuditEvent
 }
 
@@ -35,8 +36,9 @@ func newWorld() *world {
 		newSHA)}}
 }
 
-func (*world) Product(_ context.Context, id, user string) (domain.Product, domain.ProductRight, error) {
-	p := domain.Product{ID: "prd_lamp", Name: "lamp", Owner: domain.UserRef{ID: testkit.UserID(0)}}
+func (w *world) Product(_ context.Context, id, user string) (domain.Product, domain.ProductRight, error) {
+	p := domain.Product{ID: "prd_lamp", Name: "lamp", Owner: domain.UserRef{ID: testkit.UserID(0)},
+		Room: w.room}
 	rights := map[string]domain.ProductRight{testkit.UserID(0): domain.OwnProduct,
 		testkit.UserID(1): domain.ManageProduct, testkit.UserID(2): domain.SeeProduct}
 	if rights[user] == domain.NoProductRight || id != p.ID {
@@ -104,8 +106,8 @@ func (l *lamp) report(reset domain.ResetReason) domain.FirmwareReport {
 
 func newFleet(t *testing.T, db *all.Store, n int) *fleet {
 	t.Helper()
-	testkit.Room(t, db, 4)
 	f := &fleet{world: newWorld(), t: t, db: db, clock: epoch}
+	f.room = testkit.Room(t, db, 4)
 	if _, err := db.Devices.NodeLives(t.Context(), "node", f.clock); err != nil {
 		t.Fatal(err)
 	}
@@ -277,6 +279,7 @@ func TestABadRevisionIsFoundAndLeftOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.until(r, domain.RolloutCompleted)
+		f.told()
 		for _, l := range f.devices {
 			if (l.runs == newSHA) != (l.revision != 101) {
 				t.Errorf("%s of revision %d runs %s", l.id, l.revision, l.runs)
@@ -357,5 +360,29 @@ func TestAnOutageOfTheServerFailsNoDevice(t *testing.T) {
 				t.Errorf("after %v %d of %d succeeded, of %v: %v", away, len(found), len(on), c.States, err)
 			}
 		})
+	}
+}
+
+// told holds that the room of the product was told that a rollout began, paused once by itself, and is complete.
+func (f *fleet) told() {
+	f.t.Helper()
+	events, err := f.db.Log.Replay(f.t.Context(), f.room, 0, 100)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var got []domain.RolloutState
+	paused := 0
+	for _, e := range events {
+		p, ok := e.Payload.(domain.RolloutToldPayload)
+		if !ok {
+			continue
+		}
+		got = append(got, p.Rollout.State)
+		if p.Rollout.State == domain.RolloutPaused && p.Rollout.Itself && e.Actor.ID == testkit.UserID(1) {
+			paused++
+		}
+	}
+	if paused != 1 || got[0] != domain.RolloutRunning || got[len(got)-1] != domain.RolloutCompleted {
+		f.t.Errorf("the room was told of %v; %d times it paused by itself", got, paused)
 	}
 }

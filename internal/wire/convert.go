@@ -176,6 +176,8 @@ func fromPayload(p domain.Payload) *Detail {
 		return &Detail{Of: p.Of, Emoji: p.Emoji}
 	case domain.ChartPostedPayload:
 		return &Detail{Chart: fromChartLine(p.Chart)}
+	case domain.RolloutToldPayload:
+		return &Detail{Rollout: p.Rollout}
 	case domain.GroupCommandedPayload:
 		return &Detail{Batch: fromBatchLine(p.Batch)}
 	case domain.GroupChangedPayload:

@@ -96,6 +96,10 @@ var (
 	}
 	fanDone = CommandLine{ID: fanOn.ID, Action: "fan", Args: fanOn.Args, State: "done",
 		Result: json.RawMessage(`{"rpm":900}`), Expires: t1}
+	lampPaused = domain.RolloutLine{ID: "rol_01jd8m5q8re0t9v3x7k2p4s6zj", Product: "lamp", Version: "2.4.1",
+		State: domain.RolloutPaused, Stage: 1, Stages: 4, Percent: 1, Devices: 10000, Succeeded: 6, Failed: 4, Itself: true,
+		Pause: &domain.RolloutPause{Kind: domain.PausedRevision, At: t1, Failed: 4, Of: 4, AtLeast: 0.425, Chance: 0.005,
+			Revision: &domain.HardwareRevision{Chip: "esp32c3", Revision: 101}, Reason: "panic"}}
 	pumpsOn = BatchLine{ID: "bat_01jd8m5q8re0t9v3x7k2p4s6zh", Group: "pumps", Action: "pump",
 		Args: json.RawMessage(`{"on":true}`), Expires: t1, Counts: domain.BatchCounts{Devices: 12, Pending: 11, Refused: 1}}
 	pumpsDone = BatchLine{ID: pumpsOn.ID, Group: "pumps", Action: "pump", Args: pumpsOn.Args, Expires: t1,
@@ -245,6 +249,7 @@ func goldenReplies() []frame {
 		event(Event{Room: room1, Seq: 422, Type: "chart.posted", Actor: ada, At: t1, Subject: &gh,
 			Detail: &Detail{Chart: &ChartLine{From: t0, To: t1, Series: []ChartSeries{{Name: "temperature", Unit: "Cel",
 				Kind: "number", Count: 1440, Min: ptr(18.2), Mean: ptr(21.4), Max: ptr(24.5), Last: ptr(22.1)}}}}}),
+		event(Event{Room: room1, Seq: 426, Type: "rollout.told", Actor: ada, At: t1, Detail: &Detail{Rollout: &lampPaused}}),
 		event(Event{Room: room1, Seq: 424, Type: "group.commanded", Actor: ada, At: t0, Detail: &Detail{Batch: &pumpsOn}}),
 		event(Event{Room: room1, Seq: 425, Type: "group.changed", Actor: ada, At: t1,
 			Detail: &Detail{Of: 424, Batch: &pumpsDone}}),

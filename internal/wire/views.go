@@ -188,23 +188,24 @@ type Event struct {
 
 // Detail is what an event about a room or a member says.
 type Detail struct {
-	Name     *string      `json:"name,omitempty"`
-	Topic    *string      `json:"topic,omitempty"`
-	Kind     string       `json:"kind,omitempty"`
-	Archived *bool        `json:"archived,omitempty"`
-	Keep     *KeepOf      `json:"retention,omitempty" doc:"how long messages are kept from now on"`
-	Held     *bool        `json:"held,omitempty" doc:"a legal hold began, or ended"`
-	Role     string       `json:"role,omitempty"`
-	Until    *time.Time   `json:"until,omitempty"`
-	Reason   string       `json:"reason,omitempty"`
-	Invite   string       `json:"invite,omitempty"`
-	Of       int64        `json:"of,omitempty" doc:"number of the line that this event changes: its detail is as the other fields say now"`
-	User     string       `json:"user,omitempty" doc:"id of who is mentioned"`
-	Command  *CommandLine `json:"command,omitempty" doc:"a command to the subject, as it is now"`
-	Alarm    *AlarmLine   `json:"alarm,omitempty" doc:"an alarm of the subject, as it is now"`
-	Emoji    string       `json:"emoji,omitempty" doc:"that the actor gave to the message with the number of, or no longer gives"`
-	Chart    *ChartLine   `json:"chart,omitempty" doc:"what the subject has measured in a time"`
-	Batch    *BatchLine   `json:"batch,omitempty" doc:"what a group of devices was told, as far as it has come now"`
+	Name     *string             `json:"name,omitempty"`
+	Topic    *string             `json:"topic,omitempty"`
+	Kind     string              `json:"kind,omitempty"`
+	Archived *bool               `json:"archived,omitempty"`
+	Keep     *KeepOf             `json:"retention,omitempty" doc:"how long messages are kept from now on"`
+	Held     *bool               `json:"held,omitempty" doc:"a legal hold began, or ended"`
+	Role     string              `json:"role,omitempty"`
+	Until    *time.Time          `json:"until,omitempty"`
+	Reason   string              `json:"reason,omitempty"`
+	Invite   string              `json:"invite,omitempty"`
+	Of       int64               `json:"of,omitempty" doc:"number of the line that this event changes: its detail is as the other fields say now"`
+	User     string              `json:"user,omitempty" doc:"id of who is mentioned"`
+	Command  *CommandLine        `json:"command,omitempty" doc:"a command to the subject, as it is now"`
+	Alarm    *AlarmLine          `json:"alarm,omitempty" doc:"an alarm of the subject, as it is now"`
+	Emoji    string              `json:"emoji,omitempty" doc:"that the actor gave to the message with the number of, or no longer gives"`
+	Chart    *ChartLine          `json:"chart,omitempty" doc:"what the subject has measured in a time"`
+	Rollout  *domain.RolloutLine `json:"rollout,omitempty" doc:"a rollout of firmware, as it was then"`
+	Batch    *BatchLine          `json:"batch,omitempty" doc:"what a group of devices was told, as far as it has come now"`
 }
 
 // ChartLine is a chart as a room shows it. Clients draw it from the readings of the device, as long as

@@ -179,8 +179,12 @@ func turned(ctx context.Context, t *store.Tx, y rules, done *decided, now time.T
 			return err
 		}
 	}
-	return note(ctx, t, domain.RolloutEntry{Rollout: r.ID, At: now, What: what, Stage: r.Stage, State: r.State,
+	err := note(ctx, t, domain.RolloutEntry{Rollout: r.ID, At: now, What: what, Stage: r.Stage, State: r.State,
 		Details: r.Pause})
+	if err != nil || r.State == domain.RolloutSoaking {
+		return err
+	}
+	return tell(ctx, t, r, "", "", now)
 }
 
 // reverted ends a rollout that another one has taken back.

@@ -177,6 +177,11 @@ func changed(
 	if err := note(ctx, t, e); err != nil {
 		return err
 	}
+	if done.Changed() {
+		if err := tell(ctx, t, r, e.By, e.Note, now); err != nil {
+			return err
+		}
+	}
 	return save(ctx, t, *r)
 }
 

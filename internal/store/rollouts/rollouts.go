@@ -118,6 +118,11 @@ func (repo *Repository) Create(ctx context.Context, r domain.Rollout, now time.T
 		if err := insert(ctx, t, r); err != nil {
 			return err
 		}
+		if r.State == domain.RolloutAwaiting {
+			if err := tell(ctx, t, &r, r.CreatedBy.ID, r.Note, now); err != nil {
+				return err
+			}
+		}
 		return note(ctx, t, domain.RolloutEntry{Rollout: r.ID, At: now, By: r.CreatedBy.ID, What: "created", State: r.State})
 	})
 	if err != nil {

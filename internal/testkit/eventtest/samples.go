@@ -49,6 +49,10 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 			Last: 21},
 		{Name: "fan", Kind: "bool"},
 	}}
+	rollout := domain.RolloutLine{ID: "rol_1", Product: "lamp", Version: "2.4.1", State: domain.RolloutPaused, Stage: 1,
+		Stages: 4, Percent: 1, Devices: 1000, Succeeded: 6, Failed: 8, Itself: true, Pause: &domain.RolloutPause{
+			Kind: domain.PausedRevision, At: at, Failed: 8, Of: 8, AtLeast: 0.6, Chance: 0.001, Reason: "panic",
+			Revision: &domain.HardwareRevision{Chip: "esp32c3", Revision: 101}}}
 	samples := []Sample{
 		{"message.created", domain.Event{Type: domain.MessageCreated, Message: &message}},
 		{"message.edited", domain.Event{Type: domain.MessageEdited, Message: &edited}},
@@ -88,6 +92,7 @@ func Samples(room string, actor, subject domain.UserRef) []Sample {
 		{"alarm.escalated", domain.Event{Type: domain.AlarmEscalated,
 			Payload: domain.AlarmEscalatedPayload{User: subject.ID, Alarm: &late}}},
 		{"chart.posted", domain.Event{Type: domain.ChartPosted, Payload: domain.ChartPostedPayload{Chart: &chart}}},
+		{"rollout.told", domain.Event{Type: domain.RolloutTold, Payload: domain.RolloutToldPayload{Rollout: &rollout}}},
 		{"group.commanded", domain.Event{Type: domain.GroupCommanded, Payload: domain.GroupCommandedPayload{Batch: &batch}}},
 		{"group.changed", domain.Event{Type: domain.GroupChanged,
 			Payload: domain.GroupChangedPayload{Of: 1, Batch: &further}}},

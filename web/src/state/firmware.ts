@@ -21,6 +21,17 @@ export class Firmware implements port.Firmware {
     this.#api = api;
   }
 
+  rolloutNow(id: string): Promise<port.RolloutNow> {
+    return this.#api.call('GET', `/firmware/rollouts/${encodeURIComponent(id)}`);
+  }
+
+  async actOn(id: string, action: port.RolloutAction, without?: { chip: string; revision: number }): Promise<void> {
+    await this.#api.call('POST', `/firmware/rollouts/${encodeURIComponent(id)}/actions`, {
+      action,
+      ...(without && { exclude: { revisions: [without] } }),
+    });
+  }
+
   async offerKey(): Promise<string> {
     return (await this.#api.call<{ key: string }>('GET', '/firmware/offer-key')).key;
   }

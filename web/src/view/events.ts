@@ -1,7 +1,7 @@
 // The catalogue of events as this client knows it. The server's is the one that counts:
 // TestWebEvents holds both to be the same.
 
-import type { AlarmLine, BatchLine, ChartLine, CommandLine, Event, KeepOf } from './types';
+import type { AlarmLine, BatchLine, ChartLine, CommandLine, Event, KeepOf, RolloutLine } from './types';
 
 /** What an event of each type says beside its subject and its message. */
 export interface Details {
@@ -29,6 +29,7 @@ export interface Details {
   'alarm.acknowledged': { of?: number; alarm?: AlarmLine };
   'alarm.escalated': { user?: string; alarm?: AlarmLine };
   'chart.posted': { chart?: ChartLine };
+  'rollout.told': { rollout?: RolloutLine };
   'group.commanded': { batch?: BatchLine };
   'group.changed': { of?: number; batch?: BatchLine };
   'reaction.added': { of?: number; emoji?: string };
@@ -64,6 +65,7 @@ const catalogue = {
   'alarm.acknowledged': { line: false },
   'alarm.escalated': { line: true },
   'chart.posted': { line: true },
+  'rollout.told': { line: true },
   'group.commanded': { line: true },
   'group.changed': { line: false },
   'reaction.added': { line: false },

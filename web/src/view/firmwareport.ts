@@ -97,7 +97,21 @@ export type UploadKind = 'image' | 'raw' | 'elf';
 /** A signed document, as its file has it. */
 export type Signed = Record<string, unknown>;
 
+/** What somebody does with a rollout. */
+export type RolloutAction = 'approve' | 'pause' | 'resume' | 'abort' | 'continue';
+
+/** Where a rollout is by now, and what the user may do with it. */
+export interface RolloutNow {
+  state: string;
+  stage: number;
+  product: string;
+  right?: string;
+}
+
 export interface Firmware {
+  rolloutNow(id: string): Promise<RolloutNow>;
+  /** carries out an action; without is the revision that is left out from now on */
+  actOn(id: string, action: RolloutAction, without?: { chip: string; revision: number }): Promise<void>;
   /** PEM of the key by which the server signs offers */
   offerKey(): Promise<string>;
   products(): Promise<Product[]>;

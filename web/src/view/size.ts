@@ -15,3 +15,7 @@ export function sizeOf(bytes: number): string {
 }
 
 export const numberOf = (n: number): string => new Intl.NumberFormat(language.locale).format(n);
+
+/** A share as people read it: 0.425 is "42.5 %". */
+export const shareOf = (n: number): string =>
+  new Intl.NumberFormat(language.locale, { style: 'percent', maximumSignificantDigits: 3 }).format(n);

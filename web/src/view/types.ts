@@ -46,6 +46,42 @@ export interface Detail {
   alarm?: AlarmLine;
   chart?: ChartLine;
   batch?: BatchLine;
+  rollout?: RolloutLine;
+}
+/** A rollout of firmware, as a room shows it: as it was then. */
+export interface RolloutLine {
+  id: string;
+  /** its name */
+  product: string;
+  version: string;
+  state: string;
+  /** from 1 */
+  stage: number;
+  stages: number;
+  percent: number;
+  devices: number;
+  succeeded: number;
+  failed: number;
+  pause?: RolloutPause;
+  /** it went on, or paused, by itself */
+  itself?: boolean;
+  note?: string;
+}
+/** Why a rollout is paused, and on what evidence. */
+export interface RolloutPause {
+  kind: string;
+  failed: number;
+  of: number;
+  /** share of devices that it fails on, at least, with 99 % certainty */
+  at_least?: number;
+  /** that stands out the most */
+  revision?: { chip: string; revision: number };
+  /** probability that one stands out as much by chance */
+  chance?: number;
+  reason?: string;
+  /** crashes per hour of a device, before the release and with it */
+  before?: number;
+  after?: number;
 }
 /** What a group of devices was told. */
 export interface BatchLine {

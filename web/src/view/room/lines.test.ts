@@ -155,5 +155,8 @@ describe('layOut', () => {
     const posted: Event = { ...joined(3, bob), type: 'chart.posted', detail: { chart } };
     const events = [joined(1, ann), joined(2, bob), posted, joined(4, bob), { ...posted, seq: 5, detail: {} }];
     expect(show(layOut(events, [], all))).toBe('day sys(1,2) card sys(4,5)');
+    const rollout = { id: 'rol_1', product: 'lamp', version: '2', state: 'paused', stage: 1, stages: 4, percent: 1 };
+    const told = { ...rollout, devices: 9, succeeded: 1, failed: 2 };
+    expect(show(layOut([{ ...posted, type: 'rollout.told', detail: { rollout: told } }], [], all))).toBe('day card');
   });
 });

@@ -110,9 +110,9 @@ export function layOut(events: readonly Event[], pending: readonly Pending[], c:
   return lines;
 }
 
-/** Whether an event is shown as a card: a chart, or an alarm. */
+/** Whether an event is shown as a card: a chart, a rollout, or an alarm. */
 const hasCard = (e: Event): boolean =>
-  Boolean(e.type === 'chart.posted' ? e.detail?.chart : e.detail?.alarm && e.type !== 'alarm.cleared');
+  Boolean(e.detail?.chart ?? e.detail?.rollout ?? (e.type !== 'alarm.cleared' && e.detail?.alarm));
 
 /** The number from which on an event stands for what happened. */
 export const fromOf = (e: Event): number => e.folded?.from ?? e.seq;

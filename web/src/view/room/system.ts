@@ -47,6 +47,8 @@ const lines: { [T in Exclude<LineType, 'message.created'>]: (who: Who, d: Detail
   'alarm.escalated': ({ actor, subject }, d) =>
     d.alarm ? t('system.alarm-escalated', { subject, name: d.alarm.name }) : t('system.unknown', { actor }),
   'chart.posted': ({ actor, subject }) => t('system.chart', { actor, subject }),
+  'rollout.told': ({ actor }, { rollout: r }) =>
+    r ? t('system.rollout', { actor, product: r.product, version: r.version }) : t('system.unknown', { actor }),
   'group.commanded': ({ actor }, { batch: b }) =>
     b
       ? t('system.command', { actor, subject: b.group, what: commandText(b), state: batchText(b.counts) })
