@@ -109,7 +109,7 @@ export class OpenRoom implements RoomModel {
       const p = await this.#a.api.call<win.Page>('GET', `/rooms/${this.id}/timeline?fold=true&limit=${page}${query}`);
       if (mine !== this.#load) return;
       const floor = this.#a.state(this.id)?.floor ?? 0;
-      this.#window = win.apply(win.forget(put(this.#window, p), floor), mine.meanwhile);
+      this.#window = win.apply(win.forget(put(this.#window, p), floor), mine.meanwhile, this.#a.me);
       this.#phase = 'ready';
     } catch (err) {
       if (mine === this.#load) throw err;
@@ -183,7 +183,7 @@ export class OpenRoom implements RoomModel {
   apply(events: readonly Event[]): void {
     for (const e of events) if (e.type === 'message.created') this.#stopTyping(e.actor.id);
     this.#load?.meanwhile.push(...events);
-    if (this.#phase === 'ready') this.#window = win.apply(this.#window, events);
+    if (this.#phase === 'ready') this.#window = win.apply(this.#window, events, this.#a.me);
   }
 
   /** Somebody has a new name or picture. */
@@ -212,6 +212,15 @@ export class OpenRoom implements RoomModel {
 
   async remove(seq: number): Promise<void> {
     await this.#a.api.call('DELETE', `/rooms/${this.id}/messages/${seq}`);
+  }
+
+  async react(seq: number, emoji: string, add: boolean): Promise<number> {
+    const path = reactionsAt(this.id, seq, emoji);
+    return (await this.#a.api.call<{ seq?: number }>(add ? 'PUT' : 'DELETE', path)).seq ?? 0;
+  }
+
+  reactors(seq: number, emoji: string): Promise<PageOf<{ user: User }>> {
+    return this.#a.api.call('GET', `${reactionsAt(this.id, seq, emoji)}?limit=4`);
   }
 
   async versions(seq: number): Promise<{ text: string; at: string }[]> {
@@ -249,6 +258,9 @@ export class OpenRoom implements RoomModel {
     return this.#a.api.call('GET', `/rooms/${this.id}/members?${new URLSearchParams({ q, cursor, limit: '100' })}`);
   }
 }
+
+const reactionsAt = (room: string, seq: number, emoji: string): string =>
+  `/rooms/${room}/messages/${seq}/reactions/${encodeURIComponent(emoji)}`;
 
 const draftKey = (user: string, room: string): string => draftKeys(user) + room;
 

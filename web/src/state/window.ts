@@ -3,6 +3,7 @@
 
 import { isLine } from '../view/events';
 import { fromOf } from '../view/room/lines';
+import { merged, note, react, type Changes } from './reactions';
 import type { AlarmLine, Detail, Event, Message, User } from '../view/types';
 
 export interface Window {
@@ -43,15 +44,17 @@ export function append(w: Window, p: Page, after: number): Window {
   return { ...w, events: [...w.events, ...p.items], newer: p.next !== undefined };
 }
 
-/** Takes events of the log, in order, of which none before them is missing. */
-export function apply(w: Window, news: readonly Event[]): Window {
+/** Takes events of the log, in order, of which none before them is missing. me: whoever looks at it. */
+export function apply(w: Window, news: readonly Event[], me = ''): Window {
   let events = w.events;
   let last = endOf(w);
   const lines: Event[] = [];
   const changes = new Map<number, Message>();
   const details = new Map<number, Detail>();
   const alarms = new Map<string, AlarmLine>();
+  const reactions: Changes = new Map();
   for (const e of news) {
+    if (note(reactions, e)) continue;
     const { of, ...now } = e.detail ?? {};
     if (now.alarm) alarms.set(now.alarm.id, now.alarm);
     else if (of) details.set(of, now);
@@ -65,8 +68,16 @@ export function apply(w: Window, news: readonly Event[]): Window {
   if (lines.length) events = [...events, ...lines];
   if (changes.size) events = events.map((e) => changed(e, changes));
   if (details.size) events = events.map((e) => detailed(e, details.get(e.seq)));
+  if (reactions.size) events = events.map((e) => reactedTo(e, reactions.get(e.seq), me));
   if (alarms.size) events = events.map((e) => restated(e, alarms));
   return events === w.events ? w : { ...w, events };
+}
+
+/** The line of a message with what happened to its reactions. */
+function reactedTo(line: Event, news: readonly Event[] | undefined, me: string): Event {
+  const had = line.message;
+  const message = had && news?.reduce((m, e) => react(m, e, me), had);
+  return message && message !== had ? { ...line, message } : line;
 }
 
 /** A line of an alarm, which may have several, as the alarm is now. That it was over stays as it was said. */
@@ -143,7 +154,7 @@ function changed(line: Event, changes: ReadonlyMap<number, Message>): Event {
   const now = changes.get(have.seq);
   const quoted = have.reply_to && changes.get(have.reply_to.seq);
   if (!now && !quoted) return line;
-  const message = { ...(now && !isOlder(now, have) ? now : have) };
+  const message = { ...(now && !isOlder(now, have) ? merged(now, have) : have) };
   const quote = message.reply_to;
   if (quote && quoted) {
     message.reply_to = { ...quote, excerpt: quoted.text.slice(0, 200) };

@@ -201,6 +201,10 @@ export interface RoomModel {
   discard(key: string): void;
   edit(seq: number, text: string): Promise<void>;
   remove(seq: number): Promise<void>;
+  /** adds the user's emoji to a message, or takes it away; the number of the event, 0: it was so already */
+  react(seq: number, emoji: string, add: boolean): Promise<number>;
+  /** the first of those who gave an emoji to a message */
+  reactors(seq: number, emoji: string): Promise<PageOf<{ user: User }>>;
   versions(seq: number): Promise<{ text: string; at: string }[]>;
   markRead(): void;
   /** loads what an event stands for: joins and departures that were left out before it */

@@ -26,8 +26,21 @@ export interface Message {
   edited_at?: string;
   edits?: number;
   deleted_at?: string;
+  reactions?: Reaction[];
+  /** number of the last event that changed them */
+  reactions_seq?: number;
+}
+/** an emoji that users gave to a message */
+export interface Reaction {
+  emoji: string;
+  count: number;
+  /** their ids, at most 20 */
+  users?: string[];
+  /** in answers of the REST API: the user is one of them */
+  mine?: boolean;
 }
 export interface Detail {
+  emoji?: string;
   name?: string;
   topic?: string;
   kind?: string;

@@ -1,0 +1,165 @@
+// People react to messages: by pointer, by keyboard alone, and with a finger.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { accessible, accessibleEverywhere } from './axe.mjs';
+import { launch, password, shot, visitor } from './people.mjs';
+import { Server } from './server.mjs';
+
+const server = new Server({ UNHIDRA_CAPTCHA: 'off' });
+let browser;
+const people = {};
+const tokens = {};
+let room;
+
+async function call(who, method, path, body) {
+  const answer = await fetch(`${server.url}/api/v1${path}`, {
+    method,
+    headers: { 'Content-Type': 'application/json', ...(tokens[who] && { Authorization: `Bearer ${tokens[who]}` }) },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  assert.ok(answer.ok, `${method} ${path}: ${answer.status}`);
+  return answer.status === 204 ? undefined : answer.json();
+}
+
+async function signIn(page, name) {
+  await page.goto(server.url);
+  await page.getByLabel('Username or e-mail').fill(name);
+  await page.getByRole('textbox', { name: 'Passphrase' }).fill(password);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByRole('link', { name: /Workshop/ }).click();
+  await of(page, 'tea?').waitFor();
+}
+
+before(async () => {
+  await server.start();
+  browser = await launch();
+  for (const [name, display] of [
+    ['ann', 'Ann'],
+    ['bob', 'Bob'],
+  ]) {
+    const made = await call('', 'POST', '/auth/register', { username: name, display_name: display, password });
+    tokens[name] = made.access_token;
+  }
+  room = await call('ann', 'POST', '/rooms', { kind: 'public', name: 'Workshop' });
+  await call('bob', 'POST', `/rooms/${room.id}/join`);
+  for (let i = 0; i < 40; i++) await call('ann', 'POST', `/rooms/${room.id}/messages`, { key: `k${i}`, text: `line ${i}` });
+  await call('ann', 'POST', `/rooms/${room.id}/messages`, { key: 'tea', text: 'tea?' });
+  const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+  for (const name of ['ann', 'bob']) {
+    people[name] = await visitor(browser, name === 'bob' ? phone : {});
+    await signIn(people[name], name);
+  }
+});
+
+after(async () => {
+  await browser?.close();
+  await server.close();
+});
+
+/** The row of a message. */
+const of = (page, text) => page.getByRole('article').filter({ has: page.getByText(text, { exact: true }) }).first();
+
+const chip = (page, name, text = 'tea?') => of(page, text).getByRole('button', { name, exact: true });
+
+function story(name, fn) {
+  test(name, async () => {
+    try {
+      await fn(people);
+    } catch (err) {
+      for (const who of Object.keys(people)) {
+        await shot(people[who], `failed-${who}`);
+        console.log(who, await people[who].locator('body').ariaSnapshot());
+      }
+      throw err;
+    }
+  });
+}
+
+story('a pointer reacts, and everybody sees it', async ({ ann, bob }) => {
+  await of(ann, 'tea?').hover();
+  await of(ann, 'tea?').getByRole('button', { name: 'Add reaction' }).click();
+  const picker = ann.getByRole('dialog', { name: 'Emoji' });
+  await picker.getByRole('combobox').fill('heart');
+  await accessible(ann, 'reaction-picker');
+  await picker.getByRole('option', { name: 'heart', exact: true }).click();
+  await picker.waitFor({ state: 'detached' });
+  await chip(ann, '❤️ 1, you reacted').waitFor(); // at once
+  await chip(bob, '❤️ 1').waitFor();
+  assert.equal(await chip(ann, '❤️ 1, you reacted').getAttribute('aria-pressed'), 'true');
+});
+
+story('a finger that rests offers six emoji, and a tap on a reaction joins it', async ({ ann, bob }) => {
+  await chip(bob, '❤️ 1').tap();
+  await chip(bob, '❤️ 2, you reacted').waitFor();
+  await chip(ann, '❤️ 2, you reacted').waitFor();
+  await chip(ann, '❤️ 2, you reacted').hover();
+  await ann.waitForFunction(() => document.querySelector('article button[title="you and Bob"]'));
+
+  const { x, y } = await of(bob, 'tea?').getByText('tea?').boundingBox();
+  const finger = await bob.context().newCDPSession(bob);
+  await finger.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: [{ x: x + 10, y: y + 8 }] });
+  await of(bob, 'tea?').getByRole('button', { name: 'More actions' }).waitFor();
+  await finger.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+  await bob.getByRole('menuitem', { name: '🎉' }).waitFor();
+  assert.equal(await bob.locator('[role=menu] .quick button').count(), 6);
+  await shot(bob, 'phone-reactions');
+  await bob.getByRole('menuitem', { name: '🎉' }).tap();
+  await chip(ann, '🎉 1').waitFor();
+});
+
+story('by keyboard alone one reacts, and takes it back', async ({ ann, bob }) => {
+  await of(ann, 'tea?').focus();
+  await ann.keyboard.press('+');
+  const picker = ann.getByRole('dialog', { name: 'Emoji' });
+  await picker.getByRole('combobox').waitFor();
+  await ann.keyboard.type('thumbs_up');
+  await ann.keyboard.press('Enter');
+  await chip(bob, '👍 1').waitFor();
+  assert.ok(await of(ann, 'tea?').evaluate((row) => row === document.activeElement), 'the message has the focus again');
+  const mine = chip(ann, '👍 1, you reacted');
+  for (let i = 0; i < 12 && !(await mine.evaluate((b) => b === document.activeElement)); i++) await ann.keyboard.press('Tab');
+  await ann.keyboard.press('Enter');
+  await mine.waitFor({ state: 'detached' });
+  assert.ok(await of(ann, 'tea?').evaluate((row) => row.contains(document.activeElement)), 'the focus is not lost');
+  await chip(bob, '👍 1').waitFor({ state: 'detached' });
+});
+
+story('two fast clicks send nothing, and a refused reaction is undone', async ({ ann }) => {
+  const asked = [];
+  ann.on('request', (r) => r.url().includes('/reactions/') && r.method() !== 'GET' && asked.push(r.method()));
+  await chip(ann, '🎉 1').dblclick();
+  await chip(ann, '🎉 1').waitFor();
+  await ann.waitForTimeout(1_500); // longer than a click is held
+  assert.deepEqual(asked, []);
+
+  await ann.route('**/reactions/**', (route) =>
+    route.request().method() === 'PUT' ? route.abort() : route.continue(),
+  );
+  await chip(ann, '🎉 1').click();
+  await chip(ann, '🎉 2, you reacted').waitFor();
+  await chip(ann, '🎉 1').waitFor(); // undone
+  await ann.unroute('**/reactions/**');
+});
+
+story('reactions that come above move nothing under the reader', async ({ ann }) => {
+  const log = ann.getByRole('log');
+  await log.hover();
+  await ann.mouse.wheel(0, -200);
+  const visible = of(ann, 'line 25');
+  await ann.waitForTimeout(1_000); // until the wheel has come to rest, and the reader is taken to be away from the end
+  const top = () => visible.evaluate((row) => Math.round(row.getBoundingClientRect().top));
+  const before = await top();
+  const page = await call('bob', 'GET', `/rooms/${room.id}/timeline?limit=50`);
+  const above = page.items.find((e) => e.message?.text === 'line 3');
+  await call('bob', 'PUT', `/rooms/${room.id}/messages/${above.seq}/reactions/${encodeURIComponent('👍')}`);
+  await of(ann, 'line 3').getByRole('button', { name: '👍 1' }).waitFor({ state: 'attached' });
+  await ann.waitForTimeout(300);
+  assert.ok(Math.abs((await top()) - before) <= 1, `the line moved from ${before} to ${await top()}`);
+});
+
+story('after a reload, in both themes and sizes, all can be used', async ({ ann }) => {
+  await ann.reload();
+  await chip(ann, '❤️ 2, you reacted').waitFor();
+  await accessibleEverywhere(ann, 'reactions');
+  assert.equal(ann.broken, undefined);
+});

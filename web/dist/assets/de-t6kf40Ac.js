@@ -1,0 +1,1 @@
+var e={"reaction.list":`Reaktionen`,"reaction.of":`{emoji} {count}`,"reaction.mine":`{emoji} {count}, du hast reagiert`,"reaction.others_one":`{count} weitere Person`,"reaction.others_other":`{count} weitere Personen`};export{e as default};

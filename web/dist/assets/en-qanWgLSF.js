@@ -1,0 +1,1 @@
+var e={"reaction.list":`Reactions`,"reaction.of":`{emoji} {count}`,"reaction.mine":`{emoji} {count}, you reacted`,"reaction.others_one":`{count} other`,"reaction.others_other":`{count} others`};export{e as default};

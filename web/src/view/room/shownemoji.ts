@@ -1,0 +1,23 @@
+import { storage } from '../../platform/storage.svelte';
+import type { Reaction } from '../types';
+
+/** Whether a reaction is one of the user's own. */
+export const isMine = (r: Reaction, me: string): boolean => r.mine ?? r.users?.includes(me) ?? false;
+
+/** An emoji in the form that the server keeps: without the selector that shows it as one. */
+export const bare = (emoji: string): string => emoji.replaceAll('\ufe0f', '');
+
+// What would be shown as text: an emoji that is not one by itself, unless a tone follows.
+const asText = /(?!\p{Emoji_Presentation}|\p{Emoji_Modifier})\p{Emoji}(?!\p{Emoji_Modifier}|\ufe0f)/gu;
+
+/** An emoji as it is shown: with the selector again where it is needed. */
+export const shown = (emoji: string): string => bare(emoji).replace(asText, '$&\ufe0f');
+
+/** Where the emoji that the user took last are kept. */
+export const lastTaken = 'unhidra.emoji';
+
+/** The six emoji that are offered first. */
+export function frequent(): string[] {
+  const taken = (storage.get(lastTaken) ?? '').split(' ').filter(Boolean);
+  return [...new Set([...taken, ...['👍', '❤️', '😂', '🎉', '👀', '🙏']].map(shown))].slice(0, 6);
+}
