@@ -27,7 +27,11 @@ be used while the server runs; changes take effect within seconds.
                                    that speaks for other devices, such as zigbee2mqtt
   device import <owner> <file>     register or change many devices; - is the standard input
   device list [owner]              list all devices, or those of one user
-  device revoke <device> [key]     revoke a device for good, or only one of its keys
+  device keys <device>             list the keys and certificates of a device
+  device revoke <device> [key]     revoke a device for good, or only one of its keys or certificates
+  device ca <folder>               make the CA of devices' certificates, for UNHIDRA_DEVICE_CA
+  device certify <device> <folder> issue a certificate by the CA in the folder, into new files there;
+                                   with --csr for a key that never leaves the device
 
 The key is printed on the last line. It cannot be shown again: the server stores
 only a hash of it.
@@ -55,7 +59,9 @@ type devices struct {
 
 func manageDevices(ctx context.Context, e *env, args []string) error {
 	fs := e.flags("device", deviceText)
-	life := fs.Duration("for", 0, "register: lifetime of the device; 0: it never expires")
+	life := fs.Duration("for", 0, "register, certify: lifetime of the device, or the certificate; 0: it never expires, "+
+		"or after two years")
+	request := fs.String("csr", "", "certify: `file` with the certificate signing request of a key")
 	bridge := fs.Bool("bridge", false, "register: a program that speaks for other devices")
 	controller := fs.Bool("controller", false, "register: a program that sees and commands all devices of the user")
 	keys := fs.String("keys", "", "import: the new `file` that the answer, with the keys, is written to")
@@ -69,13 +75,19 @@ func manageDevices(ctx context.Context, e *env, args []string) error {
 		{name: "register", names: []string{"<owner>", "<name>"}},
 		{name: "import", names: []string{"<owner>", "<file>"}},
 		{name: "list", names: []string{"[owner]"}, optional: 1},
+		{name: "keys", names: []string{"<device>"}},
 		{name: "revoke", names: []string{"<device>", "[key]"}, optional: 1},
+		{name: "ca", names: []string{"<folder>"}},
+		{name: "certify", names: []string{"<device>", "<folder>"}},
 	}
 	if err := checkAction("device", actions, words); err != nil {
 		return err
 	}
 	if *life < 0 {
 		return usagef("--for must not be negative")
+	}
+	if words[0] == "ca" { // which no server needs
+		return makeDeviceCA(e, words[1])
 	}
 	c, err := e.load(flags)
 	if err != nil {
@@ -100,6 +112,10 @@ func manageDevices(ctx context.Context, e *env, args []string) error {
 		return d.register(ctx, words[1], words[2])
 	case "import":
 		return d.importFile(ctx, words[1], words[2])
+	case "keys":
+		return d.listKeys(ctx, words[1])
+	case "certify":
+		return d.certify(ctx, words[1], words[2], *request)
 	case "revoke":
 		return d.revoke(ctx, words[1], words[2:])
 	}

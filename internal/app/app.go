@@ -5,6 +5,7 @@ package app
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -221,8 +222,9 @@ type server struct {
 	limits     httpx.Limits            // of the REST API, on all listeners together
 	components []component             // in the order in which they start
 
-	certs     certs.Source // nil: plain http
-	mqttCerts certs.Source // for MQTT alone; nil: as certs
+	certs     certs.Source   // nil: plain http
+	deviceCA  *x509.CertPool // of devices' certificates; nil: they have none
+	mqttCerts certs.Source   // for MQTT alone; nil: as certs
 
 	public, auth, operator, plain, mqtt, mqtts net.Listener
 }
@@ -237,7 +239,7 @@ func (s *server) open(ctx context.Context) (err error) {
 	if err := checkKey(ctx, s.db, s.keys); err != nil {
 		return err
 	}
-	if err := s.openFiles(); err != nil {
+	if err := errors.Join(s.openFiles(), s.openDeviceCA()); err != nil {
 		return err
 	}
 	if c.Has(config.RoleGateway) {

@@ -121,6 +121,8 @@ func (s *server) serveMQTT() {
 			secure = s.mqttCerts
 			s.run("mqtt certificate", secure.Run)
 		}
-		s.run("mqtts listener", func(ctx context.Context) error { return s.modules.mqtt.Serve(ctx, l, secure.TLS()) })
+		s.run("mqtts listener", func(ctx context.Context) error {
+			return s.modules.mqtt.Serve(ctx, l, certs.WithClients(secure.TLS(), s.deviceCA))
+		})
 	}
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -59,12 +60,27 @@ func port(l net.Listener) int {
 	return a.Port
 }
 
+// openDeviceCA reads the CA of devices' certificates, if there is one.
+func (s *server) openDeviceCA() (err error) {
+	file := s.Config.DeviceCA
+	if file == "" {
+		return nil
+	}
+	if !s.Config.TLS.Enabled() && s.Config.MQTT.Cert == "" {
+		return errors.New("UNHIDRA_DEVICE_CA is for listeners with TLS; set UNHIDRA_TLS_CERT and UNHIDRA_TLS_KEY, " +
+			"UNHIDRA_ACME_DOMAINS, or UNHIDRA_MQTT_TLS_CERT and UNHIDRA_MQTT_TLS_KEY: behind a proxy that ends TLS, " +
+			"certificates of clients cannot be seen")
+	}
+	s.deviceCA, err = certs.ClientAuthorities(file)
+	return err
+}
+
 // tls returns how listeners are encrypted; nil: not at all.
 func (s *server) tls() *tls.Config {
 	if s.certs == nil {
 		return nil
 	}
-	return s.certs.TLS()
+	return certs.WithClients(s.certs.TLS(), s.deviceCA)
 }
 
 // behindProxy returns l, with clients' addresses from the PROXY protocol if on says so.

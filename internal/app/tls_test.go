@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -225,6 +226,23 @@ func TestTLSBroken(t *testing.T) {
 	}
 	err = app.Run(t.Context(), app.Options{Config: c, Version: "test", Log: testkit.Logger(t)})
 	if err == nil || !strings.Contains(err.Error(), "holds no private key") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Certificates of devices need TLS here: a server that could not see them does not start.
+func TestDeviceCANeedsTLS(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, tlstest.NewAuthority(t).PEM, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load([]string{"UNHIDRA_DATA_DIR=" + t.TempDir(), "UNHIDRA_DEVICE_CA=" + file}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = app.Run(t.Context(), app.Options{Config: c, Version: "test", Log: testkit.Logger(t)})
+	if err == nil || !strings.Contains(err.Error(), "behind a proxy that ends TLS") {
 		t.Errorf("%v", err)
 	}
 }

@@ -30,6 +30,7 @@ type Config struct {
 	OperatorAddr        string   // empty: none
 	OperatorHosts       []string // names that it is asked by, beside addresses and names without a dot
 	MQTT                MQTT
+	DeviceCA            string // file; empty: devices have keys alone
 	PublicURL           string // empty: by the certificate's domain, or localhost
 	TLS                 TLS
 

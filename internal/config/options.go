@@ -94,6 +94,9 @@ func (c *Config) options() []option {
 				"changed file is loaded without a restart", false,
 			str(&c.MQTT.Cert)},
 		{listen, "UNHIDRA_MQTT_TLS_KEY", "mqtt-tls-key", "", "PEM file of its key", false, str(&c.MQTT.Key)},
+		{listen, "UNHIDRA_DEVICE_CA", "device-ca", "",
+			"PEM file of the CA whose certificates devices may prove themselves by instead of a key, by MQTT and WebSocket " +
+				"with TLS: `/etc/unhidra/device-ca/ca.pem`, see `unhidra device ca`; empty: by keys alone", false, str(&c.DeviceCA)},
 		{listen, "UNHIDRA_MQTT_URL", "mqtt-url", "",
 			"where devices reach MQTT, if not at the host of the public URL and the listener's port: " +
 				"`mqtts://mqtt.example.org:8883`, or `mqtt://` without TLS. The web client tells it to whoever registers a device",

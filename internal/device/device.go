@@ -38,6 +38,7 @@ type Store interface {
 	Links
 	Log
 	Bridges
+	Certificates
 	DeviceByID(ctx context.Context, id string) (domain.Device, error)
 	ChangeDevice(ctx context.Context, owner, id string, c domain.DeviceChange, now time.Time) (domain.Device, error)
 	RotateDeviceKey(
@@ -328,21 +329,8 @@ func (s *Service) AuthenticateDevice(ctx context.Context, key string, from netip
 	if err != nil {
 		return domain.Principal{}, err
 	}
-	now := s.Now()
-	switch {
-	case l.Secret.Pepper != pepperVersion || !hmac.Equal(l.Secret.Hash, hash(s.Pepper, key)):
-		return s.refused(ctx, l.Device.ID, id, wrongSecret, from)
-	case l.Key.Ended(now) || l.Device.Ended(now):
-		return s.refused(ctx, l.Device.ID, id, "key_ended", from)
-	case l.Barred:
-		return s.refused(ctx, l.Device.ID, id, "owner_disabled", from)
-	case !l.Device.Suspended.IsZero():
-		return s.refused(ctx, l.Device.ID, id, "suspended", from)
-	}
-	return domain.Principal{
-		ID: l.Device.ID, Kind: domain.KindDevice, Role: domain.SystemUser, Key: id, Owner: l.Device.Owner.ID,
-		Expires: l.Until(), Access: l.Device.Access,
-	}, nil
+	good := l.Secret.Pepper == pepperVersion && hmac.Equal(l.Secret.Hash, hash(s.Pepper, key))
+	return s.letIn(ctx, l, good, from)
 }
 
 const wrongSecret = "wrong_secret"

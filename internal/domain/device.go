@@ -28,6 +28,7 @@ const (
 	MaxConnections = 100 // ended ones that are kept of a device
 	MaxAway        = 31 * 24 * time.Hour
 	MaxDeviceKeys  = 2                   // that are good at the same time
+	MaxDeviceCerts = 4                   // the same
 	KeyOverlap     = 24 * time.Hour      // that an old key stays good beside a new one, if nothing else is said
 	MaxOverlap     = 30 * 24 * time.Hour // that it may
 )
@@ -91,6 +92,12 @@ type DeviceKey struct {
 func (k DeviceKey) Ended(now time.Time) bool {
 	return !k.RevokedAt.IsZero() || !k.Expires.IsZero() && !now.Before(k.Expires)
 }
+
+// CertificatePrefix starts the ids of certificates, which are among the keys of a device.
+const CertificatePrefix = "crt_"
+
+// Certificate reports whether k is one, and not a key that stands in a file.
+func (k DeviceKey) Certificate() bool { return strings.HasPrefix(k.ID, CertificatePrefix) }
 
 // DeviceSecret is what the store knows of a key's secret.
 type DeviceSecret struct {

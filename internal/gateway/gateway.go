@@ -9,6 +9,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -35,6 +36,7 @@ type Authenticator interface {
 // Devices knows devices by their keys, and is told when they come and go.
 type Devices interface {
 	AuthenticateDevice(ctx context.Context, key string, from netip.Addr) (domain.Principal, error)
+	AuthenticateCertificate(ctx context.Context, cert *x509.Certificate, from netip.Addr) (domain.Principal, error)
 	DeviceConnected(ctx context.Context, conn string, p domain.Principal, from netip.Addr, heard func() time.Time)
 	DeviceRenewed(ctx context.Context, conn string, p domain.Principal)
 	DeviceDisconnected(ctx context.Context, conn, because string)

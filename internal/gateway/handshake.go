@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
@@ -69,7 +70,7 @@ func (g *Service) accept(w http.ResponseWriter, r *http.Request) (int, error) {
 		return 0, err
 	}
 	if g.revocations.Load() != revocations { // perhaps of this very session, before it was known here
-		if _, err := g.authenticate(r.Context(), proof.secret, addr); err != nil {
+		if _, err := g.prove(r.Context(), proof, addr); err != nil {
 			c.outdated()
 		}
 	}
@@ -90,8 +91,25 @@ func (g *Service) identify(r *http.Request, addr netip.Addr) (p domain.Principal
 	if proof, err = credentials(r); err != nil {
 		return p, proof, err
 	}
-	p, err = g.authenticate(r.Context(), proof.secret, addr)
+	p, err = g.prove(r.Context(), proof, addr)
 	return p, proof, err
+}
+
+// prove returns who a handshake proves to be. A certificate and a key must be those of the same device; beside an access
+// token, which a browser may send, a certificate does not count.
+func (g *Service) prove(ctx context.Context, proof proof, from netip.Addr) (domain.Principal, error) {
+	if proof.cert == nil || g.Devices == nil || proof.secret != "" && !isKey(proof.secret) {
+		return g.authenticate(ctx, proof.secret, from)
+	}
+	p, err := g.Devices.AuthenticateCertificate(ctx, proof.cert, from)
+	if err != nil || proof.secret == "" {
+		return p, err
+	}
+	other, err := g.authenticate(ctx, proof.secret, from)
+	if err == nil && other.ID != p.ID {
+		err = domain.Unauthorized.Errorf(domain.CodeBadDeviceKey, "the key and the certificate are those of different devices")
+	}
+	return p, err
 }
 
 // failed counts a handshake that proved nobody, and returns what to answer. Those of
@@ -208,25 +226,40 @@ func (g *Service) authenticate(ctx context.Context, secret string, from netip.Ad
 
 // A proof is what a handshake proves itself with, and the subprotocol to answer
 // it by: never the secret itself.
-type proof struct{ secret, protocol string }
+type proof struct {
+	secret, protocol string
+	cert             *x509.Certificate // of a device, which TLS has verified; nil: there is none
+}
+
+// certificate returns the certificate by which TLS knows the client; nil: it has shown none.
+func certificate(r *http.Request) *x509.Certificate {
+	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+		return nil
+	}
+	return r.TLS.PeerCertificates[0]
+}
 
 // credentials returns the access token or device key of a handshake. It is the
 // second subprotocol, after its kind, or stands in the Authorization header of a
-// program. A device may also offer its key alone, or no subprotocol at all.
+// program. A device may also offer its key alone, or no subprotocol at all; with a certificate it needs no key.
 func credentials(r *http.Request) (proof, error) {
 	offered := ws.Protocols(r)
 	header, inHeader := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	device := inHeader && isKey(header)
+	device, cert := inHeader && isKey(header), certificate(r)
 	switch {
 	case len(offered) == 2 && (offered[0] == protocolBearer || offered[0] == protocolDevice && isKey(offered[1])):
-		return proof{offered[1], offered[0]}, nil
+		return proof{offered[1], offered[0], cert}, nil
 	case len(offered) == 1 && isKey(offered[0]):
-		return proof{offered[0], ""}, nil
+		return proof{offered[0], "", cert}, nil
 	case inHeader && len(offered) == 1 && offered[0] == protocolBearer, device && len(offered) == 1 &&
 		offered[0] == protocolDevice:
-		return proof{header, offered[0]}, nil
+		return proof{header, offered[0], cert}, nil
 	case device && len(offered) == 0:
-		return proof{header, ""}, nil
+		return proof{header, "", cert}, nil
+	case cert != nil && !inHeader && len(offered) == 0:
+		return proof{"", "", cert}, nil
+	case cert != nil && !inHeader && len(offered) == 1 && offered[0] == protocolDevice:
+		return proof{"", protocolDevice, cert}, nil
 	}
 	return proof{}, domain.Unauthorized.Errorf(domain.CodeNoCredentials,
 		`offer the subprotocols "bearer" and your access token, in this order; a device: "device" and its key`)

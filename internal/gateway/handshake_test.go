@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -158,6 +159,10 @@ func TestNotAHandshake(t *testing.T) {
 
 // devices lets in whoever's key is dk_ and a name, and counts them.
 type devices struct{ here atomic.Int64 }
+
+func (d *devices) AuthenticateCertificate(context.Context, *x509.Certificate, netip.Addr) (domain.Principal, error) {
+	return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeBadDeviceKey, "no")
+}
 
 func (d *devices) AuthenticateDevice(_ context.Context, key string, from netip.Addr) (domain.Principal, error) {
 	name, ok := strings.CutPrefix(key, domain.DeviceKeyPrefix)

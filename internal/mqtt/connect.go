@@ -108,26 +108,29 @@ func (c *conn) connect(ctx context.Context, p packet.Connect) error {
 	c.send(packet.AppendConnack(nil, c.version, ack))
 	c.sess.resume(c)
 	if s.revocations.Load() != revocations { // perhaps of this very key, before the connection was known
-		if _, err := s.identify(ctx, p.Password, c.addr); err != nil {
+		if _, err := c.prove(ctx, p); err != nil {
 			c.kick(administrative, "revoked")
 		}
 	}
 	return nil
 }
 
-// authenticate finds out who connects, by the password alone.
+// authenticate finds out who connects, by the password or a certificate, and not by the user name.
 func (c *conn) authenticate(ctx context.Context, p packet.Connect) (err error) {
 	s := c.s
 	if _, ok := p.Props.Text(packet.AuthMethod); ok {
 		return &packet.Error{Code: packet.BadAuthMethod, Text: "there are no other ways to sign in than a password"}
 	}
-	if !p.HasPassword || s.bad.has(p.Password, s.Now()) {
+	byCert := !p.HasPassword && c.certificate() != nil
+	if !byCert && (!p.HasPassword || s.bad.has(p.Password, s.Now())) {
 		return &packet.Error{Code: packet.BadCredentials, Text: "the password is the device's key; any user name will do"}
 	}
-	c.who, err = s.identify(ctx, p.Password, c.addr)
+	c.who, err = c.prove(ctx, p)
 	switch domain.KindOf(err) {
 	case domain.Unauthorized, domain.Forbidden, domain.Invalid:
-		s.bad.add(p.Password, s.Now(), badKeyTime(err))
+		if c.certificate() == nil { // else it may be good with another one
+			s.bad.add(p.Password, s.Now(), badKeyTime(err))
+		}
 		return &packet.Error{Code: packet.BadCredentials, Text: err.Error()}
 	}
 	if err != nil {

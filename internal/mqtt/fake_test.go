@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"context"
+	"crypto/x509"
 	"net"
 	"net/netip"
 	"slices"
@@ -58,6 +59,10 @@ func (b *backend) AuthenticateDevice(_ context.Context, key string, _ netip.Addr
 	defer b.answer()()
 	id := domain.DevicePrefix + "_" + strings.TrimPrefix(key, domain.DeviceKeyPrefix)
 	return domain.Principal{ID: id, Kind: domain.KindDevice, Owner: "owner", Key: key}, nil
+}
+
+func (b *backend) AuthenticateCertificate(context.Context, *x509.Certificate, netip.Addr) (domain.Principal, error) {
+	return domain.Principal{}, domain.Unauthorized.Errorf(domain.CodeBadDeviceKey, "there are no certificates here")
 }
 
 func (b *backend) DeviceConnected(context.Context, string, domain.Principal, netip.Addr, func() time.Time) {

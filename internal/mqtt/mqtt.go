@@ -10,6 +10,7 @@ package mqtt
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"hash/maphash"
 	"log/slog"
@@ -34,6 +35,7 @@ type Authenticator interface {
 // Devices knows devices by their keys, and is told when they come and go.
 type Devices interface {
 	AuthenticateDevice(ctx context.Context, key string, from netip.Addr) (domain.Principal, error)
+	AuthenticateCertificate(ctx context.Context, cert *x509.Certificate, from netip.Addr) (domain.Principal, error)
 	DeviceConnected(ctx context.Context, conn string, p domain.Principal, from netip.Addr, heard func() time.Time)
 	DeviceDisconnected(ctx context.Context, conn, because string)
 	DeviceAvailable(conn, device string, available bool)

@@ -87,7 +87,7 @@ func addKey(
 ) (err error) {
 	live := 1 // the new one
 	for _, old := range d.Keys {
-		if old.Ended(now) {
+		if old.Ended(now) || old.Certificate() {
 			continue
 		}
 		if live++; live > domain.MaxDeviceKeys {
@@ -102,6 +102,33 @@ func addKey(
 		}
 	}
 	return insertDeviceKey(ctx, t, k, secret)
+}
+
+// AddCertificate adds a certificate to the keys of a device. It fails with conflict if the device has MaxDeviceCerts.
+func (repo *Repository) AddCertificate(
+	ctx context.Context, k domain.DeviceKey, secret domain.DeviceSecret, now time.Time,
+) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		d, err := oneDevice(ctx, t, k.Device)
+		switch {
+		case err != nil:
+			return err
+		case !d.RevokedAt.IsZero():
+			return errDeviceRevoked()
+		case d.Bridge != "":
+			return domain.InvalidField("/device", "this device has no certificate: its bridge speaks for it")
+		}
+		live := 0
+		for _, old := range d.Keys {
+			if old.Certificate() && !old.Ended(now) {
+				live++
+			}
+		}
+		if live >= domain.MaxDeviceCerts {
+			return domain.Conflict.Errorf(domain.CodeTooManyDevices, "this device has %d certificates; revoke one", live)
+		}
+		return insertDeviceKey(ctx, t, k, secret)
+	})
 }
 
 func revokeKeys(ctx context.Context, t *store.Tx, which, reason string, now time.Time, arg string) error {
