@@ -24,6 +24,8 @@ and no network:
   firmware sign <document>          sign a root or a manifest, in its file
   firmware verify <document>        check the signatures of a root or a manifest
   firmware inspect <file>           say what an image or a document is
+  firmware patch <base> <image> <new patch>
+                                    make a patch between two images
 
 These talk to a server:
 
@@ -52,6 +54,7 @@ func firmwareActions() []command {
 		{"sign", "", firmwareSign},
 		{"verify", "", firmwareVerify},
 		{"inspect", "", firmwareInspect},
+		{"patch", "", firmwarePatch},
 		{"product", "", firmwareProductAction},
 		{"offer-key", "", firmwareOfferKey},
 		{"trust", "", firmwareTrust},
