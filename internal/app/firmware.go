@@ -29,7 +29,8 @@ func (s *server) buildFirmware() (err error) {
 		return fmt.Errorf("derive the key of offers: %w", err)
 	}
 	m.firmware, err = firmware.New(firmware.Deps{
-		Products: s.db.Products, Releases: s.db.Releases, Uploads: s.db.Uploads, Files: s.files, Temp: s.Config.Incoming(),
+		Products: s.db.Products, Releases: s.db.Releases, Uploads: s.db.Uploads, Deltas: s.db.Deltas,
+		Fleet: s.db.Rollouts, Files: s.files, Temp: s.Config.Incoming(),
 		Secrets: secrets{users: m.auth, devices: m.device}, OfferKey: key, LinkKey: s.keys.Derive("firmware links"),
 		URL: func() string { return s.addrs.URL }, Quota: int64(s.Config.FirmwareStorage) << 20, Audit: m.audit,
 		Pace: firmware.Pace{Total: s.Config.FirmwareRate, Site: s.Config.FirmwareSite},
@@ -40,6 +41,7 @@ func (s *server) buildFirmware() (err error) {
 	}
 	if s.Config.Works() {
 		s.run("firmware", m.firmware.Run)
+		s.run("firmware_deltas", m.firmware.RunDeltas)
 	}
 	return nil
 }

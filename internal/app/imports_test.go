@@ -127,7 +127,7 @@ func floors() map[string][]string {
 		"internal/alarm":     kits,
 		"internal/dashboard": kits,
 		"internal/rollout":   kits,
-		"internal/firmware":  append([]string{"internal/espimage", "internal/manifest"}, kits...),
+		"internal/firmware":  append([]string{"internal/delta", "internal/espimage", "internal/manifest"}, kits...),
 		"internal/history":   kits,
 		"internal/presence":  kits,
 		"internal/webtrace":  kits,

@@ -47,6 +47,7 @@ var (
 	_ command.Store     = (*commands.Repository)(nil)
 	_ firmware.Products = (*storefirmware.Products)(nil)
 	_ firmware.Releases = (*storefirmware.Releases)(nil)
+	_ firmware.Deltas   = (*storefirmware.Deltas)(nil)
 	_ firmware.Uploads  = (*storefirmware.Uploads)(nil)
 	_ gateway.Rooms     = (*rooms.Repository)(nil)
 	_ gateway.Log       = (*roomlog.Repository)(nil)

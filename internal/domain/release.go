@@ -169,12 +169,13 @@ func (i ImageInfo) Refused() (ImageFinding, bool) {
 // ImageDelta makes an image out of another one, the base, that a device has. It is not signed: the image that
 // it makes is.
 type ImageDelta struct {
-	Base   string // SHA-256 of the image that it starts from
-	Target string // SHA-256 of the image that it makes
-	Format string // as devices name it among their features
-	SHA256 string // of the delta itself
-	Size   int64
-	Made   time.Time
+	Product string // id
+	Base    string // SHA-256 of the image that it starts from
+	Target  string // SHA-256 of the image that it makes
+	Format  string // as devices name it among their features
+	SHA256  string // of the delta itself; empty: it would save too little
+	Size    int64
+	Made    time.Time
 }
 
 // UploadKind is what is uploaded.

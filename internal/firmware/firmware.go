@@ -84,6 +84,8 @@ type Deps struct {
 	Products Products
 	Releases Releases
 	Uploads  Uploads
+	Deltas   Deltas
+	Fleet    Fleet
 	Files    Files
 	Temp     string // folder for files that are being inspected
 	Secrets  Secrets
@@ -102,6 +104,7 @@ type Service struct {
 	Deps
 	offerKey  manifest.Key
 	downloads *downloads
+	activated chan struct{} // of one entry: a release has become active
 }
 
 // New returns the service. Run must be called for uploads to be forgotten that nobody goes on with.
@@ -110,7 +113,8 @@ func New(d Deps) (*Service, error) {
 		d.Now = time.Now
 	}
 	key, err := manifest.NewKey(d.OfferKey.Public())
-	return &Service{Deps: d, offerKey: key, downloads: newDownloads(d.Pace, d.Now)}, err
+	return &Service{Deps: d, offerKey: key, downloads: newDownloads(d.Pace, d.Now),
+		activated: make(chan struct{}, 1)}, err
 }
 
 const pruneEvery = time.Hour

@@ -47,7 +47,8 @@ func (s *Service) Offer(ctx context.Context, to domain.OfferTo) (o domain.Firmwa
 			o.Image = domain.FirmwareFile{SHA256: i.SHA256, Size: i.Size, URL: s.Link(i.SHA256, to.Device.Device)}
 		}
 	}
-	return o, nil
+	o.Delta, err = s.deltaFor(ctx, to.Product, to.Device, to.Image)
+	return o, err
 }
 
 // ReadUpdate returns what the device p asks for: a part of an image of an active release for a product of its owner.

@@ -89,6 +89,10 @@ func (s *Service) Activate(ctx context.Context, p domain.Principal, id string) e
 		return err
 	}
 	s.released(ctx, p, r, "activated")
+	select {
+	case s.activated <- struct{}{}:
+	default:
+	}
 	return nil
 }
 

@@ -67,10 +67,19 @@ type FirmwareImageView struct {
 	ELF           string           `json:"elf_sha256,omitempty"`
 	HasELF        bool             `json:"has_elf" doc:"that file is here, to explain crashes"`
 	Info          domain.ImageInfo `json:"info"`
+	Deltas        []FirmwarePatch  `json:"deltas" nullable:"false" doc:"patches that make it of what devices run"`
 	URL           string           `json:"url" doc:"by which the image can be loaded for some hours"`
 }
 
-func (s *Service) releaseView(ctx context.Context, r domain.Release) FirmwareRelease {
+// FirmwarePatch makes an image of another one, which a device has.
+type FirmwarePatch struct {
+	Base   string `json:"base_sha256"`
+	Format string `json:"format"`
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size" doc:"bytes, instead of those of the image"`
+}
+
+func (s *Service) releaseView(ctx context.Context, r domain.Release, deltas []domain.ImageDelta) FirmwareRelease {
 	v := FirmwareRelease{ID: r.ID, Product: r.Product, Version: r.Version, Code: r.Code, MinCode: r.MinCode,
 		AllowDowngradeTo: r.AllowDowngradeTo, NotAfter: at(r.NotAfter), Notes: r.Notes, State: string(r.State),
 		ManifestHash: r.ManifestHash, SignedBy: []string{}, Images: make([]FirmwareImageView, len(r.Images)),
@@ -78,7 +87,7 @@ func (s *Service) releaseView(ctx context.Context, r domain.Release) FirmwareRel
 	for n, i := range r.Images {
 		v.Images[n] = FirmwareImageView{SHA256: i.SHA256, Size: i.Size, Chip: i.Chip, RevisionMin: i.RevisionMin,
 			RevisionMax: i.RevisionMax, SecureVersion: i.SecureVersion, ELF: i.ELF, HasELF: i.HasELF, Info: i.Info,
-			URL: s.Link(i.SHA256, httpx.Principal(ctx).ID)}
+			Deltas: patches(deltas, i.SHA256), URL: s.Link(i.SHA256, httpx.Principal(ctx).ID)}
 	}
 	if e, err := manifest.Parse(r.Manifest); err == nil {
 		for _, sig := range e.Signatures {
@@ -86,6 +95,17 @@ func (s *Service) releaseView(ctx context.Context, r domain.Release) FirmwareRel
 		}
 	}
 	return v
+}
+
+// patches are those of deltas that make an image.
+func patches(deltas []domain.ImageDelta, image string) []FirmwarePatch {
+	out := []FirmwarePatch{}
+	for _, d := range deltas {
+		if d.Target == image && d.SHA256 != "" {
+			out = append(out, FirmwarePatch{d.Base, d.Format, d.SHA256, d.Size})
+		}
+	}
+	return out
 }
 
 type releaseOutput struct{ Body FirmwareRelease }
@@ -98,7 +118,11 @@ func (s *Service) releaseOut(ctx context.Context, id string, err error) (*releas
 	if err != nil {
 		return nil, err
 	}
-	return &releaseOutput{s.releaseView(ctx, r)}, nil
+	deltas, err := s.Deltas.Deltas(ctx, r.Product)
+	if err != nil {
+		return nil, err
+	}
+	return &releaseOutput{s.releaseView(ctx, r, deltas)}, nil
 }
 
 func (s *Service) listReleases(ctx context.Context, in *struct {
@@ -123,7 +147,11 @@ func (s *Service) listReleases(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	view := func(r domain.Release) FirmwareRelease { return s.releaseView(ctx, r) }
+	deltas, err := s.Deltas.Deltas(ctx, in.Product)
+	if err != nil {
+		return nil, err
+	}
+	view := func(r domain.Release) FirmwareRelease { return s.releaseView(ctx, r, deltas) }
 	return &struct {
 		Body httpx.Page[FirmwareRelease]
 	}{httpx.PageOf(found, in.Limit, code, view)}, nil

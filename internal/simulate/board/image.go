@@ -23,6 +23,7 @@ type Firmware struct {
 	SecureVersion uint32 `json:"secure_version,omitempty"`
 	Does          Does   `json:"does,omitzero"`
 	Padding       int    `json:"-"` // bytes more than it needs
+	Seed          string `json:"-"` // of these bytes, which firmware with the same seed shares; empty: its own
 }
 
 // Does is how good a firmware is. The zero value is a good one.
@@ -89,7 +90,11 @@ func (f Firmware) Build() ([]byte, error) {
 	data = append(data, marker...)
 	data = append(data, is...)
 	data = append(data, 0)
-	data = append(data, noise(f.Padding, elf)...)
+	seed := elf
+	if f.Seed != "" {
+		seed = sha256.Sum256([]byte(f.Seed))
+	}
+	data = append(data, noise(f.Padding, seed)...)
 	for len(data)%4 != 0 {
 		data = append(data, 0)
 	}

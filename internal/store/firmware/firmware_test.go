@@ -45,7 +45,8 @@ func build(t *testing.T, db *all.Store) *house {
 	testkit.Room(t, db, 2) // the first user is the first administrator, who stays
 	h := &house{T: t, db: db, ann: testkit.UserID(1), product: domain.NewID(domain.ProductPrefix),
 		release: domain.NewID(domain.ReleasePrefix)}
-	must(t, db.Products.CreateProduct(ctx, domain.Product{ID: h.product, Owner: domain.UserRef{ID: h.ann}, Name: "tank"}, now))
+	product := domain.Product{ID: h.product, Owner: domain.UserRef{ID: h.ann}, Name: "tank"}
+	must(t, db.Products.CreateProduct(ctx, product, now))
 	must(t, db.Releases.CreateRelease(ctx, domain.Release{ID: h.release, Product: h.product, Version: "1", Code: 1,
 		CreatedBy: h.ann}, now))
 	h.image = h.file("a", 100).Hash
@@ -55,8 +56,8 @@ func build(t *testing.T, db *all.Store) *house {
 // upload begins an upload of ann's that has the file as its only part.
 func (h *house) upload(b domain.Blob) (string, error) {
 	h.Helper()
-	u := domain.FirmwareUpload{ID: domain.NewID(domain.UploadPrefix), Product: h.product, By: h.ann, Kind: domain.RawUpload,
-		Size: b.Size, SHA256: b.Hash}
+	u := domain.FirmwareUpload{ID: domain.NewID(domain.UploadPrefix), Product: h.product, By: h.ann,
+		Kind: domain.RawUpload, Size: b.Size, SHA256: b.Hash}
 	must(h.T, h.db.Uploads.CreateUpload(h.Context(), u, now))
 	_, err := h.db.Uploads.AddPart(h.Context(), u.ID, h.ann, 0, b, 0, now)
 	return u.ID, err
@@ -151,6 +152,41 @@ func TestWhatDevicesMayHaveIsNotDeleted(t *testing.T) {
 		err := db.Releases.SetState(ctx, h.ann, h.release, domain.SignedRelease, domain.WithdrawnRelease, now)
 		if domain.CodeOf(err) != domain.CodeReleaseState {
 			t.Errorf("from a state that it was in before: %v", err)
+		}
+	})
+}
+
+// A patch is there once, for whoever may have the images that it makes, as long as devices may be offered them.
+func TestAPatchIsKeptWhileItsImageIsOffered(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		h, ctx := build(t, db), t.Context()
+		upload, err := h.upload(h.file("a", 100))
+		must(t, err)
+		must(t, h.attach(h.release, upload, 0))
+		must(t, db.Releases.SetState(ctx, h.ann, h.release, domain.DraftRelease, domain.SignedRelease, now))
+		must(t, db.Releases.SetState(ctx, h.ann, h.release, domain.SignedRelease, domain.ActiveRelease, now))
+		patch := h.file("c", 10)
+		d := domain.ImageDelta{Product: h.product, Base: "old", Target: h.image, Format: "f", SHA256: patch.Hash, Size: 10,
+			Made: now}
+		must(t, db.Deltas.AddDelta(ctx, d))
+		must(t, db.Deltas.AddDelta(ctx, d)) // another node
+		must(t, db.Deltas.AddDelta(ctx, domain.ImageDelta{Product: h.product, Base: "older", Target: h.image, Format: "f",
+			Made: now}))
+		must(t, db.Deltas.PruneDeltas(ctx, now))
+		have, err := db.Deltas.Deltas(ctx, h.product)
+		if err != nil || len(have) != 2 || h.left() != 0 {
+			t.Errorf("%+v, %v", have, err)
+		}
+		products, err := db.Releases.ImageProducts(ctx, patch.Hash, true)
+		if err != nil || len(products) != 1 || products[0].ID != h.product {
+			t.Errorf("the patch is of %+v, %v", products, err)
+		}
+		must(t, db.Releases.SetState(ctx, h.ann, h.release, domain.ActiveRelease, domain.WithdrawnRelease, now))
+		must(t, db.Deltas.PruneDeltas(ctx, now))
+		have, err = db.Deltas.Deltas(ctx, h.product)
+		if n := h.left(); err != nil || len(have) != 0 || n != 1 {
+			t.Errorf("of a withdrawn release: %+v, %d files are not needed, %v", have, n, err)
 		}
 	})
 }

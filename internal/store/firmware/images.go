@@ -138,11 +138,14 @@ func errNoImage() error {
 	return domain.NotFound.Errorf(domain.CodeNoImage, "there is no such image, or you may not load it")
 }
 
-// ImageProducts returns the products that have an image of a hash: in any release, or in an active one.
+// ImageProducts returns the products that have an image of a hash: in any release, or in an active one. Patches
+// are those of the products that they were made for.
 func (repo *Releases) ImageProducts(ctx context.Context, hash string, active bool) ([]domain.Product, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT `+productColumns+fromProducts+`WHERE p.id IN
 		(SELECT r.product_id FROM firmware_images i JOIN firmware_releases r ON r.id = i.release_id
-			WHERE i.sha256 = $1 AND (r.state = $2 OR NOT $3)) ORDER BY p.id`, hash, domain.ActiveRelease, active)
+			WHERE i.sha256 = $1 AND (r.state = $2 OR NOT $3)
+		UNION ALL SELECT product_id FROM firmware_deltas WHERE sha256 = $1) ORDER BY p.id`, hash,
+		domain.ActiveRelease, active)
 	if err != nil {
 		return nil, err
 	}
