@@ -34,7 +34,7 @@ func (s *server) buildFirmware() (err error) {
 		Secrets: secrets{users: m.auth, devices: m.device}, OfferKey: key, LinkKey: s.keys.Derive("firmware links"),
 		URL: func() string { return s.addrs.URL }, Quota: int64(s.Config.FirmwareStorage) << 20, Audit: m.audit,
 		Pace: firmware.Pace{Total: s.Config.FirmwareRate, Site: s.Config.FirmwareSite},
-		Log:  s.logs.Part("firmware"),
+		Log:  s.logs.Part("firmware"), Metrics: s.reg,
 	})
 	if err != nil {
 		return err

@@ -35,6 +35,12 @@ func (s *Service) signature(hash, until, to string) string {
 // ServeImage answers GET and HEAD of an image, whole or in ranges (RFC 9110, 14): to whoever has a link, to devices
 // by their keys, and to people by access tokens. The name of an image is its content, so it never changes.
 func (s *Service) ServeImage(w http.ResponseWriter, r *http.Request) {
+	out := &counted{ResponseWriter: w, status: http.StatusOK}
+	defer func() { s.downloads.count(out, r) }()
+	s.serveImage(out, r)
+}
+
+func (s *Service) serveImage(w http.ResponseWriter, r *http.Request) {
 	hash := r.PathValue("sha256")
 	if !domain.ValidSHA256(hash) {
 		httpx.Fail(w, r, errNoImage())

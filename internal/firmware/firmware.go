@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/manifest"
@@ -96,7 +98,8 @@ type Deps struct {
 	Quota    int64 // bytes that files of one owner may have; 0: no limit
 	Audit    Recorder
 	Log      *slog.Logger
-	Now      func() time.Time // nil: time.Now
+	Metrics  prometheus.Registerer // nil: none
+	Now      func() time.Time      // nil: time.Now
 }
 
 // Service is the firmware module.
@@ -113,7 +116,7 @@ func New(d Deps) (*Service, error) {
 		d.Now = time.Now
 	}
 	key, err := manifest.NewKey(d.OfferKey.Public())
-	return &Service{Deps: d, offerKey: key, downloads: newDownloads(d.Pace, d.Now),
+	return &Service{Deps: d, offerKey: key, downloads: newDownloads(d.Pace, d.Metrics, d.Now),
 		activated: make(chan struct{}, 1)}, err
 }
 

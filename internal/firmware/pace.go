@@ -3,9 +3,13 @@ package firmware
 import (
 	"context"
 	"io"
+	"net/http"
 	"net/netip"
+	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/obs"
@@ -24,18 +28,39 @@ const (
 	retryLoad    = 10 * time.Second
 )
 
+// What becomes of downloads.
+const (
+	loadOK      = "ok"
+	loadBroken  = "broken"  // the client went away
+	loadRefused = "refused" // it may not, or asks for something else than there is
+	loadFailed  = "failed"
+)
+
 // downloads are the downloads under way.
 type downloads struct {
 	Pace
 	all, site *ratelimit.Limiter
 	now       func() time.Time
+	results   *prometheus.CounterVec
+	bytes     prometheus.Counter
 	busy      atomic.Int64
 	refused   atomic.Int64
 }
 
-func newDownloads(p Pace, now func() time.Time) *downloads {
+func newDownloads(p Pace, reg prometheus.Registerer, now func() time.Time) *downloads {
 	limiter := func(kib int) *ratelimit.Limiter { return ratelimit.New(kib, time.Second, max(kib, paceStep>>10)) }
-	return &downloads{Pace: p, all: limiter(p.Total), site: limiter(p.Site), now: now}
+	results := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "firmware_downloads_total",
+		Help: "Requests for images of firmware and parts of them, by result: ok, broken off, refused, failed by the server."},
+		[]string{"result"})
+	for _, r := range []string{loadOK, loadBroken, loadRefused, loadFailed} {
+		results.WithLabelValues(r) // so that it is there before the first
+	}
+	bytes := prometheus.NewCounter(prometheus.CounterOpts{Name: "firmware_download_bytes_total",
+		Help: "Bytes of images that were sent."})
+	if reg != nil {
+		reg.MustRegister(results, bytes)
+	}
+	return &downloads{results: results, bytes: bytes, Pace: p, all: limiter(p.Total), site: limiter(p.Site), now: now}
 }
 
 // enter admits a download, which must call leave at its end.
@@ -84,6 +109,51 @@ func (f *pacedFile) Read(b []byte) (int, error) {
 		}
 	}
 	return f.ReadSeeker.Read(b)
+}
+
+// A counted answer knows its status, and how many bytes were sent.
+type counted struct {
+	http.ResponseWriter
+	status int
+	sent   int64
+}
+
+func (c *counted) WriteHeader(status int) {
+	c.status = status
+	c.ResponseWriter.WriteHeader(status)
+}
+
+func (c *counted) Write(b []byte) (n int, err error) {
+	n, err = c.ResponseWriter.Write(b)
+	c.sent += int64(n)
+	return n, err
+}
+
+// ReadFrom lets the kernel copy a file.
+func (c *counted) ReadFrom(r io.Reader) (n int64, err error) {
+	n, err = io.Copy(c.ResponseWriter, r)
+	c.sent += n
+	return n, err
+}
+
+// Unwrap makes the connection available to http.ResponseController.
+func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+// count counts a download that has ended.
+func (d *downloads) count(c *counted, r *http.Request) {
+	result := loadOK
+	switch length := c.Header().Get("Content-Length"); {
+	case c.status >= http.StatusInternalServerError:
+		result = loadFailed
+	case c.status >= http.StatusBadRequest:
+		result = loadRefused
+	case r.Method != http.MethodHead && length != "" && length != strconv.FormatInt(c.sent, 10):
+		result = loadBroken
+	}
+	if result == loadOK || result == loadBroken {
+		d.bytes.Add(float64(c.sent))
+	}
+	d.results.WithLabelValues(result).Inc()
 }
 
 // Queues are what waits in this process.

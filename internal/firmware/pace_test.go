@@ -5,11 +5,15 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/unhidra/unhidra/internal/domain"
 )
@@ -33,7 +37,7 @@ func TestDownloadsKeepToTheirPace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				d, done := newDownloads(c.pace, time.Now), atomic.Int64{}
+				d, done := newDownloads(c.pace, nil, time.Now), atomic.Int64{}
 				for _, to := range c.to {
 					go func() {
 						got, err := io.ReadAll(d.paced(t.Context(), bytes.NewReader(file), to))
@@ -59,7 +63,7 @@ func TestDownloadsKeepToTheirPace(t *testing.T) {
 
 func TestAPacedDownloadEndsWithItsRequest(t *testing.T) {
 	t.Parallel()
-	d := newDownloads(Pace{Total: 1}, time.Now)
+	d := newDownloads(Pace{Total: 1}, nil, time.Now)
 	ctx, cancel := context.WithCancel(t.Context())
 	f := d.paced(ctx, bytes.NewReader(make([]byte, 1<<20)), netip.MustParseAddr("192.0.2.1"))
 	if _, err := f.Read(make([]byte, paceStep)); err != nil {
@@ -71,9 +75,44 @@ func TestAPacedDownloadEndsWithItsRequest(t *testing.T) {
 	}
 }
 
+// How downloads end is counted: whole, broken off by the client, refused, or failed.
+func TestDownloadsAreCountedByHowTheyEnd(t *testing.T) {
+	t.Parallel()
+	d := newDownloads(Pace{}, nil, time.Now)
+	for _, c := range []struct {
+		method string
+		status int
+		length string
+		sent   int
+	}{
+		{"GET", http.StatusOK, "7", 7}, {"GET", http.StatusPartialContent, "3", 3}, {"HEAD", http.StatusOK, "7", 0},
+		{"GET", http.StatusNotModified, "", 0}, {"GET", http.StatusOK, "7", 4},
+		{"GET", http.StatusRequestedRangeNotSatisfiable, "20", 20}, {"GET", http.StatusForbidden, "", 9},
+		{"GET", http.StatusServiceUnavailable, "", 9},
+	} {
+		w := &counted{ResponseWriter: httptest.NewRecorder(), status: http.StatusOK}
+		if c.length != "" {
+			w.Header().Set("Content-Length", c.length)
+		}
+		w.WriteHeader(c.status)
+		if _, err := w.ReadFrom(bytes.NewReader(make([]byte, c.sent))); err != nil {
+			t.Fatal(err)
+		}
+		d.count(w, httptest.NewRequest(c.method, "/", nil))
+	}
+	for result, want := range map[string]float64{loadOK: 4, loadBroken: 1, loadRefused: 2, loadFailed: 1} {
+		if n := testutil.ToFloat64(d.results.WithLabelValues(result)); n != want {
+			t.Errorf("%s: %v, and should be %v", result, n, want)
+		}
+	}
+	if n := testutil.ToFloat64(d.bytes); n != 14 {
+		t.Errorf("%v bytes", n)
+	}
+}
+
 func TestOneDownloadTooManyIsRefused(t *testing.T) {
 	t.Parallel()
-	d := newDownloads(Pace{}, time.Now)
+	d := newDownloads(Pace{}, nil, time.Now)
 	for range maxDownloads {
 		if _, err := d.enter(); err != nil {
 			t.Fatal(err)
