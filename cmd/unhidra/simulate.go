@@ -76,9 +76,11 @@ func runSimulate(ctx context.Context, e *env, args []string) error {
 	fs.IntVar(&s.Mix.Troubled, "troubled", 20, "percent of devices with outages, power cuts and clocks that forget")
 	fs.IntVar(&s.Mix.Wrong, "wrong", 0, "percent of devices that measure what cannot be")
 	fs.IntVar(&s.Mix.Hostile, "hostile", 0, "percent of devices that attack the server")
-	fs.StringVar(&s.firmware.image, "firmware", "", "`file` of the image that the devices run; empty: they are not updated")
+	fs.StringVar(&s.firmware.image, "firmware", "",
+		"`file` of the image that the devices run; empty: they are not updated")
 	fs.StringVar(&s.firmware.root, "root", "", "`file` of the first root of their product, which they trust")
 	fs.IntVar(&s.firmware.slot, "slot", 256, "`KiB` that an image may have")
+	fs.IntVar(&s.firmware.liars, "liars", 0, "percent of devices that say they run what they are offered, and do not")
 	fs.BoolVar(&s.plan, "plan", false, "print what the devices are, and exit")
 	flags := config.NewFlags(fs, storeFlags()...)
 	if _, err := parse(fs, args); err != nil {

@@ -71,7 +71,7 @@ func runSimulateImage(_ context.Context, e *env, args []string) error {
 // firmwareFlags are what has the devices of a fleet updated.
 type firmwareFlags struct {
 	image, root string
-	slot        int
+	slot, liars int
 }
 
 // read returns the firmware of the fleet; nil: its devices are not updated.
@@ -81,6 +81,9 @@ func (f firmwareFlags) read() (*simulate.Firmware, error) {
 	}
 	if f.image == "" || f.root == "" {
 		return nil, usagef("devices that are updated need --firmware, which they run, and --root, which they trust")
+	}
+	if f.liars < 0 || f.liars > 100 {
+		return nil, usagef("--liars is percent")
 	}
 	if f.slot < 8 || f.slot > 16<<10 || f.slot%4 != 0 {
 		return nil, usagef("--slot is 8 to %d KiB, a multiple of 4", 16<<10)
@@ -93,7 +96,7 @@ func (f firmwareFlags) read() (*simulate.Firmware, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &simulate.Firmware{Root: root, Factory: image, HTTP: http.DefaultClient,
+	return &simulate.Firmware{Root: root, Factory: image, HTTP: http.DefaultClient, Liars: f.liars,
 		Models: func(n int) simulate.Model { return simulate.Model{Revision: revisionOf(n), Slot: f.slot << 10} }}, nil
 }
 

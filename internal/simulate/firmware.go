@@ -16,8 +16,8 @@ import (
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
-// Firmware has the devices of a fleet run firmware that the server updates. Each is a board of its own, with flash and a
-// bootloader; what an image does is written in it.
+// Firmware has the devices of a fleet run firmware that the server updates. Each is a board of its own, with flash and
+// a bootloader; what an image does is written in it.
 type Firmware struct {
 	Root    []byte           // the first root of the product
 	Factory []byte           // the image with which the devices were made
@@ -25,6 +25,7 @@ type Firmware struct {
 	Within  time.Duration    // for a new image to reach the server, before it is taken back; 0: 30 s
 	Crash   time.Duration    // after which a firmware that crashes later crashes, again and again; 0: 5 s
 	HTTP    *http.Client     // nil: images are read over the devices' connections
+	Liars   int              // percent of devices that say they run what they are offered, and install nothing
 	Hear    func(Happened)   // is told what happens; nil: nobody
 	Patches map[string]Patch // formats of deltas; nil: detools-heatshrink
 }
@@ -119,14 +120,45 @@ func (u *unit) fault() board.Fault {
 	if does.FailsOn == 0 || does.Revision != 0 && does.Revision != u.board.Running().Revision {
 		return ""
 	}
-	sum := sha256.Sum256(fmt.Append(nil, fw.Code, " ", fw.Version, " ", u.d.plan.Number))
-	if int(binary.BigEndian.Uint64(sum[:])%100) >= does.FailsOn {
+	if u.lot(fmt.Append(nil, fw.Code, " ", fw.Version)) >= does.FailsOn {
 		return ""
 	}
 	if does.How == "" {
 		return board.Crashes
 	}
 	return does.How
+}
+
+// lot is a number below 100, always the same for the same device and of.
+func (u *unit) lot(of []byte) int {
+	sum := sha256.Sum256(fmt.Append(of, " ", u.d.plan.Number))
+	return int(binary.BigEndian.Uint64(sum[:]) % 100)
+}
+
+func (u *unit) lies() bool { return u.lot([]byte("liar")) < u.o.Liars }
+
+// lie says of each offer that it is installed.
+func (u *unit) lie(ctx context.Context, l line) error {
+	r := u.update.Report()
+	if err := l.Report(ctx, r); err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case o := <-l.offered():
+			for _, state := range []domain.FirmwareStep{domain.FirmwareVerified, domain.FirmwareSucceeded} {
+				if _, err := l.Progress(ctx, wire.FirmwareProgress{Update: o.Update, State: string(state)}); err != nil {
+					return err
+				}
+			}
+			r.SHA256, r.ELFSHA256, r.Update = o.Image.SHA256, "", o.Update
+			if err := l.Report(ctx, r); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 var errUnfit = errors.New("the sensor does not answer")
@@ -226,6 +258,9 @@ func (u *unit) serve(ctx context.Context, l link) (again domain.ResetReason, err
 			return "", err
 		}
 		u.crash = nil
+	}
+	if u.lies() {
+		return "", u.lie(ctx, line{l})
 	}
 	err = u.update.Serve(ctx, line{l}, l.offered())
 	switch {

@@ -143,22 +143,24 @@ func TestFirmwareDoesWhatItWasMadeToDo(t *testing.T) {
 		last    string // that it has said of the update
 		crashes bool
 		heard   bool // from it in the end
+		liars   int
 	}{
-		"good":                      {board.Does{}, 2, "succeeded", false, true},
-		"bad on another revision":   {board.Does{FailsOn: 100, Revision: 3}, 2, "succeeded", false, true},
-		"crashes at once":           {board.Does{FailsOn: 100, Revision: 1}, 1, "failed", true, true},
-		"crashes later":             {board.Does{FailsOn: 100, How: board.Later}, 2, "succeeded", true, true},
-		"does not reach the server": {board.Does{FailsOn: 100, How: board.Deaf}, 1, "failed", false, true},
-		"is lost":                   {board.Does{FailsOn: 100, How: board.Silent}, 2, "rebooting", false, false},
-		"fails its test":            {board.Does{FailsOn: 100, How: board.Unfit}, 1, "failed", false, true},
-		"flaps":                     {board.Does{FailsOn: 100, How: board.FlapsOut}, 2, "succeeded", false, true},
+		"good":                        {board.Does{}, 2, "succeeded", false, true, 0},
+		"bad on another revision":     {board.Does{FailsOn: 100, Revision: 3}, 2, "succeeded", false, true, 0},
+		"crashes at once":             {board.Does{FailsOn: 100, Revision: 1}, 1, "failed", true, true, 0},
+		"crashes later":               {board.Does{FailsOn: 100, How: board.Later}, 2, "succeeded", true, true, 0},
+		"does not reach the server":   {board.Does{FailsOn: 100, How: board.Deaf}, 1, "failed", false, true, 0},
+		"is lost":                     {board.Does{FailsOn: 100, How: board.Silent}, 2, "rebooting", false, false, 0},
+		"fails its test":              {board.Does{FailsOn: 100, How: board.Unfit}, 1, "failed", false, true, 0},
+		"flaps":                       {board.Does{FailsOn: 100, How: board.FlapsOut}, 2, "succeeded", false, true, 0},
+		"nothing, as the device lies": {board.Does{}, 1, "succeeded", false, true, 100},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				v := newVendor(t, c.does)
 				f, err := New(Options{Server: "http://unused", Devices: []Identity{{ID: "dev_1"}},
-					Firmware: &Firmware{Root: v.root, Factory: v.old}})
+					Firmware: &Firmware{Root: v.root, Factory: v.old, Liars: c.liars}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -184,6 +186,9 @@ func TestFirmwareDoesWhatItWasMadeToDo(t *testing.T) {
 					h.crashes > 0 != c.crashes || (h.runs.VersionCode == c.runs) != c.heard {
 					t.Errorf("it runs version code %d, said %v and %d crashes, and reported version code %d", code, h.said,
 						h.crashes, h.runs.VersionCode)
+				}
+				if lied := h.runs.SHA256 == sha256Of(v.next) && c.runs == 1; lied != (c.liars > 0) {
+					t.Errorf("it says that it runs the image %s", h.runs.SHA256)
 				}
 				if many := conns > 100; many != (c.does.How == board.FlapsOut || c.does.How == board.Later) {
 					t.Errorf("it connected %d times", conns)

@@ -15,8 +15,9 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit/live"
 )
 
-// Fifty devices, by WebSocket and by MQTT, by windows: a good release reaches all of them, and they confirm it. One that
-// crashes pauses its rollout by itself in the canary; the devices that had it are back on the old one, by themselves.
+// Fifty devices, by WebSocket and by MQTT, by windows: a good release reaches all of them, and they confirm it.
+// One that crashes pauses its rollout by itself in the canary; the devices that had it are back on the old one, by
+// themselves.
 func TestAFleetIsUpdated(t *testing.T) {
 	t.Parallel()
 	testkit.Each(t, func(t *testing.T, o store.Options) {
