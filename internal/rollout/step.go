@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"strings"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -262,8 +263,18 @@ func failed(u domain.Update, p domain.FirmwareProgress, now time.Time, jitter fl
 		return end(u, domain.UpdateRejected, now)
 	case !u.State.Stoppable():
 		return end(u, domain.UpdateFailed, now)
+	case late(p.Reason) && u.Tries < triesMost:
+		u.Tries++
+		return Defer(u, p.Reason, now, time.Time{})
 	}
 	return retry(u, p.Reason, domain.UpdateFailed, now, jitter)
+}
+
+// late reports whether a device took an offer for too old, or for one to an earlier nonce. It reports anew then, and is
+// offered the release again at once.
+func late(reason string) bool {
+	name, _, _ := strings.Cut(reason, ":")
+	return name == "offer_expired" || name == "wrong_nonce"
 }
 
 // order has the steps of a device by the states that they lead to.

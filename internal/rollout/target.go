@@ -11,10 +11,6 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// nonceGood is how old the nonce of a device may be for an offer: an offer is good for a day since the device made
-// its nonce, and some of that must be left for the download.
-const nonceGood = 22 * time.Hour
-
 // bucket is where a device is between 0 and 1 in a rollout: the first 8 bytes of the SHA-256 of the salt and its id.
 // Each rollout has a salt of its own, so that no device is always among the first.
 func bucket(salt, device string) float64 {
@@ -77,12 +73,12 @@ func Excluded(x domain.RolloutExclusion, d domain.DeviceFirmware) bool {
 		slices.Contains(x.Revisions, domain.HardwareRevision{Chip: f.Chip, Revision: int(f.Revision)})
 }
 
-// Ready reports whether a device that a rollout is for can be told of it now: it is confirmed in what it runs, its
-// nonce is good, it is updated at this time of day, and it meets what it has told of. What it has not told of, it
-// looks at itself.
+// Ready reports whether a device that a rollout is for can be told of it now: it is confirmed in what it runs, it is
+// updated at this time of day, and it meets what it has told of. What it has not told of, it looks at itself, and so
+// it does at how old its nonce is: if that is too old, it says so, and reports anew.
 func Ready(r domain.Rollout, d domain.DeviceFirmware, now time.Time) bool {
 	f, need := d.Report, r.Plan.Require
-	if f.SlotState == domain.SlotPending || f.SlotState == domain.SlotNew || now.Sub(d.NonceAt) > nonceGood {
+	if f.SlotState == domain.SlotPending || f.SlotState == domain.SlotNew {
 		return false
 	}
 	return (f.Battery == nil || *f.Battery >= need.Battery) && (f.Signal == nil || need.Signal == 0 ||
