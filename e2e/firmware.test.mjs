@@ -16,6 +16,7 @@ const server = new Server({ UNHIDRA_CAPTCHA: 'off' });
 const dir = mkdtempSync(join(tmpdir(), 'unhidra-keys-')); // the maker's machine
 let browser;
 let ann;
+let boards;
 
 const maker = (...args) => execFileSync(bin, ['firmware', ...args], { cwd: dir, encoding: 'utf8' });
 const file = (name) => join(dir, name);
@@ -30,6 +31,7 @@ before(async () => {
 });
 
 after(async () => {
+  boards?.kill();
   await browser?.close();
   await server.close();
   rmSync(dir, { recursive: true, force: true });
@@ -118,6 +120,75 @@ test('a release is signed on the maker’s machine, and activated', async () => 
   await ann.getByRole('link', { name: 'Greenhouse controller' }).click();
   await ann.getByRole('list', { name: 'Releases' }).getByText('Active').waitFor();
   await shot(ann, 'firmware-product');
+});
+
+/** Calls the API as Ann. */
+const api = (method, path, body) =>
+  ann.evaluate(
+    async ([method, path, body]) => {
+      const { access_token } = await (
+        await fetch('/api/v1/auth/refresh', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' })
+      ).json();
+      const answer = await fetch(`/api/v1${path}`, {
+        method,
+        headers: { Authorization: `Bearer ${access_token}`, 'Content-Type': 'application/json' },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+      return answer.json();
+    },
+    [method, path, body],
+  );
+
+test('a bad build is rolled out, pauses by itself, and goes on without the revision that it fails on', async () => {
+  const product = new URL(ann.url()).pathname.split('/')[2];
+  const image = (name, ...args) =>
+    execFileSync(bin, ['simulate', 'image', '--product', 'greenhouse', ...args, name], { cwd: dir, encoding: 'utf8' });
+  image('v1.bin', '--version', '1.0.0', '--code', '1');
+  image('v2.bin', '--version', '2.0.0', '--code', '2', '--fails', '100', '--revision', '3');
+  boards = server.spawn(
+    ['simulate', '--owner', 'ann', '--devices', '60', '--keys', 'devices.csv', '--server', server.url, '--mqtt', '']
+      .concat(['--firmware', 'v1.bin', '--root', 'root-1.json', '--troubled', '0', '--every', '1m']),
+    { cwd: dir },
+  );
+  await ann.getByRole('link', { name: 'New release' }).first().click();
+  await choose('Choose image', file('v2.bin'));
+  await ann.getByRole('button', { name: 'Create draft' }).click();
+  await download(ann.getByRole('button', { name: 'Download manifest' }), 'v2.json');
+  maker('sign', '--key', 'build.key.pem', '--image', 'v2.bin', 'v2.json');
+  await choose('Upload signed manifest', file('v2.json'));
+  await ann.getByRole('button', { name: 'Activate' }).click();
+  await ann.getByRole('link', { name: 'Roll out' }).click();
+  await ann.getByText('How carefully').waitFor();
+  await accessibleEverywhere(ann, 'firmware-new-rollout');
+  // The boards have told what they run. Fifteen of the most frequent revision are to be the first.
+  let known = [];
+  while (known.length < 60) {
+    const { items } = await api('GET', '/devices?limit=200');
+    const all = await Promise.all(items.map((d) => api('GET', `/devices/${d.id}/firmware`)));
+    known = items.filter((d, i) => all[i].version && (d.revision = all[i].revision));
+  }
+  for (const d of known.filter((d) => d.revision === 1).slice(0, 15)) await api('PATCH', `/devices/${d.id}`, { tags: ['first'] });
+  assert.equal(known.filter((d) => d.revision === 3).length, 3);
+  // A test cannot wait for the days that a stage is watched, and ten minutes for each device.
+  await ann.route('**/api/v1/firmware/rollouts', (route) => {
+    const body = route.request().postDataJSON();
+    body.plan.stages = [{ percent: 0, tag: 'first', soak: 1 }, { percent: 100 }];
+    body.plan.timeouts = { confirm: 1 };
+    return route.continue({ postData: JSON.stringify(body) });
+  });
+  await ann.getByLabel('Note').fill('The fan again');
+  await ann.getByRole('button', { name: 'Start rollout' }).click();
+  await ann.getByRole('heading', { name: 'Rollout of 2.0.0' }).waitFor();
+  await shot(ann, 'firmware-rollout');
+  const leaveOut = ann.getByRole('button', { name: /^Leave out esp32c3 revision 0\.3/ });
+  await leaveOut.waitFor({ timeout: 120_000 });
+  await ann.getByText('Paused by itself').waitFor();
+  await accessibleEverywhere(ann, 'firmware-paused');
+  await leaveOut.click();
+  await ann.getByText(/^Completed ·/).waitFor({ timeout: 120_000 });
+  await accessibleEverywhere(ann, 'firmware-completed');
+  await ann.goto(`${server.url}/firmware/${product}`);
+  await ann.getByRole('list', { name: 'Rollouts' }).getByText('Completed').waitFor();
 });
 
 test('the pages of firmware are accessible, in both themes, and on a phone', async () => {

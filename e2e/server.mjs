@@ -87,6 +87,11 @@ export class Server {
     return execFileSync(bin, args, { env: this.#env, encoding: 'utf8' });
   }
 
+  /** Starts another command beside the server, which the caller ends. */
+  spawn(args, options = {}) {
+    return spawn(bin, args, { env: this.#env, stdio: 'ignore', ...options });
+  }
+
   /** The link for the first administrator. */
   get setupLink() {
     return /http:\S+\/setup#token=\S+/.exec(this.#said)?.[0];

@@ -10,6 +10,7 @@ const part = 1 << 20; // bytes that are sent at a time
 
 const productPath = (id: string) => `/firmware/products/${encodeURIComponent(id)}`;
 const releasePath = (id: string) => `/firmware/releases/${encodeURIComponent(id)}`;
+const rolloutPath = (id: string) => `/firmware/rollouts/${encodeURIComponent(id)}`;
 const uploadPath = (id: string) => `/firmware/uploads/${encodeURIComponent(id)}`;
 
 type Known = port.Upload & { kind: string; sha256: string };
@@ -19,17 +20,6 @@ export class Firmware implements port.Firmware {
 
   constructor(api: Api<Me>) {
     this.#api = api;
-  }
-
-  rolloutNow(id: string): Promise<port.RolloutNow> {
-    return this.#api.call('GET', `/firmware/rollouts/${encodeURIComponent(id)}`);
-  }
-
-  async actOn(id: string, action: port.RolloutAction, without?: { chip: string; revision: number }): Promise<void> {
-    await this.#api.call('POST', `/firmware/rollouts/${encodeURIComponent(id)}/actions`, {
-      action,
-      ...(without && { exclude: { revisions: [without] } }),
-    });
   }
 
   async offerKey(): Promise<string> {
@@ -116,6 +106,32 @@ export class Firmware implements port.Firmware {
 
   removeImage(release: string, sha: string): Promise<void> {
     return this.#api.call('DELETE', `${releasePath(release)}/images/${encodeURIComponent(sha)}`);
+  }
+
+  rollouts(product: string, cursor: string): Promise<PageOf<port.Rollout>> {
+    return this.#api.call('GET', `${productPath(product)}/rollouts?${new URLSearchParams({ cursor })}`);
+  }
+
+  rollout(id: string): Promise<port.Rollout> {
+    return this.#api.call('GET', rolloutPath(id));
+  }
+
+  createRollout(release: string, plan: port.Plan, note: string): Promise<port.Rollout> {
+    return this.#api.call('POST', '/firmware/rollouts', { release, plan, note });
+  }
+
+  async act(rollout: string, action: port.RolloutAction, without?: port.Revision): Promise<void> {
+    const exclude = without && { exclude: { revisions: [without] } };
+    await this.#api.call('POST', `${rolloutPath(rollout)}/actions`, { action, ...exclude });
+  }
+
+  async rolloutLog(id: string): Promise<port.RolloutEntry[]> {
+    return (await this.#api.call<{ items: port.RolloutEntry[] }>('GET', `${rolloutPath(id)}/log`)).items;
+  }
+
+  async crashes(product: string, version: string): Promise<port.CrashGroup[]> {
+    const query = new URLSearchParams({ ...(version && { version }) });
+    return (await this.#api.call<{ items: port.CrashGroup[] }>('GET', `${productPath(product)}/crashes?${query}`)).items;
   }
 
   manifest(release: string): Promise<port.Signed> {

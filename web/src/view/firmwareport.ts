@@ -94,24 +94,126 @@ export interface Upload {
 
 export type UploadKind = 'image' | 'raw' | 'elf';
 
+export interface Revision {
+  chip: string;
+  revision: number;
+}
+
+/** Why a rollout is paused, and on what evidence. */
+export interface Pause {
+  kind: 'user' | 'failures' | 'lost' | 'revision' | 'crashes' | 'success' | 'release';
+  at: string;
+  /** id of who did; absent: by itself */
+  by?: string;
+  failed: number;
+  of: number;
+  /** share of devices that it fails on at least, with 99 % certainty */
+  at_least?: number;
+  /** that stands out the most */
+  revision?: Revision;
+  /** probability that one would stand out as much by chance */
+  chance?: number;
+  /** that most devices gave */
+  reason?: string;
+  /** crashes per hour of a device, before it and with it */
+  before?: number;
+  after?: number;
+}
+
+export interface Stage {
+  percent: number;
+  at_least?: number;
+  /** seconds that it is watched before the next */
+  soak?: number;
+}
+
+/** How a rollout goes; what is left out is the server's usual choice. */
+export interface Plan {
+  stages?: Stage[];
+  target?: { tag?: string };
+  exclude?: { revisions?: Revision[] };
+  windows?: { weekdays: number[]; start: string; minutes: number }[];
+  require?: { battery?: number };
+  consent?: boolean;
+  approval?: boolean;
+}
+
+export type RolloutState =
+  | 'draft'
+  | 'awaiting_approval'
+  | 'scheduled'
+  | 'running'
+  | 'soaking'
+  | 'paused'
+  | 'completed'
+  | 'aborted'
+  | 'reverting'
+  | 'reverted';
+
+export interface Funnel {
+  /** how many devices are in each state */
+  states: Record<string, number>;
+  failed: number;
+  hardware: (Revision & { succeeded: number; failed: number; rejected: number })[];
+  /** of those that failed, the most frequent first */
+  reasons: { reason: string; count: number }[];
+  contacted: number;
+  reported: number;
+}
+
+/** Brings a release to devices in stages. */
+export interface Rollout {
+  id: string;
+  product: string;
+  release: string;
+  version: string;
+  state: RolloutState;
+  /** that is open, from 0 */
+  stage: number;
+  /** that are meant */
+  devices: number;
+  soak_until?: string;
+  pause?: Pause;
+  plan: Plan;
+  note?: string;
+  created_by: User;
+  created_at: string;
+  right?: 'see' | 'manage' | 'own';
+  counts?: Funnel;
+}
+
+export interface RolloutEntry {
+  seq: number;
+  at: string;
+  /** id; absent: it went on by itself */
+  by?: string;
+  what: string;
+  stage: number;
+  pause?: Pause;
+  note?: string;
+}
+
+/** Crashes at one place. */
+export interface CrashGroup {
+  signature: string;
+  count: number;
+  devices: number;
+  last: string;
+  version: string;
+  reset_reason: string;
+  task?: string;
+  pc: number;
+  backtrace: number[];
+  message?: string;
+}
+
 /** A signed document, as its file has it. */
 export type Signed = Record<string, unknown>;
 
 /** What somebody does with a rollout. */
-export type RolloutAction = 'approve' | 'pause' | 'resume' | 'abort' | 'continue';
-
-/** Where a rollout is by now, and what the user may do with it. */
-export interface RolloutNow {
-  state: string;
-  stage: number;
-  product: string;
-  right?: string;
-}
+export type RolloutAction = 'approve' | 'pause' | 'resume' | 'abort' | 'advance' | 'continue';
 
 export interface Firmware {
-  rolloutNow(id: string): Promise<RolloutNow>;
-  /** carries out an action; without is the revision that is left out from now on */
-  actOn(id: string, action: RolloutAction, without?: { chip: string; revision: number }): Promise<void>;
   /** PEM of the key by which the server signs offers */
   offerKey(): Promise<string>;
   products(): Promise<Product[]>;
@@ -131,6 +233,13 @@ export interface Firmware {
   forgetUpload(id: string): Promise<void>;
   addImage(release: string, upload: string, chip: string): Promise<void>;
   removeImage(release: string, sha256: string): Promise<void>;
+  rollouts(product: string, cursor: string): Promise<PageOf<Rollout>>;
+  rollout(id: string): Promise<Rollout>;
+  createRollout(release: string, plan: Plan, note: string): Promise<Rollout>;
+  /** carries out an action; without is the revision that is left out from now on */
+  act(rollout: string, action: RolloutAction, without?: Revision): Promise<void>;
+  rolloutLog(id: string): Promise<RolloutEntry[]>;
+  crashes(product: string, version: string): Promise<CrashGroup[]>;
   manifest(release: string): Promise<Signed>;
   sign(release: string, manifest: Signed): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { reasonOf } from './failure';
 
-const every = 15_000;
+const usual = 15_000;
 
 /** Something that the server knows, asked for again while somebody looks at it. */
 export class Fresh<T> {
@@ -8,10 +8,13 @@ export class Fresh<T> {
   /** why the last answer did not come */
   failure = $state('');
   readonly #ask: () => Promise<T>;
+  readonly #every: number;
   #asked = 0;
 
-  constructor(ask: () => Promise<T>) {
+  /** every: after so many milliseconds it is asked for again */
+  constructor(ask: () => Promise<T>, every = usual) {
     this.#ask = ask;
+    this.#every = every;
   }
 
   /** Asks now. An answer that comes after that to a later question changes nothing. */
@@ -31,7 +34,7 @@ export class Fresh<T> {
     void this.load();
     const timer = setInterval(() => {
       if (document.visibilityState !== 'hidden') void this.load();
-    }, every);
+    }, this.#every);
     return () => clearInterval(timer);
   }
 }

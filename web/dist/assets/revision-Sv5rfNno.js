@@ -1,0 +1,1 @@
+var e=e=>`${Math.floor(e/100)}.${e%100}`;export{e as t};
