@@ -23,6 +23,7 @@ import (
 var consumed = []string{
 	"unindexed", "search_outdated", "search_build", "search_head", "blob_garbage", "blob_data",
 	"feed_batches", "feed_pending", "certificate_locks", "reading_head", "device_links", "device_nodes",
+	"firmware_deltas", // of no release that is active
 }
 
 // What the version before has kept, in every table that it knows, is there after the
