@@ -141,7 +141,7 @@ func TestAGroupMadeByHandIsAScope(t *testing.T) {
 		if n := windows(); n != 1 {
 			t.Errorf("a device of the group has %d windows", n)
 		}
-		if _, err := db.Groups.ChangeGroup(ctx, owner.ID, "pumps", nil, []string{greenhouse}, g.now); err != nil {
+		if _, err := db.Groups.ChangeGroup(ctx, owner.ID, "pumps", nil, []string{greenhouse}, nil, g.now); err != nil {
 			t.Fatal(err)
 		}
 		if n, rules := windows(), g.rulesOf(t, greenhouse); n != 0 || len(rules) != 0 {

@@ -217,6 +217,9 @@ func (s *server) buildShadow() {
 	m.shadow = shadow.New(shadow.Deps{Store: s.db.Settings, Devices: m.device, Bus: s.bus, Log: s.logs.Part("shadow"),
 		Audit: m.audit})
 	s.run("settings of devices", m.shadow.Run)
+	if s.Config.Works() {
+		s.run("defaults of settings", m.shadow.Follow)
+	}
 }
 
 func (s *server) buildAlarms() {

@@ -24,7 +24,7 @@ import (
 type Store interface {
 	CreateDevice(
 		ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret,
-		from *domain.DeviceTemplate, limit int, now time.Time,
+		from *domain.NamedTemplate, limit int, now time.Time,
 	) error
 	FindDevices(
 		ctx context.Context, q domain.DeviceQuery, after string, limit int, now time.Time,

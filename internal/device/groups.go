@@ -16,7 +16,7 @@ type Groups interface {
 		ctx context.Context, g domain.DeviceGroup, devices []string, now time.Time,
 	) (domain.DeviceGroup, error)
 	ChangeGroup(
-		ctx context.Context, owner, name string, add, remove []string, now time.Time,
+		ctx context.Context, owner, name string, add, remove []string, settings map[string]any, now time.Time,
 	) (domain.DeviceGroup, error)
 	DeleteGroup(ctx context.Context, owner, name string) error
 	Groups(ctx context.Context, owner string, now time.Time) ([]domain.DeviceGroup, error)
@@ -28,13 +28,16 @@ type Groups interface {
 type group struct {
 	Name      string            `json:"name"`
 	Rule      *domain.GroupRule `json:"rule,omitempty" doc:"absent: its devices are chosen by hand"`
+	Settings  map[string]any    `json:"settings,omitempty" doc:"defaults of the settings of its devices"`
 	CreatedAt time.Time         `json:"created_at"`
 	Devices   int               `json:"devices" doc:"how many are in it"`
 }
 
 type groupOutput struct{ Body group }
 
-func viewGroup(g domain.DeviceGroup) group { return group{g.Name, g.Rule, g.CreatedAt, g.Devices} }
+func viewGroup(g domain.DeviceGroup) group {
+	return group{g.Name, g.Rule, g.Settings, g.CreatedAt, g.Devices}
+}
 
 func shownGroup(g domain.DeviceGroup, err error) (*groupOutput, error) {
 	if err != nil {
@@ -79,8 +82,9 @@ func (s *Service) listGroups(ctx context.Context, _ *struct{}) (*struct{ Body gr
 func (s *Service) putGroup(ctx context.Context, in *struct {
 	OnGroup
 	Body struct {
-		Rule    *domain.GroupRule `json:"rule,omitempty" doc:"which devices are in it, now and later"`
-		Devices []string          `json:"devices,omitempty" maxItems:"1000" doc:"instead of a rule: the ids of those that are in it"`
+		Rule     *domain.GroupRule `json:"rule,omitempty" doc:"which devices are in it, now and later"`
+		Devices  []string          `json:"devices,omitempty" maxItems:"1000" doc:"instead of a rule: the ids of those that are in it"`
+		Settings map[string]any    `json:"settings,omitempty" doc:"of a group by hand: defaults of the settings of its devices; absent: as before"`
 	}
 }) (*groupOutput, error) {
 	b := in.Body
@@ -93,18 +97,29 @@ func (s *Service) putGroup(ctx context.Context, in *struct {
 	if b.Rule == nil && b.Devices == nil {
 		return nil, domain.InvalidField("/devices", "send a rule, or the devices, of which there may be none: []")
 	}
-	g := domain.DeviceGroup{Owner: httpx.Principal(ctx).ID, Name: in.Group, Rule: b.Rule}
+	if b.Rule != nil && b.Settings != nil {
+		return nil, domain.InvalidField("/settings", "only a group that is made by hand has defaults of settings")
+	}
+	if err := domain.CheckDefaults(b.Settings, false); err != nil {
+		return nil, err
+	}
+	g := domain.DeviceGroup{Owner: httpx.Principal(ctx).ID, Name: in.Group, Rule: b.Rule, Settings: b.Settings}
 	return shownGroup(s.Groups.PutGroup(ctx, g, b.Devices, s.Now()))
 }
 
 func (s *Service) patchGroup(ctx context.Context, in *struct {
 	OnGroup
 	Body struct {
-		Add    []string `json:"add,omitempty" maxItems:"1000" doc:"ids of devices"`
-		Remove []string `json:"remove,omitempty" maxItems:"1000" doc:"ids of devices"`
+		Add      []string       `json:"add,omitempty" maxItems:"1000" doc:"ids of devices"`
+		Remove   []string       `json:"remove,omitempty" maxItems:"1000" doc:"ids of devices"`
+		Settings map[string]any `json:"settings,omitempty" doc:"defaults of the settings of its devices; those that are not named stay, and null takes one back"`
 	}
 }) (*groupOutput, error) {
-	return shownGroup(s.Groups.ChangeGroup(ctx, httpx.Principal(ctx).ID, in.Group, in.Body.Add, in.Body.Remove, s.Now()))
+	b := in.Body
+	if err := domain.CheckDefaults(b.Settings, true); err != nil {
+		return nil, err
+	}
+	return shownGroup(s.Groups.ChangeGroup(ctx, httpx.Principal(ctx).ID, in.Group, b.Add, b.Remove, b.Settings, s.Now()))
 }
 
 func (s *Service) deleteGroup(ctx context.Context, in *OnGroup) (*struct{}, error) {

@@ -92,7 +92,7 @@ func (s *Service) checkRow(ctx context.Context, owner string, row *Row, seen see
 		if err != nil {
 			return err
 		}
-		seen.templates[row.Template] = &n.DeviceTemplate
+		seen.templates[row.Template] = &n
 	}
 	row.from = seen.templates[row.Template]
 	return seen.add(row.Change, row.Line)
@@ -120,12 +120,12 @@ func (s *Service) checkChange(c domain.DeviceChange) (domain.DeviceChange, error
 // seen has the lines in which serial numbers and names were, and which names had no serial number.
 type seen struct {
 	serials, names, bare map[string]int
-	templates            map[string]*domain.DeviceTemplate // that lines have named
+	templates            map[string]*domain.NamedTemplate // that lines have named
 }
 
 func newSeen() seen {
 	return seen{make(map[string]int), make(map[string]int), make(map[string]int),
-		make(map[string]*domain.DeviceTemplate)}
+		make(map[string]*domain.NamedTemplate)}
 }
 
 func (s seen) add(c domain.DeviceChange, line int) error {

@@ -18,7 +18,7 @@ type Row struct {
 	Change domain.DeviceChange
 	// The template that the device begins with, if it is new; empty: none.
 	Template string
-	from     *domain.DeviceTemplate
+	from     *domain.NamedTemplate
 	Err      error // why the line could not be read
 }
 

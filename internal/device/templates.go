@@ -110,7 +110,7 @@ func (s *Service) deleteTemplate(ctx context.Context, in *OnTemplate) (*struct{}
 // none of its own.
 func (s *Service) begin(
 	ctx context.Context, owner, name string, d *domain.DeviceChange,
-) (*domain.DeviceTemplate, error) {
+) (*domain.NamedTemplate, error) {
 	if name == "" {
 		return nil, nil
 	}
@@ -119,7 +119,7 @@ func (s *Service) begin(
 		return nil, err
 	}
 	n.Fill(d)
-	return &n.DeviceTemplate, nil
+	return &n, nil
 }
 
 // template returns a template that a new device names.

@@ -13,8 +13,9 @@ const MaxGroupChange = 1000
 type DeviceGroup struct {
 	ID        string
 	Owner     string
-	Name      string     // in the form of a tag
-	Rule      *GroupRule // nil: its members are chosen by hand
+	Name      string         // in the form of a tag
+	Rule      *GroupRule     // nil: its members are chosen by hand
+	Settings  map[string]any // defaults of its devices; of groups made by hand alone
 	CreatedAt time.Time
 	Devices   int // how many are in it
 }

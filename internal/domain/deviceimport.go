@@ -5,7 +5,7 @@ type DeviceImport struct {
 	DeviceChange           // what it says; Suspend is not used
 	Key          DeviceKey // for the device that is made of it, which Key.Device names
 	Secret       DeviceSecret
-	Template     *DeviceTemplate // of a device that is made; nil: none
+	Template     *NamedTemplate // of a device that is made; nil: none
 }
 
 // DeviceImported is what became of a line of an import.

@@ -9,11 +9,13 @@ import (
 const MaxDeviceTemplates = 50
 
 // DeviceTemplate is what a new device of an owner begins with. What is changed in it later changes no
-// device.
+// device, but for the defaults of settings.
 type DeviceTemplate struct {
 	Type   string   `json:"type,omitempty" maxLength:"64"`
 	Tags   []string `json:"tags,omitempty" maxItems:"32"`
 	Groups []string `json:"groups,omitempty" maxItems:"50" doc:"made by hand, that it is put into; one that there is not is made"`
+	// Of the settings of devices that have begun with it, also of what is changed later.
+	Settings map[string]any `json:"settings,omitempty" doc:"defaults of settings, also for devices that have begun with it before"`
 	// Until the device describes itself.
 	Capabilities *Capabilities `json:"capabilities,omitempty" doc:"what the device can do, until it says so itself"`
 }
@@ -63,6 +65,9 @@ func CheckDeviceTemplate(t NamedTemplate) (NamedTemplate, error) {
 		return t, err
 	}
 	t.Type, t.Tags = *c.Type, *c.Tags
+	if err := CheckDefaults(t.Settings, false); err != nil {
+		return t, err
+	}
 	for i, name := range t.Groups {
 		if err := CheckDeviceGroup(name, nil); err != nil {
 			return t, InvalidField(fmt.Sprintf("/groups/%d", i), "a group has the form of a tag")

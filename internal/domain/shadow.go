@@ -22,7 +22,9 @@ type Shadow struct {
 	Device     string
 	Owner      string
 	Version    int64          // of Desired; each change has the next one
-	Desired    map[string]any // by the name of the setting
+	Desired    map[string]any // by the name of the setting: Own over Defaults
+	Own        map[string]any // what its owner has set on this device
+	Defaults   map[string]any // of its groups over that of its template
 	ChangedAt  time.Time
 	Applied    int64 // the last version that the device says it has taken
 	Reported   map[string]any
@@ -120,4 +122,43 @@ func MergeSettings(values, change map[string]any) (map[string]any, error) {
 func ErrSettingsChanged(version int64) error {
 	return Conflict.Errorf(CodeSettingsChanged, "%s",
 		fmt.Sprintf("somebody has changed the settings meanwhile, to version %d; look at them again", version))
+}
+
+// CheckDefaults refuses what cannot be a default of settings: which values fit depends on the device. A default that
+// a device has not declared, or that does not fit, is none for it. With merge, nil takes one back.
+func CheckDefaults(defaults map[string]any, merge bool) error {
+	for name, v := range defaults {
+		at := "/settings/" + pointerEscape(name)
+		if err := CheckCapabilityName(at, name); err != nil {
+			return err
+		}
+		switch v := v.(type) {
+		case bool, float64:
+			continue
+		case string:
+			if len(v) <= MaxArgText {
+				continue
+			}
+		case nil:
+			if merge {
+				continue
+			}
+		}
+		return InvalidField(at, "a setting is a number, true, false or a text of at most %d bytes", MaxArgText)
+	}
+	if b, err := json.Marshal(defaults); err != nil || len(b) > MaxSettingsSize {
+		return InvalidField("/settings", "all settings together have at most %d bytes", MaxSettingsSize)
+	}
+	return nil
+}
+
+// FittingDefaults returns those of the defaults that a device can be set to.
+func FittingDefaults(c Capabilities, defaults map[string]any) map[string]any {
+	fit := make(map[string]any)
+	for _, a := range c.Settings {
+		if v, there := defaults[a.Name]; there && checkValue(a, v) == "" {
+			fit[a.Name] = v
+		}
+	}
+	return fit
 }

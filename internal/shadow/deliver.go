@@ -15,6 +15,7 @@ const subject = "settings"
 
 const (
 	lookEvery   = 10 * time.Second // for changes whose notice was lost
+	followEvery = 10 * time.Second
 	lookBack    = 10 * time.Minute
 	lookMost    = 1000
 	deliverTime = 10 * time.Second
@@ -126,4 +127,30 @@ func (s *Service) Run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// Follow gives devices the defaults of settings that are theirs by their groups and templates, until ctx is done.
+// Several nodes may do that at the same time.
+func (s *Service) Follow(ctx context.Context) error {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := s.follow(ctx); err != nil && ctx.Err() == nil {
+				s.Log.WarnContext(ctx, "give devices the defaults of settings", "err", err)
+			}
+		}
+	}
+}
+
+func (s *Service) follow(ctx context.Context) error {
+	changed, err := s.Store.FollowDefaults(ctx, s.Now())
+	for _, sh := range changed {
+		s.changed(ctx, sh)
+		s.publish(ctx, subject, []byte(sh.Device), sh.Device)
+	}
+	return err
 }

@@ -18,7 +18,9 @@ type OnDevice struct {
 // settings are what is to be set on a device, and what it says is set.
 type settings struct {
 	Version    int64             `json:"version" doc:"of desired; 0: nothing was ever set"`
-	Desired    map[string]any    `json:"desired" doc:"what is to be set, by name"`
+	Desired    map[string]any    `json:"desired" doc:"what is to be set, by name: own over defaults"`
+	Own        map[string]any    `json:"own" doc:"what was set on this device"`
+	Defaults   map[string]any    `json:"defaults" doc:"of its groups over that of the template that it began with"`
 	ChangedAt  *time.Time        `json:"changed_at,omitempty"`
 	Applied    int64             `json:"applied" doc:"the last version that the device has taken; less than version: it was not told yet, or has not answered"`
 	Reported   map[string]any    `json:"reported" doc:"what the device says is set"`
@@ -39,11 +41,11 @@ func shown(s domain.Shadow, err error) (*output, error) {
 	if !s.ReportedAt.IsZero() {
 		v.ReportedAt = &s.ReportedAt
 	}
-	if v.Desired == nil {
-		v.Desired = map[string]any{}
-	}
-	if v.Reported == nil {
-		v.Reported = map[string]any{}
+	v.Own, v.Defaults = s.Own, s.Defaults
+	for _, m := range []*map[string]any{&v.Desired, &v.Own, &v.Defaults, &v.Reported} {
+		if *m == nil {
+			*m = map[string]any{}
+		}
 	}
 	if v.Errors == nil {
 		v.Errors = map[string]string{}

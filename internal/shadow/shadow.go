@@ -23,6 +23,8 @@ type Store interface {
 	ReportSettings(
 		ctx context.Context, device string, r domain.SettingsReport, now time.Time,
 	) (domain.Shadow, error)
+	// FollowDefaults gives devices the defaults that are theirs by now, and returns those with another version.
+	FollowDefaults(ctx context.Context, now time.Time) ([]domain.Shadow, error)
 	OpenSettings(ctx context.Context, since time.Time, limit int) ([]string, error)
 }
 

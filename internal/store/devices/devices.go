@@ -96,7 +96,7 @@ func addKeys(ctx context.Context, q store.Queryer, devices []domain.Device) erro
 // the owner has
 // limit devices that can still connect; 0 means no limit.
 func (repo *Repository) CreateDevice(
-	ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, from *domain.DeviceTemplate,
+	ctx context.Context, d domain.Device, k domain.DeviceKey, secret domain.DeviceSecret, from *domain.NamedTemplate,
 	limit int, now time.Time,
 ) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {

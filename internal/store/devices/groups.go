@@ -41,11 +41,17 @@ func (repo *Groups) PutGroup(
 		case err == nil:
 			g.ID, g.CreatedAt = before.ID, before.CreatedAt
 			_, err = t.ExecContext(ctx, `UPDATE device_groups SET rule = $2 WHERE id = $1`, g.ID, rule)
+			if g.Rule == nil && g.Settings == nil {
+				g.Settings = before.Settings
+			}
 		}
 		if err != nil {
 			return err
 		}
 		if _, err := t.ExecContext(ctx, `DELETE FROM device_group_members WHERE group_id = $1`, g.ID); err != nil {
+			return err
+		}
+		if err := putDefaults(ctx, t, g); err != nil {
 			return err
 		}
 		return addToGroup(ctx, t, g, devices)
@@ -97,9 +103,10 @@ func addToGroup(ctx context.Context, t *store.Tx, g domain.DeviceGroup, devices 
 	return nil
 }
 
-// ChangeGroup puts devices into a group by hand, and takes others out.
+// ChangeGroup puts devices into a group by hand, takes others out, and changes the defaults of their settings: nil
+// takes one back.
 func (repo *Groups) ChangeGroup(
-	ctx context.Context, owner, name string, add, remove []string, now time.Time,
+	ctx context.Context, owner, name string, add, remove []string, settings map[string]any, now time.Time,
 ) (g domain.DeviceGroup, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if _, err := lockOwner(ctx, t, owner, now); err != nil {
@@ -118,12 +125,31 @@ func (repo *Groups) ChangeGroup(
 				return err
 			}
 		}
+		if g.Settings, err = domain.MergeSettings(g.Settings, settings); err != nil {
+			return err
+		}
+		if err := putDefaults(ctx, t, g); err != nil {
+			return err
+		}
 		return addToGroup(ctx, t, g, add)
 	})
 	if err == nil {
 		g.Devices, err = repo.inGroup(ctx, g, now)
 	}
 	return g, err
+}
+
+// putDefaults stores the defaults of the settings of a group.
+func putDefaults(ctx context.Context, t *store.Tx, g domain.DeviceGroup) error {
+	if g.Settings == nil {
+		g.Settings = map[string]any{}
+	}
+	b, err := json.Marshal(g.Settings)
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `UPDATE device_groups SET settings = $2 WHERE id = $1`, g.ID, string(b))
+	return err
 }
 
 // DeleteGroup deletes a group of owner, and none of its devices.
@@ -172,14 +198,18 @@ func groupOf(ctx context.Context, q store.Queryer, owner, name string) (domain.D
 }
 
 func groupsWhere(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.DeviceGroup, error) {
-	rows, err := q.QueryContext(ctx, `SELECT id, owner_id, name, rule, created_at FROM device_groups WHERE `+rest, args...)
+	rows, err := q.QueryContext(ctx, `SELECT id, owner_id, name, rule, created_at, settings FROM device_groups
+		WHERE `+rest, args...)
 	if err != nil {
 		return nil, err
 	}
 	return store.Collect(rows, func(rows *sql.Rows) (g domain.DeviceGroup, err error) {
-		var rule string
+		var rule, settings string
 		var created int64
-		if err := rows.Scan(&g.ID, &g.Owner, &g.Name, &rule, &created); err != nil {
+		if err := rows.Scan(&g.ID, &g.Owner, &g.Name, &rule, &created, &settings); err != nil {
+			return g, err
+		}
+		if err := json.Unmarshal([]byte(settings), &g.Settings); err != nil {
 			return g, err
 		}
 		g.CreatedAt = store.Time(created)

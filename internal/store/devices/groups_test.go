@@ -64,12 +64,12 @@ func TestGroupsOfDevices(t *testing.T) {
 			t.Errorf("another's device in a group: %v", err)
 		}
 		in("some", domain.DeviceQuery{}, ids[0], ids[2]) // what was refused changed nothing
-		g, err := db.Groups.ChangeGroup(ctx, ann, "some", ids[1:2], ids[:1], now)
+		g, err := db.Groups.ChangeGroup(ctx, ann, "some", ids[1:2], ids[:1], nil, now)
 		if err != nil || g.Devices != 2 {
 			t.Errorf("%+v, %v", g, err)
 		}
 		in("some", domain.DeviceQuery{}, ids[1], ids[2])
-		if _, err := db.Groups.ChangeGroup(ctx, ann, "pumps", ids, nil, now); domain.CodeOf(err) != domain.CodeGroupByRule {
+		if _, err := db.Groups.ChangeGroup(ctx, ann, "pumps", ids, nil, nil, now); domain.CodeOf(err) != domain.CodeGroupByRule {
 			t.Errorf("by hand into a rule: %v", err)
 		}
 		if err := db.Devices.RevokeDevice(ctx, ids[1], "lost", now); err != nil {

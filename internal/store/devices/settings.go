@@ -24,11 +24,12 @@ func (repo *Settings) Shadow(ctx context.Context, device string) (domain.Shadow,
 }
 
 func shadow(ctx context.Context, q store.Queryer, device string) (s domain.Shadow, err error) {
-	var desired, reported, failed string
+	var desired, reported, failed, own, defaults string
 	var changed, at int64
 	err = q.QueryRowContext(ctx, `SELECT d.owner_id, s.version, s.desired, s.changed_at, s.applied, s.reported, s.errors,
-		s.reported_at FROM device_settings s JOIN devices d ON d.id = s.device_id WHERE s.device_id = $1`, device).Scan(
-		&s.Owner, &s.Version, &desired, &changed, &s.Applied, &reported, &failed, &at)
+		s.reported_at, COALESCE(s.own, s.desired), s.defaults FROM device_settings s JOIN devices d ON d.id = s.device_id
+		WHERE s.device_id = $1`, device).Scan(
+		&s.Owner, &s.Version, &desired, &changed, &s.Applied, &reported, &failed, &at, &own, &defaults)
 	s.Device = device
 	if errors.Is(err, sql.ErrNoRows) {
 		return s, nil
@@ -38,7 +39,8 @@ func shadow(ctx context.Context, q store.Queryer, device string) (s domain.Shado
 	}
 	s.ChangedAt, s.ReportedAt = store.Time(changed), store.Time(at)
 	return s, errors.Join(json.Unmarshal([]byte(desired), &s.Desired), json.Unmarshal([]byte(reported), &s.Reported),
-		json.Unmarshal([]byte(failed), &s.Errors))
+		json.Unmarshal([]byte(failed), &s.Errors), json.Unmarshal([]byte(own), &s.Own),
+		json.Unmarshal([]byte(defaults), &s.Defaults))
 }
 
 // Desire changes what is to be set on a device. If base is not nil, it must be the version that there is.
@@ -52,7 +54,10 @@ func (repo *Settings) Desire(
 		if base != nil && *base != s.Version {
 			return domain.ErrSettingsChanged(s.Version)
 		}
-		if s.Desired, err = domain.MergeSettings(s.Desired, change); err != nil {
+		if s.Own, err = domain.MergeSettings(s.Own, change); err != nil {
+			return err
+		}
+		if s.Desired, err = domain.MergeSettings(s.Defaults, s.Own); err != nil {
 			return err
 		}
 		s.Version, s.ChangedAt, s.Errors = s.Version+1, now, maps.Clone(s.Errors)
@@ -98,21 +103,17 @@ func lockShadow(ctx context.Context, t *store.Tx, device string) (s domain.Shado
 }
 
 func putShadow(ctx context.Context, t *store.Tx, s domain.Shadow) error {
-	desired, err := json.Marshal(s.Desired)
-	if err != nil {
-		return err
+	var texts [5]any
+	for i, v := range []any{s.Desired, s.Reported, s.Errors, s.Own, s.Defaults} {
+		b, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		texts[i] = string(b)
 	}
-	reported, err := json.Marshal(s.Reported)
-	if err != nil {
-		return err
-	}
-	failed, err := json.Marshal(s.Errors)
-	if err != nil {
-		return err
-	}
-	_, err = t.ExecContext(ctx, `UPDATE device_settings SET version = $2, desired = $3, changed_at = $4, applied = $5,
-		reported = $6, errors = $7, reported_at = $8 WHERE device_id = $1`, s.Device, s.Version, string(desired),
-		store.Millis(s.ChangedAt), s.Applied, string(reported), string(failed), store.Millis(s.ReportedAt))
+	_, err := t.ExecContext(ctx, `UPDATE device_settings SET version = $2, desired = $3, changed_at = $4, applied = $5,
+		reported = $6, errors = $7, reported_at = $8, own = $9, defaults = $10 WHERE device_id = $1`, s.Device, s.Version,
+		texts[0], store.Millis(s.ChangedAt), s.Applied, texts[1], texts[2], store.Millis(s.ReportedAt), texts[3], texts[4])
 	return err
 }
 

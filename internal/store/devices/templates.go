@@ -60,8 +60,11 @@ func (repo *Templates) DeleteTemplate(ctx context.Context, owner, name string) e
 
 // Templates returns the templates of owner, by name.
 func (repo *Templates) Templates(ctx context.Context, owner string) ([]domain.NamedTemplate, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT name, data FROM device_templates WHERE owner_id = $1 ORDER BY name`,
-		owner)
+	return templatesWhere(ctx, repo.db, `owner_id = $1 ORDER BY name`, owner)
+}
+
+func templatesWhere(ctx context.Context, q store.Queryer, rest, owner string) ([]domain.NamedTemplate, error) {
+	rows, err := q.QueryContext(ctx, `SELECT name, data FROM device_templates WHERE `+rest, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -92,9 +95,12 @@ func (repo *Templates) Template(ctx context.Context, owner, name string) (n doma
 
 // begin gives a new device the groups and capabilities of a template, if it has one. Of its owner's
 // groups by a rule, the rule decides.
-func begin(ctx context.Context, t *store.Tx, d domain.Device, from *domain.DeviceTemplate, now time.Time) error {
+func begin(ctx context.Context, t *store.Tx, d domain.Device, from *domain.NamedTemplate, now time.Time) error {
 	if from == nil {
 		return nil
+	}
+	if _, err := t.ExecContext(ctx, `UPDATE devices SET template = $2 WHERE id = $1`, d.ID, from.Name); err != nil {
+		return err
 	}
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(from.Groups))) {
 		g, err := groupOf(ctx, t, d.Owner.ID, name)

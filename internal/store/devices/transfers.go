@@ -203,7 +203,8 @@ func LockTransfer(
 	if err != nil {
 		return nil, err
 	}
-	rows, err := t.QueryContext(ctx, `SELECT id FROM devices WHERE id = $1 OR bridge_id = $1 ORDER BY id`+t.ForUpdate(), v.Device)
+	rows, err := t.QueryContext(ctx, `SELECT id FROM devices WHERE id = $1 OR bridge_id = $1 ORDER BY id`+t.ForUpdate(),
+		v.Device)
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +215,7 @@ func LockTransfer(
 // seen of its addresses is forgotten; its keys stay.
 func ChangeOwner(ctx context.Context, t *store.Tx, device, to string, now time.Time) error {
 	t.Invalidate()
-	_, err := t.ExecContext(ctx, `UPDATE devices SET owner_id = $2, notes = '', tags = '', serial = '',
+	_, err := t.ExecContext(ctx, `UPDATE devices SET owner_id = $2, notes = '', tags = '', serial = '', template = '',
 		transferred_at = $3 WHERE id = $1`, device, to, store.Millis(now))
 	if err != nil {
 		return err
@@ -245,5 +246,6 @@ func takeBackSettings(ctx context.Context, t *store.Tx, device string, now time.
 	}
 	s.Version, s.ChangedAt = s.Version+1, now
 	s.Desired, s.Reported, s.Errors = map[string]any{}, map[string]any{}, map[string]string{}
+	s.Own, s.Defaults = map[string]any{}, map[string]any{}
 	return putShadow(ctx, t, s)
 }

@@ -112,6 +112,10 @@ export class Fleet implements port.Fleet {
     await this.#api.call('PUT', groupPath(name), of);
   }
 
+  async setDefaults(name: string, settings: Record<string, Value | null>): Promise<void> {
+    await this.#api.call('PATCH', groupPath(name), { settings });
+  }
+
   deleteGroup(name: string): Promise<void> {
     return this.#api.call('DELETE', groupPath(name));
   }

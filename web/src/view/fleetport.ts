@@ -3,7 +3,10 @@
 import type { Bucket, Span } from './device/points';
 import type { Value } from './device/values';
 import type { Device, IssuedKey } from './port';
-import type { AlarmLine, BatchLine, Member, User } from './types';
+import type { Batch, DeviceGroup, GroupRule, Transfer } from './groupport';
+import type { AlarmLine, Member } from './types';
+
+export type { Batch, DeviceGroup, GroupRule, Transfer };
 
 /** A sensor, as the device declares it. */
 export interface Sensor {
@@ -101,31 +104,6 @@ export interface Imported {
   errors?: { pointer: string; detail: string }[];
 }
 
-/** Which devices are in a group: those that all of it is true of. */
-export interface GroupRule {
-  tag?: string;
-  type?: string;
-  model?: string;
-}
-
-/** A device that its owner offers to somebody. */
-export interface Transfer {
-  device: string;
-  /** of the device */
-  name: string;
-  from: User;
-  to: User;
-  expires?: string;
-}
-
-export interface DeviceGroup {
-  name: string;
-  /** none: its devices are chosen by hand */
-  rule?: GroupRule;
-  /** how many are in it */
-  devices: number;
-}
-
 /** What was measured under one name, and its last value. */
 export interface Series {
   name: string;
@@ -155,21 +133,6 @@ export interface Command {
   at: string;
   expires: string;
   by: { display_name: string };
-}
-
-/** What a group was told; of one alone also the devices that it came to no good end for. */
-export interface Batch extends BatchLine {
-  args?: Record<string, Value>;
-  at: string;
-  failures?: {
-    device: string;
-    name?: string;
-    state: 'refused' | 'failed' | 'expired' | 'cancelled';
-    /** of one that was refused */
-    reason?: 'no_action' | 'wrong_args' | 'not_in_room' | 'many_wait' | 'gone';
-    /** of one that failed: what the device says */
-    detail?: string;
-  }[];
 }
 
 export type Severity = 'info' | 'warning' | 'critical';
@@ -278,6 +241,10 @@ export interface Settings {
   /** of desired */
   version: number;
   desired: Record<string, Value>;
+  /** what of that was set on the device itself */
+  own?: Record<string, Value>;
+  /** of its groups and its template */
+  defaults?: Record<string, Value>;
   /** the last version that the device has answered */
   applied: number;
   reported: Record<string, Value>;
@@ -306,6 +273,8 @@ export interface Fleet {
   /** makes a group, or replaces it: by a rule, or with devices chosen by hand */
   putGroup(name: string, of: { rule: GroupRule } | { devices: string[] }): Promise<void>;
   deleteGroup(name: string): Promise<void>;
+  /** changes defaults of the settings of a group made by hand; null takes one back */
+  setDefaults(group: string, settings: Record<string, Value | null>): Promise<void>;
   /** carries out an action on all devices of a group, in a room on those in it */
   tellGroup(
     group: string,
