@@ -1,0 +1,162 @@
+// What people do with groups of devices, and with devices that change hands: a group is told something at once and has
+// settings of its own, a rule for it is changed, and a device is offered and accepted.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { accessibleEverywhere } from './axe.mjs';
+import { composer, launch, shot, signUp, visitor } from './people.mjs';
+import { Server } from './server.mjs';
+
+const server = new Server({ UNHIDRA_CAPTCHA: 'off' });
+let browser;
+let ann;
+let bob;
+let board;
+let key;
+
+before(async () => {
+  await server.start();
+  browser = await launch();
+  ann = await visitor(browser, { reducedMotion: 'reduce' });
+  await ann.goto(server.setupLink);
+  await signUp(ann, 'ann', 'Ann Smith', 'Create administrator account');
+  bob = await visitor(browser, { reducedMotion: 'reduce' });
+  await bob.goto(`${server.url}/register`);
+  await signUp(bob, 'bob', 'Bob Jones', 'Create account');
+  board = await visitor(browser);
+  await board.goto(`${server.url}/health`);
+});
+
+after(async () => {
+  await browser?.close();
+  await server.close();
+});
+
+/** Connects the device, which describes itself, obeys and takes settings. */
+const connect = () =>
+  board.evaluate(async (key) => {
+    const ws = new WebSocket(`${location.origin.replace('http', 'ws')}/ws`, ['device', key]);
+    const waiting = new Map();
+    let n = 0;
+    const ask = (type, data) =>
+      new Promise((done) => {
+        const id = String(++n);
+        waiting.set(id, done);
+        ws.send(JSON.stringify({ id, type, data }));
+      });
+    globalThis.ask = ask;
+    ws.onmessage = async (e) => {
+      const f = JSON.parse(e.data);
+      waiting.get(f.id)?.(f.data);
+      if (f.type === 'settings') {
+        globalThis.settings = f.data.settings;
+        await ask('settings_result', { version: f.data.version, settings: f.data.settings });
+      }
+      if (f.type === 'command') {
+        globalThis.obeyed = f.data;
+        await ask('command_result', { id: f.data.id, state: 'done' });
+      }
+    };
+    await new Promise((open) => (ws.onopen = open));
+    const capabilities = {
+      sensors: [{ name: 'temperature', title: 'Temperature', unit: 'Cel', kind: 'number' }],
+      actuators: [{ name: 'fan', title: 'Fan', args: [{ name: 'on', kind: 'bool', required: true }] }],
+      settings: [{ name: 'interval', title: 'Interval', kind: 'number', unit: 's', min: 5 }],
+    };
+    await ask('describe', { capabilities });
+    await ask('report', { readings: { temperature: 21.5 } });
+  }, key);
+
+const register = async (name) => {
+  await ann.getByRole('link', { name: 'Devices', exact: true }).click();
+  await ann.getByRole('link', { name: 'Register a device' }).first().click();
+  await ann.getByLabel('Device name').fill(name);
+  await ann.getByRole('button', { name: 'Create key' }).click();
+  return ann.getByLabel(`Key for ${name}`).inputValue();
+};
+
+test('a group is told something at once, and says how far that has come', async () => {
+  key = await register('Pump');
+  await connect();
+  await register('Lamp');
+  await ann.getByRole('link', { name: 'Devices', exact: true }).click();
+  await ann.getByRole('link', { name: 'New group' }).click();
+  await ann.getByLabel('Name of the group').fill('indoors');
+  await ann.getByRole('radio', { name: /Chosen by hand/ }).check();
+  await ann.getByRole('checkbox', { name: 'Pump' }).check();
+  await ann.getByRole('checkbox', { name: 'Lamp' }).check();
+  await ann.getByRole('button', { name: 'Create group' }).click();
+  const controls = ann.getByRole('region', { name: 'All devices of the group' });
+  await controls.getByRole('button', { name: 'On', exact: true }).click();
+  await controls.getByText('1 of 2 done, 1 not told').waitFor();
+  await controls.getByText('What went wrong').click();
+  await controls.getByText('no such action').waitFor();
+  await accessibleEverywhere(ann, 'device-group');
+  await shot(ann, 'device-group');
+  assert.deepEqual(await board.evaluate(() => globalThis.obeyed.args), { on: true });
+});
+
+test('settings of a group reach its devices, and stand at those as a default', async () => {
+  await ann.getByText('Settings of its devices').click();
+  await ann.getByLabel('Interval (s)').fill('30');
+  await ann.getByRole('button', { name: 'Save', exact: true }).click();
+  await board.waitForFunction(() => globalThis.settings?.interval === 30);
+  await ann.getByRole('link', { name: /Pump/ }).first().click();
+  await ann.getByPlaceholder(/^Default: 30.s$/).waitFor();
+});
+
+test('a rule for a group is changed', async () => {
+  await ann.getByRole('button', { name: 'Add alarm' }).click();
+  const form = ann.getByRole('form', { name: 'Add alarm' });
+  await form.getByLabel('Limit (°C)').fill('30');
+  await form.getByLabel('Applies to').selectOption('Devices of the group indoors');
+  await form.getByRole('button', { name: 'Add', exact: true }).click();
+  await ann.getByRole('button', { name: /Change Temperature above 30/ }).click();
+  const change = ann.getByRole('form', { name: /Change Temperature above 30/ });
+  assert.equal(await change.getByLabel('Applies to').inputValue(), 'group:indoors');
+  await change.getByLabel('Limit (°C)').fill('35');
+  await change.getByRole('button', { name: 'Save' }).click();
+  await ann.getByText(/Temperature is above 35.°C.*for several devices/).waitFor();
+  assert.equal(await ann.getByText(/above 30.°C/).count(), 0);
+});
+
+test('in a room, a group is one line', async () => {
+  await ann.goto(server.url);
+  await ann.getByRole('button', { name: 'Create room' }).first().click();
+  await ann.getByRole('dialog').getByLabel('Name').fill('Garden');
+  await ann.getByRole('dialog').getByRole('button', { name: 'Create room' }).click();
+  await ann.getByRole('button', { name: 'Add people' }).first().click();
+  await ann.getByRole('menuitem', { name: 'Add people' }).click();
+  await ann.getByRole('combobox').fill('pump');
+  await ann.getByRole('option', { name: /Pump/ }).click();
+  await ann.getByRole('dialog').getByRole('button', { name: 'Add people' }).click();
+  const box = composer(ann);
+  await box.fill('');
+  await box.pressSequentially('/fan @in');
+  await ann.getByRole('option', { name: /@indoors/ }).click();
+  await box.pressSequentially('off');
+  await ann.keyboard.press('Escape');
+  await ann.keyboard.press('Enter');
+  await ann
+    .getByRole('log')
+    .getByText(/Ann Smith told indoors “fan off”: 1 of 2 done, 1 not told/)
+    .waitFor();
+  assert.deepEqual(await board.evaluate(() => globalThis.obeyed.args), { on: false });
+});
+
+test('a device is offered, and is the other person’s once they accept', async () => {
+  await bob.getByRole('link', { name: 'Devices', exact: true }).click();
+  await ann.getByRole('link', { name: 'Devices', exact: true }).click();
+  await ann.getByRole('link', { name: /Pump/ }).first().click();
+  await ann.getByText('Hand over', { exact: true }).click();
+  await ann.getByLabel('Username of the new owner').fill('bob');
+  await ann.getByRole('button', { name: 'Offer', exact: true }).click();
+  await ann.getByText('Offered to Bob Jones, who hasn’t answered yet.').waitFor();
+  await bob.getByText(/Ann Smith offers you Pump/).waitFor();
+  await accessibleEverywhere(bob, 'devices-offered');
+  await shot(bob, 'devices-offered');
+  await bob.getByRole('button', { name: 'Accept' }).click();
+  await bob.getByRole('link', { name: /Pump/ }).first().click();
+  await bob.getByText('Its former owner may know its key.').waitFor();
+  assert.equal(bob.broken, undefined);
+  assert.equal(ann.broken, undefined);
+});
