@@ -97,8 +97,8 @@ func floors() map[string][]string {
 		"internal/store/firmware":   part("accounts", "blobs", "rooms"),
 		"internal/store/rollouts":   part("accounts", "rooms", "roomlog"),
 		// where they cross
-		"internal/store/departure": part("accounts", "alarms", "commands", "devices", "firmware", "messages", "mqtt", "rooms",
-			"roomlog"),
+		"internal/store/departure": part("accounts", "alarms", "commands", "devices", "firmware", "messages", "mqtt", "rollouts",
+			"rooms", "roomlog"),
 		"internal/store/all": part("accounts", "alarms", "audit", "blobs", "commands", "dashboards", "departure", "devices",
 			"feedlog", "firmware", "mails",
 			"messages", "mqtt", "rollouts", "rooms", "roomlog", "search", "server"),

@@ -12,6 +12,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/commands"
 	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/mqtt"
+	"github.com/unhidra/unhidra/internal/store/rollouts"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
 
@@ -99,6 +100,9 @@ func handOver(ctx context.Context, t *store.Tx, device string, h *domain.Handove
 			return err
 		}
 		h.Left = append(h.Left, room)
+	}
+	if err := rollouts.Handover(ctx, t, device, now); err != nil {
+		return err
 	}
 	if err := mqtt.Leave(ctx, t, device); err != nil {
 		return err

@@ -1,11 +1,13 @@
 package departure_test
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
@@ -189,6 +191,51 @@ func TestSettingsAreTakenBackWithTheOwner(t *testing.T) {
 		}
 		if open, err := db.Settings.OpenSettings(ctx, now.Add(-time.Minute), 10); err != nil || len(open) != 1 {
 			t.Errorf("%v are told, %v", open, err)
+		}
+	})
+}
+
+// An update that the former owner's rollout has offered is cancelled, unless the device installs it by now.
+func TestUpdatesEndWithTheOwner(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, now := t.Context(), time.Now()
+		testkit.Room(t, db, 2)
+		const id = "dev_00000000000000000000000001"
+		register(t, db, id, "", now)
+		err := db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+			for _, state := range []domain.UpdateState{domain.UpdateDownloading, domain.UpdateInstalling} {
+				rollout := "rol_" + string(state)
+				_, err := t.ExecContext(ctx, `INSERT INTO rollouts (id, product_id, product, owner_id, release_id, code, version,
+					room_id, line, plan, note, salt, reverts, state, stage, devices, stage_at, soak_at, forgiven_at, pause, scanned,
+					idle, room, created_by, created_at, approved_by, started_at, judged_at, revision)
+					VALUES ($2, 'prd_1', 'pump', $1, 'rel_1', 1, '1.0', '', 0, '{}', '', '', '', 'running', 0, 1, 0, 0, 0, '{}', '',
+					FALSE, 1, $1, 0, '', 0, 0, 0)`, testkit.UserID(0), rollout)
+				if err != nil {
+					return err
+				}
+				_, err = t.ExecContext(ctx, `INSERT INTO rollout_updates (id, rollout_id, device_id, state, stage, chip, revision,
+					image, why, excluded, offered_at, ended_at, changed_at, due_at, crashes_before, ran_before, data)
+					VALUES ($1, $5, $2, $3, 0, '', 0, '', '', FALSE, 0, 0, 0, 1, 0, 0, $4)`, "upd_"+string(state), id, state,
+					`{"ID":"upd_`+string(state)+`","Rollout":"`+rollout+`","Device":"`+id+`"}`, rollout)
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Departure.Transfer(ctx, id, testkit.UserID(1), false, 0, now); err != nil {
+			t.Fatal(err)
+		}
+		for was, want := range map[domain.UpdateState]domain.UpdateState{
+			domain.UpdateDownloading: domain.UpdateCanceled, domain.UpdateInstalling: domain.UpdateInstalling,
+		} {
+			if u, err := db.Rollouts.Update(ctx, "upd_"+string(was)); err != nil || u.State != want {
+				t.Errorf("one that was %s is %s, %v", was, u.State, err)
+			}
 		}
 	})
 }
