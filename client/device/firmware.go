@@ -179,7 +179,8 @@ func (l line) Read(ctx context.Context, r wire.FirmwareRead) ([]byte, error) {
 		return nil, err
 	}
 	if data.Offset != r.Offset {
-		return nil, &updater.Refused{Reason: fmt.Sprintf("it answered with what is at %d instead of %d", data.Offset, r.Offset)}
+		return nil, &updater.Refused{Reason: fmt.Sprintf("it answered with what is at %d instead of %d", data.Offset,
+			r.Offset)}
 	}
 	return data.Data, nil
 }

@@ -70,7 +70,8 @@ func (c *conn) onFirmware(ctx context.Context, m *message, rest string) error {
 	})
 }
 
-// answerProgress tells the device whether to go on. What is refused it is to stop, which before MQTT 5 it would not know.
+// answerProgress tells the device whether to go on. What is refused it is to stop, which before MQTT 5 it would not
+// know.
 func (c *conn) answerProgress(ctx context.Context, p domain.FirmwareProgress, qos byte) error {
 	a, refused := c.s.Updates.Progress(ctx, c.who, p)
 	switch domain.KindOf(refused) {

@@ -171,7 +171,8 @@ func TestTruncatedImagesAreNotStarted(t *testing.T) {
 	x.files[hashOf(whole)] = flipped
 	x.update()
 	x.runs(1)
-	if last := x.said[len(x.said)-1]; last.State != "failed" || !strings.HasPrefix(last.Reason, string(manifest.WrongImage)) {
+	if last := x.said[len(x.said)-1]; last.State != "failed" ||
+		!strings.HasPrefix(last.Reason, string(manifest.WrongImage)) {
 		t.Errorf("with a byte changed: %+v", last)
 	}
 	x.files[hashOf(whole)] = whole

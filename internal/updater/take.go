@@ -63,8 +63,8 @@ func (u *Updater) take(ctx context.Context, s Server, o wire.FirmwareOffer) erro
 		return u.refuse(ctx, s, o.Update, err, u.root() != before)
 	}
 	if why := unmet(o.If, u.o.Board.Conditions()); why != "" {
-		_, err := u.progress(ctx, s, wire.FirmwareProgress{Update: o.Update, State: string(domain.FirmwareDeferred), Reason: why,
-			RetryIn: deferFor})
+		_, err := u.progress(ctx, s, wire.FirmwareProgress{Update: o.Update, State: string(domain.FirmwareDeferred),
+			Reason: why, RetryIn: deferFor})
 		return err
 	}
 	if err := u.accept(taken, o); err != nil {

@@ -50,8 +50,9 @@ func TestAnImageThatFailsIsTakenBack(t *testing.T) {
 		reason  string
 		slot    domain.SlotState
 	}{
-		"it crashes before it is confirmed": {func(x *bench) { x.boot(domain.ResetPanic) }, "rolled_back", domain.SlotAborted},
-		"it loses its power":                {func(x *bench) { x.boot(domain.ResetPowerOn) }, "rolled_back", domain.SlotAborted},
+		"it crashes before it is confirmed": {func(x *bench) { x.boot(domain.ResetPanic) }, "rolled_back",
+			domain.SlotAborted},
+		"it loses its power": {func(x *bench) { x.boot(domain.ResetPowerOn) }, "rolled_back", domain.SlotAborted},
 		"it does not reach the server": {func(x *bench) {
 			u := x.updater()
 			if !u.Unconfirmed() || u.GiveUp() != nil {
@@ -248,7 +249,8 @@ func TestADeltaThatFailsIsFollowedByTheWholeImage(t *testing.T) {
 		x.files[hashOf(patch)] = patch
 		x.options = func(o *updater.Options) { o.Patches = map[string]updater.Patch{"half": apply} }
 		x.spoil = func(o *wire.FirmwareOffer) {
-			o.Delta = &wire.FirmwareDelta{Format: "half", BaseSHA256: running.SHA256, SHA256: hashOf(patch), Size: int64(len(patch))}
+			o.Delta = &wire.FirmwareDelta{Format: "half", BaseSHA256: running.SHA256, SHA256: hashOf(patch),
+				Size: int64(len(patch))}
 		}
 		x.update()
 		x.runs(2)

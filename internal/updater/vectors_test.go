@@ -57,8 +57,8 @@ func makeVectors(t *testing.T) vectors {
 	s := &server{t: t, rootKey: fixedKey(1), releaseKey: fixedKey(2), server: fixedKey(3)}
 	s.root = &manifest.Root{Type: "root", Product: "lamp", Version: 1, RootKeys: public(t, s.rootKey), RootThreshold: 1,
 		ReleaseKeys: public(t, s.releaseKey), ReleaseThreshold: 1, OfferKeys: public(t, s.server)}
-	v := vectors{About: "Each case is an offer to a device that knows root and device alone; keys have the seeds 01.., 02.. " +
-		"and 03... See docs/firmware-updates.md.", Root: signed(t, s.root, s.rootKey),
+	v := vectors{About: "Each case is an offer to a device that knows root and device alone; keys have the seeds 01.., " +
+		"02.. and 03... See docs/firmware-updates.md.", Root: signed(t, s.root, s.rootKey),
 		Device: vectorDevice{ID: "dev_1", Chip: "esp32c3", Revision: 3, VersionCode: 2, Floor: 2, SecureVersion: 1,
 			Slot: 1 << 20, Nonce: strings.Repeat("5e", 16)}}
 	s.reports = []wire.FirmwareReport{{Nonce: v.Device.Nonce}}
