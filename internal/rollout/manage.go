@@ -38,11 +38,20 @@ func (s *Service) Make(ctx context.Context, p domain.Principal, r domain.Rollout
 	if r.Plan.Approval {
 		r.State = domain.RolloutAwaiting
 	}
-	r, err = s.Store.Create(ctx, r, now)
-	if err == nil {
-		s.record(ctx, p, r, "created")
+	if r, err = s.Store.Create(ctx, r, now); err != nil {
+		return r, err
 	}
-	return r, err
+	s.record(ctx, p, r, "created")
+	return s.decided(ctx, r.ID)
+}
+
+// decided decides at once what follows from what somebody did, and returns the rollout as it is then. What cannot be
+// decided now is within some seconds.
+func (s *Service) decided(ctx context.Context, id string) (domain.Rollout, error) {
+	if err := s.decide(ctx, id); err != nil {
+		s.Log.WarnContext(ctx, "decide about rollouts; will try again", "err", err)
+	}
+	return s.Store.Rollout(ctx, id)
 }
 
 // managed returns a product that p manages.
@@ -125,10 +134,7 @@ func (s *Service) Do(ctx context.Context, p domain.Principal, id string, o Order
 		s.metrics.turned.WithLabelValues(string(done.After.State)).Inc()
 	}
 	s.record(ctx, p, done.After, string(o.Action))
-	if err := s.decide(ctx, id); err != nil { // else within some seconds
-		s.Log.WarnContext(ctx, "decide about rollouts; will try again", "err", err)
-	}
-	return s.Store.Rollout(ctx, id)
+	return s.decided(ctx, id)
 }
 
 // ordered is a rollout after an order.
