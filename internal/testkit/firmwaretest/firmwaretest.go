@@ -137,7 +137,7 @@ type Rollout struct {
 	}
 }
 
-// Bring brings a release to all devices, after a canary of five if that is not 0.
+// Bring brings a release to all devices, after a canary of about so many if that is not 0.
 func (m *Maker) Bring(release string, canary int) (r Rollout) {
 	m.t.Helper()
 	stages := []map[string]any{{"percent": 100}}
