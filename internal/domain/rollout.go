@@ -197,5 +197,10 @@ type RolloutPause struct {
 	After    float64           `json:"after,omitempty" doc:"and with it"`
 }
 
+// ErrReverted is the answer to whoever takes back a rollout that somebody has taken back.
+func ErrReverted() error {
+	return Conflict.Errorf(CodeRolloutState, "the rollout is taken back already")
+}
+
 // ErrNoRollout is the answer about a rollout that does not exist, or not for whoever asks.
 func ErrNoRollout() error { return NotFound.Errorf(CodeNoRollout, "there is no such rollout") }

@@ -13,6 +13,19 @@ import (
 // Make makes a rollout of an active release. It begins at once, or when its time has come, or, if the plan wants that,
 // when somebody else has approved of it. Whoever manages the product may.
 func (s *Service) Make(ctx context.Context, p domain.Principal, r domain.Rollout) (domain.Rollout, error) {
+	r, err := s.drawn(ctx, p, r)
+	if err != nil {
+		return r, err
+	}
+	if r, err = s.Store.Create(ctx, r, r.CreatedAt); err != nil {
+		return r, err
+	}
+	s.record(ctx, p, r, "created")
+	return s.decided(ctx, r.ID)
+}
+
+// drawn returns a rollout of p that has all but been stored.
+func (s *Service) drawn(ctx context.Context, p domain.Principal, r domain.Rollout) (domain.Rollout, error) {
 	release, err := s.Releases.Release(ctx, r.Release)
 	if err != nil {
 		return r, err
@@ -31,18 +44,13 @@ func (s *Service) Make(ctx context.Context, p domain.Principal, r domain.Rollout
 	if r.Note, err = domain.CheckProse("/note", r.Note, domain.MaxRolloutNote); err != nil {
 		return r, err
 	}
-	now := s.Now()
 	r.ID, r.Product, r.Name, r.Owner = domain.NewID(domain.RolloutPrefix), product.ID, product.Name, product.Owner.ID
 	r.Code, r.Version, r.Posts, r.Salt = release.Code, release.Version, product.Room, rand.Text()
-	r.CreatedBy, r.CreatedAt, r.State = domain.UserRef{ID: p.ID}, now, domain.RolloutScheduled
+	r.CreatedBy, r.CreatedAt, r.State = domain.UserRef{ID: p.ID}, s.Now(), domain.RolloutScheduled
 	if r.Plan.Approval {
 		r.State = domain.RolloutAwaiting
 	}
-	if r, err = s.Store.Create(ctx, r, now); err != nil {
-		return r, err
-	}
-	s.record(ctx, p, r, "created")
-	return s.decided(ctx, r.ID)
+	return r, nil
 }
 
 // decided decides at once what follows from what somebody did, and returns the rollout as it is then. What cannot be
@@ -246,9 +254,6 @@ func (s *Service) Revert(
 	if err == nil && right < domain.ManageProduct {
 		err = domain.Forbidden.Errorf(domain.CodeRoleTooLow, "only who manages the product can do this")
 	}
-	if err == nil && (r.State == domain.RolloutReverting || r.State == domain.RolloutReverted) {
-		err = errReverted()
-	}
 	if err != nil {
 		return r, err
 	}
@@ -256,7 +261,7 @@ func (s *Service) Revert(
 		plan.Stages = []domain.RolloutStage{{Percent: 100}}
 	}
 	plan.Target.Versions = []string{r.Version}
-	back, err := s.Make(ctx, p, domain.Rollout{Release: release, Plan: plan, Reverts: r.ID})
+	back, err := s.drawn(ctx, p, domain.Rollout{Release: release, Plan: plan, Reverts: r.ID})
 	if err != nil {
 		return back, err
 	}
@@ -264,21 +269,15 @@ func (s *Service) Revert(
 	if err != nil {
 		return back, err
 	}
-	e := domain.RolloutEntry{By: p.ID, What: "reverting"}
-	done, err := s.Store.Change(ctx, id, y, e, s.Now(),
-		func(r domain.Rollout, _ domain.RolloutCounts) (domain.Rollout, error) {
-			if r.State == domain.RolloutReverting || r.State == domain.RolloutReverted {
-				return r, errReverted()
-			}
-			r.State = domain.RolloutReverting
-			return r, nil
-		})
+	done, err := s.Store.Revert(ctx, back, y, back.CreatedAt)
+	if err != nil {
+		return back, err
+	}
 	s.metrics.ended(done.Ended...)
-	return back, err
-}
-
-func errReverted() error {
-	return domain.Conflict.Errorf(domain.CodeRolloutState, "the rollout is taken back already")
+	s.metrics.turned.WithLabelValues(string(done.After.State)).Inc()
+	s.record(ctx, p, done.After, "revert")
+	s.record(ctx, p, back, "created")
+	return s.decided(ctx, back.ID)
 }
 
 // Agree has the owner of a device agree to an update of it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,10 @@ import (
 // transaction that reads what the decision is made by.
 type Store interface {
 	Create(ctx context.Context, r domain.Rollout, now time.Time) (domain.Rollout, error)
+	// Revert creates a rollout that takes another one back, and ends that one, which it returns.
+	Revert(
+		ctx context.Context, back domain.Rollout, rules domain.RolloutRules, now time.Time,
+	) (domain.RolloutDecided, error)
 	Rollout(ctx context.Context, id string) (domain.Rollout, error)
 	// Rollouts returns those of a product, the newest first: before the id before.
 	Rollouts(ctx context.Context, product, before string, limit int) ([]domain.Rollout, error)
@@ -189,9 +194,33 @@ func (s *Service) Crash(ctx context.Context, p domain.Principal, r domain.CrashR
 	if err != nil {
 		return err
 	}
+	version, err := s.crashed(ctx, d, r.ELFSHA256)
+	if err != nil {
+		return err
+	}
 	s.metrics.crashes.Inc()
 	return s.Updates.AddCrash(ctx, domain.Crash{ID: domain.NewID(domain.CrashPrefix), Device: p.ID,
-		Product: d.Report.Product, Version: d.Report.Version, At: s.Now(), Signature: signature(r), CrashReport: r})
+		Product: d.Report.Product, Version: version, At: s.Now(), Signature: signature(r), CrashReport: r})
+}
+
+// crashed returns the version that an ELF file is of: what the device runs, or what it was brought. Empty: it is not
+// known. A device that went back to its old firmware tells of a crash of the new one.
+func (s *Service) crashed(ctx context.Context, d domain.DeviceFirmware, elf string) (string, error) {
+	const most = 50
+	if d.Report.ELFSHA256 == "" || strings.HasPrefix(d.Report.ELFSHA256, elf) {
+		return d.Report.Version, nil
+	}
+	had, err := s.Updates.DeviceUpdates(ctx, d.Device, most)
+	if err != nil {
+		return "", err
+	}
+	for _, u := range had {
+		if strings.HasPrefix(u.ELF, elf) {
+			r, err := s.Store.Rollout(ctx, u.Rollout)
+			return r.Version, err
+		}
+	}
+	return "", nil
 }
 
 // signature is the same for crashes of one firmware at the same place: the reason and the three innermost calls.

@@ -67,6 +67,8 @@ func again(u domain.Update, now time.Time) bool {
 	switch u.State {
 	case domain.UpdateConsent:
 		return u.Agreed
+	case domain.UpdateSuperseded:
+		return true // by a release that is not to be had any more, or not now
 	case domain.UpdateDeferred:
 		return !u.Due.After(now)
 	case domain.UpdateRolledBack:

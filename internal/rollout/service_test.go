@@ -16,10 +16,14 @@ import (
 const (
 	oldSHA = "0000000000000000000000000000000000000000000000000000000000000001"
 	newSHA = "0000000000000000000000000000000000000000000000000000000000000002"
+	topSHA = "0000000000000000000000000000000000000000000000000000000000000003"
 )
 
+// elf is the SHA-256 of the ELF file of an image.
+func elf(sha string) string { return "e1f" + sha[len(sha)-1:] + sha[4:] }
+
 // world is what the module of rollouts gets from others: one product of user 0, which user 1 manages and user 2 sees,
-// with two releases.
+// with three releases.
 type world struct {
 	mu       sync.Mutex
 	releases map[string]domain.Release
@@ -30,10 +34,11 @@ type world struct {
 func newWorld() *world {
 	release := func(id string, code uint32, sha string) domain.Release {
 		return domain.Release{ID: id, Product: "prd_lamp", Version: fmt.Sprint(code), Code: code,
-			State: domain.ActiveRelease, Images: []domain.FirmwareImage{{SHA256: sha, Chip: board, RevisionMax: 999, Size: 100}}}
+			State: domain.ActiveRelease, Images: []domain.FirmwareImage{{SHA256: sha, ELF: elf(sha), Chip: board,
+				RevisionMax: 999, Size: 100}}}
 	}
 	return &world{releases: map[string]domain.Release{"rel_1": release("rel_1", 1, oldSHA), "rel_2": release("rel_2", 2,
-		newSHA)}}
+		newSHA), "rel_3": release("rel_3", 3, topSHA)}}
 }
 
 func (w *world) Product(_ context.Context, id, user string) (domain.Product, domain.ProductRight, error) {
@@ -96,12 +101,10 @@ func (l *lamp) principal() domain.Principal {
 }
 
 func (l *lamp) report(reset domain.ResetReason) domain.FirmwareReport {
-	r := domain.FirmwareReport{Product: "lamp", Chip: board, Revision: l.revision, Version: "1", VersionCode: 1, SHA256: l.runs,
-		SlotState: domain.SlotValid, ResetReason: reset, Nonce: fmt.Sprintf("%032x", l.nonce)}
-	if l.runs == newSHA {
-		r.Version, r.VersionCode = "2", 2
-	}
-	return r
+	code := map[string]uint32{oldSHA: 1, newSHA: 2, topSHA: 3}[l.runs]
+	return domain.FirmwareReport{Product: "lamp", Chip: board, Revision: l.revision, Version: fmt.Sprint(code),
+		VersionCode: code, SHA256: l.runs, ELFSHA256: elf(l.runs), SlotState: domain.SlotValid, ResetReason: reset,
+		Nonce: fmt.Sprintf("%032x", l.nonce)}
 }
 
 func newFleet(t *testing.T, db *all.Store, n int) *fleet {
@@ -111,30 +114,38 @@ func newFleet(t *testing.T, db *all.Store, n int) *fleet {
 	if _, err := db.Devices.NodeLives(t.Context(), "node", f.clock); err != nil {
 		t.Fatal(err)
 	}
+	f.join(n)
+	f.restart()
+	for _, l := range f.devices {
+		f.hear(l, domain.ResetPowerOn)
+	}
+	return f
+}
+
+// join registers devices, and connects them.
+func (f *fleet) join(n int) (joined []*lamp) {
+	f.t.Helper()
 	var links []domain.LinkChange
-	for i := range n {
+	for range n {
+		i := len(f.devices)
 		l := &lamp{id: fmt.Sprintf("dev_%026d", i), runs: oldSHA, revision: 3, breaks: func(*lamp) bool { return false }}
 		if i%5 == 0 {
 			l.revision = 101
 		}
 		d := domain.Device{ID: l.id, Owner: domain.UserRef{ID: testkit.UserID(0)}, Name: fmt.Sprint("Lamp ", i)}
 		key := domain.DeviceKey{ID: fmt.Sprint("key", i), Device: l.id}
-		err := db.Devices.CreateDevice(t.Context(), d, key, domain.DeviceSecret{Hash: []byte{byte(i)}}, nil, 0, f.clock)
+		err := f.db.Devices.CreateDevice(f.t.Context(), d, key, domain.DeviceSecret{Hash: []byte{byte(i)}}, nil, 0, f.clock)
 		if err != nil {
-			t.Fatal(err)
+			f.t.Fatal(err)
 		}
 		links = append(links, domain.LinkChange{DeviceLink: domain.DeviceLink{ID: fmt.Sprint("link", i), Device: l.id,
 			Key: key.ID, Opened: f.clock}})
-		f.devices = append(f.devices, l)
+		f.devices, joined = append(f.devices, l), append(joined, l)
 	}
-	if _, _, err := db.Devices.Link(t.Context(), "node", links); err != nil {
-		t.Fatal(err)
+	if _, _, err := f.db.Devices.Link(f.t.Context(), "node", links); err != nil {
+		f.t.Fatal(err)
 	}
-	f.restart()
-	for _, l := range f.devices {
-		f.hear(l, domain.ResetPowerOn)
-	}
-	return f
+	return joined
 }
 
 // restart begins anew with what the store has.

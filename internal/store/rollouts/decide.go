@@ -18,6 +18,9 @@ const (
 	restate  = 20 * time.Second // that a rollout is judged and not stored, if nothing has changed; less than asleep
 )
 
+// timed are the states of updates that something is decided about when their time is up.
+const timed = `('offered', 'accepted', 'downloading', 'verified', 'installing', 'rebooting', 'testing')`
+
 type (
 	rules   = domain.RolloutRules
 	decided = domain.RolloutDecided
@@ -51,6 +54,11 @@ func decide(ctx context.Context, t *store.Tx, y rules, done *decided, now time.T
 	}
 	if err := late(ctx, t, y, done, now); err != nil {
 		return err
+	}
+	if len(done.Ended) > 0 { // a newer release may wait for these devices
+		if err := wake(ctx, t, *r, r.Code); err != nil {
+			return err
+		}
 	}
 	if r.State == domain.RolloutScheduled && r.Devices == 0 {
 		var err error
@@ -97,8 +105,7 @@ func awake(ctx context.Context, t *store.Tx, r *domain.Rollout, now time.Time) e
 	}
 	// What changed after the last decision has waited for less.
 	_, err := t.ExecContext(ctx, `UPDATE rollout_updates SET due_at = due_at + $2 - CASE WHEN changed_at > $3 AND $2 > $3
-		THEN changed_at ELSE $3 END WHERE rollout_id = $1 AND due_at <> 0 AND state IN ('offered', 'accepted', 'downloading',
-		'verified', 'installing', 'rebooting', 'testing') AND (changed_at <= $4 OR changed_at > $5)`, r.ID,
+		THEN changed_at ELSE $3 END WHERE rollout_id = $1 AND due_at <> 0 AND state IN `+timed+` AND (changed_at <= $4 OR changed_at > $5)`, r.ID,
 		store.Millis(now), store.Millis(r.Judged), store.Millis(now.Add(-asleep)), store.Millis(now.Add(asleep)))
 	r.Judged = now
 	return err
@@ -108,8 +115,7 @@ func awake(ctx context.Context, t *store.Tx, r *domain.Rollout, now time.Time) e
 func late(ctx context.Context, t *store.Tx, y rules, done *decided, now time.Time) error {
 	rows, err := t.QueryContext(ctx, `SELECT `+updateColumns+`, COALESCE(s.online, FALSE) OR d.away_until > $2
 		FROM rollout_updates u JOIN devices d ON d.id = u.device_id LEFT JOIN device_states s ON s.device_id = u.device_id
-		WHERE u.rollout_id = $1 AND u.due_at <> 0 AND u.due_at <= $2 AND u.state IN ('offered', 'accepted', 'downloading',
-		'verified', 'installing', 'rebooting', 'testing') ORDER BY u.due_at LIMIT $3`+forUpdate(t), done.After.ID,
+		WHERE u.rollout_id = $1 AND u.due_at <> 0 AND u.due_at <= $2 AND u.state IN `+timed+` ORDER BY u.due_at LIMIT $3`+forUpdate(t), done.After.ID,
 		store.Millis(now), latePage)
 	if err != nil {
 		return err
@@ -175,7 +181,7 @@ func turned(ctx context.Context, t *store.Tx, y rules, done *decided, now time.T
 		what = "stage"
 	}
 	if r.State == domain.RolloutCompleted && r.Reverts != "" {
-		if err := reverted(ctx, t, r.Reverts, now); err != nil {
+		if err := reverted(ctx, t, *r, now); err != nil {
 			return err
 		}
 	}
@@ -185,15 +191,6 @@ func turned(ctx context.Context, t *store.Tx, y rules, done *decided, now time.T
 		return err
 	}
 	return tell(ctx, t, r, "", "", now)
-}
-
-// reverted ends a rollout that another one has taken back.
-func reverted(ctx context.Context, t *store.Tx, id string, now time.Time) error {
-	_, err := t.ExecContext(ctx, `UPDATE rollouts SET state = 'reverted', revision = revision + 1 WHERE id = $1`, id)
-	if err != nil {
-		return err
-	}
-	return note(ctx, t, domain.RolloutEntry{Rollout: id, At: now, What: "reverted", State: domain.RolloutReverted})
 }
 
 // stopAll takes back the offers of devices that have not installed the release. What is left is done by the next

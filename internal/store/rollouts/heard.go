@@ -92,8 +92,12 @@ func serve(
 		return nil
 	}
 	for _, r := range rivals {
-		if r.ID != u.Rollout || r.Room <= 0 && u.State == domain.UpdateOffered {
-			continue // the next decision finds it
+		if r.ID != u.Rollout {
+			continue
+		}
+		if r.Room <= 0 && u.State == domain.UpdateOffered {
+			r.Idle = false // the next decision finds it
+			return save(ctx, t, r)
 		}
 		done := decided{After: r}
 		if err := offer(ctx, t, &done, u, had, now); err != nil {
@@ -172,6 +176,16 @@ func changed(
 	}
 	if err := stopAll(ctx, t, y, done, now); err != nil {
 		return err
+	}
+	if !r.State.Offers() {
+		if err := wake(ctx, t, *r, 0); err != nil {
+			return err
+		}
+	}
+	if r.State == domain.RolloutAborted && r.Reverts != "" {
+		if err := reverted(ctx, t, *r, now); err != nil {
+			return err
+		}
 	}
 	e.Rollout, e.At, e.Stage, e.State, e.Details = r.ID, now, r.Stage, r.State, r.Pause
 	if err := note(ctx, t, e); err != nil {

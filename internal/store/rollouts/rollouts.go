@@ -89,12 +89,18 @@ func live(ctx context.Context, q store.Queryer, owner, product string) ([]domain
 	return where(ctx, q, `r.owner_id = $1 AND r.product = $2 AND r.state IN `+offering+` ORDER BY r.id`, owner, product)
 }
 
-// Undecided returns the ids of rollouts about which something may have to be decided at the time now.
+// lookAgain is how often a complete rollout is looked at for devices that come into their hours.
+const lookAgain = 15 * time.Minute
+
+// Undecided returns the ids of rollouts about which something may have to be decided at the time now: those that go
+// on, those whose devices are in the middle of it, and complete ones that a device may wait for. The plan is JSON as
+// asJSON writes it.
 func (repo *Repository) Undecided(ctx context.Context, now time.Time) ([]string, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT r.id FROM rollouts r WHERE r.state IN ('scheduled', 'running', 'soaking',
-		'paused') OR EXISTS (SELECT 1 FROM rollout_updates u WHERE u.rollout_id = r.id AND u.due_at <> 0 AND u.due_at <= $1)
-		OR r.state = 'completed' AND EXISTS (SELECT 1 FROM rollout_updates u WHERE u.rollout_id = r.id
-		AND u.changed_at > r.judged_at) ORDER BY r.id`, store.Millis(now))
+		'paused') OR EXISTS (SELECT 1 FROM rollout_updates u WHERE u.rollout_id = r.id AND u.due_at <> 0
+		AND (u.due_at <= $1 OR u.state IN `+timed+`)) OR r.state = 'completed' AND (NOT r.idle OR r.judged_at <= $2
+		AND r.plan LIKE '%"windows":[%' OR EXISTS (SELECT 1 FROM rollout_updates u WHERE u.rollout_id = r.id
+		AND u.changed_at >= r.judged_at)) ORDER BY r.id`, store.Millis(now), store.Millis(now.Add(-lookAgain)))
 	if err != nil {
 		return nil, err
 	}
@@ -103,32 +109,34 @@ func (repo *Repository) Undecided(ctx context.Context, now time.Time) ([]string,
 
 // Create adds a rollout.
 func (repo *Repository) Create(ctx context.Context, r domain.Rollout, now time.Time) (domain.Rollout, error) {
-	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		if err := lock(ctx, t, r); err != nil {
-			return err
-		}
-		var n int
-		err := t.QueryRowContext(ctx, `SELECT count(*) FROM rollouts WHERE product_id = $1`, r.Product).Scan(&n)
-		if err == nil && n >= domain.MaxRollouts {
-			err = domain.Conflict.Errorf(domain.CodeTooManyRollouts, "a product has at most %d rollouts", domain.MaxRollouts)
-		}
-		if err != nil {
-			return err
-		}
-		if err := insert(ctx, t, r); err != nil {
-			return err
-		}
-		if r.State == domain.RolloutAwaiting {
-			if err := tell(ctx, t, &r, r.CreatedBy.ID, r.Note, now); err != nil {
-				return err
-			}
-		}
-		return note(ctx, t, domain.RolloutEntry{Rollout: r.ID, At: now, By: r.CreatedBy.ID, What: "created", State: r.State})
-	})
+	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error { return create(ctx, t, r, now) })
 	if err != nil {
 		return r, err
 	}
 	return repo.Rollout(ctx, r.ID)
+}
+
+func create(ctx context.Context, t *store.Tx, r domain.Rollout, now time.Time) error {
+	if err := lock(ctx, t, r); err != nil {
+		return err
+	}
+	var n int
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM rollouts WHERE product_id = $1`, r.Product).Scan(&n)
+	if err == nil && n >= domain.MaxRollouts {
+		err = domain.Conflict.Errorf(domain.CodeTooManyRollouts, "a product has at most %d rollouts", domain.MaxRollouts)
+	}
+	if err != nil {
+		return err
+	}
+	if err := insert(ctx, t, r); err != nil {
+		return err
+	}
+	if r.State == domain.RolloutAwaiting {
+		if err := tell(ctx, t, &r, r.CreatedBy.ID, r.Note, now); err != nil {
+			return err
+		}
+	}
+	return note(ctx, t, domain.RolloutEntry{Rollout: r.ID, At: now, By: r.CreatedBy.ID, What: "created", State: r.State})
 }
 
 // lock has others wait that decide about rollouts to the same devices.
