@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -53,10 +54,10 @@ func (o *remote) run(ctx context.Context, fn func(context.Context) error) error 
 type firmwareProduct struct {
 	ID, Name, Title, Right string
 	Root                   int
-	Owner                  struct{ Username string }
+	Owner                  struct{ ID, Username string }
 }
 
-// product finds a product by its id or name.
+// product finds a product by its id or name. One's own goes before those of others that have the same name.
 func (o *remote) product(ctx context.Context, name string) (firmwareProduct, error) {
 	var all client.Page[firmwareProduct]
 	if err := o.c.Do(ctx, "GET", "/firmware/products", nil, &all); err != nil {
@@ -68,13 +69,22 @@ func (o *remote) product(ctx context.Context, name string) (firmwareProduct, err
 			found = append(found, p)
 		}
 	}
+	if len(found) > 1 {
+		me, err := o.c.Me(ctx)
+		if err != nil {
+			return firmwareProduct{}, err
+		}
+		if i := slices.IndexFunc(found, func(p firmwareProduct) bool { return p.Owner.ID == me.ID }); i >= 0 {
+			return found[i], nil
+		}
+	}
 	switch len(found) {
 	case 1:
 		return found[0], nil
 	case 0:
 		return firmwareProduct{}, fmt.Errorf("you see no product %q; `unhidra firmware product` lists those", name)
 	}
-	return firmwareProduct{}, fmt.Errorf("you see %d products %q; name one by its id", len(found), name)
+	return firmwareProduct{}, fmt.Errorf("you see %d products %q of others; name one by its id", len(found), name)
 }
 
 const productText = `firmware product [flags] [name]
@@ -85,7 +95,7 @@ Lists the products that you see, or makes one of a name: the project name of its
 func firmwareProductAction(ctx context.Context, e *env, args []string) error {
 	o := e.remote("product", productText)
 	title := o.fs.String("title", "", "what people call it")
-	room := o.fs.String("room", "", "`id` of a room, whose members see the product and whose administrators manage it")
+	room := o.fs.String("room", "", "`id` of a room of which you are an administrator: its members see the product, its administrators manage it")
 	words, err := interspersed(o.fs, args)
 	if err != nil {
 		return err

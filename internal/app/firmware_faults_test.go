@@ -210,6 +210,56 @@ func TestTheRoomOfAProductManagesItsReleases(t *testing.T) {
 	})
 }
 
+// Only who runs a room puts products into it, and they are in it as long as their owner runs it.
+func TestWhoRunsARoomDecidesWhichProductsAreInIt(t *testing.T) {
+	t.Parallel()
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		ctx := t.Context()
+		ann, bob := s.User("ann"), s.User("bob")
+		room, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Lamps"})
+		must(t, err)
+		joins(t, ann, bob, room.ID)
+		him, err := bob.Me(ctx)
+		must(t, err)
+		named := map[string]string{"name": "lamp", "room": room.ID}
+		if err := bob.Do(ctx, "POST", "/firmware/products", named, nil); codeOf(err) != client.CodeRoleTooLow {
+			t.Errorf("a member makes a product of the room: %v", err)
+		}
+		var p struct{ ID, Room string }
+		must(t, bob.Do(ctx, "POST", "/firmware/products", map[string]string{"name": "lamp"}, &p))
+		at := "/firmware/products/" + p.ID
+		into := map[string]string{"room": room.ID}
+		if err := bob.Do(ctx, "PATCH", at, into, nil); codeOf(err) != client.CodeRoleTooLow {
+			t.Errorf("a member puts a product into the room: %v", err)
+		}
+		role := func(role string) {
+			must(t, ann.Do(ctx, "PATCH", "/rooms/"+room.ID+"/members/"+him.ID, map[string]string{"role": role}, nil))
+		}
+		role("admin")
+		must(t, bob.Do(ctx, "PATCH", at, into, &p))
+		sees := func(when string, want bool) {
+			t.Helper()
+			var list client.Page[struct{ ID string }]
+			must(t, ann.Do(ctx, "GET", "/firmware/products", nil, &list))
+			err := ann.Do(ctx, "GET", at, nil, nil)
+			if (len(list.Items) == 1) != want || (err == nil) != want {
+				t.Errorf("%s the room's owner sees %+v, %v", when, list.Items, err)
+			}
+		}
+		sees("while his is an administrator,", true)
+		role("member")
+		sees("when he is none,", false)
+		role("admin")
+		must(t, bob.Do(ctx, "POST", "/rooms/"+room.ID+"/leave", nil, nil))
+		sees("when he has left,", false)
+		p.Room = ""
+		must(t, bob.Do(ctx, "GET", at, nil, &p))
+		if p.Room != "" {
+			t.Errorf("his product is still in the room %s", p.Room)
+		}
+	})
+}
+
 // Each root is signed by the one before, and a key that the newest one leaves out makes no release active.
 func TestAKeyThatTheRootLeavesOutActivatesNothing(t *testing.T) {
 	t.Parallel()

@@ -54,7 +54,7 @@ type FirmwareProduct struct {
 	Owner     wire.User `json:"owner"`
 	Name      string    `json:"name" doc:"also the project name of its images"`
 	Title     string    `json:"title"`
-	Room      string    `json:"room,omitempty" doc:"its members see the product, its owner and administrators manage it"`
+	Room      string    `json:"room,omitempty" doc:"its members see the product, its owner and administrators manage it, while the product's owner is one of these"`
 	Root      int       `json:"root" doc:"version of the newest root; 0: there is none"`
 	Right     string    `json:"right,omitempty" enum:"see,manage,own" doc:"what you may do with it"`
 	CreatedAt time.Time `json:"created_at"`
@@ -110,7 +110,7 @@ func (s *Service) createProduct(ctx context.Context, in *struct {
 	Body struct {
 		Name  string `json:"name" maxLength:"31" doc:"the project name of its images; it stays"`
 		Title string `json:"title,omitempty"`
-		Room  string `json:"room,omitempty" maxLength:"64" doc:"in which you may write"`
+		Room  string `json:"room,omitempty" maxLength:"64" doc:"of which you are the owner or an administrator"`
 	}
 }) (*productOutput, error) {
 	p, err := s.NewProduct(ctx, httpx.Principal(ctx), domain.Product{Name: in.Body.Name, Title: in.Body.Title,
@@ -126,7 +126,7 @@ func (s *Service) updateProduct(ctx context.Context, in *struct {
 	OnProduct
 	Body struct {
 		Title *string `json:"title,omitempty"`
-		Room  *string `json:"room,omitempty" maxLength:"64" doc:"empty: none"`
+		Room  *string `json:"room,omitempty" maxLength:"64" doc:"of which you are the owner or an administrator; empty: none"`
 	}
 }) (*productOutput, error) {
 	c := ProductChange{Title: in.Body.Title, Room: in.Body.Room}

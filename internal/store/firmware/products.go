@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -19,7 +20,12 @@ type Products struct{ db *store.DB }
 // NewProducts returns the repository on db.
 func NewProducts(db *store.DB) *Products { return &Products{db} }
 
-const productColumns = `p.id, p.name, p.title, p.room_id, p.created_at,
+// roomOf is the room that a product is in, or empty. What its owner does not run any more the product is not in, so
+// that whoever runs a room decides what is in it.
+var roomOf = fmt.Sprintf(`CASE WHEN EXISTS (SELECT 1 FROM members m WHERE m.room_id = p.room_id
+	AND m.user_id = p.owner_id AND m.role IN ('%s', '%s')) THEN p.room_id ELSE '' END`, domain.Owner, domain.Admin)
+
+var productColumns = `p.id, p.name, p.title, ` + roomOf + `, p.created_at,
 	(SELECT COALESCE(max(version), 0) FROM firmware_roots r WHERE r.product_id = p.id),
 	u.id, u.kind, u.username, u.display_name, u.avatar`
 
@@ -82,7 +88,7 @@ func lock(
 	return authorize(ctx, t, id, user, need)
 }
 
-// CreateProduct stores a product of p.Owner, who must be able to write in its room.
+// CreateProduct stores a product of p.Owner, who must be an administrator or the owner of its room.
 func (repo *Products) CreateProduct(ctx context.Context, p domain.Product, now time.Time) error {
 	err := repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		if err := t.LockKey(ctx, "firmware_products "+p.Owner.ID); err != nil {
@@ -97,7 +103,7 @@ func (repo *Products) CreateProduct(ctx context.Context, p domain.Product, now t
 		if err != nil {
 			return err
 		}
-		if err := mayName(ctx, t, p.Room, p.Owner.ID, now); err != nil {
+		if err := mayAttach(ctx, t, p.Room, p.Owner.ID, now); err != nil {
 			return err
 		}
 		_, err = t.ExecContext(ctx, `INSERT INTO firmware_products (id, owner_id, name, title, room_id, created_at)
@@ -110,12 +116,12 @@ func (repo *Products) CreateProduct(ctx context.Context, p domain.Product, now t
 	return err
 }
 
-// mayName returns an error unless user may have a product post to a room.
-func mayName(ctx context.Context, t *store.Tx, room, user string, now time.Time) error {
+// mayAttach returns an error unless user may have a product post to a room.
+func mayAttach(ctx context.Context, t *store.Tx, room, user string, now time.Time) error {
 	if room == "" {
 		return nil
 	}
-	_, _, err := rooms.LockAndAuthorize(ctx, t, room, user, domain.SendMessage, now)
+	_, _, err := rooms.LockAndAuthorize(ctx, t, room, user, domain.UpdateRoom, now)
 	return err
 }
 
@@ -151,19 +157,20 @@ func (repo *Products) ProductNamed(ctx context.Context, owner, name string) (dom
 // Products returns the products that a user may see, by name.
 func (repo *Products) Products(ctx context.Context, user string) ([]domain.Product, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT `+productColumns+fromProducts+`WHERE p.owner_id = $1
-		OR p.room_id <> '' AND p.room_id IN (SELECT room_id FROM members WHERE user_id = $1) ORDER BY p.name, p.id`, user)
+		OR `+roomOf+` IN (SELECT room_id FROM members WHERE user_id = $1) ORDER BY p.name, p.id`, user)
 	if err != nil {
 		return nil, err
 	}
 	return store.Collect(rows, func(rows *sql.Rows) (domain.Product, error) { return scanProduct(rows) })
 }
 
-// ChangeProduct stores title and room of a product of its owner.
+// ChangeProduct stores title and room of a product of its owner, who must be an administrator or the owner of a new
+// room.
 func (repo *Products) ChangeProduct(ctx context.Context, actor string, p domain.Product, now time.Time) error {
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		was, err := lock(ctx, t, p.ID, actor, domain.OwnProduct)
 		if err == nil && was.Room != p.Room {
-			err = mayName(ctx, t, p.Room, actor, now)
+			err = mayAttach(ctx, t, p.Room, actor, now)
 		}
 		if err != nil {
 			return err
