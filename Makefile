@@ -37,7 +37,7 @@ unit:
 integration:
 	$(GO) test -count=1 -timeout 20m ./internal/app ./internal/chat ./internal/history ./internal/natsbus ./e2e/upgrade
 
-## crash: kill the server five times under load (make test does so too); crash-long: fifty times
+## crash: kill the server five times under load, and eight times in a rollout (make test does so too); crash-long: fifty times each
 crash:
 	$(GO) test -count=1 -timeout 15m ./e2e/crash
 

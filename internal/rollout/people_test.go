@@ -249,7 +249,8 @@ func TestCrashesAreGroupedByWhereTheyHappened(t *testing.T) {
 				t.Errorf("%d groups of version %s, and should be %d", len(g), version, want)
 			}
 		}
-		if g, err := db.Rollouts.CrashGroups(t.Context(), testkit.UserID(1), "lamp", "", epoch, 100); err != nil || len(g) != 0 {
+		g, err := db.Rollouts.CrashGroups(t.Context(), testkit.UserID(1), "lamp", "", epoch, 100)
+		if err != nil || len(g) != 0 {
 			t.Errorf("of the devices of somebody else: %d groups, %v", len(g), err)
 		}
 	})

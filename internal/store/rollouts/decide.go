@@ -177,7 +177,7 @@ func turned(ctx context.Context, t *store.Tx, y rules, done *decided, now time.T
 		}
 	}
 	what := string(r.State)
-	if r.State == domain.RolloutRunning && done.Before.State == domain.RolloutSoaking {
+	if r.State == domain.RolloutRunning && done.Before.Stage != r.Stage {
 		what = "stage"
 	}
 	if r.State == domain.RolloutCompleted && r.Reverts != "" {
