@@ -36,6 +36,7 @@ These talk to a server:
                                     upload images as a draft of a release
   firmware release <product> [version]
                                     list releases, sign, activate or withdraw one
+  firmware rollout <action>         bring a release to devices, and see how that goes
 
 "unhidra firmware <action> --help" has the flags of each. docs/firmware-signing.md
 says who keeps which key where, and what to do when one is lost.
@@ -60,6 +61,7 @@ func firmwareActions() []command {
 		{"trust", "", firmwareTrust},
 		{"upload", "", firmwareUpload},
 		{"release", "", firmwareReleaseAction},
+		{"rollout", "", firmwareRollout},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -41,6 +42,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"take": take},
 		Setup: func(e *testscript.Env) error {
 			port, operator, err := freePorts()
 			if err != nil {
@@ -55,6 +57,18 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+// take sets a variable to what an expression matches first in the last standard output: take NAME EXPRESSION.
+func take(ts *testscript.TestScript, not bool, args []string) {
+	if not || len(args) != 2 {
+		ts.Fatalf("usage: take NAME EXPRESSION")
+	}
+	found := regexp.MustCompile(args[1]).FindString(ts.ReadFile("stdout"))
+	if found == "" {
+		ts.Fatalf("the last output has no %s", args[1])
+	}
+	ts.Setenv(args[0], found)
 }
 
 // freePorts returns two ports that are free at the moment.
