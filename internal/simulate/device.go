@@ -183,11 +183,8 @@ var set = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC) // a clock that shows less
 // settle tells the server what it does not know: what became of commands, and reports.
 func (d *device) settle(ctx context.Context, l link) error {
 	for {
-		for _, a := range d.memory.owed() {
-			if err := d.insist(ctx, l.answer(a)); err != nil {
-				return err
-			}
-			d.memory.told(a.ID)
+		if err := d.answer(ctx, l); err != nil {
+			return err
 		}
 		if len(l.orders()) > 0 {
 			return nil
@@ -214,6 +211,21 @@ func (d *device) settle(ctx context.Context, l link) error {
 			}
 		}
 	}
+}
+
+// answer tells the server what became of commands, until it knows of all.
+func (d *device) answer(ctx context.Context, l link) error {
+	for owed := d.memory.owed(); len(owed) > 0; owed = d.memory.owed() {
+		err := l.answer(owed[0])
+		if err := d.insist(ctx, err); err != nil {
+			return err
+		}
+		var refused *no
+		if !errors.As(err, &refused) || refused.final {
+			d.memory.told(owed[0].ID)
+		}
+	}
+	return nil
 }
 
 func (d *device) acknowledged(boot uint64, items []wire.ReportItem, took time.Duration) {
