@@ -57,6 +57,10 @@ const (
 var resetReasons = []ResetReason{ResetUnknown, ResetPowerOn, ResetExternal, ResetSoftware, ResetPanic, ResetInterrupt,
 	ResetTask, ResetWatchdog, ResetDeepSleep, ResetBrownout, ResetOther}
 
+// TakenBack reports whether the bootloader, or the device, gave up the image that it was to run last. Then it runs
+// another one, and why it started is that image's doing.
+func (s SlotState) TakenBack() bool { return s == SlotAborted || s == SlotInvalid }
+
 // Crashed reports whether a device that starts for reason r had failed: by a panic or a watchdog.
 func (r ResetReason) Crashed() bool {
 	return r == ResetPanic || r == ResetInterrupt || r == ResetTask || r == ResetWatchdog

@@ -99,7 +99,7 @@ func Reported(
 		u.Reason = whyReverted
 		return end(u, domain.UpdateRolledBack, now)
 	case domain.UpdateInstalling:
-		if f.SlotState == domain.SlotAborted || f.SlotState == domain.SlotInvalid || f.ResetReason.Crashed() {
+		if f.SlotState.TakenBack() || f.ResetReason.Crashed() {
 			return rolledBack(u, f, now) // it restarted without a word
 		}
 	}

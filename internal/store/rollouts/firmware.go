@@ -59,6 +59,14 @@ func product(
 		AND ($4 = FALSE OR s.online) ORDER BY f.device_id LIMIT $5`, r.Name, r.Owner, after, present, limit)
 }
 
+// took reports whether a device has taken an offer since it told a nonce: then it tells another one, and has not
+// started anew.
+func took(ctx context.Context, t *store.Tx, device string, since time.Time) (is bool, err error) {
+	err = t.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM rollout_updates WHERE device_id = $1 AND offered_at >= $2
+		AND state NOT IN ('consent', 'deferred', 'offered'))`, device, store.Millis(since)).Scan(&is)
+	return is, err
+}
+
 // put stores what a device says. It returns what is known of it then, and whether it has started anew since it
 // last said something.
 func put(
@@ -75,8 +83,14 @@ func put(
 	}
 	if !known || before.Report.SHA256 != f.SHA256 || before.Report.Product != f.Product {
 		d.Since, d.Crashes = now, 0
-	} else if started && f.ResetReason.Crashed() {
-		d.Crashes++
+	} else if started && f.ResetReason.Crashed() && !f.SlotState.TakenBack() {
+		took, err := took(ctx, t, device, before.NonceAt)
+		if err != nil {
+			return d, false, err
+		}
+		if !took {
+			d.Crashes++
+		}
 	}
 	report, err := json.Marshal(f)
 	if err != nil {
