@@ -171,6 +171,7 @@ const (
 	CodeNoAlarm          = domain.CodeNoAlarm
 	CodeNoAlarmRule      = domain.CodeNoAlarmRule
 	CodeRolloutState     = domain.CodeRolloutState
+	CodeRolloutOpen      = domain.CodeRolloutOpen
 	CodeOwnApproval      = domain.CodeOwnApproval
 	CodeTooManyRollouts  = domain.CodeTooManyRollouts
 	CodeReleaseNotActive = domain.CodeReleaseNotActive

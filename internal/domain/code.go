@@ -169,6 +169,7 @@ const (
 	CodeNoAlarm          Code = "no_alarm"
 	CodeNoAlarmRule      Code = "no_alarm_rule"
 	CodeRolloutState     Code = "rollout_state"
+	CodeRolloutOpen      Code = "rollout_open"
 	CodeOwnApproval      Code = "own_approval"
 	CodeTooManyRollouts  Code = "too_many_rollouts"
 	CodeReleaseNotActive Code = "release_not_active"

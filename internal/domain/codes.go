@@ -244,6 +244,8 @@ func deviceCodes() []CodeInfo {
 			"The device is in no such update. It forgets it, and reports its firmware."},
 		{CodeRolloutState, []Kind{Conflict},
 			"The rollout is not in a state in which this can be done. Read it again."},
+		{CodeRolloutOpen, []Kind{Conflict},
+			"The release has a rollout that is not over. Go on with that, or abort it first."},
 		{CodeOwnApproval, []Kind{Forbidden},
 			"Who made a rollout cannot approve of it. Ask somebody else who manages the product."},
 		{CodeTooManyRollouts, []Kind{Conflict},

@@ -140,8 +140,8 @@ type RolloutEntry struct {
 	Rollout string
 	Seq     int64
 	At      time.Time
-	By      string // id of who did it; empty: it went on by itself
-	What    string // such as stage, paused or excluded
+	By      UserRef // who did it; zero: it went on by itself
+	What    string  // such as stage, paused or excluded
 	Stage   int
 	State   RolloutState
 	Details RolloutPause // of paused

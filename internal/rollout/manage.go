@@ -34,9 +34,8 @@ func (s *Service) drawn(ctx context.Context, p domain.Principal, r domain.Rollou
 	if err != nil {
 		return r, err
 	}
-	if release.State != domain.ActiveRelease {
-		return r, domain.Conflict.Errorf(domain.CodeReleaseNotActive, "release %s is %s; activate it first", release.Version,
-			release.State)
+	if err := rollable(release); err != nil {
+		return r, err
 	}
 	if r.Plan, err = domain.CheckRolloutPlan(r.Plan); err != nil {
 		return r, err
@@ -51,6 +50,17 @@ func (s *Service) drawn(ctx context.Context, p domain.Principal, r domain.Rollou
 		r.State = domain.RolloutAwaiting
 	}
 	return r, nil
+}
+
+// rollable refuses a release that no device may be offered.
+func rollable(r domain.Release) error {
+	if r.State == domain.ActiveRelease {
+		return nil
+	}
+	if r.State == domain.WithdrawnRelease {
+		return domain.Conflict.Errorf(domain.CodeReleaseNotActive, "release %s was withdrawn; make a new one", r.Version)
+	}
+	return domain.Conflict.Errorf(domain.CodeReleaseNotActive, "release %s is %s; activate it first", r.Version, r.State)
 }
 
 // decided decides at once what follows from what somebody did, and returns the rollout as it is then. What cannot be
@@ -112,6 +122,11 @@ type Order struct {
 	Exclude domain.RolloutExclusion
 }
 
+// goesOn reports whether devices are to be offered the release after it.
+func (o Order) goesOn() bool {
+	return o.Action == Approve || o.Action == Resume || o.Action == Continue
+}
+
 // Do carries out an order of p, who manages the product. It is refused in states in which it makes no sense, so that
 // two people who press the same button do not undo what the other did.
 func (s *Service) Do(ctx context.Context, p domain.Principal, id string, o Order) (domain.Rollout, error) {
@@ -129,8 +144,13 @@ func (s *Service) Do(ctx context.Context, p domain.Principal, id string, o Order
 	if err != nil {
 		return r, err
 	}
+	if o.goesOn() {
+		if err := rollable(y.releases[r.Release]); err != nil {
+			return r, err
+		}
+	}
 	now := s.Now()
-	e := domain.RolloutEntry{By: p.ID, What: string(o.Action), Note: o.Note}
+	e := domain.RolloutEntry{By: domain.UserRef{ID: p.ID}, What: string(o.Action), Note: o.Note}
 	done, err := s.Store.Change(ctx, id, y, e, now, func(r domain.Rollout, c domain.RolloutCounts) (domain.Rollout, error) {
 		return ordered(r, c, p.ID, o, now)
 	})
@@ -238,8 +258,8 @@ func resumed(r domain.Rollout, c domain.RolloutCounts, now time.Time) domain.Rol
 	return r
 }
 
-// Revert takes a rollout back: it ends, and another brings an earlier release to the devices that have this one. Devices
-// take it only if its manifest allows them to go back.
+// Revert takes a rollout back: it ends, and another brings an earlier release to the devices that have this one. It is
+// refused if the manifest of the release that they run does not let them go back to it.
 func (s *Service) Revert(
 	ctx context.Context, p domain.Principal, id, release string, plan domain.RolloutPlan,
 ) (domain.Rollout, error) {
@@ -253,6 +273,9 @@ func (s *Service) Revert(
 	}
 	if err == nil && right < domain.ManageProduct {
 		err = domain.Forbidden.Errorf(domain.CodeRoleTooLow, "only who manages the product can do this")
+	}
+	if err == nil {
+		err = s.mayGoBack(ctx, r, to)
 	}
 	if err != nil {
 		return r, err
@@ -278,6 +301,17 @@ func (s *Service) Revert(
 	s.record(ctx, p, done.After, "revert")
 	s.record(ctx, p, back, "created")
 	return s.decided(ctx, back.ID)
+}
+
+// mayGoBack refuses a release that devices which run that of r do not go back to.
+func (s *Service) mayGoBack(ctx context.Context, r domain.Rollout, to domain.Release) error {
+	from, err := s.Releases.Release(ctx, r.Release)
+	if err != nil || from.AllowDowngradeTo != 0 && from.AllowDowngradeTo <= to.Code {
+		return err
+	}
+	return domain.InvalidField("/release", "devices that run %s do not go back to version_code %d: its "+
+		"allow_downgrade_to is %d. Make a new release of the old firmware with a version_code above %d, and roll that out", from.Version,
+		to.Code, from.AllowDowngradeTo, from.Code)
 }
 
 // Agree has the owner of a device agree to an update of it.

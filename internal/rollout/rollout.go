@@ -24,6 +24,8 @@ type Store interface {
 	Revert(
 		ctx context.Context, back domain.Rollout, rules domain.RolloutRules, now time.Time,
 	) (domain.RolloutDecided, error)
+	// RevertedBy returns the id of the newest that takes r back; empty: none does.
+	RevertedBy(ctx context.Context, r domain.Rollout) (string, error)
 	Rollout(ctx context.Context, id string) (domain.Rollout, error)
 	// Rollouts returns those of a product, the newest first: before the id before.
 	Rollouts(ctx context.Context, product, before string, limit int) ([]domain.Rollout, error)

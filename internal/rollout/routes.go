@@ -53,6 +53,11 @@ func (s *Service) shown(ctx context.Context, r domain.Rollout, err error) (*outp
 		return nil, err
 	}
 	v.Counts = funnel(c)
+	if r.State == domain.RolloutReverting || r.State == domain.RolloutReverted {
+		if v.RevertedBy, err = s.Store.RevertedBy(ctx, r); err != nil {
+			return nil, err
+		}
+	}
 	return &output{v}, nil
 }
 
@@ -113,7 +118,7 @@ func (s *Service) act(ctx context.Context, in *struct {
 func (s *Service) revert(ctx context.Context, in *struct {
 	OnRollout
 	Body struct {
-		Release string             `json:"release" maxLength:"64" doc:"id of an earlier release, whose manifest lets devices go back to it"`
+		Release string             `json:"release" maxLength:"64" doc:"id of an earlier release, not below allow_downgrade_to of the one that devices run"`
 		Plan    domain.RolloutPlan `json:"plan,omitzero" doc:"absent: all devices, as fast as the limits allow"`
 	}
 }) (*output, error) {

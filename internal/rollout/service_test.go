@@ -34,7 +34,7 @@ type world struct {
 func newWorld() *world {
 	release := func(id string, code uint32, sha string) domain.Release {
 		return domain.Release{ID: id, Product: "prd_lamp", Version: fmt.Sprint(code), Code: code,
-			State: domain.ActiveRelease, Images: []domain.FirmwareImage{{SHA256: sha, ELF: elf(sha), Chip: board,
+			State: domain.ActiveRelease, AllowDowngradeTo: min(code, 1), Images: []domain.FirmwareImage{{SHA256: sha, ELF: elf(sha), Chip: board,
 				RevisionMax: 999, Size: 100}}}
 	}
 	return &world{releases: map[string]domain.Release{"rel_1": release("rel_1", 1, oldSHA), "rel_2": release("rel_2", 2,

@@ -11,26 +11,27 @@ import (
 
 // RolloutView is a rollout as the API shows it.
 type RolloutView struct {
-	ID        string               `json:"id"`
-	Product   string               `json:"product"`
-	Release   string               `json:"release"`
-	Version   string               `json:"version"`
-	Code      uint32               `json:"version_code"`
-	State     string               `json:"state" enum:"draft,awaiting_approval,scheduled,running,soaking,paused,completed,aborted,reverting,reverted"`
-	Stage     int                  `json:"stage" doc:"that is open, from 0"`
-	Devices   int                  `json:"devices" doc:"that are meant, counted when it began"`
-	StageAt   *time.Time           `json:"stage_at,omitempty" doc:"when the stage was opened"`
-	SoakUntil *time.Time           `json:"soak_until,omitempty" doc:"until when the stage is watched"`
-	Pause     *domain.RolloutPause `json:"pause,omitempty" doc:"why it is paused"`
-	Plan      domain.RolloutPlan   `json:"plan"`
-	Note      string               `json:"note,omitempty"`
-	Reverts   string               `json:"reverts,omitempty" doc:"id of the rollout that it takes back"`
-	CreatedBy wire.User            `json:"created_by"`
-	CreatedAt time.Time            `json:"created_at"`
-	Approved  *wire.User           `json:"approved_by,omitempty"`
-	StartedAt *time.Time           `json:"started_at,omitempty"`
-	Right     string               `json:"right,omitempty" enum:"see,manage,own" doc:"what you may do with it"`
-	Counts    *RolloutFunnel       `json:"counts,omitempty" doc:"of one rollout alone"`
+	ID         string               `json:"id"`
+	Product    string               `json:"product"`
+	Release    string               `json:"release"`
+	Version    string               `json:"version"`
+	Code       uint32               `json:"version_code"`
+	State      string               `json:"state" enum:"draft,awaiting_approval,scheduled,running,soaking,paused,completed,aborted,reverting,reverted"`
+	Stage      int                  `json:"stage" doc:"that is open, from 0"`
+	Devices    int                  `json:"devices" doc:"that are meant, counted when it began; 0 then: no device fits yet"`
+	StageAt    *time.Time           `json:"stage_at,omitempty" doc:"when the stage was opened"`
+	SoakUntil  *time.Time           `json:"soak_until,omitempty" doc:"until when the stage is watched"`
+	Pause      *domain.RolloutPause `json:"pause,omitempty" doc:"why it is paused"`
+	Plan       domain.RolloutPlan   `json:"plan"`
+	Note       string               `json:"note,omitempty"`
+	Reverts    string               `json:"reverts,omitempty" doc:"id of the rollout that it takes back"`
+	RevertedBy string               `json:"reverted_by,omitempty" doc:"id of the rollout that takes it back, or has; of one rollout alone"`
+	CreatedBy  wire.User            `json:"created_by"`
+	CreatedAt  time.Time            `json:"created_at"`
+	Approved   *wire.User           `json:"approved_by,omitempty"`
+	StartedAt  *time.Time           `json:"started_at,omitempty"`
+	Right      string               `json:"right,omitempty" enum:"see,manage,own" doc:"what you may do with it"`
+	Counts     *RolloutFunnel       `json:"counts,omitempty" doc:"of one rollout alone"`
 }
 
 // RolloutFunnel says where the devices of a rollout are.
@@ -165,7 +166,7 @@ func updateView(u domain.Update) UpdateView {
 type RolloutLogEntry struct {
 	Seq   int64                `json:"seq"`
 	At    time.Time            `json:"at"`
-	By    string               `json:"by,omitempty" doc:"id of who did it; absent: it went on by itself"`
+	By    *wire.User           `json:"by,omitempty" doc:"who did it; absent: it went on by itself"`
 	What  string               `json:"what" example:"paused"`
 	Stage int                  `json:"stage"`
 	State string               `json:"state" doc:"that the rollout was in then"`
@@ -174,7 +175,11 @@ type RolloutLogEntry struct {
 }
 
 func entryView(e domain.RolloutEntry) RolloutLogEntry {
-	v := RolloutLogEntry{Seq: e.Seq, At: e.At, By: e.By, What: e.What, Stage: e.Stage, State: string(e.State), Note: e.Note}
+	v := RolloutLogEntry{Seq: e.Seq, At: e.At, What: e.What, Stage: e.Stage, State: string(e.State), Note: e.Note}
+	if e.By.ID != "" {
+		by := wire.FromUser(e.By)
+		v.By = &by
+	}
 	if e.State == domain.RolloutPaused {
 		v.Pause = &e.Details
 	}

@@ -181,7 +181,7 @@ func turned(ctx context.Context, t *store.Tx, y rules, done *decided, now time.T
 		what = "stage"
 	}
 	if r.State == domain.RolloutCompleted && r.Reverts != "" {
-		if err := reverted(ctx, t, *r, now); err != nil {
+		if err := reverted(ctx, t, *r, domain.UserRef{}, now); err != nil {
 			return err
 		}
 	}

@@ -182,8 +182,8 @@ func changed(
 			return err
 		}
 	}
-	if r.State == domain.RolloutAborted && r.Reverts != "" {
-		if err := reverted(ctx, t, *r, now); err != nil {
+	if r.State.Final() && r.Reverts != "" {
+		if err := reverted(ctx, t, *r, e.By, now); err != nil {
 			return err
 		}
 	}
@@ -192,7 +192,7 @@ func changed(
 		return err
 	}
 	if done.Changed() {
-		if err := tell(ctx, t, r, e.By, e.Note, now); err != nil {
+		if err := tell(ctx, t, r, e.By.ID, e.Note, now); err != nil {
 			return err
 		}
 	}

@@ -27,23 +27,40 @@ func (repo *Repository) Revert(
 		}
 		done = decided{Before: r, After: r}
 		done.After.State = domain.RolloutReverting
-		return changed(ctx, t, y, &done, domain.RolloutEntry{By: back.CreatedBy.ID, What: "reverting"}, now)
+		return changed(ctx, t, y, &done, domain.RolloutEntry{By: back.CreatedBy, What: "reverting"}, now)
 	})
 	return done, err
 }
 
-// reverted ends a rollout that another one has taken back, or not: that was aborted, and may be tried again.
-func reverted(ctx context.Context, t *store.Tx, back domain.Rollout, now time.Time) error {
-	state := domain.RolloutReverted
-	if back.State == domain.RolloutAborted {
-		state = domain.RolloutAborted
+// reverted ends a rollout that another one has taken back, or not: one that ended before it was complete leaves it
+// aborted, so that it can be taken back again. by is who ended that one; zero: it is complete.
+func reverted(ctx context.Context, t *store.Tx, back domain.Rollout, by domain.UserRef, now time.Time) error {
+	r, err := one(ctx, t, back.Reverts)
+	if err != nil || r.State != domain.RolloutReverting {
+		return err
 	}
-	_, err := t.ExecContext(ctx, `UPDATE rollouts SET state = $2, revision = revision + 1 WHERE id = $1`, back.Reverts,
-		state)
+	r.State = domain.RolloutAborted
+	if back.State == domain.RolloutCompleted {
+		r.State = domain.RolloutReverted
+	}
+	r.Revision++
+	err = note(ctx, t, domain.RolloutEntry{Rollout: r.ID, At: now, By: by, What: string(r.State), Stage: r.Stage,
+		State: r.State})
 	if err != nil {
 		return err
 	}
-	return note(ctx, t, domain.RolloutEntry{Rollout: back.Reverts, At: now, What: string(state), State: state})
+	if err := tell(ctx, t, &r, by.ID, "", now); err != nil {
+		return err
+	}
+	return save(ctx, t, r)
+}
+
+// RevertedBy returns the id of the rollout that takes r back, or has done so: the newest, if others ended before;
+// empty: none.
+func (repo *Repository) RevertedBy(ctx context.Context, r domain.Rollout) (id string, err error) {
+	err = repo.db.QueryRowContext(ctx, `SELECT COALESCE(max(id), '') FROM rollouts WHERE product_id = $1 AND reverts = $2`,
+		r.Product, r.ID).Scan(&id)
+	return id, err
 }
 
 // wake has complete rollouts to the devices of r looked at again, whose release is newer than a version_code: there

@@ -125,6 +125,9 @@ func create(ctx context.Context, t *store.Tx, r domain.Rollout, now time.Time) e
 	if err == nil && n >= domain.MaxRollouts {
 		err = domain.Conflict.Errorf(domain.CodeTooManyRollouts, "a product has at most %d rollouts", domain.MaxRollouts)
 	}
+	if err == nil {
+		err = alone(ctx, t, r)
+	}
 	if err != nil {
 		return err
 	}
@@ -136,7 +139,24 @@ func create(ctx context.Context, t *store.Tx, r domain.Rollout, now time.Time) e
 			return err
 		}
 	}
-	return note(ctx, t, domain.RolloutEntry{Rollout: r.ID, At: now, By: r.CreatedBy.ID, What: "created", State: r.State})
+	return note(ctx, t, domain.RolloutEntry{Rollout: r.ID, At: now, By: r.CreatedBy, What: "created", State: r.State})
+}
+
+// alone refuses a second open rollout of a release: the failures of one would not hold the other. One that takes
+// another back is for other devices.
+func alone(ctx context.Context, t *store.Tx, r domain.Rollout) error {
+	if r.Reverts != "" {
+		return nil
+	}
+	var open string
+	err := t.QueryRowContext(ctx, `SELECT COALESCE(min(id), '') FROM rollouts WHERE product_id = $1 AND release_id = $2
+		AND reverts = '' AND state IN ('awaiting_approval', 'scheduled', 'running', 'soaking', 'paused')`, r.Product,
+		r.Release).Scan(&open)
+	if err == nil && open != "" {
+		err = domain.Conflict.Errorf(domain.CodeRolloutOpen,
+			"release %s has an open rollout already, %s; go on with that, or abort it first", r.Version, open)
+	}
+	return err
 }
 
 // lock has others wait that decide about rollouts to the same devices.
@@ -192,25 +212,27 @@ func note(ctx context.Context, t *store.Tx, e domain.RolloutEntry) error {
 	}
 	_, err = t.ExecContext(ctx, `INSERT INTO rollout_log (rollout_id, seq, at, actor, what, stage, state, details, note)
 		VALUES ($1, (SELECT COALESCE(max(seq), 0) + 1 FROM rollout_log WHERE rollout_id = $1), $2, $3, $4, $5, $6, $7, $8)`,
-		e.Rollout, store.Millis(e.At), e.By, e.What, e.Stage, e.State, string(details), e.Note)
+		e.Rollout, store.Millis(e.At), e.By.ID, e.What, e.Stage, e.State, string(details), e.Note)
 	return err
 }
 
 // Entries returns the log of a rollout, the newest entries first.
 func (repo *Repository) Entries(ctx context.Context, id string, limit int) ([]domain.RolloutEntry, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT rollout_id, seq, at, actor, what, stage, state, details, note
-		FROM rollout_log WHERE rollout_id = $1 ORDER BY seq DESC LIMIT $2`, id, limit)
+	rows, err := repo.db.QueryContext(ctx, `SELECT l.rollout_id, l.seq, l.at, l.what, l.stage, l.state, l.details,
+		l.note, u.id, u.kind, u.username, u.display_name, u.avatar FROM rollout_log l LEFT JOIN users u ON u.id = l.actor
+		WHERE l.rollout_id = $1 ORDER BY l.seq DESC LIMIT $2`, id, limit)
 	if err != nil {
 		return nil, err
 	}
 	return store.Collect(rows, func(rows *sql.Rows) (e domain.RolloutEntry, err error) {
 		var at int64
 		var details string
-		err = rows.Scan(&e.Rollout, &e.Seq, &at, &e.By, &e.What, &e.Stage, &e.State, &details, &e.Note)
-		if err != nil {
+		var by accounts.RefRow
+		dest := []any{&e.Rollout, &e.Seq, &at, &e.What, &e.Stage, &e.State, &details, &e.Note}
+		if err = rows.Scan(append(dest, by.Dest()...)...); err != nil {
 			return e, err
 		}
-		e.At = store.Time(at)
+		e.At, e.By = store.Time(at), by.Ref()
 		return e, json.Unmarshal([]byte(details), &e.Details)
 	})
 }

@@ -176,6 +176,8 @@ export interface Rollout {
   pause?: Pause;
   plan: Plan;
   note?: string;
+  /** id of the rollout that takes it back, or has */
+  reverted_by?: string;
   created_by: User;
   created_at: string;
   right?: 'see' | 'manage' | 'own';
@@ -185,8 +187,8 @@ export interface Rollout {
 export interface RolloutEntry {
   seq: number;
   at: string;
-  /** id; absent: it went on by itself */
-  by?: string;
+  /** absent: it went on by itself */
+  by?: User;
   what: string;
   stage: number;
   pause?: Pause;
