@@ -25,8 +25,10 @@ const (
 	writeStep  = 32 << 10 // bytes of a response that must be sent within writeStall
 	// writeStall is how long a client may accept nothing of a response. Slow clients that keep
 	// reading have no other limit.
-	writeStall = 20 * time.Second
-	copySteps  = 16 // steps that are copied from a file at a time, within as many stalls
+	writeStall  = 20 * time.Second
+	lingerTime  = 3 * time.Second // for what is left of a body that was refused
+	lingerBytes = 32 << 20
+	copySteps   = 16 // steps that are copied from a file at a time, within as many stalls
 )
 
 // hasBody reports whether r announces a body.
@@ -62,6 +64,7 @@ func receive(ctx huma.Context, next func(huma.Context)) {
 		if err := m.readBody(w, r, ctx.Operation().MaxBodyBytes); err != nil {
 			w.Header().Set("Connection", "close")
 			Fail(w, r, err)
+			linger(w, r)
 			return
 		}
 	}
@@ -74,6 +77,19 @@ func receive(ctx huma.Context, next func(huma.Context)) {
 	within, cancel := context.WithTimeout(ctx.Context(), answerTime)
 	defer cancel()
 	next(huma.WithContext(ctx, within))
+}
+
+// linger takes what a client still sends of a body that was refused, for a short time. Many clients read the answer
+// only after they have sent all, and would find the connection reset.
+func linger(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor != 1 {
+		return
+	}
+	rc := http.NewResponseController(w)
+	if rc.Flush() != nil || rc.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, r.Body, lingerBytes) // the answer is sent
 }
 
 // readBody replaces the body of r by its content.
