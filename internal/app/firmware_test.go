@@ -24,6 +24,7 @@ type firm struct {
 	c             *client.Client
 	root, release crypto.Signer
 	product       string
+	design        func(*manifest.Root) // changes a root before it is signed; nil: nothing
 }
 
 type firmwareRelease struct {
@@ -74,6 +75,9 @@ func (f *firm) tryRoot(version int, signers ...crypto.Signer) (added struct{ Ver
 		RootKeys: describe(f.t, f.root), RootThreshold: 1,
 		ReleaseKeys: describe(f.t, f.release), ReleaseThreshold: 1,
 		OfferKeys: []manifest.Key{{KeyID: offer.KeyID, Key: block.Bytes}}}
+	if f.design != nil {
+		f.design(root)
+	}
 	e, err := root.Seal()
 	must(f.t, err)
 	for _, s := range signers {
@@ -181,6 +185,11 @@ func TestAnImageGoesFromItsMakerToADevice(t *testing.T) {
 		}
 		if res, _ = load(t, url, device.Key, "bytes=9999999-"); res.StatusCode != http.StatusRequestedRangeNotSatisfiable {
 			t.Errorf("beyond the end: %s", res.Status)
+		}
+		for _, ranges := range []string{"bytes=4611686018427387904-", "bytes=9223372036854775807-9223372036854775807"} {
+			if res, _ = load(t, url, device.Key, ranges); res.StatusCode != http.StatusRequestedRangeNotSatisfiable {
+				t.Errorf("%s: %s", ranges, res.Status)
+			}
 		}
 		res, got = load(t, r.Images[0].URL, "", "bytes=-7")
 		if res.StatusCode != http.StatusPartialContent || !bytes.Equal(got, image[len(image)-7:]) {

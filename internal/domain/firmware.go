@@ -203,7 +203,7 @@ func CheckFirmwareReport(r FirmwareReport) error {
 		at, value string
 		required  bool
 	}{{"/product", r.Product, true}, {"/chip", r.Chip, true}, {"/version", r.Version, true}, {"/update", r.Update, false}} {
-		if _, err := CheckLine(name.at, name.value, MaxFirmwareName, name.required); err != nil {
+		if err := checkName(name.at, name.value, name.required); err != nil {
 			return err
 		}
 	}
@@ -230,11 +230,20 @@ func CheckFirmwareReport(r FirmwareReport) error {
 		return InvalidField("/features", "a device has at most %d features", maxFeatures)
 	}
 	for _, f := range r.Features {
-		if _, err := CheckLine("/features", f, MaxFirmwareName, true); err != nil {
+		if err := checkName("/features", f, true); err != nil {
 			return err
 		}
 	}
 	return checkNonce(r.Nonce)
+}
+
+// checkName refuses what is no name, or is not written as it is kept: with blanks or line breaks around it.
+func checkName(pointer, s string, required bool) error {
+	kept, err := CheckLine(pointer, s, MaxFirmwareName, required)
+	if err == nil && kept != s {
+		err = InvalidField(pointer, "remove the blanks and line breaks around it")
+	}
+	return err
 }
 
 func checkNonce(s string) error {
@@ -272,7 +281,7 @@ func joined[T ~string](names []T) string {
 
 // CheckFirmwareProgress refuses what a device cannot say about an update.
 func CheckFirmwareProgress(p FirmwareProgress) error {
-	if _, err := CheckLine("/update", p.Update, MaxFirmwareName, true); err != nil {
+	if err := checkName("/update", p.Update, true); err != nil {
 		return err
 	}
 	switch {
@@ -289,12 +298,12 @@ func CheckFirmwareProgress(p FirmwareProgress) error {
 
 // CheckFirmwareRead refuses a part of a file that nobody can be given.
 func CheckFirmwareRead(r FirmwareRead) error {
-	if _, err := CheckLine("/update", r.Update, MaxFirmwareName, true); err != nil {
+	if err := checkName("/update", r.Update, true); err != nil {
 		return err
 	}
 	switch {
-	case r.Offset < 0:
-		return InvalidField("/offset", "an offset is not negative")
+	case r.Offset < 0 || r.Offset > MaxFirmwareImage:
+		return InvalidField("/offset", "an offset is 0 to %d, which is as large as an image may be", MaxFirmwareImage)
 	case r.Length < 1 || r.Length > MaxFirmwareWindow:
 		return InvalidField("/length", "ask for 1 to %d bytes", MaxFirmwareWindow)
 	}
@@ -313,7 +322,7 @@ func CheckCrashReport(r CrashReport) error {
 	case len(r.Core) > MaxCore:
 		return InvalidField("/core", "a core dump has at most %d bytes here", MaxCore)
 	}
-	if _, err := CheckLine("/task", r.Task, MaxFirmwareName, false); err != nil {
+	if err := checkName("/task", r.Task, false); err != nil {
 		return err
 	}
 	_, err := CheckLine("/message", r.Message, MaxCrashMessage, false)

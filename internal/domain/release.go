@@ -133,7 +133,7 @@ type ImageInfo struct {
 	Version       string         `json:"version,omitempty"`
 	Built         string         `json:"built,omitempty" doc:"date and time, as the image has them"`
 	SDK           string         `json:"sdk,omitempty"`
-	SecureVersion uint32         `json:"secure_version"`
+	SecureVersion uint32         `json:"secure_version" format:"int64"`
 	ELF           string         `json:"elf_sha256,omitempty"`
 	SigningKeys   []string       `json:"signing_keys,omitempty" doc:"digests of keys of Secure Boot, in hex"`
 	Findings      []ImageFinding `json:"findings,omitempty"`

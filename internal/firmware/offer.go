@@ -57,18 +57,21 @@ func (s *Service) ReadUpdate(ctx context.Context, p domain.Principal, r domain.F
 	if err := s.mayHave(ctx, p, r.SHA256); err != nil {
 		return nil, err
 	}
-	file, _, err := s.Files.Open(ctx, r.SHA256)
+	file, b, err := s.Files.Open(ctx, r.SHA256)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }() // it was only read
+	if r.Offset >= b.Size {
+		return nil, nil
+	}
 	if _, err := file.Seek(r.Offset, io.SeekStart); err != nil {
 		return nil, err
 	}
-	b := make([]byte, r.Length)
-	n, err := io.ReadFull(file, b)
+	part := make([]byte, r.Length)
+	n, err := io.ReadFull(file, part)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = nil
 	}
-	return b[:n], err
+	return part[:n], err
 }

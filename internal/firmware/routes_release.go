@@ -42,9 +42,9 @@ type FirmwareRelease struct {
 	ID               string              `json:"id"`
 	Product          string              `json:"product"`
 	Version          string              `json:"version"`
-	Code             uint32              `json:"version_code"`
-	MinCode          uint32              `json:"min_version_code,omitempty"`
-	AllowDowngradeTo uint32              `json:"allow_downgrade_to,omitempty"`
+	Code             uint32              `json:"version_code" format:"int64"`
+	MinCode          uint32              `json:"min_version_code,omitempty" format:"int64"`
+	AllowDowngradeTo uint32              `json:"allow_downgrade_to,omitempty" format:"int64"`
 	NotAfter         *time.Time          `json:"not_after,omitempty"`
 	Notes            string              `json:"notes"`
 	State            string              `json:"state" enum:"draft,signed,active,withdrawn"`
@@ -63,7 +63,7 @@ type FirmwareImageView struct {
 	Chip          string           `json:"chip"`
 	RevisionMin   int              `json:"revision_min"`
 	RevisionMax   int              `json:"revision_max" doc:"65535: any"`
-	SecureVersion uint32           `json:"secure_version"`
+	SecureVersion uint32           `json:"secure_version" format:"int64"`
 	ELF           string           `json:"elf_sha256,omitempty"`
 	HasELF        bool             `json:"has_elf" doc:"that file is here, to explain crashes"`
 	Info          domain.ImageInfo `json:"info"`
@@ -161,9 +161,9 @@ func (s *Service) createRelease(ctx context.Context, in *struct {
 	OnProduct
 	Body struct {
 		Version          string    `json:"version" maxLength:"32" doc:"for people, such as 2.4.1; that of its images"`
-		Code             uint32    `json:"version_code" minimum:"1" doc:"for devices, which take no lower one than they had"`
-		MinCode          uint32    `json:"min_version_code,omitempty" doc:"that devices must have"`
-		AllowDowngradeTo uint32    `json:"allow_downgrade_to,omitempty" doc:"version_code; absent: none"`
+		Code             uint32    `json:"version_code" minimum:"1" format:"int64" doc:"for devices, which take no lower one"`
+		MinCode          uint32    `json:"min_version_code,omitempty" format:"int64" doc:"that devices must have"`
+		AllowDowngradeTo uint32    `json:"allow_downgrade_to,omitempty" format:"int64" doc:"version_code; absent: none"`
 		NotAfter         time.Time `json:"not_after,omitzero" doc:"devices refuse it later"`
 		Notes            string    `json:"notes,omitempty"`
 	}
@@ -213,7 +213,7 @@ func (s *Service) addImage(ctx context.Context, in *struct {
 		Chip          string `json:"chip,omitempty" maxLength:"32" doc:"of a raw image"`
 		RevisionMin   *int   `json:"revision_min,omitempty" minimum:"0" maximum:"65535" doc:"absent: as the image says"`
 		RevisionMax   *int   `json:"revision_max,omitempty" minimum:"0" maximum:"65535" doc:"absent: as the image says"`
-		SecureVersion uint32 `json:"secure_version,omitempty" doc:"of a raw image"`
+		SecureVersion uint32 `json:"secure_version,omitempty" format:"int64" doc:"of a raw image"`
 	}
 }) (*releaseOutput, error) {
 	b := in.Body
