@@ -113,6 +113,21 @@ func (o *remote) upload(ctx context.Context, product, kind, name string) (u clie
 	return u, nil
 }
 
+// fit returns an error if the release r, which is there already, has other numbers than the flags say.
+func (f uploadFlags) fit(r onlineRelease) error {
+	switch {
+	case r.ID == "":
+		return nil
+	case f.code != 0 && f.code != uint(r.Code):
+		return usagef("release %s has version_code %d, and not %d: leave --code out, delete that draft, or choose "+
+			"another --version", f.version, r.Code, f.code)
+	case f.minCode != 0 && f.minCode != uint(r.MinCode):
+		return usagef("devices need version_code %d for release %s, and not %d: leave --min-code out, or delete that draft",
+			r.MinCode, f.version, f.minCode)
+	}
+	return nil
+}
+
 // draft makes uploads the images of a draft, which is made if there is none of the version.
 func (o *remote) draft(
 	ctx context.Context, product string, f uploadFlags, images []client.FirmwareUpload,
@@ -128,6 +143,9 @@ func (o *remote) draft(
 		if other.Version == f.version {
 			r = other
 		}
+	}
+	if err := f.fit(r); err != nil {
+		return r, err
 	}
 	if r.ID == "" {
 		if f.code == 0 {

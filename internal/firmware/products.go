@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/manifest"
@@ -85,7 +86,7 @@ func (s *Service) AddRoot(
 	}
 	var root *manifest.Root
 	if v.Root == 0 {
-		root, err = manifest.FirstRoot(e)
+		root, err = firstRoot(e, s.now())
 	} else {
 		var newest *manifest.Root
 		if newest, err = s.root(ctx, v); err != nil {
@@ -109,6 +110,38 @@ func (s *Service) AddRoot(
 	s.record(ctx, p, domain.AuditFirmwareRoot, "product", product, map[string]string{
 		"version": strconv.Itoa(r.Version), "sha256": e.Hash()})
 	return r, nil
+}
+
+// firstRoot reads the first root of a product. It is one that devices can follow now, since nothing replaces it but
+// another one that its keys have signed.
+func firstRoot(e *manifest.Envelope, now time.Time) (*manifest.Root, error) {
+	root, err := manifest.ReadRoot(e)
+	if err != nil {
+		return nil, err
+	}
+	if root.Version == 1 {
+		if verdicts, n := manifest.Judge(e, root.RootKeys, time.Time{}); n < root.RootThreshold {
+			return nil, fmt.Errorf("the root has %d of %d signatures by its root keys%s; sign it with "+
+				"`unhidra firmware sign --key KEY FILE`", n, root.RootThreshold, reasons(verdicts))
+		}
+	}
+	if root, err = manifest.FirstRoot(e); err != nil {
+		return nil, err
+	}
+	left := 0
+	for _, k := range root.ReleaseKeys {
+		if k.NotAfter.IsZero() || now.Before(k.NotAfter) {
+			left++
+		}
+	}
+	switch {
+	case root.Expired(now):
+		return nil, fmt.Errorf("the root has expired at %s; make one that expires later", stamp(root.Expires))
+	case left < root.ReleaseThreshold:
+		return nil, fmt.Errorf("%d of the release keys have not expired, and releases need %d signatures; make a root whose "+
+			"release keys are good for longer", left, root.ReleaseThreshold)
+	}
+	return root, nil
 }
 
 // root returns the newest root of a product. It was verified when it was added.

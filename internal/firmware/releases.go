@@ -78,6 +78,9 @@ func (s *Service) Activate(ctx context.Context, p domain.Principal, id string) e
 	if err != nil {
 		return err
 	}
+	if r.State == domain.DraftRelease {
+		return s.unsigned(ctx, v, r)
+	}
 	if r.State != domain.SignedRelease {
 		return domain.Conflict.Errorf(domain.CodeReleaseState, "only a release that is signed can be activated; this is %s",
 			r.State)
@@ -94,6 +97,28 @@ func (s *Service) Activate(ctx context.Context, p domain.Principal, id string) e
 	default:
 	}
 	return nil
+}
+
+// unsigned says how many signatures a draft lacks.
+func (s *Service) unsigned(ctx context.Context, v domain.Product, r domain.Release) error {
+	root, err := s.root(ctx, v)
+	if err != nil {
+		return err
+	}
+	n := 0
+	if len(r.Manifest) > 0 {
+		e, err := manifest.Parse(r.Manifest)
+		if err != nil {
+			return err
+		}
+		m, err := manifest.ReadManifest(e)
+		if err != nil {
+			return err
+		}
+		_, n = manifest.Judge(e, root.ReleaseKeys, m.Created)
+	}
+	return domain.Conflict.Errorf(domain.CodeReleaseState,
+		"only a release that is signed can be activated; this one has %d of %d signatures", n, root.ReleaseThreshold)
 }
 
 // Offerable returns an error if devices would refuse an offer of a release that this server makes now.
@@ -253,7 +278,9 @@ func counts(v manifest.Verdict) bool { return v.Problem == "" }
 func reasons(verdicts []manifest.Verdict) string {
 	var b strings.Builder
 	for _, v := range verdicts {
-		fmt.Fprintf(&b, "; %.40s: %s", v.KeyID, v.Problem)
+		if !counts(v) {
+			fmt.Fprintf(&b, "; %.40s: %s", v.KeyID, v.Problem)
+		}
 	}
 	return b.String()
 }

@@ -54,7 +54,7 @@ type FirmwareProduct struct {
 	Owner     wire.User `json:"owner"`
 	Name      string    `json:"name" doc:"also the project name of its images"`
 	Title     string    `json:"title"`
-	Room      string    `json:"room,omitempty" doc:"its members see the product, its owner and administrators manage it, while the product's owner is one of these"`
+	Room      string    `json:"room,omitempty" doc:"members see the product; its owner and administrators manage it"`
 	Root      int       `json:"root" doc:"version of the newest root; 0: there is none"`
 	Right     string    `json:"right,omitempty" enum:"see,manage,own" doc:"what you may do with it"`
 	CreatedAt time.Time `json:"created_at"`
