@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { bands, countsOf } from './funnel';
+import type { Rollout } from '../firmwareport';
+import { bands, countsOf, fitsNone } from './funnel';
 
 test('each device is in one band, and those that nobody has heard of wait', () => {
   const states = { offered: 2, downloading: 3, testing: 1, succeeded: 40, lost: 1, rolled_back: 2, rejected: 1, deferred: 4 };
@@ -16,4 +17,13 @@ test('once the rollout is over, nobody waits', () => {
 test('devices that came later than they were counted are no fewer than none', () => {
   const counts = countsOf({ states: { succeeded: 7 }, failed: 0, hardware: [], reasons: [], contacted: 0, reported: 0 }, 5, false);
   expect(counts.waiting).toBe(0);
+});
+
+test('a rollout that has begun fits no device as long as none was counted or has come', () => {
+  const of = (state: string, devices: number, states = {}) => fitsNone({ state, devices, counts: { states } } as unknown as Rollout);
+  expect(of('running', 0)).toBe(true);
+  expect(of('completed', 0)).toBe(true);
+  expect(of('scheduled', 0)).toBe(false);
+  expect(of('running', 2)).toBe(false);
+  expect(of('running', 0, { offered: 1 })).toBe(false);
 });

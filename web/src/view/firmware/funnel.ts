@@ -1,4 +1,4 @@
-import type { Funnel } from '../firmwareport';
+import type { Funnel, Rollout } from '../firmwareport';
 
 /** What becomes of the devices of a rollout, in the order in which it does. */
 export type Band = 'waiting' | 'offered' | 'loading' | 'starting' | 'succeeded' | 'failed' | 'other';
@@ -21,6 +21,10 @@ const bandOf: Record<string, Band> = {
   timed_out: 'failed',
   lost: 'failed',
 };
+
+/** Whether a rollout has begun, and there is no device that it is for. */
+export const fitsNone = (r: Rollout): boolean =>
+  ['running', 'soaking', 'completed'].includes(r.state) && r.devices === 0 && Object.keys(r.counts?.states ?? {}).length === 0;
 
 /**
  * How many of the devices that are meant are in each band. Those that nobody has heard of wait, unless the rollout is
