@@ -95,7 +95,7 @@ Lists the products that you see, or makes one of a name: the project name of its
 func firmwareProductAction(ctx context.Context, e *env, args []string) error {
 	o := e.remote("product", productText)
 	title := o.fs.String("title", "", "what people call it")
-	room := o.fs.String("room", "", "`id` of a room that you run: its members see the product, its administrators manage it")
+	room := o.fs.String("room", "", "`id` of a room that you run: members see the product, administrators manage it")
 	words, err := interspersed(o.fs, args)
 	if err != nil {
 		return err
