@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -55,7 +56,7 @@ func ScanInt64(rows *sql.Rows) (n int64, err error) {
 	return n, err
 }
 
-// PadToPowerOfTwo repeats the last element of vs until their number is a power of two. Queries
+// PadToPowerOfTwo repeats the last element of vs, in a copy, until their number is a power of two. Queries
 // with a list of arguments then have few different texts, whose prepared statements can be
 // cached. A repeated argument does no harm in an IN list; in a join it finds its row twice.
 func PadToPowerOfTwo[T any](vs []T) []T {
@@ -63,6 +64,7 @@ func PadToPowerOfTwo[T any](vs []T) []T {
 	for n < len(vs) {
 		n *= 2
 	}
+	vs = slices.Clip(vs) // what lies behind is the caller's
 	for len(vs) > 0 && len(vs) < n {
 		vs = append(vs, vs[len(vs)-1])
 	}
