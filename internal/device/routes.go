@@ -2,6 +2,7 @@ package device
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -123,7 +124,9 @@ func (s *Service) Routes(api huma.API) {
 		"application/x-ndjson": {Schema: &huma.Schema{Type: huma.TypeString}},
 	}}
 	httpx.Register(api, imports, s.postImport)
-	httpx.Register(api, op("list-devices", "GET", "/devices", "Your devices, the oldest first", 200), s.listDevices)
+	list := op("list-devices", "GET", "/devices", "Your devices, the oldest first", 200)
+	list.Errors = []int{http.StatusNotFound} // of the group
+	httpx.Register(api, list, s.listDevices)
 	httpx.Register(api, op("get-device", "GET", "/devices/{device}", "One device", 200), s.getDevice)
 	httpx.Register(api, op("list-room-devices", "GET", "/rooms/{room}/devices",
 		"The devices in a room, with what they measure and can be told", 200), s.listRoomDevices)
