@@ -15,6 +15,7 @@ import (
 
 	"github.com/unhidra/unhidra/client"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/wire"
 )
 
 const rolloutText = `firmware rollout <action> [flags] [arguments]
@@ -120,6 +121,7 @@ type onlineRollout struct {
 	Plan                              domain.RolloutPlan
 	SoakUntil                         *time.Time `json:"soak_until"`
 	Pause                             *domain.RolloutPause
+	PausedBy                          wire.User `json:"paused_by"`
 	CreatedAt                         time.Time `json:"created_at"`
 	Counts                            struct {
 		States map[string]int
@@ -206,7 +208,7 @@ func (o *remote) showRollout(r onlineRollout, err error) error {
 		fmt.Fprintf(o.stdout, "  watched until %s\n", r.SoakUntil.Format(time.DateTime))
 	}
 	if r.Pause != nil {
-		fmt.Fprintf(o.stdout, "  paused %s\n", pauseReason(*r.Pause))
+		fmt.Fprintf(o.stdout, "  paused %s\n", pauseReason(*r.Pause, r.PausedBy))
 	}
 	for _, state := range slices.Sorted(maps.Keys(r.Counts.States)) {
 		fmt.Fprintf(o.stdout, "  %s: %d\n", plain(state), r.Counts.States[state])
@@ -214,10 +216,10 @@ func (o *remote) showRollout(r onlineRollout, err error) error {
 	return nil
 }
 
-// pauseReason says why a rollout is paused.
-func pauseReason(p domain.RolloutPause) string {
-	if p.By != "" {
-		return "by " + plain(p.By)
+// pauseReason says why a rollout is paused, or that by did so.
+func pauseReason(p domain.RolloutPause, by wire.User) string {
+	if p.Kind == domain.PausedByUser {
+		return "by " + plain(by.DisplayName)
 	}
 	s := fmt.Sprintf("by itself (%s): %d of %d", plain(string(p.Kind)), p.Failed, p.Of)
 	if p.Reason != "" {
@@ -230,14 +232,13 @@ func pauseReason(p domain.RolloutPause) string {
 }
 
 func (o *remote) rolloutLog(ctx context.Context, at string) error {
-	var all struct {
-		Items []struct {
-			At                    time.Time
-			By, What, State, Note string
-			Stage                 int
-			Pause                 *domain.RolloutPause
-		}
-	}
+	var all client.Page[struct {
+		At                time.Time
+		By                wire.User
+		What, State, Note string
+		Stage             int
+		Pause             *domain.RolloutPause
+	}]
 	if err := o.c.Do(ctx, "GET", at+"/log", nil, &all); err != nil {
 		return err
 	}
@@ -245,11 +246,11 @@ func (o *remote) rolloutLog(ctx context.Context, at string) error {
 	fmt.Fprintln(w, "AT\tWHAT\tSTATE\tSTAGE\tBY\tNOTE")
 	for _, e := range slices.Backward(all.Items) {
 		note := e.Note
-		if e.Pause != nil && e.Pause.By == "" {
-			note = strings.TrimSpace(pauseReason(*e.Pause) + " " + note)
+		if e.Pause != nil && e.Pause.Kind != domain.PausedByUser {
+			note = strings.TrimSpace(pauseReason(*e.Pause, wire.User{}) + " " + note)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", e.At.Format(time.DateTime), plain(e.What), e.State, e.Stage+1, plain(e.By),
-			strings.Join(strings.Fields(plain(note)), " "))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", e.At.Format(time.DateTime), plain(e.What), e.State, e.Stage+1,
+			plain(e.By.DisplayName), strings.Join(strings.Fields(plain(note)), " "))
 	}
 	return w.Flush()
 }

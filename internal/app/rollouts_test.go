@@ -44,6 +44,7 @@ func TestARolloutReachesADeviceAndItsRoom(t *testing.T) {
 		var rollout struct {
 			ID, State string
 			Counts    struct{ States map[string]int }
+			PausedBy  wire.User `json:"paused_by"`
 		}
 		must(t, ann.Do(ctx, "POST", "/firmware/rollouts", map[string]any{"release": release.ID}, &rollout))
 		var o wire.FirmwareOffer
@@ -71,8 +72,9 @@ func TestARolloutReachesADeviceAndItsRoom(t *testing.T) {
 		}
 		at := "/firmware/rollouts/" + rollout.ID
 		must(t, ann.Do(ctx, "POST", at+"/actions", map[string]any{"action": "pause"}, &rollout))
-		if a := says("verified"); a.Action != "stop" || rollout.State != "paused" {
-			t.Errorf("%+v of one that is %s", a, rollout.State)
+		if a := says("verified"); a.Action != "stop" || rollout.State != "paused" ||
+			rollout.PausedBy.Username != "ann" {
+			t.Errorf("%+v of one that is %s by %+v", a, rollout.State, rollout.PausedBy)
 		}
 		page, err := ann.Timeline(ctx, room.ID, "", 50)
 		must(t, err)

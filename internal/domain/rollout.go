@@ -186,10 +186,9 @@ const (
 type RolloutPause struct {
 	Kind     PauseKind         `json:"kind"`
 	At       time.Time         `json:"at"`
-	By       string            `json:"by,omitempty" doc:"id of who did; absent: it paused by itself"`
 	Failed   int               `json:"failed" doc:"devices"`
 	Of       int               `json:"of" doc:"devices that had ended it, or crashes after it"`
-	AtLeast  float64           `json:"at_least,omitempty" doc:"share of devices that it fails on at least, with 99 % certainty"`
+	AtLeast  float64           `json:"at_least,omitempty" doc:"share of devices that it fails on, with 99 % certainty"`
 	Revision *HardwareRevision `json:"revision,omitempty" doc:"that stands out the most"`
 	Chance   float64           `json:"chance,omitempty" doc:"probability that one would stand out as much by chance"`
 	Reason   string            `json:"reason,omitempty" doc:"that most of the devices gave, or why they restarted"`

@@ -43,7 +43,8 @@ func paused(r domain.Rollout, p domain.RolloutPause, now time.Time) domain.Rollo
 // sharpened takes what is known better by now of a rollout that has paused by itself: devices that were in the
 // middle of it have ended.
 func sharpened(r domain.Rollout, c domain.RolloutCounts) domain.Rollout {
-	if p := evidence(r, c); p.Kind != "" && r.Pause.By == "" && r.Pause.Kind != domain.PausedRelease {
+	if p := evidence(r, c); p.Kind != "" && r.Pause.Kind != domain.PausedByUser &&
+		r.Pause.Kind != domain.PausedRelease {
 		p.At = r.Pause.At
 		r.Pause = p
 	}

@@ -151,9 +151,10 @@ func (s *Service) Do(ctx context.Context, p domain.Principal, id string, o Order
 	}
 	now := s.Now()
 	e := domain.RolloutEntry{By: domain.UserRef{ID: p.ID}, What: string(o.Action), Note: o.Note}
-	done, err := s.Store.Change(ctx, id, y, e, now, func(r domain.Rollout, c domain.RolloutCounts) (domain.Rollout, error) {
+	change := func(r domain.Rollout, c domain.RolloutCounts) (domain.Rollout, error) {
 		return ordered(r, c, p.ID, o, now)
-	})
+	}
+	done, err := s.Store.Change(ctx, id, y, e, now, change)
 	if err != nil {
 		return r, err
 	}
@@ -183,7 +184,7 @@ func ordered(
 		if !r.State.Offers() && r.State != domain.RolloutScheduled {
 			return r, wrong
 		}
-		r.State, r.Pause = domain.RolloutPaused, domain.RolloutPause{Kind: domain.PausedByUser, At: now, By: by}
+		r.State, r.Pause = domain.RolloutPaused, domain.RolloutPause{Kind: domain.PausedByUser, At: now}
 	case Exclude, Continue:
 		if r.State.Final() || o.Action == Continue && r.State != domain.RolloutPaused {
 			return r, wrong
@@ -310,8 +311,8 @@ func (s *Service) mayGoBack(ctx context.Context, r domain.Rollout, to domain.Rel
 		return err
 	}
 	return domain.InvalidField("/release", "devices that run %s do not go back to version_code %d: its "+
-		"allow_downgrade_to is %d. Make a new release of the old firmware with a version_code above %d, and roll that out", from.Version,
-		to.Code, from.AllowDowngradeTo, from.Code)
+		"allow_downgrade_to is %d. Make a new release of the old firmware with a version_code above %d, and roll that out",
+		from.Version, to.Code, from.AllowDowngradeTo, from.Code)
 }
 
 // Agree has the owner of a device agree to an update of it.

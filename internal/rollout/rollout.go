@@ -26,6 +26,8 @@ type Store interface {
 	) (domain.RolloutDecided, error)
 	// RevertedBy returns the id of the newest that takes r back; empty: none does.
 	RevertedBy(ctx context.Context, r domain.Rollout) (string, error)
+	// PausedBy returns who paused a rollout last; the zero value: nobody did, or the account is gone.
+	PausedBy(ctx context.Context, id string) (domain.UserRef, error)
 	Rollout(ctx context.Context, id string) (domain.Rollout, error)
 	// Rollouts returns those of a product, the newest first: before the id before.
 	Rollouts(ctx context.Context, product, before string, limit int) ([]domain.Rollout, error)

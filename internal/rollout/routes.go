@@ -27,7 +27,8 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, op("revert-rollout", "POST", one+"/revert",
 		"Bring an earlier release to the devices that this rollout has brought its own", 201), s.revert)
 	httpx.Register(api, op("list-updates", "GET", one+"/updates", "The devices of a rollout", 200), s.listUpdates)
-	httpx.Register(api, op("get-rollout-log", "GET", one+"/log", "What happened to a rollout, the newest first", 200), s.log)
+	httpx.Register(api, op("get-rollout-log", "GET", one+"/log",
+		"What happened to a rollout, the newest first", 200), s.log)
 	httpx.Register(api, op("list-crashes", "GET", "/firmware/products/{product}/crashes",
 		"The crashes of a product's devices, by where they happened", 200), s.listCrashes)
 	httpx.Register(api, op("get-device-firmware", "GET", "/devices/{device}/firmware",
@@ -57,6 +58,13 @@ func (s *Service) shown(ctx context.Context, r domain.Rollout, err error) (*outp
 		if v.RevertedBy, err = s.Store.RevertedBy(ctx, r); err != nil {
 			return nil, err
 		}
+	}
+	if r.State == domain.RolloutPaused && r.Pause.Kind == domain.PausedByUser {
+		by, err := s.Store.PausedBy(ctx, r.ID)
+		if err != nil {
+			return nil, err
+		}
+		v.PausedBy = named(by)
 	}
 	return &output{v}, nil
 }

@@ -18,14 +18,15 @@ type RolloutView struct {
 	Code       uint32               `json:"version_code"`
 	State      string               `json:"state" enum:"draft,awaiting_approval,scheduled,running,soaking,paused,completed,aborted,reverting,reverted"`
 	Stage      int                  `json:"stage" doc:"that is open, from 0"`
-	Devices    int                  `json:"devices" doc:"that are meant, counted when it began; 0 then: no device fits yet"`
+	Devices    int                  `json:"devices" doc:"that are meant, when it began; 0 then: none fits yet"`
 	StageAt    *time.Time           `json:"stage_at,omitempty" doc:"when the stage was opened"`
 	SoakUntil  *time.Time           `json:"soak_until,omitempty" doc:"until when the stage is watched"`
 	Pause      *domain.RolloutPause `json:"pause,omitempty" doc:"why it is paused"`
+	PausedBy   *wire.User           `json:"paused_by,omitempty" doc:"absent: it paused by itself; of one rollout alone"`
 	Plan       domain.RolloutPlan   `json:"plan"`
 	Note       string               `json:"note,omitempty"`
 	Reverts    string               `json:"reverts,omitempty" doc:"id of the rollout that it takes back"`
-	RevertedBy string               `json:"reverted_by,omitempty" doc:"id of the rollout that takes it back, or has; of one rollout alone"`
+	RevertedBy string               `json:"reverted_by,omitempty" doc:"id of the one that takes it back; of one rollout alone"`
 	CreatedBy  wire.User            `json:"created_by"`
 	CreatedAt  time.Time            `json:"created_at"`
 	Approved   *wire.User           `json:"approved_by,omitempty"`
@@ -43,7 +44,7 @@ type RolloutFunnel struct {
 	Crashes   int               `json:"crashes" doc:"of devices that run the release"`
 	PerHour   float64           `json:"crashes_per_hour" doc:"of one device"`
 	Before    float64           `json:"crashes_per_hour_before" doc:"the same devices, with what they ran before"`
-	MayFail   float64           `json:"fails_at_least" doc:"share of devices that it fails on, at least, with 99 % certainty"`
+	MayFail   float64           `json:"fails_at_least" doc:"share of devices at least, with 99 % certainty"`
 	Contacted int               `json:"contacted" doc:"devices of the open stage that were offered it"`
 	Reported  int               `json:"reported" doc:"and that have ended it"`
 }
@@ -83,11 +84,17 @@ func view(r domain.Rollout) RolloutView {
 	if r.State == domain.RolloutSoaking {
 		v.SoakUntil = at(r.SoakAt.Add(soak(r)))
 	}
-	if r.Approved.ID != "" {
-		by := wire.FromUser(r.Approved)
-		v.Approved = &by
-	}
+	v.Approved = named(r.Approved)
 	return v
+}
+
+// named returns who did something, or nil if nobody did.
+func named(u domain.UserRef) *wire.User {
+	if u.ID == "" {
+		return nil
+	}
+	by := wire.FromUser(u)
+	return &by
 }
 
 func funnel(c domain.RolloutCounts) *RolloutFunnel {
@@ -175,11 +182,8 @@ type RolloutLogEntry struct {
 }
 
 func entryView(e domain.RolloutEntry) RolloutLogEntry {
-	v := RolloutLogEntry{Seq: e.Seq, At: e.At, What: e.What, Stage: e.Stage, State: string(e.State), Note: e.Note}
-	if e.By.ID != "" {
-		by := wire.FromUser(e.By)
-		v.By = &by
-	}
+	v := RolloutLogEntry{Seq: e.Seq, At: e.At, By: named(e.By), What: e.What, Stage: e.Stage, State: string(e.State),
+		Note: e.Note}
 	if e.State == domain.RolloutPaused {
 		v.Pause = &e.Details
 	}

@@ -236,3 +236,17 @@ func (repo *Repository) Entries(ctx context.Context, id string, limit int) ([]do
 		return e, json.Unmarshal([]byte(details), &e.Details)
 	})
 }
+
+// PausedBy returns who paused a rollout last; the zero value: nobody did, or the account is gone.
+func (repo *Repository) PausedBy(ctx context.Context, id string) (domain.UserRef, error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT u.id, u.kind, u.username, u.display_name, u.avatar FROM users u
+		JOIN rollout_log l ON u.id = l.actor WHERE l.rollout_id = $1 AND l.what = 'pause' ORDER BY l.seq DESC LIMIT 1`, id)
+	if err != nil {
+		return domain.UserRef{}, err
+	}
+	found, err := store.Collect(rows, accounts.ScanRef)
+	if err != nil || len(found) == 0 {
+		return domain.UserRef{}, err
+	}
+	return found[0], nil
+}
