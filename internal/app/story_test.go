@@ -247,6 +247,9 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &doc); err != nil {
 		t.Fatal(err)
 	}
+	if strings.Contains(body, `"int32"`) {
+		t.Error("it has numbers of format int32, which is signed: a uint32 needs format:\"int64\"")
+	}
 	open := map[string]bool{"get-server": true, "get-avatar": true}
 	seen := map[string]string{}
 	for path, methods := range doc.Paths {

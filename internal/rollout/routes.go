@@ -210,7 +210,7 @@ type DeviceFirmwareView struct {
 	Chip       string       `json:"chip,omitempty"`
 	Revision   int          `json:"revision,omitempty"`
 	Version    string       `json:"version,omitempty"`
-	Code       uint32       `json:"version_code,omitempty"`
+	Code       uint32       `json:"version_code,omitempty" format:"int64"`
 	SHA256     string       `json:"sha256,omitempty"`
 	SlotState  string       `json:"slot_state,omitempty"`
 	Reset      string       `json:"reset_reason,omitempty"`

@@ -15,7 +15,7 @@ type RolloutView struct {
 	Product    string               `json:"product"`
 	Release    string               `json:"release"`
 	Version    string               `json:"version"`
-	Code       uint32               `json:"version_code"`
+	Code       uint32               `json:"version_code" format:"int64"`
 	State      string               `json:"state" enum:"draft,awaiting_approval,scheduled,running,soaking,paused,completed,aborted,reverting,reverted"`
 	Stage      int                  `json:"stage" doc:"that is open, from 0"`
 	Devices    int                  `json:"devices" doc:"that are meant, when it began; 0 then: none fits yet"`
@@ -149,7 +149,7 @@ type UpdateView struct {
 	Offset    int64      `json:"offset,omitempty" doc:"bytes of size that the device has"`
 	Size      int64      `json:"size,omitempty"`
 	Reason    string     `json:"reason,omitempty"`
-	Code      uint32     `json:"code,omitempty" doc:"number of an error of the device's system"`
+	Code      uint32     `json:"code,omitempty" format:"int64" doc:"number of an error of the device's system"`
 	Reset     string     `json:"reset,omitempty" doc:"why the device restarted, of one that was rolled back or crashed"`
 	Chip      string     `json:"chip"`
 	Revision  int        `json:"revision"`
@@ -201,15 +201,19 @@ type CrashGroupView struct {
 	ELF       string    `json:"elf_sha256" doc:"of the firmware that crashed, or its first digits"`
 	Reset     string    `json:"reset_reason"`
 	Task      string    `json:"task,omitempty"`
-	PC        uint32    `json:"pc"`
-	Backtrace []uint32  `json:"backtrace" nullable:"false" doc:"of the last one, the innermost first"`
+	PC        uint32    `json:"pc" format:"int64"`
+	Backtrace []int64   `json:"backtrace" nullable:"false" doc:"of the last one, the innermost first"`
 	Message   string    `json:"message,omitempty"`
 	Device    string    `json:"device" doc:"that the last one is of"`
 }
 
 func crashView(g domain.CrashGroup) CrashGroupView {
 	c := g.Example
+	calls := make([]int64, len(c.Backtrace)) // the schema of 32 bits is a signed one
+	for i, pc := range c.Backtrace {
+		calls[i] = int64(pc)
+	}
 	return CrashGroupView{Signature: g.Signature, Count: g.Count, Devices: g.Devices, First: g.First, Last: g.Last,
 		Version: c.Version, ELF: c.ELFSHA256, Reset: string(c.ResetReason), Task: c.Task, PC: c.PC,
-		Backtrace: append([]uint32{}, c.Backtrace...), Message: c.Message, Device: c.Device}
+		Backtrace: calls, Message: c.Message, Device: c.Device}
 }
