@@ -1,7 +1,7 @@
 // What the pages about firmware ask of the state behind them.
 
 import type { PageOf } from './port';
-import type { User } from './types';
+import type { RolloutPause, User } from './types';
 
 /** What firmware is for. */
 export interface Product {
@@ -99,27 +99,6 @@ export interface Revision {
   revision: number;
 }
 
-/** Why a rollout is paused, and on what evidence. */
-export interface Pause {
-  kind: 'user' | 'failures' | 'lost' | 'revision' | 'crashes' | 'success' | 'release';
-  at: string;
-  /** id of who did; absent: by itself */
-  by?: string;
-  failed: number;
-  of: number;
-  /** share of devices that it fails on at least, with 99 % certainty */
-  at_least?: number;
-  /** that stands out the most */
-  revision?: Revision;
-  /** probability that one would stand out as much by chance */
-  chance?: number;
-  /** that most devices gave */
-  reason?: string;
-  /** crashes per hour of a device, before it and with it */
-  before?: number;
-  after?: number;
-}
-
 export interface Stage {
   percent: number;
   at_least?: number;
@@ -173,7 +152,9 @@ export interface Rollout {
   /** that are meant */
   devices: number;
   soak_until?: string;
-  pause?: Pause;
+  pause?: RolloutPause;
+  /** absent: it paused by itself, or the account is gone */
+  paused_by?: User;
   plan: Plan;
   note?: string;
   /** id of the rollout that takes it back, or has */
@@ -191,7 +172,7 @@ export interface RolloutEntry {
   by?: User;
   what: string;
   stage: number;
-  pause?: Pause;
+  pause?: RolloutPause;
   note?: string;
 }
 

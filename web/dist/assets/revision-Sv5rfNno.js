@@ -1,1 +1,0 @@
-var e=e=>`${Math.floor(e/100)}.${e%100}`;export{e as t};
