@@ -15,6 +15,7 @@ const (
 	bootloaderMagic = 80
 	partitionMagic  = "\xaa\x50"
 	partitionsAt    = 0x8000
+	partitionEntry  = 32 // bytes
 )
 
 // descriptor reads the description of the application, which begins the first segment.
@@ -150,13 +151,13 @@ func (r *reader) esp8266(head []byte) (bool, error) {
 // merged recognises a factory image: a flash from its beginning, with bootloader, partition table and
 // applications.
 func (r *reader) merged(head []byte) (bool, error) {
-	table, err := r.bytes(partitionsAt, 32)
+	table, err := r.bytes(partitionsAt, partitionEntry)
 	if err != nil {
 		return false, err
 	}
 	blank := len(head) == sector && len(bytes.TrimRight(head, "\xff")) == 0
 	if blank || len(head) > 0 && head[0] == magic {
-		if strings.HasPrefix(string(table), partitionMagic) && table[2] <= 1 {
+		if len(table) == partitionEntry && strings.HasPrefix(string(table), partitionMagic) && table[2] <= 1 {
 			r.refuse("factory_image", applicationFix,
 				"it is a factory image: byte %#x begins a partition table, after a bootloader", partitionsAt)
 			return true, nil

@@ -171,6 +171,18 @@ func TestWhatIsNoApplicationIsRefusedByName(t *testing.T) {
 	}
 }
 
+// A file may end anywhere, also where a partition table would begin.
+func TestFilesThatEndWithinAPartitionTableAreRead(t *testing.T) {
+	t.Parallel()
+	flash := append(imagetest.Pad(imagetest.Build(app())), bytes.Repeat([]byte{0xFF}, partitionsAt)...)[:partitionsAt]
+	flash = append(flash, "\xaa\x50\x01\x02"+strings.Repeat("\x00", 28)...)
+	for n := partitionsAt; n < len(flash); n++ {
+		if got := codes(read(t, flash[:n])); slices.Contains(got, "factory_image") {
+			t.Errorf("%d bytes: %v", n, got)
+		}
+	}
+}
+
 func TestDataAfterTheImageIsFound(t *testing.T) {
 	t.Parallel()
 	whole := imagetest.Build(app())
