@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -124,14 +125,15 @@ func (e *Envelope) open(payloadType string, document any) error {
 	return nil
 }
 
-// plainNames reads a value of JSON that is known to be valid, and complains of names that are not in lower
-// case, or come twice in an object.
+// plainNames reads a value of JSON that is known to be valid, and complains of null, and of names that come twice
+// in an object, or have anything but a-z, 0-9 and underscores: Go takes some other letters for these.
 func plainNames(d *json.Decoder) error {
 	type object struct {
 		seen map[string]bool // nil: it is an array
 		name bool            // a name comes next
 	}
 	var in []object
+	odd := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' }
 	for {
 		token, err := d.Token()
 		if err == io.EOF {
@@ -142,6 +144,8 @@ func plainNames(d *json.Decoder) error {
 		}
 		top := len(in) - 1
 		switch t := token.(type) {
+		case nil:
+			return errors.New("a value is null: leave the name out")
 		case json.Delim:
 			switch t {
 			case '{':
@@ -155,7 +159,7 @@ func plainNames(d *json.Decoder) error {
 			top--
 		case string:
 			if top >= 0 && in[top].name {
-				if t != strings.ToLower(t) || in[top].seen[t] {
+				if strings.ContainsFunc(t, odd) || in[top].seen[t] {
 					return fmt.Errorf("the name %.40q comes twice, or is not in lower case", t)
 				}
 				in[top].seen[t], in[top].name = true, false
