@@ -218,8 +218,11 @@ func (e *Envelope) Attach(public crypto.PublicKey, sig []byte) error {
 	if !fits(public, e.Signed(), sig) {
 		return fmt.Errorf("the signature by key %s is not one of this document", k.KeyID)
 	}
-	e.Signatures = slices.DeleteFunc(e.Signatures, func(s Signature) bool { return s.KeyID == k.KeyID })
-	e.Signatures = append(e.Signatures, Signature{KeyID: k.KeyID, Sig: sig})
+	others := slices.DeleteFunc(slices.Clone(e.Signatures), func(s Signature) bool { return s.KeyID == k.KeyID })
+	if len(others) >= MaxSignatures {
+		return fmt.Errorf("the document has %d signatures already, and may have no more", len(others))
+	}
+	e.Signatures = append(others, Signature{KeyID: k.KeyID, Sig: sig})
 	return nil
 }
 

@@ -380,6 +380,19 @@ func TestASignatureOfAnotherToolIsAttached(t *testing.T) {
 	}
 }
 
+func TestADocumentTakesNoMoreSignaturesThanCanBeRead(t *testing.T) {
+	t.Parallel()
+	c := newCeremony(t)
+	keys := newKeys(t, slices.Repeat([]string{Ed25519}, MaxSignatures+1)...)
+	e := signed(t, &c.manifest, keys[:MaxSignatures]...)
+	if err := e.Sign(keys[MaxSignatures]); err == nil || len(e.Signatures) != MaxSignatures {
+		t.Errorf("%d signatures, %v", len(e.Signatures), err)
+	}
+	if err := e.Sign(keys[0]); err != nil || len(e.Signatures) != MaxSignatures {
+		t.Errorf("signed anew: %d signatures, %v", len(e.Signatures), err)
+	}
+}
+
 func TestEnvelopesInTheOtherAlphabetAreRead(t *testing.T) {
 	t.Parallel()
 	payload := []byte{0xfb, 0xff, 0xfe}
