@@ -14,9 +14,9 @@ const rootText = `firmware root [flags] <new root>
 
 Writes a root: the document that says whose signatures a product's devices trust. The
 first one needs --product and all three kinds of keys. A later one takes what is not
-said from the root before it, which --from names; keys of a kind that are given replace
-all of that kind. Then sign it with enough root keys, of a later one also with enough of
-those before it:
+said from the root before it, which --from names. --revoke leaves a key out; keys of a
+kind that are given replace all of that kind, so name those that stay as well. Then sign
+it with enough root keys, of a later one also with enough of those before it:
 
   unhidra firmware root --product greenhouse --root-key boss.pub.pem \
       --release-key build.pub.pem --offer-key server.pub.pem root-1.json
@@ -123,8 +123,13 @@ func (f *rootFlags) expiry(r *manifest.Root) error {
 	return nil
 }
 
-// keys puts the keys of the flags into a root.
+// keys takes revoked keys out of a root, and then puts the keys of the flags into it.
 func (f *rootFlags) keys(r *manifest.Root) error {
+	for _, id := range *f.revoked {
+		if !revoke(r, id) {
+			return usagef("--revoke: the root before this one has no key %s", id)
+		}
+	}
 	for _, role := range []struct {
 		flag  string
 		files []string
@@ -141,15 +146,13 @@ func (f *rootFlags) keys(r *manifest.Root) error {
 			if err != nil {
 				return err
 			}
+			if slices.Contains(*f.revoked, key.KeyID) {
+				return usagef("%s %s is key %s, which --revoke takes out", role.flag, file, key.KeyID)
+			}
 			*role.keys = append(*role.keys, key)
 		}
 		if len(*role.keys) == 0 {
 			return usagef("%s is missing", role.flag)
-		}
-	}
-	for _, id := range *f.revoked {
-		if !revoke(r, id) {
-			return usagef("--revoke: the root has no key %s", id)
 		}
 	}
 	return nil
