@@ -261,6 +261,7 @@ func (c *conn) leave() {
 		}
 		s.mu.Unlock()
 		s.work.cancel("show " + c.id)
+		s.work.cancel("shelly " + c.id)
 		c.endCommands()
 		c.endView()
 		w := c.will.Swap(nil)

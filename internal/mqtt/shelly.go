@@ -16,7 +16,7 @@ const topicRPC = "rpc"
 // shellyNode is a device that was recognised as a Shelly.
 type shellyNode struct {
 	discovery.Shelly
-	by     *conn            // that it uses
+	by     *conn            // that it uses; nil: it has used none since it is known, its will was heard
 	known  bool             // it has answered by that
 	last   int64            // id of a command
 	orders map[int64]string // commands that it has not answered, by id
@@ -46,7 +46,7 @@ func (c *conn) onShelly(ctx context.Context, m *message) error {
 	switch {
 	case d.announces:
 		return nil
-	case d.shelly == nil, d.shelly.Prefix() != prefix && (d.shelly.by == c || d.shelly.by.reason.Load() != nil):
+	case d.shelly == nil, d.shelly.Prefix() != prefix && !d.shelly.usesOther(c):
 		d.shelly = &shellyNode{Shelly: discovery.NewShelly(prefix, ownPrefix+"d/"+m.device+"/"+topicRPC)}
 	case d.shelly.Prefix() != prefix: // another node with the same key
 		return nil
@@ -60,6 +60,11 @@ func (c *conn) onShelly(ctx context.Context, m *message) error {
 		c.describeIn(a, describeDelay)
 	}
 	return nil
+}
+
+// usesOther reports whether the node uses another connection than c, which is open.
+func (n *shellyNode) usesOther(c *conn) bool {
+	return n.by != nil && n.by != c && n.by.reason.Load() == nil
 }
 
 // askShelly has a node asked in a moment, and later if it does not hear that.
