@@ -73,6 +73,10 @@ test('a product is made, and trusts keys that the server does not have', async (
   writeFileSync(file('other.json'), '{"hello": "world"}');
   await choose('Upload root', file('other.json'));
   await ann.getByText('isn’t a signed document').waitFor();
+  const keys = ['--root-key', 'boss.pub.pem', '--release-key', 'build.pub.pem', '--offer-key', 'server.pub.pem'];
+  maker('root', '--product', 'greenhouse', ...keys, 'unsigned.json');
+  await choose('Upload root', file('unsigned.json'));
+  await ann.getByRole('alert').getByText('firmware sign').waitFor(); // what to do, in the server's words
   await choose('Upload root', file('root-1.json'));
   await ann.getByText('Root 1').waitFor();
   await ann.getByText('1 release key, 1 must sign').waitFor();
@@ -83,6 +87,9 @@ test('an image is looked into before it is released', async () => {
   writeFileSync(file('cut.bin'), espImage({ project: 'greenhouse', version: '1.0.0' }).subarray(0, 40_000));
   writeFileSync(file('greenhouse.bin'), espImage({ project: 'greenhouse', version: '1.0.0', size: 2 << 20 }));
   await ann.getByRole('link', { name: 'New release' }).first().click();
+  writeFileSync(file('empty.bin'), '');
+  await choose('Choose image', file('empty.bin'));
+  await ann.getByText('“empty.bin” is empty').waitFor();
   await choose('Choose image', file('cut.bin'));
   await ann.locator('.note.bad').first().waitFor();
   assert.equal(await ann.getByRole('button', { name: 'Create draft' }).count(), 0, 'a broken image makes no release');
@@ -95,6 +102,12 @@ test('an image is looked into before it is released', async () => {
   await ann.getByText('v5.5.1').waitFor();
   assert.equal(await ann.getByLabel('Version', { exact: true }).inputValue(), '1.0.0');
   assert.equal(await ann.getByLabel('Version code').inputValue(), '1');
+  for (const code of ['0', '99999999999', 'two']) {
+    await ann.getByLabel('Version code').fill(code);
+    await ann.getByText('Choose a whole number above 0').waitFor();
+    assert.ok(await ann.getByRole('button', { name: 'Create draft' }).isDisabled());
+  }
+  await ann.getByLabel('Version code').fill('1');
   await ann.getByLabel('Notes').fill('Waters at night.\nFixes the fan.');
   await shot(ann, 'firmware-new');
   await ann.getByRole('button', { name: 'Create draft' }).click();
@@ -178,6 +191,10 @@ test('a bad build is rolled out, pauses by itself, and goes on without the revis
     body.plan.timeouts = { confirm: 1 };
     return route.continue({ postData: JSON.stringify(body) });
   });
+  await ann.getByLabel('Only devices with the tag').fill('no such');
+  await ann.getByRole('button', { name: 'Start rollout' }).click();
+  await ann.getByText('A tag has 1 to 32').waitFor();
+  await ann.getByLabel('Only devices with the tag').fill('');
   await ann.getByLabel('Note').fill('The fan again');
   await ann.getByRole('button', { name: 'Start rollout' }).click();
   await ann.getByRole('heading', { name: 'Rollout of 2.0.0' }).waitFor();

@@ -106,6 +106,9 @@ func CheckRolloutPlan(p RolloutPlan) (RolloutPlan, error) {
 	if t := p.Target; t.RevisionMax != 0 && t.RevisionMin > t.RevisionMax {
 		return p, InvalidField("/plan/target/revision_max", "this is not below revision_min")
 	}
+	if p.Target.Tag != "" && !deviceTags.MatchString(p.Target.Tag) {
+		return p, InvalidField("/plan/target/tag", "a tag has 1 to 32 lower-case letters, digits, dots, hyphens or underscores")
+	}
 	for name, list := range map[string]int{"/plan/target/versions": len(p.Target.Versions),
 		"/plan/target/devices": len(p.Target.Devices), "/plan/exclude/versions": len(p.Exclude.Versions),
 		"/plan/exclude/devices": len(p.Exclude.Devices), "/plan/exclude/revisions": len(p.Exclude.Revisions)} {
