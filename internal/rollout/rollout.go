@@ -182,7 +182,7 @@ func (s *Service) Progress(
 	if err != nil {
 		return a, err
 	}
-	if r.State == domain.FirmwareRejected { // a check of the device failed: somebody may have forged something
+	if refused(r) {
 		s.Audit.Record(ctx, domain.AuditEvent{Type: domain.AuditUpdateRejected,
 			Actor:  domain.AuditActor{Kind: string(domain.KindDevice), ID: p.ID},
 			Target: domain.AuditTarget{Kind: "rollout", ID: u.Rollout}, Addr: httpx.ClientAddr(ctx),

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -275,6 +276,14 @@ func failed(u domain.Update, p domain.FirmwareProgress, now time.Time, jitter fl
 func late(reason string) bool {
 	name, _, _ := strings.Cut(reason, ":")
 	return name == "offer_expired" || name == "wrong_nonce"
+}
+
+// refused reports whether a check of a device failed, so that what it was brought may be forged, sent again, held back or
+// damaged. Of some the device says that it failed, since it may be offered the release again.
+func refused(p domain.FirmwareProgress) bool {
+	name, _, _ := strings.Cut(p.Reason, ":")
+	check := late(p.Reason) || slices.Contains([]string{"bad_signature", "bad_offer", "wrong_image_bytes"}, name)
+	return p.State == domain.FirmwareRejected || p.State == domain.FirmwareFailed && check
 }
 
 // order has the steps of a device by the states that they lead to.
