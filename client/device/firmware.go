@@ -98,12 +98,14 @@ func (d *Device) update(ctx context.Context, live *client.Live) {
 		case <-ctx.Done():
 			return
 		case <-late.C:
-			if !u.Unconfirmed() {
-				continue
-			}
-			d.o.Log.ErrorContext(ctx, "the new firmware did not reach the server in time, and is given up")
-			if err := u.GiveUp(); err != nil {
+			givenUp, err := u.GiveUp()
+			switch {
+			case err != nil:
 				d.o.Log.ErrorContext(ctx, "the new firmware cannot be given up", "err", err)
+			case !givenUp:
+				continue
+			default:
+				d.o.Log.ErrorContext(ctx, "the new firmware did not reach the server in time, and is given up")
 			}
 			d.o.Firmware.Restart()
 		case id := <-d.connected:

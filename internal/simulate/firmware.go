@@ -232,7 +232,7 @@ func (u *unit) start(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 		if why == domain.ResetSoftware {
-			if err := u.update.GiveUp(); err != nil {
+			if _, err := u.update.GiveUp(); err != nil {
 				return err
 			}
 		}

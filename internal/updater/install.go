@@ -22,7 +22,7 @@ func (u *Updater) goOn(ctx context.Context, s Server) error {
 	if o == nil {
 		return nil
 	}
-	r := u.o.Board.Running()
+	r := u.running()
 	switch {
 	case o.Phase == confirmed:
 		return u.settle(ctx, s, o)
@@ -95,7 +95,7 @@ func (u *Updater) start(ctx context.Context, s Server, o *update) error {
 	if err != nil {
 		return err
 	}
-	if err := u.o.Board.Start(); err != nil {
+	if err := u.startOther(); err != nil {
 		return u.failed(ctx, s, o, fmt.Errorf("start: %w", err))
 	}
 	_, _ = u.tell(ctx, s, o, domain.FirmwareRebooting) // who does not hear it sees what comes back
@@ -110,14 +110,14 @@ func (u *Updater) test(ctx context.Context, s Server, o *update) error {
 			return err
 		}
 		if !good {
-			if err := u.o.Board.GiveUp(); err != nil {
+			if _, err := u.GiveUp(); err != nil {
 				return err
 			}
 			return ErrRestart
 		}
-		if err := u.o.Board.Confirm(); err != nil {
-			return err
-		}
+	}
+	if err := u.confirm(); err != nil {
+		return err
 	}
 	err := u.change(func(m *memory) {
 		m.Floor = o.Floor

@@ -159,7 +159,7 @@ func (u *Updater) accept(taken *manifest.Taken, o wire.FirmwareOffer) error {
 	if o.Image.SHA256 == image.SHA256 {
 		next.URL = o.Image.URL
 	}
-	r := u.o.Board.Running()
+	r := u.running()
 	if image.SHA256 == r.SHA256 {
 		next.Phase = confirmed // it is there already
 	}

@@ -48,7 +48,8 @@ type Conditions struct {
 	UTCOffset *int // seconds
 }
 
-// Board is a device with two slots for images, of which it runs one.
+// Board is a device with two slots for images, of which it runs one. Running may be called while another goroutine
+// writes or reads a slot; else one method is called at a time.
 type Board interface {
 	Running() Running
 	// Slot returns the bytes that an image may have.
@@ -124,6 +125,7 @@ type Updater struct {
 	nonce   string
 	nonceAt time.Duration
 	told    string // the nonce that the server knows
+	givenUp bool   // the image that runs; the board must restart
 }
 
 const (
@@ -194,15 +196,53 @@ func (u *Updater) Identify(device string) {
 	u.o.Device = device
 }
 
-// Unconfirmed reports whether an image runs that the next reset takes back.
-func (u *Updater) Unconfirmed() bool {
-	s := u.o.Board.Running().Slot
-	return s == domain.SlotNew || s == domain.SlotPending
+// running returns what the board runs. As GiveUp may come at any time, what reads or changes the state of slots is done
+// one at a time.
+func (u *Updater) running() Running {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.o.Board.Running()
 }
 
-// GiveUp has an image that is not confirmed taken back: it could not reach the server in time. The board must then be
-// restarted.
-func (u *Updater) GiveUp() error { return u.o.Board.GiveUp() }
+// Unconfirmed reports whether an image runs that the next reset takes back.
+func (u *Updater) Unconfirmed() bool { return u.running().unconfirmed() }
+
+func (r Running) unconfirmed() bool { return r.Slot == domain.SlotNew || r.Slot == domain.SlotPending }
+
+// GiveUp has the image that runs taken back if it is not confirmed: it could not reach the server in time. The board
+// must then be restarted. It reports false if the image stays.
+func (u *Updater) GiveUp() (bool, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.givenUp || !u.o.Board.Running().unconfirmed() {
+		return u.givenUp, nil
+	}
+	if err := u.o.Board.GiveUp(); err != nil {
+		return false, err
+	}
+	u.givenUp = true
+	return true, nil
+}
+
+// startOther has the bootloader start the other slot.
+func (u *Updater) startOther() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.o.Board.Start()
+}
+
+// confirm keeps the image that runs, unless it is given up.
+func (u *Updater) confirm() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case u.givenUp:
+		return ErrRestart
+	case u.o.Board.Running().unconfirmed():
+		return u.o.Board.Confirm()
+	}
+	return nil
+}
 
 // Report returns what the device says about its firmware.
 func (u *Updater) Report() wire.FirmwareReport {

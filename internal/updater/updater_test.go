@@ -54,8 +54,7 @@ func TestAnImageThatFailsIsTakenBack(t *testing.T) {
 			domain.SlotAborted},
 		"it loses its power": {func(x *bench) { x.boot(domain.ResetPowerOn) }, "rolled_back", domain.SlotAborted},
 		"it does not reach the server": {func(x *bench) {
-			u := x.updater()
-			if !u.Unconfirmed() || u.GiveUp() != nil {
+			if given, err := x.updater().GiveUp(); !given || err != nil {
 				x.t.Error("it cannot give up")
 			}
 			x.boot(domain.ResetSoftware)
@@ -64,6 +63,22 @@ func TestAnImageThatFailsIsTakenBack(t *testing.T) {
 			x.selfTest = func(context.Context) error { return errors.New("the lamp stays dark") }
 			if err := x.serve(x.updater()); !errors.Is(err, updater.ErrRestart) {
 				x.t.Error(err)
+			}
+			x.boot(domain.ResetSoftware)
+		}, "rolled_back", domain.SlotInvalid},
+		"it is given up while it tests itself": {func(x *bench) {
+			var u *updater.Updater
+			x.selfTest = func(context.Context) error {
+				if given, err := u.GiveUp(); !given || err != nil {
+					x.t.Error("it cannot give up")
+				}
+				return nil
+			}
+			u = x.updater()
+			for range 2 { // the second connection is made before the board restarts
+				if err := x.serve(u); !errors.Is(err, updater.ErrRestart) {
+					x.t.Error(err)
+				}
 			}
 			x.boot(domain.ResetSoftware)
 		}, "rolled_back", domain.SlotInvalid},
