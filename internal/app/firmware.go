@@ -51,6 +51,7 @@ func (s *server) buildRollouts() {
 	m.rollout = rollout.New(rollout.Deps{
 		Store: s.db.Rollouts, Updates: s.db.Rollouts, Products: s.db.Products, Releases: s.db.Releases, Offers: m.firmware,
 		Devices: m.device, Bus: s.bus, Log: s.logs.Part("rollout"), Audit: m.audit, Metrics: s.reg,
+		Every: s.Config.RolloutEvery,
 	})
 	s.run("updates", m.rollout.Run)
 	if s.Config.Works() {

@@ -75,6 +75,7 @@ type Config struct {
 	FirmwareStorage int
 	FirmwareRate    int // KiB a second
 	FirmwareSite    int // of one address
+	RolloutEvery    time.Duration
 	DevicesPerUser  int
 	SendQueue       int
 	ConnectionAge   time.Duration // 0: for ever

@@ -263,6 +263,9 @@ func (c *Config) options() []option {
 		{limits, "UNHIDRA_FIRMWARE_SITE_RATE", "", "0",
 			"KiB a second that it sends to one address, such as a house or an office; 0: no limit", false,
 			num(&c.FirmwareSite, 0, 1<<30)},
+		{limits, "UNHIDRA_ROLLOUT_EVERY", "", "5s",
+			"how often rollouts go on: the server decides then which devices are next, and whether to pause; at most 30s",
+			false, dur(&c.RolloutEvery, 100*time.Millisecond, 30*time.Second)},
 		{limits, "UNHIDRA_CONNECTIONS_PER_ADDR", "", "200",
 			"WebSockets open from one address at a time, and four times as many connections of other kinds; an IPv6 address " +
 				"counts as its /64, and the /48 around it may have 16 times as many. Raise it for an office behind one address; " +

@@ -105,6 +105,7 @@ type Deps struct {
 	Audit    Recorder
 	Metrics  prometheus.Registerer // nil: none
 	Now      func() time.Time      // nil: time.Now
+	Every    time.Duration         // how often rollouts go on; 0: 5 s
 }
 
 // Service is the module of rollouts.
@@ -123,6 +124,9 @@ const noticesMost = 1024
 func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
+	}
+	if d.Every == 0 {
+		d.Every = 5 * time.Second
 	}
 	return &Service{Deps: d, metrics: newMetrics(d.Metrics), here: newAttachments(),
 		notices: make(chan string, noticesMost)}

@@ -7,14 +7,11 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-const (
-	decideEvery = 5 * time.Second
-	pruneEvery  = time.Hour
-)
+const pruneEvery = time.Hour
 
 // Decide has rollouts go on, until ctx is done. Several nodes may do that at the same time: each decision is made once.
 func (s *Service) Decide(ctx context.Context) error {
-	decide, prune := time.NewTicker(decideEvery), time.NewTicker(pruneEvery)
+	decide, prune := time.NewTicker(s.Every), time.NewTicker(pruneEvery)
 	defer decide.Stop()
 	defer prune.Stop()
 	for {
