@@ -16,7 +16,8 @@ import (
 // Where devices run a release, a patch from it to the next one is made, and devices make the image of that.
 func TestADeviceMakesAnImageOfAPatch(t *testing.T) {
 	t.Parallel()
-	live.Each(t, func(t *testing.T, s *live.Server) {
+	live.EachSetup(t, func(t *testing.T, start live.Starter) {
+		s := start(firmwaretest.Quick)
 		ctx, ann := t.Context(), s.User("ann")
 		m := firmwaretest.New(t, ann)
 		first := board.Firmware{Code: 1, Padding: 40 << 10, Seed: "lamp"}
@@ -57,7 +58,7 @@ func TestADeviceMakesAnImageOfAPatch(t *testing.T) {
 		if i := r.Images[0]; i.Deltas[0].Size == 0 || i.Deltas[0].Size > i.Size/4 {
 			t.Errorf("the patch has %d bytes, and the image %d", i.Deltas[0].Size, i.Size)
 		}
-		roll := m.Bring(second, 0)
+		roll := m.Bring(second, "")
 		<-restart
 		stop()
 		must(t, b.Boot(domain.ResetSoftware))

@@ -40,7 +40,7 @@ func registered(t *testing.T, owner *client.Client) string {
 // test it goes back, restarts a second time, and says so.
 func TestADeviceInGoIsUpdated(t *testing.T) {
 	t.Parallel()
-	s := live.Start(t, testkit.SQLite(t))
+	s := live.Start(t, testkit.SQLite(t), firmwaretest.Quick)
 	ann := s.User("ann")
 	m := firmwaretest.New(t, ann)
 	b, err := board.New(board.Model{Revision: 1, Slot: 64 << 10}, m.Build(board.Firmware{Code: 1}))
@@ -65,13 +65,13 @@ func TestADeviceInGoIsUpdated(t *testing.T) {
 		must(t, b.Boot(domain.ResetSoftware))
 		_, stop = running(t, options)
 	}
-	good := m.Bring(m.Publish(board.Firmware{Code: 2, Padding: 20 << 10}), 0)
+	good := m.Bring(m.Publish(board.Firmware{Code: 2, Padding: 20 << 10}), "")
 	restarts()
 	m.Await(good.ID, "the device has the release", func(r firmwaretest.Rollout) bool {
 		return r.Counts.States["succeeded"] == 1
 	})
 	fails.Store(true)
-	bad := m.Bring(m.Publish(board.Firmware{Code: 3, Padding: 20 << 10}), 0)
+	bad := m.Bring(m.Publish(board.Firmware{Code: 3, Padding: 20 << 10}), "")
 	restarts()
 	restarts()
 	m.Await(bad.ID, "the device is back", func(r firmwaretest.Rollout) bool { return r.Counts.Failed == 1 })

@@ -137,12 +137,15 @@ type Rollout struct {
 	}
 }
 
-// Bring brings a release to all devices, after a canary of about so many if that is not 0.
-func (m *Maker) Bring(release string, canary int) (r Rollout) {
+// Quick is the setting of a server whose rollouts tests wait for.
+const Quick = "UNHIDRA_ROLLOUT_EVERY=200ms"
+
+// Bring brings a release to all devices, to those with a tag first if that is not empty.
+func (m *Maker) Bring(release, canary string) (r Rollout) {
 	m.t.Helper()
 	stages := []map[string]any{{"percent": 100}}
-	if canary > 0 {
-		stages = []map[string]any{{"percent": 0, "at_least": canary}, {"percent": 100}}
+	if canary != "" {
+		stages = []map[string]any{{"percent": 0, "tag": canary}, {"percent": 100}}
 	}
 	m.Do("POST", "/rollouts", map[string]any{"release": release, "plan": map[string]any{"stages": stages,
 		"limits":   map[string]any{"begin": 50, "growth": 10, "per_minute": 100_000},
@@ -154,6 +157,7 @@ func (m *Maker) Bring(release string, canary int) (r Rollout) {
 func (m *Maker) Await(id, what string, done func(r Rollout) bool) (r Rollout) {
 	m.t.Helper()
 	for late := time.Now().Add(90 * time.Second); time.Now().Before(late); {
+		r = Rollout{} // a state that no device is in any more is not in the answer
 		if m.Do("GET", "/rollouts/"+id, nil, &r); done(r) {
 			return r
 		}
