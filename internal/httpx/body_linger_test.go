@@ -48,6 +48,9 @@ func TestWhoSendsFarTooMuchGetsTheAnswerAfterwards(t *testing.T) {
 			t.Errorf("%s: no answer: %v", name, err)
 			continue
 		}
+		if res.ContentLength <= 0 {
+			t.Errorf("%s: the client cannot tell that the answer is whole before the server is done", name)
+		}
 		if res.Body.Close(); res.StatusCode != http.StatusRequestEntityTooLarge || !res.Close {
 			t.Errorf("%s: %s, closes: %v", name, res.Status, res.Close)
 		}

@@ -90,9 +90,11 @@ func (p *Problem) write(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
+	body, _ := json.Marshal(p)                         // strings and numbers
+	h.Set("Content-Length", strconv.Itoa(len(body)+1)) // so that the answer is whole before linger is over
 	w.WriteHeader(p.Status)
 	if r.Method != http.MethodHead {
-		_ = json.NewEncoder(w).Encode(p)
+		_, _ = w.Write(append(body, '\n')) // if it fails, the client has gone
 	}
 }
 
