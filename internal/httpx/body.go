@@ -28,7 +28,7 @@ const (
 	writeStall  = 20 * time.Second
 	lingerTime  = 3 * time.Second // for what is left of a body that was refused
 	lingerBytes = 32 << 20
-	copySteps   = 16 // steps that are copied from a file at a time, within as many stalls
+	copySteps   = 16 // steps of a file that the kernel is asked to copy at a time
 )
 
 // hasBody reports whether r announces a body.

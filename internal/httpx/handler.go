@@ -10,6 +10,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -100,7 +101,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ctx, m.span = h.Trace.Request(ctx, "HTTP", "", r.Header.Get("traceparent"))
 	}
 	r = r.WithContext(ctx)
-	rec := &recorder{ResponseWriter: w}
+	rec := &recorder{ResponseWriter: w, encrypted: r.TLS != nil}
 	h.secure(rec, r, m)
 	defer func() {
 		if v := recover(); v != nil {
@@ -123,7 +124,8 @@ const ImagePath = "/firmware/images/"
 // exempt reports whether r does not count in the admission: handshakes, downloads of firmware, and health
 // checks, which decide whether to send more.
 func exempt(r *http.Request) bool {
-	return strings.HasPrefix(r.URL.Path, ImagePath) || r.URL.Path == socketPath || r.URL.Path == "/health" || r.URL.Path == "/ready"
+	path := r.URL.Path
+	return strings.HasPrefix(path, ImagePath) || path == socketPath || path == "/health" || path == "/ready"
 }
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, m *request) {
@@ -276,6 +278,8 @@ type recorder struct {
 	status   int
 	bytes    int64
 	hijacked bool
+	// encrypted: the kernel cannot copy files, and a write that timed out cannot be tried again
+	encrypted bool
 }
 
 func (w *recorder) WriteHeader(status int) {
@@ -302,21 +306,28 @@ func (w *recorder) Write(b []byte) (int, error) {
 	}
 }
 
-// ReadFrom is Write of what r has. Where the connection is not encrypted, the kernel copies a file.
+// ReadFrom is Write of what r has. The kernel copies a file to a connection that is not encrypted.
 func (w *recorder) ReadFrom(r io.Reader) (n int64, err error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
 	left := int64(math.MaxInt64)
-	if limited, ok := r.(*io.LimitedReader); ok { // the kernel copies through one of these, not through two
+	limited, ok := r.(*io.LimitedReader)
+	if ok { // the kernel copies through one of these, not through two
 		r, left = limited.R, limited.N
 		defer func() { limited.N -= n }()
 	}
+	if _, file := r.(*os.File); !file || w.encrypted { // what waits for r is no stall of the client
+		return io.Copy(struct{ io.Writer }{w}, io.LimitReader(r, left))
+	}
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
 	for left > 0 {
 		step := &io.LimitedReader{R: r, N: min(left, copySteps*writeStep)}
-		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(copySteps * writeStall))
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeStall))
 		m, err := io.Copy(w.ResponseWriter, step)
 		n, left, w.bytes = n+m, left-m, w.bytes+m
+		if errors.Is(err, os.ErrDeadlineExceeded) && m >= writeStep {
+			continue // the client is slow, and keeps reading
+		}
 		if err != nil || step.N > 0 { // it failed, or r is at its end
 			return n, err
 		}
