@@ -46,16 +46,17 @@ func (s *Service) serveImage(w http.ResponseWriter, r *http.Request) {
 		httpx.Fail(w, r, errNoImage())
 		return
 	}
-	if err := s.mayLoad(r, hash); err != nil {
-		httpx.Fail(w, r, err)
-		return
-	}
-	leave, err := s.downloads.enter()
+	addr := httpx.ClientAddr(r.Context())
+	leave, err := s.downloads.enter(addr)
 	if err != nil {
 		httpx.Fail(w, r, err)
 		return
 	}
 	defer leave()
+	if err := s.mayLoad(r, hash); err != nil {
+		httpx.Fail(w, r, err)
+		return
+	}
 	file, b, err := s.Files.Open(r.Context(), hash)
 	if err != nil {
 		httpx.Fail(w, r, err)
@@ -66,7 +67,7 @@ func (s *Service) serveImage(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("ETag", `"`+hash+`"`)
 	h.Set("Cache-Control", "private, max-age=31536000, immutable")
-	http.ServeContent(w, r, "", b.Created, s.downloads.paced(r.Context(), file, httpx.ClientAddr(r.Context())))
+	http.ServeContent(w, r, "", b.Created, s.downloads.paced(r.Context(), file, addr))
 }
 
 // mayLoad returns an error unless a request may load the file with a hash.

@@ -24,6 +24,7 @@ type Pace struct {
 
 const (
 	maxDownloads = 4096     // at once
+	maxOfAddr    = 1024     // of these, to one address: it holds up no others, however slowly it reads
 	paceStep     = 16 << 10 // bytes that are let through at a time
 	retryLoad    = 10 * time.Second
 )
@@ -43,6 +44,7 @@ type downloads struct {
 	now       func() time.Time
 	results   *prometheus.CounterVec
 	bytes     prometheus.Counter
+	addrs     *ratelimit.AddrCounter
 	busy      atomic.Int64
 	refused   atomic.Int64
 }
@@ -60,17 +62,27 @@ func newDownloads(p Pace, reg prometheus.Registerer, now func() time.Time) *down
 	if reg != nil {
 		reg.MustRegister(results, bytes)
 	}
-	return &downloads{results: results, bytes: bytes, Pace: p, all: limiter(p.Total), site: limiter(p.Site), now: now}
+	return &downloads{results: results, bytes: bytes, Pace: p, all: limiter(p.Total), site: limiter(p.Site), now: now,
+		addrs: ratelimit.NewAddrCounter(maxOfAddr)}
 }
 
-// enter admits a download, which must call leave at its end.
-func (d *downloads) enter() (leave func(), err error) {
+// enter admits a download to an address, which must call leave at its end.
+func (d *downloads) enter(to netip.Addr) (leave func(), err error) {
+	if !d.addrs.Acquire(to) {
+		d.refused.Add(1)
+		return nil, domain.Unavailable.Errorf(domain.CodeBusyAddress,
+			"too many downloads to your address at once; wait for some of them").After(retryLoad)
+	}
 	if d.busy.Add(1) > maxDownloads {
 		d.busy.Add(-1)
+		d.addrs.Release(to)
 		d.refused.Add(1)
 		return nil, domain.Unavailable.Errorf(domain.CodeBusy, "too many downloads at once; try again").After(retryLoad)
 	}
-	return func() { d.busy.Add(-1) }, nil
+	return func() {
+		d.busy.Add(-1)
+		d.addrs.Release(to)
+	}, nil
 }
 
 // paced returns file, so that it is read no faster than it may be sent to an address.

@@ -113,12 +113,28 @@ func TestDownloadsAreCountedByHowTheyEnd(t *testing.T) {
 func TestOneDownloadTooManyIsRefused(t *testing.T) {
 	t.Parallel()
 	d := newDownloads(Pace{}, nil, time.Now)
-	for range maxDownloads {
-		if _, err := d.enter(); err != nil {
+	from := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(n)}) }
+	var leave func()
+	for n := range maxDownloads {
+		var err error
+		if leave, err = d.enter(from(n / maxOfAddr)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := d.enter(); domain.CodeOf(err) != domain.CodeBusy {
-		t.Errorf("one more: %v", err)
+	last := from(maxDownloads/maxOfAddr - 1)
+	if _, err := d.enter(last); domain.CodeOf(err) != domain.CodeBusyAddress {
+		t.Errorf("one more to an address: %v", err)
+	}
+	if _, err := d.enter(from(99)); domain.CodeOf(err) != domain.CodeBusy {
+		t.Errorf("one more to another address: %v", err)
+	}
+	leave()
+	if leave, err := d.enter(last); err != nil {
+		t.Errorf("after one has ended: %v", err)
+	} else {
+		leave()
+	}
+	if _, err := d.enter(from(99)); err != nil {
+		t.Errorf("to another address, after one has ended: %v", err)
 	}
 }
