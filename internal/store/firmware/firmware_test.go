@@ -136,6 +136,30 @@ func TestFirmwareTakesNoMoreThanItMay(t *testing.T) {
 	})
 }
 
+// The parts of a complete file count no longer, so that an ELF file may take all that there is left.
+func TestAnELFFileCountsOnce(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		h, ctx := build(t, db), t.Context()
+		whole := h.file("e", 300)
+		u := domain.FirmwareUpload{ID: domain.NewID(domain.UploadPrefix), Product: h.product, By: h.ann,
+			Kind: domain.ELFUpload, Size: whole.Size, SHA256: whole.Hash}
+		must(t, db.Uploads.CreateUpload(ctx, u, now))
+		for n, part := range []domain.Blob{h.file("b", 200), h.file("c", 100)} {
+			_, err := db.Uploads.AddPart(ctx, u.ID, h.ann, int64(n)*200, part, whole.Size, now)
+			must(t, err)
+		}
+		if err := db.Uploads.CompleteELF(ctx, u, whole.Size-1, now); domain.CodeOf(err) != domain.CodeQuotaExceeded {
+			t.Errorf("300 bytes of 299: %v", err)
+		}
+		must(t, db.Uploads.CompleteELF(ctx, u, whole.Size, now))
+		size, err := db.Releases.ELF(ctx, h.product, whole.Hash)
+		if must(t, err); size != whole.Size {
+			t.Errorf("it has %d bytes", size)
+		}
+	})
+}
+
 // An active release stays, since devices may have it, and so does its product.
 func TestWhatDevicesMayHaveIsNotDeleted(t *testing.T) {
 	t.Parallel()

@@ -151,16 +151,16 @@ func (repo *Uploads) CompleteELF(
 		if err != nil {
 			return err
 		}
+		if err := dropUpload(ctx, t, u.ID, now); err != nil { // first: its parts count no longer
+			return err
+		}
 		ref := blobs.Ref{Holder: elfHolder(p.ID, u.SHA256), Hash: u.SHA256, Owner: p.Owner.ID, Quota: quota}
 		if err := blobs.AddRef(ctx, t, ref, now); err != nil {
 			return err
 		}
 		_, err = t.ExecContext(ctx, `INSERT INTO firmware_elfs (product_id, sha256, size, added_at) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (product_id, sha256) DO NOTHING`, p.ID, u.SHA256, u.Size, store.Millis(now))
-		if err != nil {
-			return err
-		}
-		return dropUpload(ctx, t, u.ID, now)
+		return err
 	})
 }
 
