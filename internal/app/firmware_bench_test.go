@@ -21,6 +21,7 @@ import (
 	"github.com/unhidra/unhidra/internal/testkit"
 	"github.com/unhidra/unhidra/internal/testkit/live"
 	"github.com/unhidra/unhidra/internal/testkit/node"
+	"github.com/unhidra/unhidra/internal/testkit/traffic"
 )
 
 const downloads = 1000 // at once, of 1 MiB each
@@ -79,17 +80,13 @@ func loadOnce(ctx context.Context, url string, size int) error {
 // imageServer starts a server as a process that has an image, and returns a link to it.
 func imageServer(b *testing.B, image []byte) (link string, pids func() []int) {
 	b.Helper()
-	ctx := b.Context()
+	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
+	defer cancel()
 	var log testkit.Buffer
 	n := node.New(b, node.Build(b), &log, "AUTH_DB_PATH="+filepath.Join(b.TempDir(), "unhidra.db"),
 		"UNHIDRA_CONNECTIONS_PER_ADDR=5000", "UNHIDRA_LOG_LEVEL=warn")
 	n.Start()
-	for range 200 {
-		if n.Ready(ctx) {
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	traffic.Wait(ctx, b, "the server takes requests", func() bool { return n.Ready(ctx) })
 	c := client.New(n.URL())
 	fail := func(err error) {
 		if err != nil {
@@ -138,15 +135,16 @@ server { listen 127.0.0.1:%[2]d; root %[1]s; } }`, dir, port)
 	p := node.Command(b, &log, os.Environ(), "nginx", "-c", filepath.Join(dir, "nginx.conf"), "-p", dir)
 	p.Start()
 	url = fmt.Sprintf("http://127.0.0.1:%d/image.bin", port)
-	for range 100 {
-		if err = loadOnce(b.Context(), url, len(file)); err == nil {
-			return url, func() []int { return []int{p.PID()} }
+	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Second)
+	defer cancel()
+	defer func() {
+		if b.Failed() {
+			errors, _ := os.ReadFile(filepath.Join(dir, "error.log"))
+			b.Logf("nginx: %s\n%s", errors, log.String())
 		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	errors, _ := os.ReadFile(filepath.Join(dir, "error.log"))
-	b.Fatalf("nginx: %v\n%s\n%s", err, errors, log.String())
-	return "", nil
+	}()
+	traffic.Wait(ctx, b, "nginx serves the file", func() bool { return loadOnce(ctx, url, len(file)) == nil })
+	return url, func() []int { return []int{p.PID()} }
 }
 
 // cpuOf is the processor time that processes have used.

@@ -79,7 +79,8 @@ func (s *Service) CompleteUpload(
 	if err != nil {
 		return u, fmt.Errorf("keep a file to inspect: %w", err)
 	}
-	defer func() { _ = errors.Join(copied.Close(), os.Remove(copied.Name())) }() // it was read
+	defer os.Remove(copied.Name()) // it was only read
+	defer copied.Close()
 	if err := s.join(ctx, u, copied); err != nil {
 		return u, err
 	}
