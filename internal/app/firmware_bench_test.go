@@ -38,8 +38,8 @@ func BenchmarkDownloads(b *testing.B) {
 		pids      func() []int
 	}{{"unhidra", link, server}, {"nginx", page, peer}} {
 		b.Run(c.name, func(b *testing.B) {
+			before, begin, gb := cpuOf(b, c.pids()), time.Now(), 0.0
 			for b.Loop() {
-				before, begin := cpuOf(b, c.pids()), time.Now()
 				var wg sync.WaitGroup
 				for range downloads {
 					wg.Go(func() {
@@ -49,10 +49,10 @@ func BenchmarkDownloads(b *testing.B) {
 					})
 				}
 				wg.Wait()
-				gb := float64(downloads) * float64(len(image)) / 1e9
-				b.ReportMetric((cpuOf(b, c.pids())-before).Seconds()/gb, "cpu-s/GB")
-				b.ReportMetric(gb*1000/time.Since(begin).Seconds(), "MB/s")
+				gb += float64(downloads) * float64(len(image)) / 1e9
 			}
+			b.ReportMetric((cpuOf(b, c.pids())-before).Seconds()/gb, "cpu-s/GB")
+			b.ReportMetric(gb*1000/time.Since(begin).Seconds(), "MB/s")
 		})
 	}
 }
