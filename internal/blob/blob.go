@@ -99,7 +99,10 @@ const (
 )
 
 // Service stores files.
-type Service struct{ Deps }
+type Service struct {
+	Deps
+	recent recent
+}
 
 // New returns a service. Run deletes files without references.
 func New(d Deps) *Service {
@@ -112,5 +115,5 @@ func New(d Deps) *Service {
 	if d.Full == nil {
 		d.Full = func() error { return nil }
 	}
-	return &Service{d}
+	return &Service{Deps: d, recent: recent{rows: make(map[string]domain.Blob)}}
 }

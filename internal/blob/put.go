@@ -112,18 +112,29 @@ func objectName(hash string) string {
 // Open returns the content of the blob with a hash. The reader streams from the objects and can
 // seek, for range requests.
 func (s *Service) Open(ctx context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error) {
+	files, ok := s.Objects.(Opener)
+	if !ok {
+		b, err := s.Rows.Blob(ctx, hash)
+		if err != nil {
+			return nil, b, err
+		}
+		return &reader{ctx: ctx, objects: s.Objects, blob: b}, b, nil
+	}
+	if b, known := s.recent.get(hash); known {
+		if f, err := files.OpenObject(b.Object); err == nil {
+			return f, b, nil
+		}
+	}
 	b, err := s.Rows.Blob(ctx, hash)
 	if err != nil {
 		return nil, b, err
 	}
-	if files, ok := s.Objects.(Opener); ok {
-		f, err := files.OpenObject(b.Object)
-		if err != nil {
-			return nil, b, err
-		}
-		return f, b, nil
+	f, err := files.OpenObject(b.Object)
+	if err != nil {
+		return nil, b, err
 	}
-	return &reader{ctx: ctx, objects: s.Objects, blob: b}, b, nil
+	s.recent.put(b)
+	return f, b, nil
 }
 
 // A reader reads one object. After a Seek it requests the object again.
