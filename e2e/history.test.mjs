@@ -48,7 +48,10 @@ after(async () => {
 
 const messages = (where) => where.getByRole('log').getByRole('article');
 
-/** Scrolls by steps; after each, watches a line in the middle for some frames. Returns the most lines there were, and the farthest that one moved by itself. */
+/**
+ * Scrolls by steps; after each, watches a line in the middle for some frames. Returns the most nodes there were, how
+ * far a line moved by itself, and how many lines were rendered anew while they were watched.
+ */
 const scroll = (where, steps, by) =>
   where.evaluate(
     async ([steps, by]) => {
@@ -57,6 +60,7 @@ const scroll = (where, steps, by) =>
       const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
       let most = 0;
       let jump = 0;
+      let again = 0;
       const numbers = new Set();
       for (let i = 0; i < steps; i++) {
         box.scrollBy(0, by);
@@ -74,8 +78,9 @@ const scroll = (where, steps, by) =>
           const now = key && box.querySelector(`[data-line="${CSS.escape(key)}"]`)?.getBoundingClientRect().top;
           jump = Math.max(jump, now === undefined ? Infinity : Math.abs(now - was));
         }
+        if (line && !line.isConnected) again++;
       }
-      return { most, jump, seen: numbers.size };
+      return { most, jump, again, seen: numbers.size };
     },
     [steps, by],
   );
@@ -92,6 +97,7 @@ test('a hundred thousand messages scroll: few nodes, and nothing moves under the
     assert.ok(got.most < 3000, `${got.most} nodes in the page`);
     // A line that opens or closes a group of messages grows by its name; more than that must never show.
     assert.ok(got.jump <= 40, `a line moved by ${got.jump} pixels`);
+    assert.equal(got.again, 0, 'lines in sight were rendered anew');
   }
   await shot(page, 'history');
 });
