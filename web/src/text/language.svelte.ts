@@ -24,7 +24,7 @@ function wordsOf(tag: string): Catalogue {
   return all;
 }
 
-/** Reads the texts of these parts in a language, '' are those of the first load. A part that it has not got is English. */
+/** Reads the texts of these parts in a language; '' are those of the first load. What it has not got is English. */
 async function readParts(tag: string, parts: readonly string[]): Promise<void> {
   const one = async (part: string) => {
     const name = part ? `${part}/${tag}` : tag;
