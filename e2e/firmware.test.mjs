@@ -66,7 +66,8 @@ test('a product is made, and trusts keys that the server does not have', async (
   await ann.getByRole('button', { name: 'Create product' }).click();
   await ann.getByRole('heading', { name: 'Trusted keys' }).waitFor();
   await shot(ann, 'firmware-keys');
-  assert.equal(await download(ann.getByRole('button', { name: 'Download server.pub.pem' }), 'server.pub.pem'), 'server.pub.pem');
+  const serverKey = ann.getByRole('button', { name: 'Download server.pub.pem' });
+  assert.equal(await download(serverKey, 'server.pub.pem'), 'server.pub.pem');
   // What the page shows is typed as it stands there.
   const shown = await ann.getByLabel('Commands for your machine').innerText();
   for (const line of shown.replaceAll('\\\n', ' ').split('\n')) maker(...line.split(/\s+/).slice(2));
@@ -142,7 +143,11 @@ const api = (method, path, body) =>
   ann.evaluate(
     async ([method, path, body]) => {
       const { access_token } = await (
-        await fetch('/api/v1/auth/refresh', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' })
+        await fetch('/api/v1/auth/refresh', {
+          method: 'POST',
+          headers: { 'Content-Type': 'application/json' },
+          body: '{}',
+        })
       ).json();
       const answer = await fetch(`/api/v1${path}`, {
         method,
@@ -182,7 +187,8 @@ test('a bad build is rolled out, pauses by itself, and goes on without the revis
     const all = await Promise.all(items.map((d) => api('GET', `/devices/${d.id}/firmware`)));
     known = items.filter((d, i) => all[i].version && (d.revision = all[i].revision));
   }
-  for (const d of known.filter((d) => d.revision === 1).slice(0, 15)) await api('PATCH', `/devices/${d.id}`, { tags: ['first'] });
+  const first = known.filter((d) => d.revision === 1).slice(0, 15);
+  for (const d of first) await api('PATCH', `/devices/${d.id}`, { tags: ['first'] });
   assert.equal(known.filter((d) => d.revision === 3).length, 3);
   // A test cannot wait for the days that a stage is watched, and ten minutes for each device.
   await ann.route('**/api/v1/firmware/rollouts', (route) => {

@@ -42,8 +42,9 @@ before(async () => {
   }
   room = await call('ann', 'POST', '/rooms', { kind: 'public', name: 'Workshop' });
   await call('bob', 'POST', `/rooms/${room.id}/join`);
-  for (let i = 0; i < 40; i++) await call('ann', 'POST', `/rooms/${room.id}/messages`, { key: `k${i}`, text: `line ${i}` });
-  await call('ann', 'POST', `/rooms/${room.id}/messages`, { key: 'tea', text: 'tea?' });
+  const messages = `/rooms/${room.id}/messages`;
+  for (let i = 0; i < 40; i++) await call('ann', 'POST', messages, { key: `k${i}`, text: `line ${i}` });
+  await call('ann', 'POST', messages, { key: 'tea', text: 'tea?' });
   const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
   for (const name of ['ann', 'bob']) {
     people[name] = await visitor(browser, name === 'bob' ? phone : {});
@@ -117,7 +118,8 @@ story('by keyboard alone one reacts, and takes it back', async ({ ann, bob }) =>
   await chip(bob, '👍 1').waitFor();
   assert.ok(await of(ann, 'tea?').evaluate((row) => row === document.activeElement), 'the message has the focus again');
   const mine = chip(ann, '👍 1, you reacted');
-  for (let i = 0; i < 12 && !(await mine.evaluate((b) => b === document.activeElement)); i++) await ann.keyboard.press('Tab');
+  const focused = () => mine.evaluate((b) => b === document.activeElement);
+  for (let i = 0; i < 12 && !(await focused()); i++) await ann.keyboard.press('Tab');
   await ann.keyboard.press('Enter');
   await mine.waitFor({ state: 'detached' });
   assert.ok(await of(ann, 'tea?').evaluate((row) => row.contains(document.activeElement)), 'the focus is not lost');

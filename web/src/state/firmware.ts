@@ -131,7 +131,8 @@ export class Firmware implements port.Firmware {
 
   async crashes(product: string, version: string): Promise<port.CrashGroup[]> {
     const query = new URLSearchParams({ ...(version && { version }) });
-    return (await this.#api.call<{ items: port.CrashGroup[] }>('GET', `${productPath(product)}/crashes?${query}`)).items;
+    const path = `${productPath(product)}/crashes?${query}`;
+    return (await this.#api.call<{ items: port.CrashGroup[] }>('GET', path)).items;
   }
 
   manifest(release: string): Promise<port.Signed> {

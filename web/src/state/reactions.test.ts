@@ -63,7 +63,8 @@ test('whenever a page is loaded, and from wherever the log is replayed over it, 
       log.push(reacts(seq, who, emoji, add));
     }
     const loaded = chance(log.length + 1);
-    let view = of({ items: [{ ...reacts(1, 'u1', '', true), type: 'message.created', message: page(log.slice(0, loaded), 'u0') }] });
+    const first = page(log.slice(0, loaded), 'u0');
+    let view = of({ items: [{ ...reacts(1, 'u1', '', true), type: 'message.created', message: first }] });
     for (let from = chance(loaded + 1); from < log.length; ) {
       const n = 1 + chance(20);
       view = apply(view, log.slice(from, from + n), 'u0');
@@ -75,7 +76,8 @@ test('whenever a page is loaded, and from wherever the log is replayed over it, 
 
 test('an edit keeps the reactions, and which of them are one’s own', () => {
   const had = message({ reactions: [{ emoji: '👍', count: 30, users: [], mine: true }], reactions_seq: 40 });
-  const edit = message({ text: 'coffee?', edits: 1, reactions: [{ emoji: '👍', count: 30, users: [] }], reactions_seq: 40 });
+  const reactions = [{ emoji: '👍', count: 30, users: [] }];
+  const edit = message({ text: 'coffee?', edits: 1, reactions, reactions_seq: 40 });
   expect(merged(edit, had)).toEqual({ ...edit, reactions: had.reactions });
   const newer = { ...edit, reactions: [], reactions_seq: 41 };
   expect(merged(newer, had).reactions).toEqual([]);

@@ -24,7 +24,9 @@ const bandOf: Record<string, Band> = {
 
 /** Whether a rollout has begun, and there is no device that it is for. */
 export const fitsNone = (r: Rollout): boolean =>
-  ['running', 'soaking', 'completed'].includes(r.state) && r.devices === 0 && Object.keys(r.counts?.states ?? {}).length === 0;
+  ['running', 'soaking', 'completed'].includes(r.state) &&
+  r.devices === 0 &&
+  Object.keys(r.counts?.states ?? {}).length === 0;
 
 /**
  * How many of the devices that are meant are in each band. Those that nobody has heard of wait, unless the rollout is

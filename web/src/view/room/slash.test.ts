@@ -43,7 +43,8 @@ test('what is no command of the room is a message', () => {
 
 test('a group is told by its name after an action of a device in the room', () => {
   const devices = [device('dev_1', 'A', [fan, say]), device('dev_2', 'B', [fan])];
-  expect(parseGroup('/fan @pumps off', devices, ['pumps'])).toEqual({ group: 'pumps', actuator: fan, args: { on: false } });
+  const off = { group: 'pumps', actuator: fan, args: { on: false } };
+  expect(parseGroup('/fan @pumps off', devices, ['pumps'])).toEqual(off);
   for (const text of ['/fan @unknown on', '/light @pumps on', '/say 3 @pumps', 'fan @pumps on'])
     expect(parseGroup(text, devices, ['pumps'])).toBe(undefined);
   expect(() => parseGroup('/fan @pumps', devices, ['pumps'])).toThrow(NotACommand);
