@@ -35,7 +35,7 @@ func (repo *Settings) FollowDefaults(ctx context.Context, now time.Time) (change
 			return changed, err
 		}
 		for _, device := range slices.Sorted(maps.Keys(wanted)) {
-			s, moved, err := repo.inherit(ctx, device, wanted[device], now)
+			s, moved, err := repo.inherit(ctx, owner, device, wanted[device], now)
 			if err != nil {
 				return changed, err
 			}
@@ -127,14 +127,15 @@ func heirsOf(ctx context.Context, q store.Queryer, owner string) ([]heir, error)
 	})
 }
 
-// inherit gives a device its defaults. moved is false if that changes nothing of what is desired: its own go before.
-// Defaults that do not fit beside its own are left as they were.
+// inherit gives a device of owner its defaults. moved is false if that changes nothing of what is desired: its own go
+// before. Defaults that do not fit beside its own are left as they were, and so are those of a device that has changed
+// hands meanwhile.
 func (repo *Settings) inherit(
-	ctx context.Context, device string, defaults map[string]any, now time.Time,
+	ctx context.Context, owner, device string, defaults map[string]any, now time.Time,
 ) (s domain.Shadow, moved bool, err error) {
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		moved = false
-		if s, err = lockShadow(ctx, t, device); err != nil {
+		if s, err = lockShadow(ctx, t, device); err != nil || s.Owner != owner {
 			return err
 		}
 		desired, err := domain.MergeSettings(defaults, s.Own)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store/all"
+	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
@@ -82,5 +83,40 @@ func TestDefaultsReachDevicesByVersions(t *testing.T) {
 			t.Fatal(err)
 		}
 		follow("without either", 1, 7, map[string]any{})
+	})
+}
+
+// A device that has changed hands since its defaults were decided on gets none of its former owner's.
+func TestDefaultsOfAFormerOwnerReachNoDevice(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, now := t.Context(), time.Now()
+		testkit.Room(t, db, 2)
+		ann, bob := testkit.UserID(0), testkit.UserID(1)
+		d := domain.Device{ID: "dev_00000000000000000000000001", Owner: domain.UserRef{ID: ann}, Name: "Pump"}
+		k, secret := domain.DeviceKey{ID: "key", Device: d.ID}, domain.DeviceSecret{Hash: []byte{1}}
+		if err := db.Devices.CreateDevice(ctx, d, k, secret, nil, 0, now); err != nil {
+			t.Fatal(err)
+		}
+		inherit := func(owner string) bool {
+			t.Helper()
+			_, moved, err := devices.Inherit(db.Settings, ctx, owner, d.ID, map[string]any{"interval": 60.0}, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return moved
+		}
+		if _, err := db.Departure.Transfer(ctx, d.ID, bob, false, 0, now); err != nil {
+			t.Fatal(err)
+		}
+		if inherit(ann) {
+			t.Error("bob's device has ann's defaults")
+		}
+		if s, err := db.Settings.Shadow(ctx, d.ID); err != nil || len(s.Desired)+len(s.Defaults) > 0 {
+			t.Errorf("after that: %+v, %v", s, err)
+		}
+		if !inherit(bob) {
+			t.Error("bob's device does not have bob's defaults")
+		}
 	})
 }
