@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
+import { connectBoard, openBoard, report } from './board.mjs';
 import { composer, launch, line, shot, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
@@ -23,9 +24,7 @@ before(async () => {
   );
   await ann.goto(server.setupLink);
   await signUp(ann, 'ann', 'Ann Smith', 'Create administrator account');
-  // The device is a program of its own, in a page that nobody is signed in on.
-  board = await visitor(browser);
-  await board.goto(`${server.url}/health`);
+  board = await openBoard(browser, server);
 });
 
 after(async () => {
@@ -33,70 +32,34 @@ after(async () => {
   await server.close();
 });
 
-/** Connects the device, which describes itself and obeys. */
-const connect = () =>
-  board.evaluate(async (key) => {
-    const ws = new WebSocket(`${location.origin.replace('http', 'ws')}/ws`, ['device', key]);
-    const waiting = new Map();
-    let n = 0;
-    globalThis.ask = (type, data) =>
-      new Promise((done, failed) => {
-        const id = String(++n);
-        waiting.set(id, { done, failed });
-        ws.send(JSON.stringify({ id, type, data }));
-      });
-    ws.onmessage = async (e) => {
-      const f = JSON.parse(e.data);
-      const w = waiting.get(f.id);
-      if (w) {
-        waiting.delete(f.id);
-        return f.type === 'ok' ? w.done(f.data) : w.failed(new Error(e.data));
-      }
-      if (f.type === 'settings') {
-        const { version, settings } = f.data;
-        const errors = settings.mode === 'turbo' ? { mode: 'this pump has no turbo' } : {};
-        await ask('settings_result', { version, settings: { interval: settings.interval ?? 10 }, errors });
-      }
-      if (f.type === 'command') {
-        globalThis.obeyed = f.data;
-        globalThis.commands = (globalThis.commands ?? 0) + 1;
-        await ask('command_result', { id: f.data.id, state: 'done', result: 'spinning' });
-      }
-    };
-    await new Promise((open, failed) => {
-      ws.onopen = open;
-      ws.onclose = failed;
-    });
-    const capabilities = {
-      model: 'Greenhouse node',
-      firmware: '1.4.2',
-      sensors: [
-        { name: 'temperature', title: 'Temperature', unit: 'Cel', kind: 'number', precision: 1 },
-        { name: 'humidity', title: 'Humidity', unit: '%RH', kind: 'number', precision: 0 },
-        { name: 'door', title: 'Door', kind: 'bool' },
-      ],
-      actuators: [
-        { name: 'fan', title: 'Fan', args: [{ name: 'on', kind: 'bool', required: true }] },
-        {
-          name: 'target',
-          title: 'Target temperature',
-          args: [{ name: 'value', kind: 'number', unit: 'Cel', min: 5, max: 35, required: true }],
-        },
-        { name: 'erase', title: 'Erase settings', destructive: true },
-      ],
-      settings: [
-        { name: 'interval', title: 'Interval', kind: 'number', unit: 's', min: 5 },
-        { name: 'mode', title: 'Mode', kind: 'choice', options: ['eco', 'turbo'] },
-      ],
-    };
-    await ask('describe', { capabilities });
-  }, key);
+const capabilities = {
+  model: 'Greenhouse node',
+  firmware: '1.4.2',
+  sensors: [
+    { name: 'temperature', title: 'Temperature', unit: 'Cel', kind: 'number', precision: 1 },
+    { name: 'humidity', title: 'Humidity', unit: '%RH', kind: 'number', precision: 0 },
+    { name: 'door', title: 'Door', kind: 'bool' },
+  ],
+  actuators: [
+    { name: 'fan', title: 'Fan', args: [{ name: 'on', kind: 'bool', required: true }] },
+    {
+      name: 'target',
+      title: 'Target temperature',
+      args: [{ name: 'value', kind: 'number', unit: 'Cel', min: 5, max: 35, required: true }],
+    },
+    { name: 'erase', title: 'Erase settings', destructive: true },
+  ],
+  settings: [
+    { name: 'interval', title: 'Interval', kind: 'number', unit: 's', min: 5 },
+    { name: 'mode', title: 'Mode', kind: 'choice', options: ['eco', 'turbo'] },
+  ],
+};
+
+const connect = () => connectBoard(board, key, capabilities);
 
 const says = async (box, text) =>
   ann.waitForFunction(([node, value]) => node.value === value, [await box.elementHandle(), text]);
 const emptied = (box) => says(box, '');
-
-const report = (data) => board.evaluate((d) => globalThis.ask('report', d), data);
 
 test('a device is registered, and its page waits for it', async () => {
   await ann.getByRole('link', { name: 'Devices' }).click();
@@ -129,15 +92,15 @@ test('readings come at once, and their chart goes on by itself', async () => {
       door: i % 60 < 6,
     },
   }));
-  const ack = await report({ reports });
+  const ack = await report(board, { reports });
   assert.equal(ack.accepted, 240);
-  await report({ readings: { temperature: 24.6, humidity: 61, door: true } });
+  await report(board, { readings: { temperature: 24.6, humidity: 61, door: true } });
   const card = ann.getByRole('list', { name: 'Latest values' }).getByRole('link');
   await card.filter({ hasText: '24.6' }).waitFor();
   assert.equal(await card.count(), 3);
   const chart = ann.getByRole('application', { name: 'Chart of Temperature' });
   await chart.waitFor();
-  await report({ readings: { temperature: 25.1 } });
+  await report(board, { readings: { temperature: 25.1 } });
   await card.filter({ hasText: '25.1' }).waitFor();
   assert.equal(watches, followed, 'what comes has the page ask anew');
   await chart.focus();
@@ -202,7 +165,7 @@ test('a device is set, and says what it did not take', async () => {
 });
 
 test('the log of a device says what was refused', async () => {
-  await report({ readings: { temperature: 'warm' } });
+  await report(board, { readings: { temperature: 'warm' } });
   const log = ann.locator('details').filter({ hasText: 'Log' });
   const refused = log.getByText('Reading refused: temperature');
   for (const late = Date.now() + 30_000; !(await refused.isVisible()); ) {
@@ -303,14 +266,14 @@ test('an alarm is raised in the room once, and acknowledged there', async () => 
   await form.getByRole('button', { name: 'Add', exact: true }).click();
   await ann.getByRole('list', { name: 'Alarm rules' }).getByText('Temperature above 30 °C').first().waitFor();
   await ann.getByText(/posted to Garden, escalates after 5 minutes/).waitFor();
-  for (const temperature of [29, 31.5, 32]) await report({ readings: { temperature } });
+  for (const temperature of [29, 31.5, 32]) await report(board, { readings: { temperature } });
   await ann.getByRole('link', { name: 'Garden' }).click();
   const log = ann.getByRole('log');
   await log.getByText(/Greenhouse raised an alarm: Temperature above 30 °C/).waitFor();
   await accessibleEverywhere(ann, 'device-room');
   await log.getByRole('button', { name: 'Acknowledge' }).click();
   await log.getByText(/\(acknowledged\)/).waitFor();
-  await report({ readings: { temperature: 24 } });
+  await report(board, { readings: { temperature: 24 } });
   await log.getByText(/Temperature above 30 °C is over/).waitFor();
   assert.equal(await log.getByText(/raised an alarm/).count(), 1);
   assert.equal(ann.broken, undefined);
@@ -402,7 +365,7 @@ test('alarms wait until maintenance is over, and its page says so', async () => 
   await form.getByLabel('How often').selectOption('Once');
   await form.getByRole('button', { name: 'Add', exact: true }).click();
   await ann.getByText(/^Maintenance until .*New pump/).waitFor();
-  await report({ readings: { temperature: 33 } });
+  await report(board, { readings: { temperature: 33 } });
   await ann.getByText(/not posted before/).waitFor();
   await accessibleEverywhere(ann, 'device-maintenance');
   await ann.getByRole('button', { name: 'Remove New pump' }).click();
@@ -431,7 +394,7 @@ test('the members of a room arrange a dashboard of its devices', async () => {
   await ann.getByRole('button', { name: 'Arrange' }).waitFor();
   const titles = await ann.getByRole('region', { name: 'Dashboard' }).getByRole('heading', { level: 3 }).allInnerTexts();
   assert.deepEqual(titles, ['Greenhouse · Temperature', 'Alarms', 'Greenhouse · Fan']);
-  await report({ readings: { temperature: 22.4 } });
+  await report(board, { readings: { temperature: 22.4 } });
   await ann.getByText('22.4 °C', { exact: false }).first().waitFor();
   await ann.getByRole('button', { name: 'On', exact: true }).click();
   await ann.reload();

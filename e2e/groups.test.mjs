@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
+import { connectBoard, openBoard, report } from './board.mjs';
 import { composer, launch, shot, signUp, visitor } from './people.mjs';
 import { Server } from './server.mjs';
 
@@ -11,7 +12,6 @@ let browser;
 let ann;
 let bob;
 let board;
-let key;
 
 before(async () => {
   await server.start();
@@ -22,8 +22,7 @@ before(async () => {
   bob = await visitor(browser, { reducedMotion: 'reduce' });
   await bob.goto(`${server.url}/register`);
   await signUp(bob, 'bob', 'Bob Jones', 'Create account');
-  board = await visitor(browser);
-  await board.goto(`${server.url}/health`);
+  board = await openBoard(browser, server);
 });
 
 after(async () => {
@@ -31,40 +30,11 @@ after(async () => {
   await server.close();
 });
 
-/** Connects the device, which describes itself, obeys and takes settings. */
-const connect = () =>
-  board.evaluate(async (key) => {
-    const ws = new WebSocket(`${location.origin.replace('http', 'ws')}/ws`, ['device', key]);
-    const waiting = new Map();
-    let n = 0;
-    const ask = (type, data) =>
-      new Promise((done) => {
-        const id = String(++n);
-        waiting.set(id, done);
-        ws.send(JSON.stringify({ id, type, data }));
-      });
-    globalThis.ask = ask;
-    ws.onmessage = async (e) => {
-      const f = JSON.parse(e.data);
-      waiting.get(f.id)?.(f.data);
-      if (f.type === 'settings') {
-        globalThis.settings = f.data.settings;
-        await ask('settings_result', { version: f.data.version, settings: f.data.settings });
-      }
-      if (f.type === 'command') {
-        globalThis.obeyed = f.data;
-        await ask('command_result', { id: f.data.id, state: 'done' });
-      }
-    };
-    await new Promise((open) => (ws.onopen = open));
-    const capabilities = {
-      sensors: [{ name: 'temperature', title: 'Temperature', unit: 'Cel', kind: 'number' }],
-      actuators: [{ name: 'fan', title: 'Fan', args: [{ name: 'on', kind: 'bool', required: true }] }],
-      settings: [{ name: 'interval', title: 'Interval', kind: 'number', unit: 's', min: 5 }],
-    };
-    await ask('describe', { capabilities });
-    await ask('report', { readings: { temperature: 21.5 } });
-  }, key);
+const capabilities = {
+  sensors: [{ name: 'temperature', title: 'Temperature', unit: 'Cel', kind: 'number' }],
+  actuators: [{ name: 'fan', title: 'Fan', args: [{ name: 'on', kind: 'bool', required: true }] }],
+  settings: [{ name: 'interval', title: 'Interval', kind: 'number', unit: 's', min: 5 }],
+};
 
 const register = async (name) => {
   await ann.getByRole('link', { name: 'Devices', exact: true }).click();
@@ -75,8 +45,8 @@ const register = async (name) => {
 };
 
 test('a group is told something at once, and says how far that has come', async () => {
-  key = await register('Pump');
-  await connect();
+  await connectBoard(board, await register('Pump'), capabilities);
+  await report(board, { readings: { temperature: 21.5 } });
   await register('Lamp');
   await ann.getByRole('link', { name: 'Devices', exact: true }).click();
   await ann.getByRole('link', { name: 'New group' }).click();
