@@ -134,11 +134,10 @@ func TestADevicesLogSaysWhatWasRefused(t *testing.T) {
 				Count                         int64
 			}
 		}
-		deadline := time.Now().Add(patience)
-		for len(list.Items) < len(want) && time.Now().Before(deadline) {
-			time.Sleep(200 * time.Millisecond)
+		comes(func() bool {
 			must(t, ann.Do(ctx, "GET", "/devices/"+d.Device.ID+"/log", nil, &list))
-		}
+			return len(list.Items) >= len(want)
+		})
 		for _, n := range list.Items {
 			key := n.Kind + " " + n.Subject + " " + n.Reason
 			if want[key] != n.Count {

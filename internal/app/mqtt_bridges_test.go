@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/unhidra/unhidra/client"
 	"github.com/unhidra/unhidra/internal/mqtt/packet"
@@ -17,24 +16,21 @@ import (
 func behind(t *testing.T, owner *client.Client, bridge string, count int) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	if !comes(func() bool {
 		var page struct {
 			Items []struct{ ID, Name, Bridge string }
 		}
-		if err := owner.Do(t.Context(), "GET", "/devices", nil, &page); err != nil {
-			t.Fatal(err)
-		}
+		must(t, owner.Do(t.Context(), "GET", "/devices", nil, &page))
 		for _, d := range page.Items {
 			if d.Bridge == bridge {
 				all[d.Name] = d.ID
 			}
 		}
-		if len(all) >= count {
-			return all
-		}
+		return len(all) >= count
+	}) {
+		t.Fatalf("the bridge speaks for %v", all)
 	}
-	t.Fatalf("the bridge speaks for %v", all)
-	return nil
+	return all
 }
 
 // zigbee2mqtt publishes what it announces of a device, a plug with a thermometer.
@@ -150,8 +146,8 @@ func TestMQTTBridgesMayRetainMore(t *testing.T) {
 	})
 }
 
-// The devices behind a bridge are there as long as it is connected, unless it says otherwise of one: also when it did so
-// before the server began.
+// The devices behind a bridge are there as long as it is connected, unless it says otherwise of one: also when it did
+// so before the server began.
 func TestMQTTDevicesBehindABridgeAreThereOrNot(t *testing.T) {
 	t.Parallel()
 	live.EachSetup(t, func(t *testing.T, start live.Starter) {

@@ -7,9 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/unhidra/unhidra/client"
 	"github.com/unhidra/unhidra/internal/mqtt/packet"
@@ -37,66 +37,58 @@ func lastValues(t *testing.T, owner *client.Client, device string) map[string]st
 	return values
 }
 
-// capabilities waits until a device has said that it has an actuator.
+// awaitActuator waits until a device has said that it has an actuator.
 func awaitActuator(t *testing.T, owner *client.Client, device, name string) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	type actuator struct{ Name string }
+	if !comes(func() bool {
 		var out struct {
-			Capabilities struct{ Actuators []struct{ Name string } }
+			Capabilities struct{ Actuators []actuator }
 		}
-		if err := owner.Do(t.Context(), "GET", "/devices/"+device, nil, &out); err != nil {
-			t.Fatal(err)
-		}
-		for _, a := range out.Capabilities.Actuators {
-			if a.Name == name {
-				return
-			}
-		}
+		must(t, owner.Do(t.Context(), "GET", "/devices/"+device, nil, &out))
+		return slices.Contains(out.Capabilities.Actuators, actuator{name})
+	}) {
+		t.Fatalf("the device has no actuator %s", name)
 	}
-	t.Fatalf("the device has no actuator %s", name)
 }
 
 // awaitSensor waits until a device has said that it has a sensor, and returns its kind, and what is not supported
 // of the device.
 func awaitSensor(t *testing.T, owner *client.Client, device, sensor string) (kind, unsupported string) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	comes(func() bool {
 		var out struct {
 			Capabilities struct {
 				Sensors     []struct{ Name, Kind string }
 				Unsupported []struct{ Name, Why string }
 			}
 		}
-		if err := owner.Do(t.Context(), "GET", "/devices/"+device, nil, &out); err != nil {
-			t.Fatal(err)
-		}
+		must(t, owner.Do(t.Context(), "GET", "/devices/"+device, nil, &out))
 		unsupported = ""
 		for _, u := range out.Capabilities.Unsupported {
 			unsupported += u.Name + ": " + u.Why
 		}
 		for _, s := range out.Capabilities.Sensors {
 			if s.Name == sensor {
-				return s.Kind, unsupported
+				kind = s.Kind
 			}
 		}
-	}
-	return "", unsupported
+		return kind != ""
+	})
+	return kind, unsupported
 }
 
 // awaitCommand waits until a command has ended, and returns how.
 func awaitCommand(t *testing.T, owner *client.Client, device, id string) (state, why string) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		var c struct{ State, Error string }
-		if err := owner.Do(t.Context(), "GET", "/devices/"+device+"/commands/"+id, nil, &c); err != nil {
-			t.Fatal(err)
-		}
-		if c.State == "done" || c.State == "failed" || c.State == "expired" {
-			return c.State, c.Error
-		}
-		state = c.State
+	var c struct{ State, Error string }
+	if !comes(func() bool {
+		must(t, owner.Do(t.Context(), "GET", "/devices/"+device+"/commands/"+id, nil, &c))
+		return c.State == "done" || c.State == "failed" || c.State == "expired"
+	}) {
+		return c.State, "it did not end"
 	}
-	return state, "it did not end"
+	return c.State, c.Error
 }
 
 // A program that knows this server reports, describes itself and obeys on its own topics.

@@ -143,12 +143,10 @@ func TestMQTTControllersDoNothingDestructive(t *testing.T) {
 				Count  int
 			}
 		}
-		for end := time.Now().Add(patience); len(log.Items) == 0 &&
-			time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-			if err := ann.Do(t.Context(), "GET", "/devices/"+home.Device.ID+"/log", nil, &log); err != nil {
-				t.Fatal(err)
-			}
-		}
+		comes(func() bool {
+			must(t, ann.Do(t.Context(), "GET", "/devices/"+home.Device.ID+"/log", nil, &log))
+			return len(log.Items) > 0
+		})
 		if len(log.Items) != 1 || log.Items[0].Count != 3 ||
 			!strings.Contains(log.Items[0].Detail, "controllers cannot do it; use the web client") {
 			t.Errorf("the log is %+v", log)
@@ -234,10 +232,8 @@ func TestMQTTTopicsOfRevokedDevicesAreFree(t *testing.T) {
 		if err := ann.Do(t.Context(), "DELETE", "/devices/"+old.Device.ID, nil, nil); err != nil {
 			t.Fatal(err)
 		}
-		for end := time.Now().Add(patience); node.Publish(reading) != packet.Success; time.Sleep(100 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatal("the topic of the revoked device is not free")
-			}
+		if !comes(func() bool { return node.Publish(reading) == packet.Success }) {
+			t.Fatal("the topic of the revoked device is not free")
 		}
 	})
 }

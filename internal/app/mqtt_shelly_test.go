@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/unhidra/unhidra/client"
 	"github.com/unhidra/unhidra/internal/mqtt/packet"
@@ -128,15 +127,12 @@ func TestMQTTShellyIsAskedAndObeys(t *testing.T) {
 func awaitOnline(t *testing.T, owner *client.Client, device, state string) {
 	t.Helper()
 	var got struct{ Status struct{ State string } }
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if err := owner.Do(t.Context(), "GET", "/devices/"+device, nil, &got); err != nil {
-			t.Fatal(err)
-		}
-		if got.Status.State == state {
-			return
-		}
+	if !comes(func() bool {
+		must(t, owner.Do(t.Context(), "GET", "/devices/"+device, nil, &got))
+		return got.Status.State == state
+	}) {
+		t.Fatalf("the device is %s, not %s", got.Status.State, state)
 	}
-	t.Fatalf("the device is %s, not %s", got.Status.State, state)
 }
 
 // A Shelly of the first generation is known by its topics, and two of them share the one on which they announce

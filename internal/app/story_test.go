@@ -146,6 +146,18 @@ func unread(t *testing.T, c *client.Client, room string, want int) {
 
 const patience = 10 * time.Second
 
+// comes waits until ok, and reports false if that takes longer than patience.
+func comes(ok func() bool) bool {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); !ok(); <-tick.C {
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
+}
+
 func next[T any](t *testing.T, c <-chan T) (v T) {
 	t.Helper()
 	select {
