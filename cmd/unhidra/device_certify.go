@@ -25,8 +25,8 @@ func makeDeviceCA(e *env, folder string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.stdout, "The CA is in %s. Keep its key, ca-key.pem, away from others, and let the server know the "+
-		"certificate:\nUNHIDRA_DEVICE_CA=%s\n", folder, full)
+	_, err = fmt.Fprintf(e.stdout, "The CA is in %s. Keep its key, ca-key.pem, away from others, and let the server know "+
+		"the certificate:\nUNHIDRA_DEVICE_CA=%s\n", folder, full)
 	return err
 }
 

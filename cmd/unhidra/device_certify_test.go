@@ -86,7 +86,8 @@ func TestDeviceCertificates(t *testing.T) {
 		}
 	}
 	must("revoke", id, name)
-	if out := must("keys", id); strings.Count(out, "certificate") != 2 || !regexp.MustCompile(name+`.*revoked`).MatchString(out) {
+	revoked := regexp.MustCompile(name + `.*revoked`)
+	if out := must("keys", id); strings.Count(out, "certificate") != 2 || !revoked.MatchString(out) {
 		t.Errorf("the keys are\n%s", out)
 	}
 	if code, _, errs := device("certify", "dev_none", folder); code == exitOK {

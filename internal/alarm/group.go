@@ -73,8 +73,8 @@ func (s *Service) allChanged(devices []string) {
 type ScopedBody struct {
 	RuleBody
 	Type  string `json:"type,omitempty" maxLength:"64" doc:"of the devices; absent: any"`
-	Tag   string `json:"tag,omitempty" maxLength:"64" doc:"of the devices; absent: any. Without both it is for all of yours"`
-	Group string `json:"device_group,omitempty" maxLength:"32" doc:"instead: name of a group of yours that is made by hand"`
+	Tag   string `json:"tag,omitempty" maxLength:"64" doc:"of the devices; absent: any. Without both: all of yours"`
+	Group string `json:"device_group,omitempty" maxLength:"32" doc:"instead: a group of yours that is made by hand"`
 }
 
 func (b ScopedBody) value() domain.ScopedRule {

@@ -36,7 +36,7 @@ type Window struct {
 	Device   string     `json:"device,omitempty" maxLength:"64" doc:"absent: any of your devices"`
 	Type     string     `json:"type,omitempty" maxLength:"64" doc:"of devices; absent: any"`
 	Tag      string     `json:"tag,omitempty" maxLength:"64" doc:"of devices; absent: any"`
-	Group    string     `json:"device_group,omitempty" maxLength:"32" doc:"instead: name of a group of yours that is made by hand"`
+	Group    string     `json:"device_group,omitempty" maxLength:"32" doc:"instead: a group of yours made by hand"`
 	From     *time.Time `json:"from,omitempty" doc:"once; absent: each week"`
 	To       *time.Time `json:"to,omitempty"`
 	Weekdays []int      `json:"weekdays,omitempty" maxItems:"7" doc:"on which it begins: 1 is Monday, 7 Sunday"`

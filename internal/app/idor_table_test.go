@@ -80,7 +80,7 @@ func rows() map[string]row {
 		"update-device": theirs(`{"name":"Mine"}`),
 		"send-command":  theirs(`{"key":"1","action":"fan"}`), "list-commands": theirs(""), "get-command": theirs(""),
 		"cancel-command":      theirs(""),
-		"send-group-command":  {eve: 400, body: `{"key":"1","action":"fan"}`}, // the caller's group of that name, which is empty
+		"send-group-command":  {eve: 400, body: `{"key":"1","action":"fan"}`}, // the caller's group, which is empty
 		"list-group-commands": {eve: 200},
 		"get-group-command":   theirs(""),
 		"list-alarms":         own, "list-device-alarms": theirs(""), "change-alarm": theirs(`{"acknowledge":true}`),

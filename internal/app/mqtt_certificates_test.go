@@ -95,7 +95,8 @@ func (v *certified) issue(device1 string, life time.Duration) (tls.Certificate, 
 	v.t.Helper()
 	id := device.NewCertificateID()
 	c, leaf := v.unregistered(device1, id, life)
-	if err := v.service.AddCertificate(v.t.Context(), domain.AuditActor{Kind: domain.ActorOperator}, id, leaf); err != nil {
+	by := domain.AuditActor{Kind: domain.ActorOperator}
+	if err := v.service.AddCertificate(v.t.Context(), by, id, leaf); err != nil {
 		v.t.Fatal(err)
 	}
 	return c, id

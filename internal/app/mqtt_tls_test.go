@@ -96,8 +96,8 @@ func (p *pieces) Write(b []byte) (n int, err error) {
 	return n, nil
 }
 
-// What comes over TLS is understood in whatever pieces it arrives: many packets in a record, a packet over many records,
-// and records byte by byte. The end is noticed, of either side.
+// What comes over TLS is understood in whatever pieces it arrives: many packets in a record, a packet over many
+// records, and records byte by byte. The end is noticed, of either side.
 func TestMQTTOverTLSInAnyPieces(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewAuthority(t)

@@ -19,8 +19,8 @@ type owned struct {
 	KeyKnown bool `json:"key_known"`
 }
 
-// A device that is offered and accepted belongs to the other: it stays in their rooms, leaves those of its former owner,
-// comes back by itself with its key, and what its former owner has said of it is forgotten.
+// A device that is offered and accepted belongs to the other: it stays in their rooms, leaves those of its former
+// owner, comes back by itself with its key, and what its former owner has said of it is forgotten.
 func TestADeviceChangesHands(t *testing.T) {
 	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
@@ -37,7 +37,8 @@ func TestADeviceChangesHands(t *testing.T) {
 			must(t, ann.Do(ctx, "POST", "/devices/"+f.id+"/alarm-rules", map[string]any{"name": room, "kind": "absence",
 				"for": 3600, "room": room}, nil))
 		}
-		must(t, ann.Do(ctx, "PATCH", "/devices/"+f.id, map[string]any{"notes": "in my cellar", "tags": []string{"cellar"}}, nil))
+		said := map[string]any{"notes": "in my cellar", "tags": []string{"cellar"}}
+		must(t, ann.Do(ctx, "PATCH", "/devices/"+f.id, said, nil))
 		must(t, ann.Do(ctx, "PUT", "/device-groups/fans", map[string]any{"devices": []string{f.id}}, nil))
 		var open wire.Command
 		must(t, ann.Do(ctx, "POST", "/devices/"+f.id+"/commands", map[string]any{"key": "k", "action": "fan",
@@ -64,7 +65,8 @@ func TestADeviceChangesHands(t *testing.T) {
 		if got.Owner.Username != "bob" || got.Notes != "" || len(got.Tags) != 0 || !got.KeyKnown {
 			t.Errorf("bob has %+v", got)
 		}
-		if err := ann.Do(ctx, "PATCH", "/devices/"+f.id, map[string]any{"notes": "mine"}, nil); codeOf(err) != domain.CodeNoDevice {
+		err = ann.Do(ctx, "PATCH", "/devices/"+f.id, map[string]any{"notes": "mine"}, nil)
+		if codeOf(err) != domain.CodeNoDevice {
 			t.Errorf("ann changes it still: %v", err)
 		}
 		var rooms struct{ Items []struct{ ID string } }
@@ -110,7 +112,8 @@ func follow(told chan<- wire.DeviceTransfer) func(string, json.RawMessage) {
 	}
 }
 
-// An offer ends when it is withdrawn, declined, replaced, or when the device is revoked; only whom it is for accepts it.
+// An offer ends when it is withdrawn, declined, replaced, or when the device is revoked; only whom it is for accepts
+// it.
 func TestAnOfferOfADeviceEnds(t *testing.T) {
 	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
@@ -153,7 +156,8 @@ func TestAnOfferOfADeviceEnds(t *testing.T) {
 				t.Errorf("to %s: %v", to, err)
 			}
 		}
-		if err := ann.Do(ctx, "POST", at, map[string]any{"user": "bob", "now": true}, nil); codeOf(err) != domain.CodeNotAdmin {
+		err := ann.Do(ctx, "POST", at, map[string]any{"user": "bob", "now": true}, nil)
+		if codeOf(err) != domain.CodeNotAdmin {
 			t.Errorf("moved by its owner: %v", err)
 		}
 	})

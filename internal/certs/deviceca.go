@@ -98,8 +98,8 @@ func WriteDevice(folder, id string, cert *x509.Certificate, key crypto.Signer) (
 // NewDeviceKey returns a key for a device.
 func NewDeviceKey() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
 
-// ReadRequest returns the key that a certificate signing request (PEM, PKCS #10) asks for. What else it asks for does not
-// count.
+// ReadRequest returns the key that a certificate signing request (PEM, PKCS #10) asks for. What else it asks for does
+// not count.
 func ReadRequest(file string) (crypto.PublicKey, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -129,7 +129,8 @@ func ClientAuthorities(file string) (*x509.CertPool, error) {
 	for block, rest := pem.Decode(b); block != nil; block, rest = pem.Decode(rest) {
 		c, err := x509.ParseCertificate(block.Bytes)
 		if block.Type != "CERTIFICATE" || err != nil || !c.IsCA {
-			return nil, fmt.Errorf("UNHIDRA_DEVICE_CA: %s must have certificates of CAs alone; `unhidra device ca` makes one", file)
+			return nil, fmt.Errorf(
+				"UNHIDRA_DEVICE_CA: %s must have certificates of CAs alone; `unhidra device ca` makes one", file)
 		}
 		pool.AddCert(c)
 		found = true

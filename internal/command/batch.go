@@ -44,7 +44,8 @@ func (s *Service) GiveGroup(
 	}
 	if len(found) > domain.MaxBatchDevices {
 		return b, domain.InvalidField("{group}",
-			"this group has more than %d devices, the most that can be told at once; make smaller groups", domain.MaxBatchDevices)
+			"this group has more than %d devices, the most that can be told at once; make smaller groups",
+			domain.MaxBatchDevices)
 	}
 	able, refused, err := domain.CheckGroupCommand(found, n.NewCommand)
 	if err == nil && s.DiskFull != nil {
@@ -124,7 +125,7 @@ type OnDeviceGroup struct {
 // groupCommand is what a group was told, as the API shows it.
 type groupCommand struct {
 	wire.Batch
-	Failures []batchFailure `json:"failures,omitempty" doc:"devices that were told nothing, or that did not carry it out; not in lists"`
+	Failures []batchFailure `json:"failures,omitempty" doc:"devices that were not told, or did not do it; not in lists"`
 }
 
 // batchFailure is a device that a command to its group came to no good end for.
@@ -132,7 +133,7 @@ type batchFailure struct {
 	Device string `json:"device"`
 	Name   string `json:"name,omitempty"`
 	State  string `json:"state" enum:"refused,failed,expired,cancelled" doc:"refused: it was told nothing"`
-	Reason string `json:"reason,omitempty" enum:"no_action,wrong_args,not_in_room,many_wait,gone" doc:"of one that is refused"`
+	Reason string `json:"reason,omitempty" enum:"no_action,wrong_args,not_in_room,many_wait,gone" doc:"if refused"`
 	Detail string `json:"detail,omitempty"`
 }
 
@@ -161,7 +162,7 @@ func (s *Service) postBatch(ctx context.Context, in *struct {
 		Key       string         `json:"key" doc:"idempotency key: 1 to 64 printable characters, such as a fresh UUID"`
 		Action    string         `json:"action" example:"fan" doc:"an actuator that at least one of the devices has"`
 		Args      map[string]any `json:"args,omitempty" doc:"by name, as the devices have declared them"`
-		Room      string         `json:"room,omitempty" doc:"which shows it and how far it has come, in one line; of the group, the devices in that room are told. Absent: all, and none shows it"`
+		Room      string         `json:"room,omitempty" doc:"shows it; only devices in it are told. Absent: all, and no room"`
 		ExpiresIn int            `json:"expires_in,omitempty" minimum:"1" maximum:"86400" doc:"seconds; absent: 60"`
 		Confirm   bool           `json:"confirm,omitempty" doc:"needed if the action is destructive"`
 	}

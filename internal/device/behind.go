@@ -37,8 +37,8 @@ func (s *Service) DevicesBehind(conn string, there map[string]bool) {
 	}
 }
 
-// linkBehind opens the link of a device behind a bridge. One that is not there stays offline, and is not stored as there
-// for a moment. The caller holds l.mu.
+// linkBehind opens the link of a device behind a bridge. One that is not there stays offline, and is not stored as
+// there for a moment. The caller holds l.mu.
 func (l *live) linkBehind(device string, bridge *link, available bool, now time.Time) *link {
 	opened := &link{heard: bridge.heard, unavailable: !available, DeviceConnection: domain.DeviceConnection{
 		ID: domain.NewID(domain.ConnPrefix), Device: device, Opened: now}}

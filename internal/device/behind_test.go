@@ -6,8 +6,8 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
-// A device behind a bridge is there as long as the bridge is connected and does not say otherwise. A bridge that connects
-// anew is no gap.
+// A device behind a bridge is there as long as the bridge is connected and does not say otherwise. A bridge that
+// connects anew is no gap.
 func TestDevicesBehindABridgeAreThereWithIt(t *testing.T) {
 	t.Parallel()
 	eachNode(t, func(t *testing.T, a, b *node, p domain.Principal) {
@@ -57,7 +57,8 @@ func TestDevicesBehindABridgeAreThereWithIt(t *testing.T) {
 		b.look(t)
 		b.clock.pass(2 * grace)
 		for _, id := range []string{bed, door} {
-			if s := b.status(t, id); s.State(b.clock.time()) != domain.DeviceOffline || s.Reason != "gone" || !s.Doubled.IsZero() {
+			s := b.status(t, id)
+			if s.State(b.clock.time()) != domain.DeviceOffline || s.Reason != "gone" || !s.Doubled.IsZero() {
 				t.Errorf("after the bridge has gone: %+v", s)
 			}
 		}

@@ -57,7 +57,9 @@ func (s *Service) AuthenticateCertificate(
 }
 
 // letIn returns the principal of a login whose secret is good or not.
-func (s *Service) letIn(ctx context.Context, l domain.DeviceLogin, good bool, from netip.Addr) (domain.Principal, error) {
+func (s *Service) letIn(
+	ctx context.Context, l domain.DeviceLogin, good bool, from netip.Addr,
+) (domain.Principal, error) {
 	now := s.Now()
 	for _, c := range []struct {
 		why   string

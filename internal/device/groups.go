@@ -83,8 +83,8 @@ func (s *Service) putGroup(ctx context.Context, in *struct {
 	OnGroup
 	Body struct {
 		Rule     *domain.GroupRule `json:"rule,omitempty" doc:"which devices are in it, now and later"`
-		Devices  []string          `json:"devices,omitempty" maxItems:"1000" doc:"instead of a rule: the ids of those that are in it"`
-		Settings map[string]any    `json:"settings,omitempty" doc:"of a group by hand: defaults of the settings of its devices; absent: as before"`
+		Devices  []string          `json:"devices,omitempty" maxItems:"1000" doc:"instead of a rule: ids of those in it"`
+		Settings map[string]any    `json:"settings,omitempty" doc:"defaults, of a group by hand; absent: as before"`
 	}
 }) (*groupOutput, error) {
 	b := in.Body
@@ -112,7 +112,7 @@ func (s *Service) patchGroup(ctx context.Context, in *struct {
 	Body struct {
 		Add      []string       `json:"add,omitempty" maxItems:"1000" doc:"ids of devices"`
 		Remove   []string       `json:"remove,omitempty" maxItems:"1000" doc:"ids of devices"`
-		Settings map[string]any `json:"settings,omitempty" doc:"defaults of the settings of its devices; those that are not named stay, and null takes one back"`
+		Settings map[string]any `json:"settings,omitempty" doc:"defaults; those not named stay, null takes one back"`
 	}
 }) (*groupOutput, error) {
 	b := in.Body

@@ -31,7 +31,7 @@ type device struct {
 	Suspended *time.Time  `json:"suspended_at,omitempty" doc:"since when it may not connect"`
 	AwayUntil *time.Time  `json:"away_until,omitempty" doc:"when it wants to be back; it said so"`
 	Away      string      `json:"away,omitempty" enum:"sleep,update,restart,off" doc:"why it is away"`
-	KeyKnown  bool        `json:"key_known,omitempty" doc:"a former owner may know a key of it: give it another, and end the old one"`
+	KeyKnown  bool        `json:"key_known,omitempty" doc:"a former owner may know a key: replace it"`
 	Keys      []deviceKey `json:"keys" nullable:"false" doc:"newest first; of others' devices none is shown"`
 
 	Status *wire.DeviceStatus `json:"status,omitempty" doc:"whether it is there; absent: it never connected"`

@@ -58,7 +58,7 @@ func (s *Service) listTemplates(ctx context.Context, _ *struct{}) (*struct{ Body
 func (s *Service) putTemplate(ctx context.Context, in *struct {
 	OnTemplate
 	Body struct {
-		From string `json:"from,omitempty" maxLength:"64" doc:"the id of a device of yours, whose type, tags, groups made by hand and capabilities are taken where the others say nothing"`
+		From string `json:"from,omitempty" maxLength:"64" doc:"id of a device of yours: for what the others leave out"`
 		domain.DeviceTemplate
 	}
 }) (*struct{ Body template }, error) {

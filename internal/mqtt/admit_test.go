@@ -12,8 +12,8 @@ import (
 	"github.com/unhidra/unhidra/internal/mqtt/packet"
 )
 
-// Clients that all come at once are let in one after another, so that none gives up; who would wait for too long is told to
-// come back.
+// Clients that all come at once are let in one after another, so that none gives up; who would wait for too long is
+// told to come back.
 func TestClientsAreLetInOneAfterAnother(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

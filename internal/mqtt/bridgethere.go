@@ -22,8 +22,8 @@ func (c *conn) showSoon() {
 	})
 }
 
-// showChildren says which devices a bridge speaks for, and which of them are there as far as is known: by what the bridge
-// last said, also before this process began.
+// showChildren says which devices a bridge speaks for, and which of them are there as far as is known: by what the
+// bridge last said, also before this process began.
 func (c *conn) showChildren(ctx context.Context, a *announced) {
 	if err := c.recall(ctx, a); err != nil {
 		c.s.Log.WarnContext(ctx, "cannot say whether devices behind a bridge are there", "device", c.who.ID, "err", err)
@@ -54,8 +54,8 @@ func (d *announcer) isThere() bool {
 	return true
 }
 
-// recall reads the retained messages of the topics that say whether devices behind a bridge are there, and of which nothing
-// was heard yet.
+// recall reads the retained messages of the topics that say whether devices behind a bridge are there, and of which
+// nothing was heard yet.
 func (c *conn) recall(ctx context.Context, a *announced) error {
 	unheard := make(map[string]bool)
 	a.mu.Lock()
@@ -136,7 +136,8 @@ func (c *conn) retainedOf(ctx context.Context, topics map[string]bool) (map[stri
 	}
 }
 
-// showAgain has the devices behind the bridges of an owner shown anew, since one of them has ended, or has not any more.
+// showAgain has the devices behind the bridges of an owner shown anew, since one of them has ended, or has not any
+// more.
 func (s *Service) showAgain(owner string) {
 	for _, c := range s.all() {
 		if c.ready.Load() && c.who.Access == domain.AccessBridge && c.who.Owner == owner {

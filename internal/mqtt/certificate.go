@@ -40,7 +40,8 @@ func (c *conn) prove(ctx context.Context, p packet.Connect) (domain.Principal, e
 	}
 	other, err := c.s.identify(ctx, p.Password, c.addr)
 	if err == nil && other.ID != who.ID {
-		err = domain.Unauthorized.Errorf(domain.CodeBadDeviceKey, "the key and the certificate are those of different devices")
+		err = domain.Unauthorized.Errorf(domain.CodeBadDeviceKey,
+			"the key and the certificate are those of different devices")
 	}
 	return who, err
 }

@@ -113,8 +113,8 @@ func (c *conn) awaitConnect(ctx context.Context) error {
 	}
 }
 
-// inTurn has a client connected when those that came before it are. After a restart all come at once: many at a time would
-// take so long that each gave up, and came again.
+// inTurn has a client connected when those that came before it are. After a restart all come at once: many at a time
+// would take so long that each gave up, and came again.
 func (c *conn) inTurn(ctx context.Context, connect func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, admitTime)
 	defer cancel()

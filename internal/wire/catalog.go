@@ -67,7 +67,8 @@ func News() []Frame {
 		{Type: TypeSet, Data: Settings{}, Summary: "To a device: set this, and tell what became of it."},
 		{Type: TypeFirmwareOffer, Data: FirmwareOffer{}, Summary: "To a device: there is an update for it."},
 		{Type: TypeSettingsChanged, Data: SettingsChanged{}, Summary: "The settings of a device of the user have changed."},
-		{Type: TypeDeviceTransfer, Data: DeviceTransfer{}, Summary: "A device was offered to another user, or what became of that."},
+		{Type: TypeDeviceTransfer, Data: DeviceTransfer{},
+			Summary: "A device was offered to another user, or what became of that."},
 		{Type: TypeDeviceStatus, Data: DeviceStatuses{}, Summary: "Devices of the user, or that are watched, came or went."},
 		{Type: TypeRevoked, Data: Revoked{}, Summary: "The session was ended; the connection closes next."},
 	}

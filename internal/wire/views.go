@@ -50,7 +50,7 @@ type Presence struct {
 	Emoji    string     `json:"emoji,omitempty"`
 	Expires  *time.Time `json:"expires,omitempty"`
 	LastSeen *time.Time `json:"last_seen,omitempty"`
-	Until    *time.Time `json:"until,omitempty" doc:"of a device that is asleep: when it wants to be back; from then on it is offline"`
+	Until    *time.Time `json:"until,omitempty" doc:"of a device that sleeps: when it is to be back"`
 }
 
 // Room is a room as anyone who may see it sees it.
@@ -146,15 +146,15 @@ type Message struct {
 	EditedAt     *time.Time `json:"edited_at,omitempty"`
 	Edits        int        `json:"edits,omitempty"`
 	DeletedAt    *time.Time `json:"deleted_at,omitempty"`
-	Reactions    []Reaction `json:"reactions,omitempty" doc:"the emoji that was given first comes first; not in search results, and not in last of a room"`
-	ReactionsSeq int64      `json:"reactions_seq,omitempty" doc:"number of the last event that changed reactions: later ones are to be applied to them, and no others"`
+	Reactions    []Reaction `json:"reactions,omitempty" doc:"by who was first; not in search, nor in last of a room"`
+	ReactionsSeq int64      `json:"reactions_seq,omitempty" doc:"last event in reactions: apply only later ones"`
 }
 
 // Reaction is an emoji that users gave to a message.
 type Reaction struct {
 	Emoji string   `json:"emoji" doc:"without U+FE0F: clients append it to what they would show as text"`
 	Count int      `json:"count" doc:"of the users"`
-	Users []string `json:"users,omitempty" maxItems:"20" doc:"their ids, who was first comes first; at most 300 in a message"`
+	Users []string `json:"users,omitempty" maxItems:"20" doc:"ids, the first comes first; at most 300 in a message"`
 	Mine  bool     `json:"mine,omitempty" doc:"you are one of them; only in answers of the REST API"`
 }
 
@@ -198,11 +198,11 @@ type Detail struct {
 	Until    *time.Time          `json:"until,omitempty"`
 	Reason   string              `json:"reason,omitempty"`
 	Invite   string              `json:"invite,omitempty"`
-	Of       int64               `json:"of,omitempty" doc:"number of the line that this event changes: its detail is as the other fields say now"`
+	Of       int64               `json:"of,omitempty" doc:"number of the line that this event changes"`
 	User     string              `json:"user,omitempty" doc:"id of who is mentioned"`
 	Command  *CommandLine        `json:"command,omitempty" doc:"a command to the subject, as it is now"`
 	Alarm    *AlarmLine          `json:"alarm,omitempty" doc:"an alarm of the subject, as it is now"`
-	Emoji    string              `json:"emoji,omitempty" doc:"that the actor gave to the message with the number of, or no longer gives"`
+	Emoji    string              `json:"emoji,omitempty" doc:"of a reaction to the message with the number of"`
 	Chart    *ChartLine          `json:"chart,omitempty" doc:"what the subject has measured in a time"`
 	Rollout  *domain.RolloutLine `json:"rollout,omitempty" doc:"a rollout of firmware, as it was then"`
 	Batch    *BatchLine          `json:"batch,omitempty" doc:"what a group of devices was told, as far as it has come now"`

@@ -10,8 +10,8 @@ type Availability struct {
 	mode     string // all, any, or latest
 }
 
-// There returns whether a device is there by what its topics last said: those that are down say that it is not, and said
-// is what the last message did.
+// There returns whether a device is there by what its topics last said: those that are down say that it is not, and
+// said is what the last message did.
 func (a Availability) There(all map[string]Availability, down map[string]bool, said bool) bool {
 	count := 0
 	for topic := range all {

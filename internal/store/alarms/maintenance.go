@@ -69,10 +69,9 @@ func (repo *Repository) AddMaintenance(ctx context.Context, m domain.Maintenance
 			days |= 1 << day
 		}
 		_, err = t.ExecContext(ctx, `INSERT INTO maintenance_windows (`+windowColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
-			$13)`, m.ID, m.Owner, m.Name, m.Scope.Device, m.Scope.Type,
-			tagOf(m.Scope), store.Millis(m.From), store.Millis(m.To), days, int64(m.Start/time.Minute), int64(m.Length/time.Minute),
-			m.Zone, store.Millis(m.CreatedAt))
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			m.ID, m.Owner, m.Name, m.Scope.Device, m.Scope.Type, tagOf(m.Scope), store.Millis(m.From), store.Millis(m.To),
+			days, int64(m.Start/time.Minute), int64(m.Length/time.Minute), m.Zone, store.Millis(m.CreatedAt))
 		return err
 	})
 }

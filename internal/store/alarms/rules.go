@@ -215,8 +215,8 @@ func EraseDevicesOf(ctx context.Context, t *store.Tx, owner string) error {
 	return nil
 }
 
-// Handover has the rules of a device go on for another owner, who must be able to see the rooms that stay: rules post to
-// no other room. Those that its former owner has for several devices, and its maintenance windows, end.
+// Handover has the rules of a device go on for another owner, who must be able to see the rooms that stay: rules post
+// to no other room. Those that its former owner has for several devices, and its maintenance windows, end.
 func Handover(ctx context.Context, t *store.Tx, device, to string, stay []string, now time.Time) error {
 	rules, err := rulesWhere(ctx, t, `device_id = $1 ORDER BY id`+t.ForUpdate(), device)
 	if err != nil {
@@ -240,7 +240,8 @@ func Handover(ctx context.Context, t *store.Tx, device, to string, stay []string
 			return err
 		}
 	}
-	if _, err := t.ExecContext(ctx, `UPDATE alarm_rules SET created_by = $2 WHERE device_id = $1`, device, to); err != nil {
+	_, err = t.ExecContext(ctx, `UPDATE alarm_rules SET created_by = $2 WHERE device_id = $1`, device, to)
+	if err != nil {
 		return err
 	}
 	_, err = t.ExecContext(ctx, `DELETE FROM maintenance_windows WHERE device_id = $1`, device)

@@ -141,8 +141,8 @@ func insertBatch(ctx context.Context, t *store.Tx, b domain.CommandBatch) error 
 	_, err = t.ExecContext(ctx, `INSERT INTO command_batches (id, actor_id, key, name, room_id, seq, action, args, devices,
 		refused, created_at, expires_at, told_at, untold, trace)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11, FALSE, $13)`, b.ID, b.By.ID, b.Key, b.Group, b.Room,
-		b.Seq, b.Action, string(b.Args), b.Counts.Devices, string(refused), store.Millis(b.CreatedAt), store.Millis(b.Expires),
-		b.Trace)
+		b.Seq, b.Action, string(b.Args), b.Counts.Devices, string(refused), store.Millis(b.CreatedAt),
+		store.Millis(b.Expires), b.Trace)
 	if err != nil {
 		return fmt.Errorf("store what a group is told: %w", err)
 	}
@@ -302,7 +302,8 @@ func tellBatch(ctx context.Context, t *store.Tx, b domain.CommandBatch, now time
 // TellBatches tells rooms of batches that have come further some time ago, some at a time.
 func (repo *Repository) TellBatches(ctx context.Context, now time.Time, limit int) error {
 	now = store.Trim(now)
-	due, err := set(ctx, repo.db, `SELECT id FROM command_batches WHERE untold AND told_at <= $1 ORDER BY told_at LIMIT $2`,
+	due, err := set(ctx, repo.db,
+		`SELECT id FROM command_batches WHERE untold AND told_at <= $1 ORDER BY told_at LIMIT $2`,
 		store.Millis(now.Add(-progressEvery)), limit)
 	if err != nil {
 		return err
@@ -356,7 +357,9 @@ func (repo *Repository) Batch(
 }
 
 // names returns what those of the devices are called that are owner's still.
-func (repo *Repository) names(ctx context.Context, owner string, refused []domain.BatchRefusal) (map[string]string, error) {
+func (repo *Repository) names(
+	ctx context.Context, owner string, refused []domain.BatchRefusal,
+) (map[string]string, error) {
 	ids := make([]string, len(refused))
 	for i, r := range refused {
 		ids[i] = r.Device

@@ -23,8 +23,8 @@ type Repository struct{ db *store.DB }
 func New(db *store.DB) *Repository { return &Repository{db} }
 
 const columns = `c.id, c.device_id, c.key, c.room_id, c.seq, c.action, c.args, c.state, c.progress, c.result, c.error,
-	c.created_at, c.changed_at, c.told_at, c.expires_at, c.due_at, COALESCE(c.trace, ''), c.batch_id, COALESCE(b.room_id, ''),
-	u.id, u.kind, u.username, u.display_name, u.avatar`
+	c.created_at, c.changed_at, c.told_at, c.expires_at, c.due_at, COALESCE(c.trace, ''), c.batch_id,
+	COALESCE(b.room_id, ''), u.id, u.kind, u.username, u.display_name, u.avatar`
 
 const tables = ` FROM commands c JOIN users u ON u.id = c.actor_id
 	LEFT JOIN command_batches b ON b.id = c.batch_id `

@@ -22,7 +22,8 @@ func TestDefaultsReachDevicesByVersions(t *testing.T) {
 		const id = "dev_00000000000000000000000001"
 		can := domain.Capabilities{Settings: []domain.Arg{{Name: "interval", Kind: domain.NumberArg, Max: new(100.0)},
 			{Name: "mode", Kind: domain.TextArg}}}
-		from := domain.DeviceTemplate{Settings: map[string]any{"interval": 60.0, "mode": "eco", "other": true}, Capabilities: &can}
+		from := domain.DeviceTemplate{Settings: map[string]any{"interval": 60.0, "mode": "eco", "other": true},
+			Capabilities: &can}
 		pump, err := domain.CheckDeviceTemplate(domain.NamedTemplate{Owner: ann, Name: "pump", DeviceTemplate: from})
 		if err == nil {
 			err = db.Templates.PutTemplate(ctx, pump, now)
@@ -31,8 +32,8 @@ func TestDefaultsReachDevicesByVersions(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := domain.Device{ID: id, Owner: domain.UserRef{ID: ann}, Name: "Pump"}
-		if err := db.Devices.CreateDevice(ctx, d, domain.DeviceKey{ID: "key", Device: id}, domain.DeviceSecret{Hash: []byte{1}},
-			&pump, 0, now); err != nil {
+		k, secret := domain.DeviceKey{ID: "key", Device: id}, domain.DeviceSecret{Hash: []byte{1}}
+		if err := db.Devices.CreateDevice(ctx, d, k, secret, &pump, 0, now); err != nil {
 			t.Fatal(err)
 		}
 		follow := func(what string, moved int, version int64, want map[string]any) {

@@ -69,7 +69,8 @@ func TestGroupsOfDevices(t *testing.T) {
 			t.Errorf("%+v, %v", g, err)
 		}
 		in("some", domain.DeviceQuery{}, ids[1], ids[2])
-		if _, err := db.Groups.ChangeGroup(ctx, ann, "pumps", ids, nil, nil, now); domain.CodeOf(err) != domain.CodeGroupByRule {
+		_, err = db.Groups.ChangeGroup(ctx, ann, "pumps", ids, nil, nil, now)
+		if domain.CodeOf(err) != domain.CodeGroupByRule {
 			t.Errorf("by hand into a rule: %v", err)
 		}
 		if err := db.Devices.RevokeDevice(ctx, ids[1], "lost", now); err != nil {

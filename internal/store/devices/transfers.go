@@ -28,7 +28,8 @@ func transfers(ctx context.Context, q store.Queryer, rest string, args ...any) (
 	return store.Collect(rows, func(rows *sql.Rows) (v domain.DeviceTransfer, err error) {
 		var at, expires int64
 		var from, to accounts.RefRow
-		err = rows.Scan(slices.Concat([]any{&v.Device, &v.Name, &v.Type, &at, &expires, &v.Hidden}, from.Dest(), to.Dest())...)
+		err = rows.Scan(slices.Concat([]any{&v.Device, &v.Name, &v.Type, &at, &expires, &v.Hidden}, from.Dest(),
+			to.Dest())...)
 		v.From, v.To, v.At, v.Expires = from.Ref(), to.Ref(), store.Time(at), store.Time(expires)
 		v.State = domain.TransferOffered
 		return v, err
