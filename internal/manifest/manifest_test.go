@@ -300,17 +300,18 @@ func TestDocumentsThatTwoReadersMightUnderstandDifferentlyAreRefused(t *testing.
 	}
 	whole := string(e.Payload)
 	for name, payload := range map[string]string{
-		"name twice":         strings.Replace(whole, `"product":`, `"product":"cellar","product":`, 1),
-		"name in an image":   strings.Replace(whole, `"chip":`, `"chip":"esp32","chip":`, 1),
-		"upper case":         strings.Replace(whole, `"version":`, `"Version":`, 1),
-		"long s":             strings.Replace(whole, `"version":`, `"ver\u017fion":`, 1),
-		"no value":           strings.Replace(whole, `"secure_version":1`, `"secure_version":null`, 1),
-		"unknown field":      strings.Replace(whole, `"product":`, `"country":"de","product":`, 1),
-		"something after it": whole + "{}",
-		"a brace after it":   whole + "}",
-		"two images for one": strings.Replace(whole, `"revision_min":4`, `"revision_min":3`, 1),
-		"no images":          whole[:strings.Index(whole, `"images"`)] + `"images":[]}`,
-		"hash in upper case": strings.Replace(whole, "0a0a", "0A0A", 1),
+		"name twice":          strings.Replace(whole, `"product":`, `"product":"cellar","product":`, 1),
+		"name in an image":    strings.Replace(whole, `"chip":`, `"chip":"esp32","chip":`, 1),
+		"upper case":          strings.Replace(whole, `"version":`, `"Version":`, 1),
+		"long s":              strings.Replace(whole, `"version":`, `"ver\u017fion":`, 1),
+		"no value":            strings.Replace(whole, `"secure_version":1`, `"secure_version":null`, 1),
+		"unknown field":       strings.Replace(whole, `"product":`, `"country":"de","product":`, 1),
+		"something after it":  whole + "{}",
+		"a brace after it":    whole + "}",
+		"two images for one":  strings.Replace(whole, `"revision_min":4`, `"revision_min":3`, 1),
+		"least above its own": strings.Replace(whole, `"min_version_code":20000`, `"min_version_code":20401`, 1),
+		"no images":           whole[:strings.Index(whole, `"images"`)] + `"images":[]}`,
+		"hash in upper case":  strings.Replace(whole, "0a0a", "0A0A", 1),
 	} {
 		if payload == whole {
 			t.Fatalf("%s: nothing was changed", name)

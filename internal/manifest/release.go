@@ -120,6 +120,8 @@ func (m *Manifest) check() error {
 		problem = errors.New("created is missing")
 	case !m.NotAfter.IsZero() && m.NotAfter.Before(m.Created):
 		problem = errors.New("not_after is before created")
+	case m.MinVersion > m.VersionCode:
+		problem = errors.New("min_version_code is above version_code")
 	case m.AllowDowngradeTo > m.VersionCode:
 		problem = errors.New("allow_downgrade_to is above version_code")
 	case len(m.Images) < 1 || len(m.Images) > MaxImages:

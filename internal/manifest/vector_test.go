@@ -19,7 +19,8 @@ func TestTheExampleInTheDocumentationIsRight(t *testing.T) {
 	}
 	key := ed25519.NewKeyFromSeed(seed)
 	o := Offer{Type: "offer", Product: "greenhouse", Device: "dev_1", Nonce: "AAECAwQFBgcICQoLDA0ODw",
-		ManifestSHA256: strings.Repeat("ab", 32), Rollout: "rol_1", Update: "upd_1", Issued: noon, Expires: noon.Add(MaxOffer)}
+		ManifestSHA256: strings.Repeat("ab", 32), Rollout: "rol_1", Update: "upd_1", Issued: noon,
+		Expires: noon.Add(MaxOffer)}
 	e, err := o.Seal()
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +38,8 @@ func TestTheExampleInTheDocumentationIsRight(t *testing.T) {
 	}
 	signed := sha256.Sum256(e.Signed())
 	for _, want := range []string{string(whole), string(e.Payload), hex.EncodeToString(signed[:]),
-		string(e.Signed()[:len(e.Signed())-len(e.Payload)]), public(t, key)[0].KeyID, hex.EncodeToString(e.Signatures[0].Sig)} {
+		string(e.Signed()[:len(e.Signed())-len(e.Payload)]), public(t, key)[0].KeyID,
+		hex.EncodeToString(e.Signatures[0].Sig)} {
 		if !bytes.Contains(page, []byte(want)) {
 			t.Errorf("the page does not have %s", want)
 		}
