@@ -125,7 +125,7 @@ func (f *manifestFlags) image(e *env, argument string) (image manifest.Image, ve
 			return image, "", usagef("%q: after the file, write chip=NAME or revision=MIN-MAX", argument)
 		}
 	}
-	i, err := inspect(parts[0], chip)
+	i, err := inspect(parts[0], espimage.Declared{Chip: chip})
 	if err != nil {
 		return image, "", err
 	}
@@ -159,29 +159,27 @@ func revisionRange(s string) (lowest, highest uint16, err error) {
 	return uint16(a), uint16(b), err
 }
 
-// inspect reads an image of ESP-IDF, or, with a chip, of another device.
-func inspect(name, chip string) (*espimage.Image, error) {
-	f, err := os.Open(name)
+// inspect reads an image of ESP-IDF, or, if another chip is declared, of another device.
+func inspect(name string, d espimage.Declared) (*espimage.Image, error) {
+	f, size, err := openFile(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
+	if isRaw(d.Chip) {
+		return espimage.ReadRaw(f, size, d)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no file", name)
-	}
-	known := func(c espimage.Chip) bool { return c.Name == chip }
-	if chip != "" && !slices.ContainsFunc(espimage.Chips(), known) {
-		return espimage.ReadRaw(f, info.Size(), espimage.Declared{Chip: chip})
-	}
-	i, err := espimage.Read(f, info.Size())
-	if err == nil && chip != "" {
-		i.Expect(espimage.Expected{Chip: chip, SecureVersion: i.SecureVersion})
+	i, err := espimage.Read(f, size)
+	if err == nil && d.Chip != "" {
+		i.Expect(espimage.Expected{Chip: d.Chip, SecureVersion: i.SecureVersion})
 	}
 	return i, err
+}
+
+// isRaw reports whether images for a chip are not those of ESP-IDF.
+func isRaw(chip string) bool {
+	known := func(c espimage.Chip) bool { return c.Name == chip }
+	return chip != "" && !slices.ContainsFunc(espimage.Chips(), known)
 }
 
 // printFindings says what is wrong with an image.

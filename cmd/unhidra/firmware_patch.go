@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/unhidra/unhidra/internal/delta"
 	"github.com/unhidra/unhidra/internal/espimage"
@@ -47,23 +46,19 @@ func firmwarePatch(ctx context.Context, e *env, args []string) error {
 
 // readImage reads an image that patches can be made of, and what names it in them.
 func readImage(name string) (image []byte, id [sha256.Size]byte, err error) {
-	f, err := os.Open(name)
+	f, size, err := openFile(name)
 	if err != nil {
 		return nil, id, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, id, err
+	if size < 1 || size > delta.MaxImage {
+		return nil, id, fmt.Errorf("%s has %d bytes; patches are made of 1 to %d", name, size, delta.MaxImage)
 	}
-	if !info.Mode().IsRegular() || info.Size() < 1 || info.Size() > delta.MaxImage {
-		return nil, id, fmt.Errorf("%s is no file of 1 to %d bytes", name, delta.MaxImage)
-	}
-	image = make([]byte, info.Size())
+	image = make([]byte, size)
 	if _, err := io.ReadFull(f, image); err != nil {
 		return nil, id, err
 	}
-	read, err := espimage.Read(f, info.Size())
+	read, err := espimage.Read(f, size)
 	if err != nil {
 		return nil, id, err
 	}

@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
-	"github.com/unhidra/unhidra/internal/espimage"
 	"github.com/unhidra/unhidra/internal/manifest"
 )
 
@@ -91,93 +88,6 @@ func verifyRoots(e *env, names []string, hash string) (root *manifest.Root, err 
 	return root, nil
 }
 
-const inspectText = `firmware inspect [flags] <file>
-
-Says what a file is: an image of ESP-IDF, or a root, a manifest or an offer. It exits
-with 1 if the image is unusable. It verifies the signatures of Secure Boot in an image,
-but none of documents: "unhidra firmware verify" does that.
-`
-
-func firmwareInspect(_ context.Context, e *env, args []string) error {
-	fs := e.flags("firmware inspect", inspectText)
-	asJSON := fs.Bool("json", false, "as JSON")
-	chip := fs.String("chip", "", "`name` of the chip; of one that is not Espressif's, the image is not read")
-	words, err := parse(fs, args, "<file>")
-	if err != nil {
-		return err
-	}
-	if envelope, err := readEnvelope(words[0]); err == nil || isDocument(words[0]) {
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			_, err := fmt.Fprintf(e.stdout, "%s\n", envelope.Payload)
-			return err
-		}
-		return describeDocument(e.stdout, envelope)
-	}
-	i, err := inspect(words[0], *chip)
-	if err != nil {
-		return err
-	}
-	if *asJSON {
-		encoder := json.NewEncoder(e.stdout)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(i)
-	} else {
-		describeImage(e.stdout, i)
-		printFindings(e.stdout, words[0], i)
-	}
-	if err == nil && i.Refused() {
-		err = fmt.Errorf("%s is unusable", words[0])
-	}
-	return err
-}
-
-// isDocument reports whether a file begins as documents do.
-func isDocument(name string) bool {
-	f, err := os.Open(name)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	first := make([]byte, 1)
-	n, err := f.Read(first)
-	return err == nil && n == 1 && first[0] == '{'
-}
-
-func describeImage(w io.Writer, i *espimage.Image) {
-	row := func(name, format string, args ...any) {
-		if text := fmt.Sprintf(format, args...); text != "" {
-			fmt.Fprintf(w, "%-16s %s\n", name, text)
-		}
-	}
-	row("Chip", "%s", i.Chip)
-	row("Revisions", "%s", revisions(i.RevisionMin, i.RevisionMax))
-	row("Project", "%s", i.Project)
-	row("Version", "%s", i.Version)
-	row("Built", "%s", i.Built)
-	row("ESP-IDF", "%s", i.SDK)
-	row("Secure version", "%d", i.SecureVersion)
-	row("Size", "%d bytes", i.Size)
-	row("SHA-256", "%s", i.SHA256)
-	row("ELF file", "%s", i.ELFSHA256)
-	for _, s := range i.Signatures {
-		valid := "valid"
-		if !s.Valid {
-			valid = "NOT valid"
-		}
-		row("Signature", "%s, %s, key %s", s.Scheme, valid, s.KeyDigest)
-	}
-}
-
-func revisions(lowest, highest uint16) string {
-	if highest == 0xFFFF {
-		return fmt.Sprintf("%d and up", lowest)
-	}
-	return fmt.Sprintf("%d to %d", lowest, highest)
-}
-
 // describeDocument says what a document is.
 func describeDocument(w io.Writer, envelope *manifest.Envelope) error {
 	switch envelope.PayloadType {
@@ -194,7 +104,7 @@ func describeDocument(w io.Writer, envelope *manifest.Envelope) error {
 		}
 		describeManifest(w, m)
 	default:
-		fmt.Fprintf(w, "%s\n", envelope.Payload)
+		fmt.Fprintf(w, "%s\n", plain(string(envelope.Payload)))
 	}
 	for _, s := range envelope.Signatures {
 		fmt.Fprintf(w, "  signature by key %.40q\n", s.KeyID)

@@ -115,7 +115,7 @@ func (r *reader) header(head []byte) {
 	if mode := int(head[2]); mode < len(modes) {
 		r.FlashMode = modes[mode]
 	} else {
-		r.warn("flash_mode", "", "byte 2 names flash mode %d, which does not exist", mode)
+		r.warn("flash_mode", "Set the flash mode in menuconfig.", "byte 2 names flash mode %d, which does not exist", mode)
 	}
 	if size := head[3] >> 4; size < 8 {
 		r.FlashSize = fmt.Sprintf("%dMB", 1<<size)

@@ -9,17 +9,14 @@ import (
 
 // Declared is what somebody says about an image that cannot be read.
 type Declared struct {
-	Chip          string // what the product calls it
-	Version       string
-	SecureVersion uint32
-	Magic         []byte // that must be at MagicAt; empty: nothing is checked
-	MagicAt       int64
+	Chip    string // what the product calls it
+	Magic   []byte // that must be at MagicAt; empty: nothing is checked
+	MagicAt int64
 }
 
 // ReadRaw reads an image of another device, of which only what is declared is known.
 func ReadRaw(file io.ReaderAt, size int64, d Declared) (*Image, error) {
-	r := &reader{file: file, size: size, Image: &Image{Format: "raw", Size: size, RevisionMax: noRevision, Chip: d.Chip,
-		Version: d.Version, SecureVersion: d.SecureVersion}}
+	r := &reader{file: file, size: size, Image: &Image{Format: "raw", Size: size, RevisionMax: noRevision, Chip: d.Chip}}
 	sum, err := r.sum(0, size)
 	if err != nil {
 		return nil, err

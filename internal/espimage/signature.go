@@ -204,10 +204,8 @@ func verifyEC(block []byte, digests map[crypto.Hash][]byte) (s Signature, proble
 	sigR, sigS := pair(at + 1 + field)
 	if c.curve == nil {
 		s.Valid = p192Verify(x, y, digest, sigR, sigS)
-	} else if raw := uncompressed(x, y, c.half); raw != nil {
-		if key, err := ecdsa.ParseUncompressedPublicKey(c.curve, raw); err == nil {
-			s.Valid = ecdsa.Verify(key, digest, sigR, sigS)
-		}
+	} else if key, err := ecdsa.ParseUncompressedPublicKey(c.curve, uncompressed(x, y, c.half)); err == nil {
+		s.Valid = ecdsa.Verify(key, digest, sigR, sigS)
 	}
 	if !s.Valid {
 		return s, badSignature
