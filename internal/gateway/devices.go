@@ -84,7 +84,7 @@ func order(o domain.Command) []byte {
 	return encode(wire.Reply{Type: wire.TypeOrder, Data: v})
 }
 
-// attach has the connection of a device get commands, settings and updates from now on, after its hello.
+// attach has the connection of a device get commands and settings from now on, after its hello.
 func (c *conn) attach(ctx context.Context) {
 	if c.who().Kind != domain.KindDevice {
 		return
@@ -93,11 +93,9 @@ func (c *conn) attach(ctx context.Context) {
 		c.push(encode(wire.Reply{Type: wire.TypeSet, Data: wire.FromShadow(s)}))
 	})
 	commands := c.g.Commands.Attach(ctx, c.user.ID, func(o domain.Command) { c.push(order(o)) })
-	updates := c.attachUpdates(ctx)
 	detach := func() {
 		settings()
 		commands()
-		updates()
 	}
 	c.device.detach.Store(&detach)
 	if c.finished.Load() { // before it was known what is to be ended
@@ -111,6 +109,9 @@ func (c *conn) detached() {
 		return
 	}
 	if detach := c.device.detach.Load(); detach != nil {
+		(*detach)()
+	}
+	if detach := c.device.updates.Load(); detach != nil {
 		(*detach)()
 	}
 }

@@ -23,6 +23,7 @@ func (c *conn) answerFirmware(ctx context.Context, req wire.Request) (any, error
 	switch req.Type {
 	case wire.TypeFirmware:
 		return checked(req, wire.FirmwareReport.Checked, func(r domain.FirmwareReport) (any, error) {
+			c.attachUpdates(ctx)
 			return nil, c.g.Updates.Report(ctx, c.who(), r)
 		})
 	case wire.TypeFirmwareProgress:
@@ -52,12 +53,16 @@ func checked[T, D any](req wire.Request, check func(T) (D, error), do func(D) (a
 	})
 }
 
-// attachUpdates has the connection get offers of updates.
-func (c *conn) attachUpdates(ctx context.Context) (detach func()) {
-	if c.g.Updates == nil {
-		return func() {}
+// attachUpdates has the connection get offers of updates: from when the device says what it runs, since an offer has
+// the nonce that it says.
+func (c *conn) attachUpdates(ctx context.Context) {
+	if c.device.updates.Load() != nil {
+		return
 	}
-	return c.g.Updates.Attach(ctx, c.user.ID, func(o domain.FirmwareOffer) {
+	detach := c.g.Updates.Attach(ctx, c.user.ID, func(o domain.FirmwareOffer) {
 		c.push(encode(wire.Reply{Type: wire.TypeFirmwareOffer, Data: wire.FromFirmwareOffer(o)}))
 	})
+	if !c.device.updates.CompareAndSwap(nil, &detach) || c.finished.Load() {
+		detach() // it is attached already, or has ended meanwhile
+	}
 }

@@ -83,6 +83,10 @@ func TestDevicesAreToldOfUpdates(t *testing.T) {
 			t.Errorf("%s: %v", typ, err)
 		}
 	}
+	ask(wire.TypeCrash, wire.CrashReport{ELFSHA256: zeroHash, ResetReason: "panic", Backtrace: []uint32{1}}, nil)
+	if n := u.attached(); n != 0 {
+		t.Errorf("%d connections get offers that have told no nonce for them", n)
+	}
 	ask(wire.TypeFirmware, running, nil)
 	if o := <-offers; string(o.Offer) != `{"payload":"nnnnnnnnnnnnnnnnnnnnnn"}` || o.Image.Size != 5 {
 		t.Errorf("%+v", o)
@@ -97,7 +101,6 @@ func TestDevicesAreToldOfUpdates(t *testing.T) {
 	if string(data.Data) != "age" || data.Offset != 2 {
 		t.Errorf("%+v", data)
 	}
-	ask(wire.TypeCrash, wire.CrashReport{ELFSHA256: zeroHash, ResetReason: "panic", Backtrace: []uint32{1}}, nil)
 	if len(u.crashes) != 1 || u.crashes[0].Backtrace[0] != 1 {
 		t.Errorf("%+v", u.crashes)
 	}
