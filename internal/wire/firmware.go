@@ -20,7 +20,7 @@ const (
 type FirmwareReport struct {
 	Product         string   `json:"product" maxLength:"64" doc:"project name of the image"`
 	Chip            string   `json:"chip" maxLength:"64"`
-	Revision        uint16   `json:"revision,omitempty" doc:"of the hardware: 100 times the major number, and the minor one"`
+	Revision        uint16   `json:"revision,omitempty" doc:"of the hardware: 100 times major, and minor"`
 	Version         string   `json:"version" maxLength:"64"`
 	VersionCode     uint32   `json:"version_code" doc:"grows with each release"`
 	SHA256          string   `json:"sha256" doc:"of the image that runs: 64 lower-case hexadecimal digits"`
@@ -28,11 +28,11 @@ type FirmwareReport struct {
 	SecureVersion   uint32   `json:"secure_version,omitempty"`
 	SlotState       string   `json:"slot_state" enum:"new,pending_verify,valid,invalid,aborted,undefined"`
 	ResetReason     string   `json:"reset_reason" enum:"unknown,power_on,external,software,panic,interrupt_watchdog,task_watchdog,watchdog,deep_sleep,brownout,other"`
-	RollbackCapable bool     `json:"rollback_capable,omitempty" doc:"the bootloader takes back what does not confirm itself"`
+	RollbackCapable bool     `json:"rollback_capable,omitempty" doc:"what is not confirmed is taken back"`
 	Nonce           string   `json:"nonce" minLength:"22" maxLength:"64" doc:"random, of base64url; the next offer has it"`
 	RootVersion     int      `json:"root_version,omitempty" doc:"of the root that the device trusts"`
-	Update          string   `json:"update,omitempty" maxLength:"64" doc:"id of the update that the device is in, or was in before it restarted"`
-	Features        []string `json:"features,omitempty" maxItems:"16" doc:"formats of deltas that the device can apply; windows: it fetches images by firmware.read"`
+	Update          string   `json:"update,omitempty" maxLength:"64" doc:"that it is in, or was before it restarted"`
+	Features        []string `json:"features,omitempty" maxItems:"16" doc:"formats of deltas; windows: by firmware.read"`
 	Battery         *int     `json:"battery,omitempty" doc:"percent"`
 	Signal          *int     `json:"signal,omitempty" doc:"dBm"`
 	Charging        *bool    `json:"charging,omitempty"`
@@ -44,10 +44,10 @@ type FirmwareOffer struct {
 	Update   string             `json:"update"`
 	Offer    json.RawMessage    `json:"offer" doc:"DSSE envelope, signed by the server for this device and its nonce"`
 	Manifest json.RawMessage    `json:"manifest" doc:"DSSE envelope, signed by the keys of the product"`
-	Roots    []json.RawMessage  `json:"roots,omitempty" doc:"DSSE envelopes: the roots after the one that the device has, the oldest first"`
+	Roots    []json.RawMessage  `json:"roots,omitempty" doc:"DSSE envelopes: those after the device's, the oldest first"`
 	Image    FirmwareFile       `json:"image"`
 	Delta    *FirmwareDelta     `json:"delta,omitempty"`
-	If       FirmwareConditions `json:"if,omitzero" doc:"what must be so before the device installs it; else it answers deferred"`
+	If       FirmwareConditions `json:"if,omitzero" doc:"what must be so; else the device answers deferred"`
 }
 
 // FirmwareFile says where an image is.

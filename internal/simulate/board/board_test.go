@@ -10,7 +10,8 @@ import (
 	"github.com/unhidra/unhidra/internal/simulate/board"
 )
 
-var lamp = board.Firmware{Product: "lamp", Chip: "esp32c3", Version: "1.4.0", Code: 140, SecureVersion: 1, Padding: 9000}
+var lamp = board.Firmware{Product: "lamp", Chip: "esp32c3", Version: "1.4.0", Code: 140, SecureVersion: 1,
+	Padding: 9000}
 
 func build(t *testing.T, f board.Firmware) []byte {
 	t.Helper()

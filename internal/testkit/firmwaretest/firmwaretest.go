@@ -174,7 +174,8 @@ func (m *Maker) Await(id, what string, done func(r Rollout) bool) (r Rollout) {
 
 // Open counts the devices that are in the middle of it.
 func (r Rollout) Open() (n int) {
-	for _, state := range []string{"offered", "accepted", "downloading", "verified", "installing", "rebooting", "testing"} {
+	for _, state := range []string{"offered", "accepted", "downloading", "verified", "installing", "rebooting",
+		"testing"} {
 		n += r.Counts.States[state]
 	}
 	return n

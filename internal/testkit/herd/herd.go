@@ -57,8 +57,7 @@ func Start(ctx context.Context, t testing.TB, o Options) *Herd {
 	}
 	var err error
 	if h.fleet, err = simulate.New(simulate.Options{Server: o.Server, MQTT: o.MQTT, Devices: h.devices, Seed: o.Seed,
-		Mix:  o.Mix,
-		Kind: simulate.Greenhouse, Every: o.Every, Backoff: time.Second, Dial: o.Dial,
+		Mix: o.Mix, Kind: simulate.Greenhouse, Every: o.Every, Backoff: time.Second, Dial: o.Dial,
 		OnAcknowledged: h.acknowledged, OnCommand: h.obeyed}); err != nil {
 		t.Fatal(err)
 	}
