@@ -41,6 +41,7 @@ const (
 type downloads struct {
 	Pace
 	all, site *ratelimit.Limiter
+	turn      chan struct{} // of one entry: whose download waits for all; the others queue, and do not ask
 	now       func() time.Time
 	results   *prometheus.CounterVec
 	bytes     prometheus.Counter
@@ -63,7 +64,7 @@ func newDownloads(p Pace, reg prometheus.Registerer, now func() time.Time) *down
 		reg.MustRegister(results, bytes)
 	}
 	return &downloads{results: results, bytes: bytes, Pace: p, all: limiter(p.Total), site: limiter(p.Site), now: now,
-		addrs: ratelimit.NewAddrCounter(maxOfAddr)}
+		turn: make(chan struct{}, 1), addrs: ratelimit.NewAddrCounter(maxOfAddr)}
 }
 
 // enter admits a download to an address, which must call leave at its end.
@@ -103,24 +104,36 @@ type pacedFile struct {
 // Read waits until some bytes may be sent, and reads them.
 func (f *pacedFile) Read(b []byte) (int, error) {
 	b = b[:min(len(b), paceStep)]
-	kib := (len(b) + 1023) >> 10
-	for _, limit := range []struct {
-		of  *ratelimit.Limiter
-		key string
-	}{{f.downloads.site, f.to}, {f.downloads.all, ""}} {
-		for {
-			ok, wait := limit.of.AllowN(limit.key, kib, f.downloads.now())
-			if ok {
-				break
-			}
-			select {
-			case <-f.ctx.Done():
-				return 0, f.ctx.Err()
-			case <-time.After(wait):
-			}
-		}
+	kib, d := (len(b)+1023)>>10, f.downloads
+	if err := f.wait(d.site, f.to, kib); err != nil {
+		return 0, err
+	}
+	select {
+	case <-f.ctx.Done():
+		return 0, f.ctx.Err()
+	case d.turn <- struct{}{}:
+	}
+	err := f.wait(d.all, "", kib)
+	<-d.turn
+	if err != nil {
+		return 0, err
 	}
 	return f.ReadSeeker.Read(b)
+}
+
+// wait waits until a limit allows so many KiB.
+func (f *pacedFile) wait(limit *ratelimit.Limiter, key string, kib int) error {
+	for {
+		ok, wait := limit.AllowN(key, kib, f.downloads.now())
+		if ok {
+			return nil
+		}
+		select {
+		case <-f.ctx.Done():
+			return f.ctx.Err()
+		case <-time.After(wait):
+		}
+	}
 }
 
 // A counted answer knows its status, and how many bytes were sent.

@@ -61,6 +61,39 @@ func TestDownloadsKeepToTheirPace(t *testing.T) {
 	}
 }
 
+// Downloads that share a limit have equal parts of it, and do not all ask again for each part that one of them gets.
+func TestDownloadsTakeTurns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const n, steps = 200, 20
+		ctx, cancel := context.WithCancel(t.Context())
+		d := newDownloads(Pace{Total: 1024}, nil, time.Now)
+		var read [n]atomic.Int64
+		for i := range n {
+			f := d.paced(ctx, bytes.NewReader(make([]byte, 1<<20)), netip.MustParseAddr("192.0.2.1"))
+			go func() {
+				for b := make([]byte, paceStep); ; read[i].Add(1) {
+					if _, err := f.Read(b); err != nil {
+						return
+					}
+				}
+			}()
+		}
+		time.Sleep(n * steps * paceStep / (1 << 20) * time.Second)
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		for i := range read {
+			if got := read[i].Load(); got < steps-2 {
+				t.Errorf("download %d read only %d of about %d parts", i, got, steps)
+			}
+		}
+		if allowed, denied := d.all.Decisions(); denied > allowed {
+			t.Errorf("for %d parts they asked %d times in vain", allowed, denied)
+		}
+	})
+}
+
 func TestAPacedDownloadEndsWithItsRequest(t *testing.T) {
 	t.Parallel()
 	d := newDownloads(Pace{Total: 1}, nil, time.Now)
