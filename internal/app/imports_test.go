@@ -19,7 +19,7 @@ func floors() map[string][]string {
 	ground := []string{"internal/domain", "internal/config", "internal/ratelimit", "internal/obs", "internal/trace"}
 	kits := append([]string{"internal/password", "internal/totp", "internal/passkey", "internal/oidc", "internal/bus",
 		"internal/httpx", "internal/wire", "internal/token", "internal/fulltext", "internal/names", "internal/ws",
-		"internal/captcha", "internal/picture", "internal/feed", "internal/blob"}, ground...)
+		"internal/captcha", "internal/picture", "internal/feed", "internal/blob", "internal/attach"}, ground...)
 	// A part of the store stands on the engine, and on these other parts.
 	part := func(others ...string) []string {
 		may := append([]string{"internal/store"}, ground...)
@@ -45,6 +45,7 @@ func floors() map[string][]string {
 		"internal/mqtt/discovery": {"internal/domain"},
 
 		"internal/bus":     ground,
+		"internal/attach":  append([]string{"internal/bus"}, ground...),
 		"internal/feed":    ground,
 		"internal/hub":     append([]string{"internal/bus", "internal/wire"}, ground...),
 		"internal/blob":    ground,

@@ -8,11 +8,11 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/unhidra/unhidra/internal/attach"
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
@@ -79,13 +79,8 @@ type Deps struct {
 type Service struct {
 	Deps
 	metrics *metrics
-	here    attachments
-	notices chan string  // devices that there is a command for
-	dropped atomic.Int64 // notices that did not fit; Run finds those commands in the store
+	here    *attach.Devices[attachment]
 }
-
-// noticesMost is how many notices of commands may wait.
-const noticesMost = 1024
 
 // New returns the service. Run must run for commands to be delivered to devices that are
 // connected already, and Expire, on one node at least, for those that are not answered to end.
@@ -93,14 +88,12 @@ func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	return &Service{Deps: d, metrics: newMetrics(d.Metrics), here: newAttachments(),
-		notices: make(chan string, noticesMost)}
+	return &Service{Deps: d, metrics: newMetrics(d.Metrics), here: attach.New[attachment]()}
 }
 
 // Queues returns the queue of notices, for the metrics.
 func (s *Service) Queues() []obs.Queue {
-	return []obs.Queue{{Name: "commands", Limit: noticesMost, Depth: func() int { return len(s.notices) },
-		Full: s.dropped.Load}}
+	return []obs.Queue{s.here.Queue("commands")}
 }
 
 // Give tells a device to do something. It is delivered at once if the device is connected, and else

@@ -2,11 +2,10 @@ package command
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
-	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/attach"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/trace"
 )
@@ -30,56 +29,20 @@ type attachment struct {
 	given map[string]bool // ids of commands that it has had
 }
 
-// attachments are the connections of devices to this process.
-type attachments struct {
-	mu       sync.Mutex
-	byDevice map[string][]*attachment // the newest last
-}
-
-func newAttachments() attachments { return attachments{byDevice: make(map[string][]*attachment)} }
-
-// newest returns the newest connection of a device, or nil.
-func (as *attachments) newest(device string) *attachment {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	list := as.byDevice[device]
-	if len(list) == 0 {
-		return nil
-	}
-	return list[len(list)-1]
-}
-
-func (as *attachments) add(device string, a *attachment) {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	as.byDevice[device] = append(as.byDevice[device], a)
-}
-
-func (as *attachments) remove(device string, a *attachment) {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	list := slices.DeleteFunc(as.byDevice[device], func(x *attachment) bool { return x == a })
-	if len(list) == 0 {
-		delete(as.byDevice, device)
-		return
-	}
-	as.byDevice[device] = list
-}
-
 // Attach delivers commands to a connection of a device from now on, beginning with those that the
 // device has said nothing about yet. deliver must not block. Each command comes once to a
 // connection, and to the newest connection of a device alone; a device may get it again by a later
 // connection. detach must be called when the connection has ended.
 func (s *Service) Attach(ctx context.Context, device string, deliver func(domain.Command)) (detach func()) {
 	a := &attachment{deliver: deliver}
-	s.here.add(device, a)
+	detach = s.here.Add(device, a)
 	s.handOver(ctx, device)
-	return func() { s.here.remove(device, a) }
+	return detach
 }
 
 // handOver delivers what waits for a device that is connected here.
 func (s *Service) handOver(ctx context.Context, device string) {
-	a := s.here.newest(device)
+	a := s.here.Newest(device)
 	if a == nil {
 		return
 	}
@@ -161,67 +124,19 @@ func (s *Service) announce(device string) {
 
 // Run delivers commands to the devices that are connected to this process, until ctx is done.
 func (s *Service) Run(ctx context.Context) error {
-	stop, err := s.Bus.Subscribe(subject, func(m bus.Message) { s.notice(string(m.Data)) })
-	if err != nil {
-		return err
-	}
-	defer stop()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for range deliverers {
-		wg.Go(func() {
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case device := <-s.notices:
-					s.handOver(ctx, device)
-				}
-			}
-		})
-	}
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-look.C:
-			s.look(ctx)
-		}
-	}
-}
-
-// notice queues a device that there is a command for, if it is connected here.
-func (s *Service) notice(device string) {
-	if s.here.newest(device) == nil {
-		return
-	}
-	select {
-	case s.notices <- device:
-	default:
-		s.dropped.Add(1)
-	}
+	return s.here.Run(ctx, s.Bus, attach.Work{Subject: subject, Workers: deliverers, HandOver: s.handOver,
+		Every: lookEvery, Look: s.look})
 }
 
 // look finds commands whose notice was lost.
 func (s *Service) look(ctx context.Context) {
-	if s.here.none() {
-		return
-	}
 	waiting, err := s.Store.Waiting(ctx, s.Now().Add(-lookEvery), lookMost)
 	if err != nil && ctx.Err() == nil {
 		s.Log.WarnContext(ctx, "look for commands", "err", err)
 	}
 	for _, device := range waiting {
-		s.notice(device)
+		s.here.Notice(device)
 	}
-}
-
-func (as *attachments) none() bool {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	return len(as.byDevice) == 0
 }
 
 const (

@@ -2,11 +2,10 @@ package rollout
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
-	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/attach"
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
@@ -23,49 +22,9 @@ const (
 // An attachment is one connection of a device, of any transport.
 type attachment struct {
 	deliver func(domain.FirmwareOffer)
-	given   string // what it was offered last: the update, and when
-}
 
-// attachments are the connections of devices to this process.
-type attachments struct {
-	mu       sync.Mutex
-	byDevice map[string][]*attachment // the newest last
-}
-
-func newAttachments() attachments { return attachments{byDevice: make(map[string][]*attachment)} }
-
-func (as *attachments) add(device string, a *attachment) {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	as.byDevice[device] = append(as.byDevice[device], a)
-}
-
-func (as *attachments) remove(device string, a *attachment) {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	list := slices.DeleteFunc(as.byDevice[device], func(x *attachment) bool { return x == a })
-	if len(list) == 0 {
-		delete(as.byDevice, device)
-		return
-	}
-	as.byDevice[device] = list
-}
-
-// newest returns the newest connection of a device that was not offered this yet, or nil.
-func (as *attachments) newest(u domain.Update) *attachment {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	list := as.byDevice[u.Device]
-	if len(list) == 0 || list[len(list)-1].given == key(u) {
-		return nil
-	}
-	return list[len(list)-1]
-}
-
-func (as *attachments) gave(a *attachment, u domain.Update) {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	a.given = key(u)
+	mu    sync.Mutex // held while an offer is made for it
+	given string     // what it was offered last: the update, and when
 }
 
 func key(u domain.Update) string { return u.ID + " " + u.OfferedAt.String() }
@@ -73,15 +32,18 @@ func key(u domain.Update) string { return u.ID + " " + u.OfferedAt.String() }
 // Attach tells a connection of a device of updates, until detach is called. deliver must not block. A device is told
 // after it has reported what it runs.
 func (s *Service) Attach(_ context.Context, device string, deliver func(domain.FirmwareOffer)) (detach func()) {
-	a := &attachment{deliver: deliver}
-	s.here.add(device, a)
-	return func() { s.here.remove(device, a) }
+	return s.here.Add(device, &attachment{deliver: deliver})
 }
 
 // deliver tells a device that is connected here of an offer, with the nonce that it told last.
 func (s *Service) deliver(ctx context.Context, u domain.Update) {
-	a := s.here.newest(u)
+	a := s.here.Newest(u.Device)
 	if a == nil || s.Offers == nil {
+		return
+	}
+	a.mu.Lock() // so that it has each offer once
+	defer a.mu.Unlock()
+	if a.given == key(u) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, deliverTime)
@@ -93,7 +55,7 @@ func (s *Service) deliver(ctx context.Context, u domain.Update) {
 		}
 		return
 	}
-	s.here.gave(a, u)
+	a.given = key(u)
 	a.deliver(o)
 	s.metrics.offers.Inc()
 }
@@ -122,37 +84,26 @@ func (s *Service) offer(ctx context.Context, u domain.Update) (o domain.Firmware
 
 // announce has the nodes look that the device of an offer is connected to.
 func (s *Service) announce(u domain.Update) {
-	if err := s.Bus.Publish(subject, []byte(u.ID)); err != nil {
+	if err := s.Bus.Publish(subject, []byte(u.Device)); err != nil {
 		s.Log.Warn("announce an offer", "device", u.Device, "err", err) // found in the store within lookEvery
 	}
 }
 
 // Run tells devices that are connected to this process of offers, until ctx is done.
 func (s *Service) Run(ctx context.Context) error {
-	stop, err := s.Bus.Subscribe(subject, func(m bus.Message) {
-		select {
-		case s.notices <- string(m.Data):
-		default:
-			s.dropped.Add(1)
-		}
-	})
-	if err != nil {
-		return err
+	return s.here.Run(ctx, s.Bus, attach.Work{Subject: subject, Workers: 1, HandOver: s.handOver, Every: lookEvery,
+		Look: s.look})
+}
+
+// handOver tells a device that is connected here of the offer that it has not answered.
+func (s *Service) handOver(ctx context.Context, device string) {
+	had, err := s.Updates.DeviceUpdates(ctx, device, updatesMost)
+	if err != nil && ctx.Err() == nil {
+		s.Log.WarnContext(ctx, "look for offers", "err", err) // Run looks again
 	}
-	defer stop()
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case id := <-s.notices:
-			u, err := s.Updates.Update(ctx, id)
-			if err == nil && u.State == domain.UpdateOffered {
-				s.deliver(ctx, u)
-			}
-		case <-look.C:
-			s.look(ctx)
+	for _, u := range had {
+		if u.State == domain.UpdateOffered {
+			s.deliver(ctx, u)
 		}
 	}
 }

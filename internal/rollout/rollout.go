@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/unhidra/unhidra/internal/attach"
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
@@ -112,12 +112,10 @@ type Deps struct {
 type Service struct {
 	Deps
 	metrics *metrics
-	here    attachments
-	notices chan string  // devices that there is an offer for
-	dropped atomic.Int64 // notices that did not fit; Run finds those offers in the store
+	here    *attach.Devices[attachment]
 }
 
-const noticesMost = 1024
+const updatesMost = 50 // of a device that are looked at, the newest
 
 // New returns the service. Run must run for offers to reach devices that are connected already, and Decide, on one
 // node at least, for rollouts to go on.
@@ -128,14 +126,12 @@ func New(d Deps) *Service {
 	if d.Every == 0 {
 		d.Every = 5 * time.Second
 	}
-	return &Service{Deps: d, metrics: newMetrics(d.Metrics), here: newAttachments(),
-		notices: make(chan string, noticesMost)}
+	return &Service{Deps: d, metrics: newMetrics(d.Metrics), here: attach.New[attachment]()}
 }
 
 // Queues returns the queue of notices, for the metrics.
 func (s *Service) Queues() []obs.Queue {
-	return []obs.Queue{{Name: "updates", Limit: noticesMost, Depth: func() int { return len(s.notices) },
-		Full: s.dropped.Load}}
+	return []obs.Queue{s.here.Queue("updates")}
 }
 
 // rulesFor are the rules with the releases of some rollouts.
@@ -214,11 +210,10 @@ func (s *Service) Crash(ctx context.Context, p domain.Principal, r domain.CrashR
 // crashed returns the version that an ELF file is of: what the device runs, or what it was brought. Empty: it is not
 // known. A device that went back to its old firmware tells of a crash of the new one.
 func (s *Service) crashed(ctx context.Context, d domain.DeviceFirmware, elf string) (string, error) {
-	const most = 50
 	if d.Report.ELFSHA256 == "" || strings.HasPrefix(d.Report.ELFSHA256, elf) {
 		return d.Report.Version, nil
 	}
-	had, err := s.Updates.DeviceUpdates(ctx, d.Device, most)
+	had, err := s.Updates.DeviceUpdates(ctx, d.Device, updatesMost)
 	if err != nil {
 		return "", err
 	}

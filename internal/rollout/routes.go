@@ -230,8 +230,7 @@ func (s *Service) deviceFirmware(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	const most = 50
-	found, err := s.Updates.DeviceUpdates(ctx, in.Device, most)
+	found, err := s.Updates.DeviceUpdates(ctx, in.Device, updatesMost)
 	if err != nil {
 		return nil, err
 	}

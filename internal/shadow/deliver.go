@@ -2,11 +2,10 @@ package shadow
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
-	"github.com/unhidra/unhidra/internal/bus"
+	"github.com/unhidra/unhidra/internal/attach"
 	"github.com/unhidra/unhidra/internal/domain"
 )
 
@@ -19,35 +18,13 @@ const (
 	lookBack    = 10 * time.Minute
 	lookMost    = 1000
 	deliverTime = 10 * time.Second
-	noticesMost = 1024
 )
 
-// attachments are the connections of devices that are told of their settings.
-type attachments struct {
-	mu       sync.Mutex
-	byDevice map[string][]*attachment // the newest last
-}
-
-// attachment is one connection.
+// An attachment is one connection of a device, of any transport.
 type attachment struct {
 	mu      sync.Mutex // held while settings are delivered
 	given   int64      // the last version that it was told
 	deliver func(domain.Shadow)
-}
-
-func (as *attachments) newest(device string) *attachment {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	if list := as.byDevice[device]; len(list) > 0 {
-		return list[len(list)-1]
-	}
-	return nil
-}
-
-func (as *attachments) none() bool {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	return len(as.byDevice) == 0
 }
 
 // Attach tells a connection of a device from now on what is to be set: at once if the device has said
@@ -55,23 +32,14 @@ func (as *attachments) none() bool {
 // the newest one of a device on this node. detach must be called when the connection has ended.
 func (s *Service) Attach(ctx context.Context, device string, deliver func(domain.Shadow)) (detach func()) {
 	a := &attachment{deliver: deliver}
-	s.here.mu.Lock()
-	s.here.byDevice[device] = append(s.here.byDevice[device], a)
-	s.here.mu.Unlock()
+	detach = s.here.Add(device, a)
 	s.handOver(ctx, device)
-	return func() {
-		s.here.mu.Lock()
-		defer s.here.mu.Unlock()
-		list := slices.DeleteFunc(s.here.byDevice[device], func(x *attachment) bool { return x == a })
-		if s.here.byDevice[device] = list; len(list) == 0 {
-			delete(s.here.byDevice, device)
-		}
-	}
+	return detach
 }
 
 // handOver tells a device that is connected here what is to be set, if it has not said that it is.
 func (s *Service) handOver(ctx context.Context, device string) {
-	a := s.here.newest(device)
+	a := s.here.Newest(device)
 	if a == nil {
 		return
 	}
@@ -94,38 +62,18 @@ func (s *Service) handOver(ctx context.Context, device string) {
 
 // Run tells the devices that are connected to this process of changes, until ctx is done.
 func (s *Service) Run(ctx context.Context) error {
-	notices := make(chan string, noticesMost)
-	notice := func(device string) {
-		select {
-		case notices <- device:
-		default: // found in the store
-		}
+	return s.here.Run(ctx, s.Bus, attach.Work{Subject: subject, Workers: 1, HandOver: s.handOver, Every: lookEvery,
+		Look: s.look})
+}
+
+// look finds changes whose notice was lost.
+func (s *Service) look(ctx context.Context) {
+	open, err := s.Store.OpenSettings(ctx, s.Now().Add(-lookBack), lookMost)
+	if err != nil && ctx.Err() == nil {
+		s.Log.WarnContext(ctx, "look for changes of settings", "err", err)
 	}
-	stop, err := s.Bus.Subscribe(subject, func(m bus.Message) { notice(string(m.Data)) })
-	if err != nil {
-		return err
-	}
-	defer stop()
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case device := <-notices:
-			s.handOver(ctx, device)
-		case <-look.C:
-			if s.here.none() {
-				continue
-			}
-			open, err := s.Store.OpenSettings(ctx, s.Now().Add(-lookBack), lookMost)
-			if err != nil && ctx.Err() == nil {
-				s.Log.WarnContext(ctx, "look for changes of settings", "err", err)
-			}
-			for _, device := range open {
-				s.handOver(ctx, device)
-			}
-		}
+	for _, device := range open {
+		s.handOver(ctx, device)
 	}
 }
 

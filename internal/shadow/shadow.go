@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/attach"
 	"github.com/unhidra/unhidra/internal/bus"
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
+	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/wire"
 )
 
@@ -54,7 +56,7 @@ type Deps struct {
 // Service is the shadow module.
 type Service struct {
 	Deps
-	here attachments
+	here *attach.Devices[attachment]
 }
 
 // New returns the service. Run must be called for devices to be told of changes.
@@ -62,10 +64,11 @@ func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	s := &Service{Deps: d}
-	s.here.byDevice = make(map[string][]*attachment)
-	return s
+	return &Service{Deps: d, here: attach.New[attachment]()}
 }
+
+// Queues returns the queue of notices, for the metrics.
+func (s *Service) Queues() []obs.Queue { return []obs.Queue{s.here.Queue("settings")} }
 
 // Get returns the settings of a device of p.
 func (s *Service) Get(ctx context.Context, p domain.Principal, device string) (domain.Shadow, error) {
