@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -47,6 +48,49 @@ func TestCrashesAreOfTheImageThatRan(t *testing.T) {
 		f.hear(crashed, domain.ResetPanic)
 		if n := crashes(crashed); n != 2 {
 			t.Errorf("%d crashes after another start", n)
+		}
+	})
+}
+
+// A device that crashes all the time costs little room: its last crashes, and one core dump.
+func TestOfADeviceTheLastCrashesAndOneCoreAreKept(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		f := newFleet(t, db, 2)
+		crash := func(l *lamp, pc int, core ...byte) {
+			f.clock = f.clock.Add(domain.Seconds(1))
+			err := f.s.Crash(t.Context(), l.principal(), domain.CrashReport{ELFSHA256: elf(oldSHA),
+				ResetReason: domain.ResetPanic, PC: uint32(pc), Message: `"Core":null`, Core: core})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		const more = 3
+		other := f.devices[1]
+		crash(other, 0, 9)
+		for i := range domain.MaxCrashes + more {
+			crash(f.devices[0], 1+i, byte(i))
+		}
+		last := domain.MaxCrashes + more
+		crash(f.devices[0], 1+last) // without one
+		kept, err := db.Rollouts.CrashGroups(t.Context(), testkit.UserID(0), "lamp", "", epoch, 100)
+		if err != nil || len(kept) != 1+domain.MaxCrashes {
+			t.Fatalf("%d crashes at different places are kept: %v", len(kept), err)
+		}
+		for _, g := range kept {
+			c := g.Example
+			var want []byte
+			switch pc := int(c.PC); {
+			case c.Device == other.id:
+				want = []byte{9}
+			case pc == last:
+				want = []byte{byte(last - 1)}
+			case pc <= more:
+				t.Errorf("crash %d is kept, and later ones are not", pc)
+			}
+			if !slices.Equal(c.Core, want) {
+				t.Errorf("crash %d of %s has the core %v, and should have %v", c.PC, c.Device, c.Core, want)
+			}
 		}
 	})
 }

@@ -10,24 +10,53 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// AddCrash stores a crash of a device. Which product it is of follows from what the device last reported.
+// AddCrash stores a crash of a device. Which product it is of follows from what the device last reported. Of one device
+// the newest crashes are kept, and the newest core dump, so that one which crashes all the time costs little room.
 func (repo *Repository) AddCrash(ctx context.Context, c domain.Crash) error {
 	data, err := json.Marshal(c.CrashReport)
 	if err != nil {
 		return err
 	}
 	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if len(c.Core) > 0 {
+			if err := dropCores(ctx, t, c.Device); err != nil {
+				return err
+			}
+		}
 		_, err := t.ExecContext(ctx, `INSERT INTO firmware_crashes (id, device_id, product, elf, version, signature, at, data)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, c.ID, c.Device, c.Product, c.ELFSHA256, c.Version, c.Signature,
 			store.Millis(c.At), string(data))
 		if err != nil {
 			return err
 		}
-		// Of one device the newest are kept, so that one which crashes all the time costs no room.
 		_, err = t.ExecContext(ctx, `DELETE FROM firmware_crashes WHERE device_id = $1 AND id NOT IN (SELECT id
 			FROM firmware_crashes WHERE device_id = $1 ORDER BY id DESC LIMIT $2)`, c.Device, domain.MaxCrashes)
 		return err
 	})
+}
+
+// dropCores forgets the core dumps of a device.
+func dropCores(ctx context.Context, t *store.Tx, device string) error {
+	rows, err := t.QueryContext(ctx, `SELECT `+crashColumns+` FROM firmware_crashes WHERE device_id = $1
+		AND data NOT LIKE '%"Core":null%'`, device)
+	if err != nil {
+		return err
+	}
+	had, err := store.Collect(rows, scanCrash)
+	if err != nil {
+		return err
+	}
+	for _, c := range had {
+		c.Core = nil
+		data, err := json.Marshal(c.CrashReport)
+		if err != nil {
+			return err
+		}
+		if _, err := t.ExecContext(ctx, `UPDATE firmware_crashes SET data = $2 WHERE id = $1`, c.ID, string(data)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // CrashGroups returns the crashes of a product's devices since a moment, by where they happened, the most first. Only
@@ -56,16 +85,31 @@ func (repo *Repository) CrashGroups(
 	return groups, err
 }
 
-func (repo *Repository) crash(ctx context.Context, id string) (c domain.Crash, err error) {
+const crashColumns = `id, device_id, product, version, signature, at, data`
+
+func scanCrash(rows *sql.Rows) (c domain.Crash, err error) {
 	var at int64
 	var data string
-	err = repo.db.QueryRowContext(ctx, `SELECT id, device_id, product, version, signature, at, data FROM firmware_crashes
-		WHERE id = $1`, id).Scan(&c.ID, &c.Device, &c.Product, &c.Version, &c.Signature, &at, &data)
-	if err != nil {
+	if err := rows.Scan(&c.ID, &c.Device, &c.Product, &c.Version, &c.Signature, &at, &data); err != nil {
 		return c, err
 	}
 	c.At = store.Time(at)
 	return c, json.Unmarshal([]byte(data), &c.CrashReport)
+}
+
+func (repo *Repository) crash(ctx context.Context, id string) (c domain.Crash, err error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+crashColumns+` FROM firmware_crashes WHERE id = $1`, id)
+	if err != nil {
+		return c, err
+	}
+	found, err := store.Collect(rows, scanCrash)
+	if err == nil && len(found) == 0 {
+		err = sql.ErrNoRows // it was forgotten meanwhile
+	}
+	if err != nil {
+		return c, err
+	}
+	return found[0], nil
 }
 
 // PruneCrashes deletes crashes from before a moment, some at a time, and reports whether there may be more.
