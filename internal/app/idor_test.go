@@ -138,7 +138,7 @@ func newHouse(t *testing.T) *house {
 	must(t, h.ann.Do(t.Context(), "POST", at+"/uploads", map[string]any{"kind": "raw", "size": 3, "sha256": hash}, &upload))
 	rollout, err := db.Rollouts.Create(t.Context(), domain.Rollout{ID: domain.NewID(domain.RolloutPrefix),
 		Product: product.ID, Name: "door", Owner: me.ID, Release: release.ID, Code: 1, Version: "1.0",
-		State: domain.RolloutDraft, CreatedBy: domain.UserRef{ID: me.ID}, CreatedAt: now}, now)
+		State: domain.RolloutAwaiting, CreatedBy: domain.UserRef{ID: me.ID}, CreatedAt: now}, now)
 	must(t, err)
 	h.fixed = []string{
 		"{user}", me.ID, "{bob}", bob.ID, "{banned}", banned.ID, "{session}", sessions.Items[0].ID,

@@ -18,7 +18,6 @@ type RolloutState string
 
 // The states of rollouts. What is not final may be aborted.
 const (
-	RolloutDraft     RolloutState = "draft"
 	RolloutAwaiting  RolloutState = "awaiting_approval" // by somebody else than who made it
 	RolloutScheduled RolloutState = "scheduled"         // it begins when its time comes
 	RolloutRunning   RolloutState = "running"           // offers are made to the devices of a stage
@@ -32,7 +31,7 @@ const (
 
 // RolloutStates returns all states, in the order of a rollout's life.
 func RolloutStates() []RolloutState {
-	return []RolloutState{RolloutDraft, RolloutAwaiting, RolloutScheduled, RolloutRunning, RolloutSoaking, RolloutPaused,
+	return []RolloutState{RolloutAwaiting, RolloutScheduled, RolloutRunning, RolloutSoaking, RolloutPaused,
 		RolloutCompleted, RolloutAborted, RolloutReverting, RolloutReverted}
 }
 

@@ -48,9 +48,6 @@ func (s UpdateState) Open() bool { return s.rank() <= UpdateTesting.rank() }
 // Active reports whether the device has the offer, and is not done with it.
 func (s UpdateState) Active() bool { return s.Open() && s.rank() >= UpdateOffered.rank() }
 
-// Fetching reports whether the device may be fetching the image.
-func (s UpdateState) Fetching() bool { return s == UpdateAccepted || s == UpdateDownloading }
-
 // Stoppable reports whether the device can still be told not to install it.
 func (s UpdateState) Stoppable() bool { return s.rank() <= UpdateVerified.rank() }
 

@@ -16,7 +16,7 @@ type RolloutView struct {
 	Release    string               `json:"release"`
 	Version    string               `json:"version"`
 	Code       uint32               `json:"version_code" format:"int64"`
-	State      string               `json:"state" enum:"draft,awaiting_approval,scheduled,running,soaking,paused,completed,aborted,reverting,reverted"`
+	State      string               `json:"state" enum:"awaiting_approval,scheduled,running,soaking,paused,completed,aborted,reverting,reverted"`
 	Stage      int                  `json:"stage" doc:"that is open, from 0"`
 	Devices    int                  `json:"devices" doc:"that are meant, when it began; 0 then: none fits yet"`
 	StageAt    *time.Time           `json:"stage_at,omitempty" doc:"when the stage was opened"`
@@ -26,7 +26,7 @@ type RolloutView struct {
 	Plan       domain.RolloutPlan   `json:"plan"`
 	Note       string               `json:"note,omitempty"`
 	Reverts    string               `json:"reverts,omitempty" doc:"id of the rollout that it takes back"`
-	RevertedBy string               `json:"reverted_by,omitempty" doc:"id of the one that takes it back; of one rollout alone"`
+	RevertedBy string               `json:"reverted_by,omitempty" doc:"id of what takes it back; of one rollout alone"`
 	CreatedBy  wire.User            `json:"created_by"`
 	CreatedAt  time.Time            `json:"created_at"`
 	Approved   *wire.User           `json:"approved_by,omitempty"`

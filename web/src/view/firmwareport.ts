@@ -118,7 +118,6 @@ export interface Plan {
 }
 
 export type RolloutState =
-  | 'draft'
   | 'awaiting_approval'
   | 'scheduled'
   | 'running'
