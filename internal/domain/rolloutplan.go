@@ -67,17 +67,17 @@ type UpdateRequires struct {
 type RolloutLimits struct {
 	Downloads int     `json:"downloads,omitempty" minimum:"0" maximum:"100000" doc:"at the same time; 0: 50"`
 	PerMinute int     `json:"per_minute,omitempty" minimum:"0" maximum:"100000" doc:"offers; 0: 1,000"`
-	Begin     int     `json:"begin,omitempty" minimum:"0" maximum:"1000" doc:"devices that try it before any has succeeded; 0: 5"`
-	Growth    float64 `json:"growth,omitempty" minimum:"0" maximum:"10" doc:"devices more that may try it for each that has succeeded; 0: 0.5"`
+	Begin     int     `json:"begin,omitempty" minimum:"0" maximum:"1000" doc:"devices that try it at first; 0: 5"`
+	Growth    float64 `json:"growth,omitempty" minimum:"0" maximum:"10" doc:"more for each that has succeeded; 0: 0.5"`
 }
 
 // RolloutJudge says when a rollout pauses by itself, and when it goes on. Zero values are the defaults.
 type RolloutJudge struct {
 	Failures   float64 `json:"failures,omitempty" minimum:"0" maximum:"1" doc:"share of devices that may fail; 0: 0.01"`
-	Success    float64 `json:"success,omitempty" minimum:"0" maximum:"1" doc:"share that must have succeeded to go on; 0: 0.95"`
-	Samples    int     `json:"samples,omitempty" minimum:"0" maximum:"100000" doc:"devices that must have ended it to go on, or all of the stage; 0: 5"`
-	Crashes    float64 `json:"crashes,omitempty" minimum:"0" maximum:"1000" doc:"crashes per hour of a device that are borne in any case; 0: 0.05"`
-	CrashRatio float64 `json:"crash_ratio,omitempty" minimum:"0" maximum:"100" doc:"times as many as before that are borne; 0: 2"`
+	Success    float64 `json:"success,omitempty" minimum:"0" maximum:"1" doc:"share that must have succeeded; 0: 0.95"`
+	Samples    int     `json:"samples,omitempty" minimum:"0" maximum:"100000" doc:"that must have ended it, or all; 0: 5"`
+	Crashes    float64 `json:"crashes,omitempty" minimum:"0" maximum:"1000" doc:"an hour of a device that are borne; 0: 0.05"`
+	CrashRatio float64 `json:"crash_ratio,omitempty" minimum:"0" maximum:"100" doc:"times as many as before; 0: 2"`
 }
 
 // RolloutTimeouts say, in seconds, how long devices are waited for. Zero values are the defaults.

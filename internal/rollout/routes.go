@@ -23,7 +23,8 @@ func (s *Service) Routes(api huma.API) {
 		"The rollouts of a product, the newest first", 200), s.list)
 	httpx.Register(api, op("get-rollout", "GET", one, "A rollout, and where its devices are", 200), s.get)
 	httpx.Register(api, op("act-on-rollout", "POST", one+"/actions",
-		"Approve of a rollout, pause, resume or abort it, or leave devices out", 200), s.act)
+		"Approve of a rollout, pause, resume or abort it, leave devices out (exclude; continue resumes as well), or "+
+			"end the watching of a stage (advance)", 200), s.act)
 	httpx.Register(api, op("revert-rollout", "POST", one+"/revert",
 		"Bring an earlier release to the devices that this rollout has brought its own", 201), s.revert)
 	httpx.Register(api, op("list-updates", "GET", one+"/updates", "The devices of a rollout", 200), s.listUpdates)
@@ -113,8 +114,8 @@ func (s *Service) get(ctx context.Context, in *OnRollout) (*output, error) {
 func (s *Service) act(ctx context.Context, in *struct {
 	OnRollout
 	Body struct {
-		Action  string                  `json:"action" enum:"approve,pause,resume,abort,exclude,continue,advance" doc:"exclude leaves devices out; continue does so and resumes; advance ends the watching of a stage"`
-		Exclude domain.RolloutExclusion `json:"exclude,omitzero" doc:"of exclude and continue; it is added to what is left out already"`
+		Action  string                  `json:"action" enum:"approve,pause,resume,abort,exclude,continue,advance"`
+		Exclude domain.RolloutExclusion `json:"exclude,omitzero" doc:"of exclude and continue; more than before"`
 		Note    string                  `json:"note,omitempty" maxLength:"500"`
 	}
 }) (*output, error) {
@@ -126,7 +127,7 @@ func (s *Service) act(ctx context.Context, in *struct {
 func (s *Service) revert(ctx context.Context, in *struct {
 	OnRollout
 	Body struct {
-		Release string             `json:"release" maxLength:"64" doc:"id of an earlier release, not below allow_downgrade_to of the one that devices run"`
+		Release string             `json:"release" maxLength:"64" doc:"id of an earlier one, not below allow_downgrade_to"`
 		Plan    domain.RolloutPlan `json:"plan,omitzero" doc:"absent: all devices, as fast as the limits allow"`
 	}
 }) (*output, error) {

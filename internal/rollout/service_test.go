@@ -34,8 +34,8 @@ type world struct {
 func newWorld() *world {
 	release := func(id string, code uint32, sha string) domain.Release {
 		return domain.Release{ID: id, Product: "prd_lamp", Version: fmt.Sprint(code), Code: code,
-			State: domain.ActiveRelease, AllowDowngradeTo: min(code, 1), Images: []domain.FirmwareImage{{SHA256: sha, ELF: elf(sha), Chip: board,
-				RevisionMax: 999, Size: 100}}}
+			State: domain.ActiveRelease, AllowDowngradeTo: min(code, 1),
+			Images: []domain.FirmwareImage{{SHA256: sha, ELF: elf(sha), Chip: board, RevisionMax: 999, Size: 100}}}
 	}
 	return &world{releases: map[string]domain.Release{"rel_1": release("rel_1", 1, oldSHA), "rel_2": release("rel_2", 2,
 		newSHA), "rel_3": release("rel_3", 3, topSHA)}}
@@ -195,8 +195,8 @@ func (f *fleet) install(l *lamp) {
 	}
 	o := l.offers[len(l.offers)-1]
 	l.offers = nil
-	for _, step := range []domain.FirmwareStep{domain.FirmwareAccepted, domain.FirmwareDownloading, domain.FirmwareVerified,
-		domain.FirmwareInstalling, domain.FirmwareRebooting} {
+	for _, step := range []domain.FirmwareStep{domain.FirmwareAccepted, domain.FirmwareDownloading,
+		domain.FirmwareVerified, domain.FirmwareInstalling, domain.FirmwareRebooting} {
 		if f.says(l, o.Update, step).Action == domain.FirmwareStop {
 			return
 		}

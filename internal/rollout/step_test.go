@@ -86,7 +86,8 @@ func TestWhatRunsDecidesOnSuccess(t *testing.T) {
 		}, domain.UpdateRolledBack},
 		"it never came back":          {func(s *story) { s.installs().waits(false) }, domain.UpdateLost},
 		"it came back, and went away": {func(s *story) { s.installs().back().waits(false).waits(false) }, domain.UpdateLost},
-		"it was away for a moment":    {func(s *story) { s.installs().back().waits(false).back().waits(true) }, domain.UpdateSucceeded},
+		"it was away for a moment": {
+			func(s *story) { s.installs().back().waits(false).back().waits(true) }, domain.UpdateSucceeded},
 		"it crashed once": {func(s *story) {
 			s.installs().back().reports("new", domain.SlotValid, domain.ResetPanic).waits(true)
 		}, domain.UpdateSucceeded},
@@ -119,7 +120,7 @@ func TestWhatRunsDecidesOnSuccess(t *testing.T) {
 // back has the device run the release, confirmed.
 func (s *story) back() *story { return s.reports("new", domain.SlotValid, domain.ResetSoftware) }
 
-// What fails before it is installed is tried again three times, later each time; what fails then, or is refused, is not.
+// What fails before it is installed is tried again three times, later each time; what fails then, or is refused, not.
 func TestWhatFailsIsTriedAgainWhereThatHelps(t *testing.T) {
 	t.Parallel()
 	s := begin(t)

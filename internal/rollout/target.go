@@ -12,7 +12,7 @@ import (
 )
 
 // bucket is where a device is between 0 and 1 in a rollout: the first 8 bytes of the SHA-256 of the salt and its id.
-// Each rollout has a salt of its own, so that no device is always among the first.
+// Each rollout has a salt of its own, so that its first stages are other devices than those of another one.
 func bucket(salt, device string) float64 {
 	sum := sha256.Sum256([]byte(salt + device))
 	return float64(binary.BigEndian.Uint64(sum[:8])>>11) / (1 << 53)

@@ -52,7 +52,8 @@ func dropCores(ctx context.Context, t *store.Tx, device string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := t.ExecContext(ctx, `UPDATE firmware_crashes SET data = $2 WHERE id = $1`, c.ID, string(data)); err != nil {
+		_, err = t.ExecContext(ctx, `UPDATE firmware_crashes SET data = $2 WHERE id = $1`, c.ID, string(data))
+		if err != nil {
 			return err
 		}
 	}

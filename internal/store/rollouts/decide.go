@@ -105,8 +105,9 @@ func awake(ctx context.Context, t *store.Tx, r *domain.Rollout, now time.Time) e
 	}
 	// What changed after the last decision has waited for less.
 	_, err := t.ExecContext(ctx, `UPDATE rollout_updates SET due_at = due_at + $2 - CASE WHEN changed_at > $3 AND $2 > $3
-		THEN changed_at ELSE $3 END WHERE rollout_id = $1 AND due_at <> 0 AND state IN `+timed+` AND (changed_at <= $4 OR changed_at > $5)`, r.ID,
-		store.Millis(now), store.Millis(r.Judged), store.Millis(now.Add(-asleep)), store.Millis(now.Add(asleep)))
+		THEN changed_at ELSE $3 END WHERE rollout_id = $1 AND due_at <> 0 AND state IN `+timed+`
+		AND (changed_at <= $4 OR changed_at > $5)`, r.ID, store.Millis(now), store.Millis(r.Judged),
+		store.Millis(now.Add(-asleep)), store.Millis(now.Add(asleep)))
 	r.Judged = now
 	return err
 }
@@ -115,8 +116,8 @@ func awake(ctx context.Context, t *store.Tx, r *domain.Rollout, now time.Time) e
 func late(ctx context.Context, t *store.Tx, y rules, done *decided, now time.Time) error {
 	rows, err := t.QueryContext(ctx, `SELECT `+updateColumns+`, COALESCE(s.online, FALSE) OR d.away_until > $2
 		FROM rollout_updates u JOIN devices d ON d.id = u.device_id LEFT JOIN device_states s ON s.device_id = u.device_id
-		WHERE u.rollout_id = $1 AND u.due_at <> 0 AND u.due_at <= $2 AND u.state IN `+timed+` ORDER BY u.due_at LIMIT $3`+forUpdate(t), done.After.ID,
-		store.Millis(now), latePage)
+		WHERE u.rollout_id = $1 AND u.due_at <> 0 AND u.due_at <= $2 AND u.state IN `+timed+`
+		ORDER BY u.due_at LIMIT $3`+forUpdate(t), done.After.ID, store.Millis(now), latePage)
 	if err != nil {
 		return err
 	}
