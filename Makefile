@@ -6,7 +6,7 @@ RELEASE ?= $(patsubst v%,%,$(shell git describe --tags --exact-match 2>/dev/null
 LDFLAGS  = -s -w -X main.release=$(RELEASE)
 
 .PHONY: run demo build test unit integration crash crash-long chaos soak e2e bench bench-cluster fuzz fuzz-api \
-	verify-deploy check fmt web web-check tools clean load drills autoscale verify-admission release-notes
+	verify-deploy check fmt web web-check tools clean load drills autoscale verify-admission release-notes firmware-test
 
 ## run: build the server and start it on http://localhost:9000, this machine only
 run: build
@@ -20,7 +20,7 @@ build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/unhidra ./cmd/unhidra
 
 ## test: set up, then run every test: both stores with the race detector, the crash harness (five kills), web client, browsers, the API
-test: tools unit web-test e2e
+test: tools unit firmware-test web-test e2e
 	@.ci/fuzz-api 40 1
 
 tools:
@@ -32,6 +32,11 @@ unit:
 	$(GO) test -race -parallel 4 -timeout 20m ./...
 	cd internal/oidc/realtest && $(GO) vet ./... && $(GO) test -race -timeout 20m ./...
 	cd internal/blob/realtest && $(GO) vet ./... && $(GO) test -timeout 20m ./...
+
+## firmware-test: what runs on devices, with sanitizers and fuzzing in short (part of make test)
+firmware-test:
+	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory -C firmware test; \
+	else echo "the firmware is NOT TESTED, as there is no C compiler (Debian: gcc libc6-dev)" >&2; [ -z "$${CI:-}" ]; fi
 
 ## integration: whole servers on SQLite, on PostgreSQL, and as a cluster with NATS: sockets, accounts, devices, chat, history, presence (part of make test)
 integration:
