@@ -30,7 +30,7 @@ func (d *diagnosis) late(ctx context.Context, c config.Config, db *all.Store, ru
 		say(what, "%s", text)
 	}
 	if err == nil && len(r.Problems) == 0 {
-		d.ok("queues", "no mail, record of the audit log or backup is late")
+		d.ok("queues", "no mail, record of the audit log or backup is late, and no key of firmware ends")
 	}
 }
 
@@ -50,6 +50,15 @@ func lateText(p domain.HealthProblem) (what, text string) {
 	case "backup_late":
 		return "backup", "the last good one is too old; check the server's log, " +
 			"and the folder or bucket of UNHIDRA_BACKUP"
+	case "release_keys_end":
+		return "firmware", "too few release keys for a release are left of the product " + p.Subject +
+			"; its owner has to add a root with new ones"
+	case "firmware_root_ends":
+		return "firmware", "the root expires of the product " + p.Subject +
+			"; its owner has to add one that expires later, before devices take no more updates"
+	case "offer_key_ends":
+		return "firmware", "this server's key ends in the root of the product " + p.Subject +
+			"; its owner has to add a root that has it for longer, before devices take no more updates"
 	}
 	return "health", p.Code + " " + p.Subject
 }

@@ -78,7 +78,8 @@ func TestDoctorSaysWhatIsLate(t *testing.T) {
 // Each of these problems of the health page has a text.
 func TestLateText(t *testing.T) {
 	t.Parallel()
-	for _, code := range []string{"mail_waits", "audit_unsigned", "receiver_late", "receiver_dropped", "backup_late"} {
+	for _, code := range []string{"mail_waits", "audit_unsigned", "receiver_late", "receiver_dropped", "backup_late",
+		"release_keys_end", "firmware_root_ends", "offer_key_ends"} {
 		if what, _ := lateText(domain.HealthProblem{Code: code}); what == "health" {
 			t.Errorf("%s has no text", code)
 		}

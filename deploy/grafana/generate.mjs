@@ -10,6 +10,9 @@ const times = (quantiles, metric) =>
 const rate = (metric, by, filter = "") => `sum by (${by}) (rate(${metric}{job="unhidra",instance=~"$instance"${filter}}[$__rate_interval]))`;
 const sum = (metric) => `sum by (instance) (${metric}{job="unhidra",instance=~"$instance"})`;
 const quantile = (q, metric, by = "") => `histogram_quantile(${q}, sum by (le${by}) (rate(${metric}_bucket{job="unhidra",instance=~"$instance"}[$__rate_interval])))`;
+// What all nodes know is the same on each.
+const max = (metric, by, filter = "") => `max by (${by}) (${metric}{job="unhidra",instance=~"$instance"${filter}})`;
+const keyEnd = max("firmware_key_expiry_timestamp_seconds", "key");
 const lastBackup = sum("backup_last_success_timestamp_seconds");
 
 const dashboards = {
@@ -108,6 +111,25 @@ const dashboards = {
       line(rate("alarm_cleared_total", "instance"), "{{instance}} over")),
     panel("Alarms: time from a report to its judgement", "s",
       ...[0.5, 0.95, 0.99].map((q) => line(quantile(q, "alarm_delay_seconds"), `p${q * 100}`))),
+  ]],
+  "firmware": ["Unhidra: firmware", [
+    panel("Rollouts that go on, of all nodes", "short",
+      line(max("rollout_rollouts", "state", ',state=~"awaiting_approval|scheduled|running|soaking|paused|reverting"'), "{{state}}")),
+    panel("Rollouts that are paused, by why (of all nodes)", "short", line(max("rollout_paused", "why"), "{{why}}")),
+    panel("Devices in rollouts that go on, of all nodes", "short", line(max("rollout_devices", "state"), "{{state}}")),
+    panel("Updates that ended", "ops", line(rate("rollout_updates_total", "state"), "{{state}}")),
+    panel("Devices lost within an hour: restarted, and not heard of again", "short",
+      line('sum(increase(rollout_updates_total{job="unhidra",instance=~"$instance",state="lost"}[1h]))', "lost")),
+    panel("Offers: made, and refused by devices", "ops", line(rate("rollout_offers_total", "instance"), "{{instance}} made"),
+      line(rate("rollout_refused_offers_total", "instance"), "{{instance}} refused")),
+    panel("Times that rollouts went on, by where they came to", "ops", line(rate("rollout_turns_total", "state"), "{{state}}")),
+    panel("Crashes that devices told of", "ops", line(rate("device_crashes_total", "instance"), "{{instance}}")),
+    panel("Downloads, by result", "ops", line(rate("firmware_downloads_total", "result"), "{{result}}")),
+    panel("Downloads: bytes sent", "Bps", line(rate("firmware_download_bytes_total", "instance"), "{{instance}}")),
+    panel("Downloads under way, share of the limit", "percentunit", line(
+      'max by (instance) (queue_depth{job="unhidra",instance=~"$instance",queue="downloads"} / queue_limit{job="unhidra",instance=~"$instance",queue="downloads"})', "{{instance}}")),
+    panel("Days until keys of firmware end, of the first product (0: none does, or one has ended)", "d", line(
+      `clamp_min(${keyEnd} - time(), 0) / 86400 * (${keyEnd} > bool 0)`, "{{key}}")),
   ]],
   "resources": ["Unhidra: resources", [
     panel("Processor", "percentunit", line(rate("process_cpu_seconds_total", "instance"), "{{instance}}")),

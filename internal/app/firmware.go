@@ -5,9 +5,12 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"fmt"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/firmware"
+	"github.com/unhidra/unhidra/internal/manifest"
 	"github.com/unhidra/unhidra/internal/rollout"
+	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/token"
 )
 
@@ -39,11 +42,27 @@ func (s *server) buildFirmware() (err error) {
 	if err != nil {
 		return err
 	}
+	ends, err := firmwareEnds(s.db, s.keys)
+	if err != nil {
+		return err
+	}
+	ends.Watch(s.reg)
+	m.firmwareEnds = ends
 	if s.Config.Works() {
 		s.run("firmware", m.firmware.Run)
 		s.run("firmware_deltas", m.firmware.RunDeltas)
 	}
 	return nil
+}
+
+// firmwareEnds watches when the keys of products end.
+func firmwareEnds(db *all.Store, keys *token.Keyring) (*firmware.Ends, error) {
+	signer, err := offerKey(keys)
+	if err != nil {
+		return nil, fmt.Errorf("derive the key of offers: %w", err)
+	}
+	key, err := manifest.NewKey(signer.Public())
+	return &firmware.Ends{Trusted: db.Products, OfferKey: key.KeyID, Now: time.Now}, err
 }
 
 func (s *server) buildRollouts() {

@@ -15,7 +15,7 @@ import (
 )
 
 // CheckLate reports, for a command beside the server that c describes, what the health page of
-// administrators says of mails, the audit log and backups that are late. An error means that
+// administrators says of mails, the audit log and backups that are late, and of keys of firmware that end. An error means that
 // something could not be found out; the report has the rest.
 func CheckLate(
 	ctx context.Context, c config.Config, db *all.Store, keys *token.Keyring,
@@ -25,7 +25,11 @@ func CheckLate(
 		return r, err
 	}
 	backups, err := madeBackups(ctx, c.Backup)
-	modules := []admin.HealthChecker{audit.New(d), backups}
+	ends, keyErr := firmwareEnds(db, keys)
+	if keyErr != nil {
+		return r, errors.Join(err, keyErr)
+	}
+	modules := []admin.HealthChecker{audit.New(d), backups, ends}
 	if c.Mail.Enabled() {
 		queue, mailErr := mail.New(mailDeps(c, db, keys))
 		if mailErr != nil {

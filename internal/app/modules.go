@@ -75,27 +75,28 @@ var (
 // modules are the services of this process. All are there in every process;
 // its roles say which of them are reached from outside.
 type modules struct {
-	audit     *audit.Service
-	backup    *backup.Service // nil: another process has that duty
-	admin     *admin.Service
-	auth      *auth.Service
-	chat      *chat.Service
-	history   *history.Service
-	presence  *presence.Service
-	webtrace  *webtrace.Service
-	device    *device.Service
-	command   *command.Service
-	shadow    *shadow.Service
-	alarm     *alarm.Service
-	rollout   *rollout.Service
-	dashboard *dashboard.Service
-	firmware  *firmware.Service
-	telemetry *telemetry.Service
-	hub       *hub.Hub
-	gateway   *gateway.Service
-	mqtt      *mqtt.Service
-	mail      *mail.Queue     // nil: there is no mail server
-	captcha   captcha.Captcha // nil: nobody is asked
+	audit        *audit.Service
+	backup       *backup.Service // nil: another process has that duty
+	admin        *admin.Service
+	auth         *auth.Service
+	chat         *chat.Service
+	history      *history.Service
+	presence     *presence.Service
+	webtrace     *webtrace.Service
+	device       *device.Service
+	command      *command.Service
+	shadow       *shadow.Service
+	alarm        *alarm.Service
+	rollout      *rollout.Service
+	dashboard    *dashboard.Service
+	firmware     *firmware.Service
+	firmwareEnds *firmware.Ends
+	telemetry    *telemetry.Service
+	hub          *hub.Hub
+	gateway      *gateway.Service
+	mqtt         *mqtt.Service
+	mail         *mail.Queue     // nil: there is no mail server
+	captcha      captcha.Captcha // nil: nobody is asked
 }
 
 // build makes the modules and what runs them, in the order in which they start: each
@@ -288,7 +289,7 @@ func (s *server) healthCheckers() []admin.HealthChecker {
 	m := s.modules
 	return []admin.HealthChecker{
 		m.gateway, s.db, disk.Health{Dir: s.Config.DataDir}, m.mail, m.audit, m.backup, certs.Health{Source: s.certs},
-		certs.Health{Source: s.mqttCerts},
+		certs.Health{Source: s.mqttCerts}, m.firmwareEnds,
 	}
 }
 

@@ -63,6 +63,13 @@ type FirmwareRoot struct {
 	AddedBy  string
 }
 
+// NewestRoot is the newest root of a product.
+type NewestRoot struct {
+	Product     string // id
+	Name, Owner string // of the product, and the name of its owner's account
+	Envelope    []byte // DSSE
+}
+
 // ReleaseState is where a release is in its life, which goes one way.
 type ReleaseState string
 

@@ -181,6 +181,18 @@ const (
 	PausedRelease  PauseKind = "release"  // the release was withdrawn
 )
 
+// PauseKinds returns all kinds.
+func PauseKinds() []PauseKind {
+	return []PauseKind{PausedByUser, PausedFailures, PausedLost, PausedRevision, PausedCrashes, PausedSuccess, PausedRelease}
+}
+
+// RolloutTally counts the rollouts of all owners.
+type RolloutTally struct {
+	States  map[RolloutState]int
+	Paused  map[PauseKind]int   // by why they are
+	Updates map[UpdateState]int // devices of those that are running, soaking or paused
+}
+
 // RolloutPause says why a rollout is paused, and on what evidence. The zero value says that it is not.
 type RolloutPause struct {
 	Kind     PauseKind         `json:"kind"`

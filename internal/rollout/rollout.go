@@ -41,6 +41,7 @@ type Store interface {
 	) (domain.RolloutDecided, error)
 	Counts(ctx context.Context, r domain.Rollout, now time.Time) (domain.RolloutCounts, error)
 	Entries(ctx context.Context, id string, limit int) ([]domain.RolloutEntry, error)
+	Tally(ctx context.Context) (domain.RolloutTally, error)
 }
 
 // Updates stores devices in rollouts, as Store does.
@@ -126,7 +127,7 @@ func New(d Deps) *Service {
 	if d.Every == 0 {
 		d.Every = 5 * time.Second
 	}
-	return &Service{Deps: d, metrics: newMetrics(d.Metrics), here: attach.New[attachment]()}
+	return &Service{Deps: d, metrics: newMetrics(d.Metrics, d.Store.Tally), here: attach.New[attachment]()}
 }
 
 // Queues returns the queue of notices, for the metrics.
@@ -183,6 +184,7 @@ func (s *Service) Progress(
 		return a, err
 	}
 	if refused(r) {
+		s.metrics.refused.Inc()
 		s.Audit.Record(ctx, domain.AuditEvent{Type: domain.AuditUpdateRejected,
 			Actor:  domain.AuditActor{Kind: string(domain.KindDevice), ID: p.ID},
 			Target: domain.AuditTarget{Kind: "rollout", ID: u.Rollout}, Addr: httpx.ClientAddr(ctx),

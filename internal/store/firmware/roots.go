@@ -41,3 +41,18 @@ func (repo *Products) Roots(ctx context.Context, product string, after int) ([]d
 		return r, err
 	})
 }
+
+// NewestRoots returns the newest root of each product with an active release.
+func (repo *Products) NewestRoots(ctx context.Context) ([]domain.NewestRoot, error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT p.id, p.name, u.username, r.envelope FROM firmware_products p
+		JOIN users u ON u.id = p.owner_id JOIN firmware_roots r ON r.product_id = p.id AND r.version = (SELECT max(version)
+		FROM firmware_roots WHERE product_id = p.id) WHERE EXISTS (SELECT 1 FROM firmware_releases e
+		WHERE e.product_id = p.id AND e.state = $1) ORDER BY p.id`, domain.ActiveRelease)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, func(rows *sql.Rows) (r domain.NewestRoot, err error) {
+		err = rows.Scan(&r.Product, &r.Name, &r.Owner, &r.Envelope)
+		return r, err
+	})
+}
