@@ -15,12 +15,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *b, size_t n);
 
 enum { FILES = 64, SIZE = 4096 };
 
-uint32_t test_random(uint32_t *x) {
-    *x ^= *x << 13;
-    *x ^= *x >> 17;
-    return *x ^= *x << 5;
-}
-
 static struct {
     uint8_t b[SIZE];
     size_t n;
