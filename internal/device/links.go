@@ -40,16 +40,32 @@ func endOf(c domain.DeviceConnection, now, heard time.Time, because string) chan
 // change has a change stored. The caller holds l.mu.
 func (l *live) change(c change) {
 	if len(l.changes) >= linkMost {
+		l.taken += len(l.changes)
 		l.changes, l.resync = nil, true
 	}
 	l.changes = append(l.changes, c)
 }
 
-// takeChanges returns the next changes to store, and whether the store must be told of all links.
-func (l *live) takeChanges() (batch []change, resync bool) {
+// noted is how many changes there were so far, with those that a resync makes.
+func (l *live) noted() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.taken + len(l.changes)
+	if l.resync {
+		for _, c := range l.devices {
+			n += len(c.links)
+		}
+	}
+	return n
+}
+
+// takeChanges returns the next changes to store, unless the first upTo of all are, and whether the store
+// must be told of all links.
+func (l *live) takeChanges(upTo int) (batch []change, resync bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.resync {
+		l.taken += len(l.changes)
 		l.resync, l.changes = false, nil
 		for _, c := range l.devices {
 			for _, link := range c.links {
@@ -60,8 +76,12 @@ func (l *live) takeChanges() (batch []change, resync bool) {
 		}
 		resync = true
 	}
+	if l.taken >= upTo && !resync {
+		return nil, false
+	}
 	n := min(len(l.changes), linkBatch)
 	batch, l.changes = l.changes[:n:n], l.changes[n:]
+	l.taken += n
 	return batch, resync
 }
 
@@ -69,24 +89,33 @@ func (l *live) putBack(batch []change, resync bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.changes = append(batch, l.changes...)
+	l.taken -= len(batch)
 	l.resync = l.resync || resync
 }
 
-// storeLinks stores which links have opened and ended, and tells of devices that came or went. What
-// fails is stored with the next attempt.
+// storeLinks stores which links have opened and ended until now, and tells of devices that came or went.
+// What fails is stored with the next attempt.
 func (s *Service) storeLinks(ctx context.Context) error {
-	s.linking.Lock()
-	defer s.linking.Unlock()
+	upTo := s.live.noted()
 	for {
-		batch, resync := s.live.takeChanges()
-		if len(batch) == 0 && !resync {
-			return nil
-		}
-		if err := s.storeBatch(ctx, batch, resync); err != nil {
-			s.live.putBack(batch, resync)
+		if more, err := s.storeSome(ctx, upTo); err != nil || !more {
 			return err
 		}
 	}
+}
+
+func (s *Service) storeSome(ctx context.Context, upTo int) (more bool, err error) {
+	s.linking.Lock()
+	defer s.linking.Unlock()
+	batch, resync := s.live.takeChanges(upTo)
+	if len(batch) == 0 && !resync {
+		return false, nil
+	}
+	if err := s.storeBatch(ctx, batch, resync); err != nil {
+		s.live.putBack(batch, resync)
+		return false, err
+	}
+	return true, nil
 }
 
 func (s *Service) storeBatch(ctx context.Context, batch []change, resync bool) error {
@@ -143,22 +172,26 @@ const (
 	unavailable = "unavailable"
 )
 
-// lives says that this node lives, and ends the links of those that do not.
+// lives says that this node lives. It waits for at most one batch of links.
 func (s *Service) lives(ctx context.Context) error {
 	s.linking.Lock()
 	defer s.linking.Unlock()
-	now := s.Now()
-	if s.registered = s.registered && !s.live.none(); s.registered {
-		known, err := s.Store.NodeLives(ctx, s.node, now)
-		if err != nil {
-			return err
-		}
-		if !known { // this node was taken for dead
-			s.live.mu.Lock()
-			s.live.resync = true
-			s.live.mu.Unlock()
-		}
+	s.registered = s.registered && !s.live.none()
+	if !s.registered {
+		return nil
 	}
+	known, err := s.Store.NodeLives(ctx, s.node, s.Now())
+	if err == nil && !known { // this node was taken for dead
+		s.live.mu.Lock()
+		s.live.resync = true
+		s.live.mu.Unlock()
+	}
+	return err
+}
+
+// endDead ends the links of nodes that do not say that they live.
+func (s *Service) endDead(ctx context.Context) error {
+	now := s.Now()
 	for {
 		dead, err := s.Store.DeadNode(ctx, now.Add(-nodeDead), now, now.Add(restartGrace))
 		if err != nil || dead == "" {

@@ -3,11 +3,13 @@ package device
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,7 +64,7 @@ func newNode(t *testing.T, db *all.Store, b bus.Bus, c *clock) *node {
 func (n *node) look(t *testing.T) {
 	t.Helper()
 	for range 2 {
-		for _, do := range []func(context.Context) error{n.storeLinks, n.sweep, n.lives} {
+		for _, do := range []func(context.Context) error{n.storeLinks, n.sweep, n.lives, n.endDead} {
 			if err := do(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -379,4 +381,63 @@ func TestComingAndGoingIsTold(t *testing.T) {
 		a.look(t)
 		want("owner offline 10.0.0.1 10.0.0.2", "watcher offline ")
 	})
+}
+
+// slow is a store that takes its time for each batch of links, while more links open and end.
+type slow struct {
+	uses
+	noted  func()
+	stored atomic.Int64 // batches
+	lived  chan int64   // batches that were stored when the node said that it lives
+}
+
+func (s *slow) Link(
+	context.Context, string, []domain.LinkChange,
+) ([]domain.DeviceStatus, []domain.LinkRivals, error) {
+	time.Sleep(5 * time.Millisecond)
+	s.noted()
+	s.stored.Add(1)
+	return nil, nil, nil
+}
+
+func (s *slow) NodeLives(context.Context, string, time.Time) (bool, error) {
+	select {
+	case s.lived <- s.stored.Load():
+	default:
+	}
+	return true, nil
+}
+
+// A node whose store is slow says that it lives while many links wait to be stored: or else others would take it for
+// dead, and end and store all its links anew. Who waits for links waits for no later ones.
+func TestANodeLivesWhileItsLinksAreStored(t *testing.T) {
+	t.Parallel()
+	db := &slow{lived: make(chan int64, 2)}
+	s := New(Deps{Store: db, Bus: bus.NewLocal(), Log: testkit.Logger(t)})
+	const batches = 40
+	connect := func(from, to int) {
+		for i := from; i < to; i++ {
+			p := domain.Principal{ID: fmt.Sprintf("dev_%d", i), Kind: domain.KindDevice}
+			s.DeviceConnected(t.Context(), fmt.Sprintf("conn_%d", i), p, netip.Addr{}, s.Now)
+		}
+	}
+	connect(0, batches*linkBatch)
+	next := batches * linkBatch
+	lives := make(chan error, 1)
+	db.noted = func() {
+		if connect(next, next+linkBatch); next == batches*linkBatch {
+			go func() { lives <- s.lives(context.WithoutCancel(t.Context())) }()
+		}
+		next += linkBatch
+	}
+	if err := errors.Join(s.storeLinks(t.Context()), <-lives); err != nil {
+		t.Fatal(err)
+	}
+	if n := db.stored.Load(); n != batches {
+		t.Errorf("%d batches were stored, of %d that waited at first", n, batches)
+	}
+	<-db.lived // of the first batch
+	if n := <-db.lived; n >= batches {
+		t.Error("the node said that it lives when all links were stored")
+	}
 }

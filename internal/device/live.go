@@ -21,6 +21,7 @@ type live struct {
 	conns   map[string]*link            // by the id that its transport has for a connection
 	behind  map[string]map[string]*link // by the same, and by device: of those that a bridge speaks for
 	changes []change                    // not yet in the store
+	taken   int                         // changes before these
 	resync  bool                        // changes were lost: the store is told of everything anew
 	ended   []domain.DeviceConnection   // not yet in the store
 
@@ -255,11 +256,31 @@ func (s *Service) Run(ctx context.Context) error {
 	return s.tick(ctx)
 }
 
+// keepAlive says that this node lives, until ctx ends: beside all other work, which may take longer than
+// other nodes wait for it.
+func (s *Service) keepAlive(ctx context.Context) {
+	every := time.NewTicker(liveEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+		if err := s.lives(ctx); err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "look after devices", "err", err)
+		}
+	}
+}
+
 func (s *Service) tick(ctx context.Context) error {
+	var alive sync.WaitGroup
+	alive.Go(func() { s.keepAlive(ctx) })
+	defer alive.Wait()
 	poll, flush, forget := time.NewTicker(pollEvery), time.NewTicker(flushEvery), time.NewTicker(forgetEvery)
-	ended, links, lives := time.NewTicker(endedEvery), time.NewTicker(linkEvery), time.NewTicker(liveEvery)
+	ended, links, dead := time.NewTicker(endedEvery), time.NewTicker(linkEvery), time.NewTicker(liveEvery)
 	defer links.Stop()
-	defer lives.Stop()
+	defer dead.Stop()
 	defer ended.Stop()
 	defer poll.Stop()
 	defer flush.Stop()
@@ -273,8 +294,8 @@ func (s *Service) tick(ctx context.Context) error {
 			return errors.Join(s.storeLinks(ctx), s.flush(ctx), s.storeEnded(ctx), s.storeNotes(ctx))
 		case <-links.C:
 			err = s.storeLinks(ctx)
-		case <-lives.C:
-			err = s.lives(ctx)
+		case <-dead.C:
+			err = s.endDead(ctx)
 		case <-ended.C:
 			err = errors.Join(s.storeEnded(ctx), s.storeNotes(ctx))
 		case <-poll.C:

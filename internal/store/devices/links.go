@@ -4,18 +4,17 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// Link stores that links of a node's devices are open or have ended, in their order. It returns the
-// devices that came or went thereby, and the keys that are in use from several addresses. A change
-// that is stored already changes nothing.
+// Link stores that links of a node's devices are open or have ended, in the order of each device. It
+// returns the devices that came or went thereby, and the keys that are in use from several addresses. A
+// change that is stored already changes nothing.
 func (repo *Repository) Link(
 	ctx context.Context, node string, changes []domain.LinkChange,
 ) (came []domain.DeviceStatus, rivals []domain.LinkRivals, err error) {
@@ -24,27 +23,13 @@ func (repo *Repository) Link(
 	})
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		came, rivals = nil, nil
-		for _, c := range sorted {
-			var changed bool
-			var others []string
-			err := lockState(ctx, t, c.Device)
-			switch {
-			case err != nil:
-			case c.Ended.IsZero():
-				changed, others, err = openLink(ctx, t, node, c.DeviceLink)
-			default:
-				changed, err = endLink(ctx, t, c)
-			}
-			if err != nil {
-				return err
-			}
-			if len(others) > 0 {
-				rivals = append(rivals, domain.LinkRivals{DeviceLink: c.DeviceLink, Others: others})
-			}
-			if changed {
-				if came, err = appendStatus(ctx, t, came, c.Device); err != nil {
+		for _, turn := range turns(sorted) {
+			for some := range store.Chunks(turn) {
+				c, r, err := link(ctx, t, node, some)
+				if err != nil {
 					return err
 				}
+				came, rivals = append(came, c...), append(rivals, r...)
 			}
 		}
 		return nil
@@ -52,260 +37,239 @@ func (repo *Repository) Link(
 	return came, rivals, err
 }
 
-// lockState makes a device's state, and locks it until the commit: two nodes must not both take the
-// link of the other for one that stays.
-func lockState(ctx context.Context, t *store.Tx, device string) error {
+// turns parts changes, which are sorted by device: each turn has at most one of a device.
+func turns(sorted []domain.LinkChange) (turns [][]domain.LinkChange) {
+	n := 0
+	for i, c := range sorted {
+		if n++; i == 0 || sorted[i-1].Device != c.Device {
+			n = 0
+		}
+		if n == len(turns) {
+			turns = append(turns, nil)
+		}
+		turns[n] = append(turns[n], c)
+	}
+	return turns
+}
+
+// link stores changes of different devices.
+func link(
+	ctx context.Context, t *store.Tx, node string, changes []domain.LinkChange,
+) (came []domain.DeviceStatus, rivals []domain.LinkRivals, err error) {
+	devices := make([]string, len(changes))
+	var opened []domain.DeviceLink
+	var ended []domain.LinkChange
+	for i, c := range changes {
+		if devices[i] = c.Device; c.Ended.IsZero() {
+			opened = append(opened, c.DeviceLink)
+		} else {
+			ended = append(ended, c)
+		}
+	}
+	if err := lockStates(ctx, t, devices); err != nil {
+		return nil, nil, err
+	}
+	here, rivals, err := openLinks(ctx, t, node, opened)
+	if err != nil {
+		return nil, nil, err
+	}
+	gone, err := endLinks(ctx, t, ended)
+	if err != nil {
+		return nil, nil, err
+	}
+	came, err = statusesOf(ctx, t, append(here, gone...))
+	return came, rivals, err
+}
+
+// lockStates makes the states of devices, and locks them until the commit: two nodes must not both take
+// the link of the other for one that stays.
+func lockStates(ctx context.Context, t *store.Tx, devices []string) error {
+	args := make([]any, 0, 6*len(devices))
+	for _, d := range devices {
+		args = append(args, d, 0, false, 0, 0, "")
+	}
 	_, err := t.ExecContext(ctx, `INSERT INTO device_states (device_id, session, online, since, due, reason)
-		VALUES ($1, 0, FALSE, 0, 0, '') ON CONFLICT (device_id) DO UPDATE SET session = device_states.session`, device)
+		VALUES `+t.ValuesList(len(devices), 6)+` ON CONFLICT (device_id) DO UPDATE SET session = device_states.session`,
+		args...)
 	return err
 }
 
-// openLink reports whether the device was offline before, and the addresses of other links of the key.
-func openLink(
-	ctx context.Context, t *store.Tx, node string, l domain.DeviceLink,
-) (came bool, others []string, err error) {
-	res, err := t.ExecContext(ctx, `INSERT INTO device_links (id, device_id, node, key_id, addr, opened_at)
-		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING`, l.ID, l.Device, node, l.Key, l.Addr,
-		store.Millis(l.Opened))
+// openLinks returns the devices that were offline before, and the other addresses of keys.
+func openLinks(
+	ctx context.Context, t *store.Tx, node string, links []domain.DeviceLink,
+) (came []string, rivals []domain.LinkRivals, err error) {
+	if links, err = addLinks(ctx, t, node, links); err != nil || len(links) == 0 {
+		return nil, nil, err
+	}
+	devices, ids := make([]string, len(links)), make([]string, len(links))
+	for i, l := range links {
+		devices[i], ids[i] = l.Device, l.ID
+	}
+	devices, ids = store.PadToPowerOfTwo(devices), store.PadToPowerOfTwo(ids)
+	in := `(` + store.Placeholders(1, len(devices)) + `)`
+	rows, err := t.QueryContext(ctx, `SELECT device_id FROM device_states WHERE device_id IN `+in+` AND NOT online
+		ORDER BY device_id`, store.Args(devices)...)
 	if err != nil {
-		return false, nil, err
+		return nil, nil, err
 	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return false, nil, err
+	if came, err = store.Collect(rows, store.ScanString); err != nil {
+		return nil, nil, err
 	}
-	var online bool
-	if err := t.QueryRowContext(ctx, `SELECT online FROM device_states WHERE device_id = $1`, l.Device).Scan(
-		&online); err != nil {
-		return false, nil, err
+	for _, do := range []struct {
+		statement string
+		with      []string
+	}{
+		{`UPDATE device_states SET since = l.opened_at FROM device_links l WHERE l.id IN ` + in + `
+			AND device_states.device_id = l.device_id AND NOT device_states.online`, ids},
+		{`UPDATE device_states SET session = session + 1, online = TRUE, due = 0, reason = '' WHERE device_id IN ` + in,
+			devices},
+		{`UPDATE devices SET away_until = 0, away_reason = '' WHERE id IN ` + in + ` AND away_until <> 0`, devices},
+	} {
+		if _, err := t.ExecContext(ctx, do.statement, store.Args(do.with)...); err != nil {
+			return nil, nil, err
+		}
 	}
-	_, err = t.ExecContext(ctx, `UPDATE device_states SET session = session + 1, online = TRUE, due = 0, reason = '',
-		since = CASE WHEN online THEN since ELSE $2 END WHERE device_id = $1`, l.Device, store.Millis(l.Opened))
-	if err != nil {
-		return false, nil, err
-	}
-	_, err = t.ExecContext(ctx, `UPDATE devices SET away_until = 0, away_reason = '' WHERE id = $1 AND away_until <> 0`,
-		l.Device)
-	if err != nil {
-		return false, nil, err
-	}
-	rows, err := t.QueryContext(ctx, `SELECT DISTINCT addr FROM device_links
-		WHERE device_id = $1 AND key_id = $2 AND addr <> $3 ORDER BY addr`, l.Device, l.Key, l.Addr)
-	if err != nil {
-		return false, nil, err
-	}
-	others, err = store.Collect(rows, store.ScanString)
-	return !online, others, err
+	rivals, err = linkRivals(ctx, t, links)
+	return came, rivals, err
 }
 
-// endLink reports whether the device is offline now: it has no link, and is not expected any more.
-func endLink(ctx context.Context, t *store.Tx, c domain.LinkChange) (gone bool, err error) {
-	res, err := t.ExecContext(ctx, `DELETE FROM device_links WHERE id = $1`, c.ID)
-	if err != nil {
-		return false, err
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return false, err
-	}
-	return unlinked(ctx, t, c)
-}
-
-// unlinked settles when a device is offline, unless it has a link.
-func unlinked(ctx context.Context, t *store.Tx, c domain.LinkChange) (gone bool, err error) {
-	var away int64
-	err = t.QueryRowContext(ctx, `SELECT away_until FROM devices WHERE id = $1`, c.Device).Scan(&away)
-	if err != nil {
-		return false, err
-	}
-	if store.Time(away).After(c.Ended) {
-		c.Due = c.Ended // it said so
-	}
-	online, since, due := true, c.Ended, c.Due
-	if !c.Due.After(c.Ended) {
-		online, due = false, time.Time{}
-	}
-	res, err := t.ExecContext(ctx, `UPDATE device_states SET online = $2, due = $3, reason = $4,
-		since = CASE WHEN $2 THEN since ELSE $5 END WHERE device_id = $1 AND online
-		AND NOT EXISTS (SELECT 1 FROM device_links WHERE device_id = $1)`, c.Device, online, store.Millis(due), c.Reason,
-		store.Millis(since))
-	if err != nil {
-		return false, err
-	}
-	n, err := res.RowsAffected()
-	return n > 0 && !online, err
-}
-
-const statusColumns = `s.device_id, d.owner_id, s.session, s.online, s.since, s.reason, s.doubled_at, s.doubled, d.away_until`
-
-func statuses(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.DeviceStatus, error) {
-	rows, err := q.QueryContext(ctx, `SELECT `+statusColumns+` FROM device_states s
-		JOIN devices d ON d.id = s.device_id WHERE `+rest, args...)
-	if err != nil {
-		return nil, err
-	}
-	return store.Collect(rows, func(rows *sql.Rows) (domain.DeviceStatus, error) {
-		var r statusRow
-		var away int64
-		err := rows.Scan(slices.Concat([]any{&r.s.Device, &r.s.Owner}, r.dest(), []any{&away})...)
-		r.s.Away = store.Time(away)
-		return r.status(), err
-	})
-}
-
-// A statusRow reads the columns of a status that come after device and owner.
-type statusRow struct {
-	s              domain.DeviceStatus
-	since, doubled int64
-	places         string
-}
-
-func (r *statusRow) dest() []any {
-	return []any{&r.s.Session, &r.s.Online, &r.since, &r.s.Reason, &r.doubled, &r.places}
-}
-
-func (r *statusRow) status() domain.DeviceStatus {
-	r.s.Since, r.s.Doubled, r.s.Places = store.Time(r.since), store.Time(r.doubled), strings.Fields(r.places)
-	return r.s
-}
-
-func appendStatus(
-	ctx context.Context, q store.Queryer, to []domain.DeviceStatus, device string,
-) ([]domain.DeviceStatus, error) {
-	s, err := statuses(ctx, q, `s.device_id = $1`, device)
-	return append(to, s...), err
-}
-
-// Statuses returns the statuses of devices. Those that never connected are left out.
-func (repo *Repository) Statuses(ctx context.Context, devices []string) ([]domain.DeviceStatus, error) {
-	if len(devices) == 0 {
+// addLinks returns those of links that were not stored.
+func addLinks(
+	ctx context.Context, t *store.Tx, node string, links []domain.DeviceLink,
+) (added []domain.DeviceLink, err error) {
+	if len(links) == 0 {
 		return nil, nil
 	}
-	return statuses(ctx, repo.db, `s.device_id IN (`+store.Placeholders(1, len(devices))+`) ORDER BY s.device_id`,
-		store.Args(devices)...)
-}
-
-const dueMost = 500 // devices in one transaction
-
-// Overdue takes the devices for offline that did not come back in time, and returns them.
-func (repo *Repository) Overdue(ctx context.Context, now time.Time) (gone []domain.DeviceStatus, err error) {
-	var any bool
-	err = repo.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM device_states WHERE due <> 0 AND due <= $1)`,
-		store.Millis(now)).Scan(&any)
-	if err != nil || !any {
+	padded := store.PadToPowerOfTwo(links)
+	args := make([]any, 0, 6*len(padded))
+	for _, l := range padded {
+		args = append(args, l.ID, l.Device, node, l.Key, l.Addr, store.Millis(l.Opened))
+	}
+	rows, err := t.QueryContext(ctx, `INSERT INTO device_links (id, device_id, node, key_id, addr, opened_at)
+		VALUES `+t.ValuesList(len(padded), 6)+` ON CONFLICT (id) DO NOTHING RETURNING id`, args...)
+	if err != nil {
 		return nil, err
 	}
-	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		gone = nil
-		rows, err := t.QueryContext(ctx, `SELECT device_id FROM device_states WHERE due <> 0 AND due <= $1
-			ORDER BY device_id LIMIT $2`+t.SkipLocked(), store.Millis(now), dueMost)
-		if err != nil {
-			return err
+	ids, err := store.Collect(rows, store.ScanString)
+	for _, l := range links {
+		if slices.Contains(ids, l.ID) {
+			added = append(added, l)
 		}
-		ids, err := store.Collect(rows, store.ScanString)
-		for _, id := range ids {
-			if err == nil {
-				_, err = t.ExecContext(ctx, `UPDATE device_states SET online = FALSE, since = due, due = 0 WHERE device_id = $1`,
-					id)
+	}
+	return added, err
+}
+
+// linkRivals returns the links whose keys have links from other addresses.
+func linkRivals(ctx context.Context, t *store.Tx, links []domain.DeviceLink) (rivals []domain.LinkRivals, err error) {
+	devices := make([]string, len(links))
+	for i, l := range links {
+		devices[i] = l.Device
+	}
+	devices = store.PadToPowerOfTwo(devices)
+	rows, err := t.QueryContext(ctx, `SELECT DISTINCT device_id, key_id, addr FROM device_links
+		WHERE device_id IN (`+store.Placeholders(1, len(devices))+`) ORDER BY device_id, addr`, store.Args(devices)...)
+	if err != nil {
+		return nil, err
+	}
+	all, err := store.Collect(rows, func(rows *sql.Rows) (l domain.DeviceLink, err error) {
+		err = rows.Scan(&l.Device, &l.Key, &l.Addr)
+		return l, err
+	})
+	for _, l := range links {
+		r := domain.LinkRivals{DeviceLink: l}
+		for _, other := range all {
+			if other.Device == l.Device && other.Key == l.Key && other.Addr != l.Addr {
+				r.Others = append(r.Others, other.Addr)
 			}
-			if err == nil {
-				gone, err = appendStatus(ctx, t, gone, id)
-			}
 		}
-		return err
-	})
-	return gone, err
-}
-
-// NodeLives stores that a node lives. known is false if it was not known, or taken for dead: its links
-// are not in the store then.
-func (repo *Repository) NodeLives(ctx context.Context, node string, now time.Time) (known bool, err error) {
-	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		var n int
-		err := t.QueryRowContext(ctx, `SELECT count(*) FROM device_nodes WHERE node = $1`, node).Scan(&n)
-		if err != nil {
-			return err
+		if len(r.Others) > 0 {
+			rivals = append(rivals, r)
 		}
-		known = n > 0
-		_, err = t.ExecContext(ctx, `INSERT INTO device_nodes (node, alive_at) VALUES ($1, $2)
-			ON CONFLICT (node) DO UPDATE SET alive_at = excluded.alive_at`, node, store.Millis(now))
-		return err
-	})
-	return known, err
-}
-
-// DeadNode ends the links of one node that did not say since a time that it lives, as EndNode does. It
-// returns the name of the node; empty: there is none.
-func (repo *Repository) DeadNode(ctx context.Context, since, now, due time.Time) (node string, err error) {
-	const dead = `SELECT node FROM device_nodes WHERE alive_at < $1 ORDER BY node LIMIT 1`
-	err = repo.db.QueryRowContext(ctx, dead, store.Millis(since)).Scan(&node)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
 	}
+	return rivals, err
+}
+
+// endLinks returns the devices that are offline now: they have no link, and are not expected any more.
+func endLinks(ctx context.Context, t *store.Tx, changes []domain.LinkChange) (gone []string, err error) {
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(changes))
+	for i, c := range changes {
+		ids[i] = c.ID
+	}
+	ids = store.PadToPowerOfTwo(ids)
+	rows, err := t.QueryContext(ctx, `DELETE FROM device_links WHERE id IN (`+store.Placeholders(1, len(ids))+`)
+		RETURNING id`, store.Args(ids)...)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return node, repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		if err := endLinks(ctx, t, node, now, due); err != nil {
-			return err
-		}
-		_, err := t.ExecContext(ctx, `DELETE FROM device_nodes WHERE node = $1 AND alive_at < $2`, node, store.Millis(since))
-		return err
-	})
-}
-
-// EndNode ends all links of a node. Devices without another one are offline when they are due.
-func (repo *Repository) EndNode(ctx context.Context, node string, now, due time.Time) error {
-	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		return endLinks(ctx, t, node, now, due)
-	})
-}
-
-func endLinks(ctx context.Context, t *store.Tx, node string, now, due time.Time) error {
-	rows, err := t.QueryContext(ctx, `SELECT DISTINCT device_id FROM device_links WHERE node = $1 ORDER BY device_id`,
-		node)
+	ended, err := store.Collect(rows, store.ScanString)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	devices, err := store.Collect(rows, store.ScanString)
-	if err != nil {
-		return err
-	}
-	for _, id := range devices {
-		if err := lockState(ctx, t, id); err != nil {
-			return err
-		}
-	}
-	if _, err := t.ExecContext(ctx, `DELETE FROM device_links WHERE node = $1`, node); err != nil {
-		return err
-	}
-	for _, id := range devices {
-		c := domain.LinkChange{DeviceLink: domain.DeviceLink{Device: id}, Ended: now, Due: due, Reason: "restart"}
-		if _, err := unlinked(ctx, t, c); err != nil {
-			return err
-		}
-	}
-	return nil
+	return unlinked(ctx, t, slices.DeleteFunc(slices.Clone(changes), func(c domain.LinkChange) bool {
+		return !slices.Contains(ended, c.ID)
+	}))
 }
 
-// Doubled stores that a key of a device is in use at several places. It returns the device's status, and
-// whether that is news: nothing of the kind was stored since a time.
-func (repo *Repository) Doubled(
-	ctx context.Context, device string, places []string, since, now time.Time,
-) (s domain.DeviceStatus, news bool, err error) {
-	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		res, err := t.ExecContext(ctx, `UPDATE device_states SET doubled_at = $2, doubled = $3
-			WHERE device_id = $1 AND doubled_at < $4`, device, store.Millis(now), strings.Join(places, " "), store.Millis(since))
-		if err != nil {
-			return err
+// unlinked settles when devices are offline, but of those that have a link.
+func unlinked(ctx context.Context, t *store.Tx, changes []domain.LinkChange) (gone []string, err error) {
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	asleep, err := awayUntil(ctx, t, changes)
+	if err != nil {
+		return nil, err
+	}
+	var expected, lost []any // device, due or since, reason
+	for _, c := range changes {
+		if c.Due.After(c.Ended) && !asleep[c.Device].After(c.Ended) {
+			expected = append(expected, c.Device, strconv.FormatInt(store.Millis(c.Due), 10), c.Reason)
+		} else {
+			lost = append(lost, c.Device, strconv.FormatInt(store.Millis(c.Ended), 10), c.Reason)
 		}
-		n, err := res.RowsAffected()
-		if news = n > 0; err != nil || !news {
-			return err
-		}
-		of, err := appendStatus(ctx, t, nil, device)
-		if len(of) > 0 {
-			s = of[0]
-		}
-		return err
+	}
+	if _, err := settle(ctx, t, `due = CAST(v.at AS BIGINT)`, expected); err != nil {
+		return nil, err
+	}
+	return settle(ctx, t, `online = FALSE, due = 0, since = CAST(v.at AS BIGINT)`, lost)
+}
+
+// settle changes the states of devices without a link, and returns these. rows has a device, a time and a
+// reason for each.
+func settle(ctx context.Context, t *store.Tx, set string, rows []any) (devices []string, err error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	changed, err := t.QueryContext(ctx, `WITH v (device_id, at, reason) AS (VALUES `+t.ValuesList(len(rows)/3, 3)+`)
+		UPDATE device_states SET `+set+`, reason = v.reason FROM v WHERE device_states.device_id = v.device_id AND online
+		AND NOT EXISTS (SELECT 1 FROM device_links l WHERE l.device_id = v.device_id) RETURNING device_states.device_id`,
+		rows...)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(changed, store.ScanString)
+}
+
+// awayUntil returns until when devices said that they are away.
+func awayUntil(ctx context.Context, t *store.Tx, changes []domain.LinkChange) (map[string]time.Time, error) {
+	devices := make([]string, len(changes))
+	for i, c := range changes {
+		devices[i] = c.Device
+	}
+	devices = store.PadToPowerOfTwo(devices)
+	rows, err := t.QueryContext(ctx, `SELECT id, away_until FROM devices WHERE away_until <> 0
+		AND id IN (`+store.Placeholders(1, len(devices))+`)`, store.Args(devices)...)
+	if err != nil {
+		return nil, err
+	}
+	until := make(map[string]time.Time)
+	_, err = store.Collect(rows, func(rows *sql.Rows) (id string, err error) {
+		var away int64
+		err = rows.Scan(&id, &away)
+		until[id] = store.Time(away)
+		return id, err
 	})
-	return s, news, err
+	return until, err
 }

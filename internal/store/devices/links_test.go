@@ -168,6 +168,36 @@ func TestDevicesOfADeadNodeAreDue(t *testing.T) {
 	})
 }
 
+// A node may die with more devices than fit into one transaction. One that was taken for dead, and lives, has
+// to tell of its links again.
+func TestManyDevicesOfADeadNodeAreDue(t *testing.T) {
+	t.Parallel()
+	eachLinks(t, func(l *links) {
+		const most = 500 // of a transaction
+		changes := []domain.LinkChange{l.open("conn_0", "")}
+		for i := 2; i <= most+1; i++ {
+			c := l.open(fmt.Sprintf("conn_%d", i), "")
+			c.Device = mustDevice(l.T, l.db, testkit.UserID(0), i, l.now)
+			changes = append(changes, c)
+		}
+		if _, err := l.db.Devices.NodeLives(l.Context(), "a", l.now); err != nil {
+			l.Fatal(err)
+		}
+		l.do("a", domain.DeviceOnline, 1, most+1, changes...)
+		l.pass(16 * time.Second)
+		node, err := l.db.Devices.DeadNode(l.Context(), l.now.Add(-15*time.Second), l.now, l.now.Add(time.Minute))
+		if err != nil || node != "a" {
+			l.Fatalf("%q is dead, %v", node, err)
+		}
+		l.pass(time.Minute)
+		l.overdue(most)
+		l.overdue(1)
+		if known, err := l.db.Devices.NodeLives(l.Context(), "a", l.now); err != nil || known {
+			l.Errorf("known: %v, %v", known, err)
+		}
+	})
+}
+
 // A key that is used from two addresses is told of once in a while.
 func TestAKeyAtTwoPlacesIsNoticedOnce(t *testing.T) {
 	t.Parallel()
