@@ -158,7 +158,11 @@ func (c *Client) call(ctx context.Context, method, path, token string, in, out a
 	if parent := c.traceparent(ctx); parent != "" {
 		req.Header.Set("traceparent", parent)
 	}
-	resp, err := c.http.Do(req)
+	caller := c.http
+	if kind != "application/json" {
+		caller = c.patient()
+	}
+	resp, err := caller.Do(req)
 	if err != nil {
 		return err
 	}

@@ -141,6 +141,8 @@ const (
 	CodeFileTooLarge     = domain.CodeFileTooLarge
 	CodeQuotaExceeded    = domain.CodeQuotaExceeded
 	CodeNoSuchFile       = domain.CodeNoSuchFile
+	CodeFileInUse        = domain.CodeFileInUse
+	CodeUploadComplete   = domain.CodeUploadComplete
 	CodeFileMissing      = domain.CodeFileMissing
 	CodeFilesUnavailable = domain.CodeFilesUnavailable
 	CodeObjectName       = domain.CodeObjectName

@@ -77,6 +77,7 @@ func TestEveryAnswerIsKnown(t *testing.T) {
 	k.requests(t.Context())
 	k.messages(t.Context())
 	k.firmware(t.Context())
+	k.files(t.Context())
 	k.called(k.bob.SignOut(t.Context()), "SignOut")
 	k.complete(reflect.TypeFor[*client.Client](),
 		"Register", "Factor", // newContract; TestSecondFactor

@@ -23,7 +23,8 @@ import (
 var consumed = []string{
 	"unindexed", "search_outdated", "search_build", "search_head", "blob_garbage", "blob_data",
 	"feed_batches", "feed_pending", "certificate_locks", "reading_head", "device_links", "device_nodes",
-	"firmware_deltas", // of no release that is active
+	"firmware_deltas",                                  // of no release that is active
+	"files", "file_parts", "attachments", "held_files", // of a file that has expired
 }
 
 // What the version before has kept, in every table that it knows, is there after the

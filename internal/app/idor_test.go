@@ -107,12 +107,13 @@ type house struct {
 	ann, bob *client.Client
 	fixed    []string // pairs for a replacer: what is there once
 	bobID    string
+	file     string // an upload of hers
 }
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	o := testkit.SQLite(t)
-	h := &house{Server: live.Start(t, o, "UNHIDRA_DEVICES_PER_USER=1000")}
+	h := &house{Server: live.Start(t, o, "UNHIDRA_DEVICES_PER_USER=1000", "UNHIDRA_ROOMS_MADE_PER_USER=1000")}
 	h.ann, h.bob = h.User("ann"), h.User("bob")
 	me, err := h.ann.Me(t.Context())
 	must(t, err)
@@ -135,7 +136,8 @@ func newHouse(t *testing.T) *house {
 	at := "/firmware/products/" + product.ID
 	must(t, h.ann.Do(t.Context(), "POST", at+"/releases", map[string]any{"version": "1.0", "version_code": 1}, &release))
 	hash := noFile
-	must(t, h.ann.Do(t.Context(), "POST", at+"/uploads", map[string]any{"kind": "raw", "size": 3, "sha256": hash}, &upload))
+	must(t, h.ann.Do(t.Context(), "POST", at+"/uploads", map[string]any{"kind": "raw", "size": 3, "sha256": hash},
+		&upload))
 	rollout, err := db.Rollouts.Create(t.Context(), domain.Rollout{ID: domain.NewID(domain.RolloutPrefix),
 		Product: product.ID, Name: "door", Owner: me.ID, Release: release.ID, Code: 1, Version: "1.0",
 		State: domain.RolloutAwaiting, CreatedBy: domain.UserRef{ID: me.ID}, CreatedAt: now}, now)
@@ -148,7 +150,7 @@ func newHouse(t *testing.T) *house {
 		"{rule}", domain.NewID(domain.AlarmRulePrefix),
 		"{group}", "anns", "{template}", "anns", "{browser}", "rem_anns", "{passkey}", "anns-key", "{hash}", "nothing",
 		"{provider}", "oidc", "{product}", product.ID, "{release}", release.ID, "{upload}", upload.ID, "{sha256}", hash,
-		"{start}", "0", "{rollout}", rollout.ID, "{update}", domain.NewID(domain.UpdatePrefix),
+		"{n}", "0", "{start}", "0", "{rollout}", rollout.ID, "{update}", domain.NewID(domain.UpdatePrefix),
 	}
 	return h
 }
@@ -168,10 +170,14 @@ func (h *house) fill(t *testing.T) func(string) string {
 	must(t, h.ann.Do(ctx, "POST", at+"/messages", map[string]any{"key": room.ID, "text": "a secret of Ann's"}, &message))
 	var invite struct{ ID, Code string }
 	must(t, h.ann.Do(ctx, "POST", at+"/invites", map[string]any{}, &invite))
+	_ = h.ann.DeleteFile(ctx, h.file) // there may be but so many; the first time there is none
+	file, err := h.ann.BeginUpload(ctx, room.ID, "plan", 1)
+	must(t, err)
+	h.file = file.ID
 	var made issued
 	must(t, h.ann.Do(ctx, "POST", "/devices", map[string]any{"name": "Door"}, &made))
-	pairs := append(slices.Clone(h.fixed), "{room}", room.ID, "{emoji}", "%F0%9F%91%8D", "{seq}", message.Seq.String(), "{invite}", invite.ID,
-		"{code}", invite.Code,
+	pairs := append(slices.Clone(h.fixed), "{room}", room.ID, "{emoji}", "%F0%9F%91%8D", "{file}", file.ID,
+		"{seq}", message.Seq.String(), "{invite}", invite.ID, "{code}", invite.Code,
 		"{device}", made.Device.ID, "{key}", made.KeyID)
 	return strings.NewReplacer(pairs...).Replace
 }

@@ -35,7 +35,12 @@ func writeLimits(c config.Config) httpx.Limits {
 	shared(httpx.Limit{Name: "firmware", User: perMinute(2 * n), Addr: perMinute(20 * n)},
 		"create-product", "update-product", "delete-product", "add-root", "begin-upload", "complete-upload", "delete-upload",
 		"create-release", "update-release", "delete-release", "add-image", "remove-image", "sign-release")
-	// Parts of files, of 1 MiB each.
+	// Files in messages, several to one of them.
+	shared(httpx.Limit{Name: "files", User: perMinute(5 * n), Addr: perMinute(50 * n)},
+		"create-file", "complete-file", "delete-file", "link-files")
+	// Their parts, of 8 MiB each.
+	shared(httpx.Limit{Name: "file_parts", User: perMinute(20 * n), Addr: perMinute(100 * n)}, "put-file-part")
+	// Parts of firmware, of 1 MiB each.
 	shared(httpx.Limit{Name: "parts", User: perMinute(20 * n), Addr: perMinute(100 * n)}, "add-part")
 	// What everybody in a room is told. A room that is open to all fills quickly once.
 	shared(httpx.Limit{Name: "joins", User: perMinute(2 * n), Addr: perMinute(20 * n), Room: perMinute(20 * n)},

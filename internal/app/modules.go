@@ -24,6 +24,7 @@ import (
 	"github.com/unhidra/unhidra/internal/device"
 	"github.com/unhidra/unhidra/internal/disk"
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/files"
 	"github.com/unhidra/unhidra/internal/firmware"
 	"github.com/unhidra/unhidra/internal/gateway"
 	"github.com/unhidra/unhidra/internal/history"
@@ -91,6 +92,7 @@ type modules struct {
 	dashboard    *dashboard.Service
 	firmware     *firmware.Service
 	firmwareEnds *firmware.Ends
+	files        *files.Service
 	telemetry    *telemetry.Service
 	hub          *hub.Hub
 	gateway      *gateway.Service
@@ -144,6 +146,7 @@ func (s *server) build(ctx context.Context) error {
 		return err
 	}
 	s.buildRollouts()
+	s.buildPostedFiles()
 	s.buildHub()
 	s.buildGateway()
 	s.buildMQTT()
@@ -343,6 +346,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.alarm.Routes(api)
 	m.dashboard.Routes(api)
 	m.firmware.Routes(api)
+	m.files.Routes(api)
 	m.rollout.Routes(api)
 	m.webtrace.Routes(api)
 }

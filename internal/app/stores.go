@@ -12,6 +12,7 @@ import (
 	"github.com/unhidra/unhidra/internal/command"
 	"github.com/unhidra/unhidra/internal/dashboard"
 	"github.com/unhidra/unhidra/internal/device"
+	"github.com/unhidra/unhidra/internal/files"
 	"github.com/unhidra/unhidra/internal/firmware"
 	"github.com/unhidra/unhidra/internal/gateway"
 	"github.com/unhidra/unhidra/internal/history"
@@ -26,6 +27,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/commands"
 	"github.com/unhidra/unhidra/internal/store/dashboards"
 	"github.com/unhidra/unhidra/internal/store/devices"
+	storefiles "github.com/unhidra/unhidra/internal/store/files"
 	storefirmware "github.com/unhidra/unhidra/internal/store/firmware"
 	"github.com/unhidra/unhidra/internal/store/mails"
 	storemqtt "github.com/unhidra/unhidra/internal/store/mqtt"
@@ -45,6 +47,7 @@ var (
 	_ alarm.Store       = (*alarms.Repository)(nil)
 	_ dashboard.Store   = (*dashboards.Repository)(nil)
 	_ command.Store     = (*commands.Repository)(nil)
+	_ files.Store       = (*storefiles.Repository)(nil)
 	_ firmware.Products = (*storefirmware.Products)(nil)
 	_ firmware.Releases = (*storefirmware.Releases)(nil)
 	_ firmware.Deltas   = (*storefirmware.Deltas)(nil)

@@ -175,7 +175,10 @@ func (s *Service) send(ctx context.Context, p domain.Principal, d domain.Draft) 
 	if err := domain.CheckContentType(d.ContentType); err != nil {
 		return e, err
 	}
-	if d.Text, err = domain.CheckText(d.Text); err != nil {
+	if err := domain.CheckAttachments(d.Files); err != nil {
+		return e, err
+	}
+	if d.Text, err = domain.CheckTextBeside(d.Text, len(d.Files) > 0); err != nil {
 		return e, err
 	}
 	if d.ReplyTo < 0 {
@@ -204,14 +207,14 @@ func (s *Service) MayRead(ctx context.Context, p domain.Principal, room string) 
 	return err
 }
 
-// Edit changes the text of one's own message.
+// Edit changes the text of one's own message. Only one with files may be left without text.
 func (s *Service) Edit(
 	ctx context.Context, p domain.Principal, room string, seq int64, text string,
 ) (e domain.Event, err error) {
 	if err := roomID(room); err != nil {
 		return e, err
 	}
-	if text, err = domain.CheckText(text); err != nil {
+	if text, err = domain.CheckTextBeside(text, true); err != nil { // the store knows whether it has files
 		return e, err
 	}
 	if err := s.checkDisk(); err != nil {

@@ -36,15 +36,17 @@ func (s *Service) postMessage(ctx context.Context, in *struct {
 	InRoom
 	Body struct {
 		Key         string `json:"key" doc:"idempotency key: 1 to 64 printable characters, such as a fresh UUID"`
-		Text        string `json:"text" example:"Tea is ready."`
+		Text        string `json:"text,omitempty" example:"Tea is ready." doc:"needed without files"`
 		ContentType string `json:"content_type,omitempty" doc:"absent: text/markdown"`
 		ReplyTo     int64  `json:"reply_to,omitempty" doc:"seq of the message it answers"`
+		// Files may come without text.
+		Files []string `json:"files,omitempty" maxItems:"10" doc:"ids of your uploads; with them text may be empty"`
 	}
 }) (*body[wire.Sent], error) {
 	p := httpx.Principal(ctx)
 	b := in.Body
 	e, err := s.Send(ctx, p, domain.Draft{Room: in.Room, Key: b.Key, Text: b.Text, ContentType: b.ContentType,
-		ReplyTo: b.ReplyTo})
+		ReplyTo: b.ReplyTo, Files: b.Files})
 	return answer(e, err, sent)
 }
 

@@ -72,6 +72,8 @@ type Config struct {
 	RoomMembers     int
 	RoomRequests    string
 	UserStorage     int // MiB; 0: no bound, as of the next one
+	FileSize        int // MiB
+	FileStorage     int
 	FirmwareStorage int
 	FirmwareRate    int // KiB a second
 	FirmwareSite    int // of one address

@@ -254,6 +254,11 @@ func (c *Config) options() []option {
 				"each counts 512 bytes besides its text. It is added up every ten minutes, so that a little more may come " +
 				"in; 0: no limit", false,
 			num(&c.UserStorage, 0, 1<<30)},
+		{limits, "UNHIDRA_FILE_SIZE", "", "100",
+			"MiB of one file that somebody posts; 0: nobody can upload files", false, num(&c.FileSize, 0, 80_000)},
+		{limits, "UNHIDRA_FILE_STORAGE", "", "5120",
+			"MiB of files that one user may store, those of open uploads included; files of deleted messages no longer " +
+				"count; 0: no limit", false, num(&c.FileStorage, 0, 1<<30)},
 		{limits, "UNHIDRA_FIRMWARE_STORAGE", "", "4096",
 			"MiB of images, and of files to debug them, that the products and uploads of one user may have; a file counts " +
 				"once; 0: no limit", false, num(&c.FirmwareStorage, 0, 1<<30)},

@@ -63,6 +63,21 @@ func (r *Reserve) Full() error {
 		"the server's disk is nearly full; it takes nothing new until somebody has made room").After(fullRetry)
 }
 
+// uploadMargin is how much more than for messages must be free for files, so that uploads stop before messages do.
+const uploadMargin = 3
+
+// Space returns an error unless size bytes fit on the disk, and uploadMargin times what messages need stays free.
+func (r *Reserve) Space(size int64) error {
+	if r == nil {
+		return nil
+	}
+	if free, ok := r.free(); !ok || free-size >= uploadMargin*r.minFree {
+		return nil
+	}
+	return domain.Unavailable.Errorf(domain.CodeDiskFull,
+		"the server's disk has no room for this file; an operator must make some").After(fullRetry)
+}
+
 // Release removes the file if the disk is full, and reports whether there is none left.
 func (r *Reserve) Release() (gone bool) {
 	_, err := os.Stat(r.path)

@@ -139,6 +139,8 @@ const (
 	CodeFileTooLarge     Code = "file_too_large"
 	CodeQuotaExceeded    Code = "quota_exceeded"
 	CodeNoSuchFile       Code = "no_such_file"
+	CodeFileInUse        Code = "file_in_use"
+	CodeUploadComplete   Code = "upload_complete"
 	CodeFileMissing      Code = "file_missing"
 	CodeFilesUnavailable Code = "files_unavailable"
 	CodeObjectName       Code = "object_name"

@@ -203,8 +203,10 @@ func fileCodes() []CodeInfo {
 		{CodeAvatarDamaged, []Kind{Invalid},
 			"The stored picture has another content than when it was sent. Send it again."},
 		{CodeFileTooLarge, []Kind{TooLarge}, "The file is over the limit that `detail` names. Send a smaller one."},
-		{CodeQuotaExceeded, []Kind{TooLarge}, "The files would take more room than they may. Delete some first."},
+		{CodeQuotaExceeded, []Kind{TooLarge}, "The files would take more room than they may; `detail` says how much. Delete some first."},
 		{CodeNoSuchFile, []Kind{NotFound}, "There is no such file. Send it again."},
+		{CodeFileInUse, []Kind{Conflict}, "A message has the file. Delete the message."},
+		{CodeUploadComplete, []Kind{Conflict}, "The upload is complete, and takes no more parts."},
 		{CodeFileMissing, []Kind{NotFound},
 			"The server knows the file but has lost its content. Restore it from a backup, or send it again."},
 		{CodeFilesUnavailable, []Kind{Unavailable}, "The server cannot reach its storage of files. Try again."},
@@ -312,7 +314,7 @@ func firmwareCodes() []CodeInfo {
 		{CodeImageOverlaps, []Kind{Conflict},
 			"The release has an image for the same chip and a revision of these. Remove it, or change the revisions."},
 		{CodeNoImage, []Kind{NotFound}, "There is no such image, or you may not load it."},
-		{CodeLinkExpired, []Kind{Forbidden}, "The link to the image has expired or was changed. Ask for another one."},
+		{CodeLinkExpired, []Kind{Forbidden}, "The link has expired or was changed. Ask for another one."},
 	}
 }
 

@@ -35,6 +35,7 @@ type Message struct {
 	Edits        int
 	DeletedAt    time.Time // zero: not deleted
 	Reactions    Reactions
+	Files        []File // in the order of the sender
 }
 
 // Quote is the message that a reply answers, as it is now.
@@ -57,5 +58,6 @@ type Draft struct {
 	Key         string // chosen by the sender; the same key gives the same message
 	ContentType string
 	Text        string
-	ReplyTo     int64 // sequence number of the message it answers; 0: none
+	ReplyTo     int64    // sequence number of the message it answers; 0: none
+	Files       []string // ids
 }

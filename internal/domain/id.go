@@ -31,6 +31,7 @@ const (
 	UpdatePrefix      = "upd"
 	CrashPrefix       = "crs"
 	BatchPrefix       = "bat"
+	FilePrefix        = "fil"
 )
 
 // Crockford's alphabet, in lower case: sorts like the bytes that it encodes.

@@ -16,7 +16,8 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // neither direct nor archived (o, a, m, p: owner, admin, moderator, plain
 // member), then d if members of direct rooms may, r if it goes in archived ones.
 var want = map[Permission]string{
-	ReadRoom: "oamp d r", LeaveRoom: "oamp d r", SendMessage: "oamp d", React: "oamp d", EditOwn: "oamp d", DeleteOwn: "oamp d",
+	ReadRoom: "oamp d r", LeaveRoom: "oamp d r", SendMessage: "oamp d", React: "oamp d",
+	UploadFile: "oamp d", EditOwn: "oamp d", DeleteOwn: "oamp d",
 	DeleteAny: "oam", MentionRoom: "oam d", InviteMember: "oamp", ManageInvites: "oam",
 	KickMember: "oam r", MuteMember: "oam r", BanMember: "oam r",
 	UpdateRoom: "oa", SetVisibility: "oa", ArchiveRoom: "oa r", SetRole: "oa r", TransferOwnership: "o r",

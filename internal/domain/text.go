@@ -2,6 +2,7 @@ package domain
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -33,9 +34,36 @@ func CheckText(text string) (string, error) {
 		text = rest
 	}
 	if text == "" {
-		return "", InvalidField("/text", "a message needs some text")
+		return "", ErrNoText()
 	}
 	return text, nil
+}
+
+// ErrNoText is the answer to a message without text and files.
+func ErrNoText() error { return InvalidField("/text", "a message needs some text") }
+
+// CheckTextBeside is CheckText for the text of a message that may have files, and then needs none.
+func CheckTextBeside(text string, files bool) (string, error) {
+	if files && strings.TrimSpace(text) == "" {
+		return "", nil
+	}
+	return CheckText(text)
+}
+
+// CheckAttachments returns an error unless ids may be the files of a message.
+func CheckAttachments(ids []string) error {
+	if len(ids) > MaxAttachments {
+		return InvalidField("/files", "a message has at most %d files; send the others in another one", MaxAttachments)
+	}
+	for i, id := range ids {
+		if !ValidID(FilePrefix, id) {
+			return InvalidField("/files", "%q is no id of a file", id)
+		}
+		if slices.Contains(ids[:i], id) {
+			return InvalidField("/files", "the file %s is there twice", id)
+		}
+	}
+	return nil
 }
 
 // CheckLine returns one line of text as it is kept: without blanks around it.

@@ -224,6 +224,7 @@ func (c *conn) answer(ctx context.Context, req wire.Request) (any, error) {
 		return with(req, func(d wire.Send) (any, error) {
 			return sent(c.g.Chat.Send(ctx, c.who(), domain.Draft{
 				Room: d.Room, Key: d.Key, Text: d.Text, ContentType: d.ContentType, ReplyTo: d.ReplyTo,
+				Files: d.Files,
 			}))
 		})
 	case wire.TypeEdit:

@@ -56,10 +56,20 @@ func Bound(h http.Handler) http.Handler {
 	})
 }
 
+const streamed = "streamed"
+
+// ForStream is the Metadata of operations that read their body themselves while it arrives, so that a large one is
+// never in memory whole. They have the limits of bodies, and take it as huma.Resolver.
+func ForStream() map[string]any { return map[string]any{streamed: true} }
+
 // receive reads the whole body of a request, within its limit, and admits the request after that.
 func receive(ctx huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(ctx)
 	m := from(r.Context())
+	if ctx.Operation().Metadata[streamed] != nil {
+		m.stream(ctx, next)
+		return
+	}
 	if hasBody(r) && ctx.Operation().RequestBody != nil {
 		if err := m.readBody(w, r, ctx.Operation().MaxBodyBytes); err != nil {
 			w.Header().Set("Connection", "close")
@@ -77,6 +87,41 @@ func receive(ctx huma.Context, next func(huma.Context)) {
 	within, cancel := context.WithTimeout(ctx.Context(), answerTime)
 	defer cancel()
 	next(huma.WithContext(ctx, within))
+}
+
+// stream has an operation read the body itself.
+func (m *request) stream(ctx huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(ctx)
+	most := ctx.Operation().MaxBodyBytes
+	end, ok := m.gate.begin(m.principal.ID)
+	switch {
+	case !ok:
+		w.Header().Set("Connection", "close")
+		Fail(w, r, errLargeBodies())
+		linger(w, r)
+		return
+	case r.ContentLength > most:
+		end()
+		w.Header().Set("Connection", "close")
+		Fail(w, r, domain.TooLarge.Errorf(domain.CodeBodyTooLarge, "the body may have at most %d bytes", most))
+		linger(w, r)
+		return
+	}
+	defer end()
+	within := bodyTime + time.Duration(most/bodyPace)*time.Second
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Now().Add(within))
+	r.Body = http.MaxBytesReader(w, r.Body, most)
+	bounded, cancel := context.WithTimeout(ctx.Context(), within+answerTime)
+	defer cancel()
+	next(huma.WithContext(ctx, bounded))
+	_, _ = io.Copy(io.Discard, r.Body) // what was refused: many clients read the answer only after they have sent all
+	_ = rc.SetReadDeadline(time.Time{})
+}
+
+func errLargeBodies() error {
+	return domain.RateLimited.Errorf(domain.CodeLargeBodies,
+		"you are sending several files already; wait for one of them").After(retryBusy)
 }
 
 // linger takes what a client still sends of a body that was refused, for a short time. Many clients read the answer
@@ -102,8 +147,7 @@ func (m *request) readBody(w http.ResponseWriter, r *http.Request, most int64) e
 	if most > largeBody && (r.ContentLength < 0 || r.ContentLength > largeBody) {
 		end, ok := m.gate.begin(m.principal.ID)
 		if !ok {
-			return domain.RateLimited.Errorf(domain.CodeLargeBodies,
-				"you are sending several files already; wait for one of them").After(retryBusy)
+			return errLargeBodies()
 		}
 		defer end()
 		within += time.Duration(most/bodyPace) * time.Second

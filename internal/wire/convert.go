@@ -118,6 +118,19 @@ func FromMessage(m domain.Message) Message {
 	for _, r := range m.Reactions.All {
 		v.Reactions = append(v.Reactions, Reaction(r))
 	}
+	for _, f := range m.Files {
+		v.Files = append(v.Files, FromFile(f))
+	}
+	return v
+}
+
+// FromFile is the wire's view of f in a message.
+func FromFile(f domain.File) File {
+	v := File{ID: f.ID, Name: f.Name, Size: f.Size, Type: f.Type, Width: f.Width, Height: f.Height,
+		DurationMS: f.Duration.Milliseconds(), Gone: f.State == domain.FileGone}
+	if f.Thumb.Hash != "" && !v.Gone {
+		v.Thumbnail = &Thumbnail{Width: f.Thumb.Width, Height: f.Thumb.Height}
+	}
 	return v
 }
 

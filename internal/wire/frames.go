@@ -128,9 +128,11 @@ type Limits struct {
 type Send struct {
 	Room        string `json:"room"`
 	Key         string `json:"key" maxLength:"64" doc:"idempotency key: the same key gives the same message"`
-	Text        string `json:"text"`
+	Text        string `json:"text,omitempty" doc:"needed without files"`
 	ContentType string `json:"content_type,omitempty"`
 	ReplyTo     int64  `json:"reply_to,omitempty" doc:"seq of the message it answers"`
+	// Files are shown in this order.
+	Files []string `json:"files,omitempty" maxItems:"10" doc:"ids of the sender's uploads; with them text may be empty"`
 }
 
 // Edit gives a message a new text.

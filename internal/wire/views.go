@@ -148,6 +148,26 @@ type Message struct {
 	DeletedAt    *time.Time `json:"deleted_at,omitempty"`
 	Reactions    []Reaction `json:"reactions,omitempty" doc:"by who was first; not in search, nor in last of a room"`
 	ReactionsSeq int64      `json:"reactions_seq,omitempty" doc:"last event in reactions: apply only later ones"`
+	Files        []File     `json:"files,omitempty" maxItems:"10" doc:"in the order of the sender"`
+}
+
+// File is a file of a message. Its content is at /api/v1/files/{id}/content.
+type File struct {
+	ID         string     `json:"id" example:"fil_01jd8m5q8re0t9v3x7k2p4s6za"`
+	Name       string     `json:"name" doc:"without a path, and without control characters"`
+	Size       int64      `json:"size" doc:"bytes"`
+	Type       string     `json:"type" doc:"media type, by the content and not by the name; empty until it is complete"`
+	Width      int        `json:"width,omitempty" doc:"pixels, as it is shown"`
+	Height     int        `json:"height,omitempty"`
+	DurationMS int64      `json:"duration_ms,omitempty" doc:"of audio and video, as the sender says"`
+	Thumbnail  *Thumbnail `json:"thumbnail,omitempty" doc:"there is a small picture, at /api/v1/files/{id}/thumbnail"`
+	Gone       bool       `json:"gone,omitempty" doc:"it was deleted before the message, and cannot be loaded"`
+}
+
+// Thumbnail is a small picture of a file.
+type Thumbnail struct {
+	Width  int `json:"width"`
+	Height int `json:"height"`
 }
 
 // Reaction is an emoji that users gave to a message.

@@ -16,6 +16,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/departure"
 	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/feedlog"
+	"github.com/unhidra/unhidra/internal/store/files"
 	"github.com/unhidra/unhidra/internal/store/firmware"
 	"github.com/unhidra/unhidra/internal/store/mails"
 	"github.com/unhidra/unhidra/internal/store/messages"
@@ -41,6 +42,7 @@ type Store struct {
 	Commands   *commands.Repository
 	Alarms     *alarms.Repository
 	Dashboards *dashboards.Repository
+	Files      *files.Repository
 	Products   *firmware.Products
 	Releases   *firmware.Releases
 	Uploads    *firmware.Uploads
@@ -74,7 +76,7 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Dashboards: dashboards.New(db), Products: firmware.NewProducts(db), Releases: firmware.NewReleases(db),
 		Uploads: firmware.NewUploads(db), Deltas: firmware.NewDeltas(db), Rollouts: rollouts.New(db),
 		Rooms: rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
-		Transfers: devices.NewTransfers(db),
+		Transfers: devices.NewTransfers(db), Files: files.New(db),
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),
 		Feed: feedlog.New(db), Blobs: blobs.New(db), MQTT: mqtt.New(db),
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/files"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 	"github.com/unhidra/unhidra/internal/trace"
@@ -178,12 +179,28 @@ func accept(ctx context.Context, t *store.Tx, a *pendingMessage, room *domain.Ro
 		return err
 	}
 	msg.Mentions = ids
+	if len(a.draft.Files) > 0 {
+		if err := attach(ctx, t, a, *room, m, &msg); err != nil {
+			return err
+		}
+	}
 	room.Head++
 	room.LastAt = a.now
 	msg.Seq = room.Head
 	a.event = domain.Event{Room: room.ID, Seq: msg.Seq, Type: domain.MessageCreated, Actor: m.User, At: a.now,
 		Message: &msg, Trace: a.trace}
 	return nil
+}
+
+// attach makes the files of a draft those of msg, which is the next in room.
+func attach(
+	ctx context.Context, t *store.Tx, a *pendingMessage, room domain.Room, m domain.Member, msg *domain.Message,
+) (err error) {
+	if err := domain.Allow(room, m, domain.UploadFile, a.now); err != nil {
+		return err
+	}
+	msg.Files, err = files.Attach(ctx, t, a.actor, room.ID, room.Head+1, a.draft.Files)
+	return err
 }
 
 // answerDuplicate sets the result of a to the event that has its key.
@@ -293,7 +310,14 @@ func insertMessages(ctx context.Context, t *store.Tx, as []*pendingMessage) erro
 		}
 	}
 	for _, a := range as {
-		if err := insertMentions(ctx, t, a.event.Message); err != nil {
+		m := a.event.Message
+		if err := insertMentions(ctx, t, m); err != nil {
+			return err
+		}
+		if len(m.Files) == 0 {
+			continue
+		}
+		if _, err := t.ExecContext(ctx, files.MarkAttached, m.Room, m.Seq, len(m.Files)); err != nil {
 			return err
 		}
 	}

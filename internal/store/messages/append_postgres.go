@@ -13,6 +13,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/files"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
 
@@ -94,6 +95,7 @@ func writeAndCommit(ctx context.Context, t *store.Tx, as []*pendingMessage, writ
 	if len(as) > 0 {
 		queueMessages(b, as)
 		queueMentions(b, as)
+		queueAttached(b, as)
 		queueHeads(b, as)
 	}
 	b.Queue(`COMMIT`)
@@ -158,6 +160,15 @@ func queueMentions(b *pgx.Batch, as []*pendingMessage) {
 	if len(users) > 0 {
 		b.Queue(`INSERT INTO mentions (user_id, room_id, seq) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
 			ON CONFLICT DO NOTHING`, users, rooms, seqs)
+	}
+}
+
+// queueAttached says of messages with files how many they have.
+func queueAttached(b *pgx.Batch, as []*pendingMessage) {
+	for _, a := range as {
+		if m := a.event.Message; len(m.Files) > 0 {
+			b.Queue(files.MarkAttached, m.Room, m.Seq, len(m.Files))
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/files"
 	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 	"github.com/unhidra/unhidra/internal/store/search"
@@ -43,6 +44,9 @@ func (repo *Repository) EditMessage(
 		}
 		if !msg.DeletedAt.IsZero() {
 			return domain.Conflict.Errorf(domain.CodeMessageDeleted, "this message was deleted")
+		}
+		if text == "" && len(msg.Files) == 0 {
+			return domain.ErrNoText()
 		}
 		written := msg.At
 		if !msg.EditedAt.IsZero() {
@@ -86,8 +90,15 @@ func (repo *Repository) DeleteMessage(
 		if !msg.DeletedAt.IsZero() {
 			return domain.Conflict.Errorf(domain.CodeMessageDeleted, "this message was already deleted")
 		}
+		heldBy := ""
 		if !r.HeldAt.IsZero() {
+			heldBy = actor
 			if err := preserveTexts(ctx, t, msg, actor, now); err != nil {
+				return err
+			}
+		}
+		if len(msg.Files) > 0 {
+			if err := files.Detach(ctx, t, room, seq, heldBy, now); err != nil {
 				return err
 			}
 		}

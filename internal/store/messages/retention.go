@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/files"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 	"github.com/unhidra/unhidra/internal/store/search"
 )
@@ -120,6 +122,9 @@ func countPurgeable(ctx context.Context, t *store.Tx, r domain.Room, step domain
 // deleteUpTo deletes the events of a room up to a number, with everything that belongs to them.
 func deleteUpTo(ctx context.Context, t *store.Tx, room string, to int64) error {
 	if err := search.DeleteUpTo(ctx, t, room, to); err != nil {
+		return err
+	}
+	if err := files.DropUpTo(ctx, t, room, to, time.Now()); err != nil {
 		return err
 	}
 	for _, table := range messageTables {

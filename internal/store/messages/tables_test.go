@@ -26,8 +26,9 @@ func TestEveryTableOfMessagesIsPurged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// held_texts end with the hold, and commands are purged once they have ended, with those of groups.
-	want := append([]string{"command_batches", "commands", "events", "held_texts"}, messageTables...)
+	// held_texts end with the hold, and commands are purged once they have ended, with those of groups. Package files
+	// purges attachments and held_files.
+	want := append([]string{"attachments", "held_files", "command_batches", "commands", "events", "held_texts"}, messageTables...)
 	slices.Sort(want)
 	if !slices.Equal(found, want) {
 		t.Errorf("tables with room_id and seq: %v; purged are %v", found, want)

@@ -16,7 +16,7 @@ import (
 // creates, edits or deletes, a the actor, s the subject.
 const Columns = eventColumns + `
 	c.seq, c.at, c.key, c.content_type, c.text, c.reply_to, c.mentions, c.mention_room, c.edited_at, c.edits, c.deleted_at,
-	c.reacted,
+	c.reacted, c.attached,
 	w.id, w.kind, w.username, w.display_name, w.avatar`
 
 // Tables are what Columns are columns of.
@@ -36,7 +36,7 @@ const eventColumns = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos, e.trace,
 var lineColumns = eventColumns + `
 	CASE WHEN ` + newMessages +
 	` THEN e.seq END, e.at, e.key, e.content_type, e.text, e.reply_to, e.mentions, e.mention_room,
-		e.edited_at, e.edits, e.deleted_at, e.reacted,
+		e.edited_at, e.edits, e.deleted_at, e.reacted, e.attached,
 	a.id, a.kind, a.username, a.display_name, a.avatar`
 
 const lineTables = ` FROM events e
@@ -45,14 +45,14 @@ const lineTables = ` FROM events e
 
 // messageRow is a message as the log holds it; everything may be NULL.
 type messageRow struct {
-	seq, at, replyTo, editedAt, edits, deletedAt, reacted sql.NullInt64
-	key, contentType, text, mentions                      sql.NullString
-	mentionRoom                                           sql.NullBool
+	seq, at, replyTo, editedAt, edits, deletedAt, reacted, attached sql.NullInt64
+	key, contentType, text, mentions                                sql.NullString
+	mentionRoom                                                     sql.NullBool
 }
 
 func (r *messageRow) dest() []any {
 	return []any{&r.seq, &r.at, &r.key, &r.contentType, &r.text, &r.replyTo, &r.mentions, &r.mentionRoom, &r.editedAt,
-		&r.edits, &r.deletedAt, &r.reacted}
+		&r.edits, &r.deletedAt, &r.reacted, &r.attached}
 }
 
 func (r *messageRow) message(room string, sender domain.UserRef) *domain.Message {
@@ -79,6 +79,8 @@ type Row struct {
 	domain.Event
 	Pos     int64
 	reacted int64 // number of the last event that changed the reactions to the message
+	// attached is how many files the message has.
+	attached int64
 }
 
 // Scan reads a row of Columns.
@@ -102,7 +104,8 @@ func Scan(rows *sql.Rows) (Row, error) {
 		e.Subject = &s
 	}
 	if m.seq.Valid {
-		e.Message, e.reacted = m.message(e.Room, sender.Ref()), m.reacted.Int64
+		e.Message = m.message(e.Room, sender.Ref())
+		e.reacted, e.attached = m.reacted.Int64, m.attached.Int64
 	}
 	if detail.Valid {
 		p, err := payloadOf(e.Type, detail.String)
@@ -172,7 +175,7 @@ func eventsOf(rows []Row) []domain.Event {
 	return events
 }
 
-// readRows reads rows of Columns, with the quotes of their messages.
+// readRows reads rows of Columns, with the quotes and files of their messages.
 func readRows(ctx context.Context, q store.Queryer, query string, args []any) ([]Row, error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -193,7 +196,7 @@ func readRows(ctx context.Context, q store.Queryer, query string, args []any) ([
 			return nil, err
 		}
 	}
-	return found, nil
+	return found, FillFiles(ctx, q, found)
 }
 
 func fillQuotes(ctx context.Context, q store.Queryer, room string, messages []*domain.Message) error {

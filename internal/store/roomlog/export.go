@@ -22,6 +22,9 @@ func (repo *Repository) MessagesBy(
 		return nil, 0, err
 	}
 	events, err := store.Collect(rows, Scan)
+	if err == nil {
+		err = FillFiles(ctx, repo.db, events)
+	}
 	if err != nil {
 		return nil, 0, err
 	}

@@ -120,6 +120,8 @@ func (repo *Repository) HoldRoom(
 			since = now
 		} else if _, err := t.ExecContext(ctx, `DELETE FROM held_texts WHERE room_id = $1`, room); err != nil {
 			return err
+		} else if err := releaseFiles(ctx, t, room); err != nil {
+			return err
 		}
 		t.Invalidate()
 		if _, err := t.ExecContext(ctx, `UPDATE rooms SET held_at = $2 WHERE id = $1`, room,
@@ -138,4 +140,17 @@ func holdState(held bool) string {
 		return "is already under a legal hold"
 	}
 	return "is not under a legal hold"
+}
+
+// releaseFiles gives away the files of deleted messages that a legal hold has kept: they expire, unless another
+// message has them.
+func releaseFiles(ctx context.Context, t *store.Tx, room string) error {
+	_, err := t.ExecContext(ctx, `UPDATE files SET state = $2, expires_at = 1 WHERE id IN (SELECT file_id FROM held_files
+		WHERE room_id = $1) AND NOT EXISTS (SELECT 1 FROM attachments a WHERE a.file_id = files.id)
+		AND NOT EXISTS (SELECT 1 FROM held_files h WHERE h.file_id = files.id AND h.room_id <> $1)`, room, domain.FileGone)
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `DELETE FROM held_files WHERE room_id = $1`, room)
+	return err
 }

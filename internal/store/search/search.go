@@ -186,6 +186,9 @@ func (repo *Repository) matches(ctx context.Context, s scope, before int64, limi
 		return nil, err
 	}
 	events, err := store.Collect(rows, roomlog.Scan)
+	if err == nil {
+		err = roomlog.FillFiles(ctx, repo.db, events)
+	}
 	if err != nil {
 		return nil, err
 	}

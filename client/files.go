@@ -1,0 +1,143 @@
+package client
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/wire"
+)
+
+// File is a file of a message.
+type File = wire.File
+
+// Upload is one of the user's own files. While its State is "uploading", Parts are the numbers of the parts that the
+// server has; messages can have it once it is "ready".
+type Upload struct {
+	File
+	State     string     `json:"state"`
+	Room      string     `json:"room"`
+	PartSize  int64      `json:"part_size"`
+	Parts     []int      `json:"parts"`
+	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt *time.Time `json:"expires_at"` // when it is deleted, if no message has it; nil: one has
+}
+
+// patient is the HTTP client for large bodies, which no time limit ends but that of the context.
+func (c *Client) patient() *http.Client {
+	h := *c.http
+	h.Timeout = 0
+	return &h
+}
+
+// BeginUpload begins to upload a file, for messages in room. The server says now if it will not take it.
+func (c *Client) BeginUpload(ctx context.Context, room, name string, size int64) (u Upload, err error) {
+	err = c.Do(ctx, http.MethodPost, "/files", map[string]any{"room": room, "name": name, "size": size}, &u)
+	return u, err
+}
+
+// Upload returns one of the user's own files.
+func (c *Client) Upload(ctx context.Context, id string) (u Upload, err error) {
+	err = c.into(ctx, filePath(id), &u)
+	return u, err
+}
+
+// SendParts sends the parts of a file that the server does not have, and completes it. After an error, get the
+// Upload anew and call it again: it goes on. sent is called with how many bytes are there; it may be nil.
+func (c *Client) SendParts(ctx context.Context, u Upload, r io.ReaderAt, sent func(bytes int64)) (Upload, error) {
+	here := make(map[int]bool, len(u.Parts))
+	for _, n := range u.Parts {
+		here[n] = true
+	}
+	hash := sha256.New()
+	part := make([]byte, min(u.PartSize, u.Size))
+	for n, at := 0, int64(0); at < u.Size; n, at = n+1, at+u.PartSize {
+		length := min(u.PartSize, u.Size-at)
+		if _, err := r.ReadAt(part[:length], at); err != nil && err != io.EOF {
+			return u, err
+		}
+		hash.Write(part[:length])
+		if !here[n] {
+			err := c.Do(ctx, http.MethodPut, filePath(u.ID)+"/parts/"+fmt.Sprint(n), Bytes(part[:length]), nil)
+			if err != nil {
+				return u, err
+			}
+		}
+		if sent != nil {
+			sent(at + length)
+		}
+	}
+	err := c.Do(ctx, http.MethodPost, filePath(u.ID)+"/complete",
+		map[string]string{"sha256": hex.EncodeToString(hash.Sum(nil))}, &u)
+	return u, err
+}
+
+// UploadFile uploads a file whole, for messages in room. The context bounds how long it may take.
+func (c *Client) UploadFile(ctx context.Context, room, name string, r io.ReaderAt, size int64) (Upload, error) {
+	u, err := c.BeginUpload(ctx, room, name, size)
+	if err != nil {
+		return u, err
+	}
+	return c.SendParts(ctx, u, r, nil)
+}
+
+// DeleteFile deletes one of the user's own files that no message has.
+func (c *Client) DeleteFile(ctx context.Context, id string) error {
+	return c.Do(ctx, http.MethodDelete, filePath(id), nil, nil)
+}
+
+// RoomFile is a file of a message in a room.
+type RoomFile struct {
+	Room   string    `json:"room"`
+	Seq    int64     `json:"seq"`
+	Sender User      `json:"sender"`
+	At     time.Time `json:"at"`
+	File   File      `json:"file"`
+}
+
+// RoomFiles returns a page of the files of a room's messages, the newest first. q begins a word of the name; kind is
+// "image", "video", "audio" or "other"; before is Next of the page before. All may be empty.
+func (c *Client) RoomFiles(ctx context.Context, room, q, kind, before string) (p Page[RoomFile], err error) {
+	err = c.into(ctx, roomPath(room)+"/files?"+query("q", q, "kind", kind, "before", before), &p)
+	return p, err
+}
+
+// Download writes the content of a file to w, from an offset, and returns how many bytes it wrote. After an error,
+// go on behind what is there. The context bounds how long it may take.
+func (c *Client) Download(ctx context.Context, id string, offset int64, w io.Writer) (int64, error) {
+	token, err := c.token(ctx, "")
+	if err != nil {
+		return 0, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/api/v1"+filePath(id)+"/content", nil)
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	if offset > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
+	}
+	resp, err := c.patient().Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	switch {
+	case resp.StatusCode >= http.StatusBadRequest:
+		b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+		if err != nil {
+			return 0, err
+		}
+		return 0, problem(resp.StatusCode, b)
+	case offset > 0 && resp.StatusCode != http.StatusPartialContent:
+		return 0, fmt.Errorf("the server sends %s from its beginning, and not from byte %d", id, offset)
+	}
+	return io.Copy(w, resp.Body)
+}
+
+func filePath(id string) string { return "/files/" + url.PathEscape(id) }

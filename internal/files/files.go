@@ -1,0 +1,116 @@
+// Package files takes files that people post in messages: in parts, so that an upload goes on after an interruption,
+// and delivers them to whoever may read such a message. Package chat posts them.
+package files
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// Store stores files and their parts. It checks permissions in the transaction that makes the change.
+type Store interface {
+	Create(ctx context.Context, f domain.File, quota int64, now time.Time) error
+	Own(ctx context.Context, id, owner string) (domain.File, error)
+	OwnFiles(ctx context.Context, owner string, bySize bool, after, limit int) ([]domain.File, error)
+	Use(ctx context.Context, owner string) (int64, error)
+	AddPart(ctx context.Context, id, owner string, p domain.FilePiece, now time.Time) error
+	Complete(ctx context.Context, f domain.File, now time.Time) (domain.File, error)
+	Delete(ctx context.Context, id, owner string, now time.Time) error
+	Readable(ctx context.Context, id, user string) (domain.File, error)
+	ReadableOf(ctx context.Context, ids []string, user string) ([]domain.File, error)
+	RoomFiles(ctx context.Context, room string, q domain.RoomFilesQuery) ([]domain.RoomFile, error)
+	Expire(ctx context.Context, now time.Time, limit int) (deleted int, err error)
+}
+
+// Blobs stores bytes by their content.
+type Blobs interface {
+	Put(ctx context.Context, r io.Reader, limit int64) (domain.Blob, error)
+	Open(ctx context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error)
+}
+
+// Rooms tells who may read a room.
+type Rooms interface {
+	MayRead(ctx context.Context, p domain.Principal, room string) error
+}
+
+// Secrets tells whose an access token or the key of a device is.
+type Secrets interface {
+	Authenticate(ctx context.Context, secret string, from netip.Addr) (domain.Principal, error)
+}
+
+// Limits are what the operator allows.
+type Limits struct {
+	Size  int64 // bytes of a file
+	Quota int64 // bytes of all files of a person; 0: no limit
+}
+
+// Deps are the dependencies of the service.
+type Deps struct {
+	Store   Store
+	Blobs   Blobs
+	Rooms   Rooms
+	Secrets Secrets
+	LinkKey []byte // of the HMAC in links
+	Limits  Limits
+	// Space returns an error unless the disk has room for so many bytes and the reserve besides; nil: no check.
+	Space   func(size int64) error
+	Log     *slog.Logger
+	Metrics prometheus.Registerer // nil: none
+	Now     func() time.Time      // nil: time.Now
+}
+
+// Service is the module of files.
+type Service struct {
+	Deps
+}
+
+// New returns the service. Run must run for files to be deleted that no message has.
+func New(d Deps) *Service {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Space == nil {
+		d.Space = func(int64) error { return nil }
+	}
+	return &Service{Deps: d}
+}
+
+const (
+	expireEvery = 10 * time.Minute
+	expireBatch = 100
+)
+
+// Run deletes files that no message has, a day after they were uploaded, until ctx is done.
+func (s *Service) Run(ctx context.Context) error {
+	tick := time.NewTicker(expireEvery)
+	defer tick.Stop()
+	for {
+		if err := s.expire(ctx); err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "cannot delete files that nobody has posted", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Service) expire(ctx context.Context) error {
+	for {
+		n, err := s.Store.Expire(ctx, s.now(), expireBatch)
+		if err != nil || n < expireBatch {
+			return err
+		}
+	}
+}
+
+// now is the time as it is stored.
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }

@@ -1,0 +1,180 @@
+package files
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// Begin begins the upload of a file of size bytes, which p wants to post in room. All that can be known by now is
+// said now: whether p may, how large files may be, how much room p has left, and the server.
+func (s *Service) Begin(
+	ctx context.Context, p domain.Principal, room, name string, size int64,
+) (f domain.File, err error) {
+	if !domain.ValidID(domain.RoomPrefix, room) {
+		return f, domain.ErrNoRoom()
+	}
+	if name, err = domain.CheckFileName(name); err != nil {
+		return f, err
+	}
+	switch most := min(s.Limits.Size, domain.FilePart*domain.MaxFileParts); {
+	case size < 1:
+		return f, domain.InvalidField("/size", "the file is empty; choose another one")
+	case size > most:
+		e := domain.TooLarge.Errorf(domain.CodeFileTooLarge,
+			"a file may have at most %d MiB on this server, and this one has %d; send a smaller one, or a link to it",
+			most>>20, (size+1<<20-1)>>20)
+		e.Fields = []domain.Field{{Pointer: "/size", Detail: e.Msg}}
+		return f, e
+	}
+	if err := s.Space(size); err != nil {
+		return f, err
+	}
+	now := s.now()
+	f = domain.File{ID: domain.NewID(domain.FilePrefix), Owner: p.ID, Room: room, Name: name, Size: size,
+		State: domain.FileUploading, Created: now, Expires: now.Add(domain.UnattachedLife)}
+	return f, s.Store.Create(ctx, f, s.Limits.Quota, now)
+}
+
+// Own returns a file of p, with its parts.
+func (s *Service) Own(ctx context.Context, p domain.Principal, id string) (domain.File, error) {
+	if !domain.ValidID(domain.FilePrefix, id) {
+		return domain.File{}, errNoFile()
+	}
+	return s.Store.Own(ctx, id, p.ID)
+}
+
+func errNoFile() error {
+	return domain.NotFound.Errorf(domain.CodeNoSuchFile, "there is no such file, or you don't have access to it")
+}
+
+// AddPart takes the part n of an upload from r. The same part may be sent again; the last one counts.
+func (s *Service) AddPart(ctx context.Context, p domain.Principal, id string, n int, r io.Reader) error {
+	f, err := s.Own(ctx, p, id)
+	if err != nil {
+		return err
+	}
+	if f.State != domain.FileUploading {
+		return domain.Conflict.Errorf(domain.CodeUploadComplete, "this file is complete, and takes no more parts")
+	}
+	length := domain.PartLength(f.Size, n)
+	if length == 0 {
+		return domain.Invalid.Errorf(domain.CodeInvalidRequest, "this file has the parts 0 to %d",
+			domain.PartCount(f.Size)-1)
+	}
+	if err := s.Space(length); err != nil {
+		return err
+	}
+	b, err := s.Blobs.Put(ctx, io.LimitReader(r, length+1), length)
+	switch {
+	case domain.CodeOf(err) == domain.CodeFileTooLarge, err == nil && b.Size != length:
+		return domain.Invalid.Errorf(domain.CodeInvalidRequest,
+			"part %d of this file has exactly %d bytes; send it anew", n, length)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return domain.Invalid.Errorf(domain.CodeInvalidRequest, "the part did not arrive; send it again").Because(err)
+	case err != nil:
+		return err
+	}
+	return s.Store.AddPart(ctx, id, p.ID, domain.FilePiece{N: n, Size: b.Size, Hash: b.Hash}, s.now())
+}
+
+// A Completion is what a client says when all parts are here.
+type Completion struct {
+	SHA256        string // of the whole file; empty: not checked
+	Width, Height int    // of a video
+	Duration      time.Duration
+}
+
+func (c Completion) check() error {
+	switch {
+	case c.SHA256 != "" && !domain.ValidSHA256(c.SHA256):
+		return domain.InvalidField("/sha256", "this is the SHA-256 of the file, in 64 lower-case hexadecimal digits")
+	case c.Width < 0 || c.Height < 0 || c.Width > domain.MaxPictureSide || c.Height > domain.MaxPictureSide:
+		return domain.InvalidField("/width", "a side has at most %d pixels", domain.MaxPictureSide)
+	case c.Duration < 0 || c.Duration > domain.MaxMediaLength:
+		return domain.InvalidField("/duration_ms", "it lasts at most %d hours", int(domain.MaxMediaLength.Hours()))
+	}
+	return nil
+}
+
+// Complete makes an upload whose parts are all here a file that can be posted. To repeat it changes nothing.
+func (s *Service) Complete(ctx context.Context, p domain.Principal, id string, c Completion) (domain.File, error) {
+	if err := c.check(); err != nil {
+		return domain.File{}, err
+	}
+	f, err := s.Own(ctx, p, id)
+	if err != nil || f.State != domain.FileUploading {
+		return f, err
+	}
+	if missing := missingParts(f); len(missing) > 0 {
+		return f, domain.Conflict.Errorf(domain.CodeUploadOpen, "parts of this file are missing: %s; send them first",
+			strings.Join(missing, ", "))
+	}
+	if c.SHA256 != "" {
+		if err := s.checkHash(ctx, f, c.SHA256); err != nil {
+			return f, err
+		}
+	}
+	if f.Type, err = s.sniff(ctx, f); err != nil {
+		return f, err
+	}
+	switch domain.KindOfFile(f.Type) {
+	case domain.ImageFile, domain.OtherFile:
+	case domain.VideoFile, domain.AudioFile:
+		f.Width, f.Height, f.Duration = c.Width, c.Height, c.Duration
+	}
+	f.State = domain.FileReady
+	now := s.now()
+	f.Expires = now.Add(domain.UnattachedLife)
+	return s.Store.Complete(ctx, f, now)
+}
+
+const missingListed = 10
+
+// missingParts returns the numbers of the parts that are not here, or the first of them.
+func missingParts(f domain.File) (missing []string) {
+	here := make(map[int]bool, len(f.Parts))
+	for _, p := range f.Parts {
+		here[p.N] = true
+	}
+	for n := range domain.PartCount(f.Size) {
+		if here[n] {
+			continue
+		}
+		if len(missing) == missingListed {
+			return append(missing, "…")
+		}
+		missing = append(missing, fmt.Sprint(n))
+	}
+	return missing
+}
+
+// checkHash reads a file whole, and returns an error if it has another SHA-256.
+func (s *Service) checkHash(ctx context.Context, f domain.File, want string) error {
+	r := s.open(ctx, f)
+	defer r.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, r); err != nil {
+		return err
+	}
+	if is := hex.EncodeToString(h.Sum(nil)); is != want {
+		return domain.Invalid.Errorf(domain.CodeUploadHash,
+			"the file has the SHA-256 %s, and %s was announced; upload it again", is, want)
+	}
+	return nil
+}
+
+// Delete deletes a file of p that no message has.
+func (s *Service) Delete(ctx context.Context, p domain.Principal, id string) error {
+	if !domain.ValidID(domain.FilePrefix, id) {
+		return errNoFile()
+	}
+	return s.Store.Delete(ctx, id, p.ID, s.now())
+}
