@@ -179,6 +179,7 @@ const (
 	CodeReleaseNotActive = domain.CodeReleaseNotActive
 	CodeNoRollout        = domain.CodeNoRollout
 	CodeNoUpdate         = domain.CodeNoUpdate
+	CodeNotJoined        = domain.CodeNotJoined
 	CodeRuleOfGroup      = domain.CodeRuleOfGroup
 	CodeDashboardChanged = domain.CodeDashboardChanged
 	CodeNoMaintenance    = domain.CodeNoMaintenance

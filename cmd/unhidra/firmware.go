@@ -37,6 +37,8 @@ These talk to a server:
   firmware release <product> [version]
                                     list releases, sign, activate or withdraw one
   firmware rollout <action>         bring a release to devices, and see how that goes
+  firmware share <product>          let others join with their devices
+  firmware join <device> [code]     have a device take the firmware of somebody else
 
 "unhidra firmware <action> --help" has the flags of each. docs/firmware-signing.md
 says who keeps which key where, and what to do when one is lost.
@@ -62,6 +64,8 @@ func firmwareActions() []command {
 		{"upload", "", firmwareUpload},
 		{"release", "", firmwareReleaseAction},
 		{"rollout", "", firmwareRollout},
+		{"share", "", firmwareShare},
+		{"join", "", firmwareJoin},
 	}
 }
 

@@ -33,7 +33,7 @@ Brings a release to devices, in stages.
                                     approve of what somebody else has made
   firmware rollout abort <rollout>  end it for good
   firmware rollout exclude <rollout>
-                                    leave devices out: --revision, --version, --device
+                                    leave devices out: --revision, --version, --device, --shared
   firmware rollout revert <rollout> <version>
                                     bring an earlier release to the devices that have it
 
@@ -65,6 +65,7 @@ func (o *remote) rolloutFlags() *rolloutFlags {
 		f.exclude.Versions = append(f.exclude.Versions, s)
 		return nil
 	})
+	o.fs.BoolVar(&f.exclude.Shared, "shared", false, "of exclude: the devices of other owners that have joined")
 	o.fs.Func("device", "of exclude: `id` of a device; may be repeated", func(s string) error {
 		f.exclude.Devices = append(f.exclude.Devices, s)
 		return nil

@@ -68,8 +68,8 @@ func firmwareEnds(db *all.Store, keys *token.Keyring) (*firmware.Ends, error) {
 func (s *server) buildRollouts() {
 	m := &s.modules
 	m.rollout = rollout.New(rollout.Deps{
-		Store: s.db.Rollouts, Updates: s.db.Rollouts, Products: s.db.Products, Releases: s.db.Releases, Offers: m.firmware,
-		Devices: m.device, Bus: s.bus, Log: s.logs.Part("rollout"), Audit: m.audit, Metrics: s.reg,
+		Store: s.db.Rollouts, Updates: s.db.Rollouts, Joins: s.db.Rollouts, Products: s.db.Products, Releases: s.db.Releases,
+		Offers: m.firmware, Devices: m.device, Bus: s.bus, Log: s.logs.Part("rollout"), Audit: m.audit, Metrics: s.reg,
 		Every: s.Config.RolloutEvery,
 	})
 	s.run("updates", m.rollout.Run)

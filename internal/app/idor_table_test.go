@@ -115,7 +115,10 @@ func rows() map[string]row {
 		"act-on-rollout": theirs(`{"action":"pause"}`), "revert-rollout": theirs(`{"release":"{release}"}`),
 		"list-updates": theirs(""), "get-rollout-log": theirs(""), "list-crashes": theirs(""),
 		"get-device-firmware": theirs(""), "agree-to-update": theirs(""),
-		"get-manifest": theirs(""), "sign-release": theirs(`{"payloadType":"x","payload":"","signatures":[]}`),
+		"share-product": theirs(`{"open":true,"code":"new"}`), "list-fleet": theirs(""),
+		"join-product": theirs(`{"product":"{product}"}`), "leave-product": theirs(""),
+		"get-product-terms": {eve: 404, more: "?product={product}"}, // it is not open
+		"get-manifest":      theirs(""), "sign-release": theirs(`{"payloadType":"x","payload":"","signatures":[]}`),
 
 		"get-room": room(200, ""), "update-room": room(403, `{"name":"Mine"}`), "delete-room": room(403, ""),
 		"hand-over-room": room(403, `{"user":"{bob}"}`),

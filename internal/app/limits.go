@@ -31,9 +31,9 @@ func writeLimits(c config.Config) httpx.Limits {
 		"put-device-template", "delete-device-template", "offer-device", "accept-device", "end-device-offer",
 		"create-alarm-rule", "replace-alarm-rule", "delete-alarm-rule", "change-alarm", "change-device-settings",
 		"create-group-rule", "replace-group-rule", "delete-group-rule", "add-maintenance", "delete-maintenance",
-		"create-rollout", "act-on-rollout", "revert-rollout", "agree-to-update")
+		"create-rollout", "act-on-rollout", "revert-rollout", "agree-to-update", "join-product", "leave-product")
 	shared(httpx.Limit{Name: "firmware", User: perMinute(2 * n), Addr: perMinute(20 * n)},
-		"create-product", "update-product", "delete-product", "add-root", "begin-upload", "complete-upload", "delete-upload",
+		"create-product", "update-product", "share-product", "delete-product", "add-root", "begin-upload", "complete-upload", "delete-upload",
 		"create-release", "update-release", "delete-release", "add-image", "remove-image", "sign-release")
 	// Files in messages, several to one of them.
 	shared(httpx.Limit{Name: "files", User: perMinute(5 * n), Addr: perMinute(50 * n)},

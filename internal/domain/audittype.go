@@ -57,6 +57,7 @@ const (
 	AuditRollout        AuditType = "firmware.rollout"         // a rollout was made, changed, or went on by itself
 	AuditUpdateRejected AuditType = "firmware.update_rejected" // a check of a device failed
 	AuditUpdateAgreed   AuditType = "firmware.update_agreed"   // the owner of a device
+	AuditFirmwareJoin   AuditType = "firmware.join"            // a device joined a product of somebody else, or left it
 
 	AuditOpenDenied   AuditType = "ws.open_denied"
 	AuditOriginDenied AuditType = "ws.origin_denied"

@@ -177,6 +177,7 @@ const (
 	CodeReleaseNotActive Code = "release_not_active"
 	CodeNoRollout        Code = "no_rollout"
 	CodeNoUpdate         Code = "no_update"
+	CodeNotJoined        Code = "not_joined"
 	CodeRuleOfGroup      Code = "rule_of_group"
 	CodeDashboardChanged Code = "dashboard_changed"
 	CodeNoMaintenance    Code = "no_maintenance"

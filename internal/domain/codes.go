@@ -242,6 +242,7 @@ func deviceCodes() []CodeInfo {
 		{CodeNoAlarmRule, []Kind{NotFound}, "There is no such rule, or you may not see it."},
 		{CodeNoRollout, []Kind{NotFound},
 			"There is no such rollout, or you may not see it."},
+		{CodeNotJoined, []Kind{NotFound}, "The device has joined no product of somebody else."},
 		{CodeNoUpdate, []Kind{NotFound},
 			"The device is in no such update. It forgets it, and reports its firmware."},
 		{CodeRolloutState, []Kind{Conflict},

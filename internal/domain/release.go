@@ -28,6 +28,9 @@ type Product struct {
 	Title   string
 	Room    string // whose members see it, and whose owner and administrators manage it; empty: none
 	Root    int    // version of the newest root; 0: there is none, and nothing can be signed
+	Open    bool   // whoever knows its id may join with devices
+	Code    string // by which others join with their devices; empty: there is none
+	Joined  int    // devices of others that have joined
 	Created time.Time
 }
 

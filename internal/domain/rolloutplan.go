@@ -47,6 +47,7 @@ type RolloutExclusion struct {
 	Revisions []HardwareRevision `json:"revisions,omitempty" maxItems:"200"`
 	Versions  []string           `json:"versions,omitempty" maxItems:"200" doc:"that they run now"`
 	Devices   []string           `json:"devices,omitempty" maxItems:"200" doc:"ids"`
+	Shared    bool               `json:"shared,omitempty" doc:"devices of other owners that have joined the product"`
 }
 
 // UpdateWindow is a time of each week in which devices are updated, by the clock at the device.

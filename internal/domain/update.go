@@ -78,6 +78,7 @@ type Update struct {
 	Image     string // SHA-256 of the image for it
 	ELF       string
 	Agreed    bool // its owner has said yes
+	Shared    bool // it is of another owner than the product: the publisher is not told which device it is
 	Excluded  bool // what becomes of it is not held against the release
 	OfferedAt time.Time
 	TestedAt  time.Time // since when it runs the image without a crash
@@ -101,14 +102,15 @@ func (u Update) Why() string {
 type DeviceFirmware struct {
 	Device  string
 	Owner   string
+	Joined  JoinedTo
 	Report  FirmwareReport
 	At      time.Time // of the report
 	NonceAt time.Time // when this nonce was first told
 	Since   time.Time // when it was first seen with this image
 	Crashes int       // since then
 	Online  bool
-	Type    string
-	Tags    []string
+	Type    string   // not of a device that is shared, and the same
+	Tags    []string // with its tags
 }
 
 // Crash is one crash of a device.

@@ -103,7 +103,7 @@ func (s *Service) checkLink(hash, until, to, sig string) error {
 }
 
 // mayHave returns an error unless p may have an image: people, of a product that they see; devices, of an active
-// release for a product of their owner.
+// release for a product of their owner, or one that they have joined.
 func (s *Service) mayHave(ctx context.Context, p domain.Principal, hash string) error {
 	products, err := s.Releases.ImageProducts(ctx, hash, p.Kind == domain.KindDevice)
 	if err != nil {
@@ -111,8 +111,8 @@ func (s *Service) mayHave(ctx context.Context, p domain.Principal, hash string) 
 	}
 	for _, v := range products {
 		if p.Kind == domain.KindDevice {
-			if v.Owner.ID == p.Owner {
-				return nil
+			if may, err := s.Fleet.MayTake(ctx, p.ID, v.ID); may || err != nil {
+				return err
 			}
 			continue
 		}

@@ -28,8 +28,10 @@ type Deltas interface {
 
 // Fleet knows what devices run.
 type Fleet interface {
-	// Running returns how many devices of an owner run each image of a product, by its SHA-256.
+	// Running returns how many devices that take a product of an owner run each image of it, by its SHA-256.
 	Running(ctx context.Context, owner, product string) (map[string]int, error)
+	// MayTake reports whether a device takes the firmware of a product.
+	MayTake(ctx context.Context, device, product string) (bool, error)
 }
 
 const (

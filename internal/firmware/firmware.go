@@ -26,6 +26,7 @@ type Products interface {
 	ProductByID(ctx context.Context, id string) (domain.Product, error)
 	Products(ctx context.Context, user string) ([]domain.Product, error)
 	ChangeProduct(ctx context.Context, actor string, p domain.Product, now time.Time) error
+	ShareProduct(ctx context.Context, actor, id string, s domain.ProductSharing) error
 	DeleteProduct(ctx context.Context, actor, id string, now time.Time) error
 	AddRoot(ctx context.Context, r domain.FirmwareRoot) error
 	Roots(ctx context.Context, product string, after int) ([]domain.FirmwareRoot, error)

@@ -51,8 +51,8 @@ func (s *Service) Offer(ctx context.Context, to domain.OfferTo) (o domain.Firmwa
 	return o, err
 }
 
-// ReadUpdate returns what the device p asks for: a part of an image of an active release for a product of its owner.
-// It is empty at the end.
+// ReadUpdate returns what the device p asks for: a part of an image of an active release for a product of its owner,
+// or one that it has joined. It is empty at the end.
 func (s *Service) ReadUpdate(ctx context.Context, p domain.Principal, r domain.FirmwareRead) ([]byte, error) {
 	if err := s.mayHave(ctx, p, r.SHA256); err != nil {
 		return nil, err

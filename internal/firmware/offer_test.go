@@ -22,6 +22,10 @@ func (f *folder) ImageProducts(context.Context, string, bool) ([]domain.Product,
 	return []domain.Product{{Owner: domain.UserRef{ID: "ann"}}}, nil
 }
 
+func (f *folder) Running(context.Context, string, string) (map[string]int, error) { return nil, nil }
+
+func (f *folder) MayTake(context.Context, string, string) (bool, error) { return true, nil }
+
 func (f *folder) Put(context.Context, io.Reader, int64) (domain.Blob, error) {
 	return domain.Blob{}, errors.New("not here")
 }
@@ -44,7 +48,7 @@ func (s *strict) Close() error { return nil }
 func TestBeyondItsEndAnImageHasNothing(t *testing.T) {
 	t.Parallel()
 	f := &folder{image: []byte("0123456789")}
-	s := &Service{Deps: Deps{Releases: f, Files: f}}
+	s := &Service{Deps: Deps{Releases: f, Files: f, Fleet: f}}
 	for offset, want := range map[int64]string{0: "0123", 8: "89", 10: "", 11: "", 1 << 62: ""} {
 		got, err := s.ReadUpdate(t.Context(), domain.Principal{Kind: domain.KindDevice, Owner: "ann"},
 			domain.FirmwareRead{Offset: offset, Length: 4})

@@ -2,6 +2,7 @@ package firmware
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"strconv"
 	"time"
@@ -58,6 +59,43 @@ func (s *Service) ChangeProduct(
 	v, _, err = s.Products.Product(ctx, id, p.ID)
 	return v, err
 }
+
+// ShareProduct says how others may join a product of p with their devices: open, by its id; by its code, of which a
+// new one takes the place of the one before. nil leaves it as it is. Devices that have joined stay.
+func (s *Service) ShareProduct(
+	ctx context.Context, p domain.Principal, id string, open *bool, code CodeChange,
+) error {
+	sharing, details := domain.ProductSharing{Open: open}, map[string]string{"done": "shared"}
+	switch code {
+	case NewCode, NoCode:
+		next := ""
+		if code == NewCode {
+			next = rand.Text()
+		}
+		sharing.Code, details["code"] = &next, string(code)
+	default:
+		if open == nil {
+			return domain.Invalid.Errorf(domain.CodeNothingToChange, "say whether the product is open, or what becomes of its code")
+		}
+	}
+	if open != nil {
+		details["open"] = strconv.FormatBool(*open)
+	}
+	err := s.Products.ShareProduct(ctx, p.ID, id, sharing)
+	if err == nil {
+		s.record(ctx, p, domain.AuditProduct, "product", id, details)
+	}
+	return err
+}
+
+// CodeChange is what becomes of the code of a product; empty: it stays.
+type CodeChange string
+
+// The changes.
+const (
+	NewCode CodeChange = "new"
+	NoCode  CodeChange = "none"
+)
 
 // DeleteProduct deletes a product of p with its releases and files.
 func (s *Service) DeleteProduct(ctx context.Context, p domain.Principal, id string) error {

@@ -31,6 +31,9 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, op("update-product", "PATCH", "/products/{product}",
 		"Change the title or room of your product", 200),
 		s.updateProduct)
+	httpx.Register(api, op("share-product", "PUT", "/products/{product}/sharing",
+		"Let others join your product with their devices, or nobody any more; those that have joined stay", 200),
+		s.shareProduct)
 	httpx.Register(api, op("delete-product", "DELETE", "/products/{product}",
 		"Delete your product with its releases and files; none may be active", 204), s.deleteProduct)
 	httpx.Register(api, op("list-roots", "GET", "/products/{product}/roots",
@@ -57,14 +60,21 @@ type FirmwareProduct struct {
 	Room      string    `json:"room,omitempty" doc:"members see the product; its owner and administrators manage it"`
 	Root      int       `json:"root" doc:"version of the newest root; 0: there is none"`
 	Right     string    `json:"right,omitempty" enum:"see,manage,own" doc:"what you may do with it"`
+	Open      bool      `json:"open" doc:"whoever knows its id may join with their devices"`
+	Code      string    `json:"code,omitempty" doc:"by which others join with their devices; for its owner"`
+	Joined    int       `json:"joined" doc:"devices of others that have joined"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
 func productView(p domain.Product, has domain.ProductRight) FirmwareProduct {
 	rights := map[domain.ProductRight]string{domain.SeeProduct: "see", domain.ManageProduct: "manage",
 		domain.OwnProduct: "own"}
-	return FirmwareProduct{ID: p.ID, Owner: wire.FromUser(p.Owner), Name: p.Name, Title: p.Title, Room: p.Room,
-		Root: p.Root, Right: rights[has], CreatedAt: p.Created}
+	v := FirmwareProduct{ID: p.ID, Owner: wire.FromUser(p.Owner), Name: p.Name, Title: p.Title, Room: p.Room,
+		Root: p.Root, Right: rights[has], Open: p.Open, Joined: p.Joined, CreatedAt: p.Created}
+	if has == domain.OwnProduct {
+		v.Code = p.Code
+	}
+	return v
 }
 
 type productOutput struct{ Body FirmwareProduct }
@@ -131,6 +141,17 @@ func (s *Service) updateProduct(ctx context.Context, in *struct {
 }) (*productOutput, error) {
 	c := ProductChange{Title: in.Body.Title, Room: in.Body.Room}
 	_, err := s.ChangeProduct(ctx, httpx.Principal(ctx), in.Product, c)
+	return s.productOut(ctx, in.Product, err)
+}
+
+func (s *Service) shareProduct(ctx context.Context, in *struct {
+	OnProduct
+	Body struct {
+		Open *bool  `json:"open,omitempty" doc:"whoever knows its id may join; absent: as it is"`
+		Code string `json:"code,omitempty" enum:"new,none" doc:"a new code takes the place of the one before; absent: as it is"`
+	}
+}) (*productOutput, error) {
+	err := s.ShareProduct(ctx, httpx.Principal(ctx), in.Product, in.Body.Open, CodeChange(in.Body.Code))
 	return s.productOut(ctx, in.Product, err)
 }
 

@@ -217,13 +217,14 @@ func ordered(
 
 // without adds to what a plan leaves out.
 func without(p domain.RolloutPlan, x domain.RolloutExclusion) (domain.RolloutPlan, error) {
-	if len(x.Revisions)+len(x.Versions)+len(x.Devices) == 0 {
-		return p, domain.InvalidField("/exclude", "name revisions, versions or devices")
+	if len(x.Revisions)+len(x.Versions)+len(x.Devices) == 0 && !x.Shared {
+		return p, domain.InvalidField("/exclude", "name revisions, versions, devices or shared")
 	}
 	e := p.Exclude
 	e.Revisions = add(e.Revisions, x.Revisions)
 	e.Versions = add(e.Versions, x.Versions)
 	e.Devices = add(e.Devices, x.Devices)
+	e.Shared = e.Shared || x.Shared
 	p.Exclude = e
 	return domain.CheckRolloutPlan(p)
 }
@@ -317,16 +318,12 @@ func (s *Service) mayGoBack(ctx context.Context, r domain.Rollout, to domain.Rel
 
 // Agree has the owner of a device agree to an update of it.
 func (s *Service) Agree(ctx context.Context, p domain.Principal, device, id string) (domain.Update, error) {
-	d, _, err := s.Devices.MaySee(ctx, p, device)
-	if err != nil {
+	if err := s.owned(ctx, p, device); err != nil {
 		return domain.Update{}, err
 	}
 	u, err := s.Updates.Update(ctx, id)
 	if err == nil && u.Device != device {
 		err = domain.ErrNoUpdate()
-	}
-	if err == nil && d.Owner.ID != p.ID {
-		err = domain.Forbidden.Errorf(domain.CodeNotYourDevice, "only the owner of a device can do this")
 	}
 	if err != nil {
 		return domain.Update{}, err

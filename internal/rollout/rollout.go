@@ -47,7 +47,7 @@ type Store interface {
 // Updates stores devices in rollouts, as Store does.
 type Updates interface {
 	Report(
-		ctx context.Context, owner, device string, f domain.FirmwareReport, rules domain.RolloutRules, now time.Time,
+		ctx context.Context, publisher, device string, f domain.FirmwareReport, rules domain.RolloutRules, now time.Time,
 	) (domain.UpdatesHeard, error)
 	Progress(
 		ctx context.Context, device string, p domain.FirmwareProgress, rules domain.RolloutRules, now time.Time,
@@ -97,6 +97,7 @@ type Recorder interface {
 type Deps struct {
 	Store    Store
 	Updates  Updates
+	Joins    Joins
 	Products Products
 	Releases Releases
 	Offers   Offers // nil: decisions are made, and devices told of none
@@ -153,7 +154,11 @@ func (s *Service) rulesFor(ctx context.Context, of ...domain.Rollout) (rules, er
 
 // Report takes what the device p runs. An offer follows, now or later.
 func (s *Service) Report(ctx context.Context, p domain.Principal, f domain.FirmwareReport) error {
-	live, err := s.Store.Live(ctx, p.Owner, f.Product)
+	publisher, err := s.Joins.Publisher(ctx, p.ID, f.Product)
+	if err != nil {
+		return err
+	}
+	live, err := s.Store.Live(ctx, publisher, f.Product)
 	if err != nil {
 		return err
 	}
@@ -161,7 +166,7 @@ func (s *Service) Report(ctx context.Context, p domain.Principal, f domain.Firmw
 	if err != nil {
 		return err
 	}
-	h, err := s.Updates.Report(ctx, p.Owner, p.ID, f, y, s.Now())
+	h, err := s.Updates.Report(ctx, publisher, p.ID, f, y, s.Now())
 	if err != nil {
 		return err
 	}

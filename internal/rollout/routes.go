@@ -36,6 +36,7 @@ func (s *Service) Routes(api huma.API) {
 		"What a device runs, and its updates, the newest first", 200), s.deviceFirmware)
 	httpx.Register(api, op("agree-to-update", "POST", "/devices/{device}/updates/{update}/agree",
 		"Agree to an update of your device that asks for it", 200), s.postAgree)
+	s.joinRoutes(api, op)
 }
 
 // OnRollout is the input of operations on one rollout.
@@ -153,7 +154,7 @@ func (s *Service) listUpdates(ctx context.Context, in *struct {
 		return nil, err
 	}
 	return &struct{ Body httpx.Page[UpdateView] }{httpx.PageOf(found, in.Limit,
-		func(u domain.Update) string { return u.ID }, updateView)}, nil
+		func(u domain.Update) string { return u.ID }, publishedView)}, nil
 }
 
 // rolloutLog is the log of a rollout as the API shows it.
@@ -219,12 +220,14 @@ type DeviceFirmwareView struct {
 	Since      *time.Time   `json:"since,omitempty" doc:"when it was first seen with this image"`
 	Crashes    int          `json:"crashes" doc:"since then"`
 	Updates    []UpdateView `json:"updates" nullable:"false"`
+	Joined     *DeviceJoin  `json:"joined,omitempty" doc:"the product of somebody else that it has joined; for its owner"`
 }
 
 func (s *Service) deviceFirmware(ctx context.Context, in *struct {
 	Device string `path:"device" maxLength:"64"`
 }) (*struct{ Body DeviceFirmwareView }, error) {
-	if _, _, err := s.Devices.MaySee(ctx, httpx.Principal(ctx), in.Device); err != nil {
+	of, _, err := s.Devices.MaySee(ctx, httpx.Principal(ctx), in.Device)
+	if err != nil {
 		return nil, err
 	}
 	d, known, err := s.Updates.Firmware(ctx, in.Device)
@@ -244,7 +247,10 @@ func (s *Service) deviceFirmware(ctx context.Context, in *struct {
 	for i, u := range found {
 		out.Body.Updates[i] = updateView(u)
 	}
-	return out, nil
+	if of.Owner.ID == httpx.Principal(ctx).ID {
+		out.Body.Joined, err = s.joinShown(ctx, in.Device)
+	}
+	return out, err
 }
 
 func (s *Service) postAgree(ctx context.Context, in *struct {

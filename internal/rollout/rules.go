@@ -29,8 +29,12 @@ func (y rules) Meant(r domain.Rollout, d domain.DeviceFirmware) bool {
 
 // Excluded goes by what the device ran when it was offered the release.
 func (rules) Excluded(r domain.Rollout, u domain.Update) bool {
-	return Excluded(r.Plan.Exclude, domain.DeviceFirmware{Device: u.Device, Report: domain.FirmwareReport{
-		Chip: u.Hardware.Chip, Revision: uint16(u.Hardware.Revision), Version: u.From}}) //nolint:gosec // from such a report
+	d := domain.DeviceFirmware{Device: u.Device, Owner: r.Owner, Report: domain.FirmwareReport{
+		Chip: u.Hardware.Chip, Revision: uint16(u.Hardware.Revision), Version: u.From}} //nolint:gosec // from such a report
+	if u.Shared {
+		d.Owner, d.Joined, d.Report.Product = "", domain.JoinedTo{Product: r.Product, Name: r.Name, Publisher: r.Owner}, r.Name
+	}
+	return Excluded(r.Plan.Exclude, d)
 }
 
 // Pick returns what a device is offered now. One whose update has ended gets another release, an older one if there
@@ -56,7 +60,7 @@ func (y rules) Pick(
 		return u, false
 	}
 	u = Offered(u, best, d, now)
-	if best.Rollout.Plan.Consent && !u.Agreed {
+	if (best.Rollout.Plan.Consent || d.Shared() && d.Joined.Ask) && !u.Agreed {
 		u.State, u.Due = domain.UpdateConsent, time.Time{}
 	}
 	return u, true
@@ -67,6 +71,8 @@ func again(u domain.Update, now time.Time) bool {
 	switch u.State {
 	case domain.UpdateConsent:
 		return u.Agreed
+	case domain.UpdateCanceled:
+		return u.Reason == domain.WhyWithdrawn // its owner has joined again
 	case domain.UpdateSuperseded:
 		return true // by a release that is not to be had any more, or not now
 	case domain.UpdateDeferred:

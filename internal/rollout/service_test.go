@@ -150,8 +150,9 @@ func (f *fleet) join(n int) (joined []*lamp) {
 
 // restart begins anew with what the store has.
 func (f *fleet) restart() {
-	f.s = New(Deps{Store: f.db.Rollouts, Updates: f.db.Rollouts, Products: f, Releases: f, Offers: f, Devices: f,
-		Bus: bus.NewLocal(), Log: testkit.Logger(f.t), Audit: f, Now: func() time.Time { return f.clock }})
+	f.s = New(Deps{Store: f.db.Rollouts, Updates: f.db.Rollouts, Joins: f.db.Rollouts, Products: f, Releases: f,
+		Offers: f, Devices: f, Bus: bus.NewLocal(), Log: testkit.Logger(f.t), Audit: f,
+		Now: func() time.Time { return f.clock }})
 	for _, l := range f.devices {
 		f.s.Attach(f.t.Context(), l.id, func(o domain.FirmwareOffer) { l.offers = append(l.offers, o) })
 	}

@@ -36,6 +36,7 @@ func Offered(u domain.Update, c Candidate, d domain.DeviceFirmware, now time.Tim
 	f := d.Report
 	u.Rollout, u.Device, u.State, u.Stage = c.Rollout.ID, d.Device, domain.UpdateOffered, c.Stage
 	u.Hardware = domain.HardwareRevision{Chip: f.Chip, Revision: int(f.Revision)}
+	u.Shared = d.Shared()
 	u.From, u.FromSHA, u.FromCode = f.Version, f.SHA256, f.VersionCode
 	u.Image, u.ELF, u.Size, u.Offset = c.Image.SHA256, c.Image.ELF, c.Image.Size, 0
 	u.Crashes, u.Ran = d.Crashes, now.Sub(d.Since)

@@ -43,7 +43,7 @@ func StageOf(r domain.Rollout, d domain.DeviceFirmware) (stage int, ok bool) {
 func Meant(r domain.Rollout, release domain.Release, d domain.DeviceFirmware) (image domain.FirmwareImage, ok bool) {
 	f := d.Report
 	image, ok = release.ImageFor(f.Chip, int(f.Revision))
-	if !ok || d.Owner != r.Owner || !targeted(r.Plan.Target, d) || Excluded(r.Plan.Exclude, d) {
+	if !ok || d.Publisher() != r.Owner || !targeted(r.Plan.Target, d) || Excluded(r.Plan.Exclude, d) {
 		return image, false
 	}
 	return image, f.SHA256 != image.SHA256 && f.SecureVersion <= image.SecureVersion && replaces(r, release, f)
@@ -63,13 +63,14 @@ func targeted(t domain.RolloutTarget, d domain.DeviceFirmware) bool {
 		(t.Chip == "" || t.Chip == f.Chip) && t.RevisionMin <= int(f.Revision) &&
 		(t.RevisionMax == 0 || int(f.Revision) <= t.RevisionMax) &&
 		(len(t.Versions) == 0 || slices.Contains(t.Versions, f.Version)) &&
-		(len(t.Devices) == 0 || slices.Contains(t.Devices, d.Device))
+		(len(t.Devices) == 0 || !d.Shared() && slices.Contains(t.Devices, d.Device))
 }
 
-// Excluded reports whether a device is left out.
+// Excluded reports whether a device is left out. No plan names a device of another owner: whoever makes plans does not
+// learn which devices have joined.
 func Excluded(x domain.RolloutExclusion, d domain.DeviceFirmware) bool {
 	f := d.Report
-	return slices.Contains(x.Devices, d.Device) || slices.Contains(x.Versions, f.Version) ||
+	return x.Shared && d.Shared() || !d.Shared() && slices.Contains(x.Devices, d.Device) || slices.Contains(x.Versions, f.Version) ||
 		slices.Contains(x.Revisions, domain.HardwareRevision{Chip: f.Chip, Revision: int(f.Revision)})
 }
 

@@ -136,3 +136,33 @@ func TestADeviceGetsTheNewestReleaseThatIsForIt(t *testing.T) {
 		t.Error("a device that has not confirmed what it runs is offered an update")
 	}
 }
+
+// A plan reaches devices of other owners by what their publisher knows of them, and by nothing else.
+func TestPlansDoNotPickOutDevicesOfOthers(t *testing.T) {
+	t.Parallel()
+	d := one(3, 1)
+	d.Report.Product = "lamp"
+	r := domain.Rollout{Product: "prd", Name: d.Report.Product, Owner: "firm"}
+	d.Joined = domain.JoinedTo{Product: r.Product, Name: r.Name, Publisher: r.Owner}
+	for name, c := range map[string]struct {
+		target  domain.RolloutTarget
+		exclude domain.RolloutExclusion
+		want    bool
+	}{
+		"all":          {want: true},
+		"its version":  {target: domain.RolloutTarget{Versions: []string{d.Report.Version}}, want: true},
+		"its id":       {target: domain.RolloutTarget{Devices: []string{d.Device}}},
+		"not its id":   {exclude: domain.RolloutExclusion{Devices: []string{d.Device}}, want: true},
+		"none of them": {exclude: domain.RolloutExclusion{Shared: true}},
+	} {
+		got := d.Publisher() == r.Owner && targeted(c.target, d) && !Excluded(c.exclude, d)
+		if got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+		u := domain.Update{Device: d.Device, Shared: true, From: d.Report.Version}
+		r.Plan.Exclude = c.exclude
+		if out := (rules{}).Excluded(r, u); out != c.exclude.Shared {
+			t.Errorf("%s: its update is left out: %v", name, out)
+		}
+	}
+}

@@ -143,7 +143,8 @@ func funnel(c domain.RolloutCounts) *RolloutFunnel {
 type UpdateView struct {
 	ID        string     `json:"id"`
 	Rollout   string     `json:"rollout"`
-	Device    string     `json:"device"`
+	Device    string     `json:"device" doc:"empty, to all but its owner: it is of somebody else"`
+	Shared    bool       `json:"shared,omitempty" doc:"it is of another owner, who has joined the product"`
 	State     string     `json:"state" enum:"consent,deferred,offered,accepted,downloading,verified,installing,rebooting,testing,succeeded,failed,rolled_back,timed_out,lost,rejected,canceled,superseded"`
 	Stage     int        `json:"stage"`
 	Offset    int64      `json:"offset,omitempty" doc:"bytes of size that the device has"`
@@ -163,10 +164,19 @@ type UpdateView struct {
 }
 
 func updateView(u domain.Update) UpdateView {
-	return UpdateView{ID: u.ID, Rollout: u.Rollout, Device: u.Device, State: string(u.State), Stage: u.Stage,
+	return UpdateView{ID: u.ID, Rollout: u.Rollout, Device: u.Device, Shared: u.Shared, State: string(u.State), Stage: u.Stage,
 		Offset: u.Offset, Size: u.Size, Reason: u.Reason, Code: u.Code, Reset: string(u.Reset), Chip: u.Hardware.Chip,
 		Revision: u.Hardware.Revision, From: u.From, Tries: u.Tries, Excluded: u.Excluded, OfferedAt: at(u.OfferedAt),
 		EndedAt: at(u.EndedAt), ChangedAt: u.ChangedAt, Due: at(u.Due)}
+}
+
+// publishedView is an update as those see it who manage the product: of a device of somebody else they are not told
+// which it is.
+func publishedView(u domain.Update) UpdateView {
+	if u.Shared {
+		u.Device = ""
+	}
+	return updateView(u)
 }
 
 // RolloutLogEntry is an entry of the log of a rollout.
@@ -204,7 +214,7 @@ type CrashGroupView struct {
 	PC        uint32    `json:"pc" format:"int64"`
 	Backtrace []int64   `json:"backtrace" nullable:"false" doc:"of the last one, the innermost first"`
 	Message   string    `json:"message,omitempty"`
-	Device    string    `json:"device" doc:"that the last one is of"`
+	Device    string    `json:"device" doc:"that the last one is of; empty: it is of somebody else"`
 }
 
 func crashView(g domain.CrashGroup) CrashGroupView {

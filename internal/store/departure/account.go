@@ -11,6 +11,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/devices"
 	"github.com/unhidra/unhidra/internal/store/firmware"
 	"github.com/unhidra/unhidra/internal/store/messages"
+	"github.com/unhidra/unhidra/internal/store/rollouts"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 )
 
@@ -47,6 +48,9 @@ func eraseUser(ctx context.Context, t *store.Tx, user string, now time.Time) err
 		return err
 	}
 	if err := commands.EraseDevicesOf(ctx, t, user); err != nil {
+		return err
+	}
+	if err := rollouts.EraseUser(ctx, t, user); err != nil {
 		return err
 	}
 	if err := firmware.EraseUser(ctx, t, user, now); err != nil {

@@ -195,7 +195,7 @@ func TestSettingsAreTakenBackWithTheOwner(t *testing.T) {
 	})
 }
 
-// An update that the former owner's rollout has offered is cancelled, unless the device installs it by now.
+// What the former owner's rollouts have under way with a device ends: they hear no more of it.
 func TestUpdatesEndWithTheOwner(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
@@ -231,7 +231,7 @@ func TestUpdatesEndWithTheOwner(t *testing.T) {
 			t.Fatal(err)
 		}
 		for was, want := range map[domain.UpdateState]domain.UpdateState{
-			domain.UpdateDownloading: domain.UpdateCanceled, domain.UpdateInstalling: domain.UpdateInstalling,
+			domain.UpdateDownloading: domain.UpdateCanceled, domain.UpdateInstalling: domain.UpdateCanceled,
 		} {
 			if u, err := db.Rollouts.Update(ctx, "upd_"+string(was)); err != nil || u.State != want {
 				t.Errorf("one that was %s is %s, %v", was, u.State, err)

@@ -25,7 +25,9 @@ func NewProducts(db *store.DB) *Products { return &Products{db} }
 var roomOf = fmt.Sprintf(`CASE WHEN EXISTS (SELECT 1 FROM members m WHERE m.room_id = p.room_id
 	AND m.user_id = p.owner_id AND m.role IN ('%s', '%s')) THEN p.room_id ELSE '' END`, domain.Owner, domain.Admin)
 
-var productColumns = `p.id, p.name, p.title, ` + roomOf + `, p.created_at,
+var productColumns = `p.id, p.name, p.title, ` + roomOf + `, p.open, p.code, p.created_at,
+	(SELECT count(*) FROM firmware_joins j JOIN devices d ON d.id = j.device_id AND d.owner_id = j.agreed_by
+		WHERE j.product_id = p.id AND d.revoked_at = 0),
 	(SELECT COALESCE(max(version), 0) FROM firmware_roots r WHERE r.product_id = p.id),
 	u.id, u.kind, u.username, u.display_name, u.avatar`
 
@@ -34,7 +36,8 @@ const fromProducts = ` FROM firmware_products p JOIN users u ON u.id = p.owner_i
 func scanProduct(row interface{ Scan(...any) error }) (p domain.Product, err error) {
 	var created int64
 	var owner accounts.RefRow
-	err = row.Scan(append([]any{&p.ID, &p.Name, &p.Title, &p.Room, &created, &p.Root}, owner.Dest()...)...)
+	err = row.Scan(append([]any{&p.ID, &p.Name, &p.Title, &p.Room, &p.Open, &p.Code, &created, &p.Joined,
+		&p.Root}, owner.Dest()...)...)
 	p.Owner, p.Created = owner.Ref(), store.Time(created)
 	return p, err
 }
@@ -177,6 +180,20 @@ func (repo *Products) ChangeProduct(ctx context.Context, actor string, p domain.
 		}
 		_, err = t.ExecContext(ctx, `UPDATE firmware_products SET title = $2, room_id = $3 WHERE id = $1`, p.ID, p.Title,
 			p.Room)
+		return err
+	})
+}
+
+// ShareProduct stores how others may join a product of its owner with their devices. Those that have joined stay.
+func (repo *Products) ShareProduct(ctx context.Context, actor, id string, s domain.ProductSharing) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		_, err := lock(ctx, t, id, actor, domain.OwnProduct)
+		if err == nil && s.Open != nil {
+			_, err = t.ExecContext(ctx, `UPDATE firmware_products SET open = $2 WHERE id = $1`, id, *s.Open)
+		}
+		if err == nil && s.Code != nil {
+			_, err = t.ExecContext(ctx, `UPDATE firmware_products SET code = $2 WHERE id = $1`, id, *s.Code)
+		}
 		return err
 	})
 }

@@ -60,12 +60,13 @@ func dropCores(ctx context.Context, t *store.Tx, device string) error {
 	return nil
 }
 
-// CrashGroups returns the crashes of a product's devices since a moment, by where they happened, the most first. Only
-// devices of the owner are looked at.
+// CrashGroups returns the crashes of a product's devices since a moment, by where they happened, the most first. Of a
+// device of another owner only those count that came after it had joined.
 func (repo *Repository) CrashGroups(
 	ctx context.Context, owner, product, version string, since time.Time, limit int,
 ) ([]domain.CrashGroup, error) {
-	const some = ` FROM firmware_crashes c JOIN devices d ON d.id = c.device_id WHERE c.product = $1 AND d.owner_id = $2
+	const some = ` FROM firmware_crashes c JOIN devices d ON d.id = c.device_id` + withJoin + `WHERE c.product = $1
+		AND CASE WHEN j.product = c.product AND c.at >= j.joined_at THEN j.publisher_id ELSE d.owner_id END = $2
 		AND c.at > $3 AND ($4 = '' OR c.version = $4) `
 	rows, err := repo.db.QueryContext(ctx, `SELECT c.signature, count(*), count(DISTINCT c.device_id), min(c.at), max(c.at),
 		max(c.id)`+some+`GROUP BY c.signature ORDER BY 2 DESC, 1 LIMIT $5`, product, owner, store.Millis(since), version, limit)
@@ -80,7 +81,7 @@ func (repo *Repository) CrashGroups(
 	})
 	for i := range groups {
 		if err == nil {
-			groups[i].Example, err = repo.crash(ctx, groups[i].Example.ID)
+			groups[i].Example, err = repo.crash(ctx, owner, groups[i].Example.ID)
 		}
 	}
 	return groups, err
@@ -98,8 +99,11 @@ func scanCrash(rows *sql.Rows) (c domain.Crash, err error) {
 	return c, json.Unmarshal([]byte(data), &c.CrashReport)
 }
 
-func (repo *Repository) crash(ctx context.Context, id string) (c domain.Crash, err error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT `+crashColumns+` FROM firmware_crashes WHERE id = $1`, id)
+// crash returns a crash, without its device if that is of another owner.
+func (repo *Repository) crash(ctx context.Context, owner, id string) (c domain.Crash, err error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT id, CASE WHEN EXISTS (SELECT 1 FROM devices d WHERE d.id = device_id
+		AND d.owner_id = $2) THEN device_id ELSE '' END, product, version, signature, at, data FROM firmware_crashes
+		WHERE id = $1`, id, owner)
 	if err != nil {
 		return c, err
 	}

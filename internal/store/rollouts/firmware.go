@@ -12,20 +12,34 @@ import (
 )
 
 const deviceColumns = `f.device_id, d.owner_id, f.report, f.reported_at, f.nonce_at, f.since, f.crashes,
-	COALESCE(s.online, FALSE), d.type, d.tags`
+	COALESCE(s.online, FALSE), d.type, d.tags, COALESCE(j.product_id, ''), COALESCE(j.product, ''),
+	COALESCE(j.publisher_id, ''), COALESCE(j.ask, FALSE)`
+
+// withJoin adds the product of somebody else that the owner of a device d has joined. What a former owner has said
+// does not count.
+const withJoin = ` LEFT JOIN firmware_joins j ON j.device_id = d.id AND j.agreed_by = d.owner_id `
+
+// publisher is the user whose rollouts reach a device d that reports f, as domain.DeviceFirmware.Publisher.
+const publisher = `CASE WHEN j.product = f.product THEN j.publisher_id ELSE d.owner_id END`
 
 const deviceTables = ` FROM device_firmware f JOIN devices d ON d.id = f.device_id
-	LEFT JOIN device_states s ON s.device_id = f.device_id `
+	LEFT JOIN device_states s ON s.device_id = f.device_id` + withJoin
 
 func scanDevice(rows *sql.Rows) (d domain.DeviceFirmware, err error) {
 	var report, tags string
 	var at, nonce, since int64
-	err = rows.Scan(&d.Device, &d.Owner, &report, &at, &nonce, &since, &d.Crashes, &d.Online, &d.Type, &tags)
+	j := &d.Joined
+	err = rows.Scan(&d.Device, &d.Owner, &report, &at, &nonce, &since, &d.Crashes, &d.Online, &d.Type, &tags, &j.Product,
+		&j.Name, &j.Publisher, &j.Ask)
 	if err != nil {
 		return d, err
 	}
 	d.At, d.NonceAt, d.Since, d.Tags = store.Time(at), store.Time(nonce), store.Time(since), strings.Fields(tags)
-	return d, json.Unmarshal([]byte(report), &d.Report)
+	err = json.Unmarshal([]byte(report), &d.Report)
+	if d.Shared() {
+		d.Type, d.Tags = "", nil // its owner's words
+	}
+	return d, err
 }
 
 func devicesWhere(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.DeviceFirmware, error) {
@@ -51,11 +65,12 @@ func firmware(ctx context.Context, q store.Queryer, device string) (d domain.Dev
 	return found[0], true, nil
 }
 
-// product returns the devices of an owner that report a product and may connect, by id: after the id after.
+// product returns the devices that a rollout could reach, as they report its product, and that may connect, by id: after
+// the id after.
 func product(
 	ctx context.Context, q store.Queryer, r domain.Rollout, after string, present bool, limit int,
 ) ([]domain.DeviceFirmware, error) {
-	return devicesWhere(ctx, q, `f.product = $1 AND d.owner_id = $2 AND f.device_id > $3 AND d.revoked_at = 0
+	return devicesWhere(ctx, q, `f.product = $1 AND `+publisher+` = $2 AND f.device_id > $3 AND d.revoked_at = 0
 		AND ($4 = FALSE OR s.online) ORDER BY f.device_id LIMIT $5`, r.Name, r.Owner, after, present, limit)
 }
 

@@ -10,20 +10,20 @@ import (
 
 type heard = domain.UpdatesHeard
 
-// Report stores what a device runs, decides what that says about its updates, and offers it one if there is room. live
+// Report stores what a device runs, whose firmware comes from publisher, decides what that says about its updates, and offers it one if there is room. live
 // are the rollouts that the rules know the releases of; without any, nothing is offered.
 func (repo *Repository) Report(
-	ctx context.Context, owner, device string, f domain.FirmwareReport, y rules, now time.Time,
+	ctx context.Context, publisher, device string, f domain.FirmwareReport, y rules, now time.Time,
 ) (h heard, err error) {
 	now = store.Trim(now)
 	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 		h = heard{}
-		concerned, err := concerned(ctx, t, owner, device, f.Product)
+		concerned, err := concerned(ctx, t, publisher, device, f.Product)
 		if err != nil {
 			return err
 		}
 		if concerned {
-			if err := lockOf(ctx, t, owner, f.Product); err != nil {
+			if err := lockOf(ctx, t, publisher, f.Product); err != nil {
 				return err
 			}
 		}
@@ -59,7 +59,12 @@ func reported(
 		if err != nil {
 			return err
 		}
-		after := y.Reported(u, r, d.Report, started, now)
+		after := u
+		if d.Takes(r) {
+			after = y.Reported(u, r, d.Report, started, now)
+		} else if u.State.Open() {
+			after = withdrawn(u, now)
+		}
 		if after == u {
 			continue
 		}
@@ -75,7 +80,7 @@ func reported(
 func serve(
 	ctx context.Context, t *store.Tx, y rules, d domain.DeviceFirmware, h *heard, now time.Time,
 ) error {
-	rivals, err := live(ctx, t, d.Owner, d.Report.Product)
+	rivals, err := live(ctx, t, d.Publisher(), d.Report.Product)
 	if err != nil {
 		return err
 	}
@@ -125,7 +130,18 @@ func (repo *Repository) Progress(
 		if err != nil {
 			return err
 		}
-		u, a = y.Progressed(before, r, p, now)
+		d, _, err := firmware(ctx, t, device)
+		if err != nil {
+			return err
+		}
+		if d.Takes(r) {
+			u, a = y.Progressed(before, r, p, now)
+		} else {
+			u, a = before, domain.FirmwareAnswer{Action: domain.FirmwareStop, Reason: domain.WhyWithdrawn}
+			if u.State.Open() {
+				u = withdrawn(u, now)
+			}
+		}
 		if u == before {
 			return nil
 		}

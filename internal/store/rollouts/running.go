@@ -7,10 +7,11 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-// Running returns how many devices of an owner that may connect run each image of a product, by its SHA-256.
+// Running returns how many devices that take the firmware of a product of an owner, and may connect, run each image
+// of it, by its SHA-256.
 func (repo *Repository) Running(ctx context.Context, owner, product string) (map[string]int, error) {
 	rows, err := repo.db.QueryContext(ctx, `SELECT f.sha256, count(*) FROM device_firmware f
-		JOIN devices d ON d.id = f.device_id WHERE f.product = $1 AND d.owner_id = $2 AND d.revoked_at = 0
+		JOIN devices d ON d.id = f.device_id`+withJoin+`WHERE f.product = $1 AND `+publisher+` = $2 AND d.revoked_at = 0
 		AND f.sha256 <> '' GROUP BY f.sha256`, product, owner)
 	if err != nil {
 		return nil, err

@@ -13,6 +13,11 @@ const releasePath = (id: string) => `/firmware/releases/${encodeURIComponent(id)
 const rolloutPath = (id: string) => `/firmware/rollouts/${encodeURIComponent(id)}`;
 const uploadPath = (id: string) => `/firmware/uploads/${encodeURIComponent(id)}`;
 
+const devicePath = (id: string) => `/devices/${encodeURIComponent(id)}`;
+
+/** A code, or the id of a product, as the server takes it. */
+const joins = (code: string) => (code.startsWith('prd_') ? { product: code } : { code: code.toUpperCase() });
+
 type Known = port.Upload & { kind: string; sha256: string };
 
 export class Firmware implements port.Firmware {
@@ -40,6 +45,34 @@ export class Firmware implements port.Firmware {
 
   deleteProduct(id: string): Promise<void> {
     return this.#api.call('DELETE', productPath(id));
+  }
+
+  async share(product: string, how: { open?: boolean; code?: 'new' | 'none' }): Promise<void> {
+    await this.#api.call('PUT', `${productPath(product)}/sharing`, how);
+  }
+
+  async deployed(product: string): Promise<port.FleetGroup[]> {
+    return (await this.#api.call<{ items: port.FleetGroup[] }>('GET', `${productPath(product)}/fleet`)).items;
+  }
+
+  terms(code: string): Promise<port.Terms> {
+    return this.#api.call('GET', `/firmware/terms?${new URLSearchParams(joins(code))}`);
+  }
+
+  async join(device: string, code: string, ask: boolean): Promise<void> {
+    await this.#api.call('PUT', `${devicePath(device)}/product`, { ...joins(code), ask });
+  }
+
+  leave(device: string): Promise<void> {
+    return this.#api.call('DELETE', `${devicePath(device)}/product`);
+  }
+
+  ofDevice(device: string): Promise<port.DeviceFirmware> {
+    return this.#api.call('GET', `${devicePath(device)}/firmware`);
+  }
+
+  async agree(device: string, update: string): Promise<void> {
+    await this.#api.call('POST', `${devicePath(device)}/updates/${encodeURIComponent(update)}/agree`);
   }
 
   async roots(product: string): Promise<port.ProductRoot[]> {

@@ -14,6 +14,44 @@ export interface Product {
   /** version of the newest root; 0: there is none */
   root: number;
   right?: 'see' | 'manage' | 'own';
+  /** whoever knows its id may join with their devices */
+  open: boolean;
+  /** by which others join; for its owner */
+  code?: string;
+  /** devices of others that have joined */
+  joined: number;
+}
+
+/** What the owner of a device agrees to who has it join a product of somebody else. */
+export interface Terms {
+  /** id */
+  product: string;
+  name: string;
+  title: string;
+  publisher: User;
+}
+
+/** The product of somebody else that a device has joined. */
+export interface Joined extends Terms {
+  /** its owner is asked about each release */
+  ask: boolean;
+}
+
+/** What a device runs, and its updates, the newest first. */
+export interface DeviceFirmware {
+  version?: string;
+  chip?: string;
+  updates: { id: string; state: string }[];
+  joined?: Joined;
+}
+
+/** Devices that run the same image. */
+export interface FleetGroup {
+  version: string;
+  chip: string;
+  devices: number;
+  /** of these, devices of others */
+  shared: number;
 }
 
 export interface FirmwareKey {
@@ -202,6 +240,16 @@ export interface Firmware {
   product(id: string): Promise<Product>;
   createProduct(name: string, title: string, room: string): Promise<Product>;
   deleteProduct(id: string): Promise<void>;
+  /** says how others may join; what is left out stays as it is */
+  share(product: string, how: { open?: boolean; code?: 'new' | 'none' }): Promise<void>;
+  deployed(product: string): Promise<FleetGroup[]>;
+  /** of a code, or of the id of an open product */
+  terms(code: string): Promise<Terms>;
+  /** has a device of the user's join: code is that of a product, or the id of an open one or of that which it is in */
+  join(device: string, code: string, ask: boolean): Promise<void>;
+  leave(device: string): Promise<void>;
+  ofDevice(device: string): Promise<DeviceFirmware>;
+  agree(device: string, update: string): Promise<void>;
   roots(product: string): Promise<ProductRoot[]>;
   addRoot(product: string, root: Signed): Promise<void>;
   releases(product: string, cursor: string): Promise<PageOf<Release>>;
