@@ -1,0 +1,252 @@
+/* unhidra-agent is a device as a Linux process: the core of the firmware with files as its flash.
+ *
+ *     unhidra-agent --server wss://chat.example.org --ca ca.pem --key-file key --dir /var/lib/unhidra-agent
+ *
+ * It measures the load of the machine, and has a lamp that can be switched. It prints a line for each thing that
+ * happens.
+ */
+#define _DEFAULT_SOURCE
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "posix.h"
+#include "unhidra/session.h"
+
+enum { LOG_SIZE = 256 * 1024 };
+
+static struct {
+    const char *server, *ca, *key_file, *dir;
+    uint32_t base_ms, cap_ms, spread_ms, period_ms, batch_ms, log_size;
+    long samples; /* how many are taken of the counter */
+    long from;    /* what it begins after */
+} options = {.spread_ms = 10000, .period_ms = 10000, .batch_ms = 1000, .log_size = LOG_SIZE};
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int n) {
+    (void)n;
+    stop = 1;
+}
+
+static long taken;
+static int64_t lamp;
+
+/* sample counts the times that it was asked: so a test sees each reading that is lost or comes twice. */
+static uh_status sample(void *ctx, int64_t *v) {
+    (void)ctx;
+    if (taken >= options.samples)
+        return UH_MISSING;
+    *v = options.from + ++taken;
+    return UH_OK;
+}
+
+static uh_status load(void *ctx, int64_t *v) {
+    double one;
+    (void)ctx;
+    if (getloadavg(&one, 1) != 1)
+        return UH_IO;
+    *v = (int64_t)(one * 100);
+    return UH_OK;
+}
+
+static uh_status lamp_state(void *ctx, int64_t *v) {
+    (void)ctx;
+    *v = lamp;
+    return UH_OK;
+}
+
+static uh_status switch_lamp(void *ctx, uh_slice args, char answer[UH_COMMAND_ANSWER]) {
+    uh_slice v;
+    bool on;
+    (void)ctx;
+    if (uh_json_get(args, "on", &v) != UH_OK || uh_json_read_bool(v, &on) != UH_OK) {
+        strcpy(answer, "on is true or false");
+        return UH_INVALID;
+    }
+    lamp = on;
+    strcpy(answer, on ? "{\"lamp\":\"on\"}" : "{\"lamp\":\"off\"}");
+    return UH_OK;
+}
+
+static void hear(void *ctx, uh_event event, int code) {
+    static const char *const names[] = {"online", "offline", "shut out", "command", "refused", "flash"};
+    (void)ctx;
+    printf("%s %d\n", names[event], code);
+    fflush(stdout);
+}
+
+static int usage(void) {
+    fprintf(stderr, "usage: unhidra-agent --server ws[s]://HOST:PORT [--ca FILE] --key-file FILE --dir FOLDER\n"
+                    "  [--period MS] [--batch MS] [--samples N] [--from N] [--base MS] [--cap MS] [--spread MS]\n"
+                    "  [--log BYTES] [--power BYTES]\n");
+    return 2;
+}
+
+static bool number(const char *text, long *v) {
+    char *end;
+    *v = strtol(text, &end, 10);
+    return *text != '\0' && *end == '\0' && *v >= 0 && *v <= 1L << 30;
+}
+
+static bool parse(int argc, char **argv) {
+    struct {
+        const char *name;
+        const char **text;
+        uint32_t *v;
+    } known[] = {
+        {"--server", &options.server, NULL}, {"--ca", &options.ca, NULL}, {"--key-file", &options.key_file, NULL},
+        {"--dir", &options.dir, NULL},       {"--period", NULL, &options.period_ms},
+        {"--base", NULL, &options.base_ms},  {"--batch", NULL, &options.batch_ms},
+        {"--cap", NULL, &options.cap_ms},    {"--spread", NULL, &options.spread_ms},
+        {"--log", NULL, &options.log_size}};
+    for (int i = 1; i + 1 < argc; i += 2) {
+        long v = 0;
+        bool found = false;
+        for (size_t k = 0; k < sizeof known / sizeof *known && !found; k++) {
+            found = strcmp(argv[i], known[k].name) == 0;
+            if (found && known[k].text != NULL)
+                *known[k].text = argv[i + 1];
+            else if (found && number(argv[i + 1], &v))
+                *known[k].v = (uint32_t)v;
+            else if (found)
+                return false;
+        }
+        if (!found && strcmp(argv[i], "--samples") == 0 && number(argv[i + 1], &options.samples))
+            continue;
+        if (!found && strcmp(argv[i], "--from") == 0 && number(argv[i + 1], &options.from))
+            continue;
+        if (!found && strcmp(argv[i], "--power") == 0 && number(argv[i + 1], &v)) {
+            posix_power_after(v);
+            continue;
+        }
+        if (!found)
+            return false;
+    }
+    return argc % 2 == 1 && options.server != NULL && options.key_file != NULL && options.dir != NULL;
+}
+
+/* read_line reads the first line of a file. */
+static bool read_line(const char *path, char *b, int cap) {
+    FILE *f = fopen(path, "r");
+    if (f == NULL || fgets(b, cap, f) == NULL) {
+        fprintf(stderr, "%s cannot be read\n", path);
+        if (f != NULL)
+            fclose(f);
+        return false;
+    }
+    fclose(f);
+    b[strcspn(b, "\r\n")] = '\0';
+    return true;
+}
+
+/* next_boot returns a number that this device has never used: a counter, and chance. */
+static uh_status next_boot(const uh_store *store, const uh_random *random, uint64_t *boot) {
+    uint8_t b[4];
+    size_t n;
+    uh_status got = store->load(store->ctx, "boot", b, sizeof b, &n);
+    if (got != UH_OK && got != UH_MISSING)
+        return got;
+    uint32_t count = got == UH_OK && n == 4 ? uh_get32(b) + 1 : 1;
+    uh_put32(b, count);
+    *boot = (uint64_t)count << 20 | uh_random_below(random, 1u << 20);
+    return store->save(store->ctx, "boot", b, sizeof b);
+}
+
+/* split takes a server's address apart: ws[s]://HOST:PORT. */
+static bool split(const char *url, bool *tls, char *host, char *port) {
+    *tls = strncmp(url, "wss://", 6) == 0;
+    if (!*tls && strncmp(url, "ws://", 5) != 0)
+        return false;
+    url += *tls ? 6 : 5;
+    return sscanf(url, "%127[^:/]:%7[0-9]", host, port) == 2;
+}
+
+static void nap(uint32_t ms) {
+    struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
+    nanosleep(&t, NULL);
+}
+
+/* What outlasts a restart. */
+static struct {
+    uh_store store;
+    uh_flash flash;
+    uh_ring ring;
+    uh_outbox outbox;
+    uh_commands commands;
+} memory;
+
+static uh_status open_memory(const uh_sensors *sensors, const uh_random *random) {
+    char path[512];
+    uint64_t boot;
+    (void)mkdir(options.dir, 0700);
+    snprintf(path, sizeof path, "%s/log", options.dir);
+    memory.store = posix_store(options.dir);
+    UH_TRY(posix_flash_open(&memory.flash, path, options.log_size));
+    UH_TRY(uh_ring_open(&memory.ring, &memory.flash, UH_KEEP_NEWEST));
+    UH_TRY(next_boot(&memory.store, random, &boot));
+    UH_TRY(uh_outbox_open(&memory.outbox, &memory.ring, sensors, boot));
+    return uh_commands_open(&memory.commands, &memory.store);
+}
+
+static int fail(const char *what, uh_status s) {
+    fprintf(stderr, "%s: %s\n", what, uh_status_text(s));
+    return 1;
+}
+
+int main(int argc, char **argv) {
+    static char host[128], port[8], authority[140], key[128];
+    static uint8_t rx[8192], tx[4096], scratch[4096];
+    static uh_session session;
+    static uh_sensor_state states[3];
+    bool tls;
+    if (!parse(argc, argv) || !split(options.server, &tls, host, port) || (tls && options.ca == NULL))
+        return usage();
+    if (!read_line(options.key_file, key, sizeof key))
+        return 1;
+    snprintf(authority, sizeof authority, "%s:%s", host, port);
+    signal(SIGTERM, on_signal);
+    signal(SIGINT, on_signal);
+
+    posix_stream *connection = posix_stream_new(host, port, tls, options.ca);
+    if (connection == NULL)
+        return 1;
+    uh_stream stream = posix_stream_port(connection);
+    uh_clock clock = posix_clock();
+    uh_random random = posix_random();
+    const uh_sensor list[] = {
+        {.id = 1, .kind = UH_NUMBER, .name = "samples", .period_ms = options.period_ms, .read = sample},
+        {.id = 2, .kind = UH_NUMBER, .decimals = 2, .name = "load", .period_ms = 10000, .deadband = 5,
+         .silence_ms = 600000, .read = load},
+        {.id = 3, .kind = UH_BOOL, .name = "lamp", .period_ms = 100, .deadband = 1, .read = lamp_state},
+    };
+    const uh_action actions[] = {
+        {.name = "lamp", .args = "[{\"name\":\"on\",\"kind\":\"bool\",\"required\":true}]", .run = switch_lamp}};
+    uh_sensors sensors = {list, states, 3};
+    if (options.samples == 0)
+        sensors = (uh_sensors){list + 1, states, 2};
+    uh_status s = open_memory(&sensors, &random);
+    if (s != UH_OK)
+        return fail(options.dir, s);
+    s = uh_session_init(&session, &(uh_session_options){
+        .host = authority, .path = "/ws", .key = key, .model = "unhidra-agent", .version = "1.0.0",
+        .batch_ms = options.batch_ms, .stream = &stream, .clock = &clock, .random = &random, .sensors = &sensors,
+        .outbox = &memory.outbox, .commands = &memory.commands, .actions = actions, .action_count = 1,
+        .rx = rx, .rx_cap = sizeof rx, .tx = tx, .tx_cap = sizeof tx, .scratch = scratch, .scratch_cap = sizeof scratch,
+        .spread_ms = options.spread_ms, .hear = hear});
+    if (s != UH_OK)
+        return fail("the options", s);
+    session.backoff.base_ms = options.base_ms;
+    session.backoff.cap_ms = options.cap_ms;
+    while (!stop) {
+        uint32_t idle = uh_session_step(&session, 1000);
+        if (idle > 0 && !stop)
+            nap(idle);
+    }
+    uh_session_leave(&session, "off", 0);
+    posix_stream_free(connection);
+    return 0;
+}
