@@ -24,9 +24,11 @@ type site struct {
 	sessions      map[string]*session
 	sessionsStore Sessions
 
-	loadMu  sync.Mutex
-	loaded  bool
-	version int64 // of the store when sessions was read
+	loadMu   sync.Mutex
+	loaded   bool
+	next     *check        // the one that serves who asks now; nil: nobody has asked since the last one began
+	checking chan struct{} // has an element while a check is made
+	version  int64         // of the store when sessions was read, guarded by checking
 
 	announced announced
 
@@ -71,7 +73,7 @@ func (s *Service) enterSite(id string) *site {
 	t := s.sites[id]
 	if t == nil {
 		t = &site{id: id, stop: func() {}, exact: make(map[string][]*sub), claims: make(map[string]string),
-			sessionsStore: s.Sessions}
+			checking: make(chan struct{}, 1), sessionsStore: s.Sessions}
 		s.sites[id] = t
 		if s.Others {
 			stop, err := s.Bus.Subscribe(subject(id), func(m bus.Message) { s.onBus(t, m) })

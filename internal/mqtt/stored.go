@@ -3,6 +3,7 @@ package mqtt
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -40,26 +41,76 @@ const (
 	renewEach = time.Hour
 )
 
+// A check looks once whether the stored sessions of a site have changed, for all who ask before it begins: with
+// thousands of clients on one site, one look for each in turn would take longer than they wait.
+type check struct {
+	done chan struct{}
+	err  error
+}
+
 // load reads the stored sessions of the site, if that was not done since they changed.
 func (s *Service) load(ctx context.Context, t *site) error {
-	t.loadMu.Lock()
-	defer t.loadMu.Unlock()
-	if t.loaded && !s.Others { // all changes are made by this process
-		return nil
+	for {
+		t.loadMu.Lock()
+		if t.loaded && !s.Others { // all changes are made by this process
+			t.loadMu.Unlock()
+			return nil
+		}
+		c, first := t.next, t.next == nil
+		if first {
+			c = &check{done: make(chan struct{})}
+			t.next = c
+		}
+		t.loadMu.Unlock()
+		if first {
+			s.check(ctx, t, c)
+			return c.err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-c.done:
+		}
+		if !errors.Is(c.err, context.Canceled) && !errors.Is(c.err, context.DeadlineExceeded) {
+			return c.err
+		} // else whoever made it had no time left
 	}
-	if t.loaded {
+}
+
+func (s *Service) check(ctx context.Context, t *site, c *check) {
+	defer close(c.done)
+	var turn bool
+	select {
+	case t.checking <- struct{}{}:
+		turn = true
+		defer func() { <-t.checking }()
+	case <-ctx.Done():
+		c.err = ctx.Err()
+	}
+	t.loadMu.Lock()
+	t.next = nil
+	loaded := t.loaded
+	t.loadMu.Unlock()
+	if !turn {
+		return
+	}
+	if loaded {
 		v, err := s.Sessions.SiteVersion(ctx, t.id)
 		if err != nil || v == t.version {
-			return err
+			c.err = err
+			return
 		}
 	}
 	all, version, err := s.Sessions.SiteSessions(ctx, t.id, s.Now())
 	if err != nil {
-		return err
+		c.err = err
+		return
 	}
 	t.adopt(all)
-	t.loaded, t.version = true, version
-	return nil
+	t.version = version
+	t.loadMu.Lock()
+	t.loaded = true
+	t.loadMu.Unlock()
 }
 
 // adopt brings the site's idea of sessions without a connection here up to date.

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -42,6 +43,7 @@ type knownDevice struct {
 const (
 	tableKnown     = 20_000 // devices whose series are in memory; when there are more, it begins anew
 	tableLookEvery = time.Minute
+	tableAtOnce    = 2048 // windows of a look, which reads the whole head
 )
 
 // On returns the repository in a PostgreSQL database, which stays open at its end.
@@ -196,7 +198,8 @@ func (b *table) close(ctx context.Context, now time.Time, all bool) (more bool, 
 	if err != nil {
 		return false, err
 	}
-	for _, w := range windows { // one that is damaged keeps no other waiting
+	rand.Shuffle(len(windows), func(i, k int) { windows[i], windows[k] = windows[k], windows[i] }) // each node its own
+	for _, w := range windows {                                                                    // one that is damaged keeps no other waiting
 		if e := b.closeWindow(ctx, w.dev, w.hour); e != nil {
 			err = errors.Join(err, fmt.Errorf("readings of device %d, hour %d: %w", w.dev, w.hour, e))
 		}
@@ -204,7 +207,7 @@ func (b *table) close(ctx context.Context, now time.Time, all bool) (more bool, 
 	if err != nil {
 		return false, err
 	}
-	if more = len(windows) == closeAtOnce; more {
+	if more = len(windows) == tableAtOnce; more {
 		b.mu.Lock()
 		b.looked = time.Time{}
 		b.mu.Unlock()
@@ -221,7 +224,7 @@ func (b *table) due(ctx context.Context, now time.Time, all bool) ([]window, err
 	}
 	rows, err := b.db.QueryContext(ctx, `SELECT dev, hour FROM reading_head GROUP BY dev, hour
 		HAVING sum(reports) >= $1 OR min(received) <= $2 OR max(received) <= $3 ORDER BY hour, dev LIMIT $4`,
-		closeReports, old, silent, closeAtOnce)
+		closeReports, old, silent, tableAtOnce)
 	if err != nil {
 		return nil, err
 	}
