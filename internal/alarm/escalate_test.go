@@ -69,7 +69,7 @@ func unread(t *testing.T, db *all.Store, user, room string) (messages, mentions 
 	states, err := db.Rooms.RoomStates(t.Context(), user)
 	for _, s := range states {
 		if s.Room.ID == room {
-			return s.Unread, s.Mentions, err
+			return s.Messages, s.Mentions, err
 		}
 	}
 	return 0, 0, err

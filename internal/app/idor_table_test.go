@@ -131,6 +131,7 @@ func rows() map[string]row {
 		"list-versions": room(200, ""),
 		"send-message":  room(201, `{"key":"1","text":"hello"}`), "edit-message": room(403, `{"text":"mine"}`),
 		"delete-message": room(403, ""),
-		"add-reaction":   room(200, ""), "remove-reaction": room(200, ""), "list-reactions": room(200, ""),
+		"get-thread":     room(200, ""), "list-threads": own,
+		"add-reaction": room(200, ""), "remove-reaction": room(200, ""), "list-reactions": room(200, ""),
 	}
 }

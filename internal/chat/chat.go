@@ -18,7 +18,6 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/names"
 	"github.com/unhidra/unhidra/internal/trace"
-	"github.com/unhidra/unhidra/internal/wire"
 )
 
 // Store stores rooms and messages. It checks permissions in the transaction that makes the change.
@@ -79,7 +78,7 @@ type MessageStore interface {
 		ctx context.Context, actor string, r domain.Reacting, now time.Time,
 	) (e domain.Event, changed bool, err error)
 	StoredBy(ctx context.Context, user string, each int64) (bytes int64, err error)
-	MarkRead(ctx context.Context, user, room string, seq int64, now time.Time) (domain.ReadMark, error)
+	ThreadStore
 }
 
 // Invites stores invite links.
@@ -184,6 +183,9 @@ func (s *Service) send(ctx context.Context, p domain.Principal, d domain.Draft) 
 	if d.ReplyTo < 0 {
 		return e, domain.InvalidField("/reply_to", "this is the number of a message in the room")
 	}
+	if err := checkThread(d); err != nil {
+		return e, err
+	}
 	if err := s.checkDisk(); err != nil {
 		return e, err
 	}
@@ -234,21 +236,6 @@ func (s *Service) Delete(ctx context.Context, p domain.Principal, room string, s
 	}
 	return s.Store.DeleteMessage(ctx, p.ID, room, seq, s.Now())
 }
-
-// MarkRead moves the user's read mark, and notifies their other connections.
-func (s *Service) MarkRead(ctx context.Context, p domain.Principal, room string, seq int64) (domain.ReadMark, error) {
-	if err := roomID(room); err != nil {
-		return domain.ReadMark{}, err
-	}
-	mark, err := s.Store.MarkRead(ctx, p.ID, room, seq, s.Now())
-	if err == nil {
-		s.publishToUser(ctx, p.ID, wire.TypeReadMoved, FromMark(mark))
-	}
-	return mark, err
-}
-
-// FromMark returns m as it is sent to clients.
-func FromMark(m domain.ReadMark) wire.Mark { return wire.Mark(m) }
 
 // authorize returns a room and the membership of p in it, and an error if p lacks the permission
 // need.

@@ -39,6 +39,8 @@ func (s *Service) postMessage(ctx context.Context, in *struct {
 		Text        string `json:"text,omitempty" example:"Tea is ready." doc:"needed without files"`
 		ContentType string `json:"content_type,omitempty" doc:"absent: text/markdown"`
 		ReplyTo     int64  `json:"reply_to,omitempty" doc:"seq of the message it answers"`
+		Thread      int64  `json:"thread,omitempty" doc:"seq of the message whose thread it is a reply in"`
+		Broadcast   bool   `json:"broadcast,omitempty" doc:"with thread: also a line of the room"`
 		// Files may come without text.
 		Files []string `json:"files,omitempty" maxItems:"10" doc:"ids of your uploads; with them text may be empty"`
 	}
@@ -46,7 +48,7 @@ func (s *Service) postMessage(ctx context.Context, in *struct {
 	p := httpx.Principal(ctx)
 	b := in.Body
 	e, err := s.Send(ctx, p, domain.Draft{Room: in.Room, Key: b.Key, Text: b.Text, ContentType: b.ContentType,
-		ReplyTo: b.ReplyTo, Files: b.Files})
+		ReplyTo: b.ReplyTo, Thread: b.Thread, Broadcast: b.Broadcast, Files: b.Files})
 	return answer(e, err, sent)
 }
 
@@ -69,9 +71,10 @@ func (s *Service) deleteMessage(ctx context.Context, in *InMessage) (*body[wire.
 func (s *Service) putRead(ctx context.Context, in *struct {
 	InRoom
 	Body struct {
-		Seq int64 `json:"seq" minimum:"0"`
+		Seq  int64 `json:"seq" minimum:"0"`
+		Main bool  `json:"main,omitempty" doc:"the marks of threads stay as they are; else the room is read to seq with all its threads"`
 	}
 }) (*body[wire.Mark], error) {
-	m, err := s.MarkRead(ctx, httpx.Principal(ctx), in.Room, in.Body.Seq)
-	return answer(m, err, FromMark)
+	m, err := s.MarkRead(ctx, httpx.Principal(ctx), in.Room, in.Body.Seq, in.Body.Main)
+	return answer(m, err, wire.FromMark)
 }

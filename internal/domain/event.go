@@ -36,7 +36,13 @@ type Message struct {
 	DeletedAt    time.Time // zero: not deleted
 	Reactions    Reactions
 	Files        []File // in the order of the sender
+	Thread       int64  // of a reply: number of the message that its thread began with; 0: it is in none
+	Broadcast    bool   // a reply that is a line of the room as well
+	Replies      Replies
 }
+
+// Main reports whether m is a line of its room's main timeline.
+func (m *Message) Main() bool { return m.Thread == 0 || m.Broadcast }
 
 // Quote is the message that a reply answers, as it is now.
 type Quote struct {
@@ -59,5 +65,7 @@ type Draft struct {
 	ContentType string
 	Text        string
 	ReplyTo     int64    // sequence number of the message it answers; 0: none
+	Thread      int64    // sequence number of the message whose thread it is a reply in; 0: in none
+	Broadcast   bool     // a reply that is a line of the room as well
 	Files       []string // ids
 }

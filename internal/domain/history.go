@@ -11,6 +11,7 @@ type PageQuery struct {
 	At     time.Time // the first line at or after this time, and those around it
 	Limit  int
 	Fold   bool // a run of joins and departures is one line
+	Main   bool // without replies in threads, except those that are lines of the room as well
 }
 
 // Page is a stretch of a room's timeline in ascending order.

@@ -26,7 +26,8 @@ type Room struct {
 	HeldAt    time.Time // since when a legal hold is on it; zero: none is
 	Members   int       // how many
 	CreatedAt time.Time
-	LastAt    time.Time // when the last message was written, or else the room made
+	LastAt    time.Time // when the last message of the main timeline was written, or else the room made
+	Replied   int64     // number of the last reply in a thread; 0: there never was one
 }
 
 // Member is the membership of one principal in a room.
@@ -43,14 +44,15 @@ func (m Member) Muted(now time.Time) bool { return now.Before(m.MutedUntil) }
 
 // RoomState is a room as one of its members sees it in a list.
 type RoomState struct {
-	Room     Room
-	Role     RoomRole
-	Muted    time.Time // until when the member may not write; zero: may
-	Read     int64     // last sequence number the member has read, on any device
-	Unread   int       // messages of others after Read, at most UnreadCap
-	Mentions int       // of those, the ones that name the member or @room
-	Last     *Message  // latest message that still has content, nil if none
-	Peers    []UserRef // direct rooms: the other people, at most MaxDirect
+	Room  Room
+	Role  RoomRole
+	Muted time.Time // until when the member may not write; zero: may
+	Read  int64     // last sequence number the member has read, on any device
+	Unread
+	ThreadsRead   int64     // how far the member has read in all threads
+	FollowThreads bool      // the member follows each thread that gets a reply
+	Last          *Message  // latest message that still has content, nil if none
+	Peers         []UserRef // direct rooms: the other people, at most MaxDirect
 }
 
 // OwnedRoom is a room as administrators of the server see it.
@@ -109,8 +111,14 @@ type Ban struct {
 
 // ReadMark is how far a user has read in a room, on any device.
 type ReadMark struct {
-	Room     string
-	Seq      int64
-	Unread   int // messages of others after Seq, at most UnreadCap
-	Mentions int // of those, the ones that name the user or @room
+	Room string
+	Seq  int64
+	Unread
+}
+
+// Unread is what a member has not read in a room.
+type Unread struct {
+	Messages int // of others in the main timeline, at most UnreadCap
+	Mentions int // those that name the member or @room, in threads as well
+	Threads  int // that the member follows, with unread replies
 }

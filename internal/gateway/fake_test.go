@@ -252,8 +252,10 @@ func (w *world) Delete(_ context.Context, p domain.Principal, room string, seq i
 		Message: &domain.Message{Room: room, Seq: seq, Sender: ref(p.ID)}}), nil
 }
 
-func (w *world) MarkRead(_ context.Context, _ domain.Principal, room string, seq int64) (domain.ReadMark, error) {
-	return domain.ReadMark{Room: room, Seq: seq, Unread: 1}, nil
+func (w *world) MarkRead(
+	_ context.Context, _ domain.Principal, room string, seq int64, _ bool,
+) (domain.ReadMark, error) {
+	return domain.ReadMark{Room: room, Seq: seq, Unread: domain.Unread{Messages: 1}}, nil
 }
 
 // watched stands in for the presence service.

@@ -88,7 +88,7 @@ type Chat interface {
 	Edit(ctx context.Context, p domain.Principal, room string, seq int64, text string) (domain.Event, error)
 	Delete(ctx context.Context, p domain.Principal, room string, seq int64) (domain.Event, error)
 	React(ctx context.Context, p domain.Principal, r domain.Reacting) (wire.Reacted, error)
-	MarkRead(ctx context.Context, p domain.Principal, room string, seq int64) (domain.ReadMark, error)
+	MarkRead(ctx context.Context, p domain.Principal, room string, seq int64, main bool) (domain.ReadMark, error)
 }
 
 // Rooms says which rooms a user is in.

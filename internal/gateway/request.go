@@ -224,7 +224,7 @@ func (c *conn) answer(ctx context.Context, req wire.Request) (any, error) {
 		return with(req, func(d wire.Send) (any, error) {
 			return sent(c.g.Chat.Send(ctx, c.who(), domain.Draft{
 				Room: d.Room, Key: d.Key, Text: d.Text, ContentType: d.ContentType, ReplyTo: d.ReplyTo,
-				Files: d.Files,
+				Thread: d.Thread, Broadcast: d.Broadcast, Files: d.Files,
 			}))
 		})
 	case wire.TypeEdit:
@@ -279,11 +279,11 @@ func sent(e domain.Event, err error) (any, error) {
 }
 
 func (c *conn) markRead(ctx context.Context, d wire.Mark) (any, error) {
-	m, err := c.g.Chat.MarkRead(ctx, c.who(), d.Room, d.Seq)
+	m, err := c.g.Chat.MarkRead(ctx, c.who(), d.Room, d.Seq, d.Main)
 	if err != nil {
 		return nil, err
 	}
-	return wire.Mark{Room: m.Room, Seq: m.Seq, Unread: m.Unread, Mentions: m.Mentions}, nil
+	return wire.FromMark(m), nil
 }
 
 func (c *conn) watch(ctx context.Context, d wire.Watch) (any, error) {

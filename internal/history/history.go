@@ -23,6 +23,7 @@ type Store struct {
 	RoomStore
 	LogStore
 	ReactionStore
+	ThreadStore
 	SearchStore
 	UserStore
 	RetentionStore
@@ -127,6 +128,7 @@ func (s *Service) Routes(api huma.API) {
 		"The earlier texts of an edited message, for those who may read it"), s.getVersions)
 	httpx.Register(api, op("list-reactions", "/rooms/{room}/messages/{seq}/reactions/{emoji}",
 		"Who reacted to a message with an emoji, who was first comes first"), s.getReactors)
+	s.threadRoutes(api, op)
 	httpx.Register(api, op("get-retention", "/retention",
 		"How long rooms keep their messages, and what a room may choose"), s.getRetention)
 	httpx.Register(api, op("search", "/search", "Find messages in your rooms"), s.search)
@@ -152,6 +154,7 @@ type timelineInput struct {
 	At     time.Time `query:"at" doc:"the lines around this time"`
 	Cursor string    `query:"cursor" doc:"prev or next of an earlier page"`
 	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Main   bool      `query:"main" doc:"without replies in threads, except those that are lines of the room as well"`
 	Fold   bool      `query:"fold" doc:"a run of four or more joins and departures comes as its last one, with how many it stands for; pages may be shorter"`
 }
 
@@ -162,7 +165,8 @@ type timelineCursor struct {
 }
 
 func (in *timelineInput) query() (domain.PageQuery, error) {
-	q := domain.PageQuery{Before: in.Before, After: in.After, Around: in.Around, At: in.At, Limit: in.Limit, Fold: in.Fold}
+	q := domain.PageQuery{Before: in.Before, After: in.After, Around: in.Around, At: in.At, Limit: in.Limit, Fold: in.Fold,
+		Main: in.Main}
 	n := 0
 	for _, set := range []bool{in.Before > 0, in.After > 0, in.Around > 0, !in.At.IsZero(), in.Cursor != ""} {
 		if set {

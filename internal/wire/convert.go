@@ -67,7 +67,8 @@ func FromKeepOf(k domain.RoomRetention) KeepOf { return KeepOf{Keep(k.Retention)
 func FromRoomState(s domain.RoomState) RoomState {
 	v := RoomState{
 		Room: FromRoom(s.Room), Role: string(s.Role), MutedUntil: opt(s.Muted),
-		Read: s.Read, Unread: s.Unread, Mentions: s.Mentions, Peers: fromUsers(s.Peers),
+		Read: s.Read, Unread: s.Messages, Mentions: s.Mentions, Threads: s.Threads, FollowAll: s.FollowThreads,
+		Peers: fromUsers(s.Peers),
 	}
 	if s.Last != nil {
 		m := FromMessage(*s.Last)
@@ -121,6 +122,10 @@ func FromMessage(m domain.Message) Message {
 	for _, f := range m.Files {
 		v.Files = append(v.Files, FromFile(f))
 	}
+	v.Thread, v.Broadcast = m.Thread, m.Broadcast
+	if r := m.Replies; r.Count > 0 {
+		v.Replies = &Replies{Count: r.Count, Last: r.Last, At: r.At, Users: fromUsers(r.Users)}
+	}
 	return v
 }
 
@@ -132,6 +137,25 @@ func FromFile(f domain.File) File {
 		v.Thumbnail = &Thumbnail{Width: f.Thumb.Width, Height: f.Thumb.Height}
 	}
 	return v
+}
+
+// FromFollowed is the wire's view of f.
+func FromFollowed(f domain.FollowedThread) Thread {
+	t := Thread{Room: f.Room, Root: f.Root, Following: f.Following, Read: f.Read, Unread: f.Unread}
+	if f.First != nil {
+		m := FromMessage(*f.First)
+		t.First = &m
+	}
+	if f.Last.Seq != 0 {
+		m := FromMessage(f.Last)
+		t.Last = &m
+	}
+	return t
+}
+
+// FromMark is the wire's view of m.
+func FromMark(m domain.ReadMark) Mark {
+	return Mark{Room: m.Room, Seq: m.Seq, Unread: m.Messages, Mentions: m.Mentions, Threads: m.Threads}
 }
 
 // FromEvent is the wire's view of e.

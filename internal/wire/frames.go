@@ -131,6 +131,8 @@ type Send struct {
 	Text        string `json:"text,omitempty" doc:"needed without files"`
 	ContentType string `json:"content_type,omitempty"`
 	ReplyTo     int64  `json:"reply_to,omitempty" doc:"seq of the message it answers"`
+	Thread      int64  `json:"thread,omitempty" doc:"seq of the message whose thread it is a reply in; reply_to is then that message, unless you say"`
+	Broadcast   bool   `json:"broadcast,omitempty" doc:"with thread: also a line of the room"`
 	// Files are shown in this order.
 	Files []string `json:"files,omitempty" maxItems:"10" doc:"ids of the sender's uploads; with them text may be empty"`
 }
@@ -173,6 +175,8 @@ type Mark struct {
 	Seq      int64  `json:"seq"`
 	Unread   int    `json:"unread,omitempty"`
 	Mentions int    `json:"mentions,omitempty"`
+	Threads  int    `json:"threads,omitempty" doc:"that the user follows, with unread replies"`
+	Main     bool   `json:"main,omitempty" doc:"in a request: the marks of threads stay as they are; else the room is read to seq with all its threads"`
 }
 
 // InRoom names a room.

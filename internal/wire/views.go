@@ -87,8 +87,10 @@ type RoomState struct {
 	Role       string     `json:"role,omitempty" enum:"owner,admin,moderator,member" doc:"absent: you are not in the room"`
 	MutedUntil *time.Time `json:"muted_until,omitempty"`
 	Read       int64      `json:"read" doc:"last sequence number read on any of the user's devices"`
-	Unread     int        `json:"unread" doc:"messages of others after read; stops at 1000"`
-	Mentions   int        `json:"mentions" doc:"of the unread ones, those that name the user or @room"`
+	Unread     int        `json:"unread" doc:"messages of others after read, without replies in threads; stops at 1000"`
+	Mentions   int        `json:"mentions" doc:"unread ones that name the user or @room, in threads as well"`
+	Threads    int        `json:"threads,omitempty" doc:"that the user follows, with unread replies"`
+	FollowAll  bool       `json:"follow_threads,omitempty" doc:"the user follows each thread that gets a reply"`
 	Last       *Message   `json:"last,omitempty" doc:"latest message"`
 	Peers      []User     `json:"peers,omitempty" doc:"direct rooms: the other people"`
 }
@@ -149,6 +151,9 @@ type Message struct {
 	Reactions    []Reaction `json:"reactions,omitempty" doc:"by who was first; not in search, nor in last of a room"`
 	ReactionsSeq int64      `json:"reactions_seq,omitempty" doc:"last event in reactions: apply only later ones"`
 	Files        []File     `json:"files,omitempty" maxItems:"10" doc:"in the order of the sender"`
+	Thread       int64      `json:"thread,omitempty" doc:"of a reply in a thread: seq of the message that it began with"`
+	Broadcast    bool       `json:"broadcast,omitempty" doc:"the reply is a line of the room as well"`
+	Replies      *Replies   `json:"replies,omitempty" doc:"what is said in its thread; absent: nothing; not in search, nor in last of a room"`
 }
 
 // File is a file of a message. Its content is at /api/v1/files/{id}/content.
@@ -176,6 +181,25 @@ type Reaction struct {
 	Count int      `json:"count" doc:"of the users"`
 	Users []string `json:"users,omitempty" maxItems:"20" doc:"ids, the first comes first; at most 300 in a message"`
 	Mine  bool     `json:"mine,omitempty" doc:"you are one of them; only in answers of the REST API"`
+}
+
+// Replies are what is said in the thread of a message.
+type Replies struct {
+	Count int       `json:"count" doc:"replies that were not deleted; stops at 1000"`
+	Last  int64     `json:"last" doc:"seq of the last one: add only later ones"`
+	At    time.Time `json:"at" doc:"when that was written"`
+	Users []User    `json:"users" maxItems:"5" doc:"who wrote the first replies"`
+}
+
+// Thread is a thread as a user sees it.
+type Thread struct {
+	Room      string   `json:"room"`
+	Root      int64    `json:"root" doc:"seq of the message that it began with"`
+	Following bool     `json:"following"`
+	Read      int64    `json:"read" doc:"seq up to which the user has read it, on any device"`
+	Unread    int      `json:"unread" doc:"replies of others after read; stops at 1000"`
+	First     *Message `json:"first,omitempty" doc:"the message that it began with; absent: no longer kept, or in a frame"`
+	Last      *Message `json:"last,omitempty" doc:"its last reply; only in the list of threads"`
 }
 
 // Quote is the message that a reply answers, as it is now.

@@ -25,6 +25,8 @@ type pendingMessage struct {
 
 	item      *store.Item  // receives the error, or the event for the functions set by OnCommit
 	event     domain.Event // the result
+	room      *domain.Room // after the message
+	root      roomlog.Root // of a reply: what its thread begins with
 	duplicate bool         // the event existed already
 }
 
@@ -160,9 +162,15 @@ func accept(ctx context.Context, t *store.Tx, a *pendingMessage, room *domain.Ro
 	}
 	msg := domain.Message{
 		Room: room.ID, Sender: m.User, Key: a.draft.Key, ContentType: a.draft.ContentType, Text: a.draft.Text, At: a.now,
+		Thread: a.draft.Thread, Broadcast: a.draft.Broadcast,
 	}
 	if msg.ContentType == "" {
 		msg.ContentType = domain.ContentMarkdown
+	}
+	if msg.Thread != 0 {
+		if err := acceptReply(ctx, t, a); err != nil {
+			return err
+		}
 	}
 	if a.draft.ReplyTo != 0 {
 		quotes, err := roomlog.Quotes(ctx, t, room.ID, []int64{a.draft.ReplyTo})
@@ -185,8 +193,13 @@ func accept(ctx context.Context, t *store.Tx, a *pendingMessage, room *domain.Ro
 		}
 	}
 	room.Head++
-	room.LastAt = a.now
-	msg.Seq = room.Head
+	msg.Seq, a.room = room.Head, room
+	if msg.Main() {
+		room.LastAt = a.now
+	}
+	if msg.Thread != 0 {
+		room.Replied = msg.Seq
+	}
 	a.event = domain.Event{Room: room.ID, Seq: msg.Seq, Type: domain.MessageCreated, Actor: m.User, At: a.now,
 		Message: &msg, Trace: a.trace}
 	return nil
@@ -290,7 +303,7 @@ func mentionedIDs(ctx context.Context, t *store.Tx, room string, names []string)
 	return store.Collect(rows, store.ScanString)
 }
 
-const insertWidth = 13
+const insertWidth = 15
 
 // insertMessages writes new messages, many rows to a statement.
 func insertMessages(ctx context.Context, t *store.Tx, as []*pendingMessage) error {
@@ -300,10 +313,11 @@ func insertMessages(ctx context.Context, t *store.Tx, as []*pendingMessage) erro
 			m := a.event.Message
 			args = append(args, m.Room, m.Seq, domain.MessageCreated, m.Sender.ID, store.Millis(m.At), m.Key,
 				nullIf(m.ContentType, domain.ContentMarkdown), m.Text, replyTo(m), strings.Join(m.Mentions, " "), m.MentionsRoom, 0,
-				nullIf(a.trace, ""))
+				nullIf(a.trace, ""), nullIf(m.Thread, 0), m.Broadcast)
 		}
 		_, err := t.ExecContext(ctx, `INSERT INTO events
-			(room_id, seq, type, actor_id, at, key, content_type, text, reply_to, mentions, mention_room, edits, trace)
+			(room_id, seq, type, actor_id, at, key, content_type, text, reply_to, mentions, mention_room, edits, trace,
+			thread, broadcast)
 			VALUES `+t.ValuesList(len(part), insertWidth), args...)
 		if err != nil {
 			return fmt.Errorf("append messages: %w", err)
@@ -321,13 +335,14 @@ func insertMessages(ctx context.Context, t *store.Tx, as []*pendingMessage) erro
 			return err
 		}
 	}
-	return nil
+	return writeFollowers(ctx, t, as)
 }
 
 func insertMentions(ctx context.Context, t *store.Tx, m *domain.Message) error {
 	for _, user := range m.Mentions {
 		_, err := t.ExecContext(ctx,
-			`INSERT INTO mentions (user_id, room_id, seq) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, user, m.Room, m.Seq)
+			`INSERT INTO mentions (user_id, room_id, seq, thread) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, user, m.Room,
+			m.Seq, mentionThread(m))
 		if err != nil {
 			return err
 		}
@@ -336,24 +351,32 @@ func insertMentions(ctx context.Context, t *store.Tx, m *domain.Message) error {
 }
 
 func raiseHeads(ctx context.Context, t *store.Tx, as []*pendingMessage) error {
-	for room, e := range headsOf(as) {
-		if _, err := t.ExecContext(ctx, raiseHead, room, e.Seq, store.Millis(e.At)); err != nil {
+	for id, r := range headsOf(as) {
+		if _, err := t.ExecContext(ctx, raiseHead, id, r.Head, store.Millis(r.LastAt), r.Replied); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// headsOf returns the last event of each room.
-func headsOf(as []*pendingMessage) map[string]domain.Event {
-	heads := make(map[string]domain.Event)
+// headsOf returns each room as it is after the messages.
+func headsOf(as []*pendingMessage) map[string]*domain.Room {
+	heads := make(map[string]*domain.Room)
 	for _, a := range as {
-		heads[a.event.Room] = a.event
+		heads[a.event.Room] = a.room
 	}
 	return heads
 }
 
-func nullIf(v, def string) any {
+// mentionThread is the thread that a mention in m is found in; NULL for a line of the room.
+func mentionThread(m *domain.Message) any {
+	if m.Main() {
+		return nil
+	}
+	return m.Thread
+}
+
+func nullIf[T comparable](v, def T) any {
 	if v == def {
 		return nil
 	}

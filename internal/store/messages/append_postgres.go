@@ -96,6 +96,7 @@ func writeAndCommit(ctx context.Context, t *store.Tx, as []*pendingMessage, writ
 		queueMessages(b, as)
 		queueMentions(b, as)
 		queueAttached(b, as)
+		queueFollowers(b, as)
 		queueHeads(b, as)
 	}
 	b.Queue(`COMMIT`)
@@ -121,6 +122,7 @@ func queueMessages(b *pgx.Batch, as []*pendingMessage) {
 		make([]string, n)
 	seqs, ats, mentionRoom := make([]int64, n), make([]int64, n), make([]bool, n)
 	types, replies, traces := make([]*string, n), make([]*int64, n), make([]*string, n)
+	threads, broadcasts := make([]*int64, n), make([]bool, n)
 	for i, a := range as {
 		m := a.event.Message
 		rooms[i], seqs[i], actors[i], ats[i], keys[i], texts[i] = m.Room, m.Seq, m.Sender.ID, store.Millis(m.At), m.Key,
@@ -135,31 +137,43 @@ func queueMessages(b *pgx.Batch, as []*pendingMessage) {
 		if a.trace != "" {
 			traces[i] = &a.trace
 		}
+		if broadcasts[i] = m.Broadcast; m.Thread != 0 {
+			threads[i] = &m.Thread
+		}
 	}
 	b.Queue(`WITH e AS (INSERT INTO events (room_id, seq, type, actor_id, at, key, content_type, text, reply_to, mentions,
-		mention_room, trace)
+		mention_room, trace, thread, broadcast)
 			SELECT room_id, seq, '`+string(domain.MessageCreated)+
-		`', actor_id, at, key, content_type, text, reply_to, mentions, mention_room, trace
+		`', actor_id, at, key, content_type, text, reply_to, mentions, mention_room, trace, thread, broadcast
 			FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-			$9::text[], $10::boolean[], $11::text[])
-				AS v (room_id, seq, actor_id, at, key, content_type, text, reply_to, mentions, mention_room, trace)
+			$9::text[], $10::boolean[], $11::text[], $12::bigint[], $13::boolean[])
+				AS v (room_id, seq, actor_id, at, key, content_type, text, reply_to, mentions, mention_room, trace, thread,
+				broadcast)
 			RETURNING pos)
 		INSERT INTO unindexed (pos) SELECT array_agg(pos) FROM e`,
-		rooms, seqs, actors, ats, keys, types, texts, replies, mentions, mentionRoom, traces)
+		rooms, seqs, actors, ats, keys, types, texts, replies, mentions, mentionRoom, traces,
+		threads, broadcasts)
 }
 
 func queueMentions(b *pgx.Batch, as []*pendingMessage) {
 	var users, rooms []string
 	var seqs []int64
+	var threads []*int64
 	for _, a := range as {
 		m := a.event.Message
 		for _, user := range m.Mentions {
 			users, rooms, seqs = append(users, user), append(rooms, m.Room), append(seqs, m.Seq)
+			if m.Main() {
+				threads = append(threads, nil)
+			} else {
+				threads = append(threads, &m.Thread)
+			}
 		}
 	}
 	if len(users) > 0 {
-		b.Queue(`INSERT INTO mentions (user_id, room_id, seq) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
-			ON CONFLICT DO NOTHING`, users, rooms, seqs)
+		b.Queue(`INSERT INTO mentions (user_id, room_id, seq, thread)
+			SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) ON CONFLICT DO NOTHING`, users, rooms, seqs,
+			threads)
 	}
 }
 
@@ -174,11 +188,13 @@ func queueAttached(b *pgx.Batch, as []*pendingMessage) {
 
 func queueHeads(b *pgx.Batch, as []*pendingMessage) {
 	heads := headsOf(as)
-	var seqs, ats []int64
+	var seqs, ats, replied []int64
 	rooms := slices.Sorted(maps.Keys(heads))
 	for _, room := range rooms {
-		seqs, ats = append(seqs, heads[room].Seq), append(ats, store.Millis(heads[room].At))
+		r := heads[room]
+		seqs, ats, replied = append(seqs, r.Head), append(ats, store.Millis(r.LastAt)), append(replied, r.Replied)
 	}
-	b.Queue(`UPDATE rooms SET head = v.head, last_at = v.last_at
-		FROM unnest($1::text[], $2::bigint[], $3::bigint[]) v (id, head, last_at) WHERE rooms.id = v.id`, rooms, seqs, ats)
+	b.Queue(`UPDATE rooms SET head = v.head, last_at = v.last_at, replied = v.replied
+		FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) v (id, head, last_at, replied)
+		WHERE rooms.id = v.id`, rooms, seqs, ats, replied)
 }

@@ -172,15 +172,15 @@ func TestEditAndDelete(t *testing.T) {
 		if err != nil || len(versions) != 1 || versions[0].Text != "first text" {
 			t.Fatalf("versions %v, %v", versions, err)
 		}
-		mark, err := db.Messages.MarkRead(ctx, testkit.UserID(0), room, 1, time.Now())
-		if err != nil || mark.Unread != 1 || mark.Mentions != 1 {
+		mark, err := db.Messages.MarkRead(ctx, testkit.UserID(0), room, 1, false, time.Now())
+		if err != nil || mark.Messages != 1 || mark.Mentions != 1 {
 			t.Fatalf("unread before the deletion: %+v, %v", mark, err)
 		}
 		if _, err := db.Messages.DeleteMessage(ctx, testkit.UserID(0), room, e.Seq, time.Now()); err != nil {
 			t.Fatalf("the owner deletes: %v", err)
 		}
 		state, err := db.Rooms.RoomState(ctx, testkit.UserID(0), room)
-		if err != nil || state.Unread != 0 || state.Mentions != 0 || state.Last != nil {
+		if err != nil || state.Messages != 0 || state.Mentions != 0 || state.Last != nil {
 			t.Fatalf("after the deletion: %+v, %v", state, err)
 		}
 		events, err := db.Log.Replay(ctx, room, 0, 100)
@@ -375,7 +375,10 @@ func appendedSeq(t *testing.T, db, other *all.Store, by string) {
 			_, err := other.Rooms.UpdateRoom(t.Context(), owner.ID, room, domain.RoomChange{Archived: &no}, time.Now())
 			return err
 		}, ""},
-		{func() error { _, err := other.Messages.MarkRead(t.Context(), u.ID, room, 2, time.Now()); return err }, ""},
+		{func() error {
+			_, err := other.Messages.MarkRead(t.Context(), u.ID, room, 2, false, time.Now())
+			return err
+		}, ""},
 		{func() error {
 			_, err := other.Accounts.UpdateProfile(t.Context(), u.ID, domain.Profile{DisplayName: &name})
 			return err

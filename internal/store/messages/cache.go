@@ -11,11 +11,13 @@ import (
 // maxCached limits the cached rooms and members.
 const maxCached = 4096
 
-// Two statements change rooms and members without Tx.Invalidate. The cached rooms are updated
-// together with the first. The column that the second changes is not cached.
+// These statements change rooms and members without Tx.Invalidate. The cached rooms are updated
+// together with the first. The columns that the others change are not cached.
 const (
-	raiseHead = `UPDATE rooms SET head = $2, last_at = $3 WHERE id = $1`
+	raiseHead = `UPDATE rooms SET head = $2, last_at = $3, replied = $4 WHERE id = $1`
 	raiseRead = `UPDATE members SET read_seq = $3 WHERE room_id = $1 AND user_id = $2 AND read_seq < $3`
+	// raiseThreadsRead is raiseRead for all threads of the room.
+	raiseThreadsRead = `UPDATE members SET threads_read = $3 WHERE room_id = $1 AND user_id = $2 AND threads_read < $3`
 )
 
 // loadState returns the rooms and members that messages need, from the cache as far as possible.

@@ -110,7 +110,8 @@ func (repo *Repository) DeleteMessage(
 		}
 		*msg = domain.Message{
 			Room: room, Seq: seq, Sender: msg.Sender, Key: msg.Key, ContentType: msg.ContentType, ReplyTo: msg.ReplyTo,
-			At: msg.At, EditedAt: msg.EditedAt, Edits: msg.Edits, DeletedAt: now,
+			At: msg.At, EditedAt: msg.EditedAt, Edits: msg.Edits, DeletedAt: now, Thread: msg.Thread,
+			Broadcast: msg.Broadcast, Replies: msg.Replies,
 		}
 		e = domain.Event{Room: room, Type: domain.MessageDeleted, Actor: m.User, At: now, Message: msg}
 		return updateMessage(ctx, t, &e)
@@ -138,43 +139,13 @@ func updateMessage(ctx context.Context, t *store.Tx, e *domain.Event) error {
 	if err := insertMentions(ctx, t, m); err != nil {
 		return err
 	}
+	if err := followMentioned(ctx, t, m); err != nil {
+		return err
+	}
 	if err := search.Update(ctx, t, m); err != nil {
 		return err
 	}
 	return roomlog.Append(ctx, t, e, m.Seq)
-}
-
-// MarkRead moves user's read mark forward to seq, at most to the room's head. A
-// mark never moves back.
-func (repo *Repository) MarkRead(
-	ctx context.Context, user, room string, seq int64, now time.Time,
-) (mark domain.ReadMark, err error) {
-	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
-		r, err := rooms.ByID(ctx, t, room, "")
-		if err != nil {
-			return err
-		}
-		m, err := rooms.MemberOf(ctx, t, room, user)
-		if err != nil {
-			return err
-		}
-		if err := domain.Allow(r, m, domain.ReadRoom, now); err != nil {
-			return err
-		}
-		_, err = t.ExecContext(ctx, raiseRead, room, user, min(seq, r.Head))
-		if err != nil {
-			return err
-		}
-		mark = domain.ReadMark{Room: room}
-		err = t.QueryRowContext(ctx, `SELECT read_seq FROM members WHERE room_id = $1 AND user_id = $2`, room,
-			user).Scan(&mark.Seq)
-		if err != nil {
-			return err
-		}
-		mark.Unread, mark.Mentions, err = roomlog.Unread(ctx, t, user, room, mark.Seq)
-		return err
-	})
-	return mark, err
 }
 
 // joinMentions returns mentions in their stored form.

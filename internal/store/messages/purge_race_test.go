@@ -109,7 +109,7 @@ func (r *purgeRace) search(t *testing.T, last int64) int64 {
 		}
 	}
 	last = floor(t, r.db, r.room) // what is searched for later is after it
-	if _, err := r.db.Messages.MarkRead(t.Context(), r.reader, r.room, last, time.Now()); err != nil {
+	if _, err := r.db.Messages.MarkRead(t.Context(), r.reader, r.room, last, false, time.Now()); err != nil {
 		t.Error(err)
 	}
 	return last
@@ -204,9 +204,9 @@ func TestPurgeRaces(t *testing.T) {
 			})
 		})
 		t.Run("it is unread", func(t *testing.T) {
-			mark, err := db.Messages.MarkRead(t.Context(), r.reader, r.room, state.Floor, time.Now())
-			if err != nil || mark.Unread != len(want) {
-				t.Errorf("%d unread after the floor, want %d, %v", mark.Unread, len(want), err)
+			mark, err := db.Messages.MarkRead(t.Context(), r.reader, r.room, state.Floor, false, time.Now())
+			if err != nil || mark.Messages != len(want) {
+				t.Errorf("%d unread after the floor, want %d, %v", mark.Messages, len(want), err)
 			}
 		})
 	})

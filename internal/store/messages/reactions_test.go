@@ -102,8 +102,8 @@ func TestReactions(t *testing.T) {
 			t.Errorf("an edit has the reactions %v, %v", edit.Message.Reactions, err)
 		}
 		states, err := db.Rooms.RoomStates(t.Context(), testkit.UserID(2))
-		if err != nil || states[0].Unread != 2 {
-			t.Errorf("%d are unread, not two messages: %v", states[0].Unread, err)
+		if err != nil || states[0].Messages != 2 {
+			t.Errorf("%d are unread, not two messages: %v", states[0].Messages, err)
 		}
 	})
 }

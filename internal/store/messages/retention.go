@@ -9,6 +9,7 @@ import (
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/files"
+	"github.com/unhidra/unhidra/internal/store/roomlog"
 	"github.com/unhidra/unhidra/internal/store/rooms"
 	"github.com/unhidra/unhidra/internal/store/search"
 )
@@ -36,11 +37,11 @@ func (repo *Repository) Purgeable(ctx context.Context, after string, limit int) 
 	})
 }
 
-// NthNewestLine returns the number of the newest line of room that so many newer
+// NthNewestLine returns the number of the newest line of the main timeline of room that so many newer
 // ones follow; 0 if there is none.
 func (repo *Repository) NthNewestLine(ctx context.Context, room string, lines int) (seq int64, err error) {
 	err = repo.db.QueryRowContext(ctx,
-		`SELECT COALESCE((SELECT seq FROM events WHERE room_id = $1 AND target IS NULL ORDER BY seq DESC
+		`SELECT COALESCE((SELECT seq FROM events WHERE room_id = $1 AND `+roomlog.MainLines+` ORDER BY seq DESC
 			LIMIT 1 OFFSET $2), 0)`,
 		room, lines).Scan(&seq)
 	return seq, err
@@ -148,6 +149,12 @@ func deleteUpTo(ctx context.Context, t *store.Tx, room string, to int64) error {
 	if _, err := t.ExecContext(ctx, `DELETE FROM events WHERE room_id = $1 AND seq <= $2`, room, to); err != nil {
 		return err
 	}
+	// A thread whose first message is gone lasts as long as its replies.
+	_, err = t.ExecContext(ctx, `DELETE FROM thread_marks WHERE room_id = $1 AND root <= $2 AND NOT EXISTS (SELECT 1
+		FROM events e WHERE e.room_id = $1 AND e.thread = thread_marks.root AND e.deleted_at = 0)`, room, to)
+	if err != nil {
+		return err
+	}
 	t.Invalidate()
 	if _, err := t.ExecContext(ctx, `UPDATE rooms SET floor = $2 WHERE id = $1`, room, to); err != nil {
 		return err
@@ -155,9 +162,9 @@ func deleteUpTo(ctx context.Context, t *store.Tx, room string, to int64) error {
 	return search.LowerHead(ctx, t)
 }
 
-// EraseUser deletes the mentions of a user, and their reactions.
+// EraseUser deletes the mentions of a user, their reactions, and which threads they follow.
 func EraseUser(ctx context.Context, t *store.Tx, user string) error {
-	for _, table := range []string{"mentions", "reactions"} {
+	for _, table := range []string{"mentions", "reactions", "thread_marks"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE user_id = $1`, user); err != nil {
 			return err
 		}

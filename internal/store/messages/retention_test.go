@@ -79,7 +79,7 @@ func TestPurge(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, "all are found", func() bool { return len(find(t, db, testkit.UserID(1), "needle")) == 10 })
-		if _, err := db.Messages.MarkRead(ctx, testkit.UserID(1), room, 4, time.Now()); err != nil {
+		if _, err := db.Messages.MarkRead(ctx, testkit.UserID(1), room, 4, false, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 
@@ -121,7 +121,7 @@ func TestPurge(t *testing.T) {
 			t.Errorf("a message that is gone: %v", err)
 		}
 		s, err := db.Rooms.RoomState(ctx, testkit.UserID(1), room)
-		if err != nil || s.Unread != 3 || s.Mentions != 3 || s.Room.Floor != 10 || s.Room.Head != 14 {
+		if err != nil || s.Messages != 3 || s.Mentions != 3 || s.Room.Floor != 10 || s.Room.Head != 14 {
 			t.Errorf("state %+v, %v", s, err)
 		}
 		if err := db.Check(ctx); err != nil {
@@ -232,7 +232,7 @@ func TestDeletedRoomIsPurged(t *testing.T) {
 					false, now)
 				return err
 			},
-			"mark":    func() error { _, err := db.Messages.MarkRead(ctx, testkit.UserID(0), room, 1, now); return err },
+			"mark":    func() error { _, err := db.Messages.MarkRead(ctx, testkit.UserID(0), room, 1, false, now); return err },
 			"join":    func() error { _, err := db.Rooms.Join(ctx, testkit.UserID(1), room, now); return err },
 			"delete":  func() error { _, err := db.Rooms.DeleteRoom(ctx, testkit.UserID(0), room, now); return err },
 			"remove":  func() error { _, err := db.Rooms.RemoveRoom(ctx, room); return err },

@@ -16,7 +16,7 @@ import (
 // creates, edits or deletes, a the actor, s the subject.
 const Columns = eventColumns + `
 	c.seq, c.at, c.key, c.content_type, c.text, c.reply_to, c.mentions, c.mention_room, c.edited_at, c.edits, c.deleted_at,
-	c.reacted, c.attached,
+	c.reacted, c.attached, c.thread, c.broadcast, c.threaded,
 	w.id, w.kind, w.username, w.display_name, w.avatar`
 
 // Tables are what Columns are columns of.
@@ -36,7 +36,7 @@ const eventColumns = `e.room_id, e.seq, e.type, e.at, e.detail, e.pos, e.trace,
 var lineColumns = eventColumns + `
 	CASE WHEN ` + newMessages +
 	` THEN e.seq END, e.at, e.key, e.content_type, e.text, e.reply_to, e.mentions, e.mention_room,
-		e.edited_at, e.edits, e.deleted_at, e.reacted, e.attached,
+		e.edited_at, e.edits, e.deleted_at, e.reacted, e.attached, e.thread, e.broadcast, e.threaded,
 	a.id, a.kind, a.username, a.display_name, a.avatar`
 
 const lineTables = ` FROM events e
@@ -45,14 +45,14 @@ const lineTables = ` FROM events e
 
 // messageRow is a message as the log holds it; everything may be NULL.
 type messageRow struct {
-	seq, at, replyTo, editedAt, edits, deletedAt, reacted, attached sql.NullInt64
-	key, contentType, text, mentions                                sql.NullString
-	mentionRoom                                                     sql.NullBool
+	seq, at, replyTo, editedAt, edits, deletedAt, reacted, attached, thread sql.NullInt64
+	key, contentType, text, mentions                                        sql.NullString
+	mentionRoom, broadcast, threaded                                        sql.NullBool
 }
 
 func (r *messageRow) dest() []any {
 	return []any{&r.seq, &r.at, &r.key, &r.contentType, &r.text, &r.replyTo, &r.mentions, &r.mentionRoom, &r.editedAt,
-		&r.edits, &r.deletedAt, &r.reacted, &r.attached}
+		&r.edits, &r.deletedAt, &r.reacted, &r.attached, &r.thread, &r.broadcast, &r.threaded}
 }
 
 func (r *messageRow) message(room string, sender domain.UserRef) *domain.Message {
@@ -61,6 +61,7 @@ func (r *messageRow) message(room string, sender domain.UserRef) *domain.Message
 		Text:         r.text.String,
 		MentionsRoom: r.mentionRoom.Bool, At: store.Time(r.at.Int64),
 		EditedAt: store.Time(r.editedAt.Int64), Edits: int(r.edits.Int64), DeletedAt: store.Time(r.deletedAt.Int64),
+		Thread: r.thread.Int64, Broadcast: r.broadcast.Bool,
 	}
 	if m.ContentType == "" {
 		m.ContentType = domain.ContentMarkdown
@@ -77,10 +78,10 @@ func (r *messageRow) message(room string, sender domain.UserRef) *domain.Message
 // A Row is an event with its position in the log of all rooms.
 type Row struct {
 	domain.Event
-	Pos     int64
-	reacted int64 // number of the last event that changed the reactions to the message
-	// attached is how many files the message has.
-	attached int64
+	Pos      int64
+	reacted  int64 // number of the last event that changed the reactions to the message
+	attached int64 // how many files the message has
+	threaded bool  // there are or were replies to the message in a thread
 }
 
 // Scan reads a row of Columns.
@@ -105,7 +106,7 @@ func Scan(rows *sql.Rows) (Row, error) {
 	}
 	if m.seq.Valid {
 		e.Message = m.message(e.Room, sender.Ref())
-		e.reacted, e.attached = m.reacted.Int64, m.attached.Int64
+		e.reacted, e.attached, e.threaded = m.reacted.Int64, m.attached.Int64, m.threaded.Bool
 	}
 	if detail.Valid {
 		p, err := payloadOf(e.Type, detail.String)
@@ -117,13 +118,13 @@ func Scan(rows *sql.Rows) (Row, error) {
 	return e, nil
 }
 
-// Where reads events with their messages, and those with their quotes and reactions.
+// Where reads events with their messages, and those with their quotes, reactions and replies.
 // rest is what follows WHERE.
 func Where(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.Event, error) {
 	return readEvents(ctx, q, `SELECT `+Columns+Tables+` WHERE `+rest, args)
 }
 
-// Brief is Where without reactions.
+// Brief is Where without reactions and replies.
 func Brief(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.Event, error) {
 	rows, err := readRows(ctx, q, `SELECT `+Columns+Tables+` WHERE `+rest, args)
 	return eventsOf(rows), err
@@ -154,9 +155,24 @@ func BySeq(ctx context.Context, q store.Queryer, room string, seq int64) (e doma
 	return events[0], true, nil
 }
 
-// linesWhere is Where for lines of the timeline.
-func linesWhere(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.Event, error) {
-	return readEvents(ctx, q, `SELECT `+lineColumns+lineTables+` WHERE e.target IS NULL AND `+rest, args)
+// MainLines is the condition of SQL that an event is a line of the main timeline of its room. An index has it.
+const MainLines = `target IS NULL AND (thread IS NULL OR broadcast)`
+
+// lines is the condition of SQL that an event is a line of the timeline, or of the main timeline.
+func lines(main bool) string {
+	if main {
+		return MainLines
+	}
+	return `target IS NULL`
+}
+
+// linesWhere is Where for lines of the timeline, or of the main timeline.
+func linesWhere(ctx context.Context, q store.Queryer, main bool, rest string, args ...any) ([]domain.Event, error) {
+	condition := `e.target IS NULL AND `
+	if main {
+		condition = `e.target IS NULL AND (e.thread IS NULL OR e.broadcast) AND `
+	}
+	return readEvents(ctx, q, `SELECT `+lineColumns+lineTables+` WHERE `+condition+rest, args)
 }
 
 func readEvents(ctx context.Context, q store.Queryer, query string, args []any) ([]domain.Event, error) {
@@ -164,7 +180,10 @@ func readEvents(ctx context.Context, q store.Queryer, query string, args []any) 
 	if err != nil {
 		return nil, err
 	}
-	return eventsOf(rows), fillReactions(ctx, q, rows)
+	if err := fillReactions(ctx, q, rows); err != nil {
+		return nil, err
+	}
+	return eventsOf(rows), fillReplies(ctx, q, rows)
 }
 
 func eventsOf(rows []Row) []domain.Event {

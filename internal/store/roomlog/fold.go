@@ -42,14 +42,14 @@ func foldable(events []domain.Event) bool {
 // run of joins and departures is one line: its last. It looks at maxFoldScan events at
 // most, so a page may be shorter, and a run may go on in the next.
 func (repo *Repository) foldedPage(
-	ctx context.Context, room string, from int64, back bool, limit int,
+	ctx context.Context, room string, from int64, back bool, q domain.PageQuery,
 ) (domain.Page, error) {
 	side := `seq > $2 ORDER BY seq`
 	if back {
 		side = `seq < $2 ORDER BY seq DESC`
 	}
 	rows, err := repo.db.QueryContext(ctx, `SELECT seq, `+quietTypes+` FROM events
-		WHERE room_id = $1 AND target IS NULL AND `+side+` LIMIT $3`, room, from, maxFoldScan+1)
+		WHERE room_id = $1 AND `+lines(q.Main)+` AND `+side+` LIMIT $3`, room, from, maxFoldScan+1)
 	if err != nil {
 		return domain.Page{}, err
 	}
@@ -57,13 +57,13 @@ func (repo *Repository) foldedPage(
 	if err != nil {
 		return domain.Page{}, err
 	}
-	shown, folds, n := fold(seen[:min(maxFoldScan, len(seen))], limit, back)
+	shown, folds, n := fold(seen[:min(maxFoldScan, len(seen))], q.Limit, back)
 	more := n < len(seen)
 	page := domain.Page{Folds: folds, Older: !back || more, Newer: back && from < maxSeq || !back && more}
 	if len(shown) == 0 {
 		return page, nil
 	}
-	page.Events, err = linesWhere(ctx, repo.db,
+	page.Events, err = linesWhere(ctx, repo.db, q.Main,
 		`e.room_id = $1 AND e.seq IN (`+store.Placeholders(2, len(shown))+`) ORDER BY e.seq`,
 		append([]any{room}, store.Args(shown)...)...)
 	return page, err

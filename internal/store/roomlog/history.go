@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/store"
@@ -31,31 +30,31 @@ func (repo *Repository) Replay(ctx context.Context, room string, after int64, li
 func (repo *Repository) Timeline(ctx context.Context, room string, q domain.PageQuery) (domain.Page, error) {
 	switch {
 	case q.After > 0:
-		return repo.newer(ctx, room, q.After, q.Limit, q.Fold)
+		return repo.newer(ctx, room, q)
 	case q.Around > 0:
-		return repo.around(ctx, room, q.Around, q.Limit, q.Fold)
+		return repo.around(ctx, room, q)
 	case !q.At.IsZero():
-		seq, err := repo.firstSeqAt(ctx, room, q.At)
+		seq, err := repo.firstSeqAt(ctx, room, q)
 		if err != nil {
 			return domain.Page{}, err
 		}
-		return repo.around(ctx, room, seq, q.Limit, q.Fold)
+		q.Around = seq
+		return repo.around(ctx, room, q)
 	}
-	return repo.older(ctx, room, q.Before, q.Limit, q.Fold)
+	return repo.older(ctx, room, q)
 }
 
 const maxSeq = int64(1) << 62
 
-func (repo *Repository) older(
-	ctx context.Context, room string, before int64, limit int, fold bool,
-) (domain.Page, error) {
+func (repo *Repository) older(ctx context.Context, room string, q domain.PageQuery) (domain.Page, error) {
+	before, limit := q.Before, q.Limit
 	if before <= 0 {
 		before = maxSeq
 	}
-	events, err := linesWhere(ctx, repo.db, `e.room_id = $1 AND e.seq < $2 ORDER BY e.seq DESC LIMIT $3`, room, before,
-		limit+1)
-	if err == nil && fold && foldable(events) {
-		return repo.foldedPage(ctx, room, before, true, limit)
+	events, err := linesWhere(ctx, repo.db, q.Main, `e.room_id = $1 AND e.seq < $2 ORDER BY e.seq DESC LIMIT $3`, room,
+		before, limit+1)
+	if err == nil && q.Fold && foldable(events) {
+		return repo.foldedPage(ctx, room, before, true, q)
 	}
 	page := domain.Page{Older: len(events) > limit, Newer: before < maxSeq}
 	page.Events = events[:min(limit, len(events))]
@@ -63,22 +62,24 @@ func (repo *Repository) older(
 	return page, err
 }
 
-func (repo *Repository) newer(
-	ctx context.Context, room string, after int64, limit int, fold bool,
-) (domain.Page, error) {
-	events, err := linesWhere(ctx, repo.db, `e.room_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3`, room, after, limit+1)
-	if err == nil && fold && foldable(events) {
-		return repo.foldedPage(ctx, room, after, false, limit)
+func (repo *Repository) newer(ctx context.Context, room string, q domain.PageQuery) (domain.Page, error) {
+	events, err := linesWhere(ctx, repo.db, q.Main, `e.room_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3`, room, q.After,
+		q.Limit+1)
+	if err == nil && q.Fold && foldable(events) {
+		return repo.foldedPage(ctx, room, q.After, false, q)
 	}
-	return domain.Page{Events: events[:min(limit, len(events))], Older: true, Newer: len(events) > limit}, err
+	return domain.Page{Events: events[:min(q.Limit, len(events))], Older: true, Newer: len(events) > q.Limit}, err
 }
 
-func (repo *Repository) around(ctx context.Context, room string, seq int64, limit int, fold bool) (domain.Page, error) {
-	before, err := repo.older(ctx, room, seq, limit/2, fold)
+func (repo *Repository) around(ctx context.Context, room string, q domain.PageQuery) (domain.Page, error) {
+	half := q
+	half.Before, half.Limit = q.Around, q.Limit/2
+	before, err := repo.older(ctx, room, half)
 	if err != nil {
 		return before, err
 	}
-	from, err := repo.newer(ctx, room, seq-1, limit-limit/2, fold)
+	half.After, half.Limit = q.Around-1, q.Limit-q.Limit/2
+	from, err := repo.newer(ctx, room, half)
 	page := domain.Page{Events: append(before.Events, from.Events...), Older: before.Older, Newer: from.Newer,
 		Folds: from.Folds}
 	if page.Folds == nil {
@@ -89,19 +90,19 @@ func (repo *Repository) around(ctx context.Context, room string, seq int64, limi
 	return page, err
 }
 
-// firstSeqAt returns the number of the first line of a room at a time or later, by binary search.
+// firstSeqAt returns the number of the first line of a room at the time of q or later, by binary search.
 // Times increase with the numbers, except for the difference between the servers' clocks.
-func (repo *Repository) firstSeqAt(ctx context.Context, room string, from time.Time) (int64, error) {
+func (repo *Repository) firstSeqAt(ctx context.Context, room string, q domain.PageQuery) (int64, error) {
 	low, high, err := repo.seqRange(ctx, room)
 	high++ // invariant: the result is in (low, high]
 	for err == nil && low+1 < high {
 		middle := low + (high-low)/2
 		var seq, when int64
 		err = repo.db.QueryRowContext(ctx,
-			`SELECT seq, at FROM events WHERE room_id = $1 AND seq >= $2 AND target IS NULL ORDER BY seq LIMIT 1`,
+			`SELECT seq, at FROM events WHERE room_id = $1 AND seq >= $2 AND `+lines(q.Main)+` ORDER BY seq LIMIT 1`,
 			room, middle).Scan(&seq, &when)
 		switch {
-		case err == nil && when < store.Millis(from):
+		case err == nil && when < store.Millis(q.At):
 			low = seq
 		case err == nil || errors.Is(err, sql.ErrNoRows): // all lines from the middle on are later, or there are none
 			high, err = middle, nil

@@ -149,7 +149,8 @@ func insertMember(
 	// Earlier messages are not unread for a new member. A mute outlasts leaving, and a mute of
 	// the owner applies to the device.
 	_, err := t.ExecContext(ctx,
-		`INSERT INTO members (room_id, user_id, role, read_seq, joined_at, muted_until) VALUES ($1, $2, $3, $4, $5,
+		`INSERT INTO members (room_id, user_id, role, read_seq, threads_read, joined_at, muted_until)
+		VALUES ($1, $2, $3, $4, $4, $5,
 		coalesce((SELECT max(until) FROM mutes WHERE room_id = $1 AND until > $5
 			AND (user_id = $2 OR user_id = (SELECT owner_id FROM devices WHERE id = $2))), 0))`,
 		room, user.ID, role, e.Seq, store.Millis(now))
@@ -268,6 +269,10 @@ func RoomIDs(ctx context.Context, t *store.Tx, user string) ([]string, error) {
 func RemoveMember(ctx context.Context, t *store.Tx, e *domain.Event) error {
 	t.Invalidate()
 	_, err := t.ExecContext(ctx, `DELETE FROM members WHERE room_id = $1 AND user_id = $2`, e.Room, e.Subject.ID)
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `DELETE FROM thread_marks WHERE user_id = $1 AND room_id = $2`, e.Subject.ID, e.Room)
 	if err != nil {
 		return err
 	}

@@ -184,7 +184,8 @@ func (repo *Repository) admit(ctx context.Context, t *store.Tx, r domain.Room, u
 	if err := insertMember(ctx, t, r.ID, u, u, domain.RegularMember, "", now); err != nil || r.Kind != domain.DirectRoom {
 		return err
 	}
-	_, err := t.ExecContext(ctx, `UPDATE members SET read_seq = 0 WHERE room_id = $1 AND user_id = $2`, r.ID, u.ID)
+	_, err := t.ExecContext(ctx, `UPDATE members SET read_seq = 0, threads_read = 0 WHERE room_id = $1 AND user_id = $2`,
+		r.ID, u.ID)
 	return err
 }
 

@@ -27,7 +27,7 @@ func setRetention(ctx context.Context, t *store.Tx, room string, k domain.RoomRe
 
 // Columns are read by Scan; the table is r.
 const Columns = `r.id, r.kind, r.name, r.topic, r.archived, r.head, r.members, r.created_at, r.last_at,
-	r.floor, r.keep_days, r.keep_lines, r.held_at`
+	r.floor, r.keep_days, r.keep_lines, r.held_at, r.replied`
 
 // Row is a row of the table rooms.
 type Row struct {
@@ -40,7 +40,7 @@ type Row struct {
 func (r *Row) Dest() []any {
 	return []any{
 		&r.ID, &r.Kind, &r.Name, &r.Topic, &r.Archived, &r.Head, &r.Members, &r.created, &r.last,
-		&r.Floor, &r.days, &r.lines, &r.held,
+		&r.Floor, &r.days, &r.lines, &r.held, &r.Replied,
 	}
 }
 

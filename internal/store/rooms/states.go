@@ -28,7 +28,8 @@ func (repo *Repository) RoomState(ctx context.Context, user, room string) (domai
 }
 
 func (repo *Repository) states(ctx context.Context, user, room string) ([]domain.RoomState, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+`, m.role, m.muted_until, m.read_seq
+	rows, err := repo.db.QueryContext(ctx, `SELECT `+Columns+`, m.role, m.muted_until, m.read_seq,
+		m.threads_read, m.follow_threads
 		FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND ($2 = '' OR m.room_id = $2)
 		ORDER BY r.last_at DESC, r.id`, user, room)
 	if err != nil {
@@ -49,21 +50,20 @@ func (repo *Repository) states(ctx context.Context, user, room string) ([]domain
 func scanState(rows *sql.Rows) (s domain.RoomState, err error) {
 	var r Row
 	var muted int64
-	err = rows.Scan(append(r.Dest(), &s.Role, &muted, &s.Read)...)
+	err = rows.Scan(append(r.Dest(), &s.Role, &muted, &s.Read, &s.ThreadsRead, &s.FollowThreads)...)
 	s.Room, s.Muted = r.Value(), store.Time(muted)
 	return s, err
 }
 
 var lastMessageWhere = `e.pos = (SELECT pos FROM (SELECT pos, seq, type, deleted_at FROM events
-	WHERE room_id = $1 AND target IS NULL ORDER BY seq DESC LIMIT 20) AS tail WHERE ` +
+	WHERE room_id = $1 AND ` + roomlog.MainLines + ` ORDER BY seq DESC LIMIT 20) AS tail WHERE ` +
 	roomlog.OfTypes(`type`, func(s domain.EventSpec) bool { return s.Message == domain.NewMessage }) +
 	` AND deleted_at = 0 ORDER BY seq DESC LIMIT 1)`
 
 func (repo *Repository) fillState(ctx context.Context, user string, s *domain.RoomState) (err error) {
-	if s.Read < s.Room.Head {
-		if s.Unread, s.Mentions, err = roomlog.Unread(ctx, repo.db, user, s.Room.ID, s.Read); err != nil {
-			return err
-		}
+	marks := roomlog.Marks{Read: s.Read, Threads: s.ThreadsRead}
+	if s.Unread, err = roomlog.Unread(ctx, repo.db, user, s.Room, marks); err != nil {
+		return err
 	}
 	// The latest message that is not deleted, if it is among the last 20 lines.
 	last, err := roomlog.Brief(ctx, repo.db, lastMessageWhere, s.Room.ID)

@@ -1,0 +1,159 @@
+package messages
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+	"github.com/unhidra/unhidra/internal/store/roomlog"
+	"github.com/unhidra/unhidra/internal/store/rooms"
+)
+
+// MarkRead moves user's read mark forward to seq, at most to the room's head, and unless main is set the marks of
+// all its threads as well: this is one write, after which nothing up to seq is unread. A mark never moves back.
+func (repo *Repository) MarkRead(
+	ctx context.Context, user, room string, seq int64, main bool, now time.Time,
+) (mark domain.ReadMark, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r, err := readable(ctx, t, user, room, now)
+		if err != nil {
+			return err
+		}
+		seq := min(seq, r.Head)
+		if _, err = t.ExecContext(ctx, raiseRead, room, user, seq); err != nil {
+			return err
+		}
+		if !main {
+			if _, err = t.ExecContext(ctx, raiseThreadsRead, room, user, seq); err != nil {
+				return err
+			}
+		}
+		mark, err = readMark(ctx, t, user, r)
+		return err
+	})
+	return mark, err
+}
+
+// readable returns a room that user may read.
+func readable(ctx context.Context, t *store.Tx, user, room string, now time.Time) (domain.Room, error) {
+	r, err := rooms.ByID(ctx, t, room, "")
+	if err != nil {
+		return r, err
+	}
+	m, err := rooms.MemberOf(ctx, t, room, user)
+	if err != nil {
+		return r, err
+	}
+	return r, domain.Allow(r, m, domain.ReadRoom, now)
+}
+
+// readMark reads how far user has read in r. If nothing is unread in its threads, the mark of all of them moves to
+// the head of r, which was read before: what comes later stays unread. So the threads are looked at only while
+// there is something new.
+func readMark(ctx context.Context, t *store.Tx, user string, r domain.Room) (mark domain.ReadMark, err error) {
+	var m roomlog.Marks
+	err = t.QueryRowContext(ctx, `SELECT read_seq, threads_read FROM members WHERE room_id = $1 AND user_id = $2`, r.ID,
+		user).Scan(&m.Read, &m.Threads)
+	if err != nil {
+		return mark, err
+	}
+	mark = domain.ReadMark{Room: r.ID, Seq: m.Read}
+	if mark.Unread, err = roomlog.Unread(ctx, t, user, r, m); err != nil || m.Threads >= r.Replied {
+		return mark, err
+	}
+	threads, mentions, err := roomlog.UnreadThreads(ctx, t, user, r.ID, m)
+	if err == nil && threads == 0 && mentions == 0 {
+		_, err = t.ExecContext(ctx, raiseThreadsRead, r.ID, user, r.Head)
+	}
+	return mark, err
+}
+
+// MarkThread moves user's read mark in a thread forward to seq, at most to the room's head.
+func (repo *Repository) MarkThread(
+	ctx context.Context, user, room string, root, seq int64, now time.Time,
+) (s domain.ThreadState, err error) {
+	return repo.changeThread(ctx, user, room, root, now, func(ctx context.Context, t *store.Tx, r domain.Room) error {
+		_, err := t.ExecContext(ctx, `INSERT INTO thread_marks (user_id, room_id, root, read_seq) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (user_id, room_id, root) DO UPDATE SET read_seq = excluded.read_seq
+			WHERE thread_marks.read_seq < excluded.read_seq`, user, room, root, min(seq, r.Head))
+		return err
+	})
+}
+
+// FollowThread has user follow a thread, or not any longer. What was written before is not unread for a new follower.
+func (repo *Repository) FollowThread(
+	ctx context.Context, user, room string, root int64, following bool, now time.Time,
+) (s domain.ThreadState, err error) {
+	return repo.changeThread(ctx, user, room, root, now, func(ctx context.Context, t *store.Tx, r domain.Room) error {
+		_, err := t.ExecContext(ctx, `INSERT INTO thread_marks (user_id, room_id, root, following, since)
+			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id, room_id, root) DO UPDATE SET following = excluded.following,
+			since = excluded.since WHERE thread_marks.following IS NULL OR thread_marks.following <> excluded.following`,
+			user, room, root, following, r.Head+1)
+		return err
+	})
+}
+
+// changeThread carries out a change to what user has read of a thread, or whether they follow it.
+func (repo *Repository) changeThread(
+	ctx context.Context, user, room string, root int64, now time.Time,
+	change func(context.Context, *store.Tx, domain.Room) error,
+) (s domain.ThreadState, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		r, err := readable(ctx, t, user, room, now)
+		if err != nil {
+			return err
+		}
+		if err := isRoot(ctx, t, room, root); err != nil {
+			return err
+		}
+		if err := change(ctx, t, r); err != nil {
+			return err
+		}
+		mark, err := readMark(ctx, t, user, r)
+		if err != nil {
+			return err
+		}
+		s, err = roomlog.ThreadState(ctx, t, user, room, root)
+		s.RoomMark = mark
+		return err
+	})
+	return s, err
+}
+
+// isRoot returns an error if no thread can begin with a message. That of a thread may have been purged.
+func isRoot(ctx context.Context, t *store.Tx, room string, seq int64) error {
+	root, ok, err := roomlog.RootOf(ctx, t, room, seq)
+	switch {
+	case err != nil:
+		return err
+	case ok && root.Thread != 0:
+		return domain.InvalidField("/thread", "message %d is in the thread of message %d: name that one", seq, root.Thread)
+	case ok:
+		return nil
+	}
+	var one int
+	err = t.QueryRowContext(ctx, `SELECT 1 FROM events WHERE room_id = $1 AND thread = $2 AND thread IS NOT NULL
+		AND deleted_at = 0 LIMIT 1`, room, seq).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return domain.NotFound.Errorf(domain.CodeNoMessage, "there is no message %d in this room", seq)
+	}
+	return err
+}
+
+// FollowThreads has user follow each thread of a room that gets a reply from now on, or not any longer. Threads that
+// they have stopped following are left out, and those that they follow stay.
+func (repo *Repository) FollowThreads(
+	ctx context.Context, user, room string, following bool, now time.Time,
+) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		if _, err := readable(ctx, t, user, room, now); err != nil {
+			return err
+		}
+		_, err := t.ExecContext(ctx, `UPDATE members SET follow_threads = $3 WHERE room_id = $1 AND user_id = $2`, room, user,
+			following)
+		return err
+	})
+}
