@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/firmware"
 	"github.com/unhidra/unhidra/internal/manifest"
 	"github.com/unhidra/unhidra/internal/rollout"
@@ -31,15 +32,20 @@ func (s *server) buildFirmware() (err error) {
 	if err != nil {
 		return fmt.Errorf("derive the key of offers: %w", err)
 	}
-	m.firmware, err = firmware.New(firmware.Deps{
+	deps := firmware.Deps{
 		Products: s.db.Products, Releases: s.db.Releases, Uploads: s.db.Uploads, Deltas: s.db.Deltas,
 		Fleet: s.db.Rollouts, Files: s.files, Temp: s.Config.Incoming(),
 		Secrets: secrets{users: m.auth, devices: m.device}, OfferKey: key, LinkKey: s.keys.Derive("firmware links"),
 		URL: func() string { return s.addrs.URL }, Quota: int64(s.Config.FirmwareStorage) << 20, Audit: m.audit,
 		Pace: firmware.Pace{Total: s.Config.FirmwareRate, Site: s.Config.FirmwareSite},
 		Log:  s.logs.Part("firmware"), Metrics: s.reg,
-	})
-	if err != nil {
+	}
+	if s.Config.FirmwareLinks == config.LinksS3 {
+		deps.Direct = s.files
+	} else {
+		deps.CDN = s.Config.FirmwareLinks
+	}
+	if m.firmware, err = firmware.New(deps); err != nil {
 		return err
 	}
 	ends, err := firmwareEnds(s.db, s.keys)

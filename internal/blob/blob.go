@@ -46,6 +46,12 @@ type Opener interface {
 	OpenObject(name string) (*os.File, error)
 }
 
+// Presigner is implemented by Objects that others can load from where they are.
+type Presigner interface {
+	// Presign returns a URL by which whoever has it can load an object for some time.
+	Presign(name string, life time.Duration) (string, error)
+}
+
 // An Object is an entry of List.
 type Object struct {
 	Name     string

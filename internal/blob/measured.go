@@ -30,6 +30,9 @@ func Measured(o Objects, reg prometheus.Registerer) Objects {
 	if files, ok := o.(Opener); ok {
 		return measuredFiles{m, files}
 	}
+	if links, ok := o.(Presigner); ok {
+		return measuredLinks{m, links}
+	}
 	return m
 }
 
@@ -43,6 +46,12 @@ func (m measuredFiles) OpenObject(name string) (*os.File, error) {
 	f, err := m.files.OpenObject(name)
 	m.count("get", err)
 	return f, err
+}
+
+// measuredLinks are measured objects that others can load. What they load is not counted.
+type measuredLinks struct {
+	measured
+	Presigner
 }
 
 type measured struct {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 )
@@ -107,6 +108,20 @@ func (s *Service) exists(ctx context.Context, b domain.Blob) (bool, error) {
 // objectName returns a unique name: two levels of folders, the hash, and an id.
 func objectName(hash string) string {
 	return filepath.ToSlash(filepath.Join(hash[:2], hash[2:4], hash+"-"+domain.NewID("o")))
+}
+
+// Presign returns a URL by which whoever has it can load the blob with a hash for some time, from the objects and not by
+// this server. ok is false if these cannot be loaded so.
+func (s *Service) Presign(ctx context.Context, hash string, life time.Duration) (url string, ok bool, err error) {
+	objects, ok := s.Objects.(Presigner)
+	if !ok {
+		return "", false, nil
+	}
+	b, err := s.Rows.Blob(ctx, hash)
+	if err == nil {
+		url, err = objects.Presign(b.Object, life)
+	}
+	return url, true, err
 }
 
 // Open returns the content of the blob with a hash. The reader streams from the objects and can

@@ -135,6 +135,16 @@ func (s *S3) Get(ctx context.Context, name string, offset, length int64) (io.Rea
 	return body, nil
 }
 
+// Presign returns a URL of an object that anyone can GET, whole or in ranges, for some time: at most 7 days. It
+// sends no request, and does not look whether there is such an object.
+func (s *S3) Presign(name string, life time.Duration) (string, error) {
+	u, err := s.client.PresignedGetObject(context.Background(), s.o.Bucket, s.key(name), life, nil)
+	if err != nil {
+		return "", err
+	}
+	return u.String(), nil
+}
+
 // Delete deletes an object.
 func (s *S3) Delete(ctx context.Context, name string) error {
 	return away(s.client.RemoveObject(ctx, s.o.Bucket, s.key(name), minio.RemoveObjectOptions{}))

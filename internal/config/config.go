@@ -75,8 +75,9 @@ type Config struct {
 	FileSize        int // MiB
 	FileStorage     int
 	FirmwareStorage int
-	FirmwareRate    int // KiB a second
-	FirmwareSite    int // of one address
+	FirmwareLinks   string // URL of a CDN, without a slash at its end; LinksS3: presigned ones; empty: to this server
+	FirmwareRate    int    // KiB a second
+	FirmwareSite    int    // of one address
 	RolloutEvery    time.Duration
 	DevicesPerUser  int
 	SendQueue       int

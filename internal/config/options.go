@@ -262,6 +262,11 @@ func (c *Config) options() []option {
 		{limits, "UNHIDRA_FIRMWARE_STORAGE", "", "4096",
 			"MiB of images, and of files to debug them, that the products and uploads of one user may have; a file counts " +
 				"once; 0: no limit", false, num(&c.FirmwareStorage, 0, 1<<30)},
+		{limits, "UNHIDRA_FIRMWARE_LINKS", "", "",
+			"where devices load firmware from: the URL of a CDN in front of this server, such as " +
+				"`https://cdn.example.org`; `s3`: the bucket of UNHIDRA_S3_URL, by presigned URLs, if devices reach it; empty: " +
+				"this server", false,
+			links(&c.FirmwareLinks)},
 		{limits, "UNHIDRA_FIRMWARE_RATE", "", "0",
 			"KiB a second that this server sends of firmware, in all downloads together; 0: no limit", false,
 			num(&c.FirmwareRate, 0, 1<<30)},

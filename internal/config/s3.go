@@ -34,6 +34,33 @@ func (s S3) complete() error {
 	return nil
 }
 
+// LinksS3 as FirmwareLinks has devices load firmware from the bucket of files.
+const LinksS3 = "s3"
+
+// links reads where devices load firmware from.
+func links(p *string) func(string) error {
+	return func(s string) error {
+		*p = strings.TrimSuffix(s, "/")
+		if s == "" || s == LinksS3 {
+			return nil
+		}
+		u, err := url.Parse(*p)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" ||
+			u.Fragment != "" {
+			return errors.New("is the URL of a CDN, such as https://cdn.example.org, or s3, or empty")
+		}
+		return nil
+	}
+}
+
+// completeLinks refuses links to a bucket that there is not.
+func (c Config) completeLinks() error {
+	if c.FirmwareLinks == LinksS3 && !c.S3.Enabled() {
+		return errors.New("UNHIDRA_FIRMWARE_LINKS=s3 needs UNHIDRA_S3_URL: files are in no bucket")
+	}
+	return nil
+}
+
 // Files returns the folder of files, which counts only on SQLite and without S3.
 func (c Config) Files() string { return filepath.Join(c.DataDir, "files") }
 

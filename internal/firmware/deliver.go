@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -18,12 +19,39 @@ import (
 // LinkLife is how long a link to an image is good for. It is longer than a slow download with pauses takes.
 const LinkLife = 6 * time.Hour
 
+// forAll is for whom a link is that a CDN may keep the answer of.
+const forAll = "all"
+
 // Link returns a URL by which a device, or whoever has it, may load a file for LinkLife. Only for what the caller
-// has found that it may load.
-func (s *Service) Link(hash, to string) string {
-	until := strconv.FormatInt(s.now().Add(LinkLife).Unix(), 10)
+// has found that it may load. By a CDN it is good for up to twice as long: all links to a file are the same for LinkLife,
+// so that a CDN, which keeps answers by their whole URL, loads it once.
+func (s *Service) Link(ctx context.Context, hash, to string) string {
+	base, end := s.URL(), s.now().Add(LinkLife)
+	switch {
+	case s.Direct != nil:
+		link, ok, err := s.Direct.Presign(ctx, hash, LinkLife)
+		if ok && err == nil {
+			return link
+		}
+		if err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "make no link to the bucket; the file goes by this server", "sha256", hash, "err", err)
+		}
+	case s.CDN != "":
+		base, to, end = s.CDN, forAll, end.Truncate(LinkLife).Add(LinkLife)
+	}
+	until := strconv.FormatInt(end.Unix(), 10)
 	q := url.Values{"until": {until}, "for": {to}, "sig": {s.signature(hash, until, to)}}
-	return s.URL() + httpx.ImagePath + hash + "?" + q.Encode()
+	return base + httpx.ImagePath + hash + "?" + q.Encode()
+}
+
+// keep says who may keep the answer to a request, and for how long: a CDN until the link ends.
+func (s *Service) keep(r *http.Request) string {
+	q := r.URL.Query()
+	end, err := strconv.ParseInt(q.Get("until"), 10, 64)
+	if q.Get("for") != forAll || err != nil {
+		return "private, max-age=31536000, immutable"
+	}
+	return fmt.Sprintf("public, max-age=%d, immutable", max(end-s.Now().Unix(), 0))
 }
 
 func (s *Service) signature(hash, until, to string) string {
@@ -66,7 +94,7 @@ func (s *Service) serveImage(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("ETag", `"`+hash+`"`)
-	h.Set("Cache-Control", "private, max-age=31536000, immutable")
+	h.Set("Cache-Control", s.keep(r))
 	http.ServeContent(w, r, "", b.Created, s.downloads.paced(r.Context(), file, addr))
 }
 

@@ -206,7 +206,7 @@ func (s *Service) deltaFor(
 	for _, found := range all {
 		if found.SHA256 != "" && found.Base == d.Report.SHA256 && found.Target == image && found.Format == delta.Format {
 			return &domain.FirmwareDelta{Format: found.Format, BaseSHA256: found.Base, FirmwareFile: domain.FirmwareFile{
-				SHA256: found.SHA256, Size: found.Size, URL: s.Link(found.SHA256, d.Device)}}, nil
+				SHA256: found.SHA256, Size: found.Size, URL: s.Link(ctx, found.SHA256, d.Device)}}, nil
 		}
 	}
 	return nil, nil

@@ -72,6 +72,12 @@ type Files interface {
 	Open(ctx context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error)
 }
 
+// Direct has files loaded from where they are.
+type Direct interface {
+	// Presign returns a URL that is good for some time; ok is false if there is none.
+	Presign(ctx context.Context, hash string, life time.Duration) (url string, ok bool, err error)
+}
+
 // Secrets tells whose an access token or the key of a device is.
 type Secrets interface {
 	Authenticate(ctx context.Context, secret string, from netip.Addr) (domain.Principal, error)
@@ -95,6 +101,8 @@ type Deps struct {
 	OfferKey crypto.Signer // signs offers; roots name its public half
 	LinkKey  []byte        // of the HMAC in links to images
 	URL      func() string // of this server, without a slash at its end
+	CDN      string        // of what is in front of it for images, without a slash at its end; empty: nothing
+	Direct   Direct        // nil: images are loaded from this server, or its CDN
 	Pace     Pace
 	Quota    int64 // bytes that files of one owner may have; 0: no limit
 	Audit    Recorder

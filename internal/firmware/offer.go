@@ -44,7 +44,8 @@ func (s *Service) Offer(ctx context.Context, to domain.OfferTo) (o domain.Firmwa
 	o.Manifest = to.Release.Manifest
 	for _, i := range to.Release.Images {
 		if i.SHA256 == to.Image {
-			o.Image = domain.FirmwareFile{SHA256: i.SHA256, Size: i.Size, URL: s.Link(i.SHA256, to.Device.Device)}
+			o.Image = domain.FirmwareFile{SHA256: i.SHA256, Size: i.Size,
+				URL: s.Link(ctx, i.SHA256, to.Device.Device)}
 		}
 	}
 	o.Delta, err = s.deltaFor(ctx, to.Product, to.Device, to.Image)

@@ -87,7 +87,7 @@ func (s *Service) releaseView(ctx context.Context, r domain.Release, deltas []do
 	for n, i := range r.Images {
 		v.Images[n] = FirmwareImageView{SHA256: i.SHA256, Size: i.Size, Chip: i.Chip, RevisionMin: i.RevisionMin,
 			RevisionMax: i.RevisionMax, SecureVersion: i.SecureVersion, ELF: i.ELF, HasELF: i.HasELF, Info: i.Info,
-			Deltas: patches(deltas, i.SHA256), URL: s.Link(i.SHA256, httpx.Principal(ctx).ID)}
+			Deltas: patches(deltas, i.SHA256), URL: s.Link(ctx, i.SHA256, httpx.Principal(ctx).ID)}
 	}
 	if e, err := manifest.Parse(r.Manifest); err == nil {
 		for _, sig := range e.Signatures {

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -120,6 +122,13 @@ func TestS3(t *testing.T) {
 		}
 		streams(t, objects)
 	})
+	t.Run("presigned", func(t *testing.T) {
+		objects, err := open(blob.S3Options{Bucket: bucket, Prefix: "links", Secret: secret})
+		if err != nil {
+			t.Fatal(err)
+		}
+		presigned(t, objects)
+	})
 	t.Run("no bucket", func(t *testing.T) {
 		if _, err := open(blob.S3Options{Bucket: "none", Secret: secret}); err == nil {
 			t.Error("a bucket that is not there was opened")
@@ -179,3 +188,58 @@ func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// presigned loads an object by its URL alone, as a device does: whole, and on from where it broke off.
+func presigned(t *testing.T, objects *blob.S3) {
+	t.Helper()
+	if err := objects.PutStream(t.Context(), "image", strings.NewReader("0123456789")); err != nil {
+		t.Fatal(err)
+	}
+	link, err := objects.Presign("image", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(link string, headers ...string) (status int, body, etag string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i+1 < len(headers); i += 2 {
+			req.Header.Set(headers[i], headers[i+1])
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(b), res.Header.Get("ETag")
+	}
+	status, body, etag := get(link)
+	if status != http.StatusOK || body != "0123456789" || !strings.HasPrefix(etag, `"`) {
+		t.Errorf("whole: %d %q, ETag %s", status, body, etag)
+	}
+	if status, body, _ = get(link, "Range", "bytes=4-"); status != http.StatusPartialContent || body != "456789" {
+		t.Errorf("the rest: %d %q", status, body)
+	}
+	if status, _, _ = get(link, "Range", "bytes=10-"); status != http.StatusRequestedRangeNotSatisfiable {
+		t.Errorf("beyond its end: %d", status)
+	}
+	soon, err := objects.Presign("image", time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, link := range map[string]string{
+		"another object": strings.Replace(link, "/image?", "/other?", 1),
+		"for longer":     strings.Replace(soon, "X-Amz-Expires=1&", "X-Amz-Expires=3600&", 1),
+		"unsigned":       link[:strings.IndexByte(link, '?')],
+	} {
+		if status, _, _ := get(link); status != http.StatusForbidden {
+			t.Errorf("%s: %d", what, status)
+		}
+	}
+}
