@@ -5,7 +5,8 @@ import { chromium } from 'playwright-core';
 export const shots = new URL('screenshots/', import.meta.url).pathname;
 export const password = 'an old song about rain';
 
-export function launch() {
+/** @param more arguments of the browser */
+export function launch(more = []) {
   mkdirSync(shots, { recursive: true });
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -17,6 +18,7 @@ export function launch() {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...more,
     ],
   });
 }

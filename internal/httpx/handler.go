@@ -188,7 +188,7 @@ func (h *handler) secure(w http.ResponseWriter, r *http.Request, m *request) {
 	head.Set("Cross-Origin-Opener-Policy", "same-origin")
 	head.Set("Cross-Origin-Resource-Policy", "same-origin")
 	head.Set("X-Frame-Options", "DENY")
-	head.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+	head.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(self), payment=(), usb=()")
 	head.Set("Content-Security-Policy", h.csp)
 	if h.Proxies.HTTPS(r) {
 		hsts := "max-age=31536000"

@@ -3,7 +3,7 @@
 
 import { storage } from '../platform/storage.svelte';
 import type { Notifications } from '../view/port';
-import { plain } from '../view/room/markdown';
+import { gist } from '../view/files/gist';
 import { badgeOf, Favicon, titleOf } from './favicon';
 import type { Message } from '../view/types';
 
@@ -57,7 +57,7 @@ export class Alerts implements Notifications {
   /** Shows a message that its reader has not seen. */
   tell(title: string, m: Message): void {
     if (this.permission !== 'on') return;
-    const n = this.#show(title, { body: plain(m.text).slice(0, 200), tag: m.room });
+    const n = this.#show(title, { body: gist(m).slice(0, 200), tag: m.room });
     if (!n) return;
     n.onclick = () => {
       focus();

@@ -7,7 +7,9 @@ import { storage } from '../platform/storage.svelte';
 import type * as port from '../view/port';
 import type { Me, Message, Profile, RoomRequest, RoomState, Status } from '../view/types';
 import { Alerts } from './alerts.svelte';
+import type { Files } from '../view/filesport';
 import type { Firmware } from '../view/firmwareport';
+import type { PostedFiles } from './files';
 import { Fleet, type Came, type Readings } from './fleet.svelte';
 import { Link } from './link.svelte';
 import { Outbox } from './outbox';
@@ -16,7 +18,7 @@ import { Requests } from './requests.svelte';
 import { RoomApi } from './roomapi';
 import { Rooms } from './rooms.svelte';
 import { DeviceSettings } from './settings.svelte';
-import { unsentOf } from './unsent';
+import { unsentOf, uploadKeys } from './unsent';
 
 interface Hello {
   me: Me;
@@ -41,6 +43,8 @@ export class SignedIn implements port.App {
   readonly #outbox: Outbox;
   readonly #leave: () => Promise<void>;
   #textLimit = $state(16384);
+  #files: Promise<PostedFiles> | undefined;
+  #loaded: PostedFiles | undefined;
 
   constructor(api: Api<Me>, me: Me, server: port.Server, words: (err: unknown) => string, leave: () => Promise<void>) {
     this.#account = api;
@@ -49,7 +53,10 @@ export class SignedIn implements port.App {
     this.link = new Link(api, {
       hello: (data) => this.#hello(data as Hello),
       frames: (frames) => this.#frames(frames),
-      live: () => this.#outbox.flushAll(),
+      live: () => {
+        this.#outbox.flushAll();
+        this.#loaded?.resume();
+      },
     });
     const request = <T>(type: string, data: unknown) => this.link.request<T>(type, data);
     this.people = new People(me, request);
@@ -82,8 +89,21 @@ export class SignedIn implements port.App {
     return new made.Firmware(this.#account);
   }
 
+  files(): Promise<Files> {
+    this.#files ??= import('./files').then(
+      (made) => (this.#loaded = new made.PostedFiles(this.#account, this.rooms, this.me.id)),
+    );
+    this.#files.catch(() => (this.#files = undefined)); // offline: the next one tries again
+    return this.#files;
+  }
+
+  get uploads() {
+    return storage.keys(uploadKeys(this.me.id)).length > 0;
+  }
+
   /** Lets go of everything: somebody signed out. */
   close(): void {
+    this.#loaded?.close();
     this.link.close();
     this.rooms.close();
     this.people.close();

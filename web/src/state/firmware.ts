@@ -1,6 +1,8 @@
 // Products, releases and images of firmware, asked for by REST.
 
-import type { Api } from '../net/api';
+import { Refusal, type Api } from '../net/api';
+import { sendParts } from '../net/parts';
+import { passing } from '../net/put';
 import { sha256 } from '../platform/hash';
 import type * as port from '../view/firmwareport';
 import type { PageOf } from '../view/port';
@@ -117,16 +119,30 @@ export class Firmware implements port.Firmware {
     const uploads = `${productPath(product)}/uploads`;
     // What a lost connection or a reload left behind goes on where it was.
     const known = (await this.#api.call<{ items: Known[] }>('GET', uploads)).items;
-    let upload: port.Upload =
+    const upload: port.Upload =
       known.find((u) => u.sha256 === hash && u.kind === kind) ??
       (await this.#api.call<port.Upload>('POST', uploads, { kind, size: file.size, sha256: hash }));
-    sent(upload.received);
-    while (upload.received < file.size) {
-      const next = file.slice(upload.received, upload.received + part, 'application/octet-stream');
-      upload = await this.#api.call('PUT', `${uploadPath(upload.id)}/parts/${upload.received}`, next);
-      sent(upload.received);
-    }
-    return this.#api.call('POST', `${uploadPath(upload.id)}/complete`);
+    const [from, path] = [upload.received, uploadPath(upload.id)];
+    let last = -1;
+    const put = async (n: number, bytes: Blob) => {
+      const again = n === last;
+      last = n;
+      try {
+        await this.#api.call('PUT', `${path}/parts/${from + n * part}`, bytes);
+      } catch (err) {
+        // Only the answer was lost, and the part is there.
+        if (!again || !(err instanceof Refusal) || err.code !== 'upload_offset') throw err;
+      }
+    };
+    await sendParts(file.slice(from), {
+      part,
+      atOnce: 1, // the server takes them in order
+      put,
+      sent: (bytes) => sent(from + bytes),
+      passing,
+      wait: (ms) => new Promise((done) => setTimeout(done, ms)),
+    });
+    return this.#api.call('POST', `${path}/complete`);
   }
 
   forgetUpload(id: string): Promise<void> {

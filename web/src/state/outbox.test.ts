@@ -10,6 +10,7 @@ const me: User = { id: 'usr_1', kind: 'user', username: 'ann', display_name: 'An
 interface Asked {
   key: string;
   text: string;
+  files?: string[];
 }
 
 /** A server that answers as the test says. */
@@ -164,6 +165,18 @@ test('a message that the browser has no space for is sent, and once', async () =
   o.flushAll();
   await settle();
   expect(server.asked.length).toBe(1);
+});
+
+test('the files of a message go with it, by their numbers, after a reload too', async () => {
+  server.live = false;
+  const file = { id: 'fil_1', name: 'plan.pdf', size: 9, type: 'application/pdf' };
+  outbox().add('room_1', '', undefined, [file]);
+  const o = outbox();
+  expect(o.of('room_1').map((p) => p.message.files)).toEqual([[file]]);
+  server.live = true;
+  o.flushAll();
+  await settle();
+  expect(server.asked.map((a) => a.files)).toEqual([['fil_1']]);
 });
 
 test('what an earlier version kept in one entry is taken over', () => {

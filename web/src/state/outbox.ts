@@ -5,8 +5,9 @@
 import { Lost } from '../net/connection';
 import { Refusal } from '../net/api';
 import type { Store } from '../platform/storage.svelte';
+import { gist } from '../view/files/gist';
 import type { Pending } from '../view/room/lines';
-import type { Message, User } from '../view/types';
+import type { FileView, Message, User } from '../view/types';
 import { outboxKeys } from './unsent';
 
 interface Kept {
@@ -15,6 +16,7 @@ interface Kept {
   text: string;
   at: string;
   reply_to?: Message['reply_to'];
+  files?: readonly FileView[];
   failed?: string;
 }
 
@@ -96,10 +98,14 @@ export class Outbox {
       .map((k) => ({ message: this.#message(k), state: k.failed === undefined ? 'pending' : 'failed', why: k.failed }));
   }
 
-  add(room: string, text: string, replyTo?: Message): void {
+  add(room: string, text: string, replyTo?: Message, files?: readonly FileView[]): void {
     this.#last = Math.max(Date.now(), this.#last + 1); // the order outlives the page
     const k: Kept = { room, key: newKey(this.#last), text, at: new Date(this.#last).toISOString() };
-    if (replyTo) k.reply_to = { seq: replyTo.seq, sender: replyTo.sender, excerpt: replyTo.text.slice(0, 200) };
+    if (replyTo) {
+      const excerpt = (replyTo.text || gist(replyTo)).slice(0, 200);
+      k.reply_to = { seq: replyTo.seq, sender: replyTo.sender, excerpt };
+    }
+    if (files?.length) k.files = files;
     this.#waiting.push(k);
     this.#keep(k);
     void this.flush(room);
@@ -155,6 +161,7 @@ export class Outbox {
         key: k.key,
         text: k.text,
         ...(k.reply_to && { reply_to: k.reply_to.seq }),
+        ...(k.files && { files: k.files.map((f) => f.id) }),
       });
       if (this.#find(k.key)) this.#sent.set(k.key, { ...k, seq }); // the event may have been faster
       this.#done(k);
@@ -182,6 +189,7 @@ export class Outbox {
       text: k.text,
       at: k.at,
       ...(k.reply_to && { reply_to: k.reply_to }),
+      ...(k.files && { files: [...k.files] }),
     };
   }
 

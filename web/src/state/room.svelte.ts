@@ -5,7 +5,7 @@ import type { Api } from '../net/api';
 import type { Store } from '../platform/storage.svelte';
 import type { PageOf, RoomModel } from '../view/port';
 import type { Pending } from '../view/room/lines';
-import type { Event, Me, Member, Message, RoomState, User } from '../view/types';
+import type { Event, FileView, Me, Member, Message, RoomState, User } from '../view/types';
 import type { Outbox } from './outbox';
 import * as win from './window';
 import { draftKeys } from './unsent';
@@ -196,8 +196,8 @@ export class OpenRoom implements RoomModel {
     this.#window = win.trim(this.#window, keepLeast);
   }
 
-  send(text: string, replyTo?: Message): void {
-    this.#a.outbox.add(this.id, text, replyTo);
+  send(text: string, replyTo?: Message, files?: readonly FileView[]): void {
+    this.#a.outbox.add(this.id, text, replyTo, files);
   }
   retry(key: string): void {
     this.#a.outbox.retry(key);

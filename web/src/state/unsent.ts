@@ -1,17 +1,19 @@
-// What somebody has written that only this browser has: drafts, and messages on
-// their way. Of several people at one browser, each has their own.
+// What somebody has written that only this browser has: drafts, messages on their
+// way, and files that no message has yet. Of several people at one browser, each has their own.
 
 import type { Store } from '../platform/storage.svelte';
 
 export const outboxKeys = (user: string): string => `unhidra.outbox.${user}.`;
 export const draftKeys = (user: string): string => `unhidra.draft.${user}.`;
+export const uploadKeys = (user: string): string => `unhidra.upload.${user}.`;
 
 const kept = (store: Store, user: string): string[] => [
   ...store.keys(outboxKeys(user)),
   ...store.keys(draftKeys(user)),
+  ...store.keys(uploadKeys(user)),
 ];
 
-/** How many drafts and messages of a user are only here. */
+/** How many drafts, messages and files of a user are only here. */
 export const unsentOf = (store: Store, user: string): number => kept(store, user).length;
 
 /** Forgets them: whoever comes next to this browser must not find them. */

@@ -3,12 +3,14 @@
 
 import { getContext, setContext } from 'svelte';
 import type { Administration } from './adminport';
+import type { Files } from './filesport';
 import type { Firmware } from './firmwareport';
 import type { Fleet } from './fleetport';
 import type { Pending } from './room/lines';
 import type {
   Ban,
   Event,
+  FileView,
   Invite,
   KeepOf,
   Me,
@@ -196,7 +198,7 @@ export interface RoomModel {
   latest(): Promise<void>;
   around(seq: number): Promise<void>;
   retryLoad(): void;
-  send(text: string, replyTo?: Message): void;
+  send(text: string, replyTo?: Message, files?: readonly FileView[]): void;
   retry(key: string): void;
   discard(key: string): void;
   edit(seq: number, text: string): Promise<void>;
@@ -323,6 +325,10 @@ export interface App {
   readonly fleet: Fleet;
   /** loaded when it is asked for first */
   firmware(): Promise<Firmware>;
+  /** the same */
+  files(): Promise<Files>;
+  /** whether there may be files that no message has yet */
+  readonly uploads: boolean;
   /** how many drafts and messages on their way only this browser has */
   unsent(): number;
   /** ends the session, and forgets what is unsent */

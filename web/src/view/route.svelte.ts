@@ -15,9 +15,9 @@ export type Route =
   | { page: 'join'; code: string }
   | { page: 'nothing' };
 
-export type Panel = 'members' | 'search' | 'details';
+export type Panel = 'members' | 'search' | 'details' | 'files';
 
-const panels: readonly string[] = ['members', 'search', 'details'];
+const panels: readonly string[] = ['members', 'search', 'details', 'files'];
 export const settingsPages = [
   'profile',
   'status',

@@ -29,6 +29,23 @@ export interface Message {
   reactions?: Reaction[];
   /** number of the last event that changed them */
   reactions_seq?: number;
+  files?: FileView[];
+}
+/** A file of a message. */
+export interface FileView {
+  id: string;
+  name: string;
+  /** bytes */
+  size: number;
+  /** media type, from its content */
+  type: string;
+  /** pixels, of pictures and films */
+  width?: number;
+  height?: number;
+  duration_ms?: number;
+  thumbnail?: { width: number; height: number };
+  /** it was deleted before the message */
+  gone?: boolean;
 }
 /** an emoji that users gave to a message */
 export interface Reaction {

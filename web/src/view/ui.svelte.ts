@@ -1,10 +1,11 @@
 import type { Toast } from './kit/Toasts.svelte';
-import type { RoomState, User } from './types';
+import type { FileView, RoomState, User } from './types';
 
 /** A dialog that is open, with what it is about. */
 export type Opened =
   | { name: 'switcher' | 'create' | 'browse' | 'direct' | 'keys' | 'requests' }
   | { name: 'add-people'; room: RoomState }
+  | { name: 'gallery'; pictures: readonly FileView[]; at: number }
   | {
       name: 'confirm';
       title: string;

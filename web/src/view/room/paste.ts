@@ -11,14 +11,19 @@ export function insert(box: HTMLTextAreaElement, text: string): void {
 /**
  * Pastes text as a message may have it, and no more than fits into limit bytes:
  * a text of megabytes would keep the page busy before the server refuses it. Says
- * what was left out, and that pictures and files cannot be sent.
+ * what was left out. Files are taken where there is no text, which programs copy
+ * together with a picture of it.
  */
-export function paste(e: ClipboardEvent, limit: number): void {
+export function paste(e: ClipboardEvent, limit: number, take: (files: File[]) => void = refuse): void {
   const box = e.currentTarget;
   const data = e.clipboardData;
   if (!data || !(box instanceof HTMLTextAreaElement)) return;
   const text = data.getData('text/plain');
-  if (!text) return void (data.files.length && refuseFiles(e));
+  if (!text && data.files.length) {
+    e.preventDefault();
+    return take([...data.files]);
+  }
+  if (!text) return;
   const around = box.value.slice(0, box.selectionStart) + box.value.slice(box.selectionEnd);
   const whole = clean(text.slice(0, 2 * limit));
   const fits = cut(whole, limit - bytesOf(around));
@@ -28,8 +33,4 @@ export function paste(e: ClipboardEvent, limit: number): void {
   if (fits.length < whole.length || text.length > 2 * limit) overlay.say(t('composer.cut', { count: limit }), true);
 }
 
-/** Keeps the browser from opening a file that is dropped on the page, and says why nothing happens. */
-export function refuseFiles(e: ClipboardEvent | DragEvent): void {
-  e.preventDefault();
-  overlay.say(t('composer.no-files'), true);
-}
+const refuse = () => overlay.say(t('composer.no-files'), true);

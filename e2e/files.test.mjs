@@ -1,0 +1,376 @@
+// People send pictures and files: pasted, dropped, chosen and spoken; by pointer, by keyboard alone and on a phone.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { accessible, accessibleEverywhere } from './axe.mjs';
+import { composer, launch, password, shot, visitor } from './people.mjs';
+import { Server } from './server.mjs';
+
+const server = new Server({ UNHIDRA_CAPTCHA: 'off' });
+let browser;
+const people = {};
+const tokens = {};
+let room;
+
+async function call(who, method, path, body) {
+  const answer = await fetch(`${server.url}/api/v1${path}`, {
+    method,
+    headers: { 'Content-Type': 'application/json', ...(tokens[who] && { Authorization: `Bearer ${tokens[who]}` }) },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  assert.ok(answer.ok, `${method} ${path}: ${answer.status}`);
+  return answer.status === 204 ? undefined : answer.json();
+}
+
+async function signIn(page, name) {
+  await page.goto(server.url);
+  await page.getByLabel('Username or e-mail').fill(name);
+  await page.getByRole('textbox', { name: 'Passphrase' }).fill(password);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByRole('link', { name: /Workshop/ }).click();
+  await composer(page).waitFor();
+}
+
+before(async () => {
+  await server.start();
+  browser = await launch(['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']);
+  for (const [name, display] of [
+    ['ann', 'Ann'],
+    ['bob', 'Bob'],
+  ]) {
+    const made = await call('', 'POST', '/auth/register', { username: name, display_name: display, password });
+    tokens[name] = made.access_token;
+  }
+  room = await call('ann', 'POST', '/rooms', { kind: 'public', name: 'Workshop' });
+  await call('bob', 'POST', `/rooms/${room.id}/join`);
+  for (let i = 0; i < 30; i++)
+    await call('bob', 'POST', `/rooms/${room.id}/messages`, { key: `k${i}`, text: `line ${i}` });
+  const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+  for (const name of ['ann', 'bob']) {
+    people[name] = await visitor(browser, name === 'bob' ? phone : {});
+    await signIn(people[name], name);
+  }
+});
+
+after(async () => {
+  await browser?.close();
+  await server.close();
+});
+
+function story(name, fn) {
+  test(name, async () => {
+    try {
+      await fn(people);
+    } catch (err) {
+      for (const who of Object.keys(people)) {
+        await shot(people[who], `failed-${who}`);
+        console.log(who, await people[who].locator('body').ariaSnapshot());
+      }
+      throw err;
+    }
+  });
+}
+
+/** A picture of its own: a view of hills, drawn by the page. */
+const draw = (page, width, height, hue) =>
+  page.evaluate(
+    async ([w, h, hue]) => {
+      const canvas = new OffscreenCanvas(w, h);
+      const c = canvas.getContext('2d');
+      const sky = c.createLinearGradient(0, 0, 0, h);
+      sky.addColorStop(0, `hsl(${hue} 60% 75%)`);
+      sky.addColorStop(1, `hsl(${hue + 40} 80% 90%)`);
+      c.fillStyle = sky;
+      c.fillRect(0, 0, w, h);
+      for (let layer = 0; layer < 4; layer++) {
+        c.fillStyle = `hsl(${hue + 20} 30% ${60 - layer * 13}%)`;
+        c.beginPath();
+        c.moveTo(0, h);
+        for (let x = 0; x <= w; x += 8)
+          c.lineTo(x, h * (0.45 + layer * 0.14) + Math.sin(x / (w / 9) + layer * 2) * h * 0.06);
+        c.lineTo(w, h);
+        c.fill();
+      }
+      const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: 'image/jpeg', quality: 0.9 })).arrayBuffer());
+      return [...bytes];
+    },
+    [width, height, hue],
+  );
+
+/** Gives files to the page as pasting or dropping does. */
+const give = (target, how, files) =>
+  target.evaluate(
+    (node, { how, files }) => {
+      const data = new DataTransfer();
+      for (const f of files) data.items.add(new File([new Uint8Array(f.bytes)], f.name, { type: f.type }));
+      if (how === 'paste')
+        node.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+      else
+        for (const type of how)
+          node.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+    },
+    { how, files },
+  );
+
+const picture = async (page, name, width, height, hue) => ({
+  name,
+  type: 'image/jpeg',
+  bytes: await draw(page, width, height, hue),
+});
+const text = (name, size, type = 'text/plain') => ({ name, type, bytes: Array(size).fill(97) });
+
+const tray = (page) => page.getByRole('list', { name: 'Attached files' });
+const chip = (page, name) => tray(page).getByRole('listitem').filter({ hasText: name });
+const opens = (page, name) => page.getByRole('log').getByRole('button', { name: `Open ${name}`, exact: true });
+const send = (page) => page.getByRole('button', { name: 'Send', exact: true });
+const ready = (page, name) => chip(page, name).getByRole('button', { name: `Remove ${name}` }).waitFor();
+const said = (page, words) => page.getByRole('log').getByText(words, { exact: true });
+const gallery = (page) => page.getByRole('dialog');
+
+story('a pasted screenshot is a message at once, with its place kept', async ({ ann, bob }) => {
+  await composer(ann).focus();
+  await give(composer(ann), 'paste', [await picture(ann, 'hills.jpg', 1600, 900, 200)]);
+  await ready(ann, 'hills.jpg');
+  await accessible(ann, 'files-tray');
+  await composer(ann).fill('the view from here');
+  await ann.keyboard.press('Enter');
+  await tray(ann).waitFor({ state: 'detached' });
+  const shown = opens(bob, 'hills.jpg').getByRole('img', { name: 'hills.jpg' });
+  await shown.waitFor();
+  await bob.waitForFunction(() => [...document.querySelectorAll('article img[alt="hills.jpg"]')].some((i) => i.naturalWidth));
+  const { width, height } = await shown.boundingBox();
+  assert.ok(Math.abs(width / height - 16 / 9) < 0.03, `${width} by ${height}`);
+  assert.match(await shown.getAttribute('src'), /\/(thumbnail|content)\?/);
+  await said(bob, 'the view from here').waitFor();
+  assert.equal(await composer(ann).inputValue(), '');
+});
+
+story('files that are dropped anywhere are held above the whole room, and go together', async ({ ann, bob }) => {
+  const log = ann.getByRole('log');
+  const files = [
+    await picture(ann, 'north.jpg', 800, 600, 20),
+    await picture(ann, 'east.jpg', 600, 800, 90),
+    await picture(ann, 'south.jpg', 900, 300, 150),
+    await picture(ann, 'west.jpg', 700, 700, 280),
+    text('plan of the whole year.txt', 12_345),
+  ];
+  await give(log, ['dragenter', 'dragover'], files);
+  await ann.getByText('Drop files to send them to #Workshop').waitFor();
+  await shot(ann, 'files-drop');
+  await give(log, ['drop'], files);
+  await ann.getByText('Drop files to send them').waitFor({ state: 'detached' });
+  for (const f of files) await ready(ann, f.name);
+  await send(ann).click();
+  await opens(bob, 'west.jpg').waitFor();
+  assert.equal(await bob.getByRole('list', { name: '4 pictures' }).getByRole('listitem').count(), 4);
+  const download = bob.waitForEvent('download');
+  await bob.getByRole('log').getByRole('link', { name: /plan of the whole year/ }).tap();
+  assert.equal((await download).suggestedFilename(), 'plan of the whole year.txt');
+  await accessibleEverywhere(ann, 'files-room');
+  await shot(bob, 'phone-files');
+});
+
+story('the gallery is left and walked by keyboard, and gives the focus back', async ({ ann }) => {
+  await opens(ann, 'north.jpg').focus();
+  await ann.keyboard.press('Enter');
+  await gallery(ann).getByRole('heading', { name: 'north.jpg' }).waitFor();
+  await ann.waitForFunction(() => document.querySelector('dialog img.loaded'));
+  await accessible(ann, 'gallery');
+  await ann.keyboard.press('ArrowRight');
+  await gallery(ann).getByRole('heading', { name: 'east.jpg' }).waitFor();
+  await gallery(ann).getByText('2 of 4').waitFor();
+  await ann.keyboard.press('ArrowLeft');
+  await ann.keyboard.press('ArrowLeft');
+  await gallery(ann).getByRole('heading', { name: 'west.jpg' }).waitFor();
+  const scale = () => gallery(ann).locator('.picture').evaluate((p) => new DOMMatrix(getComputedStyle(p).transform).a);
+  await ann.keyboard.press('+');
+  assert.ok((await scale()) > 1.4);
+  await ann.keyboard.press('0');
+  assert.equal(await scale(), 1);
+  const stage = await gallery(ann).locator('.stage').boundingBox();
+  await ann.mouse.move(stage.x + stage.width / 2, stage.y + stage.height / 2);
+  await ann.mouse.wheel(0, -400);
+  await ann.waitForFunction(() => !/scale\(1\)/.test(document.querySelector('dialog .picture').style.transform));
+  await ann.keyboard.press('Escape');
+  await gallery(ann).waitFor({ state: 'detached' });
+  assert.ok(await opens(ann, 'north.jpg').evaluate((b) => b === document.activeElement), 'the focus came back');
+
+  await opens(ann, 'north.jpg').click();
+  await gallery(ann).waitFor();
+  await ann.goBack();
+  await gallery(ann).waitFor({ state: 'detached' });
+  await composer(ann).waitFor();
+});
+
+story('fingers swipe and pinch pictures', async ({ bob }) => {
+  await opens(bob, 'north.jpg').tap();
+  await gallery(bob).getByRole('heading', { name: 'north.jpg' }).waitFor();
+  await bob.waitForFunction(() => document.querySelector('dialog img.loaded'));
+  await shot(bob, 'phone-gallery');
+  const finger = await bob.context().newCDPSession(bob);
+  const touch = (type, ...touchPoints) =>
+    finger.send('Input.dispatchTouchEvent', { type, touchPoints: touchPoints.map(([x, y, id]) => ({ x, y, id })) });
+  await touch('touchStart', [300, 400, 1]);
+  for (const x of [250, 200, 150]) await touch('touchMove', [x, 400, 1]);
+  await touch('touchEnd');
+  await gallery(bob).getByRole('heading', { name: 'east.jpg' }).waitFor();
+  await touch('touchStart', [170, 400, 1], [220, 400, 2]);
+  for (const by of [20, 40, 60]) await touch('touchMove', [170 - by, 400, 1], [220 + by, 400, 2]);
+  await touch('touchEnd');
+  const zoomed = await gallery(bob)
+    .locator('.picture')
+    .evaluate((p) => new DOMMatrix(getComputedStyle(p).transform).a);
+  assert.ok(zoomed > 2, `two fingers made it ${zoomed} times as large`);
+  await bob.getByRole('button', { name: 'Close' }).tap();
+  await gallery(bob).waitFor({ state: 'detached' });
+});
+
+story('a message waits for its files, and a file that fails keeps nothing else', async ({ ann, bob }) => {
+  let go;
+  const held = new Promise((done) => (go = done));
+  await ann.route('**/parts/*', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await give(composer(ann), 'paste', [text('slow.txt', 40_000)]);
+  await chip(ann, 'slow.txt').getByRole('progressbar').waitFor();
+  await composer(ann).fill('with the list');
+  await ann.keyboard.press('Enter');
+  await ann.getByText(/will be sent when the upload is done/).waitFor();
+  await accessibleEverywhere(ann, 'files-held');
+  assert.equal(await ann.getByRole('log').getByText('with the list').count(), 0);
+  go();
+  await said(bob, 'with the list').waitFor();
+  await bob.getByRole('link', { name: /slow\.txt/ }).waitFor();
+  await ann.unroute('**/parts/*');
+
+  await ann.route('**/api/v1/files', (route) =>
+    route.request().postDataJSON()?.name === 'bad.txt'
+      ? route.fulfill({ status: 413, json: { kind: 'too_large', code: 'file_too_large', detail: 'a file may have 1 kB' } })
+      : route.continue(),
+  );
+  await give(composer(ann), 'paste', [text('bad.txt', 10), text('good.txt', 10)]);
+  await chip(ann, 'bad.txt').getByText('Upload failed').waitFor();
+  await ready(ann, 'good.txt');
+  await accessibleEverywhere(ann, 'files-failed');
+  await send(ann).click();
+  await bob.getByRole('link', { name: /good\.txt/ }).waitFor();
+  await ann.unroute('**/api/v1/files');
+  await chip(ann, 'bad.txt').getByRole('button', { name: 'Retry upload of bad.txt' }).click();
+  await ready(ann, 'bad.txt');
+  await chip(ann, 'bad.txt').getByRole('button', { name: 'Remove bad.txt' }).click();
+  await tray(ann).waitFor({ state: 'detached' });
+  assert.ok(await composer(ann).evaluate((box) => box === document.activeElement), 'the focus is not lost');
+});
+
+story('an upload that a reload cut off goes on where it was', async ({ ann, bob }) => {
+  const large = { name: 'recording.bin', mimeType: 'application/octet-stream', buffer: Buffer.alloc(17 << 20, 'unhidra') };
+  const parts = [];
+  ann.on('request', (r) => r.method() === 'PUT' && parts.push(r.url().split('/').at(-1)));
+  await ann.route('**/parts/2', (route) => route.abort());
+  const choose = async (open) => {
+    const chooser = ann.waitForEvent('filechooser');
+    await open();
+    await (await chooser).setFiles(large);
+  };
+  await choose(async () => {
+    await ann.getByRole('button', { name: 'Add files' }).click();
+    await ann.getByRole('menuitem', { name: 'Upload files' }).click();
+  });
+  await ann.waitForResponse((r) => r.url().endsWith('/parts/1') && r.status() === 204);
+  await ann.waitForResponse((r) => r.url().endsWith('/parts/0') && r.status() === 204).catch(() => {});
+  await ann.reload();
+  await ann.unroute('**/parts/2');
+  await chip(ann, 'recording.bin').getByText('Interrupted').waitFor();
+  await shot(ann, 'files-again');
+  parts.length = 0;
+  await choose(() => ann.getByRole('button', { name: /Choose recording\.bin again/ }).click());
+  await chip(ann, 'recording.bin').getByText('Interrupted').waitFor({ state: 'detached' });
+  await ready(ann, 'recording.bin');
+  assert.deepEqual(parts, ['2']);
+  await send(ann).click();
+  await bob.getByRole('link', { name: /recording\.bin/ }).waitFor();
+});
+
+story('a voice message is recorded with a meter, and played', async ({ ann, bob }) => {
+  await ann.getByRole('button', { name: 'Add files' }).click();
+  await ann.getByRole('menuitem', { name: 'Record a voice message' }).click();
+  const recorder = ann.getByRole('group', { name: 'Voice message' });
+  await recorder.getByText('0:02').waitFor();
+  await shot(ann, 'files-voice');
+  await recorder.getByRole('button', { name: 'Done' }).click();
+  await chip(ann, /Voice message/).getByRole('button', { name: /Remove/ }).waitFor();
+  await send(ann).click();
+  const sound = bob.locator('article audio').last();
+  await sound.waitFor();
+  await bob.waitForFunction(() => [...document.querySelectorAll('article audio')].at(-1)?.readyState >= 1);
+  await accessible(bob, 'phone-voice');
+});
+
+story('by keyboard alone one adds a file, and opens a picture of a message', async ({ ann }) => {
+  await composer(ann).focus();
+  await ann.keyboard.press('Shift+Tab');
+  const chooser = ann.waitForEvent('filechooser');
+  await ann.keyboard.press('Enter');
+  await ann.getByRole('menuitem', { name: 'Upload files' }).waitFor();
+  await ann.keyboard.press('Enter');
+  const buffer = Buffer.from((await picture(ann, '', 500, 400, 310)).bytes);
+  await (await chooser).setFiles([
+    { name: 'note.txt', mimeType: 'text/plain', buffer: Buffer.from('note') },
+    { name: 'dusk.jpg', mimeType: 'image/jpeg', buffer },
+  ]);
+  await ready(ann, 'note.txt');
+  await ready(ann, 'dusk.jpg');
+  await composer(ann).focus();
+  await ann.keyboard.press('Enter');
+  await opens(ann, 'dusk.jpg').waitFor();
+  await ann.getByRole('log').getByText('Sending').first().waitFor({ state: 'detached' });
+  await ann.getByRole('article').filter({ has: opens(ann, 'dusk.jpg') }).focus();
+  const there = () => opens(ann, 'dusk.jpg').evaluate((b) => b === document.activeElement);
+  for (let i = 0; i < 8 && !(await there()); i++) await ann.keyboard.press('Tab');
+  await ann.keyboard.press('Enter');
+  await gallery(ann).getByRole('heading', { name: 'dusk.jpg' }).waitFor();
+  await ann.keyboard.press('Escape');
+  await gallery(ann).waitFor({ state: 'detached' });
+});
+
+story('the files of a room are listed, found by name, and shown where they were sent', async ({ ann, bob }) => {
+  await ann.getByRole('button', { name: 'Files', exact: true }).click();
+  const panel = ann.getByRole('complementary', { name: 'Files' });
+  const items = panel.getByRole('list', { name: 'Files' }).getByRole('listitem');
+  await items.filter({ hasText: 'note.txt' }).waitFor();
+  await accessibleEverywhere(ann, 'files-panel');
+  await panel.getByText('Pictures', { exact: true }).click();
+  await items.filter({ hasText: 'note.txt' }).waitFor({ state: 'detached' });
+  assert.equal(await items.count(), 6);
+  await panel.getByRole('searchbox').fill('north');
+  await items.filter({ hasText: 'east.jpg' }).waitFor({ state: 'detached' });
+  await items.filter({ hasText: 'north.jpg' }).waitFor();
+  await panel.getByRole('link', { name: 'Show north.jpg in room' }).click();
+  await ann.waitForFunction(() => document.activeElement?.matches('article'));
+  await panel.getByRole('searchbox').fill('nothing is called so');
+  await panel.getByText('No files found').waitFor();
+  await shot(ann, 'files-none');
+
+  await bob.getByRole('button', { name: 'Room details' }).tap();
+  await bob.getByRole('link', { name: 'Files' }).tap();
+  await bob.getByRole('complementary', { name: 'Files' }).getByText('note.txt').waitFor();
+  await shot(bob, 'phone-files-panel');
+  await bob.goBack();
+  await bob.goBack();
+});
+
+story('a message that is deleted takes its pictures along', async ({ ann, bob }) => {
+  await ann.keyboard.press('Escape');
+  const list = (q) => call('bob', 'GET', `/rooms/${room.id}/files?q=${q}`);
+  const [{ file }] = (await list('north')).items;
+  const { links } = await call('bob', 'POST', '/files/links', { files: [file.id] });
+  assert.equal((await fetch(server.url + links[file.id].content)).status, 200);
+  await ann.getByRole('article').filter({ has: opens(ann, 'north.jpg') }).focus();
+  await ann.keyboard.press('Delete');
+  await ann.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await opens(ann, 'north.jpg').waitFor({ state: 'detached' });
+  assert.deepEqual((await list('north')).items, []);
+  assert.equal((await fetch(server.url + links[file.id].content)).status, 404);
+  assert.equal(ann.broken, undefined);
+  assert.equal(bob.broken, undefined);
+});

@@ -1,0 +1,66 @@
+// Sends bytes and tells how many have left, which fetch cannot.
+
+import type { Me } from '../view/types';
+import { Refusal, Unreachable, type Api, type Problem } from './api';
+
+const quiet = 60_000; // milliseconds without a byte, after which the way is taken to be lost
+
+interface Put {
+  left: (bytes: number) => void;
+  signal: AbortSignal;
+}
+
+/** Puts bytes as whoever is signed in. Fails like Api.call, and with the signal's reason if it is cancelled. */
+export async function put(api: Api<Me>, path: string, body: Blob, o: Put): Promise<void> {
+  try {
+    await send(path, body, await api.token(), o);
+  } catch (err) {
+    if (!(err instanceof Refusal) || err.status !== 401) throw err;
+    await send(path, body, await api.token(true), o);
+  }
+}
+
+function send(path: string, body: Blob, token: string, { left, signal }: Put): Promise<void> {
+  const x = new XMLHttpRequest();
+  const cancel = () => x.abort();
+  let silence: ReturnType<typeof setTimeout>;
+  const heard = () => {
+    clearTimeout(silence);
+    silence = setTimeout(cancel, quiet);
+  };
+  const done = new Promise<void>((resolve, reject) => {
+    signal.throwIfAborted();
+    x.upload.onprogress = (e) => (heard(), left(e.loaded));
+    x.onload = () => (x.status >= 200 && x.status < 300 ? resolve() : reject(refusalOf(x)));
+    x.onerror = () => reject(new Unreachable(''));
+    x.onabort = () => reject(signal.aborted ? (signal.reason as Error) : new Unreachable(''));
+    x.open('PUT', `/api/v1${path}`);
+    x.setRequestHeader('Authorization', `Bearer ${token}`);
+    x.setRequestHeader('Content-Type', 'application/octet-stream');
+    signal.addEventListener('abort', cancel);
+    heard();
+    x.send(body);
+  });
+  return done.finally(() => {
+    clearTimeout(silence);
+    signal.removeEventListener('abort', cancel);
+  });
+}
+
+function refusalOf(x: XMLHttpRequest): Refusal {
+  let problem: Problem = {};
+  try {
+    problem = JSON.parse(x.responseText) as Problem;
+  } catch {
+    // a proxy's own page
+  }
+  return new Refusal(x.status, problem, Number(x.getResponseHeader('Retry-After') ?? 0));
+}
+
+/** Seconds that a server in trouble wants to be left alone, if a failure may pass by itself. */
+export function passing(err: unknown): number | undefined {
+  if (err instanceof Unreachable) return 0;
+  if (!(err instanceof Refusal)) return undefined;
+  const passes = err.status === 429 || err.status === 408 || (err.status >= 500 && err.status !== 507);
+  return passes ? err.retryAfter : undefined;
+}

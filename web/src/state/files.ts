@@ -1,0 +1,100 @@
+// Files of messages: those that are being added, where they are got, and those of a room.
+
+import type { Api } from '../net/api';
+import { put } from '../net/put';
+import { sha256 } from '../platform/hash';
+import { storage } from '../platform/storage.svelte';
+import type * as port from '../view/filesport';
+import type { PageOf } from '../view/port';
+import { clean } from '../view/room/clean';
+import type { Me } from '../view/types';
+import { RoomAttachments } from './attachments.svelte';
+import { factsOf } from './facts';
+import { FileLinks, type Answer } from './filelinks';
+import type { Rooms } from './rooms.svelte';
+import { Slots } from './slots';
+import { uploadKeys } from './unsent';
+
+const partsAtOnce = 3; // of all files together
+const previewsKept = 30;
+
+export class PostedFiles implements port.Files {
+  readonly #api: Api<Me>;
+  readonly #rooms: Rooms;
+  readonly #links: FileLinks;
+  readonly #keys: string;
+  readonly #slots = new Slots(partsAtOnce);
+  #attachments = new Map<string, RoomAttachments>();
+  #previews = new Map<string, string>();
+
+  constructor(api: Api<Me>, rooms: Rooms, me: string) {
+    this.#api = api;
+    this.#rooms = rooms;
+    this.#keys = uploadKeys(me);
+    this.#links = new FileLinks((files) => api.call<Answer>('POST', '/files/links', { files }));
+  }
+
+  attachments(room: string): port.Attachments {
+    const had = this.#attachments.get(room);
+    if (had) return had;
+    const made = new RoomAttachments({
+      room,
+      ask: (method, path, body) => this.#api.call(method, path, body),
+      put: (path, part, o) => put(this.#api, path, part, o),
+      store: storage,
+      keys: this.#keys,
+      slots: this.#slots,
+      wait: (ms) => new Promise((done) => setTimeout(done, ms)),
+      hash: sha256,
+      facts: factsOf,
+      preview: (file, url) => this.#keep(file, url),
+      send: (files, reply) => {
+        const model = this.#rooms.open(room);
+        model.send(clean(model.draft), reply, files);
+        model.draft = '';
+      },
+    });
+    this.#attachments.set(room, made);
+    return made;
+  }
+
+  known(file: string) {
+    return this.#links.known(file);
+  }
+  watch(file: string, take: (link: port.FileLink | null) => void) {
+    return this.#links.watch(file, take);
+  }
+  renew(file: string) {
+    return this.#links.renew(file);
+  }
+  preview(file: string): string | undefined {
+    return this.#previews.get(file);
+  }
+
+  /** Keeps the picture of a file that has been sent: it is shown without being fetched. */
+  #keep(file: string, url: string): void {
+    this.#previews.set(file, url);
+    for (const [old, of] of [...this.#previews].slice(0, -previewsKept)) {
+      URL.revokeObjectURL(of);
+      this.#previews.delete(old);
+    }
+  }
+
+  async list(room: string, q: string, kind: port.FileKind | '', before: string): Promise<PageOf<port.RoomFile>> {
+    const query = new URLSearchParams({ ...(q && { q }), ...(kind && { kind }), ...(before && { before }) });
+    return this.#api.call('GET', `/rooms/${room}/files?${query}`);
+  }
+
+  /** There is a connection again: what failed without one goes on. */
+  resume(): void {
+    for (const a of this.#attachments.values()) a.resume();
+  }
+
+  /** Lets go of everything: somebody signed out. */
+  close(): void {
+    this.#links.close();
+    for (const a of this.#attachments.values()) a.close();
+    for (const url of this.#previews.values()) URL.revokeObjectURL(url);
+  }
+}
+

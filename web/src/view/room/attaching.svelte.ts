@@ -1,0 +1,72 @@
+// Files that come to a room: pasted, dropped anywhere on the page, or chosen. What uploads them is loaded with the
+// first.
+
+import { reasonOf } from '../failure';
+import type { Attachments, Facts } from '../filesport';
+import type { App } from '../port';
+import { t } from '../text';
+import { overlay } from '../ui.svelte';
+
+const hasFiles = (e: DragEvent) => e.dataTransfer?.types.includes('Files') ?? false;
+
+export class Attaching {
+  /** of the message that is being written; undefined: there never were any */
+  attached: Attachments | undefined = $state.raw();
+  /** files are held above the page */
+  over = $state(false);
+  /** somebody speaks into the microphone */
+  recording = $state(false);
+  readonly #app: App;
+  readonly #room: string;
+  readonly #may: () => boolean;
+  #leaves: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(app: App, room: string, may: () => boolean) {
+    this.#app = app;
+    this.#room = room;
+    this.#may = may;
+    if (app.uploads) void this.load();
+  }
+
+  /** undefined: it could not be loaded, which was said */
+  async load(): Promise<Attachments | undefined> {
+    try {
+      return (this.attached ??= (await this.#app.files()).attachments(this.#room));
+    } catch (err) {
+      overlay.say(reasonOf(err), true);
+      return undefined;
+    }
+  }
+
+  async add(files: readonly File[], facts?: Facts): Promise<void> {
+    if (!files.length) return;
+    if (!this.#may()) return overlay.say(t('composer.no-files'), true);
+    const left = (await this.load())?.add(files, facts);
+    if (left) overlay.say(t('composer.too-many', { count: 10 }), true);
+  }
+
+  // An element that the pointer leaves is told after the one that it enters.
+  dragged = (e: DragEvent): void => {
+    if (!hasFiles(e)) return;
+    e.preventDefault();
+    clearTimeout(this.#leaves);
+    this.over = this.#may();
+    if (e.dataTransfer) e.dataTransfer.dropEffect = this.over ? 'copy' : 'none';
+  };
+
+  left = (): void => {
+    clearTimeout(this.#leaves);
+    this.#leaves = setTimeout(() => (this.over = false), 100);
+  };
+
+  dropped = (e: DragEvent): void => {
+    if (!hasFiles(e)) return;
+    e.preventDefault(); // or else the browser would open it
+    this.over = false;
+    const items = [...(e.dataTransfer?.items ?? [])].filter((i) => i.kind === 'file');
+    // A folder looks like a file that cannot be read.
+    const files = items.flatMap((i) => (i.webkitGetAsEntry()?.isDirectory ? [] : (i.getAsFile() ?? [])));
+    if (items.length > files.length) overlay.say(t('composer.no-folders'), true);
+    void this.add(files);
+  };
+}
