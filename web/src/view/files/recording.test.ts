@@ -12,6 +12,7 @@ test('the level of sound is as loud as ears take it', () => {
 });
 
 test('a recording is a file with a name and a type', () => {
-  const file = fileOf(new Blob(['x'], { type: 'audio/webm;codecs=opus' }), 'Voice message', new Date(2026, 10, 8, 9, 5));
+  const sound = new Blob(['x'], { type: 'audio/webm;codecs=opus' });
+  const file = fileOf(sound, 'Voice message', new Date(2026, 10, 8, 9, 5));
   expect([file.name, file.type]).toEqual(['Voice message 2026-11-08 09.05.webm', 'audio/webm']);
 });

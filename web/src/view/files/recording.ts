@@ -66,5 +66,6 @@ export function fileOf(sound: Blob, name: string, at: Date): File {
   const type = sound.type.split(';')[0] ?? '';
   const two = (n: number) => String(n).padStart(2, '0');
   const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  return new File([sound], `${name} ${day} ${two(at.getHours())}.${two(at.getMinutes())}.${ends[type] ?? 'bin'}`, { type });
+  const time = `${two(at.getHours())}.${two(at.getMinutes())}`;
+  return new File([sound], `${name} ${day} ${time}.${ends[type] ?? 'bin'}`, { type });
 }
