@@ -180,6 +180,7 @@ const (
 	CodeNoRollout        = domain.CodeNoRollout
 	CodeNoUpdate         = domain.CodeNoUpdate
 	CodeNotJoined        = domain.CodeNotJoined
+	CodeNoOTA            = domain.CodeNoOTA
 	CodeRuleOfGroup      = domain.CodeRuleOfGroup
 	CodeDashboardChanged = domain.CodeDashboardChanged
 	CodeNoMaintenance    = domain.CodeNoMaintenance

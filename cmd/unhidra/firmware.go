@@ -39,6 +39,7 @@ These talk to a server:
   firmware rollout <action>         bring a release to devices, and see how that goes
   firmware share <product>          let others join with their devices
   firmware join <device> [code]     have a device take the firmware of somebody else
+  firmware ota-url <device>         link for a device that knows only other protocols
 
 "unhidra firmware <action> --help" has the flags of each. docs/firmware-signing.md
 says who keeps which key where, and what to do when one is lost.
@@ -66,6 +67,7 @@ func firmwareActions() []command {
 		{"rollout", "", firmwareRollout},
 		{"share", "", firmwareShare},
 		{"join", "", firmwareJoin},
+		{"ota-url", "", firmwareOTA},
 	}
 }
 

@@ -319,6 +319,7 @@ func (s *server) handlers() error {
 	mux.Handle("GET /mqtt", s.modules.mqtt)
 	mux.HandleFunc("GET "+httpx.ImagePath+"{sha256}", s.modules.firmware.ServeImage)
 	s.modules.files.Handle(mux)
+	mux.HandleFunc("GET "+httpx.OTAPath+"{file}", s.modules.ota.Serve)
 	mux.Handle(telemetry.PrometheusPath+"/", s.modules.telemetry.ServePrometheus())
 	if s.Config.Has(config.RoleAuth) {
 		mux.HandleFunc("GET "+auth.KeysPath, s.modules.auth.ServeKeys)

@@ -10,6 +10,7 @@ import (
 	"github.com/unhidra/unhidra/internal/config"
 	"github.com/unhidra/unhidra/internal/firmware"
 	"github.com/unhidra/unhidra/internal/manifest"
+	"github.com/unhidra/unhidra/internal/ota"
 	"github.com/unhidra/unhidra/internal/rollout"
 	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/token"
@@ -33,7 +34,7 @@ func (s *server) buildFirmware() (err error) {
 		return fmt.Errorf("derive the key of offers: %w", err)
 	}
 	deps := firmware.Deps{
-		Products: s.db.Products, Releases: s.db.Releases, Uploads: s.db.Uploads, Deltas: s.db.Deltas,
+		Products: s.db.Products, Releases: s.db.Releases, Uploads: s.db.Uploads, Deltas: s.db.Deltas, Sums: s.db.OTA,
 		Fleet: s.db.Rollouts, Files: s.files, Temp: s.Config.Incoming(),
 		Secrets: secrets{users: m.auth, devices: m.device}, OfferKey: key, LinkKey: s.keys.Derive("firmware links"),
 		URL: func() string { return s.addrs.URL }, Quota: int64(s.Config.FirmwareStorage) << 20, Audit: m.audit,
@@ -77,6 +78,11 @@ func (s *server) buildRollouts() {
 		Store: s.db.Rollouts, Updates: s.db.Rollouts, Joins: s.db.Rollouts, Products: s.db.Products, Releases: s.db.Releases,
 		Offers: m.firmware, Devices: m.device, Bus: s.bus, Log: s.logs.Part("rollout"), Audit: m.audit, Metrics: s.reg,
 		Every: s.Config.RolloutEvery,
+	})
+	m.ota = ota.New(ota.Deps{
+		Store: s.db.OTA, Products: s.db.Products, Fleet: s.db.Rollouts, Updates: m.rollout, Images: m.firmware,
+		Devices: m.device, LinkKey: s.keys.Derive("firmware of devices"), URL: func() string { return s.addrs.URL },
+		Audit: m.audit, Log: s.logs.Part("ota"),
 	})
 	s.run("updates", m.rollout.Run)
 	if s.Config.Works() {

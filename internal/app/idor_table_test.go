@@ -114,6 +114,8 @@ func rows() map[string]row {
 		"create-rollout": theirs(`{"release":"{release}"}`), "list-rollouts": theirs(""), "get-rollout": theirs(""),
 		"act-on-rollout": theirs(`{"action":"pause"}`), "revert-rollout": theirs(`{"release":"{release}"}`),
 		"list-updates": theirs(""), "get-rollout-log": theirs(""), "list-crashes": theirs(""),
+		"get-device-ota": theirs(""), "delete-device-ota": theirs(""),
+		"put-device-ota":      theirs(`{"product":"{product}","chip":"esp32"}`),
 		"get-device-firmware": theirs(""), "agree-to-update": theirs(""),
 		"share-product": theirs(`{"open":true,"code":"new"}`), "list-fleet": theirs(""),
 		"join-product": theirs(`{"product":"{product}"}`), "leave-product": theirs(""),

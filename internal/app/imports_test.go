@@ -129,6 +129,7 @@ func floors() map[string][]string {
 		"internal/alarm":     kits,
 		"internal/dashboard": kits,
 		"internal/rollout":   kits,
+		"internal/ota":       kits,
 		"internal/firmware":  append([]string{"internal/delta", "internal/espimage", "internal/manifest"}, kits...),
 		"internal/files":     kits,
 		"internal/history":   kits,

@@ -31,7 +31,8 @@ func writeLimits(c config.Config) httpx.Limits {
 		"put-device-template", "delete-device-template", "offer-device", "accept-device", "end-device-offer",
 		"create-alarm-rule", "replace-alarm-rule", "delete-alarm-rule", "change-alarm", "change-device-settings",
 		"create-group-rule", "replace-group-rule", "delete-group-rule", "add-maintenance", "delete-maintenance",
-		"create-rollout", "act-on-rollout", "revert-rollout", "agree-to-update", "join-product", "leave-product")
+		"create-rollout", "act-on-rollout", "revert-rollout", "agree-to-update", "join-product", "leave-product",
+		"put-device-ota", "delete-device-ota")
 	shared(httpx.Limit{Name: "firmware", User: perMinute(2 * n), Addr: perMinute(20 * n)},
 		"create-product", "update-product", "share-product", "delete-product", "add-root", "begin-upload", "complete-upload", "delete-upload",
 		"create-release", "update-release", "delete-release", "add-image", "remove-image", "sign-release")

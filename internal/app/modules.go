@@ -33,6 +33,7 @@ import (
 	"github.com/unhidra/unhidra/internal/mail"
 	"github.com/unhidra/unhidra/internal/mqtt"
 	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/ota"
 	"github.com/unhidra/unhidra/internal/presence"
 	"github.com/unhidra/unhidra/internal/rollout"
 	"github.com/unhidra/unhidra/internal/shadow"
@@ -93,6 +94,7 @@ type modules struct {
 	firmware     *firmware.Service
 	firmwareEnds *firmware.Ends
 	files        *files.Service
+	ota          *ota.Service
 	telemetry    *telemetry.Service
 	hub          *hub.Hub
 	gateway      *gateway.Service
@@ -348,6 +350,7 @@ func (m *modules) routes(api huma.API, c config.Config) {
 	m.firmware.Routes(api)
 	m.files.Routes(api)
 	m.rollout.Routes(api)
+	m.ota.Routes(api)
 	m.webtrace.Routes(api)
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/unhidra/unhidra/internal/hub"
 	"github.com/unhidra/unhidra/internal/mail"
 	"github.com/unhidra/unhidra/internal/mqtt"
+	"github.com/unhidra/unhidra/internal/ota"
 	"github.com/unhidra/unhidra/internal/presence"
 	"github.com/unhidra/unhidra/internal/store/accounts"
 	"github.com/unhidra/unhidra/internal/store/alarms"
@@ -52,6 +53,8 @@ var (
 	_ firmware.Releases = (*storefirmware.Releases)(nil)
 	_ firmware.Deltas   = (*storefirmware.Deltas)(nil)
 	_ firmware.Uploads  = (*storefirmware.Uploads)(nil)
+	_ firmware.Sums     = (*storefirmware.OTA)(nil)
+	_ ota.Store         = (*storefirmware.OTA)(nil)
 	_ gateway.Rooms     = (*rooms.Repository)(nil)
 	_ gateway.Log       = (*roomlog.Repository)(nil)
 	_ hub.Rooms         = (*rooms.Repository)(nil)

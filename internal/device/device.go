@@ -333,6 +333,20 @@ func (s *Service) AuthenticateDevice(ctx context.Context, key string, from netip
 	return s.letIn(ctx, l, good, from)
 }
 
+// AdmitDevice returns the device with an id, for a caller that has verified by other means who asks. It refuses one
+// that is revoked, expired or suspended, or whose owner is disabled, as AuthenticateDevice does.
+func (s *Service) AdmitDevice(ctx context.Context, id string, from netip.Addr) (domain.Principal, error) {
+	d, err := s.Store.DeviceByID(ctx, id)
+	if err != nil {
+		return domain.Principal{}, err
+	}
+	barred, err := s.Store.DisabledOwners(ctx, []string{d.Owner.ID})
+	if err != nil {
+		return domain.Principal{}, err
+	}
+	return s.letIn(ctx, domain.DeviceLogin{Device: d, Barred: len(barred) > 0}, true, from)
+}
+
 const wrongSecret = "wrong_secret"
 
 func (s *Service) refused(ctx context.Context, device, key, why string, from netip.Addr) (domain.Principal, error) {

@@ -58,6 +58,7 @@ const (
 	AuditUpdateRejected AuditType = "firmware.update_rejected" // a check of a device failed
 	AuditUpdateAgreed   AuditType = "firmware.update_agreed"   // the owner of a device
 	AuditFirmwareJoin   AuditType = "firmware.join"            // a device joined a product of somebody else, or left it
+	AuditDeviceOTA      AuditType = "firmware.device_ota"      // a device may get updates over other protocols, or not any more
 
 	AuditOpenDenied   AuditType = "ws.open_denied"
 	AuditOriginDenied AuditType = "ws.origin_denied"

@@ -178,6 +178,7 @@ const (
 	CodeNoRollout        Code = "no_rollout"
 	CodeNoUpdate         Code = "no_update"
 	CodeNotJoined        Code = "not_joined"
+	CodeNoOTA            Code = "no_ota"
 	CodeRuleOfGroup      Code = "rule_of_group"
 	CodeDashboardChanged Code = "dashboard_changed"
 	CodeNoMaintenance    Code = "no_maintenance"

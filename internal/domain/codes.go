@@ -245,6 +245,8 @@ func deviceCodes() []CodeInfo {
 		{CodeNotJoined, []Kind{NotFound}, "The device has joined no product of somebody else."},
 		{CodeNoUpdate, []Kind{NotFound},
 			"The device is in no such update. It forgets it, and reports its firmware."},
+		{CodeNoOTA, []Kind{NotFound},
+			"The device is not registered for updates by other protocols. Its owner does that."},
 		{CodeRolloutState, []Kind{Conflict},
 			"The rollout is not in a state in which this can be done. Read it again."},
 		{CodeRolloutOpen, []Kind{Conflict},

@@ -83,6 +83,7 @@ type FirmwareReport struct {
 	Nonce           string // that the next offer must have
 	RootVersion     int    // of the root that it trusts; 0: it has none
 	Update          string // id of the update that it is in, or was in before it restarted; empty: none
+	Protocol        UpdateProtocol
 	Features        []string
 
 	// What preconditions are about; nil: the device does not say.

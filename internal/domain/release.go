@@ -115,6 +115,7 @@ type FirmwareImage struct {
 	SecureVersion uint32
 	ELF           string // SHA-256 of the ELF file that it was made from, in hex; empty: unknown
 	HasELF        bool   // that file is here
+	MD5, SHA1     string // for clients that check by these, in hex; empty: not computed yet
 	Info          ImageInfo
 }
 
@@ -147,6 +148,8 @@ type ImageInfo struct {
 	ELF           string         `json:"elf_sha256,omitempty"`
 	SigningKeys   []string       `json:"signing_keys,omitempty" doc:"digests of keys of Secure Boot, in hex"`
 	Findings      []ImageFinding `json:"findings,omitempty"`
+	MD5           string         `json:"md5,omitempty" doc:"of the file, for clients that check by it"`
+	SHA1          string         `json:"sha1,omitempty" doc:"of the file, for clients that check by it"`
 }
 
 // FindingLevel is how bad a finding is.

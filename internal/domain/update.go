@@ -21,7 +21,8 @@ const (
 	UpdateRebooting   UpdateState = "rebooting"
 	UpdateTesting     UpdateState = "testing" // the device runs it, and must go on to do so for a time
 	UpdateSucceeded   UpdateState = "succeeded"
-	UpdateFailed      UpdateState = "failed" // the device said why
+	UpdateUnconfirmed UpdateState = "unconfirmed" // the device has loaded it, and never says what it runs
+	UpdateFailed      UpdateState = "failed"      // the device said why
 	UpdateRolledBack  UpdateState = "rolled_back"
 	UpdateTimedOut    UpdateState = "timed_out"
 	UpdateLost        UpdateState = "lost"     // it restarted, and was not heard of again
@@ -31,8 +32,8 @@ const (
 )
 
 var updateStates = []UpdateState{UpdateConsent, UpdateDeferred, UpdateOffered, UpdateAccepted, UpdateDownloading,
-	UpdateVerified, UpdateInstalling, UpdateRebooting, UpdateTesting, UpdateSucceeded, UpdateFailed, UpdateRolledBack,
-	UpdateTimedOut, UpdateLost, UpdateRejected, UpdateCanceled, UpdateSuperseded}
+	UpdateVerified, UpdateInstalling, UpdateRebooting, UpdateTesting, UpdateSucceeded, UpdateUnconfirmed, UpdateFailed,
+	UpdateRolledBack, UpdateTimedOut, UpdateLost, UpdateRejected, UpdateCanceled, UpdateSuperseded}
 
 // UpdateStates returns all states, in the order of an update's life.
 func UpdateStates() []UpdateState { return slices.Clone(updateStates) }
@@ -80,6 +81,7 @@ type Update struct {
 	Agreed    bool // its owner has said yes
 	Shared    bool // it is of another owner than the product: the publisher is not told which device it is
 	Excluded  bool // what becomes of it is not held against the release
+	Protocol  UpdateProtocol
 	OfferedAt time.Time
 	TestedAt  time.Time // since when it runs the image without a crash
 	EndedAt   time.Time // when it ended last; zero: it is open

@@ -63,17 +63,25 @@ func (s *Service) signature(hash, until, to string) string {
 // ServeImage answers GET and HEAD of an image, whole or in ranges (RFC 9110, 14): to whoever has a link, to devices
 // by their keys, and to people by access tokens. The name of an image is its content, so it never changes.
 func (s *Service) ServeImage(w http.ResponseWriter, r *http.Request) {
-	out := &counted{ResponseWriter: w, status: http.StatusOK}
-	defer func() { s.downloads.count(out, r) }()
-	s.serveImage(out, r)
+	hash := r.PathValue("sha256")
+	s.Deliver(w, r, hash, func() error {
+		if !domain.ValidSHA256(hash) {
+			return errNoImage()
+		}
+		return s.mayLoad(r, hash)
+	})
 }
 
-func (s *Service) serveImage(w http.ResponseWriter, r *http.Request) {
-	hash := r.PathValue("sha256")
-	if !domain.ValidSHA256(hash) {
-		httpx.Fail(w, r, errNoImage())
-		return
-	}
+// Deliver answers GET and HEAD of an image, as ServeImage does, unless may returns an error: with that. It returns up to
+// which byte the client has the file now, if it had it up to where the answer begins.
+func (s *Service) Deliver(w http.ResponseWriter, r *http.Request, hash string, may func() error) (end int64) {
+	out := &counted{ResponseWriter: w, status: http.StatusOK}
+	s.deliver(out, r, hash, may)
+	s.downloads.count(out, r)
+	return out.end(r)
+}
+
+func (s *Service) deliver(w http.ResponseWriter, r *http.Request, hash string, may func() error) {
 	addr := httpx.ClientAddr(r.Context())
 	leave, err := s.downloads.enter(addr)
 	if err != nil {
@@ -81,7 +89,7 @@ func (s *Service) serveImage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer leave()
-	if err := s.mayLoad(r, hash); err != nil {
+	if err := may(); err != nil {
 		httpx.Fail(w, r, err)
 		return
 	}
@@ -94,7 +102,9 @@ func (s *Service) serveImage(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("ETag", `"`+hash+`"`)
-	h.Set("Cache-Control", s.keep(r))
+	if h.Get("Cache-Control") == "" { // the caller has not said that the URL will have another file
+		h.Set("Cache-Control", s.keep(r))
+	}
 	http.ServeContent(w, r, "", b.Created, s.downloads.paced(r.Context(), file, addr))
 }
 

@@ -66,6 +66,11 @@ type Uploads interface {
 	PruneUploads(ctx context.Context, before, now time.Time) error
 }
 
+// Sums stores hashes of images that were uploaded before the server computed them.
+type Sums interface {
+	SetSums(ctx context.Context, hash, md5, sha1 string) error
+}
+
 // Files stores files by their content.
 type Files interface {
 	Put(ctx context.Context, r io.Reader, limit int64) (domain.Blob, error)
@@ -94,6 +99,7 @@ type Deps struct {
 	Releases Releases
 	Uploads  Uploads
 	Deltas   Deltas
+	Sums     Sums
 	Fleet    Fleet
 	Files    Files
 	Temp     string // folder for files that are being inspected

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -159,6 +160,21 @@ func (c *counted) ReadFrom(r io.Reader) (n int64, err error) {
 	n, err = io.Copy(c.ResponseWriter, r)
 	c.sent += n
 	return n, err
+}
+
+// end returns up to which byte of its file the answer has come; 0: it has none of it.
+func (c *counted) end(r *http.Request) int64 {
+	switch {
+	case r.Method == http.MethodHead:
+	case c.status == http.StatusOK:
+		return c.sent
+	case c.status == http.StatusPartialContent:
+		at, _, _ := strings.Cut(strings.TrimPrefix(c.Header().Get("Content-Range"), "bytes "), "-")
+		if from, err := strconv.ParseInt(at, 10, 64); err == nil {
+			return from + c.sent
+		}
+	}
+	return 0
 }
 
 // Unwrap makes the connection available to http.ResponseController.

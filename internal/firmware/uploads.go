@@ -90,6 +90,9 @@ func (s *Service) CompleteUpload(
 	}
 	u.Info = &info
 	if u.Kind != domain.ELFUpload {
+		if info.MD5, info.SHA1, err = sums(io.NewSectionReader(copied, 0, u.Size)); err != nil {
+			return u, err
+		}
 		return u, s.Uploads.CompleteImage(ctx, u, s.Quota, s.now())
 	}
 	if err := refused(info); err != nil {
@@ -226,7 +229,7 @@ func imageOf(r domain.Release, u domain.FirmwareUpload, a Attach) (domain.Firmwa
 	info := *u.Info
 	i := domain.FirmwareImage{Release: r.ID, SHA256: u.SHA256, Size: u.Size, Chip: info.Chip,
 		RevisionMin: info.RevisionMin, RevisionMax: info.RevisionMax, SecureVersion: info.SecureVersion, ELF: info.ELF,
-		Info: info}
+		MD5: info.MD5, SHA1: info.SHA1, Info: info}
 	if u.Kind == domain.RawUpload {
 		i.Chip, i.SecureVersion = a.Chip, a.SecureVersion
 	}

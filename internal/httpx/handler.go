@@ -118,14 +118,17 @@ const (
 	mqttPath   = "/mqtt" // of handshakes, too
 )
 
-// ImagePath is below which images of firmware are. Downloads take long, and have a limit of their own.
-const ImagePath = "/firmware/images/"
+// Below these paths are images of firmware. Downloads take long, and have a limit of their own.
+const (
+	ImagePath = "/firmware/images/"
+	OTAPath   = "/ota/"
+)
 
 // exempt reports whether r does not count in the admission: handshakes, downloads of firmware, and health
 // checks, which decide whether to send more.
 func exempt(r *http.Request) bool {
 	path := r.URL.Path
-	return strings.HasPrefix(path, ImagePath) || path == socketPath || path == "/health" || path == "/ready"
+	return strings.HasPrefix(path, ImagePath) || strings.HasPrefix(path, OTAPath) || path == socketPath || path == "/health" || path == "/ready"
 }
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, m *request) {

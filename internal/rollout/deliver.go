@@ -38,8 +38,8 @@ func (s *Service) Attach(_ context.Context, device string, deliver func(domain.F
 // deliver tells a device that is connected here of an offer, with the nonce that it told last.
 func (s *Service) deliver(ctx context.Context, u domain.Update) {
 	a := s.here.Newest(u.Device)
-	if a == nil || s.Offers == nil {
-		return
+	if a == nil || s.Offers == nil || u.Protocol != domain.OwnProtocol {
+		return // one that asks by another protocol finds it when it asks
 	}
 	a.mu.Lock() // so that it has each offer once
 	defer a.mu.Unlock()

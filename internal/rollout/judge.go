@@ -70,7 +70,7 @@ func next(r domain.Rollout, c domain.RolloutCounts, waiting bool, now time.Time)
 // release, and four of five of those that were have ended it, as many as a judgement needs. If the stage has no more
 // devices, one is enough: the next stage begins with few as well.
 func completeEnough(r domain.Rollout, c domain.RolloutCounts, waiting bool) bool {
-	ended := succeeded(c) + failures(c) + c.States[domain.UpdateRejected]
+	ended := succeeded(c) + failures(c) + c.States[domain.UpdateRejected] + c.States[domain.UpdateUnconfirmed]
 	enough := ended >= r.Plan.Judge.Samples || ended > 0 && c.Reported == c.Contacted
 	return !waiting && enough && 5*c.Reported >= 4*c.Contacted
 }

@@ -138,7 +138,7 @@ func (s *Service) revert(ctx context.Context, in *struct {
 
 func (s *Service) listUpdates(ctx context.Context, in *struct {
 	OnRollout
-	State  string `query:"state" enum:"consent,deferred,offered,accepted,downloading,verified,installing,rebooting,testing,succeeded,failed,rolled_back,timed_out,lost,rejected,canceled,superseded" doc:"absent: any"`
+	State  string `query:"state" enum:"consent,deferred,offered,accepted,downloading,verified,installing,rebooting,testing,succeeded,unconfirmed,failed,rolled_back,timed_out,lost,rejected,canceled,superseded" doc:"absent: any"`
 	Cursor string `query:"cursor"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
 }) (*struct{ Body httpx.Page[UpdateView] }, error) {

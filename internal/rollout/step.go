@@ -29,6 +29,13 @@ const (
 	whyPaused      = "paused"
 	whyLeftOut     = "left_out"
 	whyReverted    = "taken_back" // by its owner: it had succeeded
+	whyNotRunning  = "not_running"
+)
+
+// Of devices that ask for updates by other protocols, and say at most what they run.
+const (
+	askSettled = 5 * time.Minute // after it has the image, a device that asks again runs the old one
+	askMost    = 26 * time.Hour  // one that says what it runs asks at least daily
 )
 
 // Offered is an update that a device is offered now: a new one, or u again.
@@ -37,7 +44,7 @@ func Offered(u domain.Update, c Candidate, d domain.DeviceFirmware, now time.Tim
 	u.Rollout, u.Device, u.State, u.Stage = c.Rollout.ID, d.Device, domain.UpdateOffered, c.Stage
 	u.Hardware = domain.HardwareRevision{Chip: f.Chip, Revision: int(f.Revision)}
 	u.Shared = d.Shared()
-	u.From, u.FromSHA, u.FromCode = f.Version, f.SHA256, f.VersionCode
+	u.From, u.FromSHA, u.FromCode, u.Protocol = f.Version, f.SHA256, f.VersionCode, f.Protocol
 	u.Image, u.ELF, u.Size, u.Offset = c.Image.SHA256, c.Image.ELF, c.Image.Size, 0
 	u.Crashes, u.Ran = d.Crashes, now.Sub(d.Since)
 	u.Reason, u.Code, u.Reset, u.Crashed = "", 0, "", 0
@@ -87,6 +94,9 @@ func Reported(
 		return runsIt(u, r, f, started, now)
 	case u.State == domain.UpdateConsent || u.State == domain.UpdateDeferred:
 		return u // what it is offered later is decided then
+	case u.Protocol != domain.OwnProtocol && u.From == "":
+		u.From, u.FromSHA, u.FromCode = f.Version, f.SHA256, f.VersionCode // only now it says so
+		return u
 	case f.SHA256 != u.FromSHA:
 		if u.State.Open() {
 			u.Reason = whyOther
@@ -104,6 +114,10 @@ func Reported(
 		if f.SlotState.TakenBack() || f.ResetReason.Crashed() {
 			return rolledBack(u, f, now) // it restarted without a word
 		}
+		if u.Protocol != domain.OwnProtocol && f.Version != "" && now.Sub(u.ChangedAt) >= askSettled {
+			u.Reason = whyNotRunning
+			return rolledBack(u, f, now)
+		}
 	}
 	return u
 }
@@ -112,7 +126,7 @@ func Reported(
 func rolledBack(u domain.Update, f domain.FirmwareReport, now time.Time) domain.Update {
 	u.Reset = f.ResetReason
 	u = end(u, domain.UpdateRolledBack, now)
-	if u.Rollbacks++; u.Rollbacks <= rollbacksMost && powerCut(f) {
+	if u.Rollbacks++; u.Rollbacks <= rollbacksMost && (powerCut(f) || u.Protocol != domain.OwnProtocol) {
 		u.Due = now.Add(retryFirst)
 	}
 	return u
@@ -154,6 +168,16 @@ func runsIt(
 
 // Late takes that the time of an update is up. present says whether its device is connected, or asleep as it said.
 func Late(u domain.Update, r domain.Rollout, present bool, now time.Time, jitter float64) domain.Update {
+	if u.Protocol != domain.OwnProtocol {
+		present = true // it need not be connected
+	}
+	switch {
+	case u.State != domain.UpdateInstalling || u.Protocol == domain.OwnProtocol:
+	case u.From == "":
+		return end(u, domain.UpdateUnconfirmed, now)
+	default:
+		return end(u, domain.UpdateLost, now)
+	}
 	switch u.State {
 	case domain.UpdateOffered:
 		return Defer(u, whyNoAnswer, now, time.Time{})
@@ -314,7 +338,10 @@ func forward(u domain.Update, r domain.Rollout, p domain.FirmwareProgress, now t
 	if to == domain.UpdateDownloading {
 		u.Offset, u.Size = p.Offset, p.Size
 	}
-	if to == domain.UpdateRebooting {
+	switch {
+	case to == domain.UpdateInstalling && u.Protocol != domain.OwnProtocol && u.From != "":
+		return due(u, now, int(askMost/time.Second))
+	case to == domain.UpdateRebooting || to == domain.UpdateInstalling && u.Protocol != domain.OwnProtocol:
 		return due(u, now, t.Return)
 	}
 	return due(u, now, t.Stalled)

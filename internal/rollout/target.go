@@ -82,6 +82,9 @@ func Ready(r domain.Rollout, d domain.DeviceFirmware, now time.Time) bool {
 	if f.SlotState == domain.SlotPending || f.SlotState == domain.SlotNew {
 		return false
 	}
+	if f.Protocol != domain.OwnProtocol && (need.Battery != 0 || need.Signal != 0 || need.Charging) {
+		return false // it cannot look at them
+	}
 	return (f.Battery == nil || *f.Battery >= need.Battery) && (f.Signal == nil || need.Signal == 0 ||
 		*f.Signal >= need.Signal) && (f.Charging == nil || !need.Charging || *f.Charging) && inWindow(r, d, now)
 }

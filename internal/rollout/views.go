@@ -145,7 +145,7 @@ type UpdateView struct {
 	Rollout   string     `json:"rollout"`
 	Device    string     `json:"device" doc:"empty, to all but its owner: it is of somebody else"`
 	Shared    bool       `json:"shared,omitempty" doc:"it is of another owner, who has joined the product"`
-	State     string     `json:"state" enum:"consent,deferred,offered,accepted,downloading,verified,installing,rebooting,testing,succeeded,failed,rolled_back,timed_out,lost,rejected,canceled,superseded"`
+	State     string     `json:"state" enum:"consent,deferred,offered,accepted,downloading,verified,installing,rebooting,testing,succeeded,unconfirmed,failed,rolled_back,timed_out,lost,rejected,canceled,superseded"`
 	Stage     int        `json:"stage"`
 	Offset    int64      `json:"offset,omitempty" doc:"bytes of size that the device has"`
 	Size      int64      `json:"size,omitempty"`

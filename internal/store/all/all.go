@@ -47,6 +47,7 @@ type Store struct {
 	Releases   *firmware.Releases
 	Uploads    *firmware.Uploads
 	Deltas     *firmware.Deltas
+	OTA        *firmware.OTA
 	Rollouts   *rollouts.Repository
 	Rooms      *rooms.Repository
 	Log        *roomlog.Repository
@@ -74,7 +75,7 @@ func Open(ctx context.Context, o store.Options) (*Store, error) {
 		Devices: devices.New(db), Groups: devices.NewGroups(db), Templates: devices.NewTemplates(db),
 		Settings: devices.NewSettings(db), Commands: commands.New(db), Alarms: alarms.New(db),
 		Dashboards: dashboards.New(db), Products: firmware.NewProducts(db), Releases: firmware.NewReleases(db),
-		Uploads: firmware.NewUploads(db), Deltas: firmware.NewDeltas(db), Rollouts: rollouts.New(db),
+		Uploads: firmware.NewUploads(db), Deltas: firmware.NewDeltas(db), OTA: firmware.NewOTA(db), Rollouts: rollouts.New(db),
 		Rooms: rooms.New(db, o.Rooms), Log: roomlog.New(db), Messages: messages.New(db), Search: search.New(db),
 		Transfers: devices.NewTransfers(db), Files: files.New(db),
 		Departure: departure.New(db), Audit: audit.New(db), Mails: mails.New(db), Server: server.New(db),

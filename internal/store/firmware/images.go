@@ -13,7 +13,7 @@ import (
 )
 
 const imageColumns = `i.release_id, i.sha256, i.size, i.chip, i.revision_min, i.revision_max, i.secure_version,
-	i.elf_sha256, i.info, EXISTS (SELECT 1 FROM firmware_elfs e JOIN firmware_releases r ON r.product_id = e.product_id
+	i.elf_sha256, i.md5, i.sha1, i.info, EXISTS (SELECT 1 FROM firmware_elfs e JOIN firmware_releases r ON r.product_id = e.product_id
 		WHERE r.id = i.release_id AND e.sha256 = i.elf_sha256)`
 
 // imageHolder is holderOf in SQL.
@@ -39,7 +39,7 @@ func release(ctx context.Context, t *store.Tx, holders []string, now time.Time) 
 func scanImage(rows *sql.Rows) (i domain.FirmwareImage, err error) {
 	var info []byte
 	err = rows.Scan(&i.Release, &i.SHA256, &i.Size, &i.Chip, &i.RevisionMin, &i.RevisionMax, &i.SecureVersion, &i.ELF,
-		&info, &i.HasELF)
+		&i.MD5, &i.SHA1, &info, &i.HasELF)
 	if err == nil {
 		err = json.Unmarshal(info, &i.Info)
 	}
@@ -95,8 +95,8 @@ func (repo *Releases) AddImage(
 			return err
 		}
 		_, err = t.ExecContext(ctx, `INSERT INTO firmware_images (release_id, sha256, size, chip, revision_min, revision_max,
-			secure_version, elf_sha256, info) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, i.Release, i.SHA256, i.Size, i.Chip,
-			i.RevisionMin, i.RevisionMax, int64(i.SecureVersion), i.ELF, string(info))
+			secure_version, elf_sha256, md5, sha1, info) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, i.Release,
+			i.SHA256, i.Size, i.Chip, i.RevisionMin, i.RevisionMax, int64(i.SecureVersion), i.ELF, i.MD5, i.SHA1, string(info))
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ const bandOf: Record<string, Band> = {
   rebooting: 'starting',
   testing: 'starting',
   succeeded: 'succeeded',
+  unconfirmed: 'other',
   failed: 'failed',
   rolled_back: 'failed',
   timed_out: 'failed',

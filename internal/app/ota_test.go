@@ -1,0 +1,263 @@
+package app_test
+
+import (
+	"bytes"
+	"crypto/md5" //nolint:gosec // what the clients check
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/unhidra/unhidra/client"
+	"github.com/unhidra/unhidra/internal/testkit"
+	"github.com/unhidra/unhidra/internal/testkit/firmwaretest"
+	"github.com/unhidra/unhidra/internal/testkit/live"
+)
+
+// A pulling device asks for updates by other protocols.
+type pulling struct {
+	*firm
+	id, key string
+	ota     struct{ Image, Manifest, MD5 string }
+}
+
+func (f *firm) pulling(name string) *pulling {
+	f.t.Helper()
+	d := registerDevice(f.t, f.c, name)
+	p := &pulling{firm: f, id: d.Device.ID, key: d.Key}
+	must(f.t, f.c.Do(f.t.Context(), "PUT", "/devices/"+p.id+"/ota", map[string]any{"product": f.product,
+		"chip": "esp32c3"}, &p.ota))
+	return p
+}
+
+// publish makes an active release with one image.
+func (f *firm) publish(version string, code int, image []byte) firmwareRelease {
+	f.t.Helper()
+	r := f.draft(version, code, image)
+	_, err := f.sign(r.ID, f.release)
+	must(f.t, err)
+	r, err = f.change(r.ID, map[string]any{"state": "active"})
+	must(f.t, err)
+	return r
+}
+
+// bring begins a rollout to all devices that is quickly sure, and returns its id.
+func (f *firm) bring(release string) string {
+	f.t.Helper()
+	var r struct{ ID string }
+	plan := map[string]any{"stages": []map[string]any{{"percent": 100}}, "timeouts": map[string]any{"confirm": 1}}
+	must(f.t, f.c.Do(f.t.Context(), "POST", "/firmware/rollouts", map[string]any{"release": release, "plan": plan}, &r))
+	return r.ID
+}
+
+// ask sends a request with headers, in pairs.
+func (p *pulling) ask(method, url string, headers ...string) (*http.Response, []byte) {
+	p.t.Helper()
+	return request(p.t, method, url, nil, headers...)
+}
+
+func request(t *testing.T, method, url string, body []byte, headers ...string) (*http.Response, []byte) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(body))
+	must(t, err)
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := http.DefaultClient.Do(req)
+	must(t, err)
+	defer res.Body.Close()
+	var b bytes.Buffer
+	_, err = b.ReadFrom(res.Body)
+	must(t, err)
+	return res, b.Bytes()
+}
+
+type espManifest struct {
+	Version string
+	Builds  []struct {
+		ChipFamily string
+		OTA        struct{ Path, MD5 string }
+	}
+}
+
+func (p *pulling) manifest(query string) (m espManifest) {
+	p.t.Helper()
+	res, b := p.ask("GET", p.ota.Manifest+query)
+	if res.StatusCode != http.StatusOK || json.Unmarshal(b, &m) != nil || len(m.Builds) != 1 {
+		p.t.Fatalf("the manifest: %s %s", res.Status, b)
+	}
+	return m
+}
+
+// state is that of the newest update of the device; empty: it has none.
+func (p *pulling) state() string {
+	p.t.Helper()
+	var had struct{ Updates []struct{ State string } }
+	must(p.t, p.c.Do(p.t.Context(), "GET", "/devices/"+p.id+"/firmware", nil, &had))
+	if len(had.Updates) == 0 {
+		return ""
+	}
+	return had.Updates[0].State
+}
+
+// becomes waits until the newest update of the device is in a state.
+func (p *pulling) becomes(state string) {
+	p.t.Helper()
+	wait(p.t, func() bool { return p.state() == state })
+}
+
+func (p *pulling) answers(what string, want int, method, url string, headers ...string) {
+	p.t.Helper()
+	if res, b := p.ask(method, url, headers...); res.StatusCode != want {
+		p.t.Errorf("%s: %s %s, want %d", what, res.Status, b, want)
+	}
+}
+
+func inMD5(b []byte) string {
+	sum := md5.Sum(b) //nolint:gosec // as above
+	return hex.EncodeToString(sum[:])
+}
+
+// ESPHome reads a manifest, its MD5 and the image; the rollout decides which, and succeeds by the version that the
+// device names afterwards.
+func TestESPHomeIsUpdatedByARollout(t *testing.T) {
+	t.Parallel()
+	live.Each(t, func(t *testing.T, s *live.Server) {
+		f := newFirm(t, s, s.User("ann"), "")
+		image := randomBytes(700_000, 5)
+		f.publish("1.0", 1, randomBytes(5000, 4))
+		release := f.publish("2.0", 2, image)
+		p := f.pulling("Tank")
+		if m := p.manifest("&version=1.0"); m.Version != "1.0" || m.Builds[0].ChipFamily != "ESP32-C3" {
+			t.Errorf("before the rollout: %+v", m)
+		}
+		p.answers("the image before the rollout", http.StatusNotModified, "GET", p.ota.Image)
+		p.answers("its MD5", http.StatusNotFound, "GET", p.ota.MD5)
+
+		f.bring(release.ID)
+		var m espManifest
+		wait(t, func() bool { m = p.manifest("&version=1.0"); return m.Version == "2.0" })
+		if m.Builds[0].OTA.MD5 != inMD5(image) {
+			t.Errorf("%+v, and the MD5 is %s", m, inMD5(image))
+		}
+		if _, b := p.ask("GET", p.ota.MD5); string(b) != inMD5(image) {
+			t.Errorf("the file with the MD5 has %q", b)
+		}
+		at := s.URL + m.Builds[0].OTA.Path
+		res, _ := p.ask("HEAD", at)
+		if res.StatusCode != http.StatusOK || res.ContentLength != int64(len(image)) || p.state() != "offered" {
+			t.Errorf("HEAD: %s, %d bytes, then %s", res.Status, res.ContentLength, p.state())
+		}
+		res, first := p.ask("GET", at, "Range", "bytes=0-399999")
+		if res.StatusCode != http.StatusPartialContent || res.Header.Get("ETag") == "" || p.state() != "downloading" {
+			t.Errorf("the first part: %s, ETag %q, then %s", res.Status, res.Header.Get("ETag"), p.state())
+		}
+		res, rest := p.ask("GET", at, "Range", "bytes=400000-", "If-Range", res.Header.Get("ETag"))
+		if kept := res.Header.Get("Cache-Control"); kept != "no-store" {
+			t.Errorf("what another release will be at is kept: %s", kept)
+		}
+		if !bytes.Equal(append(first, rest...), image) || res.Header.Get("X-Md5") != inMD5(image) {
+			t.Errorf("in two parts: %s, %d bytes", res.Status, len(first)+len(rest))
+		}
+		p.becomes("installing")
+		if m := p.manifest("&version=2.0"); m.Version != "2.0" || m.Builds[0].OTA.MD5 == inMD5(image) {
+			t.Errorf("after the update: %+v", m)
+		}
+		p.becomes("succeeded")
+		p.answers("the image after the update", http.StatusNotModified, "GET", p.ota.Image)
+	})
+}
+
+// Clients of ESP-IDF and Arduino send the device's key, and what they run in headers.
+func TestESPIDFAndArduinoAreUpdatedByARollout(t *testing.T) {
+	t.Parallel()
+	s := live.Start(t, testkit.SQLite(t), firmwaretest.Quick)
+	f := newFirm(t, s, s.User("ann"), "")
+	old, image := randomBytes(4000, 4), randomBytes(5000, 5)
+	f.publish("1.0", 1, old)
+	f.bring(f.publish("2.0", 2, image).ID)
+	p := f.pulling("Tank")
+	at := s.URL + "/ota/tank.bin"
+	res, _ := p.ask("GET", at)
+	if res.StatusCode != http.StatusUnauthorized || !strings.HasPrefix(res.Header.Get("WWW-Authenticate"), "Basic ") {
+		t.Errorf("without a key: %s %v", res.Status, res.Header["Www-Authenticate"])
+	}
+	headers := []string{"Authorization", "Bearer " + p.key, "User-Agent", "ESP32-http-Update", "x-ESP32-sketch-md5",
+		strings.ToUpper(inMD5(old))}
+	var b []byte
+	wait(t, func() bool {
+		res, b = p.ask("GET", at, headers...)
+		return res.StatusCode == http.StatusOK
+	})
+	if !bytes.Equal(b, image) {
+		t.Errorf("%d bytes", len(b))
+	}
+	p.becomes("installing")
+	p.answers("with the new one", http.StatusNotModified, "GET", at,
+		append(headers[:4:4], "x-ESP32-version", "tank-2.0")...)
+	p.becomes("succeeded")
+
+	q := f.pulling("Pond")
+	req, err := http.NewRequestWithContext(t.Context(), "GET", at, nil)
+	must(t, err)
+	req.SetBasicAuth(q.id, q.key)
+	q.answers("by a password", http.StatusOK, "GET", at, "Authorization", req.Header.Get("Authorization"))
+	q.becomes("installing")
+}
+
+// Whoever may not load gets nothing, and what is taken back is so at once.
+func TestOnlyTheRightDeviceLoadsTheRightRelease(t *testing.T) {
+	t.Parallel()
+	s := live.Start(t, testkit.SQLite(t), firmwaretest.Quick)
+	ann, eve := s.User("ann"), s.User("eve")
+	f := newFirm(t, s, ann, "")
+	release := f.publish("2.0", 2, randomBytes(5000, 5))
+	rollout := f.bring(release.ID)
+	p := f.pulling("Tank")
+	wait(t, func() bool { return p.manifest("").Version == "2.0" })
+
+	link := p.ota.Image
+	p.answers("a changed link", http.StatusNotFound, "GET", link[:len(link)-1]+"x")
+	p.answers("no link", http.StatusNotFound, "GET", s.URL+"/ota/x.bin?link=dev")
+	spy := registerDevice(t, eve, "Spy")
+	p.answers("a foreign device", http.StatusNotFound, "GET", s.URL+"/ota/x.bin", "Authorization", "Bearer "+spy.Key)
+	p.answers("a person", http.StatusUnauthorized, "GET", s.URL+"/ota/x.bin", "Authorization",
+		"Bearer "+ann.Tokens().Access)
+	p.answers("another chip", http.StatusNotFound, "GET", link, "User-Agent", "ESP8266-http-Update")
+	err := eve.Do(t.Context(), "PUT", "/devices/"+spy.Device.ID+"/ota", map[string]any{"product": f.product,
+		"chip": "esp32c3"}, nil)
+	if codeOf(err) != client.CodeNoProduct {
+		t.Errorf("a foreign product: %v", err)
+	}
+	other := f.pulling("Valve")
+	must(t, ann.Do(t.Context(), "PUT", "/devices/"+other.id+"/ota", map[string]any{"product": f.product,
+		"chip": "esp32s3"}, nil))
+	p.answers("a device without an image", http.StatusNotModified, "GET", other.ota.Image)
+
+	at := "/firmware/rollouts/" + rollout
+	act := func(action string) {
+		must(t, ann.Do(t.Context(), "POST", at+"/actions", map[string]any{"action": action}, nil))
+	}
+	act("pause")
+	p.answers("a paused rollout", http.StatusNotModified, "GET", link)
+	act("resume")
+	wait(t, func() bool { res, _ := p.ask("HEAD", link); return res.StatusCode == http.StatusOK })
+	_, err = f.change(release.ID, map[string]any{"state": "withdrawn"})
+	must(t, err)
+	p.answers("withdrawn since it was offered", http.StatusNotModified, "GET", link)
+
+	suspend := func(yes bool) {
+		must(t, ann.Do(t.Context(), "PATCH", "/devices/"+p.id, map[string]any{"suspended": yes}, nil))
+	}
+	suspend(true)
+	p.answers("suspended", http.StatusUnauthorized, "GET", link)
+	suspend(false)
+	p.answers("no longer suspended", http.StatusNotModified, "GET", link)
+	must(t, ann.Do(t.Context(), "DELETE", "/devices/"+p.id+"/ota", nil, nil))
+	p.answers("an ended link", http.StatusNotFound, "GET", link)
+	again := f.pulling("Other")
+	must(t, ann.Do(t.Context(), "DELETE", "/devices/"+again.id, nil, nil))
+	p.answers("a revoked device", http.StatusUnauthorized, "GET", again.ota.Image)
+	p.answers("a revoked key", http.StatusUnauthorized, "GET", s.URL+"/ota/x.bin", "Authorization", "Bearer "+again.key)
+}

@@ -1,0 +1,104 @@
+package firmware
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
+)
+
+// OTA stores devices that know only other protocols for updates, and finds what they run.
+type OTA struct{ db *store.DB }
+
+// NewOTA returns the repository on db.
+func NewOTA(db *store.DB) *OTA { return &OTA{db} }
+
+// Device returns what the owner of a device has said of it. What a former owner said is void.
+func (repo *OTA) Device(ctx context.Context, device string) (o domain.OTADevice, err error) {
+	var attributes string
+	var created int64
+	err = repo.db.QueryRowContext(ctx, `SELECT o.device_id, o.owner_id, o.product_id, o.chip, o.revision, o.link,
+		o.attributes, o.created_at FROM device_ota o JOIN devices d ON d.id = o.device_id AND d.owner_id = o.owner_id
+		JOIN firmware_products p ON p.id = o.product_id AND p.owner_id = o.owner_id WHERE o.device_id = $1`, device).Scan(
+		&o.Device, &o.Owner, &o.Product, &o.Chip, &o.Revision, &o.Link, &attributes, &created)
+	if errors.Is(err, sql.ErrNoRows) {
+		return o, domain.ErrNoOTA()
+	}
+	if err != nil {
+		return o, err
+	}
+	o.Created = store.Time(created)
+	return o, json.Unmarshal([]byte(attributes), &o.Attributes)
+}
+
+// PutDevice stores what o.Owner says of a device of theirs, for a product of theirs. A link that there is stays,
+// unless it is a former owner's.
+func (repo *OTA) PutDevice(ctx context.Context, o domain.OTADevice, now time.Time) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		var mine bool
+		err := t.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM devices WHERE id = $1 AND owner_id = $2
+			AND revoked_at = 0) AND EXISTS (SELECT 1 FROM firmware_products WHERE id = $3 AND owner_id = $2)`, o.Device, o.Owner,
+			o.Product).Scan(&mine)
+		if err == nil && !mine {
+			err = domain.ErrNoProduct()
+		}
+		if err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `INSERT INTO device_ota
+			(device_id, owner_id, product_id, chip, revision, link, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (device_id) DO UPDATE SET owner_id = excluded.owner_id, product_id = excluded.product_id,
+			chip = excluded.chip, revision = excluded.revision,
+			link = CASE WHEN device_ota.owner_id = excluded.owner_id THEN device_ota.link ELSE excluded.link END,
+			attributes = CASE WHEN device_ota.owner_id = excluded.owner_id THEN device_ota.attributes ELSE '{}' END`,
+			o.Device, o.Owner, o.Product, o.Chip, o.Revision, o.Link, store.Millis(now))
+		return err
+	})
+}
+
+// DeleteDevice forgets what the owner has said of a device: it gets no updates any more, and its link ends.
+func (repo *OTA) DeleteDevice(ctx context.Context, owner, device string) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		res, err := t.ExecContext(ctx, `DELETE FROM device_ota WHERE device_id = $1 AND owner_id = $2`, device, owner)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, domain.ErrNoOTA())
+		}
+		return nil
+	})
+}
+
+// Runs returns the release of a product with a version, or else the newest with an image of an MD5. known is false if
+// there is none.
+func (repo *OTA) Runs(
+	ctx context.Context, product, version, md5 string,
+) (r domain.Release, known bool, err error) {
+	var id string
+	err = repo.db.QueryRowContext(ctx, `SELECT id FROM firmware_releases WHERE product_id = $1 AND version = $2`, product,
+		version).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) && md5 != "" {
+		err = repo.db.QueryRowContext(ctx, `SELECT r.id FROM firmware_images i JOIN firmware_releases r ON r.id = i.release_id
+			WHERE r.product_id = $1 AND i.md5 = $2 ORDER BY r.code DESC LIMIT 1`, product, md5).Scan(&id)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, false, nil
+	}
+	if err == nil {
+		r, err = releaseOf(ctx, repo.db, id, "")
+	}
+	return r, err == nil, err
+}
+
+// SetSums stores hashes of an image that was uploaded before the server computed them.
+func (repo *OTA) SetSums(ctx context.Context, hash, md5, sha1 string) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		_, err := t.ExecContext(ctx, `UPDATE firmware_images SET md5 = $2, sha1 = $3 WHERE sha256 = $1`, hash, md5, sha1)
+		return err
+	})
+}
