@@ -1,5 +1,5 @@
 // What people do with groups of devices, and with devices that change hands: a group is told something at once and has
-// settings of its own, a rule for it is changed, and a device is offered and accepted.
+// settings of its own, a rule for it is changed, a device is offered and accepted, and all keys of a group are revoked.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { accessibleEverywhere } from './axe.mjs';
@@ -127,6 +127,29 @@ test('a device is offered, and is the other person’s once they accept', async 
   await bob.getByRole('button', { name: 'Accept' }).click();
   await bob.getByRole('link', { name: /Pump/ }).first().click();
   await bob.getByText('Its former owner may know its key.').waitFor();
+});
+
+test('all keys of a group are revoked at once, and nothing of it stays connected', async () => {
+  const valve = await openBoard(browser, server);
+  await connectBoard(valve, await register('Valve'), capabilities);
+  await ann.getByRole('link', { name: 'Devices', exact: true }).click();
+  await ann.getByRole('link', { name: 'New group' }).click();
+  await ann.getByLabel('Name of the group').fill('leaked');
+  await ann.getByRole('radio', { name: /Chosen by hand/ }).check();
+  await ann.getByRole('checkbox', { name: 'Valve' }).check();
+  await ann.getByRole('checkbox', { name: 'Lamp' }).check();
+  await ann.getByRole('button', { name: 'Create group' }).click();
+  await ann.getByRole('button', { name: 'Actions for leaked' }).click();
+  await ann.getByRole('menuitem', { name: 'Revoke all keys' }).click();
+  const dialog = ann.getByRole('dialog', { name: 'Revoke the keys of 2 devices?' });
+  await dialog.getByText('1 of them is connected, and will be disconnected at once.').waitFor();
+  await shot(ann, 'group-revoke-keys');
+  const revoke = dialog.getByRole('button', { name: 'Revoke all keys' });
+  assert.equal(await revoke.isDisabled(), true);
+  await dialog.getByLabel('Type the name of the group').fill('leaked');
+  await revoke.click();
+  await ann.getByText('The keys are revoked, and none of the devices is connected any more.').waitFor();
+  await accessibleEverywhere(ann, 'group-revoked');
   assert.equal(bob.broken, undefined);
   assert.equal(ann.broken, undefined);
 });

@@ -29,6 +29,9 @@ be used while the server runs; changes take effect within seconds.
   device list [owner]              list all devices, or those of one user
   device keys <device>             list the keys and certificates of a device
   device revoke <device> [key]     revoke a device for good, or only one of its keys or certificates
+  device revoke-keys <owner> <group>
+                                   revoke all keys of the devices of a group, or with --product of
+                                   those whose firmware is of a product; without --yes it counts them
   device ca <folder>               make the CA of devices' certificates, for UNHIDRA_DEVICE_CA
   device certify <device> <folder> issue a certificate by the CA in the folder, into new files there;
                                    with --csr for a key that never leaves the device
@@ -54,7 +57,7 @@ type devices struct {
 	life    time.Duration // of a new device; 0: no expiry
 	access  domain.DeviceAccess
 	keys    string // the file that an import writes to; empty: the standard output
-	newKeys bool   // an import gives another key to devices that have never connected
+	newKeys bool   // an import gives another key to devices that have never connected, or have none left
 }
 
 func manageDevices(ctx context.Context, e *env, args []string) error {
@@ -65,7 +68,9 @@ func manageDevices(ctx context.Context, e *env, args []string) error {
 	bridge := fs.Bool("bridge", false, "register: a program that speaks for other devices")
 	controller := fs.Bool("controller", false, "register: a program that sees and commands all devices of the user")
 	keys := fs.String("keys", "", "import: the new `file` that the answer, with the keys, is written to")
-	newKeys := fs.Bool("new-keys", false, "import: give another key to devices that are there and have never connected")
+	newKeys := fs.Bool("new-keys", false, "import: give another key to devices that have never connected, or have none left")
+	product := fs.Bool("product", false, "revoke-keys: the second word is a product, as devices report it, and no group")
+	yes := fs.Bool("yes", false, "revoke-keys: do it")
 	flags := config.NewFlags(fs, storeFlags()...)
 	words, err := interspersed(fs, args)
 	if err != nil {
@@ -77,6 +82,7 @@ func manageDevices(ctx context.Context, e *env, args []string) error {
 		{name: "list", names: []string{"[owner]"}, optional: 1},
 		{name: "keys", names: []string{"<device>"}},
 		{name: "revoke", names: []string{"<device>", "[key]"}, optional: 1},
+		{name: "revoke-keys", names: []string{"<owner>", "<group>"}},
 		{name: "ca", names: []string{"<folder>"}},
 		{name: "certify", names: []string{"<device>", "<folder>"}},
 	}
@@ -116,6 +122,8 @@ func manageDevices(ctx context.Context, e *env, args []string) error {
 		return d.listKeys(ctx, words[1])
 	case "certify":
 		return d.certify(ctx, words[1], words[2], *request)
+	case "revoke-keys":
+		return d.revokeKeys(ctx, words[1], words[2], *product, *yes)
 	case "revoke":
 		return d.revoke(ctx, words[1], words[2:])
 	}

@@ -71,6 +71,7 @@ func rows() map[string]row {
 		"list-device-transfers": own, "offer-device": theirs(`{"user":"{bob}"}`), "accept-device": theirs(""),
 		"end-device-offer":   theirs(""),
 		"list-device-groups": own, "put-device-group": {eve: 200, body: `{"rule":{"tag":"x"}}`}, // of the caller's, by name
+		"revoke-device-keys":  theirs(`{"group":"pumps","confirm":1}`),
 		"change-device-group": theirs(`{"add":["{device}"]}`), "delete-device-group": theirs(""),
 		"list-device-templates": own, "put-device-template": {eve: 200, body: `{"tags":["x"]}`},
 		"delete-device-template": theirs(""),

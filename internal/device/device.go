@@ -81,6 +81,10 @@ type Peers interface {
 type Logins interface {
 	DeviceLogin(ctx context.Context, key string) (domain.DeviceLogin, error)
 	UsedDeviceKeys(ctx context.Context, uses []domain.DeviceUse) error
+	CountKeys(ctx context.Context, q domain.DeviceQuery, now time.Time) (domain.KeyTally, error)
+	RevokeKeys(
+		ctx context.Context, q domain.DeviceQuery, expect int, reason string, now time.Time,
+	) (n domain.KeyTally, devices []string, err error)
 	EndedDevices(ctx context.Context, since, until time.Time) ([]domain.DeviceEnd, error)
 	DisabledOwners(ctx context.Context, owners []string) ([]string, error)
 	PruneDeviceKeys(ctx context.Context, before time.Time) error

@@ -12,7 +12,7 @@ import (
 // Import says how devices are imported.
 type Import struct {
 	By      domain.AuditActor // who imports them; empty: the owner
-	NewKeys bool              // devices that are there and have never connected get another key
+	NewKeys bool              // devices that have never connected, or whose keys have all ended, get another key
 }
 
 // Imported is what became of a line of an import.

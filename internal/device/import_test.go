@@ -97,7 +97,7 @@ func TestImportingAgainMakesNoDoubles(t *testing.T) {
 	})
 }
 
-func TestImportGivesNewKeysToDevicesThatNeverConnected(t *testing.T) {
+func TestImportGivesNewKeysToDevicesThatNeverConnectedOrHaveNoneLeft(t *testing.T) {
 	t.Parallel()
 	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
 		s, _ := open(t, db)
@@ -120,6 +120,21 @@ func TestImportGivesNewKeysToDevicesThatNeverConnected(t *testing.T) {
 			if _, err := s.AuthenticateDevice(t.Context(), key, here); err != nil {
 				t.Error(err)
 			}
+		}
+		if err := s.Revoke(t.Context(), userActor(ann), p.ID, ""); err != nil { // for good: another of the name is made
+			t.Fatal(err)
+		}
+		used, err := s.AuthenticateDevice(t.Context(), lost["Used"], here)
+		if err == nil {
+			err = s.Revoke(t.Context(), userActor(ann), used.ID, id)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines, keys = imported(t, s, ann, "name\nUsed\nJust now\n", Import{NewKeys: true})
+		wantLines(t, lines, "2 new_key Used", "3 created Just now")
+		if again, err := s.AuthenticateDevice(t.Context(), keys["Used"], here); err != nil || again.ID != used.ID {
+			t.Errorf("with its new key it is %s, %v", again.ID, err)
 		}
 	})
 }

@@ -220,8 +220,16 @@ type DeviceQuery struct {
 	Text      string // part of the name, or of the type, a serial number or the model
 	Tag, Type string
 	Model     string // as the device tells it
+	Product   string // of its firmware, as the device reports it
 	State     DeviceState
 	Group     string // of Owner: then all that can still connect
+}
+
+// KeyTally counts devices with keys that are good.
+type KeyTally struct {
+	Devices   int
+	Keys      int // of these, certificates included
+	Connected int // devices of the same choice that are connected, with a good key or without
 }
 
 // DeviceState is whether a device may connect.

@@ -23,6 +23,6 @@ const (
 	ImportCreated   ImportResult = "created"
 	ImportUpdated   ImportResult = "updated"   // it was there, and differed
 	ImportUnchanged ImportResult = "unchanged" // it was there, as the line says
-	ImportNewKey    ImportResult = "new_key"   // it was there, has never connected, and got another key
+	ImportNewKey    ImportResult = "new_key"   // it was there, had never connected or no key left, and got another one
 	ImportFailed    ImportResult = "failed"    // nothing was done
 )

@@ -15,7 +15,7 @@ import (
 func (repo *Repository) FindDevices(
 	ctx context.Context, q domain.DeviceQuery, after string, limit int, now time.Time,
 ) ([]domain.Device, error) {
-	f, err := repo.filterOf(ctx, q, now)
+	f, err := filterOf(ctx, repo.db, q, now)
 	if err != nil || f.none {
 		return nil, err
 	}
@@ -24,7 +24,7 @@ func (repo *Repository) FindDevices(
 }
 
 // filterOf returns the condition of a query, which may name a group.
-func (repo *Repository) filterOf(ctx context.Context, q domain.DeviceQuery, now time.Time) (f filter, err error) {
+func filterOf(ctx context.Context, db store.Queryer, q domain.DeviceQuery, now time.Time) (f filter, err error) {
 	if q.Owner != "" {
 		f.add(`d.owner_id = ?`, q.Owner)
 	}
@@ -32,7 +32,7 @@ func (repo *Repository) filterOf(ctx context.Context, q domain.DeviceQuery, now 
 	if q.Group == "" {
 		return f, nil
 	}
-	g, err := groupOf(ctx, repo.db, q.Owner, q.Group)
+	g, err := groupOf(ctx, db, q.Owner, q.Group)
 	if err == nil {
 		f.group(g, now)
 	}
@@ -85,6 +85,9 @@ func (f *filter) query(q domain.DeviceQuery, now time.Time) {
 	}
 	if q.Model != "" {
 		f.add(`EXISTS (SELECT 1 FROM device_capabilities c WHERE c.device_id = d.id AND c.model = ?)`, q.Model)
+	}
+	if q.Product != "" {
+		f.add(`EXISTS (SELECT 1 FROM device_firmware w WHERE w.device_id = d.id AND w.product = ?)`, q.Product)
 	}
 	if q.State != "" {
 		f.add(`? = CASE WHEN d.revoked_at <> 0 OR d.expires_at <> 0 AND d.expires_at <= ? THEN 'ended'

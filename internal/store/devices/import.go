@@ -13,7 +13,7 @@ import (
 // ImportDevices makes devices of owner as rows describe them, in one transaction. A row whose device
 // is there already changes that device: the one of its serial number; or of its name, if either has
 // no serial number. Revoked devices do not count as there. With newKeys, a device that has never
-// connected gets the key of its row. Answers are in the order of rows. Rows of one call must differ in
+// connected, or whose keys have all ended, gets the key of its row. Answers are in the order of rows. Rows of one call must differ in
 // what they are found by. More devices than limit are refused, unless it is 0.
 func (repo *Repository) ImportDevices(
 	ctx context.Context, owner string, rows []domain.DeviceImport, newKeys bool, limit int, now time.Time,
@@ -170,7 +170,9 @@ func importKnown(
 			return done, err
 		}
 	}
-	if !newKeys || !d.LastUsed.IsZero() || d.Status.Session > 0 { // LastUsed is written late
+	connected := !d.LastUsed.IsZero() || d.Status.Session > 0 // LastUsed is written late
+	opens := slices.ContainsFunc(d.Keys, func(k domain.DeviceKey) bool { return !k.Ended(now) })
+	if !newKeys || d.Bridge != "" || connected && opens {
 		return done, nil
 	}
 	done.Result = domain.ImportNewKey

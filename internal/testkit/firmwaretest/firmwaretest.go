@@ -127,10 +127,13 @@ func (m *Maker) Publish(f board.Firmware) (release string) {
 
 // Rollout is one as the server shows it.
 type Rollout struct {
-	ID     string
-	State  string
-	Stage  int
-	Pause  *struct{ Kind, Reason string }
+	ID    string
+	State string
+	Stage int
+	Pause *struct {
+		Kind, Reason string
+		Revision     *struct{ Revision int } // that stands out
+	}
 	Counts struct {
 		States map[string]int
 		Failed int

@@ -120,6 +120,10 @@ export class Fleet implements port.Fleet {
     return this.#api.call('DELETE', groupPath(name));
   }
 
+  revokeKeys(group: string, confirm?: number): Promise<port.GroupKeys> {
+    return this.#api.call('POST', '/devices/revoke-keys', { group, ...(confirm && { confirm }) });
+  }
+
   import(file: Blob, newKeys: boolean): Promise<Response> {
     const body = new Blob([file], { type: 'text/csv' }); // the server looks which of its forms it has
     return this.#api.answer(`/devices/import${newKeys ? '?new_keys=true' : ''}`, body);

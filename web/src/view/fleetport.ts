@@ -3,10 +3,10 @@
 import type { Bucket, Span } from './device/points';
 import type { Value } from './device/values';
 import type { Device, IssuedKey } from './port';
-import type { Batch, DeviceGroup, GroupRule, Transfer } from './groupport';
+import type { Batch, DeviceGroup, GroupKeys, GroupRule, Transfer } from './groupport';
 import type { AlarmLine, Member } from './types';
 
-export type { Batch, DeviceGroup, GroupRule, Transfer };
+export type { Batch, DeviceGroup, GroupKeys, GroupRule, Transfer };
 
 /** A sensor, as the device declares it. */
 export interface Sensor {
@@ -273,6 +273,8 @@ export interface Fleet {
   /** makes a group, or replaces it: by a rule, or with devices chosen by hand */
   putGroup(name: string, of: { rule: GroupRule } | { devices: string[] }): Promise<void>;
   deleteGroup(name: string): Promise<void>;
+  /** revokes all keys of a group's devices, of which so many have some; without that it only counts them */
+  revokeKeys(group: string, confirmed?: number): Promise<GroupKeys>;
   /** changes defaults of the settings of a group made by hand; null takes one back */
   setDefaults(group: string, settings: Record<string, Value | null>): Promise<void>;
   /** carries out an action on all devices of a group, in a room on those in it */

@@ -20,6 +20,15 @@ export interface DeviceGroup {
   devices: number;
 }
 
+/** What keys the devices of a group have, or had that were just revoked. */
+export interface GroupKeys {
+  /** that have keys */
+  devices: number;
+  keys: number;
+  /** devices that are connected */
+  connected: number;
+}
+
 /** A device that its owner offers to somebody. */
 export interface Transfer {
   device: string;
