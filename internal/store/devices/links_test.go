@@ -168,6 +168,25 @@ func TestDevicesOfADeadNodeAreDue(t *testing.T) {
 	})
 }
 
+// A node that was taken for dead, stores a link nevertheless, and dies, leaves no device online for ever.
+func TestDevicesOfAnUnknownNodeAreDue(t *testing.T) {
+	t.Parallel()
+	eachLinks(t, func(l *links) {
+		if _, err := l.db.Devices.NodeLives(l.Context(), "b", l.now); err != nil {
+			l.Fatal(err)
+		}
+		l.do("a", domain.DeviceOnline, 1, 1, l.open("conn_1", ""))
+		for _, want := range []string{"a", ""} {
+			node, err := l.db.Devices.DeadNode(l.Context(), l.now.Add(-15*time.Second), l.now, l.now.Add(time.Minute))
+			if err != nil || node != want {
+				l.Errorf("%q is dead, not %q; %v", node, want, err)
+			}
+		}
+		l.pass(time.Minute)
+		l.overdue(1)
+	})
+}
+
 // A node may die with more devices than fit into one transaction. One that was taken for dead, and lives, has
 // to tell of its links again.
 func TestManyDevicesOfADeadNodeAreDue(t *testing.T) {

@@ -36,9 +36,9 @@ func (repo *Repository) DeadNode(ctx context.Context, since, now, due time.Time)
 	const dead = `SELECT node FROM device_nodes WHERE alive_at < $1 ORDER BY node LIMIT 1`
 	err = repo.db.QueryRowContext(ctx, dead, store.Millis(since)).Scan(&node)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
+		node, err = repo.unknownNode(ctx)
 	}
-	for ended, still := 0, true; err == nil && still; {
+	for ended, still := 0, node != ""; err == nil && still; {
 		err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
 			res, err := t.ExecContext(ctx, `UPDATE device_nodes SET alive_at = 0 WHERE node = $1 AND alive_at < $2`, node,
 				store.Millis(since))
@@ -58,6 +58,25 @@ func (repo *Repository) DeadNode(ctx context.Context, since, now, due time.Time)
 		})
 	}
 	return node, err
+}
+
+// unknownNode notes as dead a node that has links and is not known, and returns its name: it was taken for dead,
+// stored links nevertheless, and died before it could tell of all of them again. Empty: there is none.
+func (repo *Repository) unknownNode(ctx context.Context) (node string, err error) {
+	err = repo.db.QueryRowContext(ctx, `WITH RECURSIVE n (node) AS (SELECT min(node) FROM device_links
+		UNION ALL SELECT (SELECT min(l.node) FROM device_links l WHERE l.node > n.node) FROM n WHERE n.node IS NOT NULL)
+		SELECT node FROM n WHERE node IS NOT NULL AND node NOT IN (SELECT node FROM device_nodes) LIMIT 1`).Scan(&node)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return node, repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		_, err := t.ExecContext(ctx, `INSERT INTO device_nodes (node, alive_at) VALUES ($1, 0) ON CONFLICT (node) DO NOTHING`,
+			node)
+		return err
+	})
 }
 
 // EndNode ends all links of a node. Devices without another one are offline when they are due.
