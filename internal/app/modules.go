@@ -304,7 +304,7 @@ func (s *server) watchQueues() {
 	m := s.modules
 	obs.WatchQueues(s.reg, slices.Concat(s.db.Queues(), s.readings.Queues(), m.chat.Queues(), m.hub.Queues(),
 		m.gateway.Queues(), m.auth.Queues(), m.history.Queues(), m.command.Queues(), m.alarm.Queues(), m.firmware.Queues(),
-		m.rollout.Queues(), m.shadow.Queues())...)
+		m.rollout.Queues(), m.shadow.Queues(), m.files.Queues())...)
 }
 
 // origins are those whose pages may connect beside the host that they are asked

@@ -255,7 +255,7 @@ func (c *Config) options() []option {
 				"in; 0: no limit", false,
 			num(&c.UserStorage, 0, 1<<30)},
 		{limits, "UNHIDRA_FILE_SIZE", "", "100",
-			"MiB of one file that somebody posts; 0: nobody can upload files", false, num(&c.FileSize, 0, 80_000)},
+			"MiB of one file that somebody posts; 0: nobody can upload files", false, num(&c.FileSize, 0, 10_000)},
 		{limits, "UNHIDRA_FILE_STORAGE", "", "5120",
 			"MiB of files that one user may store, those of open uploads included; files of deleted messages no longer " +
 				"count; 0: no limit", false, num(&c.FileStorage, 0, 1<<30)},

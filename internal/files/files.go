@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/obs"
+	"github.com/unhidra/unhidra/internal/picture"
 )
 
 // Store stores files and their parts. It checks permissions in the transaction that makes the change.
@@ -69,6 +71,10 @@ type Deps struct {
 // Service is the module of files.
 type Service struct {
 	Deps
+	pictures   *picture.Maker
+	uploads    *prometheus.CounterVec
+	thumbnails *prometheus.CounterVec
+	received   prometheus.Counter
 }
 
 // New returns the service. Run must run for files to be deleted that no message has.
@@ -79,7 +85,28 @@ func New(d Deps) *Service {
 	if d.Space == nil {
 		d.Space = func(int64) error { return nil }
 	}
-	return &Service{Deps: d}
+	s := &Service{Deps: d, pictures: picture.NewMaker(),
+		uploads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "file_uploads_total",
+			Help: "Uploads of files for messages, by what became of them: begun, complete, refused, expired."}, []string{"result"}),
+		thumbnails: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "file_thumbnails_total",
+			Help: "Small pictures of files that were to be made, by result: ok, or failed."}, []string{"result"}),
+		received: prometheus.NewCounter(prometheus.CounterOpts{Name: "file_received_bytes_total",
+			Help: "Bytes of parts of files for messages that this node has received."})}
+	for _, result := range []string{"begun", "complete", "refused", "expired"} {
+		s.uploads.WithLabelValues(result)
+	}
+	s.thumbnails.WithLabelValues("ok")
+	s.thumbnails.WithLabelValues("failed")
+	if d.Metrics != nil {
+		d.Metrics.MustRegister(s.uploads, s.thumbnails, s.received)
+	}
+	return s
+}
+
+// Queues returns the queue of pictures that are to be made small, for the metrics.
+func (s *Service) Queues() []obs.Queue {
+	return []obs.Queue{{Name: "thumbnails", Limit: picture.MaxWaiting, Depth: s.pictures.Waiting,
+		Full: s.pictures.Refused}}
 }
 
 const (
@@ -106,6 +133,7 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) expire(ctx context.Context) error {
 	for {
 		n, err := s.Store.Expire(ctx, s.now(), expireBatch)
+		s.uploads.WithLabelValues("expired").Add(float64(n))
 		if err != nil || n < expireBatch {
 			return err
 		}

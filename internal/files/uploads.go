@@ -17,6 +17,18 @@ import (
 // said now: whether p may, how large files may be, how much room p has left, and the server.
 func (s *Service) Begin(
 	ctx context.Context, p domain.Principal, room, name string, size int64,
+) (domain.File, error) {
+	f, err := s.begin(ctx, p, room, name, size)
+	if err != nil {
+		s.uploads.WithLabelValues("refused").Inc()
+		return f, err
+	}
+	s.uploads.WithLabelValues("begun").Inc()
+	return f, nil
+}
+
+func (s *Service) begin(
+	ctx context.Context, p domain.Principal, room, name string, size int64,
 ) (f domain.File, err error) {
 	if !domain.ValidID(domain.RoomPrefix, room) {
 		return f, domain.ErrNoRoom()
@@ -82,6 +94,7 @@ func (s *Service) AddPart(ctx context.Context, p domain.Principal, id string, n 
 	case err != nil:
 		return err
 	}
+	s.received.Add(float64(b.Size))
 	return s.Store.AddPart(ctx, id, p.ID, domain.FilePiece{N: n, Size: b.Size, Hash: b.Hash}, s.now())
 }
 
@@ -125,15 +138,22 @@ func (s *Service) Complete(ctx context.Context, p domain.Principal, id string, c
 	if f.Type, err = s.sniff(ctx, f); err != nil {
 		return f, err
 	}
-	switch domain.KindOfFile(f.Type) {
-	case domain.ImageFile, domain.OtherFile:
-	case domain.VideoFile, domain.AudioFile:
-		f.Width, f.Height, f.Duration = c.Width, c.Height, c.Duration
+	if f, err = s.look(ctx, f); err != nil {
+		return f, err
+	}
+	if kind := domain.KindOfFile(f.Type); kind != domain.OtherFile && f.Width == 0 {
+		f.Width, f.Height = c.Width, c.Height
+		if kind != domain.ImageFile {
+			f.Duration = c.Duration
+		}
 	}
 	f.State = domain.FileReady
 	now := s.now()
 	f.Expires = now.Add(domain.UnattachedLife)
-	return s.Store.Complete(ctx, f, now)
+	if f, err = s.Store.Complete(ctx, f, now); err == nil {
+		s.uploads.WithLabelValues("complete").Inc()
+	}
+	return f, err
 }
 
 const missingListed = 10

@@ -7,18 +7,31 @@ import (
 	"image/color"
 )
 
-const (
-	maxPixels = 8 << 20
-	maxMemory = 32 << 20 // bytes that the decoder allocates for pixels: 8 megapixels of 8 bits and 4 channels
-	maxScans  = 200      // of a JPEG; encoders make about ten
-	// A lossless WebP brings up to 2,600 groups of Huffman trees, which grow to some
-	// hundred times their bytes in the file.
-	maxLossless = 256 << 10
-)
+const maxMemory = 32 << 20 // bytes that the decoder allocates for an avatar: 8 megapixels of 8 bits and 4 channels
+
+// bounds are what a picture may cost.
+type bounds struct {
+	bytes  int64 // of the file
+	pixels int64
+	side   int   // pixels; 0: any
+	memory int64 // bytes that the decoder allocates for pixels
+	scans  int   // of a JPEG; encoders make about ten
+	// of these times the pixels: each scan is as much work as the whole picture; 0: any
+	work int64
+	// bytes of a WebP that are lossless: up to 2,600 groups of Huffman trees grow to some hundred times their bytes
+	lossless int
+}
+
+// forAvatars are the bounds of Square.
+var forAvatars = bounds{bytes: MaxBytes, pixels: 8 << 20, memory: maxMemory, scans: 200, lossless: 256 << 10}
+
+// forPosts are the bounds of Fit.
+var forPosts = bounds{bytes: MaxPosted, pixels: 50_000_000, side: 1 << 14, memory: 128 << 20, scans: 200,
+	work: 600_000_000, lossless: 1 << 20}
 
 // check refuses a file that is no picture, and one whose decoding would cost too much.
-func check(data []byte) error {
-	if len(data) > MaxBytes {
+func check(data []byte, most bounds) error {
+	if int64(len(data)) > most.bytes {
 		return unreadable()
 	}
 	head, format, err := image.DecodeConfig(bytes.NewReader(data))
@@ -27,27 +40,28 @@ func check(data []byte) error {
 	}
 	// Each side of every format fits into 32 bits, so that the product fits into 64.
 	pixels := int64(head.Width) * int64(head.Height)
-	if pixels > maxPixels {
-		return tooLarge("this picture has more than 8 megapixels")
+	if pixels > most.pixels || most.side > 0 && max(head.Width, head.Height) > most.side {
+		return tooLarge("this picture has too many pixels")
 	}
 	memory := int64(0)
 	switch format {
 	case "png":
 		memory = pixels * pngBytes(data, head.ColorModel)
 	case "jpeg":
-		if bytes.Count(data, []byte{0xff, 0xda}) > maxScans {
+		scans := bytes.Count(data, []byte{0xff, 0xda})
+		if scans > most.scans || most.work > 0 && int64(scans)*pixels > most.work {
 			return tooLarge("this JPEG has too many scans")
 		}
 		memory = jpegBytes(data) + pixels*colourBytes(head.ColorModel)
 	case "gif":
 		memory = 2 * pixels // an interlaced frame is put in order by a copy
 	case "webp":
-		if lossless(data) > maxLossless {
-			return tooLarge("a lossless WebP may have at most 256 KiB")
+		if lossless(data) > most.lossless {
+			return tooLarge("this WebP has too much that is lossless")
 		}
 		memory = webpBytes(head.ColorModel) * pixels
 	}
-	if memory > maxMemory {
+	if memory > most.memory {
 		return tooLarge("reading this picture takes too much memory")
 	}
 	return nil
@@ -106,7 +120,7 @@ func jpegBytes(data []byte) int64 {
 		}
 		i += 2 + int(binary.BigEndian.Uint16(data[i+2:]))
 	}
-	return maxMemory + 1 // the decoder has found a frame, and we have not
+	return forPosts.memory + 1 // the decoder has found a frame, and we have not
 }
 
 // frameBytes reads the head of a frame: precision, height, width, number of components,
@@ -114,7 +128,7 @@ func jpegBytes(data []byte) int64 {
 func frameBytes(head []byte, progressive bool) int64 {
 	n := int(head[5])
 	if len(head) < 6+3*n || n == 0 {
-		return maxMemory + 1
+		return forPosts.memory + 1
 	}
 	height, width := int64(binary.BigEndian.Uint16(head[1:])), int64(binary.BigEndian.Uint16(head[3:]))
 	h, v := max(1, int64(head[7]>>4)), max(1, int64(head[7]&15))

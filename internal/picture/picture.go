@@ -1,7 +1,7 @@
-// Package picture makes small square pictures out of what people send. It bounds what
-// that costs: a file of a few hundred kilobytes can claim pixels for gigabytes, so the
-// header is read first, and a file whose decoding needs more than the budget is refused
-// unread.
+// Package picture makes small pictures out of what people send, and takes out of photos where they
+// were taken. It bounds what that costs: a file of a few hundred kilobytes can claim pixels for
+// gigabytes, so the header is read first, and a file whose decoding needs more than the budget is
+// refused unread.
 package picture
 
 import (
@@ -52,7 +52,7 @@ func (m *Maker) Refused() int64 { return m.refused.Load() }
 // pixels, with nothing else that was in the file. Of a GIF it is the first frame. It
 // fails with bad_picture (not one of these), picture_too_large (see Cost), or busy.
 func (m *Maker) Square(ctx context.Context, data []byte, side int) ([]byte, error) {
-	if err := check(data); err != nil {
+	if err := check(data, forAvatars); err != nil {
 		return nil, err
 	}
 	if err := m.take(ctx); err != nil {

@@ -106,7 +106,7 @@ func TestDecompressionBombsAreRefused(t *testing.T) {
 		"webp, lossless":             webpOf("VP8L", []byte{0x2f, 0xff, 0xff, 0xff, 0x0f}),
 		"webp, canvas":               webpOf("VP8X", []byte{0x10, 0, 0, 0, 0xff, 0x3f, 0, 0xff, 0x3f, 0}),
 		"webp, transparent, 8 MP":    webpOf("VP8X", []byte{0x10, 0, 0, 0, 0x4f, 0x0b, 0, 0x4f, 0x0b, 0}),
-		"webp, a lot of it lossless": webpOf("VP8L", append([]byte{0x2f, 0xff, 0xc0, 0x0f, 0}, make([]byte, maxLossless)...)),
+		"webp, a lot of it lossless": webpOf("VP8L", append([]byte{0x2f, 0xff, 0xc0, 0x0f, 0}, make([]byte, forAvatars.lossless)...)),
 	} {
 		var err error
 		if n := allocated(func() { _, err = square(t, data) }); n > 4<<20 ||

@@ -9,6 +9,7 @@ import (
 	"github.com/unhidra/unhidra/internal/store/alarms"
 	"github.com/unhidra/unhidra/internal/store/commands"
 	"github.com/unhidra/unhidra/internal/store/devices"
+	"github.com/unhidra/unhidra/internal/store/files"
 	"github.com/unhidra/unhidra/internal/store/firmware"
 	"github.com/unhidra/unhidra/internal/store/messages"
 	"github.com/unhidra/unhidra/internal/store/rollouts"
@@ -51,6 +52,9 @@ func eraseUser(ctx context.Context, t *store.Tx, user string, now time.Time) err
 		return err
 	}
 	if err := rollouts.EraseUser(ctx, t, user); err != nil {
+		return err
+	}
+	if err := files.EraseUser(ctx, t, user, now); err != nil {
 		return err
 	}
 	if err := firmware.EraseUser(ctx, t, user, now); err != nil {

@@ -95,3 +95,21 @@ func detach(ctx context.Context, t *store.Tx, table, where string, now time.Time
 	}
 	return nil
 }
+
+// EraseUser deletes the files of a user that no message has. The others stay with their messages, as texts do.
+func EraseUser(ctx context.Context, t *store.Tx, user string, now time.Time) error {
+	rows, err := t.QueryContext(ctx, `SELECT id FROM files WHERE owner_id = $1 AND expires_at > 0`, user)
+	if err != nil {
+		return err
+	}
+	ids, err := store.Collect(rows, store.ScanString)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := drop(ctx, t, id, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -212,6 +212,10 @@ func (repo *Repository) Complete(ctx context.Context, f domain.File, now time.Ti
 				return err
 			}
 		}
+		if _, err := t.ExecContext(ctx, `DELETE FROM file_parts WHERE file_id = $1 AND n >= $2`, f.ID,
+			len(f.Parts)); err != nil {
+			return err
+		}
 		for _, hash := range hashes {
 			if hash == "" {
 				continue
