@@ -143,6 +143,8 @@ const (
 	CodeNoSuchFile       = domain.CodeNoSuchFile
 	CodeFileInUse        = domain.CodeFileInUse
 	CodeUploadComplete   = domain.CodeUploadComplete
+	CodeFileRefused      = domain.CodeFileRefused
+	CodeScannerAway      = domain.CodeScannerAway
 	CodeFileMissing      = domain.CodeFileMissing
 	CodeFilesUnavailable = domain.CodeFilesUnavailable
 	CodeObjectName       = domain.CodeObjectName

@@ -249,7 +249,7 @@ var sentences = strings.Fields(`
 	captcha_other_address captcha_hosted
 	not_a_member muted banned hold_unchanged too_many_rooms
 	text_too_long quota one_place bad_query
-	avatar_damaged file_too_large quota_exceeded no_such_file file_in_use upload_complete file_missing object_name
+	avatar_damaged file_too_large quota_exceeded no_such_file file_in_use upload_complete file_refused scanner_away file_missing object_name
 	bad_document bad_signature bad_image
 	device_only people_only bad_device_key readings too_many_readings handshakes connections typing
 	handshake insecure bad_frame unknown_type bad_data other_session no_connection starting restarting

@@ -74,6 +74,9 @@ type Config struct {
 	UserStorage     int // MiB; 0: no bound, as of the next one
 	FileSize        int // MiB
 	FileStorage     int
+	KeepFiles       int    // days; 0: as long as their messages
+	Clamd           string // address; empty: files are not scanned
+	ClamdAway       string
 	FirmwareStorage int
 	FirmwareLinks   string // URL of a CDN, without a slash at its end; LinksS3: presigned ones; empty: to this server
 	FirmwareRate    int    // KiB a second

@@ -259,6 +259,15 @@ func (c *Config) options() []option {
 		{limits, "UNHIDRA_FILE_STORAGE", "", "5120",
 			"MiB of files that one user may store, those of open uploads included; files of deleted messages no longer " +
 				"count; 0: no limit", false, num(&c.FileStorage, 0, 1<<30)},
+		{limits, "UNHIDRA_KEEP_FILES", "", "0",
+			"days for which files of messages are kept, if their messages are kept for longer; files of rooms under a legal " +
+				"hold stay; 0: as long as their messages", false, num(&c.KeepFiles, 0, 36500)},
+		{limits, "UNHIDRA_CLAMD_ADDR", "", "",
+			"`HOST:PORT`, or the path of a socket, of ClamAV's clamd, which is to scan files of messages for viruses; empty: " +
+				"they are not scanned", false, str(&c.Clamd)},
+		{limits, "UNHIDRA_CLAMD_AWAY", "", "refuse",
+			"what becomes of files that it cannot scan, because it is away or they are larger than its StreamMaxLength: " +
+				"`refuse`, or `allow`", false, oneOf(&c.ClamdAway, "refuse", "allow")},
 		{limits, "UNHIDRA_FIRMWARE_STORAGE", "", "4096",
 			"MiB of images, and of files to debug them, that the products and uploads of one user may have; a file counts " +
 				"once; 0: no limit", false, num(&c.FirmwareStorage, 0, 1<<30)},

@@ -141,6 +141,8 @@ const (
 	CodeNoSuchFile       Code = "no_such_file"
 	CodeFileInUse        Code = "file_in_use"
 	CodeUploadComplete   Code = "upload_complete"
+	CodeFileRefused      Code = "file_refused"
+	CodeScannerAway      Code = "scanner_away"
 	CodeFileMissing      Code = "file_missing"
 	CodeFilesUnavailable Code = "files_unavailable"
 	CodeObjectName       Code = "object_name"

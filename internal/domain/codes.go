@@ -207,6 +207,8 @@ func fileCodes() []CodeInfo {
 		{CodeNoSuchFile, []Kind{NotFound}, "There is no such file. Send it again."},
 		{CodeFileInUse, []Kind{Conflict}, "A message has the file. Delete the message."},
 		{CodeUploadComplete, []Kind{Conflict}, "The upload is complete, and takes no more parts."},
+		{CodeFileRefused, []Kind{Invalid}, "The virus scanner found what `detail` names in the file, which was deleted."},
+		{CodeScannerAway, []Kind{Unavailable}, "The file cannot be scanned for viruses at the moment. Try again later."},
 		{CodeFileMissing, []Kind{NotFound},
 			"The server knows the file but has lost its content. Restore it from a backup, or send it again."},
 		{CodeFilesUnavailable, []Kind{Unavailable}, "The server cannot reach its storage of files. Try again."},

@@ -29,6 +29,7 @@ type Store interface {
 	ReadableOf(ctx context.Context, ids []string, user string) ([]domain.File, error)
 	RoomFiles(ctx context.Context, room string, q domain.RoomFilesQuery) ([]domain.RoomFile, error)
 	Expire(ctx context.Context, now time.Time, limit int) (deleted int, err error)
+	Retire(ctx context.Context, before, now time.Time, limit int) (retired int, err error)
 }
 
 // Blobs stores bytes by their content.
@@ -51,6 +52,7 @@ type Secrets interface {
 type Limits struct {
 	Size  int64 // bytes of a file
 	Quota int64 // bytes of all files of a person; 0: no limit
+	Days  int   // for which files are kept; 0: as long as their messages
 }
 
 // Deps are the dependencies of the service.
@@ -63,6 +65,7 @@ type Deps struct {
 	Limits  Limits
 	// Space returns an error unless the disk has room for so many bytes and the reserve besides; nil: no check.
 	Space   func(size int64) error
+	Scanner *Clamd // nil: files are not scanned
 	Log     *slog.Logger
 	Metrics prometheus.Registerer // nil: none
 	Now     func() time.Time      // nil: time.Now
@@ -75,6 +78,7 @@ type Service struct {
 	uploads    *prometheus.CounterVec
 	thumbnails *prometheus.CounterVec
 	received   prometheus.Counter
+	scans      *prometheus.CounterVec
 }
 
 // New returns the service. Run must run for files to be deleted that no message has.
@@ -87,18 +91,24 @@ func New(d Deps) *Service {
 	}
 	s := &Service{Deps: d, pictures: picture.NewMaker(),
 		uploads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "file_uploads_total",
-			Help: "Uploads of files for messages, by what became of them: begun, complete, refused, expired."}, []string{"result"}),
+			Help: "Uploads of files for messages, by what became of them: begun, complete, refused, expired."},
+			[]string{"result"}),
 		thumbnails: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "file_thumbnails_total",
 			Help: "Small pictures of files that were to be made, by result: ok, or failed."}, []string{"result"}),
 		received: prometheus.NewCounter(prometheus.CounterOpts{Name: "file_received_bytes_total",
-			Help: "Bytes of parts of files for messages that this node has received."})}
+			Help: "Bytes of parts of files for messages that this node has received."}),
+		scans: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "file_scans_total",
+			Help: "Files that the virus scanner was asked about, by its answer: clean, found, or unknown."}, []string{"result"})}
 	for _, result := range []string{"begun", "complete", "refused", "expired"} {
 		s.uploads.WithLabelValues(result)
+	}
+	for _, result := range []string{"clean", "found", "unknown"} {
+		s.scans.WithLabelValues(result)
 	}
 	s.thumbnails.WithLabelValues("ok")
 	s.thumbnails.WithLabelValues("failed")
 	if d.Metrics != nil {
-		d.Metrics.MustRegister(s.uploads, s.thumbnails, s.received)
+		d.Metrics.MustRegister(s.uploads, s.thumbnails, s.received, s.scans)
 	}
 	return s
 }
@@ -114,13 +124,13 @@ const (
 	expireBatch = 100
 )
 
-// Run deletes files that no message has, a day after they were uploaded, until ctx is done.
+// Run deletes files that are no longer kept, until ctx is done: those that no message has after a day.
 func (s *Service) Run(ctx context.Context) error {
 	tick := time.NewTicker(expireEvery)
 	defer tick.Stop()
 	for {
 		if err := s.expire(ctx); err != nil && ctx.Err() == nil {
-			s.Log.WarnContext(ctx, "cannot delete files that nobody has posted", "err", err)
+			s.Log.WarnContext(ctx, "cannot delete files that are no longer kept", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -130,11 +140,24 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
+// expire deletes files that no message has, and those that are older than the server keeps them.
 func (s *Service) expire(ctx context.Context) error {
-	for {
+	err := inSteps(func() (int, error) {
 		n, err := s.Store.Expire(ctx, s.now(), expireBatch)
 		s.uploads.WithLabelValues("expired").Add(float64(n))
-		if err != nil || n < expireBatch {
+		return n, err
+	})
+	if err != nil || s.Limits.Days == 0 {
+		return err
+	}
+	before := s.now().AddDate(0, 0, -s.Limits.Days)
+	return inSteps(func() (int, error) { return s.Store.Retire(ctx, before, s.now(), expireBatch) })
+}
+
+// inSteps calls step until it has less to do than it may.
+func inSteps(step func() (int, error)) error {
+	for {
+		if n, err := step(); err != nil || n < expireBatch {
 			return err
 		}
 	}

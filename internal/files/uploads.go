@@ -135,6 +135,9 @@ func (s *Service) Complete(ctx context.Context, p domain.Principal, id string, c
 			return f, err
 		}
 	}
+	if err := s.scan(ctx, f); err != nil {
+		return f, err
+	}
 	if f.Type, err = s.sniff(ctx, f); err != nil {
 		return f, err
 	}

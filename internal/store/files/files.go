@@ -278,3 +278,37 @@ func (repo *Repository) Expire(ctx context.Context, now time.Time, limit int) (d
 	})
 	return deleted, err
 }
+
+// Retire deletes the content of at most limit files of messages that are older than before. The messages go on saying
+// what there was. Files of messages under a legal hold stay.
+func (repo *Repository) Retire(ctx context.Context, before, now time.Time, limit int) (retired int, err error) {
+	err = repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		rows, err := t.QueryContext(ctx, `SELECT f.id FROM files f WHERE f.expires_at = 0 AND f.state = 'ready'
+			AND f.created_at < $1 AND NOT EXISTS (SELECT 1 FROM held_files h WHERE h.file_id = f.id)
+			AND NOT EXISTS (SELECT 1 FROM attachments a JOIN rooms r ON r.id = a.room_id
+				WHERE a.file_id = f.id AND r.held_at <> 0)
+			ORDER BY f.created_at LIMIT $2`+t.SkipLocked(), store.Millis(before), limit)
+		if err != nil {
+			return err
+		}
+		ids, err := store.Collect(rows, store.ScanString)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := blobs.RemoveRef(ctx, t, holder(id), now); err != nil {
+				return err
+			}
+			if _, err := t.ExecContext(ctx, `DELETE FROM file_parts WHERE file_id = $1`, id); err != nil {
+				return err
+			}
+			_, err := t.ExecContext(ctx, `UPDATE files SET state = $2, thumb_hash = '' WHERE id = $1`, id, domain.FileGone)
+			if err != nil {
+				return err
+			}
+		}
+		retired = len(ids)
+		return nil
+	})
+	return retired, err
+}

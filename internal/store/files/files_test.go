@@ -183,3 +183,43 @@ func TestRoomFilesAreFoundByName(t *testing.T) {
 		}
 	})
 }
+
+// Files may be kept for a shorter time than their messages, which then say that they are gone. A legal hold keeps them.
+func TestOldFilesAreRetired(t *testing.T) {
+	t.Parallel()
+	testkit.EachStore(t, func(t *testing.T, db *all.Store) {
+		ctx, me := t.Context(), testkit.UserID(0)
+		room := testkit.Room(t, db, 2)
+		f := ready(t, db, me, room, 1)
+		e := post(t, db, room, "1", f.ID)
+		retire := func(before time.Time, want int) {
+			t.Helper()
+			if n, err := db.Files.Retire(ctx, before, now, 10); n != want || err != nil {
+				t.Errorf("%d retired, want %d, %v", n, want, err)
+			}
+		}
+		retire(now, 0)
+		_, err := db.Rooms.HoldRoom(ctx, me, room, true, now)
+		must(t, err)
+		retire(now.Add(time.Second), 0)
+		_, err = db.Rooms.HoldRoom(ctx, me, room, false, now)
+		must(t, err)
+		retire(now.Add(time.Second), 1)
+		retire(now.Add(time.Second), 0)
+		m, err := db.Log.MessageAt(ctx, room, e.Seq)
+		must(t, err)
+		if len(m.Files) != 1 || m.Files[0].State != domain.FileGone || m.Files[0].Size != 3 {
+			t.Errorf("the message has %+v", m.Files)
+		}
+		if files, refs := kept(t, db); files != 1 || refs != 0 {
+			t.Errorf("%d files, %d parts", files, refs)
+		}
+		if used, err := db.Files.Use(ctx, me); used != 0 || err != nil {
+			t.Errorf("it takes %d bytes, %v", used, err)
+		}
+		_, _, err = db.Messages.AppendMessage(ctx, me, domain.Draft{Room: room, Key: "2", Files: []string{f.ID}}, nil, false, now)
+		if domain.CodeOf(err) != domain.CodeNoSuchFile {
+			t.Errorf("it is posted again: %v", err)
+		}
+	})
+}
