@@ -1,6 +1,7 @@
 package firmware
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -19,15 +20,16 @@ import (
 type cutter struct {
 	target string
 	left   atomic.Int64
+	pause  time.Duration // after each 512 bytes to the device
+	spoil  bool          // what passes to the device after its first 20,000 bytes
 }
 
-func cutting(t *testing.T, target string, cuts int64) (address string, c *cutter) {
+func (c *cutter) listen(t *testing.T, s *live.Server) (address string) {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
 	t.Cleanup(func() { _ = l.Close() })
-	c = &cutter{target: target}
-	c.left.Store(cuts)
+	c.target = strings.TrimPrefix(s.URL, "http://")
 	go func() {
 		for chance := rand.New(rand.NewPCG(1, 2)); ; {
 			front, err := l.Accept()
@@ -46,20 +48,26 @@ func cutting(t *testing.T, target string, cuts int64) (address string, c *cutter
 				}
 				time.AfterFunc(time.Duration(chance.IntN(80))*time.Millisecond, func() { cut(front); cut(back) })
 			}
-			go pass(back, front, up)
-			go pass(front, back, down)
+			go c.pass(back, front, up, false)
+			go c.pass(front, back, down, true)
 		}
 	}()
-	return l.Addr().String(), c
+	return l.Addr().String()
 }
 
 // pass copies most bytes, or less if from ends before, and then ends both.
-func pass(to, from net.Conn, most int) {
-	b := make([]byte, 512)
+func (c *cutter) pass(to, from net.Conn, most int, down bool) {
+	b, passed := make([]byte, 512), 0
 	for most > 0 {
 		n, err := from.Read(b[:min(len(b), most)])
 		if n > 0 {
+			if passed += n; down && c.spoil && passed > 20_000 && n == len(b) && !bytes.ContainsAny(b, "{\": ") {
+				b[100] = 'A' + (b[100]+1)%26 // all of it is Base64
+			}
 			_, _ = to.Write(b[:n])
+			if down {
+				time.Sleep(c.pause)
+			}
 		}
 		if most -= n; err != nil {
 			break
@@ -84,7 +92,9 @@ func TestCutsOfTheNetworkLoseNothing(t *testing.T) {
 	s := live.Start(t, testkit.SQLite(t))
 	d := registered(t, s.User("ann"))
 	const samples, cuts = 1500, 200
-	address, c := cutting(t, strings.TrimPrefix(s.URL, "http://"), cuts)
+	c := &cutter{}
+	c.left.Store(cuts)
+	address := c.listen(t, s)
 	a := start(t, "ws://"+address, d.key, t.TempDir(), "--samples", strconv.Itoa(samples), "--period", "5",
 		"--batch", "10", "--base", "1", "--cap", "20")
 	a.hears("online")

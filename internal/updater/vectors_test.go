@@ -3,10 +3,13 @@ package updater_test
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"encoding/json"
 	"errors"
 	"flag"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -18,7 +21,10 @@ import (
 
 var writeVectors = flag.Bool("update", false, "write the test vectors anew")
 
-const vectorFile = "testdata/vectors.json"
+const (
+	vectorFile     = "testdata/vectors.json"
+	vectorFileP256 = "testdata/vectors-p256.json" // the same with keys of P-256
+)
 
 // vectors are offers, and what a device answers, for programs in other languages.
 type vectors struct {
@@ -46,13 +52,30 @@ type vectorCase struct {
 	Answer string             `json:"answer"` // accepted, or the name of what is wrong
 }
 
-// fixedKey is the key whose seed has 32 times the same byte.
+// fixedKey is the key of Ed25519 whose seed has 32 times the same byte.
 func fixedKey(b byte) crypto.Signer {
 	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{b}, ed25519.SeedSize))
 }
 
-// makeVectors makes the vectors: of Ed25519, whose signatures are the same each time.
-func makeVectors(t *testing.T) vectors {
+// repeatable makes the same signatures each time (RFC 6979).
+type repeatable struct{ *ecdsa.PrivateKey }
+
+// Sign implements crypto.Signer.
+func (r repeatable) Sign(_ io.Reader, digest []byte, o crypto.SignerOpts) ([]byte, error) {
+	return r.PrivateKey.Sign(nil, digest, o)
+}
+
+// fixedP256 is the key of P-256 whose secret has 32 times the same byte.
+func fixedP256(b byte) crypto.Signer {
+	k, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), bytes.Repeat([]byte{b}, 32))
+	if err != nil {
+		panic(err)
+	}
+	return repeatable{k}
+}
+
+// makeVectors makes the vectors with keys whose signatures are the same each time.
+func makeVectors(t *testing.T, fixedKey func(byte) crypto.Signer) vectors {
 	t.Helper()
 	s := &server{t: t, rootKey: fixedKey(1), releaseKey: fixedKey(2), server: fixedKey(3)}
 	s.root = &manifest.Root{Type: "root", Product: "lamp", Version: 1, RootKeys: public(t, s.rootKey), RootThreshold: 1,
@@ -153,7 +176,12 @@ func (v vectors) answer(t *testing.T, c vectorCase) string {
 // The vectors for other languages are what is made today, byte for byte, and a device answers them as they say.
 func TestVectorsOfOffers(t *testing.T) {
 	t.Parallel()
-	v := makeVectors(t)
+	checkVectors(t, vectorFile, makeVectors(t, fixedKey))
+	checkVectors(t, vectorFileP256, makeVectors(t, fixedP256))
+}
+
+func checkVectors(t *testing.T, vectorFile string, v vectors) {
+	t.Helper()
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

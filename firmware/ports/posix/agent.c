@@ -16,14 +16,15 @@
 #include "posix.h"
 #include "unhidra/session.h"
 
-enum { LOG_SIZE = 256 * 1024 };
+enum { LOG_SIZE = 256 * 1024, SLOT_SIZE = 64 * 1024, RESTART = 97, CRASH = 98 };
 
 static struct {
-    const char *server, *ca, *key_file, *dir;
-    uint32_t base_ms, cap_ms, spread_ms, period_ms, batch_ms, log_size;
+    const char *server, *ca, *key_file, *dir, *root, *image;
+    uint32_t base_ms, cap_ms, spread_ms, period_ms, batch_ms, log_size, confirm_ms;
     long samples; /* how many are taken of the counter */
     long from;    /* what it begins after */
-} options = {.spread_ms = 10000, .period_ms = 10000, .batch_ms = 1000, .log_size = LOG_SIZE};
+} options = {.spread_ms = 10000, .period_ms = 10000, .batch_ms = 1000, .log_size = LOG_SIZE,
+             .confirm_ms = 60000};
 
 static volatile sig_atomic_t stop;
 
@@ -82,7 +83,7 @@ static void hear(void *ctx, uh_event event, int code) {
 static int usage(void) {
     fprintf(stderr, "usage: unhidra-agent --server ws[s]://HOST:PORT [--ca FILE] --key-file FILE --dir FOLDER\n"
                     "  [--period MS] [--batch MS] [--samples N] [--from N] [--base MS] [--cap MS] [--spread MS]\n"
-                    "  [--log BYTES] [--power BYTES]\n");
+                    "  [--log BYTES] [--power BYTES] [--root FILE --image FILE [--confirm MS]]\n");
     return 2;
 }
 
@@ -102,7 +103,8 @@ static bool parse(int argc, char **argv) {
         {"--dir", &options.dir, NULL},       {"--period", NULL, &options.period_ms},
         {"--base", NULL, &options.base_ms},  {"--batch", NULL, &options.batch_ms},
         {"--cap", NULL, &options.cap_ms},    {"--spread", NULL, &options.spread_ms},
-        {"--log", NULL, &options.log_size}};
+        {"--root", &options.root, NULL},     {"--log", NULL, &options.log_size},
+        {"--image", &options.image, NULL},   {"--confirm", NULL, &options.confirm_ms}};
     for (int i = 1; i + 1 < argc; i += 2) {
         long v = 0;
         bool found = false;
@@ -192,6 +194,41 @@ static uh_status open_memory(const uh_sensors *sensors, const uh_random *random)
     return uh_commands_open(&memory.commands, &memory.store);
 }
 
+static uh_board board;
+static uh_updater updater;
+
+/* open_updater makes the process a board that is updated. */
+static uh_status open_updater(const uh_clock *clock, const uh_random *random, uint8_t *rx, size_t rx_cap) {
+    static uh_crypto crypto;
+    char path[512], root[4096];
+    FILE *f = fopen(options.root, "rb");
+    size_t n = f != NULL ? fread(root, 1, sizeof root, f) : 0;
+    if (f != NULL)
+        fclose(f);
+    snprintf(path, sizeof path, "%s/flash", options.dir);
+    UH_TRY(posix_crypto(&crypto));
+    UH_TRY(posix_board_open(&board, path, SLOT_SIZE, options.image, &crypto));
+    printf("runs %s %u\n", board.running.version, (unsigned)board.running.version_code);
+    fflush(stdout);
+    if (strcmp(posix_board_does(), "crashes") == 0)
+        exit(CRASH);
+    return uh_updater_open(&updater, &board, &crypto, &memory.store, clock, random, (uh_slice){root, n}, rx, rx_cap);
+}
+
+/* run runs the device until it is stopped, or must be restarted. */
+static int run(uh_session *session, const uh_clock *clock) {
+    while (!stop && !posix_board_restarts()) {
+        uint32_t idle = uh_session_step(session, 1000);
+        if (options.root != NULL && uh_updater_unconfirmed(&updater) &&
+            clock->uptime_ms(clock->ctx) > options.confirm_ms)
+            (void)uh_updater_give_up(&updater);
+        if (idle > 0 && !stop)
+            nap(idle);
+    }
+    uh_session_leave(session, posix_board_restarts() ? "update" : "off", posix_board_restarts() ? 60 : 0);
+    return posix_board_restarts() ? RESTART : 0;
+}
+
 static int fail(const char *what, uh_status s) {
     fprintf(stderr, "%s: %s\n", what, uh_status_text(s));
     return 1;
@@ -199,11 +236,12 @@ static int fail(const char *what, uh_status s) {
 
 int main(int argc, char **argv) {
     static char host[128], port[8], authority[140], key[128];
-    static uint8_t rx[8192], tx[4096], scratch[4096];
+    static uint8_t rx[16384], tx[4096], scratch[4096];
     static uh_session session;
     static uh_sensor_state states[3];
     bool tls;
-    if (!parse(argc, argv) || !split(options.server, &tls, host, port) || (tls && options.ca == NULL))
+    if (!parse(argc, argv) || !split(options.server, &tls, host, port) || (tls && options.ca == NULL) ||
+        (options.root == NULL) != (options.image == NULL))
         return usage();
     if (!read_line(options.key_file, key, sizeof key))
         return 1;
@@ -229,24 +267,22 @@ int main(int argc, char **argv) {
     if (options.samples == 0)
         sensors = (uh_sensors){list + 1, states, 2};
     uh_status s = open_memory(&sensors, &random);
+    if (s == UH_OK && options.root != NULL)
+        s = open_updater(&clock, &random, rx, sizeof rx);
     if (s != UH_OK)
         return fail(options.dir, s);
     s = uh_session_init(&session, &(uh_session_options){
         .host = authority, .path = "/ws", .key = key, .model = "unhidra-agent", .version = "1.0.0",
         .batch_ms = options.batch_ms, .stream = &stream, .clock = &clock, .random = &random, .sensors = &sensors,
-        .outbox = &memory.outbox, .commands = &memory.commands, .actions = actions, .action_count = 1,
+        .outbox = &memory.outbox, .commands = &memory.commands,
+        .updater = options.root != NULL ? &updater : NULL, .actions = actions, .action_count = 1,
         .rx = rx, .rx_cap = sizeof rx, .tx = tx, .tx_cap = sizeof tx, .scratch = scratch, .scratch_cap = sizeof scratch,
         .spread_ms = options.spread_ms, .hear = hear});
     if (s != UH_OK)
         return fail("the options", s);
     session.backoff.base_ms = options.base_ms;
     session.backoff.cap_ms = options.cap_ms;
-    while (!stop) {
-        uint32_t idle = uh_session_step(&session, 1000);
-        if (idle > 0 && !stop)
-            nap(idle);
-    }
-    uh_session_leave(&session, "off", 0);
+    int code = run(&session, &clock);
     posix_stream_free(connection);
-    return 0;
+    return code;
 }

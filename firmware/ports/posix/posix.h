@@ -4,7 +4,9 @@
 
 #include <stdbool.h>
 
+#include "unhidra/offer.h"
 #include "unhidra/port.h"
+#include "unhidra/update.h"
 
 /* A stream over TCP, with TLS by mbedTLS unless tls is false. */
 typedef struct posix_stream posix_stream;
@@ -21,6 +23,17 @@ uh_status posix_flash_open(uh_flash *flash, const char *path, uint32_t size);
 
 /* A store whose values are files of a folder. */
 uh_store posix_store(const char *folder);
+
+/* SHA-256 and ECDSA by the PSA functions of mbedTLS. */
+uh_status posix_crypto(uh_crypto *crypto);
+
+/* A board in a file, whose bootloader runs now. Without an image it takes that of a file. Images are those of
+ * `unhidra simulate image`, for ESP32-C3. */
+uh_status posix_board_open(uh_board *b, const char *path, uint32_t slot_size, const char *image, const uh_crypto *c);
+/* posix_board_does says how the image that runs fails: "crashes", "unfit", "deaf", or not at all. */
+const char *posix_board_does(void);
+/* posix_board_restarts says whether the process must end, and be started again. */
+bool posix_board_restarts(void);
 
 /* posix_power_after has the power go after so many bytes that are written to flash and stores: the process then ends at
  * once, with status 99, in the midst of a write. Below 0: it lasts. For tests. */

@@ -29,7 +29,7 @@ static uint32_t value(char c) {
         return (uint32_t)(c - 'a' + 26);
     if (c >= '0' && c <= '9')
         return (uint32_t)(c - '0' + 52);
-    return c == '+' ? 62 : c == '/' ? 63 : 64;
+    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : 64;
 }
 
 uh_status uh_base64_decode(const char *in, size_t n, uint8_t *out, size_t cap, size_t *len) {

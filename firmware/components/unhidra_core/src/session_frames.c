@@ -86,6 +86,7 @@ static bool due(const uh_session *s) {
 void uh_session_ask(uh_session *s) {
     uh_json w;
     const uh_command *c;
+    const char *type;
     if (s->asked != UH_ASK_NOTHING || s->now < s->hold_until)
         return;
     if (s->describe)
@@ -96,7 +97,10 @@ void uh_session_ask(uh_session *s) {
         result(s, &w, c);
     else if (due(s) && report(s, &w))
         ;
-    else if (s->o.heartbeat_s > 0 && s->now - s->sent_at >= (uint64_t)s->o.heartbeat_s * 1000)
+    else if (s->o.updater != NULL && (type = uh_updater_due(s->o.updater, s->now)) != NULL) {
+        uh_request(s, &w, type, UH_ASK_UPDATER);
+        uh_updater_write(s->o.updater, s->now, &w);
+    } else if (s->o.heartbeat_s > 0 && s->now - s->sent_at >= (uint64_t)s->o.heartbeat_s * 1000)
         uh_request(s, &w, "ping", UH_ASK_PING);
     else
         return;
@@ -116,6 +120,8 @@ static void hello(uh_session *s, uh_slice frame) {
         s->silence_ms = (uint32_t)seconds * 1000 * SILENT_PERIODS + GRACE_MS;
     s->hello = s->was_online = true;
     uh_backoff_reset(&s->slow);
+    if (s->o.updater != NULL)
+        uh_updater_hello(s->o.updater);
     s->o.hear(s->o.ctx, UH_EVENT_ONLINE, 0);
 }
 
@@ -213,6 +219,9 @@ static void answered(uh_session *s, uh_slice frame, bool refused) {
     case UH_ASK_REPORT:
         reported(s, frame, refused);
         break;
+    case UH_ASK_UPDATER:
+        uh_updater_answer(s->o.updater, frame, refused);
+        break;
     default:
         break;
     }
@@ -228,6 +237,8 @@ static bool later(uh_session *s, uh_slice frame) {
     if (uh_json_find(frame, "error.retry_after", &after) == UH_OK && uh_json_read_scaled(after, 3, &ms) != UH_OK)
         ms = 0;
     uint32_t least = ms > 0 && ms < 3600000 ? (uint32_t)ms : 0;
+    if (s->asked == UH_ASK_UPDATER)
+        uh_updater_again(s->o.updater);
     s->hold_until = s->now + uh_backoff_next(&s->retry, s->o.random, least);
     s->asked = UH_ASK_NOTHING;
     return true;
@@ -251,4 +262,6 @@ void uh_session_text(uh_session *s, uh_slice frame, bool truncated) {
         hello(s, frame);
     else if (uh_json_is(type, "command") && uh_json_find(frame, "data", &data) == UH_OK)
         command(s, data, truncated);
+    else if (uh_json_is(type, "firmware.offer") && s->o.updater != NULL && uh_json_find(frame, "data", &data) == UH_OK)
+        uh_updater_offered(s->o.updater, s->device, data, truncated);
 }

@@ -35,7 +35,7 @@ void uh_sha1(const void *b, size_t n, uint8_t out[UH_SHA1_SIZE]);
 size_t uh_base64_size(size_t n);
 /* uh_base64 writes uh_base64_size(n) characters, and no NUL. */
 void uh_base64(const uint8_t *in, size_t n, char *out);
-/* uh_base64_decode reads RFC 4648, padded and strict. out may be in. */
+/* uh_base64_decode reads RFC 4648 in the standard alphabet or that of URLs, padded and strict. out may be in. */
 uh_status uh_base64_decode(const char *in, size_t n, uint8_t *out, size_t cap, size_t *len);
 
 /* A sink takes bytes up to cap; what is over is counted, and not kept. Without out it only counts. */

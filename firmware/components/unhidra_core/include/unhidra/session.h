@@ -6,6 +6,7 @@
 #include "unhidra/backoff.h"
 #include "unhidra/commands.h"
 #include "unhidra/outbox.h"
+#include "unhidra/update.h"
 #include "unhidra/ws.h"
 
 /* What a device can be told to do. */
@@ -39,6 +40,7 @@ typedef struct {
     uh_sensors *sensors;
     uh_outbox *outbox;
     uh_commands *commands;
+    uh_updater *updater; /* NULL: the server does not update the device */
     const uh_action *actions;
     uint8_t action_count;
     uint8_t *rx, *tx, *scratch; /* frames that come and go; reports while they are packed */
@@ -49,7 +51,15 @@ typedef struct {
 } uh_session_options;
 
 /* Which request is not answered yet. */
-typedef enum { UH_ASK_NOTHING, UH_ASK_DESCRIBE, UH_ASK_COMMANDS, UH_ASK_RESULT, UH_ASK_REPORT, UH_ASK_PING } uh_ask;
+typedef enum {
+    UH_ASK_NOTHING,
+    UH_ASK_DESCRIBE,
+    UH_ASK_COMMANDS,
+    UH_ASK_RESULT,
+    UH_ASK_REPORT,
+    UH_ASK_UPDATER,
+    UH_ASK_PING
+} uh_ask;
 
 typedef struct {
     uh_session_options o;
