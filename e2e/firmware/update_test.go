@@ -159,6 +159,35 @@ func TestPowerCutsDoNotStopAnUpdate(t *testing.T) {
 	l.runs("1.2.0 2")
 }
 
+// Where the device runs a release, it makes the next one of a patch, and loads little.
+func TestTheFirmwareAppliesPatches(t *testing.T) {
+	t.Parallel()
+	l := newLamp(t)
+	first := board.Firmware{Code: 2, Padding: 40 << 10, Seed: "lamp"}
+	l.until(l.m.Bring(l.m.Publish(first), "").ID, "the device has the first release", succeeded)
+	second := first
+	second.Code = 3
+	release := l.m.Publish(second)
+	var r struct {
+		Images []struct{ Deltas []struct{ Size int64 } }
+	}
+	wait(t, "a patch is made", func() bool {
+		l.again()
+		l.m.Do("GET", "/releases/"+release, nil, &r)
+		return len(r.Images[0].Deltas) == 1
+	})
+	next := l.m.Bring(release, "")
+	l.until(next.ID, "the device has the next release", succeeded)
+	var page struct {
+		Items []struct{ Size int64 }
+	}
+	l.m.Do("GET", "/rollouts/"+next.ID+"/updates", nil, &page)
+	if len(page.Items) != 1 || page.Items[0].Size != r.Images[0].Deltas[0].Size {
+		t.Errorf("it has loaded %+v, and the patch has %d bytes", page.Items, r.Images[0].Deltas[0].Size)
+	}
+	l.runs("1.3.0 3")
+}
+
 // An update that is aborted in the midst of the download ends there, and the next one is taken.
 func TestAnAbortedUpdateEnds(t *testing.T) {
 	t.Parallel()

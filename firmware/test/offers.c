@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "posix.h"
+#include "psa_crypto.h"
 
 static uh_status keep(void *ctx, uh_slice payload) {
     (void)ctx;
@@ -21,7 +21,7 @@ int main(void) {
     char id[65], chip[33], nonce[65];
     unsigned revision, code, floor_code, secure, slot, age;
     uh_crypto crypto;
-    if (posix_crypto(&crypto) != UH_OK || fgets(line, sizeof line, stdin) == NULL)
+    if (uh_psa_crypto(&crypto) != UH_OK || fgets(line, sizeof line, stdin) == NULL)
         return 1;
     line[strcspn(line, "\n")] = '\0';
     uh_verdict v = uh_root_read(&crypto, uh_slice_of(line), &first);

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "posix.h"
+#include "psa_crypto.h"
 #include "unhidra/session.h"
 
 enum { LOG_SIZE = 256 * 1024, SLOT_SIZE = 64 * 1024, RESTART = 97, CRASH = 98 };
@@ -206,7 +207,7 @@ static uh_status open_updater(const uh_clock *clock, const uh_random *random, ui
     if (f != NULL)
         fclose(f);
     snprintf(path, sizeof path, "%s/flash", options.dir);
-    UH_TRY(posix_crypto(&crypto));
+    UH_TRY(uh_psa_crypto(&crypto));
     UH_TRY(posix_board_open(&board, path, SLOT_SIZE, options.image, &crypto));
     printf("runs %s %u\n", board.running.version, (unsigned)board.running.version_code);
     fflush(stdout);

@@ -24,9 +24,6 @@ uh_status posix_flash_open(uh_flash *flash, const char *path, uint32_t size);
 /* A store whose values are files of a folder. */
 uh_store posix_store(const char *folder);
 
-/* SHA-256 and ECDSA by the PSA functions of mbedTLS. */
-uh_status posix_crypto(uh_crypto *crypto);
-
 /* A board in a file, whose bootloader runs now. Without an image it takes that of a file. Images are those of
  * `unhidra simulate image`, for ESP32-C3. */
 uh_status posix_board_open(uh_board *b, const char *path, uint32_t slot_size, const char *image, const uh_crypto *c);

@@ -133,6 +133,11 @@ static uh_status read_other(void *ctx, uint32_t at, uint8_t *b, size_t n) {
     return at + n > board.slot_size ? UH_INVALID : board.flash.read(board.flash.ctx, address(1 - board.slot, at), b, n);
 }
 
+static uh_status read_running(void *ctx, uint32_t at, uint8_t *b, size_t n) {
+    (void)ctx;
+    return at + n > board.slot_size ? UH_INVALID : board.flash.read(board.flash.ctx, address(board.slot, at), b, n);
+}
+
 static void restart(void *ctx) {
     (void)ctx;
     board.restart = true;
@@ -204,6 +209,7 @@ static uh_status look(uh_running *r, const uh_crypto *c) {
         at += (uint32_t)n;
     }
     c->end(c->ctx, r->sha256);
+    r->size = size;
     r->product = board.product;
     r->version = board.version;
     r->version_code = (uint32_t)code;
@@ -221,6 +227,7 @@ uh_status posix_board_open(uh_board *b, const char *path, uint32_t slot_size, co
         UH_TRY(install(image));
     UH_TRY(bootloader());
     *b = (uh_board){.slot_size = slot_size, .state = state, .other = other, .write = write_other, .read = read_other,
+                    .read_running = read_running,
                     .start = start, .confirm = confirm, .give_up = give_up, .restart = restart, .self_test = self_test};
     return look(&b->running, c);
 }

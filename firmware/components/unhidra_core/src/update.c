@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { CHECKPOINT = 65536, STARTS_MOST = 2 };
+enum { STARTS_MOST = 2 };
 
 static uint64_t uptime(const uh_updater *u) { return u->clock->uptime_ms(u->clock->ctx); }
 
@@ -70,21 +70,6 @@ void uh_update_fail(uh_updater *u, const char *reason) {
     u->step = UH_DO_FAILED;
 }
 
-bool uh_update_intact(uh_updater *u) {
-    uint8_t b[256], sum[UH_SHA256_SIZE];
-    const uh_crypto *c = u->crypto;
-    c->begin(c->ctx);
-    for (uint32_t at = 0; at < u->open.taken.size;) {
-        uint32_t left = u->open.taken.size - at, n = left < sizeof b ? left : (uint32_t)sizeof b;
-        if (u->board->read(u->board->ctx, at, b, n) != UH_OK)
-            return false;
-        c->add(c->ctx, b, n);
-        at += n;
-    }
-    c->end(c->ctx, sum);
-    return memcmp(sum, u->open.taken.sha256, sizeof sum) == 0;
-}
-
 /* go_on takes up the update that the device is in, from where it is. */
 static void go_on(uh_updater *u) {
     const uh_open_update *o = &u->open;
@@ -102,8 +87,7 @@ static void go_on(uh_updater *u) {
     else if (o->phase == UH_UPDATE_STARTING)
         u->step = UH_DO_INSTALLING;
     else {
-        u->at = o->offset;
-        u->step = u->at < o->taken.size ? UH_DO_DOWNLOADING : UH_DO_VERIFIED;
+        uh_update_fetch(u);
     }
 }
 
@@ -115,8 +99,9 @@ void uh_updater_hello(uh_updater *u) {
 
 void uh_updater_offered(uh_updater *u, const char *device, uh_slice data, bool truncated) {
     const uh_running *r = &u->board->running;
-    uh_slice v;
+    uh_slice v, patch;
     uh_taken taken;
+    bool patched = uh_json_get(data, "delta", &patch) == UH_OK; /* before the frame is decoded */
     if (uh_json_get(data, "update", &v) != UH_OK || uh_json_string(v, u->about, sizeof u->about, NULL) != UH_OK)
         return;
     if (u->open.phase > UH_UPDATE_FETCHING || uh_updater_unconfirmed(u)) {
@@ -144,6 +129,7 @@ void uh_updater_offered(uh_updater *u, const char *device, uh_slice data, bool t
     u->open = (uh_open_update){.taken = taken, .phase = UH_UPDATE_FETCHING, .offset = offset};
     if (runs(u))
         u->open.phase = UH_UPDATE_CONFIRMED; /* it is there already */
+    uh_update_patch(u, patched ? &patch : NULL);
     new_nonce(u);
     if (uh_update_save(u) == UH_OK)
         u->step = UH_DO_ACCEPTED;
@@ -185,44 +171,6 @@ static void tested(uh_updater *u) {
     (void)uh_update_save(u);
     u->report = true; /* it is valid now */
     u->step = UH_DO_SUCCEEDED;
-}
-
-/* written takes a window of the image. */
-static void written(uh_updater *u, uh_slice frame) {
-    uh_slice v, text;
-    size_t n;
-    uint64_t offset;
-    uint32_t want = u->open.taken.size - u->at < u->window ? u->open.taken.size - u->at : u->window;
-    if (uh_json_find(frame, "data.offset", &v) != UH_OK || uh_json_read_uint(v, &offset) != UH_OK || offset != u->at ||
-        uh_json_find(frame, "data.data", &v) != UH_OK || uh_json_plain(v, &text) != UH_OK) {
-        uh_update_fail(u, "read: the server does not send what was asked for");
-        return;
-    }
-    uint8_t *b = (uint8_t *)(uintptr_t)text.b;
-    if (uh_base64_decode(text.b, text.n, b, text.n, &n) != UH_OK || n == 0 || n > want ||
-        (n < want && n % UH_SECTOR != 0)) {
-        uh_update_fail(u, "read: another number of bytes came than was asked for");
-        return;
-    }
-    for (size_t done = 0; done < n; done += UH_SECTOR) {
-        size_t part = n - done < UH_SECTOR ? n - done : UH_SECTOR;
-        if (u->board->write(u->board->ctx, u->at + (uint32_t)done, b + done, part) != UH_OK) {
-            uh_update_fail(u, "flash");
-            return;
-        }
-    }
-    uint32_t before = u->at;
-    u->at += (uint32_t)n;
-    if (u->at / CHECKPOINT > before / CHECKPOINT) {
-        u->open.offset = u->at / UH_SECTOR * UH_SECTOR;
-        (void)uh_update_save(u); /* else more is fetched again */
-    }
-    if (u->at < u->open.taken.size)
-        return;
-    if (uh_update_intact(u))
-        u->step = UH_DO_VERIFIED;
-    else
-        uh_update_fail(u, uh_verdict_text(UH_SAYS_wrong_image_bytes));
 }
 
 /* stopped does what the server wants when it says stop. */
@@ -275,7 +223,7 @@ void uh_updater_answer(uh_updater *u, uh_slice frame, bool refused) {
         if (refused)
             uh_update_fail(u, "read: the server refuses it");
         else
-            written(u, frame);
+            uh_update_window(u, frame);
     } else if (step == UH_DO_FAILED) {
         bool back = uh_updater_unconfirmed(u) && runs(u);
         if (back)

@@ -2,6 +2,9 @@
 
 enum { EVERY_MS = 5000, DEFER_S = 900 };
 
+/* size_of is the size of what is fetched. */
+static uint32_t size_of(const uh_updater *u) { return u->patch_size != 0 ? u->patch_size : u->open.taken.size; }
+
 /* progress writes the data of firmware.progress. */
 static void progress(const uh_updater *u, uh_json *w) {
     static const char *const names[] = {"", "accepted", "downloading", "", "verified", "installing", "rebooting",
@@ -11,7 +14,7 @@ static void progress(const uh_updater *u, uh_json *w) {
     uh_json_text(w, "state", u->step != UH_DO_REFUSE ? names[u->step] : u->again ? "failed" : "rejected");
     if (u->step == UH_DO_DOWNLOADING) {
         uh_json_uint(w, "offset", u->at);
-        uh_json_uint(w, "size", u->open.taken.size);
+        uh_json_uint(w, "size", size_of(u));
     }
     if (u->step == UH_DO_REFUSE || u->step == UH_DO_FAILED)
         uh_json_text(w, "reason", u->reason);
@@ -23,8 +26,8 @@ static void progress(const uh_updater *u, uh_json *w) {
 
 static void read_window(const uh_updater *u, uh_json *w) {
     char hex[2 * UH_SHA256_SIZE + 1];
-    uint32_t left = u->open.taken.size - u->at;
-    uh_hex(u->open.taken.sha256, UH_SHA256_SIZE, hex);
+    uint32_t left = size_of(u) - u->at;
+    uh_hex(u->patch_size != 0 ? u->patch_sha256 : u->open.taken.sha256, UH_SHA256_SIZE, hex);
     uh_json_text(w, "update", u->open.taken.update);
     uh_json_text(w, "sha256", hex);
     uh_json_uint(w, "offset", u->at);
@@ -52,6 +55,8 @@ static void report(const uh_updater *u, uh_json *w) {
     uh_json_uint(w, "root_version", u->root.version);
     uh_json_open(w, "features", '[');
     uh_json_text(w, NULL, "windows");
+    if (u->board->read_running != NULL)
+        uh_json_text(w, NULL, "detools-heatshrink");
     uh_json_close(w, ']');
     if (u->open.phase != UH_UPDATE_NONE)
         uh_json_text(w, "update", u->open.taken.update);

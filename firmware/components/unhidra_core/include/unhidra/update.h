@@ -3,6 +3,7 @@
 #ifndef UNHIDRA_UPDATE_H
 #define UNHIDRA_UPDATE_H
 
+#include "unhidra/delta.h"
 #include "unhidra/offer.h"
 #include "unhidra/port.h"
 
@@ -25,6 +26,7 @@ typedef struct {
     uint16_t revision;
     uint32_t version_code, secure_version;
     uint8_t sha256[UH_SHA256_SIZE]; /* of the whole image */
+    uint32_t size;                  /* of it */
 } uh_running;
 
 /* A device with two slots for images, of which it runs one. */
@@ -37,6 +39,8 @@ typedef struct {
     /* write writes to the other slot, up to a sector at a time, at a multiple of UH_SECTOR; it erases first. */
     uh_status (*write)(void *ctx, uint32_t at, const uint8_t *b, size_t n);
     uh_status (*read)(void *ctx, uint32_t at, uint8_t *b, size_t n); /* from the other slot */
+    /* read_running reads the image that runs; NULL: no patches are applied. */
+    uh_status (*read_running)(void *ctx, uint32_t at, uint8_t *b, size_t n);
     uh_status (*start)(void *ctx);   /* the bootloader starts the other slot the next time, once */
     uh_status (*confirm)(void *ctx); /* the image that runs stays */
     uh_status (*give_up)(void *ctx); /* the other one is started from now on */
@@ -92,7 +96,13 @@ typedef struct {
     bool off;    /* the server updates no devices */
     bool given_up;
     uh_update_step step;
-    uint32_t at;              /* bytes of the image that are in flash */
+    uint32_t at; /* bytes of the image, or of the patch, that have come */
+    /* A patch is not gone on with after a restart: then the whole image comes. */
+    uint32_t patch_size; /* 0: there is none */
+    uint8_t patch_sha256[UH_SHA256_SIZE];
+    uh_delta delta;
+    uint8_t sector[UH_SECTOR]; /* of what the patch makes */
+    uint32_t made;
     char about[UH_NAME_MAX + 1]; /* the update that is refused or deferred */
     char reason[64];
     uh_update_step asked_step; /* that the request which is not answered is about */
@@ -100,7 +110,8 @@ typedef struct {
 } uh_updater;
 
 /* uh_updater_open reads what is stored. root is the payload of the root that the device was made with. rx is the
- * session's buffer for frames that come; how large a window may be follows from its size, and a root may have as many bytes. */
+ * session's buffer for frames that come; how large a window may be follows from its size, and a root may have as many
+ * bytes. */
 uh_status uh_updater_open(uh_updater *u, const uh_board *board, const uh_crypto *crypto, const uh_store *store,
                           const uh_clock *clock, const uh_random *random, uh_slice root, uint8_t *rx,
                           size_t rx_cap);

@@ -1,7 +1,7 @@
 #include <psa/crypto.h>
 #include <string.h>
 
-#include "posix.h"
+#include "psa_crypto.h"
 
 static psa_hash_operation_t hash;
 
@@ -38,7 +38,7 @@ static bool verify(void *ctx, const uint8_t key[65], const uint8_t sum[UH_SHA256
     return good == PSA_SUCCESS;
 }
 
-uh_status posix_crypto(uh_crypto *crypto) {
+uh_status uh_psa_crypto(uh_crypto *crypto) {
     *crypto = (uh_crypto){NULL, begin, add, end, verify};
     return psa_crypto_init() == PSA_SUCCESS ? UH_OK : UH_IO;
 }
