@@ -13,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *b, size_t n);
 
-enum { FILES = 64, SIZE = 4096 };
+enum { FILES = 64, SIZE = 12288 };
 
 static struct {
     uint8_t b[SIZE];
