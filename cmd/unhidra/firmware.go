@@ -37,6 +37,8 @@ These talk to a server:
   firmware release <product> [version]
                                     list releases, sign, activate or withdraw one
   firmware rollout <action>         bring a release to devices, and see how that goes
+  firmware crashes <product> [version]
+                                    say where devices crash
   firmware share <product>          let others join with their devices
   firmware join <device> [code]     have a device take the firmware of somebody else
   firmware ota-url <device>         link for a device that knows only other protocols
@@ -65,6 +67,7 @@ func firmwareActions() []command {
 		{"upload", "", firmwareUpload},
 		{"release", "", firmwareReleaseAction},
 		{"rollout", "", firmwareRollout},
+		{"crashes", "", firmwareCrashes},
 		{"share", "", firmwareShare},
 		{"join", "", firmwareJoin},
 		{"ota-url", "", firmwareOTA},

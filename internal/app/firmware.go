@@ -35,7 +35,7 @@ func (s *server) buildFirmware() (err error) {
 	}
 	deps := firmware.Deps{
 		Products: s.db.Products, Releases: s.db.Releases, Uploads: s.db.Uploads, Deltas: s.db.Deltas, Sums: s.db.OTA,
-		Fleet: s.db.Rollouts, Files: s.files, Temp: s.Config.Incoming(),
+		Fleet: s.db.Rollouts, ELFs: s.db.Releases, Files: s.files, Temp: s.Config.Incoming(),
 		Secrets: secrets{users: m.auth, devices: m.device}, OfferKey: key, LinkKey: s.keys.Derive("firmware links"),
 		URL: func() string { return s.addrs.URL }, Quota: int64(s.Config.FirmwareStorage) << 20, Audit: m.audit,
 		Pace: firmware.Pace{Total: s.Config.FirmwareRate, Site: s.Config.FirmwareSite},
@@ -55,6 +55,7 @@ func (s *server) buildFirmware() (err error) {
 	}
 	ends.Watch(s.reg)
 	m.firmwareEnds = ends
+	s.run("firmware_symbols", m.firmware.RunExplain)
 	if s.Config.Works() {
 		s.run("firmware", m.firmware.Run)
 		s.run("firmware_deltas", m.firmware.RunDeltas)
@@ -76,7 +77,7 @@ func (s *server) buildRollouts() {
 	m := &s.modules
 	m.rollout = rollout.New(rollout.Deps{
 		Store: s.db.Rollouts, Updates: s.db.Rollouts, Joins: s.db.Rollouts, Products: s.db.Products, Releases: s.db.Releases,
-		Offers: m.firmware, Devices: m.device, Bus: s.bus, Log: s.logs.Part("rollout"), Audit: m.audit, Metrics: s.reg,
+		Offers: m.firmware, Symbols: m.firmware, Devices: m.device, Bus: s.bus, Log: s.logs.Part("rollout"), Audit: m.audit, Metrics: s.reg,
 		Every: s.Config.RolloutEvery,
 	})
 	m.ota = ota.New(ota.Deps{

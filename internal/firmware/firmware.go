@@ -101,6 +101,7 @@ type Deps struct {
 	Deltas   Deltas
 	Sums     Sums
 	Fleet    Fleet
+	ELFs     ELFs
 	Files    Files
 	Temp     string // folder for files that are being inspected
 	Secrets  Secrets
@@ -122,6 +123,7 @@ type Service struct {
 	Deps
 	offerKey  manifest.Key
 	downloads *downloads
+	explained *explained
 	activated chan struct{} // of one entry: a release has become active
 }
 
@@ -131,7 +133,7 @@ func New(d Deps) (*Service, error) {
 		d.Now = time.Now
 	}
 	key, err := manifest.NewKey(d.OfferKey.Public())
-	return &Service{Deps: d, offerKey: key, downloads: newDownloads(d.Pace, d.Metrics, d.Now),
+	return &Service{Deps: d, offerKey: key, downloads: newDownloads(d.Pace, d.Metrics, d.Now), explained: newExplained(),
 		activated: make(chan struct{}, 1)}, err
 }
 

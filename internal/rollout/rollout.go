@@ -83,6 +83,14 @@ type Offers interface {
 	Offer(ctx context.Context, to domain.OfferTo) (domain.FirmwareOffer, error)
 }
 
+// Symbols explains addresses of crashes by the ELF files of products.
+type Symbols interface {
+	// Explain returns what is known of addresses; elf is the hash of the file, or its first digits.
+	Explain(
+		ctx context.Context, product, elf string, addresses []uint32,
+	) (map[uint32][]domain.CrashFrame, domain.Explanation, error)
+}
+
 // Devices says who may see a device.
 type Devices interface {
 	MaySee(ctx context.Context, p domain.Principal, id string) (d domain.Device, mine bool, err error)
@@ -100,7 +108,8 @@ type Deps struct {
 	Joins    Joins
 	Products Products
 	Releases Releases
-	Offers   Offers // nil: decisions are made, and devices told of none
+	Offers   Offers  // nil: decisions are made, and devices told of none
+	Symbols  Symbols // nil: crashes are not explained
 	Devices  Devices
 	Bus      bus.Bus
 	Log      *slog.Logger

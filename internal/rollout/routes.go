@@ -203,7 +203,7 @@ func (s *Service) listCrashes(ctx context.Context, in *struct {
 	for i, g := range found {
 		out.Body.Items[i] = crashView(g)
 	}
-	return out, nil
+	return out, s.explain(ctx, v.ID, found, out.Body.Items)
 }
 
 // DeviceFirmwareView is the firmware of a device as the API shows it.

@@ -202,19 +202,50 @@ func entryView(e domain.RolloutEntry) RolloutLogEntry {
 
 // CrashGroupView are the crashes at one place.
 type CrashGroupView struct {
-	Signature string    `json:"signature"`
-	Count     int       `json:"count"`
-	Devices   int       `json:"devices"`
-	First     time.Time `json:"first"`
-	Last      time.Time `json:"last"`
-	Version   string    `json:"version"`
-	ELF       string    `json:"elf_sha256" doc:"of the firmware that crashed, or its first digits"`
-	Reset     string    `json:"reset_reason"`
-	Task      string    `json:"task,omitempty"`
-	PC        uint32    `json:"pc" format:"int64"`
-	Backtrace []int64   `json:"backtrace" nullable:"false" doc:"of the last one, the innermost first"`
-	Message   string    `json:"message,omitempty"`
-	Device    string    `json:"device" doc:"that the last one is of; empty: it is of somebody else"`
+	Signature string      `json:"signature"`
+	Count     int         `json:"count"`
+	Devices   int         `json:"devices"`
+	First     time.Time   `json:"first"`
+	Last      time.Time   `json:"last"`
+	Version   string      `json:"version"`
+	ELF       string      `json:"elf_sha256" doc:"of the firmware that crashed, or its first digits"`
+	Reset     string      `json:"reset_reason"`
+	Task      string      `json:"task,omitempty"`
+	PC        uint32      `json:"pc" format:"int64"`
+	Backtrace []int64     `json:"backtrace" nullable:"false" doc:"of the last one, the innermost first"`
+	Calls     []CrashCall `json:"calls" nullable:"false" doc:"the functions of the last one, as far as they are known, the innermost first"`
+	Explained string      `json:"explained" enum:"no_elf,pending,done,failed" doc:"no_elf: upload the ELF file of the firmware; pending: ask again in some seconds; failed: the file cannot be read"`
+	Message   string      `json:"message,omitempty"`
+	Device    string      `json:"device" doc:"that the last one is of; empty: it is of somebody else"`
+}
+
+// CrashCall is a function that was called when a device crashed.
+type CrashCall struct {
+	Address  int64  `json:"address" doc:"in the backtrace"`
+	Function string `json:"function,omitempty" doc:"as the compiler names it: of C++, mangled; absent: it is not known"`
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
+	Inlined  bool   `json:"inlined,omitempty" doc:"into the next one, at the same address"`
+}
+
+// callViews are the calls of a crash with what is known of them.
+func callViews(c domain.Crash, known map[uint32][]domain.CrashFrame) []CrashCall {
+	at := c.Backtrace
+	if len(at) == 0 {
+		at = []uint32{c.PC}
+	}
+	out := []CrashCall{}
+	for i, a := range c.Calls() {
+		frames := known[a]
+		if len(frames) == 0 {
+			frames = []domain.CrashFrame{{}}
+		}
+		for n, f := range frames {
+			out = append(out, CrashCall{Address: int64(at[i]), Function: f.Function, File: f.File, Line: f.Line,
+				Inlined: n < len(frames)-1})
+		}
+	}
+	return out
 }
 
 func crashView(g domain.CrashGroup) CrashGroupView {
@@ -225,5 +256,5 @@ func crashView(g domain.CrashGroup) CrashGroupView {
 	}
 	return CrashGroupView{Signature: g.Signature, Count: g.Count, Devices: g.Devices, First: g.First, Last: g.Last,
 		Version: c.Version, ELF: c.ELFSHA256, Reset: string(c.ResetReason), Task: c.Task, PC: c.PC,
-		Backtrace: calls, Message: c.Message, Device: c.Device}
+		Backtrace: calls, Calls: callViews(c, nil), Explained: string(domain.NotExplained), Message: c.Message, Device: c.Device}
 }

@@ -161,6 +161,18 @@ func (repo *Releases) SecureVersion(ctx context.Context, product, chip string) (
 	return v, err
 }
 
+// ELFNamed returns the hash of the only file for debugging of a product that begins with some digits; empty: there is
+// none, or several.
+func (repo *Releases) ELFNamed(ctx context.Context, product, digits string) (hash string, err error) {
+	var n int
+	err = repo.db.QueryRowContext(ctx, `SELECT count(*), COALESCE(min(sha256), '') FROM firmware_elfs WHERE product_id = $1
+		AND substr(sha256, 1, $3) = $2`, product, digits, len(digits)).Scan(&n, &hash)
+	if n != 1 {
+		return "", err
+	}
+	return hash, err
+}
+
 // ELF returns the size of a file for debugging, if it is here.
 func (repo *Releases) ELF(ctx context.Context, product, hash string) (size int64, err error) {
 	err = repo.db.QueryRowContext(ctx, `SELECT size FROM firmware_elfs WHERE product_id = $1 AND sha256 = $2`, product,

@@ -224,6 +224,9 @@ export interface CrashGroup {
   task?: string;
   pc: number;
   backtrace: number[];
+  /** as far as they are known, the innermost first */
+  calls: { address: number; function?: string; file?: string; line?: number; inlined?: boolean }[];
+  explained: 'no_elf' | 'pending' | 'done' | 'failed';
   message?: string;
 }
 
