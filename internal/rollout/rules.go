@@ -46,7 +46,7 @@ func (y rules) Pick(
 	for _, r := range of {
 		release, known := y.releases[r.Release]
 		if u, tried := had[r.ID]; !known || release.State != domain.ActiveRelease ||
-			tried && !u.State.Open() && !again(u, now) {
+			tried && !u.State.Open() && !again(u, d, now) {
 			continue
 		}
 		candidates = append(candidates, Candidate{Rollout: r, Release: release})
@@ -56,7 +56,7 @@ func (y rules) Pick(
 		return u, false
 	}
 	u, tried := had[best.Rollout.ID]
-	if tried && !again(u, now) {
+	if tried && !again(u, d, now) {
 		return u, false
 	}
 	u = Offered(u, best, d, now)
@@ -66,8 +66,12 @@ func (y rules) Pick(
 	return u, true
 }
 
-// again reports whether an update is to be offered once more.
-func again(u domain.Update, now time.Time) bool {
+// again reports whether an update is to be offered once more. It is not after its device has changed hands and its new
+// owner has joined: by the same update the former owner would know which device that is.
+func again(u domain.Update, d domain.DeviceFirmware, now time.Time) bool {
+	if u.Shared != d.Shared() {
+		return false
+	}
 	switch u.State {
 	case domain.UpdateConsent:
 		return u.Agreed

@@ -146,7 +146,7 @@ func TestWhatFailsIsTriedAgainWhereThatHelps(t *testing.T) {
 	s.is(domain.UpdateRejected)
 
 	s = begin(t).installs().reports("old", domain.SlotAborted, domain.ResetPowerOn)
-	if s.u.Due.IsZero() || !again(s.u, s.u.Due) {
+	if s.u.Due.IsZero() || !again(s.u, domain.DeviceFirmware{}, s.u.Due) {
 		t.Error("after a power cut it is not tried again")
 	}
 	s = begin(t).installs().reports("old", domain.SlotAborted, domain.ResetPanic)
@@ -157,7 +157,7 @@ func TestWhatFailsIsTriedAgainWhereThatHelps(t *testing.T) {
 	s = begin(t)
 	s.u, _ = Progressed(s.u, s.r, domain.FirmwareProgress{State: domain.FirmwareFailed, Reason: "offer_expired: 30 h"},
 		s.now, 0)
-	if s.is(domain.UpdateDeferred); !again(s.u, s.now) {
+	if s.is(domain.UpdateDeferred); !again(s.u, domain.DeviceFirmware{}, s.now) {
 		t.Error("a device that took its offer for too old waits for another")
 	}
 }
