@@ -294,6 +294,76 @@ story('an upload that a reload cut off goes on where it was', async ({ ann, bob 
   await bob.getByRole('link', { name: /recording\.bin/ }).waitFor();
 });
 
+story('the place of a picture is kept until it comes, and a film plays where it stands', async ({ ann, bob }) => {
+  let go;
+  const held = new Promise((done) => (go = done));
+  await bob.route('**/files/*/*\\?*', async (route) => {
+    await held;
+    await route.continue();
+  });
+  const film = await ann.evaluate(async () => {
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [320, 180];
+    const c = canvas.getContext('2d');
+    const recorder = new MediaRecorder(canvas.captureStream(10), { mimeType: 'video/webm;codecs=vp8' });
+    const parts = [];
+    recorder.ondataavailable = (e) => parts.push(e.data);
+    const over = new Promise((done) => (recorder.onstop = done));
+    recorder.start();
+    for (let i = 0; i < 10; i++) {
+      c.fillStyle = `hsl(${i * 36} 70% 50%)`;
+      c.fillRect(0, 0, 320, 180);
+      await new Promise((done) => setTimeout(done, 100));
+    }
+    recorder.stop();
+    await over;
+    return [...new Uint8Array(await new Blob(parts).arrayBuffer())];
+  });
+  const files = [
+    await picture(ann, 'late.jpg', 1200, 500, 60),
+    { name: 'clip.webm', type: 'video/webm', bytes: film },
+  ];
+  await give(composer(ann), 'paste', files);
+  await ready(ann, 'late.jpg');
+  await ready(ann, 'clip.webm');
+  await send(ann).click();
+  await opens(bob, 'late.jpg').waitFor();
+  const high = () => rowOf(bob, 'late.jpg').evaluate((row) => row.getBoundingClientRect().height);
+  const before = await high();
+  go();
+  await bob.waitForFunction(() => document.querySelector('article img[alt="late.jpg"]')?.naturalWidth > 0);
+  await bob.waitForFunction(() => document.querySelector('article video')?.readyState >= 1);
+  assert.equal(await high(), before);
+  const { width, height } = await bob.locator('article video').boundingBox();
+  assert.ok(Math.abs(width / height - 16 / 9) < 0.05, `${width} by ${height}`);
+  await bob.unroute('**/files/*/*\\?*');
+});
+
+story('what is too large is said before a byte is sent, with the limit', async ({ ann }) => {
+  const limits = { items: [], used: 0, quota: 5e9, max_size: 1000 };
+  await ann.route(/\/api\/v1\/files(\?.*)?$/, (route) =>
+    route.request().method() === 'POST'
+      ? route.fulfill({ status: 413, json: { kind: 'too_large', code: 'file_too_large', detail: 'over 1000 bytes' } })
+      : route.fulfill({ json: limits }),
+  );
+  const sent = [];
+  ann.on('request', (r) => r.method() === 'PUT' && sent.push(r.url()));
+  await give(composer(ann), 'paste', [text('large.txt', 2_000)]);
+  await ann.getByText('Files can have up to 1 kB; this one has 2 kB.').waitFor();
+  limits.max_size = 1e8;
+  limits.used = 5e9;
+  await chip(ann, 'large.txt').getByRole('button', { name: /^Retry/ }).click();
+  await ann.getByText('Your files take 5 GB of your 5 GB.').waitFor();
+  assert.deepEqual(sent, []);
+  await ann.unroute(/\/api\/v1\/files(\?.*)?$/);
+  await ann.getByRole('button', { name: 'Show my largest files' }).click();
+  const own = ann.getByRole('dialog', { name: 'My files' });
+  assert.match(await own.getByRole('listitem').first().innerText(), /recording\.bin/);
+  await accessibleEverywhere(ann, 'files-own');
+  await ann.keyboard.press('Escape');
+  await chip(ann, 'large.txt').getByRole('button', { name: 'Remove large.txt' }).click();
+});
+
 story('a voice message is recorded with a meter, and played', async ({ ann, bob }) => {
   await ann.getByRole('button', { name: 'Add files' }).click();
   await ann.getByRole('menuitem', { name: 'Record a voice message' }).click();
@@ -344,7 +414,7 @@ story('the files of a room are listed, found by name, and shown where they were 
   await accessibleEverywhere(ann, 'files-panel');
   await panel.getByText('Pictures', { exact: true }).click();
   await items.filter({ hasText: 'note.txt' }).waitFor({ state: 'detached' });
-  assert.equal(await items.count(), 6);
+  assert.equal(await items.count(), 7);
   await panel.getByRole('searchbox').fill('north');
   await items.filter({ hasText: 'east.jpg' }).waitFor({ state: 'detached' });
   await items.filter({ hasText: 'north.jpg' }).waitFor();

@@ -5,7 +5,7 @@ import { Refusal, Unreachable } from '../net/api';
 import { patiently, sendParts } from '../net/parts';
 import { passing } from '../net/put';
 import type { Store } from '../platform/storage.svelte';
-import type { Attachment, Attachments, Facts } from '../view/filesport';
+import type { Attachment, Attachments, Facts, FileLimits } from '../view/filesport';
 import type { FileView, Message } from '../view/types';
 import type { Slots } from './slots';
 
@@ -162,9 +162,15 @@ export class RoomAttachments implements Attachments {
       const view = await this.#transfer(key, stop.signal);
       this.#change(key, { state: 'ready', view, id: view.id, sent: view.size });
     } catch (err) {
-      this.#change(key, { state: 'failed', why: err });
+      this.#change(key, { state: 'failed', why: err, limits: await this.#limits(err) });
     }
     this.#settle();
+  }
+
+  /** What is allowed, if that is why a file was refused. */
+  async #limits(err: unknown): Promise<FileLimits | undefined> {
+    if (!(err instanceof Refusal) || !['file_too_large', 'quota_exceeded'].includes(err.code)) return undefined;
+    return this.#a.ask<FileLimits>('GET', '/files?limit=1').catch(() => undefined);
   }
 
   async #transfer(key: string, signal: AbortSignal): Promise<FileView> {

@@ -16,6 +16,7 @@ class Server {
 
   ask<T>(method: string, path: string, body?: unknown): Promise<T> {
     this.asked.push(`${method} ${path}`);
+    if (path === '/files?limit=1') return Promise.resolve({ used: 0, max_size: 1000 } as T);
     const { name, size } = (body ?? {}) as { name: string; size: number };
     if (path === '/files') {
       if (size > 1000) return Promise.reject(new Refusal(413, { code: 'file_too_large' }));
@@ -139,6 +140,7 @@ test('with no file at all nothing is sent', async () => {
   a.send();
   await vi.waitFor(() => expect(states(a)).toEqual(['large.txt failed']));
   expect((a.items[0]?.why as Refusal).code).toBe('file_too_large');
+  expect(a.items[0]?.limits).toEqual({ used: 0, max_size: 1000 });
   expect([sent, a.held]).toEqual([[], false]);
   expect(browser.disk.size).toBe(0);
 });

@@ -80,6 +80,14 @@ export class PostedFiles implements port.Files {
     }
   }
 
+  own(cursor: string): Promise<PageOf<port.OwnFile> & port.FileLimits> {
+    return this.#api.call('GET', `/files?${new URLSearchParams({ sort: 'size', ...(cursor && { cursor }) })}`);
+  }
+
+  remove(file: string): Promise<void> {
+    return this.#api.call('DELETE', `/files/${encodeURIComponent(file)}`);
+  }
+
   async list(room: string, q: string, kind: port.FileKind | '', before: string): Promise<PageOf<port.RoomFile>> {
     const query = new URLSearchParams({ ...(q && { q }), ...(kind && { kind }), ...(before && { before }) });
     return this.#api.call('GET', `/rooms/${room}/files?${query}`);

@@ -27,6 +27,24 @@ export interface Attachment {
   readonly sent: number;
   /** why it failed */
   readonly why?: unknown;
+  /** if it is too large, what is allowed */
+  readonly limits?: FileLimits | undefined;
+}
+
+/** How much room one's files take, and may take, in bytes. */
+export interface FileLimits {
+  used: number;
+  /** absent: as much as there is */
+  quota?: number;
+  /** of one file */
+  max_size: number;
+}
+
+/** One of the user's own files. */
+export interface OwnFile extends FileView {
+  room: string;
+  /** no message has it, and it is deleted then */
+  expires_at?: string;
 }
 
 /** What the browser knows of a recording. */
@@ -79,5 +97,9 @@ export interface Files {
   renew(file: string): Promise<FileLink | null>;
   /** a picture of one's own that this page still has */
   preview(file: string): string | undefined;
+  /** one's own, the largest first */
+  own(cursor: string): Promise<PageOf<OwnFile> & FileLimits>;
+  /** Deletes one's own file that no message has. */
+  remove(file: string): Promise<void>;
   list(room: string, q: string, kind: FileKind | '', before: string): Promise<PageOf<RoomFile>>;
 }

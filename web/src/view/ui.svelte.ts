@@ -3,7 +3,7 @@ import type { FileView, RoomState, User } from './types';
 
 /** A dialog that is open, with what it is about. */
 export type Opened =
-  | { name: 'switcher' | 'create' | 'browse' | 'direct' | 'keys' | 'requests' }
+  | { name: 'switcher' | 'create' | 'browse' | 'direct' | 'keys' | 'requests' | 'own-files' }
   | { name: 'add-people'; room: RoomState }
   | { name: 'gallery'; pictures: readonly FileView[]; at: number }
   | {

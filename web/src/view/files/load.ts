@@ -10,4 +10,6 @@ export const gallery = (app: App) => Promise.all([withTexts(import('./Gallery.sv
 
 export const roomFiles = (app: App) => Promise.all([withTexts(import('./RoomFiles.svelte'), 'files'), app.files()]);
 
+export const ownFiles = (app: App) => Promise.all([withTexts(import('./OwnFiles.svelte'), 'files'), app.files()]);
+
 export const tray = (app: App) => Promise.all([withTexts(import('./Tray.svelte'), 'files'), app.files()]);
