@@ -334,6 +334,8 @@ story('the place of a picture is kept until it comes, and a film plays where it 
   await bob.waitForFunction(() => document.querySelector('article img[alt="late.jpg"]')?.naturalWidth > 0);
   await bob.waitForFunction(() => document.querySelector('article video')?.readyState >= 1);
   assert.equal(await high(), before);
+  const late = await opens(bob, 'late.jpg').boundingBox();
+  assert.ok(Math.abs(late.width / late.height - 12 / 5) < 0.05, `${late.width} by ${late.height}`);
   const { width, height } = await bob.locator('article video').boundingBox();
   assert.ok(Math.abs(width / height - 16 / 9) < 0.05, `${width} by ${height}`);
   await bob.unroute('**/files/*/*\\?*');
