@@ -1,1 +1,0 @@
-import{G as e,X as t,at as n,st as r}from"./storage.svelte-CQ9Lnx9T.js";var i=class{#e=r();get now(){return e(this.#e)}set now(e){n(this.#e,e)}constructor(e,n){this.now=n().gone?null:e().known(n().id),t(()=>n().gone?void 0:e().watch(n().id,e=>this.now=e))}};export{i as t};
