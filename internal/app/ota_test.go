@@ -261,3 +261,49 @@ func TestOnlyTheRightDeviceLoadsTheRightRelease(t *testing.T) {
 	p.answers("a revoked device", http.StatusUnauthorized, "GET", again.ota.Image)
 	p.answers("a revoked key", http.StatusUnauthorized, "GET", s.URL+"/ota/x.bin", "Authorization", "Bearer "+again.key)
 }
+
+// Tasmota asks by its OtaUrl: for the whole image, then for a small one that makes room, and for the whole one again. It
+// puts "-minimal" before the first dot after the last slash, whatever else is in the URL.
+func TestTasmotaIsUpdatedByARollout(t *testing.T) {
+	t.Parallel()
+	s := live.Start(t, testkit.SQLite(t), firmwaretest.Quick)
+	f := newFirm(t, s, s.User("ann"), "")
+	ctx, image, small := t.Context(), randomBytes(600_000, 5), randomBytes(300_000, 6)
+	release := f.draft("14.4.1", 2, image)
+	u, err := f.c.UploadFirmware(ctx, f.product, "raw", bytes.NewReader(small), int64(len(small)), nil)
+	must(t, err)
+	must(t, f.c.Do(ctx, "POST", "/firmware/releases/"+release.ID+"/images",
+		map[string]any{"upload": u.ID, "chip": "esp32c3-minimal"}, nil))
+	_, err = f.sign(release.ID, f.release)
+	must(t, err)
+	_, err = f.change(release.ID, map[string]any{"state": "active"})
+	must(t, err)
+	f.bring(release.ID)
+	p := f.pulling("Plug")
+
+	_, query, _ := strings.Cut(p.ota.Image, "?")
+	if strings.ContainsAny(query, "-./") {
+		t.Fatalf("Tasmota would take a part of %q for the name of the file", query)
+	}
+	whole := s.URL + "/ota/tasmota.bin.gz?" + query
+	base, kind, _ := strings.Cut(whole[strings.LastIndex(whole, "/"):], ".")
+	minimal := s.URL + "/ota" + base + "-minimal." + kind
+	headers := []string{"User-Agent", "ESP32-http-Update", "x-ESP32-STA-MAC", "AA:BB:CC:DD:EE:FF", "x-ESP32-mode", "sketch",
+		"x-ESP32-version", "13.0.0(tasmota)"}
+	wait(t, func() bool { res, _ := p.ask("HEAD", whole, headers...); return res.StatusCode == http.StatusOK })
+	res, b := p.ask("GET", minimal, headers...)
+	if res.StatusCode != http.StatusOK || !bytes.Equal(b, small) || res.Header.Get("X-Md5") != inMD5(small) {
+		t.Errorf("the small image: %s, %d bytes", res.Status, len(b))
+	}
+	if p.state() != "offered" {
+		t.Errorf("with the small image alone the update is %s", p.state())
+	}
+	headers[7] = "13.0.0(minimal)"
+	if res, b = p.ask("GET", whole, headers...); res.StatusCode != http.StatusOK || !bytes.Equal(b, image) {
+		t.Errorf("the whole image: %s, %d bytes", res.Status, len(b))
+	}
+	p.becomes("installing")
+	headers[7] = "14.4.1(tasmota)"
+	p.answers("the update that it has", http.StatusNotModified, "GET", whole, headers...)
+	p.becomes("succeeded")
+}
