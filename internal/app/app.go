@@ -320,6 +320,7 @@ func (s *server) handlers() error {
 	mux.HandleFunc("GET "+httpx.ImagePath+"{sha256}", s.modules.firmware.ServeImage)
 	s.modules.files.Handle(mux)
 	mux.HandleFunc("GET "+httpx.OTAPath+"{file}", s.modules.ota.Serve)
+	s.modules.ota.HandleDDI(mux)
 	mux.Handle(telemetry.PrometheusPath+"/", s.modules.telemetry.ServePrometheus())
 	if s.Config.Has(config.RoleAuth) {
 		mux.HandleFunc("GET "+auth.KeysPath, s.modules.auth.ServeKeys)

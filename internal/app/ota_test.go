@@ -262,8 +262,8 @@ func TestOnlyTheRightDeviceLoadsTheRightRelease(t *testing.T) {
 	p.answers("a revoked key", http.StatusUnauthorized, "GET", s.URL+"/ota/x.bin", "Authorization", "Bearer "+again.key)
 }
 
-// Tasmota asks by its OtaUrl: for the whole image, then for a small one that makes room, and for the whole one again. It
-// puts "-minimal" before the first dot after the last slash, whatever else is in the URL.
+// Tasmota asks by its OtaUrl: for the whole image, then for a small one that makes room, and for the whole one again.
+// It puts "-minimal" before the first dot after the last slash, whatever else is in the URL.
 func TestTasmotaIsUpdatedByARollout(t *testing.T) {
 	t.Parallel()
 	s := live.Start(t, testkit.SQLite(t), firmwaretest.Quick)
@@ -288,8 +288,8 @@ func TestTasmotaIsUpdatedByARollout(t *testing.T) {
 	whole := s.URL + "/ota/tasmota.bin.gz?" + query
 	base, kind, _ := strings.Cut(whole[strings.LastIndex(whole, "/"):], ".")
 	minimal := s.URL + "/ota" + base + "-minimal." + kind
-	headers := []string{"User-Agent", "ESP32-http-Update", "x-ESP32-STA-MAC", "AA:BB:CC:DD:EE:FF", "x-ESP32-mode", "sketch",
-		"x-ESP32-version", "13.0.0(tasmota)"}
+	headers := []string{"User-Agent", "ESP32-http-Update", "x-ESP32-STA-MAC", "AA:BB:CC:DD:EE:FF", "x-ESP32-mode",
+		"sketch", "x-ESP32-version", "13.0.0(tasmota)"}
 	wait(t, func() bool { res, _ := p.ask("HEAD", whole, headers...); return res.StatusCode == http.StatusOK })
 	res, b := p.ask("GET", minimal, headers...)
 	if res.StatusCode != http.StatusOK || !bytes.Equal(b, small) || res.Header.Get("X-Md5") != inMD5(small) {

@@ -18,9 +18,10 @@ type OTADevice struct {
 	Owner      string
 	Product    string
 	Chip       string
-	Revision   int    // major*100 + minor
-	Link       string // random; the signature of its link is of this, too
-	Attributes map[string]string
+	Revision   int               // major*100 + minor
+	Link       string            // random; the signature of its link is of this, too
+	Attributes map[string]string // what it says of itself over hawkBit's protocol
+	Canceled   string            // number of the action whose cancellation it has confirmed last
 	Created    time.Time
 }
 

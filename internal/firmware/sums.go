@@ -5,6 +5,7 @@ import (
 	"crypto/md5"  //nolint:gosec // clients of other protocols check by it what has broken on the way
 	"crypto/sha1" //nolint:gosec // the same
 	"encoding/hex"
+	"errors"
 	"io"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -42,4 +43,25 @@ func (s *Service) Deliverable(ctx context.Context, r domain.Release) error {
 		return err
 	}
 	return s.Offerable(ctx, v, r)
+}
+
+// Suffix returns how the name of an image is to end, so that its client takes it: .raucb for a bundle of RAUC
+// (squashfs), .swu for one of SWUpdate (cpio), and else .bin.
+func (s *Service) Suffix(ctx context.Context, i domain.FirmwareImage) (string, error) {
+	file, _, err := s.Files.Open(ctx, i.SHA256)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	magic := make([]byte, 6)
+	if _, err := io.ReadFull(file, magic); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return "", err
+	}
+	switch {
+	case string(magic[:4]) == "hsqs":
+		return ".raucb", nil
+	case string(magic) == "070701" || string(magic) == "070702":
+		return ".swu", nil
+	}
+	return ".bin", nil
 }

@@ -1,6 +1,6 @@
-// Package ota serves firmware to devices that know only other protocols: plain HTTP as ESPHome, ESP-IDF and Arduino ask
-// for it. Rollouts decide which release a device gets, as for any other; the firmware module
-// delivers the bytes.
+// Package ota serves firmware to devices that know only other protocols: plain HTTP as ESPHome, ESP-IDF, Arduino and
+// Tasmota ask for it, and the Direct Device Integration API of hawkBit. Rollouts decide which release a device gets, as
+// for any other; the firmware module delivers the bytes.
 package ota
 
 import (
@@ -25,6 +25,8 @@ type Store interface {
 	PutDevice(ctx context.Context, o domain.OTADevice, now time.Time) error
 	DeleteDevice(ctx context.Context, owner, device string) error
 	Runs(ctx context.Context, product, version, md5 string) (r domain.Release, known bool, err error)
+	SetAttributes(ctx context.Context, device string, attributes map[string]string) error
+	SetCanceled(ctx context.Context, device, action string) error
 }
 
 // Products has the products that firmware is for.
@@ -35,6 +37,7 @@ type Products interface {
 // Fleet knows what devices last said of their firmware.
 type Fleet interface {
 	Firmware(ctx context.Context, device string) (d domain.DeviceFirmware, known bool, err error)
+	DeviceUpdates(ctx context.Context, device string, limit int) ([]domain.Update, error)
 }
 
 // Updates decides which release a device gets.
@@ -49,6 +52,7 @@ type Images interface {
 	Deliver(w http.ResponseWriter, r *http.Request, hash string, may func() error) (end int64)
 	Deliverable(ctx context.Context, r domain.Release) error
 	Summed(ctx context.Context, i domain.FirmwareImage) (domain.FirmwareImage, error)
+	Suffix(ctx context.Context, i domain.FirmwareImage) (string, error)
 }
 
 // Devices lets devices in.
@@ -119,11 +123,13 @@ type caller struct {
 	domain.Principal
 	domain.OTADevice
 	link string // by which it has asked; empty: by its key
+	by   domain.UpdateProtocol
 }
 
 // who finds out which device sends a request: by its key, in a header, or by its link.
 func (s *Service) who(r *http.Request) (c caller, err error) {
 	ctx, from, now := r.Context(), httpx.ClientAddr(r.Context()), s.Now()
+	c.by = domain.HTTPProtocol
 	if ok, wait := s.addrs.AllowAddr(from, now); !ok {
 		return c, busy(wait)
 	}
@@ -169,6 +175,8 @@ func (s *Service) byKey(ctx context.Context, c *caller, r *http.Request, from ne
 	switch _, password, basic := r.BasicAuth(); {
 	case basic:
 		key = password
+	case strings.EqualFold(scheme, "TargetToken"): // of hawkBit
+		c.by = domain.DDIProtocol
 	case !strings.EqualFold(scheme, "Bearer"):
 		return domain.Unauthorized.Errorf(domain.CodeNoCredentials,
 			"send the key of the device, as a bearer token or as the password, or ask by its link")

@@ -49,13 +49,14 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request) {
 // find returns the update for a device. A part of an image that the device has begun with needs no new decision.
 func (s *Service) find(r *http.Request, c caller, t told) (p domain.Pulled, err error) {
 	ctx := r.Context()
-	if from := r.Header.Get("Range"); from != "" && !strings.HasPrefix(from, "bytes=0-") {
+	from := r.Header.Get("Range")
+	if c.by == domain.DDIProtocol || from != "" && !strings.HasPrefix(from, "bytes=0-") {
 		if p, err = s.Updates.Pulling(ctx, c.Device); err != nil {
 			return p, err
 		}
 	}
 	if p.Update.ID == "" {
-		f, err := s.report(ctx, c, t, domain.HTTPProtocol)
+		f, err := s.report(ctx, c, t, c.by)
 		if err != nil {
 			return p, err
 		}
@@ -90,6 +91,9 @@ func (s *Service) serveMD5(w http.ResponseWriter, r *http.Request, c caller, t t
 	}
 	answer(w, r, "text/plain; charset=utf-8", []byte(p.Image.MD5))
 }
+
+// otaPath is where a file of a name is.
+func otaPath(name string) string { return httpx.OTAPath + url.PathEscape(name) }
 
 func answer(w http.ResponseWriter, r *http.Request, kind string, body []byte) {
 	w.Header().Set("Content-Type", kind)
@@ -131,7 +135,7 @@ func (s *Service) serveManifest(w http.ResponseWriter, r *http.Request, c caller
 		fail(w, r, err)
 		return
 	}
-	f, err := s.report(r.Context(), c, t, domain.HTTPProtocol)
+	f, err := s.report(r.Context(), c, t, c.by)
 	if err != nil {
 		fail(w, r, err)
 		return
@@ -195,9 +199,9 @@ func (s *Service) load(w http.ResponseWriter, r *http.Request, who domain.Princi
 	end := s.Images.Deliver(w, r, p.Image.SHA256, func() error { return nil })
 	var err error
 	switch {
-	case end >= p.Image.Size:
+	case end >= p.Image.Size && p.Update.Protocol != domain.DDIProtocol: // that says itself when it installs it
 		_, err = s.note(r.Context(), who, p, domain.FirmwareInstalling, 0)
-	case end >= p.Update.Offset+stepBytes:
+	case end >= min(p.Update.Offset+stepBytes, p.Image.Size):
 		_, err = s.note(r.Context(), who, p, domain.FirmwareDownloading, end)
 	}
 	if err != nil {

@@ -22,9 +22,11 @@ func (repo *OTA) Device(ctx context.Context, device string) (o domain.OTADevice,
 	var attributes string
 	var created int64
 	err = repo.db.QueryRowContext(ctx, `SELECT o.device_id, o.owner_id, o.product_id, o.chip, o.revision, o.link,
-		o.attributes, o.created_at FROM device_ota o JOIN devices d ON d.id = o.device_id AND d.owner_id = o.owner_id
-		JOIN firmware_products p ON p.id = o.product_id AND p.owner_id = o.owner_id WHERE o.device_id = $1`, device).Scan(
-		&o.Device, &o.Owner, &o.Product, &o.Chip, &o.Revision, &o.Link, &attributes, &created)
+		o.attributes, o.canceled, o.created_at FROM device_ota o
+		JOIN devices d ON d.id = o.device_id AND d.owner_id = o.owner_id
+		JOIN firmware_products p ON p.id = o.product_id AND p.owner_id = o.owner_id
+		WHERE o.device_id = $1`, device).Scan(&o.Device, &o.Owner, &o.Product, &o.Chip, &o.Revision, &o.Link,
+		&attributes, &o.Canceled, &created)
 	if errors.Is(err, sql.ErrNoRows) {
 		return o, domain.ErrNoOTA()
 	}
@@ -93,6 +95,26 @@ func (repo *OTA) Runs(
 		r, err = releaseOf(ctx, repo.db, id, "")
 	}
 	return r, err == nil, err
+}
+
+// SetAttributes stores what a device says of itself.
+func (repo *OTA) SetAttributes(ctx context.Context, device string, attributes map[string]string) error {
+	text, err := json.Marshal(attributes)
+	if err != nil {
+		return err
+	}
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		_, err := t.ExecContext(ctx, `UPDATE device_ota SET attributes = $2 WHERE device_id = $1`, device, string(text))
+		return err
+	})
+}
+
+// SetCanceled stores that a device has confirmed that an action was canceled.
+func (repo *OTA) SetCanceled(ctx context.Context, device, action string) error {
+	return repo.db.Write(ctx, func(ctx context.Context, t *store.Tx) error {
+		_, err := t.ExecContext(ctx, `UPDATE device_ota SET canceled = $2 WHERE device_id = $1`, device, action)
+		return err
+	})
 }
 
 // SetSums stores hashes of an image that was uploaded before the server computed them.
