@@ -198,6 +198,9 @@ func TestESPIDFAndArduinoAreUpdatedByARollout(t *testing.T) {
 		append(headers[:4:4], "x-ESP32-version", "tank-2.0")...)
 	p.becomes("succeeded")
 
+	for range 100 { // as many as a house of devices that are asked for the password each time
+		p.answers("to be asked for a password", http.StatusUnauthorized, "GET", at)
+	}
 	q := f.pulling("Pond")
 	req, err := http.NewRequestWithContext(t.Context(), "GET", at, nil)
 	must(t, err)

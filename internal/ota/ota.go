@@ -141,10 +141,12 @@ func (s *Service) who(r *http.Request) (c caller, err error) {
 	} else {
 		err = s.byKey(ctx, &c, r, from)
 	}
+	if err == nil || domain.CodeOf(err) == domain.CodeNoCredentials { // clients are asked for the password each time
+		s.failed.RefundAddr(from)
+	}
 	if err != nil {
 		return c, err
 	}
-	s.failed.RefundAddr(from)
 	if ok, wait := s.devices.Allow(c.Principal.ID, now); !ok {
 		return c, busy(wait)
 	}
