@@ -35,8 +35,9 @@ func (s *Service) Attach(_ context.Context, device string, deliver func(domain.F
 	return s.here.Add(device, &attachment{deliver: deliver})
 }
 
-// deliver tells a device that is connected here of an offer, with the nonce that it told last.
-func (s *Service) deliver(ctx context.Context, u domain.Update) {
+// deliver tells a device that is connected here of an offer, with the nonce that it told last. known are rollouts that
+// were just read, and y their releases: what it lacks is read.
+func (s *Service) deliver(ctx context.Context, u domain.Update, known []domain.Rollout, y rules) {
 	a := s.here.Newest(u.Device)
 	if a == nil || s.Offers == nil || u.Protocol != domain.OwnProtocol {
 		return // one that asks by another protocol finds it when it asks
@@ -48,7 +49,7 @@ func (s *Service) deliver(ctx context.Context, u domain.Update) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, deliverTime)
 	defer cancel()
-	o, err := s.offer(ctx, u)
+	o, err := s.offer(ctx, u, known, y)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "make an offer", "device", u.Device, "update", u.ID, "err", err)
@@ -60,17 +61,15 @@ func (s *Service) deliver(ctx context.Context, u domain.Update) {
 	s.metrics.offers.Inc()
 }
 
-func (s *Service) offer(ctx context.Context, u domain.Update) (o domain.FirmwareOffer, err error) {
-	r, err := s.Store.Rollout(ctx, u.Rollout)
+func (s *Service) offer(
+	ctx context.Context, u domain.Update, known []domain.Rollout, y rules,
+) (o domain.FirmwareOffer, err error) {
+	r, release, err := s.broughtBy(ctx, u, known, y)
 	if err != nil {
 		return o, err
 	}
-	release, err := s.Releases.Release(ctx, r.Release)
-	if err != nil {
-		return o, err
-	}
-	d, known, err := s.Updates.Firmware(ctx, u.Device)
-	if err == nil && !known {
+	d, reported, err := s.Updates.Firmware(ctx, u.Device)
+	if err == nil && !reported {
 		err = domain.ErrNoUpdate()
 	}
 	if err != nil {
@@ -80,6 +79,22 @@ func (s *Service) offer(ctx context.Context, u domain.Update) (o domain.Firmware
 		Rollout: r.ID, Update: u.ID})
 	o.Update, o.If = u.ID, domain.FirmwareConditions(r.Plan.Require)
 	return o, err
+}
+
+// broughtBy returns the rollout and the release of an update.
+func (s *Service) broughtBy(
+	ctx context.Context, u domain.Update, known []domain.Rollout, y rules,
+) (r domain.Rollout, release domain.Release, err error) {
+	for _, r := range known {
+		if release, has := y.releases[r.Release]; has && r.ID == u.Rollout {
+			return r, release, nil
+		}
+	}
+	if r, err = s.Store.Rollout(ctx, u.Rollout); err != nil {
+		return r, release, err
+	}
+	release, err = s.Releases.Release(ctx, r.Release)
+	return r, release, err
 }
 
 // announce has the nodes look that the device of an offer is connected to.
@@ -103,7 +118,7 @@ func (s *Service) handOver(ctx context.Context, device string) {
 	}
 	for _, u := range had {
 		if u.State == domain.UpdateOffered {
-			s.deliver(ctx, u)
+			s.deliver(ctx, u, nil, rules{})
 		}
 	}
 }
@@ -118,6 +133,6 @@ func (s *Service) look(ctx context.Context) {
 		return
 	}
 	for _, u := range offered {
-		s.deliver(ctx, u)
+		s.deliver(ctx, u, nil, rules{})
 	}
 }

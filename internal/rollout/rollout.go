@@ -181,7 +181,7 @@ func (s *Service) Report(ctx context.Context, p domain.Principal, f domain.Firmw
 	}
 	s.metrics.ended(h.Changed...)
 	if h.Offer != nil {
-		s.deliver(ctx, *h.Offer)
+		s.deliver(ctx, *h.Offer, live, y)
 	}
 	return nil
 }

@@ -101,6 +101,9 @@ func serve(
 			continue
 		}
 		if r.Room <= 0 && u.State == domain.UpdateOffered {
+			if !r.Idle {
+				return nil
+			}
 			r.Idle = false // the next decision finds it
 			return save(ctx, t, r)
 		}
