@@ -74,6 +74,7 @@ func doctor(ctx context.Context, e *env, args []string) error {
 	d.clock(c)
 	d.files()
 	d.certificate(ctx, c)
+	d.deviceCA(c.DeviceCA, time.Now())
 	d.mail(ctx, c)
 	running := d.ports(ctx, c)
 	if running {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"io/fs"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -128,4 +130,37 @@ func (d *diagnosis) certificateOf(ctx context.Context, c config.Config, domain s
 	}
 	d.ok("certificate", "for %s it is fetched at the start; the name leads to %s, where ports 80 and 443 must be open "+
 		"to the internet", domain, strings.Join(addrs, ", "))
+}
+
+// caSoon is how long before the end of a device CA a warning comes: all devices need certificates of the next one by
+// then, and some are switched on seldom.
+const caSoon = 90 * 24 * time.Hour
+
+// deviceCA checks when the CAs of devices' certificates end.
+func (d *diagnosis) deviceCA(file string, now time.Time) {
+	if file == "" {
+		return
+	}
+	authorities, err := certs.Authorities(file)
+	if err != nil {
+		d.fail("device CA", "%v", err)
+		return
+	}
+	ended := d.fail
+	if slices.ContainsFunc(authorities, func(c *x509.Certificate) bool { return c.NotAfter.After(now) }) {
+		ended = d.warn // there is another one
+	}
+	for _, ca := range authorities {
+		end := ca.NotAfter.UTC().Format(time.DateOnly)
+		switch left := ca.NotAfter.Sub(now); {
+		case left <= 0:
+			ended("device CA", "%s has a CA that ended on %s: devices with certificates of it are refused; give them others "+
+				"by `unhidra device certify`, and take it out", file, end)
+		case left < caSoon:
+			d.warn("device CA", "%s has a CA that ends on %s; put a new one beside it (`unhidra device ca`), and give all "+
+				"devices certificates of that before", file, end)
+		default:
+			d.ok("device CA", "%s ends on %s", file, end)
+		}
+	}
 }

@@ -121,24 +121,35 @@ func ReadRequest(file string) (crypto.PublicKey, error) {
 
 // ClientAuthorities reads the certificates of CAs whose clients are let in.
 func ClientAuthorities(file string) (*x509.CertPool, error) {
+	all, err := Authorities(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	for _, c := range all {
+		pool.AddCert(c)
+	}
+	return pool, nil
+}
+
+// Authorities reads the certificates of a file of CAs, of which there is at least one.
+func Authorities(file string) (all []*x509.Certificate, err error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("UNHIDRA_DEVICE_CA: %w", err)
 	}
-	pool, found := x509.NewCertPool(), false
 	for block, rest := pem.Decode(b); block != nil; block, rest = pem.Decode(rest) {
 		c, err := x509.ParseCertificate(block.Bytes)
 		if block.Type != "CERTIFICATE" || err != nil || !c.IsCA {
 			return nil, fmt.Errorf(
 				"UNHIDRA_DEVICE_CA: %s must have certificates of CAs alone; `unhidra device ca` makes one", file)
 		}
-		pool.AddCert(c)
-		found = true
+		all = append(all, c)
 	}
-	if !found {
+	if len(all) == 0 {
 		return nil, fmt.Errorf("UNHIDRA_DEVICE_CA: %s has no certificate in PEM; `unhidra device ca` makes one", file)
 	}
-	return pool, nil
+	return all, nil
 }
 
 // WithClients returns c for clients that may prove themselves by certificates of pool; nil: they may not.
