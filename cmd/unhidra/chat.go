@@ -43,6 +43,8 @@ const chatHelp = `/rooms             list your rooms
 /chart DEVICE 24h  post a chart of a device in the room; values may be named
 /react EMOJI       react to the last message here; with a number after it, to the
                    message with that number
+/send PATH         post a file of this computer here
+/save FILE PATH    save a file that somebody posted, named by its fil_…, as PATH
 /unreact EMOJI     take your reaction away, in the same way
 /quit              exit`
 

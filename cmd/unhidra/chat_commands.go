@@ -58,6 +58,10 @@ func (t *chatSession) inRoom(ctx context.Context, name, rest, line string) error
 		return t.await(func() error { _, err := t.live.Edit(ctx, room, own, rest); return err })
 	case name == "/delete":
 		return t.await(func() error { _, err := t.live.Delete(ctx, room, own); return err })
+	case name == "/send":
+		return t.sendFile(ctx, room, rest)
+	case name == "/save":
+		return t.saveFile(ctx, rest)
 	case strings.EqualFold(name, "/chart"):
 		return t.chart(ctx, room, rest)
 	case name == "/react" || name == "/unreact":

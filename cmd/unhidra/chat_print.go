@@ -226,7 +226,20 @@ func said(ev client.Event, who, _ string) string {
 	if q := ev.Message.ReplyTo; q != nil {
 		quote = "(to @" + q.Sender.Username + ") "
 	}
-	return who + ": " + quote + plain(ev.Message.Text) + reactions(ev.Message)
+	return who + ": " + quote + plain(ev.Message.Text) + files(ev.Message) + reactions(ev.Message)
+}
+
+// files returns the files of a message as lines of their own: [photo.jpg, image/jpeg, 123456 bytes, fil_…].
+func files(m *client.Message) string {
+	lines := ""
+	for _, f := range m.Files {
+		state := fmt.Sprintf("%s, %d bytes, %s", f.Type, f.Size, f.ID)
+		if f.Gone {
+			state = "deleted"
+		}
+		lines += plain(fmt.Sprintf("\n[%s, %s]", f.Name, state))
+	}
+	return lines
 }
 
 // reactions returns the reactions to a message as a line of their own, with its number: 👍 2  🎉 1  (message 412).
