@@ -1,0 +1,121 @@
+package files
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/unhidra/unhidra/internal/domain"
+)
+
+// memory has one file, and the content of its parts.
+type memory struct {
+	Store
+	file  domain.File
+	parts map[string][]byte
+	away  error // nil: the storage is there
+}
+
+func (m *memory) Own(context.Context, string, string) (domain.File, error) { return m.file, nil }
+
+func (m *memory) AddPart(_ context.Context, _, _ string, p domain.FilePiece, _ time.Time) error {
+	m.file.Parts = append(m.file.Parts, p)
+	return nil
+}
+
+func (m *memory) Put(_ context.Context, r io.Reader, _ int64) (domain.Blob, error) {
+	b, err := io.ReadAll(r)
+	if m.away != nil {
+		err = m.away
+	}
+	return domain.Blob{Hash: "h", Size: int64(len(b))}, err
+}
+
+func (m *memory) Open(_ context.Context, hash string) (io.ReadSeekCloser, domain.Blob, error) {
+	if m.away != nil {
+		return nil, domain.Blob{}, m.away
+	}
+	return nopCloser{bytes.NewReader(m.parts[hash])}, domain.Blob{}, nil
+}
+
+type nopCloser struct{ io.ReadSeeker }
+
+func (nopCloser) Close() error { return nil }
+
+func serviceOf(m *memory) *Service {
+	return New(Deps{Store: m, Blobs: m, Log: slog.New(slog.DiscardHandler)})
+}
+
+// While the storage of files is away, a part is refused for now, and the upload stays as it is.
+func TestUploadsWaitForTheStorage(t *testing.T) {
+	t.Parallel()
+	m := &memory{away: domain.Unavailable.Errorf(domain.CodeFilesUnavailable, "away"), file: domain.File{
+		ID: domain.NewID(domain.FilePrefix), Size: 3, State: domain.FileUploading}}
+	s, p := serviceOf(m), domain.Principal{ID: "usr_1"}
+	if err := s.AddPart(t.Context(), p, m.file.ID, 0, strings.NewReader("abc")); domain.KindOf(err) != domain.Unavailable ||
+		len(m.file.Parts) != 0 {
+		t.Errorf("a part: %v, %d parts", err, len(m.file.Parts))
+	}
+	m.file.Parts = []domain.FilePiece{{Size: 3, Hash: "h"}}
+	if f, err := s.Complete(t.Context(), p, m.file.ID, Completion{}); domain.KindOf(err) != domain.Unavailable ||
+		f.State != domain.FileUploading {
+		t.Errorf("complete: %s, %v", f.State, err)
+	}
+}
+
+// The parts of a file are read as one, from any place.
+func TestContentIsReadAcrossParts(t *testing.T) {
+	t.Parallel()
+	m := &memory{parts: map[string][]byte{"a": []byte("abcd"), "b": []byte("efgh"), "c": []byte("i")}}
+	f := domain.File{Size: 9, Parts: []domain.FilePiece{{N: 0, Size: 4, Hash: "a"}, {N: 1, Size: 4, Hash: "b"},
+		{N: 2, Size: 1, Hash: "c"}}}
+	for from, want := range []string{"abcdefghi", "bcdefghi", "cdefghi", "defghi", "efghi", "fghi", "ghi", "hi", "i", ""} {
+		r := serviceOf(m).open(t.Context(), f)
+		if _, err := r.Seek(int64(from), io.SeekStart); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(r); err != nil || string(b) != want {
+			t.Errorf("from %d: %q, %v", from, b, err)
+		}
+		_ = r.Close()
+	}
+	delete(m.parts, "b")
+	if b, err := io.ReadAll(serviceOf(m).open(t.Context(), f)); err == nil {
+		t.Errorf("without a part: %q", b)
+	}
+}
+
+func TestMediaTypes(t *testing.T) {
+	t.Parallel()
+	frame := append([]byte{0xff, 0xfb, 0x90, 0x00}, make([]byte, 413)...) // 128 kbit/s at 44.1 kHz: 417 bytes
+	for head, want := range map[string]string{
+		"": "text/plain",
+		"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2": "video/mp4",
+		"\x00\x00\x00\x18ftypM4A \x00\x00\x02\x00isomiso2": "audio/mp4",
+		"\x00\x00\x00\x18ftypqt  \x00\x00\x02\x00qt  qt  ": "video/quicktime",
+		"\x00\x00\x00\x18ftypavif\x00\x00\x00\x00avifmif1": "image/avif",
+		"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1avif": "image/avif",
+		"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic": "image/heic",
+		"\x00\x00\x00\x10ftypabcd\x00\x00\x00\x00":         "application/octet-stream",
+		"fLaC\x00":                                         "audio/flac",
+		"OggS\x00\x02OpusHead":                             "audio/ogg",
+		"OggS\x00\x02\x80theora":                           "video/ogg",
+		"\x1a\x45\xdf\xa3\x01webm ... A_OPUS":              "audio/webm",
+		"\x1a\x45\xdf\xa3\x01webm ... V_VP9 A_OPUS":        "video/webm",
+		"\x1a\x45\xdf\xa3\x01matroska":                     "video/x-matroska",
+		"RIFF\x24\x00\x00\x00WAVEfmt ":                     "audio/wav",
+		string(append(frame, 0xff, 0xfb, 0x90, 0x00)):      "audio/mpeg",
+		string(frame):                                      "application/octet-stream",
+		"<svg xmlns=\"http://www.w3.org/2000/svg\"></svg>": "text/plain",
+		"<?xml version=\"1.0\"?><svg></svg>":               "text/xml",
+		"\x89PNG\r\n\x1a\n":                                "image/png",
+	} {
+		if got := mediaType([]byte(head)); got != want {
+			t.Errorf("%.40q: %s, want %s", head, got, want)
+		}
+	}
+}
