@@ -1,11 +1,13 @@
 package files_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/store"
 	"github.com/unhidra/unhidra/internal/store/all"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
@@ -73,6 +75,18 @@ func TestFilesGoWithTheirLastMessage(t *testing.T) {
 		if again.Seq != first.Seq || len(again.Message.Files) != 2 || again.Message.Files[1].ID != b.ID {
 			t.Errorf("the same key again: %+v", again)
 		}
+		mark := func(at int) { // as a node does that knows no files
+			err := db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+				_, err := tx.ExecContext(ctx, `UPDATE events SET deleted_at = $1 WHERE room_id = $2 AND seq = $3`, at, room, first.Seq)
+				return err
+			})
+			must(t, err)
+		}
+		mark(1)
+		if _, err := db.Files.Readable(ctx, a.ID, me); domain.CodeOf(err) != domain.CodeNoSuchFile {
+			t.Errorf("of a message that an older node has deleted: %v", err)
+		}
+		mark(0)
 		_, err := db.Messages.DeleteMessage(ctx, me, room, first.Seq, now)
 		must(t, err)
 		wantKept(t, db, "one of two messages is deleted", 1)

@@ -36,7 +36,8 @@ func (repo *Repository) RoomFiles(
 	}
 	rows, err := repo.db.QueryContext(ctx, `SELECT a.seq, e.at, u.id, u.kind, u.username, u.display_name, u.avatar, `+
 		columns+` FROM attachments a JOIN files f ON f.id = a.file_id
-		JOIN events e ON e.room_id = a.room_id AND e.seq = a.seq JOIN users u ON u.id = e.actor_id
+		JOIN events e ON e.room_id = a.room_id AND e.seq = a.seq AND e.deleted_at = 0
+		JOIN users u ON u.id = e.actor_id
 		WHERE a.room_id = $1 AND f.state = $2`+where+` ORDER BY a.seq DESC, a.n LIMIT $3`, args...)
 	if err != nil {
 		return nil, err
