@@ -125,7 +125,8 @@ func TestWhoMayPostWhichFiles(t *testing.T) {
 		t.Errorf("a posted file is deleted: %v", err)
 	}
 	edit := func(text string) error {
-		return ann.Do(ctx, "PATCH", fmt.Sprint("/rooms/", room, "/messages/", first.Seq), map[string]string{"text": text}, nil)
+		path := fmt.Sprint("/rooms/", room, "/messages/", first.Seq)
+		return ann.Do(ctx, "PATCH", path, map[string]string{"text": text}, nil)
 	}
 	must(t, edit("look"))
 	must(t, edit(""))
@@ -210,7 +211,7 @@ func TestFilesAreWhatTheyContain(t *testing.T) {
 	const bomb = "\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x4e\x20\x00\x00\x4e\x20" +
 		"\x08\x02\x00\x00\x00\x6c\x12\xd1\x6e\x00\x00\x00\x10\x49\x44\x41\x54\x78\x9c"
 	for name, c := range map[string]struct{ data, mediaType, name string }{
-		"photo.png":                   {`<svg xmlns="http://www.w3.org/2000/svg"><script>x()</script></svg>`, "text/plain", "photo.png"},
+		"photo.png":                   {`<svg xmlns="http://www.w3.org/2000/svg"><script>x()</script>`, "text/plain", "photo.png"},
 		"../../etc/page.png":          {"<!DOCTYPE html><script>x()</script>", "text/html", "page.png"},
 		`C:\pictures\a` + "\n" + ".b": {"%PDF-1.7", "application/pdf", "a.b"},
 		"exe\u202egnp.txt":            {"GIF89a", "image/gif", "exegnp.txt"},
@@ -242,7 +243,8 @@ func TestPhotosArePostedWithoutTheirPlace(t *testing.T) {
 	room := tea(t, ann, bob)
 	var b bytes.Buffer
 	must(t, jpeg.Encode(&b, image.NewRGBA(image.Rect(0, 0, 1200, 600)), nil))
-	exif := "Exif\x00\x00MM\x00\x2a\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00GPS"
+	exif := "Exif\x00\x00MM\x00\x2a\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03" +
+		"\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00GPS"
 	photo := append([]byte("\xff\xd8\xff\xe1\x00"+string(rune(len(exif)+2))+exif), b.Bytes()[2:]...)
 	u := upload(t, ann, room, "photo.jpg", photo)
 	if u.Type != "image/jpeg" || u.Width != 600 || u.Height != 1200 || u.Thumbnail == nil || u.Thumbnail.Height != 800 ||

@@ -63,9 +63,10 @@ func TestSmallPicturesKeepTheirShape(t *testing.T) {
 	}{
 		"png":         {encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, halves(1000, 500)) }), 320, 160, false},
 		"transparent": {encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, see) }), 320, 10, true},
-		"gif":         {encoded(t, func(b *bytes.Buffer) error { return gif.Encode(b, halves(900, 1800), nil) }), 160, 320, false},
-		"small":       {asJPEG(t, halves(64, 20)), 64, 20, false},
-		"thin":        {asJPEG(t, halves(4000, 3)), 320, 1, false},
+		"gif": {encoded(t, func(b *bytes.Buffer) error { return gif.Encode(b, halves(900, 1800), nil) }),
+			160, 320, false},
+		"small": {asJPEG(t, halves(64, 20)), 64, 20, false},
+		"thin":  {asJPEG(t, halves(4000, 3)), 320, 1, false},
 	} {
 		s, err := fitted(t, c.data, 320)
 		if err != nil {
@@ -143,7 +144,8 @@ func TestPhotosAreCleaned(t *testing.T) {
 // Between the scans of a JPEG are tables, whose bytes may look like the end of the picture.
 func TestTablesBetweenScansAreCopied(t *testing.T) {
 	t.Parallel()
-	data := []byte("\xff\xd8\xff\xda\x00\x03s12\xff\x003\xff\xd04\xff\xff\xc4\x00\x06\xff\xd9tt\xff\xda\x00\x03s56\xff\xd9")
+	data := []byte("\xff\xd8" + "\xff\xda\x00\x03s12\xff\x003\xff\xd04" +
+		"\xff\xff\xc4\x00\x06\xff\xd9tt\xff\xda\x00\x03s56\xff\xd9")
 	var out bytes.Buffer
 	if err := CleanJPEG(&out, bytes.NewReader(append(slices.Clone(data), "GPS"...))); err != nil {
 		t.Fatal(err)

@@ -34,8 +34,8 @@ func ready(t *testing.T, db *all.Store, owner, room string, n int) domain.File {
 
 func post(t *testing.T, db *all.Store, room, key string, files ...string) domain.Event {
 	t.Helper()
-	e, _, err := db.Messages.AppendMessage(t.Context(), testkit.UserID(0), domain.Draft{Room: room, Key: key, Files: files},
-		nil, false, now)
+	d := domain.Draft{Room: room, Key: key, Files: files}
+	e, _, err := db.Messages.AppendMessage(t.Context(), testkit.UserID(0), d, nil, false, now)
 	must(t, err)
 	return e
 }
@@ -77,7 +77,8 @@ func TestFilesGoWithTheirLastMessage(t *testing.T) {
 		}
 		mark := func(at int) { // as a node does that knows no files
 			err := db.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-				_, err := tx.ExecContext(ctx, `UPDATE events SET deleted_at = $1 WHERE room_id = $2 AND seq = $3`, at, room, first.Seq)
+				_, err := tx.ExecContext(ctx, `UPDATE events SET deleted_at = $1 WHERE room_id = $2 AND seq = $3`, at, room,
+					first.Seq)
 				return err
 			})
 			must(t, err)
@@ -231,7 +232,8 @@ func TestOldFilesAreRetired(t *testing.T) {
 		if used, err := db.Files.Use(ctx, me); used != 0 || err != nil {
 			t.Errorf("it takes %d bytes, %v", used, err)
 		}
-		_, _, err = db.Messages.AppendMessage(ctx, me, domain.Draft{Room: room, Key: "2", Files: []string{f.ID}}, nil, false, now)
+		again := domain.Draft{Room: room, Key: "2", Files: []string{f.ID}}
+		_, _, err = db.Messages.AppendMessage(ctx, me, again, nil, false, now)
 		if domain.CodeOf(err) != domain.CodeNoSuchFile {
 			t.Errorf("it is posted again: %v", err)
 		}
