@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -35,6 +36,7 @@ func TestEveryFrameIsKnown(t *testing.T) {
 		OnTyping:   func(ty client.Typing) { tell(ty.User.Username + " types") },
 		OnPresence: func(p client.Presence) { tell("is " + p.Is) },
 		OnRead:     func(client.Mark) { tell("read") },
+		OnThread:   func(s client.ThreadState) { tell(fmt.Sprint("thread, following ", s.Following, ", unread ", s.Unread)) },
 		OnState: func(s client.State, err error) {
 			if s == client.Waiting || s == client.Ended && t.Context().Err() == nil && !errors.Is(err, context.Canceled) {
 				tell(s.String() + " " + err.Error())
@@ -115,11 +117,17 @@ func (k *contract) writeLive(ctx context.Context, anns, bobs *client.Live, await
 	_, err = bobs.MarkRead(ctx, k.room.ID, sent.Seq)
 	k.called(err, "MarkRead")
 	await("read")
+	answer, err := anns.Send(ctx, client.Draft{Room: k.room.ID, Text: "with bread, @bob", Thread: sent.Message.Seq})
+	k.must(err)
+	await("thread, following true, unread 1")
+	_, err = bobs.MarkThread(ctx, k.room.ID, sent.Message.Seq, answer.Seq)
+	k.called(err, "MarkThread")
+	await("thread, following true, unread 0")
 	_, err = anns.Delete(ctx, k.room.ID, sent.Message.Seq)
 	k.called(err, "Delete")
 	await("message.deleted")
 	k.called(bobs.Ping(ctx), "Ping", "Request")
-	if last := bobs.Positions()[k.room.ID]; last < sent.Seq+2 {
+	if last := bobs.Positions()[k.room.ID]; last < answer.Seq+1 {
 		k.Errorf("bob has the room up to %d", last)
 	}
 }

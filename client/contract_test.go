@@ -194,6 +194,7 @@ func (k *contract) messages(ctx context.Context) {
 	}
 	_, err = k.ann.Unreact(ctx, k.room.ID, first.Message.Seq, "👍")
 	k.called(err, "Unreact")
+	k.threads(ctx, first.Message.Seq)
 	if m.Text != first.Message.Text {
 		k.Errorf("the message says %q", m.Text)
 	}
@@ -236,4 +237,30 @@ func (k *contract) eventually(ok func() bool) {
 			k.Fatal("it did not happen within 30 seconds")
 		}
 	}
+}
+
+// threads holds that what is said in a thread is known, and who has read it.
+func (k *contract) threads(ctx context.Context, root int64) {
+	sent, err := k.ann.Send(ctx, client.Draft{Room: k.room.ID, Text: "there is soup", Thread: root, Broadcast: true})
+	k.must(err)
+	if sent.Message.Thread != root || !sent.Message.Broadcast {
+		k.Errorf("sent as %+v", sent.Message)
+	}
+	page, err := k.bob.Thread(ctx, k.room.ID, root, "", 10)
+	if k.called(err, "Thread"); len(page.Items) != 1 || !page.Thread.Following || page.Thread.First.Replies.Count != 1 {
+		k.Errorf("the thread is %+v", page)
+	}
+	list, err := k.bob.Threads(ctx, "", 10)
+	if k.called(err, "Threads"); len(list.Items) != 1 || list.Items[0].Unread != 1 || list.Items[0].Last.Seq != sent.Seq {
+		k.Errorf("bob follows %+v", list.Items)
+	}
+	state, err := k.bob.MarkThread(ctx, k.room.ID, root, sent.Seq)
+	if k.called(err, "MarkThread"); state.Read < sent.Seq || state.Unread != 0 {
+		k.Errorf("read: %+v", state)
+	}
+	state, err = k.bob.FollowThread(ctx, k.room.ID, root, false)
+	if k.called(err, "FollowThread"); state.Following {
+		k.Errorf("bob still follows: %+v", state)
+	}
+	k.called(k.bob.FollowThreads(ctx, k.room.ID, true), "FollowThreads")
 }

@@ -34,6 +34,8 @@ func (k *link) take(b []byte) error {
 		return then(k, f, func(in wire.InRoom) { k.reset(in.Room, k.l.high(in.Room)) })
 	case wire.TypeIsTyping:
 		return then(k, f, call(k.l.o.OnTyping))
+	case wire.TypeThread:
+		return then(k, f, call(k.l.o.OnThread))
 	case wire.TypeReadMoved:
 		return then(k, f, call(k.l.o.OnRead))
 	case wire.TypePresence:

@@ -50,6 +50,7 @@ type LiveOptions struct {
 	OnTyping   func(Typing)                  // somebody is typing
 	OnPresence func(Presence)                // of a watched user
 	OnRead     func(Mark)                    // the user's read mark has moved, on any device
+	OnThread   func(ThreadState)             // the user has read a thread or follows it, on any device
 	OnState    func(State, error)            // with the reason
 	OnOther    func(string, json.RawMessage) // frames of other types
 }

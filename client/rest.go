@@ -189,9 +189,11 @@ func (c *Client) Send(ctx context.Context, d Draft) (s Sent, err error) {
 		Text        string `json:"text"`
 		ContentType string `json:"content_type,omitempty"`
 		ReplyTo     int64  `json:"reply_to,omitempty"`
+		Thread      int64  `json:"thread,omitempty"`
+		Broadcast   bool   `json:"broadcast,omitempty"`
 
 		Files []string `json:"files,omitempty"`
-	}{d.Key, d.Text, d.ContentType, d.ReplyTo, d.Files}, &s)
+	}{d.Key, d.Text, d.ContentType, d.ReplyTo, d.Thread, d.Broadcast, d.Files}, &s)
 }
 
 // MarkRead moves the user's read mark in a room.

@@ -25,6 +25,9 @@ type (
 	Invite      = wire.Invite
 	Presence    = wire.Presence
 	Mark        = wire.Mark
+	Thread      = wire.Thread
+	ThreadState = wire.ThreadState
+	Replies     = wire.Replies
 	Sent        = wire.Sent
 	Typing      = wire.Typing
 	Left        = wire.Left

@@ -46,6 +46,7 @@ const chatHelp = `/rooms             list your rooms
 /send PATH         post a file of this computer here
 /save FILE PATH    save a file that somebody posted, named by its fil_…, as PATH
 /unreact EMOJI     take your reaction away, in the same way
+/thread N TEXT     reply in the thread of message N; without a text, show the thread
 /quit              exit`
 
 func chatCommand() command {

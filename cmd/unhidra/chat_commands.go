@@ -66,16 +66,53 @@ func (t *chatSession) inRoom(ctx context.Context, name, rest, line string) error
 		return t.chart(ctx, room, rest)
 	case name == "/react" || name == "/unreact":
 		return t.react(ctx, rest, name == "/unreact")
+	case name == "/thread":
+		return t.thread(ctx, room, rest)
 	case strings.HasPrefix(name, "/") && !strings.HasPrefix(line, "//"):
 		return fmt.Errorf("there is no command %s; /help lists them, and // begins a message with a slash", name)
 	}
-	d := client.Draft{Room: room, Text: strings.TrimPrefix(line, "/")}
+	return t.send(ctx, client.Draft{Room: room, Text: strings.TrimPrefix(line, "/")})
+}
+
+// send sends a message, and prints it before the next line of a pipe is read.
+func (t *chatSession) send(ctx context.Context, d client.Draft) error {
 	var sent client.Sent
 	err := t.await(func() (err error) { sent, err = t.live.Send(ctx, d); return err })
 	if err == nil && t.piped {
-		t.echo(ctx, room, sent.Seq)
+		t.echo(ctx, d.Room, sent.Seq)
 	}
 	return err
+}
+
+// thread replies in the thread of a message, or shows it. rest is the number of the message, and the text.
+func (t *chatSession) thread(ctx context.Context, room, rest string) error {
+	number, text, _ := strings.Cut(rest, " ")
+	root, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return errors.New("give the number of a message, and what you reply: /thread 412 TEXT")
+	}
+	if text = strings.TrimSpace(text); text != "" {
+		return t.send(ctx, client.Draft{Room: room, Text: text, Thread: root})
+	}
+	p, err := t.c.Thread(ctx, room, root, "", pageSize)
+	if err != nil {
+		return err
+	}
+	if p.Thread.First != nil {
+		fmt.Fprintln(t.out, describe(client.Event{Type: string(domain.MessageCreated), At: p.Thread.First.At,
+			Actor: p.Thread.First.Sender, Message: p.Thread.First}))
+	}
+	if p.Prev != "" {
+		fmt.Fprintln(t.out, "* earlier replies are left out")
+	}
+	for _, ev := range p.Items {
+		fmt.Fprintln(t.out, describe(ev))
+	}
+	if len(p.Items) == 0 {
+		return nil
+	}
+	last := p.Items[len(p.Items)-1].Seq
+	return t.await(func() error { _, err := t.live.MarkThread(ctx, room, root, last); return err })
 }
 
 // react adds an emoji to a message of the open room, or takes it away. rest is the emoji, and the number of the

@@ -223,10 +223,13 @@ func said(ev client.Event, who, _ string) string {
 		return who + ": (deleted)"
 	}
 	quote := ""
-	if q := ev.Message.ReplyTo; q != nil {
+	if ev.Message.Thread != 0 {
+		quote = fmt.Sprintf("(thread %d) ", ev.Message.Thread)
+	} else if q := ev.Message.ReplyTo; q != nil {
 		quote = "(to @" + q.Sender.Username + ") "
 	}
-	return who + ": " + quote + plain(ev.Message.Text) + files(ev.Message) + reactions(ev.Message)
+	return who + ": " + quote + plain(ev.Message.Text) + files(ev.Message) + reactions(ev.Message) +
+		replies(ev.Message)
 }
 
 // files returns the files of a message as lines of their own: [photo.jpg, image/jpeg, 123456 bytes, fil_…].
@@ -240,6 +243,14 @@ func files(m *client.Message) string {
 		lines += plain(fmt.Sprintf("\n[%s, %s]", f.Name, state))
 	}
 	return lines
+}
+
+// replies returns how much is said in the thread of a message as a line of its own: 3 in the thread (/thread 412).
+func replies(m *client.Message) string {
+	if m.Replies == nil {
+		return ""
+	}
+	return fmt.Sprintf("\n    %d in the thread (/thread %d)", m.Replies.Count, m.Seq)
 }
 
 // reactions returns the reactions to a message as a line of their own, with its number: 👍 2  🎉 1  (message 412).

@@ -88,3 +88,32 @@ func TestChatReacts(t *testing.T) {
 		}
 	}
 }
+
+// A reply goes into the thread of the message that is named, and the thread is shown.
+func TestChatRepliesInThreads(t *testing.T) {
+	t.Parallel()
+	s, ctx := live.Start(t, store.Options{Path: t.TempDir() + "/unhidra.db"}), t.Context()
+	ann := s.User("ann")
+	room, err := ann.CreateRoom(ctx, client.NewRoom{Kind: "private", Name: "Kitchen"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	soup, err := ann.Send(ctx, client.Draft{Room: room.ID, Text: "soup?"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, errs strings.Builder
+	e := &env{stdout: &out, stderr: &errs, environ: []string{"UNHIDRA_TOKEN=" + ann.Tokens().Access},
+		stdin: strings.NewReader(fmt.Sprintf("/thread %d with bread\n/thread soup\n/open Kitchen\n/thread %[1]d\n", soup.Seq))}
+	if code := run(ctx, e, []string{"chat", "--server", s.URL, "--room", "Kitchen"}); code == exitOK {
+		t.Error("a line was refused, and the exit code does not say so")
+	}
+	for _, want := range []string{
+		fmt.Sprintf("@ann: (thread %d) with bread\n", soup.Seq), "/thread 412 TEXT",
+		fmt.Sprintf("@ann: soup?\n    1 in the thread (/thread %d)\n", soup.Seq),
+	} {
+		if !strings.Contains(out.String()+errs.String(), want) {
+			t.Errorf("no %q in:\n%s%s", want, &out, &errs)
+		}
+	}
+}

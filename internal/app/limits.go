@@ -56,6 +56,7 @@ func writeLimits(c config.Config) httpx.Limits {
 		"update-me", "set-status", "set-avatar", "delete-avatar")
 	shared(httpx.Limit{Name: "messages_by_http", User: ratelimit.New(c.MessagesPerSec, time.Second, 2*c.MessagesPerSec)},
 		"send-message", "edit-message", "delete-message", "add-reaction", "remove-reaction",
+		"mark-thread", "follow-thread", "follow-threads",
 		"mark-read", "send-command", "cancel-command",
 		"post-chart", "put-dashboard")
 	// What many devices are told at once.

@@ -194,6 +194,9 @@ func (s *Service) send(ctx context.Context, p domain.Principal, d domain.Draft) 
 	}
 	names, room := domain.Mentions(d.Text)
 	e, _, err = s.Store.AppendMessage(ctx, p.ID, d, names, room, s.Now())
+	if err == nil {
+		s.tellFollowers(ctx, e.Message)
+	}
 	return e, err
 }
 
@@ -226,7 +229,11 @@ func (s *Service) Edit(
 		return e, err
 	}
 	names, everyone := domain.Mentions(text)
-	return s.Store.EditMessage(ctx, p.ID, room, seq, text, names, everyone, s.Now())
+	e, err = s.Store.EditMessage(ctx, p.ID, room, seq, text, names, everyone, s.Now())
+	if err == nil {
+		s.tellFollowers(ctx, e.Message)
+	}
+	return e, err
 }
 
 // Delete turns a message into a tombstone.

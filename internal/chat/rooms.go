@@ -22,6 +22,7 @@ func (s *Service) Routes(api huma.API) {
 	s.requestRoutes(api)
 	s.messageRoutes(api)
 	s.reactionRoutes(api)
+	s.threadRoutes(api)
 }
 
 func op(id, method, path, tag, summary string) huma.Operation {

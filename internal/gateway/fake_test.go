@@ -258,6 +258,12 @@ func (w *world) MarkRead(
 	return domain.ReadMark{Room: room, Seq: seq, Unread: domain.Unread{Messages: 1}}, nil
 }
 
+func (w *world) MarkThread(
+	_ context.Context, _ domain.Principal, room string, root, seq int64,
+) (domain.ThreadState, error) {
+	return domain.ThreadState{Room: room, Root: root, Read: seq}, nil
+}
+
 // watched stands in for the presence service.
 type watched struct {
 	mu        sync.Mutex

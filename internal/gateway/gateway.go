@@ -87,6 +87,9 @@ type Chat interface {
 	MayWrite(ctx context.Context, p domain.Principal, room string) error
 	Edit(ctx context.Context, p domain.Principal, room string, seq int64, text string) (domain.Event, error)
 	Delete(ctx context.Context, p domain.Principal, room string, seq int64) (domain.Event, error)
+	MarkThread(
+		ctx context.Context, p domain.Principal, room string, root, seq int64,
+	) (domain.ThreadState, error)
 	React(ctx context.Context, p domain.Principal, r domain.Reacting) (wire.Reacted, error)
 	MarkRead(ctx context.Context, p domain.Principal, room string, seq int64, main bool) (domain.ReadMark, error)
 }

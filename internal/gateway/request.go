@@ -43,7 +43,8 @@ const (
 var allowances = map[string]allowance{
 	wire.TypeSend: forMessages, wire.TypeEdit: forMessages, wire.TypeDelete: forMessages, wire.TypeTyping: forTyping,
 	wire.TypeReact: forMessages, wire.TypeUnreact: forMessages,
-	wire.TypeRead: forRequests, wire.TypeSync: forRequests, wire.TypeWatch: forRequests, wire.TypeActivity: forRequests,
+	wire.TypeThreadRead: forRequests,
+	wire.TypeRead:       forRequests, wire.TypeSync: forRequests, wire.TypeWatch: forRequests, wire.TypeActivity: forRequests,
 	wire.TypeRefresh: forRequests, wire.TypePing: forRequests, wire.TypeDescribe: forRequests,
 	wire.TypeCommand: forMessages, wire.TypeCommands: forRequests, wire.TypeReported: forRequests,
 	wire.TypeBye: forRequests, wire.TypeSettings: forRequests, wire.TypeSettingsSet: forRequests,
@@ -238,6 +239,11 @@ func (c *conn) answer(ctx context.Context, req wire.Request) (any, error) {
 		})
 	case wire.TypeRead:
 		return with(req, func(d wire.Mark) (any, error) { return c.markRead(ctx, d) })
+	case wire.TypeThreadRead:
+		return with(req, func(d wire.ThreadMark) (any, error) {
+			state, err := c.g.Chat.MarkThread(ctx, c.who(), d.Room, d.Root, d.Seq)
+			return wire.FromThreadState(state), err
+		})
 	case wire.TypeSync:
 		return with(req, func(d wire.Sync) (any, error) { return c.sync(ctx, d) })
 	case wire.TypeWatch:

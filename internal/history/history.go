@@ -290,8 +290,9 @@ type hit struct {
 
 // searchOutput is a page of search results.
 type searchOutput struct {
-	httpx.Page[hit]
-	Incomplete bool `json:"incomplete,omitempty" doc:"older messages are still being indexed, and not found yet"`
+	Items      []hit  `json:"items" nullable:"false"` // not an embedded Page: that would write itself alone
+	Next       string `json:"next,omitempty" doc:"Cursor of the next page; absent on the last."`
+	Incomplete bool   `json:"incomplete,omitempty" doc:"older messages are still being indexed, and not found yet"`
 }
 
 func (s *Service) search(ctx context.Context, in *searchInput) (*struct{ Body searchOutput }, error) {
@@ -309,7 +310,7 @@ func (s *Service) search(ctx context.Context, in *searchInput) (*struct{ Body se
 			return nil, err
 		}
 	}
-	user, out := httpx.Principal(ctx).ID, searchOutput{Page: httpx.Page[hit]{Items: []hit{}}}
+	user, out := httpx.Principal(ctx).ID, searchOutput{Items: []hit{}}
 	err = s.searches.run(ctx, user, func(ctx context.Context) error {
 		all, err := s.Store.Indexed(ctx) // before the search: what is indexed meanwhile may be missing
 		if err != nil {

@@ -28,8 +28,10 @@ func (s *Service) threadRoutes(api huma.API, op func(id, path, summary string) h
 
 // threadPage is a page of a thread.
 type threadPage struct {
-	httpx.Page[wire.Event]
-	Thread wire.Thread `json:"thread"`
+	Items  []wire.Event `json:"items" nullable:"false"`
+	Next   string       `json:"next,omitempty"`
+	Prev   string       `json:"prev,omitempty"`
+	Thread wire.Thread  `json:"thread"`
 }
 
 func (s *Service) getThread(ctx context.Context, in *struct {
@@ -68,7 +70,7 @@ func (s *Service) getThread(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	out := threadPage{Page: httpx.Page[wire.Event]{Items: events(page.Events)},
+	out := threadPage{Items: events(page.Events),
 		Thread: wire.FromFollowed(domain.FollowedThread{ThreadState: state, First: first})}
 	if n := len(page.Events); n > 0 {
 		if page.Older {

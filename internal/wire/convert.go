@@ -153,6 +153,12 @@ func FromFollowed(f domain.FollowedThread) Thread {
 	return t
 }
 
+// FromThreadState is the wire's view of s.
+func FromThreadState(s domain.ThreadState) ThreadState {
+	m := FromMark(s.RoomMark)
+	return ThreadState{Thread: FromFollowed(domain.FollowedThread{ThreadState: s}), Mark: &m}
+}
+
 // FromMark is the wire's view of m.
 func FromMark(m domain.ReadMark) Mark {
 	return Mark{Room: m.Room, Seq: m.Seq, Unread: m.Messages, Mentions: m.Mentions, Threads: m.Threads}

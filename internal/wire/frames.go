@@ -19,6 +19,7 @@ const (
 	TypeReact         = "reaction.add"    // React -> Reacted
 	TypeUnreact       = "reaction.remove" // React -> Reacted
 	TypeRead          = "read.mark"       // Mark -> Mark (where the mark stands now)
+	TypeThreadRead    = "thread.mark"     // ThreadMark -> ThreadState
 	TypeTyping        = "typing"          // InRoom
 	TypeSync          = "sync"            // Sync -> Synced
 	TypeWatch         = "presence.watch"  // Watch -> Presences
@@ -45,6 +46,7 @@ const (
 	TypePresence   = "presence"       // Presences: what changed of the watched users
 	TypeIsTyping   = "typing"         // Typing
 	TypeReadMoved  = "read"           // Mark: the user's own mark moved, on any device
+	TypeThread     = "thread.state"   // ThreadState: the user has read a thread or follows it, on any device
 	TypeRoomJoined = "room.joined"    // RoomState: the user is now a member
 	TypeRoomLeft   = "room.left"      // Left: the user is no longer a member, or the room is gone
 	TypeRequested  = "room.requested" // RoomRequest: a stranger wants the user in a room
@@ -177,6 +179,19 @@ type Mark struct {
 	Mentions int    `json:"mentions,omitempty"`
 	Threads  int    `json:"threads,omitempty" doc:"that the user follows, with unread replies"`
 	Main     bool   `json:"main,omitempty" doc:"in a request: the marks of threads stay as they are; else the room is read to seq with all its threads"`
+}
+
+// ThreadMark says how far a user has read a thread.
+type ThreadMark struct {
+	Room string `json:"room"`
+	Root int64  `json:"root" doc:"seq of the message that the thread begins with"`
+	Seq  int64  `json:"seq" doc:"of the last reply that was read"`
+}
+
+// ThreadState is what a user has read of a thread, and whether they follow it. It has no messages.
+type ThreadState struct {
+	Thread
+	Mark *Mark `json:"mark,omitempty" doc:"what is unread in the room; absent: load it, if you show it"`
 }
 
 // InRoom names a room.

@@ -152,6 +152,7 @@ func goldenRequests() []frame {
 		req(TypeReact, &React{Room: room1, Seq: 412, Emoji: "👍"}),
 		req(TypeUnreact, &React{Room: room1, Seq: 412, Emoji: "👍"}),
 		req(TypeRead, &Mark{Room: room1, Seq: 413}),
+		req(TypeThreadRead, &ThreadMark{Room: room1, Root: 412, Seq: 418}),
 		req(TypeTyping, &InRoom{Room: room1}),
 		req(TypeSync, &Sync{Rooms: map[string]int64{room1: 411, room2: 3}}),
 		req(TypeWatch, &Watch{Users: []string{ada.ID, lin.ID}}),
@@ -199,6 +200,8 @@ func goldenReplies() []frame {
 		ok(TypeReact, &Reacted{Seq: 416}),
 		ok(TypeUnreact, &Reacted{}),
 		ok(TypeRead, &Mark{Room: room1, Seq: 413, Unread: 2, Mentions: 1}),
+		ok(TypeThreadRead, &ThreadState{Thread: Thread{Room: room1, Root: 412, Following: true, Read: 418},
+			Mark: &Mark{Room: room1, Seq: 413, Unread: 2, Threads: 1}}),
 		ok(TypeSync, &Synced{
 			Rooms: []Replay{
 				{Room: room1, Events: []Event{{Room: room1, Seq: 412, Type: "message.created", Actor: ada, At: t0,
@@ -316,6 +319,8 @@ func goldenReplies() []frame {
 		event(Event{Room: room1, Seq: 415, Type: "message.deleted", Actor: ada, At: later, Message: &gone}),
 		news(TypePresence, TypePresence, &Presences{Users: []Presence{{User: lin.ID, Is: "away"}}}),
 		news(TypeIsTyping, TypeIsTyping, &Typing{Room: room1, User: lin}),
+		news(TypeThread, TypeThread, &ThreadState{Thread: Thread{Room: room1, Root: 412, Following: true, Read: 417,
+			Unread: 1}}),
 		news(TypeReadMoved, TypeReadMoved, &Mark{Room: room1, Seq: 413, Unread: 2, Mentions: 1}),
 		news(TypeRoomJoined, TypeRoomJoined, &RoomState{Room: team, Role: "member", Last: &reply1}),
 		news(TypeRoomLeft, TypeRoomLeft, &Left{Room: room1, Reason: "kicked"}),
@@ -407,10 +412,10 @@ func checkDecode(t *testing.T, f frame, file []byte) {
 // TestGoldenIsComplete holds that no frame type is without a golden frame.
 func TestGoldenIsComplete(t *testing.T) {
 	requests := []string{
-		TypeSend, TypeEdit, TypeDelete, TypeReact, TypeUnreact, TypeRead, TypeTyping, TypeSync, TypeWatch, TypeActivity, TypeRefresh, TypePing,
+		TypeSend, TypeEdit, TypeDelete, TypeReact, TypeUnreact, TypeRead, TypeThreadRead, TypeTyping, TypeSync, TypeWatch, TypeActivity, TypeRefresh, TypePing,
 	}
 	news := []string{
-		TypeHello, TypePresence, TypeIsTyping, TypeReadMoved, TypeRoomJoined, TypeRoomLeft, TypeRoomReset, TypePurged,
+		TypeHello, TypePresence, TypeIsTyping, TypeReadMoved, TypeThread, TypeRoomJoined, TypeRoomLeft, TypeRoomReset, TypePurged,
 		TypeUser, TypeRevoked, TypeError,
 	}
 	names := make(map[string]bool)

@@ -137,3 +137,13 @@ func followMentioned(ctx context.Context, t *store.Tx, m *domain.Message) error 
 	}
 	return nil
 }
+
+// NewFollowers returns the users who follow a thread since a reply in it.
+func (repo *Repository) NewFollowers(ctx context.Context, room string, root, since int64) ([]string, error) {
+	rows, err := repo.db.QueryContext(ctx, `SELECT user_id FROM thread_marks WHERE room_id = $1 AND root = $2
+		AND since = $3 AND following`, room, root, since)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, store.ScanString)
+}
