@@ -5,7 +5,7 @@ import type { Api } from '../net/api';
 import type { Store } from '../platform/storage.svelte';
 import type { PageOf, RoomModel } from '../view/port';
 import type { Pending } from '../view/room/lines';
-import type { Event, FileView, Me, Member, Message, RoomState, User } from '../view/types';
+import type { Event, FileView, Me, Member, Message, RoomState, Thread, User } from '../view/types';
 import type { Outbox } from './outbox';
 import * as win from './window';
 import { draftKeys } from './unsent';
@@ -184,6 +184,8 @@ export class OpenRoom implements RoomModel {
     for (const e of events) if (e.type === 'message.created') this.#stopTyping(e.actor.id);
     this.#load?.meanwhile.push(...events);
     if (this.#phase === 'ready') this.#window = win.apply(this.#window, events, this.#a.me);
+    const gone = events.filter((e) => e.type === 'message.deleted').map((e) => e.message?.thread ?? 0);
+    if (gone.some(Boolean)) void this.#recount(new Set(gone.filter(Boolean)));
   }
 
   /** Somebody has a new name or picture. */
@@ -230,6 +232,38 @@ export class OpenRoom implements RoomModel {
         `/rooms/${this.id}/messages/${seq}/versions`,
       )
     ).items;
+  }
+
+  readonly threadDrafts = new Map<number, string>();
+
+  thread(root: number, cursor: string): Promise<PageOf<Event> & { prev?: string; thread: Thread }> {
+    return this.#a.api.call('GET', `${this.#threadAt(root)}?${new URLSearchParams({ cursor })}`);
+  }
+
+  async replyIn(root: number, key: string, text: string): Promise<void> {
+    await this.#a.api.call('POST', `/rooms/${this.id}/messages`, { key, text, thread: root });
+  }
+
+  async markThread(root: number, seq: number): Promise<void> {
+    await this.#a.api.call('PUT', `${this.#threadAt(root)}/read`, { seq });
+  }
+
+  async follow(root: number, following: boolean): Promise<void> {
+    await this.#a.api.call('PUT', `${this.#threadAt(root)}/follow`, { following });
+  }
+
+  #threadAt = (root: number): string => `/rooms/${this.id}/messages/${root}/thread`;
+
+  /** What is left of a thread once replies were deleted is asked for. */
+  async #recount(roots: Iterable<number>): Promise<void> {
+    for (const root of roots) {
+      try {
+        const now = await this.#a.api.call<Message>('GET', `/rooms/${this.id}/messages/${root}`);
+        this.#window = win.recounted(this.#window, now);
+      } catch {
+        // it is no longer kept, or shown anew with the next page
+      }
+    }
   }
 
   markRead(): void {

@@ -11,10 +11,10 @@ export class Tally {
   #since = new Map<number, boolean>();
 
   /** Takes the server's count of a room, which was at head. */
-  start(c: { head: number; read: number; unread: number; mentions: number }): this {
+  start(c: { head: number; read: number; unread: number; mentions: number; threads?: number }): this {
     this.#head = c.head;
     this.#read = c.read;
-    this.#unread = c.unread;
+    this.#unread = c.unread + (c.threads ?? 0); // threads are shown in the room as well
     this.#mentions = c.mentions;
     this.#since = new Map([...this.#since].filter(([seq]) => seq > c.head));
     return this;

@@ -4,6 +4,7 @@
 import { isLine } from '../view/events';
 import { fromOf } from '../view/room/lines';
 import { merged, note, react, type Changes } from './reactions';
+import { answered, keptReplies } from './replies';
 import type { AlarmLine, Detail, Event, Message, User } from '../view/types';
 
 export interface Window {
@@ -53,6 +54,7 @@ export function apply(w: Window, news: readonly Event[], me = ''): Window {
   const details = new Map<number, Detail>();
   const alarms = new Map<string, AlarmLine>();
   const reactions: Changes = new Map();
+  const replies = news.filter((e) => e.type === 'message.created' && e.message?.thread);
   for (const e of news) {
     if (note(reactions, e)) continue;
     const { of, ...now } = e.detail ?? {};
@@ -68,6 +70,7 @@ export function apply(w: Window, news: readonly Event[], me = ''): Window {
   if (lines.length) events = [...events, ...lines];
   if (changes.size) events = events.map((e) => changed(e, changes));
   if (details.size) events = events.map((e) => detailed(e, details.get(e.seq)));
+  if (replies.length) events = events.map((e) => answered(e, replies));
   if (reactions.size) events = events.map((e) => reactedTo(e, reactions.get(e.seq), me));
   if (alarms.size) events = events.map((e) => restated(e, alarms));
   return events === w.events ? w : { ...w, events };
@@ -89,6 +92,16 @@ function restated(line: Event, alarms: ReadonlyMap<string, AlarmLine>): Event {
 
 /** A line whose detail has changed: what became of a command. */
 const detailed = (line: Event, detail: Detail | undefined): Event => (detail ? { ...line, detail } : line);
+
+/** Takes what is said in the thread of a message, as the server counts it. */
+export function recounted(w: Window, now: Message): Window {
+  const events = w.events.map((e) => {
+    if (e.message?.seq !== now.seq || !e.message) return e;
+    const { replies: _, ...rest } = e.message;
+    return { ...e, message: { ...rest, ...(now.replies && { replies: now.replies }) } };
+  });
+  return { ...w, events };
+}
 
 /** Calls somebody what they are called now. */
 export function renamed(w: Window, u: User): Window {
@@ -154,7 +167,7 @@ function changed(line: Event, changes: ReadonlyMap<number, Message>): Event {
   const now = changes.get(have.seq);
   const quoted = have.reply_to && changes.get(have.reply_to.seq);
   if (!now && !quoted) return line;
-  const message = { ...(now && !isOlder(now, have) ? merged(now, have) : have) };
+  const message = { ...(now && !isOlder(now, have) ? keptReplies(merged(now, have), have) : have) };
   const quote = message.reply_to;
   if (quote && quoted) {
     message.reply_to = { ...quote, excerpt: quoted.text.slice(0, 200) };

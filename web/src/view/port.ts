@@ -17,12 +17,13 @@ import type {
   Member,
   Message,
   Profile,
-  RetentionRules,
   PublicRoom,
+  RetentionRules,
   Room,
   RoomRequest,
   RoomState,
   Status,
+  Thread,
   User,
 } from './types';
 
@@ -208,6 +209,14 @@ export interface RoomModel {
   /** the first of those who gave an emoji to a message */
   reactors(seq: number, emoji: string): Promise<PageOf<{ user: User }>>;
   versions(seq: number): Promise<{ text: string; at: string }[]>;
+  /** a page of the thread that begins with a message, the latest unless a cursor says otherwise */
+  thread(root: number, cursor: string): Promise<PageOf<Event> & { prev?: string; thread: Thread }>;
+  /** writes in a thread; the same key writes once */
+  replyIn(root: number, key: string, text: string): Promise<void>;
+  markThread(root: number, seq: number): Promise<void>;
+  follow(root: number, following: boolean): Promise<void>;
+  /** what is being written, by thread */
+  readonly threadDrafts: Map<number, string>;
   markRead(): void;
   /** loads what an event stands for: joins and departures that were left out before it */
   unfold(seq: number): Promise<void>;

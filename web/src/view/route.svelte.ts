@@ -1,7 +1,7 @@
 /** Where the client can be. Every place has an address. */
 export type Route =
   | { page: 'home' }
-  | { page: 'room'; room: string; seq?: number; view?: 'dashboard'; panel?: Panel; q?: string; everywhere?: boolean }
+  | { page: 'room'; room: string; seq?: number; view?: 'dashboard'; panel?: Panel; thread?: number; q?: string; everywhere?: boolean }
   | { page: 'search'; q: string }
   | { page: 'devices'; id?: string; sensor?: string }
   | { page: 'firmware'; product?: string; part?: string }
@@ -15,9 +15,9 @@ export type Route =
   | { page: 'join'; code: string }
   | { page: 'nothing' };
 
-export type Panel = 'members' | 'search' | 'details' | 'files';
+export type Panel = 'members' | 'search' | 'details' | 'files' | 'thread';
 
-const panels: readonly string[] = ['members', 'search', 'details', 'files'];
+const panels: readonly string[] = ['members', 'search', 'details', 'files', 'thread'];
 export const settingsPages = [
   'profile',
   'status',
@@ -85,13 +85,15 @@ export function parse(url: URL): Route {
 }
 
 function room(id: string, seq: string, q: URLSearchParams): Route {
-  const panel = q.get('panel') ?? '';
+  const thread = q.get('thread') ?? '';
+  const panel = q.get('panel') ?? (thread && 'thread');
   return {
     page: 'room',
     room: id,
     ...(/^\d{1,15}$/.test(seq) && { seq: Number(seq) }),
     ...(seq === 'dashboard' && { view: 'dashboard' as const }),
     ...(panels.includes(panel) && { panel: panel as Panel }),
+    ...(/^\d{1,15}$/.test(thread) && { thread: Number(thread) }),
     ...(q.has('q') && { q: q.get('q') ?? '' }),
     ...(q.has('all') && { everywhere: true }),
   };
@@ -102,7 +104,8 @@ export function href(r: Route): string {
   switch (r.page) {
     case 'room': {
       const q = new URLSearchParams();
-      if (r.panel) q.set('panel', r.panel);
+      if (r.panel === 'thread') q.set('thread', String(r.thread ?? 0));
+      else if (r.panel) q.set('panel', r.panel);
       if (r.q) q.set('q', r.q);
       if (r.everywhere) q.set('all', '');
       const query = q.toString();

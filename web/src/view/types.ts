@@ -30,6 +30,12 @@ export interface Message {
   /** number of the last event that changed them */
   reactions_seq?: number;
   files?: FileView[];
+  /** of a reply in a thread: number of the message that it began with */
+  thread?: number;
+  /** the reply is a line of the room as well */
+  broadcast?: boolean;
+  /** what is said in its thread */
+  replies?: Replies;
 }
 /** A file of a message. */
 export interface FileView {
@@ -46,6 +52,24 @@ export interface FileView {
   thumbnail?: { width: number; height: number };
   /** it was deleted before the message */
   gone?: boolean;
+}
+export interface Replies {
+  /** at most 1000 */
+  count: number;
+  /** number of the last one */
+  last: number;
+  at: string;
+  /** who wrote the first ones */
+  users: User[];
+}
+/** A thread as the user sees it. */
+export interface Thread {
+  root: number;
+  following: boolean;
+  read: number;
+  unread: number;
+  /** absent: no longer kept */
+  first?: Message;
 }
 /** an emoji that users gave to a message */
 export interface Reaction {
@@ -238,6 +262,8 @@ export interface RoomState extends Room {
   read: number;
   unread: number;
   mentions: number;
+  /** followed, with unread replies */
+  threads?: number;
   last?: Message;
   peers?: User[];
 }

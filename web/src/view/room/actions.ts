@@ -1,6 +1,8 @@
 /** What can be done with one message; what is absent is not allowed. */
 export interface MessageActions {
   reply?: (() => void) | undefined;
+  /** opens the thread of the message */
+  thread?: (() => void) | undefined;
   /** gives the message an emoji, or takes it back */
   react?: ((emoji: string) => void) | undefined;
   /** offers all emoji beside something on the screen */
