@@ -171,16 +171,12 @@ func TestDDIActionsAreTheirDevicesOwnAndEnd(t *testing.T) {
 	p.becomes("failed")
 }
 
-// The client of RAUC for hawkBit (rauc-hawkbit of PyPI) goes through a deployment. It runs where Python has it, with
-// aiohttp; UNHIDRA_DDI_PYTHON names that Python.
+// The client of RAUC for hawkBit (rauc-hawkbit of PyPI) goes through a deployment.
 func TestTheRAUCClientIsUpdatedByARollout(t *testing.T) {
 	t.Parallel()
-	python := os.Getenv("UNHIDRA_DDI_PYTHON")
-	if python == "" {
-		python = "python3"
-	}
-	if err := exec.CommandContext(t.Context(), python, "-c", "import rauc_hawkbit.ddi.client").Run(); err != nil {
-		t.Skip("Python has no rauc_hawkbit: pip install rauc-hawkbit aiohttp")
+	library := filepath.Join("..", "..", "bin", "hawkbit")
+	if _, err := os.Stat(filepath.Join(library, "aiohttp")); err != nil {
+		t.Skip("rauc-hawkbit is not in bin/hawkbit (.ci/tools puts it there): the client of RAUC is not tried")
 	}
 	s := live.Start(t, testkit.SQLite(t), firmwaretest.Quick)
 	f := newFirm(t, s, s.User("ann"), "")
@@ -189,8 +185,9 @@ func TestTheRAUCClientIsUpdatedByARollout(t *testing.T) {
 	p := f.pulling("Gateway")
 	p.deployment()
 	to := filepath.Join(t.TempDir(), "bundle")
-	cmd := exec.CommandContext(t.Context(), python, "testdata/ddi_client.py", strings.TrimPrefix(s.URL, "http://"), p.key,
+	cmd := exec.CommandContext(t.Context(), "python3", "testdata/ddi_client.py", strings.TrimPrefix(s.URL, "http://"), p.key,
 		p.id, to)
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+library)
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "ok "+inMD5(image)) {
 		t.Fatalf("%v\n%s", err, out)
 	}
