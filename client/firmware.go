@@ -40,6 +40,8 @@ type ImageInfo struct {
 	ELF           string         `json:"elf_sha256"`
 	SigningKeys   []string       `json:"signing_keys"`
 	Findings      []ImageFinding `json:"findings"`
+	MD5           string         `json:"md5"`
+	SHA1          string         `json:"sha1"`
 }
 
 // ImageFinding is something that is worth knowing of an image. An error has it refused.
