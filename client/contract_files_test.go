@@ -8,7 +8,8 @@ import (
 )
 
 func (k *contract) files(ctx context.Context) {
-	data := []byte("GIF89a and so on")
+	data := []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff" + // a picture of one pixel
+		",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;")
 	size := int64(len(data))
 	begun, err := k.ann.BeginUpload(ctx, k.room.ID, "a.gif", size)
 	k.called(err, "BeginUpload")
