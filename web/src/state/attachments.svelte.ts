@@ -157,12 +157,13 @@ export class RoomAttachments implements Attachments {
   async #upload(key: string): Promise<void> {
     const stop = new AbortController();
     this.#stops.set(key, stop);
-    this.#change(key, { state: 'waiting', why: undefined });
+    this.#change(key, { state: 'waiting', why: undefined, final: undefined });
     try {
       const view = await this.#transfer(key, stop.signal);
       this.#change(key, { state: 'ready', view, id: view.id, sent: view.size });
     } catch (err) {
-      this.#change(key, { state: 'failed', why: err, limits: await this.#limits(err) });
+      const final = err instanceof Refusal && ['file_too_large', 'invalid_request'].includes(err.code);
+      this.#change(key, { state: 'failed', why: err, final, limits: await this.#limits(err) });
     }
     this.#settle();
   }

@@ -128,6 +128,7 @@ test('a file that fails keeps nothing else, and can be tried again', async () =>
   await vi.waitFor(() => expect(sent.length).toBe(1));
   expect(sent[0]?.files.map((f) => f.name)).toEqual(['good.txt']);
   expect(states(a)).toEqual(['bad.txt failed']);
+  expect(a.items[0]?.final).toBe(false);
   server.put = () => undefined;
   a.retry(a.items[0]?.key ?? '');
   await vi.waitFor(() => expect(states(a)).toEqual(['bad.txt ready']));
@@ -140,6 +141,7 @@ test('with no file at all nothing is sent', async () => {
   a.send();
   await vi.waitFor(() => expect(states(a)).toEqual(['large.txt failed']));
   expect((a.items[0]?.why as Refusal).code).toBe('file_too_large');
+  expect(a.items[0]?.final).toBe(true); // another try would be refused as well
   expect(a.items[0]?.limits).toEqual({ used: 0, max_size: 1000 });
   expect([sent, a.held]).toEqual([[], false]);
   expect(browser.disk.size).toBe(0);

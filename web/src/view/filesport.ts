@@ -27,6 +27,8 @@ export interface Attachment {
   readonly sent: number;
   /** why it failed */
   readonly why?: unknown;
+  /** another try would fail as well */
+  readonly final?: boolean | undefined;
   /** if it is too large, what is allowed */
   readonly limits?: FileLimits | undefined;
 }

@@ -1,1 +1,0 @@
-var e={"thread.title":`Thread`,"thread.replies_one":`{count} reply`,"thread.replies_other":`{count} replies`,"thread.last":`last {when}`,"thread.in":`In a thread`,"thread.gone":`The first message is no longer kept.`,"thread.earlier":`Show earlier replies`,"thread.follow":`Follow this thread`,"thread.none":`No replies yet`,"thread.list":`Replies`};export{e as default};
