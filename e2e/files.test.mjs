@@ -1,74 +1,11 @@
 // People send pictures and files: pasted, dropped, chosen and spoken; by pointer, by keyboard alone and on a phone.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
 import { accessible, accessibleEverywhere } from './axe.mjs';
-import { composer, launch, password, shot, visitor } from './people.mjs';
-import { Server } from './server.mjs';
+import { composer, line, shot } from './people.mjs';
+import { said, workshop } from './workshop.mjs';
 
-const server = new Server({ UNHIDRA_CAPTCHA: 'off' });
-let browser;
-const people = {};
-const tokens = {};
-let room;
-
-async function call(who, method, path, body) {
-  const answer = await fetch(`${server.url}/api/v1${path}`, {
-    method,
-    headers: { 'Content-Type': 'application/json', ...(tokens[who] && { Authorization: `Bearer ${tokens[who]}` }) },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  assert.ok(answer.ok, `${method} ${path}: ${answer.status}`);
-  return answer.status === 204 ? undefined : answer.json();
-}
-
-async function signIn(page, name) {
-  await page.goto(server.url);
-  await page.getByLabel('Username or e-mail').fill(name);
-  await page.getByRole('textbox', { name: 'Passphrase' }).fill(password);
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-  await page.getByRole('link', { name: /Workshop/ }).click();
-  await composer(page).waitFor();
-}
-
-before(async () => {
-  await server.start();
-  browser = await launch(['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']);
-  for (const [name, display] of [
-    ['ann', 'Ann'],
-    ['bob', 'Bob'],
-  ]) {
-    const made = await call('', 'POST', '/auth/register', { username: name, display_name: display, password });
-    tokens[name] = made.access_token;
-  }
-  room = await call('ann', 'POST', '/rooms', { kind: 'public', name: 'Workshop' });
-  await call('bob', 'POST', `/rooms/${room.id}/join`);
-  for (let i = 0; i < 30; i++)
-    await call('bob', 'POST', `/rooms/${room.id}/messages`, { key: `k${i}`, text: `line ${i}` });
-  const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
-  for (const name of ['ann', 'bob']) {
-    people[name] = await visitor(browser, name === 'bob' ? phone : {});
-    await signIn(people[name], name);
-  }
-});
-
-after(async () => {
-  await browser?.close();
-  await server.close();
-});
-
-function story(name, fn) {
-  test(name, async () => {
-    try {
-      await fn(people);
-    } catch (err) {
-      for (const who of Object.keys(people)) {
-        await shot(people[who], `failed-${who}`);
-        console.log(who, await people[who].locator('body').ariaSnapshot());
-      }
-      throw err;
-    }
-  });
-}
+const microphone = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+const { server, room, call, story } = workshop(said('bob', 30), microphone);
 
 /** A picture of its own: a view of hills, drawn by the page. */
 const draw = (page, width, height, hue) =>
@@ -125,7 +62,6 @@ const rowOf = (page, name) =>
   page.getByRole('article').filter({ has: page.getByRole('button', { name: `Open ${name}`, exact: true }) });
 const send = (page) => page.getByRole('button', { name: 'Send', exact: true });
 const ready = (page, name) => chip(page, name).getByRole('button', { name: `Remove ${name}` }).waitFor();
-const said = (page, words) => page.getByRole('log').getByText(words, { exact: true });
 const gallery = (page) => page.getByRole('dialog');
 
 story('a pasted screenshot is a message at once, with its place kept', async ({ ann, bob }) => {
@@ -142,7 +78,7 @@ story('a pasted screenshot is a message at once, with its place kept', async ({ 
   const { width, height } = await shown.boundingBox();
   assert.ok(Math.abs(width / height - 16 / 9) < 0.03, `${width} by ${height}`);
   assert.match(await shown.getAttribute('src'), /\/thumbnail\?/);
-  await said(bob, 'the view from here').waitFor();
+  await line(bob, 'the view from here').waitFor();
   assert.equal(await composer(ann).inputValue(), '');
 });
 
@@ -241,7 +177,7 @@ story('a message waits for its files, and a file that fails keeps nothing else',
   await accessibleEverywhere(ann, 'files-held');
   assert.equal(await ann.getByRole('log').getByText('with the list').count(), 0);
   go();
-  await said(bob, 'with the list').waitFor();
+  await line(bob, 'with the list').waitFor();
   await bob.getByRole('link', { name: /slow\.txt/ }).waitFor();
   await ann.unroute('**/parts/*');
 

@@ -1,80 +1,16 @@
 // People reply in threads: by keyboard alone, by pointer, and on a phone.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
 import { accessible, accessibleEverywhere } from './axe.mjs';
-import { launch, password, shot, visitor } from './people.mjs';
-import { Server } from './server.mjs';
+import { shot } from './people.mjs';
+import { said, workshop } from './workshop.mjs';
 
-const server = new Server({ UNHIDRA_CAPTCHA: 'off' });
-let browser;
-const people = {};
-const tokens = {};
-let room;
-
-async function call(who, method, path, body) {
-  const answer = await fetch(`${server.url}/api/v1${path}`, {
-    method,
-    headers: { 'Content-Type': 'application/json', ...(tokens[who] && { Authorization: `Bearer ${tokens[who]}` }) },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  assert.ok(answer.ok, `${method} ${path}: ${answer.status}`);
-  return answer.status === 204 ? undefined : answer.json();
-}
-
-async function signIn(page, name) {
-  await page.goto(server.url);
-  await page.getByLabel('Username or e-mail').fill(name);
-  await page.getByRole('textbox', { name: 'Passphrase' }).fill(password);
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-  await page.getByRole('link', { name: /Workshop/ }).click();
-  await of(page, 'tea?').waitFor();
-}
-
-before(async () => {
-  await server.start();
-  browser = await launch();
-  for (const [name, display] of [
-    ['ann', 'Ann'],
-    ['bob', 'Bob'],
-  ]) {
-    const made = await call('', 'POST', '/auth/register', { username: name, display_name: display, password });
-    tokens[name] = made.access_token;
-  }
-  room = await call('ann', 'POST', '/rooms', { kind: 'public', name: 'Workshop' });
-  await call('bob', 'POST', `/rooms/${room.id}/join`);
-  const messages = `/rooms/${room.id}/messages`;
-  for (let i = 0; i < 40; i++) await call('ann', 'POST', messages, { key: `k${i}`, text: `line ${i}` });
-  await call('ann', 'POST', messages, { key: 'tea', text: 'tea?' });
-  const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
-  for (const name of ['ann', 'bob']) {
-    people[name] = await visitor(browser, name === 'bob' ? phone : {});
-    await signIn(people[name], name);
-  }
-});
-
-after(async () => {
-  await browser?.close();
-  await server.close();
-});
+const { room, call, story } = workshop([...said('ann', 40), ['ann', 'tea?']]);
 
 /** The row of a message in the room. */
-const of = (page, text) => page.locator('article[data-message]').filter({ has: page.getByText(text, { exact: true }) }).first();
+const of = (page, text) =>
+  page.locator('article[data-message]').filter({ has: page.getByText(text, { exact: true }) }).first();
 
 const panel = (page) => page.getByRole('complementary', { name: 'Thread' });
-
-function story(name, fn) {
-  test(name, async () => {
-    try {
-      await fn(people);
-    } catch (err) {
-      for (const who of Object.keys(people)) {
-        await shot(people[who], `failed-${who}`);
-        console.log(who, await people[who].locator('body').ariaSnapshot());
-      }
-      throw err;
-    }
-  });
-}
 
 story('a key opens the thread of a message, and a reply is written there', async ({ ann, bob }) => {
   await of(ann, 'tea?').focus();
