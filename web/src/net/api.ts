@@ -88,7 +88,7 @@ export class Api<Me> {
 
   /** Sends one request as whoever is signed in. */
   call<T>(method: string, path: string, body?: unknown): Promise<T> {
-    return this.#known((token) => this.#send<T>(method, path, body, token));
+    return this.withToken((token) => this.#send<T>(method, path, body, token));
   }
 
   /**
@@ -96,7 +96,7 @@ export class Api<Me> {
    * before they are kept: that would give tokens of the same session without what was proven.
    */
   renew<S extends Signed<Me>>(method: string, path: string, body: unknown): Promise<S> {
-    return this.#known((token) =>
+    return this.withToken((token) =>
       this.#alone(async () => {
         const signed = await this.#send<S>(method, path, body, token);
         this.keep(signed);
@@ -106,7 +106,7 @@ export class Api<Me> {
   }
 
   /** Does some work with an access token, and once more with another one if it was too old. */
-  async #known<T>(work: (token: string) => Promise<T>): Promise<T> {
+  async withToken<T>(work: (token: string) => Promise<T>): Promise<T> {
     const token = await this.token();
     try {
       return await work(token);
@@ -127,6 +127,11 @@ export class Api<Me> {
     const answer = await fetch(`/api/v1${path}`, { headers, ...(file && { method: 'POST', body: file }) });
     if (answer.ok) return answer;
     throw new Refusal(answer.status, (await answer.json()) as Problem);
+  }
+
+  /** What is thrown when there is no way to the server. */
+  unreachable(): Unreachable {
+    return new Unreachable(this.#unreachable);
   }
 
   /** Sends one request as nobody in particular. */
@@ -210,7 +215,7 @@ export class Api<Me> {
       traced?.end(answer.status >= 500);
     } catch {
       traced?.end(true);
-      throw new Unreachable(this.#unreachable);
+      throw this.unreachable();
     }
     const text = await answer.text();
     const json: unknown = text && /json/.test(answer.headers.get('Content-Type') ?? '') ? JSON.parse(text) : undefined;

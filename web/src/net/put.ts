@@ -10,17 +10,17 @@ interface Put {
   signal: AbortSignal;
 }
 
-/** Puts bytes as whoever is signed in. Fails like Api.call, and with the signal's reason if it is cancelled. */
-export async function put(api: Api<Me>, path: string, body: Blob, o: Put): Promise<void> {
-  try {
-    await send(path, body, await api.token(), o);
-  } catch (err) {
-    if (!(err instanceof Refusal) || err.status !== 401) throw err;
-    await send(path, body, await api.token(true), o);
-  }
+interface Lost {
+  /** what is thrown when there is no way to the server */
+  lost: () => Unreachable;
 }
 
-function send(path: string, body: Blob, token: string, { left, signal }: Put): Promise<void> {
+/** Puts bytes as whoever is signed in. Fails like Api.call, and with the signal's reason if it is cancelled. */
+export function put(api: Api<Me>, path: string, body: Blob, { left, signal }: Put): Promise<void> {
+  return api.withToken((token) => send(path, body, token, { left, signal, lost: () => api.unreachable() }));
+}
+
+function send(path: string, body: Blob, token: string, { left, signal, lost }: Put & Lost): Promise<void> {
   const x = new XMLHttpRequest();
   const cancel = () => x.abort();
   let silence: ReturnType<typeof setTimeout>;
@@ -32,8 +32,8 @@ function send(path: string, body: Blob, token: string, { left, signal }: Put): P
     signal.throwIfAborted();
     x.upload.onprogress = (e) => (heard(), left(e.loaded));
     x.onload = () => (x.status >= 200 && x.status < 300 ? resolve() : reject(refusalOf(x)));
-    x.onerror = () => reject(new Unreachable(''));
-    x.onabort = () => reject(signal.aborted ? (signal.reason as Error) : new Unreachable(''));
+    x.onerror = () => reject(lost());
+    x.onabort = () => reject(signal.aborted ? (signal.reason as Error) : lost());
     x.open('PUT', `/api/v1${path}`);
     x.setRequestHeader('Authorization', `Bearer ${token}`);
     x.setRequestHeader('Content-Type', 'application/octet-stream');
