@@ -57,6 +57,17 @@ test('links of what is looked at are renewed before they end, and of nothing els
   expect(l.known('b')).toBeUndefined();
 });
 
+test('links that end first are renewed first, and those of later at their time', async () => {
+  const l = links();
+  l.watch('a', () => {});
+  await vi.advanceTimersByTimeAsync(3 * hour);
+  l.watch('b', () => {});
+  await vi.advanceTimersByTimeAsync(3 * hour - 9 * 60_000);
+  expect(asked).toEqual([['a'], ['b'], ['a']]);
+  await vi.advanceTimersByTimeAsync(3 * hour);
+  expect(asked.slice(3)).toEqual([['b']]);
+});
+
 test('a file that is gone is told as gone', async () => {
   gone = ['a'];
   const l = links();

@@ -24,6 +24,7 @@ export class FileLinks {
   #asked = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #renewal: ReturnType<typeof setTimeout> | undefined;
+  #renewAt = Infinity; // milliseconds since 1970
 
   constructor(ask: (files: string[]) => Promise<Answer>) {
     this.#ask = ask;
@@ -79,7 +80,7 @@ export class FileLinks {
       const { expires_at, links } = await this.#ask(files);
       const ends = Date.parse(expires_at);
       for (const file of files) this.#came(file, links[file] ?? null, ends);
-      this.#renewAt(ends);
+      this.#renewBefore(ends);
     } catch {
       for (const file of files) if (this.#watched.has(file)) this.#want(file, again);
     }
@@ -90,12 +91,20 @@ export class FileLinks {
     for (const take of this.#watched.get(file) ?? []) take(link);
   }
 
-  /** Asks anew, shortly before they end, for what is looked at then. */
-  #renewAt(ends: number): void {
+  /** Asks anew, shortly before the first of them end, for what is looked at then. */
+  #renewBefore(ends: number): void {
+    if (ends - before >= this.#renewAt) return;
+    this.#renewAt = ends - before;
     clearTimeout(this.#renewal);
-    const wait = Math.min(longest, Math.max(again, ends - before - Date.now()));
-    this.#renewal = setTimeout(() => {
-      for (const file of this.#watched.keys()) if (this.known(file) === undefined) this.#want(file, 0);
-    }, wait);
+    const wait = Math.min(longest, Math.max(again, this.#renewAt - Date.now()));
+    this.#renewal = setTimeout(() => this.#renew(), wait);
+  }
+
+  #renew(): void {
+    this.#renewAt = Infinity;
+    for (const file of this.#watched.keys()) {
+      if (this.known(file) === undefined) this.#want(file, 0);
+      else this.#renewBefore(this.#known.get(file)?.ends ?? Infinity);
+    }
   }
 }
