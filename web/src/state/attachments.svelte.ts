@@ -147,8 +147,9 @@ export class RoomAttachments implements Attachments {
     for (const i of this.#items) if (i.state === 'failed' && i.why instanceof Unreachable) void this.#upload(i.key);
   }
 
-  /** Stops everything. */
+  /** Stops everything: what is held is not sent. */
   close(): void {
+    this.#held = undefined;
     for (const stop of this.#stops.values()) stop.abort(new Error('closed'));
     for (const free of this.#locks.values()) free();
     for (const { preview } of this.#items) if (preview) URL.revokeObjectURL(preview);
@@ -216,12 +217,15 @@ export class RoomAttachments implements Attachments {
     return this.#a.ask<Uploaded>('POST', '/files', { name: file.name, size: file.size, room: this.#a.room });
   }
 
-  /** Sends what is held, once nothing is under way any more. A file that failed stays. */
+  /**
+   * Sends what is held, once nothing is under way any more. A file that failed stays, and so do those over what a
+   * message may have: files of a message that was not sent, or of before a reload, came to those that were added.
+   */
   #settle(): void {
     if (!this.#held || this.#items.some((i) => busy.includes(i.state))) return;
     const { reply } = this.#held;
     this.#held = undefined;
-    const ready = this.#items.filter((i) => i.view);
+    const ready = this.#items.filter((i) => i.view).slice(0, most);
     if (!ready.length) return;
     for (const item of ready) {
       this.#drop(item);

@@ -174,6 +174,32 @@ test('what is cancelled while it goes up lets the message go', async () => {
   expect(sent.map((s) => s.files.map((f) => f.id))).toEqual([['fil_9']]);
 });
 
+test('files that came back leave those over what a message may have for the next', async () => {
+  const a = attachments();
+  a.adopt(Array.from({ length: 8 }, (_, i) => ({ id: `fil_b${i}`, name: `b${i}`, size: 1, type: 'text/plain' })));
+  a.adopt(Array.from({ length: 4 }, (_, i) => ({ id: `fil_c${i}`, name: `c${i}`, size: 1, type: 'text/plain' })));
+  a.send();
+  expect(sent[0]?.files.length).toBe(10);
+  expect(states(a)).toEqual(['c2 ready', 'c3 ready']);
+  a.send();
+  expect(sent[1]?.files.map((f) => f.name)).toEqual(['c2', 'c3']);
+});
+
+test('who signs out sends nothing that was held', async () => {
+  let cut = () => {};
+  server.hold = new Promise((done) => (cut = done));
+  server.put = () => new Error('closed');
+  const a = attachments();
+  a.adopt([{ id: 'fil_9', name: 'there.txt', size: 1, type: 'text/plain' }]);
+  a.add([file('slow.txt')]);
+  await vi.waitFor(() => expect(states(a)).toEqual(['there.txt ready', 'slow.txt sending']));
+  a.send();
+  a.close();
+  cut();
+  await vi.waitFor(() => expect(states(a)).toEqual(['there.txt ready', 'slow.txt failed']));
+  expect([sent, a.held]).toEqual([[], false]);
+});
+
 test('what failed without a connection goes on with one', async () => {
   server.put = () => new Unreachable('');
   const a = attachments();
