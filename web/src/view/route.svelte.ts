@@ -1,7 +1,16 @@
 /** Where the client can be. Every place has an address. */
 export type Route =
   | { page: 'home' }
-  | { page: 'room'; room: string; seq?: number; view?: 'dashboard'; panel?: Panel; thread?: number; q?: string; everywhere?: boolean }
+  | {
+      page: 'room';
+      room: string;
+      seq?: number;
+      view?: 'dashboard';
+      panel?: Panel;
+      thread?: number;
+      q?: string;
+      everywhere?: boolean;
+    }
   | { page: 'search'; q: string }
   | { page: 'devices'; id?: string; sensor?: string }
   | { page: 'firmware'; product?: string; part?: string }

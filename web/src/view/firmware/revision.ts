@@ -7,4 +7,5 @@ export const revisionOf = (n: number): string => `${Math.floor(n / 100)}.${n % 1
 const likely = 0.2; // the greatest chance with which a revision is worth a look, as docs/rollouts.md has it
 
 /** The revision that a pause may be for: it stands out, and hardly by chance. It may be left out by a button. */
-export const suspectOf = (p: RolloutPause): Revision | undefined => ((p.chance ?? 0) <= likely ? p.revision : undefined);
+export const suspectOf = (p: RolloutPause): Revision | undefined =>
+  (p.chance ?? 0) <= likely ? p.revision : undefined;
