@@ -81,6 +81,7 @@ func ddiStatus(execution, finished, detail string) string {
 func TestAClientOfHawkBitIsUpdatedByARollout(t *testing.T) {
 	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
+		t.Parallel()
 		f := newFirm(t, s, s.User("ann"), "")
 		image := append([]byte("hsqs"), randomBytes(400_000, 5)...)
 		f.publish("1.0", 1, randomBytes(5000, 4))

@@ -124,6 +124,7 @@ func inMD5(b []byte) string {
 func TestESPHomeIsUpdatedByARollout(t *testing.T) {
 	t.Parallel()
 	live.Each(t, func(t *testing.T, s *live.Server) {
+		t.Parallel()
 		f := newFirm(t, s, s.User("ann"), "")
 		image := randomBytes(700_000, 5)
 		f.publish("1.0", 1, randomBytes(5000, 4))
