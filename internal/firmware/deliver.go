@@ -44,11 +44,12 @@ func (s *Service) Link(ctx context.Context, hash, to string) string {
 	return base + httpx.ImagePath + hash + "?" + q.Encode()
 }
 
-// keep says who may keep the answer to a request, and for how long: a CDN until the link ends.
+// keep says who may keep the answer to a request, and for how long: a CDN until the link ends. What a key or a token
+// has opened is nobody's to keep, whatever else its URL says: only a signature was checked with its end.
 func (s *Service) keep(r *http.Request) string {
 	q := r.URL.Query()
 	end, err := strconv.ParseInt(q.Get("until"), 10, 64)
-	if q.Get("for") != forAll || err != nil {
+	if q.Get("sig") == "" || q.Get("for") != forAll || err != nil {
 		return "private, max-age=31536000, immutable"
 	}
 	return fmt.Sprintf("public, max-age=%d, immutable", max(end-s.Now().Unix(), 0))

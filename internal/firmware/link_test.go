@@ -6,10 +6,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/testkit"
 )
 
@@ -91,6 +93,33 @@ func TestACDNKeepsAnImageUntilItsLinkEnds(t *testing.T) {
 	if s.Link(t.Context(), imageHash, "dev_1") == link {
 		t.Error("the link is never another one")
 	}
+}
+
+// A key opens an image for its device alone: a URL that only looks like a link for all has a CDN keep nothing.
+func TestNobodyKeepsWhatAKeyHasOpened(t *testing.T) {
+	t.Parallel()
+	s, _ := serving(t, Deps{CDN: "https://cdn.example.org", Secrets: letsIn{}})
+	at := s.URL() + "/firmware/images/" + imageHash + "?for=all&until=9999999999"
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer dk_1")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if kept := res.Header.Get("Cache-Control"); res.StatusCode != http.StatusOK || !strings.HasPrefix(kept, "private") {
+		t.Errorf("%s, %q", res.Status, kept)
+	}
+}
+
+// letsIn takes any secret for the key of a device.
+type letsIn struct{}
+
+func (letsIn) Authenticate(context.Context, string, netip.Addr) (domain.Principal, error) {
+	return domain.Principal{Kind: domain.KindDevice, ID: "dev_1"}, nil
 }
 
 // The link of one device is kept by nobody on its way.
