@@ -30,8 +30,8 @@ type Ends struct {
 	Now      func() time.Time
 
 	mu   sync.Mutex
-	at   time.Time // when told was found
-	told map[string]time.Time
+	at   time.Time            // when the store was asked
+	told map[string]time.Time // what it said; nil: nothing
 }
 
 // What ends. Each is also the code of a problem of the health page.
@@ -119,27 +119,37 @@ func (e *Ends) Watch(reg prometheus.Registerer) {
 	}
 }
 
-// first returns when the first of a kind ends.
+// first returns when the first of a kind ends. A store that does not answer is not asked again for each of them.
 func (e *Ends) first(what string) float64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if now := e.Now(); e.told == nil || now.Sub(e.at) >= endsFor {
-		ctx, cancel := context.WithTimeout(context.Background(), endsTime)
-		defer cancel()
-		told := map[string]time.Time{}
-		if err := e.each(ctx, func(_ domain.NewestRoot, ends map[string]time.Time) {
-			for what, at := range ends {
-				if first, has := told[what]; !has || at.Before(first) {
-					told[what] = at
-				}
+	if now := e.Now(); e.at.IsZero() || now.Sub(e.at) >= endsFor {
+		e.at, e.told = now, e.firsts()
+	}
+	at, has := e.told[what]
+	switch {
+	case e.told == nil:
+		return -1
+	case !has:
+		return 0
+	}
+	return float64(at.Unix())
+}
+
+// firsts returns when the first of each kind ends; nil: the store does not answer.
+func (e *Ends) firsts() map[string]time.Time {
+	ctx, cancel := context.WithTimeout(context.Background(), endsTime)
+	defer cancel()
+	firsts := map[string]time.Time{}
+	err := e.each(ctx, func(_ domain.NewestRoot, ends map[string]time.Time) {
+		for what, at := range ends {
+			if first, has := firsts[what]; !has || at.Before(first) {
+				firsts[what] = at
 			}
-		}); err != nil {
-			return -1
 		}
-		e.at, e.told = now, told
+	})
+	if err != nil {
+		return nil
 	}
-	if at, has := e.told[what]; has {
-		return float64(at.Unix())
-	}
-	return 0
+	return firsts
 }

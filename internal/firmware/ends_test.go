@@ -18,9 +18,13 @@ import (
 type trusted struct {
 	roots []domain.NewestRoot
 	err   error
+	asked int
 }
 
-func (t *trusted) NewestRoots(context.Context) ([]domain.NewestRoot, error) { return t.roots, t.err }
+func (t *trusted) NewestRoots(context.Context) ([]domain.NewestRoot, error) {
+	t.asked++
+	return t.roots, t.err
+}
 
 func keyUntil(t *testing.T, end time.Time) manifest.Key {
 	t.Helper()
@@ -98,7 +102,7 @@ func TestWhatEndsOfARootIsSaidInTime(t *testing.T) {
 	}
 }
 
-// Metrics tell the first end of all products: 0 if there is none, and -1 while the store does not answer.
+// Metrics tell the first end of all products: 0 if there is none, and -1 if the store does not answer.
 func TestMetricsTellTheFirstEnd(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
@@ -117,8 +121,13 @@ func TestMetricsTellTheFirstEnd(t *testing.T) {
 	if keys, root := e.first(releaseKeysEnd), e.first(rootEnds); keys != float64(first.Unix()) || keys != root {
 		t.Errorf("with two products: %v, %v", keys, root)
 	}
-	now, store.err = now.Add(endsFor), errors.New("away")
-	if got := e.first(rootEnds); got != -1 {
-		t.Errorf("while the store is away: %v", got)
+	now, store.err, store.asked = now.Add(endsFor), errors.New("away"), 0
+	for _, what := range []string{rootEnds, releaseKeysEnd, offerKeyEnds} {
+		if got := e.first(what); got != -1 {
+			t.Errorf("%s, while the store is away: %v", what, got)
+		}
+	}
+	if store.asked != 1 {
+		t.Errorf("a store that is away is asked %d times in a scrape", store.asked)
 	}
 }
