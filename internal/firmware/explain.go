@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"sync"
 	"time"
@@ -31,7 +32,7 @@ type explained struct {
 	mu      sync.Mutex
 	known   map[place][]domain.CrashFrame // of one that is nothing: none
 	asked   map[string]bool               // files that wait, by hash
-	refused map[string]time.Time          // files that cannot be read
+	refused map[string]time.Time          // files that cannot be read, and when they are tried anew
 	queue   chan elfAsk
 }
 
@@ -110,6 +111,7 @@ func (e *explained) learn(ask elfAsk, frames map[uint32][]symbols.Frame, err err
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.asked, ask.hash)
+	maps.DeleteFunc(e.refused, func(_ string, again time.Time) bool { return !now.Before(again) })
 	if err != nil {
 		e.refused[ask.hash] = now.Add(explainAgain)
 		return
