@@ -23,14 +23,22 @@ type Joins interface {
 
 // Terms returns the product that a code is of, or that has an id and is open.
 func (s *Service) Terms(ctx context.Context, product, code string) (domain.Product, error) {
-	if (product == "") == (code == "") {
-		return domain.Product{}, domain.InvalidField("/code", "give the code that the product's owner has given you, or, "+
-			"if the product is open, its id")
+	if err := checkJoin(product, code); err != nil {
+		return domain.Product{}, err
 	}
 	if code != "" && !domain.ValidJoinCode(code) {
 		return domain.Product{}, domain.ErrNoProduct()
 	}
 	return s.Joins.Joinable(ctx, product, code)
+}
+
+// checkJoin refuses words that do not name one product: it is named by its id, or by a code.
+func checkJoin(product, code string) error {
+	if (product == "") != (code == "") {
+		return nil
+	}
+	return domain.InvalidField("/code", "give the code that the product's owner has given you, or, if the product is "+
+		"open, its id")
 }
 
 // Join has a device of p join a product of somebody else: that of a code, or an open one by its id. If it has joined
@@ -39,9 +47,8 @@ func (s *Service) Join(
 	ctx context.Context, p domain.Principal, device, product, code string, ask bool,
 ) (domain.FirmwareJoin, error) {
 	err := s.owned(ctx, p, device)
-	if err == nil && (product == "") == (code == "") {
-		err = domain.InvalidField("/code", "give the code that the product's owner has given you, or, if the product is "+
-			"open, its id")
+	if err == nil {
+		err = checkJoin(product, code)
 	}
 	if err != nil {
 		return domain.FirmwareJoin{}, err
