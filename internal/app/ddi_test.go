@@ -186,8 +186,8 @@ func TestTheRAUCClientIsUpdatedByARollout(t *testing.T) {
 	p := f.pulling("Gateway")
 	p.deployment()
 	to := filepath.Join(t.TempDir(), "bundle")
-	cmd := exec.CommandContext(t.Context(), "python3", "testdata/ddi_client.py", strings.TrimPrefix(s.URL, "http://"), p.key,
-		p.id, to)
+	cmd := exec.CommandContext(t.Context(), "python3", "testdata/ddi_client.py", strings.TrimPrefix(s.URL, "http://"),
+		p.key, p.id, to)
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+library)
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "ok "+inMD5(image)) {
 		t.Fatalf("%v\n%s", err, out)

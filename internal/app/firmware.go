@@ -77,8 +77,8 @@ func (s *server) buildRollouts() {
 	m := &s.modules
 	m.rollout = rollout.New(rollout.Deps{
 		Store: s.db.Rollouts, Updates: s.db.Rollouts, Joins: s.db.Rollouts, Products: s.db.Products, Releases: s.db.Releases,
-		Offers: m.firmware, Symbols: m.firmware, Devices: m.device, Bus: s.bus, Log: s.logs.Part("rollout"), Audit: m.audit, Metrics: s.reg,
-		Every: s.Config.RolloutEvery,
+		Offers: m.firmware, Symbols: m.firmware, Devices: m.device, Bus: s.bus, Log: s.logs.Part("rollout"),
+		Audit: m.audit, Metrics: s.reg, Every: s.Config.RolloutEvery,
 	})
 	m.ota = ota.New(ota.Deps{
 		Store: s.db.OTA, Products: s.db.Products, Fleet: s.db.Rollouts, Updates: m.rollout, Images: m.firmware,

@@ -20,12 +20,12 @@ import (
 func compiled(t *testing.T) (file []byte, crash uint32) {
 	t.Helper()
 	if _, err := exec.LookPath("gcc"); err != nil {
-		t.Skip("no gcc to make an ELF file with")
+		t.Skip("no gcc: an ELF file of a program is not made, and no crash explained by it")
 	}
 	dir := t.TempDir()
 	source, out := filepath.Join(dir, "app.c"), filepath.Join(dir, "app.elf")
-	must(t, os.WriteFile(source, []byte("int volatile n;\nvoid crash(void) { n++; }\nint main(void) { crash(); return n; }\n"),
-		0o600))
+	const program = "int volatile n;\nvoid crash(void) { n++; }\nint main(void) { crash(); return n; }\n"
+	must(t, os.WriteFile(source, []byte(program), 0o600))
 	said, err := exec.CommandContext(t.Context(), "gcc", "-g", "-no-pie", "-o", out, source).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, said)
@@ -90,7 +90,8 @@ func TestCrashesHaveTheirFunctionsAndLines(t *testing.T) {
 			}
 		}
 		eve := s.User("eve")
-		if err := eve.Do(ctx, "GET", "/firmware/products/"+f.product+"/crashes", nil, nil); codeOf(err) != client.CodeNoProduct {
+		err = eve.Do(ctx, "GET", "/firmware/products/"+f.product+"/crashes", nil, nil)
+		if codeOf(err) != client.CodeNoProduct {
 			t.Errorf("a stranger sees them: %v", err)
 		}
 	})

@@ -15,8 +15,8 @@ import (
 )
 
 // CheckLate reports, for a command beside the server that c describes, what the health page of
-// administrators says of mails, the audit log and backups that are late, and of keys of firmware that end. An error means that
-// something could not be found out; the report has the rest.
+// administrators says of mails, the audit log and backups that are late, and of keys of firmware that end. An error
+// means that something could not be found out; the report has the rest.
 func CheckLate(
 	ctx context.Context, c config.Config, db *all.Store, keys *token.Keyring,
 ) (r domain.HealthReport, err error) {

@@ -35,8 +35,9 @@ func writeLimits(c config.Config) httpx.Limits {
 		"create-rollout", "act-on-rollout", "revert-rollout", "agree-to-update", "join-product", "leave-product",
 		"put-device-ota", "delete-device-ota")
 	shared(httpx.Limit{Name: "firmware", User: perMinute(2 * n), Addr: perMinute(20 * n)},
-		"create-product", "update-product", "share-product", "delete-product", "add-root", "begin-upload", "complete-upload", "delete-upload",
-		"create-release", "update-release", "delete-release", "add-image", "remove-image", "sign-release")
+		"create-product", "update-product", "share-product", "delete-product", "add-root",
+		"begin-upload", "complete-upload", "delete-upload", "create-release",
+		"update-release", "delete-release", "add-image", "remove-image", "sign-release")
 	// Files in messages, several to one of them.
 	shared(httpx.Limit{Name: "files", User: perMinute(5 * n), Addr: perMinute(50 * n)},
 		"create-file", "complete-file", "delete-file", "link-files")

@@ -110,8 +110,8 @@ func objectName(hash string) string {
 	return filepath.ToSlash(filepath.Join(hash[:2], hash[2:4], hash+"-"+domain.NewID("o")))
 }
 
-// Presign returns a URL by which whoever has it can load the blob with a hash for some time, from the objects and not by
-// this server. ok is false if these cannot be loaded so.
+// Presign returns a URL by which whoever has it can load the blob with a hash for some time, from the objects and not
+// by this server. ok is false if these cannot be loaded so.
 func (s *Service) Presign(ctx context.Context, hash string, life time.Duration) (url string, ok bool, err error) {
 	objects, ok := s.Objects.(Presigner)
 	if !ok {

@@ -23,8 +23,8 @@ const LinkLife = 6 * time.Hour
 const forAll = "all"
 
 // Link returns a URL by which a device, or whoever has it, may load a file for LinkLife. Only for what the caller
-// has found that it may load. By a CDN it is good for up to twice as long: all links to a file are the same for LinkLife,
-// so that a CDN, which keeps answers by their whole URL, loads it once.
+// has found that it may load. By a CDN it is good for up to twice as long: all links to a file are the same for
+// LinkLife, so that a CDN, which keeps answers by their whole URL, loads it once.
 func (s *Service) Link(ctx context.Context, hash, to string) string {
 	base, end := s.URL(), s.now().Add(LinkLife)
 	switch {
@@ -73,8 +73,8 @@ func (s *Service) ServeImage(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// Deliver answers GET and HEAD of an image, as ServeImage does, unless may returns an error: with that. It returns up to
-// which byte the client has the file now, if it had it up to where the answer begins.
+// Deliver answers GET and HEAD of an image, as ServeImage does, unless may returns an error: with that. It returns up
+// to which byte the client has the file now, if it had it up to where the answer begins.
 func (s *Service) Deliver(w http.ResponseWriter, r *http.Request, hash string, may func() error) (end int64) {
 	out := &counted{ResponseWriter: w, status: http.StatusOK}
 	s.deliver(out, r, hash, may)

@@ -51,8 +51,8 @@ func newExplained() *explained {
 		refused: make(map[string]time.Time), queue: make(chan elfAsk, explainQueue)}
 }
 
-// Explain returns what is known of addresses of calls in a file for debugging of a product, which is named by its hash or
-// its first digits, and how far that is. What is not known is looked for in the background.
+// Explain returns what is known of addresses of calls in a file for debugging of a product, which is named by its hash
+// or its first digits, and how far that is. What is not known is looked for in the background.
 func (s *Service) Explain(
 	ctx context.Context, product, digits string, addresses []uint32,
 ) (map[uint32][]domain.CrashFrame, domain.Explanation, error) {

@@ -75,7 +75,8 @@ func (s *Service) ShareProduct(
 		sharing.Code, details["code"] = &next, string(code)
 	default:
 		if open == nil {
-			return domain.Invalid.Errorf(domain.CodeNothingToChange, "say whether the product is open, or what becomes of its code")
+			return domain.Invalid.Errorf(domain.CodeNothingToChange,
+				"say whether the product is open, or what becomes of its code")
 		}
 	}
 	if open != nil {

@@ -148,7 +148,7 @@ func (s *Service) shareProduct(ctx context.Context, in *struct {
 	OnProduct
 	Body struct {
 		Open *bool  `json:"open,omitempty" doc:"whoever knows its id may join; absent: as it is"`
-		Code string `json:"code,omitempty" enum:"new,none" doc:"a new code takes the place of the one before; absent: as it is"`
+		Code string `json:"code,omitempty" enum:"new,none" doc:"a new one replaces the one before; absent: as it is"`
 	}
 }) (*productOutput, error) {
 	err := s.ShareProduct(ctx, httpx.Principal(ctx), in.Product, in.Body.Open, CodeChange(in.Body.Code))

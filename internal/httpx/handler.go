@@ -128,7 +128,8 @@ const (
 // checks, which decide whether to send more.
 func exempt(r *http.Request) bool {
 	path := r.URL.Path
-	return strings.HasPrefix(path, ImagePath) || strings.HasPrefix(path, OTAPath) || path == socketPath || path == "/health" || path == "/ready"
+	return strings.HasPrefix(path, ImagePath) || strings.HasPrefix(path, OTAPath) || path == socketPath ||
+		path == "/health" || path == "/ready"
 }
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, m *request) {

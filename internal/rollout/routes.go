@@ -30,8 +30,11 @@ func (s *Service) Routes(api huma.API) {
 	httpx.Register(api, op("list-updates", "GET", one+"/updates", "The devices of a rollout", 200), s.listUpdates)
 	httpx.Register(api, op("get-rollout-log", "GET", one+"/log",
 		"What happened to a rollout, the newest first", 200), s.log)
-	httpx.Register(api, op("list-crashes", "GET", "/firmware/products/{product}/crashes",
-		"The crashes of a product's devices, by where they happened", 200), s.listCrashes)
+	crashes := op("list-crashes", "GET", "/firmware/products/{product}/crashes",
+		"The crashes of a product's devices, by where they happened", 200)
+	crashes.Description = "The ELF file of the firmware explains them. explained is no_elf until it is uploaded, " +
+		"pending while it is read (ask again in some seconds), and failed if it cannot be."
+	httpx.Register(api, crashes, s.listCrashes)
 	httpx.Register(api, op("get-device-firmware", "GET", "/devices/{device}/firmware",
 		"What a device runs, and its updates, the newest first", 200), s.deviceFirmware)
 	httpx.Register(api, op("agree-to-update", "POST", "/devices/{device}/updates/{update}/agree",

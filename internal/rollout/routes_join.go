@@ -17,6 +17,8 @@ func (s *Service) joinRoutes(
 ) {
 	terms := op("get-product-terms", "GET", "/firmware/terms",
 		"What the owner of a device agrees to who has it join a product of somebody else", 200)
+	terms.Description = "The publisher does not learn which device it is, but its version; its chip and revision " +
+		"(hardware); how updates went and what they waited for (update); and summaries of its crashes."
 	terms.Errors = append(terms.Errors, http.StatusNotFound)
 	httpx.Register(api, terms, s.getTerms)
 	httpx.Register(api, op("join-product", "PUT", "/devices/{device}/product",
@@ -34,7 +36,7 @@ type ProductTerms struct {
 	Title     string    `json:"title"`
 	Publisher wire.User `json:"publisher" doc:"who may bring firmware to the device"`
 	May       []string  `json:"may" nullable:"false" enum:"update" doc:"what the publisher may do with the device"`
-	Learns    []string  `json:"learns" nullable:"false" enum:"version,hardware,update,crashes" doc:"what the publisher learns, without which device it is: version; chip and revision; how updates went and what they waited for; summaries of crashes"`
+	Learns    []string  `json:"learns" nullable:"false" enum:"version,hardware,update,crashes" doc:"the publisher"`
 }
 
 func termsView(p domain.Product) ProductTerms {

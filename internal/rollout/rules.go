@@ -32,7 +32,8 @@ func (rules) Excluded(r domain.Rollout, u domain.Update) bool {
 	d := domain.DeviceFirmware{Device: u.Device, Owner: r.Owner, Report: domain.FirmwareReport{
 		Chip: u.Hardware.Chip, Revision: uint16(u.Hardware.Revision), Version: u.From}} //nolint:gosec // from such a report
 	if u.Shared {
-		d.Owner, d.Joined, d.Report.Product = "", domain.JoinedTo{Product: r.Product, Name: r.Name, Publisher: r.Owner}, r.Name
+		d.Owner, d.Report.Product = "", r.Name
+		d.Joined = domain.JoinedTo{Product: r.Product, Name: r.Name, Publisher: r.Owner}
 	}
 	return Excluded(r.Plan.Exclude, d)
 }

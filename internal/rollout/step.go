@@ -303,8 +303,8 @@ func late(reason string) bool {
 	return name == "offer_expired" || name == "wrong_nonce"
 }
 
-// refused reports whether a check of a device failed, so that what it was brought may be forged, sent again, held back or
-// damaged. Of some the device says that it failed, since it may be offered the release again.
+// refused reports whether a check of a device failed, so that what it was brought may be forged, sent again, held back
+// or damaged. Of some the device says that it failed, since it may be offered the release again.
 func refused(p domain.FirmwareProgress) bool {
 	name, _, _ := strings.Cut(p.Reason, ":")
 	check := late(p.Reason) || slices.Contains([]string{"bad_signature", "bad_offer", "wrong_image_bytes"}, name)

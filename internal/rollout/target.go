@@ -70,7 +70,8 @@ func targeted(t domain.RolloutTarget, d domain.DeviceFirmware) bool {
 // learn which devices have joined.
 func Excluded(x domain.RolloutExclusion, d domain.DeviceFirmware) bool {
 	f := d.Report
-	return x.Shared && d.Shared() || !d.Shared() && slices.Contains(x.Devices, d.Device) || slices.Contains(x.Versions, f.Version) ||
+	return x.Shared && d.Shared() || !d.Shared() && slices.Contains(x.Devices, d.Device) ||
+		slices.Contains(x.Versions, f.Version) ||
 		slices.Contains(x.Revisions, domain.HardwareRevision{Chip: f.Chip, Revision: int(f.Revision)})
 }
 

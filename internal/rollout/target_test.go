@@ -137,25 +137,28 @@ func TestADeviceGetsTheNewestReleaseThatIsForIt(t *testing.T) {
 	}
 }
 
-// A device that was taken out of a product and has joined again is offered its rollout again, but not one that was of the
-// product's owner before: they know its update.
+// A device that was taken out of a product and has joined again is offered its rollout again, but not one that was of
+// the product's owner before: they know its update.
 func TestADeviceThatChangedHandsIsNotKnownAgain(t *testing.T) {
 	t.Parallel()
 	d := one(3, 1)
 	d.Report.Product, d.Joined = "lamp", domain.JoinedTo{Product: "prd", Name: "lamp", Publisher: "firm", Ask: true}
 	plan := domain.RolloutPlan{Stages: []domain.RolloutStage{{Percent: 100}}}
-	r := domain.Rollout{ID: "rol", Product: "prd", Name: "lamp", Owner: "firm", Release: "rel", State: domain.RolloutRunning,
-		Plan: plan}
+	r := domain.Rollout{ID: "rol", Product: "prd", Name: "lamp", Owner: "firm", Release: "rel",
+		State: domain.RolloutRunning, Plan: plan}
 	y := rules{map[string]domain.Release{"rel": {ID: "rel", Code: 2, State: domain.ActiveRelease,
 		Images: []domain.FirmwareImage{{SHA256: "new", Chip: board, RevisionMax: 199}}}}}
+	canceled := func(why string, shared bool) domain.Update {
+		return domain.Update{State: domain.UpdateCanceled, Reason: why, Shared: shared}
+	}
 	for name, c := range map[string]struct {
 		had  domain.Update
 		want bool
 	}{
-		"that has joined again":                    {domain.Update{State: domain.UpdateCanceled, Reason: domain.WhyWithdrawn, Shared: true}, true},
-		"that was the owner's":                     {domain.Update{State: domain.UpdateCanceled, Reason: domain.WhyWithdrawn}, false},
+		"that has joined again":                    {canceled(domain.WhyWithdrawn, true), true},
+		"that was the owner's":                     {canceled(domain.WhyWithdrawn, false), false},
 		"that was the owner's, and is tried again": {domain.Update{State: domain.UpdateRolledBack, Due: epoch}, false},
-		"that was left out":                        {domain.Update{State: domain.UpdateCanceled, Reason: whyLeftOut, Shared: true}, false},
+		"that was left out":                        {canceled(whyLeftOut, true), false},
 	} {
 		u, ok := y.Pick([]domain.Rollout{r}, d, map[string]domain.Update{"rol": c.had}, epoch)
 		if ok != c.want || ok && (u.State != domain.UpdateConsent || !u.Shared) {

@@ -164,10 +164,10 @@ type UpdateView struct {
 }
 
 func updateView(u domain.Update) UpdateView {
-	return UpdateView{ID: u.ID, Rollout: u.Rollout, Device: u.Device, Shared: u.Shared, State: string(u.State), Stage: u.Stage,
-		Offset: u.Offset, Size: u.Size, Reason: u.Reason, Code: u.Code, Reset: string(u.Reset), Chip: u.Hardware.Chip,
-		Revision: u.Hardware.Revision, From: u.From, Tries: u.Tries, Excluded: u.Excluded, OfferedAt: at(u.OfferedAt),
-		EndedAt: at(u.EndedAt), ChangedAt: u.ChangedAt, Due: at(u.Due)}
+	return UpdateView{ID: u.ID, Rollout: u.Rollout, Device: u.Device, Shared: u.Shared, State: string(u.State),
+		Stage: u.Stage, Offset: u.Offset, Size: u.Size, Reason: u.Reason, Code: u.Code, Reset: string(u.Reset),
+		Chip: u.Hardware.Chip, Revision: u.Hardware.Revision, From: u.From, Tries: u.Tries, Excluded: u.Excluded,
+		OfferedAt: at(u.OfferedAt), EndedAt: at(u.EndedAt), ChangedAt: u.ChangedAt, Due: at(u.Due)}
 }
 
 // publishedView is an update as those see it who manage the product: of a device of somebody else they are not told
@@ -213,8 +213,8 @@ type CrashGroupView struct {
 	Task      string      `json:"task,omitempty"`
 	PC        uint32      `json:"pc" format:"int64"`
 	Backtrace []int64     `json:"backtrace" nullable:"false" doc:"of the last one, the innermost first"`
-	Calls     []CrashCall `json:"calls" nullable:"false" doc:"the functions of the last one, as far as they are known, the innermost first"`
-	Explained string      `json:"explained" enum:"no_elf,pending,done,failed" doc:"no_elf: upload the ELF file of the firmware; pending: ask again in some seconds; failed: the file cannot be read"`
+	Calls     []CrashCall `json:"calls" nullable:"false" doc:"of the last one: the functions that are known"`
+	Explained string      `json:"explained" enum:"no_elf,pending,done,failed" doc:"by the ELF file"`
 	Message   string      `json:"message,omitempty"`
 	Device    string      `json:"device" doc:"that the last one is of; empty: it is of somebody else"`
 }
@@ -256,5 +256,6 @@ func crashView(g domain.CrashGroup) CrashGroupView {
 	}
 	return CrashGroupView{Signature: g.Signature, Count: g.Count, Devices: g.Devices, First: g.First, Last: g.Last,
 		Version: c.Version, ELF: c.ELFSHA256, Reset: string(c.ResetReason), Task: c.Task, PC: c.PC,
-		Backtrace: calls, Calls: callViews(c, nil), Explained: string(domain.NotExplained), Message: c.Message, Device: c.Device}
+		Backtrace: calls, Calls: callViews(c, nil), Explained: string(domain.NotExplained), Message: c.Message,
+		Device: c.Device}
 }

@@ -69,8 +69,8 @@ func TestAJoinEndsWithTheOwner(t *testing.T) {
 	})
 }
 
-// Of the publisher's account nothing stays that could reach a device, and of the device owner's account nothing that the
-// publisher could see.
+// Of the publisher's account nothing stays that could reach a device, and of the device owner's account nothing that
+// the publisher could see.
 func TestAJoinEndsWithAnAccount(t *testing.T) {
 	t.Parallel()
 	for name, who := range map[string]int{"the publisher": 1, "the owner of the device": 0} {

@@ -65,8 +65,8 @@ func firmware(ctx context.Context, q store.Queryer, device string) (d domain.Dev
 	return found[0], true, nil
 }
 
-// product returns the devices that a rollout could reach, as they report its product, and that may connect, by id: after
-// the id after.
+// product returns the devices that a rollout could reach, as they report its product, and that may connect, by id:
+// after the id after.
 func product(
 	ctx context.Context, q store.Queryer, r domain.Rollout, after string, present bool, limit int,
 ) ([]domain.DeviceFirmware, error) {

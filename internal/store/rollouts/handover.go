@@ -20,7 +20,9 @@ func Handover(ctx context.Context, t *store.Tx, device string, now time.Time) er
 
 // withdraw ends the open updates of a device by rollouts of a product, or of any. The device is told with the answer
 // to its next word, and stops.
-func withdraw(ctx context.Context, t *store.Tx, device, product string, now time.Time) (ended []domain.Update, err error) {
+func withdraw(
+	ctx context.Context, t *store.Tx, device, product string, now time.Time,
+) (ended []domain.Update, err error) {
 	had, err := updates(ctx, t, `u.device_id = $1 AND ($2 = '' OR u.rollout_id IN (SELECT id FROM rollouts
 		WHERE product_id = $2)) ORDER BY u.id`+t.ForUpdate(), device, product)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 
 type heard = domain.UpdatesHeard
 
-// Report stores what a device runs, whose firmware comes from publisher, decides what that says about its updates, and offers it one if there is room. live
-// are the rollouts that the rules know the releases of; without any, nothing is offered.
+// Report stores what a device runs, whose firmware comes from publisher, decides what that says about its updates, and
+// offers it one if there is room, of the releases that the rules know.
 func (repo *Repository) Report(
 	ctx context.Context, publisher, device string, f domain.FirmwareReport, y rules, now time.Time,
 ) (h heard, err error) {

@@ -83,8 +83,8 @@ func shareLock(t *store.Tx) string {
 // lockDevice locks a device of an owner that may connect.
 func lockDevice(ctx context.Context, t *store.Tx, device, owner string) error {
 	var id string
-	err := t.QueryRowContext(ctx, `SELECT id FROM devices WHERE id = $1 AND owner_id = $2 AND revoked_at = 0`+t.ForUpdate(),
-		device, owner).Scan(&id)
+	err := t.QueryRowContext(ctx, `SELECT id FROM devices WHERE id = $1 AND owner_id = $2
+		AND revoked_at = 0`+t.ForUpdate(), device, owner).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = domain.NotFound.Errorf(domain.CodeNoDevice, "there is no such device of yours")
 	}
@@ -171,9 +171,10 @@ func (repo *Repository) MayTake(ctx context.Context, device, product string) (ma
 func (repo *Repository) FleetGroups(
 	ctx context.Context, owner, product string, limit int,
 ) ([]domain.FleetGroup, error) {
-	rows, err := repo.db.QueryContext(ctx, `SELECT count(*), SUM(CASE WHEN d.owner_id = $2 THEN 0 ELSE 1 END), max(f.report)
-		FROM device_firmware f JOIN devices d ON d.id = f.device_id`+withJoin+`WHERE f.product = $1 AND `+publisher+` = $2
-		AND d.revoked_at = 0 GROUP BY f.sha256 ORDER BY 1 DESC, f.sha256 LIMIT $3`, product, owner, limit)
+	rows, err := repo.db.QueryContext(ctx, `SELECT count(*), SUM(CASE WHEN d.owner_id = $2 THEN 0 ELSE 1 END),
+		max(f.report) FROM device_firmware f JOIN devices d ON d.id = f.device_id`+withJoin+`WHERE f.product = $1
+		AND `+publisher+` = $2 AND d.revoked_at = 0 GROUP BY f.sha256
+		ORDER BY 1 DESC, f.sha256 LIMIT $3`, product, owner, limit)
 	if err != nil {
 		return nil, err
 	}

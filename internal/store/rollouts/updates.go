@@ -143,7 +143,8 @@ func health(ctx context.Context, q store.Queryer, r domain.Rollout, h *domain.Ro
 	err := q.QueryRowContext(ctx, `SELECT COALESCE(SUM(f.crashes), 0), COALESCE(SUM(CASE WHEN f.crashes > 0 THEN 1 ELSE 0
 		END), 0), COALESCE(SUM($2 - f.since), 0), COALESCE(SUM(u.crashes_before), 0), COALESCE(SUM(u.ran_before), 0)
 		FROM rollout_updates u JOIN device_firmware f ON f.device_id = u.device_id AND f.sha256 = u.image
-		JOIN devices d ON d.id = u.device_id`+withJoin+`WHERE (d.owner_id = $4 OR j.product_id = $5) AND u.rollout_id = $1 AND NOT u.excluded AND u.state IN ('testing', 'succeeded')
+		JOIN devices d ON d.id = u.device_id`+withJoin+`WHERE (d.owner_id = $4 OR j.product_id = $5)
+		AND u.rollout_id = $1 AND NOT u.excluded AND u.state IN ('testing', 'succeeded')
 		AND (u.ended_at = 0 OR u.ended_at > $3)`, r.ID, store.Millis(now), store.Millis(r.Forgiven), r.Owner, r.Product).Scan(
 		&h.Crashes, &h.Devices, &ran, &h.CrashesBefore, &before)
 	h.Ran, h.RanBefore = time.Duration(max(ran, 0))*time.Millisecond, time.Duration(before)*time.Millisecond
