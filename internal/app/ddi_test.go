@@ -131,16 +131,6 @@ func TestDDIActionsAreTheirDevicesOwnAndEnd(t *testing.T) {
 	p.says(http.StatusBadRequest, "POST", at+"/feedback", `{`, nil)
 	p.says(http.StatusConflict, "POST", strings.Replace(at, "deploymentBase", "cancelAction", 1)+"/feedback",
 		ddiStatus("closed", "success", ""), nil)
-	config := p.base() + "/configData"
-	p.says(http.StatusRequestEntityTooLarge, "PUT", config, `{"data":{"a":"`+strings.Repeat("x", 40<<10)+`"}}`, nil)
-	p.says(http.StatusBadRequest, "PUT", config, `{"data":{"a":"`+strings.Repeat("x", 300)+`"}}`, nil)
-	many := map[string]string{}
-	for i := range 101 {
-		many[fmt.Sprint(i)] = "x"
-	}
-	body, err := json.Marshal(map[string]any{"data": many})
-	must(t, err)
-	p.says(http.StatusBadRequest, "PUT", config, string(body), nil)
 
 	act := func(action string) {
 		must(t, f.c.Do(t.Context(), "POST", "/firmware/rollouts/"+rollout+"/actions", map[string]any{"action": action}, nil))
@@ -170,6 +160,30 @@ func TestDDIActionsAreTheirDevicesOwnAndEnd(t *testing.T) {
 	p.becomes("installing")
 	p.says(http.StatusOK, "POST", again+"/feedback", ddiStatus("closed", "failure", "no space"), nil)
 	p.becomes("failed")
+}
+
+// What a device says of itself is kept as it says it, within limits.
+func TestWhatADDIDeviceSaysOfItselfIsKept(t *testing.T) {
+	t.Parallel()
+	s := live.Start(t, testkit.SQLite(t), firmwaretest.Quick)
+	f := newFirm(t, s, s.User("ann"), "")
+	p := f.pulling("Gateway")
+	config := p.base() + "/configData"
+	p.says(http.StatusRequestEntityTooLarge, "PUT", config, `{"data":{"a":"`+strings.Repeat("x", 40<<10)+`"}}`, nil)
+	p.says(http.StatusBadRequest, "PUT", config, `{"data":{"a":"`+strings.Repeat("x", 300)+`"}}`, nil)
+	many := map[string]string{}
+	for i := range 101 {
+		many[fmt.Sprint(i)] = "x"
+	}
+	body, err := json.Marshal(map[string]any{"data": many})
+	must(t, err)
+	p.says(http.StatusBadRequest, "PUT", config, string(body), nil)
+	p.says(http.StatusOK, "PUT", config, `{"data":{"build":20261128}}`, nil)
+	var shown struct{ Says map[string]string }
+	must(t, f.c.Do(t.Context(), "GET", "/devices/"+p.id+"/ota", nil, &shown))
+	if shown.Says["build"] != "20261128" {
+		t.Errorf("it has said %v", shown.Says)
+	}
 }
 
 // The client of RAUC for hawkBit (rauc-hawkbit of PyPI) goes through a deployment.

@@ -73,9 +73,12 @@ func (q ddiRequest) reply(v any) error {
 	return err
 }
 
-// read decodes the body of a request. Clients send more than is documented, so unknown fields are ignored.
+// read decodes the body of a request. Clients send more than is documented, so unknown fields are ignored. A number
+// that may be a text stays as it is written.
 func (q ddiRequest) read(v any) error {
-	err := json.NewDecoder(q.r.Body).Decode(v)
+	from := json.NewDecoder(q.r.Body)
+	from.UseNumber()
+	err := from.Decode(v)
 	if _, large := asError[*http.MaxBytesError](err); large {
 		return domain.TooLarge.Errorf(domain.CodeBodyTooLarge, "a request has at most %d bytes", maxBody)
 	}
