@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -217,10 +218,10 @@ func (o *remote) showRollout(r onlineRollout, err error) error {
 	return nil
 }
 
-// pauseReason says why a rollout is paused, or that by did so.
+// pauseReason says why a rollout is paused, or that by did so; without a name: whose account is gone.
 func pauseReason(p domain.RolloutPause, by wire.User) string {
 	if p.Kind == domain.PausedByUser {
-		return "by " + plain(by.DisplayName)
+		return "by " + cmp.Or(plain(by.DisplayName), "somebody whose account is gone")
 	}
 	s := fmt.Sprintf("by itself (%s): %d of %d", plain(string(p.Kind)), p.Failed, p.Of)
 	if p.Reason != "" {

@@ -28,6 +28,9 @@ func TestTheLogOfARolloutSaysWhoAndWhy(t *testing.T) {
 		}},
 		"": rollout.RolloutView{ID: "rol_1", State: "paused", Pause: pause(domain.PausedByUser), PausedBy: &ann},
 	}
+	if got := pauseReason(*pause(domain.PausedByUser), wire.User{}); got != "by somebody whose account is gone" {
+		t.Errorf("paused %s", got)
+	}
 	mux := http.NewServeMux()
 	for at, body := range answers {
 		mux.HandleFunc("GET /api/v1/firmware/rollouts/rol_1"+at, func(w http.ResponseWriter, _ *http.Request) {

@@ -22,7 +22,7 @@ type RolloutView struct {
 	StageAt    *time.Time           `json:"stage_at,omitempty" doc:"when the stage was opened"`
 	SoakUntil  *time.Time           `json:"soak_until,omitempty" doc:"until when the stage is watched"`
 	Pause      *domain.RolloutPause `json:"pause,omitempty" doc:"why it is paused"`
-	PausedBy   *wire.User           `json:"paused_by,omitempty" doc:"absent: it paused by itself; of one rollout alone"`
+	PausedBy   *wire.User           `json:"paused_by,omitempty" doc:"absent: by itself, or the account is gone"`
 	Plan       domain.RolloutPlan   `json:"plan"`
 	Note       string               `json:"note,omitempty"`
 	Reverts    string               `json:"reverts,omitempty" doc:"id of the rollout that it takes back"`
