@@ -14,7 +14,7 @@ func (s *server) buildPostedFiles() {
 		Store: s.db.Files, Blobs: s.files, Rooms: m.chat, Secrets: secrets{users: m.auth, devices: m.device},
 		LinkKey: s.keys.Derive("file links"), Space: s.reserve.Space, Log: s.logs.Part("files"), Metrics: s.reg,
 		Limits: files.Limits{Size: int64(s.Config.FileSize) << 20, Quota: int64(s.Config.FileStorage) << 20,
-			Days: s.Config.KeepFiles},
+			Days: s.Config.KeepFiles, OfAddr: s.Config.RequestsPerAddr},
 		Scanner: scanner,
 	})
 	if s.Config.Works() {

@@ -290,8 +290,8 @@ func (c *Config) options() []option {
 				"counts as its /64, and the /48 around it may have 16 times as many. Raise it for an office behind one address; " +
 				"connections of UNHIDRA_TRUSTED_PROXIES are not counted", false, num(&c.ConnsPerAddr, 1, 1_000_000)},
 		{limits, "UNHIDRA_REQUESTS_PER_ADDR", "", "256",
-			"HTTP requests from one address that are processed at a time, of 1,024 in total", false,
-			num(&c.RequestsPerAddr, 1, 1_000_000)},
+			"HTTP requests from one address that are processed at a time, of 1,024 in total, and as many downloads of files",
+			false, num(&c.RequestsPerAddr, 1, 1_000_000)},
 		{limits, "UNHIDRA_CONNECTIONS_PER_USER", "", "20", "WebSockets open for one user at a time", false,
 			num(&c.ConnsPerUser, 1, 1_000_000)},
 		{limits, "UNHIDRA_CONNECTION_AGE", "", "0s",

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/picture"
 )
@@ -50,9 +51,10 @@ type Secrets interface {
 
 // Limits are what the operator allows.
 type Limits struct {
-	Size  int64 // bytes of a file
-	Quota int64 // bytes of all files of a person; 0: no limit
-	Days  int   // for which files are kept; 0: as long as their messages
+	Size   int64 // bytes of a file
+	Quota  int64 // bytes of all files of a person; 0: no limit
+	Days   int   // for which files are kept; 0: as long as their messages
+	OfAddr int   // downloads to one address at a time; 0: as many as to all
 }
 
 // Deps are the dependencies of the service.
@@ -75,6 +77,7 @@ type Deps struct {
 type Service struct {
 	Deps
 	pictures   *picture.Maker
+	downloads  *httpx.Gate
 	uploads    *prometheus.CounterVec
 	thumbnails *prometheus.CounterVec
 	received   prometheus.Counter
@@ -90,6 +93,7 @@ func New(d Deps) *Service {
 		d.Space = func(int64) error { return nil }
 	}
 	s := &Service{Deps: d, pictures: picture.NewMaker(),
+		downloads: httpx.NewGate("downloads", maxDownloads, d.Limits.OfAddr, retryLoad),
 		uploads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "file_uploads_total",
 			Help: "Uploads of files for messages, by what became of them: begun, complete, refused, expired."},
 			[]string{"result"}),
@@ -113,10 +117,10 @@ func New(d Deps) *Service {
 	return s
 }
 
-// Queues returns the queue of pictures that are to be made small, for the metrics.
+// Queues returns the queue of pictures that are to be made small, and the downloads under way, for the metrics.
 func (s *Service) Queues() []obs.Queue {
 	return []obs.Queue{{Name: "thumbnails", Limit: picture.MaxWaiting, Depth: s.pictures.Waiting,
-		Full: s.pictures.Refused}}
+		Full: s.pictures.Refused}, s.downloads.Queue("file_downloads")}
 }
 
 const (

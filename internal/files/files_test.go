@@ -5,11 +5,15 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
 )
 
 // memory has one file, and the content of its parts.
@@ -86,6 +90,43 @@ func TestContentIsReadAcrossParts(t *testing.T) {
 	delete(m.parts, "b")
 	if b, err := io.ReadAll(serviceOf(m).open(t.Context(), f)); err == nil {
 		t.Errorf("without a part: %q", b)
+	}
+}
+
+// Who loads files takes no place of those who ask for something else, and has places enough.
+func TestOneDownloadTooManyIsRefused(t *testing.T) {
+	t.Parallel()
+	s := New(Deps{Store: &memory{}, Log: slog.New(slog.DiscardHandler), Limits: Limits{OfAddr: maxDownloads / 4}})
+	load := func(from string) *httptest.ResponseRecorder {
+		r, w := httptest.NewRequest(http.MethodGet, httpx.FilePath+"x/content", nil), httptest.NewRecorder()
+		r.RemoteAddr = from + ":1"
+		mux := http.NewServeMux()
+		s.Handle(mux)
+		h, err := httpx.Handler(mux, httpx.HandlerOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.ServeHTTP(w, r)
+		return w
+	}
+	var leave func()
+	for n := range maxDownloads {
+		var err error
+		if leave, err = s.downloads.Enter(netip.AddrFrom4([4]byte{192, 0, 2, byte(n % 4)})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for from, want := range map[string]domain.Code{"192.0.2.3": domain.CodeBusyAddress, "192.0.2.9": domain.CodeBusy} {
+		if w := load(from); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "10" ||
+			!strings.Contains(w.Body.String(), string(want)) {
+			t.Errorf("one more from %s: %d, %s", from, w.Code, w.Body)
+		}
+	}
+	leave()
+	for range 2 { // the first leaves its place to the second
+		if w := load("192.0.2.9"); w.Code != http.StatusNotFound {
+			t.Errorf("after one has ended: %d, %s", w.Code, w.Body)
+		}
 	}
 }
 

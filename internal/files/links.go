@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
 )
 
 // linkStep is how exactly links end. All links of a step are the same, so that browsers find in their caches what
@@ -51,7 +52,7 @@ func (s *Service) LinksOf(
 func (s *Service) link(file, what, user string, until time.Time) string {
 	end := strconv.FormatInt(until.Unix(), 10)
 	q := url.Values{"user": {user}, "until": {end}, "sig": {s.signature(file, user, end)}}
-	return Path + file + "/" + what + "?" + q.Encode()
+	return httpx.FilePath + file + "/" + what + "?" + q.Encode()
 }
 
 func (s *Service) signature(file, user, until string) string {

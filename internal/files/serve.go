@@ -5,18 +5,21 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
 	"github.com/unhidra/unhidra/internal/httpx"
 )
 
-// Path is below which files are.
-const Path = httpx.Prefix + "/files/"
+const (
+	maxDownloads = 1024 // at once
+	retryLoad    = 10 * time.Second
+)
 
 // Handle adds what delivers files to mux: to whoever has a link, or sends an access token or the key of a device.
 func (s *Service) Handle(mux *http.ServeMux) {
-	mux.HandleFunc("GET "+Path+"{file}/content", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, s.content) })
-	mux.HandleFunc("GET "+Path+"{file}/thumbnail",
+	mux.HandleFunc("GET "+httpx.FilePath+"{file}/content", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, s.content) })
+	mux.HandleFunc("GET "+httpx.FilePath+"{file}/thumbnail",
 		func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, s.thumbnail) })
 }
 
@@ -41,6 +44,12 @@ func (s *Service) thumbnail(r *http.Request, f domain.File) (out served, err err
 func (s *Service) serve(
 	w http.ResponseWriter, r *http.Request, what func(*http.Request, domain.File) (served, error),
 ) {
+	leave, err := s.downloads.Enter(httpx.ClientAddr(r.Context()))
+	if err != nil {
+		httpx.Fail(w, r, err)
+		return
+	}
+	defer leave()
 	f, err := s.mayLoad(r, r.PathValue("file"))
 	if err != nil {
 		httpx.Fail(w, r, err)

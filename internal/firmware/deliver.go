@@ -84,7 +84,7 @@ func (s *Service) Deliver(w http.ResponseWriter, r *http.Request, hash string, m
 
 func (s *Service) deliver(w http.ResponseWriter, r *http.Request, hash string, may func() error) {
 	addr := httpx.ClientAddr(r.Context())
-	leave, err := s.downloads.enter(addr)
+	leave, err := s.downloads.gate.Enter(addr)
 	if err != nil {
 		httpx.Fail(w, r, err)
 		return

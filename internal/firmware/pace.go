@@ -7,12 +7,11 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/unhidra/unhidra/internal/domain"
+	"github.com/unhidra/unhidra/internal/httpx"
 	"github.com/unhidra/unhidra/internal/obs"
 	"github.com/unhidra/unhidra/internal/ratelimit"
 )
@@ -46,9 +45,7 @@ type downloads struct {
 	now       func() time.Time
 	results   *prometheus.CounterVec
 	bytes     prometheus.Counter
-	addrs     *ratelimit.AddrCounter
-	busy      atomic.Int64
-	refused   atomic.Int64
+	gate      *httpx.Gate
 }
 
 func newDownloads(p Pace, reg prometheus.Registerer, now func() time.Time) *downloads {
@@ -65,26 +62,7 @@ func newDownloads(p Pace, reg prometheus.Registerer, now func() time.Time) *down
 		reg.MustRegister(results, bytes)
 	}
 	return &downloads{results: results, bytes: bytes, Pace: p, all: limiter(p.Total), site: limiter(p.Site), now: now,
-		turn: make(chan struct{}, 1), addrs: ratelimit.NewAddrCounter(maxOfAddr)}
-}
-
-// enter admits a download to an address, which must call leave at its end.
-func (d *downloads) enter(to netip.Addr) (leave func(), err error) {
-	if !d.addrs.Acquire(to) {
-		d.refused.Add(1)
-		return nil, domain.Unavailable.Errorf(domain.CodeBusyAddress,
-			"too many downloads to your address at once; wait for some of them").After(retryLoad)
-	}
-	if d.busy.Add(1) > maxDownloads {
-		d.busy.Add(-1)
-		d.addrs.Release(to)
-		d.refused.Add(1)
-		return nil, domain.Unavailable.Errorf(domain.CodeBusy, "too many downloads at once; try again").After(retryLoad)
-	}
-	return func() {
-		d.busy.Add(-1)
-		d.addrs.Release(to)
-	}, nil
+		turn: make(chan struct{}, 1), gate: httpx.NewGate("downloads", maxDownloads, maxOfAddr, retryLoad)}
 }
 
 // paced returns file, so that it is read no faster than it may be sent to an address.
@@ -199,6 +177,5 @@ func (d *downloads) count(c *counted, r *http.Request) {
 
 // Queues are what waits in this process.
 func (s *Service) Queues() []obs.Queue {
-	return []obs.Queue{{Name: "downloads", Limit: maxDownloads, Depth: func() int { return int(s.downloads.busy.Load()) },
-		Full: s.downloads.refused.Load}}
+	return []obs.Queue{s.downloads.gate.Queue("downloads")}
 }

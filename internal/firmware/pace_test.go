@@ -150,24 +150,24 @@ func TestOneDownloadTooManyIsRefused(t *testing.T) {
 	var leave func()
 	for n := range maxDownloads {
 		var err error
-		if leave, err = d.enter(from(n / maxOfAddr)); err != nil {
+		if leave, err = d.gate.Enter(from(n / maxOfAddr)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	last := from(maxDownloads/maxOfAddr - 1)
-	if _, err := d.enter(last); domain.CodeOf(err) != domain.CodeBusyAddress {
+	if _, err := d.gate.Enter(last); domain.CodeOf(err) != domain.CodeBusyAddress {
 		t.Errorf("one more to an address: %v", err)
 	}
-	if _, err := d.enter(from(99)); domain.CodeOf(err) != domain.CodeBusy {
+	if _, err := d.gate.Enter(from(99)); domain.CodeOf(err) != domain.CodeBusy {
 		t.Errorf("one more to another address: %v", err)
 	}
 	leave()
-	if leave, err := d.enter(last); err != nil {
+	if leave, err := d.gate.Enter(last); err != nil {
 		t.Errorf("after one has ended: %v", err)
 	} else {
 		leave()
 	}
-	if _, err := d.enter(from(99)); err != nil {
+	if _, err := d.gate.Enter(from(99)); err != nil {
 		t.Errorf("to another address, after one has ended: %v", err)
 	}
 }

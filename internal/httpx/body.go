@@ -78,7 +78,7 @@ func receive(ctx huma.Context, next func(huma.Context)) {
 			return
 		}
 	}
-	leave, err := m.gate.enter(m.addr)
+	leave, err := m.gate.Enter(m.addr)
 	if err != nil {
 		Fail(w, r, err)
 		return

@@ -21,7 +21,9 @@ func TestTooManyRequestsAtOnce(t *testing.T) {
 		<-release
 		w.WriteHeader(http.StatusNoContent)
 	})
-	for _, path := range []string{"/health", "/ws"} {
+	free := []string{"/health", "/ws", FilePath + "fil_1/content", FilePath + "fil_1/thumbnail", ImagePath + "1",
+		OTAPath + "1"}
+	for _, path := range free {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	}
 	reg := prometheus.NewRegistry()
@@ -42,7 +44,7 @@ func TestTooManyRequestsAtOnce(t *testing.T) {
 	if rec := ask("/slow"); rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") != "2" {
 		t.Errorf("one too many: %d, Retry-After %q", rec.Code, rec.Header().Get("Retry-After"))
 	}
-	for _, path := range []string{"/health", "/ws"} {
+	for _, path := range free {
 		if rec := ask(path); rec.Code != http.StatusNoContent {
 			t.Errorf("%s meanwhile: %d", path, rec.Code)
 		}

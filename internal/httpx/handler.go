@@ -84,10 +84,7 @@ func (h *handler) count(reg prometheus.Registerer) {
 	if reg != nil {
 		reg.MustRegister(h.requests, h.seconds)
 		if h.MaxConcurrent > 0 {
-			obs.WatchQueues(reg, obs.Queue{
-				Name: "http_" + h.Listener, Limit: h.MaxConcurrent, Depth: func() int { return int(h.gate.busy.Load()) },
-				Full: h.gate.refused.Load,
-			})
+			obs.WatchQueues(reg, h.gate.Queue("http_"+h.Listener))
 		}
 	}
 }
@@ -118,18 +115,25 @@ const (
 	mqttPath   = "/mqtt" // of handshakes, too
 )
 
-// Below these paths are images of firmware. Downloads take long, and have a limit of their own.
+// Below these paths is what is downloaded: images of firmware, and files of messages. Downloads take long, and have
+// limits of their own.
 const (
 	ImagePath = "/firmware/images/"
 	OTAPath   = "/ota/"
+	FilePath  = Prefix + "/files/"
 )
 
-// exempt reports whether r does not count in the admission: handshakes, downloads of firmware, and health
-// checks, which decide whether to send more.
+// exempt reports whether r does not count in the admission: handshakes, downloads, and health checks, which decide
+// whether to send more.
 func exempt(r *http.Request) bool {
-	path := r.URL.Path
-	return strings.HasPrefix(path, ImagePath) || strings.HasPrefix(path, OTAPath) || path == socketPath ||
-		path == "/health" || path == "/ready"
+	switch path := r.URL.Path; {
+	case strings.HasPrefix(path, ImagePath), strings.HasPrefix(path, OTAPath):
+		return true
+	case strings.HasPrefix(path, FilePath):
+		return strings.HasSuffix(path, "/content") || strings.HasSuffix(path, "/thumbnail")
+	default:
+		return path == socketPath || path == "/health" || path == "/ready"
+	}
 }
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, m *request) {
@@ -149,7 +153,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, m *request) {
 		return
 	}
 	if !known && !exempt(r) { // an operation is admitted after its body is read
-		leave, err := m.gate.enter(m.addr)
+		leave, err := m.gate.Enter(m.addr)
 		if err != nil {
 			Fail(w, r, err)
 			return
