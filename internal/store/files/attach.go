@@ -2,6 +2,8 @@ package files
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/unhidra/unhidra/internal/domain"
@@ -83,6 +85,9 @@ func detach(ctx context.Context, t *store.Tx, table, where string, now time.Time
 		return err
 	}
 	for _, id := range ids {
+		if err := lock(ctx, t, id); err != nil { // whoever posts it just now has done so then
+			return err
+		}
 		needed := false
 		err := t.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM attachments WHERE file_id = $1)
 			OR EXISTS (SELECT 1 FROM held_files WHERE file_id = $1)`, id).Scan(&needed)
@@ -94,6 +99,16 @@ func detach(ctx context.Context, t *store.Tx, table, where string, now time.Time
 		}
 	}
 	return nil
+}
+
+// lock waits for other transactions that change a file, and keeps it until the end of this one.
+func lock(ctx context.Context, t *store.Tx, id string) error {
+	var one int
+	err := t.QueryRowContext(ctx, `SELECT 1 FROM files WHERE id = $1`+t.ForUpdate(), id).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return err
 }
 
 // EraseUser deletes the files of a user that no message has. The others stay with their messages, as texts do.
