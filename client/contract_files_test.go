@@ -22,6 +22,9 @@ func (k *contract) files(ctx context.Context) {
 	if k.called(err, "SendParts"); done.State != "ready" || done.Type != "image/gif" || sent != size {
 		k.Errorf("uploaded: %+v, %d bytes sent", done, sent)
 	}
+	if again, err := k.ann.SendParts(ctx, done, bytes.NewReader(data), nil); err != nil || again.ID != done.ID {
+		k.Errorf("once more: %+v, %v", again, err)
+	}
 	said, err := k.ann.Send(ctx, client.Draft{Room: k.room.ID, Files: []string{done.ID}})
 	if k.called(err); len(said.Message.Files) != 1 {
 		k.Errorf("sent: %+v", said.Message)

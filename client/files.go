@@ -50,6 +50,9 @@ func (c *Client) Upload(ctx context.Context, id string) (u Upload, err error) {
 // SendParts sends the parts of a file that the server does not have, and completes it. After an error, get the
 // Upload anew and call it again: it goes on. sent is called with how many bytes are there; it may be nil.
 func (c *Client) SendParts(ctx context.Context, u Upload, r io.ReaderAt, sent func(bytes int64)) (Upload, error) {
+	if u.State == "ready" { // the answer to the first call was lost
+		return u, nil
+	}
 	here := make(map[int]bool, len(u.Parts))
 	for _, n := range u.Parts {
 		here[n] = true

@@ -1,6 +1,6 @@
 // Package crash kills the server at random moments under load and checks that
 // nothing that was acknowledged is lost, doubled or out of order, for anybody: messages, readings of
-// devices, commands and alarms.
+// devices, commands, alarms, and files with their parts.
 package crash
 
 import (
@@ -53,6 +53,7 @@ func crash(t *testing.T, bin string, env ...string) {
 	d := herd.Start(ctx, t, herd.Options{Owner: people[0], Login: "user0", Password: traffic.Password, Room: room,
 		Devices: devices,
 		Every:   100 * time.Millisecond, Seed: seed, Server: s.URL(), MQTT: "mqtt://" + mqtt})
+	files := startPosting(ctx, t, people[1], room)
 	for range kills {
 		f.Await(least)
 		d.Await(ctx, devices)
@@ -63,8 +64,11 @@ func crash(t *testing.T, bin string, env ...string) {
 	}
 	f.Await(least)
 	d.Await(ctx, devices)
+	files.await()
 	f.Stop()
 	d.Stop(ctx)
+	files.end()
 	f.Check(people[0])
+	files.check(people[2])
 	d.Check(ctx, s.URL())
 }
