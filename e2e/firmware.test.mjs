@@ -53,6 +53,22 @@ async function choose(label, ...paths) {
   await chooser.setFiles(paths);
 }
 
+test('a link to firmware that has ended says so, and one that is good says what is missing', async () => {
+  await ann.goto(`${server.url}/firmware/join/KXOZ5WO5GSO3MBLIRB2362FDIA`);
+  const code = ann.getByRole('textbox', { name: 'Code or product ID' });
+  await ann.getByText(/Nothing is offered under this code any more/).waitFor();
+  assert.equal(await code.getAttribute('aria-invalid'), 'true');
+  await accessibleEverywhere(ann, 'firmware-join-ended');
+  await ann.route('**/firmware/terms?*', (route) =>
+    route.fulfill({ json: { name: 'pump', publisher: { id: 'usr_1', kind: 'user', display_name: 'Bo' } } }),
+  );
+  await code.fill('another');
+  await ann.getByRole('button', { name: 'Continue' }).click();
+  await ann.getByText(/You have no device of your own yet/).waitFor();
+  await accessibleEverywhere(ann, 'firmware-join');
+  await ann.unroute('**/firmware/terms?*');
+});
+
 test('a product is made, and trusts keys that the server does not have', async () => {
   await api('POST', '/rooms', { name: 'Workshop', kind: 'private' });
   await ann.goto(`${server.url}/devices`);
