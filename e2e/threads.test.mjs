@@ -16,7 +16,7 @@ story('a key opens the thread of a message, and a reply is written there', async
   await of(ann, 'tea?').focus();
   await ann.keyboard.press('t');
   await panel(ann).getByText('No replies yet').waitFor();
-  await panel(ann).getByRole('textbox').fill('with milk');
+  await panel(ann).getByRole('textbox', { name: 'Reply in thread' }).fill('with milk');
   await ann.keyboard.press('Enter');
   await panel(ann).getByText('with milk', { exact: true }).waitFor();
   await of(bob, 'tea?').getByRole('button', { name: /1 reply/ }).waitFor();
@@ -35,6 +35,12 @@ story('on a phone the thread is the whole page, and both see what the other says
   await accessibleEverywhere(bob, 'phone-thread');
   await shot(bob, 'phone-thread');
   assert.ok(await panel(bob).getByRole('switch', { name: 'Follow this thread' }).isChecked());
+});
+
+story('a reply in the room says whom it answers by the whole name', async ({ ann }) => {
+  const who = of(ann, 'with milk').locator('.quote .who');
+  assert.equal(await who.innerText(), 'Ann');
+  assert.ok(await who.evaluate((name) => name.scrollWidth <= name.clientWidth), 'the name is cut');
 });
 
 story('a reply that is deleted is counted no longer, and an address leads to the thread', async ({ ann, bob }) => {
