@@ -23,7 +23,7 @@ void test_commands(void) {
     one = uh_commands_find(&c, id(2));
     CHECK(one != NULL && one->state == UH_COMMAND_FAILED && strstr(one->answer, "restarted") != NULL);
     CHECK(uh_commands_untold(&c) != NULL && uh_commands_told(&c, id(1)) == UH_OK);
-    CHECK( uh_commands_told(&c, id(2)) == UH_OK);
+    CHECK(uh_commands_told(&c, id(2)) == UH_OK);
     CHECK(uh_commands_untold(&c) == NULL);
     /* The oldest that the server knows of are forgotten, and none that it does not. */
     for (int i = 3; i < 3 + UH_COMMANDS; i++)
@@ -34,7 +34,12 @@ void test_commands(void) {
     CHECK(uh_commands_told(&c, id(5)) == UH_OK);
     CHECK(uh_commands_begin(&c, id(99)) == UH_OK && uh_commands_find(&c, id(5)) == NULL);
     CHECK(uh_commands_begin(&c, uh_slice_of("")) == UH_INVALID);
-    /* What cannot be stored must not be carried out. */
+    /* What cannot be stored must not be carried out, and is when it comes again and can be. */
+    CHECK(uh_commands_told(&c, id(99)) == UH_OK && uh_commands_told(&c, id(4)) == UH_OK);
+    memory.fails = true;
+    CHECK(uh_commands_begin(&c, id(100)) == UH_IO && uh_commands_find(&c, id(100)) == NULL);
+    memory.fails = false;
+    CHECK(uh_commands_begin(&c, id(100)) == UH_OK && uh_commands_find(&c, id(100)) != NULL);
     memory.fails = true;
     CHECK(uh_commands_end(&c, id(99), UH_COMMAND_DONE, uh_slice_of("")) == UH_IO);
     memory.fails = false;

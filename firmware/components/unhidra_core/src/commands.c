@@ -44,6 +44,7 @@ const uh_command *uh_commands_find(const uh_commands *c, uh_slice id) {
 uh_status uh_commands_begin(uh_commands *c, uh_slice id) {
     if (id.n == 0 || id.n >= UH_COMMAND_ID || memchr(id.b, '\0', id.n) != NULL)
         return UH_INVALID;
+    uint32_t next = c->kept.next;
     uh_command *one = NULL;
     for (size_t i = 0; i < UH_COMMANDS && one == NULL; i++) {
         uh_command *here = &c->kept.list[(c->kept.next + i) % UH_COMMANDS];
@@ -54,10 +55,16 @@ uh_status uh_commands_begin(uh_commands *c, uh_slice id) {
     }
     if (one == NULL)
         return UH_FULL;
+    uh_command before = *one;
     memset(one, 0, sizeof *one);
     memcpy(one->id, id.b, id.n);
     one->state = UH_COMMAND_BEGUN;
-    return save(c);
+    uh_status saved = save(c);
+    if (saved != UH_OK) { /* it has not begun, and may come again */
+        *one = before;
+        c->kept.next = next;
+    }
+    return saved;
 }
 
 uh_status uh_commands_end(uh_commands *c, uh_slice id, uh_command_state state, uh_slice answer) {
