@@ -152,6 +152,23 @@ static void broken(void) {
     CHECK(last == 249 && seen > 180 && seen < 250 && r.broken == 1);
 }
 
+/* A marker that leads out of its sector is not followed: what is there comes again. */
+static void astray(void) {
+    static const uint32_t places[] = {19, SECTOR + 1, UINT32_MAX - 7, UINT32_MAX};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        uh_flash port = test_flash_make(&flash, 3);
+        uh_ring r;
+        uint8_t b[UH_RING_MAX], kind;
+        size_t n;
+        CHECK(uh_ring_open(&r, &port, UH_KEEP_NEWEST) == UH_OK && uh_ring_append(&r, 1, "one", 3) == UH_OK);
+        r.tail.at = 0;
+        CHECK(uh_ring_release(&r, (uh_ring_place){1, places[i], 0}) == UH_OK);
+        CHECK(uh_ring_open(&r, &port, UH_KEEP_NEWEST) == UH_OK && !uh_ring_empty(&r));
+        uh_ring_place p = r.tail;
+        CHECK(uh_ring_next(&r, &p, &kind, b, &n) == UH_OK && n == 3 && memcmp(b, "one", 3) == 0);
+    }
+}
+
 /* A day of readings each 10 seconds, of which a quarter of an hour is sent at a time, wears no sector of 64 KiB by more
  * than 5 erasures: 100,000 of them last for more than 50 years. */
 static void wear(void) {
@@ -176,5 +193,6 @@ void test_ring(void) {
     cuts();
     policies();
     broken();
+    astray();
     wear();
 }

@@ -144,7 +144,8 @@ uh_status uh_ring_open(uh_ring *r, const uh_flash *flash, uh_ring_policy policy)
             r->at = got == UH_END && is_free(r, number, s.at) ? s.at : flash->sector; /* else a write was cut off */
         }
         if (s.has_tail) {
-            if (s.tail.sector >= r->oldest && s.tail.sector <= r->newest)
+            if (s.tail.sector >= r->oldest && s.tail.sector <= r->newest && s.tail.at >= SECTOR_HEAD &&
+                s.tail.at <= flash->sector)
                 r->tail = s.tail;
             break;
         }

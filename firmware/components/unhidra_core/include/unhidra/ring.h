@@ -30,7 +30,7 @@ typedef struct {
     uint64_t tag;            /* of the next record */
     uh_ring_place tail;      /* what is before it is released */
     uint32_t lost;           /* records that were given up unreleased since uh_ring_open */
-    uint32_t broken;         /* sectors of which a part cannot be read, since then */
+    uint32_t broken;         /* times that uh_ring_next came upon what cannot be read */
 } uh_ring;
 
 /* uh_ring_open finds what is in the flash, or begins a log there. It needs three sectors. */
