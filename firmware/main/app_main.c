@@ -59,19 +59,6 @@ static bool text(const char *name, char *out, size_t cap) {
     return got == ESP_OK;
 }
 
-/* next_boot returns a number that this device has never used: a counter, and chance. */
-static uh_status next_boot(const uh_store *store, const uh_random *random, uint64_t *boot) {
-    uint8_t b[4];
-    size_t n;
-    uh_status got = store->load(store->ctx, "boot", b, sizeof b, &n);
-    if (got != UH_OK && got != UH_MISSING)
-        return got;
-    uint32_t count = got == UH_OK && n == sizeof b ? uh_get32(b) + 1 : 1;
-    uh_put32(b, count);
-    *boot = (uint64_t)count << 20 | uh_random_below(random, 1u << 20);
-    return store->save(store->ctx, "boot", b, sizeof b);
-}
-
 static uh_status open_all(const uh_store *store, const uh_clock *clock, const uh_random *random) {
     const esp_app_desc_t *app = esp_app_get_description();
     uh_running is = {.product = app->project_name, .chip = CONFIG_IDF_TARGET, .version = app->version,
@@ -81,7 +68,7 @@ static uh_status open_all(const uh_store *store, const uh_clock *clock, const uh
     uint64_t boot;
     UH_TRY(uh_esp_flash(&flash, "log"));
     UH_TRY(uh_ring_open(&ring, &flash, UH_KEEP_NEWEST));
-    UH_TRY(next_boot(store, random, &boot));
+    UH_TRY(uh_outbox_next_boot(store, random, &boot));
     UH_TRY(uh_outbox_open(&outbox, &ring, &sensors, boot));
     UH_TRY(uh_commands_open(&commands, store));
     UH_TRY(uh_psa_crypto(&crypto));

@@ -108,7 +108,27 @@ static void updates(void) {
     CHECK(has(n, "\x00\x01\x01\x03\xA4\x03\x08", 7) && !has(n, "relay", 5)); /* 21.0 and 21.4 */
 }
 
+static void ones(void *ctx, uint8_t *b, size_t n) {
+    (void)ctx;
+    memset(b, 1, n);
+}
+
+/* Each boot has a number that none had before, or there is no boot. */
+static void numbers(void) {
+    test_store memory;
+    uh_store store = test_store_make(&memory);
+    uh_random random = {NULL, ones};
+    uint64_t boot = 0, before = 0;
+    for (int i = 0; i < 3; i++) {
+        CHECK(uh_outbox_next_boot(&store, &random, &boot) == UH_OK && boot > before && boot >> 53 == 0);
+        before = boot;
+    }
+    memory.fails = true;
+    CHECK(uh_outbox_next_boot(&store, &random, &boot) == UH_IO);
+}
+
 void test_outbox(void) {
+    numbers();
     packs();
     boots();
     updates();

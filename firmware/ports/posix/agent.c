@@ -146,19 +146,6 @@ static bool read_line(const char *path, char *b, int cap) {
     return true;
 }
 
-/* next_boot returns a number that this device has never used: a counter, and chance. */
-static uh_status next_boot(const uh_store *store, const uh_random *random, uint64_t *boot) {
-    uint8_t b[4];
-    size_t n;
-    uh_status got = store->load(store->ctx, "boot", b, sizeof b, &n);
-    if (got != UH_OK && got != UH_MISSING)
-        return got;
-    uint32_t count = got == UH_OK && n == 4 ? uh_get32(b) + 1 : 1;
-    uh_put32(b, count);
-    *boot = (uint64_t)count << 20 | uh_random_below(random, 1u << 20);
-    return store->save(store->ctx, "boot", b, sizeof b);
-}
-
 /* split takes a server's address apart: ws[s]://HOST:PORT. */
 static bool split(const char *url, bool *tls, char *host, char *port) {
     *tls = strncmp(url, "wss://", 6) == 0;
@@ -190,7 +177,7 @@ static uh_status open_memory(const uh_sensors *sensors, const uh_random *random)
     memory.store = posix_store(options.dir);
     UH_TRY(posix_flash_open(&memory.flash, path, options.log_size));
     UH_TRY(uh_ring_open(&memory.ring, &memory.flash, UH_KEEP_NEWEST));
-    UH_TRY(next_boot(&memory.store, random, &boot));
+    UH_TRY(uh_outbox_next_boot(&memory.store, random, &boot));
     UH_TRY(uh_outbox_open(&memory.outbox, &memory.ring, sensors, boot));
     return uh_commands_open(&memory.commands, &memory.store);
 }

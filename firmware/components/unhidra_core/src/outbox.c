@@ -3,8 +3,22 @@
 #include <string.h>
 
 #include "pack.h"
+#include "unhidra/backoff.h"
 
 enum { ANCHOR_EVERY_MS = 3600000 };
+
+uh_status uh_outbox_next_boot(const uh_store *store, const uh_random *random, uint64_t *boot) {
+    static const char name[] = "boot";
+    uint8_t b[4];
+    size_t n;
+    uh_status got = store->load(store->ctx, name, b, sizeof b, &n);
+    if (got != UH_OK && got != UH_MISSING)
+        return got;
+    uint32_t count = got == UH_OK && n == sizeof b ? uh_get32(b) + 1 : 1;
+    uh_put32(b, count);
+    *boot = (uint64_t)count << 20 | uh_random_below(random, 1u << 20);
+    return store->save(store->ctx, name, b, sizeof b);
+}
 
 uh_status uh_outbox_open(uh_outbox *o, uh_ring *ring, const uh_sensors *sensors, uint64_t boot) {
     memset(o, 0, sizeof *o);

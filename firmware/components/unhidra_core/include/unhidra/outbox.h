@@ -28,8 +28,10 @@ typedef struct {
     uh_ring_place begin, end;
 } uh_batch;
 
-/* uh_outbox_open begins a boot. boot must never have been used by this device: a counter and random bits, below
- * 2^53. */
+/* uh_outbox_next_boot returns a number for this boot, and stores that it is used: a counter and random bits, so that it
+ * is another one even if what is stored is lost. */
+uh_status uh_outbox_next_boot(const uh_store *store, const uh_random *random, uint64_t *boot);
+/* uh_outbox_open begins a boot. boot must never have been used by this device, and be below 2^53. */
 uh_status uh_outbox_open(uh_outbox *o, uh_ring *ring, const uh_sensors *sensors, uint64_t boot);
 /* uh_outbox_add returns once the report is in flash. */
 uh_status uh_outbox_add(uh_outbox *o, uint64_t uptime_ms, const uh_reading *readings, size_t n);
