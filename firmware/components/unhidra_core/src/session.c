@@ -197,6 +197,8 @@ uint32_t uh_session_step(uh_session *s, uint32_t wait_ms) {
     if (got == UH_OK) {
         s->heard_at = s->now;
         take(s, n);
+        if (s->connected && !s->hello && s->now - s->connected_at > ANSWER_MS)
+            uh_session_drop(s, (int)UH_AGAIN, false, 0); /* pings alone are no answer */
     } else if (got != UH_AGAIN) {
         uh_session_drop(s, (int)got, false, 0);
     } else if (s->now - s->heard_at > s->silence_ms ||
