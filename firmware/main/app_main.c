@@ -8,6 +8,7 @@
 
 #include "esp_app_desc.h"
 #include "esp_log.h"
+#include "esp_ota_ops.h"
 #include "esp_system.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
@@ -89,6 +90,15 @@ static void run(uh_session *s, const uh_clock *clock) {
     }
 }
 
+/* fail ends what cannot start. After a restart the bootloader takes an image back that was not confirmed. */
+static void fail(const char *why) {
+    esp_ota_img_states_t state;
+    ESP_LOGE(tag, "the device does not start: %s", why);
+    if (esp_ota_get_state_partition(esp_ota_get_running_partition(), &state) == ESP_OK &&
+        state == ESP_OTA_IMG_PENDING_VERIFY)
+        esp_restart();
+}
+
 void app_main(void) {
     static char server[128], host[128], key[128], ssid[33], password[65], ca[4000];
     static uh_esp_stream connection;
@@ -98,7 +108,7 @@ void app_main(void) {
     static uh_random random;
     ESP_ERROR_CHECK(nvs_flash_init());
     if (!text("server", server, sizeof server) || !text("key", key, sizeof key) || !text("ssid", ssid, sizeof ssid)) {
-        ESP_LOGE(tag, "NVS has no server, key or ssid: write them as docs/device-firmware.md says");
+        fail("NVS has no server, key or ssid: write them as docs/hardware-validation.md says");
         return;
     }
     (void)text("password", password, sizeof password);
@@ -122,7 +132,7 @@ void app_main(void) {
             .rx_cap = sizeof rx, .tx = tx, .tx_cap = sizeof tx, .scratch = scratch, .scratch_cap = sizeof scratch,
             .spread_ms = 10000, .hear = hear});
     if (got != UH_OK) {
-        ESP_LOGE(tag, "the device does not start: %s", uh_status_text(got));
+        fail(uh_status_text(got));
         return;
     }
     run(&session, &clock);

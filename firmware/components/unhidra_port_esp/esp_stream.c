@@ -2,6 +2,7 @@
 #include <sys/select.h>
 
 #include "esp_crt_bundle.h"
+#include "esp_timer.h"
 #include "unhidra_esp.h"
 
 enum { TIMEOUT_MS = 10000 };
@@ -58,10 +59,14 @@ static uh_status stream_read(void *ctx, uint8_t *b, size_t cap, uint32_t wait_ms
 
 static uh_status stream_write(void *ctx, const uint8_t *b, size_t n) {
     uh_esp_stream *s = ctx;
+    int64_t late = esp_timer_get_time() + (int64_t)TIMEOUT_MS * 1000;
     while (n > 0) {
         ssize_t sent = esp_tls_conn_write(s->tls, b, n);
-        if (sent == ESP_TLS_ERR_SSL_WANT_WRITE || sent == ESP_TLS_ERR_SSL_WANT_READ)
+        if (sent == ESP_TLS_ERR_SSL_WANT_WRITE || sent == ESP_TLS_ERR_SSL_WANT_READ) {
+            if (esp_timer_get_time() >= late)
+                return UH_IO; /* the other side does not read */
             continue;
+        }
         if (sent <= 0)
             return UH_IO;
         b += sent;

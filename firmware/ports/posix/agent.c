@@ -1,6 +1,6 @@
 /* unhidra-agent is a device as a Linux process: the core of the firmware with files as its flash.
  *
- *     unhidra-agent --server wss://chat.example.org --ca ca.pem --key-file key --dir /var/lib/unhidra-agent
+ *     unhidra-agent --server wss://chat.example.org:443 --ca ca.pem --key-file key --dir /var/lib/unhidra-agent
  *
  * It measures the load of the machine, and has a lamp that can be switched. It prints a line for each thing that
  * happens.
