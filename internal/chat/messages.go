@@ -72,7 +72,7 @@ func (s *Service) putRead(ctx context.Context, in *struct {
 	InRoom
 	Body struct {
 		Seq  int64 `json:"seq" minimum:"0"`
-		Main bool  `json:"main,omitempty" doc:"the marks of threads stay as they are; else the room is read to seq with all its threads"`
+		Main bool  `json:"main,omitempty" doc:"the marks of threads stay; else all threads are read to seq, too"`
 	}
 }) (*body[wire.Mark], error) {
 	m, err := s.MarkRead(ctx, httpx.Principal(ctx), in.Room, in.Body.Seq, in.Body.Main)

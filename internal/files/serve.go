@@ -18,7 +18,8 @@ const (
 
 // Handle adds what delivers files to mux: to whoever has a link, or sends an access token or the key of a device.
 func (s *Service) Handle(mux *http.ServeMux) {
-	mux.HandleFunc("GET "+httpx.FilePath+"{file}/content", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, s.content) })
+	mux.HandleFunc("GET "+httpx.FilePath+"{file}/content",
+		func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, s.content) })
 	mux.HandleFunc("GET "+httpx.FilePath+"{file}/thumbnail",
 		func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, s.thumbnail) })
 }

@@ -133,7 +133,7 @@ type Send struct {
 	Text        string `json:"text,omitempty" doc:"needed without files"`
 	ContentType string `json:"content_type,omitempty"`
 	ReplyTo     int64  `json:"reply_to,omitempty" doc:"seq of the message it answers"`
-	Thread      int64  `json:"thread,omitempty" doc:"seq of the message whose thread it is a reply in; reply_to is then that message, unless you say"`
+	Thread      int64  `json:"thread,omitempty" doc:"seq of the message whose thread it is a reply in, and which it answers without reply_to"`
 	Broadcast   bool   `json:"broadcast,omitempty" doc:"with thread: also a line of the room"`
 	// Files are shown in this order.
 	Files []string `json:"files,omitempty" maxItems:"10" doc:"ids of the sender's uploads; with them text may be empty"`
@@ -178,7 +178,7 @@ type Mark struct {
 	Unread   int    `json:"unread,omitempty"`
 	Mentions int    `json:"mentions,omitempty"`
 	Threads  int    `json:"threads,omitempty" doc:"that the user follows, with unread replies"`
-	Main     bool   `json:"main,omitempty" doc:"in a request: the marks of threads stay as they are; else the room is read to seq with all its threads"`
+	Main     bool   `json:"main,omitempty" doc:"in a request: the marks of threads stay; else all threads are read to seq, too"`
 }
 
 // ThreadMark says how far a user has read a thread.
