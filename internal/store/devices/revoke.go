@@ -45,22 +45,12 @@ func (repo *Repository) RevokeKeys(
 		if n, err = countKeys(ctx, t, q, now); err != nil {
 			return err
 		}
-		if n.Devices != expect {
-			return domain.InvalidField("/confirm", "%d devices have keys that are good, and not %d; look again", n.Devices,
-				expect)
-		}
-		f, err := filterOf(ctx, t, q, now)
-		if err != nil || f.none {
+		if devices, err = withGoodKeys(ctx, t, q, now); err != nil {
 			return err
 		}
-		f.add(goodKey, store.Millis(now))
-		rows, err := t.QueryContext(ctx, `SELECT DISTINCT d.id FROM `+deviceTables+
-			` JOIN device_keys k ON k.device_id = d.id WHERE `+f.sql()+` ORDER BY d.id`, f.args...)
-		if err != nil {
-			return err
-		}
-		if devices, err = store.Collect(rows, store.ScanString); err != nil {
-			return err
+		if n.Devices = len(devices); n.Devices != expect { // of those whose keys end, and not of the count before
+			return domain.InvalidField("/confirm", "%d devices have keys that are good, and not %d; look again",
+				n.Devices, expect)
 		}
 		for _, id := range devices {
 			if err := revokeKeys(ctx, t, `device_id = $3`, reason, now, id); err != nil {
@@ -70,4 +60,19 @@ func (repo *Repository) RevokeKeys(
 		return nil
 	})
 	return n, devices, err
+}
+
+// withGoodKeys returns the ids of the devices that a query describes and that have keys that are good.
+func withGoodKeys(ctx context.Context, db store.Queryer, q domain.DeviceQuery, now time.Time) ([]string, error) {
+	f, err := filterOf(ctx, db, q, now)
+	if err != nil || f.none {
+		return nil, err
+	}
+	f.add(goodKey, store.Millis(now))
+	rows, err := db.QueryContext(ctx, `SELECT DISTINCT d.id FROM `+deviceTables+
+		` JOIN device_keys k ON k.device_id = d.id WHERE `+f.sql()+` ORDER BY d.id`, f.args...)
+	if err != nil {
+		return nil, err
+	}
+	return store.Collect(rows, store.ScanString)
 }
