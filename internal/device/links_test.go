@@ -383,7 +383,8 @@ func TestComingAndGoingIsTold(t *testing.T) {
 	})
 }
 
-// slow is a store that takes its time for each batch of links, while more links open and end.
+// slow is a store that takes its time for each batch of links, while more links open and end. Who waits for a mutex
+// cannot be seen: the time is that after which a sync.Mutex goes to whoever waits, five times over.
 type slow struct {
 	uses
 	noted  func()
@@ -426,7 +427,12 @@ func TestANodeLivesWhileItsLinksAreStored(t *testing.T) {
 	lives := make(chan error, 1)
 	db.noted = func() {
 		if connect(next, next+linkBatch); next == batches*linkBatch {
-			go func() { lives <- s.lives(context.WithoutCancel(t.Context())) }()
+			begun := make(chan struct{})
+			go func() {
+				close(begun)
+				lives <- s.lives(context.WithoutCancel(t.Context()))
+			}()
+			<-begun
 		}
 		next += linkBatch
 	}
