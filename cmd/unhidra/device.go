@@ -68,7 +68,8 @@ func manageDevices(ctx context.Context, e *env, args []string) error {
 	bridge := fs.Bool("bridge", false, "register: a program that speaks for other devices")
 	controller := fs.Bool("controller", false, "register: a program that sees and commands all devices of the user")
 	keys := fs.String("keys", "", "import: the new `file` that the answer, with the keys, is written to")
-	newKeys := fs.Bool("new-keys", false, "import: give another key to devices that have never connected, or have none left")
+	newKeys := fs.Bool("new-keys", false,
+		"import: give another key to devices that have never connected, or have none left")
 	product := fs.Bool("product", false, "revoke-keys: the second word is a product, as devices report it, and no group")
 	yes := fs.Bool("yes", false, "revoke-keys: do it")
 	flags := config.NewFlags(fs, storeFlags()...)

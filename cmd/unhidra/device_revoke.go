@@ -41,7 +41,8 @@ func (d *devices) revokeKeys(ctx context.Context, owner, name string, product, s
 	if n, err = d.service.RevokeKeys(ctx, domain.AuditActor{Kind: domain.ActorOperator}, of, n.Devices); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(d.stdout, "%s of %s: revoked\n", count(n.Keys, "key"), count(n.Devices, "device")); err != nil {
+	_, err = fmt.Fprintf(d.stdout, "%s of %s: revoked\n", count(n.Keys, "key"), count(n.Devices, "device"))
+	if err != nil {
 		return err
 	}
 	return d.awaitDisconnected(ctx, of)

@@ -102,7 +102,8 @@ func TestRevokeAThousandDevices(t *testing.T) {
 	d := deploy(t)
 	devices := d.importDevices(n)
 	other := strings.Fields(command(t, d.bin, d.settings, "device", "register", "user0", "Other"))
-	must(t, d.owner.Do(d.ctx, "PUT", "/device-groups/batch-7", map[string]any{"rule": map[string]any{"tag": "batch-7"}}, nil))
+	rule := map[string]any{"rule": map[string]any{"tag": "batch-7"}}
+	must(t, d.owner.Do(d.ctx, "PUT", "/device-groups/batch-7", rule, nil))
 	begin := time.Now()
 	stop := d.connect(append(devices, simulate.Identity{ID: other[0], Name: "Other", Key: other[len(other)-1]}),
 		simulate.Options{Every: 5 * time.Second, Backoff: time.Second, Dial: simulate.Spread()})

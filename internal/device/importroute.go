@@ -27,7 +27,7 @@ const (
 )
 
 type importInput struct {
-	NewKeys bool   `query:"new_keys" doc:"devices that are there and have never connected, for when the answer before was lost, or whose keys have all ended, get another key; a key before stays good for a day"`
+	NewKeys bool   `query:"new_keys" doc:"give those that never connected, or have no good key, another key"`
 	Format  string `query:"format" enum:"jsonl,csv" default:"jsonl" doc:"of the answer: a JSON object in each line, or CSV with a line of names"`
 	RawBody []byte `contentType:"text/csv" doc:"CSV with a line of column names, or JSON lines: name, serial, type, tags, notes, expires"`
 }

@@ -69,7 +69,7 @@ func (s *Service) postRevokeKeys(ctx context.Context, in *struct {
 	Body struct {
 		Group   string `json:"group,omitempty" maxLength:"32" doc:"one of your groups"`
 		Product string `json:"product,omitempty" maxLength:"32" doc:"instead: what their firmware is of, as they report it"`
-		Confirm *int   `json:"confirm,omitempty" minimum:"1" doc:"how many devices, as the answer without it says; absent: nothing is changed"`
+		Confirm *int   `json:"confirm,omitempty" minimum:"1" doc:"devices of the answer without it; absent: only count"`
 	}
 }) (*struct{ Body RevokedKeys }, error) {
 	p := httpx.Principal(ctx)

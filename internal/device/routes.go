@@ -142,7 +142,8 @@ func (s *Service) Routes(api huma.API) {
 		s.postKey)
 	httpx.Register(api, op("revoke-device-key", "DELETE", "/devices/{device}/keys/{key}",
 		"End one key of a device for good", 204), s.deleteKey)
-	many := op("revoke-device-keys", "POST", "/devices/revoke-keys", "End all keys of many devices at once, or count them", 200)
+	many := op("revoke-device-keys", "POST", "/devices/revoke-keys",
+		"End all keys of many devices at once, or count them", 200)
 	many.Errors = []int{http.StatusNotFound} // of the group
 	httpx.Register(api, many, s.postRevokeKeys)
 	s.groupRoutes(api, op)
@@ -173,13 +174,13 @@ func (s *Service) postDevice(ctx context.Context, in *newDeviceInput) (*issuedOu
 
 type devicesInput struct {
 	All     bool   `query:"all" doc:"everybody's; for administrators"`
-	Q       string `query:"q" maxLength:"64" doc:"a part of the name, the type, or of the model or serial number that it says"`
+	Q       string `query:"q" maxLength:"64" doc:"part of the name, type, model or serial number"`
 	Tag     string `query:"tag" maxLength:"32"`
 	Type    string `query:"type" maxLength:"64"`
 	Model   string `query:"model" maxLength:"64"`
 	Group   string `query:"group" maxLength:"32" doc:"those in one of your groups"`
 	Product string `query:"product" maxLength:"32" doc:"of their firmware, as they report it"`
-	State   string `query:"state" enum:"active,online,asleep,offline,suspended,ended" doc:"ended: revoked or expired; active: neither that nor suspended, of which each is online, asleep or offline"`
+	State   string `query:"state" enum:"active,online,asleep,offline,suspended,ended" doc:"active: any of the next three"`
 	Cursor  string `query:"cursor"`
 	Limit   int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
@@ -201,7 +202,8 @@ func (s *Service) listDevices(ctx context.Context, in *devicesInput) (*struct{ B
 		return nil, err
 	}
 	devices, err := s.Store.FindDevices(ctx, domain.DeviceQuery{Owner: owner, Text: in.Q, Tag: in.Tag, Type: in.Type,
-		Model: in.Model, Group: in.Group, Product: in.Product, State: domain.DeviceState(in.State)}, after, in.Limit+1, s.Now())
+		Model: in.Model, Group: in.Group, Product: in.Product, State: domain.DeviceState(in.State)},
+		after, in.Limit+1, s.Now())
 	if err != nil {
 		return nil, err
 	}

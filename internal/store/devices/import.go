@@ -13,8 +13,8 @@ import (
 // ImportDevices makes devices of owner as rows describe them, in one transaction. A row whose device
 // is there already changes that device: the one of its serial number; or of its name, if either has
 // no serial number. Revoked devices do not count as there. With newKeys, a device that has never
-// connected, or whose keys have all ended, gets the key of its row. Answers are in the order of rows. Rows of one call must differ in
-// what they are found by. More devices than limit are refused, unless it is 0.
+// connected, or whose keys have all ended, gets the key of its row. Answers are in the order of rows.
+// Rows of one call must differ in what they are found by. More devices than limit are refused, unless it is 0.
 func (repo *Repository) ImportDevices(
 	ctx context.Context, owner string, rows []domain.DeviceImport, newKeys bool, limit int, now time.Time,
 ) (done []domain.DeviceImported, err error) {

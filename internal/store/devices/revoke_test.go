@@ -30,7 +30,8 @@ func TestKeysOfManyDevicesEndTogether(t *testing.T) {
 		}
 		theirs := mustDevice(t, db, bob, 9, now)
 		second := domain.DeviceKey{ID: "second", Device: ids[0], CreatedAt: now}
-		_, err := db.Devices.RotateDeviceKey(ctx, ann, second, domain.DeviceSecret{Hash: []byte("h")}, now.Add(time.Hour), now)
+		secret := domain.DeviceSecret{Hash: []byte("h")}
+		_, err := db.Devices.RotateDeviceKey(ctx, ann, second, secret, now.Add(time.Hour), now)
 		must(err)
 		_, err = db.Groups.PutGroup(ctx, domain.DeviceGroup{Owner: ann, Name: "pumps"}, ids[:2], now)
 		must(err)

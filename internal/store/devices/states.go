@@ -11,7 +11,8 @@ import (
 	"github.com/unhidra/unhidra/internal/store"
 )
 
-const statusColumns = `s.device_id, d.owner_id, s.session, s.online, s.since, s.reason, s.doubled_at, s.doubled, d.away_until`
+const statusColumns = `s.device_id, d.owner_id, s.session, s.online, s.since, s.reason, s.doubled_at, s.doubled,
+	d.away_until`
 
 func statuses(ctx context.Context, q store.Queryer, rest string, args ...any) ([]domain.DeviceStatus, error) {
 	rows, err := q.QueryContext(ctx, `SELECT `+statusColumns+` FROM device_states s

@@ -198,8 +198,9 @@ func (b *table) close(ctx context.Context, now time.Time, all bool) (more bool, 
 	if err != nil {
 		return false, err
 	}
-	rand.Shuffle(len(windows), func(i, k int) { windows[i], windows[k] = windows[k], windows[i] }) // each node its own
-	for _, w := range windows {                                                                    // one that is damaged keeps no other waiting
+	// Each node has an order of its own, so that they do not wait for each other.
+	rand.Shuffle(len(windows), func(i, k int) { windows[i], windows[k] = windows[k], windows[i] })
+	for _, w := range windows { // one that is damaged keeps no other waiting
 		if e := b.closeWindow(ctx, w.dev, w.hour); e != nil {
 			err = errors.Join(err, fmt.Errorf("readings of device %d, hour %d: %w", w.dev, w.hour, e))
 		}
