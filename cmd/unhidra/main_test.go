@@ -54,6 +54,9 @@ func TestScripts(t *testing.T) {
 			e.Setenv("UNHIDRA_BIND_ADDR", "127.0.0.1")
 			e.Setenv("UNHIDRA_OPERATOR_ADDR", "127.0.0.1:"+operator)
 			e.Setenv("UNHIDRA_DRAIN", "10ms")
+			// With the race detector a program waits for a second when it has ended, and scripts start some 300. What races
+			// while it runs is told as before.
+			e.Setenv("GORACE", "atexit_sleep_ms=20 "+e.Getenv("GORACE"))
 			return nil
 		},
 	})
